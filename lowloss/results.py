@@ -1,0 +1,299 @@
+"""What you get back: jobs, trials, curves, datasets, artifacts, and their states."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from lowloss.spec import Activation, JobSpec, Optimizer, Schedule, Task
+
+T = TypeVar("T")
+
+
+class Result(BaseModel):
+    """A frozen part of an answer; fields of a newer server are ignored."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class JobState(StrEnum):
+    """Where a job stands."""
+
+    queued = "queued"
+    running = "running"
+    paused = "paused"
+    succeeded = "succeeded"
+    failed = "failed"
+    cancelled = "cancelled"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the job will never change again."""
+        return self in {JobState.succeeded, JobState.failed, JobState.cancelled}
+
+
+class Requested(StrEnum):
+    """What a user asked of a running job, until the worker obeys."""
+
+    none = "none"
+    pause = "pause"
+    cancel = "cancel"
+
+
+class TrialState(StrEnum):
+    """Where a trial stands."""
+
+    running = "running"
+    completed = "completed"
+    pruned = "pruned"
+    diverged = "diverged"
+    failed = "failed"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the trial will never change again."""
+        return self is not TrialState.running
+
+
+class TableFormat(StrEnum):
+    """How an uploaded table is encoded."""
+
+    csv = "csv"
+    parquet = "parquet"
+    npz = "npz"
+
+
+class ColumnKind(StrEnum):
+    """What a column holds, as far as a model is concerned."""
+
+    numeric = "numeric"
+    boolean = "boolean"
+    categorical = "categorical"
+    date = "date"
+    text = "text"
+    constant = "constant"
+
+
+class Level(Result):
+    """One distinct value of a column and the number of rows that hold it."""
+
+    value: str
+    rows: int
+
+
+class Column(Result):
+    """What was measured of one column at upload. Missing values count in `missing` alone.
+
+    `levels` holds the most frequent values, and is complete when `distinct` equals its length.
+    `mean`, `sd`, `min` and `max` are null unless the column is numeric, boolean (as 0 and 1) or a
+    date (as days since 1970-01-01).
+    """
+
+    name: str
+    kind: ColumnKind
+    missing: int
+    distinct: int
+    is_integer: bool = False
+    min: float | None = None
+    max: float | None = None
+    mean: float | None = None
+    sd: float | None = None
+    levels: tuple[Level, ...] = ()
+
+
+class Dataset(Result):
+    """An uploaded table; immutable, named by its SHA-256 and how it was parsed."""
+
+    id: str
+    name: str
+    sha256: str
+    format: TableFormat
+    size_bytes: int
+    rows: int
+    columns: int
+    created_at: datetime
+    profile: tuple[Column, ...] = ()
+
+
+class Hyperparameters(Result):
+    """One setting of the search space: the whole recipe of a trial."""
+
+    learning_rate: float
+    layers: int
+    widths: tuple[int, ...]
+    l2: float
+    l1: float
+    dropout: float
+    patience: int
+    batch_size: int
+    activation: Activation
+    optimizer: Optimizer
+    weight_decay: float
+    schedule: Schedule
+    clip_norm: float | None
+
+
+class Curve(Result):
+    """The metric values of one trial, epoch by epoch: each list has one value an epoch.
+
+    A value that is not finite is null.
+    """
+
+    loss: tuple[float | None, ...] = ()
+    val_loss: tuple[float | None, ...] = ()
+    penalised_loss: tuple[float | None, ...] = ()
+
+
+class Trial(Result):
+    """One setting of the hyperparameters, trained and scored.
+
+    `metrics` are of the validation rows, in the target's units, with the best weights; `score` is
+    the one that the job's objective names, null unless the trial completed.
+    """
+
+    number: int
+    state: TrialState
+    reason: str | None
+    seed: int
+    hyperparameters: Hyperparameters
+    score: float | None
+    metrics: dict[str, float]
+    epochs: int
+    best_epoch: int | None
+    seconds: float | None
+    attempt: int
+    started_at: datetime
+    finished_at: datetime | None
+    curve: Curve | None = None
+
+
+class Progress(Result):
+    """How far a job is. `seconds_left` is an estimate, null where there is no basis for one."""
+
+    trials: int
+    trials_done: int
+    trials_running: int
+    trials_failed: int
+    epochs: int
+    seconds: float
+    seconds_left: float | None
+
+
+class Baseline(Result):
+    """What a model must beat: a simple predictor fitted on the same training rows."""
+
+    name: str
+    metrics: dict[str, float]
+    test_metrics: dict[str, float]
+
+
+class Confirmation(Result):
+    """A top trial trained again on other seeds: its objective's mean and standard deviation."""
+
+    trial: int
+    scores: tuple[float, ...]
+    mean: float
+    sd: float
+
+
+class ExcludedColumn(Result):
+    """A column that the model does not see, and why."""
+
+    column: str
+    reason: str
+
+
+class Best(Result):
+    """The best trial so far and, once the search has ended, what became of it."""
+
+    trial: int
+    hyperparameters: Hyperparameters
+    score: float
+    metrics: dict[str, float]
+    test_metrics: dict[str, float] | None = None
+
+
+class Outcome(Result):
+    """What a job found beside its trials: filled in as the worker gets there."""
+
+    rows: dict[Literal["train", "validation", "test"], int] | None = None
+    excluded: tuple[ExcludedColumn, ...] = ()
+    baselines: tuple[Baseline, ...] = ()
+    confirmations: tuple[Confirmation, ...] = ()
+    within_noise: bool | None = None
+    winner: int | None = None
+    metrics: dict[str, float] | None = None
+    test_metrics: dict[str, float] | None = None
+
+
+class AttemptError(Result):
+    """Why one attempt at a job ended early."""
+
+    attempt: int
+    worker: str
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: str | None
+    error: str | None
+
+
+class Links(Result):
+    """Where to go from a job: URL paths."""
+
+    self: str
+    trials: str
+    events: str
+    artifacts: str
+    best_model: str
+
+
+class Job(Result):
+    """One durable run of a search."""
+
+    id: str
+    name: str
+    state: JobState
+    reason: str | None
+    requested: Requested
+    dataset: str
+    task: Task
+    spec: JobSpec
+    attempt: int
+    failures: int
+    errors: tuple[AttemptError, ...]
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    progress: Progress
+    best: Best | None
+    outcome: Outcome
+    links: Links
+
+
+class Artifact(Result):
+    """A downloadable result of a job."""
+
+    name: str
+    media_type: str
+    size_bytes: int
+    sha256: str
+    created_at: datetime
+
+
+class Event(Result):
+    """Something that happened to a job; numbered from 1 within it."""
+
+    number: int
+    kind: str
+    data: dict[str, Any]
+    created_at: datetime
+
+
+class Page(Result, Generic[T]):
+    """Some items of a list, and the cursor that leads to the rest (null at the end)."""
+
+    items: tuple[T, ...]
+    next: str | None

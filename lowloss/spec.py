@@ -1,0 +1,342 @@
+"""What you submit: a JobSpec and its parts."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+
+T = TypeVar("T")
+
+
+class Spec(BaseModel):
+    """A frozen part of a specification that refuses fields it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Task(StrEnum):
+    """What is predicted."""
+
+    regression = "regression"
+    binary = "binary"
+    multiclass = "multiclass"
+
+
+class Direction(StrEnum):
+    """Which way an objective improves."""
+
+    min = "min"
+    max = "max"
+
+
+class Objective(StrEnum):
+    """The validation metric that trials are ranked by."""
+
+    val_loss = "val_loss"
+    val_rmse = "val_rmse"
+    val_mae = "val_mae"
+    val_r2 = "val_r2"
+    val_accuracy = "val_accuracy"
+    val_balanced_accuracy = "val_balanced_accuracy"
+    val_roc_auc = "val_roc_auc"
+
+    @property
+    def direction(self) -> Direction:
+        """Whether less or more of this metric is better."""
+        lower = {Objective.val_loss, Objective.val_rmse, Objective.val_mae}
+        return Direction.min if self in lower else Direction.max
+
+    def fits(self, task: Task) -> bool:
+        """Whether this metric is defined for the task."""
+        match self:
+            case Objective.val_loss:
+                return True
+            case Objective.val_rmse | Objective.val_mae | Objective.val_r2:
+                return task is Task.regression
+            case Objective.val_accuracy | Objective.val_balanced_accuracy:
+                return task is not Task.regression
+            case Objective.val_roc_auc:
+                return task is Task.binary
+
+
+Activation = Literal["relu", "tanh", "gelu", "selu", "silu", "leaky_relu", "mish", "elu"]
+Optimizer = Literal["adam", "adamw", "rmsprop", "sgd"]
+Schedule = Literal["constant", "cosine"]
+Scale = Literal["linear", "log"]
+
+
+def _check_range(low: float, high: float, scale: Scale, step: float | None) -> None:
+    if low > high:
+        raise PydanticCustomError(
+            "range_reversed", "min {low} is above max {high}: swap them", {"low": low, "high": high}
+        )
+    if scale == "log" and low <= 0:
+        raise PydanticCustomError(
+            "log_range_not_positive",
+            "min {low} is not positive, and a log scale has no zero: "
+            "raise min or use a linear scale",
+            {"low": low},
+        )
+    if step is None:
+        return
+    if scale == "log":
+        raise PydanticCustomError(
+            "step_does_not_fit", "a log scale takes no step: remove step or use a linear scale"
+        )
+    steps = (high - low) / step if step > 0 else -1.0
+    if steps < 0 or abs(steps - round(steps)) > 1e-9 * max(1.0, steps):
+        raise PydanticCustomError(
+            "step_does_not_fit",
+            "step {step} does not lead from min {low} to max {high} in whole steps: "
+            "change step or max",
+            {"step": step, "low": low, "high": high},
+        )
+
+
+class Float(Spec):
+    """A range of real numbers, both ends included."""
+
+    min: float
+    max: float
+    scale: Scale = "linear"
+    step: float | None = None
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Self:
+        _check_range(self.min, self.max, self.scale, self.step)
+        return self
+
+
+class Int(Spec):
+    """A range of whole numbers, both ends included."""
+
+    min: int
+    max: int
+    scale: Scale = "linear"
+    step: int | None = None
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Self:
+        _check_range(self.min, self.max, self.scale, self.step)
+        return self
+
+
+class Choice(Spec, Generic[T]):
+    """A finite set of values."""
+
+    choices: Annotated[tuple[T, ...], Field(min_length=1, max_length=100)]
+
+    @model_validator(mode="after")
+    def _has_no_repeats(self) -> Self:
+        if len(set(self.choices)) != len(self.choices):
+            raise PydanticCustomError(
+                "choices_repeat", "a choice is listed twice: list each value once"
+            )
+        return self
+
+
+def _form(value: object) -> str:
+    """Which of the three forms of a hyperparameter a value has: fixed, choice or range."""
+    if isinstance(value, Choice) or (isinstance(value, dict) and "choices" in value):
+        return "choice"
+    return "range" if isinstance(value, Float | Int | dict) else "fixed"
+
+
+FORMS = frozenset({"fixed", "choice", "range"})
+"""Names that pydantic puts into an error's location for a hyperparameter's form."""
+
+
+def _not_boolean(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise PydanticCustomError("number_wanted", "a number is wanted here, not true or false")
+    return value
+
+
+Number = BeforeValidator(_not_boolean)
+Rate = Annotated[float, Number, Field(gt=0)]
+Penalty = Annotated[float, Number, Field(ge=0)]
+Dropout = Annotated[float, Number, Field(ge=0, lt=1)]
+Count = Annotated[int, Number, Field(ge=1)]
+
+
+class RateRange(Float):
+    """A range of positive numbers."""
+
+    @model_validator(mode="after")
+    def _is_positive(self) -> Self:
+        if self.min <= 0:
+            raise PydanticCustomError(
+                "range_outside_domain", "min {low} is not above 0: raise it", {"low": self.min}
+            )
+        return self
+
+
+class PenaltyRange(Float):
+    """A range of numbers from 0 up."""
+
+    min: Penalty
+
+
+class DropoutRange(Float):
+    """A range of dropout rates, from 0 to below 1."""
+
+    min: Dropout
+    max: Dropout
+
+
+class CountRange(Int):
+    """A range of whole numbers from 1 up."""
+
+    min: Count
+
+
+class WidthRange(CountRange):
+    """A range of layer widths: drawn for each layer, or once for all."""
+
+    per_layer: bool = True
+
+
+Fixed, Choices, Range = Tag("fixed"), Tag("choice"), Tag("range")
+Form = Discriminator(_form)
+RateParameter = Annotated[
+    Annotated[Rate, Fixed] | Annotated[Choice[Rate], Choices] | Annotated[RateRange, Range], Form
+]
+ClipParameter = Annotated[
+    Annotated[Rate | None, Fixed]
+    | Annotated[Choice[Rate | None], Choices]
+    | Annotated[RateRange, Range],
+    Form,
+]
+PenaltyParameter = Annotated[
+    Annotated[Penalty, Fixed]
+    | Annotated[Choice[Penalty], Choices]
+    | Annotated[PenaltyRange, Range],
+    Form,
+]
+DropoutParameter = Annotated[
+    Annotated[Dropout, Fixed]
+    | Annotated[Choice[Dropout], Choices]
+    | Annotated[DropoutRange, Range],
+    Form,
+]
+CountParameter = Annotated[
+    Annotated[Count, Fixed] | Annotated[Choice[Count], Choices] | Annotated[CountRange, Range], Form
+]
+WidthParameter = Annotated[
+    Annotated[Count, Fixed] | Annotated[Choice[Count], Choices] | Annotated[WidthRange, Range], Form
+]
+ActivationParameter = Annotated[
+    Annotated[Activation, Fixed] | Annotated[Choice[Activation], Choices], Form
+]
+OptimizerParameter = Annotated[
+    Annotated[Optimizer, Fixed] | Annotated[Choice[Optimizer], Choices], Form
+]
+ScheduleParameter = Annotated[
+    Annotated[Schedule, Fixed] | Annotated[Choice[Schedule], Choices], Form
+]
+
+
+class SearchSpace(Spec):
+    """Named hyperparameters: each a fixed value, `{"choices": […]}` or `{"min", "max", …}`."""
+
+    learning_rate: RateParameter = RateRange(min=1e-4, max=1e-1, scale="log")
+    layers: CountParameter = CountRange(min=1, max=3)
+    width: WidthParameter = WidthRange(min=16, max=256, step=16)
+    l2: PenaltyParameter = PenaltyRange(min=1e-7, max=1e-2, scale="log")
+    l1: PenaltyParameter = 0.0
+    dropout: DropoutParameter = DropoutRange(min=0.0, max=0.5)
+    patience: CountParameter = CountRange(min=5, max=30)
+    batch_size: CountParameter = Choice[Count](choices=(32, 128))
+    activation: ActivationParameter = "relu"
+    optimizer: OptimizerParameter = "adam"
+    weight_decay: PenaltyParameter = 0.0
+    schedule: ScheduleParameter = "constant"
+    clip_norm: ClipParameter = None
+
+
+class Features(Spec):
+    """Which columns the model sees: those included (all when null) less those excluded."""
+
+    include: tuple[str, ...] | None = None
+    exclude: tuple[str, ...] = ()
+
+
+class Budget(Spec):
+    """When the search stops: at whichever limit is reached first."""
+
+    max_trials: Annotated[int, Number, Field(ge=1)] = 50
+    max_seconds: Annotated[float, Number, Field(gt=0)] | None = 600
+    max_epochs: Annotated[int, Number, Field(ge=1)] = 200
+    no_improvement_trials: Annotated[int, Number, Field(ge=1)] | None = None
+    target_value: float | None = None
+
+
+class Validation(Spec):
+    """Which rows judge a trial, and which judge the winner. Fractions are of all labelled rows."""
+
+    strategy: Literal["holdout"] = "holdout"
+    fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    folds: None = None
+    column: None = None
+    test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+
+    @model_validator(mode="after")
+    def _leaves_training_rows(self) -> Self:
+        if self.fraction + self.test_fraction >= 1:
+            raise PydanticCustomError(
+                "no_training_rows",
+                "fraction and test_fraction add up to {total}, which leaves no training rows: "
+                "lower one of them",
+                {"total": self.fraction + self.test_fraction},
+            )
+        return self
+
+
+class Preprocessing(Spec):
+    """What is done to the columns before the first layer, and built into the model."""
+
+    scale_features: Literal["standard", "none"] = "standard"
+    scale_target: bool = True
+    class_weight: Literal["auto", "none"] = "auto"
+
+
+class Final(Spec):
+    """What happens after the search: the top trials are trained again on several seeds."""
+
+    refit: Literal[False] = False
+    members: Literal[1] = 1
+    confirm_top: Annotated[int, Number, Field(ge=1, le=20)] = 3
+    confirm_seeds: Annotated[int, Number, Field(ge=1, le=20)] = 3
+
+
+class JobSpec(Spec):
+    """One search, as asked for: only `dataset` and `target` are required."""
+
+    name: Annotated[str, Field(max_length=200)] = ""
+    dataset: Annotated[str, Field(min_length=1, max_length=200)]
+    target: Annotated[str, Field(min_length=1)]
+    task: Literal["auto"] | Task = "auto"
+    features: Features = Features()
+    objective: Objective = Objective.val_loss
+    search_space: SearchSpace = SearchSpace()
+    algorithm: Literal["tpe", "random"] = "tpe"
+    budget: Budget = Budget()
+    validation: Validation = Validation()
+    preprocessing: Preprocessing = Preprocessing()
+    pruning: None = None
+    final: Final = Final()
+    warm_start_from: Annotated[tuple[str, ...], Field(max_length=0)] = ()
+    seed: Annotated[int, Number, Field(ge=0, le=2**31 - 1)] = 0
+    priority: Annotated[int, Number, Field(ge=-100, le=100)] = 0

@@ -1,0 +1,1 @@
+"""Database migrations: Alembic, one dated file per change."""

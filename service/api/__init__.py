@@ -1,0 +1,1 @@
+"""One module per URL noun; a handler parses, calls the store, returns."""

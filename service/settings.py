@@ -1,0 +1,97 @@
+"""Every LOWLOSS_* variable of the server and the worker, with its default and meaning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Limits(BaseModel):
+    """Bounds on everything that a stranger sends."""
+
+    model_config = ConfigDict(frozen=True)
+
+    max_rows: Annotated[int, Field(gt=0, description="Rows of a table.")] = 20_000_000
+    max_columns: Annotated[int, Field(gt=0, description="Columns of a table.")] = 10_000
+    max_cells: Annotated[int, Field(gt=0, description="Rows times columns of a table.")] = (
+        500_000_000
+    )
+    max_classes: Annotated[int, Field(gt=1, description="Classes of a target.")] = 100
+    max_levels: Annotated[
+        int, Field(gt=1, description="Levels of a categorical column that get a feature each.")
+    ] = 100
+    max_layers: Annotated[int, Field(gt=0, description="Hidden layers of a network.")] = 10
+    max_width: Annotated[int, Field(gt=0, description="Units of a layer.")] = 4096
+    max_batch_size: Annotated[int, Field(gt=0, description="Rows of a training batch.")] = 65_536
+    max_epochs: Annotated[int, Field(gt=0, description="Epochs of a trial.")] = 10_000
+    max_trials: Annotated[int, Field(gt=0, description="Trials of a job.")] = 10_000
+    max_seconds: Annotated[float, Field(gt=0, description="Seconds of a job.")] = 7 * 24 * 3600
+
+
+class Settings(BaseSettings):
+    """Where the server and the worker find things and what they allow.
+
+    Each is read from the environment variable `LOWLOSS_<NAME>`; a limit from
+    `LOWLOSS_LIMITS__<NAME>`.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="LOWLOSS_", env_nested_delimiter="__", frozen=True, extra="ignore"
+    )
+
+    data_dir: Annotated[
+        Path, Field(description="Folder of the SQLite database and of temporary uploads.")
+    ] = Path("lowloss-data")
+    database_url: Annotated[
+        str | None,
+        Field(description="`postgresql://…` or `sqlite:///…`; SQLite in the data folder if unset."),
+    ] = None
+    host: Annotated[str, Field(description="Address that the server binds to.")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535, description="Port of the server.")] = 8000
+    tokens: Annotated[
+        tuple[SecretStr, ...],
+        NoDecode,
+        Field(
+            description="Bearer tokens, comma-separated. Without one the server is loopback-only."
+        ),
+    ] = ()
+    max_upload_bytes: Annotated[int, Field(gt=0, description="Size of an upload.")] = 2 * 1024**3
+    max_body_bytes: Annotated[
+        int, Field(gt=0, description="Size of every other request's body.")
+    ] = 1024**2
+    parse_memory_bytes: Annotated[
+        int, Field(gt=0, description="Resident memory of the process that parses an upload.")
+    ] = 6 * 1024**3
+    parse_seconds: Annotated[
+        float, Field(gt=0, description="Time that parsing an upload may take.")
+    ] = 300.0
+    lease_seconds: Annotated[
+        float, Field(gt=0, description="Life of a worker's lease unless it is renewed.")
+    ] = 30.0
+    renew_seconds: Annotated[float, Field(gt=0, description="Time between two renewals.")] = 10.0
+    poll_seconds: Annotated[
+        float, Field(gt=0, description="Time between two looks at the queue by an idle worker.")
+    ] = 0.5
+    max_attempts: Annotated[
+        int, Field(gt=0, description="Crashes and lost leases after which a job fails.")
+    ] = 5
+    retry_seconds: Annotated[
+        float, Field(ge=0, description="First wait before a retry; it doubles with each failure.")
+    ] = 2.0
+    silence_seconds: Annotated[
+        float, Field(gt=0, description="Silence after which a worker's child is taken for hung.")
+    ] = 300.0
+    stop_seconds: Annotated[
+        float, Field(gt=0, description="Time that a stopping child gets before it is killed.")
+    ] = 20.0
+    child_jobs: Annotated[
+        int, Field(gt=0, description="Jobs after which a worker's child is replaced.")
+    ] = 20
+    child_memory_bytes: Annotated[
+        int, Field(gt=0, description="Resident memory above which an idle child is replaced.")
+    ] = 2 * 1024**3
+    worker_name: Annotated[str, Field(description="Name of this worker in leases.")] = ""
+    limits: Limits = Limits()

@@ -1,0 +1,1 @@
+"""The only code that speaks SQL; used by the server and the worker."""

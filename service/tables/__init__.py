@@ -1,0 +1,1 @@
+"""Reads, profiles and checks a table against a JobSpec: polars and numpy, no SQL, no TensorFlow."""

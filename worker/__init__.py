@@ -1,0 +1,1 @@
+"""The training side: supervises and runs jobs. Never loads FastAPI."""

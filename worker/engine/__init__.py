@@ -1,0 +1,1 @@
+"""Training of trials: pure numerics, plans and arrays in, results out."""
