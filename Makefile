@@ -1,0 +1,34 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup demo dev test check lint types format migration bench clean
+
+PYTHON ?= python3.11
+UV_VERSION := 0.13.9
+RUN := .venv/bin/
+
+help:  ## List these commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: .venv/.installed  ## Make the environment in .venv from the committed lock
+
+.venv/.installed: uv.lock pyproject.toml
+	test -x $(RUN)python || $(PYTHON) -m venv .venv
+	test -x $(RUN)uv || $(RUN)python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	VIRTUAL_ENV=.venv UV_PROJECT_ENVIRONMENT=.venv $(RUN)uv sync --quiet --frozen --inexact --extra worker
+	touch $@
+
+check: lint types  ## Lint, types and import contracts
+
+lint: setup
+	$(RUN)ruff check .
+	$(RUN)ruff format --check .
+	$(RUN)lint-imports --no-cache
+
+types: setup
+	$(RUN)mypy
+
+format: setup  ## Format the code and mend what lint can mend
+	$(RUN)ruff check --fix .
+	$(RUN)ruff format .
+
+test: setup  ## Set up and run all tests
+	$(RUN)pytest
