@@ -95,3 +95,8 @@ class Settings(BaseSettings):
     ] = 2 * 1024**3
     worker_name: Annotated[str, Field(description="Name of this worker in leases.")] = ""
     limits: Limits = Limits()
+
+    @property
+    def url(self) -> str:
+        """Where the database is: the URL given, or SQLite in the data folder."""
+        return self.database_url or f"sqlite:///{(self.data_dir / 'lowloss.sqlite3').absolute()}"

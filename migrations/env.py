@@ -1,0 +1,44 @@
+"""How Alembic runs the migrations: on the connection that the store hands over."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from alembic import context
+from alembic.autogenerate.api import AutogenContext
+from sqlalchemy import Connection
+
+from service.settings import Settings
+from service.store.database import Database, Json, UtcDateTime
+from service.store.schema import Table
+
+
+def _render_item(kind: str, item: Any, context: AutogenContext) -> str | Literal[False]:
+    """Write the store's own types by their names."""
+    if kind == "type" and isinstance(item, UtcDateTime):
+        context.imports.add("from service.store.database import UtcDateTime")
+        return "UtcDateTime()"
+    if kind == "type" and item is Json:
+        context.imports.add("from service.store.database import Json")
+        return "Json"
+    return False
+
+
+def _run(connection: Connection) -> None:
+    # SQLite cannot alter a constraint in place: batch mode rebuilds the table.
+    context.configure(
+        connection=connection,
+        target_metadata=Table.metadata,
+        render_as_batch=True,
+        compare_type=True,
+        render_item=_render_item,
+    )
+    context.run_migrations()
+
+
+given = context.config.attributes.get("connection")
+if given is not None:
+    _run(given)
+else:
+    with Database(Settings().url).transaction() as session:
+        _run(session.connection())

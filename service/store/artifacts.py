@@ -1,0 +1,93 @@
+"""Artifacts: written by a worker under its fence, visible once the job is settled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from lowloss.errors import ArtifactNotFound, BestModelNotReady, JobNotFound
+from lowloss.results import Artifact, JobState
+from service.store.blobs import adopt_blob
+from service.store.queue import Fence, hold_fence
+from service.store.schema import ArtifactRow, JobRow
+
+BEST_MODEL = "model.keras"
+
+
+@dataclass(frozen=True)
+class NewArtifact:
+    """A result whose bytes are already stored as a blob."""
+
+    name: str
+    media_type: str
+    sha256: str
+    size_bytes: int
+
+
+def add_artifact(session: Session, fence: Fence, new: NewArtifact) -> None:
+    """Add an artifact, not visible yet; it takes the place of an earlier attempt's."""
+    job = hold_fence(session, fence)
+    adopt_blob(session, new.sha256)
+    row = session.get(ArtifactRow, (job.id, new.name)) or ArtifactRow(job_id=job.id, name=new.name)
+    row.attempt, row.is_published = fence.attempt, False
+    row.media_type, row.sha256, row.size_bytes = new.media_type, new.sha256, new.size_bytes
+    session.add(row)
+
+
+def list_artifacts(session: Session, job_id: str) -> tuple[Artifact, ...]:
+    """The visible artifacts of a job, by name; JobNotFound."""
+    rows = session.scalars(
+        select(ArtifactRow)
+        .where(ArtifactRow.job_id == job_id, ArtifactRow.is_published)
+        .order_by(ArtifactRow.name)
+    ).all()
+    if not rows:
+        _job_state(session, job_id)
+    return tuple(_artifact(row) for row in rows)
+
+
+def get_artifact(session: Session, job_id: str, name: str) -> Artifact:
+    """One visible artifact; JobNotFound or ArtifactNotFound."""
+    row = session.get(ArtifactRow, (job_id, name))
+    if row is None or not row.is_published:
+        _job_state(session, job_id)
+        raise ArtifactNotFound(
+            f"job {job_id!r} has no artifact {name!r}",
+            fix=f"GET /v1/jobs/{job_id}/artifacts lists them",
+        )
+    return _artifact(row)
+
+
+def get_best_model(session: Session, job_id: str) -> Artifact:
+    """The best model; JobNotFound, or BestModelNotReady with the reason."""
+    row = session.get(ArtifactRow, (job_id, BEST_MODEL))
+    if row is not None and row.is_published:
+        return _artifact(row)
+    state = _job_state(session, job_id)
+    if state.is_finished:
+        raise BestModelNotReady(
+            f"the job {state} without a model", fix="GET the job: its reason and errors say why"
+        )
+    raise BestModelNotReady(
+        f"the job is {state}: its best model is exported when it ends",
+        fix=f"GET /v1/jobs/{job_id}?wait=60 until its state is succeeded",
+    )
+
+
+def _job_state(session: Session, job_id: str) -> JobState:
+    state = session.scalar(select(JobRow.state).where(JobRow.id == job_id))
+    if state is None:
+        raise JobNotFound(f"there is no job {job_id!r}", fix="GET /v1/jobs lists them")
+    return JobState(state)
+
+
+def _artifact(row: ArtifactRow) -> Artifact:
+    return Artifact(
+        name=row.name,
+        media_type=row.media_type,
+        size_bytes=row.size_bytes,
+        sha256=row.sha256,
+        created_at=row.created_at,
+    )

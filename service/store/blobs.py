@@ -1,0 +1,136 @@
+"""Bytes in SQL, in chunks, named by their SHA-256. Equal bytes are stored once.
+
+A blob is written in several short transactions, so that no other writer waits long, and belongs
+to nobody until a dataset or an artifact refers to it. One that nobody refers to is a leftover of a
+crash, and is reaped an hour after its last write by whoever writes next.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+from sqlalchemy import ColumnElement, delete, exists, func, select, update
+from sqlalchemy.orm import Session
+
+from service.store.database import Database, insert_if_absent, utc_now
+from service.store.schema import ArtifactRow, BlobChunkRow, BlobRow, DatasetRow
+
+CHUNK_BYTES = 1024**2
+CHUNKS_PER_TRANSACTION = 16
+LEFTOVER_SECONDS = 3600.0
+
+
+def hash_file(path: Path) -> str:
+    """The SHA-256 of a file, as hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_blob(database: Database, path: Path, *, sha256: str) -> None:
+    """Store a file's bytes, in transactions of at most 16 MiB; repeating it is harmless."""
+    size_bytes = path.stat().st_size
+    with database.transaction() as session:
+        insert_if_absent(session, BlobRow, [{"sha256": sha256, "size_bytes": size_bytes}])
+        _touch(session, sha256)
+        if _is_complete(session, sha256):
+            return
+    with path.open("rb") as file:
+        for rows in _rows(file, sha256):
+            with database.transaction() as session:
+                _touch(session, sha256)
+                insert_if_absent(session, BlobChunkRow, rows)
+
+
+def _rows(file: BinaryIO, sha256: str) -> Iterator[list[dict[str, object]]]:
+    """The rows of a file's chunks, as many as one transaction writes."""
+    chunks = enumerate(iter(partial(file.read, CHUNK_BYTES), b""))
+    while some := list(islice(chunks, CHUNKS_PER_TRANSACTION)):
+        yield [{"sha256": sha256, "position": position, "data": data} for position, data in some]
+
+
+def adopt_blob(session: Session, sha256: str) -> None:
+    """Lock a blob and make sure that all of it is there, before something refers to it."""
+    _touch(session, sha256)
+    if not _is_complete(session, sha256):
+        raise RuntimeError(f"blob {sha256} is incomplete: it was reaped while it was written")
+
+
+def read_blob(
+    database: Database, sha256: str, *, start: int = 0, stop: int | None = None
+) -> Iterator[bytes]:
+    """The bytes from `start` to before `stop`, a chunk at a time, each read by itself."""
+    position = start // CHUNK_BYTES
+    offset = start % CHUNK_BYTES
+    left = None if stop is None else stop - start
+    while left is None or left > 0:
+        with database.reading() as session:
+            data = session.scalar(
+                select(BlobChunkRow.data).where(
+                    BlobChunkRow.sha256 == sha256, BlobChunkRow.position == position
+                )
+            )
+        if data is None:
+            return
+        data = data[offset : None if left is None else offset + left]
+        yield data
+        left = None if left is None else left - len(data)
+        position, offset = position + 1, 0
+
+
+def reap_blobs(database: Database) -> int:
+    """Delete leftovers, a few chunks a transaction; answers how many blobs went."""
+    reaped = 0
+    while True:
+        with database.transaction() as session:
+            sha256 = session.scalar(
+                select(BlobRow.sha256)
+                .where(BlobRow.touched_at < utc_now(-LEFTOVER_SECONDS), ~_is_referred_to())
+                .limit(1)
+                .with_for_update(skip_locked=True)
+            )
+            if sha256 is None:
+                return reaped
+            reaped += _reap_some(session, sha256)
+
+
+def _reap_some(session: Session, sha256: str) -> bool:
+    """Delete the last chunks of a blob, and the blob itself with its very last one."""
+    last = session.scalar(
+        select(func.max(BlobChunkRow.position)).where(BlobChunkRow.sha256 == sha256)
+    )
+    first = (last or 0) - 4 * CHUNKS_PER_TRANSACTION
+    session.execute(
+        delete(BlobChunkRow).where(BlobChunkRow.sha256 == sha256, BlobChunkRow.position > first)
+    )
+    if first >= 0:
+        return False
+    session.execute(delete(BlobRow).where(BlobRow.sha256 == sha256))
+    return True
+
+
+def _is_referred_to() -> ColumnElement[bool]:
+    return exists().where(DatasetRow.sha256 == BlobRow.sha256) | exists().where(
+        ArtifactRow.sha256 == BlobRow.sha256
+    )
+
+
+def _touch(session: Session, sha256: str) -> None:
+    session.execute(update(BlobRow).where(BlobRow.sha256 == sha256).values(touched_at=utc_now()))
+
+
+def _is_complete(session: Session, sha256: str) -> bool:
+    chunks = (
+        select(func.count())
+        .select_from(BlobChunkRow)
+        .where(BlobChunkRow.sha256 == sha256)
+        .scalar_subquery()
+    )
+    size_bytes, found = session.execute(
+        select(func.max(BlobRow.size_bytes), chunks).where(BlobRow.sha256 == sha256)
+    ).one()
+    return size_bytes is not None and found == -(-size_bytes // CHUNK_BYTES)

@@ -1,0 +1,129 @@
+"""Datasets: immutable tables, named by their bytes and how these were parsed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, exists, select
+from sqlalchemy.orm import Session
+
+from lowloss.errors import DatasetInUse, DatasetNotFound
+from lowloss.results import Column, Dataset, JobState, Page, TableFormat
+from service.store.blobs import adopt_blob
+from service.store.cursors import after, page_of
+from service.store.database import insert_if_absent
+from service.store.schema import DatasetRow, JobRow
+
+
+@dataclass(frozen=True)
+class NewDataset:
+    """A parsed upload whose bytes are already stored as a blob."""
+
+    name: str
+    sha256: str
+    format: TableFormat
+    options: dict[str, Any]
+    size_bytes: int
+    rows: int
+    columns: int
+    profile: tuple[Column, ...]
+
+    @property
+    def id(self) -> str:
+        """The same for the same bytes, format and parse options."""
+        return dataset_id(self.sha256, self.format, self.options)
+
+
+def dataset_id(sha256: str, format: TableFormat, options: dict[str, Any]) -> str:  # noqa: A002
+    """The id of a dataset: a digest of its bytes and how they are parsed."""
+    given = {name: value for name, value in options.items() if value is not None}
+    identity = json.dumps([sha256, format, given], sort_keys=True)
+    return f"ds_{hashlib.sha256(identity.encode()).hexdigest()[:32]}"
+
+
+def add_dataset(session: Session, new: NewDataset) -> None:
+    """Make a dataset visible; one that is there already is left as it is."""
+    adopt_blob(session, new.sha256)
+    insert_if_absent(
+        session,
+        DatasetRow,
+        [
+            {
+                "id": new.id,
+                "name": new.name,
+                "sha256": new.sha256,
+                "format": new.format.value,
+                "options": new.options,
+                "size_bytes": new.size_bytes,
+                "rows": new.rows,
+                "columns": new.columns,
+                "profile": [column.model_dump(mode="json") for column in new.profile],
+            }
+        ],
+    )
+
+
+def find_dataset(session: Session, id: str) -> Dataset | None:  # noqa: A002
+    """A dataset with its profile, or None."""
+    row = session.get(DatasetRow, id)
+    return None if row is None else _dataset(row)
+
+
+def get_dataset(session: Session, id: str) -> Dataset:  # noqa: A002
+    """A dataset with its profile; DatasetNotFound."""
+    dataset = find_dataset(session, id)
+    if dataset is None:
+        raise DatasetNotFound(f"there is no dataset {id!r}", fix="GET /v1/datasets lists them")
+    return dataset
+
+
+def get_parse_options(session: Session, id: str) -> dict[str, Any]:  # noqa: A002
+    """How a dataset's bytes are parsed; DatasetNotFound."""
+    row = session.get(DatasetRow, id)
+    if row is None:
+        raise DatasetNotFound(f"there is no dataset {id!r}")
+    return row.options
+
+
+def list_datasets(session: Session, *, cursor: str | None, limit: int) -> Page[Dataset]:
+    """Datasets without their profiles, newest first."""
+    rows = session.scalars(
+        select(DatasetRow)
+        .where(after(cursor, DatasetRow.created_at, DatasetRow.id))
+        .order_by(DatasetRow.created_at.desc(), DatasetRow.id.desc())
+        .limit(limit + 1)
+    ).all()
+    return page_of(rows, limit, lambda row: _dataset(row).model_copy(update={"profile": ()}))
+
+
+def delete_dataset(session: Session, id: str) -> None:  # noqa: A002
+    """Delete a dataset; its bytes are reaped later.
+
+    DatasetInUse while a job that has not ended needs it.
+    """
+    unfinished = [state for state in JobState if not state.is_finished]
+    needed = exists().where(JobRow.dataset_id == id, JobRow.state.in_(unfinished))
+    if session.scalar(select(needed)):
+        raise DatasetInUse(
+            f"a job that has not ended needs dataset {id!r}", fix="cancel the job or wait for it"
+        )
+    deleted = session.scalar(delete(DatasetRow).where(DatasetRow.id == id).returning(DatasetRow.id))
+    if deleted is None:
+        raise DatasetNotFound(f"there is no dataset {id!r}", fix="GET /v1/datasets lists them")
+
+
+def _dataset(row: DatasetRow) -> Dataset:
+    return Dataset(
+        id=row.id,
+        name=row.name,
+        sha256=row.sha256,
+        format=TableFormat(row.format),
+        size_bytes=row.size_bytes,
+        rows=row.rows,
+        columns=row.columns,
+        created_at=row.created_at,
+        profile=tuple(Column.model_validate(column) for column in row.profile),
+    )

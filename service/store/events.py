@@ -1,0 +1,49 @@
+"""Events: what happened to a job, numbered under the job's row lock."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from lowloss.results import Event
+from service.store.schema import EventRow, JobRow
+
+
+class EventKind(StrEnum):
+    """What can happen to a job."""
+
+    job_queued = "job.queued"
+    job_started = "job.started"
+    job_phase = "job.phase"
+    job_requested = "job.requested"
+    job_paused = "job.paused"
+    job_resumed = "job.resumed"
+    job_retried = "job.retried"
+    job_finished = "job.finished"
+    trial_started = "trial.started"
+    trial_epoch = "epoch"
+    trial_finished = "trial.finished"
+    best_changed = "best.changed"
+
+
+def record_event(session: Session, job: JobRow, kind: EventKind, /, **data: Any) -> None:
+    """Add an event to a job whose row the caller holds locked."""
+    job.events += 1
+    session.add(EventRow(job_id=job.id, number=job.events, kind=kind, data=data))
+
+
+def list_events(session: Session, job_id: str, *, after: int, limit: int) -> list[Event]:
+    """The events of a job that come after a number, oldest first."""
+    rows = session.scalars(
+        select(EventRow)
+        .where(EventRow.job_id == job_id, EventRow.number > after)
+        .order_by(EventRow.number)
+        .limit(limit)
+    )
+    return [
+        Event(number=row.number, kind=row.kind, data=row.data, created_at=row.created_at)
+        for row in rows
+    ]

@@ -1,0 +1,348 @@
+"""The queue: every transition of a job's state, each conditional on the state that it leaves.
+
+    queued  → running | paused | cancelled
+    running → succeeded | failed | cancelled | paused | queued
+    paused  → queued | cancelled
+
+The users' side (`enqueue_job`, `cancel_job`, `pause_job`, `resume_job`) locks the job's row. The
+workers' side shows a `Fence`: who claimed the job, and in which attempt. `attempt` only rises, so a
+worker whose lease was taken over finds its fence broken and changes nothing.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import assert_never
+
+from sqlalchemy import ColumnElement, and_, case, or_, select, update
+from sqlalchemy.orm import Session
+
+from lowloss.errors import JobNotFound, LeaseLost, StateConflict
+from lowloss.results import JobState, Requested, TrialState
+from lowloss.spec import JobSpec, Task
+from service.store.database import utc_now
+from service.store.events import EventKind, record_event
+from service.store.schema import ArtifactRow, AttemptOutcome, AttemptRow, JobRow, TrialRow
+
+
+@dataclass(frozen=True)
+class Fence:
+    """A worker's right to write: valid while no other worker has claimed the job."""
+
+    job_id: str
+    owner: str
+    attempt: int
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A job handed to a worker. `seconds` is how long earlier attempts ran."""
+
+    fence: Fence
+    spec: JobSpec
+    task: Task
+    seconds: float
+
+
+def enqueue_job(
+    session: Session, spec: JobSpec, *, task: Task, max_attempts: int, name: str = ""
+) -> str:
+    """Add a queued job; answers its id."""
+    job = JobRow(
+        id=f"job_{secrets.token_hex(10)}",
+        name=name or spec.name,
+        dataset_id=spec.dataset,
+        task=task,
+        spec=spec.model_dump(mode="json"),
+        priority=spec.priority,
+        max_attempts=max_attempts,
+        events=0,
+    )
+    session.add(job)
+    session.flush()
+    record_event(session, job, EventKind.job_queued)
+    return job.id
+
+
+def claim_job(session: Session, owner: str, *, lease_seconds: float) -> Claim | None:
+    """Hand the most urgent job to a worker: the oldest queued one, or one whose lease ran out.
+
+    A lease that ran out is a failure of the attempt that held it; the job fails when it has had
+    `max_attempts` of those, and the next one is looked at.
+    """
+    while (job := _claim_row(session, owner, lease_seconds=lease_seconds)) is not None:
+        # The statement left the previous attempt open if, and only if, its lease ran out.
+        _end_attempt(session, job, AttemptOutcome.lease_expired, number=job.attempt - 1)
+        if job.state == JobState.failed:
+            _close(session, job)
+            continue
+        session.add(AttemptRow(job_id=job.id, number=job.attempt, worker=owner))
+        record_event(session, job, EventKind.job_started, attempt=job.attempt)
+        return Claim(
+            Fence(job.id, owner, job.attempt),
+            JobSpec.model_validate(job.spec),
+            Task(job.task),
+            job.seconds,
+        )
+    return None
+
+
+def _claim_row(session: Session, owner: str, *, lease_seconds: float) -> JobRow | None:
+    expired = and_(JobRow.state == JobState.running, JobRow.lease_expires_at < utc_now())
+    waiting = and_(JobRow.state == JobState.queued, JobRow.available_at <= utc_now())
+    chosen = (
+        select(JobRow.id)
+        .where(or_(waiting, expired))
+        .order_by(JobRow.priority.desc(), JobRow.created_at, JobRow.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+    is_last = and_(expired, JobRow.failures + 1 >= JobRow.max_attempts)
+
+    def unless_last(value: object) -> ColumnElement[object]:
+        return case((is_last, None), else_=value)
+
+    claim = (
+        update(JobRow)
+        .where(JobRow.id == chosen)
+        .values(
+            state=case((is_last, JobState.failed.value), else_=JobState.running.value),
+            reason=case((is_last, "lease_expired"), else_=None),
+            requested=case((is_last, Requested.none.value), else_=JobRow.requested),
+            finished_at=case((is_last, utc_now()), else_=None),
+            lease_owner=unless_last(owner),
+            lease_expires_at=unless_last(utc_now(lease_seconds)),
+            claimed_at=unless_last(utc_now()),
+            started_at=case((JobRow.started_at.is_(None), utc_now()), else_=JobRow.started_at),
+            attempt=JobRow.attempt + 1,
+            failures=JobRow.failures + case((expired, 1), else_=0),
+            version=JobRow.version + 1,
+        )
+        .returning(JobRow)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+    return session.scalars(claim).one_or_none()
+
+
+def hold_fence(session: Session, fence: Fence) -> JobRow:
+    """The job's row, locked, if the worker still holds the job; else LeaseLost."""
+    job = session.scalars(
+        select(JobRow)
+        .where(
+            JobRow.id == fence.job_id,
+            JobRow.lease_owner == fence.owner,
+            JobRow.attempt == fence.attempt,
+            JobRow.state == JobState.running,
+        )
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+    if job is None:
+        raise LeaseLost(f"{fence.job_id}: attempt {fence.attempt} of {fence.owner} was taken over")
+    return job
+
+
+def renew_lease(session: Session, fence: Fence, *, lease_seconds: float) -> Requested:
+    """Lengthen a lease, counted from now; answers what users ask of the job."""
+    job = hold_fence(session, fence)
+    _count_seconds(session, job)
+    job.lease_expires_at = utc_now(lease_seconds)
+    return Requested(job.requested)
+
+
+def finish_job(
+    session: Session,
+    fence: Fence,
+    *,
+    state: JobState,
+    reason: str | None = None,
+    error: str | None = None,
+) -> None:
+    """End a job for good and publish the artifacts that its last attempt made, as one step."""
+    job = hold_fence(session, fence)
+    session.execute(
+        update(ArtifactRow)
+        .where(ArtifactRow.job_id == job.id, ArtifactRow.attempt == job.attempt)
+        .values(is_published=True)
+    )
+    _leave_running(session, job, AttemptOutcome(state.value), error=error)
+    job.state, job.reason = state, reason
+    job.finished_at = utc_now()
+    _close(session, job)
+
+
+def pause_running_job(session: Session, fence: Fence) -> None:
+    """Put a job aside until a user resumes it."""
+    job = hold_fence(session, fence)
+    _leave_running(session, job, AttemptOutcome.paused)
+    job.state = JobState.paused
+    record_event(session, job, EventKind.job_paused)
+
+
+def release_job(session: Session, fence: Fence) -> None:
+    """Give a job back after a clean stop: queued at once, no failure counted."""
+    job = hold_fence(session, fence)
+    requested = job.requested
+    _leave_running(session, job, AttemptOutcome.stopped)
+    job.state = JobState.queued
+    if requested == Requested.cancel:
+        job.requested = requested
+    elif requested == Requested.pause:
+        job.state = JobState.paused
+    record_event(session, job, EventKind.job_retried, attempt=job.attempt, outcome="stopped")
+
+
+def retry_job(session: Session, fence: Fence, *, error: str, retry_seconds: float) -> None:
+    """Queue a job again after a crash, later with each failure; fail it after the last."""
+    job = hold_fence(session, fence)
+    requested = job.requested
+    _leave_running(session, job, AttemptOutcome.crashed, error=error)
+    job.failures += 1
+    if job.failures >= job.max_attempts:
+        job.state, job.reason = JobState.failed, "crashed"
+        job.finished_at = utc_now()
+        _close(session, job)
+        return
+    job.state = JobState.paused if requested == Requested.pause else JobState.queued
+    if requested == Requested.cancel:
+        job.requested = requested
+    wait_seconds = retry_seconds * 2 ** (job.failures - 1)
+    job.available_at = utc_now(wait_seconds)
+    record_event(session, job, EventKind.job_retried, attempt=job.attempt, outcome="crashed")
+
+
+def cancel_job(session: Session, job_id: str) -> None:
+    """Ask for a job to end; what its trials found so far is kept and still exported."""
+    job = _lock(session, job_id)
+    match JobState(job.state):
+        case JobState.running:
+            _request(session, job, Requested.cancel)
+        case JobState.queued | JobState.paused if job.best_trial is not None:
+            # There is a model to export, and only a worker can.
+            job.state = JobState.queued
+            job.available_at = utc_now()
+            _request(session, job, Requested.cancel)
+        case JobState.queued | JobState.paused:
+            job.state, job.reason = JobState.cancelled, "cancelled_before_a_trial_completed"
+            job.requested = Requested.none
+            job.finished_at = utc_now()
+            _close(session, job)
+        case JobState.cancelled:
+            return
+        case JobState.succeeded | JobState.failed:
+            raise _conflict(job, "cancelled")
+        case never:
+            assert_never(never)
+
+
+def pause_job(session: Session, job_id: str) -> None:
+    """Ask for a job to be put aside, its finished trials kept."""
+    job = _lock(session, job_id)
+    match JobState(job.state):
+        case JobState.running if job.requested == Requested.cancel:
+            raise _conflict(job, "paused", because="it is being cancelled")
+        case JobState.running:
+            _request(session, job, Requested.pause)
+        case JobState.queued if job.requested == Requested.cancel:
+            raise _conflict(job, "paused", because="it is being cancelled")
+        case JobState.queued:
+            job.state = JobState.paused
+            job.version += 1
+            record_event(session, job, EventKind.job_paused)
+        case JobState.paused:
+            return
+        case JobState.succeeded | JobState.failed | JobState.cancelled:
+            raise _conflict(job, "paused")
+        case never:
+            assert_never(never)
+
+
+def resume_job(session: Session, job_id: str) -> None:
+    """Queue a paused job again, or take back a pause that no worker has obeyed yet."""
+    job = _lock(session, job_id)
+    match JobState(job.state):
+        case JobState.paused:
+            job.state = JobState.queued
+            job.available_at = utc_now()
+            job.version += 1
+            record_event(session, job, EventKind.job_resumed)
+        case JobState.running if job.requested == Requested.pause:
+            _request(session, job, Requested.none)
+        case JobState.running | JobState.queued:
+            return
+        case JobState.succeeded | JobState.failed | JobState.cancelled:
+            raise _conflict(job, "resumed")
+        case never:
+            assert_never(never)
+
+
+def _lock(session: Session, job_id: str) -> JobRow:
+    job = session.get(JobRow, job_id, with_for_update=True)
+    if job is None:
+        raise JobNotFound(f"there is no job {job_id!r}", fix="GET /v1/jobs lists them")
+    return job
+
+
+def _request(session: Session, job: JobRow, requested: Requested) -> None:
+    if job.requested == requested:
+        return
+    job.requested = requested
+    job.version += 1
+    record_event(session, job, EventKind.job_requested, requested=requested)
+
+
+def _conflict(job: JobRow, wanted: str, *, because: str | None = None) -> StateConflict:
+    return StateConflict(
+        f"the job cannot be {wanted}: {because or f'it is {job.state}'}",
+        fix="submit a new job" if because is None else "wait until it has ended",
+    )
+
+
+def _leave_running(
+    session: Session, job: JobRow, outcome: AttemptOutcome, *, error: str | None = None
+) -> None:
+    _end_attempt(session, job, outcome, number=job.attempt, error=error)
+    _count_seconds(session, job)
+    job.lease_owner = job.lease_expires_at = job.claimed_at = None
+    job.requested = Requested.none
+    job.version += 1
+
+
+def _count_seconds(session: Session, job: JobRow) -> None:
+    """Move the time since `claimed_at` into `seconds`: a crash then loses one renewal's worth."""
+    now = session.scalars(select(utc_now())).one()
+    since = job.claimed_at or now
+    job.seconds += max(0.0, (now - since).total_seconds())
+    job.claimed_at = now
+
+
+def _end_attempt(
+    session: Session,
+    job: JobRow,
+    outcome: AttemptOutcome,
+    *,
+    number: int,
+    error: str | None = None,
+) -> None:
+    session.execute(
+        update(AttemptRow)
+        .where(
+            AttemptRow.job_id == job.id,
+            AttemptRow.number == number,
+            AttemptRow.outcome.is_(None),
+        )
+        .values(outcome=outcome, error=error, ended_at=utc_now())
+    )
+
+
+def _close(session: Session, job: JobRow) -> None:
+    """What holds for every end state: no trial is left running, and everyone is told."""
+    session.execute(
+        update(TrialRow)
+        .where(TrialRow.job_id == job.id, TrialRow.state == TrialState.running)
+        .values(state=TrialState.failed, reason="job_ended", finished_at=utc_now())
+    )
+    job.version += 1
+    record_event(session, job, EventKind.job_finished, state=job.state, reason=job.reason)

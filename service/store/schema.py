@@ -1,0 +1,265 @@
+"""The tables, and the invariants that the database itself keeps."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from lowloss.results import JobState, Requested, TableFormat, TrialState
+from lowloss.spec import Task
+from service.store.database import Json, UtcDateTime, utc_now
+
+Document = dict[str, Any]
+
+
+class AttemptOutcome(StrEnum):
+    """How one worker's attempt at a job ended."""
+
+    succeeded = "succeeded"
+    failed = "failed"
+    cancelled = "cancelled"
+    paused = "paused"
+    stopped = "stopped"
+    crashed = "crashed"
+    lease_expired = "lease_expired"
+
+
+def _one_of(column: str, states: type[StrEnum]) -> CheckConstraint:
+    values = ", ".join(f"'{state}'" for state in states)
+    return CheckConstraint(f"{column} IN ({values})", name=f"{column}_known")
+
+
+FINISHED = ", ".join(f"'{state}'" for state in JobState if state.is_finished)
+
+
+class Table(DeclarativeBase):
+    """The parent of every table."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012  # SQLAlchemy's own protocol
+        str: String(),
+        float: Float(53),
+        datetime: UtcDateTime(),
+        Document: Json,
+    }
+
+
+class BlobRow(Table):
+    """Bytes, named by their SHA-256. `touched_at` keeps a half-written one from being reaped."""
+
+    __tablename__ = "blobs"
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    touched_at: Mapped[datetime] = mapped_column(default=utc_now())
+
+
+class BlobChunkRow(Table):
+    """A piece of a blob: `blobs.CHUNK_BYTES` long, but for the last."""
+
+    __tablename__ = "blob_chunks"
+    sha256: Mapped[str] = mapped_column(
+        ForeignKey("blobs.sha256", ondelete="CASCADE"), primary_key=True
+    )
+    position: Mapped[int] = mapped_column(Integer, primary_key=True)
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class DatasetRow(Table):
+    """An uploaded table and what was measured of it."""
+
+    __tablename__ = "datasets"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    sha256: Mapped[str] = mapped_column(ForeignKey("blobs.sha256"), index=True)
+    format: Mapped[str]
+    options: Mapped[Document]
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    rows: Mapped[int] = mapped_column(BigInteger)
+    columns: Mapped[int]
+    profile: Mapped[list[Any]] = mapped_column(Json)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now())
+    __table_args__ = (_one_of("format", TableFormat), Index(None, "created_at", "id"))
+
+
+class JobRow(Table):
+    """One durable run of a search.
+
+    `seconds` is the running time up to `claimed_at`: the last claim or renewal.
+    `version` rises with every change of state or best trial, `events` is the last event's number.
+    """
+
+    __tablename__ = "jobs"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    dataset_id: Mapped[str | None] = mapped_column(
+        ForeignKey("datasets.id", ondelete="SET NULL"), index=True
+    )
+    task: Mapped[str]
+    spec: Mapped[Document]
+    state: Mapped[str] = mapped_column(default=JobState.queued)
+    reason: Mapped[str | None]
+    requested: Mapped[str] = mapped_column(default=Requested.none)
+    priority: Mapped[int] = mapped_column(default=0)
+    attempt: Mapped[int] = mapped_column(default=0)
+    failures: Mapped[int] = mapped_column(default=0)
+    max_attempts: Mapped[int]
+    lease_owner: Mapped[str | None]
+    lease_expires_at: Mapped[datetime | None]
+    available_at: Mapped[datetime] = mapped_column(default=utc_now())
+    created_at: Mapped[datetime] = mapped_column(default=utc_now())
+    started_at: Mapped[datetime | None]
+    claimed_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    seconds: Mapped[float] = mapped_column(default=0.0)
+    best_trial: Mapped[int | None]
+    outcome: Mapped[Document] = mapped_column(default=dict)
+    version: Mapped[int] = mapped_column(default=1)
+    events: Mapped[int] = mapped_column(default=0)
+    __table_args__ = (
+        _one_of("task", Task),
+        _one_of("state", JobState),
+        _one_of("requested", Requested),
+        CheckConstraint(
+            "(state = 'running') = (lease_owner IS NOT NULL) AND "
+            "(state = 'running') = (lease_expires_at IS NOT NULL) AND "
+            "(state = 'running') = (claimed_at IS NOT NULL)",
+            name="running_has_a_lease",
+        ),
+        CheckConstraint(
+            f"(state IN ({FINISHED})) = (finished_at IS NOT NULL)", name="finished_has_a_time"
+        ),
+        CheckConstraint("state <> 'failed' OR reason IS NOT NULL", name="failed_has_a_reason"),
+        CheckConstraint(
+            "requested = 'none' OR state = 'running' OR "
+            "(requested = 'cancel' AND state = 'queued')",
+            name="requested_of_a_worker",
+        ),
+        CheckConstraint("attempt >= 0 AND failures <= max_attempts", name="attempts_counted"),
+        CheckConstraint(
+            f"state IN ({FINISHED}) OR dataset_id IS NOT NULL", name="unfinished_has_a_dataset"
+        ),
+        Index(None, "state", "priority", "created_at"),
+        Index(None, "created_at", "id"),
+    )
+
+
+class AttemptRow(Table):
+    """One worker's attempt at a job, and the error that ended it."""
+
+    __tablename__ = "attempts"
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    worker: Mapped[str]
+    started_at: Mapped[datetime] = mapped_column(default=utc_now())
+    ended_at: Mapped[datetime | None]
+    outcome: Mapped[str | None]
+    error: Mapped[str | None] = mapped_column(Text)
+    __table_args__ = (
+        _one_of("outcome", AttemptOutcome),
+        CheckConstraint("(outcome IS NULL) = (ended_at IS NULL)", name="ended_has_an_outcome"),
+    )
+
+
+class TrialRow(Table):
+    """One setting of the hyperparameters, trained and scored; `attempt` is the last that wrote."""
+
+    __tablename__ = "trials"
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    state: Mapped[str]
+    reason: Mapped[str | None]
+    seed: Mapped[int] = mapped_column(BigInteger)
+    hyperparameters: Mapped[Document]
+    score: Mapped[float | None]
+    metrics: Mapped[Document] = mapped_column(default=dict)
+    epochs: Mapped[int] = mapped_column(default=0)
+    best_epoch: Mapped[int | None]
+    seconds: Mapped[float | None]
+    attempt: Mapped[int]
+    started_at: Mapped[datetime] = mapped_column(default=utc_now())
+    finished_at: Mapped[datetime | None]
+    __table_args__ = (
+        _one_of("state", TrialState),
+        CheckConstraint("(state = 'running') = (finished_at IS NULL)", name="finished_has_a_time"),
+        CheckConstraint(
+            "(state <> 'completed' OR score IS NOT NULL) AND "
+            "(score IS NULL OR state IN ('completed', 'pruned'))",
+            name="score_of_a_finished",
+        ),
+        CheckConstraint(
+            "state NOT IN ('diverged', 'failed') OR reason IS NOT NULL", name="failed_has_a_reason"
+        ),
+    )
+
+
+class CurveRow(Table):
+    """The metric values of one trial, epoch by epoch."""
+
+    __tablename__ = "curves"
+    job_id: Mapped[str] = mapped_column(primary_key=True)
+    trial: Mapped[int] = mapped_column(primary_key=True)
+    values: Mapped[Document]
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["job_id", "trial"], ["trials.job_id", "trials.number"], ondelete="CASCADE"
+        ),
+    )
+
+
+class ArtifactRow(Table):
+    """A downloadable result of a job, visible once its job is settled."""
+
+    __tablename__ = "artifacts"
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    attempt: Mapped[int]
+    is_published: Mapped[bool] = mapped_column(default=False)
+    media_type: Mapped[str]
+    sha256: Mapped[str] = mapped_column(ForeignKey("blobs.sha256"), index=True)
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now())
+
+
+class EventRow(Table):
+    """Something that happened to a job, numbered from 1 within it."""
+
+    __tablename__ = "events"
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    data: Mapped[Document]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now())
+
+
+class IdempotencyKeyRow(Table):
+    """The first answer to a POST that carried an Idempotency-Key."""
+
+    __tablename__ = "idempotency_keys"
+    key: Mapped[str] = mapped_column(String(200), primary_key=True)
+    request_sha256: Mapped[str] = mapped_column(String(64))
+    answer: Mapped[Document]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now())

@@ -1,0 +1,178 @@
+"""Trials and their curves. Writers hold the job's fence; readers need none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from lowloss.errors import JobNotFound, TrialNotFound
+from lowloss.results import Curve, Hyperparameters, Page, Requested, Trial, TrialState
+from lowloss.spec import Direction, JobSpec
+from service.store.database import utc_now
+from service.store.events import EventKind, record_event
+from service.store.queue import Fence, hold_fence
+from service.store.schema import CurveRow, JobRow, TrialRow
+
+
+@dataclass(frozen=True)
+class TrialEnd:
+    """How a trial ended. `metrics` are in the target's units, `score` is the objective's value."""
+
+    number: int
+    state: TrialState
+    reason: str | None
+    score: float | None
+    metrics: dict[str, float]
+    best_epoch: int | None
+    seconds: float
+
+
+def start_trial(
+    session: Session, fence: Fence, number: int, *, seed: int, hyperparameters: Hyperparameters
+) -> None:
+    """Record that a trial trains; one left running by an earlier attempt starts over."""
+    job = hold_fence(session, fence)
+    row = session.get(TrialRow, (job.id, number))
+    if row is None:
+        row = TrialRow(job_id=job.id, number=number, state=TrialState.running)
+        session.add(row)
+    elif row.state != TrialState.running:
+        raise ValueError(f"trial {number} of {job.id} has ended and cannot start again")
+    row.seed, row.attempt, row.epochs = seed, fence.attempt, 0
+    row.hyperparameters = hyperparameters.model_dump(mode="json")
+    row.started_at = utc_now()
+    session.flush()
+    record_event(
+        session,
+        job,
+        EventKind.trial_started,
+        trial=number,
+        hyperparameters=row.hyperparameters,
+    )
+
+
+def record_epochs(session: Session, fence: Fence, number: int, curve: Curve) -> Requested:
+    """Save the curve of a running trial so far; answers what users ask of the job."""
+    job = hold_fence(session, fence)
+    row = session.get_one(TrialRow, (job.id, number))
+    row.epochs = len(curve.val_loss)
+    _save_curve(session, job.id, number, curve)
+    record_event(
+        session,
+        job,
+        EventKind.trial_epoch,
+        trial=number,
+        epoch=row.epochs,
+        val_loss=curve.val_loss[-1] if curve.val_loss else None,
+    )
+    return Requested(job.requested)
+
+
+def finish_trial(session: Session, fence: Fence, end: TrialEnd, curve: Curve) -> Requested:
+    """Save a trial's end, and the job's best trial where this one is; answers what users ask."""
+    job = hold_fence(session, fence)
+    row = session.get_one(TrialRow, (job.id, end.number))
+    if row.state != TrialState.running:
+        raise ValueError(f"trial {end.number} of {job.id} has ended already")
+    row.state, row.reason, row.score = end.state, end.reason, end.score
+    row.metrics, row.best_epoch, row.seconds = end.metrics, end.best_epoch, end.seconds
+    row.epochs = len(curve.val_loss)
+    row.finished_at = utc_now()
+    _save_curve(session, job.id, end.number, curve)
+    record_event(
+        session,
+        job,
+        EventKind.trial_finished,
+        trial=end.number,
+        state=end.state,
+        reason=end.reason,
+        score=end.score,
+    )
+    if end.state is TrialState.completed and _is_best(session, job, end.score):
+        job.best_trial = end.number
+        job.version += 1
+        record_event(session, job, EventKind.best_changed, trial=end.number, score=end.score)
+    return Requested(job.requested)
+
+
+def list_trials(
+    session: Session, job_id: str, *, after: int = 0, limit: int | None = None
+) -> Page[Trial]:
+    """A job's trials by number, without their curves; JobNotFound."""
+    query = (
+        select(TrialRow)
+        .where(TrialRow.job_id == job_id, TrialRow.number > after)
+        .order_by(TrialRow.number)
+    )
+    rows = session.scalars(query if limit is None else query.limit(limit + 1)).all()
+    if not rows:
+        _require_job(session, job_id)
+    shown = rows[:limit]
+    more = str(shown[-1].number) if len(rows) > len(shown) else None
+    return Page(items=tuple(_trial(row, None) for row in shown), next=more)
+
+
+def get_trial(session: Session, job_id: str, number: int) -> Trial:
+    """One trial with its curve; JobNotFound or TrialNotFound."""
+    found = session.execute(
+        select(TrialRow, CurveRow)
+        .outerjoin(
+            CurveRow, (CurveRow.job_id == TrialRow.job_id) & (CurveRow.trial == TrialRow.number)
+        )
+        .where(TrialRow.job_id == job_id, TrialRow.number == number)
+    ).one_or_none()
+    if found is None:
+        _require_job(session, job_id)
+        raise TrialNotFound(
+            f"job {job_id!r} has no trial {number}", fix=f"GET /v1/jobs/{job_id}/trials lists them"
+        )
+    row, curve = found
+    return _trial(row, curve)
+
+
+def _require_job(session: Session, job_id: str) -> None:
+    if session.scalar(select(JobRow.id).where(JobRow.id == job_id)) is None:
+        raise JobNotFound(f"there is no job {job_id!r}", fix="GET /v1/jobs lists them")
+
+
+def _save_curve(session: Session, job_id: str, number: int, curve: Curve) -> None:
+    values: dict[str, Any] = curve.model_dump(mode="json")
+    row = session.get(CurveRow, (job_id, number))
+    if row is None:
+        session.add(CurveRow(job_id=job_id, trial=number, values=values))
+    else:
+        row.values = values
+
+
+def _is_best(session: Session, job: JobRow, score: float | None) -> bool:
+    if score is None:
+        return False
+    if job.best_trial is None:
+        return True
+    best = session.get_one(TrialRow, (job.id, job.best_trial)).score
+    direction = JobSpec.model_validate(job.spec).objective.direction
+    if best is None:
+        return True
+    return score < best if direction is Direction.min else score > best
+
+
+def _trial(row: TrialRow, curve: CurveRow | None) -> Trial:
+    return Trial(
+        number=row.number,
+        state=TrialState(row.state),
+        reason=row.reason,
+        seed=row.seed,
+        hyperparameters=Hyperparameters.model_validate(row.hyperparameters),
+        score=row.score,
+        metrics=row.metrics,
+        epochs=row.epochs,
+        best_epoch=row.best_epoch,
+        seconds=row.seconds,
+        attempt=row.attempt,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        curve=None if curve is None else Curve.model_validate(curve.values),
+    )
