@@ -1,0 +1,426 @@
+"""The queue's contract: the same on every database."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+
+from lowloss.errors import JobNotFound, LeaseLost, StateConflict
+from lowloss.results import Job, JobState, Requested, TrialState
+from service.store.database import Database, utc_now
+from service.store.events import list_events
+from service.store.jobs import get_job
+from service.store.queue import (
+    Fence,
+    cancel_job,
+    claim_job,
+    finish_job,
+    pause_job,
+    pause_running_job,
+    release_job,
+    renew_lease,
+    resume_job,
+    retry_job,
+)
+from service.store.schema import AttemptRow, JobRow
+from service.store.trials import list_trials
+from tests.factories import LEASE_SECONDS, a_claim, a_job, a_trial, expire_lease
+
+FINISHED = [state for state in JobState if state.is_finished]
+
+
+def read(database: Database, job_id: str) -> Job:
+    with database.reading() as session:
+        return get_job(session, job_id)
+
+
+def event_kinds(database: Database, job_id: str) -> list[str]:
+    with database.reading() as session:
+        return [event.kind for event in list_events(session, job_id, after=0, limit=100)]
+
+
+def test_claimed_job_is_running_with_its_first_attempt(database: Database) -> None:
+    job_id = a_job(database)
+
+    claim = a_claim(database, "worker-7")
+
+    assert claim.fence == Fence(job_id, "worker-7", 1)
+    assert claim.spec.target == "y"
+    job = read(database, job_id)
+    assert job.state is JobState.running
+    assert job.started_at is not None
+    assert event_kinds(database, job_id) == ["job.queued", "job.started"]
+
+
+def test_empty_queue_gives_no_claim(database: Database) -> None:
+    with database.transaction() as session:
+        assert claim_job(session, "worker-1", lease_seconds=30) is None
+
+
+def test_claims_go_by_priority_then_by_age(database: Database) -> None:
+    old, young, urgent = a_job(database), a_job(database), a_job(database, priority=5)
+
+    claimed = [a_claim(database).fence.job_id for _ in range(3)]
+
+    assert claimed == [urgent, old, young]
+
+
+def test_each_job_is_claimed_once_by_many_workers_at_once(database: Database) -> None:
+    jobs = {a_job(database) for _ in range(12)}
+    start = threading.Barrier(4)
+
+    def work(name: str) -> list[str]:
+        start.wait()
+        mine = []
+        while True:
+            with database.transaction() as session:
+                claim = claim_job(session, name, lease_seconds=LEASE_SECONDS)
+            if claim is None:
+                return mine
+            mine.append(claim.fence.job_id)
+            with database.transaction() as session:
+                finish_job(session, claim.fence, state=JobState.succeeded)
+
+    with ThreadPoolExecutor(4) as pool:
+        claimed = [job for mine in pool.map(work, "abcd") for job in mine]
+
+    assert sorted(claimed) == sorted(jobs)
+
+
+def test_lease_in_force_is_not_claimed(database: Database) -> None:
+    a_job(database)
+    a_claim(database)
+
+    with database.transaction() as session:
+        assert claim_job(session, "worker-2", lease_seconds=30) is None
+
+
+def test_expired_lease_is_claimed_by_another_worker(database: Database) -> None:
+    job_id = a_job(database)
+    first = a_claim(database, "worker-1")
+    expire_lease(database, job_id)
+
+    second = a_claim(database, "worker-2")
+
+    assert second.fence == Fence(job_id, "worker-2", 2)
+    job = read(database, job_id)
+    assert (job.state, job.attempt, job.failures) == (JobState.running, 2, 1)
+    assert [(e.attempt, e.worker, e.outcome) for e in job.errors] == [
+        (1, first.fence.owner, "lease_expired"),
+        (2, "worker-2", None),
+    ]
+
+
+def test_worker_that_lost_its_lease_changes_nothing(database: Database) -> None:
+    job_id = a_job(database)
+    lost = a_claim(database, "worker-1").fence
+    expire_lease(database, job_id)
+    a_claim(database, "worker-1")
+    before = read(database, job_id)
+    writes = [
+        lambda s: renew_lease(s, lost, lease_seconds=30),
+        lambda s: finish_job(s, lost, state=JobState.succeeded),
+        lambda s: pause_running_job(s, lost),
+        lambda s: release_job(s, lost),
+        lambda s: retry_job(s, lost, error="", retry_seconds=1),
+    ]
+
+    for write in writes:
+        with pytest.raises(LeaseLost), database.transaction() as session:
+            write(session)
+    with pytest.raises(LeaseLost):
+        a_trial(database, lost, 1)
+
+    after = read(database, job_id)
+    assert after.model_dump(exclude={"progress"}) == before.model_dump(exclude={"progress"})
+
+
+def test_renewal_lengthens_the_lease_and_tells_what_is_requested(database: Database) -> None:
+    job_id = a_job(database)
+    fence = a_claim(database).fence
+    with database.transaction() as session:
+        session.execute(update(JobRow).values(lease_expires_at=utc_now(1)))
+        cancel_job(session, job_id)
+
+    with database.transaction() as session:
+        requested = renew_lease(session, fence, lease_seconds=300)
+
+    assert requested is Requested.cancel
+    with database.reading() as session:
+        left = session.scalar(select(JobRow.lease_expires_at > utc_now(200)))
+    assert left
+
+
+def test_running_time_is_counted_over_attempts(database: Database) -> None:
+    job_id = a_job(database)
+    fence = a_claim(database).fence
+    with database.transaction() as session:
+        session.execute(update(JobRow).values(claimed_at=utc_now(-100)))
+
+    with database.transaction() as session:
+        release_job(session, fence)
+
+    assert 100 <= a_claim(database).seconds < 130
+    assert read(database, job_id).progress.seconds >= 100
+
+
+@pytest.mark.parametrize("state", FINISHED)
+def test_finished_job_has_a_time_and_is_never_claimed(database: Database, state: JobState) -> None:
+    job_id = a_job(database, state=state)
+
+    with database.transaction() as session:
+        assert claim_job(session, "worker-2", lease_seconds=30) is None
+    job = read(database, job_id)
+    assert job.state is state
+    assert job.finished_at is not None
+    assert event_kinds(database, job_id)[-1] == "job.finished"
+
+
+def test_finishing_leaves_no_trial_running(database: Database) -> None:
+    job_id = a_job(database)
+    fence = a_claim(database).fence
+    a_trial(database, fence, 1)
+    a_trial(database, fence, 2, state=TrialState.running)
+
+    with database.transaction() as session:
+        finish_job(session, fence, state=JobState.cancelled)
+
+    with database.reading() as session:
+        states = [trial.state for trial in list_trials(session, job_id).items]
+    assert states == [TrialState.completed, TrialState.failed]
+
+
+def test_released_job_is_claimed_again_at_once_without_a_failure(database: Database) -> None:
+    job_id = a_job(database)
+    fence = a_claim(database).fence
+
+    with database.transaction() as session:
+        release_job(session, fence)
+
+    assert a_claim(database, "worker-2").fence == Fence(job_id, "worker-2", 2)
+    assert read(database, job_id).failures == 0
+
+
+def test_crashed_job_waits_twice_as_long_after_each_failure(database: Database) -> None:
+    job_id = a_job(database, max_attempts=3)
+    waits = []
+
+    for _ in range(2):
+        fence = a_claim(database).fence
+        with database.transaction() as session:
+            retry_job(session, fence, error="Traceback: boom", retry_seconds=1000)
+        with database.transaction() as session:
+            assert claim_job(session, "worker-2", lease_seconds=30) is None
+            for wait in (900, 1900, 3900):
+                within = session.scalar(select(JobRow.available_at < utc_now(wait + 200)))
+                if within:
+                    waits.append(wait + 100)
+                    break
+            session.execute(update(JobRow).values(available_at=utc_now(-1)))
+
+    assert waits == [1000, 2000]
+    job = read(database, job_id)
+    assert [error.error for error in job.errors] == ["Traceback: boom"] * 2
+
+
+def test_job_fails_after_its_last_crash(database: Database) -> None:
+    job_id = a_job(database, max_attempts=1)
+    fence = a_claim(database).fence
+
+    with database.transaction() as session:
+        retry_job(session, fence, error="boom", retry_seconds=0)
+
+    job = read(database, job_id)
+    assert (job.state, job.reason, job.failures) == (JobState.failed, "crashed", 1)
+
+
+def test_job_fails_after_its_last_lease_expired_and_the_next_is_claimed(
+    database: Database,
+) -> None:
+    doomed = a_job(database, max_attempts=1)
+    a_claim(database)
+    expire_lease(database, doomed)
+    following = a_job(database)
+
+    claim = a_claim(database)
+
+    assert claim.fence.job_id == following
+    job = read(database, doomed)
+    assert (job.state, job.reason, job.failures) == (JobState.failed, "lease_expired", 1)
+    assert job.errors[0].outcome == "lease_expired"
+    assert event_kinds(database, doomed)[-1] == "job.finished"
+
+
+def test_cancelling_a_queued_job_ends_it(database: Database) -> None:
+    job_id = a_job(database)
+
+    with database.transaction() as session:
+        cancel_job(session, job_id)
+
+    assert read(database, job_id).state is JobState.cancelled
+
+
+def test_cancelling_a_running_job_is_a_request_to_its_worker(database: Database) -> None:
+    job_id = a_job(database, state=JobState.running)
+
+    for _ in range(2):
+        with database.transaction() as session:
+            cancel_job(session, job_id)
+
+    job = read(database, job_id)
+    assert (job.state, job.requested) == (JobState.running, Requested.cancel)
+    assert event_kinds(database, job_id).count("job.requested") == 1
+
+
+def test_cancelling_a_paused_job_with_a_best_trial_lets_a_worker_export_it(
+    database: Database,
+) -> None:
+    job_id = a_job(database)
+    fence = a_claim(database).fence
+    a_trial(database, fence, 1)
+    with database.transaction() as session:
+        pause_running_job(session, fence)
+
+    with database.transaction() as session:
+        cancel_job(session, job_id)
+
+    job = read(database, job_id)
+    assert (job.state, job.requested) == (JobState.queued, Requested.cancel)
+    again = a_claim(database).fence
+    with database.transaction() as session:
+        assert renew_lease(session, again, lease_seconds=30) is Requested.cancel
+
+
+def test_cancel_survives_a_crash_and_a_clean_stop(database: Database) -> None:
+    job_id = a_job(database)
+    for leave in (
+        lambda s, f: retry_job(s, f, error="boom", retry_seconds=0),
+        release_job,
+    ):
+        fence = a_claim(database).fence
+        with database.transaction() as session:
+            cancel_job(session, job_id)
+        with database.transaction() as session:
+            leave(session, fence)
+
+        assert read(database, job_id).requested is Requested.cancel
+
+
+def test_paused_job_waits_until_it_is_resumed(database: Database) -> None:
+    job_id = a_job(database)
+    with database.transaction() as session:
+        pause_job(session, job_id)
+    with database.transaction() as session:
+        assert claim_job(session, "worker-1", lease_seconds=30) is None
+
+    with database.transaction() as session:
+        resume_job(session, job_id)
+
+    assert a_claim(database).fence.job_id == job_id
+
+
+def test_pausing_a_running_job_is_a_request_that_can_be_taken_back(database: Database) -> None:
+    job_id = a_job(database, state=JobState.running)
+    with database.transaction() as session:
+        pause_job(session, job_id)
+    assert read(database, job_id).requested is Requested.pause
+
+    with database.transaction() as session:
+        resume_job(session, job_id)
+
+    assert read(database, job_id).requested is Requested.none
+
+
+def test_job_that_was_asked_to_pause_is_paused_by_a_clean_stop(database: Database) -> None:
+    job_id = a_job(database)
+    fence = a_claim(database).fence
+    with database.transaction() as session:
+        pause_job(session, job_id)
+
+    with database.transaction() as session:
+        release_job(session, fence)
+
+    assert read(database, job_id).state is JobState.paused
+
+
+def test_a_job_being_cancelled_cannot_be_paused(database: Database) -> None:
+    job_id = a_job(database, state=JobState.running)
+    with database.transaction() as session:
+        cancel_job(session, job_id)
+
+    with pytest.raises(StateConflict), database.transaction() as session:
+        pause_job(session, job_id)
+
+
+@pytest.mark.parametrize("state", FINISHED)
+@pytest.mark.parametrize("act", [cancel_job, pause_job, resume_job])
+def test_finished_job_refuses_requests(database: Database, state: JobState, act: object) -> None:
+    job_id = a_job(database, state=state)
+    before = read(database, job_id)
+
+    if act is cancel_job and state is JobState.cancelled:
+        with database.transaction() as session:
+            cancel_job(session, job_id)
+    else:
+        with pytest.raises(StateConflict), database.transaction() as session:
+            act(session, job_id)  # type: ignore[operator]
+
+    assert read(database, job_id) == before
+
+
+@pytest.mark.parametrize("act", [cancel_job, pause_job, resume_job])
+def test_unknown_job_is_not_found(database: Database, act: object) -> None:
+    with pytest.raises(JobNotFound), database.transaction() as session:
+        act(session, "job_unknown")  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"state": "lost"},
+        {"state": "running"},
+        {"state": "succeeded"},
+        {"requested": "pause"},
+        {"requested": "explode"},
+        {"lease_owner": "worker-1"},
+        {"failures": 99},
+        {"dataset_id": None},
+    ],
+    ids=str,
+)
+def test_the_database_refuses_a_state_that_cannot_be(
+    database: Database, broken: dict[str, object]
+) -> None:
+    a_job(database)
+
+    with pytest.raises(IntegrityError), database.transaction() as session:
+        session.execute(update(JobRow).values(**broken))
+
+
+def test_every_attempt_is_recorded_with_its_end(database: Database) -> None:
+    job_id = a_job(database, max_attempts=5)
+    ends = [
+        lambda s, f: retry_job(s, f, error="boom", retry_seconds=0),
+        release_job,
+        lambda s, f: finish_job(s, f, state=JobState.succeeded),
+    ]
+
+    for end in ends:
+        fence = a_claim(database).fence
+        with database.transaction() as session:
+            end(session, fence)
+
+    with database.reading() as session:
+        attempts = session.scalars(
+            select(AttemptRow).where(AttemptRow.job_id == job_id).order_by(AttemptRow.number)
+        ).all()
+    assert [(a.number, a.outcome, a.error) for a in attempts] == [
+        (1, "crashed", "boom"),
+        (2, "stopped", None),
+        (3, "succeeded", None),
+    ]
+    assert all(a.ended_at for a in attempts)

@@ -1,0 +1,61 @@
+"""The migrations make exactly the schema that the code was written for."""
+
+from __future__ import annotations
+
+import threading
+
+from alembic import command
+from alembic.script import ScriptDirectory
+
+from service.store.database import Database, alembic_config
+
+
+def test_migrated_schema_is_the_one_in_the_code(database: Database) -> None:
+    config = alembic_config()
+    with database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+
+        command.check(config)  # raises where the two differ
+
+
+def test_database_is_ready_only_with_the_newest_schema(database: Database) -> None:
+    assert database.is_ready()
+    config = alembic_config()
+    with database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+    assert not database.is_ready()
+
+    database.migrate()
+
+    assert database.is_ready()
+
+
+def test_processes_that_start_at_once_migrate_once(database: Database) -> None:
+    config = alembic_config()
+    with database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+    errors: list[Exception] = []
+
+    def migrate() -> None:
+        other = Database(database.url.render_as_string(hide_password=False))
+        try:
+            other.migrate()
+        except Exception as error:
+            errors.append(error)
+        finally:
+            other.close()
+
+    threads = [threading.Thread(target=migrate) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert errors == []
+    assert database.is_ready()
+
+
+def test_there_is_one_newest_migration() -> None:
+    assert len(ScriptDirectory.from_config(alembic_config()).get_heads()) == 1
