@@ -36,8 +36,20 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
+
+__all__ = [
+    "Database",
+    "Json",
+    "Session",
+    "UtcDateTime",
+    "alembic_config",
+    "insert_if_absent",
+    "is_busy",
+    "utc_now",
+]
 
 BUSY_TIMEOUT_MS = 5_000
 MIGRATION_LOCK = 0x10_7105_5
@@ -157,7 +169,9 @@ def alembic_config() -> Config:
 
 def is_busy(error: BaseException) -> bool:
     """Whether an error means that the database could not answer now, and may soon."""
-    return isinstance(error, OperationalError)
+    # SQLite gives the same class to a missing table, which no waiting mends.
+    is_operational = isinstance(error, OperationalError) and "no such" not in str(error)
+    return is_operational or isinstance(error, PoolTimeout)
 
 
 def _complete_url(url: str) -> URL:

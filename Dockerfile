@@ -1,0 +1,37 @@
+# Two images from one file: `server` carries no TensorFlow, `worker` does. Nothing runs as root.
+FROM python:3.11-slim-bookworm AS build
+RUN pip install --no-cache-dir uv==0.13.9
+WORKDIR /app
+ENV UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
+COPY pyproject.toml uv.lock README.md ./
+# The dependencies first: they change less often than the code.
+RUN uv sync --frozen --no-dev --no-install-project
+COPY lowloss lowloss
+COPY service service
+COPY worker worker
+COPY migrations migrations
+RUN uv sync --frozen --no-dev --no-editable
+
+FROM build AS build-worker
+RUN uv sync --frozen --no-dev --no-editable --extra worker
+
+FROM python:3.11-slim-bookworm AS base
+RUN useradd --create-home --uid 10001 lowloss && install -d -o lowloss -g lowloss /data
+ENV PATH=/app/.venv/bin:$PATH PYTHONUNBUFFERED=1 LOWLOSS_DATA_DIR=/data
+WORKDIR /app
+USER lowloss
+VOLUME /data
+
+FROM base AS server
+COPY --from=build /app/.venv /app/.venv
+ENV LOWLOSS_HOST=0.0.0.0 LOWLOSS_PORT=8000
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=6 \
+    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/readyz', timeout=4)"]
+CMD ["python", "-m", "service.app"]
+
+FROM base AS worker
+COPY --from=build-worker /app/.venv /app/.venv
+# The root file system may be read-only.
+ENV TMPDIR=/data KERAS_HOME=/data/keras
+CMD ["python", "-m", "worker.supervisor"]

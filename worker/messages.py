@@ -1,0 +1,31 @@
+"""What a supervisor and its child say to each other: one JSON object a line, over pipes.
+
+Down: `{"run": {"job_id", "owner", "attempt"}}`, `{"stop": true}`; the pipe's end is the child's.
+Up: `{"ready": true}`, `{"alive": true}`, `{"ended": {"ending", "reason", "error"}}`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Ending(StrEnum):
+    """How a child's run of a job ended."""
+
+    succeeded = "succeeded"
+    failed = "failed"
+    cancelled = "cancelled"
+    paused = "paused"
+    stopped = "stopped"
+    crashed = "crashed"
+    lease_lost = "lease_lost"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A child's last word on a job."""
+
+    ending: Ending
+    reason: str | None = None
+    error: str | None = None

@@ -1,0 +1,142 @@
+"""Writes a job's progress under its fence, and knows when its search must stop."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from lowloss.results import Curve, Hyperparameters, Requested
+from service.store.database import Database, Session, is_busy
+from service.store.jobs import record_outcome
+from service.store.queue import Fence
+from service.store.trials import TrialEnd, finish_trial, record_epochs, start_trial
+from worker.channel import Channel
+from worker.engine.plans import Epoch, Plan
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+WRITE_SECONDS = 1.0
+"""Epochs are buffered this long: one transaction a second, or per finished trial."""
+
+
+class StopCause(StrEnum):
+    """Why a search stops before its budget of trials is spent."""
+
+    cancel = "cancelled"
+    pause = "paused"
+    stop = "stopped"
+    time_limit = "time_limit"
+
+
+class Reporter:
+    """One attempt's pen. Every write raises LeaseLost once another worker holds the job."""
+
+    def __init__(
+        self,
+        database: Database,
+        fence: Fence,
+        channel: Channel,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.database = database
+        self.fence = fence
+        self._channel = channel
+        self._clock = clock
+        self._deadline = math.inf
+        self._requested = Requested.none
+        self._epochs: dict[int, list[Epoch]] = {}
+        self._wrote_at = -math.inf
+
+    def set_deadline(self, seconds: float | None) -> None:
+        """Let `stop_cause` say `time_limit` after some seconds from now; never when None."""
+        self._deadline = math.inf if seconds is None else self._clock() + seconds
+
+    @property
+    def stop_cause(self) -> StopCause | None:
+        """Why to stop now, as far as is known; None to go on. A user's word comes first."""
+        if self._requested is Requested.cancel:
+            return StopCause.cancel
+        if self._channel.is_stopping:
+            return StopCause.stop
+        if self._requested is Requested.pause:
+            return StopCause.pause
+        return StopCause.time_limit if self._clock() >= self._deadline else None
+
+    def alive(self) -> None:
+        """Give the supervisor a sign of life."""
+        self._channel.alive()
+
+    def phase(self, name: str, **found: Any) -> None:
+        """Say which phase the job has come to, and what the one before found."""
+        self._write(lambda s: record_outcome(s, self.fence, phase=name, **found))
+
+    def found(self, **found: Any) -> None:
+        """Add to what the job found beside its trials."""
+        self._write(lambda s: record_outcome(s, self.fence, phase=None, **found))
+
+    def start_trial(self, plan: Plan, hyperparameters: Hyperparameters) -> None:
+        """Record that a trial trains."""
+        self._epochs[plan.number] = []
+        self._write(
+            lambda s: start_trial(
+                s, self.fence, plan.number, seed=plan.seed, hyperparameters=hyperparameters
+            )
+        )
+
+    def on_epoch(self, epoch: Epoch) -> bool:
+        """Take in an epoch of a running trial; answers whether its training goes on."""
+        self.alive()
+        self._epochs[epoch.number].append(epoch)
+        if self._clock() - self._wrote_at >= WRITE_SECONDS:
+            curve = as_curve(self._epochs[epoch.number])
+            try:
+                self._requested = self._once(
+                    lambda s: record_epochs(s, self.fence, epoch.number, curve)
+                )
+            except Exception as error:
+                # The curve is whole in memory: what is missing now is written next time.
+                if not is_busy(error):
+                    raise
+        return self.stop_cause is None
+
+    def finish_trial(self, end: TrialEnd) -> None:
+        """Record a trial's end and its whole curve."""
+        curve = as_curve(self._epochs.pop(end.number, []))
+        self._requested = self._write(lambda s: finish_trial(s, self.fence, end, curve))
+
+    def _once(self, write: Callable[[Session], T]) -> T:
+        with self.database.transaction() as session:
+            answer = write(session)
+        self._wrote_at = self._clock()
+        return answer
+
+    def _write(self, write: Callable[[Session], T]) -> T:
+        """Write, however long the database takes to answer: a result is never dropped."""
+        while True:
+            self.alive()
+            try:
+                return self._once(write)
+            except Exception as error:
+                if not is_busy(error):
+                    raise
+                log.warning("%s: cannot write yet: %s", self.fence.job_id, error)
+                time.sleep(WRITE_SECONDS)
+
+
+def as_curve(epochs: list[Epoch]) -> Curve:
+    """The curve of some epochs; a value that is not finite becomes null."""
+
+    def values(of: Callable[[Epoch], float]) -> tuple[float | None, ...]:
+        return tuple(v if math.isfinite(v) else None for v in map(of, epochs))
+
+    return Curve(
+        loss=values(lambda e: e.loss),
+        val_loss=values(lambda e: e.val_loss),
+        penalised_loss=values(lambda e: e.penalised_loss),
+    )
