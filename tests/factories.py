@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sqlalchemy import update
 
 from lowloss.results import (
@@ -18,6 +19,7 @@ from lowloss.results import (
     TrialState,
 )
 from lowloss.spec import JobSpec, Task
+from service.settings import Limits
 from service.store.blobs import hash_file, write_blob
 from service.store.database import Database, utc_now
 from service.store.datasets import NewDataset, add_dataset
@@ -163,3 +165,22 @@ def a_trial(
     curve = Curve(loss=(1.0,), val_loss=(score if completed else None,), penalised_loss=(1.0,))
     with database.transaction() as session:
         finish_trial(session, fence, end, curve)
+
+
+def an_uploaded_table(database: Database, rows: int = 300) -> str:
+    """A dataset of a linear target `y` over two features, parsed for real; answers its id."""
+    from service.tables.options import ParseOptions
+    from service.tables.profile import profile_table
+    from service.tables.read import read_table
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(rows, 2)) * [1.0, 100.0]
+    y = 3.0 * x[:, 0] + 0.05 * x[:, 1] + rng.normal(size=rows) * 0.1 + 500.0
+    lines = [f"{a:.6f},{b:.6f},{c:.6f}" for (a, b), c in zip(x, y, strict=True)]
+    data = ("a,b,y\n" + "\n".join(lines) + "\n").encode()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "table.csv"
+        path.write_bytes(data)
+        table = read_table(path, TableFormat.csv, ParseOptions(), limits=Limits())
+        profile = profile_table(table, limits=Limits())
+    return a_dataset(database, data, rows=rows, columns=3, profile=profile)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
@@ -18,6 +19,7 @@ import psutil
 from service.store.queue import Fence
 from worker.messages import Ended, Ending
 
+COMMAND = (sys.executable, "-m", "worker.run")
 END_SECONDS = 5.0
 """How long a child may take to end by itself once its pipe is closed."""
 
@@ -34,12 +36,9 @@ class Child:
     _ended: deque[Ended] = field(default_factory=deque)
 
     @classmethod
-    def start(cls) -> Self:
+    def start(cls, command: Sequence[str] = COMMAND) -> Self:
         """Start a child; it says that it is ready once TensorFlow is imported."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "worker.run"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        return cls(process)
+        return cls(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
 
     @property
     def is_alive(self) -> bool:

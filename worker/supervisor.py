@@ -12,13 +12,12 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from lowloss.parent import watch_parent
-
 from lowloss.errors import LeaseLost
+from lowloss.parent import watch_parent
 from lowloss.results import JobState
 from service.settings import Settings
 from service.store.database import Database, Session, is_busy
@@ -31,7 +30,7 @@ from service.store.queue import (
     renew_lease,
     retry_job,
 )
-from worker.child import Child
+from worker.child import COMMAND, Child
 from worker.messages import Ended, Ending
 
 log = logging.getLogger(__name__)
@@ -49,6 +48,7 @@ class Supervisor:
     database: Database
     settings: Settings
     name: str
+    command: Sequence[str] = COMMAND
     clock: Callable[[], float] = time.monotonic
     is_stopping: bool = False
 
@@ -58,7 +58,7 @@ class Supervisor:
 
     def work(self) -> None:
         """Run jobs until stopped."""
-        child = Child.start()
+        child = Child.start(self.command)
         try:
             while not self.is_stopping:
                 child = self._fresh(child)
@@ -80,7 +80,7 @@ class Supervisor:
             # It cannot even start: do not spin.
             time.sleep(settings.poll_seconds)
         child.end()
-        return Child.start()
+        return Child.start(self.command)
 
     def _claim(self) -> Claim | None:
         settings = self.settings

@@ -1,0 +1,134 @@
+"""A job outlives `kill -9` of everything that works on it: no trial lost or counted twice."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from lowloss.results import Job, JobState, Trial, TrialState
+from lowloss.spec import Task
+from service.store.artifacts import get_best_model
+from service.store.database import Database
+from service.store.jobs import get_job
+from service.store.queue import enqueue_job
+from service.store.trials import list_trials
+from tests.conftest import NewUrl
+from tests.factories import a_spec, an_uploaded_table
+from tests.processes import child_of, kill, running, wait_for
+
+TRIALS = 8
+WORKER = "worker.supervisor"
+
+
+@pytest.fixture(params=["sqlite", "postgres_18"])
+def database(request: pytest.FixtureRequest, new_database_url: NewUrl) -> Iterator[Database]:
+    opened = Database(new_database_url(request.param))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def job_id(database: Database) -> str:
+    """A queued job whose search takes some seconds."""
+    spec = a_spec(
+        an_uploaded_table(database),
+        budget={"max_trials": TRIALS, "max_epochs": 30, "max_seconds": None},
+        search_space={"layers": 1, "patience": 30},
+        final={"confirm_top": 1, "confirm_seeds": 1},
+        algorithm="random",
+    )
+    with database.transaction() as session:
+        return enqueue_job(session, spec, task=Task.regression, max_attempts=5)
+
+
+def url(database: Database) -> str:
+    return database.url.render_as_string(hide_password=False)
+
+
+def read_job(database: Database, job_id: str) -> Job:
+    with database.reading() as session:
+        return get_job(session, job_id)
+
+
+def finished_trials(database: Database, job_id: str) -> tuple[Trial, ...]:
+    with database.reading() as session:
+        trials = list_trials(session, job_id).items
+    return tuple(trial for trial in trials if trial.state.is_finished)
+
+
+def wait_for_trials(database: Database, job_id: str, count: int) -> tuple[Trial, ...]:
+    def look() -> tuple[Trial, ...] | None:
+        finished = finished_trials(database, job_id)
+        return finished if len(finished) >= count else None
+
+    return wait_for(look, what=f"{count} finished trials")
+
+
+def wait_for_end(database: Database, job_id: str) -> Job:
+    def look() -> Job | None:
+        job = read_job(database, job_id)
+        return job if job.state.is_finished else None
+
+    return wait_for(look, what="the job's end")
+
+
+def assert_nothing_lost(
+    database: Database, job: Job, before: tuple[Trial, ...], *, attempts: int
+) -> None:
+    assert job.state is JobState.succeeded, job.errors
+    assert job.attempt == attempts
+    after = finished_trials(database, job.id)
+    assert [trial.number for trial in after] == list(range(1, TRIALS + 1))
+    assert all(trial.state is TrialState.completed for trial in after)
+    # What had finished before the crash was kept as it was, and not trained again.
+    assert after[: len(before)] == before
+    with database.reading() as session:
+        assert get_best_model(session, job.id).size_bytes > 0
+
+
+def test_job_outlives_its_child(database: Database, job_id: str, tmp_path: Path) -> None:
+    with running(WORKER, data_dir=tmp_path, database_url=url(database)) as worker:
+        before = wait_for_trials(database, job_id, 2)
+        kill(child_of(worker))
+        job = wait_for_end(database, job_id)
+
+    assert_nothing_lost(database, job, before, attempts=2)
+    assert job.failures == 1
+    assert "signal 9" in (job.errors[0].error or "")
+
+
+def test_job_outlives_its_supervisor(database: Database, job_id: str, tmp_path: Path) -> None:
+    with running(WORKER, data_dir=tmp_path, database_url=url(database)) as first:
+        before = wait_for_trials(database, job_id, 2)
+        child = child_of(first)
+        kill(first)
+        child.wait(30)
+    before = finished_trials(database, job_id)
+
+    with running(WORKER, data_dir=tmp_path, database_url=url(database)):
+        job = wait_for_end(database, job_id)
+
+    assert_nothing_lost(database, job, before, attempts=2)
+    assert job.errors[0].outcome == "lease_expired"
+
+
+def test_stopped_worker_hands_its_job_back(database: Database, job_id: str, tmp_path: Path) -> None:
+    with running(WORKER, data_dir=tmp_path, database_url=url(database)) as first:
+        wait_for_trials(database, job_id, 2)
+        child = child_of(first)
+        first.send_signal(signal.SIGTERM)
+        assert first.wait(60) == 0
+    assert not psutil.pid_exists(child.pid)
+    waiting = read_job(database, job_id)
+    assert (waiting.state, waiting.failures) == (JobState.queued, 0)
+    before = finished_trials(database, job_id)
+
+    with running(WORKER, data_dir=tmp_path, database_url=url(database)):
+        job = wait_for_end(database, job_id)
+
+    assert_nothing_lost(database, job, before, attempts=2)
+    assert job.failures == 0

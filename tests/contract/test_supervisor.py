@@ -1,0 +1,202 @@
+"""The supervisor against children that do what real ones may do: end, die, hang, ignore it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psutil
+import pytest
+
+from lowloss.results import Job, JobState
+from service.settings import Settings
+from service.store.database import Database
+from service.store.jobs import get_job
+from service.store.queue import cancel_job, pause_job
+from tests.factories import a_claim, a_job, expire_lease
+from tests.processes import wait_for
+from worker.supervisor import Supervisor
+
+CHILD = """
+import json, os, signal, sys, time
+def say(**message):
+    print(json.dumps(message), flush=True)
+say(ready=True)
+for line in sys.stdin:
+    message = json.loads(line)
+    {act}
+"""
+END = "'run' in message and say(ended={ended})"
+
+
+def a_child(act: str) -> tuple[str, ...]:
+    return (sys.executable, "-c", CHILD.replace("{act}", act))
+
+
+def ending(**ended: Any) -> tuple[str, ...]:
+    said = {"ending": "succeeded", "reason": None, "error": None} | ended
+    return a_child(END.replace("{ended}", repr(said)))
+
+
+HANG = "'run' in message and time.sleep(3600)"
+IGNORE = "'run' in message and [say(alive=True) or time.sleep(0.05) for _ in range(10**6)]"
+
+
+@contextmanager
+def working(database: Database, command: tuple[str, ...], **given: Any) -> Iterator[Supervisor]:
+    values = {"poll_seconds": 0.05, "retry_seconds": 0.0, "stop_seconds": 0.3, "max_attempts": 3}
+    settings = Settings(**values | given)
+    supervisor = Supervisor(database, settings, "worker-1", command=command)
+    thread = threading.Thread(target=supervisor.work)
+    thread.start()
+    try:
+        yield supervisor
+    finally:
+        supervisor.stop()
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+def read(database: Database, job_id: str) -> Job:
+    with database.reading() as session:
+        return get_job(session, job_id)
+
+
+def wait_for_state(database: Database, job_id: str, state: JobState) -> Job:
+    def look() -> Job | None:
+        job = read(database, job_id)
+        return job if job.state is state else None
+
+    return wait_for(look, seconds=20, what=state)
+
+
+@pytest.mark.parametrize(
+    ("ended", "state", "reason"),
+    [
+        ({"ending": "succeeded", "reason": "max_trials"}, JobState.succeeded, "max_trials"),
+        ({"ending": "cancelled", "reason": "cancelled"}, JobState.cancelled, "cancelled"),
+        (
+            {"ending": "failed", "reason": "no_trial_completed"},
+            JobState.failed,
+            "no_trial_completed",
+        ),
+        ({"ending": "paused"}, JobState.paused, None),
+    ],
+)
+def test_job_is_settled_as_its_child_ended_it(
+    sqlite_database: Database, ended: dict[str, str], state: JobState, reason: str | None
+) -> None:
+    job_id = a_job(sqlite_database)
+
+    with working(sqlite_database, ending(**ended)):
+        job = wait_for_state(sqlite_database, job_id, state)
+
+    assert (job.reason, job.failures) == (reason, 0)
+
+
+@pytest.mark.parametrize(
+    ("act", "error"),
+    [
+        ("os._exit(7)", "exited with code 7"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "killed by signal 11"),
+    ],
+)
+def test_dead_child_is_replaced_until_the_job_has_failed_too_often(
+    sqlite_database: Database, act: str, error: str
+) -> None:
+    job_id = a_job(sqlite_database, max_attempts=3)
+
+    with working(sqlite_database, a_child(act)):
+        job = wait_for_state(sqlite_database, job_id, JobState.failed)
+
+    assert (job.reason, job.attempt, job.failures) == ("crashed", 3, 3)
+    assert all(error in (e.error or "") for e in job.errors)
+
+
+def test_silent_child_is_killed_and_its_job_queued_again(sqlite_database: Database) -> None:
+    job_id = a_job(sqlite_database, max_attempts=1)
+
+    with working(sqlite_database, a_child(HANG), silence_seconds=0.5):
+        job = wait_for_state(sqlite_database, job_id, JobState.failed)
+
+    assert "no sign of life" in (job.errors[0].error or "")
+
+
+def test_job_far_over_its_time_is_killed(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.supervisor.OVERTIME_SECONDS", 0.2)
+    job_id = a_job(sqlite_database, max_attempts=1, budget={"max_seconds": 0.1})
+
+    with working(sqlite_database, a_child(IGNORE)):
+        job = wait_for_state(sqlite_database, job_id, JobState.failed)
+
+    assert "over its budget.max_seconds" in (job.errors[0].error or "")
+
+
+def test_lease_is_renewed_while_the_child_works(sqlite_database: Database) -> None:
+    job_id = a_job(sqlite_database)
+
+    with working(sqlite_database, a_child(IGNORE), lease_seconds=1.0, renew_seconds=0.2):
+        wait_for(lambda: read(sqlite_database, job_id).progress.seconds > 2.0, seconds=20)
+        job = read(sqlite_database, job_id)
+
+    assert (job.state, job.attempt) == (JobState.running, 1)
+
+
+def test_stopped_supervisor_hands_back_the_job_of_a_child_that_ignores_it(
+    sqlite_database: Database,
+) -> None:
+    job_id = a_job(sqlite_database)
+
+    with working(sqlite_database, a_child(IGNORE)) as supervisor:
+        wait_for_state(sqlite_database, job_id, JobState.running)
+        supervisor.stop()
+
+    job = read(sqlite_database, job_id)
+    assert (job.state, job.failures) == (JobState.queued, 0)
+    assert not psutil.Process().children()
+
+
+def test_lost_lease_ends_the_child_and_changes_nothing(sqlite_database: Database) -> None:
+    job_id = a_job(sqlite_database)
+
+    with working(sqlite_database, a_child(IGNORE), renew_seconds=0.2):
+        wait_for_state(sqlite_database, job_id, JobState.running)
+        expire_lease(sqlite_database, job_id)
+        stolen = a_claim(sqlite_database, "worker-2").fence
+        wait_for(lambda: len(psutil.Process().children()) == 1, seconds=20)
+
+    job = read(sqlite_database, job_id)
+    assert (job.state, job.attempt) == (JobState.running, stolen.attempt)
+
+
+def test_child_is_replaced_after_its_share_of_jobs(sqlite_database: Database) -> None:
+    jobs = [a_job(sqlite_database) for _ in range(3)]
+    said = {"ending": "failed", "error": None}
+    act = f"'run' in message and say(ended={json.dumps(said)[:-1]}, 'reason': str(os.getpid())}})"
+    act = act.replace("null", "None")
+
+    with working(sqlite_database, a_child(act), child_jobs=2):
+        pids = [wait_for_state(sqlite_database, job, JobState.failed).reason for job in jobs]
+
+    assert pids[0] == pids[1] != pids[2]
+
+
+@pytest.mark.parametrize("ask", [cancel_job, pause_job])
+def test_request_survives_a_crash_of_the_child(sqlite_database: Database, ask: Any) -> None:
+    job_id = a_job(sqlite_database)
+    fence = a_claim(sqlite_database).fence
+    with sqlite_database.transaction() as session:
+        ask(session, job_id)
+    expire_lease(sqlite_database, job_id)
+
+    with working(sqlite_database, ending(ending="cancelled" if ask is cancel_job else "paused")):
+        state = JobState.cancelled if ask is cancel_job else JobState.paused
+        job = wait_for_state(sqlite_database, job_id, state)
+
+    assert job.attempt == fence.attempt + 1
