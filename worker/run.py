@@ -5,33 +5,18 @@ Started ahead of a job by the supervisor; ends when its standard input closes.
 
 from __future__ import annotations
 
-import logging
 import tempfile
-import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
-from lowloss.errors import JobFailed, LeaseLost, Problem
-from lowloss.results import Dataset, Trial, TrialState
+from lowloss.results import Dataset, Trial
 from lowloss.spec import JobSpec
 from service.settings import Settings
-from service.store.artifacts import BEST_MODEL, NewArtifact, add_artifact
-from service.store.blobs import hash_file, read_blob, write_blob
 from service.store.database import Database
-from service.store.datasets import get_dataset, get_parse_options
-from service.store.jobs import get_job
 from service.store.queue import Fence
-from service.store.trials import TrialEnd, list_trials
-from service.tables.check import check_job
 from service.tables.options import ParseOptions
-from service.tables.read import Table, read_table
 from worker.baselines import fit_baselines
 from worker.channel import Channel
-from worker.data.prepare import Prepared, prepare
-from worker.data.scores import objective_value, scores
-from worker.engine import keras_fit
-from worker.engine.plans import TrainedTrial
-from worker.execution import local
 from worker.messages import Ended, Ending
 from worker.report import Reporter, StopCause
 from worker.search.tuner import SearchTuner

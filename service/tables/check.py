@@ -1,0 +1,252 @@
+"""Checks a JobSpec against a dataset's profile: all that can be refused before a worker starts."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from lowloss.errors import (
+    ClassTooSmall,
+    LimitExceeded,
+    NoFeatures,
+    ObjectiveDoesNotFitTask,
+    TargetConstant,
+    TargetMissing,
+    TaskDoesNotFitTarget,
+    TooFewRows,
+    TooManyClasses,
+    UnknownFeature,
+    UnknownTarget,
+)
+from lowloss.results import Column, ColumnKind, Dataset, ExcludedColumn, TableFormat
+from lowloss.spec import Choice, Float, Int, JobSpec, Task, Validation
+from service.settings import Limits
+
+MIN_TRAIN_ROWS = 8
+MIN_HELD_ROWS = 2
+"""Rows that the validation and the test split must have at least, each."""
+MIN_CLASS_ROWS = 3
+"""One row for each of the three splits."""
+MAX_INTEGER_CLASSES = 20
+"""Whole numbers 0 … k-1 or 1 … k are taken for classes up to this many."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a job will do: its task, its features, what it leaves out, its classes in order."""
+
+    task: Task
+    features: tuple[Column, ...]
+    excluded: tuple[ExcludedColumn, ...]
+    labels: tuple[str, ...]
+
+
+def check_job(spec: JobSpec, dataset: Dataset, *, limits: Limits) -> Checked:
+    """Check everything that the profile can tell; raises an InvalidRequest problem."""
+    _check_limits(spec, limits)
+    target = _find_target(spec, dataset)
+    task = _decide_task(spec, target)
+    if not spec.objective.fits(task):
+        raise ObjectiveDoesNotFitTask(
+            f"{spec.objective} is not defined for {task}",
+            field="objective",
+            fix="use val_loss, or a metric of the task",
+        )
+    labels = () if task is Task.regression else _check_classes(target, limits)
+    _check_rows(dataset.rows - target.missing, spec.validation)
+    features, excluded = _select_features(spec, dataset)
+    return Checked(task, features, excluded, labels)
+
+
+def _check_limits(spec: JobSpec, limits: Limits) -> None:
+    space, budget = spec.search_space, spec.budget
+    bounded: list[tuple[str, object, float]] = [
+        ("search_space.layers", space.layers, limits.max_layers),
+        ("search_space.width", space.width, limits.max_width),
+        ("search_space.batch_size", space.batch_size, limits.max_batch_size),
+        ("search_space.patience", space.patience, limits.max_epochs),
+        ("budget.max_trials", budget.max_trials, limits.max_trials),
+        ("budget.max_epochs", budget.max_epochs, limits.max_epochs),
+        ("budget.max_seconds", budget.max_seconds or 0, limits.max_seconds),
+    ]
+    for field, value, limit in bounded:
+        largest = _largest(value)
+        if largest > limit:
+            raise LimitExceeded(
+                f"{largest:g} is over this server's limit of {limit:g}",
+                field=field,
+                fix=f"use at most {limit:g}",
+            )
+
+
+def _largest(value: object) -> float:
+    if isinstance(value, Choice):
+        return max(_largest(choice) for choice in value.choices)
+    if isinstance(value, Float | Int):
+        return float(value.max)
+    return float(value)  # type: ignore[arg-type]  # a fixed number
+
+
+def _find_target(spec: JobSpec, dataset: Dataset) -> Column:
+    columns = {column.name: column for column in dataset.profile}
+    if spec.target not in columns:
+        raise UnknownTarget(
+            f"the table has no column {spec.target!r}",
+            field="target",
+            fix=_suggest(spec.target, columns),
+        )
+    if dataset.format is TableFormat.npz and spec.target != "y":
+        raise UnknownTarget(
+            f"{spec.target!r} is a column of X", field="target", fix="the target of an NPZ is 'y'"
+        )
+    target = columns[spec.target]
+    if target.missing == dataset.rows:
+        raise TargetMissing(
+            f"every value of {spec.target!r} is missing", field="target", fix="name another column"
+        )
+    if target.distinct < 2:
+        raise TargetConstant(
+            f"{spec.target!r} has only one value, {target.levels[0].value!r}: "
+            "there is nothing to predict",
+            field="target",
+            fix="name another column",
+        )
+    return target
+
+
+def _decide_task(spec: JobSpec, target: Column) -> Task:
+    if target.kind is ColumnKind.date:
+        raise TaskDoesNotFitTarget(
+            f"{target.name!r} holds dates, which cannot be predicted",
+            field="target",
+            fix="upload it as a number, for instance of days",
+        )
+    is_text = target.kind in {ColumnKind.categorical, ColumnKind.text}
+    if spec.task == "auto":
+        return _likely_task(target, is_text=is_text)
+    if spec.task is Task.regression and is_text:
+        raise TaskDoesNotFitTarget(
+            f"{target.name!r} holds text such as {target.levels[0].value!r}, not numbers",
+            field="task",
+            fix="use task auto",
+        )
+    if spec.task is Task.binary and target.distinct != 2:
+        raise TaskDoesNotFitTarget(
+            f"{target.name!r} has {target.distinct} values; binary takes 2",
+            field="task",
+            fix="use task multiclass, or auto",
+        )
+    return spec.task
+
+
+def _likely_task(target: Column, *, is_text: bool) -> Task:
+    if is_text or target.kind is ColumnKind.boolean:
+        return Task.binary if target.distinct == 2 else Task.multiclass
+    if target.is_integer and target.distinct == 2:
+        return Task.binary
+    span = (target.max or 0) - (target.min or 0) + 1
+    counts_up = target.min in {0, 1} and span == target.distinct <= MAX_INTEGER_CLASSES
+    return Task.multiclass if target.is_integer and counts_up else Task.regression
+
+
+def _check_classes(target: Column, limits: Limits) -> tuple[str, ...]:
+    """The labels in order: by number where all are numbers, else as text."""
+    if target.distinct > limits.max_classes:
+        raise TooManyClasses(
+            f"{target.name!r} has {target.distinct} classes; this server allows "
+            f"{limits.max_classes}",
+            field="target",
+            fix="merge rare classes, or use task regression if it is a quantity",
+        )
+    smallest = min(target.levels, key=lambda level: level.rows)
+    if smallest.rows < MIN_CLASS_ROWS:
+        rows = "one row" if smallest.rows == 1 else f"{smallest.rows} rows"
+        raise ClassTooSmall(
+            f"class {smallest.value!r} of {target.name!r} has {rows}; training, validation and "
+            f"test need one each",
+            field="target",
+            fix="add rows of that class, or drop or merge it",
+        )
+    return tuple(sorted((level.value for level in target.levels), key=_order))
+
+
+def _order(label: str) -> tuple[int, float, str]:
+    try:
+        return (0, float(label), label)
+    except ValueError:
+        return (1, 0.0, label)
+
+
+def _check_rows(rows: int, validation: Validation) -> None:
+    test = max(1, round(rows * validation.test_fraction))
+    held = max(1, round(rows * validation.fraction))
+    train = rows - test - held
+    if train < MIN_TRAIN_ROWS or min(test, held) < MIN_HELD_ROWS:
+        raise TooFewRows(
+            f"{rows} rows with a target split into {max(train, 0)} for training, {held} for "
+            f"validation and {test} for test; {MIN_TRAIN_ROWS}, {MIN_HELD_ROWS} and "
+            f"{MIN_HELD_ROWS} are needed",
+            field="validation",
+            fix="upload more rows, or change fraction and test_fraction",
+        )
+
+
+def _select_features(
+    spec: JobSpec, dataset: Dataset
+) -> tuple[tuple[Column, ...], tuple[ExcludedColumn, ...]]:
+    names = [column.name for column in dataset.profile]
+    include, exclude = spec.features.include, spec.features.exclude
+    for field, given in (("features.include", include or ()), ("features.exclude", exclude)):
+        for name in given:
+            if name not in names:
+                raise UnknownFeature(
+                    f"the table has no column {name!r}", field=field, fix=_suggest(name, names)
+                )
+    if include is not None and spec.target in include:
+        raise UnknownFeature(
+            f"{spec.target!r} is the target: it cannot be a feature, too",
+            field="features.include",
+            fix="leave it out",
+        )
+    wanted = [
+        column
+        for column in dataset.profile
+        if column.name != spec.target
+        and column.name not in exclude
+        and (include is None or column.name in include)
+    ]
+    excluded = [
+        ExcludedColumn(column=column.name, reason=reason)
+        for column in wanted
+        if (reason := _useless(column, dataset.rows)) is not None
+    ]
+    dropped = {column.column for column in excluded}
+    features = tuple(column for column in wanted if column.name not in dropped)
+    if not features:
+        reasons = "; ".join(f"{column.column}: {column.reason}" for column in excluded[:3])
+        raise NoFeatures(
+            f"no usable feature is left ({reasons or 'none was chosen'})",
+            field="features",
+            fix="include other columns",
+        )
+    return features, tuple(excluded)
+
+
+def _useless(column: Column, rows: int) -> str | None:
+    if column.missing == rows:
+        return "every value is missing"
+    if column.kind is ColumnKind.constant:
+        return f"every value is {column.levels[0].value!r}"
+    if column.kind is ColumnKind.text:
+        return f"text or an identifier: {column.distinct} distinct values in {rows} rows"
+    return None
+
+
+def _suggest(name: str, names: Iterable[str]) -> str:
+    names = list(names)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    shown = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
+    return f"its columns are {shown}"

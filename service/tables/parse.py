@@ -1,0 +1,108 @@
+"""Parses an upload in a child process, under a watch on its memory and time.
+
+A few bytes can unfold to gigabytes, and a parser of native code can crash: the server must not.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from lowloss.errors import TableTooLarge, TableUnreadable, problem_from_document
+from lowloss.results import Column, TableFormat
+from service.settings import Limits
+from service.tables.options import ParseOptions
+
+WATCH_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What was measured of a table."""
+
+    rows: int
+    columns: int
+    profile: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a parse may use: resident memory in bytes, and seconds."""
+
+    memory_bytes: int
+    seconds: float
+
+
+def parse_upload(
+    path: Path,
+    format: TableFormat,  # noqa: A002
+    options: ParseOptions,
+    *,
+    limits: Limits,
+    bounds: Bounds,
+) -> Profile:
+    """Read and profile a table in a process of its own; blocks; raises a TableInvalid problem."""
+    options.check_format(format)
+    request = {
+        "path": str(path),
+        "format": format.value,
+        "options": options.model_dump(),
+        "limits": limits.model_dump(),
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "service.tables.child"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with process:
+        try:
+            answer = _converse(process, json.dumps(request).encode(), bounds)
+        finally:
+            process.kill()
+    if "problem" in answer:
+        raise problem_from_document(answer["problem"])
+    columns = tuple(Column.model_validate(column) for column in answer["profile"])
+    return Profile(answer["rows"], len(columns), columns)
+
+
+def _converse(process: subprocess.Popen[bytes], request: bytes, bounds: Bounds) -> dict[str, Any]:
+    """Ask the child and await its answer, within bounds."""
+    deadline = time.monotonic() + bounds.seconds
+    given: bytes | None = request
+    while True:
+        try:
+            answer, _ = process.communicate(given, timeout=WATCH_SECONDS)
+            break
+        except subprocess.TimeoutExpired:
+            given = None
+        if _memory_bytes(process.pid) > bounds.memory_bytes:
+            raise TableTooLarge(
+                f"the table unfolds to over {bounds.memory_bytes / 1e6:,.0f} MB in memory",
+                fix="upload fewer rows or columns, or ask the server's operator to raise "
+                "LOWLOSS_PARSE_MEMORY_BYTES",
+            )
+        if time.monotonic() > deadline:
+            raise TableTooLarge(
+                f"the table took over {bounds.seconds:.0f} s to parse",
+                fix="upload fewer rows or columns, or as Parquet",
+            )
+    if process.returncode != 0:
+        raise TableUnreadable(
+            "the table crashed its parser", fix="check the file, or write it in another format"
+        )
+    answered: dict[str, Any] = json.loads(answer)
+    return answered
+
+
+def _memory_bytes(pid: int) -> int:
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.Error:
+        return 0

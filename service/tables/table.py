@@ -1,0 +1,55 @@
+"""A typed table in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from lowloss.errors import DuplicateColumns, TableEmpty, TableInvalid, TableTooLarge
+from service.settings import Limits
+
+
+@dataclass(frozen=True)
+class Table:
+    """Typed columns: booleans, integers, floats, strings, dates and datetimes.
+
+    A missing value is null; a float that is not finite is missing, too. An NPZ is a matrix: its
+    columns are `X[0]`, `X[1]`, … and `y`.
+    """
+
+    frame: pl.DataFrame
+    is_matrix: bool = False
+
+
+def check_size(rows: int, columns: int, limits: Limits) -> None:
+    """Refuse a table that has no cells, or more than the server allows."""
+    if rows == 0 or columns == 0:
+        what = "columns" if columns == 0 else "rows"
+        raise TableEmpty(f"the table has no {what}", fix="upload a table with a header and rows")
+    for name, value, limit in (
+        ("rows", rows, limits.max_rows),
+        ("columns", columns, limits.max_columns),
+        ("cells (rows x columns)", rows * columns, limits.max_cells),
+    ):
+        if value > limit:
+            raise TableTooLarge(
+                f"the table has {value:,} {name}; this server allows {limit:,}",
+                fix="upload fewer rows or columns, or ask the server's operator to raise the limit",
+            )
+
+
+def check_names(names: list[str]) -> None:
+    """Refuse columns without a name of their own."""
+    for position, name in enumerate(names, start=1):
+        if not name.strip():
+            raise TableInvalid(
+                f"column {position} has no name", fix="give every column of the header a name"
+            )
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise DuplicateColumns(
+                f"two columns are named {name!r}", fix="give every column a name of its own"
+            )
+        seen.add(name)

@@ -1,0 +1,98 @@
+"""The target: how it is put before the network, and how the network's answer is put back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from lowloss.spec import Task
+from service.tables.profile import label
+from worker.data.splits import Rows
+from worker.engine.plans import FloatArray, Loss
+
+Float64Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A fitted target.
+
+    Regression: the network sees (y - mean) / sd; both are of the training rows, or 0 and 1 where
+    the target is not scaled. Classification: `labels` in sorted order name the classes.
+    `loss_unit` is what a data loss is divided by to be in standardised-target units.
+    """
+
+    name: str
+    task: Task
+    labels: tuple[str, ...] = ()
+    mean: float = 0.0
+    sd: float = 1.0
+    loss_unit: float = 1.0
+
+    @property
+    def loss(self) -> Loss:
+        """The data loss of the task."""
+        match self.task:
+            case Task.regression:
+                return Loss.mse
+            case Task.binary:
+                return Loss.binary
+            case Task.multiclass:
+                return Loss.multiclass
+
+    @property
+    def outputs(self) -> int:
+        """Units of the network's head."""
+        return len(self.labels) if self.task is Task.multiclass else 1
+
+    def standardise(self, y: Float64Array) -> FloatArray:
+        """What the network is trained on; class indices stay as they are."""
+        return ((y - self.mean) / self.sd).astype(np.float32)
+
+    def answer(self, output_MC: FloatArray) -> Float64Array:
+        """The network's output [M, C] as the model gives it.
+
+        Target units [M, 1], or probabilities [M, classes], binary included.
+        """
+        output = output_MC.astype(np.float64)
+        if self.task is Task.binary:
+            return np.concatenate([1.0 - output, output], axis=1)
+        return output * self.sd + self.mean
+
+
+def read_target(column: pl.Series, task: Task, labels: tuple[str, ...]) -> Float64Array:
+    """The raw target of labelled rows: numbers, or indices into `labels`."""
+    if task is Task.regression:
+        return column.cast(pl.Float64).to_numpy().astype(np.float64)
+    index = {name: float(position) for position, name in enumerate(labels)}
+    return np.array([index[label(value)] for value in column.to_list()], dtype=np.float64)
+
+
+def fit_target(
+    name: str, task: Task, labels: tuple[str, ...], y: Float64Array, train: Rows, *, scale: bool
+) -> Target:
+    """Fit a target's transform on the training rows."""
+    if task is not Task.regression:
+        return Target(name, task, labels)
+    mean, sd = float(y[train].mean()), float(y[train].std())
+    sd = sd if sd > 0 else 1.0
+    if not scale:
+        return Target(name, task, loss_unit=sd * sd)
+    return Target(name, task, mean=mean, sd=sd)
+
+
+def class_weights(y: Float64Array, train: Rows) -> FloatArray | None:
+    """Balanced weights of the training rows, of mean 1; None where the classes are balanced.
+
+    Balanced means that the largest class has at most 1.5 times the rows of the smallest.
+    """
+    classes = y[train].astype(np.int64)
+    counts = np.bincount(classes)
+    present = counts[counts > 0]
+    if present.max() <= 1.5 * present.min():
+        return None
+    weights = len(classes) / (len(present) * np.maximum(counts, 1))
+    return np.asarray(weights[classes], dtype=np.float32)

@@ -1,0 +1,227 @@
+"""The reference engine: one trial at a time through stock Keras `fit`.
+
+N training rows, M validation rows, D features, C outputs.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import keras
+import numpy as np
+
+from worker.engine.plans import (
+    Arrays,
+    Epoch,
+    FloatArray,
+    Loss,
+    OnBatch,
+    OnEpoch,
+    Outcome,
+    Plan,
+    TrainedTrial,
+)
+
+INITIALIZERS = {
+    "relu": "he_normal",
+    "leaky_relu": "he_normal",
+    "elu": "he_normal",
+    "gelu": "he_normal",
+    "silu": "he_normal",
+    "mish": "he_normal",
+    "selu": "lecun_normal",
+    "tanh": "glorot_uniform",
+}
+HEADS = {Loss.mse: "linear", Loss.binary: "sigmoid", Loss.multiclass: "softmax"}
+DATA_LOSS = "data_loss"
+SGD_MOMENTUM = 0.9
+PREDICT_ROWS = 65_536
+"""Rows that are put through the network at once when it predicts."""
+
+
+def train(plan: Plan, arrays: Arrays, *, on_epoch: OnEpoch, on_batch: OnBatch) -> TrainedTrial:
+    """Train a trial to its end, or until `on_epoch` answers False."""
+    started = time.monotonic()
+    keras.backend.clear_session()
+    # Initial weights, the order of rows and dropout all follow from the seed.
+    keras.utils.set_random_seed(plan.seed)
+    model = build_network(plan, arrays)
+    compile_network(model, plan, arrays)
+    watch = _Watch(plan, arrays, on_epoch, on_batch)
+    stopping = keras.callbacks.EarlyStopping(
+        monitor=f"val_{DATA_LOSS}", mode="min", patience=plan.patience, restore_best_weights=True
+    )
+    model.fit(
+        arrays.x_train_ND,
+        _labels(arrays.y_train_N, arrays.loss),
+        sample_weight=arrays.weight_train_N,
+        validation_data=(arrays.x_val_MD, _labels(arrays.y_val_M, arrays.loss)),
+        validation_batch_size=PREDICT_ROWS,
+        batch_size=plan.batch_size,
+        epochs=plan.max_epochs,
+        callbacks=[watch, stopping],
+        verbose=0,
+    )
+    weights: tuple[FloatArray, ...] = ()
+    val_output_MC = np.empty((0, arrays.outputs), dtype=np.float32)
+    if watch.best_epoch is not None:
+        if stopping.best_weights is not None:
+            model.set_weights(stopping.best_weights)
+        weights = tuple(model.get_weights())
+        val_output_MC = forward(weights, plan.activation, arrays.loss, arrays.x_val_MD)
+    return TrainedTrial(
+        plan=plan,
+        outcome=watch.outcome,
+        reason=watch.reason(stopping.stopped_epoch > 0),
+        epochs=tuple(watch.epochs),
+        best_epoch=watch.best_epoch,
+        weights=weights,
+        val_output_MC=val_output_MC,
+        seconds=time.monotonic() - started,
+    )
+
+
+def build_network(plan: Plan, arrays: Arrays) -> keras.Model:
+    """Dense → activation → Dropout for each width, and a Dense head; penalties on kernels."""
+    penalty = keras.regularizers.L1L2(plan.l1, plan.l2) if plan.l1 or plan.l2 else None
+    seeds = iter(np.random.SeedSequence(plan.seed).generate_state(2 * len(plan.widths) + 1))
+    x = inputs = keras.Input((arrays.x_train_ND.shape[1],))
+    for width in plan.widths:
+        initializer = _initializer(INITIALIZERS[plan.activation], int(next(seeds)))
+        x = keras.layers.Dense(width, kernel_initializer=initializer, kernel_regularizer=penalty)(x)
+        x = keras.layers.Activation(plan.activation)(x)
+        seed = int(next(seeds))
+        if plan.dropout:
+            x = keras.layers.Dropout(plan.dropout, seed=seed)(x)
+    initializer = _initializer("glorot_uniform", int(next(seeds)))
+    outputs = keras.layers.Dense(
+        arrays.outputs,
+        activation=HEADS[arrays.loss],
+        kernel_initializer=initializer,
+        kernel_regularizer=penalty,
+    )(x)
+    return keras.Model(inputs, outputs)
+
+
+def compile_network(model: keras.Model, plan: Plan, arrays: Arrays) -> None:
+    """Attach the optimizer and the loss; the data loss is a metric without penalties or weights."""
+    steps = math.ceil(len(arrays.x_train_ND) / plan.batch_size)
+    model.compile(
+        optimizer=_optimizer(plan, steps * plan.max_epochs),
+        loss=arrays.loss.value,
+        metrics=[_data_loss(arrays.loss)],
+        # Several steps per call of the compiled function: 3 times as fast on small tables, and the
+        # same numbers. XLA costs a compile per trial and saves nothing here.
+        steps_per_execution=min(32, steps),
+        jit_compile=False,
+    )
+
+
+def forward(
+    weights: tuple[FloatArray, ...], activation: str, loss: Loss, x_ND: FloatArray
+) -> FloatArray:
+    """[N, C] What a network of these weights answers, without its dropout."""
+    activate = keras.activations.get(activation)
+    head = keras.activations.get(HEADS[loss])
+    layers = list(zip(weights[::2], weights[1::2], strict=True))
+    parts = []
+    for start in range(0, len(x_ND), PREDICT_ROWS):
+        h = keras.ops.convert_to_tensor(x_ND[start : start + PREDICT_ROWS])
+        for kernel, bias in layers[:-1]:
+            h = activate(keras.ops.matmul(h, kernel) + bias)
+        kernel, bias = layers[-1]
+        parts.append(np.asarray(head(keras.ops.matmul(h, kernel) + bias), dtype=np.float32))
+    return np.concatenate(parts) if parts else np.empty((0, weights[-1].size), dtype=np.float32)
+
+
+def _labels(y_N: FloatArray, loss: Loss) -> FloatArray:
+    """The target in the shape that Keras's loss takes: [N] for classes, else [N, 1]."""
+    return y_N if loss is Loss.multiclass else y_N[:, None]
+
+
+def _initializer(name: str, seed: int) -> Any:
+    return keras.initializers.get({"class_name": name, "config": {"seed": seed}})
+
+
+def _optimizer(plan: Plan, steps: int) -> keras.Optimizer:
+    rate: Any = plan.learning_rate
+    if plan.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(plan.learning_rate, decay_steps=steps)
+    given = {
+        "learning_rate": rate,
+        "weight_decay": plan.weight_decay or None,
+        "global_clipnorm": plan.clip_norm,
+    }
+    match plan.optimizer:
+        case "adam":
+            return keras.optimizers.Adam(**given)
+        case "adamw":
+            # Without a decay Keras's AdamW would take its own default.
+            return keras.optimizers.AdamW(**given | {"weight_decay": plan.weight_decay})
+        case "rmsprop":
+            return keras.optimizers.RMSprop(**given)
+        case "sgd":
+            return keras.optimizers.SGD(momentum=SGD_MOMENTUM, **given)
+    raise ValueError(f"unknown optimizer {plan.optimizer!r}")
+
+
+def _data_loss(loss: Loss) -> keras.metrics.Metric:
+    match loss:
+        case Loss.mse:
+            return keras.metrics.MeanSquaredError(name=DATA_LOSS)
+        case Loss.binary:
+            return keras.metrics.BinaryCrossentropy(name=DATA_LOSS)
+        case Loss.multiclass:
+            return keras.metrics.SparseCategoricalCrossentropy(name=DATA_LOSS)
+
+
+class _Watch(keras.callbacks.Callback):
+    """Records epochs, passes them on, and ends a training that diverged or was stopped."""
+
+    def __init__(self, plan: Plan, arrays: Arrays, on_epoch: OnEpoch, on_batch: OnBatch) -> None:
+        super().__init__()
+        self.epochs: list[Epoch] = []
+        self.best_epoch: int | None = None
+        self.outcome = Outcome.completed
+        self._plan = plan
+        self._unit = arrays.loss_unit
+        self._on_epoch = on_epoch
+        self._on_batch = on_batch
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+        """A sign of life."""
+        self._on_batch()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Take in what Keras measured; epochs count from 1 here."""
+        found = Epoch(
+            number=self._plan.number,
+            epoch=epoch + 1,
+            loss=float(logs[DATA_LOSS]) / self._unit,
+            val_loss=float(logs[f"val_{DATA_LOSS}"]) / self._unit,
+            penalised_loss=float(logs["loss"]) / self._unit,
+        )
+        self.epochs.append(found)
+        goes_on = self._on_epoch(found)
+        if not math.isfinite(found.val_loss) or not math.isfinite(found.penalised_loss):
+            self.outcome = Outcome.diverged
+            self.model.stop_training = True
+            return
+        best = self.best_epoch
+        if best is None or found.val_loss < self.epochs[best - 1].val_loss:
+            self.best_epoch = found.epoch
+        if not goes_on:
+            self.outcome = Outcome.stopped
+            self.model.stop_training = True
+
+    def reason(self, stopped_early: bool) -> str:
+        """Why the training ended."""
+        match self.outcome:
+            case Outcome.diverged:
+                return "loss_not_finite"
+            case Outcome.stopped:
+                return "stopped"
+            case Outcome.completed:
+                return "early_stopping" if stopped_early else "max_epochs"

@@ -1,0 +1,26 @@
+"""Raw columns as the exported model's inputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from worker.data.features import Features, RawColumns
+from worker.model.build import MATRIX_INPUT
+
+
+def model_inputs(features: Features, raw: RawColumns) -> dict[str, Any]:
+    """The dict of tensors that an exported model takes: [rows, 1] each, or one [rows, D] `X`."""
+    if features.matrix_columns is not None:
+        matrix = np.zeros((len(raw.numeric_NR), features.matrix_columns), dtype=np.float32)
+        matrix[:, features.positions] = raw.numeric_NR
+        return {MATRIX_INPUT: tf.constant(matrix)}
+    inputs: dict[str, Any] = {
+        feature.input: tf.constant(raw.numeric_NR[:, [position]])
+        for position, feature in enumerate(features.numeric)
+    }
+    for feature, strings in zip(features.categorical, raw.strings, strict=True):
+        inputs[feature.input] = tf.constant(strings[:, None].tolist(), dtype=tf.string)
+    return inputs
