@@ -10,9 +10,10 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from lowloss.results import Curve, Hyperparameters, Requested
+from service.store.artifacts import NewArtifact, add_artifact
 from service.store.database import Database, Session, is_busy
 from service.store.jobs import record_outcome
-from service.store.queue import Fence
+from service.store.queue import Fence, hold_fence
 from service.store.trials import TrialEnd, finish_trial, record_epochs, start_trial
 from worker.channel import Channel
 from worker.engine.plans import Epoch, Plan
@@ -104,6 +105,16 @@ class Reporter:
                 if not is_busy(error):
                     raise
         return self.stop_cause is None
+
+    def look(self) -> None:
+        """Learn what users ask of the job where nothing is written for a while."""
+        self.alive()
+        if self._clock() - self._wrote_at >= WRITE_SECONDS:
+            self._requested = self._write(lambda s: Requested(hold_fence(s, self.fence).requested))
+
+    def add_artifact(self, new: NewArtifact) -> None:
+        """Add an artifact, visible once the job is settled."""
+        self._write(lambda s: add_artifact(s, self.fence, new))
 
     def finish_trial(self, end: TrialEnd) -> None:
         """Record a trial's end and its whole curve."""

@@ -20,13 +20,10 @@ def scores(target: Target, y_M: Float64Array, answer_MC: Float64Array) -> dict[s
     return _classification(target, y_M.astype(np.int64), answer_MC)
 
 
-def objective_value(
-    objective: Objective, metrics_of_trial: dict[str, float], val_loss: float
-) -> float:
+def objective_value(objective: Objective, metrics: dict[str, float]) -> float:
     """A trial's value of the objective: `val_loss` itself, or the metric after `val_`."""
-    if objective is Objective.val_loss:
-        return val_loss
-    return metrics_of_trial[objective.removeprefix("val_")]
+    name = objective if objective is Objective.val_loss else objective.removeprefix("val_")
+    return metrics[name]
 
 
 def _regression(y_M: Float64Array, predicted_M: Float64Array) -> dict[str, float]:

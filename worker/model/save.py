@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from lowloss import __version__
 from worker.data.prepare import Prepared
+from worker.data.target import Float64Array
 from worker.engine.plans import TrainedTrial
+from worker.model.inputs import model_inputs
 
+TOLERANCE = 1e-4
 METADATA = "lowloss.json"
 """The member of the archive with the metadata; Keras reads the members it knows and no other."""
 
@@ -27,6 +31,19 @@ def save_model(model: keras.Model, path: Path, metadata: dict[str, Any]) -> None
 def load_model(path: Path) -> keras.Model:
     """Load a `.keras` file in safe mode, as its user will."""
     return keras.models.load_model(path, safe_mode=True, compile=False)
+
+
+def check_model(path: Path, prepared: Prepared, answer_TC: Float64Array) -> None:
+    """Hold a saved file against the engine's answers to the test rows; raises where they differ.
+
+    They may differ by 1e-4 of the answers' spread.
+    """
+    inputs = model_inputs(prepared.features, prepared.raw_test)
+    found_TC = load_model(path).predict(inputs, verbose=0)
+    spread = max(float(np.std(answer_TC)), prepared.target.sd, 1e-9)
+    worst = float(np.max(np.abs(found_TC - answer_TC))) / spread
+    if not worst <= TOLERANCE:
+        raise RuntimeError(f"the saved model differs from the engine by {worst:.2e} of the spread")
 
 
 def read_metadata(path: Path) -> dict[str, Any]:

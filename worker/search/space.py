@@ -1,0 +1,160 @@
+"""The search space in KerasTuner's terms, and its values in ours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from keras_tuner import HyperParameters
+
+from lowloss.results import Hyperparameters
+from lowloss.spec import Choice, CountRange, Float, Int, SearchSpace, WidthRange
+from worker.engine.plans import Plan
+
+NO_CLIPPING = 0.0
+"""Stands for a null `clip_norm`: KerasTuner takes no null, and no real norm is 0."""
+
+
+def define_space(space: SearchSpace) -> HyperParameters:
+    """KerasTuner's hyperparameters. A fixed value is a `Fixed`.
+
+    Layer i's width is `width_i`, which exists only where `layers` is i at least; one width for all
+    layers is `width`.
+    """
+    hp = HyperParameters()
+    for name in SearchSpace.model_fields:
+        if name != "width":
+            _define(hp, name, getattr(space, name))
+    if not _is_per_layer(space):
+        _define(hp, "width", space.width)
+        return hp
+    depths = possible_depths(space)
+    for layer in range(1, max(depths) + 1):
+        if layer <= min(depths):
+            _define(hp, f"width_{layer}", space.width)
+        else:
+            with hp.conditional_scope("layers", [d for d in depths if d >= layer]):
+                _define(hp, f"width_{layer}", space.width)
+    return hp
+
+
+def possible_depths(space: SearchSpace) -> list[int]:
+    """The numbers of layers that the space allows, in order."""
+    match space.layers:
+        case Choice(choices=choices):
+            return sorted(choices)
+        case CountRange() as layers:
+            return list(range(layers.min, layers.max + 1, layers.step or 1))
+        case layers:
+            return [layers]
+
+
+def known_good(space: SearchSpace) -> dict[str, Any]:
+    """A setting that does well on most tables, as far as the space allows it.
+
+    The first trial: whatever the search finds later, there is a usable model early.
+    """
+    wanted: dict[str, Any] = {
+        "learning_rate": 3e-3,
+        "layers": 2,
+        "l2": 1e-5,
+        "l1": 0.0,
+        "dropout": 0.1,
+        "patience": 20,
+        "batch_size": 32,
+        "weight_decay": 0.0,
+        "clip_norm": None,
+        "activation": "relu",
+        "optimizer": "adam",
+        "schedule": "constant",
+    }
+    values = {name: _nearest(getattr(space, name), value) for name, value in wanted.items()}
+    width = _nearest(space.width, 64)
+    if not _is_per_layer(space):
+        return values | {"width": width}
+    return values | {f"width_{layer}": width for layer in range(1, values["layers"] + 1)}
+
+
+def to_hyperparameters(values: dict[str, Any]) -> Hyperparameters:
+    """Our hyperparameters from KerasTuner's values."""
+    layers = int(values["layers"])
+    widths = tuple(
+        int(values["width"] if "width" in values else values[f"width_{layer}"])
+        for layer in range(1, layers + 1)
+    )
+    named = {name: values[name] for name in Hyperparameters.model_fields if name != "widths"}
+    if named["clip_norm"] == NO_CLIPPING:
+        named["clip_norm"] = None
+    return Hyperparameters(**named | {"widths": widths})
+
+
+def to_values(hyperparameters: Hyperparameters, space: SearchSpace) -> dict[str, Any]:
+    """KerasTuner's values from our hyperparameters: the inverse of `to_hyperparameters`."""
+    values = hyperparameters.model_dump(exclude={"widths"})
+    if values["clip_norm"] is None:
+        values["clip_norm"] = NO_CLIPPING
+    if not _is_per_layer(space):
+        return values | {"width": hyperparameters.widths[0]}
+    return values | {f"width_{i}": w for i, w in enumerate(hyperparameters.widths, start=1)}
+
+
+def to_plan(number: int, seed: int, hyperparameters: Hyperparameters, max_epochs: int) -> Plan:
+    """The plan of a trial."""
+    named = hyperparameters.model_dump(exclude={"layers", "widths"})
+    return Plan(
+        number=number, seed=seed, widths=hyperparameters.widths, max_epochs=max_epochs, **named
+    )
+
+
+def trial_seed(job_seed: int, number: int, repeat: int = 0) -> int:
+    """The seed of a trial, or of a repeat of it: the same on every machine."""
+    entropy = [job_seed, number, repeat]
+    return int(np.random.SeedSequence(entropy).generate_state(1)[0] >> 1)
+
+
+def _is_per_layer(space: SearchSpace) -> bool:
+    match space.width:
+        case WidthRange(per_layer=per_layer):
+            return per_layer
+        case Choice():
+            return True
+        case _:
+            return False
+
+
+def _define(hp: HyperParameters, name: str, value: object) -> None:
+    match value:
+        case Choice(choices=choices):
+            hp.Choice(name, [NO_CLIPPING if c is None else c for c in choices], ordered=False)
+        case Float():
+            step = {} if value.step is None else {"step": value.step}
+            hp.Float(name, value.min, value.max, sampling=value.scale, **step)
+        case Int():
+            step = {} if value.step is None else {"step": value.step}
+            hp.Int(name, value.min, value.max, sampling=value.scale, **step)
+        case None:
+            hp.Fixed(name, NO_CLIPPING)
+        case fixed:
+            hp.Fixed(name, fixed)
+
+
+def _nearest(value: object, wanted: Any) -> Any:
+    """The value of a parameter's range that is nearest to the one wanted."""
+    match value:
+        case Choice(choices=choices):
+            if wanted in choices:
+                return _named(wanted)
+            numbers = [c for c in choices if isinstance(c, int | float)]
+            is_number = isinstance(wanted, int | float)
+            found = min(numbers, key=lambda c: abs(c - wanted)) if numbers and is_number else None
+            return _named(choices[0] if found is None else found)
+        case Float() | Int():
+            low = value.min if wanted is None else min(max(wanted, value.min), value.max)
+            steps = round((low - value.min) / value.step) if value.step else 0
+            return value.min + steps * value.step if value.step else low
+        case fixed:
+            return _named(fixed)
+
+
+def _named(value: Any) -> Any:
+    return NO_CLIPPING if value is None else value

@@ -1,0 +1,138 @@
+"""A job's search: ask for plans, tell their scores, replay what an earlier attempt finished."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import keras_tuner
+from keras_tuner.src.engine.trial import Trial as KerasTunerTrial
+from keras_tuner.src.engine.trial import TrialStatus
+
+from lowloss.results import Hyperparameters, Trial, TrialState
+from lowloss.spec import Direction, JobSpec
+from worker.engine.plans import Plan
+from worker.search.oracles import StoreOracle, make_oracle
+from worker.search.space import to_hyperparameters, to_plan, to_values, trial_seed
+
+
+class SearchTuner(keras_tuner.Tuner):
+    """KerasTuner's Tuner, driven from outside: trials are asked for and told.
+
+    Trials are numbered from 1; each open one has a KerasTuner tuner id of its own: its number.
+    All calls must come from one thread.
+    """
+
+    oracle: StoreOracle
+
+    def __init__(self, spec: JobSpec, *, directory: Path) -> None:
+        super().__init__(make_oracle(spec), directory=str(directory), project_name="search")
+        self.spec = spec
+        self._open: dict[int, KerasTunerTrial] = {}
+        self._again: deque[Plan] = deque()
+        self._scores: dict[int, float | None] = {}
+
+    def ask(self, n: int) -> list[Plan]:
+        """Up to n plans; an empty list means nothing now, `is_exhausted` the end."""
+        plans: list[Plan] = []
+        while len(plans) < n and self._again:
+            plans.append(self._again.popleft())
+        while len(plans) < n and not self.is_exhausted:
+            number = len(self.oracle.trials) + 1
+            trial = self.oracle.create_trial(str(number))
+            if trial.status != TrialStatus.RUNNING:
+                break
+            self._open[number] = trial
+            plans.append(self.plan(number, to_hyperparameters(trial.hyperparameters.values)))
+        return plans
+
+    def tell(self, number: int, score: float | None) -> None:
+        """Take in a trial's end: its value of the objective, None where it diverged or failed."""
+        score = float(score) if score is not None and math.isfinite(score) else None
+        self._scores[number] = score
+        self.oracle.finish(self._open.pop(number), score)
+
+    def replay(self, trials: Iterable[Trial]) -> None:
+        """Take in the trials of earlier attempts, by number; running ones are handed out again."""
+        for trial in sorted(trials, key=lambda trial: trial.number):
+            values = to_values(trial.hyperparameters, self.spec.search_space)
+            restored = self.oracle.restore(self.oracle.trial_id(trial.number), values)
+            self._open[trial.number] = restored
+            if trial.state is TrialState.running:
+                self.oracle.ongoing_trials[str(trial.number)] = restored
+                self._again.append(self.plan(trial.number, trial.hyperparameters))
+            else:
+                self.tell(trial.number, trial.score)
+
+    def plan(self, number: int, hyperparameters: Hyperparameters, repeat: int = 0) -> Plan:
+        """The plan of a trial, or of a repeat of it on another seed."""
+        seed = trial_seed(self.spec.seed, number, repeat)
+        return to_plan(number, seed, hyperparameters, self.spec.budget.max_epochs)
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether no new trial will come."""
+        return self.end_reason is not None
+
+    @property
+    def end_reason(self) -> str | None:
+        """Why no new trial will come; None while some may."""
+        budget = self.spec.budget
+        if len(self.oracle.trials) >= budget.max_trials:
+            return "max_trials"
+        if self.oracle.is_exhausted:
+            return "search_space_exhausted"
+        best = self.best()
+        if best is None:
+            return None
+        if budget.target_value is not None and not self._is_better(budget.target_value, best[1]):
+            return "target_value"
+        since = sum(number > best[0] for number in self._scores)
+        if budget.no_improvement_trials is not None and since >= budget.no_improvement_trials:
+            return "no_improvement"
+        return None
+
+    def best(self) -> tuple[int, float] | None:
+        """Number and score of the best trial; the first of equals."""
+        ranked = self._ranked()
+        return ranked[0] if ranked else None
+
+    def top(self, n: int) -> list[int]:
+        """The numbers of the best n completed trials, best first."""
+        return [number for number, _ in self._ranked()[:n]]
+
+    def repeats(self, number: int, n: int) -> tuple[Plan, ...]:
+        """Plans of a finished trial on n seeds, the first of which is its own."""
+        values = self.oracle.trials[self.oracle.trial_id(number)].hyperparameters.values
+        hyperparameters = to_hyperparameters(values)
+        return tuple(self.plan(number, hyperparameters, repeat) for repeat in range(n))
+
+    def _ranked(self) -> list[tuple[int, float]]:
+        is_min = self.spec.objective.direction is Direction.min
+        scored = [(n, s) for n, s in self._scores.items() if s is not None]
+        return sorted(scored, key=lambda pair: (pair[1] if is_min else -pair[1], pair[0]))
+
+    def run_trial(self, trial: KerasTunerTrial, train: Callable[[Plan], float]) -> dict[str, float]:
+        """One trial in KerasTuner's own loop, `search(train)`."""
+        number = int(trial.trial_id) + 1
+        plan = self.plan(number, to_hyperparameters(trial.hyperparameters.values))
+        return {self.oracle.objective.name: train(plan)}
+
+    def close(self) -> None:
+        """Let go of what KerasTuner keeps for ever."""
+        self.oracle.close()
+
+    def _is_better(self, one: float, other: float) -> bool:
+        is_min = self.spec.objective.direction is Direction.min
+        return one < other if is_min else one > other
+
+
+def hyperparameters_of(plan: Plan) -> Hyperparameters:
+    """A plan's hyperparameters."""
+    named: dict[str, Any] = {
+        name: getattr(plan, name) for name in Hyperparameters.model_fields if name != "layers"
+    }
+    return Hyperparameters(layers=len(plan.widths), **named)
