@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -23,6 +24,18 @@ class Spec(BaseModel):
     """A frozen part of a specification that refuses fields it does not know."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _without_nul(value: str) -> str:
+    if "\0" in value:
+        raise PydanticCustomError(
+            "nul_character", "no database stores a NUL character in text: take it out"
+        )
+    return value
+
+
+Text = Annotated[str, AfterValidator(_without_nul)]
+"""Text that every database can hold."""
 
 
 class Task(StrEnum):
@@ -268,8 +281,8 @@ class SearchSpace(Spec):
 class Features(Spec):
     """Which columns the model sees: those included (all when null) less those excluded."""
 
-    include: tuple[str, ...] | None = None
-    exclude: tuple[str, ...] = ()
+    include: tuple[Text, ...] | None = None
+    exclude: tuple[Text, ...] = ()
 
 
 class Budget(Spec):
@@ -323,9 +336,9 @@ class Final(Spec):
 class JobSpec(Spec):
     """One search, as asked for: only `dataset` and `target` are required."""
 
-    name: Annotated[str, Field(max_length=200)] = ""
-    dataset: Annotated[str, Field(min_length=1, max_length=200)]
-    target: Annotated[str, Field(min_length=1)]
+    name: Annotated[Text, Field(max_length=200)] = ""
+    dataset: Annotated[Text, Field(min_length=1, max_length=200)]
+    target: Annotated[Text, Field(min_length=1)]
     task: Literal["auto"] | Task = "auto"
     features: Features = Features()
     objective: Objective = Objective.val_loss

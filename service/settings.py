@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -95,6 +95,13 @@ class Settings(BaseSettings):
     ] = 2 * 1024**3
     worker_name: Annotated[str, Field(description="Name of this worker in leases.")] = ""
     limits: Limits = Limits()
+
+    @field_validator("tokens", mode="before")
+    @classmethod
+    def _split_tokens(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(token for part in value.split(",") if (token := part.strip()))
 
     @property
     def url(self) -> str:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import ColumnElement, and_, literal, or_, true
@@ -55,8 +54,14 @@ def _encode(row: Listed) -> str:
 def _decode(cursor: str) -> tuple[datetime, str]:
     try:
         when, which = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        return datetime.fromisoformat(when), str(which)
-    except (ValueError, TypeError, binascii.Error) as error:
-        raise InvalidRequest(
-            "this cursor was not given out by a list", field="cursor", fix="leave it out"
-        ) from error
+        # PostgreSQL refuses a NUL in text, and no id has one.
+        return datetime.fromisoformat(when).astimezone(UTC), str(which).replace("\0", "")
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise invalid_cursor() from error
+
+
+def invalid_cursor() -> InvalidRequest:
+    """What is answered to a cursor that no list gave out."""
+    return InvalidRequest(
+        "this cursor was not given out by a list", field="cursor", fix="leave it out"
+    )

@@ -6,12 +6,12 @@ The only module that knows dialects.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pysqlite3.dbapi2
 from alembic import command
@@ -35,7 +35,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
@@ -45,11 +45,14 @@ __all__ = [
     "Json",
     "Session",
     "UtcDateTime",
+    "again_on_conflict",
     "alembic_config",
     "insert_if_absent",
     "is_busy",
     "utc_now",
 ]
+
+T = TypeVar("T")
 
 BUSY_TIMEOUT_MS = 5_000
 MIGRATION_LOCK = 0x10_7105_5
@@ -147,7 +150,8 @@ class Database:
         """Whether the database answers and has the schema that this code was written for."""
         head = ScriptDirectory.from_config(alembic_config()).get_current_head()
         try:
-            with self.engine.connect() as connection:
+            # Read-only: a probe must not wait for SQLite's one writer.
+            with self.engine.execution_options(read_only=True).connect() as connection:
                 return MigrationContext.configure(connection).get_current_revision() == head
         except DBAPIError:
             return False
@@ -172,6 +176,14 @@ def is_busy(error: BaseException) -> bool:
     # SQLite gives the same class to a missing table, which no waiting mends.
     is_operational = isinstance(error, OperationalError) and "no such" not in str(error)
     return is_operational or isinstance(error, PoolTimeout)
+
+
+def again_on_conflict(write: Callable[[], T]) -> T:
+    """Run a transaction; once more where another one came between its look and its write."""
+    try:
+        return write()
+    except IntegrityError:
+        return write()
 
 
 def _complete_url(url: str) -> URL:

@@ -41,6 +41,7 @@ class Change:
 
     version: int
     events: int
+    is_finished: bool
 
 
 def get_job(session: Session, job_id: str) -> Job:
@@ -74,9 +75,11 @@ def count_jobs(session: Session) -> dict[JobState, int]:
 def read_changes(session: Session, job_ids: Collection[str]) -> dict[str, Change]:
     """The change numbers of some jobs."""
     rows = session.execute(
-        select(JobRow.id, JobRow.version, JobRow.events).where(JobRow.id.in_(job_ids))
+        select(JobRow.id, JobRow.version, JobRow.events, JobRow.state).where(JobRow.id.in_(job_ids))
     )
-    return {row.id: Change(row.version, row.events) for row in rows}
+    return {
+        row.id: Change(row.version, row.events, JobState(row.state).is_finished) for row in rows
+    }
 
 
 def record_outcome(session: Session, fence: Fence, *, phase: str | None, **found: Any) -> None:

@@ -1,0 +1,61 @@
+"""/v1/jobs/{id}/artifacts and /best-model: what a job made."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
+
+from lowloss.errors import ArtifactNotFound, BestModelNotReady, JobNotFound, RangeNotSatisfiable
+from lowloss.results import Artifact, Page
+from lowloss.spec import Text
+from service.api.downloads import DOWNLOAD, send_artifact
+from service.api.examples import problems
+from service.api.parameters import JobId
+from service.api.resources import Given
+from service.store.artifacts import get_artifact, get_best_model, list_artifacts
+
+router = APIRouter(tags=["artifacts"])
+
+ArtifactName = Annotated[
+    Text, Path(max_length=200, description="An artifact's name.", examples=["model.keras"])
+]
+
+
+@router.get(
+    "/v1/jobs/{job_id}/artifacts", summary="List artifacts", responses=problems(JobNotFound)
+)
+def list_artifacts_of_job(given: Given, job_id: JobId) -> Page[Artifact]:
+    """What a job made, by name; empty until it has ended."""
+    with given.database.reading() as session:
+        return Page(items=list_artifacts(session, job_id), next=None)
+
+
+@router.head("/v1/jobs/{job_id}/artifacts/{name}", include_in_schema=False)
+@router.get(
+    "/v1/jobs/{job_id}/artifacts/{name}",
+    summary="Download an artifact",
+    response_class=Response,
+    responses=DOWNLOAD | problems(JobNotFound, ArtifactNotFound, RangeNotSatisfiable),
+)
+def download_artifact(
+    given: Given, request: Request, *, job_id: JobId, name: ArtifactName
+) -> Response:
+    """An artifact's bytes, whole or a range of them."""
+    with given.database.reading() as session:
+        artifact = get_artifact(session, job_id, name)
+    return send_artifact(given.database, artifact, request)
+
+
+@router.head("/v1/jobs/{job_id}/best-model", include_in_schema=False)
+@router.get(
+    "/v1/jobs/{job_id}/best-model",
+    summary="Download the best model",
+    response_class=Response,
+    responses=DOWNLOAD | problems(JobNotFound, BestModelNotReady, RangeNotSatisfiable),
+)
+def download_best_model(given: Given, request: Request, *, job_id: JobId) -> Response:
+    """The `.keras` file of a job's best model: raw rows in, the target's units out."""
+    with given.database.reading() as session:
+        artifact = get_best_model(session, job_id)
+    return send_artifact(given.database, artifact, request)

@@ -1,0 +1,107 @@
+"""Bounds on request bodies, and the spooling of uploads to the disk."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from anyio import to_thread
+from fastapi import Request
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from lowloss.errors import BodyTooLarge, TableEmpty
+
+UPLOAD = ("POST", "/v1/datasets")
+PREFIX = "upload-"
+WRITE_BYTES = 1024**2
+LEFTOVER_SECONDS = 3600.0
+
+
+class BodyLimit:
+    """Refuses bodies over the limit: at once where the size is declared, else once it is passed."""
+
+    def __init__(self, app: ASGIApp, *, max_body_bytes: int, max_upload_bytes: int) -> None:
+        self.app = app
+        self.max_body_bytes = max_body_bytes
+        self.max_upload_bytes = max_upload_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the app on a body that ends at the limit; raises BodyTooLarge."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        is_upload = (scope["method"], scope["path"]) == UPLOAD
+        limit = self.max_upload_bytes if is_upload else self.max_body_bytes
+        declared = Headers(scope=scope).get("content-length", "")
+        if declared.isdecimal() and int(declared) > limit:
+            raise _too_large(limit, is_upload=is_upload)
+        seen_bytes = 0
+
+        async def receive_some() -> Message:
+            nonlocal seen_bytes
+            message = await receive()
+            seen_bytes += len(message.get("body", b""))
+            if seen_bytes > limit:
+                raise _too_large(limit, is_upload=is_upload)
+            return message
+
+        await self.app(scope, receive_some, send)
+
+
+def _too_large(limit: int, *, is_upload: bool) -> BodyTooLarge:
+    variable = "LOWLOSS_MAX_UPLOAD_BYTES" if is_upload else "LOWLOSS_MAX_BODY_BYTES"
+    return BodyTooLarge(
+        f"the body is over {limit} bytes",
+        fix=f"send less, or ask the server's operator to raise {variable}",
+    )
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A body on the disk, for as long as its request lasts."""
+
+    path: Path
+    sha256: str
+    size_bytes: int
+
+
+@asynccontextmanager
+async def spool_body(request: Request, folder: Path) -> AsyncIterator[Upload]:
+    """Write a request's body to a temporary file, a piece at a time; TableEmpty if there is none.
+
+    Written and hashed in the thread pool, so that a slow disk does not stop the event loop.
+    """
+    with NamedTemporaryFile(dir=folder, prefix=PREFIX) as file:
+        digest = hashlib.sha256()
+        size_bytes = 0
+
+        def write(data: bytearray) -> None:
+            file.write(data)
+            file.flush()
+            digest.update(data)
+
+        waiting = bytearray()
+        async for data in request.stream():
+            waiting += data
+            if len(waiting) >= WRITE_BYTES:
+                await to_thread.run_sync(write, waiting)
+                size_bytes += len(waiting)
+                waiting = bytearray()
+        await to_thread.run_sync(write, waiting)
+        size_bytes += len(waiting)
+        if not size_bytes:
+            raise TableEmpty("the body is empty", fix="send the table's bytes as the body")
+        yield Upload(Path(file.name), digest.hexdigest(), size_bytes)
+
+
+def reap_uploads(folder: Path) -> None:
+    """Delete the temporary files of a server that was killed; those in use are younger."""
+    for path in folder.glob(f"{PREFIX}*"):
+        if path.stat().st_mtime < time.time() - LEFTOVER_SECONDS:
+            path.unlink(missing_ok=True)

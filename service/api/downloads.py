@@ -1,0 +1,84 @@
+"""Sends stored bytes as HTTP asks for them: conditional requests, ranges and digests (RFC 9110)."""
+
+from __future__ import annotations
+
+import base64
+import re
+from urllib.parse import quote
+
+from fastapi import Request, Response
+from fastapi.responses import StreamingResponse
+from starlette.datastructures import Headers
+
+from lowloss.errors import RangeNotSatisfiable
+from lowloss.results import Artifact
+from service.api.examples import Responses
+from service.api.problems import render_problem
+from service.store.blobs import read_blob
+from service.store.database import Database
+
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+
+DOWNLOAD: Responses = {
+    200: {
+        "description": "The bytes, with `ETag` and `Repr-Digest`.",
+        "content": {"application/octet-stream": {"schema": {"type": "string"}}},
+    },
+    206: {"description": "The range of bytes that was asked for."},
+    304: {"description": "`If-None-Match` names these bytes: they have not changed."},
+}
+"""What OpenAPI says of a download that succeeds."""
+
+
+def send_artifact(database: Database, artifact: Artifact, request: Request) -> Response:
+    """The answer to a GET or a HEAD of an artifact; reads a chunk at a time."""
+    size, etag = artifact.size_bytes, f'"{artifact.sha256}"'
+    digest = base64.b64encode(bytes.fromhex(artifact.sha256)).decode()
+    headers = {"ETag": etag, "Accept-Ranges": "bytes", "Repr-Digest": f"sha-256=:{digest}:"}
+    if _matches(request.headers.get("if-none-match"), etag):
+        return Response(status_code=304, headers=headers)
+    span = _asked_range(request.headers, etag, size)
+    if span is not None and span.start >= span.stop:
+        problem = RangeNotSatisfiable(
+            f"the artifact has {size} bytes, and none of them is in the range",
+            field="Range",
+            fix=f"ask for bytes=0-{size - 1}, or for all of it" if size else "ask for all of it",
+        )
+        return render_problem(problem, headers | {"Content-Range": f"bytes */{size}"})
+    if span is not None:
+        headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{size}"
+    status, span = (200, range(size)) if span is None else (206, span)
+    headers |= {
+        "Content-Length": str(len(span)),
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(artifact.name, safe='')}",
+        "Content-Type": artifact.media_type,
+        "X-Content-Type-Options": "nosniff",
+    }
+    if request.method == "HEAD":
+        return Response(status_code=status, headers=headers)
+    chunks = read_blob(database, artifact.sha256, start=span.start, stop=span.stop)
+    return StreamingResponse(chunks, status, headers)
+
+
+def _matches(condition: str | None, etag: str) -> bool:
+    """Whether If-None-Match names these bytes; a weak name is as good as a strong one here."""
+    if condition is None:
+        return False
+    names = {name.strip().removeprefix("W/") for name in condition.split(",")}
+    return etag in names or "*" in names
+
+
+def _asked_range(headers: Headers, etag: str, size: int) -> range | None:
+    """The range that is asked for; None for all, empty for one that lies outside.
+
+    What is malformed, has several ranges or belongs to other bytes is ignored, as RFC 9110 allows.
+    """
+    found = _RANGE.fullmatch(headers.get("range", "").replace(" ", ""))
+    if found is None or headers.get("if-range", etag) != etag:
+        return None
+    first, last = found.groups()
+    if not first:
+        return range(max(0, size - int(last)), size) if last else None
+    if last and int(last) < int(first):
+        return None
+    return range(int(first), min(int(last) + 1, size) if last else size)

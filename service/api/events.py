@@ -1,0 +1,124 @@
+"""/v1/jobs/{id}/events: what happens to a job, as it happens."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated
+
+from anyio import to_thread
+from fastapi import APIRouter, Header, Response
+from fastapi.responses import StreamingResponse
+from fastapi.sse import format_sse_event
+from pydantic_core import to_json
+
+from lowloss.errors import JobNotFound
+from lowloss.results import Event
+from service.api.examples import Responses, problems
+from service.api.parameters import MAX_INTEGER, JobId
+from service.api.resources import Given, Resources
+from service.store.database import is_busy
+from service.store.events import EventKind, list_events
+from service.store.jobs import Change, read_changes
+
+router = APIRouter(tags=["events"])
+
+KEEP_ALIVE_SECONDS = 15.0
+KEEP_ALIVE = b": keep-alive\n\n"
+EVENTS_PER_READ = 500
+
+EXAMPLE = """id: 1
+event: job.queued
+data: {"created_at": "2026-11-23T12:00:00Z"}
+
+id: 7
+event: best.changed
+data: {"trial": 2, "score": 0.31, "created_at": "2026-11-23T12:00:09Z"}
+"""
+
+STREAM: Responses = {
+    200: {
+        "description": "Server-sent events, until the job has ended.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EXAMPLE}},
+    },
+    204: {"description": "The job has ended and nothing came after `Last-Event-ID`."},
+}
+
+
+# FastAPI's own server-sent events begin their answer before the handler runs, so that it could
+# neither be 404 nor 204, which alone tells a browser not to come back.
+@router.get(
+    "/v1/jobs/{job_id}/events",
+    summary="Follow a job",
+    response_class=Response,
+    responses=STREAM | problems(JobNotFound),
+)
+async def follow_job(
+    given: Given,
+    job_id: JobId,
+    *,
+    last_number: Annotated[
+        int,
+        Header(
+            alias="Last-Event-ID",
+            ge=0,
+            le=MAX_INTEGER,
+            description="The `id` of the last event that was seen; browsers send it by themselves.",
+            examples=[6],
+        ),
+    ] = 0,
+) -> Response:
+    """A job's events, from its first one or from after `Last-Event-ID`, until `job.finished`."""
+    change = await to_thread.run_sync(_read_change, given, job_id)
+    if change.is_finished and last_number >= change.events:
+        return Response(status_code=204)
+    return StreamingResponse(
+        _stream(given, job_id, last_number),
+        media_type="text/event-stream",
+        # A proxy that buffers would hold the events back.
+        headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
+    )
+
+
+async def _stream(given: Resources, job_id: str, last_number: int) -> AsyncIterator[bytes]:
+    seen = last_number
+    while not given.changes.is_stopping:
+        try:
+            events = await to_thread.run_sync(_read_events, given, job_id, seen)
+        except Exception as error:
+            if is_busy(error):
+                # The client comes back and names the last event that it saw.
+                return
+            raise
+        for event in events:
+            yield _format(event)
+            seen = event.number
+            if event.kind == EventKind.job_finished:
+                return
+        if len(events) < EVENTS_PER_READ:
+            change = await given.changes.wait(
+                job_id, _has_events_after(seen), seconds=KEEP_ALIVE_SECONDS
+            )
+            if change is None:
+                yield KEEP_ALIVE
+
+
+def _has_events_after(number: int) -> Callable[[Change], bool]:
+    return lambda change: change.events > number
+
+
+def _read_change(given: Resources, job_id: str) -> Change:
+    with given.database.reading() as session:
+        change = read_changes(session, [job_id]).get(job_id)
+    if change is None:
+        raise JobNotFound(f"there is no job {job_id!r}", fix="GET /v1/jobs lists them")
+    return change
+
+
+def _read_events(given: Resources, job_id: str, after: int) -> list[Event]:
+    with given.database.reading() as session:
+        return list_events(session, job_id, after=after, limit=EVENTS_PER_READ)
+
+
+def _format(event: Event) -> bytes:
+    data = event.data | {"created_at": event.created_at}
+    return format_sse_event(id=str(event.number), event=event.kind, data_str=to_json(data).decode())

@@ -1,0 +1,252 @@
+"""What OpenAPI shows: an example of every request, and of every problem that a route answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from lowloss.errors import (
+    PROBLEMS,
+    InternalError,
+    InvalidRequest,
+    NotReady,
+    Problem,
+    TableInvalid,
+    Unauthorized,
+    UnknownField,
+)
+from service.api.problems import MEDIA_TYPE
+
+Responses = dict[int | str, dict[str, Any]]
+
+EVERYWHERE: tuple[type[Problem], ...] = (
+    Unauthorized,
+    InvalidRequest,
+    UnknownField,
+    InternalError,
+    NotReady,
+)
+"""What every route under /v1 may answer."""
+
+DATASET = "ds_9f86d081884c7d659a2feaa0c55ad015"
+
+JOB_SPECS: dict[str, Any] = {
+    "shortest": {
+        "summary": "Only what is required",
+        "value": {"dataset": DATASET, "target": "price"},
+    },
+    "bounded": {
+        "summary": "A smaller search space and budget",
+        "value": {
+            "name": "house prices",
+            "dataset": DATASET,
+            "target": "price",
+            "features": {"exclude": ["row_id"]},
+            "objective": "val_rmse",
+            "search_space": {
+                "learning_rate": {"min": 1e-4, "max": 1e-2, "scale": "log"},
+                "layers": 2,
+                "width": {"choices": [32, 64, 128]},
+                "dropout": {"min": 0.0, "max": 0.3},
+            },
+            "algorithm": "tpe",
+            "budget": {"max_trials": 20, "max_seconds": 300},
+            "seed": 7,
+        },
+    },
+}
+
+UPLOAD_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "The table's bytes, as they are: no multipart form.",
+        "content": {
+            "application/octet-stream": {
+                "schema": {"type": "string", "format": "binary"},
+                "examples": {
+                    "csv": {
+                        "summary": "format=csv",
+                        "value": "area,rooms,price\n84.5,3,310000\n51.0,2,198000\n",
+                    }
+                },
+            }
+        },
+    }
+}
+
+
+class ProblemDocument(BaseModel):
+    """RFC 9457 problem details; `code` is stable."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    field: str | None = None
+    fix: str | None = None
+    errors: list[dict[str, Any]] = []
+
+
+def problems(*kinds: type[Problem]) -> Responses:
+    """The responses of a route that may answer these problems, beside those of every route."""
+    return only_problems(*EVERYWHERE, *kinds)
+
+
+def only_problems(*kinds: type[Problem]) -> Responses:
+    """The responses of a route that answers no other problems."""
+    by_status: dict[int, list[type[Problem]]] = {}
+    for kind in sorted(set(kinds), key=lambda each: each.code):
+        by_status.setdefault(kind.status, []).append(kind)
+    return {status: _response(each) for status, each in sorted(by_status.items())}
+
+
+def _response(kinds: list[type[Problem]]) -> dict[str, Any]:
+    examples = {
+        kind.code: {"summary": kind.title, "value": example_of(kind).to_document()}
+        for kind in kinds
+    }
+    content = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}
+    return {
+        "description": ". ".join(kind.title for kind in kinds),
+        "content": {MEDIA_TYPE: content},
+    }
+
+
+def example_of(kind: type[Problem]) -> Problem:
+    """A problem of a kind as a user may meet it."""
+    detail, field, fix = EXAMPLES[kind.code]
+    return kind(detail, field=field, fix=fix)
+
+
+EXAMPLES: dict[str, tuple[str, str | None, str]] = {
+    "invalid_json": ("the body is not JSON: Expecting value at character 12", None, "send JSON"),
+    "unauthorized": (
+        "this server answers only to a valid token",
+        "Authorization",
+        "send the header Authorization: Bearer TOKEN",
+    ),
+    "route_not_found": ("there is nothing at this address", None, "GET /docs lists all"),
+    "dataset_not_found": ("there is no dataset 'ds_1'", None, "GET /v1/datasets lists them"),
+    "job_not_found": ("there is no job 'job_1'", None, "GET /v1/jobs lists them"),
+    "trial_not_found": (
+        "job 'job_1' has no trial 99",
+        None,
+        "GET /v1/jobs/job_1/trials lists them",
+    ),
+    "artifact_not_found": (
+        "job 'job_1' has no artifact 'model.h5'",
+        None,
+        "GET /v1/jobs/job_1/artifacts lists them",
+    ),
+    "method_not_allowed": ("this address does not take PUT", None, "it takes GET, POST"),
+    "dataset_in_use": (
+        "a job that has not ended needs dataset 'ds_1'",
+        None,
+        "cancel the job or wait for it",
+    ),
+    "state_conflict": (
+        "the job cannot be paused: it is succeeded",
+        None,
+        "submit a new job",
+    ),
+    "best_model_not_ready": (
+        "the job is running: its best model is exported when it ends",
+        None,
+        "GET /v1/jobs/job_1?wait=60 until its state is succeeded",
+    ),
+    "idempotency_key_reused": (
+        "Idempotency-Key 'monday' came before with another request",
+        "Idempotency-Key",
+        "use a new key for a new request",
+    ),
+    "body_too_large": (
+        "the body is over 1048576 bytes",
+        None,
+        "send less, or ask the server's operator to raise LOWLOSS_MAX_BODY_BYTES",
+    ),
+    "range_not_satisfiable": (
+        "the artifact has 4096 bytes, and the range begins after them",
+        "Range",
+        "ask for bytes from 0 to 4095, or for all of it",
+    ),
+    "invalid_request": ("0 is not accepted", "budget.max_trials", "it should be greater than 0"),
+    "unknown_field": ("there is no field 'budgett'", "budgett", "did you mean 'budget'?"),
+    "range_reversed": ("min 5 is above max 3", "search_space.layers", "swap them"),
+    "log_range_not_positive": (
+        "min 0 is not positive, and a log scale has no zero",
+        "search_space.learning_rate",
+        "raise min or use a linear scale",
+    ),
+    "step_does_not_fit": (
+        "step 7 does not lead from min 16 to max 64 in whole steps",
+        "search_space.width",
+        "change step or max",
+    ),
+    "limit_exceeded": (
+        "100000 is over this server's limit of 4096",
+        "search_space.width",
+        "use at most 4096",
+    ),
+    "unknown_dataset": ("there is no dataset 'ds_1'", "dataset", "GET /v1/datasets lists them"),
+    "unknown_target": ("there is no column 'prise'", "target", "did you mean 'price'?"),
+    "unknown_feature": ("there is no column 'rom'", "features.exclude", "did you mean 'room'?"),
+    "no_features": ("no feature is left", "features", "include a column that is not constant"),
+    "task_does_not_fit_target": (
+        "'city' holds text, which regression cannot predict",
+        "task",
+        "use task auto, binary or multiclass",
+    ),
+    "objective_does_not_fit_task": (
+        "val_roc_auc is not defined for regression",
+        "objective",
+        "use val_loss, or a metric of the task",
+    ),
+    "target_constant": ("'price' has one value", "target", "choose a column that varies"),
+    "target_missing": ("every value of 'price' is missing", "target", "choose another column"),
+    "too_many_classes": (
+        "'city' has 512 classes, over this server's limit of 100",
+        "target",
+        "merge the rare classes",
+    ),
+    "class_too_small": (
+        "class 'rare' has 1 row, and the splits need 3",
+        "target",
+        "add rows of this class or drop it",
+    ),
+    "too_few_rows": ("6 labelled rows are too few", "dataset", "upload more rows"),
+    "table_invalid": ("column 'tags' holds lists", None, "upload columns of plain values"),
+    "table_empty": ("the body is empty", None, "send the table's bytes as the body"),
+    "table_ragged": (
+        "line 17 has 4 fields, and the header has 5",
+        None,
+        "quote fields that hold the delimiter",
+    ),
+    "table_unreadable": (
+        "the bytes are not Parquet",
+        "format",
+        "name the format that the file has",
+    ),
+    "table_too_large": (
+        "the table has 30000000 rows, over this server's limit of 20000000",
+        None,
+        "upload fewer rows",
+    ),
+    "duplicate_columns": ("two columns are named 'area'", None, "rename one of them"),
+    "npz_contains_pickle": ("array 'X' holds Python objects", "X", "save it as numbers"),
+    "npz_arrays_missing": ("there is no array 'y'", "y", "save arrays named X and y"),
+    "npz_shapes_differ": ("X has 100 rows and y has 99", "y", "give each row its target"),
+    "internal_error": (
+        "the server failed to answer",
+        None,
+        "try again; the server's log has the reason",
+    ),
+    "not_ready": ("the database does not answer", None, "send the request again soon"),
+}
+
+TABLE_PROBLEMS = tuple(kind for kind in PROBLEMS.values() if issubclass(kind, TableInvalid))
+"""What is answered to a table that cannot be used."""
+
+SPEC_PROBLEMS = tuple(kind for kind in PROBLEMS.values() if issubclass(kind, InvalidRequest))
+"""What is answered to a JobSpec that is wrong, or does not fit its dataset."""

@@ -1,0 +1,58 @@
+"""/healthz, /readyz and /metrics: for orchestrators and Prometheus."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from starlette.requests import Request
+
+from lowloss.errors import InternalError, NotReady, Unauthorized
+from service.api.examples import Responses, only_problems
+from service.api.metrics import Metrics
+from service.api.resources import Given
+
+router = APIRouter(tags=["operations"])
+
+ALIVE: Responses = {200: {"description": "It is."}}
+READY: Responses = {200: {"description": "It can."}}
+TEXT_FORMAT: Responses = {200: {"description": "The text format."}}
+
+
+@router.get(
+    "/healthz",
+    summary="Is the process alive?",
+    response_class=Response,
+    responses=ALIVE | only_problems(InternalError),
+)
+async def check_alive() -> Response:
+    """Answers as long as the process can; asks nothing of the database."""
+    return Response("ok\n", media_type="text/plain")
+
+
+@router.get(
+    "/readyz",
+    summary="Can it answer requests?",
+    response_class=Response,
+    responses=READY | only_problems(InternalError, NotReady),
+)
+def check_ready(given: Given) -> Response:
+    """Whether the database answers and has the schema of this version."""
+    if not given.database.is_ready():
+        raise NotReady(
+            "the database does not answer, or has another version's schema",
+            fix="wait, or start the server with access to the database so that it migrates",
+        )
+    return Response("ok\n", media_type="text/plain")
+
+
+@router.get(
+    "/metrics",
+    summary="Metrics for Prometheus",
+    response_class=Response,
+    responses=TEXT_FORMAT | only_problems(Unauthorized, InternalError, NotReady),
+)
+def read_metrics(request: Request) -> Response:
+    """Jobs by state; requests and their seconds by route."""
+    metrics: Metrics = request.app.state.metrics
+    return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -1,0 +1,185 @@
+"""/v1/jobs: submit, list, read, cancel, pause and resume."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from anyio import to_thread
+from fastapi import APIRouter, Body, Header, Query, Response
+
+from lowloss.errors import (
+    BodyTooLarge,
+    IdempotencyKeyReused,
+    InvalidJson,
+    JobNotFound,
+    StateConflict,
+    UnknownDataset,
+)
+from lowloss.results import Job, JobState, Page
+from lowloss.spec import JobSpec
+from service.api.examples import JOB_SPECS, SPEC_PROBLEMS, problems
+from service.api.parameters import Cursor, JobId, Limit
+from service.api.resources import Given, Resources
+from service.store.database import Session, again_on_conflict
+from service.store.datasets import find_dataset
+from service.store.jobs import find_answer, get_job, keep_answer, list_jobs, read_changes
+from service.store.queue import cancel_job, enqueue_job, pause_job, resume_job
+from service.tables.check import check_job
+
+router = APIRouter(tags=["jobs"])
+
+MAX_WAIT_SECONDS = 60
+
+
+@router.post(
+    "/v1/jobs",
+    status_code=202,
+    summary="Submit a job",
+    responses=problems(InvalidJson, BodyTooLarge, IdempotencyKeyReused, *SPEC_PROBLEMS),
+)
+def submit_job(
+    given: Given,
+    response: Response,
+    *,
+    spec: Annotated[JobSpec, Body(openapi_examples=JOB_SPECS)],
+    key: Annotated[
+        str | None,
+        Header(
+            alias="Idempotency-Key",
+            min_length=1,
+            max_length=200,
+            description="A resend with the same key gets the first answer, and no second job.",
+            examples=["7c1d9e8a-house-prices"],
+        ),
+    ] = None,
+) -> Job:
+    """Check a JobSpec against its dataset and queue it; a worker takes it from there."""
+    request = spec.model_dump_json().encode()
+
+    def submit() -> Job:
+        with given.database.transaction() as session:
+            if key is not None and (answer := find_answer(session, key, request=request)):
+                return Job.model_validate(answer)
+            job = _enqueue(session, given, spec)
+            if key is not None:
+                keep_answer(session, key, request=request, answer=job.model_dump(mode="json"))
+            return job
+
+    # Two requests with one key: the later one breaks on the first one's, and finds its answer.
+    job = again_on_conflict(submit)
+    response.headers["Location"] = job.links.self
+    return job
+
+
+def _enqueue(session: Session, given: Resources, spec: JobSpec) -> Job:
+    dataset = find_dataset(session, spec.dataset)
+    if dataset is None:
+        raise UnknownDataset(
+            f"there is no dataset {spec.dataset!r}",
+            field="dataset",
+            fix="upload the table first: POST /v1/datasets answers its id",
+        )
+    checked = check_job(spec, dataset, limits=given.settings.limits)
+    max_attempts = given.settings.max_attempts
+    return get_job(
+        session, enqueue_job(session, spec, task=checked.task, max_attempts=max_attempts)
+    )
+
+
+@router.get("/v1/jobs", summary="List jobs", responses=problems())
+def list_all_jobs(
+    given: Given,
+    *,
+    state: Annotated[
+        JobState | None, Query(description="Only jobs in this state.", examples=["running"])
+    ] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[Job]:
+    """Jobs, newest first."""
+    with given.database.reading() as session:
+        return list_jobs(session, state=state, cursor=cursor, limit=limit)
+
+
+@router.get("/v1/jobs/{job_id}", summary="Read a job", responses=problems(JobNotFound))
+async def read_job(
+    given: Given,
+    job_id: JobId,
+    *,
+    wait: Annotated[
+        float,
+        Query(
+            ge=0,
+            le=MAX_WAIT_SECONDS,
+            allow_inf_nan=False,
+            description="Hold the answer for so many seconds, or until the job changes.",
+            examples=[30],
+        ),
+    ] = 0,
+) -> Job:
+    """One job: its state, progress and best trial.
+
+    With `wait` the answer is held until the state or the best trial differs from what it was when
+    the request came. A job that has ended is answered at once.
+    """
+    if wait:
+        await _await_change(given, job_id, seconds=wait)
+    return await to_thread.run_sync(_read, given, job_id)
+
+
+async def _await_change(given: Resources, job_id: str, *, seconds: float) -> None:
+    def look() -> int | None:
+        with given.database.reading() as session:
+            change = read_changes(session, [job_id]).get(job_id)
+        return None if change is None or change.is_finished else change.version
+
+    seen = await to_thread.run_sync(look)
+    if seen is not None:
+        await given.changes.wait(job_id, lambda change: change.version != seen, seconds=seconds)
+
+
+def _read(given: Resources, job_id: str) -> Job:
+    with given.database.reading() as session:
+        return get_job(session, job_id)
+
+
+@router.post(
+    "/v1/jobs/{job_id}/cancel",
+    status_code=202,
+    summary="Cancel a job",
+    responses=problems(JobNotFound, StateConflict),
+)
+def cancel(given: Given, job_id: JobId) -> Job:
+    """End a job; its best trial so far is kept and still exported."""
+    return _change(given, job_id, cancel_job)
+
+
+@router.post(
+    "/v1/jobs/{job_id}/pause",
+    status_code=202,
+    summary="Pause a job",
+    responses=problems(JobNotFound, StateConflict),
+)
+def pause(given: Given, job_id: JobId) -> Job:
+    """Put a job aside, its finished trials kept."""
+    return _change(given, job_id, pause_job)
+
+
+@router.post(
+    "/v1/jobs/{job_id}/resume",
+    status_code=202,
+    summary="Resume a job",
+    responses=problems(JobNotFound, StateConflict),
+)
+def resume(given: Given, job_id: JobId) -> Job:
+    """Queue a paused job again."""
+    return _change(given, job_id, resume_job)
+
+
+def _change(given: Resources, job_id: str, change: Callable[[Session, str], None]) -> Job:
+    with given.database.transaction() as session:
+        change(session, job_id)
+        job = get_job(session, job_id)
+    given.changes.nudge()
+    return job

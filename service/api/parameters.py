@@ -1,0 +1,54 @@
+"""The parameters that several routes take."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Path, Query, Request
+from fastapi.dependencies.models import Dependant
+
+from lowloss.errors import UnknownField
+from lowloss.spec import Text
+from service.api.validation import suggest_field
+
+MAX_INTEGER = 2**31 - 1
+"""The largest number that a column of trials or events holds."""
+
+JobId = Annotated[
+    Text, Path(max_length=200, description="A job's id.", examples=["job_5f2b7c1d9e8a4b6c3d2e"])
+]
+DatasetId = Annotated[
+    Text,
+    Path(
+        max_length=200,
+        description="A dataset's id.",
+        examples=["ds_9f86d081884c7d659a2feaa0c55ad015"],
+    ),
+]
+Limit = Annotated[int, Query(ge=1, le=200, description="How many items a page has.", examples=[50])]
+Cursor = Annotated[
+    str | None,
+    Query(
+        max_length=200,
+        description="The `next` of the page before; the first page when left out.",
+        examples=["WyIyMDI2LTExLTIzVDEyOjAwOjAwKzAwOjAwIiwgImpvYl81ZjJiIl0="],
+    ),
+]
+
+
+async def refuse_unknown_parameters(request: Request) -> None:
+    """Raise UnknownField for a query parameter that the route does not take."""
+    known = _names(request.scope["route"].dependant)
+    for name in request.query_params:
+        if name not in known:
+            raise UnknownField(
+                f"this address takes no parameter {name!r}",
+                field=name,
+                fix=suggest_field(name, known),
+            )
+
+
+def _names(dependant: Dependant) -> set[str]:
+    """The query parameters of a route and of what it depends on."""
+    own = {field.alias for field in dependant.query_params}
+    return own.union(*(_names(each) for each in dependant.dependencies))

@@ -1,0 +1,53 @@
+"""/v1/jobs/{id}/trials: what was tried, and how it went."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from lowloss.errors import JobNotFound, TrialNotFound
+from lowloss.results import Page, Trial
+from service.api.examples import problems
+from service.api.parameters import MAX_INTEGER, Cursor, JobId, Limit
+from service.api.resources import Given
+from service.store.cursors import invalid_cursor
+from service.store.trials import get_trial, list_trials
+
+router = APIRouter(tags=["trials"])
+
+
+@router.get("/v1/jobs/{job_id}/trials", summary="List trials", responses=problems(JobNotFound))
+def list_trials_of_job(
+    given: Given, job_id: JobId, *, cursor: Cursor = None, limit: Limit = 50
+) -> Page[Trial]:
+    """A job's trials by number, without their curves."""
+    with given.database.reading() as session:
+        return list_trials(session, job_id, after=_last_number(cursor), limit=limit)
+
+
+@router.get(
+    "/v1/jobs/{job_id}/trials/{number}",
+    summary="Read a trial",
+    responses=problems(JobNotFound, TrialNotFound),
+)
+def read_trial(
+    given: Given,
+    job_id: JobId,
+    *,
+    number: Annotated[
+        int, Path(ge=0, le=MAX_INTEGER, description="A trial's number.", examples=[1])
+    ],
+) -> Trial:
+    """One trial with its curve."""
+    with given.database.reading() as session:
+        return get_trial(session, job_id, number)
+
+
+def _last_number(cursor: str | None) -> int:
+    """The number of the last trial that was seen."""
+    if cursor is None:
+        return 0
+    if not cursor.isascii() or not cursor.isdigit() or int(cursor) > MAX_INTEGER:
+        raise invalid_cursor()
+    return int(cursor)

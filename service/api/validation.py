@@ -1,0 +1,151 @@
+"""Turns pydantic's errors into problems that say which field is wrong and what to do."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from lowloss.errors import PROBLEMS, InvalidJson, InvalidRequest, Problem, UnknownField
+
+Location = tuple[str | int, ...]
+
+MAX_SHOWN = 60
+"""Characters of a wrong value that are shown back."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong with a request."""
+
+    kind: type[Problem]
+    field: str | None
+    detail: str
+    fix: str
+
+
+def problem_of_faults(
+    errors: Iterable[Mapping[str, Any]], model: type[BaseModel] | None
+) -> Problem:
+    """The problem that pydantic's errors amount to; `model` is the request body's."""
+    faults = _merge(_fault(error, model) for error in errors)
+    first = faults[0]
+    listed = tuple(
+        {"code": each.kind.code, "field": each.field, "detail": each.detail, "fix": each.fix}
+        for each in faults
+    )
+    return first.kind(
+        first.detail, field=first.field, fix=first.fix, errors=listed if len(listed) > 1 else ()
+    )
+
+
+def suggest_field(name: str, known: Iterable[str]) -> str:
+    """What to do about a field that does not exist."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"leave it out; what is known here: {', '.join(names)}" if names else "leave it out"
+
+
+def _merge(faults: Iterable[Fault]) -> list[Fault]:
+    """One fault a field: pydantic reports every member of a union that does not fit."""
+    merged: dict[tuple[type[Problem], str | None], Fault] = {}
+    for fault in faults:
+        key = fault.kind, fault.field
+        if (earlier := merged.get(key)) is not None:
+            fix = f"{earlier.fix}, or {fault.fix}"
+            merged[key] = Fault(fault.kind, fault.field, earlier.detail, fix)
+        else:
+            merged[key] = fault
+    return list(merged.values())
+
+
+def _fault(error: Mapping[str, Any], model: type[BaseModel] | None) -> Fault:
+    place, *rest = error["loc"]
+    if error["type"] == "json_invalid":
+        where = f"character {rest[0]}" if rest else "its start"
+        reason = error.get("ctx", {}).get("error", "it cannot be parsed")
+        return Fault(InvalidJson, None, f"the body is not JSON: {reason} at {where}", "send JSON")
+    if place != "body" or model is None:
+        return _describe(error, ".".join(map(str, rest)) or None, known=())
+    path, models = _walk(tuple(rest), [model], is_unknown=error["type"] == "extra_forbidden")
+    known = [name for each in models for name in each.model_fields]
+    return _describe(error, ".".join(map(str, path)) or None, known=known)
+
+
+def _describe(error: Mapping[str, Any], field: str | None, *, known: Iterable[str]) -> Fault:
+    value, message = error.get("input"), str(error["msg"])
+    match error["type"]:
+        case "extra_forbidden":
+            name = str(error["loc"][-1])
+            return Fault(
+                UnknownField, field, f"there is no field {name!r}", suggest_field(name, known)
+            )
+        case "missing":
+            return Fault(InvalidRequest, field, *_missing(field))
+        case "union_tag_invalid":
+            return Fault(
+                InvalidRequest,
+                field,
+                f"{_shown(value)} is not accepted here: this takes no range",
+                'give a fixed value or {"choices": […]}',
+            )
+        case "model_attributes_type" if field is None:
+            return Fault(
+                InvalidRequest,
+                None,
+                "the body is not a JSON object",
+                "send an object, with the header Content-Type: application/json",
+            )
+        case _ if (wanted := re.fullmatch(r"\w+ (should .*)", message, re.DOTALL)) is not None:
+            advice = wanted[1].replace("None", "null").replace("dictionary", "object")
+            return Fault(InvalidRequest, field, f"{_shown(value)} is not accepted", f"it {advice}")
+    # Ours, raised in lowloss.spec, say what is wrong and, after the last colon, what to do.
+    detail, _, fix = message.rpartition(": ")
+    kind = PROBLEMS.get(error["type"], InvalidRequest)
+    return Fault(kind, field, detail or message, fix if detail else "give a value that fits")
+
+
+def _missing(field: str | None) -> tuple[str, str]:
+    if field is None:
+        return "the body is missing", "send a JSON object"
+    return "this field is missing", "add it"
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value, default=str)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
+
+
+def _walk(
+    location: Location, models: list[type[BaseModel]], *, is_unknown: bool
+) -> tuple[Location, list[type[BaseModel]]]:
+    """An error's path without the tags of unions, and the models at whose fields it ends."""
+    path: list[str | int] = []
+    inside = models
+    for position, part in enumerate(location):
+        if is_unknown and position == len(location) - 1:
+            return (*path, part), inside
+        if isinstance(part, int):
+            path.append(part)
+            continue
+        fields = [each.model_fields[part] for each in inside if part in each.model_fields]
+        if fields:
+            path.append(part)
+            inside = [model for field in fields for model in _models_in(field.annotation)]
+    return tuple(path), inside
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models that a field may hold."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+        return
+    for part in get_args(annotation):
+        yield from _models_in(part)

@@ -1,0 +1,181 @@
+"""The server's composition root: settings → store → routes → error handlers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import uvicorn
+from anyio import CapacityLimiter
+from fastapi import Depends, FastAPI
+from fastapi.responses import RedirectResponse
+from fastapi.security import HTTPBearer
+from pydantic import ValidationError
+
+from lowloss import __version__
+from lowloss.parent import watch_parent
+from service.api import artifacts, datasets, events, health, jobs, trials
+from service.api.auth import BearerAuth, is_open_to_strangers
+from service.api.bodies import BodyLimit, reap_uploads
+from service.api.changes import changes_of
+from service.api.examples import ProblemDocument
+from service.api.metrics import CountRequests, Metrics
+from service.api.parameters import refuse_unknown_parameters
+from service.api.problems import CatchAll, handle_errors
+from service.api.resources import Resources
+from service.settings import Settings
+from service.store.database import Database
+
+PARSERS = 2
+"""Uploads that are parsed at once: each may take `parse_memory_bytes`."""
+STOP_SECONDS = 10
+
+DESCRIPTION = """\
+Self-hosted hyperparameter search for Keras models on tables: upload a table, submit a job, wait,
+download a model that takes raw rows.
+
+Every error is [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problem details with a stable
+`code`; `field` says where it is wrong and `fix` what to do."""
+
+TAGS = [
+    {"name": "datasets", "description": "Uploaded tables, immutable, named by their bytes."},
+    {"name": "jobs", "description": "Searches: submit, follow, cancel, pause, resume."},
+    {"name": "trials", "description": "Settings of the hyperparameters, trained and scored."},
+    {"name": "events", "description": "What happens to a job, as it happens."},
+    {"name": "artifacts", "description": "What a job made: the model and its reports."},
+    {"name": "operations", "description": "Probes and metrics."},
+]
+
+
+class Api(FastAPI):
+    """FastAPI, with problem details in its schema."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document; made once."""
+        document = super().openapi()
+        document["components"]["schemas"].setdefault("Problem", ProblemDocument.model_json_schema())
+        return document
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The server as an ASGI app over a database that is migrated already."""
+    database = Database(settings.url)
+    resources = Resources(settings, database, changes_of(database), CapacityLimiter(PARSERS))
+    app = Api(
+        title="lowloss",
+        version=__version__,
+        summary="Hyperparameter search for Keras models on tables.",
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan,
+    )
+    app.state.resources = resources
+    app.state.metrics = Metrics(database)
+    # The bearer scheme is for the schema alone: the middleware below asks for the token.
+    dependencies = [Depends(refuse_unknown_parameters), Depends(HTTPBearer(auto_error=False))]
+    for noun in (datasets, jobs, trials, events, artifacts):
+        app.include_router(noun.router, dependencies=dependencies)
+    app.include_router(health.router)
+    app.add_api_route("/", _redirect_to_docs, include_in_schema=False)
+    handle_errors(app)
+    # The last one added sees a request first.
+    app.add_middleware(
+        BodyLimit,
+        max_body_bytes=settings.max_body_bytes,
+        max_upload_bytes=settings.max_upload_bytes,
+    )
+    tokens = tuple(token.get_secret_value() for token in settings.tokens)
+    app.add_middleware(BearerAuth, tokens=tokens)
+    app.add_middleware(CatchAll)
+    app.add_middleware(CountRequests, metrics=app.state.metrics)
+    return app
+
+
+async def _redirect_to_docs() -> RedirectResponse:
+    return RedirectResponse("/docs")
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    resources: Resources = app.state.resources
+    resources.settings.data_dir.mkdir(parents=True, exist_ok=True)
+    reap_uploads(resources.settings.data_dir)
+    poller = asyncio.create_task(resources.changes.run(), name="change poller")
+    try:
+        yield
+    finally:
+        resources.changes.stop()
+        poller.cancel()
+        with suppress(asyncio.CancelledError):
+            await poller
+        resources.database.close()
+
+
+class Server(uvicorn.Server):
+    """Uvicorn, which also sends home those who wait when it stops."""
+
+    def __init__(self, app: FastAPI, settings: Settings) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                host=settings.host,
+                port=settings.port,
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=STOP_SECONDS,
+            )
+        )
+        self.resources: Resources = app.state.resources
+
+    async def startup(self, sockets: Any = None) -> None:
+        """Bind, and say where."""
+        await super().startup(sockets)
+        if self.started:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+            sys.stdout.write(f"lowloss serves {url}\n")
+            sys.stdout.flush()
+
+    async def shutdown(self, sockets: Any = None) -> None:
+        """End open waits and event streams first: uvicorn waits for their connections."""
+        self.resources.changes.stop()
+        await super().shutdown(sockets)
+
+    def stop(self) -> None:
+        """Stop soon; may be called from any thread."""
+        self.should_exit = True
+
+
+def main() -> None:
+    """Migrate the database and serve until SIGTERM, SIGINT or the end of the parent."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        name = "__".join(map(str, wrong["loc"])).upper()
+        sys.exit(f"lowloss: LOWLOSS_{name}: {wrong['msg']}")
+    if is_open_to_strangers(settings):
+        sys.exit(
+            f"lowloss: without LOWLOSS_TOKENS anyone could use the server at {settings.host}: "
+            "set tokens, or bind it to 127.0.0.1"
+        )
+    app = create_app(settings)
+    app.state.resources.database.migrate()
+    server = Server(app, settings)
+    watch_parent(server.stop)
+    # Uvicorn raises the signal again once it has stopped, which would make a clean end a failure.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    with suppress(KeyboardInterrupt):
+        server.run()
+
+
+if __name__ == "__main__":
+    main()
