@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from worker.engine.plans import (
     Arrays,
@@ -45,7 +46,7 @@ def train(plan: Plan, arrays: Arrays, *, on_epoch: OnEpoch, on_batch: OnBatch) -
     """Train a trial to its end, or until `on_epoch` answers False."""
     started = time.monotonic()
     keras.backend.clear_session()
-    # Initial weights, the order of rows and dropout all follow from the seed.
+    # Initial weights and dropout follow from the seed, as the order of rows does.
     keras.utils.set_random_seed(plan.seed)
     model = build_network(plan, arrays)
     compile_network(model, plan, arrays)
@@ -53,15 +54,13 @@ def train(plan: Plan, arrays: Arrays, *, on_epoch: OnEpoch, on_batch: OnBatch) -
     stopping = keras.callbacks.EarlyStopping(
         monitor=f"val_{DATA_LOSS}", mode="min", patience=plan.patience, restore_best_weights=True
     )
+    order = _RowOrder(plan.seed, len(arrays.x_train_ND))
     model.fit(
-        arrays.x_train_ND,
-        _labels(arrays.y_train_N, arrays.loss),
-        sample_weight=arrays.weight_train_N,
-        validation_data=(arrays.x_val_MD, _labels(arrays.y_val_M, arrays.loss)),
-        validation_batch_size=PREDICT_ROWS,
-        batch_size=plan.batch_size,
+        _training_batches(arrays, plan.batch_size, order),
+        validation_data=_validation_batches(arrays),
         epochs=plan.max_epochs,
-        callbacks=[watch, stopping],
+        shuffle=False,
+        callbacks=[order, watch, stopping],
         verbose=0,
     )
     weights: tuple[FloatArray, ...] = ()
@@ -134,6 +133,53 @@ def forward(
         kernel, bias = layers[-1]
         parts.append(np.asarray(head(keras.ops.matmul(h, kernel) + bias), dtype=np.float32))
     return np.concatenate(parts) if parts else np.empty((0, weights[-1].size), dtype=np.float32)
+
+
+class _RowOrder(keras.callbacks.Callback):
+    """A new order of the training rows for every epoch: a function of seed and epoch alone."""
+
+    def __init__(self, seed: int, rows: int) -> None:
+        super().__init__()
+        self.rows_N = tf.Variable(np.arange(rows, dtype=np.int64))
+        self._seed = seed
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        """Draw the epoch's order."""
+        rng = np.random.default_rng([self._seed, epoch])
+        self.rows_N.assign(rng.permutation(self.rows_N.shape[0]))
+
+
+def _training_batches(arrays: Arrays, batch_size: int, order: _RowOrder) -> Any:
+    """The training rows in the epoch's order, batch by batch; the last may be smaller.
+
+    Keras would make the same of bare arrays, at three times the cost an epoch for a small table.
+    """
+    rows = len(arrays.x_train_ND)
+    columns = [arrays.x_train_ND, _labels(arrays.y_train_N, arrays.loss)]
+    if arrays.weight_train_N is not None:
+        columns.append(arrays.weight_train_N)
+    tensors = [tf.constant(column) for column in columns]
+
+    def batch(number: Any) -> tuple[Any, ...]:
+        start = number * batch_size
+        chosen = order.rows_N[start : tf.minimum(start + batch_size, rows)]
+        return tuple(tf.gather(tensor, chosen) for tensor in tensors)
+
+    return _plainly(tf.data.Dataset.range(math.ceil(rows / batch_size)).map(batch))
+
+
+def _validation_batches(arrays: Arrays) -> Any:
+    columns = (arrays.x_val_MD, _labels(arrays.y_val_M, arrays.loss))
+    return _plainly(tf.data.Dataset.from_tensor_slices(columns).batch(PREDICT_ROWS).cache())
+
+
+def _plainly(batches: Any) -> Any:
+    """Without the threads and tuning that only pay for data that is slow to read."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.threading.private_threadpool_size = 1
+    options.experimental_optimization.apply_default_optimizations = False
+    return batches.with_options(options)
 
 
 def _labels(y_N: FloatArray, loss: Loss) -> FloatArray:
