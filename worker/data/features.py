@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from lowloss.results import Column, ColumnKind
 from worker.data.splits import Rows
 from worker.engine.plans import FloatArray
 
-Strings = NDArray[np.object_]
 PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+MISSING = ""
+"""The string that stands for a missing value."""
+MATRIX_COLUMN = re.compile(r"X\[(\d+)\]")
+# A spread below half of float32's step at the mean, or below its smallest normal number, is
+# rounding noise, not signal.
+FLAT_SHARE = 2.0**-24
+FLAT_SD = float(np.finfo(np.float32).tiny)
 
 
 @dataclass(frozen=True)
@@ -42,8 +47,8 @@ class NumericFeature:
 class CategoricalFeature:
     """A string; `levels` are those that get a column of the design matrix each.
 
-    The empty string is a missing value, and a level of its own where training rows had it.
-    Any other value leaves all columns 0.
+    The empty string is a missing value, and a level of its own where training rows had it. A value
+    that is no level leaves all columns 0.
     """
 
     column: str
@@ -84,10 +89,13 @@ class Features:
 
 @dataclass(frozen=True)
 class RawColumns:
-    """Feature columns as the model takes them: numbers [N, R], NaN for missing; strings [N]."""
+    """Feature columns as the model takes them: numbers [N, R] and a series of strings each.
+
+    NaN and the empty string are missing values.
+    """
 
     numeric_NR: FloatArray
-    strings: tuple[Strings, ...]
+    strings: tuple[pl.Series, ...]
 
     def take(self, rows: Rows) -> RawColumns:
         """Some of the rows."""
@@ -116,41 +124,40 @@ def read_numbers(column: pl.Series) -> FloatArray:
     elif isinstance(column.dtype, pl.Datetime):
         microseconds = column.dt.epoch("us").cast(pl.Float64)
         column = microseconds / 86_400e6
-    values = column.cast(pl.Float64).fill_null(float("nan")).to_numpy().astype(np.float32)
-    return np.where(np.isfinite(values), values, np.float32(np.nan)).astype(np.float32)
+    with np.errstate(over="ignore"):  # what float32 cannot hold is missing
+        values = column.cast(pl.Float64).fill_null(float("nan")).to_numpy().astype(np.float32)
+    values[~np.isfinite(values)] = np.nan
+    return values
 
 
-def read_strings(column: pl.Series) -> Strings:
+def read_strings(column: pl.Series) -> pl.Series:
     """A column as strings, the empty one for a missing value."""
-    return np.array(column.cast(pl.String).fill_null("").to_list(), dtype=object)
+    return column.cast(pl.String).fill_null(MISSING)
 
 
 def fit_features(
-    columns: Sequence[Column],
-    raw: RawColumns,
-    train: Rows,
-    *,
-    max_levels: int,
-    is_scaled: bool,
-    is_matrix: bool,
-    matrix_columns: int,
+    columns: Sequence[Column], raw: RawColumns, *, max_levels: int, is_scaled: bool
 ) -> Features:
-    """Fit every transform on the training rows, and on nothing else."""
+    """Fit every transform on these rows: the training rows, and no other."""
     inputs = input_names([column.name for column in columns])
     numbers = [c for c in columns if not is_categorical(c)]
     categories = [c for c in columns if is_categorical(c)]
     numeric = tuple(
-        _fit_numeric(column, inputs[column.name], raw.numeric_NR[train, i])
+        _fit_numeric(column, inputs[column.name], raw.numeric_NR[:, i])
         for i, column in enumerate(numbers)
     )
     categorical = tuple(
-        _fit_categorical(column, inputs[column.name], strings[train], max_levels)
+        _fit_categorical(column, inputs[column.name], strings, max_levels)
         for column, strings in zip(categories, raw.strings, strict=True)
     )
-    if not is_matrix:
-        return Features(numeric, categorical, is_scaled)
-    positions = tuple(int(column.name[2:-1]) for column in numbers)  # the names are X[0], X[1], …
-    return Features(numeric, categorical, is_scaled, matrix_columns, positions)
+    return Features(numeric, categorical, is_scaled)
+
+
+def as_matrix(features: Features, *, matrix_columns: int) -> Features:
+    """The features of an NPZ: their columns `X[0]`, `X[1]`, … are positions in its `X`."""
+    matches = (MATRIX_COLUMN.fullmatch(feature.column) for feature in features.numeric)
+    positions = tuple(int(match[1]) for match in matches if match)
+    return replace(features, matrix_columns=matrix_columns, positions=positions)
 
 
 def input_names(columns: Sequence[str]) -> dict[str, str]:
@@ -168,25 +175,24 @@ def input_names(columns: Sequence[str]) -> dict[str, str]:
 
 def design_matrix(features: Features, raw: RawColumns) -> FloatArray:
     """[N, D] What the network sees."""
-    raw_NR = raw.numeric_NR
-    missing_NR = np.isnan(raw_NR)
-    # Subtract, then divide: x·scale + offset would lose a large mean's digits in float32.
-    centred_NR = np.where(missing_NR, np.float32(0), raw_NR - features.means)
-    numeric_NR = centred_NR / features.sds if features.is_scaled else centred_NR + features.means
+    missing_NR = np.isnan(raw.numeric_NR)
+    numeric_NR = np.where(missing_NR, features.means, raw.numeric_NR)
+    if features.is_scaled:
+        # Subtract, then divide: x·scale + offset would lose a large mean's digits in float32.
+        numeric_NR = (numeric_NR - features.means) / features.sds
     indicators = missing_NR[:, features.missing_positions].astype(np.float32)
     one_hot = [
-        (strings[:, None] == np.array(feature.levels, dtype=object)[None, :]).astype(np.float32)
+        _one_hot(feature, strings)
         for feature, strings in zip(features.categorical, raw.strings, strict=True)
     ]
-    return np.concatenate([numeric_NR, indicators, *one_hot], axis=1).astype(np.float32)
+    return np.concatenate([numeric_NR, indicators, *one_hot], axis=1)
 
 
 def _fit_numeric(column: Column, name: str, values: FloatArray) -> NumericFeature:
     present = values[~np.isnan(values)].astype(np.float64)
     mean = float(present.mean()) if present.size else 0.0
-    sd = float(present.std()) if present.size else 1.0
-    # Below float32's resolution a spread is rounding noise, not signal.
-    is_flat = sd <= 1e-6 * abs(mean) or sd == 0.0
+    sd = float(present.std()) if present.size else 0.0
+    is_flat = sd <= max(FLAT_SHARE * abs(mean), FLAT_SD)
     return NumericFeature(
         column=column.name,
         input=name,
@@ -198,8 +204,18 @@ def _fit_numeric(column: Column, name: str, values: FloatArray) -> NumericFeatur
 
 
 def _fit_categorical(
-    column: Column, name: str, values: Strings, max_levels: int
+    column: Column, name: str, strings: pl.Series, max_levels: int
 ) -> CategoricalFeature:
-    levels, counts = np.unique(values.astype(str), return_counts=True)
-    order = np.lexsort((levels, -counts))[:max_levels]
-    return CategoricalFeature(column.name, name, tuple(str(level) for level in levels[order]))
+    """The most frequent levels, ties by value; a missing value comes first, however rare."""
+    counted = strings.alias("level").value_counts(name="rows").rows()
+    ordered = sorted(counted, key=lambda pair: (pair[0] != MISSING, -pair[1], pair[0]))
+    return CategoricalFeature(column.name, name, tuple(level for level, _ in ordered[:max_levels]))
+
+
+def _one_hot(feature: CategoricalFeature, strings: pl.Series) -> FloatArray:
+    """[N, levels] All zeros for a value that is not a level."""
+    levels = feature.levels
+    codes = strings.replace_strict(
+        levels, range(len(levels)), default=-1, return_dtype=pl.Int64
+    ).to_numpy()
+    return np.asarray(codes[:, None] == np.arange(len(levels)), dtype=np.float32)

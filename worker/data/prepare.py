@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from lowloss.results import Column
-from lowloss.spec import JobSpec, Task
+from lowloss.spec import JobSpec, Preprocessing, Task
 from service.tables.check import Checked
 from service.tables.table import Table
 from worker.data.features import (
     Features,
     RawColumns,
+    as_matrix,
     design_matrix,
     fit_features,
     read_columns,
@@ -27,7 +27,8 @@ from worker.engine.plans import Arrays, FloatArray
 class Prepared:
     """A job's rows, split and transformed; the test rows are seen by the winner alone.
 
-    `y` holds the raw target of all labelled rows: target units, or class indices.
+    `y` holds the raw target of all labelled rows, which `splits` index: target units, or class
+    indices. `raw_test` holds the test rows as the exported model takes them.
     """
 
     splits: Splits
@@ -41,43 +42,55 @@ class Prepared:
 
 def prepare(table: Table, spec: JobSpec, checked: Checked, *, max_levels: int) -> Prepared:
     """Split the labelled rows, fit the transforms on the training rows, and apply them to all."""
-    frame = table.frame.filter(pl.col(spec.target).is_not_null())
-    target_column = frame[spec.target]
-    if target_column.dtype.is_float():
-        frame = frame.filter(target_column.is_finite())
-        target_column = frame[spec.target]
-    y = read_target(target_column, checked.task, checked.labels)
-    is_regression = checked.task is Task.regression
-    splits = split_rows(
-        len(y),
-        spec.validation,
-        seed=spec.seed,
-        classes=None if is_regression else y.astype(np.int64),
-    )
-    columns: tuple[Column, ...] = checked.features
-    raw = read_columns(frame, columns)
-    preprocessing = spec.preprocessing
+    frame = _labelled(table.frame, spec.target)
+    y = read_target(frame[spec.target], checked.task, checked.labels)
+    classes = None if checked.task is Task.regression else y.astype(np.int64)
+    splits = split_rows(len(y), spec.validation, seed=spec.seed, classes=classes)
+
+    raw = read_columns(frame, checked.features)
     features = fit_features(
-        columns,
-        raw,
-        splits.train,
+        checked.features,
+        raw.take(splits.train),
         max_levels=max_levels,
-        is_scaled=preprocessing.scale_features == "standard",
-        is_matrix=table.is_matrix,
-        matrix_columns=frame.width - 1,
+        is_scaled=spec.preprocessing.scale_features == "standard",
     )
+    if table.is_matrix:
+        features = as_matrix(features, matrix_columns=frame.width - 1)
     target = fit_target(
-        spec.target,
-        checked.task,
-        checked.labels,
-        y,
-        splits.train,
-        scale=preprocessing.scale_target,
+        Target(spec.target, checked.task, checked.labels),
+        y[splits.train],
+        scale=spec.preprocessing.scale_target,
     )
     x_ND = design_matrix(features, raw)
+    return Prepared(
+        splits=splits,
+        features=features,
+        target=target,
+        arrays=_arrays(x_ND, y, splits, target, preprocessing=spec.preprocessing),
+        x_test_TD=x_ND[splits.test],
+        raw_test=raw.take(splits.test),
+        y=y,
+    )
+
+
+def _labelled(frame: pl.DataFrame, target: str) -> pl.DataFrame:
+    has_label = pl.col(target).is_not_null()
+    if frame.schema[target].is_float():
+        has_label &= pl.col(target).is_finite()
+    return frame.filter(has_label)
+
+
+def _arrays(
+    x_ND: FloatArray,
+    y: Float64Array,
+    splits: Splits,
+    target: Target,
+    *,
+    preprocessing: Preprocessing,
+) -> Arrays:
     y_N = target.standardise(y)
-    is_weighted = not is_regression and preprocessing.class_weight == "auto"
-    arrays = Arrays(
+    is_weighted = target.task is not Task.regression and preprocessing.class_weight == "auto"
+    return Arrays(
         x_train_ND=x_ND[splits.train],
         y_train_N=y_N[splits.train],
         weight_train_N=class_weights(y, splits.train) if is_weighted else None,
@@ -86,13 +99,4 @@ def prepare(table: Table, spec: JobSpec, checked: Checked, *, max_levels: int) -
         loss=target.loss,
         outputs=target.outputs,
         loss_unit=target.loss_unit,
-    )
-    return Prepared(
-        splits=splits,
-        features=features,
-        target=target,
-        arrays=arrays,
-        x_test_TD=x_ND[splits.test],
-        raw_test=raw.take(splits.test),
-        y=y,
     )

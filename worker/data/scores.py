@@ -6,6 +6,7 @@ import numpy as np
 from sklearn import metrics
 
 from lowloss.spec import Objective, Task
+from worker.data.splits import Rows
 from worker.data.target import Float64Array, Target
 
 
@@ -34,15 +35,14 @@ def _regression(y_M: Float64Array, predicted_M: Float64Array) -> dict[str, float
     }
 
 
-def _classification(
-    target: Target, y_M: np.ndarray[tuple[int], np.dtype[np.int64]], probability_MC: Float64Array
-) -> dict[str, float]:
+def _classification(target: Target, y_M: Rows, probability_MC: Float64Array) -> dict[str, float]:
     clipped = np.clip(probability_MC, 1e-7, 1.0)
     predicted_M = probability_MC.argmax(axis=1)
+    # Scikit-learn's own warns where a class was answered that these rows do not hold.
     recalls = [np.mean(predicted_M[y_M == c] == c) for c in np.unique(y_M)]
     found = {
         "log_loss": float(-np.mean(np.log(clipped[np.arange(len(y_M)), y_M]))),
-        "accuracy": float(np.mean(predicted_M == y_M)),
+        "accuracy": float(metrics.accuracy_score(y_M, predicted_M)),
         "balanced_accuracy": float(np.mean(recalls)),
     }
     if target.task is Task.binary:

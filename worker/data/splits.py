@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from lowloss.spec import Validation
 
 Rows = NDArray[np.int64]
+SPLIT_STREAM = 1
+"""Sets the random numbers of the splits apart from others that follow from the job's seed."""
 
 
 @dataclass(frozen=True)
@@ -26,22 +28,30 @@ def split_rows(
 ) -> Splits:
     """Split rows at random; each class by itself where `classes` gives every row's class index.
 
-    Every class has a row in each part at least, if it has three.
+    Each class of three rows or more has one in each part at least.
     """
-    rng = np.random.default_rng(np.random.SeedSequence([seed, 0x5917]))
+    rng = np.random.default_rng([seed, SPLIT_STREAM])
     if classes is None:
         groups = [rng.permutation(count)]
     else:
         groups = [rng.permutation(np.flatnonzero(classes == c)) for c in np.unique(classes)]
     parts: list[list[Rows]] = [[], [], []]
     for rows in groups:
-        test = _share(len(rows), validation.test_fraction)
-        held = test + _share(len(rows), validation.fraction)
-        for part, some in zip(parts, np.split(rows, [test, held]), strict=True):
+        test, held = _sizes(len(rows), validation)
+        for part, some in zip(parts, np.split(rows, [test, test + held]), strict=True):
             part.append(some)
     test_rows, validation_rows, train_rows = (np.sort(np.concatenate(part)) for part in parts)
     return Splits(train_rows, validation_rows, test_rows)
 
 
-def _share(count: int, fraction: float) -> int:
-    return max(1, round(count * fraction))
+def _sizes(count: int, validation: Validation) -> tuple[int, int]:
+    """Test and validation rows of a group of rows; what they leave trains."""
+    test = max(1, round(count * validation.test_fraction))
+    held = max(1, round(count * validation.fraction))
+    while test + held >= count > 2:
+        # Rounding took the last training row of a small class: the larger part gives one back.
+        if test > held:
+            test -= 1
+        else:
+            held -= 1
+    return test, held

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -67,21 +67,21 @@ def read_target(column: pl.Series, task: Task, labels: tuple[str, ...]) -> Float
     """The raw target of labelled rows: numbers, or indices into `labels`."""
     if task is Task.regression:
         return column.cast(pl.Float64).to_numpy().astype(np.float64)
-    index = {name: float(position) for position, name in enumerate(labels)}
-    return np.array([index[label(value)] for value in column.to_list()], dtype=np.float64)
+    values = column.unique().to_list()
+    indices = [float(labels.index(label(value))) for value in values]
+    return column.replace_strict(values, indices, return_dtype=pl.Float64).to_numpy()
 
 
-def fit_target(
-    name: str, task: Task, labels: tuple[str, ...], y: Float64Array, train: Rows, *, scale: bool
-) -> Target:
+def fit_target(target: Target, y_train: Float64Array, *, scale: bool) -> Target:
     """Fit a target's transform on the training rows."""
-    if task is not Task.regression:
-        return Target(name, task, labels)
-    mean, sd = float(y[train].mean()), float(y[train].std())
-    sd = sd if sd > 0 else 1.0
+    if target.task is not Task.regression:
+        return target
+    mean, sd = float(y_train.mean()), float(y_train.std())
+    # Rows that happen to be all the same: any unit will do.
+    sd = sd if sd > 1e-12 * abs(mean) else 1.0
     if not scale:
-        return Target(name, task, loss_unit=sd * sd)
-    return Target(name, task, mean=mean, sd=sd)
+        return replace(target, loss_unit=sd * sd)
+    return replace(target, mean=mean, sd=sd)
 
 
 def class_weights(y: Float64Array, train: Rows) -> FloatArray | None:
@@ -91,8 +91,8 @@ def class_weights(y: Float64Array, train: Rows) -> FloatArray | None:
     """
     classes = y[train].astype(np.int64)
     counts = np.bincount(classes)
-    present = counts[counts > 0]
-    if present.max() <= 1.5 * present.min():
+    if counts.max() <= 1.5 * counts.min():
         return None
-    weights = len(classes) / (len(present) * np.maximum(counts, 1))
+    # n / (k · n_c) sums to n over the rows: their mean is 1 as it is.
+    weights = len(classes) / (len(counts) * counts)
     return np.asarray(weights[classes], dtype=np.float32)
