@@ -1,0 +1,189 @@
+"""The exported model: raw columns in, the engine's own answers out, in any Keras."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lowloss.spec import Task
+from tests.engine.test_keras_fit import a_plan, train
+from tests.tables import checked, mixed_columns, write_csv
+from worker.baselines import fit_baselines
+from worker.data.prepare import Prepared, prepare
+from worker.data.scores import scores
+from worker.engine import keras_fit
+from worker.model.build import build_model
+from worker.model.inputs import model_inputs
+from worker.model.save import (
+    check_model,
+    describe_model,
+    load_model,
+    read_metadata,
+    save_model,
+)
+
+ALONE = """
+import json, sys, os
+import keras, numpy as np
+assert "lowloss" not in sys.modules and "worker" not in sys.modules
+model = keras.models.load_model(sys.argv[1], safe_mode=True)
+raw = json.load(open(sys.argv[2]))
+import tensorflow as tf
+inputs = {
+    name: tf.constant(values) if isinstance(values[0][0], str) else
+    tf.constant([[float("nan") if v is None else v for v in row] for row in values], tf.float32)
+    for name, values in raw.items()
+}
+print(json.dumps(np.asarray(model.predict(inputs, verbose=0)).tolist()))
+"""
+
+TARGETS = {
+    Task.regression: lambda n: 1e4 + 250.0 * n,
+    Task.binary: lambda n: np.where(n > 0, "yes", "no"),
+    Task.multiclass: lambda n: np.array(["low", "mid", "top"])[np.digitize(n, [-0.5, 0.5])],
+}
+
+
+def prepared_of(folder: Path, task: Task, **given: object) -> Prepared:
+    columns = mixed_columns()
+    target = TARGETS[task](np.asarray(columns["number"]))
+    path = write_csv(folder / "t.csv", columns | {"what we want": target})
+    table, spec, check = checked(path, "what we want", **given)
+    return prepare(table, spec, check, max_levels=100)
+
+
+def answers_of_saved(prepared: Prepared, path: Path) -> np.ndarray:
+    trained = train(a_plan(widths=(8,), max_epochs=4), prepared.arrays)
+    output = keras_fit.forward(trained.weights, "relu", prepared.arrays.loss, prepared.x_test_TD)
+    answer = prepared.target.answer(output)
+    metrics = scores(prepared.target, prepared.y[prepared.splits.test], answer)
+    save_model(build_model(prepared, trained), path, describe_model(prepared, trained, metrics))
+    return answer
+
+
+@pytest.mark.parametrize("task", list(Task))
+@pytest.mark.parametrize("scale", ["standard", "none"])
+def test_saved_model_answers_as_the_engine_did(tmp_path: Path, task: Task, scale: str) -> None:
+    given = {"scale_features": scale}
+    prepared = prepared_of(
+        tmp_path, task, preprocessing=given, features={"exclude": ["far away", "day"]}
+    )
+    path = tmp_path / "model.keras"
+
+    answer = answers_of_saved(prepared, path)
+
+    check_model(path, prepared, answer)
+    found = load_model(path).predict(model_inputs(prepared.features, prepared.raw_test), verbose=0)
+    spread = prepared.target.sd if task is Task.regression else 1.0
+    assert np.max(np.abs(found - answer)) / spread < 1e-4
+    assert found.shape == (80, {"regression": 1, "binary": 2, "multiclass": 3}[task])
+
+
+def test_large_offsets_and_dates_survive(tmp_path: Path) -> None:
+    prepared = prepared_of(tmp_path, Task.regression)
+    path = tmp_path / "model.keras"
+
+    answer = answers_of_saved(prepared, path)
+
+    check_model(path, prepared, answer)
+
+
+def test_check_refuses_a_file_that_answers_otherwise(tmp_path: Path) -> None:
+    prepared = prepared_of(tmp_path, Task.regression)
+    path = tmp_path / "model.keras"
+    answer = answers_of_saved(prepared, path)
+
+    with pytest.raises(RuntimeError, match="differs from the engine"):
+        check_model(path, prepared, answer + 1.0)
+
+
+def test_model_stands_alone_in_an_environment_without_lowloss(tmp_path: Path) -> None:
+    prepared = prepared_of(tmp_path, Task.binary)
+    path = tmp_path / "model.keras"
+    answer = answers_of_saved(prepared, path)
+    raw = prepared.raw_test
+    rows: dict[str, list[list[object]]] = {}
+    for position, feature in enumerate(prepared.features.numeric):
+        values = raw.numeric_NR[:, position]
+        rows[feature.input] = [[None if np.isnan(v) else float(v)] for v in values]
+    for category, strings in zip(prepared.features.categorical, raw.strings, strict=True):
+        rows[category.input] = [[value] for value in strings]
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+
+    printed = subprocess.run(
+        [sys.executable, "-c", ALONE, str(path), str(tmp_path / "rows.json")],
+        capture_output=True,
+        check=True,
+        cwd=tmp_path,
+        text=True,
+    ).stdout
+
+    assert np.allclose(json.loads(printed), answer, atol=1e-5)
+
+
+def test_unseen_level_is_answered_like_a_rare_one(tmp_path: Path) -> None:
+    prepared = prepared_of(tmp_path, Task.binary)
+    path = tmp_path / "model.keras"
+    answers_of_saved(prepared, path)
+    model = load_model(path)
+    inputs = model_inputs(prepared.features, prepared.raw_test)
+    import tensorflow as tf
+
+    answers = [
+        model.predict(inputs | {"category": tf.fill((80, 1), level)}, verbose=0)
+        for level in ("never seen", "[OOV]", "nor this")
+    ]
+
+    assert np.isfinite(answers[0]).all()
+    assert np.array_equal(answers[0], answers[1])
+    assert np.array_equal(answers[0], answers[2])
+
+
+def test_metadata_travels_with_the_file(tmp_path: Path) -> None:
+    prepared = prepared_of(tmp_path, Task.multiclass)
+    path = tmp_path / "model.keras"
+    answers_of_saved(prepared, path)
+
+    metadata = read_metadata(path)
+
+    assert metadata["labels"] == ["low", "mid", "top"]
+    assert metadata["target"] == "what we want"
+    columns = {each["column"]: each["input"] for each in metadata["inputs"]}
+    assert columns["far away"] == "column_0_"
+    assert columns["column_0"] == "column_0"
+    assert set(columns.values()) == set(load_model(path).input)
+
+
+def test_npz_model_takes_the_whole_matrix(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = np.stack([rng.normal(size=200), np.ones(200), rng.normal(size=200)], axis=1)
+    np.savez(tmp_path / "t.npz", X=x, y=x[:, 0] * 3 + 100)
+    table, spec, check = checked(tmp_path / "t.npz", "y")
+    prepared = prepare(table, spec, check, max_levels=100)
+    path = tmp_path / "model.keras"
+
+    answer = answers_of_saved(prepared, path)
+
+    check_model(path, prepared, answer)
+    rows = x[prepared.splits.test].astype(np.float32)
+    assert np.allclose(load_model(path).predict({"X": rows}, verbose=0), answer, rtol=1e-5)
+
+
+@pytest.mark.parametrize("task", list(Task))
+def test_baselines_beat_the_mean_where_there_is_signal(tmp_path: Path, task: Task) -> None:
+    prepared = prepared_of(tmp_path, task)
+
+    baselines = {b.name: b.test_metrics for b in fit_baselines(prepared, seed=0)}
+
+    if task is Task.regression:
+        assert baselines["ridge"]["rmse"] < baselines["mean"]["rmse"] / 5
+        assert baselines["gradient_boosting"]["rmse"] < baselines["mean"]["rmse"] / 2
+    else:
+        majority = baselines["majority"]["log_loss"]
+        assert baselines["logistic_regression"]["log_loss"] < majority / 2
+        assert baselines["gradient_boosting"]["log_loss"] < majority / 2

@@ -1,0 +1,181 @@
+"""From a typed table to arrays: splits, transforms fitted on training rows, targets, weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from lowloss.spec import Task, Validation
+from service.tables.table import Table
+from tests.tables import checked, mixed_columns, write_csv
+from worker.data.features import input_names
+from worker.data.prepare import Prepared, prepare
+from worker.data.splits import split_rows
+from worker.data.target import class_weights
+from worker.engine.plans import Loss
+
+
+def prepared_from(path: Path, target: str, **given: object) -> Prepared:
+    table, spec, check = checked(path, target, **given)
+    return prepare(table, spec, check, max_levels=100)
+
+
+def test_splits_are_disjoint_and_complete() -> None:
+    splits = split_rows(103, Validation(fraction=0.2, test_fraction=0.3), seed=1)
+
+    together = np.concatenate([splits.train, splits.validation, splits.test])
+    assert sorted(together) == list(range(103))
+    assert (len(splits.test), len(splits.validation)) == (31, 21)
+
+
+def test_splits_follow_from_the_seed() -> None:
+    first, again, other = (split_rows(50, Validation(), seed=s).test.tolist() for s in (1, 1, 2))
+
+    assert first == again != other
+
+
+def test_every_class_is_in_every_split() -> None:
+    classes = np.array([0] * 90 + [1] * 7 + [2] * 3)
+
+    splits = split_rows(100, Validation(), seed=0, classes=classes)
+
+    for rows in (splits.train, splits.validation, splits.test):
+        assert set(classes[rows]) == {0, 1, 2}
+
+
+def test_features_and_target_are_standardised_by_the_training_rows(tmp_path: Path) -> None:
+    columns = mixed_columns() | {"y": np.arange(400) * 3.0 + 1000}
+    prepared = prepared_from(write_csv(tmp_path / "t.csv", columns), "y")
+
+    arrays = prepared.arrays
+    numbers = len(prepared.features.numeric)
+    assert np.allclose(arrays.x_train_ND[:, :numbers].mean(axis=0), 0, atol=0.05)
+    assert np.allclose(arrays.x_train_ND[:, 1:numbers].std(axis=0), 1, atol=0.2)
+    assert np.allclose([arrays.y_train_N.mean(), arrays.y_train_N.std()], [0, 1], atol=1e-5)
+    assert abs(float(arrays.y_val_M.mean())) > 1e-4
+    restored = prepared.target.answer(arrays.y_val_M[:, None])[:, 0]
+    assert np.allclose(restored, prepared.y[prepared.splits.validation], rtol=1e-6)
+
+
+def test_nothing_of_the_held_rows_reaches_a_fitted_statistic(tmp_path: Path) -> None:
+    columns = mixed_columns() | {"y": np.arange(400) * 3.0}
+    table, spec, check = checked(write_csv(tmp_path / "t.csv", columns), "y")
+    clean = prepare(table, spec, check, max_levels=100)
+    held = np.concatenate([clean.splits.validation, clean.splits.test])
+    is_held = pl.Series(np.isin(np.arange(400), held))
+    poisoned_frame = table.frame.with_columns(
+        pl.when(is_held).then(1e9).otherwise(pl.col("number")).alias("number"),
+        pl.when(is_held).then(None).otherwise(pl.col("far away")).alias("far away"),
+        pl.when(is_held).then(pl.lit("poison")).otherwise(pl.col("category")).alias("category"),
+        pl.when(is_held).then(-1e9).otherwise(pl.col("y")).alias("y"),
+    )
+
+    poisoned = prepare(Table(poisoned_frame), spec, check, max_levels=100)
+
+    assert poisoned.features == clean.features
+    assert poisoned.target == clean.target
+    assert np.array_equal(poisoned.arrays.x_train_ND, clean.arrays.x_train_ND)
+    assert not np.array_equal(poisoned.arrays.x_val_MD, clean.arrays.x_val_MD)
+
+
+def test_missing_values_become_the_mean_and_an_indicator(tmp_path: Path) -> None:
+    x = [1.0, 3.0, None, 5.0] * 25
+    path = write_csv(tmp_path / "t.csv", {"x": x, "z": range(100), "y": np.arange(100) * 1.5})
+    prepared = prepared_from(path, "y")
+
+    x_ND = prepared.arrays.x_train_ND
+    is_missing = np.array([x[row] is None for row in prepared.splits.train])
+    assert x_ND.shape[1] == 3
+    assert np.array_equal(x_ND[:, 2] == 1.0, is_missing)
+    assert np.all(x_ND[is_missing, 0] == 0.0)
+    assert np.isfinite(x_ND).all()
+
+
+def test_unseen_and_rare_levels_are_all_zeros(tmp_path: Path) -> None:
+    columns = {"c": ["a"] * 40 + ["b"] * 40 + ["rare"] * 20, "y": np.arange(100) * 1.5}
+    table, spec, check = checked(write_csv(tmp_path / "t.csv", columns), "y")
+
+    prepared = prepare(table, spec, check, max_levels=2)
+
+    assert set(prepared.features.categorical[0].levels) == {"a", "b"}
+    is_rare = np.array([columns["c"][row] == "rare" for row in prepared.splits.train])
+    assert is_rare.any()
+    assert np.array_equal(prepared.arrays.x_train_ND.sum(axis=1) == 0, is_rare)
+
+
+def test_rows_without_a_target_are_left_out(tmp_path: Path) -> None:
+    y = [float(i) + 0.5 if i % 4 else None for i in range(100)]
+    prepared = prepared_from(write_csv(tmp_path / "t.csv", {"x": range(100), "y": y}), "y")
+
+    assert len(prepared.y) == 75
+
+
+@pytest.mark.parametrize(
+    ("values", "task", "labels"),
+    [
+        (["no", "yes"], Task.binary, ("no", "yes")),
+        ([True, False], Task.binary, ("false", "true")),
+        ([0, 1, 2], Task.multiclass, ("0", "1", "2")),
+        (["10", "9", "x"], Task.multiclass, ("9", "10", "x")),
+    ],
+)
+def test_classes_are_indexed_in_the_order_of_their_labels(
+    tmp_path: Path, values: list[object], task: Task, labels: tuple[str, ...]
+) -> None:
+    y = [values[i % len(values)] for i in range(90)]
+    text = [str(v).lower() if isinstance(v, bool) else str(v) for v in y]
+    path = tmp_path / "t.csv"
+    rows = "\n".join(f"{i},{v}" for i, v in enumerate(text))
+    path.write_text(f"x,y\n{rows}\n")
+
+    prepared = prepared_from(path, "y")
+
+    assert (prepared.target.task, prepared.target.labels) == (task, labels)
+    assert [prepared.target.labels[int(c)] for c in prepared.y] == text
+
+
+def test_unscaled_target_keeps_losses_in_one_unit(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "t.csv", {"x": range(100), "y": np.arange(100) * 7.5})
+    scaled = prepared_from(path, "y")
+    raw = prepared_from(path, "y", preprocessing={"scale_target": False})
+
+    assert raw.arrays.loss is Loss.mse
+    assert raw.arrays.loss_unit == pytest.approx(scaled.target.sd**2)
+    assert raw.arrays.y_train_N.max() > 100
+
+
+def test_class_weights_balance_classes_and_average_to_one() -> None:
+    y = np.array([0.0] * 90 + [1.0] * 10)
+
+    weights = class_weights(y, np.arange(100))
+
+    assert weights is not None
+    assert weights.mean() == pytest.approx(1.0)
+    assert weights[:90].sum() == pytest.approx(weights[90:].sum())
+    assert class_weights(np.array([0.0, 1.0] * 50), np.arange(100)) is None
+
+
+def test_npz_features_keep_their_places_in_the_matrix(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = np.stack([rng.normal(size=60), np.ones(60), rng.normal(size=60)], axis=1)
+    np.savez(tmp_path / "t.npz", X=x, y=x[:, 0] * 3)
+
+    prepared = prepared_from(tmp_path / "t.npz", "y")
+
+    assert prepared.features.matrix_columns == 3
+    assert prepared.features.positions == (0, 2)
+
+
+def test_inputs_are_named_after_plain_columns_and_numbered_otherwise() -> None:
+    names = input_names(["plain_1", "two words", "column_1", "ümlaut", "1st"])
+
+    assert names == {
+        "plain_1": "plain_1",
+        "two words": "column_1_",
+        "column_1": "column_1",
+        "ümlaut": "column_3",
+        "1st": "column_4",
+    }

@@ -1,0 +1,141 @@
+"""Choosing the winner on several seeds."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from lowloss.spec import Direction
+from worker.confirm import Confirmed, Finalist, confirm
+from worker.engine.plans import Epoch, Outcome, Plan, TrainedTrial
+
+NEVER = lambda: False  # noqa: E731
+
+
+def a_plan(number: int, seed: int) -> Plan:
+    return Plan(
+        number, seed, (4,), "relu", "adam", 0.1, "constant", 0.0, None, 0.0, 0.0, 0.0, 8, 5, 9
+    )
+
+
+def finalists(*numbers: int, seeds: int = 3) -> list[Finalist]:
+    return [Finalist(n, tuple(a_plan(n, seed) for seed in range(seeds))) for n in numbers]
+
+
+def trained(plan: Plan, value: float | None, outcome: Outcome = Outcome.completed) -> TrainedTrial:
+    epochs = () if value is None else (Epoch(plan.number, 1, value, value, value),)
+    best = None if value is None else 1
+    return TrainedTrial(plan, outcome, "", epochs, best, (), np.empty((0, 1), np.float32), 0.0)
+
+
+class Trainer:
+    """Trains by looking results up, and remembers what it was asked for."""
+
+    def __init__(self, values: dict[tuple[int, int], float | None]) -> None:
+        self.values = values
+        self.asked: list[tuple[int, int]] = []
+
+    def __call__(self, plan: Plan) -> TrainedTrial:
+        self.asked.append((plan.number, plan.seed))
+        value = self.values[plan.number, plan.seed]
+        return trained(plan, value, Outcome.diverged if value is None else Outcome.completed)
+
+
+def choose(
+    train: Trainer,
+    some: list[Finalist],
+    *,
+    held: dict[int, TrainedTrial] | None = None,
+    direction: Direction = Direction.min,
+    should_stop: Callable[[], bool] = NEVER,
+) -> Confirmed | None:
+    return confirm(
+        some,
+        held or {},
+        direction=direction,
+        train=train,
+        score=lambda t: t.epochs[0].val_loss,
+        should_stop=should_stop,
+    )
+
+
+LUCKY = {(1, 0): 0.1, (1, 1): 0.9, (1, 2): 0.8, (2, 0): 0.3, (2, 1): 0.2, (2, 2): 0.4}
+
+
+def test_winner_is_the_best_on_average_and_exports_its_best_repeat() -> None:
+    confirmed = choose(Trainer(LUCKY), finalists(1, 2))
+
+    assert confirmed is not None
+    assert (confirmed.winner.plan.number, confirmed.winner.plan.seed) == (2, 1)
+    assert [c.trial for c in confirmed.confirmations] == [2, 1]
+    assert confirmed.confirmations[0].mean == pytest.approx(0.3)
+    assert confirmed.confirmations[0].sd == pytest.approx(0.1)
+
+
+def test_objective_that_is_maximised_picks_the_highest_mean() -> None:
+    confirmed = choose(Trainer(LUCKY), finalists(1, 2), direction=Direction.max)
+
+    assert confirmed is not None
+    assert (confirmed.winner.plan.number, confirmed.winner.plan.seed) == (1, 1)
+
+
+def test_trainings_still_in_memory_are_not_done_again() -> None:
+    train = Trainer(LUCKY)
+
+    choose(train, finalists(1, 2), held={1: trained(a_plan(1, 0), 0.1)})
+
+    assert (1, 0) not in train.asked
+    assert len(train.asked) == 5
+
+
+@pytest.mark.parametrize(
+    ("second", "within_noise"), [([0.31, 0.21, 0.41], True), ([5.3, 5.2, 5.4], False)]
+)
+def test_small_difference_is_called_noise(second: list[float], within_noise: bool) -> None:
+    values = {(1, seed): value for seed, value in enumerate([0.3, 0.2, 0.4])}
+    values |= {(2, seed): value for seed, value in enumerate(second)}
+
+    confirmed = choose(Trainer(dict(values)), finalists(1, 2))
+
+    assert confirmed is not None
+    assert confirmed.is_within_noise is within_noise
+
+
+def test_told_to_stop_it_still_has_the_best_finalist() -> None:
+    train = Trainer(LUCKY)
+
+    confirmed = choose(train, finalists(1, 2), should_stop=lambda: True)
+
+    assert train.asked == [(1, 0)]
+    assert confirmed is not None
+    assert confirmed.winner.plan.number == 1
+    assert confirmed.is_within_noise is None
+
+
+def test_stopped_in_between_it_compares_only_seeds_that_all_have() -> None:
+    calls = itertools.count()
+
+    confirmed = choose(Trainer(LUCKY), finalists(1, 2), should_stop=lambda: next(calls) >= 3)
+
+    assert confirmed is not None
+    # Trial 1 has seeds 0 and 1, trial 2 only seed 0.
+    assert [c.scores for c in confirmed.confirmations] == [(0.1,), (0.3,)]
+
+
+def test_diverged_repeats_do_not_count() -> None:
+    train = Trainer(LUCKY | {(2, 2): None})
+
+    confirmed = choose(train, finalists(1, 2))
+
+    assert confirmed is not None
+    assert confirmed.confirmations[0].scores == (0.3, 0.2)
+
+
+def test_nothing_is_chosen_where_all_diverged() -> None:
+    values = dict.fromkeys(LUCKY)
+
+    assert choose(Trainer(dict(values)), finalists(1, 2)) is None
+    assert choose(Trainer({}), []) is None
