@@ -35,7 +35,9 @@ def wait_for(look: Callable[[], T | None], *, seconds: float = 90.0, what: str =
     raise AssertionError(f"waited {seconds:.0f} s for {what or look}")
 
 
-def start(module: str, *, data_dir: Path, database_url: str, **given: str) -> subprocess.Popen[str]:
+def start(
+    module: str, *, data_dir: Path, database_url: str, **given: str
+) -> subprocess.Popen[bytes]:
     """A module of ours as a process of its own, its words in a log in the data folder."""
     env = os.environ | FAST | {"LOWLOSS_DATA_DIR": str(data_dir), "PYTHONUNBUFFERED": "1"}
     env |= {"LOWLOSS_DATABASE_URL": database_url} | given
@@ -46,7 +48,7 @@ def start(module: str, *, data_dir: Path, database_url: str, **given: str) -> su
 @contextmanager
 def running(
     module: str, *, data_dir: Path, database_url: str, **given: str
-) -> Iterator[subprocess.Popen[str]]:
+) -> Iterator[subprocess.Popen[bytes]]:
     """A process that is stopped at the end, whatever happened to it."""
     process = start(module, data_dir=data_dir, database_url=database_url, **given)
     try:
@@ -60,12 +62,12 @@ def running(
             process.kill()
 
 
-def child_of(process: subprocess.Popen[str]) -> psutil.Process:
+def child_of(process: subprocess.Popen[bytes]) -> psutil.Process:
     """The one child process of a supervisor."""
     return wait_for(lambda: next(iter(psutil.Process(process.pid).children()), None), what="child")
 
 
-def kill(process: subprocess.Popen[str] | psutil.Process) -> None:
+def kill(process: subprocess.Popen[bytes] | psutil.Process) -> None:
     """End a process at once, as `kill -9` does."""
     os.kill(process.pid, signal.SIGKILL)
     process.wait(30)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from lowloss.errors import JobNotFound, LeaseLost, StateConflict
 from lowloss.results import Job, JobState, Requested, TrialState
-from service.store.database import Database, utc_now
+from service.store.database import Database, Session, utc_now
 from service.store.events import list_events
 from service.store.jobs import get_job
 from service.store.queue import (
@@ -75,7 +76,7 @@ def test_each_job_is_claimed_once_by_many_workers_at_once(database: Database) ->
 
     def work(name: str) -> list[str]:
         start.wait()
-        mine = []
+        mine: list[str] = []
         while True:
             with database.transaction() as session:
                 claim = claim_job(session, name, lease_seconds=LEASE_SECONDS)
@@ -121,7 +122,7 @@ def test_worker_that_lost_its_lease_changes_nothing(database: Database) -> None:
     expire_lease(database, job_id)
     a_claim(database, "worker-1")
     before = read(database, job_id)
-    writes = [
+    writes: list[Callable[[Session], object]] = [
         lambda s: renew_lease(s, lost, lease_seconds=30),
         lambda s: finish_job(s, lost, state=JobState.succeeded),
         lambda s: pause_running_job(s, lost),
@@ -297,10 +298,11 @@ def test_cancelling_a_paused_job_with_a_best_trial_lets_a_worker_export_it(
 
 def test_cancel_survives_a_crash_and_a_clean_stop(database: Database) -> None:
     job_id = a_job(database)
-    for leave in (
+    leaves: list[Callable[[Session, Fence], None]] = [
         lambda s, f: retry_job(s, f, error="boom", retry_seconds=0),
         release_job,
-    ):
+    ]
+    for leave in leaves:
         fence = a_claim(database).fence
         with database.transaction() as session:
             cancel_job(session, job_id)
@@ -403,7 +405,7 @@ def test_the_database_refuses_a_state_that_cannot_be(
 
 def test_every_attempt_is_recorded_with_its_end(database: Database) -> None:
     job_id = a_job(database, max_attempts=5)
-    ends = [
+    ends: list[Callable[[Session, Fence], None]] = [
         lambda s, f: retry_job(s, f, error="boom", retry_seconds=0),
         release_job,
         lambda s, f: finish_job(s, f, state=JobState.succeeded),

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, func, select, update
+from sqlalchemy import delete, event, func, select, update
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from lowloss.errors import (
@@ -408,7 +408,7 @@ def get_sha256(database: Database, dataset: str) -> str:
 def test_dataset_of_a_reaped_blob_is_refused(database: Database) -> None:
     sha256 = a_blob(database, b"x")
     with database.transaction() as session:
-        session.execute(BlobChunkRow.__table__.delete())
+        session.execute(delete(BlobChunkRow))
 
     with pytest.raises(RuntimeError, match="incomplete"):
         a_dataset(database, b"", sha256=sha256)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from lowloss.spec import Task
 from tests.engine.test_keras_fit import a_plan, train
@@ -42,7 +45,7 @@ inputs = {
 print(json.dumps(np.asarray(model.predict(inputs, verbose=0)).tolist()))
 """
 
-TARGETS = {
+TARGETS: dict[Task, Callable[[NDArray[np.float64]], Any]] = {
     Task.regression: lambda n: 1e4 + 250.0 * n,
     Task.binary: lambda n: np.where(n > 0, "yes", "no"),
     Task.multiclass: lambda n: np.array(["low", "mid", "top"])[np.digitize(n, [-0.5, 0.5])],

@@ -39,7 +39,7 @@ def a_spec(**given: Any) -> JobSpec:
 
 @pytest.fixture
 def open_search(tmp_path: Path) -> Iterator[Any]:
-    opened = []
+    opened: list[SearchTuner] = []
 
     def make(**given: Any) -> SearchTuner:
         opened.append(SearchTuner(a_spec(**given), directory=tmp_path / str(len(opened))))

@@ -62,7 +62,14 @@ def choose(
     )
 
 
-LUCKY = {(1, 0): 0.1, (1, 1): 0.9, (1, 2): 0.8, (2, 0): 0.3, (2, 1): 0.2, (2, 2): 0.4}
+LUCKY: dict[tuple[int, int], float | None] = {
+    (1, 0): 0.1,
+    (1, 1): 0.9,
+    (1, 2): 0.8,
+    (2, 0): 0.3,
+    (2, 1): 0.2,
+    (2, 2): 0.4,
+}
 
 
 def test_winner_is_the_best_on_average_and_exports_its_best_repeat() -> None:
@@ -95,10 +102,12 @@ def test_trainings_still_in_memory_are_not_done_again() -> None:
     ("second", "within_noise"), [([0.31, 0.21, 0.41], True), ([5.3, 5.2, 5.4], False)]
 )
 def test_small_difference_is_called_noise(second: list[float], within_noise: bool) -> None:
-    values = {(1, seed): value for seed, value in enumerate([0.3, 0.2, 0.4])}
+    values: dict[tuple[int, int], float | None] = {
+        (1, seed): value for seed, value in enumerate([0.3, 0.2, 0.4])
+    }
     values |= {(2, seed): value for seed, value in enumerate(second)}
 
-    confirmed = choose(Trainer(dict(values)), finalists(1, 2))
+    confirmed = choose(Trainer(values), finalists(1, 2))
 
     assert confirmed is not None
     assert confirmed.is_within_noise is within_noise

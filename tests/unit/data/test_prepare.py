@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -95,7 +96,10 @@ def test_missing_values_become_the_mean_and_an_indicator(tmp_path: Path) -> None
 
 
 def test_unseen_and_rare_levels_are_all_zeros(tmp_path: Path) -> None:
-    columns = {"c": ["a"] * 40 + ["b"] * 40 + ["rare"] * 20, "y": np.arange(100) * 1.5}
+    columns: dict[str, Any] = {
+        "c": ["a"] * 40 + ["b"] * 40 + ["rare"] * 20,
+        "y": np.arange(100) * 1.5,
+    }
     table, spec, check = checked(write_csv(tmp_path / "t.csv", columns), "y")
 
     prepared = prepare(table, spec, check, max_levels=2)
