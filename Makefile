@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test check lint types format migration bench clean
+.PHONY: help setup demo dev test check lint types format migration clean
 
 PYTHON ?= python3.11
 UV_VERSION := 0.13.9
@@ -32,3 +32,16 @@ format: setup  ## Format the code and mend what lint can mend
 
 test: setup  ## Set up and run all tests
 	$(RUN)pytest
+
+demo: setup  ## Run the main job on a real table, from upload to a downloaded model
+	$(RUN)python -m lowloss.demo
+
+dev: setup  ## Run server and worker on this machine, data in lowloss-data/
+	$(RUN)lowloss serve
+
+migration: setup  ## Write a new migration from the schema: make migration name="add tags"
+	$(RUN)alembic upgrade head
+	$(RUN)alembic revision --autogenerate -m "$(name)"
+
+clean:  ## Remove the environment, caches and the demo's data
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis demo-data

@@ -8,6 +8,7 @@ from lowloss.results import Column, ColumnKind, Level
 from service.settings import Limits
 from service.tables.table import Table
 
+SHOWN_LEVELS = 10
 TEXT_SHARE = 0.5
 """A string column with more distinct values than levels are kept, and than this share of its rows,
 is text or an identifier: nothing in it repeats enough to be learned."""
@@ -37,7 +38,8 @@ def _profile(column: pl.Series, limits: Limits) -> Column:
         missing=column.null_count(),
         distinct=distinct,
         is_integer=_is_integer(present),
-        levels=_levels(present, limits.max_classes + 1),
+        # All of them where they may be classes; else a taste.
+        levels=_levels(present, distinct if distinct <= limits.max_classes else SHOWN_LEVELS),
         **found,
     )
 

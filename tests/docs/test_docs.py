@@ -1,0 +1,79 @@
+"""The reference pages say what the code says: no more, no less."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from lowloss.errors import PROBLEMS
+from service.app import create_app
+from service.settings import Limits, Settings
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def rows(page: str) -> list[list[str]]:
+    """The cells of every table row of a page."""
+    lines = (DOCS / page).read_text().splitlines()
+    cells = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in lines if line[:1] == "|"
+    ]
+    return [row for row in cells if not set(row[0]) <= {"-", " "}]
+
+
+def test_every_problem_code_is_in_the_page_of_errors() -> None:
+    listed = {row[0].strip("`"): row[1:3] for row in rows("errors.md") if row[0].startswith("`")}
+
+    assert listed == {
+        code: [str(kind.status), kind.title] for code, kind in sorted(PROBLEMS.items())
+    }
+
+
+def variables(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str]]:
+    for name, field in model.model_fields.items():
+        if field.annotation is Limits:
+            yield from variables(Limits, f"{prefix}LIMITS__")
+            continue
+        default = "" if field.default in (None, "", ()) else str(field.default)
+        yield f"{prefix}{name.upper()}", default, str(field.description)
+
+
+def test_every_setting_is_in_the_page_of_settings() -> None:
+    listed = [
+        (row[0].strip("`"), row[1].strip("`"), row[2])
+        for row in rows("settings.md")
+        if row[0].startswith("`LOWLOSS_")
+    ]
+
+    assert [row for row in listed if row[0] not in CLIENT_VARIABLES] == list(
+        variables(Settings, "LOWLOSS_")
+    )
+
+
+CLIENT_VARIABLES = {"LOWLOSS_URL", "LOWLOSS_TOKEN"}
+
+
+def test_every_route_is_in_the_page_of_the_api() -> None:
+    schema = create_app(Settings()).openapi()
+    routes = {
+        f"{method.upper()} {path}"
+        for path, operations in schema["paths"].items()
+        for method in operations
+    }
+
+    listed = set(
+        re.findall(r"`((?:GET|POST|DELETE|HEAD|PUT) /[^`?]*)", (DOCS / "api.md").read_text())
+    )
+
+    assert routes <= listed
+    assert listed - routes <= {"GET /docs", "GET /", "GET /openapi.json"}
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")) + [DOCS.parent / "README.md"], ids=str)
+def test_every_link_inside_the_project_leads_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+        assert (page.parent / link).exists(), link
