@@ -2,6 +2,9 @@
 
 Stock Keras layers and `keras.ops` only, so that any Keras with TensorFlow loads it in safe mode.
 The layers repeat what `worker.data.features.design_matrix` and the engine do, step by step.
+
+The outer model holds the inputs, named after their columns, and one inner model: the names that
+Keras gives to operations (`where`, `take`, …) must be unique, and a column may have any of them.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 
 from lowloss.spec import Task
 from worker.data.features import CategoricalFeature, Features
@@ -18,61 +22,69 @@ from worker.engine.keras_fit import HEADS
 from worker.engine.plans import TrainedTrial
 
 # Names of our layers have a dot, which names of inputs never have: they cannot collide.
+MODEL_NAME = "lowloss.model"
+INNER_NAME = "lowloss.network"
 MATRIX_INPUT = "X"
 
 
 def build_model(prepared: Prepared, trained: TrainedTrial) -> keras.Model:
     """Put a trained network between its fitted transforms and the target's inverse."""
-    inputs, x = _features(prepared.features)
+    features = prepared.features
+    inputs = {
+        name: keras.Input((width,), dtype=dtype, name=name)
+        for name, width, dtype in _input_shapes(features)
+    }
+    raw = [
+        keras.Input((width,), dtype=dtype, name=f"raw.{number}")
+        for number, (_, width, dtype) in enumerate(_input_shapes(features), start=1)
+    ]
     plan, weights = trained.plan, trained.weights
-    head = HEADS[prepared.arrays.loss]
-    activations = [plan.activation] * len(plan.widths) + [head]
-    layers = list(zip(weights[::2], weights[1::2], activations, strict=True))
+    activations = [plan.activation] * len(plan.widths) + [HEADS[prepared.arrays.loss]]
+    x = _design_matrix(features, raw)
     dense = []
-    for number, (_, bias, activation) in enumerate(layers, start=1):
-        name = f"dense.{number}" if number < len(layers) else "head.dense"
-        dense.append(keras.layers.Dense(len(bias), activation=activation, name=name))
+    for number, activation in enumerate(activations, start=1):
+        units = len(weights[2 * number - 1])
+        dense.append(keras.layers.Dense(units, activation=activation, name=f"dense.{number}"))
         x = dense[-1](x)
-    model = keras.Model(inputs, _answer(prepared.target, x), name="lowloss")
-    for layer, (kernel, bias, _) in zip(dense, layers, strict=True):
+    inner = keras.Model(raw, _answer(prepared.target, x), name=INNER_NAME)
+    for layer, kernel, bias in zip(dense, weights[::2], weights[1::2], strict=True):
         layer.set_weights([kernel, bias])
-    return model
+    return keras.Model(inputs, inner(list(inputs.values())), name=MODEL_NAME)
 
 
-def _features(features: Features) -> tuple[dict[str, Any], Any]:
-    """The inputs by name, and the design matrix made from them."""
-    inputs: dict[str, Any] = {}
+def _input_shapes(features: Features) -> list[tuple[str, int, str]]:
+    """The name, width and type of each input, numbers first."""
+    if features.matrix_columns is not None:
+        return [(MATRIX_INPUT, features.matrix_columns, "float32")]
+    numbers = [(feature.input, 1, "float32") for feature in features.numeric]
+    return numbers + [(feature.input, 1, "string") for feature in features.categorical]
+
+
+def _design_matrix(features: Features, raw: list[Any]) -> Any:
+    numbers = raw[: len(raw) - len(features.categorical)]
+    strings = raw[len(numbers) :]
     parts = []
     if features.matrix_columns is not None:
-        matrix = keras.Input((features.matrix_columns,), dtype="float32", name=MATRIX_INPUT)
-        inputs[MATRIX_INPUT] = matrix
-        parts += _numeric(features, keras.ops.take(matrix, list(features.positions), axis=1))
-    elif features.numeric:
-        columns = []
-        for feature in features.numeric:
-            inputs[feature.input] = keras.Input((1,), dtype="float32", name=feature.input)
-            columns.append(inputs[feature.input])
-        parts += _numeric(features, _joined(columns, "numbers.join"))
-    for number, category in enumerate(features.categorical, start=1):
-        inputs[category.input] = keras.Input((1,), dtype="string", name=category.input)
-        parts.append(_one_hot(category, inputs[category.input], number))
-    return inputs, _joined(parts, "features.join")
+        parts += _numeric(features, keras.ops.take(numbers[0], list(features.positions), axis=1))
+    elif numbers:
+        parts += _numeric(features, _joined(numbers, "numbers.join"))
+    for number, (category, column) in enumerate(
+        zip(features.categorical, strings, strict=True), start=1
+    ):
+        parts.append(_one_hot(category, column, number))
+    return _joined(parts, "features.join")
 
 
 def _numeric(features: Features, raw: Any) -> list[Any]:
-    """The scaled numbers, and the indicators of missing values."""
+    """The scaled numbers, and the indicators of missing values.
+
+    Operations and no Normalization layer: that would take spreads below 1e-7 for 1e-7, and squares
+    them, which overflows.
+    """
     is_present = keras.ops.isfinite(raw)
-    means, sds = features.means, features.sds
-    variances = sds.astype("float64") ** 2 if features.is_scaled else sds * 0.0 + 1.0
-    centre = keras.layers.Normalization(
-        mean=means.tolist(), variance=variances.tolist(), name="numbers.standardise"
-    )
-    # Where a value is missing the mean stands in, which is 0 once it is subtracted.
-    scaled = keras.ops.where(is_present, centre(raw), 0.0)
-    if not features.is_scaled:
-        ones = [1.0] * len(means)
-        restore = keras.layers.Rescaling(ones, offset=means.tolist(), name="numbers.restore")
-        scaled = restore(scaled)
+    scaled = keras.ops.where(is_present, raw, features.means)
+    if features.is_scaled:
+        scaled = keras.ops.divide(keras.ops.subtract(scaled, features.means), features.sds)
     if not features.missing_positions:
         return [scaled]
     watched = keras.ops.take(is_present, list(features.missing_positions), axis=1)
@@ -99,18 +111,13 @@ def _one_hot(category: CategoricalFeature, raw: Any, number: int) -> Any:
 def _answer(target: Target, output: Any) -> Any:
     match target.task:
         case Task.regression:
-            restore = keras.layers.Rescaling(target.sd, offset=target.mean, name=_safe(target.name))
-            return restore(output)
+            # In float64: float32 would round away a small spread beside a large mean.
+            sd, mean = np.array([target.sd]), np.array([target.mean])
+            return keras.ops.add(keras.ops.multiply(keras.ops.cast(output, "float64"), sd), mean)
         case Task.binary:
-            return _joined([1.0 - output, output], "probabilities.join")
+            return _joined([keras.ops.subtract(1.0, output), output], "probabilities.join")
         case Task.multiclass:
             return output
-
-
-def _safe(name: str) -> str:
-    """A layer's name for the target: it is what the model's output is called."""
-    plain = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in name)
-    return f"target.{plain}"
 
 
 def _joined(parts: list[Any], name: str) -> Any:

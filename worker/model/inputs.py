@@ -22,5 +22,5 @@ def model_inputs(features: Features, raw: RawColumns) -> dict[str, Any]:
         for position, feature in enumerate(features.numeric)
     }
     for feature, strings in zip(features.categorical, raw.strings, strict=True):
-        inputs[feature.input] = tf.constant(strings[:, None].tolist(), dtype=tf.string)
+        inputs[feature.input] = tf.constant(strings.to_list(), dtype=tf.string)[:, tf.newaxis]
     return inputs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from lowloss import __version__
 from worker.data.prepare import Prepared
 from worker.data.target import Float64Array
 from worker.engine.plans import TrainedTrial
+from worker.model.build import MATRIX_INPUT
 from worker.model.inputs import model_inputs
 
 TOLERANCE = 1e-4
@@ -36,11 +38,11 @@ def load_model(path: Path) -> keras.Model:
 def check_model(path: Path, prepared: Prepared, answer_TC: Float64Array) -> None:
     """Hold a saved file against the engine's answers to the test rows; raises where they differ.
 
-    They may differ by 1e-4 of the answers' spread.
+    They may differ by 1e-4 of the answers' spread or of the target's.
     """
     inputs = model_inputs(prepared.features, prepared.raw_test)
     found_TC = load_model(path).predict(inputs, verbose=0)
-    spread = max(float(np.std(answer_TC)), prepared.target.sd, 1e-9)
+    spread = max(float(np.std(answer_TC)), prepared.target.sd)
     worst = float(np.max(np.abs(found_TC - answer_TC))) / spread
     if not worst <= TOLERANCE:
         raise RuntimeError(f"the saved model differs from the engine by {worst:.2e} of the spread")
@@ -58,7 +60,7 @@ def describe_model(
 ) -> dict[str, Any]:
     """What a user of the file needs to know: inputs, outputs, and how it was trained."""
     features, target = prepared.features, prepared.target
-    inputs = [
+    inputs: list[dict[str, Any]] = [
         {"input": f.input, "column": f.column, "dtype": "float32", "kind": f.kind.value}
         for f in features.numeric
     ]
@@ -66,6 +68,9 @@ def describe_model(
         {"input": f.input, "column": f.column, "dtype": "string", "kind": "categorical"}
         for f in features.categorical
     ]
+    if features.matrix_columns is not None:
+        for each, position in zip(inputs, features.positions, strict=True):
+            each |= {"input": MATRIX_INPUT, "position": position}
     return {
         "lowloss": __version__,
         "task": target.task.value,
@@ -73,8 +78,7 @@ def describe_model(
         "labels": list(target.labels),
         "matrix_columns": features.matrix_columns,
         "inputs": inputs,
-        "trial": trained.plan.number,
-        "seed": trained.plan.seed,
+        "plan": asdict(trained.plan),
         "best_epoch": trained.best_epoch,
         "rows": {
             "train": len(prepared.splits.train),
