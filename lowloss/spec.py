@@ -26,15 +26,16 @@ class Spec(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-def _without_nul(value: str) -> str:
-    if "\0" in value:
+def _storable(value: str) -> str:
+    # PostgreSQL stores no NUL in text; half of a surrogate pair is no UTF-8.
+    if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in value):
         raise PydanticCustomError(
-            "nul_character", "no database stores a NUL character in text: take it out"
+            "text_not_storable", "no database can hold this text: take out NUL and lone surrogates"
         )
     return value
 
 
-Text = Annotated[str, AfterValidator(_without_nul)]
+Text = Annotated[str, AfterValidator(_storable)]
 """Text that every database can hold."""
 
 
