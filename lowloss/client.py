@@ -1,0 +1,240 @@
+"""The client: upload, submit, wait, follow, download. Every call has a time-out."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx2
+
+from lowloss.downloads import save_download
+from lowloss.errors import InvalidRequest, ServerUnreachable, WaitTimeout
+from lowloss.follow import read_events
+from lowloss.results import (
+    Artifact,
+    Dataset,
+    Event,
+    Job,
+    JobState,
+    Page,
+    Result,
+    TableFormat,
+    Trial,
+)
+from lowloss.retries import Clock, Retries
+from lowloss.spec import JobSpec
+
+R = TypeVar("R", bound=Result)
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+TIMEOUT_SECONDS = 30.0
+WAIT_SECONDS = 30.0
+"""How long one long poll is held by the server."""
+PARSE_SECONDS = 600.0
+"""How long an upload may take to be parsed once it is sent."""
+PIECE_BYTES = 1024**2
+SUFFIXES = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".npz": "npz"}
+
+
+class Client:
+    """A connection to a lowloss server. Errors are `lowloss.errors.LowlossError`.
+
+    Reads, uploads (which the server names by their content) and submissions (which carry an
+    Idempotency-Key) are sent again when the connection fails or the server is busy.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        token: str | None = None,
+        *,
+        timeout: float = TIMEOUT_SECONDS,
+        transport: httpx2.BaseTransport | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """Connect to `url` (or LOWLOSS_URL) with `token` (or LOWLOSS_TOKEN); seconds per answer."""
+        self.url = url or os.environ.get("LOWLOSS_URL") or DEFAULT_URL
+        token = token or os.environ.get("LOWLOSS_TOKEN")
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        try:
+            self._http = httpx2.Client(
+                base_url=self.url, headers=headers, timeout=timeout, transport=transport
+            )
+        except httpx2.InvalidURL as error:
+            raise ServerUnreachable(f"{self.url!r} is not a URL: {error}") from error
+        self._clock = clock or Clock()
+        self._retries = Retries(self._http, self.url, self._clock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    # Datasets
+
+    def upload(
+        self,
+        source: Path | str | bytes,
+        *,
+        name: str | None = None,
+        format: str | None = None,  # noqa: A002
+        **options: str | None,
+    ) -> Dataset:
+        """Upload a table, streamed from its file; the same bytes again answer the same dataset.
+
+        The format follows from the suffix unless it is given. `options` are those of a CSV:
+        `delimiter`, `decimal`, `encoding`.
+        """
+        path = None if isinstance(source, bytes) else Path(source)
+        params = {
+            "name": name or (path.name if path else "table"),
+            "format": format or _format_of(path),
+        } | {key: value for key, value in options.items() if value is not None}
+
+        def body() -> Iterator[bytes]:
+            if path is None:
+                assert isinstance(source, bytes)
+                yield source
+                return
+            with path.open("rb") as file:
+                while piece := file.read(PIECE_BYTES):
+                    yield piece
+
+        answer = self._retries.send(
+            "POST", "/v1/datasets", params=params, make_content=body, timeout=PARSE_SECONDS
+        )
+        return Dataset.model_validate_json(answer.content)
+
+    def datasets(self) -> Iterator[Dataset]:
+        """Every dataset, newest first, without its profile."""
+        return self._pages("/v1/datasets", Dataset)
+
+    def dataset(self, dataset_id: str) -> Dataset:
+        """A dataset with its profile."""
+        return self._get(f"/v1/datasets/{dataset_id}", Dataset)
+
+    def delete_dataset(self, dataset_id: str) -> None:
+        """Delete a dataset that no unfinished job needs."""
+        self._retries.send("DELETE", f"/v1/datasets/{dataset_id}", is_safe=False)
+
+    # Jobs
+
+    def submit(
+        self, spec: JobSpec | Mapping[str, Any], *, idempotency_key: str | None = None
+    ) -> Job:
+        """Submit a job. The key makes it safe to send again: one is made up unless given."""
+        body = spec.model_dump(mode="json") if isinstance(spec, JobSpec) else dict(spec)
+        headers = {"Idempotency-Key": idempotency_key or secrets.token_hex(16)}
+        answer = self._retries.send("POST", "/v1/jobs", json=body, headers=headers)
+        return Job.model_validate_json(answer.content)
+
+    def job(self, job_id: str, *, wait: float | None = None) -> Job:
+        """A job; with `wait`, once its state or best trial changes, or after that many seconds."""
+        params = {} if wait is None else {"wait": wait}
+        answer = self._retries.send(
+            "GET", f"/v1/jobs/{job_id}", params=params, extra_seconds=wait or 0.0
+        )
+        return Job.model_validate_json(answer.content)
+
+    def jobs(self, state: JobState | None = None) -> Iterator[Job]:
+        """Every job, newest first."""
+        return self._pages("/v1/jobs", Job, {} if state is None else {"state": state.value})
+
+    def wait(self, job_id: str, *, timeout: float | None = None) -> Job:
+        """The job once it has ended; WaitTimeout after `timeout` seconds."""
+        deadline = None if timeout is None else self._clock.now() + timeout
+        job = self.job(job_id)
+        while not job.state.is_finished:
+            left = WAIT_SECONDS if deadline is None else deadline - self._clock.now()
+            if left <= 0:
+                raise WaitTimeout(f"{job_id} is still {job.state} after {timeout:g} s")
+            job = self.job(job_id, wait=min(WAIT_SECONDS, left))
+        return job
+
+    def follow(self, job_id: str, *, after: int = 0) -> Iterator[Event]:
+        """The job's events as they happen, until it has ended; reconnects by itself."""
+        return read_events(self._retries, f"/v1/jobs/{job_id}/events", after=after)
+
+    def cancel(self, job_id: str) -> Job:
+        """Ask for the job to end; its best model so far is still exported."""
+        return self._ask(job_id, "cancel")
+
+    def pause(self, job_id: str) -> Job:
+        """Ask for the job to be put aside."""
+        return self._ask(job_id, "pause")
+
+    def resume(self, job_id: str) -> Job:
+        """Queue a paused job again."""
+        return self._ask(job_id, "resume")
+
+    def trials(self, job_id: str) -> Iterator[Trial]:
+        """The job's trials by number, without their curves."""
+        return self._pages(f"/v1/jobs/{job_id}/trials", Trial)
+
+    def trial(self, job_id: str, number: int) -> Trial:
+        """One trial with its curve."""
+        return self._get(f"/v1/jobs/{job_id}/trials/{number}", Trial)
+
+    # Artifacts
+
+    def artifacts(self, job_id: str) -> Iterator[Artifact]:
+        """What can be downloaded of a job."""
+        return self._pages(f"/v1/jobs/{job_id}/artifacts", Artifact)
+
+    def download(self, job_id: str, path: Path | str, *, artifact: str | None = None) -> Path:
+        """Download an artifact, or the best model; checked against its SHA-256.
+
+        `path` is a file, or a folder in which the file gets the artifact's name. What stands
+        there is replaced once all has arrived; a broken connection is taken up where it broke.
+        """
+        path = Path(path)
+        if path.is_dir():
+            path = path / (artifact or "model.keras")
+        where = f"artifacts/{artifact}" if artifact else "best-model"
+        save_download(self._retries, f"/v1/jobs/{job_id}/{where}", path)
+        return path
+
+    def _ask(self, job_id: str, what: str) -> Job:
+        answer = self._retries.send("POST", f"/v1/jobs/{job_id}/{what}")
+        return Job.model_validate_json(answer.content)
+
+    def _get(self, path: str, kind: type[R]) -> R:
+        return kind.model_validate_json(self._retries.send("GET", path).content)
+
+    def _pages(
+        self, path: str, kind: type[R], params: Mapping[str, str] | None = None
+    ) -> Iterator[R]:
+        cursor: dict[str, str] = {}
+        while True:
+            answer = self._retries.send("GET", path, params=dict(params or {}) | cursor)
+            page = Page[kind].model_validate_json(answer.content)  # type: ignore[valid-type]
+            yield from page.items
+            if page.next is None:
+                return
+            cursor = {"cursor": page.next}
+
+
+def _format_of(path: Path | None) -> str:
+    suffix = path.suffix.lower() if path else ""
+    if suffix not in SUFFIXES:
+        known = ", ".join(kind.value for kind in TableFormat)
+        raise InvalidRequest(
+            f"the format of {path or 'these bytes'} is not known",
+            field="format",
+            fix=f"give {known}",
+        )
+    return SUFFIXES[suffix]
