@@ -1,0 +1,341 @@
+"""The command line: parse, call the Client, render.
+
+Exit codes: 0 all went well · 1 the job failed or was cancelled · 2 the command or the request is
+wrong · 3 the server cannot be reached, or time ran out · 4 the server failed · 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import BaseModel
+from rich.console import Console
+from typer.core import TyperGroup
+
+from lowloss import __version__, render
+from lowloss.builtin import LOADERS, TARGET, builtin_csv
+from lowloss.client import Client
+from lowloss.errors import InvalidRequest, LowlossError, Problem, ServerUnreachable, WaitTimeout
+from lowloss.results import Dataset, Job, JobState
+from lowloss.serve import SERVER, WORKER, serve
+from lowloss.watch import watch_job
+
+FAILED, REFUSED, UNREACHABLE, SERVER_FAILED, INTERRUPTED = 1, 2, 3, 4, 130
+
+
+class PlainErrors(TyperGroup):
+    """Ends a command that failed with one plain line and an exit code that scripts can use."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except LowlossError as error:
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(exit_code(error)) from error
+        except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+            typer.echo(f"error: {error.filename}: {error.strerror}", err=True)
+            raise typer.Exit(REFUSED) from error
+        except KeyboardInterrupt as error:
+            raise typer.Exit(INTERRUPTED) from error
+
+
+def exit_code(error: LowlossError) -> int:
+    """The exit code that tells a script what kind of error it was."""
+    match error:
+        case ServerUnreachable() | WaitTimeout():
+            return UNREACHABLE
+        case Problem():
+            return SERVER_FAILED if (error.status or 0) >= 500 else REFUSED
+        case _:
+            return FAILED
+
+
+app = typer.Typer(
+    cls=PlainErrors, help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False
+)
+datasets_app = typer.Typer(help="Uploaded tables.", no_args_is_help=True)
+app.add_typer(datasets_app, name="datasets")
+
+out = Console()
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="A job's id.")]
+Target = Annotated[str | None, typer.Option(help="The column to predict.")]
+Builtin = Annotated[str | None, typer.Option(help=f"A built-in table: {', '.join(LOADERS)}.")]
+Delimiter = Annotated[str | None, typer.Option(help="A CSV's delimiter; detected if not given.")]
+
+
+def show_version(value: bool) -> None:  # typer's callback
+    """Print the version and end."""
+    if value:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    ctx: typer.Context,
+    url: Annotated[str | None, typer.Option(envvar="LOWLOSS_URL", help="The server.")] = None,
+    token: Annotated[
+        str | None, typer.Option(envvar="LOWLOSS_TOKEN", help="A bearer token.")
+    ] = None,
+    version: Annotated[  # noqa: ARG001  # its callback prints it
+        bool, typer.Option("--version", callback=show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Options of every command that talks to a server."""
+    ctx.obj = Client(url, token)
+    ctx.call_on_close(ctx.obj.close)
+
+
+@app.command("serve")
+def serve_command(
+    host: Annotated[str | None, typer.Option(help="Address to bind to.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of the SQLite database.")] = None,
+    no_worker: Annotated[bool, typer.Option("--no-worker", help="Run the server alone.")] = False,
+) -> None:
+    """Run the server, and a worker beside it, until Ctrl-C."""
+    given = {"HOST": host, "PORT": port, "DATA_DIR": data_dir}
+    _serve([SERVER] if no_worker else [SERVER, WORKER], given)
+
+
+@app.command("worker")
+def worker_command(
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of the SQLite database.")] = None,
+) -> None:
+    """Run one worker until Ctrl-C; LOWLOSS_DATABASE_URL says where its jobs are."""
+    _serve([WORKER], {"DATA_DIR": data_dir})
+
+
+def _serve(modules: list[str], given: dict[str, Any]) -> None:
+    settings = {f"LOWLOSS_{name}": str(v) for name, v in given.items() if v is not None}
+    ended = serve(modules, settings)
+    if ended is not None:
+        typer.echo(f"error: {ended}; everything was stopped", err=True)
+        raise typer.Exit(SERVER_FAILED)
+
+
+@app.command()
+def submit(
+    ctx: typer.Context,
+    dataset: Annotated[
+        str | None, typer.Argument(metavar="DATASET", help="A table's file, or a dataset's id.")
+    ] = None,
+    target: Target = None,
+    builtin: Builtin = None,
+    spec: Annotated[Path | None, typer.Option(help="A JobSpec as a JSON file.")] = None,
+    change: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A field of the JobSpec: --set budget.max_trials=20."),
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Show its progress to the end.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Submit a job; a file is uploaded first."""
+    client: Client = ctx.obj
+    wanted = _read_spec(spec, change or [])
+    if builtin is not None:
+        wanted["dataset"] = client.upload(builtin_csv(builtin), name=builtin, format="csv").id
+        target = target or wanted.get("target", TARGET)
+    elif dataset is not None:
+        path = Path(dataset)
+        wanted["dataset"] = client.upload(path).id if path.is_file() else dataset
+    if target is not None:
+        wanted["target"] = target
+    job = client.submit(wanted)
+    if watch:
+        _end(watch_job(client, job.id, Console(stderr=True) if as_json else out), as_json=as_json)
+    elif as_json:
+        _print_json(job)
+    else:
+        typer.echo(job.id)
+
+
+def _read_spec(path: Path | None, changes: Sequence[str]) -> dict[str, Any]:
+    try:
+        wanted: Any = json.loads(path.read_text()) if path else {}
+    except json.JSONDecodeError as error:
+        raise InvalidRequest(f"{path} is not JSON: {error}", field="--spec") from error
+    if not isinstance(wanted, dict):
+        raise InvalidRequest(f"{path} is not a JSON object", field="--spec")
+    for change in changes:
+        name, equals, text = change.partition("=")
+        if not equals:
+            raise InvalidRequest(f"{change!r} has no =", field="--set", fix="write FIELD=VALUE")
+        *parents, last = name.split(".")
+        place = wanted
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        try:
+            place[last] = json.loads(text)
+        except json.JSONDecodeError:
+            place[last] = text
+    return wanted
+
+
+@app.command()
+def status(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
+    """Show how a job stands."""
+    job: Job = ctx.obj.job(job_id)
+    if as_json:
+        _print_json(job)
+    elif job.state.is_finished:
+        render.summary(job, out)
+    else:
+        out.print(f"{job.id} {job.state}  {render.standing(job)}", highlight=False)
+
+
+@app.command()
+def watch(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
+    """Show a job's progress to its end."""
+    job = watch_job(ctx.obj, job_id, Console(stderr=True) if as_json else out)
+    _end(job, as_json=as_json)
+
+
+def _end(job: Job, *, as_json: bool) -> None:
+    if as_json:
+        _print_json(job)
+    else:
+        render.summary(job, out)
+    if job.state is not JobState.succeeded:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def jobs(
+    ctx: typer.Context,
+    state: Annotated[JobState | None, typer.Option(help="Only jobs in this state.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List jobs, newest first."""
+    found = list(ctx.obj.jobs(state))
+    _print_json(found) if as_json else out.print(render.job_table(found))
+
+
+@app.command()
+def trials(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
+    """List a job's trials."""
+    found = list(ctx.obj.trials(job_id))
+    _print_json(found) if as_json else out.print(render.trial_table(found))
+
+
+@app.command()
+def best(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
+    """Show a job's best trial: its hyperparameters and metrics."""
+    job: Job = ctx.obj.job(job_id)
+    if job.best is None:
+        raise LowlossError(f"{job_id}: no trial has completed yet (the job is {job.state})")
+    if as_json:
+        _print_json(job.best)
+        return
+    out.print(render.hyperparameter_table(job.best.trial, job.best.hyperparameters))
+    if job.outcome.test_metrics:
+        out.print(render.score_table(job))
+    else:
+        shown = "  ".join(f"{k} {render.number(v)}" for k, v in job.best.metrics.items())
+        out.print(f"validation: {shown}", highlight=False)
+
+
+@app.command()
+def download(
+    ctx: typer.Context,
+    job_id: JobId,
+    to: Annotated[Path, typer.Option("--to", "-o", help="A file or a folder.")] = Path(),
+    artifact: Annotated[
+        str | None, typer.Option(help="An artifact's name; the best model if not given.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Download the best model, or another artifact."""
+    path = ctx.obj.download(job_id, to, artifact=artifact)
+    typer.echo(json.dumps({"path": str(path)}) if as_json else str(path))
+
+
+@app.command()
+def cancel(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
+    """End a job; its best model so far is still exported."""
+    _show_state(ctx.obj.cancel(job_id), as_json=as_json)
+
+
+@app.command()
+def pause(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
+    """Put a job aside; its finished trials are kept."""
+    _show_state(ctx.obj.pause(job_id), as_json=as_json)
+
+
+@app.command()
+def resume(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
+    """Queue a paused job again."""
+    _show_state(ctx.obj.resume(job_id), as_json=as_json)
+
+
+def _show_state(job: Job, *, as_json: bool) -> None:
+    if as_json:
+        _print_json(job)
+        return
+    asked = f", {job.requested} requested" if job.requested != "none" else ""
+    typer.echo(f"{job.id} {job.state}{asked}")
+
+
+@datasets_app.command("add")
+def add_dataset(
+    ctx: typer.Context,
+    path: Annotated[Path | None, typer.Argument(help="A CSV, Parquet or NPZ file.")] = None,
+    builtin: Builtin = None,
+    name: Annotated[str | None, typer.Option(help="A name; the file's if not given.")] = None,
+    delimiter: Delimiter = None,
+    as_json: AsJson = False,
+) -> None:
+    """Upload a table."""
+    client: Client = ctx.obj
+    if builtin is not None:
+        dataset = client.upload(builtin_csv(builtin), name=name or builtin, format="csv")
+    elif path is not None:
+        dataset = client.upload(path, name=name, delimiter=delimiter)
+    else:
+        raise InvalidRequest("there is nothing to upload", field="PATH", fix="or use --builtin")
+    _show_dataset(dataset, as_json=as_json)
+
+
+@datasets_app.command("list")
+def list_datasets(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """List datasets, newest first."""
+    found = list(ctx.obj.datasets())
+    _print_json(found) if as_json else out.print(render.dataset_table(found))
+
+
+@datasets_app.command("show")
+def show_dataset(ctx: typer.Context, dataset_id: str, as_json: AsJson = False) -> None:
+    """Show a dataset's columns."""
+    _show_dataset(ctx.obj.dataset(dataset_id), as_json=as_json)
+
+
+@datasets_app.command("delete")
+def delete_dataset(ctx: typer.Context, dataset_id: str) -> None:
+    """Delete a dataset that no unfinished job needs."""
+    ctx.obj.delete_dataset(dataset_id)
+
+
+def _show_dataset(dataset: Dataset, *, as_json: bool) -> None:
+    if as_json:
+        _print_json(dataset)
+        return
+    out.print(f"{dataset.id}  {dataset.rows:,} rows x {dataset.columns} columns", highlight=False)
+    out.print(render.profile_table(dataset))
+
+
+def _print_json(found: BaseModel | Sequence[BaseModel]) -> None:
+    many = not isinstance(found, BaseModel)
+    content = [each.model_dump(mode="json") for each in found] if many else None  # type: ignore[union-attr]
+    typer.echo(json.dumps(content) if many else found.model_dump_json())  # type: ignore[union-attr]
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,169 @@
+"""What the command line shows: tables, and a progress bar that becomes plain lines in a log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+
+from lowloss.results import Dataset, Hyperparameters, Job, Trial
+
+LOG_SECONDS = 5.0
+"""Time between two lines where there is no terminal to draw a bar on."""
+
+
+def number(value: float | None) -> str:
+    """A number with four significant digits; a dash for none."""
+    return "—" if value is None else f"{value:.4g}"
+
+
+def duration(seconds: float | None) -> str:
+    """Minutes and seconds; a dash for none."""
+    if seconds is None:
+        return "—"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def standing(job: Job) -> str:
+    """A job's progress in one line."""
+    progress = job.progress
+    best = f"best {job.spec.objective} {number(job.best.score)}" if job.best else "no best yet"
+    failed = f" ({progress.trials_failed} failed)" if progress.trials_failed else ""
+    left = duration(progress.seconds_left)
+    return f"{progress.trials_done}/{progress.trials} trials{failed}  {best}  {left} left"
+
+
+@contextmanager
+def progress_bar(console: Console) -> Iterator[Callable[[Job, str], None]]:
+    """A function that shows how far a job is, each time it is called."""
+    if not console.is_terminal:
+        yield _log_lines(console)
+        return
+    columns = (TextColumn("{task.description:<10}"), BarColumn(), TextColumn("{task.fields[line]}"))
+    with Progress(*columns, console=console, transient=True) as bar:
+        shown = bar.add_task("queued", line="", total=None)
+
+        def show(job: Job, phase: str) -> None:
+            bar.update(
+                shown,
+                description=phase,
+                total=job.progress.trials,
+                completed=job.progress.trials_done,
+                line=standing(job),
+            )
+
+        yield show
+
+
+def _log_lines(console: Console) -> Callable[[Job, str], None]:
+    said_at = float("-inf")
+
+    def show(job: Job, phase: str) -> None:
+        nonlocal said_at
+        if time.monotonic() - said_at >= LOG_SECONDS or job.state.is_finished:
+            said_at = time.monotonic()
+            console.print(f"{phase:<10} {standing(job)}", highlight=False)
+
+    return show
+
+
+def _table_by_id(*columns: str) -> Table:
+    """A table whose ids are whole, however narrow the terminal: they are there to be copied."""
+    table = Table()
+    table.add_column("id", no_wrap=True)
+    for column in columns:
+        table.add_column(column)
+    return table
+
+
+def job_table(jobs: list[Job]) -> Table:
+    """Jobs, one a line."""
+    table = _table_by_id("name", "state", "trials", "objective", "best", "created")
+    for job in jobs:
+        state = job.state + (f" ({job.reason})" if job.reason else "")
+        trials = f"{job.progress.trials_done}/{job.progress.trials}"
+        best = number(job.best.score if job.best else None)
+        created = f"{job.created_at:%Y-%m-%d %H:%M}"
+        table.add_row(job.id, job.name, state, trials, job.spec.objective, best, created)
+    return table
+
+
+def dataset_table(datasets: list[Dataset]) -> Table:
+    """Datasets, one a line."""
+    table = _table_by_id("name", "format", "rows", "columns", "created")
+    for each in datasets:
+        created = f"{each.created_at:%Y-%m-%d %H:%M}"
+        table.add_row(
+            each.id, each.name, each.format, f"{each.rows:,}", f"{each.columns:,}", created
+        )
+    return table
+
+
+def profile_table(dataset: Dataset) -> Table:
+    """A dataset's columns, one a line."""
+    table = Table("column", "kind", "missing", "distinct", "min", "mean", "max", "sd")
+    for column in dataset.profile:
+        spread = (number(v) for v in (column.min, column.mean, column.max, column.sd))
+        table.add_row(
+            column.name, column.kind, f"{column.missing:,}", f"{column.distinct:,}", *spread
+        )
+    return table
+
+
+def hyperparameter_table(trial: int, hyperparameters: Hyperparameters) -> Table:
+    """A trial's hyperparameters, one a line."""
+    table = Table("hyperparameter", f"trial {trial}")
+    for name, value in hyperparameters:
+        shown = number(value) if isinstance(value, float) else str(value)
+        table.add_row(name, shown)
+    return table
+
+
+def score_table(job: Job) -> Table:
+    """The winner's test metrics beside the baselines', in the target's units."""
+    ours = job.outcome.test_metrics or {}
+    baselines = job.outcome.baselines
+    title = f"on {(job.outcome.rows or {}).get('test', 0):,} test rows that no trial saw"
+    table = Table("metric", "lowloss", *(b.name.replace("_", " ") for b in baselines), title=title)
+    for name in ours:
+        table.add_row(
+            name,
+            f"[bold]{number(ours[name])}[/]",
+            *(number(b.test_metrics[name]) for b in baselines),
+        )
+    return table
+
+
+def trial_table(trials: list[Trial]) -> Table:
+    """Trials, one a line."""
+    table = Table("trial", "state", "score", "epochs", "best epoch", "seconds", "reason")
+    for trial in trials:
+        table.add_row(
+            str(trial.number),
+            trial.state,
+            number(trial.score),
+            str(trial.epochs),
+            str(trial.best_epoch or "—"),
+            number(trial.seconds),
+            trial.reason or "",
+        )
+    return table
+
+
+def summary(job: Job, console: Console) -> None:
+    """How a finished job ended, and what its best model is."""
+    reason = f" ({job.reason})" if job.reason else ""
+    console.print(f"{job.id} {job.state}{reason} after {duration(job.progress.seconds)}")
+    if job.best is not None:
+        console.print(hyperparameter_table(job.best.trial, job.best.hyperparameters))
+    if job.outcome.test_metrics:
+        console.print(score_table(job))
+    for error in job.errors:
+        if error.error:
+            console.print(f"attempt {error.attempt}: {error.error.strip().splitlines()[-1]}")
