@@ -1,4 +1,7 @@
-"""What a model must beat: scikit-learn's simple predictors, fitted on the same training rows."""
+"""What a model must beat: scikit-learn's simple predictors, fitted on the same training rows.
+
+N rows, M rows to predict, D features, C classes.
+"""
 
 from __future__ import annotations
 
@@ -15,22 +18,32 @@ from lowloss.results import Baseline
 from lowloss.spec import Task
 from worker.data.prepare import Prepared
 from worker.data.scores import scores
+from worker.data.splits import Rows
 from worker.data.target import Float64Array
 from worker.engine.plans import FloatArray
 
-MAX_ROWS = 100_000
-"""Rows that a baseline is fitted on at most: enough for all of them, and bounded in time."""
+MIN_ROWS, MAX_ROWS = 1_000, 100_000
+MAX_WORK = 20_000_000
+"""Rows x columns x classes that a baseline is fitted on: about 20 seconds of boosting on 2 cores.
+
+A larger table's baselines are fitted on a random part of its training rows.
+"""
+MAX_TREE_COLUMNS = 2_000_000
+"""Trees x columns that boosting may grow: it grows a tree a class and iteration."""
 
 
 def fit_baselines(prepared: Prepared, *, seed: int) -> tuple[Baseline, ...]:
     """Fit each baseline; metrics are of the validation and test rows, in the target's units."""
     arrays, splits, y = prepared.arrays, prepared.splits, prepared.y
-    rows = np.arange(len(splits.train))
-    if len(rows) > MAX_ROWS:
-        rows = np.random.default_rng(seed).choice(rows, MAX_ROWS, replace=False)
-    x_ND, y_N = arrays.x_train_ND[rows], y[splits.train][rows]
+    y_N = y[splits.train]
+    classes = len(prepared.target.labels)
+    work_of_row = arrays.x_train_ND.shape[1] * max(1, classes)
+    limit = min(MAX_ROWS, max(MIN_ROWS, MAX_WORK // work_of_row))
+    rows = _sample(y_N, limit, seed=seed, keep_classes=classes > 0)
+    # In float64: Ridge would take the target to the features' type, and lose a large mean's digits.
+    x_ND, y_N = arrays.x_train_ND[rows].astype(np.float64), y_N[rows]
     found = []
-    for name, model in _models(prepared.target.task, seed).items():
+    for name, model in _models(prepared.target.task, x_ND, y_N, seed=seed).items():
         model.fit(x_ND, y_N)
         found.append(
             Baseline(
@@ -42,18 +55,44 @@ def fit_baselines(prepared: Prepared, *, seed: int) -> tuple[Baseline, ...]:
     return tuple(found)
 
 
-def _models(task: Task, seed: int) -> dict[str, Any]:
+def _sample(y_N: Float64Array, limit: int, *, seed: int, keep_classes: bool) -> Rows:
+    """At most `limit` rows by chance, and beyond these the first two of each class."""
+    if len(y_N) <= limit:
+        return np.arange(len(y_N))
+    drawn = np.random.default_rng(seed).permutation(len(y_N))[:limit]
+    if not keep_classes:
+        return np.sort(drawn)
+    kept = [np.flatnonzero(y_N == c)[:2] for c in np.unique(y_N)]
+    return np.unique(np.concatenate([drawn, *kept]))
+
+
+def _models(task: Task, x_ND: Float64Array, y_N: Float64Array, *, seed: int) -> dict[str, Any]:
+    columns = x_ND.shape[1]
     if task is Task.regression:
         return {
             "mean": DummyRegressor(),
             "ridge": make_pipeline(StandardScaler(), Ridge()),
-            "gradient_boosting": HistGradientBoostingRegressor(random_state=seed),
+            "gradient_boosting": HistGradientBoostingRegressor(
+                max_iter=_iterations(columns), random_state=seed
+            ),
         }
+    rows_of_class = np.unique(y_N, return_counts=True)[1]
     return {
         "majority": DummyClassifier(strategy="prior"),
+        # Converges within 30 iterations on standardised columns as a rule; 1,000 are for the rest.
         "logistic_regression": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
-        "gradient_boosting": HistGradientBoostingClassifier(random_state=seed),
+        "gradient_boosting": HistGradientBoostingClassifier(
+            max_iter=_iterations(columns * len(rows_of_class)),
+            # It holds rows out by class, and fails on a class of one row (scikit-learn 1.9).
+            early_stopping="auto" if rows_of_class.min() > 1 else False,
+            random_state=seed,
+        ),
     }
+
+
+def _iterations(tree_columns: int) -> int:
+    """Boosting's iterations: scikit-learn's 100, or fewer where one grows many or wide trees."""
+    return min(100, max(10, MAX_TREE_COLUMNS // tree_columns))
 
 
 def _scores(
@@ -62,7 +101,6 @@ def _scores(
     target = prepared.target
     if target.task is Task.regression:
         return scores(target, y_M, model.predict(x_MD)[:, None])
-    # A subsample may miss a class: its probability is 0.
     probability_MC = np.zeros((len(x_MD), len(target.labels)))
     probability_MC[:, model.classes_.astype(int)] = model.predict_proba(x_MD)
     return scores(target, y_M, probability_MC)
