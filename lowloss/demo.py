@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -46,13 +45,12 @@ out = Console()
 def main() -> int:
     """Run the demo; answers the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--keep", type=Path, help="keep the database and the model in this folder")
-    keep: Path | None = parser.parse_args().keep
+    parser.add_argument("--data-dir", type=Path, default=Path("demo-data"), help="what to fill")
+    folder: Path = parser.parse_args().data_dir
     # SIGTERM ends it as Ctrl-C does: everything that was started is stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with ExitStack() as stack:
-            folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
             folder.mkdir(parents=True, exist_ok=True)
             url = stack.enter_context(running_server(folder))
             return run(stack.enter_context(Client(url)), folder)
@@ -109,7 +107,12 @@ def run(client: Client, folder: Path) -> int:
     table.write_bytes(builtin_csv("diabetes"))
     dataset = client.upload(table, name="diabetes")
     out.print(f"uploaded scikit-learn's diabetes table, unscaled: {dataset.rows} rows")
-    spec = {"name": "demo", "dataset": dataset.id, "target": TARGET, "budget": BUDGET}
+    spec: dict[str, object] = {
+        "name": "demo",
+        "dataset": dataset.id,
+        "target": TARGET,
+        "budget": BUDGET,
+    }
     job = client.submit(spec)
     out.print(f"submitted {job.id}: the whole default search space\n", highlight=False)
 
@@ -119,7 +122,7 @@ def run(client: Client, folder: Path) -> int:
         return 1
     model = client.download(job.id, folder / "model.keras")
     size = model.stat().st_size
-    out.print(f"\ndownloaded {model} ({size / 1000:.0f} kB); stock Keras loads it and predicts:")
+    out.print(f"\ndownloaded {model} ({size / 1000:.0f} kB); loaded by stock Keras, it predicts:")
     show_predictions(table, model)
     show_curl(client.url, table, spec, job)
     return 0
@@ -156,6 +159,9 @@ def show_curl(url: str, table: Path, spec: dict[str, object], job: Job) -> None:
     out.print("\nthe same by hand:")
     for line in lines:
         out.print(f"  {line}", highlight=False, soft_wrap=True, markup=False)
+    port = url.rpartition(":")[2]
+    again = f"lowloss serve --port {port} --data-dir {table.parent}"
+    out.print(f"\nthe server is stopped; `.venv/bin/{again}` starts it again", highlight=False)
 
 
 if __name__ == "__main__":

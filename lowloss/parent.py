@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from collections.abc import Callable
 
 PARENT_PIPE = "LOWLOSS_PARENT_PIPE"
 """Set to 1 by a parent that holds the other end of its child's standard input."""
+
+STDIN = 0
 
 
 def watch_parent(on_gone: Callable[[], None]) -> None:
@@ -18,6 +19,7 @@ def watch_parent(on_gone: Callable[[], None]) -> None:
 
 
 def _wait(on_gone: Callable[[], None]) -> None:
-    while sys.stdin.buffer.read(4096):
+    # Not by sys.stdin: its lock, held by this thread, aborts the interpreter's own clean end.
+    while os.read(STDIN, 4096):
         pass
     on_gone()

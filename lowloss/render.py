@@ -156,6 +156,17 @@ def trial_table(trials: list[Trial]) -> Table:
     return table
 
 
+def how_chosen(job: Job) -> str | None:
+    """On what the winner was chosen; None where there was no choice."""
+    confirmations = job.outcome.confirmations
+    if len(confirmations) < 2:
+        return None
+    seeds = len(confirmations[0].scores)
+    mean = f"trial {confirmations[0].trial} has the best mean {job.spec.objective}"
+    noise = "; the next best is within seed noise of it" if job.outcome.within_noise else ""
+    return f"{mean} of the top {len(confirmations)} trials over {seeds} seeds{noise}"
+
+
 def summary(job: Job, console: Console) -> None:
     """How a finished job ended, and what its best model is."""
     reason = f" ({job.reason})" if job.reason else ""
@@ -164,6 +175,8 @@ def summary(job: Job, console: Console) -> None:
         console.print(hyperparameter_table(job.best.trial, job.best.hyperparameters))
     if job.outcome.test_metrics:
         console.print(score_table(job))
+    if choice := how_chosen(job):
+        console.print(choice)
     for error in job.errors:
         if error.error:
             console.print(f"attempt {error.attempt}: {error.error.strip().splitlines()[-1]}")

@@ -50,7 +50,7 @@ def send_artifact(database: Database, artifact: Artifact, request: Request) -> R
     status, span = (200, range(size)) if span is None else (206, span)
     headers |= {
         "Content-Length": str(len(span)),
-        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(artifact.name, safe='')}",
+        "Content-Disposition": _as_attachment(artifact.name),
         "Content-Type": artifact.media_type,
         "X-Content-Type-Options": "nosniff",
     }
@@ -58,6 +58,12 @@ def send_artifact(database: Database, artifact: Artifact, request: Request) -> R
         return Response(status_code=status, headers=headers)
     chunks = read_blob(database, artifact.sha256, start=span.start, stop=span.stop)
     return StreamingResponse(chunks, status, headers)
+
+
+def _as_attachment(name: str) -> str:
+    if re.fullmatch(r"[\w.-]+", name, re.ASCII):
+        return f'attachment; filename="{name}"'
+    return f"attachment; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def _matches(condition: str | None, etag: str) -> bool:

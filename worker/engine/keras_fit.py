@@ -38,8 +38,8 @@ INITIALIZERS = {
 HEADS = {Loss.mse: "linear", Loss.binary: "sigmoid", Loss.multiclass: "softmax"}
 DATA_LOSS = "data_loss"
 SGD_MOMENTUM = 0.9
-PREDICT_ROWS = 65_536
-"""Rows that are put through the network at once when it predicts."""
+PREDICT_ROWS = 8192
+"""Rows that are put through the network at once when it predicts: 128 MiB at 4,096 units."""
 
 
 def train(plan: Plan, arrays: Arrays, *, on_epoch: OnEpoch, on_batch: OnBatch) -> TrainedTrial:
@@ -231,6 +231,7 @@ class _Watch(keras.callbacks.Callback):
         self.epochs: list[Epoch] = []
         self.best_epoch: int | None = None
         self.outcome = Outcome.completed
+        self._best_loss = math.inf
         self._plan = plan
         self._unit = arrays.loss_unit
         self._on_epoch = on_epoch
@@ -251,12 +252,13 @@ class _Watch(keras.callbacks.Callback):
         )
         self.epochs.append(found)
         goes_on = self._on_epoch(found)
-        if not math.isfinite(found.val_loss) or not math.isfinite(found.penalised_loss):
+        if not all(map(math.isfinite, (found.loss, found.val_loss, found.penalised_loss))):
             self.outcome = Outcome.diverged
             self.model.stop_training = True
             return
-        best = self.best_epoch
-        if best is None or found.val_loss < self.epochs[best - 1].val_loss:
+        # The number that EarlyStopping compares, not yet divided: both name the same epoch.
+        if logs[f"val_{DATA_LOSS}"] < self._best_loss:
+            self._best_loss = logs[f"val_{DATA_LOSS}"]
             self.best_epoch = found.epoch
         if not goes_on:
             self.outcome = Outcome.stopped
