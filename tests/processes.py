@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,6 +14,9 @@ from pathlib import Path
 from typing import TypeVar
 
 import psutil
+
+from lowloss import Client
+from lowloss.errors import ServerUnreachable
 
 T = TypeVar("T")
 
@@ -60,6 +64,26 @@ def running(
             process.wait(60)
         finally:
             process.kill()
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def wait_until_ready(client: Client) -> None:
+    """Wait until a server that was just started answers."""
+
+    def is_ready() -> bool:
+        try:
+            return next(client.jobs(), None) is not None or True
+        except ServerUnreachable:
+            return False
+
+    wait_for(is_ready, what="the server")
 
 
 def child_of(process: subprocess.Popen[bytes]) -> psutil.Process:

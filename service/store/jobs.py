@@ -138,7 +138,8 @@ def _query() -> Select[Any]:
 
 
 def _jobs(session: Session, found: Sequence[Row[Any]]) -> dict[str, Job]:
-    failed = [row.JobRow.id for row in found if row.JobRow.failures]
+    jobs = [row.JobRow for row in found]
+    failed = [job.id for job in jobs if job.failures or job.state == JobState.failed]
     errors: dict[str, list[AttemptRow]] = {}
     if failed:
         query = select(AttemptRow).where(AttemptRow.job_id.in_(failed))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import signal
+import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
 import pytest
 
+from lowloss import Client
 from lowloss.results import Job, JobState, Trial, TrialState
 from lowloss.spec import Task
 from service.store.artifacts import get_best_model
@@ -18,10 +21,17 @@ from service.store.queue import enqueue_job
 from service.store.trials import list_trials
 from tests.conftest import NewUrl
 from tests.factories import a_spec, an_uploaded_table
-from tests.processes import child_of, kill, running, wait_for
+from tests.processes import (
+    child_of,
+    free_port,
+    kill,
+    running,
+    wait_for,
+    wait_until_ready,
+)
 
-TRIALS = 8
-WORKER = "worker.supervisor"
+TRIALS = 5
+WORKER, SERVER = "worker.supervisor", "service.app"
 
 
 @pytest.fixture(params=["sqlite", "postgres_18"])
@@ -36,7 +46,7 @@ def job_id(database: Database) -> str:
     """A queued job whose search takes some seconds."""
     spec = a_spec(
         an_uploaded_table(database),
-        budget={"max_trials": TRIALS, "max_epochs": 30, "max_seconds": None},
+        budget={"max_trials": TRIALS, "max_epochs": 12, "max_seconds": None},
         search_space={"layers": 1, "patience": 30},
         final={"confirm_top": 1, "confirm_seeds": 1},
         algorithm="random",
@@ -114,6 +124,30 @@ def test_job_outlives_its_supervisor(database: Database, job_id: str, tmp_path: 
 
     assert_nothing_lost(database, job, before, attempts=2)
     assert job.errors[0].outcome == "lease_expired"
+
+
+def test_job_and_its_waiting_client_outlive_the_server(
+    database: Database, job_id: str, tmp_path: Path
+) -> None:
+    server = {"data_dir": tmp_path, "database_url": url(database)}
+    port = str(free_port())
+    with (
+        Client(f"http://127.0.0.1:{port}") as client,
+        ThreadPoolExecutor(1) as pool,
+        running(WORKER, **server),
+        running(SERVER, **server, LOWLOSS_PORT=port) as first,
+    ):
+        wait_until_ready(client)
+        waiting = pool.submit(client.wait, job_id, timeout=120)
+        before = wait_for_trials(database, job_id, 2)
+        kill(first)
+
+        with running(SERVER, **server, LOWLOSS_PORT=port):
+            job = waiting.result(120)
+            model = client.download(job_id, tmp_path)
+
+    assert_nothing_lost(database, job, before, attempts=1)
+    assert zipfile.is_zipfile(model)
 
 
 def test_stopped_worker_hands_its_job_back(database: Database, job_id: str, tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_every_route_is_in_the_page_of_the_api() -> None:
     assert listed - routes <= {"GET /docs", "GET /", "GET /openapi.json"}
 
 
-@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")) + [DOCS.parent / "README.md"], ids=str)
+@pytest.mark.parametrize("page", [*sorted(DOCS.rglob("*.md")), DOCS.parent / "README.md"], ids=str)
 def test_every_link_inside_the_project_leads_somewhere(page: Path) -> None:
     for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
         assert (page.parent / link).exists(), link
