@@ -9,17 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from lowloss.results import JobState, TrialState
+from lowloss.results import JobState
 from lowloss.spec import JobSpec
 from service.app import create_app
 from service.settings import Settings
 from service.store.database import Database
-from service.store.queue import finish_job
-from tests.api.live import count_rows, counted_statements
-from tests.factories import a_claim, a_dataset, a_job, a_trial
+from tests.api.live import count_rows
+from tests.factories import a_dataset, a_job
 
 
 def test_submitted_job_is_queued(client: TestClient, store: Database) -> None:
@@ -345,57 +343,3 @@ def test_finished_job_changes_no_more(client: TestClient, store: Database, *, ve
 
     assert (answer.status_code, answer.json()["code"]) == (409, "state_conflict")
     assert client.post(f"/v1/jobs/job_nowhere/{verb}").status_code == 404
-
-
-def test_trials_are_listed_by_number_and_one_has_its_curve(
-    client: TestClient, store: Database
-) -> None:
-    job_id = a_job(store)
-    fence = a_claim(store).fence
-    for number in (1, 2, 3):
-        a_trial(store, fence, number, score=1.0 / number)
-    a_trial(store, fence, 4, state=TrialState.diverged)
-    address = f"/v1/jobs/{job_id}/trials"
-
-    first = client.get(address, params={"limit": 3}).json()
-    rest = client.get(address, params={"limit": 3, "cursor": first["next"]}).json()
-    one = client.get(f"{address}/2").json()
-
-    assert [trial["number"] for trial in first["items"] + rest["items"]] == [1, 2, 3, 4]
-    assert rest["items"][0]["reason"] == "loss_not_finite"
-    assert rest["next"] is None
-    assert first["items"][0]["curve"] is None
-    assert one["curve"]["val_loss"] == [0.5]
-    missing = client.get(f"{address}/9")
-    assert (missing.status_code, missing.json()["code"]) == (404, "trial_not_found")
-
-
-def test_no_read_takes_more_than_three_statements(
-    app: FastAPI, client: TestClient, store: Database
-) -> None:
-    job_id = a_job(store)
-    fence = a_claim(store).fence
-    a_trial(store, fence, 1)
-    job = f"/v1/jobs/{job_id}"
-    dataset = f"/v1/datasets/{client.get(job).json()['dataset']}"
-    filled = {
-        "/v1/datasets/{dataset_id}": dataset,
-        "/v1/jobs/{job_id}": job,
-        "/v1/jobs/{job_id}/trials/{number}": f"{job}/trials/1",
-        "/v1/jobs/{job_id}/artifacts/{name}": f"{job}/artifacts/model.keras",
-    }
-    client.post(f"{job}/cancel")
-    with store.transaction() as session:
-        finish_job(session, fence, state=JobState.cancelled)
-    routes = [path for path, methods in app.openapi()["paths"].items() if "get" in methods]
-    taken = {}
-
-    for route in routes:
-        address = filled.get(route, route.replace("{job_id}", job_id))
-        with counted_statements(store) as statements:
-            client.get(address)
-        taken[route] = len(statements)
-
-    assert len(taken) == 13
-    assert {route: count for route, count in taken.items() if count > 3} == {}
-    assert taken["/v1/jobs"] >= 1
