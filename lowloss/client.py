@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -25,7 +25,7 @@ from lowloss.results import (
     TableFormat,
     Trial,
 )
-from lowloss.retries import Clock, Retries
+from lowloss.retries import PATIENT_ATTEMPTS, Clock, Retries
 from lowloss.spec import JobSpec
 
 R = TypeVar("R", bound=Result)
@@ -58,7 +58,9 @@ class Client:
     ) -> None:
         """Connect to `url` (or LOWLOSS_URL) with `token` (or LOWLOSS_TOKEN); seconds per answer."""
         self.url = url or os.environ.get("LOWLOSS_URL") or DEFAULT_URL
-        token = token or os.environ.get("LOWLOSS_TOKEN")
+        token = (token or os.environ.get("LOWLOSS_TOKEN") or "").strip()
+        if not (token.isascii() and token.isprintable()):
+            raise InvalidRequest("a token has ASCII characters alone", field="token")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         try:
             self._http = httpx2.Client(
@@ -66,6 +68,7 @@ class Client:
             )
         except httpx2.InvalidURL as error:
             raise ServerUnreachable(f"{self.url!r} is not a URL: {error}") from error
+        self._timeout = timeout
         self._clock = clock or Clock()
         self._retries = Retries(self._http, self.url, self._clock)
 
@@ -104,20 +107,17 @@ class Client:
             "name": name or (path.name if path else "table"),
             "format": format or _format_of(path),
         } | {key: value for key, value in options.items() if value is not None}
-
-        def body() -> Iterator[bytes]:
-            if path is None:
-                assert isinstance(source, bytes)
-                yield source
-                return
-            with path.open("rb") as file:
-                while piece := file.read(PIECE_BYTES):
-                    yield piece
-
-        answer = self._retries.send(
-            "POST", "/v1/datasets", params=params, make_content=body, timeout=PARSE_SECONDS
+        pieces, size = _content_of(source)
+        return self._retries.read(
+            "POST",
+            "/v1/datasets",
+            Dataset,
+            params=params,
+            make_content=pieces,
+            # Said at the start, so that a table that is too large is refused there.
+            headers={"Content-Length": str(size)},
+            seconds=PARSE_SECONDS,
         )
-        return Dataset.model_validate_json(answer.content)
 
     def datasets(self) -> Iterator[Dataset]:
         """Every dataset, newest first, without its profile."""
@@ -125,11 +125,11 @@ class Client:
 
     def dataset(self, dataset_id: str) -> Dataset:
         """A dataset with its profile."""
-        return self._get(f"/v1/datasets/{dataset_id}", Dataset)
+        return self._retries.read("GET", f"/v1/datasets/{dataset_id}", Dataset)
 
     def delete_dataset(self, dataset_id: str) -> None:
         """Delete a dataset that no unfinished job needs."""
-        self._retries.send("DELETE", f"/v1/datasets/{dataset_id}", is_safe=False)
+        self._retries.send("DELETE", f"/v1/datasets/{dataset_id}", attempts=1)
 
     # Jobs
 
@@ -139,16 +139,16 @@ class Client:
         """Submit a job. The key makes it safe to send again: one is made up unless given."""
         body = spec.model_dump(mode="json") if isinstance(spec, JobSpec) else dict(spec)
         headers = {"Idempotency-Key": idempotency_key or secrets.token_hex(16)}
-        answer = self._retries.send("POST", "/v1/jobs", json=body, headers=headers)
-        return Job.model_validate_json(answer.content)
+        try:
+            return self._retries.read("POST", "/v1/jobs", Job, json=body, headers=headers)
+        except ValueError as error:
+            raise InvalidRequest(f"the job cannot be written as JSON: {error}") from error
 
     def job(self, job_id: str, *, wait: float | None = None) -> Job:
         """A job; with `wait`, once its state or best trial changes, or after that many seconds."""
-        params = {} if wait is None else {"wait": wait}
-        answer = self._retries.send(
-            "GET", f"/v1/jobs/{job_id}", params=params, extra_seconds=wait or 0.0
-        )
-        return Job.model_validate_json(answer.content)
+        if wait is None:
+            return self._retries.read("GET", f"/v1/jobs/{job_id}", Job)
+        return self._poll(job_id, wait, attempts=ATTEMPTS)
 
     def jobs(self, state: JobState | None = None) -> Iterator[Job]:
         """Every job, newest first."""
@@ -162,7 +162,9 @@ class Client:
             left = WAIT_SECONDS if deadline is None else deadline - self._clock.now()
             if left <= 0:
                 raise WaitTimeout(f"{job_id} is still {job.state} after {timeout:g} s")
-            job = self.job(job_id, wait=min(WAIT_SECONDS, left))
+            # The server was there a moment ago: it may be restarting.
+            attempts = PATIENT_ATTEMPTS if deadline is None else ATTEMPTS
+            job = self._poll(job_id, min(WAIT_SECONDS, left), attempts=attempts)
         return job
 
     def follow(self, job_id: str, *, after: int = 0) -> Iterator[Event]:
@@ -187,7 +189,7 @@ class Client:
 
     def trial(self, job_id: str, number: int) -> Trial:
         """One trial with its curve."""
-        return self._get(f"/v1/jobs/{job_id}/trials/{number}", Trial)
+        return self._retries.read("GET", f"/v1/jobs/{job_id}/trials/{number}", Trial)
 
     # Artifacts
 
@@ -209,23 +211,42 @@ class Client:
         return path
 
     def _ask(self, job_id: str, what: str) -> Job:
-        answer = self._retries.send("POST", f"/v1/jobs/{job_id}/{what}")
-        return Job.model_validate_json(answer.content)
+        return self._retries.read("POST", f"/v1/jobs/{job_id}/{what}", Job)
 
-    def _get(self, path: str, kind: type[R]) -> R:
-        return kind.model_validate_json(self._retries.send("GET", path).content)
+    def _poll(self, job_id: str, wait: float, *, attempts: int) -> Job:
+        return self._retries.read(
+            "GET",
+            f"/v1/jobs/{job_id}",
+            Job,
+            params={"wait": wait},
+            attempts=attempts,
+            seconds=self._timeout + wait,
+        )
 
     def _pages(
         self, path: str, kind: type[R], params: Mapping[str, str] | None = None
     ) -> Iterator[R]:
         cursor: dict[str, str] = {}
         while True:
-            answer = self._retries.send("GET", path, params=dict(params or {}) | cursor)
-            page = Page[kind].model_validate_json(answer.content)  # type: ignore[valid-type]
+            asked = dict(params or {}) | cursor
+            page = self._retries.read("GET", path, Page[kind], params=asked)  # type: ignore[valid-type]
             yield from page.items
             if page.next is None:
                 return
             cursor = {"cursor": page.next}
+
+
+def _content_of(source: Path | str | bytes) -> tuple[Callable[[], Iterator[bytes]], int]:
+    """What makes the pieces of a source, anew each time, and the source's size."""
+    if isinstance(source, bytes):
+        return lambda: iter([source]), len(source)
+
+    def pieces() -> Iterator[bytes]:
+        with Path(source).open("rb") as file:
+            while piece := file.read(PIECE_BYTES):
+                yield piece
+
+    return pieces, Path(source).stat().st_size
 
 
 def _format_of(path: Path | None) -> str:

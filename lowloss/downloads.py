@@ -3,66 +3,76 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
-import os
-import tempfile
+import secrets
+from io import BufferedRandom
 from pathlib import Path
-from typing import IO
 
 import httpx2
 
 from lowloss.errors import ServerUnreachable
-from lowloss.retries import ATTEMPTS, BUSY, Retries, raise_problem
+from lowloss.retries import ATTEMPTS, BUSY, Retries
 
 PIECE_BYTES = 1024**2
 
 
 def save_download(retries: Retries, path: str, target: Path) -> None:
     """Write an artifact to a file; `target` appears, or is replaced, once all has arrived."""
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    partial = Path(name)
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(target.parent))
+    # Beside the target: a rename within one folder is whole or not at all.
+    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(handle, "w+b") as file:
+        with partial.open("x+b") as file:
             digest = _fill(retries, path, file)
             _check(file, digest)
-        partial.chmod(0o644)
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
 
 
-def _fill(retries: Retries, path: str, file: IO[bytes]) -> str | None:
-    """Fill a file over as many connections as it takes; answers the Repr-Digest."""
-    etag = ""
-    for attempt in range(ATTEMPTS):
-        have = file.tell()
-        headers = {"Range": f"bytes={have}-", "If-Range": etag} if have else {}
+def _fill(retries: Retries, path: str, file: BufferedRandom) -> str | None:
+    """Fill a file over as many connections as it takes; answers the Repr-Digest.
+
+    Given up after a number of tries in a row that brought nothing.
+    """
+    etag, failures = "", 0
+    while True:
+        have, busy = file.tell(), None
         try:
-            with retries.stream(path, headers) as answer:
-                if answer.status_code not in BUSY:
-                    raise_problem(answer)
-                    if answer.status_code == httpx2.codes.OK and have:
-                        # It is another file by now: from the start.
+            with retries.stream(path, _headers(have, etag)) as answer:
+                if answer.status_code in BUSY and failures < ATTEMPTS - 1:
+                    busy = answer
+                else:
+                    retries.raise_problem(answer)
+                    if answer.status_code != httpx2.codes.PARTIAL_CONTENT:
+                        # All of it, because this is the first try or it is another file by now.
                         file.seek(0)
                         file.truncate()
                     etag = answer.headers.get("etag", "")
                     for piece in answer.iter_bytes():
                         file.write(piece)
                     return answer.headers.get("repr-digest")
-        except httpx2.TransportError as error:
-            if attempt == ATTEMPTS - 1:
+        except httpx2.RequestError as error:
+            if failures >= ATTEMPTS - 1:
                 raise retries.unreachable(error) from error
-        retries.wait(attempt)
-    raise ServerUnreachable(f"{retries.url} is too busy: try again later")
+        failures = 0 if file.tell() > have else failures + 1
+        retries.wait(failures, busy)
 
 
-def _check(file: IO[bytes], digest: str | None) -> None:
+def _headers(have: int, etag: str) -> dict[str, str]:
+    # Compressed on its way, bytes could neither be counted nor checked.
+    plain = {"Accept-Encoding": "identity"}
+    if have and etag:
+        return plain | {"Range": f"bytes={have}-", "If-Range": etag}
+    return plain
+
+
+def _check(file: BufferedRandom, digest: str | None) -> None:
     if digest is None or not digest.startswith("sha-256=:"):
         return
     file.seek(0)
-    sha256 = hashlib.sha256()
-    while piece := file.read(PIECE_BYTES):
-        sha256.update(piece)
-    found = base64.b64encode(sha256.digest()).decode()
+    found = base64.b64encode(hashlib.file_digest(file, "sha256").digest()).decode()
     if found != digest.removeprefix("sha-256=:").removesuffix(":"):
         raise ServerUnreachable("the download arrived damaged: try again")

@@ -9,45 +9,54 @@ from typing import Any
 import httpx2
 
 from lowloss.results import Event
-from lowloss.retries import ATTEMPTS, BUSY, Retries, raise_problem
+from lowloss.retries import ATTEMPTS, BUSY, PATIENT_ATTEMPTS, Retries
 
 LAST = "job.finished"
 
 
 def read_events(retries: Retries, path: str, *, after: int) -> Iterator[Event]:
-    """The events after a number, until the job has ended; a broken stream is taken up again."""
-    failures = 0
+    """The events after a number, until the job has ended; a broken stream is taken up again.
+
+    A server that was never reached is given up sooner than one that may be restarting.
+    """
+    attempts, failures = ATTEMPTS, 0
     while True:
+        busy = None
         try:
             with retries.stream(path, {"Last-Event-ID": str(after)}) as answer:
                 if answer.status_code == httpx2.codes.NO_CONTENT:
                     return
-                if answer.status_code not in BUSY:
-                    raise_problem(answer)
+                if answer.status_code in BUSY and failures < attempts - 1:
+                    busy = answer
+                else:
+                    retries.raise_problem(answer)
+                    attempts, failures = PATIENT_ATTEMPTS, 0
                     for event in parse_events(answer.iter_lines()):
                         yield event
-                        after, failures = event.number, 0
+                        after = event.number
                         if event.kind == LAST:
                             return
-        except httpx2.TransportError as error:
-            if failures == ATTEMPTS - 1:
+        except httpx2.RequestError as error:
+            if failures >= attempts - 1:
                 raise retries.unreachable(error) from error
-        # The server ends a stream when it stops, or when its database is busy.
-        retries.wait(failures)
-        failures = min(failures + 1, ATTEMPTS - 1)
+        # A stream that ends before the job does was ended by a server that stops.
+        retries.wait(failures, busy)
+        failures += 1
 
 
 def parse_events(lines: Iterable[str]) -> Iterator[Event]:
-    """Server-sent events (WHATWG HTML, section 9.2) of lines; comments are skipped."""
+    """Server-sent events (WHATWG HTML, section 9.2) of lines; comments are skipped.
+
+    What follows the last blank line is an event that was cut off: it will be sent again.
+    """
     fields: dict[str, str] = {}
     for line in lines:
         if line:
             name, _, value = line.partition(":")
             fields[name] = value.removeprefix(" ")
-        elif "data" in fields:
-            yield _event(fields)
-            fields = {}
         else:
+            if "data" in fields:
+                yield _event(fields)
             fields = {}
 
 

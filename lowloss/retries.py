@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
+from pydantic import BaseModel, ValidationError
 
-from lowloss.errors import ServerUnreachable, problem_from_document
+from lowloss.errors import InternalError, ServerUnreachable, UnknownProblem, problem_from_document
+
+M = TypeVar("M", bound=BaseModel)
 
 ATTEMPTS = 5
+PATIENT_ATTEMPTS = 12
+"""Tries of a client that waits for a job, over most of a minute: it outlasts a restart."""
 FIRST_WAIT_SECONDS = 0.2
 MAX_WAIT_SECONDS = 10.0
+MAX_ASKED_SECONDS = 60.0
+"""The longest Retry-After that is waited for."""
 BUSY = {502, 503, 504}
+HOPELESS = (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError)
+"""Errors of our own making: the next try would fail as well."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Clock:
     """Time and chance, so that tests need neither."""
 
@@ -29,9 +37,9 @@ class Clock:
     random: Callable[[], float] = field(default_factory=lambda: random.Random().random)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Retries:
-    """An HTTP client that tries again: at most 5 times, each wait twice the one before."""
+    """An HTTP client that tries again, a bounded number of times, each wait twice the last."""
 
     http: httpx2.Client
     url: str
@@ -43,78 +51,90 @@ class Retries:
         path: str,
         *,
         make_content: Callable[[], Iterator[bytes]] | None = None,
-        is_safe: bool = True,
-        extra_seconds: float = 0.0,
+        attempts: int = ATTEMPTS,
+        seconds: float | None = None,
         **given: Any,
     ) -> httpx2.Response:
         """The answer, if it is a success; its problem is raised otherwise.
 
-        `make_content` makes the body anew for every try. `is_safe`: sending it twice is harmless.
-        `extra_seconds` is how long the server may hold the answer back on purpose.
+        `make_content` makes the body anew for every try; `seconds` is how long the answer may take
+        where that is longer than usual.
         """
-        if extra_seconds:
-            given["timeout"] = self.read_timeout + extra_seconds
-        for attempt in range(ATTEMPTS):
-            is_last = attempt == ATTEMPTS - 1 or not is_safe
+        if seconds is not None:
+            usual = self.http.timeout.as_dict()
+            given["timeout"] = httpx2.Timeout(**usual | {"read": seconds})
+        for attempt in range(attempts):
             if make_content is not None:
                 given["content"] = make_content()
             try:
                 answer = self.http.request(method, path, **given)
-            except httpx2.TransportError as error:
-                if is_last:
+            except httpx2.RequestError as error:
+                if attempt == attempts - 1 or isinstance(error, HOPELESS):
                     raise self.unreachable(error) from error
                 self.wait(attempt)
                 continue
-            if answer.status_code not in BUSY or is_last:
-                return raise_problem(answer)
-            self.wait(attempt, answer.headers)
+            if answer.status_code not in BUSY or attempt == attempts - 1:
+                self.raise_problem(answer)
+                return answer
+            self.wait(attempt, answer)
         raise AssertionError("the last attempt answers or raises")
+
+    def read(self, method: str, path: str, kind: type[M], **given: Any) -> M:
+        """The answer as a model."""
+        answer = self.send(method, path, **given)
+        try:
+            return kind.model_validate_json(answer.content)
+        except ValidationError as error:
+            raise self._not_ours(answer) from error
 
     @contextmanager
     def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[httpx2.Response]:
         """One try at an answer that is read piece by piece."""
         with self.http.stream("GET", path, headers=dict(headers)) as answer:
-            if answer.is_error:
+            if not answer.is_success:
                 answer.read()
             yield answer
 
-    @property
-    def read_timeout(self) -> float:
-        """Seconds that the server has for an answer."""
-        return float(self.http.timeout.read or 0.0)
-
-    def wait(self, attempt: int, headers: Mapping[str, str] | None = None) -> None:
-        """Wait before the next try, as long as the server asked or twice as long as before."""
-        asked = (headers or {}).get("retry-after", "")
-        seconds = float(asked) if asked.isdigit() else FIRST_WAIT_SECONDS * 2**attempt
+    def wait(self, attempt: int, answer: httpx2.Response | None = None) -> None:
+        """Wait before the next try: twice as long as before, and what the server asked for."""
+        asked = "" if answer is None else answer.headers.get("retry-after", "")
+        backoff = min(MAX_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2**attempt)
         # Clients that failed together should not come back together.
-        self.clock.sleep(min(MAX_WAIT_SECONDS, seconds) * (0.5 + self.clock.random() / 2))
+        seconds = backoff * (0.5 + self.clock.random() / 2)
+        if asked.isascii() and asked.isdigit():
+            seconds += min(MAX_ASKED_SECONDS, float(asked))
+        self.clock.sleep(seconds)
 
     def unreachable(self, error: Exception) -> ServerUnreachable:
         """A transport's error in one plain sentence."""
         if isinstance(error, httpx2.TimeoutException):
-            return ServerUnreachable(f"{self.url} did not answer in time")
+            return ServerUnreachable(f"{self.url} did not answer in time: try again later")
+        if isinstance(error, httpx2.UnsupportedProtocol):
+            return ServerUnreachable(f"{self.url} is no URL of a server: write http://HOST:PORT")
         reason = str(error) or type(error).__name__
         return ServerUnreachable(
             f"{self.url} cannot be reached ({reason}): start it with `lowloss serve`, "
             "or set LOWLOSS_URL"
         )
 
+    def raise_problem(self, answer: httpx2.Response) -> None:
+        """Raise the problem that an answer tells of, unless it is a success."""
+        if answer.is_success:
+            return
+        try:
+            document = answer.json()
+        except ValueError:
+            document = None
+        if not isinstance(document, dict) or not isinstance(document.get("code"), str):
+            raise self._not_ours(answer)
+        problem = problem_from_document(document)
+        if isinstance(problem, UnknownProblem) and answer.is_server_error:
+            raise InternalError(problem.detail, field=problem.field, fix=problem.fix)
+        raise problem
 
-def raise_problem(answer: httpx2.Response) -> httpx2.Response:
-    """The answer, if it is a success; raises the problem that it tells of otherwise."""
-    if not answer.is_error:
-        return answer
-    try:
-        document = answer.json()
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        document = None
-    if not isinstance(document, dict):
-        # Something between us and the server answered.
-        document = {
-            "code": "not_a_problem",
-            "status": answer.status_code,
-            "detail": f"the answer was {answer.status_code} {answer.reason_phrase}, and not "
-            "lowloss's: is the URL right?",
-        }
-    raise problem_from_document(document)
+    def _not_ours(self, answer: httpx2.Response) -> ServerUnreachable:
+        """Something between us and the server answered, or another server did."""
+        return ServerUnreachable(
+            f"{self.url} answered {answer.status_code} {answer.reason_phrase}, and not as lowloss "
+            "does: check the URL, and any proxy before it"
+        )

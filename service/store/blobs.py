@@ -10,9 +10,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
-from typing import BinaryIO
 
 from sqlalchemy import ColumnElement, delete, exists, func, select, update
 from sqlalchemy.orm import Session
@@ -40,17 +39,14 @@ def write_blob(database: Database, path: Path, *, sha256: str) -> None:
         if _is_complete(session, sha256):
             return
     with path.open("rb") as file:
-        for rows in _rows(file, sha256):
+        chunks = enumerate(iter(partial(file.read, CHUNK_BYTES), b""))
+        for first in chunks:
             with database.transaction() as session:
                 _touch(session, sha256)
-                insert_if_absent(session, BlobChunkRow, rows)
-
-
-def _rows(file: BinaryIO, sha256: str) -> Iterator[list[dict[str, object]]]:
-    """The rows of a file's chunks, as many as one transaction writes."""
-    chunks = enumerate(iter(partial(file.read, CHUNK_BYTES), b""))
-    while some := list(islice(chunks, CHUNKS_PER_TRANSACTION)):
-        yield [{"sha256": sha256, "position": position, "data": data} for position, data in some]
+                # One at a time, so that one at a time is in memory.
+                for position, data in chain([first], islice(chunks, CHUNKS_PER_TRANSACTION - 1)):
+                    row = {"sha256": sha256, "position": position, "data": data}
+                    insert_if_absent(session, BlobChunkRow, [row])
 
 
 def adopt_blob(session: Session, sha256: str) -> None:

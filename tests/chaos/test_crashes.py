@@ -6,7 +6,9 @@ import signal
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
+from subprocess import Popen
 
 import psutil
 import pytest
@@ -129,20 +131,24 @@ def test_job_outlives_its_supervisor(database: Database, job_id: str, tmp_path: 
 def test_job_and_its_waiting_client_outlive_the_server(
     database: Database, job_id: str, tmp_path: Path
 ) -> None:
-    server = {"data_dir": tmp_path, "database_url": url(database)}
     port = str(free_port())
+
+    def start(module: str) -> AbstractContextManager[Popen[bytes]]:
+        where = url(database)
+        return running(module, data_dir=tmp_path, database_url=where, LOWLOSS_PORT=port)
+
     with (
         Client(f"http://127.0.0.1:{port}") as client,
         ThreadPoolExecutor(1) as pool,
-        running(WORKER, **server),
-        running(SERVER, **server, LOWLOSS_PORT=port) as first,
+        start(WORKER),
+        start(SERVER) as first,
     ):
         wait_until_ready(client)
         waiting = pool.submit(client.wait, job_id, timeout=120)
         before = wait_for_trials(database, job_id, 2)
         kill(first)
 
-        with running(SERVER, **server, LOWLOSS_PORT=port):
+        with start(SERVER):
             job = waiting.result(120)
             model = client.download(job_id, tmp_path)
 

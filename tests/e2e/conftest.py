@@ -29,11 +29,10 @@ def postgres_client(new_database_url: NewUrl, tmp_path: Path) -> Iterator[Client
 
 @contextmanager
 def _started(folder: Path, database_url: str) -> Iterator[Client]:
-    place = {"data_dir": folder, "database_url": database_url}
     port = str(free_port())
     with (
-        running("service.app", **place, LOWLOSS_PORT=port),
-        running("worker.supervisor", **place),
+        running("service.app", data_dir=folder, database_url=database_url, LOWLOSS_PORT=port),
+        running("worker.supervisor", data_dir=folder, database_url=database_url),
         Client(f"http://127.0.0.1:{port}") as connected,
     ):
         wait_until_ready(connected)

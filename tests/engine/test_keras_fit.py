@@ -76,7 +76,7 @@ def data_loss(loss: Loss, y: np.ndarray, output: np.ndarray) -> float:
     return float(np.mean(keras.losses.get(loss.value)(targets, output)))
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop", "sgd"])
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 def test_same_plan_gives_the_same_bits(optimizer: str) -> None:
     plan = a_plan(optimizer=optimizer, dropout=0.3, l2=1e-3, weight_decay=1e-3, clip_norm=1.0)
 
