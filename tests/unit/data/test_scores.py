@@ -1,0 +1,87 @@
+"""Metrics in the target's units, beside scikit-learn's own."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn import metrics
+
+from lowloss.spec import Objective, Task
+from worker.data.scores import objective_value, scores
+from worker.data.target import Target
+
+RNG = np.random.default_rng
+
+
+def test_regression_is_scored_in_the_targets_units() -> None:
+    target = Target("y", Task.regression, mean=100.0, sd=10.0)
+    y = np.array([90.0, 100.0, 110.0])
+    output = np.array([[-1.0], [0.5], [1.0]], dtype=np.float32)
+
+    found = scores(target, y, target.answer(output))
+
+    assert found["rmse"] == pytest.approx(np.sqrt(25 / 3))
+    assert found["mae"] == pytest.approx(5 / 3)
+    assert found["r2"] == pytest.approx(1 - 25 / 200)
+
+
+def test_binary_scores_are_scikit_learns() -> None:
+    target = Target("y", Task.binary, ("no", "yes"))
+    output = RNG(0).random((200, 1)).astype(np.float32)
+    y = (RNG(1).random(200) < 0.3).astype(np.float64)
+
+    found = scores(target, y, target.answer(output))
+
+    predicted = output[:, 0] > 0.5
+    assert found == pytest.approx(
+        {
+            "log_loss": metrics.log_loss(y, output[:, 0].astype(np.float64)),
+            "accuracy": metrics.accuracy_score(y, predicted),
+            "balanced_accuracy": metrics.balanced_accuracy_score(y, predicted),
+            "roc_auc": metrics.roc_auc_score(y, output[:, 0]),
+        }
+    )
+
+
+def test_multiclass_scores_are_scikit_learns() -> None:
+    target = Target("y", Task.multiclass, ("a", "b", "c"))
+    output = RNG(0).dirichlet([1, 1, 1], 200)
+    y = RNG(1).choice(3, 200, p=[0.6, 0.3, 0.1]).astype(np.float64)
+
+    found = scores(target, y, target.answer(output.astype(np.float32)))
+
+    predicted = output.argmax(axis=1)
+    assert found == pytest.approx(
+        {
+            "log_loss": metrics.log_loss(y, output),
+            "accuracy": metrics.accuracy_score(y, predicted),
+            "balanced_accuracy": metrics.balanced_accuracy_score(y, predicted),
+        },
+        rel=1e-6,
+    )
+
+
+def test_certain_and_wrong_answers_cost_a_finite_loss() -> None:
+    target = Target("y", Task.binary, ("no", "yes"))
+    output = np.array([[1.0], [0.0]], dtype=np.float32)
+
+    found = scores(target, np.array([0.0, 1.0]), target.answer(output))
+
+    assert found["log_loss"] == pytest.approx(-np.log(1e-7))
+
+
+def test_answered_class_that_no_row_holds_is_no_obstacle() -> None:
+    target = Target("y", Task.multiclass, ("a", "b", "c"))
+    output = np.eye(3, dtype=np.float32)
+
+    found = scores(target, np.array([0.0, 1.0, 1.0]), target.answer(output))
+
+    assert found["balanced_accuracy"] == pytest.approx(0.75)
+
+
+def test_objective_is_the_metric_that_it_names() -> None:
+    found = {"val_loss": 0.25, "rmse": 3.0, "r2": 0.5}
+
+    assert objective_value(Objective.val_loss, found) == 0.25
+    assert objective_value(Objective.val_rmse, found) == 3.0
+    assert objective_value(Objective.val_r2, found) == 0.5
