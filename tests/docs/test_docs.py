@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer
 from pydantic import BaseModel
 
+from lowloss.cli import app
 from lowloss.errors import PROBLEMS
+from lowloss.spec import JobSpec
 from service.app import create_app
 from service.settings import Limits, Settings
 
@@ -26,7 +30,7 @@ def rows(page: str) -> list[list[str]]:
 
 
 def test_every_problem_code_is_in_the_page_of_errors() -> None:
-    listed = {row[0].strip("`"): row[1:3] for row in rows("errors.md") if row[0].startswith("`")}
+    listed = {row[0].strip("`"): row[1:3] for row in rows("errors.md") if row[1].isdigit()}
 
     assert listed == {
         code: [str(kind.status), kind.title] for code, kind in sorted(PROBLEMS.items())
@@ -71,6 +75,28 @@ def test_every_route_is_in_the_page_of_the_api() -> None:
 
     assert routes <= listed
     assert listed - routes <= {"GET /docs", "GET /", "GET /openapi.json"}
+
+
+def test_every_command_is_in_the_page_of_the_command_line() -> None:
+    listed = {row[0].strip("`").removeprefix("lowloss ") for row in rows("cli.md")}
+    group = typer.main.get_command(app)
+    commands = set()
+    for name, command in group.commands.items():  # type: ignore[attr-defined]
+        inner = getattr(command, "commands", None)
+        commands |= {f"{name} {each}" for each in inner} if inner else {name}
+
+    assert commands <= listed
+
+
+def test_the_job_in_full_has_every_default() -> None:
+    text = (DOCS / "api.md").read_text()
+    block = next(
+        b for b in re.findall(r"```json\n(.*?)```", text, re.DOTALL) if "search_space" in b
+    )
+    shown = JobSpec.model_validate_json(block)
+
+    assert shown == JobSpec(dataset="DATASET_ID", target="price")
+    assert set(json.loads(block)) == set(JobSpec.model_fields)
 
 
 @pytest.mark.parametrize("page", [*sorted(DOCS.rglob("*.md")), DOCS.parent / "README.md"], ids=str)
