@@ -25,7 +25,7 @@ from lowloss.results import (
     TableFormat,
     Trial,
 )
-from lowloss.retries import PATIENT_ATTEMPTS, Clock, Retries
+from lowloss.retries import ATTEMPTS, PATIENT_ATTEMPTS, Clock, Retries
 from lowloss.spec import JobSpec
 
 R = TypeVar("R", bound=Result)
