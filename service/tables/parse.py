@@ -20,6 +20,7 @@ from lowloss.results import Column, TableFormat
 from service.settings import Limits
 from service.tables.options import ParseOptions
 
+COMMAND = (sys.executable, "-m", "service.tables.child")
 WATCH_SECONDS = 0.02
 
 
@@ -57,7 +58,7 @@ def parse_upload(
         "limits": limits.model_dump(),
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "service.tables.child"],
+        COMMAND,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )

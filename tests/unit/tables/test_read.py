@@ -1,0 +1,349 @@
+"""Reading tables: types by whole columns, and a clear problem for everything that is no table."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lowloss.errors import (
+    DuplicateColumns,
+    InvalidRequest,
+    NpzArraysMissing,
+    NpzContainsPickle,
+    NpzShapesDiffer,
+    Problem,
+    TableEmpty,
+    TableInvalid,
+    TableRagged,
+    TableTooLarge,
+    TableUnreadable,
+)
+from lowloss.results import ColumnKind, TableFormat
+from service.settings import Limits
+from service.tables.csv_text import read_text
+from service.tables.options import ParseOptions
+from service.tables.profile import profile_table
+from service.tables.read import read_table
+from tests.tables import LIMITS, read
+
+
+def read_csv(tmp_path: Path, text: str | bytes, **options: Any) -> pl.DataFrame:
+    path = tmp_path / "table.csv"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return read(path, **options).frame
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (["1", "2"], [1, 2]),
+        (["1", "2.5"], [1.0, 2.5]),
+        (["1e3", "-0.5"], [1000.0, -0.5]),
+        (["1", "NA"], [1, None]),
+        (["1", "?"], [1, None]),
+        (["1.5", "nan"], [1.5, None]),
+        (["1.5", "inf"], [1.5, None]),
+        (["99999999999999999999", "1"], [1e20, 1.0]),
+        (["true", "False"], [True, False]),
+        (["yes", "no"], ["yes", "no"]),
+        (["?", "a"], ["?", "a"]),
+        (["2024-01-31", "2023-12-01"], [date(2024, 1, 31), date(2023, 12, 1)]),
+        (["2024-01-31", ""], [date(2024, 1, 31), None]),
+        (
+            ["2024-01-31T10:00:00Z", "2024-02-01 00:00:00"],
+            [datetime(2024, 1, 31, 10), datetime(2024, 2, 1)],
+        ),
+        (["2024-01-31", "soon"], ["2024-01-31", "soon"]),
+        ([" a ", "b"], ["a", "b"]),
+    ],
+    ids=str,
+)
+def test_column_is_typed_by_all_of_its_values(
+    tmp_path: Path, values: list[str], expected: list[object]
+) -> None:
+    rows = "\n".join(f"{value},1" for value in values)
+
+    frame = read_csv(tmp_path, f"x,other\n{rows}\n")
+
+    assert frame["x"].to_list() == expected
+
+
+def test_one_word_deep_in_a_column_of_numbers_makes_it_text(tmp_path: Path) -> None:
+    rows = [str(i) for i in range(9000)] + ["many"]
+
+    frame = read_csv(tmp_path, "x,y\n" + "\n".join(f"{r},1" for r in rows))
+
+    assert frame["x"].dtype == pl.String
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_delimiter_is_detected(tmp_path: Path, delimiter: str) -> None:
+    frame = read_csv(tmp_path, f"a{delimiter}b\n1{delimiter}x\n2{delimiter}y\n")
+
+    assert frame.rows() == [(1, "x"), (2, "y")]
+
+
+def test_decimal_commas_are_read_where_the_delimiter_allows(tmp_path: Path) -> None:
+    frame = read_csv(tmp_path, "a;b;c\n1,5;x;1\n-0,25;y;2\n")
+
+    assert frame.rows() == [(1.5, "x", 1), (-0.25, "y", 2)]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "options"),
+    [
+        ("utf-8", {}),
+        ("utf-8-sig", {}),
+        ("utf-16", {}),
+        ("latin-1", {}),
+        ("cp1251", {"encoding": "cp1251"}),
+    ],
+)
+def test_encoding_is_detected_or_named(
+    tmp_path: Path, encoding: str, options: dict[str, str]
+) -> None:
+    word = "Жар" if encoding == "cp1251" else "Århus"
+
+    frame = read_csv(tmp_path, f"{word},b\n1,{word}\n2,x\n".encode(encoding), **options)
+
+    assert frame.columns == [word, "b"]
+    assert frame["b"][0] == word
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_any_line_end_and_blank_lines_will_do(tmp_path: Path, line_end: str) -> None:
+    text = line_end.join(["a,b", "1,2", "", "3,4", "", ""])
+
+    assert read_csv(tmp_path, text).rows() == [(1, 2), (3, 4)]
+
+
+def test_quoted_fields_may_hold_delimiters_and_line_ends(tmp_path: Path) -> None:
+    frame = read_csv(tmp_path, 'a,b\n"x, ""y""",1\n"two\nlines",2\n')
+
+    assert frame["a"].to_list() == ['x, "y"', "two\nlines"]
+
+
+def test_values_may_be_missing_everywhere_but_not_rows(tmp_path: Path) -> None:
+    frame = read_csv(tmp_path, "a,b\n1,\n,2\n,\n3,4\n")
+
+    assert frame.rows() == [(1, None), (None, 2), (3, 4)]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "said"),
+    [
+        ("", TableEmpty, "empty"),
+        ("\n\n", TableEmpty, "empty"),
+        ("a,b\n", TableEmpty, "no rows"),
+        ("a,b\n,\n", TableEmpty, "no rows"),
+        ("a,b\n1,2\n3\n", TableRagged, "line 3 has 1 fields; the header has 2"),
+        ("a,b\n1,2,9\n3,4\n", TableRagged, "line 2 has 3 fields"),
+        ('a,b\n"x",1\n"y",2,3\n', TableRagged, "line 3 has 3 fields"),
+        ('a,b\n"x,1\n', TableUnreadable, "line 2"),
+        ("a,a\n1,2\n", DuplicateColumns, "'a'"),
+        ("a,,c\n1,2,3\n", TableInvalid, "column 2 has no name"),
+        ("1.5,2.5\n3,4\n", TableUnreadable, "not a header"),
+        ("a\0b,c\n1,2\n", TableUnreadable, "NUL"),
+    ],
+)
+def test_malformed_csv_is_refused_by_line_or_column(
+    tmp_path: Path, text: str, kind: type[Problem], said: str
+) -> None:
+    with pytest.raises(kind, match=said) as caught:
+        read_csv(tmp_path, text)
+
+    assert caught.value.fix
+
+
+def test_unknown_encoding_and_foreign_options_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(TableUnreadable, match="klingon"):
+        read_csv(tmp_path, "a,b\n1,2\n", encoding="klingon")
+    with pytest.raises(InvalidRequest, match="delimiter"):
+        ParseOptions(delimiter=";").check_format(TableFormat.npz)
+
+
+def test_table_over_the_limits_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n1,2\n3,4\n5,6\n")
+
+    for limits in (Limits(max_rows=2), Limits(max_columns=1), Limits(max_cells=5)):
+        with pytest.raises(TableTooLarge):
+            read_table(path, TableFormat.csv, ParseOptions(), limits=limits)
+
+
+@given(
+    st.lists(
+        st.lists(st.text('ab1,\n" ;', max_size=4), min_size=2, max_size=2), min_size=1, max_size=8
+    )
+)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_quoted_csv_counts_rows_as_the_csv_module_does(rows: list[list[str]]) -> None:
+    text = io.StringIO()
+    csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows([["h1", "h2"], *rows])
+
+    found = read_text(text.getvalue().encode(), ParseOptions(delimiter=","))
+
+    assert found.rows == len(rows)
+
+
+@given(st.binary(max_size=400))
+@settings(max_examples=200, deadline=None)
+@pytest.mark.parametrize("format", list(TableFormat))
+def test_any_bytes_are_a_table_or_a_problem(
+    tmp_path_factory: pytest.TempPathFactory,
+    format: TableFormat,  # noqa: A002
+    data: bytes,
+) -> None:
+    path = tmp_path_factory.getbasetemp() / f"any.{format}"
+    path.write_bytes(data)
+
+    problem: Problem | None = None
+    try:
+        table = read_table(path, format, ParseOptions(), limits=LIMITS)
+    except Problem as caught:
+        problem = caught
+
+    assert problem.fix if problem else profile_table(table, limits=LIMITS)
+
+
+def test_parquet_keeps_its_types(tmp_path: Path) -> None:
+    frame = pl.DataFrame(
+        {
+            "i": pl.Series([1, None], dtype=pl.Int16),
+            "f": pl.Series([0.5, float("inf")], dtype=pl.Float32),
+            "s": pl.Series(["a", None], dtype=pl.Categorical),
+            "d": [date(2024, 1, 1), None],
+            "z": pl.Series([datetime(2024, 1, 1), None]).dt.replace_time_zone("Europe/Oslo"),
+            "b": [True, None],
+        }
+    )
+    frame.write_parquet(tmp_path / "t.parquet")
+
+    found = read(tmp_path / "t.parquet").frame
+
+    assert found.schema == {
+        "i": pl.Int64,
+        "f": pl.Float64,
+        "s": pl.String,
+        "d": pl.Date,
+        "z": pl.Datetime("us"),
+        "b": pl.Boolean,
+    }
+    assert found["f"].to_list() == [0.5, None]
+    assert found["z"][0] == datetime(2023, 12, 31, 23)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [(b"not a parquet file", "not a Parquet file"), (b"PAR1" + b"\0" * 40 + b"PAR1", "Parquet")],
+)
+def test_bytes_that_are_no_parquet_file_are_refused(tmp_path: Path, data: bytes, said: str) -> None:
+    (tmp_path / "t.parquet").write_bytes(data)
+
+    with pytest.raises(TableUnreadable, match=said):
+        read(tmp_path / "t.parquet")
+
+
+def test_nested_parquet_column_is_refused_by_name(tmp_path: Path) -> None:
+    pl.DataFrame({"list": [[1, 2], [3]], "y": [1, 2]}).write_parquet(tmp_path / "t.parquet")
+
+    with pytest.raises(TableUnreadable, match="'list'"):
+        read(tmp_path / "t.parquet")
+
+
+def test_npz_becomes_columns_of_x_and_y(tmp_path: Path) -> None:
+    x = np.array([[1.0, np.nan], [3.0, 4.0]], dtype=np.float32)
+    np.savez(tmp_path / "t.npz", X=x, y=np.array(["a", "b"]))
+
+    table = read(tmp_path / "t.npz")
+
+    assert table.is_matrix
+    assert table.frame.columns == ["X[0]", "X[1]", "y"]
+    assert table.frame.rows() == [(1.0, None, "a"), (3.0, 4.0, "b")]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "kind", "said"),
+    [
+        ({"X": np.ones((3, 2))}, NpzArraysMissing, "'y'"),
+        ({"data": np.ones(3)}, NpzArraysMissing, "it has: data"),
+        ({"X": np.ones((3, 2)), "y": np.ones(4)}, NpzShapesDiffer, r"\(3, 2\) and y \(4,\)"),
+        ({"X": np.ones((3, 2, 2)), "y": np.ones(3)}, NpzShapesDiffer, "rows, columns"),
+        ({"X": np.ones((3, 2)), "y": np.ones((3, 2))}, NpzShapesDiffer, "y"),
+        ({"X": np.array([[{}]]), "y": np.ones(1)}, NpzContainsPickle, "'X'"),
+        ({"X": np.ones((1, 1)), "y": np.array([{}])}, NpzContainsPickle, "'y'"),
+        ({"X": np.ones((2, 2), dtype=complex), "y": np.ones(2)}, TableUnreadable, "complex"),
+        ({"X": np.ones((0, 2)), "y": np.ones(0)}, TableEmpty, "rows"),
+    ],
+)
+def test_npz_that_cannot_be_used_is_refused(
+    tmp_path: Path, arrays: dict[str, Any], kind: type[Problem], said: str
+) -> None:
+    np.savez(tmp_path / "t.npz", **arrays)
+
+    with pytest.raises(kind, match=said):
+        read(tmp_path / "t.npz")
+
+
+def test_npz_header_that_claims_gigabytes_is_refused_before_they_are_allocated(
+    tmp_path: Path,
+) -> None:
+    header = io.BytesIO()
+    claim = {"descr": "<f8", "fortran_order": False, "shape": (10**9, 50)}
+    np.lib.format.write_array_header_1_0(header, claim)  # type: ignore[arg-type]
+    with zipfile.ZipFile(tmp_path / "t.npz", "w") as archive:
+        archive.writestr("X.npy", header.getvalue())
+        archive.writestr("y.npy", header.getvalue())
+
+    with pytest.raises(TableTooLarge):
+        read(tmp_path / "t.npz")
+
+
+def test_profile_measures_every_kind_of_column(tmp_path: Path) -> None:
+    rows = 60
+    columns = {
+        "number": [float(i) + 0.5 for i in range(rows)],
+        "whole": [i % 7 for i in range(rows)],
+        "flag": [i % 2 == 0 for i in range(rows)],
+        "category": ["ab"[i % 2] for i in range(rows)],
+        "id": [f"user-{i}" for i in range(rows)],
+        "same": ["x"] * rows,
+        "day": [date(1970, 1, 1 + i % 20) for i in range(rows)],
+        "gaps": [None if i < 15 else i for i in range(rows)],
+    }
+    pl.DataFrame(columns).write_csv(tmp_path / "t.csv")
+
+    profile = {c.name: c for c in profile_table(read(tmp_path / "t.csv"), limits=LIMITS)}
+
+    assert {name: column.kind for name, column in profile.items()} == {
+        "number": ColumnKind.numeric,
+        "whole": ColumnKind.numeric,
+        "flag": ColumnKind.boolean,
+        "category": ColumnKind.categorical,
+        "id": ColumnKind.text,
+        "same": ColumnKind.constant,
+        "day": ColumnKind.date,
+        "gaps": ColumnKind.numeric,
+    }
+    whole, gaps, day = profile["whole"], profile["gaps"], profile["day"]
+    assert (whole.is_integer, profile["number"].is_integer) == (True, False)
+    assert (whole.min, whole.max, whole.distinct) == (0, 6, 7)
+    assert whole.mean == pytest.approx(np.mean(columns["whole"]))
+    assert whole.sd == pytest.approx(np.std(np.array(columns["whole"])))
+    assert (gaps.missing, gaps.distinct) == (15, 45)
+    assert (day.min, day.max) == (0, 19)
+    assert [(level.value, level.rows) for level in profile["flag"].levels] == [
+        ("false", 30),
+        ("true", 30),
+    ]
+    assert len(profile["number"].levels) <= 60
