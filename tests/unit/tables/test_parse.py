@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import psutil
@@ -20,9 +21,9 @@ from service.tables.parse import Bounds, Profile, parse_upload
 BOUNDS = Bounds(memory_bytes=2**30, seconds=60)
 
 
-def parse_file(path: Path, bounds: Bounds = BOUNDS, **options: str) -> Profile:
+def parse_file(path: Path, bounds: Bounds = BOUNDS, **options: Any) -> Profile:
     format = TableFormat(path.suffix.removeprefix("."))  # noqa: A001
-    return parse_upload(path, format, ParseOptions(**options), limits=Limits(), bounds=bounds)  # type: ignore[arg-type]
+    return parse_upload(path, format, ParseOptions(**options), limits=Limits(), bounds=bounds)
 
 
 def test_parsed_upload_is_profiled(tmp_path: Path) -> None:

@@ -311,7 +311,7 @@ def test_npz_header_that_claims_gigabytes_is_refused_before_they_are_allocated(
 
 def test_profile_measures_every_kind_of_column(tmp_path: Path) -> None:
     rows = 60
-    columns = {
+    columns: dict[str, Any] = {
         "number": [float(i) + 0.5 for i in range(rows)],
         "whole": [i % 7 for i in range(rows)],
         "flag": [i % 2 == 0 for i in range(rows)],
