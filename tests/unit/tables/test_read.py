@@ -300,7 +300,7 @@ def test_npz_header_that_claims_gigabytes_is_refused_before_they_are_allocated(
 ) -> None:
     header = io.BytesIO()
     claim = {"descr": "<f8", "fortran_order": False, "shape": (10**9, 50)}
-    np.lib.format.write_array_header_1_0(header, claim)  # type: ignore[arg-type]
+    np.lib.format.write_array_header_1_0(header, claim)
     with zipfile.ZipFile(tmp_path / "t.npz", "w") as archive:
         archive.writestr("X.npy", header.getvalue())
         archive.writestr("y.npy", header.getvalue())
