@@ -55,10 +55,12 @@ def _fill(retries: Retries, path: str, file: BufferedRandom) -> str | None:
                         file.write(piece)
                     return answer.headers.get("repr-digest")
         except httpx2.RequestError as error:
-            if failures >= ATTEMPTS - 1:
+            if file.tell() > have:
+                failures = 0
+            elif failures >= ATTEMPTS - 1:
                 raise retries.unreachable(error) from error
-        failures = 0 if file.tell() > have else failures + 1
         retries.wait(failures, busy)
+        failures += 1
 
 
 def _headers(have: int, etag: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ import httpx2
 from lowloss.results import Event
 from lowloss.retries import ATTEMPTS, BUSY, PATIENT_ATTEMPTS, Retries
 
+MEDIA_TYPE = "text/event-stream"
 LAST = "job.finished"
 
 
@@ -23,13 +24,17 @@ def read_events(retries: Retries, path: str, *, after: int) -> Iterator[Event]:
     while True:
         busy = None
         try:
-            with retries.stream(path, {"Last-Event-ID": str(after)}) as answer:
+            with retries.stream(
+                path, {"Last-Event-ID": str(after), "Accept": MEDIA_TYPE}
+            ) as answer:
                 if answer.status_code == httpx2.codes.NO_CONTENT:
                     return
                 if answer.status_code in BUSY and failures < attempts - 1:
                     busy = answer
                 else:
                     retries.raise_problem(answer)
+                    if not answer.headers.get("content-type", "").startswith(MEDIA_TYPE):
+                        raise retries.not_ours(answer)
                     attempts, failures = PATIENT_ATTEMPTS, 0
                     for event in parse_events(answer.iter_lines()):
                         yield event

@@ -85,7 +85,7 @@ class Retries:
         try:
             return kind.model_validate_json(answer.content)
         except ValidationError as error:
-            raise self._not_ours(answer) from error
+            raise self.not_ours(answer) from error
 
     @contextmanager
     def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[httpx2.Response]:
@@ -126,13 +126,13 @@ class Retries:
         except ValueError:
             document = None
         if not isinstance(document, dict) or not isinstance(document.get("code"), str):
-            raise self._not_ours(answer)
+            raise self.not_ours(answer)
         problem = problem_from_document(document)
         if isinstance(problem, UnknownProblem) and answer.is_server_error:
             raise InternalError(problem.detail, field=problem.field, fix=problem.fix)
         raise problem
 
-    def _not_ours(self, answer: httpx2.Response) -> ServerUnreachable:
+    def not_ours(self, answer: httpx2.Response) -> ServerUnreachable:
         """Something between us and the server answered, or another server did."""
         return ServerUnreachable(
             f"{self.url} answered {answer.status_code} {answer.reason_phrase}, and not as lowloss "
