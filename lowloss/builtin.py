@@ -45,5 +45,10 @@ def _as_csv(table: Any) -> bytes:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*columns, TARGET])
     for row, target in zip(table.data, table.target, strict=True):
-        writer.writerow([*(f"{value:g}" for value in row), labels[target] if labels else target])
+        label = labels[target] if labels else _exactly(target)
+        writer.writerow([*(_exactly(value) for value in row), label])
     return text.getvalue().encode()
+
+
+def _exactly(value: Any) -> str:
+    return repr(float(value)).removesuffix(".0")

@@ -1,20 +1,17 @@
-"""The command line: parse, call the Client, render.
-
-Exit codes: 0 all went well · 1 the job failed or was cancelled · 2 the command or the request is
-wrong · 3 the server cannot be reached, or time ran out · 4 the server failed · 130 interrupted.
-"""
+"""The command line: parse, call the Client, render."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from pydantic import BaseModel
-from rich.console import Console
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from lowloss import __version__, render
 from lowloss.builtin import LOADERS, TARGET, builtin_csv
@@ -26,22 +23,64 @@ from lowloss.watch import watch_job
 
 FAILED, REFUSED, UNREACHABLE, SERVER_FAILED, INTERRUPTED = 1, 2, 3, 4, 130
 
+HELP = f"""Search hyperparameters of Keras models on tables: run the service, and talk to one.
+
+Exit codes:
+
+0 all went well;
+{FAILED} the job failed or was cancelled;
+{REFUSED} the command or the request is wrong;
+{UNREACHABLE} the server cannot be reached, or time ran out;
+{SERVER_FAILED} the server failed;
+{INTERRUPTED} interrupted.
+"""
+
 
 class PlainErrors(TyperGroup):
     """Ends a command that failed with one plain line and an exit code that scripts can use."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the options before the command."""
+        if not args and not ctx.resilient_parsing:
+            typer.echo(ctx.get_help())
+            raise typer.Exit(REFUSED)
+        with plain_errors():
+            return super().parse_args(ctx, args)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
-        try:
+        with plain_errors():
             return super().invoke(ctx)
-        except LowlossError as error:
-            typer.echo(f"error: {error}", err=True)
-            raise typer.Exit(exit_code(error)) from error
-        except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-            typer.echo(f"error: {error.filename}: {error.strerror}", err=True)
-            raise typer.Exit(REFUSED) from error
-        except KeyboardInterrupt as error:
-            raise typer.Exit(INTERRUPTED) from error
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Tell errors in one line each."""
+    try:
+        yield
+    except LowlossError as error:
+        raise _end_by(_told(error), exit_code(error)) from error
+    except TyperException as error:
+        ctx = getattr(error, "ctx", None)
+        hint = f" ({ctx.command_path} --help)" if ctx else ""
+        raise _end_by(f"{error.format_message()}{hint}", REFUSED) from error
+    except BrokenPipeError:
+        # Typer ends quietly when nobody reads on: `lowloss jobs | head`.
+        raise
+    except OSError as error:
+        raise _end_by(f"{error.filename or ''}: {error.strerror}", REFUSED) from error
+    except KeyboardInterrupt as error:
+        raise typer.Exit(INTERRUPTED) from error
+
+
+def _told(error: LowlossError) -> str:
+    more = len(error.errors) - 1 if isinstance(error, Problem) else 0
+    return f"{error}; and {more} more" if more > 0 else str(error)
+
+
+def _end_by(line: str, code: int) -> typer.Exit:
+    typer.echo(f"error: {' '.join(line.split())}", err=True)
+    return typer.Exit(code)
 
 
 def exit_code(error: LowlossError) -> int:
@@ -55,19 +94,17 @@ def exit_code(error: LowlossError) -> int:
             return FAILED
 
 
-app = typer.Typer(
-    cls=PlainErrors, help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False
-)
-datasets_app = typer.Typer(help="Uploaded tables.", no_args_is_help=True)
+app = typer.Typer(cls=PlainErrors, help=HELP, pretty_exceptions_enable=False)
+datasets_app = typer.Typer(cls=PlainErrors, help="Uploaded tables.")
 app.add_typer(datasets_app, name="datasets")
 
-out = Console()
+out = render.plain_console()
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="A job's id.")]
 Target = Annotated[str | None, typer.Option(help="The column to predict.")]
 Builtin = Annotated[str | None, typer.Option(help=f"A built-in table: {', '.join(LOADERS)}.")]
-Delimiter = Annotated[str | None, typer.Option(help="A CSV's delimiter; detected if not given.")]
+DatasetId = Annotated[str, typer.Argument(metavar="DATASET", help="A dataset's id.")]
 
 
 def show_version(value: bool) -> None:  # typer's callback
@@ -150,7 +187,7 @@ def submit(
         wanted["target"] = target
     job = client.submit(wanted)
     if watch:
-        _end(watch_job(client, job.id, Console(stderr=True) if as_json else out), as_json=as_json)
+        _watch(client, job.id, as_json=as_json)
     elif as_json:
         _print_json(job)
     else:
@@ -159,24 +196,31 @@ def submit(
 
 def _read_spec(path: Path | None, changes: Sequence[str]) -> dict[str, Any]:
     try:
-        wanted: Any = json.loads(path.read_text()) if path else {}
-    except json.JSONDecodeError as error:
+        wanted: Any = json.loads(path.read_bytes()) if path else {}
+    except ValueError as error:
         raise InvalidRequest(f"{path} is not JSON: {error}", field="--spec") from error
     if not isinstance(wanted, dict):
         raise InvalidRequest(f"{path} is not a JSON object", field="--spec")
     for change in changes:
-        name, equals, text = change.partition("=")
-        if not equals:
-            raise InvalidRequest(f"{change!r} has no =", field="--set", fix="write FIELD=VALUE")
-        *parents, last = name.split(".")
-        place = wanted
-        for parent in parents:
-            place = place.setdefault(parent, {})
-        try:
-            place[last] = json.loads(text)
-        except json.JSONDecodeError:
-            place[last] = text
+        _change(wanted, change)
     return wanted
+
+
+def _change(wanted: dict[str, Any], change: str) -> None:
+    """Set a field by its dotted path; a value that is not JSON is a string."""
+    name, equals, text = change.partition("=")
+    if not equals:
+        raise InvalidRequest(f"{change!r} has no =", field="--set", fix="write FIELD=VALUE")
+    *parents, last = name.split(".")
+    place = wanted
+    for parent in parents:
+        place = place.setdefault(parent, {})
+        if not isinstance(place, dict):
+            raise InvalidRequest(f"{parent!r} holds no fields", field="--set")
+    try:
+        place[last] = json.loads(text)
+    except ValueError:
+        place[last] = text
 
 
 @app.command()
@@ -188,17 +232,17 @@ def status(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
     elif job.state.is_finished:
         render.summary(job, out)
     else:
-        out.print(f"{job.id} {job.state}  {render.standing(job)}", highlight=False)
+        out.print(f"{job.id} {job.state}  {render.standing(job)}")
 
 
 @app.command()
 def watch(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
     """Show a job's progress to its end."""
-    job = watch_job(ctx.obj, job_id, Console(stderr=True) if as_json else out)
-    _end(job, as_json=as_json)
+    _watch(ctx.obj, job_id, as_json=as_json)
 
 
-def _end(job: Job, *, as_json: bool) -> None:
+def _watch(client: Client, job_id: str, *, as_json: bool) -> None:
+    job = watch_job(client, job_id, render.plain_console(stderr=True) if as_json else out)
     if as_json:
         _print_json(job)
     else:
@@ -239,7 +283,7 @@ def best(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
         out.print(render.score_table(job))
     else:
         shown = "  ".join(f"{k} {render.number(v)}" for k, v in job.best.metrics.items())
-        out.print(f"validation: {shown}", highlight=False)
+        out.print(f"validation: {shown}")
 
 
 @app.command()
@@ -289,7 +333,12 @@ def add_dataset(
     path: Annotated[Path | None, typer.Argument(help="A CSV, Parquet or NPZ file.")] = None,
     builtin: Builtin = None,
     name: Annotated[str | None, typer.Option(help="A name; the file's if not given.")] = None,
-    delimiter: Delimiter = None,
+    table_format: Annotated[
+        str | None, typer.Option("--format", help="csv, parquet or npz; the suffix's if not given.")
+    ] = None,
+    delimiter: Annotated[str | None, typer.Option(help="Of a CSV; detected if not given.")] = None,
+    decimal: Annotated[str | None, typer.Option(help="Of a CSV; detected if not given.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of a CSV; detected if not given.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Upload a table."""
@@ -297,7 +346,8 @@ def add_dataset(
     if builtin is not None:
         dataset = client.upload(builtin_csv(builtin), name=name or builtin, format="csv")
     elif path is not None:
-        dataset = client.upload(path, name=name, delimiter=delimiter)
+        options = {"delimiter": delimiter, "decimal": decimal, "encoding": encoding}
+        dataset = client.upload(path, name=name, format=table_format, **options)
     else:
         raise InvalidRequest("there is nothing to upload", field="PATH", fix="or use --builtin")
     _show_dataset(dataset, as_json=as_json)
@@ -311,29 +361,31 @@ def list_datasets(ctx: typer.Context, as_json: AsJson = False) -> None:
 
 
 @datasets_app.command("show")
-def show_dataset(ctx: typer.Context, dataset_id: str, as_json: AsJson = False) -> None:
+def show_dataset(ctx: typer.Context, dataset_id: DatasetId, as_json: AsJson = False) -> None:
     """Show a dataset's columns."""
     _show_dataset(ctx.obj.dataset(dataset_id), as_json=as_json)
 
 
 @datasets_app.command("delete")
-def delete_dataset(ctx: typer.Context, dataset_id: str) -> None:
+def delete_dataset(ctx: typer.Context, dataset_id: DatasetId, as_json: AsJson = False) -> None:
     """Delete a dataset that no unfinished job needs."""
     ctx.obj.delete_dataset(dataset_id)
+    typer.echo(json.dumps({"deleted": dataset_id}) if as_json else f"{dataset_id} deleted")
 
 
 def _show_dataset(dataset: Dataset, *, as_json: bool) -> None:
     if as_json:
         _print_json(dataset)
         return
-    out.print(f"{dataset.id}  {dataset.rows:,} rows x {dataset.columns} columns", highlight=False)
+    out.print(f"{dataset.id}  {dataset.rows:,} rows x {dataset.columns} columns")
     out.print(render.profile_table(dataset))
 
 
 def _print_json(found: BaseModel | Sequence[BaseModel]) -> None:
-    many = not isinstance(found, BaseModel)
-    content = [each.model_dump(mode="json") for each in found] if many else None  # type: ignore[union-attr]
-    typer.echo(json.dumps(content) if many else found.model_dump_json())  # type: ignore[union-attr]
+    if isinstance(found, BaseModel):
+        typer.echo(found.model_dump_json())
+    else:
+        typer.echo(json.dumps([each.model_dump(mode="json") for each in found]))
 
 
 def main() -> None:

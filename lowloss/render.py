@@ -9,11 +9,17 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 from lowloss.results import Dataset, Hyperparameters, Job, Trial
 
 LOG_SECONDS = 5.0
 """Time between two lines where there is no terminal to draw a bar on."""
+
+
+def plain_console(*, stderr: bool = False) -> Console:
+    """A console that shows text as it is: a column may well be called `[/x]` or `:smile:`."""
+    return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
 
 
 def number(value: float | None) -> str:
@@ -45,7 +51,11 @@ def progress_bar(console: Console) -> Iterator[Callable[[Job, str], None]]:
     if not console.is_terminal:
         yield _log_lines(console)
         return
-    columns = (TextColumn("{task.description:<10}"), BarColumn(), TextColumn("{task.fields[line]}"))
+    columns = (
+        TextColumn("{task.description:<10}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[line]}", markup=False),
+    )
     with Progress(*columns, console=console, transient=True) as bar:
         shown = bar.add_task("queued", line="", total=None)
 
@@ -68,7 +78,7 @@ def _log_lines(console: Console) -> Callable[[Job, str], None]:
         nonlocal said_at
         if time.monotonic() - said_at >= LOG_SECONDS or job.state.is_finished:
             said_at = time.monotonic()
-            console.print(f"{phase:<10} {standing(job)}", highlight=False)
+            console.print(f"{phase:<10} {standing(job)}")
 
     return show
 
@@ -134,8 +144,8 @@ def score_table(job: Job) -> Table:
     for name in ours:
         table.add_row(
             name,
-            f"[bold]{number(ours[name])}[/]",
-            *(number(b.test_metrics[name]) for b in baselines),
+            Text(number(ours[name]), style="bold"),
+            *(number(b.test_metrics.get(name)) for b in baselines),
         )
     return table
 

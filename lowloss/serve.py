@@ -6,16 +6,17 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from queue import SimpleQueue
+from threading import Thread
 
-from lowloss.parent import PARENT_PIPE
+from lowloss.parent import PARENT_PIPE, watch_parent
 
 SERVER, WORKER = "service.app", "worker.supervisor"
 STOP_SECONDS = 60.0
-LOOK_SECONDS = 0.2
+
+Child = subprocess.Popen[bytes]
 
 
 def serve(modules: list[str], settings: Mapping[str, str]) -> str | None:
@@ -24,42 +25,43 @@ def serve(modules: list[str], settings: Mapping[str, str]) -> str | None:
     Each child holds the other end of a pipe, and ends when this process does, however it does.
     """
     env = os.environ | dict(settings) | {PARENT_PIPE: "1"}
-    is_stopping = False
-
-    def stop(*_: Any) -> None:
-        nonlocal is_stopping
-        is_stopping = True
-
-    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    children = {module: _start(module, env) for module in modules}
+    # Who ended by itself; None asks for an end. Unlike other queues, handlers may put into it.
+    ends: SimpleQueue[str | None] = SimpleQueue()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    previous = {number: signal.signal(number, lambda *_: ends.put(None)) for number in signals}
+    watch_parent(lambda: ends.put(None))
+    children: list[Child] = []
     try:
-        while not is_stopping:
-            for module, child in children.items():
-                if child.poll() is not None:
-                    return f"{module} ended with code {child.returncode}"
-            time.sleep(LOOK_SECONDS)
-        return None
+        for module in modules:
+            children.append(_start(module, env))
+            Thread(target=_await, args=(module, children[-1], ends), daemon=True).start()
+        return ends.get()
     finally:
-        for child in children.values():
-            _end(child)
+        _end(children)
         for number, handler in previous.items():
             signal.signal(number, handler)
 
 
-def _start(module: str, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def _start(module: str, env: Mapping[str, str]) -> Child:
     # A session of its own: Ctrl-C reaches this process alone, which then ends them in order.
     return subprocess.Popen(
         [sys.executable, "-m", module], env=env, stdin=subprocess.PIPE, start_new_session=True
     )
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    with suppress(ProcessLookupError):
-        child.terminate()
-    try:
-        child.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
-    if child.stdin is not None:
-        child.stdin.close()
+def _await(module: str, child: Child, ends: SimpleQueue[str | None]) -> None:
+    ends.put(f"{module} ended with code {child.wait()}")
+
+
+def _end(children: list[Child]) -> None:
+    for child in children:
+        with suppress(ProcessLookupError):
+            child.terminate()
+    for child in children:
+        try:
+            child.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+        if child.stdin is not None:
+            child.stdin.close()
