@@ -15,12 +15,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx2
-from rich.console import Console
 
 from lowloss.builtin import TARGET, builtin_csv
 from lowloss.client import Client
 from lowloss.errors import LowlossError, ServerUnreachable
-from lowloss.render import summary
+from lowloss.parent import PARENT_PIPE
+from lowloss.render import plain_console, summary
 from lowloss.results import Job, JobState
 from lowloss.serve import STOP_SECONDS
 from lowloss.watch import watch_job
@@ -39,7 +39,7 @@ print(json.dumps(model.predict(inputs, verbose=0)[:, 0].tolist()))
 """
 """What a user of the model writes: stock Keras, raw columns in, target units out."""
 
-out = Console()
+out = plain_console()
 
 
 def main() -> int:
@@ -72,18 +72,28 @@ def running_server(folder: Path) -> Iterator[str]:
     with log.open("wb") as file:
         process = subprocess.Popen(
             [*command, "--data-dir", str(folder)],
+            env=environment(),
+            stdin=subprocess.PIPE,
             stdout=file,
             stderr=file,
             start_new_session=True,
         )
     url = f"http://127.0.0.1:{port}"
     try:
-        out.print(f"starting `lowloss serve` on {url}, data in {folder}", highlight=False)
+        out.print(f"starting `lowloss serve` on {url}, data in {folder}")
         wait_until_ready(url, process, log)
         yield url
     finally:
+        # Ctrl-C once more does not leave it half stopped: it ends with this process anyway.
         process.terminate()
         process.wait(STOP_SECONDS * 2)
+
+
+def environment() -> dict[str, str]:
+    """The demo's own: a server that is configured here must not have its database filled."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LOWLOSS_")}
+    # The server ends with this process, however that ends: it watches the pipe.
+    return kept | {PARENT_PIPE: "1"}
 
 
 def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -114,7 +124,7 @@ def run(client: Client, folder: Path) -> int:
         "budget": BUDGET,
     }
     job = client.submit(spec)
-    out.print(f"submitted {job.id}: the whole default search space\n", highlight=False)
+    out.print(f"submitted {job.id}: the whole default search space\n")
 
     job = watch_job(client, job.id, out)
     summary(job, out)
@@ -134,17 +144,19 @@ def show_predictions(table: Path, model: Path) -> None:
     rows = [dict(zip(header.split(","), line.split(","), strict=True)) for line in lines[:ROWS]]
     truths = [float(row.pop(TARGET)) for row in rows]
     columns = {name: [float(row[name]) for row in rows] for name in rows[0]}
-    answer = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", PREDICT, str(model)],
         input=json.dumps(columns),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        capture_output=True,
         env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"},
-        check=True,
+        check=False,
         text=True,
-    ).stdout
-    for number, (truth, predicted) in enumerate(zip(truths, json.loads(answer), strict=True), 1):
-        out.print(f"  row {number}: predicted {predicted:6.1f}, true {truth:6.1f}", highlight=False)
+    )
+    if done.returncode != 0:
+        raise LowlossError(f"stock Keras could not use the model:\n{done.stderr[-2000:]}")
+    answers = json.loads(done.stdout)
+    for number, (truth, predicted) in enumerate(zip(truths, answers, strict=True), 1):
+        out.print(f"  row {number}: predicted {predicted:6.1f}, true {truth:6.1f}")
 
 
 def show_curl(url: str, table: Path, spec: dict[str, object], job: Job) -> None:
@@ -158,10 +170,10 @@ def show_curl(url: str, table: Path, spec: dict[str, object], job: Job) -> None:
     ]
     out.print("\nthe same by hand:")
     for line in lines:
-        out.print(f"  {line}", highlight=False, soft_wrap=True, markup=False)
+        out.print(f"  {line}", soft_wrap=True)
     port = url.rpartition(":")[2]
     again = f"lowloss serve --port {port} --data-dir {table.parent}"
-    out.print(f"\nthe server is stopped; `.venv/bin/{again}` starts it again", highlight=False)
+    out.print(f"\nthe server is stopped; `.venv/bin/{again}` starts it again")
 
 
 if __name__ == "__main__":
