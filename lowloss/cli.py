@@ -280,7 +280,7 @@ def best(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
         return
     out.print(render.hyperparameter_table(job.best.trial, job.best.hyperparameters))
     if job.outcome.test_metrics:
-        out.print(render.score_table(job))
+        render.show_scores(job, out)
     else:
         shown = "  ".join(f"{k} {render.number(v)}" for k, v in job.best.metrics.items())
         out.print(f"validation: {shown}")

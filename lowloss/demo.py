@@ -80,11 +80,10 @@ def running_server(folder: Path) -> Iterator[str]:
         )
     url = f"http://127.0.0.1:{port}"
     try:
-        out.print(f"starting `lowloss serve` on {url}, data in {folder}")
+        out.print(f"starting `lowloss serve` on {url}, data in {folder}", soft_wrap=True)
         wait_until_ready(url, process, log)
         yield url
     finally:
-        # Ctrl-C once more does not leave it half stopped: it ends with this process anyway.
         process.terminate()
         process.wait(STOP_SECONDS * 2)
 
@@ -132,7 +131,8 @@ def run(client: Client, folder: Path) -> int:
         return 1
     model = client.download(job.id, folder / "model.keras")
     size = model.stat().st_size
-    out.print(f"\ndownloaded {model} ({size / 1000:.0f} kB); loaded by stock Keras, it predicts:")
+    told = f"downloaded {model} ({size / 1000:.0f} kB); loaded by stock Keras, it predicts:"
+    out.print(f"\n{told}", soft_wrap=True)
     show_predictions(table, model)
     show_curl(client.url, table, spec, job)
     return 0
@@ -162,7 +162,7 @@ def show_predictions(table: Path, model: Path) -> None:
 def show_curl(url: str, table: Path, spec: dict[str, object], job: Job) -> None:
     """The same by hand."""
     lines = [
-        f"curl -X POST --data-binary @{table.name} '{url}/v1/datasets?name=diabetes&format=csv'",
+        f"curl -X POST --data-binary @{table} '{url}/v1/datasets?name=diabetes&format=csv'",
         f"curl -X POST -H 'Content-Type: application/json' {url}/v1/jobs \\\n"
         f"     -d '{json.dumps(spec)}'",
         f"curl '{url}{job.links.self}?wait=60'",
@@ -173,7 +173,7 @@ def show_curl(url: str, table: Path, spec: dict[str, object], job: Job) -> None:
         out.print(f"  {line}", soft_wrap=True)
     port = url.rpartition(":")[2]
     again = f"lowloss serve --port {port} --data-dir {table.parent}"
-    out.print(f"\nthe server is stopped; `.venv/bin/{again}` starts it again")
+    out.print(f"\nthe server stops now; `.venv/bin/{again}` starts it again", soft_wrap=True)
 
 
 if __name__ == "__main__":

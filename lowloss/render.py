@@ -139,8 +139,7 @@ def score_table(job: Job) -> Table:
     """The winner's test metrics beside the baselines', in the target's units."""
     ours = job.outcome.test_metrics or {}
     baselines = job.outcome.baselines
-    title = f"on {(job.outcome.rows or {}).get('test', 0):,} test rows that no trial saw"
-    table = Table("metric", "lowloss", *(b.name.replace("_", " ") for b in baselines), title=title)
+    table = Table("metric", "lowloss", *(b.name.replace("_", " ") for b in baselines))
     for name in ours:
         table.add_row(
             name,
@@ -148,6 +147,13 @@ def score_table(job: Job) -> Table:
             *(number(b.test_metrics.get(name)) for b in baselines),
         )
     return table
+
+
+def show_scores(job: Job, console: Console) -> None:
+    """How good the winner is, and on what."""
+    rows = (job.outcome.rows or {}).get("test", 0)
+    console.print(f"on {rows:,} test rows that no trial saw:")
+    console.print(score_table(job))
 
 
 def trial_table(trials: list[Trial]) -> Table:
@@ -184,9 +190,9 @@ def summary(job: Job, console: Console) -> None:
     if job.best is not None:
         console.print(hyperparameter_table(job.best.trial, job.best.hyperparameters))
     if job.outcome.test_metrics:
-        console.print(score_table(job))
+        show_scores(job, console)
     if choice := how_chosen(job):
-        console.print(choice)
+        console.print(choice, soft_wrap=True)
     for error in job.errors:
         if error.error:
             console.print(f"attempt {error.attempt}: {error.error.strip().splitlines()[-1]}")

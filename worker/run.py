@@ -130,7 +130,9 @@ def search_trials(
     held: dict[int, TrainedTrial] = {}
 
     def next_plans(n: int) -> list[Plan]:
-        plans = search.ask(n) if reporter.stop_cause is None else []
+        # However short the time: one trial trains for an epoch, so that there is a model.
+        is_first = reporter.stop_cause is StopCause.time_limit and search.best() is None
+        plans = search.ask(n) if is_first or reporter.stop_cause is None else []
         for plan in plans:
             reporter.start_trial(plan, hyperparameters_of(plan))
         return plans

@@ -166,6 +166,17 @@ def test_time_limit_ends_a_job_with_a_model(client: Client) -> None:
     assert 6 < ended.progress.seconds < 30
 
 
+def test_no_time_at_all_still_gives_a_model(client: Client) -> None:
+    spec = ENDLESS | {"dataset": upload(client, "wine"), "budget": {"max_seconds": 0.01}}
+
+    ended = client.wait(client.submit(spec).id, timeout=90)
+
+    assert (ended.state, ended.reason) == (JobState.succeeded, "time_limit")
+    assert ended.progress.trials_done == 1
+    assert ended.best is not None
+    assert ended.best.test_metrics is not None
+
+
 def test_job_whose_every_trial_diverges_fails_and_says_what_to_do(client: Client) -> None:
     spec = QUICK | {
         "dataset": upload(client, "diabetes"),
