@@ -15,9 +15,9 @@ from anyio import CapacityLimiter
 from fastapi import Depends, FastAPI
 from fastapi.responses import RedirectResponse
 from fastapi.security import HTTPBearer
-from pydantic import ValidationError
 
 from lowloss import __version__
+from lowloss.errors import LowlossError
 from lowloss.parent import watch_parent
 from service.api import artifacts, datasets, events, health, jobs, trials
 from service.api.auth import BearerAuth, is_open_to_strangers
@@ -28,7 +28,7 @@ from service.api.metrics import CountRequests, Metrics
 from service.api.parameters import refuse_unknown_parameters
 from service.api.problems import CatchAll, handle_errors
 from service.api.resources import Resources
-from service.settings import Settings
+from service.settings import Settings, read_settings
 from service.store.database import Database
 
 PARSERS = 2
@@ -153,23 +153,26 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
+def make_server(settings: Settings) -> Server:
+    """A server over a database of this version; LowlossError where it must not or cannot start."""
+    if is_open_to_strangers(settings):
+        raise LowlossError(
+            f"without LOWLOSS_TOKENS anyone could use the server at {settings.host}: "
+            "set tokens, or bind it to 127.0.0.1"
+        )
+    app = create_app(settings)
+    resources: Resources = app.state.resources
+    resources.database.prepare()
+    return Server(app, settings)
+
+
 def main() -> None:
     """Migrate the database and serve until SIGTERM, SIGINT or the end of the parent."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
-        settings = Settings()
-    except ValidationError as error:
-        wrong = error.errors()[0]
-        name = "__".join(map(str, wrong["loc"])).upper()
-        sys.exit(f"lowloss: LOWLOSS_{name}: {wrong['msg']}")
-    if is_open_to_strangers(settings):
-        sys.exit(
-            f"lowloss: without LOWLOSS_TOKENS anyone could use the server at {settings.host}: "
-            "set tokens, or bind it to 127.0.0.1"
-        )
-    app = create_app(settings)
-    app.state.resources.database.migrate()
-    server = Server(app, settings)
+        server = make_server(read_settings())
+    except LowlossError as error:
+        sys.exit(f"lowloss: {error}")
     watch_parent(server.stop)
     # Uvicorn raises the signal again once it has stopped, which would make a clean end a failure.
     signal.signal(signal.SIGTERM, lambda *_: None)

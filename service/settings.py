@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from lowloss.errors import LowlossError
 
 
 class Limits(BaseModel):
@@ -107,3 +109,13 @@ class Settings(BaseSettings):
     def url(self) -> str:
         """Where the database is: the URL given, or SQLite in the data folder."""
         return self.database_url or f"sqlite:///{(self.data_dir / 'lowloss.sqlite3').absolute()}"
+
+
+def read_settings() -> Settings:
+    """The settings of this process; a LowlossError names the variable that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        name = "__".join(map(str, wrong["loc"])).upper()
+        raise LowlossError(f"LOWLOSS_{name}: {wrong['msg']}") from error

@@ -11,15 +11,16 @@ import logging
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from lowloss.errors import LeaseLost
+from lowloss.errors import LeaseLost, LowlossError
 from lowloss.parent import watch_parent
 from lowloss.results import JobState
-from service.settings import Settings
+from service.settings import Settings, read_settings
 from service.store.database import Database, Session, is_busy
 from service.store.queue import (
     Claim,
@@ -194,9 +195,12 @@ class Supervisor:
 def main() -> None:
     """Run one worker until SIGTERM, SIGINT or the end of its parent."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    settings = Settings()
-    database = Database(settings.url)
-    database.migrate()
+    try:
+        settings = read_settings()
+        database = Database(settings.url)
+        database.prepare()
+    except LowlossError as error:
+        sys.exit(f"lowloss: {error}")
     name = settings.worker_name or f"{socket.gethostname()}-{os.getpid()}"
     supervisor = Supervisor(database, settings, name)
     for number in (signal.SIGTERM, signal.SIGINT):

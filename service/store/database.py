@@ -35,10 +35,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
+
+from lowloss.errors import LowlossError, NotReady
 
 __all__ = [
     "Database",
@@ -146,6 +148,15 @@ class Database:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
+    def prepare(self) -> None:
+        """Bring the schema up to date at a process's start; NotReady where nobody answers."""
+        try:
+            self.migrate()
+        except OperationalError as error:
+            where = self.url.render_as_string()
+            reason = str(error.orig).strip().splitlines()[0]
+            raise NotReady(f"the database {where} cannot be used: {reason}") from error
+
     def is_ready(self) -> bool:
         """Whether the database answers and has the schema that this code was written for."""
         head = ScriptDirectory.from_config(alembic_config()).get_current_head()
@@ -187,7 +198,15 @@ def again_on_conflict(write: Callable[[], T]) -> T:
 
 
 def _complete_url(url: str) -> URL:
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise LowlossError("the database's URL cannot be read") from error
+    if parsed.get_backend_name() not in {"sqlite", "postgres", "postgresql"}:
+        raise LowlossError(
+            f"the database's URL begins with {parsed.drivername}: "
+            "it must be sqlite:///… or postgresql://…"
+        )
     if parsed.drivername in {"postgres", "postgresql"}:
         return parsed.set(drivername="postgresql+psycopg")
     return parsed
