@@ -27,7 +27,12 @@ def test_wrong_setting_is_told_in_one_line(
     env = os.environ | {"LOWLOSS_DATA_DIR": str(tmp_path), variable: value}
 
     ended = subprocess.run(
-        [sys.executable, "-m", module], capture_output=True, env=env, text=True, timeout=60
+        [sys.executable, "-m", module],
+        capture_output=True,
+        check=False,
+        env=env,
+        text=True,
+        timeout=60,
     )
 
     assert ended.returncode == 1
