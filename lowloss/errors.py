@@ -7,11 +7,8 @@ LowlossError
 │   └── UnknownProblem    a newer server's code
 ├── ServerUnreachable     no answer, or none in time
 ├── WaitTimeout           the job did not finish in the time given
-├── JobFailed             inside a worker, as are the rest: the user can fix it
-├── JobCancelled
-├── LeaseLost
-└── TrialFailed
-    └── TrialDiverged
+├── JobFailed             inside a worker: the user can fix it
+└── LeaseLost             likewise: another worker holds the job
 """
 
 from __future__ import annotations
@@ -84,6 +81,12 @@ class Unauthorized(Problem):
     """401: a valid token is needed."""
 
     code, status, title = "unauthorized", 401, "A valid token is needed"
+
+
+class ForeignPage(Problem):
+    """403: the request comes from another site's page."""
+
+    code, status, title = "foreign_page", 403, "The request comes from another site's page"
 
 
 class RouteNotFound(Problem):
@@ -360,20 +363,8 @@ class JobFailed(LowlossError):
         self.reason = reason
 
 
-class JobCancelled(LowlossError):
-    """A user cancelled the job: export what there is."""
-
-
 class LeaseLost(LowlossError):
     """Another worker holds the job now: write nothing more."""
-
-
-class TrialFailed(LowlossError):
-    """One trial could not be trained; the search goes on."""
-
-
-class TrialDiverged(TrialFailed):
-    """One trial's loss became NaN or infinite; the search goes on."""
 
 
 def _problems(kind: type[Problem]) -> dict[str, type[Problem]]:

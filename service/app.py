@@ -20,7 +20,7 @@ from lowloss import __version__
 from lowloss.errors import LowlossError
 from lowloss.parent import watch_parent
 from service.api import artifacts, datasets, events, health, jobs, trials
-from service.api.auth import BearerAuth, is_open_to_strangers
+from service.api.auth import BearerAuth, LocalPrograms, is_open_to_strangers
 from service.api.bodies import BodyLimit, reap_uploads
 from service.api.changes import changes_of
 from service.api.examples import ProblemDocument
@@ -92,7 +92,10 @@ def create_app(settings: Settings) -> FastAPI:
         max_upload_bytes=settings.max_upload_bytes,
     )
     tokens = tuple(token.get_secret_value() for token in settings.tokens)
-    app.add_middleware(BearerAuth, tokens=tokens)
+    if tokens:
+        app.add_middleware(BearerAuth, tokens=tokens)
+    else:
+        app.add_middleware(LocalPrograms)
     app.add_middleware(CatchAll)
     app.add_middleware(CountRequests, metrics=app.state.metrics)
     return app

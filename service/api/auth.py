@@ -1,14 +1,15 @@
-"""Bearer tokens: asked for everywhere but of the probes, once any are configured."""
+"""Who may use the server: holders of a token or, where there are none, this machine's programs."""
 
 from __future__ import annotations
 
 import hmac
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from lowloss.errors import Unauthorized
+from lowloss.errors import ForeignPage, Unauthorized
 from service.settings import Settings
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
@@ -24,7 +25,7 @@ class BearerAuth:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check the token; raises Unauthorized."""
-        if scope["type"] == "http" and self.tokens and scope["path"] not in OPEN_PATHS:
+        if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
             self._check(Headers(scope=scope).get("authorization", ""))
         await self.app(scope, receive, send)
 
@@ -39,6 +40,31 @@ class BearerAuth:
                 field="Authorization",
                 fix="send the header Authorization: Bearer TOKEN",
             )
+
+
+class LocalPrograms:
+    """Refuses web pages, where there are no tokens and so the server listens on loopback alone.
+
+    A page of another site can make its visitor's browser send requests here: under its own Origin
+    or, by DNS rebinding, under a Host of its own. Programs send neither.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Check Host and Origin; raises ForeignPage."""
+        if scope["type"] == "http":
+            headers = Headers(scope=scope)
+            host, origin = headers.get("host", ""), headers.get("origin")
+            is_ours = origin is None or urlsplit(origin).netloc == host
+            if not (is_ours and _is_loopback(urlsplit(f"//{host}").hostname or "")):
+                raise ForeignPage(
+                    f"a page at {origin or host} may not use this server",
+                    field="Host" if is_ours else "Origin",
+                    fix="use the server's own address, http://127.0.0.1, or configure tokens",
+                )
+        await self.app(scope, receive, send)
 
 
 def is_open_to_strangers(settings: Settings) -> bool:

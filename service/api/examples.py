@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from lowloss.errors import (
     PROBLEMS,
+    ForeignPage,
     InternalError,
     InvalidRequest,
     NotReady,
@@ -22,6 +23,7 @@ Responses = dict[int | str, dict[str, Any]]
 
 EVERYWHERE: tuple[type[Problem], ...] = (
     Unauthorized,
+    ForeignPage,
     InvalidRequest,
     UnknownField,
     InternalError,
@@ -122,6 +124,11 @@ def example_of(kind: type[Problem]) -> Problem:
 
 EXAMPLES: dict[str, tuple[str, str | None, str]] = {
     "invalid_json": ("the body is not JSON: Expecting value at character 12", None, "send JSON"),
+    "foreign_page": (
+        "a page at https://example.com may not use this server",
+        "Origin",
+        "use the server's own address, http://127.0.0.1, or configure tokens",
+    ),
     "unauthorized": (
         "this server answers only to a valid token",
         "Authorization",

@@ -7,7 +7,7 @@ from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.requests import Request
 
-from lowloss.errors import InternalError, NotReady, Unauthorized
+from lowloss.errors import ForeignPage, InternalError, NotReady, Unauthorized
 from service.api.examples import Responses, only_problems
 from service.api.metrics import Metrics
 from service.api.resources import Given
@@ -50,7 +50,7 @@ def check_ready(given: Given) -> Response:
     "/metrics",
     summary="Metrics for Prometheus",
     response_class=Response,
-    responses=TEXT_FORMAT | only_problems(Unauthorized, InternalError, NotReady),
+    responses=TEXT_FORMAT | only_problems(Unauthorized, ForeignPage, InternalError, NotReady),
 )
 def read_metrics(request: Request) -> Response:
     """Jobs by state; requests and their seconds by route."""

@@ -14,6 +14,9 @@ from service.settings import Settings
 from service.store.database import Database
 from tests.conftest import NewUrl
 
+URL = "http://127.0.0.1"
+"""Where tests reach the server: it answers to this machine's own names alone."""
+
 
 @pytest.fixture
 def settings(new_database_url: NewUrl, tmp_path: Path) -> Settings:
@@ -34,5 +37,5 @@ def store(app: FastAPI) -> Database:
 
 @pytest.fixture
 def client(app: FastAPI) -> Iterator[TestClient]:
-    with TestClient(app, raise_server_exceptions=False) as opened:
+    with TestClient(app, URL, raise_server_exceptions=False) as opened:
         yield opened

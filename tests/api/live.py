@@ -24,7 +24,7 @@ async def serving(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
     transport = httpx2.ASGITransport(app=app)
     async with (
         app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=transport, base_url="http://test", timeout=60) as client,
+        httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=60) as client,
     ):
         yield client
 

@@ -18,6 +18,7 @@ from lowloss.results import JobState
 from service.api.bodies import LEFTOVER_SECONDS, PREFIX
 from service.settings import Settings
 from service.store.database import Database
+from tests.api.conftest import URL
 from tests.api.live import a_csv, count_rows, upload
 from tests.factories import a_dataset, a_job
 
@@ -69,7 +70,7 @@ def test_start_reaps_what_a_killed_server_left(app: FastAPI, settings: Settings)
     long_ago = time.time() - LEFTOVER_SECONDS - 60
     os.utime(old, (long_ago, long_ago))
 
-    with TestClient(app):
+    with TestClient(app, URL):
         found = set(settings.data_dir.glob(f"{PREFIX}*"))
 
     assert found == {young}
@@ -184,7 +185,7 @@ def test_upload_over_the_limit_is_refused_whether_or_not_it_says_its_size(
             reads += 1
             yield b"1,2\n" * 100
 
-    with TestClient(app) as client:
+    with TestClient(app, URL) as client:
         before = count_rows(app.state.resources.database)
         declared = upload(client, b"1,2\n" * 251)
         streamed = client.post("/v1/datasets?format=csv", content=pieces())

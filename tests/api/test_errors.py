@@ -18,6 +18,7 @@ from service.api.auth import is_open_to_strangers
 from service.app import create_app
 from service.settings import Settings
 from service.store.database import Database
+from tests.api.conftest import URL
 from tests.factories import a_job
 
 PROBLEM = "application/problem+json"
@@ -74,7 +75,7 @@ def test_fault_of_ours_is_logged_and_tells_strangers_nothing(
 def guarded(settings: Settings) -> Iterator[TestClient]:
     tokens = (SecretStr("first"), SecretStr("sécond"))
     app = create_app(settings.model_copy(update={"tokens": tokens}))
-    with TestClient(app) as client:
+    with TestClient(app, URL) as client:
         yield client
 
 

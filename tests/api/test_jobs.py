@@ -16,6 +16,7 @@ from lowloss.spec import JobSpec
 from service.app import create_app
 from service.settings import Settings
 from service.store.database import Database
+from tests.api.conftest import URL
 from tests.api.live import count_rows
 from tests.factories import a_dataset, a_job
 
@@ -247,7 +248,7 @@ def test_simultaneous_requests_with_one_key_make_one_job(database_url: str, tmp_
     spec = {"dataset": a_dataset(store), "target": "y"}
     together = threading.Barrier(8)
 
-    with TestClient(app, raise_server_exceptions=False) as client:
+    with TestClient(app, URL, raise_server_exceptions=False) as client:
 
         def submit(_: int) -> Any:
             together.wait(30)
