@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import get_args
 
 import keras
 import numpy as np
 import pytest
 
+from lowloss.spec import Activation
 from worker.engine import keras_fit
 from worker.engine.plans import Arrays, Epoch, Loss, Outcome, Plan, TrainedTrial
 
-ACTIVATIONS = list(keras_fit.INITIALIZERS)
+ACTIVATIONS = list(get_args(Activation))
 
 
 def a_plan(**given: object) -> Plan:

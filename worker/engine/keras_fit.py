@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from worker.engine.draws import initial_weights, row_order
 from worker.engine.gradients import forgotten_gradients
 from worker.engine.plans import (
     Arrays,
@@ -26,16 +27,6 @@ from worker.engine.plans import (
     TrainedTrial,
 )
 
-INITIALIZERS = {
-    "relu": "he_normal",
-    "leaky_relu": "he_normal",
-    "elu": "he_normal",
-    "gelu": "he_normal",
-    "silu": "he_normal",
-    "mish": "he_normal",
-    "selu": "lecun_normal",
-    "tanh": "glorot_uniform",
-}
 HEADS = {Loss.mse: "linear", Loss.binary: "sigmoid", Loss.multiclass: "softmax"}
 DATA_LOSS = "data_loss"
 SGD_MOMENTUM = 0.9
@@ -87,23 +78,17 @@ def train(plan: Plan, arrays: Arrays, *, on_epoch: OnEpoch, on_batch: OnBatch) -
 def build_network(plan: Plan, arrays: Arrays) -> keras.Model:
     """Dense → activation → Dropout for each width, and a Dense head; penalties on kernels."""
     penalty = keras.regularizers.L1L2(plan.l1, plan.l2) if plan.l1 or plan.l2 else None
-    seeds = iter(np.random.SeedSequence(plan.seed).generate_state(2 * len(plan.widths) + 1))
     x = inputs = keras.Input((arrays.x_train_ND.shape[1],))
-    for width in plan.widths:
-        initializer = _initializer(INITIALIZERS[plan.activation], int(next(seeds)))
-        x = keras.layers.Dense(width, kernel_initializer=initializer, kernel_regularizer=penalty)(x)
+    for layer, width in enumerate(plan.widths):
+        x = keras.layers.Dense(width, kernel_regularizer=penalty)(x)
         x = keras.layers.Activation(plan.activation)(x)
-        seed = int(next(seeds))
         if plan.dropout:
-            x = keras.layers.Dropout(plan.dropout, seed=seed)(x)
-    initializer = _initializer("glorot_uniform", int(next(seeds)))
-    outputs = keras.layers.Dense(
-        arrays.outputs,
-        activation=HEADS[arrays.loss],
-        kernel_initializer=initializer,
-        kernel_regularizer=penalty,
-    )(x)
-    return keras.Model(inputs, outputs)
+            x = keras.layers.Dropout(plan.dropout, seed=(plan.seed + layer) % 2**31)(x)
+    head = HEADS[arrays.loss]
+    outputs = keras.layers.Dense(arrays.outputs, activation=head, kernel_regularizer=penalty)(x)
+    model = keras.Model(inputs, outputs)
+    model.set_weights(initial_weights(plan, arrays.x_train_ND.shape[1], arrays.outputs))
+    return model
 
 
 def compile_network(model: keras.Model, plan: Plan, arrays: Arrays) -> None:
@@ -143,13 +128,12 @@ class _RowOrder(keras.callbacks.Callback):
 
     def __init__(self, seed: int, rows: int) -> None:
         super().__init__()
-        self.rows_N = tf.Variable(np.arange(rows, dtype=np.int64))
+        self.rows_N = tf.Variable(np.arange(rows, dtype=np.int32))
         self._seed = seed
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
         """Draw the epoch's order."""
-        rng = np.random.default_rng([self._seed, epoch])
-        self.rows_N.assign(rng.permutation(self.rows_N.shape[0]))
+        self.rows_N.assign(row_order(self._seed, epoch + 1, self.rows_N.shape[0]))
 
 
 def _training_batches(arrays: Arrays, batch_size: int, order: _RowOrder) -> Any:
@@ -164,7 +148,7 @@ def _training_batches(arrays: Arrays, batch_size: int, order: _RowOrder) -> Any:
     tensors = [tf.constant(column) for column in columns]
 
     def batch(number: Any) -> tuple[Any, ...]:
-        start = number * batch_size
+        start = tf.cast(number * batch_size, tf.int32)
         chosen = order.rows_N[start : tf.minimum(start + batch_size, rows)]
         return tuple(tf.gather(tensor, chosen) for tensor in tensors)
 
@@ -188,10 +172,6 @@ def _plainly(batches: Any) -> Any:
 def _labels(y_N: FloatArray, loss: Loss) -> FloatArray:
     """The target in the shape that Keras's loss takes: [N] for classes, else [N, 1]."""
     return y_N if loss is Loss.multiclass else y_N[:, None]
-
-
-def _initializer(name: str, seed: int) -> Any:
-    return keras.initializers.get({"class_name": name, "config": {"seed": seed}})
 
 
 def _optimizer(plan: Plan, steps: int) -> keras.Optimizer:

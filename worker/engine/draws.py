@@ -1,0 +1,92 @@
+"""What chance decides in a training: initial weights, the order of rows, dropout.
+
+Each is a pure function of the trial's seed and of where it is used, and so the same in every
+engine, slot and cohort. K slots, B batch rows, W units.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from worker.engine.plans import FloatArray, Plan
+
+TRUNCATED_SD = 0.87962566103423978
+"""Standard deviation of a standard normal cut off at 2."""
+ROW_STRIDE = 65_536
+"""Above any width, so that a unit's draw does not depend on how wide its layer is padded."""
+
+
+def initial_weights(plan: Plan, features: int, outputs: int) -> list[FloatArray]:
+    """Kernel [in, out] and bias [out] of each layer, at their true shapes; biases are zero.
+
+    Glorot uniform (Glorot and Bengio 2010) before tanh and at the head, He normal (He et al. 2015)
+    before the relu family, LeCun normal before selu; the normals cut off at 2 as Keras does.
+    """
+    sizes = [features, *plan.widths, outputs]
+    weights: list[FloatArray] = []
+    for layer, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes)):
+        rng = np.random.default_rng([plan.seed, 0x1417, layer])
+        is_head = layer == len(plan.widths)
+        name = "tanh" if is_head else plan.activation
+        match name:
+            case "tanh":
+                limit = np.sqrt(6.0 / (fan_in + fan_out))
+                kernel = rng.uniform(-limit, limit, (fan_in, fan_out))
+            case "selu":
+                kernel = _cut_normal(rng, (fan_in, fan_out)) * np.sqrt(1.0 / fan_in)
+            case _:
+                kernel = _cut_normal(rng, (fan_in, fan_out)) * np.sqrt(2.0 / fan_in)
+        weights += [kernel.astype(np.float32), np.zeros(fan_out, dtype=np.float32)]
+    return weights
+
+
+def row_order(seed: int, epoch: int, rows: int) -> NDArray[np.int32]:
+    """[rows] The order in which an epoch (from 1) sees the training rows."""
+    return np.random.default_rng([seed, 0x0DE2, epoch]).permutation(rows).astype(np.int32)
+
+
+def dropout_keep(key_K: Any, layer: int, batch: int, width: int, rate_K: Any) -> Any:
+    """[K, B, W] Which units a training step keeps: a hash of key, layer, row and unit.
+
+    `key_K` int32 stands for seed and step. Counter-based draws (Salmon et al. 2011) by a mixer of
+    shifts and products, since a cryptographic one costs more than the matrix products.
+    """
+    place_BW = tf.range(batch)[:, None] * ROW_STRIDE + tf.range(width)[None, :]
+    mixed = _mix(place_BW + _constant(0x9E3779B9) * (layer + 1))
+    bits_KBW = _mix(mixed[None] ^ _mix(key_K)[:, None, None])
+    uniform = tf.cast(bits_KBW & 0xFFFFFF, rate_K.dtype) * (1.0 / 0x1000000)
+    return uniform >= rate_K[:, None, None]
+
+
+def dropout_key(seed_K: Any, step_K: Any) -> Any:
+    """[K] int32: one key for each seed and step."""
+    return _mix(seed_K ^ (step_K * _constant(0x85EBCA6B)))
+
+
+def _mix(x: Any) -> Any:
+    """A bijection of int32 that spreads every bit (degski's hash of 32-bit integers)."""
+    x = (x ^ _shift(x, 16)) * _constant(0x45D9F3B)
+    x = (x ^ _shift(x, 16)) * _constant(0x45D9F3B)
+    return x ^ _shift(x, 16)
+
+
+def _shift(x: Any, bits: int) -> Any:
+    """A logical shift to the right."""
+    return tf.bitwise.right_shift(x, bits) & ((1 << (32 - bits)) - 1)
+
+
+def _constant(value: int) -> Any:
+    return tf.constant(np.uint32(value).astype(np.int32))
+
+
+def _cut_normal(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:
+    """A normal cut off at 2 standard deviations, of variance 1."""
+    draws = rng.normal(size=shape)
+    while (is_far := np.abs(draws) > 2.0).any():
+        draws[is_far] = rng.normal(size=int(is_far.sum()))
+    return draws / TRUNCATED_SD
