@@ -284,10 +284,54 @@ def test_width_of_an_absent_layer_is_no_hyperparameter(open_search: Any) -> None
         assert names == {f"width_{i}" for i in range(1, len(plan.widths) + 1)}
 
 
-def test_known_good_setting_lies_on_the_steps() -> None:
-    space = a_spec(search_space={"width": {"min": 10, "max": 100, "step": 15}}).search_space
+@pytest.mark.parametrize("algorithm", ["tpe", "random"])
+def test_stepped_range_is_searched_to_both_ends_and_no_further(
+    open_search: Any, algorithm: str
+) -> None:
+    # In floating point 0.3 // 0.1 is 2, and 3 * 0.1 is above 0.3.
+    fixed = SMALL | {"learning_rate": 0.1, "layers": 1}
+    space = fixed | {"dropout": {"min": 0.0, "max": 0.3, "step": 0.1}}
 
-    assert known_good(space)["width_1"] == 70
+    plans = run(open_search(algorithm=algorithm, search_space=space))
+
+    assert sorted(plan.dropout for plan in plans) == [0.0, 0.1, 0.2, 0.3]
+
+
+def test_known_good_setting_lies_on_the_steps_within_the_range() -> None:
+    # In floating point 0.05 + 0.01 is above 0.06.
+    space = a_spec(
+        search_space={
+            "width": {"min": 10, "max": 100, "step": 15},
+            "dropout": {"min": 0.05, "max": 0.06, "step": 0.01},
+        }
+    ).search_space
+
+    values = known_good(space)
+
+    assert values["width_1"] == 70
+    assert values["dropout"] == 0.06
+
+
+def test_trials_open_at_once_may_end_in_any_order(open_search: Any) -> None:
+    search = open_search(budget={"max_trials": 12})
+
+    for _ in range(3):
+        for plan in reversed(search.ask(4)):
+            search.tell(plan.number, float(plan.number))
+
+    scores = [trial.score for trial in search.oracle.trials.values()]
+
+    assert scores == [float(number) for number in range(1, 13)]
+    assert search.best() == (1, 1.0)
+    assert search.oracle.ongoing_trials == {}
+
+
+def test_nothing_is_kept_on_disk(open_search: Any, tmp_path: Path) -> None:
+    search = open_search(budget={"max_trials": 4})
+
+    run(search)
+
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_closed_search_leaves_no_oracle_behind(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ held back until there is a finite score to be worse than.
 
 from __future__ import annotations
 
+import random
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras_tuner
@@ -18,7 +19,7 @@ from keras_tuner.src.engine import oracle as keras_tuner_oracle
 from keras_tuner.src.engine.trial import Trial, TrialStatus
 
 from lowloss.spec import Direction, JobSpec
-from worker.search.space import define_space, known_good, trial_seed
+from worker.search.space import define_space, known_good, step_value, trial_seed
 
 MAX_COLLISIONS = 100
 """Draws that were tried before, one after the other, after which a space counts as exhausted."""
@@ -47,7 +48,6 @@ class StoreOracle(keras_tuner.Oracle):
         self._first = known_good(spec.search_space)
         self._worst: float | None = None
         self._held: list[Trial] = []
-        self._max_collisions = MAX_COLLISIONS
 
     def suggest(self, number: int) -> dict[str, Any] | None:
         """Values for a new trial; None where the space has no more."""
@@ -59,8 +59,6 @@ class StoreOracle(keras_tuner.Oracle):
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """KerasTuner's question for a new trial."""
         number = int(trial_id) + 1
-        # Each trial's draws follow from its own number, whatever came before it.
-        self._seed_state = trial_seed(self._job_seed, number)
         values = self._first if number == 1 else self.suggest(number)
         if values is None:
             self.is_exhausted = True
@@ -95,6 +93,26 @@ class StoreOracle(keras_tuner.Oracle):
         """KerasTuner's id of the trial of a number: it counts from 0, in digits of one width."""
         return f"{number - 1:0{len(str(self.max_trials))}d}"
 
+    def draw(self, pick: Callable[[Any], Any]) -> dict[str, Any]:
+        """Values of the hyperparameters that exist, given the values of those before them."""
+        drawn = keras_tuner.HyperParameters()
+        for hp in self.hyperparameters.space:
+            drawn.merge([hp])
+            if drawn.is_active(hp):
+                drawn.values[hp.name] = pick(hp)
+        values: dict[str, Any] = drawn.values
+        return values
+
+    def draw_untried(self, number: int) -> dict[str, Any] | None:
+        """Random values that no trial had; None where too many draws were tried before."""
+        # Each trial's draws follow from its own number, whatever came before it.
+        rng = random.Random(trial_seed(self._job_seed, number))
+        for _ in range(MAX_COLLISIONS):
+            values = self.draw(lambda hp: _sample(hp, rng))
+            if not self._duplicate(values):
+                return values
+        return None
+
     def restore(self, trial_id: str, values: Mapping[str, Any]) -> Trial:
         """Put a trial of an earlier attempt back, running."""
         hyperparameters = self.hyperparameters.copy()
@@ -122,10 +140,9 @@ class StoreOracle(keras_tuner.Oracle):
 class RandomOracle(StoreOracle):
     """Independent draws, none twice."""
 
-    def suggest(self, number: int) -> dict[str, Any] | None:  # noqa: ARG002
+    def suggest(self, number: int) -> dict[str, Any] | None:
         """A random setting that was not tried yet."""
-        values: dict[str, Any] | None = self._random_values()
-        return values
+        return self.draw_untried(number)
 
 
 class TpeOracle(StoreOracle):
@@ -147,13 +164,13 @@ class TpeOracle(StoreOracle):
     def suggest(self, number: int) -> dict[str, Any] | None:
         """The sampler's setting; a random one where that was tried before."""
         trial = self._study.ask()
-        values = self._draw(trial)
+        values = self.draw(lambda hp: _suggest(trial, hp))
         if self._duplicate(values):
             self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
-            values = self._random_values()
-            if values is None:
+            untried = self.draw_untried(number)
+            if untried is None:
                 return None
-            trial = self._ask_for(values)
+            values, trial = untried, self._ask_for(untried)
         self._open[self.trial_id(number)] = trial
         return values
 
@@ -168,18 +185,19 @@ class TpeOracle(StoreOracle):
         """An Optuna trial of given values."""
         self._study.enqueue_trial(dict(values))
         trial = self._study.ask()
-        self._draw(trial)
+        self.draw(lambda hp: _suggest(trial, hp))
         return trial
 
-    def _draw(self, trial: optuna.Trial) -> dict[str, Any]:
-        """Values of the hyperparameters that exist, given the values of those before them."""
-        drawn = keras_tuner.HyperParameters()
-        for hp in self.hyperparameters.space:
-            drawn.merge([hp])
-            if drawn.is_active(hp):
-                drawn.values[hp.name] = _suggest(trial, hp)
-        values: dict[str, Any] = drawn.values
-        return values
+
+def _sample(hp: Any, rng: random.Random) -> Any:
+    """A random value of a hyperparameter."""
+    share = rng.random()
+    if isinstance(hp, keras_tuner.engine.hyperparameters.Float) and hp.step is not None:
+        # KerasTuner 1.4.8 counts the steps by a division that rounding errors make fall short
+        # (0.3 // 0.1 is 2), and then never draws the highest value.
+        steps = round((hp.max_value - hp.min_value) / hp.step)
+        return step_value(hp.min_value, hp.max_value, hp.step, int(share * (steps + 1)))
+    return hp.prob_to_value(share)
 
 
 def _suggest(trial: optuna.Trial, hp: Any) -> Any:

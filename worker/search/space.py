@@ -106,6 +106,11 @@ def to_plan(number: int, seed: int, hyperparameters: Hyperparameters, max_epochs
     )
 
 
+def step_value(low: float, high: float, step: float, index: int) -> float:
+    """The value some steps above the lowest; rounding errors do not lead above the highest."""
+    return min(low + index * step, high)
+
+
 def trial_seed(job_seed: int, number: int, repeat: int = 0) -> int:
     """The seed of a trial, or of a repeat of it: the same on every machine."""
     entropy = [job_seed, number, repeat]
@@ -149,9 +154,11 @@ def _nearest(value: object, wanted: Any) -> Any:
             found = min(numbers, key=lambda c: abs(c - wanted)) if numbers and is_number else None
             return _named(choices[0] if found is None else found)
         case Float() | Int():
-            low = value.min if wanted is None else min(max(wanted, value.min), value.max)
-            steps = round((low - value.min) / value.step) if value.step else 0
-            return value.min + steps * value.step if value.step else low
+            near = value.min if wanted is None else min(max(wanted, value.min), value.max)
+            if value.step is None:
+                return near
+            index = round((near - value.min) / value.step)
+            return step_value(value.min, value.max, value.step, index)
         case fixed:
             return _named(fixed)
 
