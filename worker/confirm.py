@@ -24,8 +24,9 @@ class Finalist:
 class Confirmed:
     """The winner's best repeat, and what the choice was made on.
 
-    `is_within_noise`: the two best means differ by less than their standard error, so that
-    another seed might have chosen otherwise; None where one trial, or one seed, was compared.
+    `is_within_noise`: the two best means differ by no more than the standard error of their
+    difference, so that another seed might have chosen otherwise; None where one trial, or one
+    seed, was compared.
     """
 
     winner: TrainedTrial
@@ -46,9 +47,11 @@ def confirm(
 
     `held` are trials whose training is still in memory: their first repeat costs nothing.
     Told to stop, it compares what all finalists have; the best finalist's own training is always
-    had. None only where every training diverged.
+    had. A finalist that diverged on any seed is compared only where all of them did: its other
+    seeds were luck. None only where every training diverged.
     """
     runs: dict[int, list[tuple[float, TrainedTrial]]] = {f.number: [] for f in finalists}
+    diverged: set[int] = set()
     for repeat in range(max((len(f.plans) for f in finalists), default=0)):
         for position, finalist in enumerate(finalists):
             is_needed = repeat == 0 and position == 0
@@ -57,12 +60,15 @@ def confirm(
                 if should_stop() and not is_needed:
                     continue
                 trained = train(finalist.plans[repeat])
-            # A repeat that was cut short, or diverged, says nothing about its setting.
-            if trained.best_epoch is not None and trained.outcome is not Outcome.diverged:
-                is_cut = trained.outcome is Outcome.stopped and repeat > 0
-                if not is_cut:
-                    runs[finalist.number].append((score(trained), trained))
-    return _choose(runs, direction)
+            if trained.outcome is Outcome.stopped and repeat > 0:
+                # Cut short, it says nothing about its setting.
+                continue
+            if trained.best_epoch is None or trained.outcome is Outcome.diverged:
+                diverged.add(finalist.number)
+            else:
+                runs[finalist.number].append((score(trained), trained))
+    steady = {number: some for number, some in runs.items() if number not in diverged}
+    return _choose(steady, direction) or _choose(runs, direction)
 
 
 def _choose(
@@ -91,4 +97,4 @@ def _is_within_noise(confirmations: list[Confirmation], repeats: int) -> bool | 
         return None
     first, second = confirmations[:2]
     standard_error = math.sqrt((first.sd**2 + second.sd**2) / repeats)
-    return abs(first.mean - second.mean) < standard_error
+    return abs(first.mean - second.mean) <= standard_error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Callable
 
@@ -45,7 +46,7 @@ class Trainer:
 
 
 def choose(
-    train: Trainer,
+    train: Callable[[Plan], TrainedTrial],
     some: list[Finalist],
     *,
     held: dict[int, TrainedTrial] | None = None,
@@ -134,13 +135,45 @@ def test_stopped_in_between_it_compares_only_seeds_that_all_have() -> None:
     assert [c.scores for c in confirmed.confirmations] == [(0.1,), (0.3,)]
 
 
-def test_diverged_repeats_do_not_count() -> None:
-    train = Trainer(LUCKY | {(2, 2): None})
+def test_equal_means_without_spread_are_within_noise() -> None:
+    same: dict[tuple[int, int], float | None] = dict.fromkeys(LUCKY, 1.0)
+
+    confirmed = choose(Trainer(same), finalists(1, 2))
+
+    assert confirmed is not None
+    assert confirmed.is_within_noise is True
+
+
+def test_setting_that_diverged_on_a_seed_loses_to_one_that_never_did() -> None:
+    train = Trainer(LUCKY | {(1, 1): None, (1, 2): None})
 
     confirmed = choose(train, finalists(1, 2))
 
     assert confirmed is not None
-    assert confirmed.confirmations[0].scores == (0.3, 0.2)
+    assert confirmed.winner.plan.number == 2
+    assert [c.scores for c in confirmed.confirmations] == [(0.3, 0.2, 0.4)]
+
+
+def test_diverged_repeats_do_not_count_where_every_setting_has_one() -> None:
+    train = Trainer(LUCKY | {(1, 2): None, (2, 2): None})
+
+    confirmed = choose(train, finalists(1, 2))
+
+    assert confirmed is not None
+    assert [c.scores for c in confirmed.confirmations] == [(0.3, 0.2), (0.1, 0.9)]
+
+
+def test_repeat_that_was_cut_short_does_not_count() -> None:
+    train = Trainer(LUCKY)
+
+    def cut_last(plan: Plan) -> TrainedTrial:
+        outcome = Outcome.stopped if plan.seed == 2 else Outcome.completed
+        return dataclasses.replace(train(plan), outcome=outcome)
+
+    confirmed = choose(cut_last, finalists(1, 2))
+
+    assert confirmed is not None
+    assert {c.trial: c.scores for c in confirmed.confirmations} == {1: (0.1, 0.9), 2: (0.3, 0.2)}
 
 
 def test_nothing_is_chosen_where_all_diverged() -> None:
