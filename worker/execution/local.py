@@ -40,9 +40,12 @@ def run(
     """Train plans until there are none; a trial that fails ends by itself, not the search."""
     while plans := next_plans(1):
         for plan in plans:
+            result: TrainedTrial | FailedTrial
             try:
-                yield train(plan, arrays, on_epoch=on_epoch, on_batch=on_batch)
+                result = train(plan, arrays, on_epoch=on_epoch, on_batch=on_batch)
             except (LowlossError, MemoryError):
+                # Of the job, not of the trial: cancelled, lease lost, machine exhausted.
                 raise
             except Exception as error:
-                yield FailedTrial(plan, type(error).__name__, traceback.format_exc())
+                result = FailedTrial(plan, type(error).__name__, traceback.format_exc())
+            yield result
