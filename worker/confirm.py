@@ -39,7 +39,7 @@ def confirm(
     held: Mapping[int, TrainedTrial],
     *,
     direction: Direction,
-    train: Callable[[Plan], TrainedTrial],
+    train: Callable[[Plan, bool], TrainedTrial],
     score: Callable[[TrainedTrial], float],
     should_stop: Callable[[], bool],
 ) -> Confirmed | None:
@@ -47,7 +47,7 @@ def confirm(
 
     `held` are trials whose training is still in memory: their first repeat costs nothing.
     Told to stop, it compares what all finalists have; the best finalist's own training is always
-    had. A finalist that diverged on any seed is compared only where all of them did: its other
+    had, and `train` is told to finish it. A finalist that diverged on any seed is compared only where all of them did: its other
     seeds were luck. None only where every training diverged.
     """
     runs: dict[int, list[tuple[float, TrainedTrial]]] = {f.number: [] for f in finalists}
@@ -59,10 +59,10 @@ def confirm(
             if trained is None:
                 if should_stop() and not is_needed:
                     continue
-                trained = train(finalist.plans[repeat])
-            if trained.outcome is Outcome.stopped and repeat > 0:
-                # Cut short, it says nothing about its setting.
-                continue
+                trained = train(finalist.plans[repeat], is_needed)
+                if trained.outcome is Outcome.stopped:
+                    # Cut short, it says nothing about its setting.
+                    continue
             if trained.best_epoch is None or trained.outcome is Outcome.diverged:
                 diverged.add(finalist.number)
             else:

@@ -12,6 +12,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,18 +77,19 @@ def run_job(database: Database, fence: Fence, channel: Channel, settings: Settin
         reporter.phase("baselines", rows=count_rows(prepared), excluded=as_json(checked.excluded))
         reporter.phase("search", baselines=as_json(fit_baselines(prepared, seed=job.spec.seed)))
 
-        search = SearchTuner(job.spec, directory=folder)
-        search.replay(job.trials)
-        reporter.set_deadline(seconds_left(job, SEARCH_SHARE))
-        held = search_trials(search, prepared, reporter)
-        reason = search_reason(search, reporter)
+        with closing(SearchTuner(job.spec, directory=folder)) as search:
+            search.replay(job.trials)
+            reporter.set_deadline(seconds_left(job, SEARCH_SHARE))
+            held = search_trials(search, prepared, reporter)
+            reason = search_reason(search, reporter)
+            if is_left(reporter):
+                return Ended(Ending(str(reporter.stop_cause)))
 
-        reporter.phase("confirm")
-        reporter.set_deadline(seconds_left(job, 1.0))
-        confirmed = confirm_winner(search, prepared, reporter, held)
-        search.close()
-        if reporter.stop_cause in {StopCause.pause, StopCause.stop}:
-            return Ended(Ending(reporter.stop_cause))
+            reporter.phase("confirm")
+            reporter.set_deadline(seconds_left(job, 1.0))
+            confirmed = confirm_winner(search, prepared, reporter, held)
+        if is_left(reporter):
+            return Ended(Ending(str(reporter.stop_cause)))
 
         if confirmed is not None:
             reporter.phase("export")
@@ -157,10 +159,15 @@ def search_trials(
     return held
 
 
+def is_left(reporter: Reporter) -> bool:
+    """Whether the job is to be left as it is: its supervisor stops, or a user pauses it."""
+    return reporter.stop_cause in {StopCause.pause, StopCause.stop}
+
+
 def is_left_running(result: TrainedTrial | FailedTrial, reporter: Reporter) -> bool:
     """Whether a trial was cut short by a pause or a stop: it trains anew at the next claim."""
     is_cut = isinstance(result, TrainedTrial) and result.outcome is Outcome.stopped
-    return is_cut and reporter.stop_cause in {StopCause.pause, StopCause.stop}
+    return is_cut and is_left(reporter)
 
 
 def end_of(
@@ -208,11 +215,14 @@ def confirm_winner(
     """Train the top trials on more seeds; None where no trial completed."""
     final, spec = search.spec.final, search.spec
 
-    def on_epoch(_: Epoch) -> bool:
-        reporter.look()
-        return reporter.stop_cause is None
+    def train(plan: Plan, must_finish: bool) -> TrainedTrial:
+        def on_epoch(_: Epoch) -> bool:
+            reporter.look()
+            if must_finish:
+                # What is exported at a cancel or a deadline was trained to its end.
+                return not is_left(reporter)
+            return reporter.stop_cause is None
 
-    def train(plan: Plan) -> TrainedTrial:
         return keras_fit.train(plan, prepared.arrays, on_epoch=on_epoch, on_batch=reporter.alive)
 
     finalists = [

@@ -38,15 +38,18 @@ class Trainer:
     def __init__(self, values: dict[tuple[int, int], float | None]) -> None:
         self.values = values
         self.asked: list[tuple[int, int]] = []
+        self.finished: list[tuple[int, int]] = []
 
-    def __call__(self, plan: Plan) -> TrainedTrial:
+    def __call__(self, plan: Plan, must_finish: bool) -> TrainedTrial:
         self.asked.append((plan.number, plan.seed))
+        if must_finish:
+            self.finished.append((plan.number, plan.seed))
         value = self.values[plan.number, plan.seed]
         return trained(plan, value, Outcome.diverged if value is None else Outcome.completed)
 
 
 def choose(
-    train: Callable[[Plan], TrainedTrial],
+    train: Callable[[Plan, bool], TrainedTrial],
     some: list[Finalist],
     *,
     held: dict[int, TrainedTrial] | None = None,
@@ -119,7 +122,7 @@ def test_told_to_stop_it_still_has_the_best_finalist() -> None:
 
     confirmed = choose(train, finalists(1, 2), should_stop=lambda: True)
 
-    assert train.asked == [(1, 0)]
+    assert train.asked == train.finished == [(1, 0)]
     assert confirmed is not None
     assert confirmed.winner.plan.number == 1
     assert confirmed.is_within_noise is None
@@ -166,9 +169,9 @@ def test_diverged_repeats_do_not_count_where_every_setting_has_one() -> None:
 def test_repeat_that_was_cut_short_does_not_count() -> None:
     train = Trainer(LUCKY)
 
-    def cut_last(plan: Plan) -> TrainedTrial:
+    def cut_last(plan: Plan, must_finish: bool) -> TrainedTrial:
         outcome = Outcome.stopped if plan.seed == 2 else Outcome.completed
-        return dataclasses.replace(train(plan), outcome=outcome)
+        return dataclasses.replace(train(plan, must_finish), outcome=outcome)
 
     confirmed = choose(cut_last, finalists(1, 2))
 
