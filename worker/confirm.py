@@ -47,8 +47,8 @@ def confirm(
 
     `held` are trials whose training is still in memory: their first repeat costs nothing.
     Told to stop, it compares what all finalists have; the best finalist's own training is always
-    had, and `train` is told to finish it. A finalist that diverged on any seed is compared only where all of them did: its other
-    seeds were luck. None only where every training diverged.
+    had, and `train` is told to finish it. A finalist that diverged on any seed is compared only
+    where all of them did: its other seeds were luck. None only where every training diverged.
     """
     runs: dict[int, list[tuple[float, TrainedTrial]]] = {f.number: [] for f in finalists}
     diverged: set[int] = set()
