@@ -19,7 +19,7 @@ from lowloss.spec import Task
 from service.store.artifacts import get_best_model
 from service.store.database import Database
 from service.store.jobs import get_job
-from service.store.queue import enqueue_job
+from service.store.queue import cancel_job, enqueue_job
 from service.store.trials import list_trials
 from tests.conftest import NewUrl
 from tests.factories import a_spec, an_uploaded_table
@@ -172,3 +172,22 @@ def test_stopped_worker_hands_its_job_back(database: Database, job_id: str, tmp_
 
     assert_nothing_lost(database, job, before, attempts=2)
     assert job.failures == 0
+
+
+def test_job_cancelled_after_a_crash_exports_its_best_trained_to_the_end(
+    database: Database, job_id: str, tmp_path: Path
+) -> None:
+    with running(WORKER, data_dir=tmp_path, database_url=url(database)) as worker:
+        wait_for_trials(database, job_id, 2)
+        kill(child_of(worker))
+        with database.transaction() as session:
+            cancel_job(session, job_id)
+        job = wait_for_end(database, job_id)
+
+    assert (job.state, job.attempt) == (JobState.cancelled, 2), job.errors
+    # The weights went with the child: the best trial was trained again, to the same end.
+    assert job.best is not None
+    assert job.outcome.winner == job.best.trial
+    assert job.outcome.metrics == pytest.approx(job.best.metrics)
+    with database.reading() as session:
+        assert get_best_model(session, job.id).size_bytes > 0
