@@ -13,7 +13,7 @@ from tests.conftest import NewUrl
 from tests.processes import free_port, running, wait_until_ready
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def client(new_database_url: NewUrl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """A client of a server and a worker that share an SQLite database."""
     with _started(tmp_path_factory.mktemp("sqlite"), new_database_url("sqlite")) as connected:

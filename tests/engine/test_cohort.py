@@ -52,18 +52,15 @@ def assert_same_training(ours: TrainedTrial, keras: TrainedTrial, *, rel: float)
 
 FEATURES: list[dict[str, Any]] = [
     *({"activation": name} for name in get_args(Activation)),
-    *({"optimizer": name} for name in ("adam", "adamw", "rmsprop", "sgd")),
-    *({"optimizer": name, "weight_decay": 0.1} for name in ("adam", "adamw", "sgd")),
-    {"l1": 0.01},
-    {"l2": 0.01, "l1": 0.001},
-    {"clip_norm": 0.05},
-    {"clip_norm": 0.05, "optimizer": "sgd", "l2": 0.1},
-    {"schedule": "cosine"},
-    {"widths": (5,)},
-    {"widths": (40, 3, 17)},
-    {"batch_size": 90},
+    {"optimizer": "rmsprop"},
+    {"optimizer": "adam", "weight_decay": 0.1},
+    {"optimizer": "adamw", "weight_decay": 0.1},
+    {"optimizer": "sgd", "weight_decay": 0.1, "clip_norm": 0.05},
+    {"l1": 0.01, "batch_size": 90},
+    {"l2": 0.01, "l1": 0.001, "widths": (5,)},
+    {"clip_norm": 0.05, "l2": 0.1, "widths": (40, 3, 17)},
+    {"schedule": "cosine", "batch_size": 7},
     {"batch_size": 128},
-    {"batch_size": 7},
 ]
 
 
@@ -165,8 +162,13 @@ def test_trial_told_to_stop_keeps_its_best_weights_and_frees_its_slot() -> None:
     assert len(ended[2].epochs) == len(ended[3].epochs) == 40
 
 
-@pytest.mark.parametrize("activation", get_args(Activation))
-@pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop", "sgd"])
+@pytest.mark.parametrize(
+    ("activation", "optimizer"),
+    [
+        *((name, "adam") for name in get_args(Activation)),
+        *(("gelu", name) for name in ("adamw", "rmsprop", "sgd")),
+    ],
+)
 def test_padding_stays_exactly_zero(activation: str, optimizer: str) -> None:
     arrays = some_arrays()
     shape = cohort._shape(a_plan(widths=(32, 32, 32)), slots=2)
