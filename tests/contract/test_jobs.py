@@ -1,0 +1,158 @@
+"""Jobs as users see them, their events and answers: the same on every database."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import event
+
+from lowloss.errors import (
+    IdempotencyKeyReused,
+    InvalidRequest,
+)
+from lowloss.results import JobState, TrialState
+from service.store.database import Database
+from service.store.events import list_events
+from service.store.jobs import (
+    count_jobs,
+    find_answer,
+    get_job,
+    keep_answer,
+    list_jobs,
+    read_changes,
+    record_outcome,
+)
+from tests.factories import (
+    a_claim,
+    a_job,
+    a_trial,
+    expire_lease,
+)
+
+
+@contextmanager
+def counted_statements(database: Database) -> Iterator[list[str]]:
+    seen: list[str] = []
+
+    def note(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
+        seen.append(statement)
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(database.engine, "before_cursor_execute", note)
+
+
+def test_job_takes_at_most_two_statements_to_read(database: Database) -> None:
+    job_id = a_job(database)
+    fence = a_claim(database).fence
+    a_trial(database, fence, 1)
+    expire_lease(database, job_id)
+    a_claim(database)
+
+    with counted_statements(database) as seen, database.reading() as session:
+        job = get_job(session, job_id)
+
+    assert job.errors
+    assert len([s for s in seen if not s.startswith("BEGIN")]) == 2
+
+
+def test_jobs_are_listed_newest_first_in_pages_and_by_state(database: Database) -> None:
+    jobs = [a_job(database) for _ in range(5)]
+    a_claim(database)
+
+    with database.reading() as session:
+        first = list_jobs(session, state=None, cursor=None, limit=2)
+        second = list_jobs(session, state=None, cursor=first.next, limit=2)
+        third = list_jobs(session, state=None, cursor=second.next, limit=2)
+        running = list_jobs(session, state=JobState.running, cursor=None, limit=9)
+        counts = count_jobs(session)
+
+    listed = [job.id for page in (first, second, third) for job in page.items]
+    assert listed == jobs[::-1]
+    assert third.next is None
+    assert [job.id for job in running.items] == [jobs[0]]
+    assert (counts[JobState.queued], counts[JobState.running]) == (4, 1)
+
+
+@pytest.mark.parametrize("cursor", ["nonsense", "WzEsMl0=", "é"])
+def test_foreign_cursor_is_refused(database: Database, cursor: str) -> None:
+    with database.reading() as session, pytest.raises(InvalidRequest) as caught:
+        list_jobs(session, state=None, cursor=cursor, limit=2)
+
+    assert caught.value.field == "cursor"
+
+
+def test_changes_rise_with_state_best_and_events(database: Database) -> None:
+    job_id = a_job(database)
+
+    def change() -> tuple[int, int]:
+        with database.reading() as session:
+            found = read_changes(session, [job_id, "job_unknown"])
+        assert list(found) == [job_id]
+        return found[job_id].version, found[job_id].events
+
+    seen = [change()]
+    fence = a_claim(database).fence
+    seen.append(change())
+    a_trial(database, fence, 1, score=0.5)
+    seen.append(change())
+    a_trial(database, fence, 2, score=0.9)
+    worse = change()
+
+    versions = [version for version, _ in seen]
+    assert versions == sorted(set(versions))
+    assert worse[0] == seen[-1][0]
+    assert worse[1] > seen[-1][1]
+
+
+def test_outcome_accumulates_and_the_winner_becomes_the_best(database: Database) -> None:
+    job_id = a_job(database)
+    fence = a_claim(database).fence
+    a_trial(database, fence, 1, score=0.5)
+    a_trial(database, fence, 2, score=0.6)
+
+    with database.transaction() as session:
+        record_outcome(session, fence, phase="search", rows={"train": 6})
+        record_outcome(session, fence, phase=None, winner=2, test_metrics={"rmse": 3.0})
+
+    with database.reading() as session:
+        job = get_job(session, job_id)
+    assert job.outcome.rows == {"train": 6}
+    assert job.best is not None
+    assert (job.best.trial, job.best.test_metrics) == (2, {"rmse": 3.0})
+
+
+def test_idempotency_key_gives_the_first_answer_again(database: Database) -> None:
+    with database.transaction() as session:
+        assert find_answer(session, "key", request=b"a") is None
+        keep_answer(session, "key", request=b"a", answer={"id": "job_1"})
+
+    with database.reading() as session:
+        assert find_answer(session, "key", request=b"a") == {"id": "job_1"}
+        with pytest.raises(IdempotencyKeyReused):
+            find_answer(session, "key", request=b"b")
+
+
+def test_events_are_numbered_without_gaps_by_writers_at_once(database: Database) -> None:
+    job_id = a_job(database)
+    fence = a_claim(database).fence
+    numbers = range(1, 9)
+
+    def write(number: int) -> None:
+        a_trial(database, fence, number, state=TrialState.running)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in numbers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    with database.reading() as session:
+        events = list_events(session, job_id, after=0, limit=100)
+        late = list_events(session, job_id, after=9, limit=100)
+    assert [e.number for e in events] == list(range(1, 11))
+    assert [e.number for e in late] == [10]
+    assert {e.data["trial"] for e in events[2:]} == set(numbers)
