@@ -152,6 +152,7 @@ def test_stopped_supervisor_hands_back_the_job_of_a_child_that_ignores_it(
     sqlite_database: Database,
 ) -> None:
     job_id = a_job(sqlite_database)
+    before = psutil.Process().children()
 
     with working(sqlite_database, a_child(IGNORE)) as supervisor:
         wait_for_state(sqlite_database, job_id, JobState.running)
@@ -159,17 +160,18 @@ def test_stopped_supervisor_hands_back_the_job_of_a_child_that_ignores_it(
 
     job = read(sqlite_database, job_id)
     assert (job.state, job.failures) == (JobState.queued, 0)
-    assert not psutil.Process().children()
+    assert psutil.Process().children() == before
 
 
 def test_lost_lease_ends_the_child_and_changes_nothing(sqlite_database: Database) -> None:
     job_id = a_job(sqlite_database)
+    before = psutil.Process().children()
 
     with working(sqlite_database, a_child(IGNORE), renew_seconds=0.2):
         wait_for_state(sqlite_database, job_id, JobState.running)
         expire_lease(sqlite_database, job_id)
         stolen = a_claim(sqlite_database, "worker-2").fence
-        wait_for(lambda: len(psutil.Process().children()) == 1, seconds=20)
+        wait_for(lambda: len(psutil.Process().children()) == len(before) + 1, seconds=20)
 
     job = read(sqlite_database, job_id)
     assert (job.state, job.attempt) == (JobState.running, stolen.attempt)
