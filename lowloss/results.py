@@ -151,7 +151,8 @@ class Trial(Result):
     """One setting of the hyperparameters, trained and scored.
 
     `metrics` are of the validation rows, in the target's units, with the best weights; `score` is
-    the one that the job's objective names, null unless the trial completed.
+    the one that the job's objective names, null unless the trial completed. `program` says what
+    trained it: with the seed, the hyperparameters and the job's `threads`, what its bits depend on.
     """
 
     number: int
@@ -164,6 +165,7 @@ class Trial(Result):
     epochs: int
     best_epoch: int | None
     seconds: float | None
+    program: str | None = None
     attempt: int
     started_at: datetime
     finished_at: datetime | None
@@ -217,8 +219,13 @@ class Best(Result):
 
 
 class Outcome(Result):
-    """What a job found beside its trials: filled in as the worker gets there."""
+    """What a job found beside its trials: filled in as the worker gets there.
 
+    `threads` are those that train; `open_trials` is how many trials they train at a time at most.
+    """
+
+    threads: int | None = None
+    open_trials: int | None = None
     rows: dict[Literal["train", "validation", "test"], int] | None = None
     excluded: tuple[ExcludedColumn, ...] = ()
     baselines: tuple[Baseline, ...] = ()

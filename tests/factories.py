@@ -161,6 +161,7 @@ def a_trial(
         metrics={"val_loss": score} if completed and score is not None else {},
         best_epoch=1 if completed else None,
         seconds=0.1,
+        program="keras_fit",
     )
     curve = Curve(loss=(1.0,), val_loss=(score if completed else None,), penalised_loss=(1.0,))
     with database.transaction() as session:

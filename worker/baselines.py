@@ -34,21 +34,21 @@ MAX_TREE_COLUMNS = 2_000_000
 
 def fit_baselines(prepared: Prepared, *, seed: int) -> tuple[Baseline, ...]:
     """Fit each baseline; metrics are of the validation and test rows, in the target's units."""
-    arrays, splits, y = prepared.arrays, prepared.splits, prepared.y
+    holdout, splits, y = prepared.arrays.rows(), prepared.splits, prepared.y
     y_N = y[splits.train]
     classes = len(prepared.target.labels)
-    work_of_row = arrays.x_train_ND.shape[1] * max(1, classes)
+    work_of_row = holdout.x_train_ND.shape[1] * max(1, classes)
     limit = min(MAX_ROWS, max(MIN_ROWS, MAX_WORK // work_of_row))
     rows = _sample(y_N, limit, seed=seed, keep_classes=classes > 0)
     # In float64: Ridge would take the target to the features' type, and lose a large mean's digits.
-    x_ND, y_N = arrays.x_train_ND[rows].astype(np.float64), y_N[rows]
+    x_ND, y_N = holdout.x_train_ND[rows].astype(np.float64), y_N[rows]
     found = []
     for name, model in _models(prepared.target.task, x_ND, y_N, seed=seed).items():
         model.fit(x_ND, y_N)
         found.append(
             Baseline(
                 name=name,
-                metrics=_scores(prepared, model, arrays.x_val_MD, y[splits.validation]),
+                metrics=_scores(prepared, model, holdout.x_val_MD, y[splits.validation]),
                 test_metrics=_scores(prepared, model, prepared.x_test_TD, y[splits.test]),
             )
         )

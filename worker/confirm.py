@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from lowloss.results import Confirmation
 from lowloss.spec import Direction
@@ -18,6 +20,13 @@ class Finalist:
 
     number: int
     plans: tuple[Plan, ...]
+
+
+class Train(Protocol):
+    """Trains plans; answers those that ended."""
+
+    def __call__(self, plans: Sequence[Plan], needed: Plan | None) -> Iterable[TrainedTrial]:
+        """Train plans until done or told to stop; `needed` is trained to its end in any case."""
 
 
 @dataclass(frozen=True)
@@ -39,36 +48,51 @@ def confirm(
     held: Mapping[int, TrainedTrial],
     *,
     direction: Direction,
-    train: Callable[[Plan, bool], TrainedTrial],
+    train: Train,
     score: Callable[[TrainedTrial], float],
-    should_stop: Callable[[], bool],
 ) -> Confirmed | None:
-    """Train the finalists' repeats, seed by seed, until done or told to stop.
+    """Train the finalists' repeats, all together, and compare them.
 
-    `held` are trials whose training is still in memory: their first repeat costs nothing.
-    Told to stop, it compares what all finalists have; the best finalist's own training is always
-    had, and `train` is told to finish it. A finalist that diverged on any seed is compared only
-    where all of them did: its other seeds were luck. None only where every training diverged.
+    `held` are trials whose training is still in memory: their first repeat costs nothing. Where
+    training was told to stop, what all finalists have is compared. A finalist that diverged on any
+    seed is compared only where all of them did: its other seeds were luck. None only where no
+    training ended well.
     """
-    runs: dict[int, list[tuple[float, TrainedTrial]]] = {f.number: [] for f in finalists}
+    first = finalists[0].plans[0] if finalists and finalists[0].number not in held else None
+    ended = [trained for trained in held.values() if trained.plan.number in _numbers(finalists)]
+    ended += train(_missing(finalists, held), first)
+    runs: dict[int, list[tuple[float, TrainedTrial]]] = {n: [] for n in _numbers(finalists)}
     diverged: set[int] = set()
-    for repeat in range(max((len(f.plans) for f in finalists), default=0)):
-        for position, finalist in enumerate(finalists):
-            is_needed = repeat == 0 and position == 0
-            trained = held.get(finalist.number) if repeat == 0 else None
-            if trained is None:
-                if should_stop() and not is_needed:
-                    continue
-                trained = train(finalist.plans[repeat], is_needed)
-                if trained.outcome is Outcome.stopped:
-                    # Cut short, it says nothing about its setting.
-                    continue
-            if trained.best_epoch is None or trained.outcome is Outcome.diverged:
-                diverged.add(finalist.number)
-            else:
-                runs[finalist.number].append((score(trained), trained))
+    for trained in _in_order(finalists, ended):
+        number = trained.plan.number
+        if trained.best_epoch is None or trained.outcome is Outcome.diverged:
+            diverged.add(number)
+        # One cut short says nothing about its setting, unless it is all there is of the trial.
+        elif trained.outcome is not Outcome.stopped or held.get(number) is trained:
+            runs[number].append((score(trained), trained))
     steady = {number: some for number, some in runs.items() if number not in diverged}
     return _choose(steady, direction) or _choose(runs, direction)
+
+
+def _numbers(finalists: Sequence[Finalist]) -> list[int]:
+    return [finalist.number for finalist in finalists]
+
+
+def _missing(finalists: Sequence[Finalist], held: Mapping[int, TrainedTrial]) -> list[Plan]:
+    """The plans that are still to train, seed by seed: the first of all finalists come first."""
+    by_repeat = itertools.zip_longest(*(finalist.plans for finalist in finalists))
+    plans = [plan for plans in by_repeat for plan in plans if plan is not None]
+    trained = {(number, some.plan.seed) for number, some in held.items()}
+    return [plan for plan in plans if (plan.number, plan.seed) not in trained]
+
+
+def _in_order(finalists: Sequence[Finalist], ended: Iterable[TrainedTrial]) -> list[TrainedTrial]:
+    """Trainings in the order of their plans, whatever the order in which they ended."""
+    places = {
+        (plan.number, plan.seed): place
+        for place, plan in enumerate(plan for f in finalists for plan in f.plans)
+    }
+    return sorted(ended, key=lambda trained: places[trained.plan.number, trained.plan.seed])
 
 
 def _choose(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -52,6 +52,7 @@ class Reporter:
         self._deadline = math.inf
         self._requested = Requested.none
         self._epochs: dict[int, list[Epoch]] = {}
+        self._unwritten: set[int] = set()
         self._wrote_at = -math.inf
 
     def set_deadline(self, seconds: float | None) -> None:
@@ -81,27 +82,34 @@ class Reporter:
         """Add to what the job found beside its trials."""
         self._write(lambda s: record_outcome(s, self.fence, phase=None, **found))
 
-    def start_trial(self, plan: Plan, hyperparameters: Hyperparameters) -> None:
-        """Record that a trial trains."""
-        self._epochs[plan.number] = []
-        self._write(
-            lambda s: start_trial(
-                s, self.fence, plan.number, seed=plan.seed, hyperparameters=hyperparameters
-            )
-        )
+    def start_trials(self, trials: Sequence[tuple[Plan, Hyperparameters]]) -> None:
+        """Record that trials train."""
+        self._epochs |= {plan.number: [] for plan, _ in trials}
 
-    def on_epoch(self, epoch: Epoch) -> bool:
+        def write(session: Session) -> None:
+            for plan, hyperparameters in trials:
+                start_trial(
+                    session,
+                    self.fence,
+                    plan.number,
+                    seed=plan.seed,
+                    hyperparameters=hyperparameters,
+                )
+
+        self._write(write)
+
+    def on_epoch(self, plan: Plan, epoch: Epoch) -> bool:
         """Take in an epoch of a running trial; answers whether its training goes on."""
         self.alive()
-        self._epochs[epoch.number].append(epoch)
+        self._epochs[plan.number].append(epoch)
+        self._unwritten.add(plan.number)
         if self._clock() - self._wrote_at >= WRITE_SECONDS:
-            curve = as_curve(self._epochs[epoch.number])
+            curves = {number: as_curve(self._epochs[number]) for number in sorted(self._unwritten)}
             try:
-                self._requested = self._once(
-                    lambda s: record_epochs(s, self.fence, epoch.number, curve)
-                )
+                self._requested = self._once(lambda s: record_epochs(s, self.fence, curves))
+                self._unwritten.clear()
             except Exception as error:
-                # The curve is whole in memory: what is missing now is written next time.
+                # The curves are whole in memory: what is missing now is written next time.
                 if not is_busy(error):
                     raise
         return self.stop_cause is None
@@ -119,6 +127,7 @@ class Reporter:
     def finish_trial(self, end: TrialEnd) -> None:
         """Record a trial's end and its whole curve."""
         curve = as_curve(self._epochs.pop(end.number, []))
+        self._unwritten.discard(end.number)
         self._requested = self._write(lambda s: finish_trial(s, self.fence, end, curve))
 
     def _once(self, write: Callable[[Session], T]) -> T:

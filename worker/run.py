@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,13 +39,13 @@ from worker.confirm import Confirmed, Finalist, confirm
 from worker.data.prepare import Prepared, prepare
 from worker.data.scores import objective_value, scores
 from worker.engine import keras_fit
-from worker.engine.plans import Epoch, Outcome, Plan, TrainedTrial
-from worker.execution import local
-from worker.execution.local import FailedTrial
+from worker.engine.plans import Engine, Epoch, FailedTrial, Outcome, Plan, TrainedTrial
+from worker.execution.local import local_engine
 from worker.messages import Ended, Ending
 from worker.model.build import build_model
 from worker.model.save import check_model, describe_model, save_model
 from worker.report import Reporter, StopCause
+from worker.search.space import reach
 from worker.search.tuner import SearchTuner, hyperparameters_of
 
 log = logging.getLogger(__name__)
@@ -77,17 +77,21 @@ def run_job(database: Database, fence: Fence, channel: Channel, settings: Settin
         reporter.phase("baselines", rows=count_rows(prepared), excluded=as_json(checked.excluded))
         reporter.phase("search", baselines=as_json(fit_baselines(prepared, seed=job.spec.seed)))
 
+        engine = local_engine(
+            prepared.arrays, reach(job.spec.search_space), trials=job.spec.budget.max_trials
+        )
+        reporter.found(threads=engine.threads, open_trials=engine.most_open)
         with closing(SearchTuner(job.spec, directory=folder)) as search:
             search.replay(job.trials)
             reporter.set_deadline(seconds_left(job, SEARCH_SHARE))
-            held = search_trials(search, prepared, reporter)
+            held = search_trials(search, engine, prepared, reporter)
             reason = search_reason(search, reporter)
             if is_left(reporter):
                 return Ended(Ending(str(reporter.stop_cause)))
 
             reporter.phase("confirm")
             reporter.set_deadline(seconds_left(job, 1.0))
-            confirmed = confirm_winner(search, prepared, reporter, held)
+            confirmed = confirm_winner(search, engine, prepared, reporter, held)
         if is_left(reporter):
             return Ended(Ending(str(reporter.stop_cause)))
 
@@ -126,7 +130,7 @@ def prepare_data(
 
 
 def search_trials(
-    search: SearchTuner, prepared: Prepared, reporter: Reporter
+    search: SearchTuner, engine: Engine, prepared: Prepared, reporter: Reporter
 ) -> dict[int, TrainedTrial]:
     """Train what the oracle asks for; answers the trainings of the best trials, by number."""
     most = search.spec.final.confirm_top
@@ -136,17 +140,11 @@ def search_trials(
         # However short the time: one trial trains for an epoch, so that there is a model.
         is_first = reporter.stop_cause is StopCause.time_limit and search.best() is None
         plans = search.ask(n) if is_first or reporter.stop_cause is None else []
-        for plan in plans:
-            reporter.start_trial(plan, hyperparameters_of(plan))
+        if plans:
+            reporter.start_trials([(plan, hyperparameters_of(plan)) for plan in plans])
         return plans
 
-    for result in local.run(
-        next_plans,
-        prepared.arrays,
-        train=keras_fit.train,
-        on_epoch=reporter.on_epoch,
-        on_batch=reporter.alive,
-    ):
+    for result in engine.run(next_plans, on_epoch=reporter.on_epoch, on_batch=reporter.alive):
         if is_left_running(result, reporter):
             continue
         end = end_of(result, prepared, search.spec, reporter)
@@ -177,11 +175,11 @@ def end_of(
     number = result.plan.number
     if isinstance(result, FailedTrial):
         log.warning("trial %d failed: %s", number, result.error)
-        return TrialEnd(number, TrialState.failed, result.reason, None, {}, None, 0.0)
+        return TrialEnd(number, TrialState.failed, result.reason, None, {}, None, 0.0, None)
     if result.outcome is Outcome.diverged or result.best_epoch is None:
         state = TrialState.diverged
         reason = f"{result.reason} at epoch {len(result.epochs)}"
-        return TrialEnd(number, state, reason, None, {}, None, result.seconds)
+        return TrialEnd(number, state, reason, None, {}, None, result.seconds, result.program)
     metrics = validation_metrics(result, prepared)
     # A trial cut short by the deadline or a cancel still has its best weights so far.
     reason = str(reporter.stop_cause) if result.outcome is Outcome.stopped else result.reason
@@ -193,6 +191,7 @@ def end_of(
         metrics=metrics,
         best_epoch=result.best_epoch,
         seconds=result.seconds,
+        program=result.program,
     )
 
 
@@ -210,20 +209,35 @@ def search_reason(search: SearchTuner, reporter: Reporter) -> str:
 
 
 def confirm_winner(
-    search: SearchTuner, prepared: Prepared, reporter: Reporter, held: dict[int, TrainedTrial]
+    search: SearchTuner,
+    engine: Engine,
+    prepared: Prepared,
+    reporter: Reporter,
+    held: dict[int, TrainedTrial],
 ) -> Confirmed | None:
     """Train the top trials on more seeds; None where no trial completed."""
     final, spec = search.spec.final, search.spec
 
-    def train(plan: Plan, must_finish: bool) -> TrainedTrial:
-        def on_epoch(_: Epoch) -> bool:
-            reporter.look()
-            if must_finish:
-                # What is exported at a cancel or a deadline was trained to its end.
-                return not is_left(reporter)
-            return reporter.stop_cause is None
+    def train(plans: Sequence[Plan], needed: Plan | None) -> list[TrainedTrial]:
+        waiting = list(plans)
 
-        return keras_fit.train(plan, prepared.arrays, on_epoch=on_epoch, on_batch=reporter.alive)
+        def goes_on(plan: Plan) -> bool:
+            # What is exported at a cancel or a deadline was trained to its end.
+            is_needed = plan == needed and not is_left(reporter)
+            return is_needed or reporter.stop_cause is None
+
+        def next_plans(n: int) -> list[Plan]:
+            reporter.look()
+            some = [plan for plan in waiting if goes_on(plan)]
+            waiting[:] = some[n:]
+            return some[:n]
+
+        def on_epoch(plan: Plan, _: Epoch) -> bool:
+            reporter.look()
+            return goes_on(plan)
+
+        ended = engine.run(next_plans, on_epoch=on_epoch, on_batch=reporter.alive)
+        return [result for result in ended if isinstance(result, TrainedTrial)]
 
     finalists = [
         Finalist(number, search.repeats(number, final.confirm_seeds))
@@ -237,7 +251,6 @@ def confirm_winner(
         score=lambda trained: objective_value(
             spec.objective, validation_metrics(trained, prepared)
         ),
-        should_stop=lambda: reporter.stop_cause is not None,
     )
 
 

@@ -199,6 +199,7 @@ class TrialRow(Table):
     epochs: Mapped[int] = mapped_column(default=0)
     best_epoch: Mapped[int | None]
     seconds: Mapped[float | None]
+    program: Mapped[str | None]
     attempt: Mapped[int]
     started_at: Mapped[datetime] = mapped_column(default=utc_now())
     finished_at: Mapped[datetime | None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,7 @@ class TrialEnd:
     metrics: dict[str, float]
     best_epoch: int | None
     seconds: float
+    program: str | None
 
 
 def start_trial(
@@ -54,20 +56,21 @@ def start_trial(
     )
 
 
-def record_epochs(session: Session, fence: Fence, number: int, curve: Curve) -> Requested:
-    """Save the curve of a running trial so far; answers what users ask of the job."""
+def record_epochs(session: Session, fence: Fence, curves: Mapping[int, Curve]) -> Requested:
+    """Save the curves so far of running trials, by number; answers what users ask of the job."""
     job = hold_fence(session, fence)
-    row = session.get_one(TrialRow, (job.id, number))
-    row.epochs = len(curve.val_loss)
-    _save_curve(session, job.id, number, curve)
-    record_event(
-        session,
-        job,
-        EventKind.trial_epoch,
-        trial=number,
-        epoch=row.epochs,
-        val_loss=curve.val_loss[-1] if curve.val_loss else None,
-    )
+    for number, curve in curves.items():
+        row = session.get_one(TrialRow, (job.id, number))
+        row.epochs = len(curve.val_loss)
+        _save_curve(session, job.id, number, curve)
+        record_event(
+            session,
+            job,
+            EventKind.trial_epoch,
+            trial=number,
+            epoch=row.epochs,
+            val_loss=curve.val_loss[-1] if curve.val_loss else None,
+        )
     return Requested(job.requested)
 
 
@@ -79,6 +82,7 @@ def finish_trial(session: Session, fence: Fence, end: TrialEnd, curve: Curve) ->
         raise ValueError(f"trial {end.number} of {job.id} has ended already")
     row.state, row.reason, row.score = end.state, end.reason, end.score
     row.metrics, row.best_epoch, row.seconds = end.metrics, end.best_epoch, end.seconds
+    row.program = end.program
     row.epochs = len(curve.val_loss)
     row.finished_at = utc_now()
     _save_curve(session, job.id, end.number, curve)
@@ -171,6 +175,7 @@ def _trial(row: TrialRow, curve: CurveRow | None) -> Trial:
         epochs=row.epochs,
         best_epoch=row.best_epoch,
         seconds=row.seconds,
+        program=row.program,
         attempt=row.attempt,
         started_at=row.started_at,
         finished_at=row.finished_at,

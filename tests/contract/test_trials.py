@@ -78,7 +78,7 @@ def test_curve_grows_while_the_trial_runs_and_tells_what_is_requested(database: 
         values = tuple(1.0 / e for e in range(1, epochs + 1))
         with database.transaction() as session:
             curve = Curve(loss=values, val_loss=values, penalised_loss=values)
-            requested = record_epochs(session, fence, 1, curve)
+            requested = record_epochs(session, fence, {1: curve})
 
     assert requested is Requested.cancel
     with database.reading() as session:
@@ -119,7 +119,7 @@ def test_stale_worker_records_no_trial(database: Database) -> None:
     a_claim(database)
 
     with pytest.raises(LeaseLost), database.transaction() as session:
-        record_epochs(session, stale, 1, Curve())
+        record_epochs(session, stale, {1: Curve()})
     with pytest.raises(LeaseLost), database.transaction() as session:
         start_trial(session, stale, 2, seed=0, hyperparameters=some_hyperparameters())
 

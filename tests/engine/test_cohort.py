@@ -1,179 +1,194 @@
-"""The cohort engine: the same numbers as stock Keras, and no slot touches another."""
+"""The cohort engine: the same numbers as stock Keras, step by step, and no slot touches another."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any, get_args
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from lowloss.spec import Activation
-from tests.engine.test_keras_fit import a_plan, some_arrays, train
-from worker.engine import cohort
-from worker.engine.draws import dropout_keep, dropout_key, initial_weights, row_order
-from worker.engine.keras_fit import forward
-from worker.engine.plans import Arrays, Epoch, Loss, OnEpoch, Outcome, Plan, TrainedTrial
-from worker.engine.program import Program, Shape
+from tests.engine.engines import a_cohort, a_cohort_engine
+from tests.trainings import a_plan, run, some_arrays, some_plans
+from worker.engine import cohort, feed, slots
+from worker.engine.buckets import Reach, slot_bytes, step_seconds
+from worker.engine.keras_fit import KerasEngine
+from worker.engine.plans import Arrays, Epoch, Loss, Outcome, Plan, TrainedTrial
+from worker.engine.program import OPTIONS, Program, Shape
+from worker.engine.slots import Cohort
+
+ROWS = 90
+ACTIVATIONS = get_args(Activation)
 
 
-def run(
-    plans: list[Plan],
-    arrays: Arrays,
-    *,
-    on_epoch: OnEpoch = lambda _: True,
-    slots: int | None = None,
-) -> dict[int, TrainedTrial]:
-    """Train plans in cohorts; answers the trials by number."""
-    waiting = list(plans)
-
-    def next_plans(n: int) -> list[Plan]:
-        some, waiting[:] = waiting[:n], waiting[n:]
-        return some
-
-    ended = cohort.run(next_plans, arrays, on_epoch=on_epoch, on_batch=lambda: None, slots=slots)
-    return {trained.plan.number: trained for trained in ended}
+def losses_of(epochs: tuple[Epoch, ...]) -> np.ndarray:
+    """[epochs, 3]"""
+    return np.array([(e.loss, e.val_loss, e.penalised_loss) for e in epochs])
 
 
-def assert_same_training(ours: TrainedTrial, keras: TrainedTrial, *, rel: float) -> None:
-    assert (ours.outcome, ours.reason) == (keras.outcome, keras.reason)
-    for mine, stock in zip(ours.epochs, keras.epochs, strict=True):
-        assert mine.epoch == stock.epoch
-        assert mine.val_loss == pytest.approx(stock.val_loss, rel=rel)
-        assert mine.loss == pytest.approx(stock.loss, rel=rel)
-        assert mine.penalised_loss == pytest.approx(stock.penalised_loss, rel=rel)
-    for mine_w, stock_w in zip(ours.weights, keras.weights, strict=True):
-        assert mine_w.shape == stock_w.shape
-        assert np.allclose(mine_w, stock_w, rtol=100 * rel, atol=10 * rel)
+def weights_of(trained: TrainedTrial) -> np.ndarray:
+    return np.concatenate([weight.ravel() for weight in trained.weights])
 
 
-FEATURES: list[dict[str, Any]] = [
-    *({"activation": name} for name in get_args(Activation)),
-    {"optimizer": "rmsprop"},
-    {"optimizer": "adam", "weight_decay": 0.1},
-    {"optimizer": "adamw", "weight_decay": 0.1},
-    {"optimizer": "sgd", "weight_decay": 0.1, "clip_norm": 0.05},
-    {"l1": 0.01, "batch_size": 90},
-    {"l2": 0.01, "l1": 0.001, "widths": (5,)},
-    {"clip_norm": 0.05, "l2": 0.1, "widths": (40, 3, 17)},
-    {"schedule": "cosine", "batch_size": 7},
-    {"batch_size": 128},
-]
+def train_in(state: Cohort, plans: list[Plan]) -> dict[int, TrainedTrial]:
+    """Train plans side by side in a cohort, refilling it, without the engine around it."""
+    waiting, ended = list(plans), {}
+    while waiting or state.plans:
+        while waiting and state.free:
+            state.start(waiting.pop(0))
+        for trained in state.end_epoch(state.train_epoch(), lambda _, __: True):
+            ended[trained.plan.number] = trained
+    return ended
 
 
-@pytest.mark.parametrize("given", FEATURES, ids=str)
-def test_training_is_keras_step_by_step(given: dict[str, Any]) -> None:
-    plan, arrays = a_plan(**given), some_arrays()
+# What shares a program trains side by side in one cohort.
+RECIPES: dict[str, list[dict[str, Any]]] = {
+    **{name: [{"activation": name, "l2": 0.01}] for name in ACTIVATIONS if name != "relu"},
+    "adam": [
+        {"l1": 0.01},
+        {"l2": 0.01, "l1": 0.001, "widths": (5,)},
+        {"clip_norm": 0.05, "l2": 0.1, "widths": (30, 3, 17)},
+        {"schedule": "cosine"},
+        {"weight_decay": 0.125},
+    ],
+    "adamw": [{"optimizer": "adamw", "weight_decay": 0.125}],
+    "rmsprop": [{"optimizer": "rmsprop", "clip_norm": 0.5, "schedule": "cosine"}],
+    "sgd": [{"optimizer": "sgd", "weight_decay": 0.125, "clip_norm": 0.05, "l1": 1e-3}],
+}
 
-    ours = run([plan], arrays)[1]
 
-    assert_same_training(ours, train(plan, arrays), rel=2e-5)
+def plans_of(name: str, **given: Any) -> list[Plan]:
+    recipes = enumerate(RECIPES[name], start=1)
+    return [a_plan(**{"number": n, "seed": n, "patience": 1000, **r, **given}) for n, r in recipes]
 
 
+def train_beside(plans: list[Plan], arrays: Arrays, dtype: str) -> dict[int, TrainedTrial]:
+    """Train plans together, padded to the deepest and widest of them."""
+    first = plans[0]
+    state = a_cohort(
+        arrays,
+        dtype=dtype,
+        slots=len(plans),
+        widths=(32,) * max(len(plan.widths) for plan in plans),
+        batch_size=first.batch_size,
+        activation=first.activation,
+        optimizer=first.optimizer,
+    )
+    return train_in(state, plans)
+
+
+@pytest.fixture
+def float64(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Keras in double precision, throughout."""
+    cast = keras.src.ops.cast
+
+    def exact_cast(x: Any, dtype: Any) -> Any:
+        # Keras 3.15 takes Python's numbers, an optimizer's constants, through float32.
+        return tf.constant(x, dtype) if isinstance(x, float) else cast(x, dtype)
+
+    monkeypatch.setattr(keras.src.ops, "cast", exact_cast)
+    keras.config.set_floatx("float64")
+    yield
+    keras.config.set_floatx("float32")
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("name", RECIPES)
+def test_100_steps_are_keras_own_in_double_precision(name: str) -> None:
+    # An epoch is one step: every loss is compared before and after every update.
+    # As Python's number, a schedule would take the rate through float32.
+    exact: dict[str, Any] = {"learning_rate": np.float64(0.01)}
+    plans, arrays = plans_of(name, batch_size=ROWS, max_epochs=100, **exact), some_arrays()
+
+    ours = train_beside(plans, arrays, "float64")
+
+    for plan in plans:
+        stock = run(KerasEngine(arrays), [plan])[plan.number]
+        assert np.allclose(
+            losses_of(ours[plan.number].epochs), losses_of(stock.epochs), rtol=1e-9, atol=0
+        )
+        assert np.allclose(weights_of(ours[plan.number]), weights_of(stock), rtol=1e-6)
+
+
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("loss", list(Loss))
 @pytest.mark.parametrize("is_weighted", [False, True])
-def test_losses_and_weights_are_keras_own(loss: Loss, is_weighted: bool) -> None:
-    weights = np.linspace(0.1, 1.9, 90, dtype=np.float32) if is_weighted else None
-    arrays = some_arrays(loss, weight_train_N=weights, loss_unit=3.0)
-    plan = a_plan(max_epochs=6, l2=1e-3)
+def test_losses_and_weights_are_keras_own_with_a_last_partial_batch(
+    loss: Loss, is_weighted: bool
+) -> None:
+    weights = np.linspace(0.1, 1.9, ROWS, dtype=np.float32) if is_weighted else None
+    arrays = some_arrays(loss, weight_N=weights)
+    plan = a_plan(l2=1e-3, max_epochs=17)  # of 6 steps, the last with 10 of 16 rows
 
-    ours = run([plan], arrays)[1]
+    ours = train_beside([plan], arrays, "float64")[1]
 
-    keras = train(plan, arrays)
-    assert_same_training(ours, keras, rel=1e-4)
-    assert np.allclose(ours.val_output_MC, keras.val_output_MC, atol=1e-4)
-
-
-def test_early_stopping_is_keras_own() -> None:
-    noise = np.random.default_rng(1).normal(size=90).astype(np.float32)
-    plan, arrays = a_plan(patience=3, max_epochs=60), some_arrays(y_train_N=noise)
-
-    ours, keras = run([plan], arrays)[1], train(plan, arrays)
-
-    assert ours.reason == keras.reason == "early_stopping"
-    assert (ours.best_epoch, len(ours.epochs)) == (keras.best_epoch, len(keras.epochs))
+    stock = run(KerasEngine(arrays), [plan])[1]
+    # Keras keeps probabilities 1e-7 away from 0 and 1 where it has no logits.
+    rel = 1e-9 if loss is Loss.mse else 1e-6
+    assert np.allclose(losses_of(ours.epochs), losses_of(stock.epochs), rtol=rel, atol=0)
 
 
-def some_plans(count: int, **given: Any) -> list[Plan]:
-    rng = np.random.default_rng(5)
-    return [
-        a_plan(
-            number=number,
-            seed=number,
-            widths=tuple(int(w) for w in rng.integers(3, 33, size=rng.integers(1, 4))),
-            learning_rate=float(10 ** rng.uniform(-3, -1)),
-            dropout=float(rng.uniform(0, 0.5)),
-            max_epochs=int(rng.integers(2, 7)),
-            **given,
-        )
-        for number in range(1, count + 1)
-    ]
+@pytest.mark.parametrize("name", ["adam", "sgd", "gelu"])
+def test_100_steps_are_keras_own_in_single_precision(name: str) -> None:
+    plans, arrays = plans_of(name, batch_size=ROWS, max_epochs=100)[-2:], some_arrays()
 
+    ours = train_beside(plans, arrays, "float32")
 
-def test_refilled_slots_train_as_if_alone() -> None:
-    plans, arrays = some_plans(14), some_arrays()
-
-    together = run(plans, arrays, slots=4)
-
-    assert sorted(together) == list(range(1, 15))
     for plan in plans:
-        alone = run([plan], arrays, slots=1)[plan.number]
-        assert len(together[plan.number].epochs) == plan.max_epochs
-        assert_same_training(together[plan.number], alone, rel=1e-4)
+        stock = losses_of(run(KerasEngine(arrays), [plan])[plan.number].epochs)
+        mine = losses_of(ours[plan.number].epochs)
+        assert np.allclose(mine[:10], stock[:10], rtol=1e-5, atol=0)
+        assert np.allclose(mine, stock, rtol=1e-3, atol=0)
 
 
-def test_same_cohort_gives_the_same_bits() -> None:
-    first, again = (run(some_plans(9), some_arrays(), slots=3) for _ in range(2))
+def test_engine_trains_many_plans_as_keras_trains_each() -> None:
+    plans, arrays = some_plans(10), some_arrays()
+    plans = [dataclasses.replace(plan, dropout=0.0) for plan in plans]
 
-    for number, trained in first.items():
-        assert trained.epochs == again[number].epochs
-        for one, other in zip(trained.weights, again[number].weights, strict=True):
-            assert np.array_equal(one, other)
+    together = run(a_cohort_engine(arrays), plans)
+
+    assert sorted(together) == list(range(1, 11))
+    stock = run(KerasEngine(arrays), plans)
+    for number, trained in together.items():
+        assert trained.program.startswith("cohort")
+        assert np.allclose(
+            losses_of(trained.epochs), losses_of(stock[number].epochs), rtol=1e-3, atol=0
+        )
+        assert trained.best_epoch == stock[number].best_epoch
 
 
-def test_diverged_slot_harms_no_neighbour_and_no_successor() -> None:
-    # The same plan in the same slot of the same program, with and without a diverging neighbour.
-    calm = some_plans(6, optimizer="sgd")
-    wild = dataclasses.replace(calm[0], learning_rate=1e9)
+@pytest.mark.parametrize(
+    ("slots", "widths"), [(1, (32, 32)), (4, (32, 32)), (2, (64, 128)), (3, (32, 32, 64))]
+)
+def test_cohort_size_and_padding_change_nothing_but_rounding(
+    slots: int, widths: tuple[int, ...]
+) -> None:
     arrays = some_arrays()
+    plan = a_plan(widths=(20, 9), dropout=0.3, l2=1e-3, max_epochs=17)
+    neighbours = [dataclasses.replace(plan, number=n, seed=n) for n in range(2, slots + 1)]
+    exact = train_in(a_cohort(arrays, dtype="float64", slots=1, widths=(20, 9)), [plan])[1]
 
-    peaceful, disturbed = run(calm, arrays, slots=2), run([wild, *calm[1:]], arrays, slots=2)
+    state = a_cohort(arrays, dtype="float64", slots=slots, widths=widths)
+    padded = train_in(state, [*neighbours, plan])[1]
 
-    assert disturbed[1].outcome is Outcome.diverged
-    assert disturbed[1].reason == "loss_not_finite"
-    for number in range(2, 7):
-        assert disturbed[number].outcome is Outcome.completed
-        assert_same_training(disturbed[number], peaceful[number], rel=1e-4)
-
-
-def test_trial_told_to_stop_keeps_its_best_weights_and_frees_its_slot() -> None:
-    plans = [a_plan(number=n, seed=n, max_epochs=40) for n in (1, 2, 3)]
-
-    def stop_the_first(epoch: Epoch) -> bool:
-        return epoch.number != 1 or epoch.epoch < 2
-
-    ended = run(plans, some_arrays(), on_epoch=stop_the_first, slots=1)
-
-    assert (ended[1].outcome, len(ended[1].epochs)) == (Outcome.stopped, 2)
-    assert ended[1].weights
-    assert len(ended[2].epochs) == len(ended[3].epochs) == 40
+    assert np.allclose(losses_of(padded.epochs), losses_of(exact.epochs), rtol=1e-9, atol=0)
+    assert np.allclose(weights_of(padded), weights_of(exact), rtol=1e-6)
 
 
 @pytest.mark.parametrize(
     ("activation", "optimizer"),
     [
-        *((name, "adam") for name in get_args(Activation)),
+        *((name, "adam") for name in ACTIVATIONS),
         *(("gelu", name) for name in ("adamw", "rmsprop", "sgd")),
     ],
 )
 def test_padding_stays_exactly_zero(activation: str, optimizer: str) -> None:
-    arrays = some_arrays()
-    shape = cohort._shape(a_plan(widths=(32, 32, 32)), slots=2)
-    shape = dataclasses.replace(shape, activation=activation, optimizer=optimizer)
-    state = cohort.Cohort(Program(shape, arrays), arrays)
+    state = a_cohort(widths=(32, 32, 32), slots=2, activation=activation, optimizer=optimizer)
     given: dict[str, Any] = {
         "activation": activation,
         "optimizer": optimizer,
@@ -185,97 +200,146 @@ def test_padding_stays_exactly_zero(activation: str, optimizer: str) -> None:
         "max_epochs": 50,
     }
     state.start(a_plan(widths=(5,), **given))
+
     for _ in range(17):  # of 6 steps each
-        state.train_epoch(lambda _: True)
+        state.end_epoch(state.train_epoch(), lambda _, __: True)
 
-    (kernel, bias), rest = state._parameters[:2], state._parameters[2:-2]
-
-    assert np.all(kernel[0, :, 5:].numpy() == 0)
-    assert np.all(bias[0, :, 5:].numpy() == 0)
-    assert np.any(kernel[0, :, :5].numpy() != 0)
-    assert all(np.all(parameter[0].numpy() == 0) for parameter in rest)
-    assert np.all(state._parameters[-2][0, 5:].numpy() == 0)
-    for moments in state._moments:
-        assert np.all(moments[0][0, :, 5:].numpy() == 0)
-        assert all(np.all(moment[0].numpy() == 0) for moment in moments[2:-2])
+    parameters, moments = state._state.parameters, state._state.moments
+    assert np.any(parameters[0][0, :, :5].numpy() != 0)
+    for kernel, bias, *rest in (parameters, *moments):
+        inner, head = rest[:-2], rest[-2]
+        assert np.all(kernel[0, :, 5:].numpy() == 0)
+        assert np.all(bias[0, :, 5:].numpy() == 0)
+        assert all(np.all(tensor[0].numpy() == 0) for tensor in inner)
+        assert np.all(head[0, 5:].numpy() == 0)
 
 
-def test_similar_plans_share_a_program_where_padding_costs_less_than_a_compile(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    made: list[Shape] = []
+def test_diverged_slot_harms_no_successor() -> None:
+    wild = a_plan(number=1, optimizer="sgd", learning_rate=1e30, max_epochs=9)
+    calm = [a_plan(number=n, seed=n, optimizer="sgd") for n in (2, 3)]
 
-    def counted(shape: Shape, arrays: Arrays) -> Program:
-        made.append(shape)
-        return Program(shape, arrays)
+    ended = train_in(a_cohort(slots=1, widths=(8, 4), optimizer="sgd"), [wild, *calm])
+    alone = train_in(a_cohort(slots=1, widths=(8, 4), optimizer="sgd"), calm)
 
-    monkeypatch.setattr(cohort, "Program", counted)
-    deep = a_plan(number=1, widths=(30, 30, 30))
-    plans = [deep, *(dataclasses.replace(p, number=p.number + 1) for p in some_plans(8))]
-
-    run(plans, some_arrays())
-
-    assert len(made) == 1
+    assert ended[1].outcome is Outcome.diverged
+    assert all(ended[number].epochs == alone[number].epochs for number in (2, 3))
 
 
-@pytest.mark.parametrize(
-    ("shape", "sd"), [((400, 300), math.sqrt(2 / 400)), ((50, 800), math.sqrt(2 / 50))]
-)
-def test_initial_kernels_have_the_spread_of_their_rule(shape: tuple[int, int], sd: float) -> None:
-    kernel, bias, *_ = initial_weights(a_plan(widths=(shape[1],)), shape[0], 1)
-
-    assert kernel.std() == pytest.approx(sd, rel=0.02)
-    assert np.abs(kernel).max() < 2.3 * sd
-    assert not bias.any()
-
-
-def test_row_orders_are_permutations_of_their_own() -> None:
-    orders = [row_order(seed, epoch, 100).tolist() for seed in (1, 2) for epoch in (1, 2)]
-
-    assert all(sorted(order) == list(range(100)) for order in orders)
-    assert len({tuple(order) for order in orders}) == 4
-
-
-RATES = (0.05, 0.2, 0.5, 0.8)
-
-
-def masks(steps: int, *, layer: int = 0, batch: int = 32, width: int = 64) -> Any:
-    """[steps, K, B, W] Keep masks of slots that differ by rate alone."""
-    rates = tf.constant(RATES)
-    seed = tf.fill([len(RATES)], 1234)
-    keep: Callable[[int], Any] = lambda step: dropout_keep(  # noqa: E731
-        dropout_key(seed, tf.fill([len(RATES)], step)), layer, batch, width, rates
+def test_wide_cohorts_on_all_cores_give_the_same_bits_twice() -> None:
+    # Wide enough for XLA to share a matrix product between threads.
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(1, 3000, 26)).astype(np.float32)
+    fold = dataclasses.replace(
+        some_arrays().folds[0], train_N=np.arange(2500), validation_M=np.arange(2500, 3000)
     )
-    return np.stack([keep(step).numpy() for step in range(steps)])
+    arrays = Arrays(x, x[0, :, 0], Loss.mse, 1, (fold,))
+    plans = [
+        a_plan(number=n, seed=n, widths=(512, 256), dropout=0.2, batch_size=256, max_epochs=2)
+        for n in range(1, 7)
+    ]
+
+    first, again = (run(a_cohort_engine(arrays), plans) for _ in range(2))
+
+    for number, trained in first.items():
+        assert trained.epochs == again[number].epochs
+        assert np.array_equal(weights_of(trained), weights_of(again[number]))
 
 
-def test_dropout_keeps_units_at_every_rate() -> None:
-    kept = masks(200).mean(axis=(0, 2, 3))
+@pytest.mark.parametrize("loss", [Loss.mse, Loss.multiclass])
+def test_data_fed_in_pieces_gives_the_same_bits(
+    loss: Loss, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrays = some_arrays(loss, weight_N=np.linspace(0.1, 1.9, ROWS, dtype=np.float32))
+    plans = some_plans(5, optimizer="sgd")
+    whole = run(a_cohort_engine(arrays), plans)
+    # Four batches of 16 rows of 3 columns a piece, and 64 rows of validation at once.
+    monkeypatch.setattr(feed, "PIECE_BYTES", 4 * 4 * 16 * 3 * 4)
 
-    # 409,600 draws each: five standard deviations.
-    for share, rate in zip(kept, RATES, strict=True):
-        assert abs(share - (1 - rate)) < 5 * math.sqrt(rate * (1 - rate) / 409_600)
+    pieces = run(a_cohort_engine(arrays, memory_bytes=100), plans)
 
-
-def test_dropout_draws_do_not_correlate_across_steps_rows_units_or_layers() -> None:
-    first = masks(200)[:, 2].astype(float) - 0.5
-    other = masks(200, layer=1)[:, 2].astype(float) - 0.5
-    pairs = {
-        "steps": (first[1:], first[:-1]),
-        "rows": (first[:, 1:], first[:, :-1]),
-        "units": (first[:, :, 1:], first[:, :, :-1]),
-        "layers": (first, other),
-    }
-
-    for name, (one, two) in pairs.items():
-        correlation = float(np.mean(one * two) * 4)
-        assert abs(correlation) < 5 / math.sqrt(one.size), name
+    for number, trained in pieces.items():
+        assert losses_of(trained.epochs) == pytest.approx(
+            losses_of(whole[number].epochs), rel=1e-6, abs=1e-9
+        )
 
 
-def test_dropout_draws_do_not_depend_on_padding_batch_or_slots() -> None:
-    narrow, wide = masks(3), masks(3, batch=64, width=256)
+def test_long_epochs_are_several_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, arrays = a_plan(max_epochs=2), some_arrays()
+    signs: list[int] = []
+    whole = run(a_cohort_engine(arrays), [plan], on_batch=lambda: signs.append(1))[1]
+    monkeypatch.setattr(slots, "CALL_SECONDS", 2.5 * step_seconds(_shape(8, 4), arrays))
 
-    assert np.array_equal(narrow, wide[:, :, :32, :64])
+    state = Cohort(Program(_shape(8, 4), arrays), arrays, feed.Feed(arrays, is_resident=True))
+    parts = train_in(state, [plan])[1]
+
+    assert state.signs == 2 * (3 + 1)  # calls of 2 of the 6 steps, and the validation
+    assert np.allclose(losses_of(parts.epochs), losses_of(whole.epochs), rtol=1e-5)
+
+
+def _shape(*widths: int) -> Shape:
+    return Shape(1, widths, 16, "relu", "adam")
+
+
+def test_open_trials_follow_from_trials_cores_and_memory() -> None:
+    arrays = some_arrays()
+
+    def most_open(**given: Any) -> int:
+        return a_cohort_engine(arrays, **given).most_open
+
+    assert most_open(trials=50) == 13
+    assert most_open(trials=1000) == 16
+    assert most_open(trials=1) == 2
+    assert most_open(trials=1, cores=6) == 6
+
+
+def test_cohorts_wait_for_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    plans, arrays = some_plans(8), some_arrays()
+    most: list[int] = []
+    train_epoch = Cohort.train_epoch
+
+    def counted(state: Cohort) -> Any:
+        most.append(sum(1 for other in live if other.plans))
+        return train_epoch(state)
+
+    live: list[Cohort] = []
+    monkeypatch.setattr(
+        cohort,
+        "Cohort",
+        lambda *given: live.append(Cohort(*given)) or live[-1],  # type: ignore[func-returns-value]
+    )
+    monkeypatch.setattr(Cohort, "train_epoch", counted)
+    memory = int(4 * slot_bytes(Shape(4, (32, 32, 32), 16, "relu", "adam"), arrays))
+
+    ended = run(a_cohort_engine(arrays, memory_bytes=memory, reach=Reach(3, 32, OPTIONS)), plans)
+
+    assert len(ended) == 8
+    assert max(most) == 1
+
+
+def test_slots_whose_epochs_differ_much_in_length_do_not_wait_for_each_other() -> None:
+    arrays = some_arrays()
+    (whole,) = arrays.folds
+    short = dataclasses.replace(whole, train_N=whole.train_N[:30])
+    state = a_cohort(dataclasses.replace(arrays, folds=(whole, short)))
+
+    state.start(a_plan(widths=(8,)))
+
+    assert state.has_room(a_plan(widths=(8,)))
+    assert not state.has_room(a_plan(widths=(8,), fold=1))
+
+
+def test_slot_past_its_last_batch_does_nothing() -> None:
+    arrays = some_arrays()
+    (whole,) = arrays.folds
+    short = dataclasses.replace(whole, train_N=whole.train_N[:50])
+    both = dataclasses.replace(arrays, folds=(whole, short))
+    plans = [a_plan(number=n, seed=n, widths=(8,), fold=n - 1, max_epochs=5) for n in (1, 2)]
+
+    beside = train_in(a_cohort(both, dtype="float64"), plans)[2]
+
+    only = dataclasses.replace(arrays, folds=(short,))
+    alone = train_in(a_cohort(only, dtype="float64"), [dataclasses.replace(plans[1], fold=0)])[2]
+    assert np.allclose(losses_of(beside.epochs), losses_of(alone.epochs), rtol=1e-12)
 
 
 def test_dropout_trains_the_same_in_distribution_as_keras() -> None:
@@ -283,22 +347,24 @@ def test_dropout_trains_the_same_in_distribution_as_keras() -> None:
     arrays = some_arrays()
     plans = [dataclasses.replace(plan, number=n, seed=n) for n in range(1, 21)]
 
-    ours = [trial.epochs[-1].val_loss for trial in run(plans, arrays).values()]
-    keras = [train(p, arrays).epochs[-1].val_loss for p in plans]
+    ours = run(a_cohort_engine(arrays), plans)
+    stock = run(KerasEngine(arrays), plans)
 
     # Equal seeds share initial weights and row orders: only dropout differs. A paired t-test.
-    difference = np.array(ours) - np.array(keras)
+    last = [(ours[n].epochs[-1].val_loss, stock[n].epochs[-1].val_loss) for n in range(1, 21)]
+    difference = np.array([mine - keras_own for mine, keras_own in last])
     t = difference.mean() / (difference.std(ddof=1) / math.sqrt(len(difference)))
     assert abs(t) < 3.0
-    assert np.mean(ours) == pytest.approx(np.mean(keras), rel=0.1)
+    assert np.mean([mine for mine, _ in last]) == pytest.approx(
+        np.mean([keras_own for _, keras_own in last]), rel=0.1
+    )
 
 
-def test_exported_weights_answer_what_the_cohort_measured() -> None:
-    arrays = some_arrays()
+def test_programs_take_what_tensorflow_would_check() -> None:
+    # `Compiled` calls past TensorFlow's own checks: wrong shapes must still be refused.
+    state = a_cohort(slots=1)
+    state.start(a_plan(widths=(8,)))
+    state.train_epoch()
 
-    trained = run([a_plan(widths=(9, 4), max_epochs=6)], arrays)[1]
-
-    output = forward(trained.weights, "relu", arrays.loss, arrays.x_val_MD)
-    mse = float(np.mean((output[:, 0] - arrays.y_val_M) ** 2))
-    assert trained.best_epoch is not None
-    assert mse == pytest.approx(trained.epochs[trained.best_epoch - 1].val_loss, rel=1e-5)
+    with pytest.raises((tf.errors.InvalidArgumentError, ValueError)):
+        state.program.validate(*[tf.zeros((7, 7))] * 3)

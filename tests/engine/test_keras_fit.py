@@ -10,52 +10,15 @@ import numpy as np
 import pytest
 
 from lowloss.spec import Activation
+from tests.trainings import a_plan, holdout, some_arrays, with_targets
 from worker.engine import keras_fit
 from worker.engine.plans import Arrays, Epoch, Loss, Outcome, Plan, TrainedTrial
 
 ACTIVATIONS = list(get_args(Activation))
 
 
-def a_plan(**given: object) -> Plan:
-    values: dict[str, object] = {
-        "number": 1,
-        "seed": 7,
-        "widths": (8, 4),
-        "activation": "relu",
-        "optimizer": "adam",
-        "learning_rate": 0.01,
-        "schedule": "constant",
-        "weight_decay": 0.0,
-        "clip_norm": None,
-        "l1": 0.0,
-        "l2": 0.0,
-        "dropout": 0.0,
-        "batch_size": 16,
-        "patience": 50,
-        "max_epochs": 3,
-    }
-    return Plan(**values | given)  # type: ignore[arg-type]
-
-
-def some_arrays(loss: Loss = Loss.mse, rows: int = 90, **given: object) -> Arrays:
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(rows + 30, 3)).astype(np.float32)
-    signal = x[:, 0] - 0.5 * x[:, 1]
-    outputs = 1
-    match loss:
-        case Loss.mse:
-            y = signal / signal.std()
-        case Loss.binary:
-            y = signal > 0
-        case Loss.multiclass:
-            y, outputs = np.digitize(signal, [-0.5, 0.5]), 3
-    y = np.asarray(y, dtype=np.float32)
-    arrays = Arrays(x[:rows], y[:rows], None, x[rows:], y[rows:], loss, outputs)
-    return dataclasses.replace(arrays, **given)  # type: ignore[arg-type]
-
-
 def train(plan: Plan, arrays: Arrays) -> TrainedTrial:
-    return keras_fit.train(plan, arrays, on_epoch=lambda _: True, on_batch=lambda: None)
+    return keras_fit.train(plan, arrays, on_epoch=lambda _, __: True, on_batch=lambda: None)
 
 
 @pytest.mark.parametrize("loss", list(Loss))
@@ -68,7 +31,7 @@ def test_training_learns_and_answers_with_its_best_weights(loss: Loss) -> None:
     assert trained.outcome is Outcome.completed
     assert losses[-1] < losses[0] / 2
     assert trained.best_epoch == int(np.argmin(losses)) + 1
-    assert data_loss(loss, arrays.y_val_M, trained.val_output_MC) == pytest.approx(
+    assert data_loss(loss, arrays.rows().y_val_M, trained.val_output_MC) == pytest.approx(
         min(losses), rel=1e-4
     )
 
@@ -96,19 +59,19 @@ def test_forward_is_what_keras_predicts(activation: str) -> None:
 
     weights = tuple(model.get_weights())
 
-    ours = keras_fit.forward(weights, activation, arrays.loss, arrays.x_val_MD)
-    assert np.allclose(ours, model.predict(arrays.x_val_MD, verbose=0), atol=1e-6)
+    ours = keras_fit.forward(weights, activation, arrays.loss, arrays.rows().x_val_MD)
+    assert np.allclose(ours, model.predict(arrays.rows().x_val_MD, verbose=0), atol=1e-6)
 
 
 def test_validation_loss_has_no_penalties_and_no_weights() -> None:
-    arrays = some_arrays(weight_train_N=np.linspace(0.1, 1.9, 90, dtype=np.float32))
+    arrays = some_arrays(weight_N=np.linspace(0.1, 1.9, 90, dtype=np.float32))
     plan = a_plan(l1=0.01, l2=0.01)
 
     trained = train(plan, arrays)
 
     last = trained.epochs[-1]
-    output = keras_fit.forward(trained.weights, "relu", arrays.loss, arrays.x_val_MD)
-    assert data_loss(arrays.loss, arrays.y_val_M, output) == pytest.approx(
+    output = keras_fit.forward(trained.weights, "relu", arrays.loss, arrays.rows().x_val_MD)
+    assert data_loss(arrays.loss, arrays.rows().y_val_M, output) == pytest.approx(
         min(e.val_loss for e in trained.epochs), rel=1e-4
     )
     assert last.penalised_loss > last.loss
@@ -135,7 +98,7 @@ def test_losses_are_in_the_unit_that_the_job_fixes() -> None:
 def test_early_stopping_ends_a_training_that_no_longer_improves() -> None:
     noise = np.random.default_rng(1).normal(size=90).astype(np.float32)
 
-    trained = train(a_plan(patience=3, max_epochs=200), some_arrays(y_train_N=noise))
+    trained = train(a_plan(patience=3, max_epochs=200), with_targets(some_arrays(), noise))
 
     assert trained.reason == "early_stopping"
     assert trained.best_epoch == len(trained.epochs) - 3
@@ -155,7 +118,7 @@ def test_diverged_training_is_a_result_with_a_reason() -> None:
 def test_training_told_to_stop_keeps_its_best_weights() -> None:
     seen: list[Epoch] = []
 
-    def stop_after_two(epoch: Epoch) -> bool:
+    def stop_after_two(_: Plan, epoch: Epoch) -> bool:
         seen.append(epoch)
         return len(seen) < 2
 
@@ -174,10 +137,9 @@ def test_training_told_to_stop_keeps_its_best_weights() -> None:
 
 def test_every_epoch_sees_every_row_once_in_its_own_order() -> None:
     order = keras_fit._RowOrder(seed=3, rows=50)
-    arrays = some_arrays(
-        x_train_ND=np.arange(50, dtype=np.float32)[:, None], y_train_N=np.zeros(50, np.float32)
-    )
-    batches = keras_fit._training_batches(arrays, 16, order)
+    x, y = np.arange(50, dtype=np.float32)[:, None], np.zeros(50, np.float32)
+    rows = holdout(x, y, x[:1], y[:1]).rows()
+    batches = keras_fit._training_batches(rows, Loss.mse, 16, order)
     epochs = []
 
     for epoch in range(2):
@@ -185,9 +147,9 @@ def test_every_epoch_sees_every_row_once_in_its_own_order() -> None:
         epochs.append([x.numpy()[:, 0].tolist() for x, _ in batches])
 
     assert [len(batch) for batch in epochs[0]] == [16, 16, 16, 2]
-    rows = [[row for batch in epoch for row in batch] for epoch in epochs]
-    assert sorted(rows[0]) == sorted(rows[1]) == list(range(50))
-    assert rows[0] != rows[1]
+    seen = [[row for batch in epoch for row in batch] for epoch in epochs]
+    assert sorted(seen[0]) == sorted(seen[1]) == list(range(50))
+    assert seen[0] != seen[1]
 
 
 def test_cosine_schedule_ends_near_zero() -> None:

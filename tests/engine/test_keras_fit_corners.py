@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import gc
 
 import keras
 import numpy as np
 import pytest
 
-from tests.engine.test_keras_fit import a_plan, data_loss, some_arrays, train
+from tests.engine.test_keras_fit import data_loss, train
+from tests.trainings import a_plan, holdout, some_arrays
 from worker.engine import keras_fit
 from worker.engine.plans import Loss, Outcome
 
@@ -39,7 +39,7 @@ def test_training_that_diverges_late_keeps_its_best_weights() -> None:
     assert 1 < len(trained.epochs) < 50
     assert not np.isfinite(trained.epochs[-1].penalised_loss)
     assert trained.best_epoch == 1
-    assert data_loss(arrays.loss, arrays.y_val_M, trained.val_output_MC) == pytest.approx(
+    assert data_loss(arrays.loss, arrays.rows().y_val_M, trained.val_output_MC) == pytest.approx(
         trained.epochs[0].val_loss, rel=1e-4
     )
 
@@ -55,15 +55,16 @@ def test_training_that_diverges_at_once_has_no_weights() -> None:
 
 def test_one_epoch_over_a_single_batch_is_keras_own() -> None:
     # With all rows in one batch their order does not matter: Keras fed by arrays must agree.
-    arrays = some_arrays(weight_train_N=np.linspace(0.1, 1.9, 90, dtype=np.float32))
+    arrays = some_arrays(weight_N=np.linspace(0.1, 1.9, 90, dtype=np.float32))
     plan = a_plan(batch_size=90, max_epochs=1, l1=1e-3, l2=1e-2, clip_norm=0.5, weight_decay=0.1)
+    rows = arrays.rows()
     model = keras_fit.build_network(plan, arrays)
     keras_fit.compile_network(model, plan, arrays)
 
     model.fit(
-        arrays.x_train_ND,
-        arrays.y_train_N[:, None],
-        sample_weight=arrays.weight_train_N,
+        rows.x_train_ND,
+        rows.y_train_N[:, None],
+        sample_weight=rows.weight_train_N,
         batch_size=90,
         verbose=0,
     )
@@ -77,7 +78,9 @@ def test_engine_gives_a_sign_of_life_in_every_epoch() -> None:
     signs: list[int] = []
     plan = a_plan(batch_size=4, max_epochs=2, schedule="cosine")
 
-    keras_fit.train(plan, some_arrays(), on_epoch=lambda _: True, on_batch=lambda: signs.append(1))
+    keras_fit.train(
+        plan, some_arrays(), on_epoch=lambda _, __: True, on_batch=lambda: signs.append(1)
+    )
 
     # 90 rows are 23 batches, which are one call of the compiled function an epoch.
     assert len(signs) == 2
@@ -101,7 +104,7 @@ def test_wide_network_gives_the_same_bits_twice() -> None:
     # Large enough for TensorFlow to share a matrix product between threads.
     rng = np.random.default_rng(0)
     x = rng.normal(size=(3000, 26)).astype(np.float32)
-    arrays = some_arrays(x_train_ND=x, y_train_N=x[:, 0], x_val_MD=x[:500], y_val_M=x[:500, 0])
+    arrays = holdout(x, x[:, 0], x[:500], x[:500, 0])
     plan = a_plan(widths=(256, 256), dropout=0.2, batch_size=256, max_epochs=2)
 
     first, again = train(plan, arrays), train(plan, arrays)
@@ -113,11 +116,11 @@ def test_wide_network_gives_the_same_bits_twice() -> None:
 @pytest.mark.parametrize("loss", [Loss.binary, Loss.multiclass])
 def test_class_weights_pull_the_answers(loss: Loss) -> None:
     arrays = some_arrays(loss)
-    heavy = np.where(arrays.y_train_N == 0, 0.01, 1.0).astype(np.float32)
+    heavy = np.where(arrays.rows().y_train_N == 0, 0.01, 1.0).astype(np.float32)
     plan = a_plan(max_epochs=10)
 
     plain = train(plan, arrays)
-    weighted = train(plan, dataclasses.replace(arrays, weight_train_N=heavy))
+    weighted = train(plan, some_arrays(loss, weight_N=heavy))
 
     if loss is Loss.binary:
         assert weighted.val_output_MC.mean() > plain.val_output_MC.mean() + 0.1
@@ -126,7 +129,8 @@ def test_class_weights_pull_the_answers(loss: Loss) -> None:
 
 
 def test_initial_kernels_have_the_spread_of_their_activation() -> None:
-    arrays = some_arrays(x_train_ND=np.zeros((4, 200), np.float32))
+    x, y = np.zeros((4, 200), np.float32), np.zeros(4, np.float32)
+    arrays = holdout(x, y, x, y)
     variances = {"relu": 2 / 200, "selu": 1 / 200, "tanh": 2 / (200 + 300)}
 
     for activation, variance in variances.items():

@@ -14,8 +14,9 @@ import pytest
 from numpy.typing import NDArray
 
 from lowloss.spec import Task
-from tests.engine.test_keras_fit import a_plan, train
+from tests.engine.test_keras_fit import train
 from tests.tables import checked, mixed_columns, write_csv
+from tests.trainings import a_plan
 from worker.baselines import fit_baselines
 from worker.data.prepare import Prepared, prepare
 from worker.data.scores import scores

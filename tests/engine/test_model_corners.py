@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,11 @@ import tensorflow as tf
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_wine
 
 from lowloss.spec import Task
-from tests.engine.test_keras_fit import a_plan
 from tests.tables import checked, write_csv
+from tests.trainings import a_plan, a_training
 from worker.data.prepare import Prepared, prepare
 from worker.engine import keras_fit
-from worker.engine.plans import Outcome, TrainedTrial
+from worker.engine.plans import TrainedTrial
 from worker.model.build import build_model
 from worker.model.inputs import model_inputs
 from worker.model.save import describe_model, load_model, read_metadata, save_model
@@ -40,12 +41,10 @@ def prepared_of(folder: Path, columns: dict[str, Any], target: str = "y") -> Pre
 def as_if_trained(prepared: Prepared) -> TrainedTrial:
     """A trial with random weights: what a model makes of them owes nothing to training."""
     rng = np.random.default_rng(0)
-    sizes = [prepared.arrays.x_train_ND.shape[1], 8, prepared.arrays.outputs]
+    sizes = [prepared.arrays.features, 8, prepared.arrays.outputs]
     shapes = [shape for pair in itertools.pairwise(sizes) for shape in (pair, pair[1:])]
     weights = tuple(rng.normal(size=shape).astype(np.float32) for shape in shapes)
-    nothing = np.empty((0, 1), dtype=np.float32)
-    plan = a_plan(widths=(8,))
-    return TrainedTrial(plan, Outcome.completed, "max_epochs", (), 1, weights, nothing, 0.0)
+    return dataclasses.replace(a_training(a_plan(widths=(8,))), weights=weights)
 
 
 def worst_difference(prepared: Prepared, path: Path) -> float:

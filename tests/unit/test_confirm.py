@@ -3,66 +3,53 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 
-import numpy as np
 import pytest
 
 from lowloss.spec import Direction
-from worker.confirm import Confirmed, Finalist, confirm
-from worker.engine.plans import Epoch, Outcome, Plan, TrainedTrial
+from tests.trainings import a_plan, a_training
+from worker.confirm import Confirmed, Finalist, Train, confirm
+from worker.engine.plans import Outcome, Plan, TrainedTrial
 
-NEVER = lambda: False  # noqa: E731
 
-
-def a_plan(number: int, seed: int) -> Plan:
-    return Plan(
-        number, seed, (4,), "relu", "adam", 0.1, "constant", 0.0, None, 0.0, 0.0, 0.0, 8, 5, 9
-    )
+def the_plan(number: int, seed: int) -> Plan:
+    return a_plan(number=number, seed=seed)
 
 
 def finalists(*numbers: int, seeds: int = 3) -> list[Finalist]:
-    return [Finalist(n, tuple(a_plan(n, seed) for seed in range(seeds))) for n in numbers]
-
-
-def trained(plan: Plan, value: float | None, outcome: Outcome = Outcome.completed) -> TrainedTrial:
-    epochs = () if value is None else (Epoch(plan.number, 1, value, value, value),)
-    best = None if value is None else 1
-    return TrainedTrial(plan, outcome, "", epochs, best, (), np.empty((0, 1), np.float32), 0.0)
+    return [Finalist(n, tuple(the_plan(n, seed) for seed in range(seeds))) for n in numbers]
 
 
 class Trainer:
-    """Trains by looking results up, and remembers what it was asked for."""
+    """Trains by looking results up, and remembers what it was asked for; stops after `most`."""
 
-    def __init__(self, values: dict[tuple[int, int], float | None]) -> None:
+    def __init__(self, values: dict[tuple[int, int], float | None], most: int = 100) -> None:
         self.values = values
+        self.most = most
         self.asked: list[tuple[int, int]] = []
-        self.finished: list[tuple[int, int]] = []
+        self.needed: Plan | None = None
 
-    def __call__(self, plan: Plan, must_finish: bool) -> TrainedTrial:
-        self.asked.append((plan.number, plan.seed))
-        if must_finish:
-            self.finished.append((plan.number, plan.seed))
-        value = self.values[plan.number, plan.seed]
-        return trained(plan, value, Outcome.diverged if value is None else Outcome.completed)
+    def __call__(self, plans: Sequence[Plan], needed: Plan | None) -> Iterator[TrainedTrial]:
+        self.needed = needed
+        asked = list(plans[: self.most])
+        self.asked = [(plan.number, plan.seed) for plan in asked]
+        # They end in an order of their own.
+        for plan in reversed(asked):
+            value = self.values[plan.number, plan.seed]
+            outcome = Outcome.diverged if value is None else Outcome.completed
+            yield a_training(plan, value, outcome)
 
 
 def choose(
-    train: Callable[[Plan, bool], TrainedTrial],
+    train: Train,
     some: list[Finalist],
     *,
     held: dict[int, TrainedTrial] | None = None,
     direction: Direction = Direction.min,
-    should_stop: Callable[[], bool] = NEVER,
 ) -> Confirmed | None:
     return confirm(
-        some,
-        held or {},
-        direction=direction,
-        train=train,
-        score=lambda t: t.epochs[0].val_loss,
-        should_stop=should_stop,
+        some, held or {}, direction=direction, train=train, score=lambda t: t.epochs[0].val_loss
     )
 
 
@@ -96,7 +83,7 @@ def test_objective_that_is_maximised_picks_the_highest_mean() -> None:
 def test_trainings_still_in_memory_are_not_done_again() -> None:
     train = Trainer(LUCKY)
 
-    choose(train, finalists(1, 2), held={1: trained(a_plan(1, 0), 0.1)})
+    choose(train, finalists(1, 2), held={1: a_training(the_plan(1, 0), 0.1)})
 
     assert (1, 0) not in train.asked
     assert len(train.asked) == 5
@@ -117,25 +104,35 @@ def test_small_difference_is_called_noise(second: list[float], within_noise: boo
     assert confirmed.is_within_noise is within_noise
 
 
-def test_told_to_stop_it_still_has_the_best_finalist() -> None:
-    train = Trainer(LUCKY)
+def test_best_finalist_alone_is_trained_to_its_end_in_any_case() -> None:
+    train, second = Trainer(LUCKY, most=1), Trainer(LUCKY)
 
-    confirmed = choose(train, finalists(1, 2), should_stop=lambda: True)
+    confirmed = choose(train, finalists(1, 2))
+    choose(second, finalists(1, 2), held={1: a_training(the_plan(1, 0), 0.1)})
 
-    assert train.asked == train.finished == [(1, 0)]
+    assert train.needed == the_plan(1, 0)
     assert confirmed is not None
     assert confirmed.winner.plan.number == 1
     assert confirmed.is_within_noise is None
+    # What is in memory needs no training.
+    assert second.needed is None
 
 
 def test_stopped_in_between_it_compares_only_seeds_that_all_have() -> None:
-    calls = itertools.count()
-
-    confirmed = choose(Trainer(LUCKY), finalists(1, 2), should_stop=lambda: next(calls) >= 3)
+    confirmed = choose(Trainer(LUCKY, most=3), finalists(1, 2))
 
     assert confirmed is not None
     # Trial 1 has seeds 0 and 1, trial 2 only seed 0.
     assert [c.scores for c in confirmed.confirmations] == [(0.1,), (0.3,)]
+
+
+def test_held_trial_that_was_cut_short_is_what_there_is_of_it() -> None:
+    held = {1: a_training(the_plan(1, 0), 0.1, Outcome.stopped)}
+
+    confirmed = choose(Trainer(LUCKY, most=0), finalists(1), held=held)
+
+    assert confirmed is not None
+    assert confirmed.winner is held[1]
 
 
 def test_equal_means_without_spread_are_within_noise() -> None:
@@ -169,9 +166,10 @@ def test_diverged_repeats_do_not_count_where_every_setting_has_one() -> None:
 def test_repeat_that_was_cut_short_does_not_count() -> None:
     train = Trainer(LUCKY)
 
-    def cut_last(plan: Plan, must_finish: bool) -> TrainedTrial:
-        outcome = Outcome.stopped if plan.seed == 2 else Outcome.completed
-        return dataclasses.replace(train(plan, must_finish), outcome=outcome)
+    def cut_last(plans: Sequence[Plan], needed: Plan | None) -> Iterator[TrainedTrial]:
+        for ended in train(plans, needed):
+            outcome = Outcome.stopped if ended.plan.seed == 2 else ended.outcome
+            yield dataclasses.replace(ended, outcome=outcome)
 
     confirmed = choose(cut_last, finalists(1, 2))
 

@@ -20,7 +20,7 @@ from worker.data.features import (
 )
 from worker.data.splits import Splits, split_rows
 from worker.data.target import Float64Array, Target, class_weights, fit_target, read_target
-from worker.engine.plans import Arrays, FloatArray
+from worker.engine.plans import Arrays, FloatArray, Fold
 
 
 @dataclass(frozen=True)
@@ -90,13 +90,10 @@ def _arrays(
 ) -> Arrays:
     y_N = target.standardise(y)
     is_weighted = target.task is not Task.regression and preprocessing.class_weight == "auto"
-    return Arrays(
-        x_train_ND=x_ND[splits.train],
-        y_train_N=y_N[splits.train],
-        weight_train_N=class_weights(y, splits.train) if is_weighted else None,
-        x_val_MD=x_ND[splits.validation],
-        y_val_M=y_N[splits.validation],
-        loss=target.loss,
-        outputs=target.outputs,
+    holdout = Fold(
+        train_N=splits.train,
+        validation_M=splits.validation,
+        weight_N=class_weights(y, splits.train) if is_weighted else None,
         loss_unit=target.loss_unit,
     )
+    return Arrays(x_ND[None], y_N, target.loss, target.outputs, folds=(holdout,))

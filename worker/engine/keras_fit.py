@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import math
 import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -18,8 +22,11 @@ from worker.engine.gradients import forgotten_gradients
 from worker.engine.plans import (
     Arrays,
     Epoch,
+    FailedTrial,
     FloatArray,
+    FoldRows,
     Loss,
+    NextPlans,
     OnBatch,
     OnEpoch,
     Outcome,
@@ -29,28 +36,51 @@ from worker.engine.plans import (
 
 HEADS = {Loss.mse: "linear", Loss.binary: "sigmoid", Loss.multiclass: "softmax"}
 DATA_LOSS = "data_loss"
+PROGRAM = "keras_fit"
 SGD_MOMENTUM = 0.9
 PREDICT_ROWS = 8192
 """Rows that are put through the network at once when it predicts: 128 MiB at 4,096 units."""
 
 
+@dataclass(frozen=True)
+class KerasEngine:
+    """Trains plans one after the other."""
+
+    arrays: Arrays
+
+    def run(
+        self, next_plans: NextPlans, *, on_epoch: OnEpoch, on_batch: OnBatch
+    ) -> Iterator[TrainedTrial | FailedTrial]:
+        """Train plans until there are none; yields each training as it ends."""
+        while plans := next_plans(1):
+            told = _Told(on_epoch, on_batch)
+            try:
+                yield train(plans[0], self.arrays, on_epoch=told.epoch, on_batch=told.batch)
+            except Exception as error:
+                if told.is_raised or isinstance(error, MemoryError):
+                    # Not of the trial: the job is to end, or the machine is exhausted.
+                    raise
+                yield FailedTrial(plans[0], type(error).__name__, traceback.format_exc())
+
+
 def train(plan: Plan, arrays: Arrays, *, on_epoch: OnEpoch, on_batch: OnBatch) -> TrainedTrial:
-    """Train a trial to its end, or until `on_epoch` answers False."""
+    """Train one plan to its end, or until `on_epoch` answers False."""
     started = time.monotonic()
+    fold, rows = arrays.folds[plan.fold], arrays.rows(plan.fold)
     keras.backend.clear_session()
     # Initial weights and dropout follow from the seed, as the order of rows does.
     keras.utils.set_random_seed(plan.seed)
     model = build_network(plan, arrays)
     compile_network(model, plan, arrays)
-    watch = _Watch(plan, arrays, on_epoch, on_batch)
+    watch = _Watch(plan, fold.loss_unit, on_epoch, on_batch)
     stopping = keras.callbacks.EarlyStopping(
         monitor=f"val_{DATA_LOSS}", mode="min", patience=plan.patience, restore_best_weights=True
     )
-    order = _RowOrder(plan.seed, len(arrays.x_train_ND))
+    order = _RowOrder(plan.seed, len(rows.x_train_ND))
     with forgotten_gradients():
         model.fit(
-            _training_batches(arrays, plan.batch_size, order),
-            validation_data=_validation_batches(arrays),
+            _training_batches(rows, arrays.loss, plan.batch_size, order),
+            validation_data=_validation_batches(rows, arrays.loss),
             epochs=plan.max_epochs,
             shuffle=False,
             callbacks=[order, watch, stopping],
@@ -62,7 +92,7 @@ def train(plan: Plan, arrays: Arrays, *, on_epoch: OnEpoch, on_batch: OnBatch) -
         if stopping.best_weights is not None:
             model.set_weights(stopping.best_weights)
         weights = tuple(model.get_weights())
-        val_output_MC = forward(weights, plan.activation, arrays.loss, arrays.x_val_MD)
+        val_output_MC = forward(weights, plan.activation, arrays.loss, rows.x_val_MD)
     return TrainedTrial(
         plan=plan,
         outcome=watch.outcome,
@@ -72,13 +102,14 @@ def train(plan: Plan, arrays: Arrays, *, on_epoch: OnEpoch, on_batch: OnBatch) -
         weights=weights,
         val_output_MC=val_output_MC,
         seconds=time.monotonic() - started,
+        program=PROGRAM,
     )
 
 
 def build_network(plan: Plan, arrays: Arrays) -> keras.Model:
     """Dense → activation → Dropout for each width, and a Dense head; penalties on kernels."""
     penalty = keras.regularizers.L1L2(plan.l1, plan.l2) if plan.l1 or plan.l2 else None
-    x = inputs = keras.Input((arrays.x_train_ND.shape[1],))
+    x = inputs = keras.Input((arrays.features,))
     for layer, width in enumerate(plan.widths):
         x = keras.layers.Dense(width, kernel_regularizer=penalty)(x)
         x = keras.layers.Activation(plan.activation)(x)
@@ -87,13 +118,13 @@ def build_network(plan: Plan, arrays: Arrays) -> keras.Model:
     head = HEADS[arrays.loss]
     outputs = keras.layers.Dense(arrays.outputs, activation=head, kernel_regularizer=penalty)(x)
     model = keras.Model(inputs, outputs)
-    model.set_weights(initial_weights(plan, arrays.x_train_ND.shape[1], arrays.outputs))
+    model.set_weights(initial_weights(plan, arrays.features, arrays.outputs))
     return model
 
 
 def compile_network(model: keras.Model, plan: Plan, arrays: Arrays) -> None:
     """Attach the optimizer and the loss; the data loss is a metric without penalties or weights."""
-    steps = math.ceil(len(arrays.x_train_ND) / plan.batch_size)
+    steps = math.ceil(len(arrays.folds[plan.fold].train_N) / plan.batch_size)
     model.compile(
         optimizer=_optimizer(plan, steps * plan.max_epochs),
         loss=arrays.loss.value,
@@ -123,6 +154,32 @@ def forward(
     return np.concatenate(parts) if parts else np.empty((0, weights[-1].size), dtype=np.float32)
 
 
+class _Told:
+    """Passes on what an engine tells, and knows whether an error is the listener's."""
+
+    def __init__(self, on_epoch: OnEpoch, on_batch: OnBatch) -> None:
+        self.is_raised = False
+        self._on_epoch, self._on_batch = on_epoch, on_batch
+
+    def epoch(self, plan: Plan, epoch: Epoch) -> bool:
+        """Pass on an epoch."""
+        with self._watched():
+            return self._on_epoch(plan, epoch)
+
+    def batch(self) -> None:
+        """Pass on a sign of life."""
+        with self._watched():
+            self._on_batch()
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.is_raised = True
+            raise
+
+
 class _RowOrder(keras.callbacks.Callback):
     """A new order of the training rows for every epoch: a function of seed and epoch alone."""
 
@@ -136,27 +193,27 @@ class _RowOrder(keras.callbacks.Callback):
         self.rows_N.assign(row_order(self._seed, epoch + 1, self.rows_N.shape[0]))
 
 
-def _training_batches(arrays: Arrays, batch_size: int, order: _RowOrder) -> Any:
+def _training_batches(rows: FoldRows, loss: Loss, batch_size: int, order: _RowOrder) -> Any:
     """The training rows in the epoch's order, batch by batch; the last may be smaller.
 
     Keras would make the same of bare arrays, at three times the cost an epoch for a small table.
     """
-    rows = len(arrays.x_train_ND)
-    columns = [arrays.x_train_ND, _labels(arrays.y_train_N, arrays.loss)]
-    if arrays.weight_train_N is not None:
-        columns.append(arrays.weight_train_N)
+    count = len(rows.x_train_ND)
+    columns = [rows.x_train_ND, _labels(rows.y_train_N, loss)]
+    if rows.weight_train_N is not None:
+        columns.append(rows.weight_train_N)
     tensors = [tf.constant(column) for column in columns]
 
     def batch(number: Any) -> tuple[Any, ...]:
         start = tf.cast(number * batch_size, tf.int32)
-        chosen = order.rows_N[start : tf.minimum(start + batch_size, rows)]
+        chosen = order.rows_N[start : tf.minimum(start + batch_size, count)]
         return tuple(tf.gather(tensor, chosen) for tensor in tensors)
 
-    return _plainly(tf.data.Dataset.range(math.ceil(rows / batch_size)).map(batch))
+    return _plainly(tf.data.Dataset.range(math.ceil(count / batch_size)).map(batch))
 
 
-def _validation_batches(arrays: Arrays) -> Any:
-    columns = (arrays.x_val_MD, _labels(arrays.y_val_M, arrays.loss))
+def _validation_batches(rows: FoldRows, loss: Loss) -> Any:
+    columns = (rows.x_val_MD, _labels(rows.y_val_M, loss))
     return _plainly(tf.data.Dataset.from_tensor_slices(columns).batch(PREDICT_ROWS).cache())
 
 
@@ -209,14 +266,14 @@ def _data_loss(loss: Loss) -> keras.metrics.Metric:
 class _Watch(keras.callbacks.Callback):
     """Records epochs, passes them on, and ends a training that diverged or was stopped."""
 
-    def __init__(self, plan: Plan, arrays: Arrays, on_epoch: OnEpoch, on_batch: OnBatch) -> None:
+    def __init__(self, plan: Plan, unit: float, on_epoch: OnEpoch, on_batch: OnBatch) -> None:
         super().__init__()
         self.epochs: list[Epoch] = []
         self.best_epoch: int | None = None
         self.outcome = Outcome.completed
         self._best_loss = math.inf
         self._plan = plan
-        self._unit = arrays.loss_unit
+        self._unit = unit
         self._on_epoch = on_epoch
         self._on_batch = on_batch
 
@@ -227,14 +284,13 @@ class _Watch(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Take in what Keras measured; epochs count from 1 here."""
         found = Epoch(
-            number=self._plan.number,
             epoch=epoch + 1,
             loss=float(logs[DATA_LOSS]) / self._unit,
             val_loss=float(logs[f"val_{DATA_LOSS}"]) / self._unit,
             penalised_loss=float(logs["loss"]) / self._unit,
         )
         self.epochs.append(found)
-        goes_on = self._on_epoch(found)
+        goes_on = self._on_epoch(self._plan, found)
         if not all(map(math.isfinite, (found.loss, found.val_loss, found.penalised_loss))):
             self.outcome = Outcome.diverged
             self.model.stop_training = True

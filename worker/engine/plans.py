@@ -1,18 +1,21 @@
 """What an engine is given and what it answers.
 
-N training rows, M validation rows, D features, C outputs (1 for regression and binary).
+V views, N rows, D features, C outputs (1 for regression and binary); of a fold: N training rows,
+M validation rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
+RowNumbers = NDArray[np.int64]
 
 
 class Loss(StrEnum):
@@ -25,7 +28,10 @@ class Loss(StrEnum):
 
 @dataclass(frozen=True)
 class Plan:
-    """One trial to train: everything, with the data, that its result depends on."""
+    """One training: everything, with the data, that its result depends on.
+
+    `fold` says which of the data's folds it trains and validates on.
+    """
 
     number: int
     seed: int
@@ -42,24 +48,101 @@ class Plan:
     batch_size: int
     patience: int
     max_epochs: int
+    fold: int = 0
 
 
 @dataclass(frozen=True)
-class Arrays:
-    """Prepared rows. Targets: float for regression and binary (0 or 1), class index for multiclass.
+class Transform:
+    """How raw columns become features: subtract, then divide; NaN becomes `fill`.
 
-    `loss_unit` is what a data loss is divided by, so that losses of one job are in one unit: the
-    variance of the training target where it is not standardised, else 1.
+    Where `clip` is finite, x becomes x / sqrt(1 + (x / clip)²), which stays within it (the smooth
+    clip of RealMLP, Holzmüller et al. 2024); infinity leaves a column as it is.
     """
+
+    shift_D: FloatArray
+    scale_D: FloatArray
+    fill_D: FloatArray
+    clip_D: FloatArray
+
+    def apply(self, x_ND: FloatArray) -> FloatArray:
+        """[N, D] The features of raw rows."""
+        scaled_ND = (x_ND - self.shift_D) / self.scale_D
+        clipped_ND = scaled_ND / np.sqrt(1 + (scaled_ND / self.clip_D) ** 2)
+        return np.where(np.isnan(x_ND), self.fill_D, clipped_ND).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Fold:
+    """The rows that a plan trains and validates on, and what it sees of them.
+
+    `weight_N` weighs the training rows' losses, one for each of `train_N`. The target is seen as
+    (y - y_shift) / y_scale, but for class indices. `loss_unit` is what a data loss is divided by,
+    so that losses of one job are in one unit: the variance of the training target where it is not
+    standardised, else 1.
+    """
+
+    train_N: RowNumbers
+    validation_M: RowNumbers
+    weight_N: FloatArray | None = None
+    transform: Transform | None = None
+    view: int = 0
+    y_shift: float = 0.0
+    y_scale: float = 1.0
+    loss_unit: float = 1.0
+
+
+@dataclass(frozen=True)
+class FoldRows:
+    """A fold's rows as the network sees them."""
 
     x_train_ND: FloatArray
     y_train_N: FloatArray
     weight_train_N: FloatArray | None
     x_val_MD: FloatArray
     y_val_M: FloatArray
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """One copy of the data, and the folds that are made of it.
+
+    `x_VND` has one view, or several ways to write the same rows that no `Transform` can express.
+    Targets: float for regression and binary (0 or 1), class index for multiclass.
+    """
+
+    x_VND: FloatArray
+    y_N: FloatArray
     loss: Loss
     outputs: int
-    loss_unit: float = 1.0
+    folds: tuple[Fold, ...]
+
+    @property
+    def features(self) -> int:
+        """D."""
+        return int(self.x_VND.shape[2])
+
+    def rows(self, number: int = 0) -> FoldRows:
+        """A copy of a fold's rows, transformed."""
+        fold = self.folds[number]
+        return FoldRows(
+            x_train_ND=self.x_of(fold, fold.train_N),
+            y_train_N=self.y_of(fold, fold.train_N),
+            weight_train_N=fold.weight_N,
+            x_val_MD=self.x_of(fold, fold.validation_M),
+            y_val_M=self.y_of(fold, fold.validation_M),
+        )
+
+    def x_of(self, fold: Fold, rows: RowNumbers) -> FloatArray:
+        """Features of some rows, as a fold sees them."""
+        x_ND = self.x_VND[fold.view, rows]
+        return x_ND if fold.transform is None else fold.transform.apply(x_ND)
+
+    def y_of(self, fold: Fold, rows: RowNumbers) -> FloatArray:
+        """Targets of some rows, as a fold sees them."""
+        y_N = self.y_N[rows]
+        if self.loss is not Loss.mse:
+            return y_N
+        return ((y_N - np.float32(fold.y_shift)) / np.float32(fold.y_scale)).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -70,7 +153,6 @@ class Epoch:
     class weights, `penalised_loss` what the optimizer minimised; all in units of `loss_unit`.
     """
 
-    number: int
     epoch: int
     loss: float
     val_loss: float
@@ -92,7 +174,7 @@ class TrainedTrial:
     `weights` alternate kernel [in, out] and bias [out], first layer to head; `val_output_MC` is
     what they answer on the validation rows: the standardised target, or probabilities. Both are
     empty where no epoch had a finite validation loss. `reason` says why training ended:
-    `early_stopping`, `max_epochs`, `stopped`, `loss_not_finite`.
+    `early_stopping`, `max_epochs`, `stopped`, `loss_not_finite`. `program` says what trained it.
     """
 
     plan: Plan
@@ -103,10 +185,32 @@ class TrainedTrial:
     weights: tuple[FloatArray, ...]
     val_output_MC: FloatArray
     seconds: float
+    program: str
 
 
-OnEpoch = Callable[[Epoch], bool]
-"""Told of every epoch as it ends; answers whether training goes on."""
+@dataclass(frozen=True)
+class FailedTrial:
+    """A trial that its engine could not train."""
+
+    plan: Plan
+    reason: str
+    error: str
+
+
+NextPlans = Callable[[int], list[Plan]]
+"""Up to n plans to train; an empty list means none for now, and none ever once all have ended."""
+
+OnEpoch = Callable[[Plan, Epoch], bool]
+"""Told of every epoch as it ends; answers whether its training goes on."""
 
 OnBatch = Callable[[], None]
 """Called now and then inside an epoch: a sign of life."""
+
+
+class Engine(Protocol):
+    """What trains plans on a job's arrays."""
+
+    def run(
+        self, next_plans: NextPlans, *, on_epoch: OnEpoch, on_batch: OnBatch
+    ) -> Iterator[TrainedTrial | FailedTrial]:
+        """Train plans until there are none; yields each training as it ends."""

@@ -1,51 +1,28 @@
-"""The executor of this process: one trial after the other."""
+"""The executor of this process: cohorts on all its cores, and Keras for what they cannot train."""
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Protocol
+import os
+from pathlib import Path
 
-from lowloss.errors import LowlossError
-from worker.engine.plans import Arrays, OnBatch, OnEpoch, Plan, TrainedTrial
+import psutil
 
+from worker.engine.buckets import Reach
+from worker.engine.cohort import CohortEngine, Machine
+from worker.engine.keras_fit import KerasEngine
+from worker.engine.plans import Arrays
 
-class Train(Protocol):
-    """An engine's way to train one trial."""
-
-    def __call__(
-        self, plan: Plan, arrays: Arrays, *, on_epoch: OnEpoch, on_batch: OnBatch
-    ) -> TrainedTrial:
-        """Train a trial to its end, or until `on_epoch` answers False."""
+CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
-@dataclass(frozen=True)
-class FailedTrial:
-    """A trial that its engine could not train."""
-
-    plan: Plan
-    reason: str
-    error: str
+def local_engine(arrays: Arrays, reach: Reach, *, trials: int) -> CohortEngine:
+    """What trains a search of some trials in this process."""
+    return CohortEngine(arrays, reach, this_machine(), trials=trials, fallback=KerasEngine(arrays))
 
 
-def run(
-    next_plans: Callable[[int], list[Plan]],
-    arrays: Arrays,
-    *,
-    train: Train,
-    on_epoch: OnEpoch,
-    on_batch: OnBatch,
-) -> Iterator[TrainedTrial | FailedTrial]:
-    """Train plans until there are none; a trial that fails ends by itself, not the search."""
-    while plans := next_plans(1):
-        for plan in plans:
-            result: TrainedTrial | FailedTrial
-            try:
-                result = train(plan, arrays, on_epoch=on_epoch, on_batch=on_batch)
-            except (LowlossError, MemoryError):
-                # Of the job, not of the trial: cancelled, lease lost, machine exhausted.
-                raise
-            except Exception as error:
-                result = FailedTrial(plan, type(error).__name__, traceback.format_exc())
-            yield result
+def this_machine() -> Machine:
+    """The cores and the memory that this process may use."""
+    memory = psutil.virtual_memory().total
+    if CGROUP_LIMIT.exists() and (limit := CGROUP_LIMIT.read_text().strip()).isdigit():
+        memory = min(memory, int(limit))
+    return Machine(cores=len(os.sched_getaffinity(0)), memory_bytes=memory)

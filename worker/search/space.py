@@ -9,7 +9,9 @@ from keras_tuner import HyperParameters
 
 from lowloss.results import Hyperparameters
 from lowloss.spec import Choice, CountRange, Float, Int, SearchSpace, WidthRange
+from worker.engine.buckets import Reach
 from worker.engine.plans import Plan
+from worker.engine.program import OPTIONS
 
 NO_CLIPPING = 0.0
 """Stands for a null `clip_norm`: KerasTuner takes no null, and no real norm is 0."""
@@ -47,6 +49,12 @@ def possible_depths(space: SearchSpace) -> list[int]:
             return list(range(layers.min, layers.max + 1, layers.step or 1))
         case layers:
             return [layers]
+
+
+def reach(space: SearchSpace) -> Reach:
+    """The largest network that the space allows, and the options that its programs need."""
+    options = frozenset(option for option in OPTIONS if _may_be_used(getattr(space, option)))
+    return Reach(max(possible_depths(space)), _most(space.width), options)
 
 
 def known_good(space: SearchSpace) -> dict[str, Any]:
@@ -125,6 +133,28 @@ def _is_per_layer(space: SearchSpace) -> bool:
             return True
         case _:
             return False
+
+
+def _most(value: object) -> int:
+    """The largest value of a whole-number parameter."""
+    match value:
+        case Choice(choices=choices):
+            return int(max(choices))
+        case Int():
+            return value.max
+        case fixed:
+            return int(fixed)  # type: ignore[call-overload,no-any-return]
+
+
+def _may_be_used(value: object) -> bool:
+    """Whether an option may have a value other than none or 0."""
+    match value:
+        case Choice(choices=choices):
+            return any(choices)
+        case Float():
+            return value.max > 0
+        case fixed:
+            return bool(fixed)
 
 
 def _define(hp: HyperParameters, name: str, value: object) -> None:

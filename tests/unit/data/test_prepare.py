@@ -51,7 +51,7 @@ def test_features_and_target_are_standardised_by_the_training_rows(tmp_path: Pat
     columns = mixed_columns() | {"y": np.arange(400) * 3.0 + 1000}
     prepared = prepared_from(write_csv(tmp_path / "t.csv", columns), "y")
 
-    arrays = prepared.arrays
+    arrays = prepared.arrays.rows()
     numbers = len(prepared.features.numeric)
     assert np.allclose(arrays.x_train_ND[:, :numbers].mean(axis=0), 0, atol=0.05)
     assert np.allclose(arrays.x_train_ND[:, 1:numbers].std(axis=0), 1, atol=0.2)
@@ -78,8 +78,8 @@ def test_nothing_of_the_held_rows_reaches_a_fitted_statistic(tmp_path: Path) -> 
 
     assert poisoned.features == clean.features
     assert poisoned.target == clean.target
-    assert np.array_equal(poisoned.arrays.x_train_ND, clean.arrays.x_train_ND)
-    assert not np.array_equal(poisoned.arrays.x_val_MD, clean.arrays.x_val_MD)
+    assert np.array_equal(poisoned.arrays.rows().x_train_ND, clean.arrays.rows().x_train_ND)
+    assert not np.array_equal(poisoned.arrays.rows().x_val_MD, clean.arrays.rows().x_val_MD)
 
 
 def test_missing_values_become_the_mean_and_an_indicator(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_missing_values_become_the_mean_and_an_indicator(tmp_path: Path) -> None
     path = write_csv(tmp_path / "t.csv", {"x": x, "z": range(100), "y": np.arange(100) * 1.5})
     prepared = prepared_from(path, "y")
 
-    x_ND = prepared.arrays.x_train_ND
+    x_ND = prepared.arrays.rows().x_train_ND
     is_missing = np.array([x[row] is None for row in prepared.splits.train])
     assert x_ND.shape[1] == 3
     assert np.array_equal(x_ND[:, 2] == 1.0, is_missing)
@@ -107,7 +107,7 @@ def test_unseen_and_rare_levels_are_all_zeros(tmp_path: Path) -> None:
     assert set(prepared.features.categorical[0].levels) == {"a", "b"}
     is_rare = np.array([columns["c"][row] == "rare" for row in prepared.splits.train])
     assert is_rare.any()
-    assert np.array_equal(prepared.arrays.x_train_ND.sum(axis=1) == 0, is_rare)
+    assert np.array_equal(prepared.arrays.rows().x_train_ND.sum(axis=1) == 0, is_rare)
 
 
 def test_rows_without_a_target_are_left_out(tmp_path: Path) -> None:
@@ -147,8 +147,8 @@ def test_unscaled_target_keeps_losses_in_one_unit(tmp_path: Path) -> None:
     raw = prepared_from(path, "y", preprocessing={"scale_target": False})
 
     assert raw.arrays.loss is Loss.mse
-    assert raw.arrays.loss_unit == pytest.approx(scaled.target.sd**2)
-    assert raw.arrays.y_train_N.max() > 100
+    assert raw.arrays.folds[0].loss_unit == pytest.approx(scaled.target.sd**2)
+    assert raw.arrays.rows().y_train_N.max() > 100
 
 
 def test_class_weights_balance_classes_and_average_to_one() -> None:

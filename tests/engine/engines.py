@@ -1,0 +1,49 @@
+"""Engines under test."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.trainings import some_arrays
+from worker.engine.buckets import Reach
+from worker.engine.cohort import CohortEngine, Machine
+from worker.engine.feed import Feed
+from worker.engine.keras_fit import KerasEngine
+from worker.engine.plans import Arrays
+from worker.engine.program import OPTIONS, Program, Shape
+from worker.engine.slots import Cohort
+
+MEMORY_BYTES = 2**33
+
+
+def a_cohort_engine(
+    arrays: Arrays,
+    *,
+    reach: Reach = Reach(1, 1, OPTIONS),  # noqa: B008
+    cores: int = 2,
+    memory_bytes: int = MEMORY_BYTES,
+    trials: int = 16,
+) -> CohortEngine:
+    """Without a reach to speak of, every plan's program is its own."""
+    machine = Machine(cores, memory_bytes)
+    return CohortEngine(arrays, reach, machine, trials=trials, fallback=KerasEngine(arrays))
+
+
+def a_cohort(
+    arrays: Arrays | None = None,
+    *,
+    dtype: str = "float32",
+    is_resident: bool = True,
+    **shape: Any,
+) -> Cohort:
+    """An empty cohort."""
+    arrays = arrays or some_arrays()
+    values: dict[str, Any] = {
+        "slots": 3,
+        "widths": (32,),
+        "batch_size": 16,
+        "activation": "relu",
+        "optimizer": "adam",
+    }
+    program = Program(Shape(**values | shape), arrays, dtype=dtype)
+    return Cohort(program, arrays, Feed(arrays, is_resident=is_resident, dtype=dtype))

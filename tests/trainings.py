@@ -1,0 +1,147 @@
+"""Builders of what an engine is given, and of what it answers. No TensorFlow here."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from worker.engine.plans import (
+    Arrays,
+    Engine,
+    Epoch,
+    FailedTrial,
+    FloatArray,
+    Fold,
+    Loss,
+    NextPlans,
+    OnBatch,
+    OnEpoch,
+    Outcome,
+    Plan,
+    TrainedTrial,
+)
+
+
+def a_plan(**given: object) -> Plan:
+    values: dict[str, object] = {
+        "number": 1,
+        "seed": 7,
+        "widths": (8, 4),
+        "activation": "relu",
+        "optimizer": "adam",
+        "learning_rate": 0.01,
+        "schedule": "constant",
+        "weight_decay": 0.0,
+        "clip_norm": None,
+        "l1": 0.0,
+        "l2": 0.0,
+        "dropout": 0.0,
+        "batch_size": 16,
+        "patience": 50,
+        "max_epochs": 3,
+    }
+    return Plan(**values | given)  # type: ignore[arg-type]
+
+
+def some_plans(count: int, **given: Any) -> list[Plan]:
+    """Plans numbered from 1 that differ in all that differs within a program."""
+    rng = np.random.default_rng(5)
+    return [
+        a_plan(
+            number=number,
+            seed=number,
+            widths=tuple(int(w) for w in rng.integers(3, 33, size=rng.integers(1, 4))),
+            learning_rate=float(10 ** rng.uniform(-3, -1)),
+            dropout=float(rng.uniform(0, 0.5)),
+            max_epochs=int(rng.integers(2, 7)),
+            **given,
+        )
+        for number in range(1, count + 1)
+    ]
+
+
+def holdout(
+    x_train: FloatArray,
+    y_train: FloatArray,
+    x_val: FloatArray,
+    y_val: FloatArray,
+    *,
+    loss: Loss = Loss.mse,
+    outputs: int = 1,
+    **fold: Any,
+) -> Arrays:
+    """Data of one fold."""
+    rows = np.arange(len(x_train) + len(x_val))
+    split = Fold(rows[: len(x_train)], rows[len(x_train) :], **fold)
+    x = np.concatenate([x_train, x_val])[None]
+    return Arrays(x, np.concatenate([y_train, y_val]), loss, outputs, (split,))
+
+
+def some_arrays(loss: Loss = Loss.mse, rows: int = 90, **fold: Any) -> Arrays:
+    """A linear target of three columns, and 30 validation rows."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(rows + 30, 3)).astype(np.float32)
+    signal = x[:, 0] - 0.5 * x[:, 1]
+    outputs = 1
+    match loss:
+        case Loss.mse:
+            y = signal / signal.std()
+        case Loss.binary:
+            y = signal > 0
+        case Loss.multiclass:
+            y, outputs = np.digitize(signal, [-0.5, 0.5]), 3
+    y = np.asarray(y, dtype=np.float32)
+    return holdout(x[:rows], y[:rows], x[rows:], y[rows:], loss=loss, outputs=outputs, **fold)
+
+
+def with_targets(arrays: Arrays, y_train: FloatArray) -> Arrays:
+    """The same data with other targets of its training rows."""
+    y_N = arrays.y_N.copy()
+    y_N[arrays.folds[0].train_N] = y_train
+    return dataclasses.replace(arrays, y_N=y_N)
+
+
+def plans_of(plans: Sequence[Plan]) -> NextPlans:
+    """Hands plans out, in order."""
+    waiting = list(plans)
+
+    def next_plans(n: int) -> list[Plan]:
+        some, waiting[:] = waiting[:n], waiting[n:]
+        return some
+
+    return next_plans
+
+
+def run(
+    engine: Engine,
+    plans: Sequence[Plan],
+    *,
+    on_epoch: OnEpoch = lambda _, __: True,
+    on_batch: OnBatch = lambda: None,
+) -> dict[int, TrainedTrial]:
+    """Train plans; answers the trials by number. None may fail."""
+    ended = list(engine.run(plans_of(plans), on_epoch=on_epoch, on_batch=on_batch))
+    failed = [result.error for result in ended if isinstance(result, FailedTrial)]
+    assert not failed, failed[0]
+    return {end.plan.number: end for end in ended if isinstance(end, TrainedTrial)}
+
+
+def a_training(
+    plan: Plan, value: float | None = 1.0, outcome: Outcome = Outcome.completed
+) -> TrainedTrial:
+    """A training of one epoch; None for one that never had a finite loss."""
+    epochs = () if value is None else (Epoch(1, value, value, value),)
+    return TrainedTrial(
+        plan=plan,
+        outcome=outcome,
+        reason="max_epochs",
+        epochs=epochs,
+        best_epoch=None if value is None else 1,
+        weights=(),
+        val_output_MC=np.empty((0, 1), np.float32),
+        seconds=0.0,
+        program="a test",
+    )

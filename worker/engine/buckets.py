@@ -1,0 +1,137 @@
+"""Which program trains a plan: the rule for padding, for a further compile, and for `keras_fit`.
+
+A program costs a compile; padding a plan into a larger program costs arithmetic. A plan is padded
+until its bucket, the plans of its own depth and width, has wasted as much as its own program would
+have cost (the ski rental rule: never more than twice the best choice in hindsight). The constants
+are measured (docs/performance.md) and fixed, so that the choice does not depend on the clock.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+
+from worker.engine.draws import ROW_STRIDE
+from worker.engine.plans import Arrays, Plan
+from worker.engine.program import OPTIONS, Shape
+from worker.engine.update_rules import MOMENTS
+
+SLOTS = ((64, 4), (256, 2))
+"""Padded width up to which a cohort has so many slots; above, 1. More are no faster a trial."""
+MIN_WIDTH = 32
+MAX_PROGRAMS = 12
+COMPILE_SECONDS = 1.5
+SLOT_SECONDS, WEIGHT_SECONDS, CELL_SECONDS = 8e-6, 0.7e-9, 75e-12
+"""What a step costs each slot, each weight, and each product of a weight and a row."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The deepest and the widest network that a search may ask for, and the options it `uses`."""
+
+    layers: int
+    width: int
+    uses: frozenset[str]
+
+
+class Buckets:
+    """The programs of one job."""
+
+    def __init__(self, arrays: Arrays, reach: Reach, *, most_slots: int) -> None:
+        self._arrays = arrays
+        self._reach = reach
+        self._most_slots = most_slots
+        self._live: list[Shape] = []
+        self._wasted: defaultdict[Shape, float] = defaultdict(float)
+
+    def choose(self, plan: Plan) -> Shape | None:
+        """The program that trains a plan; None where that is for `keras_fit`."""
+        if max(plan.widths) > ROW_STRIDE:
+            return None
+        exact = self._shape(plan, plan.widths)
+        holding = [shape for shape in self._live if _holds(shape, exact)]
+        if not holding:
+            return self._first(plan, exact)
+        best = min(holding, key=self._slot_seconds)
+        self._wasted[exact] += self._waste(plan, best, exact)
+        if self._wasted[exact] < COMPILE_SECONDS or len(self._live) >= MAX_PROGRAMS:
+            return best
+        self._live.append(exact)
+        return exact
+
+    def _first(self, plan: Plan, exact: Shape) -> Shape | None:
+        """The program of a plan that no live one can train."""
+        if len(self._live) >= MAX_PROGRAMS:
+            return None
+        layers = max(self._reach.layers, len(plan.widths))
+        width = max(self._reach.width, *plan.widths)
+        largest = self._shape(plan, (width,) * layers)
+        is_cheap = self._waste(plan, largest, exact) < COMPILE_SECONDS
+        self._live.append(largest if is_cheap else exact)
+        return self._live[-1]
+
+    def _shape(self, plan: Plan, widths: tuple[int, ...]) -> Shape:
+        slots = next((count for limit, count in SLOTS if max(widths) <= limit), 1)
+        return Shape(
+            slots=min(slots, self._most_slots),
+            widths=tuple(max(MIN_WIDTH, 1 << (width - 1).bit_length()) for width in widths),
+            batch_size=plan.batch_size,
+            activation=plan.activation,
+            optimizer=plan.optimizer,
+            uses=self._reach.uses | uses(plan),
+        )
+
+    def _waste(self, plan: Plan, padded: Shape, exact: Shape) -> float:
+        """Seconds that a plan takes longer in a larger program."""
+        return self._steps(plan) * (self._slot_seconds(padded) - self._slot_seconds(exact))
+
+    def _steps(self, plan: Plan) -> int:
+        return plan.max_epochs * steps_of(self._arrays, plan)
+
+    def _slot_seconds(self, shape: Shape) -> float:
+        return step_seconds(shape, self._arrays) / shape.slots
+
+
+def steps_of(arrays: Arrays, plan: Plan) -> int:
+    """Steps of one epoch."""
+    return math.ceil(len(arrays.folds[plan.fold].train_N) / plan.batch_size)
+
+
+def step_seconds(shape: Shape, arrays: Arrays) -> float:
+    """About what a step of all slots costs on one core."""
+    weights = weights_of(shape, arrays)
+    each = WEIGHT_SECONDS + shape.batch_size * CELL_SECONDS
+    return shape.slots * (SLOT_SECONDS + weights * each)
+
+
+def slot_bytes(shape: Shape, arrays: Arrays) -> int:
+    """Memory of one slot: its parameters, moments and gradients, before and after a step."""
+    copies = 2 * (1 + MOMENTS[shape.optimizer]) + 3
+    return 4 * copies * weights_of(shape, arrays)
+
+
+def weights_of(shape: Shape, arrays: Arrays) -> int:
+    """Weights of a slot's padded kernels."""
+    sizes = itertools.pairwise((arrays.features, *shape.widths, arrays.outputs))
+    return sum(fan_in * fan_out for fan_in, fan_out in sizes)
+
+
+def uses(plan: Plan) -> frozenset[str]:
+    """The options that a plan needs of its program."""
+    return frozenset(option for option in OPTIONS if getattr(plan, option))
+
+
+def _holds(shape: Shape, wanted: Shape) -> bool:
+    """Whether a program can train a plan of another shape, by padding."""
+    # What a slot's last layer answers passes through the rest of the program's.
+    missing = len(shape.widths) - len(wanted.widths)
+    needed = wanted.widths + wanted.widths[-1:] * missing
+    return (
+        missing >= 0
+        and all(have >= need for have, need in zip(shape.widths, needed, strict=True))
+        and shape.uses >= wanted.uses
+        and (shape.batch_size, shape.activation, shape.optimizer)
+        == (wanted.batch_size, wanted.activation, wanted.optimizer)
+    )

@@ -1,0 +1,294 @@
+"""A cohort: the slots of one program, their state on the device, and what becomes of each epoch.
+
+K slots, L layers, W padded width, D features, C outputs.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from worker.engine.buckets import step_seconds, steps_of
+from worker.engine.draws import initial_weights, row_order
+from worker.engine.feed import Feed
+from worker.engine.keras_fit import forward
+from worker.engine.plans import (
+    Arrays,
+    Epoch,
+    FloatArray,
+    Fold,
+    OnEpoch,
+    Outcome,
+    Plan,
+    RowNumbers,
+    TrainedTrial,
+    Transform,
+)
+from worker.engine.program import Program, Settings
+
+CALL_SECONDS = 1.0
+"""About how long a call of a program may take: then a cohort gives a sign of life."""
+NO_ROWS: RowNumbers = np.empty(0, dtype=np.int64)
+
+
+@dataclass
+class Slot:
+    """A plan in training. `step` counts all its steps, `waited` epochs without improvement."""
+
+    plan: Plan
+    fold: Fold
+    started: float
+    step: int = 0
+    waited: int = 0
+    best_epoch: int | None = None
+    epochs: list[Epoch] = field(default_factory=list)
+
+
+class Cohort:
+    """The slots of one program.
+
+    `signs` counts the calls that have ended: signs of life. One that `is_left` stops at the next.
+    """
+
+    def __init__(self, program: Program, arrays: Arrays, feed: Feed) -> None:
+        self.program = program
+        self.signs = 0
+        self.is_left = False
+        self._arrays = arrays
+        self._feed = feed
+        self._slots: list[Slot | None] = [None] * program.shape.slots
+        self._state, self._best = program.start()
+        self._settings: Settings | None = None
+        step = step_seconds(program.shape, arrays)
+        self._call_steps = max(1, int(CALL_SECONDS / step))
+
+    @property
+    def plans(self) -> list[Plan]:
+        """What trains here."""
+        return [slot.plan for slot in self._slots if slot is not None]
+
+    @property
+    def free(self) -> int:
+        """Slots without a plan."""
+        return self._slots.count(None)
+
+    @property
+    def epoch_seconds(self) -> float:
+        """About what an epoch costs."""
+        steps = max((steps_of(self._arrays, plan) for plan in self.plans), default=0)
+        return steps * step_seconds(self.program.shape, self._arrays)
+
+    def has_room(self, plan: Plan) -> bool:
+        """Whether a slot is free for a plan: none waits for one with twice its steps or more."""
+        if None not in self._slots:
+            return False
+        steps = [steps_of(self._arrays, other) for other in (*self.plans, plan)]
+        return max(steps) <= 2 * min(steps)
+
+    def start(self, plan: Plan) -> None:
+        """Put a plan into the first free slot."""
+        k = self._slots.index(None)
+        self._slots[k] = Slot(plan, self._arrays.folds[plan.fold], started=time.monotonic())
+        self._put(k, initial_weights(plan, self._arrays.features, self._arrays.outputs))
+
+    def train_epoch(self) -> NDArray[np.float64]:
+        """[K, 3] Train every slot for an epoch: its data, validation and penalised loss."""
+        settings = self._settings = self._settings or self._run_time_values()
+        zero_K = tf.zeros(len(self._slots), self.program.dtype)
+        self._state = self._state._replace(data_loss=zero_K, all_loss=zero_K)
+        self._train(settings)
+        val_loss = self._validate(settings, zero_K)
+        losses = (self._state.data_loss, val_loss, self._state.all_loss)
+        return np.stack([loss.numpy() for loss in losses], axis=1).astype(np.float64)
+
+    def end_epoch(self, measured_K3: NDArray[np.float64], on_epoch: OnEpoch) -> list[TrainedTrial]:
+        """Take in what an epoch measured; answers the trials that ended with it."""
+        ended = []
+        for k, slot in enumerate(self._slots):
+            if slot is None:
+                continue
+            loss, val_loss, penalised = (float(v) / slot.fold.loss_unit for v in measured_K3[k])
+            epoch = Epoch(len(slot.epochs) + 1, loss, val_loss, penalised)
+            if end := self._end_of_slot(slot, epoch, on_epoch):
+                ended.append(self._free(k, slot, *end))
+        return ended
+
+    def _train(self, settings: Settings) -> None:
+        chosen, weights = [], []
+        for slot in self._slots:
+            rows, weight_N = NO_ROWS, None
+            if slot is not None:
+                fold = slot.fold
+                order = row_order(slot.plan.seed, len(slot.epochs) + 1, len(fold.train_N))
+                rows = self._feed.rows_of(fold, fold.train_N[order])
+                weight_N = None if fold.weight_N is None else fold.weight_N[order]
+            chosen.append(rows)
+            weights.append(weight_N)
+        step_K = tf.constant([slot.step if slot else 0 for slot in self._slots], tf.int32)
+        for piece in self._feed.pieces(
+            chosen,
+            weights,
+            unit=self.program.shape.batch_size,
+            most_units=self._call_steps,
+            longest=max(len(fold.train_N) for fold in self._arrays.folds),
+        ):
+            self._state = self.program.train(self._state, piece, step_K, settings)
+            self.signs += 1
+            if self.is_left:
+                return
+
+    def _validate(self, settings: Settings, sum_K: Any) -> Any:
+        """[K] The validation loss of every slot; its parameters are kept where it is the best."""
+        chosen = [
+            NO_ROWS if slot is None else self._feed.rows_of(slot.fold, slot.fold.validation_M)
+            for slot in self._slots
+        ]
+        unit = self.program.validation_rows
+        for piece in self._feed.pieces(
+            chosen,
+            None,
+            unit=unit,
+            most_units=max(1, self._call_steps * self.program.shape.batch_size // unit),
+            longest=max(len(fold.validation_M) for fold in self._arrays.folds),
+        ):
+            sum_K, self._best = self.program.validate(
+                self._state.parameters, self._best, sum_K, piece, settings
+            )
+            self.signs += 1
+        return sum_K / np.maximum(1, [len(slot) for slot in chosen])
+
+    def _end_of_slot(
+        self, slot: Slot, epoch: Epoch, on_epoch: OnEpoch
+    ) -> tuple[Outcome, str] | None:
+        """Take in a slot's epoch; answers how its trial ended, where it did."""
+        slot.epochs.append(epoch)
+        slot.step += steps_of(self._arrays, slot.plan)
+        goes_on = on_epoch(slot.plan, epoch)
+        if not all(map(math.isfinite, (epoch.loss, epoch.val_loss, epoch.penalised_loss))):
+            return Outcome.diverged, "loss_not_finite"
+        # As Keras's EarlyStopping does: strictly less, and the first epoch sets the mark.
+        best = slot.best_epoch
+        if best is None or epoch.val_loss < slot.epochs[best - 1].val_loss:
+            slot.best_epoch, slot.waited = epoch.epoch, 0
+        else:
+            slot.waited += 1
+        if not goes_on:
+            return Outcome.stopped, "stopped"
+        if slot.waited >= slot.plan.patience:
+            return Outcome.completed, "early_stopping"
+        if epoch.epoch >= slot.plan.max_epochs:
+            return Outcome.completed, "max_epochs"
+        return None
+
+    def _free(self, k: int, slot: Slot, outcome: Outcome, reason: str) -> TrainedTrial:
+        weights: tuple[FloatArray, ...] = ()
+        output_MC = np.empty((0, self._arrays.outputs), dtype=np.float32)
+        if slot.best_epoch is not None:
+            weights = self._cut(k, slot.plan)
+            x_val_MD = self._arrays.x_of(slot.fold, slot.fold.validation_M)
+            output_MC = forward(weights, slot.plan.activation, self._arrays.loss, x_val_MD)
+        self._slots[k] = None
+        # What a diverged trial leaves must not reach the next one, not even as 0 times NaN.
+        self._put(k, [])
+        return TrainedTrial(
+            plan=slot.plan,
+            outcome=outcome,
+            reason=reason,
+            epochs=tuple(slot.epochs),
+            best_epoch=slot.best_epoch,
+            weights=weights,
+            val_output_MC=output_MC,
+            seconds=time.monotonic() - slot.started,
+            program=str(self.program.shape),
+        )
+
+    def _put(self, k: int, weights: list[FloatArray]) -> None:
+        """Put weights into a slot, zero beyond their shapes, and zero moments."""
+        parameters, *moments = [
+            [tensor.numpy().copy() for tensor in some]
+            for some in (self._state.parameters, *self._state.moments)
+        ]
+        for some in (parameters, *moments):
+            for tensor in some:
+                tensor[k] = 0
+        for place, weight in zip(self._places(len(weights) // 2), weights, strict=True):
+            matrix = weight if weight.ndim == 2 else weight[None, :]
+            parameters[place][k, : matrix.shape[0], : matrix.shape[1]] = matrix
+        self._state = self._state._replace(
+            parameters=[tf.constant(tensor) for tensor in parameters],
+            moments=[[tf.constant(tensor) for tensor in some] for some in moments],
+        )
+        best_loss = self._best.loss.numpy().copy()
+        best_loss[k] = math.inf
+        self._best = self._best._replace(loss=tf.constant(best_loss))
+        self._settings = None
+
+    def _cut(self, k: int, plan: Plan) -> tuple[FloatArray, ...]:
+        """A slot's best weights at their true shapes."""
+        sizes = [self._arrays.features, *plan.widths, self._arrays.outputs]
+        places = self._places(len(sizes) - 1)
+        best = [self._best.parameters[place][k].numpy() for place in places]
+        cut: list[FloatArray] = []
+        for layer, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes)):
+            cut += [best[2 * layer][:fan_in, :fan_out], best[2 * layer + 1][0, :fan_out]]
+        return tuple(np.array(weight, dtype=np.float32) for weight in cut)
+
+    def _places(self, layers: int) -> list[int]:
+        """Where the weights of a network of some layers stand: its head is the program's head."""
+        count = 2 * (len(self.program.shape.widths) + 1)
+        return [*range(2 * (layers - 1)), count - 2, count - 1] if layers else []
+
+    def _run_time_values(self) -> Settings:
+        """The plans' values as tensors; a free slot's are harmless."""
+        slots, shape = self._slots, self.program.shape
+
+        def of_plan(value: Callable[[Plan], float], free: float = 0.0) -> Any:
+            return self._constant([value(slot.plan) if slot else free for slot in slots])
+
+        def of_fold(value: Callable[[Fold], float], free: float) -> Any:
+            return self._constant([value(slot.fold) if slot else free for slot in slots])
+
+        def of_columns(value: Callable[[Transform], FloatArray], none: float) -> Any:
+            nothing_D = np.full(self._arrays.features, none, dtype=np.float32)
+            transforms = [slot.fold.transform if slot else None for slot in slots]
+            return self._constant([value(t) if t else nothing_D for t in transforms])
+
+        def cosine_steps(plan: Plan) -> float:
+            is_cosine = plan.schedule == "cosine"
+            return steps_of(self._arrays, plan) * plan.max_epochs if is_cosine else 0.0
+
+        units = [np.zeros((shape.slots, 1, width), dtype=bool) for width in shape.widths]
+        layers = np.zeros((len(shape.widths), shape.slots, 1, 1), dtype=bool)
+        for k, slot in enumerate(slots):
+            for layer, width in enumerate(slot.plan.widths if slot else ()):
+                units[layer][k, 0, :width] = True
+                layers[layer, k] = True
+        return Settings(
+            learning_rate=of_plan(lambda p: p.learning_rate),
+            schedule_steps=of_plan(cosine_steps),
+            weight_decay=of_plan(lambda p: p.weight_decay),
+            clip_norm=of_plan(lambda p: p.clip_norm or math.inf, math.inf),
+            l1=of_plan(lambda p: p.l1),
+            l2=of_plan(lambda p: p.l2),
+            dropout=of_plan(lambda p: p.dropout),
+            seed=tf.constant([slot.plan.seed if slot else 0 for slot in slots], tf.int32),
+            unit_masks=tuple(tf.constant(mask) for mask in units),
+            layer_mask_LK11=tf.constant(layers),
+            x_shift=of_columns(lambda t: t.shift_D, 0.0),
+            x_scale=of_columns(lambda t: t.scale_D, 1.0),
+            x_fill=of_columns(lambda t: t.fill_D, 0.0),
+            x_clip=of_columns(lambda t: t.clip_D, math.inf),
+            y_shift=of_fold(lambda f: f.y_shift, 0.0),
+            y_scale=of_fold(lambda f: f.y_scale, 1.0),
+        )
+
+    def _constant(self, values: Any) -> Any:
+        return tf.constant(np.asarray(values), self.program.dtype)
