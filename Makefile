@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test check lint types format migration clean
+.PHONY: help setup bench demo dev test check lint types format migration clean
 
 PYTHON ?= python3.11
 UV_VERSION := 0.13.9
@@ -32,6 +32,10 @@ format: setup  ## Format the code and mend what lint can mend
 
 test: setup  ## Set up and run all tests
 	$(RUN)pytest
+
+bench: setup  ## Compare with KerasTuner, Optuna and scikit-learn; writes docs/performance.md
+	VIRTUAL_ENV=.venv UV_PROJECT_ENVIRONMENT=.venv $(RUN)uv sync --quiet --frozen --inexact --extra worker --group bench
+	$(RUN)python -m benchmarks.run
 
 demo: setup  ## Run the main job on a real table, from upload to a downloaded model
 	$(RUN)python -m lowloss.demo

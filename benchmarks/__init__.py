@@ -1,0 +1,1 @@
+"""Reproducible comparisons of lowloss with its peers: `make bench`."""

@@ -1,0 +1,145 @@
+"""Writes docs/performance.md from the results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
+NAMES = {
+    "lowloss": "lowloss",
+    "kerastuner": "stock KerasTuner `search`",
+    "kerastuner_flags": "KerasTuner, best Keras flags",
+    "optuna": "Optuna + Keras `fit`",
+    "sklearn": "scikit-learn, two processes",
+    "matmul": "bare matrix products, two processes",
+}
+GOALS: dict[str, dict[str, float]] = {
+    "kerastuner": {"64": 60, "256": 15, "512": 8},
+    "kerastuner_flags": {"64": 12, "256": 4, "512": 3.5},
+    "sklearn": {"64": 5, "256": 2.5, "512": 2},
+}
+FLOOR = {"64": 3, "256": 2, "512": 1.3}
+
+INTRODUCTION = """# Performance
+
+Written by `make bench` from `benchmarks/results.json`: run it, and these are your machine's
+numbers. Every comparison trains the same plans on the same rows, each peer in a process of its own
+and by turns; what counts is the ratios. These are of {cores} cores ({processor}, Python {python}).
+"""
+
+STEPS = """## A training step
+
+`python -m benchmarks.run steps`: diamonds (plotnine's, 16,000 training rows, 26 columns after
+one-hot), two hidden layers, dropout 0.2, L2, Adam, batch 32. Microseconds of one step of one trial,
+its share of an epoch's validation and callbacks included, compiles and process starts not: the
+difference of a long run and a short one. Medians of rounds; ratios to lowloss with their range.
+scikit-learn has no dropout; the matrix products alone are the floor that no engine can beat.
+"""
+
+ROWS = """## Tables of other sizes
+
+`python -m benchmarks.run rows`: generated tables, 2x64, as above. A short epoch costs more a step:
+what an epoch needs by itself is shared by few steps.
+"""
+
+SEARCH = """## A whole search
+
+`python -m benchmarks.run search`: a job of {trials} trials of up to 30 epochs on all of diamonds,
+two layers of 16 to 128 units, TPE, early stopping, as a worker's child runs it on SQLite: compiles,
+oracle and store counted. Its trials, or every so-manieth of them scaled up by their epochs, then
+train through the peers with the same hyperparameters. Losses agree to the median difference shown.
+"""
+
+PARTS = """Where that search's {search:.1f} s go, in seconds of all threads (one a core trains, one serves
+them): {parts}. The whole job, from the claimed job to the checked and stored model, took {job:.1f} s.
+"""
+
+FOLDS = """## Five folds
+
+`python -m benchmarks.run folds`: 30 trials of 2x64 for 10 epochs on 20,000 rows of diamonds, as one
+holdout of 20 % and as five folds, which are slots over the same copy of the data. Five folds train
+five times as many networks: they took **{ratio:.1f} times** as long ({folds:.1f} s for
+{holdout:.1f} s), compiles counted.
+"""
+
+
+def write_page(results: dict[str, Any]) -> None:
+    """Write the page of all that was measured."""
+    parts = [INTRODUCTION.format(**results["machine"])]
+    if "steps" in results:
+        parts.append(STEPS + "\n" + _steps(results["steps"]))
+    if "rows" in results:
+        parts.append(ROWS + "\n" + _rows(results["rows"]))
+    if "search" in results:
+        parts.append(_search(results["search"]))
+    if "folds" in results:
+        holdout, folds = results["folds"]["holdout_seconds"], results["folds"]["folds_seconds"]
+        parts.append(FOLDS.format(ratio=folds / holdout, folds=folds, holdout=holdout))
+    PAGE.write_text("\n".join(parts))
+
+
+def _steps(steps: dict[str, Any]) -> str:
+    widths = list(steps)
+    head = ["", *(f"2x{width}" for width in widths), *(f"ratio at 2x{width}" for width in widths)]
+    lines = []
+    for peer, name in NAMES.items():
+        found = [steps[width][peer] for width in widths]
+        cells = [f"{each['step_seconds'] * 1e6:,.0f}" for each in found]
+        for width, each in zip(widths, found, strict=True):
+            low, high = each["ratios"]
+            text = f"{each['ratio']:.2g} ({low:.2g} to {high:.2g})"
+            goal = GOALS.get(peer, {}).get(width)
+            cells.append(text + (f", goal {goal}" if goal else "") if peer != "lowloss" else "1")
+        lines.append([name, *cells])
+    floors = [
+        f"{1 / steps[width]['matmul']['ratio']:.2f} times at 2x{width} (goal {FLOOR[width]})"
+        for width in widths
+    ]
+    return (
+        _table(head, lines) + f"\nlowloss takes what the bare products take {', '.join(floors)}.\n"
+    )
+
+
+def _rows(rows: dict[str, Any]) -> str:
+    peers = [peer for peer in NAMES if peer in rows[min(rows, key=int)]]
+    head = ["training rows", *(NAMES[peer] for peer in peers)]
+    lines = []
+    for count, found in rows.items():
+        cells = []
+        for peer in peers:
+            each = found.get(peer)
+            if each is None:
+                cells.append("not run")
+                continue
+            ratio = "" if peer == "lowloss" else f" ({each['ratio']:.0f} times)"
+            cells.append(f"{each['step_seconds'] * 1e6:,.0f}{ratio}")
+        lines.append([f"{int(count):,}", *cells])
+    return _table(head, lines)
+
+
+def _search(search: dict[str, Any]) -> str:
+    ours = search["lowloss"]
+    head = ["", "seconds", "ratio", "trials trained", "losses differ by", "peak memory, MiB"]
+    peak = f"{ours['peak_bytes'] / 2**20:,.0f}"
+    lines = [["lowloss", f"{ours['search_seconds']:.1f}", "1", str(ours["trials"]), "", peak]]
+    for peer, found in search["peers"].items():
+        lines.append(
+            [
+                NAMES[peer],
+                f"{found['seconds']:,.0f}",
+                f"{found['ratio']:.1f}",
+                str(found["trials"]),
+                f"{found['disagreement']:.1%}",
+                f"{found['peak_bytes'] / 2**20:,.0f}",
+            ]
+        )
+    named = ", ".join(f"{part} {seconds:.1f}" for part, seconds in ours["parts"].items())
+    text = PARTS.format(search=ours["search_seconds"], parts=named, job=ours["job_seconds"])
+    return SEARCH.format(trials=ours["trials"]) + "\n" + _table(head, lines) + "\n" + text
+
+
+def _table(head: list[str], lines: Iterable[list[str]]) -> str:
+    rows = [head, ["---"] * len(head), *lines]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)

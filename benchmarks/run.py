@@ -1,0 +1,126 @@
+"""Runs the comparisons and writes `benchmarks/results.json`: `python -m benchmarks.run`.
+
+Every measurement is a process of its own, and the peers take turns: a slow minute of a shared
+machine falls on all of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.report import write_page
+
+RESULTS = Path(__file__).with_name("results.json")
+PEERS = ("lowloss", "kerastuner", "kerastuner_flags", "optuna", "sklearn", "matmul")
+WIDTHS = (64, 256, 512)
+ROWS = (1_000, 10_000, 100_000, 1_000_000)
+MOST_ROWS = {"kerastuner": 10_000, "kerastuner_flags": 100_000}
+"""Larger tables would take these peers an hour."""
+EVERY = {"kerastuner": 6, "kerastuner_flags": 3, "optuna": 6}
+"""Of the whole search's trials, every so-manieth goes through a peer; its time is scaled up."""
+MOST_DISAGREEMENT = 0.1
+"""Between the median losses of two ways to train the same plans."""
+
+
+def measure(*arguments: object) -> dict[str, Any]:
+    """One measurement in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.measure", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
+    if done.returncode or not lines:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-3000:]}")
+    print(f"{time.strftime('%H:%M:%S')} {' '.join(map(str, arguments))}", flush=True)
+    found: dict[str, Any] = json.loads(lines[-1].removeprefix("RESULT "))
+    return found
+
+
+def rounds_of(kind: str, size: int, peers: Sequence[str], rounds: int) -> dict[str, Any]:
+    """Peers by turns; the medians of their seconds and of their ratios to lowloss."""
+    seen: dict[str, list[dict[str, Any]]] = {peer: [] for peer in peers}
+    for _ in range(rounds):
+        for peer in peers:
+            seen[peer].append(measure(kind, peer, size))
+    ours = [found["step_seconds"] for found in seen["lowloss"]]
+    answer: dict[str, Any] = {}
+    for peer, some in seen.items():
+        seconds = [found["step_seconds"] for found in some]
+        ratios = [theirs / mine for theirs, mine in zip(seconds, ours, strict=True)]
+        answer[peer] = {
+            "step_seconds": statistics.median(seconds),
+            "ratio": statistics.median(ratios),
+            "ratios": [min(ratios), max(ratios)],
+            "loss": statistics.median(some[-1]["losses"]) if some[-1]["losses"] else None,
+            "epochs": some[-1]["epochs"],
+        }
+    return answer
+
+
+def whole_search() -> dict[str, Any]:
+    """The job of 30 trials on diamonds, and its trials through the peers."""
+    with tempfile.TemporaryDirectory() as folder:
+        ours = measure("search", folder)
+        peers = {}
+        for peer, every in EVERY.items():
+            found = measure("search_peer", folder, peer, every)
+            pairs = [
+                (loss, ours["val_losses"][number]) for number, loss in found["val_losses"].items()
+            ]
+            disagreement = statistics.median(abs(theirs / mine - 1) for theirs, mine in pairs)
+            if disagreement > MOST_DISAGREEMENT:
+                raise SystemExit(f"{peer} and lowloss disagree on the losses: {pairs}")
+            seconds = found["seconds"] / found["share"]
+            peers[peer] = {
+                "seconds": seconds,
+                "trials": len(pairs),
+                "ratio": seconds / ours["search_seconds"],
+                "disagreement": disagreement,
+                "peak_bytes": found["peak_bytes"],
+            }
+        return {"lowloss": ours, "peers": peers}
+
+
+def main() -> None:
+    """Run all, or what is named; results that are not measured anew stay."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("only", nargs="*", choices=["steps", "rows", "search", "folds", []])
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    wanted = given.only or ["steps", "rows", "search", "folds"]
+    results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    results["machine"] = {
+        "cores": len(os.sched_getaffinity(0)),
+        "processor": platform.machine(),
+        "python": platform.python_version(),
+    }
+    if "steps" in wanted:
+        results["steps"] = {
+            str(width): rounds_of("steps", width, PEERS, given.rounds) for width in WIDTHS
+        }
+    if "rows" in wanted:
+        results["rows"] = {
+            str(rows): rounds_of(
+                "rows", rows, [p for p in PEERS[:3] if rows <= MOST_ROWS.get(p, rows)], 1
+            )
+            for rows in ROWS
+        }
+    if "search" in wanted:
+        results["search"] = whole_search()
+    if "folds" in wanted:
+        results["folds"] = measure("folds")
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+    write_page(results)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,217 @@
+"""A whole search: a job of 30 trials on diamonds, and its trials through the peers."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.peers import prepare
+from benchmarks.tables import diamonds_csv
+from lowloss.results import Trial
+from lowloss.spec import JobSpec, Task
+from service.settings import Limits, Settings
+from service.store.blobs import write_blob
+from service.store.database import Database
+from service.store.datasets import NewDataset, add_dataset
+from service.store.jobs import list_jobs
+from service.store.queue import Fence, claim_job, enqueue_job
+from service.store.trials import list_trials
+from service.tables.options import ParseOptions
+from service.tables.profile import profile_table
+from service.tables.read import read_table
+from worker import run
+from worker.engine.plans import Arrays, Fold, TrainedTrial
+from worker.search.space import to_plan
+
+TRIALS, EPOCHS = 30, 30
+SPACE = {
+    "layers": 2,
+    "width": {"min": 16, "max": 128, "step": 16},
+    "learning_rate": {"min": 3e-4, "max": 1e-2, "scale": "log"},
+    "patience": {"min": 5, "max": 10},
+    "batch_size": 32,
+}
+
+
+class _Channel:
+    """Stands in for the pipes to a supervisor: nobody asks for anything."""
+
+    is_stopping = False
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def alive(self) -> None:
+        """Nobody listens."""
+
+
+def lowloss(folder: Path) -> dict[str, Any]:
+    """Run the job as a worker's child does, on SQLite; the database stays in the folder."""
+    database = Database(f"sqlite:///{folder / 'bench.db'}")
+    database.prepare()
+    _submit(database)
+    with database.transaction() as session:
+        claim = claim_job(session, "bench", lease_seconds=3600)
+    assert claim is not None
+    started = time.perf_counter()
+    with _timed() as seconds:
+        ended = run.run_safely(database, claim.fence, _Channel(folder), Settings())  # type: ignore[arg-type]
+    whole = time.perf_counter() - started
+    assert ended.ending == "succeeded", ended
+    trials = _trials(database)
+    return {
+        "job_seconds": whole,
+        "search_seconds": seconds.pop("search"),
+        "parts": seconds,
+        "trials": len(trials),
+        "epochs": sum(trial.epochs for trial in trials),
+        "val_losses": {trial.number: trial.metrics.get("val_loss") for trial in trials},
+    }
+
+
+def peer(folder: Path, name: str, every: int) -> dict[str, Any]:
+    """Train every so-manieth trial of the job with a peer."""
+    database = Database(f"sqlite:///{folder / 'bench.db'}")
+    chosen = _trials(database)[::every]
+    arrays = _arrays(database, folder)
+    plans = [to_plan(t.number, t.seed, t.hyperparameters, EPOCHS) for t in chosen]
+    train = prepare(name, arrays)
+    started = time.perf_counter()
+    losses = train(plans)
+    return {
+        "seconds": time.perf_counter() - started,
+        "share": sum(t.epochs for t in chosen) / sum(t.epochs for t in _trials(database)),
+        "val_losses": losses,
+    }
+
+
+def folds(arrays: Arrays) -> dict[str, Any]:
+    """Five-fold cross-validation of 30 trials against one holdout of the same share of rows."""
+    from benchmarks.measure import a_plan
+    from worker.engine.buckets import Reach
+    from worker.execution.local import local_engine
+
+    rows = np.random.default_rng(0).permutation(arrays.x_VND.shape[1])
+    parts = np.array_split(rows, 5)
+    five = tuple(
+        Fold(np.concatenate([part for i, part in enumerate(parts) if i != k]), parts[k])
+        for k in range(5)
+    )
+    seconds = {}
+    for count in (1, 5):
+        split = dataclasses.replace(arrays, folds=five[:count])
+        plans = [
+            dataclasses.replace(a_plan(number, 64, 10), fold=fold)
+            for number in range(1, TRIALS + 1)
+            for fold in range(count)
+        ]
+        engine = local_engine(split, Reach(2, 64, frozenset({"dropout"})), trials=len(plans))
+
+        def next_plans(n: int, waiting: list[Any] = plans) -> list[Any]:
+            some, waiting[:] = waiting[:n], waiting[n:]
+            return some
+
+        started = time.perf_counter()
+        ended = list(engine.run(next_plans, on_epoch=lambda _, __: True, on_batch=lambda: None))
+        seconds[count] = time.perf_counter() - started
+        assert len(ended) == TRIALS * count
+        assert all(isinstance(trained, TrainedTrial) for trained in ended)
+    return {"holdout_seconds": seconds[1], "folds_seconds": seconds[5]}
+
+
+def _submit(database: Database) -> None:
+    path, limits, options = diamonds_csv(), Limits(), ParseOptions()
+    table = read_table(path, "csv", options, limits=limits)  # type: ignore[arg-type]
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    write_blob(database, path, sha256=sha256)
+    new = NewDataset(
+        name="diamonds",
+        sha256=sha256,
+        format="csv",  # type: ignore[arg-type]
+        options=options.model_dump(),
+        size_bytes=path.stat().st_size,
+        rows=table.frame.height,
+        columns=table.frame.width,
+        profile=profile_table(table, limits=limits),
+    )
+    spec = JobSpec.model_validate(
+        {
+            "dataset": new.id,
+            "target": "price",
+            "search_space": SPACE,
+            "budget": {"max_trials": TRIALS, "max_epochs": EPOCHS, "max_seconds": None},
+            "final": {"confirm_top": 1, "confirm_seeds": 1},
+        }
+    )
+    with database.transaction() as session:
+        add_dataset(session, new)
+        enqueue_job(session, spec, task=Task.regression, max_attempts=1)
+
+
+def _trials(database: Database) -> tuple[Trial, ...]:
+    with database.reading() as session:
+        (job_id,) = [job.id for job in list_jobs(session, state=None, cursor=None, limit=1).items]
+        return list_trials(session, job_id).items
+
+
+def _arrays(database: Database, folder: Path) -> Arrays:
+    """The job's own arrays."""
+    with database.reading() as session:
+        (job_id,) = [job.id for job in list_jobs(session, state=None, cursor=None, limit=1).items]
+    job = run.load_job(database, Fence(job_id, "bench", 1))
+    return run.prepare_data(database, job, folder, Limits())[0].arrays
+
+
+@contextmanager
+def _timed() -> Iterator[dict[str, float]]:
+    """Where a job's time goes: seconds inside its parts, of all threads."""
+    from worker.engine.program import Compiled, Program
+    from worker.report import Reporter
+    from worker.search.tuner import SearchTuner
+
+    seconds: dict[str, float] = defaultdict(float)
+    places: list[tuple[Any, str, str]] = [
+        (run, "search_trials", "search"),
+        (SearchTuner, "ask", "oracle"),
+        (SearchTuner, "tell", "oracle"),
+        (Reporter, "_once", "store"),
+    ]
+    before = [(owner, name, getattr(owner, name)) for owner, name, _ in places]
+    before += [(Compiled, "__call__", Compiled.__call__), (Program, "__init__", Program.__init__)]
+
+    def timed(call: Callable[..., Any], part: str) -> Callable[..., Any]:
+        def measured(*given: Any, **named: Any) -> Any:
+            started = time.perf_counter()
+            try:
+                return call(*given, **named)
+            finally:
+                seconds[part] += time.perf_counter() - started
+
+        return measured
+
+    call, init = Compiled.__call__, Program.__init__
+
+    def named_init(program: Any, *given: Any, **named: Any) -> None:
+        init(program, *given, **named)
+        program.train.part, program.validate.part = "train", "evaluate"
+
+    def compiled_call(compiled: Any, *given: Any) -> Any:
+        part = compiled.part if compiled._traced is not None else "compile"
+        return timed(call, part)(compiled, *given)
+
+    for owner, name, part in places:
+        setattr(owner, name, timed(getattr(owner, name), part))
+    Program.__init__, Compiled.__call__ = named_init, compiled_call  # type: ignore[method-assign,assignment]
+    try:
+        yield seconds
+    finally:
+        for owner, name, value in before:
+            setattr(owner, name, value)
