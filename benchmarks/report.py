@@ -52,8 +52,9 @@ oracle and store counted. Its trials, or every so-manieth of them scaled up by t
 train through the peers with the same hyperparameters. Losses agree to the median difference shown.
 """
 
-PARTS = """Where that search's {search:.1f} s go, in seconds of all threads (one a core trains, one serves
-them): {parts}. The whole job, from the claimed job to the checked and stored model, took {job:.1f} s.
+PARTS = """Where that search's {search:.1f} s go, in seconds of all threads (one a core trains, one
+serves them): {parts}. The whole job, from the claimed job to the checked and stored model, took
+{job:.1f} s.
 """
 
 FOLDS = """## Five folds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
@@ -25,7 +26,7 @@ from lowloss.results import (
     TableFormat,
     Trial,
 )
-from lowloss.retries import ATTEMPTS, PATIENT_ATTEMPTS, Clock, Retries
+from lowloss.retries import ATTEMPTS, PATIENT_ATTEMPTS, PATIENT_SECONDS, Clock, Retries
 from lowloss.spec import JobSpec
 
 R = TypeVar("R", bound=Result)
@@ -159,11 +160,11 @@ class Client:
         deadline = None if timeout is None else self._clock.now() + timeout
         job = self.job(job_id)
         while not job.state.is_finished:
-            left = WAIT_SECONDS if deadline is None else deadline - self._clock.now()
+            left = math.inf if deadline is None else deadline - self._clock.now()
             if left <= 0:
                 raise WaitTimeout(f"{job_id} is still {job.state} after {timeout:g} s")
             # The server was there a moment ago: it may be restarting.
-            attempts = PATIENT_ATTEMPTS if deadline is None else ATTEMPTS
+            attempts = PATIENT_ATTEMPTS if left >= PATIENT_SECONDS else ATTEMPTS
             job = self._poll(job_id, min(WAIT_SECONDS, left), attempts=attempts)
         return job
 

@@ -17,8 +17,8 @@ from lowloss.errors import InternalError, ServerUnreachable, UnknownProblem, pro
 M = TypeVar("M", bound=BaseModel)
 
 ATTEMPTS = 5
-PATIENT_ATTEMPTS = 12
-"""Tries of a client that waits for a job, over most of a minute: it outlasts a restart."""
+PATIENT_ATTEMPTS, PATIENT_SECONDS = 12, 60.0
+"""Tries of a client that waits for a job, and their time at most: they outlast a restart."""
 FIRST_WAIT_SECONDS = 0.2
 MAX_WAIT_SECONDS = 10.0
 MAX_ASKED_SECONDS = 60.0

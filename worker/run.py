@@ -137,9 +137,10 @@ def search_trials(
     held: dict[int, TrainedTrial] = {}
 
     def next_plans(n: int) -> list[Plan]:
-        # However short the time: one trial trains for an epoch, so that there is a model.
-        is_first = reporter.stop_cause is StopCause.time_limit and search.best() is None
-        plans = search.ask(n) if is_first or reporter.stop_cause is None else []
+        plans = search.ask(n) if reporter.stop_cause is None else []
+        if reporter.stop_cause is StopCause.time_limit and search.is_idle and not search.best():
+            # However short the time: one trial trains for an epoch, so that there is a model.
+            plans = search.ask(1)
         if plans:
             reporter.start_trials([(plan, hyperparameters_of(plan)) for plan in plans])
         return plans

@@ -17,3 +17,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("trials", sa.Column("program", sa.String(), nullable=True))
+
+
+def downgrade() -> None:
+    op.drop_column("trials", "program")

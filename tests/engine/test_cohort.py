@@ -15,7 +15,7 @@ import tensorflow as tf
 from lowloss.spec import Activation
 from tests.engine.engines import a_cohort, a_cohort_engine
 from tests.trainings import a_plan, run, some_arrays, some_plans
-from worker.engine import cohort, feed, slots
+from worker.engine import buckets, cohort, feed, slots
 from worker.engine.buckets import Reach, slot_bytes, step_seconds
 from worker.engine.keras_fit import KerasEngine
 from worker.engine.plans import Arrays, Epoch, Loss, Outcome, Plan, TrainedTrial
@@ -368,3 +368,14 @@ def test_programs_take_what_tensorflow_would_check() -> None:
 
     with pytest.raises((tf.errors.InvalidArgumentError, ValueError)):
         state.program.validate(*[tf.zeros((7, 7))] * 3)
+
+
+def test_keras_trains_beside_cohorts_what_has_no_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(buckets, "MAX_PROGRAMS", 1)
+    plans = [a_plan(number=n, seed=n, batch_size=16 if n % 2 else 30) for n in range(1, 7)]
+
+    ended = run(a_cohort_engine(some_arrays()), plans)
+
+    assert {n: trained.program == "keras_fit" for n, trained in ended.items()} == {
+        n: n % 2 == 0 for n in range(1, 7)
+    }

@@ -78,6 +78,11 @@ class SearchTuner(keras_tuner.Tuner):
         return self.end_reason is not None
 
     @property
+    def is_idle(self) -> bool:
+        """Whether no trial that was asked for has yet to be told."""
+        return len(self._open) == len(self._again)
+
+    @property
     def end_reason(self) -> str | None:
         """Why no new trial will come; None while some may."""
         budget = self.spec.budget
