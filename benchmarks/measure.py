@@ -76,16 +76,21 @@ def step_seconds(peer: str, width: int, arrays: Arrays) -> dict[str, Any]:
     return {"step_seconds": found, "epochs": more, "losses": list(losses.values())}
 
 
-def main(arguments: Sequence[str]) -> dict[str, Any]:
-    """Measure what the arguments name."""
+def _search() -> Any:
+    """Imports TensorFlow, which not every peer needs."""
     from benchmarks import search
 
+    return search
+
+
+def main(arguments: Sequence[str]) -> dict[str, Any]:
+    """Measure what the arguments name."""
     measures: dict[str, Callable[..., dict[str, Any]]] = {
         "steps": lambda peer, width: step_seconds(peer, int(width), diamonds(16_000, 4_000)),
         "rows": lambda peer, rows: step_seconds(peer, 64, generated(int(rows), int(rows) // 4)),
-        "search": lambda folder: search.lowloss(Path(folder)),
-        "search_peer": lambda folder, peer, every: search.peer(Path(folder), peer, int(every)),
-        "folds": lambda: search.folds(diamonds(16_000, 4_000)),
+        "search": lambda folder: _search().lowloss(Path(folder)),
+        "search_peer": lambda folder, peer, every: _search().peer(Path(folder), peer, int(every)),
+        "folds": lambda: _search().folds(diamonds(16_000, 4_000)),
     }
     found = measures[arguments[0]](*arguments[1:])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -70,7 +70,10 @@ def _network(plan: Plan, columns: int, flags: dict[str, Any]) -> Any:
     penalty = keras.regularizers.L2(plan.l2)
     model = keras.Sequential([keras.Input((columns,))])
     for width in plan.widths:
-        model.add(keras.layers.Dense(width, activation="relu", kernel_regularizer=penalty))
+        dense = keras.layers.Dense(
+            width, "relu", kernel_initializer="he_normal", kernel_regularizer=penalty
+        )
+        model.add(dense)
         model.add(keras.layers.Dropout(plan.dropout))
     model.add(keras.layers.Dense(1, kernel_regularizer=penalty))
     model.compile(keras.optimizers.Adam(plan.learning_rate), "mse", metrics=["mse"], **flags)
@@ -92,7 +95,7 @@ def _kerastuner(plans: Sequence[Plan], arrays: Arrays, flags: dict[str, Any]) ->
     of_number = {plan.number: plan for plan in plans}
     rows = arrays.rows()
 
-    class Given(keras_tuner.oracles.GridSearch):  # type: ignore[misc]
+    class Given(keras_tuner.Oracle):  # type: ignore[misc]
         """Hands out the plans' numbers."""
 
         def populate_space(self, trial_id: str) -> dict[str, Any]:  # noqa: ARG002
@@ -180,7 +183,7 @@ def _sklearn(plans: Sequence[Plan], arrays: Arrays) -> dict[int, float]:
     # All plans of a comparison have one size, and one number of epochs.
     plan = plans[0]
     network = MLPRegressor(
-        plan.widths,
+        hidden_layer_sizes=plan.widths,
         batch_size=plan.batch_size,
         max_iter=plan.max_epochs,
         n_iter_no_change=plan.max_epochs,

@@ -27,7 +27,7 @@ WIDTHS = (64, 256, 512)
 ROWS = (1_000, 10_000, 100_000, 1_000_000)
 MOST_ROWS = {"kerastuner": 10_000, "kerastuner_flags": 100_000}
 """Larger tables would take these peers an hour."""
-EVERY = {"kerastuner": 6, "kerastuner_flags": 3, "optuna": 6}
+EVERY = {"kerastuner": 1, "kerastuner_flags": 3, "optuna": 6}
 """Of the whole search's trials, every so-manieth goes through a peer; its time is scaled up."""
 MOST_DISAGREEMENT = 0.1
 """Between the median losses of two ways to train the same plans."""

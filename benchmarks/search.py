@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.peers import prepare
 from benchmarks.tables import diamonds_csv
-from lowloss.results import Trial
+from lowloss.results import TableFormat, Trial
 from lowloss.spec import JobSpec, Task
 from service.settings import Limits, Settings
 from service.store.blobs import write_blob
@@ -129,13 +129,13 @@ def folds(arrays: Arrays) -> dict[str, Any]:
 
 def _submit(database: Database) -> None:
     path, limits, options = diamonds_csv(), Limits(), ParseOptions()
-    table = read_table(path, "csv", options, limits=limits)  # type: ignore[arg-type]
+    table = read_table(path, TableFormat.csv, options, limits=limits)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     write_blob(database, path, sha256=sha256)
     new = NewDataset(
         name="diamonds",
         sha256=sha256,
-        format="csv",  # type: ignore[arg-type]
+        format=TableFormat.csv,
         options=options.model_dump(),
         size_bytes=path.stat().st_size,
         rows=table.frame.height,
