@@ -23,8 +23,7 @@ from lowloss.errors import JobFailed, LeaseLost, Problem
 from lowloss.results import Dataset, Trial, TrialState
 from lowloss.spec import JobSpec
 from service.settings import Limits, Settings
-from service.store.artifacts import BEST_MODEL, NewArtifact
-from service.store.blobs import hash_file, read_blob, write_blob
+from service.store.blobs import read_blob
 from service.store.database import Database
 from service.store.datasets import get_dataset, get_parse_options
 from service.store.jobs import get_job
@@ -38,12 +37,10 @@ from worker.channel import Channel
 from worker.confirm import Confirmed, Finalist, confirm
 from worker.data.prepare import Prepared, prepare
 from worker.data.scores import objective_value, scores
-from worker.engine import keras_fit
 from worker.engine.plans import Engine, Epoch, FailedTrial, Outcome, Plan, TrainedTrial
 from worker.execution.local import local_engine
+from worker.export import export_model, export_tables
 from worker.messages import Ended, Ending
-from worker.model.build import build_model
-from worker.model.save import check_model, describe_model, save_model
 from worker.report import Reporter, StopCause
 from worker.search.space import reach
 from worker.search.tuner import SearchTuner, hyperparameters_of
@@ -256,30 +253,14 @@ def confirm_winner(
 
 
 def export(prepared: Prepared, confirmed: Confirmed, reporter: Reporter, folder: Path) -> None:
-    """Score the winner on the test rows, save it, check the file, and store it."""
-    trained, target, arrays = confirmed.winner, prepared.target, prepared.arrays
-    y_T = prepared.y[prepared.splits.test]
-    output_TC = keras_fit.forward(
-        trained.weights, trained.plan.activation, arrays.loss, prepared.x_test_TD
-    )
-    answer_TC = target.answer(output_TC)
-    test_metrics = scores(target, y_T, answer_TC)
-
-    path = folder / BEST_MODEL
-    metadata = describe_model(prepared, trained, test_metrics)
-    save_model(build_model(prepared, trained), path, metadata)
-    check_model(path, prepared, answer_TC)
-    reporter.alive()
-
-    sha256 = hash_file(path)
-    write_blob(reporter.database, path, sha256=sha256)
-    new = NewArtifact(BEST_MODEL, "application/vnd.keras", sha256, path.stat().st_size)
-    reporter.add_artifact(new)
+    """Store the winner and the search, and say what was found."""
+    test_metrics = export_model(prepared, confirmed.winner, reporter, folder)
+    export_tables(reporter, folder)
     reporter.found(
         confirmations=as_json(confirmed.confirmations),
         within_noise=confirmed.is_within_noise,
-        winner=trained.plan.number,
-        metrics=validation_metrics(trained, prepared),
+        winner=confirmed.winner.plan.number,
+        metrics=validation_metrics(confirmed.winner, prepared),
         test_metrics=test_metrics,
     )
 

@@ -119,6 +119,12 @@ def list_trials(
     return Page(items=tuple(_trial(row, None) for row in shown), next=more)
 
 
+def list_curves(session: Session, job_id: str) -> dict[int, Curve]:
+    """The curves of a job's trials, by number."""
+    query = select(CurveRow).where(CurveRow.job_id == job_id).order_by(CurveRow.trial)
+    return {row.trial: Curve.model_validate(row.values) for row in session.scalars(query)}
+
+
 def get_trial(session: Session, job_id: str, number: int) -> Trial:
     """One trial with its curve; JobNotFound or TrialNotFound."""
     found = session.execute(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -81,7 +82,9 @@ def test_same_job_runs_on_postgresql(postgres_client: Client, tmp_path: Path) ->
     assert postgres_client.download(job.id, tmp_path).stat().st_size > 0
 
 
-def test_trials_events_and_curves_tell_the_same_story(client: Client) -> None:
+def test_trials_events_curves_and_tables_tell_the_same_story(
+    client: Client, tmp_path: Path
+) -> None:
     job = client.submit(QUICK | {"dataset": upload(client, "iris"), "seed": 3})
     events = list(client.follow(job.id))
     trials = list(client.trials(job.id))
@@ -104,6 +107,11 @@ def test_trials_events_and_curves_tell_the_same_story(client: Client) -> None:
     assert job.task == "multiclass"
     assert len(job.outcome.confirmations) == 2
     assert job.outcome.winner == job.outcome.confirmations[0].trial
+    assert all((trial.program or "").startswith("cohort") for trial in trials)
+    table = pl.read_csv(client.download(job.id, tmp_path, artifact="trials.csv"))
+    curves = pl.read_csv(client.download(job.id, tmp_path, artifact="curves.csv"))
+    assert table["score"].to_list() == [trial.score for trial in trials]
+    assert curves.height == sum(trial.epochs for trial in trials)
 
 
 def test_same_seed_gives_the_same_trials(client: Client) -> None:

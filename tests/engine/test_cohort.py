@@ -17,7 +17,7 @@ from tests.engine.engines import a_cohort, a_cohort_engine
 from tests.trainings import a_plan, run, some_arrays, some_plans
 from worker.engine import buckets, cohort, feed, slots
 from worker.engine.buckets import Reach, slot_bytes, step_seconds
-from worker.engine.keras_fit import KerasEngine
+from worker.engine.keras_fit import KerasEngine, build_network
 from worker.engine.plans import Arrays, Epoch, Loss, Outcome, Plan, TrainedTrial
 from worker.engine.program import OPTIONS, Program, Shape
 from worker.engine.slots import Cohort
@@ -379,3 +379,19 @@ def test_keras_trains_beside_cohorts_what_has_no_program(monkeypatch: pytest.Mon
     assert {n: trained.program == "keras_fit" for n, trained in ended.items()} == {
         n: n % 2 == 0 for n in range(1, 7)
     }
+
+
+def test_slot_as_a_keras_model_predicts_what_the_cohort_measured() -> None:
+    arrays = some_arrays()
+    plans = [a_plan(number=n, seed=n, widths=(9, 4), dropout=0.2, max_epochs=6) for n in (1, 2, 3)]
+
+    for plan, trained in zip(plans, run(a_cohort_engine(arrays), plans).values(), strict=True):
+        model = build_network(plan, arrays)
+        model.set_weights(trained.weights)
+        rows = arrays.rows()
+        predicted = model.predict(rows.x_val_MD, verbose=0)
+        sd = float(rows.y_val_M.std())
+        assert np.allclose(predicted, trained.val_output_MC, rtol=1e-5, atol=1e-6 * sd)
+        assert trained.best_epoch is not None
+        mse = float(np.mean((predicted[:, 0] - rows.y_val_M) ** 2))
+        assert mse == pytest.approx(trained.epochs[trained.best_epoch - 1].val_loss, rel=1e-5)

@@ -14,9 +14,9 @@ import pytest
 from numpy.typing import NDArray
 
 from lowloss.spec import Task
-from tests.engine.test_keras_fit import train
+from tests.engine.engines import a_cohort_engine
 from tests.tables import checked, mixed_columns, write_csv
-from tests.trainings import a_plan
+from tests.trainings import a_plan, run
 from worker.baselines import fit_baselines
 from worker.data.prepare import Prepared, prepare
 from worker.data.scores import scores
@@ -62,7 +62,7 @@ def prepared_of(folder: Path, task: Task, **given: object) -> Prepared:
 
 
 def answers_of_saved(prepared: Prepared, path: Path) -> np.ndarray:
-    trained = train(a_plan(widths=(8,), max_epochs=4), prepared.arrays)
+    trained = run(a_cohort_engine(prepared.arrays), [a_plan(widths=(8,), max_epochs=4)])[1]
     output = keras_fit.forward(trained.weights, "relu", prepared.arrays.loss, prepared.x_test_TD)
     answer = prepared.target.answer(output)
     metrics = scores(prepared.target, prepared.y[prepared.splits.test], answer)
