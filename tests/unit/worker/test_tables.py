@@ -41,7 +41,7 @@ def test_trials_have_a_row_each_whatever_became_of_them(tmp_path: Path) -> None:
 
     write_trials(tmp_path / "trials.csv", [a_finished_trial(1), diverged])
 
-    table = pl.read_csv(tmp_path / "trials.csv")
+    table = pl.read_csv(tmp_path / "trials.csv", schema_overrides={"widths": pl.String})
     hyperparameters = some_hyperparameters()
     assert table["number"].to_list() == [1, 2]
     assert table["state"].to_list() == ["completed", "diverged"]
