@@ -51,7 +51,7 @@ def a_plan(number: int, width: int, epochs: int) -> Plan:
 
 def step_seconds(peer: str, width: int, arrays: Arrays) -> dict[str, Any]:
     """Seconds of one training step of one trial, its share of the validation included."""
-    steps = -(-len(arrays.folds[0].train_N) // BATCH)
+    steps = arrays.steps(a_plan(1, width, 1))
     few, more = EPOCHS.get(peer, (1, 3))
     # A small table's epoch is short: train more of them.
     times = max(1, min(50, MOST_STEPS // 10 // (steps * (more - few))))

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from worker.engine.plans import Arrays, Plan, TrainedTrial
+from worker.engine.plans import Arrays, Plan, TrainedTrial, hand_out
 
 Train = Callable[[Sequence[Plan]], dict[int, float]]
 FLAGS = {"steps_per_execution": 32}
@@ -46,13 +46,7 @@ def _lowloss(arrays: Arrays) -> Train:
     engine = local_engine(arrays, reach, trials=64)
 
     def train(plans: Sequence[Plan]) -> dict[int, float]:
-        waiting = list(plans)
-
-        def next_plans(n: int) -> list[Plan]:
-            some, waiting[:] = waiting[:n], waiting[n:]
-            return some
-
-        ended = engine.run(next_plans, on_epoch=lambda _, __: True, on_batch=lambda: None)
+        ended = engine.run(hand_out(plans), on_epoch=lambda _, __: True, on_batch=lambda: None)
         return {t.plan.number: _best(t) for t in ended if isinstance(t, TrainedTrial)}
 
     return train
@@ -209,7 +203,7 @@ def _sklearn(plans: Sequence[Plan], arrays: Arrays) -> dict[int, float]:
 
 def _matmul(plans: Sequence[Plan], arrays: Arrays) -> dict[int, float]:
     """The bare matrix products of forward and backward, no network around them: the floor."""
-    steps = -(-len(arrays.folds[0].train_N) // plans[0].batch_size)
+    steps = arrays.steps(plans[0])
     given = [
         (plan.widths, plan.batch_size, arrays.features, steps * plan.max_epochs) for plan in plans
     ]

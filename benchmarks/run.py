@@ -74,7 +74,9 @@ def whole_search() -> dict[str, Any]:
         for peer, every in EVERY.items():
             found = measure("search_peer", folder, peer, every)
             pairs = [
-                (loss, ours["val_losses"][number]) for number, loss in found["val_losses"].items()
+                (loss, ours["val_losses"][number])
+                for number, loss in found["val_losses"].items()
+                if ours["val_losses"][number] is not None
             ]
             disagreement = statistics.median(abs(theirs / mine - 1) for theirs, mine in pairs)
             if disagreement > MOST_DISAGREEMENT:

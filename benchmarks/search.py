@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -28,7 +29,7 @@ from service.tables.options import ParseOptions
 from service.tables.profile import profile_table
 from service.tables.read import read_table
 from worker import run
-from worker.engine.plans import Arrays, Fold, TrainedTrial
+from worker.engine.plans import Arrays, Fold, TrainedTrial, hand_out
 from worker.search.space import to_plan
 
 TRIALS, EPOCHS = 30, 30
@@ -114,13 +115,10 @@ def folds(arrays: Arrays) -> dict[str, Any]:
             for fold in range(count)
         ]
         engine = local_engine(split, Reach(2, 64, frozenset({"dropout"})), trials=len(plans))
-
-        def next_plans(n: int, waiting: list[Any] = plans) -> list[Any]:
-            some, waiting[:] = waiting[:n], waiting[n:]
-            return some
-
         started = time.perf_counter()
-        ended = list(engine.run(next_plans, on_epoch=lambda _, __: True, on_batch=lambda: None))
+        ended = list(
+            engine.run(hand_out(plans), on_epoch=lambda _, __: True, on_batch=lambda: None)
+        )
         seconds[count] = time.perf_counter() - started
         assert len(ended) == TRIALS * count
         assert all(isinstance(trained, TrainedTrial) for trained in ended)
@@ -178,6 +176,7 @@ def _timed() -> Iterator[dict[str, float]]:
     from worker.search.tuner import SearchTuner
 
     seconds: dict[str, float] = defaultdict(float)
+    lock = threading.Lock()
     places: list[tuple[Any, str, str]] = [
         (run, "search_trials", "search"),
         (SearchTuner, "ask", "oracle"),
@@ -193,7 +192,8 @@ def _timed() -> Iterator[dict[str, float]]:
             try:
                 return call(*given, **named)
             finally:
-                seconds[part] += time.perf_counter() - started
+                with lock:
+                    seconds[part] += time.perf_counter() - started
 
         return measured
 

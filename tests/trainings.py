@@ -16,12 +16,12 @@ from worker.engine.plans import (
     FloatArray,
     Fold,
     Loss,
-    NextPlans,
     OnBatch,
     OnEpoch,
     Outcome,
     Plan,
     TrainedTrial,
+    hand_out,
 )
 
 
@@ -104,17 +104,6 @@ def with_targets(arrays: Arrays, y_train: FloatArray) -> Arrays:
     return dataclasses.replace(arrays, y_N=y_N)
 
 
-def plans_of(plans: Sequence[Plan]) -> NextPlans:
-    """Hands plans out, in order."""
-    waiting = list(plans)
-
-    def next_plans(n: int) -> list[Plan]:
-        some, waiting[:] = waiting[:n], waiting[n:]
-        return some
-
-    return next_plans
-
-
 def run(
     engine: Engine,
     plans: Sequence[Plan],
@@ -123,7 +112,7 @@ def run(
     on_batch: OnBatch = lambda: None,
 ) -> dict[int, TrainedTrial]:
     """Train plans; answers the trials by number. None may fail."""
-    ended = list(engine.run(plans_of(plans), on_epoch=on_epoch, on_batch=on_batch))
+    ended = list(engine.run(hand_out(plans), on_epoch=on_epoch, on_batch=on_batch))
     failed = [result.error for result in ended if isinstance(result, FailedTrial)]
     assert not failed, failed[0]
     return {end.plan.number: end for end in ended if isinstance(end, TrainedTrial)}

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from lowloss.results import Confirmation
 from lowloss.spec import Direction
-from worker.engine.plans import Outcome, Plan, TrainedTrial
+from worker.engine.plans import FailedTrial, Outcome, Plan, TrainedTrial
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,9 @@ class Finalist:
 class Train(Protocol):
     """Trains plans; answers those that ended."""
 
-    def __call__(self, plans: Sequence[Plan], needed: Plan | None) -> Iterable[TrainedTrial]:
+    def __call__(
+        self, plans: Sequence[Plan], needed: Plan | None
+    ) -> Iterable[TrainedTrial | FailedTrial]:
         """Train plans until done or told to stop; `needed` is trained to its end in any case."""
 
 
@@ -54,23 +56,25 @@ def confirm(
     """Train the finalists' repeats, all together, and compare them.
 
     `held` are trials whose training is still in memory: their first repeat costs nothing. Where
-    training was told to stop, what all finalists have is compared. A finalist that diverged on any
-    seed is compared only where all of them did: its other seeds were luck. None only where no
-    training ended well.
+    training was told to stop, what all finalists have is compared. A finalist that diverged or
+    failed on any seed is compared only where all of them did: its other seeds were luck. None only
+    where no training ended well.
     """
     first = finalists[0].plans[0] if finalists and finalists[0].number not in held else None
-    ended = [trained for trained in held.values() if trained.plan.number in _numbers(finalists)]
+    ended: list[TrainedTrial | FailedTrial] = [
+        trained for trained in held.values() if trained.plan.number in _numbers(finalists)
+    ]
     ended += train(_missing(finalists, held), first)
     runs: dict[int, list[tuple[float, TrainedTrial]]] = {n: [] for n in _numbers(finalists)}
-    diverged: set[int] = set()
+    unsteady: set[int] = set()
     for trained in _in_order(finalists, ended):
         number = trained.plan.number
-        if trained.best_epoch is None or trained.outcome is Outcome.diverged:
-            diverged.add(number)
+        if isinstance(trained, FailedTrial) or not trained.is_good:
+            unsteady.add(number)
         # One cut short says nothing about its setting, unless it is all there is of the trial.
         elif trained.outcome is not Outcome.stopped or held.get(number) is trained:
             runs[number].append((score(trained), trained))
-    steady = {number: some for number, some in runs.items() if number not in diverged}
+    steady = {number: some for number, some in runs.items() if number not in unsteady}
     return _choose(steady, direction) or _choose(runs, direction)
 
 
@@ -86,7 +90,9 @@ def _missing(finalists: Sequence[Finalist], held: Mapping[int, TrainedTrial]) ->
     return [plan for plan in plans if (plan.number, plan.seed) not in trained]
 
 
-def _in_order(finalists: Sequence[Finalist], ended: Iterable[TrainedTrial]) -> list[TrainedTrial]:
+def _in_order(
+    finalists: Sequence[Finalist], ended: Iterable[TrainedTrial | FailedTrial]
+) -> list[TrainedTrial | FailedTrial]:
     """Trainings in the order of their plans, whatever the order in which they ended."""
     places = {
         (plan.number, plan.seed): place

@@ -53,6 +53,8 @@ class Reporter:
         self._requested = Requested.none
         self._epochs: dict[int, list[Epoch]] = {}
         self._unwritten: set[int] = set()
+        self.cut: dict[int, StopCause] = {}
+        """Why a trial was cut short, by number; that may be taken back before its end is told."""
         self._wrote_at = -math.inf
 
     def set_deadline(self, seconds: float | None) -> None:
@@ -85,6 +87,8 @@ class Reporter:
     def start_trials(self, trials: Sequence[tuple[Plan, Hyperparameters]]) -> None:
         """Record that trials train."""
         self._epochs |= {plan.number: [] for plan, _ in trials}
+        for plan, _ in trials:
+            self.cut.pop(plan.number, None)
 
         def write(session: Session) -> None:
             for plan, hyperparameters in trials:
@@ -112,7 +116,10 @@ class Reporter:
                 # The curves are whole in memory: what is missing now is written next time.
                 if not is_busy(error):
                     raise
-        return self.stop_cause is None
+        cause = self.stop_cause
+        if cause is not None:
+            self.cut[plan.number] = cause
+        return cause is None
 
     def look(self) -> None:
         """Learn what users ask of the job where nothing is written for a while."""

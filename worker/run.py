@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +47,7 @@ from worker.search.tuner import SearchTuner, hyperparameters_of
 
 log = logging.getLogger(__name__)
 
+LEFT = {StopCause.pause, StopCause.stop}
 SEARCH_SHARE = 0.8
 """The part of a job's `max_seconds` that the search may use: the rest confirms the winner."""
 
@@ -132,18 +133,22 @@ def search_trials(
     """Train what the oracle asks for; answers the trainings of the best trials, by number."""
     most = search.spec.final.confirm_top
     held: dict[int, TrainedTrial] = {}
+    late: list[Plan] = []
 
     def next_plans(n: int) -> list[Plan]:
-        plans = search.ask(n) if reporter.stop_cause is None else []
-        if reporter.stop_cause is StopCause.time_limit and search.is_idle and not search.best():
+        cause = reporter.stop_cause
+        plans = search.ask(n) if cause is None else []
+        if cause is StopCause.time_limit and search.is_idle and not (search.best() or late):
             # However short the time: one trial trains for an epoch, so that there is a model.
             plans = search.ask(1)
+            late.extend(plans)
         if plans:
             reporter.start_trials([(plan, hyperparameters_of(plan)) for plan in plans])
         return plans
 
     for result in engine.run(next_plans, on_epoch=reporter.on_epoch, on_batch=reporter.alive):
         if is_left_running(result, reporter):
+            search.put_back(result.plan)
             continue
         end = end_of(result, prepared, search.spec, reporter)
         reporter.finish_trial(end)
@@ -157,13 +162,13 @@ def search_trials(
 
 def is_left(reporter: Reporter) -> bool:
     """Whether the job is to be left as it is: its supervisor stops, or a user pauses it."""
-    return reporter.stop_cause in {StopCause.pause, StopCause.stop}
+    return reporter.stop_cause in LEFT
 
 
 def is_left_running(result: TrainedTrial | FailedTrial, reporter: Reporter) -> bool:
     """Whether a trial was cut short by a pause or a stop: it trains anew at the next claim."""
     is_cut = isinstance(result, TrainedTrial) and result.outcome is Outcome.stopped
-    return is_cut and is_left(reporter)
+    return is_cut and reporter.cut[result.plan.number] in LEFT
 
 
 def end_of(
@@ -180,7 +185,7 @@ def end_of(
         return TrialEnd(number, state, reason, None, {}, None, result.seconds, result.program)
     metrics = validation_metrics(result, prepared)
     # A trial cut short by the deadline or a cancel still has its best weights so far.
-    reason = str(reporter.stop_cause) if result.outcome is Outcome.stopped else result.reason
+    reason = str(reporter.cut[number]) if result.outcome is Outcome.stopped else result.reason
     return TrialEnd(
         number=number,
         state=TrialState.completed,
@@ -216,7 +221,7 @@ def confirm_winner(
     """Train the top trials on more seeds; None where no trial completed."""
     final, spec = search.spec.final, search.spec
 
-    def train(plans: Sequence[Plan], needed: Plan | None) -> list[TrainedTrial]:
+    def train(plans: Sequence[Plan], needed: Plan | None) -> Iterator[TrainedTrial | FailedTrial]:
         waiting = list(plans)
 
         def goes_on(plan: Plan) -> bool:
@@ -234,8 +239,10 @@ def confirm_winner(
             reporter.look()
             return goes_on(plan)
 
-        ended = engine.run(next_plans, on_epoch=on_epoch, on_batch=reporter.alive)
-        return [result for result in ended if isinstance(result, TrainedTrial)]
+        for result in engine.run(next_plans, on_epoch=on_epoch, on_batch=reporter.alive):
+            if isinstance(result, FailedTrial):
+                log.warning("a repeat of trial %d failed: %s", result.plan.number, result.error)
+            yield result
 
     finalists = [
         Finalist(number, search.repeats(number, final.confirm_seeds))

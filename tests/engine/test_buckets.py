@@ -105,3 +105,9 @@ def test_wide_networks_have_few_slots() -> None:
     slots = [shape_of(chosen, widths=(w,), max_epochs=99).slots for w in (64, 256, 512)]
 
     assert slots == [4, 2, 1]
+
+
+def test_batch_is_no_larger_than_the_rows_there_are() -> None:
+    chosen = some_buckets(SMALL)
+
+    assert shape_of(chosen, batch_size=65_536) == shape_of(chosen, batch_size=90)

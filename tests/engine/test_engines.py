@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.engine.engines import a_cohort_engine
-from tests.trainings import a_plan, plans_of, run, some_arrays, with_targets
+from tests.trainings import a_plan, run, some_arrays, with_targets
 from worker.engine.keras_fit import KerasEngine, forward
 from worker.engine.plans import (
     Arrays,
@@ -23,6 +23,7 @@ from worker.engine.plans import (
     Plan,
     TrainedTrial,
     Transform,
+    hand_out,
 )
 
 NewEngine = Callable[[Arrays], Engine]
@@ -195,7 +196,7 @@ def test_trial_that_cannot_be_trained_fails_and_the_search_goes_on(new_engine: N
 
     ended = list(
         engine.run(
-            plans_of([unknown, a_plan(number=2)]),
+            hand_out([unknown, a_plan(number=2)]),
             on_epoch=lambda _, __: True,
             on_batch=lambda: None,
         )
@@ -210,10 +211,10 @@ def test_trial_that_cannot_be_trained_fails_and_the_search_goes_on(new_engine: N
 
 def test_plans_are_asked_for_as_there_is_room(new_engine: NewEngine) -> None:
     asked: list[int] = []
-    hand_out = plans_of([a_plan(number=n, seed=n) for n in range(1, 13)])
+    given = hand_out([a_plan(number=n, seed=n) for n in range(1, 13)])
 
     def next_plans(n: int) -> list[Plan]:
-        some = hand_out(n)
+        some = given(n)
         asked.extend(plan.number for plan in some)
         return some
 

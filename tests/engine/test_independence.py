@@ -53,9 +53,10 @@ def train(program: Program, before: list[Plan], plan: Plan, others: list[Plan]) 
     cohort.start(plan)
     waiting = list(others)
     while True:
-        while waiting and cohort.free:
+        while waiting and cohort.free_slots:
             cohort.start(waiting.pop())
         for ended in cohort.end_epoch(cohort.train_epoch(), lambda _, __: True):
+            assert isinstance(ended, TrainedTrial)
             if ended.plan == plan:
                 return ended
 

@@ -3,13 +3,12 @@
 A program costs a compile; padding a plan into a larger program costs arithmetic. A plan is padded
 until its bucket, the plans of its own depth and width, has wasted as much as its own program would
 have cost (the ski rental rule: never more than twice the best choice in hindsight). The constants
-are measured (docs/performance.md) and fixed, so that the choice does not depend on the clock.
+are measured (docs/decisions/0006-cohorts.md) and fixed: the choice does not depend on the clock.
 """
 
 from __future__ import annotations
 
 import itertools
-import math
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -77,7 +76,7 @@ class Buckets:
         return Shape(
             slots=min(slots, self._most_slots),
             widths=tuple(max(MIN_WIDTH, 1 << (width - 1).bit_length()) for width in widths),
-            batch_size=plan.batch_size,
+            batch_size=min(plan.batch_size, max(len(f.train_N) for f in self._arrays.folds)),
             activation=plan.activation,
             optimizer=plan.optimizer,
             uses=self._reach.uses | uses(plan),
@@ -88,15 +87,10 @@ class Buckets:
         return self._steps(plan) * (self._slot_seconds(padded) - self._slot_seconds(exact))
 
     def _steps(self, plan: Plan) -> int:
-        return plan.max_epochs * steps_of(self._arrays, plan)
+        return plan.max_epochs * self._arrays.steps(plan)
 
     def _slot_seconds(self, shape: Shape) -> float:
         return step_seconds(shape, self._arrays) / shape.slots
-
-
-def steps_of(arrays: Arrays, plan: Plan) -> int:
-    """Steps of one epoch."""
-    return math.ceil(len(arrays.folds[plan.fold].train_N) / plan.batch_size)
 
 
 def step_seconds(shape: Shape, arrays: Arrays) -> float:
@@ -107,9 +101,13 @@ def step_seconds(shape: Shape, arrays: Arrays) -> float:
 
 
 def slot_bytes(shape: Shape, arrays: Arrays) -> int:
-    """Memory of one slot: its parameters, moments and gradients, before and after a step."""
+    """Memory of one slot: parameters and moments before and after a step, and what it works with.
+
+    That is the gradients, the best parameters, and each layer's output, its mask and gradient.
+    """
     copies = 2 * (1 + MOMENTS[shape.optimizer]) + 3
-    return 4 * copies * weights_of(shape, arrays)
+    outputs = shape.batch_size * (arrays.features + sum(shape.widths))
+    return 4 * (copies * weights_of(shape, arrays) + 3 * outputs)
 
 
 def weights_of(shape: Shape, arrays: Arrays) -> int:

@@ -8,8 +8,6 @@ the estimated cost of their epochs, never in the order in which they happen to.
 
 from __future__ import annotations
 
-import traceback
-from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -26,6 +24,8 @@ from worker.engine.plans import (
     OnEpoch,
     Plan,
     TrainedTrial,
+    failed,
+    hand_out,
 )
 from worker.engine.program import Program, Shape
 from worker.engine.slots import Cohort
@@ -47,10 +47,10 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class _Epoch:
-    """A cohort's epoch under way, and when it would end by the estimates."""
+class _Underway:
+    """A cohort's epoch, and when it would end by the estimates: seconds since the run began."""
 
-    ends_at: float
+    end_s: float
     measured: Future[Any]
 
 
@@ -74,27 +74,25 @@ class CohortEngine:
         self, next_plans: NextPlans, *, on_epoch: OnEpoch, on_batch: OnBatch
     ) -> Iterator[TrainedTrial | FailedTrial]:
         """Train plans until there are none; yields each training as it ends."""
-        floor = _Floor(self._machine, self._arrays)
+        cohorts = _Cohorts(self._machine, self._arrays, self._new_cohort)
         try:
             while True:
-                room = self.most_open - floor.open
-                plans = next_plans(room) if room > 0 else []
-                for plan in plans:
-                    if (shape := self._buckets.choose(plan)) is None:
-                        floor.pause()
-                        yield from self._fallback.run(
-                            _once(plan), on_epoch=on_epoch, on_batch=on_batch
-                        )
+                # One by one: who stops the search has one plan at most that has not begun.
+                while cohorts.open < self.most_open and not cohorts.waiting:
+                    plans = next_plans(1)
+                    if not plans:
+                        break
+                    if (shape := self._buckets.choose(plans[0])) is None:
+                        cohorts.pause(on_batch)
+                        once = hand_out(plans)
+                        yield from self._fallback.run(once, on_epoch=on_epoch, on_batch=on_batch)
                     else:
-                        floor.pending.append((plan, shape))
-                floor.place(self._new_cohort)
-                if floor.is_empty:
-                    if plans:
-                        continue
+                        yield from cohorts.place(plans[0], shape)
+                if not cohorts.open:
                     return
-                yield from floor.next_epoch(on_epoch, on_batch)
+                yield from cohorts.next_epoch(on_epoch, on_batch)
         finally:
-            floor.close()
+            cohorts.close()
 
     def _new_cohort(self, shape: Shape) -> Cohort:
         if shape not in self._programs:
@@ -102,78 +100,73 @@ class CohortEngine:
         return Cohort(self._programs[shape], self._arrays, self._feed)
 
 
-class _Floor:
-    """The cohorts that train, and the plans that wait for a slot in one."""
+class _Cohorts:
+    """The cohorts that train, and the plan that waits for a slot in one."""
 
-    def __init__(self, machine: Machine, arrays: Arrays) -> None:
-        self.pending: list[tuple[Plan, Shape]] = []
+    def __init__(
+        self, machine: Machine, arrays: Arrays, new_cohort: Callable[[Shape], Cohort]
+    ) -> None:
+        self.waiting: tuple[Plan, Shape] | None = None
+        self._new_cohort = new_cohort
         self._arrays = arrays
         self._most_bytes = int(SLOTS_SHARE * machine.memory_bytes)
         self._pool = ThreadPoolExecutor(machine.cores, thread_name_prefix="cohort")
         self._cohorts: list[Cohort] = []
-        self._running: dict[Cohort, _Epoch] = {}
-        self._clock = 0.0
+        self._underway: dict[Cohort, _Underway] = {}
+        self._now_s = 0.0
         self._signs = 0
 
     @property
     def open(self) -> int:
         """Plans that train or wait."""
-        return len(self.pending) + sum(len(cohort.plans) for cohort in self._cohorts)
+        training = sum(len(cohort.plans) for cohort in self._cohorts)
+        return training + (self.waiting is not None)
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing trains, or could."""
-        return not self._cohorts
-
-    def place(self, new_cohort: Callable[[Shape], Cohort]) -> None:
-        """Give each waiting plan a slot that is free, or will be when its cohort ends an epoch."""
-        waiting, self.pending = self.pending, []
-        awaited: Counter[Cohort] = Counter()
-        for plan, shape in waiting:
-            fitting = [c for c in self._cohorts if c.program.shape == shape and c.has_room(plan)]
-            cohort = next((c for c in fitting if c not in self._running), None)
-            busy = next((c for c in fitting if awaited[c] < c.free), None)
-            if cohort is None and busy is None and self._has_memory(shape):
-                cohort = new_cohort(shape)
-                self._cohorts.append(cohort)
-            if cohort is not None:
-                cohort.start(plan)
-                continue
-            if busy is not None:
-                awaited[busy] += 1
-            self.pending.append((plan, shape))
-        for cohort in self._cohorts:
-            if cohort not in self._running:
-                ends_at = self._clock + cohort.epoch_seconds
-                self._running[cohort] = _Epoch(ends_at, self._pool.submit(cohort.train_epoch))
+    def place(self, plan: Plan, shape: Shape) -> list[FailedTrial]:
+        """Give a plan a free slot, or let it wait for one that is free at an epoch's end."""
+        self.waiting = None
+        fitting = [c for c in self._cohorts if c.program.shape == shape and c.has_room(plan)]
+        cohort = next((c for c in fitting if c not in self._underway), None)
+        if cohort is None and (fitting or not self._has_memory(shape)):
+            self.waiting = (plan, shape)
+            return []
+        try:
+            if cohort is None:
+                cohort = self._new_cohort(shape)
+            cohort.start(plan)
+        except Exception as error:
+            return [failed(plan, error)]
+        if cohort not in self._cohorts:
+            self._cohorts.append(cohort)
+        return []
 
     def next_epoch(self, on_epoch: OnEpoch, on_batch: OnBatch) -> list[TrainedTrial | FailedTrial]:
         """Await the epoch that ends next by the estimates; answers the trials that end with it."""
-        cohort = min(self._running, key=lambda c: self._running[c].ends_at)
-        epoch = self._running[cohort]
-        while not wait([epoch.measured], timeout=LISTEN_SECONDS).done:
-            self._listen(on_batch)
-        self._listen(on_batch)
-        del self._running[cohort]
-        self._clock = epoch.ends_at
+        for cohort in self._cohorts:
+            if cohort not in self._underway:
+                end_s = self._now_s + cohort.epoch_seconds
+                self._underway[cohort] = _Underway(end_s, self._pool.submit(cohort.train_epoch))
+        cohort = min(self._underway, key=lambda c: self._underway[c].end_s)
+        epoch = self._underway.pop(cohort)
+        self._await([epoch], on_batch)
+        self._now_s = epoch.end_s
         ended: list[TrainedTrial | FailedTrial] = []
         try:
             measured_K3 = epoch.measured.result()
-        except MemoryError:
-            raise
         except Exception as error:
-            text = traceback.format_exc()
-            ended += [FailedTrial(plan, type(error).__name__, text) for plan in cohort.plans]
+            ended += [failed(plan, error) for plan in cohort.plans]
             self._cohorts.remove(cohort)
-            return ended
-        ended += cohort.end_epoch(measured_K3, on_epoch)
-        if not cohort.plans:
-            self._cohorts.remove(cohort)
+        else:
+            ended += cohort.end_epoch(measured_K3, on_epoch)
+            if not cohort.plans:
+                self._cohorts.remove(cohort)
+        if self.waiting is not None:
+            ended += self.place(*self.waiting)
         return ended
 
-    def pause(self) -> None:
+    def pause(self, on_batch: OnBatch) -> None:
         """Await what trains, so that another engine has the machine to itself."""
-        wait([epoch.measured for epoch in self._running.values()])
+        self._await(list(self._underway.values()), on_batch)
 
     def close(self) -> None:
         """Leave what trains."""
@@ -181,20 +174,17 @@ class _Floor:
             cohort.is_left = True
         self._pool.shutdown(cancel_futures=True)
 
-    def _listen(self, on_batch: OnBatch) -> None:
-        """Pass on that some cohort has ended a call."""
-        signs = sum(cohort.signs for cohort in self._cohorts)
-        if signs != self._signs:
-            self._signs = signs
-            on_batch()
+    def _await(self, epochs: list[_Underway], on_batch: OnBatch) -> None:
+        """Await epochs, and pass on that some cohort has ended a call meanwhile."""
+        left = True
+        while left:
+            left = bool(wait([e.measured for e in epochs], timeout=LISTEN_SECONDS).not_done)
+            signs = sum(cohort.signs for cohort in self._cohorts)
+            if signs != self._signs:
+                self._signs = signs
+                on_batch()
 
     def _has_memory(self, shape: Shape) -> bool:
         shapes = [shape, *(cohort.program.shape for cohort in self._cohorts)]
         needed = sum(each.slots * slot_bytes(each, self._arrays) for each in shapes)
         return not self._cohorts or needed <= self._most_bytes
-
-
-def _once(plan: Plan) -> NextPlans:
-    """Hands out one plan."""
-    left = [plan]
-    return lambda _: [left.pop()] if left else []

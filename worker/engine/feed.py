@@ -24,7 +24,7 @@ class Feed:
 
     def __init__(self, arrays: Arrays, *, is_resident: bool, dtype: str = "float32") -> None:
         views, rows, features = arrays.x_VND.shape
-        self.is_weighted = any(fold.weight_N is not None for fold in arrays.folds)
+        self._is_weighted = arrays.is_weighted
         self._x_ND = arrays.x_VND.reshape(views * rows, features)
         self._y_N = np.tile(arrays.y_N, views)
         self._view_rows = rows
@@ -55,11 +55,13 @@ class Feed:
         total = max(math.ceil(len(slot) / unit) for slot in chosen)
         for first in range(0, total, units):
             window = slice(first * unit, (first + units) * unit)
-            chosen_KI = _stack([slot[window] for slot in chosen], units * unit, np.int32)
+            # A batch that is not full is filled up with a row of the slot's own.
+            filler_K = [slot[0] if len(slot) else 0 for slot in chosen]
+            chosen_KI = _stack([slot[window] for slot in chosen], units * unit, filler_K, np.int32)
             weight_KI = np.zeros((len(chosen), 0), dtype=np.float32)
-            if weights is not None and self.is_weighted:
+            if weights is not None and self._is_weighted:
                 slots = (_weights(w, slot)[window] for w, slot in zip(weights, chosen, strict=True))
-                weight_KI = _stack(list(slots), units * unit, np.float32)
+                weight_KI = _stack(list(slots), units * unit, [0] * len(chosen), np.float32)
             x_ND, y_N = self._device or self._on_device(
                 self._x_ND[chosen_KI.ravel()], self._y_N[chosen_KI.ravel()]
             )
@@ -85,11 +87,14 @@ class Feed:
         return tf.constant(x_ND, self._dtype), tf.cast(tf.constant(y_N), self._y_dtype)
 
 
-def _stack(slots: Sequence[NDArray[Any]], length: int, dtype: type) -> NDArray[Any]:
-    """[K, length] Filled up with 0."""
-    stacked: NDArray[Any] = np.zeros((len(slots), length), dtype=dtype)
+def _stack(
+    slots: Sequence[NDArray[Any]], length: int, filler_K: Sequence[int], dtype: type
+) -> NDArray[Any]:
+    """[K, length] Each slot's values, filled up."""
+    stacked: NDArray[Any] = np.empty((len(slots), length), dtype=dtype)
     for k, values in enumerate(slots):
         stacked[k, : len(values)] = values
+        stacked[k, len(values) :] = filler_K[k]
     return stacked
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import time
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,12 +31,13 @@ from worker.engine.plans import (
     Outcome,
     Plan,
     TrainedTrial,
+    failed,
 )
+from worker.engine.update_rules import MOMENTUM
 
 HEADS = {Loss.mse: "linear", Loss.binary: "sigmoid", Loss.multiclass: "softmax"}
 DATA_LOSS = "data_loss"
 PROGRAM = "keras_fit"
-SGD_MOMENTUM = 0.9
 PREDICT_ROWS = 8192
 """Rows that are put through the network at once when it predicts: 128 MiB at 4,096 units."""
 
@@ -57,10 +57,10 @@ class KerasEngine:
             try:
                 yield train(plans[0], self.arrays, on_epoch=told.epoch, on_batch=told.batch)
             except Exception as error:
-                if told.is_raised or isinstance(error, MemoryError):
-                    # Not of the trial: the job is to end, or the machine is exhausted.
+                if told.is_raised:
+                    # Not of the trial: the job is to end.
                     raise
-                yield FailedTrial(plans[0], type(error).__name__, traceback.format_exc())
+                yield failed(plans[0], error)
 
 
 def train(plan: Plan, arrays: Arrays, *, on_epoch: OnEpoch, on_batch: OnBatch) -> TrainedTrial:
@@ -124,7 +124,7 @@ def build_network(plan: Plan, arrays: Arrays) -> keras.Model:
 
 def compile_network(model: keras.Model, plan: Plan, arrays: Arrays) -> None:
     """Attach the optimizer and the loss; the data loss is a metric without penalties or weights."""
-    steps = math.ceil(len(arrays.folds[plan.fold].train_N) / plan.batch_size)
+    steps = arrays.steps(plan)
     model.compile(
         optimizer=_optimizer(plan, steps * plan.max_epochs),
         loss=arrays.loss.value,
@@ -249,7 +249,7 @@ def _optimizer(plan: Plan, steps: int) -> keras.Optimizer:
         case "rmsprop":
             return keras.optimizers.RMSprop(**given)
         case "sgd":
-            return keras.optimizers.SGD(momentum=SGD_MOMENTUM, **given)
+            return keras.optimizers.SGD(momentum=MOMENTUM, **given)
     raise ValueError(f"unknown optimizer {plan.optimizer!r}")
 
 

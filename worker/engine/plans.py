@@ -6,7 +6,9 @@ M validation rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -75,6 +77,7 @@ class Transform:
 class Fold:
     """The rows that a plan trains and validates on, and what it sees of them.
 
+    Holdout is one fold; subsets of the rows, and the same rows with another transform, are more.
     `weight_N` weighs the training rows' losses, one for each of `train_N`. The target is seen as
     (y - y_shift) / y_scale, but for class indices. `loss_unit` is what a data loss is divided by,
     so that losses of one job are in one unit: the variance of the training target where it is not
@@ -120,6 +123,15 @@ class Arrays:
     def features(self) -> int:
         """D."""
         return int(self.x_VND.shape[2])
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether some fold weighs its rows."""
+        return any(fold.weight_N is not None for fold in self.folds)
+
+    def steps(self, plan: Plan) -> int:
+        """Training steps of one epoch."""
+        return math.ceil(len(self.folds[plan.fold].train_N) / plan.batch_size)
 
     def rows(self, number: int = 0) -> FoldRows:
         """A copy of a fold's rows, transformed."""
@@ -187,6 +199,11 @@ class TrainedTrial:
     seconds: float
     program: str
 
+    @property
+    def is_good(self) -> bool:
+        """Whether it has weights, and did not diverge after them."""
+        return self.best_epoch is not None and self.outcome is not Outcome.diverged
+
 
 @dataclass(frozen=True)
 class FailedTrial:
@@ -197,6 +214,13 @@ class FailedTrial:
     error: str
 
 
+def failed(plan: Plan, error: Exception) -> FailedTrial:
+    """What is told of an engine's own error. MemoryError is raised: it is the machine's."""
+    if isinstance(error, MemoryError):
+        raise error
+    return FailedTrial(plan, type(error).__name__, "".join(traceback.format_exception(error)))
+
+
 NextPlans = Callable[[int], list[Plan]]
 """Up to n plans to train; an empty list means none for now, and none ever once all have ended."""
 
@@ -205,6 +229,17 @@ OnEpoch = Callable[[Plan, Epoch], bool]
 
 OnBatch = Callable[[], None]
 """Called now and then inside an epoch: a sign of life."""
+
+
+def hand_out(plans: Sequence[Plan]) -> NextPlans:
+    """Plans in their order."""
+    waiting = list(plans)
+
+    def next_plans(n: int) -> list[Plan]:
+        some, waiting[:] = waiting[:n], waiting[n:]
+        return some
+
+    return next_plans
 
 
 class Engine(Protocol):

@@ -122,7 +122,7 @@ class Program:
         self.validation_rows = max(1, min(most_rows, VALIDATION_CELLS // cells_of_row))
         self._loss_name = arrays.loss
         self._sizes = [arrays.features, *shape.widths, arrays.outputs]
-        self._is_weighted = any(fold.weight_N is not None for fold in arrays.folds)
+        self._is_weighted = arrays.is_weighted
         self._is_transformed = any(fold.transform is not None for fold in arrays.folds)
         # Where all folds have the same number of steps, no slot is ever past its last batch.
         batches = {math.ceil(len(fold.train_N) / shape.batch_size) for fold in arrays.folds}

@@ -16,13 +16,14 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from worker.engine.buckets import step_seconds, steps_of
+from worker.engine.buckets import step_seconds
 from worker.engine.draws import initial_weights, row_order
 from worker.engine.feed import Feed
 from worker.engine.keras_fit import forward
 from worker.engine.plans import (
     Arrays,
     Epoch,
+    FailedTrial,
     FloatArray,
     Fold,
     OnEpoch,
@@ -31,6 +32,7 @@ from worker.engine.plans import (
     RowNumbers,
     TrainedTrial,
     Transform,
+    failed,
 )
 from worker.engine.program import Program, Settings
 
@@ -76,28 +78,28 @@ class Cohort:
         return [slot.plan for slot in self._slots if slot is not None]
 
     @property
-    def free(self) -> int:
+    def free_slots(self) -> int:
         """Slots without a plan."""
         return self._slots.count(None)
 
     @property
     def epoch_seconds(self) -> float:
         """About what an epoch costs."""
-        steps = max((steps_of(self._arrays, plan) for plan in self.plans), default=0)
+        steps = max((self._arrays.steps(plan) for plan in self.plans), default=0)
         return steps * step_seconds(self.program.shape, self._arrays)
 
     def has_room(self, plan: Plan) -> bool:
         """Whether a slot is free for a plan: none waits for one with twice its steps or more."""
         if None not in self._slots:
             return False
-        steps = [steps_of(self._arrays, other) for other in (*self.plans, plan)]
+        steps = [self._arrays.steps(other) for other in (*self.plans, plan)]
         return max(steps) <= 2 * min(steps)
 
     def start(self, plan: Plan) -> None:
         """Put a plan into the first free slot."""
         k = self._slots.index(None)
-        self._slots[k] = Slot(plan, self._arrays.folds[plan.fold], started=time.monotonic())
         self._put(k, initial_weights(plan, self._arrays.features, self._arrays.outputs))
+        self._slots[k] = Slot(plan, self._arrays.folds[plan.fold], started=time.monotonic())
 
     def train_epoch(self) -> NDArray[np.float64]:
         """[K, 3] Train every slot for an epoch: its data, validation and penalised loss."""
@@ -105,20 +107,27 @@ class Cohort:
         zero_K = tf.zeros(len(self._slots), self.program.dtype)
         self._state = self._state._replace(data_loss=zero_K, all_loss=zero_K)
         self._train(settings)
+        if self.is_left:
+            return np.full((len(self._slots), 3), math.nan)
         val_loss = self._validate(settings, zero_K)
         losses = (self._state.data_loss, val_loss, self._state.all_loss)
         return np.stack([loss.numpy() for loss in losses], axis=1).astype(np.float64)
 
-    def end_epoch(self, measured_K3: NDArray[np.float64], on_epoch: OnEpoch) -> list[TrainedTrial]:
+    def end_epoch(
+        self, measured_K3: NDArray[np.float64], on_epoch: OnEpoch
+    ) -> list[TrainedTrial | FailedTrial]:
         """Take in what an epoch measured; answers the trials that ended with it."""
-        ended = []
+        ended: list[TrainedTrial | FailedTrial] = []
         for k, slot in enumerate(self._slots):
             if slot is None:
                 continue
             loss, val_loss, penalised = (float(v) / slot.fold.loss_unit for v in measured_K3[k])
             epoch = Epoch(len(slot.epochs) + 1, loss, val_loss, penalised)
             if end := self._end_of_slot(slot, epoch, on_epoch):
-                ended.append(self._free(k, slot, *end))
+                try:
+                    ended.append(self._end_trial(k, slot, *end))
+                except Exception as error:
+                    ended.append(failed(slot.plan, error))
         return ended
 
     def _train(self, settings: Settings) -> None:
@@ -170,7 +179,7 @@ class Cohort:
     ) -> tuple[Outcome, str] | None:
         """Take in a slot's epoch; answers how its trial ended, where it did."""
         slot.epochs.append(epoch)
-        slot.step += steps_of(self._arrays, slot.plan)
+        slot.step += self._arrays.steps(slot.plan)
         goes_on = on_epoch(slot.plan, epoch)
         if not all(map(math.isfinite, (epoch.loss, epoch.val_loss, epoch.penalised_loss))):
             return Outcome.diverged, "loss_not_finite"
@@ -188,14 +197,14 @@ class Cohort:
             return Outcome.completed, "max_epochs"
         return None
 
-    def _free(self, k: int, slot: Slot, outcome: Outcome, reason: str) -> TrainedTrial:
+    def _end_trial(self, k: int, slot: Slot, outcome: Outcome, reason: str) -> TrainedTrial:
+        self._slots[k] = None
         weights: tuple[FloatArray, ...] = ()
         output_MC = np.empty((0, self._arrays.outputs), dtype=np.float32)
         if slot.best_epoch is not None:
             weights = self._cut(k, slot.plan)
             x_val_MD = self._arrays.x_of(slot.fold, slot.fold.validation_M)
             output_MC = forward(weights, slot.plan.activation, self._arrays.loss, x_val_MD)
-        self._slots[k] = None
         # What a diverged trial leaves must not reach the next one, not even as 0 times NaN.
         self._put(k, [])
         return TrainedTrial(
@@ -263,7 +272,7 @@ class Cohort:
 
         def cosine_steps(plan: Plan) -> float:
             is_cosine = plan.schedule == "cosine"
-            return steps_of(self._arrays, plan) * plan.max_epochs if is_cosine else 0.0
+            return self._arrays.steps(plan) * plan.max_epochs if is_cosine else 0.0
 
         units = [np.zeros((shape.slots, 1, width), dtype=bool) for width in shape.widths]
         layers = np.zeros((len(shape.widths), shape.slots, 1, 1), dtype=bool)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from worker.engine.cohort import CohortEngine, Machine
 from worker.engine.keras_fit import KerasEngine
 from worker.engine.plans import Arrays
 
-CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+CGROUP = Path("/sys/fs/cgroup")
+"""Where a container's limits stand."""
 
 
 def local_engine(arrays: Arrays, reach: Reach, *, trials: int) -> CohortEngine:
@@ -22,7 +24,15 @@ def local_engine(arrays: Arrays, reach: Reach, *, trials: int) -> CohortEngine:
 
 def this_machine() -> Machine:
     """The cores and the memory that this process may use."""
-    memory = psutil.virtual_memory().total
-    if CGROUP_LIMIT.exists() and (limit := CGROUP_LIMIT.read_text().strip()).isdigit():
-        memory = min(memory, int(limit))
-    return Machine(cores=len(os.sched_getaffinity(0)), memory_bytes=memory)
+    cores, memory_bytes = len(os.sched_getaffinity(0)), psutil.virtual_memory().total
+    if (quota := _limit("cpu.max"))[0].isdigit():
+        cores = min(cores, max(1, math.ceil(int(quota[0]) / int(quota[1]))))
+    if (limit := _limit("memory.max"))[0].isdigit():
+        memory_bytes = min(memory_bytes, int(limit[0]))
+    return Machine(cores=cores, memory_bytes=memory_bytes)
+
+
+def _limit(name: str) -> list[str]:
+    """The words of a limit; `max` where there is none."""
+    path = CGROUP / name
+    return path.read_text().split() if path.exists() else ["max"]

@@ -55,6 +55,10 @@ class SearchTuner(keras_tuner.Tuner):
         self._scores[number] = score
         self.oracle.finish(self._open.pop(number), score)
 
+    def put_back(self, plan: Plan) -> None:
+        """Hand a plan out again: its training was left."""
+        self._again.append(plan)
+
     def replay(self, trials: Iterable[Trial]) -> None:
         """Take in the trials of earlier attempts, by number; running ones are handed out again."""
         for trial in sorted(trials, key=lambda trial: trial.number):
