@@ -38,7 +38,8 @@ difference of a long run and a short one. Medians of rounds; ratios to lowloss w
 scikit-learn has no dropout; the bare matrix products are numpy's, one by one, without a network.
 """
 
-FLOORS = """Times the bare products' time: {ours}. Below 1, slots share work that numpy does one by one.
+FLOORS = """Times the time of the bare products: {ours}.
+Below 1, slots share work that numpy does one by one.
 
 An engine that did nothing but these products would be {bare} times as fast as stock `search`.
 lowloss is {stock} times as fast. Where a goal is missed, this is why: what is left above the
