@@ -157,6 +157,8 @@ def test_job_and_its_waiting_client_outlive_the_server(
     assert zipfile.is_zipfile(model)
 
 
+# What the database has to do with it, the contract suites hold on both.
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_stopped_worker_hands_its_job_back(database: Database, job_id: str, tmp_path: Path) -> None:
     with running(WORKER, data_dir=tmp_path, database_url=url(database)) as first:
         wait_for_trials(database, job_id, 2)
@@ -175,6 +177,7 @@ def test_stopped_worker_hands_its_job_back(database: Database, job_id: str, tmp_
     assert job.failures == 0
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_job_cancelled_after_a_crash_exports_its_best_trained_to_the_end(
     database: Database, job_id: str, tmp_path: Path
 ) -> None:
