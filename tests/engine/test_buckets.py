@@ -88,7 +88,7 @@ def test_shallow_plan_needs_its_last_width_in_all_further_layers() -> None:
 def test_keras_trains_what_would_need_too_many_programs() -> None:
     chosen = some_buckets(SMALL)
 
-    sizes = [chosen.choose(a_plan(batch_size=size)) for size in range(1, 20)]
+    sizes = [chosen.choose(a_plan(batch_size=size)) for size in range(1, 40)]
 
     assert sum(shape is not None for shape in sizes) == buckets.MAX_PROGRAMS
     # What has a program keeps it.
@@ -105,6 +105,24 @@ def test_wide_networks_have_few_slots() -> None:
     slots = [shape_of(chosen, widths=(w,), max_epochs=99).slots for w in (64, 256, 512)]
 
     assert slots == [4, 2, 1]
+
+
+def test_search_of_many_shapes_has_few_slots_a_cohort() -> None:
+    chosen = some_buckets(LARGE, Reach(3, 512, frozenset(), shapes=168))
+
+    slots = [shape_of(chosen, widths=(w,), max_epochs=99).slots for w in (64, 256, 512)]
+
+    assert slots == [2, 1, 1]
+
+
+def test_last_programs_are_for_all_that_may_come() -> None:
+    chosen = some_buckets(LARGE, Reach(3, 256, frozenset()))
+    sizes = range(1, buckets.MAX_PROGRAMS // 2 + 2)
+
+    widths = [shape_of(chosen, widths=(16,), batch_size=size).widths for size in sizes]
+
+    assert widths[0] == (32,)
+    assert widths[-1] == (256, 256, 256)
 
 
 def test_batch_is_no_larger_than_the_rows_there_are() -> None:

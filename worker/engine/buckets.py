@@ -17,10 +17,15 @@ from worker.engine.plans import Arrays, Plan
 from worker.engine.program import OPTIONS, Shape
 from worker.engine.update_rules import MOMENTS
 
-SLOTS = ((64, 4), (256, 2))
-"""Padded width up to which a cohort has so many slots; above, 1. More are no faster a trial."""
+SLOTS = ((64, 4, 2), (256, 2, 1))
+"""Padded width up to which a cohort has so many slots, and so many in a search of many shapes.
+
+Above, 1. More slots save time a trial where all are in use, and waste it where trials of many
+shapes leave them idle.
+"""
 MIN_WIDTH = 32
-MAX_PROGRAMS = 12
+MAX_PROGRAMS = 24
+"""Of one job: half of them for what is worth its own, half for what no other can train."""
 COMPILE_SECONDS = 1.5
 SLOT_SECONDS, WEIGHT_SECONDS, CELL_SECONDS = 8e-6, 0.7e-9, 75e-12
 """What a step costs each slot, each weight, and each product of a weight and a row."""
@@ -28,11 +33,15 @@ SLOT_SECONDS, WEIGHT_SECONDS, CELL_SECONDS = 8e-6, 0.7e-9, 75e-12
 
 @dataclass(frozen=True)
 class Reach:
-    """The deepest and the widest network that a search may ask for, and the options it `uses`."""
+    """The deepest and the widest network that a search may ask for, and the options it `uses`.
+
+    `shapes` is how many padded shapes it spans.
+    """
 
     layers: int
     width: int
     uses: frozenset[str]
+    shapes: int = 1
 
 
 class Buckets:
@@ -55,7 +64,7 @@ class Buckets:
             return self._first(plan, exact)
         best = min(holding, key=self._slot_seconds)
         self._wasted[exact] += self._waste(plan, best, exact)
-        if self._wasted[exact] < COMPILE_SECONDS or len(self._live) >= MAX_PROGRAMS:
+        if self._wasted[exact] < COMPILE_SECONDS or len(self._live) >= MAX_PROGRAMS // 2:
             return best
         self._live.append(exact)
         return exact
@@ -68,14 +77,18 @@ class Buckets:
         width = max(self._reach.width, *plan.widths)
         largest = self._shape(plan, (width,) * layers)
         is_cheap = self._waste(plan, largest, exact) < COMPILE_SECONDS
-        self._live.append(largest if is_cheap else exact)
+        # The last programs are kept for what can train all that may come.
+        is_late = len(self._live) >= MAX_PROGRAMS // 2
+        self._live.append(largest if is_cheap or is_late else exact)
         return self._live[-1]
 
     def _shape(self, plan: Plan, widths: tuple[int, ...]) -> Shape:
-        slots = next((count for limit, count in SLOTS if max(widths) <= limit), 1)
+        padded = tuple(pad(width) for width in widths)
+        fitting = ((most, few) for limit, most, few in SLOTS if max(padded) <= limit)
+        most, few = next(fitting, (1, 1))
         return Shape(
-            slots=min(slots, self._most_slots),
-            widths=tuple(max(MIN_WIDTH, 1 << (width - 1).bit_length()) for width in widths),
+            slots=min(self._most_slots, most, max(few, self._most_slots // self._reach.shapes)),
+            widths=padded,
             batch_size=min(plan.batch_size, max(len(f.train_N) for f in self._arrays.folds)),
             activation=plan.activation,
             optimizer=plan.optimizer,
@@ -91,6 +104,11 @@ class Buckets:
 
     def _slot_seconds(self, shape: Shape) -> float:
         return step_seconds(shape, self._arrays) / shape.slots
+
+
+def pad(width: int) -> int:
+    """A width rounded up to a power of two."""
+    return max(MIN_WIDTH, 1 << (width - 1).bit_length())
 
 
 def step_seconds(shape: Shape, arrays: Arrays) -> float:

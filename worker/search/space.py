@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from keras_tuner import HyperParameters
 
 from lowloss.results import Hyperparameters
 from lowloss.spec import Choice, CountRange, Float, Int, SearchSpace, WidthRange
-from worker.engine.buckets import Reach
+from worker.engine.buckets import Reach, pad
 from worker.engine.plans import Plan
 from worker.engine.program import OPTIONS
 
@@ -54,7 +55,12 @@ def possible_depths(space: SearchSpace) -> list[int]:
 def reach(space: SearchSpace) -> Reach:
     """The largest network that the space allows, and the options that its programs need."""
     options = frozenset(option for option in OPTIONS if _may_be_used(getattr(space, option)))
-    return Reach(max(possible_depths(space)), _most(space.width), options)
+    paddings = len({pad(width) for width in range(_least(space.width), _most(space.width) + 1)})
+    depths = possible_depths(space)
+    widths = sum(paddings**depth if _is_per_layer(space) else paddings for depth in depths)
+    static = (space.batch_size, space.activation, space.optimizer)
+    shapes = widths * math.prod(_count(value) for value in static)
+    return Reach(max(depths), _most(space.width), options, shapes)
 
 
 def known_good(space: SearchSpace) -> dict[str, Any]:
@@ -144,6 +150,28 @@ def _most(value: object) -> int:
             return value.max
         case fixed:
             return int(fixed)  # type: ignore[call-overload,no-any-return]
+
+
+def _least(value: object) -> int:
+    """The smallest value of a whole-number parameter."""
+    match value:
+        case Choice(choices=choices):
+            return int(min(choices))
+        case Int():
+            return value.min
+        case fixed:
+            return int(fixed)  # type: ignore[call-overload,no-any-return]
+
+
+def _count(value: object) -> int:
+    """How many values a parameter may have that programs are compiled for."""
+    match value:
+        case Choice(choices=choices):
+            return len(choices)
+        case Int():
+            return value.max - value.min + 1
+        case _:
+            return 1
 
 
 def _may_be_used(value: object) -> bool:
