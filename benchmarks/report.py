@@ -26,7 +26,8 @@ INTRODUCTION = """# Performance
 
 Written by `make bench` from `benchmarks/results.json`: run it, and these are your machine's
 numbers. Every comparison trains the same plans on the same rows, each peer in a process of its own
-and by turns; what counts is the ratios. These are of {cores} cores ({processor}, Python {python}).
+and by turns; what counts is the ratios. These are of {cores} cores ({processor}, Python
+{python}), measured at commit {commit}.
 """
 
 STEPS = """## A training step

@@ -104,6 +104,9 @@ def main() -> None:
         "cores": len(os.sched_getaffinity(0)),
         "processor": platform.machine(),
         "python": platform.python_version(),
+        "commit": subprocess.check_output(
+            ["git", "describe", "--always", "--dirty"], text=True
+        ).strip(),
     }
     if "steps" in wanted:
         results["steps"] = {

@@ -152,7 +152,7 @@ class Trial(Result):
 
     `metrics` are of the validation rows, in the target's units, with the best weights; `score` is
     the one that the job's objective names, null unless the trial completed. `program` says what
-    trained it: with the seed, the hyperparameters and the job's `threads`, what its bits depend on.
+    trained it: its bits depend on that, its seed, its hyperparameters and the job's `threads`.
     """
 
     number: int

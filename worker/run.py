@@ -34,7 +34,7 @@ from service.tables.options import ParseOptions
 from service.tables.read import read_table
 from worker.baselines import fit_baselines
 from worker.channel import Channel
-from worker.confirm import Confirmed, Finalist, confirm
+from worker.confirm import Confirmed, Finalist, Train, confirm
 from worker.data.prepare import Prepared, prepare
 from worker.data.scores import objective_value, scores
 from worker.engine.plans import Engine, Epoch, FailedTrial, Outcome, Plan, TrainedTrial
@@ -220,6 +220,23 @@ def confirm_winner(
 ) -> Confirmed | None:
     """Train the top trials on more seeds; None where no trial completed."""
     final, spec = search.spec.final, search.spec
+    finalists = [
+        Finalist(number, search.repeats(number, final.confirm_seeds))
+        for number in search.top(final.confirm_top)
+    ]
+    return confirm(
+        finalists,
+        held,
+        direction=spec.objective.direction,
+        train=trainer_of_repeats(engine, reporter),
+        score=lambda trained: objective_value(
+            spec.objective, validation_metrics(trained, prepared)
+        ),
+    )
+
+
+def trainer_of_repeats(engine: Engine, reporter: Reporter) -> Train:
+    """How the finalists' repeats are trained: together, until someone stops the job."""
 
     def train(plans: Sequence[Plan], needed: Plan | None) -> Iterator[TrainedTrial | FailedTrial]:
         waiting = list(plans)
@@ -244,19 +261,7 @@ def confirm_winner(
                 log.warning("a repeat of trial %d failed: %s", result.plan.number, result.error)
             yield result
 
-    finalists = [
-        Finalist(number, search.repeats(number, final.confirm_seeds))
-        for number in search.top(final.confirm_top)
-    ]
-    return confirm(
-        finalists,
-        held,
-        direction=spec.objective.direction,
-        train=train,
-        score=lambda trained: objective_value(
-            spec.objective, validation_metrics(trained, prepared)
-        ),
-    )
+    return train
 
 
 def export(prepared: Prepared, confirmed: Confirmed, reporter: Reporter, folder: Path) -> None:

@@ -15,11 +15,11 @@ import tensorflow as tf
 from lowloss.spec import Activation
 from tests.engine.engines import a_cohort, a_cohort_engine
 from tests.trainings import a_plan, run, some_arrays, some_plans
-from worker.engine import buckets, cohort, feed, slots
-from worker.engine.buckets import Reach, slot_bytes, step_seconds
+from worker.engine import feed, slots
+from worker.engine.buckets import step_seconds
 from worker.engine.keras_fit import KerasEngine, build_network
 from worker.engine.plans import Arrays, Epoch, Loss, Outcome, Plan, TrainedTrial
-from worker.engine.program import OPTIONS, Program, Shape
+from worker.engine.program import Program, Shape
 from worker.engine.slots import Cohort
 
 ROWS = 90
@@ -281,54 +281,6 @@ def _shape(*widths: int) -> Shape:
     return Shape(1, widths, 16, "relu", "adam")
 
 
-def test_open_trials_follow_from_trials_cores_and_memory() -> None:
-    arrays = some_arrays()
-
-    def most_open(**given: Any) -> int:
-        return a_cohort_engine(arrays, **given).most_open
-
-    assert most_open(trials=50) == 13
-    assert most_open(trials=1000) == 16
-    assert most_open(trials=1) == 2
-    assert most_open(trials=1, cores=6) == 6
-
-
-def test_cohorts_wait_for_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    plans, arrays = some_plans(8), some_arrays()
-    most: list[int] = []
-    train_epoch = Cohort.train_epoch
-
-    def counted(state: Cohort) -> Any:
-        most.append(sum(1 for other in live if other.plans))
-        return train_epoch(state)
-
-    live: list[Cohort] = []
-    monkeypatch.setattr(
-        cohort,
-        "Cohort",
-        lambda *given: live.append(Cohort(*given)) or live[-1],  # type: ignore[func-returns-value]
-    )
-    monkeypatch.setattr(Cohort, "train_epoch", counted)
-    memory = int(4 * slot_bytes(Shape(4, (32, 32, 32), 16, "relu", "adam"), arrays))
-
-    ended = run(a_cohort_engine(arrays, memory_bytes=memory, reach=Reach(3, 32, OPTIONS)), plans)
-
-    assert len(ended) == 8
-    assert max(most) == 1
-
-
-def test_slots_whose_epochs_differ_much_in_length_do_not_wait_for_each_other() -> None:
-    arrays = some_arrays()
-    (whole,) = arrays.folds
-    short = dataclasses.replace(whole, train_N=whole.train_N[:30])
-    state = a_cohort(dataclasses.replace(arrays, folds=(whole, short)))
-
-    state.start(a_plan(widths=(8,)))
-
-    assert state.has_room(a_plan(widths=(8,)))
-    assert not state.has_room(a_plan(widths=(8,), fold=1))
-
-
 def test_slot_past_its_last_batch_does_nothing() -> None:
     arrays = some_arrays()
     (whole,) = arrays.folds
@@ -369,17 +321,6 @@ def test_programs_take_what_tensorflow_would_check() -> None:
 
     with pytest.raises((tf.errors.InvalidArgumentError, ValueError)):
         state.program.validate(*[tf.zeros((7, 7))] * 3)
-
-
-def test_keras_trains_beside_cohorts_what_has_no_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(buckets, "MAX_PROGRAMS", 1)
-    plans = [a_plan(number=n, seed=n, batch_size=16 if n % 2 else 30) for n in range(1, 7)]
-
-    ended = run(a_cohort_engine(some_arrays()), plans)
-
-    assert {n: trained.program == "keras_fit" for n, trained in ended.items()} == {
-        n: n % 2 == 0 for n in range(1, 7)
-    }
 
 
 def test_slot_as_a_keras_model_predicts_what_the_cohort_measured() -> None:

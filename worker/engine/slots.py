@@ -172,6 +172,8 @@ class Cohort:
                 self._state.parameters, self._best, sum_K, piece, settings
             )
             self.signs += 1
+            if self.is_left:
+                break
         return sum_K / np.maximum(1, [len(slot) for slot in chosen])
 
     def _end_of_slot(
