@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.peers import prepare
 from benchmarks.tables import diamonds_csv
-from lowloss.results import TableFormat, Trial
+from lowloss.results import Job, TableFormat, Trial
 from lowloss.spec import JobSpec, Task
 from service.settings import Limits, Settings
 from service.store.blobs import write_blob
@@ -83,7 +83,7 @@ def peer(folder: Path, name: str, every: int) -> dict[str, Any]:
     database = Database(f"sqlite:///{folder / 'bench.db'}")
     chosen = _trials(database)[::every]
     arrays = _arrays(database, folder)
-    plans = [to_plan(t.number, t.seed, t.hyperparameters, EPOCHS) for t in chosen]
+    plans = [to_plan(t.number, t.seed, t.hyperparameters, _job(database).spec) for t in chosen]
     train = prepare(name, arrays)
     started = time.perf_counter()
     losses = train(plans)
@@ -156,15 +156,18 @@ def _submit(database: Database) -> None:
 
 def _trials(database: Database) -> tuple[Trial, ...]:
     with database.reading() as session:
-        (job_id,) = [job.id for job in list_jobs(session, state=None, cursor=None, limit=1).items]
-        return list_trials(session, job_id).items
+        return list_trials(session, _job(database).id).items
+
+
+def _job(database: Database) -> Job:
+    with database.reading() as session:
+        (job,) = list_jobs(session, state=None, cursor=None, limit=1).items
+    return job
 
 
 def _arrays(database: Database, folder: Path) -> Arrays:
     """The job's own arrays."""
-    with database.reading() as session:
-        (job_id,) = [job.id for job in list_jobs(session, state=None, cursor=None, limit=1).items]
-    job = run.load_job(database, Fence(job_id, "bench", 1))
+    job = run.load_job(database, Fence(_job(database).id, "bench", 1))
     return run.prepare_data(database, job, folder, Limits())[0].arrays
 
 

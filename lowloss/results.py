@@ -8,7 +8,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from lowloss.spec import Activation, JobSpec, Optimizer, Schedule, Task
+from lowloss.spec import Activation, JobSpec, Optimizer, Scaling, Schedule, Task
 
 T = TypeVar("T")
 
@@ -134,6 +134,9 @@ class Hyperparameters(Result):
     weight_decay: float
     schedule: Schedule
     clip_norm: float | None
+    noise: float = 0.0
+    mixup: float = 0.0
+    scale_features: Scaling = "standard"
 
 
 class Curve(Result):
@@ -201,6 +204,29 @@ class Confirmation(Result):
     sd: float
 
 
+class FinalGain(Result):
+    """What refitting on all rows, or averaging members, gained.
+
+    `before` are the test metrics of the winner's best run, `after` those of the model.
+    """
+
+    refit: bool
+    members: int
+    before: dict[str, float]
+    after: dict[str, float]
+
+
+class Importance(Result):
+    """How much worse the model answers the test rows where one column is shuffled.
+
+    `increase` is the mean rise of rmse or log loss over the shuffles, `sd` their deviation.
+    """
+
+    column: str
+    increase: float
+    sd: float
+
+
 class ExcludedColumn(Result):
     """A column that the model does not see, and why."""
 
@@ -222,6 +248,10 @@ class Outcome(Result):
     """What a job found beside its trials: filled in as the worker gets there.
 
     `threads` are those that train; `open_trials` is how many trials they train at a time at most.
+    `rows` are of the first fold. `test_intervals` hold the central 95 % of each test metric over
+    resampled test rows. `agreement` is each model file's largest difference from the engine that
+    trained it, on the test rows, as a share of their answers' spread. `missing_artifacts` says why
+    an artifact could not be made.
     """
 
     threads: int | None = None
@@ -234,6 +264,11 @@ class Outcome(Result):
     winner: int | None = None
     metrics: dict[str, float] | None = None
     test_metrics: dict[str, float] | None = None
+    test_intervals: dict[str, tuple[float, float]] | None = None
+    final_gain: FinalGain | None = None
+    importances: tuple[Importance, ...] = ()
+    agreement: dict[str, float] = {}
+    missing_artifacts: dict[str, str] = {}
 
 
 class AttemptError(Result):

@@ -60,33 +60,48 @@ class Objective(StrEnum):
     val_loss = "val_loss"
     val_rmse = "val_rmse"
     val_mae = "val_mae"
+    val_median_absolute_error = "val_median_absolute_error"
+    val_mape = "val_mape"
     val_r2 = "val_r2"
+    val_log_loss = "val_log_loss"
     val_accuracy = "val_accuracy"
     val_balanced_accuracy = "val_balanced_accuracy"
     val_roc_auc = "val_roc_auc"
+    val_average_precision = "val_average_precision"
+    val_f1 = "val_f1"
+
+    @property
+    def metric(self) -> str:
+        """Its name among the metrics of a trial: those of the task have no `val_`."""
+        return self.value if self is Objective.val_loss else self.removeprefix("val_")
 
     @property
     def direction(self) -> Direction:
         """Whether less or more of this metric is better."""
-        lower = {Objective.val_loss, Objective.val_rmse, Objective.val_mae}
-        return Direction.min if self in lower else Direction.max
+        return direction_of(self.metric)
 
     def fits(self, task: Task) -> bool:
         """Whether this metric is defined for the task."""
-        match self:
-            case Objective.val_loss:
-                return True
-            case Objective.val_rmse | Objective.val_mae | Objective.val_r2:
-                return task is Task.regression
-            case Objective.val_accuracy | Objective.val_balanced_accuracy:
-                return task is not Task.regression
-            case Objective.val_roc_auc:
-                return task is Task.binary
+        if self is Objective.val_loss:
+            return True
+        return (self.metric in REGRESSION_METRICS) == (task is Task.regression)
+
+
+REGRESSION_METRICS = ("rmse", "mae", "median_absolute_error", "mape", "r2")
+HIGHER_IS_BETTER = frozenset(
+    {"r2", "accuracy", "balanced_accuracy", "roc_auc", "average_precision", "f1"}
+)
+
+
+def direction_of(metric: str) -> Direction:
+    """Which way a metric improves."""
+    return Direction.max if metric in HIGHER_IS_BETTER else Direction.min
 
 
 Activation = Literal["relu", "tanh", "gelu", "selu", "silu", "leaky_relu", "mish", "elu"]
 Optimizer = Literal["adam", "adamw", "rmsprop", "sgd"]
 Schedule = Literal["constant", "cosine"]
+Scaling = Literal["standard", "robust", "quantile", "none"]
 Scale = Literal["linear", "log"]
 
 
@@ -181,6 +196,7 @@ Number = BeforeValidator(_not_boolean)
 Rate = Annotated[float, Number, Field(gt=0)]
 Penalty = Annotated[float, Number, Field(ge=0)]
 Dropout = Annotated[float, Number, Field(ge=0, lt=1)]
+Mixup = Annotated[float, Number, Field(ge=0, le=10)]
 Count = Annotated[int, Number, Field(ge=1)]
 
 
@@ -207,6 +223,13 @@ class DropoutRange(Float):
 
     min: Dropout
     max: Dropout
+
+
+class MixupRange(Float):
+    """A range of mixup's alpha, from 0 to 10."""
+
+    min: Mixup
+    max: Mixup
 
 
 class CountRange(Int):
@@ -244,6 +267,10 @@ DropoutParameter = Annotated[
     | Annotated[DropoutRange, Range],
     Form,
 ]
+MixupParameter = Annotated[
+    Annotated[Mixup, Fixed] | Annotated[Choice[Mixup], Choices] | Annotated[MixupRange, Range],
+    Form,
+]
 CountParameter = Annotated[
     Annotated[Count, Fixed] | Annotated[Choice[Count], Choices] | Annotated[CountRange, Range], Form
 ]
@@ -259,6 +286,7 @@ OptimizerParameter = Annotated[
 ScheduleParameter = Annotated[
     Annotated[Schedule, Fixed] | Annotated[Choice[Schedule], Choices], Form
 ]
+ScalingParameter = Annotated[Annotated[Scaling, Fixed] | Annotated[Choice[Scaling], Choices], Form]
 
 
 class SearchSpace(Spec):
@@ -277,13 +305,19 @@ class SearchSpace(Spec):
     weight_decay: PenaltyParameter = 0.0
     schedule: ScheduleParameter = "constant"
     clip_norm: ClipParameter = None
+    noise: PenaltyParameter = 0.0
+    mixup: MixupParameter = 0.0
 
 
 class Features(Spec):
-    """Which columns the model sees: those included (all when null) less those excluded."""
+    """Which columns the model sees: those included (all when null) less those excluded.
+
+    Columns of numbers in `categorical` are taken for codes of categories.
+    """
 
     include: tuple[Text, ...] | None = None
     exclude: tuple[Text, ...] = ()
+    categorical: tuple[Text, ...] = ()
 
 
 class Budget(Spec):
@@ -296,18 +330,63 @@ class Budget(Spec):
     target_value: float | None = None
 
 
-class Validation(Spec):
-    """Which rows judge a trial, and which judge the winner. Fractions are of all labelled rows."""
+Strategy = Literal["holdout", "kfold", "repeated", "grouped", "ordered"]
 
-    strategy: Literal["holdout"] = "holdout"
+
+class Validation(Spec):
+    """Which rows judge a trial, and which judge the winner. Fractions are of all labelled rows.
+
+    The test rows are `test_fraction` of all. Of the rest, `holdout` keeps `fraction` of all rows
+    for validation; `kfold` validates on each of `folds` parts in turn; `repeated` draws `folds`
+    holdouts; `grouped` keeps rows of one value of `column` together, and `ordered` validates on
+    rows that come later by `column`, and tests on the last; both are a holdout unless `folds` is
+    given. A trial is trained on every fold, and scored by the mean.
+    """
+
+    strategy: Strategy = "holdout"
     fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    folds: None = None
-    column: None = None
+    folds: Annotated[int, Number, Field(ge=2, le=20)] | None = None
+    column: Text | None = None
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
 
     @model_validator(mode="after")
+    def _names_what_its_strategy_needs(self) -> Self:
+        needs_folds = self.strategy in {"kfold", "repeated"}
+        if self.strategy == "holdout" and self.folds is not None:
+            raise PydanticCustomError(
+                "folds_do_not_fit",
+                "strategy holdout has one fold: use kfold or repeated, or leave folds out",
+            )
+        if needs_folds and self.folds is None:
+            raise PydanticCustomError(
+                "folds_missing",
+                "strategy {strategy} needs folds: give a number from 2 to 20",
+                {"strategy": self.strategy},
+            )
+        needs_column = self.strategy in {"grouped", "ordered"}
+        if needs_column != (self.column is not None):
+            raise PydanticCustomError(
+                "column_does_not_fit",
+                "strategy {strategy} needs a column: name it"
+                if needs_column
+                else "strategy {strategy} uses no column: leave it out",
+                {"strategy": self.strategy},
+            )
+        return self
+
+    @property
+    def has_fraction(self) -> bool:
+        """Whether each fold validates on `fraction` of the rows."""
+        return self.strategy == "repeated" or self.folds is None
+
+    @property
+    def fold_count(self) -> int:
+        """How many times each trial is trained."""
+        return self.folds or 1
+
+    @model_validator(mode="after")
     def _leaves_training_rows(self) -> Self:
-        if self.fraction + self.test_fraction >= 1:
+        if self.has_fraction and self.fraction + self.test_fraction >= 1:
             raise PydanticCustomError(
                 "no_training_rows",
                 "fraction and test_fraction add up to {total}, which leaves no training rows: "
@@ -320,16 +399,21 @@ class Validation(Spec):
 class Preprocessing(Spec):
     """What is done to the columns before the first layer, and built into the model."""
 
-    scale_features: Literal["standard", "none"] = "standard"
+    scale_features: ScalingParameter = "standard"
     scale_target: bool = True
+    log_target: Literal["auto"] | bool = False
     class_weight: Literal["auto", "none"] = "auto"
 
 
 class Final(Spec):
-    """What happens after the search: the top trials are trained again on several seeds."""
+    """What happens after the search: the top trials are trained again on several seeds.
 
-    refit: Literal[False] = False
-    members: Literal[1] = 1
+    The model is the winner's best run, or the mean of `members` runs of it on as many seeds. With
+    `refit` they are trained anew on all rows but the test rows, for as many epochs as were best.
+    """
+
+    refit: bool = False
+    members: Annotated[int, Number, Field(ge=1, le=20)] = 1
     confirm_top: Annotated[int, Number, Field(ge=1, le=20)] = 3
     confirm_seeds: Annotated[int, Number, Field(ge=1, le=20)] = 3
 

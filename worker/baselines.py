@@ -15,9 +15,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from lowloss.results import Baseline
-from lowloss.spec import Task
+from lowloss.spec import JobSpec, Task
 from worker.data.prepare import Prepared
-from worker.data.scores import scores
+from worker.data.scores import mean_metrics, scores
 from worker.data.splits import Rows
 from worker.data.target import Float64Array
 from worker.engine.plans import FloatArray
@@ -32,27 +32,47 @@ MAX_TREE_COLUMNS = 2_000_000
 """Trees x columns that boosting may grow: it grows a tree a class and iteration."""
 
 
-def fit_baselines(prepared: Prepared, *, seed: int) -> tuple[Baseline, ...]:
-    """Fit each baseline; metrics are of the validation and test rows, in the target's units."""
-    holdout, splits, y = prepared.arrays.rows(), prepared.splits, prepared.y
-    y_N = y[splits.train]
-    classes = len(prepared.target.labels)
-    work_of_row = holdout.x_train_ND.shape[1] * max(1, classes)
+def fit_baselines(prepared: Prepared, spec: JobSpec) -> tuple[Baseline, ...]:
+    """Fit each baseline; metrics are of the validation and test rows, in the target's units.
+
+    Validation metrics are the mean over folds. The test rows are answered by those of the first
+    fold, or of all known rows where the model is refitted on them.
+    """
+    splits = prepared.splits
+    of_folds = [
+        _fit(prepared, fold, split.train, spec.seed) for fold, split in enumerate(splits.folds)
+    ]
+    tested = _fit(prepared, 0, splits.known, spec.seed) if spec.final.refit else of_folds[0]
+    return tuple(
+        Baseline(
+            name=name,
+            metrics=mean_metrics(
+                [
+                    _scores(prepared, models[name], fold, split.validation)
+                    for fold, (models, split) in enumerate(zip(of_folds, splits.folds, strict=True))
+                ]
+            ),
+            test_metrics=_scores(prepared, model, 0, splits.test),
+        )
+        for name, model in tested.items()
+    )
+
+
+def _fit(prepared: Prepared, fold: int, train: Rows, seed: int) -> dict[str, Any]:
+    """Each baseline, fitted on some rows as a fold sees them."""
+    y_N = prepared.labelled.y[train]
+    classes = len(prepared.labelled.target.labels)
+    work_of_row = prepared.arrays.features * max(1, classes)
     limit = min(MAX_ROWS, max(MIN_ROWS, MAX_WORK // work_of_row))
     rows = _sample(y_N, limit, seed=seed, keep_classes=classes > 0)
     # In float64: Ridge would take the target to the features' type, and lose a large mean's digits.
-    x_ND, y_N = holdout.x_train_ND[rows].astype(np.float64), y_N[rows]
-    found = []
-    for name, model in _models(prepared.target.task, x_ND, y_N, seed=seed).items():
-        model.fit(x_ND, y_N)
-        found.append(
-            Baseline(
-                name=name,
-                metrics=_scores(prepared, model, holdout.x_val_MD, y[splits.validation]),
-                test_metrics=_scores(prepared, model, prepared.x_test_TD, y[splits.test]),
-            )
-        )
-    return tuple(found)
+    x_ND, y_N = _features(prepared, fold, train[rows]).astype(np.float64), y_N[rows]
+    models = _models(prepared.labelled.target.task, x_ND, y_N, seed=seed)
+    return {name: model.fit(x_ND, y_N) for name, model in models.items()}
+
+
+def _features(prepared: Prepared, fold: int, rows: Rows) -> FloatArray:
+    return prepared.arrays.x_of(prepared.arrays.folds[fold], rows)
 
 
 def _sample(y_N: Float64Array, limit: int, *, seed: int, keep_classes: bool) -> Rows:
@@ -95,10 +115,9 @@ def _iterations(tree_columns: int) -> int:
     return min(100, max(10, MAX_TREE_COLUMNS // tree_columns))
 
 
-def _scores(
-    prepared: Prepared, model: Any, x_MD: FloatArray, y_M: Float64Array
-) -> dict[str, float]:
-    target = prepared.target
+def _scores(prepared: Prepared, model: Any, fold: int, rows: Rows) -> dict[str, float]:
+    target, y_M = prepared.labelled.target, prepared.labelled.y[rows]
+    x_MD = _features(prepared, fold, rows)
     if target.task is Task.regression:
         return scores(target, y_M, model.predict(x_MD)[:, None])
     probability_MC = np.zeros((len(x_MD), len(target.labels)))

@@ -7,11 +7,11 @@ import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from lowloss.results import Confirmation
 from lowloss.spec import Direction
-from worker.engine.plans import FailedTrial, Outcome, Plan, TrainedTrial
+from worker.engine.plans import FailedTrial, Outcome, Plan
+from worker.folds import Train, Training
 
 
 @dataclass(frozen=True)
@@ -22,36 +22,28 @@ class Finalist:
     plans: tuple[Plan, ...]
 
 
-class Train(Protocol):
-    """Trains plans; answers those that ended."""
-
-    def __call__(
-        self, plans: Sequence[Plan], needed: Plan | None
-    ) -> Iterable[TrainedTrial | FailedTrial]:
-        """Train plans until done or told to stop; `needed` is trained to its end in any case."""
-
-
 @dataclass(frozen=True)
 class Confirmed:
-    """The winner's best repeat, and what the choice was made on.
+    """The winner's best repeat, all its repeats, and what the choice was made on.
 
     `is_within_noise`: the two best means differ by no more than the standard error of their
     difference, so that another seed might have chosen otherwise; None where one trial, or one
     seed, was compared.
     """
 
-    winner: TrainedTrial
+    winner: Training
+    repeats: tuple[Training, ...]
     confirmations: tuple[Confirmation, ...]
     is_within_noise: bool | None
 
 
 def confirm(
     finalists: Sequence[Finalist],
-    held: Mapping[int, TrainedTrial],
+    held: Mapping[int, Training],
     *,
     direction: Direction,
     train: Train,
-    score: Callable[[TrainedTrial], float],
+    score: Callable[[Training], float],
 ) -> Confirmed | None:
     """Train the finalists' repeats, all together, and compare them.
 
@@ -61,11 +53,11 @@ def confirm(
     where no training ended well.
     """
     first = finalists[0].plans[0] if finalists and finalists[0].number not in held else None
-    ended: list[TrainedTrial | FailedTrial] = [
+    ended: list[Training | FailedTrial] = [
         trained for trained in held.values() if trained.plan.number in _numbers(finalists)
     ]
     ended += train(_missing(finalists, held), first)
-    runs: dict[int, list[tuple[float, TrainedTrial]]] = {n: [] for n in _numbers(finalists)}
+    runs: dict[int, list[tuple[float, Training]]] = {n: [] for n in _numbers(finalists)}
     unsteady: set[int] = set()
     for trained in _in_order(finalists, ended):
         number = trained.plan.number
@@ -82,7 +74,7 @@ def _numbers(finalists: Sequence[Finalist]) -> list[int]:
     return [finalist.number for finalist in finalists]
 
 
-def _missing(finalists: Sequence[Finalist], held: Mapping[int, TrainedTrial]) -> list[Plan]:
+def _missing(finalists: Sequence[Finalist], held: Mapping[int, Training]) -> list[Plan]:
     """The plans that are still to train, seed by seed: the first of all finalists come first."""
     by_repeat = itertools.zip_longest(*(finalist.plans for finalist in finalists))
     plans = [plan for plans in by_repeat for plan in plans if plan is not None]
@@ -91,8 +83,8 @@ def _missing(finalists: Sequence[Finalist], held: Mapping[int, TrainedTrial]) ->
 
 
 def _in_order(
-    finalists: Sequence[Finalist], ended: Iterable[TrainedTrial | FailedTrial]
-) -> list[TrainedTrial | FailedTrial]:
+    finalists: Sequence[Finalist], ended: Iterable[Training | FailedTrial]
+) -> list[Training | FailedTrial]:
     """Trainings in the order of their plans, whatever the order in which they ended."""
     places = {
         (plan.number, plan.seed): place
@@ -102,7 +94,7 @@ def _in_order(
 
 
 def _choose(
-    runs: dict[int, list[tuple[float, TrainedTrial]]], direction: Direction
+    runs: dict[int, list[tuple[float, Training]]], direction: Direction
 ) -> Confirmed | None:
     sign = 1.0 if direction is Direction.min else -1.0
     compared = {number: some for number, some in runs.items() if some}
@@ -112,11 +104,17 @@ def _choose(
     repeats = min(len(some) for some in compared.values())
     confirmations = [_confirmation(number, some[:repeats]) for number, some in compared.items()]
     confirmations.sort(key=lambda c: sign * c.mean)
-    best = min(compared[confirmations[0].trial], key=lambda run: sign * run[0])
-    return Confirmed(best[1], tuple(confirmations), _is_within_noise(confirmations, repeats))
+    chosen = compared[confirmations[0].trial]
+    best = min(chosen, key=lambda run: sign * run[0])
+    return Confirmed(
+        winner=best[1],
+        repeats=tuple(run for _, run in chosen),
+        confirmations=tuple(confirmations),
+        is_within_noise=_is_within_noise(confirmations, repeats),
+    )
 
 
-def _confirmation(number: int, some: list[tuple[float, TrainedTrial]]) -> Confirmation:
+def _confirmation(number: int, some: list[tuple[float, Training]]) -> Confirmation:
     values = [value for value, _ in some]
     sd = statistics.stdev(values) if len(values) > 1 else 0.0
     return Confirmation(trial=number, scores=tuple(values), mean=statistics.fmean(values), sd=sd)

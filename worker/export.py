@@ -1,42 +1,86 @@
-"""What a job hands out once its search has ended: the best model, and the search as tables."""
+"""What a job hands out once its search has ended: the model in three formats, and its reports."""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
-from service.store.artifacts import BEST_MODEL, NewArtifact
+from lowloss.results import FinalGain
+from service.store.artifacts import BEST_MODEL, ONNX_MODEL, NewArtifact
 from service.store.blobs import hash_file, write_blob
 from service.store.trials import list_curves, list_trials
-from worker.data.prepare import Prepared
-from worker.data.scores import scores
-from worker.engine.keras_fit import forward
-from worker.engine.plans import TrainedTrial
+from worker.data.scores import bootstrap_intervals, scores
+from worker.final import Final
+from worker.importance import importances
 from worker.model.build import build_model
-from worker.model.save import check_model, describe_model, save_model
+from worker.model.check import check_keras, check_onnx, check_saved_model
+from worker.model.save import describe_model, save_model, save_saved_model
 from worker.model.tables import CURVES, TRIALS, write_curves, write_trials
+from worker.model.to_onnx import save_onnx
 from worker.report import Reporter
 
-MEDIA_TYPES = {".keras": "application/vnd.keras", ".csv": "text/csv; charset=utf-8"}
+log = logging.getLogger(__name__)
+
+SAVED_MODEL = "saved_model"
+MEDIA_TYPES = {
+    ".csv": "text/csv; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".keras": "application/vnd.keras",
+    ".md": "text/markdown; charset=utf-8",
+    ".onnx": "application/vnd.onnx",
+    ".py": "text/x-python; charset=utf-8",
+    ".zip": "application/zip",
+}
+
+
+def export(
+    final: Final,
+    gain: FinalGain | None,
+    reporter: Reporter,
+    folder: Path,
+    *,
+    seed: int,
+) -> None:
+    """Score the model on the test rows, store it and the search, and say what was found."""
+    prepared, target = final.prepared, final.fit.target
+    answer_TC = final.answer_test()
+    test_metrics = scores(target, prepared.y_test, answer_TC)
+    reporter.found(
+        test_metrics=test_metrics,
+        test_intervals=bootstrap_intervals(target, prepared.y_test, answer_TC, seed=seed),
+        final_gain=None if gain is None else gain.model_dump(),
+        importances=[each.model_dump() for each in importances(final, seed=seed)],
+    )
+    export_model(final, test_metrics, reporter, folder)
+    export_tables(reporter, folder)
 
 
 def export_model(
-    prepared: Prepared, trained: TrainedTrial, reporter: Reporter, folder: Path
-) -> dict[str, float]:
-    """Score a model on the test rows, save it, check the file, store it; answers its metrics."""
-    target = prepared.target
-    y_T = prepared.y[prepared.splits.test]
-    output_TC = forward(
-        trained.weights, trained.plan.activation, prepared.arrays.loss, prepared.x_test_TD
-    )
-    answer_TC = target.answer(output_TC)
-    test_metrics = scores(target, y_T, answer_TC)
-
-    path = folder / BEST_MODEL
-    metadata = describe_model(prepared, trained, test_metrics)
-    save_model(build_model(prepared, trained), path, metadata)
-    check_model(path, prepared, answer_TC)
-    _store(path, reporter)
-    return test_metrics
+    final: Final, test_metrics: dict[str, float], reporter: Reporter, folder: Path
+) -> None:
+    """Store the model in every format, each held against the engine before it is."""
+    content, prepared = final.content, final.prepared
+    given = content, prepared.raw_test, final.answer_test()
+    metadata = describe_model(content, prepared, test_metrics)
+    model = build_model(content)
+    keras_path, onnx_path = folder / BEST_MODEL, folder / ONNX_MODEL
+    save_model(model, keras_path, metadata)
+    agreement = {BEST_MODEL: check_keras(keras_path, *given)}
+    _store(keras_path, reporter)
+    save_onnx(content, onnx_path, metadata)
+    agreement[ONNX_MODEL] = check_onnx(onnx_path, *given)
+    _store(onnx_path, reporter)
+    missing = {}
+    zipped = f"{SAVED_MODEL}.zip"
+    try:
+        path = save_saved_model(model, folder / SAVED_MODEL)
+        agreement[zipped] = check_saved_model(folder / SAVED_MODEL, *given)
+        _store(path, reporter)
+    except Exception as error:
+        # The one artifact that may be missing: TensorFlow's own export decides.
+        log.exception("no SavedModel")
+        missing[zipped] = f"TensorFlow could not export the model: {error}"
+    reporter.found(agreement=agreement, missing_artifacts=missing)
 
 
 def export_tables(reporter: Reporter, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 import time
@@ -20,6 +21,8 @@ from worker.engine.plans import Epoch, Plan
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+Folded = dict[int, list[Epoch]]
+"""The epochs of a trial on each of its folds."""
 
 WRITE_SECONDS = 1.0
 """Epochs are buffered this long: one transaction a second, or per finished trial."""
@@ -32,6 +35,9 @@ class StopCause(StrEnum):
     pause = "paused"
     stop = "stopped"
     time_limit = "time_limit"
+
+
+LEFT = frozenset({StopCause.pause, StopCause.stop})
 
 
 class Reporter:
@@ -51,7 +57,7 @@ class Reporter:
         self._clock = clock
         self._deadline = math.inf
         self._requested = Requested.none
-        self._epochs: dict[int, list[Epoch]] = {}
+        self._epochs: dict[int, Folded] = {}
         self._unwritten: set[int] = set()
         self.cut: dict[int, StopCause] = {}
         """Why a trial was cut short, by number; that may be taken back before its end is told."""
@@ -72,6 +78,11 @@ class Reporter:
             return StopCause.pause
         return StopCause.time_limit if self._clock() >= self._deadline else None
 
+    @property
+    def is_left(self) -> bool:
+        """Whether the job is to be left as it is: its supervisor stops, or a user pauses it."""
+        return self.stop_cause in LEFT
+
     def alive(self) -> None:
         """Give the supervisor a sign of life."""
         self._channel.alive()
@@ -86,7 +97,7 @@ class Reporter:
 
     def start_trials(self, trials: Sequence[tuple[Plan, Hyperparameters]]) -> None:
         """Record that trials train."""
-        self._epochs |= {plan.number: [] for plan, _ in trials}
+        self._epochs |= {plan.number: {} for plan, _ in trials}
         for plan, _ in trials:
             self.cut.pop(plan.number, None)
 
@@ -105,7 +116,7 @@ class Reporter:
     def on_epoch(self, plan: Plan, epoch: Epoch) -> bool:
         """Take in an epoch of a running trial; answers whether its training goes on."""
         self.alive()
-        self._epochs[plan.number].append(epoch)
+        self._epochs[plan.number].setdefault(plan.fold, []).append(epoch)
         self._unwritten.add(plan.number)
         if self._clock() - self._wrote_at >= WRITE_SECONDS:
             curves = {number: as_curve(self._epochs[number]) for number in sorted(self._unwritten)}
@@ -133,7 +144,7 @@ class Reporter:
 
     def finish_trial(self, end: TrialEnd) -> None:
         """Record a trial's end and its whole curve."""
-        curve = as_curve(self._epochs.pop(end.number, []))
+        curve = as_curve(self._epochs.pop(end.number, {}))
         self._unwritten.discard(end.number)
         self._requested = self._write(lambda s: finish_trial(s, self.fence, end, curve))
 
@@ -156,11 +167,16 @@ class Reporter:
                 time.sleep(WRITE_SECONDS)
 
 
-def as_curve(epochs: list[Epoch]) -> Curve:
-    """The curve of some epochs; a value that is not finite becomes null."""
+def as_curve(folded: Folded) -> Curve:
+    """The mean, epoch by epoch, of the folds that came to it; null where it is not finite."""
+    epochs = [
+        [epoch for epoch in at_once if epoch is not None]
+        for at_once in itertools.zip_longest(*folded.values())
+    ]
 
     def values(of: Callable[[Epoch], float]) -> tuple[float | None, ...]:
-        return tuple(v if math.isfinite(v) else None for v in map(of, epochs))
+        means = (sum(map(of, some)) / len(some) for some in epochs)
+        return tuple(mean if math.isfinite(mean) else None for mean in means)
 
     return Curve(
         loss=values(lambda e: e.loss),

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from lowloss.errors import JobFailed, LeaseLost, Problem
-from lowloss.results import Dataset, Trial, TrialState
+from lowloss.results import Dataset, Trial
 from lowloss.spec import JobSpec
 from service.settings import Limits, Settings
 from service.store.blobs import read_blob
@@ -28,26 +28,26 @@ from service.store.database import Database
 from service.store.datasets import get_dataset, get_parse_options
 from service.store.jobs import get_job
 from service.store.queue import Fence
-from service.store.trials import TrialEnd, list_trials
+from service.store.trials import list_trials
 from service.tables.check import Checked, check_job
 from service.tables.options import ParseOptions
 from service.tables.read import read_table
 from worker.baselines import fit_baselines
 from worker.channel import Channel
-from worker.confirm import Confirmed, Finalist, Train, confirm
+from worker.confirm import Confirmed, Finalist, confirm
 from worker.data.prepare import Prepared, prepare
-from worker.data.scores import objective_value, scores
-from worker.engine.plans import Engine, Epoch, FailedTrial, Outcome, Plan, TrainedTrial
+from worker.data.scores import objective_value
+from worker.engine.plans import Engine, FailedTrial, Outcome, Plan
 from worker.execution.local import local_engine
-from worker.export import export_model, export_tables
+from worker.export import export
+from worker.final import make_final
+from worker.folds import Folds, Training, trainer_of_repeats
+from worker.judge import end_of, validation_metrics
 from worker.messages import Ended, Ending
-from worker.report import Reporter, StopCause
-from worker.search.space import reach
-from worker.search.tuner import SearchTuner, hyperparameters_of
+from worker.report import LEFT, Reporter, StopCause
+from worker.search.space import hyperparameters_of, reach
+from worker.search.tuner import SearchTuner
 
-log = logging.getLogger(__name__)
-
-LEFT = {StopCause.pause, StopCause.stop}
 SEARCH_SHARE = 0.8
 """The part of a job's `max_seconds` that the search may use: the rest confirms the winner."""
 
@@ -73,7 +73,7 @@ def run_job(database: Database, fence: Fence, channel: Channel, settings: Settin
         reporter.phase("prepare")
         prepared, checked = prepare_data(database, job, folder, settings.limits)
         reporter.phase("baselines", rows=count_rows(prepared), excluded=as_json(checked.excluded))
-        reporter.phase("search", baselines=as_json(fit_baselines(prepared, seed=job.spec.seed)))
+        reporter.phase("search", baselines=as_json(fit_baselines(prepared, job.spec)))
 
         engine = local_engine(
             prepared.arrays, reach(job.spec.search_space), trials=job.spec.budget.max_trials
@@ -84,18 +84,23 @@ def run_job(database: Database, fence: Fence, channel: Channel, settings: Settin
             reporter.set_deadline(seconds_left(job, SEARCH_SHARE))
             held = search_trials(search, engine, prepared, reporter)
             reason = search_reason(search, reporter)
-            if is_left(reporter):
+            if reporter.is_left:
                 return Ended(Ending(str(reporter.stop_cause)))
 
             reporter.phase("confirm")
             reporter.set_deadline(seconds_left(job, 1.0))
             confirmed = confirm_winner(search, engine, prepared, reporter, held)
-        if is_left(reporter):
+            if confirmed is not None and not reporter.is_left:
+                levels = settings.limits.max_levels
+                final, gain = make_final(
+                    confirmed, search, engine, prepared, reporter, max_levels=levels
+                )
+        if reporter.is_left:
             return Ended(Ending(str(reporter.stop_cause)))
 
         if confirmed is not None:
-            reporter.phase("export")
-            export(prepared, confirmed, reporter, folder)
+            reporter.phase("export", **as_found(confirmed, prepared))
+            export(final, gain, reporter, folder, seed=job.spec.seed)
     if reporter.stop_cause is StopCause.cancel:
         return Ended(Ending.cancelled, reason="cancelled")
     if confirmed is None:
@@ -129,10 +134,10 @@ def prepare_data(
 
 def search_trials(
     search: SearchTuner, engine: Engine, prepared: Prepared, reporter: Reporter
-) -> dict[int, TrainedTrial]:
+) -> dict[int, Training]:
     """Train what the oracle asks for; answers the trainings of the best trials, by number."""
-    most = search.spec.final.confirm_top
-    held: dict[int, TrainedTrial] = {}
+    spec = search.spec
+    held: dict[int, Training] = {}
     late: list[Plan] = []
 
     def next_plans(n: int) -> list[Plan]:
@@ -143,67 +148,29 @@ def search_trials(
             plans = search.ask(1)
             late.extend(plans)
         if plans:
-            reporter.start_trials([(plan, hyperparameters_of(plan)) for plan in plans])
+            reporter.start_trials([(plan, hyperparameters_of(plan, spec)) for plan in plans])
         return plans
 
-    for result in engine.run(next_plans, on_epoch=reporter.on_epoch, on_batch=reporter.alive):
+    folds = Folds(spec.validation.fold_count)
+    trained = folds.run(engine, next_plans, on_epoch=reporter.on_epoch, on_batch=reporter.alive)
+    for result in trained:
         if is_left_running(result, reporter):
             search.put_back(result.plan)
             continue
-        end = end_of(result, prepared, search.spec, reporter)
+        end = end_of(result, prepared, spec, reporter)
         reporter.finish_trial(end)
         search.tell(end.number, end.score)
-        if end.score is not None and isinstance(result, TrainedTrial):
+        if end.score is not None and isinstance(result, Training):
             held[end.number] = result
-            top = search.top(most)
+            top = search.top(spec.final.confirm_top)
             held = {number: trained for number, trained in held.items() if number in top}
     return held
 
 
-def is_left(reporter: Reporter) -> bool:
-    """Whether the job is to be left as it is: its supervisor stops, or a user pauses it."""
-    return reporter.stop_cause in LEFT
-
-
-def is_left_running(result: TrainedTrial | FailedTrial, reporter: Reporter) -> bool:
+def is_left_running(result: Training | FailedTrial, reporter: Reporter) -> bool:
     """Whether a trial was cut short by a pause or a stop: it trains anew at the next claim."""
-    is_cut = isinstance(result, TrainedTrial) and result.outcome is Outcome.stopped
+    is_cut = isinstance(result, Training) and result.outcome is Outcome.stopped
     return is_cut and reporter.cut[result.plan.number] in LEFT
-
-
-def end_of(
-    result: TrainedTrial | FailedTrial, prepared: Prepared, spec: JobSpec, reporter: Reporter
-) -> TrialEnd:
-    """How a trial ended, as the store keeps it."""
-    number = result.plan.number
-    if isinstance(result, FailedTrial):
-        log.warning("trial %d failed: %s", number, result.error)
-        return TrialEnd(number, TrialState.failed, result.reason, None, {}, None, 0.0, None)
-    if result.outcome is Outcome.diverged or result.best_epoch is None:
-        state = TrialState.diverged
-        reason = f"{result.reason} at epoch {len(result.epochs)}"
-        return TrialEnd(number, state, reason, None, {}, None, result.seconds, result.program)
-    metrics = validation_metrics(result, prepared)
-    # A trial cut short by the deadline or a cancel still has its best weights so far.
-    reason = str(reporter.cut[number]) if result.outcome is Outcome.stopped else result.reason
-    return TrialEnd(
-        number=number,
-        state=TrialState.completed,
-        reason=reason,
-        score=objective_value(spec.objective, metrics),
-        metrics=metrics,
-        best_epoch=result.best_epoch,
-        seconds=result.seconds,
-        program=result.program,
-    )
-
-
-def validation_metrics(trained: TrainedTrial, prepared: Prepared) -> dict[str, float]:
-    """The metrics of the validation rows with the best weights; `val_loss` among them."""
-    assert trained.best_epoch is not None
-    rows, target = prepared.splits.validation, prepared.target
-    found = scores(target, prepared.y[rows], target.answer(trained.val_output_MC))
-    return {"val_loss": trained.epochs[trained.best_epoch - 1].val_loss} | found
 
 
 def search_reason(search: SearchTuner, reporter: Reporter) -> str:
@@ -216,7 +183,7 @@ def confirm_winner(
     engine: Engine,
     prepared: Prepared,
     reporter: Reporter,
-    held: dict[int, TrainedTrial],
+    held: dict[int, Training],
 ) -> Confirmed | None:
     """Train the top trials on more seeds; None where no trial completed."""
     final, spec = search.spec.final, search.spec
@@ -228,53 +195,21 @@ def confirm_winner(
         finalists,
         held,
         direction=spec.objective.direction,
-        train=trainer_of_repeats(engine, reporter),
+        train=trainer_of_repeats(engine, reporter, spec.validation.fold_count),
         score=lambda trained: objective_value(
             spec.objective, validation_metrics(trained, prepared)
         ),
     )
 
 
-def trainer_of_repeats(engine: Engine, reporter: Reporter) -> Train:
-    """How the finalists' repeats are trained: together, until someone stops the job."""
-
-    def train(plans: Sequence[Plan], needed: Plan | None) -> Iterator[TrainedTrial | FailedTrial]:
-        waiting = list(plans)
-
-        def goes_on(plan: Plan) -> bool:
-            # What is exported at a cancel or a deadline was trained to its end.
-            is_needed = plan == needed and not is_left(reporter)
-            return is_needed or reporter.stop_cause is None
-
-        def next_plans(n: int) -> list[Plan]:
-            reporter.look()
-            some = [plan for plan in waiting if goes_on(plan)]
-            waiting[:] = some[n:]
-            return some[:n]
-
-        def on_epoch(plan: Plan, _: Epoch) -> bool:
-            reporter.look()
-            return goes_on(plan)
-
-        for result in engine.run(next_plans, on_epoch=on_epoch, on_batch=reporter.alive):
-            if isinstance(result, FailedTrial):
-                log.warning("a repeat of trial %d failed: %s", result.plan.number, result.error)
-            yield result
-
-    return train
-
-
-def export(prepared: Prepared, confirmed: Confirmed, reporter: Reporter, folder: Path) -> None:
-    """Store the winner and the search, and say what was found."""
-    test_metrics = export_model(prepared, confirmed.winner, reporter, folder)
-    export_tables(reporter, folder)
-    reporter.found(
-        confirmations=as_json(confirmed.confirmations),
-        within_noise=confirmed.is_within_noise,
-        winner=confirmed.winner.plan.number,
-        metrics=validation_metrics(confirmed.winner, prepared),
-        test_metrics=test_metrics,
-    )
+def as_found(confirmed: Confirmed, prepared: Prepared) -> dict[str, Any]:
+    """What the confirmation found, as the store keeps it."""
+    return {
+        "confirmations": as_json(confirmed.confirmations),
+        "within_noise": confirmed.is_within_noise,
+        "winner": confirmed.winner.plan.number,
+        "metrics": validation_metrics(confirmed.winner, prepared),
+    }
 
 
 def no_model(search: SearchTuner) -> JobFailed:
@@ -296,12 +231,12 @@ def seconds_left(job: Loaded, share: float) -> float | None:
 
 
 def count_rows(prepared: Prepared) -> dict[str, int]:
-    """How many rows each split has."""
-    splits = prepared.splits
+    """How many rows train, judge trials and judge the winner; of the first fold."""
+    first = prepared.splits.folds[0]
     return {
-        "train": len(splits.train),
-        "validation": len(splits.validation),
-        "test": len(splits.test),
+        "train": len(first.train),
+        "validation": len(first.validation),
+        "test": len(prepared.splits.test),
     }
 
 

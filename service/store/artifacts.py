@@ -14,6 +14,7 @@ from service.store.queue import Fence, hold_fence
 from service.store.schema import ArtifactRow, JobRow
 
 BEST_MODEL = "model.keras"
+ONNX_MODEL = "model.onnx"
 
 
 @dataclass(frozen=True)

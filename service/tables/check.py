@@ -20,7 +20,7 @@ from lowloss.errors import (
     UnknownTarget,
 )
 from lowloss.results import Column, ColumnKind, Dataset, ExcludedColumn, TableFormat
-from lowloss.spec import Choice, Float, Int, JobSpec, Task, Validation
+from lowloss.spec import Choice, Float, Int, JobSpec, Objective, Task, Validation
 from service.settings import Limits
 
 MIN_TRAIN_ROWS = 8
@@ -53,10 +53,62 @@ def check_job(spec: JobSpec, dataset: Dataset, *, limits: Limits) -> Checked:
             field="objective",
             fix="use val_loss, or a metric of the task",
         )
-    labels = () if task is Task.regression else _check_classes(target, limits)
+    if task is Task.regression:
+        _check_domain(spec, target)
+    _check_strategy(spec, dataset, target)
+    labels = () if task is Task.regression else _check_classes(target, spec.validation, limits)
     _check_rows(dataset.rows - target.missing, spec.validation)
     features, excluded = _select_features(spec, dataset)
     return Checked(task, features, excluded, labels)
+
+
+def _check_domain(spec: JobSpec, target: Column) -> None:
+    """Refuse what is not defined for every value of a target of numbers."""
+    low, high = target.min or 0.0, target.max or 0.0
+    if spec.objective is Objective.val_mape and low <= 0 <= high:
+        raise ObjectiveDoesNotFitTask(
+            f"val_mape divides by the target, which reaches from {low:g} to {high:g}",
+            field="objective",
+            fix="use val_mae or val_median_absolute_error",
+        )
+    if spec.preprocessing.log_target is True and low < 0:
+        raise TaskDoesNotFitTarget(
+            f"{target.name!r} has values down to {low:g}, which have no logarithm",
+            field="preprocessing.log_target",
+            fix="use false, or auto",
+        )
+
+
+def _check_strategy(spec: JobSpec, dataset: Dataset, target: Column) -> None:
+    """Refuse a column that rows cannot be grouped, or ordered, by."""
+    validation = spec.validation
+    if validation.column is None:
+        return
+    columns = {column.name: column for column in dataset.profile}
+    column = columns.get(validation.column)
+    if column is None or column is target:
+        problem = "is the target" if column is target else "is not in the table"
+        raise UnknownFeature(
+            f"{validation.column!r} {problem}",
+            field="validation.column",
+            fix=_suggest(validation.column, set(columns) - {target.name}),
+        )
+    if validation.strategy == "grouped":
+        wanted = (validation.folds or 2) + 1
+        if column.distinct < wanted:
+            raise TooFewRows(
+                f"{column.name!r} has {column.distinct} groups; {wanted} are needed, so that each "
+                "part has one of its own",
+                field="validation.column",
+                fix="group by another column, or lower folds",
+            )
+    elif column.missing or column.min is None:
+        problem = f"{column.missing} missing values" if column.missing else "no numbers or dates"
+        raise UnknownFeature(
+            f"rows cannot be ordered by {column.name!r}: it has {problem}",
+            field="validation.column",
+            fix="name a column of dates or numbers without gaps",
+        )
 
 
 def _check_limits(spec: JobSpec, limits: Limits) -> None:
@@ -150,7 +202,7 @@ def _likely_task(target: Column, *, is_text: bool) -> Task:
     return Task.multiclass if target.is_integer and counts_up else Task.regression
 
 
-def _check_classes(target: Column, limits: Limits) -> tuple[str, ...]:
+def _check_classes(target: Column, validation: Validation, limits: Limits) -> tuple[str, ...]:
     """The labels in order: by number where all are numbers, else as text."""
     if target.distinct > limits.max_classes:
         raise TooManyClasses(
@@ -160,11 +212,15 @@ def _check_classes(target: Column, limits: Limits) -> tuple[str, ...]:
             fix="merge rare classes, or use task regression if it is a quantity",
         )
     smallest = min(target.levels, key=lambda level: level.rows)
-    if smallest.rows < MIN_CLASS_ROWS:
+    # Folds deal a class's rows out one by one; two at least, so that some are left to train.
+    needed = MIN_CLASS_ROWS if validation.has_fraction else 1 + max(2, validation.fold_count)
+    if smallest.rows < needed:
         rows = "one row" if smallest.rows == 1 else f"{smallest.rows} rows"
+        parts = "training, validation and test need one each"
+        if not validation.has_fraction:
+            parts = f"{validation.fold_count} folds and the test need one each"
         raise ClassTooSmall(
-            f"class {smallest.value!r} of {target.name!r} has {rows}; training, validation and "
-            f"test need one each",
+            f"class {smallest.value!r} of {target.name!r} has {rows}; {parts}",
             field="target",
             fix="add rows of that class, or drop or merge it",
         )
@@ -181,34 +237,29 @@ def _order(label: str) -> tuple[int, float, str]:
 def _check_rows(rows: int, validation: Validation) -> None:
     test = max(1, round(rows * validation.test_fraction))
     held = max(1, round(rows * validation.fraction))
+    if not validation.has_fraction:
+        # An ordered fold trains on as little as one block of one more than there are folds.
+        parts = validation.fold_count + (validation.strategy == "ordered")
+        held = (rows - test) // parts
     train = rows - test - held
+    if validation.strategy == "ordered" and validation.folds is not None:
+        train = held
     if train < MIN_TRAIN_ROWS or min(test, held) < MIN_HELD_ROWS:
         raise TooFewRows(
             f"{rows} rows with a target split into {max(train, 0)} for training, {held} for "
             f"validation and {test} for test; {MIN_TRAIN_ROWS}, {MIN_HELD_ROWS} and "
             f"{MIN_HELD_ROWS} are needed",
             field="validation",
-            fix="upload more rows, or change fraction and test_fraction",
+            fix="upload more rows, or change fraction, folds and test_fraction",
         )
 
 
 def _select_features(
     spec: JobSpec, dataset: Dataset
 ) -> tuple[tuple[Column, ...], tuple[ExcludedColumn, ...]]:
-    names = [column.name for column in dataset.profile]
+    """The columns that the model sees, and those that are of no use to it."""
+    _check_names(spec, [column.name for column in dataset.profile])
     include, exclude = spec.features.include, spec.features.exclude
-    for field, given in (("features.include", include or ()), ("features.exclude", exclude)):
-        for name in given:
-            if name not in names:
-                raise UnknownFeature(
-                    f"the table has no column {name!r}", field=field, fix=_suggest(name, names)
-                )
-    if include is not None and spec.target in include:
-        raise UnknownFeature(
-            f"{spec.target!r} is the target: it cannot be a feature, too",
-            field="features.include",
-            fix="leave it out",
-        )
     wanted = [
         column
         for column in dataset.profile
@@ -219,10 +270,10 @@ def _select_features(
     excluded = [
         ExcludedColumn(column=column.name, reason=reason)
         for column in wanted
-        if (reason := _useless(column, dataset.rows)) is not None
+        if (reason := _useless(column, dataset.rows) or _is_group(column, spec)) is not None
     ]
     dropped = {column.column for column in excluded}
-    features = tuple(column for column in wanted if column.name not in dropped)
+    features = tuple(_as_asked(c, spec) for c in wanted if c.name not in dropped)
     if not features:
         reasons = "; ".join(f"{column.column}: {column.reason}" for column in excluded[:3])
         raise NoFeatures(
@@ -231,6 +282,52 @@ def _select_features(
             fix="include other columns",
         )
     return features, tuple(excluded)
+
+
+def _check_names(spec: JobSpec, names: list[str]) -> None:
+    """Refuse features that are not in the table, or are the target."""
+    asked = spec.features
+    fields = {
+        "include": asked.include or (),
+        "exclude": asked.exclude,
+        "categorical": asked.categorical,
+    }
+    for field, given in fields.items():
+        for name in given:
+            if name not in names:
+                raise UnknownFeature(
+                    f"the table has no column {name!r}",
+                    field=f"features.{field}",
+                    fix=_suggest(name, names),
+                )
+            if name == spec.target and field != "exclude":
+                raise UnknownFeature(
+                    f"{spec.target!r} is the target: it cannot be a feature, too",
+                    field=f"features.{field}",
+                    fix="leave it out",
+                )
+
+
+def _as_asked(column: Column, spec: JobSpec) -> Column:
+    """A column, of another kind where the user says that its numbers are codes."""
+    if column.name not in spec.features.categorical:
+        return column
+    if column.kind is ColumnKind.date:
+        raise UnknownFeature(
+            f"{column.name!r} holds dates, which are no codes of categories",
+            field="features.categorical",
+            fix="leave it out: dates have their own features",
+        )
+    return column.model_copy(update={"kind": ColumnKind.categorical})
+
+
+def _is_group(column: Column, spec: JobSpec) -> str | None:
+    """Why the column that rows are grouped by is left out, unless the user includes it."""
+    if spec.validation.strategy != "grouped" or column.name != spec.validation.column:
+        return None
+    if column.name in (spec.features.include or ()):
+        return None
+    return "rows are grouped by it: its values are new in every part"
 
 
 def _useless(column: Column, rows: int) -> str | None:

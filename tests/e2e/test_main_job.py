@@ -20,7 +20,7 @@ from lowloss.demo import PREDICT
 from lowloss.errors import BestModelNotReady, StateConflict
 from lowloss.results import JobState, TrialState
 from lowloss.spec import Validation
-from worker.data.splits import split_rows
+from worker.data.splits import Traits, split_rows
 
 QUICK: dict[str, Any] = {
     "target": "target",
@@ -60,7 +60,7 @@ def test_downloaded_model_has_the_error_that_was_reported(client: Client, tmp_pa
     assert job.reason == "max_trials"
     lines = builtin_csv("diabetes").decode().splitlines()
     values = np.array([[float(v) for v in line.split(",")] for line in lines[1:]])
-    test = split_rows(len(values), Validation(), seed=0).test
+    test = split_rows(Traits(len(values)), Validation(), seed=0).test
     columns = dict(zip(lines[0].split(","), values[test].T.tolist(), strict=True))
     truth = np.array(columns.pop("target"))
     rmse = float(np.sqrt(np.mean((predict_alone(model, columns) - truth) ** 2)))

@@ -22,7 +22,6 @@ from worker.engine.plans import (
     Outcome,
     Plan,
     TrainedTrial,
-    Transform,
     hand_out,
 )
 
@@ -135,17 +134,11 @@ def test_same_plans_give_the_same_bits(new_engine: NewEngine) -> None:
 
 
 def folds_of(arrays: Arrays) -> tuple[Fold, ...]:
-    """Other rows, weights, columns, views and units of one copy of the data."""
-    rows, columns = np.arange(120), arrays.features
-    raw = Transform(
-        shift_D=np.linspace(-1, 1, columns, dtype=np.float32),
-        scale_D=np.linspace(0.5, 2, columns, dtype=np.float32),
-        fill_D=np.full(columns, 0.25, dtype=np.float32),
-        clip_D=np.array([3.0, np.inf, 1.0], dtype=np.float32),
-    )
+    """Other rows, weights, views and units of one copy of the data."""
+    rows = np.arange(arrays.x_VND.shape[1])
     return (
         Fold(rows[:90], rows[90:]),
-        Fold(rows[30:], rows[:30], transform=raw, y_shift=0.5, y_scale=2.0, loss_unit=0.25),
+        Fold(rows[30:], rows[:30], y_shift=0.5, y_scale=2.0, loss_unit=0.25),
         Fold(rows[:47], rows[90:], view=1, weight_N=np.linspace(0.1, 1.9, 47, dtype=np.float32)),
     )
 
@@ -153,14 +146,13 @@ def folds_of(arrays: Arrays) -> tuple[Fold, ...]:
 def test_every_plan_sees_its_fold(new_engine: NewEngine) -> None:
     arrays = some_arrays()
     x_VND = np.stack([arrays.x_VND[0], arrays.x_VND[0] ** 2])
-    x_VND[0, 5::7, 1] = np.nan
     whole = dataclasses.replace(arrays, x_VND=x_VND, folds=folds_of(arrays)[1:])
     plans = [a_plan(number=n, fold=n - 1, max_epochs=4, l2=1e-3) for n in (1, 2)]
 
     ended = run(new_engine(whole), plans)
 
     for number, trained in ended.items():
-        # The same rows, transformed beforehand, as data of their own.
+        # The same rows as data of their own.
         seen = whole.rows(number - 1)
         x = np.concatenate([seen.x_train_ND, seen.x_val_MD])
         y = np.concatenate([seen.y_train_N, seen.y_val_M])
@@ -172,6 +164,53 @@ def test_every_plan_sees_its_fold(new_engine: NewEngine) -> None:
         for ours, theirs in zip(trained.epochs, expected[number].epochs, strict=True):
             assert ours.val_loss == pytest.approx(theirs.val_loss, rel=1e-4)
             assert ours.penalised_loss == pytest.approx(theirs.penalised_loss, rel=1e-4)
+
+
+def test_fold_without_validation_rows_trains_to_its_last_epoch(new_engine: NewEngine) -> None:
+    arrays = some_arrays()
+    fold = dataclasses.replace(arrays.folds[0], validation_M=np.empty(0, dtype=np.int64))
+    plan = a_plan(max_epochs=6, patience=2)
+
+    trained = run(new_engine(dataclasses.replace(arrays, folds=(fold,))), [plan])[1]
+
+    watched = run(new_engine(arrays), [dataclasses.replace(plan, patience=99)])[1]
+    assert (trained.reason, trained.best_epoch, len(trained.epochs)) == ("max_epochs", 6, 6)
+    assert all(np.isnan(epoch.val_loss) for epoch in trained.epochs)
+    assert [e.loss for e in trained.epochs] == [e.loss for e in watched.epochs]
+    assert watched.best_epoch == 6
+    pairs = zip(trained.weights, watched.weights, strict=True)
+    assert all(np.allclose(one, other) for one, other in pairs)
+    assert trained.val_output_MC.shape == (0, 1)
+
+
+@pytest.mark.parametrize("loss", list(Loss))
+def test_mixup_trains_alike_in_every_engine(loss: Loss) -> None:
+    arrays = some_arrays(loss)
+    weight_N = np.linspace(0.5, 1.5, len(arrays.folds[0].train_N), dtype=np.float32)
+    fold = dataclasses.replace(arrays.folds[0], weight_N=weight_N)
+    weighted = dataclasses.replace(arrays, folds=(fold,))
+    plan = a_plan(max_epochs=4, mixup=0.4, batch_size=7)
+
+    ours = run(a_cohort_engine(weighted), [plan])[1]
+    theirs = run(KerasEngine(weighted), [plan])[1]
+
+    plain = run(KerasEngine(weighted), [dataclasses.replace(plan, mixup=0.0)])[1]
+    for one, other in zip(ours.epochs, theirs.epochs, strict=True):
+        assert one.loss == pytest.approx(other.loss, rel=1e-4)
+        assert one.penalised_loss == pytest.approx(other.penalised_loss, rel=1e-4)
+        assert one.val_loss == pytest.approx(other.val_loss, rel=1e-4)
+    assert theirs.epochs[0].loss != plain.epochs[0].loss
+
+
+def test_noise_is_added_to_training_rows_alone(new_engine: NewEngine) -> None:
+    still = a_plan(max_epochs=3, learning_rate=1e-12)
+    noisy = dataclasses.replace(still, number=2, noise=0.5)
+
+    ended = run(new_engine(some_arrays()), [still, noisy])
+
+    for calm, shaken in zip(ended[1].epochs, ended[2].epochs, strict=True):
+        assert shaken.val_loss == pytest.approx(calm.val_loss, rel=1e-5)
+        assert shaken.loss != pytest.approx(calm.loss, rel=1e-3)
 
 
 def test_engine_gives_signs_of_life(new_engine: NewEngine) -> None:

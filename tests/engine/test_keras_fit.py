@@ -136,14 +136,15 @@ def test_training_told_to_stop_keeps_its_best_weights() -> None:
 
 
 def test_every_epoch_sees_every_row_once_in_its_own_order() -> None:
-    order = keras_fit._RowOrder(seed=3, rows=50)
+    draws = keras_fit._Draws(a_plan(seed=3), rows=50, steps=4)
     x, y = np.arange(50, dtype=np.float32)[:, None], np.zeros(50, np.float32)
-    rows = holdout(x, y, x[:1], y[:1]).rows()
-    batches = keras_fit._training_batches(rows, Loss.mse, 16, order)
+    arrays = holdout(x, y, x[:1], y[:1])
+    labels = keras_fit._Labels(arrays, is_mixed=False)
+    batches = keras_fit._training_batches(arrays.rows(), labels, 16, draws)
     epochs = []
 
     for epoch in range(2):
-        order.on_epoch_begin(epoch)
+        draws.on_epoch_begin(epoch)
         epochs.append([x.numpy()[:, 0].tolist() for x, _ in batches])
 
     assert [len(batch) for batch in epochs[0]] == [16, 16, 16, 2]

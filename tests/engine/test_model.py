@@ -13,23 +13,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lowloss.spec import Task
+from lowloss.spec import JobSpec, Task
 from tests.engine.engines import a_cohort_engine
+from tests.models import save_both
 from tests.tables import checked, mixed_columns, write_csv
 from tests.trainings import a_plan, run
 from worker.baselines import fit_baselines
 from worker.data.prepare import Prepared, prepare
-from worker.data.scores import scores
-from worker.engine import keras_fit
-from worker.model.build import build_model
+from worker.final import Final
+from worker.model.check import ModelDiffers, check_keras
 from worker.model.inputs import model_inputs
-from worker.model.save import (
-    check_model,
-    describe_model,
-    load_model,
-    read_metadata,
-    save_model,
-)
+from worker.model.save import load_model, read_metadata
+
+SPEC = JobSpec(dataset="ds_1", target="what we want")
 
 ALONE = """
 import json, sys, os
@@ -61,13 +57,10 @@ def prepared_of(folder: Path, task: Task, **given: object) -> Prepared:
     return prepare(table, spec, check, max_levels=100)
 
 
-def answers_of_saved(prepared: Prepared, path: Path) -> np.ndarray:
+def trained_model(prepared: Prepared, folder: Path) -> tuple[Final, Path]:
     trained = run(a_cohort_engine(prepared.arrays), [a_plan(widths=(8,), max_epochs=4)])[1]
-    output = keras_fit.forward(trained.weights, "relu", prepared.arrays.loss, prepared.x_test_TD)
-    answer = prepared.target.answer(output)
-    metrics = scores(prepared.target, prepared.y[prepared.splits.test], answer)
-    save_model(build_model(prepared, trained), path, describe_model(prepared, trained, metrics))
-    return answer
+    final = Final(prepared, (trained,))
+    return final, save_both(final, folder)[0]
 
 
 @pytest.mark.parametrize("task", list(Task))
@@ -77,45 +70,43 @@ def test_saved_model_answers_as_the_engine_did(tmp_path: Path, task: Task, scale
     prepared = prepared_of(
         tmp_path, task, preprocessing=given, features={"exclude": ["far away", "day"]}
     )
-    path = tmp_path / "model.keras"
 
-    answer = answers_of_saved(prepared, path)
+    final, path = trained_model(prepared, tmp_path)
 
-    check_model(path, prepared, answer)
-    found = load_model(path).predict(model_inputs(prepared.features, prepared.raw_test), verbose=0)
-    spread = prepared.target.sd if task is Task.regression else 1.0
-    assert np.max(np.abs(found - answer)) / spread < 1e-4
+    check_keras(path, final.content, prepared.raw_test, final.answer_test())
+    found = load_model(path).predict(
+        model_inputs(prepared.fits[0].features, prepared.raw_test), verbose=0
+    )
+    spread = prepared.fits[0].target.sd if task is Task.regression else 1.0
+    assert np.max(np.abs(found - final.answer_test())) / spread < 1e-4
     assert found.shape == (80, {"regression": 1, "binary": 2, "multiclass": 3}[task])
 
 
 def test_large_offsets_and_dates_survive(tmp_path: Path) -> None:
     prepared = prepared_of(tmp_path, Task.regression)
-    path = tmp_path / "model.keras"
 
-    answer = answers_of_saved(prepared, path)
+    final, path = trained_model(prepared, tmp_path)
 
-    check_model(path, prepared, answer)
+    check_keras(path, final.content, prepared.raw_test, final.answer_test())
 
 
 def test_check_refuses_a_file_that_answers_otherwise(tmp_path: Path) -> None:
     prepared = prepared_of(tmp_path, Task.regression)
-    path = tmp_path / "model.keras"
-    answer = answers_of_saved(prepared, path)
+    final, path = trained_model(prepared, tmp_path)
 
-    with pytest.raises(RuntimeError, match="differs from the engine"):
-        check_model(path, prepared, answer + 1.0)
+    with pytest.raises(ModelDiffers, match="differs from the engine"):
+        check_keras(path, final.content, prepared.raw_test, final.answer_test() + 1.0)
 
 
 def test_model_stands_alone_in_an_environment_without_lowloss(tmp_path: Path) -> None:
     prepared = prepared_of(tmp_path, Task.binary)
-    path = tmp_path / "model.keras"
-    answer = answers_of_saved(prepared, path)
+    final, path = trained_model(prepared, tmp_path)
     raw = prepared.raw_test
     rows: dict[str, list[list[object]]] = {}
-    for position, feature in enumerate(prepared.features.numeric):
+    for position, feature in enumerate(prepared.fits[0].features.numeric):
         values = raw.numeric_NR[:, position]
         rows[feature.input] = [[None if np.isnan(v) else float(v)] for v in values]
-    for category, strings in zip(prepared.features.categorical, raw.strings, strict=True):
+    for category, strings in zip(prepared.fits[0].features.categorical, raw.strings, strict=True):
         rows[category.input] = [[value] for value in strings]
     (tmp_path / "rows.json").write_text(json.dumps(rows))
 
@@ -127,15 +118,14 @@ def test_model_stands_alone_in_an_environment_without_lowloss(tmp_path: Path) ->
         text=True,
     ).stdout
 
-    assert np.allclose(json.loads(printed), answer, atol=1e-5)
+    assert np.allclose(json.loads(printed), final.answer_test(), atol=1e-5)
 
 
 def test_unseen_level_is_answered_like_a_rare_one(tmp_path: Path) -> None:
     prepared = prepared_of(tmp_path, Task.binary)
-    path = tmp_path / "model.keras"
-    answers_of_saved(prepared, path)
+    _, path = trained_model(prepared, tmp_path)
     model = load_model(path)
-    inputs = model_inputs(prepared.features, prepared.raw_test)
+    inputs = model_inputs(prepared.fits[0].features, prepared.raw_test)
     import tensorflow as tf
 
     answers = [
@@ -150,8 +140,7 @@ def test_unseen_level_is_answered_like_a_rare_one(tmp_path: Path) -> None:
 
 def test_metadata_travels_with_the_file(tmp_path: Path) -> None:
     prepared = prepared_of(tmp_path, Task.multiclass)
-    path = tmp_path / "model.keras"
-    answers_of_saved(prepared, path)
+    _, path = trained_model(prepared, tmp_path)
 
     metadata = read_metadata(path)
 
@@ -169,20 +158,21 @@ def test_npz_model_takes_the_whole_matrix(tmp_path: Path) -> None:
     np.savez(tmp_path / "t.npz", X=x, y=x[:, 0] * 3 + 100)
     table, spec, check = checked(tmp_path / "t.npz", "y")
     prepared = prepare(table, spec, check, max_levels=100)
-    path = tmp_path / "model.keras"
 
-    answer = answers_of_saved(prepared, path)
+    final, path = trained_model(prepared, tmp_path)
 
-    check_model(path, prepared, answer)
+    check_keras(path, final.content, prepared.raw_test, final.answer_test())
     rows = x[prepared.splits.test].astype(np.float32)
-    assert np.allclose(load_model(path).predict({"X": rows}, verbose=0), answer, rtol=1e-5)
+    assert np.allclose(
+        load_model(path).predict({"X": rows}, verbose=0), final.answer_test(), rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize("task", list(Task))
 def test_baselines_beat_the_mean_where_there_is_signal(tmp_path: Path, task: Task) -> None:
     prepared = prepared_of(tmp_path, task)
 
-    baselines = {b.name: b.test_metrics for b in fit_baselines(prepared, seed=0)}
+    baselines = {b.name: b.test_metrics for b in fit_baselines(prepared, SPEC)}
 
     if task is Task.regression:
         assert baselines["ridge"]["rmse"] < baselines["mean"]["rmse"] / 5

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import itertools
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +11,11 @@ import tensorflow as tf
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_wine
 
 from lowloss.spec import Task
+from tests.models import as_if_trained, worst_difference
 from tests.tables import checked, write_csv
-from tests.trainings import a_plan, a_training
 from worker.data.prepare import Prepared, prepare
-from worker.engine import keras_fit
-from worker.engine.plans import TrainedTrial
-from worker.model.build import build_model
 from worker.model.inputs import model_inputs
-from worker.model.save import describe_model, load_model, read_metadata, save_model
+from worker.model.save import load_model, read_metadata
 
 ROWS = 120
 
@@ -38,23 +33,8 @@ def prepared_of(folder: Path, columns: dict[str, Any], target: str = "y") -> Pre
     return prepare(table, spec, check, max_levels=100)
 
 
-def as_if_trained(prepared: Prepared) -> TrainedTrial:
-    """A trial with random weights: what a model makes of them owes nothing to training."""
-    rng = np.random.default_rng(0)
-    sizes = [prepared.arrays.features, 8, prepared.arrays.outputs]
-    shapes = [shape for pair in itertools.pairwise(sizes) for shape in (pair, pair[1:])]
-    weights = tuple(rng.normal(size=shape).astype(np.float32) for shape in shapes)
-    return dataclasses.replace(a_training(a_plan(widths=(8,))), weights=weights)
-
-
-def worst_difference(prepared: Prepared, path: Path) -> float:
-    """Of the saved model's answers from the engine's, in units of the target's sd."""
-    trained = as_if_trained(prepared)
-    output = keras_fit.forward(trained.weights, "relu", prepared.arrays.loss, prepared.x_test_TD)
-    save_model(build_model(prepared, trained), path, describe_model(prepared, trained, {}))
-    inputs = model_inputs(prepared.features, prepared.raw_test)
-    answer_TC = load_model(path).predict(inputs, verbose=0)
-    return float(np.max(np.abs(answer_TC - prepared.target.answer(output)))) / prepared.target.sd
+def difference_of(prepared: Prepared, folder: Path) -> float:
+    return worst_difference(as_if_trained(prepared), folder)
 
 
 def test_columns_may_be_named_like_operations_of_keras(tmp_path: Path) -> None:
@@ -63,14 +43,14 @@ def test_columns_may_be_named_like_operations_of_keras(tmp_path: Path) -> None:
     columns |= {"subtract": ["a", "b"] * (ROWS // 2), "concatenate": numbers(9), "y": numbers(10)}
     path = tmp_path / "model.keras"
 
-    assert worst_difference(prepared_of(tmp_path, columns), path) < 1e-4
+    assert difference_of(prepared_of(tmp_path, columns), tmp_path) < 1e-4
     assert set(load_model(path).input) == {*names, "subtract", "concatenate"}
 
 
 def test_columns_may_differ_in_case_alone(tmp_path: Path) -> None:
     columns = {"a": gaps(), "A": numbers(1), "y": numbers(2)}
 
-    assert worst_difference(prepared_of(tmp_path, columns), tmp_path / "model.keras") < 1e-4
+    assert difference_of(prepared_of(tmp_path, columns), tmp_path) < 1e-4
 
 
 @pytest.mark.parametrize(
@@ -79,7 +59,7 @@ def test_columns_may_differ_in_case_alone(tmp_path: Path) -> None:
 def test_feature_may_have_any_unit_and_offset(tmp_path: Path, unit: float, offset: float) -> None:
     columns = {"x": numbers() * unit + offset, "z": gaps(1), "y": numbers(2)}
 
-    assert worst_difference(prepared_of(tmp_path, columns), tmp_path / "model.keras") < 1e-4
+    assert difference_of(prepared_of(tmp_path, columns), tmp_path) < 1e-4
 
 
 @pytest.mark.parametrize(("unit", "offset"), [(1.0, 1e6), (1e-12, 0.0), (1e20, 0.0)], ids=str)
@@ -88,7 +68,7 @@ def test_target_may_have_any_unit_and_offset(tmp_path: Path, unit: float, offset
 
     prepared = prepared_of(tmp_path, columns)
 
-    assert worst_difference(prepared, tmp_path / "model.keras") < 1e-4
+    assert difference_of(prepared, tmp_path) < 1e-4
 
 
 def test_levels_may_hold_any_text(tmp_path: Path) -> None:
@@ -97,14 +77,14 @@ def test_levels_may_hold_any_text(tmp_path: Path) -> None:
     prepared = prepared_of(tmp_path, columns)
     path = tmp_path / "model.keras"
 
-    assert worst_difference(prepared, path) < 1e-4
+    assert difference_of(prepared, tmp_path) < 1e-4
     answers = load_model(path).predict({"c": tf.constant([[v] for v in levels])}, verbose=0)
     assert len({float(answer) for answer in answers[:, 0]}) == len(levels)
 
 
 def test_infinite_values_are_missing_to_the_model(tmp_path: Path) -> None:
     path = tmp_path / "model.keras"
-    worst_difference(prepared_of(tmp_path, {"x": gaps(), "y": numbers(1)}), path)
+    difference_of(prepared_of(tmp_path, {"x": gaps(), "y": numbers(1)}), tmp_path)
 
     rows = tf.constant([[np.nan], [np.inf], [-np.inf]])
 
@@ -117,9 +97,9 @@ def test_probabilities_of_a_binary_target_have_two_columns(tmp_path: Path) -> No
     columns = {"x": numbers(), "y": np.where(numbers() > 0, "up", "down")}
     prepared = prepared_of(tmp_path, columns)
     path = tmp_path / "model.keras"
-    worst_difference(prepared, path)
+    difference_of(prepared, tmp_path)
 
-    inputs = model_inputs(prepared.features, prepared.raw_test)
+    inputs = model_inputs(prepared.fits[0].features, prepared.raw_test)
     answers = load_model(path).predict(inputs, verbose=0)
 
     assert read_metadata(path)["labels"] == ["down", "up"]
@@ -133,14 +113,14 @@ def test_metadata_of_a_matrix_names_its_positions(tmp_path: Path) -> None:
     table, spec, check = checked(tmp_path / "t.npz", "y")
     path = tmp_path / "model.keras"
 
-    assert worst_difference(prepare(table, spec, check, max_levels=100), path) < 1e-4
+    assert difference_of(prepare(table, spec, check, max_levels=100), tmp_path) < 1e-4
     metadata = read_metadata(path)
     assert [(each["input"], each["position"]) for each in metadata["inputs"]] == [
         ("X", 0),
         ("X", 2),
     ]
     assert metadata["matrix_columns"] == 3
-    assert metadata["plan"]["widths"] == [8]
+    assert metadata["members"][0]["plan"]["widths"] == [8]
 
 
 @pytest.mark.parametrize(
@@ -159,5 +139,5 @@ def test_real_tables_come_out_as_the_engine_answers(tmp_path: Path, load: Any, t
 
     prepared = prepared_of(tmp_path, columns | {"target": bunch.target}, "target")
 
-    assert prepared.target.task is task
-    assert worst_difference(prepared, tmp_path / "model.keras") < 1e-4
+    assert prepared.fits[0].target.task is task
+    assert difference_of(prepared, tmp_path) < 1e-4

@@ -10,7 +10,7 @@ import pytest
 
 from tests.factories import a_spec
 from tests.trainings import a_training
-from worker import run
+from worker import judge, run
 from worker.data.prepare import Prepared
 from worker.engine.plans import NextPlans, OnBatch, OnEpoch, Outcome, Plan, TrainedTrial
 from worker.report import Reporter, StopCause
@@ -57,7 +57,7 @@ class CutsTheFirst:
 
 @pytest.fixture
 def search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SearchTuner]:
-    monkeypatch.setattr(run, "validation_metrics", lambda *_: {"val_loss": 1.0})
+    monkeypatch.setattr(judge, "validation_metrics", lambda *_: {"val_loss": 1.0})
     spec = a_spec("ds_1", budget={"max_trials": 3}, algorithm="random")
     tuner = SearchTuner(spec, directory=tmp_path)
     yield tuner

@@ -18,8 +18,14 @@ from keras_tuner.src.engine import oracle as keras_tuner_oracle
 from lowloss.results import Trial, TrialState
 from lowloss.spec import JobSpec
 from worker.engine.plans import Plan
-from worker.search.space import known_good, to_hyperparameters, to_values, trial_seed
-from worker.search.tuner import SearchTuner, hyperparameters_of
+from worker.search.space import (
+    hyperparameters_of,
+    known_good,
+    to_hyperparameters,
+    to_values,
+    trial_seed,
+)
+from worker.search.tuner import SearchTuner
 
 SMALL: dict[str, Any] = {
     "learning_rate": {"choices": [0.1, 0.01]},
@@ -71,7 +77,7 @@ def as_trial(plan: Plan, state: TrialState, score: float | None) -> Trial:
         state=state,
         reason=None,
         seed=plan.seed,
-        hyperparameters=hyperparameters_of(plan),
+        hyperparameters=hyperparameters_of(plan, a_spec()),
         score=score,
         metrics={},
         epochs=1,
@@ -198,8 +204,8 @@ def test_replayed_search_goes_on_where_it_was(open_search: Any, algorithm: str) 
     # The one that was running comes again, as it was; then the numbers go on.
     assert after[0] == before[7]
     assert [plan.number for plan in after] == list(range(8, 21))
-    known = {hyperparameters_of(plan).model_dump_json() for plan in before[:7]}
-    assert not known & {hyperparameters_of(plan).model_dump_json() for plan in after}
+    known = {hyperparameters_of(plan, a_spec()).model_dump_json() for plan in before[:7]}
+    assert not known & {hyperparameters_of(plan, a_spec()).model_dump_json() for plan in after}
 
 
 def test_replaying_a_finished_search_leaves_nothing_to_ask(open_search: Any) -> None:
@@ -235,7 +241,7 @@ def test_repeats_of_a_trial_differ_by_seed_alone(open_search: Any) -> None:
 
     assert repeats[0] == plan
     assert len({repeat.seed for repeat in repeats}) == 3
-    assert len({hyperparameters_of(r).model_dump_json() for r in repeats}) == 1
+    assert len({hyperparameters_of(r, a_spec()).model_dump_json() for r in repeats}) == 1
 
 
 def test_trial_seeds_are_the_same_on_every_machine() -> None:
@@ -268,7 +274,7 @@ def test_values_survive_the_way_to_kerastuner_and_back(
     search = open_search(search_space=space, algorithm=algorithm, budget={"max_trials": 15})
 
     for plan in run(search):
-        hyperparameters = hyperparameters_of(plan)
+        hyperparameters = hyperparameters_of(plan, search.spec)
         values = to_values(hyperparameters, search.spec.search_space)
         stored = search.oracle.trials[search.oracle.trial_id(plan.number)].hyperparameters
         assert values == stored.values
@@ -299,14 +305,14 @@ def test_stepped_range_is_searched_to_both_ends_and_no_further(
 
 def test_known_good_setting_lies_on_the_steps_within_the_range() -> None:
     # In floating point 0.05 + 0.01 is above 0.06.
-    space = a_spec(
+    spec = a_spec(
         search_space={
             "width": {"min": 10, "max": 100, "step": 15},
             "dropout": {"min": 0.05, "max": 0.06, "step": 0.01},
         }
-    ).search_space
+    )
 
-    values = known_good(space)
+    values = known_good(spec)
 
     assert values["width_1"] == 70
     assert values["dropout"] == 0.06

@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
+from lowloss.spec import JobSpec
 from tests.tables import checked, write_csv
 from worker import baselines
 from worker.baselines import fit_baselines
 from worker.data.prepare import Prepared, prepare
+
+SPEC = JobSpec(dataset="ds_1", target="y")
 
 
 def prepared_of(folder: Path, columns: dict[str, Any]) -> Prepared:
@@ -27,22 +30,29 @@ def named(bunch: Any) -> dict[str, Any]:
 
 def test_mean_is_the_training_rows_mean_in_the_targets_units(tmp_path: Path) -> None:
     prepared = prepared_of(tmp_path, named(load_diabetes(scaled=False)))
-    splits, y = prepared.splits, prepared.y
+    splits, y = prepared.splits, prepared.labelled.y
 
-    found = {each.name: each for each in fit_baselines(prepared, seed=0)}
+    found = {each.name: each for each in fit_baselines(prepared, SPEC)}
 
     assert list(found) == ["mean", "ridge", "gradient_boosting"]
-    errors = y[splits.test] - y[splits.train].mean()
+    errors = y[splits.test] - y[splits.folds[0].train].mean()
     assert found["mean"].test_metrics["rmse"] == pytest.approx(np.sqrt(np.mean(errors**2)))
     assert found["ridge"].test_metrics["rmse"] < found["mean"].test_metrics["rmse"] * 0.9
-    assert set(found["ridge"].metrics) == {"rmse", "mae", "r2"}
+    assert set(found["ridge"].metrics) == {
+        "rmse",
+        "mae",
+        "median_absolute_error",
+        "mape",
+        "r2",
+    }
 
 
 def test_majority_answers_the_training_rows_shares(tmp_path: Path) -> None:
     prepared = prepared_of(tmp_path, named(load_breast_cancer()))
-    train, val = prepared.y[prepared.splits.train], prepared.y[prepared.splits.validation]
+    y, first = prepared.labelled.y, prepared.splits.folds[0]
+    train, val = y[first.train], y[first.validation]
 
-    found = {each.name: each for each in fit_baselines(prepared, seed=0)}
+    found = {each.name: each for each in fit_baselines(prepared, SPEC)}
 
     assert list(found) == ["majority", "logistic_regression", "gradient_boosting"]
     shares = np.where(val == 1.0, train.mean(), 1.0 - train.mean())
@@ -54,14 +64,14 @@ def test_majority_answers_the_training_rows_shares(tmp_path: Path) -> None:
 def test_baselines_follow_from_the_seed(tmp_path: Path) -> None:
     prepared = prepared_of(tmp_path, named(load_wine()))
 
-    assert fit_baselines(prepared, seed=3) == fit_baselines(prepared, seed=3)
+    assert fit_baselines(prepared, SPEC) == fit_baselines(prepared, SPEC)
 
 
 def test_ridge_keeps_a_small_spread_beside_a_large_mean(tmp_path: Path) -> None:
     x = np.random.default_rng(0).normal(size=300)
     prepared = prepared_of(tmp_path, {"x": x, "y": 1e8 + x})
 
-    found = {each.name: each for each in fit_baselines(prepared, seed=0)}
+    found = {each.name: each for each in fit_baselines(prepared, SPEC)}
 
     assert found["ridge"].test_metrics["rmse"] < 0.02
 
@@ -72,9 +82,9 @@ def test_class_of_one_training_row_is_no_obstacle_to_boosting(tmp_path: Path) ->
     label = np.where(x > 0, "b", "a").astype(object)
     label[:3] = "rare"
     prepared = prepared_of(tmp_path, {"x": x, "z": rng.normal(size=len(x)), "y": label})
-    assert np.bincount(prepared.y[prepared.splits.train].astype(int)).min() == 1
+    assert np.bincount(prepared.labelled.y[prepared.splits.folds[0].train].astype(int)).min() == 1
 
-    found = {each.name: each for each in fit_baselines(prepared, seed=0)}
+    found = {each.name: each for each in fit_baselines(prepared, SPEC)}
 
     accuracy = {name: each.test_metrics["accuracy"] for name, each in found.items()}
     assert accuracy["gradient_boosting"] > accuracy["majority"] + 0.2
@@ -98,7 +108,7 @@ def test_large_table_is_sampled_without_losing_a_class(
 
     monkeypatch.setattr(baselines, "_models", watched)
 
-    found = fit_baselines(prepared, seed=0)
+    found = fit_baselines(prepared, SPEC)
 
     (rows_of_class,) = fitted_on
     assert 20 <= rows_of_class.sum() <= 20 + 2 * 3

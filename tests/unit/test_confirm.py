@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Sequence
 
 import pytest
 
 from lowloss.spec import Direction
 from tests.trainings import a_plan, a_training
-from worker.confirm import Confirmed, Finalist, Train, confirm
-from worker.engine.plans import Outcome, Plan, TrainedTrial
+from worker.confirm import Confirmed, Finalist, confirm
+from worker.engine.plans import Outcome, Plan
+from worker.folds import Train, Training
 
 
 def the_plan(number: int, seed: int) -> Plan:
     return a_plan(number=number, seed=seed)
+
+
+def a_run(plan: Plan, value: float | None, outcome: Outcome = Outcome.completed) -> Training:
+    return Training(plan, (a_training(plan, value, outcome),))
 
 
 def finalists(*numbers: int, seeds: int = 3) -> list[Finalist]:
@@ -30,7 +34,7 @@ class Trainer:
         self.asked: list[tuple[int, int]] = []
         self.needed: Plan | None = None
 
-    def __call__(self, plans: Sequence[Plan], needed: Plan | None) -> Iterator[TrainedTrial]:
+    def __call__(self, plans: Sequence[Plan], needed: Plan | None) -> Iterator[Training]:
         self.needed = needed
         asked = list(plans[: self.most])
         self.asked = [(plan.number, plan.seed) for plan in asked]
@@ -38,18 +42,22 @@ class Trainer:
         for plan in reversed(asked):
             value = self.values[plan.number, plan.seed]
             outcome = Outcome.diverged if value is None else Outcome.completed
-            yield a_training(plan, value, outcome)
+            yield a_run(plan, value, outcome)
 
 
 def choose(
     train: Train,
     some: list[Finalist],
     *,
-    held: dict[int, TrainedTrial] | None = None,
+    held: dict[int, Training] | None = None,
     direction: Direction = Direction.min,
 ) -> Confirmed | None:
     return confirm(
-        some, held or {}, direction=direction, train=train, score=lambda t: t.epochs[0].val_loss
+        some,
+        held or {},
+        direction=direction,
+        train=train,
+        score=lambda t: t.folds[0].epochs[0].val_loss,
     )
 
 
@@ -83,7 +91,7 @@ def test_objective_that_is_maximised_picks_the_highest_mean() -> None:
 def test_trainings_still_in_memory_are_not_done_again() -> None:
     train = Trainer(LUCKY)
 
-    choose(train, finalists(1, 2), held={1: a_training(the_plan(1, 0), 0.1)})
+    choose(train, finalists(1, 2), held={1: a_run(the_plan(1, 0), 0.1)})
 
     assert (1, 0) not in train.asked
     assert len(train.asked) == 5
@@ -108,7 +116,7 @@ def test_best_finalist_alone_is_trained_to_its_end_in_any_case() -> None:
     train, second = Trainer(LUCKY, most=1), Trainer(LUCKY)
 
     confirmed = choose(train, finalists(1, 2))
-    choose(second, finalists(1, 2), held={1: a_training(the_plan(1, 0), 0.1)})
+    choose(second, finalists(1, 2), held={1: a_run(the_plan(1, 0), 0.1)})
 
     assert train.needed == the_plan(1, 0)
     assert confirmed is not None
@@ -127,7 +135,7 @@ def test_stopped_in_between_it_compares_only_seeds_that_all_have() -> None:
 
 
 def test_held_trial_that_was_cut_short_is_what_there_is_of_it() -> None:
-    held = {1: a_training(the_plan(1, 0), 0.1, Outcome.stopped)}
+    held = {1: a_run(the_plan(1, 0), 0.1, Outcome.stopped)}
 
     confirmed = choose(Trainer(LUCKY, most=0), finalists(1), held=held)
 
@@ -166,10 +174,10 @@ def test_diverged_repeats_do_not_count_where_every_setting_has_one() -> None:
 def test_repeat_that_was_cut_short_does_not_count() -> None:
     train = Trainer(LUCKY)
 
-    def cut_last(plans: Sequence[Plan], needed: Plan | None) -> Iterator[TrainedTrial]:
+    def cut_last(plans: Sequence[Plan], needed: Plan | None) -> Iterator[Training]:
         for ended in train(plans, needed):
-            outcome = Outcome.stopped if ended.plan.seed == 2 else ended.outcome
-            yield dataclasses.replace(ended, outcome=outcome)
+            is_cut = ended.plan.seed == 2
+            yield a_run(ended.plan, 0.0, Outcome.stopped) if is_cut else ended
 
     confirmed = choose(cut_last, finalists(1, 2))
 

@@ -3,74 +3,121 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import polars as pl
 
-from lowloss.spec import JobSpec, Preprocessing, Task
-from service.tables.check import Checked
+from lowloss.errors import JobFailed
+from lowloss.results import Column
+from lowloss.spec import Choice, JobSpec, Preprocessing, Scaling, Task
+from service.tables.check import MIN_HELD_ROWS, MIN_TRAIN_ROWS, Checked
 from service.tables.table import Table
-from worker.data.features import (
-    Features,
-    RawColumns,
-    as_matrix,
-    design_matrix,
-    fit_features,
-    read_columns,
+from worker.data.columns import RawColumns, read_columns, read_strings
+from worker.data.features import Features, design_matrix
+from worker.data.fit import as_matrix, fit_features
+from worker.data.splits import Rows, Split, Splits, Traits, split_rows
+from worker.data.target import (
+    Float64Array,
+    Target,
+    class_weights,
+    fit_target,
+    log_offset,
+    read_target,
 )
-from worker.data.splits import Splits, split_rows
-from worker.data.target import Float64Array, Target, class_weights, fit_target, read_target
 from worker.engine.plans import Arrays, FloatArray, Fold
+
+NO_ROWS: Rows = np.empty(0, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """The rows of a table that have a target; `raw` as the exported model takes them.
+
+    `y` is in target units, or class indices. `matrix_columns` is the width of an NPZ's `X`.
+    """
+
+    columns: tuple[Column, ...]
+    raw: RawColumns
+    y: Float64Array
+    target: Target
+    matrix_columns: int | None
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What is fitted on the training rows of one fold."""
+
+    split: Split
+    features: Features
+    target: Target
 
 
 @dataclass(frozen=True)
 class Prepared:
     """A job's rows, split and transformed; the test rows are seen by the winner alone.
 
-    `y` holds the raw target of all labelled rows, which `splits` index: target units, or class
-    indices. `raw_test` holds the test rows as the exported model takes them.
+    `fits` are numbered as the folds of `arrays` are: those of the first way of scaling, then those
+    of the next.
     """
 
+    labelled: Labelled
     splits: Splits
-    features: Features
-    target: Target
+    fits: tuple[Fit, ...]
     arrays: Arrays
-    x_test_TD: FloatArray
-    raw_test: RawColumns
-    y: Float64Array
+
+    @property
+    def y_test(self) -> Float64Array:
+        """The raw target of the test rows."""
+        return self.labelled.y[self.splits.test]
+
+    @property
+    def raw_test(self) -> RawColumns:
+        """The test rows as the exported model takes them."""
+        return self.labelled.raw.take(self.splits.test)
+
+    def x_test(self, fold: int = 0) -> FloatArray:
+        """[T, D] The test rows as a fold's network sees them."""
+        return self.arrays.x_of(self.arrays.folds[fold], self.splits.test)
 
 
 def prepare(table: Table, spec: JobSpec, checked: Checked, *, max_levels: int) -> Prepared:
     """Split the labelled rows, fit the transforms on the training rows, and apply them to all."""
     frame = _labelled(table.frame, spec.target)
     y = read_target(frame[spec.target], checked.task, checked.labels)
-    classes = None if checked.task is Task.regression else y.astype(np.int64)
-    splits = split_rows(len(y), spec.validation, seed=spec.seed, classes=classes)
-
-    raw = read_columns(frame, checked.features)
-    features = fit_features(
+    labelled = Labelled(
         checked.features,
-        raw.take(splits.train),
-        max_levels=max_levels,
-        is_scaled=spec.preprocessing.scale_features == "standard",
-    )
-    if table.is_matrix:
-        features = as_matrix(features, matrix_columns=frame.width - 1)
-    target = fit_target(
+        read_columns(frame, checked.features),
+        y,
         Target(spec.target, checked.task, checked.labels),
-        y[splits.train],
-        scale=spec.preprocessing.scale_target,
+        frame.width - 1 if table.is_matrix else None,
     )
-    x_ND = design_matrix(features, raw)
-    return Prepared(
-        splits=splits,
-        features=features,
-        target=target,
-        arrays=_arrays(x_ND, y, splits, target, preprocessing=spec.preprocessing),
-        x_test_TD=x_ND[splits.test],
-        raw_test=raw.take(splits.test),
-        y=y,
-    )
+    splits = split_rows(_traits(frame, spec, labelled), spec.validation, seed=spec.seed)
+    for split in splits.folds:
+        _check_split(labelled, split, splits.test)
+    return _fitted(labelled, splits, scalings(spec), spec, max_levels=max_levels)
+
+
+def prepare_refit(
+    prepared: Prepared, spec: JobSpec, scaling: Scaling, *, max_levels: int
+) -> Prepared:
+    """The same rows, but for one fold that trains on all but the test rows, and validates on none.
+
+    That is of the rows that a fold has: ordered folds, too, together hold all of them.
+    """
+    everything = Split(prepared.splits.known, NO_ROWS)
+    splits = Splits((everything,), prepared.splits.test)
+    return _fitted(prepared.labelled, splits, (scaling,), spec, max_levels=max_levels)
+
+
+def scalings(spec: JobSpec) -> tuple[Scaling, ...]:
+    """The ways of scaling features that a search may choose from."""
+    match spec.preprocessing.scale_features:
+        case Choice(choices=choices):
+            return choices
+        case fixed:
+            assert fixed in get_args(Scaling)
+            return (fixed,)
 
 
 def _labelled(frame: pl.DataFrame, target: str) -> pl.DataFrame:
@@ -80,20 +127,115 @@ def _labelled(frame: pl.DataFrame, target: str) -> pl.DataFrame:
     return frame.filter(has_label)
 
 
-def _arrays(
-    x_ND: FloatArray,
-    y: Float64Array,
+def _traits(frame: pl.DataFrame, spec: JobSpec, labelled: Labelled) -> Traits:
+    """What the strategy of validation looks at."""
+    column, y = spec.validation.column, labelled.y
+    is_classified = labelled.target.task is not Task.regression
+    classes = y.astype(np.int64) if is_classified else None
+    if column is None:
+        return Traits(len(y), classes=classes)
+    if spec.validation.strategy == "ordered":
+        # As float64: float32 would put instants of one day into the order of the rows.
+        return Traits(len(y), order=_order(frame[column]))
+    groups = read_strings(frame[column]).rank("dense").to_numpy().astype(np.int64) - 1
+    return Traits(len(y), groups=groups)
+
+
+def _order(column: pl.Series) -> Float64Array:
+    if column.dtype.is_temporal():
+        return column.to_physical().cast(pl.Float64).to_numpy()
+    return column.cast(pl.Float64).to_numpy()
+
+
+def _check_split(labelled: Labelled, split: Split, test: Rows) -> None:
+    """Refuse parts that groups or an order leave without enough rows, or classes."""
+    parts = {"training": split.train, "validation": split.validation, "test": test}
+    for name, rows in parts.items():
+        least = MIN_TRAIN_ROWS if name == "training" else MIN_HELD_ROWS
+        if len(rows) < least:
+            raise JobFailed(
+                "split_too_small",
+                f"the {name} rows of a fold are {len(rows)}; {least} are needed. Change "
+                "validation.folds, fraction or test_fraction.",
+            )
+    if labelled.target.task is Task.regression:
+        return
+    wanted = len(labelled.target.labels)
+    if len(np.unique(labelled.y[split.train])) < wanted:
+        raise JobFailed(
+            "split_lacks_a_class",
+            "the training rows of a fold lack a class: it lies in few groups, or late in the "
+            "order. Use another validation.strategy or column.",
+        )
+    for name in ("validation", "test"):
+        if len(np.unique(labelled.y[parts[name]])) < min(2, wanted):
+            raise JobFailed(
+                "split_lacks_a_class",
+                f"the {name} rows of a fold are all of one class. Use another "
+                "validation.strategy or column.",
+            )
+
+
+def _fitted(
+    labelled: Labelled,
     splits: Splits,
-    target: Target,
+    wanted: tuple[Scaling, ...],
+    spec: JobSpec,
     *,
-    preprocessing: Preprocessing,
-) -> Arrays:
-    y_N = target.standardise(y)
-    is_weighted = target.task is not Task.regression and preprocessing.class_weight == "auto"
-    holdout = Fold(
-        train_N=splits.train,
-        validation_M=splits.validation,
-        weight_N=class_weights(y, splits.train) if is_weighted else None,
-        loss_unit=target.loss_unit,
+    max_levels: int,
+) -> Prepared:
+    fits = [
+        Fit(
+            split,
+            _features(labelled, split, scaling, max_levels),
+            _target(labelled, split, splits, spec.preprocessing),
+        )
+        for scaling in wanted
+        for split in splits.folds
+    ]
+    # Folds see other levels: views are as wide as the widest.
+    width = max(fit.features.width for fit in fits)
+    x_VND = np.empty((len(fits), len(labelled.y), width), dtype=np.float32)
+    for view, fit in enumerate(fits):
+        x_VND[view] = design_matrix(fit.features, labelled.raw, width=width)
+    unit = fits[0].target
+    arrays = Arrays(
+        x_VND,
+        unit.standardise(labelled.y),
+        unit.loss,
+        unit.outputs,
+        folds=tuple(_fold(view, fit, unit, labelled.y, spec) for view, fit in enumerate(fits)),
     )
-    return Arrays(x_ND[None], y_N, target.loss, target.outputs, folds=(holdout,))
+    return Prepared(labelled, splits, tuple(fits), arrays)
+
+
+def _features(labelled: Labelled, split: Split, scaling: Scaling, max_levels: int) -> Features:
+    raw = labelled.raw.take(split.train)
+    features = fit_features(labelled.columns, raw, max_levels=max_levels, scaling=scaling)
+    if labelled.matrix_columns is None:
+        return features
+    return as_matrix(features, matrix_columns=labelled.matrix_columns)
+
+
+def _target(labelled: Labelled, split: Split, splits: Splits, options: Preprocessing) -> Target:
+    """A fold's target; whether it is seen as a logarithm is one choice for all folds."""
+    y = labelled.y
+    first = y[splits.folds[0].train]
+    offset = log_offset(options.log_target, first, lowest=float(y.min()))
+    return fit_target(
+        labelled.target, y[split.train], scale=options.scale_target, log_offset=offset
+    )
+
+
+def _fold(view: int, fit: Fit, unit: Target, y: Float64Array, spec: JobSpec) -> Fold:
+    """A fold of the arrays, whose target is in the units of the first one's."""
+    is_weighted = unit.task is not Task.regression and spec.preprocessing.class_weight == "auto"
+    return Fold(
+        train_N=fit.split.train,
+        validation_M=fit.split.validation,
+        weight_N=class_weights(y, fit.split.train) if is_weighted else None,
+        view=view,
+        y_shift=(fit.target.mean - unit.mean) / unit.sd,
+        y_scale=fit.target.sd / unit.sd,
+        loss_unit=fit.target.loss_unit,
+    )

@@ -1,20 +1,36 @@
-"""How good predictions are, in the target's units."""
+"""How good predictions are, in the target's units.
+
+M rows, C classes.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 from sklearn import metrics
 
 from lowloss.spec import Objective, Task
 from worker.data.splits import Rows
 from worker.data.target import Float64Array, Target
 
+BOOTSTRAP_STREAM = 2
+MAX_RESAMPLES, MIN_RESAMPLES = 500, 100
+RESAMPLED_ROWS = 2_000_000
+"""Rows that all resamples of a bootstrap have together: a few seconds of metrics."""
+CONFIDENCE = 0.95
+
 
 def scores(target: Target, y_M: Float64Array, answer_MC: Float64Array) -> dict[str, float]:
     """The metrics of a model's answers (`Target.answer`) to rows whose raw target is `y_M`.
 
-    Regression: rmse, mae (target units), r2. Classification: log_loss (natural logarithm,
-    probabilities clipped at 1e-7), accuracy, balanced_accuracy; binary: roc_auc, too.
+    Regression: rmse, mae, median_absolute_error (target units), r2, and mape (a share of the
+    target) where no target is 0. Classification: log_loss (natural logarithm, probabilities clipped
+    at 1e-7), accuracy, balanced_accuracy, and f1, average_precision and roc_auc: of the second
+    label for binary, else the mean over the classes, each against the rest; the last two only
+    where the rows hold two classes at least.
     """
     if target.task is Task.regression:
         return _regression(y_M, answer_MC[:, 0])
@@ -22,29 +38,78 @@ def scores(target: Target, y_M: Float64Array, answer_MC: Float64Array) -> dict[s
 
 
 def objective_value(objective: Objective, metrics: dict[str, float]) -> float:
-    """A trial's value of the objective: `val_loss` itself, or the metric after `val_`."""
-    name = objective if objective is Objective.val_loss else objective.removeprefix("val_")
-    return metrics[name]
+    """A trial's value of the objective; NaN where its rows do not define it."""
+    return metrics.get(objective.metric, math.nan)
+
+
+def mean_metrics(found: Sequence[dict[str, float]]) -> dict[str, float]:
+    """The mean over folds of each metric that all of them define."""
+    names = [name for name in found[0] if all(name in metrics for metrics in found)]
+    return {name: math.fsum(metrics[name] for metrics in found) / len(found) for name in names}
+
+
+def bootstrap_intervals(
+    target: Target, y_M: Float64Array, answer_MC: Float64Array, *, seed: int
+) -> dict[str, tuple[float, float]]:
+    """The central 95 % of each metric over rows drawn with replacement (Efron 1979).
+
+    It is about which rows were tested, not about which were trained on.
+    """
+    rng = np.random.default_rng([seed, BOOTSTRAP_STREAM])
+    resamples = max(MIN_RESAMPLES, min(MAX_RESAMPLES, RESAMPLED_ROWS // len(y_M)))
+    found: dict[str, list[float]] = {}
+    for _ in range(resamples):
+        rows = rng.integers(len(y_M), size=len(y_M))
+        for name, value in scores(target, y_M[rows], answer_MC[rows]).items():
+            found.setdefault(name, []).append(value)
+    share = (1 - CONFIDENCE) / 2
+    intervals = {name: np.quantile(some, [share, 1 - share]) for name, some in found.items()}
+    return {name: (float(low), float(high)) for name, (low, high) in intervals.items()}
 
 
 def _regression(y_M: Float64Array, predicted_M: Float64Array) -> dict[str, float]:
-    return {
-        "rmse": float(np.sqrt(metrics.mean_squared_error(y_M, predicted_M))),
-        "mae": float(metrics.mean_absolute_error(y_M, predicted_M)),
-        "r2": float(metrics.r2_score(y_M, predicted_M)),
+    error_M = np.abs(predicted_M - y_M)
+    spread = float(np.sum((y_M - y_M.mean()) ** 2))
+    found = {
+        "rmse": float(np.sqrt(np.mean(error_M**2))),
+        "mae": float(error_M.mean()),
+        "median_absolute_error": float(np.median(error_M)),
+        # As scikit-learn: rows of one value are predicted well or not at all.
+        "r2": 1.0 - float(np.sum(error_M**2)) / spread if spread else float(not error_M.any()),
     }
+    if np.all(y_M != 0):
+        found["mape"] = float(np.mean(error_M / np.abs(y_M)))
+    return found
 
 
 def _classification(target: Target, y_M: Rows, probability_MC: Float64Array) -> dict[str, float]:
     clipped = np.clip(probability_MC, 1e-7, 1.0)
     predicted_M = probability_MC.argmax(axis=1)
+    present = np.unique(y_M)
+    watched = _of_interest(target, present)
     # Scikit-learn's own warns where a class was answered that these rows do not hold.
-    recalls = [np.mean(predicted_M[y_M == c] == c) for c in np.unique(y_M)]
+    recalls = [np.mean(predicted_M[y_M == c] == c) for c in present]
     found = {
         "log_loss": float(-np.mean(np.log(clipped[np.arange(len(y_M)), y_M]))),
-        "accuracy": float(metrics.accuracy_score(y_M, predicted_M)),
+        "accuracy": float(np.mean(predicted_M == y_M)),
         "balanced_accuracy": float(np.mean(recalls)),
+        "f1": float(np.mean([_f1(y_M == c, predicted_M == c) for c in watched])),
     }
-    if target.task is Task.binary:
-        found["roc_auc"] = float(metrics.roc_auc_score(y_M, probability_MC[:, 1]))
+    ranked = [c for c in watched if 0 < np.sum(y_M == c) < len(y_M)]
+    if ranked:
+        pairs = [(y_M == c, probability_MC[:, c]) for c in ranked]
+        found["roc_auc"] = float(np.mean([metrics.roc_auc_score(*pair) for pair in pairs]))
+        precisions = [metrics.average_precision_score(*pair) for pair in pairs]
+        found["average_precision"] = float(np.mean(precisions))
     return found
+
+
+def _of_interest(target: Target, present: Rows) -> list[int]:
+    """The classes that a metric of one class against the rest is the mean over."""
+    return [1] if target.task is Task.binary else [int(c) for c in present]
+
+
+def _f1(is_class_M: NDArray[np.bool_], is_answered_M: NDArray[np.bool_]) -> float:
+    """The harmonic mean of precision and recall; 0 where no row is of the class, or answered so."""
+    found = int(is_class_M.sum() + is_answered_M.sum())
+    return 2.0 * float(np.sum(is_class_M & is_answered_M)) / found if found else 0.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,33 +17,87 @@ SPLIT_STREAM = 1
 
 
 @dataclass(frozen=True)
-class Splits:
-    """Row indices into the labelled rows; disjoint, and together all of them."""
+class Split:
+    """Rows that train, and rows that judge what they trained; disjoint."""
 
     train: Rows
     validation: Rows
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Row indices into the labelled rows. The test rows are in no fold."""
+
+    folds: tuple[Split, ...]
     test: Rows
 
+    @property
+    def known(self) -> Rows:
+        """All rows but the test rows."""
+        rows = np.concatenate(
+            [part for fold in self.folds for part in (fold.train, fold.validation)]
+        )
+        return np.unique(rows)
 
-def split_rows(
-    count: int, validation: Validation, *, seed: int, classes: Rows | None = None
-) -> Splits:
-    """Split rows at random; each class by itself where `classes` gives every row's class index.
+
+@dataclass(frozen=True)
+class Traits:
+    """What a strategy looks at, one value for each of `count` rows.
+
+    `classes` are class indices, `groups` numbers of groups, `order` a time or another number that
+    rows are sorted by.
+    """
+
+    count: int
+    classes: Rows | None = None
+    groups: Rows | None = None
+    order: NDArray[np.float64] | None = None
+
+
+def split_rows(traits: Traits, validation: Validation, *, seed: int) -> Splits:
+    """Split rows by the strategy; random ones split each class by itself."""
+    rng = np.random.default_rng([seed, SPLIT_STREAM])
+    match validation.strategy:
+        case "holdout":
+            train, held, test = _stratified(traits, validation, rng)
+            return Splits((Split(train, held),), test)
+        case "repeated":
+            return _repeated(traits, validation, rng)
+        case "kfold":
+            return _kfold(traits, validation, rng)
+        case "grouped":
+            return _grouped(traits, validation, rng)
+        case "ordered":
+            return _ordered(traits, validation)
+
+
+def _stratified(
+    traits: Traits, validation: Validation, rng: np.random.Generator, test: Rows | None = None
+) -> tuple[Rows, Rows, Rows]:
+    """Training, validation and test rows; those for `test` are drawn unless they are given.
 
     Each class of three rows or more has one in each part at least.
     """
-    rng = np.random.default_rng([seed, SPLIT_STREAM])
-    if classes is None:
-        groups = [rng.permutation(count)]
-    else:
-        groups = [rng.permutation(np.flatnonzero(classes == c)) for c in np.unique(classes)]
     parts: list[list[Rows]] = [[], [], []]
-    for rows in groups:
-        test, held = _sizes(len(rows), validation)
-        for part, some in zip(parts, np.split(rows, [test, test + held]), strict=True):
+    for rows in _strata(traits):
+        if test is None:
+            tested, held = _sizes(len(rows), validation)
+            order = rng.permutation(rows)
+        else:
+            is_test = np.isin(rows, test)
+            tested, held = int(is_test.sum()), _sizes(len(rows), validation)[1]
+            order = np.concatenate([rows[is_test], rng.permutation(rows[~is_test])])
+        for part, some in zip(parts, np.split(order, [tested, tested + held]), strict=True):
             part.append(some)
-    test_rows, validation_rows, train_rows = (np.sort(np.concatenate(part)) for part in parts)
-    return Splits(train_rows, validation_rows, test_rows)
+    tested_rows, held_rows, train = (np.sort(np.concatenate(part)) for part in parts)
+    return train, held_rows, tested_rows
+
+
+def _strata(traits: Traits) -> list[Rows]:
+    """The rows of each class, or all rows."""
+    if traits.classes is None:
+        return [np.arange(traits.count)]
+    return [np.flatnonzero(traits.classes == c) for c in np.unique(traits.classes)]
 
 
 def _sizes(count: int, validation: Validation) -> tuple[int, int]:
@@ -55,3 +111,109 @@ def _sizes(count: int, validation: Validation) -> tuple[int, int]:
         else:
             held -= 1
     return test, held
+
+
+def _repeated(traits: Traits, validation: Validation, rng: np.random.Generator) -> Splits:
+    train, held, test = _stratified(traits, validation, rng)
+    folds = [Split(train, held)]
+    for _ in range(validation.fold_count - 1):
+        train, held, _ = _stratified(traits, validation, rng, test)
+        folds.append(Split(train, held))
+    return Splits(tuple(folds), test)
+
+
+def _kfold(traits: Traits, validation: Validation, rng: np.random.Generator) -> Splits:
+    """Rows are dealt to the folds class by class, as cards are."""
+    fold_N = np.full(traits.count, -1)
+    dealt = 0
+    for rows in _strata(traits):
+        order = rng.permutation(rows)
+        test = max(1, round(len(rows) * validation.test_fraction))
+        known = order[test:]
+        fold_N[known] = (dealt + np.arange(len(known))) % validation.fold_count
+        dealt += len(known)
+    return _of_folds(fold_N, validation.fold_count)
+
+
+def _grouped(traits: Traits, validation: Validation, rng: np.random.Generator) -> Splits:
+    """Whole groups in a random order: the first are for the test, the next for validation."""
+    assert traits.groups is not None
+    sizes = np.bincount(traits.groups)
+    order = rng.permutation(np.flatnonzero(sizes))
+    ends = np.cumsum(sizes[order])
+    held = 1 if validation.folds is None else validation.fold_count
+    tested = _cut(ends, validation.test_fraction * traits.count, leave=held + 1)
+    test = order[:tested]
+    if validation.folds is not None:
+        fold_of_group = np.full(len(sizes), -1)
+        fold_of_group[order[tested:]] = _balanced(sizes[order[tested:]], validation.folds)
+        return _of_folds(fold_of_group[traits.groups], validation.folds)
+    share = (validation.test_fraction + validation.fraction) * traits.count
+    end = max(tested + 1, _cut(ends, share, leave=1))
+    in_validation = np.isin(traits.groups, order[tested:end])
+    in_test = np.isin(traits.groups, test)
+    train = np.flatnonzero(~in_validation & ~in_test)
+    return Splits((Split(train, np.flatnonzero(in_validation)),), np.flatnonzero(in_test))
+
+
+def _cut(ends: Rows, wanted: float, *, leave: int) -> int:
+    """How many groups hold about the wanted rows; one at least, and some are left."""
+    count = int(np.argmin(np.abs(ends - wanted))) + 1
+    return max(1, min(count, len(ends) - leave))
+
+
+def _balanced(sizes: Sequence[int] | Rows, folds: int) -> Rows:
+    """A fold for each group: the largest group goes to the emptiest fold, and so on."""
+    held, fold_of = np.zeros(folds), np.zeros(len(sizes), dtype=np.int64)
+    for group in np.argsort(-np.asarray(sizes), kind="stable"):
+        fold_of[group] = int(np.argmin(held))
+        held[fold_of[group]] += sizes[group]
+    return fold_of
+
+
+def _ordered(traits: Traits, validation: Validation) -> Splits:
+    """The last rows are for the test; those before them for validation.
+
+    With folds, the rows before the test are cut into one block more than there are folds: each
+    fold trains on the blocks before the one that it validates on (rolling origin, Tashman 2000).
+    """
+    assert traits.order is not None
+    order = np.argsort(traits.order, kind="stable")
+    sorted_N = traits.order[order]
+    known = _boundary(
+        sorted_N, traits.count - max(1, round(traits.count * validation.test_fraction))
+    )
+    if validation.folds is None:
+        held = max(1, round(traits.count * validation.fraction))
+        cuts = [_boundary(sorted_N[:known], known - held), known]
+    else:
+        blocks = validation.folds + 1
+        cuts = [_boundary(sorted_N[:known], round(known * b / blocks)) for b in range(1, blocks)]
+        cuts.append(known)
+    folds = tuple(
+        Split(np.sort(order[:start]), np.sort(order[start:end]))
+        for start, end in itertools.pairwise(cuts)
+    )
+    return Splits(folds, np.sort(order[known:]))
+
+
+def _boundary(sorted_N: NDArray[np.float64], cut: int) -> int:
+    """A cut that keeps rows of one time together, where that leaves rows on both sides."""
+    cut = min(max(1, cut), len(sorted_N) - 1)
+    for side in ("left", "right"):
+        moved = int(np.searchsorted(sorted_N, sorted_N[cut], side=side))
+        if 0 < moved < len(sorted_N):
+            return moved
+    return cut
+
+
+def _of_folds(fold_N: Rows, folds: int) -> Splits:
+    """Each fold validates on its rows and trains on those of the others; -1 is the test."""
+    is_known = fold_N >= 0
+    return Splits(
+        tuple(
+            Split(np.flatnonzero(is_known & (fold_N != f)), np.flatnonzero(fold_N == f))
+            for f in range(folds)
+        ),
+        np.flatnonzero(~is_known),
+    )

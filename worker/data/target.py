@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -16,13 +17,29 @@ from worker.engine.plans import FloatArray, Loss
 Float64Array = NDArray[np.float64]
 
 
+SKEWED = 2.0
+"""A target whose skewness is above this, and falls with its logarithm, is seen as that."""
+LOG_REACH = 1.0
+"""How many standard deviations beyond the training rows' range a logarithm may be answered: its
+exponential would run away."""
+
+
+@dataclass(frozen=True)
+class Log:
+    """The target is seen as log(y + offset), and answered within [low, high] of that, in sds."""
+
+    offset: float
+    low: float
+    high: float
+
+
 @dataclass(frozen=True)
 class Target:
     """A fitted target.
 
-    Regression: the network sees (y - mean) / sd; both are of the training rows, or 0 and 1 where
-    the target is not scaled. Classification: `labels` in sorted order name the classes.
-    `loss_unit` is what a data loss is divided by to be in standardised-target units.
+    Regression: the network sees (y - mean) / sd, or that of y's logarithm; both are of the training
+    rows, or 0 and 1 where the target is not scaled. Classification: `labels` in sorted order name
+    the classes. `loss_unit` is what a data loss is divided by to be in standardised-target units.
     """
 
     name: str
@@ -31,6 +48,7 @@ class Target:
     mean: float = 0.0
     sd: float = 1.0
     loss_unit: float = 1.0
+    log: Log | None = None
 
     @property
     def loss(self) -> Loss:
@@ -50,7 +68,8 @@ class Target:
 
     def standardise(self, y: Float64Array) -> FloatArray:
         """What the network is trained on; class indices stay as they are."""
-        return ((y - self.mean) / self.sd).astype(np.float32)
+        seen = y if self.log is None else np.log(y + self.log.offset)
+        return ((seen - self.mean) / self.sd).astype(np.float32)
 
     def answer(self, output_MC: FloatArray) -> Float64Array:
         """The network's output [M, C] as the model gives it.
@@ -60,7 +79,10 @@ class Target:
         output = output_MC.astype(np.float64)
         if self.task is Task.binary:
             return np.concatenate([1.0 - output, output], axis=1)
-        return output * self.sd + self.mean
+        if self.log is None:
+            return output * self.sd + self.mean
+        within = np.clip(output, self.log.low, self.log.high)
+        return np.exp(within * self.sd + self.mean) - self.log.offset
 
 
 def read_target(column: pl.Series, task: Task, labels: tuple[str, ...]) -> Float64Array:
@@ -72,16 +94,48 @@ def read_target(column: pl.Series, task: Task, labels: tuple[str, ...]) -> Float
     return column.replace_strict(values, indices, return_dtype=pl.Float64).to_numpy()
 
 
-def fit_target(target: Target, y_train: Float64Array, *, scale: bool) -> Target:
-    """Fit a target's transform on the training rows."""
+def fit_target(
+    target: Target, y_train: Float64Array, *, scale: bool, log_offset: float | None
+) -> Target:
+    """Fit a target's transform on the training rows; that of its logarithm with an offset."""
     if target.task is not Task.regression:
         return target
-    mean, sd = float(y_train.mean()), float(y_train.std())
+    offset = log_offset
+    seen = y_train if offset is None else np.log(y_train + offset)
+    mean, sd = float(seen.mean()), float(seen.std())
     # Rows that happen to be all the same: any unit will do.
     sd = sd if sd > 1e-12 * abs(mean) else 1.0
+    if offset is not None:
+        # A logarithm is always scaled: unscaled, its network would have to learn mere units.
+        z = (seen - mean) / sd
+        log = Log(offset, float(z.min()) - LOG_REACH, float(z.max()) + LOG_REACH)
+        return replace(target, mean=mean, sd=sd, log=log)
     if not scale:
         return replace(target, loss_unit=sd * sd)
     return replace(target, mean=mean, sd=sd)
+
+
+def log_offset(
+    wanted: bool | Literal["auto"], y_train: Float64Array, *, lowest: float
+) -> float | None:
+    """What is added before the logarithm: 0, or 1 where there are zeros; None for no logarithm.
+
+    `lowest` is the least target of all rows: the logarithm must be defined for each.
+    """
+    if wanted is False or lowest < 0:
+        return None
+    offset = 0.0 if lowest > 0 else 1.0
+    if wanted is True:
+        return offset
+    before, after = skewness(y_train), skewness(np.log(y_train + offset))
+    return offset if before > SKEWED and abs(after) < before else None
+
+
+def skewness(y: Float64Array) -> float:
+    """The third standardised moment; 0 where all values are the same."""
+    centred = y - y.mean()
+    sd = float(centred.std())
+    return float(np.mean((centred / sd) ** 3)) if sd > 0 else 0.0
 
 
 def class_weights(y: Float64Array, train: Rows) -> FloatArray | None:

@@ -7,6 +7,7 @@ engine, slot and cohort. K slots, B batch rows, W units.
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,27 @@ def dropout_keep(key_K: Any, layer: int, batch: int, width: int, rate_K: Any) ->
     bits_KBW = _mix(mixed[None] ^ _mix(key_K)[:, None, None])
     uniform = tf.cast(bits_KBW & 0xFFFFFF, rate_K.dtype) * (1.0 / 0x1000000)
     return uniform >= rate_K[:, None, None]
+
+
+def normal_noise(key_K: Any, shape: Any, dtype: Any) -> Any:
+    """[K, B, D] Standard normal noise of a training step (Box and Muller 1958)."""
+    _, batch, features = shape
+    place_BD = tf.range(batch)[:, None] * ROW_STRIDE + tf.range(features)[None, :]
+
+    def uniform(salt: int) -> Any:
+        bits_KBD = _mix(_mix(place_BD ^ _constant(salt))[None] ^ _mix(key_K)[:, None, None])
+        return (tf.cast(bits_KBD & 0xFFFFFF, dtype) + 1) * (1.0 / 0x1000000)
+
+    radius = tf.sqrt(-2.0 * tf.math.log(uniform(0x51ED270B)))
+    return radius * tf.cos(2 * math.pi * uniform(0x2545F491))
+
+
+def mixup_shares(plan: Plan, epoch: int, steps: int) -> FloatArray:
+    """[steps] Each step's share of a row itself in mixup, from Beta(alpha, alpha); 1 for none."""
+    if not plan.mixup:
+        return np.ones(steps, dtype=np.float32)
+    rng = np.random.default_rng([plan.seed, 0x3117, epoch])
+    return rng.beta(plan.mixup, plan.mixup, steps).astype(np.float32)
 
 
 def dropout_key(seed_K: Any, step_K: Any) -> Any:

@@ -41,6 +41,7 @@ class Feed:
         self,
         chosen: Sequence[RowNumbers],
         weights: Sequence[FloatArray | None] | None,
+        shares: Sequence[FloatArray] | None = None,
         *,
         unit: int,
         most_units: int,
@@ -48,9 +49,11 @@ class Feed:
     ) -> Iterator[Rows]:
         """Each slot's rows, in batches of `unit` rows, `most_units` of them a call.
 
+        `shares` are of mixup, one for each batch of a slot.
+
         `longest` is the most rows that any slot may have: every call has the same shape.
         """
-        units = min(self._units(len(chosen), unit, most_units), math.ceil(longest / unit))
+        units = min(self._units(len(chosen), unit, most_units), math.ceil(max(1, longest) / unit))
         rows_K = tf.constant([len(slot) for slot in chosen], tf.int32)
         total = max(math.ceil(len(slot) / unit) for slot in chosen)
         for first in range(0, total, units):
@@ -62,6 +65,10 @@ class Feed:
             if weights is not None and self._is_weighted:
                 slots = (_weights(w, slot)[window] for w, slot in zip(weights, chosen, strict=True))
                 weight_KI = _stack(list(slots), units * unit, [0] * len(chosen), np.float32)
+            share_KS = np.zeros((len(chosen), 0), dtype=np.float32)
+            if shares is not None:
+                some = [share[first : first + units] for share in shares]
+                share_KS = _stack(some, units, [1] * len(chosen), np.float32)
             x_ND, y_N = self._device or self._on_device(
                 self._x_ND[chosen_KI.ravel()], self._y_N[chosen_KI.ravel()]
             )
@@ -72,6 +79,7 @@ class Feed:
                 y_N=y_N,
                 chosen_KI=tf.constant(chosen_KI),
                 weight_KI=tf.constant(weight_KI, self._dtype),
+                share_KS=tf.constant(share_KS, self._dtype),
                 rows_K=rows_K,
                 first=tf.constant(first * unit),
                 count=tf.constant(min(units, total - first)),

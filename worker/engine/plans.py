@@ -32,7 +32,10 @@ class Loss(StrEnum):
 class Plan:
     """One training: everything, with the data, that its result depends on.
 
-    `fold` says which of the data's folds it trains and validates on.
+    `fold` says which of the data's folds it trains and validates on. `noise` is the standard
+    deviation of what is added to every feature of a training batch, `mixup` the alpha of the
+    distribution Beta(alpha, alpha) of the shares by which a batch's rows are mixed with one another
+    (Zhang et al. 2018); 0 for none.
     """
 
     number: int
@@ -50,48 +53,40 @@ class Plan:
     batch_size: int
     patience: int
     max_epochs: int
+    noise: float = 0.0
+    mixup: float = 0.0
     fold: int = 0
-
-
-@dataclass(frozen=True)
-class Transform:
-    """How raw columns become features: subtract, then divide; NaN becomes `fill`.
-
-    Where `clip` is finite, x becomes x / sqrt(1 + (x / clip)²), which stays within it (the smooth
-    clip of RealMLP, Holzmüller et al. 2024); infinity leaves a column as it is.
-    """
-
-    shift_D: FloatArray
-    scale_D: FloatArray
-    fill_D: FloatArray
-    clip_D: FloatArray
-
-    def apply(self, x_ND: FloatArray) -> FloatArray:
-        """[N, D] The features of raw rows."""
-        scaled_ND = (x_ND - self.shift_D) / self.scale_D
-        clipped_ND = scaled_ND / np.sqrt(1 + (scaled_ND / self.clip_D) ** 2)
-        return np.where(np.isnan(x_ND), self.fill_D, clipped_ND).astype(np.float32)
 
 
 @dataclass(frozen=True)
 class Fold:
     """The rows that a plan trains and validates on, and what it sees of them.
 
-    Holdout is one fold; subsets of the rows, and the same rows with another transform, are more.
+    Holdout is one fold; subsets of the rows, and the same rows in another view, are more.
     `weight_N` weighs the training rows' losses, one for each of `train_N`. The target is seen as
     (y - y_shift) / y_scale, but for class indices. `loss_unit` is what a data loss is divided by,
     so that losses of one job are in one unit: the variance of the training target where it is not
-    standardised, else 1.
+    standardised, else 1. Without validation rows a plan trains for all its epochs, and keeps its
+    last weights.
     """
 
     train_N: RowNumbers
     validation_M: RowNumbers
     weight_N: FloatArray | None = None
-    transform: Transform | None = None
     view: int = 0
     y_shift: float = 0.0
     y_scale: float = 1.0
     loss_unit: float = 1.0
+
+    @property
+    def is_validated(self) -> bool:
+        """Whether it has validation rows."""
+        return self.validation_M.size > 0
+
+    def is_finite(self, epoch: Epoch) -> bool:
+        """Whether an epoch measured what training can go on from."""
+        measured = [epoch.loss, epoch.penalised_loss]
+        return all(map(math.isfinite, measured + [epoch.val_loss] * self.is_validated))
 
 
 @dataclass(frozen=True)
@@ -109,7 +104,7 @@ class FoldRows:
 class Arrays:
     """One copy of the data, and the folds that are made of it.
 
-    `x_VND` has one view, or several ways to write the same rows that no `Transform` can express.
+    `x_VND` has one view, or several ways to write the same rows: other transforms, say.
     Targets: float for regression and binary (0 or 1), class index for multiclass.
     """
 
@@ -134,7 +129,7 @@ class Arrays:
         return math.ceil(len(self.folds[plan.fold].train_N) / plan.batch_size)
 
     def rows(self, number: int = 0) -> FoldRows:
-        """A copy of a fold's rows, transformed."""
+        """A copy of a fold's rows."""
         fold = self.folds[number]
         return FoldRows(
             x_train_ND=self.x_of(fold, fold.train_N),
@@ -146,8 +141,8 @@ class Arrays:
 
     def x_of(self, fold: Fold, rows: RowNumbers) -> FloatArray:
         """Features of some rows, as a fold sees them."""
-        x_ND = self.x_VND[fold.view, rows]
-        return x_ND if fold.transform is None else fold.transform.apply(x_ND)
+        x_ND: FloatArray = self.x_VND[fold.view, rows]
+        return x_ND
 
     def y_of(self, fold: Fold, rows: RowNumbers) -> FloatArray:
         """Targets of some rows, as a fold sees them."""
@@ -163,6 +158,7 @@ class Epoch:
 
     `loss` is the training data loss, `val_loss` that of the validation rows without penalties or
     class weights, `penalised_loss` what the optimizer minimised; all in units of `loss_unit`.
+    `val_loss` is NaN where there are no validation rows.
     """
 
     epoch: int

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from worker.engine.draws import dropout_keep, dropout_key
+from worker.engine.draws import dropout_keep, dropout_key, normal_noise
 from worker.engine.plans import Arrays, Loss
 from worker.engine.update_rules import MOMENTS, Moments, Parameters, clip_by_global_norm, update
 
@@ -25,7 +25,7 @@ VALIDATION_CELLS = 2**18
 """Units of a layer, over all slots and rows, that a validation holds at once: 1 MiB."""
 
 
-OPTIONS = frozenset({"clip_norm", "dropout", "l1"})
+OPTIONS = frozenset({"clip_norm", "dropout", "l1", "mixup", "noise"})
 """What costs a program time even where its value does nothing, and so is left out unless needed."""
 
 
@@ -56,7 +56,7 @@ class Settings(NamedTuple):
     """The run-time values of K slots, each a tensor [K] unless another shape is given.
 
     `unit_masks` are of each layer [K, 1, W]; `schedule_steps` is 0 for a constant rate, `clip_norm`
-    infinite for none. Of the data: `x_*` are a transform's [K, D], `y_*` the target's.
+    infinite for none; `y_*` are the target's units.
     """
 
     learning_rate: Any
@@ -66,13 +66,10 @@ class Settings(NamedTuple):
     l1: Any
     l2: Any
     dropout: Any
+    noise: Any
     seed: Any
     unit_masks: tuple[Any, ...]
     layer_mask_LK11: Any
-    x_shift: Any
-    x_scale: Any
-    x_fill: Any
-    x_clip: Any
     y_shift: Any
     y_scale: Any
 
@@ -82,7 +79,8 @@ class Rows(NamedTuple):
 
     `x_ND` and `y_N` are the data, or the piece of them that `chosen_KI` numbers: each slot's rows
     in the order in which they are used. `weight_KI` weighs their losses, [K, 0] where none of the
-    job's folds has weights. `rows_K` counts the rows of a slot's whole epoch or validation, of
+    job's folds has weights. `share_KS` is each step's share of its own rows in mixup, [K, 0] where
+    the program has none. `rows_K` counts the rows of a slot's whole epoch or validation, of
     which this call begins with number `first` and takes `count` batches.
     """
 
@@ -90,6 +88,7 @@ class Rows(NamedTuple):
     y_N: Any
     chosen_KI: Any
     weight_KI: Any
+    share_KS: Any
     rows_K: Any
     first: Any
     count: Any
@@ -123,7 +122,6 @@ class Program:
         self._loss_name = arrays.loss
         self._sizes = [arrays.features, *shape.widths, arrays.outputs]
         self._is_weighted = arrays.is_weighted
-        self._is_transformed = any(fold.transform is not None for fold in arrays.folds)
         # Where all folds have the same number of steps, no slot is ever past its last batch.
         batches = {math.ceil(len(fold.train_N) / shape.batch_size) for fold in arrays.folds}
         self._is_even = len(batches) == 1
@@ -160,12 +158,10 @@ class Program:
             weight_KB = is_row_KB
             if self._is_weighted:
                 weight_KB *= tf.slice(rows.weight_KI, [0, start], [slots, shape.batch_size])
-            batch = _Batch(
-                self._features(tf.gather(rows.x_ND, chosen_KB), given),
-                self._targets(tf.gather(rows.y_N, chosen_KB), given),
-                is_row_KB,
-                weight_KB,
-            )
+            y_KB = self._targets(tf.gather(rows.y_N, chosen_KB), given)
+            batch = _Batch(tf.gather(rows.x_ND, chosen_KB), y_KB, None, is_row_KB, weight_KB)
+            if "mixup" in shape.uses:
+                batch = self._mixed(batch, rows.share_KS[:, i, None])
             after = self._step(before, batch, step_K + rows.first // shape.batch_size + i, given)
             share_K = tf.reduce_sum(is_row_KB, 1) / tf.cast(tf.maximum(rows.rows_K, 1), self.dtype)
             after = after._replace(
@@ -188,24 +184,30 @@ class Program:
 
     def _step(self, state: State, batch: _Batch, step_K: Any, given: Settings) -> State:
         """One training step of every slot, `step_K` counting from 0; answers the batch's losses."""
-        count_K = tf.maximum(tf.reduce_sum(batch.is_row_KB, 1), 1.0)
+        shape, count_K = self.shape, tf.maximum(tf.reduce_sum(batch.is_row_KB, 1), 1.0)
         key_K = dropout_key(given.seed, step_K)
         parameters, moments = state.parameters, state.moments
+        x_KBD = batch.x_KBD
+        if "noise" in shape.uses:
+            x_KBD += given.noise[:, None, None] * normal_noise(key_K, x_KBD.shape, self.dtype)
         with tf.GradientTape() as tape:
             tape.watch(parameters)
-            output_KBC = self._forward(parameters, batch.x_KBD, given, key_K)
+            output_KBC = self._forward(parameters, x_KBD, given, key_K)
             each_KB = self._loss(output_KBC, batch.y_KB)
+            if batch.other is not None:
+                other = batch.other
+                each_KB += (1 - other.share_K1) * (self._loss(output_KBC, other.y_KB) - each_KB)
             # Keras divides by the count of rows, whatever their weights.
             weighted_K = tf.reduce_sum(each_KB * batch.weight_KB, 1) / count_K
             all_K = weighted_K + self._penalty(parameters, given)
         gradients = tape.gradient(all_K, parameters)
-        if "clip_norm" in self.shape.uses:
+        if "clip_norm" in shape.uses:
             gradients = clip_by_global_norm(gradients, given.clip_norm)
         time_K = tf.cast(step_K, self.dtype)
         rate = self._rate(time_K, given)[:, None, None]
         decay = rate * given.weight_decay[:, None, None]
         parameters, moments = update(
-            self.shape.optimizer,
+            shape.optimizer,
             [p - p * decay for p in parameters],
             gradients,
             moments,
@@ -226,7 +228,7 @@ class Program:
 
         def body(i: Any, sum_K: Any) -> Any:
             chosen_KP = tf.slice(rows.chosen_KI, [0, i * piece], [slots, piece])
-            x_KPD = self._features(tf.gather(rows.x_ND, chosen_KP), given)
+            x_KPD = tf.gather(rows.x_ND, chosen_KP)
             y_KP = self._targets(tf.gather(rows.y_N, chosen_KP), given)
             is_row_KP = rows.first + i * piece + tf.range(piece) < rows.rows_K[:, None]
             each_KP = self._loss(self._forward(parameters, x_KPD, given, None), y_KP)
@@ -240,13 +242,24 @@ class Program:
         kept = [_choose(is_better_K, *pair) for pair in pairs]
         return sum_K, Best(kept, tf.where(is_better_K, loss_K, best.loss))
 
-    def _features(self, x_KBD: Any, given: Settings) -> Any:
-        """[K, B, D] Raw rows through each slot's transform."""
-        if not self._is_transformed:
-            return x_KBD
-        scaled = (x_KBD - given.x_shift[:, None]) / given.x_scale[:, None]
-        scaled /= tf.sqrt(1 + tf.square(scaled / given.x_clip[:, None]))
-        return tf.where(tf.math.is_nan(x_KBD), given.x_fill[:, None], scaled)
+    def _mixed(self, batch: _Batch, share_K1: Any) -> _Batch:
+        """A batch whose every row is mixed with the next, the last with the first."""
+        count_K1 = tf.cast(tf.reduce_sum(batch.is_row_KB, 1, keepdims=True), tf.int32)
+        next_KB = tf.range(1, self.shape.batch_size + 1)[None, :]
+        next_KB = tf.where(next_KB < count_K1, next_KB, 0)
+
+        def mix(own: Any) -> Any:
+            other = tf.gather(own, next_KB, batch_dims=1)
+            share = tf.reshape(share_K1, [-1] + [1] * (len(own.shape) - 1))
+            return other + share * (own - other)
+
+        weight_KB = mix(batch.weight_KB) * batch.is_row_KB
+        mixed = batch._replace(x_KBD=mix(batch.x_KBD), weight_KB=weight_KB)
+        if self._loss_name is Loss.multiclass:
+            # No class lies between two: the losses of both labels are mixed.
+            other = _Other(tf.gather(batch.y_KB, next_KB, batch_dims=1), share_K1)
+            return mixed._replace(other=other)
+        return mixed._replace(y_KB=mix(batch.y_KB))
 
     def _targets(self, y_KB: Any, given: Settings) -> Any:
         if self._loss_name is not Loss.mse:
@@ -314,11 +327,19 @@ class Compiled:
         return self._traced._call_flat(tf.nest.flatten(given), self._traced.captured_inputs)
 
 
+class _Other(NamedTuple):
+    """The labels of the rows that a batch's are mixed with, and its own rows' share."""
+
+    y_KB: Any
+    share_K1: Any
+
+
 class _Batch(NamedTuple):
     """One batch of every slot; a row that is not there has 0 in both masks."""
 
     x_KBD: Any
     y_KB: Any
+    other: _Other | None
     is_row_KB: Any
     weight_KB: Any
 

@@ -17,7 +17,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from worker.engine.buckets import step_seconds
-from worker.engine.draws import initial_weights, row_order
+from worker.engine.draws import initial_weights, mixup_shares, row_order
 from worker.engine.feed import Feed
 from worker.engine.keras_fit import forward
 from worker.engine.plans import (
@@ -31,7 +31,6 @@ from worker.engine.plans import (
     Plan,
     RowNumbers,
     TrainedTrial,
-    Transform,
     failed,
 )
 from worker.engine.program import Program, Settings
@@ -39,6 +38,7 @@ from worker.engine.program import Program, Settings
 CALL_SECONDS = 1.0
 """About how long a call of a program may take: then a cohort gives a sign of life."""
 NO_ROWS: RowNumbers = np.empty(0, dtype=np.int64)
+NO_SHARES: FloatArray = np.empty(0, dtype=np.float32)
 
 
 @dataclass
@@ -122,6 +122,8 @@ class Cohort:
             if slot is None:
                 continue
             loss, val_loss, penalised = (float(v) / slot.fold.loss_unit for v in measured_K3[k])
+            if not slot.fold.is_validated:
+                val_loss = math.nan
             epoch = Epoch(len(slot.epochs) + 1, loss, val_loss, penalised)
             if end := self._end_of_slot(slot, epoch, on_epoch):
                 try:
@@ -131,20 +133,23 @@ class Cohort:
         return ended
 
     def _train(self, settings: Settings) -> None:
-        chosen, weights = [], []
+        chosen, weights, shares = [], [], []
         for slot in self._slots:
-            rows, weight_N = NO_ROWS, None
+            rows, weight_N, share_S = NO_ROWS, None, NO_SHARES
             if slot is not None:
-                fold = slot.fold
-                order = row_order(slot.plan.seed, len(slot.epochs) + 1, len(fold.train_N))
+                fold, epoch = slot.fold, len(slot.epochs) + 1
+                order = row_order(slot.plan.seed, epoch, len(fold.train_N))
                 rows = self._feed.rows_of(fold, fold.train_N[order])
                 weight_N = None if fold.weight_N is None else fold.weight_N[order]
+                share_S = mixup_shares(slot.plan, epoch, self._arrays.steps(slot.plan))
             chosen.append(rows)
             weights.append(weight_N)
+            shares.append(share_S)
         step_K = tf.constant([slot.step if slot else 0 for slot in self._slots], tf.int32)
         for piece in self._feed.pieces(
             chosen,
             weights,
+            shares if "mixup" in self.program.shape.uses else None,
             unit=self.program.shape.batch_size,
             most_units=self._call_steps,
             longest=max(len(fold.train_N) for fold in self._arrays.folds),
@@ -183,11 +188,9 @@ class Cohort:
         slot.epochs.append(epoch)
         slot.step += self._arrays.steps(slot.plan)
         goes_on = on_epoch(slot.plan, epoch)
-        if not all(map(math.isfinite, (epoch.loss, epoch.val_loss, epoch.penalised_loss))):
+        if not slot.fold.is_finite(epoch):
             return Outcome.diverged, "loss_not_finite"
-        # As Keras's EarlyStopping does: strictly less, and the first epoch sets the mark.
-        best = slot.best_epoch
-        if best is None or epoch.val_loss < slot.epochs[best - 1].val_loss:
+        if self._is_best(slot, epoch):
             slot.best_epoch, slot.waited = epoch.epoch, 0
         else:
             slot.waited += 1
@@ -199,12 +202,18 @@ class Cohort:
             return Outcome.completed, "max_epochs"
         return None
 
+    def _is_best(self, slot: Slot, epoch: Epoch) -> bool:
+        """As Keras's EarlyStopping: strictly less, and the first epoch sets the mark."""
+        if slot.best_epoch is None or not slot.fold.is_validated:
+            return True
+        return epoch.val_loss < slot.epochs[slot.best_epoch - 1].val_loss
+
     def _end_trial(self, k: int, slot: Slot, outcome: Outcome, reason: str) -> TrainedTrial:
         self._slots[k] = None
         weights: tuple[FloatArray, ...] = ()
         output_MC = np.empty((0, self._arrays.outputs), dtype=np.float32)
         if slot.best_epoch is not None:
-            weights = self._cut(k, slot.plan)
+            weights = self._cut(k, slot)
             x_val_MD = self._arrays.x_of(slot.fold, slot.fold.validation_M)
             output_MC = forward(weights, slot.plan.activation, self._arrays.loss, x_val_MD)
         # What a diverged trial leaves must not reach the next one, not even as 0 times NaN.
@@ -242,11 +251,12 @@ class Cohort:
         self._best = self._best._replace(loss=tf.constant(best_loss))
         self._settings = None
 
-    def _cut(self, k: int, plan: Plan) -> tuple[FloatArray, ...]:
-        """A slot's best weights at their true shapes."""
-        sizes = [self._arrays.features, *plan.widths, self._arrays.outputs]
+    def _cut(self, k: int, slot: Slot) -> tuple[FloatArray, ...]:
+        """A slot's best weights, or its last without validation rows, at their true shapes."""
+        sizes = [self._arrays.features, *slot.plan.widths, self._arrays.outputs]
         places = self._places(len(sizes) - 1)
-        best = [self._best.parameters[place][k].numpy() for place in places]
+        kept = self._best.parameters if slot.fold.is_validated else self._state.parameters
+        best = [kept[place][k].numpy() for place in places]
         cut: list[FloatArray] = []
         for layer, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes)):
             cut += [best[2 * layer][:fan_in, :fan_out], best[2 * layer + 1][0, :fan_out]]
@@ -267,11 +277,6 @@ class Cohort:
         def of_fold(value: Callable[[Fold], float], free: float) -> Any:
             return self._constant([value(slot.fold) if slot else free for slot in slots])
 
-        def of_columns(value: Callable[[Transform], FloatArray], none: float) -> Any:
-            nothing_D = np.full(self._arrays.features, none, dtype=np.float32)
-            transforms = [slot.fold.transform if slot else None for slot in slots]
-            return self._constant([value(t) if t else nothing_D for t in transforms])
-
         def cosine_steps(plan: Plan) -> float:
             is_cosine = plan.schedule == "cosine"
             return self._arrays.steps(plan) * plan.max_epochs if is_cosine else 0.0
@@ -290,13 +295,10 @@ class Cohort:
             l1=of_plan(lambda p: p.l1),
             l2=of_plan(lambda p: p.l2),
             dropout=of_plan(lambda p: p.dropout),
+            noise=of_plan(lambda p: p.noise),
             seed=tf.constant([slot.plan.seed if slot else 0 for slot in slots], tf.int32),
             unit_masks=tuple(tf.constant(mask) for mask in units),
             layer_mask_LK11=tf.constant(layers),
-            x_shift=of_columns(lambda t: t.shift_D, 0.0),
-            x_scale=of_columns(lambda t: t.scale_D, 1.0),
-            x_fill=of_columns(lambda t: t.fill_D, 0.0),
-            x_clip=of_columns(lambda t: t.clip_D, math.inf),
             y_shift=of_fold(lambda f: f.y_shift, 0.0),
             y_scale=of_fold(lambda f: f.y_scale, 1.0),
         )

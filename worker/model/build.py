@@ -9,55 +9,53 @@ Keras gives to operations (`where`, `take`, …) must be unique, and a column ma
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
 import numpy as np
 
 from lowloss.spec import Task
-from worker.data.features import CategoricalFeature, Features
-from worker.data.prepare import Prepared
+from worker.data.features import CLIP, FAR, CategoricalFeature, Features
 from worker.data.target import Target
 from worker.engine.keras_fit import HEADS
 from worker.engine.plans import TrainedTrial
+from worker.model.content import Content, ramps
 
 # Names of our layers have a dot, which names of inputs never have: they cannot collide.
 MODEL_NAME = "lowloss.model"
 INNER_NAME = "lowloss.network"
-MATRIX_INPUT = "X"
 
 
-def build_model(prepared: Prepared, trained: TrainedTrial) -> keras.Model:
-    """Put a trained network between its fitted transforms and the target's inverse."""
-    features = prepared.features
+def build_model(content: Content) -> keras.Model:
+    """Put trained networks between their fitted transforms and the target's inverse."""
     inputs = {
-        name: keras.Input((width,), dtype=dtype, name=name)
-        for name, width, dtype in _input_shapes(features)
+        name: keras.Input((width,), dtype=dtype, name=name) for name, width, dtype in content.inputs
     }
     raw = [
         keras.Input((width,), dtype=dtype, name=f"raw.{number}")
-        for number, (_, width, dtype) in enumerate(_input_shapes(features), start=1)
+        for number, (_, width, dtype) in enumerate(content.inputs, start=1)
     ]
-    plan, weights = trained.plan, trained.weights
-    activations = [plan.activation] * len(plan.widths) + [HEADS[prepared.arrays.loss]]
-    x = _design_matrix(features, raw)
-    dense = []
-    for number, activation in enumerate(activations, start=1):
-        units = len(weights[2 * number - 1])
-        dense.append(keras.layers.Dense(units, activation=activation, name=f"dense.{number}"))
-        x = dense[-1](x)
-    inner = keras.Model(raw, _answer(prepared.target, x), name=INNER_NAME)
-    for layer, kernel, bias in zip(dense, weights[::2], weights[1::2], strict=True):
-        layer.set_weights([kernel, bias])
+    x = _design_matrix(content.features, raw)
+    outputs = [
+        _network(content, member, number, x) for number, member in enumerate(content.members, 1)
+    ]
+    mean = outputs[0] if len(outputs) == 1 else keras.layers.Average(name="members.mean")(outputs)
+    inner = keras.Model(raw, _answer(content.target, mean), name=INNER_NAME)
     return keras.Model(inputs, inner(list(inputs.values())), name=MODEL_NAME)
 
 
-def _input_shapes(features: Features) -> list[tuple[str, int, str]]:
-    """The name, width and type of each input, numbers first."""
-    if features.matrix_columns is not None:
-        return [(MATRIX_INPUT, features.matrix_columns, "float32")]
-    numbers = [(feature.input, 1, "float32") for feature in features.numeric]
-    return numbers + [(feature.input, 1, "string") for feature in features.categorical]
+def _network(content: Content, member: TrainedTrial, number: int, x: Any) -> Any:
+    activations = [member.plan.activation] * len(member.plan.widths) + [HEADS[content.target.loss]]
+    weights = content.weights(member)
+    for layer, activation in enumerate(activations):
+        kernel, bias = weights[2 * layer], weights[2 * layer + 1]
+        dense = keras.layers.Dense(
+            len(bias), activation=activation, name=f"member.{number}.dense.{layer + 1}"
+        )
+        x = dense(x)
+        dense.set_weights([kernel, bias])
+    return x
 
 
 def _design_matrix(features: Features, raw: list[Any]) -> Any:
@@ -76,23 +74,51 @@ def _design_matrix(features: Features, raw: list[Any]) -> Any:
 
 
 def _numeric(features: Features, raw: Any) -> list[Any]:
-    """The scaled numbers, and the indicators of missing values.
+    """The scaled numbers, the seasons of dates, and the indicators of missing values.
 
     Operations and no Normalization layer: that would take spreads below 1e-7 for 1e-7, and squares
     them, which overflows.
     """
-    is_present = keras.ops.isfinite(raw)
-    scaled = keras.ops.where(is_present, raw, features.means)
-    if features.is_scaled:
-        scaled = keras.ops.divide(keras.ops.subtract(scaled, features.means), features.sds)
-    if not features.missing_positions:
-        return [scaled]
-    watched = keras.ops.take(is_present, list(features.missing_positions), axis=1)
-    return [scaled, keras.ops.cast(keras.ops.logical_not(watched), "float32")]
+    ops = keras.ops
+    is_present = ops.isfinite(raw)
+    filled = ops.where(is_present, raw, features.centers)
+    parts = [_scaled(features, filled)]
+    if features.seasons:
+        dates, periods = zip(*features.seasons, strict=True)
+        days = ops.take(filled, list(dates), axis=1)
+        period = np.array(periods, dtype=np.float32)
+        angle = ops.multiply(ops.mod(days, period), 2 * math.pi / period)
+        # Sine and cosine of each season in turn.
+        waves = ops.stack([ops.sin(angle), ops.cos(angle)], axis=2)
+        parts.append(keras.layers.Reshape((2 * len(dates),), name="dates.seasons")(waves))
+    if features.missing_positions:
+        watched = ops.take(is_present, list(features.missing_positions), axis=1)
+        parts.append(ops.cast(ops.logical_not(watched), "float32"))
+    return parts
+
+
+def _scaled(features: Features, filled: Any) -> Any:
+    ops = keras.ops
+    if features.scaling == "none":
+        return filled
+    scaled = ops.divide(ops.subtract(filled, features.centers), features.scales)
+    match features.scaling:
+        case "standard":
+            return scaled
+        case "robust":
+            cut = ops.clip(ops.divide(scaled, CLIP), -float(FAR), float(FAR))
+            root = ops.sqrt(ops.add(ops.multiply(cut, cut), 1.0))
+            return ops.divide(ops.multiply(cut, CLIP), root)
+        case "quantile":
+            steps = ramps(features)
+            wide = keras.layers.Reshape((len(features.numeric), 1), name="quantiles.ramps")(scaled)
+            share = ops.divide(ops.subtract(wide, steps.starts_RQ), steps.widths_RQ)
+            risen = ops.multiply(ops.clip(share, 0.0, 1.0), steps.rises_RQ)
+            return ops.add(ops.sum(risen, axis=2), steps.floor_R)
 
 
 def _one_hot(category: CategoricalFeature, raw: Any, number: int) -> Any:
-    """[rows, levels]; all zeros for a value that is not a level."""
+    """[rows, width]; a value that is no level is in the last column, or in none."""
     oov = "[OOV]"
     while oov in category.levels:
         oov = f"[{oov}]"
@@ -102,20 +128,28 @@ def _one_hot(category: CategoricalFeature, raw: Any, number: int) -> Any:
         oov_token=oov,
         name=f"category.{number}.lookup",
     )
-    # Index 0 is an unknown value; moved to -1 it is no column's.
+    # Index 0 is an unknown value: moved to -1 it is no column's, and as the highest the last's.
     index = keras.ops.subtract(lookup(raw), 1)
-    one_hot = keras.ops.one_hot(index, len(category.levels), dtype="float32")
-    return keras.layers.Reshape((len(category.levels),), name=f"category.{number}.levels")(one_hot)
+    if category.has_other:
+        index = keras.ops.where(keras.ops.less(index, 0), len(category.levels), index)
+    one_hot = keras.ops.one_hot(index, category.width, dtype="float32")
+    return keras.layers.Reshape((category.width,), name=f"category.{number}.levels")(one_hot)
 
 
 def _answer(target: Target, output: Any) -> Any:
+    ops = keras.ops
     match target.task:
         case Task.regression:
+            if target.log is not None:
+                output = ops.clip(output, target.log.low, target.log.high)
             # In float64: float32 would round away a small spread beside a large mean.
             sd, mean = np.array([target.sd]), np.array([target.mean])
-            return keras.ops.add(keras.ops.multiply(keras.ops.cast(output, "float64"), sd), mean)
+            seen = ops.add(ops.multiply(ops.cast(output, "float64"), sd), mean)
+            if target.log is None:
+                return seen
+            return ops.subtract(ops.exp(seen), np.array([target.log.offset]))
         case Task.binary:
-            return _joined([keras.ops.subtract(1.0, output), output], "probabilities.join")
+            return _joined([ops.subtract(1.0, output), output], "probabilities.join")
         case Task.multiclass:
             return output
 

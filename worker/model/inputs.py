@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from worker.data.features import Features, RawColumns
-from worker.model.build import MATRIX_INPUT
+from worker.data.columns import RawColumns
+from worker.data.features import Features
+from worker.model.content import MATRIX_INPUT
 
 
 def model_inputs(features: Features, raw: RawColumns) -> dict[str, Any]:
@@ -24,3 +25,11 @@ def model_inputs(features: Features, raw: RawColumns) -> dict[str, Any]:
     for feature, strings in zip(features.categorical, raw.strings, strict=True):
         inputs[feature.input] = tf.constant(strings.to_list(), dtype=tf.string)[:, tf.newaxis]
     return inputs
+
+
+def onnx_inputs(features: Features, raw: RawColumns) -> dict[str, Any]:
+    """The same as numpy arrays, as onnxruntime takes them: strings as objects."""
+    tensors = {name: tensor.numpy() for name, tensor in model_inputs(features, raw).items()}
+    for feature, strings in zip(features.categorical, raw.strings, strict=True):
+        tensors[feature.input] = np.array(strings.to_list(), dtype=object)[:, None]
+    return tensors

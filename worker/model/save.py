@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
+import tensorflow as tf
 
 from lowloss import __version__
 from worker.data.prepare import Prepared
-from worker.data.target import Float64Array
-from worker.engine.plans import TrainedTrial
-from worker.model.build import MATRIX_INPUT
-from worker.model.inputs import model_inputs
+from worker.model.content import MATRIX_INPUT, Content
 
-TOLERANCE = 1e-4
+Metrics = dict[str, float]
 METADATA = "lowloss.json"
 """The member of the archive with the metadata; Keras reads the members it knows and no other."""
 
@@ -35,19 +33,6 @@ def load_model(path: Path) -> keras.Model:
     return keras.models.load_model(path, safe_mode=True, compile=False)
 
 
-def check_model(path: Path, prepared: Prepared, answer_TC: Float64Array) -> None:
-    """Hold a saved file against the engine's answers to the test rows; raises where they differ.
-
-    They may differ by 1e-4 of the answers' spread or of the target's.
-    """
-    inputs = model_inputs(prepared.features, prepared.raw_test)
-    found_TC = load_model(path).predict(inputs, verbose=0)
-    spread = max(float(np.std(answer_TC)), prepared.target.sd)
-    worst = float(np.max(np.abs(found_TC - answer_TC))) / spread
-    if not worst <= TOLERANCE:
-        raise RuntimeError(f"the saved model differs from the engine by {worst:.2e} of the spread")
-
-
 def read_metadata(path: Path) -> dict[str, Any]:
     """The metadata inside a `.keras` file of ours."""
     with zipfile.ZipFile(path) as archive:
@@ -55,11 +40,15 @@ def read_metadata(path: Path) -> dict[str, Any]:
     return content
 
 
-def describe_model(
-    prepared: Prepared, trained: TrainedTrial, test_metrics: dict[str, float]
-) -> dict[str, Any]:
+def save_saved_model(model: keras.Model, folder: Path) -> Path:
+    """Write a SavedModel with its serving signature into a folder; answers the zip of it."""
+    model.export(folder, format="tf_saved_model", verbose=False)
+    return Path(shutil.make_archive(str(folder), "zip", folder))
+
+
+def describe_model(content: Content, prepared: Prepared, test_metrics: Metrics) -> dict[str, Any]:
     """What a user of the file needs to know: inputs, outputs, and how it was trained."""
-    features, target = prepared.features, prepared.target
+    features, target, splits = content.features, content.target, prepared.splits
     inputs: list[dict[str, Any]] = [
         {"input": f.input, "column": f.column, "dtype": "float32", "kind": f.kind.value}
         for f in features.numeric
@@ -71,19 +60,25 @@ def describe_model(
     if features.matrix_columns is not None:
         for each, position in zip(inputs, features.positions, strict=True):
             each |= {"input": MATRIX_INPUT, "position": position}
+    split = prepared.fits[content.members[0].plan.fold].split
     return {
         "lowloss": __version__,
+        "keras": keras.__version__,
+        "tensorflow": tf.__version__,
         "task": target.task.value,
         "target": target.name,
         "labels": list(target.labels),
         "matrix_columns": features.matrix_columns,
+        "scaling": features.scaling,
         "inputs": inputs,
-        "plan": asdict(trained.plan),
-        "best_epoch": trained.best_epoch,
+        "members": [
+            {"plan": asdict(member.plan), "best_epoch": member.best_epoch}
+            for member in content.members
+        ],
         "rows": {
-            "train": len(prepared.splits.train),
-            "validation": len(prepared.splits.validation),
-            "test": len(prepared.splits.test),
+            "train": len(split.train),
+            "validation": len(split.validation),
+            "test": len(splits.test),
         },
         "test_metrics": test_metrics,
     }

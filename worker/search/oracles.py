@@ -33,7 +33,7 @@ class StoreOracle(keras_tuner.Oracle):
         super().__init__(
             objective=objective,
             max_trials=spec.budget.max_trials,
-            hyperparameters=define_space(spec.search_space),
+            hyperparameters=define_space(spec),
             allow_new_entries=False,
             tune_new_entries=False,
             # KerasTuner takes a seed of 0 for none.
@@ -45,7 +45,7 @@ class StoreOracle(keras_tuner.Oracle):
         self.is_exhausted = False
         self._job_seed = spec.seed
         self._is_min = spec.objective.direction is Direction.min
-        self._first = known_good(spec.search_space)
+        self._first = known_good(spec)
         self._worst: float | None = None
         self._held: list[Trial] = []
 

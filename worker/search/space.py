@@ -9,7 +9,8 @@ import numpy as np
 from keras_tuner import HyperParameters
 
 from lowloss.results import Hyperparameters
-from lowloss.spec import Choice, CountRange, Float, Int, SearchSpace, WidthRange
+from lowloss.spec import Choice, CountRange, Float, Int, JobSpec, SearchSpace, WidthRange
+from worker.data.prepare import scalings
 from worker.engine.buckets import Reach, pad
 from worker.engine.plans import Plan
 from worker.engine.program import OPTIONS
@@ -18,16 +19,16 @@ NO_CLIPPING = 0.0
 """Stands for a null `clip_norm`: KerasTuner takes no null, and no real norm is 0."""
 
 
-def define_space(space: SearchSpace) -> HyperParameters:
+def define_space(spec: JobSpec) -> HyperParameters:
     """KerasTuner's hyperparameters. A fixed value is a `Fixed`.
 
     Layer i's width is `width_i`, which exists only where `layers` is i at least; one width for all
     layers is `width`.
     """
-    hp = HyperParameters()
-    for name in SearchSpace.model_fields:
+    hp, space = HyperParameters(), spec.search_space
+    for name, value in parameters(spec).items():
         if name != "width":
-            _define(hp, name, getattr(space, name))
+            _define(hp, name, value)
     if not _is_per_layer(space):
         _define(hp, "width", space.width)
         return hp
@@ -39,6 +40,12 @@ def define_space(space: SearchSpace) -> HyperParameters:
             with hp.conditional_scope("layers", [d for d in depths if d >= layer]):
                 _define(hp, f"width_{layer}", space.width)
     return hp
+
+
+def parameters(spec: JobSpec) -> dict[str, Any]:
+    """Everything that a search may choose, by name: how features are scaled, too."""
+    named = {name: getattr(spec.search_space, name) for name in SearchSpace.model_fields}
+    return named | {"scale_features": spec.preprocessing.scale_features}
 
 
 def possible_depths(space: SearchSpace) -> list[int]:
@@ -63,7 +70,7 @@ def reach(space: SearchSpace) -> Reach:
     return Reach(max(depths), _most(space.width), options, shapes)
 
 
-def known_good(space: SearchSpace) -> dict[str, Any]:
+def known_good(spec: JobSpec) -> dict[str, Any]:
     """A setting that does well on most tables, as far as the space allows it.
 
     The first trial: whatever the search finds later, there is a usable model early.
@@ -81,8 +88,12 @@ def known_good(space: SearchSpace) -> dict[str, Any]:
         "activation": "relu",
         "optimizer": "adam",
         "schedule": "constant",
+        "noise": 0.0,
+        "mixup": 0.0,
+        "scale_features": "standard",
     }
-    values = {name: _nearest(getattr(space, name), value) for name, value in wanted.items()}
+    space, named = spec.search_space, parameters(spec)
+    values = {name: _nearest(named[name], value) for name, value in wanted.items()}
     width = _nearest(space.width, 64)
     if not _is_per_layer(space):
         return values | {"width": width}
@@ -112,11 +123,21 @@ def to_values(hyperparameters: Hyperparameters, space: SearchSpace) -> dict[str,
     return values | {f"width_{i}": w for i, w in enumerate(hyperparameters.widths, start=1)}
 
 
-def to_plan(number: int, seed: int, hyperparameters: Hyperparameters, max_epochs: int) -> Plan:
-    """The plan of a trial."""
-    named = hyperparameters.model_dump(exclude={"layers", "widths"})
-    return Plan(
-        number=number, seed=seed, widths=hyperparameters.widths, max_epochs=max_epochs, **named
+def to_plan(number: int, seed: int, hyperparameters: Hyperparameters, spec: JobSpec) -> Plan:
+    """The plan of a trial, on the first fold that is scaled its way."""
+    named = hyperparameters.model_dump(exclude={"layers", "widths", "scale_features"})
+    first = scalings(spec).index(hyperparameters.scale_features) * spec.validation.fold_count
+    max_epochs = spec.budget.max_epochs
+    return Plan(number, seed, hyperparameters.widths, max_epochs=max_epochs, fold=first, **named)
+
+
+def hyperparameters_of(plan: Plan, spec: JobSpec) -> Hyperparameters:
+    """A plan's hyperparameters: the inverse of `to_plan`."""
+    here = Hyperparameters.model_fields.keys() - {"layers", "scale_features"}
+    return Hyperparameters(
+        layers=len(plan.widths),
+        scale_features=scalings(spec)[plan.fold // spec.validation.fold_count],
+        **{name: getattr(plan, name) for name in here},
     )
 
 

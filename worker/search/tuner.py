@@ -6,7 +6,6 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import keras_tuner
 from keras_tuner.src.engine.trial import Trial as KerasTunerTrial
@@ -74,7 +73,7 @@ class SearchTuner(keras_tuner.Tuner):
     def plan(self, number: int, hyperparameters: Hyperparameters, repeat: int = 0) -> Plan:
         """The plan of a trial, or of a repeat of it on another seed."""
         seed = trial_seed(self.spec.seed, number, repeat)
-        return to_plan(number, seed, hyperparameters, self.spec.budget.max_epochs)
+        return to_plan(number, seed, hyperparameters, self.spec)
 
     @property
     def is_exhausted(self) -> bool:
@@ -137,11 +136,3 @@ class SearchTuner(keras_tuner.Tuner):
     def _is_better(self, one: float, other: float) -> bool:
         is_min = self.spec.objective.direction is Direction.min
         return one < other if is_min else one > other
-
-
-def hyperparameters_of(plan: Plan) -> Hyperparameters:
-    """A plan's hyperparameters."""
-    named: dict[str, Any] = {
-        name: getattr(plan, name) for name in Hyperparameters.model_fields if name != "layers"
-    }
-    return Hyperparameters(layers=len(plan.widths), **named)

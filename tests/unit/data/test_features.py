@@ -9,16 +9,11 @@ import polars as pl
 import pytest
 
 from lowloss.results import Column, ColumnKind
-from lowloss.spec import Validation
-from worker.data.features import (
-    Features,
-    RawColumns,
-    design_matrix,
-    fit_features,
-    read_columns,
-    read_numbers,
-)
-from worker.data.splits import split_rows
+from lowloss.spec import Scaling, Validation
+from worker.data.columns import RawColumns, read_columns, read_numbers
+from worker.data.features import Features, design_matrix
+from worker.data.fit import fit_features
+from worker.data.splits import Traits, split_rows
 
 
 def a_column(name: str, kind: ColumnKind = ColumnKind.numeric) -> Column:
@@ -26,14 +21,14 @@ def a_column(name: str, kind: ColumnKind = ColumnKind.numeric) -> Column:
 
 
 def fitted(
-    values: dict[str, pl.Series], *, max_levels: int = 100, is_scaled: bool = True
+    values: dict[str, pl.Series], *, max_levels: int = 100, scaling: Scaling = "standard"
 ) -> tuple[Features, RawColumns]:
     columns = [
         a_column(n, ColumnKind.categorical if s.dtype == pl.String else ColumnKind.numeric)
         for n, s in values.items()
     ]
     raw = read_columns(pl.DataFrame(values), columns)
-    return fit_features(columns, raw, max_levels=max_levels, is_scaled=is_scaled), raw
+    return fit_features(columns, raw, max_levels=max_levels, scaling=scaling), raw
 
 
 def test_numbers_beyond_float32_are_missing() -> None:
@@ -70,7 +65,7 @@ def test_flat_column_stays_finite_where_later_rows_differ(value: float) -> None:
 
     later = RawColumns(np.array([[value], [value + 1.0]], dtype=np.float32), ())
 
-    assert features.sds.tolist() == [1.0]
+    assert features.scales.tolist() == [1.0]
     assert np.isfinite(design_matrix(features, later)).all()
 
 
@@ -86,7 +81,7 @@ def test_tiny_and_huge_units_are_standardised(scale: float) -> None:
 def test_unscaled_features_are_the_raw_values_themselves() -> None:
     values = [1e6 + 0.0625, None, 1e6 + 7.0]
 
-    features, raw = fitted({"x": pl.Series(values)}, is_scaled=False)
+    features, raw = fitted({"x": pl.Series(values)}, scaling="none")
 
     x_ND = design_matrix(features, raw)
     assert x_ND[[0, 2], 0].tolist() == [values[0], values[2]]
@@ -108,7 +103,12 @@ def test_missing_value_is_a_level_even_where_levels_are_cut() -> None:
     features, raw = fitted({"c": pl.Series(values)}, max_levels=2)
 
     assert features.categorical[0].levels == ("", "a")
-    assert design_matrix(features, raw)[[0, 5, 9, 12]].tolist() == [[0, 1], [0, 0], [0, 0], [1, 0]]
+    assert design_matrix(features, raw)[[0, 5, 9, 12]].tolist() == [
+        [0, 1, 0],
+        [0, 0, 1],
+        [0, 0, 1],
+        [1, 0, 0],
+    ]
 
 
 def test_missing_value_unknown_to_the_training_rows_is_all_zeros() -> None:
@@ -140,7 +140,7 @@ def test_smallest_class_keeps_a_training_row(rows: int, fractions: tuple[float, 
     classes = np.array([0] * 50 + [1] * rows)
     validation = Validation(fraction=fractions[0], test_fraction=fractions[1])
 
-    splits = split_rows(50 + rows, validation, seed=0, classes=classes)
+    splits = split_rows(Traits(50 + rows, classes=classes), validation, seed=0)
 
-    for part in (splits.train, splits.validation, splits.test):
+    for part in (splits.folds[0].train, splits.folds[0].validation, splits.test):
         assert set(classes[part]) == {0, 1}

@@ -12,9 +12,9 @@ import pytest
 from lowloss.spec import Task, Validation
 from service.tables.table import Table
 from tests.tables import checked, mixed_columns, write_csv
-from worker.data.features import input_names
+from worker.data.columns import input_names
 from worker.data.prepare import Prepared, prepare
-from worker.data.splits import split_rows
+from worker.data.splits import Traits, split_rows
 from worker.data.target import class_weights
 from worker.engine.plans import Loss
 
@@ -25,15 +25,16 @@ def prepared_from(path: Path, target: str, **given: object) -> Prepared:
 
 
 def test_splits_are_disjoint_and_complete() -> None:
-    splits = split_rows(103, Validation(fraction=0.2, test_fraction=0.3), seed=1)
+    splits = split_rows(Traits(103), Validation(fraction=0.2, test_fraction=0.3), seed=1)
 
-    together = np.concatenate([splits.train, splits.validation, splits.test])
+    together = np.concatenate([splits.folds[0].train, splits.folds[0].validation, splits.test])
     assert sorted(together) == list(range(103))
-    assert (len(splits.test), len(splits.validation)) == (31, 21)
+    assert (len(splits.test), len(splits.folds[0].validation)) == (31, 21)
 
 
 def test_splits_follow_from_the_seed() -> None:
-    first, again, other = (split_rows(50, Validation(), seed=s).test.tolist() for s in (1, 1, 2))
+    splits = [split_rows(Traits(50), Validation(), seed=seed) for seed in (1, 1, 2)]
+    first, again, other = (each.test.tolist() for each in splits)
 
     assert first == again != other
 
@@ -41,9 +42,9 @@ def test_splits_follow_from_the_seed() -> None:
 def test_every_class_is_in_every_split() -> None:
     classes = np.array([0] * 90 + [1] * 7 + [2] * 3)
 
-    splits = split_rows(100, Validation(), seed=0, classes=classes)
+    splits = split_rows(Traits(100, classes=classes), Validation(), seed=0)
 
-    for rows in (splits.train, splits.validation, splits.test):
+    for rows in (splits.folds[0].train, splits.folds[0].validation, splits.test):
         assert set(classes[rows]) == {0, 1, 2}
 
 
@@ -52,20 +53,21 @@ def test_features_and_target_are_standardised_by_the_training_rows(tmp_path: Pat
     prepared = prepared_from(write_csv(tmp_path / "t.csv", columns), "y")
 
     arrays = prepared.arrays.rows()
-    numbers = len(prepared.features.numeric)
+    numbers = len(prepared.fits[0].features.numeric)
     assert np.allclose(arrays.x_train_ND[:, :numbers].mean(axis=0), 0, atol=0.05)
     assert np.allclose(arrays.x_train_ND[:, 1:numbers].std(axis=0), 1, atol=0.2)
     assert np.allclose([arrays.y_train_N.mean(), arrays.y_train_N.std()], [0, 1], atol=1e-5)
     assert abs(float(arrays.y_val_M.mean())) > 1e-4
-    restored = prepared.target.answer(arrays.y_val_M[:, None])[:, 0]
-    assert np.allclose(restored, prepared.y[prepared.splits.validation], rtol=1e-6)
+    restored = prepared.fits[0].target.answer(arrays.y_val_M[:, None])[:, 0]
+    held = prepared.splits.folds[0].validation
+    assert np.allclose(restored, prepared.labelled.y[held], rtol=1e-6)
 
 
 def test_nothing_of_the_held_rows_reaches_a_fitted_statistic(tmp_path: Path) -> None:
     columns = mixed_columns() | {"y": np.arange(400) * 3.0}
     table, spec, check = checked(write_csv(tmp_path / "t.csv", columns), "y")
     clean = prepare(table, spec, check, max_levels=100)
-    held = np.concatenate([clean.splits.validation, clean.splits.test])
+    held = np.concatenate([clean.splits.folds[0].validation, clean.splits.test])
     is_held = pl.Series(np.isin(np.arange(400), held))
     poisoned_frame = table.frame.with_columns(
         pl.when(is_held).then(1e9).otherwise(pl.col("number")).alias("number"),
@@ -76,8 +78,8 @@ def test_nothing_of_the_held_rows_reaches_a_fitted_statistic(tmp_path: Path) -> 
 
     poisoned = prepare(Table(poisoned_frame), spec, check, max_levels=100)
 
-    assert poisoned.features == clean.features
-    assert poisoned.target == clean.target
+    assert poisoned.fits[0].features == clean.fits[0].features
+    assert poisoned.fits[0].target == clean.fits[0].target
     assert np.array_equal(poisoned.arrays.rows().x_train_ND, clean.arrays.rows().x_train_ND)
     assert not np.array_equal(poisoned.arrays.rows().x_val_MD, clean.arrays.rows().x_val_MD)
 
@@ -88,14 +90,14 @@ def test_missing_values_become_the_mean_and_an_indicator(tmp_path: Path) -> None
     prepared = prepared_from(path, "y")
 
     x_ND = prepared.arrays.rows().x_train_ND
-    is_missing = np.array([x[row] is None for row in prepared.splits.train])
+    is_missing = np.array([x[row] is None for row in prepared.splits.folds[0].train])
     assert x_ND.shape[1] == 3
     assert np.array_equal(x_ND[:, 2] == 1.0, is_missing)
     assert np.all(x_ND[is_missing, 0] == 0.0)
     assert np.isfinite(x_ND).all()
 
 
-def test_unseen_and_rare_levels_are_all_zeros(tmp_path: Path) -> None:
+def test_rare_levels_share_a_column_with_unseen_ones(tmp_path: Path) -> None:
     columns: dict[str, Any] = {
         "c": ["a"] * 40 + ["b"] * 40 + ["rare"] * 20,
         "y": np.arange(100) * 1.5,
@@ -104,17 +106,19 @@ def test_unseen_and_rare_levels_are_all_zeros(tmp_path: Path) -> None:
 
     prepared = prepare(table, spec, check, max_levels=2)
 
-    assert set(prepared.features.categorical[0].levels) == {"a", "b"}
-    is_rare = np.array([columns["c"][row] == "rare" for row in prepared.splits.train])
+    assert set(prepared.fits[0].features.categorical[0].levels) == {"a", "b"}
+    is_rare = np.array([columns["c"][row] == "rare" for row in prepared.splits.folds[0].train])
     assert is_rare.any()
-    assert np.array_equal(prepared.arrays.rows().x_train_ND.sum(axis=1) == 0, is_rare)
+    x_ND = prepared.arrays.rows().x_train_ND
+    assert np.array_equal(x_ND[:, 2] == 1, is_rare)
+    assert np.all(x_ND.sum(axis=1) == 1)
 
 
 def test_rows_without_a_target_are_left_out(tmp_path: Path) -> None:
     y = [float(i) + 0.5 if i % 4 else None for i in range(100)]
     prepared = prepared_from(write_csv(tmp_path / "t.csv", {"x": range(100), "y": y}), "y")
 
-    assert len(prepared.y) == 75
+    assert len(prepared.labelled.y) == 75
 
 
 @pytest.mark.parametrize(
@@ -137,8 +141,8 @@ def test_classes_are_indexed_in_the_order_of_their_labels(
 
     prepared = prepared_from(path, "y")
 
-    assert (prepared.target.task, prepared.target.labels) == (task, labels)
-    assert [prepared.target.labels[int(c)] for c in prepared.y] == text
+    assert (prepared.fits[0].target.task, prepared.fits[0].target.labels) == (task, labels)
+    assert [prepared.fits[0].target.labels[int(c)] for c in prepared.labelled.y] == text
 
 
 def test_unscaled_target_keeps_losses_in_one_unit(tmp_path: Path) -> None:
@@ -147,7 +151,7 @@ def test_unscaled_target_keeps_losses_in_one_unit(tmp_path: Path) -> None:
     raw = prepared_from(path, "y", preprocessing={"scale_target": False})
 
     assert raw.arrays.loss is Loss.mse
-    assert raw.arrays.folds[0].loss_unit == pytest.approx(scaled.target.sd**2)
+    assert raw.arrays.folds[0].loss_unit == pytest.approx(scaled.fits[0].target.sd ** 2)
     assert raw.arrays.rows().y_train_N.max() > 100
 
 
@@ -169,8 +173,8 @@ def test_npz_features_keep_their_places_in_the_matrix(tmp_path: Path) -> None:
 
     prepared = prepared_from(tmp_path / "t.npz", "y")
 
-    assert prepared.features.matrix_columns == 3
-    assert prepared.features.positions == (0, 2)
+    assert prepared.fits[0].features.matrix_columns == 3
+    assert prepared.fits[0].features.positions == (0, 2)
 
 
 def test_inputs_are_named_after_plain_columns_and_numbered_otherwise() -> None:

@@ -7,7 +7,7 @@ import pytest
 from sklearn import metrics
 
 from lowloss.spec import Objective, Task
-from worker.data.scores import objective_value, scores
+from worker.data.scores import bootstrap_intervals, objective_value, scores
 from worker.data.target import Target
 
 RNG = np.random.default_rng
@@ -22,7 +22,39 @@ def test_regression_is_scored_in_the_targets_units() -> None:
 
     assert found["rmse"] == pytest.approx(np.sqrt(25 / 3))
     assert found["mae"] == pytest.approx(5 / 3)
+    assert found["median_absolute_error"] == 0.0
+    assert found["mape"] == pytest.approx(5 / 100 / 3)
     assert found["r2"] == pytest.approx(1 - 25 / 200)
+
+
+def test_shares_of_a_target_of_zero_are_not_defined() -> None:
+    target = Target("y", Task.regression)
+
+    found = scores(target, np.array([0.0, 1.0]), np.array([[1.0], [1.0]]))
+
+    assert "mape" not in found
+    assert found["mae"] == 0.5
+
+
+def test_ranking_of_one_class_is_not_defined() -> None:
+    target = Target("y", Task.binary, ("no", "yes"))
+
+    found = scores(target, np.ones(3), target.answer(np.full((3, 1), 0.7, dtype=np.float32)))
+
+    assert "roc_auc" not in found
+    assert found["accuracy"] == 1.0
+
+
+def test_bootstrap_interval_covers_the_true_error_about_as_often_as_it_says() -> None:
+    target, rng = Target("y", Task.regression), RNG(3)
+    covered = 0
+    for seed in range(60):
+        y = rng.normal(size=80)
+        answer = (y + rng.normal(size=80))[:, None]
+        low, high = bootstrap_intervals(target, y, answer, seed=seed)["rmse"]
+        covered += low <= 1.0 <= high
+
+    assert 51 <= covered <= 60
 
 
 def test_binary_scores_are_scikit_learns() -> None:
@@ -38,7 +70,9 @@ def test_binary_scores_are_scikit_learns() -> None:
             "log_loss": metrics.log_loss(y, output[:, 0].astype(np.float64)),
             "accuracy": metrics.accuracy_score(y, predicted),
             "balanced_accuracy": metrics.balanced_accuracy_score(y, predicted),
+            "f1": metrics.f1_score(y, predicted),
             "roc_auc": metrics.roc_auc_score(y, output[:, 0]),
+            "average_precision": metrics.average_precision_score(y, output[:, 0]),
         }
     )
 
@@ -56,6 +90,9 @@ def test_multiclass_scores_are_scikit_learns() -> None:
             "log_loss": metrics.log_loss(y, output),
             "accuracy": metrics.accuracy_score(y, predicted),
             "balanced_accuracy": metrics.balanced_accuracy_score(y, predicted),
+            "f1": metrics.f1_score(y, predicted, average="macro"),
+            "roc_auc": metrics.roc_auc_score(y, output, multi_class="ovr"),
+            "average_precision": metrics.average_precision_score(np.eye(3)[y.astype(int)], output),
         },
         rel=1e-6,
     )

@@ -1,0 +1,51 @@
+"""Models under test: networks with random or trained weights, written to files."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.trainings import a_plan, a_training
+from worker.data.prepare import Prepared
+from worker.final import Final
+from worker.model.build import build_model
+from worker.model.check import check_keras, check_onnx
+from worker.model.save import describe_model, save_model
+from worker.model.to_onnx import save_onnx
+
+
+def as_if_trained(prepared: Prepared, *, members: int = 1, fold: int = 0, **plan: Any) -> Final:
+    """Networks with random weights: what a model makes of them owes nothing to training."""
+    rng = np.random.default_rng(0)
+    sizes = [prepared.arrays.features, 8, prepared.arrays.outputs]
+    shapes = [shape for pair in itertools.pairwise(sizes) for shape in (pair, pair[1:])]
+    trained = a_training(a_plan(widths=(8,), fold=fold, **plan))
+    return Final(
+        prepared,
+        tuple(
+            dataclasses.replace(
+                trained, weights=tuple(rng.normal(size=s).astype(np.float32) for s in shapes)
+            )
+            for _ in range(members)
+        ),
+    )
+
+
+def save_both(final: Final, folder: Path) -> tuple[Path, Path]:
+    """The model as `model.keras` and as `model.onnx`."""
+    metadata = describe_model(final.content, final.prepared, {"rmse": 1.0})
+    keras_path, onnx_path = folder / "model.keras", folder / "model.onnx"
+    save_model(build_model(final.content), keras_path, metadata)
+    save_onnx(final.content, onnx_path, metadata)
+    return keras_path, onnx_path
+
+
+def worst_difference(final: Final, folder: Path) -> float:
+    """Of both files from the engine's answers to the test rows, as a share of their spread."""
+    keras_path, onnx_path = save_both(final, folder)
+    given = final.content, final.prepared.raw_test, final.answer_test()
+    return max(check_keras(keras_path, *given), check_onnx(onnx_path, *given))

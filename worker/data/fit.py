@@ -1,0 +1,136 @@
+"""Fits every feature on the training rows, and on no other.
+
+N rows, R raw numeric columns.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from statistics import NormalDist
+
+import numpy as np
+import polars as pl
+
+from lowloss.results import Column, ColumnKind
+from lowloss.spec import Scaling
+from worker.data.columns import MISSING, RawColumns, input_names, is_categorical
+from worker.data.features import CategoricalFeature, Features, NumericFeature
+from worker.data.target import Float64Array
+from worker.engine.plans import FloatArray
+
+MATRIX_COLUMN = re.compile(r"X\[(\d+)\]")
+# A spread below half of float32's step at the mean, or below its smallest normal number, is
+# rounding noise, not signal.
+FLAT_SHARE = 2.0**-24
+FLAT_SPREAD = float(np.finfo(np.float32).tiny)
+DAY, WEEK, YEAR = 1.0, 7.0, 365.2425
+"""The periods of seasons, in days."""
+QUANTILES = 33
+"""Knots of scaling by quantiles: the extreme ones are at the shares 1/66 and 65/66."""
+RARE_ROWS = 3
+"""A level of fewer training rows is rare: what is learned of it is noise."""
+
+
+def fit_features(
+    columns: Sequence[Column], raw: RawColumns, *, max_levels: int, scaling: Scaling
+) -> Features:
+    """Fit every transform on these rows: the training rows, and no other."""
+    inputs = input_names([column.name for column in columns])
+    numbers = [c for c in columns if not is_categorical(c)]
+    categories = [c for c in columns if is_categorical(c)]
+    numeric = tuple(
+        _fit_numeric(column, inputs[column.name], raw.numeric_NR[:, i], scaling)
+        for i, column in enumerate(numbers)
+    )
+    categorical = tuple(
+        _fit_categorical(column, inputs[column.name], strings, max_levels)
+        for column, strings in zip(categories, raw.strings, strict=True)
+    )
+    return Features(numeric, categorical, scaling)
+
+
+def as_matrix(features: Features, *, matrix_columns: int) -> Features:
+    """The features of an NPZ: their columns `X[0]`, `X[1]`, … are positions in its `X`."""
+    matches = (MATRIX_COLUMN.fullmatch(feature.column) for feature in features.numeric)
+    positions = tuple(int(match[1]) for match in matches if match)
+    return replace(features, matrix_columns=matrix_columns, positions=positions)
+
+
+def _fit_numeric(column: Column, name: str, values: FloatArray, scaling: Scaling) -> NumericFeature:
+    present = values[~np.isnan(values)].astype(np.float64)
+    is_by_rank = scaling in {"robust", "quantile"}
+    center, spread = _by_rank(present) if is_by_rank else _by_moments(present)
+    is_flat = spread <= max(FLAT_SHARE * abs(center), FLAT_SPREAD)
+    scale = 1.0 if is_flat else spread
+    knots: tuple[float, ...] = ()
+    heights: tuple[float, ...] = ()
+    if scaling == "quantile":
+        knots, heights = _quantile_knots((present - center) / scale)
+    return NumericFeature(
+        column=column.name,
+        input=name,
+        kind=column.kind,
+        center=center,
+        scale=scale,
+        has_missing=present.size < values.size,
+        seasons=_seasons(present) if column.kind is ColumnKind.date else (),
+        knots=knots,
+        heights=heights,
+    )
+
+
+def _by_moments(present: Float64Array) -> tuple[float, float]:
+    """Mean and standard deviation."""
+    return (float(present.mean()), float(present.std())) if present.size else (0.0, 0.0)
+
+
+def _by_rank(present: Float64Array) -> tuple[float, float]:
+    """Median and interquartile range; half of the whole range where that is 0."""
+    if not present.size:
+        return 0.0, 0.0
+    low, center, high = (float(q) for q in np.quantile(present, [0.25, 0.5, 0.75]))
+    spread = high - low
+    if spread <= max(FLAT_SHARE * abs(center), FLAT_SPREAD):
+        spread = float(np.ptp(present)) / 2
+    return center, spread
+
+
+def _quantile_knots(scaled: Float64Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Where a column's quantiles lie, and the normal scores that they are led to.
+
+    A value that several quantiles share has the mean of their scores.
+    """
+    if not scaled.size:
+        return (0.0,), (0.0,)
+    shares = (np.arange(QUANTILES) + 0.5) / QUANTILES
+    scores = np.array([NormalDist().inv_cdf(share) for share in shares])
+    quantiles = np.quantile(scaled, shares).astype(np.float32).astype(np.float64)
+    knots, groups = np.unique(quantiles, return_inverse=True)
+    heights = np.bincount(groups, weights=scores) / np.bincount(groups)
+    return tuple(map(float, knots)), tuple(map(float, heights))
+
+
+def _seasons(days: Float64Array) -> tuple[float, ...]:
+    """The periods that some dates tell apart: two whole ones at least, and not always one phase."""
+    if not days.size:
+        return ()
+    span = float(np.ptp(days))
+    return tuple(
+        period
+        for period in (DAY, WEEK, YEAR)
+        if span >= 2 * period and np.ptp(days % period) > period / 1000
+    )
+
+
+def _fit_categorical(
+    column: Column, name: str, strings: pl.Series, max_levels: int
+) -> CategoricalFeature:
+    """The most frequent levels, ties by value; a missing value comes first, however rare."""
+    counted = strings.alias("level").value_counts(name="rows").rows()
+    ordered = sorted(counted, key=lambda pair: (pair[0] != MISSING, -pair[1], pair[0]))
+    kept = [level for level, rows in ordered if rows >= RARE_ROWS or level == MISSING]
+    # Where all are rare, the table is too small to be choosy.
+    levels = tuple((kept or [level for level, _ in ordered])[:max_levels])
+    return CategoricalFeature(column.name, name, levels, has_other=len(levels) < len(counted))

@@ -1,0 +1,186 @@
+"""The model that a job hands out: the winner's best run, or several runs of it, or all rows' own.
+
+T test rows, C columns of an answer.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lowloss.results import FinalGain
+from lowloss.spec import JobSpec
+from worker.confirm import Confirmed
+from worker.data.prepare import Fit, Prepared, prepare_refit, scalings
+from worker.data.scores import objective_value, scores
+from worker.data.target import Float64Array
+from worker.engine.keras_fit import forward
+from worker.engine.plans import (
+    Engine,
+    Epoch,
+    FailedTrial,
+    FloatArray,
+    Outcome,
+    Plan,
+    TrainedTrial,
+    hand_out,
+)
+from worker.execution.local import local_engine
+from worker.judge import fold_metrics
+from worker.model.content import Content
+from worker.report import Reporter
+from worker.search.space import reach
+from worker.search.tuner import SearchTuner
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Final:
+    """Networks that were trained on one fold; the model answers the mean of what they answer."""
+
+    prepared: Prepared
+    members: tuple[TrainedTrial, ...]
+
+    @property
+    def fold(self) -> int:
+        """The fold that all members were trained on."""
+        return self.members[0].plan.fold
+
+    @property
+    def fit(self) -> Fit:
+        """What was fitted on that fold's training rows."""
+        return self.prepared.fits[self.fold]
+
+    @property
+    def content(self) -> Content:
+        """What the exported model consists of."""
+        return Content(self.fit.features, self.fit.target, self.members)
+
+    def answer(self, x_ND: FloatArray) -> Float64Array:
+        """[N, C] What the model answers to rows of the design matrix, as `Target.answer`."""
+        loss = self.prepared.arrays.loss
+        outputs = [forward(m.weights, m.plan.activation, loss, x_ND) for m in self.members]
+        mean_NC: FloatArray = np.mean(np.stack(outputs), axis=0)
+        return self.fit.target.answer(mean_NC)
+
+    def answer_test(self) -> Float64Array:
+        """[T, C] What it answers to the test rows."""
+        return self.answer(self.prepared.x_test(self.fold))
+
+
+def make_final(
+    confirmed: Confirmed,
+    search: SearchTuner,
+    engine: Engine,
+    prepared: Prepared,
+    reporter: Reporter,
+    *,
+    max_levels: int,
+) -> tuple[Final, FinalGain | None]:
+    """The model to hand out, and what refitting and averaging gained on the test rows.
+
+    Where someone stops the job before any member has ended, it is the winner's best run.
+    """
+    spec = search.spec
+    single = Final(prepared, (_best_fold(confirmed, spec, prepared),))
+    wanted = spec.final
+    if not wanted.refit and wanted.members == 1:
+        return single, None
+    plans = search.repeats(confirmed.winner.plan.number, wanted.members)
+    if wanted.refit:
+        final = _refit(single, plans, confirmed, spec, reporter, max_levels=max_levels)
+    else:
+        final = _averaged(single, plans, confirmed, engine, reporter)
+    if final is None:
+        return single, None
+    return final, FinalGain(
+        refit=wanted.refit,
+        members=len(final.members),
+        before=_test_metrics(single),
+        after=_test_metrics(final),
+    )
+
+
+def _best_fold(confirmed: Confirmed, spec: JobSpec, prepared: Prepared) -> TrainedTrial:
+    sign = 1.0 if spec.objective.direction == "min" else -1.0
+    return min(
+        confirmed.winner.folds,
+        key=lambda fold: sign * objective_value(spec.objective, fold_metrics(fold, prepared)),
+    )
+
+
+def _averaged(
+    single: Final,
+    plans: tuple[Plan, ...],
+    confirmed: Confirmed,
+    engine: Engine,
+    reporter: Reporter,
+) -> Final | None:
+    """The same fold on several seeds; those that were trained to confirm the winner are there."""
+    known = {
+        fold.plan.seed: fold
+        for run in confirmed.repeats
+        for fold in run.folds
+        if fold.plan.fold == single.fold
+    }
+    missing = [replace(p, fold=single.fold) for p in plans if p.seed not in known]
+    trained = _train(engine, missing, reporter, epochs=None)
+    by_seed = known | {each.plan.seed: each for each in trained}
+    members = tuple(by_seed[plan.seed] for plan in plans if plan.seed in by_seed)
+    return Final(single.prepared, members) if members else None
+
+
+def _refit(
+    single: Final,
+    plans: tuple[Plan, ...],
+    confirmed: Confirmed,
+    spec: JobSpec,
+    reporter: Reporter,
+    *,
+    max_levels: int,
+) -> Final | None:
+    """All rows but the test rows, for as many epochs as were best."""
+    scaling = scalings(spec)[single.fold // spec.validation.fold_count]
+    prepared = prepare_refit(single.prepared, spec, scaling, max_levels=max_levels)
+    engine = local_engine(prepared.arrays, reach(spec.search_space), trials=len(plans))
+    epochs = confirmed.winner.best_epoch
+    refits = [replace(plan, fold=0) for plan in plans]
+    members = _train(engine, refits, reporter, epochs=epochs)
+    return Final(prepared, tuple(members)) if members else None
+
+
+def _train(
+    engine: Engine, plans: list[Plan], reporter: Reporter, *, epochs: int | None
+) -> list[TrainedTrial]:
+    """Train members to their end, or for some epochs; those that someone stopped are left out.
+
+    A plan's own `max_epochs` stays as it was: a schedule leads to it.
+    """
+    given = hand_out(plans)
+
+    def next_plans(n: int) -> list[Plan]:
+        reporter.look()
+        return given(n) if reporter.stop_cause is None else []
+
+    def on_epoch(_: Plan, epoch: Epoch) -> bool:
+        reporter.look()
+        return reporter.stop_cause is None and epoch.epoch != epochs
+
+    trained = []
+    for result in engine.run(next_plans, on_epoch=on_epoch, on_batch=reporter.alive):
+        if isinstance(result, FailedTrial):
+            log.warning("a member of trial %d failed: %s", result.plan.number, result.error)
+        elif result.is_good and not _is_cut_short(result, epochs):
+            trained.append(result)
+    return sorted(trained, key=lambda each: [plan.seed for plan in plans].index(each.plan.seed))
+
+
+def _is_cut_short(result: TrainedTrial, epochs: int | None) -> bool:
+    return result.outcome is Outcome.stopped and len(result.epochs) != epochs
+
+
+def _test_metrics(final: Final) -> dict[str, float]:
+    return scores(final.fit.target, final.prepared.y_test, final.answer_test())
