@@ -21,8 +21,10 @@ from worker.model.to_onnx import save_onnx
 def as_if_trained(prepared: Prepared, *, members: int = 1, fold: int = 0, **plan: Any) -> Final:
     """Networks with random weights: what a model makes of them owes nothing to training."""
     rng = np.random.default_rng(0)
-    sizes = [prepared.arrays.features, 8, prepared.arrays.outputs]
+    arrays = prepared.arrays
+    sizes = [arrays.inputs, 8, arrays.outputs]
     shapes = [shape for pair in itertools.pairwise(sizes) for shape in (pair, pair[1:])]
+    shapes += [(embedding.codes, embedding.size) for embedding in arrays.embeddings]
     trained = a_training(a_plan(widths=(8,), fold=fold, **plan))
     return Final(
         prepared,

@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from lowloss.results import Baseline
 from lowloss.spec import JobSpec, Task
@@ -20,7 +21,7 @@ from worker.data.prepare import Prepared
 from worker.data.scores import mean_metrics, scores
 from worker.data.splits import Rows
 from worker.data.target import Float64Array
-from worker.engine.plans import FloatArray
+from worker.engine.plans import Arrays, FloatArray
 
 MIN_ROWS, MAX_ROWS = 1_000, 100_000
 MAX_WORK = 20_000_000
@@ -28,6 +29,8 @@ MAX_WORK = 20_000_000
 
 A larger table's baselines are fitted on a random part of its training rows.
 """
+MAX_BINS = 255
+"""Of scikit-learn's boosting."""
 MAX_TREE_COLUMNS = 2_000_000
 """Trees x columns that boosting may grow: it grows a tree a class and iteration."""
 
@@ -62,12 +65,14 @@ def _fit(prepared: Prepared, fold: int, train: Rows, seed: int) -> dict[str, Any
     """Each baseline, fitted on some rows as a fold sees them."""
     y_N = prepared.labelled.y[train]
     classes = len(prepared.labelled.target.labels)
-    work_of_row = prepared.arrays.features * max(1, classes)
+    arrays = prepared.arrays
+    columns = arrays.numbers + sum(embedding.codes for embedding in arrays.embeddings)
+    work_of_row = columns * max(1, classes)
     limit = min(MAX_ROWS, max(MIN_ROWS, MAX_WORK // work_of_row))
     rows = _sample(y_N, limit, seed=seed, keep_classes=classes > 0)
     # In float64: Ridge would take the target to the features' type, and lose a large mean's digits.
     x_ND, y_N = _features(prepared, fold, train[rows]).astype(np.float64), y_N[rows]
-    models = _models(prepared.labelled.target.task, x_ND, y_N, seed=seed)
+    models = _models(prepared.labelled.target.task, arrays, y_N, seed=seed)
     return {name: model.fit(x_ND, y_N) for name, model in models.items()}
 
 
@@ -86,28 +91,43 @@ def _sample(y_N: Float64Array, limit: int, *, seed: int, keep_classes: bool) -> 
     return np.unique(np.concatenate([drawn, *kept]))
 
 
-def _models(task: Task, x_ND: Float64Array, y_N: Float64Array, *, seed: int) -> dict[str, Any]:
-    columns = x_ND.shape[1]
+def _models(task: Task, arrays: Arrays, y_N: Float64Array, *, seed: int) -> dict[str, Any]:
+    columns = arrays.features
+    # What it takes for categories has at most as many values as it has bins.
+    categories = [
+        arrays.numbers + place
+        for place, embedding in enumerate(arrays.embeddings)
+        if embedding.codes <= MAX_BINS
+    ]
     if task is Task.regression:
         return {
             "mean": DummyRegressor(),
-            "ridge": make_pipeline(StandardScaler(), Ridge()),
+            "ridge": _linear(Ridge(), arrays),
             "gradient_boosting": HistGradientBoostingRegressor(
-                max_iter=_iterations(columns), random_state=seed
+                max_iter=_iterations(columns), categorical_features=categories, random_state=seed
             ),
         }
     rows_of_class = np.unique(y_N, return_counts=True)[1]
     return {
         "majority": DummyClassifier(strategy="prior"),
         # Converges within 30 iterations on standardised columns as a rule; 1,000 are for the rest.
-        "logistic_regression": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
+        "logistic_regression": _linear(LogisticRegression(max_iter=1000), arrays),
         "gradient_boosting": HistGradientBoostingClassifier(
             max_iter=_iterations(columns * len(rows_of_class)),
+            categorical_features=categories,
             # It holds rows out by class, and fails on a class of one row (scikit-learn 1.9).
             early_stopping="auto" if rows_of_class.min() > 1 else False,
             random_state=seed,
         ),
     }
+
+
+def _linear(model: Any, arrays: Arrays) -> Any:
+    """A linear model of scaled numbers and one-hot codes."""
+    codes = list(range(arrays.numbers, arrays.features))
+    one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    columns = ColumnTransformer([("codes", one_hot, codes)], remainder=StandardScaler())
+    return make_pipeline(columns, model)
 
 
 def _iterations(tree_columns: int) -> int:

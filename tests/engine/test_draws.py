@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.trainings import a_plan
 from worker.engine.draws import dropout_keep, dropout_key, initial_weights, row_order
+from worker.engine.plans import Arrays, Loss
 
 RATES = (0.05, 0.2, 0.5, 0.8)
 
@@ -41,8 +42,10 @@ def test_initial_kernels_have_the_spread_of_their_rule(
     shape: tuple[int, int], activation: str, sd: float
 ) -> None:
     plan = a_plan(widths=(shape[1],), activation=activation)
+    x_VND = np.zeros((1, 2, shape[0]), np.float32)
 
-    kernel, bias, *_ = initial_weights(plan, shape[0], 1)
+    arrays = Arrays(x_VND, x_VND[0, :, 0], Loss.mse, 1, ())
+    kernel, bias, *_ = initial_weights(plan, arrays)
 
     assert kernel.std() == pytest.approx(sd, rel=0.02)
     assert np.abs(kernel).max() < 2.3 * sd

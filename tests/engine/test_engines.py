@@ -14,6 +14,7 @@ from tests.trainings import a_plan, run, some_arrays, with_targets
 from worker.engine.keras_fit import KerasEngine, forward
 from worker.engine.plans import (
     Arrays,
+    Embedding,
     Engine,
     Epoch,
     FailedTrial,
@@ -200,6 +201,50 @@ def test_mixup_trains_alike_in_every_engine(loss: Loss) -> None:
         assert one.penalised_loss == pytest.approx(other.penalised_loss, rel=1e-4)
         assert one.val_loss == pytest.approx(other.val_loss, rel=1e-4)
     assert theirs.epochs[0].loss != plain.epochs[0].loss
+
+
+def with_codes(arrays: Arrays) -> Arrays:
+    """The same data with two columns of codes, the first of which shifts the target."""
+    rng = np.random.default_rng(1)
+    codes = np.stack([rng.integers(0, codes, arrays.y_N.size) for codes in (5, 40)], axis=1)
+    x_VND = np.concatenate([arrays.x_VND, codes[None].astype(np.float32)], axis=2)
+    y_N = arrays.y_N if arrays.loss is not Loss.mse else arrays.y_N + codes[:, 0]
+    return dataclasses.replace(
+        arrays,
+        x_VND=x_VND,
+        y_N=y_N.astype(np.float32),
+        embeddings=(Embedding(5, 3), Embedding(41, 8)),
+    )
+
+
+@pytest.mark.parametrize("loss", list(Loss))
+@pytest.mark.parametrize("given", [{}, {"mixup": 0.5}, {"optimizer": "adamw", "l1": 1e-3}], ids=str)
+def test_embeddings_train_alike_in_every_engine(loss: Loss, given: dict[str, object]) -> None:
+    arrays = with_codes(some_arrays(loss))
+    plan = a_plan(max_epochs=4, l2=1e-3, weight_decay=1e-2, clip_norm=2.0, **given)
+
+    ours = run(a_cohort_engine(arrays), [plan])[1]
+    theirs = run(KerasEngine(arrays), [plan])[1]
+
+    for one, other in zip(ours.epochs, theirs.epochs, strict=True):
+        assert one.loss == pytest.approx(other.loss, rel=1e-3)
+        assert one.val_loss == pytest.approx(other.val_loss, rel=1e-3)
+        assert one.penalised_loss == pytest.approx(other.penalised_loss, rel=1e-3)
+    assert [w.shape for w in ours.weights] == [w.shape for w in theirs.weights]
+    for weight, same in zip(ours.weights, theirs.weights, strict=True):
+        assert np.allclose(weight, same, atol=2e-3)
+    assert np.allclose(ours.val_output_MC, theirs.val_output_MC, atol=2e-3)
+
+
+def test_code_that_no_training_row_holds_keeps_its_zeros(new_engine: NewEngine) -> None:
+    arrays = with_codes(some_arrays())
+    arrays.x_VND[:, :, 4] += 1
+
+    trained = run(new_engine(arrays), [a_plan(max_epochs=2)])[1]
+
+    first, second = trained.weights[-2:]
+    assert first.any(axis=1).all()
+    assert not second[0].any()
 
 
 def test_noise_is_added_to_training_rows_alone(new_engine: NewEngine) -> None:

@@ -141,3 +141,29 @@ def test_real_tables_come_out_as_the_engine_answers(tmp_path: Path, load: Any, t
 
     assert prepared.fits[0].target.task is task
     assert difference_of(prepared, tmp_path) < 1e-4
+
+
+def many_levels(rows: int = 600) -> dict[str, Any]:
+    rng = np.random.default_rng(0)
+    town, street = rng.integers(0, 40, rows), rng.integers(0, 60, rows)
+    y = town % 7 + street % 3 + rng.normal(size=rows)
+    columns = {"x": rng.normal(size=rows), "few": rng.choice(["a", "b", "c"], rows)}
+    return columns | {
+        "town": [f"town {t}" if t else None for t in town],
+        "street": [f"{s} '\"\n" for s in street],
+        "y": y,
+    }
+
+
+@pytest.mark.parametrize("members", [1, 3])
+def test_embedded_categories_come_out_as_the_engine_answers(tmp_path: Path, members: int) -> None:
+    path = write_csv(tmp_path / "t.csv", many_levels())
+    folds = {"strategy": "kfold", "folds": 3}
+    table, spec, check = checked(path, "y", validation=folds)
+    prepared = prepare(table, spec, check, max_levels=100)
+
+    embedded = [each.column for each in prepared.fits[0].features.embedded]
+    assert embedded == ["town", "street"]
+    for fold in range(3):
+        final = as_if_trained(prepared, members=members, fold=fold)
+        assert worst_difference(final, tmp_path) < 1e-4

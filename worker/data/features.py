@@ -45,24 +45,31 @@ class NumericFeature:
     heights: tuple[float, ...] = ()
 
 
+EMBEDDING_SIZE = 8
+"""What an embedding learns of each code."""
+
+
 @dataclass(frozen=True)
 class CategoricalFeature:
-    """A string; `levels` are those that get a column of the design matrix each.
+    """A string; `levels` are those that are told apart.
 
-    The empty string is a missing value, and a level of its own where training rows had it. Where
-    training rows had a value that is no level, since it is rare, `has_other` adds a column for all
-    such values, unseen ones included; else they leave all columns 0.
+    The empty string is a missing value, and a level of its own where training rows had it. One-hot,
+    each level has a column of the design matrix; where training rows had a value that is no level,
+    since it is rare, `has_other` adds a column for all such values, unseen ones included; else they
+    leave all columns 0. Embedded, there is one column of codes: 0 for a value that is no level,
+    else the level's number from 1 up.
     """
 
     column: str
     input: str
     levels: tuple[str, ...]
     has_other: bool
+    is_embedded: bool = False
 
     @property
     def width(self) -> int:
         """Columns of the design matrix."""
-        return len(self.levels) + self.has_other
+        return 1 if self.is_embedded else len(self.levels) + self.has_other
 
 
 @dataclass(frozen=True)
@@ -70,8 +77,8 @@ class Features:
     """All fitted features, in the order of the design matrix.
 
     That is: the numeric columns, their seasons, an indicator for each of them with missing values,
-    then each category's levels. `matrix_columns` is the width of an NPZ's `X`, of which `positions`
-    are used; None for a table with named columns.
+    each category's levels, and last the codes of embedded categories. `matrix_columns` is the width
+    of an NPZ's `X`, of which `positions` are used; None for a table with named columns.
     """
 
     numeric: tuple[NumericFeature, ...]
@@ -101,26 +108,30 @@ class Features:
         return np.array([feature.scale for feature in self.numeric], dtype=np.float32)
 
     @property
-    def width(self) -> int:
-        """D."""
+    def embedded(self) -> tuple[CategoricalFeature, ...]:
+        """The categories whose codes are embedded."""
+        return tuple(feature for feature in self.categorical if feature.is_embedded)
+
+    @property
+    def numbers(self) -> int:
+        """Columns of the design matrix before the codes."""
         numbers = len(self.numeric) + 2 * len(self.seasons) + len(self.missing_positions)
-        return numbers + sum(feature.width for feature in self.categorical)
+        return numbers + sum(each.width for each in self.categorical if not each.is_embedded)
 
 
-def design_matrix(features: Features, raw: RawColumns, *, width: int | None = None) -> FloatArray:
-    """[N, D] What the network sees; with columns of zeros up to `width`."""
+def design_matrix(features: Features, raw: RawColumns, *, numbers: int | None = None) -> FloatArray:
+    """[N, D] What the network sees; columns of zeros make it `numbers` before the codes."""
     missing_NR = np.isnan(raw.numeric_NR)
     filled_NR = np.where(missing_NR, features.centers, raw.numeric_NR)
     parts = [_scaled(features, filled_NR)]
     parts += [wave for i, days in features.seasons for wave in _season(filled_NR[:, i], days)]
     parts.append(missing_NR[:, features.missing_positions].astype(np.float32))
-    parts += [
-        _one_hot(feature, strings)
-        for feature, strings in zip(features.categorical, raw.strings, strict=True)
-    ]
-    x_ND = np.concatenate(parts, axis=1)
-    padding = 0 if width is None else width - x_ND.shape[1]
-    return np.pad(x_ND, [(0, 0), (0, padding)]) if padding else x_ND
+    categories = list(zip(features.categorical, raw.strings, strict=True))
+    parts += [_one_hot(*category) for category in categories if not category[0].is_embedded]
+    padding = 0 if numbers is None else numbers - features.numbers
+    parts.append(np.zeros((len(raw.numeric_NR), padding), dtype=np.float32))
+    parts += [_codes(*category) for category in categories if category[0].is_embedded]
+    return np.concatenate(parts, axis=1)
 
 
 def _scaled(features: Features, filled_NR: FloatArray) -> FloatArray:
@@ -157,3 +168,12 @@ def _one_hot(feature: CategoricalFeature, strings: pl.Series) -> FloatArray:
         levels, range(len(levels)), default=other, return_dtype=pl.Int64
     ).to_numpy()
     return np.asarray(codes[:, None] == np.arange(feature.width), dtype=np.float32)
+
+
+def _codes(feature: CategoricalFeature, strings: pl.Series) -> FloatArray:
+    """[N, 1] 0 for a value that is no level, else the level's number from 1 up."""
+    levels = feature.levels
+    codes = strings.replace_strict(
+        levels, range(1, len(levels) + 1), default=0, return_dtype=pl.Float32
+    )
+    return codes.to_numpy()[:, None]

@@ -29,14 +29,24 @@ DAY, WEEK, YEAR = 1.0, 7.0, 365.2425
 """The periods of seasons, in days."""
 QUANTILES = 33
 """Knots of scaling by quantiles: the extreme ones are at the shares 1/66 and 65/66."""
+ONE_HOT_LEVELS = 16
+"""A category of more levels is embedded."""
 RARE_ROWS = 3
 """A level of fewer training rows is rare: what is learned of it is noise."""
 
 
 def fit_features(
-    columns: Sequence[Column], raw: RawColumns, *, max_levels: int, scaling: Scaling
+    columns: Sequence[Column],
+    raw: RawColumns,
+    *,
+    max_levels: int,
+    scaling: Scaling,
+    embedded: frozenset[str] | None = None,
 ) -> Features:
-    """Fit every transform on these rows: the training rows, and no other."""
+    """Fit every transform on these rows: the training rows, and no other.
+
+    Categories of many levels are embedded; those of `embedded` where it is given.
+    """
     inputs = input_names([column.name for column in columns])
     numbers = [c for c in columns if not is_categorical(c)]
     categories = [c for c in columns if is_categorical(c)]
@@ -48,6 +58,9 @@ def fit_features(
         _fit_categorical(column, inputs[column.name], strings, max_levels)
         for column, strings in zip(categories, raw.strings, strict=True)
     )
+    if embedded is None:
+        embedded = frozenset(f.column for f in categorical if len(f.levels) > ONE_HOT_LEVELS)
+    categorical = tuple(replace(f, is_embedded=f.column in embedded) for f in categorical)
     return Features(numeric, categorical, scaling)
 
 

@@ -14,7 +14,7 @@ from lowloss.spec import Choice, JobSpec, Preprocessing, Scaling, Task
 from service.tables.check import MIN_HELD_ROWS, MIN_TRAIN_ROWS, Checked
 from service.tables.table import Table
 from worker.data.columns import RawColumns, read_columns, read_strings
-from worker.data.features import Features, design_matrix
+from worker.data.features import EMBEDDING_SIZE, Features, design_matrix
 from worker.data.fit import as_matrix, fit_features
 from worker.data.splits import Rows, Split, Splits, Traits, split_rows
 from worker.data.target import (
@@ -25,7 +25,7 @@ from worker.data.target import (
     log_offset,
     read_target,
 )
-from worker.engine.plans import Arrays, FloatArray, Fold
+from worker.engine.plans import Arrays, Embedding, FloatArray, Fold
 
 NO_ROWS: Rows = np.empty(0, dtype=np.int64)
 
@@ -184,20 +184,20 @@ def _fitted(
     *,
     max_levels: int,
 ) -> Prepared:
-    fits = [
-        Fit(
-            split,
-            _features(labelled, split, scaling, max_levels),
-            _target(labelled, split, splits, spec.preprocessing),
-        )
-        for scaling in wanted
-        for split in splits.folds
-    ]
+    fits: list[Fit] = []
+    for scaling in wanted:
+        for split in splits.folds:
+            # What is embedded is one choice for all folds: it decides what a network consists of.
+            known = fits[0].features.embedded if fits else None
+            embedded = None if known is None else frozenset(each.column for each in known)
+            features = _features(labelled, split, scaling, max_levels, embedded)
+            fits.append(Fit(split, features, _target(labelled, split, splits, spec.preprocessing)))
     # Folds see other levels: views are as wide as the widest.
-    width = max(fit.features.width for fit in fits)
+    numbers = max(fit.features.numbers for fit in fits)
+    width = numbers + len(fits[0].features.embedded)
     x_VND = np.empty((len(fits), len(labelled.y), width), dtype=np.float32)
     for view, fit in enumerate(fits):
-        x_VND[view] = design_matrix(fit.features, labelled.raw, width=width)
+        x_VND[view] = design_matrix(fit.features, labelled.raw, numbers=numbers)
     unit = fits[0].target
     arrays = Arrays(
         x_VND,
@@ -205,13 +205,29 @@ def _fitted(
         unit.loss,
         unit.outputs,
         folds=tuple(_fold(view, fit, unit, labelled.y, spec) for view, fit in enumerate(fits)),
+        embeddings=_embeddings(fits),
     )
     return Prepared(labelled, splits, tuple(fits), arrays)
 
 
-def _features(labelled: Labelled, split: Split, scaling: Scaling, max_levels: int) -> Features:
+def _embeddings(fits: list[Fit]) -> tuple[Embedding, ...]:
+    """Tables for the codes of every fold."""
+    of_columns = zip(*(fit.features.embedded for fit in fits), strict=True)
+    most = [max(len(feature.levels) for feature in features) for features in of_columns]
+    return tuple(Embedding(levels + 1, EMBEDDING_SIZE) for levels in most)
+
+
+def _features(
+    labelled: Labelled,
+    split: Split,
+    scaling: Scaling,
+    max_levels: int,
+    embedded: frozenset[str] | None,
+) -> Features:
     raw = labelled.raw.take(split.train)
-    features = fit_features(labelled.columns, raw, max_levels=max_levels, scaling=scaling)
+    features = fit_features(
+        labelled.columns, raw, max_levels=max_levels, scaling=scaling, embedded=embedded
+    )
     if labelled.matrix_columns is None:
         return features
     return as_matrix(features, matrix_columns=labelled.matrix_columns)

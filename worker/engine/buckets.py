@@ -124,13 +124,14 @@ def slot_bytes(shape: Shape, arrays: Arrays) -> int:
     That is the gradients, the best parameters, and each layer's output, its mask and gradient.
     """
     copies = 2 * (1 + MOMENTS[shape.optimizer]) + 3
-    outputs = shape.batch_size * (arrays.features + sum(shape.widths))
-    return 4 * (copies * weights_of(shape, arrays) + 3 * outputs)
+    outputs = shape.batch_size * (arrays.inputs + sum(shape.widths))
+    tables = sum(embedding.codes * embedding.size for embedding in arrays.embeddings)
+    return 4 * (copies * (weights_of(shape, arrays) + tables) + 3 * outputs)
 
 
 def weights_of(shape: Shape, arrays: Arrays) -> int:
     """Weights of a slot's padded kernels."""
-    sizes = itertools.pairwise((arrays.features, *shape.widths, arrays.outputs))
+    sizes = itertools.pairwise((arrays.inputs, *shape.widths, arrays.outputs))
     return sum(fan_in * fan_out for fan_in, fan_out in sizes)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from worker.engine.plans import FloatArray, Plan
+from worker.engine.plans import Arrays, FloatArray, Plan
 
 TRUNCATED_SD = 0.87962566103423978
 """Standard deviation of a standard normal cut off at 2."""
@@ -22,13 +22,14 @@ ROW_STRIDE = 65_536
 """Above any width, so that a unit's draw does not depend on how wide its layer is padded."""
 
 
-def initial_weights(plan: Plan, features: int, outputs: int) -> list[FloatArray]:
+def initial_weights(plan: Plan, arrays: Arrays) -> list[FloatArray]:
     """Kernel [in, out] and bias [out] of each layer, at their true shapes; biases are zero.
 
     Glorot uniform (Glorot and Bengio 2010) before tanh and at the head, He normal (He et al. 2015)
-    before the relu family, LeCun normal before selu; the normals cut off at 2 as Keras does.
+    before the relu family, LeCun normal before selu; the normals cut off at 2 as Keras does. Last
+    each embedding's table: normal, of about the length that a one-hot code has, and 0 for code 0.
     """
-    sizes = [features, *plan.widths, outputs]
+    sizes = [arrays.inputs, *plan.widths, arrays.outputs]
     weights: list[FloatArray] = []
     for layer, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes)):
         rng = np.random.default_rng([plan.seed, 0x1417, layer])
@@ -43,6 +44,11 @@ def initial_weights(plan: Plan, features: int, outputs: int) -> list[FloatArray]
             case _:
                 kernel = _cut_normal(rng, (fan_in, fan_out)) * np.sqrt(2.0 / fan_in)
         weights += [kernel.astype(np.float32), np.zeros(fan_out, dtype=np.float32)]
+    for place, embedding in enumerate(arrays.embeddings):
+        rng = np.random.default_rng([plan.seed, 0xE3BD, place])
+        table = rng.normal(size=(embedding.codes, embedding.size)) / math.sqrt(embedding.size)
+        table[0] = 0
+        weights.append(table.astype(np.float32))
     return weights
 
 

@@ -20,6 +20,7 @@ from worker.engine.draws import initial_weights, mixup_shares, row_order
 from worker.engine.gradients import forgotten_gradients
 from worker.engine.plans import (
     Arrays,
+    Embedding,
     Epoch,
     FailedTrial,
     FloatArray,
@@ -33,6 +34,7 @@ from worker.engine.plans import (
     Plan,
     TrainedTrial,
     failed,
+    told_apart,
 )
 from worker.engine.update_rules import MOMENTUM
 
@@ -93,7 +95,7 @@ def train(plan: Plan, arrays: Arrays, *, on_epoch: OnEpoch, on_batch: OnBatch) -
     if watch.best_epoch is not None:
         if fold.is_validated and stopping.best_weights is not None:
             model.set_weights(stopping.best_weights)
-        weights = tuple(model.get_weights())
+        weights = weights_of(model)
         val_output_MC = forward(weights, plan.activation, arrays.loss, rows.x_val_MD)
     return TrainedTrial(
         plan=plan,
@@ -111,9 +113,16 @@ def train(plan: Plan, arrays: Arrays, *, on_epoch: OnEpoch, on_batch: OnBatch) -
 def build_network(plan: Plan, arrays: Arrays) -> keras.Model:
     """Dense → activation → Dropout for each width, and a Dense head; penalties on kernels."""
     penalty = keras.regularizers.L1L2(plan.l1, plan.l2) if plan.l1 or plan.l2 else None
-    x = inputs = keras.Input((arrays.features,))
+    inputs = keras.Input((arrays.features,))
+    x = inputs[:, : arrays.numbers] if arrays.embeddings else inputs
     if plan.noise:
         x = keras.layers.GaussianNoise(plan.noise, seed=plan.seed % 2**31)(x)
+    learned = [
+        _learned(embedding, inputs[:, arrays.numbers + place])
+        for place, embedding in enumerate(arrays.embeddings)
+    ]
+    if learned:
+        x = keras.layers.Concatenate()([x, *learned])
     for layer, width in enumerate(plan.widths):
         x = keras.layers.Dense(width, kernel_regularizer=penalty)(x)
         x = keras.layers.Activation(plan.activation)(x)
@@ -122,8 +131,31 @@ def build_network(plan: Plan, arrays: Arrays) -> keras.Model:
     head = HEADS[arrays.loss]
     outputs = keras.layers.Dense(arrays.outputs, activation=head, kernel_regularizer=penalty)(x)
     model = keras.Model(inputs, outputs)
-    model.set_weights(initial_weights(plan, arrays.features, arrays.outputs))
+    for variable, value in zip(_variables(model), initial_weights(plan, arrays), strict=True):
+        variable.assign(value)
     return model
+
+
+def weights_of(model: keras.Model) -> tuple[FloatArray, ...]:
+    """A network's weights, in the order of `TrainedTrial.weights`."""
+    return tuple(np.asarray(variable) for variable in _variables(model))
+
+
+def _learned(embedding: Embedding, codes: Any) -> Any:
+    """A table as a product with one-hot codes.
+
+    The gradient of Keras's Embedding repeats a batch's codes, and so has a wrong norm to clip
+    (Keras 3.15).
+    """
+    table = keras.layers.Dense(embedding.size, use_bias=False)
+    return table(keras.ops.one_hot(keras.ops.cast(codes, "int32"), embedding.codes))
+
+
+def _variables(model: keras.Model) -> list[Any]:
+    """Kernels and biases in turn, then tables: Keras's own order has what stands first first."""
+    dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+    layers: list[Any] = [v for layer in dense if layer.use_bias for v in layer.variables]
+    return layers + [layer.kernel for layer in dense if not layer.use_bias]
 
 
 def compile_network(model: keras.Model, plan: Plan, arrays: Arrays) -> None:
@@ -148,15 +180,25 @@ def forward(
     """[N, C] What a network of these weights answers, without its dropout."""
     activate = keras.activations.get(activation)
     head = keras.activations.get(HEADS[loss])
-    layers = list(zip(weights[::2], weights[1::2], strict=True))
+    *hidden, (kernel, bias) = told_apart(weights).layers
     parts = []
     for start in range(0, len(x_ND), PREDICT_ROWS):
-        h = keras.ops.convert_to_tensor(x_ND[start : start + PREDICT_ROWS])
-        for kernel, bias in layers[:-1]:
-            h = activate(keras.ops.matmul(h, kernel) + bias)
-        kernel, bias = layers[-1]
+        h = keras.ops.convert_to_tensor(_embedded(weights, x_ND[start : start + PREDICT_ROWS]))
+        for hidden_kernel, hidden_bias in hidden:
+            h = activate(keras.ops.matmul(h, hidden_kernel) + hidden_bias)
         parts.append(np.asarray(head(keras.ops.matmul(h, kernel) + bias), dtype=np.float32))
-    return np.concatenate(parts) if parts else np.empty((0, weights[-1].size), dtype=np.float32)
+    return np.concatenate(parts) if parts else np.empty((0, bias.size), dtype=np.float32)
+
+
+def _embedded(weights: tuple[FloatArray, ...], x_ND: FloatArray) -> FloatArray:
+    """[N, inputs] Numbers as they are, and each code's numbers from its table."""
+    tables = told_apart(weights).tables
+    if not tables:
+        return x_ND
+    numbers = x_ND.shape[1] - len(tables)
+    codes_NE = x_ND[:, numbers:].astype(np.int64)
+    learned = [table[codes_NE[:, place]] for place, table in enumerate(tables)]
+    return np.concatenate([x_ND[:, :numbers], *learned], axis=1)
 
 
 class _Told:
@@ -206,7 +248,7 @@ def _training_batches(rows: FoldRows, labels: _Labels, batch_size: int, draws: _
 
     Keras would make the same of bare arrays, at three times the cost an epoch for a small table.
     """
-    count = len(rows.x_train_ND)
+    count, numbers = len(rows.x_train_ND), labels.arrays.numbers
     columns = [rows.x_train_ND, labels.of(rows.y_train_N)]
     if rows.weight_train_N is not None:
         columns.append(rows.weight_train_N)
@@ -219,8 +261,12 @@ def _training_batches(rows: FoldRows, labels: _Labels, batch_size: int, draws: _
         if not draws.is_mixed:
             return batches
         share = draws.share_S[number]
+        # No code lies between two: that of the larger share stays.
+        of_columns = tf.where(tf.range(labels.arrays.features) < numbers, share, tf.round(share))
         # Every row with the next one of its batch, and the last with the first.
-        return tuple(share * own + (1 - share) * tf.roll(own, -1, axis=0) for own in batches)
+        shares = (of_columns, *(share for _ in batches[1:]))
+        pairs = zip(shares, batches, strict=True)
+        return tuple(each * own + (1 - each) * tf.roll(own, -1, axis=0) for each, own in pairs)
 
     return _plainly(tf.data.Dataset.range(math.ceil(count / batch_size)).map(batch))
 

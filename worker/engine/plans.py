@@ -101,10 +101,22 @@ class FoldRows:
 
 
 @dataclass(frozen=True)
+class Embedding:
+    """A column of codes, for each of which the network learns `size` numbers.
+
+    Codes count from 0, which is for what training rows do not hold: its numbers begin at 0.
+    """
+
+    codes: int
+    size: int
+
+
+@dataclass(frozen=True)
 class Arrays:
     """One copy of the data, and the folds that are made of it.
 
-    `x_VND` has one view, or several ways to write the same rows: other transforms, say.
+    `x_VND` has one view, or several ways to write the same rows: other transforms, say. Its last
+    columns are codes, one for each of `embeddings`; all others are numbers.
     Targets: float for regression and binary (0 or 1), class index for multiclass.
     """
 
@@ -113,11 +125,22 @@ class Arrays:
     loss: Loss
     outputs: int
     folds: tuple[Fold, ...]
+    embeddings: tuple[Embedding, ...] = ()
 
     @property
     def features(self) -> int:
         """D."""
         return int(self.x_VND.shape[2])
+
+    @property
+    def numbers(self) -> int:
+        """Columns that are no codes."""
+        return self.features - len(self.embeddings)
+
+    @property
+    def inputs(self) -> int:
+        """What the first layer sees: numbers, and what stands for the codes."""
+        return self.numbers + sum(embedding.size for embedding in self.embeddings)
 
     @property
     def is_weighted(self) -> bool:
@@ -179,7 +202,8 @@ class Outcome(StrEnum):
 class TrainedTrial:
     """A finished training, with the weights of its best epoch.
 
-    `weights` alternate kernel [in, out] and bias [out], first layer to head; `val_output_MC` is
+    `weights` alternate kernel [in, out] and bias [out], first layer to head, and end with a table
+    [codes, size] for each embedding; `val_output_MC` is
     what they answer on the validation rows: the standardised target, or probabilities. Both are
     empty where no epoch had a finite validation loss. `reason` says why training ended:
     `early_stopping`, `max_epochs`, `stopped`, `loss_not_finite`. `program` says what trained it.
@@ -199,6 +223,21 @@ class TrainedTrial:
     def is_good(self) -> bool:
         """Whether it has weights, and did not diverge after them."""
         return self.best_epoch is not None and self.outcome is not Outcome.diverged
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A network's weights, told apart: kernel and bias of each layer, and tables of embeddings."""
+
+    layers: tuple[tuple[FloatArray, FloatArray], ...]
+    tables: tuple[FloatArray, ...]
+
+
+def told_apart(weights: Sequence[FloatArray]) -> Weights:
+    """The parts of `TrainedTrial.weights`: a bias is a vector, and follows its kernel."""
+    biases = [place for place, weight in enumerate(weights) if weight.ndim == 1]
+    layers = tuple((weights[place - 1], weights[place]) for place in biases)
+    return Weights(layers, tuple(weights[2 * len(layers) :]))
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,9 @@ class Program:
         cells_of_row = shape.slots * max(shape.widths)
         self.validation_rows = max(1, min(most_rows, VALIDATION_CELLS // cells_of_row))
         self._loss_name = arrays.loss
-        self._sizes = [arrays.features, *shape.widths, arrays.outputs]
+        self._sizes = [arrays.inputs, *shape.widths, arrays.outputs]
+        self._embeddings = arrays.embeddings
+        self._numbers = arrays.numbers
         self._is_weighted = arrays.is_weighted
         # Where all folds have the same number of steps, no slot is ever past its last batch.
         batches = {math.ceil(len(fold.train_N) / shape.batch_size) for fold in arrays.folds}
@@ -129,10 +131,14 @@ class Program:
         self.validate = Compiled(self._validate)
 
     def zeros(self) -> Parameters:
-        """Parameters, or a moment of each: kernels [K, in, out] and biases [K, 1, out] in turn."""
+        """Parameters, or a moment of each: kernels [K, in, out] and biases [K, 1, out] in turn.
+
+        Last come the embeddings' tables [K, codes, size].
+        """
         slots, zeros = self.shape.slots, []
         for fan_in, fan_out in itertools.pairwise(self._sizes):
             zeros += [(slots, fan_in, fan_out), (slots, 1, fan_out)]
+        zeros += [(slots, embedding.codes, embedding.size) for embedding in self._embeddings]
         return [tf.zeros(shape, self.dtype) for shape in zeros]
 
     def start(self) -> tuple[State, Best]:
@@ -189,7 +195,9 @@ class Program:
         parameters, moments = state.parameters, state.moments
         x_KBD = batch.x_KBD
         if "noise" in shape.uses:
-            x_KBD += given.noise[:, None, None] * normal_noise(key_K, x_KBD.shape, self.dtype)
+            noise_KBD = normal_noise(key_K, x_KBD.shape, self.dtype)
+            is_number_D = tf.range(x_KBD.shape[2]) < self._numbers
+            x_KBD += tf.where(is_number_D, given.noise[:, None, None] * noise_KBD, 0.0)
         with tf.GradientTape() as tape:
             tape.watch(parameters)
             output_KBC = self._forward(parameters, x_KBD, given, key_K)
@@ -248,18 +256,24 @@ class Program:
         next_KB = tf.range(1, self.shape.batch_size + 1)[None, :]
         next_KB = tf.where(next_KB < count_K1, next_KB, 0)
 
-        def mix(own: Any) -> Any:
+        def mix(own: Any, share: Any) -> Any:
             other = tf.gather(own, next_KB, batch_dims=1)
-            share = tf.reshape(share_K1, [-1] + [1] * (len(own.shape) - 1))
             return other + share * (own - other)
 
-        weight_KB = mix(batch.weight_KB) * batch.is_row_KB
-        mixed = batch._replace(x_KBD=mix(batch.x_KBD), weight_KB=weight_KB)
+        share_K11 = share_K1[:, :, None]
+        if self._embeddings:
+            # No code lies between two: that of the larger share stays.
+            is_number_D = tf.range(batch.x_KBD.shape[2]) < self._numbers
+            share_K11 = tf.where(is_number_D, share_K11, tf.round(share_K11))
+        mixed = batch._replace(
+            x_KBD=mix(batch.x_KBD, share_K11),
+            weight_KB=mix(batch.weight_KB, share_K1) * batch.is_row_KB,
+        )
         if self._loss_name is Loss.multiclass:
             # No class lies between two: the losses of both labels are mixed.
             other = _Other(tf.gather(batch.y_KB, next_KB, batch_dims=1), share_K1)
             return mixed._replace(other=other)
-        return mixed._replace(y_KB=mix(batch.y_KB))
+        return mixed._replace(y_KB=mix(batch.y_KB, share_K1))
 
     def _targets(self, y_KB: Any, given: Settings) -> Any:
         if self._loss_name is not Loss.mse:
@@ -269,7 +283,7 @@ class Program:
     def _forward(self, parameters: Parameters, x: Any, given: Settings, key_K: Any | None) -> Any:
         """[K, B, C] The head's output before its activation; with dropout where there is a key."""
         activate = keras.activations.get(self.shape.activation)
-        h = x
+        h = self._embedded(parameters, x)
         for layer, width in enumerate(self.shape.widths):
             kernel, bias = parameters[2 * layer], parameters[2 * layer + 1]
             new = activate(tf.matmul(h, kernel) + bias)
@@ -279,7 +293,20 @@ class Program:
                 new = tf.where(keep, new / (1 - given.dropout[:, None, None]), 0.0)
             # A slot with fewer layers passes through the rest.
             h = new if layer == 0 else tf.where(given.layer_mask_LK11[layer], new, _fit(h, width))
-        return tf.matmul(h, parameters[-2]) + parameters[-1]
+        kernel, bias = parameters[2 * len(self.shape.widths) :][:2]
+        return tf.matmul(h, kernel) + bias
+
+    def _embedded(self, parameters: Parameters, x_KBD: Any) -> Any:
+        """[K, B, inputs] Numbers as they are, and each code's numbers from its table."""
+        if not self._embeddings:
+            return x_KBD
+        tables = parameters[len(parameters) - len(self._embeddings) :]
+        codes_KBE = tf.cast(x_KBD[:, :, self._numbers :], tf.int32)
+        learned = [
+            tf.gather(table, codes_KBE[:, :, place], batch_dims=1)
+            for place, table in enumerate(tables)
+        ]
+        return tf.concat([x_KBD[:, :, : self._numbers], *learned], 2)
 
     def _loss(self, output_KBC: Any, y_KB: Any) -> Any:
         """[K, B] The data loss of every row."""
@@ -293,7 +320,7 @@ class Program:
 
     def _penalty(self, parameters: Parameters, given: Settings) -> Any:
         """[K] L1 and L2 of the kernels."""
-        kernels = parameters[::2]
+        kernels = parameters[: 2 * len(self.shape.widths) + 2 : 2]
         l2_K = tf.add_n([tf.reduce_sum(tf.square(kernel), [1, 2]) for kernel in kernels])
         if "l1" not in self.shape.uses:
             return given.l2 * l2_K

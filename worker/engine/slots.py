@@ -32,6 +32,7 @@ from worker.engine.plans import (
     RowNumbers,
     TrainedTrial,
     failed,
+    told_apart,
 )
 from worker.engine.program import Program, Settings
 
@@ -98,7 +99,7 @@ class Cohort:
     def start(self, plan: Plan) -> None:
         """Put a plan into the first free slot."""
         k = self._slots.index(None)
-        self._put(k, initial_weights(plan, self._arrays.features, self._arrays.outputs))
+        self._put(k, initial_weights(plan, self._arrays))
         self._slots[k] = Slot(plan, self._arrays.folds[plan.fold], started=time.monotonic())
 
     def train_epoch(self) -> NDArray[np.float64]:
@@ -239,7 +240,8 @@ class Cohort:
         for some in (parameters, *moments):
             for tensor in some:
                 tensor[k] = 0
-        for place, weight in zip(self._places(len(weights) // 2), weights, strict=True):
+        layers = len(told_apart(weights).layers)
+        for place, weight in zip(self._places(layers), weights, strict=True):
             matrix = weight if weight.ndim == 2 else weight[None, :]
             parameters[place][k, : matrix.shape[0], : matrix.shape[1]] = matrix
         self._state = self._state._replace(
@@ -253,19 +255,23 @@ class Cohort:
 
     def _cut(self, k: int, slot: Slot) -> tuple[FloatArray, ...]:
         """A slot's best weights, or its last without validation rows, at their true shapes."""
-        sizes = [self._arrays.features, *slot.plan.widths, self._arrays.outputs]
+        sizes = [self._arrays.inputs, *slot.plan.widths, self._arrays.outputs]
         places = self._places(len(sizes) - 1)
         kept = self._best.parameters if slot.fold.is_validated else self._state.parameters
         best = [kept[place][k].numpy() for place in places]
         cut: list[FloatArray] = []
         for layer, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes)):
             cut += [best[2 * layer][:fan_in, :fan_out], best[2 * layer + 1][0, :fan_out]]
+        cut += best[2 * (len(sizes) - 1) :]
         return tuple(np.array(weight, dtype=np.float32) for weight in cut)
 
     def _places(self, layers: int) -> list[int]:
         """Where the weights of a network of some layers stand: its head is the program's head."""
+        if not layers:
+            return []
         count = 2 * (len(self.program.shape.widths) + 1)
-        return [*range(2 * (layers - 1)), count - 2, count - 1] if layers else []
+        tables = range(count, count + len(self._arrays.embeddings))
+        return [*range(2 * (layers - 1)), count - 2, count - 1, *tables]
 
     def _run_time_values(self) -> Settings:
         """The plans' values as tensors; a free slot's are harmless."""

@@ -19,7 +19,7 @@ from lowloss.spec import Task
 from worker.data.features import CLIP, FAR, CategoricalFeature, Features
 from worker.data.target import Target
 from worker.engine.keras_fit import HEADS
-from worker.engine.plans import TrainedTrial
+from worker.engine.plans import FloatArray, TrainedTrial
 from worker.model.content import Content, ramps
 
 # Names of our layers have a dot, which names of inputs never have: they cannot collide.
@@ -36,32 +36,48 @@ def build_model(content: Content) -> keras.Model:
         keras.Input((width,), dtype=dtype, name=f"raw.{number}")
         for number, (_, width, dtype) in enumerate(content.inputs, start=1)
     ]
-    x = _design_matrix(content.features, raw)
+    parts = _parts(content.features, raw)
     outputs = [
-        _network(content, member, number, x) for number, member in enumerate(content.members, 1)
+        _network(content, member, number, *parts)
+        for number, member in enumerate(content.members, 1)
     ]
     mean = outputs[0] if len(outputs) == 1 else keras.layers.Average(name="members.mean")(outputs)
     inner = keras.Model(raw, _answer(content.target, mean), name=INNER_NAME)
     return keras.Model(inputs, inner(list(inputs.values())), name=MODEL_NAME)
 
 
-def _network(content: Content, member: TrainedTrial, number: int, x: Any) -> Any:
+def _network(
+    content: Content, member: TrainedTrial, number: int, numbers: list[Any], codes: list[Any]
+) -> Any:
     activations = [member.plan.activation] * len(member.plan.widths) + [HEADS[content.target.loss]]
     weights = content.weights(member)
-    for layer, activation in enumerate(activations):
-        kernel, bias = weights[2 * layer], weights[2 * layer + 1]
-        dense = keras.layers.Dense(
-            len(bias), activation=activation, name=f"member.{number}.dense.{layer + 1}"
-        )
+    learned = [
+        _embedded(table, code, f"member.{number}.embedding.{place}")
+        for place, (table, code) in enumerate(zip(weights.tables, codes, strict=True), start=1)
+    ]
+    x = _joined(numbers + learned, f"member.{number}.join")
+    pairs = zip(weights.layers, activations, strict=True)
+    for layer, ((kernel, bias), activation) in enumerate(pairs, start=1):
+        name = f"member.{number}.dense.{layer}"
+        dense = keras.layers.Dense(len(bias), activation=activation, name=name)
         x = dense(x)
         dense.set_weights([kernel, bias])
     return x
 
 
-def _design_matrix(features: Features, raw: list[Any]) -> Any:
+def _embedded(table: FloatArray, code: Any, name: str) -> Any:
+    embedding = keras.layers.Embedding(*table.shape, name=name)
+    learned = keras.layers.Reshape((table.shape[1],), name=f"{name}.flat")(embedding(code))
+    embedding.set_weights([table])
+    return learned
+
+
+def _parts(features: Features, raw: list[Any]) -> tuple[list[Any], list[Any]]:
+    """The columns of the design matrix that are numbers, and those that are codes."""
     numbers = raw[: len(raw) - len(features.categorical)]
     strings = raw[len(numbers) :]
-    parts = []
+    parts: list[Any] = []
+    codes: list[Any] = []
     if features.matrix_columns is not None:
         parts += _numeric(features, keras.ops.take(numbers[0], list(features.positions), axis=1))
     elif numbers:
@@ -69,8 +85,13 @@ def _design_matrix(features: Features, raw: list[Any]) -> Any:
     for number, (category, column) in enumerate(
         zip(features.categorical, strings, strict=True), start=1
     ):
-        parts.append(_one_hot(category, column, number))
-    return _joined(parts, "features.join")
+        # Index 0 is of a value that is no level.
+        index = _lookup(category, number)(column)
+        if category.is_embedded:
+            codes.append(index)
+        else:
+            parts.append(_one_hot(category, index, number))
+    return parts, codes
 
 
 def _numeric(features: Features, raw: Any) -> list[Any]:
@@ -117,19 +138,21 @@ def _scaled(features: Features, filled: Any) -> Any:
             return ops.add(ops.sum(risen, axis=2), steps.floor_R)
 
 
-def _one_hot(category: CategoricalFeature, raw: Any, number: int) -> Any:
-    """[rows, width]; a value that is no level is in the last column, or in none."""
+def _lookup(category: CategoricalFeature, number: int) -> keras.layers.Layer:
     oov = "[OOV]"
     while oov in category.levels:
         oov = f"[{oov}]"
-    lookup = keras.layers.StringLookup(
+    return keras.layers.StringLookup(
         vocabulary=list(category.levels),
         num_oov_indices=1,
         oov_token=oov,
         name=f"category.{number}.lookup",
     )
-    # Index 0 is an unknown value: moved to -1 it is no column's, and as the highest the last's.
-    index = keras.ops.subtract(lookup(raw), 1)
+
+
+def _one_hot(category: CategoricalFeature, index: Any, number: int) -> Any:
+    """[rows, width]; a value that is no level is in the last column, or in none."""
+    index = keras.ops.subtract(index, 1)
     if category.has_other:
         index = keras.ops.where(keras.ops.less(index, 0), len(category.levels), index)
     one_hot = keras.ops.one_hot(index, category.width, dtype="float32")

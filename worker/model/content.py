@@ -12,7 +12,7 @@ import numpy as np
 
 from worker.data.features import Features
 from worker.data.target import Target
-from worker.engine.plans import FloatArray, TrainedTrial
+from worker.engine.plans import FloatArray, TrainedTrial, Weights, told_apart
 
 MATRIX_INPUT = "X"
 InputType = Literal["float32", "string"]
@@ -37,10 +37,13 @@ class Content:
         ]
         return numbers + [(feature.input, 1, "string") for feature in features.categorical]
 
-    def weights(self, member: TrainedTrial) -> tuple[FloatArray, ...]:
-        """A member's kernels and biases; without the columns that only other folds have."""
-        first, *rest = member.weights
-        return (first[: self.features.width], *rest)
+    def weights(self, member: TrainedTrial) -> Weights:
+        """A member's weights; without the columns that only other folds have."""
+        weights = told_apart(member.weights)
+        (kernel, bias), *rest = weights.layers
+        learned = sum(table.shape[1] for table in weights.tables)
+        seen = np.r_[0 : self.features.numbers, len(kernel) - learned : len(kernel)]
+        return Weights(((kernel[seen], bias), *rest), weights.tables)
 
 
 @dataclass(frozen=True)

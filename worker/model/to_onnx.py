@@ -39,8 +39,8 @@ ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
 def save_onnx(content: Content, path: Path, metadata: dict[str, Any]) -> None:
     """Write an ONNX file with its metadata inside; ValidationError of onnx if it is invalid."""
     graph = _Graph()
-    x = _design_matrix(graph, content)
-    outputs = [_network(graph, content, member, x) for member in content.members]
+    numbers, codes = _parts(graph, content)
+    outputs = [_network(graph, content, member, numbers, codes) for member in content.members]
     mean = outputs[0] if len(outputs) == 1 else graph.add("Mean", *outputs)
     output = _answer(graph, content.target, mean)
     is_regression = content.target.task is Task.regression
@@ -107,7 +107,8 @@ def _integers(value: Any) -> NDArray[np.int64]:
     return np.asarray(value, dtype=np.int64)
 
 
-def _design_matrix(graph: _Graph, content: Content) -> str:
+def _parts(graph: _Graph, content: Content) -> tuple[list[str], list[str]]:
+    """The columns of the design matrix that are numbers, and those that are codes."""
     features = content.features
     numbers = [name for name, _, dtype in content.inputs if dtype == "float32"]
     parts: list[str] = []
@@ -116,8 +117,8 @@ def _design_matrix(graph: _Graph, content: Content) -> str:
         parts += _numeric(graph, features, raw)
     elif numbers:
         parts += _numeric(graph, features, graph.add("Concat", *numbers, axis=1))
-    parts += [_one_hot(graph, category) for category in features.categorical]
-    return graph.add("Concat", *parts, axis=1)
+    parts += [_one_hot(graph, each) for each in features.categorical if not each.is_embedded]
+    return parts, [_code(graph, each, first=1, other=0) for each in features.embedded]
 
 
 def _numeric(graph: _Graph, features: Features, raw: str) -> list[str]:
@@ -167,21 +168,35 @@ def _scaled(graph: _Graph, features: Features, filled: str) -> str:
 
 
 def _one_hot(graph: _Graph, category: CategoricalFeature) -> str:
-    levels = category.levels
-    code = graph.add(
-        "LabelEncoder",
-        category.input,
-        keys_strings=list(levels),
-        values_int64s=list(range(len(levels))),
-        default_int64=len(levels) if category.has_other else -1,
-    )
+    other = len(category.levels) if category.has_other else -1
+    code = _code(graph, category, first=0, other=other)
     is_level = graph.add("Equal", code, _integers([range(category.width)]))
     return graph.add("Cast", is_level, to=TensorProto.FLOAT)
 
 
-def _network(graph: _Graph, content: Content, member: TrainedTrial, x: str) -> str:
+def _code(graph: _Graph, category: CategoricalFeature, *, first: int, other: int) -> str:
+    """[rows, 1] A level's number, or that of all others."""
+    levels = category.levels
+    return graph.add(
+        "LabelEncoder",
+        category.input,
+        keys_strings=list(levels),
+        values_int64s=list(range(first, first + len(levels))),
+        default_int64=other,
+    )
+
+
+def _network(
+    graph: _Graph, content: Content, member: TrainedTrial, numbers: list[str], codes: list[str]
+) -> str:
     weights = content.weights(member)
-    *hidden, head = zip(weights[::2], weights[1::2], strict=True)
+    learned = [
+        # [rows, 1, size] without its middle.
+        graph.add("Squeeze", graph.add("Gather", table, code, axis=0), _integers([1]))
+        for table, code in zip(weights.tables, codes, strict=True)
+    ]
+    x = graph.add("Concat", *numbers, *learned, axis=1)
+    *hidden, head = weights.layers
     for kernel, bias in hidden:
         x = graph.add("Gemm", x, kernel, bias)
         if member.plan.activation == "silu":
