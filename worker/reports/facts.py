@@ -1,0 +1,125 @@
+"""What the writers of reports need to know of a finished job.
+
+T test rows, C classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lowloss.results import Column, Curve, Dataset, Job, Trial, TrialState
+from lowloss.spec import Direction, Objective, Task
+
+Floats = NDArray[np.float64]
+LOWER_IS_BETTER = frozenset(
+    {"val_loss", "rmse", "mae", "median_absolute_error", "mape", "log_loss"}
+)
+
+
+@dataclass(frozen=True)
+class Importance:
+    """By how much a metric of the test rows gets worse when a column is shuffled.
+
+    `increase` is the mean over shuffles, in the metric's units, and positive where the column
+    helps; `sd` is over the shuffles.
+    """
+
+    column: str
+    increase: float
+    sd: float
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The model's answers to the test rows.
+
+    `answered`: the target's units [T], or probabilities [T, C]. `actual`: the raw target [T], or
+    class indices.
+    """
+
+    answered: Floats
+    actual: Floats
+
+    @property
+    def classes(self) -> NDArray[np.int64]:
+        """[T] The actual class indices."""
+        return self.actual.astype(np.int64)
+
+    @property
+    def likeliest(self) -> NDArray[np.int64]:
+        """[T] The class index that the model finds likeliest."""
+        return self.answered.argmax(axis=1)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A finished job whose outcome names its winner, and what was measured of its model.
+
+    `metadata` is what `worker.model.save.describe_model` puts into the model's file.
+    `test_intervals` are 95 % intervals of test metrics, of those that have one.
+    """
+
+    job: Job
+    dataset: Dataset
+    trials: tuple[Trial, ...]
+    curves: Mapping[int, Curve]
+    importances: tuple[Importance, ...]
+    metadata: Mapping[str, Any]
+    predictions: Answers
+    test_intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def winner(self) -> Trial:
+        """The trial that became the model."""
+        return next(trial for trial in self.trials if trial.number == self.job.outcome.winner)
+
+    @property
+    def completed(self) -> tuple[Trial, ...]:
+        """The trials that have a score."""
+        return tuple(trial for trial in self.trials if trial.state is TrialState.completed)
+
+    @property
+    def target(self) -> Column:
+        """The column that is predicted."""
+        return next(c for c in self.dataset.profile if c.name == self.job.spec.target)
+
+    @property
+    def features(self) -> tuple[Column, ...]:
+        """The columns that the model takes, the most important first, then as in the table."""
+        ranks = {each.column: rank for rank, each in enumerate(self.ranked_importances)}
+        used = {each["column"] for each in self.metadata["inputs"]}
+        columns = [column for column in self.dataset.profile if column.name in used]
+        return tuple(sorted(columns, key=lambda column: ranks.get(column.name, len(ranks))))
+
+    @property
+    def ranked_importances(self) -> tuple[Importance, ...]:
+        """The most important column first."""
+        return tuple(sorted(self.importances, key=lambda each: -each.increase))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes in order; none for a regression."""
+        return tuple(self.metadata["labels"])
+
+    @property
+    def metric(self) -> str:
+        """The metric that models are compared by: the objective's, where baselines have it, too."""
+        objective = self.job.spec.objective
+        if objective is not Objective.val_loss:
+            return objective.removeprefix("val_")
+        return "rmse" if self.job.task is Task.regression else "log_loss"
+
+
+def direction_of(metric: str) -> Direction:
+    """Whether less or more of a metric is better."""
+    return Direction.min if metric in LOWER_IS_BETTER else Direction.max
+
+
+def is_better(metric: str, first: float, second: float) -> bool:
+    """Whether the first value of a metric beats the second."""
+    return first < second if direction_of(metric) is Direction.min else first > second
