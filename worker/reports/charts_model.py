@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_curve
 
-from worker.reports.facts import Floats, Answers
+from worker.reports.facts import Answers, Floats
 from worker.reports.svg import FAINT, INK, OURS, dots, draw
+from worker.reports.words import MINUS
 
 MOST_DOTS = 1000
 MOST_POINTS = 200
@@ -33,7 +34,7 @@ def regression_charts(predictions: Answers) -> Markup:
         counts, edges = np.histogram(answered - actual, bins=RESIDUAL_BINS)
         right.stairs(counts, edges, fill=True, color=OURS)
         right.axvline(0.0, color=INK, linewidth=0.8)
-        right.set_xlabel("predicted − actual")
+        right.set_xlabel(f"predicted {MINUS} actual")
         right.set_ylabel("test rows")
 
     label = "Answers against actual values, and the spread of their differences"
@@ -58,13 +59,11 @@ def binary_charts(predictions: Answers) -> Markup:
     return draw("binary", paint, label="ROC curve and calibration")
 
 
-def confusion_chart(matrix_CC: Floats) -> Markup:
-    """The shares of each actual class (rows) by predicted class, for many classes."""
-    shares_CC = matrix_CC / np.maximum(matrix_CC.sum(axis=1, keepdims=True), 1)
+def confusion_chart(shares_CC: Floats) -> Markup:
+    """The share of each actual class (rows) that is taken for each class (columns)."""
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
-        # Grey reads on light and on dark paper.
         image = axes.imshow(shares_CC, cmap="cividis", vmin=0.0, vmax=1.0, interpolation="none")
         axes.set_xlabel("predicted class, by number")
         axes.set_ylabel("actual class, by number")

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from lowloss.results import Curve, Hyperparameters, Trial, TrialState
-from lowloss.spec import Direction, Float, Int
+from lowloss.spec import Choice, Direction, Float, Int
 from worker.reports.facts import Facts, Floats
 from worker.reports.svg import FAINT, INK, OTHER, OURS, THIRD, dots, draw, log_axis
 from worker.reports.words import name, setting
@@ -43,8 +43,8 @@ def search_chart(facts: Facts) -> Markup:
         axes.plot([winner.number], [_score(winner)], "o", mec=INK, mfc="none", ms=9, label="winner")
         if ended:
             top = np.full(len(ended), 0.99)
-            style = {"color": THIRD, "ms": 5, "label": "diverged or failed"}
-            axes.plot(ended, top, "x", transform=axes.get_xaxis_transform(), **style)
+            marks = axes.plot(ended, top, "x", color=THIRD, ms=5, label="diverged or failed")
+            marks[0].set_transform(axes.get_xaxis_transform())
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("trial")
         axes.set_ylabel(name(facts.job.spec.objective))
@@ -86,6 +86,8 @@ def curve_charts(facts: Facts) -> Markup | None:
     shown = [(trial, curve) for trial, curve in shown if curve.val_loss]
     if not shown:
         return None
+    losses = np.concatenate([_floats(c.loss + c.val_loss) for _, c in shown])
+    losses = losses[np.isfinite(losses)]
     columns = min(COLUMNS, len(shown))
     rows = -(-len(shown) // columns)
 
@@ -93,6 +95,7 @@ def curve_charts(facts: Facts) -> Markup | None:
         grid = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
         for axes, (trial, curve) in zip(grid, shown, strict=False):
             _curve(axes, trial, curve)
+            _score_axis(axes, losses)
         for axes in grid[len(shown) :]:
             axes.set_visible(False)
         figure.legend(*grid[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
@@ -111,8 +114,6 @@ def _curve(axes: Axes, trial: Trial, curve: Curve) -> None:
     axes.plot(epochs[::step], validation[::step], color=OURS, linewidth=1.2, label="validation")
     if trial.best_epoch is not None:
         axes.axvline(trial.best_epoch, color=FAINT, linewidth=0.8, linestyle=":")
-    finite = np.concatenate([train, validation])
-    _score_axis(axes, finite[np.isfinite(finite)])
     axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
     axes.set_title(f"trial {trial.number}", loc="left")
 
@@ -123,7 +124,7 @@ def _floats(values: Sequence[float | None]) -> Floats:
 
 def _score_axis(axes: Axes, scores: Floats) -> None:
     if len(scores) and scores.min() > 0 and scores.max() > LOG_RATIO * scores.min():
-        log_axis(axes, "y")
+        log_axis(axes, "y", scores)
 
 
 def _values(trials: Sequence[Trial], key: str) -> list[object]:
@@ -133,17 +134,25 @@ def _values(trials: Sequence[Trial], key: str) -> list[object]:
 
 def _positions(axes: Axes, facts: Facts, key: str, found: list[object]) -> list[float]:
     """Where values stand on the x axis, which is made to fit them."""
-    if all(isinstance(value, int | float) for value in found):
-        parameter = getattr(facts.job.spec.search_space, key, None)
-        if isinstance(parameter, Float | Int) and parameter.scale == "log":
-            log_axis(axes, "x")
-        else:
-            axes.xaxis.set_major_locator(MaxNLocator(nbins=4))
-        return [float(value) for value in found]  # type: ignore[arg-type]
-    named = sorted({setting(value) for value in found})
-    axes.set_xticks(range(len(named)), named, rotation=20, ha="right")
-    axes.set_xlim(-0.5, len(named) - 0.5)
-    return [float(named.index(setting(value))) for value in found]
+    numbers = [float(value) for value in found if isinstance(value, int | float)]
+    parameter = getattr(facts.job.spec.search_space, key, None)
+    if len(numbers) < len(found) or isinstance(parameter, Choice):
+        named = [setting(value) for value in sorted(set(found), key=_order)]
+        axes.set_xticks(range(len(named)), named)
+        axes.set_xlim(-0.5, len(named) - 0.5)
+        return [float(named.index(setting(value))) for value in found]
+    if isinstance(parameter, Float | Int) and parameter.scale == "log":
+        log_axis(axes, "x", numbers)
+    else:
+        is_whole = all(isinstance(value, int) for value in found)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=is_whole))
+    return numbers
+
+
+def _order(value: object) -> tuple[bool, float, str]:
+    """Numbers by size, then words."""
+    is_number = isinstance(value, int | float)
+    return not is_number, float(value) if is_number else 0.0, str(value)  # type: ignore[arg-type]
 
 
 def _some(trials: Sequence[Trial]) -> list[Trial]:

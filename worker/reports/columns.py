@@ -1,4 +1,4 @@
-"""The columns of a table as people read of them: what is in them, and what the model makes of it."""
+"""The columns of a table as people read of them."""
 
 from __future__ import annotations
 
@@ -52,13 +52,15 @@ def spread(column: Column, rows: int) -> str:
         if column.kind is ColumnKind.date:
             return ends
         return f"{ends}, mean {number(column.mean)} ± {number(column.sd)}"
+    if not column.levels:
+        return DASH
     present = max(1, rows - column.missing)
     named = ", ".join(
         f"{clipped(level.value, 30)} {percent(level.rows / present)}"
         for level in column.levels[:SHOWN_LEVELS]
     )
     others = column.distinct - min(SHOWN_LEVELS, len(column.levels))
-    return (f"{named} and {counted(others, 'other')}" if others else named) or DASH
+    return f"{named} and {counted(others, 'other')}" if others else named
 
 
 def bars(column: Column) -> tuple[float, ...]:

@@ -60,14 +60,18 @@ def verdict(facts: Facts) -> str | None:
     if best is None or ours is None:
         return None
     theirs, who = best.test_metrics[metric], name(best.name)
-    pair = f"{number(ours)} against {number(theirs)}"
-    if ours == theirs:
-        return f"This model and the best baseline, {who}, are equal in {name(metric)}: {pair}."
-    gap = _gap(ours, theirs)
     if is_better(metric, ours, theirs):
-        told = f"This model beats every baseline: its {name(metric)} is {pair} of {who}{gap}."
+        told = (
+            f"This model beats every baseline: the best of them, {who}, has "
+            f"{name(metric)} {number(theirs)}{_gap(ours, theirs)}."
+        )
+    elif ours == theirs:
+        told = f"The best baseline, {who}, is as good: it has the same {name(metric)}."
     else:
-        told = f"The baseline {who} beats this model: its {name(metric)} is {_swapped(pair)}{gap}."
+        told = (
+            f"The baseline {who} beats this model: it has {name(metric)} "
+            f"{number(theirs)}{_gap(ours, theirs)}."
+        )
     if is_within_interval(facts, theirs):
         told += " The difference is within what another draw of test rows could bring."
     return told
@@ -80,10 +84,7 @@ def rows_told(facts: Facts) -> str:
 
 
 def _gap(ours: float, theirs: float) -> str:
+    """By how much the baseline's value differs, where that is a share of the model's."""
     if min(ours, theirs) <= 0:
         return ""
-    return f" ({percent(abs(ours - theirs) / theirs)} of the baseline's apart)"
-
-
-def _swapped(pair: str) -> str:
-    return " against ".join(reversed(pair.split(" against ")))
+    return f", {percent(abs(theirs - ours) / ours)} {'more' if theirs > ours else 'less'}"

@@ -35,7 +35,8 @@ class Confusion:
     @property
     def shares_CC(self) -> Floats:
         """The counts as shares of each actual class."""
-        return self.counts_CC / np.maximum(self.counts_CC.sum(axis=1, keepdims=True), 1)
+        rows_C1: Floats = self.counts_CC.sum(axis=1, keepdims=True)
+        return self.counts_CC / np.maximum(rows_C1, 1.0)
 
 
 def confusion(facts: Facts) -> Confusion:

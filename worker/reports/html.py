@@ -102,7 +102,7 @@ def _page(facts: Facts) -> Page:
             space=hyperparameter_charts(facts),
             curves=curve_charts(facts),
             model=_model_charts(facts),
-            confusion=None if matrix is None or is_few else confusion_chart(matrix.counts_CC),
+            confusion=None if matrix is None or is_few else confusion_chart(matrix.shares_CC),
         ),
         usage=usage(facts),
         answer=answer_told(facts),

@@ -188,15 +188,14 @@ def _imbalance(facts: Facts) -> Iterator[str]:
 def _missing(facts: Facts) -> Iterator[str]:
     rows = facts.dataset.rows
     if facts.target.missing:
-        yield (
-            f"{counted(facts.target.missing, 'row')} of {rows:,} have no {clipped(facts.target.name)!r}"
-            " and were left out."
-        )
+        count, target = counted(facts.target.missing, "row"), clipped(facts.target.name)
+        yield f"{count} of {rows:,} have no {target!r} and were left out."
     gaps = [c for c in facts.features if c.missing >= MISSING_SHARE * rows]
     if gaps:
         gaps.sort(key=lambda column: -column.missing)
         named = ", ".join(
-            f"{clipped(column.name)!r} ({percent(column.missing / rows)})" for column in gaps[:SHOWN]
+            f"{clipped(column.name)!r} ({percent(column.missing / rows)})"
+            for column in gaps[:SHOWN]
         )
         others = f" and {len(gaps) - SHOWN} others" if len(gaps) > SHOWN else ""
         yield f"Many values are missing in {named}{others}."

@@ -7,15 +7,17 @@ the page's to show.
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Callable
+from typing import Any
 
 import matplotlib
 import numpy as np
 from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from worker.reports.words import number
 
@@ -28,7 +30,7 @@ PAGE_COLOURS = {
     OTHER: "var(--other)",
     THIRD: "var(--third)",
 }
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "lowloss",
     "font.size": 9.0,
@@ -63,7 +65,7 @@ def draw(
         for axes in figure.axes:
             axes.patch.set_visible(False)
         figure.savefig(file, format="svg", metadata=NOTHING)
-    return Markup(_inline(file.getvalue(), name, label))  # noqa: S704  # ours, not a user's
+    return Markup(_inline(file.getvalue(), name, label))
 
 
 def dots(axes: Axes, x: object, y: object, colour: str, *, size: float = 4.0) -> None:
@@ -79,13 +81,20 @@ def dots(axes: Axes, x: object, y: object, colour: str, *, size: float = 4.0) ->
     )
 
 
-def log_axis(axes: Axes, which: str) -> None:
-    """A logarithmic axis with plain numbers on it."""
+def log_axis(axes: Axes, which: str, values: object) -> None:
+    """A logarithmic axis for some positive values, with a few plain numbers on it."""
     axis = axes.xaxis if which == "x" else axes.yaxis
     (axes.set_xscale if which == "x" else axes.set_yscale)("log")
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=5))
+    found = np.log10(np.asarray(values, dtype=float))
+    low, high = float(found.min()), float(found.max())
+    steps = (1, 2, 5) if high - low < 1.5 else (1,)
+    stride = max(1, round((high - low) / 3))
+    decades = range(math.floor(low), math.ceil(high) + 1)
+    ticks = [step * 10.0**d for d in decades if d % stride == 0 for step in steps]
+    axis.set_major_locator(FixedLocator(ticks))
     axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
-    axis.set_minor_formatter(NullFormatter())
+    axis.set_minor_locator(NullLocator())
+    (axes.set_xlim if which == "x" else axes.set_ylim)(10 ** (low - 0.1), 10 ** (high + 0.1))
 
 
 def _inline(svg: str, name: str, label: str) -> str:

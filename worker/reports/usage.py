@@ -65,7 +65,7 @@ def _keras(inputs: list[tuple[str, str, str]]) -> str:
     return "\n".join(
         [
             "import keras",
-            "import numpy as np",
+            *(["import numpy as np"] if any("np." in example for _, example, _ in inputs) else []),
             "import tensorflow as tf",
             "",
             'model = keras.models.load_model("model.keras")',

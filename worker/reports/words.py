@@ -19,7 +19,8 @@ NAMES = {
     "l1": "L1",
     "l2": "L2",
 }
-DASH = "–"
+DASH = "\N{EN DASH}"
+MINUS = "\N{MINUS SIGN}"
 SHOWN_CHARACTERS = 60
 
 
@@ -28,8 +29,8 @@ def number(value: float | None) -> str:
     if value is None:
         return DASH
     if 1e4 <= abs(value) < 1e15:
-        return f"{value:,.0f}".replace("-", "−")
-    return f"{value:.4g}".replace("-", "−")
+        return f"{value:,.0f}".replace("-", MINUS)
+    return f"{value:.4g}".replace("-", MINUS)
 
 
 def percent(share: float) -> str:

@@ -64,7 +64,7 @@ def some_columns() -> tuple[Column, ...]:
     return (
         a_number("rooms"),
         a_number("area", missing=300),
-        a_number("sold", kind=ColumnKind.boolean, min=0.0, max=1.0, mean=0.25, sd=0.4),
+        a_category("sold", ["false", "true"], kind=ColumnKind.boolean, mean=0.5, sd=0.5),
         a_number("built", kind=ColumnKind.date, min=0.0, max=19_000.0, mean=9_000.0, sd=10.0),
         a_category("city", ["Oslo", "Rome", "Bergen"]),
     )
@@ -82,7 +82,7 @@ def a_setting(rng: np.random.Generator) -> Hyperparameters:
         patience=int(rng.integers(5, 31)),
         batch_size=int(rng.choice([32, 128])),
         activation="relu",
-        optimizer=str(rng.choice(["adam", "sgd"])),  # type: ignore[arg-type]
+        optimizer=str(rng.choice(["adam", "sgd"])),
         weight_decay=0.0,
         schedule="constant",
         clip_norm=None,
@@ -129,10 +129,10 @@ def some_answers(task: Task, classes: int) -> Answers:
     if task is Task.regression:
         actual = 100.0 + 10.0 * rng.normal(size=TEST_ROWS)
         return Answers(actual + rng.normal(size=TEST_ROWS), actual)
-    actual = rng.integers(0, classes, TEST_ROWS)
+    drawn = rng.integers(0, classes, TEST_ROWS)
     odds = rng.random((TEST_ROWS, classes))
-    odds[np.arange(TEST_ROWS), actual] += 1.0
-    return Answers(odds / odds.sum(axis=1, keepdims=True), actual.astype(np.float64))
+    odds[np.arange(TEST_ROWS), drawn] += 0.6
+    return Answers(odds / odds.sum(axis=1, keepdims=True), drawn.astype(np.float64))
 
 
 METRICS = {
@@ -166,9 +166,11 @@ def some_facts(
 ) -> Facts:
     """The facts of a job over `columns`; the rest of `given` are fields of Facts."""
     if labels is None:
-        labels = {Task.regression: (), Task.binary: ("no", "yes"), Task.multiclass: ("a", "b", "c")}[
-            task
-        ]
+        labels = {
+            Task.regression: (),
+            Task.binary: ("no", "yes"),
+            Task.multiclass: ("a", "b", "c"),
+        }[task]
     columns = some_columns() if columns is None else columns
     aim = a_number(target) if task is Task.regression else a_category(target, labels)
     found = {
