@@ -44,7 +44,7 @@ def search_chart(facts: Facts) -> Markup:
         if ended:
             top = np.full(len(ended), 0.99)
             marks = axes.plot(ended, top, "x", color=THIRD, ms=5, label="diverged or failed")
-            marks[0].set_transform(axes.get_xaxis_transform())
+            marks[0].set(transform=axes.get_xaxis_transform(), clip_on=False)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("trial")
         axes.set_ylabel(name(facts.job.spec.objective))

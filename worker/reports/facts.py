@@ -53,7 +53,7 @@ class Answers:
     @property
     def likeliest(self) -> NDArray[np.int64]:
         """[T] The class index that the model finds likeliest."""
-        return np.argmax(self.answered, axis=1).astype(np.int64)
+        return np.asarray(self.answered.argmax(axis=1), dtype=np.int64)
 
 
 @dataclass(frozen=True)
