@@ -178,9 +178,9 @@ def _training(facts: Facts) -> list[str]:
     return [
         "## Training",
         "",
-        f"Seed {facts.metadata['plan']['seed']}; best epoch {facts.metadata['best_epoch']} of at "
-        f"most {facts.job.spec.budget.max_epochs}; objective {facts.job.spec.objective}; "
-        f"search by {facts.job.spec.algorithm}.",
+        f"Trial {winner.number}, seed {winner.seed}; best epoch {winner.best_epoch} of at most "
+        f"{facts.job.spec.budget.max_epochs}; objective {facts.job.spec.objective}; search by "
+        f"{facts.job.spec.algorithm}.",
         "",
         *_table(("hyperparameter", "value"), settings),
     ]

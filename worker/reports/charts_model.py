@@ -47,13 +47,7 @@ def binary_charts(predictions: Answers) -> Markup:
 
     def paint(figure: Figure) -> None:
         left, right = figure.subplots(1, 2)
-        false_rate, true_rate, _ = roc_curve(is_second, probability)
-        kept = np.unique(np.linspace(0, len(true_rate) - 1, MOST_POINTS).astype(int))
-        left.plot([0, 1], [0, 1], color=FAINT, linewidth=0.8)
-        left.plot(false_rate[kept], true_rate[kept], color=OURS, linewidth=1.5)
-        left.set_xlabel("false positive rate")
-        left.set_ylabel("true positive rate")
-        left.set_title("ROC", loc="left")
+        _roc(left, probability, is_second)
         _calibration(right, probability, is_second)
 
     return draw("binary", paint, label="ROC curve and calibration")
@@ -79,6 +73,19 @@ def _against_actual(axes: Axes, answered: Floats, actual: Floats) -> None:
     dots(axes, actual, answered, OURS, size=2.5)
     axes.set_xlabel("actual")
     axes.set_ylabel("predicted")
+
+
+def _roc(axes: Axes, probability: Floats, is_second: np.ndarray) -> None:
+    """The curve, where the test rows have both classes."""
+    axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.8)
+    axes.set_xlabel("false positive rate")
+    axes.set_ylabel("true positive rate")
+    axes.set_title("ROC", loc="left")
+    if is_second.all() or not is_second.any():
+        return
+    false_rate, true_rate, _ = roc_curve(is_second, probability)
+    kept = np.unique(np.linspace(0, len(true_rate) - 1, MOST_POINTS).astype(int))
+    axes.plot(false_rate[kept], true_rate[kept], color=OURS, linewidth=1.5)
 
 
 def _calibration(axes: Axes, probability: Floats, is_second: np.ndarray) -> None:

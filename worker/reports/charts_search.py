@@ -79,9 +79,7 @@ def hyperparameter_charts(facts: Facts) -> Markup | None:
 
 def curve_charts(facts: Facts) -> Markup | None:
     """Training and validation loss of the best trials, the winner first; None without curves."""
-    sign = 1.0 if facts.job.spec.objective.direction is Direction.min else -1.0
-    ranked = sorted(facts.completed, key=lambda trial: sign * _score(trial))
-    ordered = [facts.winner, *(trial for trial in ranked if trial != facts.winner)]
+    ordered = [facts.winner, *(each for each in facts.ranked_trials if each != facts.winner)]
     shown = [(t, facts.curves[t.number]) for t in ordered if t.number in facts.curves][:MOST_CURVES]
     shown = [(trial, curve) for trial, curve in shown if curve.val_loss]
     if not shown:

@@ -84,6 +84,13 @@ class Facts:
         return tuple(trial for trial in self.trials if trial.state is TrialState.completed)
 
     @property
+    def ranked_trials(self) -> tuple[Trial, ...]:
+        """The trials that have a score, the best first."""
+        sign = 1.0 if self.job.spec.objective.direction is Direction.min else -1.0
+        scored = [(sign * t.score, t) for t in self.completed if t.score is not None]
+        return tuple(trial for _, trial in sorted(scored, key=lambda pair: pair[0]))
+
+    @property
     def target(self) -> Column:
         """The column that is predicted."""
         return next(c for c in self.dataset.profile if c.name == self.job.spec.target)

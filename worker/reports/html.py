@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from lowloss.results import ExcludedColumn, Hyperparameters, Trial
-from lowloss.spec import Direction, Task
+from lowloss.spec import Task
 from worker.reports import words
 from worker.reports.charts_model import binary_charts, confusion_chart, regression_charts
 from worker.reports.charts_search import curve_charts, hyperparameter_charts, search_chart
@@ -91,7 +90,7 @@ def _page(facts: Facts) -> Page:
         metrics=metrics_shown(facts),
         verdict=verdict(facts),
         rows_told=rows_told(facts),
-        best_trials=_best_trials(facts),
+        best_trials=facts.ranked_trials[:MOST_TRIALS],
         searched=_searched(facts),
         importances=facts.ranked_importances[:MOST_COLUMNS],
         columns=column_rows(facts),
@@ -117,12 +116,6 @@ def _model_charts(facts: Facts) -> Markup | None:
             return binary_charts(facts.predictions)
         case Task.multiclass:
             return None
-
-
-def _best_trials(facts: Facts) -> tuple[Trial, ...]:
-    sign = 1.0 if facts.job.spec.objective.direction is Direction.min else -1.0
-    ranked = sorted(facts.completed, key=lambda trial: sign * (trial.score or np.inf))
-    return tuple(ranked[:MOST_TRIALS])
 
 
 def _searched(facts: Facts) -> tuple[str, ...]:

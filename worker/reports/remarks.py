@@ -14,7 +14,10 @@ from worker.reports.words import clipped, counted, name, number, percent, settin
 
 WORSE_SHARE = 0.2
 """By how much of its error a test result may be worse than the validation result."""
+CLEAR_GAP = 0.02
+"""Shares that differ by less, such as 0.99 and 0.98, are as good as equal."""
 OVERFIT_RATIO = 0.5
+"""A training loss below this part of the validation loss is far below it."""
 EDGE_SHARE = 0.02
 """How near the end of its range a hyperparameter must be, as a share of the range."""
 FAILED_SHARE = 0.1
@@ -69,7 +72,8 @@ def _worse_on_test(facts: Facts) -> Iterator[str]:
         return
     lower = direction_of(metric) is Direction.min
     error_seen, error_test = (seen, test) if lower else (1 - seen, 1 - test)
-    if error_test > (1 + WORSE_SHARE) * error_seen and error_test - error_seen > 0.02 * error_test:
+    is_clear = lower or error_test - error_seen > CLEAR_GAP
+    if is_clear and error_test > (1 + WORSE_SHARE) * error_seen:
         yield (
             f"The test result is much worse than the validation result: {name(metric)} "
             f"{number(test)} against {number(seen)}. Many trials were ranked by the validation "
@@ -167,7 +171,7 @@ def _place(parameter: object, low: float, high: float, found: Any) -> float:
 
 
 def _imbalance(facts: Facts) -> Iterator[str]:
-    if facts.job.task is Task.regression:
+    if facts.job.task is Task.regression or not facts.target.levels:
         return
     rows = {level.value: level.rows for level in facts.target.levels}
     total = sum(rows.values())

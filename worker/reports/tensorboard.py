@@ -49,11 +49,12 @@ ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 def write_tensorboard(path: Path, facts: Facts) -> None:
     """Write the logs: unzipped, they are a `--logdir`."""
     created = facts.job.created_at.timestamp()
+    numeric = _numeric(facts.trials)
     with zipfile.ZipFile(path, "w") as archive:
-        _add(archive, "", created, [_experiment(facts, created)])
+        _add(archive, "", created, [_experiment(facts, created, numeric)])
         for trial in facts.trials:
             curve = facts.curves.get(trial.number, Curve())
-            events = _events(trial, curve)
+            events = _events(trial, curve, numeric)
             _add(archive, f"trial_{trial.number:04}/", _start(trial), events)
 
 
@@ -68,14 +69,17 @@ def _add(archive: zipfile.ZipFile, folder: str, time: float, events: Iterable[An
     archive.writestr(member, content.getvalue())
 
 
-def _experiment(facts: Facts, time: float) -> Any:
+def _experiment(facts: Facts, time: float, numeric: frozenset[str]) -> Any:
     """Which hyperparameters and metrics there are."""
     objective = facts.job.spec.objective
     metrics = dict.fromkeys(metric for trial in facts.trials for metric in trial.metrics)
     experiment = Experiment(
         name=facts.job.name,
         time_created_secs=time,
-        hparam_infos=[_hparam(key, facts.trials) for key in Hyperparameters.model_fields],
+        hparam_infos=[
+            _hparam(key, facts.trials, is_number=key in numeric)
+            for key in Hyperparameters.model_fields
+        ],
         metric_infos=[
             MetricInfo(name=MetricName(tag=tag), display_name=shown)
             for tag, shown in [(SCORE, f"score ({objective})"), *((m, name(m)) for m in metrics)]
@@ -85,10 +89,19 @@ def _experiment(facts: Facts, time: float) -> Any:
     return _plugin_event(time, metadata.EXPERIMENT_TAG, data)
 
 
-def _hparam(key: str, trials: Iterable[Trial]) -> Any:
+def _numeric(trials: Iterable[Trial]) -> frozenset[str]:
+    """The hyperparameters that are numbers in every trial."""
+    settings = [trial.hyperparameters for trial in trials]
+    return frozenset(
+        key
+        for key in Hyperparameters.model_fields
+        if all(isinstance(getattr(each, key), int | float) for each in settings)
+    )
+
+
+def _hparam(key: str, trials: Iterable[Trial], *, is_number: bool) -> Any:
     """A hyperparameter with the values that it had: TensorBoard filters by them."""
-    values = dict.fromkeys(_value(getattr(trial.hyperparameters, key)) for trial in trials)
-    is_number = all(isinstance(value, float) for value in values)
+    values = [getattr(trial.hyperparameters, key) for trial in trials]
     info = HParamInfo(
         name=key,
         display_name=name(key),
@@ -98,20 +111,19 @@ def _hparam(key: str, trials: Iterable[Trial]) -> Any:
         info.domain_interval.min_value = min(values)
         info.domain_interval.max_value = max(values)
     else:
-        info.domain_discrete.extend(sorted(map(str, values)))
+        info.domain_discrete.extend(sorted({setting(value) for value in values}))
     return info
 
 
-def _events(trial: Trial, curve: Curve) -> Iterator[Any]:
+def _events(trial: Trial, curve: Curve, numeric: frozenset[str]) -> Iterator[Any]:
     """A trial's hyperparameters, curves and score."""
     start, end = _start(trial), _end(trial)
     begun = SessionStartInfo(start_time_secs=start, group_name=f"trial {trial.number}")
     for key, found in trial.hyperparameters:
-        value = _value(found)
-        if isinstance(value, float):
-            begun.hparams[key].number_value = value
+        if key in numeric:
+            begun.hparams[key].number_value = found
         else:
-            begun.hparams[key].string_value = value
+            begun.hparams[key].string_value = setting(found)
     yield _plugin_event(
         start, metadata.SESSION_START_INFO_TAG, HParamsPluginData(session_start_info=begun)
     )
@@ -150,10 +162,6 @@ def _plugin_event(time: float, tag: str, data: Any) -> Any:
         tag=tag, metadata=metadata.create_summary_metadata(data), tensor=metadata.NULL_TENSOR
     )
     return Event(wall_time=time, summary=Summary(value=[value]))
-
-
-def _value(found: object) -> float | str:
-    return float(found) if isinstance(found, int | float) else setting(found)
 
 
 def _start(trial: Trial) -> float:

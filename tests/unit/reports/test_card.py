@@ -102,7 +102,7 @@ def test_card_tells_of_data_and_limits(tmp_path: Path) -> None:
         "| built | 1970-01-01 … 2022-01-08 | is extrapolated |",
         "| city | Oslo 33 %, Rome 33 %, Bergen 33 % | counts as none of the categories |",
         "| id | text or an identifier |",
-        "Seed 7; best epoch 30 of at most 200",
+        "Trial 1, seed 1; best epoch 30 of at most 200",
     ):
         assert told in text
 

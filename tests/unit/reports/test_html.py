@@ -8,6 +8,7 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lowloss.results import Column, ExcludedColumn
@@ -20,7 +21,7 @@ from tests.unit.reports.facts import (
     some_matrix_facts,
     some_trials,
 )
-from worker.reports.facts import Facts
+from worker.reports.facts import Answers, Facts
 from worker.reports.html import write_report
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
@@ -90,6 +91,10 @@ CASES: dict[str, Callable[[], Facts]] = {
     "all but one diverged": lambda: some_facts(trials=some_trials(20, diverged=19)),
     "10,000 columns": lambda: some_facts(columns=many_columns()),
     "matrix": some_matrix_facts,
+    "one class in the test rows": lambda: some_facts(
+        Task.binary, predictions=Answers(np.full((50, 2), 0.5), np.ones(50))
+    ),
+    "same answer to all": lambda: some_facts(predictions=Answers(np.ones(50), np.ones(50))),
     "hostile": lambda: some_facts(
         Task.binary,
         target=HOSTILE,

@@ -161,3 +161,12 @@ def test_metric_of_the_objective_decides_and_more_may_be_better() -> None:
     assert verdict(facts) == (
         "The baseline mean of the target beats this model: it has accuracy 0.95, 5.6 % more."
     )
+
+
+def test_trial_of_score_0_is_the_best_where_less_is_better() -> None:
+    worst, best = plain_trials()[:2]
+    best = best.model_copy(update={"score": 0.0})
+
+    facts = plain_facts(trials=(worst, best))
+
+    assert facts.ranked_trials == (best, worst)

@@ -95,6 +95,22 @@ def test_hparams_tab_has_what_was_searched_and_found(tmp_path: Path) -> None:
     assert end.status == 2  # STATUS_FAILURE
 
 
+def test_hyperparameter_that_may_be_none_is_text_in_every_trial(tmp_path: Path) -> None:
+    first, second = some_trials(2, diverged=0)
+    clipped = second.hyperparameters.model_copy(update={"clip_norm": 0.5})
+    second = second.model_copy(update={"hyperparameters": clipped})
+
+    runs = events(tmp_path, some_facts(trials=(first, second)))
+
+    found = [
+        metadata.parse_session_start_info_plugin_data(
+            plugin_data(runs[run], metadata.SESSION_START_INFO_TAG)
+        )
+        for run in ("trial_0001", "trial_0002")
+    ]
+    assert [each.hparams["clip_norm"].string_value for each in found] == ["none", "0.5"]
+
+
 def test_same_facts_give_the_same_bytes(tmp_path: Path) -> None:
     facts = some_facts()
     paths = [tmp_path / "first.zip", tmp_path / "second.zip"]
