@@ -23,10 +23,9 @@ LOWER_IS_BETTER = frozenset(
 
 @dataclass(frozen=True)
 class Importance:
-    """By how much a metric of the test rows gets worse when a column is shuffled.
+    """By how much the error of the test rows rises when a column is shuffled.
 
-    `increase` is the mean over shuffles, in the metric's units, and positive where the column
-    helps; `sd` is over the shuffles.
+    `increase` is the mean over shuffles, of the RMSE or the log loss; `sd` is over the shuffles.
     """
 
     column: str
@@ -119,6 +118,11 @@ class Facts:
         objective = self.job.spec.objective
         if objective is not Objective.val_loss:
             return objective.removeprefix("val_")
+        return self.error
+
+    @property
+    def error(self) -> str:
+        """The metric that importances are measured in."""
         return "rmse" if self.job.task is Task.regression else "log_loss"
 
 
