@@ -1,0 +1,195 @@
+"""`report.html`: whole and valid, whatever the job was like and its columns are called."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lowloss.results import Column, ExcludedColumn
+from lowloss.spec import Task
+from tests.unit.reports.facts import (
+    HOSTILE,
+    a_category,
+    a_number,
+    some_facts,
+    some_matrix_facts,
+    some_trials,
+)
+from worker.reports.facts import Answers, Facts
+from worker.reports.html import write_report
+
+VOID = {"meta", "br", "hr", "img", "input", "link"}
+
+
+class Page(HTMLParser):
+    """The tags, attributes and text of a page; refuses tags that do not nest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: Counter[str] = Counter()
+        self.attributes: list[tuple[str, str]] = []
+        self.text = ""
+        self._open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self.attributes += [(name, value or "") for name, value in attrs]
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self._open[-1:] != ["style"]:
+            self.text += f" {data}"
+
+    def close(self) -> None:
+        super().close()
+        assert not self._open
+
+
+def written(folder: Path, facts: Facts) -> str:
+    path = folder / "report.html"
+    write_report(path, facts)
+    return path.read_text(encoding="utf-8")
+
+
+def parsed(text: str) -> Page:
+    page = Page()
+    page.feed(text)
+    page.close()
+    page.text = " ".join(page.text.split())
+    return page
+
+
+def many_columns() -> tuple[Column, ...]:
+    return tuple(a_number(f"column {i}") for i in range(10_000))
+
+
+CASES: dict[str, Callable[[], Facts]] = {
+    "regression": lambda: some_facts(trials=some_trials(50, diverged=5)),
+    "binary": lambda: some_facts(Task.binary),
+    "multiclass": lambda: some_facts(Task.multiclass),
+    "100 classes": lambda: some_facts(Task.multiclass, labels=tuple(f"c{i}" for i in range(100))),
+    "1 trial, nothing else": lambda: some_facts(
+        trials=some_trials(1, diverged=0),
+        outcome={"confirmations": (), "within_noise": None, "baselines": (), "excluded": ()},
+        importances=(),
+        curves={},
+    ),
+    "all but one diverged": lambda: some_facts(trials=some_trials(20, diverged=19)),
+    "10,000 columns": lambda: some_facts(columns=many_columns()),
+    "matrix": some_matrix_facts,
+    "one class in the test rows": lambda: some_facts(
+        Task.binary, predictions=Answers(np.full((50, 2), 0.5), np.ones(50))
+    ),
+    "same answer to all": lambda: some_facts(predictions=Answers(np.ones(50), np.ones(50))),
+    "hostile": lambda: some_facts(
+        Task.binary,
+        target=HOSTILE,
+        labels=(HOSTILE, "b" + HOSTILE),
+        columns=(a_number(HOSTILE + "1"), a_category(HOSTILE + "2", [HOSTILE, "x"])),
+        outcome={"excluded": (ExcludedColumn(column=HOSTILE + "3", reason=HOSTILE),)},
+        spec={"name": HOSTILE},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_page_is_whole_and_needs_nothing_from_elsewhere(tmp_path: Path, case: str) -> None:
+    text = written(tmp_path, CASES[case]())
+
+    page = parsed(text)
+    ids = Counter(value for name, value in page.attributes if name == "id")
+    targets = {v.removeprefix("#") for n, v in page.attributes if n == "xlink:href" and v[0] == "#"}
+    links = [v for n, v in page.attributes if n in {"src", "href", "xlink:href"} and v[0] != "#"]
+    assert page.tags["html"] == page.tags["body"] == page.tags["h1"] == 1
+    assert not page.tags["script"]
+    assert not page.tags["link"]
+    assert not page.tags["iframe"]
+    assert not [name for name, _ in page.attributes if name.startswith("on")]
+    assert all(link.startswith("data:image/png") for link in links)
+    assert "@import" not in text
+    assert set(ids.values()) <= {1}
+    assert targets <= set(ids)
+    assert set(re.findall(r"url\(#([^)]*)\)", text)) <= set(ids)
+    assert len(text) < 600_000
+
+
+def test_names_of_users_are_shown_and_not_run(tmp_path: Path) -> None:
+    text = written(tmp_path, CASES["hostile"]())
+
+    page = parsed(text)
+    assert "<script" not in text
+    assert HOSTILE.split("\n")[0] in page.text
+
+
+def test_same_facts_give_the_same_bytes(tmp_path: Path) -> None:
+    first, second = (written(tmp_path, some_facts(Task.binary)) for _ in range(2))
+
+    assert first == second
+
+
+def test_headline_has_the_test_result_and_its_interval(tmp_path: Path) -> None:
+    facts = some_facts(test_intervals={"rmse": (1.125, 1.375)})
+
+    page = parsed(written(tmp_path, facts))
+
+    assert "RMSE 1.25 95 % interval 1.125 to 1.375" in page.text
+    assert "Measured on 240 rows that no trial saw, in units of price." in page.text
+
+
+def test_page_says_how_much_it_leaves_out(tmp_path: Path) -> None:
+    excluded = tuple(ExcludedColumn(column=f"id {i}", reason="text") for i in range(70))
+    facts = some_facts(columns=many_columns(), outcome={"excluded": excluded})
+
+    page = parsed(written(tmp_path, facts))
+
+    assert "9,940 less important columns are left out" in page.text
+    assert "9,940 more columns are left out here" in page.text
+    assert "10 more columns are excluded" in page.text
+    assert "column 59" in page.text
+    assert "column 60 " not in page.text
+
+
+def test_rest_of_many_classes_is_a_chart_and_a_list_of_mistakes(tmp_path: Path) -> None:
+    page = parsed(written(tmp_path, CASES["100 classes"]()))
+
+    assert "Most frequent mistakes" in page.text
+    assert ("class", "matrix") not in page.attributes
+
+
+def test_page_has_the_whole_job(tmp_path: Path) -> None:
+    facts = some_facts(spec={"seed": 1234})
+
+    page = parsed(written(tmp_path, facts))
+
+    assert '"seed": 1234' in page.text
+    assert '"search_space": {' in page.text
+
+
+@pytest.mark.parametrize(
+    ("within_noise", "told"),
+    [
+        (True, "within seed noise"),
+        (False, "ahead by more than seed noise"),
+        (None, "tells nothing"),
+    ],
+)
+def test_confirmation_says_what_it_is_worth(
+    tmp_path: Path, within_noise: bool | None, told: str
+) -> None:
+    page = parsed(written(tmp_path, some_facts(outcome={"within_noise": within_noise})))
+
+    assert told in page.text

@@ -1,0 +1,164 @@
+"""Charts of a search: its scores, its hyperparameters, and the curves of its best trials."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from lowloss.results import Curve, Hyperparameters, Trial, TrialState
+from lowloss.spec import Choice, Direction, Float, Int
+from worker.reports.facts import Facts, Floats
+from worker.reports.svg import FAINT, INK, OTHER, OURS, THIRD, dots, draw, log_axis
+from worker.reports.words import name, setting
+
+MOST_DOTS = 300
+"""Trials that each small chart of a hyperparameter shows."""
+MOST_CURVES = 6
+MOST_EPOCHS_DRAWN = 400
+LOG_RATIO = 20.0
+"""Scores that span more than this are shown on a logarithmic axis."""
+COLUMNS = 3
+
+
+def search_chart(facts: Facts) -> Markup:
+    """The score of each trial in order, and the best so far."""
+    trials = sorted(facts.completed, key=lambda trial: trial.number)
+    numbers = [trial.number for trial in trials]
+    scores = np.array([_score(trial) for trial in trials])
+    is_min = facts.job.spec.objective.direction is Direction.min
+    best = np.minimum.accumulate(scores) if is_min else np.maximum.accumulate(scores)
+    ended = [t.number for t in facts.trials if t.state in {TrialState.diverged, TrialState.failed}]
+
+    def paint(figure: Figure) -> None:
+        axes = figure.subplots()
+        _score_axis(axes, scores)
+        axes.step(numbers, best, where="post", color=OTHER, linewidth=1.2, label="best so far")
+        dots(axes, numbers, scores, OURS)
+        winner = facts.winner
+        axes.plot([winner.number], [_score(winner)], "o", mec=INK, mfc="none", ms=9, label="winner")
+        if ended:
+            top = np.full(len(ended), 0.99)
+            marks = axes.plot(ended, top, "x", color=THIRD, ms=5, label="diverged or failed")
+            marks[0].set(transform=axes.get_xaxis_transform(), clip_on=False)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlabel("trial")
+        axes.set_ylabel(name(facts.job.spec.objective))
+        figure.legend(loc="outside upper right", ncols=3)
+
+    return draw("search", paint, label="The score of each trial and the best so far")
+
+
+def hyperparameter_charts(facts: Facts) -> Markup | None:
+    """The score against each hyperparameter that was searched; None where none was."""
+    trials = _some(facts.completed)
+    columns = {key: _values(trials, key) for key in Hyperparameters.model_fields}
+    searched = {key: found for key, found in columns.items() if len(set(found)) > 1}
+    if not searched:
+        return None
+    scores = np.array([_score(trial) for trial in trials])
+    rows = -(-len(searched) // COLUMNS)
+
+    def paint(figure: Figure) -> None:
+        grid = figure.subplots(rows, COLUMNS, squeeze=False, sharey=True).ravel()
+        for axes, (key, found) in zip(grid, searched.items(), strict=False):
+            _score_axis(axes, scores)
+            dots(axes, _positions(axes, facts, key, found), scores, OURS)
+            axes.set_xlabel("largest width" if key == "widths" else name(key))
+        for axes in grid[len(searched) :]:
+            axes.set_visible(False)
+        figure.supylabel(name(facts.job.spec.objective), fontsize="medium")
+
+    size = (6.4, 0.4 + 1.6 * rows)
+    return draw("space", paint, label="Score against each hyperparameter", size=size)
+
+
+def curve_charts(facts: Facts) -> Markup | None:
+    """Training and validation loss of the best trials, the winner first; None without curves."""
+    ordered = [facts.winner, *(each for each in facts.ranked_trials if each != facts.winner)]
+    shown = [(t, facts.curves[t.number]) for t in ordered if t.number in facts.curves][:MOST_CURVES]
+    shown = [(trial, curve) for trial, curve in shown if curve.val_loss]
+    if not shown:
+        return None
+    losses = np.concatenate([_floats(c.loss + c.val_loss) for _, c in shown])
+    losses = losses[np.isfinite(losses)]
+    columns = min(COLUMNS, len(shown))
+    rows = -(-len(shown) // columns)
+
+    def paint(figure: Figure) -> None:
+        grid = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
+        for axes, (trial, curve) in zip(grid, shown, strict=False):
+            _curve(axes, trial, curve)
+            _score_axis(axes, losses)
+        for axes in grid[len(shown) :]:
+            axes.set_visible(False)
+        figure.legend(*grid[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
+        figure.supxlabel("epoch", fontsize="medium")
+        figure.supylabel("loss", fontsize="medium")
+
+    size = (6.4, 0.8 + 1.8 * rows)
+    return draw("curves", paint, label="Training and validation loss by epoch", size=size)
+
+
+def _curve(axes: Axes, trial: Trial, curve: Curve) -> None:
+    epochs = np.arange(1, len(curve.val_loss) + 1)
+    step = -(-len(epochs) // MOST_EPOCHS_DRAWN)
+    train, validation = _floats(curve.loss), _floats(curve.val_loss)
+    axes.plot(epochs[::step], train[::step], color=OTHER, linewidth=1.2, label="training")
+    axes.plot(epochs[::step], validation[::step], color=OURS, linewidth=1.2, label="validation")
+    if trial.best_epoch is not None:
+        axes.axvline(trial.best_epoch, color=FAINT, linewidth=0.8, linestyle=":")
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
+    axes.set_title(f"trial {trial.number}", loc="left")
+
+
+def _floats(values: Sequence[float | None]) -> Floats:
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def _score_axis(axes: Axes, scores: Floats) -> None:
+    if len(scores) and scores.min() > 0 and scores.max() > LOG_RATIO * scores.min():
+        log_axis(axes, "y", scores)
+
+
+def _values(trials: Sequence[Trial], key: str) -> list[object]:
+    found = [getattr(trial.hyperparameters, key) for trial in trials]
+    return [max(widths) for widths in found] if key == "widths" else found
+
+
+def _positions(axes: Axes, facts: Facts, key: str, found: list[object]) -> list[float]:
+    """Where values stand on the x axis, which is made to fit them."""
+    numbers = [float(value) for value in found if isinstance(value, int | float)]
+    parameter = getattr(facts.job.spec.search_space, key, None)
+    if len(numbers) < len(found) or isinstance(parameter, Choice):
+        named = [setting(value) for value in sorted(set(found), key=_order)]
+        axes.set_xticks(range(len(named)), named)
+        axes.set_xlim(-0.5, len(named) - 0.5)
+        return [float(named.index(setting(value))) for value in found]
+    if isinstance(parameter, Float | Int) and parameter.scale == "log":
+        log_axis(axes, "x", numbers)
+    else:
+        is_whole = all(isinstance(value, int) for value in found)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=is_whole))
+    return numbers
+
+
+def _order(value: object) -> tuple[bool, float, str]:
+    """Numbers by size, then words."""
+    is_number = isinstance(value, int | float)
+    return not is_number, float(value) if is_number else 0.0, str(value)  # type: ignore[arg-type]
+
+
+def _some(trials: Sequence[Trial]) -> list[Trial]:
+    """At most as many trials as are drawn, evenly over the search."""
+    if len(trials) <= MOST_DOTS:
+        return list(trials)
+    return [trials[i] for i in np.linspace(0, len(trials) - 1, MOST_DOTS).astype(int)]
+
+
+def _score(trial: Trial) -> float:
+    return float("nan") if trial.score is None else trial.score

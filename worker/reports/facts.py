@@ -1,0 +1,136 @@
+"""What the writers of reports need to know of a finished job.
+
+T test rows, C classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lowloss.results import Column, Curve, Dataset, Job, Trial, TrialState
+from lowloss.spec import Direction, Objective, Task
+
+Floats = NDArray[np.float64]
+LOWER_IS_BETTER = frozenset(
+    {"val_loss", "rmse", "mae", "median_absolute_error", "mape", "log_loss"}
+)
+
+
+@dataclass(frozen=True)
+class Importance:
+    """By how much the error of the test rows rises when a column is shuffled.
+
+    `increase` is the mean over shuffles, of the RMSE or the log loss; `sd` is over the shuffles.
+    """
+
+    column: str
+    increase: float
+    sd: float
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The model's answers to the test rows.
+
+    `answered`: the target's units [T], or probabilities [T, C]. `actual`: the raw target [T], or
+    class indices.
+    """
+
+    answered: Floats
+    actual: Floats
+
+    @property
+    def classes(self) -> NDArray[np.int64]:
+        """[T] The actual class indices."""
+        return self.actual.astype(np.int64)
+
+    @property
+    def likeliest(self) -> NDArray[np.int64]:
+        """[T] The class index that the model finds likeliest."""
+        return np.asarray(self.answered.argmax(axis=1), dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A finished job whose outcome names its winner, and what was measured of its model.
+
+    `metadata` is what `worker.model.save.describe_model` puts into the model's file.
+    `test_intervals` are 95 % intervals of test metrics, of those that have one.
+    """
+
+    job: Job
+    dataset: Dataset
+    trials: tuple[Trial, ...]
+    curves: Mapping[int, Curve]
+    importances: tuple[Importance, ...]
+    metadata: Mapping[str, Any]
+    predictions: Answers
+    test_intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def winner(self) -> Trial:
+        """The trial that became the model."""
+        return next(trial for trial in self.trials if trial.number == self.job.outcome.winner)
+
+    @property
+    def completed(self) -> tuple[Trial, ...]:
+        """The trials that have a score."""
+        return tuple(trial for trial in self.trials if trial.state is TrialState.completed)
+
+    @property
+    def ranked_trials(self) -> tuple[Trial, ...]:
+        """The trials that have a score, the best first."""
+        sign = 1.0 if self.job.spec.objective.direction is Direction.min else -1.0
+        scored = [(sign * t.score, t) for t in self.completed if t.score is not None]
+        return tuple(trial for _, trial in sorted(scored, key=lambda pair: pair[0]))
+
+    @property
+    def target(self) -> Column:
+        """The column that is predicted."""
+        return next(c for c in self.dataset.profile if c.name == self.job.spec.target)
+
+    @property
+    def features(self) -> tuple[Column, ...]:
+        """The columns that the model takes, the most important first, then as in the table."""
+        ranks = {each.column: rank for rank, each in enumerate(self.ranked_importances)}
+        used = {each["column"] for each in self.metadata["inputs"]}
+        columns = [column for column in self.dataset.profile if column.name in used]
+        return tuple(sorted(columns, key=lambda column: ranks.get(column.name, len(ranks))))
+
+    @property
+    def ranked_importances(self) -> tuple[Importance, ...]:
+        """The most important column first."""
+        return tuple(sorted(self.importances, key=lambda each: -each.increase))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes in order; none for a regression."""
+        return tuple(self.metadata["labels"])
+
+    @property
+    def metric(self) -> str:
+        """The metric that models are compared by: the objective's, where baselines have it, too."""
+        objective = self.job.spec.objective
+        if objective is not Objective.val_loss:
+            return objective.removeprefix("val_")
+        return self.error
+
+    @property
+    def error(self) -> str:
+        """The metric that importances are measured in."""
+        return "rmse" if self.job.task is Task.regression else "log_loss"
+
+
+def direction_of(metric: str) -> Direction:
+    """Whether less or more of a metric is better."""
+    return Direction.min if metric in LOWER_IS_BETTER else Direction.max
+
+
+def is_better(metric: str, first: float, second: float) -> bool:
+    """Whether the first value of a metric beats the second."""
+    return first < second if direction_of(metric) is Direction.min else first > second

@@ -1,0 +1,126 @@
+"""`report.html`: one page that holds all it needs, whatever names the table has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from lowloss.results import ExcludedColumn, Hyperparameters, Trial
+from lowloss.spec import Task
+from worker.reports import words
+from worker.reports.charts_model import binary_charts, confusion_chart, regression_charts
+from worker.reports.charts_search import curve_charts, hyperparameter_charts, search_chart
+from worker.reports.columns import MOST_COLUMNS, Shown, column_rows
+from worker.reports.comparison import Contender, contenders, metrics_shown, rows_told, verdict
+from worker.reports.confusion import Confusion, confusion
+from worker.reports.facts import Facts, Importance
+from worker.reports.remarks import remarks
+from worker.reports.usage import Usage, answer_told, usage
+
+REPORT = "report.html"
+TEMPLATE = "report.html.jinja"
+MOST_TRIALS = 20
+"""Trials that the table of the best shows."""
+MOST_LABELS = 20
+"""Classes up to which the confusion matrix is a table; with more it is a chart."""
+
+
+@dataclass(frozen=True)
+class Charts:
+    """The charts of a page; None where there is nothing to draw."""
+
+    search: Markup
+    space: Markup | None
+    curves: Markup | None
+    model: Markup | None
+    confusion: Markup | None
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the template shows."""
+
+    facts: Facts
+    remarks: tuple[str, ...]
+    contenders: tuple[Contender, ...]
+    metrics: tuple[str, ...]
+    verdict: str | None
+    rows_told: str
+    best_trials: tuple[Trial, ...]
+    searched: tuple[str, ...]
+    importances: tuple[Importance, ...]
+    columns: Shown
+    excluded: tuple[ExcludedColumn, ...]
+    confusion: Confusion | None
+    charts: Charts
+    usage: Usage
+    answer: str
+
+
+def write_report(path: Path, facts: Facts) -> None:
+    """Write the page."""
+    environment = Environment(
+        loader=PackageLoader("worker.reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": words.number,
+        "percent": words.percent,
+        "words": words.name,
+        "clipped": words.clipped,
+        "duration": words.duration,
+        "setting": words.setting,
+    }
+    path.write_text(environment.get_template(TEMPLATE).render(page=_page(facts)), encoding="utf-8")
+
+
+def _page(facts: Facts) -> Page:
+    is_few = len(facts.labels) <= MOST_LABELS
+    matrix = confusion(facts) if facts.labels else None
+    return Page(
+        facts=facts,
+        remarks=remarks(facts),
+        contenders=contenders(facts),
+        metrics=metrics_shown(facts),
+        verdict=verdict(facts),
+        rows_told=rows_told(facts),
+        best_trials=facts.ranked_trials[:MOST_TRIALS],
+        searched=_searched(facts),
+        importances=facts.ranked_importances[:MOST_COLUMNS],
+        columns=column_rows(facts),
+        excluded=facts.job.outcome.excluded[:MOST_COLUMNS],
+        confusion=matrix,
+        charts=Charts(
+            search=search_chart(facts),
+            space=hyperparameter_charts(facts),
+            curves=curve_charts(facts),
+            model=_model_charts(facts),
+            confusion=None if matrix is None or is_few else confusion_chart(matrix.shares_CC),
+        ),
+        usage=usage(facts),
+        answer=answer_told(facts),
+    )
+
+
+def _model_charts(facts: Facts) -> Markup | None:
+    match facts.job.task:
+        case Task.regression:
+            return regression_charts(facts.predictions)
+        case Task.binary:
+            return binary_charts(facts.predictions)
+        case Task.multiclass:
+            return None
+
+
+def _searched(facts: Facts) -> tuple[str, ...]:
+    """The hyperparameters in which trials differ."""
+    settings = [trial.hyperparameters for trial in facts.trials]
+    return tuple(
+        key for key in Hyperparameters.model_fields if len({getattr(s, key) for s in settings}) > 1
+    )

@@ -1,0 +1,211 @@
+"""What stands out in a finished job: plain sentences from what was measured, the gravest first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from lowloss.results import TrialState
+from lowloss.spec import Choice, Direction, Float, Int, SearchSpace, Task
+from worker.reports.comparison import best_baseline, is_within_interval
+from worker.reports.facts import Facts, direction_of, is_better
+from worker.reports.words import clipped, counted, name, number, percent, setting
+
+WORSE_SHARE = 0.2
+"""By how much of its error a test result may be worse than the validation result."""
+CLEAR_GAP = 0.02
+"""Shares that differ by less, such as 0.99 and 0.98, are as good as equal."""
+OVERFIT_RATIO = 0.5
+"""A training loss below this part of the validation loss is far below it."""
+EDGE_SHARE = 0.02
+"""How near the end of its range a hyperparameter must be, as a share of the range."""
+FAILED_SHARE = 0.1
+LAST_EPOCH_SHARE = 0.25
+RARE_CLASS = 0.2
+"""A class with less than this part of its fair share of the rows is rare."""
+MISSING_SHARE = 0.2
+FEW_TEST_ROWS = 100
+SHOWN = 5
+
+
+def remarks(facts: Facts) -> tuple[str, ...]:
+    """Sentences, the gravest first; none where nothing stands out."""
+    parts = (
+        _baseline(facts),
+        _worse_on_test(facts),
+        _overfit(facts),
+        _unsure_winner(facts),
+        _ended_badly(facts),
+        _last_epoch(facts),
+        _edges(facts),
+        _imbalance(facts),
+        _missing(facts),
+        _few_rows(facts),
+    )
+    return tuple(sentence for part in parts for sentence in part)
+
+
+def _baseline(facts: Facts) -> Iterator[str]:
+    best, metric = best_baseline(facts), facts.metric
+    ours = (facts.job.outcome.test_metrics or {}).get(metric)
+    if best is None or ours is None:
+        return
+    theirs = best.test_metrics[metric]
+    pair = f"{number(theirs)} against {number(ours)}"
+    if not is_better(metric, ours, theirs):
+        yield (
+            f"The baseline {name(best.name)} is no worse on the test rows: {name(metric)} {pair}. "
+            "Use it, or search longer or wider."
+        )
+    elif is_within_interval(facts, theirs):
+        yield (
+            f"The best baseline, {name(best.name)}, is within noise of the model: {name(metric)} "
+            f"{pair}, which lies in the interval of the model's own result."
+        )
+
+
+def _worse_on_test(facts: Facts) -> Iterator[str]:
+    metric, outcome = facts.metric, facts.job.outcome
+    seen, test = (outcome.metrics or {}).get(metric), (outcome.test_metrics or {}).get(metric)
+    if seen is None or test is None or is_within_interval(facts, seen):
+        return
+    lower = direction_of(metric) is Direction.min
+    error_seen, error_test = (seen, test) if lower else (1 - seen, 1 - test)
+    is_clear = lower or error_test - error_seen > CLEAR_GAP
+    if is_clear and error_test > (1 + WORSE_SHARE) * error_seen:
+        yield (
+            f"The test result is much worse than the validation result: {name(metric)} "
+            f"{number(test)} against {number(seen)}. Many trials were ranked by the validation "
+            "rows, which favours the lucky; the test result is the one to expect."
+        )
+
+
+def _overfit(facts: Facts) -> Iterator[str]:
+    trial = facts.winner
+    curve = facts.curves.get(trial.number)
+    if curve is None or not trial.best_epoch or trial.best_epoch > len(curve.loss):
+        return
+    train, validation = curve.loss[trial.best_epoch - 1], curve.val_loss[trial.best_epoch - 1]
+    if train is not None and validation is not None and train < OVERFIT_RATIO * validation:
+        yield (
+            f"The model overfits: at its best epoch the training loss is {number(train)}, the "
+            f"validation loss {number(validation)}. More rows, more dropout or L2, or narrower "
+            "layers may help."
+        )
+
+
+def _unsure_winner(facts: Facts) -> Iterator[str]:
+    outcome = facts.job.outcome
+    if outcome.within_noise:
+        first, second = outcome.confirmations[:2]
+        yield (
+            f"The winner, trial {first.trial}, is within seed noise of the runner-up, trial "
+            f"{second.trial}: other seeds might have chosen otherwise."
+        )
+
+
+def _ended_badly(facts: Facts) -> Iterator[str]:
+    for state, told in ((TrialState.diverged, "diverged"), (TrialState.failed, "failed")):
+        count = sum(trial.state is state for trial in facts.trials)
+        if count and count >= FAILED_SHARE * len(facts.trials):
+            advice = ": lower the largest learning rate" if state is TrialState.diverged else ""
+            share = percent(count / len(facts.trials))
+            yield f"{counted(count, 'trial')} of {len(facts.trials)} ({share}) {told}{advice}."
+
+
+def _last_epoch(facts: Facts) -> Iterator[str]:
+    limit = facts.job.spec.budget.max_epochs
+    late = [trial for trial in facts.completed if (trial.best_epoch or 0) >= limit]
+    if (facts.winner.best_epoch or 0) >= limit:
+        whose = "the winner's best epoch is"
+    elif facts.completed and len(late) >= LAST_EPOCH_SHARE * len(facts.completed):
+        whose = f"{percent(len(late) / len(facts.completed))} of the trials had their best epoch at"
+    else:
+        return
+    yield (
+        f"Training may have ended too early: {whose} the last one allowed, {limit}. "
+        "Raise budget.max_epochs."
+    )
+
+
+def _edges(facts: Facts) -> Iterator[str]:
+    space, best = facts.job.spec.search_space, facts.winner.hyperparameters
+    at_edge = []
+    for key in SearchSpace.model_fields:
+        found = max(best.widths) if key == "width" else getattr(best, key)
+        edge = _edge(getattr(space, key), found)
+        if edge is not None:
+            at_edge.append(f"{key} {setting(found)} ({edge})")
+    if at_edge:
+        yield (
+            f"The best setting lies at an edge of what was searched: {', '.join(at_edge)}. "
+            "A wider range may hold a better one."
+        )
+
+
+def _edge(parameter: object, found: object) -> str | None:
+    """At which end of its range a value lies, where the range could go on there."""
+    match parameter:
+        case Choice(choices=choices):
+            numbers = [c for c in choices if isinstance(c, int | float)]
+            if len(numbers) < 3 or not isinstance(found, int | float):
+                return None
+            low, high, share = min(numbers), max(numbers), 0.0
+        case Float(min=low, max=high) | Int(min=low, max=high) if low < high:
+            share = EDGE_SHARE
+        case _:
+            return None
+    place = _place(parameter, float(low), float(high), found)
+    if place >= 1 - share:
+        return f"of at most {setting(high)}"
+    # Below 0, or below one layer, there is nothing to search.
+    return f"of at least {setting(low)}" if place <= share and low not in {0, 1} else None
+
+
+def _place(parameter: object, low: float, high: float, found: Any) -> float:
+    """Where between its ends, 0 and 1, a value lies, on the parameter's scale."""
+    if isinstance(parameter, Float | Int) and parameter.scale == "log":
+        low, high, found = math.log(low), math.log(high), math.log(found)
+    return float((found - low) / (high - low))
+
+
+def _imbalance(facts: Facts) -> Iterator[str]:
+    if facts.job.task is Task.regression or not facts.target.levels:
+        return
+    rows = {level.value: level.rows for level in facts.target.levels}
+    total = sum(rows.values())
+    fair = 1 / len(rows)
+    rare = sorted((count, label) for label, count in rows.items())
+    few = [(count, label) for count, label in rare if count < RARE_CLASS * fair * total]
+    if few:
+        named = ", ".join(
+            f"{clipped(label)!r} ({percent(count / total)})" for count, label in few[:SHOWN]
+        )
+        yield (
+            f"The classes are unbalanced: of the rows, few are {named}"
+            f"{' and others' if len(few) > SHOWN else ''}. Look at balanced accuracy and at the "
+            "confusion matrix, not at accuracy."
+        )
+
+
+def _missing(facts: Facts) -> Iterator[str]:
+    rows = facts.dataset.rows
+    if facts.target.missing:
+        count, target = counted(facts.target.missing, "row"), clipped(facts.target.name)
+        yield f"{count} of {rows:,} have no {target!r} and were left out."
+    gaps = [c for c in facts.features if c.missing >= MISSING_SHARE * rows]
+    if gaps:
+        gaps.sort(key=lambda column: -column.missing)
+        named = ", ".join(
+            f"{clipped(column.name)!r} ({percent(column.missing / rows)})"
+            for column in gaps[:SHOWN]
+        )
+        others = f" and {len(gaps) - SHOWN} others" if len(gaps) > SHOWN else ""
+        yield f"Many values are missing in {named}{others}."
+
+
+def _few_rows(facts: Facts) -> Iterator[str]:
+    count = len(facts.predictions.actual)
+    if count < FEW_TEST_ROWS:
+        yield f"There are only {counted(count, 'test row')}: the test result is uncertain."
