@@ -188,11 +188,16 @@ class Progress(Result):
 
 
 class Baseline(Result):
-    """What a model must beat: a simple predictor fitted on the same training rows."""
+    """What a model must beat: a simple predictor fitted on the same training rows.
+
+    `difference` holds, for each metric, the central 95 % of the model's value less the baseline's
+    over resampled test rows: where it holds 0, other test rows might have turned the two around.
+    """
 
     name: str
     metrics: dict[str, float]
     test_metrics: dict[str, float]
+    difference: dict[str, tuple[float, float]] | None = None
 
 
 class Confirmation(Result):

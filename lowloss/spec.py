@@ -80,6 +80,11 @@ class Objective(StrEnum):
         """Whether less or more of this metric is better."""
         return direction_of(self.metric)
 
+    @property
+    def is_balanced(self) -> bool:
+        """Whether rare classes count as much as frequent ones."""
+        return self in {Objective.val_balanced_accuracy, Objective.val_f1}
+
     def fits(self, task: Task) -> bool:
         """Whether this metric is defined for the task."""
         if self is Objective.val_loss:
@@ -397,12 +402,17 @@ class Validation(Spec):
 
 
 class Preprocessing(Spec):
-    """What is done to the columns before the first layer, and built into the model."""
+    """What is done to the columns before the first layer, and built into the model.
+
+    `class_weight`: `balanced` gives every class the same weight in training; `auto` does where the
+    objective does, too (balanced accuracy, F1), since elsewhere it would bias the probabilities.
+    `log_target`: `auto` trains on the target's logarithm where the target is skewed.
+    """
 
     scale_features: ScalingParameter = "standard"
     scale_target: bool = True
     log_target: Literal["auto"] | bool = False
-    class_weight: Literal["auto", "none"] = "auto"
+    class_weight: Literal["auto", "balanced", "none"] = "auto"
 
 
 class Final(Spec):

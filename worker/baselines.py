@@ -5,6 +5,7 @@ N rows, M rows to predict, D features, C classes.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,15 @@ MAX_TREE_COLUMNS = 2_000_000
 """Trees x columns that boosting may grow: it grows a tree a class and iteration."""
 
 
-def fit_baselines(prepared: Prepared, spec: JobSpec) -> tuple[Baseline, ...]:
+@dataclass(frozen=True)
+class Fitted:
+    """A baseline, and what it answers to the test rows [T, C], as `Target.answer` does."""
+
+    baseline: Baseline
+    answer_TC: Float64Array
+
+
+def fit_baselines(prepared: Prepared, spec: JobSpec) -> tuple[Fitted, ...]:
     """Fit each baseline; metrics are of the validation and test rows, in the target's units.
 
     Validation metrics are the mean over folds. The test rows are answered by those of the first
@@ -43,22 +52,21 @@ def fit_baselines(prepared: Prepared, spec: JobSpec) -> tuple[Baseline, ...]:
     """
     splits = prepared.splits
     of_folds = [
-        _fit(prepared, fold, split.train, spec.seed) for fold, split in enumerate(splits.folds)
+        (fold, _fit(prepared, fold, split.train, spec.seed), split.validation)
+        for fold, split in enumerate(splits.folds)
     ]
-    tested = _fit(prepared, 0, splits.known, spec.seed) if spec.final.refit else of_folds[0]
-    return tuple(
-        Baseline(
-            name=name,
-            metrics=mean_metrics(
-                [
-                    _scores(prepared, models[name], fold, split.validation)
-                    for fold, (models, split) in enumerate(zip(of_folds, splits.folds, strict=True))
-                ]
-            ),
-            test_metrics=_scores(prepared, model, 0, splits.test),
-        )
-        for name, model in tested.items()
-    )
+    tested = _fit(prepared, 0, splits.known, spec.seed) if spec.final.refit else of_folds[0][1]
+    fitted = []
+    for name, model in tested.items():
+        found = [
+            _scores(prepared, _answer(prepared, models[name], fold, held), held)
+            for fold, models, held in of_folds
+        ]
+        answer_TC = _answer(prepared, model, 0, splits.test)
+        test_metrics = _scores(prepared, answer_TC, splits.test)
+        baseline = Baseline(name=name, metrics=mean_metrics(found), test_metrics=test_metrics)
+        fitted.append(Fitted(baseline, answer_TC))
+    return tuple(fitted)
 
 
 def _fit(prepared: Prepared, fold: int, train: Rows, seed: int) -> dict[str, Any]:
@@ -135,11 +143,15 @@ def _iterations(tree_columns: int) -> int:
     return min(100, max(10, MAX_TREE_COLUMNS // tree_columns))
 
 
-def _scores(prepared: Prepared, model: Any, fold: int, rows: Rows) -> dict[str, float]:
-    target, y_M = prepared.labelled.target, prepared.labelled.y[rows]
-    x_MD = _features(prepared, fold, rows)
+def _answer(prepared: Prepared, model: Any, fold: int, rows: Rows) -> Float64Array:
+    """[M, C] What a baseline answers to some rows, as a fold sees them."""
+    target, x_MD = prepared.labelled.target, _features(prepared, fold, rows)
     if target.task is Task.regression:
-        return scores(target, y_M, model.predict(x_MD)[:, None])
+        return np.asarray(model.predict(x_MD)[:, None])
     probability_MC = np.zeros((len(x_MD), len(target.labels)))
     probability_MC[:, model.classes_.astype(int)] = model.predict_proba(x_MD)
-    return scores(target, y_M, probability_MC)
+    return probability_MC
+
+
+def _scores(prepared: Prepared, answer_MC: Float64Array, rows: Rows) -> dict[str, float]:
+    return scores(prepared.labelled.target, prepared.labelled.y[rows], answer_MC)

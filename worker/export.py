@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from lowloss.results import FinalGain
+from lowloss.results import Baseline, FinalGain
+from lowloss.spec import Task
 from service.store.artifacts import BEST_MODEL, ONNX_MODEL, NewArtifact
 from service.store.blobs import hash_file, write_blob
+from service.store.datasets import get_dataset
+from service.store.jobs import get_job
 from service.store.trials import list_curves, list_trials
-from worker.data.scores import bootstrap_intervals, scores
+from worker.baselines import Fitted
+from worker.data.scores import Sampled, bootstrap, interval, scores
 from worker.final import Final
 from worker.importance import importances
 from worker.model.build import build_model
@@ -18,9 +24,15 @@ from worker.model.save import describe_model, save_model, save_saved_model
 from worker.model.tables import CURVES, TRIALS, write_curves, write_trials
 from worker.model.to_onnx import save_onnx
 from worker.report import Reporter
+from worker.reports.card import CARD, write_card
+from worker.reports.facts import Answers, Facts
+from worker.reports.html import REPORT, write_report
+from worker.reports.script import PREDICT, write_script
+from worker.reports.tensorboard import TENSORBOARD, write_tensorboard
 
 log = logging.getLogger(__name__)
 
+OURS = "lowloss"
 SAVED_MODEL = "saved_model"
 MEDIA_TYPES = {
     ".csv": "text/csv; charset=utf-8",
@@ -36,6 +48,7 @@ MEDIA_TYPES = {
 def export(
     final: Final,
     gain: FinalGain | None,
+    baselines: Sequence[Fitted],
     reporter: Reporter,
     folder: Path,
     *,
@@ -45,23 +58,31 @@ def export(
     prepared, target = final.prepared, final.fit.target
     answer_TC = final.answer_test()
     test_metrics = scores(target, prepared.y_test, answer_TC)
+    answers = {OURS: answer_TC} | {each.baseline.name: each.answer_TC for each in baselines}
+    sampled = bootstrap(target, prepared.y_test, answers, seed=seed)
+    metadata = describe_model(final.content, prepared, test_metrics)
     reporter.found(
         test_metrics=test_metrics,
-        test_intervals=bootstrap_intervals(target, prepared.y_test, answer_TC, seed=seed),
+        test_intervals={name: interval(values) for name, values in sampled[OURS].items()},
+        baselines=[compared(each.baseline, sampled).model_dump() for each in baselines],
         final_gain=None if gain is None else gain.model_dump(),
         importances=[each.model_dump() for each in importances(final, seed=seed)],
     )
-    export_model(final, test_metrics, reporter, folder)
-    export_tables(reporter, folder)
+    export_model(final, metadata, reporter, folder)
+    export_reports(final, metadata, reporter, folder)
 
 
-def export_model(
-    final: Final, test_metrics: dict[str, float], reporter: Reporter, folder: Path
-) -> None:
+def compared(baseline: Baseline, sampled: Mapping[str, Sampled]) -> Baseline:
+    """A baseline, and how far the model's test metrics lie from its own."""
+    ours, theirs = sampled[OURS], sampled[baseline.name]
+    difference = {name: interval(ours[name] - theirs[name]) for name in ours}
+    return baseline.model_copy(update={"difference": difference})
+
+
+def export_model(final: Final, metadata: dict[str, Any], reporter: Reporter, folder: Path) -> None:
     """Store the model in every format, each held against the engine before it is."""
     content, prepared = final.content, final.prepared
     given = content, prepared.raw_test, final.answer_test()
-    metadata = describe_model(content, prepared, test_metrics)
     model = build_model(content)
     keras_path, onnx_path = folder / BEST_MODEL, folder / ONNX_MODEL
     save_model(model, keras_path, metadata)
@@ -83,15 +104,30 @@ def export_model(
     reporter.found(agreement=agreement, missing_artifacts=missing)
 
 
-def export_tables(reporter: Reporter, folder: Path) -> None:
-    """Store the trials and their curves, those of earlier attempts included."""
+def export_reports(
+    final: Final, metadata: dict[str, Any], reporter: Reporter, folder: Path
+) -> None:
+    """Store what is told of the job: its trials, those of earlier attempts included, and its model.
+
+    To be called once all else that the job found is in the store.
+    """
     job_id = reporter.fence.job_id
     with reporter.database.reading() as session:
+        job = get_job(session, job_id)
+        dataset = get_dataset(session, job.dataset)
         trials, curves = list_trials(session, job_id).items, list_curves(session, job_id)
+    answer_TC = final.answer_test()
+    answered = answer_TC[:, 0] if job.task is Task.regression else answer_TC
+    predictions = Answers(answered, final.prepared.y_test)
+    facts = Facts(job, dataset, trials, curves, metadata, predictions)
     write_trials(folder / TRIALS, trials)
     write_curves(folder / CURVES, curves)
-    _store(folder / TRIALS, reporter)
-    _store(folder / CURVES, reporter)
+    write_report(folder / REPORT, facts)
+    write_card(folder / CARD, facts)
+    write_tensorboard(folder / TENSORBOARD, facts)
+    write_script(folder / PREDICT)
+    for name in (TRIALS, CURVES, REPORT, CARD, TENSORBOARD, PREDICT):
+        _store(folder / name, reporter)
 
 
 def _store(path: Path, reporter: Reporter) -> None:

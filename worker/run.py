@@ -73,7 +73,8 @@ def run_job(database: Database, fence: Fence, channel: Channel, settings: Settin
         reporter.phase("prepare")
         prepared, checked = prepare_data(database, job, folder, settings.limits)
         reporter.phase("baselines", rows=count_rows(prepared), excluded=as_json(checked.excluded))
-        reporter.phase("search", baselines=as_json(fit_baselines(prepared, job.spec)))
+        baselines = fit_baselines(prepared, job.spec)
+        reporter.phase("search", baselines=as_json(each.baseline for each in baselines))
 
         engine = local_engine(
             prepared.arrays, reach(job.spec.search_space), trials=job.spec.budget.max_trials
@@ -100,7 +101,7 @@ def run_job(database: Database, fence: Fence, channel: Channel, settings: Settin
 
         if confirmed is not None:
             reporter.phase("export", **as_found(confirmed, prepared))
-            export(final, gain, reporter, folder, seed=job.spec.seed)
+            export(final, gain, baselines, reporter, folder, seed=job.spec.seed)
     if reporter.stop_cause is StopCause.cancel:
         return Ended(Ending.cancelled, reason="cancelled")
     if confirmed is None:

@@ -172,7 +172,7 @@ def test_npz_model_takes_the_whole_matrix(tmp_path: Path) -> None:
 def test_baselines_beat_the_mean_where_there_is_signal(tmp_path: Path, task: Task) -> None:
     prepared = prepared_of(tmp_path, task)
 
-    baselines = {b.name: b.test_metrics for b in fit_baselines(prepared, SPEC)}
+    baselines = {b.baseline.name: b.baseline.test_metrics for b in fit_baselines(prepared, SPEC)}
 
     if task is Task.regression:
         assert baselines["ridge"]["rmse"] < baselines["mean"]["rmse"] / 5

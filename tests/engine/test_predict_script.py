@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from lowloss.spec import Task
-from tests.engine.test_model import answers_of_saved, prepared_of
+from tests.engine.test_model import prepared_of, trained_model
 from tests.tables import read
 from worker.reports import predict
 
@@ -17,8 +17,9 @@ from worker.reports import predict
 @pytest.mark.parametrize("task", [Task.regression, Task.multiclass])
 def test_script_answers_a_csv_as_the_engine_did(tmp_path: Path, task: Task) -> None:
     prepared = prepared_of(tmp_path, task)
-    model, rows, out = (tmp_path / name for name in ("model.keras", "rows.csv", "out.csv"))
-    answer = answers_of_saved(prepared, model)
+    rows, out = tmp_path / "rows.csv", tmp_path / "out.csv"
+    final, model = trained_model(prepared, tmp_path)
+    answer, target = final.answer_test(), final.fit.target
     table = read(tmp_path / "t.csv").frame[prepared.splits.test]
     table.select(reversed(table.columns)).write_csv(rows, separator=";")
 
@@ -27,9 +28,9 @@ def test_script_answers_a_csv_as_the_engine_did(tmp_path: Path, task: Task) -> N
     found = pl.read_csv(out)
     if task is Task.regression:
         worst = np.abs(found["prediction"].to_numpy() - answer[:, 0]).max()
-        assert worst / prepared.target.sd < 1e-4
+        assert worst / target.sd < 1e-4
     else:
-        labels = np.array(prepared.target.labels)
+        labels = np.array(target.labels)
         assert found["prediction"].to_list() == labels[answer.argmax(axis=1)].tolist()
         columns = [f"probability_{label}" for label in labels]
         assert np.allclose(found.select(columns).to_numpy(), answer, atol=1e-5)

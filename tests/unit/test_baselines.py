@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
+from lowloss.results import Baseline
 from lowloss.spec import JobSpec
 from tests.tables import checked, write_csv
 from worker import baselines
@@ -23,6 +24,10 @@ def prepared_of(folder: Path, columns: dict[str, Any]) -> Prepared:
     return prepare(table, spec, check, max_levels=100)
 
 
+def baselines_of(prepared: Prepared) -> dict[str, Baseline]:
+    return {each.baseline.name: each.baseline for each in fit_baselines(prepared, SPEC)}
+
+
 def named(bunch: Any) -> dict[str, Any]:
     columns = dict(zip(bunch.feature_names, np.asarray(bunch.data).T, strict=True))
     return columns | {"y": bunch.target}
@@ -32,7 +37,7 @@ def test_mean_is_the_training_rows_mean_in_the_targets_units(tmp_path: Path) -> 
     prepared = prepared_of(tmp_path, named(load_diabetes(scaled=False)))
     splits, y = prepared.splits, prepared.labelled.y
 
-    found = {each.name: each for each in fit_baselines(prepared, SPEC)}
+    found = baselines_of(prepared)
 
     assert list(found) == ["mean", "ridge", "gradient_boosting"]
     errors = y[splits.test] - y[splits.folds[0].train].mean()
@@ -52,7 +57,7 @@ def test_majority_answers_the_training_rows_shares(tmp_path: Path) -> None:
     y, first = prepared.labelled.y, prepared.splits.folds[0]
     train, val = y[first.train], y[first.validation]
 
-    found = {each.name: each for each in fit_baselines(prepared, SPEC)}
+    found = baselines_of(prepared)
 
     assert list(found) == ["majority", "logistic_regression", "gradient_boosting"]
     shares = np.where(val == 1.0, train.mean(), 1.0 - train.mean())
@@ -64,14 +69,14 @@ def test_majority_answers_the_training_rows_shares(tmp_path: Path) -> None:
 def test_baselines_follow_from_the_seed(tmp_path: Path) -> None:
     prepared = prepared_of(tmp_path, named(load_wine()))
 
-    assert fit_baselines(prepared, SPEC) == fit_baselines(prepared, SPEC)
+    assert baselines_of(prepared) == baselines_of(prepared)
 
 
 def test_ridge_keeps_a_small_spread_beside_a_large_mean(tmp_path: Path) -> None:
     x = np.random.default_rng(0).normal(size=300)
     prepared = prepared_of(tmp_path, {"x": x, "y": 1e8 + x})
 
-    found = {each.name: each for each in fit_baselines(prepared, SPEC)}
+    found = baselines_of(prepared)
 
     assert found["ridge"].test_metrics["rmse"] < 0.02
 
@@ -84,7 +89,7 @@ def test_class_of_one_training_row_is_no_obstacle_to_boosting(tmp_path: Path) ->
     prepared = prepared_of(tmp_path, {"x": x, "z": rng.normal(size=len(x)), "y": label})
     assert np.bincount(prepared.labelled.y[prepared.splits.folds[0].train].astype(int)).min() == 1
 
-    found = {each.name: each for each in fit_baselines(prepared, SPEC)}
+    found = baselines_of(prepared)
 
     accuracy = {name: each.test_metrics["accuracy"] for name, each in found.items()}
     assert accuracy["gradient_boosting"] > accuracy["majority"] + 0.2

@@ -245,13 +245,25 @@ def _target(labelled: Labelled, split: Split, splits: Splits, options: Preproces
 
 def _fold(view: int, fit: Fit, unit: Target, y: Float64Array, spec: JobSpec) -> Fold:
     """A fold of the arrays, whose target is in the units of the first one's."""
-    is_weighted = unit.task is not Task.regression and spec.preprocessing.class_weight == "auto"
     return Fold(
         train_N=fit.split.train,
         validation_M=fit.split.validation,
-        weight_N=class_weights(y, fit.split.train) if is_weighted else None,
+        weight_N=class_weights(y, fit.split.train) if _is_weighted(unit, spec) else None,
         view=view,
         y_shift=(fit.target.mean - unit.mean) / unit.sd,
         y_scale=fit.target.sd / unit.sd,
         loss_unit=fit.target.loss_unit,
     )
+
+
+def _is_weighted(target: Target, spec: JobSpec) -> bool:
+    """Whether classes are given the same weight in training."""
+    if target.task is Task.regression:
+        return False
+    match spec.preprocessing.class_weight:
+        case "balanced":
+            return True
+        case "auto":
+            return spec.objective.is_balanced
+        case "none":
+            return False

@@ -6,7 +6,7 @@ M rows, C classes.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,13 @@ from worker.data.splits import Rows
 from worker.data.target import Float64Array, Target
 
 BOOTSTRAP_STREAM = 2
-MAX_RESAMPLES, MIN_RESAMPLES = 500, 100
-RESAMPLED_ROWS = 2_000_000
+MAX_RESAMPLES, MIN_RESAMPLES = 300, 100
+RESAMPLED_ROWS = 1_000_000
 """Rows that all resamples of a bootstrap have together: a few seconds of metrics."""
 CONFIDENCE = 0.95
+Interval = tuple[float, float]
+Sampled = dict[str, Float64Array]
+"""The values of each metric over resampled rows."""
 
 
 def scores(target: Target, y_M: Float64Array, answer_MC: Float64Array) -> dict[str, float]:
@@ -48,23 +51,35 @@ def mean_metrics(found: Sequence[dict[str, float]]) -> dict[str, float]:
     return {name: math.fsum(metrics[name] for metrics in found) / len(found) for name in names}
 
 
-def bootstrap_intervals(
-    target: Target, y_M: Float64Array, answer_MC: Float64Array, *, seed: int
-) -> dict[str, tuple[float, float]]:
-    """The central 95 % of each metric over rows drawn with replacement (Efron 1979).
+def bootstrap(
+    target: Target, y_M: Float64Array, answers: Mapping[str, Float64Array], *, seed: int
+) -> dict[str, Sampled]:
+    """Each model's metrics over rows drawn with replacement (Efron 1979), by its name.
 
-    It is about which rows were tested, not about which were trained on.
+    All models are scored on the same draws: their differences are paired.
     """
     rng = np.random.default_rng([seed, BOOTSTRAP_STREAM])
     resamples = max(MIN_RESAMPLES, min(MAX_RESAMPLES, RESAMPLED_ROWS // len(y_M)))
-    found: dict[str, list[float]] = {}
+    drawn: dict[str, list[dict[str, float]]] = {name: [] for name in answers}
     for _ in range(resamples):
         rows = rng.integers(len(y_M), size=len(y_M))
-        for name, value in scores(target, y_M[rows], answer_MC[rows]).items():
-            found.setdefault(name, []).append(value)
+        for name, answer_MC in answers.items():
+            drawn[name].append(scores(target, y_M[rows], answer_MC[rows]))
+    return {
+        name: {
+            # A draw of one class alone has no ranking.
+            metric: np.array([each.get(metric, math.nan) for each in some])
+            for metric in scores(target, y_M, answers[name])
+        }
+        for name, some in drawn.items()
+    }
+
+
+def interval(values: Float64Array) -> Interval:
+    """The central 95 % of a metric's values, or of a difference's."""
     share = (1 - CONFIDENCE) / 2
-    intervals = {name: np.quantile(some, [share, 1 - share]) for name, some in found.items()}
-    return {name: (float(low), float(high)) for name, (low, high) in intervals.items()}
+    low, high = np.nanquantile(values, [share, 1 - share])
+    return float(low), float(high)
 
 
 def _regression(y_M: Float64Array, predicted_M: Float64Array) -> dict[str, float]:

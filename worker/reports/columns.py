@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lowloss.results import Column, ColumnKind
-from worker.reports.facts import Facts, Importance
+from lowloss.results import Column, ColumnKind, Importance
+from worker.reports.facts import Facts
 from worker.reports.words import DASH, clipped, counted, number, percent, value_of
 
 MOST_COLUMNS = 60

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lowloss.results import Baseline
-from lowloss.spec import Direction
-from worker.reports.facts import Facts, direction_of, is_better
+from lowloss.spec import Direction, direction_of
+from worker.reports.facts import Facts, is_better
 from worker.reports.words import counted, name, number, percent
 
 
@@ -53,6 +53,12 @@ def is_within_interval(facts: Facts, value: float) -> bool:
     return low <= value <= high
 
 
+def is_within_noise(facts: Facts, baseline: Baseline) -> bool:
+    """Whether another draw of test rows could turn the model and a baseline around."""
+    low, high = (baseline.difference or {}).get(facts.metric, (1.0, 1.0))
+    return low <= 0.0 <= high
+
+
 def verdict(facts: Facts) -> str | None:
     """Whether the model beats the best baseline, and by how much; None without a baseline."""
     best, metric = best_baseline(facts), facts.metric
@@ -72,7 +78,7 @@ def verdict(facts: Facts) -> str | None:
             f"The baseline {who} beats this model: it has {name(metric)} "
             f"{number(theirs)}{_gap(ours, theirs)}."
         )
-    if is_within_interval(facts, theirs):
+    if is_within_noise(facts, best):
         told += " The difference is within what another draw of test rows could bring."
     return told
 

@@ -6,31 +6,16 @@ T test rows, C classes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lowloss.results import Column, Curve, Dataset, Job, Trial, TrialState
-from lowloss.spec import Direction, Objective, Task
+from lowloss.results import Column, Curve, Dataset, Importance, Job, Trial, TrialState
+from lowloss.spec import Direction, Objective, Task, direction_of
 
 Floats = NDArray[np.float64]
-LOWER_IS_BETTER = frozenset(
-    {"val_loss", "rmse", "mae", "median_absolute_error", "mape", "log_loss"}
-)
-
-
-@dataclass(frozen=True)
-class Importance:
-    """By how much the error of the test rows rises when a column is shuffled.
-
-    `increase` is the mean over shuffles, of the RMSE or the log loss; `sd` is over the shuffles.
-    """
-
-    column: str
-    increase: float
-    sd: float
 
 
 @dataclass(frozen=True)
@@ -60,22 +45,29 @@ class Facts:
     """A finished job whose outcome names its winner, and what was measured of its model.
 
     `metadata` is what `worker.model.save.describe_model` puts into the model's file.
-    `test_intervals` are 95 % intervals of test metrics, of those that have one.
     """
 
     job: Job
     dataset: Dataset
     trials: tuple[Trial, ...]
     curves: Mapping[int, Curve]
-    importances: tuple[Importance, ...]
     metadata: Mapping[str, Any]
     predictions: Answers
-    test_intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def winner(self) -> Trial:
         """The trial that became the model."""
         return next(trial for trial in self.trials if trial.number == self.job.outcome.winner)
+
+    @property
+    def test_intervals(self) -> Mapping[str, tuple[float, float]]:
+        """The 95 % intervals of test metrics."""
+        return self.job.outcome.test_intervals or {}
+
+    @property
+    def importances(self) -> tuple[Importance, ...]:
+        """By how much the error of the test rows rises when a column is shuffled, largest first."""
+        return self.job.outcome.importances
 
     @property
     def completed(self) -> tuple[Trial, ...]:
@@ -97,15 +89,10 @@ class Facts:
     @property
     def features(self) -> tuple[Column, ...]:
         """The columns that the model takes, the most important first, then as in the table."""
-        ranks = {each.column: rank for rank, each in enumerate(self.ranked_importances)}
+        ranks = {each.column: rank for rank, each in enumerate(self.importances)}
         used = {each["column"] for each in self.metadata["inputs"]}
         columns = [column for column in self.dataset.profile if column.name in used]
         return tuple(sorted(columns, key=lambda column: ranks.get(column.name, len(ranks))))
-
-    @property
-    def ranked_importances(self) -> tuple[Importance, ...]:
-        """The most important column first."""
-        return tuple(sorted(self.importances, key=lambda each: -each.increase))
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -117,18 +104,13 @@ class Facts:
         """The metric that models are compared by: the objective's, where baselines have it, too."""
         objective = self.job.spec.objective
         if objective is not Objective.val_loss:
-            return objective.removeprefix("val_")
+            return objective.metric
         return self.error
 
     @property
     def error(self) -> str:
         """The metric that importances are measured in."""
         return "rmse" if self.job.task is Task.regression else "log_loss"
-
-
-def direction_of(metric: str) -> Direction:
-    """Whether less or more of a metric is better."""
-    return Direction.min if metric in LOWER_IS_BETTER else Direction.max
 
 
 def is_better(metric: str, first: float, second: float) -> bool:

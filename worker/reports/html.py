@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from lowloss.results import ExcludedColumn, Hyperparameters, Trial
+from lowloss.results import ExcludedColumn, Hyperparameters, Importance, Trial
 from lowloss.spec import Task
 from worker.reports import words
 from worker.reports.charts_model import binary_charts, confusion_chart, regression_charts
@@ -16,7 +16,7 @@ from worker.reports.charts_search import curve_charts, hyperparameter_charts, se
 from worker.reports.columns import MOST_COLUMNS, Shown, column_rows
 from worker.reports.comparison import Contender, contenders, metrics_shown, rows_told, verdict
 from worker.reports.confusion import Confusion, confusion
-from worker.reports.facts import Facts, Importance
+from worker.reports.facts import Facts
 from worker.reports.remarks import remarks
 from worker.reports.usage import Usage, answer_told, usage
 
@@ -92,7 +92,7 @@ def _page(facts: Facts) -> Page:
         rows_told=rows_told(facts),
         best_trials=facts.ranked_trials[:MOST_TRIALS],
         searched=_searched(facts),
-        importances=facts.ranked_importances[:MOST_COLUMNS],
+        importances=facts.importances[:MOST_COLUMNS],
         columns=column_rows(facts),
         excluded=facts.job.outcome.excluded[:MOST_COLUMNS],
         confusion=matrix,

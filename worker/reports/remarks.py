@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from lowloss.results import TrialState
-from lowloss.spec import Choice, Direction, Float, Int, SearchSpace, Task
-from worker.reports.comparison import best_baseline, is_within_interval
-from worker.reports.facts import Facts, direction_of, is_better
+from lowloss.spec import Choice, Direction, Float, Int, SearchSpace, Task, direction_of
+from worker.reports.comparison import best_baseline, is_within_interval, is_within_noise
+from worker.reports.facts import Facts, is_better
 from worker.reports.words import clipped, counted, name, number, percent, setting
 
 WORSE_SHARE = 0.2
@@ -36,6 +36,7 @@ def remarks(facts: Facts) -> tuple[str, ...]:
         _worse_on_test(facts),
         _overfit(facts),
         _unsure_winner(facts),
+        _gain(facts),
         _ended_badly(facts),
         _last_epoch(facts),
         _edges(facts),
@@ -54,15 +55,31 @@ def _baseline(facts: Facts) -> Iterator[str]:
     theirs = best.test_metrics[metric]
     pair = f"{number(theirs)} against {number(ours)}"
     if not is_better(metric, ours, theirs):
+        doubt = ", within noise" if is_within_noise(facts, best) else ""
         yield (
-            f"The baseline {name(best.name)} is no worse on the test rows: {name(metric)} {pair}. "
-            "Use it, or search longer or wider."
+            f"The baseline {name(best.name)} is no worse on the test rows{doubt}: {name(metric)} "
+            f"{pair}. Use it, or search longer or wider."
         )
-    elif is_within_interval(facts, theirs):
+    elif is_within_noise(facts, best):
         yield (
             f"The best baseline, {name(best.name)}, is within noise of the model: {name(metric)} "
-            f"{pair}, which lies in the interval of the model's own result."
+            f"{pair}, and other test rows might have turned the two around."
         )
+
+
+def _gain(facts: Facts) -> Iterator[str]:
+    """What refitting and averaging came to."""
+    gain, metric = facts.job.outcome.final_gain, facts.metric
+    if gain is None or metric not in gain.after:
+        return
+    before, after = gain.before[metric], gain.after[metric]
+    made = counted(gain.members, "network")
+    how = f"{made}, refitted on all rows but the test rows" if gain.refit else made
+    verb = "improves" if is_better(metric, after, before) else "does not improve"
+    yield (
+        f"The model is the mean of {how}: that {verb} {name(metric)} on the test rows, "
+        f"from {number(before)} to {number(after)}."
+    )
 
 
 def _worse_on_test(facts: Facts) -> Iterator[str]:

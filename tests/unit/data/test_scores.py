@@ -7,7 +7,7 @@ import pytest
 from sklearn import metrics
 
 from lowloss.spec import Objective, Task
-from worker.data.scores import bootstrap_intervals, objective_value, scores
+from worker.data.scores import bootstrap, interval, objective_value, scores
 from worker.data.target import Target
 
 RNG = np.random.default_rng
@@ -51,7 +51,7 @@ def test_bootstrap_interval_covers_the_true_error_about_as_often_as_it_says() ->
     for seed in range(60):
         y = rng.normal(size=80)
         answer = (y + rng.normal(size=80))[:, None]
-        low, high = bootstrap_intervals(target, y, answer, seed=seed)["rmse"]
+        low, high = interval(bootstrap(target, y, {"ours": answer}, seed=seed)["ours"]["rmse"])
         covered += low <= 1.0 <= high
 
     assert 51 <= covered <= 60
@@ -122,3 +122,17 @@ def test_objective_is_the_metric_that_it_names() -> None:
     assert objective_value(Objective.val_loss, found) == 0.25
     assert objective_value(Objective.val_rmse, found) == 3.0
     assert objective_value(Objective.val_r2, found) == 0.5
+
+
+def test_differences_are_of_the_same_draws() -> None:
+    target, rng = Target("y", Task.regression), RNG(4)
+    y = rng.normal(size=200)
+    noise = rng.normal(size=200)
+    answers = {"better": (y + noise)[:, None], "worse": (y + 1.05 * noise)[:, None]}
+
+    sampled = bootstrap(target, y, answers, seed=0)
+
+    low, high = interval(sampled["better"]["rmse"] - sampled["worse"]["rmse"])
+    assert high < 0.0
+    assert interval(sampled["better"]["rmse"])[1] > interval(sampled["worse"]["rmse"])[0]
+    assert low == pytest.approx(-0.05, abs=0.02)

@@ -18,6 +18,7 @@ from lowloss.results import (
     Dataset,
     ExcludedColumn,
     Hyperparameters,
+    Importance,
     Job,
     JobState,
     Level,
@@ -31,7 +32,7 @@ from lowloss.results import (
 )
 from lowloss.spec import JobSpec, Task
 from tests.trainings import a_plan
-from worker.reports.facts import Answers, Facts, Importance
+from worker.reports.facts import Answers, Facts
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TEST_ROWS = 240
@@ -142,14 +143,16 @@ METRICS = {
 }
 
 
-def some_baselines(task: Task, factor: float = 1.5) -> tuple[Baseline, ...]:
+def some_baselines(
+    task: Task, factor: float = 1.5, difference: dict[str, tuple[float, float]] | None = None
+) -> tuple[Baseline, ...]:
     """Baselines whose errors are as many times as large as the model's."""
     worse = {
         name: value * factor if name in {"rmse", "mae", "log_loss"} else 1 - (1 - value) * factor
         for name, value in METRICS[task].items()
     }
     return tuple(
-        Baseline(name=name, metrics=worse, test_metrics=worse)
+        Baseline(name=name, metrics=worse, test_metrics=worse, difference=difference)
         for name in ("mean", "gradient_boosting")
     )
 
@@ -185,6 +188,10 @@ def some_facts(
         "winner": 1,
         "metrics": METRICS[task] | {"val_loss": 0.2},
         "test_metrics": METRICS[task],
+        "importances": tuple(
+            Importance(column=column.name, increase=1.0 / rank, sd=0.01)
+            for rank, column in enumerate(columns, start=1)
+        ),
     } | (outcome or {})
     trials = given.pop("trials", some_trials())
     values: dict[str, Any] = {
@@ -202,10 +209,6 @@ def some_facts(
         ),
         "trials": trials,
         "curves": {t.number: a_curve(t.score, t.epochs) for t in trials if t.score is not None},
-        "importances": tuple(
-            Importance(column.name, 1.0 / rank, 0.01)
-            for rank, column in enumerate(columns, start=1)
-        ),
         "metadata": a_description(task, target, labels, columns),
         "predictions": some_answers(task, len(labels)),
     }

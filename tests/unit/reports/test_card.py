@@ -91,7 +91,7 @@ def test_request_is_a_row_in_json_whatever_quotes_it_holds(tmp_path: Path) -> No
 
 
 def test_card_tells_of_data_and_limits(tmp_path: Path) -> None:
-    text = written(tmp_path, some_facts(test_intervals={"rmse": (1.125, 1.375)}))
+    text = written(tmp_path, some_facts(outcome={"test_intervals": {"rmse": (1.125, 1.375)}}))
 
     for told in (
         "| `built` | built | float32 | date |",

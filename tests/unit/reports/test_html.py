@@ -84,8 +84,13 @@ CASES: dict[str, Callable[[], Facts]] = {
     "100 classes": lambda: some_facts(Task.multiclass, labels=tuple(f"c{i}" for i in range(100))),
     "1 trial, nothing else": lambda: some_facts(
         trials=some_trials(1, diverged=0),
-        outcome={"confirmations": (), "within_noise": None, "baselines": (), "excluded": ()},
-        importances=(),
+        outcome={
+            "confirmations": (),
+            "within_noise": None,
+            "baselines": (),
+            "excluded": (),
+            "importances": (),
+        },
         curves={},
     ),
     "all but one diverged": lambda: some_facts(trials=some_trials(20, diverged=19)),
@@ -142,7 +147,7 @@ def test_same_facts_give_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_headline_has_the_test_result_and_its_interval(tmp_path: Path) -> None:
-    facts = some_facts(test_intervals={"rmse": (1.125, 1.375)})
+    facts = some_facts(outcome={"test_intervals": {"rmse": (1.125, 1.375)}})
 
     page = parsed(written(tmp_path, facts))
 

@@ -19,7 +19,7 @@ import pytest
 from lowloss.results import ColumnKind
 from service.tables import csv_types
 from tests.tables import read
-from worker.data.features import read_numbers, read_strings
+from worker.data.columns import read_numbers, read_strings
 from worker.reports import predict
 from worker.reports.predict import Wrong
 from worker.reports.script import write_script

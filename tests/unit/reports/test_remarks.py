@@ -57,8 +57,9 @@ CASES: dict[str, Callable[[], Facts]] = {
         plain_facts(outcome={"baselines": some_baselines(Task.regression, 0.8)})
     ),
     "The best baseline, mean of the target, is within noise of the model": lambda: plain_facts(
-        outcome={"baselines": some_baselines(Task.regression, 1.1)},
-        test_intervals={"rmse": (1.0, 1.5)},
+        outcome={
+            "baselines": some_baselines(Task.regression, 1.1, {"rmse": (-0.3, 0.1)}),
+        },
     ),
     "The test result is much worse than the validation result: RMSE 1.75 against 1.25.": lambda: (
         plain_facts(outcome=worse({"rmse": 1.75}))
