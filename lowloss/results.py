@@ -344,3 +344,9 @@ class Page(Result, Generic[T]):
 
     items: tuple[T, ...]
     next: str | None
+
+
+class Artifacts(Page[Artifact]):
+    """What can be downloaded of a job; `missing` says why another could not be made."""
+
+    missing: dict[str, str] = {}

@@ -422,8 +422,8 @@ class Final(Spec):
     `refit` they are trained anew on all rows but the test rows, for as many epochs as were best.
     """
 
-    refit: bool = False
-    members: Annotated[int, Number, Field(ge=1, le=20)] = 1
+    refit: bool = True
+    members: Annotated[int, Number, Field(ge=1, le=20)] = 5
     confirm_top: Annotated[int, Number, Field(ge=1, le=20)] = 3
     confirm_seeds: Annotated[int, Number, Field(ge=1, le=20)] = 3
 

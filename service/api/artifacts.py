@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 
 from lowloss.errors import ArtifactNotFound, BestModelNotReady, JobNotFound, RangeNotSatisfiable
-from lowloss.results import Artifact, Page
+from lowloss.results import Artifacts
 from lowloss.spec import Text
 from service.api.downloads import DOWNLOAD, send_artifact
 from service.api.examples import problems
@@ -25,10 +25,10 @@ ArtifactName = Annotated[
 @router.get(
     "/v1/jobs/{job_id}/artifacts", summary="List artifacts", responses=problems(JobNotFound)
 )
-def list_artifacts_of_job(given: Given, job_id: JobId) -> Page[Artifact]:
-    """What a job made, by name; empty until it has ended."""
+def list_artifacts_of_job(given: Given, job_id: JobId) -> Artifacts:
+    """What a job made, by name; empty until it has ended. `missing` says what it could not make."""
     with given.database.reading() as session:
-        return Page(items=list_artifacts(session, job_id), next=None)
+        return list_artifacts(session, job_id)
 
 
 @router.head("/v1/jobs/{job_id}/artifacts/{name}", include_in_schema=False)

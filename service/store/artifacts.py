@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from lowloss.errors import ArtifactNotFound, BestModelNotReady, JobNotFound
-from lowloss.results import Artifact, JobState
+from lowloss.results import Artifact, Artifacts, JobState, Outcome
 from service.store.blobs import adopt_blob
 from service.store.queue import Fence, hold_fence
 from service.store.schema import ArtifactRow, JobRow
@@ -37,16 +37,18 @@ def add_artifact(session: Session, fence: Fence, new: NewArtifact) -> None:
     session.add(row)
 
 
-def list_artifacts(session: Session, job_id: str) -> tuple[Artifact, ...]:
-    """The visible artifacts of a job, by name; JobNotFound."""
+def list_artifacts(session: Session, job_id: str) -> Artifacts:
+    """The visible artifacts of a job, by name, and why others could not be made; JobNotFound."""
     rows = session.scalars(
         select(ArtifactRow)
         .where(ArtifactRow.job_id == job_id, ArtifactRow.is_published)
         .order_by(ArtifactRow.name)
     ).all()
-    if not rows:
-        _job_state(session, job_id)
-    return tuple(_artifact(row) for row in rows)
+    outcome = session.scalar(select(JobRow.outcome).where(JobRow.id == job_id))
+    if outcome is None:
+        raise _no_job(job_id)
+    missing = Outcome.model_validate(outcome).missing_artifacts
+    return Artifacts(items=tuple(_artifact(row) for row in rows), next=None, missing=missing)
 
 
 def get_artifact(session: Session, job_id: str, name: str) -> Artifact:
@@ -80,8 +82,12 @@ def get_best_model(session: Session, job_id: str) -> Artifact:
 def _job_state(session: Session, job_id: str) -> JobState:
     state = session.scalar(select(JobRow.state).where(JobRow.id == job_id))
     if state is None:
-        raise JobNotFound(f"there is no job {job_id!r}", fix="GET /v1/jobs lists them")
+        raise _no_job(job_id)
     return JobState(state)
+
+
+def _no_job(job_id: str) -> JobNotFound:
+    return JobNotFound(f"there is no job {job_id!r}", fix="GET /v1/jobs lists them")
 
 
 def _artifact(row: ArtifactRow) -> Artifact:

@@ -153,7 +153,7 @@ def test_artifact_is_visible_once_its_job_is_settled(database: Database) -> None
     fence = a_claim(database).fence
     an_artifact(database, fence)
     with database.reading() as session:
-        assert list_artifacts(session, job_id) == ()
+        assert list_artifacts(session, job_id).items == ()
         with pytest.raises(BestModelNotReady):
             get_best_model(session, job_id)
 
@@ -162,7 +162,7 @@ def test_artifact_is_visible_once_its_job_is_settled(database: Database) -> None
 
     with database.reading() as session:
         artifact = get_best_model(session, job_id)
-        assert list_artifacts(session, job_id) == (artifact,)
+        assert list_artifacts(session, job_id).items == (artifact,)
         assert get_artifact(session, job_id, "model.keras") == artifact
         with pytest.raises(ArtifactNotFound):
             get_artifact(session, job_id, "other")
