@@ -35,12 +35,16 @@ RESULTS = Path(__file__).with_name("real_tables.json")
 
 @dataclass(frozen=True)
 class RealTable:
-    """A table that a package carries: how its file is made, its target, what gives it away."""
+    """A table that a package carries: how its file is made, its target, what gives it away.
+
+    `why_worse` says why a baseline is better beyond noise, where one is.
+    """
 
     write: Callable[[Path], Path]
     target: str
     kind: str
     exclude: tuple[str, ...] = ()
+    why_worse: str = ""
 
 
 def _package(name: str, file: str) -> Path:
@@ -119,6 +123,7 @@ def run(name: str, client: Client, folder: Path, changes: dict[str, Any]) -> dic
         raise SystemExit(f"{name}: {job.state}, {job.reason}")
     found = {
         "kind": table.kind,
+        "why": table.why_worse,
         "rows": dataset.rows,
         "columns": dataset.columns,
         "task": job.task.value,
@@ -142,7 +147,7 @@ def scores_of(job: Job) -> dict[str, Any]:
         "metric": metric,
         "test": outcome.test_metrics,
         "interval": outcome.test_intervals[metric],
-        "baselines": {each.name: each.test_metrics for each in outcome.baselines},
+        "baselines": [each.model_dump(mode="json") for each in outcome.baselines],
         "seed_noise": best.sd / abs(best.mean),
         "gain": None if outcome.final_gain is None else outcome.final_gain.model_dump(),
     }
