@@ -148,7 +148,7 @@ def scores_of(job: Job) -> dict[str, Any]:
         "test": outcome.test_metrics,
         "interval": outcome.test_intervals[metric],
         "baselines": [each.model_dump(mode="json") for each in outcome.baselines],
-        "seed_noise": best.sd / abs(best.mean),
+        "seed_sd": best.sd,
         "gain": None if outcome.final_gain is None else outcome.final_gain.model_dump(),
     }
 

@@ -38,7 +38,16 @@ WAIT_SECONDS = 30.0
 PARSE_SECONDS = 600.0
 """How long an upload may take to be parsed once it is sent."""
 PIECE_BYTES = 1024**2
-SUFFIXES = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".npz": "npz"}
+SUFFIXES = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".parquet": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+    ".ipc": "arrow",
+    ".npz": "npz",
+}
 
 
 class Client:
@@ -96,18 +105,18 @@ class Client:
         *,
         name: str | None = None,
         format: str | None = None,  # noqa: A002
-        **options: str | None,
+        **options: str | bool | None,
     ) -> Dataset:
         """Upload a table, streamed from its file; the same bytes again answer the same dataset.
 
         The format follows from the suffix unless it is given. `options` are those of a CSV:
-        `delimiter`, `decimal`, `encoding`.
+        `delimiter`, `decimal`, `encoding`, `header`, `quote`.
         """
         path = None if isinstance(source, bytes) else Path(source)
         params = {
             "name": name or (path.name if path else "table"),
             "format": format or _format_of(path),
-        } | {key: value for key, value in options.items() if value is not None}
+        } | {key: _written(value) for key, value in options.items() if value is not None}
         pieces, size = _content_of(source)
         return self._retries.read(
             "POST",
@@ -248,6 +257,11 @@ def _content_of(source: Path | str | bytes) -> tuple[Callable[[], Iterator[bytes
                 yield piece
 
     return pieces, Path(source).stat().st_size
+
+
+def _written(value: str | bool) -> str:
+    """An option as a query has it."""
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def _format_of(path: Path | None) -> str:

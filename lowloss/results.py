@@ -63,18 +63,36 @@ class TableFormat(StrEnum):
 
     csv = "csv"
     parquet = "parquet"
+    arrow = "arrow"
     npz = "npz"
 
 
 class ColumnKind(StrEnum):
-    """What a column holds, as far as a model is concerned."""
+    """What a column holds, as far as a model is concerned.
+
+    An `integer_category` is a number whose values count 0, 1, 2 … or 1, 2, 3 …: it may be a code.
+    An `identifier` tells every row from every other.
+    """
 
     numeric = "numeric"
     boolean = "boolean"
+    integer_category = "integer_category"
     categorical = "categorical"
     date = "date"
     text = "text"
+    identifier = "identifier"
     constant = "constant"
+
+
+QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+"""The shares that a column's `quantiles` are of."""
+
+
+class Histogram(Result):
+    """How many values lie in each of some bins of equal width; `edges` has one more than them."""
+
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
 
 
 class Level(Result):
@@ -88,8 +106,8 @@ class Column(Result):
     """What was measured of one column at upload. Missing values count in `missing` alone.
 
     `levels` holds the most frequent values, and is complete when `distinct` equals its length.
-    `mean`, `sd`, `min` and `max` are null unless the column is numeric, boolean (as 0 and 1) or a
-    date (as days since 1970-01-01).
+    `mean`, `sd`, `min`, `max`, `quantiles` (at `QUANTILES`) and `histogram` are null, or empty,
+    unless the column holds numbers, booleans (as 0 and 1) or dates (as days since 1970-01-01).
     """
 
     name: str
@@ -101,6 +119,8 @@ class Column(Result):
     max: float | None = None
     mean: float | None = None
     sd: float | None = None
+    quantiles: tuple[float, ...] = ()
+    histogram: Histogram | None = None
     levels: tuple[Level, ...] = ()
 
 

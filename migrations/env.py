@@ -40,5 +40,6 @@ given = context.config.attributes.get("connection")
 if given is not None:
     _run(given)
 else:
-    with Database(Settings().url).transaction() as session:
-        _run(session.connection())
+    engine = Database(Settings().url).engine.execution_options(rebuilds_tables=True)
+    with engine.begin() as connection:
+        _run(connection)

@@ -23,8 +23,8 @@ class Limits(BaseModel):
     )
     max_classes: Annotated[int, Field(gt=1, description="Classes of a target.")] = 100
     max_levels: Annotated[
-        int, Field(gt=1, description="Levels of a categorical column that get a feature each.")
-    ] = 100
+        int, Field(gt=1, description="Levels of a categorical column that are told apart.")
+    ] = 1000
     max_layers: Annotated[int, Field(gt=0, description="Hidden layers of a network.")] = 10
     max_width: Annotated[int, Field(gt=0, description="Units of a layer.")] = 4096
     max_batch_size: Annotated[int, Field(gt=0, description="Rows of a training batch.")] = 65_536

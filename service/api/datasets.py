@@ -47,9 +47,19 @@ async def parse_options(
         Text | None,
         Query(max_length=40, description="Of a CSV; detected.", examples=["cp1252"]),
     ] = None,
+    header: Annotated[
+        bool | None,
+        Query(description="Whether a CSV's first line names its columns; detected."),
+    ] = None,
+    quote: Annotated[
+        Literal['"', "'"] | None,
+        Query(description="Around a CSV's fields; detected.", examples=["'"]),
+    ] = None,
 ) -> ParseOptions:
     """How a CSV is to be parsed."""
-    return ParseOptions(delimiter=delimiter, decimal=decimal, encoding=encoding)
+    return ParseOptions(
+        delimiter=delimiter, decimal=decimal, encoding=encoding, header=header, quote=quote
+    )
 
 
 @router.post(

@@ -141,12 +141,16 @@ class Database:
 
     def migrate(self) -> None:
         """Bring the schema up to date; safe when several processes start at once."""
-        with self.engine.begin() as connection:
+        with self.engine.execution_options(rebuilds_tables=True).begin() as connection:
             if not self.is_sqlite:
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
             config = alembic_config()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+            if self.is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+                raise RuntimeError("the migrated database has rows that refer to none")
+        # SQLite's connection has its foreign keys off.
+        self.engine.dispose()
 
     def prepare(self) -> None:
         """Bring the schema up to date at a process's start; NotReady where nobody answers."""
@@ -240,7 +244,12 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     # A deferred transaction that reads first and writes later fails at once when another writer
     # came between, whatever the busy time-out; an immediate one waits its turn.
-    read_only = connection.get_execution_options().get("read_only", False)
+    options = connection.get_execution_options()
+    if options.get("rebuilds_tables", False):
+        # To rebuild a table SQLite drops it, which would act on all rows that refer to it. Inside a
+        # transaction this changes nothing, so it comes first (sqlite.org/lang_altertable.html).
+        connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+    read_only = options.get("read_only", False)
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 

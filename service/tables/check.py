@@ -174,7 +174,7 @@ def _decide_task(spec: JobSpec, target: Column) -> Task:
             field="target",
             fix="upload it as a number, for instance of days",
         )
-    is_text = target.kind in {ColumnKind.categorical, ColumnKind.text}
+    is_text = target.kind in {ColumnKind.categorical, ColumnKind.text} or target.min is None
     if spec.task == "auto":
         return _likely_task(target, is_text=is_text)
     if spec.task is Task.regression and is_text:
@@ -270,7 +270,7 @@ def _select_features(
     excluded = [
         ExcludedColumn(column=column.name, reason=reason)
         for column in wanted
-        if (reason := _useless(column, dataset.rows) or _is_group(column, spec)) is not None
+        if (reason := _why_excluded(column, dataset, spec)) is not None
     ]
     dropped = {column.column for column in excluded}
     features = tuple(_as_asked(c, spec) for c in wanted if c.name not in dropped)
@@ -330,13 +330,27 @@ def _is_group(column: Column, spec: JobSpec) -> str | None:
     return "rows are grouped by it: its values are new in every part"
 
 
+def _why_excluded(column: Column, dataset: Dataset, spec: JobSpec) -> str | None:
+    """Why a column is left out; None where it is a feature.
+
+    A number that the user names is a number, whatever it looks like, and may be a code.
+    """
+    named = {*(spec.features.include or ()), *spec.features.categorical}
+    is_number = column.min is not None
+    if column.kind is ColumnKind.identifier and column.name in named and is_number:
+        return None
+    return _useless(column, dataset.rows) or _is_group(column, spec)
+
+
 def _useless(column: Column, rows: int) -> str | None:
     if column.missing == rows:
         return "every value is missing"
     if column.kind is ColumnKind.constant:
         return f"every value is {column.levels[0].value!r}"
     if column.kind is ColumnKind.text:
-        return f"text or an identifier: {column.distinct} distinct values in {rows} rows"
+        return f"text: {column.distinct} distinct values in {rows} rows"
+    if column.kind is ColumnKind.identifier:
+        return "an identifier: every row has a value of its own"
     return None
 
 

@@ -16,16 +16,21 @@ from service.tables.table import check_names
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLE_BYTES = 256 * 1024
 BLOCK_BYTES = 16 * 1024**2
-NEWLINE, RETURN, QUOTE = b"\n", b"\r", b'"'
+NEWLINE, RETURN = b"\n", b"\r"
 
 
 @dataclass(frozen=True)
 class CsvText:
-    """A checked CSV in UTF-8: `rows` rows under a header, each with as many fields as it."""
+    """A checked CSV in UTF-8: `rows` rows, each with as many fields as it has `names`.
+
+    `has_header` says whether its first line is the names.
+    """
 
     data: bytes
     delimiter: str
-    header: tuple[str, ...]
+    quote: str
+    has_header: bool
+    names: tuple[str, ...]
     rows: int
 
 
@@ -40,13 +45,24 @@ def read_text(data: bytes, options: ParseOptions) -> CsvText:
         raise TableUnreadable(
             "the file holds NUL bytes: it is not a CSV", fix="give the format that the file has"
         )
-    delimiter = options.delimiter or _detect_delimiter(data)
-    header = _header(data, delimiter)
-    check_names(list(header))
-    data, rows = _check_rows(data, delimiter, len(header))
+    quote = options.quote or _detect_quote(data)
+    delimiter = options.delimiter or _detect_delimiter(data, quote)
+    first = _first_line(data, delimiter, quote)
+    has_header = not _is_data(first) if options.header is None else options.header
+    names = first if has_header else tuple(f"column_{i}" for i in range(1, len(first) + 1))
+    check_names(list(names))
+    data, lines = _check_rows(data, delimiter, quote, len(names))
+    rows = lines - has_header
     if rows == 0:
         raise TableEmpty("the table has a header but no rows", fix="upload at least one row")
-    return CsvText(data, delimiter, header, rows)
+    return CsvText(data, delimiter, quote, has_header, names, rows)
+
+
+def _detect_quote(data: bytes) -> str:
+    """A single quote where the first line begins and ends with it, and no double one is there."""
+    line = data.split(NEWLINE, 1)[0].strip()
+    is_single = line[:1] == line[-1:] == b"'" and len(line) > 1 and b'"' not in line
+    return "'" if is_single else '"'
 
 
 def _as_utf8(data: bytes, encoding: str | None) -> bytes:
@@ -79,14 +95,14 @@ def _decodes(data: bytes, encoding: str) -> bool:
     return True
 
 
-def _detect_delimiter(data: bytes) -> str:
+def _detect_delimiter(data: bytes, quote: str) -> str:
     """The delimiter that splits the first lines into the most fields, alike on every line."""
     sample = data[:SAMPLE_BYTES]
     if len(data) > SAMPLE_BYTES:
         sample = sample[: sample.rfind(NEWLINE) + 1] or sample
     best, most = ",", 1
     for delimiter in DELIMITERS:
-        counts = [len(row) for row in _records(sample, delimiter) if row][:200]
+        counts = [len(row) for row in _records(sample, delimiter, quote) if row][:200]
         if not counts or counts[0] <= most:
             continue
         # The odd ragged row is told of later, by its line.
@@ -95,27 +111,26 @@ def _detect_delimiter(data: bytes) -> str:
     return best
 
 
-def _records(data: bytes, delimiter: str) -> list[list[str]]:
+def _records(data: bytes, delimiter: str, quote: str) -> list[list[str]]:
     text = io.StringIO(data.decode("utf-8", errors="replace"), newline="")
     try:
-        return list(csv.reader(text, delimiter=delimiter))
+        return list(csv.reader(text, delimiter=delimiter, quotechar=quote))
     except csv.Error:
         return []
 
 
-def _header(data: bytes, delimiter: str) -> tuple[str, ...]:
+def _first_line(data: bytes, delimiter: str, quote: str) -> tuple[str, ...]:
     text = io.StringIO(data[:SAMPLE_BYTES].decode("utf-8", errors="replace"), newline="")
     try:
-        header = next(csv.reader(text, delimiter=delimiter))
+        first = next(csv.reader(text, delimiter=delimiter, quotechar=quote))
     except (csv.Error, StopIteration) as error:
         raise TableUnreadable(f"the header cannot be read: {error}", fix="check line 1") from error
-    names = tuple(name.strip() for name in header)
-    if all(_is_number(name) for name in names) and not all(name.isdigit() for name in names):
-        raise TableUnreadable(
-            f"the first line is all numbers ({', '.join(names[:3])}…): it is data, not a header",
-            fix="put a line with the columns' names on top",
-        )
-    return names
+    return tuple(name.strip() for name in first)
+
+
+def _is_data(first: tuple[str, ...]) -> bool:
+    """Whether the first line is no header: all numbers, and not all whole ones, such as years."""
+    return all(map(_is_number, first)) and not all(name.isdigit() for name in first)
 
 
 def _is_number(text: str) -> bool:
@@ -126,12 +141,13 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _check_rows(data: bytes, delimiter: str, columns: int) -> tuple[bytes, int]:
-    """The data without blank lines, and the number of rows below the header."""
-    if columns > 1 and b"\n\n" in data and QUOTE not in data:
+def _check_rows(data: bytes, delimiter: str, quote: str, columns: int) -> tuple[bytes, int]:
+    """The data without blank lines, and how many rows it has, the header among them."""
+    is_quoted = quote.encode() in data
+    if columns > 1 and b"\n\n" in data and not is_quoted:
         data = NEWLINE.join(line for line in data.split(NEWLINE) if line)
-    if QUOTE in data:
-        return data, _count_quoted(data, delimiter, columns)
+    if is_quoted:
+        return data, _count_quoted(data, delimiter, quote, columns)
     return data, _count_plain(data, delimiter, columns)
 
 
@@ -152,13 +168,13 @@ def _count_plain(data: bytes, delimiter: str, columns: int) -> int:
             raise _ragged(line + int(wrong[0]) + 1, int(fields[wrong[0]]), columns)
         line += len(ends)
         start = stop
-    return line - 1
+    return line
 
 
-def _count_quoted(data: bytes, delimiter: str, columns: int) -> int:
+def _count_quoted(data: bytes, delimiter: str, quote: str, columns: int) -> int:
     """Count the rows of a CSV with quoted fields, which may hold delimiters and line ends."""
     text = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", errors="replace", newline="")
-    reader = csv.reader(text, delimiter=delimiter, strict=True)
+    reader = csv.reader(text, delimiter=delimiter, quotechar=quote, strict=True)
     rows = 0
     try:
         for record in reader:
@@ -169,7 +185,7 @@ def _count_quoted(data: bytes, delimiter: str, columns: int) -> int:
         raise TableUnreadable(
             f"line {reader.line_num} cannot be read: {error}", fix="check its quotes"
         ) from error
-    return rows - 1
+    return rows
 
 
 def _ragged(line: int, fields: int, columns: int) -> TableRagged:

@@ -18,6 +18,8 @@ class ParseOptions(BaseModel):
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     decimal: Literal[".", ","] | None = None
     encoding: Annotated[str, Field(max_length=40)] | None = None
+    header: bool | None = None
+    quote: Literal['"', "'"] | None = None
 
     def check_format(self, format: TableFormat) -> None:  # noqa: A002
         """Refuse options of a CSV for any other format."""

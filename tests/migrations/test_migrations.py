@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import threading
 
+import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from service.store.database import Database, alembic_config
+from service.store.datasets import get_dataset
+from service.store.jobs import get_job
+from tests.factories import a_job
 
 
 def test_migrated_schema_is_the_one_in_the_code(database: Database) -> None:
@@ -59,3 +65,21 @@ def test_processes_that_start_at_once_migrate_once(database: Database) -> None:
 
 def test_there_is_one_newest_migration() -> None:
     assert len(ScriptDirectory.from_config(alembic_config()).get_heads()) == 1
+
+
+def test_jobs_keep_their_dataset_where_its_table_is_rebuilt(database: Database) -> None:
+    config = alembic_config()
+    with database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "20261124_program")
+    job_id = a_job(database)
+
+    database.migrate()
+
+    with database.reading() as session:
+        job = get_job(session, job_id)
+        assert get_dataset(session, job.dataset).rows > 0
+    with pytest.raises(IntegrityError), database.transaction() as session:
+        session.execute(text("UPDATE datasets SET format = 'nonsense'"))
+    with pytest.raises(IntegrityError), database.transaction() as session:
+        session.execute(text("DELETE FROM blobs"))

@@ -10,13 +10,13 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
 from lowloss.results import Baseline
-from lowloss.spec import JobSpec
+from lowloss.spec import Final, JobSpec
 from tests.tables import checked, write_csv
 from worker import baselines
 from worker.baselines import fit_baselines
 from worker.data.prepare import Prepared, prepare
 
-SPEC = JobSpec(dataset="ds_1", target="y")
+SPEC = JobSpec(dataset="ds_1", target="y", final=Final(refit=False))
 
 
 def prepared_of(folder: Path, columns: dict[str, Any]) -> Prepared:
@@ -50,6 +50,19 @@ def test_mean_is_the_training_rows_mean_in_the_targets_units(tmp_path: Path) -> 
         "mape",
         "r2",
     }
+
+
+def test_baselines_of_a_refitted_model_know_the_validation_rows(tmp_path: Path) -> None:
+    prepared = prepared_of(tmp_path, named(load_diabetes(scaled=False)))
+    splits, y = prepared.splits, prepared.labelled.y
+
+    fitted = fit_baselines(prepared, SPEC.model_copy(update={"final": Final(refit=True)}))
+
+    mean = fitted[0].baseline
+    known = y[splits.test] - y[splits.known].mean()
+    held = y[splits.folds[0].validation] - y[splits.folds[0].train].mean()
+    assert mean.test_metrics["rmse"] == pytest.approx(np.sqrt(np.mean(known**2)))
+    assert mean.metrics["rmse"] == pytest.approx(np.sqrt(np.mean(held**2)))
 
 
 def test_majority_answers_the_training_rows_shares(tmp_path: Path) -> None:
@@ -107,9 +120,9 @@ def test_large_table_is_sampled_without_losing_a_class(
     fitted_on = []
     real = baselines._models
 
-    def watched(task: Any, x_ND: Any, y_N: Any, *, seed: int) -> Any:
+    def watched(task: Any, arrays: Any, y_N: Any, *, seed: int) -> Any:
         fitted_on.append(np.bincount(y_N.astype(int)))
-        return real(task, x_ND, y_N, seed=seed)
+        return real(task, arrays, y_N, seed=seed)
 
     monkeypatch.setattr(baselines, "_models", watched)
 

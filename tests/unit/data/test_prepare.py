@@ -86,7 +86,9 @@ def test_nothing_of_the_held_rows_reaches_a_fitted_statistic(tmp_path: Path) -> 
 
 def test_missing_values_become_the_mean_and_an_indicator(tmp_path: Path) -> None:
     x = [1.0, 3.0, None, 5.0] * 25
-    path = write_csv(tmp_path / "t.csv", {"x": x, "z": range(100), "y": np.arange(100) * 1.5})
+    path = write_csv(
+        tmp_path / "t.csv", {"x": x, "z": np.arange(100) / 2, "y": np.arange(100) * 1.5}
+    )
     prepared = prepared_from(path, "y")
 
     x_ND = prepared.arrays.rows().x_train_ND
@@ -116,7 +118,7 @@ def test_rare_levels_share_a_column_with_unseen_ones(tmp_path: Path) -> None:
 
 def test_rows_without_a_target_are_left_out(tmp_path: Path) -> None:
     y = [float(i) + 0.5 if i % 4 else None for i in range(100)]
-    prepared = prepared_from(write_csv(tmp_path / "t.csv", {"x": range(100), "y": y}), "y")
+    prepared = prepared_from(write_csv(tmp_path / "t.csv", {"x": np.arange(100) / 2, "y": y}), "y")
 
     assert len(prepared.labelled.y) == 75
 
@@ -136,7 +138,7 @@ def test_classes_are_indexed_in_the_order_of_their_labels(
     y = [values[i % len(values)] for i in range(90)]
     text = [str(v).lower() if isinstance(v, bool) else str(v) for v in y]
     path = tmp_path / "t.csv"
-    rows = "\n".join(f"{i},{v}" for i, v in enumerate(text))
+    rows = "\n".join(f"{i / 2},{v}" for i, v in enumerate(text))
     path.write_text(f"x,y\n{rows}\n")
 
     prepared = prepared_from(path, "y")
@@ -146,7 +148,7 @@ def test_classes_are_indexed_in_the_order_of_their_labels(
 
 
 def test_unscaled_target_keeps_losses_in_one_unit(tmp_path: Path) -> None:
-    path = write_csv(tmp_path / "t.csv", {"x": range(100), "y": np.arange(100) * 7.5})
+    path = write_csv(tmp_path / "t.csv", {"x": np.arange(100) / 2, "y": np.arange(100) * 7.5})
     scaled = prepared_from(path, "y")
     raw = prepared_from(path, "y", preprocessing={"scale_target": False})
 

@@ -111,7 +111,7 @@ WHOLE = [float(i) + 0.5 for i in range(ROWS)]
         ),
         (
             ["a", "b", "c"] * 20,
-            {"objective": "val_roc_auc"},
+            {"objective": "val_rmse"},
             ObjectiveDoesNotFitTask,
             "objective",
             "multiclass",

@@ -152,7 +152,6 @@ def test_values_may_be_missing_everywhere_but_not_rows(tmp_path: Path) -> None:
         ('a,b\n"x,1\n', TableUnreadable, "line 2"),
         ("a,a\n1,2\n", DuplicateColumns, "'a'"),
         ("a,,c\n1,2,3\n", TableInvalid, "column 2 has no name"),
-        ("1.5,2.5\n3,4\n", TableUnreadable, "not a header"),
         ("a\0b,c\n1,2\n", TableUnreadable, "NUL"),
     ],
 )
@@ -214,6 +213,56 @@ def test_any_bytes_are_a_table_or_a_problem(
         problem = caught
 
     assert problem.fix if problem else profile_table(table, limits=LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("data", "header", "names", "rows"),
+    [
+        ("1.5,2.5\n3,4\n", None, ["column_1", "column_2"], 2),
+        ("2019,2020\n3,4\n", None, ["2019", "2020"], 1),
+        ("2019,2020\n3,4\n", False, ["column_1", "column_2"], 2),
+        ("1.5,2.5\n3,4\n", True, ["1.5", "2.5"], 1),
+        ("a,b\nc,d\n", False, ["column_1", "column_2"], 2),
+    ],
+)
+def test_first_line_of_numbers_is_data_unless_the_uploader_says_otherwise(
+    tmp_path: Path, data: str, header: bool | None, names: list[str], rows: int
+) -> None:
+    (tmp_path / "t.csv").write_text(data)
+
+    frame = read(tmp_path / "t.csv", header=header).frame
+
+    assert (frame.columns, frame.height) == (names, rows)
+
+
+@pytest.mark.parametrize("quote", [None, "'"])
+def test_single_quotes_may_hold_delimiters(tmp_path: Path, quote: str | None) -> None:
+    (tmp_path / "t.csv").write_text("'a','b'\n'x,y','1'\n'it''s','2'\n")
+
+    frame = read(tmp_path / "t.csv", quote=quote).frame
+
+    assert frame.to_dict(as_series=False) == {"a": ["x,y", "it's"], "b": [1, 2]}
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["file", "stream"])
+def test_arrow_keeps_its_types(tmp_path: Path, stream: bool) -> None:
+    frame = pl.DataFrame({"n": [1.5, None], "c": ["a", None], "d": [date(2020, 1, 1), None]})
+    path = tmp_path / "t.arrow"
+    frame.write_ipc_stream(path) if stream else frame.write_ipc(path, compression="zstd")
+
+    found = read(path).frame
+
+    assert found.equals(frame)
+
+
+@pytest.mark.parametrize(
+    "data", [b"not an arrow file", b"ARROW1\0\0" + b"\0" * 40, b"FEA1" + b"\0" * 40, b""]
+)
+def test_bytes_that_are_no_arrow_file_are_refused(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "t.arrow").write_bytes(data)
+
+    with pytest.raises(TableUnreadable, match="Arrow"):
+        read(tmp_path / "t.arrow")
 
 
 def test_parquet_keeps_its_types(tmp_path: Path) -> None:
@@ -330,7 +379,7 @@ def test_profile_measures_every_kind_of_column(tmp_path: Path) -> None:
         "whole": ColumnKind.numeric,
         "flag": ColumnKind.boolean,
         "category": ColumnKind.categorical,
-        "id": ColumnKind.text,
+        "id": ColumnKind.identifier,
         "same": ColumnKind.constant,
         "day": ColumnKind.date,
         "gaps": ColumnKind.numeric,
