@@ -146,7 +146,7 @@ def _submit(database: Database) -> None:
             "target": "price",
             "search_space": SPACE,
             "budget": {"max_trials": TRIALS, "max_epochs": EPOCHS, "max_seconds": None},
-            "final": {"confirm_top": 1, "confirm_seeds": 1},
+            "final": {"confirm_top": 1, "confirm_seeds": 1, "refit": False, "members": 1},
         }
     )
     with database.transaction() as session:

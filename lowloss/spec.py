@@ -335,20 +335,21 @@ class Budget(Spec):
     target_value: float | None = None
 
 
-Strategy = Literal["holdout", "kfold", "repeated", "grouped", "ordered"]
+Strategy = Literal["auto", "holdout", "kfold", "repeated", "grouped", "ordered"]
 
 
 class Validation(Spec):
     """Which rows judge a trial, and which judge the winner. Fractions are of all labelled rows.
 
-    The test rows are `test_fraction` of all. Of the rest, `holdout` keeps `fraction` of all rows
+    The test rows are `test_fraction` of all. Of the rest, `auto` makes five folds where rows are
+    scarce, and a holdout where they are not. `holdout` keeps `fraction` of all rows
     for validation; `kfold` validates on each of `folds` parts in turn; `repeated` draws `folds`
     holdouts; `grouped` keeps rows of one value of `column` together, and `ordered` validates on
     rows that come later by `column`, and tests on the last; both are a holdout unless `folds` is
     given. A trial is trained on every fold, and scored by the mean.
     """
 
-    strategy: Strategy = "holdout"
+    strategy: Strategy = "auto"
     fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
     folds: Annotated[int, Number, Field(ge=2, le=20)] | None = None
     column: Text | None = None
@@ -357,10 +358,11 @@ class Validation(Spec):
     @model_validator(mode="after")
     def _names_what_its_strategy_needs(self) -> Self:
         needs_folds = self.strategy in {"kfold", "repeated"}
-        if self.strategy == "holdout" and self.folds is not None:
+        if self.strategy in {"auto", "holdout"} and self.folds is not None:
             raise PydanticCustomError(
                 "folds_do_not_fit",
-                "strategy holdout has one fold: use kfold or repeated, or leave folds out",
+                "strategy {strategy} takes no folds: use kfold or repeated, or leave folds out",
+                {"strategy": self.strategy},
             )
         if needs_folds and self.folds is None:
             raise PydanticCustomError(

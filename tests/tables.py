@@ -48,12 +48,13 @@ def read(path: Path, **options: Any) -> Table:
     return read_table(path, format, ParseOptions(**options), limits=LIMITS)
 
 
-def checked(path: Path, target: str, **given: Any) -> tuple[Table, JobSpec, Checked]:
-    """A table file, a specification of a job on it, and what the check makes of the two."""
+def checked(path: Path, target: str, **given: Any) -> tuple[Table, Checked]:
+    """A table file, and what the check makes of a job on it; one fold unless it says otherwise."""
     table = read(path)
-    spec = JobSpec.model_validate({"dataset": "ds_1", "target": target} | given)
+    wanted = {"dataset": "ds_1", "target": target, "validation": {"strategy": "holdout"}} | given
+    spec = JobSpec.model_validate(wanted)
     format = TableFormat(path.suffix.removeprefix("."))  # noqa: A001
-    return table, spec, check_job(spec, a_dataset_of(table, format), limits=LIMITS)
+    return table, check_job(spec, a_dataset_of(table, format), limits=LIMITS)
 
 
 def mixed_columns(rows: int = 400, seed: int = 0) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import time
 import traceback
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,7 @@ def run_job(database: Database, fence: Fence, channel: Channel, settings: Settin
         job = load_job(database, fence)
         reporter.phase("prepare")
         prepared, checked = prepare_data(database, job, folder, settings.limits)
+        job = replace(job, spec=checked.spec)
         reporter.phase("baselines", rows=count_rows(prepared), excluded=as_json(checked.excluded))
         baselines = fit_baselines(prepared, job.spec)
         reporter.phase("search", baselines=as_json(each.baseline for each in baselines))
@@ -130,7 +131,7 @@ def prepare_data(
     table = read_table(path, job.dataset.format, job.options, limits=limits)
     path.unlink()
     checked = check_job(job.spec, job.dataset, limits=limits)
-    return prepare(table, job.spec, checked, max_levels=limits.max_levels), checked
+    return prepare(table, checked, max_levels=limits.max_levels), checked
 
 
 def search_trials(

@@ -83,7 +83,7 @@ def _enqueue(session: Session, given: Resources, spec: JobSpec) -> Job:
     checked = check_job(spec, dataset, limits=given.settings.limits)
     max_attempts = given.settings.max_attempts
     return get_job(
-        session, enqueue_job(session, spec, task=checked.task, max_attempts=max_attempts)
+        session, enqueue_job(session, checked.spec, task=checked.task, max_attempts=max_attempts)
     )
 
 

@@ -25,12 +25,14 @@ from worker.data.splits import Traits, split_rows
 QUICK: dict[str, Any] = {
     "target": "target",
     "budget": {"max_trials": 4, "max_epochs": 15, "max_seconds": None},
-    "final": {"confirm_top": 2, "confirm_seeds": 2},
+    "validation": {"strategy": "holdout"},
+    "final": {"confirm_top": 2, "confirm_seeds": 2, "refit": False, "members": 1},
 }
+"""One fold and one network: what is tested is the way of the job, not the model."""
 ENDLESS: dict[str, Any] = {
     "target": "target",
     "budget": {"max_trials": 10_000, "max_epochs": 20, "max_seconds": None},
-    "final": {"confirm_top": 1, "confirm_seeds": 1},
+    "final": {"confirm_top": 1, "confirm_seeds": 1, "refit": False, "members": 1},
 }
 
 
@@ -52,7 +54,8 @@ def predict_alone(model: Path, columns: dict[str, list[float]]) -> np.ndarray[An
 
 
 def test_downloaded_model_has_the_error_that_was_reported(client: Client, tmp_path: Path) -> None:
-    job = client.submit(QUICK | {"dataset": upload(client, "diabetes")})
+    plain = {"target": "target", "budget": QUICK["budget"]}
+    job = client.submit(plain | {"dataset": upload(client, "diabetes")})
     job = client.wait(job.id, timeout=120)
     model = client.download(job.id, tmp_path)
 
@@ -60,7 +63,8 @@ def test_downloaded_model_has_the_error_that_was_reported(client: Client, tmp_pa
     assert job.reason == "max_trials"
     lines = builtin_csv("diabetes").decode().splitlines()
     values = np.array([[float(v) for v in line.split(",")] for line in lines[1:]])
-    test = split_rows(Traits(len(values)), Validation(), seed=0).test
+    assert job.spec.validation == Validation(strategy="kfold", folds=5)
+    test = split_rows(Traits(len(values)), job.spec.validation, seed=0).test
     columns = dict(zip(lines[0].split(","), values[test].T.tolist(), strict=True))
     truth = np.array(columns.pop("target"))
     rmse = float(np.sqrt(np.mean((predict_alone(model, columns) - truth) ** 2)))

@@ -53,8 +53,8 @@ def prepared_of(folder: Path, task: Task, **given: object) -> Prepared:
     columns = mixed_columns()
     target = TARGETS[task](np.asarray(columns["number"]))
     path = write_csv(folder / "t.csv", columns | {"what we want": target})
-    table, spec, check = checked(path, "what we want", **given)
-    return prepare(table, spec, check, max_levels=100)
+    table, check = checked(path, "what we want", **given)
+    return prepare(table, check, max_levels=100)
 
 
 def trained_model(prepared: Prepared, folder: Path) -> tuple[Final, Path]:
@@ -156,8 +156,8 @@ def test_npz_model_takes_the_whole_matrix(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     x = np.stack([rng.normal(size=200), np.ones(200), rng.normal(size=200)], axis=1)
     np.savez(tmp_path / "t.npz", X=x, y=x[:, 0] * 3 + 100)
-    table, spec, check = checked(tmp_path / "t.npz", "y")
-    prepared = prepare(table, spec, check, max_levels=100)
+    table, check = checked(tmp_path / "t.npz", "y")
+    prepared = prepare(table, check, max_levels=100)
 
     final, path = trained_model(prepared, tmp_path)
 

@@ -29,8 +29,8 @@ def gaps(seed: int = 0) -> list[float | None]:
 
 
 def prepared_of(folder: Path, columns: dict[str, Any], target: str = "y") -> Prepared:
-    table, spec, check = checked(write_csv(folder / "t.csv", columns), target)
-    return prepare(table, spec, check, max_levels=100)
+    table, check = checked(write_csv(folder / "t.csv", columns), target)
+    return prepare(table, check, max_levels=100)
 
 
 def difference_of(prepared: Prepared, folder: Path) -> float:
@@ -110,10 +110,10 @@ def test_probabilities_of_a_binary_target_have_two_columns(tmp_path: Path) -> No
 def test_metadata_of_a_matrix_names_its_positions(tmp_path: Path) -> None:
     x = np.stack([numbers(), np.ones(ROWS), numbers(1)], axis=1)
     np.savez(tmp_path / "t.npz", X=x, y=x[:, 0])
-    table, spec, check = checked(tmp_path / "t.npz", "y")
+    table, check = checked(tmp_path / "t.npz", "y")
     path = tmp_path / "model.keras"
 
-    assert difference_of(prepare(table, spec, check, max_levels=100), tmp_path) < 1e-4
+    assert difference_of(prepare(table, check, max_levels=100), tmp_path) < 1e-4
     metadata = read_metadata(path)
     assert [(each["input"], each["position"]) for each in metadata["inputs"]] == [
         ("X", 0),
@@ -159,8 +159,8 @@ def many_levels(rows: int = 600) -> dict[str, Any]:
 def test_embedded_categories_come_out_as_the_engine_answers(tmp_path: Path, members: int) -> None:
     path = write_csv(tmp_path / "t.csv", many_levels())
     folds = {"strategy": "kfold", "folds": 3}
-    table, spec, check = checked(path, "y", validation=folds)
-    prepared = prepare(table, spec, check, max_levels=100)
+    table, check = checked(path, "y", validation=folds)
+    prepared = prepare(table, check, max_levels=100)
 
     embedded = [each.column for each in prepared.fits[0].features.embedded]
     assert embedded == ["town", "street"]

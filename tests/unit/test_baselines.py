@@ -20,8 +20,8 @@ SPEC = JobSpec(dataset="ds_1", target="y", final=Final(refit=False))
 
 
 def prepared_of(folder: Path, columns: dict[str, Any]) -> Prepared:
-    table, spec, check = checked(write_csv(folder / "t.csv", columns), "y")
-    return prepare(table, spec, check, max_levels=100)
+    table, check = checked(write_csv(folder / "t.csv", columns), "y")
+    return prepare(table, check, max_levels=100)
 
 
 def baselines_of(prepared: Prepared) -> dict[str, Baseline]:

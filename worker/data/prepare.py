@@ -81,8 +81,9 @@ class Prepared:
         return self.arrays.x_of(self.arrays.folds[fold], self.splits.test)
 
 
-def prepare(table: Table, spec: JobSpec, checked: Checked, *, max_levels: int) -> Prepared:
+def prepare(table: Table, checked: Checked, *, max_levels: int) -> Prepared:
     """Split the labelled rows, fit the transforms on the training rows, and apply them to all."""
+    spec = checked.spec
     frame = _labelled(table.frame, spec.target)
     y = read_target(frame[spec.target], checked.task, checked.labels)
     labelled = Labelled(

@@ -58,6 +58,8 @@ def split_rows(traits: Traits, validation: Validation, *, seed: int) -> Splits:
     """Split rows by the strategy; random ones split each class by itself."""
     rng = np.random.default_rng([seed, SPLIT_STREAM])
     match validation.strategy:
+        case "auto":
+            raise ValueError("check_job decides what auto is")
         case "holdout":
             train, held, test = _stratified(traits, validation, rng)
             return Splits((Split(train, held),), test)

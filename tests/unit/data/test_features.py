@@ -138,7 +138,7 @@ def test_long_strings_cost_no_more_than_their_bytes() -> None:
 @pytest.mark.parametrize("fractions", [(0.6, 0.3), (0.3, 0.6), (0.45, 0.45), (0.05, 0.05)])
 def test_smallest_class_keeps_a_training_row(rows: int, fractions: tuple[float, float]) -> None:
     classes = np.array([0] * 50 + [1] * rows)
-    validation = Validation(fraction=fractions[0], test_fraction=fractions[1])
+    validation = Validation(strategy="holdout", fraction=fractions[0], test_fraction=fractions[1])
 
     splits = split_rows(Traits(50 + rows, classes=classes), validation, seed=0)
 

@@ -13,19 +13,20 @@ from lowloss.spec import Task, Validation
 from service.tables.table import Table
 from tests.tables import checked, mixed_columns, write_csv
 from worker.data.columns import input_names
-from worker.data.prepare import Prepared, prepare
+from worker.data.features import design_matrix
+from worker.data.prepare import Prepared, prepare, prepare_refit
 from worker.data.splits import Traits, split_rows
 from worker.data.target import class_weights
 from worker.engine.plans import Loss
 
 
 def prepared_from(path: Path, target: str, **given: object) -> Prepared:
-    table, spec, check = checked(path, target, **given)
-    return prepare(table, spec, check, max_levels=100)
+    table, check = checked(path, target, **given)
+    return prepare(table, check, max_levels=100)
 
 
 def test_splits_are_disjoint_and_complete() -> None:
-    splits = split_rows(Traits(103), Validation(fraction=0.2, test_fraction=0.3), seed=1)
+    splits = split_rows(Traits(103), Validation(strategy="holdout", test_fraction=0.3), seed=1)
 
     together = np.concatenate([splits.folds[0].train, splits.folds[0].validation, splits.test])
     assert sorted(together) == list(range(103))
@@ -33,7 +34,9 @@ def test_splits_are_disjoint_and_complete() -> None:
 
 
 def test_splits_follow_from_the_seed() -> None:
-    splits = [split_rows(Traits(50), Validation(), seed=seed) for seed in (1, 1, 2)]
+    splits = [
+        split_rows(Traits(50), Validation(strategy="holdout"), seed=seed) for seed in (1, 1, 2)
+    ]
     first, again, other = (each.test.tolist() for each in splits)
 
     assert first == again != other
@@ -42,7 +45,7 @@ def test_splits_follow_from_the_seed() -> None:
 def test_every_class_is_in_every_split() -> None:
     classes = np.array([0] * 90 + [1] * 7 + [2] * 3)
 
-    splits = split_rows(Traits(100, classes=classes), Validation(), seed=0)
+    splits = split_rows(Traits(100, classes=classes), Validation(strategy="holdout"), seed=0)
 
     for rows in (splits.folds[0].train, splits.folds[0].validation, splits.test):
         assert set(classes[rows]) == {0, 1, 2}
@@ -63,25 +66,122 @@ def test_features_and_target_are_standardised_by_the_training_rows(tmp_path: Pat
     assert np.allclose(restored, prepared.labelled.y[held], rtol=1e-6)
 
 
-def test_nothing_of_the_held_rows_reaches_a_fitted_statistic(tmp_path: Path) -> None:
-    columns = mixed_columns() | {"y": np.arange(400) * 3.0}
-    table, spec, check = checked(write_csv(tmp_path / "t.csv", columns), "y")
-    clean = prepare(table, spec, check, max_levels=100)
-    held = np.concatenate([clean.splits.folds[0].validation, clean.splits.test])
-    is_held = pl.Series(np.isin(np.arange(400), held))
-    poisoned_frame = table.frame.with_columns(
-        pl.when(is_held).then(1e9).otherwise(pl.col("number")).alias("number"),
-        pl.when(is_held).then(None).otherwise(pl.col("far away")).alias("far away"),
-        pl.when(is_held).then(pl.lit("poison")).otherwise(pl.col("category")).alias("category"),
-        pl.when(is_held).then(-1e9).otherwise(pl.col("y")).alias("y"),
+STRATEGIES: list[dict[str, object]] = [
+    {"strategy": "holdout"},
+    {"strategy": "kfold", "folds": 3},
+    {"strategy": "repeated", "folds": 2},
+    {"strategy": "grouped", "column": "flag and more", "folds": 2},
+    {"strategy": "ordered", "column": "order", "folds": 2},
+]
+
+
+def poison(table: Table, rows: np.ndarray) -> Table:
+    """The same table with other values in some rows, but for the columns that rows are split by."""
+    is_held = pl.Series(np.isin(np.arange(table.frame.height), rows))
+
+    def instead(column: str, value: object) -> pl.Expr:
+        return pl.when(is_held).then(pl.lit(value)).otherwise(pl.col(column)).alias(column)
+
+    return Table(
+        table.frame.with_columns(
+            instead("number", 1e9),
+            instead("far away", None),
+            instead("category", "poison"),
+            instead("y", 1e9),
+        )
     )
 
-    poisoned = prepare(Table(poisoned_frame), spec, check, max_levels=100)
 
-    assert poisoned.fits[0].features == clean.fits[0].features
-    assert poisoned.fits[0].target == clean.fits[0].target
-    assert np.array_equal(poisoned.arrays.rows().x_train_ND, clean.arrays.rows().x_train_ND)
-    assert not np.array_equal(poisoned.arrays.rows().x_val_MD, clean.arrays.rows().x_val_MD)
+def split_columns(rows: int = 400) -> dict[str, object]:
+    rng = np.random.default_rng(3)
+    return {
+        "flag and more": rng.integers(0, 30, rows),
+        "order": rng.permutation(rows) / 2,
+        "y": np.exp(rng.normal(size=rows)),
+    }
+
+
+@pytest.mark.parametrize("validation", STRATEGIES, ids=lambda v: v["strategy"])
+@pytest.mark.parametrize("scaling", ["standard", "robust", "quantile", "none"])
+def test_nothing_of_the_held_rows_reaches_a_fitted_statistic(
+    tmp_path: Path, validation: dict[str, object], scaling: str
+) -> None:
+    path = write_csv(tmp_path / "t.csv", mixed_columns() | split_columns())
+    given = {"scale_features": scaling, "log_target": True}
+    table, check = checked(path, "y", validation=validation, preprocessing=given)
+    clean = prepare(table, check, max_levels=100)
+
+    for fold, split in enumerate(clean.splits.folds):
+        held = np.concatenate([split.validation, clean.splits.test])
+        poisoned = prepare(poison(table, held), check, max_levels=100)
+
+        assert poisoned.fits[fold].features == clean.fits[fold].features
+        assert poisoned.fits[fold].target == clean.fits[fold].target
+        width = clean.fits[fold].features.numbers
+        ours, theirs = (each.arrays.rows(fold) for each in (clean, poisoned))
+        assert np.array_equal(ours.x_train_ND[:, :width], theirs.x_train_ND[:, :width])
+        assert not np.array_equal(ours.x_val_MD[:, :width], theirs.x_val_MD[:, :width])
+
+
+def test_leak_would_be_caught(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "t.csv", mixed_columns() | split_columns())
+    table, check = checked(path, "y")
+    clean = prepare(table, check, max_levels=100)
+
+    # One training row is as if a held row had been among them.
+    leaked = prepare(poison(table, clean.splits.folds[0].train[:1]), check, max_levels=100)
+
+    assert leaked.fits[0].features != clean.fits[0].features
+    assert leaked.fits[0].target != clean.fits[0].target
+
+
+@pytest.mark.parametrize("log_target", [False, True])
+def test_every_fold_sees_the_target_in_its_own_units(tmp_path: Path, log_target: bool) -> None:
+    y = 1e6 + np.random.default_rng(0).normal(size=300)
+    path = write_csv(tmp_path / "t.csv", {"x": np.random.default_rng(1).normal(size=300), "y": y})
+    prepared = prepared_from(
+        path,
+        "y",
+        validation={"strategy": "kfold", "folds": 4},
+        preprocessing={"log_target": log_target},
+    )
+
+    for fold, fit in enumerate(prepared.fits):
+        seen = prepared.arrays.rows(fold).y_train_N
+        own = fit.target.standardise(prepared.labelled.y[fit.split.train])
+        assert np.allclose(seen, own, atol=1e-5)
+        assert np.allclose([seen.mean(), seen.std()], [0, 1], atol=1e-4)
+
+
+def test_ways_of_scaling_are_views_of_their_own(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "t.csv", mixed_columns() | {"y": np.arange(400) * 1.5})
+    both = prepared_from(
+        path,
+        "y",
+        preprocessing={"scale_features": {"choices": ["robust", "quantile"]}},
+        validation={"strategy": "kfold", "folds": 2},
+    )
+
+    assert [fit.features.scaling for fit in both.fits] == ["robust"] * 2 + ["quantile"] * 2
+    assert [fold.view for fold in both.arrays.folds] == [0, 1, 2, 3]
+    for fold, fit in enumerate(both.fits):
+        width = both.arrays.features
+        seen = design_matrix(fit.features, both.raw_test, numbers=width)
+        assert np.array_equal(both.x_test(fold), seen)
+
+
+def test_refit_trains_on_all_rows_but_the_test_rows(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "t.csv", mixed_columns() | {"y": np.arange(400) * 1.5})
+    table, check = checked(path, "y", validation={"strategy": "kfold", "folds": 4})
+    prepared = prepare(table, check, max_levels=100)
+
+    refit = prepare_refit(prepared, check.spec, "robust", max_levels=100)
+
+    (fold,) = refit.arrays.folds
+    assert not fold.is_validated
+    assert sorted([*fold.train_N, *refit.splits.test]) == list(range(400))
+    assert np.array_equal(refit.splits.test, prepared.splits.test)
+    assert refit.fits[0].features.scaling == "robust"
 
 
 def test_missing_values_become_the_mean_and_an_indicator(tmp_path: Path) -> None:
@@ -104,9 +204,9 @@ def test_rare_levels_share_a_column_with_unseen_ones(tmp_path: Path) -> None:
         "c": ["a"] * 40 + ["b"] * 40 + ["rare"] * 20,
         "y": np.arange(100) * 1.5,
     }
-    table, spec, check = checked(write_csv(tmp_path / "t.csv", columns), "y")
+    table, check = checked(write_csv(tmp_path / "t.csv", columns), "y")
 
-    prepared = prepare(table, spec, check, max_levels=2)
+    prepared = prepare(table, check, max_levels=2)
 
     assert set(prepared.fits[0].features.categorical[0].levels) == {"a", "b"}
     is_rare = np.array([columns["c"][row] == "rare" for row in prepared.splits.folds[0].train])
