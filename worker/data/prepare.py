@@ -135,16 +135,14 @@ def _traits(frame: pl.DataFrame, spec: JobSpec, labelled: Labelled) -> Traits:
     if column is None:
         return Traits(len(y), classes=classes)
     if spec.validation.strategy == "ordered":
-        # As float64: float32 would put instants of one day into the order of the rows.
-        return Traits(len(y), order=_order(frame[column]))
-    groups = read_strings(frame[column]).rank("dense").to_numpy().astype(np.int64) - 1
-    return Traits(len(y), groups=groups)
+        # Ranks: as floats, neighbours among large numbers and instants would be the same.
+        return Traits(len(y), order=_ranks(frame[column]))
+    return Traits(len(y), groups=_ranks(read_strings(frame[column])))
 
 
-def _order(column: pl.Series) -> Float64Array:
-    if column.dtype.is_temporal():
-        return column.to_physical().cast(pl.Float64).to_numpy()
-    return column.cast(pl.Float64).to_numpy()
+def _ranks(column: pl.Series) -> Rows:
+    """From 0; the same for the same value."""
+    return column.rank("dense").to_numpy().astype(np.int64) - 1
 
 
 def _check_split(labelled: Labelled, split: Split, test: Rows) -> None:
