@@ -10,7 +10,7 @@ import polars as pl
 
 from lowloss.errors import JobFailed
 from lowloss.results import Column
-from lowloss.spec import Choice, JobSpec, Preprocessing, Scaling, Task
+from lowloss.spec import Choice, JobSpec, Scaling, Task
 from service.tables.check import MIN_HELD_ROWS, MIN_TRAIN_ROWS, Checked
 from service.tables.table import Table
 from worker.data.columns import RawColumns, read_columns, read_strings
@@ -95,7 +95,9 @@ def prepare(table: Table, spec: JobSpec, checked: Checked, *, max_levels: int) -
     splits = split_rows(_traits(frame, spec, labelled), spec.validation, seed=spec.seed)
     for split in splits.folds:
         _check_split(labelled, split, splits.test)
-    return _fitted(labelled, splits, scalings(spec), spec, max_levels=max_levels)
+    first, lowest = y[splits.folds[0].train], float(y.min())
+    offset = log_offset(spec.preprocessing.log_target, first, lowest=lowest)
+    return _fitted(labelled, splits, scalings(spec), spec, offset=offset, max_levels=max_levels)
 
 
 def prepare_refit(
@@ -107,7 +109,11 @@ def prepare_refit(
     """
     everything = Split(prepared.splits.known, NO_ROWS)
     splits = Splits((everything,), prepared.splits.test)
-    return _fitted(prepared.labelled, splits, (scaling,), spec, max_levels=max_levels)
+    log = prepared.fits[0].target.log
+    offset = None if log is None else log.offset
+    return _fitted(
+        prepared.labelled, splits, (scaling,), spec, offset=offset, max_levels=max_levels
+    )
 
 
 def scalings(spec: JobSpec) -> tuple[Scaling, ...]:
@@ -180,13 +186,16 @@ def _fitted(
     wanted: tuple[Scaling, ...],
     spec: JobSpec,
     *,
+    offset: float | None,
     max_levels: int,
 ) -> Prepared:
+    """Fit and transform; whether the target is seen as a logarithm is one choice for all folds."""
+    scale = spec.preprocessing.scale_target
     fits = [
         Fit(
             split,
             _features(labelled, split, scaling, max_levels),
-            _target(labelled, split, splits, spec.preprocessing),
+            fit_target(labelled.target, labelled.y[split.train], scale=scale, log_offset=offset),
         )
         for scaling in wanted
         for split in splits.folds
@@ -196,7 +205,8 @@ def _fitted(
     x_VND = np.empty((len(fits), len(labelled.y), width), dtype=np.float32)
     for view, fit in enumerate(fits):
         x_VND[view] = design_matrix(fit.features, labelled.raw, width=width)
-    unit = fits[0].target
+    # The smallest spread: in units of a larger one, float32 would round a fold's targets away.
+    unit = min((fit.target for fit in fits), key=lambda target: target.sd)
     arrays = Arrays(
         x_VND,
         unit.standardise(labelled.y),
@@ -215,18 +225,8 @@ def _features(labelled: Labelled, split: Split, scaling: Scaling, max_levels: in
     return as_matrix(features, matrix_columns=labelled.matrix_columns)
 
 
-def _target(labelled: Labelled, split: Split, splits: Splits, options: Preprocessing) -> Target:
-    """A fold's target; whether it is seen as a logarithm is one choice for all folds."""
-    y = labelled.y
-    first = y[splits.folds[0].train]
-    offset = log_offset(options.log_target, first, lowest=float(y.min()))
-    return fit_target(
-        labelled.target, y[split.train], scale=options.scale_target, log_offset=offset
-    )
-
-
 def _fold(view: int, fit: Fit, unit: Target, y: Float64Array, spec: JobSpec) -> Fold:
-    """A fold of the arrays, whose target is in the units of the first one's."""
+    """A fold of the arrays, whose target is in some unit."""
     is_weighted = unit.task is not Task.regression and spec.preprocessing.class_weight == "auto"
     return Fold(
         train_N=fit.split.train,
