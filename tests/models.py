@@ -49,5 +49,9 @@ def save_both(final: Final, folder: Path) -> tuple[Path, Path]:
 def worst_difference(final: Final, folder: Path) -> float:
     """Of both files from the engine's answers to the test rows, as a share of their spread."""
     keras_path, onnx_path = save_both(final, folder)
-    given = final.content, final.prepared.raw_test, final.answer_test()
-    return max(check_keras(keras_path, *given), check_onnx(onnx_path, *given))
+    given, rounding = (
+        (final.content, final.prepared.raw_test, final.answer_test()),
+        final.rounding(),
+    )
+    checks = (check_keras, keras_path), (check_onnx, onnx_path)
+    return max(check(path, *given, rounding=rounding) for check, path in checks)

@@ -86,16 +86,17 @@ def export_model(final: Final, metadata: dict[str, Any], reporter: Reporter, fol
     model = build_model(content)
     keras_path, onnx_path = folder / BEST_MODEL, folder / ONNX_MODEL
     save_model(model, keras_path, metadata)
-    agreement = {BEST_MODEL: check_keras(keras_path, *given)}
+    rounding = final.rounding()
+    agreement = {BEST_MODEL: check_keras(keras_path, *given, rounding=rounding)}
     _store(keras_path, reporter)
     save_onnx(content, onnx_path, metadata)
-    agreement[ONNX_MODEL] = check_onnx(onnx_path, *given)
+    agreement[ONNX_MODEL] = check_onnx(onnx_path, *given, rounding=rounding)
     _store(onnx_path, reporter)
     missing = {}
     zipped = f"{SAVED_MODEL}.zip"
     try:
         path = save_saved_model(model, folder / SAVED_MODEL)
-        agreement[zipped] = check_saved_model(folder / SAVED_MODEL, *given)
+        agreement[zipped] = check_saved_model(folder / SAVED_MODEL, *given, rounding=rounding)
         _store(path, reporter)
     except Exception as error:
         # The one artifact that may be missing: TensorFlow's own export decides.

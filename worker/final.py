@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -61,14 +62,26 @@ class Final:
 
     def answer(self, x_ND: FloatArray) -> Float64Array:
         """[N, C] What the model answers to rows of the design matrix, as `Target.answer`."""
-        loss = self.prepared.arrays.loss
-        outputs = [forward(m.weights, m.plan.activation, loss, x_ND) for m in self.members]
-        mean_NC: FloatArray = np.mean(np.stack(outputs), axis=0)
-        return self.fit.target.answer(mean_NC)
+        return self.fit.target.answer(self._output(x_ND))
 
     def answer_test(self) -> Float64Array:
         """[T, C] What it answers to the test rows."""
         return self.answer(self.prepared.x_test(self.fold))
+
+    def rounding(self) -> float:
+        """How far float32 may lead the network's output to test rows from what float64 gives."""
+        x_TD = self.prepared.x_test(self.fold)
+        output_TC, exact_TC = self._output(x_TD), self._output(x_TD, np.float64)
+        step = np.finfo(np.float32).eps * np.max(np.abs(output_TC))
+        return float(max(step, np.max(np.abs(output_TC - exact_TC))))
+
+    def _output(self, x_ND: FloatArray, dtype: type[np.floating[Any]] = np.float32) -> FloatArray:
+        loss, outputs = self.prepared.arrays.loss, []
+        for member in self.members:
+            weights = tuple(weight.astype(dtype) for weight in member.weights)
+            outputs.append(forward(weights, member.plan.activation, loss, x_ND.astype(dtype)))
+        mean_NC: FloatArray = np.mean(np.stack(outputs), axis=0)
+        return mean_NC
 
 
 def make_final(

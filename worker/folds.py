@@ -98,6 +98,9 @@ class Folds:
             return [self._waiting.popleft() for _ in range(min(n, len(self._waiting)))]
 
         def on_fold_epoch(plan: Plan, epoch: Epoch) -> bool:
+            if _run(plan) not in self._missing:
+                # Another fold failed: the run was told of as ended.
+                return False
             goes_on = on_epoch(plan, epoch)
             return goes_on and _run(plan) not in self._lost
 

@@ -26,6 +26,7 @@ MAX_PRODUCTS = 2e11
 def importances(final: Final, *, seed: int) -> tuple[Importance, ...]:
     """The rise of rmse or log loss by column, largest first; none where it would take too long."""
     features, target = final.fit.features, final.fit.target
+    numbers = final.prepared.arrays.numbers
     raw, y = final.prepared.raw_test, final.prepared.y_test
     columns = len(features.numeric) + len(features.categorical)
     weights = sum(weight.size for member in final.members for weight in member.weights)
@@ -38,7 +39,7 @@ def importances(final: Final, *, seed: int) -> tuple[Importance, ...]:
     metric = "rmse" if target.task is Task.regression else "log_loss"
 
     def loss(some: RawColumns) -> float:
-        answer: Float64Array = final.answer(design_matrix(features, some))
+        answer: Float64Array = final.answer(design_matrix(features, some, numbers=numbers))
         return scores(target, y, answer)[metric]
 
     plain = loss(raw)

@@ -5,6 +5,7 @@ N rows, R numeric columns.
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +18,9 @@ from service.tables.profile import label
 from worker.data.splits import Rows
 from worker.engine.plans import FloatArray
 
-PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+RESERVED = frozenset({"self", "prediction", "probabilities", *keyword.kwlist})
+"""Names that no argument of a SavedModel's function can have, and those of ONNX's outputs."""
 MISSING = ""
 """The string that stands for a missing value."""
 
@@ -76,13 +79,23 @@ def read_strings(column: pl.Series) -> pl.Series:
 
 
 def input_names(columns: Sequence[str]) -> dict[str, str]:
-    """The name of each column's input: its own where that is a plain name, else `column_<i>`."""
-    names: dict[str, str] = {c: c for c in columns if PLAIN_NAME.fullmatch(c)}
+    """The name of each column's input: its own where that is a plain name, else `column_<i>`.
+
+    TensorFlow does not tell a SavedModel's inputs apart by case: the first keeps its name.
+    """
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for column in columns:
+        is_plain = PLAIN_NAME.fullmatch(column) and column not in RESERVED
+        if is_plain and column.lower() not in taken:
+            names[column] = column
+            taken.add(column.lower())
     for position, column in enumerate(columns):
         if column in names:
             continue
         name = f"column_{position}"
-        while name in names.values():
+        while name in taken:
             name += "_"
         names[column] = name
+        taken.add(name)
     return {column: names[column] for column in columns}

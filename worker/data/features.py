@@ -20,7 +20,8 @@ from worker.engine.plans import FloatArray
 CLIP = 3.0
 """Robust scaling leads x to x / sqrt(1 + (x / 3)²) (RealMLP, Holzmüller et al. 2024)."""
 FAR = np.float32(1e6)
-"""Multiples of `CLIP` beyond which nothing changes any more in float32."""
+"""Multiples of a column's spread that a value is cut off at: beyond, a network's products and
+the square of robust scaling would not stay finite in float32."""
 
 
 @dataclass(frozen=True)
@@ -137,15 +138,16 @@ def design_matrix(features: Features, raw: RawColumns, *, numbers: int | None = 
 def _scaled(features: Features, filled_NR: FloatArray) -> FloatArray:
     if features.scaling == "none":
         return filled_NR
-    # Subtract, then divide: x·scale + offset would lose a large mean's digits in float32.
-    scaled_NR = (filled_NR - features.centers) / features.scales
+    with np.errstate(over="ignore"):  # what is infinite is cut off
+        # Subtract, then divide: x·scale + offset would lose a large mean's digits in float32.
+        scaled_NR = (filled_NR - features.centers) / features.scales
     match features.scaling:
         case "standard":
-            return scaled_NR
+            cut_NR: FloatArray = np.clip(scaled_NR, -FAR, FAR)
+            return cut_NR
         case "robust":
-            # Cut off first: the square of what float32 can just hold is infinite.
-            cut_NR = np.clip(scaled_NR / np.float32(CLIP), -FAR, FAR)
-            clipped_NR: FloatArray = np.float32(CLIP) * cut_NR / np.sqrt(1 + cut_NR * cut_NR)
+            share_NR = np.clip(scaled_NR, -FAR, FAR) / np.float32(CLIP)
+            clipped_NR: FloatArray = np.float32(CLIP) * share_NR / np.sqrt(1 + share_NR * share_NR)
             return clipped_NR
         case "quantile":
             for i, feature in enumerate(features.numeric):

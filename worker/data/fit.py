@@ -31,6 +31,8 @@ QUANTILES = 33
 """Knots of scaling by quantiles: the extreme ones are at the shares 1/66 and 65/66."""
 ONE_HOT_LEVELS = 16
 """A category of more levels is embedded."""
+NEAR, FAR_AWAY = 1e-30, 1e30
+"""Multiples of a column's spread between which float32 can subtract and divide its quantiles."""
 RARE_ROWS = 3
 """A level of fewer training rows is rare: what is learned of it is noise."""
 
@@ -119,7 +121,8 @@ def _quantile_knots(scaled: Float64Array) -> tuple[tuple[float, ...], tuple[floa
         return (0.0,), (0.0,)
     shares = (np.arange(QUANTILES) + 0.5) / QUANTILES
     scores = np.array([NormalDist().inv_cdf(share) for share in shares])
-    quantiles = np.quantile(scaled, shares).astype(np.float32).astype(np.float64)
+    quantiles = np.clip(np.quantile(scaled, shares), -FAR_AWAY, FAR_AWAY)
+    quantiles = np.where(np.abs(quantiles) < NEAR, 0.0, quantiles).astype(np.float32)
     knots, groups = np.unique(quantiles, return_inverse=True)
     heights = np.bincount(groups, weights=scores) / np.bincount(groups)
     return tuple(map(float, knots)), tuple(map(float, heights))
@@ -143,7 +146,10 @@ def _fit_categorical(
     """The most frequent levels, ties by value; a missing value comes first, however rare."""
     counted = strings.alias("level").value_counts(name="rows").rows()
     ordered = sorted(counted, key=lambda pair: (pair[0] != MISSING, -pair[1], pair[0]))
-    kept = [level for level, rows in ordered if rows >= RARE_ROWS or level == MISSING]
     # Where all are rare, the table is too small to be choosy.
-    levels = tuple((kept or [level for level, _ in ordered])[:max_levels])
+    least = (
+        RARE_ROWS if any(rows >= RARE_ROWS for level, rows in counted if level != MISSING) else 1
+    )
+    kept = [level for level, rows in ordered if rows >= least or level == MISSING]
+    levels = tuple(kept[:max_levels])
     return CategoricalFeature(column.name, name, levels, has_other=len(levels) < len(counted))

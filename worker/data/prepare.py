@@ -10,7 +10,7 @@ import polars as pl
 
 from lowloss.errors import JobFailed
 from lowloss.results import Column
-from lowloss.spec import Choice, JobSpec, Preprocessing, Scaling, Task
+from lowloss.spec import Choice, JobSpec, Scaling, Task
 from service.tables.check import MIN_HELD_ROWS, MIN_TRAIN_ROWS, Checked
 from service.tables.table import Table
 from worker.data.columns import RawColumns, read_columns, read_strings
@@ -96,7 +96,9 @@ def prepare(table: Table, checked: Checked, *, max_levels: int) -> Prepared:
     splits = split_rows(_traits(frame, spec, labelled), spec.validation, seed=spec.seed)
     for split in splits.folds:
         _check_split(labelled, split, splits.test)
-    return _fitted(labelled, splits, scalings(spec), spec, max_levels=max_levels)
+    first, lowest = y[splits.folds[0].train], float(y.min())
+    offset = log_offset(spec.preprocessing.log_target, first, lowest=lowest)
+    return _fitted(labelled, splits, scalings(spec), spec, offset=offset, max_levels=max_levels)
 
 
 def prepare_refit(
@@ -108,7 +110,11 @@ def prepare_refit(
     """
     everything = Split(prepared.splits.known, NO_ROWS)
     splits = Splits((everything,), prepared.splits.test)
-    return _fitted(prepared.labelled, splits, (scaling,), spec, max_levels=max_levels)
+    log = prepared.fits[0].target.log
+    offset = None if log is None else log.offset
+    return _fitted(
+        prepared.labelled, splits, (scaling,), spec, offset=offset, max_levels=max_levels
+    )
 
 
 def scalings(spec: JobSpec) -> tuple[Scaling, ...]:
@@ -136,16 +142,14 @@ def _traits(frame: pl.DataFrame, spec: JobSpec, labelled: Labelled) -> Traits:
     if column is None:
         return Traits(len(y), classes=classes)
     if spec.validation.strategy == "ordered":
-        # As float64: float32 would put instants of one day into the order of the rows.
-        return Traits(len(y), order=_order(frame[column]))
-    groups = read_strings(frame[column]).rank("dense").to_numpy().astype(np.int64) - 1
-    return Traits(len(y), groups=groups)
+        # Ranks: as floats, neighbours among large numbers and instants would be the same.
+        return Traits(len(y), order=_ranks(frame[column]))
+    return Traits(len(y), groups=_ranks(read_strings(frame[column])))
 
 
-def _order(column: pl.Series) -> Float64Array:
-    if column.dtype.is_temporal():
-        return column.to_physical().cast(pl.Float64).to_numpy()
-    return column.cast(pl.Float64).to_numpy()
+def _ranks(column: pl.Series) -> Rows:
+    """From 0; the same for the same value."""
+    return column.rank("dense").to_numpy().astype(np.int64) - 1
 
 
 def _check_split(labelled: Labelled, split: Split, test: Rows) -> None:
@@ -183,8 +187,11 @@ def _fitted(
     wanted: tuple[Scaling, ...],
     spec: JobSpec,
     *,
+    offset: float | None,
     max_levels: int,
 ) -> Prepared:
+    """Fit and transform; whether the target is seen as a logarithm is one choice for all folds."""
+    scale = spec.preprocessing.scale_target
     fits: list[Fit] = []
     for scaling in wanted:
         for split in splits.folds:
@@ -192,14 +199,17 @@ def _fitted(
             known = fits[0].features.embedded if fits else None
             embedded = None if known is None else frozenset(each.column for each in known)
             features = _features(labelled, split, scaling, max_levels, embedded)
-            fits.append(Fit(split, features, _target(labelled, split, splits, spec.preprocessing)))
+            y_train = labelled.y[split.train]
+            target = fit_target(labelled.target, y_train, scale=scale, log_offset=offset)
+            fits.append(Fit(split, features, target))
     # Folds see other levels: views are as wide as the widest.
     numbers = max(fit.features.numbers for fit in fits)
     width = numbers + len(fits[0].features.embedded)
     x_VND = np.empty((len(fits), len(labelled.y), width), dtype=np.float32)
     for view, fit in enumerate(fits):
         x_VND[view] = design_matrix(fit.features, labelled.raw, numbers=numbers)
-    unit = fits[0].target
+    # The smallest spread: in units of a larger one, float32 would round a fold's targets away.
+    unit = min((fit.target for fit in fits), key=lambda target: target.sd)
     arrays = Arrays(
         x_VND,
         unit.standardise(labelled.y),
@@ -234,18 +244,8 @@ def _features(
     return as_matrix(features, matrix_columns=labelled.matrix_columns)
 
 
-def _target(labelled: Labelled, split: Split, splits: Splits, options: Preprocessing) -> Target:
-    """A fold's target; whether it is seen as a logarithm is one choice for all folds."""
-    y = labelled.y
-    first = y[splits.folds[0].train]
-    offset = log_offset(options.log_target, first, lowest=float(y.min()))
-    return fit_target(
-        labelled.target, y[split.train], scale=options.scale_target, log_offset=offset
-    )
-
-
 def _fold(view: int, fit: Fit, unit: Target, y: Float64Array, spec: JobSpec) -> Fold:
-    """A fold of the arrays, whose target is in the units of the first one's."""
+    """A fold of the arrays, whose target is in some unit."""
     return Fold(
         train_N=fit.split.train,
         validation_M=fit.split.validation,

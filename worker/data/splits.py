@@ -44,14 +44,14 @@ class Splits:
 class Traits:
     """What a strategy looks at, one value for each of `count` rows.
 
-    `classes` are class indices, `groups` numbers of groups, `order` a time or another number that
-    rows are sorted by.
+    `classes` are class indices, `groups` numbers of groups, `order` ranks of a time or of another
+    number that rows are sorted by.
     """
 
     count: int
     classes: Rows | None = None
     groups: Rows | None = None
-    order: NDArray[np.float64] | None = None
+    order: Rows | None = None
 
 
 def split_rows(traits: Traits, validation: Validation, *, seed: int) -> Splits:
@@ -130,38 +130,58 @@ def _kfold(traits: Traits, validation: Validation, rng: np.random.Generator) -> 
     dealt = 0
     for rows in _strata(traits):
         order = rng.permutation(rows)
-        test = max(1, round(len(rows) * validation.test_fraction))
-        known = order[test:]
+        # A small class has fewer test rows: each fold is dealt one first.
+        wanted = round(len(rows) * validation.test_fraction)
+        known = order[max(1, min(wanted, len(rows) - validation.fold_count)) :]
         fold_N[known] = (dealt + np.arange(len(known))) % validation.fold_count
         dealt += len(known)
     return _of_folds(fold_N, validation.fold_count)
 
 
 def _grouped(traits: Traits, validation: Validation, rng: np.random.Generator) -> Splits:
-    """Whole groups in a random order: the first are for the test, the next for validation."""
+    """Whole groups: those for the test and for validation are drawn, the others train."""
     assert traits.groups is not None
     sizes = np.bincount(traits.groups)
     order = rng.permutation(np.flatnonzero(sizes))
-    ends = np.cumsum(sizes[order])
-    held = 1 if validation.folds is None else validation.fold_count
-    tested = _cut(ends, validation.test_fraction * traits.count, leave=held + 1)
-    test = order[:tested]
-    if validation.folds is not None:
-        fold_of_group = np.full(len(sizes), -1)
-        fold_of_group[order[tested:]] = _balanced(sizes[order[tested:]], validation.folds)
-        return _of_folds(fold_of_group[traits.groups], validation.folds)
-    share = (validation.test_fraction + validation.fraction) * traits.count
-    end = max(tested + 1, _cut(ends, share, leave=1))
-    in_validation = np.isin(traits.groups, order[tested:end])
-    in_test = np.isin(traits.groups, test)
-    train = np.flatnonzero(~in_validation & ~in_test)
-    return Splits((Split(train, np.flatnonzero(in_validation)),), np.flatnonzero(in_test))
+    test_rows = validation.test_fraction * traits.count
+    if validation.folds is None:
+        held_rows = validation.fraction * traits.count
+        (test, held), rest = _drawn(order, sizes, [test_rows, held_rows], leave=1)
+        parts = (np.flatnonzero(np.isin(traits.groups, part)) for part in (rest, held, test))
+        train_rows, validation_rows, tested = parts
+        return Splits((Split(train_rows, validation_rows),), tested)
+    _, rest = _drawn(order, sizes, [test_rows], leave=validation.folds)
+    fold_of_group = np.full(len(sizes), -1)
+    fold_of_group[rest] = _balanced(sizes[rest], validation.folds)
+    return _of_folds(fold_of_group[traits.groups], validation.folds)
 
 
-def _cut(ends: Rows, wanted: float, *, leave: int) -> int:
-    """How many groups hold about the wanted rows; one at least, and some are left."""
-    count = int(np.argmin(np.abs(ends - wanted))) + 1
-    return max(1, min(count, len(ends) - leave))
+def _drawn(
+    order: Rows, sizes: Rows, wanted: Sequence[float], *, leave: int
+) -> tuple[list[list[int]], list[int]]:
+    """Groups for parts that want so many rows each, and the others: so many are left.
+
+    Each goes to the part that lacks most, unless that would bring it no nearer to what it wants:
+    a group of most rows is left. A part has one group at least, where there are enough of them.
+    """
+    parts: list[list[int]] = [[] for _ in wanted]
+    rest: list[int] = []
+    missing = np.array(wanted)
+    spare = len(order) - len(parts) - leave
+    for group in map(int, order):
+        part = int(np.argmax(missing))
+        is_first = not parts[part]
+        if sizes[group] < 2 * missing[part] and (is_first or spare > 0):
+            spare -= not is_first
+            missing[part] -= sizes[group]
+            parts[part].append(group)
+        else:
+            rest.append(group)
+    for some in parts:
+        if not some and rest:
+            some.append(min(rest, key=lambda group: int(sizes[group])))
+            rest.remove(some[0])
+    return parts, rest
 
 
 def _balanced(sizes: Sequence[int] | Rows, folds: int) -> Rows:
@@ -199,14 +219,12 @@ def _ordered(traits: Traits, validation: Validation) -> Splits:
     return Splits(folds, np.sort(order[known:]))
 
 
-def _boundary(sorted_N: NDArray[np.float64], cut: int) -> int:
-    """A cut that keeps rows of one time together, where that leaves rows on both sides."""
+def _boundary(sorted_N: Rows, cut: int) -> int:
+    """The nearest cut that keeps rows of one time together and leaves rows on both sides."""
     cut = min(max(1, cut), len(sorted_N) - 1)
-    for side in ("left", "right"):
-        moved = int(np.searchsorted(sorted_N, sorted_N[cut], side=side))
-        if 0 < moved < len(sorted_N):
-            return moved
-    return cut
+    moved = (int(np.searchsorted(sorted_N, sorted_N[cut], side=s)) for s in ("left", "right"))
+    possible = [end for end in moved if 0 < end < len(sorted_N)]
+    return min(possible, key=lambda end: abs(end - cut), default=cut)
 
 
 def _of_folds(fold_N: Rows, folds: int) -> Splits:

@@ -125,11 +125,11 @@ def _scaled(features: Features, filled: Any) -> Any:
     scaled = ops.divide(ops.subtract(filled, features.centers), features.scales)
     match features.scaling:
         case "standard":
-            return scaled
+            return ops.clip(scaled, -float(FAR), float(FAR))
         case "robust":
-            cut = ops.clip(ops.divide(scaled, CLIP), -float(FAR), float(FAR))
-            root = ops.sqrt(ops.add(ops.multiply(cut, cut), 1.0))
-            return ops.divide(ops.multiply(cut, CLIP), root)
+            share = ops.divide(ops.clip(scaled, -float(FAR), float(FAR)), CLIP)
+            root = ops.sqrt(ops.add(ops.multiply(share, share), 1.0))
+            return ops.divide(ops.multiply(share, CLIP), root)
         case "quantile":
             steps = ramps(features)
             wide = keras.layers.Reshape((len(features.numeric), 1), name="quantiles.ramps")(scaled)

@@ -149,13 +149,13 @@ def _scaled(graph: _Graph, features: Features, filled: str) -> str:
     scaled = graph.add("Div", centred, features.scales)
     match features.scaling:
         case "standard":
-            return scaled
+            return graph.add("Clip", scaled, _floats(-FAR), _floats(FAR))
         case "robust":
-            share = graph.add("Div", scaled, _floats(CLIP))
-            cut = graph.add("Clip", share, _floats(-FAR), _floats(FAR))
-            squared = graph.add("Add", graph.add("Mul", cut, cut), _floats(1))
+            cut = graph.add("Clip", scaled, _floats(-FAR), _floats(FAR))
+            share = graph.add("Div", cut, _floats(CLIP))
+            squared = graph.add("Add", graph.add("Mul", share, share), _floats(1))
             return graph.add(
-                "Div", graph.add("Mul", cut, _floats(CLIP)), graph.add("Sqrt", squared)
+                "Div", graph.add("Mul", share, _floats(CLIP)), graph.add("Sqrt", squared)
             )
         case "quantile":
             steps = ramps(features)
