@@ -14,6 +14,7 @@ from service.store.queue import Fence, hold_fence
 from service.store.schema import ArtifactRow, JobRow
 
 BEST_MODEL = "model.keras"
+SERVED_MODEL = "model.onnx"
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,18 @@ def get_best_model(session: Session, job_id: str) -> Artifact:
     raise BestModelNotReady(
         f"the job is {state}: its best model is exported when it ends",
         fix=f"GET /v1/jobs/{job_id}?wait=60 until its state is succeeded",
+    )
+
+
+def get_served_model(session: Session, job_id: str) -> Artifact:
+    """The best model as the server runs it; JobNotFound, BestModelNotReady or ArtifactNotFound."""
+    row = session.get(ArtifactRow, (job_id, SERVED_MODEL))
+    if row is not None and row.is_published:
+        return _artifact(row)
+    get_best_model(session, job_id)
+    raise ArtifactNotFound(
+        f"job {job_id!r} has no artifact {SERVED_MODEL!r}, which predictions come from",
+        fix="download its model.keras and predict with that, or submit the job again",
     )
 
 

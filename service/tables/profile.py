@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from lowloss.cells import label
 from lowloss.results import Column, ColumnKind, Level
 from service.settings import Limits
 from service.tables.table import Table
@@ -83,12 +84,3 @@ def _levels(present: pl.Series, most: int) -> tuple[Level, ...]:
     return tuple(
         Level(value=label(value), rows=rows) for value, rows in top.select(name, "count").rows()
     )
-
-
-def label(value: object) -> str:
-    """A value as a string: whole numbers without a point, booleans in lower case."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
