@@ -46,7 +46,7 @@ def a_regression() -> bytes:
     return _a_model(nodes, inputs, constants, signature=_signature("price", inputs))
 
 
-def a_classifier() -> bytes:
+def a_classifier(**metadata: str) -> bytes:
     """The probability of `yes` is the logistic of `x`; that of `no` is the rest."""
     inputs = [an_input("x")]
     nodes = [
@@ -55,7 +55,7 @@ def a_classifier() -> bytes:
         helper.make_node("Concat", ["no", "yes"], ["out"], axis=1),
     ]
     signature = _signature("bought", inputs, task="binary", labels=["no", "yes"])
-    return _a_model(nodes, inputs, {"one": [1.0]}, signature=signature)
+    return _a_model(nodes, inputs, {"one": [1.0]}, signature=signature | metadata)
 
 
 def a_matrix_model() -> bytes:

@@ -78,7 +78,12 @@ def _run_keras(path: Path, rows: Path, to: Path | None, *, as_json: bool) -> Non
             fix="pip install 'lowloss[worker]', or give the job's model.onnx",
         )
     command = [sys.executable, "-m", KERAS_MODULE, str(path), str(rows)]
-    done = subprocess.run([*command, *(() if to is None else ("-o", str(to)))], check=False)
+    if to is None:
+        done = subprocess.run(command, check=False)
+    else:
+        # This process tells what is to be printed.
+        command += ["-o", str(to)]
+        done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
     if done.returncode:
         # It has told the reason itself.
         raise typer.Exit(done.returncode if done.returncode > 0 else FAILED)

@@ -93,7 +93,7 @@ def _describe(error: Mapping[str, Any], field: str | None, *, known: Iterable[st
                 f"{shown(value)} is not accepted here: this takes no range",
                 'give a fixed value or {"choices": […]}',
             )
-        case "model_attributes_type" if field is None:
+        case "model_attributes_type" | "model_type" if field is None:
             return Fault(
                 InvalidRequest,
                 None,
