@@ -1,4 +1,4 @@
-"""The client: upload, submit, wait, follow, download. Every call has a time-out."""
+"""The client: upload, submit, wait, follow, download, predict. Every call has a time-out."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar
 
 import httpx2
 
+from lowloss.batches import Rows, predict_in_batches
 from lowloss.downloads import save_download
 from lowloss.errors import InvalidRequest, ServerUnreachable, WaitTimeout
 from lowloss.follow import read_events
@@ -22,6 +23,7 @@ from lowloss.results import (
     Job,
     JobState,
     Page,
+    Predictions,
     Result,
     TableFormat,
     Trial,
@@ -200,6 +202,13 @@ class Client:
     def trial(self, job_id: str, number: int) -> Trial:
         """One trial with its curve."""
         return self._retries.read("GET", f"/v1/jobs/{job_id}/trials/{number}", Trial)
+
+    def predict(self, job_id: str, rows: Rows) -> Predictions:
+        """What the job's best model answers to raw rows: as many as you like, sent in batches.
+
+        A row has values by their columns' names; for a model of an NPZ it may be a list of numbers.
+        """
+        return predict_in_batches(self._retries, f"/v1/jobs/{job_id}/predict", rows)
 
     # Artifacts
 

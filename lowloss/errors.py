@@ -4,6 +4,7 @@ LowlossError
 ├── Problem               an answer of the server, one class per code: docs/errors.md lists them
 │   ├── InvalidRequest    a field of the request is wrong
 │   ├── TableInvalid      the uploaded bytes are no usable table
+│   ├── RowsInvalid       the rows are none that the model can predict
 │   └── UnknownProblem    a newer server's code
 ├── ServerUnreachable     no answer, or none in time
 ├── WaitTimeout           the job did not finish in the time given
@@ -327,6 +328,12 @@ class NpzShapesDiffer(TableInvalid):
     """422: X and y do not have matching shapes."""
 
     code, status, title = "npz_shapes_differ", 422, "X and y do not have matching shapes"
+
+
+class RowsInvalid(Problem):
+    """422: the model cannot take these rows."""
+
+    code, status, title = "rows_invalid", 422, "The model cannot take these rows"
 
 
 class InternalError(Problem):

@@ -22,6 +22,9 @@ def plain_console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
 
 
+BARS = " ▁▂▃▄▅▆▇█"
+
+
 def number(value: float | None) -> str:
     """A number with four significant digits; a dash for none."""
     return "—" if value is None else f"{value:.4g}"
@@ -117,13 +120,25 @@ def dataset_table(datasets: list[Dataset]) -> Table:
 
 def profile_table(dataset: Dataset) -> Table:
     """A dataset's columns, one a line."""
-    table = Table("column", "kind", "missing", "distinct", "min", "mean", "max", "sd")
+    table = Table("column", "kind", "missing", "distinct", "min", "mean", "max", "sd", "histogram")
     for column in dataset.profile:
         spread = (number(v) for v in (column.min, column.mean, column.max, column.sd))
+        counts = column.histogram.counts if column.histogram else ()
         table.add_row(
-            column.name, column.kind, f"{column.missing:,}", f"{column.distinct:,}", *spread
+            column.name,
+            column.kind,
+            f"{column.missing:,}",
+            f"{column.distinct:,}",
+            *spread,
+            bars(counts),
         )
     return table
+
+
+def bars(counts: Sequence[int]) -> str:
+    """Counts as a line of bars; a bin that is not empty is never shown as one that is."""
+    highest = max(counts, default=0)
+    return "".join(BARS[-(-count * (len(BARS) - 1) // highest)] for count in counts)
 
 
 def hyperparameter_table(trial: int, hyperparameters: Hyperparameters) -> Table:

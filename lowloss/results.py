@@ -350,6 +350,27 @@ class Artifact(Result):
     created_at: datetime
 
 
+class Predictions(Result):
+    """What a model answers to rows, in their order.
+
+    A prediction is a label, or for a regression a number in the target's units; it is null where
+    the model's answer is not finite. `probabilities` has one list a row, in the order of `labels`;
+    it is null for a regression. `ignored` names columns of the rows that the model does not take.
+    `job` is null where the model came from a file.
+    """
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    job: str | None
+    model_sha256: str
+    task: Task
+    target: str
+    predictions: tuple[float | str | None, ...]
+    labels: tuple[str, ...]
+    probabilities: tuple[tuple[float | None, ...], ...] | None
+    ignored: tuple[str, ...]
+
+
 class Event(Result):
     """Something that happened to a job; numbered from 1 within it."""
 

@@ -19,7 +19,7 @@ from fastapi.security import HTTPBearer
 from lowloss import __version__
 from lowloss.errors import LowlossError
 from lowloss.parent import watch_parent
-from service.api import artifacts, datasets, events, health, jobs, trials
+from service.api import artifacts, datasets, events, health, jobs, predict, trials
 from service.api.auth import BearerAuth, LocalPrograms, is_open_to_strangers
 from service.api.bodies import BodyLimit, reap_uploads
 from service.api.changes import changes_of
@@ -28,11 +28,14 @@ from service.api.metrics import CountRequests, Metrics
 from service.api.parameters import refuse_unknown_parameters
 from service.api.problems import CatchAll, handle_errors
 from service.api.resources import Resources
+from service.predict.cache import model_cache_of
 from service.settings import Settings, read_settings
 from service.store.database import Database
 
 PARSERS = 2
 """Uploads that are parsed at once: each may take `parse_memory_bytes`."""
+PREDICTORS = 4
+"""Requests for predictions that are computed at once; the others wait outside the thread pool."""
 STOP_SECONDS = 10
 
 DESCRIPTION = """\
@@ -48,6 +51,7 @@ TAGS = [
     {"name": "trials", "description": "Settings of the hyperparameters, trained and scored."},
     {"name": "events", "description": "What happens to a job, as it happens."},
     {"name": "artifacts", "description": "What a job made: the model and its reports."},
+    {"name": "predictions", "description": "What a job's best model answers to raw rows."},
     {"name": "operations", "description": "Probes and metrics."},
 ]
 
@@ -65,7 +69,14 @@ class Api(FastAPI):
 def create_app(settings: Settings) -> FastAPI:
     """The server as an ASGI app over a database that is migrated already."""
     database = Database(settings.url)
-    resources = Resources(settings, database, changes_of(database), CapacityLimiter(PARSERS))
+    resources = Resources(
+        settings,
+        database,
+        changes_of(database),
+        CapacityLimiter(PARSERS),
+        model_cache_of(database, settings),
+        CapacityLimiter(PREDICTORS),
+    )
     app = Api(
         title="lowloss",
         version=__version__,
@@ -80,17 +91,13 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = Metrics(database)
     # The bearer scheme is for the schema alone: the middleware below asks for the token.
     dependencies = [Depends(refuse_unknown_parameters), Depends(HTTPBearer(auto_error=False))]
-    for noun in (datasets, jobs, trials, events, artifacts):
+    for noun in (datasets, jobs, trials, events, artifacts, predict):
         app.include_router(noun.router, dependencies=dependencies)
     app.include_router(health.router)
     app.add_api_route("/", _redirect_to_docs, include_in_schema=False)
     handle_errors(app)
     # The last one added sees a request first.
-    app.add_middleware(
-        BodyLimit,
-        max_body_bytes=settings.max_body_bytes,
-        max_upload_bytes=settings.max_upload_bytes,
-    )
+    app.add_middleware(BodyLimit, settings=settings)
     tokens = tuple(token.get_secret_value() for token in settings.tokens)
     if tokens:
         app.add_middleware(BearerAuth, tokens=tokens)

@@ -31,6 +31,9 @@ class Limits(BaseModel):
     max_epochs: Annotated[int, Field(gt=0, description="Epochs of a trial.")] = 10_000
     max_trials: Annotated[int, Field(gt=0, description="Trials of a job.")] = 10_000
     max_seconds: Annotated[float, Field(gt=0, description="Seconds of a job.")] = 7 * 24 * 3600
+    max_predict_rows: Annotated[
+        int, Field(gt=0, description="Rows of one request for predictions.")
+    ] = 10_000
 
 
 class Settings(BaseSettings):
@@ -64,6 +67,15 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[
         int, Field(gt=0, description="Size of every other request's body.")
     ] = 1024**2
+    max_predict_bytes: Annotated[
+        int, Field(gt=0, description="Size of a body of rows to predict.")
+    ] = 16 * 1024**2
+    cached_models: Annotated[
+        int, Field(gt=0, description="Models that the server keeps loaded for predictions.")
+    ] = 32
+    cached_model_bytes: Annotated[
+        int, Field(gt=0, description="Size of those models' files together.")
+    ] = 512 * 1024**2
     parse_memory_bytes: Annotated[
         int, Field(gt=0, description="Resident memory of the process that parses an upload.")
     ] = 6 * 1024**3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,8 +17,10 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lowloss.errors import BodyTooLarge, TableEmpty
+from service.settings import Settings
 
 UPLOAD = ("POST", "/v1/datasets")
+PREDICT = re.compile(r"/v1/jobs/[^/]+/predict")
 PREFIX = "upload-"
 WRITE_BYTES = 1024**2
 LEFTOVER_SECONDS = 3600.0
@@ -26,21 +29,19 @@ LEFTOVER_SECONDS = 3600.0
 class BodyLimit:
     """Refuses bodies over the limit: at once where the size is declared, else once it is passed."""
 
-    def __init__(self, app: ASGIApp, *, max_body_bytes: int, max_upload_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
         self.app = app
-        self.max_body_bytes = max_body_bytes
-        self.max_upload_bytes = max_upload_bytes
+        self.settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the app on a body that ends at the limit; raises BodyTooLarge."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        is_upload = (scope["method"], scope["path"]) == UPLOAD
-        limit = self.max_upload_bytes if is_upload else self.max_body_bytes
+        variable, limit = self._limit(scope["method"], scope["path"])
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isdecimal() and int(declared) > limit:
-            raise _too_large(limit, is_upload=is_upload)
+            raise _too_large(limit, variable)
         seen_bytes = 0
 
         async def receive_some() -> Message:
@@ -48,14 +49,21 @@ class BodyLimit:
             message = await receive()
             seen_bytes += len(message.get("body", b""))
             if seen_bytes > limit:
-                raise _too_large(limit, is_upload=is_upload)
+                raise _too_large(limit, variable)
             return message
 
         await self.app(scope, receive_some, send)
 
+    def _limit(self, method: str, path: str) -> tuple[str, int]:
+        """The variable that sets a request's limit, and the limit."""
+        if (method, path) == UPLOAD:
+            return "LOWLOSS_MAX_UPLOAD_BYTES", self.settings.max_upload_bytes
+        if method == "POST" and PREDICT.fullmatch(path):
+            return "LOWLOSS_MAX_PREDICT_BYTES", self.settings.max_predict_bytes
+        return "LOWLOSS_MAX_BODY_BYTES", self.settings.max_body_bytes
 
-def _too_large(limit: int, *, is_upload: bool) -> BodyTooLarge:
-    variable = "LOWLOSS_MAX_UPLOAD_BYTES" if is_upload else "LOWLOSS_MAX_BODY_BYTES"
+
+def _too_large(limit: int, variable: str) -> BodyTooLarge:
     return BodyTooLarge(
         f"the body is over {limit} bytes",
         fix=f"send less, or ask the server's operator to raise {variable}",

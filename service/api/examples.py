@@ -59,6 +59,21 @@ JOB_SPECS: dict[str, Any] = {
     },
 }
 
+ROWS: dict[str, Any] = {
+    "rows": {
+        "summary": "Row by row",
+        "value": {"rows": [{"area": 84.5, "city": "Oslo"}, {"area": 51, "city": None}]},
+    },
+    "columns": {
+        "summary": "Column by column",
+        "value": {"columns": {"area": [84.5, 51], "city": ["Oslo", None]}},
+    },
+    "matrix": {
+        "summary": "For a model of an NPZ",
+        "value": {"rows": [[0.5, 1.25, 3.0], [0.1, 0.75, None]]},
+    },
+}
+
 UPLOAD_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -244,6 +259,11 @@ EXAMPLES: dict[str, tuple[str, str | None, str]] = {
     "npz_contains_pickle": ("array 'X' holds Python objects", "X", "save it as numbers"),
     "npz_arrays_missing": ("there is no array 'y'", "y", "save arrays named X and y"),
     "npz_shapes_differ": ("X has 100 rows and y has 99", "y", "give each row its target"),
+    "rows_invalid": (
+        '"many" is not a number',
+        "rows[3].rooms",
+        "give a number with a decimal point, or null where it is missing",
+    ),
     "internal_error": (
         "the server failed to answer",
         None,

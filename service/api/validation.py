@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,12 +10,10 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from lowloss.cells import shown
 from lowloss.errors import PROBLEMS, InvalidJson, InvalidRequest, Problem, UnknownField
 
 Location = tuple[str | int, ...]
-
-MAX_SHOWN = 60
-"""Characters of a wrong value that are shown back."""
 
 
 @dataclass(frozen=True)
@@ -93,10 +90,10 @@ def _describe(error: Mapping[str, Any], field: str | None, *, known: Iterable[st
             return Fault(
                 InvalidRequest,
                 field,
-                f"{_shown(value)} is not accepted here: this takes no range",
+                f"{shown(value)} is not accepted here: this takes no range",
                 'give a fixed value or {"choices": […]}',
             )
-        case "model_attributes_type" if field is None:
+        case "model_attributes_type" | "model_type" if field is None:
             return Fault(
                 InvalidRequest,
                 None,
@@ -105,7 +102,7 @@ def _describe(error: Mapping[str, Any], field: str | None, *, known: Iterable[st
             )
         case _ if (wanted := re.fullmatch(r"\w+ (should .*)", message, re.DOTALL)) is not None:
             advice = wanted[1].replace("None", "null").replace("dictionary", "object")
-            return Fault(InvalidRequest, field, f"{_shown(value)} is not accepted", f"it {advice}")
+            return Fault(InvalidRequest, field, f"{shown(value)} is not accepted", f"it {advice}")
     # Ours, raised in lowloss.spec, say what is wrong and, after the last colon, what to do.
     detail, _, fix = message.rpartition(": ")
     kind = PROBLEMS.get(error["type"], InvalidRequest)
@@ -116,11 +113,6 @@ def _missing(field: str | None) -> tuple[str, str]:
     if field is None:
         return "the body is missing", "send a JSON object"
     return "this field is missing", "add it"
-
-
-def _shown(value: object) -> str:
-    text = json.dumps(value, default=str)
-    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 
 def _walk(

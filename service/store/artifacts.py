@@ -79,6 +79,18 @@ def get_best_model(session: Session, job_id: str) -> Artifact:
     )
 
 
+def get_served_model(session: Session, job_id: str) -> Artifact:
+    """The best model as the server runs it; JobNotFound, BestModelNotReady or ArtifactNotFound."""
+    row = session.get(ArtifactRow, (job_id, ONNX_MODEL))
+    if row is not None and row.is_published:
+        return _artifact(row)
+    get_best_model(session, job_id)
+    raise ArtifactNotFound(
+        f"job {job_id!r} has no artifact {ONNX_MODEL!r}, which predictions come from",
+        fix="download its model.keras and predict with that, or submit the job again",
+    )
+
+
 def _job_state(session: Session, job_id: str) -> JobState:
     state = session.scalar(select(JobRow.state).where(JobRow.id == job_id))
     if state is None:

@@ -78,6 +78,12 @@ def read_blob(
         position, offset = position + 1, 0
 
 
+def load_blob(session: Session, sha256: str) -> bytes:
+    """All of a blob at once, for what is needed whole."""
+    chunks = select(BlobChunkRow.data).where(BlobChunkRow.sha256 == sha256)
+    return b"".join(session.scalars(chunks.order_by(BlobChunkRow.position)))
+
+
 def reap_blobs(database: Database) -> int:
     """Delete leftovers, a few chunks a transaction; answers how many blobs went."""
     reaped = 0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "<NA>", "#N/A")
-MISSING_AMONG_NUMBERS = ("?", "-", ".")
+from lowloss.cells import MISSING, MISSING_AMONG_NUMBERS
+
 DAY = r"^\d{4}-\d{2}-\d{2}"
 
 

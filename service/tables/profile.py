@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from lowloss.cells import label
 from lowloss.results import QUANTILES, Column, ColumnKind, Histogram, Level
 from service.settings import Limits
 from service.tables.table import Table
@@ -130,12 +131,3 @@ def _levels(present: pl.Series, most: int) -> tuple[Level, ...]:
     return tuple(
         Level(value=label(value), rows=rows) for value, rows in top.select(name, "count").rows()
     )
-
-
-def label(value: object) -> str:
-    """A value as a string: whole numbers without a point, booleans in lower case."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)

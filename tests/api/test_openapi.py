@@ -137,6 +137,7 @@ def test_routes_are_those_of_the_contract(document: dict[str, Any]) -> None:
         f"GET {job}/artifacts",
         f"GET {job}/artifacts/{{name}}",
         f"GET {job}/best-model",
+        f"POST {job}/predict",
         "GET /healthz",
         "GET /readyz",
         "GET /metrics",

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from lowloss.cells import label
 from lowloss.results import Column, ColumnKind
-from service.tables.profile import label
 from worker.data.splits import Rows
 from worker.engine.plans import FloatArray
 

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from lowloss.cells import label
 from lowloss.spec import Task
-from service.tables.profile import label
 from worker.data.splits import Rows
 from worker.engine.plans import FloatArray, Loss
 

@@ -11,6 +11,7 @@ from worker.reports.words import DASH, clipped, counted, number, percent, value_
 MOST_COLUMNS = 60
 """Columns that a table of them shows; it says how many are left out."""
 SHOWN_LEVELS = 5
+NUMBERS = {ColumnKind.numeric, ColumnKind.integer_category, ColumnKind.identifier, ColumnKind.date}
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def column_rows(facts: Facts) -> Shown:
 
 def spread(column: Column, rows: int) -> str:
     """Where a column's values lie."""
-    if column.kind in {ColumnKind.numeric, ColumnKind.date} and column.min is not None:
+    if column.kind in NUMBERS and column.min is not None:
         ends = f"{value_of(column, column.min)} … {value_of(column, column.max)}"
         if column.kind is ColumnKind.date:
             return ends
@@ -64,10 +65,10 @@ def spread(column: Column, rows: int) -> str:
 
 
 def bars(column: Column) -> tuple[float, ...]:
-    """How often the most frequent values come, where few values are all there are."""
-    counts = [level.rows for level in column.levels]
-    if not counts or column.distinct > len(counts):
-        return ()
+    """A histogram of numbers; else how often each value comes, where few are all there are."""
+    counts = list(column.histogram.counts) if column.histogram else []
+    if not counts and column.distinct == len(column.levels):
+        counts = [level.rows for level in column.levels]
     return tuple(count / max(counts) for count in counts)
 
 

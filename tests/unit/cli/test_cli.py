@@ -50,6 +50,7 @@ COMMANDS = (
     "trials",
     "best",
     "download",
+    "predict",
     "cancel",
     "pause",
     "resume",

@@ -17,7 +17,6 @@ from lowloss.errors import (
     InvalidRequest,
     JobFailed,
     LowlossError,
-    Problem,
     ServerUnreachable,
     UnknownField,
     WaitTimeout,
@@ -26,11 +25,8 @@ from tests.unit.client.server import (
     Server,
     a_job,
     a_json,
+    a_refusal,
 )
-
-
-def a_refusal(problem: Problem) -> httpx2.Response:
-    return httpx2.Response(problem.status, json=problem.to_document())
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import httpx2
 from pydantic import BaseModel
 
 from lowloss import Client
-from lowloss.errors import NotReady
+from lowloss.errors import NotReady, Problem
 from lowloss.results import (
     Best,
     Dataset,
@@ -19,6 +19,7 @@ from lowloss.results import (
     Links,
     Outcome,
     Page,
+    Predictions,
     Progress,
     Requested,
     TableFormat,
@@ -79,6 +80,11 @@ def a_page(*items: BaseModel, following: str | None = None) -> httpx2.Response:
 def a_busy_answer(**headers: str) -> httpx2.Response:
     """A 503 of ours."""
     return httpx2.Response(503, json=NotReady("not now").to_document(), headers=headers)
+
+
+def a_refusal(problem: Problem) -> httpx2.Response:
+    """The answer that a problem is rendered as."""
+    return httpx2.Response(problem.status, json=problem.to_document())
 
 
 def a_stream(*pieces: bytes | Exception, **headers: str) -> httpx2.Response:
@@ -150,3 +156,18 @@ def a_job(state: JobState = JobState.running, **given: Any) -> Job:
         ),
     }
     return Job(**values | given)
+
+
+def some_predictions(*values: float | str | None, **given: Any) -> Predictions:
+    """What a regression answers."""
+    fixed: dict[str, Any] = {
+        "job": "job_1",
+        "model_sha256": "0" * 64,
+        "task": Task.regression,
+        "target": "y",
+        "predictions": values,
+        "labels": (),
+        "probabilities": None,
+        "ignored": (),
+    }
+    return Predictions(**fixed | given)

@@ -16,8 +16,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from lowloss import cells
 from lowloss.results import ColumnKind
-from service.tables import csv_types
 from tests.tables import read
 from worker.data.columns import read_numbers, read_strings
 from worker.reports import predict
@@ -60,7 +60,7 @@ def test_columns_are_found_by_name_whatever_their_order_and_delimiter(tmp_path: 
     assert city == ["Oslo", "Rome"]
 
 
-@pytest.mark.parametrize("marker", csv_types.MISSING)
+@pytest.mark.parametrize("marker", cells.MISSING)
 def test_missing_is_what_the_service_takes_for_missing(tmp_path: Path, marker: str) -> None:
     text = f"rooms,sold,built,city\n{marker}, {marker} ,{marker},{marker}\n"
 
@@ -73,8 +73,8 @@ def test_missing_is_what_the_service_takes_for_missing(tmp_path: Path, marker: s
 
 
 def test_missing_markers_are_those_of_the_service() -> None:
-    assert set(csv_types.MISSING) == predict.MISSING
-    assert set(csv_types.MISSING_AMONG_NUMBERS) == predict.MISSING_NUMBERS
+    assert set(cells.MISSING) == predict.MISSING
+    assert set(cells.MISSING_AMONG_NUMBERS) == predict.MISSING_NUMBERS
 
 
 @pytest.mark.parametrize(

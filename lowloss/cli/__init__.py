@@ -1,0 +1,78 @@
+"""The command line: parse, call the Client, render."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lowloss import __version__
+from lowloss.cli import datasets, jobs, predict, processes, results
+from lowloss.cli.errors import (
+    FAILED,
+    INTERRUPTED,
+    REFUSED,
+    SERVER_FAILED,
+    UNREACHABLE,
+    PlainErrors,
+    exit_code,
+)
+from lowloss.client import Client
+
+__all__ = [
+    "FAILED",
+    "INTERRUPTED",
+    "REFUSED",
+    "SERVER_FAILED",
+    "UNREACHABLE",
+    "app",
+    "exit_code",
+    "main",
+]
+
+HELP = f"""Search hyperparameters of Keras models on tables: run the service, and talk to one.
+
+Exit codes:
+
+0 all went well;
+{FAILED} the job failed or was cancelled;
+{REFUSED} the command or the request is wrong;
+{UNREACHABLE} the server cannot be reached, or time ran out;
+{SERVER_FAILED} the server failed;
+{INTERRUPTED} interrupted.
+"""
+
+app = typer.Typer(cls=PlainErrors, help=HELP, pretty_exceptions_enable=False)
+
+
+def show_version(value: bool) -> None:  # typer's callback
+    """Print the version and end."""
+    if value:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    ctx: typer.Context,
+    url: Annotated[str | None, typer.Option(envvar="LOWLOSS_URL", help="The server.")] = None,
+    token: Annotated[
+        str | None, typer.Option(envvar="LOWLOSS_TOKEN", help="A bearer token.")
+    ] = None,
+    version: Annotated[  # noqa: ARG001  # its callback prints it
+        bool, typer.Option("--version", callback=show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Options of every command that talks to a server."""
+    ctx.obj = Client(url, token)
+    ctx.call_on_close(ctx.obj.close)
+
+
+for group in (processes, jobs, results, predict):
+    app.add_typer(group.app)
+app.add_typer(datasets.app, name="datasets")
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,91 @@
+"""`lowloss datasets`: uploaded tables."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lowloss import render
+from lowloss.builtin import builtin_csv
+from lowloss.cli.errors import PlainErrors
+from lowloss.cli.output import out, print_json
+from lowloss.cli.parameters import AsJson, Builtin, DatasetId
+from lowloss.client import Client
+from lowloss.errors import InvalidRequest
+from lowloss.results import Dataset
+
+app = typer.Typer(cls=PlainErrors, help="Uploaded tables.")
+
+
+@app.command("add")
+def add_dataset(
+    ctx: typer.Context,
+    path: Annotated[Path | None, typer.Argument(help="A CSV, Parquet, Arrow or NPZ file.")] = None,
+    builtin: Builtin = None,
+    name: Annotated[str | None, typer.Option(help="A name; the file's if not given.")] = None,
+    table_format: Annotated[
+        str | None,
+        typer.Option("--format", help="csv, parquet, arrow or npz; the suffix's if not given."),
+    ] = None,
+    delimiter: Annotated[str | None, typer.Option(help="Of a CSV; detected if not given.")] = None,
+    decimal: Annotated[str | None, typer.Option(help="Of a CSV; detected if not given.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of a CSV; detected if not given.")] = None,
+    header: Annotated[
+        bool | None,
+        typer.Option(
+            "--header/--no-header",
+            help="Whether a CSV's first line names its columns; detected if not given.",
+        ),
+    ] = None,
+    quote: Annotated[
+        str | None, typer.Option(help="Around a CSV's fields; detected if not given.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Upload a table."""
+    client: Client = ctx.obj
+    if builtin is not None:
+        dataset = client.upload(builtin_csv(builtin), name=name or builtin, format="csv")
+    elif path is not None:
+        options = {
+            "delimiter": delimiter,
+            "decimal": decimal,
+            "encoding": encoding,
+            "header": header,
+            "quote": quote,
+        }
+        dataset = client.upload(path, name=name, format=table_format, **options)
+    else:
+        raise InvalidRequest("there is nothing to upload", field="PATH", fix="or use --builtin")
+    _show_dataset(dataset, as_json=as_json)
+
+
+@app.command("list")
+def list_datasets(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """List datasets, newest first."""
+    found = list(ctx.obj.datasets())
+    print_json(found) if as_json else out.print(render.dataset_table(found))
+
+
+@app.command("show")
+def show_dataset(ctx: typer.Context, dataset_id: DatasetId, as_json: AsJson = False) -> None:
+    """Show a dataset's columns."""
+    _show_dataset(ctx.obj.dataset(dataset_id), as_json=as_json)
+
+
+@app.command("delete")
+def delete_dataset(ctx: typer.Context, dataset_id: DatasetId, as_json: AsJson = False) -> None:
+    """Delete a dataset that no unfinished job needs."""
+    ctx.obj.delete_dataset(dataset_id)
+    typer.echo(json.dumps({"deleted": dataset_id}) if as_json else f"{dataset_id} deleted")
+
+
+def _show_dataset(dataset: Dataset, *, as_json: bool) -> None:
+    if as_json:
+        print_json(dataset)
+        return
+    out.print(f"{dataset.id}  {dataset.rows:,} rows x {dataset.columns} columns")
+    out.print(render.profile_table(dataset))

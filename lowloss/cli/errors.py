@@ -1,0 +1,73 @@
+"""Errors as one plain line and an exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
+
+from lowloss.errors import LowlossError, Problem, ServerUnreachable, WaitTimeout
+
+FAILED, REFUSED, UNREACHABLE, SERVER_FAILED, INTERRUPTED = 1, 2, 3, 4, 130
+
+
+class PlainErrors(TyperGroup):
+    """Ends a command that failed with one plain line and an exit code that scripts can use."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the options before the command."""
+        if not args and not ctx.resilient_parsing:
+            typer.echo(ctx.get_help())
+            raise typer.Exit(REFUSED)
+        with plain_errors():
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        with plain_errors():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Tell errors in one line each."""
+    try:
+        yield
+    except LowlossError as error:
+        raise _end_by(_told(error), exit_code(error)) from error
+    except TyperException as error:
+        ctx = getattr(error, "ctx", None)
+        hint = f" ({ctx.command_path} --help)" if ctx else ""
+        raise _end_by(f"{error.format_message()}{hint}", REFUSED) from error
+    except BrokenPipeError:
+        # Typer ends quietly when nobody reads on: `lowloss jobs | head`.
+        raise
+    except OSError as error:
+        raise _end_by(f"{error.filename or ''}: {error.strerror}", REFUSED) from error
+    except KeyboardInterrupt as error:
+        raise typer.Exit(INTERRUPTED) from error
+
+
+def _told(error: LowlossError) -> str:
+    more = len(error.errors) - 1 if isinstance(error, Problem) else 0
+    return f"{error}; and {more} more" if more > 0 else str(error)
+
+
+def _end_by(line: str, code: int) -> typer.Exit:
+    typer.echo(f"error: {' '.join(line.split())}", err=True)
+    return typer.Exit(code)
+
+
+def exit_code(error: LowlossError) -> int:
+    """The exit code that tells a script what kind of error it was."""
+    match error:
+        case ServerUnreachable() | WaitTimeout():
+            return UNREACHABLE
+        case Problem():
+            return SERVER_FAILED if (error.status or 0) >= 500 else REFUSED
+        case _:
+            return FAILED

@@ -1,0 +1,15 @@
+"""The parameters that several commands take."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lowloss.builtin import LOADERS
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="A job's id.")]
+Target = Annotated[str | None, typer.Option(help="The column to predict.")]
+Builtin = Annotated[str | None, typer.Option(help=f"A built-in table: {', '.join(LOADERS)}.")]
+DatasetId = Annotated[str, typer.Argument(metavar="DATASET", help="A dataset's id.")]

@@ -1,0 +1,111 @@
+"""`lowloss predict`: what a model answers to the rows of a CSV."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lowloss.cli.errors import FAILED, PlainErrors
+from lowloss.cli.output import print_json
+from lowloss.cli.parameters import AsJson
+from lowloss.client import Client
+from lowloss.errors import InvalidRequest, LowlossError
+from lowloss.results import Predictions
+
+KERAS_MODULE = "worker.reports.predict"
+"""Predicts with a `.keras` file; run by name, since the client works without TensorFlow."""
+
+app = typer.Typer(cls=PlainErrors)
+
+
+@app.command()
+def predict(
+    ctx: typer.Context,
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A job's id, or a .onnx or .keras file.")
+    ],
+    rows: Annotated[Path, typer.Argument(metavar="ROWS", help="A CSV file of raw rows.")],
+    to: Annotated[
+        Path | None, typer.Option("--to", "-o", help="A CSV file; printed if not given.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Predict the rows of a CSV file; a model's file needs no server."""
+    suffix = Path(model).suffix
+    if suffix == ".keras":
+        _run_keras(Path(model), rows, to, as_json=as_json)
+    elif suffix == ".onnx":
+        _show(_predict_here(Path(model), rows), to, as_json=as_json)
+    else:
+        # Here, since it is not needed by any other command.
+        from lowloss.inference.csv_files import read_rows
+
+        client: Client = ctx.obj
+        _show(client.predict(model, read_rows(rows)), to, as_json=as_json)
+
+
+def _predict_here(path: Path, rows: Path) -> Predictions:
+    from lowloss.inference.csv_files import read_rows
+    from lowloss.inference.model import load_model
+    from lowloss.inference.rows import cells_of_rows
+
+    try:
+        model = load_model(path.read_bytes())
+    except LowlossError as error:
+        raise InvalidRequest(
+            str(error), field=str(path), fix="give a model.onnx of a job"
+        ) from error
+    return model.predict(cells_of_rows(model.signature, read_rows(rows)))
+
+
+def _run_keras(path: Path, rows: Path, to: Path | None, *, as_json: bool) -> None:
+    if as_json and to is None:
+        raise InvalidRequest(
+            "a .keras file's predictions are written as CSV",
+            field="--json",
+            fix="add -o, or give the job's id or its model.onnx",
+        )
+    if importlib.util.find_spec("keras") is None:
+        raise InvalidRequest(
+            "a .keras file is run by Keras, which is not installed",
+            field=str(path),
+            fix="pip install 'lowloss[worker]', or give the job's model.onnx",
+        )
+    command = [sys.executable, "-m", KERAS_MODULE, str(path), str(rows)]
+    if to is None:
+        done = subprocess.run(command, check=False)
+    else:
+        # This process tells what is to be printed.
+        command += ["-o", str(to)]
+        done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
+    if done.returncode:
+        # It has told the reason itself.
+        raise typer.Exit(done.returncode if done.returncode > 0 else FAILED)
+    if to is not None:
+        _tell_path(to, as_json=as_json)
+
+
+def _show(answers: Predictions, to: Path | None, *, as_json: bool) -> None:
+    from lowloss.inference.csv_files import write_predictions
+
+    if answers.ignored and not as_json:
+        named = ", ".join(answers.ignored)
+        typer.echo(f"ignored, since the model does not take them: {named}", err=True)
+    if to is not None:
+        with to.open("w", encoding="utf-8", newline="") as file:
+            write_predictions(answers, file)
+        _tell_path(to, as_json=as_json)
+    elif as_json:
+        print_json(answers)
+    else:
+        write_predictions(answers, sys.stdout)
+
+
+def _tell_path(path: Path, *, as_json: bool) -> None:
+    typer.echo(json.dumps({"path": str(path)}) if as_json else str(path))

@@ -1,0 +1,41 @@
+"""`lowloss serve` and `lowloss worker`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lowloss.cli.errors import SERVER_FAILED, PlainErrors
+from lowloss.serve import SERVER, WORKER, serve
+
+app = typer.Typer(cls=PlainErrors)
+
+
+@app.command("serve")
+def serve_command(
+    host: Annotated[str | None, typer.Option(help="Address to bind to.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of the SQLite database.")] = None,
+    no_worker: Annotated[bool, typer.Option("--no-worker", help="Run the server alone.")] = False,
+) -> None:
+    """Run the server, and a worker beside it, until Ctrl-C."""
+    given = {"HOST": host, "PORT": port, "DATA_DIR": data_dir}
+    _serve([SERVER] if no_worker else [SERVER, WORKER], given)
+
+
+@app.command("worker")
+def worker_command(
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of the SQLite database.")] = None,
+) -> None:
+    """Run one worker until Ctrl-C; LOWLOSS_DATABASE_URL says where its jobs are."""
+    _serve([WORKER], {"DATA_DIR": data_dir})
+
+
+def _serve(modules: list[str], given: dict[str, Any]) -> None:
+    settings = {f"LOWLOSS_{name}": str(v) for name, v in given.items() if v is not None}
+    ended = serve(modules, settings)
+    if ended is not None:
+        typer.echo(f"error: {ended}; everything was stopped", err=True)
+        raise typer.Exit(SERVER_FAILED)

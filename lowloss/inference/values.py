@@ -1,0 +1,165 @@
+"""Reads the values of a column as a model takes them, or says which one it cannot take and why.
+
+The rules are those by which the service reads a table, so that a value means the same to a model
+at training and here. N rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeGuard
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lowloss.cells import MISSING, MISSING_AMONG_NUMBERS, label, shown
+from lowloss.inference.signature import Input
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+NO_NUMBER = frozenset((*MISSING, *MISSING_AMONG_NUMBERS))
+NO_VALUE = frozenset(MISSING)
+BOOLEANS = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0}
+OR_NULL = "or null where it is missing"
+
+
+class UnreadableValue(ValueError):
+    """A value that a column of its kind cannot hold. `row` counts from 0."""
+
+    def __init__(self, row: int, detail: str, fix: str) -> None:
+        super().__init__(detail)
+        self.row = row
+        self.detail = detail
+        self.fix = fix
+
+
+def read_column(values: Sequence[object], column: Input) -> NDArray[Any]:
+    """[N, 1] The values as float32 or strings, NaN and "" where missing; UnreadableValue."""
+    if column.dtype == "string":
+        return np.array(_read_each(values, _text), dtype=object).reshape(-1, 1)
+    return _as_float32(_read_numbers(values, column.kind)).reshape(-1, 1)
+
+
+def _read_numbers(values: Sequence[object], kind: str) -> NDArray[np.float64]:
+    if kind == "boolean":
+        return np.array(_read_each(values, _boolean), dtype=np.float64)
+    if set(map(type, values)) <= {int, float, type(None)}:
+        # All at once; None becomes NaN. An integer that float64 cannot hold takes the long way.
+        with suppress(OverflowError):
+            return np.array(values, dtype=np.float64)
+    read = _days if kind == "date" else _number
+    return np.array(_read_each(values, read), dtype=np.float64)
+
+
+def _as_float32(values: NDArray[np.float64]) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):  # what float32 cannot hold is missing
+        numbers = values.astype(np.float32)
+    numbers[~np.isfinite(numbers)] = np.nan
+    return numbers
+
+
+class _Refused(ValueError):
+    """Why a value is refused, and what to give instead."""
+
+    def __init__(self, value: object, wanted: str, fix: str) -> None:
+        super().__init__(f"{shown(value)} is not {wanted}")
+        self.fix = fix
+
+
+def _read_each(values: Sequence[object], read: Callable[[object], Any]) -> list[Any]:
+    found = []
+    for row, value in enumerate(values):
+        try:
+            found.append(read(value))
+        except _Refused as error:
+            raise UnreadableValue(row, str(error), error.fix) from error
+    return found
+
+
+def _number(value: object) -> float:
+    if isinstance(value, str):
+        text = value.strip()
+        if text in NO_NUMBER:
+            return math.nan
+        # Python reads 1_000 and other scripts' digits as numbers; the service does not.
+        if text.isascii() and "_" not in text:
+            with suppress(ValueError):
+                return float(text)
+    elif _is_number(value):
+        return _float(value)
+    elif value is None:
+        return math.nan
+    raise _Refused(value, "a number", f"give a number with a decimal point, {OR_NULL}")
+
+
+def _boolean(value: object) -> float:
+    if value is None:
+        return math.nan
+    if isinstance(value, str):
+        text = value.strip()
+        if text in NO_VALUE:
+            return math.nan
+        if (known := BOOLEANS.get(text.lower())) is not None:
+            return known
+    elif isinstance(value, bool) or (_is_number(value) and value in (0, 1)):
+        return float(value)
+    elif isinstance(value, float) and not math.isfinite(value):
+        return math.nan
+    raise _Refused(value, "a boolean", f"give true or false, {OR_NULL}")
+
+
+def _days(value: object) -> float:
+    """Days since 1970-01-01; a time without a zone is in UTC."""
+    if value is None:
+        return math.nan
+    if isinstance(value, str):
+        text = value.strip()
+        if text in NO_VALUE:
+            return math.nan
+        with suppress(ValueError):
+            time = datetime.fromisoformat(text)
+            return ((time if time.tzinfo else time.replace(tzinfo=UTC)) - EPOCH) / DAY
+    elif _is_number(value):
+        return _float(value)
+    fix = f"give a date or a time in ISO 8601 like 2026-11-23 or 2026-11-23T12:00:00Z, {OR_NULL}"
+    raise _Refused(value, "a date", fix)
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        text = value.strip()
+        if text in NO_VALUE:
+            return ""
+        if not _is_unicode(text):
+            raise _Refused(value, "text that UTF-8 can hold", "remove half surrogate pairs")
+        return text
+    if isinstance(value, bool):
+        return label(value)
+    if _is_number(value):
+        return label(value) if math.isfinite(_float(value)) else ""
+    raise _Refused(value, "a category", f"give a string, {OR_NULL}")
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _float(value: float) -> float:
+    """A number as float64; NaN for an integer beyond it."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.nan
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

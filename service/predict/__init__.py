@@ -1,0 +1,1 @@
+"""Models that are kept loaded, so that predictions are answered at once."""
