@@ -49,7 +49,9 @@ async def parse_options(
     ] = None,
     header: Annotated[
         bool | None,
-        Query(description="Whether a CSV's first line names its columns; detected."),
+        Query(
+            description="Whether a CSV's first line names its columns; detected.", examples=[False]
+        ),
     ] = None,
     quote: Annotated[
         Literal['"', "'"] | None,

@@ -198,7 +198,9 @@ def _decide_task(spec: JobSpec, target: Column) -> Task:
             field="target",
             fix="upload it as a number, for instance of days",
         )
-    is_text = target.kind in {ColumnKind.categorical, ColumnKind.text} or target.min is None
+    is_text = target.kind in {ColumnKind.categorical, ColumnKind.text}
+    # Identifiers may be numbers, too.
+    is_text |= target.kind is ColumnKind.identifier and target.min is None
     if spec.task == "auto":
         return _likely_task(target, is_text=is_text)
     if spec.task is Task.regression and is_text:
