@@ -56,6 +56,15 @@ def checked(path: Path, target: str, **given: Any) -> tuple[Table, JobSpec, Chec
     return table, spec, check_job(spec, a_dataset_of(table, format), limits=LIMITS)
 
 
+def checked_frame(
+    columns: dict[str, Any], target: str, **given: Any
+) -> tuple[Table, JobSpec, Checked]:
+    """The same of columns in memory, typed as polars types them."""
+    table = Table(pl.DataFrame(columns))
+    spec = JobSpec.model_validate({"dataset": "ds_1", "target": target} | given)
+    return table, spec, check_job(spec, a_dataset_of(table), limits=LIMITS)
+
+
 def mixed_columns(rows: int = 400, seed: int = 0) -> dict[str, Any]:
     """Columns of every kind: numbers near and far from 0, gaps, categories, dates, and useless."""
     rng = np.random.default_rng(seed)
