@@ -398,7 +398,7 @@ class Validation(Spec):
                 "no_training_rows",
                 "fraction and test_fraction add up to {total}, which leaves no training rows: "
                 "lower one of them",
-                {"total": self.fraction + self.test_fraction},
+                {"total": f"{self.fraction + self.test_fraction:g}"},
             )
         return self
 

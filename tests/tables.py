@@ -57,6 +57,14 @@ def checked(path: Path, target: str, **given: Any) -> tuple[Table, Checked]:
     return table, check_job(spec, a_dataset_of(table, format), limits=LIMITS)
 
 
+def checked_frame(columns: dict[str, Any], target: str, **given: Any) -> tuple[Table, Checked]:
+    """The same of columns in memory, typed as polars types them."""
+    table = Table(pl.DataFrame(columns))
+    wanted = {"dataset": "ds_1", "target": target, "validation": {"strategy": "holdout"}} | given
+    spec = JobSpec.model_validate(wanted)
+    return table, check_job(spec, a_dataset_of(table), limits=LIMITS)
+
+
 def mixed_columns(rows: int = 400, seed: int = 0) -> dict[str, Any]:
     """Columns of every kind: numbers near and far from 0, gaps, categories, dates, and useless."""
     rng = np.random.default_rng(seed)

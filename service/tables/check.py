@@ -263,13 +263,13 @@ def _order(label: str) -> tuple[int, float, str]:
 def _check_rows(rows: int, validation: Validation) -> None:
     test = max(1, round(rows * validation.test_fraction))
     held = max(1, round(rows * validation.fraction))
-    if not validation.has_fraction:
-        # An ordered fold trains on as little as one block of one more than there are folds.
-        parts = validation.fold_count + (validation.strategy == "ordered")
-        held = (rows - test) // parts
     train = rows - test - held
-    if validation.strategy == "ordered" and validation.folds is not None:
-        train = held
+    if not validation.has_fraction:
+        # An ordered fold trains on as little as one block of one more than there are folds; any
+        # other on what the largest of the folds leaves.
+        is_ordered = validation.strategy == "ordered"
+        held, left = divmod(rows - test, validation.fold_count + is_ordered)
+        train = held if is_ordered else rows - test - held - (left > 0)
     if train < MIN_TRAIN_ROWS or min(test, held) < MIN_HELD_ROWS:
         raise TooFewRows(
             f"{rows} rows with a target split into {max(train, 0)} for training, {held} for "

@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 import pytest
 
 from lowloss.spec import Task, Validation
-from service.tables.table import Table
 from tests.tables import checked, mixed_columns, write_csv
 from worker.data.columns import input_names
 from worker.data.features import design_matrix
@@ -64,75 +62,6 @@ def test_features_and_target_are_standardised_by_the_training_rows(tmp_path: Pat
     restored = prepared.fits[0].target.answer(arrays.y_val_M[:, None])[:, 0]
     held = prepared.splits.folds[0].validation
     assert np.allclose(restored, prepared.labelled.y[held], rtol=1e-6)
-
-
-STRATEGIES: list[dict[str, object]] = [
-    {"strategy": "holdout"},
-    {"strategy": "kfold", "folds": 3},
-    {"strategy": "repeated", "folds": 2},
-    {"strategy": "grouped", "column": "flag and more", "folds": 2},
-    {"strategy": "ordered", "column": "order", "folds": 2},
-]
-
-
-def poison(table: Table, rows: np.ndarray) -> Table:
-    """The same table with other values in some rows, but for the columns that rows are split by."""
-    is_held = pl.Series(np.isin(np.arange(table.frame.height), rows))
-
-    def instead(column: str, value: object) -> pl.Expr:
-        return pl.when(is_held).then(pl.lit(value)).otherwise(pl.col(column)).alias(column)
-
-    return Table(
-        table.frame.with_columns(
-            instead("number", 1e9),
-            instead("far away", None),
-            instead("category", "poison"),
-            instead("y", 1e9),
-        )
-    )
-
-
-def split_columns(rows: int = 400) -> dict[str, object]:
-    rng = np.random.default_rng(3)
-    return {
-        "flag and more": rng.integers(0, 30, rows),
-        "order": rng.permutation(rows) / 2,
-        "y": np.exp(rng.normal(size=rows)),
-    }
-
-
-@pytest.mark.parametrize("validation", STRATEGIES, ids=lambda v: v["strategy"])
-@pytest.mark.parametrize("scaling", ["standard", "robust", "quantile", "none"])
-def test_nothing_of_the_held_rows_reaches_a_fitted_statistic(
-    tmp_path: Path, validation: dict[str, object], scaling: str
-) -> None:
-    path = write_csv(tmp_path / "t.csv", mixed_columns() | split_columns())
-    given = {"scale_features": scaling, "log_target": True}
-    table, check = checked(path, "y", validation=validation, preprocessing=given)
-    clean = prepare(table, check, max_levels=100)
-
-    for fold, split in enumerate(clean.splits.folds):
-        held = np.concatenate([split.validation, clean.splits.test])
-        poisoned = prepare(poison(table, held), check, max_levels=100)
-
-        assert poisoned.fits[fold].features == clean.fits[fold].features
-        assert poisoned.fits[fold].target == clean.fits[fold].target
-        width = clean.fits[fold].features.numbers
-        ours, theirs = (each.arrays.rows(fold) for each in (clean, poisoned))
-        assert np.array_equal(ours.x_train_ND[:, :width], theirs.x_train_ND[:, :width])
-        assert not np.array_equal(ours.x_val_MD[:, :width], theirs.x_val_MD[:, :width])
-
-
-def test_leak_would_be_caught(tmp_path: Path) -> None:
-    path = write_csv(tmp_path / "t.csv", mixed_columns() | split_columns())
-    table, check = checked(path, "y")
-    clean = prepare(table, check, max_levels=100)
-
-    # One training row is as if a held row had been among them.
-    leaked = prepare(poison(table, clean.splits.folds[0].train[:1]), check, max_levels=100)
-
-    assert leaked.fits[0].features != clean.fits[0].features
-    assert leaked.fits[0].target != clean.fits[0].target
 
 
 @pytest.mark.parametrize("log_target", [False, True])

@@ -111,7 +111,7 @@ WHOLE = [float(i) + 0.5 for i in range(ROWS)]
         ),
         (
             ["a", "b", "c"] * 20,
-            {"objective": "val_rmse"},
+            {"objective": "val_r2"},
             ObjectiveDoesNotFitTask,
             "objective",
             "multiclass",
@@ -173,3 +173,138 @@ def test_useless_columns_are_left_out_and_said_so() -> None:
     assert reasons["same"] == "every value is '1'"
     assert reasons["nothing"] == "every value is missing"
     assert "identifier" in reasons["id"]
+
+
+DAYS = [datetime(2024, 1, 1 + i % 28, tzinfo=UTC) for i in range(ROWS)]
+GROUPED = {"strategy": "grouped", "column": "g"}
+ORDERED = {"strategy": "ordered", "column": "t"}
+GAPS = [None, *range(ROWS - 1)]
+
+
+@pytest.mark.parametrize(
+    ("validation", "extra", "kind", "said"),
+    [
+        (GROUPED, {}, UnknownFeature, "'g' is not in the table"),
+        (GROUPED | {"column": "y"}, {}, UnknownFeature, "'y' is the target"),
+        (GROUPED | {"column": "xx"}, {}, UnknownFeature, "did you mean 'x'"),
+        (GROUPED, {"g": ["a", "b"] * 30}, TooFewRows, "2 groups; 3 are needed"),
+        (GROUPED | {"folds": 3}, {"g": [0, 1, 2] * 20}, TooFewRows, "3 groups; 4 are needed"),
+        (ORDERED, {"t": ["a", "b"] * 30}, UnknownFeature, "no numbers or dates"),
+        (ORDERED, {"t": GAPS}, UnknownFeature, "1 missing values"),
+    ],
+    ids=str,
+)
+def test_column_that_rows_cannot_be_split_by_is_refused(
+    validation: dict[str, Any], extra: dict[str, Any], kind: type[Problem], said: str
+) -> None:
+    with pytest.raises(kind) as caught:
+        check(WHOLE, validation=validation, extra=extra)
+
+    assert caught.value.field == "validation.column"
+    assert caught.value.fix
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("validation", "extra"),
+    [
+        (GROUPED, {"g": ["a", "b", "c"] * 20}),
+        (GROUPED | {"folds": 2}, {"g": [0.5, 1.5, 2.5] * 20}),
+        (ORDERED, {"t": DAYS}),
+        (ORDERED, {"t": [True, False] * 30}),
+        (ORDERED | {"column": "x"}, {}),
+    ],
+    ids=str,
+)
+def test_column_that_rows_can_be_split_by_is_taken(
+    validation: dict[str, Any], extra: dict[str, Any]
+) -> None:
+    assert check(WHOLE, validation=validation, extra=extra).task is Task.regression
+
+
+def test_groups_are_no_feature_unless_they_are_asked_for() -> None:
+    extra = {"g": ["a", "b", "c"] * 20}
+
+    checked = check(WHOLE, validation=GROUPED, extra=extra)
+    asked = check(WHOLE, validation=GROUPED, extra=extra, features={"include": ["x", "g"]})
+
+    assert [column.name for column in checked.features] == ["x"]
+    assert "grouped by it" in checked.excluded[0].reason
+    assert [column.name for column in asked.features] == ["x", "g"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "validation"),
+    [
+        (12, {"strategy": "kfold", "folds": 4}),
+        (13, {"strategy": "kfold", "folds": 4}),
+        (49, {"strategy": "ordered", "column": "x", "folds": 4}),
+        (24, {"strategy": "kfold", "folds": 12}),
+    ],
+    ids=str,
+)
+def test_folds_of_too_few_rows_are_refused(rows: int, validation: dict[str, Any]) -> None:
+    with pytest.raises(TooFewRows) as caught:
+        check(WHOLE[:rows], validation=validation)
+
+    assert caught.value.field == "validation"
+    assert "folds" in str(caught.value.fix)
+    more = [i + 0.5 for i in range(rows + 6)]
+    assert check(more, validation=validation).task is Task.regression
+
+
+def test_class_needs_a_row_for_every_fold_and_the_test() -> None:
+    y = ["a"] * 40 + ["b"] * 5
+
+    assert check(y, validation={"strategy": "kfold", "folds": 4}).labels == ("a", "b")
+    assert check(y, validation={"strategy": "repeated", "folds": 9}).labels == ("a", "b")
+    with pytest.raises(ClassTooSmall, match="5 folds and the test need one each"):
+        check(y, validation={"strategy": "kfold", "folds": 5})
+
+
+@pytest.mark.parametrize("y", [[-1.5, *WHOLE[1:]], [0.0, *WHOLE[1:]]], ids=["negative", "zero"])
+def test_share_of_a_target_around_zero_is_no_objective(y: list[float]) -> None:
+    with pytest.raises(ObjectiveDoesNotFitTask) as caught:
+        check(y, objective="val_mape")
+
+    assert caught.value.field == "objective"
+    assert "val_mae" in str(caught.value)
+    assert check(WHOLE, objective="val_mape").task is Task.regression
+    assert check([-v for v in WHOLE], objective="val_mape").task is Task.regression
+
+
+def test_logarithm_of_a_negative_target_is_refused() -> None:
+    negative = [-1.5, *WHOLE[1:]]
+
+    with pytest.raises(TaskDoesNotFitTarget) as caught:
+        check(negative, preprocessing={"log_target": True})
+
+    assert caught.value.field == "preprocessing.log_target"
+    assert "-1.5" in str(caught.value)
+    assert check(negative, preprocessing={"log_target": "auto"}).task is Task.regression
+    assert check([0.0, *WHOLE[1:]], preprocessing={"log_target": True}).task is Task.regression
+
+
+def test_numbers_are_codes_where_the_user_says_so() -> None:
+    extra = {"code": [i % 7 for i in range(ROWS)], "flag": [True, False] * 30}
+
+    checked = check(WHOLE, extra=extra, features={"categorical": ["code", "flag"]})
+
+    kinds = {column.name: column.kind.value for column in checked.features}
+    assert kinds == {"x": "numeric", "code": "categorical", "flag": "categorical"}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("z", "no column 'z'"), ("y", "the target"), ("day", "holds dates")]
+)
+def test_column_that_holds_no_codes_is_refused(name: str, said: str) -> None:
+    with pytest.raises(UnknownFeature) as caught:
+        check(WHOLE, extra={"day": DAYS}, features={"categorical": [name]})
+
+    assert caught.value.field == "features.categorical"
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("objective", ["val_roc_auc", "val_average_precision", "val_f1"])
+def test_ranking_is_an_objective_of_several_classes_too(objective: str) -> None:
+    assert check(["a", "b", "c"] * 20, objective=objective).task is Task.multiclass
