@@ -411,7 +411,7 @@ class Preprocessing(Spec):
     `log_target`: `auto` trains on the target's logarithm where the target is skewed.
     """
 
-    scale_features: ScalingParameter = "standard"
+    scale_features: ScalingParameter = Choice[Scaling](choices=("standard", "quantile"))
     scale_target: bool = True
     log_target: Literal["auto"] | bool = False
     class_weight: Literal["auto", "balanced", "none"] = "auto"

@@ -19,6 +19,11 @@ from service.tables.read import read_table
 from service.tables.table import Table
 
 LIMITS = Limits()
+ONE_VIEW: dict[str, Any] = {
+    "validation": {"strategy": "holdout"},
+    "preprocessing": {"scale_features": "standard"},
+}
+"""One fold, scaled one way."""
 
 
 def write_csv(path: Path, columns: dict[str, Any]) -> Path:
@@ -49,10 +54,9 @@ def read(path: Path, **options: Any) -> Table:
 
 
 def checked(path: Path, target: str, **given: Any) -> tuple[Table, Checked]:
-    """A table file, and what the check makes of a job on it; one fold unless it says otherwise."""
+    """A table file, and what the check makes of a job on it; one view unless it says otherwise."""
     table = read(path)
-    wanted = {"dataset": "ds_1", "target": target, "validation": {"strategy": "holdout"}} | given
-    spec = JobSpec.model_validate(wanted)
+    spec = JobSpec.model_validate({"dataset": "ds_1", "target": target} | ONE_VIEW | given)
     format = TableFormat(path.suffix.removeprefix("."))  # noqa: A001
     return table, check_job(spec, a_dataset_of(table, format), limits=LIMITS)
 
@@ -60,8 +64,7 @@ def checked(path: Path, target: str, **given: Any) -> tuple[Table, Checked]:
 def checked_frame(columns: dict[str, Any], target: str, **given: Any) -> tuple[Table, Checked]:
     """The same of columns in memory, typed as polars types them."""
     table = Table(pl.DataFrame(columns))
-    wanted = {"dataset": "ds_1", "target": target, "validation": {"strategy": "holdout"}} | given
-    spec = JobSpec.model_validate(wanted)
+    spec = JobSpec.model_validate({"dataset": "ds_1", "target": target} | ONE_VIEW | given)
     return table, check_job(spec, a_dataset_of(table), limits=LIMITS)
 
 

@@ -40,7 +40,8 @@ SMALL: dict[str, Any] = {
 
 
 def a_spec(**given: Any) -> JobSpec:
-    return JobSpec.model_validate({"dataset": "d", "target": "y"} | given)
+    plain = {"dataset": "d", "target": "y", "preprocessing": {"scale_features": "standard"}}
+    return JobSpec.model_validate(plain | given)
 
 
 @pytest.fixture

@@ -72,7 +72,7 @@ def test_every_fold_sees_the_target_in_its_own_units(tmp_path: Path, log_target:
         path,
         "y",
         validation={"strategy": "kfold", "folds": 4},
-        preprocessing={"log_target": log_target},
+        preprocessing={"log_target": log_target, "scale_features": "standard"},
     )
 
     for fold, fit in enumerate(prepared.fits):
