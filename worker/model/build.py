@@ -40,9 +40,14 @@ def build_model(content: Content) -> keras.Model:
     outputs = [
         _network(content, member, number, x) for number, member in enumerate(content.members, 1)
     ]
-    mean = outputs[0] if len(outputs) == 1 else keras.layers.Average(name="members.mean")(outputs)
+    mean = outputs[0] if len(outputs) == 1 else _mean(outputs)
     inner = keras.Model(raw, _answer(content.target, mean), name=INNER_NAME)
     return keras.Model(inputs, inner(list(inputs.values())), name=MODEL_NAME)
+
+
+def _mean(outputs: list[Any]) -> Any:
+    # No Average layer: Keras 3.15's fails on a batch of no rows.
+    return keras.ops.mean(keras.ops.stack(outputs, axis=1), axis=1)
 
 
 def _network(content: Content, member: TrainedTrial, number: int, x: Any) -> Any:
