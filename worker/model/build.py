@@ -45,11 +45,6 @@ def build_model(content: Content) -> keras.Model:
     return keras.Model(inputs, inner(list(inputs.values())), name=MODEL_NAME)
 
 
-def _mean(outputs: list[Any]) -> Any:
-    # No Average layer: Keras 3.15's fails on a batch of no rows.
-    return keras.ops.mean(keras.ops.stack(outputs, axis=1), axis=1)
-
-
 def _network(content: Content, member: TrainedTrial, number: int, x: Any) -> Any:
     activations = [member.plan.activation] * len(member.plan.widths) + [HEADS[content.target.loss]]
     weights = content.weights(member)
@@ -161,3 +156,8 @@ def _answer(target: Target, output: Any) -> Any:
 
 def _joined(parts: list[Any], name: str) -> Any:
     return parts[0] if len(parts) == 1 else keras.layers.Concatenate(name=name)(parts)
+
+
+def _mean(outputs: list[Any]) -> Any:
+    # No Average layer: Keras 3.15's fails on a batch of no rows.
+    return keras.ops.mean(keras.ops.stack(outputs, axis=1), axis=1)

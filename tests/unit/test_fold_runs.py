@@ -1,4 +1,4 @@
-"""A trial's folds: handed to an engine, put together, and stopped together."""
+"""A trial's folds side by side: handed to an engine, stopped together, and trained again."""
 
 from __future__ import annotations
 
@@ -97,26 +97,6 @@ def trained(ended: Training | FailedTrial) -> Training:
     return ended
 
 
-def test_results_are_put_together_in_the_order_of_the_folds() -> None:
-    # The first fold ends last.
-    script: dict[tuple[int, int], Ends] = {
-        (1, 0): (5, Outcome.completed),
-        (1, 1): (3, Outcome.completed),
-        (1, 2): (1, Outcome.completed),
-    }
-
-    (ended,) = run_folds(Engine(script, slots=3), the_plans(1))
-
-    training = trained(ended)
-    assert training.plan == the_plans(1)[0]
-    assert [fold.plan.fold for fold in training.folds] == [0, 1, 2]
-    assert [fold.best_epoch for fold in training.folds] == [5, 3, 1]
-    assert training.best_epoch == 3
-    assert training.seconds == 1.5
-    assert training.outcome is Outcome.completed
-    assert training.is_good
-
-
 @pytest.mark.parametrize("slots", [1, 2, 5, 7])
 def test_every_trial_is_trained_once_on_every_fold(slots: int) -> None:
     engine = Engine(slots=slots)
@@ -140,15 +120,6 @@ def test_no_more_trials_are_asked_for_than_the_engine_has_room_for() -> None:
 
     assert asked[0] == 2
     assert engine.started[:4] == [(1, 0), (1, 1), (1, 2), (2, 0)]
-
-
-def test_second_way_of_scaling_has_folds_of_its_own() -> None:
-    engine = Engine(slots=4)
-
-    ended = run_folds(engine, [*the_plans(1), *the_plans(2, fold=3)])
-
-    assert [[f.plan.fold for f in trained(each).folds] for each in ended] == [[0, 1, 2], [3, 4, 5]]
-    assert [each.plan.fold for each in ended] == [0, 3]
 
 
 def test_one_fold_is_the_trial_itself() -> None:
@@ -245,17 +216,6 @@ def test_trial_that_is_handed_out_again_trains_anew() -> None:
     assert len(second.folds) == 2
 
 
-def test_median_of_the_best_epochs_is_a_whole_one() -> None:
-    def best(*epochs: int | None) -> int | None:
-        some = [dataclasses.replace(a_training(a_plan()), best_epoch=e) for e in epochs]
-        return Training(a_plan(), tuple(some)).best_epoch
-
-    assert best(7) == 7
-    assert best(1, 9, 2) == 2
-    assert best(4, 9) in {6, 7}
-    assert best(4, None) is None
-
-
 class Report:
     """Says when to stop: after some epochs, for a cause."""
 
@@ -325,14 +285,6 @@ def test_repeat_that_failed_is_handed_on() -> None:
 
 def epochs(*values: float) -> list[Epoch]:
     return [Epoch(number, v, v + 1, v + 2) for number, v in enumerate(values, start=1)]
-
-
-def test_curve_is_the_mean_of_the_folds_that_came_so_far() -> None:
-    curve = as_curve({0: epochs(1.0, 2.0, 9.0), 1: epochs(3.0), 2: epochs(5.0, 4.0)})
-
-    assert curve.loss == (3.0, 3.0, 9.0)
-    assert curve.val_loss == (4.0, 4.0, 10.0)
-    assert curve.penalised_loss == (5.0, 5.0, 11.0)
 
 
 def test_epoch_that_is_not_finite_on_a_fold_is_null() -> None:
