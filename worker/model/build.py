@@ -41,7 +41,7 @@ def build_model(content: Content) -> keras.Model:
         _network(content, member, number, *parts)
         for number, member in enumerate(content.members, 1)
     ]
-    mean = outputs[0] if len(outputs) == 1 else keras.layers.Average(name="members.mean")(outputs)
+    mean = outputs[0] if len(outputs) == 1 else _mean(outputs)
     inner = keras.Model(raw, _answer(content.target, mean), name=INNER_NAME)
     return keras.Model(inputs, inner(list(inputs.values())), name=MODEL_NAME)
 
@@ -179,3 +179,8 @@ def _answer(target: Target, output: Any) -> Any:
 
 def _joined(parts: list[Any], name: str) -> Any:
     return parts[0] if len(parts) == 1 else keras.layers.Concatenate(name=name)(parts)
+
+
+def _mean(outputs: list[Any]) -> Any:
+    # No Average layer: Keras 3.15's fails on a batch of no rows.
+    return keras.ops.mean(keras.ops.stack(outputs, axis=1), axis=1)

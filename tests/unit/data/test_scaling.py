@@ -9,7 +9,7 @@ from typing import get_args
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lowloss.results import Column, ColumnKind
@@ -106,6 +106,9 @@ def test_order_is_kept_and_all_is_finite(
 
 
 @given(values=COLUMNS)
+@example(values=[0.0] * 20 + [1e-42] * 10 + [1.0, -1.0] * 3)
+@example(values=[1.5e-38] * 20 + [1.6e-38] * 10 + [1.7e-38] * 10)
+@example(values=[float(np.finfo(np.float32).min)] * 5 + [0.001, 0.002] * 20)
 def test_knots_rise_and_can_be_told_apart_in_float32(values: list[float]) -> None:
     (feature,) = fitted(pl.Series(values), "quantile").numeric
 
