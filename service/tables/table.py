@@ -14,12 +14,18 @@ from service.settings import Limits
 class Table:
     """Typed columns: booleans, integers, floats, strings, dates and datetimes.
 
-    A missing value is null; a float that is not finite is missing, too. An NPZ is a matrix: its
-    columns are `X[0]`, `X[1]`, … and `y`.
+    A missing value is null; a float that is not finite is missing, too, and so is a date before the
+    year 1 or after 9999. An NPZ is a matrix: its columns are `X[0]`, `X[1]`, … and `y`.
     """
 
     frame: pl.DataFrame
     is_matrix: bool = False
+
+
+def in_calendar(column: pl.Series) -> pl.Series:
+    """Dates or datetimes without those that no calendar of Python's holds."""
+    is_known = column.dt.year().is_between(1, 9999).fill_null(value=False)
+    return column if is_known.all() else column.set(~is_known, None)
 
 
 def check_size(rows: int, columns: int, limits: Limits) -> None:
