@@ -330,15 +330,20 @@ def _show_state(job: Job, *, as_json: bool) -> None:
 @datasets_app.command("add")
 def add_dataset(
     ctx: typer.Context,
-    path: Annotated[Path | None, typer.Argument(help="A CSV, Parquet or NPZ file.")] = None,
+    path: Annotated[Path | None, typer.Argument(help="A CSV, Parquet, Arrow or NPZ file.")] = None,
     builtin: Builtin = None,
     name: Annotated[str | None, typer.Option(help="A name; the file's if not given.")] = None,
     table_format: Annotated[
-        str | None, typer.Option("--format", help="csv, parquet or npz; the suffix's if not given.")
+        str | None,
+        typer.Option("--format", help="csv, parquet, arrow or npz; the suffix's if not given."),
     ] = None,
     delimiter: Annotated[str | None, typer.Option(help="Of a CSV; detected if not given.")] = None,
     decimal: Annotated[str | None, typer.Option(help="Of a CSV; detected if not given.")] = None,
     encoding: Annotated[str | None, typer.Option(help="Of a CSV; detected if not given.")] = None,
+    header: Annotated[
+        bool | None, typer.Option(help="Has a CSV's first line names? Detected if not given.")
+    ] = None,
+    quote: Annotated[str | None, typer.Option(help="Of a CSV; detected if not given.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Upload a table."""
@@ -346,8 +351,8 @@ def add_dataset(
     if builtin is not None:
         dataset = client.upload(builtin_csv(builtin), name=name or builtin, format="csv")
     elif path is not None:
-        options = {"delimiter": delimiter, "decimal": decimal, "encoding": encoding}
-        dataset = client.upload(path, name=name, format=table_format, **options)
+        options = {"delimiter": delimiter, "decimal": decimal, "encoding": encoding, "quote": quote}
+        dataset = client.upload(path, name=name, format=table_format, header=header, **options)
     else:
         raise InvalidRequest("there is nothing to upload", field="PATH", fix="or use --builtin")
     _show_dataset(dataset, as_json=as_json)

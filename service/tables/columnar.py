@@ -58,8 +58,7 @@ def read_columnar(path: Path, format: TableFormat, limits: Limits) -> Table:  # 
         return Table(pl.DataFrame([_plain(column) for column in frame]))
     except FAULTS as error:
         raise TableUnreadable(
-            f"{layout.value} is what this should be, but it is damaged: {_reason(error)}",
-            fix="write it anew",
+            f"the file is damaged: {_reason(error)}", fix="write it anew"
         ) from error
 
 

@@ -38,10 +38,14 @@ def read_table(
 def _read_csv(path: Path, options: ParseOptions, limits: Limits) -> Table:
     text = read_text(path.read_bytes(), options)
     check_size(text.rows, len(text.names), limits)
-    frame = _parse(text)
-    frame.columns = list(text.names)
-    decimal = options.decimal or ("," if text.delimiter != "," else ".")
-    columns = [typed_column(column, decimal, options.decimal) for column in frame]
+    names, decimal = text.names, options.decimal or ("," if text.delimiter != "," else ".")
+    strings = _parse(text)
+    del text  # its bytes: the strings are a copy of them
+    strings.columns = list(names)
+    # Column by column, so that strings and values are never all there at once.
+    columns = [
+        typed_column(strings.drop_in_place(name), decimal, options.decimal) for name in names
+    ]
     frame = pl.DataFrame(columns)
     if frame.width > 1:
         frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))
