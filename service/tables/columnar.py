@@ -10,7 +10,7 @@ import polars as pl
 from lowloss.errors import TableUnreadable
 from lowloss.results import TableFormat
 from service.settings import Limits
-from service.tables.table import Table, check_names, check_size, in_calendar
+from service.tables.table import Table, check_names, check_size, check_text, in_calendar
 
 SCALARS = (
     pl.Boolean,
@@ -55,7 +55,7 @@ def read_columnar(path: Path, format: TableFormat, limits: Limits) -> Table:  # 
             )
     try:
         frame = _read(path, layout)
-        return Table(pl.DataFrame([_plain(column) for column in frame]))
+        return Table(pl.DataFrame([check_text(_plain(column)) for column in frame]))
     except FAULTS as error:
         raise TableUnreadable(
             f"the file is damaged: {_reason(error)}", fix="write it anew"

@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,7 +55,7 @@ def read_text(data: bytes, options: ParseOptions) -> CsvText:
     first = _first_line(data, delimiter, quote)
     has_header = not _is_data(first) if options.header is None else options.header
     names = first if has_header else tuple(f"column_{i}" for i in range(1, len(first) + 1))
-    check_names(list(names))
+    check_names(list(names), or_else=", or say header=false if line 1 is data")
     data, lines = _check_rows(data, delimiter, quote, len(names))
     rows = lines - has_header
     if rows == 0:
@@ -116,16 +117,21 @@ def _decodes(data: bytes, encoding: str) -> bool:
 
 
 def _detect_delimiter(data: bytes, quote: str) -> str:
-    """The delimiter that splits the first lines into the most fields, alike on every line."""
+    """The delimiter that splits the first lines into the most fields, alike on every line.
+
+    One that leaves nothing but numbers is before all others: `1,5;2,5` are two.
+    """
     sample = _sample(data)
-    best, most = ",", 1
+    best, most = ",", (False, 1)
     for delimiter in DELIMITERS:
-        counts = [len(row) for row in _records(sample, delimiter, quote) if row][:200]
-        if not counts or counts[0] <= most:
+        records = [row for row in _records(sample, delimiter, quote) if row][:200]
+        if not records or len(records[0]) == 1:
             continue
+        counts = [len(row) for row in records]
+        rank = _is_data(records[0]), counts[0]
         # The odd ragged row is told of later, by its line.
-        if counts.count(counts[0]) > len(counts) / 2:
-            best, most = delimiter, counts[0]
+        if rank > most and counts.count(counts[0]) > len(counts) / 2:
+            best, most = delimiter, rank
     return best
 
 
@@ -146,7 +152,7 @@ def _first_line(data: bytes, delimiter: str, quote: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in first)
 
 
-def _is_data(first: tuple[str, ...]) -> bool:
+def _is_data(first: Sequence[str]) -> bool:
     """Whether the first line is no header: all numbers, and not all whole ones, such as years."""
     return all(map(_is_number, first)) and not all(name.isdigit() for name in first)
 

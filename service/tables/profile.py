@@ -141,7 +141,7 @@ def _kind_of_numbers(dtype: pl.DataType, counted: _Counted) -> ColumnKind:
 def _kind_of_integers(numbers: Numbers, counted: _Counted, *, rows: int) -> ColumnKind:
     """The kind of sorted whole numbers in a table of some rows."""
     # As many values as lie between the least and the greatest: they count up.
-    if numbers[-1] - numbers[0] + 1 != counted.distinct:
+    if float(numbers[-1]) - float(numbers[0]) + 1 != counted.distinct:
         return ColumnKind.numeric
     # Where they number the rows, they give away how the table was sorted.
     if counted.distinct == rows > MIN_IDENTIFIERS:

@@ -47,7 +47,8 @@ def column_rows(facts: Facts) -> Shown:
 
 def spread(column: Column, rows: int) -> str:
     """Where a column's values lie."""
-    if column.kind in {ColumnKind.numeric, ColumnKind.date} and column.min is not None:
+    measured = {ColumnKind.numeric, ColumnKind.identifier, ColumnKind.date}
+    if column.kind in measured and column.min is not None:
         ends = f"{value_of(column, column.min)} … {value_of(column, column.max)}"
         if column.kind is ColumnKind.date:
             return ends

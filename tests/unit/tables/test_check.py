@@ -173,3 +173,18 @@ def test_useless_columns_are_left_out_and_said_so() -> None:
     assert reasons["same"] == "every value is '1'"
     assert reasons["nothing"] == "every value is missing"
     assert "identifier" in reasons["id"]
+
+
+def test_number_that_looks_like_an_identifier_is_a_feature_where_it_is_named() -> None:
+    extra = {
+        "id": list(range(ROWS)),
+        "key": [f"user {i}" for i in range(ROWS)],
+        "code": [0, 1, 2] * 20,
+    }
+
+    default = check(WHOLE, extra=extra)
+    named = check(WHOLE, extra=extra, features={"include": ["id", "key"]})
+
+    assert [column.name for column in default.features] == ["x", "code"]
+    assert [column.name for column in named.features] == ["id"]
+    assert [column.column for column in named.excluded] == ["key"]
