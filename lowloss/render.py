@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -11,18 +12,17 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from lowloss.results import Dataset, Hyperparameters, Job, Trial
+from lowloss.results import Dataset, Histogram, Hyperparameters, Job, Trial
 
 LOG_SECONDS = 5.0
 """Time between two lines where there is no terminal to draw a bar on."""
+BARS = "▁▂▃▄▅▆▇█"
+MOST_BARS = 10
 
 
 def plain_console(*, stderr: bool = False) -> Console:
     """A console that shows text as it is: a column may well be called `[/x]` or `:smile:`."""
     return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
-
-
-BARS = " ▁▂▃▄▅▆▇█"
 
 
 def number(value: float | None) -> str:
@@ -120,25 +120,26 @@ def dataset_table(datasets: list[Dataset]) -> Table:
 
 def profile_table(dataset: Dataset) -> Table:
     """A dataset's columns, one a line."""
-    table = Table("column", "kind", "missing", "distinct", "min", "mean", "max", "sd", "histogram")
+    table = Table("column", "kind", "missing", "distinct", "min", "mean", "max", "sd")
+    table.add_column("values", no_wrap=True)
     for column in dataset.profile:
         spread = (number(v) for v in (column.min, column.mean, column.max, column.sd))
-        counts = column.histogram.counts if column.histogram else ()
+        missing, distinct = f"{column.missing:,}", f"{column.distinct:,}"
         table.add_row(
-            column.name,
-            column.kind,
-            f"{column.missing:,}",
-            f"{column.distinct:,}",
-            *spread,
-            bars(counts),
+            column.name, column.kind, missing, distinct, *spread, sparkline(column.histogram)
         )
     return table
 
 
-def bars(counts: Sequence[int]) -> str:
-    """Counts as a line of bars; a bin that is not empty is never shown as one that is."""
-    highest = max(counts, default=0)
-    return "".join(BARS[-(-count * (len(BARS) - 1) // highest)] for count in counts)
+def sparkline(histogram: Histogram | None) -> str:
+    """A histogram as a line of bars, a blank where there is nothing; two bins a bar if many."""
+    if histogram is None:
+        return ""
+    counts, width = histogram.counts, 1 if len(histogram.counts) <= MOST_BARS else 2
+    bars = [counts[i : i + width] for i in range(0, len(counts), width)]
+    heights = [sum(bar) / len(bar) for bar in bars]
+    step = max(heights) / len(BARS)
+    return "".join(BARS[math.ceil(h / step) - 1] if h else " " for h in heights)
 
 
 def hyperparameter_table(trial: int, hyperparameters: Hyperparameters) -> Table:

@@ -19,11 +19,12 @@ from service.tables.read import read_table
 from service.tables.table import Table
 
 LIMITS = Limits()
-ONE_VIEW: dict[str, Any] = {
-    "validation": {"strategy": "holdout"},
-    "preprocessing": {"scale_features": "standard"},
-}
-"""One fold, scaled one way."""
+
+
+def one_view(given: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a job that has one fold, scaled one way, unless they say otherwise."""
+    preprocessing = {"scale_features": "standard"} | given.get("preprocessing", {})
+    return {"validation": {"strategy": "holdout"}} | given | {"preprocessing": preprocessing}
 
 
 def write_csv(path: Path, columns: dict[str, Any]) -> Path:
@@ -56,7 +57,7 @@ def read(path: Path, **options: Any) -> Table:
 def checked(path: Path, target: str, **given: Any) -> tuple[Table, Checked]:
     """A table file, and what the check makes of a job on it; one view unless it says otherwise."""
     table = read(path)
-    spec = JobSpec.model_validate({"dataset": "ds_1", "target": target} | ONE_VIEW | given)
+    spec = JobSpec.model_validate({"dataset": "ds_1", "target": target} | one_view(given))
     format = TableFormat(path.suffix.removeprefix("."))  # noqa: A001
     return table, check_job(spec, a_dataset_of(table, format), limits=LIMITS)
 
@@ -64,7 +65,7 @@ def checked(path: Path, target: str, **given: Any) -> tuple[Table, Checked]:
 def checked_frame(columns: dict[str, Any], target: str, **given: Any) -> tuple[Table, Checked]:
     """The same of columns in memory, typed as polars types them."""
     table = Table(pl.DataFrame(columns))
-    spec = JobSpec.model_validate({"dataset": "ds_1", "target": target} | ONE_VIEW | given)
+    spec = JobSpec.model_validate({"dataset": "ds_1", "target": target} | one_view(given))
     return table, check_job(spec, a_dataset_of(table), limits=LIMITS)
 
 

@@ -26,7 +26,7 @@ from service.store.datasets import (
     get_dataset,
     list_datasets,
 )
-from service.tables.options import ParseOptions
+from service.tables.options import Delimiter, ParseOptions, Quote
 from service.tables.parse import Bounds, parse_upload
 
 router = APIRouter(tags=["datasets"])
@@ -36,8 +36,8 @@ KNOWN: Responses = {200: {"model": Dataset, "description": "The same bytes came 
 
 async def parse_options(
     delimiter: Annotated[
-        Text | None,
-        Query(min_length=1, max_length=1, description="Of a CSV; detected.", examples=[";"]),
+        Delimiter | None,
+        Query(description="Of a CSV; detected.", examples=[";"]),
     ] = None,
     decimal: Annotated[
         Literal[".", ","] | None,
@@ -54,7 +54,7 @@ async def parse_options(
         ),
     ] = None,
     quote: Annotated[
-        Literal['"', "'"] | None,
+        Quote | None,
         Query(description="Around a CSV's fields; detected.", examples=["'"]),
     ] = None,
 ) -> ParseOptions:

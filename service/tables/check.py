@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -255,9 +256,11 @@ def _check_classes(target: Column, validation: Validation, limits: Limits) -> tu
 
 def _order(label: str) -> tuple[int, float, str]:
     try:
-        return (0, float(label), label)
+        number = float(label)
     except ValueError:
-        return (1, 0.0, label)
+        number = math.nan
+    # A class may well be called "nan", which is neither before nor after a number.
+    return (1, 0.0, label) if math.isnan(number) else (0, number, label)
 
 
 def _check_rows(rows: int, validation: Validation) -> None:
@@ -376,7 +379,7 @@ def _useless(column: Column, rows: int) -> str | None:
     if column.kind is ColumnKind.text:
         return f"text: {column.distinct} distinct values in {rows} rows"
     if column.kind is ColumnKind.identifier:
-        return "an identifier: every row has a value of its own"
+        return f"an identifier: {column.distinct} distinct values in {rows} rows"
     return None
 
 

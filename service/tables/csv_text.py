@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,19 +40,22 @@ def read_text(data: bytes, options: ParseOptions) -> CsvText:
     """Decode a CSV and check its shape; the problem names the line."""
     data = _as_utf8(data, options.encoding)
     # Old Macintosh and Windows line ends; polars ends lines at newlines alone.
-    data = data.replace(b"\r\n", NEWLINE).replace(RETURN, NEWLINE).strip(NEWLINE)
-    if not data.strip():
+    if RETURN in data:
+        data = data.replace(b"\r\n", NEWLINE).replace(RETURN, NEWLINE)
+    if data.startswith(NEWLINE) or data.endswith(NEWLINE * 2):
+        data = data.strip(NEWLINE)
+    if not data or data.isspace():
         raise TableEmpty("the file is empty", fix="upload a CSV with a header and rows")
     if b"\0" in data:
         raise TableUnreadable(
             "the file holds NUL bytes: it is not a CSV", fix="give the format that the file has"
         )
-    quote = options.quote or _detect_quote(data)
+    quote = options.quote or _detect_quote(data, options.delimiter)
     delimiter = options.delimiter or _detect_delimiter(data, quote)
     first = _first_line(data, delimiter, quote)
     has_header = not _is_data(first) if options.header is None else options.header
     names = first if has_header else tuple(f"column_{i}" for i in range(1, len(first) + 1))
-    check_names(list(names))
+    check_names(list(names), or_else=", or say header=false if line 1 is data")
     data, lines = _check_rows(data, delimiter, quote, len(names))
     rows = lines - has_header
     if rows == 0:
@@ -58,24 +63,40 @@ def read_text(data: bytes, options: ParseOptions) -> CsvText:
     return CsvText(data, delimiter, quote, has_header, names, rows)
 
 
-def _detect_quote(data: bytes) -> str:
-    """A single quote where the first line begins and ends with it, and no double one is there."""
-    line = data.split(NEWLINE, 1)[0].strip()
-    is_single = line[:1] == line[-1:] == b"'" and len(line) > 1 and b'"' not in line
-    return "'" if is_single else '"'
+def _detect_quote(data: bytes, delimiter: str | None) -> str:
+    """A single quote where the first line begins and ends with it, and all are around fields.
+
+    That is: none has anything but a delimiter or a line's end on both sides, and the first line has
+    no double quote.
+    """
+    sample = _sample(data)
+    line = sample.split(NEWLINE, 1)[0].strip()
+    if len(line) < 2 or not line[:1] == line[-1:] == b"'" or b'"' in line:
+        return '"'
+    outside = re.escape("".join(DELIMITERS) + (delimiter or "") + "\n")
+    apostrophe = re.compile(f"[^{outside}]'[^{outside}]".encode())
+    return '"' if apostrophe.search(sample.replace(b"''", b"")) else "'"
+
+
+def _sample(data: bytes) -> bytes:
+    """The first lines, whole as far as they can be."""
+    sample = data[:SAMPLE_BYTES]
+    if len(data) > SAMPLE_BYTES:
+        sample = sample[: sample.rfind(NEWLINE) + 1] or sample
+    return sample
 
 
 def _as_utf8(data: bytes, encoding: str | None) -> bytes:
     if encoding is None:
         if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             encoding = "utf-16"
-        elif _is_utf8(data):
+        elif data.isascii() or _decodes(data, "utf-8"):
             return data.removeprefix(codecs.BOM_UTF8)
         else:
             encoding = "cp1252" if _decodes(data, "cp1252") else "latin-1"
     try:
         return data.decode(encoding).removeprefix("\ufeff").encode()
-    except (UnicodeError, LookupError) as error:
+    except (ValueError, LookupError) as error:
         raise TableUnreadable(
             f"the file is not text in {encoding}: {error}",
             field="encoding",
@@ -83,31 +104,34 @@ def _as_utf8(data: bytes, encoding: str | None) -> bytes:
         ) from error
 
 
-def _is_utf8(data: bytes) -> bool:
-    return _decodes(data, "utf-8")
-
-
 def _decodes(data: bytes, encoding: str) -> bool:
+    """Whether all is text in an encoding; a block at a time, as text is larger."""
+    decoder = codecs.getincrementaldecoder(encoding)()
     try:
-        data.decode(encoding)
+        for start in range(0, len(data), BLOCK_BYTES):
+            decoder.decode(data[start : start + BLOCK_BYTES])
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return False
     return True
 
 
 def _detect_delimiter(data: bytes, quote: str) -> str:
-    """The delimiter that splits the first lines into the most fields, alike on every line."""
-    sample = data[:SAMPLE_BYTES]
-    if len(data) > SAMPLE_BYTES:
-        sample = sample[: sample.rfind(NEWLINE) + 1] or sample
-    best, most = ",", 1
+    """The delimiter that splits the first lines into the most fields, alike on every line.
+
+    One that leaves nothing but numbers is before all others: `1,5;2,5` are two.
+    """
+    sample = _sample(data)
+    best, most = ",", (False, 1)
     for delimiter in DELIMITERS:
-        counts = [len(row) for row in _records(sample, delimiter, quote) if row][:200]
-        if not counts or counts[0] <= most:
+        records = [row for row in _records(sample, delimiter, quote) if row][:200]
+        if not records or len(records[0]) == 1:
             continue
+        counts = [len(row) for row in records]
+        rank = _is_data(records[0]), counts[0]
         # The odd ragged row is told of later, by its line.
-        if counts.count(counts[0]) > len(counts) / 2:
-            best, most = delimiter, counts[0]
+        if rank > most and counts.count(counts[0]) > len(counts) / 2:
+            best, most = delimiter, rank
     return best
 
 
@@ -128,14 +152,14 @@ def _first_line(data: bytes, delimiter: str, quote: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in first)
 
 
-def _is_data(first: tuple[str, ...]) -> bool:
+def _is_data(first: Sequence[str]) -> bool:
     """Whether the first line is no header: all numbers, and not all whole ones, such as years."""
     return all(map(_is_number, first)) and not all(name.isdigit() for name in first)
 
 
 def _is_number(text: str) -> bool:
     try:
-        float(text)
+        float(text.replace(",", "."))
     except ValueError:
         return False
     return True
@@ -159,7 +183,7 @@ def _count_plain(data: bytes, delimiter: str, columns: int) -> int:
         stop = len(data) if stop < 0 else stop + 1
         block = np.frombuffer(data, dtype=np.uint8, count=stop - start, offset=start)
         ends = np.flatnonzero(block == NEWLINE[0])
-        if stop == len(data):
+        if stop == len(data) and block[-1] != NEWLINE[0]:
             ends = np.append(ends, len(block))
         marks = np.flatnonzero(block == ord(delimiter))
         fields = np.diff(np.searchsorted(marks, ends), prepend=0) + 1

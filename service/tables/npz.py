@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,7 +15,18 @@ from numpy.lib import format as npy
 
 from lowloss.errors import NpzArraysMissing, NpzContainsPickle, NpzShapesDiffer, TableUnreadable
 from service.settings import Limits
-from service.tables.table import Table, check_size
+from service.tables.table import Table, check_size, check_text
+
+FAULTS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    ValueError,
+    EOFError,
+    OSError,
+    RuntimeError,  # an encrypted member, or a compression that this Python lacks
+)
+"""What damaged bytes bring about."""
 
 
 def read_npz(path: Path, limits: Limits) -> Table:
@@ -29,7 +42,7 @@ def read_npz(path: Path, limits: Limits) -> Table:
                     )
             x = _read_array(archive, "X", limits)
             y = _read_array(archive, "y", limits)
-    except (zipfile.BadZipFile, ValueError, EOFError, OSError, NotImplementedError) as error:
+    except FAULTS as error:
         raise TableUnreadable(
             f"the file is not an NPZ file: {error}", fix="write it by numpy.savez(path, X=…, y=…)"
         ) from error
@@ -79,9 +92,22 @@ def _column(name: str, values: np.ndarray[Any, Any]) -> pl.Series:
     match values.dtype.kind:
         case "b":
             return pl.Series(name, values)
-        case "i" | "u":
+        case "i" | "u" if values.dtype.itemsize < 8 or values.dtype.kind == "i":
             return pl.Series(name, values.astype(np.int64))
         case "U":
-            return pl.Series(name, values.tolist(), dtype=pl.String)
-    column = pl.Series(name, values.astype(np.float64))
+            return check_text(pl.Series(name, _as_strings(values), dtype=pl.String))
+    with np.errstate(over="ignore", invalid="ignore"):  # what float64 cannot hold is missing
+        column = pl.Series(name, values.astype(np.float64))
     return column.set(~column.is_finite(), None)
+
+
+def _as_strings(values: np.ndarray[Any, Any]) -> list[str]:
+    try:
+        strings: list[str] = values.tolist()
+        "".join(strings).encode()
+    except ValueError as error:
+        raise TableUnreadable(
+            f"array 'y' holds what is no text: {error}",
+            fix="write it by numpy.savez(path, X=…, y=…)",
+        ) from error
+    return strings

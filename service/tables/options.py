@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from lowloss.errors import InvalidRequest
 from lowloss.results import TableFormat
+
+
+def _is_delimiter(value: str) -> str:
+    # One byte, for polars; a quote would be two things at once.
+    if not (value.isascii() and (value.isprintable() or value == "\t")) or value in {"'", '"'}:
+        raise PydanticCustomError(
+            "delimiter", "a delimiter is one byte, and no quote: give an ASCII character or a tab"
+        )
+    return value
+
+
+Delimiter = Annotated[str, Field(min_length=1, max_length=1), AfterValidator(_is_delimiter)]
+Quote = Literal['"', "'"]
 
 
 class ParseOptions(BaseModel):
@@ -15,11 +29,11 @@ class ParseOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    delimiter: Delimiter | None = None
     decimal: Literal[".", ","] | None = None
     encoding: Annotated[str, Field(max_length=40)] | None = None
     header: bool | None = None
-    quote: Literal['"', "'"] | None = None
+    quote: Quote | None = None
 
     def check_format(self, format: TableFormat) -> None:  # noqa: A002
         """Refuse options of a CSV for any other format."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -20,9 +21,24 @@ TEXT_SHARE = 0.5
 text: nothing in it repeats enough to be learned."""
 MIN_IDENTIFIERS = 20
 """More rows than this, all with a value of their own, are identified by it."""
+UUID = r"(?i)^\{?[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}\}?$"
 CODES, ROWS_OF_CODE = range(3, 21), 10
 """How many codes an integer category may have, and how many rows each at least, on average."""
+MIN_ROWS_OF_CODE = 2
 BINS = 20
+DAY_MICROSECONDS = 86_400_000_000
+
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """The values that a column has: how many differ, the rarest one's rows, the most frequent."""
+
+    rows: int
+    distinct: int
+    rarest: int
+    levels: tuple[Level, ...]
 
 
 def profile_table(table: Table, *, limits: Limits) -> tuple[Column, ...]:
@@ -32,102 +48,151 @@ def profile_table(table: Table, *, limits: Limits) -> tuple[Column, ...]:
 
 def _profile(column: pl.Series, limits: Limits, is_matrix: bool) -> Column:
     present = column.drop_nulls()
-    distinct = present.n_unique() if len(present) else 0
-    numbers = _as_numbers(present)
-    is_integer = _is_integer(present)
-    is_whole = not column.null_count()
-    kind = _kind(present, distinct, is_whole, may_be_code=is_integer and not is_matrix)
+    if present.dtype == pl.String:
+        counted = _count_strings(present, limits)
+        kind = _kind_of_strings(present, counted, is_matrix=is_matrix)
+        found: dict[str, object] = {}
+    else:
+        # Sorted once: all that is measured can be read off.
+        ordered = np.sort(present.to_physical().to_numpy())
+        counted = _count_ordered(ordered, present.dtype, limits)
+        numbers = _as_numbers(ordered, present.dtype)
+        found = _spread(numbers) if numbers.size else {}
+        found["is_integer"] = present.dtype.is_numeric() and _is_whole(numbers)
+        kind = _kind_of_numbers(present.dtype, counted)
+        if kind is ColumnKind.numeric and found["is_integer"] and not is_matrix:
+            kind = _kind_of_integers(numbers, counted, rows=len(column))
     return Column(
         name=column.name,
         kind=kind,
         missing=column.null_count(),
-        distinct=distinct,
-        is_integer=is_integer,
-        # All of them where they may be classes; else a taste.
-        levels=_levels(present, distinct if distinct <= limits.max_classes else SHOWN_LEVELS),
-        **({} if numbers is None or not numbers.size else _spread(numbers)),
+        distinct=counted.distinct,
+        levels=counted.levels,
+        **found,
     )
 
 
-def _kind(present: pl.Series, distinct: int, is_whole: bool, *, may_be_code: bool) -> ColumnKind:
-    """The kind of the values that are there; `is_whole` says whether all are."""
-    if distinct <= 1:
+def _count_strings(present: pl.Series, limits: Limits) -> _Counted:
+    counts = present.alias("value").value_counts(sort=False)
+    most = _most_levels(counts.height, limits)
+    top = counts.top_k(most, by=["count", "value"], reverse=[False, True])
+    return _Counted(
+        rows=len(present),
+        distinct=counts.height,
+        rarest=int(counts["count"].min() or 0),  # type: ignore[arg-type]
+        levels=_levels(top["value"], top["count"]),
+    )
+
+
+def _count_ordered(ordered: NDArray[np.generic], dtype: pl.DataType, limits: Limits) -> _Counted:
+    """Count sorted values: equal ones are neighbours."""
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(ordered)])
+    counts = np.diff(starts, append=len(ordered))
+    top = _largest(counts, _most_levels(len(counts), limits))
+    return _Counted(
+        rows=len(ordered),
+        distinct=len(counts),
+        rarest=int(counts.min(initial=len(ordered))),
+        levels=_levels(pl.Series(ordered[starts[top]]).cast(dtype), counts[top]),
+    )
+
+
+def _most_levels(distinct: int, limits: Limits) -> int:
+    """All of them where they may be classes; else a taste."""
+    return distinct if distinct <= limits.max_classes else SHOWN_LEVELS
+
+
+def _largest(counts: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Where the largest counts are, in falling order; of equal ones the first."""
+    if len(counts) <= most:
+        return np.argsort(-counts, kind="stable")
+    least = np.partition(counts, -most)[-most]
+    above, equal = np.flatnonzero(counts > least), np.flatnonzero(counts == least)
+    above = above[np.argsort(-counts[above], kind="stable")]
+    return np.concatenate([above, equal[: most - len(above)]])
+
+
+def _levels(values: pl.Series, rows: pl.Series | NDArray[np.int64]) -> tuple[Level, ...]:
+    return tuple(
+        Level(value=label(value), rows=int(n))
+        for value, n in zip(values.to_list(), rows, strict=True)
+    )
+
+
+def _kind_of_strings(present: pl.Series, counted: _Counted, *, is_matrix: bool) -> ColumnKind:
+    if counted.distinct <= 1:
         return ColumnKind.constant
-    if present.dtype == pl.Boolean:
+    is_unique = counted.distinct == counted.rows > MIN_IDENTIFIERS
+    is_text = counted.distinct > TEXT_LEVELS and counted.distinct > TEXT_SHARE * counted.rows
+    if not is_matrix and (is_unique or (is_text and present.str.contains(UUID).all())):
+        return ColumnKind.identifier
+    return ColumnKind.text if is_text or is_unique else ColumnKind.categorical
+
+
+def _kind_of_numbers(dtype: pl.DataType, counted: _Counted) -> ColumnKind:
+    if counted.distinct <= 1:
+        return ColumnKind.constant
+    if dtype == pl.Boolean:
         return ColumnKind.boolean
-    if present.dtype.is_temporal():
+    if dtype.is_temporal():
         return ColumnKind.date
-    if present.dtype != pl.String:
-        return _integer_kind(present, distinct, is_whole) if may_be_code else ColumnKind.numeric
-    if distinct == len(present) > MIN_IDENTIFIERS:
-        return ColumnKind.identifier
-    is_text = distinct > TEXT_LEVELS and distinct > TEXT_SHARE * len(present)
-    return ColumnKind.text if is_text else ColumnKind.categorical
+    return ColumnKind.numeric
 
 
-def _integer_kind(present: pl.Series, distinct: int, is_whole: bool) -> ColumnKind:
-    if _span(present) != distinct:
+def _kind_of_integers(numbers: Numbers, counted: _Counted, *, rows: int) -> ColumnKind:
+    """The kind of sorted whole numbers in a table of some rows."""
+    # As many values as lie between the least and the greatest: they count up.
+    if float(numbers[-1]) - float(numbers[0]) + 1 != counted.distinct:
         return ColumnKind.numeric
-    # As many values as lie between the least and the greatest: they count up. Where they number
-    # the rows, they give away how the table was sorted.
-    if is_whole and distinct == len(present) > MIN_IDENTIFIERS:
+    # Where they number the rows, they give away how the table was sorted.
+    if counted.distinct == rows > MIN_IDENTIFIERS:
         return ColumnKind.identifier
-    is_code = present.min() in {0, 1} and distinct in CODES
-    if is_code and len(present) >= ROWS_OF_CODE * distinct:
+    is_code = numbers[0] in {0, 1} and counted.distinct in CODES
+    has_rows = counted.rows >= ROWS_OF_CODE * counted.distinct
+    if is_code and has_rows and counted.rarest >= MIN_ROWS_OF_CODE:
         return ColumnKind.integer_category
     return ColumnKind.numeric
 
 
-def _span(present: pl.Series) -> float:
-    low, high = present.min(), present.max()
-    return float(high) - float(low) + 1  # type: ignore[arg-type]
-
-
-def _as_numbers(present: pl.Series) -> NDArray[np.float64] | None:
+def _as_numbers(ordered: NDArray[np.generic], dtype: pl.DataType) -> Numbers:
     """Numbers, booleans as 0 and 1, dates as days since 1970-01-01."""
-    if present.dtype == pl.String:
-        return None
-    if present.dtype == pl.Date:
-        present = present.cast(pl.Int32)
-    elif present.dtype == pl.Datetime:
-        present = present.dt.epoch("us").cast(pl.Float64) / 86_400e6
-    return present.cast(pl.Float64).to_numpy()
+    numbers: Numbers = ordered.astype(np.float64)
+    return numbers / DAY_MICROSECONDS if dtype == pl.Datetime else numbers
 
 
-def _spread(numbers: NDArray[np.float64]) -> dict[str, object]:
-    """Where numbers lie. What is too large to be squared has no standard deviation."""
-    low, high = float(numbers.min()), float(numbers.max())
+def _is_whole(numbers: Numbers) -> bool:
+    return bool(np.array_equal(numbers, np.rint(numbers)))
+
+
+def _spread(numbers: Numbers) -> dict[str, object]:
+    """Where sorted numbers lie. What is too large to be squared has no standard deviation."""
     with np.errstate(over="ignore", invalid="ignore"):
         mean, sd = float(numbers.mean()), float(numbers.std())
-    found: dict[str, object] = {
-        "min": low,
-        "max": high,
+    # Values that are there, not means of two: whole numbers stay whole.
+    places = np.rint(np.array(QUANTILES) * (len(numbers) - 1)).astype(np.int64)
+    return {
+        "min": float(numbers[0]),
+        "max": float(numbers[-1]),
         "mean": mean if math.isfinite(mean) else None,
         "sd": sd if math.isfinite(sd) else None,
-        # Values that are there, not means of two: whole numbers stay whole.
-        "quantiles": tuple(map(float, np.quantile(numbers, QUANTILES, method="nearest"))),
+        "quantiles": tuple(map(float, numbers[places])),
+        "histogram": _histogram(numbers),
     }
-    if low < high and math.isfinite(high - low):
-        edges = np.linspace(low, high, BINS + 1)
-        if np.all(np.diff(edges) > 0):
-            counts, _ = np.histogram(numbers, edges)
-            found["histogram"] = Histogram(
-                edges=tuple(map(float, edges)), counts=tuple(map(int, counts))
-            )
-    return found
 
 
-def _is_integer(present: pl.Series) -> bool:
-    if present.dtype.is_integer():
-        return True
-    return present.dtype.is_float() and bool((present == present.round()).all())
+def _histogram(numbers: Numbers) -> Histogram | None:
+    """Sorted numbers in bins that are open to the right, but for the last.
 
-
-def _levels(present: pl.Series, most: int) -> tuple[Level, ...]:
-    """The most frequent values and their counts; ties by value."""
-    name = "value"
-    counted = present.alias(name).value_counts(sort=False)
-    top = counted.sort(["count", name], descending=[True, False]).head(most)
-    return tuple(
-        Level(value=label(value), rows=rows) for value, rows in top.select(name, "count").rows()
-    )
+    None where there is no room for a bin between the least and the greatest, or too much. Few whole
+    numbers have a bin each.
+    """
+    low, high = float(numbers[0]), float(numbers[-1])
+    span = high - low
+    if not 0 < span < math.inf:
+        return None
+    edges = np.linspace(low, high, 1 + int(min(BINS, span + 1 if _is_whole(numbers) else BINS)))
+    if not np.all(np.diff(edges) > 0):
+        return None
+    places = np.searchsorted(numbers, edges[1:-1])
+    counts = np.diff(places, prepend=0, append=len(numbers))
+    return Histogram(edges=tuple(map(float, edges)), counts=tuple(map(int, counts)))

@@ -9,17 +9,34 @@ import polars as pl
 from lowloss.errors import DuplicateColumns, TableEmpty, TableInvalid, TableTooLarge
 from service.settings import Limits
 
+NUL = "\0"
+
 
 @dataclass(frozen=True)
 class Table:
     """Typed columns: booleans, integers, floats, strings, dates and datetimes.
 
-    A missing value is null; a float that is not finite is missing, too. An NPZ is a matrix: its
-    columns are `X[0]`, `X[1]`, … and `y`.
+    A missing value is null; a float that is not finite is missing, too, and so is a date before the
+    year 1 or after 9999. An NPZ is a matrix: its columns are `X[0]`, `X[1]`, … and `y`.
     """
 
     frame: pl.DataFrame
     is_matrix: bool = False
+
+
+def in_calendar(column: pl.Series) -> pl.Series:
+    """Dates or datetimes without those that no calendar of Python's holds."""
+    is_known = column.dt.year().is_between(1, 9999).fill_null(value=False)
+    return column if is_known.all() else column.set(~is_known, None)
+
+
+def check_text(column: pl.Series) -> pl.Series:
+    """A column, unless it holds text that PostgreSQL cannot store."""
+    if column.dtype == pl.String and column.str.contains(NUL, literal=True).any():
+        raise TableInvalid(
+            f"column {column.name!r} holds a NUL character", fix="take NUL characters out of texts"
+        )
+    return column
 
 
 def check_size(rows: int, columns: int, limits: Limits) -> None:
@@ -39,17 +56,22 @@ def check_size(rows: int, columns: int, limits: Limits) -> None:
             )
 
 
-def check_names(names: list[str]) -> None:
-    """Refuse columns without a name of their own."""
+def check_names(names: list[str], *, or_else: str = "") -> None:
+    """Refuse columns without a name of their own; `or_else` is another way out."""
     for position, name in enumerate(names, start=1):
         if not name.strip():
             raise TableInvalid(
-                f"column {position} has no name", fix="give every column of the header a name"
+                f"column {position} has no name", fix=f"give every column a name{or_else}"
+            )
+        if NUL in name:
+            raise TableInvalid(
+                f"the name of column {position} holds a NUL character", fix="take it out"
             )
     seen: set[str] = set()
     for name in names:
         if name in seen:
             raise DuplicateColumns(
-                f"two columns are named {name!r}", fix="give every column a name of its own"
+                f"two columns are named {name!r}",
+                fix=f"give every column a name of its own{or_else}",
             )
         seen.add(name)

@@ -48,8 +48,8 @@ def a_prepared(**given: Any) -> tuple[Prepared, JobSpec]:
         "y": rng.normal(size=150) * 5 + 100,
     }
     validation = {"strategy": "ordered", "column": "t", "folds": FOLDS}
-    table, spec, check = checked_frame(columns, "y", validation=validation, **given)
-    return prepare(table, spec, check, max_levels=100), spec
+    table, check = checked_frame(columns, "y", validation=validation, **given)
+    return prepare(table, check, max_levels=100), check.spec
 
 
 def trained(arrays: Arrays, plan: Plan, epochs: int, outcome: Outcome) -> TrainedTrial:

@@ -74,13 +74,13 @@ def mixed(task: str, scaling: str, rows: int = ROWS) -> Prepared:
         # Unscaled, these would leave nothing of the rest in float32.
         columns |= {"number": rng.normal(size=rows)}
     columns["code"] = [code or None for code in columns["code"]]
-    table, spec, check = checked_frame(
+    table, check = checked_frame(
         columns,
         "y",
         validation={"strategy": "ordered", "column": "day", "folds": 3},
         preprocessing={"scale_features": scaling} | options,
     )
-    return prepare(table, spec, check, max_levels=100)
+    return prepare(table, check, max_levels=100)
 
 
 def by_numpy(final: Final) -> Array:
@@ -192,8 +192,8 @@ def test_columns_and_levels_may_have_any_name(tmp_path: Path) -> None:
         for start, name in enumerate(NAMES[1::2])
     }
     columns["what\nwe 'want'"] = np.where(rng.random(ROWS) < 0.4, "it's", "\n").tolist()
-    table, spec, check = checked_frame(columns, "what\nwe 'want'")
-    final = as_if_trained(prepare(table, spec, check, max_levels=100))
+    table, check = checked_frame(columns, "what\nwe 'want'")
+    final = as_if_trained(prepare(table, check, max_levels=100))
     given = final.content, final.prepared.raw_test, final.answer_test()
 
     difference = worst_difference(final, tmp_path)
@@ -259,10 +259,10 @@ def test_matrix_is_taken_as_a_whole(tmp_path: Path, task: str) -> None:
     y, options = TASKS[task](rng.normal(size=ROWS))
     columns = {f"X[{i}]": x[:, i] for i in range(3)} | {"y": y}
     columns["X[0]"] = [None if np.isnan(v) else float(v) for v in x[:, 0]]
-    table, spec, check = checked_frame(
+    table, check = checked_frame(
         columns, "y", preprocessing={"scale_features": "quantile"} | options
     )
-    prepared = prepare(dataclasses.replace(table, is_matrix=True), spec, check, max_levels=100)
+    prepared = prepare(dataclasses.replace(table, is_matrix=True), check, max_levels=100)
     final = as_if_trained(prepared, members=3)
     rows = x[prepared.splits.test].astype(np.float32)
 
@@ -274,10 +274,10 @@ def test_matrix_is_taken_as_a_whole(tmp_path: Path, task: str) -> None:
 def test_unscaled_numbers_far_from_0_are_held_to_what_float32_can_tell(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     columns = {"x": 1e7 + rng.normal(size=ROWS), "z": rng.normal(size=ROWS)}
-    table, spec, check = checked_frame(
+    table, check = checked_frame(
         columns | {"y": rng.normal(size=ROWS)}, "y", preprocessing={"scale_features": "none"}
     )
-    final = as_if_trained(prepare(table, spec, check, max_levels=100))
+    final = as_if_trained(prepare(table, check, max_levels=100))
     given = final.content, final.prepared.raw_test, final.answer_test()
     keras_path, onnx_path = save_both(final, tmp_path)
 

@@ -22,6 +22,7 @@ from lowloss.results import (
     Baseline,
     Column,
     ColumnKind,
+    Histogram,
     JobState,
     Outcome,
     Requested,
@@ -308,6 +309,26 @@ def test_names_are_shown_as_they_are(run: Callable[..., Result]) -> None:
         assert f"│ {name} " in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("counts", "drawn"),
+    [
+        ((1, 0, 8), "▁ █"),
+        ((5,), "█"),
+        ((1000, 1), "█▁"),
+        ((8, 8, 0, 0, 4, 4, 1, 0, 0, 0, 8), "█ ▄▁ █"),
+    ],
+)
+def test_histograms_are_drawn_as_bars(
+    run: Callable[..., Result], counts: tuple[int, ...], drawn: str
+) -> None:
+    histogram = Histogram(edges=tuple(range(len(counts) + 1)), counts=counts)
+    column = Column(name="x", kind=ColumnKind.numeric, missing=0, distinct=9, histogram=histogram)
+
+    done = run("datasets", "show", "ds_1", server=Server(a_json(a_dataset(profile=(column,)))))
+
+    assert f"│ {drawn} " in done.stdout
+
+
 def test_ids_are_whole_however_narrow_the_terminal(run: Callable[..., Result]) -> None:
     job_id = "job_" + "0123456789abcdef" * 2
 
@@ -323,6 +344,7 @@ def test_upload_passes_its_options_on(run: Callable[..., Result], tmp_path: Path
     done = run(
         *("datasets", "add", str(tmp_path / "a.dat"), "--format", "csv", "--name", "n"),
         *("--delimiter", ";", "--decimal", ",", "--encoding", "cp1252"),
+        *("--no-header", "--quote", "'"),
         server=server,
     )
 
@@ -333,4 +355,6 @@ def test_upload_passes_its_options_on(run: Callable[..., Result], tmp_path: Path
         "delimiter": ";",
         "decimal": ",",
         "encoding": "cp1252",
+        "header": "false",
+        "quote": "'",
     }

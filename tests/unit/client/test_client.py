@@ -49,7 +49,15 @@ def test_file_is_never_held_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
-    ("name", "wanted"), [("a.tsv", "csv"), ("a.parquet", "parquet"), ("a.npz", "npz")]
+    ("name", "wanted"),
+    [
+        ("a.tsv", "csv"),
+        ("a.parquet", "parquet"),
+        ("a.arrow", "arrow"),
+        ("a.Feather", "arrow"),
+        ("a.ipc", "arrow"),
+        ("a.npz", "npz"),
+    ],
 )
 def test_format_follows_from_the_suffix(tmp_path: Path, name: str, wanted: str) -> None:
     (tmp_path / name).write_bytes(b"-")

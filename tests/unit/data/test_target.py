@@ -21,8 +21,8 @@ RNG = np.random.default_rng
 
 def prepared_of(y: Any, x: Any = None, **given: Any) -> Prepared:
     columns = {"x": np.arange(len(y)) * 0.5 if x is None else x, "y": y}
-    table, spec, check = checked_frame(columns, "y", **given)
-    return prepare(table, spec, check, max_levels=100)
+    table, check = checked_frame(columns, "y", **given)
+    return prepare(table, check, max_levels=100)
 
 
 POSITIVE = st.lists(st.floats(1e-6, 1e12), min_size=2, max_size=50)
@@ -206,10 +206,10 @@ def test_logarithm_is_one_choice_for_all_folds_and_the_refit() -> None:
     validation = {"strategy": "ordered", "column": "x", "folds": 4}
     columns = {"x": np.arange(400) * 0.5, "y": y}
     given = {"validation": validation, "preprocessing": {"log_target": "auto"}}
-    table, spec, check = checked_frame(columns, "y", **given)
-    prepared = prepare(table, spec, check, max_levels=100)
+    table, check = checked_frame(columns, "y", **given)
+    prepared = prepare(table, check, max_levels=100)
 
-    refit = prepare_refit(prepared, spec, "standard", max_levels=100)
+    refit = prepare_refit(prepared, check.spec, "standard", max_levels=100)
 
     known = y[prepared.splits.known]
     assert log_offset("auto", known, lowest=float(y.min())) is None
@@ -220,10 +220,10 @@ def test_logarithm_is_one_choice_for_all_folds_and_the_refit() -> None:
 def test_refit_trains_on_all_rows_but_the_test_rows() -> None:
     y = RNG(0).normal(size=100)
     columns = {"x": np.arange(100) * 0.5, "y": y}
-    table, spec, check = checked_frame(columns, "y", validation=STRATEGIES[0])
-    prepared = prepare(table, spec, check, max_levels=100)
+    table, check = checked_frame(columns, "y", validation=STRATEGIES[0])
+    prepared = prepare(table, check, max_levels=100)
 
-    refit = prepare_refit(prepared, spec, "robust", max_levels=100)
+    refit = prepare_refit(prepared, check.spec, "robust", max_levels=100)
 
     (fit,) = refit.fits
     assert sorted([*fit.split.train, *prepared.splits.test]) == list(range(100))

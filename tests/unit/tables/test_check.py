@@ -308,3 +308,18 @@ def test_column_that_holds_no_codes_is_refused(name: str, said: str) -> None:
 @pytest.mark.parametrize("objective", ["val_roc_auc", "val_average_precision", "val_f1"])
 def test_ranking_is_an_objective_of_several_classes_too(objective: str) -> None:
     assert check(["a", "b", "c"] * 20, objective=objective).task is Task.multiclass
+
+
+def test_number_that_looks_like_an_identifier_is_a_feature_where_it_is_named() -> None:
+    extra = {
+        "id": list(range(ROWS)),
+        "key": [f"user {i}" for i in range(ROWS)],
+        "code": [0, 1, 2] * 20,
+    }
+
+    default = check(WHOLE, extra=extra)
+    named = check(WHOLE, extra=extra, features={"include": ["id", "key"]})
+
+    assert [column.name for column in default.features] == ["x", "code"]
+    assert [column.name for column in named.features] == ["id"]
+    assert [column.column for column in named.excluded] == ["key"]

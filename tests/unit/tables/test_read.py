@@ -28,13 +28,12 @@ from lowloss.errors import (
     TableTooLarge,
     TableUnreadable,
 )
-from lowloss.results import ColumnKind, TableFormat
+from lowloss.results import TableFormat
 from service.settings import Limits
 from service.tables.csv_text import read_text
 from service.tables.options import ParseOptions
-from service.tables.profile import profile_table
 from service.tables.read import read_table
-from tests.tables import LIMITS, read
+from tests.tables import read
 
 
 def read_csv(tmp_path: Path, text: str | bytes, **options: Any) -> pl.DataFrame:
@@ -53,6 +52,10 @@ def read_csv(tmp_path: Path, text: str | bytes, **options: Any) -> pl.DataFrame:
         (["1", "?"], [1, None]),
         (["1.5", "nan"], [1.5, None]),
         (["1.5", "inf"], [1.5, None]),
+        (["1", "nan"], [1, None]),
+        ([" 1", "2"], [1, 2]),
+        ([""], [None]),
+        (["0000-01-01", "2024-01-31"], [None, date(2024, 1, 31)]),
         (["99999999999999999999", "1"], [1e20, 1.0]),
         (["true", "False"], [True, False]),
         (["yes", "no"], ["yes", "no"]),
@@ -195,26 +198,6 @@ def test_quoted_csv_counts_rows_as_the_csv_module_does(rows: list[list[str]]) ->
     assert found.rows == len(rows)
 
 
-@given(st.binary(max_size=400))
-@settings(max_examples=200, deadline=None)
-@pytest.mark.parametrize("format", list(TableFormat))
-def test_any_bytes_are_a_table_or_a_problem(
-    tmp_path_factory: pytest.TempPathFactory,
-    format: TableFormat,  # noqa: A002
-    data: bytes,
-) -> None:
-    path = tmp_path_factory.getbasetemp() / f"any.{format}"
-    path.write_bytes(data)
-
-    problem: Problem | None = None
-    try:
-        table = read_table(path, format, ParseOptions(), limits=LIMITS)
-    except Problem as caught:
-        problem = caught
-
-    assert problem.fix if problem else profile_table(table, limits=LIMITS)
-
-
 @pytest.mark.parametrize(
     ("data", "header", "names", "rows"),
     [
@@ -242,6 +225,44 @@ def test_single_quotes_may_hold_delimiters(tmp_path: Path, quote: str | None) ->
     frame = read(tmp_path / "t.csv", quote=quote).frame
 
     assert frame.to_dict(as_series=False) == {"a": ["x,y", "it's"], "b": [1, 2]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "'tis,rock 'n'\n1,2\n",
+        "'a','b'\nx,don't\n",
+        "'a',\"b\"\nx,y\n",
+        "'\n1\n",
+    ],
+)
+def test_apostrophes_are_no_quotes(tmp_path: Path, text: str) -> None:
+    assert read_text(text.encode(), ParseOptions()).quote == '"'
+
+
+@pytest.mark.parametrize(
+    ("first", "is_header"),
+    [
+        ("1.5,2.5", False),
+        ("-1,2", False),
+        ("2019,2020", True),
+        ("1.5,x", True),
+        ("1,5;2,5", False),
+        ("nan,1e3", False),
+    ],
+)
+def test_first_line_of_numbers_is_a_header_if_it_may_be_years(first: str, is_header: bool) -> None:
+    assert read_text(f"{first}\n{first}\n".encode(), ParseOptions()).has_header is is_header
+
+
+@pytest.mark.parametrize("data", [b"1,1\n3,4\n", b"1.5,,2\n3,4,5\n"])
+def test_refused_names_may_be_data_under_no_header(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "t.csv").write_bytes(data)
+
+    with pytest.raises(TableInvalid, match="header=false"):
+        read(tmp_path / "t.csv")
+
+    assert read(tmp_path / "t.csv", header=False).frame.height == 2
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["file", "stream"])
@@ -358,41 +379,34 @@ def test_npz_header_that_claims_gigabytes_is_refused_before_they_are_allocated(
         read(tmp_path / "t.npz")
 
 
-def test_profile_measures_every_kind_of_column(tmp_path: Path) -> None:
-    rows = 60
-    columns: dict[str, Any] = {
-        "number": [float(i) + 0.5 for i in range(rows)],
-        "whole": [i % 7 for i in range(rows)],
-        "flag": [i % 2 == 0 for i in range(rows)],
-        "category": ["ab"[i % 2] for i in range(rows)],
-        "id": [f"user-{i}" for i in range(rows)],
-        "same": ["x"] * rows,
-        "day": [date(1970, 1, 1 + i % 20) for i in range(rows)],
-        "gaps": [None if i < 15 else i for i in range(rows)],
-    }
-    pl.DataFrame(columns).write_csv(tmp_path / "t.csv")
+def test_whole_numbers_of_any_size_are_kept_as_well_as_a_float_can(tmp_path: Path) -> None:
+    x = np.array([1, 2**64 - 1], dtype=np.uint64)
+    np.savez(tmp_path / "t.npz", X=x, y=x)
+    pl.DataFrame({"x": x}).write_parquet(tmp_path / "t.parquet")
 
-    profile = {c.name: c for c in profile_table(read(tmp_path / "t.csv"), limits=LIMITS)}
+    assert read(tmp_path / "t.npz").frame["y"].to_list() == [1.0, 2.0**64]
+    assert read(tmp_path / "t.parquet").frame["x"].to_list() == [1.0, 2.0**64]
 
-    assert {name: column.kind for name, column in profile.items()} == {
-        "number": ColumnKind.numeric,
-        "whole": ColumnKind.numeric,
-        "flag": ColumnKind.boolean,
-        "category": ColumnKind.categorical,
-        "id": ColumnKind.identifier,
-        "same": ColumnKind.constant,
-        "day": ColumnKind.date,
-        "gaps": ColumnKind.numeric,
-    }
-    whole, gaps, day = profile["whole"], profile["gaps"], profile["day"]
-    assert (whole.is_integer, profile["number"].is_integer) == (True, False)
-    assert (whole.min, whole.max, whole.distinct) == (0, 6, 7)
-    assert whole.mean == pytest.approx(np.mean(columns["whole"]))
-    assert whole.sd == pytest.approx(np.std(np.array(columns["whole"])))
-    assert (gaps.missing, gaps.distinct) == (15, 45)
-    assert (day.min, day.max) == (0, 19)
-    assert [(level.value, level.rows) for level in profile["flag"].levels] == [
-        ("false", 30),
-        ("true", 30),
-    ]
-    assert len(profile["number"].levels) <= 60
+
+@pytest.mark.parametrize("columns", [{"x": ["a\0b", "c"]}, {"x\0": [1, 2]}], ids=str)
+def test_text_that_postgresql_cannot_store_is_refused(
+    tmp_path: Path, columns: dict[str, Any]
+) -> None:
+    pl.DataFrame(columns).write_parquet(tmp_path / "t.parquet")
+
+    with pytest.raises(TableInvalid, match="NUL"):
+        read(tmp_path / "t.parquet")
+
+
+def test_npz_of_what_is_no_text_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "t.npz", X=np.ones(2), y=np.array(["a", "\ud800"]))
+
+    with pytest.raises(TableUnreadable, match="'y'"):
+        read(tmp_path / "t.npz")
+
+
+def test_dates_that_no_calendar_has_are_missing(tmp_path: Path) -> None:
+    days = pl.Series([0, 2**31 - 1, -(2**31)], dtype=pl.Int32).cast(pl.Date)
+    pl.DataFrame({"day": days}).write_ipc(tmp_path / "t.arrow")
+
+    assert read(tmp_path / "t.arrow").frame["day"].to_list() == [date(1970, 1, 1), None, None]

@@ -1,0 +1,117 @@
+"""Parquet and Arrow: files of typed columns, whose size is checked before they unfold."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+
+import polars as pl
+
+from lowloss.errors import TableUnreadable
+from lowloss.results import TableFormat
+from service.settings import Limits
+from service.tables.table import Table, check_names, check_size, check_text, in_calendar
+
+SCALARS = (
+    pl.Boolean,
+    pl.String,
+    pl.Categorical,
+    pl.Enum,
+    pl.Date,
+    pl.Datetime,
+    pl.Decimal,
+    pl.Null,
+)
+WIDE = (pl.UInt64, pl.Int128, pl.UInt128)
+"""Integers that 64 bits with a sign may not hold."""
+FAULTS = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
+"""What damaged bytes bring about: polars 2.1 panics at some of them."""
+
+
+class _Layout(Enum):
+    """How the columns lie in the file; the value is its name after an article."""
+
+    parquet = "a Parquet file"
+    arrow_file = "an Arrow file"
+    arrow_stream = "an Arrow stream"
+
+
+def read_columnar(path: Path, format: TableFormat, limits: Limits) -> Table:  # noqa: A002
+    """Read a Parquet file, or an Arrow file or stream."""
+    layout = _Layout.parquet if format is TableFormat.parquet else _arrow_layout(path)
+    try:
+        schema, rows = _measure(path, layout, limits)
+    except FAULTS as error:
+        raise TableUnreadable(
+            f"the file is not {layout.value}: {_reason(error)}",
+            fix="give the format that the file has",
+        ) from error
+    check_size(rows, len(schema), limits)
+    check_names(list(schema))
+    for name, dtype in schema.items():
+        if not (dtype.is_numeric() or dtype in SCALARS):
+            raise TableUnreadable(
+                f"column {name!r} holds {dtype}, not plain values", fix="drop or flatten it"
+            )
+    try:
+        frame = _read(path, layout)
+        return Table(pl.DataFrame([check_text(_plain(column)) for column in frame]))
+    except FAULTS as error:
+        raise TableUnreadable(
+            f"the file is damaged: {_reason(error)}", fix="write it anew"
+        ) from error
+
+
+def _arrow_layout(path: Path) -> _Layout:
+    """A file is marked as one; without its mark it is a stream."""
+    with path.open("rb") as file:
+        start = file.read(6)
+    if start.startswith(b"FEA1"):
+        raise TableUnreadable(
+            "the file is Feather of version 1, which is no Arrow file",
+            fix="write it as version 2: pyarrow.feather.write_feather(table, path, version=2)",
+        )
+    return _Layout.arrow_file if start == b"ARROW1" else _Layout.arrow_stream
+
+
+def _measure(path: Path, layout: _Layout, limits: Limits) -> tuple[pl.Schema, int]:
+    """The columns and how many rows they have, without reading them."""
+    if layout is _Layout.arrow_stream:
+        schema = pl.read_ipc_stream(path, n_rows=0).schema
+        # A stream does not say how long it is: one column is read, as far as is allowed.
+        columns = [0] if schema else None
+        return schema, pl.read_ipc_stream(path, columns=columns, n_rows=limits.max_rows + 1).height
+    lazy = _scan(path, layout)
+    return lazy.collect_schema(), int(lazy.select(pl.len()).collect().item())
+
+
+def _read(path: Path, layout: _Layout) -> pl.DataFrame:
+    if layout is _Layout.arrow_stream:
+        return pl.read_ipc_stream(path)
+    return _scan(path, layout).collect()
+
+
+def _scan(path: Path, layout: _Layout) -> pl.LazyFrame:
+    scan = pl.scan_parquet if layout is _Layout.parquet else pl.scan_ipc
+    return scan(path, glob=False)
+
+
+def _reason(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def _plain(column: pl.Series) -> pl.Series:
+    """One of the types that Table promises."""
+    dtype = column.dtype
+    if dtype.is_float() or dtype == pl.Decimal or dtype in WIDE:
+        column = column.cast(pl.Float64)
+        return column.set(~column.is_finite(), None)
+    if dtype.is_integer():
+        return column.cast(pl.Int64)
+    if dtype in (pl.Categorical, pl.Enum, pl.Null):
+        return column.cast(pl.String)
+    if isinstance(dtype, pl.Datetime):
+        # Underneath, every zone is UTC.
+        utc = column.to_physical().cast(pl.Datetime(dtype.time_unit))
+        return in_calendar(utc).cast(pl.Datetime("us"))
+    return in_calendar(column) if dtype == pl.Date else column
