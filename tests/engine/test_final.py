@@ -167,6 +167,7 @@ def a_case(
     monkeypatch: pytest.MonkeyPatch, *, fails: tuple[int, ...] = (), scaling: int = 0, **given: Any
 ) -> Case:
     final = {"refit": False, "members": 1} | given.pop("final", {})
+    given = {"preprocessing": {"scale_features": "standard"}} | given
     prepared, spec = a_prepared(final=final, **given)
     search = Search(spec, scaling)
     refits: list[Engine] = []

@@ -187,7 +187,8 @@ def test_fold_sees_the_target_as_its_own_fit_does(
     if options.get("log_target") and y.min() < 0:
         y = y - y.min()
 
-    prepared = prepared_of(y, validation=validation, preprocessing=options)
+    given = {"scale_features": "standard"} | options
+    prepared = prepared_of(y, validation=validation, preprocessing=given)
 
     assert len(prepared.fits) == 4
     for number, fit in enumerate(prepared.fits):
@@ -205,8 +206,8 @@ def test_logarithm_is_one_choice_for_all_folds_and_the_refit() -> None:
     y = np.concatenate([RNG(0).lognormal(sigma=1.6, size=80), RNG(1).uniform(40, 60, size=320)])
     validation = {"strategy": "ordered", "column": "x", "folds": 4}
     columns = {"x": np.arange(400) * 0.5, "y": y}
-    given = {"validation": validation, "preprocessing": {"log_target": "auto"}}
-    table, spec, check = checked_frame(columns, "y", **given)
+    options = {"scale_features": "standard", "log_target": "auto"}
+    table, spec, check = checked_frame(columns, "y", validation=validation, preprocessing=options)
     prepared = prepare(table, spec, check, max_levels=100)
 
     refit = prepare_refit(prepared, spec, "standard", max_levels=100)
