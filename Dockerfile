@@ -33,5 +33,5 @@ CMD ["python", "-m", "service.app"]
 FROM base AS worker
 COPY --from=build-worker /app/.venv /app/.venv
 # The root file system may be read-only.
-ENV TMPDIR=/data KERAS_HOME=/data/keras
+ENV TMPDIR=/data KERAS_HOME=/data/keras MPLCONFIGDIR=/data/matplotlib
 CMD ["python", "-m", "worker.supervisor"]

@@ -146,6 +146,7 @@ def _submit(database: Database) -> None:
             "target": "price",
             "search_space": SPACE,
             "budget": {"max_trials": TRIALS, "max_epochs": EPOCHS, "max_seconds": None},
+            "preprocessing": {"scale_features": "standard"},
             "final": {"confirm_top": 1, "confirm_seeds": 1, "refit": False, "members": 1},
         }
     )

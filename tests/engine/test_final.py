@@ -43,7 +43,7 @@ def a_prepared(**given: Any) -> tuple[Prepared, JobSpec]:
     rng = np.random.default_rng(0)
     columns = {
         "x": rng.normal(size=150),
-        "t": np.arange(150) * 1.0,
+        "t": np.arange(150) * 0.5,
         "level": [f"l{i // 30}" for i in range(150)],
         "y": rng.normal(size=150) * 5 + 100,
     }
@@ -167,6 +167,7 @@ def a_case(
     monkeypatch: pytest.MonkeyPatch, *, fails: tuple[int, ...] = (), scaling: int = 0, **given: Any
 ) -> Case:
     final = {"refit": False, "members": 1} | given.pop("final", {})
+    given = {"preprocessing": {"scale_features": "standard"}} | given
     prepared, spec = a_prepared(final=final, **given)
     search = Search(spec, scaling)
     refits: list[Engine] = []

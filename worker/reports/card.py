@@ -132,6 +132,7 @@ def _training_data(facts: Facts) -> list[str]:
         f"- Dataset: {_named(dataset.name)}, {dataset.rows:,} rows, {dataset.columns:,} columns.",
         f"- SHA-256: `{dataset.sha256}`.",
         f"- Rows: {split or DASH} (strategy {validation.strategy}, seed {facts.job.spec.seed}).",
+        f"- The networks of the model were trained on {facts.metadata['rows']['train']:,} of them.",
     ]
     if not outcome.excluded:
         return lines
