@@ -42,11 +42,11 @@ def _read_csv(path: Path, options: ParseOptions, limits: Limits) -> Table:
     strings = _parse(text)
     del text  # its bytes: the strings are a copy of them
     strings.columns = list(names)
-    # Column by column, so that strings and values are never all there at once.
-    columns = [
-        typed_column(strings.drop_in_place(name), decimal, options.decimal) for name in names
-    ]
-    frame = pl.DataFrame(columns)
+    # The last first, and away with its strings: they and the values are never all there at once.
+    untyped = strings.get_columns()
+    del strings
+    columns = [typed_column(untyped.pop(), decimal, options.decimal) for _ in names]
+    frame = pl.DataFrame(columns[::-1])
     if frame.width > 1:
         frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))
     check_size(frame.height, frame.width, limits)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -63,6 +64,36 @@ def test_same_bytes_parsed_otherwise_are_another_dataset(client: TestClient) -> 
     assert [column["name"] for column in semicolon["profile"]] == ["x,y", "z"]
 
 
+def test_first_line_is_data_where_the_uploader_says_so(client: TestClient) -> None:
+    data = a_csv(rows=20)
+
+    detected = upload(client, data).json()
+    given = upload(client, data, header="false").json()
+    again = upload(client, data, header="false")
+
+    assert detected["id"] != given["id"]
+    assert (detected["rows"], given["rows"]) == (20, 21)
+    assert [column["name"] for column in given["profile"]] == ["column_1", "column_2"]
+    assert (again.status_code, again.json()) == (200, given)
+
+
+def test_id_of_an_upload_is_the_same_in_every_version(client: TestClient) -> None:
+    dataset = upload(client, b"x,y\n1,2\n3,4\n").json()
+
+    assert dataset["id"] == "ds_3659d575bc8c8382543142804864bb10"
+
+
+def test_arrow_file_is_profiled(client: TestClient, tmp_path: Path) -> None:
+    pl.DataFrame({"x": [0.0, 0.5, 2.0], "y": ["a", "b", None]}).write_ipc(tmp_path / "t.arrow")
+
+    answer = upload(client, (tmp_path / "t.arrow").read_bytes(), format="arrow")
+
+    assert answer.status_code == 201
+    x, y = answer.json()["profile"]
+    assert x["quantiles"] == [0.0, 0.0, 0.0, 0.5, 2.0, 2.0, 2.0]
+    assert (sum(x["histogram"]["counts"]), y["histogram"]) == (3, None)
+
+
 def test_start_reaps_what_a_killed_server_left(app: FastAPI, settings: Settings) -> None:
     old, young = (settings.data_dir / f"{PREFIX}{name}" for name in ("old", "young"))
     old.touch()
@@ -89,6 +120,8 @@ def _npz(**arrays: Any) -> bytes:
         (b"a,b\n", {}, "table_empty"),
         (b"a,b\n1,2\n3\n", {}, "table_ragged"),
         (b"a,b\n1,2\n", {"format": "parquet"}, "table_unreadable"),
+        (b"a,b\n1,2\n", {"format": "arrow"}, "table_unreadable"),
+        (b"FEA1" + b"\0" * 40, {"format": "arrow"}, "table_unreadable"),
         (
             _npz(X=np.array([{}, {}], dtype=object), y=np.zeros(2)),
             {"format": "npz"},
