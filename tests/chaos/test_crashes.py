@@ -50,7 +50,8 @@ def job_id(database: Database) -> str:
         an_uploaded_table(database, rows=20_000),
         budget={"max_trials": TRIALS, "max_epochs": 35, "max_seconds": None},
         search_space={"layers": 1, "patience": 60, "batch_size": 32},
-        final={"confirm_top": 1, "confirm_seeds": 1},
+        preprocessing={"scale_features": "standard"},
+        final={"confirm_top": 1, "confirm_seeds": 1, "refit": False, "members": 1},
         algorithm="random",
     )
     with database.transaction() as session:
