@@ -92,17 +92,17 @@ def run_job(database: Database, fence: Fence, channel: Channel, settings: Settin
             reporter.phase("confirm")
             reporter.set_deadline(seconds_left(job, 1.0))
             confirmed = confirm_winner(search, engine, prepared, reporter, held)
-            if confirmed is not None and not reporter.is_left:
+            if reporter.is_left:
+                return Ended(Ending(str(reporter.stop_cause)))
+            if confirmed is not None:
                 levels = settings.limits.max_levels
-                final, gain = make_final(
-                    confirmed, search, engine, prepared, reporter, max_levels=levels
-                )
+                made = make_final(confirmed, search, engine, prepared, reporter, max_levels=levels)
         if reporter.is_left:
             return Ended(Ending(str(reporter.stop_cause)))
 
         if confirmed is not None:
             reporter.phase("export", **as_found(confirmed, prepared))
-            export(final, gain, baselines, reporter, folder, seed=job.spec.seed)
+            export(*made, baselines, reporter, folder, seed=job.spec.seed)
     if reporter.stop_cause is StopCause.cancel:
         return Ended(Ending.cancelled, reason="cancelled")
     if confirmed is None:

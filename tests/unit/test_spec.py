@@ -12,14 +12,13 @@ from lowloss.spec import (
     Direction,
     Final,
     JobSpec,
-    Mixup,
-    MixupRange,
     Objective,
     Preprocessing,
     SearchSpace,
     Task,
     Validation,
 )
+from lowloss.spec.parameters import Mixup, MixupRange
 
 
 @pytest.mark.parametrize(

@@ -61,11 +61,10 @@ class Feed:
             # A batch that is not full is filled up with a row of the slot's own.
             filler_K = [slot[0] if len(slot) else 0 for slot in chosen]
             chosen_KI = _stack([slot[window] for slot in chosen], units * unit, filler_K, np.int32)
-            weight_KI = np.zeros((len(chosen), 0), dtype=np.float32)
+            weight_KI = share_KS = np.zeros((len(chosen), 0), dtype=np.float32)
             if weights is not None and self._is_weighted:
-                slots = (_weights(w, slot)[window] for w, slot in zip(weights, chosen, strict=True))
-                weight_KI = _stack(list(slots), units * unit, [0] * len(chosen), np.float32)
-            share_KS = np.zeros((len(chosen), 0), dtype=np.float32)
+                slots = [_weights(w, slot)[window] for w, slot in zip(weights, chosen, strict=True)]
+                weight_KI = _stack(slots, units * unit, [0] * len(chosen), np.float32)
             if shares is not None:
                 some = [share[first : first + units] for share in shares]
                 share_KS = _stack(some, units, [1] * len(chosen), np.float32)

@@ -1,0 +1,190 @@
+"""A JobSpec, and what it consists of."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from lowloss.spec.objective import Objective, Task
+from lowloss.spec.parameters import (
+    ActivationParameter,
+    Choice,
+    ClipParameter,
+    Count,
+    CountParameter,
+    CountRange,
+    DropoutParameter,
+    DropoutRange,
+    MixupParameter,
+    Number,
+    OptimizerParameter,
+    PenaltyParameter,
+    PenaltyRange,
+    RateParameter,
+    RateRange,
+    Scaling,
+    ScalingParameter,
+    ScheduleParameter,
+    WidthParameter,
+    WidthRange,
+)
+from lowloss.spec.parts import Spec, Text
+
+
+class SearchSpace(Spec):
+    """Named hyperparameters: each a fixed value, `{"choices": […]}` or `{"min", "max", …}`."""
+
+    learning_rate: RateParameter = RateRange(min=1e-4, max=1e-1, scale="log")
+    layers: CountParameter = CountRange(min=1, max=3)
+    width: WidthParameter = WidthRange(min=16, max=256, step=16)
+    l2: PenaltyParameter = PenaltyRange(min=1e-7, max=1e-2, scale="log")
+    l1: PenaltyParameter = 0.0
+    dropout: DropoutParameter = DropoutRange(min=0.0, max=0.5)
+    patience: CountParameter = CountRange(min=5, max=30)
+    batch_size: CountParameter = Choice[Count](choices=(32, 128))
+    activation: ActivationParameter = "relu"
+    optimizer: OptimizerParameter = "adam"
+    weight_decay: PenaltyParameter = 0.0
+    schedule: ScheduleParameter = "constant"
+    clip_norm: ClipParameter = None
+    noise: PenaltyParameter = 0.0
+    mixup: MixupParameter = 0.0
+
+
+class Features(Spec):
+    """Which columns the model sees: those included (all when null) less those excluded.
+
+    Columns of numbers in `categorical` are taken for codes of categories.
+    """
+
+    include: tuple[Text, ...] | None = None
+    exclude: tuple[Text, ...] = ()
+    categorical: tuple[Text, ...] = ()
+
+
+class Budget(Spec):
+    """When the search stops: at whichever limit is reached first."""
+
+    max_trials: Annotated[int, Number, Field(ge=1)] = 50
+    max_seconds: Annotated[float, Number, Field(gt=0)] | None = 600
+    max_epochs: Annotated[int, Number, Field(ge=1)] = 200
+    no_improvement_trials: Annotated[int, Number, Field(ge=1)] | None = None
+    target_value: float | None = None
+
+
+Strategy = Literal["auto", "holdout", "kfold", "repeated", "grouped", "ordered"]
+
+
+class Validation(Spec):
+    """Which rows judge a trial, and which judge the winner. Fractions are of all labelled rows.
+
+    The test rows are `test_fraction` of all. Of the rest, `auto` makes five folds where rows are
+    scarce, and a holdout where they are not. `holdout` keeps `fraction` of all rows
+    for validation; `kfold` validates on each of `folds` parts in turn; `repeated` draws `folds`
+    holdouts; `grouped` keeps rows of one value of `column` together, and `ordered` validates on
+    rows that come later by `column`, and tests on the last; both are a holdout unless `folds` is
+    given. A trial is trained on every fold, and scored by the mean.
+    """
+
+    strategy: Strategy = "auto"
+    fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    folds: Annotated[int, Number, Field(ge=2, le=20)] | None = None
+    column: Text | None = None
+    test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+
+    @model_validator(mode="after")
+    def _names_what_its_strategy_needs(self) -> Self:
+        needs_folds = self.strategy in {"kfold", "repeated"}
+        if self.strategy in {"auto", "holdout"} and self.folds is not None:
+            raise PydanticCustomError(
+                "folds_do_not_fit",
+                "strategy {strategy} takes no folds: use kfold or repeated, or leave folds out",
+                {"strategy": self.strategy},
+            )
+        if needs_folds and self.folds is None:
+            raise PydanticCustomError(
+                "folds_missing",
+                "strategy {strategy} needs folds: give a number from 2 to 20",
+                {"strategy": self.strategy},
+            )
+        needs_column = self.strategy in {"grouped", "ordered"}
+        if needs_column != (self.column is not None):
+            raise PydanticCustomError(
+                "column_does_not_fit",
+                "strategy {strategy} needs a column: name it"
+                if needs_column
+                else "strategy {strategy} uses no column: leave it out",
+                {"strategy": self.strategy},
+            )
+        return self
+
+    @property
+    def has_fraction(self) -> bool:
+        """Whether each fold validates on `fraction` of the rows."""
+        return self.strategy == "repeated" or self.folds is None
+
+    @property
+    def fold_count(self) -> int:
+        """How many times each trial is trained."""
+        return self.folds or 1
+
+    @model_validator(mode="after")
+    def _leaves_training_rows(self) -> Self:
+        if self.has_fraction and self.fraction + self.test_fraction >= 1:
+            raise PydanticCustomError(
+                "no_training_rows",
+                "fraction and test_fraction add up to {total}, which leaves no training rows: "
+                "lower one of them",
+                {"total": f"{self.fraction + self.test_fraction:g}"},
+            )
+        return self
+
+
+class Preprocessing(Spec):
+    """What is done to the columns before the first layer, and built into the model.
+
+    `class_weight`: `balanced` gives every class the same weight in training; `auto` does where the
+    objective does, too (balanced accuracy, F1), since elsewhere it would bias the probabilities.
+    `log_target`: `auto` trains on the target's logarithm where the target is skewed.
+    """
+
+    scale_features: ScalingParameter = Choice[Scaling](choices=("standard", "quantile"))
+    scale_target: bool = True
+    log_target: Literal["auto"] | bool = False
+    class_weight: Literal["auto", "balanced", "none"] = "auto"
+
+
+class Final(Spec):
+    """What happens after the search: the top trials are trained again on several seeds.
+
+    The model is the winner's best run, or the mean of `members` runs of it on as many seeds. With
+    `refit` they are trained anew on all rows but the test rows, for as many epochs as were best.
+    """
+
+    refit: bool = True
+    members: Annotated[int, Number, Field(ge=1, le=20)] = 5
+    confirm_top: Annotated[int, Number, Field(ge=1, le=20)] = 3
+    confirm_seeds: Annotated[int, Number, Field(ge=1, le=20)] = 3
+
+
+class JobSpec(Spec):
+    """One search, as asked for: only `dataset` and `target` are required."""
+
+    name: Annotated[Text, Field(max_length=200)] = ""
+    dataset: Annotated[Text, Field(min_length=1, max_length=200)]
+    target: Annotated[Text, Field(min_length=1)]
+    task: Literal["auto"] | Task = "auto"
+    features: Features = Features()
+    objective: Objective = Objective.val_loss
+    search_space: SearchSpace = SearchSpace()
+    algorithm: Literal["tpe", "random"] = "tpe"
+    budget: Budget = Budget()
+    validation: Validation = Validation()
+    preprocessing: Preprocessing = Preprocessing()
+    pruning: None = None
+    final: Final = Final()
+    warm_start_from: Annotated[tuple[str, ...], Field(max_length=0)] = ()
+    seed: Annotated[int, Number, Field(ge=0, le=2**31 - 1)] = 0
+    priority: Annotated[int, Number, Field(ge=-100, le=100)] = 0

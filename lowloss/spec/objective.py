@@ -1,0 +1,69 @@
+"""What is predicted, and the metrics that trials are ranked by."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Task(StrEnum):
+    """What is predicted."""
+
+    regression = "regression"
+    binary = "binary"
+    multiclass = "multiclass"
+
+
+class Direction(StrEnum):
+    """Which way an objective improves."""
+
+    min = "min"
+    max = "max"
+
+
+class Objective(StrEnum):
+    """The validation metric that trials are ranked by."""
+
+    val_loss = "val_loss"
+    val_rmse = "val_rmse"
+    val_mae = "val_mae"
+    val_median_absolute_error = "val_median_absolute_error"
+    val_mape = "val_mape"
+    val_r2 = "val_r2"
+    val_log_loss = "val_log_loss"
+    val_accuracy = "val_accuracy"
+    val_balanced_accuracy = "val_balanced_accuracy"
+    val_roc_auc = "val_roc_auc"
+    val_average_precision = "val_average_precision"
+    val_f1 = "val_f1"
+
+    @property
+    def metric(self) -> str:
+        """Its name among the metrics of a trial: those of the task have no `val_`."""
+        return self.value if self is Objective.val_loss else self.removeprefix("val_")
+
+    @property
+    def direction(self) -> Direction:
+        """Whether less or more of this metric is better."""
+        return direction_of(self.metric)
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether rare classes count as much as frequent ones."""
+        return self in {Objective.val_balanced_accuracy, Objective.val_f1}
+
+    def fits(self, task: Task) -> bool:
+        """Whether this metric is defined for the task."""
+        if self is Objective.val_loss:
+            return True
+        return (self.metric in REGRESSION_METRICS) == (task is Task.regression)
+
+
+REGRESSION_METRICS = ("rmse", "mae", "median_absolute_error", "mape", "r2")
+HIGHER_IS_BETTER = frozenset(
+    {"r2", "accuracy", "balanced_accuracy", "roc_auc", "average_precision", "f1"}
+)
+
+
+def direction_of(metric: str) -> Direction:
+    """Which way a metric improves."""
+    return Direction.max if metric in HIGHER_IS_BETTER else Direction.min

@@ -1,0 +1,202 @@
+"""Hyperparameters: fixed values, choices and ranges."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic_core import PydanticCustomError
+
+from lowloss.spec.parts import Spec
+
+T = TypeVar("T")
+
+Activation = Literal["relu", "tanh", "gelu", "selu", "silu", "leaky_relu", "mish", "elu"]
+Optimizer = Literal["adam", "adamw", "rmsprop", "sgd"]
+Schedule = Literal["constant", "cosine"]
+Scaling = Literal["standard", "robust", "quantile", "none"]
+Scale = Literal["linear", "log"]
+
+
+def _check_range(low: float, high: float, scale: Scale, step: float | None) -> None:
+    if low > high:
+        raise PydanticCustomError(
+            "range_reversed", "min {low} is above max {high}: swap them", {"low": low, "high": high}
+        )
+    if scale == "log" and low <= 0:
+        raise PydanticCustomError(
+            "log_range_not_positive",
+            "min {low} is not positive, and a log scale has no zero: "
+            "raise min or use a linear scale",
+            {"low": low},
+        )
+    if step is None:
+        return
+    if scale == "log":
+        raise PydanticCustomError(
+            "step_does_not_fit", "a log scale takes no step: remove step or use a linear scale"
+        )
+    steps = (high - low) / step if step > 0 else -1.0
+    if steps < 0 or abs(steps - round(steps)) > 1e-9 * max(1.0, steps):
+        raise PydanticCustomError(
+            "step_does_not_fit",
+            "step {step} does not lead from min {low} to max {high} in whole steps: "
+            "change step or max",
+            {"step": step, "low": low, "high": high},
+        )
+
+
+class Float(Spec):
+    """A range of real numbers, both ends included."""
+
+    min: float
+    max: float
+    scale: Scale = "linear"
+    step: float | None = None
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Self:
+        _check_range(self.min, self.max, self.scale, self.step)
+        return self
+
+
+class Int(Spec):
+    """A range of whole numbers, both ends included."""
+
+    min: int
+    max: int
+    scale: Scale = "linear"
+    step: int | None = None
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Self:
+        _check_range(self.min, self.max, self.scale, self.step)
+        return self
+
+
+class Choice(Spec, Generic[T]):
+    """A finite set of values."""
+
+    choices: Annotated[tuple[T, ...], Field(min_length=1, max_length=100)]
+
+    @model_validator(mode="after")
+    def _has_no_repeats(self) -> Self:
+        if len(set(self.choices)) != len(self.choices):
+            raise PydanticCustomError(
+                "choices_repeat", "a choice is listed twice: list each value once"
+            )
+        return self
+
+
+def _form(value: object) -> str:
+    """Which of the three forms of a hyperparameter a value has: fixed, choice or range."""
+    if isinstance(value, Choice) or (isinstance(value, dict) and "choices" in value):
+        return "choice"
+    return "range" if isinstance(value, Float | Int | dict) else "fixed"
+
+
+FORMS = frozenset({"fixed", "choice", "range"})
+"""Names that pydantic puts into an error's location for a hyperparameter's form."""
+
+
+def _not_boolean(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise PydanticCustomError("number_wanted", "a number is wanted here, not true or false")
+    return value
+
+
+Number = BeforeValidator(_not_boolean)
+Rate = Annotated[float, Number, Field(gt=0)]
+Penalty = Annotated[float, Number, Field(ge=0)]
+Dropout = Annotated[float, Number, Field(ge=0, lt=1)]
+Mixup = Annotated[float, Number, Field(ge=0, le=10)]
+Count = Annotated[int, Number, Field(ge=1)]
+
+
+class RateRange(Float):
+    """A range of positive numbers."""
+
+    @model_validator(mode="after")
+    def _is_positive(self) -> Self:
+        if self.min <= 0:
+            raise PydanticCustomError(
+                "range_outside_domain", "min {low} is not above 0: raise it", {"low": self.min}
+            )
+        return self
+
+
+class PenaltyRange(Float):
+    """A range of numbers from 0 up."""
+
+    min: Penalty
+
+
+class DropoutRange(Float):
+    """A range of dropout rates, from 0 to below 1."""
+
+    min: Dropout
+    max: Dropout
+
+
+class MixupRange(Float):
+    """A range of mixup's alpha, from 0 to 10."""
+
+    min: Mixup
+    max: Mixup
+
+
+class CountRange(Int):
+    """A range of whole numbers from 1 up."""
+
+    min: Count
+
+
+class WidthRange(CountRange):
+    """A range of layer widths: drawn for each layer, or once for all."""
+
+    per_layer: bool = True
+
+
+Fixed, Choices, Range = Tag("fixed"), Tag("choice"), Tag("range")
+Form = Discriminator(_form)
+RateParameter = Annotated[
+    Annotated[Rate, Fixed] | Annotated[Choice[Rate], Choices] | Annotated[RateRange, Range], Form
+]
+ClipParameter = Annotated[
+    Annotated[Rate | None, Fixed]
+    | Annotated[Choice[Rate | None], Choices]
+    | Annotated[RateRange, Range],
+    Form,
+]
+PenaltyParameter = Annotated[
+    Annotated[Penalty, Fixed]
+    | Annotated[Choice[Penalty], Choices]
+    | Annotated[PenaltyRange, Range],
+    Form,
+]
+DropoutParameter = Annotated[
+    Annotated[Dropout, Fixed]
+    | Annotated[Choice[Dropout], Choices]
+    | Annotated[DropoutRange, Range],
+    Form,
+]
+MixupParameter = Annotated[
+    Annotated[Mixup, Fixed] | Annotated[Choice[Mixup], Choices] | Annotated[MixupRange, Range],
+    Form,
+]
+CountParameter = Annotated[
+    Annotated[Count, Fixed] | Annotated[Choice[Count], Choices] | Annotated[CountRange, Range], Form
+]
+WidthParameter = Annotated[
+    Annotated[Count, Fixed] | Annotated[Choice[Count], Choices] | Annotated[WidthRange, Range], Form
+]
+ActivationParameter = Annotated[
+    Annotated[Activation, Fixed] | Annotated[Choice[Activation], Choices], Form
+]
+OptimizerParameter = Annotated[
+    Annotated[Optimizer, Fixed] | Annotated[Choice[Optimizer], Choices], Form
+]
+ScheduleParameter = Annotated[
+    Annotated[Schedule, Fixed] | Annotated[Choice[Schedule], Choices], Form
+]
+ScalingParameter = Annotated[Annotated[Scaling, Fixed] | Annotated[Choice[Scaling], Choices], Form]

@@ -1,0 +1,27 @@
+"""The parent of every part of a specification."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic_core import PydanticCustomError
+
+
+class Spec(BaseModel):
+    """A frozen part of a specification that refuses fields it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _storable(value: str) -> str:
+    # PostgreSQL stores no NUL in text; half of a surrogate pair is no UTF-8.
+    if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in value):
+        raise PydanticCustomError(
+            "text_not_storable", "no database can hold this text: take out NUL and lone surrogates"
+        )
+    return value
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+"""Text that every database can hold."""
