@@ -31,7 +31,7 @@ format: setup  ## Format the code and mend what lint can mend
 	$(RUN)ruff format .
 
 test: setup  ## Set up and run all tests
-	$(RUN)pytest
+	$(RUN)pytest -n 2 --dist loadfile
 
 bench: setup  ## Compare with KerasTuner, Optuna and scikit-learn; writes docs/performance.md
 	VIRTUAL_ENV=.venv UV_PROJECT_ENVIRONMENT=.venv $(RUN)uv sync --quiet --frozen --inexact --extra worker --group bench

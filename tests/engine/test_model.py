@@ -63,33 +63,6 @@ def trained_model(prepared: Prepared, folder: Path) -> tuple[Final, Path]:
     return final, save_both(final, folder)[0]
 
 
-@pytest.mark.parametrize("task", list(Task))
-@pytest.mark.parametrize("scale", ["standard", "none"])
-def test_saved_model_answers_as_the_engine_did(tmp_path: Path, task: Task, scale: str) -> None:
-    given = {"scale_features": scale}
-    prepared = prepared_of(
-        tmp_path, task, preprocessing=given, features={"exclude": ["far away", "day"]}
-    )
-
-    final, path = trained_model(prepared, tmp_path)
-
-    check_keras(path, final.content, prepared.raw_test, final.answer_test())
-    found = load_model(path).predict(
-        model_inputs(prepared.fits[0].features, prepared.raw_test), verbose=0
-    )
-    spread = prepared.fits[0].target.sd if task is Task.regression else 1.0
-    assert np.max(np.abs(found - final.answer_test())) / spread < 1e-4
-    assert found.shape == (80, {"regression": 1, "binary": 2, "multiclass": 3}[task])
-
-
-def test_large_offsets_and_dates_survive(tmp_path: Path) -> None:
-    prepared = prepared_of(tmp_path, Task.regression)
-
-    final, path = trained_model(prepared, tmp_path)
-
-    check_keras(path, final.content, prepared.raw_test, final.answer_test())
-
-
 def test_check_refuses_a_file_that_answers_otherwise(tmp_path: Path) -> None:
     prepared = prepared_of(tmp_path, Task.regression)
     final, path = trained_model(prepared, tmp_path)
@@ -150,22 +123,6 @@ def test_metadata_travels_with_the_file(tmp_path: Path) -> None:
     assert columns["far away"] == "column_0_"
     assert columns["column_0"] == "column_0"
     assert set(columns.values()) == set(load_model(path).input)
-
-
-def test_npz_model_takes_the_whole_matrix(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    x = np.stack([rng.normal(size=200), np.ones(200), rng.normal(size=200)], axis=1)
-    np.savez(tmp_path / "t.npz", X=x, y=x[:, 0] * 3 + 100)
-    table, check = checked(tmp_path / "t.npz", "y")
-    prepared = prepare(table, check, max_levels=100)
-
-    final, path = trained_model(prepared, tmp_path)
-
-    check_keras(path, final.content, prepared.raw_test, final.answer_test())
-    rows = x[prepared.splits.test].astype(np.float32)
-    assert np.allclose(
-        load_model(path).predict({"X": rows}, verbose=0), final.answer_test(), rtol=1e-5
-    )
 
 
 @pytest.mark.parametrize("task", list(Task))

@@ -48,13 +48,13 @@ def test_ranking_of_one_class_is_not_defined() -> None:
 def test_bootstrap_interval_covers_the_true_error_about_as_often_as_it_says() -> None:
     target, rng = Target("y", Task.regression), RNG(3)
     covered = 0
-    for seed in range(60):
+    for seed in range(25):
         y = rng.normal(size=80)
         answer = (y + rng.normal(size=80))[:, None]
         low, high = interval(bootstrap(target, y, {"ours": answer}, seed=seed)["ours"]["rmse"])
         covered += low <= 1.0 <= high
 
-    assert 51 <= covered <= 60
+    assert 20 <= covered <= 25
 
 
 def test_binary_scores_are_scikit_learns() -> None:
