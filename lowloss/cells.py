@@ -1,9 +1,11 @@
-"""What a cell of a table says: the marks of a missing value, and values as labels."""
+"""What a cell of a table says, and where it ends: missing values, labels, delimiters."""
 
 from __future__ import annotations
 
 import json
 
+DELIMITERS = (",", ";", "\t", "|")
+"""Of a CSV's fields."""
 MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "<NA>", "#N/A")
 MISSING_AMONG_NUMBERS = ("?", "-", ".")
 

@@ -7,11 +7,10 @@ import re
 from pathlib import Path
 from typing import TextIO
 
-from lowloss.cells import MISSING, MISSING_AMONG_NUMBERS
+from lowloss.cells import DELIMITERS, MISSING, MISSING_AMONG_NUMBERS
 from lowloss.errors import DuplicateColumns, TableEmpty, TableRagged, TableUnreadable
 from lowloss.results import Predictions
 
-DELIMITERS = (",", ";", "\t", "|")
 QUOTED = re.compile(r'"[^"]*"')
 COMMA_NUMBER = re.compile(r"[+-]?(\d+,?\d*|,\d+)([eE][+-]?\d+)?")
 NO_NUMBER = frozenset((*MISSING, *MISSING_AMONG_NUMBERS))

@@ -79,30 +79,29 @@ def _read_each(values: Sequence[object], read: Callable[[object], Any]) -> list[
     return found
 
 
+def _is_missing(value: object, marks: frozenset[str] = NO_VALUE) -> bool:
+    return value is None or (isinstance(value, str) and value.strip() in marks)
+
+
 def _number(value: object) -> float:
+    if _is_missing(value, NO_NUMBER):
+        return math.nan
     if isinstance(value, str):
         text = value.strip()
-        if text in NO_NUMBER:
-            return math.nan
         # Python reads 1_000 and other scripts' digits as numbers; the service does not.
         if text.isascii() and "_" not in text:
             with suppress(ValueError):
                 return float(text)
     elif _is_number(value):
         return _float(value)
-    elif value is None:
-        return math.nan
     raise _Refused(value, "a number", f"give a number with a decimal point, {OR_NULL}")
 
 
 def _boolean(value: object) -> float:
-    if value is None:
+    if _is_missing(value):
         return math.nan
     if isinstance(value, str):
-        text = value.strip()
-        if text in NO_VALUE:
-            return math.nan
-        if (known := BOOLEANS.get(text.lower())) is not None:
+        if (known := BOOLEANS.get(value.strip().lower())) is not None:
             return known
     elif isinstance(value, bool) or (_is_number(value) and value in (0, 1)):
         return float(value)
@@ -113,14 +112,11 @@ def _boolean(value: object) -> float:
 
 def _days(value: object) -> float:
     """Days since 1970-01-01; a time without a zone is in UTC."""
-    if value is None:
+    if _is_missing(value):
         return math.nan
     if isinstance(value, str):
-        text = value.strip()
-        if text in NO_VALUE:
-            return math.nan
         with suppress(ValueError):
-            time = datetime.fromisoformat(text)
+            time = datetime.fromisoformat(value.strip())
             return ((time if time.tzinfo else time.replace(tzinfo=UTC)) - EPOCH) / DAY
     elif _is_number(value):
         return _float(value)
@@ -129,12 +125,10 @@ def _days(value: object) -> float:
 
 
 def _text(value: object) -> str:
-    if value is None:
+    if _is_missing(value):
         return ""
     if isinstance(value, str):
         text = value.strip()
-        if text in NO_VALUE:
-            return ""
         if not _is_unicode(text):
             raise _Refused(value, "text that UTF-8 can hold", "remove half surrogate pairs")
         return text

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lowloss.cells import DELIMITERS
 from lowloss.errors import TableEmpty, TableRagged, TableUnreadable
 from service.tables.options import ParseOptions
 from service.tables.table import check_names
 
-DELIMITERS = (",", ";", "\t", "|")
 SAMPLE_BYTES = 256 * 1024
 BLOCK_BYTES = 16 * 1024**2
 NEWLINE, RETURN = b"\n", b"\r"

@@ -18,6 +18,7 @@ import polars as pl
 import pytest
 
 from lowloss import Client
+from lowloss.inference.csv_files import write_predictions
 from lowloss.results import JobState
 from tests.tables import mixed_columns
 
@@ -125,6 +126,9 @@ def test_row_is_answered_alike_over_http_by_keras_and_by_onnx(
         assert np.max(np.abs(by_keras["prediction"].to_numpy() - answers)) / spread < 1e-4
         assert np.max(np.abs(by_onnx[:, 0] - answers)) / spread < 1e-4
     else:
+        written = io.StringIO()
+        write_predictions(served, written)
+        assert by_keras.columns == written.getvalue().splitlines()[0].split(",")
         assert by_keras["prediction"].to_list() == list(served.predictions)
         assert np.allclose(by_onnx, np.array(served.probabilities), atol=1e-5)
         assert [served.labels[i] for i in by_onnx.argmax(axis=1)] == list(served.predictions)

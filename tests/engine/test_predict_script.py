@@ -32,5 +32,5 @@ def test_script_answers_a_csv_as_the_engine_did(tmp_path: Path, task: Task) -> N
     else:
         labels = np.array(target.labels)
         assert found["prediction"].to_list() == labels[answer.argmax(axis=1)].tolist()
-        columns = [f"probability_{label}" for label in labels]
+        columns = [f"probability[{label}]" for label in labels]
         assert np.allclose(found.select(columns).to_numpy(), answer, atol=1e-5)

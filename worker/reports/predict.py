@@ -222,7 +222,7 @@ def predict(path: Path, inputs: dict[str, Any], batch_size: int) -> Any:
 
 def write_answers(path: Path | None, labels: Sequence[str], answers: Any) -> None:
     """Write a line for each row's answer."""
-    header = ["prediction", *(f"probability_{label}" for label in labels)]
+    header = ["prediction", *(f"probability[{label}]" for label in labels)]
     opened = (
         nullcontext(sys.stdout) if path is None else path.open("w", encoding="utf-8", newline="")
     )

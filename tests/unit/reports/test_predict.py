@@ -75,6 +75,7 @@ def test_missing_is_what_the_service_takes_for_missing(tmp_path: Path, marker: s
 def test_missing_markers_are_those_of_the_service() -> None:
     assert set(cells.MISSING) == predict.MISSING
     assert set(cells.MISSING_AMONG_NUMBERS) == predict.MISSING_NUMBERS
+    assert cells.DELIMITERS == predict.DELIMITERS
 
 
 @pytest.mark.parametrize(
@@ -169,7 +170,7 @@ def test_labels_are_answered_with_their_probabilities(
 
     rows = list(csv.reader(io.StringIO(capsys.readouterr().out)))
     assert rows == [
-        ["prediction", "probability_no", 'probability_a "b", c'],
+        ["prediction", "probability[no]", 'probability[a "b", c]'],
         ['a "b", c', "0.25", "0.75"],
         ["no", "0.5", "0.5"],
     ]
