@@ -90,8 +90,6 @@ def make_final(
     engine: Engine,
     prepared: Prepared,
     reporter: Reporter,
-    *,
-    max_levels: int,
 ) -> tuple[Final, FinalGain | None]:
     """The model to hand out, and what refitting and averaging gained on the test rows.
 
@@ -104,7 +102,7 @@ def make_final(
         return single, None
     plans = search.repeats(confirmed.winner.plan.number, wanted.members)
     if wanted.refit:
-        final = _refit(single, plans, confirmed, spec, reporter, max_levels=max_levels)
+        final = _refit(single, plans, confirmed, spec, reporter)
     else:
         final = _averaged(single, plans, confirmed, engine, reporter)
     if final is None:
@@ -152,12 +150,10 @@ def _refit(
     confirmed: Confirmed,
     spec: JobSpec,
     reporter: Reporter,
-    *,
-    max_levels: int,
 ) -> Final | None:
     """All rows but the test rows, for as many epochs as were best."""
     scaling = scalings(spec)[single.fold // spec.validation.fold_count]
-    prepared = prepare_refit(single.prepared, spec, scaling, max_levels=max_levels)
+    prepared = prepare_refit(single.prepared, spec, scaling)
     engine = local_engine(prepared.arrays, reach(spec.search_space), trials=len(plans))
     epochs = confirmed.winner.best_epoch
     refits = [replace(plan, fold=0) for plan in plans]

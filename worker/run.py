@@ -77,9 +77,8 @@ def run_job(database: Database, fence: Fence, channel: Channel, settings: Settin
         baselines = fit_baselines(prepared, job.spec)
         reporter.phase("search", baselines=as_json(each.baseline for each in baselines))
 
-        engine = local_engine(
-            prepared.arrays, reach(job.spec.search_space), trials=job.spec.budget.max_trials
-        )
+        trials = job.spec.budget.max_trials
+        engine = local_engine(prepared.arrays, reach(job.spec.search_space), trials=trials)
         reporter.found(threads=engine.threads, open_trials=engine.most_open)
         with closing(SearchTuner(job.spec, directory=folder)) as search:
             search.replay(job.trials)
@@ -92,11 +91,8 @@ def run_job(database: Database, fence: Fence, channel: Channel, settings: Settin
             reporter.phase("confirm")
             reporter.set_deadline(seconds_left(job, 1.0))
             confirmed = confirm_winner(search, engine, prepared, reporter, held)
-            if reporter.is_left:
-                return Ended(Ending(str(reporter.stop_cause)))
             if confirmed is not None:
-                levels = settings.limits.max_levels
-                made = make_final(confirmed, search, engine, prepared, reporter, max_levels=levels)
+                made = make_final(confirmed, search, engine, prepared, reporter)
         if reporter.is_left:
             return Ended(Ending(str(reporter.stop_cause)))
 

@@ -159,7 +159,6 @@ class Case:
             self.engine,
             self.prepared,
             cast("Reporter", report or Report()),
-            max_levels=100,
         )
 
 

@@ -34,7 +34,8 @@ NO_ROWS: Rows = np.empty(0, dtype=np.int64)
 class Labelled:
     """The rows of a table that have a target; `raw` as the exported model takes them.
 
-    `y` is in target units, or class indices. `matrix_columns` is the width of an NPZ's `X`.
+    `y` is in target units, or class indices. `matrix_columns` is the width of an NPZ's `X`,
+    `max_levels` how many levels of a category are told apart.
     """
 
     columns: tuple[Column, ...]
@@ -42,6 +43,7 @@ class Labelled:
     y: Float64Array
     target: Target
     matrix_columns: int | None
+    max_levels: int
 
 
 @dataclass(frozen=True)
@@ -92,18 +94,17 @@ def prepare(table: Table, checked: Checked, *, max_levels: int) -> Prepared:
         y,
         Target(spec.target, checked.task, checked.labels),
         frame.width - 1 if table.is_matrix else None,
+        max_levels,
     )
     splits = split_rows(_traits(frame, spec, labelled), spec.validation, seed=spec.seed)
     for split in splits.folds:
         _check_split(labelled, split, splits.test)
     first, lowest = y[splits.folds[0].train], float(y.min())
     offset = log_offset(spec.preprocessing.log_target, first, lowest=lowest)
-    return _fitted(labelled, splits, scalings(spec), spec, offset=offset, max_levels=max_levels)
+    return _fitted(labelled, splits, scalings(spec), spec, offset=offset)
 
 
-def prepare_refit(
-    prepared: Prepared, spec: JobSpec, scaling: Scaling, *, max_levels: int
-) -> Prepared:
+def prepare_refit(prepared: Prepared, spec: JobSpec, scaling: Scaling) -> Prepared:
     """The same rows, but for one fold that trains on all but the test rows, and validates on none.
 
     That is of the rows that a fold has: ordered folds, too, together hold all of them.
@@ -112,9 +113,7 @@ def prepare_refit(
     splits = Splits((everything,), prepared.splits.test)
     log = prepared.fits[0].target.log
     offset = None if log is None else log.offset
-    return _fitted(
-        prepared.labelled, splits, (scaling,), spec, offset=offset, max_levels=max_levels
-    )
+    return _fitted(prepared.labelled, splits, (scaling,), spec, offset=offset)
 
 
 def scalings(spec: JobSpec) -> tuple[Scaling, ...]:
@@ -188,7 +187,6 @@ def _fitted(
     spec: JobSpec,
     *,
     offset: float | None,
-    max_levels: int,
 ) -> Prepared:
     """Fit and transform; whether the target is seen as a logarithm is one choice for all folds."""
     scale = spec.preprocessing.scale_target
@@ -198,7 +196,7 @@ def _fitted(
             # What is embedded is one choice for all folds: it decides what a network consists of.
             known = fits[0].features.embedded if fits else None
             embedded = None if known is None else frozenset(each.column for each in known)
-            features = _features(labelled, split, scaling, max_levels, embedded)
+            features = _features(labelled, split, scaling, embedded)
             y_train = labelled.y[split.train]
             target = fit_target(labelled.target, y_train, scale=scale, log_offset=offset)
             fits.append(Fit(split, features, target))
@@ -229,15 +227,14 @@ def _embeddings(fits: list[Fit]) -> tuple[Embedding, ...]:
 
 
 def _features(
-    labelled: Labelled,
-    split: Split,
-    scaling: Scaling,
-    max_levels: int,
-    embedded: frozenset[str] | None,
+    labelled: Labelled, split: Split, scaling: Scaling, embedded: frozenset[str] | None
 ) -> Features:
-    raw = labelled.raw.take(split.train)
     features = fit_features(
-        labelled.columns, raw, max_levels=max_levels, scaling=scaling, embedded=embedded
+        labelled.columns,
+        labelled.raw.take(split.train),
+        max_levels=labelled.max_levels,
+        scaling=scaling,
+        embedded=embedded,
     )
     if labelled.matrix_columns is None:
         return features

@@ -71,8 +71,7 @@ def train(plan: Plan, arrays: Arrays, *, on_epoch: OnEpoch, on_batch: OnBatch) -
     started = time.monotonic()
     fold, rows = arrays.folds[plan.fold], arrays.rows(plan.fold)
     keras.backend.clear_session()
-    # Initial weights and dropout follow from the seed, as the order of rows does.
-    keras.utils.set_random_seed(plan.seed)
+    keras.utils.set_random_seed(plan.seed)  # of dropout and noise
     model = build_network(plan, arrays)
     compile_network(model, plan, arrays)
     watch = _Watch(plan, fold, on_epoch, on_batch)
@@ -87,13 +86,13 @@ def train(plan: Plan, arrays: Arrays, *, on_epoch: OnEpoch, on_batch: OnBatch) -
             validation_data=_validation_batches(rows, labels) if fold.is_validated else None,
             epochs=plan.max_epochs,
             shuffle=False,
-            callbacks=[draws, watch, *([stopping] if fold.is_validated else [])],
+            callbacks=[draws, watch, stopping] if fold.is_validated else [draws, watch],
             verbose=0,
         )
     weights: tuple[FloatArray, ...] = ()
     val_output_MC = np.empty((0, arrays.outputs), dtype=np.float32)
     if watch.best_epoch is not None:
-        if fold.is_validated and stopping.best_weights is not None:
+        if stopping.best_weights is not None:
             model.set_weights(stopping.best_weights)
         weights = weights_of(model)
         val_output_MC = forward(weights, plan.activation, arrays.loss, rows.x_val_MD)

@@ -5,7 +5,6 @@ T test rows, C columns of an answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,6 @@ TOLERANCE = 1e-4
 ROUNDINGS = 4.0
 """Multiples of the engine's own rounding that a file may differ by: two sums in another order."""
 BATCH = 8192
-Answer = Callable[[Path, dict[str, Any]], Any]
 
 
 class ModelDiffers(RuntimeError):
