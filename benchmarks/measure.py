@@ -18,6 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from benchmarks.peers import prepare
 from benchmarks.tables import diamonds, generated
+from benchmarks.uploads import upload
 from worker.engine.plans import Arrays, Plan
 
 BATCH = 32
@@ -90,6 +91,7 @@ def main(arguments: Sequence[str]) -> dict[str, Any]:
         "rows": lambda peer, rows: step_seconds(peer, 64, generated(int(rows), int(rows) // 4)),
         "search": lambda folder: _search().lowloss(Path(folder)),
         "search_peer": lambda folder, peer, every: _search().peer(Path(folder), peer, int(every)),
+        "upload": lambda rows: upload(int(rows)),
         "folds": lambda: _search().folds(diamonds(16_000, 4_000)),
     }
     found = measures[arguments[0]](*arguments[1:])

@@ -82,21 +82,26 @@ def _stopping(plan: Plan) -> Any:
     )
 
 
+def _hands_out(plans: Sequence[Plan], objective: Any) -> Any:
+    """An oracle that hands out the plans' numbers."""
+    import keras_tuner
+
+    class Given(keras_tuner.Oracle):  # type: ignore[misc]
+        def populate_space(self, trial_id: str) -> dict[str, Any]:  # noqa: ARG002
+            done = len(self.trials)
+            if done >= len(plans):
+                return {"status": "STOPPED", "values": None}
+            return {"status": "RUNNING", "values": {"number": plans[done].number}}
+
+    return Given(objective, max_trials=len(plans))
+
+
 def _kerastuner(plans: Sequence[Plan], arrays: Arrays, flags: dict[str, Any]) -> dict[int, float]:
     """Stock `search`; its oracle hands out the plans in their order."""
     import keras_tuner
 
     of_number = {plan.number: plan for plan in plans}
     rows = arrays.rows()
-
-    class Given(keras_tuner.Oracle):  # type: ignore[misc]
-        """Hands out the plans' numbers."""
-
-        def populate_space(self, trial_id: str) -> dict[str, Any]:  # noqa: ARG002
-            done = len(self.trials)
-            if done >= len(plans):
-                return {"status": "STOPPED", "values": None}
-            return {"status": "RUNNING", "values": {"number": plans[done].number}}
 
     class Recipe(keras_tuner.HyperModel):  # type: ignore[misc]
         """A plan's network, and how it is fitted."""
@@ -118,7 +123,7 @@ def _kerastuner(plans: Sequence[Plan], arrays: Arrays, flags: dict[str, Any]) ->
     with tempfile.TemporaryDirectory() as folder:
         objective = keras_tuner.Objective("val_mse", "min")
         tuner = keras_tuner.Tuner(
-            Given(objective, max_trials=len(plans)), Recipe(), directory=folder, project_name="b"
+            _hands_out(plans, objective), Recipe(), directory=folder, project_name="b"
         )
         tuner.search(
             rows.x_train_ND,

@@ -27,7 +27,7 @@ INTRODUCTION = """# Performance
 Written by `make bench` from `benchmarks/results.json`: run it, and these are your machine's
 numbers. Every comparison trains the same plans on the same rows, each peer in a process of its own
 and by turns; what counts is the ratios. These are of {cores} cores ({processor}, Python
-{python}), measured at commit {commit}.
+{python}), measured at {commits}.
 """
 
 STEPS = """## A training step
@@ -70,15 +70,21 @@ The whole job, from the claimed job to the checked and stored model, took {job:.
 FOLDS = """## Five folds
 
 `python -m benchmarks.run folds`: 30 trials of 2x64 for 10 epochs on 20,000 rows of diamonds, as one
-holdout of 20 % and as five folds, which are slots over the same copy of the data. Five folds train
+holdout of 20 % and as five folds over one view of the rows. Five folds train
 five times as many networks: they took **{ratio:.1f} times** as long (goal: 4), compiles counted:
 {folds:.1f} s for {holdout:.1f} s.
+"""
+
+UPLOAD = """## An upload
+
+`python -m benchmarks.run upload`: a CSV of {rows:,} rows and {columns} columns, {mb:.0f} MB, read
+and profiled by the server's child process: {seconds:.1f} s, with {peak:.2f} GiB at most.
 """
 
 
 def write_page(results: dict[str, Any]) -> None:
     """Write the page of all that was measured."""
-    parts = [INTRODUCTION.format(**results["machine"])]
+    parts = [INTRODUCTION.format(**results["machine"], commits=_commits(results["commits"]))]
     if "steps" in results:
         parts.append(STEPS + "\n" + _steps(results["steps"]))
     if "rows" in results:
@@ -88,7 +94,26 @@ def write_page(results: dict[str, Any]) -> None:
     if "folds" in results:
         holdout, folds = results["folds"]["holdout_seconds"], results["folds"]["folds_seconds"]
         parts.append(FOLDS.format(ratio=folds / holdout, folds=folds, holdout=holdout))
+    if "upload" in results:
+        parts.append(_upload(results["upload"]))
     PAGE.write_text("\n".join(parts))
+
+
+def _commits(commits: dict[str, str]) -> str:
+    """At which commit each part was measured; all of them where that is one."""
+    if len(set(commits.values())) == 1:
+        return f"commit {next(iter(commits.values()))}"
+    return "commits " + ", ".join(f"{commit} ({part})" for part, commit in commits.items())
+
+
+def _upload(upload: dict[str, Any]) -> str:
+    return UPLOAD.format(
+        rows=upload["rows"],
+        columns=upload["columns"],
+        mb=upload["file_bytes"] / 1e6,
+        seconds=upload["seconds"],
+        peak=upload["child_peak_bytes"] / 2**30,
+    )
 
 
 def _steps(steps: dict[str, Any]) -> str:

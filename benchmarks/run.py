@@ -29,6 +29,8 @@ MOST_ROWS = {"kerastuner": 10_000, "kerastuner_flags": 100_000}
 """Larger tables would take these peers an hour."""
 EVERY = {"kerastuner": 1, "kerastuner_flags": 3, "optuna": 6}
 """Of the whole search's trials, every so-manieth goes through a peer; its time is scaled up."""
+PARTS = ("steps", "rows", "search", "folds", "upload")
+UPLOADED_ROWS = 1_000_000
 MOST_DISAGREEMENT = 0.1
 """Between the median losses of two ways to train the same plans."""
 
@@ -95,19 +97,18 @@ def whole_search() -> dict[str, Any]:
 def main() -> None:
     """Run all, or what is named; results that are not measured anew stay."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("only", nargs="*", choices=["steps", "rows", "search", "folds", []])
+    parser.add_argument("only", nargs="*", choices=[*PARTS, []])
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
-    wanted = given.only or ["steps", "rows", "search", "folds"]
+    wanted = given.only or PARTS
     results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     results["machine"] = {
         "cores": len(os.sched_getaffinity(0)),
         "processor": platform.machine(),
         "python": platform.python_version(),
-        "commit": subprocess.check_output(
-            ["git", "describe", "--always", "--dirty"], text=True
-        ).strip(),
     }
+    commit = subprocess.check_output(["git", "describe", "--always", "--dirty"], text=True).strip()
+    results["commits"] = results.get("commits", {}) | dict.fromkeys(wanted, commit)
     if "steps" in wanted:
         results["steps"] = {
             str(width): rounds_of("steps", width, PEERS, given.rounds) for width in WIDTHS
@@ -123,6 +124,8 @@ def main() -> None:
         results["search"] = whole_search()
     if "folds" in wanted:
         results["folds"] = measure("folds")
+    if "upload" in wanted:
+        results["upload"] = measure("upload", UPLOADED_ROWS)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
     write_page(results)
 

@@ -172,6 +172,22 @@ def _arrays(database: Database, folder: Path) -> Arrays:
     return run.prepare_data(database, job, folder, Limits())[0].arrays
 
 
+def _adding_to(
+    seconds: dict[str, float], call: Callable[..., Any], part: str, lock: threading.Lock
+) -> Callable[..., Any]:
+    """The same call, whose seconds are added to a part's."""
+
+    def measured(*given: Any, **named: Any) -> Any:
+        started = time.perf_counter()
+        try:
+            return call(*given, **named)
+        finally:
+            with lock:
+                seconds[part] += time.perf_counter() - started
+
+    return measured
+
+
 @contextmanager
 def _timed() -> Iterator[dict[str, float]]:
     """Where a job's time goes: seconds inside its parts, of all threads."""
@@ -191,15 +207,7 @@ def _timed() -> Iterator[dict[str, float]]:
     before += [(Compiled, "__call__", Compiled.__call__), (Program, "__init__", Program.__init__)]
 
     def timed(call: Callable[..., Any], part: str) -> Callable[..., Any]:
-        def measured(*given: Any, **named: Any) -> Any:
-            started = time.perf_counter()
-            try:
-                return call(*given, **named)
-            finally:
-                with lock:
-                    seconds[part] += time.perf_counter() - started
-
-        return measured
+        return _adding_to(seconds, call, part, lock)
 
     call, init = Compiled.__call__, Program.__init__
 
