@@ -6,6 +6,7 @@ from lowloss.spec.job import (
     Final,
     JobSpec,
     Preprocessing,
+    Pruning,
     SearchSpace,
     Validation,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "Objective",
     "Optimizer",
     "Preprocessing",
+    "Pruning",
     "Scaling",
     "Schedule",
     "SearchSpace",

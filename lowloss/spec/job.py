@@ -156,6 +156,17 @@ class Preprocessing(Spec):
     class_weight: Literal["auto", "balanced", "none"] = "auto"
 
 
+class Pruning(Spec):
+    """Which trials end early: asynchronous successive halving over epochs.
+
+    After `min_epochs`, and each `reduction` times as many again, a trial goes on only if its best
+    validation loss is among the best 1 / `reduction` of those that came so far.
+    """
+
+    reduction: Annotated[int, Number, Field(ge=2, le=10)] = 3
+    min_epochs: Annotated[int, Number, Field(ge=1)] = 5
+
+
 class Final(Spec):
     """What happens after the search: the top trials are trained again on several seeds.
 
@@ -183,7 +194,7 @@ class JobSpec(Spec):
     budget: Budget = Budget()
     validation: Validation = Validation()
     preprocessing: Preprocessing = Preprocessing()
-    pruning: None = None
+    pruning: Pruning | None = None
     final: Final = Final()
     warm_start_from: Annotated[tuple[str, ...], Field(max_length=0)] = ()
     seed: Annotated[int, Number, Field(ge=0, le=2**31 - 1)] = 0

@@ -56,7 +56,7 @@ SUITABLE: dict[str, Any] = {"target": "y"}
         ({"name": "\ud800"}, "invalid_request", "name"),
         ({"task": "ranking"}, "invalid_request", "task"),
         ({"algorithm": "magic"}, "invalid_request", "algorithm"),
-        ({"pruning": {}}, "invalid_request", "pruning"),
+        ({"pruning": {"reduction": 1}}, "invalid_request", "pruning.reduction"),
         ({"warm_start_from": ["job_1"]}, "invalid_request", "warm_start_from"),
         ({"dataset": "ds_nowhere"}, "unknown_dataset", "dataset"),
         ({"target": "z"}, "unknown_target", "target"),

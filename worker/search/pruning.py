@@ -1,0 +1,110 @@
+"""Successive halving over epochs: only the best of the trials that reached a rung go on.
+
+Asynchronous, in its stopping variant (Li et al. 2020, "A system for massively parallel
+hyperparameter tuning", section 3.2): a trial is held against those that reached the rung before it,
+at once, and goes on in its slot or ends. Nobody waits for a rung to fill, and what goes on has its
+weights.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from lowloss.spec import Budget, Pruning
+
+Reached = tuple[tuple[int, float], ...]
+"""The rungs that a trial has reached: epoch, and its best validation loss up to it."""
+
+
+class Rungs:
+    """The epochs at which trials are compared: `min_epochs`, and each `reduction` times the last.
+
+    Less is better: what is compared is the validation loss.
+    """
+
+    def __init__(self, reduction: int, min_epochs: int, max_epochs: int) -> None:
+        self._reduction = reduction
+        self._reached: dict[int, dict[int, float]] = {}
+        epoch = min_epochs
+        while epoch < max_epochs:
+            self._reached[epoch] = {}
+            epoch *= reduction
+
+    @property
+    def epochs(self) -> tuple[int, ...]:
+        """Where the rungs are."""
+        return tuple(self._reached)
+
+    def goes_on(self, number: int, epoch: int, best: float) -> bool:
+        """Take in a trial's best loss so far; whether it is among the best 1 / `reduction` there.
+
+        The best so far always goes on, however few there are. Between rungs everyone does.
+        """
+        rung = self._reached.get(epoch)
+        if rung is None:
+            return True
+        rung[number] = best
+        rank = sum(other < best for other in rung.values())
+        return rank < max(1, len(rung) // self._reduction)
+
+
+class Pruner:
+    """Says which trials go on; several brackets for Hyperband, else one.
+
+    Hyperband's brackets (Li et al. 2018, algorithm 1) begin at later and later rungs, and the last
+    one prunes nothing: that hedges against losses that fall late. Trials are dealt out to them in
+    its proportions.
+    """
+
+    def __init__(self, brackets: Sequence[Rungs], dealt: Sequence[int]) -> None:
+        self._brackets = brackets
+        self._dealt = dealt
+        self._reached: dict[int, list[tuple[int, float]]] = {}
+
+    def goes_on(self, number: int, epoch: int, best: float) -> bool:
+        """Whether a trial goes on after an epoch; `best` is its least validation loss so far."""
+        rungs = self._brackets[self._dealt[(number - 1) % len(self._dealt)]]
+        if epoch in rungs.epochs:
+            self._reached.setdefault(number, []).append((epoch, best))
+        return rungs.goes_on(number, epoch, best)
+
+    def reached(self, number: int) -> Reached:
+        """The rungs that a trial has reached."""
+        return tuple(self._reached.get(number, ()))
+
+    def replay(self, number: int, val_loss: Iterable[float | None]) -> None:
+        """Take in the curve of a trial of an earlier attempt."""
+        self._reached.pop(number, None)
+        best = math.inf
+        for epoch, loss in enumerate(val_loss, start=1):
+            best = min(best, math.inf if loss is None else loss)
+            self.goes_on(number, epoch, best)
+
+
+def make_pruner(pruning: Pruning, budget: Budget, *, is_hyperband: bool) -> Pruner:
+    """The pruner of a search."""
+    reduction, max_epochs = pruning.reduction, budget.max_epochs
+    first = Rungs(reduction, pruning.min_epochs, max_epochs)
+    if not is_hyperband:
+        return Pruner([first], [0])
+    starts = (*first.epochs, max_epochs)
+    brackets = [Rungs(reduction, start, max_epochs) for start in starts]
+    return Pruner(brackets, _deal([_share(b, len(starts), reduction) for b in range(len(starts))]))
+
+
+def _share(bracket: int, brackets: int, reduction: int) -> int:
+    """How many trials begin in a bracket, for each round of Hyperband."""
+    rungs = brackets - 1 - bracket
+    trials: int = brackets * reduction**rungs
+    return -(-trials // (rungs + 1))
+
+
+def _deal(sizes: Sequence[int]) -> list[int]:
+    """A round's brackets in turn, each as evenly over the round as its size allows."""
+    places = [
+        ((place + 0.5) / size, bracket)
+        for bracket, size in enumerate(sizes)
+        for place in range(size)
+    ]
+    return [bracket for _, bracket in sorted(places)]
