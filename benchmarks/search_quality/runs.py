@@ -1,0 +1,112 @@
+"""Runs the searches on all cores; each is kept, so that what was interrupted goes on."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+
+from benchmarks.search_quality.lookup import Lookup, load
+from benchmarks.search_quality.setups import Setup
+from benchmarks.search_quality.simulate import Limit, Search, simulate
+from benchmarks.search_quality.tables import MAX_TRIALS, TABLES, a_spec
+
+
+@dataclass(frozen=True)
+class Run:
+    """One search: how it was set up, on which table, with which seed, and what came of it."""
+
+    setup: str
+    table: str
+    seed: int
+    search: Search
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A search to run."""
+
+    setup: Setup
+    table: str
+    seed: int
+
+
+def lookup_path(out: Path, table: str) -> Path:
+    """Where a table's lookup is kept."""
+    return out / f"{table.replace(' ', '_')}.npz"
+
+
+def run_all(setups: Iterable[Setup], out: Path, *, processes: int) -> None:
+    """Run every search that is not there yet."""
+    wanted = [each for setup in setups for each in _missing(setup, out)]
+    context = get_context("spawn")
+    with ProcessPoolExecutor(processes, context, initializer=_one_thread) as pool:
+        running = {pool.submit(_run, each, out): each for each in wanted}
+        for done, future in enumerate(as_completed(running), start=1):
+            each, run = running[future], future.result()
+            with _runs_path(out, each.setup).open("a") as file:
+                file.write(json.dumps(asdict(run)) + "\n")
+            if done % 50 == 0 or done == len(wanted):
+                print(f"{time.strftime('%H:%M:%S')} {done} of {len(wanted)}", flush=True)
+
+
+def runs_of(setup: Setup, out: Path) -> Iterator[Run]:
+    """The runs that were kept."""
+    path = _runs_path(out, setup)
+    if not path.exists():
+        return
+    for line in path.read_text().splitlines():
+        kept = json.loads(line)
+        search = kept["search"]
+        search = Search(**search | {name: tuple(search[name]) for name in ("best", "seconds")})
+        yield Run(**kept | {"search": search})
+
+
+def _missing(setup: Setup, out: Path) -> Iterator[_Wanted]:
+    there = {(run.table, run.seed) for run in runs_of(setup, out)}
+    for table in TABLES:
+        if lookup_path(out, table).exists():
+            for seed in range(setup.seeds):
+                if (table, seed) not in there:
+                    yield _Wanted(setup, table, seed)
+
+
+def _run(wanted: _Wanted, out: Path) -> Run:
+    from benchmarks.search_quality.algorithms import make
+
+    lookup, setup = _loaded(lookup_path(out, wanted.table)), wanted.setup
+    spec = a_spec(wanted.table, seed=wanted.seed)
+    limit = Limit(
+        trials=min(setup.trials, setup.most_trials),
+        seconds=setup.trainings * lookup.mean_seconds,
+        most_trials=min(setup.most_trials, MAX_TRIALS),
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        algorithm = make(setup, spec, Path(folder))
+        with closing(algorithm):
+            search = simulate(algorithm, lookup, limit, open_trials=setup.open_trials)
+    return Run(setup.name, wanted.table, wanted.seed, search)
+
+
+@cache
+def _loaded(path: Path) -> Lookup:
+    return load(path)
+
+
+def _runs_path(out: Path, setup: Setup) -> Path:
+    folder = out / "runs"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{setup.name.replace(', ', '-').replace(' ', '_').replace('/', '_')}.jsonl"
+
+
+def _one_thread() -> None:
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1)
