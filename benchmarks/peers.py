@@ -46,7 +46,7 @@ def _lowloss(arrays: Arrays) -> Train:
     engine = local_engine(arrays, reach, trials=64)
 
     def train(plans: Sequence[Plan]) -> dict[int, float]:
-        ended = engine.run(hand_out(plans), on_epoch=lambda _, __: True, on_batch=lambda: None)
+        ended = engine.run(hand_out(plans), on_epoch=lambda *_: True, on_batch=lambda: None)
         return {t.plan.number: _best(t) for t in ended if isinstance(t, TrainedTrial)}
 
     return train

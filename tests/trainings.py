@@ -10,6 +10,7 @@ import numpy as np
 
 from worker.engine.plans import (
     Arrays,
+    Checkpoint,
     Engine,
     Epoch,
     FailedTrial,
@@ -108,7 +109,7 @@ def run(
     engine: Engine,
     plans: Sequence[Plan],
     *,
-    on_epoch: OnEpoch = lambda _, __: True,
+    on_epoch: OnEpoch = lambda *_: True,
     on_batch: OnBatch = lambda: None,
 ) -> dict[int, TrainedTrial]:
     """Train plans; answers the trials by number. None may fail."""
@@ -134,3 +135,9 @@ def a_training(
         seconds=0.0,
         program="a test",
     )
+
+
+def a_checkpoint(epochs: int = 1) -> Checkpoint:
+    """What a training without weights goes on from."""
+    seen = tuple(Epoch(number, 1.0, 1.0, 1.0) for number in range(1, epochs + 1))
+    return Checkpoint(seen, 1, epochs - 1, 0.0, (), (), ())

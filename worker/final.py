@@ -25,6 +25,7 @@ from worker.engine.plans import (
     FloatArray,
     Outcome,
     Plan,
+    TakeCheckpoint,
     TrainedTrial,
     hand_out,
 )
@@ -174,7 +175,7 @@ def _train(
         reporter.look()
         return given(n) if reporter.stop_cause is None else []
 
-    def on_epoch(_: Plan, epoch: Epoch) -> bool:
+    def on_epoch(_: Plan, epoch: Epoch, __: TakeCheckpoint) -> bool:
         reporter.look()
         return reporter.stop_cause is None and epoch.epoch != epochs
 

@@ -6,11 +6,12 @@ import logging
 import math
 import statistics
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from worker.engine.plans import (
+    Checkpoint,
     Engine,
     Epoch,
     FailedTrial,
@@ -19,6 +20,7 @@ from worker.engine.plans import (
     OnEpoch,
     Outcome,
     Plan,
+    TakeCheckpoint,
     TrainedTrial,
 )
 from worker.report import Reporter
@@ -60,6 +62,17 @@ class Training:
         return sum(fold.seconds for fold in self.folds)
 
     @property
+    def checkpoints(self) -> dict[int, Checkpoint]:
+        """What it goes on from, by fold; a fold that had not begun has none."""
+        return {
+            fold.plan.fold: fold.checkpoint for fold in self.folds if fold.checkpoint is not None
+        }
+
+    def without_checkpoints(self) -> Training:
+        """Itself, with nothing to go on from: a fraction of the memory."""
+        return replace(self, folds=tuple(replace(fold, checkpoint=None) for fold in self.folds))
+
+    @property
     def is_good(self) -> bool:
         """Whether every fold has weights, and did not diverge after them."""
         return all(fold.is_good for fold in self.folds)
@@ -86,6 +99,15 @@ class Folds:
         self._missing: dict[Run, int] = {}
         self._ended: dict[Run, list[TrainedTrial]] = {}
         self._lost: set[Run] = set()
+        self._checkpoints: dict[Run, Mapping[int, Checkpoint]] = {}
+
+    def go_on_from(self, plan: Plan, checkpoints: Mapping[int, Checkpoint]) -> None:
+        """Let a plan's folds go on from checkpoints once the plan is handed out."""
+        self._checkpoints[_run(plan)] = checkpoints
+
+    def checkpoints(self, plan: Plan) -> Mapping[int, Checkpoint]:
+        """What a plan's folds are to go on from, by fold."""
+        return self._checkpoints.get(_run(plan), {})
 
     def run(
         self, engine: Engine, next_plans: NextPlans, *, on_epoch: OnEpoch, on_batch: OnBatch
@@ -97,11 +119,11 @@ class Folds:
                 self._take(next_plans(math.ceil((n - len(self._waiting)) / self._count)))
             return [self._waiting.popleft() for _ in range(min(n, len(self._waiting)))]
 
-        def on_fold_epoch(plan: Plan, epoch: Epoch) -> bool:
+        def on_fold_epoch(plan: Plan, epoch: Epoch, take: TakeCheckpoint) -> bool:
             if _run(plan) not in self._missing:
                 # Another fold failed: the run was told of as ended.
                 return False
-            goes_on = on_epoch(plan, epoch)
+            goes_on = on_epoch(plan, epoch, take)
             return goes_on and _run(plan) not in self._lost
 
         for result in engine.run(next_folds, on_epoch=on_fold_epoch, on_batch=on_batch):
@@ -113,7 +135,9 @@ class Folds:
         for plan in plans:
             self._missing[_run(plan)] = self._count
             self._ended[_run(plan)] = []
-            self._waiting += [replace(plan, fold=plan.fold + f) for f in range(self._count)]
+            before = self._checkpoints.pop(_run(plan), {})
+            for fold in range(plan.fold, plan.fold + self._count):
+                self._waiting.append(replace(plan, fold=fold, checkpoint=before.get(fold)))
 
     def _put_together(self, result: TrainedTrial | FailedTrial) -> Training | FailedTrial | None:
         run = _run(result.plan)
@@ -143,7 +167,7 @@ class Folds:
         return dropped
 
     def _base(self, plan: Plan) -> Plan:
-        return replace(plan, fold=plan.fold - plan.fold % self._count)
+        return replace(plan, fold=plan.fold - plan.fold % self._count, checkpoint=None)
 
 
 def _run(plan: Plan) -> Run:
@@ -167,7 +191,7 @@ def trainer_of_repeats(engine: Engine, reporter: Reporter, folds: int) -> Train:
             waiting[:] = some[n:]
             return some[:n]
 
-        def on_epoch(plan: Plan, _: Epoch) -> bool:
+        def on_epoch(plan: Plan, *_: object) -> bool:
             reporter.look()
             return goes_on(plan)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from lowloss.results import TrialState
 from lowloss.spec import JobSpec
@@ -11,15 +12,19 @@ from worker.data.prepare import Prepared
 from worker.data.scores import mean_metrics, objective_value, scores
 from worker.engine.plans import FailedTrial, Outcome, TrainedTrial
 from worker.folds import Training
-from worker.report import Reporter
+from worker.report import StopCause
+from worker.stopping import Cut
 
 log = logging.getLogger(__name__)
 
 
 def end_of(
-    result: Training | FailedTrial, prepared: Prepared, spec: JobSpec, reporter: Reporter
+    result: Training | FailedTrial,
+    prepared: Prepared,
+    spec: JobSpec,
+    cut: Mapping[int, StopCause | Cut],
 ) -> TrialEnd:
-    """How a trial ended, as the store keeps it."""
+    """How a trial ended, as the store keeps it; `cut` says why it was cut short, by number."""
     number = result.plan.number
     if isinstance(result, FailedTrial):
         log.warning("trial %d failed: %s", number, result.error)
@@ -31,10 +36,10 @@ def end_of(
         return TrialEnd(number, state, reason, None, {}, None, result.seconds, worst.program)
     metrics = validation_metrics(result, prepared)
     # A trial cut short by the deadline or a cancel still has its best weights so far.
-    reason = str(reporter.cut[number]) if result.outcome is Outcome.stopped else worst.reason
+    reason = str(cut[number]) if result.outcome is Outcome.stopped else worst.reason
     return TrialEnd(
         number=number,
-        state=TrialState.completed,
+        state=TrialState.pruned if reason == Cut.pruned else TrialState.completed,
         reason=reason,
         score=objective_value(spec.objective, metrics),
         metrics=metrics,

@@ -6,18 +6,19 @@ import itertools
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from lowloss.results import Curve, Hyperparameters, Requested
 from service.store.artifacts import NewArtifact, add_artifact
+from service.store.checkpoints import SavedCheckpoint, save_checkpoint
 from service.store.database import Database, Session, is_busy
 from service.store.jobs import record_outcome
 from service.store.queue import Fence, hold_fence
 from service.store.trials import TrialEnd, finish_trial, record_epochs, start_trial
 from worker.channel import Channel
-from worker.engine.plans import Epoch, Plan
+from worker.engine.plans import Checkpoint, Epoch, Plan
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -59,8 +60,6 @@ class Reporter:
         self._requested = Requested.none
         self._epochs: dict[int, Folded] = {}
         self._unwritten: set[int] = set()
-        self.cut: dict[int, StopCause] = {}
-        """Why a trial was cut short, by number; that may be taken back before its end is told."""
         self._wrote_at = -math.inf
 
     def set_deadline(self, seconds: float | None) -> None:
@@ -95,26 +94,30 @@ class Reporter:
         """Add to what the job found beside its trials."""
         self._write(lambda s: record_outcome(s, self.fence, phase=None, **found))
 
-    def start_trials(self, trials: Sequence[tuple[Plan, Hyperparameters]]) -> None:
-        """Record that trials train."""
-        self._epochs |= {plan.number: {} for plan, _ in trials}
-        for plan, _ in trials:
-            self.cut.pop(plan.number, None)
+    def start_trial(
+        self,
+        plan: Plan,
+        hyperparameters: Hyperparameters,
+        checkpoints: Mapping[int, Checkpoint],
+    ) -> None:
+        """Record that a trial trains, from these checkpoints of its folds on."""
+        self._epochs[plan.number] = {
+            fold: list(checkpoint.epochs) for fold, checkpoint in checkpoints.items()
+        }
+        epochs = max((len(some.epochs) for some in checkpoints.values()), default=0)
+        self._write(
+            lambda session: start_trial(
+                session,
+                self.fence,
+                plan.number,
+                seed=plan.seed,
+                hyperparameters=hyperparameters,
+                epochs=epochs,
+            )
+        )
 
-        def write(session: Session) -> None:
-            for plan, hyperparameters in trials:
-                start_trial(
-                    session,
-                    self.fence,
-                    plan.number,
-                    seed=plan.seed,
-                    hyperparameters=hyperparameters,
-                )
-
-        self._write(write)
-
-    def on_epoch(self, plan: Plan, epoch: Epoch) -> bool:
-        """Take in an epoch of a running trial; answers whether its training goes on."""
+    def on_epoch(self, plan: Plan, epoch: Epoch) -> StopCause | None:
+        """Take in an epoch of a running trial; answers why the search is to stop, if it is."""
         self.alive()
         self._epochs[plan.number].setdefault(plan.fold, []).append(epoch)
         self._unwritten.add(plan.number)
@@ -127,16 +130,17 @@ class Reporter:
                 # The curves are whole in memory: what is missing now is written next time.
                 if not is_busy(error):
                     raise
-        cause = self.stop_cause
-        if cause is not None:
-            self.cut[plan.number] = cause
-        return cause is None
+        return self.stop_cause
 
     def look(self) -> None:
         """Learn what users ask of the job where nothing is written for a while."""
         self.alive()
         if self._clock() - self._wrote_at >= WRITE_SECONDS:
             self._requested = self._write(lambda s: Requested(hold_fence(s, self.fence).requested))
+
+    def save_checkpoint(self, saved: SavedCheckpoint) -> None:
+        """Record what a trial goes on from after a stop or a crash."""
+        self._write(lambda s: save_checkpoint(s, self.fence, saved))
 
     def add_artifact(self, new: NewArtifact) -> None:
         """Add an artifact, visible once the job is settled."""

@@ -20,33 +20,36 @@ from typing import Any
 from pydantic import BaseModel
 
 from lowloss.errors import JobFailed, LeaseLost, Problem
-from lowloss.results import Dataset, Trial
+from lowloss.results import Dataset
 from lowloss.spec import JobSpec
 from service.settings import Limits, Settings
 from service.store.blobs import read_blob
+from service.store.checkpoints import list_checkpoints
 from service.store.database import Database
 from service.store.datasets import get_dataset, get_parse_options
 from service.store.jobs import get_job
 from service.store.queue import Fence
-from service.store.trials import list_trials
+from service.store.trials import list_curves, list_trials
 from service.tables.check import Checked, check_job
 from service.tables.options import ParseOptions
 from service.tables.read import read_table
 from worker.baselines import fit_baselines
 from worker.channel import Channel
+from worker.checkpoints import load_checkpoints
 from worker.confirm import Confirmed, Finalist, confirm
 from worker.data.prepare import Prepared, prepare
 from worker.data.scores import objective_value
-from worker.engine.plans import Engine, FailedTrial, Outcome, Plan
+from worker.engine.plans import Engine
 from worker.execution.local import local_engine
 from worker.export import export
 from worker.final import make_final
-from worker.folds import Folds, Training, trainer_of_repeats
-from worker.judge import end_of, validation_metrics
+from worker.folds import Training, trainer_of_repeats
+from worker.judge import validation_metrics
 from worker.messages import Ended, Ending
-from worker.report import LEFT, Reporter, StopCause
-from worker.search.space import hyperparameters_of, reach
+from worker.report import Reporter, StopCause
+from worker.search.space import reach
 from worker.search.tuner import SearchTuner
+from worker.searching import Earlier, Searching
 
 SEARCH_SHARE = 0.8
 """The part of a job's `max_seconds` that the search may use: the rest confirms the winner."""
@@ -59,7 +62,6 @@ class Loaded:
     spec: JobSpec
     dataset: Dataset
     options: ParseOptions
-    trials: tuple[Trial, ...]
     seconds: float
     loaded_at: float
 
@@ -81,16 +83,17 @@ def run_job(database: Database, fence: Fence, channel: Channel, settings: Settin
         engine = local_engine(prepared.arrays, reach(job.spec.search_space), trials=trials)
         reporter.found(threads=engine.threads, open_trials=engine.most_open)
         with closing(SearchTuner(job.spec, directory=folder)) as search:
-            search.replay(job.trials)
+            searching = Searching(search, prepared, reporter, folder)
+            searching.replay(load_earlier(database, fence, folder))
             reporter.set_deadline(seconds_left(job, SEARCH_SHARE))
-            held = search_trials(search, engine, prepared, reporter)
-            reason = search_reason(search, reporter)
+            searching.run(engine)
+            reason = searching.end_reason
             if reporter.is_left:
                 return Ended(Ending(str(reporter.stop_cause)))
 
             reporter.phase("confirm")
             reporter.set_deadline(seconds_left(job, 1.0))
-            confirmed = confirm_winner(search, engine, prepared, reporter, held)
+            confirmed = confirm_winner(search, engine, prepared, reporter, searching.held)
             if confirmed is not None:
                 made = make_final(confirmed, search, engine, prepared, reporter)
         if reporter.is_left:
@@ -107,13 +110,21 @@ def run_job(database: Database, fence: Fence, channel: Channel, settings: Settin
 
 
 def load_job(database: Database, fence: Fence) -> Loaded:
-    """What the store knows of the job, earlier attempts' trials included."""
+    """What the store knows of the job, but for what earlier attempts left."""
     with database.reading() as session:
         job = get_job(session, fence.job_id)
         dataset = get_dataset(session, job.dataset)
         options = ParseOptions.model_validate(get_parse_options(session, job.dataset))
-        trials = list_trials(session, job.id).items
-    return Loaded(job.spec, dataset, options, trials, job.progress.seconds, time.monotonic())
+    return Loaded(job.spec, dataset, options, job.progress.seconds, time.monotonic())
+
+
+def load_earlier(database: Database, fence: Fence, folder: Path) -> Earlier:
+    """What earlier attempts at the job left."""
+    with database.reading() as session:
+        trials = list_trials(session, fence.job_id).items
+        curves = list_curves(session, fence.job_id)
+        saved = list_checkpoints(session, fence.job_id)
+    return Earlier(trials, curves, load_checkpoints(database, saved, folder))
 
 
 def prepare_data(
@@ -128,52 +139,6 @@ def prepare_data(
     path.unlink()
     checked = check_job(job.spec, job.dataset, limits=limits)
     return prepare(table, checked, max_levels=limits.max_levels), checked
-
-
-def search_trials(
-    search: SearchTuner, engine: Engine, prepared: Prepared, reporter: Reporter
-) -> dict[int, Training]:
-    """Train what the oracle asks for; answers the trainings of the best trials, by number."""
-    spec = search.spec
-    held: dict[int, Training] = {}
-    late: list[Plan] = []
-
-    def next_plans(n: int) -> list[Plan]:
-        cause = reporter.stop_cause
-        plans = search.ask(n) if cause is None else []
-        if cause is StopCause.time_limit and search.is_idle and not (search.best() or late):
-            # However short the time: one trial trains for an epoch, so that there is a model.
-            plans = search.ask(1)
-            late.extend(plans)
-        if plans:
-            reporter.start_trials([(plan, hyperparameters_of(plan, spec)) for plan in plans])
-        return plans
-
-    folds = Folds(spec.validation.fold_count)
-    trained = folds.run(engine, next_plans, on_epoch=reporter.on_epoch, on_batch=reporter.alive)
-    for result in trained:
-        if is_left_running(result, reporter):
-            search.put_back(result.plan)
-            continue
-        end = end_of(result, prepared, spec, reporter)
-        reporter.finish_trial(end)
-        search.tell(end.number, end.score)
-        if end.score is not None and isinstance(result, Training):
-            held[end.number] = result
-            top = search.top(spec.final.confirm_top)
-            held = {number: trained for number, trained in held.items() if number in top}
-    return held
-
-
-def is_left_running(result: Training | FailedTrial, reporter: Reporter) -> bool:
-    """Whether a trial was cut short by a pause or a stop: it trains anew at the next claim."""
-    is_cut = isinstance(result, Training) and result.outcome is Outcome.stopped
-    return is_cut and reporter.cut[result.plan.number] in LEFT
-
-
-def search_reason(search: SearchTuner, reporter: Reporter) -> str:
-    """Why the search ended."""
-    return search.end_reason or str(reporter.stop_cause or "search_ended")
 
 
 def confirm_winner(

@@ -65,13 +65,23 @@ class Features(Spec):
 
 
 class Budget(Spec):
-    """When the search stops: at whichever limit is reached first."""
+    """When the search stops, at whichever limit is reached first; and what a trial may cost.
+
+    `max_epochs` and `max_trial_seconds` are of each trial. `max_total_epochs` are of all trials
+    together; one that trains on several folds counts once. The search ends early once
+    `no_improvement_trials` in a row were no better, once the best is at `target_value`, or once the
+    improvement to be expected of another trial is below the share `min_expected_improvement` of the
+    best score.
+    """
 
     max_trials: Annotated[int, Number, Field(ge=1)] = 50
     max_seconds: Annotated[float, Number, Field(gt=0)] | None = 600
     max_epochs: Annotated[int, Number, Field(ge=1)] = 200
+    max_trial_seconds: Annotated[float, Number, Field(gt=0)] | None = None
+    max_total_epochs: Annotated[int, Number, Field(ge=1)] | None = None
     no_improvement_trials: Annotated[int, Number, Field(ge=1)] | None = None
     target_value: float | None = None
+    min_expected_improvement: Annotated[float, Number, Field(gt=0, lt=1)] | None = None
 
 
 Strategy = Literal["auto", "holdout", "kfold", "repeated", "grouped", "ordered"]
@@ -190,7 +200,7 @@ class JobSpec(Spec):
     features: Features = Features()
     objective: Objective = Objective.val_loss
     search_space: SearchSpace = SearchSpace()
-    algorithm: Literal["tpe", "random"] = "tpe"
+    algorithm: Literal["tpe", "random", "hyperband"] = "tpe"
     budget: Budget = Budget()
     validation: Validation = Validation()
     preprocessing: Preprocessing = Preprocessing()

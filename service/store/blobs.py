@@ -1,8 +1,8 @@
 """Bytes in SQL, in chunks, named by their SHA-256. Equal bytes are stored once.
 
 A blob is written in several short transactions, so that no other writer waits long, and belongs
-to nobody until a dataset or an artifact refers to it. One that nobody refers to is a leftover of a
-crash, and is reaped an hour after its last write by whoever writes next.
+to nobody until a dataset, an artifact or a checkpoint refers to it. One that nobody refers to is a
+leftover, and is reaped an hour after its last write by whoever writes next.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.store.database import Database, insert_if_absent, utc_now
-from service.store.schema import ArtifactRow, BlobChunkRow, BlobRow, DatasetRow
+from service.store.schema import ArtifactRow, BlobChunkRow, BlobRow, CheckpointRow, DatasetRow
 
 CHUNK_BYTES = 1024**2
 CHUNKS_PER_TRANSACTION = 16
@@ -116,8 +116,11 @@ def _reap_some(session: Session, sha256: str) -> bool:
 
 
 def _is_referred_to() -> ColumnElement[bool]:
-    return exists().where(DatasetRow.sha256 == BlobRow.sha256) | exists().where(
-        ArtifactRow.sha256 == BlobRow.sha256
+    return or_(
+        *(
+            exists().where(row.sha256 == BlobRow.sha256)
+            for row in (DatasetRow, ArtifactRow, CheckpointRow)
+        )
     )
 
 

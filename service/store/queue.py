@@ -15,7 +15,7 @@ import secrets
 from dataclasses import dataclass
 from typing import assert_never
 
-from sqlalchemy import ColumnElement, and_, case, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from lowloss.errors import JobNotFound, LeaseLost, StateConflict
@@ -23,7 +23,14 @@ from lowloss.results import JobState, Requested, TrialState
 from lowloss.spec import JobSpec, Task
 from service.store.database import utc_now
 from service.store.events import EventKind, record_event
-from service.store.schema import ArtifactRow, AttemptOutcome, AttemptRow, JobRow, TrialRow
+from service.store.schema import (
+    ArtifactRow,
+    AttemptOutcome,
+    AttemptRow,
+    CheckpointRow,
+    JobRow,
+    TrialRow,
+)
 
 
 @dataclass(frozen=True)
@@ -339,6 +346,7 @@ def _end_attempt(
 
 def _close(session: Session, job: JobRow) -> None:
     """What holds for every end state: no trial is left running, and everyone is told."""
+    session.execute(delete(CheckpointRow).where(CheckpointRow.job_id == job.id))
     session.execute(
         update(TrialRow)
         .where(TrialRow.job_id == job.id, TrialRow.state == TrialState.running)

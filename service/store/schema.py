@@ -231,6 +231,23 @@ class CurveRow(Table):
     )
 
 
+class CheckpointRow(Table):
+    """What a fold of an unfinished trial goes on from."""
+
+    __tablename__ = "checkpoints"
+    job_id: Mapped[str] = mapped_column(primary_key=True)
+    trial: Mapped[int] = mapped_column(primary_key=True)
+    fold: Mapped[int] = mapped_column(primary_key=True)
+    epochs: Mapped[int]
+    sha256: Mapped[str] = mapped_column(ForeignKey("blobs.sha256"), index=True)
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["job_id", "trial"], ["trials.job_id", "trials.number"], ondelete="CASCADE"
+        ),
+    )
+
+
 class ArtifactRow(Table):
     """A downloadable result of a job, visible once its job is settled."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from lowloss.errors import JobNotFound, TrialNotFound
@@ -15,7 +15,7 @@ from lowloss.spec import Direction, JobSpec
 from service.store.database import utc_now
 from service.store.events import EventKind, record_event
 from service.store.queue import Fence, hold_fence
-from service.store.schema import CurveRow, JobRow, TrialRow
+from service.store.schema import CheckpointRow, CurveRow, JobRow, TrialRow
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,15 @@ class TrialEnd:
 
 
 def start_trial(
-    session: Session, fence: Fence, number: int, *, seed: int, hyperparameters: Hyperparameters
+    session: Session,
+    fence: Fence,
+    number: int,
+    *,
+    seed: int,
+    hyperparameters: Hyperparameters,
+    epochs: int = 0,
 ) -> None:
-    """Record that a trial trains; one left running by an earlier attempt starts over."""
+    """Record that a trial trains; one that was left running has done so many epochs."""
     job = hold_fence(session, fence)
     row = session.get(TrialRow, (job.id, number))
     if row is None:
@@ -43,7 +49,7 @@ def start_trial(
         session.add(row)
     elif row.state != TrialState.running:
         raise ValueError(f"trial {number} of {job.id} has ended and cannot start again")
-    row.seed, row.attempt, row.epochs = seed, fence.attempt, 0
+    row.seed, row.attempt, row.epochs = seed, fence.attempt, epochs
     row.hyperparameters = hyperparameters.model_dump(mode="json")
     row.started_at = utc_now()
     session.flush()
@@ -86,6 +92,11 @@ def finish_trial(session: Session, fence: Fence, end: TrialEnd, curve: Curve) ->
     row.epochs = len(curve.val_loss)
     row.finished_at = utc_now()
     _save_curve(session, job.id, end.number, curve)
+    session.execute(
+        delete(CheckpointRow).where(
+            CheckpointRow.job_id == job.id, CheckpointRow.trial == end.number
+        )
+    )
     record_event(
         session,
         job,

@@ -41,7 +41,7 @@ def train_in(state: Cohort, plans: list[Plan]) -> dict[int, TrainedTrial]:
     while waiting or state.plans:
         while waiting and state.free_slots:
             state.start(waiting.pop(0))
-        for trained in state.end_epoch(state.train_epoch(), lambda _, __: True):
+        for trained in state.end_epoch(state.train_epoch(), lambda *_: True):
             assert isinstance(trained, TrainedTrial)
             ended[trained.plan.number] = trained
     return ended
@@ -203,7 +203,7 @@ def test_padding_stays_exactly_zero(activation: str, optimizer: str) -> None:
     state.start(a_plan(widths=(5,), **given))
 
     for _ in range(17):  # of 6 steps each
-        state.end_epoch(state.train_epoch(), lambda _, __: True)
+        state.end_epoch(state.train_epoch(), lambda *_: True)
 
     parameters, moments = state._state.parameters, state._state.moments
     assert np.any(parameters[0][0, :, :5].numpy() != 0)

@@ -22,6 +22,7 @@ from worker.engine.plans import (
     Loss,
     Outcome,
     Plan,
+    TakeCheckpoint,
     TrainedTrial,
     hand_out,
 )
@@ -97,7 +98,7 @@ def test_training_that_diverges_late_keeps_its_best_weights(new_engine: NewEngin
 
 
 def test_training_told_to_stop_keeps_its_best_weights(new_engine: NewEngine) -> None:
-    def stop_the_first(plan: Plan, epoch: Epoch) -> bool:
+    def stop_the_first(plan: Plan, epoch: Epoch, _: TakeCheckpoint) -> bool:
         return plan.number != 1 or epoch.epoch < 2
 
     plans = [a_plan(number=number, seed=number, max_epochs=9) for number in (1, 2)]
@@ -274,7 +275,7 @@ def test_engine_gives_signs_of_life(new_engine: NewEngine) -> None:
 
 
 def test_error_of_who_listens_ends_the_search(new_engine: NewEngine) -> None:
-    def refuse(_: Plan, __: Epoch) -> bool:
+    def refuse(*_: object) -> bool:
         raise ValueError("the lease is lost")
 
     with pytest.raises(ValueError, match="the lease is lost"):
@@ -288,7 +289,7 @@ def test_trial_that_cannot_be_trained_fails_and_the_search_goes_on(new_engine: N
     ended = list(
         engine.run(
             hand_out([unknown, a_plan(number=2)]),
-            on_epoch=lambda _, __: True,
+            on_epoch=lambda *_: True,
             on_batch=lambda: None,
         )
     )
@@ -310,7 +311,7 @@ def test_plans_are_asked_for_as_there_is_room(new_engine: NewEngine) -> None:
         return some
 
     results = new_engine(some_arrays()).run(
-        next_plans, on_epoch=lambda _, __: True, on_batch=lambda: None
+        next_plans, on_epoch=lambda *_: True, on_batch=lambda: None
     )
     ended = [next(results) for _ in range(3)]
 

@@ -12,7 +12,7 @@ import pytest
 
 from lowloss.spec import JobSpec
 from tests.tables import checked_frame
-from tests.trainings import a_plan
+from tests.trainings import a_checkpoint, a_plan
 from worker import final as module
 from worker.confirm import Confirmed
 from worker.data.prepare import Prepared, prepare
@@ -94,7 +94,7 @@ class Engine:
         if plan.seed in self.fails:
             return FailedTrial(plan, "ValueError", "the test says so")
         for epoch in range(1, plan.max_epochs + 1):
-            if not on_epoch(plan, Epoch(epoch, 1.0, 1.0, 1.0)):
+            if not on_epoch(plan, Epoch(epoch, 1.0, 1.0, 1.0), a_checkpoint):
                 return trained(self.arrays, plan, epoch, Outcome.stopped)
         return trained(self.arrays, plan, plan.max_epochs, Outcome.completed)
 

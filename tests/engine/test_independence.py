@@ -49,13 +49,13 @@ def train(program: Program, before: list[Plan], plan: Plan, others: list[Plan]) 
     for earlier in before:
         cohort.start(earlier)
         while cohort.plans:
-            cohort.end_epoch(cohort.train_epoch(), lambda _, __: True)
+            cohort.end_epoch(cohort.train_epoch(), lambda *_: True)
     cohort.start(plan)
     waiting = list(others)
     while True:
         while waiting and cohort.free_slots:
             cohort.start(waiting.pop())
-        for ended in cohort.end_epoch(cohort.train_epoch(), lambda _, __: True):
+        for ended in cohort.end_epoch(cohort.train_epoch(), lambda *_: True):
             assert isinstance(ended, TrainedTrial)
             if ended.plan == plan:
                 return ended

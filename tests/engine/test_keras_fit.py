@@ -12,13 +12,22 @@ import pytest
 from lowloss.spec import Activation
 from tests.trainings import a_plan, holdout, some_arrays, with_targets
 from worker.engine import keras_fit
-from worker.engine.plans import Arrays, Epoch, Loss, Outcome, Plan, TrainedTrial
+from worker.engine.keras_callbacks import Draws
+from worker.engine.plans import (
+    Arrays,
+    Epoch,
+    Loss,
+    Outcome,
+    Plan,
+    TakeCheckpoint,
+    TrainedTrial,
+)
 
 ACTIVATIONS = list(get_args(Activation))
 
 
 def train(plan: Plan, arrays: Arrays) -> TrainedTrial:
-    return keras_fit.train(plan, arrays, on_epoch=lambda _, __: True, on_batch=lambda: None)
+    return keras_fit.train(plan, arrays, on_epoch=lambda *_: True, on_batch=lambda: None)
 
 
 @pytest.mark.parametrize("loss", list(Loss))
@@ -118,7 +127,7 @@ def test_diverged_training_is_a_result_with_a_reason() -> None:
 def test_training_told_to_stop_keeps_its_best_weights() -> None:
     seen: list[Epoch] = []
 
-    def stop_after_two(_: Plan, epoch: Epoch) -> bool:
+    def stop_after_two(_: Plan, epoch: Epoch, __: TakeCheckpoint) -> bool:
         seen.append(epoch)
         return len(seen) < 2
 
@@ -136,7 +145,7 @@ def test_training_told_to_stop_keeps_its_best_weights() -> None:
 
 
 def test_every_epoch_sees_every_row_once_in_its_own_order() -> None:
-    draws = keras_fit._Draws(a_plan(seed=3), rows=50, steps=4)
+    draws = Draws(a_plan(seed=3), rows=50, steps=4)
     x, y = np.arange(50, dtype=np.float32)[:, None], np.zeros(50, np.float32)
     arrays = holdout(x, y, x[:1], y[:1])
     labels = keras_fit._Labels(arrays, is_mixed=False)

@@ -78,9 +78,7 @@ def test_engine_gives_a_sign_of_life_in_every_epoch() -> None:
     signs: list[int] = []
     plan = a_plan(batch_size=4, max_epochs=2, schedule="cosine")
 
-    keras_fit.train(
-        plan, some_arrays(), on_epoch=lambda _, __: True, on_batch=lambda: signs.append(1)
-    )
+    keras_fit.train(plan, some_arrays(), on_epoch=lambda *_: True, on_batch=lambda: signs.append(1))
 
     # 90 rows are 23 batches, which are one call of the compiled function an epoch.
     assert len(signs) == 2

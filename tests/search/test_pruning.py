@@ -9,13 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowloss.spec import Budget, Pruning
+from lowloss.spec import Budget, JobSpec, Pruning
 from worker.search.pruning import Pruner, Rungs, make_pruner
 
 
 def a_pruner(*, is_hyperband: bool = False, max_epochs: int = 100, **given: int) -> Pruner:
-    pruning = Pruning(**{"reduction": 3, "min_epochs": 5} | given)
-    return make_pruner(pruning, Budget(max_epochs=max_epochs), is_hyperband=is_hyperband)
+    spec = JobSpec(
+        dataset="d",
+        target="y",
+        algorithm="hyperband" if is_hyperband else "random",
+        budget=Budget(max_epochs=max_epochs),
+        pruning=Pruning(**{"reduction": 3, "min_epochs": 5} | given),
+    )
+    return make_pruner(spec)
 
 
 def test_rungs_grow_by_the_reduction_and_end_before_the_last_epoch() -> None:
@@ -102,6 +108,14 @@ def test_hyperband_has_a_bracket_that_prunes_nothing() -> None:
 
     for number in patient:
         assert all(pruner.goes_on(number, epoch, float(number)) for epoch in range(1, 28))
+
+
+def test_search_that_asks_for_no_pruning_has_no_rungs() -> None:
+    pruner = make_pruner(JobSpec(dataset="d", target="y", pruning=None))
+
+    assert all(
+        pruner.goes_on(number, epoch, float(number)) for number in (1, 2, 3) for epoch in range(201)
+    )
 
 
 @given(losses=st.lists(st.floats(0, 1e6), min_size=1, max_size=60), reduction=st.integers(2, 5))

@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from tests.trainings import a_plan, a_training
+from tests.trainings import a_checkpoint, a_plan, a_training
 from worker.engine.plans import (
     Epoch,
     FailedTrial,
@@ -18,6 +18,7 @@ from worker.engine.plans import (
     OnEpoch,
     Outcome,
     Plan,
+    TakeCheckpoint,
     TrainedTrial,
     hand_out,
 )
@@ -65,7 +66,7 @@ class Engine:
         if epoch == last and outcome is None:
             return FailedTrial(plan, "ValueError", "the script says so")
         self.told.append((plan.number, plan.fold, epoch))
-        goes_on = on_epoch(plan, Epoch(epoch, 1.0, 1.0 + plan.fold, 1.0))
+        goes_on = on_epoch(plan, Epoch(epoch, 1.0, 1.0 + plan.fold, 1.0), a_checkpoint)
         if epoch == last:
             return self._ended(plan, epoch, cast("Outcome", outcome))
         return None if goes_on else self._ended(plan, epoch, Outcome.stopped)
@@ -82,7 +83,7 @@ def run_folds(
     plans: Sequence[Plan],
     *,
     count: int = 3,
-    on_epoch: OnEpoch = lambda _, __: True,
+    on_epoch: OnEpoch = lambda *_: True,
 ) -> list[Training | FailedTrial]:
     folds = Folds(count)
     return list(folds.run(engine, hand_out(plans), on_epoch=on_epoch, on_batch=lambda: None))
@@ -186,7 +187,7 @@ def test_nothing_is_told_of_a_trial_after_it_failed() -> None:
     engine = Engine({(1, 1): (2, None), (1, 0): (9, Outcome.completed)}, slots=2)
     open_trials = {1, 2}
 
-    def on_epoch(plan: Plan, _: Epoch) -> bool:
+    def on_epoch(plan: Plan, *_: object) -> bool:
         # As the reporter does: it forgets a trial that ended.
         assert plan.number in open_trials
         return True
@@ -210,7 +211,9 @@ def test_both_folds_may_fail() -> None:
 def test_training_that_was_cut_short_has_the_folds_that_there_were() -> None:
     engine = Engine({(1, fold): (9, Outcome.completed) for fold in range(4)}, slots=2)
 
-    (ended,) = run_folds(engine, the_plans(1), count=4, on_epoch=lambda _, epoch: epoch.epoch < 2)
+    (ended,) = run_folds(
+        engine, the_plans(1), count=4, on_epoch=lambda _, epoch, __: epoch.epoch < 2
+    )
 
     training = trained(ended)
     assert training.outcome is Outcome.stopped
@@ -227,7 +230,7 @@ def test_trial_that_is_handed_out_again_trains_anew() -> None:
     def next_plans(n: int) -> list[Plan]:
         return given(n) or [again.pop() for _ in range(min(n, len(again)))]
 
-    def on_epoch(plan: Plan, epoch: Epoch) -> bool:
+    def on_epoch(plan: Plan, epoch: Epoch, _: TakeCheckpoint) -> bool:
         return epoch.epoch < 2 or engine.started.count((plan.number, plan.fold)) == 2
 
     ended = Folds(2).run(engine, next_plans, on_epoch=on_epoch, on_batch=lambda: None)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
 
 from lowloss.results import TrialState
 from lowloss.spec import JobSpec
+from service.store.trials import TrialEnd
 from tests.tables import checked_frame
 from tests.trainings import a_plan
 from worker.data.prepare import Prepared, prepare
@@ -18,13 +19,8 @@ from worker.data.scores import mean_metrics
 from worker.engine.plans import Epoch, FailedTrial, Outcome, TrainedTrial
 from worker.folds import Training
 from worker.judge import end_of, fold_metrics, validation_metrics
-from worker.report import Reporter, StopCause
-
-
-class Report:
-    """Knows why the trials that were cut short were."""
-
-    cut = {3: StopCause.time_limit}  # noqa: RUF012
+from worker.report import StopCause
+from worker.stopping import Cut
 
 
 def a_prepared(**given: Any) -> tuple[Prepared, JobSpec]:
@@ -64,8 +60,13 @@ def a_training(prepared: Prepared, **outcomes: Outcome) -> Training:
     return Training(folds[0].plan, folds)
 
 
-def told(training: Training | FailedTrial, prepared: Prepared, spec: JobSpec) -> Any:
-    return end_of(training, prepared, spec, cast("Reporter", Report()))
+def told(
+    training: Training | FailedTrial,
+    prepared: Prepared,
+    spec: JobSpec,
+    cause: StopCause | Cut = StopCause.time_limit,
+) -> TrialEnd:
+    return end_of(training, prepared, spec, {3: cause})
 
 
 def test_metrics_of_a_fold_are_in_the_targets_units() -> None:

@@ -122,8 +122,11 @@ class _Cohorts:
         training = sum(len(cohort.plans) for cohort in self._cohorts)
         return training + (self.waiting is not None)
 
-    def place(self, plan: Plan, shape: Shape) -> list[FailedTrial]:
-        """Give a plan a free slot, or let it wait for one that is free at an epoch's end."""
+    def place(self, plan: Plan, shape: Shape) -> list[TrainedTrial | FailedTrial]:
+        """Give a plan a free slot, or let it wait for one that is free at an epoch's end.
+
+        Answers it where it ends at once.
+        """
         self.waiting = None
         fitting = [c for c in self._cohorts if c.program.shape == shape and c.has_room(plan)]
         cohort = next((c for c in fitting if c not in self._underway), None)
@@ -133,12 +136,12 @@ class _Cohorts:
         try:
             if cohort is None:
                 cohort = self._new_cohort(shape)
-            cohort.start(plan)
+            ended = cohort.start(plan)
         except Exception as error:
             return [failed(plan, error)]
-        if cohort not in self._cohorts:
+        if cohort not in self._cohorts and ended is None:
             self._cohorts.append(cohort)
-        return []
+        return [] if ended is None else [ended]
 
     def next_epoch(self, on_epoch: OnEpoch, on_batch: OnBatch) -> list[TrainedTrial | FailedTrial]:
         """Await the epoch that ends next by the estimates; answers the trials that end with it."""

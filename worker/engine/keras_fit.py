@@ -6,7 +6,6 @@ N training rows, M validation rows, D features, C outputs.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,22 +15,22 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from worker.engine.draws import initial_weights, mixup_shares, row_order
+from worker.engine.draws import initial_weights
 from worker.engine.gradients import forgotten_gradients
+from worker.engine.keras_callbacks import DATA_LOSS, Draws, Stopping, Watch, Weights
 from worker.engine.plans import (
     Arrays,
     Embedding,
     Epoch,
     FailedTrial,
     FloatArray,
-    Fold,
     FoldRows,
     Loss,
     NextPlans,
     OnBatch,
     OnEpoch,
-    Outcome,
     Plan,
+    TakeCheckpoint,
     TrainedTrial,
     failed,
     told_apart,
@@ -39,7 +38,6 @@ from worker.engine.plans import (
 from worker.engine.update_rules import MOMENTUM
 
 HEADS = {Loss.mse: "linear", Loss.binary: "sigmoid", Loss.multiclass: "softmax"}
-DATA_LOSS = "data_loss"
 PROGRAM = "keras_fit"
 PREDICT_ROWS = 8192
 """Rows that are put through the network at once when it predicts: 128 MiB at 4,096 units."""
@@ -68,45 +66,54 @@ class KerasEngine:
 
 def train(plan: Plan, arrays: Arrays, *, on_epoch: OnEpoch, on_batch: OnBatch) -> TrainedTrial:
     """Train one plan to its end, or until `on_epoch` answers False."""
-    started = time.monotonic()
     fold, rows = arrays.folds[plan.fold], arrays.rows(plan.fold)
     keras.backend.clear_session()
     keras.utils.set_random_seed(plan.seed)  # of dropout and noise
     model = build_network(plan, arrays)
     compile_network(model, plan, arrays)
-    watch = _Watch(plan, fold, on_epoch, on_batch)
-    stopping = keras.callbacks.EarlyStopping(
-        monitor=f"val_{DATA_LOSS}", mode="min", patience=plan.patience, restore_best_weights=True
+    state = Weights(model, _variables(model))
+    stopping = Stopping(plan, fold, state)
+    watch = Watch(plan, fold, stopping, state, on_epoch=on_epoch, on_batch=on_batch)
+    if plan.checkpoint is not None:
+        state.restore(plan.checkpoint, arrays.steps(plan))
+    if watch.reason is None:
+        _fit(model, plan, arrays, stopping, watch)
+    weights: tuple[FloatArray, ...] = ()
+    val_output_MC = np.empty((0, arrays.outputs), dtype=np.float32)
+    if watch.best_epoch is not None:
+        kept = watch.checkpoint
+        weights = watch.best_weights() if kept is None else kept.best_weights
+        val_output_MC = forward(weights, plan.activation, arrays.loss, rows.x_val_MD)
+    return TrainedTrial(
+        plan=plan,
+        outcome=watch.outcome,
+        reason=str(watch.reason),
+        epochs=tuple(watch.epochs),
+        best_epoch=watch.best_epoch,
+        weights=weights,
+        val_output_MC=val_output_MC,
+        seconds=watch.seconds,
+        program=PROGRAM,
+        checkpoint=watch.checkpoint,
     )
-    draws = _Draws(plan, len(rows.x_train_ND), arrays.steps(plan))
+
+
+def _fit(model: keras.Model, plan: Plan, arrays: Arrays, stopping: Stopping, watch: Watch) -> None:
+    """Keras's `fit`, from where the plan stands to its end."""
+    fold, rows = arrays.folds[plan.fold], arrays.rows(plan.fold)
+    draws = Draws(plan, len(rows.x_train_ND), arrays.steps(plan))
     labels = _Labels(arrays, is_mixed=plan.mixup > 0)
     with forgotten_gradients():
         model.fit(
             _training_batches(rows, labels, plan.batch_size, draws),
             validation_data=_validation_batches(rows, labels) if fold.is_validated else None,
+            initial_epoch=len(watch.epochs),
             epochs=plan.max_epochs,
             shuffle=False,
-            callbacks=[draws, watch, stopping] if fold.is_validated else [draws, watch],
+            # The watch comes last: what stopping makes of an epoch is known then.
+            callbacks=[draws, stopping, watch] if fold.is_validated else [draws, watch],
             verbose=0,
         )
-    weights: tuple[FloatArray, ...] = ()
-    val_output_MC = np.empty((0, arrays.outputs), dtype=np.float32)
-    if watch.best_epoch is not None:
-        if stopping.best_weights is not None:
-            model.set_weights(stopping.best_weights)
-        weights = weights_of(model)
-        val_output_MC = forward(weights, plan.activation, arrays.loss, rows.x_val_MD)
-    return TrainedTrial(
-        plan=plan,
-        outcome=watch.outcome,
-        reason=watch.reason(stopping.stopped_epoch > 0),
-        epochs=tuple(watch.epochs),
-        best_epoch=watch.best_epoch,
-        weights=weights,
-        val_output_MC=val_output_MC,
-        seconds=time.monotonic() - started,
-        program=PROGRAM,
-    )
 
 
 def build_network(plan: Plan, arrays: Arrays) -> keras.Model:
@@ -133,11 +140,6 @@ def build_network(plan: Plan, arrays: Arrays) -> keras.Model:
     for variable, value in zip(_variables(model), initial_weights(plan, arrays), strict=True):
         variable.assign(value)
     return model
-
-
-def weights_of(model: keras.Model) -> tuple[FloatArray, ...]:
-    """A network's weights, in the order of `TrainedTrial.weights`."""
-    return tuple(np.asarray(variable) for variable in _variables(model))
 
 
 def _learned(embedding: Embedding, codes: Any) -> Any:
@@ -207,10 +209,10 @@ class _Told:
         self.is_raised = False
         self._on_epoch, self._on_batch = on_epoch, on_batch
 
-    def epoch(self, plan: Plan, epoch: Epoch) -> bool:
+    def epoch(self, plan: Plan, epoch: Epoch, checkpoint: TakeCheckpoint) -> bool:
         """Pass on an epoch."""
         with self._watched():
-            return self._on_epoch(plan, epoch)
+            return self._on_epoch(plan, epoch, checkpoint)
 
     def batch(self) -> None:
         """Pass on a sign of life."""
@@ -226,23 +228,7 @@ class _Told:
             raise
 
 
-class _Draws(keras.callbacks.Callback):
-    """What is new in every epoch: the order of rows, and each step's own share in mixup."""
-
-    def __init__(self, plan: Plan, rows: int, steps: int) -> None:
-        super().__init__()
-        self.rows_N = tf.Variable(np.arange(rows, dtype=np.int32))
-        self.share_S = tf.Variable(np.ones(steps, dtype=np.float32))
-        self.is_mixed = plan.mixup > 0
-        self._plan = plan
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
-        """Draw the epoch's."""
-        self.rows_N.assign(row_order(self._plan.seed, epoch + 1, self.rows_N.shape[0]))
-        self.share_S.assign(mixup_shares(self._plan, epoch + 1, self.share_S.shape[0]))
-
-
-def _training_batches(rows: FoldRows, labels: _Labels, batch_size: int, draws: _Draws) -> Any:
+def _training_batches(rows: FoldRows, labels: _Labels, batch_size: int, draws: Draws) -> Any:
     """The training rows in the epoch's order, batch by batch; the last may be smaller.
 
     Keras would make the same of bare arrays, at three times the cost an epoch for a small table.
@@ -340,55 +326,3 @@ def _optimizer(plan: Plan, steps: int) -> keras.Optimizer:
         case "sgd":
             return keras.optimizers.SGD(momentum=MOMENTUM, **given)
     raise ValueError(f"unknown optimizer {plan.optimizer!r}")
-
-
-class _Watch(keras.callbacks.Callback):
-    """Records epochs, passes them on, and ends a training that diverged or was stopped."""
-
-    def __init__(self, plan: Plan, fold: Fold, on_epoch: OnEpoch, on_batch: OnBatch) -> None:
-        super().__init__()
-        self.epochs: list[Epoch] = []
-        self.best_epoch: int | None = None
-        self.outcome = Outcome.completed
-        self._best_loss = math.inf
-        self._plan = plan
-        self._fold = fold
-        self._on_epoch = on_epoch
-        self._on_batch = on_batch
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
-        """A sign of life."""
-        self._on_batch()
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Take in what Keras measured; epochs count from 1 here."""
-        unit, val_loss = self._fold.loss_unit, float(logs.get(f"val_{DATA_LOSS}", math.nan))
-        found = Epoch(
-            epoch=epoch + 1,
-            loss=float(logs[DATA_LOSS]) / unit,
-            val_loss=val_loss / unit,
-            penalised_loss=float(logs["loss"]) / unit,
-        )
-        self.epochs.append(found)
-        goes_on = self._on_epoch(self._plan, found)
-        if not self._fold.is_finite(found):
-            self.outcome = Outcome.diverged
-            self.model.stop_training = True
-            return
-        # The number that EarlyStopping compares, not yet divided: both name the same epoch.
-        if val_loss < self._best_loss or not self._fold.is_validated:
-            self._best_loss = val_loss
-            self.best_epoch = found.epoch
-        if not goes_on:
-            self.outcome = Outcome.stopped
-            self.model.stop_training = True
-
-    def reason(self, stopped_early: bool) -> str:
-        """Why the training ended."""
-        match self.outcome:
-            case Outcome.diverged:
-                return "loss_not_finite"
-            case Outcome.stopped:
-                return "stopped"
-            case Outcome.completed:
-                return "early_stopping" if stopped_early else "max_epochs"

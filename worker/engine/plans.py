@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,13 +29,54 @@ class Loss(StrEnum):
 
 
 @dataclass(frozen=True)
+class Epoch:
+    """What one epoch of one trial measured. Epochs count from 1.
+
+    `loss` is the training data loss, `val_loss` that of the validation rows without penalties or
+    class weights, `penalised_loss` what the optimizer minimised; all in units of `loss_unit`.
+    `val_loss` is NaN where there are no validation rows.
+    """
+
+    epoch: int
+    loss: float
+    val_loss: float
+    penalised_loss: float
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """All that a training goes on from after some epochs, to the same end as without a break.
+
+    `weights` and `best_weights` are those of the last and of the best epoch, `moments` what the
+    optimizer keeps of each weight, all in the order of `TrainedTrial.weights`. `waited` epochs have
+    passed without improvement, and training took so many `seconds` so far. `seeds` are the states
+    of Keras's random numbers; a cohort has none.
+    """
+
+    epochs: tuple[Epoch, ...]
+    best_epoch: int | None
+    waited: int
+    seconds: float
+    weights: tuple[FloatArray, ...]
+    moments: tuple[tuple[FloatArray, ...], ...]
+    best_weights: tuple[FloatArray, ...]
+    seeds: tuple[NDArray[np.int64], ...] = ()
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of its arrays."""
+        groups: list[tuple[NDArray[Any], ...]] = [self.weights, self.best_weights, self.seeds]
+        return sum(array.nbytes for group in groups + list(self.moments) for array in group)
+
+
+@dataclass(frozen=True)
 class Plan:
     """One training: everything, with the data, that its result depends on.
 
     `fold` says which of the data's folds it trains and validates on. `noise` is the standard
     deviation of what is added to every feature of a training batch, `mixup` the alpha of the
     distribution Beta(alpha, alpha) of the shares by which a batch's rows are mixed with one another
-    (Zhang et al. 2018); 0 for none.
+    (Zhang et al. 2018); 0 for none. Where it goes on from a `checkpoint`, its result is the same.
     """
 
     number: int
@@ -56,6 +97,13 @@ class Plan:
     noise: float = 0.0
     mixup: float = 0.0
     fold: int = 0
+    checkpoint: Checkpoint | None = field(default=None, compare=False, repr=False)
+
+    def natural_end(self, epochs: int, waited: int) -> str | None:
+        """Why training ends after some epochs, the last `waited` of which were no better."""
+        if waited >= self.patience:
+            return "early_stopping"
+        return "max_epochs" if epochs >= self.max_epochs else None
 
 
 @dataclass(frozen=True)
@@ -175,21 +223,6 @@ class Arrays:
         return ((y_N - np.float32(fold.y_shift)) / np.float32(fold.y_scale)).astype(np.float32)
 
 
-@dataclass(frozen=True)
-class Epoch:
-    """What one epoch of one trial measured. Epochs count from 1.
-
-    `loss` is the training data loss, `val_loss` that of the validation rows without penalties or
-    class weights, `penalised_loss` what the optimizer minimised; all in units of `loss_unit`.
-    `val_loss` is NaN where there are no validation rows.
-    """
-
-    epoch: int
-    loss: float
-    val_loss: float
-    penalised_loss: float
-
-
 class Outcome(StrEnum):
     """How a training ended."""
 
@@ -206,7 +239,8 @@ class TrainedTrial:
     [codes, size] for each embedding; `val_output_MC` is
     what they answer on the validation rows: the standardised target, or probabilities. Both are
     empty where no epoch had a finite validation loss. `reason` says why training ended:
-    `early_stopping`, `max_epochs`, `stopped`, `loss_not_finite`. `program` says what trained it.
+    `early_stopping`, `max_epochs`, `stopped`, `loss_not_finite`. `program` says what trained it,
+    `checkpoint` what it would go on from; a diverged one has none.
     """
 
     plan: Plan
@@ -218,6 +252,7 @@ class TrainedTrial:
     val_output_MC: FloatArray
     seconds: float
     program: str
+    checkpoint: Checkpoint | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_good(self) -> bool:
@@ -259,8 +294,14 @@ def failed(plan: Plan, error: Exception) -> FailedTrial:
 NextPlans = Callable[[int], list[Plan]]
 """Up to n plans to train; an empty list means none for now, and none ever once all have ended."""
 
-OnEpoch = Callable[[Plan, Epoch], bool]
-"""Told of every epoch as it ends; answers whether its training goes on."""
+TakeCheckpoint = Callable[[], Checkpoint]
+"""Copies what a training goes on from; to be called before the next epoch begins."""
+
+OnEpoch = Callable[[Plan, Epoch, TakeCheckpoint], bool]
+"""Told of every epoch as it ends; answers whether its training goes on.
+
+One whose patience or epochs are used up, or that diverged, ends whatever the answer.
+"""
 
 OnBatch = Callable[[], None]
 """Called now and then inside an epoch: a sign of life."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from worker.engine.feed import Feed
 from worker.engine.keras_fit import forward
 from worker.engine.plans import (
     Arrays,
+    Checkpoint,
     Epoch,
     FailedTrial,
     FloatArray,
@@ -34,7 +35,8 @@ from worker.engine.plans import (
     failed,
     told_apart,
 )
-from worker.engine.program import Program, Settings
+from worker.engine.program import Best, Program, Settings
+from worker.engine.update_rules import Parameters
 
 CALL_SECONDS = 1.0
 """About how long a call of a program may take: then a cohort gives a sign of life."""
@@ -96,11 +98,17 @@ class Cohort:
         steps = [self._arrays.steps(other) for other in (*self.plans, plan)]
         return max(steps) <= 2 * min(steps)
 
-    def start(self, plan: Plan) -> None:
-        """Put a plan into the first free slot."""
-        k = self._slots.index(None)
-        self._put(k, initial_weights(plan, self._arrays))
-        self._slots[k] = Slot(plan, self._arrays.folds[plan.fold], started=time.monotonic())
+    def start(self, plan: Plan) -> TrainedTrial | None:
+        """Put a plan into the first free slot; answers its end where that has come before."""
+        k, fold = self._slots.index(None), self._arrays.folds[plan.fold]
+        slot = Slot(plan, fold, started=time.monotonic())
+        if plan.checkpoint is None:
+            self._put(k, initial_weights(plan, self._arrays))
+        else:
+            slot = self._put_checkpoint(k, slot, plan.checkpoint)
+        self._slots[k] = slot
+        reason = plan.natural_end(len(slot.epochs), slot.waited)
+        return self._end_trial(k, slot, Outcome.completed, reason) if reason else None
 
     def train_epoch(self) -> NDArray[np.float64]:
         """[K, 3] Train every slot for an epoch: its data, validation and penalised loss."""
@@ -126,7 +134,7 @@ class Cohort:
             if not slot.fold.is_validated:
                 val_loss = math.nan
             epoch = Epoch(len(slot.epochs) + 1, loss, val_loss, penalised)
-            if end := self._end_of_slot(slot, epoch, on_epoch):
+            if end := self._end_of_slot(k, slot, epoch, on_epoch):
                 try:
                     ended.append(self._end_trial(k, slot, *end))
                 except Exception as error:
@@ -183,38 +191,38 @@ class Cohort:
         return sum_K / np.maximum(1, [len(slot) for slot in chosen])
 
     def _end_of_slot(
-        self, slot: Slot, epoch: Epoch, on_epoch: OnEpoch
+        self, k: int, slot: Slot, epoch: Epoch, on_epoch: OnEpoch
     ) -> tuple[Outcome, str] | None:
         """Take in a slot's epoch; answers how its trial ended, where it did."""
         slot.epochs.append(epoch)
         slot.step += self._arrays.steps(slot.plan)
-        goes_on = on_epoch(slot.plan, epoch)
-        if not slot.fold.is_finite(epoch):
-            return Outcome.diverged, "loss_not_finite"
         if self._is_best(slot, epoch):
             slot.best_epoch, slot.waited = epoch.epoch, 0
         else:
             slot.waited += 1
-        if not goes_on:
-            return Outcome.stopped, "stopped"
-        if slot.waited >= slot.plan.patience:
-            return Outcome.completed, "early_stopping"
-        if epoch.epoch >= slot.plan.max_epochs:
-            return Outcome.completed, "max_epochs"
-        return None
+        goes_on = on_epoch(slot.plan, epoch, lambda: self._checkpoint(k, slot))
+        if not slot.fold.is_finite(epoch):
+            return Outcome.diverged, "loss_not_finite"
+        if reason := slot.plan.natural_end(epoch.epoch, slot.waited):
+            return Outcome.completed, reason
+        return None if goes_on else (Outcome.stopped, "stopped")
 
     def _is_best(self, slot: Slot, epoch: Epoch) -> bool:
         """As Keras's EarlyStopping: strictly less, and the first epoch sets the mark."""
+        if not slot.fold.is_finite(epoch):
+            return False
         if slot.best_epoch is None or not slot.fold.is_validated:
             return True
         return epoch.val_loss < slot.epochs[slot.best_epoch - 1].val_loss
 
     def _end_trial(self, k: int, slot: Slot, outcome: Outcome, reason: str) -> TrainedTrial:
         self._slots[k] = None
+        is_diverged = outcome is Outcome.diverged
+        checkpoint = None if is_diverged else self._checkpoint(k, slot)
         weights: tuple[FloatArray, ...] = ()
         output_MC = np.empty((0, self._arrays.outputs), dtype=np.float32)
         if slot.best_epoch is not None:
-            weights = self._cut(k, slot)
+            weights = self._cut_best(k, slot)
             x_val_MD = self._arrays.x_of(slot.fold, slot.fold.validation_M)
             output_MC = forward(weights, slot.plan.activation, self._arrays.loss, x_val_MD)
         # What a diverged trial leaves must not reach the next one, not even as 0 times NaN.
@@ -229,40 +237,80 @@ class Cohort:
             val_output_MC=output_MC,
             seconds=time.monotonic() - slot.started,
             program=str(self.program.shape),
+            checkpoint=checkpoint,
         )
 
-    def _put(self, k: int, weights: list[FloatArray]) -> None:
-        """Put weights into a slot, zero beyond their shapes, and zero moments."""
-        parameters, *moments = [
-            [tensor.numpy().copy() for tensor in some]
-            for some in (self._state.parameters, *self._state.moments)
-        ]
-        for some in (parameters, *moments):
-            for tensor in some:
-                tensor[k] = 0
+    def _checkpoint(self, k: int, slot: Slot) -> Checkpoint:
+        return Checkpoint(
+            epochs=tuple(slot.epochs),
+            best_epoch=slot.best_epoch,
+            waited=slot.waited,
+            seconds=time.monotonic() - slot.started,
+            weights=self._cut(k, slot, self._state.parameters),
+            moments=tuple(self._cut(k, slot, some) for some in self._state.moments),
+            best_weights=self._cut_best(k, slot),
+        )
+
+    def _put_checkpoint(self, k: int, slot: Slot, checkpoint: Checkpoint) -> Slot:
+        """Fill a slot with what a training goes on from; answers the slot as it stands then."""
+        self._put(k, checkpoint.weights, checkpoint.moments)
+        best_epoch = checkpoint.best_epoch
+        if best_epoch is not None and slot.fold.is_validated:
+            loss = checkpoint.epochs[best_epoch - 1].val_loss * slot.fold.loss_unit
+            self._best = Best(
+                self._filled(self._best.parameters, k, checkpoint.best_weights),
+                _with(self._best.loss, k, loss),
+            )
+        return replace(
+            slot,
+            started=slot.started - checkpoint.seconds,
+            step=len(checkpoint.epochs) * self._arrays.steps(slot.plan),
+            waited=checkpoint.waited,
+            best_epoch=best_epoch,
+            epochs=list(checkpoint.epochs),
+        )
+
+    def _put(
+        self, k: int, weights: Sequence[FloatArray], moments: Sequence[Sequence[FloatArray]] = ()
+    ) -> None:
+        """Put weights and moments into a slot, zero beyond their shapes; no best ones yet."""
+        given = moments or [[] for _ in self._state.moments]
+        self._state = self._state._replace(
+            parameters=self._filled(self._state.parameters, k, weights),
+            moments=[
+                self._filled(tensors, k, some)
+                for tensors, some in zip(self._state.moments, given, strict=True)
+            ],
+        )
+        self._best = self._best._replace(loss=_with(self._best.loss, k, math.inf))
+        self._settings = None
+
+    def _filled(self, tensors: Parameters, k: int, weights: Sequence[FloatArray]) -> Parameters:
+        """Tensors whose slot k holds these weights, and zero beyond their shapes."""
+        arrays = [tensor.numpy().copy() for tensor in tensors]
+        for array in arrays:
+            array[k] = 0
         layers = len(told_apart(weights).layers)
         for place, weight in zip(self._places(layers), weights, strict=True):
             matrix = weight if weight.ndim == 2 else weight[None, :]
-            parameters[place][k, : matrix.shape[0], : matrix.shape[1]] = matrix
-        self._state = self._state._replace(
-            parameters=[tf.constant(tensor) for tensor in parameters],
-            moments=[[tf.constant(tensor) for tensor in some] for some in moments],
-        )
-        best_loss = self._best.loss.numpy().copy()
-        best_loss[k] = math.inf
-        self._best = self._best._replace(loss=tf.constant(best_loss))
-        self._settings = None
+            arrays[place][k, : matrix.shape[0], : matrix.shape[1]] = matrix
+        return [tf.constant(array) for array in arrays]
 
-    def _cut(self, k: int, slot: Slot) -> tuple[FloatArray, ...]:
-        """A slot's best weights, or its last without validation rows, at their true shapes."""
+    def _cut_best(self, k: int, slot: Slot) -> tuple[FloatArray, ...]:
+        """A slot's best weights, or its last without validation rows; none where none was good."""
+        if slot.best_epoch is None:
+            return ()
+        is_validated = slot.fold.is_validated
+        return self._cut(k, slot, self._best.parameters if is_validated else self._state.parameters)
+
+    def _cut(self, k: int, slot: Slot, tensors: Parameters) -> tuple[FloatArray, ...]:
+        """What tensors hold for a slot, at its weights' true shapes."""
         sizes = [self._arrays.inputs, *slot.plan.widths, self._arrays.outputs]
-        places = self._places(len(sizes) - 1)
-        kept = self._best.parameters if slot.fold.is_validated else self._state.parameters
-        best = [kept[place][k].numpy() for place in places]
+        held = [tensors[place][k].numpy() for place in self._places(len(sizes) - 1)]
         cut: list[FloatArray] = []
         for layer, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes)):
-            cut += [best[2 * layer][:fan_in, :fan_out], best[2 * layer + 1][0, :fan_out]]
-        cut += best[2 * (len(sizes) - 1) :]
+            cut += [held[2 * layer][:fan_in, :fan_out], held[2 * layer + 1][0, :fan_out]]
+        cut += held[2 * (len(sizes) - 1) :]
         return tuple(np.array(weight, dtype=np.float32) for weight in cut)
 
     def _places(self, layers: int) -> list[int]:
@@ -311,3 +359,10 @@ class Cohort:
 
     def _constant(self, values: Any) -> Any:
         return tf.constant(np.asarray(values), self.program.dtype)
+
+
+def _with(tensor: Any, k: int, value: float) -> Any:
+    """A tensor [K] with another value of slot k."""
+    array = tensor.numpy().copy()
+    array[k] = value
+    return tf.constant(array)

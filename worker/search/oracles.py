@@ -19,6 +19,7 @@ from keras_tuner.src.engine import oracle as keras_tuner_oracle
 from keras_tuner.src.engine.trial import Trial, TrialStatus
 
 from lowloss.spec import Direction, JobSpec
+from worker.search.pruning import Reached
 from worker.search.space import define_space, known_good, step_value, trial_seed
 
 MAX_COLLISIONS = 100
@@ -53,8 +54,11 @@ class StoreOracle(keras_tuner.Oracle):
         """Values for a new trial; None where the space has no more."""
         raise NotImplementedError
 
-    def learn(self, trial: Trial, score: float) -> None:
-        """Take in a finished trial's score; KerasTuner's own algorithms read `trials` instead."""
+    def learn(self, trial: Trial, score: float, rungs: Reached = ()) -> None:
+        """Take in a finished trial's score, and the rungs of one that was pruned.
+
+        KerasTuner's own algorithms read `trials` instead.
+        """
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """KerasTuner's question for a new trial."""
@@ -65,8 +69,13 @@ class StoreOracle(keras_tuner.Oracle):
             return {"status": TrialStatus.STOPPED, "values": None}
         return {"status": TrialStatus.RUNNING, "values": dict(values)}
 
-    def finish(self, trial: Trial, score: float | None) -> None:
-        """End a trial with its score; None where it diverged or failed."""
+    def finish(
+        self, trial: Trial, score: float | None, *, rungs: Reached = (), is_pruned: bool = False
+    ) -> None:
+        """End a trial with its score; None where it diverged or failed.
+
+        A pruned trial has its best value so far, and the rungs that it reached.
+        """
         if score is None:
             trial.status = TrialStatus.INVALID
             self.end_trial(trial)
@@ -77,7 +86,7 @@ class StoreOracle(keras_tuner.Oracle):
         self.end_trial(trial)
         worse = max if self._is_min else min
         self._worst = score if self._worst is None else worse(self._worst, score)
-        self.learn(trial, score)
+        self.learn(trial, score, rungs if is_pruned else ())
         held, self._held = self._held, []
         for each in held:
             self._tell_worst(each)
@@ -174,12 +183,17 @@ class TpeOracle(StoreOracle):
         self._open[self.trial_id(number)] = trial
         return values
 
-    def learn(self, trial: Trial, score: float) -> None:
-        """Feed the study."""
+    def learn(self, trial: Trial, score: float, rungs: Reached = ()) -> None:
+        """Feed the study; a pruned trial counts there with the losses at its rungs."""
         asked = self._open.pop(trial.trial_id, None)
         if asked is None:
             asked = self._ask_for(trial.hyperparameters.values)
-        self._study.tell(asked, score)
+        if not rungs:
+            self._study.tell(asked, score)
+            return
+        for epoch, loss in rungs:
+            asked.report(loss if self._is_min else -loss, epoch)
+        self._study.tell(asked, state=optuna.trial.TrialState.PRUNED)
 
     def _ask_for(self, values: Mapping[str, Any]) -> optuna.Trial:
         """An Optuna trial of given values."""
@@ -225,5 +239,6 @@ def make_oracle(spec: JobSpec) -> StoreOracle:
     match spec.algorithm:
         case "tpe":
             return TpeOracle(spec)
-        case "random":
+        # Hyperband draws at random: what makes it Hyperband are its brackets of rungs.
+        case "random" | "hyperband":
             return RandomOracle(spec)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from lowloss.spec import Budget, Pruning
+from lowloss.spec import JobSpec
 
 Reached = tuple[tuple[int, float], ...]
 """The rungs that a trial has reached: epoch, and its best validation loss up to it."""
@@ -82,11 +82,14 @@ class Pruner:
             self.goes_on(number, epoch, best)
 
 
-def make_pruner(pruning: Pruning, budget: Budget, *, is_hyperband: bool) -> Pruner:
-    """The pruner of a search."""
-    reduction, max_epochs = pruning.reduction, budget.max_epochs
-    first = Rungs(reduction, pruning.min_epochs, max_epochs)
-    if not is_hyperband:
+def make_pruner(spec: JobSpec) -> Pruner:
+    """The pruner of a search; one that asks for none has no rungs."""
+    max_epochs = spec.budget.max_epochs
+    if spec.pruning is None:
+        return Pruner([Rungs(2, max_epochs, max_epochs)], [0])
+    reduction = spec.pruning.reduction
+    first = Rungs(reduction, spec.pruning.min_epochs, max_epochs)
+    if spec.algorithm != "hyperband":
         return Pruner([first], [0])
     starts = (*first.epochs, max_epochs)
     brackets = [Rungs(reduction, start, max_epochs) for start in starts]

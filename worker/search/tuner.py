@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import keras_tuner
 from keras_tuner.src.engine.trial import Trial as KerasTunerTrial
@@ -15,7 +16,10 @@ from lowloss.results import Hyperparameters, Trial, TrialState
 from lowloss.spec import Direction, JobSpec
 from worker.engine.plans import Plan
 from worker.search.oracles import StoreOracle, make_oracle
+from worker.search.pruning import Reached
 from worker.search.space import to_hyperparameters, to_plan, to_values, trial_seed
+
+NO_RUNGS: Mapping[int, Reached] = MappingProxyType({})
 
 
 class SearchTuner(keras_tuner.Tuner):
@@ -33,6 +37,7 @@ class SearchTuner(keras_tuner.Tuner):
         self._open: dict[int, KerasTunerTrial] = {}
         self._again: deque[Plan] = deque()
         self._scores: dict[int, float | None] = {}
+        self._pruned: set[int] = set()
 
     def ask(self, n: int) -> list[Plan]:
         """Up to n plans; an empty list means nothing now, `is_exhausted` the end."""
@@ -48,18 +53,30 @@ class SearchTuner(keras_tuner.Tuner):
             plans.append(self.plan(number, to_hyperparameters(trial.hyperparameters.values)))
         return plans
 
-    def tell(self, number: int, score: float | None) -> None:
-        """Take in a trial's end: its value of the objective, None where it diverged or failed."""
+    def tell(
+        self, number: int, score: float | None, *, rungs: Reached = (), is_pruned: bool = False
+    ) -> None:
+        """Take in a trial's end: its value of the objective, None where it diverged or failed.
+
+        Of a pruned trial it is the best so far; `rungs` are those that the trial has reached.
+        """
         score = float(score) if score is not None and math.isfinite(score) else None
         self._scores[number] = score
-        self.oracle.finish(self._open.pop(number), score)
+        if is_pruned:
+            self._pruned.add(number)
+        self.oracle.finish(self._open.pop(number), score, rungs=rungs, is_pruned=is_pruned)
 
     def put_back(self, plan: Plan) -> None:
         """Hand a plan out again: its training was left."""
         self._again.append(plan)
 
-    def replay(self, trials: Iterable[Trial]) -> None:
-        """Take in the trials of earlier attempts, by number; running ones are handed out again."""
+    def replay(
+        self, trials: Iterable[Trial], rungs: Mapping[int, Reached] = NO_RUNGS
+    ) -> list[Plan]:
+        """Take in the trials of earlier attempts, by number, and the rungs that they reached.
+
+        Answers the plans of running ones: they are handed out again.
+        """
         for trial in sorted(trials, key=lambda trial: trial.number):
             values = to_values(trial.hyperparameters, self.spec.search_space)
             restored = self.oracle.restore(self.oracle.trial_id(trial.number), values)
@@ -68,7 +85,10 @@ class SearchTuner(keras_tuner.Tuner):
                 self.oracle.ongoing_trials[str(trial.number)] = restored
                 self._again.append(self.plan(trial.number, trial.hyperparameters))
             else:
-                self.tell(trial.number, trial.score)
+                is_pruned = trial.state is TrialState.pruned
+                reached = rungs.get(trial.number, ())
+                self.tell(trial.number, trial.score, rungs=reached, is_pruned=is_pruned)
+        return list(self._again)
 
     def plan(self, number: int, hyperparameters: Hyperparameters, repeat: int = 0) -> Plan:
         """The plan of a trial, or of a repeat of it on another seed."""
@@ -121,6 +141,8 @@ class SearchTuner(keras_tuner.Tuner):
     def _ranked(self) -> list[tuple[int, float]]:
         is_min = self.spec.objective.direction is Direction.min
         scored = [(n, s) for n, s in self._scores.items() if s is not None]
+        # A pruned trial's score is of a few epochs: it counts only where nothing else is there.
+        scored = [pair for pair in scored if pair[0] not in self._pruned] or scored
         return sorted(scored, key=lambda pair: (pair[1] if is_min else -pair[1], pair[0]))
 
     def run_trial(self, trial: KerasTunerTrial, train: Callable[[Plan], float]) -> dict[str, float]:
