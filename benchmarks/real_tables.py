@@ -61,6 +61,7 @@ def as_it_is(package: str, file: str) -> Callable[[Path], Path]:
 
 def unpacked(package: str, file: str) -> Callable[[Path], Path]:
     """A package's file that bzip2 packed."""
+
     def write(folder: Path) -> Path:
         path = folder / Path(file).stem
         path.write_bytes(bz2.decompress(_package(package, file).read_bytes()))

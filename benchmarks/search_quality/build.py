@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -31,6 +30,7 @@ from worker.execution.local import local_engine
 from worker.search.space import reach
 from worker.search.tuner import SearchTuner
 
+
 def build(name: str, settings: int) -> Lookup:
     """Train random settings of a table; says now and then how far it is."""
     spec = a_spec(name)
@@ -39,8 +39,8 @@ def build(name: str, settings: int) -> Lookup:
         with closing(SearchTuner(spec, directory=Path(folder))) as search:
             plans = [replace(plan, patience=_longest(spec)) for plan in search.ask(settings)]
     engine = local_engine(arrays, reach(spec.search_space), trials=settings)
-    started = time.perf_counter()
-    trained = engine.run(hand_out(plans), on_epoch=lambda _, __: True, on_batch=lambda: None)
+    started, started_cpu = time.perf_counter(), time.process_time()
+    trained = engine.run(hand_out(plans), on_epoch=lambda *_: True, on_batch=lambda: None)
     ended: dict[int, TrainedTrial] = {}
     for done, result in zip(count(1), trained, strict=False):
         assert isinstance(result, TrainedTrial), result
@@ -57,7 +57,7 @@ def build(name: str, settings: int) -> Lookup:
         epochs_S=np.array([len(ended[plan.number].epochs) for plan in plans]),
         val_loss_SE=val_loss_SE,
         epoch_seconds_S=np.array([_epoch_seconds(plan, arrays) for plan in plans]),
-        wall_seconds=time.perf_counter() - started,
+        cpu_seconds=time.process_time() - started_cpu,
     )
 
 

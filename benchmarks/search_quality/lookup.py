@@ -3,17 +3,17 @@
 S settings, E epochs.
 
 Every answer is the curve of a training, but not of the setting that was asked for: of the nearest
-tabulated one of the same depth, batch size and scaling, in the unit cube of the other
-hyperparameters. A search cannot refine below the distance of neighbours, sees steps where there is
-a slope, and meets the noise of one seed. That holds for all algorithms alike. Patience alone is
-exact: every training was recorded with the longest, and is cut where a shorter one would end it.
+tabulated one of the same depth, batch size and scaling, in a cube of the other hyperparameters. A
+search cannot refine below the distance of neighbours, sees steps where there is a slope, and meets
+the noise of one seed. That holds for all algorithms alike. Patience alone is exact: every training
+was recorded with the longest, and is cut where a shorter one would end it.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lowloss.spec import Choice, Float, Int, SearchSpace
+from lowloss.spec import Choice, CountRange, Float, Int, SearchSpace
 from worker.engine.plans import Plan
 
 Floats = NDArray[np.float64]
 Kind = tuple[int, int, int]
 """What must match: layers, batch size, and the fold, which says how features are scaled."""
-WEIGHTS = {"learning_rate": 3.0, "dropout": 1.0, "l2": 1.0}
-WIDTH_WEIGHT = 1.0
+WEIGHTS = {"learning_rate": 3.0, "dropout": 1.0, "l2": 0.5}
+WIDTH_WEIGHT = 0.5
+"""The sides of the cube: by these, a setting's nearest neighbour tells most of its own loss."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ class Curve:
 class Lookup:
     """The trainings of one table; `val_loss_SE` is NaN after a training's end.
 
-    `epoch_seconds_S` is the engine's estimate for one core, `wall_seconds` what all of them took.
+    `epoch_seconds_S` is the engine's estimate for one core, `cpu_seconds` what all of them took,
+    compiles counted.
     """
 
     space: SearchSpace
@@ -54,7 +56,7 @@ class Lookup:
     epochs_S: NDArray[np.int64]
     val_loss_SE: Floats
     epoch_seconds_S: Floats
-    wall_seconds: float
+    cpu_seconds: float
 
     def nearest(self, plan: Plan) -> int:
         """The tabulated setting that answers for a plan; any kind must be tabulated."""
@@ -84,15 +86,21 @@ class Lookup:
     def mean_seconds(self) -> float:
         """What the training of a random setting costs, its patience random, too."""
         patience = self.space.patience
-        ends = patience if isinstance(patience, CountRange) else CountRange(min=1, max=1)
-        seconds = [
-            end_of(curve_E[:epochs], longest, max_epochs=len(curve_E)) * each
-            for curve_E, epochs, each in zip(
-                self.val_loss_SE, self.epochs_S, self.epoch_seconds_S, strict=True
+        assert isinstance(patience, CountRange)
+        return float(
+            np.mean(
+                [
+                    len(self.answer(replace(plan, patience=longest)).val_loss_E) * seconds
+                    for plan, seconds in zip(self.plans, self.epoch_seconds_S, strict=True)
+                    for longest in range(patience.min, patience.max + 1)
+                ]
             )
-            for longest in range(ends.min, ends.max + 1)
-        ]
-        return float(np.mean(seconds))
+        )
+
+    @property
+    def cpu_per_second(self) -> float:
+        """How much more trainings took than the engine estimates."""
+        return self.cpu_seconds / float((self.epochs_S * self.epoch_seconds_S).sum())
 
     @cached_property
     def _of_kind(self) -> dict[Kind, tuple[NDArray[np.int64], Floats]]:
@@ -122,7 +130,7 @@ class Lookup:
             epochs=self.epochs_S,
             val_loss=self.val_loss_SE,
             epoch_seconds=self.epoch_seconds_S,
-            wall_seconds=self.wall_seconds,
+            cpu_seconds=self.cpu_seconds,
         )
         partial.rename(path)
 
@@ -136,7 +144,7 @@ def load(path: Path) -> Lookup:
             epochs_S=saved["epochs"],
             val_loss_SE=saved["val_loss"],
             epoch_seconds_S=saved["epoch_seconds"],
-            wall_seconds=float(saved["wall_seconds"]),
+            cpu_seconds=float(saved["cpu_seconds"]),
         )
 
 

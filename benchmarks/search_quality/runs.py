@@ -57,20 +57,25 @@ def run_all(setups: Iterable[Setup], out: Path, *, processes: int) -> None:
                 print(f"{time.strftime('%H:%M:%S')} {done} of {len(wanted)}", flush=True)
 
 
-def runs_of(setup: Setup, out: Path) -> Iterator[Run]:
-    """The runs that were kept."""
+def searches_of(setup: Setup, out: Path) -> dict[str, list[Search]]:
+    """The searches that were kept, by table."""
+    searches: dict[str, list[Search]] = {}
+    for run in _runs(setup, out):
+        searches.setdefault(run.table, []).append(run.search)
+    return searches
+
+
+def _runs(setup: Setup, out: Path) -> Iterator[Run]:
     path = _runs_path(out, setup)
-    if not path.exists():
-        return
-    for line in path.read_text().splitlines():
+    for line in path.read_text().splitlines() if path.exists() else ():
         kept = json.loads(line)
         search = kept["search"]
-        search = Search(**search | {name: tuple(search[name]) for name in ("best", "seconds")})
-        yield Run(**kept | {"search": search})
+        search |= {name: tuple(search[name]) for name in ("best", "seconds")}
+        yield Run(**kept | {"search": Search(**search)})
 
 
 def _missing(setup: Setup, out: Path) -> Iterator[_Wanted]:
-    there = {(run.table, run.seed) for run in runs_of(setup, out)}
+    there = {(run.table, run.seed) for run in _runs(setup, out)}
     for table in TABLES:
         if lookup_path(out, table).exists():
             for seed in range(setup.seeds):

@@ -25,7 +25,7 @@ class Setup:
     seeds: int = SEEDS
     trials: int = 100
     trainings: float = 100.0
-    most_trials: int = 350
+    most_trials: int = 700
 
     @property
     def name(self) -> str:
@@ -39,20 +39,25 @@ class Setup:
 
 
 RANDOM = Setup("random", trials=200)
-STOCK_BAYESIAN = Setup("kerastuner_bayesian", seeds=6, most_trials=60)
-"""It takes seconds for each suggestion."""
-STOCK = (STOCK_BAYESIAN, Setup("kerastuner_hyperband"))
-OURS = tuple(
-    Setup(algorithm, pruning, open_trials)
-    for algorithm in ("random", "tpe", "bayesian")
-    for pruning in (None, Pruning())
-    for open_trials in (1, ENGINE_OPEN)
-    if (algorithm, pruning, open_trials) != ("random", None, 1)
+STOCK_BAYESIAN = Setup("kerastuner_bayesian", seeds=6, trials=60, trainings=40, most_trials=100)
+"""A second for each suggestion, and more and more."""
+ALGORITHMS = (
+    RANDOM,
+    Setup("random", Pruning(), ENGINE_OPEN),
+    Setup("tpe"),
+    Setup("tpe", Pruning()),
+    Setup("tpe", None, ENGINE_OPEN),
+    Setup("tpe", Pruning(), ENGINE_OPEN),
+    Setup("bayesian"),
+    Setup("bayesian", None, ENGINE_OPEN),
+    Setup("bayesian", Pruning(), ENGINE_OPEN),
+    Setup("hyperband", Pruning(), ENGINE_OPEN),
+    STOCK_BAYESIAN,
+    Setup("kerastuner_hyperband"),
 )
-HYPERBAND = tuple(Setup("hyperband", Pruning(), count) for count in (1, ENGINE_OPEN))
 PRUNINGS = tuple(
     Setup("tpe", Pruning(reduction=reduction, min_epochs=min_epochs), ENGINE_OPEN)
     for reduction in (2, 3, 4)
     for min_epochs in (3, 5, 10)
-    if Pruning(reduction=reduction, min_epochs=min_epochs) != Pruning()
 )
+GROUPS = {"algorithms": ALGORITHMS, "prunings": PRUNINGS}

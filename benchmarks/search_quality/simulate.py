@@ -77,12 +77,37 @@ class Limit:
 
 @dataclass
 class _Training:
-    """A training underway."""
+    """A training underway: `best` is its least loss of the `epoch` epochs so far."""
 
-    asked: Asked
+    number: int
     curve: Curve
     epoch: int
     best: float = math.inf
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there are no more epochs."""
+        return self.epoch >= len(self.curve.val_loss_E)
+
+    @property
+    def score(self) -> float | None:
+        """Its least loss; None where it diverged."""
+        is_finite = math.isfinite(self.best) and math.isfinite(self._loss)
+        return self.best if is_finite else None
+
+    def go_on(self) -> float:
+        """Train an epoch; answers the seconds that it took.
+
+        What goes on from where its recorded training ended is no better for it, and takes none.
+        """
+        seconds = 0.0 if self.is_over else self.curve.epoch_seconds
+        self.epoch += not self.is_over
+        self.best = min(self.best, self._loss)
+        return seconds
+
+    @property
+    def _loss(self) -> float:
+        return float(self.curve.val_loss_E[min(self.epoch, len(self.curve.val_loss_E)) - 1])
 
 
 @dataclass
@@ -123,40 +148,33 @@ class _Simulation:
         if asked is None:
             return False
         self.begun += 1
-        training = _Training(asked, self.lookup.answer(asked.plan, asked.after_epoch), asked.after_epoch)
-        self._await_epoch(clock, training)
+        curve = self.lookup.answer(asked.plan, asked.after_epoch)
+        self._await_epoch(clock, _Training(asked.plan.number, curve, asked.after_epoch))
         return True
 
     def next_epoch(self) -> float | None:
-        """End the epoch that ends first; answers the time at which its training ended, if it did."""
+        """End the epoch that ends first; answers when its training ended, None if it goes on."""
         clock, number, training = heapq.heappop(self.underway)
-        curve_E = training.curve.val_loss_E
-        if training.epoch < len(curve_E):
-            self.spent += training.curve.epoch_seconds
-            training.epoch += 1
-        training.best = min(training.best, float(curve_E[min(training.epoch, len(curve_E)) - 1]))
-        goes_on = self.algorithm.goes_on(number, training.epoch, training.best)
-        is_last = training.epoch >= len(curve_E)
-        if goes_on and not is_last:
+        self.spent += training.go_on()
+        if training.is_over:
+            self._end(training, is_pruned=False)
+        elif self.algorithm.goes_on(number, training.epoch, training.best):
             self._await_epoch(clock, training)
             return None
-        self._end(training, is_pruned=not is_last)
+        else:
+            self._end(training, is_pruned=True)
         return clock
 
     def _await_epoch(self, clock: float, training: _Training) -> None:
         end = clock + training.curve.epoch_seconds
-        heapq.heappush(self.underway, (end, training.asked.plan.number, training))
+        heapq.heappush(self.underway, (end, training.number, training))
 
     def _end(self, training: _Training, *, is_pruned: bool) -> None:
-        curve_E = training.curve.val_loss_E
-        is_finite = math.isfinite(training.best) and math.isfinite(curve_E[training.epoch - 1])
-        ended = Ended(
-            training.asked.plan.number, training.best if is_finite else None, is_pruned
-        )
         with self.oracle.running():
-            self.algorithm.tell(ended)
+            self.algorithm.tell(Ended(training.number, training.score, is_pruned))
+        is_model = training.score is not None and not is_pruned
         self.pruned += is_pruned
-        self.best.append(training.best if is_finite and not is_pruned else math.inf)
+        self.best.append(training.best if is_model else math.inf)
         self.seconds.append(self.spent)
 
 
@@ -172,5 +190,3 @@ def simulate(algorithm: Algorithm, lookup: Lookup, limit: Limit, *, open_trials:
     return Search(
         tuple(running.best), tuple(running.seconds), running.pruned, running.oracle.seconds
     )
-
-

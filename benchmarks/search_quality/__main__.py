@@ -1,0 +1,105 @@
+"""Compares searches on lookups of real trainings: `python -m benchmarks.search_quality`.
+
+`lookups` trains what is missing, `searches` searches it, `page` writes the results. Lookups and
+searches are kept in a folder of their own; what is there is not made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.search_quality.lookup import load
+from benchmarks.search_quality.page import write_page
+from benchmarks.search_quality.runs import lookup_path, run_all, searches_of
+from benchmarks.search_quality.setups import GROUPS, RANDOM, Setup
+from benchmarks.search_quality.summary import (
+    GOAL_TRAININGS,
+    LONGEST,
+    describe,
+    rank,
+    summarise,
+    targets_of,
+)
+from benchmarks.search_quality.tables import MAX_EPOCHS, MOST_WIDTH, ROWS, TABLES
+
+RESULTS = Path(__file__).parents[1] / "search_quality.json"
+PARTS = ("lookups", "searches", "page")
+
+
+def build_lookups(out: Path, settings: int) -> None:
+    """Train the tables that have no lookup."""
+    from benchmarks.search_quality.build import build
+
+    for name in TABLES:
+        if not lookup_path(out, name).exists():
+            build(name, settings).save(lookup_path(out, name))
+            print(f"{time.strftime('%H:%M:%S')} {name}", flush=True)
+
+
+def results(out: Path, commit: str) -> dict[str, Any]:
+    """What is known of all tables and setups."""
+    cores = len(os.sched_getaffinity(0))
+    lookups = {name: load(lookup_path(out, name)) for name in TABLES}
+    targets = targets_of(searches_of(RANDOM, out))
+    searches = {
+        setup.name: found
+        for group in GROUPS.values()
+        for setup in group
+        if (found := searches_of(setup, out))
+    }
+    ranked = {setup.name: searches[setup.name] for setup in GROUPS["algorithms"]}
+    return {
+        "machine": {"cores": cores, "commit": commit},
+        "rows": ROWS,
+        "width": MOST_WIDTH,
+        "ranked_at": GOAL_TRAININGS,
+        "longest": LONGEST,
+        "max_epochs": MAX_EPOCHS,
+        "tables": {name: describe(lookups[name], targets[name]) for name in TABLES},
+        "setups": {
+            name: summarise(some, lookups, targets, cores=cores) for name, some in searches.items()
+        },
+        "groups": {
+            group: [setup.name for setup in setups if setup.name in searches]
+            for group, setups in GROUPS.items()
+        },
+        "ranks": rank(ranked, lookups),
+    }
+
+
+def _chosen(names: list[str]) -> list[Setup]:
+    setups = list(dict.fromkeys(setup for group in GROUPS.values() for setup in group))
+    return [setup for setup in setups if not names or setup.name in names]
+
+
+def main() -> None:
+    """Do all parts, or those that are named."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("only", nargs="*", choices=[*PARTS, []])
+    parser.add_argument("--out", type=Path, default=Path("benchmark-data"))
+    parser.add_argument("--settings", type=int, default=1_000, help="of each table")
+    parser.add_argument("--setup", action="append", default=[], help="search with these alone")
+    parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
+    given = parser.parse_args()
+    parts = given.only or PARTS
+    given.out.mkdir(parents=True, exist_ok=True)
+    if "lookups" in parts:
+        build_lookups(given.out, given.settings)
+    if "searches" in parts:
+        run_all(_chosen(given.setup), given.out, processes=given.processes)
+    if "page" in parts:
+        describe_ = ["git", "describe", "--always", "--dirty"]
+        commit = subprocess.check_output(describe_, text=True).strip()
+        found = results(given.out, commit)
+        RESULTS.write_text(json.dumps(found, indent=2) + "\n")
+        print(write_page(found))
+
+
+if __name__ == "__main__":
+    main()
