@@ -3,16 +3,18 @@
 S settings, E epochs.
 
 Every answer is the curve of a training, but not of the setting that was asked for: of the nearest
-tabulated one of the same depth, batch size and scaling, in a cube of the other hyperparameters. A
-search cannot refine below the distance of neighbours, sees steps where there is a slope, and meets
-the noise of one seed. That holds for all algorithms alike. Patience alone is exact: every training
-was recorded with the longest, and is cut where a shorter one would end it.
+tabulated one of the same depth, batch size and scaling, in a cube of the other hyperparameters. No
+training answers twice in a search, but where the same setting is asked for again: who asks around
+a good one gets its neighbours, as trainings of it would differ, too. A search sees steps where
+there is a slope, the noise of one seed, and no better setting than were tabulated. That holds for
+all algorithms alike. Patience alone is exact: every training was recorded with the longest, and is
+cut where a shorter one would end it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -58,18 +60,21 @@ class Lookup:
     epoch_seconds_S: Floats
     cpu_seconds: float
 
-    def nearest(self, plan: Plan) -> int:
-        """The tabulated setting that answers for a plan; any kind must be tabulated."""
+    def nearest(self, plan: Plan, tried: Collection[int] = ()) -> int:
+        """The tabulated setting that is nearest to a plan, of those that were not tried yet.
+
+        Once all of its kind were, it is the nearest of them again.
+        """
         numbers, coordinates = self._of_kind[kind_of(plan)]
         away = ((coordinates - self._coordinates(plan)) ** 2).sum(axis=1)
-        return int(numbers[away.argmin()])
+        by_distance = [int(setting) for setting in numbers[np.argsort(away, kind="stable")]]
+        return next((s for s in by_distance if s not in tried), by_distance[0])
 
-    def answer(self, plan: Plan, after_epoch: int = 0) -> Curve:
-        """The curve of the nearest setting, until the plan ends it.
+    def curve(self, setting: int, plan: Plan, after_epoch: int = 0) -> Curve:
+        """The curve of a tabulated setting, until the plan's patience or epochs end it.
 
         Where a training goes on from an epoch, its patience counts from there.
         """
-        setting = self.nearest(plan)
         curve_E = self.val_loss_SE[setting, : self.epochs_S[setting]]
         end = after_epoch + end_of(
             curve_E[after_epoch:], plan.patience, max_epochs=plan.max_epochs - after_epoch
@@ -90,8 +95,9 @@ class Lookup:
         return float(
             np.mean(
                 [
-                    len(self.answer(replace(plan, patience=longest)).val_loss_E) * seconds
-                    for plan, seconds in zip(self.plans, self.epoch_seconds_S, strict=True)
+                    len(self.curve(setting, replace(plan, patience=longest)).val_loss_E) * seconds
+                    for setting, plan in enumerate(self.plans)
+                    for seconds in (self.epoch_seconds_S[setting],)
                     for longest in range(patience.min, patience.max + 1)
                 ]
             )
@@ -133,6 +139,22 @@ class Lookup:
             cpu_seconds=self.cpu_seconds,
         )
         partial.rename(path)
+
+
+class Answers:
+    """What a lookup answers one search: the same setting always the same, others another's."""
+
+    def __init__(self, lookup: Lookup) -> None:
+        self._lookup = lookup
+        self._of_setting: dict[Plan, int] = {}
+
+    def answer(self, plan: Plan, after_epoch: int = 0) -> Curve:
+        """The curve of the nearest training that answered for no other setting yet."""
+        asked = replace(plan, number=0, seed=0, patience=0, max_epochs=0)
+        if asked not in self._of_setting:
+            tried = set(self._of_setting.values())
+            self._of_setting[asked] = self._lookup.nearest(plan, tried)
+        return self._lookup.curve(self._of_setting[asked], plan, after_epoch)
 
 
 def load(path: Path) -> Lookup:

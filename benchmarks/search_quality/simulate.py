@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from benchmarks.search_quality.lookup import Curve, Lookup
+from benchmarks.search_quality.lookup import Answers, Curve, Lookup
 from worker.engine.plans import Plan
 
 
@@ -129,7 +129,7 @@ class _Simulation:
     """Some trainings side by side, each at its own pace."""
 
     algorithm: Algorithm
-    lookup: Lookup
+    answers: Answers
     limit: Limit
     underway: list[tuple[float, int, _Training]] = field(default_factory=list)
     best: list[float] = field(default_factory=list)
@@ -148,7 +148,7 @@ class _Simulation:
         if asked is None:
             return False
         self.begun += 1
-        curve = self.lookup.answer(asked.plan, asked.after_epoch)
+        curve = self.answers.answer(asked.plan, asked.after_epoch)
         self._await_epoch(clock, _Training(asked.plan.number, curve, asked.after_epoch))
         return True
 
@@ -180,7 +180,7 @@ class _Simulation:
 
 def simulate(algorithm: Algorithm, lookup: Lookup, limit: Limit, *, open_trials: int) -> Search:
     """Let an algorithm search a lookup, with so many trials open at a time."""
-    running = _Simulation(algorithm, lookup, limit)
+    running = _Simulation(algorithm, Answers(lookup), limit)
     while len(running.underway) < open_trials and running.begin(0.0):
         pass
     while running.underway:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.search_quality.lookup import Lookup, end_of, load
+from benchmarks.search_quality.lookup import Answers, Lookup, end_of, load
 from benchmarks.search_quality.measures import (
     best_after_seconds,
     best_after_trials,
@@ -101,19 +101,30 @@ def test_widths_are_compared_layer_by_layer() -> None:
     assert lookup.nearest(a_setting(9, widths=(200, 64))) == 1
 
 
+def test_no_training_answers_for_two_settings_until_all_of_a_kind_have() -> None:
+    lookup, plan = a_lookup([[0.5], [0.4]]), a_setting(9, learning_rate=0.1)
+    answers = Answers(lookup)
+    others = [dataclasses.replace(plan, dropout=share) for share in (0.2, 0.3)]
+
+    found = [answers.answer(each).val_loss_E[0] for each in (plan, *others)]
+
+    assert found == [0.5, 0.4, 0.5]
+    assert answers.answer(dataclasses.replace(plan, number=10, patience=3)).val_loss_E[0] == 0.5
+
+
 def test_a_curve_is_cut_where_the_plans_patience_or_epochs_end_it() -> None:
     lookup = a_lookup([[0.5, 0.6, 0.4, 0.3]])
 
-    assert lookup.answer(a_setting(1, patience=1)).val_loss_E.tolist() == [0.5, 0.6]
-    assert lookup.answer(a_setting(1, patience=2, max_epochs=3)).val_loss_E[-1] == 0.4
-    assert len(lookup.answer(a_setting(1, patience=2)).val_loss_E) == 4
+    assert lookup.curve(0, a_setting(1, patience=1)).val_loss_E.tolist() == [0.5, 0.6]
+    assert lookup.curve(0, a_setting(1, patience=2, max_epochs=3)).val_loss_E[-1] == 0.4
+    assert len(lookup.curve(0, a_setting(1, patience=2)).val_loss_E) == 4
 
 
 def test_patience_counts_anew_where_a_training_goes_on() -> None:
     lookup = a_lookup([[0.5, 0.6, 0.6, 0.3]])
 
-    assert len(lookup.answer(a_setting(1, patience=2)).val_loss_E) == 3
-    assert len(lookup.answer(a_setting(1, patience=2), after_epoch=2).val_loss_E) == 4
+    assert len(lookup.curve(0, a_setting(1, patience=2)).val_loss_E) == 3
+    assert len(lookup.curve(0, a_setting(1, patience=2), after_epoch=2).val_loss_E) == 4
 
 
 def test_early_stopping_never_takes_what_is_not_finite_for_better() -> None:
