@@ -9,6 +9,7 @@ import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ KERNEL_GROWTH = 1.2
 """The kernel is fitted at 10 points, and whenever there are so many times as many."""
 BAD_SPANS = 3.0
 """Losses are cut off so many times as far above the median as the best one lies below it."""
-DRAWS, NEAR_DRAWS = 1024, 256
+DRAWS, NEAR_DRAWS = 768, 256
 """Candidates for a trial: anywhere, and around the best settings so far."""
 NEAR_BEST, NEAR_SD = 5, 0.1
 
@@ -128,7 +129,7 @@ class Fitted:
         y_N = np.concatenate([self.y_N, self._process.predict(x_ME)])
         return Fitted(self.kernel, np.concatenate([self.x_NE, x_ME]), y_N, self.unit)
 
-    @property
+    @cached_property
     def _process(self) -> GaussianProcessRegressor:
         return GaussianProcessRegressor(self.kernel, optimizer=None).fit(self.x_NE, self.y_N)
 
