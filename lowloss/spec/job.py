@@ -200,7 +200,7 @@ class JobSpec(Spec):
     features: Features = Features()
     objective: Objective = Objective.val_loss
     search_space: SearchSpace = SearchSpace()
-    algorithm: Literal["tpe", "random", "hyperband"] = "tpe"
+    algorithm: Literal["tpe", "random", "grid", "bayesian", "hyperband"] = "tpe"
     budget: Budget = Budget()
     validation: Validation = Validation()
     preprocessing: Preprocessing = Preprocessing()

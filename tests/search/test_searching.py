@@ -134,7 +134,7 @@ def a_trial(number: int, *, state: TrialState, epochs: int, score: float | None)
         state=state,
         reason=None,
         seed=1,
-        hyperparameters=some_hyperparameters(learning_rate=10.0**-number),
+        hyperparameters=some_hyperparameters(learning_rate=10.0**-number, widths=(16,), l2=1e-5),
         score=score,
         metrics={},
         epochs=epochs,

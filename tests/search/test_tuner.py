@@ -18,15 +18,17 @@ from keras_tuner.src.engine import oracle as keras_tuner_oracle
 from lowloss.results import Trial, TrialState
 from lowloss.spec import JobSpec
 from worker.engine.plans import Plan
+from worker.search.portfolio import COMMON
 from worker.search.space import (
     hyperparameters_of,
-    known_good,
+    nearest_setting,
     to_hyperparameters,
     to_values,
     trial_seed,
 )
 from worker.search.tuner import SearchTuner
 
+ALGORITHMS = ["tpe", "random", "bayesian", "grid", "hyperband"]
 SMALL: dict[str, Any] = {
     "learning_rate": {"choices": [0.1, 0.01]},
     "layers": {"choices": [1, 2]},
@@ -90,7 +92,7 @@ def as_trial(plan: Plan, state: TrialState, score: float | None) -> Trial:
     )
 
 
-@pytest.mark.parametrize("algorithm", ["tpe", "random"])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_search_stays_within_its_space_and_budget(open_search: Any, algorithm: str) -> None:
     search = open_search(algorithm=algorithm, budget={"max_trials": 30})
 
@@ -109,7 +111,7 @@ def test_search_stays_within_its_space_and_budget(open_search: Any, algorithm: s
     assert len({plan.widths for plan in plans}) > 10
 
 
-@pytest.mark.parametrize("algorithm", ["tpe", "random"])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_same_seed_and_scores_give_the_same_trials(open_search: Any, algorithm: str) -> None:
     given = {"algorithm": algorithm, "budget": {"max_trials": 15}}
 
@@ -142,7 +144,7 @@ def test_first_trial_is_a_known_good_setting_within_the_space(open_search: Any) 
     assert (clipped.learning_rate, clipped.widths) == (0.01, (100, 100, 100))
 
 
-@pytest.mark.parametrize("algorithm", ["tpe", "random"])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_finite_space_is_searched_once_and_ends(open_search: Any, algorithm: str) -> None:
     search = open_search(algorithm=algorithm, search_space=SMALL)
 
@@ -152,7 +154,7 @@ def test_finite_space_is_searched_once_and_ends(open_search: Any, algorithm: str
     assert search.end_reason == "search_space_exhausted"
 
 
-@pytest.mark.parametrize("algorithm", ["tpe", "random"])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_diverged_trials_neither_end_the_search_nor_become_the_best(
     open_search: Any, algorithm: str
 ) -> None:
@@ -190,7 +192,7 @@ def test_oracle_that_maximises_learns_of_divergence_as_the_least_score(open_sear
     assert search.best() == (1, 0.9)
 
 
-@pytest.mark.parametrize("algorithm", ["tpe", "random"])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_replayed_search_goes_on_where_it_was(open_search: Any, algorithm: str) -> None:
     given = {"algorithm": algorithm, "budget": {"max_trials": 20}}
     before = run(open_search(**given), trials=8)
@@ -268,7 +270,7 @@ def test_trial_seeds_are_the_same_on_every_machine() -> None:
     ],
     ids=str,
 )
-@pytest.mark.parametrize("algorithm", ["tpe", "random"])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_values_survive_the_way_to_kerastuner_and_back(
     open_search: Any, space: dict[str, Any], algorithm: str
 ) -> None:
@@ -291,7 +293,7 @@ def test_width_of_an_absent_layer_is_no_hyperparameter(open_search: Any) -> None
         assert names == {f"width_{i}" for i in range(1, len(plan.widths) + 1)}
 
 
-@pytest.mark.parametrize("algorithm", ["tpe", "random"])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_stepped_range_is_searched_to_both_ends_and_no_further(
     open_search: Any, algorithm: str
 ) -> None:
@@ -313,7 +315,7 @@ def test_known_good_setting_lies_on_the_steps_within_the_range() -> None:
         }
     )
 
-    values = known_good(spec)
+    values = nearest_setting(spec, COMMON)
 
     assert values["width_1"] == 70
     assert values["dropout"] == 0.06

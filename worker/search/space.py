@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -70,31 +71,14 @@ def reach(space: SearchSpace) -> Reach:
     return Reach(max(depths), _most(space.width), options, shapes)
 
 
-def known_good(spec: JobSpec) -> dict[str, Any]:
-    """A setting that does well on most tables, as far as the space allows it.
+def nearest_setting(spec: JobSpec, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """KerasTuner's values of a setting, each as near to the one wanted as the space allows.
 
-    The first trial: whatever the search finds later, there is a usable model early.
+    A wanted `width` is that of every layer.
     """
-    wanted: dict[str, Any] = {
-        "learning_rate": 3e-3,
-        "layers": 2,
-        "l2": 1e-5,
-        "l1": 0.0,
-        "dropout": 0.1,
-        "patience": 20,
-        "batch_size": 32,
-        "weight_decay": 0.0,
-        "clip_norm": None,
-        "activation": "relu",
-        "optimizer": "adam",
-        "schedule": "constant",
-        "noise": 0.0,
-        "mixup": 0.0,
-        "scale_features": "standard",
-    }
     space, named = spec.search_space, parameters(spec)
     values = {name: _nearest(named[name], value) for name, value in wanted.items()}
-    width = _nearest(space.width, 64)
+    width = values.pop("width")
     if not _is_per_layer(space):
         return values | {"width": width}
     return values | {f"width_{layer}": width for layer in range(1, values["layers"] + 1)}

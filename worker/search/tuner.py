@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import keras_tuner
 from keras_tuner.src.engine.trial import Trial as KerasTunerTrial
@@ -20,6 +22,24 @@ from worker.search.pruning import Reached
 from worker.search.space import to_hyperparameters, to_plan, to_values, trial_seed
 
 NO_RUNGS: Mapping[int, Reached] = MappingProxyType({})
+MIN_FAILED, FAILED_SHARE = 20, 0.9
+"""A search is given up once so many trials, and such a share of all, diverged or failed."""
+WARM_TRIALS = 3
+"""So many of the best settings of other jobs are tried first."""
+
+
+@dataclass(frozen=True)
+class EarlierJob:
+    """A job to learn from, and its finished trials."""
+
+    spec: JobSpec
+    trials: tuple[Trial, ...]
+
+
+def is_comparable(one: JobSpec, other: JobSpec) -> bool:
+    """Whether equal settings would score alike in two jobs, but for chance."""
+    alike = ("dataset", "target", "task", "objective", "features", "validation", "preprocessing")
+    return all(getattr(one, name) == getattr(other, name) for name in alike)
 
 
 class SearchTuner(keras_tuner.Tuner):
@@ -38,6 +58,7 @@ class SearchTuner(keras_tuner.Tuner):
         self._again: deque[Plan] = deque()
         self._scores: dict[int, float | None] = {}
         self._pruned: set[int] = set()
+        self._expected: tuple[int, float | None] | None = None
 
     def ask(self, n: int) -> list[Plan]:
         """Up to n plans; an empty list means nothing now, `is_exhausted` the end."""
@@ -69,6 +90,27 @@ class SearchTuner(keras_tuner.Tuner):
     def put_back(self, plan: Plan) -> None:
         """Hand a plan out again: its training was left."""
         self._again.append(plan)
+
+    def warm_start(self, earlier: Sequence[EarlierJob]) -> int:
+        """Learn from finished trials of other jobs, before any replay; answers how many fit.
+
+        A trial fits whose every hyperparameter this space allows. The best ones are tried first.
+        What they scored is learned only where the jobs compare.
+        """
+        fitting: list[tuple[float, dict[str, Any]]] = []
+        for job in earlier:
+            for trial in job.trials:
+                values = to_values(trial.hyperparameters, self.spec.search_space)
+                if trial.score is None or not self.oracle.allows(values):
+                    continue
+                if trial.state is TrialState.completed:
+                    fitting.append((trial.score, values))
+                if is_comparable(job.spec, self.spec):
+                    self.oracle.teach(values, trial.score)
+        sign = 1.0 if self.spec.objective.direction is Direction.min else -1.0
+        fitting.sort(key=lambda pair: sign * pair[0])
+        self.oracle.begin_with(values for _, values in fitting[:WARM_TRIALS])
+        return len(fitting)
 
     def replay(
         self, trials: Iterable[Trial], rungs: Mapping[int, Reached] = NO_RUNGS
@@ -108,20 +150,36 @@ class SearchTuner(keras_tuner.Tuner):
     @property
     def end_reason(self) -> str | None:
         """Why no new trial will come; None while some may."""
-        budget = self.spec.budget
-        if len(self.oracle.trials) >= budget.max_trials:
+        if len(self.oracle.trials) >= self.spec.budget.max_trials:
             return "max_trials"
         if self.oracle.is_exhausted:
             return "search_space_exhausted"
+        failed = sum(score is None for score in self._scores.values())
+        if failed >= max(MIN_FAILED, FAILED_SHARE * len(self._scores)):
+            return "too_many_failures"
         best = self.best()
-        if best is None:
-            return None
-        if budget.target_value is not None and not self._is_better(budget.target_value, best[1]):
+        return None if best is None else self._reason_of_best(*best)
+
+    def _reason_of_best(self, number: int, score: float) -> str | None:
+        """Why the best trial is good enough, if it is."""
+        budget = self.spec.budget
+        if budget.target_value is not None and not self._is_better(budget.target_value, score):
             return "target_value"
-        since = sum(number > best[0] for number in self._scores)
+        since = sum(later > number for later in self._scores)
         if budget.no_improvement_trials is not None and since >= budget.no_improvement_trials:
             return "no_improvement"
+        if budget.min_expected_improvement is not None:
+            expected = self._expected_improvement()
+            if expected is not None and expected < budget.min_expected_improvement * abs(score):
+                return "min_expected_improvement"
         return None
+
+    def _expected_improvement(self) -> float | None:
+        """By how much another trial is expected to be better; found anew as a trial ends."""
+        ended = len(self._scores)
+        if self._expected is None or self._expected[0] != ended:
+            self._expected = (ended, self.oracle.expected_improvement())
+        return self._expected[1]
 
     def best(self) -> tuple[int, float] | None:
         """Number and score of the best trial; the first of equals."""

@@ -1,0 +1,160 @@
+"""A Gaussian process over a search space, and what it expects of the next trial.
+
+N points, U hyperparameters that vary, E columns of their encoding, M points to judge.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import ConstantKernel, Kernel, Matern, WhiteKernel
+
+from worker.search.cube import Cube, FloatMatrix
+
+MOST_POINTS = 300
+"""Above, the best half and the latest half stand for all: a fit takes cubic time."""
+KERNEL_GROWTH = 1.2
+"""The kernel is fitted at 10 points, and whenever there are so many times as many."""
+BAD_SPANS = 3.0
+"""Losses are cut off so many times as far above the median as the best one lies below it."""
+DRAWS, NEAR_DRAWS = 768, 256
+"""Candidates for a trial: anywhere, and around the best settings so far."""
+NEAR_BEST, NEAR_SD = 5, 0.1
+
+
+class Surrogate:
+    """All settings that were tried, and a process that is fitted to their losses.
+
+    Kernel: Matern 5/2 with a scale for each column, and noise.
+    """
+
+    def __init__(self, cube: Cube) -> None:
+        self._cube = cube
+        self._points: list[FloatMatrix] = []
+        self._losses: list[float] = []
+        columns = cube.encode(np.zeros((1, len(cube.sides)))).shape[1]
+        matern = Matern(np.full(columns, 0.5), (0.05, 20.0), nu=2.5)
+        self._prior = ConstantKernel(1.0, (0.05, 20.0)) * matern + WhiteKernel(1e-2, (1e-6, 1.0))
+        self._kernel = self._prior
+        self._kernel_points = 0
+        self._fitted: Fitted | None = None
+
+    def __len__(self) -> int:
+        return len(self._losses)
+
+    def add(self, values: Mapping[str, Any], loss: float) -> None:
+        """Take in a setting's loss: less is better."""
+        self._points.append(self._cube.point(values))
+        self._losses.append(loss)
+        self._fitted = None
+
+    def fit(self) -> Fitted:
+        """The process as of now: fitted once, however often it is asked for."""
+        if self._fitted is None:
+            self._fit_kernel()
+            x_NE, y_N, unit = self._data(len(self))
+            self._fitted = Fitted(self._kernel, x_NE, y_N, unit)
+        return self._fitted
+
+    def _data(self, points: int) -> tuple[FloatMatrix, FloatMatrix, float]:
+        """What is fitted of the first so many points: encodings, losses and their unit."""
+        loss_N = np.array(self._losses[:points])
+        kept = _kept(loss_N)
+        return self._cube.encode(np.array(self._points)[kept]), *_standardised(loss_N[kept])
+
+    def candidates(self, rng: np.random.Generator) -> FloatMatrix:
+        """[M, U] Points to choose among: random ones, and some around the best."""
+        best = np.argsort(self._losses, kind="stable")[:NEAR_BEST]
+        around_MU = np.array(self._points)[rng.choice(best, NEAR_DRAWS)]
+        moved_MU = around_MU + rng.normal(scale=NEAR_SD, size=around_MU.shape)
+        # Some hyperparameters move, the others stay.
+        moves_MU = rng.random(around_MU.shape) < 0.5
+        near_MU = np.where(moves_MU, np.clip(moved_MU, 0.0, 1.0), around_MU)
+        return np.concatenate([self._cube.draw(rng, DRAWS), near_MU])
+
+    def expected_improvement(self, rng: np.random.Generator) -> float:
+        """That of the best candidate, in units of the loss."""
+        fitted = self.fit()
+        improvement_M = fitted.expected_improvement(self._cube.encode(self.candidates(rng)))
+        return float(improvement_M.max()) * fitted.unit
+
+    def _fit_kernel(self) -> None:
+        """Fit the kernel where that is due: the same at a restart, whenever it was asked for."""
+        due = _milestone(len(self))
+        if due == self._kernel_points:
+            return
+        x_NE, y_N, _ = self._data(due)
+        with warnings.catch_warnings():
+            # A scale at its bound says that a column matters little, or that all do.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            process = GaussianProcessRegressor(self._prior, random_state=0).fit(x_NE, y_N)
+        self._kernel, self._kernel_points = process.kernel_, due
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted process; `y_N` are losses about their mean, in units of `unit`."""
+
+    kernel: Kernel
+    x_NE: FloatMatrix
+    y_N: FloatMatrix
+    unit: float
+
+    def expected_improvement(self, x_ME: FloatMatrix) -> FloatMatrix:
+        """[M] How far below the best a point is expected to come (Jones et al. 1998, equation 15).
+
+        In units of `unit`; without the noise of a single trial.
+        """
+        mean_M, sd_M = self._process.predict(x_ME, return_std=True)
+        sd_M = np.sqrt(np.maximum(sd_M**2 - self.kernel.k2.noise_level, 1e-12))
+        z_M = (self.y_N.min() - mean_M) / sd_M
+        density_M = np.exp(-0.5 * z_M**2) / math.sqrt(2 * math.pi)
+        share_M = 0.5 * (1 + np.vectorize(math.erf)(z_M / math.sqrt(2)))
+        improvement_M: FloatMatrix = sd_M * (z_M * share_M + density_M)
+        return improvement_M
+
+    def believing(self, x_ME: FloatMatrix) -> Fitted:
+        """Itself with open trials, believed to come out as expected (Ginsbourger et al. 2010)."""
+        if not len(x_ME):
+            return self
+        y_N = np.concatenate([self.y_N, self._process.predict(x_ME)])
+        return Fitted(self.kernel, np.concatenate([self.x_NE, x_ME]), y_N, self.unit)
+
+    @cached_property
+    def _process(self) -> GaussianProcessRegressor:
+        return GaussianProcessRegressor(self.kernel, optimizer=None).fit(self.x_NE, self.y_N)
+
+
+def _milestone(points: int) -> int:
+    """The last number of points, up to this, at which the kernel is fitted."""
+    due = 10.0
+    while due * KERNEL_GROWTH <= points:
+        due *= KERNEL_GROWTH
+    return min(int(due), points)
+
+
+def _kept(loss_N: FloatMatrix) -> NDArray[np.int64]:
+    """Which points are fitted: all, or the best and the latest ones."""
+    count = len(loss_N)
+    if count <= MOST_POINTS:
+        return np.arange(count)
+    half = MOST_POINTS // 2
+    best = np.argsort(loss_N[: count - half], kind="stable")[:half]
+    return np.concatenate([np.sort(best), np.arange(count - half, count)])
+
+
+def _standardised(loss_N: FloatMatrix) -> tuple[FloatMatrix, float]:
+    """Losses about their mean in units of their deviation, the bad ones cut off; and the unit."""
+    least, middle = float(loss_N.min()), float(np.median(loss_N))
+    cut_N = np.minimum(loss_N, middle + BAD_SPANS * (middle - least))
+    unit = float(cut_N.std()) or 1.0
+    return (cut_N - cut_N.mean()) / unit, unit

@@ -1,0 +1,89 @@
+"""The tree-structured Parzen estimator, Optuna's, behind a KerasTuner oracle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras_tuner
+import optuna
+from keras_tuner.src.engine.trial import Trial
+
+from lowloss.spec import JobSpec
+from worker.search.oracles.store import StoreOracle
+from worker.search.pruning import Reached
+from worker.search.space import trial_seed
+
+
+class TpeOracle(StoreOracle):
+    """Optuna's tree-structured Parzen estimator (Bergstra et al. 2011; Watanabe 2023).
+
+    The study stays in memory and is fed as trials end; several may be open at once, told apart by
+    Optuna's constant liar.
+    """
+
+    def __init__(self, spec: JobSpec) -> None:
+        super().__init__(spec)
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._study = optuna.create_study(
+            direction="minimize" if self.is_min else "maximize",
+            sampler=optuna.samplers.TPESampler(seed=trial_seed(spec.seed, 0)),
+        )
+        self._open: dict[str, optuna.Trial] = {}
+
+    def suggest(self, number: int) -> dict[str, Any] | None:
+        """The sampler's setting; a random one where that was tried before."""
+        trial = self._study.ask()
+        values = self.draw(lambda hp: _suggest(trial, hp))
+        if self._duplicate(values):
+            self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
+            untried = self.draw_untried(number)
+            if untried is None:
+                return None
+            values, trial = untried, self._ask_for(untried)
+        self._open[self.trial_id(number)] = trial
+        return values
+
+    def learn(self, trial: Trial, score: float, rungs: Reached = ()) -> None:
+        """Feed the study; a pruned trial counts there with the losses at its rungs."""
+        asked = self._open.pop(trial.trial_id, None)
+        if asked is None:
+            asked = self._ask_for(trial.hyperparameters.values)
+        if not rungs:
+            self._study.tell(asked, score)
+            return
+        for epoch, loss in rungs:
+            asked.report(loss if self.is_min else -loss, epoch)
+        self._study.tell(asked, state=optuna.trial.TrialState.PRUNED)
+
+    def teach(self, values: Mapping[str, Any], score: float) -> None:
+        """Feed the study what another job found."""
+        super().teach(values, score)
+        self._study.tell(self._ask_for(values), score)
+
+    def _ask_for(self, values: Mapping[str, Any]) -> optuna.Trial:
+        """An Optuna trial of given values."""
+        self._study.enqueue_trial(dict(values))
+        trial = self._study.ask()
+        self.draw(lambda hp: _suggest(trial, hp))
+        return trial
+
+
+def _suggest(trial: optuna.Trial, hp: Any) -> Any:
+    parameters = keras_tuner.engine.hyperparameters
+    match hp:
+        case parameters.Fixed():
+            return hp.value
+        case parameters.Choice():
+            return trial.suggest_categorical(hp.name, hp.values)
+        case parameters.Int():
+            is_log = hp.sampling == "log"
+            step = {} if is_log else {"step": hp.step or 1}
+            return trial.suggest_int(hp.name, hp.min_value, hp.max_value, log=is_log, **step)
+        case parameters.Float():
+            is_log = hp.sampling == "log"
+            value = trial.suggest_float(
+                hp.name, hp.min_value, hp.max_value, log=is_log, step=hp.step
+            )
+            return min(max(value, hp.min_value), hp.max_value)
+    raise TypeError(f"unknown hyperparameter {hp!r}")

@@ -1,0 +1,50 @@
+"""First trials: settings that do well on most tables, before an oracle has anything to go by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lowloss.spec import JobSpec
+from worker.search.space import nearest_setting
+
+SHARE = 5
+"""At most one in so many of a search's trials is one of these."""
+
+COMMON: dict[str, Any] = {
+    "learning_rate": 3e-3,
+    "layers": 2,
+    "width": 64,
+    "l2": 1e-5,
+    "l1": 0.0,
+    "dropout": 0.1,
+    "patience": 20,
+    "batch_size": 32,
+    "weight_decay": 0.0,
+    "clip_norm": None,
+    "activation": "relu",
+    "optimizer": "adam",
+    "schedule": "constant",
+    "noise": 0.0,
+    "mixup": 0.0,
+    "scale_features": "standard",
+}
+PORTFOLIO: tuple[dict[str, Any], ...] = (
+    COMMON,
+    # Wide, slow, and held back: what large tables want.
+    COMMON | {"learning_rate": 1e-3, "width": 256, "dropout": 0.2, "scale_features": "quantile"},
+    # Shallow and fast: what small and nearly linear tables want.
+    COMMON | {"learning_rate": 1e-2, "layers": 1, "width": 128, "l2": 1e-3, "dropout": 0.0},
+    # Deep, in large batches.
+    COMMON | {"layers": 3, "width": 128, "batch_size": 128, "scale_features": "quantile"},
+)
+"""Fast ones first: a usable model is there early."""
+
+
+def first_settings(spec: JobSpec) -> list[dict[str, Any]]:
+    """The settings to begin with, as KerasTuner's values, as far as the space allows them."""
+    settings: list[dict[str, Any]] = []
+    for wanted in PORTFOLIO[: max(1, spec.budget.max_trials // SHARE)]:
+        values = nearest_setting(spec, wanted)
+        if values not in settings:
+            settings.append(values)
+    return settings
