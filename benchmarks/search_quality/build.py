@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import tempfile
 import time
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 
+import keras_tuner
 import numpy as np
 
 from benchmarks.search_quality.lookup import Lookup
@@ -27,8 +27,7 @@ from worker.engine.buckets import pad, step_seconds
 from worker.engine.plans import Arrays, Plan, TrainedTrial, hand_out
 from worker.engine.program import Shape
 from worker.execution.local import local_engine
-from worker.search.space import reach
-from worker.search.tuner import SearchTuner
+from worker.search.space import define_space, reach, to_hyperparameters, to_plan, trial_seed
 
 
 def build(name: str, settings: int) -> Lookup:
@@ -36,13 +35,12 @@ def build(name: str, settings: int) -> Lookup:
     spec = a_spec(name)
     with tempfile.TemporaryDirectory() as folder:
         arrays = _arrays(name, spec, Path(folder))
-        with closing(SearchTuner(spec, directory=Path(folder))) as search:
-            plans = [replace(plan, patience=_longest(spec)) for plan in search.ask(settings)]
+    plans = [_draw(spec, number) for number in range(1, settings + 1)]
     engine = local_engine(arrays, reach(spec.search_space), trials=settings)
     started, started_cpu = time.perf_counter(), time.process_time()
     trained = engine.run(hand_out(plans), on_epoch=lambda *_: True, on_batch=lambda: None)
     ended: dict[int, TrainedTrial] = {}
-    for done, result in zip(count(1), trained, strict=False):
+    for done, result in enumerate(trained, start=1):
         assert isinstance(result, TrainedTrial), result
         ended[result.plan.number] = result
         if done % 100 == 0:
@@ -59,6 +57,19 @@ def build(name: str, settings: int) -> Lookup:
         epoch_seconds_S=np.array([_epoch_seconds(plan, arrays) for plan in plans]),
         cpu_seconds=time.process_time() - started_cpu,
     )
+
+
+def _draw(spec: JobSpec, number: int) -> Plan:
+    """A random setting, as patient as the space allows: the same whatever oracles come to do."""
+    rng = random.Random(trial_seed(spec.seed, number))
+    drawn = keras_tuner.HyperParameters()
+    for hp in define_space(spec).space:
+        drawn.merge([hp])
+        if drawn.is_active(hp):
+            drawn.values[hp.name] = hp.prob_to_value(rng.random())
+    seed = trial_seed(spec.seed, number)
+    plan = to_plan(number, seed, to_hyperparameters(drawn.values), spec)
+    return replace(plan, patience=_longest(spec))
 
 
 def _arrays(name: str, spec: JobSpec, folder: Path) -> Arrays:
