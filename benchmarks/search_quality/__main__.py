@@ -45,15 +45,15 @@ def build_lookups(out: Path, settings: int) -> None:
 def results(out: Path, commit: str) -> dict[str, Any]:
     """What is known of all tables and setups."""
     cores = len(os.sched_getaffinity(0))
-    lookups = {name: load(lookup_path(out, name)) for name in TABLES}
+    lookups = {name: load(lookup_path(out, name)) for name in _tabulated(out)}
     targets = targets_of(searches_of(RANDOM, out))
-    searches = {
-        setup.name: found
-        for group in GROUPS.values()
-        for setup in group
-        if (found := searches_of(setup, out))
+    setups = {setup.name: setup for group in GROUPS.values() for setup in group}
+    searches = {name: searches_of(setup, out) for name, setup in setups.items()}
+    searches = {name: found for name, found in searches.items() if len(found) == len(lookups)}
+    groups = {
+        group: [setup.name for setup in some if setup.name in searches]
+        for group, some in GROUPS.items()
     }
-    ranked = {setup.name: searches[setup.name] for setup in GROUPS["algorithms"]}
     return {
         "machine": {"cores": cores, "commit": commit},
         "rows": ROWS,
@@ -61,16 +61,18 @@ def results(out: Path, commit: str) -> dict[str, Any]:
         "ranked_at": GOAL_TRAININGS,
         "longest": LONGEST,
         "max_epochs": MAX_EPOCHS,
-        "tables": {name: describe(lookups[name], targets[name]) for name in TABLES},
+        "tables": {name: describe(lookups[name], targets[name]) for name in lookups},
         "setups": {
-            name: summarise(some, lookups, targets, cores=cores) for name, some in searches.items()
+            name: summarise(setups[name], some, lookups, targets, cores=cores)
+            for name, some in searches.items()
         },
-        "groups": {
-            group: [setup.name for setup in setups if setup.name in searches]
-            for group, setups in GROUPS.items()
-        },
-        "ranks": rank(ranked, lookups),
+        "groups": groups,
+        "ranks": rank({name: searches[name] for name in groups["algorithms"]}, lookups),
     }
+
+
+def _tabulated(out: Path) -> list[str]:
+    return [name for name in TABLES if lookup_path(out, name).exists()]
 
 
 def _chosen(names: list[str]) -> list[Setup]:

@@ -25,7 +25,7 @@ class Setup:
     seeds: int = SEEDS
     trials: int = 100
     trainings: float = 100.0
-    most_trials: int = 700
+    most_trials: int = 250
 
     @property
     def name(self) -> str:

@@ -19,6 +19,7 @@ from benchmarks.search_quality.measures import (
     regret,
     seconds_to_reach,
 )
+from benchmarks.search_quality.setups import Setup
 from benchmarks.search_quality.simulate import Search
 
 TRIALS, TRAININGS = (10, 20, 50, 100), (10, 20, 40, 100)
@@ -54,7 +55,7 @@ def describe(lookup: Lookup, target: float) -> dict[str, Any]:
 
 
 def summarise(
-    searches: Searches, lookups: Lookups, targets: Mapping[str, float], *, cores: int
+    setup: Setup, searches: Searches, lookups: Lookups, targets: Mapping[str, float], *, cores: int
 ) -> dict[str, Any]:
     """What one setup's searches came to; on so many cores, if trainings use all of them."""
 
@@ -66,10 +67,10 @@ def summarise(
         return estimate(lambda search, table: of(best_after_trials(search, count), table))
 
     def after_trainings(count: int) -> dict[str, float] | None:
+        if count > setup.trainings:
+            return None
         return estimate(
-            lambda search, table: of(
-                best_after_seconds(search, count * lookups[table].mean_seconds), table
-            )
+            lambda search, table: of(best_at_cost(search, lookups[table], count), table)
         )
 
     def of(best: float, table: str) -> float:
@@ -100,10 +101,14 @@ def rank(setups: Mapping[str, Searches], lookups: Lookups) -> dict[str, float]:
     """Average ranks after the cost of 40 trainings."""
 
     def best(search: Search, table: str) -> float:
-        seconds = GOAL_TRAININGS * lookups[table].mean_seconds
-        return best_after_seconds(search, min(seconds, search.seconds[-1]))
+        return best_at_cost(search, lookups[table], GOAL_TRAININGS)
 
     return mean_ranks({name: over_seeds(searches, best) for name, searches in setups.items()})
+
+
+def best_at_cost(search: Search, lookup: Lookup, trainings: float) -> float:
+    """The best once so many trainings' time was spent; a search that ended had no more."""
+    return best_after_seconds(search, min(trainings * lookup.mean_seconds, search.seconds[-1]))
 
 
 def _trainings(searches: Searches, lookups: Lookups) -> list[float]:
