@@ -44,8 +44,9 @@ def lookup_path(out: Path, table: str) -> Path:
 
 
 def run_all(setups: Iterable[Setup], out: Path, *, processes: int) -> None:
-    """Run every search that is not there yet."""
-    wanted = [each for setup in setups for each in _missing(setup, out)]
+    """Run every search that is not there yet; seed by seed, so that what is there compares."""
+    missing = (each for setup in setups for each in _missing(setup, out))
+    wanted = sorted(missing, key=lambda each: each.seed)
     context = get_context("spawn")
     with ProcessPoolExecutor(processes, context, initializer=_one_thread) as pool:
         running = {pool.submit(_run, each, out): each for each in wanted}

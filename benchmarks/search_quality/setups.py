@@ -10,6 +10,9 @@ SEEDS = 30
 ENGINE_OPEN = 8
 """Trials that the engine has open at once, about, beside one at a time."""
 
+BAYESIAN_TRIALS = 150
+"""At most: its suggestions take longer as trials add up."""
+
 
 @dataclass(frozen=True)
 class Setup:
@@ -39,21 +42,23 @@ class Setup:
 
 
 RANDOM = Setup("random", trials=200)
-STOCK_BAYESIAN = Setup("kerastuner_bayesian", seeds=6, trials=60, trainings=40, most_trials=100)
-"""A second for each suggestion, and more and more."""
+STOCK_BAYESIAN = Setup("kerastuner_bayesian", seeds=6, trials=60, trainings=40, most_trials=60)
+"""It takes half a second for each suggestion, and more and more."""
 ALGORITHMS = (
     RANDOM,
+    Setup("random", Pruning()),
     Setup("random", Pruning(), ENGINE_OPEN),
     Setup("tpe"),
     Setup("tpe", Pruning()),
     Setup("tpe", None, ENGINE_OPEN),
     Setup("tpe", Pruning(), ENGINE_OPEN),
-    Setup("bayesian"),
-    Setup("bayesian", None, ENGINE_OPEN),
-    Setup("bayesian", Pruning(), ENGINE_OPEN),
+    Setup("bayesian", most_trials=BAYESIAN_TRIALS),
+    Setup("bayesian", Pruning(), most_trials=BAYESIAN_TRIALS),
+    Setup("bayesian", None, ENGINE_OPEN, most_trials=BAYESIAN_TRIALS),
+    Setup("bayesian", Pruning(), ENGINE_OPEN, most_trials=BAYESIAN_TRIALS),
     Setup("hyperband", Pruning(), ENGINE_OPEN),
-    STOCK_BAYESIAN,
     Setup("kerastuner_hyperband"),
+    STOCK_BAYESIAN,
 )
 PRUNINGS = tuple(
     Setup("tpe", Pruning(reduction=reduction, min_epochs=min_epochs), ENGINE_OPEN)
