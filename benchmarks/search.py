@@ -116,9 +116,7 @@ def folds(arrays: Arrays) -> dict[str, Any]:
         ]
         engine = local_engine(split, Reach(2, 64, frozenset({"dropout"})), trials=len(plans))
         started = time.perf_counter()
-        ended = list(
-            engine.run(hand_out(plans), on_epoch=lambda *_: True, on_batch=lambda: None)
-        )
+        ended = list(engine.run(hand_out(plans), on_epoch=lambda *_: True, on_batch=lambda: None))
         seconds[count] = time.perf_counter() - started
         assert len(ended) == TRIALS * count
         assert all(isinstance(trained, TrainedTrial) for trained in ended)

@@ -27,7 +27,7 @@ from service.store.blobs import read_blob
 from service.store.checkpoints import list_checkpoints
 from service.store.database import Database
 from service.store.datasets import get_dataset, get_parse_options
-from service.store.jobs import get_job
+from service.store.jobs import EarlierJob, get_job, list_earlier_jobs
 from service.store.queue import Fence
 from service.store.trials import list_curves, list_trials
 from service.tables.check import Checked, check_job
@@ -84,6 +84,7 @@ def run_job(database: Database, fence: Fence, channel: Channel, settings: Settin
         reporter.found(threads=engine.threads, open_trials=engine.most_open)
         with closing(SearchTuner(job.spec, directory=folder)) as search:
             searching = Searching(search, prepared, reporter, folder)
+            search.warm_start(load_teachers(database, job.spec))
             searching.replay(load_earlier(database, fence, folder))
             reporter.set_deadline(seconds_left(job, SEARCH_SHARE))
             searching.run(engine)
@@ -125,6 +126,12 @@ def load_earlier(database: Database, fence: Fence, folder: Path) -> Earlier:
         curves = list_curves(session, fence.job_id)
         saved = list_checkpoints(session, fence.job_id)
     return Earlier(trials, curves, load_checkpoints(database, saved, folder))
+
+
+def load_teachers(database: Database, spec: JobSpec) -> tuple[EarlierJob, ...]:
+    """The jobs that a job is to learn from."""
+    with database.reading() as session:
+        return list_earlier_jobs(session, spec.warm_start_from)
 
 
 def prepare_data(
