@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from lowloss.errors import StateConflict
@@ -13,7 +15,7 @@ from service.store.queue import finish_job, set_priority
 from tests.factories import a_claim, a_job, a_trial
 
 
-def a_finished_job(database: Database, *scores: float | None, **given: object) -> str:
+def a_finished_job(database: Database, *scores: float | None, **given: Any) -> str:
     """A job of completed trials, diverged ones where there is no score."""
     job_id = a_job(database, **given)
     fence = a_claim(database).fence
