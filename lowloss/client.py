@@ -29,7 +29,7 @@ from lowloss.results import (
     Trial,
 )
 from lowloss.retries import ATTEMPTS, PATIENT_ATTEMPTS, PATIENT_SECONDS, Clock, Retries
-from lowloss.spec import JobSpec
+from lowloss.spec import Continuation, JobSpec
 
 R = TypeVar("R", bound=Result)
 
@@ -150,11 +150,19 @@ class Client:
     ) -> Job:
         """Submit a job. The key makes it safe to send again: one is made up unless given."""
         body = spec.model_dump(mode="json") if isinstance(spec, JobSpec) else dict(spec)
-        headers = {"Idempotency-Key": idempotency_key or secrets.token_hex(16)}
-        try:
-            return self._retries.read("POST", "/v1/jobs", Job, json=body, headers=headers)
-        except ValueError as error:
-            raise InvalidRequest(f"the job cannot be written as JSON: {error}") from error
+        return self._submit("/v1/jobs", body, idempotency_key)
+
+    def continue_job(
+        self,
+        job_id: str,
+        changes: Continuation | Mapping[str, Any] | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Job:
+        """Submit a child of a job, which learns from its trials; `changes` are of its JobSpec."""
+        if isinstance(changes, Continuation):
+            changes = changes.model_dump(mode="json", exclude_unset=True)
+        return self._submit(f"/v1/jobs/{job_id}/continue", dict(changes or {}), idempotency_key)
 
     def job(self, job_id: str, *, wait: float | None = None) -> Job:
         """A job; with `wait`, once its state or best trial changes, or after that many seconds."""
@@ -195,6 +203,11 @@ class Client:
         """Queue a paused job again."""
         return self._ask(job_id, "resume")
 
+    def set_priority(self, job_id: str, priority: int) -> Job:
+        """Make a job that waits more or less urgent, from -100 to 100."""
+        body = {"priority": priority}
+        return self._retries.read("POST", f"/v1/jobs/{job_id}/priority", Job, json=body)
+
     def trials(self, job_id: str) -> Iterator[Trial]:
         """The job's trials by number, without their curves."""
         return self._pages(f"/v1/jobs/{job_id}/trials", Trial)
@@ -228,6 +241,13 @@ class Client:
         where = f"artifacts/{artifact}" if artifact else "best-model"
         save_download(self._retries, f"/v1/jobs/{job_id}/{where}", path)
         return path
+
+    def _submit(self, path: str, body: dict[str, Any], key: str | None) -> Job:
+        headers = {"Idempotency-Key": key or secrets.token_hex(16)}
+        try:
+            return self._retries.read("POST", path, Job, json=body, headers=headers)
+        except ValueError as error:
+            raise InvalidRequest(f"the job cannot be written as JSON: {error}") from error
 
     def _ask(self, job_id: str, what: str) -> Job:
         return self._retries.read("POST", f"/v1/jobs/{job_id}/{what}", Job)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -12,12 +13,13 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from lowloss.results import Dataset, Histogram, Hyperparameters, Job, Trial
+from lowloss.results import Dataset, Histogram, Hyperparameters, Job, SearchInsights, Trial
 
 LOG_SECONDS = 5.0
 """Time between two lines where there is no terminal to draw a bar on."""
 BARS = "▁▂▃▄▅▆▇█"
 MOST_BARS = 10
+MOST_NAMED = 3
 
 
 def plain_console(*, stderr: bool = False) -> Console:
@@ -199,6 +201,23 @@ def how_chosen(job: Job) -> str | None:
     return f"{mean} of the top {len(confirmations)} trials over {seeds} seeds{noise}"
 
 
+def what_mattered(insights: SearchInsights) -> str | None:
+    """The hyperparameters that made the difference; None where that is not known."""
+    shares = [f"{each.name} ({each.share:.0%})" for each in insights.importances[:MOST_NAMED]]
+    return f"what mattered in the search: {', '.join(shares)}" if shares else None
+
+
+def where_to_go_on(job: Job, insights: SearchInsights) -> str | None:
+    """The command that searches on where the best trials lie at the end of a range."""
+    if not insights.edges:
+        return None
+    ends = ", ".join(f"the {edge.end} of {edge.name}" for edge in insights.edges)
+    changes = " ".join(
+        f"--set 'search_space.{edge.name}={json.dumps(edge.proposal)}'" for edge in insights.edges
+    )
+    return f"the best trials lie at {ends}; to go on beyond:\n  lowloss continue {job.id} {changes}"
+
+
 def summary(job: Job, console: Console) -> None:
     """How a finished job ended, and what its best model is."""
     reason = f" ({job.reason})" if job.reason else ""
@@ -209,6 +228,10 @@ def summary(job: Job, console: Console) -> None:
         show_scores(job, console)
     if choice := how_chosen(job):
         console.print(choice, soft_wrap=True)
+    if (insights := job.outcome.insights) is not None:
+        for told in (what_mattered(insights), where_to_go_on(job, insights)):
+            if told is not None:
+                console.print(told, soft_wrap=True)
     for error in job.errors:
         if error.error:
             console.print(f"attempt {error.attempt}: {error.error.strip().splitlines()[-1]}")

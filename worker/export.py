@@ -29,6 +29,7 @@ from worker.reports.facts import Answers, Facts
 from worker.reports.html import REPORT, write_report
 from worker.reports.script import PREDICT, write_script
 from worker.reports.tensorboard import TENSORBOARD, write_tensorboard
+from worker.search.study import STUDY, write_study
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ OURS = "lowloss"
 SAVED_MODEL = "saved_model"
 MEDIA_TYPES = {
     ".csv": "text/csv; charset=utf-8",
+    ".db": "application/vnd.sqlite3",
     ".html": "text/html; charset=utf-8",
     ".keras": "application/vnd.keras",
     ".md": "text/markdown; charset=utf-8",
@@ -121,13 +123,14 @@ def export_reports(
     answered = answer_TC[:, 0] if job.task is Task.regression else answer_TC
     predictions = Answers(answered, final.prepared.y_test)
     facts = Facts(job, dataset, trials, curves, metadata, predictions)
+    write_study(folder / STUDY, job_id, job.spec, trials, curves)
     write_trials(folder / TRIALS, trials)
     write_curves(folder / CURVES, curves)
     write_report(folder / REPORT, facts)
     write_card(folder / CARD, facts)
     write_tensorboard(folder / TENSORBOARD, facts)
     write_script(folder / PREDICT)
-    for name in (TRIALS, CURVES, REPORT, CARD, TENSORBOARD, PREDICT):
+    for name in (TRIALS, CURVES, STUDY, REPORT, CARD, TENSORBOARD, PREDICT):
         _store(folder / name, reporter)
 
 

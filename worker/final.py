@@ -184,7 +184,7 @@ def _train(
         if isinstance(result, FailedTrial):
             log.warning("a member of trial %d failed: %s", result.plan.number, result.error)
         elif result.is_good and not _is_cut_short(result, epochs):
-            trained.append(result)
+            trained.append(replace(result, checkpoint=None))
     return sorted(trained, key=lambda each: [plan.seed for plan in plans].index(each.plan.seed))
 
 

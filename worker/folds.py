@@ -199,6 +199,8 @@ def trainer_of_repeats(engine: Engine, reporter: Reporter, folds: int) -> Train:
         for result in ended:
             if isinstance(result, FailedTrial):
                 log.warning("a repeat of trial %d failed: %s", result.plan.number, result.error)
-            yield result
+                yield result
+            else:
+                yield result.without_checkpoints()
 
     return train

@@ -27,7 +27,7 @@ from service.store.blobs import read_blob
 from service.store.checkpoints import list_checkpoints
 from service.store.database import Database
 from service.store.datasets import get_dataset, get_parse_options
-from service.store.jobs import get_job
+from service.store.jobs import EarlierJob, get_job, list_earlier_jobs
 from service.store.queue import Fence
 from service.store.trials import list_curves, list_trials
 from service.tables.check import Checked, check_job
@@ -47,6 +47,7 @@ from worker.folds import Training, trainer_of_repeats
 from worker.judge import validation_metrics
 from worker.messages import Ended, Ending
 from worker.report import Reporter, StopCause
+from worker.search.insights import tell_of_search
 from worker.search.space import reach
 from worker.search.tuner import SearchTuner
 from worker.searching import Earlier, Searching
@@ -57,13 +58,18 @@ SEARCH_SHARE = 0.8
 
 @dataclass(frozen=True)
 class Loaded:
-    """A claimed job as it stands in the store; it had run for `seconds` at `loaded_at`."""
+    """A claimed job as it stands in the store; it had run for `seconds` at `loaded_at`.
+
+    This process, which other jobs had used before, had taken `cpu_seconds` then.
+    """
 
     spec: JobSpec
     dataset: Dataset
     options: ParseOptions
+    id: str
     seconds: float
     loaded_at: float
+    cpu_seconds: float
 
 
 def run_job(database: Database, fence: Fence, channel: Channel, settings: Settings) -> Ended:
@@ -84,6 +90,7 @@ def run_job(database: Database, fence: Fence, channel: Channel, settings: Settin
         reporter.found(threads=engine.threads, open_trials=engine.most_open)
         with closing(SearchTuner(job.spec, directory=folder)) as search:
             searching = Searching(search, prepared, reporter, folder)
+            search.warm_start(load_teachers(database, job.spec))
             searching.replay(load_earlier(database, fence, folder))
             reporter.set_deadline(seconds_left(job, SEARCH_SHARE))
             searching.run(engine)
@@ -99,6 +106,7 @@ def run_job(database: Database, fence: Fence, channel: Channel, settings: Settin
         if reporter.is_left:
             return Ended(Ending(str(reporter.stop_cause)))
 
+        reporter.found(insights=what_the_search_tells(database, job, prepared))
         if confirmed is not None:
             reporter.phase("export", **as_found(confirmed, prepared))
             export(*made, baselines, reporter, folder, seed=job.spec.seed)
@@ -115,7 +123,8 @@ def load_job(database: Database, fence: Fence) -> Loaded:
         job = get_job(session, fence.job_id)
         dataset = get_dataset(session, job.dataset)
         options = ParseOptions.model_validate(get_parse_options(session, job.dataset))
-    return Loaded(job.spec, dataset, options, job.progress.seconds, time.monotonic())
+    now, cpu_seconds = time.monotonic(), time.process_time()
+    return Loaded(job.spec, dataset, options, job.id, job.progress.seconds, now, cpu_seconds)
 
 
 def load_earlier(database: Database, fence: Fence, folder: Path) -> Earlier:
@@ -125,6 +134,12 @@ def load_earlier(database: Database, fence: Fence, folder: Path) -> Earlier:
         curves = list_curves(session, fence.job_id)
         saved = list_checkpoints(session, fence.job_id)
     return Earlier(trials, curves, load_checkpoints(database, saved, folder))
+
+
+def load_teachers(database: Database, spec: JobSpec) -> tuple[EarlierJob, ...]:
+    """The jobs that a job is to learn from."""
+    with database.reading() as session:
+        return list_earlier_jobs(session, spec.warm_start_from)
 
 
 def prepare_data(
@@ -173,6 +188,19 @@ def as_found(confirmed: Confirmed, prepared: Prepared) -> dict[str, Any]:
         "winner": confirmed.winner.plan.number,
         "metrics": validation_metrics(confirmed.winner, prepared),
     }
+
+
+def what_the_search_tells(database: Database, job: Loaded, prepared: Prepared) -> dict[str, Any]:
+    """What all trials of the job tell, those of earlier attempts included."""
+    with database.reading() as session:
+        trials = list_trials(session, job.id).items
+    told = tell_of_search(
+        job.spec,
+        trials,
+        rows=count_rows(prepared)["train"],
+        cpu_seconds=time.process_time() - job.cpu_seconds,
+    )
+    return told.model_dump(mode="json")
 
 
 def no_model(search: SearchTuner) -> JobFailed:

@@ -1,4 +1,4 @@
-"""Jobs: submit, follow, list, cancel, pause and resume."""
+"""Jobs: submit, continue, follow, list, cancel, pause, resume and make more or less urgent."""
 
 from __future__ import annotations
 
@@ -49,7 +49,27 @@ def submit(
         wanted["dataset"] = client.upload(path).id if path.is_file() else dataset
     if target is not None:
         wanted["target"] = target
-    job = client.submit(wanted)
+    _show_submitted(client, client.submit(wanted), watch=watch, as_json=as_json)
+
+
+@app.command("continue")
+def continue_(
+    ctx: typer.Context,
+    job_id: JobId,
+    change: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A change to its JobSpec: --set budget.max_trials=100."),
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Show its progress to the end.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Submit a job that goes on from another: it learns from all its trials."""
+    client: Client = ctx.obj
+    job = client.continue_job(job_id, _read_spec(None, change or []))
+    _show_submitted(client, job, watch=watch, as_json=as_json)
+
+
+def _show_submitted(client: Client, job: Job, *, watch: bool, as_json: bool) -> None:
     if watch:
         _watch(client, job.id, as_json=as_json)
     elif as_json:
@@ -142,6 +162,17 @@ def pause(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
 def resume(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
     """Queue a paused job again."""
     _show_state(ctx.obj.resume(job_id), as_json=as_json)
+
+
+@app.command()
+def priority(
+    ctx: typer.Context,
+    job_id: JobId,
+    value: Annotated[int, typer.Argument(metavar="PRIORITY", help="From -100 to 100.")],
+    as_json: AsJson = False,
+) -> None:
+    """Make a job that waits more or less urgent: workers take the highest first."""
+    _show_state(ctx.obj.set_priority(job_id, value), as_json=as_json)
 
 
 def _show_state(job: Job, *, as_json: bool) -> None:

@@ -1,11 +1,13 @@
 """What you submit: a JobSpec and its parts."""
 
+from lowloss.spec.continuation import Continuation
 from lowloss.spec.job import (
     Budget,
     Features,
     Final,
     JobSpec,
     Preprocessing,
+    Priority,
     Pruning,
     SearchSpace,
     Validation,
@@ -31,6 +33,7 @@ __all__ = [
     "Activation",
     "Budget",
     "Choice",
+    "Continuation",
     "CountRange",
     "Direction",
     "Features",
@@ -41,6 +44,7 @@ __all__ = [
     "Objective",
     "Optimizer",
     "Preprocessing",
+    "Priority",
     "Pruning",
     "Scaling",
     "Schedule",

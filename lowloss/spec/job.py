@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from lowloss.spec.objective import Objective, Task
@@ -31,6 +31,9 @@ from lowloss.spec.parameters import (
     WidthRange,
 )
 from lowloss.spec.parts import Spec, Text
+
+MAX_SEED = 2**31 - 1
+Priority = Annotated[int, Number, Field(ge=-100, le=100)]
 
 
 class SearchSpace(Spec):
@@ -177,6 +180,16 @@ class Pruning(Spec):
     min_epochs: Annotated[int, Number, Field(ge=1)] = 5
 
 
+def _form_of_pruning(value: object) -> str:
+    return "auto" if isinstance(value, str) else "pruning"
+
+
+PruningParameter = Annotated[
+    Annotated[Literal["auto"], Tag("auto")] | Annotated[Pruning | None, Tag("pruning")],
+    Discriminator(_form_of_pruning),
+]
+
+
 class Final(Spec):
     """What happens after the search: the top trials are trained again on several seeds.
 
@@ -191,7 +204,10 @@ class Final(Spec):
 
 
 class JobSpec(Spec):
-    """One search, as asked for: only `dataset` and `target` are required."""
+    """One search, as asked for: only `dataset` and `target` are required.
+
+    `pruning` is null for none; `auto` prunes where trials may train for long enough.
+    """
 
     name: Annotated[Text, Field(max_length=200)] = ""
     dataset: Annotated[Text, Field(min_length=1, max_length=200)]
@@ -204,8 +220,16 @@ class JobSpec(Spec):
     budget: Budget = Budget()
     validation: Validation = Validation()
     preprocessing: Preprocessing = Preprocessing()
-    pruning: Pruning | None = None
+    pruning: PruningParameter = "auto"
     final: Final = Final()
-    warm_start_from: Annotated[tuple[str, ...], Field(max_length=0)] = ()
-    seed: Annotated[int, Number, Field(ge=0, le=2**31 - 1)] = 0
-    priority: Annotated[int, Number, Field(ge=-100, le=100)] = 0
+    warm_start_from: Annotated[tuple[Text, ...], Field(max_length=20)] = ()
+    seed: Annotated[int, Number, Field(ge=0, le=MAX_SEED)] = 0
+    priority: Priority = 0
+
+    @model_validator(mode="after")
+    def _prunes_where_it_must(self) -> Self:
+        if self.algorithm == "hyperband" and self.pruning is None:
+            raise PydanticCustomError(
+                "pruning_missing", "hyperband is a way of pruning: leave pruning out, or name one"
+            )
+        return self

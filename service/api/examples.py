@@ -59,6 +59,18 @@ JOB_SPECS: dict[str, Any] = {
     },
 }
 
+CONTINUATIONS: dict[str, Any] = {
+    "longer": {"summary": "A larger budget", "value": {"budget": {"max_trials": 100}}},
+    "elsewhere": {
+        "summary": "Another range, where the best lay at an edge",
+        "value": {"search_space": {"width": {"min": 128, "max": 1024, "step": 64}}},
+    },
+}
+
+PRIORITIES: dict[str, Any] = {
+    "urgent": {"summary": "Before all that have less", "value": {"priority": 10}},
+}
+
 ROWS: dict[str, Any] = {
     "rows": {
         "summary": "Row by row",

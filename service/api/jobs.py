@@ -1,4 +1,4 @@
-"""/v1/jobs: submit, list, read, cancel, pause and resume."""
+"""/v1/jobs: submit, continue, list, read, cancel, pause, resume and make more or less urgent."""
 
 from __future__ import annotations
 
@@ -7,29 +7,56 @@ from typing import Annotated
 
 from anyio import to_thread
 from fastapi import APIRouter, Body, Header, Query, Response
+from pydantic import ValidationError
 
 from lowloss.errors import (
     BodyTooLarge,
     IdempotencyKeyReused,
     InvalidJson,
+    InvalidRequest,
     JobNotFound,
     StateConflict,
     UnknownDataset,
 )
 from lowloss.results import Job, JobState, Page
-from lowloss.spec import JobSpec
-from service.api.examples import JOB_SPECS, SPEC_PROBLEMS, problems
+from lowloss.spec import Continuation, JobSpec, Priority, Spec
+from service.api.examples import CONTINUATIONS, JOB_SPECS, PRIORITIES, SPEC_PROBLEMS, problems
 from service.api.parameters import Cursor, JobId, Limit
 from service.api.resources import Given, Resources
+from service.api.validation import problem_of_faults
 from service.store.database import Session, again_on_conflict
 from service.store.datasets import find_dataset
-from service.store.jobs import find_answer, get_job, keep_answer, list_jobs, read_changes
-from service.store.queue import cancel_job, enqueue_job, pause_job, resume_job
+from service.store.jobs import (
+    find_answer,
+    find_unknown,
+    get_job,
+    keep_answer,
+    list_jobs,
+    read_changes,
+)
+from service.store.queue import cancel_job, enqueue_job, pause_job, resume_job, set_priority
 from service.tables.check import check_job
 
 router = APIRouter(tags=["jobs"])
 
+
+class NewPriority(Spec):
+    """How urgent a job is to be."""
+
+    priority: Priority
+
+
 MAX_WAIT_SECONDS = 60
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=200,
+        description="A resend with the same key gets the first answer, and no second job.",
+        examples=["7c1d9e8a-house-prices"],
+    ),
+]
 
 
 @router.post(
@@ -43,25 +70,75 @@ def submit_job(
     response: Response,
     *,
     spec: Annotated[JobSpec, Body(openapi_examples=JOB_SPECS)],
-    key: Annotated[
-        str | None,
-        Header(
-            alias="Idempotency-Key",
-            min_length=1,
-            max_length=200,
-            description="A resend with the same key gets the first answer, and no second job.",
-            examples=["7c1d9e8a-house-prices"],
-        ),
-    ] = None,
+    key: IdempotencyKey = None,
 ) -> Job:
     """Check a JobSpec against its dataset and queue it; a worker takes it from there."""
     request = spec.model_dump_json().encode()
+    return _submit(given, response, lambda _: spec, key=key, request=request)
+
+
+@router.post(
+    "/v1/jobs/{job_id}/continue",
+    status_code=202,
+    summary="Continue a job",
+    responses=problems(
+        InvalidJson, BodyTooLarge, IdempotencyKeyReused, JobNotFound, StateConflict, *SPEC_PROBLEMS
+    ),
+)
+def continue_job(
+    given: Given,
+    response: Response,
+    job_id: JobId,
+    *,
+    changes: Annotated[Continuation, Body(openapi_examples=CONTINUATIONS)],
+    key: IdempotencyKey = None,
+) -> Job:
+    """Queue a child of a job: its JobSpec with some changes, which learns from all its trials.
+
+    Of `budget`, `search_space`, `preprocessing` and `final` the fields that are given are changed.
+    """
+
+    def child(session: Session) -> JobSpec:
+        parent = get_job(session, job_id)
+        _check_parent(parent)
+        try:
+            return changes.child_of(job_id, parent.spec)
+        except ValidationError as error:
+            faults = [each | {"loc": ("body", *each["loc"])} for each in error.errors()]
+            raise problem_of_faults(faults, JobSpec) from error
+
+    request = job_id.encode() + changes.model_dump_json(exclude_unset=True).encode()
+    return _submit(given, response, child, key=key, request=request)
+
+
+def _check_parent(parent: Job) -> None:
+    """Refuse a job that another cannot learn from yet."""
+    if not (parent.state.is_finished or parent.state is JobState.paused):
+        raise StateConflict(
+            f"the job cannot be continued: it is {parent.state}",
+            fix="wait until it has ended, or pause it",
+        )
+    if parent.best is None:
+        raise StateConflict(
+            "the job cannot be continued: none of its trials completed", fix="submit a new job"
+        )
+
+
+def _submit(
+    given: Resources,
+    response: Response,
+    spec_of: Callable[[Session], JobSpec],
+    *,
+    key: str | None,
+    request: bytes,
+) -> Job:
+    """Queue a job, unless the same key has queued it before."""
 
     def submit() -> Job:
         with given.database.transaction() as session:
             if key is not None and (answer := find_answer(session, key, request=request)):
                 return Job.model_validate(answer)
-            job = _enqueue(session, given, spec)
+            job = _enqueue(session, given, spec_of(session))
             if key is not None:
                 keep_answer(session, key, request=request, answer=job.model_dump(mode="json"))
             return job
@@ -79,6 +156,11 @@ def _enqueue(session: Session, given: Resources, spec: JobSpec) -> Job:
             f"there is no dataset {spec.dataset!r}",
             field="dataset",
             fix="upload the table first: POST /v1/datasets answers its id",
+        )
+    unknown = find_unknown(session, spec.warm_start_from) if spec.warm_start_from else None
+    if unknown is not None:
+        raise InvalidRequest(
+            f"there is no job {unknown!r}", field="warm_start_from", fix="GET /v1/jobs lists them"
         )
     checked = check_job(spec, dataset, limits=given.settings.limits)
     max_attempts = given.settings.max_attempts
@@ -175,6 +257,20 @@ def pause(given: Given, job_id: JobId) -> Job:
 def resume(given: Given, job_id: JobId) -> Job:
     """Queue a paused job again."""
     return _change(given, job_id, resume_job)
+
+
+@router.post(
+    "/v1/jobs/{job_id}/priority",
+    summary="Make a job more or less urgent",
+    responses=problems(JobNotFound, StateConflict, InvalidJson, BodyTooLarge),
+)
+def change_priority(
+    given: Given,
+    job_id: JobId,
+    wanted: Annotated[NewPriority, Body(openapi_examples=PRIORITIES)],
+) -> Job:
+    """Change the priority of a queued or paused job: workers take the highest first."""
+    return _change(given, job_id, lambda s, id_: set_priority(s, id_, wanted.priority))
 
 
 def _change(given: Resources, job_id: str, change: Callable[[Session, str], None]) -> Job:

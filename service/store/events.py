@@ -21,6 +21,7 @@ class EventKind(StrEnum):
     job_requested = "job.requested"
     job_paused = "job.paused"
     job_resumed = "job.resumed"
+    job_priority = "job.priority"
     job_retried = "job.retried"
     job_finished = "job.finished"
     trial_started = "trial.started"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from lowloss.results import (
     Page,
     Progress,
     Requested,
+    Trial,
     TrialState,
 )
 from lowloss.spec import Budget, JobSpec, Task
@@ -30,9 +32,22 @@ from service.store.database import utc_now
 from service.store.events import EventKind, record_event
 from service.store.queue import Fence, hold_fence
 from service.store.schema import AttemptRow, IdempotencyKeyRow, JobRow, TrialRow
+from service.store.trials import list_trials
 
 KEY_SECONDS = 7 * 24 * 3600.0
 """How long the answer to an Idempotency-Key is kept."""
+
+
+MAX_EARLIER_JOBS = 100
+"""So many jobs a search may learn from at most, directly or by way of others."""
+
+
+@dataclass(frozen=True)
+class EarlierJob:
+    """A job to learn from, and its finished trials."""
+
+    spec: JobSpec
+    trials: tuple[Trial, ...]
 
 
 @dataclass(frozen=True)
@@ -80,6 +95,30 @@ def read_changes(session: Session, job_ids: Collection[str]) -> dict[str, Change
     return {
         row.id: Change(row.version, row.events, JobState(row.state).is_finished) for row in rows
     }
+
+
+def list_earlier_jobs(session: Session, job_ids: Sequence[str]) -> tuple[EarlierJob, ...]:
+    """Some jobs with their finished trials, then those that they learned from, and so on.
+
+    A job is there once, and one that does not exist is left out.
+    """
+    waiting, found = deque(job_ids), dict[str, EarlierJob]()
+    while waiting and len(found) < MAX_EARLIER_JOBS:
+        job_id = waiting.popleft()
+        row = None if job_id in found else session.get(JobRow, job_id)
+        if row is None:
+            continue
+        spec = JobSpec.model_validate(row.spec)
+        trials = [t for t in list_trials(session, job_id).items if t.state.is_finished]
+        found[job_id] = EarlierJob(spec, tuple(trials))
+        waiting += spec.warm_start_from
+    return tuple(found.values())
+
+
+def find_unknown(session: Session, job_ids: Sequence[str]) -> str | None:
+    """The first of some jobs that does not exist."""
+    known = set(session.scalars(select(JobRow.id).where(JobRow.id.in_(job_ids))))
+    return next((job_id for job_id in job_ids if job_id not in known), None)
 
 
 def record_outcome(session: Session, fence: Fence, *, phase: str | None, **found: Any) -> None:

@@ -266,6 +266,21 @@ def pause_job(session: Session, job_id: str) -> None:
             assert_never(never)
 
 
+def set_priority(session: Session, job_id: str, priority: int) -> None:
+    """Change how urgent a job is, as long as no worker has it."""
+    job = _lock(session, job_id)
+    match JobState(job.state):
+        case JobState.queued | JobState.paused:
+            job.priority = priority
+            job.spec = job.spec | {"priority": priority}
+            job.version += 1
+            record_event(session, job, EventKind.job_priority, priority=priority)
+        case JobState.running | JobState.succeeded | JobState.failed | JobState.cancelled:
+            raise _conflict(job, "made more or less urgent")
+        case never:
+            assert_never(never)
+
+
 def resume_job(session: Session, job_id: str) -> None:
     """Queue a paused job again, or take back a pause that no worker has obeyed yet."""
     job = _lock(session, job_id)

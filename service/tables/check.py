@@ -23,14 +23,13 @@ from lowloss.errors import (
 from lowloss.results import Column, ColumnKind, Dataset, ExcludedColumn, TableFormat
 from lowloss.spec import Choice, Float, Int, JobSpec, Objective, Task, Validation
 from service.settings import Limits
+from service.tables.decide import decide_pruning, decide_validation
 
 MIN_TRAIN_ROWS = 8
 MIN_HELD_ROWS = 2
 """Rows that the validation and the test split must have at least, each."""
 MIN_CLASS_ROWS = 3
 """One row for each of the three splits."""
-SCARCE_ROWS, FOLDS = 1000, 5
-"""Below so many rows a job validates on folds unless it says otherwise."""
 MAX_INTEGER_CLASSES = 20
 """Whole numbers 0 … k-1 or 1 … k are taken for classes up to this many."""
 
@@ -39,7 +38,7 @@ MAX_INTEGER_CLASSES = 20
 class Checked:
     """What a job will do: its task, its features, what it leaves out, its classes in order.
 
-    `spec` is what was asked for, with `auto` validation decided.
+    `spec` is what was asked for, with `auto` of validation and pruning decided.
     """
 
     spec: JobSpec
@@ -62,29 +61,14 @@ def check_job(spec: JobSpec, dataset: Dataset, *, limits: Limits) -> Checked:
         )
     if task is Task.regression:
         _check_domain(spec, target)
-    spec = spec.model_copy(update={"validation": _decide_validation(spec, dataset, target, task)})
+    validation = decide_validation(spec, dataset, target, task)
+    decided = {"validation": validation, "pruning": decide_pruning(spec)}
+    spec = spec.model_copy(update=decided)
     _check_strategy(spec, dataset, target)
     labels = () if task is Task.regression else _check_classes(target, spec.validation, limits)
     _check_rows(dataset.rows - target.missing, spec.validation)
     features, excluded = _select_features(spec, dataset)
     return Checked(spec, task, features, excluded, labels)
-
-
-def _decide_validation(spec: JobSpec, dataset: Dataset, target: Column, task: Task) -> Validation:
-    """Five folds where rows are scarce: a fifth of them says too little of a trial.
-
-    Who names another fraction has a holdout.
-    """
-    validation = spec.validation
-    if validation.strategy != "auto":
-        return validation
-    is_scarce = dataset.rows - target.missing < SCARCE_ROWS
-    is_scarce &= validation.fraction == Validation().fraction
-    rarest = min((level.rows for level in target.levels), default=0)
-    # Each fold, and the test, has a row of every class.
-    if is_scarce and (task is Task.regression or rarest > FOLDS):
-        return validation.model_copy(update={"strategy": "kfold", "folds": FOLDS})
-    return validation.model_copy(update={"strategy": "holdout"})
 
 
 def _check_domain(spec: JobSpec, target: Column) -> None:

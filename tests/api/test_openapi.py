@@ -131,6 +131,8 @@ def test_routes_are_those_of_the_contract(document: dict[str, Any]) -> None:
         f"POST {job}/cancel",
         f"POST {job}/pause",
         f"POST {job}/resume",
+        f"POST {job}/continue",
+        f"POST {job}/priority",
         f"GET {job}/trials",
         f"GET {job}/trials/{{number}}",
         f"GET {job}/events",

@@ -13,13 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lowloss.results import TrialState
+from service.store.jobs import EarlierJob
 from tests.search.test_tuner import ALGORITHMS, SMALL, a_spec, as_trial, loss, run
 from worker.search.cube import Cube
 from worker.search.gaussian import Surrogate
 from worker.search.oracles.bayesian import RANDOM_TRIALS
 from worker.search.portfolio import PORTFOLIO, first_settings
 from worker.search.space import define_space
-from worker.search.tuner import EarlierJob, SearchTuner
+from worker.search.tuner import SearchTuner
 
 
 @pytest.fixture

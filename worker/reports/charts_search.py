@@ -26,12 +26,13 @@ COLUMNS = 3
 
 
 def search_chart(facts: Facts) -> Markup:
-    """The score of each trial in order, and the best so far."""
+    """The score of each trial in order, and the best so far; pruned ones apart."""
     trials = sorted(facts.completed, key=lambda trial: trial.number)
     numbers = [trial.number for trial in trials]
     scores = np.array([_score(trial) for trial in trials])
     is_min = facts.job.spec.objective.direction is Direction.min
     best = np.minimum.accumulate(scores) if is_min else np.maximum.accumulate(scores)
+    pruned = [(t.number, _score(t)) for t in facts.trials if t.state is TrialState.pruned]
     ended = [t.number for t in facts.trials if t.state in {TrialState.diverged, TrialState.failed}]
 
     def paint(figure: Figure) -> None:
@@ -39,6 +40,9 @@ def search_chart(facts: Facts) -> Markup:
         _score_axis(axes, scores)
         axes.step(numbers, best, where="post", color=OTHER, linewidth=1.2, label="best so far")
         dots(axes, numbers, scores, OURS)
+        if pruned:
+            places, lost = zip(*pruned, strict=True)
+            axes.plot(places, lost, "o", mec=FAINT, mfc="none", ms=3, label="pruned")
         winner = facts.winner
         axes.plot([winner.number], [_score(winner)], "o", mec=INK, mfc="none", ms=9, label="winner")
         if ended:
@@ -48,7 +52,7 @@ def search_chart(facts: Facts) -> Markup:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("trial")
         axes.set_ylabel(name(facts.job.spec.objective))
-        figure.legend(loc="outside upper right", ncols=3)
+        figure.legend(loc="outside upper right", ncols=4)
 
     return draw("search", paint, label="The score of each trial and the best so far")
 

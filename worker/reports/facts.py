@@ -75,6 +75,11 @@ class Facts:
         return tuple(trial for trial in self.trials if trial.state is TrialState.completed)
 
     @property
+    def pruned(self) -> tuple[Trial, ...]:
+        """The trials that fell behind the others."""
+        return tuple(trial for trial in self.trials if trial.state is TrialState.pruned)
+
+    @property
     def ranked_trials(self) -> tuple[Trial, ...]:
         """The trials that have a score, the best first."""
         sign = 1.0 if self.job.spec.objective.direction is Direction.min else -1.0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -76,6 +78,7 @@ def write_report(path: Path, facts: Facts) -> None:
         "clipped": words.clipped,
         "duration": words.duration,
         "setting": words.setting,
+        "json": partial(json.dumps, indent=2),
     }
     path.write_text(environment.get_template(TEMPLATE).render(page=_page(facts)), encoding="utf-8")
 

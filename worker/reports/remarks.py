@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from typing import Any
 
-from lowloss.results import TrialState
-from lowloss.spec import Choice, Direction, Float, Int, SearchSpace, Task, direction_of
+from lowloss.results import DivergedRegion, TrialState
+from lowloss.spec import Direction, Task, direction_of
 from worker.reports.comparison import best_baseline, is_within_interval, is_within_noise
 from worker.reports.facts import Facts, is_better
 from worker.reports.words import clipped, counted, name, number, percent, setting
@@ -18,8 +16,6 @@ CLEAR_GAP = 0.02
 """Shares that differ by less, such as 0.99 and 0.98, are as good as equal."""
 OVERFIT_RATIO = 0.5
 """A training loss below this part of the validation loss is far below it."""
-EDGE_SHARE = 0.02
-"""How near the end of its range a hyperparameter must be, as a share of the range."""
 FAILED_SHARE = 0.1
 LAST_EPOCH_SHARE = 0.25
 RARE_CLASS = 0.2
@@ -129,6 +125,20 @@ def _ended_badly(facts: Facts) -> Iterator[str]:
             advice = ": lower the largest learning rate" if state is TrialState.diverged else ""
             share = percent(count / len(facts.trials))
             yield f"{counted(count, 'trial')} of {len(facts.trials)} ({share}) {told}{advice}."
+    insights = facts.job.outcome.insights
+    for region in insights.diverged if insights else ():
+        yield (
+            f"Trials diverged or failed where {region_told(region)}: "
+            f"{region.failed} of {region.trials} there, "
+            f"{region.failed_elsewhere} of {region.trials_elsewhere} elsewhere."
+        )
+
+
+def region_told(region: DivergedRegion) -> str:
+    """A part of a search space in words."""
+    if region.choice is not None:
+        return f"{region.name} is {region.choice}"
+    return f"{region.name} is from {number(region.low)} to {number(region.high)}"
 
 
 def _last_epoch(facts: Facts) -> Iterator[str]:
@@ -147,44 +157,20 @@ def _last_epoch(facts: Facts) -> Iterator[str]:
 
 
 def _edges(facts: Facts) -> Iterator[str]:
-    space, best = facts.job.spec.search_space, facts.winner.hyperparameters
-    at_edge = []
-    for key in SearchSpace.model_fields:
-        found = max(best.widths) if key == "width" else getattr(best, key)
-        edge = _edge(getattr(space, key), found)
-        if edge is not None:
-            at_edge.append(f"{key} {setting(found)} ({edge})")
-    if at_edge:
-        yield (
-            f"The best setting lies at an edge of what was searched: {', '.join(at_edge)}. "
-            "A wider range may hold a better one."
-        )
-
-
-def _edge(parameter: object, found: object) -> str | None:
-    """At which end of its range a value lies, where the range could go on there."""
-    match parameter:
-        case Choice(choices=choices):
-            numbers = [c for c in choices if isinstance(c, int | float)]
-            if len(numbers) < 3 or not isinstance(found, int | float):
-                return None
-            low, high, share = min(numbers), max(numbers), 0.0
-        case Float(min=low, max=high) | Int(min=low, max=high) if low < high:
-            share = EDGE_SHARE
-        case _:
-            return None
-    place = _place(parameter, float(low), float(high), found)
-    if place >= 1 - share:
-        return f"of at most {setting(high)}"
-    # Below 0, or below one layer, there is nothing to search.
-    return f"of at least {setting(low)}" if place <= share and low not in {0, 1} else None
-
-
-def _place(parameter: object, low: float, high: float, found: Any) -> float:
-    """Where between its ends, 0 and 1, a value lies, on the parameter's scale."""
-    if isinstance(parameter, Float | Int) and parameter.scale == "log":
-        low, high, found = math.log(low), math.log(high), math.log(found)
-    return float((found - low) / (high - low))
+    insights = facts.job.outcome.insights
+    if insights is None or not insights.edges:
+        return
+    ends = {"max": "of at most", "min": "of at least"}
+    space = facts.job.spec.search_space
+    told = ", ".join(
+        f"{edge.name} {setting(edge.value)} ({ends[edge.end]} "
+        f"{setting(getattr(getattr(space, edge.name), edge.end))})"
+        for edge in insights.edges
+    )
+    yield (
+        f"The best trials lie at an end of what was searched: {told}. Beyond it there may be "
+        "better ones: continue the job with the space proposed below."
+    )
 
 
 def _imbalance(facts: Facts) -> Iterator[str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from lowloss.spec import JobSpec
+from lowloss.spec import JobSpec, Pruning
 
 Reached = tuple[tuple[int, float], ...]
 """The rungs that a trial has reached: epoch, and its best validation loss up to it."""
@@ -83,9 +83,9 @@ class Pruner:
 
 
 def make_pruner(spec: JobSpec) -> Pruner:
-    """The pruner of a search; one that asks for none has no rungs."""
+    """The pruner of a search; one that asks for none, or has not decided, has no rungs."""
     max_epochs = spec.budget.max_epochs
-    if spec.pruning is None:
+    if not isinstance(spec.pruning, Pruning):
         return Pruner([Rungs(2, max_epochs, max_epochs)], [0])
     reduction = spec.pruning.reduction
     first = Rungs(reduction, spec.pruning.min_epochs, max_epochs)

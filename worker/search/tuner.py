@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from itertools import chain, zip_longest
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +16,7 @@ from keras_tuner.src.engine.trial import TrialStatus
 
 from lowloss.results import Hyperparameters, Trial, TrialState
 from lowloss.spec import Direction, JobSpec
+from service.store.jobs import EarlierJob
 from worker.engine.plans import Plan
 from worker.search.oracles import StoreOracle, make_oracle
 from worker.search.pruning import Reached
@@ -26,14 +27,6 @@ MIN_FAILED, FAILED_SHARE = 20, 0.9
 """A search is given up once so many trials, and such a share of all, diverged or failed."""
 WARM_TRIALS = 3
 """So many of the best settings of other jobs are tried first."""
-
-
-@dataclass(frozen=True)
-class EarlierJob:
-    """A job to learn from, and its finished trials."""
-
-    spec: JobSpec
-    trials: tuple[Trial, ...]
 
 
 def is_comparable(one: JobSpec, other: JobSpec) -> bool:
@@ -94,23 +87,33 @@ class SearchTuner(keras_tuner.Tuner):
     def warm_start(self, earlier: Sequence[EarlierJob]) -> int:
         """Learn from finished trials of other jobs, before any replay; answers how many fit.
 
-        A trial fits whose every hyperparameter this space allows. The best ones are tried first.
-        What they scored is learned only where the jobs compare.
+        A trial fits whose every hyperparameter this space allows. The best of each job are tried
+        first; what they scored is learned only where the jobs compare.
         """
-        fitting: list[tuple[float, dict[str, Any]]] = []
+        best: list[list[dict[str, Any]]] = []
+        count = 0
         for job in earlier:
-            for trial in job.trials:
-                values = to_values(trial.hyperparameters, self.spec.search_space)
-                if trial.score is None or not self.oracle.allows(values):
-                    continue
-                if trial.state is TrialState.completed:
-                    fitting.append((trial.score, values))
-                if is_comparable(job.spec, self.spec):
-                    self.oracle.teach(values, trial.score)
-        sign = 1.0 if self.spec.objective.direction is Direction.min else -1.0
-        fitting.sort(key=lambda pair: sign * pair[0])
-        self.oracle.begin_with(values for _, values in fitting[:WARM_TRIALS])
-        return len(fitting)
+            fitting = self._fitting(job)
+            best.append([values for state, _, values in fitting if state is TrialState.completed])
+            count += len(fitting)
+            if is_comparable(job.spec, self.spec):
+                for _, score, values in fitting:
+                    self.oracle.teach(values, score)
+        in_turn = [values for values in chain(*zip_longest(*best)) if values is not None]
+        self.oracle.begin_with(in_turn[:WARM_TRIALS])
+        return count
+
+    def _fitting(self, job: EarlierJob) -> list[tuple[TrialState, float, dict[str, Any]]]:
+        """The scored trials of a job whose settings this space has, best first."""
+        space = self.spec.search_space
+        settings = [(t.state, t.score, to_values(t.hyperparameters, space)) for t in job.trials]
+        fitting = [
+            (state, score, values)
+            for state, score, values in settings
+            if score is not None and self.oracle.allows(values)
+        ]
+        sign = 1.0 if job.spec.objective.direction is Direction.min else -1.0
+        return sorted(fitting, key=lambda setting: sign * setting[1])
 
     def replay(
         self, trials: Iterable[Trial], rungs: Mapping[int, Reached] = NO_RUNGS

@@ -45,6 +45,7 @@ COMMANDS = (
     "serve",
     "worker",
     "submit",
+    "continue",
     "status",
     "watch",
     "jobs",
@@ -55,6 +56,7 @@ COMMANDS = (
     "cancel",
     "pause",
     "resume",
+    "priority",
     "datasets",
 )
 FINISHED = Outcome(
@@ -233,6 +235,8 @@ def test_watched_job_ends_with_its_result(
         (("cancel", "job_1"), [a_job()], a_job()),
         (("pause", "job_1"), [a_job()], a_job()),
         (("resume", "job_1"), [a_job()], a_job()),
+        (("priority", "job_1", "5"), [a_job()], a_job()),
+        (("continue", "job_1"), [a_job()], a_job()),
         (("datasets", "show", "ds_1"), [a_dataset()], a_dataset()),
     ],
 )
@@ -358,3 +362,24 @@ def test_upload_passes_its_options_on(run: Callable[..., Result], tmp_path: Path
         "header": "false",
         "quote": "'",
     }
+
+
+def test_continued_job_is_asked_for_with_its_changes(run: Callable[..., Result]) -> None:
+    server = Server(a_json(a_job(), 202))
+
+    done = run(
+        "continue", "job_1", "--set", "budget.max_trials=100", "--set", "seed=3", server=server
+    )
+
+    assert done.stdout == "job_1\n"
+    assert server.asked == [("POST", "/v1/jobs/job_1/continue")]
+    assert json.loads(server.requests[0].content) == {"budget": {"max_trials": 100}, "seed": 3}
+
+
+def test_negative_priority_is_a_number(run: Callable[..., Result]) -> None:
+    server = Server(a_json(a_job()))
+
+    done = run("priority", "job_1", "--", "-5", server=server)
+
+    assert done.exit_code == 0
+    assert json.loads(server.requests[0].content) == {"priority": -5}

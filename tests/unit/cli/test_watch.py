@@ -9,7 +9,15 @@ from rich.console import Console
 
 from lowloss import render, watch
 from lowloss.render import duration, number, standing
-from lowloss.results import Confirmation, JobState, Outcome
+from lowloss.results import (
+    Confirmation,
+    Consumed,
+    Edge,
+    HyperparameterImportance,
+    JobState,
+    Outcome,
+    SearchInsights,
+)
 from lowloss.watch import watch_job
 from tests.unit.client.server import Server, a_job, a_json, a_stream
 
@@ -113,3 +121,20 @@ def test_summary_says_how_close_the_choice_was() -> None:
 
     told = "trial 22 has the best mean val_loss of the top 2 trials over 3 seeds"
     assert f"{told}; the next best is within seed noise of it\n" in shown(console)
+
+
+def test_summary_says_what_mattered_and_how_to_go_on() -> None:
+    edge = Edge(name="width", end="max", value=256, proposal={"min": 128, "max": 384})
+    insights = SearchInsights(
+        importances=(HyperparameterImportance(name="learning_rate", share=0.62),),
+        edges=(edge,),
+        consumed=Consumed(epochs=1, trial_seconds=1.0, rows=1, cpu_seconds=1.0),
+    )
+    console = a_console()
+
+    render.summary(a_job(JobState.succeeded, outcome=Outcome(insights=insights)), console)
+
+    proposed = """lowloss continue job_1 --set 'search_space.width={"min": 128, "max": 384}'"""
+    assert "what mattered in the search: learning_rate (62%)" in shown(console)
+    assert "the best trials lie at the max of width" in shown(console)
+    assert proposed in shown(console)

@@ -11,6 +11,7 @@ import pytest
 from lowloss import Client, JobSpec
 from lowloss.errors import InvalidRequest, JobNotFound, ServerUnreachable, WaitTimeout
 from lowloss.results import JobState
+from lowloss.spec import Continuation
 from tests.unit.client.server import Server, a_dataset, a_job, a_json, a_page
 
 
@@ -198,6 +199,25 @@ def test_job_is_asked_to_change(what: str) -> None:
 
     assert job == a_job()
     assert server.asked == [("POST", f"/v1/jobs/job_1/{what}")]
+
+
+def test_child_of_a_job_is_submitted_once_however_often_it_is_sent() -> None:
+    server = Server(a_json(a_job(), 202))
+
+    server.client().continue_job("job_1", Continuation(budget={"max_trials": 9}))
+
+    (request,) = server.requests
+    assert server.asked == [("POST", "/v1/jobs/job_1/continue")]
+    assert json.loads(request.content) == {"budget": {"max_trials": 9}}
+    assert request.headers["idempotency-key"]
+
+
+def test_priority_of_a_job_is_changed() -> None:
+    server = Server(a_json(a_job()))
+
+    server.client().set_priority("job_1", -5)
+
+    assert json.loads(server.requests[0].content) == {"priority": -5}
 
 
 def test_problem_of_the_server_is_raised_as_its_class() -> None:

@@ -14,6 +14,7 @@ from lowloss.results import (
     Column,
     ColumnKind,
     Confirmation,
+    Consumed,
     Curve,
     Dataset,
     ExcludedColumn,
@@ -26,6 +27,7 @@ from lowloss.results import (
     Outcome,
     Progress,
     Requested,
+    SearchInsights,
     TableFormat,
     Trial,
     TrialState,
@@ -155,6 +157,11 @@ def some_baselines(
         Baseline(name=name, metrics=worse, test_metrics=worse, difference=difference)
         for name in ("mean", "gradient_boosting")
     )
+
+
+def some_insights(**given: Any) -> SearchInsights:
+    consumed = Consumed(epochs=300, trial_seconds=80.0, rows=216_000, cpu_seconds=90.0)
+    return SearchInsights(consumed=consumed, **given)
 
 
 def some_facts(

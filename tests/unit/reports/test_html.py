@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lowloss.results import Column, ExcludedColumn
+from lowloss.results import Column, ExcludedColumn, HyperparameterImportance
 from lowloss.spec import Task
 from tests.unit.reports.facts import (
     HOSTILE,
     a_category,
     a_number,
     some_facts,
+    some_insights,
     some_matrix_facts,
     some_trials,
 )
@@ -182,6 +183,22 @@ def test_page_has_the_whole_job(tmp_path: Path) -> None:
 
     assert '"seed": 1234' in page.text
     assert '"search_space": {' in page.text
+
+
+def test_page_shows_what_mattered_and_where_to_go_on(tmp_path: Path) -> None:
+    insights = some_insights(
+        importances=(HyperparameterImportance(name="learning_rate", share=0.62),),
+        next_space={"width": {"min": 128, "max": 384, "step": 16}},
+        near_best_after=17,
+    )
+
+    page = parsed(written(tmp_path, some_facts(outcome={"insights": insights})))
+
+    assert "62 %" in page.text
+    assert "POST /v1/jobs/job_1/continue" in page.text
+    assert '"max": 384' in page.text
+    assert "within 1 % after 17 trials" in page.text
+    assert "300 epochs, 216,000 rows of training" in page.text
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 
-from lowloss.results import Curve, Trial, TrialState
+from lowloss.results import Curve, DivergedRegion, Edge, Trial, TrialState
 from lowloss.spec import Task
 from tests.unit.reports.facts import (
     METRICS,
@@ -17,6 +17,7 @@ from tests.unit.reports.facts import (
     a_number,
     some_baselines,
     some_facts,
+    some_insights,
     some_trials,
 )
 from worker.reports.comparison import verdict
@@ -46,6 +47,15 @@ def plain_facts(task: Task = Task.regression, **given: Any) -> Facts:
 
 def test_nothing_is_said_where_nothing_stands_out() -> None:
     assert remarks(plain_facts()) == ()
+
+
+def an_edge(name: str, end: Literal["min", "max"], value: float) -> Edge:
+    return Edge(name=name, end=end, value=value, proposal={"min": 1, "max": 2})
+
+
+def a_region(**given: Any) -> DivergedRegion:
+    counts = {"failed": 5, "trials": 6, "failed_elsewhere": 0, "trials_elsewhere": 40}
+    return DivergedRegion(name="learning_rate", **counts | given)
 
 
 def worse(metrics: dict[str, float]) -> dict[str, Any]:
@@ -79,12 +89,14 @@ CASES: dict[str, Callable[[], Facts]] = {
     "the winner's best epoch is the last one allowed, 30. Raise budget.max_epochs.": lambda: (
         plain_facts(spec={"budget": {"max_epochs": 30}})
     ),
-    "learning_rate 0.1 (of at most 0.1)": lambda: plain_facts(trials=plain_trials(learning_rate=0.1)),
-    "layers 3 (of at most 3)": lambda: plain_facts(trials=plain_trials(layers=3)),
-    "width 256 (of at most 256)": lambda: plain_facts(trials=plain_trials(widths=(16, 256))),
-    "patience 5 (of at least 5)": lambda: plain_facts(trials=plain_trials(patience=5)),
-    "batch_size 64 (of at most 64)": lambda: plain_facts(
-        trials=plain_trials(batch_size=64), spec={"search_space": {"batch_size": {"choices": [16, 32, 64]}}}
+    "learning_rate 0.1 (of at most 0.1), width 16 (of at least 16)": lambda: plain_facts(
+        outcome={"insights": some_insights(edges=(an_edge("learning_rate", "max", 0.1), an_edge("width", "min", 16)))}
+    ),
+    "Trials diverged or failed where learning_rate is from 0.03 to 0.1: 5 of 6 there, 0 of 40 elsewhere.": lambda: (
+        plain_facts(outcome={"insights": some_insights(diverged=(a_region(low=0.03, high=0.1),))})
+    ),
+    "Trials diverged or failed where learning_rate is sgd": lambda: (
+        plain_facts(outcome={"insights": some_insights(diverged=(a_region(choice="sgd"),))})
     ),
     "300 rows of 1,200 have no 'price' and were left out.": lambda: with_target(missing=300),
     "Many values are missing in 'x' (50 %).": lambda: plain_facts(columns=(a_number("x", missing=600),)),

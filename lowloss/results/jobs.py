@@ -1,0 +1,126 @@
+"""Jobs, and what they hand out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import ConfigDict, Field
+
+from lowloss.results.outcome import Outcome
+from lowloss.results.parts import Page, Result
+from lowloss.results.states import JobState, Requested
+from lowloss.results.trials import Hyperparameters
+from lowloss.spec import JobSpec, Task
+
+
+class Progress(Result):
+    """How far a job is. `seconds_left` is an estimate, null where there is no basis for one."""
+
+    trials: int
+    trials_done: int
+    trials_running: int
+    trials_failed: int
+    epochs: int
+    seconds: float
+    seconds_left: float | None
+
+
+class Best(Result):
+    """The best trial so far and, once the search has ended, what became of it."""
+
+    trial: int
+    hyperparameters: Hyperparameters
+    score: float
+    metrics: dict[str, float]
+    test_metrics: dict[str, float] | None = None
+
+
+class AttemptError(Result):
+    """Why one attempt at a job ended early."""
+
+    attempt: int
+    worker: str
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: str | None
+    error: str | None
+
+
+class Links(Result):
+    """Where to go from a job: URL paths."""
+
+    self: str
+    trials: str
+    events: str
+    artifacts: str
+    best_model: str
+
+
+class Job(Result):
+    """One durable run of a search."""
+
+    id: str
+    name: str
+    state: JobState
+    reason: str | None
+    requested: Requested
+    dataset: str
+    task: Task
+    spec: JobSpec
+    attempt: int
+    failures: int
+    errors: tuple[AttemptError, ...]
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    progress: Progress
+    best: Best | None
+    outcome: Outcome
+    links: Links
+
+
+class Event(Result):
+    """Something that happened to a job; numbered from 1 within it."""
+
+    number: int
+    kind: str
+    data: dict[str, Any]
+    created_at: datetime
+
+
+class Artifact(Result):
+    """A downloadable result of a job."""
+
+    name: str
+    media_type: str
+    size_bytes: int
+    sha256: str
+    created_at: datetime
+
+
+class Artifacts(Page[Artifact]):
+    """What can be downloaded of a job; `missing` says why another could not be made."""
+
+    missing: dict[str, str] = Field(default_factory=dict)
+
+
+class Predictions(Result):
+    """What a model answers to rows, in their order.
+
+    A prediction is a label, or for a regression a number in the target's units; it is null where
+    the model's answer is not finite. `probabilities` has one list a row, in the order of `labels`;
+    it is null for a regression. `ignored` names columns of the rows that the model does not take.
+    `job` is null where the model came from a file.
+    """
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    job: str | None
+    model_sha256: str
+    task: Task
+    target: str
+    predictions: tuple[float | str | None, ...]
+    labels: tuple[str, ...]
+    probabilities: tuple[tuple[float | None, ...], ...] | None
+    ignored: tuple[str, ...]

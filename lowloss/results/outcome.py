@@ -1,0 +1,90 @@
+"""What a job found beside its trials."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from lowloss.results.insights import SearchInsights
+from lowloss.results.parts import Result
+
+
+class Baseline(Result):
+    """What a model must beat: a simple predictor fitted on the same training rows.
+
+    `difference` holds, for each metric, the central 95 % of the model's value less the baseline's
+    over resampled test rows: where it holds 0, other test rows might have turned the two around.
+    """
+
+    name: str
+    metrics: dict[str, float]
+    test_metrics: dict[str, float]
+    difference: dict[str, tuple[float, float]] | None = None
+
+
+class Confirmation(Result):
+    """A top trial trained again on other seeds: its objective's mean and standard deviation."""
+
+    trial: int
+    scores: tuple[float, ...]
+    mean: float
+    sd: float
+
+
+class FinalGain(Result):
+    """What refitting on all rows, or averaging members, gained.
+
+    `before` are the test metrics of the winner's best run, `after` those of the model.
+    """
+
+    refit: bool
+    members: int
+    before: dict[str, float]
+    after: dict[str, float]
+
+
+class Importance(Result):
+    """How much worse the model answers the test rows where one column is shuffled.
+
+    `increase` is the mean rise of rmse or log loss over the shuffles, `sd` their deviation.
+    """
+
+    column: str
+    increase: float
+    sd: float
+
+
+class ExcludedColumn(Result):
+    """A column that the model does not see, and why."""
+
+    column: str
+    reason: str
+
+
+class Outcome(Result):
+    """What a job found beside its trials: filled in as the worker gets there.
+
+    `threads` are those that train; `open_trials` is how many trials they train at a time at most.
+    `rows` are of the first fold. `insights` are what the search tells of itself. `test_intervals`
+    hold the central 95 % of each test metric over resampled test rows. `agreement` is each model
+    file's largest difference from the engine that trained it, on the test rows, as a share of their
+    answers' spread. `missing_artifacts` says why an artifact could not be made.
+    """
+
+    threads: int | None = None
+    open_trials: int | None = None
+    rows: dict[Literal["train", "validation", "test"], int] | None = None
+    excluded: tuple[ExcludedColumn, ...] = ()
+    baselines: tuple[Baseline, ...] = ()
+    confirmations: tuple[Confirmation, ...] = ()
+    within_noise: bool | None = None
+    winner: int | None = None
+    metrics: dict[str, float] | None = None
+    test_metrics: dict[str, float] | None = None
+    test_intervals: dict[str, tuple[float, float]] | None = None
+    final_gain: FinalGain | None = None
+    importances: tuple[Importance, ...] = ()
+    insights: SearchInsights | None = None
+    agreement: dict[str, float] = Field(default_factory=dict)
+    missing_artifacts: dict[str, str] = Field(default_factory=dict)

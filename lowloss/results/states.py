@@ -1,0 +1,44 @@
+"""Where jobs and trials stand."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class JobState(StrEnum):
+    """Where a job stands."""
+
+    queued = "queued"
+    running = "running"
+    paused = "paused"
+    succeeded = "succeeded"
+    failed = "failed"
+    cancelled = "cancelled"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the job will never change again."""
+        return self in {JobState.succeeded, JobState.failed, JobState.cancelled}
+
+
+class Requested(StrEnum):
+    """What a user asked of a running job, until the worker obeys."""
+
+    none = "none"
+    pause = "pause"
+    cancel = "cancel"
+
+
+class TrialState(StrEnum):
+    """Where a trial stands."""
+
+    running = "running"
+    completed = "completed"
+    pruned = "pruned"
+    diverged = "diverged"
+    failed = "failed"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the trial will never change again."""
+        return self is not TrialState.running

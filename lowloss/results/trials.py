@@ -1,0 +1,66 @@
+"""Trials and their curves."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from lowloss.results.parts import Result
+from lowloss.results.states import TrialState
+from lowloss.spec import Activation, Optimizer, Scaling, Schedule
+
+
+class Hyperparameters(Result):
+    """One setting of the search space: the whole recipe of a trial."""
+
+    learning_rate: float
+    layers: int
+    widths: tuple[int, ...]
+    l2: float
+    l1: float
+    dropout: float
+    patience: int
+    batch_size: int
+    activation: Activation
+    optimizer: Optimizer
+    weight_decay: float
+    schedule: Schedule
+    clip_norm: float | None
+    noise: float = 0.0
+    mixup: float = 0.0
+    scale_features: Scaling = "standard"
+
+
+class Curve(Result):
+    """The metric values of one trial, epoch by epoch: each list has one value an epoch.
+
+    A value that is not finite is null.
+    """
+
+    loss: tuple[float | None, ...] = ()
+    val_loss: tuple[float | None, ...] = ()
+    penalised_loss: tuple[float | None, ...] = ()
+
+
+class Trial(Result):
+    """One setting of the hyperparameters, trained and scored.
+
+    `metrics` are of the validation rows, in the target's units, with the best weights; `score` is
+    the one that the job's objective names, null unless the trial completed. `program` says what
+    trained it: its bits depend on that, its seed, its hyperparameters and the job's `threads`.
+    """
+
+    number: int
+    state: TrialState
+    reason: str | None
+    seed: int
+    hyperparameters: Hyperparameters
+    score: float | None
+    metrics: dict[str, float]
+    epochs: int
+    best_epoch: int | None
+    seconds: float | None
+    program: str | None = None
+    attempt: int
+    started_at: datetime
+    finished_at: datetime | None
+    curve: Curve | None = None

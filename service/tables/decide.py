@@ -1,0 +1,35 @@
+"""What `auto` comes to for a dataset."""
+
+from __future__ import annotations
+
+from lowloss.results import Column, Dataset
+from lowloss.spec import JobSpec, Pruning, Task, Validation
+
+SCARCE_ROWS, FOLDS = 1000, 5
+"""Below so many rows a job validates on folds unless it says otherwise."""
+
+
+def decide_validation(spec: JobSpec, dataset: Dataset, target: Column, task: Task) -> Validation:
+    """Five folds where rows are scarce: a fifth of them says too little of a trial.
+
+    Who names another fraction has a holdout.
+    """
+    validation = spec.validation
+    if validation.strategy != "auto":
+        return validation
+    is_scarce = dataset.rows - target.missing < SCARCE_ROWS
+    is_scarce &= validation.fraction == Validation().fraction
+    rarest = min((level.rows for level in target.levels), default=0)
+    # Each fold, and the test, has a row of every class.
+    if is_scarce and (task is Task.regression or rarest > FOLDS):
+        return validation.model_copy(update={"strategy": "kfold", "folds": FOLDS})
+    return validation.model_copy(update={"strategy": "holdout"})
+
+
+def decide_pruning(spec: JobSpec) -> Pruning | None:
+    """By default where a trial may train for as long again, and again, after the first rung."""
+    if spec.pruning != "auto":
+        return spec.pruning
+    usual = Pruning()
+    is_long = spec.budget.max_epochs >= usual.min_epochs * usual.reduction
+    return usual if is_long or spec.algorithm == "hyperband" else None

@@ -1,0 +1,172 @@
+"""/v1/jobs/{id}/continue and /priority."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from lowloss.results import JobState, TrialState
+from service.store.database import Database
+from service.store.queue import finish_job, pause_running_job
+from tests.api.live import count_rows
+from tests.factories import a_claim, a_job, a_trial
+
+
+def a_parent(store: Database, *, state: JobState = JobState.succeeded, **given: Any) -> str:
+    """A job in a state with a completed trial."""
+    job_id = a_job(store, **given)
+    fence = a_claim(store).fence
+    a_trial(store, fence, 1)
+    with store.transaction() as session:
+        if state is JobState.paused:
+            pause_running_job(session, fence)
+        elif state.is_finished:
+            finish_job(session, fence, state=state, reason="because")
+    return job_id
+
+
+def test_child_has_its_parents_spec_with_the_changes(client: TestClient, store: Database) -> None:
+    parent = a_parent(store, seed=7, name="houses", budget={"max_trials": 5, "max_epochs": 9})
+    changes = {"budget": {"max_trials": 100}, "search_space": {"layers": 4}, "algorithm": "random"}
+
+    answer = client.post(f"/v1/jobs/{parent}/continue", json=changes)
+
+    assert answer.status_code == 202
+    job = answer.json()
+    assert answer.headers["location"] == f"/v1/jobs/{job['id']}"
+    spec = job["spec"]
+    assert (spec["budget"]["max_trials"], spec["budget"]["max_epochs"]) == (100, 9)
+    assert (spec["search_space"]["layers"], spec["algorithm"], spec["seed"]) == (4, "random", 8)
+    assert spec["search_space"]["dropout"] == {
+        "min": 0.0,
+        "max": 0.5,
+        "scale": "linear",
+        "step": None,
+    }
+    assert (job["name"], job["state"], spec["warm_start_from"]) == ("houses", "queued", [parent])
+
+
+def test_child_without_changes_is_the_same_search_with_new_draws(
+    client: TestClient, store: Database
+) -> None:
+    parent = a_parent(store, seed=2**31 - 1)
+    before = client.get(f"/v1/jobs/{parent}").json()["spec"]
+
+    child = client.post(f"/v1/jobs/{parent}/continue", json={}).json()["spec"]
+
+    changed = {name for name, value in child.items() if value != before[name]}
+    # What `auto` means is decided as a job is queued; this parent was put there by hand.
+    assert changed == {"seed", "warm_start_from", "validation", "pruning"}
+    assert (child["seed"], child["warm_start_from"]) == (0, [parent])
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "field"),
+    [
+        ({"budgett": {}}, "unknown_field", "budgett"),
+        ({"budget": {"max_trial": 3}}, "unknown_field", "budget.max_trial"),
+        ({"budget": {"max_trials": 0}}, "invalid_request", "budget.max_trials"),
+        ({"budget": None}, "invalid_request", "budget"),
+        (
+            {"search_space": {"layers": {"min": 3, "max": 1}}},
+            "range_reversed",
+            "search_space.layers",
+        ),
+        ({"dataset": "ds_2"}, "unknown_field", "dataset"),
+        ({"algorithm": "best"}, "invalid_request", "algorithm"),
+        ({"objective": "val_roc_auc"}, "objective_does_not_fit_task", "objective"),
+    ],
+)
+def test_change_that_does_not_fit_is_refused_by_its_field(
+    client: TestClient, store: Database, changes: dict[str, Any], code: str, field: str
+) -> None:
+    parent = a_parent(store)
+
+    answer = client.post(f"/v1/jobs/{parent}/continue", json=changes)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+    assert answer.json()["field"] == field
+    assert answer.json()["fix"]
+    assert count_rows(store)["jobs"] == 1
+
+
+def test_paused_job_may_have_a_child(client: TestClient, store: Database) -> None:
+    parent = a_parent(store, state=JobState.paused)
+
+    assert client.post(f"/v1/jobs/{parent}/continue", json={}).status_code == 202
+
+
+def test_running_job_has_no_child_yet(client: TestClient, store: Database) -> None:
+    parent = a_parent(store, state=JobState.running)
+
+    answer = client.post(f"/v1/jobs/{parent}/continue", json={})
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "state_conflict")
+    assert "pause it" in answer.json()["fix"]
+
+
+def test_job_without_a_completed_trial_has_no_child(client: TestClient, store: Database) -> None:
+    parent = a_job(store)
+    fence = a_claim(store).fence
+    a_trial(store, fence, 1, state=TrialState.diverged, score=None)
+    with store.transaction() as session:
+        finish_job(session, fence, state=JobState.failed, reason="no_trial_completed")
+
+    answer = client.post(f"/v1/jobs/{parent}/continue", json={})
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "state_conflict")
+
+
+def test_job_that_does_not_exist_has_no_child(client: TestClient) -> None:
+    assert client.post("/v1/jobs/job_1/continue", json={}).json()["code"] == "job_not_found"
+
+
+def test_key_makes_one_child_of_two_requests(client: TestClient, store: Database) -> None:
+    parent, key = a_parent(store), {"Idempotency-Key": "monday"}
+
+    first = client.post(f"/v1/jobs/{parent}/continue", json={}, headers=key)
+    again = client.post(f"/v1/jobs/{parent}/continue", json={}, headers=key)
+    other = client.post(f"/v1/jobs/{parent}/continue", json={"seed": 3}, headers=key)
+
+    assert first.json()["id"] == again.json()["id"]
+    assert other.json()["code"] == "idempotency_key_reused"
+
+
+def test_job_to_learn_from_must_exist(client: TestClient, store: Database) -> None:
+    spec = client.get(f"/v1/jobs/{a_parent(store)}").json()["spec"]
+
+    answer = client.post("/v1/jobs", json=spec | {"warm_start_from": ["job_1"]})
+
+    assert (answer.status_code, answer.json()["field"]) == (422, "warm_start_from")
+    assert "job_1" in answer.json()["detail"]
+
+
+def test_waiting_job_is_made_urgent(client: TestClient, store: Database) -> None:
+    job_id = a_job(store)
+
+    answer = client.post(f"/v1/jobs/{job_id}/priority", json={"priority": 10})
+
+    assert answer.status_code == 200
+    assert answer.json()["spec"]["priority"] == 10
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [({"priority": 101}, "priority"), ({}, "priority"), ({"priority": True}, "priority")],
+)
+def test_priority_that_is_none_is_refused(
+    client: TestClient, store: Database, body: dict[str, Any], field: str
+) -> None:
+    answer = client.post(f"/v1/jobs/{a_job(store)}/priority", json=body)
+
+    assert (answer.status_code, answer.json()["field"]) == (422, field)
+
+
+def test_finished_job_has_no_priority(client: TestClient, store: Database) -> None:
+    job_id = a_job(store, state=JobState.succeeded)
+
+    answer = client.post(f"/v1/jobs/{job_id}/priority", json={"priority": 1})
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "state_conflict")
