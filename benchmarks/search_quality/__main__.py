@@ -17,7 +17,14 @@ from typing import Any
 from benchmarks.search_quality.lookup import load
 from benchmarks.search_quality.page import write_page
 from benchmarks.search_quality.runs import lookup_path, run_all, searches_of
-from benchmarks.search_quality.setups import GROUPS, RANDOM, Setup
+from benchmarks.search_quality.setups import (
+    BAYESIAN_TRIALS,
+    GROUPS,
+    MOST_TRIALS,
+    RANDOM,
+    STOCK_BAYESIAN,
+    Setup,
+)
 from benchmarks.search_quality.summary import (
     GOAL_TRAININGS,
     LONGEST,
@@ -60,6 +67,11 @@ def results(out: Path, commit: str) -> dict[str, Any]:
         "width": MOST_WIDTH,
         "ranked_at": GOAL_TRAININGS,
         "longest": LONGEST,
+        "limits": {
+            "most_trials": MOST_TRIALS,
+            "bayesian_trials": BAYESIAN_TRIALS,
+            "stock_trials": STOCK_BAYESIAN.most_trials,
+        },
         "max_epochs": MAX_EPOCHS,
         "tables": {name: describe(lookups[name], targets[name]) for name in lookups},
         "setups": {

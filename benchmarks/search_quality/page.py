@@ -34,8 +34,9 @@ BY_COST = """
 `python -m benchmarks.search_quality`: mean regret over tables once so many average trainings' time
 was spent; the average rank among these after {ranked}. `8 open` has eight trials open at once, as
 the engine does, else one ends before the next is proposed. `pruned r/m` is asynchronous successive
-halving from epoch m by r. Stock KerasTuner's Bayesian search has {stock_seeds} seeds: it takes
-seconds a proposal.
+halving from epoch m by r. A search ends after {most_trials} trials, `bayesian` after
+{bayesian_trials}: what it has by then stands for later. Stock KerasTuner's Bayesian search takes up
+to seconds a proposal, and has few seeds and {stock_trials} trials.
 
 """
 
@@ -51,24 +52,18 @@ TO_RANDOM = """
 
 How many average trainings' time a search takes until it is as good as the median random search of
 200 trials; {longest} where it is not within that, so that means are too low. The goal: within 40 on
-average, for `tpe` with pruning. And what the oracle takes itself, on a machine that others used,
-too: its share of a search on {cores} cores whose trainings take what they took here. They are of
-{rows:,} rows: on larger tables the share is smaller. The goal: below 5 %.
+average, for `tpe` with pruning. And what the oracle takes itself, in milliseconds of one core: its
+share of a search on {cores} cores whose trainings take the core seconds that they took here. These
+are of at most {rows:,} rows, half of them for training: on larger tables the share is smaller. The
+goal: below 5 %.
 
 """
 
 PRUNINGS = """
 ## How to prune
 
-`tpe`, 8 open, by reduction and first rung; `trials a training` is how many trials the time of an
-average training pays for.
-
-"""
-
-VARIANTS = """
-## Inside TPE
-
-{text}
+By reduction and first rung: `random` shows what rungs do by themselves. `trials a training` is how
+many trials the time of an average training pays for.
 
 """
 
@@ -92,7 +87,6 @@ def write_page(results: dict[str, Any]) -> str:
 def _parts(results: dict[str, Any]) -> Iterable[str]:
     groups, setups, tables = results["groups"], results["setups"], results["tables"]
     named = {name: setups[name] for name in groups["algorithms"]}
-    stock = setups["kerastuner bayesian"]["seeds"]
     first = next(iter(tables.values()))
     yield INTRODUCTION.format(
         **results["machine"],
@@ -103,7 +97,7 @@ def _parts(results: dict[str, Any]) -> Iterable[str]:
         width=results["width"],
         seeds=max(found["seeds"] for found in named.values()),
     )
-    yield BY_COST.format(ranked=results["ranked_at"], stock_seeds=stock)
+    yield BY_COST.format(ranked=results["ranked_at"], **results["limits"])
     ranks = results["ranks"]
     names = sorted(named, key=lambda name: ranks[name])
     yield _regrets({name: named[name] for name in names}, "after_trainings", ranks)
@@ -123,11 +117,12 @@ def _regrets(
     setups: dict[str, Any], kind: str, ranks: dict[str, float], *, pruned: bool = False
 ) -> str:
     counts = list(next(iter(setups.values()))[kind])
-    head = ["", *counts]
+    head = ["", *counts, "seeds"]
     head += ["rank"] * bool(ranks) + ["pruned", "trials a training", "to random 200"] * pruned
     lines = []
     for name, found in setups.items():
         line = [f"`{name}`", *(_estimate(found[kind][count]) for count in counts)]
+        line.append(str(found["seeds"]))
         if ranks:
             line.append(f"{ranks[name]:.2f}")
         if pruned:

@@ -9,9 +9,8 @@ from lowloss.spec import Pruning
 SEEDS = 30
 ENGINE_OPEN = 8
 """Trials that the engine has open at once, about, beside one at a time."""
-
-BAYESIAN_TRIALS = 150
-"""At most: its suggestions take longer as trials add up."""
+MOST_TRIALS, BAYESIAN_TRIALS = 250, 150
+"""Of a search: a Gaussian process takes longer as trials add up."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Setup:
     seeds: int = SEEDS
     trials: int = 100
     trainings: float = 100.0
-    most_trials: int = 250
+    most_trials: int = MOST_TRIALS
 
     @property
     def name(self) -> str:
@@ -42,12 +41,11 @@ class Setup:
 
 
 RANDOM = Setup("random", trials=200)
-STOCK_BAYESIAN = Setup("kerastuner_bayesian", seeds=6, trials=60, trainings=40, most_trials=60)
+STOCK_BAYESIAN = Setup("kerastuner_bayesian", seeds=3, trials=50, trainings=40, most_trials=50)
 """It takes half a second for each suggestion, and more and more."""
 ALGORITHMS = (
     RANDOM,
     Setup("random", Pruning()),
-    Setup("random", Pruning(), ENGINE_OPEN),
     Setup("tpe"),
     Setup("tpe", Pruning()),
     Setup("tpe", None, ENGINE_OPEN),
@@ -61,7 +59,8 @@ ALGORITHMS = (
     STOCK_BAYESIAN,
 )
 PRUNINGS = tuple(
-    Setup("tpe", Pruning(reduction=reduction, min_epochs=min_epochs), ENGINE_OPEN)
+    Setup(algorithm, Pruning(reduction=reduction, min_epochs=min_epochs), most_trials=most_trials)
+    for algorithm, most_trials in (("random", MOST_TRIALS), ("bayesian", BAYESIAN_TRIALS))
     for reduction in (2, 3, 4)
     for min_epochs in (3, 5, 10)
 )

@@ -112,16 +112,16 @@ class _Training:
 
 @dataclass
 class _Stopwatch:
-    """Seconds spent inside."""
+    """Seconds of a core spent inside: others may use the machine."""
 
     seconds: float = 0.0
 
     @contextmanager
     def running(self) -> Iterator[None]:
         """Count what happens meanwhile."""
-        started = time.perf_counter()
+        started = time.process_time()
         yield
-        self.seconds += time.perf_counter() - started
+        self.seconds += time.process_time() - started
 
 
 @dataclass

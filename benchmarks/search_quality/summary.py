@@ -83,7 +83,7 @@ def summarise(
     every = [search for some in searches.values() for search in some]
     trials = sum(len(search.best) for search in every)
     return {
-        "seeds": max(map(len, searches.values())),
+        "seeds": min(map(len, searches.values())),
         "after_trials": {str(count): after_trials(count) for count in TRIALS},
         "after_trainings": {str(count): after_trainings(count) for count in TRAININGS},
         "to_random_200": estimate(trainings_to_reach),
