@@ -175,7 +175,9 @@ def test_stopped_worker_hands_its_job_back(database: Database, job_id: str, tmp_
     with database.reading() as session:
         left = [t for t in list_trials(session, job_id).items if not t.state.is_finished]
         saved = {each.trial: each.epochs for each in list_checkpoints(session, job_id)}
-    assert saved == {trial.number: trial.epochs for trial in left if trial.epochs}
+    # A trial's row is written once a second, and so may be behind what was saved of it.
+    assert saved
+    assert all(saved[trial.number] >= trial.epochs for trial in left if trial.epochs)
 
     with running(WORKER, data_dir=tmp_path, database_url=url(database)):
         job = wait_for_end(database, job_id)
