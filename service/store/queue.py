@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from lowloss.errors import JobNotFound, LeaseLost, StateConflict
 from lowloss.results import JobState, Requested, TrialState
 from lowloss.spec import JobSpec, Task
+from service.store.blobs import release_blobs
 from service.store.database import utc_now
 from service.store.events import EventKind, record_event
 from service.store.schema import (
@@ -361,7 +362,8 @@ def _end_attempt(
 
 def _close(session: Session, job: JobRow) -> None:
     """What holds for every end state: no trial is left running, and everyone is told."""
-    session.execute(delete(CheckpointRow).where(CheckpointRow.job_id == job.id))
+    gone = delete(CheckpointRow).where(CheckpointRow.job_id == job.id)
+    release_blobs(session, session.scalars(gone.returning(CheckpointRow.sha256)).all())
     session.execute(
         update(TrialRow)
         .where(TrialRow.job_id == job.id, TrialRow.state == TrialState.running)
