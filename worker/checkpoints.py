@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from service.store.blobs import hash_file, read_blob, write_blob
 from service.store.checkpoints import SavedCheckpoint
-from service.store.database import Database
+from service.store.database import Database, is_busy
 from worker.engine.plans import Checkpoint, Epoch, Plan, TakeCheckpoint
 from worker.report import Reporter
 
@@ -52,8 +53,16 @@ class CheckpointWriter:
             return
         write_checkpoint(checkpoint, self._path)
         sha256, size_bytes = hash_file(self._path), self._path.stat().st_size
-        write_blob(self._reporter.database, self._path, sha256=sha256)
-        self._path.unlink()
+        try:
+            write_blob(self._reporter.database, self._path, sha256=sha256)
+        except Exception as error:
+            # What a crash may cost is more training, which is no reason to stop this one.
+            if not is_busy(error):
+                raise
+            log.warning("trial %d is not saved: %s", trial, error)
+            return
+        finally:
+            self._path.unlink()
         self._reporter.save_checkpoint(
             SavedCheckpoint(trial, fold, len(checkpoint.epochs), sha256, size_bytes)
         )
@@ -62,15 +71,19 @@ class CheckpointWriter:
 def load_checkpoints(
     database: Database, saved: Iterable[SavedCheckpoint], folder: Path
 ) -> Mapping[int, Mapping[int, Checkpoint]]:
-    """What trials go on from, by number and fold."""
+    """What trials go on from, by number and fold; one that cannot be read is left out."""
     path = folder / "checkpoint.npz"
     loaded: dict[int, dict[int, Checkpoint]] = {}
     for each in saved:
         with path.open("wb") as file:
             for chunk in read_blob(database, each.sha256):
                 file.write(chunk)
-        loaded.setdefault(each.trial, {})[each.fold] = read_checkpoint(path)
-        path.unlink()
+        try:
+            loaded.setdefault(each.trial, {})[each.fold] = read_checkpoint(path)
+        except (KeyError, ValueError, OSError, EOFError, BadZipFile) as error:
+            # Of another version, say: the trial starts over.
+            log.warning("trial %d starts over, its checkpoint is not one: %s", each.trial, error)
+    path.unlink(missing_ok=True)
     return loaded
 
 

@@ -27,7 +27,7 @@ from service.store.blobs import read_blob
 from service.store.checkpoints import list_checkpoints
 from service.store.database import Database
 from service.store.datasets import get_dataset, get_parse_options
-from service.store.jobs import EarlierJob, get_job, list_earlier_jobs
+from service.store.jobs import get_job, list_earlier_jobs
 from service.store.queue import Fence
 from service.store.trials import list_curves, list_trials
 from service.tables.check import Checked, check_job
@@ -39,6 +39,7 @@ from worker.checkpoints import load_checkpoints
 from worker.confirm import Confirmed, Finalist, confirm
 from worker.data.prepare import Prepared, prepare
 from worker.data.scores import objective_value
+from worker.engine.cohort import CohortEngine
 from worker.engine.plans import Engine
 from worker.execution.local import local_engine
 from worker.export import export
@@ -85,13 +86,11 @@ def run_job(database: Database, fence: Fence, channel: Channel, settings: Settin
         baselines = fit_baselines(prepared, job.spec)
         reporter.phase("search", baselines=as_json(each.baseline for each in baselines))
 
-        trials = job.spec.budget.max_trials
-        engine = local_engine(prepared.arrays, reach(job.spec.search_space), trials=trials)
+        engine = new_engine(job.spec, prepared)
         reporter.found(threads=engine.threads, open_trials=engine.most_open)
         with closing(SearchTuner(job.spec, directory=folder)) as search:
             searching = Searching(search, prepared, reporter, folder)
-            search.warm_start(load_teachers(database, job.spec))
-            searching.replay(load_earlier(database, fence, folder))
+            searching.replay(load_earlier(database, job, folder))
             reporter.set_deadline(seconds_left(job, SEARCH_SHARE))
             searching.run(engine)
             reason = searching.end_reason
@@ -127,19 +126,20 @@ def load_job(database: Database, fence: Fence) -> Loaded:
     return Loaded(job.spec, dataset, options, job.id, job.progress.seconds, now, cpu_seconds)
 
 
-def load_earlier(database: Database, fence: Fence, folder: Path) -> Earlier:
-    """What earlier attempts at the job left."""
+def load_earlier(database: Database, job: Loaded, folder: Path) -> Earlier:
+    """What earlier attempts at the job left, and the jobs that it is to learn from."""
     with database.reading() as session:
-        trials = list_trials(session, fence.job_id).items
-        curves = list_curves(session, fence.job_id)
-        saved = list_checkpoints(session, fence.job_id)
-    return Earlier(trials, curves, load_checkpoints(database, saved, folder))
+        trials = list_trials(session, job.id).items
+        curves = list_curves(session, job.id)
+        saved = list_checkpoints(session, job.id)
+        teachers = list_earlier_jobs(session, job.spec.warm_start_from)
+    return Earlier(trials, curves, load_checkpoints(database, saved, folder), teachers)
 
 
-def load_teachers(database: Database, spec: JobSpec) -> tuple[EarlierJob, ...]:
-    """The jobs that a job is to learn from."""
-    with database.reading() as session:
-        return list_earlier_jobs(session, spec.warm_start_from)
+def new_engine(spec: JobSpec, prepared: Prepared) -> CohortEngine:
+    """What trains the job's trials."""
+    trials = spec.budget.max_trials
+    return local_engine(prepared.arrays, reach(spec.search_space), trials=trials)
 
 
 def prepare_data(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lowloss.results import Curve, Trial, TrialState
+from service.store.jobs import EarlierJob
 from worker.checkpoints import CheckpointWriter
 from worker.data.prepare import Prepared
 from worker.engine.plans import (
@@ -29,11 +30,15 @@ from worker.stopping import Stopping
 
 @dataclass(frozen=True)
 class Earlier:
-    """What earlier attempts at a job left: its trials, their curves, what unfinished ones saved."""
+    """What earlier attempts at a job left: its trials, their curves, what unfinished ones saved.
+
+    `teachers` are other jobs, which it is to learn from.
+    """
 
     trials: tuple[Trial, ...]
     curves: Mapping[int, Curve]
     checkpoints: Mapping[int, Mapping[int, Checkpoint]]
+    teachers: tuple[EarlierJob, ...] = ()
 
 
 class Searching:
@@ -55,6 +60,7 @@ class Searching:
 
     def replay(self, earlier: Earlier) -> None:
         """Take in what earlier attempts left; unfinished trials go on from what they saved."""
+        self._search.warm_start(earlier.teachers)
         finished = [trial for trial in earlier.trials if trial.state.is_finished]
         for trial in finished:
             self._pruner.replay(trial.number, earlier.curves.get(trial.number, Curve()).val_loss)

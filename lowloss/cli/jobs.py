@@ -164,7 +164,8 @@ def resume(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
     _show_state(ctx.obj.resume(job_id), as_json=as_json)
 
 
-@app.command()
+# A negative number is no option.
+@app.command(context_settings={"ignore_unknown_options": True})
 def priority(
     ctx: typer.Context,
     job_id: JobId,

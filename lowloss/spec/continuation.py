@@ -34,6 +34,9 @@ class Continuation(Spec):
         """
         spec = parent.model_dump(mode="json")
         spec["seed"] = (parent.seed + 1) % (MAX_SEED + 1)
+        if self.algorithm == "hyperband" and parent.pruning is None:
+            # Null may be what `auto` came to in the parent, and hyperband takes no null.
+            spec["pruning"] = "auto"
         for name in self.model_fields_set:
             change = getattr(self, name)
             is_part = isinstance(change, dict) and isinstance(spec[name], dict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from lowloss.spec.objective import Objective, Task
@@ -203,6 +203,19 @@ class Final(Spec):
     confirm_seeds: Annotated[int, Number, Field(ge=1, le=20)] = 3
 
 
+def _each_once(job_ids: tuple[str, ...]) -> tuple[str, ...]:
+    for job_id in job_ids:
+        if job_ids.count(job_id) > 1:
+            raise PydanticCustomError(
+                "job_repeated", "job {job_id} is named twice: name it once", {"job_id": job_id}
+            )
+    return job_ids
+
+
+Teachers = Annotated[tuple[Text, ...], Field(max_length=20), AfterValidator(_each_once)]
+"""Ids of the jobs that a search learns from."""
+
+
 class JobSpec(Spec):
     """One search, as asked for: only `dataset` and `target` are required.
 
@@ -222,7 +235,7 @@ class JobSpec(Spec):
     preprocessing: Preprocessing = Preprocessing()
     pruning: PruningParameter = "auto"
     final: Final = Final()
-    warm_start_from: Annotated[tuple[Text, ...], Field(max_length=20)] = ()
+    warm_start_from: Teachers = ()
     seed: Annotated[int, Number, Field(ge=0, le=MAX_SEED)] = 0
     priority: Priority = 0
 

@@ -57,6 +57,21 @@ JOB_SPECS: dict[str, Any] = {
             "seed": 7,
         },
     },
+    "after others": {
+        "summary": "Learning from other jobs, until little is left to gain",
+        "value": {
+            "dataset": DATASET,
+            "target": "price",
+            "warm_start_from": ["job_6c0f1e7a2b9d4835c1aa"],
+            "budget": {
+                "max_trials": 200,
+                "max_seconds": None,
+                "max_trial_seconds": 60,
+                "max_total_epochs": 5_000,
+                "min_expected_improvement": 0.01,
+            },
+        },
+    },
 }
 
 CONTINUATIONS: dict[str, Any] = {

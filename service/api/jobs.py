@@ -13,7 +13,6 @@ from lowloss.errors import (
     BodyTooLarge,
     IdempotencyKeyReused,
     InvalidJson,
-    InvalidRequest,
     JobNotFound,
     StateConflict,
     UnknownDataset,
@@ -27,8 +26,8 @@ from service.api.validation import problem_of_faults
 from service.store.database import Session, again_on_conflict
 from service.store.datasets import find_dataset
 from service.store.jobs import (
+    check_teachers,
     find_answer,
-    find_unknown,
     get_job,
     keep_answer,
     list_jobs,
@@ -101,6 +100,11 @@ def continue_job(
     def child(session: Session) -> JobSpec:
         parent = get_job(session, job_id)
         _check_parent(parent)
+        if find_dataset(session, parent.dataset) is None:
+            raise UnknownDataset(
+                f"the dataset of the job to go on from, {parent.dataset!r}, was deleted",
+                fix="upload the same table again: it gets the same id",
+            )
         try:
             return changes.child_of(job_id, parent.spec)
         except ValidationError as error:
@@ -157,11 +161,7 @@ def _enqueue(session: Session, given: Resources, spec: JobSpec) -> Job:
             field="dataset",
             fix="upload the table first: POST /v1/datasets answers its id",
         )
-    unknown = find_unknown(session, spec.warm_start_from) if spec.warm_start_from else None
-    if unknown is not None:
-        raise InvalidRequest(
-            f"there is no job {unknown!r}", field="warm_start_from", fix="GET /v1/jobs lists them"
-        )
+    check_teachers(session, spec.warm_start_from)
     checked = check_job(spec, dataset, limits=given.settings.limits)
     max_attempts = given.settings.max_attempts
     return get_job(

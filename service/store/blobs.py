@@ -2,13 +2,14 @@
 
 A blob is written in several short transactions, so that no other writer waits long, and belongs
 to nobody until a dataset, an artifact or a checkpoint refers to it. One that nobody refers to is a
-leftover, and is reaped an hour after its last write by whoever writes next.
+leftover, and is reaped an hour after its last write, or a minute after its release, by whoever
+writes next.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -22,6 +23,8 @@ from service.store.schema import ArtifactRow, BlobChunkRow, BlobRow, CheckpointR
 CHUNK_BYTES = 1024**2
 CHUNKS_PER_TRANSACTION = 16
 LEFTOVER_SECONDS = 3600.0
+RELEASED_SECONDS = 60.0
+"""Until a released blob is reaped: whoever writes the same bytes just now comes to refer to it."""
 
 
 def hash_file(path: Path) -> str:
@@ -47,6 +50,8 @@ def write_blob(database: Database, path: Path, *, sha256: str) -> None:
                 for position, data in chain([first], islice(chunks, CHUNKS_PER_TRANSACTION - 1)):
                     row = {"sha256": sha256, "position": position, "data": data}
                     insert_if_absent(session, BlobChunkRow, [row])
+            # More than was written, so that checkpoints do not pile up while no table is uploaded.
+            _reap_some(database)
 
 
 def adopt_blob(session: Session, sha256: str) -> None:
@@ -54,6 +59,16 @@ def adopt_blob(session: Session, sha256: str) -> None:
     _touch(session, sha256)
     if not _is_complete(session, sha256):
         raise RuntimeError(f"blob {sha256} is incomplete: it was reaped while it was written")
+
+
+def release_blobs(session: Session, sha256s: Collection[str]) -> None:
+    """Let blobs that are needed no more go soon; those that something refers to stay."""
+    if sha256s:
+        session.execute(
+            update(BlobRow)
+            .where(BlobRow.sha256.in_(sha256s))
+            .values(touched_at=utc_now(RELEASED_SECONDS - LEFTOVER_SECONDS))
+        )
 
 
 def read_blob(
@@ -87,32 +102,30 @@ def load_blob(session: Session, sha256: str) -> bytes:
 def reap_blobs(database: Database) -> int:
     """Delete leftovers, a few chunks a transaction; answers how many blobs went."""
     reaped = 0
-    while True:
-        with database.transaction() as session:
-            sha256 = session.scalar(
-                select(BlobRow.sha256)
-                .where(BlobRow.touched_at < utc_now(-LEFTOVER_SECONDS), ~_is_referred_to())
-                .limit(1)
-                .with_for_update(skip_locked=True)
-            )
-            if sha256 is None:
-                return reaped
-            reaped += _reap_some(session, sha256)
+    while (is_gone := _reap_some(database)) is not None:
+        reaped += is_gone
+    return reaped
 
 
-def _reap_some(session: Session, sha256: str) -> bool:
-    """Delete the last chunks of a blob, and the blob itself with its very last one."""
-    last = session.scalar(
-        select(func.max(BlobChunkRow.position)).where(BlobChunkRow.sha256 == sha256)
-    )
-    first = (last or 0) - 4 * CHUNKS_PER_TRANSACTION
-    session.execute(
-        delete(BlobChunkRow).where(BlobChunkRow.sha256 == sha256, BlobChunkRow.position > first)
-    )
-    if first >= 0:
-        return False
-    session.execute(delete(BlobRow).where(BlobRow.sha256 == sha256))
-    return True
+def _reap_some(database: Database) -> bool | None:
+    """Delete the last chunks of a leftover, and itself with its very last one; None without one."""
+    with database.transaction() as session:
+        sha256 = session.scalar(
+            select(BlobRow.sha256)
+            .where(BlobRow.touched_at < utc_now(-LEFTOVER_SECONDS), ~_is_referred_to())
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        if sha256 is None:
+            return None
+        of_blob = BlobChunkRow.sha256 == sha256
+        last = session.scalar(select(func.max(BlobChunkRow.position)).where(of_blob))
+        first = (last or 0) - 4 * CHUNKS_PER_TRANSACTION
+        session.execute(delete(BlobChunkRow).where(of_blob, BlobChunkRow.position > first))
+        if first >= 0:
+            return False
+        session.execute(delete(BlobRow).where(BlobRow.sha256 == sha256))
+        return True
 
 
 def _is_referred_to() -> ColumnElement[bool]:

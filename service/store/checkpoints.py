@@ -1,6 +1,6 @@
 """What unfinished trials go on from: bytes that only a worker can read, named by their SHA-256.
 
-A checkpoint goes with its trial's end, or its job's; its blob is then a leftover like any other.
+A checkpoint goes with the next one, its trial's end, or its job's; its blob is released then.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from lowloss.results import TrialState
-from service.store.blobs import adopt_blob
+from service.store.blobs import adopt_blob, release_blobs
 from service.store.queue import Fence, hold_fence
 from service.store.schema import CheckpointRow, TrialRow
 
@@ -33,6 +33,9 @@ def save_checkpoint(session: Session, fence: Fence, saved: SavedCheckpoint) -> N
     if session.get_one(TrialRow, (job.id, saved.trial)).state != TrialState.running:
         raise ValueError(f"trial {saved.trial} of {job.id} has ended: it goes on from nothing")
     adopt_blob(session, saved.sha256)
+    older = session.get(CheckpointRow, (job.id, saved.trial, saved.fold))
+    if older is not None and older.sha256 != saved.sha256:
+        release_blobs(session, [older.sha256])
     session.merge(CheckpointRow(job_id=job.id, **asdict(saved)))
 
 

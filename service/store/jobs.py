@@ -8,10 +8,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, and_, delete, func, select
+from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, and_, delete, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
-from lowloss.errors import IdempotencyKeyReused, JobNotFound
+from lowloss.errors import IdempotencyKeyReused, InvalidRequest, JobNotFound
 from lowloss.results import (
     AttemptError,
     Best,
@@ -115,10 +115,22 @@ def list_earlier_jobs(session: Session, job_ids: Sequence[str]) -> tuple[Earlier
     return tuple(found.values())
 
 
-def find_unknown(session: Session, job_ids: Sequence[str]) -> str | None:
-    """The first of some jobs that does not exist."""
-    known = set(session.scalars(select(JobRow.id).where(JobRow.id.in_(job_ids))))
-    return next((job_id for job_id in job_ids if job_id not in known), None)
+def check_teachers(session: Session, job_ids: Sequence[str]) -> None:
+    """Refuse jobs that there is nothing, and never will be, to learn from; InvalidRequest."""
+    if not job_ids:
+        return
+    has_score = exists().where(TrialRow.job_id == JobRow.id, TrialRow.score.is_not(None))
+    query = select(JobRow.id, JobRow.state, has_score.label("has_score"))
+    found = {row.id: row for row in session.execute(query.where(JobRow.id.in_(job_ids)))}
+    for job_id in job_ids:
+        row = found.get(job_id)
+        if row is None:
+            detail, fix = f"there is no job {job_id!r}", "GET /v1/jobs lists them"
+        elif JobState(row.state).is_finished and not row.has_score:
+            detail, fix = f"job {job_id!r} {row.state} without a scored trial", "leave it out"
+        else:
+            continue
+        raise InvalidRequest(detail, field="warm_start_from", fix=fix)
 
 
 def record_outcome(session: Session, fence: Fence, *, phase: str | None, **found: Any) -> None:
@@ -224,13 +236,7 @@ def _progress(found: Row[Any], budget: Budget) -> Progress:
     row = found.JobRow
     since = (found.now - row.claimed_at).total_seconds() if row.claimed_at else 0.0
     seconds = row.seconds + max(0.0, since)
-    left = None
-    if JobState(row.state).is_finished:
-        left = 0.0
-    elif row.state == JobState.running and found.done:
-        left = seconds / found.done * max(0, budget.max_trials - found.done)
-        if budget.max_seconds is not None:
-            left = max(0.0, min(left, budget.max_seconds - seconds))
+    left = _seconds_left(found, budget, seconds)
     return Progress(
         trials=budget.max_trials,
         trials_done=found.done,
@@ -240,6 +246,20 @@ def _progress(found: Row[Any], budget: Budget) -> Progress:
         seconds=round(seconds, 3),
         seconds_left=None if left is None else round(left, 1),
     )
+
+
+def _seconds_left(found: Row[Any], budget: Budget, seconds: float) -> float | None:
+    """What the nearest limit of the budget leaves, at the pace so far; None without a basis."""
+    if JobState(found.JobRow.state).is_finished:
+        return 0.0
+    if found.JobRow.state != JobState.running or not found.done:
+        return None
+    left: list[float] = [seconds / found.done * (budget.max_trials - found.done)]
+    if budget.max_total_epochs is not None and found.epochs:
+        left.append(seconds / found.epochs * (budget.max_total_epochs - found.epochs))
+    if budget.max_seconds is not None:
+        left.append(budget.max_seconds - seconds)
+    return max(0.0, min(left))
 
 
 def _best(row: TrialRow, outcome: Outcome) -> Best | None:

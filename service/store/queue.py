@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from lowloss.errors import JobNotFound, LeaseLost, StateConflict
 from lowloss.results import JobState, Requested, TrialState
 from lowloss.spec import JobSpec, Task
+from service.store.blobs import release_blobs
 from service.store.database import utc_now
 from service.store.events import EventKind, record_event
 from service.store.schema import (
@@ -270,12 +271,16 @@ def set_priority(session: Session, job_id: str, priority: int) -> None:
     """Change how urgent a job is, as long as no worker has it."""
     job = _lock(session, job_id)
     match JobState(job.state):
+        case JobState.queued | JobState.paused if job.priority == priority:
+            return
         case JobState.queued | JobState.paused:
             job.priority = priority
             job.spec = job.spec | {"priority": priority}
             job.version += 1
             record_event(session, job, EventKind.job_priority, priority=priority)
-        case JobState.running | JobState.succeeded | JobState.failed | JobState.cancelled:
+        case JobState.running:
+            raise _conflict(job, "made more or less urgent", fix="pause it first")
+        case JobState.succeeded | JobState.failed | JobState.cancelled:
             raise _conflict(job, "made more or less urgent")
         case never:
             assert_never(never)
@@ -315,10 +320,12 @@ def _request(session: Session, job: JobRow, requested: Requested) -> None:
     record_event(session, job, EventKind.job_requested, requested=requested)
 
 
-def _conflict(job: JobRow, wanted: str, *, because: str | None = None) -> StateConflict:
+def _conflict(
+    job: JobRow, wanted: str, *, because: str | None = None, fix: str | None = None
+) -> StateConflict:
+    usual = "submit a new job" if because is None else "wait until it has ended"
     return StateConflict(
-        f"the job cannot be {wanted}: {because or f'it is {job.state}'}",
-        fix="submit a new job" if because is None else "wait until it has ended",
+        f"the job cannot be {wanted}: {because or f'it is {job.state}'}", fix=fix or usual
     )
 
 
@@ -361,7 +368,8 @@ def _end_attempt(
 
 def _close(session: Session, job: JobRow) -> None:
     """What holds for every end state: no trial is left running, and everyone is told."""
-    session.execute(delete(CheckpointRow).where(CheckpointRow.job_id == job.id))
+    gone = delete(CheckpointRow).where(CheckpointRow.job_id == job.id)
+    release_blobs(session, session.scalars(gone.returning(CheckpointRow.sha256)).all())
     session.execute(
         update(TrialRow)
         .where(TrialRow.job_id == job.id, TrialRow.state == TrialState.running)

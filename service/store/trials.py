@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from lowloss.errors import JobNotFound, TrialNotFound
 from lowloss.results import Curve, Hyperparameters, Page, Requested, Trial, TrialState
 from lowloss.spec import Direction, JobSpec
+from service.store.blobs import release_blobs
 from service.store.database import utc_now
 from service.store.events import EventKind, record_event
 from service.store.queue import Fence, hold_fence
@@ -49,6 +50,8 @@ def start_trial(
         session.add(row)
     elif row.state != TrialState.running:
         raise ValueError(f"trial {number} of {job.id} has ended and cannot start again")
+    else:
+        _cut_curve(session, job.id, number, epochs=epochs)
     row.seed, row.attempt, row.epochs = seed, fence.attempt, epochs
     row.hyperparameters = hyperparameters.model_dump(mode="json")
     row.started_at = utc_now()
@@ -92,11 +95,10 @@ def finish_trial(session: Session, fence: Fence, end: TrialEnd, curve: Curve) ->
     row.epochs = len(curve.val_loss)
     row.finished_at = utc_now()
     _save_curve(session, job.id, end.number, curve)
-    session.execute(
-        delete(CheckpointRow).where(
-            CheckpointRow.job_id == job.id, CheckpointRow.trial == end.number
-        )
+    gone = delete(CheckpointRow).where(
+        CheckpointRow.job_id == job.id, CheckpointRow.trial == end.number
     )
+    release_blobs(session, session.scalars(gone.returning(CheckpointRow.sha256)).all())
     record_event(
         session,
         job,
@@ -166,6 +168,13 @@ def _save_curve(session: Session, job_id: str, number: int, curve: Curve) -> Non
         session.add(CurveRow(job_id=job_id, trial=number, values=values))
     else:
         row.values = values
+
+
+def _cut_curve(session: Session, job_id: str, number: int, *, epochs: int) -> None:
+    """Forget what a trial's curve has beyond some epochs: they are trained again."""
+    row = session.get(CurveRow, (job_id, number))
+    if row is not None:
+        row.values = {name: values[:epochs] for name, values in row.values.items()}
 
 
 def _is_best(session: Session, job: JobRow, score: float | None) -> bool:

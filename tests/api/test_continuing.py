@@ -9,9 +9,10 @@ from fastapi.testclient import TestClient
 
 from lowloss.results import JobState, TrialState
 from service.store.database import Database
+from service.store.events import list_events
 from service.store.queue import finish_job, pause_running_job
 from tests.api.live import count_rows
-from tests.factories import a_claim, a_job, a_trial
+from tests.factories import a_claim, a_dataset, a_job, a_trial
 
 
 def a_parent(store: Database, *, state: JobState = JobState.succeeded, **given: Any) -> str:
@@ -143,6 +144,65 @@ def test_job_to_learn_from_must_exist(client: TestClient, store: Database) -> No
     assert "job_1" in answer.json()["detail"]
 
 
+def test_job_to_learn_from_must_have_a_score_or_still_find_one(
+    client: TestClient, store: Database
+) -> None:
+    barren = a_job(store)
+    fence = a_claim(store).fence
+    a_trial(store, fence, 1, state=TrialState.diverged)
+    with store.transaction() as session:
+        finish_job(session, fence, state=JobState.failed, reason="no_trial_completed")
+    parent, waiting = a_parent(store), a_job(store)
+    spec = client.get(f"/v1/jobs/{parent}").json()["spec"]
+
+    refused = client.post("/v1/jobs", json=spec | {"warm_start_from": [parent, barren]})
+    taken = client.post("/v1/jobs", json=spec | {"warm_start_from": [parent, waiting]})
+
+    assert (refused.status_code, refused.json()["field"]) == (422, "warm_start_from")
+    assert barren in refused.json()["detail"]
+    assert taken.status_code == 202
+
+
+def test_job_to_learn_from_is_named_once(client: TestClient, store: Database) -> None:
+    parent = a_parent(store)
+    spec = client.get(f"/v1/jobs/{parent}").json()["spec"]
+
+    answer = client.post("/v1/jobs", json=spec | {"warm_start_from": [parent, parent]})
+
+    assert (answer.status_code, answer.json()["field"]) == (422, "warm_start_from")
+    assert answer.json()["fix"] == "name it once"
+
+
+def test_child_of_a_deleted_dataset_needs_it_again(client: TestClient, store: Database) -> None:
+    parent = a_parent(store)
+    dataset = client.get(f"/v1/jobs/{parent}").json()["dataset"]
+    client.delete(f"/v1/datasets/{dataset}")
+
+    refused = client.post(f"/v1/jobs/{parent}/continue", json={})
+    again = a_dataset(store)
+    taken = client.post(f"/v1/jobs/{parent}/continue", json={})
+
+    assert (refused.status_code, refused.json()["code"]) == (422, "unknown_dataset")
+    assert dataset in refused.json()["detail"]
+    assert "upload the same table again" in refused.json()["fix"]
+    assert again == dataset
+    assert taken.status_code == 202
+
+
+def test_child_may_turn_to_hyperband_whatever_its_parent_pruned(
+    client: TestClient, store: Database
+) -> None:
+    parent = a_parent(store, pruning=None)
+
+    child = client.post(f"/v1/jobs/{parent}/continue", json={"algorithm": "hyperband"})
+    none = {"algorithm": "hyperband", "pruning": None}
+    contradiction = client.post(f"/v1/jobs/{parent}/continue", json=none)
+
+    assert child.status_code == 202
+    assert child.json()["spec"]["pruning"] == {"reduction": 3, "min_epochs": 5}
+    assert contradiction.status_code == 422
+
+
 def test_waiting_job_is_made_urgent(client: TestClient, store: Database) -> None:
     job_id = a_job(store)
 
@@ -162,6 +222,29 @@ def test_priority_that_is_none_is_refused(
     answer = client.post(f"/v1/jobs/{a_job(store)}/priority", json=body)
 
     assert (answer.status_code, answer.json()["field"]) == (422, field)
+
+
+def test_running_job_is_to_be_paused_before_it_is_made_urgent(
+    client: TestClient, store: Database
+) -> None:
+    job_id = a_job(store, state=JobState.running)
+
+    answer = client.post(f"/v1/jobs/{job_id}/priority", json={"priority": 1})
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "state_conflict")
+    assert "it is running" in answer.json()["detail"]
+    assert answer.json()["fix"] == "pause it first"
+
+
+def test_same_priority_again_changes_nothing(client: TestClient, store: Database) -> None:
+    job_id = a_job(store, priority=5)
+
+    client.post(f"/v1/jobs/{job_id}/priority", json={"priority": 5})
+
+    with store.reading() as session:
+        assert [event.kind for event in list_events(session, job_id, after=0, limit=9)] == [
+            "job.queued"
+        ]
 
 
 def test_finished_job_has_no_priority(client: TestClient, store: Database) -> None:

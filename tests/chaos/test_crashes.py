@@ -17,6 +17,7 @@ from lowloss import Client
 from lowloss.results import Job, JobState, Trial, TrialState
 from lowloss.spec import Task
 from service.store.artifacts import get_best_model
+from service.store.checkpoints import list_checkpoints
 from service.store.database import Database
 from service.store.jobs import get_job
 from service.store.queue import cancel_job, enqueue_job
@@ -53,6 +54,7 @@ def job_id(database: Database) -> str:
         preprocessing={"scale_features": "standard"},
         final={"confirm_top": 1, "confirm_seeds": 1, "refit": False, "members": 1},
         algorithm="random",
+        pruning=None,
     )
     with database.transaction() as session:
         return enqueue_job(session, spec, task=Task.regression, max_attempts=5)
@@ -170,6 +172,12 @@ def test_stopped_worker_hands_its_job_back(database: Database, job_id: str, tmp_
     waiting = read_job(database, job_id)
     assert (waiting.state, waiting.failures) == (JobState.queued, 0)
     before = finished_trials(database, job_id)
+    with database.reading() as session:
+        left = [t for t in list_trials(session, job_id).items if not t.state.is_finished]
+        saved = {each.trial: each.epochs for each in list_checkpoints(session, job_id)}
+    # A trial's row is written once a second, and so may be behind what was saved of it.
+    assert saved
+    assert all(saved[trial.number] >= trial.epochs for trial in left if trial.epochs)
 
     with running(WORKER, data_dir=tmp_path, database_url=url(database)):
         job = wait_for_end(database, job_id)

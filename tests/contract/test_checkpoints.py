@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
 from lowloss.errors import LeaseLost
-from lowloss.results import JobState, TrialState
+from lowloss.results import Curve, JobState, TrialState
 from service.store.blobs import reap_blobs
 from service.store.checkpoints import SavedCheckpoint, list_checkpoints, save_checkpoint
-from service.store.database import Database, utc_now
+from service.store.database import Database
 from service.store.queue import Fence, finish_job, pause_running_job
 from service.store.schema import BlobRow, CheckpointRow
-from service.store.trials import get_trial, start_trial
+from service.store.trials import get_trial, record_epochs, start_trial
 from tests.factories import a_blob, a_claim, a_job, a_trial, expire_lease, some_hyperparameters
 
 
@@ -37,9 +39,11 @@ def saved(database: Database, job_id: str) -> list[tuple[int, int, int]]:
         return [(each.trial, each.fold, each.epochs) for each in list_checkpoints(session, job_id)]
 
 
-def age_blobs(database: Database) -> None:
+def pass_time(database: Database, *, seconds: float) -> None:
+    """Make all blobs older, as if nothing had been written for so long."""
     with database.transaction() as session:
-        session.execute(update(BlobRow).values(touched_at=utc_now(-7200)))
+        for row in session.scalars(select(BlobRow)):
+            row.touched_at -= timedelta(seconds=seconds)
 
 
 def blobs(database: Database) -> set[str]:
@@ -107,12 +111,59 @@ def test_job_that_has_ended_keeps_no_checkpoint(database: Database, state: JobSt
 def test_only_blobs_of_checkpoints_that_are_gone_are_reaped(database: Database) -> None:
     fence = a_running_trial(database)
     older, newer = save(database, fence, epochs=5), save(database, fence, epochs=9)
-    age_blobs(database)
+    pass_time(database, seconds=7200)
 
     reap_blobs(database)
 
     assert newer in blobs(database)
     assert older not in blobs(database)
+
+
+@pytest.mark.parametrize("end", ["checkpoint", "trial", "job"])
+def test_blob_that_nothing_goes_on_from_is_reaped_by_the_next_write_a_minute_later(
+    database: Database, end: str
+) -> None:
+    fence = a_running_trial(database)
+    older = save(database, fence, epochs=5)
+    if end == "checkpoint":
+        save(database, fence, epochs=9)
+    elif end == "trial":
+        a_trial(database, fence, 1)
+    else:
+        with database.transaction() as session:
+            finish_job(session, fence, state=JobState.succeeded)
+    a_blob(database, b"at once")
+    assert older in blobs(database)
+    pass_time(database, seconds=61)
+
+    a_blob(database, b"later")
+
+    assert older not in blobs(database)
+
+
+def test_blob_that_another_job_goes_on_from_stays(database: Database) -> None:
+    first, second = a_running_trial(database), a_running_trial(database)
+    shared = save(database, first)
+    assert save(database, second) == shared
+    with database.transaction() as session:
+        finish_job(session, first, state=JobState.succeeded)
+    pass_time(database, seconds=7200)
+
+    reap_blobs(database)
+
+    assert shared in blobs(database)
+    assert saved(database, second.job_id) == [(1, 0, 5)]
+
+
+def test_checkpoint_that_is_saved_again_as_it_was_keeps_its_blob(database: Database) -> None:
+    fence = a_running_trial(database)
+    kept = save(database, fence)
+
+    assert save(database, fence) == kept
+
+    pass_time(database, seconds=61)
+    a_blob(database, b"later")
+    assert kept in blobs(database)
 
 
 def test_trial_that_goes_on_keeps_its_count_of_epochs(database: Database) -> None:
@@ -123,3 +174,20 @@ def test_trial_that_goes_on_keeps_its_count_of_epochs(database: Database) -> Non
 
     with database.reading() as session:
         assert get_trial(session, fence.job_id, 1).epochs == 7
+
+
+def test_trial_that_goes_on_forgets_the_epochs_after_its_checkpoint(database: Database) -> None:
+    fence = a_running_trial(database)
+    values = (3.0, 2.0, 1.0)
+    curve = Curve(loss=values, val_loss=values, penalised_loss=values)
+    with database.transaction() as session:
+        record_epochs(session, fence, {1: curve})
+
+    with database.transaction() as session:
+        start_trial(session, fence, 1, seed=1, hyperparameters=some_hyperparameters(), epochs=2)
+
+    with database.reading() as session:
+        trial = get_trial(session, fence.job_id, 1)
+    assert trial.epochs == 2
+    assert trial.curve is not None
+    assert trial.curve.val_loss == trial.curve.penalised_loss == (3.0, 2.0)

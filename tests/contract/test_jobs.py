@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, update
 
 from lowloss.errors import (
     IdempotencyKeyReused,
@@ -25,6 +25,7 @@ from service.store.jobs import (
     read_changes,
     record_outcome,
 )
+from service.store.schema import JobRow
 from tests.factories import (
     a_claim,
     a_job,
@@ -106,6 +107,22 @@ def test_changes_rise_with_state_best_and_events(database: Database) -> None:
     assert versions == sorted(set(versions))
     assert worse[0] == seen[-1][0]
     assert worse[1] > seen[-1][1]
+
+
+def test_time_left_is_what_the_nearest_limit_leaves(database: Database) -> None:
+    budget = {"max_trials": 1_000, "max_seconds": None, "max_total_epochs": 4}
+    job_id = a_job(database, budget=budget)
+    fence = a_claim(database).fence
+    a_trial(database, fence, 1)
+    with database.transaction() as session:
+        session.execute(update(JobRow).values(seconds=100.0))
+
+    with database.reading() as session:
+        progress = get_job(session, job_id).progress
+
+    # One epoch of four took these 100 seconds, and the moment since the claim.
+    assert progress.epochs == 1
+    assert progress.seconds_left == pytest.approx(3 * progress.seconds, abs=0.1)
 
 
 def test_outcome_accumulates_and_the_winner_becomes_the_best(database: Database) -> None:

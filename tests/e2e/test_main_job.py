@@ -27,6 +27,7 @@ QUICK: dict[str, Any] = {
     "budget": {"max_trials": 4, "max_epochs": 15, "max_seconds": None},
     "validation": {"strategy": "holdout"},
     "preprocessing": {"scale_features": "standard"},
+    "pruning": None,
     "final": {"confirm_top": 2, "confirm_seeds": 2, "refit": False, "members": 1},
 }
 """One fold and one network: what is tested is the way of the job, not the model."""

@@ -68,11 +68,11 @@ def test_there_is_one_newest_migration() -> None:
 
 
 def test_jobs_keep_their_dataset_where_its_table_is_rebuilt(database: Database) -> None:
+    job_id = a_job(database)
     config = alembic_config()
-    with database.engine.begin() as connection:
+    with database.engine.execution_options(rebuilds_tables=True).begin() as connection:
         config.attributes["connection"] = connection
         command.downgrade(config, "20261124_program")
-    job_id = a_job(database)
 
     database.migrate()
 

@@ -161,6 +161,17 @@ def test_first_settings_that_a_space_makes_equal_are_tried_once() -> None:
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_space_without_a_choice_is_one_trial(open_search: Any, algorithm: str) -> None:
+    fixed = SMALL | {"learning_rate": 0.1, "layers": 2}
+    search = open_search(algorithm=algorithm, search_space=fixed)
+
+    (plan,) = run(search)
+
+    assert (plan.learning_rate, plan.widths) == (0.1, (8, 8))
+    assert search.end_reason == "search_space_exhausted"
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_search_in_which_nearly_all_fails_is_given_up(open_search: Any, algorithm: str) -> None:
     search = open_search(algorithm=algorithm, budget={"max_trials": 100})
     ended = 0

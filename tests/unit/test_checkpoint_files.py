@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sqlite3
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
+from sqlalchemy.exc import OperationalError
 
-from worker.checkpoints import read_checkpoint, write_checkpoint
+from service.store.checkpoints import SavedCheckpoint
+from service.store.database import Database
+from worker import checkpoints
+from worker.checkpoints import (
+    CheckpointWriter,
+    load_checkpoints,
+    read_checkpoint,
+    write_checkpoint,
+)
 from worker.engine.plans import Checkpoint, Epoch
+from worker.report import Reporter
 
 
 def some_weights(seed: int, *shapes: tuple[int, ...]) -> tuple[np.ndarray, ...]:
@@ -66,3 +77,34 @@ def test_file_gives_back_the_checkpoint(checkpoint: Checkpoint, tmp_path: Path) 
 
 def test_size_counts_every_array() -> None:
     assert FULL.nbytes == 4 * sum(math.prod(shape) for shape in SHAPES) * 4 + 8
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x05\x06" + b"\0" * 18])
+def test_checkpoint_that_cannot_be_read_is_left_out(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "read_blob", lambda *_: iter([content]))
+    saved = [SavedCheckpoint(1, 0, 5, "ab", len(content))]
+
+    loaded = load_checkpoints(cast("Database", None), saved, tmp_path)
+
+    assert loaded.get(1, {}) == {}
+
+
+def test_busy_database_does_not_end_a_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: object, **__: object) -> None:
+        raise OperationalError("INSERT", {}, sqlite3.OperationalError("database is locked"))
+
+    class Report:
+        database = None
+
+        def save_checkpoint(self, saved: SavedCheckpoint) -> None:
+            raise AssertionError("there is nothing to tell of")
+
+    monkeypatch.setattr(checkpoints, "write_blob", busy)
+
+    CheckpointWriter(cast("Reporter", Report()), tmp_path).save(1, 0, FULL)
+
+    assert list(tmp_path.iterdir()) == []

@@ -379,7 +379,7 @@ def test_continued_job_is_asked_for_with_its_changes(run: Callable[..., Result])
 def test_negative_priority_is_a_number(run: Callable[..., Result]) -> None:
     server = Server(a_json(a_job()))
 
-    done = run("priority", "job_1", "--", "-5", server=server)
+    done = run("priority", "job_1", "-5", server=server)
 
     assert done.exit_code == 0
     assert json.loads(server.requests[0].content) == {"priority": -5}
