@@ -161,10 +161,8 @@ def _edges(facts: Facts) -> Iterator[str]:
     if insights is None or not insights.edges:
         return
     ends = {"max": "of at most", "min": "of at least"}
-    space = facts.job.spec.search_space
     told = ", ".join(
-        f"{edge.name} {setting(edge.value)} ({ends[edge.end]} "
-        f"{setting(getattr(getattr(space, edge.name), edge.end))})"
+        f"{edge.name} {setting(edge.value)} ({ends[edge.end]} {setting(edge.limit)})"
         for edge in insights.edges
     )
     yield (

@@ -124,7 +124,7 @@ def test_summary_says_how_close_the_choice_was() -> None:
 
 
 def test_summary_says_what_mattered_and_how_to_go_on() -> None:
-    edge = Edge(name="width", end="max", value=256, proposal={"min": 128, "max": 384})
+    edge = Edge(name="width", end="max", limit=256, value=256, proposal={"min": 128, "max": 384})
     insights = SearchInsights(
         importances=(HyperparameterImportance(name="learning_rate", share=0.62),),
         edges=(edge,),
