@@ -13,7 +13,7 @@ INTRODUCTION = """# Results on real tables
 
 Written by `python -m benchmarks.real_tables` from `benchmarks/real_tables.json` (`make bench`
 installs the tables' packages; {cores} cores, commit {commit}). Each table is uploaded to a fresh
-server, and a job that names its target tunes it with every default: 50 trials or ten minutes. The
+server, and a job that names its target tunes it with every default: 150 trials, most of them pruned, or ten minutes. The
 test rows are a fifth of the table, and no trial saw them. Baselines are scikit-learn's, with their
 defaults, fitted on the same rows.
 

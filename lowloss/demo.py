@@ -25,7 +25,7 @@ from lowloss.results import Job, JobState
 from lowloss.serve import STOP_SECONDS
 from lowloss.watch import watch_job
 
-BUDGET = {"max_trials": 40, "max_seconds": 75}
+BUDGET = {"max_trials": 100, "max_seconds": 75}
 START_SECONDS = 60.0
 ROWS = 3
 

@@ -218,6 +218,16 @@ def where_to_go_on(job: Job, insights: SearchInsights) -> str | None:
     return f"the best trials lie at {ends}; to go on beyond:\n  lowloss continue {job.id} {changes}"
 
 
+def show_insights(job: Job, console: Console) -> None:
+    """What the search told of itself, if it did."""
+    insights = job.outcome.insights
+    if insights is None:
+        return
+    for told in (what_mattered(insights), where_to_go_on(job, insights)):
+        if told is not None:
+            console.print(told, soft_wrap=True)
+
+
 def summary(job: Job, console: Console) -> None:
     """How a finished job ended, and what its best model is."""
     reason = f" ({job.reason})" if job.reason else ""
@@ -228,10 +238,7 @@ def summary(job: Job, console: Console) -> None:
         show_scores(job, console)
     if choice := how_chosen(job):
         console.print(choice, soft_wrap=True)
-    if (insights := job.outcome.insights) is not None:
-        for told in (what_mattered(insights), where_to_go_on(job, insights)):
-            if told is not None:
-                console.print(told, soft_wrap=True)
+    show_insights(job, console)
     for error in job.errors:
         if error.error:
             console.print(f"attempt {error.attempt}: {error.error.strip().splitlines()[-1]}")

@@ -40,6 +40,7 @@ def best(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
     else:
         shown = "  ".join(f"{k} {render.number(v)}" for k, v in job.best.metrics.items())
         out.print(f"validation: {shown}")
+    render.show_insights(job, out)
 
 
 @app.command()

@@ -10,17 +10,21 @@ from lowloss.results.parts import Result
 
 
 class HyperparameterImportance(Result):
-    """The share of the differences between good and other trials that a hyperparameter explains."""
+    """The share of the differences between the scores of trials that a hyperparameter explains."""
 
     name: str
     share: float
 
 
 class Edge(Result):
-    """A range at whose end the best trials lie, and a range that goes on beyond it."""
+    """A range at whose end, `limit`, the best trials lie, and a range that goes on beyond it.
+
+    Or choices of numbers, likewise. `value` is that of the best trial.
+    """
 
     name: str
     end: Literal["min", "max"]
+    limit: float
     value: float
     proposal: dict[str, Any]
 
@@ -28,7 +32,8 @@ class Edge(Result):
 class DivergedRegion(Result):
     """Where trials diverged or failed more often than elsewhere.
 
-    A part of a range (`low` to `high`), or one `choice`.
+    A part of a range (`low` to `high`), or one `choice`. The first of several is the clearest;
+    the counts of each leave out the trials in those before it.
     """
 
     name: str
@@ -66,12 +71,14 @@ class Consumed(Result):
 class SearchInsights(Result):
     """What a search tells of itself.
 
-    `importances` are empty where too few trials were scored. `next_space` is a part of a
-    `search_space`: the proposals of all `edges`. `near_best_after` counts the trials that had ended
-    when the best score was within 1 % of what it came to.
+    `importances` are empty where too few trials were scored, fewer than `trials_needed`, or all
+    scored the same. `next_space` is a part of a `search_space`: the proposals of all `edges`.
+    `near_best_after` counts the trials that had ended when the best score was within 1 % of what
+    it came to.
     """
 
     importances: tuple[HyperparameterImportance, ...] = ()
+    trials_needed: int | None = None
     edges: tuple[Edge, ...] = ()
     next_space: dict[str, Any] = Field(default_factory=dict)
     diverged: tuple[DivergedRegion, ...] = ()

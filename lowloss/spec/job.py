@@ -77,7 +77,7 @@ class Budget(Spec):
     best score.
     """
 
-    max_trials: Annotated[int, Number, Field(ge=1)] = 50
+    max_trials: Annotated[int, Number, Field(ge=1)] = 150
     max_seconds: Annotated[float, Number, Field(gt=0)] | None = 600
     max_epochs: Annotated[int, Number, Field(ge=1)] = 200
     max_trial_seconds: Annotated[float, Number, Field(gt=0)] | None = None
@@ -229,7 +229,7 @@ class JobSpec(Spec):
     features: Features = Features()
     objective: Objective = Objective.val_loss
     search_space: SearchSpace = SearchSpace()
-    algorithm: Literal["tpe", "random", "grid", "bayesian", "hyperband"] = "tpe"
+    algorithm: Literal["bayesian", "tpe", "random", "grid", "hyperband"] = "bayesian"
     budget: Budget = Budget()
     validation: Validation = Validation()
     preprocessing: Preprocessing = Preprocessing()

@@ -21,8 +21,8 @@ def test_open_trials_follow_from_trials_cores_and_memory() -> None:
     def most_open(**given: Any) -> int:
         return a_cohort_engine(arrays, **given).most_open
 
-    assert most_open(trials=50) == 13
-    assert most_open(trials=1000) == 16
+    assert most_open(trials=20) == 5
+    assert most_open(trials=1000) == 8
     assert most_open(trials=1) == 2
     assert most_open(trials=1, cores=6) == 6
 

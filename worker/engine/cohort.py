@@ -31,8 +31,9 @@ from worker.engine.program import Program, Shape
 from worker.engine.slots import Cohort
 
 TRIALS_PER_OPEN_TRIAL = 4
-"""A search of 50 trials has 13 open at once: what it learns of the others serves the rest."""
-MOST_OPEN = 16
+"""A search of 20 trials has 5 open at once: what it learns of the others serves the rest."""
+MOST_OPEN = 8
+"""What two cores train at full speed; with more open, a search learns less from each."""
 RESIDENT_SHARE, SLOTS_SHARE = 0.2, 0.4
 """Of the machine's memory: above the first, data is fed in pieces; the second is for all slots."""
 LISTEN_SECONDS = 1.0

@@ -16,10 +16,21 @@ from worker.reports.comparison import contenders, metrics_shown, rows_told, verd
 from worker.reports.facts import Facts
 from worker.reports.remarks import remarks
 from worker.reports.usage import answer_told, usage
-from worker.reports.words import DASH, clipped, name, number, setting
+from worker.reports.words import (
+    DASH,
+    clipped,
+    counted,
+    duration,
+    name,
+    number,
+    percent,
+    setting,
+)
 
 CARD = "model_card.md"
 MOST_CHARACTERS = 200
+MOST_NAMED = 3
+"""Hyperparameters that are said to have mattered."""
 MARKS = re.compile(r"([\\`*_{}\[\]<>#|~&$])")
 
 
@@ -182,8 +193,26 @@ def _training(facts: Facts) -> list[str]:
         f"Trial {winner.number}, seed {winner.seed}; best epoch {winner.best_epoch} of at most "
         f"{facts.job.spec.budget.max_epochs}; objective {facts.job.spec.objective}; search by "
         f"{facts.job.spec.algorithm}.",
+        *_searching(facts),
         "",
         *_table(("hyperparameter", "value"), settings),
+    ]
+
+
+def _searching(facts: Facts) -> list[str]:
+    """What the search took, and what mattered in it."""
+    insights = facts.job.outcome.insights
+    if insights is None:
+        return []
+    took, trials = insights.consumed, counted(len(facts.trials), "trial")
+    mattered = ", ".join(
+        f"{name(each.name)} ({percent(each.share)})" for each in insights.importances[:MOST_NAMED]
+    )
+    return [
+        "",
+        f"The search took {trials}, {counted(took.epochs, 'epoch')} and "
+        f"{duration(took.cpu_seconds)} of processor time."
+        + (f" What mattered most: {mattered}." if mattered else ""),
     ]
 
 

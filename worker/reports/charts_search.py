@@ -22,6 +22,8 @@ MOST_CURVES = 6
 MOST_EPOCHS_DRAWN = 400
 LOG_RATIO = 20.0
 """Scores that span more than this are shown on a logarithmic axis."""
+MOST_SECONDS = 600.0
+"""A longer search is shown in minutes."""
 COLUMNS = 3
 
 
@@ -37,7 +39,7 @@ def search_chart(facts: Facts) -> Markup:
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
-        _score_axis(axes, scores)
+        _score_axis(axes, np.array([*scores, *(score for _, score in pruned)]))
         axes.step(numbers, best, where="post", color=OTHER, linewidth=1.2, label="best so far")
         dots(axes, numbers, scores, OURS)
         if pruned:
@@ -57,10 +59,40 @@ def search_chart(facts: Facts) -> Markup:
     return draw("search", paint, label="The score of each trial and the best so far")
 
 
+def convergence_chart(facts: Facts) -> Markup | None:
+    """The best score so far by epochs and by time; None where the first trial was the best."""
+    insights = facts.job.outcome.insights
+    if insights is None or len(insights.improvements) < 2:
+        return None
+    found, ended = insights.improvements, [t.finished_at for t in facts.trials if t.finished_at]
+    begun = min(trial.started_at for trial in facts.trials)
+    scores = np.array([*(each.score for each in found), found[-1].score])
+    seconds = [*(each.seconds for each in found), (max(ended) - begun).total_seconds()]
+    unit, length = ("minutes", 60.0) if seconds[-1] > MOST_SECONDS else ("seconds", 1.0)
+    by: dict[str, list[float]] = {
+        "epochs": [*(each.epochs for each in found), insights.consumed.epochs],
+        unit: [each / length for each in seconds],
+    }
+
+    def paint(figure: Figure) -> None:
+        grid = figure.subplots(1, 2, sharey=True)
+        for axes, (label, values) in zip(grid, by.items(), strict=True):
+            _score_axis(axes, scores)
+            axes.step(values, scores, where="post", color=OTHER, linewidth=1.2)
+            dots(axes, values[:-1], scores[:-1], OURS)
+            axes.set_xlim(left=0)
+            axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
+            axes.set_xlabel(label)
+        grid[0].set_ylabel(name(facts.job.spec.objective))
+
+    label = "The best score so far by epochs and by time"
+    return draw("convergence", paint, label=label, size=(6.4, 2.2))
+
+
 def hyperparameter_charts(facts: Facts) -> Markup | None:
     """The score against each hyperparameter that was searched; None where none was."""
     trials = _some(facts.completed)
-    columns = {key: _values(trials, key) for key in Hyperparameters.model_fields}
+    columns = {key: _values(trials, key) for key in _by_importance(facts)}
     searched = {key: found for key, found in columns.items() if len(set(found)) > 1}
     if not searched:
         return None
@@ -127,6 +159,14 @@ def _floats(values: Sequence[float | None]) -> Floats:
 def _score_axis(axes: Axes, scores: Floats) -> None:
     if len(scores) and scores.min() > 0 and scores.max() > LOG_RATIO * scores.min():
         log_axis(axes, "y", scores)
+
+
+def _by_importance(facts: Facts) -> list[str]:
+    """The fields of hyperparameters, those that mattered most first."""
+    insights = facts.job.outcome.insights
+    told = [each.name for each in insights.importances] if insights else []
+    ranks = {"widths" if key == "width" else key: rank for rank, key in enumerate(told)}
+    return sorted(Hyperparameters.model_fields, key=lambda key: ranks.get(key, len(ranks)))
 
 
 def _values(trials: Sequence[Trial], key: str) -> list[object]:

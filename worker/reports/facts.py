@@ -12,7 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lowloss.results import Column, Curve, Dataset, Importance, Job, Trial, TrialState
+from lowloss.results import (
+    Column,
+    Curve,
+    Dataset,
+    DivergedRegion,
+    Importance,
+    Job,
+    Trial,
+    TrialState,
+)
 from lowloss.spec import Direction, Objective, Task, direction_of
 
 Floats = NDArray[np.float64]
@@ -68,6 +77,12 @@ class Facts:
     def importances(self) -> tuple[Importance, ...]:
         """By how much the error of the test rows rises when a column is shuffled, largest first."""
         return self.job.outcome.importances
+
+    @property
+    def regions(self) -> tuple[DivergedRegion, ...]:
+        """Where trials diverged or failed more often than elsewhere."""
+        insights = self.job.outcome.insights
+        return insights.diverged if insights else ()
 
     @property
     def completed(self) -> tuple[Trial, ...]:

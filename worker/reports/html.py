@@ -4,22 +4,33 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from lowloss.results import ExcludedColumn, Hyperparameters, Importance, Trial
+from lowloss.results import (
+    DivergedRegion,
+    ExcludedColumn,
+    Hyperparameters,
+    Importance,
+    SearchInsights,
+    Trial,
+)
 from lowloss.spec import Task
 from worker.reports import words
 from worker.reports.charts_model import binary_charts, confusion_chart, regression_charts
-from worker.reports.charts_search import curve_charts, hyperparameter_charts, search_chart
+from worker.reports.charts_search import (
+    convergence_chart,
+    curve_charts,
+    hyperparameter_charts,
+    search_chart,
+)
 from worker.reports.columns import MOST_COLUMNS, Shown, column_rows
 from worker.reports.comparison import Contender, contenders, metrics_shown, rows_told, verdict
 from worker.reports.confusion import Confusion, confusion
 from worker.reports.facts import Facts
-from worker.reports.remarks import remarks
+from worker.reports.remarks import region_told, remarks
 from worker.reports.usage import Usage, answer_told, usage
 
 REPORT = "report.html"
@@ -36,6 +47,7 @@ class Charts:
 
     search: Markup
     space: Markup | None
+    convergence: Markup | None
     curves: Markup | None
     model: Markup | None
     confusion: Markup | None
@@ -53,6 +65,8 @@ class Page:
     rows_told: str
     best_trials: tuple[Trial, ...]
     searched: tuple[str, ...]
+    regions: tuple[tuple[DivergedRegion, str], ...]
+    next_space: str | None
     importances: tuple[Importance, ...]
     columns: Shown
     excluded: tuple[ExcludedColumn, ...]
@@ -78,7 +92,6 @@ def write_report(path: Path, facts: Facts) -> None:
         "clipped": words.clipped,
         "duration": words.duration,
         "setting": words.setting,
-        "json": partial(json.dumps, indent=2),
     }
     path.write_text(environment.get_template(TEMPLATE).render(page=_page(facts)), encoding="utf-8")
 
@@ -95,6 +108,8 @@ def _page(facts: Facts) -> Page:
         rows_told=rows_told(facts),
         best_trials=facts.ranked_trials[:MOST_TRIALS],
         searched=_searched(facts),
+        regions=tuple((region, region_told(region)) for region in facts.regions),
+        next_space=_next_space(facts.job.outcome.insights),
         importances=facts.importances[:MOST_COLUMNS],
         columns=column_rows(facts),
         excluded=facts.job.outcome.excluded[:MOST_COLUMNS],
@@ -102,6 +117,7 @@ def _page(facts: Facts) -> Page:
         charts=Charts(
             search=search_chart(facts),
             space=hyperparameter_charts(facts),
+            convergence=convergence_chart(facts),
             curves=curve_charts(facts),
             model=_model_charts(facts),
             confusion=None if matrix is None or is_few else confusion_chart(matrix.shares_CC),
@@ -127,3 +143,11 @@ def _searched(facts: Facts) -> tuple[str, ...]:
     return tuple(
         key for key in Hyperparameters.model_fields if len({getattr(s, key) for s in settings}) > 1
     )
+
+
+def _next_space(insights: SearchInsights | None) -> str | None:
+    """The changes that lead beyond the edges as JSON, a hyperparameter a line."""
+    if insights is None or not insights.next_space:
+        return None
+    lines = (f'    "{name}": {json.dumps(piece)}' for name, piece in insights.next_space.items())
+    return '{\n  "search_space": {\n' + ",\n".join(lines) + "\n  }\n}"

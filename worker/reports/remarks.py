@@ -122,11 +122,11 @@ def _ended_badly(facts: Facts) -> Iterator[str]:
     for state, told in ((TrialState.diverged, "diverged"), (TrialState.failed, "failed")):
         count = sum(trial.state is state for trial in facts.trials)
         if count and count >= FAILED_SHARE * len(facts.trials):
-            advice = ": lower the largest learning rate" if state is TrialState.diverged else ""
+            is_plain = state is TrialState.diverged and not facts.regions
+            advice = ": lower the largest learning rate" if is_plain else ""
             share = percent(count / len(facts.trials))
             yield f"{counted(count, 'trial')} of {len(facts.trials)} ({share}) {told}{advice}."
-    insights = facts.job.outcome.insights
-    for region in insights.diverged if insights else ():
+    for region in facts.regions:
         yield (
             f"Trials diverged or failed where {region_told(region)}: "
             f"{region.failed} of {region.trials} there, "
@@ -161,10 +161,8 @@ def _edges(facts: Facts) -> Iterator[str]:
     if insights is None or not insights.edges:
         return
     ends = {"max": "of at most", "min": "of at least"}
-    space = facts.job.spec.search_space
     told = ", ".join(
-        f"{edge.name} {setting(edge.value)} ({ends[edge.end]} "
-        f"{setting(getattr(getattr(space, edge.name), edge.end))})"
+        f"{edge.name} {setting(edge.value)} ({ends[edge.end]} {setting(edge.limit)})"
         for edge in insights.edges
     )
     yield (

@@ -1,102 +1,155 @@
-"""The search as an Optuna study: an SQLite file that Optuna and its dashboard open."""
+"""The search as an Optuna study: an SQLite file that Optuna and its dashboard open.
+
+Optuna's own way to add a trial asks the database anew for each of its values: 1,000 trials take a
+minute. Here Optuna makes the file, and the rows go into its tables in bulk.
+"""
 
 from __future__ import annotations
 
+import itertools
+import json
 import math
-import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState
+from optuna.distributions import distribution_to_json
+from optuna.storages._rdb import models
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
 
 from lowloss import results
 from lowloss.results import Curve, Trial
 from lowloss.spec import Direction, JobSpec
-from worker.search.insights import distribution_of, searched
-from worker.search.space import possible_depths
+from worker.search.ranges import distribution_of, searched
+from worker.search.space import to_values
 
 STUDY = "study.db"
-MOST_VALUES = 12
-"""Epochs of a curve that are kept: Optuna writes each value by itself, which takes 0.3 ms."""
-STATES = {
-    results.TrialState.completed: TrialState.COMPLETE,
-    results.TrialState.pruned: TrialState.PRUNED,
-    results.TrialState.diverged: TrialState.FAIL,
-    results.TrialState.failed: TrialState.FAIL,
-}
+TOLD = {
+    "number", "state", "reason", "seed", "program", "attempt", "epochs", "best_epoch", "seconds",
+}  # fmt: skip
+"""Fields of a trial that become user attributes, where they have a value; so do its metrics."""
+ROWS_AT_ONCE = 10_000
+Row = dict[str, Any]
 
 
 def write_study(
     path: Path, name: str, spec: JobSpec, trials: Sequence[Trial], curves: Mapping[int, Curve]
 ) -> None:
-    """Write the finished trials, with the hyperparameters that vary and some of their curves."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    # Made in memory and copied at once: 40 trials a second where each is committed to a disk.
-    storage = optuna.storages.RDBStorage("sqlite://")
-    try:
-        study = optuna.create_study(
-            storage=storage,
-            study_name=name,
-            direction="minimize" if spec.objective.direction is Direction.min else "maximize",
-        )
-        study.set_user_attr("objective", spec.objective.value)
-        distributions = _distributions(spec)
-        finished = [trial for trial in trials if trial.state.is_finished]
-        study.add_trials(
-            [_frozen(trial, curves.get(trial.number, Curve()), distributions) for trial in finished]
-        )
-        connection: Any = storage.engine.raw_connection()
-        with sqlite3.connect(path) as file:
-            connection.driver_connection.backup(file)
-        file.close()
-        connection.close()
-    finally:
-        storage.remove_session()
-        storage.engine.dispose()
+    """Write the finished trials: the hyperparameters that vary, `val_loss` by epoch, the rest.
+
+    Optuna counts trials from 0, in order: ours have their numbers in the attribute `number`.
+    """
+    finished = [trial for trial in trials if trial.state.is_finished]
+    with closing(_Study.create(path, name, spec)) as study:
+        study.add(models.TrialModel, _trials(finished, study.id))
+        study.add(models.TrialValueModel, _values(finished))
+        study.add(models.TrialParamModel, _params(finished, spec))
+        study.add(models.TrialUserAttributeModel, _attributes(finished))
+        study.add(models.TrialIntermediateValueModel, _losses(finished, curves))
 
 
-def _distributions(spec: JobSpec) -> dict[str, Any]:
-    """Optuna's ranges by name; the width of each layer is one of its own."""
-    found = {name: distribution_of(parameter) for name, parameter in searched(spec).items()}
-    width = found.pop("width", None)
-    if width is not None:
-        layers = range(1, max(possible_depths(spec.search_space)) + 1)
-        found |= {f"width_{layer}": width for layer in layers}
-    return found
+@dataclass(frozen=True)
+class _Study:
+    """An empty study in a new file, and the way into its tables."""
+
+    storage: optuna.storages.RDBStorage
+    id: int
+
+    @classmethod
+    def create(cls, path: Path, name: str, spec: JobSpec) -> _Study:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        is_min = spec.objective.direction is Direction.min
+        direction = StudyDirection.MINIMIZE if is_min else StudyDirection.MAXIMIZE
+        storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
+        study_id = storage.create_new_study([direction], study_name=name)
+        told = {"objective": spec.objective.value, "target": spec.target, "seed": spec.seed}
+        for key, value in told.items():
+            storage.set_study_user_attr(study_id, key, value)
+        return cls(storage, study_id)
+
+    def add(self, model: Any, rows: Iterator[Row]) -> None:
+        """Insert rows into the table of one of Optuna's models, which knows how to write them."""
+        with self.storage.engine.begin() as connection:
+            while some := list(itertools.islice(rows, ROWS_AT_ONCE)):
+                connection.execute(model.__table__.insert(), some)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.storage.remove_session()
+        self.storage.engine.dispose()
 
 
-def _frozen(trial: Trial, curve: Curve, distributions: Mapping[str, Any]) -> FrozenTrial:
-    hyperparameters = trial.hyperparameters
-    widths = {f"width_{layer}": w for layer, w in enumerate(hyperparameters.widths, start=1)}
-    values = hyperparameters.model_dump() | widths
-    params = {name: values[name] for name in distributions if name in values}
-    frozen = optuna.trial.create_trial(
-        state=STATES[trial.state],
-        value=trial.score,
-        params=params,
-        distributions={name: distributions[name] for name in params},
-        intermediate_values=_thinned(curve.val_loss),
-        user_attrs={
-            "number": trial.number,
-            "seed": trial.seed,
-            "reason": trial.reason,
-            "epochs": trial.epochs,
-            "best_epoch": trial.best_epoch,
-            "metrics": trial.metrics,
-            "program": trial.program,
-        },
-    )
-    frozen.datetime_start = trial.started_at.replace(tzinfo=None)
-    if trial.finished_at is not None:
-        frozen.datetime_complete = trial.finished_at.replace(tzinfo=None)
-    return frozen
+def _trials(trials: Sequence[Trial], study_id: int) -> Iterator[Row]:
+    for index, trial in enumerate(trials):
+        ended = trial.finished_at
+        yield {
+            "trial_id": index + 1,
+            "number": index,
+            "study_id": study_id,
+            "state": _state(trial),
+            # Optuna's columns hold UTC without saying so.
+            "datetime_start": trial.started_at.replace(tzinfo=None),
+            "datetime_complete": None if ended is None else ended.replace(tzinfo=None),
+        }
 
 
-def _thinned(val_loss: Sequence[float | None]) -> dict[int, float]:
-    """Some epochs of a curve, the last among them; those without a finite loss left out."""
-    step = max(1, math.ceil(len(val_loss) / MOST_VALUES))
-    epochs = range(len(val_loss), 0, -step)
-    kept = ((epoch, val_loss[epoch - 1]) for epoch in epochs)
-    return {epoch: loss for epoch, loss in kept if loss is not None}
+def _state(trial: Trial) -> TrialState:
+    """What Optuna calls the end of a trial; it knows of no completed trial without a value."""
+    match trial.state:
+        case results.TrialState.completed if trial.score is not None:
+            return TrialState.COMPLETE
+        case results.TrialState.pruned:
+            return TrialState.PRUNED
+        case _:
+            return TrialState.FAIL
+
+
+def _values(trials: Sequence[Trial]) -> Iterator[Row]:
+    for trial_id, trial in enumerate(trials, start=1):
+        if trial.score is not None:
+            value, kind = models.TrialValueModel.value_to_stored_repr(trial.score)
+            yield {"trial_id": trial_id, "objective": 0, "value": value, "value_type": kind}
+
+
+def _params(trials: Sequence[Trial], spec: JobSpec) -> Iterator[Row]:
+    """What varies: a width for each layer that there is, unless all have the same."""
+    distributions = {name: distribution_of(each) for name, each in searched(spec).items()}
+    ranges = {name: distribution_to_json(each) for name, each in distributions.items()}
+    for trial_id, trial in enumerate(trials, start=1):
+        values = to_values(trial.hyperparameters, spec.search_space)
+        values["clip_norm"] = trial.hyperparameters.clip_norm
+        for name, value in values.items():
+            key = "width" if name.startswith("width_") else name
+            if key in ranges:
+                yield {
+                    "trial_id": trial_id,
+                    "param_name": name,
+                    "param_value": distributions[key].to_internal_repr(value),
+                    "distribution_json": ranges[key],
+                }
+
+
+def _attributes(trials: Sequence[Trial]) -> Iterator[Row]:
+    for trial_id, trial in enumerate(trials, start=1):
+        told = trial.model_dump(mode="json", include=TOLD, exclude_none=True)
+        for key, value in {**trial.metrics, **told}.items():
+            yield {"trial_id": trial_id, "key": key, "value_json": json.dumps(value)}
+
+
+def _losses(trials: Sequence[Trial], curves: Mapping[int, Curve]) -> Iterator[Row]:
+    """A loss that was not finite is not a number."""
+    to_stored = models.TrialIntermediateValueModel.intermediate_value_to_stored_repr
+    for trial_id, trial in enumerate(trials, start=1):
+        losses = curves.get(trial.number, Curve()).val_loss
+        for epoch, loss in enumerate(losses, start=1):
+            value, kind = to_stored(math.nan if loss is None else loss)
+            yield {
+                "trial_id": trial_id,
+                "step": epoch,
+                "intermediate_value": value,
+                "intermediate_value_type": kind,
+            }

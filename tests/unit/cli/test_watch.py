@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
 import pytest
 from rich.console import Console
+from typer.testing import Result
 
 from lowloss import render, watch
 from lowloss.render import duration, number, standing
@@ -123,18 +125,23 @@ def test_summary_says_how_close_the_choice_was() -> None:
     assert f"{told}; the next best is within seed noise of it\n" in shown(console)
 
 
-def test_summary_says_what_mattered_and_how_to_go_on() -> None:
-    edge = Edge(name="width", end="max", value=256, proposal={"min": 128, "max": 384})
+def test_summary_and_best_say_what_mattered_and_how_to_go_on(run: Callable[..., Result]) -> None:
+    edge = Edge(name="width", end="max", limit=256, value=256, proposal={"min": 128, "max": 384})
     insights = SearchInsights(
         importances=(HyperparameterImportance(name="learning_rate", share=0.62),),
         edges=(edge,),
         consumed=Consumed(epochs=1, trial_seconds=1.0, rows=1, cpu_seconds=1.0),
     )
+    job = a_job(JobState.succeeded, outcome=Outcome(insights=insights))
     console = a_console()
 
-    render.summary(a_job(JobState.succeeded, outcome=Outcome(insights=insights)), console)
+    render.summary(job, console)
+    best = run("best", "job_1", server=Server(a_json(job)))
 
-    proposed = """lowloss continue job_1 --set 'search_space.width={"min": 128, "max": 384}'"""
-    assert "what mattered in the search: learning_rate (62%)" in shown(console)
-    assert "the best trials lie at the max of width" in shown(console)
-    assert proposed in shown(console)
+    for told in (
+        "what mattered in the search: learning_rate (62%)",
+        "the best trials lie at the max of width",
+        """lowloss continue job_1 --set 'search_space.width={"min": 128, "max": 384}'""",
+    ):
+        assert told in shown(console)
+        assert told in best.stdout

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lowloss.results import ExcludedColumn
+from lowloss.results import ExcludedColumn, HyperparameterImportance
 from lowloss.spec import Task
 from tests.unit.reports.facts import (
     HOSTILE,
@@ -19,6 +19,7 @@ from tests.unit.reports.facts import (
     a_number,
     some_columns,
     some_facts,
+    some_insights,
     some_matrix_facts,
 )
 from worker.reports.card import write_card
@@ -121,3 +122,17 @@ def test_wide_table_says_what_it_leaves_out(tmp_path: Path) -> None:
 
     assert "45 more are left out here; `lowloss.json` in the model's file names them all." in text
     assert "# … and 97 more: lowloss.json in the file names them" in text
+
+
+def test_card_tells_of_the_search(tmp_path: Path) -> None:
+    shares = {"learning_rate": 0.62, "l2": 0.2, "width": 0.1, "dropout": 0.08}
+    insights = some_insights(
+        importances=tuple(HyperparameterImportance(name=n, share=s) for n, s in shares.items())
+    )
+
+    text = written(tmp_path, some_facts(outcome={"insights": insights}))
+
+    assert (
+        "The search took 12 trials, 300 epochs and 1 min 30 s of processor time. "
+        "What mattered most: learning rate (62 %), L2 (20 %), width (10 %)." in text
+    )

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lowloss.results import Column, ExcludedColumn, HyperparameterImportance
+from lowloss.results import (
+    Column,
+    DivergedRegion,
+    ExcludedColumn,
+    HyperparameterImportance,
+    Improvement,
+)
 from lowloss.spec import Task
 from tests.unit.reports.facts import (
     HOSTILE,
@@ -188,17 +196,69 @@ def test_page_has_the_whole_job(tmp_path: Path) -> None:
 def test_page_shows_what_mattered_and_where_to_go_on(tmp_path: Path) -> None:
     insights = some_insights(
         importances=(HyperparameterImportance(name="learning_rate", share=0.62),),
-        next_space={"width": {"min": 128, "max": 384, "step": 16}},
+        next_space={"width": {"min": 128, "max": 384, "step": 16}, "l2": {"min": 1e-3, "max": 1.0}},
         near_best_after=17,
     )
 
-    page = parsed(written(tmp_path, some_facts(outcome={"insights": insights})))
+    text = written(tmp_path, some_facts(outcome={"insights": insights}))
 
+    page = parsed(text)
+    told = text[text.index("POST /v1/jobs/job_1/continue") :].split("</pre>")[0]
     assert "62 %" in page.text
-    assert "POST /v1/jobs/job_1/continue" in page.text
-    assert '"max": 384' in page.text
+    assert json.loads(unescape(told.split("\n", 1)[1])) == {"search_space": insights.next_space}
     assert "within 1 % after 17 trials" in page.text
     assert "300 epochs, 216,000 rows of training" in page.text
+
+
+def test_page_says_how_many_trials_importance_takes(tmp_path: Path) -> None:
+    insights = some_insights(trials_needed=20)
+
+    page = parsed(written(tmp_path, some_facts(outcome={"insights": insights})))
+
+    assert "Which hyperparameters mattered takes 20 scored trials to tell." in page.text
+    assert "What mattered" not in page.text
+
+
+def test_page_shows_where_trials_diverged(tmp_path: Path) -> None:
+    region = DivergedRegion(
+        name="optimizer", choice="sgd", failed=5, trials=6, failed_elsewhere=1, trials_elsewhere=40
+    )
+    insights = some_insights(diverged=(region,))
+
+    page = parsed(written(tmp_path, some_facts(outcome={"insights": insights})))
+
+    assert "optimizer is sgd 5 of 6 1 of 40" in page.text
+
+
+def test_charts_begin_with_what_mattered_most(tmp_path: Path) -> None:
+    shares = {"dropout": 0.6, "width": 0.3, "learning_rate": 0.1}
+    insights = some_insights(
+        importances=tuple(HyperparameterImportance(name=n, share=s) for n, s in shares.items())
+    )
+
+    text = written(tmp_path, some_facts(outcome={"insights": insights}))
+
+    charts = text.split('aria-label="Score against each hyperparameter"')[1].split("</svg>")[0]
+    places = [
+        charts.index(label) for label in (">dropout<", ">largest width<", ">learning rate<", ">L2<")
+    ]
+    assert places == sorted(places)
+
+
+def test_convergence_is_drawn_where_the_search_found_better(tmp_path: Path) -> None:
+    found = tuple(
+        Improvement(trial=n, score=1.0 / n, ended=n, epochs=30 * n, seconds=10.0 * n)
+        for n in (1, 2, 5)
+    )
+    drawn = "The best score so far, by the epochs of all trials that had ended and by time."
+
+    better = written(tmp_path, some_facts(outcome={"insights": some_insights(improvements=found)}))
+    first = written(
+        tmp_path, some_facts(outcome={"insights": some_insights(improvements=found[:1])})
+    )
+
+    assert drawn in better
+    assert drawn not in first
 
 
 @pytest.mark.parametrize(

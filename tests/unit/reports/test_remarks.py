@@ -50,7 +50,7 @@ def test_nothing_is_said_where_nothing_stands_out() -> None:
 
 
 def an_edge(name: str, end: Literal["min", "max"], value: float) -> Edge:
-    return Edge(name=name, end=end, value=value, proposal={"min": 1, "max": 2})
+    return Edge(name=name, end=end, limit=value, value=value, proposal={"min": 1, "max": 2})
 
 
 def a_region(**given: Any) -> DivergedRegion:
