@@ -13,9 +13,9 @@ INTRODUCTION = """# Results on real tables
 
 Written by `python -m benchmarks.real_tables` from `benchmarks/real_tables.json` (`make bench`
 installs the tables' packages; {cores} cores, commit {commit}). Each table is uploaded to a fresh
-server, and a job that names its target tunes it with every default: 150 trials, most of them pruned, or ten minutes. The
-test rows are a fifth of the table, and no trial saw them. Baselines are scikit-learn's, with their
-defaults, fitted on the same rows.
+server, and a job that names its target tunes it with every default. The test rows are a fifth of
+the table, and no trial saw them. Baselines are scikit-learn's, with their defaults, fitted on the
+same rows.
 
 Lower is better: RMSE in the target's units for a regression, log loss for classes. In brackets is
 the central 95 % over resampled test rows; of a difference it is paired, and where it holds 0, other
