@@ -219,7 +219,7 @@ Teachers = Annotated[tuple[Text, ...], Field(max_length=20), AfterValidator(_eac
 class JobSpec(Spec):
     """One search, as asked for: only `dataset` and `target` are required.
 
-    `pruning` is null for none; `auto` prunes where trials may train for long enough.
+    `pruning` is null for none; `auto` prunes where that pays.
     """
 
     name: Annotated[Text, Field(max_length=200)] = ""

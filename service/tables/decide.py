@@ -27,9 +27,13 @@ def decide_validation(spec: JobSpec, dataset: Dataset, target: Column, task: Tas
 
 
 def decide_pruning(spec: JobSpec) -> Pruning | None:
-    """By default where a trial may train for as long again, and again, after the first rung."""
+    """By default where a trial may train for as long again, and again, after the first rung.
+
+    But not under `tpe`, which pruning makes worse (docs/decisions/0012).
+    """
     if spec.pruning != "auto":
         return spec.pruning
     usual = Pruning()
     is_long = spec.budget.max_epochs >= usual.min_epochs * usual.reduction
-    return usual if is_long or spec.algorithm == "hyperband" else None
+    pays = is_long and spec.algorithm != "tpe"
+    return usual if pays or spec.algorithm == "hyperband" else None
