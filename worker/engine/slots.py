@@ -306,7 +306,8 @@ class Cohort:
     def _cut(self, k: int, slot: Slot, tensors: Parameters) -> tuple[FloatArray, ...]:
         """What tensors hold for a slot, at its weights' true shapes."""
         sizes = [self._arrays.inputs, *slot.plan.widths, self._arrays.outputs]
-        held = [tensors[place][k].numpy() for place in self._places(len(sizes) - 1)]
+        # Cut by numpy, in place: TensorFlow takes 0.2 ms for each slice.
+        held = [tensors[place].numpy()[k] for place in self._places(len(sizes) - 1)]
         cut: list[FloatArray] = []
         for layer, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes)):
             cut += [held[2 * layer][:fan_in, :fan_out], held[2 * layer + 1][0, :fan_out]]

@@ -22,7 +22,7 @@ from worker.search.cube import Cube, FloatMatrix
 
 MOST_POINTS = 300
 """Above, the best half and the latest half stand for all: a fit takes cubic time."""
-KERNEL_GROWTH = 1.2
+KERNEL_GROWTH = 1.4
 """The kernel is fitted at 10 points, and whenever there are so many times as many."""
 BAD_SPANS = 3.0
 """Losses are cut off so many times as far above the median as the best one lies below it."""

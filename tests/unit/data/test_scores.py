@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn import metrics
 
 from lowloss.spec import Objective, Task
@@ -136,3 +138,21 @@ def test_differences_are_of_the_same_draws() -> None:
     assert high < 0.0
     assert interval(sampled["better"]["rmse"])[1] > interval(sampled["worse"]["rmse"])[0]
     assert low == pytest.approx(-0.05, abs=0.02)
+
+
+@given(
+    drawn=st.lists(st.tuples(st.booleans(), st.integers(0, 6)), min_size=2, max_size=60).filter(
+        lambda rows: len({is_class for is_class, _ in rows}) == 2
+    )
+)
+def test_ranking_metrics_are_scikit_learns_whatever_scores_are_equal(
+    drawn: list[tuple[bool, int]],
+) -> None:
+    target = Target("y", Task.binary, ("no", "yes"))
+    y = np.array([float(is_class) for is_class, _ in drawn])
+    score = np.array([share / 8 for _, share in drawn])
+
+    found = scores(target, y, np.stack([1 - score, score], axis=1))
+
+    assert found["roc_auc"] == pytest.approx(metrics.roc_auc_score(y, score))
+    assert found["average_precision"] == pytest.approx(metrics.average_precision_score(y, score))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from keras_tuner.src.engine.trial import Trial
+from threadpoolctl import ThreadpoolController
 
 from lowloss.spec import JobSpec
 from worker.search.cube import FloatMatrix
@@ -27,10 +28,15 @@ class BayesianOracle(StoreOracle):
     def __init__(self, spec: JobSpec) -> None:
         super().__init__(spec)
         self._open: dict[str, FloatMatrix] = {}
+        self._threads = ThreadpoolController()
 
     def suggest(self, number: int) -> dict[str, Any] | None:
         """The candidate of the greatest expected improvement; at first a random one."""
-        values = self._best_candidate(number) if len(self.surrogate) >= RANDOM_TRIALS else None
+        values = None
+        if len(self.surrogate) >= RANDOM_TRIALS:
+            # On one core: the others train, and threads that wait for them take ten times as long.
+            with self._threads.limit(limits=1, user_api="blas"):
+                values = self._best_candidate(number)
         values = values or self.draw_untried(number)
         if values is not None:
             self._open[self.trial_id(number)] = self.cube.point(values)
