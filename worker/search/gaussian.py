@@ -9,7 +9,6 @@ import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -62,7 +61,7 @@ class Surrogate:
         if self._fitted is None:
             self._fit_kernel()
             x_NE, y_N, unit = self._data(len(self))
-            self._fitted = Fitted(self._kernel, x_NE, y_N, unit)
+            self._fitted = _condition(self._kernel, x_NE, y_N, unit)
         return self._fitted
 
     def _data(self, points: int) -> tuple[FloatMatrix, FloatMatrix, float]:
@@ -102,36 +101,60 @@ class Surrogate:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted process; `y_N` are losses about their mean, in units of `unit`."""
+    """A process that knows some losses; `y_N` are about their mean, in units of `unit`.
+
+    `inverse_NN` is that of the Cholesky factor of their covariance, noise included.
+    """
 
     kernel: Kernel
     x_NE: FloatMatrix
     y_N: FloatMatrix
     unit: float
+    inverse_NN: FloatMatrix
+    weight_N: FloatMatrix
 
     def expected_improvement(self, x_ME: FloatMatrix) -> FloatMatrix:
         """[M] How far below the best a point is expected to come (Jones et al. 1998, equation 15).
 
         In units of `unit`; without the noise of a single trial.
         """
-        mean_M, sd_M = self._process.predict(x_ME, return_std=True)
-        sd_M = np.sqrt(np.maximum(sd_M**2 - self.kernel.k2.noise_level, 1e-12))
-        z_M = (self.y_N.min() - mean_M) / sd_M
+        signal = self.kernel.k1
+        covariance_MN = signal(x_ME, self.x_NE)
+        explained_M = np.square(covariance_MN @ self.inverse_NN.T).sum(axis=1)
+        sd_M = np.sqrt(np.maximum(signal.diag(x_ME) - explained_M, 1e-12))
+        z_M = (self.y_N.min() - covariance_MN @ self.weight_N) / sd_M
         density_M = np.exp(-0.5 * z_M**2) / math.sqrt(2 * math.pi)
         share_M = 0.5 * (1 + np.vectorize(math.erf)(z_M / math.sqrt(2)))
         improvement_M: FloatMatrix = sd_M * (z_M * share_M + density_M)
         return improvement_M
 
-    def believing(self, x_ME: FloatMatrix) -> Fitted:
-        """Itself with open trials, believed to come out as expected (Ginsbourger et al. 2010)."""
-        if not len(x_ME):
-            return self
-        y_N = np.concatenate([self.y_N, self._process.predict(x_ME)])
-        return Fitted(self.kernel, np.concatenate([self.x_NE, x_ME]), y_N, self.unit)
+    def believing(self, x_E: FloatMatrix) -> Fitted:
+        """Itself with an open trial, believed to come out as expected (Ginsbourger et al. 2010).
 
-    @cached_property
-    def _process(self) -> GaussianProcessRegressor:
-        return GaussianProcessRegressor(self.kernel, optimizer=None).fit(self.x_NE, self.y_N)
+        What is believed has no weight, since it is what the others say; it leaves less unknown.
+        """
+        signal, noise = self.kernel.k1, self.kernel.k2.noise_level
+        covariance_N = signal(x_E[None], self.x_NE)[0]
+        row_N = self.inverse_NN @ covariance_N
+        rest = math.sqrt(max(signal.diag(x_E[None])[0] + noise - row_N @ row_N, 1e-12))
+        count = len(self.y_N)
+        inverse = np.zeros((count + 1, count + 1))
+        inverse[:count, :count] = self.inverse_NN
+        inverse[count] = np.append(-row_N @ self.inverse_NN, 1.0) / rest
+        return Fitted(
+            self.kernel,
+            np.concatenate([self.x_NE, x_E[None]]),
+            np.append(self.y_N, covariance_N @ self.weight_N),
+            self.unit,
+            inverse,
+            np.append(self.weight_N, 0.0),
+        )
+
+
+def _condition(kernel: Kernel, x_NE: FloatMatrix, y_N: FloatMatrix, unit: float) -> Fitted:
+    """The process of a kernel that knows some losses."""
+    inverse_NN = np.linalg.inv(np.linalg.cholesky(kernel(x_NE)))
+    return Fitted(kernel, x_NE, y_N, unit, inverse_NN, inverse_NN.T @ (inverse_NN @ y_N))
 
 
 def _milestone(points: int) -> int:
@@ -154,7 +177,10 @@ def _kept(loss_N: FloatMatrix) -> NDArray[np.int64]:
 
 def _standardised(loss_N: FloatMatrix) -> tuple[FloatMatrix, float]:
     """Losses about their mean in units of their deviation, the bad ones cut off; and the unit."""
-    least, middle = float(loss_N.min()), float(np.median(loss_N))
-    cut_N = np.minimum(loss_N, middle + BAD_SPANS * (middle - least))
+    # Of the largest first: a loss may be so large that its square is none.
+    largest = float(np.abs(loss_N).max()) or 1.0
+    share_N = loss_N / largest
+    least, middle = float(share_N.min()), float(np.median(share_N))
+    cut_N = np.minimum(share_N, middle + BAD_SPANS * (middle - least))
     unit = float(cut_N.std()) or 1.0
-    return (cut_N - cut_N.mean()) / unit, unit
+    return (cut_N - cut_N.mean()) / unit, unit * largest
