@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +17,14 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Kernel, Matern, WhiteKernel
+from threadpoolctl import ThreadpoolController
 
 from worker.search.cube import Cube, FloatMatrix
 
 MOST_POINTS = 300
 """Above, the best half and the latest half stand for all: a fit takes cubic time."""
+KERNEL_POINTS = 150
+"""As above, for the kernel, whose fit takes some forty times as long."""
 KERNEL_GROWTH = 1.2
 """The kernel is fitted at 10 points, and whenever there are so many times as many."""
 BAD_SPANS = 3.0
@@ -46,6 +50,7 @@ class Surrogate:
         self._kernel = self._prior
         self._kernel_points = 0
         self._fitted: Fitted | None = None
+        self._threads = ThreadpoolController()
 
     def __len__(self) -> int:
         return len(self._losses)
@@ -60,14 +65,14 @@ class Surrogate:
         """The process as of now: fitted once, however often it is asked for."""
         if self._fitted is None:
             self._fit_kernel()
-            x_NE, y_N, unit = self._data(len(self))
+            x_NE, y_N, unit = self._data(len(self), MOST_POINTS)
             self._fitted = _condition(self._kernel, x_NE, y_N, unit)
         return self._fitted
 
-    def _data(self, points: int) -> tuple[FloatMatrix, FloatMatrix, float]:
+    def _data(self, points: int, most: int) -> tuple[FloatMatrix, FloatMatrix, float]:
         """What is fitted of the first so many points: encodings, losses and their unit."""
         loss_N = np.array(self._losses[:points])
-        kept = _kept(loss_N)
+        kept = _kept(loss_N, most)
         return self._cube.encode(np.array(self._points)[kept]), *_standardised(loss_N[kept])
 
     def candidates(self, rng: np.random.Generator) -> FloatMatrix:
@@ -82,16 +87,22 @@ class Surrogate:
 
     def expected_improvement(self, rng: np.random.Generator) -> float:
         """That of the best candidate, in units of the loss."""
-        fitted = self.fit()
-        improvement_M = fitted.expected_improvement(self._cube.encode(self.candidates(rng)))
+        with self.on_one_thread():
+            fitted = self.fit()
+            improvement_M = fitted.expected_improvement(self._cube.encode(self.candidates(rng)))
         return float(improvement_M.max()) * fitted.unit
+
+    def on_one_thread(self) -> AbstractContextManager[object]:
+        """Matrices as small as these take many times as long where threads wait for a core."""
+        limited: AbstractContextManager[object] = self._threads.limit(limits=1, user_api="blas")
+        return limited
 
     def _fit_kernel(self) -> None:
         """Fit the kernel where that is due: the same at a restart, whenever it was asked for."""
         due = _milestone(len(self))
         if due == self._kernel_points:
             return
-        x_NE, y_N, _ = self._data(due)
+        x_NE, y_N, _ = self._data(due, KERNEL_POINTS)
         with warnings.catch_warnings():
             # A scale at its bound says that a column matters little, or that all do.
             warnings.simplefilter("ignore", ConvergenceWarning)
@@ -165,12 +176,12 @@ def _milestone(points: int) -> int:
     return min(int(due), points)
 
 
-def _kept(loss_N: FloatMatrix) -> NDArray[np.int64]:
+def _kept(loss_N: FloatMatrix, most: int) -> NDArray[np.int64]:
     """Which points are fitted: all, or the best and the latest ones."""
     count = len(loss_N)
-    if count <= MOST_POINTS:
+    if count <= most:
         return np.arange(count)
-    half = MOST_POINTS // 2
+    half = most // 2
     best = np.argsort(loss_N[: count - half], kind="stable")[:half]
     return np.concatenate([np.sort(best), np.arange(count - half, count)])
 

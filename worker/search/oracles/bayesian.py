@@ -33,14 +33,18 @@ class BayesianOracle(StoreOracle):
 
     def suggest(self, number: int) -> dict[str, Any] | None:
         """The candidate of the greatest expected improvement; at first a random one."""
-        values = self._best_candidate(number) if len(self.surrogate) >= RANDOM_TRIALS else None
-        values = values or self.draw_untried(number)
-        if values is not None:
-            x_E = self.cube.encode(self.cube.point(values)[None])[0]
-            self._open[self.trial_id(number)] = x_E
-            if self._fitted is not None:
-                self._fitted = self._fitted.believing(x_E)
+        with self.surrogate.on_one_thread():
+            values = self._best_candidate(number) if len(self.surrogate) >= RANDOM_TRIALS else None
+            values = values or self.draw_untried(number)
+            if values is not None:
+                self._believe(number, values)
         return values
+
+    def _believe(self, number: int, values: dict[str, Any]) -> None:
+        x_E = self.cube.encode(self.cube.point(values)[None])[0]
+        self._open[self.trial_id(number)] = x_E
+        if self._fitted is not None:
+            self._fitted = self._fitted.believing(x_E)
 
     def learn(self, trial: Trial, score: float, rungs: Reached = ()) -> None:  # noqa: ARG002
         """Take in that a trial has ended: the surrogate knows its score."""
