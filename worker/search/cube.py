@@ -38,6 +38,8 @@ class Side:
                 return tuple(hp.values)
             case hp_types.Int():
                 return range(hp.min_value, hp.max_value + 1, hp.step or 1)
+            case hp_types.Float() if hp.min_value == hp.max_value:
+                return (hp.min_value,)
             case hp_types.Float(step=float(step)):
                 # KerasTuner 1.4.8 counts the steps by a division that rounding errors make fall
                 # short (0.3 // 0.1 is 2), and then never draws the highest value.
@@ -55,8 +57,9 @@ class Side:
     def value(self, share: float) -> Any:
         """The value at a share of the range; every value of a finite set has as much of it."""
         values = self.values
-        if values is None or (self.is_log and isinstance(self.hp, hp_types.Int)):
-            return self.hp.prob_to_value(share)
+        if values is None or self.is_log:
+            # KerasTuner 1.4.8 gives a whole number above the highest at a share of 1.
+            return min(self.hp.prob_to_value(float(share)), self.hp.max_value)
         return values[min(int(share * len(values)), len(values) - 1)]
 
     def share(self, value: Any) -> float:
@@ -67,7 +70,7 @@ class Side:
 
     def allows(self, value: Any) -> bool:
         """Whether it may have a value."""
-        if self.values is not None and not isinstance(self.hp, hp_types.Float):
+        if self.values is not None:
             return value in self.values
         return bool(self.hp.min_value <= value <= self.hp.max_value)
 
@@ -81,11 +84,15 @@ class Side:
         if isinstance(self.hp, hp_types.Choice):
             place_N = np.minimum(share_N * self.columns, self.columns - 1).astype(int)
             return np.where(has_it_N[:, None], np.eye(self.columns)[place_N], ABSENT) / math.sqrt(2)
-        seen_N = share_N
-        if self.values is not None and not self.is_log:
-            count = len(self.values)
-            seen_N = (np.minimum(np.floor(share_N * count), count - 1) + 0.5) / count
-        return np.where(has_it_N, seen_N, ABSENT)[:, None]
+        return np.where(has_it_N, self._seen(share_N), ABSENT)[:, None]
+
+    def _seen(self, share_N: FloatMatrix) -> FloatMatrix:
+        if self.values is None:
+            return share_N
+        if self.is_log:
+            return np.array([self.share(self.value(share)) for share in share_N])
+        count = len(self.values)
+        return (np.minimum(np.floor(share_N * count), count - 1) + 0.5) / count
 
 
 class Cube:
@@ -95,6 +102,11 @@ class Cube:
         self._space = space.space
         self.sides = [Side(hp) for hp in self._space if not isinstance(hp, hp_types.Fixed)]
         self._place = {side.hp.name: place for place, side in enumerate(self.sides)}
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether its settings can be counted."""
+        return all(side.values is not None for side in self.sides)
 
     def draw(self, rng: np.random.Generator, points: int) -> FloatMatrix:
         """[N, U] Random points."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,15 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Kernel, Matern, WhiteKernel
+from threadpoolctl import ThreadpoolController
 
 from worker.search.cube import Cube, FloatMatrix
 
 MOST_POINTS = 300
 """Above, the best half and the latest half stand for all: a fit takes cubic time."""
-KERNEL_GROWTH = 1.4
+KERNEL_POINTS = 150
+"""As above, for the kernel, whose fit takes some forty times as long."""
+KERNEL_GROWTH = 1.2
 """The kernel is fitted at 10 points, and whenever there are so many times as many."""
 BAD_SPANS = 3.0
 """Losses are cut off so many times as far above the median as the best one lies below it."""
@@ -47,6 +50,7 @@ class Surrogate:
         self._kernel = self._prior
         self._kernel_points = 0
         self._fitted: Fitted | None = None
+        self._threads = ThreadpoolController()
 
     def __len__(self) -> int:
         return len(self._losses)
@@ -61,14 +65,14 @@ class Surrogate:
         """The process as of now: fitted once, however often it is asked for."""
         if self._fitted is None:
             self._fit_kernel()
-            x_NE, y_N, unit = self._data(len(self))
-            self._fitted = Fitted(self._kernel, x_NE, y_N, unit)
+            x_NE, y_N, unit = self._data(len(self), MOST_POINTS)
+            self._fitted = _condition(self._kernel, x_NE, y_N, unit)
         return self._fitted
 
-    def _data(self, points: int) -> tuple[FloatMatrix, FloatMatrix, float]:
+    def _data(self, points: int, most: int) -> tuple[FloatMatrix, FloatMatrix, float]:
         """What is fitted of the first so many points: encodings, losses and their unit."""
         loss_N = np.array(self._losses[:points])
-        kept = _kept(loss_N)
+        kept = _kept(loss_N, most)
         return self._cube.encode(np.array(self._points)[kept]), *_standardised(loss_N[kept])
 
     def candidates(self, rng: np.random.Generator) -> FloatMatrix:
@@ -83,16 +87,22 @@ class Surrogate:
 
     def expected_improvement(self, rng: np.random.Generator) -> float:
         """That of the best candidate, in units of the loss."""
-        fitted = self.fit()
-        improvement_M = fitted.expected_improvement(self._cube.encode(self.candidates(rng)))
+        with self.on_one_thread():
+            fitted = self.fit()
+            improvement_M = fitted.expected_improvement(self._cube.encode(self.candidates(rng)))
         return float(improvement_M.max()) * fitted.unit
+
+    def on_one_thread(self) -> AbstractContextManager[object]:
+        """Matrices as small as these take many times as long where threads wait for a core."""
+        limited: AbstractContextManager[object] = self._threads.limit(limits=1, user_api="blas")
+        return limited
 
     def _fit_kernel(self) -> None:
         """Fit the kernel where that is due: the same at a restart, whenever it was asked for."""
         due = _milestone(len(self))
         if due == self._kernel_points:
             return
-        x_NE, y_N, _ = self._data(due)
+        x_NE, y_N, _ = self._data(due, KERNEL_POINTS)
         with warnings.catch_warnings():
             # A scale at its bound says that a column matters little, or that all do.
             warnings.simplefilter("ignore", ConvergenceWarning)
@@ -102,36 +112,60 @@ class Surrogate:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted process; `y_N` are losses about their mean, in units of `unit`."""
+    """A process that knows some losses; `y_N` are about their mean, in units of `unit`.
+
+    `inverse_NN` is that of the Cholesky factor of their covariance, noise included.
+    """
 
     kernel: Kernel
     x_NE: FloatMatrix
     y_N: FloatMatrix
     unit: float
+    inverse_NN: FloatMatrix
+    weight_N: FloatMatrix
 
     def expected_improvement(self, x_ME: FloatMatrix) -> FloatMatrix:
         """[M] How far below the best a point is expected to come (Jones et al. 1998, equation 15).
 
         In units of `unit`; without the noise of a single trial.
         """
-        mean_M, sd_M = self._process.predict(x_ME, return_std=True)
-        sd_M = np.sqrt(np.maximum(sd_M**2 - self.kernel.k2.noise_level, 1e-12))
-        z_M = (self.y_N.min() - mean_M) / sd_M
+        signal = self.kernel.k1
+        covariance_MN = signal(x_ME, self.x_NE)
+        explained_M = np.square(covariance_MN @ self.inverse_NN.T).sum(axis=1)
+        sd_M = np.sqrt(np.maximum(signal.diag(x_ME) - explained_M, 1e-12))
+        z_M = (self.y_N.min() - covariance_MN @ self.weight_N) / sd_M
         density_M = np.exp(-0.5 * z_M**2) / math.sqrt(2 * math.pi)
         share_M = 0.5 * (1 + np.vectorize(math.erf)(z_M / math.sqrt(2)))
         improvement_M: FloatMatrix = sd_M * (z_M * share_M + density_M)
         return improvement_M
 
-    def believing(self, x_ME: FloatMatrix) -> Fitted:
-        """Itself with open trials, believed to come out as expected (Ginsbourger et al. 2010)."""
-        if not len(x_ME):
-            return self
-        y_N = np.concatenate([self.y_N, self._process.predict(x_ME)])
-        return Fitted(self.kernel, np.concatenate([self.x_NE, x_ME]), y_N, self.unit)
+    def believing(self, x_E: FloatMatrix) -> Fitted:
+        """Itself with an open trial, believed to come out as expected (Ginsbourger et al. 2010).
 
-    @cached_property
-    def _process(self) -> GaussianProcessRegressor:
-        return GaussianProcessRegressor(self.kernel, optimizer=None).fit(self.x_NE, self.y_N)
+        What is believed has no weight, since it is what the others say; it leaves less unknown.
+        """
+        signal, noise = self.kernel.k1, self.kernel.k2.noise_level
+        covariance_N = signal(x_E[None], self.x_NE)[0]
+        row_N = self.inverse_NN @ covariance_N
+        rest = math.sqrt(max(signal.diag(x_E[None])[0] + noise - row_N @ row_N, 1e-12))
+        count = len(self.y_N)
+        inverse = np.zeros((count + 1, count + 1))
+        inverse[:count, :count] = self.inverse_NN
+        inverse[count] = np.append(-row_N @ self.inverse_NN, 1.0) / rest
+        return Fitted(
+            self.kernel,
+            np.concatenate([self.x_NE, x_E[None]]),
+            np.append(self.y_N, covariance_N @ self.weight_N),
+            self.unit,
+            inverse,
+            np.append(self.weight_N, 0.0),
+        )
+
+
+def _condition(kernel: Kernel, x_NE: FloatMatrix, y_N: FloatMatrix, unit: float) -> Fitted:
+    """The process of a kernel that knows some losses."""
+    inverse_NN = np.linalg.inv(np.linalg.cholesky(kernel(x_NE)))
+    return Fitted(kernel, x_NE, y_N, unit, inverse_NN, inverse_NN.T @ (inverse_NN @ y_N))
 
 
 def _milestone(points: int) -> int:
@@ -142,19 +176,22 @@ def _milestone(points: int) -> int:
     return min(int(due), points)
 
 
-def _kept(loss_N: FloatMatrix) -> NDArray[np.int64]:
+def _kept(loss_N: FloatMatrix, most: int) -> NDArray[np.int64]:
     """Which points are fitted: all, or the best and the latest ones."""
     count = len(loss_N)
-    if count <= MOST_POINTS:
+    if count <= most:
         return np.arange(count)
-    half = MOST_POINTS // 2
+    half = most // 2
     best = np.argsort(loss_N[: count - half], kind="stable")[:half]
     return np.concatenate([np.sort(best), np.arange(count - half, count)])
 
 
 def _standardised(loss_N: FloatMatrix) -> tuple[FloatMatrix, float]:
     """Losses about their mean in units of their deviation, the bad ones cut off; and the unit."""
-    least, middle = float(loss_N.min()), float(np.median(loss_N))
-    cut_N = np.minimum(loss_N, middle + BAD_SPANS * (middle - least))
+    # Of the largest first: a loss may be so large that its square is none.
+    largest = float(np.abs(loss_N).max()) or 1.0
+    share_N = loss_N / largest
+    least, middle = float(share_N.min()), float(np.median(share_N))
+    cut_N = np.minimum(share_N, middle + BAD_SPANS * (middle - least))
     unit = float(cut_N.std()) or 1.0
-    return (cut_N - cut_N.mean()) / unit, unit
+    return (cut_N - cut_N.mean()) / unit, unit * largest

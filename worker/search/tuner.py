@@ -105,13 +105,13 @@ class SearchTuner(keras_tuner.Tuner):
 
     def _fitting(self, job: EarlierJob) -> list[tuple[TrialState, float, dict[str, Any]]]:
         """The scored trials of a job whose settings this space has, best first."""
-        space = self.spec.search_space
-        settings = [(t.state, t.score, to_values(t.hyperparameters, space)) for t in job.trials]
-        fitting = [
-            (state, score, values)
-            for state, score, values in settings
-            if score is not None and self.oracle.allows(values)
-        ]
+        fitting = []
+        for trial in job.trials:
+            values = to_values(trial.hyperparameters, self.spec.search_space)
+            # A space of one width for all layers has no layers of several.
+            is_same = to_hyperparameters(values) == trial.hyperparameters
+            if trial.score is not None and is_same and self.oracle.allows(values):
+                fitting.append((trial.state, trial.score, values))
         sign = 1.0 if job.spec.objective.direction is Direction.min else -1.0
         return sorted(fitting, key=lambda setting: sign * setting[1])
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 import numpy as np
 from keras_tuner.src.engine.trial import Trial
-from threadpoolctl import ThreadpoolController
 
 from lowloss.spec import JobSpec
 from worker.search.cube import FloatMatrix
+from worker.search.gaussian import Fitted
 from worker.search.oracles.store import StoreOracle
 from worker.search.pruning import Reached
 from worker.search.space import trial_seed
@@ -28,30 +29,40 @@ class BayesianOracle(StoreOracle):
     def __init__(self, spec: JobSpec) -> None:
         super().__init__(spec)
         self._open: dict[str, FloatMatrix] = {}
-        self._threads = ThreadpoolController()
+        self._fitted: Fitted | None = None
 
     def suggest(self, number: int) -> dict[str, Any] | None:
         """The candidate of the greatest expected improvement; at first a random one."""
-        values = None
-        if len(self.surrogate) >= RANDOM_TRIALS:
-            # On one core: the others train, and threads that wait for them take ten times as long.
-            with self._threads.limit(limits=1, user_api="blas"):
-                values = self._best_candidate(number)
-        values = values or self.draw_untried(number)
-        if values is not None:
-            self._open[self.trial_id(number)] = self.cube.point(values)
+        with self.surrogate.on_one_thread():
+            values = self._best_candidate(number) if len(self.surrogate) >= RANDOM_TRIALS else None
+            values = values or self.draw_untried(number)
+            if values is not None:
+                self._believe(number, values)
         return values
+
+    def _believe(self, number: int, values: dict[str, Any]) -> None:
+        x_E = self.cube.encode(self.cube.point(values)[None])[0]
+        self._open[self.trial_id(number)] = x_E
+        if self._fitted is not None:
+            self._fitted = self._fitted.believing(x_E)
 
     def learn(self, trial: Trial, score: float, rungs: Reached = ()) -> None:  # noqa: ARG002
         """Take in that a trial has ended: the surrogate knows its score."""
         self._open.pop(trial.trial_id, None)
+        self._fitted = None
 
     def _best_candidate(self, number: int) -> dict[str, Any] | None:
-        open_NU = np.array(list(self._open.values())).reshape(-1, len(self.cube.sides))
-        fitted = self.surrogate.fit().believing(self.cube.encode(open_NU))
-        rng = np.random.default_rng(trial_seed(self.job_seed, number))
-        points_MU = self.surrogate.candidates(rng)
-        improvement_M = fitted.expected_improvement(self.cube.encode(points_MU))
+        if self._fitted is None:
+            self._fitted = reduce(Fitted.believing, self._open.values(), self.surrogate.fit())
+        points_MU = self.surrogate.candidates(
+            np.random.default_rng(trial_seed(self.job_seed, number))
+        )
+        x_ME = self.cube.encode(points_MU)
+        if self.cube.is_finite:
+            # Of a small space most candidates are the same few settings.
+            x_ME, places_M = np.unique(x_ME, axis=0, return_index=True)
+            points_MU = points_MU[places_M]
+        improvement_M = self._fitted.expected_improvement(x_ME)
         for place in np.argsort(-improvement_M, kind="stable"):
             values = self.cube.values(points_MU[place])
             if not self._duplicate(values):

@@ -9,8 +9,11 @@ held back until there is a finite score to be worse than.
 from __future__ import annotations
 
 import sys
+import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import keras_tuner
@@ -21,6 +24,7 @@ from keras_tuner.src.engine.trial import Trial, TrialStatus
 from lowloss.spec import Direction, JobSpec
 from worker.search.cube import Cube
 from worker.search.gaussian import Surrogate
+from worker.search.points import Points
 from worker.search.portfolio import first_settings
 from worker.search.pruning import Reached
 from worker.search.space import define_space, trial_seed
@@ -28,7 +32,7 @@ from worker.search.space import define_space, trial_seed
 MIN_TRIALS = 10
 """Fewer say nothing of how much better another trial may be."""
 MAX_COLLISIONS = 100
-"""Draws that were tried before, one after the other, after which a space counts as exhausted."""
+"""Draws that were tried before, one after the other, after which what is left is counted."""
 
 
 class StoreOracle(keras_tuner.Oracle):
@@ -139,6 +143,32 @@ class StoreOracle(keras_tuner.Oracle):
     def _as_loss(self, score: float) -> float:
         return score if self.is_min else -score
 
+    def create_trial(self, tuner_id: str) -> Trial:
+        """KerasTuner's, and the two below; an error lets go of the lock."""
+        with self._letting_go():
+            return super().create_trial(tuner_id)
+
+    def update_trial(self, trial_id: str, metrics: Mapping[str, float], step: int = 0) -> Trial:
+        """As above."""
+        with self._letting_go():
+            return super().update_trial(trial_id, metrics, step)
+
+    def end_trial(self, trial: Trial) -> None:
+        """As above."""
+        with self._letting_go():
+            super().end_trial(trial)
+
+    @contextmanager
+    def _letting_go(self) -> Iterator[None]:
+        """KerasTuner 1.4.8 keeps an oracle's lock for ever where an error comes out of a call."""
+        try:
+            yield
+        except BaseException:
+            if keras_tuner_oracle.THREADS[self] == threading.current_thread().name:
+                keras_tuner_oracle.THREADS[self] = None
+                keras_tuner_oracle.LOCKS[self].release()
+            raise
+
     def trial_id(self, number: int) -> str:
         """KerasTuner's id of the trial of a number: it counts from 0, in digits of one width."""
         return f"{number - 1:0{len(str(self.max_trials))}d}"
@@ -154,14 +184,28 @@ class StoreOracle(keras_tuner.Oracle):
         return values
 
     def draw_untried(self, number: int) -> dict[str, Any] | None:
-        """Random values that no trial had; None where too many draws were tried before."""
+        """Random values that no trial had; None where all were tried."""
         # Each trial's draws follow from its own number, whatever came before it.
-        rng = np.random.default_rng(trial_seed(self.job_seed, number))
-        for share_U in self.cube.draw(rng, MAX_COLLISIONS):
+        seed = trial_seed(self.job_seed, number)
+        for share_U in self.cube.draw(np.random.default_rng(seed), MAX_COLLISIONS):
             values = self.cube.values(share_U)
             if not self._duplicate(values):
                 return values
+        return self._next_untried(seed) if self.cube.is_finite else None
+
+    def _next_untried(self, start: int) -> dict[str, Any] | None:
+        """The first setting from a place on that no trial had: at most as many tries as trials."""
+        size = self.points.size
+        for step in range(size):
+            values = self.points.at((start + step) % size)
+            if not self._duplicate(values):
+                return values
         return None
+
+    @cached_property
+    def points(self) -> Points:
+        """All settings, or a grid of them where they are without end."""
+        return Points(self.hyperparameters)
 
     def restore(self, trial_id: str, values: Mapping[str, Any]) -> Trial:
         """Put a trial of an earlier attempt back, running."""
