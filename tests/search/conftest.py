@@ -1,4 +1,4 @@
-"""Fixtures of tests that hold stock KerasTuner against ours.
+"""Searches of ours, and stock KerasTuner's oracles.
 
 Imports are where they are needed: other tests of this folder do without TensorFlow.
 """

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,20 +19,6 @@ from worker.search.oracles.bayesian import RANDOM_TRIALS
 from worker.search.portfolio import PORTFOLIO, first_settings
 from worker.search.space import define_space
 from worker.search.tuner import SearchTuner
-
-
-@pytest.fixture
-def open_search(tmp_path: Path) -> Iterator[Any]:
-    opened: list[SearchTuner] = []
-
-    def make(**given: Any) -> SearchTuner:
-        opened.append(SearchTuner(a_spec(**given), directory=tmp_path / str(len(opened))))
-        return opened[-1]
-
-    yield make
-    for search in opened:
-        search.close()
-
 
 GRID: dict[str, Any] = SMALL | {
     "layers": {"min": 1, "max": 3},

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import math
 import weakref
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -44,19 +43,6 @@ SMALL: dict[str, Any] = {
 def a_spec(**given: Any) -> JobSpec:
     plain = {"dataset": "d", "target": "y", "preprocessing": {"scale_features": "standard"}}
     return JobSpec.model_validate(plain | given)
-
-
-@pytest.fixture
-def open_search(tmp_path: Path) -> Iterator[Any]:
-    opened: list[SearchTuner] = []
-
-    def make(**given: Any) -> SearchTuner:
-        opened.append(SearchTuner(a_spec(**given), directory=tmp_path / str(len(opened))))
-        return opened[-1]
-
-    yield make
-    for search in opened:
-        search.close()
 
 
 def loss(plan: Plan) -> float:
