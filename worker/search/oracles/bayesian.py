@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import reduce
 from typing import Any
 
@@ -35,14 +36,12 @@ class BayesianOracle(StoreOracle):
         """The candidate of the greatest expected improvement; at first a random one."""
         with self.surrogate.on_one_thread():
             values = self._best_candidate(number) if len(self.surrogate) >= RANDOM_TRIALS else None
-            values = values or self.draw_untried(number)
-            if values is not None:
-                self._believe(number, values)
-        return values
+        return values or self.draw_untried(number)
 
-    def _believe(self, number: int, values: dict[str, Any]) -> None:
+    def begin(self, trial_id: str, values: Mapping[str, Any]) -> None:
+        """Believe that a trial comes out as expected, until it is told."""
         x_E = self.cube.encode(self.cube.point(values)[None])[0]
-        self._open[self.trial_id(number)] = x_E
+        self._open[trial_id] = x_E
         if self._fitted is not None:
             self._fitted = self._fitted.believing(x_E)
 

@@ -69,6 +69,9 @@ class StoreOracle(keras_tuner.Oracle):
         """What is tried before anything is suggested."""
         return first_settings(spec)
 
+    def begin(self, trial_id: str, values: Mapping[str, Any]) -> None:
+        """Take in that a setting is being tried, whoever suggested it."""
+
     def learn(self, trial: Trial, score: float, rungs: Reached = ()) -> None:
         """Take in a finished trial's score, and the rungs of one that was pruned.
 
@@ -100,6 +103,7 @@ class StoreOracle(keras_tuner.Oracle):
         if values is None:
             self.is_exhausted = True
             return {"status": TrialStatus.STOPPED, "values": None}
+        self.begin(trial_id, values)
         return {"status": TrialStatus.RUNNING, "values": dict(values)}
 
     def _next_first(self) -> dict[str, Any] | None:
@@ -214,6 +218,7 @@ class StoreOracle(keras_tuner.Oracle):
         trial = Trial(
             hyperparameters=hyperparameters, trial_id=trial_id, status=TrialStatus.RUNNING
         )
+        self.begin(trial_id, values)
         self.trials[trial_id] = trial
         self.start_order.append(trial_id)
         self._record_values(trial)

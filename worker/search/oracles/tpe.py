@@ -8,11 +8,31 @@ from typing import Any
 import optuna
 from keras_tuner.src.engine.hyperparameters import hp_types
 from keras_tuner.src.engine.trial import Trial
+from optuna.distributions import BaseDistribution
+from optuna.search_space import IntersectionSearchSpace
+from optuna.trial import FrozenTrial
 
 from lowloss.spec import JobSpec
 from worker.search.oracles.store import StoreOracle
 from worker.search.pruning import Reached
 from worker.search.space import trial_seed
+
+
+class _Sampler(optuna.samplers.TPESampler):
+    """Optuna's, for one trial; what all trials have in common is found once, and kept up."""
+
+    def __init__(self, seed: int, common: IntersectionSearchSpace) -> None:
+        super().__init__(seed=seed)
+        self._common = common
+
+    def infer_relative_search_space(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,  # noqa: ARG002  # Optuna's signature
+    ) -> dict[str, BaseDistribution]:
+        """The hyperparameters that every trial has."""
+        found = self._common.calculate(study)
+        return {name: each for name, each in found.items() if not each.single()}
 
 
 class TpeOracle(StoreOracle):
@@ -27,8 +47,8 @@ class TpeOracle(StoreOracle):
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._study = optuna.create_study(
             direction="minimize" if self.is_min else "maximize",
-            sampler=optuna.samplers.TPESampler(seed=trial_seed(spec.seed, 0)),
         )
+        self._common = IntersectionSearchSpace(include_pruned=True)
         self._open: dict[str, optuna.Trial] = {}
         # Optuna 5 moves the end of a range that its step misses by a rounding error, and refuses
         # the values there: so it is asked for the number of steps.
@@ -40,22 +60,24 @@ class TpeOracle(StoreOracle):
 
     def suggest(self, number: int) -> dict[str, Any] | None:
         """The sampler's setting; a random one where that was tried before."""
+        # Each trial's draws follow from its own number, so that a restarted search goes on alike.
+        self._study.sampler = _Sampler(trial_seed(self.job_seed, number), self._common)
         trial = self._study.ask()
         values = self.draw(lambda hp: self._suggest(trial, hp))
         if self._duplicate(values):
             self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
-            untried = self.draw_untried(number)
-            if untried is None:
-                return None
-            values, trial = untried, self._ask_for(untried)
+            return self.draw_untried(number)
         self._open[self.trial_id(number)] = trial
         return values
 
+    def begin(self, trial_id: str, values: Mapping[str, Any]) -> None:
+        """Tell the study of a trial that it did not suggest."""
+        if trial_id not in self._open:
+            self._open[trial_id] = self._ask_for(values)
+
     def learn(self, trial: Trial, score: float, rungs: Reached = ()) -> None:
         """Feed the study; a pruned trial counts there with the losses at its rungs."""
-        asked = self._open.pop(trial.trial_id, None)
-        if asked is None:
-            asked = self._ask_for(trial.hyperparameters.values)
+        asked = self._open.pop(trial.trial_id)
         if not rungs:
             self._study.tell(asked, score)
             return
@@ -73,6 +95,8 @@ class TpeOracle(StoreOracle):
         steps = {
             name: some.index(values[name]) for name, some in self._steps.items() if name in values
         }
+        # Nothing is drawn of what is given: so no sampler need find out what it would suggest.
+        self._study.sampler = optuna.samplers.RandomSampler(seed=0)
         self._study.enqueue_trial(dict(values) | steps)
         trial = self._study.ask()
         self.draw(lambda hp: self._suggest(trial, hp))
