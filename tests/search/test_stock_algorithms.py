@@ -144,9 +144,9 @@ def test_stock_bayesian_search_believes_1_of_an_open_trial_ours_what_is_expected
     search.ask(1)
 
     oracle = search.oracle
-    (open_U,) = oracle._open.values()
+    (open_E,) = oracle._open.values()
     fitted = oracle.surrogate.fit()
-    believed = fitted.believing(oracle.cube.encode(open_U[None])).y_N[-1]
+    believed = fitted.believing(open_E).y_N[-1]
 
     assert stock._vectorize_trials()[1].tolist() == [500.0, 700.0, 1.0]
     assert fitted.y_N.min() <= believed <= fitted.y_N.max()
