@@ -252,3 +252,37 @@ def test_stock_hyperband_promotes_one_less_for_each_failed_trial_ours_as_many(
     assert sum(number > 0 for number in rounds) == promoted
     assert going_on >= {n for n, loss in alive.items() if without_failed.goes_on(n, 1, loss)}
     assert min(alive, key=alive.__getitem__) in going_on
+
+
+def test_stock_range_of_whole_numbers_on_a_log_scale_ends_too_high_ours_does_not(
+    open_search: Any,
+) -> None:
+    # engine/hyperparameters/hp_types/int_hp.py: the value at 1, where Bayesian search may look.
+    space = SMALL | {"batch_size": {"min": 8, "max": 256, "scale": "log"}}
+    (stock,) = (
+        hp for hp in define_space(a_spec(search_space=space)).space if hp.name == "batch_size"
+    )
+    search = open_search(algorithm="bayesian", search_space=space, budget={"max_trials": 40})
+    asked: list[int] = []
+
+    while plans := search.ask(4):
+        for plan in plans:
+            asked.append(plan.batch_size)
+            search.tell(plan.number, -float(plan.batch_size))
+
+    assert stock.prob_to_value(1.0) == 257
+    assert max(asked) == 256
+
+
+def test_stock_grid_search_waits_for_open_trials_ours_does_not(
+    open_stock: Any, open_search: Any
+) -> None:
+    # tuners/gridsearch.py: a trial's next point is known once, and again when it has ended.
+    space = define_space(a_spec(search_space=TWENTY))
+    stock = open_stock(GridSearchOracle, hyperparameters=space)
+    search = open_search(algorithm="grid", search_space=TWENTY)
+
+    statuses = [stock.create_trial(str(tuner)).status for tuner in range(3)]
+
+    assert statuses == ["RUNNING", "RUNNING", "IDLE"]
+    assert len(search.ask(20)) == 20

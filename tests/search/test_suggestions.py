@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -23,19 +22,6 @@ from worker.search.space import hyperparameters_of, to_values
 from worker.search.tuner import SearchTuner
 
 SUGGESTING = ["tpe", "random", "bayesian", "hyperband"]
-
-
-@pytest.fixture
-def open_search(tmp_path: Path) -> Iterator[Any]:
-    opened: list[SearchTuner] = []
-
-    def make(**given: Any) -> SearchTuner:
-        opened.append(SearchTuner(a_spec(**given), directory=tmp_path / str(len(opened))))
-        return opened[-1]
-
-    yield make
-    for search in opened:
-        search.close()
 
 
 WHOLE = st.tuples(st.integers(1, 40), st.integers(0, 30), st.booleans()).map(
@@ -127,6 +113,19 @@ def test_finite_space_is_tried_to_the_last_setting(open_search: Any, algorithm: 
     plans = run(search, at_once=4)
 
     assert len({(p.widths, p.dropout) for p in plans}) == len(plans) == 7 * (3 + 9)
+    assert search.end_reason == "search_space_exhausted"
+
+
+@pytest.mark.parametrize("algorithm", ["tpe", "random", "hyperband"])
+def test_last_settings_of_a_larger_space_are_found(open_search: Any, algorithm: str) -> None:
+    # Nearly all draws are of settings that were tried, when few of 400 are left.
+    fixed = SMALL | {"learning_rate": 0.1, "layers": 1}
+    space = fixed | {"patience": {"min": 1, "max": 400}}
+    search = open_search(algorithm=algorithm, search_space=space, budget={"max_trials": 1000})
+
+    plans = run(search, at_once=4)
+
+    assert sorted(plan.patience for plan in plans) == list(range(1, 401))
     assert search.end_reason == "search_space_exhausted"
 
 
