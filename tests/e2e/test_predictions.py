@@ -36,6 +36,7 @@ ARTIFACTS = {
     "predict.py",
     "report.html",
     "saved_model.zip",
+    "study.db",
     "tensorboard.zip",
     "trials.csv",
 }
