@@ -75,7 +75,7 @@ class Searching:
             engine, self._next_plans, on_epoch=self._on_epoch, on_batch=self._reporter.alive
         )
         for result in trained:
-            if self._is_left(result):
+            if isinstance(result, Training) and self._is_left(result):
                 self._put_back(result)
             else:
                 self._end(result)
@@ -114,19 +114,18 @@ class Searching:
             self._writer.on_epoch(plan, take)
         return goes_on
 
-    def _is_left(self, result: Training | FailedTrial) -> bool:
+    def _is_left(self, training: Training) -> bool:
         """Whether a trial was cut short by a pause or a stop: it goes on at the next claim."""
-        is_cut = isinstance(result, Training) and result.outcome is Outcome.stopped
-        return is_cut and self._stopping.cut[result.plan.number] in LEFT
+        is_cut = training.outcome is Outcome.stopped
+        return is_cut and self._stopping.cut[training.plan.number] in LEFT
 
-    def _put_back(self, result: Training | FailedTrial) -> None:
-        assert isinstance(result, Training)
-        number = result.plan.number
-        for fold, checkpoint in result.checkpoints.items():
+    def _put_back(self, training: Training) -> None:
+        number = training.plan.number
+        for fold, checkpoint in training.checkpoints.items():
             self._writer.save(number, fold, checkpoint)
         self._stopping.put_back(number)
-        self._folds.go_on_from(result.plan, result.checkpoints)
-        self._search.put_back(result.plan)
+        self._folds.go_on_from(training.plan, training.checkpoints)
+        self._search.put_back(training.plan)
 
     def _end(self, result: Training | FailedTrial) -> None:
         spec, number = self._search.spec, result.plan.number
@@ -136,7 +135,7 @@ class Searching:
         is_pruned = end.state is TrialState.pruned
         rungs = self._pruner.reached(number)
         self._search.tell(number, end.score, rungs=rungs, is_pruned=is_pruned)
-        self._stopping.has_hit_target = self._search.end_reason == "target_value"
+        self._stopping.has_hit_target = self._search.has_hit_target
         if end.score is not None and isinstance(result, Training):
             self.held[number] = result.without_checkpoints()
             top = self._search.top(spec.final.confirm_top)

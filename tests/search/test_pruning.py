@@ -79,6 +79,16 @@ def test_trial_that_trains_again_counts_once() -> None:
     assert not rungs.goes_on(5, 5, 1.5)
 
 
+def test_rung_that_a_trial_comes_to_again_is_one_rung() -> None:
+    # As after a pause that was taken back: the epochs before it are held against the rungs anew.
+    pruner = a_pruner()
+    pruner.goes_on(1, 5, 1.0)
+    pruner.goes_on(1, 5, 1.0)
+    pruner.goes_on(1, 15, 0.5)
+
+    assert pruner.reached(1) == ((5, 1.0), (15, 0.5))
+
+
 def test_replayed_curve_leaves_what_the_trial_left() -> None:
     lived, replayed = a_pruner(), a_pruner()
     curve = [9.0, 3.0, None, 4.0, 5.0, 1.0]

@@ -219,6 +219,18 @@ def test_target_that_is_hit_ends_the_search(new_search: Any) -> None:
     assert searching.end_reason == "target_value"
 
 
+def test_target_that_is_hit_ends_open_trials_though_the_last_one_has_begun(
+    new_search: Any,
+) -> None:
+    report = Report()
+    tuner, searching = new_search(report, budget={"max_trials": 1, "target_value": 0.5})
+
+    searching.run(Engine(lambda *_: 0.4))
+
+    assert tuner.end_reason == "max_trials"
+    assert searching._stopping.has_hit_target
+
+
 def test_unfinished_trial_goes_on_from_what_an_earlier_attempt_saved(new_search: Any) -> None:
     report, engine = Report(), Engine(lambda *_: 1.0)
     _, searching = new_search(report)

@@ -48,6 +48,12 @@ class Rungs:
         rank = sum(other < best for other in rung.values())
         return rank < max(1, len(rung) // self._reduction)
 
+    def reached(self, number: int) -> Reached:
+        """The rungs that a trial has reached."""
+        return tuple(
+            (epoch, rung[number]) for epoch, rung in self._reached.items() if number in rung
+        )
+
 
 class Pruner:
     """Says which trials go on; several brackets for Hyperband, else one.
@@ -60,26 +66,24 @@ class Pruner:
     def __init__(self, brackets: Sequence[Rungs], dealt: Sequence[int]) -> None:
         self._brackets = brackets
         self._dealt = dealt
-        self._reached: dict[int, list[tuple[int, float]]] = {}
 
     def goes_on(self, number: int, epoch: int, best: float) -> bool:
         """Whether a trial goes on after an epoch; `best` is its least validation loss so far."""
-        rungs = self._brackets[self._dealt[(number - 1) % len(self._dealt)]]
-        if epoch in rungs.epochs:
-            self._reached.setdefault(number, []).append((epoch, best))
-        return rungs.goes_on(number, epoch, best)
+        return self._rungs(number).goes_on(number, epoch, best)
 
     def reached(self, number: int) -> Reached:
         """The rungs that a trial has reached."""
-        return tuple(self._reached.get(number, ()))
+        return self._rungs(number).reached(number)
 
     def replay(self, number: int, val_loss: Iterable[float | None]) -> None:
         """Take in the curve of a trial of an earlier attempt."""
-        self._reached.pop(number, None)
         best = math.inf
         for epoch, loss in enumerate(val_loss, start=1):
             best = min(best, math.inf if loss is None else loss)
             self.goes_on(number, epoch, best)
+
+    def _rungs(self, number: int) -> Rungs:
+        return self._brackets[self._dealt[(number - 1) % len(self._dealt)]]
 
 
 def make_pruner(spec: JobSpec) -> Pruner:

@@ -78,7 +78,7 @@ class SearchTuner(keras_tuner.Tuner):
         self._scores[number] = score
         if is_pruned:
             self._pruned.add(number)
-        self.oracle.finish(self._open.pop(number), score, rungs=rungs, is_pruned=is_pruned)
+        self.oracle.finish(self._open.pop(number), score, rungs if is_pruned else ())
 
     def put_back(self, plan: Plan) -> None:
         """Hand a plan out again: its training was left."""
@@ -166,7 +166,7 @@ class SearchTuner(keras_tuner.Tuner):
     def _reason_of_best(self, number: int, score: float) -> str | None:
         """Why the best trial is good enough, if it is."""
         budget = self.spec.budget
-        if budget.target_value is not None and not self._is_better(budget.target_value, score):
+        if self.has_hit_target:
             return "target_value"
         since = sum(later > number for later in self._scores)
         if budget.no_improvement_trials is not None and since >= budget.no_improvement_trials:
@@ -176,6 +176,12 @@ class SearchTuner(keras_tuner.Tuner):
             if expected is not None and expected < budget.min_expected_improvement * abs(score):
                 return "min_expected_improvement"
         return None
+
+    @property
+    def has_hit_target(self) -> bool:
+        """Whether the best trial is as good as was asked for."""
+        target, best = self.spec.budget.target_value, self.best()
+        return target is not None and best is not None and not self._is_better(target, best[1])
 
     def _expected_improvement(self) -> float | None:
         """By how much another trial is expected to be better; found anew as a trial ends."""

@@ -113,9 +113,7 @@ class StoreOracle(keras_tuner.Oracle):
                 return values
         return None
 
-    def finish(
-        self, trial: Trial, score: float | None, *, rungs: Reached = (), is_pruned: bool = False
-    ) -> None:
+    def finish(self, trial: Trial, score: float | None, rungs: Reached = ()) -> None:
         """End a trial with its score; None where it diverged or failed.
 
         A pruned trial has its best value so far, and the rungs that it reached.
@@ -131,7 +129,7 @@ class StoreOracle(keras_tuner.Oracle):
         worse = max if self.is_min else min
         self._worst = score if self._worst is None else worse(self._worst, score)
         self.surrogate.add(trial.hyperparameters.values, self._as_loss(score))
-        self.learn(trial, score, rungs if is_pruned else ())
+        self.learn(trial, score, rungs)
         held, self._held = self._held, []
         for each in held:
             self._tell_worst(each)
