@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field
-
-from lowloss.spec.job import MAX_SEED, JobSpec
-from lowloss.spec.parts import Spec, Text
+from lowloss.spec.job import (
+    MAX_SEED,
+    Algorithm,
+    JobSpec,
+    Name,
+    Priority,
+    PruningParameter,
+    Seed,
+)
+from lowloss.spec.objective import Objective
+from lowloss.spec.parts import Spec
 
 Changes = dict[str, Any]
 """Some fields of a part of a JobSpec; the others stay."""
@@ -16,16 +23,16 @@ Changes = dict[str, Any]
 class Continuation(Spec):
     """The changes that a child job makes to its parent's JobSpec; what is left out stays."""
 
-    name: Annotated[Text, Field(max_length=200)] | None = None
-    objective: Any = None
+    name: Name | None = None
+    objective: Objective | None = None
     search_space: Changes | None = None
-    algorithm: Any = None
+    algorithm: Algorithm | None = None
     budget: Changes | None = None
     preprocessing: Changes | None = None
-    pruning: Any = None
+    pruning: PruningParameter = None
     final: Changes | None = None
-    seed: Any = None
-    priority: Any = None
+    seed: Seed | None = None
+    priority: Priority | None = None
 
     def child_of(self, job_id: str, parent: JobSpec) -> JobSpec:
         """The JobSpec of a job that learns from another; pydantic's ValidationError.
@@ -37,8 +44,7 @@ class Continuation(Spec):
         if self.algorithm == "hyperband" and parent.pruning is None:
             # Null may be what `auto` came to in the parent, and hyperband takes no null.
             spec["pruning"] = "auto"
-        for name in self.model_fields_set:
-            change = getattr(self, name)
+        for name, change in self.model_dump(mode="json", exclude_unset=True).items():
             is_part = isinstance(change, dict) and isinstance(spec[name], dict)
             spec[name] = spec[name] | change if is_part else change
         return JobSpec.model_validate(spec | {"warm_start_from": [job_id]})

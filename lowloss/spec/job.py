@@ -33,6 +33,9 @@ from lowloss.spec.parameters import (
 from lowloss.spec.parts import Spec, Text
 
 MAX_SEED = 2**31 - 1
+Seed = Annotated[int, Number, Field(ge=0, le=MAX_SEED)]
+Name = Annotated[Text, Field(max_length=200)]
+Algorithm = Literal["bayesian", "tpe", "random", "grid", "hyperband"]
 Priority = Annotated[int, Number, Field(ge=-100, le=100)]
 
 
@@ -222,21 +225,21 @@ class JobSpec(Spec):
     `pruning` is null for none; `auto` prunes where that pays.
     """
 
-    name: Annotated[Text, Field(max_length=200)] = ""
+    name: Name = ""
     dataset: Annotated[Text, Field(min_length=1, max_length=200)]
     target: Annotated[Text, Field(min_length=1)]
     task: Literal["auto"] | Task = "auto"
     features: Features = Features()
     objective: Objective = Objective.val_loss
     search_space: SearchSpace = SearchSpace()
-    algorithm: Literal["bayesian", "tpe", "random", "grid", "hyperband"] = "bayesian"
+    algorithm: Algorithm = "bayesian"
     budget: Budget = Budget()
     validation: Validation = Validation()
     preprocessing: Preprocessing = Preprocessing()
     pruning: PruningParameter = "auto"
     final: Final = Final()
     warm_start_from: Teachers = ()
-    seed: Annotated[int, Number, Field(ge=0, le=MAX_SEED)] = 0
+    seed: Seed = 0
     priority: Priority = 0
 
     @model_validator(mode="after")

@@ -94,7 +94,7 @@ def continue_job(
 ) -> Job:
     """Queue a child of a job: its JobSpec with some changes, which learns from all its trials.
 
-    Of `budget`, `search_space`, `preprocessing` and `final` the fields that are given are changed.
+    Of an object, such as `budget`, the fields that are given are changed.
     """
 
     def child(session: Session) -> JobSpec:

@@ -77,6 +77,8 @@ def test_child_without_changes_is_the_same_search_with_new_draws(
         ),
         ({"dataset": "ds_2"}, "unknown_field", "dataset"),
         ({"algorithm": "best"}, "invalid_request", "algorithm"),
+        ({"algorithm": None}, "invalid_request", "algorithm"),
+        ({"pruning": {"reduction": 1}}, "invalid_request", "pruning.reduction"),
         ({"objective": "val_roc_auc"}, "objective_does_not_fit_task", "objective"),
     ],
 )
@@ -91,6 +93,20 @@ def test_change_that_does_not_fit_is_refused_by_its_field(
     assert answer.json()["field"] == field
     assert answer.json()["fix"]
     assert count_rows(store)["jobs"] == 1
+
+
+def test_pruning_of_a_child_is_changed_field_by_field_or_left_off(
+    client: TestClient, store: Database
+) -> None:
+    parent = a_parent(store, pruning={"reduction": 4, "min_epochs": 5})
+
+    later, none = (
+        client.post(f"/v1/jobs/{parent}/continue", json={"pruning": change}).json()["spec"]
+        for change in ({"min_epochs": 10}, None)
+    )
+
+    assert later["pruning"] == {"reduction": 4, "min_epochs": 10}
+    assert none["pruning"] is None
 
 
 def test_paused_job_may_have_a_child(client: TestClient, store: Database) -> None:
