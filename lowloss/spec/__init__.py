@@ -1,6 +1,7 @@
 """What you submit: a JobSpec and its parts."""
 
 from lowloss.spec.continuation import Continuation
+from lowloss.spec.diagnosis import DiagnosisBudget, DiagnosisSpec
 from lowloss.spec.job import (
     Budget,
     Features,
@@ -26,8 +27,20 @@ from lowloss.spec.parameters import (
     WidthRange,
 )
 from lowloss.spec.parts import Spec, Text
+from lowloss.spec.recipe import (
+    CROSSENTROPIES,
+    Initializer,
+    LayerActivation,
+    LossName,
+    Recipe,
+    RecipeEarlyStopping,
+    RecipeLayer,
+    RecipeOptimizer,
+    RecipeScaling,
+)
 
 __all__ = [
+    "CROSSENTROPIES",
     "FORMS",
     "REGRESSION_METRICS",
     "Activation",
@@ -35,17 +48,27 @@ __all__ = [
     "Choice",
     "Continuation",
     "CountRange",
+    "DiagnosisBudget",
+    "DiagnosisSpec",
     "Direction",
     "Features",
     "Final",
     "Float",
+    "Initializer",
     "Int",
     "JobSpec",
+    "LayerActivation",
+    "LossName",
     "Objective",
     "Optimizer",
     "Preprocessing",
     "Priority",
     "Pruning",
+    "Recipe",
+    "RecipeEarlyStopping",
+    "RecipeLayer",
+    "RecipeOptimizer",
+    "RecipeScaling",
     "Scaling",
     "Schedule",
     "SearchSpace",
