@@ -55,6 +55,24 @@ SPACES = st.fixed_dictionaries(
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_range_of_a_last_digit_is_one_value(algorithm: str, tmp_path: Path) -> None:
+    rate = {"min": 0.0078125, "max": 0.007812500000000002, "scale": "log"}
+    space = {"learning_rate": rate, "layers": 1, "width": {"min": 8, "max": 40}, "l2": 0.0}
+    space |= {"dropout": 0.0, "patience": 5, "batch_size": 32}
+    spec = a_spec(algorithm=algorithm, search_space=space, budget={"max_trials": 30})
+
+    with closing(SearchTuner(spec, directory=tmp_path)) as search:
+        plans = []
+        while asked := search.ask(4):
+            plans += asked
+            for plan in asked:
+                search.tell(plan.number, float(plan.widths[0]))
+
+    assert {plan.learning_rate for plan in plans} == {0.0078125}
+    assert len(plans) == 30
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 @given(space=SPACES, seed=st.integers(0, 1000), is_upward=st.booleans())
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_suggestion_is_in_the_space_and_none_comes_twice(

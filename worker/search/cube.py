@@ -38,8 +38,6 @@ class Side:
                 return tuple(hp.values)
             case hp_types.Int():
                 return range(hp.min_value, hp.max_value + 1, hp.step or 1)
-            case hp_types.Float() if hp.min_value == hp.max_value:
-                return (hp.min_value,)
             case hp_types.Float(step=float(step)):
                 # KerasTuner 1.4.8 counts the steps by a division that rounding errors make fall
                 # short (0.3 // 0.1 is 2), and then never draws the highest value.

@@ -44,9 +44,18 @@ def define_space(spec: JobSpec) -> HyperParameters:
 
 
 def parameters(spec: JobSpec) -> dict[str, Any]:
-    """Everything that a search may choose, by name: how features are scaled, too."""
+    """Everything that a search may choose, by name: how features are scaled, too.
+
+    A range whose ends differ by their last digits is fixed: Optuna 5 divides by its width.
+    """
     named = {name: getattr(spec.search_space, name) for name in SearchSpace.model_fields}
-    return named | {"scale_features": spec.preprocessing.scale_features}
+    named |= {"scale_features": spec.preprocessing.scale_features}
+    return {
+        name: value.min
+        if isinstance(value, Float) and math.isclose(value.min, value.max)
+        else value
+        for name, value in named.items()
+    }
 
 
 def possible_depths(space: SearchSpace) -> list[int]:
