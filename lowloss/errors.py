@@ -276,6 +276,26 @@ class TooFewRows(InvalidRequest):
     code, status, title = "too_few_rows", 422, "There are too few rows for the splits"
 
 
+class RecipeUnreadable(InvalidRequest):
+    """422: the bytes are no recipe and no Keras model."""
+
+    code, status, title = (
+        "recipe_unreadable",
+        422,
+        "The bytes are neither a recipe nor a Keras model",
+    )
+
+
+class RecipeUnsupported(InvalidRequest):
+    """422: the model has a part that is not reproduced."""
+
+    code, status, title = (
+        "recipe_unsupported",
+        422,
+        "The model has a part that is not reproduced",
+    )
+
+
 class TableInvalid(Problem):
     """422: the table cannot be used."""
 
