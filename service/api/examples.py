@@ -286,6 +286,16 @@ EXAMPLES: dict[str, tuple[str, str | None, str]] = {
     "npz_contains_pickle": ("array 'X' holds Python objects", "X", "save it as numbers"),
     "npz_arrays_missing": ("there is no array 'y'", "y", "save arrays named X and y"),
     "npz_shapes_differ": ("X has 100 rows and y has 99", "y", "give each row its target"),
+    "recipe_unreadable": (
+        "the bytes are neither JSON nor a .keras file",
+        "recipe",
+        "send a Recipe, the text of model.to_json(), or what model.save('model.keras') wrote",
+    ),
+    "recipe_unsupported": (
+        "layer 'conv1d' is a Conv1D, which is not reproduced",
+        "recipe.layers",
+        "describe a network of Dense and Dropout layers",
+    ),
     "rows_invalid": (
         '"many" is not a number',
         "rows[3].rooms",
