@@ -77,10 +77,10 @@ class Final:
         return float(max(step, np.max(np.abs(output_TC - exact_TC))))
 
     def _output(self, x_ND: FloatArray, dtype: type[np.floating[Any]] = np.float32) -> FloatArray:
-        loss, outputs = self.prepared.arrays.loss, []
+        head, outputs = self.prepared.arrays.output_activation, []
         for member in self.members:
             weights = tuple(weight.astype(dtype) for weight in member.weights)
-            outputs.append(forward(weights, member.plan.activation, loss, x_ND.astype(dtype)))
+            outputs.append(forward(weights, member.plan.activations, head, x_ND.astype(dtype)))
         mean_NC: FloatArray = np.mean(np.stack(outputs), axis=0)
         return mean_NC
 

@@ -51,7 +51,7 @@ def test_training_learns_and_answers_with_its_best_weights(
     trained = run(new_engine(arrays), [plan])[1]
 
     losses = [epoch.val_loss for epoch in trained.epochs]
-    output_MC = forward(trained.weights, "relu", loss, arrays.rows().x_val_MD)
+    output_MC = forward(trained.weights, "relu", arrays.output_activation, arrays.rows().x_val_MD)
     assert (trained.outcome, trained.reason) == (Outcome.completed, "max_epochs")
     assert [epoch.epoch for epoch in trained.epochs] == list(range(1, 26))
     assert losses[-1] < losses[0] / 2

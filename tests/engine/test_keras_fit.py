@@ -68,7 +68,7 @@ def test_forward_is_what_keras_predicts(activation: str) -> None:
 
     weights = tuple(model.get_weights())
 
-    ours = keras_fit.forward(weights, activation, arrays.loss, arrays.rows().x_val_MD)
+    ours = keras_fit.forward(weights, activation, arrays.output_activation, arrays.rows().x_val_MD)
     assert np.allclose(ours, model.predict(arrays.rows().x_val_MD, verbose=0), atol=1e-6)
 
 
@@ -79,7 +79,7 @@ def test_validation_loss_has_no_penalties_and_no_weights() -> None:
     trained = train(plan, arrays)
 
     last = trained.epochs[-1]
-    output = keras_fit.forward(trained.weights, "relu", arrays.loss, arrays.rows().x_val_MD)
+    output = keras_fit.forward(trained.weights, "relu", arrays.output_activation, arrays.rows().x_val_MD)
     assert data_loss(arrays.loss, arrays.rows().y_val_M, output) == pytest.approx(
         min(e.val_loss for e in trained.epochs), rel=1e-4
     )

@@ -6,7 +6,7 @@ N training rows, M validation rows, D features, C outputs.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -33,11 +33,9 @@ from worker.engine.plans import (
     TakeCheckpoint,
     TrainedTrial,
     failed,
-    told_apart,
 )
-from worker.engine.update_rules import MOMENTUM
+from worker.engine.weights import told_apart
 
-HEADS = {Loss.mse: "linear", Loss.binary: "sigmoid", Loss.multiclass: "softmax"}
 PROGRAM = "keras_fit"
 PREDICT_ROWS = 8192
 """Rows that are put through the network at once when it predicts: 128 MiB at 4,096 units."""
@@ -83,7 +81,7 @@ def train(plan: Plan, arrays: Arrays, *, on_epoch: OnEpoch, on_batch: OnBatch) -
     if watch.best_epoch is not None:
         kept = watch.checkpoint
         weights = watch.best_weights() if kept is None else kept.best_weights
-        val_output_MC = forward(weights, plan.activation, arrays.loss, rows.x_val_MD)
+        val_output_MC = forward(weights, plan.activations, arrays.output_activation, rows.x_val_MD)
     return TrainedTrial(
         plan=plan,
         outcome=watch.outcome,
@@ -134,7 +132,7 @@ def build_network(plan: Plan, arrays: Arrays) -> keras.Model:
         x = keras.layers.Activation(plan.activation)(x)
         if plan.dropout:
             x = keras.layers.Dropout(plan.dropout, seed=(plan.seed + layer) % 2**31)(x)
-    head = HEADS[arrays.loss]
+    head = arrays.output_activation
     outputs = keras.layers.Dense(arrays.outputs, activation=head, kernel_regularizer=penalty)(x)
     model = keras.Model(inputs, outputs)
     for variable, value in zip(_variables(model), initial_weights(plan, arrays), strict=True):
@@ -176,22 +174,26 @@ def compile_network(model: keras.Model, plan: Plan, arrays: Arrays) -> None:
 
 
 def forward(
-    weights: tuple[FloatArray, ...], activation: str, loss: Loss, x_ND: FloatArray
+    weights: Sequence[FloatArray], activations: str | Sequence[str], head: str, x_ND: FloatArray
 ) -> FloatArray:
-    """[N, C] What a network of these weights answers, without its dropout."""
-    activate = keras.activations.get(activation)
-    head = keras.activations.get(HEADS[loss])
+    """[N, C] What a network of these weights answers, without its dropout.
+
+    `activations` are of all hidden layers, or one each; `head` that of the output layer.
+    """
     *hidden, (kernel, bias) = told_apart(weights).layers
+    names = [activations] * len(hidden) if isinstance(activations, str) else activations
+    functions = [keras.activations.get(name) for name in names]
+    answer = keras.activations.get(head)
     parts = []
     for start in range(0, len(x_ND), PREDICT_ROWS):
         h = keras.ops.convert_to_tensor(_embedded(weights, x_ND[start : start + PREDICT_ROWS]))
-        for hidden_kernel, hidden_bias in hidden:
+        for (hidden_kernel, hidden_bias), activate in zip(hidden, functions, strict=True):
             h = activate(keras.ops.matmul(h, hidden_kernel) + hidden_bias)
-        parts.append(np.asarray(head(keras.ops.matmul(h, kernel) + bias), dtype=np.float32))
+        parts.append(np.asarray(answer(keras.ops.matmul(h, kernel) + bias), dtype=np.float32))
     return np.concatenate(parts) if parts else np.empty((0, bias.size), dtype=np.float32)
 
 
-def _embedded(weights: tuple[FloatArray, ...], x_ND: FloatArray) -> FloatArray:
+def _embedded(weights: Sequence[FloatArray], x_ND: FloatArray) -> FloatArray:
     """[N, inputs] Numbers as they are, and each code's numbers from its table."""
     tables = told_apart(weights).tables
     if not tables:
@@ -324,5 +326,5 @@ def _optimizer(plan: Plan, steps: int) -> keras.Optimizer:
         case "rmsprop":
             return keras.optimizers.RMSprop(**given)
         case "sgd":
-            return keras.optimizers.SGD(momentum=MOMENTUM, **given)
+            return keras.optimizers.SGD(momentum=plan.momentum, **given)
     raise ValueError(f"unknown optimizer {plan.optimizer!r}")

@@ -11,21 +11,38 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
 RowNumbers = NDArray[np.int64]
+T = TypeVar("T")
 
 
 class Loss(StrEnum):
-    """The data loss, named as Keras names it."""
+    """The data loss, named as Keras names it. A search uses `mse`, `binary` and `multiclass`."""
 
     mse = "mean_squared_error"
+    mae = "mean_absolute_error"
+    mape = "mean_absolute_percentage_error"
+    msle = "mean_squared_logarithmic_error"
+    huber = "huber"
+    log_cosh = "log_cosh"
+    poisson = "poisson"
     binary = "binary_crossentropy"
+    categorical = "categorical_crossentropy"
     multiclass = "sparse_categorical_crossentropy"
+
+
+HEADS = dict.fromkeys(Loss, "linear") | {
+    Loss.poisson: "exponential",
+    Loss.binary: "sigmoid",
+    Loss.categorical: "softmax",
+    Loss.multiclass: "softmax",
+}
+"""The usual activation of the output layer."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +87,24 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
+class Initializer:
+    """How a layer's kernel begins: Keras's initializer of that name.
+
+    `scale` is the standard deviation of a normal, the limit of a uniform, or the constant; Keras's
+    own default where it is None.
+    """
+
+    name: str
+    scale: float | None = None
+
+
+@dataclass(frozen=True)
 class Plan:
     """One training: everything, with the data, that its result depends on.
 
+    `activation` and `dropout` are of all hidden layers, or one each; `l1` and `l2` of all layers,
+    or one each, the output layer last. `initializers` are one for each layer; where there are none
+    they follow from the activations. `momentum` is of SGD alone.
     `fold` says which of the data's folds it trains and validates on. `noise` is the standard
     deviation of what is added to every feature of a training batch, `mixup` the alpha of the
     distribution Beta(alpha, alpha) of the shares by which a batch's rows are mixed with one another
@@ -82,28 +114,61 @@ class Plan:
     number: int
     seed: int
     widths: tuple[int, ...]
-    activation: str
+    activation: str | tuple[str, ...]
     optimizer: str
     learning_rate: float
     schedule: str
     weight_decay: float
     clip_norm: float | None
-    l1: float
-    l2: float
-    dropout: float
+    l1: float | tuple[float, ...]
+    l2: float | tuple[float, ...]
+    dropout: float | tuple[float, ...]
     batch_size: int
     patience: int
     max_epochs: int
     noise: float = 0.0
     mixup: float = 0.0
     fold: int = 0
+    initializers: tuple[Initializer, ...] = ()
+    momentum: float = 0.9
     checkpoint: Checkpoint | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        hidden = {len(self.activations), len(self.dropouts)}
+        layers = {len(self.l1s), len(self.l2s), len(self.initializers) or len(self.l1s)}
+        if hidden != {len(self.widths)} or layers != {len(self.widths) + 1}:
+            raise ValueError(f"values for another number of layers: {self}")
+
+    @property
+    def activations(self) -> tuple[str, ...]:
+        """That of each hidden layer."""
+        return _each(self.activation, len(self.widths))
+
+    @property
+    def dropouts(self) -> tuple[float, ...]:
+        """The rate after each hidden layer."""
+        return _each(self.dropout, len(self.widths))
+
+    @property
+    def l1s(self) -> tuple[float, ...]:
+        """That of each layer, last the output layer's."""
+        return _each(self.l1, len(self.widths) + 1)
+
+    @property
+    def l2s(self) -> tuple[float, ...]:
+        """That of each layer, last the output layer's."""
+        return _each(self.l2, len(self.widths) + 1)
 
     def natural_end(self, epochs: int, waited: int) -> str | None:
         """Why training ends after some epochs, the last `waited` of which were no better."""
-        if waited >= self.patience:
+        # Keras looks at patience after an epoch that was no better: 0 is as 1.
+        if waited >= max(1, self.patience):
             return "early_stopping"
         return "max_epochs" if epochs >= self.max_epochs else None
+
+
+def _each(value: T | tuple[T, ...], count: int) -> tuple[T, ...]:
+    return value if isinstance(value, tuple) else (value,) * count
 
 
 @dataclass(frozen=True)
@@ -165,7 +230,11 @@ class Arrays:
 
     `x_VND` has one view, or several ways to write the same rows: other transforms, say. Its last
     columns are codes, one for each of `embeddings`; all others are numbers.
-    Targets: float for regression and binary (0 or 1), class index for multiclass.
+
+    The loss compares the target as it is with one output, class indices where it is `multiclass`;
+    with several outputs any other loss compares class indices as one-hot codes, and is the mean
+    over the outputs where Keras's is. `head` is the activation of the output layer, the usual one
+    of the loss where it is None.
     """
 
     x_VND: FloatArray
@@ -174,6 +243,24 @@ class Arrays:
     outputs: int
     folds: tuple[Fold, ...]
     embeddings: tuple[Embedding, ...] = ()
+    head: str | None = None
+
+    @property
+    def output_activation(self) -> str:
+        """That of the output layer."""
+        return self.head or HEADS[self.loss]
+
+    @property
+    def is_one_hot(self) -> bool:
+        """Whether the loss compares one-hot codes of the classes."""
+        return self.outputs > 1 and self.loss is not Loss.multiclass
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether folds may see the target in units of their own: class indices have none."""
+        units = {(fold.y_shift, fold.y_scale) for fold in self.folds}
+        has_units = self.loss is not Loss.binary or units != {(0.0, 1.0)}
+        return has_units and self.loss is not Loss.multiclass and not self.is_one_hot
 
     @property
     def features(self) -> int:
@@ -218,7 +305,7 @@ class Arrays:
     def y_of(self, fold: Fold, rows: RowNumbers) -> FloatArray:
         """Targets of some rows, as a fold sees them."""
         y_N = self.y_N[rows]
-        if self.loss is not Loss.mse:
+        if not self.is_scaled:
             return y_N
         return ((y_N - np.float32(fold.y_shift)) / np.float32(fold.y_scale)).astype(np.float32)
 
@@ -258,21 +345,6 @@ class TrainedTrial:
     def is_good(self) -> bool:
         """Whether it has weights, and did not diverge after them."""
         return self.best_epoch is not None and self.outcome is not Outcome.diverged
-
-
-@dataclass(frozen=True)
-class Weights:
-    """A network's weights, told apart: kernel and bias of each layer, and tables of embeddings."""
-
-    layers: tuple[tuple[FloatArray, FloatArray], ...]
-    tables: tuple[FloatArray, ...]
-
-
-def told_apart(weights: Sequence[FloatArray]) -> Weights:
-    """The parts of `TrainedTrial.weights`: a bias is a vector, and follows its kernel."""
-    biases = [place for place, weight in enumerate(weights) if weight.ndim == 1]
-    layers = tuple((weights[place - 1], weights[place]) for place in biases)
-    return Weights(layers, tuple(weights[2 * len(layers) :]))
 
 
 @dataclass(frozen=True)

@@ -33,10 +33,10 @@ from worker.engine.plans import (
     RowNumbers,
     TrainedTrial,
     failed,
-    told_apart,
 )
 from worker.engine.program import Best, Program, Settings
 from worker.engine.update_rules import Parameters
+from worker.engine.weights import told_apart
 
 CALL_SECONDS = 1.0
 """About how long a call of a program may take: then a cohort gives a sign of life."""
@@ -224,7 +224,9 @@ class Cohort:
         if slot.best_epoch is not None:
             weights = self._cut_best(k, slot)
             x_val_MD = self._arrays.x_of(slot.fold, slot.fold.validation_M)
-            output_MC = forward(weights, slot.plan.activation, self._arrays.loss, x_val_MD)
+            output_MC = forward(
+                weights, slot.plan.activations, self._arrays.output_activation, x_val_MD
+            )
         # What a diverged trial leaves must not reach the next one, not even as 0 times NaN.
         self._put(k, [])
         return TrainedTrial(

@@ -18,8 +18,7 @@ import numpy as np
 from lowloss.spec import Task
 from worker.data.features import CLIP, FAR, CategoricalFeature, Features
 from worker.data.target import Target
-from worker.engine.keras_fit import HEADS
-from worker.engine.plans import FloatArray, TrainedTrial
+from worker.engine.plans import HEADS, FloatArray, TrainedTrial
 from worker.model.content import Content, ramps
 
 # Names of our layers have a dot, which names of inputs never have: they cannot collide.
@@ -49,7 +48,7 @@ def build_model(content: Content) -> keras.Model:
 def _network(
     content: Content, member: TrainedTrial, number: int, numbers: list[Any], codes: list[Any]
 ) -> Any:
-    activations = [member.plan.activation] * len(member.plan.widths) + [HEADS[content.target.loss]]
+    activations = [*member.plan.activations, HEADS[content.target.loss]]
     weights = content.weights(member)
     learned = [
         _embedded(table, code, f"member.{number}.embedding.{place}")

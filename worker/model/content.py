@@ -12,7 +12,8 @@ import numpy as np
 
 from worker.data.features import Features
 from worker.data.target import Target
-from worker.engine.plans import FloatArray, TrainedTrial, Weights, told_apart
+from worker.engine.plans import FloatArray, TrainedTrial
+from worker.engine.weights import Weights, told_apart
 
 MATRIX_INPUT = "X"
 InputType = Literal["float32", "string"]

@@ -197,12 +197,12 @@ def _network(
     ]
     x = graph.add("Concat", *numbers, *learned, axis=1)
     *hidden, head = weights.layers
-    for kernel, bias in hidden:
+    for (kernel, bias), activation in zip(hidden, member.plan.activations, strict=True):
         x = graph.add("Gemm", x, kernel, bias)
-        if member.plan.activation == "silu":
+        if activation == "silu":
             x = graph.add("Mul", x, graph.add("Sigmoid", x))
         else:
-            name, attributes = ACTIVATIONS[member.plan.activation]
+            name, attributes = ACTIVATIONS[activation]
             x = graph.add(name, x, **attributes)
     return _head(graph, content.target, graph.add("Gemm", x, *head))
 
