@@ -2,36 +2,47 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from lowloss.spec import Recipe
-
-
-@dataclass(frozen=True)
-class Imported:
-    """A recipe, and what was taken otherwise than the model says."""
-
-    recipe: Recipe
-    notes: tuple[str, ...] = ()
+from lowloss.errors import RecipeUnreadable
+from lowloss.recipes.bounded_json import parse_json
+from lowloss.recipes.faults import checked_recipe
+from lowloss.recipes.imported import Imported
+from lowloss.recipes.keras_archive import is_archive, model_description
+from lowloss.recipes.keras_config import is_description, recipe_of_description
 
 
 def read_recipe(data: bytes, fit: Mapping[str, Any]) -> Imported:
     """The recipe that the bytes hold: a Recipe as JSON, a model's `to_json()`, or a .keras file.
 
-    `fit` are fields of a Recipe that a model file does not hold; they win over those of a Recipe.
-    Raises RecipeUnreadable, RecipeUnsupported, and InvalidRequest where a field is wrong.
+    `fit` are fields of a Recipe that a model's file does not hold; they win over those of a
+    Recipe. Raises RecipeUnreadable, RecipeUnsupported, and InvalidRequest where a field is wrong.
     """
-    raise NotImplementedError
+    if is_archive(data):
+        return recipe_from_keras_file(io.BytesIO(data), fit=fit)
+    document = parse_json(data)
+    if is_description(document):
+        return recipe_of_description(document, fit)
+    if not isinstance(document, dict):
+        raise RecipeUnreadable(
+            "the JSON is no object, and so neither a Recipe nor a Keras model",
+            field="recipe",
+            fix="send a Recipe, or the text of model.to_json()",
+        )
+    return Imported(checked_recipe({**document, **fit}))
 
 
 def recipe_from_json(text: bytes | str, *, fit: Mapping[str, Any]) -> Imported:
     """The recipe of a Keras model's `to_json()`. Raises as `read_recipe` does."""
-    raise NotImplementedError
+    return recipe_of_description(parse_json(text), fit)
 
 
 def recipe_from_keras_file(file: str | Path | BinaryIO, *, fit: Mapping[str, Any]) -> Imported:
     """The recipe of a .keras file; its weights are never read. Raises as `read_recipe` does."""
-    raise NotImplementedError
+    if isinstance(file, str | Path):
+        with Path(file).open("rb") as opened:
+            return recipe_from_keras_file(opened, fit=fit)
+    return recipe_of_description(parse_json(model_description(file)), fit)

@@ -69,8 +69,11 @@ ALIASES = {
     "logcosh": "log_cosh",
     "bce": "binary_crossentropy",
     "swish": "silu",
+    "adam_w": "adamw",
+    "re_lu": "relu",
+    "leaky_re_lu": "leaky_relu",
 }
-"""Other names that Keras knows a loss or an activation by."""
+"""Other names that Keras knows a loss, an activation or an optimizer by."""
 DEFAULT_RATES = {"adam": 0.001, "adamw": 0.001, "rmsprop": 0.001, "sgd": 0.01}
 SCALES = {
     "random_normal": 0.05,

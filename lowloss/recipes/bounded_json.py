@@ -1,0 +1,59 @@
+"""JSON from anywhere, parsed within bounds."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from lowloss.errors import RecipeUnreadable
+
+MAX_JSON_BYTES = 2**20
+MAX_DEPTH = 64
+
+
+def parse_json(text: bytes | str) -> Any:
+    """What the text says. Raises RecipeUnreadable where it is long, deep or no JSON."""
+    if len(text) > MAX_JSON_BYTES:
+        raise RecipeUnreadable(
+            f"the text is over {MAX_JSON_BYTES} characters",
+            field="recipe",
+            fix="a network of 100 layers takes less: send the text of model.to_json() alone",
+        )
+    try:
+        if isinstance(text, bytes):
+            text = text.decode("utf-8-sig")
+        document = json.loads(text)
+    except RecursionError as error:
+        raise _too_deep() from error
+    except ValueError as error:  # of JSON, of UTF-8, and of numbers of thousands of digits
+        raise RecipeUnreadable(
+            "the bytes are neither JSON nor a .keras file",
+            field="recipe",
+            fix="send a Recipe, the text of model.to_json(), or what model.save('model.keras') "
+            "wrote",
+        ) from error
+    _check_depth(document)
+    return document
+
+
+def _check_depth(document: Any) -> None:
+    level = [document]
+    for _ in range(MAX_DEPTH):
+        inside: list[Any] = []
+        for each in level:
+            if isinstance(each, dict):
+                inside.extend(each.values())
+            elif isinstance(each, list):
+                inside.extend(each)
+        if not inside:
+            return
+        level = inside
+    raise _too_deep()
+
+
+def _too_deep() -> RecipeUnreadable:
+    return RecipeUnreadable(
+        f"the JSON is nested more than {MAX_DEPTH} deep",
+        field="recipe",
+        fix="send the text of model.to_json() as it is",
+    )

@@ -1,0 +1,93 @@
+"""Activations, by name or as a layer, as a Recipe names them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import get_args
+
+from lowloss.cells import shown
+from lowloss.errors import RecipeUnsupported
+from lowloss.recipes.keras_objects import LAYERS, KerasObject, function_name, serialized
+from lowloss.spec import LayerActivation
+
+ACTIVATIONS: tuple[str, ...] = get_args(LayerActivation)
+SLOPE = 0.2
+"""Of `leaky_relu` below zero, in Keras's function of that name."""
+NEAR_SLOPES = (0.01, 0.3)
+"""Slopes that train much the same: Keras's LeakyReLU has 0.3, PyTorch's 0.01."""
+LAYERS_OF_ACTIVATIONS = frozenset({"Activation", "ReLU", "LeakyReLU", "ELU", "Softmax"})
+_NOT_NEGATIVE = frozenset({"relu", "relu6", "softplus", "sigmoid", "hard_sigmoid", "exponential"})
+
+Note = Callable[[str], None]
+
+
+def activation_of(layer: KerasObject, note: Note) -> str:
+    """The activation that a Dense or an Activation layer names."""
+    value = layer.config.get("activation")
+    if value is None:
+        return "linear"
+    name = function_name(value)
+    if name in ACTIVATIONS:
+        return str(name)
+    if isinstance(value, dict) and name is None:
+        inner = serialized(value, f"the activation of {layer.title}")
+        if not inner.is_custom and inner.class_name in LAYERS_OF_ACTIVATIONS:
+            return activation_of_layer(inner, note)
+        name = inner.class_name
+    raise _unsupported(layer, f"has the activation {shown(name or value)}, which is not reproduced")
+
+
+def activation_of_layer(layer: KerasObject, note: Note) -> str:
+    """The activation that a layer is."""
+    match layer.class_name:
+        case "ReLU":
+            return _relu(layer, note)
+        case "LeakyReLU":
+            slope = layer.number("negative_slope", layer.number("alpha", 0.3))
+            return _leaky(layer, slope, note)
+        case "ELU":
+            layer.require("alpha", 1.0, "use alpha 1")
+            return "elu"
+        case "Softmax":
+            layer.require("axis", -1, "leave axis out")
+            return "softmax"
+        case _:
+            return activation_of(layer, note)
+
+
+def combined(first: str, second: str) -> str | None:
+    """The one activation that does what two in a row do; null where there is none."""
+    if first == "linear":
+        return second
+    if second == "relu" and first in {"leaky_relu", "elu"}:
+        return "relu"
+    if second == "relu" and first in _NOT_NEGATIVE | {"softmax"}:
+        return first
+    return first if first == second == "relu6" else None
+
+
+def _relu(layer: KerasObject, note: Note) -> str:
+    layer.require("threshold", 0.0, "leave it out")
+    slope = layer.number("negative_slope", 0.0)
+    cap = layer.config.get("max_value")
+    if cap is None:
+        return _leaky(layer, slope, note) if slope else "relu"
+    if cap == 6 and not slope:
+        return "relu6"
+    raise _unsupported(layer, f"has max_value={shown(cap)}, which is not reproduced")
+
+
+def _leaky(layer: KerasObject, slope: float, note: Note) -> str:
+    if slope != SLOPE and not NEAR_SLOPES[0] <= slope <= NEAR_SLOPES[1]:
+        raise _unsupported(layer, f"has a negative slope of {slope:g}, far from {SLOPE}")
+    if slope != SLOPE:
+        note(f"a leaky ReLU's negative slope is taken as {SLOPE}, not as {slope:g}")
+    return "leaky_relu"
+
+
+def _unsupported(layer: KerasObject, why: str) -> RecipeUnsupported:
+    return RecipeUnsupported(
+        f"{layer.title} {why}",
+        field=LAYERS,
+        fix=f"use one of {', '.join(ACTIVATIONS)}",
+    )
