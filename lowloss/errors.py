@@ -144,6 +144,12 @@ class BestModelNotReady(Problem):
     code, status, title = "best_model_not_ready", 409, "The best model is not exported yet"
 
 
+class DiagnosisNotReady(Problem):
+    """409: the job has no diagnosis, or none yet."""
+
+    code, status, title = "diagnosis_not_ready", 409, "The job has no diagnosis, or none yet"
+
+
 class IdempotencyKeyReused(Problem):
     """409: this Idempotency-Key came with another request."""
 

@@ -13,7 +13,15 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from lowloss.results import Dataset, Histogram, Hyperparameters, Job, SearchInsights, Trial
+from lowloss.results import (
+    Dataset,
+    Histogram,
+    Hyperparameters,
+    Job,
+    JobKind,
+    SearchInsights,
+    Trial,
+)
 
 LOG_SECONDS = 5.0
 """Time between two lines where there is no terminal to draw a bar on."""
@@ -44,7 +52,9 @@ def duration(seconds: float | None) -> str:
 def standing(job: Job) -> str:
     """A job's progress in one line."""
     progress = job.progress
-    best = f"best {job.spec.objective} {number(job.best.score)}" if job.best else "no best yet"
+    if job.kind is JobKind.diagnosis:
+        return f"diagnosis  {duration(progress.seconds)} of {duration(job.spec.budget.max_seconds)}"
+    best = f"best {job.search.objective} {number(job.best.score)}" if job.best else "no best yet"
     failed = f" ({progress.trials_failed} failed)" if progress.trials_failed else ""
     left = duration(progress.seconds_left)
     return f"{progress.trials_done}/{progress.trials} trials{failed}  {best}  {left} left"
@@ -65,15 +75,21 @@ def progress_bar(console: Console) -> Iterator[Callable[[Job, str], None]]:
         shown = bar.add_task("queued", line="", total=None)
 
         def show(job: Job, phase: str) -> None:
+            completed, total = _done_of(job)
             bar.update(
-                shown,
-                description=phase,
-                total=job.progress.trials,
-                completed=job.progress.trials_done,
-                line=standing(job),
+                shown, description=phase, total=total, completed=completed, line=standing(job)
             )
 
         yield show
+
+
+def _done_of(job: Job) -> tuple[float, float | None]:
+    """How much is done, and of how much: trials, or the seconds of a diagnosis."""
+    progress = job.progress
+    if job.kind is JobKind.search:
+        return progress.trials_done, progress.trials
+    seconds = job.spec.budget.max_seconds
+    return (seconds or 0.0) if job.state.is_finished else progress.seconds, seconds
 
 
 def _log_lines(console: Console) -> Callable[[Job, str], None]:
@@ -99,14 +115,20 @@ def _table_by_id(*columns: str) -> Table:
 
 def job_table(jobs: list[Job]) -> Table:
     """Jobs, one a line."""
-    table = _table_by_id("name", "state", "trials", "objective", "best", "created")
+    table = _table_by_id("kind", "name", "state", "trials", "objective", "best", "created")
     for job in jobs:
         state = job.state + (f" ({job.reason})" if job.reason else "")
-        trials = f"{job.progress.trials_done}/{job.progress.trials}"
-        best = number(job.best.score if job.best else None)
         created = f"{job.created_at:%Y-%m-%d %H:%M}"
-        table.add_row(job.id, job.name, state, trials, job.spec.objective, best, created)
+        table.add_row(job.id, job.kind, job.name, state, *_searched(job), created)
     return table
+
+
+def _searched(job: Job) -> tuple[str, str, str]:
+    """A search's trials, objective and best; dashes for a diagnosis."""
+    if job.kind is JobKind.diagnosis:
+        return "—", "—", "—"
+    trials = f"{job.progress.trials_done}/{job.progress.trials}"
+    return trials, job.search.objective, number(job.best.score if job.best else None)
 
 
 def dataset_table(datasets: list[Dataset]) -> Table:
@@ -196,7 +218,7 @@ def how_chosen(job: Job) -> str | None:
     if len(confirmations) < 2:
         return None
     seeds = len(confirmations[0].scores)
-    mean = f"trial {confirmations[0].trial} has the best mean {job.spec.objective}"
+    mean = f"trial {confirmations[0].trial} has the best mean {job.search.objective}"
     noise = "; the next best is within seed noise of it" if job.outcome.within_noise else ""
     return f"{mean} of the top {len(confirmations)} trials over {seeds} seeds{noise}"
 
@@ -239,6 +261,9 @@ def summary(job: Job, console: Console) -> None:
     if choice := how_chosen(job):
         console.print(choice, soft_wrap=True)
     show_insights(job, console)
+    if job.outcome.diagnosis is not None:
+        told = f"{job.outcome.diagnosis.sentence} (lowloss diagnosis {job.id} shows all)"
+        console.print(told, soft_wrap=True)
     for error in job.errors:
         if error.error:
             console.print(f"attempt {error.attempt}: {error.error.strip().splitlines()[-1]}")

@@ -19,7 +19,17 @@ from fastapi.security import HTTPBearer
 from lowloss import __version__
 from lowloss.errors import LowlossError
 from lowloss.parent import watch_parent
-from service.api import artifacts, datasets, events, health, jobs, predict, trials
+from service.api import (
+    artifacts,
+    datasets,
+    diagnoses,
+    events,
+    health,
+    jobs,
+    predict,
+    recipes,
+    trials,
+)
 from service.api.auth import BearerAuth, LocalPrograms, is_open_to_strangers
 from service.api.bodies import BodyLimit, reap_uploads
 from service.api.changes import changes_of
@@ -47,11 +57,16 @@ Every error is [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problem detail
 
 TAGS = [
     {"name": "datasets", "description": "Uploaded tables, immutable, named by their bytes."},
-    {"name": "jobs", "description": "Searches: submit, follow, cancel, pause, resume."},
+    {
+        "name": "jobs",
+        "description": "Searches: submit; and all jobs: follow, cancel, pause, resume.",
+    },
     {"name": "trials", "description": "Settings of the hyperparameters, trained and scored."},
     {"name": "events", "description": "What happens to a job, as it happens."},
     {"name": "artifacts", "description": "What a job made: the model and its reports."},
     {"name": "predictions", "description": "What a job's best model answers to raw rows."},
+    {"name": "diagnoses", "description": "Why a loss is high, with measured evidence."},
+    {"name": "recipes", "description": "What somebody trained, read from a Keras model."},
     {"name": "operations", "description": "Probes and metrics."},
 ]
 
@@ -91,7 +106,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = Metrics(database)
     # The bearer scheme is for the schema alone: the middleware below asks for the token.
     dependencies = [Depends(refuse_unknown_parameters), Depends(HTTPBearer(auto_error=False))]
-    for noun in (datasets, jobs, trials, events, artifacts, predict):
+    for noun in (datasets, jobs, trials, events, artifacts, predict, diagnoses, recipes):
         app.include_router(noun.router, dependencies=dependencies)
     app.include_router(health.router)
     app.add_api_route("/", _redirect_to_docs, include_in_schema=False)

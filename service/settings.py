@@ -70,6 +70,9 @@ class Settings(BaseSettings):
     max_predict_bytes: Annotated[
         int, Field(gt=0, description="Size of a body of rows to predict.")
     ] = 16 * 1024**2
+    max_recipe_bytes: Annotated[
+        int, Field(gt=0, description="Size of a Keras model to read a recipe from.")
+    ] = 64 * 1024**2
     cached_models: Annotated[
         int, Field(gt=0, description="Models that the server keeps loaded for predictions.")
     ] = 32

@@ -123,7 +123,7 @@ def export_reports(
     answered = answer_TC[:, 0] if job.task is Task.regression else answer_TC
     predictions = Answers(answered, final.prepared.y_test)
     facts = Facts(job, dataset, trials, curves, metadata, predictions)
-    write_study(folder / STUDY, job_id, job.spec, trials, curves)
+    write_study(folder / STUDY, job_id, job.search, trials, curves)
     write_trials(folder / TRIALS, trials)
     write_curves(folder / CURVES, curves)
     write_report(folder / REPORT, facts)

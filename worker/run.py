@@ -123,7 +123,7 @@ def load_job(database: Database, fence: Fence) -> Loaded:
         dataset = get_dataset(session, job.dataset)
         options = ParseOptions.model_validate(get_parse_options(session, job.dataset))
     now, cpu_seconds = time.monotonic(), time.process_time()
-    return Loaded(job.spec, dataset, options, job.id, job.progress.seconds, now, cpu_seconds)
+    return Loaded(job.search, dataset, options, job.id, job.progress.seconds, now, cpu_seconds)
 
 
 def load_earlier(database: Database, job: Loaded, folder: Path) -> Earlier:

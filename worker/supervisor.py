@@ -20,6 +20,7 @@ from typing import assert_never
 from lowloss.errors import LeaseLost, LowlossError
 from lowloss.parent import watch_parent
 from lowloss.results import JobState
+from lowloss.spec import JobSpec
 from service.settings import Settings, read_settings
 from service.store.database import Database, Session, is_busy
 from service.store.queue import (
@@ -131,10 +132,13 @@ class Supervisor:
                 return Ended(Ending.crashed, error=fault)
 
     def _overdue_at(self, claim: Claim) -> float:
-        limit = claim.spec.budget.max_seconds
+        spec = claim.spec
+        limit = spec.budget.max_seconds
         if limit is None:
             return float("inf")
-        return self.clock() + max(0.0, limit - claim.seconds) + OVERTIME_SECONDS
+        # A search is diagnosed beside its `max_seconds`.
+        diagnosis = spec.budget.diagnosis_seconds if isinstance(spec, JobSpec) else 0.0
+        return self.clock() + max(0.0, limit - claim.seconds) + diagnosis + OVERTIME_SECONDS
 
     def _fault(self, child: Child, now: float, overdue_at: float) -> str | None:
         if child.silent_seconds > self.settings.silence_seconds:

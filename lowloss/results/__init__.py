@@ -18,9 +18,11 @@ from lowloss.results.diagnosis import (
     Experiment,
     Finding,
     NoiseFloor,
+    ReadRecipe,
     Remedy,
     Severity,
     Stage,
+    Verdict,
 )
 from lowloss.results.insights import (
     Consumed,
@@ -50,7 +52,7 @@ from lowloss.results.outcome import (
     Outcome,
 )
 from lowloss.results.parts import Page, Result
-from lowloss.results.states import JobState, Requested, TrialState
+from lowloss.results.states import JobKind, JobState, Requested, TrialState
 from lowloss.results.trials import Curve, Hyperparameters, Trial
 
 __all__ = [
@@ -84,6 +86,7 @@ __all__ = [
     "Importance",
     "Improvement",
     "Job",
+    "JobKind",
     "JobState",
     "Level",
     "Links",
@@ -92,6 +95,7 @@ __all__ = [
     "Page",
     "Predictions",
     "Progress",
+    "ReadRecipe",
     "Remedy",
     "Requested",
     "Result",
@@ -101,4 +105,5 @@ __all__ = [
     "TableFormat",
     "Trial",
     "TrialState",
+    "Verdict",
 ]

@@ -170,6 +170,20 @@ class Experiment(Result):
     losses: tuple[float | None, ...]
 
 
+class ReadRecipe(Result):
+    """A recipe that was read from a Keras model; `notes` say what was taken otherwise."""
+
+    recipe: Recipe
+    notes: tuple[str, ...]
+
+
+class Verdict(Result):
+    """A diagnosis in short: one sentence, and the causes that do harm, the first one first."""
+
+    sentence: str
+    causes: tuple[Cause, ...]
+
+
 class Diagnosis(Result):
     """Why a loss is high.
 

@@ -9,13 +9,16 @@ from pydantic import ConfigDict, Field
 
 from lowloss.results.outcome import Outcome
 from lowloss.results.parts import Page, Result
-from lowloss.results.states import JobState, Requested
+from lowloss.results.states import JobKind, JobState, Requested
 from lowloss.results.trials import Hyperparameters
-from lowloss.spec import JobSpec, Task
+from lowloss.spec import DiagnosisSpec, JobSpec, Task
 
 
 class Progress(Result):
-    """How far a job is. `seconds_left` is an estimate, null where there is no basis for one."""
+    """How far a job is; a diagnosis has no trials.
+
+    `seconds_left` is an estimate, null where there is no basis for one.
+    """
 
     trials: int
     trials_done: int
@@ -48,26 +51,28 @@ class AttemptError(Result):
 
 
 class Links(Result):
-    """Where to go from a job: URL paths."""
+    """Where to go from a job: URL paths. A server before diagnoses has no `diagnosis`."""
 
     self: str
     trials: str
     events: str
     artifacts: str
     best_model: str
+    diagnosis: str | None = None
 
 
 class Job(Result):
-    """One durable run of a search."""
+    """One durable run of a search, or of a diagnosis: `kind` says which, and what `spec` is."""
 
     id: str
+    kind: JobKind = JobKind.search
     name: str
     state: JobState
     reason: str | None
     requested: Requested
     dataset: str
     task: Task
-    spec: JobSpec
+    spec: JobSpec | DiagnosisSpec
     attempt: int
     failures: int
     errors: tuple[AttemptError, ...]
@@ -78,6 +83,13 @@ class Job(Result):
     best: Best | None
     outcome: Outcome
     links: Links
+
+    @property
+    def search(self) -> JobSpec:
+        """What a search was asked for; TypeError for a diagnosis."""
+        if not isinstance(self.spec, JobSpec):
+            raise TypeError(f"{self.id} is a {self.kind}")
+        return self.spec
 
 
 class Event(Result):

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from lowloss.results.diagnosis import Verdict
 from lowloss.results.insights import SearchInsights
 from lowloss.results.parts import Result
 
@@ -69,7 +70,8 @@ class Outcome(Result):
     `rows` are of the first fold. `insights` are what the search tells of itself. `test_intervals`
     hold the central 95 % of each test metric over resampled test rows. `agreement` is each model
     file's largest difference from the engine that trained it, on the test rows, as a share of their
-    answers' spread. `missing_artifacts` says why an artifact could not be made.
+    answers' spread. `diagnosis` is the short of it, all of which has a route of its own.
+    `missing_artifacts` says why an artifact could not be made.
     """
 
     threads: int | None = None
@@ -87,4 +89,5 @@ class Outcome(Result):
     importances: tuple[Importance, ...] = ()
     insights: SearchInsights | None = None
     agreement: dict[str, float] = Field(default_factory=dict)
+    diagnosis: Verdict | None = None
     missing_artifacts: dict[str, str] = Field(default_factory=dict)

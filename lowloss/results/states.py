@@ -1,8 +1,15 @@
-"""Where jobs and trials stand."""
+"""What a job is, and where jobs and trials stand."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+
+
+class JobKind(StrEnum):
+    """What a job does: search for a model, or tell why a loss is high."""
+
+    search = "search"
+    diagnosis = "diagnosis"
 
 
 class JobState(StrEnum):

@@ -77,7 +77,8 @@ class Budget(Spec):
     together; one that trains on several folds counts once. The search ends early once
     `no_improvement_trials` in a row were no better, once the best is at `target_value`, or once the
     improvement to be expected of another trial is below the share `min_expected_improvement` of the
-    best score.
+    best score. `diagnosis_seconds` are what the diagnosis at the end may take beside `max_seconds`;
+    0 for none.
     """
 
     max_trials: Annotated[int, Number, Field(ge=1)] = 150
@@ -88,6 +89,7 @@ class Budget(Spec):
     no_improvement_trials: Annotated[int, Number, Field(ge=1)] | None = None
     target_value: float | None = None
     min_expected_improvement: Annotated[float, Number, Field(gt=0, lt=1)] | None = None
+    diagnosis_seconds: Annotated[float, Number, Field(ge=0)] = 30.0
 
 
 Strategy = Literal["auto", "holdout", "kfold", "repeated", "grouped", "ordered"]

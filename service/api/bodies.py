@@ -16,10 +16,11 @@ from fastapi import Request
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lowloss.errors import BodyTooLarge, TableEmpty
+from lowloss.errors import BodyTooLarge
 from service.settings import Settings
 
 UPLOAD = ("POST", "/v1/datasets")
+RECIPE = ("POST", "/v1/recipes")
 PREDICT = re.compile(r"/v1/jobs/[^/]+/predict")
 PREFIX = "upload-"
 WRITE_BYTES = 1024**2
@@ -58,6 +59,8 @@ class BodyLimit:
         """The variable that sets a request's limit, and the limit."""
         if (method, path) == UPLOAD:
             return "LOWLOSS_MAX_UPLOAD_BYTES", self.settings.max_upload_bytes
+        if (method, path) == RECIPE:
+            return "LOWLOSS_MAX_RECIPE_BYTES", self.settings.max_recipe_bytes
         if method == "POST" and PREDICT.fullmatch(path):
             return "LOWLOSS_MAX_PREDICT_BYTES", self.settings.max_predict_bytes
         return "LOWLOSS_MAX_BODY_BYTES", self.settings.max_body_bytes
@@ -81,7 +84,7 @@ class Upload:
 
 @asynccontextmanager
 async def spool_body(request: Request, folder: Path) -> AsyncIterator[Upload]:
-    """Write a request's body to a temporary file, a piece at a time; TableEmpty if there is none.
+    """Write a request's body to a temporary file, a piece at a time.
 
     Written and hashed in the thread pool, so that a slow disk does not stop the event loop.
     """
@@ -103,8 +106,6 @@ async def spool_body(request: Request, folder: Path) -> AsyncIterator[Upload]:
                 waiting = bytearray()
         await to_thread.run_sync(write, waiting)
         size_bytes += len(waiting)
-        if not size_bytes:
-            raise TableEmpty("the body is empty", fix="send the table's bytes as the body")
         yield Upload(Path(file.name), digest.hexdigest(), size_bytes)
 
 

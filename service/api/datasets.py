@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from lowloss.errors import BodyTooLarge, DatasetInUse, DatasetNotFound
+from lowloss.errors import BodyTooLarge, DatasetInUse, DatasetNotFound, TableEmpty
 from lowloss.results import Dataset, Page, TableFormat
 from lowloss.spec import Text
 from service.api.bodies import Upload, spool_body
@@ -92,6 +92,8 @@ async def upload_dataset(
     """
     options.check_format(table_format)
     async with spool_body(request, given.settings.data_dir) as upload:
+        if not upload.size_bytes:
+            raise TableEmpty("the body is empty", fix="send the table's bytes as the body")
         new = partial(
             NewDataset,
             name=name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from pydantic import BaseModel
@@ -72,6 +73,78 @@ JOB_SPECS: dict[str, Any] = {
             },
         },
     },
+}
+
+DIAGNOSIS_SPECS: dict[str, Any] = {
+    "shortest": {
+        "summary": "A network as Keras takes it, trained on raw columns",
+        "value": {
+            "dataset": DATASET,
+            "target": "price",
+            "recipe": {
+                "layers": [{"units": 64, "activation": "relu"}, {"units": 1}],
+                "loss": "mse",
+                "optimizer": "adam",
+                "epochs": 100,
+            },
+        },
+    },
+    "in full": {
+        "summary": "With scaling, regularisation and early stopping",
+        "value": {
+            "name": "why so high?",
+            "dataset": DATASET,
+            "target": "price",
+            "features": {"exclude": ["row_id"]},
+            "recipe": {
+                "scale_features": "standard",
+                "scale_target": "none",
+                "layers": [
+                    {
+                        "units": 128,
+                        "activation": "relu",
+                        "kernel_initializer": "he_normal",
+                        "l2": 1e-4,
+                        "dropout": 0.2,
+                    },
+                    {"units": 1, "activation": "linear"},
+                ],
+                "loss": "mean_squared_error",
+                "optimizer": {"name": "sgd", "learning_rate": 0.1, "momentum": 0.9},
+                "batch_size": 64,
+                "epochs": 200,
+                "validation_split": 0.2,
+                "early_stopping": {"patience": 10, "restore_best_weights": True},
+            },
+            "budget": {"max_seconds": 120},
+            "seed": 7,
+        },
+    },
+}
+
+KERAS_MODEL = json.dumps(
+    {
+        "class_name": "Sequential",
+        "config": {
+            "layers": [
+                {"class_name": "Dense", "config": {"units": 64, "activation": "relu"}},
+                {"class_name": "Dense", "config": {"units": 1}},
+            ]
+        },
+    }
+)
+
+RECIPE_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "The text of `model.to_json()`, a `.keras` file's bytes, or a recipe.",
+        "content": {
+            "application/octet-stream": {
+                "schema": {"type": "string", "format": "binary"},
+                "examples": {"json": {"summary": "model.to_json()", "value": KERAS_MODEL}},
+            }
+        },
+    }
 }
 
 CONTINUATIONS: dict[str, Any] = {
@@ -202,6 +275,11 @@ EXAMPLES: dict[str, tuple[str, str | None, str]] = {
     ),
     "best_model_not_ready": (
         "the job is running: its best model is exported when it ends",
+        None,
+        "GET /v1/jobs/job_1?wait=60 until its state is succeeded",
+    ),
+    "diagnosis_not_ready": (
+        "the job is running: its diagnosis is there when it has ended",
         None,
         "GET /v1/jobs/job_1?wait=60 until its state is succeeded",
     ),

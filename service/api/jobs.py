@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 from anyio import to_thread
-from fastapi import APIRouter, Body, Header, Query, Response
+from fastapi import APIRouter, Body, Query, Response
 from pydantic import ValidationError
 
 from lowloss.errors import (
@@ -17,23 +17,17 @@ from lowloss.errors import (
     StateConflict,
     UnknownDataset,
 )
-from lowloss.results import Job, JobState, Page
+from lowloss.results import Job, JobKind, JobState, Page
 from lowloss.spec import Continuation, JobSpec, Priority, Spec
 from service.api.examples import CONTINUATIONS, JOB_SPECS, PRIORITIES, SPEC_PROBLEMS, problems
 from service.api.parameters import Cursor, JobId, Limit
 from service.api.resources import Given, Resources
+from service.api.submissions import IdempotencyKey, dataset_of, enqueue_checked, submit_once
 from service.api.validation import problem_of_faults
-from service.store.database import Session, again_on_conflict
+from service.store.database import Session
 from service.store.datasets import find_dataset
-from service.store.jobs import (
-    check_teachers,
-    find_answer,
-    get_job,
-    keep_answer,
-    list_jobs,
-    read_changes,
-)
-from service.store.queue import cancel_job, enqueue_job, pause_job, resume_job, set_priority
+from service.store.jobs import check_teachers, get_job, list_jobs, read_changes
+from service.store.queue import cancel_job, pause_job, resume_job, set_priority
 from service.tables.check import check_job
 
 router = APIRouter(tags=["jobs"])
@@ -46,16 +40,6 @@ class NewPriority(Spec):
 
 
 MAX_WAIT_SECONDS = 60
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=200,
-        description="A resend with the same key gets the first answer, and no second job.",
-        examples=["7c1d9e8a-house-prices"],
-    ),
-]
 
 
 @router.post(
@@ -73,7 +57,9 @@ def submit_job(
 ) -> Job:
     """Check a JobSpec against its dataset and queue it; a worker takes it from there."""
     request = spec.model_dump_json().encode()
-    return _submit(given, response, lambda _: spec, key=key, request=request)
+    return submit_once(
+        given, response, lambda s: _enqueue(s, given, spec), key=key, request=request
+    )
 
 
 @router.post(
@@ -97,7 +83,7 @@ def continue_job(
     Of an object, such as `budget`, the fields that are given are changed.
     """
 
-    def child(session: Session) -> JobSpec:
+    def enqueue_child(session: Session) -> Job:
         parent = get_job(session, job_id)
         _check_parent(parent)
         if find_dataset(session, parent.dataset) is None:
@@ -106,17 +92,23 @@ def continue_job(
                 fix="upload the same table again: it gets the same id",
             )
         try:
-            return changes.child_of(job_id, parent.spec)
+            child = changes.child_of(job_id, parent.search)
         except ValidationError as error:
             faults = [each | {"loc": ("body", *each["loc"])} for each in error.errors()]
             raise problem_of_faults(faults, JobSpec) from error
+        return _enqueue(session, given, child)
 
     request = job_id.encode() + changes.model_dump_json(exclude_unset=True).encode()
-    return _submit(given, response, child, key=key, request=request)
+    return submit_once(given, response, enqueue_child, key=key, request=request)
 
 
 def _check_parent(parent: Job) -> None:
-    """Refuse a job that another cannot learn from yet."""
+    """Refuse a job that another cannot learn from, or not yet."""
+    if parent.kind is JobKind.diagnosis:
+        raise StateConflict(
+            "the job cannot be continued: it is a diagnosis, which has no trials to learn from",
+            fix=f"GET {parent.links.diagnosis} has what it found; submit a new job",
+        )
     if not (parent.state.is_finished or parent.state is JobState.paused):
         raise StateConflict(
             f"the job cannot be continued: it is {parent.state}",
@@ -128,45 +120,11 @@ def _check_parent(parent: Job) -> None:
         )
 
 
-def _submit(
-    given: Resources,
-    response: Response,
-    spec_of: Callable[[Session], JobSpec],
-    *,
-    key: str | None,
-    request: bytes,
-) -> Job:
-    """Queue a job, unless the same key has queued it before."""
-
-    def submit() -> Job:
-        with given.database.transaction() as session:
-            if key is not None and (answer := find_answer(session, key, request=request)):
-                return Job.model_validate(answer)
-            job = _enqueue(session, given, spec_of(session))
-            if key is not None:
-                keep_answer(session, key, request=request, answer=job.model_dump(mode="json"))
-            return job
-
-    # Two requests with one key: the later one breaks on the first one's, and finds its answer.
-    job = again_on_conflict(submit)
-    response.headers["Location"] = job.links.self
-    return job
-
-
 def _enqueue(session: Session, given: Resources, spec: JobSpec) -> Job:
-    dataset = find_dataset(session, spec.dataset)
-    if dataset is None:
-        raise UnknownDataset(
-            f"there is no dataset {spec.dataset!r}",
-            field="dataset",
-            fix="upload the table first: POST /v1/datasets answers its id",
-        )
+    dataset = dataset_of(session, spec)
     check_teachers(session, spec.warm_start_from)
     checked = check_job(spec, dataset, limits=given.settings.limits)
-    max_attempts = given.settings.max_attempts
-    return get_job(
-        session, enqueue_job(session, checked.spec, task=checked.task, max_attempts=max_attempts)
-    )
+    return enqueue_checked(session, given, checked.spec, checked.task)
 
 
 @router.get("/v1/jobs", summary="List jobs", responses=problems())
@@ -176,12 +134,15 @@ def list_all_jobs(
     state: Annotated[
         JobState | None, Query(description="Only jobs in this state.", examples=["running"])
     ] = None,
+    kind: Annotated[
+        JobKind | None, Query(description="Only jobs of this kind.", examples=["diagnosis"])
+    ] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[Job]:
     """Jobs, newest first."""
     with given.database.reading() as session:
-        return list_jobs(session, state=state, cursor=cursor, limit=limit)
+        return list_jobs(session, state=state, kind=kind, cursor=cursor, limit=limit)
 
 
 @router.get("/v1/jobs/{job_id}", summary="Read a job", responses=problems(JobNotFound))
@@ -233,7 +194,7 @@ def _read(given: Resources, job_id: str) -> Job:
     responses=problems(JobNotFound, StateConflict),
 )
 def cancel(given: Given, job_id: JobId) -> Job:
-    """End a job; its best trial so far is kept and still exported."""
+    """End a job; its best trial so far is kept and still exported, or what was diagnosed."""
     return _change(given, job_id, cancel_job)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from lowloss.errors import JobNotFound, TrialNotFound
+from lowloss.errors import JobNotFound, StateConflict, TrialNotFound
 from lowloss.results import Page, Trial
 from service.api.examples import problems
 from service.api.parameters import MAX_INTEGER, Cursor, JobId, Limit
@@ -17,7 +17,11 @@ from service.store.trials import get_trial, list_trials
 router = APIRouter(tags=["trials"])
 
 
-@router.get("/v1/jobs/{job_id}/trials", summary="List trials", responses=problems(JobNotFound))
+@router.get(
+    "/v1/jobs/{job_id}/trials",
+    summary="List trials",
+    responses=problems(JobNotFound, StateConflict),
+)
 def list_trials_of_job(
     given: Given, job_id: JobId, *, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[Trial]:
@@ -29,7 +33,7 @@ def list_trials_of_job(
 @router.get(
     "/v1/jobs/{job_id}/trials/{number}",
     summary="Read a trial",
-    responses=problems(JobNotFound, TrialNotFound),
+    responses=problems(JobNotFound, TrialNotFound, StateConflict),
 )
 def read_trial(
     given: Given,

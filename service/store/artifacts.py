@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from lowloss.errors import ArtifactNotFound, BestModelNotReady, JobNotFound
-from lowloss.results import Artifact, Artifacts, JobState, Outcome
+from lowloss.results import Artifact, Artifacts, JobKind, JobState, Outcome
 from service.store.blobs import adopt_blob
 from service.store.queue import Fence, hold_fence
 from service.store.schema import ArtifactRow, JobRow
@@ -44,10 +44,7 @@ def list_artifacts(session: Session, job_id: str) -> Artifacts:
         .where(ArtifactRow.job_id == job_id, ArtifactRow.is_published)
         .order_by(ArtifactRow.name)
     ).all()
-    outcome = session.scalar(select(JobRow.outcome).where(JobRow.id == job_id))
-    if outcome is None:
-        raise _no_job(job_id)
-    missing = Outcome.model_validate(outcome).missing_artifacts
+    missing = Outcome.model_validate(get_row(session, job_id).outcome).missing_artifacts
     return Artifacts(items=tuple(_artifact(row) for row in rows), next=None, missing=missing)
 
 
@@ -55,7 +52,7 @@ def get_artifact(session: Session, job_id: str, name: str) -> Artifact:
     """One visible artifact; JobNotFound or ArtifactNotFound."""
     row = session.get(ArtifactRow, (job_id, name))
     if row is None or not row.is_published:
-        _job_state(session, job_id)
+        get_row(session, job_id)
         raise ArtifactNotFound(
             f"job {job_id!r} has no artifact {name!r}",
             fix=f"GET /v1/jobs/{job_id}/artifacts lists them",
@@ -68,13 +65,18 @@ def get_best_model(session: Session, job_id: str) -> Artifact:
     row = session.get(ArtifactRow, (job_id, BEST_MODEL))
     if row is not None and row.is_published:
         return _artifact(row)
-    state = _job_state(session, job_id)
-    if state.is_finished:
+    job = get_row(session, job_id)
+    if job.kind == JobKind.diagnosis:
         raise BestModelNotReady(
-            f"the job {state} without a model", fix="GET the job: its reason and errors say why"
+            "the job is a diagnosis, which makes no model",
+            fix=f"GET /v1/jobs/{job_id}/diagnosis has what it found",
+        )
+    if JobState(job.state).is_finished:
+        raise BestModelNotReady(
+            f"the job {job.state} without a model", fix="GET the job: its reason and errors say why"
         )
     raise BestModelNotReady(
-        f"the job is {state}: its best model is exported when it ends",
+        f"the job is {job.state}: its best model is exported when it ends",
         fix=f"GET /v1/jobs/{job_id}?wait=60 until its state is succeeded",
     )
 
@@ -91,15 +93,12 @@ def get_served_model(session: Session, job_id: str) -> Artifact:
     )
 
 
-def _job_state(session: Session, job_id: str) -> JobState:
-    state = session.scalar(select(JobRow.state).where(JobRow.id == job_id))
-    if state is None:
-        raise _no_job(job_id)
-    return JobState(state)
-
-
-def _no_job(job_id: str) -> JobNotFound:
-    return JobNotFound(f"there is no job {job_id!r}", fix="GET /v1/jobs lists them")
+def get_row(session: Session, job_id: str) -> JobRow:
+    """A job's row; JobNotFound."""
+    job = session.get(JobRow, job_id)
+    if job is None:
+        raise JobNotFound(f"there is no job {job_id!r}", fix="GET /v1/jobs lists them")
+    return job
 
 
 def _artifact(row: ArtifactRow) -> Artifact:

@@ -17,6 +17,7 @@ from lowloss.results import (
     Best,
     Hyperparameters,
     Job,
+    JobKind,
     JobState,
     Links,
     Outcome,
@@ -26,12 +27,13 @@ from lowloss.results import (
     Trial,
     TrialState,
 )
-from lowloss.spec import Budget, JobSpec, Task
+from lowloss.spec import Budget, DiagnosisSpec, JobSpec, Task
 from service.store.cursors import after, page_of
 from service.store.database import utc_now
 from service.store.events import EventKind, record_event
 from service.store.queue import Fence, hold_fence
 from service.store.schema import AttemptRow, IdempotencyKeyRow, JobRow, TrialRow
+from service.store.specs import read_spec
 from service.store.trials import list_trials
 
 KEY_SECONDS = 7 * 24 * 3600.0
@@ -68,12 +70,19 @@ def get_job(session: Session, job_id: str) -> Job:
 
 
 def list_jobs(
-    session: Session, *, state: JobState | None, cursor: str | None, limit: int
+    session: Session,
+    *,
+    state: JobState | None,
+    kind: JobKind | None = None,
+    cursor: str | None,
+    limit: int,
 ) -> Page[Job]:
     """Jobs, newest first."""
     query = _query().where(after(cursor, JobRow.created_at, JobRow.id))
     if state is not None:
         query = query.where(JobRow.state == state)
+    if kind is not None:
+        query = query.where(JobRow.kind == kind)
     found = session.execute(
         query.order_by(JobRow.created_at.desc(), JobRow.id.desc()).limit(limit + 1)
     ).all()
@@ -98,17 +107,17 @@ def read_changes(session: Session, job_ids: Collection[str]) -> dict[str, Change
 
 
 def list_earlier_jobs(session: Session, job_ids: Sequence[str]) -> tuple[EarlierJob, ...]:
-    """Some jobs with their finished trials, then those that they learned from, and so on.
+    """Some searches with their finished trials, then those that they learned from, and so on.
 
-    A job is there once, and one that does not exist is left out.
+    A search is there once, and one that does not exist is left out.
     """
     waiting, found = deque(job_ids), dict[str, EarlierJob]()
     while waiting and len(found) < MAX_EARLIER_JOBS:
         job_id = waiting.popleft()
         row = None if job_id in found else session.get(JobRow, job_id)
-        if row is None:
+        spec = None if row is None else read_spec(row)
+        if not isinstance(spec, JobSpec):
             continue
-        spec = JobSpec.model_validate(row.spec)
         trials = [t for t in list_trials(session, job_id).items if t.state.is_finished]
         found[job_id] = EarlierJob(spec, tuple(trials))
         waiting += spec.warm_start_from
@@ -120,12 +129,14 @@ def check_teachers(session: Session, job_ids: Sequence[str]) -> None:
     if not job_ids:
         return
     has_score = exists().where(TrialRow.job_id == JobRow.id, TrialRow.score.is_not(None))
-    query = select(JobRow.id, JobRow.state, has_score.label("has_score"))
+    query = select(JobRow.id, JobRow.kind, JobRow.state, has_score.label("has_score"))
     found = {row.id: row for row in session.execute(query.where(JobRow.id.in_(job_ids)))}
     for job_id in job_ids:
         row = found.get(job_id)
         if row is None:
             detail, fix = f"there is no job {job_id!r}", "GET /v1/jobs lists them"
+        elif row.kind == JobKind.diagnosis:
+            detail, fix = f"job {job_id!r} is a diagnosis, which has no trials", "leave it out"
         elif JobState(row.state).is_finished and not row.has_score:
             detail, fix = f"job {job_id!r} {row.state} without a scored trial", "leave it out"
         else:
@@ -201,11 +212,12 @@ def _jobs(session: Session, found: Sequence[Row[Any]]) -> dict[str, Job]:
 
 def _job(found: Row[Any], attempts: Sequence[AttemptRow]) -> Job:
     row, best = found.JobRow, found.best
-    spec = JobSpec.model_validate(row.spec)
+    spec = read_spec(row)
     outcome = Outcome.model_validate(row.outcome)
     path = f"/v1/jobs/{row.id}"
     return Job(
         id=row.id,
+        kind=JobKind(row.kind),
         name=row.name,
         state=JobState(row.state),
         reason=row.reason,
@@ -219,7 +231,7 @@ def _job(found: Row[Any], attempts: Sequence[AttemptRow]) -> Job:
         created_at=row.created_at,
         started_at=row.started_at,
         finished_at=row.finished_at,
-        progress=_progress(found, spec.budget),
+        progress=_progress(found, spec),
         best=None if best is None else _best(best, outcome),
         outcome=outcome,
         links=Links(
@@ -228,17 +240,18 @@ def _job(found: Row[Any], attempts: Sequence[AttemptRow]) -> Job:
             events=f"{path}/events",
             artifacts=f"{path}/artifacts",
             best_model=f"{path}/best-model",
+            diagnosis=f"{path}/diagnosis",
         ),
     )
 
 
-def _progress(found: Row[Any], budget: Budget) -> Progress:
+def _progress(found: Row[Any], spec: JobSpec | DiagnosisSpec) -> Progress:
     row = found.JobRow
     since = (found.now - row.claimed_at).total_seconds() if row.claimed_at else 0.0
     seconds = row.seconds + max(0.0, since)
-    left = _seconds_left(found, budget, seconds)
+    left = _seconds_left(found, spec, seconds)
     return Progress(
-        trials=budget.max_trials,
+        trials=spec.budget.max_trials if isinstance(spec, JobSpec) else 0,
         trials_done=found.done,
         trials_running=found.running,
         trials_failed=found.failed,
@@ -248,12 +261,18 @@ def _progress(found: Row[Any], budget: Budget) -> Progress:
     )
 
 
-def _seconds_left(found: Row[Any], budget: Budget, seconds: float) -> float | None:
+def _seconds_left(found: Row[Any], spec: JobSpec | DiagnosisSpec, seconds: float) -> float | None:
     """What the nearest limit of the budget leaves, at the pace so far; None without a basis."""
     if JobState(found.JobRow.state).is_finished:
         return 0.0
-    if found.JobRow.state != JobState.running or not found.done:
+    if found.JobRow.state != JobState.running:
         return None
+    if isinstance(spec, DiagnosisSpec):
+        return max(0.0, spec.budget.max_seconds - seconds)
+    return _search_seconds_left(found, spec.budget, seconds) if found.done else None
+
+
+def _search_seconds_left(found: Row[Any], budget: Budget, seconds: float) -> float:
     left: list[float] = [seconds / found.done * (budget.max_trials - found.done)]
     if budget.max_total_epochs is not None and found.epochs:
         left.append(seconds / found.epochs * (budget.max_total_epochs - found.epochs))

@@ -19,8 +19,8 @@ from sqlalchemy import ColumnElement, and_, case, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from lowloss.errors import JobNotFound, LeaseLost, StateConflict
-from lowloss.results import JobState, Requested, TrialState
-from lowloss.spec import JobSpec, Task
+from lowloss.results import JobKind, JobState, Requested, TrialState
+from lowloss.spec import DiagnosisSpec, JobSpec, Task
 from service.store.blobs import release_blobs
 from service.store.database import utc_now
 from service.store.events import EventKind, record_event
@@ -32,6 +32,7 @@ from service.store.schema import (
     JobRow,
     TrialRow,
 )
+from service.store.specs import kind_of, read_spec
 
 
 @dataclass(frozen=True)
@@ -48,17 +49,23 @@ class Claim:
     """A job handed to a worker. `seconds` is how long earlier attempts ran."""
 
     fence: Fence
-    spec: JobSpec
+    spec: JobSpec | DiagnosisSpec
     task: Task
     seconds: float
 
 
 def enqueue_job(
-    session: Session, spec: JobSpec, *, task: Task, max_attempts: int, name: str = ""
+    session: Session,
+    spec: JobSpec | DiagnosisSpec,
+    *,
+    task: Task,
+    max_attempts: int,
+    name: str = "",
 ) -> str:
     """Add a queued job; answers its id."""
     job = JobRow(
         id=f"job_{secrets.token_hex(10)}",
+        kind=kind_of(spec),
         name=name or spec.name,
         dataset_id=spec.dataset,
         task=task,
@@ -89,7 +96,7 @@ def claim_job(session: Session, owner: str, *, lease_seconds: float) -> Claim | 
         record_event(session, job, EventKind.job_started, attempt=job.attempt)
         return Claim(
             Fence(job.id, owner, job.attempt),
-            JobSpec.model_validate(job.spec),
+            read_spec(job),
             Task(job.task),
             job.seconds,
         )
@@ -222,7 +229,7 @@ def retry_job(session: Session, fence: Fence, *, error: str, retry_seconds: floa
 
 
 def cancel_job(session: Session, job_id: str) -> None:
-    """Ask for a job to end; what its trials found so far is kept and still exported."""
+    """Ask for a job to end; what it found so far is kept and still exported."""
     job = _lock(session, job_id)
     match JobState(job.state):
         case JobState.running:
@@ -233,7 +240,7 @@ def cancel_job(session: Session, job_id: str) -> None:
             job.available_at = utc_now()
             _request(session, job, Requested.cancel)
         case JobState.queued | JobState.paused:
-            job.state, job.reason = JobState.cancelled, "cancelled_before_a_trial_completed"
+            job.state, job.reason = JobState.cancelled, _why_without_result(JobKind(job.kind))
             job.requested = Requested.none
             job.finished_at = utc_now()
             _close(session, job)
@@ -310,6 +317,16 @@ def _lock(session: Session, job_id: str) -> JobRow:
     if job is None:
         raise JobNotFound(f"there is no job {job_id!r}", fix="GET /v1/jobs lists them")
     return job
+
+
+def _why_without_result(kind: JobKind) -> str:
+    match kind:
+        case JobKind.search:
+            return "cancelled_before_a_trial_completed"
+        case JobKind.diagnosis:
+            return "cancelled_before_it_was_diagnosed"
+        case never:
+            assert_never(never)
 
 
 def _request(session: Session, job: JobRow, requested: Requested) -> None:

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from lowloss.results import JobState, Requested, TableFormat, TrialState
+from lowloss.results import JobKind, JobState, Requested, TableFormat, TrialState
 from lowloss.spec import Task
 from service.store.database import Json, UtcDateTime, utc_now
 
@@ -106,7 +106,7 @@ class DatasetRow(Table):
 
 
 class JobRow(Table):
-    """One durable run of a search.
+    """One durable run of a search or a diagnosis.
 
     `seconds` is the running time up to `claimed_at`: the last claim or renewal.
     `version` rises with every change of state or best trial, `events` is the last event's number.
@@ -114,6 +114,7 @@ class JobRow(Table):
 
     __tablename__ = "jobs"
     id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(server_default=JobKind.search)
     name: Mapped[str]
     dataset_id: Mapped[str | None] = mapped_column(
         ForeignKey("datasets.id", ondelete="SET NULL"), index=True
@@ -140,6 +141,7 @@ class JobRow(Table):
     version: Mapped[int] = mapped_column(default=1)
     events: Mapped[int] = mapped_column(default=0)
     __table_args__ = (
+        _one_of("kind", JobKind),
         _one_of("task", Task),
         _one_of("state", JobState),
         _one_of("requested", Requested),

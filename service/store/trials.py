@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from lowloss.errors import JobNotFound, TrialNotFound
-from lowloss.results import Curve, Hyperparameters, Page, Requested, Trial, TrialState
+from lowloss.errors import JobNotFound, StateConflict, TrialNotFound
+from lowloss.results import Curve, Hyperparameters, JobKind, Page, Requested, Trial, TrialState
 from lowloss.spec import Direction, JobSpec
 from service.store.blobs import release_blobs
 from service.store.database import utc_now
@@ -118,7 +118,7 @@ def finish_trial(session: Session, fence: Fence, end: TrialEnd, curve: Curve) ->
 def list_trials(
     session: Session, job_id: str, *, after: int = 0, limit: int | None = None
 ) -> Page[Trial]:
-    """A job's trials by number, without their curves; JobNotFound."""
+    """A search's trials by number, without their curves; JobNotFound, or StateConflict."""
     query = (
         select(TrialRow)
         .where(TrialRow.job_id == job_id, TrialRow.number > after)
@@ -126,7 +126,7 @@ def list_trials(
     )
     rows = session.scalars(query if limit is None else query.limit(limit + 1)).all()
     if not rows:
-        _require_job(session, job_id)
+        _require_search(session, job_id)
     shown = rows[:limit]
     more = str(shown[-1].number) if len(rows) > len(shown) else None
     return Page(items=tuple(_trial(row, None) for row in shown), next=more)
@@ -139,7 +139,7 @@ def list_curves(session: Session, job_id: str) -> dict[int, Curve]:
 
 
 def get_trial(session: Session, job_id: str, number: int) -> Trial:
-    """One trial with its curve; JobNotFound or TrialNotFound."""
+    """One trial with its curve; JobNotFound, TrialNotFound, or StateConflict of a diagnosis."""
     found = session.execute(
         select(TrialRow, CurveRow)
         .outerjoin(
@@ -148,7 +148,7 @@ def get_trial(session: Session, job_id: str, number: int) -> Trial:
         .where(TrialRow.job_id == job_id, TrialRow.number == number)
     ).one_or_none()
     if found is None:
-        _require_job(session, job_id)
+        _require_search(session, job_id)
         raise TrialNotFound(
             f"job {job_id!r} has no trial {number}", fix=f"GET /v1/jobs/{job_id}/trials lists them"
         )
@@ -156,9 +156,15 @@ def get_trial(session: Session, job_id: str, number: int) -> Trial:
     return _trial(row, curve)
 
 
-def _require_job(session: Session, job_id: str) -> None:
-    if session.scalar(select(JobRow.id).where(JobRow.id == job_id)) is None:
+def _require_search(session: Session, job_id: str) -> None:
+    kind = session.scalar(select(JobRow.kind).where(JobRow.id == job_id))
+    if kind is None:
         raise JobNotFound(f"there is no job {job_id!r}", fix="GET /v1/jobs lists them")
+    if kind == JobKind.diagnosis:
+        raise StateConflict(
+            f"job {job_id!r} is a diagnosis, which has no trials",
+            fix=f"GET /v1/jobs/{job_id}/diagnosis has its experiments",
+        )
 
 
 def _save_curve(session: Session, job_id: str, number: int, curve: Curve) -> None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from lowloss.errors import (
     ClassTooSmall,
-    LimitExceeded,
     NoFeatures,
     ObjectiveDoesNotFitTask,
     TargetConstant,
@@ -21,8 +20,9 @@ from lowloss.errors import (
     UnknownTarget,
 )
 from lowloss.results import Column, ColumnKind, Dataset, ExcludedColumn, TableFormat
-from lowloss.spec import Choice, Float, Int, JobSpec, Objective, Task, Validation
+from lowloss.spec import JobSpec, Objective, Task, Validation
 from service.settings import Limits
+from service.tables.bounds import Bounded, check_bounds
 from service.tables.decide import decide_pruning, decide_validation
 
 MIN_TRAIN_ROWS = 8
@@ -51,6 +51,11 @@ class Checked:
 def check_job(spec: JobSpec, dataset: Dataset, *, limits: Limits) -> Checked:
     """Check everything that the profile can tell; raises an InvalidRequest problem."""
     _check_limits(spec, limits)
+    return check_table(spec, dataset, limits=limits)
+
+
+def check_table(spec: JobSpec, dataset: Dataset, *, limits: Limits) -> Checked:
+    """Check all but search space and budget; raises an InvalidRequest problem."""
     target = _find_target(spec, dataset)
     task = _decide_task(spec, target)
     if not spec.objective.fits(task):
@@ -100,7 +105,7 @@ def _check_strategy(spec: JobSpec, dataset: Dataset, target: Column) -> None:
         raise UnknownFeature(
             f"{validation.column!r} {problem}",
             field="validation.column",
-            fix=_suggest(validation.column, set(columns) - {target.name}),
+            fix=suggest(validation.column, set(columns) - {target.name}),
         )
     if validation.strategy == "grouped":
         wanted = (validation.folds or 2) + 1
@@ -122,7 +127,7 @@ def _check_strategy(spec: JobSpec, dataset: Dataset, target: Column) -> None:
 
 def _check_limits(spec: JobSpec, limits: Limits) -> None:
     space, budget = spec.search_space, spec.budget
-    bounded: list[tuple[str, object, float]] = [
+    bounded: list[Bounded] = [
         ("search_space.layers", space.layers, limits.max_layers),
         ("search_space.width", space.width, limits.max_width),
         ("search_space.batch_size", space.batch_size, limits.max_batch_size),
@@ -131,22 +136,7 @@ def _check_limits(spec: JobSpec, limits: Limits) -> None:
         ("budget.max_epochs", budget.max_epochs, limits.max_epochs),
         ("budget.max_seconds", budget.max_seconds or 0, limits.max_seconds),
     ]
-    for field, value, limit in bounded:
-        largest = _largest(value)
-        if largest > limit:
-            raise LimitExceeded(
-                f"{largest:g} is over this server's limit of {limit:g}",
-                field=field,
-                fix=f"use at most {limit:g}",
-            )
-
-
-def _largest(value: object) -> float:
-    if isinstance(value, Choice):
-        return max(_largest(choice) for choice in value.choices)
-    if isinstance(value, Float | Int):
-        return float(value.max)
-    return float(value)  # type: ignore[arg-type]  # a fixed number
+    check_bounds(bounded)
 
 
 def _find_target(spec: JobSpec, dataset: Dataset) -> Column:
@@ -155,7 +145,7 @@ def _find_target(spec: JobSpec, dataset: Dataset) -> Column:
         raise UnknownTarget(
             f"the table has no column {spec.target!r}",
             field="target",
-            fix=_suggest(spec.target, columns),
+            fix=suggest(spec.target, columns),
         )
     if dataset.format is TableFormat.npz and spec.target != "y":
         raise UnknownTarget(
@@ -311,7 +301,7 @@ def _check_names(spec: JobSpec, names: list[str]) -> None:
                 raise UnknownFeature(
                     f"the table has no column {name!r}",
                     field=f"features.{field}",
-                    fix=_suggest(name, names),
+                    fix=suggest(name, names),
                 )
             if name == spec.target and field != "exclude":
                 raise UnknownFeature(
@@ -367,7 +357,8 @@ def _useless(column: Column, rows: int) -> str | None:
     return None
 
 
-def _suggest(name: str, names: Iterable[str]) -> str:
+def suggest(name: str, names: Iterable[str]) -> str:
+    """What to do about a column that is not there."""
     names = list(names)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if close:

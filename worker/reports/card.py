@@ -6,13 +6,14 @@ The headings are those of Mitchell et al. (2019), "Model Cards for Model Reporti
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from lowloss.results import Column, ColumnKind
 from lowloss.spec import Task
 from worker.reports.columns import MOST_COLUMNS, spread
 from worker.reports.comparison import contenders, metrics_shown, rows_told, verdict
+from worker.reports.diagnosis import harmful_findings
 from worker.reports.facts import Facts
 from worker.reports.remarks import remarks
 from worker.reports.usage import answer_told, usage
@@ -44,6 +45,7 @@ def write_card(path: Path, facts: Facts) -> None:
         _metrics(facts),
         _training_data(facts),
         _limits(facts),
+        *_first_try(facts),
         _training(facts),
         _how_to_use(facts),
     )
@@ -135,14 +137,14 @@ def _metrics(facts: Facts) -> list[str]:
 
 def _training_data(facts: Facts) -> list[str]:
     dataset, outcome = facts.dataset, facts.job.outcome
-    validation = facts.job.spec.validation
+    validation = facts.job.search.validation
     split = ", ".join(f"{count:,} {part}" for part, count in (outcome.rows or {}).items())
     lines = [
         "## Training and evaluation data",
         "",
         f"- Dataset: {_named(dataset.name)}, {dataset.rows:,} rows, {dataset.columns:,} columns.",
         f"- SHA-256: `{dataset.sha256}`.",
-        f"- Rows: {split or DASH} (strategy {validation.strategy}, seed {facts.job.spec.seed}).",
+        f"- Rows: {split or DASH} (strategy {validation.strategy}, seed {facts.job.search.seed}).",
         f"- The networks of the model were trained on {facts.metadata['rows']['train']:,} of them.",
     ]
     if not outcome.excluded:
@@ -184,6 +186,20 @@ def _unseen(column: Column) -> str:
             return "is extrapolated"
 
 
+def _first_try(facts: Facts) -> Iterator[list[str]]:
+    """Why a plain network on these data has a high loss; no section where nobody asked."""
+    if facts.diagnosis is None:
+        return
+    causes = [f"- {escaped(each.sentence)}" for each in harmful_findings(facts.diagnosis)]
+    yield [
+        "## What a first try gets wrong",
+        "",
+        "Measured on a plain network on raw columns, without early stopping; not this model. "
+        f"{escaped(facts.diagnosis.verdict)}",
+        *(["", *causes] if causes else []),
+    ]
+
+
 def _training(facts: Facts) -> list[str]:
     winner = facts.winner
     settings = [(name(k), escaped(setting(v))) for k, v in winner.hyperparameters]
@@ -191,8 +207,8 @@ def _training(facts: Facts) -> list[str]:
         "## Training",
         "",
         f"Trial {winner.number}, seed {winner.seed}; best epoch {winner.best_epoch} of at most "
-        f"{facts.job.spec.budget.max_epochs}; objective {facts.job.spec.objective}; search by "
-        f"{facts.job.spec.algorithm}.",
+        f"{facts.job.search.budget.max_epochs}; objective {facts.job.search.objective}; search by "
+        f"{facts.job.search.algorithm}.",
         *_searching(facts),
         "",
         *_table(("hyperparameter", "value"), settings),

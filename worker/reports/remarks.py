@@ -142,7 +142,7 @@ def region_told(region: DivergedRegion) -> str:
 
 
 def _last_epoch(facts: Facts) -> Iterator[str]:
-    limit = facts.job.spec.budget.max_epochs
+    limit = facts.job.search.budget.max_epochs
     late = [trial for trial in facts.completed if (trial.best_epoch or 0) >= limit]
     if (facts.winner.best_epoch or 0) >= limit:
         whose = "the winner's best epoch is"

@@ -71,7 +71,7 @@ def _add(archive: zipfile.ZipFile, folder: str, time: float, events: Iterable[An
 
 def _experiment(facts: Facts, time: float, numeric: frozenset[str]) -> Any:
     """Which hyperparameters and metrics there are."""
-    objective = facts.job.spec.objective
+    objective = facts.job.search.objective
     metrics = dict.fromkeys(metric for trial in facts.trials for metric in trial.metrics)
     experiment = Experiment(
         name=facts.job.name,

@@ -1,0 +1,43 @@
+"""Diagnoses: each an artifact of its job, read whole."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from lowloss.errors import DiagnosisNotReady
+from lowloss.results import Diagnosis, JobState, Outcome
+from lowloss.spec import JobSpec
+from service.store.artifacts import get_row
+from service.store.blobs import load_blob
+from service.store.schema import ArtifactRow, JobRow
+from service.store.specs import read_spec
+
+DIAGNOSIS = "diagnosis.json"
+
+
+def get_diagnosis(session: Session, job_id: str) -> Diagnosis:
+    """Why a job's loss is high; JobNotFound, or DiagnosisNotReady with the reason."""
+    row = session.get(ArtifactRow, (job_id, DIAGNOSIS))
+    if row is None or not row.is_published:
+        raise _not_ready(get_row(session, job_id))
+    return Diagnosis.model_validate_json(load_blob(session, row.sha256))
+
+
+def _not_ready(job: JobRow) -> DiagnosisNotReady:
+    if not JobState(job.state).is_finished:
+        return DiagnosisNotReady(
+            f"the job is {job.state}: its diagnosis is there when it has ended",
+            fix=f"GET /v1/jobs/{job.id}?wait=60 until its state is succeeded",
+        )
+    ended = f"the job {job.state} without a diagnosis"
+    spec = read_spec(job)
+    if isinstance(spec, JobSpec) and not spec.budget.diagnosis_seconds:
+        return DiagnosisNotReady(
+            f"{ended}: its budget.diagnosis_seconds is 0",
+            fix="POST /v1/diagnoses with the same dataset and a recipe",
+        )
+    reason = Outcome.model_validate(job.outcome).missing_artifacts.get(DIAGNOSIS, job.reason)
+    return DiagnosisNotReady(
+        f"{ended}: {reason}" if reason else ended,
+        fix="GET the job: its reason and errors say why",
+    )
