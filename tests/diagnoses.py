@@ -39,7 +39,7 @@ def a_recipe(**given: Any) -> Recipe:
 def an_effect(share: float, before: float | None, after: float | None, **given: Any) -> Effect:
     """A remedy's effect whose interval is five points wide on either side."""
     ends = {"low": share - 0.05, "high": share + 0.05}
-    values = {"metric": "mse", "share": share, "runs": 5} | ends
+    values = {"metric": "mean_squared_error", "share": share, "runs": 5} | ends
     return Effect(before=before, after=after, **values | given)
 
 
@@ -126,7 +126,7 @@ def a_diagnosis(**given: Any) -> Diagnosis:
     values: dict[str, Any] = {
         "verdict": "The loss is high because the target is not scaled: scaling it removes 93 % of "
         "the excess.",
-        "metric": "mse",
+        "metric": "mean_squared_error",
         "loss": RAW_LOSS,
         "remedied_loss": SCALED_LOSS,
         "best": FLOOR,

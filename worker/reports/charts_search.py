@@ -12,16 +12,14 @@ from matplotlib.ticker import MaxNLocator
 
 from lowloss.results import Curve, Hyperparameters, Trial, TrialState
 from lowloss.spec import Choice, Direction, Float, Int
-from worker.reports.facts import Facts, Floats
+from worker.reports.curves import loss_axis, losses_of, plot_curve
+from worker.reports.facts import Facts
 from worker.reports.svg import FAINT, INK, OTHER, OURS, THIRD, dots, draw, log_axis
 from worker.reports.words import name, setting
 
 MOST_DOTS = 300
 """Trials that each small chart of a hyperparameter shows."""
 MOST_CURVES = 6
-MOST_EPOCHS_DRAWN = 400
-LOG_RATIO = 20.0
-"""Scores that span more than this are shown on a logarithmic axis."""
 MOST_SECONDS = 600.0
 """A longer search is shown in minutes."""
 COLUMNS = 3
@@ -32,14 +30,14 @@ def search_chart(facts: Facts) -> Markup:
     trials = sorted(facts.completed, key=lambda trial: trial.number)
     numbers = [trial.number for trial in trials]
     scores = np.array([_score(trial) for trial in trials])
-    is_min = facts.job.spec.objective.direction is Direction.min
+    is_min = facts.job.search.objective.direction is Direction.min
     best = np.minimum.accumulate(scores) if is_min else np.maximum.accumulate(scores)
     pruned = [(t.number, _score(t)) for t in facts.trials if t.state is TrialState.pruned]
     ended = [t.number for t in facts.trials if t.state in {TrialState.diverged, TrialState.failed}]
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
-        _score_axis(axes, np.array([*scores, *(score for _, score in pruned)]))
+        loss_axis(axes, np.array([*scores, *(score for _, score in pruned)]))
         axes.step(numbers, best, where="post", color=OTHER, linewidth=1.2, label="best so far")
         dots(axes, numbers, scores, OURS)
         if pruned:
@@ -53,7 +51,7 @@ def search_chart(facts: Facts) -> Markup:
             marks[0].set(transform=axes.get_xaxis_transform(), clip_on=False)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("trial")
-        axes.set_ylabel(name(facts.job.spec.objective))
+        axes.set_ylabel(name(facts.job.search.objective))
         figure.legend(loc="outside upper right", ncols=4)
 
     return draw("search", paint, label="The score of each trial and the best so far")
@@ -77,13 +75,13 @@ def convergence_chart(facts: Facts) -> Markup | None:
     def paint(figure: Figure) -> None:
         grid = figure.subplots(1, 2, sharey=True)
         for axes, (label, values) in zip(grid, by.items(), strict=True):
-            _score_axis(axes, scores)
+            loss_axis(axes, scores)
             axes.step(values, scores, where="post", color=OTHER, linewidth=1.2)
             dots(axes, values[:-1], scores[:-1], OURS)
             axes.set_xlim(left=0)
             axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
             axes.set_xlabel(label)
-        grid[0].set_ylabel(name(facts.job.spec.objective))
+        grid[0].set_ylabel(name(facts.job.search.objective))
 
     label = "The best score so far by epochs and by time"
     return draw("convergence", paint, label=label, size=(6.4, 2.2))
@@ -102,12 +100,12 @@ def hyperparameter_charts(facts: Facts) -> Markup | None:
     def paint(figure: Figure) -> None:
         grid = figure.subplots(rows, COLUMNS, squeeze=False, sharey=True).ravel()
         for axes, (key, found) in zip(grid, searched.items(), strict=False):
-            _score_axis(axes, scores)
+            loss_axis(axes, scores)
             dots(axes, _positions(axes, facts, key, found), scores, OURS)
             axes.set_xlabel("largest width" if key == "widths" else name(key))
         for axes in grid[len(searched) :]:
             axes.set_visible(False)
-        figure.supylabel(name(facts.job.spec.objective), fontsize="medium")
+        figure.supylabel(name(facts.job.search.objective), fontsize="medium")
 
     size = (6.4, 0.4 + 1.6 * rows)
     return draw("space", paint, label="Score against each hyperparameter", size=size)
@@ -120,8 +118,7 @@ def curve_charts(facts: Facts) -> Markup | None:
     shown = [(trial, curve) for trial, curve in shown if curve.val_loss]
     if not shown:
         return None
-    losses = np.concatenate([_floats(c.loss + c.val_loss) for _, c in shown])
-    losses = losses[np.isfinite(losses)]
+    losses = losses_of(*(curve for _, curve in shown))
     columns = min(COLUMNS, len(shown))
     rows = -(-len(shown) // columns)
 
@@ -129,7 +126,7 @@ def curve_charts(facts: Facts) -> Markup | None:
         grid = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
         for axes, (trial, curve) in zip(grid, shown, strict=False):
             _curve(axes, trial, curve)
-            _score_axis(axes, losses)
+            loss_axis(axes, losses)
         for axes in grid[len(shown) :]:
             axes.set_visible(False)
         figure.legend(*grid[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
@@ -141,24 +138,10 @@ def curve_charts(facts: Facts) -> Markup | None:
 
 
 def _curve(axes: Axes, trial: Trial, curve: Curve) -> None:
-    epochs = np.arange(1, len(curve.val_loss) + 1)
-    step = -(-len(epochs) // MOST_EPOCHS_DRAWN)
-    train, validation = _floats(curve.loss), _floats(curve.val_loss)
-    axes.plot(epochs[::step], train[::step], color=OTHER, linewidth=1.2, label="training")
-    axes.plot(epochs[::step], validation[::step], color=OURS, linewidth=1.2, label="validation")
+    plot_curve(axes, curve)
     if trial.best_epoch is not None:
         axes.axvline(trial.best_epoch, color=FAINT, linewidth=0.8, linestyle=":")
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
     axes.set_title(f"trial {trial.number}", loc="left")
-
-
-def _floats(values: Sequence[float | None]) -> Floats:
-    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
-
-
-def _score_axis(axes: Axes, scores: Floats) -> None:
-    if len(scores) and scores.min() > 0 and scores.max() > LOG_RATIO * scores.min():
-        log_axis(axes, "y", scores)
 
 
 def _by_importance(facts: Facts) -> list[str]:
@@ -177,7 +160,7 @@ def _values(trials: Sequence[Trial], key: str) -> list[object]:
 def _positions(axes: Axes, facts: Facts, key: str, found: list[object]) -> list[float]:
     """Where values stand on the x axis, which is made to fit them."""
     numbers = [float(value) for value in found if isinstance(value, int | float)]
-    parameter = getattr(facts.job.spec.search_space, key, None)
+    parameter = getattr(facts.job.search.search_space, key, None)
     if len(numbers) < len(found) or isinstance(parameter, Choice):
         named = [setting(value) for value in sorted(set(found), key=_order)]
         axes.set_xticks(range(len(named)), named)

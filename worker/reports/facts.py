@@ -16,6 +16,7 @@ from lowloss.results import (
     Column,
     Curve,
     Dataset,
+    Diagnosis,
     DivergedRegion,
     Importance,
     Job,
@@ -53,7 +54,8 @@ class Answers:
 class Facts:
     """A finished job whose outcome names its winner, and what was measured of its model.
 
-    `metadata` is what `worker.model.save.describe_model` puts into the model's file.
+    `metadata` is what `worker.model.save.describe_model` puts into the model's file; `diagnosis`
+    is None where none was made.
     """
 
     job: Job
@@ -62,6 +64,7 @@ class Facts:
     curves: Mapping[int, Curve]
     metadata: Mapping[str, Any]
     predictions: Answers
+    diagnosis: Diagnosis | None = None
 
     @property
     def winner(self) -> Trial:
@@ -97,14 +100,14 @@ class Facts:
     @property
     def ranked_trials(self) -> tuple[Trial, ...]:
         """The trials that have a score, the best first."""
-        sign = 1.0 if self.job.spec.objective.direction is Direction.min else -1.0
+        sign = 1.0 if self.job.search.objective.direction is Direction.min else -1.0
         scored = [(sign * t.score, t) for t in self.completed if t.score is not None]
         return tuple(trial for _, trial in sorted(scored, key=lambda pair: pair[0]))
 
     @property
     def target(self) -> Column:
         """The column that is predicted."""
-        return next(c for c in self.dataset.profile if c.name == self.job.spec.target)
+        return next(c for c in self.dataset.profile if c.name == self.job.search.target)
 
     @property
     def features(self) -> tuple[Column, ...]:
@@ -122,7 +125,7 @@ class Facts:
     @property
     def metric(self) -> str:
         """The metric that models are compared by: the objective's, where baselines have it, too."""
-        objective = self.job.spec.objective
+        objective = self.job.search.objective
         if objective is not Objective.val_loss:
             return objective.metric
         return self.error

@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from lowloss.results import (
@@ -18,7 +17,6 @@ from lowloss.results import (
     Trial,
 )
 from lowloss.spec import Task
-from worker.reports import words
 from worker.reports.charts_model import binary_charts, confusion_chart, regression_charts
 from worker.reports.charts_search import (
     convergence_chart,
@@ -29,7 +27,9 @@ from worker.reports.charts_search import (
 from worker.reports.columns import MOST_COLUMNS, Shown, column_rows
 from worker.reports.comparison import Contender, contenders, metrics_shown, rows_told, verdict
 from worker.reports.confusion import Confusion, confusion
+from worker.reports.diagnosis import FIRST_TRY, DiagnosisView, view
 from worker.reports.facts import Facts
+from worker.reports.pages import write_page
 from worker.reports.remarks import region_told, remarks
 from worker.reports.usage import Usage, answer_told, usage
 
@@ -74,26 +74,12 @@ class Page:
     charts: Charts
     usage: Usage
     answer: str
+    diagnosis: DiagnosisView | None
 
 
 def write_report(path: Path, facts: Facts) -> None:
     """Write the page."""
-    environment = Environment(
-        loader=PackageLoader("worker.reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "number": words.number,
-        "percent": words.percent,
-        "words": words.name,
-        "clipped": words.clipped,
-        "duration": words.duration,
-        "setting": words.setting,
-    }
-    path.write_text(environment.get_template(TEMPLATE).render(page=_page(facts)), encoding="utf-8")
+    write_page(path, TEMPLATE, page=_page(facts))
 
 
 def _page(facts: Facts) -> Page:
@@ -124,6 +110,7 @@ def _page(facts: Facts) -> Page:
         ),
         usage=usage(facts),
         answer=answer_told(facts),
+        diagnosis=None if facts.diagnosis is None else view(facts.diagnosis, FIRST_TRY),
     )
 
 

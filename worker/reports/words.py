@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from lowloss.results import Column, ColumnKind
@@ -18,10 +19,14 @@ NAMES = {
     "majority": "class frequencies",
     "l1": "L1",
     "l2": "L2",
+    "l1_too_strong": "L1 too strong",
+    "l2_too_strong": "L2 too strong",
 }
 DASH = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
+ARROW = "\N{RIGHTWARDS ARROW}"
 SHOWN_CHARACTERS = 60
+MOST_LISTED = 20
 
 
 def number(value: float | None) -> str:
@@ -37,7 +42,9 @@ def percent(share: float) -> str:
     """A share in percent; the smallest shares do not become 0."""
     if 0 < share < 0.001:
         return "<0.1 %"
-    return f"{100 * share:.1f} %" if share < 0.1 else f"{100 * share:.0f} %"
+    digits = 1 if abs(share) < 0.1 else 0
+    # A zero has no sign.
+    return f"{round(100 * share, digits) + 0.0:.{digits}f} %".replace("-", MINUS)
 
 
 def name(key: str) -> str:
@@ -53,6 +60,13 @@ def counted(count: int, noun: str) -> str:
 def clipped(text: str, most: int = SHOWN_CHARACTERS) -> str:
     """A text of a bearable length."""
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def listed(things: Sequence[object]) -> str:
+    """The first of some things, and how many more there are."""
+    named = ", ".join(clipped(str(each)) for each in things[:MOST_LISTED])
+    more = len(things) - MOST_LISTED
+    return f"{named} and {more:,} more" if more > 0 else named
 
 
 def duration(seconds: float) -> str:

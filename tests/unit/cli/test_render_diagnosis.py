@@ -39,7 +39,7 @@ def test_verdict_is_first_and_losses_follow() -> None:
 
     assert text.startswith("The loss is high because the target is not scaled")
     assert (
-        "the recipe 4e+06 mse with the remedies 1e+05 best reached 9.1e+04, by gradient boosting "
+        "the recipe 4e+06 mean squared error with the remedies 1e+05 best reached 9.1e+04, by gradient boosting "
         "best constant answer 7.1e+06 noise floor, estimated 8.2e+04" in text
     )
 
@@ -51,7 +51,7 @@ def test_finding_has_evidence_effect_remedy_and_alternatives() -> None:
         "1. target not scaled (critical) 'y' has a standard deviation of 2,667;",
         "- standard deviation of 'y': 2667 (suspect from 10)",
         "- loss before training, in variances: 1.56 columns: y",
-        "effect: removes 93% of the excess (88% to 98%), 4e+06 -> 3.6e+05 mse",
+        "effect: removes 93% of the excess (88% to 98%), 4e+06 -> 3.6e+05 mean squared error",
         'remedy: Scale the target. recipe: {"scale_target": "standard"}',
         "or, as if learning rate too low: Raise the learning rate to 1. Alone it removes 99%",
         "2. features not scaled (minor)",
@@ -88,7 +88,7 @@ def test_loss_that_is_not_finite_is_told_as_diverged() -> None:
 
     assert "the recipe diverged with the remedies diverged best reached" in text
     assert "last finite loss: not finite (suspect from 1000)" in text
-    assert "removes 100% of the excess (100% to 100%), diverged -> 0.3 mse" in text
+    assert "removes 100% of the excess (100% to 100%), diverged -> 0.3 mean squared error" in text
     assert "noise floor" not in text
 
 
@@ -106,7 +106,7 @@ def test_interval_of_one_run_is_not_told() -> None:
 
     text = shown(a_diagnosis(findings=(finding,)))
 
-    assert "effect: removes 50% of the excess, 2 -> 1 mse" in text
+    assert "effect: removes 50% of the excess, 2 -> 1 mean squared error" in text
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 200])

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
-from collections import Counter
 from collections.abc import Callable
 from html import unescape
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -30,56 +27,15 @@ from tests.unit.reports.facts import (
     some_matrix_facts,
     some_trials,
 )
+from tests.unit.reports.pages import needs_nothing_else, parsed
 from worker.reports.facts import Answers, Facts
 from worker.reports.html import write_report
-
-VOID = {"meta", "br", "hr", "img", "input", "link"}
-
-
-class Page(HTMLParser):
-    """The tags, attributes and text of a page; refuses tags that do not nest."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: Counter[str] = Counter()
-        self.attributes: list[tuple[str, str]] = []
-        self.text = ""
-        self._open: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags[tag] += 1
-        self.attributes += [(name, value or "") for name, value in attrs]
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags[tag] += 1
-        self.attributes += [(name, value or "") for name, value in attrs]
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self._open[-1:] != ["style"]:
-            self.text += f" {data}"
-
-    def close(self) -> None:
-        super().close()
-        assert not self._open
 
 
 def written(folder: Path, facts: Facts) -> str:
     path = folder / "report.html"
     write_report(path, facts)
     return path.read_text(encoding="utf-8")
-
-
-def parsed(text: str) -> Page:
-    page = Page()
-    page.feed(text)
-    page.close()
-    page.text = " ".join(page.text.split())
-    return page
 
 
 def many_columns() -> tuple[Column, ...]:
@@ -124,20 +80,7 @@ CASES: dict[str, Callable[[], Facts]] = {
 def test_page_is_whole_and_needs_nothing_from_elsewhere(tmp_path: Path, case: str) -> None:
     text = written(tmp_path, CASES[case]())
 
-    page = parsed(text)
-    ids = Counter(value for name, value in page.attributes if name == "id")
-    targets = {v.removeprefix("#") for n, v in page.attributes if n == "xlink:href" and v[0] == "#"}
-    links = [v for n, v in page.attributes if n in {"src", "href", "xlink:href"} and v[0] != "#"]
-    assert page.tags["html"] == page.tags["body"] == page.tags["h1"] == 1
-    assert not page.tags["script"]
-    assert not page.tags["link"]
-    assert not page.tags["iframe"]
-    assert not [name for name, _ in page.attributes if name.startswith("on")]
-    assert all(link.startswith("data:image/png") for link in links)
-    assert "@import" not in text
-    assert set(ids.values()) <= {1}
-    assert targets <= set(ids)
-    assert set(re.findall(r"url\(#([^)]*)\)", text)) <= set(ids)
+    needs_nothing_else(text)
     assert len(text) < 600_000
 
 
