@@ -44,7 +44,9 @@ def before_and_after(diagnosis: Diagnosis, recipe_told: str) -> Markup | None:
             axes.set_xlabel("epoch")
         grid[0].set_ylabel("loss")
         lines = {line.get_label(): line for axes in grid for line in axes.get_lines()}
-        figure.legend(lines.values(), lines.keys(), loc="outside upper right", ncols=3)
+        labels = [label for label in ("training", "validation", "diverged") if label in lines]
+        handles = [lines[label] for label in labels]
+        figure.legend(handles, labels, loc="outside upper right", ncols=3)
 
     label = "Training and validation loss by epoch, before and after the remedies"
     return draw("remedied", paint, label=label)
@@ -55,6 +57,7 @@ def _mark_end(axes: Axes, curve: Curve) -> None:
     epochs = len(curve.loss)
     margin = max(0.5, 0.04 * epochs)
     axes.set_xlim(1 - margin, epochs + margin)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True, min_n_ticks=1))
     if None in curve.loss:
         place = curve.loss.index(None) + 1
         top = axes.get_xaxis_transform()
