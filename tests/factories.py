@@ -18,11 +18,13 @@ from lowloss.results import (
     TableFormat,
     TrialState,
 )
-from lowloss.spec import JobSpec, Task
+from lowloss.spec import DiagnosisSpec, JobSpec, Task
 from service.settings import Limits
+from service.store.artifacts import NewArtifact, add_artifact
 from service.store.blobs import hash_file, write_blob
 from service.store.database import Database, utc_now
 from service.store.datasets import NewDataset, add_dataset
+from service.store.diagnoses import DIAGNOSIS
 from service.store.queue import (
     Claim,
     Fence,
@@ -33,6 +35,7 @@ from service.store.queue import (
 )
 from service.store.schema import JobRow
 from service.store.trials import TrialEnd, finish_trial, start_trial
+from tests.diagnoses import a_diagnosis, a_recipe
 
 LEASE_SECONDS = 30.0
 
@@ -79,6 +82,12 @@ def a_spec(dataset: str, **given: Any) -> JobSpec:
     return JobSpec.model_validate({"dataset": dataset, "target": "y"} | given)
 
 
+def a_diagnosis_spec(dataset: str, **given: Any) -> DiagnosisSpec:
+    """A diagnosis of a plain network with the target `y`."""
+    values = {"dataset": dataset, "target": "y", "recipe": a_recipe()}
+    return DiagnosisSpec.model_validate(values | given)
+
+
 def a_job(
     database: Database,
     *,
@@ -87,7 +96,27 @@ def a_job(
     **given: Any,
 ) -> str:
     """A job in a state, over a dataset of its own; answers its id."""
-    spec = a_spec(a_dataset(database), **given)
+    return _job(database, a_spec(a_dataset(database), **given), state, max_attempts)
+
+
+def a_diagnosis_job(
+    database: Database, *, state: JobState = JobState.queued, max_attempts: int = 3, **given: Any
+) -> str:
+    """A diagnosis in a state, over a dataset of its own, without a result; answers its id."""
+    return _job(database, a_diagnosis_spec(a_dataset(database), **given), state, max_attempts)
+
+
+def add_diagnosis(database: Database, fence: Fence) -> None:
+    """What a worker found, not visible yet."""
+    data = a_diagnosis().model_dump_json().encode()
+    new = NewArtifact(DIAGNOSIS, "application/json", a_blob(database, data), len(data))
+    with database.transaction() as session:
+        add_artifact(session, fence, new)
+
+
+def _job(
+    database: Database, spec: JobSpec | DiagnosisSpec, state: JobState, max_attempts: int
+) -> str:
     with database.transaction() as session:
         job_id = enqueue_job(session, spec, task=Task.regression, max_attempts=max_attempts)
     if state is JobState.queued:

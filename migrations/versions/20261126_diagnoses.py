@@ -31,6 +31,11 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    # SQLite's foreign keys, which would take these along, may be off.
+    for table in ("events", "attempts", "artifacts"):
+        op.execute(
+            f"DELETE FROM {table} WHERE job_id IN (SELECT id FROM jobs WHERE kind = 'diagnosis')"
+        )
     op.execute("DELETE FROM jobs WHERE kind = 'diagnosis'")
     if op.get_bind().dialect.name == "sqlite":
         # The check goes with its column.

@@ -311,7 +311,17 @@ def test_wrong_parameter_is_named(client: TestClient, *, address: str, field: st
 
 
 @pytest.mark.parametrize(
-    "address", ["", "/trials", "/trials/1", "/events", "/artifacts", "/artifacts/x", "/best-model"]
+    "address",
+    [
+        "",
+        "/trials",
+        "/trials/1",
+        "/events",
+        "/artifacts",
+        "/artifacts/x",
+        "/best-model",
+        "/diagnosis",
+    ],
 )
 def test_unknown_job_is_not_found(client: TestClient, *, address: str) -> None:
     answer = client.get(f"/v1/jobs/job_nowhere{address}")

@@ -10,8 +10,8 @@ from fastapi import FastAPI
 from pydantic import TypeAdapter
 
 from lowloss.errors import PROBLEMS, Problem, UnknownProblem, problem_from_document
-from lowloss.spec import JobSpec
-from service.api.examples import EXAMPLES, JOB_SPECS, ProblemDocument
+from lowloss.spec import DiagnosisSpec, JobSpec
+from service.api.examples import DIAGNOSIS_SPECS, EXAMPLES, JOB_SPECS, ProblemDocument
 
 UNDECLARED = {"route_not_found", "method_not_allowed"}
 """Problems of the addresses that there are not."""
@@ -98,6 +98,13 @@ def test_example_of_a_job_spec_is_one(example: dict[str, Any]) -> None:
     assert spec.target == "price"
 
 
+@pytest.mark.parametrize("example", DIAGNOSIS_SPECS.values(), ids=DIAGNOSIS_SPECS)
+def test_example_of_a_diagnosis_is_one(example: dict[str, Any]) -> None:
+    spec = DiagnosisSpec.model_validate(example["value"])
+
+    assert spec.recipe.loss == "mean_squared_error"
+
+
 def test_problem_document_describes_what_is_sent() -> None:
     problem: Problem = PROBLEMS["invalid_request"]("d", field="f", fix="x", errors=({"code": "c"},))
 
@@ -140,6 +147,9 @@ def test_routes_are_those_of_the_contract(document: dict[str, Any]) -> None:
         f"GET {job}/artifacts/{{name}}",
         f"GET {job}/best-model",
         f"POST {job}/predict",
+        f"GET {job}/diagnosis",
+        "POST /v1/diagnoses",
+        "POST /v1/recipes",
         "GET /healthz",
         "GET /readyz",
         "GET /metrics",

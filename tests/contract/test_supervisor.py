@@ -130,7 +130,8 @@ def test_job_far_over_its_time_is_killed(
     sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.supervisor.OVERTIME_SECONDS", 0.2)
-    job_id = a_job(sqlite_database, max_attempts=1, budget={"max_seconds": 0.1})
+    budget = {"max_seconds": 0.1, "diagnosis_seconds": 0}
+    job_id = a_job(sqlite_database, max_attempts=1, budget=budget)
 
     with working(sqlite_database, a_child(IGNORE)):
         job = wait_for_state(sqlite_database, job_id, JobState.failed)

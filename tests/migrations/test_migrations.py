@@ -10,10 +10,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+from lowloss.errors import JobNotFound
+from lowloss.results import JobKind
 from service.store.database import Database, alembic_config
 from service.store.datasets import get_dataset
 from service.store.jobs import get_job
-from tests.factories import a_job
+from tests.factories import a_diagnosis_job, a_job
 
 
 def test_migrated_schema_is_the_one_in_the_code(database: Database) -> None:
@@ -65,6 +67,23 @@ def test_processes_that_start_at_once_migrate_once(database: Database) -> None:
 
 def test_there_is_one_newest_migration() -> None:
     assert len(ScriptDirectory.from_config(alembic_config()).get_heads()) == 1
+
+
+def test_jobs_of_an_older_schema_are_searches(database: Database) -> None:
+    search, diagnosis = a_job(database), a_diagnosis_job(database)
+    config = alembic_config()
+    with database.engine.execution_options(rebuilds_tables=True).begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "20261126_checkpoints")
+
+    database.migrate()
+
+    with database.reading() as session:
+        assert get_job(session, search).kind is JobKind.search
+        with pytest.raises(JobNotFound):
+            get_job(session, diagnosis)
+    with pytest.raises(IntegrityError), database.transaction() as session:
+        session.execute(text("UPDATE jobs SET kind = 'study'"))
 
 
 def test_jobs_keep_their_dataset_where_its_table_is_rebuilt(database: Database) -> None:
