@@ -85,7 +85,7 @@ def penalties_of(layer: KerasObject) -> tuple[float, float]:
     if name is None:
         inner = serialized(value, f"the kernel_regularizer of {layer.title}")
         if not inner.is_custom and inner.class_name in {"L1", "L2", "L1L2"}:
-            return _strength(inner, "l1"), _strength(inner, "l2")
+            return _strength(layer, inner, "l1"), _strength(layer, inner, "l2")
         name = inner.class_name
     raise RecipeUnsupported(
         f"{layer.title} has the kernel_regularizer {shown(name)}, which is not reproduced",
@@ -94,11 +94,13 @@ def penalties_of(layer: KerasObject) -> tuple[float, float]:
     )
 
 
-def _strength(regularizer: KerasObject, key: str) -> float:
+def _strength(layer: KerasObject, regularizer: KerasObject, key: str) -> float:
     strength = regularizer.number(key, 0.0)
     if strength < 0:
         raise RecipeUnsupported(
-            f"a penalty of {strength:g} is negative", field=LAYERS, fix="give 0 or more"
+            f"{layer.title} has a negative penalty, {key}={strength:g}",
+            field=LAYERS,
+            fix="give 0 or more",
         )
     return strength
 

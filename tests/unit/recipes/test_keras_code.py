@@ -1,0 +1,277 @@
+"""Recipes as Keras code: whole scripts, and what a change looks like."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lowloss.recipes import change_code, training_code
+from lowloss.spec import Recipe, Task
+from lowloss.spec.recipe import SCALES, InitializerName, LayerActivation, LossName
+
+BEFORE = Recipe.model_validate(
+    {
+        "layers": [{"units": 64, "activation": "relu"}, {"units": 1}],
+        "loss": "mse",
+        "optimizer": "adam",
+        "epochs": 10,
+    }
+)
+
+
+def changed(change: dict[str, Any], *, task: Task = Task.regression) -> str:
+    return change_code(BEFORE, BEFORE.changed(change), task=task)
+
+
+def undone(change: dict[str, Any], *, task: Task = Task.regression) -> str:
+    return change_code(BEFORE.changed(change), BEFORE, task=task)
+
+
+def test_the_script_of_a_plain_recipe_is_short() -> None:
+    assert (
+        training_code(BEFORE, target="price", task=Task.regression)
+        == """\
+# Predicts "price" (regression).
+# x: a row of numbers for each row of the table; y: the target.
+
+import keras
+
+x_train, y_train = x, y
+
+model = keras.Sequential(
+    [
+        keras.Input((x_train.shape[1],)),
+        keras.layers.Dense(64, activation="relu"),
+        keras.layers.Dense(1),
+    ]
+)
+
+optimizer = keras.optimizers.Adam(learning_rate=0.001)
+model.compile(optimizer=optimizer, loss="mean_squared_error")
+
+model.fit(x_train, y_train, epochs=10, batch_size=32)
+"""
+    )
+
+
+def test_a_target_with_a_line_break_stays_in_its_comment() -> None:
+    code = training_code(BEFORE, target="price\nimport os", task=Task.regression)
+
+    assert code.startswith('# Predicts "price\\nimport os" (regression).\n')
+
+
+def test_scaling_the_features_is_shown_as_a_scaler() -> None:
+    assert (
+        changed({"scale_features": "standard"})
+        == """\
+from sklearn.preprocessing import StandardScaler
+
+x_scaler = StandardScaler().fit(x_train)
+x_train = x_scaler.transform(x_train)
+"""
+    )
+
+
+def test_scaling_the_target_is_shown_with_the_way_back() -> None:
+    assert (
+        changed({"scale_target": "minmax"})
+        == """\
+from sklearn.preprocessing import MinMaxScaler
+
+y_scaler = MinMaxScaler().fit(y_train.reshape(-1, 1))
+y_train = y_scaler.transform(y_train.reshape(-1, 1))
+# After the training, back to the target's own units:
+predictions = y_scaler.inverse_transform(model.predict(x_train))
+"""
+    )
+
+
+def test_another_learning_rate_is_shown_as_an_optimizer() -> None:
+    assert (
+        changed({"optimizer": {"learning_rate": 0.1, "clip_norm": 1.0}})
+        == """\
+import keras
+
+optimizer = keras.optimizers.Adam(learning_rate=0.1, global_clipnorm=1.0)
+model.compile(optimizer=optimizer, loss="mean_squared_error")
+"""
+    )
+
+
+def test_another_output_layer_is_shown_alone() -> None:
+    layers = [{"units": 64, "activation": "relu"}, {"units": 1, "activation": "sigmoid"}]
+
+    assert (
+        undone({"layers": layers})
+        == """\
+import keras
+
+# The output layer:
+keras.layers.Dense(1),
+"""
+    )
+
+
+def test_a_dropout_that_goes_is_said_so() -> None:
+    layers = [{"units": 64, "activation": "relu", "dropout": 0.9}, {"units": 1}]
+
+    assert "keras.layers.Dropout(0.9)," in changed({"layers": layers})
+    assert "# Layer 1, without Dropout:\n" in undone({"layers": layers})
+
+
+def test_more_layers_are_shown_as_the_whole_network() -> None:
+    assert "keras.Sequential(" in changed({"layers": [{"units": 8}, {"units": 8}, {"units": 1}]})
+
+
+def test_early_stopping_is_shown_with_the_rows_that_it_watches() -> None:
+    change = {
+        "early_stopping": {"patience": 20, "restore_best_weights": True},
+        "validation_split": 0.2,
+        "epochs": 500,
+    }
+
+    assert (
+        changed(change)
+        == """\
+import keras
+from sklearn.model_selection import train_test_split
+
+x_train, x_val, y_train, y_val = train_test_split(x, y, test_size=0.2, random_state=0)
+
+early_stopping = keras.callbacks.EarlyStopping(
+    monitor="val_loss",
+    patience=20,
+    restore_best_weights=True,
+)
+
+model.fit(
+    x_train,
+    y_train,
+    validation_data=(x_val, y_val),
+    epochs=500,
+    batch_size=32,
+    callbacks=[early_stopping],
+)
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"scale_features": "robust"}, "leave the scaler out"),
+        ({"scale_target": "standard"}, "Train on the target as it is"),
+        ({"missing": "mean"}, "Leave missing numbers"),
+        ({"exclude": ["a"]}, "exclude none"),
+        ({"early_stopping": {}}, "leave EarlyStopping out"),
+        ({"mixup": 0.2}, "unmixed"),
+        ({"noise": 0.1}, "leave GaussianNoise out"),
+    ],
+)
+def test_what_is_taken_away_is_said_in_words(change: dict[str, Any], words: str) -> None:
+    assert words in undone(change)
+
+
+def test_class_weights_are_shown_with_where_they_go() -> None:
+    code = changed({"class_weight": "balanced"}, task=Task.binary)
+
+    assert "compute_class_weight" in code
+    assert "class_weight=class_weight" in code
+
+
+def test_a_loss_of_one_hot_labels_is_shown_with_its_labels() -> None:
+    layers = [{"units": 3, "activation": "softmax"}]
+    change = {"layers": layers, "loss": "categorical_crossentropy"}
+
+    code = changed(change, task=Task.multiclass)
+
+    assert "y_train = keras.utils.to_categorical(y_train, 3)" in code
+
+
+def test_adamw_decays_as_the_recipe_says_and_not_as_keras_does_by_itself() -> None:
+    assert "AdamW(learning_rate=0.001, weight_decay=0.0)" in changed({"optimizer": "adamw"})
+
+
+Strategy = st.SearchStrategy[Any]
+
+
+def fields(
+    required: dict[str, Strategy], **optional: Strategy
+) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(required, optional=optional)
+
+
+INITIALIZERS = st.sampled_from(get_args(InitializerName)).flatmap(
+    lambda name: fields(
+        {"name": st.just(name)}, **({"scale": st.floats(0, 10)} if name in SCALES else {})
+    )
+)
+LAYERS = fields(
+    {"units": st.integers(1, 500)},
+    activation=st.sampled_from(get_args(LayerActivation)),
+    kernel_initializer=INITIALIZERS,
+    l1=st.floats(0, 1),
+    l2=st.floats(0, 1),
+    dropout=st.floats(0, 0.99),
+)
+OPTIMIZERS = fields(
+    {"name": st.sampled_from(["adam", "adamw", "rmsprop", "sgd"])},
+    learning_rate=st.floats(1e-6, 10),
+    schedule=st.sampled_from(["constant", "cosine"]),
+    weight_decay=st.floats(0, 1),
+    clip_norm=st.floats(0.1, 10),
+)
+STORABLE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+RECIPES = fields(
+    {
+        "layers": st.lists(LAYERS, min_size=1, max_size=5),
+        "loss": st.sampled_from(get_args(LossName)),
+    },
+    optimizer=OPTIMIZERS,
+    scale_features=st.sampled_from(["none", "standard", "minmax", "robust", "quantile"]),
+    scale_target=st.sampled_from(["none", "standard", "minmax"]),
+    missing=st.sampled_from(["keep", "mean"]),
+    exclude=st.lists(STORABLE, max_size=3),
+    class_weight=st.sampled_from(["none", "balanced"]),
+    noise=st.floats(0, 1),
+    mixup=st.floats(0, 1),
+    epochs=st.integers(0, 1000),
+    validation_split=st.floats(0, 0.9),
+    early_stopping=st.none() | st.just({"patience": 3, "restore_best_weights": True}),
+).map(Recipe.model_validate)
+
+
+@given(recipe=RECIPES, target=STORABLE, task=st.sampled_from(list(Task)))
+@settings(max_examples=200, deadline=None)
+def test_the_script_of_any_recipe_is_python(recipe: Recipe, target: str, task: Task) -> None:
+    code = training_code(recipe, target=target, task=task)
+
+    compile(code, "training.py", "exec")
+    assert max(map(len, code.splitlines())) <= 120 or recipe.exclude
+
+
+@given(before=RECIPES, after=RECIPES, task=st.sampled_from(list(Task)))
+@settings(max_examples=200, deadline=None)
+def test_any_change_is_python_and_no_change_is_nothing(
+    before: Recipe, after: Recipe, task: Task
+) -> None:
+    compile(change_code(before, after, task=task), "change.py", "exec")
+
+    assert change_code(before, before, task=task) == ""
+
+
+@given(recipe=RECIPES)
+@settings(max_examples=100, deadline=None)
+def test_excluded_columns_are_named_as_they_are(recipe: Recipe) -> None:
+    tree = ast.parse(training_code(recipe, target="y", task=Task.regression))
+
+    excluded = [
+        ast.literal_eval(each.value)
+        for each in tree.body
+        if isinstance(each, ast.Assign) and ast.unparse(each.targets[0]) == "excluded"
+    ]
+    assert excluded == ([recipe.exclude] if recipe.exclude else [])
