@@ -98,13 +98,10 @@ def _evidence(evidence: Evidence) -> str:
 
 def _ground(diagnosis: Diagnosis) -> str:
     """What the numbers rest on."""
-    experiments, runs = len(diagnosis.experiments), diagnosis.runs
+    experiments = len(diagnosis.experiments)
     trained = f"{experiments} experiment{'' if experiments == 1 else 's'}"
-    each = f"{runs} run{'' if runs == 1 else 's'} each"
     rows = ", ".join(f"{count:,} {part}" for part, count in diagnosis.rows.items())
-    return f"{trained}, {each}, in {duration(diagnosis.seconds)}" + (
-        f"; rows: {rows}" if rows else ""
-    )
+    return f"{trained} in {duration(diagnosis.seconds)}" + (f"; rows: {rows}" if rows else "")
 
 
 def _show_code(code: str, out: Console) -> None:

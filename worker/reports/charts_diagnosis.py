@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from lowloss.results import Curve, Diagnosis, Effect, Finding
 from worker.reports.curves import loss_axis, losses_of, plot_curve
 from worker.reports.svg import INK, OURS, THIRD, draw
-from worker.reports.words import MINUS, name
+from worker.reports.words import MINUS, name, number
 
 MOST_CAUSES = 16
 LEAST_SHARE, MOST_SHARE = -0.25, 1.25
@@ -22,7 +22,7 @@ LIGHT = 0.35
 def before_and_after(diagnosis: Diagnosis, recipe_told: str) -> Markup | None:
     """Training and validation loss of the recipe and of the remedied one; None without epochs.
 
-    The axis is one for both where they have the same loss.
+    The axis is one for both where their losses are in the same units.
     """
     recipe, remedied = diagnosis.recipe, diagnosis.remedied
     found = [(recipe_told, diagnosis.recipe_curve)]
@@ -31,13 +31,14 @@ def before_and_after(diagnosis: Diagnosis, recipe_told: str) -> Markup | None:
     shown = [(title, curve) for title, curve in found if len(losses_of(curve))]
     if not shown:
         return None
-    is_shared = recipe.loss == remedied.loss
+    is_shared = has_same_units(diagnosis)
     together = losses_of(*(curve for _, curve in shown))
 
     def paint(figure: Figure) -> None:
         grid = figure.subplots(1, len(shown), squeeze=False, sharey=is_shared)[0]
         for axes, (title, curve) in zip(grid, shown, strict=True):
             plot_curve(axes, curve)
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda loss, _: number(loss)))
             loss_axis(axes, together if is_shared else losses_of(curve))
             _mark_end(axes, curve)
             axes.set_title(title, loc="left")
@@ -50,6 +51,12 @@ def before_and_after(diagnosis: Diagnosis, recipe_told: str) -> Markup | None:
 
     label = "Training and validation loss by epoch, before and after the remedies"
     return draw("remedied", paint, label=label)
+
+
+def has_same_units(diagnosis: Diagnosis) -> bool:
+    """Whether the recipe and the remedied one train on the same loss of the same target."""
+    recipe, remedied = diagnosis.recipe, diagnosis.remedied
+    return (recipe.loss, recipe.scale_target) == (remedied.loss, remedied.scale_target)
 
 
 def _mark_end(axes: Axes, curve: Curve) -> None:

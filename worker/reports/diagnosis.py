@@ -11,7 +11,7 @@ from statistics import fmean
 from markupsafe import Markup
 
 from lowloss.results import Diagnosis, Experiment, Finding, Severity
-from worker.reports.charts_diagnosis import before_and_after, cause_chart
+from worker.reports.charts_diagnosis import before_and_after, cause_chart, has_same_units
 from worker.reports.effects import loss_told
 from worker.reports.pages import write_page
 from worker.reports.words import DASH, name, number
@@ -56,6 +56,16 @@ class DiagnosisView:
     def is_remedied(self) -> bool:
         """Whether there is a remedied recipe at all."""
         return self.diagnosis.remedied != self.diagnosis.recipe
+
+    @property
+    def has_same_units(self) -> bool:
+        """Whether the two curves can be compared."""
+        return has_same_units(self.diagnosis)
+
+    @property
+    def runs(self) -> int:
+        """How many runs the recipe's loss is the mean of."""
+        return self.experiments[0].runs if self.experiments else 0
 
 
 @dataclass(frozen=True)

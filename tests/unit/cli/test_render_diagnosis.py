@@ -79,7 +79,7 @@ def test_what_was_skipped_and_taken_otherwise_is_last() -> None:
     assert lines[-3:] == [
         "skipped: too_little_data: no time was left",
         "note: the batch size 1 was taken as 8",
-        "3 experiments, 5 runs each, in 0:41; rows: 640 train, 160 validation, 200 judge",
+        "3 experiments in 0:41; rows: 640 train, 160 validation, 200 judge",
     ]
 
 

@@ -107,7 +107,7 @@ def test_page_begins_with_the_verdict_and_the_losses(tmp_path: Path) -> None:
         "the excess. the recipe 4,000,000 with the remedies 100,000 best reached 91,000 by "
         "gradient boosting best constant answer 7,100,000 noise floor 82,000 estimated from rows "
         "that are alike Mean squared error on rows that trained nothing, in the target's own units "
-        "squared; means over 5 runs." in page.text
+        "squared; means over runs on several seeds and splits, 3 for the recipe." in page.text
     )
 
 
@@ -203,12 +203,23 @@ def test_sound_recipe_has_no_empty_headings(tmp_path: Path) -> None:
     assert not page.tags["svg"]
 
 
-def test_curves_of_different_losses_have_an_axis_each(tmp_path: Path) -> None:
-    told = "the two are different losses, each with its own axis"
-    other = a_diagnosis(remedied=a_recipe(loss="huber"))
+@pytest.mark.parametrize(
+    ("change", "is_told"),
+    [
+        ({"loss": "huber"}, True),
+        ({"scale_target": "standard"}, True),
+        ({"scale_features": "standard"}, False),
+    ],
+)
+def test_curves_in_different_units_have_an_axis_each(
+    tmp_path: Path, change: dict[str, str], is_told: bool
+) -> None:
+    diagnosis = a_diagnosis(remedied=a_recipe(**change))
 
-    assert told in page_of(tmp_path, other)
-    assert told not in page_of(tmp_path, a_diagnosis())
+    text = page_of(tmp_path, diagnosis)
+
+    told = "each in the units that it trains in, and so with an axis of its own"
+    assert (told in text) == is_told
 
 
 def test_curve_says_where_training_diverged(tmp_path: Path) -> None:
