@@ -1,0 +1,1 @@
+"""Whether a diagnosis names what is wrong: faulty programs with known causes, and sound ones."""

@@ -1,0 +1,86 @@
+"""Diagnoses faulty and sound programs: `python -m benchmarks.diagnosis`.
+
+What was diagnosed is kept in the folder of `--cache`, and a run that was cut goes on; `--again`
+forgets the diagnoses, not the losses of sound recipes. Writes `benchmarks/diagnosis.json` and
+docs/diagnosis_quality.md once all programs are diagnosed, or those there are with `--page`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from benchmarks.diagnosis.page import table_of, write_page
+from benchmarks.diagnosis.programs import Half, Kind, Program, programs
+from benchmarks.diagnosis.records import Cache, Record
+from benchmarks.diagnosis.run import run_all
+from benchmarks.diagnosis.score import by_cause, describe, summarise
+
+RESULTS = Path(__file__).parents[1] / "diagnosis.json"
+GOALS = {"recall_1": 0.8, "recall_3": 0.95, "false_alarms": 0.05, "reached": 0.9}
+
+
+def chosen(half: str, only: list[str]) -> list[Program]:
+    """Programs of a half whose name, table, kind or faults hold one of some words."""
+    return [
+        program
+        for program in programs()
+        if half in {"all", program.half}
+        and (not only or any(word in f"{program.kind} {program.name}" for word in only))
+    ]
+
+
+def results(records: list[Record], *, seconds: float, workers: int) -> dict[str, Any]:
+    """What all records came to, as plain data."""
+    describe_ = ["git", "describe", "--always", "--dirty"]
+    asked = [record for record in records if record.kind is Kind.forum]
+    generated = [record for record in records if record.kind is not Kind.forum]
+    halves = {half.value: [r for r in generated if r.half is half] for half in Half}
+    groups = halves | {"all": generated, "forum": asked}
+    return {
+        "machine": {
+            "cores": len(os.sched_getaffinity(0)),
+            "commit": subprocess.check_output(describe_, text=True).strip(),
+        },
+        "seconds": seconds,
+        "workers": workers,
+        "goals": GOALS,
+        "groups": {name: summarise(some) for name, some in groups.items() if some},
+        "causes": {name: by_cause(some) for name, some in groups.items() if some},
+        "programs": [describe(record) for record in records],
+    }
+
+
+def main() -> None:
+    """Diagnose what is asked for, and tell what came of it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--half", choices=["tune", "report", "all"], default="all")
+    parser.add_argument("--only", action="append", default=[], metavar="WORD")
+    parser.add_argument("--workers", type=int, default=1, help="processes, a core each")
+    parser.add_argument("--seconds", type=float, default=10.0, help="budget of a diagnosis")
+    parser.add_argument("--cache", type=Path, default=Path("benchmark-data/diagnosis"))
+    parser.add_argument("--again", action="store_true", help="forget what was diagnosed")
+    parser.add_argument("--page", action="store_true", help="write the page of what there is")
+    given = parser.parse_args()
+    cache, wanted = Cache(given.cache), chosen(given.half, given.only)
+    if given.again:
+        cache.forget_records()
+    if not given.page:
+        run_all(wanted, given.cache, seconds=given.seconds, workers=given.workers)
+    named = {program.name for program in wanted}
+    records = [record for record in cache.records() if record.name in named]
+    if not records:
+        raise SystemExit("nothing was diagnosed")
+    found = results(records, seconds=given.seconds, workers=given.workers)
+    print(table_of(found))
+    if given.page or len(records) == len(programs()):
+        RESULTS.write_text(json.dumps(found, indent=2) + "\n")
+        write_page(found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+"""Faults of the data, and of how a recipe treats it."""
+
+from __future__ import annotations
+
+from benchmarks.diagnosis import table_edits as edits
+from benchmarks.diagnosis.faults import Fault
+from benchmarks.diagnosis.recipe_edits import given
+from lowloss.results import Cause
+
+FEW_ROWS = 300
+"""Of a table that gets columns of noise."""
+
+
+def noise_columns(count: int, *tables: str) -> Fault:
+    """Few rows, and many columns that have to do with nothing."""
+    return Fault(
+        f"{count} noise columns",
+        Cause.irrelevant_features,
+        tables,
+        table=edits.with_noise_columns(count, FEW_ROWS),
+        sound=given(exclude=list(edits.noise_columns(count))),
+    )
+
+
+DATA_FAULTS = (
+    Fault(
+        "unscaled columns as they are",
+        Cause.features_not_scaled,
+        ("house prices", "breast cancer", "loan applications"),
+        given(scale_features="none"),
+    ),
+    Fault(
+        "unscaled columns x1e3",
+        Cause.features_not_scaled,
+        ("friedman", "wine"),
+        given(scale_features="none"),
+        edits.other_units(1e3),
+    ),
+    Fault(
+        "unscaled columns x1e5",
+        Cause.features_not_scaled,
+        ("two moons", "wage panel"),
+        given(scale_features="none"),
+        edits.other_units(1e5),
+    ),
+    Fault(
+        "unscaled target as it is",
+        Cause.target_not_scaled,
+        ("house prices", "diamonds"),
+        given(scale_target="none"),
+    ),
+    Fault(
+        "unscaled target x1e3",
+        Cause.target_not_scaled,
+        ("friedman",),
+        given(scale_target="none"),
+        edits.target_times(1e3),
+    ),
+    Fault(
+        "unscaled target x1e6",
+        Cause.target_not_scaled,
+        ("wage panel", "avocados"),
+        given(scale_target="none"),
+        edits.target_times(1e6),
+    ),
+    Fault(
+        "one missing cell kept",
+        Cause.missing_values,
+        ("friedman", "breast cancer"),
+        given(missing="keep"),
+        edits.missing_cells(0.0),
+        given(missing="mean"),
+    ),
+    Fault(
+        "missing cells kept",
+        Cause.missing_values,
+        ("diabetes", "penguins"),
+        given(missing="keep"),
+        edits.missing_cells(0.05),
+        given(missing="mean"),
+    ),
+    Fault(
+        "outliers in 0.5 %",
+        Cause.outliers,
+        ("friedman", "breast cancer"),
+        given(scale_features="standard"),
+        edits.outlying_cells(0.005),
+        given(scale_features="quantile"),
+    ),
+    Fault(
+        "outliers in 2 %",
+        Cause.outliers,
+        ("two moons", "diabetes"),
+        given(scale_features="standard"),
+        edits.outlying_cells(0.02),
+        given(scale_features="quantile"),
+    ),
+    Fault(
+        "labels of 30 % changed",
+        Cause.noisy_labels,
+        ("two moons", "digits"),
+        table=edits.other_labels(0.3),
+        is_undone=False,
+    ),
+    Fault(
+        "labels of 15 % changed",
+        Cause.noisy_labels,
+        ("breast cancer",),
+        table=edits.other_labels(0.15),
+        is_undone=False,
+    ),
+    Fault(
+        "noise in the target",
+        Cause.noisy_labels,
+        ("friedman", "diamonds"),
+        table=edits.noisy_target(1.0),
+        is_undone=False,
+    ),
+    Fault(
+        "40 rows",
+        Cause.too_little_data,
+        ("friedman", "diamonds"),
+        table=edits.first_rows(40),
+        is_undone=False,
+    ),
+    Fault(
+        "80 rows",
+        Cause.too_little_data,
+        ("digits", "house prices"),
+        table=edits.first_rows(80),
+        is_undone=False,
+    ),
+    noise_columns(50, "friedman", "two moons"),
+    noise_columns(150, "diabetes", "breast cancer"),
+    Fault(
+        "rarest class 4 %",
+        Cause.class_imbalance,
+        ("breast cancer", "two moons"),
+        table=edits.thin_class(0.04),
+        is_silent=True,
+    ),
+    Fault(
+        "rarest class 2 %",
+        Cause.class_imbalance,
+        ("pension plans",),
+        table=edits.thin_class(0.02),
+        is_silent=True,
+    ),
+    Fault(
+        "leaked column",
+        Cause.leaked_column,
+        ("diabetes", "two moons", "wage panel"),
+        table=edits.with_leak,
+        is_silent=True,
+    ),
+    Fault(
+        "constant column",
+        Cause.constant_column,
+        ("diabetes", "wine"),
+        table=edits.with_constant,
+        is_silent=True,
+    ),
+    Fault(
+        "column twice",
+        Cause.duplicate_column,
+        ("friedman", "breast cancer"),
+        table=edits.with_copy,
+        is_silent=True,
+    ),
+    Fault(
+        "identifier",
+        Cause.identifier_column,
+        ("house prices", "iris"),
+        table=edits.with_identifier,
+        is_silent=True,
+    ),
+    Fault(
+        "30 % of rows twice",
+        Cause.duplicate_rows,
+        ("diabetes", "two moons"),
+        table=edits.repeated_rows(0.3),
+        is_silent=True,
+    ),
+)

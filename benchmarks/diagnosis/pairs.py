@@ -1,0 +1,43 @@
+"""Which faults come together, and on which tables."""
+
+from __future__ import annotations
+
+PAIRS = (
+    ("house prices", "unscaled columns as they are", "unscaled target as it is"),
+    ("house prices", "unscaled columns as they are", "l2 of 10"),
+    ("house prices", "tanh output", "dropout of 0.8"),
+    ("diamonds", "unscaled target as it is", "learning rate / 100"),
+    ("diamonds", "sigmoid output", "adam at 3"),
+    ("diamonds", "linear activations", "l1 of 0.1"),
+    ("diamonds", "relu output", "all rows in a batch, 40 epochs"),
+    ("friedman", "unscaled columns x1e3", "relu output"),
+    ("friedman", "relu output", "1 epoch"),
+    ("friedman", "linear activations", "l2 of 1"),
+    ("friedman", "missing cells kept", "one hidden unit"),
+    ("friedman", "outliers in 0.5 %", "3 epochs"),
+    ("friedman", "50 noise columns", "400 epochs without early stopping"),
+    ("avocados", "unscaled target x1e6", "dropout of 0.95"),
+    ("avocados", "5 sigmoid layers", "l2 of 1"),
+    ("avocados", "weights of zero", "1 epoch"),
+    ("wage panel", "unscaled target x1e3", "relu output"),
+    ("wage panel", "weights of one", "plain sgd at 0.0001"),
+    ("diabetes", "softmax over one unit", "0 epochs"),
+    ("diabetes", "percentage error of a signed target", "learning rate / 100"),
+    ("fourth power", "two hidden units", "learning rate / 100"),
+    ("fourth power", "tanh output", "l1 of 0.1"),
+    ("digits", "learning rate / 100", "dropout of 0.8"),
+    ("digits", "one sigmoid for many classes", "adam at 0.3"),
+    ("digits", "8 sigmoid layers", "3 epochs"),
+    ("digits", "one hidden unit", "plain sgd at 0.001"),
+    ("two moons", "unscaled columns x1e5", "l2 of 1"),
+    ("two moons", "linear activations", "learning rate / 10000"),
+    ("two moons", "softmax over one unit, two classes", "dropout of 0.95"),
+    ("breast cancer", "unscaled columns as they are", "adam at 3"),
+    ("breast cancer", "missing cells kept", "l2 of 1"),
+    ("breast cancer", "relu output of classes", "1 epoch"),
+    ("penguins", "squared error of class numbers", "l1 of 1"),
+    ("penguins", "weights of zero", "learning rate / 100"),
+    ("wine", "unscaled columns x1e3", "l2 of 10"),
+    ("iris", "linear output of classes", "3 epochs"),
+)
+"""A table, and the names of two faults."""

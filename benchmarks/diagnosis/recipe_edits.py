@@ -1,0 +1,92 @@
+"""What goes wrong in a recipe: each edit answers a recipe with one thing changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lowloss.spec import Recipe, RecipeLayer
+
+Edit = Callable[[Recipe], Recipe]
+SMALL_NETWORK = RecipeLayer(units=64, activation="relu")
+
+
+def given(**fields: Any) -> Edit:
+    """Some fields are set."""
+    return lambda recipe: recipe.changed(fields)
+
+
+def optimizer(name: str, rate: float, momentum: float = 0.0) -> Edit:
+    """Another optimizer, with its learning rate."""
+    fields = {"name": name, "learning_rate": rate, "momentum": momentum, "weight_decay": 0.0}
+    return given(optimizer=fields)
+
+
+def rate_times(factor: float) -> Edit:
+    """The learning rate is multiplied."""
+    return lambda recipe: recipe.changed(
+        {"optimizer": {"learning_rate": recipe.optimizer.rate * factor}}
+    )
+
+
+def every_layer(**fields: Any) -> Edit:
+    """All layers, the output's too, have some fields set."""
+    return lambda recipe: _with_layers(recipe, [_with(layer, fields) for layer in recipe.layers])
+
+
+def hidden(**fields: Any) -> Edit:
+    """All hidden layers have some fields set."""
+    return lambda recipe: _with_layers(
+        recipe, [*(_with(layer, fields) for layer in recipe.hidden), recipe.output]
+    )
+
+
+def stacked(layers: int, **fields: Any) -> Edit:
+    """As many hidden layers, all like the first with some fields set."""
+
+    def edit(recipe: Recipe) -> Recipe:
+        first = recipe.hidden[0] if recipe.hidden else SMALL_NETWORK
+        return _with_layers(recipe, [*([_with(first, fields)] * layers), recipe.output])
+
+    return edit
+
+
+def output(activation: str, *, units: int | None = None, loss: str | None = None) -> Edit:
+    """Another activation of the output layer; where they are given, other units and loss."""
+
+    def edit(recipe: Recipe) -> Recipe:
+        fields = {"activation": activation, "units": units or recipe.output.units}
+        changed = _with_layers(recipe, [*recipe.hidden, _with(recipe.output, fields)])
+        return changed if loss is None else changed.changed({"loss": loss})
+
+    return edit
+
+
+def stopping(patience: int, *, restores: bool) -> Edit:
+    """Another early stopping."""
+    fields = {"patience": patience, "restore_best_weights": restores}
+    return given(early_stopping=fields)
+
+
+def both(first: Edit, second: Edit) -> Edit:
+    """One edit after another."""
+    return lambda recipe: second(first(recipe))
+
+
+def unregularised(recipe: Recipe) -> Recipe:
+    """Without L1, L2, dropout and weight decay."""
+    bare = every_layer(l1=0.0, l2=0.0, dropout=0.0)(recipe)
+    return bare.changed({"optimizer": {"weight_decay": 0.0}})
+
+
+def unchanged(recipe: Recipe) -> Recipe:
+    """As it is."""
+    return recipe
+
+
+def _with(layer: RecipeLayer, fields: dict[str, Any]) -> RecipeLayer:
+    return RecipeLayer.model_validate(layer.model_dump() | fields)
+
+
+def _with_layers(recipe: Recipe, layers: list[RecipeLayer]) -> Recipe:
+    return recipe.changed({"layers": [layer.model_dump(mode="json") for layer in layers]})

@@ -1,0 +1,213 @@
+"""Diagnoses programs, one table's after another; what is kept already is not diagnosed again."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from itertools import groupby
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks.diagnosis.programs import Program, Setting, programs
+from benchmarks.diagnosis.records import (
+    Cache,
+    Injected,
+    Record,
+    findings_of,
+    fingerprint,
+    names,
+    relative,
+)
+from benchmarks.diagnosis.rules import apply_rules
+from lowloss.results import Dataset, Diagnosis, TableFormat
+from lowloss.spec import DiagnosisSpec
+from service.settings import Limits
+from service.tables.check import Checked
+from service.tables.check_recipe import check_diagnosis
+from service.tables.profile import profile_table
+from service.tables.table import Table
+
+if TYPE_CHECKING:
+    from worker.engine.program import Programs
+
+DRAWS = 6
+"""Splits and seeds that a recipe is judged on: as many as a diagnosis takes, and the same."""
+SEED = 0
+
+
+def run_all(wanted: Sequence[Program], cache: Path, *, seconds: float, workers: int) -> None:
+    """Diagnose what is not kept yet, the programs of one table in one process."""
+    done = names(Cache(cache).records())
+    missing = [program for program in wanted if program.name not in done]
+    tables = [
+        tuple(program.name for program in some)
+        for _, some in groupby(missing, key=lambda program: program.table.name)
+    ]
+    if workers == 1:
+        for some in tables:
+            _run_table(some, cache, seconds)
+        return
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_share_cores) as pool:
+        for future in as_completed(
+            pool.submit(_run_table, some, cache, seconds) for some in tables
+        ):
+            future.result()
+
+
+def _run_table(wanted: Iterable[str], folder: Path, seconds: float) -> None:
+    by_name = {program.name: program for program in programs()}
+    runner = Runner(Cache(folder), seconds)
+    for name in wanted:
+        record = runner.record(by_name[name])
+        runner.cache.add_record(record)
+        told = ", ".join(found.cause for found in record.found if found.is_harmful)
+        print(f"{time.strftime('%H:%M:%S')} {record.seconds:5.1f} s {name}: {told}", flush=True)
+
+
+@dataclass
+class Runner:
+    """Diagnoses programs; they share what was compiled."""
+
+    cache: Cache
+    seconds: float
+
+    @cached_property
+    def programs(self) -> Programs:
+        """Compiled programs."""
+        from worker.engine.program import Programs
+
+        return Programs()
+
+    def record(self, program: Program) -> Record:
+        """Diagnose a program, judge it without its faults, and hold the rules against it."""
+        setting, started = program.setting, time.perf_counter()
+        try:
+            diagnosis = self.run_diagnosis(setting)
+        except Exception:  # a diagnosis that fails is one that names nothing
+            return self._failed(program, time.perf_counter() - started, traceback.format_exc())
+        seconds = time.perf_counter() - started
+        self.cache.add_diagnosis(program.name, diagnosis)
+        constant = diagnosis.constant
+        return Record(
+            name=program.name,
+            kind=program.kind,
+            half=program.half,
+            table=program.table.name,
+            faults=self._injected(program),
+            loss=relative(diagnosis.loss, constant),
+            remedied=relative(diagnosis.remedied_loss, constant),
+            best=relative(diagnosis.best, constant),
+            sound=self.judge(program.sound),
+            found=findings_of(diagnosis),
+            rules=apply_rules(setting, diagnosis.recipe_curve),
+            seconds=seconds,
+        )
+
+    def run_diagnosis(self, setting: Setting) -> Diagnosis:
+        """What is to be measured."""
+        from worker.diagnosis.diagnose import diagnose
+
+        table, spec, checked = checked_setting(setting, seconds=self.seconds)
+        return diagnose(table, spec, checked, programs=self.programs)
+
+    def judge(self, setting: Setting) -> float:
+        """The mean loss of a recipe by itself, in units of the constant answer's."""
+        key = fingerprint(setting)
+        if key not in self.cache.losses:
+            self.cache.add_losses({key: self._judged(setting)})
+        return self.cache.losses[key]
+
+    def _judged(self, setting: Setting) -> float:
+        from worker.diagnosis.data import read_data
+        from worker.diagnosis.training import Trainer
+        from worker.diagnosis.variants import Variant
+
+        table, _, checked = checked_setting(setting, seconds=self.seconds)
+        data = read_data(
+            table,
+            checked,
+            setting.recipe,
+            draws=DRAWS,
+            most_rows=setting.frame.height,
+            seed=SEED,
+        )
+        trainer, variant = Trainer(data, self.programs), Variant(setting.recipe)
+        trainer.train([variant], range(DRAWS))
+        return float(np.mean([relative(j.relative, 1.0) for j in trainer.found(variant)]))
+
+    def _injected(self, program: Program) -> tuple[Injected, ...]:
+        found = []
+        for fault in program.faults:
+            alone = program.alone(fault)
+            found.append(
+                Injected(
+                    name=fault.name,
+                    cause=fault.cause,
+                    accepted=fault.accepted,
+                    is_silent=fault.is_silent,
+                    loss=self.judge(alone.setting),
+                    without=self.judge(alone.clean),
+                )
+            )
+        return tuple(found)
+
+    def _failed(self, program: Program, seconds: float, error: str) -> Record:
+        loss = self.judge(program.setting)
+        return Record(
+            name=program.name,
+            kind=program.kind,
+            half=program.half,
+            table=program.table.name,
+            faults=self._injected(program),
+            loss=loss,
+            remedied=loss,
+            best=loss,
+            sound=self.judge(program.sound),
+            found=(),
+            rules=(),
+            seconds=seconds,
+            error=error,
+        )
+
+
+def checked_setting(setting: Setting, *, seconds: float) -> tuple[Table, DiagnosisSpec, Checked]:
+    """A setting as a worker gets it: its table profiled, and held against what is asked for."""
+    table, limits = Table(setting.frame), Limits()
+    dataset = Dataset(
+        id="ds_1",
+        name="table",
+        sha256="0" * 64,
+        format=TableFormat.csv,
+        size_bytes=1,
+        rows=table.frame.height,
+        columns=table.frame.width,
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        profile=profile_table(table, limits=limits),
+    )
+    spec = DiagnosisSpec.model_validate(
+        {
+            "dataset": dataset.id,
+            "target": setting.target,
+            "task": setting.task,
+            "recipe": setting.recipe,
+            "budget": {"max_seconds": seconds},
+            "seed": SEED,
+        }
+    )
+    return table, spec, check_diagnosis(spec, dataset, limits=limits)
+
+
+def _share_cores() -> None:
+    """Each process on one core: TensorFlow reads these as it starts."""
+    import os
+
+    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ[name] = "1"

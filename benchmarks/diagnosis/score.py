@@ -1,0 +1,254 @@
+"""How good diagnoses are: recall, precision, false alarms, improvement, with their intervals.
+
+A fault **does harm** where the loss without it is lower by more than a tenth and by more than 3 %
+of the constant answer's, is **slight** where only one holds, else **harmless**. Losses beyond the
+constant answer's count by powers of ten.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from benchmarks.diagnosis.programs import Kind
+from benchmarks.diagnosis.records import HOPELESS, Injected, Record
+from lowloss.results import Cause
+
+SHARE_OF_LOSS, SHARE_OF_CONSTANT = 0.1, 0.03
+REACHED = 0.95
+DRAWS = 2_000
+TOPS = (1, 3)
+
+
+class Harm(StrEnum):
+    """What a fault does to the loss."""
+
+    harmful = "harmful"
+    slight = "slight"
+    harmless = "harmless"
+    silent = "silent"
+
+
+class Label(StrEnum):
+    """What a program is scored as."""
+
+    sound = "sound"
+    harmful = "harmful"
+    slight = "slight"
+    harmless = "harmless"
+    silent = "silent"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over so many programs, and the central 95 % of means over programs drawn anew."""
+
+    mean: float
+    low: float
+    high: float
+    programs: int
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a system says of a program: harmful causes in order, and all that it names."""
+
+    harmful: tuple[Cause, ...]
+    every: tuple[Cause, ...]
+    lenient: tuple[frozenset[Cause], ...] = ()
+    """Of each harmful finding: its cause, and those of its alternatives."""
+
+
+System = Callable[[Record], Told]
+
+
+def by_measuring(record: Record) -> Told:
+    """What the diagnosis says."""
+    harmful = [found for found in record.found if found.is_harmful]
+    return Told(
+        tuple(found.cause for found in harmful),
+        tuple(found.cause for found in record.found),
+        tuple(frozenset({found.cause, *found.alternatives}) for found in harmful),
+    )
+
+
+def by_rules(record: Record) -> Told:
+    """What published rules say: they know of no harmless finding."""
+    return Told(record.rules, record.rules, tuple(frozenset({cause}) for cause in record.rules))
+
+
+SYSTEMS: dict[str, System] = {"diagnosis": by_measuring, "rules": by_rules}
+
+
+def level(loss: float) -> float:
+    """A loss in units of the constant answer's: as it is below 1, beyond it by powers of ten."""
+    return loss if loss <= 1 else 1 + math.log10(min(loss, HOPELESS))
+
+
+def harm_of(fault: Injected) -> Harm:
+    """What a fault does by itself."""
+    if fault.is_silent:
+        return Harm.silent
+    damage = level(fault.loss) - level(fault.without)
+    signs = damage > SHARE_OF_LOSS * level(fault.without), damage > SHARE_OF_CONSTANT
+    return Harm.harmful if all(signs) else Harm.slight if any(signs) else Harm.harmless
+
+
+def label_of(record: Record) -> Label:
+    """The worst that its faults do."""
+    if not record.faults:
+        return Label.sound
+    harms = {harm_of(fault) for fault in record.faults}
+    return next(label for label in list(Label)[1:] if Harm(label.value) in harms)
+
+
+def truths_of(record: Record) -> list[frozenset[Cause]]:
+    """What has to be found: of each fault that does harm, the causes that name it rightly."""
+    return [fault.accepted for fault in record.faults if harm_of(fault) is Harm.harmful]
+
+
+def recall(record: Record, told: Told, top: int) -> float:
+    """The share of harmful faults that are among the first findings, which may be fewer."""
+    truths, first = truths_of(record), told.harmful[:top]
+    found = sum(any(cause in truth for cause in first) for truth in truths)
+    return found / min(top, len(truths))
+
+
+def recall_with_alternatives(record: Record, told: Told, top: int) -> float:
+    """The same, where the cause of an alternative counts as that of its finding."""
+    truths, first = truths_of(record), told.lenient[:top]
+    found = sum(any(causes & truth for causes in first) for truth in truths)
+    return min(1.0, found / min(top, len(truths)))
+
+
+def precision(record: Record, told: Told, top: int) -> float | None:
+    """The share of the first findings that name something injected; None where nothing is found."""
+    injected = frozenset[Cause]().union(*(fault.accepted for fault in record.faults))
+    first = told.harmful[:top]
+    return sum(cause in injected for cause in first) / len(first) if first else None
+
+
+def reached(record: Record) -> float:
+    """The share of the improvement from the recipe to the sound one that the remedies bring.
+
+    No loss counts for more than the constant answer's, which everybody can have.
+    """
+    loss, remedied, sound = (min(1.0, x) for x in (record.loss, record.remedied, record.sound))
+    possible = loss - sound
+    return 1.0 if possible <= 0 else (loss - remedied) / possible
+
+
+def named_harmful(record: Record, told: Told) -> bool:
+    """Whether some cause of a fault that does no harm is said to do some."""
+    injected = frozenset[Cause]().union(*(fault.accepted for fault in record.faults))
+    return any(cause in injected for cause in told.harmful)
+
+
+def estimate(values: Iterable[float | None]) -> Estimate | None:
+    """A mean over programs; those without a value are left out."""
+    known = np.array([value for value in values if value is not None], dtype=np.float64)
+    if not known.size:
+        return None
+    drawn = known[np.random.default_rng(0).integers(known.size, size=(DRAWS, known.size))]
+    low, high = np.quantile(drawn.mean(axis=1), [0.025, 0.975])
+    return Estimate(float(known.mean()), float(low), float(high), known.size)
+
+
+def summarise(records: Sequence[Record]) -> dict[str, Any]:
+    """All measures of some programs."""
+    labels = {label: [r for r in records if label_of(r) is label] for label in Label}
+    harmful = labels[Label.harmful]
+    return {
+        "labels": {label.value: len(some) for label, some in labels.items()},
+        "failed": sum(record.error is not None for record in records),
+        "systems": {name: _of_system(system, labels) for name, system in SYSTEMS.items()},
+        "reached": _plain(estimate(float(reached(r) >= REACHED) for r in harmful)),
+        "mean_reached": _plain(estimate(max(0.0, min(1.0, reached(r))) for r in harmful)),
+        "seconds": _plain(estimate(record.seconds for record in records)),
+    }
+
+
+def _of_system(system: System, labels: dict[Label, list[Record]]) -> dict[str, Any]:
+    harmful, sound = labels[Label.harmful], labels[Label.sound]
+    measures: dict[str, Estimate | None] = {}
+    for top in TOPS:
+        measures[f"recall_{top}"] = estimate(recall(r, system(r), top) for r in harmful)
+        measures[f"lenient_recall_{top}"] = estimate(
+            recall_with_alternatives(r, system(r), top) for r in harmful
+        )
+        measures[f"precision_{top}"] = estimate(precision(r, system(r), top) for r in harmful)
+    measures["false_alarms"] = estimate(float(bool(system(r).harmful)) for r in sound)
+    measures["harmless_blamed"] = estimate(
+        float(named_harmful(r, system(r))) for r in labels[Label.harmless]
+    )
+    measures["silent_named"] = estimate(
+        float(any(cause in fault.accepted for cause in system(r).every))
+        for r in labels[Label.silent]
+        for fault in r.faults
+    )
+    measures["told"] = estimate(float(len(system(r).harmful)) for r in harmful)
+    return {name: _plain(found) for name, found in measures.items()}
+
+
+def by_cause(records: Sequence[Record]) -> dict[str, Any]:
+    """Of programs with one fault that does harm: how often it is told first, or among three."""
+    found: dict[str, Any] = {}
+    for cause in Cause:
+        some = [
+            r
+            for r in records
+            if r.kind is Kind.single
+            and r.faults[0].cause is cause
+            and label_of(r) in {Label.harmful, Label.silent}
+        ]
+        if some:
+            found[cause.value] = {"programs": len(some)} | {
+                name: _shares(some, system) for name, system in SYSTEMS.items()
+            }
+    return found
+
+
+def _shares(records: Sequence[Record], system: System) -> dict[str, float]:
+    if label_of(records[0]) is Label.silent:
+        named = [any(c in r.faults[0].accepted for c in system(r).every) for r in records]
+        return {"named": float(np.mean(named))}
+    return {
+        f"recall_{top}": float(np.mean([recall(r, system(r), top) for r in records]))
+        for top in TOPS
+    }
+
+
+def describe(record: Record) -> dict[str, Any]:
+    """A program in short."""
+    return {
+        "name": record.name,
+        "kind": record.kind.value,
+        "half": record.half.value,
+        "label": label_of(record).value,
+        "faults": [
+            {
+                "cause": fault.cause.value,
+                "accepted": sorted(cause.value for cause in fault.accepted),
+                "harm": harm_of(fault).value,
+            }
+            for fault in record.faults
+        ],
+        "told": [found.cause.value for found in record.found if found.is_harmful],
+        "harmless": [found.cause.value for found in record.found if not found.is_harmful],
+        "rules": [cause.value for cause in record.rules],
+        "loss": record.loss,
+        "remedied": record.remedied,
+        "sound": record.sound,
+        "best": record.best,
+        "seconds": record.seconds,
+        "error": None if record.error is None else record.error.splitlines()[-1],
+    }
+
+
+def _plain(found: Estimate | None) -> dict[str, float] | None:
+    return None if found is None else asdict(found)

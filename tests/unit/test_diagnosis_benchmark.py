@@ -1,0 +1,405 @@
+"""The benchmark of diagnoses: its programs, what counts as found, and the published rules."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from benchmarks.diagnosis.page import table_of
+from benchmarks.diagnosis.programs import FAULTS, Half, Kind, Program, Setting, programs
+from benchmarks.diagnosis.records import Cache, Found, Injected, Record, fingerprint, relative
+from benchmarks.diagnosis.rules import apply_rules
+from benchmarks.diagnosis.rules_network import first_pass
+from benchmarks.diagnosis.run import checked_setting
+from benchmarks.diagnosis.score import (
+    Harm,
+    Label,
+    by_measuring,
+    by_rules,
+    estimate,
+    harm_of,
+    label_of,
+    precision,
+    reached,
+    recall,
+    recall_with_alternatives,
+    summarise,
+    truths_of,
+)
+from benchmarks.diagnosis.sound import sound_recipe
+from benchmarks.diagnosis.tables import TABLES
+from lowloss.results import Cause, Curve, Severity
+from lowloss.spec import Recipe, Task
+
+INSTALLED = {"diabetes", "friedman", "fourth power", "iris", "wine", "breast cancer", "digits"}
+INSTALLED |= {"two moons", "69 classes"}
+"""Tables that need no package of the benchmarks."""
+SOUND = sound_recipe(TABLES["friedman"], 0)
+FALLING = Curve(
+    loss=tuple(1 / n for n in range(1, 21)),
+    val_loss=tuple(1.05 / n if n < 14 else 0.1 for n in range(1, 21)),
+    penalised_loss=tuple(1 / n for n in range(1, 21)),
+)
+
+
+def of_kind(kind: Kind) -> list[Program]:
+    return [program for program in programs() if program.kind is kind]
+
+
+def a_setting(recipe: Recipe = SOUND, **columns: Any) -> Setting:
+    """A regression on two normal columns, unless other columns are given."""
+    rng = np.random.default_rng(0)
+    values = {name: rng.normal(size=60) for name in ("a", "b", "target")} | columns
+    return Setting(pl.DataFrame(values), "target", Task.regression, recipe)
+
+
+def rules_of(
+    curve: Curve = FALLING, columns: dict[str, Any] | None = None, **change: Any
+) -> set[Cause]:
+    return set(apply_rules(a_setting(SOUND.changed(change), **(columns or {})), curve))
+
+
+def an_injected(cause: Cause = Cause.wrong_output, **given: Any) -> Injected:
+    values: dict[str, Any] = {"name": cause.value, "accepted": {cause}, "is_silent": False}
+    return Injected(cause=cause, **values | {"loss": 0.9, "without": 0.2} | given)
+
+
+def a_found(cause: Cause, severity: Severity = Severity.major, **given: Any) -> Found:
+    return Found(cause=cause, severity=severity, **given)
+
+
+def a_record(*faults: Injected, found: tuple[Found, ...] = (), **given: Any) -> Record:
+    values: dict[str, Any] = {
+        "name": "a program",
+        "kind": (Kind.control, Kind.single, Kind.pair)[len(faults)],
+        "half": Half.report,
+        "table": "friedman",
+        "loss": 0.9,
+        "remedied": 0.2,
+        "best": 0.2,
+        "sound": 0.2,
+        "rules": (),
+        "seconds": 5.0,
+    }
+    return Record(faults=faults, found=found, **values | given)
+
+
+def test_there_are_enough_programs_of_each_kind() -> None:
+    counts = Counter(program.kind for program in programs())
+
+    assert counts[Kind.control] >= 100
+    assert counts[Kind.single] >= 40
+    assert counts[Kind.pair] >= 20
+    assert counts[Kind.forum] >= 7
+
+
+def test_every_program_has_a_name_of_its_own() -> None:
+    names = [program.name for program in programs()]
+
+    assert len(set(names)) == len(names)
+
+
+def test_every_cause_is_injected_but_the_one_that_no_fault_makes() -> None:
+    injected = {fault.cause for fault in FAULTS.values()}
+
+    assert set(Cause) - injected == {Cause.augmentation_missing}
+
+
+@pytest.mark.parametrize("kind", [Kind.control, Kind.single, Kind.pair])
+def test_halves_are_of_about_the_same_size(kind: Kind) -> None:
+    halves = Counter(program.half for program in of_kind(kind))
+
+    assert abs(halves[Half.tune] - halves[Half.report]) <= len(of_kind(kind)) / 10
+
+
+def test_every_cause_with_two_programs_is_in_both_halves() -> None:
+    halves: dict[Cause, set[Half]] = {}
+    counts = Counter(program.faults[0].cause for program in of_kind(Kind.single))
+    for program in of_kind(Kind.single):
+        halves.setdefault(program.faults[0].cause, set()).add(program.half)
+
+    assert all(len(halves[cause]) == 2 for cause, count in counts.items() if count > 1)
+
+
+def test_questions_of_forums_are_never_tuned_on() -> None:
+    assert {program.half for program in of_kind(Kind.forum)} == {Half.report}
+
+
+def test_both_tasks_have_faulty_programs() -> None:
+    tasks = Counter(program.table.task is Task.regression for program in of_kind(Kind.single))
+
+    assert min(tasks.values()) >= 30
+
+
+def test_a_fault_changes_the_recipe_or_the_table() -> None:
+    changed = [
+        program.setting.recipe != sound_recipe(program.table, program.number)
+        or any(fault.table is not None for fault in program.faults)
+        for program in programs()
+        if program.faults and program.table.name in INSTALLED
+    ]
+
+    assert all(changed)
+
+
+def test_a_program_is_the_same_each_time_it_is_made() -> None:
+    chosen = [p for p in programs() if p.table.name in INSTALLED and p.kind is Kind.pair]
+
+    again = [fingerprint(program.setting) for program in chosen]
+
+    assert again == [fingerprint(program.setting) for program in chosen]
+    assert len(set(again)) == len(again)
+
+
+def test_every_program_passes_the_check_of_diagnoses() -> None:
+    for program in programs():
+        if program.table.name in INSTALLED:
+            _, _, checked = checked_setting(program.setting, seconds=10)
+
+            assert checked.task is program.table.task
+
+
+def test_the_table_is_as_its_description_says() -> None:
+    for name in INSTALLED:
+        table = TABLES[name]
+        frame = table.load()
+
+        assert frame.height == table.rows
+        assert table.classes in {0, frame[table.target].n_unique()}
+
+
+def test_the_clean_program_has_labels_that_no_recipe_can_mend() -> None:
+    (program,) = [p for p in programs() if p.name == "two moons: labels of 30 % changed"]
+
+    labels = program.setting.frame["target"]
+
+    assert (labels != program.clean.frame["target"]).mean() == pytest.approx(0.3, abs=0.01)
+    assert (labels == program.sound.frame["target"]).all()
+
+
+def test_a_fault_does_harm_where_loss_rises_by_a_tenth_and_by_some_of_the_constant() -> None:
+    assert harm_of(an_injected(loss=0.30, without=0.20)) is Harm.harmful
+    assert harm_of(an_injected(loss=0.021, without=0.01)) is Harm.slight
+    assert harm_of(an_injected(loss=0.94, without=0.90)) is Harm.slight
+    assert harm_of(an_injected(loss=0.205, without=0.20)) is Harm.harmless
+    assert harm_of(an_injected(loss=0.1, without=0.2)) is Harm.harmless
+    assert harm_of(an_injected(is_silent=True)) is Harm.silent
+
+
+def test_a_program_is_labelled_by_the_worst_of_its_faults() -> None:
+    harmless = an_injected(loss=0.2)
+
+    assert label_of(a_record()) is Label.sound
+    assert label_of(a_record(harmless)) is Label.harmless
+    assert label_of(a_record(harmless, an_injected())) is Label.harmful
+
+
+def test_recall_is_of_as_many_faults_as_could_be_found() -> None:
+    record = a_record(
+        an_injected(Cause.wrong_output),
+        an_injected(Cause.l2_too_strong),
+        found=(
+            a_found(Cause.l2_too_strong),
+            a_found(Cause.too_simple),
+            a_found(Cause.wrong_output),
+        ),
+    )
+    told = by_measuring(record)
+
+    assert recall(record, told, 1) == 1.0
+    assert recall(record, told, 2) == 0.5
+    assert recall(record, told, 3) == 1.0
+    assert precision(record, told, 3) == pytest.approx(2 / 3)
+
+
+def test_a_harmless_fault_need_not_be_found() -> None:
+    record = a_record(
+        an_injected(Cause.wrong_output),
+        an_injected(Cause.l2_too_strong, loss=0.2),
+        found=(a_found(Cause.wrong_output), a_found(Cause.l2_too_strong, Severity.harmless)),
+    )
+
+    assert truths_of(record) == [frozenset({Cause.wrong_output})]
+    assert recall(record, by_measuring(record), 1) == 1.0
+
+
+def test_a_finding_that_is_called_harmless_finds_nothing() -> None:
+    record = a_record(an_injected(), found=(a_found(Cause.wrong_output, Severity.harmless),))
+
+    assert recall(record, by_measuring(record), 3) == 0.0
+    assert precision(record, by_measuring(record), 3) is None
+
+
+def test_the_cause_of_an_alternative_counts_only_where_it_is_said_to() -> None:
+    found = a_found(Cause.too_simple, alternatives=(Cause.wrong_output,))
+    record = a_record(an_injected(), found=(found,))
+    told = by_measuring(record)
+
+    assert recall(record, told, 1) == 0.0
+    assert recall_with_alternatives(record, told, 1) == 1.0
+
+
+def test_improvement_counts_no_loss_for_more_than_the_constant_answers() -> None:
+    record = a_record(an_injected(), loss=500.0, remedied=0.6, sound=0.2)
+
+    assert reached(record) == pytest.approx(0.5)
+
+
+def test_an_interval_holds_its_mean_and_leaves_out_what_is_not_known() -> None:
+    found = estimate([1.0, 0.0, None, 1.0, 1.0])
+
+    assert found is not None
+    assert found.mean == 0.75
+    assert found.programs == 4
+    assert found.low <= found.mean <= found.high
+    assert estimate([None]) is None
+
+
+def test_a_summary_tells_false_alarms_of_sound_programs() -> None:
+    blamed = a_record(found=(a_found(Cause.outliers, Severity.minor),))
+    harmless = a_record(found=(a_found(Cause.outliers, Severity.harmless),))
+
+    summary = summarise([blamed, harmless, a_record(), a_record(rules=(Cause.outliers,))])
+
+    assert summary["labels"]["sound"] == 4
+    assert summary["systems"]["diagnosis"]["false_alarms"]["mean"] == 0.25
+    assert summary["systems"]["rules"]["false_alarms"]["mean"] == 0.25
+
+
+def test_a_silent_fault_has_only_to_be_named() -> None:
+    fault = an_injected(Cause.leaked_column, is_silent=True)
+    record = a_record(fault, found=(a_found(Cause.leaked_column, Severity.harmless),))
+
+    summary = summarise([record])
+
+    assert summary["systems"]["diagnosis"]["silent_named"]["mean"] == 1.0
+    assert summary["systems"]["rules"]["silent_named"]["mean"] == 0.0
+
+
+def test_a_table_is_printed_of_groups_without_some_labels() -> None:
+    printed = table_of({"groups": {"report": summarise([a_record(an_injected())])}})
+
+    assert "report: 1 harmful" in printed
+    assert "| sound programs that are blamed | none | none |" in printed
+
+
+def test_what_is_kept_is_read_again(tmp_path: Path) -> None:
+    record = a_record(an_injected(), found=(a_found(Cause.outliers),), rules=(Cause.outliers,))
+    Cache(tmp_path).add_record(record)
+    Cache(tmp_path).add_losses({"a": 0.5})
+
+    again = Cache(tmp_path)
+
+    assert again.records() == [record]
+    assert again.losses == {"a": 0.5}
+    assert by_rules(record).harmful == (Cause.outliers,)
+
+
+def test_a_diverged_loss_is_as_bad_as_can_be() -> None:
+    assert relative(None, 2.0) == relative(1e9, 2.0) == 1e3
+    assert relative(1.0, 2.0) == 0.5
+
+
+def test_rules_find_nothing_in_a_sound_training() -> None:
+    assert rules_of() == set()
+
+
+@pytest.mark.parametrize(
+    ("cause", "change"),
+    [
+        (Cause.wrong_output, {"layers": [{"units": 8}, {"units": 1, "activation": "softmax"}]}),
+        (Cause.wrong_output, {"layers": [{"units": 8}, {"units": 1, "activation": "relu"}]}),
+        (Cause.wrong_loss, {"loss": "binary_crossentropy"}),
+        (Cause.dropout_too_strong, {"layers": [{"units": 8, "dropout": 0.8}, {"units": 1}]}),
+        (Cause.no_validation_split, {"validation_split": 0.0}),
+        (Cause.best_weights_not_restored, {"early_stopping": None}),
+        (
+            Cause.saturated_units,
+            {
+                "layers": [
+                    {
+                        "units": 8,
+                        "activation": "tanh",
+                        "kernel_initializer": {"name": "random_normal", "scale": 50.0},
+                    },
+                    {"units": 1},
+                ]
+            },
+        ),
+        (
+            Cause.dead_units,
+            {
+                "scale_features": "minmax",
+                "layers": [
+                    {
+                        "units": 8,
+                        "activation": "relu",
+                        "kernel_initializer": {"name": "constant", "scale": -0.5},
+                    },
+                    {"units": 1},
+                ],
+            },
+        ),
+        (
+            Cause.vanishing_gradients,
+            {
+                "layers": [
+                    *[
+                        {
+                            "units": 8,
+                            "activation": "tanh",
+                            "kernel_initializer": {"name": "random_normal", "scale": 1e-3},
+                        }
+                    ]
+                    * 5,
+                    {"units": 1},
+                ]
+            },
+        ),
+    ],
+)  # fmt: skip
+def test_rules_read_the_recipe(cause: Cause, change: dict[str, Any]) -> None:
+    assert cause in rules_of(**change)
+
+
+def test_rules_read_the_data() -> None:
+    rng = np.random.default_rng(1)
+    plain = rng.normal(size=60)
+    numbers = np.arange(60)
+
+    assert Cause.features_not_scaled in rules_of(
+        columns={"wide": plain * 1e3}, scale_features="none"
+    )
+    assert Cause.target_not_scaled in rules_of(columns={"target": plain * 99}, scale_target="none")
+    assert Cause.missing_values in rules_of(columns={"gap": [None, *plain[1:]]})
+    assert Cause.constant_column in rules_of(columns={"one": [1.0] * 60})
+    assert Cause.duplicate_column in rules_of(columns={"c": plain, "d": plain})
+    assert Cause.identifier_column in rules_of(columns={"id": rng.permutation(numbers)})
+    assert Cause.leaked_column in rules_of(columns={"c": plain, "target": plain * 2})
+
+
+def test_rules_read_the_curve() -> None:
+    wild = Curve(loss=tuple(1.0 + n % 2 for n in range(20)))
+    flat = Curve(loss=tuple(1.0 - n * 1e-6 for n in range(20)))
+    broken = Curve(loss=(1.0, None))
+    rising = FALLING.model_copy(update={"val_loss": tuple(1.0 + n / 10 for n in range(20))})
+    penalised = FALLING.model_copy(update={"penalised_loss": (9.0,) * 20})
+    strong = {"layers": [{"units": 8, "l1": 1.0}, {"units": 1}]}
+
+    assert Cause.learning_rate_too_high in rules_of(wild)
+    assert Cause.learning_rate_too_low in rules_of(flat)
+    assert Cause.too_few_epochs in rules_of(flat)
+    assert Cause.exploding_gradients in rules_of(broken)
+    assert Cause.too_complex in rules_of(rising)
+    assert Cause.l1_too_strong in rules_of(penalised, **strong)
+
+
+def test_the_first_pass_counts_zeros_of_hidden_units_alone() -> None:
+    changed = SOUND.changed({"layers": [{"units": 8}, {"units": 1, "activation": "relu"}]})
+
+    assert first_pass(a_setting(changed)).zero_share == 0.0
