@@ -1,7 +1,7 @@
 """What users import: the client, what they submit, what they get back, and what can go wrong."""
 
 from lowloss.client import Client
-from lowloss.spec import JobSpec
+from lowloss.spec import DiagnosisSpec, JobSpec, Recipe
 
-__all__ = ["Client", "JobSpec", "__version__"]
+__all__ = ["Client", "DiagnosisSpec", "JobSpec", "Recipe", "__version__"]
 __version__ = "0.1.0"

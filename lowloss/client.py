@@ -1,4 +1,4 @@
-"""The client: upload, submit, wait, follow, download, predict. Every call has a time-out."""
+"""The client: upload, submit, diagnose, wait, follow, download, predict, each with a time-out."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx2
+from pydantic import BaseModel
 
 from lowloss.batches import Rows, predict_in_batches
 from lowloss.downloads import save_download
 from lowloss.errors import InvalidRequest, ServerUnreachable, WaitTimeout
 from lowloss.follow import read_events
+from lowloss.recipes import Imported, read_recipe
 from lowloss.results import (
     Artifact,
     Dataset,
+    Diagnosis,
     Event,
     Job,
+    JobKind,
     JobState,
     Page,
     Predictions,
@@ -29,7 +33,7 @@ from lowloss.results import (
     Trial,
 )
 from lowloss.retries import ATTEMPTS, PATIENT_ATTEMPTS, PATIENT_SECONDS, Clock, Retries
-from lowloss.spec import Continuation, JobSpec
+from lowloss.spec import Continuation, DiagnosisSpec, JobSpec
 
 R = TypeVar("R", bound=Result)
 
@@ -149,8 +153,7 @@ class Client:
         self, spec: JobSpec | Mapping[str, Any], *, idempotency_key: str | None = None
     ) -> Job:
         """Submit a job. The key makes it safe to send again: one is made up unless given."""
-        body = spec.model_dump(mode="json") if isinstance(spec, JobSpec) else dict(spec)
-        return self._submit("/v1/jobs", body, idempotency_key)
+        return self._submit("/v1/jobs", _as_body(spec), idempotency_key)
 
     def continue_job(
         self,
@@ -164,15 +167,36 @@ class Client:
             changes = changes.model_dump(mode="json", exclude_unset=True)
         return self._submit(f"/v1/jobs/{job_id}/continue", dict(changes or {}), idempotency_key)
 
+    def diagnose(
+        self, spec: DiagnosisSpec | Mapping[str, Any], *, idempotency_key: str | None = None
+    ) -> Job:
+        """Ask why a recipe's loss is high on a dataset. The key is as that of `submit`."""
+        return self._submit("/v1/diagnoses", _as_body(spec), idempotency_key)
+
+    def diagnosis(self, job_id: str) -> Diagnosis:
+        """Why a job's loss is high; DiagnosisNotReady where it has none, or none yet."""
+        return self._retries.read("GET", f"/v1/jobs/{job_id}/diagnosis", Diagnosis)
+
+    @staticmethod
+    def read_recipe(source: Path | str | bytes, **fit: Any) -> Imported:
+        """The recipe of a file: a Recipe as JSON, a Keras model's JSON, or a `.keras` file.
+
+        Read here, as data: no server is asked, and no code of the model is run. `fit` are fields of
+        a Recipe that a model's file does not hold, such as `epochs`, `loss` and `optimizer`.
+        """
+        data = source if isinstance(source, bytes) else Path(source).read_bytes()
+        return read_recipe(data, fit)
+
     def job(self, job_id: str, *, wait: float | None = None) -> Job:
         """A job; with `wait`, once its state or best trial changes, or after that many seconds."""
         if wait is None:
             return self._retries.read("GET", f"/v1/jobs/{job_id}", Job)
         return self._poll(job_id, wait, attempts=ATTEMPTS)
 
-    def jobs(self, state: JobState | None = None) -> Iterator[Job]:
-        """Every job, newest first."""
-        return self._pages("/v1/jobs", Job, {} if state is None else {"state": state.value})
+    def jobs(self, state: JobState | None = None, kind: JobKind | None = None) -> Iterator[Job]:
+        """Every job, newest first; those in a state or of a kind."""
+        asked = {"state": state, "kind": kind}
+        return self._pages("/v1/jobs", Job, {k: v.value for k, v in asked.items() if v is not None})
 
     def wait(self, job_id: str, *, timeout: float | None = None) -> Job:
         """The job once it has ended; WaitTimeout after `timeout` seconds."""
@@ -273,6 +297,16 @@ class Client:
             if page.next is None:
                 return
             cursor = {"cursor": page.next}
+
+
+def _as_body(spec: BaseModel | Mapping[str, Any]) -> dict[str, Any]:
+    """A specification, or the fields of one, as JSON has it."""
+    if isinstance(spec, BaseModel):
+        return spec.model_dump(mode="json")
+    return {
+        name: value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+        for name, value in spec.items()
+    }
 
 
 def _content_of(source: Path | str | bytes) -> tuple[Callable[[], Iterator[bytes]], int]:

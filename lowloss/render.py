@@ -7,10 +7,12 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
-from rich.table import Table
+from rich.progress import Progress, ProgressColumn, Task, TextColumn
+from rich.progress_bar import ProgressBar
+from rich.table import Column, Table
 from rich.text import Text
 
 from lowloss.results import (
@@ -19,6 +21,7 @@ from lowloss.results import (
     Hyperparameters,
     Job,
     JobKind,
+    JobState,
     SearchInsights,
     Trial,
 )
@@ -26,6 +29,7 @@ from lowloss.results import (
 LOG_SECONDS = 5.0
 """Time between two lines where there is no terminal to draw a bar on."""
 BARS = "▁▂▃▄▅▆▇█"
+BAR_WIDTH = 40
 MOST_BARS = 10
 MOST_NAMED = 3
 
@@ -53,7 +57,7 @@ def standing(job: Job) -> str:
     """A job's progress in one line."""
     progress = job.progress
     if job.kind is JobKind.diagnosis:
-        return f"diagnosis  {duration(progress.seconds)} of {duration(job.spec.budget.max_seconds)}"
+        return f"{duration(progress.seconds)} of {duration(job.spec.budget.max_seconds)}"
     best = f"best {job.search.objective} {number(job.best.score)}" if job.best else "no best yet"
     failed = f" ({progress.trials_failed} failed)" if progress.trials_failed else ""
     left = duration(progress.seconds_left)
@@ -61,26 +65,65 @@ def standing(job: Job) -> str:
 
 
 @contextmanager
-def progress_bar(console: Console) -> Iterator[Callable[[Job, str], None]]:
-    """A function that shows how far a job is, each time it is called."""
+def progress_bar(
+    console: Console, *, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Callable[[Job, str], None]]:
+    """A function that shows how far a job is, each time it is called.
+
+    On a terminal the seconds go on by themselves: a diagnosis tells little while it trains.
+    """
     if not console.is_terminal:
         yield _log_lines(console)
         return
     columns = (
         TextColumn("{task.description:<10}", markup=False),
-        BarColumn(),
-        TextColumn("{task.fields[line]}", markup=False),
+        _Bar(),
+        _Line(Column(no_wrap=True)),
     )
     with Progress(*columns, console=console, transient=True) as bar:
-        shown = bar.add_task("queued", line="", total=None)
+        shown = bar.add_task("queued", total=None, seen=None)
 
         def show(job: Job, phase: str) -> None:
-            completed, total = _done_of(job)
-            bar.update(
-                shown, description=phase, total=total, completed=completed, line=standing(job)
-            )
+            bar.update(shown, description=phase, seen=_Seen(job, clock(), clock))
 
         yield show
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A job as it was some time ago."""
+
+    job: Job
+    at: float
+    clock: Callable[[], float]
+
+    def by_now(self) -> Job:
+        """The job, its seconds gone on."""
+        progress = self.job.progress
+        if self.job.state is not JobState.running:
+            return self.job
+        seconds = progress.seconds + self.clock() - self.at
+        gone_on = progress.model_copy(update={"seconds": seconds})
+        return self.job.model_copy(update={"progress": gone_on})
+
+
+class _Bar(ProgressColumn):
+    """How much of a job is done."""
+
+    def render(self, task: Task) -> ProgressBar:
+        seen: _Seen | None = task.fields["seen"]
+        if seen is None:
+            return ProgressBar(total=None, width=BAR_WIDTH, pulse=True)
+        completed, total = _done_of(seen.by_now())
+        return ProgressBar(total=total, completed=completed, width=BAR_WIDTH)
+
+
+class _Line(ProgressColumn):
+    """A job's progress in words."""
+
+    def render(self, task: Task) -> Text:
+        seen: _Seen | None = task.fields["seen"]
+        return Text("" if seen is None else standing(seen.by_now()))
 
 
 def _done_of(job: Job) -> tuple[float, float | None]:

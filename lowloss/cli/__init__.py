@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from lowloss import __version__
-from lowloss.cli import datasets, jobs, predict, processes, results
+from lowloss.cli import datasets, diagnoses, jobs, predict, processes, results
 from lowloss.cli.errors import (
     FAILED,
     INTERRUPTED,
@@ -30,7 +30,7 @@ __all__ = [
     "main",
 ]
 
-HELP = f"""Search hyperparameters of Keras models on tables: run the service, and talk to one.
+HELP = f"""Search hyperparameters of Keras models on tables, and find out why a loss is high.
 
 Exit codes:
 
@@ -68,7 +68,7 @@ def options(
     ctx.call_on_close(ctx.obj.close)
 
 
-for group in (processes, jobs, results, predict):
+for group in (processes, jobs, diagnoses, results, predict):
     app.add_typer(group.app)
 app.add_typer(datasets.app, name="datasets")
 

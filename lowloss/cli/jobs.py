@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from lowloss import render
-from lowloss.builtin import TARGET, builtin_csv
+from lowloss.builtin import TARGET
 from lowloss.cli.errors import FAILED, PlainErrors
 from lowloss.cli.output import out, print_json
 from lowloss.cli.parameters import AsJson, Builtin, JobId, Target
+from lowloss.cli.specs import find_dataset, read_object, set_fields
 from lowloss.client import Client
-from lowloss.errors import InvalidRequest
-from lowloss.results import Job, JobState
+from lowloss.results import Job, JobKind, JobState
 from lowloss.watch import watch_job
 
 app = typer.Typer(cls=PlainErrors)
@@ -40,13 +38,11 @@ def submit(
 ) -> None:
     """Submit a job; a file is uploaded first."""
     client: Client = ctx.obj
-    wanted = _read_spec(spec, change or [])
+    wanted = set_fields(read_object(spec, field="--spec") if spec else {}, change or [])
+    if (found := find_dataset(client, dataset, builtin)) is not None:
+        wanted["dataset"] = found
     if builtin is not None:
-        wanted["dataset"] = client.upload(builtin_csv(builtin), name=builtin, format="csv").id
         target = target or wanted.get("target", TARGET)
-    elif dataset is not None:
-        path = Path(dataset)
-        wanted["dataset"] = client.upload(path).id if path.is_file() else dataset
     if target is not None:
         wanted["target"] = target
     _show_submitted(client, client.submit(wanted), watch=watch, as_json=as_json)
@@ -65,7 +61,7 @@ def continue_(
 ) -> None:
     """Submit a job that goes on from another: it learns from all its trials."""
     client: Client = ctx.obj
-    job = client.continue_job(job_id, _read_spec(None, change or []))
+    job = client.continue_job(job_id, set_fields({}, change or []))
     _show_submitted(client, job, watch=watch, as_json=as_json)
 
 
@@ -76,35 +72,6 @@ def _show_submitted(client: Client, job: Job, *, watch: bool, as_json: bool) -> 
         print_json(job)
     else:
         typer.echo(job.id)
-
-
-def _read_spec(path: Path | None, changes: Sequence[str]) -> dict[str, Any]:
-    try:
-        wanted: Any = json.loads(path.read_bytes()) if path else {}
-    except ValueError as error:
-        raise InvalidRequest(f"{path} is not JSON: {error}", field="--spec") from error
-    if not isinstance(wanted, dict):
-        raise InvalidRequest(f"{path} is not a JSON object", field="--spec")
-    for change in changes:
-        _change(wanted, change)
-    return wanted
-
-
-def _change(wanted: dict[str, Any], change: str) -> None:
-    """Set a field by its dotted path; a value that is not JSON is a string."""
-    name, equals, text = change.partition("=")
-    if not equals:
-        raise InvalidRequest(f"{change!r} has no =", field="--set", fix="write FIELD=VALUE")
-    *parents, last = name.split(".")
-    place = wanted
-    for parent in parents:
-        place = place.setdefault(parent, {})
-        if not isinstance(place, dict):
-            raise InvalidRequest(f"{parent!r} holds no fields", field="--set")
-    try:
-        place[last] = json.loads(text)
-    except ValueError:
-        place[last] = text
 
 
 @app.command()
@@ -139,16 +106,17 @@ def _watch(client: Client, job_id: str, *, as_json: bool) -> None:
 def jobs(
     ctx: typer.Context,
     state: Annotated[JobState | None, typer.Option(help="Only jobs in this state.")] = None,
+    kind: Annotated[JobKind | None, typer.Option(help="Only jobs of this kind.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """List jobs, newest first."""
-    found = list(ctx.obj.jobs(state))
+    found = list(ctx.obj.jobs(state, kind))
     print_json(found) if as_json else out.print(render.job_table(found))
 
 
 @app.command()
 def cancel(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
-    """End a job; its best model so far is still exported."""
+    """End a job; its best model so far is still exported, or what was diagnosed."""
     _show_state(ctx.obj.cancel(job_id), as_json=as_json)
 
 

@@ -13,7 +13,7 @@ from lowloss.cli.errors import PlainErrors
 from lowloss.cli.output import out, print_json
 from lowloss.cli.parameters import AsJson, JobId
 from lowloss.errors import LowlossError
-from lowloss.results import Job
+from lowloss.results import Job, JobKind
 
 app = typer.Typer(cls=PlainErrors)
 
@@ -29,6 +29,10 @@ def trials(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
 def best(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
     """Show a job's best trial: its hyperparameters and metrics."""
     job: Job = ctx.obj.job(job_id)
+    if job.kind is JobKind.diagnosis:
+        raise LowlossError(
+            f"{job_id} is a diagnosis, which makes no model: lowloss diagnosis {job_id} shows it"
+        )
     if job.best is None:
         raise LowlossError(f"{job_id}: no trial has completed yet (the job is {job.state})")
     if as_json:

@@ -49,7 +49,12 @@ def job_id(database: Database) -> str:
     """A queued job whose search takes some seconds."""
     spec = a_spec(
         an_uploaded_table(database, rows=20_000),
-        budget={"max_trials": TRIALS, "max_epochs": 35, "max_seconds": None},
+        budget={
+            "max_trials": TRIALS,
+            "max_epochs": 35,
+            "max_seconds": None,
+            "diagnosis_seconds": 0,
+        },
         search_space={"layers": 1, "patience": 60, "batch_size": 32},
         preprocessing={"scale_features": "standard"},
         final={"confirm_top": 1, "confirm_seeds": 1, "refit": False, "members": 1},

@@ -24,7 +24,7 @@ from worker.data.splits import Traits, split_rows
 
 QUICK: dict[str, Any] = {
     "target": "target",
-    "budget": {"max_trials": 4, "max_epochs": 15, "max_seconds": None},
+    "budget": {"max_trials": 4, "max_epochs": 15, "max_seconds": None, "diagnosis_seconds": 0},
     "validation": {"strategy": "holdout"},
     "preprocessing": {"scale_features": "standard"},
     "pruning": None,
@@ -33,7 +33,7 @@ QUICK: dict[str, Any] = {
 """One fold and one network: what is tested is the way of the job, not the model."""
 ENDLESS: dict[str, Any] = {
     "target": "target",
-    "budget": {"max_trials": 10_000, "max_epochs": 20, "max_seconds": None},
+    "budget": {"max_trials": 10_000, "max_epochs": 20, "max_seconds": None, "diagnosis_seconds": 0},
     "final": {"confirm_top": 1, "confirm_seeds": 1, "refit": False, "members": 1},
 }
 
@@ -149,7 +149,10 @@ def test_cancelled_job_keeps_and_exports_its_best(client: Client, tmp_path: Path
 
 
 def test_paused_job_goes_on_with_its_trials_kept(client: Client) -> None:
-    spec = ENDLESS | {"dataset": upload(client, "wine"), "budget": {"max_trials": 6}}
+    spec = ENDLESS | {
+        "dataset": upload(client, "wine"),
+        "budget": {"max_trials": 6, "diagnosis_seconds": 0},
+    }
     job = client.submit(spec)
     next(event for event in client.follow(job.id) if event.kind == "trial.finished")
     client.pause(job.id)
@@ -170,7 +173,7 @@ def test_paused_job_goes_on_with_its_trials_kept(client: Client) -> None:
 def test_time_limit_ends_a_job_with_a_model(client: Client) -> None:
     spec = ENDLESS | {
         "dataset": upload(client, "wine"),
-        "budget": {"max_trials": 10_000, "max_seconds": 8},
+        "budget": {"max_trials": 10_000, "max_seconds": 8, "diagnosis_seconds": 0},
     }
 
     ended = client.wait(client.submit(spec).id, timeout=90)

@@ -24,7 +24,7 @@ from tests.tables import mixed_columns
 
 JOB: dict[str, Any] = {
     "target": "what we want",
-    "budget": {"max_trials": 3, "max_epochs": 10, "max_seconds": None},
+    "budget": {"max_trials": 3, "max_epochs": 10, "max_seconds": None, "diagnosis_seconds": 0},
     "validation": {"strategy": "holdout"},
     "final": {"confirm_top": 1, "confirm_seeds": 1, "members": 2},
 }

@@ -46,6 +46,8 @@ COMMANDS = (
     "worker",
     "submit",
     "continue",
+    "diagnose",
+    "diagnosis",
     "status",
     "watch",
     "jobs",

@@ -21,7 +21,7 @@ from lowloss.results import (
     SearchInsights,
 )
 from lowloss.watch import watch_job
-from tests.unit.client.server import Server, a_job, a_json, a_stream
+from tests.unit.client.server import Server, a_diagnosis_job, a_job, a_json, a_stream
 
 SSE = {"content_type": "text/event-stream"}
 
@@ -92,6 +92,29 @@ def test_terminal_has_a_bar() -> None:
 
     assert "━" in shown(console)
     assert "7/50 trials (2 failed)  best val_loss 0.31  2:05 left" in shown(console)
+
+
+def test_seconds_of_a_diagnosis_go_on_by_themselves() -> None:
+    times, console = [100.0], a_console(terminal=True)
+
+    with render.progress_bar(console, clock=lambda: times[-1]) as show:
+        show(a_diagnosis_job(), "experiments")
+        times.append(115.0)
+
+    assert "experiments" in shown(console)
+    assert "0:35 of 1:00" in shown(console)
+
+
+def test_diagnosis_is_watched_to_its_end() -> None:
+    phase = an_event(1, "job.phase", '"phase": "experiments", ')
+    ended = a_json(a_diagnosis_job(JobState.succeeded))
+    server = Server(a_json(a_diagnosis_job()), a_stream(phase, LAST, **SSE), ended)
+    console = a_console()
+
+    job = watch_job(server.client(), "job_1", console)
+
+    assert job.state is JobState.succeeded
+    assert shown(console).splitlines() == ["running    0:20 of 1:00", "succeeded  0:20 of 1:00"]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from lowloss.results import (
     Best,
     Dataset,
     Job,
+    JobKind,
     JobState,
     Links,
     Outcome,
@@ -25,7 +26,8 @@ from lowloss.results import (
     TableFormat,
 )
 from lowloss.retries import Clock
-from lowloss.spec import JobSpec, Task
+from lowloss.spec import DiagnosisSpec, JobSpec, Task
+from tests.diagnoses import a_recipe
 from tests.factories import some_hyperparameters
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -153,9 +155,30 @@ def a_job(state: JobState = JobState.running, **given: Any) -> Job:
             events="/v1/jobs/job_1/events",
             artifacts="/v1/jobs/job_1/artifacts",
             best_model="/v1/jobs/job_1/best-model",
+            diagnosis="/v1/jobs/job_1/diagnosis",
         ),
     }
     return Job(**values | given)
+
+
+def a_diagnosis_job(state: JobState = JobState.running, **given: Any) -> Job:
+    """A diagnosis that has run for 20 of its 60 seconds."""
+    progress = Progress(
+        trials=0,
+        trials_done=0,
+        trials_running=0,
+        trials_failed=0,
+        epochs=0,
+        seconds=20.0,
+        seconds_left=40.0,
+    )
+    values: dict[str, Any] = {
+        "kind": JobKind.diagnosis,
+        "spec": DiagnosisSpec(dataset="ds_1", target="y", recipe=a_recipe()),
+        "progress": progress,
+        "best": None,
+    }
+    return a_job(state, **values | given)
 
 
 def some_predictions(*values: float | str | None, **given: Any) -> Predictions:

@@ -1,0 +1,111 @@
+"""`lowloss diagnose` and `lowloss diagnosis`: why a loss is high."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lowloss import render
+from lowloss.builtin import TARGET
+from lowloss.cli.errors import FAILED, PlainErrors
+from lowloss.cli.output import out, print_json
+from lowloss.cli.parameters import AsJson, Builtin, JobId, Target
+from lowloss.cli.specs import find_dataset, set_fields
+from lowloss.client import Client
+from lowloss.errors import DiagnosisNotReady
+from lowloss.render_diagnosis import show_diagnosis
+from lowloss.results import Diagnosis, Job, JobState
+from lowloss.spec import Task
+from lowloss.watch import watch_job
+
+app = typer.Typer(cls=PlainErrors)
+
+
+@app.command()
+def diagnose(
+    ctx: typer.Context,
+    dataset: Annotated[
+        str | None, typer.Argument(metavar="DATASET", help="A table's file, or a dataset's id.")
+    ] = None,
+    *,
+    recipe: Annotated[
+        Path,
+        typer.Option(help="What was trained: a recipe, a Keras model's JSON, or a .keras file."),
+    ],
+    target: Target = None,
+    builtin: Builtin = None,
+    task: Annotated[Task | None, typer.Option(help="By the target if not given.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="How long it was trained.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Rows of a batch.")] = None,
+    validation_split: Annotated[
+        float | None, typer.Option(help="The share of rows that was held out.")
+    ] = None,
+    change: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A field of the recipe: --set optimizer.learning_rate=0.1."),
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(help="How long it may take.")] = None,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Print the job's id.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find out why the loss of what you trained is high; a file is uploaded first."""
+    client: Client = ctx.obj
+    given = {"epochs": epochs, "batch_size": batch_size, "validation_split": validation_split}
+    fit = {name: value for name, value in given.items() if value is not None}
+    wanted: dict[str, Any] = {"recipe": _read_recipe(recipe, set_fields(fit, change or []))}
+    optional = {
+        "dataset": find_dataset(client, dataset, builtin),
+        "target": target or (TARGET if builtin else None),
+        "task": task,
+        "budget": None if seconds is None else {"max_seconds": seconds},
+    }
+    wanted |= {name: value for name, value in optional.items() if value is not None}
+    job = client.diagnose(wanted)
+    if not no_wait:
+        _await(client, job, as_json=as_json)
+    elif as_json:
+        print_json(job)
+    else:
+        typer.echo(job.id)
+
+
+def _read_recipe(path: Path, fit: dict[str, Any]) -> dict[str, Any]:
+    """A file's recipe with what is given beside it; of an object, the fields that are given."""
+    whole = {name: value for name, value in fit.items() if not isinstance(value, dict)}
+    read = Client.read_recipe(path, **whole)
+    for note in read.notes:
+        typer.echo(f"note: {note}", err=True)
+    recipe = read.recipe.model_dump(mode="json")
+    for name in fit.keys() - whole.keys():
+        held = recipe.get(name)
+        recipe[name] = (held if isinstance(held, dict) else {}) | fit[name]
+    return recipe
+
+
+def _await(client: Client, job: Job, *, as_json: bool) -> None:
+    job = watch_job(client, job.id, render.plain_console(stderr=True) if as_json else out)
+    try:
+        _show(client.diagnosis(job.id), as_json=as_json)
+    except DiagnosisNotReady:
+        if as_json:
+            print_json(job)
+        else:
+            render.summary(job, out)
+        raise typer.Exit(FAILED) from None
+    if job.state is not JobState.succeeded:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def diagnosis(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
+    """Show why a job's loss is high: of a diagnosis, or of a search that has ended."""
+    _show(ctx.obj.diagnosis(job_id), as_json=as_json)
+
+
+def _show(found: Diagnosis, *, as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+    else:
+        show_diagnosis(found, out)

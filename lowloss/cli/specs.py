@@ -1,0 +1,55 @@
+"""Reads what a command submits: from files, uploads and `--set FIELD=VALUE`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lowloss.builtin import builtin_csv
+from lowloss.client import Client
+from lowloss.errors import InvalidRequest
+
+
+def find_dataset(client: Client, dataset: str | None, builtin: str | None) -> str | None:
+    """The id of a dataset; a file, or a built-in table, is uploaded first."""
+    if builtin is not None:
+        return client.upload(builtin_csv(builtin), name=builtin, format="csv").id
+    if dataset is not None and Path(dataset).is_file():
+        return client.upload(Path(dataset)).id
+    return dataset
+
+
+def read_object(path: Path, *, field: str) -> dict[str, Any]:
+    """The JSON object of a file."""
+    try:
+        found: Any = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise InvalidRequest(f"{path} is not JSON: {error}", field=field) from error
+    if not isinstance(found, dict):
+        raise InvalidRequest(f"{path} is not a JSON object", field=field)
+    return found
+
+
+def set_fields(wanted: dict[str, Any], changes: Sequence[str]) -> dict[str, Any]:
+    """Set fields by their dotted paths; a value that is not JSON is a string."""
+    for change in changes:
+        _set_field(wanted, change)
+    return wanted
+
+
+def _set_field(wanted: dict[str, Any], change: str) -> None:
+    name, equals, text = change.partition("=")
+    if not equals:
+        raise InvalidRequest(f"{change!r} has no =", field="--set", fix="write FIELD=VALUE")
+    *parents, last = name.split(".")
+    place = wanted
+    for parent in parents:
+        place = place.setdefault(parent, {})
+        if not isinstance(place, dict):
+            raise InvalidRequest(f"{parent!r} holds no fields", field="--set")
+    try:
+        place[last] = json.loads(text)
+    except ValueError:
+        place[last] = text
