@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from lowloss.cli import app
 from lowloss.errors import PROBLEMS
-from lowloss.spec import JobSpec
+from lowloss.spec import DiagnosisSpec, JobSpec, Recipe, RecipeLayer
 from service.app import create_app
 from service.settings import Limits, Settings
 
@@ -97,6 +97,18 @@ def test_the_job_in_full_has_every_default() -> None:
 
     assert shown == JobSpec(dataset="DATASET_ID", target="price")
     assert set(json.loads(block)) == set(JobSpec.model_fields)
+
+
+def test_the_diagnosis_in_full_has_every_default() -> None:
+    text = (DOCS / "api.md").read_text()
+    block = next(b for b in re.findall(r"```json\n(.*?)```", text, re.DOTALL) if '"recipe"' in b)
+    shown = DiagnosisSpec.model_validate_json(block)
+    hidden = RecipeLayer(units=64, activation="relu")
+    recipe = Recipe(layers=(hidden, RecipeLayer(units=1)), loss="mean_squared_error")
+
+    assert shown == DiagnosisSpec(dataset="DATASET_ID", target="price", recipe=recipe)
+    assert set(json.loads(block)) == set(DiagnosisSpec.model_fields)
+    assert set(json.loads(block)["recipe"]) == set(Recipe.model_fields)
 
 
 @pytest.mark.parametrize("page", [*sorted(DOCS.rglob("*.md")), DOCS.parent / "README.md"], ids=str)
