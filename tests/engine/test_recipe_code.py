@@ -1,0 +1,95 @@
+"""The Keras code of recipes trains what the recipe says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from lowloss.recipes import read_recipe, training_code
+from lowloss.spec import Recipe, Task
+
+RNG = np.random.default_rng(0)
+ROWS = 60
+X = RNG.normal(size=(ROWS, 4)) * [1, 10, 100, 1000]
+COLUMNS = ["a", "b", "c", "row_id"]
+
+REGRESSION = {
+    "exclude": ["row_id"],
+    "scale_features": "robust",
+    "scale_target": "standard",
+    "missing": "mean",
+    "noise": 0.1,
+    "layers": [
+        {
+            "units": 8,
+            "activation": "relu",
+            "kernel_initializer": {"name": "random_uniform", "scale": 0.2},
+            "l1": 1e-5,
+            "l2": 1e-4,
+            "dropout": 0.1,
+        },
+        {"units": 1},
+    ],
+    "loss": "huber",
+    "optimizer": {"name": "adamw", "schedule": "cosine", "clip_norm": 1.0},
+    "epochs": 3,
+    "validation_split": 0.25,
+    "early_stopping": {"patience": 2, "restore_best_weights": True},
+}
+CLASSES = {
+    "scale_features": "quantile",
+    "class_weight": "balanced",
+    "layers": [{"units": 6, "activation": "tanh"}, {"units": 3, "activation": "softmax"}],
+    "loss": "sparse_categorical_crossentropy",
+    "optimizer": {"name": "sgd", "learning_rate": 0.1, "momentum": 0.9},
+    "epochs": 2,
+    "validation_split": 0.2,
+}
+
+
+@pytest.mark.filterwarnings("ignore:n_quantiles:UserWarning:sklearn")
+@pytest.mark.parametrize(
+    ("given", "task"),
+    [
+        (REGRESSION, Task.regression),
+        (REGRESSION | {"mixup": 0.2, "scale_target": "none"}, Task.regression),
+        (CLASSES, Task.multiclass),
+        (CLASSES | {"mixup": 0.4}, Task.multiclass),
+        (CLASSES | {"loss": "categorical_crossentropy"}, Task.multiclass),
+        (
+            CLASSES
+            | {"layers": [{"units": 1, "activation": "sigmoid"}], "loss": "binary_crossentropy"},
+            Task.binary,
+        ),
+    ],
+    ids=["regression", "mixed rows", "classes", "mixed classes", "one-hot classes", "two classes"],
+)
+def test_the_script_trains_the_recipe(given: dict[str, object], task: Task) -> None:
+    recipe = Recipe.model_validate(given)
+    classes = 2 if task is Task.binary else 3
+    y = X[:, 0] * 1000 if task is Task.regression else RNG.integers(0, classes, ROWS)
+    x = X.copy()
+    if recipe.missing == "mean":
+        x[::7, 1] = np.nan
+    keras.utils.set_random_seed(0)
+    names: dict[str, Any] = {"x": x, "y": y, "columns": COLUMNS}
+
+    exec(compile(training_code(recipe, target="y", task=task), "training.py", "exec"), names)
+
+    model = names["model"]
+    answers = names["predict"](x)
+    losses = model.history.history["loss"]
+    assert len(losses) == recipe.epochs
+    assert np.isfinite(losses).all()
+    assert answers.shape == (ROWS, recipe.output.units)
+    # What Keras trained, read again: mixed classes need the other form of the same loss.
+    fit = recipe.model_dump(mode="json", exclude={"layers", "loss", "optimizer", "noise"})
+    again = read_recipe(model.to_json().encode(), fit).recipe
+    loss = again.loss.removeprefix("sparse_")
+    assert loss == recipe.loss.removeprefix("sparse_")
+    assert again.changed({"loss": recipe.loss}) == recipe.changed(
+        {"optimizer": {"learning_rate": recipe.optimizer.rate}}
+    )

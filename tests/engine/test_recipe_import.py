@@ -1,0 +1,175 @@
+"""Models that real Keras builds and writes are read as the recipes that they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from lowloss.errors import RecipeUnsupported
+from lowloss.recipes import read_recipe
+from lowloss.spec import Recipe
+
+FIT = {"epochs": 7, "batch_size": 16, "validation_split": 0.1}
+layers, regularizers = keras.layers, keras.regularizers
+
+NETWORK = [
+    {
+        "units": 16,
+        "activation": "relu",
+        "kernel_initializer": "he_normal",
+        "l1": 0.001,
+        "l2": 0.01,
+        "dropout": 0.25,
+    },
+    {"units": 8, "activation": "leaky_relu", "l2": 0.1},
+    {"units": 1},
+]
+
+
+def sequential() -> keras.Model:
+    return keras.Sequential(
+        [
+            keras.Input((4,)),
+            layers.Dense(
+                16,
+                activation="relu",
+                kernel_initializer="he_normal",
+                kernel_regularizer=regularizers.L1L2(0.001, 0.01),
+            ),
+            layers.Dropout(0.25),
+            layers.Dense(
+                8,
+                activation=layers.LeakyReLU(negative_slope=0.2),
+                kernel_regularizer=regularizers.L2(0.1),
+            ),
+            layers.Dense(1),
+        ]
+    )
+
+
+def functional() -> keras.Model:
+    inputs = keras.Input((4,))
+    x = layers.Dense(
+        16,
+        kernel_initializer=keras.initializers.HeNormal(seed=3),
+        kernel_regularizer=regularizers.L1L2(0.001, 0.01),
+    )(inputs)
+    x = layers.Dropout(0.25)(layers.ReLU()(x))
+    x = layers.Dense(8, kernel_regularizer=regularizers.L2(0.1))(x)
+    x = layers.LeakyReLU(negative_slope=0.2)(x)
+    return keras.Model(inputs, layers.Dense(1)(x))
+
+
+def unbuilt() -> keras.Model:
+    return keras.Sequential(sequential().layers)
+
+
+def nested() -> keras.Model:
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, keras.Sequential(functional().layers[1:])(inputs))
+
+
+@pytest.mark.filterwarnings("ignore:You are saving a model that has not yet been built")
+@pytest.mark.parametrize("build", [sequential, functional, unbuilt, nested])
+@pytest.mark.parametrize(
+    ("optimizer", "loss", "expected"),
+    [
+        (
+            lambda: keras.optimizers.SGD(0.05, momentum=0.9, global_clipnorm=1.0),
+            "mse",
+            {
+                "optimizer": {
+                    "name": "sgd",
+                    "learning_rate": 0.05,
+                    "momentum": 0.9,
+                    "clip_norm": 1.0,
+                },
+                "loss": "mean_squared_error",
+            },
+        ),
+        (
+            lambda: keras.optimizers.AdamW(
+                keras.optimizers.schedules.CosineDecay(0.01, decay_steps=100)
+            ),
+            keras.losses.LogCosh(),
+            {
+                "optimizer": {
+                    "name": "adamw",
+                    "learning_rate": 0.01,
+                    "schedule": "cosine",
+                    "weight_decay": 0.004,
+                },
+                "loss": "log_cosh",
+            },
+        ),
+        (
+            lambda: "rmsprop",
+            keras.losses.mean_absolute_error,
+            {
+                "optimizer": {"name": "rmsprop", "learning_rate": 0.001},
+                "loss": "mean_absolute_error",
+            },
+        ),
+    ],
+)
+def test_json_and_file_are_the_recipe_that_was_built(
+    tmp_path: Path,
+    build: Callable[[], keras.Model],
+    optimizer: Callable[[], Any],
+    loss: Any,
+    expected: dict[str, Any],
+) -> None:
+    model = build()
+    model.compile(optimizer=optimizer(), loss=loss, metrics=["mae"])
+    path = tmp_path / "model.keras"
+    model.save(path)
+
+    from_json = read_recipe(model.to_json().encode(), FIT)
+    from_file = read_recipe(path.read_bytes(), FIT)
+
+    assert from_json.recipe == Recipe.model_validate({"layers": NETWORK, **expected, **FIT})
+    assert from_file == from_json
+
+
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        (lambda: layers.BatchNormalization(name="norm"), "'norm' .BatchNormalization"),
+        (lambda: layers.Lambda(lambda x: x, name="mine"), "'mine' .Lambda"),
+        (lambda: layers.Dense(4, name="bare", use_bias=False), "has no bias"),
+        (layers.PReLU, "PReLU"),
+    ],
+)
+def test_a_model_with_another_layer_is_refused(layer: Callable[[], Any], words: str) -> None:
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3), layer(), layers.Dense(1)])
+    model.compile(loss="mse")
+
+    with pytest.raises(RecipeUnsupported, match=words):
+        read_recipe(model.to_json().encode(), FIT)
+
+
+def test_a_model_that_branches_is_refused() -> None:
+    inputs = keras.Input((4,))
+    x = layers.Dense(4)(inputs)
+    model = keras.Model(inputs, layers.Dense(1)(layers.add([x, inputs])))
+    model.compile(loss="mse")
+
+    with pytest.raises(RecipeUnsupported, match="no chain"):
+        read_recipe(model.to_json().encode(), FIT)
+
+
+def test_a_normalization_that_was_adapted_is_scaling() -> None:
+    normalization = layers.Normalization()
+    normalization.adapt(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    model = keras.Sequential([keras.Input((2,)), normalization, layers.Dense(3)])
+    model.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+
+    recipe = read_recipe(model.to_json().encode(), FIT).recipe
+
+    assert recipe.scale_features == "standard"
+    assert recipe.output.activation == "softmax"
