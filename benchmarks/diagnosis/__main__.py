@@ -18,7 +18,7 @@ from benchmarks.diagnosis.page import table_of, write_page
 from benchmarks.diagnosis.programs import Half, Kind, Program, programs
 from benchmarks.diagnosis.records import Cache, Record
 from benchmarks.diagnosis.run import run_all
-from benchmarks.diagnosis.score import by_cause, describe, summarise
+from benchmarks.diagnosis.score import bests, by_cause, describe, summarise
 
 RESULTS = Path(__file__).parents[1] / "diagnosis.json"
 GOALS = {"recall_1": 0.8, "recall_3": 0.95, "false_alarms": 0.05, "reached": 0.9}
@@ -40,6 +40,7 @@ def results(records: list[Record], *, seconds: float, workers: int) -> dict[str,
     asked = [record for record in records if record.kind is Kind.forum]
     generated = [record for record in records if record.kind is not Kind.forum]
     halves = {half.value: [r for r in generated if r.half is half] for half in Half}
+    best = bests(records)
     groups = halves | {"all": generated, "forum": asked}
     return {
         "machine": {
@@ -49,9 +50,9 @@ def results(records: list[Record], *, seconds: float, workers: int) -> dict[str,
         "seconds": seconds,
         "workers": workers,
         "goals": GOALS,
-        "groups": {name: summarise(some) for name, some in groups.items() if some},
+        "groups": {name: summarise(some, best) for name, some in groups.items() if some},
         "causes": {name: by_cause(some) for name, some in groups.items() if some},
-        "programs": [describe(record) for record in records],
+        "programs": [describe(record, best) for record in records],
     }
 
 

@@ -27,7 +27,7 @@ from benchmarks.diagnosis.tables import (
 from benchmarks.diagnosis.training_faults import TRAINING_FAULTS
 from lowloss.spec import Recipe, Task
 
-CONTROLS_EACH = 7
+CONTROLS_EACH = 8
 """Sound programs of each table."""
 FAULTS = {f.name: f for f in DATA_FAULTS + ARCHITECTURE_FAULTS + TRAINING_FAULTS}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -124,8 +124,9 @@ class Cache:
         return self.folder / "records.jsonl"
 
     def records(self) -> list[Record]:
-        """All that was diagnosed."""
-        return [Record.model_validate_json(line) for line in _lines(self._records)]
+        """All that was diagnosed, the latest of each program."""
+        found = map(Record.model_validate_json, _lines(self._records))
+        return list({record.name: record for record in found}.values())
 
     def forget_records(self) -> None:
         """Diagnose all programs again."""
@@ -154,8 +155,3 @@ def _append(path: Path, *lines: str) -> None:
     # One write a line: several processes append to the same file.
     with path.open("a") as file:
         file.writelines(f"{line}\n" for line in lines)
-
-
-def names(records: Iterable[Record]) -> set[str]:
-    """Of which programs there are records."""
-    return {record.name for record in records}

@@ -23,7 +23,6 @@ from benchmarks.diagnosis.records import (
     Record,
     findings_of,
     fingerprint,
-    names,
     relative,
 )
 from benchmarks.diagnosis.rules import apply_rules
@@ -44,8 +43,8 @@ SEED = 0
 
 
 def run_all(wanted: Sequence[Program], cache: Path, *, seconds: float, workers: int) -> None:
-    """Diagnose what is not kept yet, the programs of one table in one process."""
-    done = names(Cache(cache).records())
+    """Diagnose what is not kept yet or failed, the programs of one table in one process."""
+    done = {record.name for record in Cache(cache).records() if record.error is None}
     missing = [program for program in wanted if program.name not in done]
     tables = [
         tuple(program.name for program in some)
@@ -68,7 +67,7 @@ def _run_table(wanted: Iterable[str], folder: Path, seconds: float) -> None:
     for name in wanted:
         record = runner.record(by_name[name])
         runner.cache.add_record(record)
-        told = ", ".join(found.cause for found in record.found if found.is_harmful)
+        told = record.error or ", ".join(f.cause for f in record.found if f.is_harmful)
         print(f"{time.strftime('%H:%M:%S')} {record.seconds:5.1f} s {name}: {told}", flush=True)
 
 
@@ -120,7 +119,7 @@ class Runner:
 
     def judge(self, setting: Setting) -> float:
         """The mean loss of a recipe by itself, in units of the constant answer's."""
-        key = fingerprint(setting)
+        key = f"{fingerprint(setting)}/{DRAWS}"
         if key not in self.cache.losses:
             self.cache.add_losses({key: self._judged(setting)})
         return self.cache.losses[key]

@@ -1,14 +1,15 @@
 """How good diagnoses are: recall, precision, false alarms, improvement, with their intervals.
 
 A fault **does harm** where the loss without it is lower by more than a tenth and by more than 3 %
-of the constant answer's, is **slight** where only one holds, else **harmless**. Losses beyond the
+of the constant answer's, is **slight** where only one holds, else **harmless**. A control that
+another control of its table beats by as much is not sound but **improvable**. Losses beyond the
 constant answer's count by powers of ten.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -38,10 +39,15 @@ class Label(StrEnum):
     """What a program is scored as."""
 
     sound = "sound"
+    improvable = "improvable"
     harmful = "harmful"
     slight = "slight"
     harmless = "harmless"
     silent = "silent"
+
+
+FAULTY = (Label.harmful, Label.slight, Label.harmless, Label.silent)
+"""The worst first."""
 
 
 @dataclass(frozen=True)
@@ -94,17 +100,31 @@ def harm_of(fault: Injected) -> Harm:
     """What a fault does by itself."""
     if fault.is_silent:
         return Harm.silent
-    damage = level(fault.loss) - level(fault.without)
-    signs = damage > SHARE_OF_LOSS * level(fault.without), damage > SHARE_OF_CONSTANT
+    return _harm(fault.loss, fault.without)
+
+
+def _harm(loss: float, without: float) -> Harm:
+    damage = level(loss) - level(without)
+    signs = damage > SHARE_OF_LOSS * level(without), damage > SHARE_OF_CONSTANT
     return Harm.harmful if all(signs) else Harm.slight if any(signs) else Harm.harmless
 
 
-def label_of(record: Record) -> Label:
-    """The worst that its faults do."""
+def label_of(record: Record, best: float | None = None) -> Label:
+    """The worst that its faults do; `best` is the least loss of its table's controls."""
     if not record.faults:
-        return Label.sound
+        is_beaten = best is not None and _harm(record.sound, best) is Harm.harmful
+        return Label.improvable if is_beaten else Label.sound
     harms = {harm_of(fault) for fault in record.faults}
-    return next(label for label in list(Label)[1:] if Harm(label.value) in harms)
+    return next(label for label in FAULTY if Harm(label.value) in harms)
+
+
+def bests(records: Iterable[Record]) -> dict[str, float]:
+    """The least loss of each table's controls."""
+    found: dict[str, float] = {}
+    for record in records:
+        if record.kind is Kind.control:
+            found[record.table] = min(record.sound, found.get(record.table, HOPELESS))
+    return found
 
 
 def truths_of(record: Record) -> list[frozenset[Cause]]:
@@ -159,9 +179,11 @@ def estimate(values: Iterable[float | None]) -> Estimate | None:
     return Estimate(float(known.mean()), float(low), float(high), known.size)
 
 
-def summarise(records: Sequence[Record]) -> dict[str, Any]:
-    """All measures of some programs."""
-    labels = {label: [r for r in records if label_of(r) is label] for label in Label}
+def summarise(records: Sequence[Record], best: Mapping[str, float]) -> dict[str, Any]:
+    """All measures of some programs; `best` is the least loss of each table's controls."""
+    labels: dict[Label, list[Record]] = {label: [] for label in Label}
+    for record in records:
+        labels[label_of(record, best.get(record.table))].append(record)
     harmful = labels[Label.harmful]
     return {
         "labels": {label.value: len(some) for label, some in labels.items()},
@@ -183,6 +205,9 @@ def _of_system(system: System, labels: dict[Label, list[Record]]) -> dict[str, A
         )
         measures[f"precision_{top}"] = estimate(precision(r, system(r), top) for r in harmful)
     measures["false_alarms"] = estimate(float(bool(system(r).harmful)) for r in sound)
+    measures["improvable_blamed"] = estimate(
+        float(bool(system(r).harmful)) for r in labels[Label.improvable]
+    )
     measures["harmless_blamed"] = estimate(
         float(named_harmful(r, system(r))) for r in labels[Label.harmless]
     )
@@ -223,13 +248,13 @@ def _shares(records: Sequence[Record], system: System) -> dict[str, float]:
     }
 
 
-def describe(record: Record) -> dict[str, Any]:
+def describe(record: Record, best: Mapping[str, float]) -> dict[str, Any]:
     """A program in short."""
     return {
         "name": record.name,
         "kind": record.kind.value,
         "half": record.half.value,
-        "label": label_of(record).value,
+        "label": label_of(record, best.get(record.table)).value,
         "faults": [
             {
                 "cause": fault.cause.value,

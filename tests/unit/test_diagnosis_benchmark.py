@@ -19,6 +19,7 @@ from benchmarks.diagnosis.run import checked_setting
 from benchmarks.diagnosis.score import (
     Harm,
     Label,
+    bests,
     by_measuring,
     by_rules,
     estimate,
@@ -199,6 +200,16 @@ def test_a_program_is_labelled_by_the_worst_of_its_faults() -> None:
     assert label_of(a_record(harmless, an_injected())) is Label.harmful
 
 
+def test_a_control_that_another_of_its_table_beats_by_far_is_not_sound() -> None:
+    control, other = a_record(sound=0.3), a_record(sound=0.2)
+
+    best = bests([control, other, a_record(an_injected(), sound=0.01)])
+
+    assert best == {"friedman": 0.2}
+    assert label_of(control, best["friedman"]) is Label.improvable
+    assert label_of(other, best["friedman"]) is Label.sound
+
+
 def test_recall_is_of_as_many_faults_as_could_be_found() -> None:
     record = a_record(
         an_injected(Cause.wrong_output),
@@ -264,7 +275,7 @@ def test_a_summary_tells_false_alarms_of_sound_programs() -> None:
     blamed = a_record(found=(a_found(Cause.outliers, Severity.minor),))
     harmless = a_record(found=(a_found(Cause.outliers, Severity.harmless),))
 
-    summary = summarise([blamed, harmless, a_record(), a_record(rules=(Cause.outliers,))])
+    summary = summarise([blamed, harmless, a_record(), a_record(rules=(Cause.outliers,))], {})
 
     assert summary["labels"]["sound"] == 4
     assert summary["systems"]["diagnosis"]["false_alarms"]["mean"] == 0.25
@@ -275,14 +286,16 @@ def test_a_silent_fault_has_only_to_be_named() -> None:
     fault = an_injected(Cause.leaked_column, is_silent=True)
     record = a_record(fault, found=(a_found(Cause.leaked_column, Severity.harmless),))
 
-    summary = summarise([record])
+    summary = summarise([record], {})
 
     assert summary["systems"]["diagnosis"]["silent_named"]["mean"] == 1.0
     assert summary["systems"]["rules"]["silent_named"]["mean"] == 0.0
 
 
 def test_a_table_is_printed_of_groups_without_some_labels() -> None:
-    printed = table_of({"groups": {"report": summarise([a_record(an_injected())])}})
+    groups = {"report": summarise([a_record(an_injected())], {})}
+
+    printed = table_of({"groups": groups})
 
     assert "report: 1 harmful" in printed
     assert "| sound programs that are blamed | none | none |" in printed
@@ -389,7 +402,7 @@ def test_rules_read_the_curve() -> None:
     broken = Curve(loss=(1.0, None))
     rising = FALLING.model_copy(update={"val_loss": tuple(1.0 + n / 10 for n in range(20))})
     penalised = FALLING.model_copy(update={"penalised_loss": (9.0,) * 20})
-    strong = {"layers": [{"units": 8, "l1": 1.0}, {"units": 1}]}
+    strong: dict[str, Any] = {"layers": [{"units": 8, "l1": 1.0}, {"units": 1}]}
 
     assert Cause.learning_rate_too_high in rules_of(wild)
     assert Cause.learning_rate_too_low in rules_of(flat)
