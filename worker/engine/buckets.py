@@ -12,9 +12,11 @@ import itertools
 from collections import defaultdict
 from dataclasses import dataclass
 
+import numpy as np
+
 from worker.engine.draws import ROW_STRIDE
 from worker.engine.plans import Arrays, Plan
-from worker.engine.program import OPTIONS, Shape
+from worker.engine.program import LAYER_PENALTIES, OPTIONS, Shape
 from worker.engine.update_rules import MOMENTS
 
 SLOTS = ((64, 4, 2), (256, 2, 1))
@@ -56,7 +58,7 @@ class Buckets:
 
     def choose(self, plan: Plan) -> Shape | None:
         """The program that trains a plan; None where that is for `keras_fit`."""
-        if max(plan.widths) > ROW_STRIDE:
+        if max(plan.widths, default=0) > ROW_STRIDE:
             return None
         exact = self._shape(plan, plan.widths)
         holding = [shape for shape in self._live if _holds(shape, exact)]
@@ -73,9 +75,10 @@ class Buckets:
         """The program of a plan that no live one can train."""
         if len(self._live) >= MAX_PROGRAMS:
             return None
-        layers = max(self._reach.layers, len(plan.widths))
-        width = max(self._reach.width, *plan.widths)
-        largest = self._shape(plan, (width,) * layers)
+        largest = exact
+        if plan.widths:
+            layers = max(self._reach.layers, len(plan.widths))
+            largest = self._shape(plan, (max(self._reach.width, *plan.widths),) * layers)
         is_cheap = self._waste(plan, largest, exact) < COMPILE_SECONDS
         # The last programs are kept for what can train all that may come.
         is_late = len(self._live) >= MAX_PROGRAMS // 2
@@ -84,13 +87,14 @@ class Buckets:
 
     def _shape(self, plan: Plan, widths: tuple[int, ...]) -> Shape:
         padded = tuple(pad(width) for width in widths)
-        fitting = ((most, few) for limit, most, few in SLOTS if max(padded) <= limit)
+        fitting = ((most, few) for limit, most, few in SLOTS if max(padded, default=0) <= limit)
         most, few = next(fitting, (1, 1))
+        names = plan.activations + plan.activations[-1:] * (len(widths) - len(plan.widths))
         return Shape(
             slots=min(self._most_slots, most, max(few, self._most_slots // self._reach.shapes)),
             widths=padded,
             batch_size=min(plan.batch_size, max(len(f.train_N) for f in self._arrays.folds)),
-            activation=plan.activation,
+            activation=names[0] if len(set(names)) == 1 else names,
             optimizer=plan.optimizer,
             uses=self._reach.uses | uses(plan),
         )
@@ -137,7 +141,9 @@ def weights_of(shape: Shape, arrays: Arrays) -> int:
 
 def uses(plan: Plan) -> frozenset[str]:
     """The options that a plan needs of its program."""
-    return frozenset(option for option in OPTIONS if getattr(plan, option))
+    used = {option for option in OPTIONS if np.any(getattr(plan, option) or 0)}
+    is_layered = len(set(plan.l1s)) > 1 or len(set(plan.l2s)) > 1
+    return frozenset(used | ({LAYER_PENALTIES} if is_layered else set()))
 
 
 def _holds(shape: Shape, wanted: Shape) -> bool:
@@ -147,8 +153,10 @@ def _holds(shape: Shape, wanted: Shape) -> bool:
     needed = wanted.widths + wanted.widths[-1:] * missing
     return (
         missing >= 0
+        # Without hidden layers the features would pass through, at whatever width.
+        and bool(shape.widths) == bool(wanted.widths)
         and all(have >= need for have, need in zip(shape.widths, needed, strict=True))
         and shape.uses >= wanted.uses
-        and (shape.batch_size, shape.activation, shape.optimizer)
-        == (wanted.batch_size, wanted.activation, wanted.optimizer)
+        and shape.activations[: len(wanted.widths)] == wanted.activations
+        and (shape.batch_size, shape.optimizer) == (wanted.batch_size, wanted.optimizer)
     )

@@ -27,7 +27,7 @@ from worker.engine.plans import (
     failed,
     hand_out,
 )
-from worker.engine.program import Program, Shape
+from worker.engine.program import Programs, Shape
 from worker.engine.slots import Cohort
 
 TRIALS_PER_OPEN_TRIAL = 4
@@ -56,10 +56,20 @@ class _Underway:
 
 
 class CohortEngine:
-    """Trains plans in cohorts; what they cannot train, or not well, goes to the fallback."""
+    """Trains plans in cohorts; what they cannot train, or not well, goes to the fallback.
+
+    Engines that are given the same `programs` compile once for data of the same shapes.
+    """
 
     def __init__(
-        self, arrays: Arrays, reach: Reach, machine: Machine, *, trials: int, fallback: Engine
+        self,
+        arrays: Arrays,
+        reach: Reach,
+        machine: Machine,
+        *,
+        trials: int,
+        fallback: Engine,
+        programs: Programs | None = None,
     ) -> None:
         self.threads = machine.cores
         self.most_open = max(machine.cores, min(MOST_OPEN, -(-trials // TRIALS_PER_OPEN_TRIAL)))
@@ -67,9 +77,9 @@ class CohortEngine:
         self._machine = machine
         self._fallback = fallback
         self._buckets = Buckets(arrays, reach, most_slots=-(-self.most_open // machine.cores))
-        is_resident = arrays.x_VND.nbytes <= RESIDENT_SHARE * machine.memory_bytes
-        self._feed = Feed(arrays, is_resident=is_resident)
-        self._programs: dict[Shape, Program] = {}
+        self._is_resident = arrays.x_VND.nbytes <= RESIDENT_SHARE * machine.memory_bytes
+        self._feed = Feed(arrays, is_resident=self._is_resident)
+        self._programs = Programs() if programs is None else programs
 
     def run(
         self, next_plans: NextPlans, *, on_epoch: OnEpoch, on_batch: OnBatch
@@ -96,9 +106,8 @@ class CohortEngine:
             cohorts.close()
 
     def _new_cohort(self, shape: Shape) -> Cohort:
-        if shape not in self._programs:
-            self._programs[shape] = Program(shape, self._arrays)
-        return Cohort(self._programs[shape], self._arrays, self._feed)
+        program = self._programs.get(shape, self._arrays, is_resident=self._is_resident)
+        return Cohort(program, self._arrays, self._feed)
 
 
 class _Cohorts:

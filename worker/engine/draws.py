@@ -14,10 +14,12 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from worker.engine.plans import Arrays, FloatArray, Plan
+from worker.engine.plans import Arrays, FloatArray, Initializer, Plan
 
 TRUNCATED_SD = 0.87962566103423978
 """Standard deviation of a standard normal cut off at 2."""
+DEFAULT_SCALE = 0.05
+"""Keras's for what has a scale and is no constant."""
 ROW_STRIDE = 65_536
 """Above any width, so that a unit's draw does not depend on how wide its layer is padded."""
 
@@ -25,25 +27,17 @@ ROW_STRIDE = 65_536
 def initial_weights(plan: Plan, arrays: Arrays) -> list[FloatArray]:
     """Kernel [in, out] and bias [out] of each layer, at their true shapes; biases are zero.
 
-    Glorot uniform (Glorot and Bengio 2010) before tanh and at the head, He normal (He et al. 2015)
-    before the relu family, LeCun normal before selu; the normals cut off at 2 as Keras does. Last
-    each embedding's table: normal, of about the length that a one-hot code has, and 0 for code 0.
+    Where the plan names no initializers: Glorot uniform (Glorot and Bengio 2010) before tanh and at
+    the head, LeCun normal before selu, He normal (He et al. 2015) before all else. Last each
+    embedding's table: normal, of about the length that a one-hot code has, and 0 for code 0.
     """
     sizes = [arrays.inputs, *plan.widths, arrays.outputs]
+    initializers = plan.initializers or _usual_initializers(plan)
     weights: list[FloatArray] = []
-    for layer, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes)):
+    for layer, shape in enumerate(itertools.pairwise(sizes)):
         rng = np.random.default_rng([plan.seed, 0x1417, layer])
-        is_head = layer == len(plan.widths)
-        name = "tanh" if is_head else plan.activation
-        match name:
-            case "tanh":
-                limit = np.sqrt(6.0 / (fan_in + fan_out))
-                kernel = rng.uniform(-limit, limit, (fan_in, fan_out))
-            case "selu":
-                kernel = _cut_normal(rng, (fan_in, fan_out)) * np.sqrt(1.0 / fan_in)
-            case _:
-                kernel = _cut_normal(rng, (fan_in, fan_out)) * np.sqrt(2.0 / fan_in)
-        weights += [kernel.astype(np.float32), np.zeros(fan_out, dtype=np.float32)]
+        kernel = _kernel(rng, initializers[layer], shape)
+        weights += [kernel.astype(np.float32), np.zeros(shape[1], dtype=np.float32)]
     for place, embedding in enumerate(arrays.embeddings):
         rng = np.random.default_rng([plan.seed, 0xE3BD, place])
         table = rng.normal(size=(embedding.codes, embedding.size)) / math.sqrt(embedding.size)
@@ -110,6 +104,38 @@ def _shift(x: Any, bits: int) -> Any:
 
 def _constant(value: int) -> Any:
     return tf.constant(np.uint32(value).astype(np.int32))
+
+
+def _usual_initializers(plan: Plan) -> tuple[Initializer, ...]:
+    names = {"tanh": "glorot_uniform", "selu": "lecun_normal"}
+    hidden = [Initializer(names.get(name, "he_normal")) for name in plan.activations]
+    return (*hidden, Initializer("glorot_uniform"))
+
+
+def _kernel(
+    rng: np.random.Generator, initializer: Initializer, shape: tuple[int, int]
+) -> NDArray[np.float64]:
+    """[in, out] A draw from one of Keras's initializers."""
+    scale = DEFAULT_SCALE if initializer.scale is None else initializer.scale
+    match initializer.name:
+        case "zeros" | "ones" | "constant":
+            constants = {"zeros": 0.0, "ones": 1.0, "constant": initializer.scale or 0.0}
+            return np.full(shape, constants[initializer.name])
+        case "random_normal":
+            return rng.normal(size=shape) * scale
+        case "truncated_normal":
+            return _cut_normal(rng, shape) * TRUNCATED_SD * scale
+        case "random_uniform":
+            return rng.uniform(-1, 1, shape) * scale
+    rule, _, distribution = initializer.name.partition("_")
+    fan_in, fan_out = max(1, shape[0]), shape[1]
+    gain, fan = {"glorot": (2.0, fan_in + fan_out), "he": (2.0, fan_in), "lecun": (1.0, fan_in)}[
+        rule
+    ]
+    if distribution == "uniform":
+        limit = np.sqrt(3 * gain / fan)
+        return rng.uniform(-limit, limit, shape)
+    return _cut_normal(rng, shape) * np.sqrt(gain / fan)
 
 
 def _cut_normal(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:

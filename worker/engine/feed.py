@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from worker.engine.inputs import Rows
 from worker.engine.plans import Arrays, FloatArray, Fold, Loss, RowNumbers
-from worker.engine.program import Rows
 
 PIECE_BYTES = 2**26
 

@@ -73,7 +73,8 @@ class Weights:
             case keras.optimizers.RMSprop():
                 kept = [optimizer._velocities]
             case _:
-                kept = [optimizer.momentums]
+                # Plain SGD keeps none.
+                kept = [optimizer.momentums] if optimizer.momentum else []
         places = [optimizer._get_variable_index(variable) for variable in self._ordered]
         return [[some[place] for place in places] for some in kept]
 
@@ -88,7 +89,8 @@ class Weights:
         optimizer.build(self._model.trainable_variables)
         optimizer.iterations.assign(len(checkpoint.epochs) * steps)
         _assign(self._ordered, checkpoint.weights)
-        for variables, values in zip(self.moments(), checkpoint.moments, strict=True):
+        # Of plain SGD a cohort keeps what it never looks at.
+        for variables, values in zip(self.moments(), checkpoint.moments, strict=False):
             _assign(variables, values)
         if checkpoint.seeds:
             _assign(self.seeds(), checkpoint.seeds)

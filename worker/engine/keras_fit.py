@@ -6,6 +6,7 @@ N training rows, M validation rows, D features, C outputs.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import tensorflow as tf
 from worker.engine.draws import initial_weights
 from worker.engine.gradients import forgotten_gradients
 from worker.engine.keras_callbacks import DATA_LOSS, Draws, Stopping, Watch, Weights
+from worker.engine.losses import activation
 from worker.engine.plans import (
     Arrays,
     Embedding,
@@ -67,15 +69,16 @@ def train(plan: Plan, arrays: Arrays, *, on_epoch: OnEpoch, on_batch: OnBatch) -
     fold, rows = arrays.folds[plan.fold], arrays.rows(plan.fold)
     keras.backend.clear_session()
     keras.utils.set_random_seed(plan.seed)  # of dropout and noise
-    model = build_network(plan, arrays)
-    compile_network(model, plan, arrays)
-    state = Weights(model, _variables(model))
-    stopping = Stopping(plan, fold, state)
-    watch = Watch(plan, fold, stopping, state, on_epoch=on_epoch, on_batch=on_batch)
-    if plan.checkpoint is not None:
-        state.restore(plan.checkpoint, arrays.steps(plan))
-    if watch.reason is None:
-        _fit(model, plan, arrays, stopping, watch)
+    with _no_advice():
+        model = build_network(plan, arrays)
+        compile_network(model, plan, arrays)
+        state = Weights(model, _variables(model))
+        stopping = Stopping(plan, fold, state)
+        watch = Watch(plan, fold, stopping, state, on_epoch=on_epoch, on_batch=on_batch)
+        if plan.checkpoint is not None:
+            state.restore(plan.checkpoint, arrays.steps(plan))
+        if watch.reason is None:
+            _fit(model, plan, arrays, stopping, watch)
     weights: tuple[FloatArray, ...] = ()
     val_output_MC = np.empty((0, arrays.outputs), dtype=np.float32)
     if watch.best_epoch is not None:
@@ -94,6 +97,15 @@ def train(plan: Plan, arrays: Arrays, *, on_epoch: OnEpoch, on_batch: OnBatch) -
         program=PROGRAM,
         checkpoint=watch.checkpoint,
     )
+
+
+@contextmanager
+def _no_advice() -> Iterator[None]:
+    """Without what Keras says of softmax or categorical crossentropy over one unit: it is meant."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "You are using a softmax over axis", UserWarning)
+        warnings.filterwarnings("ignore", "In loss categorical_crossentropy", SyntaxWarning)
+        yield
 
 
 def _fit(model: keras.Model, plan: Plan, arrays: Arrays, stopping: Stopping, watch: Watch) -> None:
@@ -116,7 +128,10 @@ def _fit(model: keras.Model, plan: Plan, arrays: Arrays, stopping: Stopping, wat
 
 def build_network(plan: Plan, arrays: Arrays) -> keras.Model:
     """Dense → activation → Dropout for each width, and a Dense head; penalties on kernels."""
-    penalty = keras.regularizers.L1L2(plan.l1, plan.l2) if plan.l1 or plan.l2 else None
+    penalties = [
+        keras.regularizers.L1L2(l1, l2) if l1 or l2 else None
+        for l1, l2 in zip(plan.l1s, plan.l2s, strict=True)
+    ]
     inputs = keras.Input((arrays.features,))
     x = inputs[:, : arrays.numbers] if arrays.embeddings else inputs
     if plan.noise:
@@ -128,13 +143,14 @@ def build_network(plan: Plan, arrays: Arrays) -> keras.Model:
     if learned:
         x = keras.layers.Concatenate()([x, *learned])
     for layer, width in enumerate(plan.widths):
-        x = keras.layers.Dense(width, kernel_regularizer=penalty)(x)
-        x = keras.layers.Activation(plan.activation)(x)
-        if plan.dropout:
-            x = keras.layers.Dropout(plan.dropout, seed=(plan.seed + layer) % 2**31)(x)
-    head = arrays.output_activation
-    outputs = keras.layers.Dense(arrays.outputs, activation=head, kernel_regularizer=penalty)(x)
-    model = keras.Model(inputs, outputs)
+        x = keras.layers.Dense(width, kernel_regularizer=penalties[layer])(x)
+        x = keras.layers.Activation(plan.activations[layer])(x)
+        if rate := plan.dropouts[layer]:
+            x = keras.layers.Dropout(rate, seed=(plan.seed + layer) % 2**31)(x)
+    head = keras.layers.Dense(
+        arrays.outputs, activation=arrays.output_activation, kernel_regularizer=penalties[-1]
+    )
+    model = keras.Model(inputs, head(x))
     for variable, value in zip(_variables(model), initial_weights(plan, arrays), strict=True):
         variable.assign(value)
     return model
@@ -163,7 +179,7 @@ def compile_network(model: keras.Model, plan: Plan, arrays: Arrays) -> None:
     labels = _Labels(arrays, is_mixed=plan.mixup > 0)
     model.compile(
         optimizer=_optimizer(plan, steps * plan.max_epochs),
-        loss=labels.loss,
+        loss=labels.loss.value,
         metrics=[labels.data_loss()],
         # Measured on 16,000 rows of 26 columns, batch 32: the same numbers in 0.4 of the time of
         # single steps, and nothing more from 128; XLA took 2.5 times as long after a 3 times longer
@@ -182,8 +198,8 @@ def forward(
     """
     *hidden, (kernel, bias) = told_apart(weights).layers
     names = [activations] * len(hidden) if isinstance(activations, str) else activations
-    functions = [keras.activations.get(name) for name in names]
-    answer = keras.activations.get(head)
+    functions = [activation(name) for name in names]
+    answer = activation(head)
     parts = []
     for start in range(0, len(x_ND), PREDICT_ROWS):
         h = keras.ops.convert_to_tensor(_embedded(weights, x_ND[start : start + PREDICT_ROWS]))
@@ -274,44 +290,48 @@ def _plainly(batches: Any) -> Any:
 
 @dataclass(frozen=True)
 class _Labels:
-    """The target as Keras takes it: class indices [N], or one column a class where they are mixed.
+    """The target as Keras takes it: class indices [N] where the loss is of those, else [N, 1].
 
-    Else [N, 1].
+    One column a class where the loss compares one-hot codes, or class indices are mixed.
     """
 
     arrays: Arrays
     is_mixed: bool
 
     @property
-    def loss(self) -> str:
-        """The name of Keras's loss."""
+    def loss(self) -> Loss:
+        """Keras's loss."""
         is_soft = self.is_mixed and self.arrays.loss is Loss.multiclass
-        return "categorical_crossentropy" if is_soft else self.arrays.loss.value
+        return Loss.categorical if is_soft else self.arrays.loss
 
     def data_loss(self) -> keras.metrics.Metric:
         """The same as a metric, without penalties or weights."""
         match self.loss:
-            case "categorical_crossentropy":
+            case Loss.categorical:
                 return keras.metrics.CategoricalCrossentropy(name=DATA_LOSS)
-            case Loss.mse.value:
+            case Loss.mse:
                 return keras.metrics.MeanSquaredError(name=DATA_LOSS)
-            case Loss.binary.value:
+            case Loss.binary:
                 return keras.metrics.BinaryCrossentropy(name=DATA_LOSS)
-            case _:
+            case Loss.multiclass:
                 return keras.metrics.SparseCategoricalCrossentropy(name=DATA_LOSS)
+            case other:
+                return keras.metrics.MeanMetricWrapper(
+                    keras.losses.get(other.value), name=DATA_LOSS
+                )
 
     def of(self, y_N: FloatArray) -> FloatArray:
         """Targets in that shape."""
-        if self.arrays.loss is not Loss.multiclass:
-            return y_N[:, None]
-        classes = np.arange(self.arrays.outputs)
-        return (y_N[:, None] == classes).astype(np.float32) if self.is_mixed else y_N
+        if self.arrays.is_one_hot or (self.is_mixed and self.arrays.loss is Loss.multiclass):
+            classes = np.arange(self.arrays.outputs)
+            return (y_N[:, None] == classes).astype(np.float32)
+        return y_N if self.arrays.loss is Loss.multiclass else y_N[:, None]
 
 
 def _optimizer(plan: Plan, steps: int) -> keras.Optimizer:
     rate: Any = plan.learning_rate
     if plan.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(plan.learning_rate, decay_steps=steps)
+        rate = keras.optimizers.schedules.CosineDecay(plan.learning_rate, decay_steps=max(1, steps))
     given = {
         "learning_rate": rate,
         "weight_decay": plan.weight_decay or None,

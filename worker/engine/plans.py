@@ -142,22 +142,22 @@ class Plan:
     @property
     def activations(self) -> tuple[str, ...]:
         """That of each hidden layer."""
-        return _each(self.activation, len(self.widths))
+        return each(self.activation, len(self.widths))
 
     @property
     def dropouts(self) -> tuple[float, ...]:
         """The rate after each hidden layer."""
-        return _each(self.dropout, len(self.widths))
+        return each(self.dropout, len(self.widths))
 
     @property
     def l1s(self) -> tuple[float, ...]:
         """That of each layer, last the output layer's."""
-        return _each(self.l1, len(self.widths) + 1)
+        return each(self.l1, len(self.widths) + 1)
 
     @property
     def l2s(self) -> tuple[float, ...]:
         """That of each layer, last the output layer's."""
-        return _each(self.l2, len(self.widths) + 1)
+        return each(self.l2, len(self.widths) + 1)
 
     def natural_end(self, epochs: int, waited: int) -> str | None:
         """Why training ends after some epochs, the last `waited` of which were no better."""
@@ -167,7 +167,8 @@ class Plan:
         return "max_epochs" if epochs >= self.max_epochs else None
 
 
-def _each(value: T | tuple[T, ...], count: int) -> tuple[T, ...]:
+def each(value: T | tuple[T, ...], count: int) -> tuple[T, ...]:
+    """One value for each of some layers."""
     return value if isinstance(value, tuple) else (value,) * count
 
 

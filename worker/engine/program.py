@@ -1,6 +1,7 @@
 """One compiled program: training steps of K networks at once, and their validation.
 
-K slots, N rows, D features, I rows of a call, B batch, W padded width, L layers, C outputs. A
+K slots, N rows, D features, I rows of a call, B batch, W padded width, L hidden layers, H layers
+with the head, C outputs. A
 slot's network may have fewer layers and units than the program: what is beyond them is zero, is
 masked after each activation, and so stays zero.
 """
@@ -10,15 +11,16 @@ from __future__ import annotations
 import itertools
 import math
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import keras
 import tensorflow as tf
 
+from worker.engine.compiled import Compiled
 from worker.engine.draws import dropout_keep, dropout_key, normal_noise
-from worker.engine.plans import Arrays, Loss
+from worker.engine.inputs import Rows, Settings
+from worker.engine.losses import hidden_activation, row_loss
+from worker.engine.plans import Arrays, Loss, each
 from worker.engine.update_rules import MOMENTS, Moments, Parameters, clip_by_global_norm, update
 
 VALIDATION_CELLS = 2**18
@@ -27,71 +29,38 @@ VALIDATION_CELLS = 2**18
 
 OPTIONS = frozenset({"clip_norm", "dropout", "l1", "mixup", "noise"})
 """What costs a program time even where its value does nothing, and so is left out unless needed."""
+LAYER_PENALTIES = "layer_penalties"
+"""Further option: other penalties for each layer of a network."""
+MOST_PROGRAMS = 32
+"""What is kept of those that engines share: more than one job compiles."""
 
 
 @dataclass(frozen=True)
 class Shape:
     """What a program is compiled for, beside the job's data; all else is a run-time value.
 
-    `uses` names the options that it has: a plan whose value of another is not 0 does not fit.
+    `activation` is of all hidden layers, or one each. `uses` names the options that it has: a plan
+    whose value of another is not 0 does not fit.
     """
 
     slots: int
     widths: tuple[int, ...]
     batch_size: int
-    activation: str
+    activation: str | tuple[str, ...]
     optimizer: str
     uses: frozenset[str] = OPTIONS
 
+    @property
+    def activations(self) -> tuple[str, ...]:
+        """That of each hidden layer."""
+        return each(self.activation, len(self.widths))
+
     def __str__(self) -> str:
-        widths = "-".join(map(str, self.widths))
-        used = "".join(f", {option}" for option in sorted(self.uses))
-        return (
-            f"cohort of {self.slots}: {widths}, batch {self.batch_size}, {self.activation}, "
-            f"{self.optimizer}{used}"
-        )
-
-
-class Settings(NamedTuple):
-    """The run-time values of K slots, each a tensor [K] unless another shape is given.
-
-    `unit_masks` are of each layer [K, 1, W]; `schedule_steps` is 0 for a constant rate, `clip_norm`
-    infinite for none; `y_*` are the target's units.
-    """
-
-    learning_rate: Any
-    schedule_steps: Any
-    weight_decay: Any
-    clip_norm: Any
-    l1: Any
-    l2: Any
-    dropout: Any
-    noise: Any
-    seed: Any
-    unit_masks: tuple[Any, ...]
-    layer_mask_LK11: Any
-    y_shift: Any
-    y_scale: Any
-
-
-class Rows(NamedTuple):
-    """The rows of one call.
-
-    `x_ND` and `y_N` are the data, or the piece of them that `chosen_KI` numbers: each slot's rows
-    in the order in which they are used. `weight_KI` weighs their losses, [K, 0] where none of the
-    job's folds has weights. `share_KS` is each step's share of its own rows in mixup, [K, 0] where
-    the program has none. `rows_K` counts the rows of a slot's whole epoch or validation, of
-    which this call begins with number `first` and takes `count` batches.
-    """
-
-    x_ND: Any
-    y_N: Any
-    chosen_KI: Any
-    weight_KI: Any
-    share_KS: Any
-    rows_K: Any
-    first: Any
-    count: Any
+        widths = "-".join(map(str, self.widths)) or "no hidden layers"
+        activations = self.activations if isinstance(self.activation, tuple) else [self.activation]
+        named = [*(["-".join(activations)] if activations else []), self.optimizer]
+        parts = [widths, f"batch {self.batch_size}", *named, *sorted(self.uses)]
+        return f"cohort of {self.slots}: {', '.join(parts)}"
 
 
 class State(NamedTuple):
@@ -117,9 +86,12 @@ class Program:
         self.shape = shape
         self.dtype = tf.as_dtype(dtype)
         most_rows = max(len(fold.validation_M) for fold in arrays.folds)
-        cells_of_row = shape.slots * max(shape.widths)
+        cells_of_row = shape.slots * max(shape.widths, default=arrays.outputs)
         self.validation_rows = max(1, min(most_rows, VALIDATION_CELLS // cells_of_row))
         self._loss_name = arrays.loss
+        self._head = arrays.output_activation
+        self._is_one_hot = arrays.is_one_hot
+        self._is_scaled = arrays.is_scaled
         self._sizes = [arrays.inputs, *shape.widths, arrays.outputs]
         self._embeddings = arrays.embeddings
         self._numbers = arrays.numbers
@@ -127,6 +99,14 @@ class Program:
         # Where all folds have the same number of steps, no slot is ever past its last batch.
         batches = {math.ceil(len(fold.train_N) / shape.batch_size) for fold in arrays.folds}
         self._is_even = len(batches) == 1
+        self.compiled_for = (
+            shape,
+            dtype,
+            (arrays.loss, self._head, self._is_scaled),
+            (*self._sizes, self._embeddings, self._numbers),
+            (self._is_weighted, self._is_even),
+            (arrays.x_VND.shape, most_rows, max(len(fold.train_N) for fold in arrays.folds)),
+        )
         self.train = Compiled(self._train)
         self.validate = Compiled(self._validate)
 
@@ -164,8 +144,8 @@ class Program:
             weight_KB = is_row_KB
             if self._is_weighted:
                 weight_KB *= tf.slice(rows.weight_KI, [0, start], [slots, shape.batch_size])
-            y_KB = self._targets(tf.gather(rows.y_N, chosen_KB), given)
-            batch = _Batch(tf.gather(rows.x_ND, chosen_KB), y_KB, None, is_row_KB, weight_KB)
+            y = self._targets(tf.gather(rows.y_N, chosen_KB), given)
+            batch = _Batch(tf.gather(rows.x_ND, chosen_KB), y, None, is_row_KB, weight_KB)
             if "mixup" in shape.uses:
                 batch = self._mixed(batch, rows.share_KS[:, i, None])
             after = self._step(before, batch, step_K + rows.first // shape.batch_size + i, given)
@@ -201,7 +181,7 @@ class Program:
         with tf.GradientTape() as tape:
             tape.watch(parameters)
             output_KBC = self._forward(parameters, x_KBD, given, key_K)
-            each_KB = self._loss(output_KBC, batch.y_KB)
+            each_KB = self._loss(output_KBC, batch.y)
             if batch.other is not None:
                 other = batch.other
                 each_KB += (1 - other.share_K1) * (self._loss(output_KBC, other.y_KB) - each_KB)
@@ -220,6 +200,7 @@ class Program:
             gradients,
             moments,
             rate=rate,
+            momentum=given.momentum[:, None, None],
             step=time_K[:, None, None] + 1,
         )
         data_K = tf.reduce_sum(each_KB * batch.is_row_KB, 1) / count_K
@@ -237,9 +218,9 @@ class Program:
         def body(i: Any, sum_K: Any) -> Any:
             chosen_KP = tf.slice(rows.chosen_KI, [0, i * piece], [slots, piece])
             x_KPD = tf.gather(rows.x_ND, chosen_KP)
-            y_KP = self._targets(tf.gather(rows.y_N, chosen_KP), given)
+            y = self._targets(tf.gather(rows.y_N, chosen_KP), given)
             is_row_KP = rows.first + i * piece + tf.range(piece) < rows.rows_K[:, None]
-            each_KP = self._loss(self._forward(parameters, x_KPD, given, None), y_KP)
+            each_KP = self._loss(self._forward(parameters, x_KPD, given, None), y)
             return i + 1, sum_K + tf.reduce_sum(tf.where(is_row_KP, each_KP, 0.0), 1)
 
         _, sum_K = tf.while_loop(lambda i, _: i < rows.count, body, [tf.constant(0), sum_K])
@@ -271,26 +252,31 @@ class Program:
         )
         if self._loss_name is Loss.multiclass:
             # No class lies between two: the losses of both labels are mixed.
-            other = _Other(tf.gather(batch.y_KB, next_KB, batch_dims=1), share_K1)
+            other = _Other(tf.gather(batch.y, next_KB, batch_dims=1), share_K1)
             return mixed._replace(other=other)
-        return mixed._replace(y_KB=mix(batch.y_KB, share_K1))
+        return mixed._replace(
+            y=mix(batch.y, share_K1[:, :, None] if self._is_one_hot else share_K1)
+        )
 
     def _targets(self, y_KB: Any, given: Settings) -> Any:
-        if self._loss_name is not Loss.mse:
+        """[K, B] Targets as their slots see them, or their one-hot codes [K, B, C]."""
+        if self._is_one_hot:
+            return tf.one_hot(tf.cast(y_KB, tf.int32), self._sizes[-1], dtype=self.dtype)
+        if not self._is_scaled:
             return y_KB
         return (y_KB - given.y_shift[:, None]) / given.y_scale[:, None]
 
     def _forward(self, parameters: Parameters, x: Any, given: Settings, key_K: Any | None) -> Any:
         """[K, B, C] The head's output before its activation; with dropout where there is a key."""
-        activate = keras.activations.get(self.shape.activation)
         h = self._embedded(parameters, x)
         for layer, width in enumerate(self.shape.widths):
             kernel, bias = parameters[2 * layer], parameters[2 * layer + 1]
-            new = activate(tf.matmul(h, kernel) + bias)
-            new = tf.where(given.unit_masks[layer], new, tf.zeros((), self.dtype))
+            name, mask = self.shape.activations[layer], given.unit_masks[layer]
+            new = hidden_activation(name, tf.matmul(h, kernel) + bias, mask)
             if key_K is not None and "dropout" in self.shape.uses:
-                keep = dropout_keep(key_K, layer, new.shape[1], width, given.dropout)
-                new = tf.where(keep, new / (1 - given.dropout[:, None, None]), 0.0)
+                rate_K = given.dropout_LK[layer]
+                keep = dropout_keep(key_K, layer, new.shape[1], width, rate_K)
+                new = tf.where(keep, new / (1 - rate_K[:, None, None]), 0.0)
             # A slot with fewer layers passes through the rest.
             h = new if layer == 0 else tf.where(given.layer_mask_LK11[layer], new, _fit(h, width))
         kernel, bias = parameters[2 * len(self.shape.widths) :][:2]
@@ -308,24 +294,25 @@ class Program:
         ]
         return tf.concat([x_KBD[:, :, : self._numbers], *learned], 2)
 
-    def _loss(self, output_KBC: Any, y_KB: Any) -> Any:
+    def _loss(self, output_KBC: Any, y: Any) -> Any:
         """[K, B] The data loss of every row."""
-        match self._loss_name:
-            case Loss.mse:
-                return tf.square(output_KBC[:, :, 0] - y_KB)
-            case Loss.binary:
-                return tf.nn.sigmoid_cross_entropy_with_logits(y_KB, output_KBC[:, :, 0])
-            case Loss.multiclass:
-                return tf.nn.sparse_softmax_cross_entropy_with_logits(y_KB, output_KBC)
+        return row_loss(self._loss_name, self._head, output_KBC, y)
 
     def _penalty(self, parameters: Parameters, given: Settings) -> Any:
         """[K] L1 and L2 of the kernels."""
         kernels = parameters[: 2 * len(self.shape.widths) + 2 : 2]
-        l2_K = tf.add_n([tf.reduce_sum(tf.square(kernel), [1, 2]) for kernel in kernels])
+        l2_HK = [tf.reduce_sum(tf.square(kernel), [1, 2]) for kernel in kernels]
+        penalty_K = self._weighed(l2_HK, given.l2_HK)
         if "l1" not in self.shape.uses:
-            return given.l2 * l2_K
-        l1_K = tf.add_n([tf.reduce_sum(tf.abs(kernel), [1, 2]) for kernel in kernels])
-        return given.l1 * l1_K + given.l2 * l2_K
+            return penalty_K
+        l1_HK = [tf.reduce_sum(tf.abs(kernel), [1, 2]) for kernel in kernels]
+        return self._weighed(l1_HK, given.l1_HK) + penalty_K
+
+    def _weighed(self, norm_HK: list[Any], strength_HK: Any) -> Any:
+        """[K] The norms of all layers' kernels, times a strength each or the one of all."""
+        if LAYER_PENALTIES in self.shape.uses:
+            return tf.add_n([norm * strength_HK[h] for h, norm in enumerate(norm_HK)])
+        return strength_HK[-1] * tf.add_n(norm_HK)
 
     def _rate(self, time_K: Any, given: Settings) -> Any:
         """[K] A step's learning rate: constant, or half a cosine (Loshchilov and Hutter 2017)."""
@@ -334,24 +321,23 @@ class Program:
         return given.learning_rate * tf.where(given.schedule_steps > 0, cosine_K, 1.0)
 
 
-class Compiled:
-    """A function of tensors as one XLA program.
+class Programs:
+    """Compiled programs that engines share; the least recently used go first."""
 
-    Called as TensorFlow 2.21 calls it inside, without a look at every argument, which takes 0.6 ms
-    for 45 tensors: most of a small table's epoch.
-    """
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = tf.function(function, jit_compile=True)
-        self._traced: Any = None
+    def __init__(self, most: int = MOST_PROGRAMS) -> None:
+        self._most = most
+        self._kept: dict[tuple[Any, ...], Program] = {}
         self._lock = threading.Lock()
 
-    def __call__(self, *given: Any) -> Any:
-        """Call it; compiled at the first call, for the shapes that come then."""
+    def get(self, shape: Shape, arrays: Arrays, *, is_resident: bool) -> Program:
+        """The program of a shape, for any data that take the same one."""
+        program = Program(shape, arrays)
+        key = (*program.compiled_for, is_resident)
         with self._lock:
-            if self._traced is None:
-                self._traced = self._function.get_concrete_function(*given)
-        return self._traced._call_flat(tf.nest.flatten(given), self._traced.captured_inputs)
+            kept = self._kept[key] = self._kept.pop(key, program)
+            while len(self._kept) > self._most:
+                del self._kept[next(iter(self._kept))]
+        return kept
 
 
 class _Other(NamedTuple):
@@ -362,10 +348,13 @@ class _Other(NamedTuple):
 
 
 class _Batch(NamedTuple):
-    """One batch of every slot; a row that is not there has 0 in both masks."""
+    """One batch of every slot; a row that is not there has 0 in both masks.
+
+    `y` is [K, B], or [K, B, C] where it is one-hot codes.
+    """
 
     x_KBD: Any
-    y_KB: Any
+    y: Any
     other: _Other | None
     is_row_KB: Any
     weight_KB: Any

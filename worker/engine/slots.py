@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from worker.engine.buckets import step_seconds
 from worker.engine.draws import initial_weights, mixup_shares, row_order
 from worker.engine.feed import Feed
+from worker.engine.inputs import Settings
 from worker.engine.keras_fit import forward
 from worker.engine.plans import (
     Arrays,
@@ -34,7 +35,7 @@ from worker.engine.plans import (
     TrainedTrial,
     failed,
 )
-from worker.engine.program import Best, Program, Settings
+from worker.engine.program import Best, Program, Shape
 from worker.engine.update_rules import Parameters
 from worker.engine.weights import told_apart
 
@@ -327,6 +328,7 @@ class Cohort:
     def _run_time_values(self) -> Settings:
         """The plans' values as tensors; a free slot's are harmless."""
         slots, shape = self._slots, self.program.shape
+        plans = [slot.plan if slot else None for slot in slots]
 
         def of_plan(value: Callable[[Plan], float], free: float = 0.0) -> Any:
             return self._constant([value(slot.plan) if slot else free for slot in slots])
@@ -346,12 +348,13 @@ class Cohort:
                 layers[layer, k] = True
         return Settings(
             learning_rate=of_plan(lambda p: p.learning_rate),
+            momentum=of_plan(lambda p: p.momentum),
             schedule_steps=of_plan(cosine_steps),
             weight_decay=of_plan(lambda p: p.weight_decay),
             clip_norm=of_plan(lambda p: p.clip_norm or math.inf, math.inf),
-            l1=of_plan(lambda p: p.l1),
-            l2=of_plan(lambda p: p.l2),
-            dropout=of_plan(lambda p: p.dropout),
+            l1_HK=self._constant(_of_layers(plans, shape, lambda p: p.l1s)),
+            l2_HK=self._constant(_of_layers(plans, shape, lambda p: p.l2s)),
+            dropout_LK=self._constant(_of_layers(plans, shape, lambda p: (*p.dropouts, 0.0))[:-1]),
             noise=of_plan(lambda p: p.noise),
             seed=tf.constant([slot.plan.seed if slot else 0 for slot in slots], tf.int32),
             unit_masks=tuple(tf.constant(mask) for mask in units),
@@ -362,6 +365,18 @@ class Cohort:
 
     def _constant(self, values: Any) -> Any:
         return tf.constant(np.asarray(values), self.program.dtype)
+
+
+def _of_layers(
+    plans: Sequence[Plan | None], shape: Shape, values: Callable[[Plan], tuple[float, ...]]
+) -> NDArray[np.float64]:
+    """[layers, K] What plans give each layer of a program: the last value is of the head."""
+    array_HK = np.zeros((len(shape.widths) + 1, shape.slots))
+    for k, plan in enumerate(plans):
+        if plan is not None:
+            *hidden, array_HK[-1, k] = values(plan)
+            array_HK[: len(hidden), k] = hidden
+    return array_HK
 
 
 def _with(tensor: Any, k: int, value: float) -> Any:

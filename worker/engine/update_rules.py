@@ -29,11 +29,12 @@ def update(
     *,
     rate: Any,
     step: Any,
+    momentum: Any = MOMENTUM,
 ) -> tuple[Parameters, Moments]:
-    """One step of every slot; `rate` and `step` (from 1) are [K, 1, 1]."""
+    """One step of every slot; `rate`, `step` (from 1) and SGD's `momentum` are [K, 1, 1]."""
     match optimizer:
         case "sgd":
-            return _sgd(parameters, gradients, moments, rate)
+            return _sgd(parameters, gradients, moments, rate, momentum)
         case "rmsprop":
             return _rmsprop(parameters, gradients, moments, rate)
         case "adam" | "adamw":
@@ -55,11 +56,11 @@ def clip_by_global_norm(gradients: Parameters, limit_K: Any) -> Parameters:
 
 
 def _sgd(
-    parameters: Parameters, gradients: Parameters, moments: Moments, rate: Any
+    parameters: Parameters, gradients: Parameters, moments: Moments, rate: Any, momentum: Any
 ) -> tuple[Parameters, Moments]:
-    """Momentum (Polyak 1964)."""
+    """Momentum (Polyak 1964); plain steps where it is 0."""
     (velocity,) = moments
-    velocity = [m * MOMENTUM - g * rate for m, g in zip(velocity, gradients, strict=True)]
+    velocity = [m * momentum - g * rate for m, g in zip(velocity, gradients, strict=True)]
     return [p + m for p, m in zip(parameters, velocity, strict=True)], [velocity]
 
 

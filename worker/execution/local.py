@@ -12,14 +12,18 @@ from worker.engine.buckets import Reach
 from worker.engine.cohort import CohortEngine, Machine
 from worker.engine.keras_fit import KerasEngine
 from worker.engine.plans import Arrays
+from worker.engine.program import Programs
 
 CGROUP = Path("/sys/fs/cgroup")
 """Where a container's limits stand."""
 
 
-def local_engine(arrays: Arrays, reach: Reach, *, trials: int) -> CohortEngine:
-    """What trains a search of some trials in this process."""
-    return CohortEngine(arrays, reach, this_machine(), trials=trials, fallback=KerasEngine(arrays))
+def local_engine(
+    arrays: Arrays, reach: Reach, *, trials: int, programs: Programs | None = None
+) -> CohortEngine:
+    """What trains a search of some trials in this process, with `programs` that others share."""
+    fallback, machine = KerasEngine(arrays), this_machine()
+    return CohortEngine(arrays, reach, machine, trials=trials, fallback=fallback, programs=programs)
 
 
 def this_machine() -> Machine:
