@@ -22,6 +22,20 @@ from lowloss.watch import watch_job
 
 app = typer.Typer(cls=PlainErrors)
 
+RecipeFile = Annotated[
+    Path, typer.Option(help="What was trained: a recipe, a Keras model's JSON, or a .keras file.")
+]
+AsTask = Annotated[Task | None, typer.Option("--task", help="By the target if not given.")]
+Epochs = Annotated[int | None, typer.Option(help="How long it was trained.")]
+BatchSize = Annotated[int | None, typer.Option(help="Rows of a batch.")]
+ValidationSplit = Annotated[float | None, typer.Option(help="The share of rows held out.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="A field of the recipe: --set optimizer.learning_rate=0.1."),
+]
+Seconds = Annotated[float | None, typer.Option(help="How long the diagnosis may take.")]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Print the job's id.")]
+
 
 @app.command()
 def diagnose(
@@ -30,24 +44,16 @@ def diagnose(
         str | None, typer.Argument(metavar="DATASET", help="A table's file, or a dataset's id.")
     ] = None,
     *,
-    recipe: Annotated[
-        Path,
-        typer.Option(help="What was trained: a recipe, a Keras model's JSON, or a .keras file."),
-    ],
+    recipe: RecipeFile,
     target: Target = None,
     builtin: Builtin = None,
-    task: Annotated[Task | None, typer.Option(help="By the target if not given.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="How long it was trained.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Rows of a batch.")] = None,
-    validation_split: Annotated[
-        float | None, typer.Option(help="The share of rows that was held out.")
-    ] = None,
-    change: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="A field of the recipe: --set optimizer.learning_rate=0.1."),
-    ] = None,
-    seconds: Annotated[float | None, typer.Option(help="How long it may take.")] = None,
-    no_wait: Annotated[bool, typer.Option("--no-wait", help="Print the job's id.")] = False,
+    task: AsTask = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    validation_split: ValidationSplit = None,
+    change: Changes = None,
+    seconds: Seconds = None,
+    no_wait: NoWait = False,
     as_json: AsJson = False,
 ) -> None:
     """Find out why the loss of what you trained is high; a file is uploaded first."""

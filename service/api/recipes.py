@@ -19,49 +19,49 @@ from service.api.resources import Given
 router = APIRouter(tags=["recipes"])
 
 
-async def read_fit(
-    *,
-    epochs: Annotated[int | None, Query(description="Of `fit`.", examples=[100])] = None,
-    batch_size: Annotated[int | None, Query(description="Of `fit`.", examples=[32])] = None,
-    validation_split: Annotated[
-        float | None, Query(allow_inf_nan=False, description="Of `fit`.", examples=[0.2])
-    ] = None,
+Scaled = Query(description="What was done to the columns first.", examples=["standard"])
+
+
+async def read_stopping(
     patience: Annotated[
         int | None, Query(description="Of EarlyStopping on `val_loss`.", examples=[10])
     ] = None,
     restore_best_weights: Annotated[
         bool | None, Query(description="Of EarlyStopping.", examples=[True])
     ] = None,
-    loss: Annotated[
-        Text | None, Query(max_length=100, description="Of `compile`.", examples=["mse"])
-    ] = None,
-    optimizer: Annotated[
-        Text | None, Query(max_length=100, description="Of `compile`.", examples=["adam"])
-    ] = None,
-    scale_features: Annotated[
-        RecipeScaling | None, Query(description="What was done first.", examples=["standard"])
-    ] = None,
-    scale_target: Annotated[
-        Literal["none", "standard", "minmax"] | None,
-        Query(description="What was done first.", examples=["none"]),
+) -> dict[str, Any] | None:
+    """What was given of early stopping; None where nothing was."""
+    given = {"patience": patience, "restore_best_weights": restore_best_weights}
+    return {name: value for name, value in given.items() if value is not None} or None
+
+
+async def read_fit(
+    *,
+    stopping: Annotated[dict[str, Any] | None, Depends(read_stopping)],
+    epochs: Annotated[int | None, Query(description="Of `fit`.", examples=[100])] = None,
+    batch_size: Annotated[int | None, Query(description="Of `fit`.", examples=[32])] = None,
+    validation_split: Annotated[
+        float | None, Query(allow_inf_nan=False, description="Of `fit`.", examples=[0.2])
     ] = None,
     class_weight: Annotated[
         Literal["none", "balanced"] | None, Query(description="Of `fit`.", examples=["none"])
     ] = None,
+    loss: Annotated[Text | None, Query(description="Of `compile`.", examples=["mse"])] = None,
+    optimizer: Annotated[Text | None, Query(description="Of `compile`.", examples=["adam"])] = None,
+    scale_features: Annotated[RecipeScaling | None, Scaled] = None,
+    scale_target: Annotated[Literal["none", "standard", "minmax"] | None, Scaled] = None,
 ) -> dict[str, Any]:
     """What was given of how the model was trained, as fields of a Recipe."""
-    stopping = {"patience": patience, "restore_best_weights": restore_best_weights}
-    named = {name: value for name, value in stopping.items() if value is not None}
     fit: dict[str, Any] = {
         "epochs": epochs,
         "batch_size": batch_size,
         "validation_split": validation_split,
-        "early_stopping": named or None,
+        "class_weight": class_weight,
+        "early_stopping": stopping,
         "loss": loss,
         "optimizer": optimizer,
         "scale_features": scale_features,
         "scale_target": scale_target,
-        "class_weight": class_weight,
     }
     return {name: value for name, value in fit.items() if value is not None}
 
