@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 import httpx2
 from pydantic import BaseModel, ValidationError
 
-from lowloss.errors import InternalError, ServerUnreachable, UnknownProblem, problem_from_document
+from lowloss.errors import InternalError, ServerUnreachable, UnknownProblem
+from lowloss.problems import problem_from_document
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -8,7 +8,6 @@ from typing import Any
 from pydantic import BaseModel
 
 from lowloss.errors import (
-    PROBLEMS,
     ForeignPage,
     InternalError,
     InvalidRequest,
@@ -18,6 +17,7 @@ from lowloss.errors import (
     Unauthorized,
     UnknownField,
 )
+from lowloss.problems import PROBLEMS
 from service.api.problems import MEDIA_TYPE
 
 Responses = dict[int | str, dict[str, Any]]

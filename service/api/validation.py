@@ -11,7 +11,8 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from lowloss.cells import shown
-from lowloss.errors import PROBLEMS, InvalidJson, InvalidRequest, Problem, UnknownField
+from lowloss.errors import InvalidJson, InvalidRequest, Problem, UnknownField
+from lowloss.problems import PROBLEMS
 
 Location = tuple[str | int, ...]
 

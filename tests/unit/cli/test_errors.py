@@ -11,7 +11,6 @@ from typer.testing import Result
 
 from lowloss import cli
 from lowloss.errors import (
-    PROBLEMS,
     BestModelNotReady,
     InternalError,
     InvalidRequest,
@@ -21,6 +20,7 @@ from lowloss.errors import (
     UnknownField,
     WaitTimeout,
 )
+from lowloss.problems import PROBLEMS
 from tests.unit.client.server import (
     Server,
     a_job,
