@@ -51,8 +51,9 @@ beside it say which. An alternative counts only in the rows that say so.
 
 IMPROVEMENT = """
 The proposed remedies together bring 95 % of the way from the recipe's loss to that of the sound
-recipe in {reached} of the programs whose faults do harm; on average they bring {mean_reached}. No
-loss counts for more than the constant answer's. A diagnosis took {took} seconds.
+recipe in {reached} of the programs whose faults do harm and can be undone by a recipe; on average
+they bring {mean_reached}. No loss counts for more than the constant answer's. A diagnosis took
+{took} seconds.
 """
 
 GOALS = """

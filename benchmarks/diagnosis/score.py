@@ -153,14 +153,16 @@ def precision(record: Record, told: Told, top: int) -> float | None:
     return sum(cause in injected for cause in first) / len(first) if first else None
 
 
-def reached(record: Record) -> float:
+def reached(record: Record) -> float | None:
     """The share of the improvement from the recipe to the sound one that the remedies bring.
 
-    No loss counts for more than the constant answer's, which everybody can have.
+    No loss counts for more than the constant answer's, which everybody can have. None where the
+    sound recipe is hardly better: what is wrong in the data no remedy of a recipe undoes.
     """
+    if _harm(record.loss, record.sound) is not Harm.harmful:
+        return None
     loss, remedied, sound = (min(1.0, x) for x in (record.loss, record.remedied, record.sound))
-    possible = loss - sound
-    return 1.0 if possible <= 0 else (loss - remedied) / possible
+    return (loss - remedied) / (loss - sound) if loss > sound else None
 
 
 def named_harmful(record: Record, told: Told) -> bool:
@@ -184,13 +186,13 @@ def summarise(records: Sequence[Record], best: Mapping[str, float]) -> dict[str,
     labels: dict[Label, list[Record]] = {label: [] for label in Label}
     for record in records:
         labels[label_of(record, best.get(record.table))].append(record)
-    harmful = labels[Label.harmful]
+    shares = [share for r in labels[Label.harmful] if (share := reached(r)) is not None]
     return {
         "labels": {label.value: len(some) for label, some in labels.items()},
         "failed": sum(record.error is not None for record in records),
         "systems": {name: _of_system(system, labels) for name, system in SYSTEMS.items()},
-        "reached": _plain(estimate(float(reached(r) >= REACHED) for r in harmful)),
-        "mean_reached": _plain(estimate(max(0.0, min(1.0, reached(r))) for r in harmful)),
+        "reached": _plain(estimate(float(share >= REACHED) for share in shares)),
+        "mean_reached": _plain(estimate(max(0.0, min(1.0, share)) for share in shares)),
         "seconds": _plain(estimate(record.seconds for record in records)),
     }
 

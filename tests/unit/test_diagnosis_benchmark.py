@@ -238,6 +238,11 @@ def test_improvement_counts_no_loss_for_more_than_the_constant_answers() -> None
     assert reached(record) == pytest.approx(0.5)
 
 
+def test_no_improvement_is_asked_for_where_a_sound_recipe_brings_none() -> None:
+    assert reached(a_record(an_injected(), loss=0.9, sound=0.88)) is None
+    assert reached(a_record(an_injected(), loss=500.0, sound=1.0)) is None
+
+
 def test_an_interval_holds_its_mean_and_leaves_out_what_is_not_known() -> None:
     found = estimate([1.0, 0.0, None, 1.0, 1.0])
 
