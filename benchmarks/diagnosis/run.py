@@ -138,7 +138,8 @@ class Runner:
             most_rows=setting.frame.height,
             seed=SEED,
         )
-        trainer, variant = Trainer(data, self.programs), Variant(setting.recipe)
+        trainer = Trainer(data, setting.recipe, self.programs)
+        variant = Variant(setting.recipe)
         trainer.train([variant], range(DRAWS))
         return float(np.mean([relative(j.relative, 1.0) for j in trainer.found(variant)]))
 
