@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.diagnosis.page import table_of, write_page
 from benchmarks.diagnosis.programs import Half, Kind, Program, programs
 from benchmarks.diagnosis.records import Cache, Record
-from benchmarks.diagnosis.run import run_all
+from benchmarks.diagnosis.run import Terms, run_all
 from benchmarks.diagnosis.score import bests, by_cause, describe, summarise
 
 RESULTS = Path(__file__).parents[1] / "diagnosis.json"
@@ -63,6 +63,7 @@ def main() -> None:
     parser.add_argument("--only", action="append", default=[], metavar="WORD")
     parser.add_argument("--workers", type=int, default=1, help="processes, a core each")
     parser.add_argument("--seconds", type=float, default=10.0, help="budget of a diagnosis")
+    parser.add_argument("--cpu", action="store_true", help="seconds are of the processor")
     parser.add_argument("--cache", type=Path, default=Path("benchmark-data/diagnosis"))
     parser.add_argument("--again", action="store_true", help="forget what was diagnosed")
     parser.add_argument("--page", action="store_true", help="write the page of what there is")
@@ -71,7 +72,8 @@ def main() -> None:
     if given.again:
         cache.forget_records()
     if not given.page:
-        run_all(wanted, given.cache, seconds=given.seconds, workers=given.workers)
+        terms = Terms(given.cache, given.seconds, is_cpu_time=given.cpu)
+        run_all(wanted, terms, workers=given.workers)
     named = {program.name for program in wanted}
     records = [record for record in cache.records() if record.name in named]
     if not records:

@@ -53,7 +53,7 @@ IMPROVEMENT = """
 The proposed remedies together bring 95 % of the way from the recipe's loss to that of the sound
 recipe in {reached} of the programs whose faults do harm and can be undone by a recipe; on average
 they bring {mean_reached}. No loss counts for more than the constant answer's. A diagnosis took
-{took} seconds.
+{took} seconds, and in {skipped} of programs there was no time for some experiment.
 """
 
 GOALS = """
@@ -131,6 +131,7 @@ def _improvement(group: dict[str, Any]) -> str:
         reached=_estimate(group["reached"], "reached"),
         mean_reached=_estimate(group["mean_reached"], "reached"),
         took=_estimate(group["seconds"], "told"),
+        skipped=_estimate(group["skipped"], "skipped"),
     )
 
 

@@ -56,7 +56,7 @@ class Record(Part):
 
     `sound` is that of the sound recipe on the same table, `best` the least that the diagnosis
     reached by any means. `rules` are the causes that published rules speak of. A diagnosis that
-    failed has an `error`, and found nothing.
+    failed has an `error`, and found nothing; `skipped` things had no time.
     """
 
     name: str
@@ -71,6 +71,7 @@ class Record(Part):
     found: tuple[Found, ...]
     rules: tuple[Cause, ...]
     seconds: float
+    skipped: int = 0
     error: str | None = None
 
 

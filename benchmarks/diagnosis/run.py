@@ -42,9 +42,22 @@ DRAWS = 6
 SEED = 0
 
 
-def run_all(wanted: Sequence[Program], cache: Path, *, seconds: float, workers: int) -> None:
+@dataclass(frozen=True)
+class Terms:
+    """Where diagnoses are kept, and what each may take: seconds of the wall, or of the processor.
+
+    On a busy machine those of the processor say more.
+    """
+
+    cache: Path
+    seconds: float
+    is_cpu_time: bool = False
+
+
+def run_all(wanted: Sequence[Program], terms: Terms, *, workers: int) -> None:
     """Diagnose what is not kept yet or failed, the programs of one table in one process."""
-    done = {record.name for record in Cache(cache).records() if record.error is None}
+    kept = Cache(terms.cache).records()
+    done = {record.name for record in kept if record.error is None}
     missing = [program for program in wanted if program.name not in done]
     tables = [
         tuple(program.name for program in some)
@@ -52,18 +65,16 @@ def run_all(wanted: Sequence[Program], cache: Path, *, seconds: float, workers: 
     ]
     if workers == 1:
         for some in tables:
-            _run_table(some, cache, seconds)
+            _run_table(some, terms)
         return
     with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_share_cores) as pool:
-        for future in as_completed(
-            pool.submit(_run_table, some, cache, seconds) for some in tables
-        ):
+        for future in as_completed(pool.submit(_run_table, some, terms) for some in tables):
             future.result()
 
 
-def _run_table(wanted: Iterable[str], folder: Path, seconds: float) -> None:
+def _run_table(wanted: Iterable[str], terms: Terms) -> None:
     by_name = {program.name: program for program in programs()}
-    runner = Runner(Cache(folder), seconds)
+    runner = Runner(Cache(terms.cache), terms)
     for name in wanted:
         record = runner.record(by_name[name])
         runner.cache.add_record(record)
@@ -76,7 +87,7 @@ class Runner:
     """Diagnoses programs; they share what was compiled."""
 
     cache: Cache
-    seconds: float
+    terms: Terms
 
     @cached_property
     def programs(self) -> Programs:
@@ -95,27 +106,32 @@ class Runner:
         seconds = time.perf_counter() - started
         self.cache.add_diagnosis(program.name, diagnosis)
         constant = diagnosis.constant
+        is_reproduced = bool(diagnosis.experiments and diagnosis.experiments[0].losses)
+        # Out of time before a first training: no loss, but not that of one that diverged.
+        loss = relative(diagnosis.loss, constant) if is_reproduced else self.judge(setting)
         return Record(
             name=program.name,
             kind=program.kind,
             half=program.half,
             table=program.table.name,
             faults=self._injected(program),
-            loss=relative(diagnosis.loss, constant),
-            remedied=relative(diagnosis.remedied_loss, constant),
+            loss=loss,
+            remedied=relative(diagnosis.remedied_loss, constant) if is_reproduced else loss,
             best=relative(diagnosis.best, constant),
             sound=self.judge(program.sound),
             found=findings_of(diagnosis),
             rules=apply_rules(setting, diagnosis.recipe_curve),
             seconds=seconds,
+            skipped=len(diagnosis.skipped),
         )
 
     def run_diagnosis(self, setting: Setting) -> Diagnosis:
         """What is to be measured."""
         from worker.diagnosis.diagnose import diagnose
 
-        table, spec, checked = checked_setting(setting, seconds=self.seconds)
-        return diagnose(table, spec, checked, programs=self.programs)
+        table, spec, checked = checked_setting(setting, seconds=self.terms.seconds)
+        clock = time.process_time if self.terms.is_cpu_time else time.monotonic
+        return diagnose(table, spec, checked, programs=self.programs, clock=clock)
 
     def judge(self, setting: Setting) -> float:
         """The mean loss of a recipe by itself, in units of the constant answer's."""
@@ -129,7 +145,7 @@ class Runner:
         from worker.diagnosis.training import Trainer
         from worker.diagnosis.variants import Variant
 
-        table, _, checked = checked_setting(setting, seconds=self.seconds)
+        table, _, checked = checked_setting(setting, seconds=self.terms.seconds)
         data = read_data(
             table,
             checked,

@@ -194,6 +194,7 @@ def summarise(records: Sequence[Record], best: Mapping[str, float]) -> dict[str,
         "reached": _plain(estimate(float(share >= REACHED) for share in shares)),
         "mean_reached": _plain(estimate(max(0.0, min(1.0, share)) for share in shares)),
         "seconds": _plain(estimate(record.seconds for record in records)),
+        "skipped": _plain(estimate(float(record.skipped > 0) for record in records)),
     }
 
 
@@ -273,6 +274,7 @@ def describe(record: Record, best: Mapping[str, float]) -> dict[str, Any]:
         "sound": record.sound,
         "best": record.best,
         "seconds": record.seconds,
+        "skipped": record.skipped,
         "error": None if record.error is None else record.error.splitlines()[-1],
     }
 
