@@ -25,6 +25,9 @@ from worker.engine.plans import (
     hand_out,
 )
 
+SEARCHED = (Loss.mse, Loss.binary, Loss.multiclass)
+"""The losses of a search."""
+
 
 def a_plan(**given: object) -> Plan:
     values: dict[str, object] = {
@@ -94,6 +97,8 @@ def some_arrays(loss: Loss = Loss.mse, rows: int = 90, **fold: Any) -> Arrays:
             y = signal > 0
         case Loss.multiclass:
             y, outputs = np.digitize(signal, [-0.5, 0.5]), 3
+        case _:
+            raise ValueError(f"no data for {loss}")
     y = np.asarray(y, dtype=np.float32)
     return holdout(x[:rows], y[:rows], x[rows:], y[rows:], loss=loss, outputs=outputs, **fold)
 

@@ -10,7 +10,7 @@ from worker.engine.cohort import CohortEngine, Machine
 from worker.engine.feed import Feed
 from worker.engine.keras_fit import KerasEngine
 from worker.engine.plans import Arrays
-from worker.engine.program import OPTIONS, Program, Shape
+from worker.engine.program import OPTIONS, Program, Programs, Shape
 from worker.engine.slots import Cohort
 
 MEMORY_BYTES = 2**33
@@ -23,10 +23,11 @@ def a_cohort_engine(
     cores: int = 2,
     memory_bytes: int = MEMORY_BYTES,
     trials: int = 16,
+    programs: Programs | None = None,
 ) -> CohortEngine:
     """Without a reach to speak of, every plan's program is its own."""
-    machine = Machine(cores, memory_bytes)
-    return CohortEngine(arrays, reach, machine, trials=trials, fallback=KerasEngine(arrays))
+    machine, fallback = Machine(cores, memory_bytes), KerasEngine(arrays)
+    return CohortEngine(arrays, reach, machine, trials=trials, fallback=fallback, programs=programs)
 
 
 def a_cohort(

@@ -156,8 +156,8 @@ def test_diverged_training_has_no_checkpoint(new_engine: NewEngine) -> None:
 def test_engines_go_on_from_each_others_checkpoints() -> None:
     arrays = some_arrays()
     engines: list[NewEngine] = [a_cohort_engine, KerasEngine]
-    for optimizer in ("adam", "rmsprop", "sgd"):
-        plan = a_plan(max_epochs=6, optimizer=optimizer)
+    for optimizer, momentum in (("adam", 0.9), ("rmsprop", 0.9), ("sgd", 0.9), ("sgd", 0.0)):
+        plan = a_plan(max_epochs=6, optimizer=optimizer, momentum=momentum)
         whole = run(a_cohort_engine(arrays), [plan])[1]
 
         for first, second in (engines, engines[::-1]):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.engine.engines import a_cohort_engine
-from tests.trainings import a_plan, run, some_arrays, with_targets
+from tests.trainings import SEARCHED, a_plan, run, some_arrays, with_targets
 from worker.engine.keras_fit import KerasEngine, forward
 from worker.engine.plans import (
     Arrays,
@@ -41,7 +41,7 @@ def data_loss(loss: Loss, y_M: np.ndarray, output_MC: np.ndarray) -> float:
     return float(np.mean(keras.losses.get(loss.value)(targets, output_MC)))
 
 
-@pytest.mark.parametrize("loss", list(Loss))
+@pytest.mark.parametrize("loss", SEARCHED)
 def test_training_learns_and_answers_with_its_best_weights(
     new_engine: NewEngine, loss: Loss
 ) -> None:
@@ -185,7 +185,7 @@ def test_fold_without_validation_rows_trains_to_its_last_epoch(new_engine: NewEn
     assert trained.val_output_MC.shape == (0, 1)
 
 
-@pytest.mark.parametrize("loss", list(Loss))
+@pytest.mark.parametrize("loss", SEARCHED)
 def test_mixup_trains_alike_in_every_engine(loss: Loss) -> None:
     arrays = some_arrays(loss)
     weight_N = np.linspace(0.5, 1.5, len(arrays.folds[0].train_N), dtype=np.float32)

@@ -90,8 +90,8 @@ def by_numpy(final: Final) -> Array:
     for member in final.members:
         h = x_TD
         *hidden, (kernel, bias) = zip(member.weights[::2], member.weights[1::2], strict=True)
-        for hidden_kernel, hidden_bias in hidden:
-            h = ACTIVATIONS[member.plan.activation](h @ hidden_kernel + hidden_bias)
+        for name, (hidden_kernel, hidden_bias) in zip(member.plan.activations, hidden, strict=True):
+            h = ACTIVATIONS[name](h @ hidden_kernel + hidden_bias)
         outputs.append(_head(final, h @ kernel + bias))
     return final.fit.target.answer(np.mean(outputs, axis=0))
 

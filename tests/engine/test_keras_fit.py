@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lowloss.spec import Activation
-from tests.trainings import a_plan, holdout, some_arrays, with_targets
+from tests.trainings import SEARCHED, a_plan, holdout, some_arrays, with_targets
 from worker.engine import keras_fit
 from worker.engine.keras_callbacks import Draws
 from worker.engine.plans import (
@@ -30,7 +30,7 @@ def train(plan: Plan, arrays: Arrays) -> TrainedTrial:
     return keras_fit.train(plan, arrays, on_epoch=lambda *_: True, on_batch=lambda: None)
 
 
-@pytest.mark.parametrize("loss", list(Loss))
+@pytest.mark.parametrize("loss", SEARCHED)
 def test_training_learns_and_answers_with_its_best_weights(loss: Loss) -> None:
     arrays = some_arrays(loss)
 
@@ -79,7 +79,9 @@ def test_validation_loss_has_no_penalties_and_no_weights() -> None:
     trained = train(plan, arrays)
 
     last = trained.epochs[-1]
-    output = keras_fit.forward(trained.weights, "relu", arrays.output_activation, arrays.rows().x_val_MD)
+    output = keras_fit.forward(
+        trained.weights, "relu", arrays.output_activation, arrays.rows().x_val_MD
+    )
     assert data_loss(arrays.loss, arrays.rows().y_val_M, output) == pytest.approx(
         min(e.val_loss for e in trained.epochs), rel=1e-4
     )

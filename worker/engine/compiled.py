@@ -17,7 +17,7 @@ class Compiled:
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = tf.function(function, jit_compile=True)
+        self._function = tf.function(function, jit_compile=True, autograph=False)
         self._traced: Any = None
         self._lock = threading.Lock()
 

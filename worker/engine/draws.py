@@ -129,13 +129,12 @@ def _kernel(
             return rng.uniform(-1, 1, shape) * scale
     rule, _, distribution = initializer.name.partition("_")
     fan_in, fan_out = max(1, shape[0]), shape[1]
-    gain, fan = {"glorot": (2.0, fan_in + fan_out), "he": (2.0, fan_in), "lecun": (1.0, fan_in)}[
-        rule
-    ]
+    rules = {"glorot": (2.0, fan_in + fan_out), "he": (2.0, fan_in), "lecun": (1.0, fan_in)}
+    gain, fan = rules[rule]
     if distribution == "uniform":
-        limit = np.sqrt(3 * gain / fan)
+        limit = math.sqrt(3 * gain / fan)
         return rng.uniform(-limit, limit, shape)
-    return _cut_normal(rng, shape) * np.sqrt(gain / fan)
+    return _cut_normal(rng, shape) * math.sqrt(gain / fan)
 
 
 def _cut_normal(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:

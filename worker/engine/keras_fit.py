@@ -15,6 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from worker.engine.draws import initial_weights
 from worker.engine.gradients import forgotten_gradients
@@ -323,8 +324,8 @@ class _Labels:
     def of(self, y_N: FloatArray) -> FloatArray:
         """Targets in that shape."""
         if self.arrays.is_one_hot or (self.is_mixed and self.arrays.loss is Loss.multiclass):
-            classes = np.arange(self.arrays.outputs)
-            return (y_N[:, None] == classes).astype(np.float32)
+            is_class_NC: NDArray[np.bool_] = y_N[:, None] == np.arange(self.arrays.outputs)
+            return is_class_NC.astype(np.float32)
         return y_N if self.arrays.loss is Loss.multiclass else y_N[:, None]
 
 

@@ -26,7 +26,10 @@ WITH_LOGITS = frozenset({"sigmoid", "softmax"})
 def activation(name: str) -> Callable[[Any], Any]:
     """Keras's activation of that name; ValueError for an unknown one."""
     # Keras's own softmax warns of a single unit.
-    return tf.nn.softmax if name == "softmax" else keras.activations.get(name)
+    found: Callable[[Any], Any] = (
+        tf.nn.softmax if name == "softmax" else keras.activations.get(name)
+    )
+    return found
 
 
 def hidden_activation(name: str, x_KBW: Any, is_unit_K1W: Any) -> Any:
