@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import traceback
 from collections.abc import Iterable, Sequence
@@ -35,6 +36,8 @@ from service.tables.profile import profile_table
 from service.tables.table import Table
 
 if TYPE_CHECKING:
+    from multiprocessing.sharedctypes import Synchronized
+
     from worker.engine.program import Programs
 
 DRAWS = 6
@@ -67,7 +70,9 @@ def run_all(wanted: Sequence[Program], terms: Terms, *, workers: int) -> None:
         for some in tables:
             _run_table(some, terms)
         return
-    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_share_cores) as pool:
+    context = get_context("spawn")
+    started = context.Value("i", 0)
+    with ProcessPoolExecutor(workers, context, _take_core, (started,)) as pool:
         for future in as_completed(pool.submit(_run_table, some, terms) for some in tables):
             future.result()
 
@@ -221,9 +226,9 @@ def checked_setting(setting: Setting, *, seconds: float) -> tuple[Table, Diagnos
     return table, spec, check_diagnosis(spec, dataset, limits=limits)
 
 
-def _share_cores() -> None:
-    """Each process on one core: TensorFlow reads these as it starts."""
-    import os
-
-    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-        os.environ[name] = "1"
+def _take_core(started: Synchronized[int]) -> None:
+    """Each process keeps to one core, and all of its libraries see no other."""
+    cores = sorted(os.sched_getaffinity(0))
+    with started.get_lock():
+        os.sched_setaffinity(0, {cores[started.value % len(cores)]})
+        started.value += 1
