@@ -34,21 +34,15 @@ def chosen(half: str, only: list[str]) -> list[Program]:
     ]
 
 
-def results(records: list[Record], *, seconds: float, workers: int) -> dict[str, Any]:
-    """What all records came to, as plain data."""
-    describe_ = ["git", "describe", "--always", "--dirty"]
+def results(records: list[Record], **terms: Any) -> dict[str, Any]:
+    """What all records came to, as plain data, and on which terms."""
     asked = [record for record in records if record.kind is Kind.forum]
     generated = [record for record in records if record.kind is not Kind.forum]
     halves = {half.value: [r for r in generated if r.half is half] for half in Half}
     best = bests(records)
     groups = halves | {"all": generated, "forum": asked}
     return {
-        "machine": {
-            "cores": len(os.sched_getaffinity(0)),
-            "commit": subprocess.check_output(describe_, text=True).strip(),
-        },
-        "seconds": seconds,
-        "workers": workers,
+        **terms,
         "goals": GOALS,
         "groups": {name: summarise(some, best) for name, some in groups.items() if some},
         "causes": {name: by_cause(some) for name, some in groups.items() if some},
@@ -78,7 +72,13 @@ def main() -> None:
     records = [record for record in cache.records() if record.name in named]
     if not records:
         raise SystemExit("nothing was diagnosed")
-    found = results(records, seconds=given.seconds, workers=given.workers)
+    describe_ = ["git", "describe", "--always", "--dirty"]
+    machine = {
+        "cores": len(os.sched_getaffinity(0)),
+        "commit": subprocess.check_output(describe_, text=True).strip(),
+    }
+    terms_ = {"seconds": given.seconds, "is_cpu_time": given.cpu, "workers": given.workers}
+    found = results(records, machine=machine, **terms_)
     print(table_of(found))
     if given.page or len(records) == len(programs()):
         RESULTS.write_text(json.dumps(found, indent=2) + "\n")

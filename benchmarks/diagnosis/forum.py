@@ -72,4 +72,4 @@ FORUM_FAULTS = (
         also=HEAD_AND_LOSS,
     ),
 )
-"""None of them is tuned on."""
+"""They count in neither half."""

@@ -136,7 +136,7 @@ def _pairs() -> list[Program]:
 
 
 def _forum() -> list[Program]:
-    """Questions that others asked: what is tuned never sees them."""
+    """Questions that others asked: they count in neither half."""
     return [
         Program(Kind.forum, TABLES[table], 0, (fault,))
         for fault in FORUM_FAULTS

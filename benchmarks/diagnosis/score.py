@@ -1,6 +1,6 @@
 """How good diagnoses are: recall, precision, false alarms, improvement, with their intervals.
 
-A fault **does harm** where the loss without it is lower by more than a tenth and by more than 3 %
+A fault **does harm** where the loss with it is higher by more than a tenth and by more than 3 %
 of the constant answer's, is **slight** where only one holds, else **harmless**. A control that
 another control of its table beats by as much is not sound but **improvable**. Losses beyond the
 constant answer's count by powers of ten.

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.diagnosis.page import table_of
+from benchmarks.diagnosis.__main__ import results
+from benchmarks.diagnosis.page import table_of, write_page
 from benchmarks.diagnosis.programs import FAULTS, Half, Kind, Program, programs
 from benchmarks.diagnosis.records import Cache, Found, Injected, Record, fingerprint, relative
 from benchmarks.diagnosis.run import checked_setting
@@ -104,7 +105,7 @@ def test_every_cause_with_two_programs_is_in_both_halves() -> None:
     assert all(len(halves[cause]) == 2 for cause, count in counts.items() if count > 1)
 
 
-def test_questions_of_forums_are_never_tuned_on() -> None:
+def test_questions_of_forums_are_not_among_those_for_tuning() -> None:
     assert {program.half for program in of_kind(Kind.forum)} == {Half.report}
 
 
@@ -281,6 +282,27 @@ def test_a_table_is_printed_of_groups_without_some_labels() -> None:
 
     assert "report: 1 harmful" in printed
     assert "| sound programs that are blamed | none | none |" in printed
+
+
+def test_a_page_is_written_of_what_was_measured(tmp_path: Path) -> None:
+    records = [
+        a_record(),
+        a_record(an_injected(), found=(a_found(Cause.wrong_output),)),
+        a_record(an_injected(Cause.leaked_column, is_silent=True)),
+        a_record(an_injected(Cause.l2_too_strong), name="forgotten"),
+        a_record(an_injected(Cause.wrong_loss), kind=Kind.forum, name="asked"),
+    ]
+    machine = {"cores": 2, "commit": "abc"}
+    terms = {"machine": machine, "seconds": 10.0, "is_cpu_time": False, "workers": 2}
+
+    write_page(results(records, **terms), tmp_path / "page.md")
+
+    page = (tmp_path / "page.md").read_text()
+    assert "1 have no fault" in page
+    assert "| `wrong_output` | 1 | 100% | 100% | 0% | 0% |" in page
+    assert "| `leaked_column` | 1 | named 0% |  | named 0% |  |" in page
+    assert "| forgotten | l2_too_strong | nothing |" in page
+    assert "| asked | wrong_loss | nothing |" in page
 
 
 def test_what_is_kept_is_read_again(tmp_path: Path) -> None:
