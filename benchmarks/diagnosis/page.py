@@ -28,13 +28,13 @@ INTRODUCTION = """# How good the diagnoses are
 Written by `python -m benchmarks.diagnosis` from `benchmarks/diagnosis.json` (`make bench` installs
 the tables' packages; {cores} cores, commit {commit}; {seconds:g} {of}seconds a diagnosis,
 {workers} at a time). A program is a table and a recipe. {controls} have no fault: they are drawn at
-random from what a careful user might write, over 16 tables, 13 of them real, cut to 1,500 rows. {sound} of these are **sound**; the
-others are beaten by another one of their table by as much as what a fault has to do to count. In
-the rest one fault or two are injected, with known causes, at several strengths. Thresholds were
-chosen on half of all programs, and this page tells of the other half first. Beside it the same
-programs go through a plain implementation of published rules (SageMaker Debugger, UMLAUT,
-DeepDiagnosis): data, configuration, first pass and curve of the same training, the same thresholds
-as there, in the order of their checks.
+random from what a careful user might write, over 16 tables, 13 of them real, cut to 1,500 rows.
+{sound} of these are **sound**; the others are beaten by another one of their table by as much as
+what a fault has to do to count. In the rest one fault or two are injected, with known causes, at
+several strengths. Thresholds were chosen on half of all programs, and this page tells of the other
+half first. Beside it the same programs go through a plain implementation of published rules
+(SageMaker Debugger, UMLAUT, DeepDiagnosis): data, configuration, first pass and curve of the same
+training, the same thresholds as there, in the order of their checks.
 
 **Recall** is the share of injected faults that are among the first findings (of as many as could
 be), **precision** the share of the first findings that name an injected fault. A finding counts
