@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lowloss.results import Baseline, FinalGain
+from lowloss.results import Baseline, Diagnosis, FinalGain
 from lowloss.spec import Task
 from service.store.artifacts import BEST_MODEL, ONNX_MODEL, NewArtifact
 from service.store.blobs import hash_file, write_blob
 from service.store.datasets import get_dataset
+from service.store.diagnoses import DIAGNOSIS
 from service.store.jobs import get_job
 from service.store.trials import list_curves, list_trials
 from worker.baselines import Fitted
@@ -38,6 +39,7 @@ SAVED_MODEL = "saved_model"
 MEDIA_TYPES = {
     ".csv": "text/csv; charset=utf-8",
     ".db": "application/vnd.sqlite3",
+    ".json": "application/json",
     ".html": "text/html; charset=utf-8",
     ".keras": "application/vnd.keras",
     ".md": "text/markdown; charset=utf-8",
@@ -51,12 +53,16 @@ def export(
     final: Final,
     gain: FinalGain | None,
     baselines: Sequence[Fitted],
+    diagnosis: Diagnosis | str | None,
     reporter: Reporter,
     folder: Path,
     *,
     seed: int,
 ) -> None:
-    """Score the model on the test rows, store it and the search, and say what was found."""
+    """Score the model on the test rows, store it and the search, and say what was found.
+
+    A `diagnosis` that could not be made is the reason why.
+    """
     prepared, target = final.prepared, final.fit.target
     answer_TC = final.answer_test()
     test_metrics = scores(target, prepared.y_test, answer_TC)
@@ -70,8 +76,14 @@ def export(
         final_gain=None if gain is None else gain.model_dump(),
         importances=[each.model_dump() for each in importances(final, seed=seed)],
     )
-    export_model(final, metadata, reporter, folder)
-    export_reports(final, metadata, reporter, folder)
+    missing = export_model(final, metadata, reporter, folder)
+    if isinstance(diagnosis, str):
+        missing[DIAGNOSIS] = diagnosis
+        diagnosis = None
+    reporter.found(missing_artifacts=missing)
+    if diagnosis is not None:
+        store_diagnosis(diagnosis, reporter, folder)
+    export_reports(final, metadata, reporter, folder, diagnosis)
 
 
 def compared(baseline: Baseline, sampled: Mapping[str, Sampled]) -> Baseline:
@@ -81,8 +93,13 @@ def compared(baseline: Baseline, sampled: Mapping[str, Sampled]) -> Baseline:
     return baseline.model_copy(update={"difference": difference})
 
 
-def export_model(final: Final, metadata: dict[str, Any], reporter: Reporter, folder: Path) -> None:
-    """Store the model in every format, each held against the engine before it is."""
+def export_model(
+    final: Final, metadata: dict[str, Any], reporter: Reporter, folder: Path
+) -> dict[str, str]:
+    """Store the model in every format, each held against the engine before it is.
+
+    Answers why a format is missing, by its artifact's name.
+    """
     content, prepared = final.content, final.prepared
     given = content, prepared.raw_test, final.answer_test()
     model = build_model(content)
@@ -90,25 +107,30 @@ def export_model(final: Final, metadata: dict[str, Any], reporter: Reporter, fol
     save_model(model, keras_path, metadata)
     rounding = final.rounding()
     agreement = {BEST_MODEL: check_keras(keras_path, *given, rounding=rounding)}
-    _store(keras_path, reporter)
+    store(keras_path, reporter)
     save_onnx(content, onnx_path, metadata)
     agreement[ONNX_MODEL] = check_onnx(onnx_path, *given, rounding=rounding)
-    _store(onnx_path, reporter)
-    missing = {}
+    store(onnx_path, reporter)
+    missing: dict[str, str] = {}
     zipped = f"{SAVED_MODEL}.zip"
     try:
         path = save_saved_model(model, folder / SAVED_MODEL)
         agreement[zipped] = check_saved_model(folder / SAVED_MODEL, *given, rounding=rounding)
-        _store(path, reporter)
+        store(path, reporter)
     except Exception as error:
         # The one artifact that may be missing: TensorFlow's own export decides.
         log.exception("no SavedModel")
         missing[zipped] = f"TensorFlow could not export the model: {error}"
-    reporter.found(agreement=agreement, missing_artifacts=missing)
+    reporter.found(agreement=agreement)
+    return missing
 
 
 def export_reports(
-    final: Final, metadata: dict[str, Any], reporter: Reporter, folder: Path
+    final: Final,
+    metadata: dict[str, Any],
+    reporter: Reporter,
+    folder: Path,
+    diagnosis: Diagnosis | None,
 ) -> None:
     """Store what is told of the job: its trials, those of earlier attempts included, and its model.
 
@@ -122,7 +144,7 @@ def export_reports(
     answer_TC = final.answer_test()
     answered = answer_TC[:, 0] if job.task is Task.regression else answer_TC
     predictions = Answers(answered, final.prepared.y_test)
-    facts = Facts(job, dataset, trials, curves, metadata, predictions)
+    facts = Facts(job, dataset, trials, curves, metadata, predictions, diagnosis)
     write_study(folder / STUDY, job_id, job.search, trials, curves)
     write_trials(folder / TRIALS, trials)
     write_curves(folder / CURVES, curves)
@@ -131,10 +153,18 @@ def export_reports(
     write_tensorboard(folder / TENSORBOARD, facts)
     write_script(folder / PREDICT)
     for name in (TRIALS, CURVES, STUDY, REPORT, CARD, TENSORBOARD, PREDICT):
-        _store(folder / name, reporter)
+        store(folder / name, reporter)
 
 
-def _store(path: Path, reporter: Reporter) -> None:
+def store_diagnosis(diagnosis: Diagnosis, reporter: Reporter, folder: Path) -> None:
+    """Store a diagnosis, as `GET /v1/jobs/{id}/diagnosis` answers it."""
+    path = folder / DIAGNOSIS
+    path.write_text(diagnosis.model_dump_json(), encoding="utf-8")
+    store(path, reporter)
+
+
+def store(path: Path, reporter: Reporter) -> None:
+    """Store a file as an artifact of the job, visible once that is settled."""
     reporter.alive()
     sha256 = hash_file(path)
     write_blob(reporter.database, path, sha256=sha256)

@@ -20,8 +20,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from lowloss.errors import JobFailed, LeaseLost, Problem
-from lowloss.results import Dataset
-from lowloss.spec import JobSpec
+from lowloss.results import Dataset, Diagnosis
+from lowloss.spec import DiagnosisSpec, JobSpec
 from service.settings import Limits, Settings
 from service.store.blobs import read_blob
 from service.store.checkpoints import list_checkpoints
@@ -33,14 +33,17 @@ from service.store.trials import list_curves, list_trials
 from service.tables.check import Checked, check_job
 from service.tables.options import ParseOptions
 from service.tables.read import read_table
+from service.tables.table import Table
 from worker.baselines import fit_baselines
 from worker.channel import Channel
 from worker.checkpoints import load_checkpoints
 from worker.confirm import Confirmed, Finalist, confirm
-from worker.data.prepare import Prepared, prepare
+from worker.data.prepare import Prepared, prepare, scalings
 from worker.data.scores import objective_value
+from worker.diagnosing import Left, diagnose_search, hand_out, recipe_of, run_diagnosis
 from worker.engine.cohort import CohortEngine
 from worker.engine.plans import Engine
+from worker.engine.program import Programs
 from worker.execution.local import local_engine
 from worker.export import export
 from worker.final import make_final
@@ -55,6 +58,14 @@ from worker.searching import Earlier, Searching
 
 SEARCH_SHARE = 0.8
 """The part of a job's `max_seconds` that the search may use: the rest confirms the winner."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What all jobs of this process share: `programs` that diagnoses compiled."""
+
+    limits: Limits
+    programs: Programs
 
 
 @dataclass(frozen=True)
@@ -73,47 +84,109 @@ class Loaded:
     cpu_seconds: float
 
 
-def run_job(database: Database, fence: Fence, channel: Channel, settings: Settings) -> Ended:
-    """Run a claimed job from its table to its exported model; answers how it ended."""
+def run_job(database: Database, fence: Fence, channel: Channel, work: Work) -> Ended:
+    """Run a claimed job of either kind; answers how it ended."""
     reporter = Reporter(database, fence, channel)
+    with database.reading() as session:
+        spec = get_job(session, fence.job_id).spec
     with tempfile.TemporaryDirectory(dir=channel.folder) as name:
-        folder = Path(name)
-        job = load_job(database, fence)
-        reporter.phase("prepare")
-        prepared, checked = prepare_data(database, job, folder, settings.limits)
-        job = replace(job, spec=checked.spec)
-        reporter.phase("baselines", rows=count_rows(prepared), excluded=as_json(checked.excluded))
-        baselines = fit_baselines(prepared, job.spec)
-        reporter.phase("search", baselines=as_json(each.baseline for each in baselines))
-
-        engine = new_engine(job.spec, prepared)
-        reporter.found(threads=engine.threads, open_trials=engine.most_open)
-        with closing(SearchTuner(job.spec, directory=folder)) as search:
-            searching = Searching(search, prepared, reporter, folder)
-            searching.replay(load_earlier(database, job, folder))
-            reporter.set_deadline(seconds_left(job, SEARCH_SHARE))
-            searching.run(engine)
-            reason = searching.end_reason
-            if reporter.is_left:
-                return Ended(Ending(str(reporter.stop_cause)))
-
-            reporter.phase("confirm")
-            reporter.set_deadline(seconds_left(job, 1.0))
-            confirmed = confirm_winner(search, engine, prepared, reporter, searching.held)
-            if confirmed is not None:
-                made = make_final(confirmed, search, engine, prepared, reporter)
-        if reporter.is_left:
+        try:
+            if isinstance(spec, DiagnosisSpec):
+                return run_diagnosis_job(spec, reporter, work, Path(name))
+            return run_search(reporter, work, Path(name))
+        except Left:
             return Ended(Ending(str(reporter.stop_cause)))
 
-        reporter.found(insights=what_the_search_tells(database, job, prepared))
+
+def run_diagnosis_job(spec: DiagnosisSpec, reporter: Reporter, work: Work, folder: Path) -> Ended:
+    """Diagnose a recipe, and store what was found."""
+    reporter.phase("prepare")
+    with reporter.database.reading() as session:
+        dataset = get_dataset(session, spec.dataset)
+        options = ParseOptions.model_validate(get_parse_options(session, spec.dataset))
+    table = fetch_table(reporter.database, dataset, options, folder, work.limits)
+    diagnosis = run_diagnosis(
+        table, spec, dataset, reporter=reporter, limits=work.limits, programs=work.programs
+    )
+    reporter.phase("export")
+    hand_out(diagnosis, spec, reporter, folder)
+    if reporter.stop_cause is StopCause.cancel:
+        return Ended(Ending.cancelled, reason="cancelled")
+    return Ended(Ending.succeeded, reason="diagnosed")
+
+
+def run_search(reporter: Reporter, work: Work, folder: Path) -> Ended:
+    """Run a search from its table to its exported model."""
+    database = reporter.database
+    job = load_job(database, reporter.fence)
+    reporter.phase("prepare")
+    prepared, checked = prepare_data(database, job, folder, work.limits)
+    job = replace(job, spec=checked.spec)
+    reporter.phase("baselines", rows=count_rows(prepared), excluded=as_json(checked.excluded))
+    baselines = fit_baselines(prepared, job.spec)
+    reporter.phase("search", baselines=as_json(each.baseline for each in baselines))
+
+    engine = new_engine(job.spec, prepared)
+    reporter.found(threads=engine.threads, open_trials=engine.most_open)
+    with closing(SearchTuner(job.spec, directory=folder)) as search:
+        searching = Searching(search, prepared, reporter, folder)
+        searching.replay(load_earlier(database, job, folder))
+        reporter.set_deadline(seconds_left(job, SEARCH_SHARE))
+        searching.run(engine)
+        reason = searching.end_reason
+        raise_if_left(reporter)
+
+        reporter.phase("confirm")
+        reporter.set_deadline(seconds_left(job, 1.0))
+        confirmed = confirm_winner(search, engine, prepared, reporter, searching.held)
         if confirmed is not None:
-            reporter.phase("export", **as_found(confirmed, prepared))
-            export(*made, baselines, reporter, folder, seed=job.spec.seed)
+            made = make_final(confirmed, search, engine, prepared, reporter)
+    raise_if_left(reporter)
+
+    reporter.found(insights=what_the_search_tells(database, job, prepared))
+    if confirmed is not None:
+        reporter.phase("diagnosis", **as_found(confirmed, prepared))
+        told = why_a_first_try_fails(job, checked, confirmed, reporter, work, folder)
+        reporter.phase("export")
+        export(*made, baselines, told, reporter, folder, seed=job.spec.seed)
     if reporter.stop_cause is StopCause.cancel:
         return Ended(Ending.cancelled, reason="cancelled")
     if confirmed is None:
         raise no_model(search)
     return Ended(Ending.succeeded, reason=reason)
+
+
+def raise_if_left(reporter: Reporter) -> None:
+    """Left where the job is paused, or its worker stops."""
+    if reporter.is_left:
+        raise Left(str(reporter.stop_cause))
+
+
+def why_a_first_try_fails(
+    job: Loaded,
+    checked: Checked,
+    confirmed: Confirmed,
+    reporter: Reporter,
+    work: Work,
+    folder: Path,
+) -> Diagnosis | str | None:
+    """The diagnosis at the end of a search; what hinders it, or None where nobody wants it."""
+    if not job.spec.budget.diagnosis_seconds or reporter.stop_cause is StopCause.cancel:
+        return None
+    plan = confirmed.winner.plan
+    scaling = scalings(job.spec)[plan.fold // job.spec.validation.fold_count]
+    winner = recipe_of(plan, scaling, job.spec, checked.task, len(checked.labels))
+    table = fetch_table(reporter.database, job.dataset, job.options, folder, work.limits)
+    return diagnose_search(
+        table,
+        job.spec,
+        checked.task,
+        job.dataset,
+        winner,
+        reporter=reporter,
+        limits=work.limits,
+        programs=work.programs,
+    )
 
 
 def load_job(database: Database, fence: Fence) -> Loaded:
@@ -145,15 +218,23 @@ def new_engine(spec: JobSpec, prepared: Prepared) -> CohortEngine:
 def prepare_data(
     database: Database, job: Loaded, folder: Path, limits: Limits
 ) -> tuple[Prepared, Checked]:
-    """Fetch the table, read it once, check it again, and make arrays of it."""
-    path = folder / "table"
-    with path.open("wb") as file:
-        for chunk in read_blob(database, job.dataset.sha256):
-            file.write(chunk)
-    table = read_table(path, job.dataset.format, job.options, limits=limits)
-    path.unlink()
+    """Fetch the table, check it again, and make arrays of it."""
+    table = fetch_table(database, job.dataset, job.options, folder, limits)
     checked = check_job(job.spec, job.dataset, limits=limits)
     return prepare(table, checked, max_levels=limits.max_levels), checked
+
+
+def fetch_table(
+    database: Database, dataset: Dataset, options: ParseOptions, folder: Path, limits: Limits
+) -> Table:
+    """Read a dataset's table out of the store."""
+    path = folder / "table"
+    with path.open("wb") as file:
+        for chunk in read_blob(database, dataset.sha256):
+            file.write(chunk)
+    table = read_table(path, dataset.format, options, limits=limits)
+    path.unlink()
+    return table
 
 
 def confirm_winner(
@@ -236,10 +317,10 @@ def as_json(models: Iterable[BaseModel]) -> list[Any]:
     return [model.model_dump(mode="json") for model in models]
 
 
-def run_safely(database: Database, fence: Fence, channel: Channel, settings: Settings) -> Ended:
+def run_safely(database: Database, fence: Fence, channel: Channel, work: Work) -> Ended:
     """Run a job; every way in which it can end becomes an Ended."""
     try:
-        return run_job(database, fence, channel, settings)
+        return run_job(database, fence, channel, work)
     except LeaseLost:
         return Ended(Ending.lease_lost)
     except JobFailed as failed:
@@ -258,9 +339,10 @@ def main() -> None:
     channel = Channel(Path(sys.argv[1]))
     settings = Settings()
     database = Database(settings.url)
+    work = Work(settings.limits, Programs())
     channel.ready()
     for fence in channel.jobs():
-        channel.ended(run_safely(database, fence, channel, settings))
+        channel.ended(run_safely(database, fence, channel, work))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,114 @@
+"""Confirms a chain of remedies on fresh draws, and shares the excess loss out among its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from lowloss.results import Effect, Severity
+from worker.diagnosis.explain import Explanation, Step, Tried
+from worker.diagnosis.gains import Gain, gain, mean_badness, mean_loss, needed
+from worker.diagnosis.training import Trainer
+from worker.diagnosis.variants import Variant
+
+CONFIRMED = 0.5
+"""The share of the gain that matters which fresh draws must show."""
+MUCH, MOST = 0.1, 0.4
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """Steps that hold on fresh draws, and the badness that is to be shared out among them."""
+
+    steps: tuple[Step, ...]
+    dropped: tuple[Tried, ...]
+    excess: float
+    draws: tuple[int, ...]
+
+    def share(self, fall: float) -> float:
+        """A fall of badness as a share of the excess; 0 where there is none."""
+        return fall / self.excess if self.excess > 0 else 0.0
+
+
+def confirm(
+    trainer: Trainer, found: Explanation, *, fresh: Sequence[int], best: float
+) -> Attribution:
+    """Train the chain on fresh draws, and keep the steps that gain there, too."""
+    steps, dropped = list(found.steps), list[Tried]()
+    _train_chain(trainer, found.start, steps, fresh)
+    weak = [step for step in steps if not _holds(trainer, step, fresh)]
+    if weak:
+        dropped = [step.taken for step in weak]
+        steps = _rebuilt(trainer, found, [step for step in steps if step not in weak], fresh)
+    draws = [draw.number for draw in trainer.data.draws]
+    steps = [_measured(trainer, step, draws) for step in steps]
+    start = mean_badness(trainer.found(found.start))
+    end = steps[-1].taken.after if steps else found.start
+    reached = min(best, mean_badness(trainer.found(end)))
+    return Attribution(tuple(steps), tuple(dropped), max(0.0, start - reached), tuple(draws))
+
+
+def _train_chain(
+    trainer: Trainer, start: Variant, steps: Sequence[Step], draws: Sequence[int]
+) -> None:
+    trainer.train([start, *(step.taken.after for step in steps)], draws)
+
+
+def _holds(trainer: Trainer, step: Step, fresh: Sequence[int]) -> bool:
+    """Whether a step gains on fresh draws; what there was no time to confirm holds."""
+    taken = step.taken
+    measured = gain(trainer, taken.before, taken.after, fresh)
+    if not measured.falls or taken.candidate.is_certain:
+        return True
+    before = mean_badness(trainer.found(taken.before))
+    is_suspect = taken.candidate.suspect is not None
+    return measured.mean >= CONFIRMED * needed(before, is_suspect=is_suspect)
+
+
+def _rebuilt(
+    trainer: Trainer, found: Explanation, steps: Sequence[Step], fresh: Sequence[int]
+) -> list[Step]:
+    """The chain of these steps alone."""
+    current, rebuilt = found.start, []
+    for step in steps:
+        after = step.taken.candidate.apply(current)
+        rebuilt.append(replace(step, taken=replace(step.taken, before=current, after=after)))
+        current = after
+    everything = [draw.number for draw in trainer.data.draws]
+    _train_chain(trainer, found.start, rebuilt, everything)
+    return rebuilt
+
+
+def _measured(trainer: Trainer, step: Step, draws: Sequence[int]) -> Step:
+    taken = step.taken
+    measured = gain(trainer, taken.before, taken.after, draws)
+    return replace(step, taken=replace(taken, gain=measured))
+
+
+def effect_of(
+    trainer: Trainer, before: Variant, after: Variant, measured: Gain, attribution: Attribution
+) -> Effect:
+    """What a remedy does, in the metric's units and as a share of the excess."""
+    both = [
+        draw
+        for draw in attribution.draws
+        if (before, draw) in trainer.judged and (after, draw) in trainer.judged
+    ]
+    low, high = measured.interval
+    return Effect(
+        metric=trainer.metric,
+        before=mean_loss([trainer.judged[before, draw] for draw in both]),
+        after=mean_loss([trainer.judged[after, draw] for draw in both]),
+        share=attribution.share(measured.mean),
+        low=attribution.share(low),
+        high=attribution.share(high),
+        runs=len(both),
+    )
+
+
+def severity_of(before: float, fall: float) -> Severity:
+    """How grave a cause is whose remedy makes badness fall from `before` by so much."""
+    share = fall / min(1.0, before) if before > 0 else 0.0
+    if fall >= MUCH and share >= MOST:
+        return Severity.critical
+    return Severity.major if fall >= MUCH or share >= MOST else Severity.minor

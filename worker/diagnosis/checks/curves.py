@@ -1,0 +1,242 @@
+"""Checks of the recipe's own curve, and of its network before and after training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lowloss.results import Cause
+from lowloss.spec import Recipe
+from worker.diagnosis.judging import Judged
+from worker.diagnosis.probe import Probe
+from worker.diagnosis.suspects import Suspect, evidence
+from worker.diagnosis.variants import is_stopped
+
+GAP = 1.1
+EARLY_BEST, LATE_BEST = 0.6, 0.75
+WORSE_THAN_BEST = 1.05
+NOT_RESTORED = 1.02
+STILL_FALLING = 0.02
+FALL = 0.1
+SIGN_CHANGES = 0.5
+DEAD, SATURATED = 0.7, 0.5
+LOW_STEP, HIGH_STEP = -4.0, -1.0
+VANISHED, EXPLODED = 1e-3, 1e3
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A recipe's losses, epoch by epoch."""
+
+    loss: tuple[float, ...]
+    val_loss: tuple[float, ...]
+
+    @classmethod
+    def of(cls, judged: Judged) -> Curve:
+        """That of a training."""
+        epochs = judged.trained.epochs if judged.trained else ()
+        return cls(tuple(e.loss for e in epochs), tuple(e.val_loss for e in epochs))
+
+    @property
+    def best(self) -> int:
+        """The epoch, from 0, of the least validation loss."""
+        return int(np.nanargmin(self.val_loss))
+
+
+def check_curves(recipe: Recipe, runs: Sequence[Judged], probe: Probe | None) -> Iterator[Suspect]:
+    """Suspects in how the recipe trained, and in what became of its units."""
+    diverged = [run for run in runs if run.loss is None and run.refused is None]
+    curves = [
+        curve for run in runs if run.loss is not None and len((curve := Curve.of(run)).loss) > 1
+    ]
+    if diverged:
+        yield from _diverged(recipe, diverged, len(runs))
+    elif curves:
+        yield from _overfit(recipe, curves)
+        yield from _unfinished(recipe, curves)
+        yield from _shaky(recipe, curves)
+    if probe is not None:
+        yield from _probed(recipe, probe)
+
+
+def _diverged(recipe: Recipe, diverged: list[Judged], count: int) -> Iterator[Suspect]:
+    epochs = [len(run.trained.epochs) if run.trained else 0 for run in diverged]
+    told = f"{len(diverged)} of {count} trainings ended in NaN or infinity, at epoch {max(epochs)}"
+    found = (evidence("trainings whose loss became infinite or NaN", len(diverged), 0),)
+    yield Suspect(
+        Cause.learning_rate_too_high,
+        f"{told}, with a learning rate of {recipe.optimizer.rate:g}",
+        found,
+        strength=1.0,
+    )
+    yield Suspect(Cause.exploding_gradients, told, found, strength=0.8)
+
+
+def _overfit(recipe: Recipe, curves: list[Curve]) -> Iterator[Suspect]:
+    last = _median(
+        [curve.val_loss[-1] / max(curve.val_loss[curve.best], 1e-12) for curve in curves]
+    )
+    early = _median([(curve.best + 1) / len(curve.val_loss) for curve in curves])
+    gap = _median([curve.val_loss[-1] / max(curve.loss[-1], 1e-12) for curve in curves])
+    best = [curve.best + 1 for curve in curves]
+    if not is_stopped(recipe) and last > WORSE_THAN_BEST and early < EARLY_BEST:
+        yield Suspect(
+            Cause.no_early_stopping,
+            f"The held rows' loss was least after {_median(best):.0f} of {len(curves[0].loss)} "
+            f"epochs, and is {last:.3g} times that at the end",
+            (
+                evidence("last validation loss over the least", last, WORSE_THAN_BEST),
+                evidence("share of the epochs at which it was least", early, EARLY_BEST),
+            ),
+            strength=0.5 + math.log10(last),
+        )
+    stopping = recipe.early_stopping
+    if stopping is not None and is_stopped(recipe) and not stopping.restore_best_weights:
+        yield Suspect(
+            Cause.best_weights_not_restored,
+            f"Early stopping keeps the last weights, {stopping.patience} epochs after the best: "
+            f"their validation loss is {last:.3g} times the least",
+            (evidence("last validation loss over the least", last, NOT_RESTORED),),
+            strength=0.3 + math.log10(max(1.0, last)),
+        )
+    if gap > GAP:
+        yield Suspect(
+            Cause.regularisation_missing,
+            f"The held rows' loss is {gap:.3g} times that of the training rows",
+            (evidence("validation loss over training loss", gap, GAP),),
+            strength=0.2 + min(0.5, math.log10(gap / GAP)),
+        )
+        yield Suspect(
+            Cause.augmentation_missing,
+            f"The held rows' loss is {gap:.3g} times that of the training rows",
+            (evidence("validation loss over training loss", gap, GAP),),
+            strength=0.1,
+        )
+
+
+def _unfinished(recipe: Recipe, curves: list[Curve]) -> Iterator[Suspect]:
+    late = _median([(curve.best + 1) / len(curve.val_loss) for curve in curves])
+    fall = _median([_late_fall(curve) for curve in curves])
+    epochs = len(curves[0].loss)
+    if late > LATE_BEST and fall > STILL_FALLING and epochs >= recipe.epochs:
+        yield Suspect(
+            Cause.too_few_epochs,
+            f"The loss still falls at the end: the last quarter of the {epochs} epochs took off "
+            f"{fall:.0%} of it",
+            (
+                evidence("share of the epochs at which the loss was least", late, LATE_BEST),
+                evidence("fall of the loss in the last quarter", fall, STILL_FALLING),
+            ),
+            strength=0.4,
+        )
+    fell = _median([1 - min(curve.loss) / max(curve.loss[0], 1e-12) for curve in curves])
+    if fell < FALL:
+        yield Suspect(
+            Cause.learning_rate_too_low,
+            f"The training loss fell by {fell:.1%} in {epochs} epochs, at a learning rate of "
+            f"{recipe.optimizer.rate:g}",
+            (evidence("fall of the training loss", fell, FALL),),
+            strength=0.3,
+        )
+
+
+def _shaky(recipe: Recipe, curves: list[Curve]) -> Iterator[Suspect]:
+    changes = _median([_sign_changes(curve.loss) for curve in curves])
+    rough = _median([_roughness(curve.loss) for curve in curves])
+    if changes > SIGN_CHANGES and rough > 0.1:
+        yield Suspect(
+            Cause.learning_rate_too_high,
+            f"The training loss goes up and down: {changes:.0%} of its steps change direction, at "
+            f"a learning rate of {recipe.optimizer.rate:g}",
+            (evidence("share of epochs at which the loss turns", changes, SIGN_CHANGES),),
+            strength=0.3 + rough,
+        )
+
+
+def _probed(recipe: Recipe, probe: Probe) -> Iterator[Suspect]:
+    if recipe.hidden and probe.dead > DEAD:
+        yield Suspect(
+            Cause.dead_units,
+            f"{probe.dead:.0%} of the hidden units answer 0 to every row",
+            (evidence("share of hidden units that are always 0", probe.dead, DEAD),),
+            strength=0.5,
+        )
+    if recipe.hidden and probe.saturated > SATURATED:
+        yield Suspect(
+            Cause.saturated_units,
+            f"{probe.saturated:.0%} of what squashing units are given lies beyond ±5, where "
+            "their slope is next to nothing",
+            (evidence("share of inputs to squashing units beyond ±5", probe.saturated, SATURATED),),
+            strength=0.5,
+        )
+    if probe.first_gradient < VANISHED * probe.last_gradient and len(recipe.hidden) > 2:
+        yield Suspect(
+            Cause.vanishing_gradients,
+            f"The gradient of the first layer is {probe.first_gradient:.2g}, that of the last "
+            f"{probe.last_gradient:.2g}",
+            (
+                evidence(
+                    "first layer's mean |gradient| over the last's",
+                    probe.first_gradient / max(probe.last_gradient, 1e-30),
+                    VANISHED,
+                ),
+            ),
+            strength=1.0,
+        )
+    if probe.loss > EXPLODED * probe.constant_loss:
+        yield Suspect(
+            Cause.exploding_gradients,
+            f"The first loss is {probe.loss:.3g}, where a constant answer has "
+            f"{probe.constant_loss:.3g}",
+            (
+                evidence(
+                    "first loss over a constant answer's", probe.loss / probe.constant_loss, 1e3
+                ),
+            ),
+            strength=0.5,
+        )
+    if probe.step is not None and math.log10(probe.step) < LOW_STEP:
+        yield Suspect(
+            Cause.learning_rate_too_low,
+            f"A first step moves weights by {probe.step:.2g} of their size, at a learning rate of "
+            f"{recipe.optimizer.rate:g}",
+            (evidence("log10 of update over weight", math.log10(probe.step), LOW_STEP),),
+            strength=0.3 + (LOW_STEP - math.log10(probe.step)) / 2,
+        )
+    elif probe.step is not None and math.log10(probe.step) > HIGH_STEP:
+        yield Suspect(
+            Cause.learning_rate_too_high,
+            f"A first step moves weights by {probe.step:.2g} of their size, at a learning rate of "
+            f"{recipe.optimizer.rate:g}",
+            (evidence("log10 of update over weight", math.log10(probe.step), HIGH_STEP),),
+            strength=0.3 + (math.log10(probe.step) - HIGH_STEP) / 2,
+        )
+
+
+def _median(values: Sequence[float]) -> float:
+    return float(np.median(values))
+
+
+def _late_fall(curve: Curve) -> float:
+    """The share of the validation loss that the last quarter took off."""
+    start = max(0, math.floor(len(curve.val_loss) * LATE_BEST) - 1)
+    before = min(curve.val_loss[: start + 1])
+    return 1 - min(curve.val_loss) / before if before > 0 else 0.0
+
+
+def _sign_changes(loss: Sequence[float]) -> float:
+    steps = np.sign(np.diff(loss))
+    return float(np.mean(steps[1:] != steps[:-1])) if len(steps) > 2 else 0.0
+
+
+def _roughness(loss: Sequence[float]) -> float:
+    """The median change from epoch to epoch in the second half, as a share of the loss."""
+    late = np.asarray(loss[len(loss) // 2 :])
+    return (
+        float(np.median(np.abs(np.diff(late)) / np.maximum(late[:-1], 1e-12)))
+        if len(late) > 1
+        else 0
+    )

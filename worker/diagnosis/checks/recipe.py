@@ -1,0 +1,372 @@
+"""Checks of the recipe itself against the data: what can be said before it is trained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from lowloss.results import Cause
+from lowloss.spec import CROSSENTROPIES, Recipe, Task
+from worker.diagnosis.data import Data
+from worker.diagnosis.judging import constant_loss
+from worker.diagnosis.suspects import Suspect, evidence
+from worker.diagnosis.variants import CannotTrainError, answer_of, units_of
+
+REACH = {
+    "relu": (0.0, math.inf),
+    "relu6": (0.0, 6.0),
+    "sigmoid": (0.0, 1.0),
+    "hard_sigmoid": (0.0, 1.0),
+    "softmax": (0.0, 1.0),
+    "tanh": (-1.0, 1.0),
+    "softsign": (-1.0, 1.0),
+    "softplus": (0.0, math.inf),
+    "exponential": (0.0, math.inf),
+    "elu": (-1.0, math.inf),
+    "selu": (-1.7581, math.inf),
+    "silu": (-0.2785, math.inf),
+    "gelu": (-0.17, math.inf),
+    "mish": (-0.3088, math.inf),
+}
+"""What an output activation can answer; the others answer any number."""
+UNREACHABLE = 0.02
+SMALL_UNITS = 8
+WEIGHTS_PER_ROW = 50.0
+DROPOUT, KEPT_UNITS = 0.5, 8.0
+PENALTY_L1, PENALTY_L2 = 1e-3, 1e-2
+BATCH_SHARE, BATCH_STEPS, SMALL_BATCH = 0.25, 8, 4
+FEW_EPOCHS = 10
+RATES = {"adam": (1e-4, 1e-2), "adamw": (1e-4, 1e-2), "rmsprop": (1e-4, 1e-2), "sgd": (1e-3, 0.1)}
+"""Learning rates between which most networks on scaled tables train."""
+SQUASHING = frozenset({"sigmoid", "hard_sigmoid", "tanh", "softsign", "softmax"})
+INITIAL_SPREAD = 4.0
+"""Times the usual standard deviation beyond which an initial kernel is suspect; and its inverse."""
+
+
+def check_recipe(data: Data, recipe: Recipe) -> Iterator[Suspect]:
+    """Suspects in the recipe's own words."""
+    yield from _output(data, recipe)
+    yield from _activation(recipe)
+    yield from _size(data, recipe)
+    yield from _initial(data, recipe)
+    yield from _regularisation(data, recipe)
+    yield from _fitting(data, recipe)
+    yield from _validation(recipe)
+
+
+def _output(data: Data, recipe: Recipe) -> Iterator[Suspect]:
+    try:
+        answer_of(recipe, data)
+    except CannotTrainError as error:
+        yield Suspect(
+            Cause.wrong_output,
+            f"The output layer does not fit the target: {error}; Keras refuses to train this",
+            (evidence("output units", recipe.output.units),),
+            strength=3.0,
+            is_certain=True,
+        )
+        return
+    if data.task is Task.regression:
+        yield from _output_of_numbers(data, recipe)
+    else:
+        yield from _output_of_classes(data, recipe)
+
+
+def _output_of_numbers(data: Data, recipe: Recipe) -> Iterator[Suspect]:
+    head = recipe.output.activation
+    draw = data.draws[0]
+    shift, scale = units_of(recipe, data, draw)
+    y = (data.y[draw.known] - shift) / scale
+    if recipe.loss in CROSSENTROPIES and (head != "sigmoid" or y.min() < 0 or y.max() > 1):
+        yield Suspect(
+            Cause.wrong_loss,
+            f"The loss {recipe.loss} is one of classes, and the target is a number from "
+            f"{y.min():.3g} to {y.max():.3g}",
+            (evidence("least target as the network sees it", float(y.min()), 0.0),),
+            strength=3.0,
+            is_certain=True,
+        )
+    elif recipe.loss == "poisson" and y.min() < 0:
+        yield Suspect(
+            Cause.wrong_loss,
+            f"The loss poisson is of counts, and the target falls to {y.min():.3g}",
+            (evidence("least target as the network sees it", float(y.min()), 0.0),),
+            strength=2.0,
+        )
+    elif recipe.loss in {"mean_absolute_percentage_error", "mean_squared_logarithmic_error"}:
+        yield Suspect(
+            Cause.wrong_loss,
+            f"The loss {recipe.loss} weighs small targets most, and the target goes from "
+            f"{y.min():.3g} to {y.max():.3g}",
+            (evidence("least target as the network sees it", float(y.min())),),
+            strength=0.5,
+        )
+    if head == "softmax":
+        yield Suspect(
+            Cause.wrong_output,
+            "The output is a softmax over one unit: it answers 1 to every row",
+            (evidence("distinct values that the output can have", 1, 2),),
+            strength=4.0,
+            is_certain=True,
+        )
+        return
+    low, high = REACH.get(head, (-math.inf, math.inf))
+    beyond = float(np.mean((y < low) | (y > high)))
+    if beyond > UNREACHABLE:
+        where = "above 0" if math.isinf(high) and low == 0 else f"between {low:g} and {high:g}"
+        yield Suspect(
+            Cause.wrong_output,
+            f"The output activation {head} answers {where}, and {beyond:.0%} of the targets (from "
+            f"{y.min():.3g} to {y.max():.3g}) lie outside",
+            (evidence("share of targets that the output cannot reach", beyond, UNREACHABLE),),
+            strength=1.0 + 2 * beyond,
+            is_certain=beyond > 0.05,
+        )
+
+
+def _output_of_classes(data: Data, recipe: Recipe) -> Iterator[Suspect]:
+    head, units, loss = recipe.output.activation, recipe.output.units, recipe.loss
+    classes = len(data.target.labels)
+    is_multiclass = classes > 2
+    told = None
+    if head == "softmax" and units == 1:
+        told = "The output is a softmax over one unit: it answers 1 to every row"
+    elif is_multiclass and units == 1:
+        told = f"One output unit stands for {classes} classes, as if they were an amount"
+    elif units == classes and head == "sigmoid" and is_multiclass:
+        told = (
+            f"The {classes} outputs are {head}s that need not add up to 1, and the classes exclude "
+            "each other"
+        )
+    elif head not in {"sigmoid", "softmax", "hard_sigmoid"}:
+        told = f"The output activation {head} gives no probabilities of the {classes} classes"
+    is_certain = told is not None and (units == 1 and (is_multiclass or head == "softmax"))
+    if told is not None:
+        yield Suspect(
+            Cause.wrong_output,
+            told,
+            (evidence("output units", units, classes if is_multiclass else 1),),
+            strength=3.0 if is_certain else 1.0,
+            is_certain=is_certain,
+        )
+    if loss not in CROSSENTROPIES or (loss == "binary_crossentropy" and is_multiclass):
+        yield Suspect(
+            Cause.wrong_loss,
+            f"The loss {loss} is not that of {classes} classes that exclude each other",
+            (evidence("classes", classes, 2),),
+            strength=1.0,
+        )
+    elif loss in {"categorical_crossentropy", "sparse_categorical_crossentropy"} and units == 1:
+        yield Suspect(
+            Cause.wrong_loss,
+            f"The loss {loss} over one unit is always the same, whatever the network answers",
+            (evidence("output units", units, classes),),
+            strength=3.0,
+        )
+
+
+def _activation(recipe: Recipe) -> Iterator[Suspect]:
+    names = [layer.activation for layer in recipe.hidden]
+    if names and all(name == "linear" for name in names):
+        yield Suspect(
+            Cause.wrong_activation,
+            f"All {len(names)} hidden layers are linear: together they are one linear layer",
+            (evidence("hidden layers with an activation", 0, 1),),
+            strength=1.5,
+        )
+    squashed = [name for name in names if name in SQUASHING]
+    is_deep = len([name for name in squashed if name != "tanh"]) >= 3 or len(squashed) >= 6
+    if is_deep or "softmax" in names:
+        yield Suspect(
+            Cause.wrong_activation,
+            f"{len(squashed)} hidden layers of {squashed[0]} in a row: each squashes what the one "
+            "before it answers, and the gradients shrink on their way back",
+            (evidence("squashing hidden layers", len(squashed), 3),),
+            strength=1.0,
+        )
+    if "exponential" in names:
+        yield Suspect(
+            Cause.wrong_activation,
+            "A hidden layer is exponential: its output runs away",
+            (evidence("exponential hidden layers", names.count("exponential"), 0),),
+            strength=1.0,
+        )
+
+
+def count_weights(data: Data, recipe: Recipe) -> int:
+    """Weights and biases of a recipe's network."""
+    sizes = [data.width, *(layer.units for layer in recipe.layers)]
+    return sum((a + 1) * b for a, b in zip(sizes, sizes[1:], strict=False))
+
+
+def _size(data: Data, recipe: Recipe) -> Iterator[Suspect]:
+    rows = len(data.draws[0].known)
+    weights = count_weights(data, recipe)
+    if weights > WEIGHTS_PER_ROW * rows:
+        yield Suspect(
+            Cause.too_complex,
+            f"The network has {weights:,} weights for {rows:,} training rows",
+            (evidence("weights per training row", weights / rows, WEIGHTS_PER_ROW),),
+            strength=0.2 + math.log10(weights / rows / WEIGHTS_PER_ROW),
+        )
+    narrowest = min((layer.units for layer in recipe.hidden), default=0)
+    if narrowest < SMALL_UNITS:
+        told = (
+            f"Its narrowest hidden layer has {narrowest} units"
+            if recipe.hidden
+            else "The network has no hidden layer: it is a linear model"
+        )
+        yield Suspect(
+            Cause.too_simple,
+            told,
+            (evidence("units of the narrowest hidden layer", narrowest, SMALL_UNITS),),
+            strength=0.7,
+        )
+
+
+def _initial(data: Data, recipe: Recipe) -> Iterator[Suspect]:
+    sizes = [data.width, *(layer.units for layer in recipe.layers)]
+    for place, layer in enumerate(recipe.layers):
+        given, fan_in = layer.kernel_initializer, sizes[place]
+        if given.name in {"zeros", "ones", "constant"}:
+            if place == len(recipe.layers) - 1 and given.name == "zeros":
+                continue
+            yield Suspect(
+                Cause.poor_initialisation,
+                f"Layer {place + 1} begins with all weights alike ({given.name}): its units get "
+                "the same gradient and stay alike",
+                (evidence("distinct initial weights of the layer", 1, 2),),
+                strength=2.5,
+            )
+            return
+        sd = _initial_sd(given.name, given.scale)
+        usual = math.sqrt(2.0 / fan_in)
+        if sd is not None and not usual / INITIAL_SPREAD**2 < sd < usual * INITIAL_SPREAD:
+            yield Suspect(
+                Cause.poor_initialisation,
+                f"Layer {place + 1} begins with weights of standard deviation {sd:.3g}; {fan_in} "
+                f"inputs want about {usual:.3g}",
+                (
+                    evidence(
+                        "initial standard deviation over the usual", sd / usual, INITIAL_SPREAD
+                    ),
+                ),
+                strength=0.5 + abs(math.log10(sd / usual)),
+            )
+            return
+
+
+def _initial_sd(name: str, scale: float | None) -> float | None:
+    match name:
+        case "random_normal" | "truncated_normal":
+            return 0.05 if scale is None else scale
+        case "random_uniform":
+            return (0.05 if scale is None else scale) / math.sqrt(3)
+        case _:
+            return None
+
+
+def _regularisation(data: Data, recipe: Recipe) -> Iterator[Suspect]:
+    constant = _constant_training_loss(data, recipe)
+    for cause, name, limit in (
+        (Cause.l1_too_strong, "l1", PENALTY_L1),
+        (Cause.l2_too_strong, "l2", PENALTY_L2),
+    ):
+        most = max(float(getattr(layer, name)) for layer in recipe.layers)
+        # Penalties weigh as much as the loss has units.
+        share = most / max(constant, 1e-12)
+        if share > limit:
+            yield Suspect(
+                cause,
+                f"{name.upper()} of {most:g} weighs heavily against a loss that begins near "
+                f"{constant:.3g}",
+                (evidence(f"{name} over the loss of a constant answer", share, limit),),
+                strength=0.3 + math.log10(share / limit),
+            )
+    worst = max(recipe.hidden, key=lambda layer: layer.dropout, default=None)
+    if worst is None or not worst.dropout:
+        return
+    kept = worst.units * (1 - worst.dropout)
+    if worst.dropout > DROPOUT or kept < KEPT_UNITS:
+        yield Suspect(
+            Cause.dropout_too_strong,
+            f"Dropout of {worst.dropout:g} leaves {kept:.3g} of {worst.units} units in each step",
+            (evidence("dropout rate", worst.dropout, DROPOUT),),
+            strength=0.3 + max(0.0, (worst.dropout - DROPOUT) * 3),
+        )
+
+
+def _constant_training_loss(data: Data, recipe: Recipe) -> float:
+    draw = data.draws[0]
+    if data.task is not Task.regression:
+        return 1.0
+    _, scale = units_of(recipe, data, draw)
+    spread = constant_loss(data, draw) / scale**2
+    return spread if recipe.loss == "mean_squared_error" else math.sqrt(spread)
+
+
+def _fitting(data: Data, recipe: Recipe) -> Iterator[Suspect]:
+    rows = len(data.draws[0].known)
+    steps = math.ceil(rows / recipe.batch_size)
+    if recipe.epochs < FEW_EPOCHS:
+        never = recipe.epochs == 0
+        yield Suspect(
+            Cause.too_few_epochs,
+            "epochs is 0: nothing was trained, and the network answers by its initial weights"
+            if never
+            else f"{recipe.epochs} epochs are {recipe.epochs * steps} steps in all",
+            (evidence("epochs", recipe.epochs, FEW_EPOCHS),),
+            strength=4.0 if never else 0.5 + math.log10(FEW_EPOCHS / max(1, recipe.epochs)),
+            is_certain=never,
+        )
+    is_large = recipe.batch_size > BATCH_SHARE * rows and recipe.batch_size > 64
+    if is_large or (steps < BATCH_STEPS and recipe.batch_size > 128):
+        yield Suspect(
+            Cause.batch_size,
+            f"A batch of {recipe.batch_size} leaves {steps} steps an epoch on {rows} rows",
+            (evidence("batch size over training rows", recipe.batch_size / rows, BATCH_SHARE),),
+            strength=0.7 + math.log10(max(1.0, recipe.batch_size / rows / BATCH_SHARE)),
+        )
+    elif recipe.batch_size < SMALL_BATCH:
+        yield Suspect(
+            Cause.batch_size,
+            f"Batches of {recipe.batch_size} rows make noisy steps",
+            (evidence("batch size", recipe.batch_size, SMALL_BATCH),),
+            strength=0.3,
+        )
+    optimizer = recipe.optimizer
+    low, high = RATES[optimizer.name]
+    if optimizer.rate > high:
+        yield Suspect(
+            Cause.learning_rate_too_high,
+            f"A learning rate of {optimizer.rate:g} is high for {optimizer.name}",
+            (evidence("learning rate", optimizer.rate, high),),
+            strength=0.3 + math.log10(optimizer.rate / high),
+        )
+    elif optimizer.rate < low:
+        yield Suspect(
+            Cause.learning_rate_too_low,
+            f"A learning rate of {optimizer.rate:g} is low for {optimizer.name}",
+            (evidence("learning rate", optimizer.rate, low),),
+            strength=0.3 + math.log10(low / optimizer.rate),
+        )
+    if optimizer.name == "sgd" and not optimizer.momentum:
+        yield Suspect(
+            Cause.optimizer,
+            f"Plain SGD at {optimizer.rate:g}: one rate for all weights, and no momentum",
+            (evidence("momentum", 0.0, 0.9),),
+            strength=0.2,
+        )
+
+
+def _validation(recipe: Recipe) -> Iterator[Suspect]:
+    if recipe.validation_split == 0:
+        stopping = " and early stopping has nothing to go by" if recipe.early_stopping else ""
+        yield Suspect(
+            Cause.no_validation_split,
+            f"No rows validate: overfitting cannot be seen{stopping}",
+            (evidence("validation_split", 0.0, 0.1),),
+            strength=0.2,
+        )

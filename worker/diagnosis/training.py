@@ -1,0 +1,277 @@
+"""Trains variants beside each other in cohorts, and judges them on the same rows."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from lowloss.spec import Recipe
+from worker.diagnosis.data import Data, Draw, Treatment
+from worker.diagnosis.judging import Judged, constant_loss, loss_of, metric_of, read_answer
+from worker.diagnosis.variants import (
+    Answer,
+    CannotTrainError,
+    Variant,
+    answer_of,
+    fold_of,
+    is_stopped,
+    plan_of,
+    targets,
+    unit_of,
+)
+from worker.engine.buckets import COMPILE_SECONDS, Reach
+from worker.engine.draws import initial_weights
+from worker.engine.keras_fit import forward
+from worker.engine.plans import (
+    Arrays,
+    Epoch,
+    FailedTrial,
+    FloatArray,
+    Outcome,
+    Plan,
+    TakeCheckpoint,
+    TrainedTrial,
+    hand_out,
+)
+from worker.engine.program import OPTIONS, Programs
+from worker.execution.local import local_engine
+
+Run = tuple[Variant, int]
+"""A variant, and the number of the draw that it is trained on."""
+Clock = Callable[[], float]
+ROOMY, MOST_BYTES = 4, 2**28
+"""Treatments that there is room for at once, unless that takes too much memory."""
+WIDTH = 64
+OPTION_SECONDS = 1e-5
+"""What dropout and its kin cost a step of a small program, about."""
+
+
+@dataclass
+class Trainer:
+    """Trains variants on draws, each once, until its time is up.
+
+    `alive` is called now and then: its time is up, too, once that answers False, and what it raises
+    ends all. `deadline` is of the `clock`.
+    """
+
+    data: Data
+    recipe: Recipe
+    programs: Programs
+    deadline: float = math.inf
+    clock: Clock = time.monotonic
+    alive: Callable[[], bool] = lambda: True
+    judged: dict[Run, Judged] = field(default_factory=dict)
+    seconds: dict[Run, float] = field(default_factory=dict)
+    _views: Views = field(init=False)
+    _uses: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._views = Views(self.data)
+
+    @property
+    def metric(self) -> str:
+        """What variants are judged by."""
+        return metric_of(self.data)
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the deadline; none once nobody waits for it."""
+        return self.deadline - self.clock() if self.alive() else 0.0
+
+    def train(self, variants: Iterable[Variant], draws: Iterable[int]) -> None:
+        """Train what is not trained yet; what the deadline cuts short is left out."""
+        draws = list(draws)
+        wanted = [
+            (variant, draw)
+            for draw in draws
+            for variant in dict.fromkeys(variants)
+            if (variant, draw) not in self.judged
+        ]
+        groups: defaultdict[Answer, list[Run]] = defaultdict(list)
+        for variant, draw in wanted:
+            try:
+                answer = answer_of(variant.recipe, self.data)
+            except CannotTrainError as error:
+                self.judged[variant, draw] = self._hopeless(variant, draw, refused=str(error))
+                continue
+            if variant.recipe.epochs == 0:
+                self._judge_untrained(answer, variant, draw)
+            else:
+                groups[answer].append((variant, draw))
+        for answer, runs in groups.items():
+            if self.seconds_left > 0:
+                self._train_group(answer, runs)
+
+    def found(self, variant: Variant) -> list[Judged]:
+        """What a variant's trainings came to, draw by draw."""
+        numbers = [draw.number for draw in self.data.draws]
+        return [self.judged[variant, n] for n in numbers if (variant, n) in self.judged]
+
+    def x_of(self, variant: Variant, draw: Draw) -> FloatArray:
+        """[N, D] All rows as a variant's network sees them."""
+        view = self._views.number(Treatment.of(variant.recipe), draw)
+        x_ND: FloatArray = self._views.x_VND[view]
+        return x_ND
+
+    def plan(self, variant: Variant, draw: Draw) -> tuple[Plan, Arrays]:
+        """A variant's training by itself; CannotTrainError."""
+        answer = answer_of(variant.recipe, self.data)
+        arrays, plans = self._arrays(answer, [(variant, draw.number)])
+        return plans[0], arrays
+
+    def _train_group(self, answer: Answer, runs: list[Run]) -> None:
+        arrays, plans = self._arrays(answer, runs)
+        engine = local_engine(
+            arrays, self._reach(plans, arrays), trials=4 * len(plans), programs=self.programs
+        )
+
+        def on_epoch(_: Plan, __: Epoch, ___: TakeCheckpoint) -> bool:
+            return self.seconds_left > 0
+
+        def on_batch() -> None:
+            self.alive()
+
+        next_plans = hand_out(plans)
+        ended = engine.run(
+            lambda n: next_plans(n) if self.seconds_left > 0 else [],
+            on_epoch=on_epoch,
+            on_batch=on_batch,
+        )
+        for result in ended:
+            variant, number = runs[result.plan.number - 1]
+            if isinstance(result, FailedTrial):
+                raise RuntimeError(f"an engine could not train {variant}: {result.error}")
+            if result.outcome is not Outcome.stopped:
+                self.seconds[variant, number] = result.seconds
+                self.judged[variant, number] = self._judge(arrays, variant, number, result)
+
+    def _arrays(self, answer: Answer, runs: Sequence[Run]) -> tuple[Arrays, list[Plan]]:
+        """Arrays with a fold for each run, and a plan on it.
+
+        Two more folds, which nobody trains on, make all arrays alike: programs are compiled once.
+        """
+        y_N = targets(answer, self.data)
+        unit = unit_of(answer, y_N)
+        first = runs[0][0]
+        alike = [replace(first, share=1.0, without=()) for _ in range(2)]
+        alike = [
+            replace(variant, recipe=variant.recipe.changed({"validation_split": split}))
+            for variant, split in zip(alike, (0.0, 0.2), strict=True)
+        ]
+        folds = [
+            fold_of(
+                variant,
+                self.data,
+                draw,
+                view=self._views.number(Treatment.of(variant.recipe), draw),
+                unit=unit,
+            )
+            for variant, draw in [
+                *((variant, self._draw(number)) for variant, number in runs),
+                *((variant, self._draw(runs[0][1])) for variant in alike),
+            ]
+        ]
+        arrays = Arrays(
+            self._views.x_VND,
+            ((y_N - unit[0]) / unit[1]).astype(np.float32),
+            answer.loss,
+            answer.outputs,
+            tuple(folds),
+            head=answer.head,
+        )
+        plans = [
+            plan_of(variant, self._draw(number), number=place + 1, fold=place)
+            for place, (variant, number) in enumerate(runs)
+        ]
+        return arrays, plans
+
+    def _draw(self, number: int) -> Draw:
+        return self.data.draws[number]
+
+    def _judge(self, arrays: Arrays, variant: Variant, number: int, result: TrainedTrial) -> Judged:
+        recipe = variant.recipe
+        if result.outcome is Outcome.diverged or result.checkpoint is None:
+            return replace(self._hopeless(variant, number), trained=result)
+        stopping = recipe.early_stopping
+        is_restored = stopping is not None and stopping.restore_best_weights and is_stopped(recipe)
+        # Keras puts the best weights back even where the epochs ran out.
+        weights = result.weights if is_restored else result.checkpoint.weights
+        return self._judge_weights(arrays, variant, number, weights, result)
+
+    def _judge_untrained(self, answer: Answer, variant: Variant, number: int) -> None:
+        arrays, plans = self._arrays(answer, [(variant, number)])
+        weights = tuple(initial_weights(plans[0], arrays))
+        self.judged[variant, number] = self._judge_weights(arrays, variant, number, weights, None)
+
+    def _judge_weights(
+        self,
+        arrays: Arrays,
+        variant: Variant,
+        number: int,
+        weights: tuple[FloatArray, ...],
+        trained: TrainedTrial | None,
+    ) -> Judged:
+        data, draw, recipe = self.data, self._draw(number), variant.recipe
+        x_ND = self.x_of(variant, draw)
+        names = tuple(layer.activation for layer in recipe.hidden)
+        judge_MU, known_NU = (
+            forward(weights, names, arrays.output_activation, x_ND[rows])
+            for rows in (draw.judge, draw.known)
+        )
+        if not (np.isfinite(judge_MU).all() and np.isfinite(known_NU).all()):
+            return replace(self._hopeless(variant, number), trained=trained, weights=weights)
+        answer_MC = read_answer(recipe, data, draw, judge_MU, known_NU)
+        loss, balanced = loss_of(data, draw.judge, answer_MC)
+        relative = loss / constant_loss(data, draw)
+        return Judged(variant, number, loss, relative, balanced, trained, weights)
+
+    def _hopeless(self, variant: Variant, number: int, *, refused: str | None = None) -> Judged:
+        return Judged(variant, number, None, math.inf, None, None, refused=refused)
+
+    def _reach(self, plans: Sequence[Plan], arrays: Arrays) -> Reach:
+        """What the plans ask of programs: the same from call to call, as far as it goes.
+
+        Options that cost a program time are in all of them where that is cheaper than compiling.
+        """
+        used = {
+            option
+            for option in OPTIONS
+            if any(np.any(getattr(plan, option, None) or 0) for plan in plans)
+        }
+        steps = sum(plan.max_epochs * arrays.steps(plan) for plan in plans)
+        if steps * OPTION_SECONDS < COMPILE_SECONDS:
+            self._uses |= used | {"dropout"}
+        usual = [layer.units for layer in self.recipe.hidden]
+        return Reach(
+            layers=max(2, len(usual)),
+            width=max(WIDTH, *usual, 1),
+            uses=frozenset(self._uses),
+        )
+
+
+class Views:
+    """The data as each treatment writes them, draw by draw: one copy, with room for more."""
+
+    def __init__(self, data: Data) -> None:
+        self._data = data
+        self._numbers: dict[tuple[Treatment, int], int] = {}
+        count = len(data.draws)
+        bytes_of_view = 4 * len(data.y) * max(1, data.width)
+        room = ROOMY if bytes_of_view * count * ROOMY < MOST_BYTES else 2
+        # Programs are compiled for the number of views.
+        self.x_VND = np.zeros((room * count, len(data.y), data.width), dtype=np.float32)
+
+    def number(self, treatment: Treatment, draw: Draw) -> int:
+        """Which view shows a treatment on a draw."""
+        key = treatment, draw.number
+        if key not in self._numbers:
+            view = self._numbers[key] = len(self._numbers)
+            if view == len(self.x_VND):
+                self.x_VND = np.concatenate([self.x_VND, np.zeros_like(self.x_VND)])
+            self.x_VND[view] = self._data.x(treatment, draw)
+        return self._numbers[key]
