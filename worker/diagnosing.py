@@ -13,8 +13,8 @@ from lowloss.spec import DiagnosisBudget, DiagnosisSpec, JobSpec, Recipe, Scalin
 from service.settings import Limits
 from service.tables.check_recipe import check_diagnosis
 from service.tables.table import Table
+from worker.diagnosis.changes import usual_output
 from worker.diagnosis.diagnose import diagnose
-from worker.diagnosis.remedies import usual_output
 from worker.engine.plans import Plan
 from worker.engine.program import Programs
 from worker.export import store, store_diagnosis
@@ -116,11 +116,11 @@ def diagnose_search(
 def first_try(spec: JobSpec, task: Task, winner: Recipe) -> DiagnosisSpec:
     """What somebody would have trained first on a search's table: raw columns, all epochs."""
     hidden = {"units": 64, "activation": "relu"}
-    usual = usual_output(task, winner.output.units, "mean_squared_error")
+    layer, loss = usual_output(task, winner.output.units, "mean_squared_error")
     recipe = Recipe.model_validate(
         {
-            "layers": [hidden, hidden, usual["layer"]],
-            "loss": usual["loss"],
+            "layers": [hidden, hidden, layer],
+            "loss": loss,
             "optimizer": "adam",
             "epochs": 100,
         }
@@ -139,7 +139,7 @@ def first_try(spec: JobSpec, task: Task, winner: Recipe) -> DiagnosisSpec:
 
 def recipe_of(plan: Plan, scaling: Scaling, spec: JobSpec, task: Task, classes: int) -> Recipe:
     """A trial's setting as a recipe."""
-    usual = usual_output(task, classes, "mean_squared_error")
+    layer, loss = usual_output(task, classes, "mean_squared_error")
     penalties = {"l1": plan.l1s[-1], "l2": plan.l2s[-1]}
     hidden = [
         {
@@ -161,8 +161,8 @@ def recipe_of(plan: Plan, scaling: Scaling, spec: JobSpec, task: Task, classes: 
             "missing": "mean",
             "noise": plan.noise,
             "mixup": plan.mixup,
-            "layers": [*hidden, usual["layer"] | penalties],
-            "loss": usual["loss"],
+            "layers": [*hidden, layer | penalties],
+            "loss": loss,
             "optimizer": {
                 "name": plan.optimizer,
                 "learning_rate": plan.learning_rate,

@@ -53,10 +53,10 @@ def export(
     final: Final,
     gain: FinalGain | None,
     baselines: Sequence[Fitted],
-    diagnosis: Diagnosis | str | None,
     reporter: Reporter,
     folder: Path,
     *,
+    diagnosis: Diagnosis | str | None,
     seed: int,
 ) -> None:
     """Score the model on the test rows, store it and the search, and say what was found.

@@ -146,9 +146,9 @@ def run_search(reporter: Reporter, work: Work, folder: Path) -> Ended:
     reporter.found(insights=what_the_search_tells(database, job, prepared))
     if confirmed is not None:
         reporter.phase("diagnosis", **as_found(confirmed, prepared))
-        told = why_a_first_try_fails(job, checked, confirmed, reporter, work, folder)
+        told = why_a_first_try_fails(job, checked, confirmed, reporter, work=work, folder=folder)
         reporter.phase("export")
-        export(*made, baselines, told, reporter, folder, seed=job.spec.seed)
+        export(*made, baselines, reporter, folder, diagnosis=told, seed=job.spec.seed)
     if reporter.stop_cause is StopCause.cancel:
         return Ended(Ending.cancelled, reason="cancelled")
     if confirmed is None:
@@ -167,6 +167,7 @@ def why_a_first_try_fails(
     checked: Checked,
     confirmed: Confirmed,
     reporter: Reporter,
+    *,
     work: Work,
     folder: Path,
 ) -> Diagnosis | str | None:

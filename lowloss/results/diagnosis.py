@@ -191,9 +191,10 @@ class Diagnosis(Result):
     `loss` is the recipe's, null where it diverged; `best` the least that was reached, by
     `best_by`; `constant` that of the best constant answer. `remedied` is the recipe with the
     remedies of all harmful findings, `remedied_loss` its loss. `runs` is how many times each was
-    trained, `rows` how many rows train, validate and judge. `notes` say what was taken otherwise
-    than asked for, `skipped` what there was no time for. Of a search, the recipe is a first try:
-    raw columns, a plain network, no early stopping.
+    trained, `rows` how many rows train, validate and judge. `remaining` says what the loss consists
+    of that is left with all remedies, `notes` what was taken otherwise than asked for, `skipped`
+    what there was no time for. Of a search, the recipe is a first try: raw columns, a plain
+    network, no early stopping.
     """
 
     verdict: str
@@ -214,5 +215,6 @@ class Diagnosis(Result):
     rows: dict[str, int]
     runs: int
     seconds: float
+    remaining: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

@@ -39,7 +39,7 @@ def confirm(
     weak = [step for step in steps if not _holds(trainer, step, fresh)]
     if weak:
         dropped = [step.taken for step in weak]
-        steps = _rebuilt(trainer, found, [step for step in steps if step not in weak], fresh)
+        steps = _rebuilt(trainer, found, [step for step in steps if step not in weak])
     draws = [draw.number for draw in trainer.data.draws]
     steps = [_measured(trainer, step, draws) for step in steps]
     start = mean_badness(trainer.found(found.start))
@@ -65,9 +65,7 @@ def _holds(trainer: Trainer, step: Step, fresh: Sequence[int]) -> bool:
     return measured.mean >= CONFIRMED * needed(before, is_suspect=is_suspect)
 
 
-def _rebuilt(
-    trainer: Trainer, found: Explanation, steps: Sequence[Step], fresh: Sequence[int]
-) -> list[Step]:
+def _rebuilt(trainer: Trainer, found: Explanation, steps: Sequence[Step]) -> list[Step]:
     """The chain of these steps alone."""
     current, rebuilt = found.start, []
     for step in steps:

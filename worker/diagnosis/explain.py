@@ -1,7 +1,7 @@
 """Explains a recipe's excess loss: remedies one by one, upstream causes before those downstream.
 
-A chain of remedies is built step by step. Of those that gain about as much, the one whose cause lies
-upstream is taken, and the others are its alternatives if little is left for them to gain.
+A chain of remedies is built step by step. Of those that gain about as much, the one whose cause
+lies upstream is taken, and the others are its alternatives if little is left for them to gain.
 """
 
 from __future__ import annotations
@@ -205,14 +205,9 @@ def _choose(
     upstream = [each for each in near if STAGES[each.cause.stage] == stage]
     most = max(each.gain.mean for each in upstream)
     close = [each for each in upstream if each.gain.mean >= SAME_STAGE_NEAR * most]
-    taken = max(close, key=lambda each: (_strength(each), each.gain.mean))
+    taken = max(close, key=lambda each: (each.candidate.strength, each.gain.mean))
     rivals = [each for each in passing if each is not taken]
     return Step(taken, tuple(sorted(rivals, key=lambda each: -each.gain.mean)))
-
-
-def _strength(tried: Tried) -> float:
-    suspect = tried.candidate.suspect
-    return suspect.strength if suspect else 0.0
 
 
 def _best_pair(
@@ -229,7 +224,7 @@ def _best_pair(
     if _gap(trainer, current, references) < least:
         return []
     suspects = [each for each in tried if each.candidate.suspect is not None]
-    suspects = sorted(suspects, key=lambda each: -_strength(each))[:MOST_PAIRED]
+    suspects = sorted(suspects, key=lambda each: -each.candidate.strength)[:MOST_PAIRED]
     pairs = [
         sorted(pair, key=lambda each: STAGES[each.cause.stage])
         for pair in itertools.combinations(suspects, 2)

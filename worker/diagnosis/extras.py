@@ -1,173 +1,67 @@
-"""What no change of a recipe removes: noise, too few rows, rare classes that a mean loss hides."""
+"""Findings that no chain of remedies tells: noise, too few rows, rare classes, leaks."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
-from lowloss.recipes.keras_code import change_code
-from lowloss.results import Cause, Effect, Finding, Remedy, Severity
-from lowloss.spec import Task
-from worker.diagnosis.attribution import Attribution
+from lowloss.results import Cause, Effect, Finding, Severity
 from worker.diagnosis.explain import Tried
-from worker.diagnosis.findings import difference
+from worker.diagnosis.findings import remedy_of
 from worker.diagnosis.gains import Gain, mean_badness
-from worker.diagnosis.judging import badness
-from worker.diagnosis.peers import Peer, constant, groups_of_equals, importances, surest_errors
-from worker.diagnosis.remedies import Candidate
-from worker.diagnosis.suspects import Suspect, evidence, listed
+from worker.diagnosis.judging import Judged
+from worker.diagnosis.remedies import REMEDIES, Candidate, Case
+from worker.diagnosis.suspects import Suspect, evidence
 from worker.diagnosis.training import Trainer
 from worker.diagnosis.variants import Variant
 
-SURE_ERRORS = 0.12
-UNEXPLAINED = 0.8
-CONFLICT_SHARE = 0.05
-IRRELEVANT_SHARE, LEAST_IRRELEVANT = 0.5, 10
-ROWS_PER_COLUMN = 20
-SCARCE_ROWS, SCARCE_FALL, LEAST_FALL = 200, 0.25, 0.04
+SCARCE_ROWS, SCARCE_FALL, LEAST_FALL, ROWS_PER_COLUMN = 100, 0.25, 0.04, 5
 BALANCED_GAIN, BALANCED_SHARE = 0.05, 0.15
-SHOWN_ROWS = 50
 
 
-def noisy_labels(trainer: Trainer, boosting: Peer) -> Suspect | None:
-    """Labels that contradict each other, or even what a model is surest of.
-
-    Where classes merely overlap, a model is right about the rows that it is surest of; where labels
-    were flipped by chance, it is not.
-    """
-    data = trainer.data
-    rows, share = _conflicts(trainer)
-    if share > CONFLICT_SHARE:
-        return Suspect(
-            Cause.noisy_labels,
-            f"{share:.0%} of the rows have the features of another row and a different target",
-            (evidence("share of rows that contradict another", share, CONFLICT_SHARE),),
-            strength=0.5 + math.log10(share / CONFLICT_SHARE),
-            rows=rows,
-        )
-    if data.task is Task.regression:
-        relative = boosting.loss / constant(data)
-        if relative <= UNEXPLAINED:
-            return None
-        return Suspect(
-            Cause.noisy_labels,
-            f"Gradient boosting leaves {min(1.0, relative):.0%} of the target's variance: what the "
-            "columns do not tell is noise to any model",
-            (evidence("share of variance that boosting leaves", relative, UNEXPLAINED),),
-            strength=0.3,
-        )
-    draw = data.draws[0]
-    errors = surest_errors(data, draw, boosting.answer_MC)
-    if errors <= SURE_ERRORS:
-        return None
-    return Suspect(
-        Cause.noisy_labels,
-        f"{errors:.0%} of the labels differ even where gradient boosting is surest: labels are "
-        "wrong by chance, or the columns do not tell the classes apart",
-        (evidence("wrong labels among the surest quarter", errors, SURE_ERRORS),),
-        strength=0.5 + math.log10(errors / SURE_ERRORS),
-        rows=_unlikely(trainer, boosting),
-    )
-
-
-def _conflicts(trainer: Trainer) -> tuple[tuple[int, ...], float]:
-    """Rows whose equals have another target, and their share of all rows."""
-    data = trainer.data
-    group_N = groups_of_equals(data)
-    sizes = np.bincount(group_N)
-    if sizes.max() < 2:
-        return (), 0.0
-    means = np.bincount(group_N, data.y) / sizes
-    scale = float(data.y.std()) or 1.0
-    differs = np.abs(data.y - means[group_N]) > (
-        0.1 * scale if data.task is Task.regression else 1e-9
-    )
-    rows = np.flatnonzero(differs)
-    shown = tuple(int(row) for row in data.row_numbers[rows[:SHOWN_ROWS]])
-    return shown, len(rows) / len(data.y)
-
-
-def _unlikely(trainer: Trainer, boosting: Peer) -> tuple[int, ...]:
-    """The judging rows whose label boosting finds least likely."""
-    data = trainer.data
-    judge = data.draws[0].judge
-    given = boosting.answer_MC[np.arange(len(judge)), data.y[judge].astype(np.int64)]
-    worst = np.argsort(given)[: min(SHOWN_ROWS, int((given < 0.2).sum()))]
-    return tuple(int(row) for row in data.row_numbers[judge[worst]])
-
-
-def irrelevant_features(trainer: Trainer, exclude: Sequence[str]) -> Suspect | None:
-    """Columns that help boosting no more than columns of noise do, where they are many."""
-    data = trainer.data
-    draw = data.draws[0]
-    is_wide = len(draw.known) < ROWS_PER_COLUMN * data.width
-    if data.width < LEAST_IRRELEVANT or not is_wide or data.width > 500:
-        return None
-    rises, probe = importances(data, draw, seed=draw.seed)
-    sources = data.sources(draw)
-    most: dict[str, float] = {}
-    for source, rise in zip(sources, rises, strict=True):
-        name = source.removeprefix("missing:")
-        most[name] = max(most.get(name, -math.inf), float(rise))
-    useless = tuple(n for n, rise in most.items() if n and n not in exclude and rise <= probe)
-    share = len(useless) / max(1, len(most))
-    if len(useless) < LEAST_IRRELEVANT or share < IRRELEVANT_SHARE or len(useless) == len(most):
-        return None
-    return Suspect(
-        Cause.irrelevant_features,
-        f"{len(useless)} of {len(most)} columns ({listed(useless, 3)}) tell gradient boosting no "
-        f"more than columns of noise do, on {len(draw.known)} rows",
-        (evidence("share of columns no better than noise", share, IRRELEVANT_SHARE),),
-        strength=0.5,
-        columns=useless,
-    )
-
-
-def noise_finding(suspect: Suspect, floor: float, reached: float, metric: str) -> Finding:
-    """Noise, told by how much of the loss that is left it is."""
-    share = min(1.0, floor / reached) if reached > 0 else 0.0
-    told = "the best of all models that were tried still loses"
+def noise_finding(suspect: Suspect, best: float, metric: str) -> Finding:
+    """Noise: what even the best of all models loses."""
+    told = f"the best that was reached is a {metric.replace('_', ' ')} of {best:.3g}"
     return Finding(
         cause=suspect.cause,
         stage=suspect.cause.stage,
         severity=Severity.major,
-        sentence=f"{suspect.sentence}; {told} {reached:.3g} ({metric.replace('_', ' ')}).",
-        evidence=(*suspect.evidence, evidence("share of the best loss that is noise", share)),
+        sentence=f"{suspect.sentence}; {told}.",
+        evidence=suspect.evidence,
         rows=suspect.rows,
     )
+
+
+def half_of_rows(trainer: Trainer, end: Variant, draws: Sequence[int]) -> tuple[Gain, float]:
+    """What all training rows gain over half of them, and the badness with all."""
+    half = Variant(end.recipe, 0.5, end.without)
+    trainer.train([half, end], draws)
+    both = _pairs(trainer, half, end, draws)
+    falls = Gain(tuple(one.badness - two.badness for one, two in both))
+    return falls, mean_badness([two for _, two in both])
 
 
 def too_little_data(trainer: Trainer, end: Variant, draws: Sequence[int]) -> Finding | None:
     """Whether the loss still falls from half of the rows to all, where rows are few."""
     data = trainer.data
     rows = len(data.draws[0].known)
-    half = Variant(end.recipe, 0.5, end.without)
-    trainer.train([half, end], draws)
-    runs = [(trainer.judged.get((half, d)), trainer.judged.get((end, d))) for d in draws]
-    both = [(one, two) for one, two in runs if one is not None and two is not None]
-    if not both or rows > SCARCE_ROWS or data.whole_rows > len(data.y):
+    if rows >= max(SCARCE_ROWS, ROWS_PER_COLUMN * data.width) or data.whole_rows > len(data.y):
         return None
-    fall = Gain(tuple(one.badness - two.badness for one, two in both))
-    whole = mean_badness([two for _, two in both])
-    is_scarce = rows < SCARCE_ROWS / 2 or rows < 5 * data.width
-    if not is_scarce or fall.mean < max(LEAST_FALL, SCARCE_FALL * min(1.0, whole)):
+    fall, whole = half_of_rows(trainer, end, draws)
+    if fall.mean < max(LEAST_FALL, SCARCE_FALL * min(1.0, whole)):
         return None
-    # A power law: the next doubling takes off the same share of what is left.
-    factor = max(0.3, whole / (whole + fall.mean))
+    share = fall.mean / (whole + fall.mean)
     return Finding(
         cause=Cause.too_little_data,
         stage=Cause.too_little_data.stage,
         severity=Severity.major,
         sentence=(
-            f"{rows} rows train the network. From half of them to all of them the loss falls by "
-            f"{fall.mean / (whole + fall.mean):.0%}; twice as many may take off another "
-            f"{1 - factor:.0%}."
+            f"Only {rows} rows train the network, and its loss falls by {share:.0%} from half of "
+            "them to all: it would go on falling with more."
         ),
         evidence=(
-            evidence("training rows", rows, SCARCE_ROWS / 2),
-            evidence("loss on half of the rows over that on all", 1 + fall.mean / whole),
+            evidence("training rows", rows, SCARCE_ROWS),
+            evidence("share that the second half of the rows takes off the loss", share, 0.2),
         ),
     )
 
@@ -176,50 +70,39 @@ def imbalance_finding(
     trainer: Trainer, suspect: Suspect, end: Variant, draws: Sequence[int]
 ) -> Finding | None:
     """Whether weighing classes alike finds the rare ones, which a mean loss hardly counts."""
-    candidate = Candidate(
-        suspect.cause, "Weigh every class the same", "fields", {"class_weight": "balanced"}, suspect
-    )
+    (remedy,) = REMEDIES[suspect.cause](Case(trainer.data, end.recipe, suspect))
+    candidate = Candidate(suspect.cause, remedy, suspect)
     after = candidate.apply(end)
     trainer.train([end, after], draws)
-    pairs = [(trainer.judged.get((end, d)), trainer.judged.get((after, d))) for d in draws]
     errors = [
         (one.balanced_error, two.balanced_error)
-        for one, two in pairs
-        if one is not None and two is not None
+        for one, two in _pairs(trainer, end, after, draws)
+        if one.balanced_error is not None and two.balanced_error is not None
     ]
-    known = [(one, two) for one, two in errors if one is not None and two is not None]
-    if not known:
-        return None
-    falls = Gain(tuple(one - two for one, two in known))
-    before = math.fsum(one for one, _ in known) / len(known)
-    after_error = math.fsum(two for _, two in known) / len(known)
+    falls = Gain(tuple(one - two for one, two in errors))
+    before = math.fsum(one for one, _ in errors) / max(1, len(errors))
     if falls.mean < max(BALANCED_GAIN, BALANCED_SHARE * before) or not falls.is_sure:
         return None
     low, high = falls.interval
-    effect = Effect(
-        metric="balanced_error",
-        before=before,
-        after=after_error,
-        share=falls.mean / before,
-        low=low / before,
-        high=high / before,
-        runs=len(known),
-    )
     return Finding(
         cause=suspect.cause,
         stage=suspect.cause.stage,
         severity=Severity.major,
         sentence=(
-            f"{suspect.sentence}. {candidate.text}: the error where each class counts the same goes "
-            f"from {before:.1%} to {after_error:.1%}."
+            f"{suspect.sentence}. {candidate.text}: the error where each class counts the same "
+            f"goes from {before:.1%} to {before - falls.mean:.1%}."
         ),
         evidence=suspect.evidence,
-        remedy=Remedy(
-            text=candidate.text,
-            change=difference(end.recipe, after.recipe),
-            code=change_code(end.recipe, after.recipe, task=trainer.data.task),
+        remedy=remedy_of(Tried(candidate, end, after, falls), trainer),
+        effect=Effect(
+            metric="balanced_error",
+            before=before,
+            after=before - falls.mean,
+            share=falls.mean / before,
+            low=low / before,
+            high=high / before,
+            runs=len(errors),
         ),
-        effect=effect,
         columns=suspect.columns,
     )
 
@@ -228,31 +111,30 @@ def leak_finding(trainer: Trainer, suspect: Suspect, tried: Tried | None) -> Fin
     """A leak makes a loss too low, not too high: what is left without the column is the truth."""
     told = ""
     if tried is not None:
-        honest = mean_badness(trainer.found(tried.after))
-        told = f" Without it the loss is {honest:.0%} of a constant answer's"
-        told += f", with it {mean_badness(trainer.found(tried.before)):.0%}."
+        without, with_it = (
+            mean_badness(trainer.found(variant)) for variant in (tried.after, tried.before)
+        )
+        told = (
+            f" With it the loss is {with_it:.0%} of a constant answer's, without it {without:.0%}."
+        )
     return Finding(
         cause=suspect.cause,
         stage=suspect.cause.stage,
         severity=Severity.major,
         sentence=f"{suspect.sentence}.{told}",
         evidence=suspect.evidence,
-        remedy=None
-        if tried is None
-        else Remedy(
-            text=tried.candidate.text,
-            change=difference(tried.before.recipe, tried.after.recipe),
-            code=change_code(tried.before.recipe, tried.after.recipe, task=trainer.data.task),
-        ),
+        remedy=None if tried is None else remedy_of(tried, trainer),
         columns=suspect.columns,
     )
 
 
-def floor_badness(data_constant: float, loss: float) -> float:
-    """A peer's loss as badness."""
-    return badness(loss / data_constant)
-
-
-def unused(attribution: Attribution) -> bool:
-    """Whether nothing was found to remedy."""
-    return not attribution.steps
+def _pairs(
+    trainer: Trainer, one: Variant, two: Variant, draws: Sequence[int]
+) -> list[tuple[Judged, Judged]]:
+    """The runs of two variants on the draws where both were trained."""
+    judged = trainer.judged
+    return [
+        (judged[one, draw], judged[two, draw])
+        for draw in draws
+        if (one, draw) in judged and (two, draw) in judged
+    ]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from lowloss.recipes.keras_code import change_code
+from lowloss.recipes import change_code
 from lowloss.results import (
     Alternative,
     Cause,
@@ -42,8 +42,8 @@ SYMPTOMS = {
 def findings(
     trainer: Trainer,
     attribution: Attribution,
-    suspects: dict[Cause, Suspect],
-    alone: dict[Cause, Tried],
+    suspects: Mapping[Cause, Suspect],
+    alone: Mapping[Cause, Tried],
 ) -> list[Finding]:
     """The chain's steps, certain causes first, then what is present and harmless here."""
     ordered = sorted(attribution.steps, key=lambda step: not step.taken.candidate.is_certain)
@@ -71,19 +71,18 @@ def remedy_of(tried: Tried, trainer: Trainer) -> Remedy:
 def difference(before: Recipe, after: Recipe) -> dict[str, Any]:
     """The fields that make one recipe the other, as `Recipe.changed` takes them."""
     old, new = before.model_dump(mode="json"), after.model_dump(mode="json")
-    changed: dict[str, Any] = {}
-    for name, value in new.items():
-        if value == old[name]:
-            continue
-        is_part = isinstance(value, dict) and isinstance(old[name], dict)
-        if is_part:
-            value = {key: each for key, each in value.items() if each != old[name][key]}
-        changed[name] = value
-    return changed
+    return {name: _part(old[name], value) for name, value in new.items() if value != old[name]}
+
+
+def _part(old: Any, new: Any) -> Any:
+    """What is new of an object; anything else whole."""
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return new
+    return {key: value for key, value in new.items() if value != old.get(key)}
 
 
 def _of_step(
-    trainer: Trainer, step: Step, attribution: Attribution, alone: dict[Cause, Tried]
+    trainer: Trainer, step: Step, attribution: Attribution, alone: Mapping[Cause, Tried]
 ) -> Finding:
     taken, suspect = step.taken, step.taken.candidate.suspect
     effect = effect_of(trainer, taken.before, taken.after, taken.gain, attribution)

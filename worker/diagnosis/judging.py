@@ -116,7 +116,8 @@ def _share(data: Data, output_M: Float64Array) -> Float64Array:
     numbers = data.label_numbers
     if numbers is None:
         return output_M
-    return (output_M - numbers[0]) / (numbers[1] - numbers[0])
+    share_M: Float64Array = (output_M - numbers[0]) / (numbers[1] - numbers[0])
+    return share_M
 
 
 def _nearest(data: Data, output_NU: Float64Array) -> Rows:

@@ -38,7 +38,7 @@ from worker.engine.plans import (
     TrainedTrial,
     hand_out,
 )
-from worker.engine.program import OPTIONS, Programs
+from worker.engine.program import LAYER_PENALTIES, OPTIONS, Programs
 from worker.execution.local import local_engine
 
 Run = tuple[Variant, int]
@@ -46,7 +46,9 @@ Run = tuple[Variant, int]
 Clock = Callable[[], float]
 ROOMY, MOST_BYTES = 4, 2**28
 """Treatments that there is room for at once, unless that takes too much memory."""
-WIDTH = 64
+WIDTH, TRIALS = 64, 64
+"""What programs are made for whatever is asked for, so that they are the same each time."""
+CHEAP_OPTIONS = frozenset({"dropout", "mixup", "noise", LAYER_PENALTIES})
 OPTION_SECONDS = 1e-5
 """What dropout and its kin cost a step of a small program, about."""
 
@@ -127,7 +129,7 @@ class Trainer:
     def _train_group(self, answer: Answer, runs: list[Run]) -> None:
         arrays, plans = self._arrays(answer, runs)
         engine = local_engine(
-            arrays, self._reach(plans, arrays), trials=4 * len(plans), programs=self.programs
+            arrays, self._reach(plans, arrays), trials=TRIALS, programs=self.programs
         )
 
         def on_epoch(_: Plan, __: Epoch, ___: TakeCheckpoint) -> bool:
@@ -245,7 +247,7 @@ class Trainer:
         }
         steps = sum(plan.max_epochs * arrays.steps(plan) for plan in plans)
         if steps * OPTION_SECONDS < COMPILE_SECONDS:
-            self._uses |= used | {"dropout"}
+            self._uses |= used | CHEAP_OPTIONS
         usual = [layer.units for layer in self.recipe.hidden]
         return Reach(
             layers=max(2, len(usual)),

@@ -70,7 +70,7 @@ def _loss(name: str) -> Loss:
 
 
 def targets(answer: Answer, data: Data) -> Float64Array:
-    """[N] The target as the loss compares it: numbers, class indices, or labels that are numbers."""
+    """[N] The target as the loss compares it: numbers, class indices, or labels as numbers."""
     numbers = data.label_numbers
     if answer.codes and numbers is not None:
         return numbers[data.y.astype(np.int64)]

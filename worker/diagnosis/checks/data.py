@@ -37,7 +37,7 @@ def check_data(
     yield from _features(data, recipe)
     yield from _target(data, recipe)
     yield from _missing(data, recipe)
-    yield from _constant(data, excluded)
+    yield from _constant(excluded)
     yield from _identifiers(data, recipe)
     yield from _leaks(data, recipe)
     yield from _duplicates(data, recipe)
@@ -152,7 +152,7 @@ def _missing(data: Data, recipe: Recipe) -> Iterator[Suspect]:
     )
 
 
-def _constant(data: Data, excluded: tuple[ExcludedColumn, ...]) -> Iterator[Suspect]:
+def _constant(excluded: tuple[ExcludedColumn, ...]) -> Iterator[Suspect]:
     columns = tuple(each.column for each in excluded if each.reason.startswith("every value is"))
     if columns:
         yield Suspect(

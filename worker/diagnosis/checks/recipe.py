@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 
@@ -198,7 +199,7 @@ def _activation(recipe: Recipe) -> Iterator[Suspect]:
 def count_weights(data: Data, recipe: Recipe) -> int:
     """Weights and biases of a recipe's network."""
     sizes = [data.width, *(layer.units for layer in recipe.layers)]
-    return sum((a + 1) * b for a, b in zip(sizes, sizes[1:], strict=False))
+    return sum((a + 1) * b for a, b in itertools.pairwise(sizes))
 
 
 def _size(data: Data, recipe: Recipe) -> Iterator[Suspect]:

@@ -1,0 +1,115 @@
+"""Checks that take another model: labels that contradict, columns that are no better than noise.
+
+M judging rows, C classes.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from lowloss.results import Cause
+from lowloss.spec import Recipe, Task
+from worker.data.splits import Rows
+from worker.diagnosis.data import Data
+from worker.diagnosis.peers import Peer, constant, groups_of_equals, importances, surest_errors
+from worker.diagnosis.suspects import Suspect, evidence, listed
+
+SURE_ERRORS = 0.12
+UNEXPLAINED = 0.8
+CONFLICT_SHARE = 0.05
+IRRELEVANT_SHARE, LEAST_IRRELEVANT, MOST_COLUMNS = 0.5, 10, 500
+ROWS_PER_COLUMN = 20
+UNLIKELY = 0.2
+SHOWN_ROWS = 50
+
+
+def noisy_labels(data: Data, boosting: Peer) -> Suspect | None:
+    """Labels that contradict each other, or even what a model is surest of.
+
+    Where classes merely overlap, a model is right about the rows that it is surest of; where labels
+    were flipped by chance, it is not.
+    """
+    rows, share = _conflicts(data)
+    if share > CONFLICT_SHARE:
+        return Suspect(
+            Cause.noisy_labels,
+            f"{share:.0%} of the rows have the features of another row and a different target",
+            (evidence("share of rows that contradict another", share, CONFLICT_SHARE),),
+            rows=_numbers(data, rows),
+        )
+    if data.task is Task.regression:
+        return _unexplained(data, boosting)
+    errors = surest_errors(data, data.draws[0], boosting.answer_MC)
+    if errors <= SURE_ERRORS:
+        return None
+    return Suspect(
+        Cause.noisy_labels,
+        f"{errors:.0%} of the labels differ even where gradient boosting is surest: labels are "
+        "wrong by chance, or the columns do not tell the classes apart",
+        (evidence("wrong labels among the surest quarter", errors, SURE_ERRORS),),
+        rows=_unlikely(data, boosting),
+    )
+
+
+def _unexplained(data: Data, boosting: Peer) -> Suspect | None:
+    relative = boosting.loss / constant(data)
+    if relative <= UNEXPLAINED:
+        return None
+    return Suspect(
+        Cause.noisy_labels,
+        f"Gradient boosting leaves {min(1.0, relative):.0%} of the target's variance: what the "
+        "columns do not tell is noise to any model",
+        (evidence("share of variance that boosting leaves", relative, UNEXPLAINED),),
+    )
+
+
+def _conflicts(data: Data) -> tuple[Rows, float]:
+    """Rows whose equals have another target, and their share of all rows."""
+    group_N = groups_of_equals(data)
+    sizes = np.bincount(group_N)
+    means = np.bincount(group_N, data.y) / sizes
+    least = 0.1 * float(data.y.std()) if data.task is Task.regression else 1e-9
+    rows = np.flatnonzero(np.abs(data.y - means[group_N]) > least)
+    return rows, len(rows) / len(data.y)
+
+
+def _unlikely(data: Data, boosting: Peer) -> tuple[int, ...]:
+    """The judging rows whose label boosting finds least likely."""
+    judge = data.draws[0].judge
+    given = boosting.answer_MC[np.arange(len(judge)), data.y[judge].astype(np.int64)]
+    worst = np.argsort(given)[: int((given < UNLIKELY).sum())]
+    return _numbers(data, judge[worst])
+
+
+def _numbers(data: Data, rows: Rows) -> tuple[int, ...]:
+    return tuple(int(row) for row in data.row_numbers[rows[:SHOWN_ROWS]])
+
+
+def irrelevant_features(data: Data, recipe: Recipe) -> list[Suspect]:
+    """Columns that help boosting no more than columns of noise do, where they are many."""
+    draw = data.draws[0]
+    is_wide = len(draw.known) < ROWS_PER_COLUMN * data.width
+    if not (is_wide and LEAST_IRRELEVANT <= data.width <= MOST_COLUMNS):
+        return []
+    rises, probe = importances(data, draw, seed=draw.seed)
+    most: dict[str, float] = {}
+    for source, rise in zip(data.sources(draw), rises, strict=True):
+        name = source.removeprefix("missing:")
+        most[name] = max(most.get(name, -math.inf), float(rise))
+    useless = tuple(
+        name for name, rise in most.items() if name not in {"", *recipe.exclude} and rise <= probe
+    )
+    share = len(useless) / max(1, len(most))
+    if len(useless) < LEAST_IRRELEVANT or not IRRELEVANT_SHARE <= share < 1:
+        return []
+    return [
+        Suspect(
+            Cause.irrelevant_features,
+            f"{len(useless)} of {len(most)} columns ({listed(useless, 3)}) tell gradient boosting "
+            f"no more than columns of noise do, on {len(draw.known)} rows",
+            (evidence("share of columns no better than noise", share, IRRELEVANT_SHARE),),
+            columns=useless,
+        )
+    ]
