@@ -21,7 +21,7 @@ from worker.diagnosis.gains import mean_badness, needed
 from worker.diagnosis.judging import badness
 from worker.diagnosis.peers import BOOSTING, constant, fit_peers
 from worker.diagnosis.probe import probe_network
-from worker.diagnosis.remedies import candidates, reference
+from worker.diagnosis.remedies import candidates, sound_recipe
 from worker.diagnosis.suspects import Suspect
 from worker.diagnosis.telling import Measured, tell
 from worker.diagnosis.training import Clock, Trainer
@@ -69,7 +69,7 @@ def diagnose(
 
     on_phase("reproduce")
     start = Variant(recipe)
-    references = {Variant(each): SOUND for each in reference(data, recipe)}
+    references = {Variant(sound_recipe(data, recipe)): SOUND}
     references |= {Variant(each): name for name, each in (known or {}).items()}
     trainer.train([start, *references], exploring)
     named = merged([*suspects, *_look(trainer, start)])
@@ -79,7 +79,14 @@ def diagnose(
     least += [badness(peer.loss / constant(data)) for peer in peers]
     own = mean_badness(trainer.found(start))
     is_beaten = own - min(least) > needed(own, is_suspect=True)
-    tried = candidates(data, recipe, named, is_beaten=is_beaten)
+    ended = [run.trained.reason for run in trainer.found(start) if run.trained]
+    tried = candidates(
+        data,
+        recipe,
+        named,
+        is_beaten=is_beaten,
+        is_stopped_early=set(ended) == {"early_stopping"},
+    )
     found = explain(trainer, start, tried, references=list(references), draws=exploring)
 
     on_phase("confirm")

@@ -15,7 +15,7 @@ from worker.diagnosis.suspects import Suspect, evidence
 from worker.diagnosis.training import Trainer
 from worker.diagnosis.variants import Variant
 
-SCARCE_ROWS, SCARCE_FALL, LEAST_FALL, ROWS_PER_COLUMN = 100, 0.25, 0.04, 5
+SCARCE_ROWS, SCARCE_FALL, LEAST_FALL, ROWS_PER_COLUMN = 100, 0.15, 0.04, 5
 BALANCED_GAIN, BALANCED_SHARE = 0.05, 0.15
 
 

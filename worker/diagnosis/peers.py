@@ -28,7 +28,7 @@ from worker.diagnosis.judging import constant_loss, loss_of
 BOOSTING = "gradient boosting"
 MOST_TREES, MOST_TREE_COLUMNS = 600, 50_000
 """Trees that boosting may grow, one a class and iteration, and trees x columns: seconds at most."""
-PROBES = 3
+PROBES = 20
 NEIGHBOURS = 10
 MAX_NEIGHBOUR_ROWS = 4000
 SURE_SHARE = 0.25

@@ -108,14 +108,22 @@ WHERE_BEATEN = frozenset({Cause.too_simple, Cause.optimizer, Cause.wrong_activat
 
 
 def candidates(
-    data: Data, recipe: Recipe, suspects: dict[Cause, Suspect], *, is_beaten: bool
+    data: Data,
+    recipe: Recipe,
+    suspects: dict[Cause, Suspect],
+    *,
+    is_beaten: bool,
+    is_stopped_early: bool,
 ) -> list[Candidate]:
     """What is tried: the remedies of every suspect, and the usual ones whoever is suspect.
 
-    Where the recipe `is_beaten` by sound ones or by other models, more of these.
+    Where the recipe `is_beaten` by a sound one or by other models, more of these; where early
+    stopping ended it, more epochs are no change.
     """
     start = Variant(recipe)
     usual = STANDARD | WHERE_BEATEN if is_beaten else STANDARD
+    if is_stopped_early:
+        usual -= {Cause.too_few_epochs}
     tried = [
         Candidate(cause, remedy, suspects.get(cause))
         for cause, remedies in REMEDIES.items()
@@ -201,18 +209,20 @@ def _begun(_: Case) -> list[Remedy]:
     return [Remedy("Begin with weights of the usual size", usual_kernels)]
 
 
-def _slower(_: Case) -> list[Remedy]:
-    return [Remedy(f"Divide the learning rate by {10**k}", rate_times(10.0**-k)) for k in (1, 2, 3)]
+def _slower(case: Case) -> list[Remedy]:
+    powers = (1, 2, 3) if case.suspect else (1,)
+    return [Remedy(f"Divide the learning rate by {10**k}", rate_times(10.0**-k)) for k in powers]
 
 
-def _faster(_: Case) -> list[Remedy]:
-    return [
-        Remedy(f"Multiply the learning rate by {10**k}", rate_times(10.0**k)) for k in (1, 2, 3)
-    ]
+def _faster(case: Case) -> list[Remedy]:
+    powers = (1, 2, 3, 4) if case.suspect else (1,)
+    return [Remedy(f"Multiply the learning rate by {10**k}", rate_times(10.0**k)) for k in powers]
 
 
 def _longer(case: Case) -> list[Remedy]:
     epochs = case.recipe.epochs
+    if case.suspect is None:
+        return [Remedy(f"Train for {epochs * 3} epochs", epochs_of(epochs * 3))]
     wanted = {min(MOST_EPOCHS, max(epochs * 5, 50)), min(MOST_EPOCHS, max(epochs * 20, 200))}
     return [Remedy(f"Train for {each} epochs", epochs_of(each)) for each in sorted(wanted)]
 
@@ -278,29 +288,24 @@ REMEDIES: dict[Cause, Callable[[Case], list[Remedy]]] = {
 """For the other causes no change of a recipe is a remedy."""
 
 
-def reference(data: Data, recipe: Recipe) -> list[Recipe]:
-    """Sound recipes for the same task, by which to know what can be reached."""
+def sound_recipe(data: Data, recipe: Recipe) -> Recipe:
+    """A sound recipe for the same task, by which to know what can be reached."""
     layer, loss = usual_output(data.task, len(data.target.labels), recipe.loss)
     low, high = USUAL_BATCHES
     is_regression = data.task is Task.regression
-
-    def network(rate: float, dropout: float) -> Recipe:
-        dense = {"units": 64, "activation": "relu", "dropout": dropout}
-        dense |= {"kernel_initializer": HE_NORMAL}
-        return Recipe.model_validate(
-            {
-                "scale_features": "standard",
-                "scale_target": "standard" if is_regression else "none",
-                "missing": "mean",
-                "exclude": recipe.exclude,
-                "layers": [dense, dense, layer],
-                "loss": loss,
-                "optimizer": {"name": "adam", "learning_rate": rate},
-                "batch_size": recipe.batch_size if low <= recipe.batch_size <= high else 32,
-                "epochs": 200,
-                "validation_split": SPLIT,
-                "early_stopping": {"patience": PATIENCE, "restore_best_weights": True},
-            }
-        )
-
-    return [network(1e-3, 0.0), network(3e-3, 0.1)]
+    dense = {"units": 64, "activation": "relu", "dropout": 0.1, "kernel_initializer": HE_NORMAL}
+    return Recipe.model_validate(
+        {
+            "scale_features": "standard",
+            "scale_target": "standard" if is_regression else "none",
+            "missing": "mean",
+            "exclude": recipe.exclude,
+            "layers": [dense, dense, layer],
+            "loss": loss,
+            "optimizer": {"name": "adam", "learning_rate": 2e-3},
+            "batch_size": recipe.batch_size if low <= recipe.batch_size <= high else 32,
+            "epochs": 200,
+            "validation_split": SPLIT,
+            "early_stopping": {"patience": PATIENCE, "restore_best_weights": True},
+        }
+    )

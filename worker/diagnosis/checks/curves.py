@@ -107,7 +107,7 @@ def _overfit(recipe: Recipe, curves: list[Curve]) -> Iterator[Suspect]:
             Cause.regularisation_missing,
             f"The held rows' loss is {gap:.3g} times that of the training rows",
             (evidence("validation loss over training loss", gap, GAP),),
-            strength=0.2 + min(0.5, math.log10(gap / GAP)),
+            strength=0.1,
         )
         yield Suspect(
             Cause.augmentation_missing,

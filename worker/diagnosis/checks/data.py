@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from lowloss.results import Cause, ColumnKind, ExcludedColumn
 from lowloss.spec import Recipe, Task
+from worker.data.splits import Rows
 from worker.data.target import Float64Array
 from worker.diagnosis.data import Data, largest_ratio
 from worker.diagnosis.suspects import Suspect, evidence, listed
@@ -269,27 +270,21 @@ def _repeated_rows(data: Data) -> NDArray[np.int64]:
 
 
 def _outliers(data: Data, recipe: Recipe) -> Iterator[Suspect]:
-    far_rows: set[int] = set()
-    columns = []
-    known = data.draws[0].known
+    most = MOST_FAR * len(data.y)
+    columns, found = [], []
     if recipe.scale_features not in {"robust", "quantile"}:
         for place, name in enumerate(data.names[: data.raw.numeric_NR.shape[1]]):
-            rows = _far(data.raw.numeric_NR[known, place].astype(np.float64))
-            if name not in recipe.exclude and 0 < len(rows) <= MOST_FAR * len(known):
+            rows = _far(data.raw.numeric_NR[:, place].astype(np.float64))
+            if name not in recipe.exclude and 0 < len(rows) <= most:
                 columns.append(name)
-                far_rows |= {int(row) for row in known[rows]}
+                found.append(rows)
     if columns:
-        yield _outlier(data, tuple(columns), far_rows, "features")
-    if data.task is Task.regression:
-        rows = _far(data.y[known])
-        if 0 < len(rows) <= MOST_FAR * len(known):
-            yield _outlier(
-                data, (data.target.name,), {int(row) for row in known[rows]}, "the target"
-            )
+        yield _outlier(data, tuple(columns), np.unique(np.concatenate(found)), "features")
+    if data.task is Task.regression and 0 < len(rows := _far(data.y)) <= most:
+        yield _outlier(data, (data.target.name,), rows, "the target")
 
 
-def _outlier(data: Data, columns: tuple[str, ...], rows: set[int], where: str) -> Suspect:
-    first = sorted(rows)[:SHOWN_ROWS]
+def _outlier(data: Data, columns: tuple[str, ...], rows: Rows, where: str) -> Suspect:
     return Suspect(
         Cause.outliers,
         f"{len(rows)} rows hold values of {where} ({listed(columns)}) more than {FAR:g} "
@@ -297,7 +292,7 @@ def _outlier(data: Data, columns: tuple[str, ...], rows: set[int], where: str) -
         (evidence(f"rows with outliers in {where}", len(rows), 0.0),),
         strength=0.5,
         columns=columns,
-        rows=tuple(int(row) for row in data.row_numbers[first]),
+        rows=tuple(int(row) for row in data.row_numbers[rows[:SHOWN_ROWS]]),
     )
 
 
