@@ -14,7 +14,7 @@ from worker.diagnosis.attribution import confirm
 from worker.diagnosis.checks.curves import check_curves
 from worker.diagnosis.checks.data import check_data
 from worker.diagnosis.checks.labels import irrelevant_features, noisy_labels
-from worker.diagnosis.checks.recipe import check_recipe, count_weights
+from worker.diagnosis.checks.recipe import check_recipe
 from worker.diagnosis.data import Data, read_data
 from worker.diagnosis.explain import explain
 from worker.diagnosis.gains import mean_badness, needed
@@ -25,7 +25,7 @@ from worker.diagnosis.remedies import candidates, sound_recipe
 from worker.diagnosis.suspects import Suspect
 from worker.diagnosis.telling import Measured, tell
 from worker.diagnosis.training import Clock, Trainer
-from worker.diagnosis.variants import Variant
+from worker.diagnosis.variants import Variant, count_weights
 from worker.engine.buckets import CELL_SECONDS, SLOT_SECONDS, WEIGHT_SECONDS
 from worker.engine.program import Programs
 
@@ -103,7 +103,7 @@ def _read(table: Table, checked: Checked, spec: DiagnosisSpec) -> Data:
         return read_data(table, checked, recipe, draws=draws, most_rows=most, seed=spec.seed)
 
     data = read(table.frame.height)
-    weights = count_weights(data, recipe)
+    weights = count_weights(data.width, recipe)
     step = SLOT_SECONDS + weights * (WEIGHT_SECONDS + recipe.batch_size * CELL_SECONDS)
     steps = RUN_SHARE * spec.budget.max_seconds / step / max(1, recipe.epochs)
     most = max(FEWEST_ROWS, int(steps * recipe.batch_size))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 
 from lowloss.results import Cause, Effect, Finding, Severity
@@ -15,7 +16,8 @@ from worker.diagnosis.suspects import Suspect, evidence
 from worker.diagnosis.training import Trainer
 from worker.diagnosis.variants import Variant
 
-SCARCE_ROWS, SCARCE_FALL, LEAST_FALL, ROWS_PER_COLUMN = 100, 0.15, 0.04, 5
+SCARCE_ROWS, SCARCE_FALL, SCARCE_SPREAD = 100, 0.15, 0.4
+LEAST_FALL, ROWS_PER_COLUMN = 0.04, 5
 BALANCED_GAIN, BALANCED_SHARE = 0.05, 0.15
 
 
@@ -48,20 +50,24 @@ def too_little_data(trainer: Trainer, end: Variant, draws: Sequence[int]) -> Fin
     if rows >= max(SCARCE_ROWS, ROWS_PER_COLUMN * data.width) or data.whole_rows > len(data.y):
         return None
     fall, whole = half_of_rows(trainer, end, draws)
-    if fall.mean < max(LEAST_FALL, SCARCE_FALL * min(1.0, whole)):
+    losses = [run.badness for run in trainer.found(end)]
+    spread = statistics.stdev(losses) / whole if len(losses) > 1 and whole > LEAST_FALL else 0.0
+    is_steep = fall.mean >= max(LEAST_FALL, SCARCE_FALL * min(1.0, whole))
+    if not is_steep and spread < SCARCE_SPREAD:
         return None
-    share = fall.mean / (whole + fall.mean)
+    share = max(0.0, fall.mean) / (whole + max(0.0, fall.mean))
     return Finding(
         cause=Cause.too_little_data,
         stage=Cause.too_little_data.stage,
         severity=Severity.major,
         sentence=(
-            f"Only {rows} rows train the network, and its loss falls by {share:.0%} from half of "
-            "them to all: it would go on falling with more."
+            f"Only {rows} rows train the network: its loss falls by {share:.0%} from half of them "
+            f"to all, and differs by {spread:.0%} from draw to draw. More rows would lower it."
         ),
         evidence=(
             evidence("training rows", rows, SCARCE_ROWS),
-            evidence("share that the second half of the rows takes off the loss", share, 0.2),
+            evidence("share that the second half of the rows takes off", share, SCARCE_FALL),
+            evidence("deviation of the loss between draws over its mean", spread, SCARCE_SPREAD),
         ),
     )
 

@@ -18,13 +18,20 @@ from worker.diagnosis.variants import (
     CannotTrainError,
     Variant,
     answer_of,
+    count_weights,
     fold_of,
     is_stopped,
     plan_of,
     targets,
     unit_of,
 )
-from worker.engine.buckets import COMPILE_SECONDS, Reach
+from worker.engine.buckets import (
+    CELL_SECONDS,
+    COMPILE_SECONDS,
+    SLOT_SECONDS,
+    WEIGHT_SECONDS,
+    Reach,
+)
 from worker.engine.draws import initial_weights
 from worker.engine.keras_fit import forward
 from worker.engine.plans import (
@@ -49,6 +56,7 @@ ROOMY, MOST_BYTES = 4, 2**28
 WIDTH, TRIALS = 64, 64
 """What programs are made for whatever is asked for, so that they are the same each time."""
 CHEAP_OPTIONS = frozenset({"dropout", "mixup", "noise", LAYER_PENALTIES})
+PORTION, PORTION_SHARE = 4, 0.25
 OPTION_SECONDS = 1e-5
 """What dropout and its kin cost a step of a small program, about."""
 
@@ -106,8 +114,9 @@ class Trainer:
             else:
                 groups[answer].append((variant, draw))
         for answer, runs in groups.items():
-            if self.seconds_left > 0:
-                self._train_group(answer, runs)
+            for some in self._portions(runs):
+                if self.seconds_left > 0:
+                    self._train_group(answer, some)
 
     def found(self, variant: Variant) -> list[Judged]:
         """What a variant's trainings came to, draw by draw."""
@@ -125,6 +134,24 @@ class Trainer:
         answer = answer_of(variant.recipe, self.data)
         arrays, plans = self._arrays(answer, [(variant, draw.number)])
         return plans[0], arrays
+
+    def _portions(self, runs: list[Run]) -> list[list[Run]]:
+        """All runs at once, or a few at a time where there may be no time for all.
+
+        Those that train together end together: cut short, all would be lost.
+        """
+        total = sum(self._estimated_seconds(variant) for variant, _ in runs)
+        if total < PORTION_SHARE * self.seconds_left:
+            return [runs]
+        return [runs[start : start + PORTION] for start in range(0, len(runs), PORTION)]
+
+    def _estimated_seconds(self, variant: Variant) -> float:
+        """About what a training takes one core."""
+        recipe = variant.recipe
+        steps = recipe.epochs * math.ceil(len(self.data.draws[0].known) / recipe.batch_size)
+        weights = count_weights(self.data.width, recipe)
+        each = WEIGHT_SECONDS + recipe.batch_size * CELL_SECONDS
+        return steps * (SLOT_SECONDS + weights * each)
 
     def _train_group(self, answer: Answer, runs: list[Run]) -> None:
         arrays, plans = self._arrays(answer, runs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,6 +86,12 @@ def units_of(recipe: Recipe, data: Data, draw: Draw) -> tuple[float, float]:
     if recipe.scale_target == "minmax":
         return float(y.min()), float(np.ptp(y)) or 1.0
     return float(y.mean()), float(y.std()) or 1.0
+
+
+def count_weights(inputs: int, recipe: Recipe) -> int:
+    """Weights and biases of a recipe's network on so many columns."""
+    sizes = [inputs, *(layer.units for layer in recipe.layers)]
+    return sum((fan_in + 1) * fan_out for fan_in, fan_out in itertools.pairwise(sizes))
 
 
 def is_stopped(recipe: Recipe) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator
 
@@ -13,7 +12,7 @@ from lowloss.spec import CROSSENTROPIES, Recipe, Task
 from worker.diagnosis.data import Data
 from worker.diagnosis.judging import constant_loss
 from worker.diagnosis.suspects import Suspect, evidence
-from worker.diagnosis.variants import CannotTrainError, answer_of, units_of
+from worker.diagnosis.variants import CannotTrainError, answer_of, count_weights, units_of
 
 REACH = {
     "relu": (0.0, math.inf),
@@ -196,15 +195,9 @@ def _activation(recipe: Recipe) -> Iterator[Suspect]:
         )
 
 
-def count_weights(data: Data, recipe: Recipe) -> int:
-    """Weights and biases of a recipe's network."""
-    sizes = [data.width, *(layer.units for layer in recipe.layers)]
-    return sum((a + 1) * b for a, b in itertools.pairwise(sizes))
-
-
 def _size(data: Data, recipe: Recipe) -> Iterator[Suspect]:
     rows = len(data.draws[0].known)
-    weights = count_weights(data, recipe)
+    weights = count_weights(data.width, recipe)
     if weights > WEIGHTS_PER_ROW * rows:
         yield Suspect(
             Cause.too_complex,
