@@ -27,7 +27,7 @@ def suspect(cause: Cause, strength: float = 0.5, *, is_certain: bool = False) ->
 def explained(loss: Loss, *suspects: Suspect) -> tuple[MadeUp, Explanation]:
     trainer = MadeUp(lambda recipe: 0.05 if recipe == REFERENCE.recipe else loss(recipe))
     named = {each.cause: each for each in suspects}
-    tried = candidates(trainer.data, RAW, named, is_beaten=False, is_stopped_early=False)
+    tried = candidates(trainer.data, RAW, named, is_stopped_early=False)
     trainer.train([REFERENCE], range(3))
     found = explain(
         as_trainer(trainer), Variant(RAW), tried, references=[REFERENCE], draws=range(3)
@@ -131,7 +131,7 @@ def test_certain_cause_comes_first_though_its_remedy_alone_does_nothing() -> Non
         Cause.target_not_scaled: suspect(Cause.target_not_scaled),
         Cause.wrong_output: suspect(Cause.wrong_output, is_certain=True),
     }
-    tried = candidates(trainer.data, start.recipe, named, is_beaten=True, is_stopped_early=False)
+    tried = candidates(trainer.data, start.recipe, named, is_stopped_early=False)
 
     found = explain(as_trainer(trainer), start, tried, references=[REFERENCE], draws=range(3))
 
@@ -181,7 +181,6 @@ def test_what_there_was_no_time_for_is_named() -> None:
         trainer.data,
         RAW,
         {Cause.too_few_epochs: suspect(Cause.too_few_epochs)},
-        is_beaten=False,
         is_stopped_early=False,
     )
     trainer.seconds_left = 0.0

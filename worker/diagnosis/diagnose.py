@@ -17,7 +17,7 @@ from worker.diagnosis.checks.labels import irrelevant_features, noisy_labels
 from worker.diagnosis.checks.recipe import check_recipe
 from worker.diagnosis.data import Data, read_data
 from worker.diagnosis.explain import explain
-from worker.diagnosis.gains import mean_badness, needed
+from worker.diagnosis.gains import mean_badness
 from worker.diagnosis.judging import badness
 from worker.diagnosis.peers import BOOSTING, constant, fit_peers
 from worker.diagnosis.probe import probe_network
@@ -77,16 +77,9 @@ def diagnose(
     on_phase("experiment")
     least = [mean_badness(runs) for each in references if (runs := trainer.found(each))]
     least += [badness(peer.loss / constant(data)) for peer in peers]
-    own = mean_badness(trainer.found(start))
-    is_beaten = own - min(least) > needed(own, is_suspect=True)
     ended = [run.trained.reason for run in trainer.found(start) if run.trained]
-    tried = candidates(
-        data,
-        recipe,
-        named,
-        is_beaten=is_beaten,
-        is_stopped_early=set(ended) == {"early_stopping"},
-    )
+    is_stopped_early = set(ended) == {"early_stopping"}
+    tried = candidates(data, recipe, named, is_stopped_early=is_stopped_early)
     found = explain(trainer, start, tried, references=list(references), draws=exploring)
 
     on_phase("confirm")

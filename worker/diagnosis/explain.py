@@ -80,7 +80,8 @@ def explain(
 ) -> Explanation:
     """Build the chain on some draws."""
     found = Explanation(start)
-    first = [(candidate, candidate.apply(start)) for candidate in candidates]
+    usual = [candidate for candidate in candidates if not candidate.is_late]
+    first = [(candidate, candidate.apply(start)) for candidate in usual]
     _train_screened(trainer, start, first, draws)
     _note_alone(trainer, found, first, draws)
     for candidate in _certain(candidates):
@@ -90,8 +91,12 @@ def explain(
             measured = gain(trainer, found.end, after, draws)
             found.steps.append(Step(Tried(candidate, found.end, after, measured)))
     while len(found.steps) < MOST_STEPS and trainer.seconds_left > 0:
-        tried = _try_all(trainer, found, candidates, references, draws)
+        tried = _try_all(trainer, found, usual, references, draws)
         step = _choose(trainer, found, tried, draws)
+        if step is None and _is_beaten(trainer, found.end, references):
+            late = [candidate for candidate in candidates if candidate.is_late]
+            tried += _try_all(trainer, found, late, references, draws)
+            step = _choose(trainer, found, tried, draws)
         if step is None:
             step_pair = _best_pair(trainer, found, tried, references, draws)
             if not step_pair:
@@ -155,9 +160,7 @@ def _try_all(
         if candidate.cause not in found.causes and (after := candidate.apply(current)) != current
     ]
     if found.steps:
-        if _gap(trainer, current, references) < needed(
-            mean_badness(trainer.found(current)), is_suspect=True
-        ):
+        if not _is_beaten(trainer, current, references):
             left = [
                 (c, v) for c, v in left if c.suspect is not None and _gained(found, c.cause) > 0
             ]
@@ -174,6 +177,12 @@ def _try_all(
 def _gained(found: Explanation, cause: Cause) -> float:
     tried = found.alone.get(cause)
     return tried.gain.mean if tried else 0.0
+
+
+def _is_beaten(trainer: Trainer, current: Variant, references: Sequence[Variant]) -> bool:
+    """Whether a sound recipe does better than the chain's end by what matters."""
+    own = mean_badness(trainer.found(current))
+    return _gap(trainer, current, references) >= needed(own, is_suspect=True)
 
 
 def _gap(trainer: Trainer, current: Variant, references: Sequence[Variant]) -> float:

@@ -64,6 +64,11 @@ class Candidate:
         return self.suspect is not None and self.suspect.is_certain
 
     @property
+    def is_late(self) -> bool:
+        """Whether it is tried only where nothing else explains the excess."""
+        return self.suspect is None and self.cause in LATE
+
+    @property
     def strength(self) -> float:
         """How much speaks for its cause, before anything is measured."""
         return self.suspect.strength if self.suspect else -1.0
@@ -103,8 +108,9 @@ STANDARD = frozenset(
         Cause.no_early_stopping,
     }
 )
-WHERE_BEATEN = frozenset({Cause.too_simple, Cause.optimizer, Cause.wrong_activation})
-"""Tried whether or not a check names them; the latter take programs of their own."""
+LATE = frozenset({Cause.too_simple, Cause.optimizer, Cause.wrong_activation})
+"""Tried whether or not a check names them; the latter, which take programs of their own, only where
+nothing else explains why a sound recipe does better."""
 
 
 def candidates(
@@ -112,16 +118,14 @@ def candidates(
     recipe: Recipe,
     suspects: dict[Cause, Suspect],
     *,
-    is_beaten: bool,
     is_stopped_early: bool,
 ) -> list[Candidate]:
     """What is tried: the remedies of every suspect, and the usual ones whoever is suspect.
 
-    Where the recipe `is_beaten` by a sound one or by other models, more of these; where early
-    stopping ended it, more epochs are no change.
+    Where early stopping ended the recipe, more epochs are no change.
     """
     start = Variant(recipe)
-    usual = STANDARD | WHERE_BEATEN if is_beaten else STANDARD
+    usual = STANDARD | LATE
     if is_stopped_early:
         usual -= {Cause.too_few_epochs}
     tried = [

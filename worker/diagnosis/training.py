@@ -45,7 +45,7 @@ from worker.engine.plans import (
     TrainedTrial,
     hand_out,
 )
-from worker.engine.program import LAYER_PENALTIES, OPTIONS, Programs
+from worker.engine.program import LAYER_PENALTIES, Programs
 from worker.execution.local import local_engine
 
 Run = tuple[Variant, int]
@@ -267,14 +267,9 @@ class Trainer:
 
         Options that cost a program time are in all of them where that is cheaper than compiling.
         """
-        used = {
-            option
-            for option in OPTIONS
-            if any(np.any(getattr(plan, option, None) or 0) for plan in plans)
-        }
         steps = sum(plan.max_epochs * arrays.steps(plan) for plan in plans)
         if steps * OPTION_SECONDS < COMPILE_SECONDS:
-            self._uses |= used | CHEAP_OPTIONS
+            self._uses |= CHEAP_OPTIONS
         usual = [layer.units for layer in self.recipe.hidden]
         return Reach(
             layers=max(2, len(usual)),

@@ -104,19 +104,17 @@ def test_suspects_come_first_and_the_usual_remedies_are_tried_regardless() -> No
     suspect = Suspect(Cause.batch_size, "It is large.", (), strength=2.0)
     recipe = RAW.changed({"batch_size": 256})
 
-    tried = candidates(
-        data, recipe, {Cause.batch_size: suspect}, is_beaten=False, is_stopped_early=False
-    )
+    tried = candidates(data, recipe, {Cause.batch_size: suspect}, is_stopped_early=False)
 
     assert tried[0].cause is Cause.batch_size
-    assert {each.cause for each in tried} == STANDARD | {Cause.batch_size}
+    assert {each.cause for each in tried} == {*STANDARD, Cause.too_simple, Cause.batch_size}
 
 
 def test_what_changes_nothing_is_not_tried() -> None:
     recipe = a_network(32, **SOUND)
     data, _ = data_of(some_numbers(), recipe)
 
-    tried = candidates(data, recipe, {}, is_beaten=False, is_stopped_early=True)
+    tried = candidates(data, recipe, {}, is_stopped_early=True)
 
     start = Variant(recipe)
     assert all(each.apply(start) != start for each in tried)
