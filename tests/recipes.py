@@ -18,8 +18,8 @@ from worker.diagnosis.data import Data, read_data
 SOUND: dict[str, Any] = {
     "scale_features": "standard",
     "scale_target": "standard",
-    "optimizer": {"name": "adam", "learning_rate": 0.003},
-    "epochs": 60,
+    "optimizer": {"name": "adam", "learning_rate": 0.01},
+    "epochs": 150,
     "validation_split": 0.2,
     "early_stopping": {"patience": 15, "restore_best_weights": True},
 }

@@ -103,7 +103,7 @@ def test_cause_comes_first(
 
 
 def test_sound_recipe_has_nothing_wrong(programs: Programs) -> None:
-    diagnosis = diagnosed(some_numbers(), a_network(32, 32, **SOUND), programs)
+    diagnosis = diagnosed(some_numbers(800), a_network(32, 32, **SOUND), programs)
 
     assert harmful(diagnosis) == []
     assert diagnosis.verdict.startswith("Nothing wrong found")

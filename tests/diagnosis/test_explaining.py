@@ -112,9 +112,13 @@ def test_remedies_that_help_only_together_are_found_as_a_pair() -> None:
     def loss(recipe: Recipe) -> float:
         return 0.06 if is_scaled(recipe) and recipe.epochs > 10 else 0.9
 
-    _, found = explained(loss, suspect(Cause.target_not_scaled), suspect(Cause.too_few_epochs))
+    trainer, found = explained(
+        loss, suspect(Cause.target_not_scaled), suspect(Cause.too_few_epochs)
+    )
 
     assert causes(found) == [Cause.target_not_scaled, Cause.too_few_epochs]
+    told = findings(as_trainer(trainer), attributed(trainer, found), {}, found.alone)
+    assert [each.severity for each in told] == [Severity.critical, Severity.critical]
 
 
 def test_certain_cause_comes_first_though_its_remedy_alone_does_nothing() -> None:

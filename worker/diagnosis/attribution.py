@@ -33,13 +33,24 @@ class Attribution:
 def confirm(
     trainer: Trainer, found: Explanation, *, fresh: Sequence[int], best: float
 ) -> Attribution:
-    """Train the chain on fresh draws, and keep the steps that gain there, too."""
+    """Train the chain on fresh draws, and keep the steps that gain there, too.
+
+    A step that gains nothing where it stands may be half of a pair: it is kept, and measured by
+    what the whole chain loses without it, where that is much.
+    """
     steps, dropped = list(found.steps), list[Tried]()
     _train_chain(trainer, found.start, steps, fresh)
-    weak = [step for step in steps if not _holds(trainer, step, fresh)]
-    if weak:
-        dropped = [step.taken for step in weak]
-        steps = _rebuilt(trainer, found, [step for step in steps if step not in weak])
+    weak = [step for step in steps if not _holds(trainer, step.taken, fresh)]
+    needed_by_others = {step.taken.cause: _without(trainer, found, step, fresh) for step in weak}
+    dropped = [step.taken for step in weak if needed_by_others[step.taken.cause] is None]
+    if dropped:
+        causes = {each.cause for each in dropped}
+        steps = _rebuilt(trainer, found, [s for s in steps if s.taken.cause not in causes])
+    else:
+        steps = [
+            replace(step, taken=needed_by_others.get(step.taken.cause) or step.taken)
+            for step in steps
+        ]
     draws = [draw.number for draw in trainer.data.draws]
     steps = [_measured(trainer, step, draws) for step in steps]
     start = mean_badness(trainer.found(found.start))
@@ -54,15 +65,27 @@ def _train_chain(
     trainer.train([start, *(step.taken.after for step in steps)], draws)
 
 
-def _holds(trainer: Trainer, step: Step, fresh: Sequence[int]) -> bool:
-    """Whether a step gains on fresh draws; what there was no time to confirm holds."""
-    taken = step.taken
-    measured = gain(trainer, taken.before, taken.after, fresh)
-    if not measured.falls or taken.candidate.is_certain:
+def _holds(trainer: Trainer, tried: Tried, fresh: Sequence[int]) -> bool:
+    """Whether a remedy gains on fresh draws; what there was no time to confirm holds."""
+    measured = gain(trainer, tried.before, tried.after, fresh)
+    if not measured.falls or tried.candidate.is_certain:
         return True
-    before = mean_badness(trainer.found(taken.before))
-    is_suspect = taken.candidate.suspect is not None
+    before = mean_badness(trainer.found(tried.before))
+    is_suspect = tried.candidate.suspect is not None
     return measured.mean >= CONFIRMED * needed(before, is_suspect=is_suspect)
+
+
+def _without(
+    trainer: Trainer, found: Explanation, step: Step, fresh: Sequence[int]
+) -> Tried | None:
+    """What a step gains on top of all others; None where that is not enough, either."""
+    current = found.start
+    for other in found.steps:
+        if other is not step:
+            current = other.taken.candidate.apply(current)
+    trainer.train([current], [draw.number for draw in trainer.data.draws])
+    tried = replace(step.taken, before=current, after=found.end)
+    return tried if _holds(trainer, tried, fresh) else None
 
 
 def _rebuilt(trainer: Trainer, found: Explanation, steps: Sequence[Step]) -> list[Step]:

@@ -85,7 +85,8 @@ def diagnose(
     on_phase("confirm")
     attribution = confirm(trainer, found, fresh=fresh, best=min(least))
     measured = Measured(trainer, found, attribution, named, peers, references, exploring)
-    return tell(measured, noisy_labels(data, boosting), seconds=lambda: clock() - started)
+    noise = noisy_labels(data, boosting, best=measured.best[0])
+    return tell(measured, noise, seconds=lambda: clock() - started)
 
 
 def _read(table: Table, checked: Checked, spec: DiagnosisSpec) -> Data:

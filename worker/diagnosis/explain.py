@@ -24,6 +24,8 @@ EXPLAINED_AWAY = 0.5
 MOST_STEPS = 6
 MOST_PAIRED, MOST_RIVALS = 6, 3
 STAGES = {Stage.data: 0, Stage.architecture: 1, Stage.training: 2}
+LAST = frozenset({Cause.augmentation_missing, Cause.regularisation_missing})
+"""What helps against overfitting, whatever its cause: taken where nothing else gains as much."""
 
 
 @dataclass(frozen=True)
@@ -210,13 +212,18 @@ def _choose(
     near = [each for each in passing if each.gain.mean >= NEAR * most]
     if any(each.candidate.suspect for each in near):
         near = [each for each in near if each.candidate.suspect]
-    stage = min(STAGES[each.cause.stage] for each in near)
-    upstream = [each for each in near if STAGES[each.cause.stage] == stage]
+    first = min(_place(each.cause) for each in near)
+    upstream = [each for each in near if _place(each.cause) == first]
     most = max(each.gain.mean for each in upstream)
     close = [each for each in upstream if each.gain.mean >= SAME_STAGE_NEAR * most]
     taken = max(close, key=lambda each: (each.candidate.strength, each.gain.mean))
     rivals = [each for each in passing if each is not taken]
     return Step(taken, tuple(sorted(rivals, key=lambda each: -each.gain.mean)))
+
+
+def _place(cause: Cause) -> int:
+    """How far downstream a cause lies."""
+    return len(STAGES) if cause in LAST else STAGES[cause.stage]
 
 
 def _best_pair(
@@ -235,7 +242,7 @@ def _best_pair(
     suspects = [each for each in tried if each.candidate.suspect is not None]
     suspects = sorted(suspects, key=lambda each: -each.candidate.strength)[:MOST_PAIRED]
     pairs = [
-        sorted(pair, key=lambda each: STAGES[each.cause.stage])
+        sorted(pair, key=lambda each: _place(each.cause))
         for pair in itertools.combinations(suspects, 2)
     ]
     made = [(one, two, two.candidate.apply(one.after)) for one, two in pairs]

@@ -14,7 +14,7 @@ from worker.diagnosis.variants import Variant
 
 STUDENT_T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 """Its 97.5 % quantiles, from one degree of freedom up: Student 1908."""
-LEAST_GAIN, LEAST_SHARE = 0.02, 0.12
+LEAST_GAIN, LEAST_SHARE = 0.02, 0.09
 """A gain that matters: of the constant answer's loss, and of the variant's own badness."""
 UNSUSPECTED = 1.5
 """So many times as much must a remedy gain that no check speaks for."""

@@ -12,6 +12,7 @@ from tests.recipes import a_network, data_of, some_classes, some_numbers
 from worker.diagnosis.checks.labels import irrelevant_features, noisy_labels
 from worker.diagnosis.data import Data
 from worker.diagnosis.peers import BOOSTING, Peer, fit_peers, noise_floor
+from worker.diagnosis.suspects import Suspect
 
 SPARSE = a_network(8, loss="sparse_categorical_crossentropy")
 
@@ -19,6 +20,11 @@ SPARSE = a_network(8, loss="sparse_categorical_crossentropy")
 def boosting(data: Data) -> Peer:
     peers = fit_peers(data, data.draws[:1], seed=0, alive=lambda: None)
     return next(peer for peer in peers if peer.name == BOOSTING)
+
+
+def noise_of(data: Data) -> Suspect | None:
+    peer = boosting(data)
+    return noisy_labels(data, peer, best=peer.loss)
 
 
 def flipped(share: float) -> dict[str, Any]:
@@ -44,7 +50,7 @@ def with_noise_columns(count: int) -> dict[str, Any]:
 def test_wrong_labels_are_suspect(columns: dict[str, Any]) -> None:
     data, _ = data_of(columns, SPARSE)
 
-    suspect = noisy_labels(data, boosting(data))
+    suspect = noise_of(data)
 
     assert suspect is not None
     assert suspect.cause is Cause.noisy_labels
@@ -55,20 +61,20 @@ def test_target_of_noise_alone_is_suspect() -> None:
     columns = some_numbers() | {"y": np.random.default_rng(1).normal(size=300)}
     data, _ = data_of(columns, a_network(8))
 
-    assert noisy_labels(data, boosting(data)) is not None
+    assert noise_of(data) is not None
 
 
 @pytest.mark.parametrize("columns", [flipped(0.0), flipped(0.02)])
 def test_sound_labels_are_not_suspect(columns: dict[str, Any]) -> None:
     data, _ = data_of(columns, SPARSE)
 
-    assert noisy_labels(data, boosting(data)) is None
+    assert noise_of(data) is None
 
 
 def test_target_that_the_columns_tell_is_not_suspect() -> None:
     data, _ = data_of(some_numbers(), a_network(8))
 
-    assert noisy_labels(data, boosting(data)) is None
+    assert noise_of(data) is None
 
 
 def test_columns_of_noise_are_named_and_the_others_are_not() -> None:

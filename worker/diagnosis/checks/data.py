@@ -24,7 +24,7 @@ TARGET_SPREAD, TARGET_OFF_CENTRE, SMALL_TARGET = 10.0, 10.0, 0.02
 IMBALANCE = 10.0
 FAR = 20.0
 """Interquartile ranges beyond the quartiles from which a value is an outlier."""
-MOST_FAR = 0.02
+MOST_FAR = 0.05
 """Share of rows above which such values are a heavy tail, not outliers."""
 LEAK_SCORE = 0.99
 DUPLICATE_SHARE = 0.02

@@ -17,7 +17,7 @@ from worker.diagnosis.peers import Peer, constant, groups_of_equals, importances
 from worker.diagnosis.suspects import Suspect, evidence, listed
 
 SURE_ERRORS = 0.12
-UNEXPLAINED = 0.8
+UNEXPLAINED = 0.6
 CONFLICT_SHARE = 0.05
 IRRELEVANT_SHARE, LEAST_IRRELEVANT, MOST_COLUMNS = 0.5, 10, 500
 ROWS_PER_COLUMN = 20
@@ -25,8 +25,10 @@ UNLIKELY = 0.2
 SHOWN_ROWS = 50
 
 
-def noisy_labels(data: Data, boosting: Peer) -> Suspect | None:
+def noisy_labels(data: Data, boosting: Peer, *, best: float) -> Suspect | None:
     """Labels that contradict each other, or even what a model is surest of.
+
+    `best` is the least loss that anything reached.
 
     Where classes merely overlap, a model is right about the rows that it is surest of; where labels
     were flipped by chance, it is not.
@@ -40,7 +42,7 @@ def noisy_labels(data: Data, boosting: Peer) -> Suspect | None:
             rows=_numbers(data, rows),
         )
     if data.task is Task.regression:
-        return _unexplained(data, boosting)
+        return _unexplained(data, best)
     errors = surest_errors(data, data.draws[0], boosting.answer_MC)
     if errors <= SURE_ERRORS:
         return None
@@ -53,15 +55,15 @@ def noisy_labels(data: Data, boosting: Peer) -> Suspect | None:
     )
 
 
-def _unexplained(data: Data, boosting: Peer) -> Suspect | None:
-    relative = boosting.loss / constant(data)
+def _unexplained(data: Data, best: float) -> Suspect | None:
+    relative = best / constant(data)
     if relative <= UNEXPLAINED:
         return None
     return Suspect(
         Cause.noisy_labels,
-        f"Gradient boosting leaves {min(1.0, relative):.0%} of the target's variance: what the "
-        "columns do not tell is noise to any model",
-        (evidence("share of variance that boosting leaves", relative, UNEXPLAINED),),
+        f"{min(1.0, relative):.0%} of the target's variance is left by the best of all models: "
+        "what the columns do not tell is noise to any of them",
+        (evidence("share of variance that is left at best", relative, UNEXPLAINED),),
     )
 
 
