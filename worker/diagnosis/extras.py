@@ -22,12 +22,15 @@ BALANCED_GAIN, BALANCED_SHARE = 0.05, 0.15
 
 
 def noise_finding(suspect: Suspect, best: float, metric: str) -> Finding:
-    """Noise: what even the best of all models loses."""
+    """Noise: what even the best of all models loses.
+
+    Where nothing speaks for wrong labels but that the target is hard to tell, it is no fault.
+    """
     told = f"the best that was reached is a {metric.replace('_', ' ')} of {best:.3g}"
     return Finding(
         cause=suspect.cause,
         stage=suspect.cause.stage,
-        severity=Severity.major,
+        severity=Severity.harmless if suspect.is_inert else Severity.major,
         sentence=f"{suspect.sentence}; {told}.",
         evidence=suspect.evidence,
         rows=suspect.rows,

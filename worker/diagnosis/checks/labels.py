@@ -64,6 +64,7 @@ def _unexplained(data: Data, best: float) -> Suspect | None:
         f"{min(1.0, relative):.0%} of the target's variance is left by the best of all models: "
         "what the columns do not tell is noise to any of them",
         (evidence("share of variance that is left at best", relative, UNEXPLAINED),),
+        is_inert=True,
     )
 
 
