@@ -33,6 +33,8 @@ def show_diagnosis(diagnosis: Diagnosis, out: Console) -> None:
     out.print()
     if harmless:
         _say(out, f"present, harmless here: {', '.join(_words(each.cause) for each in harmless)}")
+    for told in (*diagnosis.search, *diagnosis.remaining):
+        _say(out, told)
     for skipped in diagnosis.skipped:
         _say(out, f"skipped: {skipped}")
     for note in diagnosis.notes:

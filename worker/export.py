@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from worker.report import Reporter
 from worker.reports.card import CARD, write_card
 from worker.reports.facts import Answers, Facts
 from worker.reports.html import REPORT, write_report
+from worker.reports.remarks import search_remarks
 from worker.reports.script import PREDICT, write_script
 from worker.reports.tensorboard import TENSORBOARD, write_tensorboard
 from worker.search.study import STUDY, write_study
@@ -81,8 +83,6 @@ def export(
         missing[DIAGNOSIS] = diagnosis
         diagnosis = None
     reporter.found(missing_artifacts=missing)
-    if diagnosis is not None:
-        store_diagnosis(diagnosis, reporter, folder)
     export_reports(final, metadata, reporter, folder, diagnosis)
 
 
@@ -144,7 +144,11 @@ def export_reports(
     answer_TC = final.answer_test()
     answered = answer_TC[:, 0] if job.task is Task.regression else answer_TC
     predictions = Answers(answered, final.prepared.y_test)
-    facts = Facts(job, dataset, trials, curves, metadata, predictions, diagnosis)
+    facts = Facts(job, dataset, trials, curves, metadata, predictions)
+    if diagnosis is not None:
+        diagnosis = diagnosis.model_copy(update={"search": search_remarks(facts)})
+        store_diagnosis(diagnosis, reporter, folder)
+        facts = replace(facts, diagnosis=diagnosis)
     write_study(folder / STUDY, job_id, job.search, trials, curves)
     write_trials(folder / TRIALS, trials)
     write_curves(folder / CURVES, curves)

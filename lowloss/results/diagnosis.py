@@ -194,7 +194,7 @@ class Diagnosis(Result):
     trained, `rows` how many rows train, validate and judge. `remaining` says what the loss consists
     of that is left with all remedies, `notes` what was taken otherwise than asked for, `skipped`
     what there was no time for. Of a search, the recipe is a first try: raw columns, a plain
-    network, no early stopping.
+    network, no early stopping; and `search` says what kept losses high during it.
     """
 
     verdict: str
@@ -216,5 +216,6 @@ class Diagnosis(Result):
     runs: int
     seconds: float
     remaining: tuple[str, ...] = ()
+    search: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

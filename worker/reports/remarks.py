@@ -43,6 +43,12 @@ def remarks(facts: Facts) -> tuple[str, ...]:
     return tuple(sentence for part in parts for sentence in part)
 
 
+def search_remarks(facts: Facts) -> tuple[str, ...]:
+    """Those that say what kept losses high during the search."""
+    parts = (_ended_badly(facts), _last_epoch(facts), _edges(facts), _overfit(facts))
+    return tuple(sentence for part in parts for sentence in part)
+
+
 def _baseline(facts: Facts) -> Iterator[str]:
     best, metric = best_baseline(facts), facts.metric
     ours = (facts.job.outcome.test_metrics or {}).get(metric)
