@@ -157,6 +157,12 @@ def _shaky(recipe: Recipe, curves: list[Curve]) -> Iterator[Suspect]:
 
 
 def _probed(recipe: Recipe, probe: Probe) -> Iterator[Suspect]:
+    yield from _units(recipe, probe)
+    yield from _gradients(recipe, probe)
+    yield from _first_step(recipe, probe)
+
+
+def _units(recipe: Recipe, probe: Probe) -> Iterator[Suspect]:
     if recipe.hidden and probe.dead > DEAD:
         yield Suspect(
             Cause.dead_units,
@@ -172,6 +178,9 @@ def _probed(recipe: Recipe, probe: Probe) -> Iterator[Suspect]:
             (evidence("share of inputs to squashing units beyond ±5", probe.saturated, SATURATED),),
             strength=0.5,
         )
+
+
+def _gradients(recipe: Recipe, probe: Probe) -> Iterator[Suspect]:
     if probe.first_gradient < VANISHED * probe.last_gradient and len(recipe.hidden) > 2:
         yield Suspect(
             Cause.vanishing_gradients,
@@ -186,34 +195,32 @@ def _probed(recipe: Recipe, probe: Probe) -> Iterator[Suspect]:
             ),
             strength=1.0,
         )
-    if probe.loss > EXPLODED * probe.constant_loss:
+    ratio = probe.loss / probe.constant_loss
+    if ratio > EXPLODED:
         yield Suspect(
             Cause.exploding_gradients,
             f"The first loss is {probe.loss:.3g}, where a constant answer has "
             f"{probe.constant_loss:.3g}",
-            (
-                evidence(
-                    "first loss over a constant answer's", probe.loss / probe.constant_loss, 1e3
-                ),
-            ),
+            (evidence("first loss over a constant answer's", ratio, EXPLODED),),
             strength=0.5,
         )
-    if probe.step is not None and math.log10(probe.step) < LOW_STEP:
-        yield Suspect(
-            Cause.learning_rate_too_low,
-            f"A first step moves weights by {probe.step:.2g} of their size, at a learning rate of "
-            f"{recipe.optimizer.rate:g}",
-            (evidence("log10 of update over weight", math.log10(probe.step), LOW_STEP),),
-            strength=0.3 + (LOW_STEP - math.log10(probe.step)) / 2,
-        )
-    elif probe.step is not None and math.log10(probe.step) > HIGH_STEP:
-        yield Suspect(
-            Cause.learning_rate_too_high,
-            f"A first step moves weights by {probe.step:.2g} of their size, at a learning rate of "
-            f"{recipe.optimizer.rate:g}",
-            (evidence("log10 of update over weight", math.log10(probe.step), HIGH_STEP),),
-            strength=0.3 + (math.log10(probe.step) - HIGH_STEP) / 2,
-        )
+
+
+def _first_step(recipe: Recipe, probe: Probe) -> Iterator[Suspect]:
+    if probe.step is None:
+        return
+    size = math.log10(probe.step)
+    if LOW_STEP <= size <= HIGH_STEP:
+        return
+    is_low = size < LOW_STEP
+    limit = LOW_STEP if is_low else HIGH_STEP
+    yield Suspect(
+        Cause.learning_rate_too_low if is_low else Cause.learning_rate_too_high,
+        f"A first step moves weights by {probe.step:.2g} of their size, at a learning rate of "
+        f"{recipe.optimizer.rate:g}",
+        (evidence("log10 of update over weight", size, limit),),
+        strength=0.3 + abs(size - limit) / 2,
+    )
 
 
 def _median(values: Sequence[float]) -> float:

@@ -81,13 +81,12 @@ def _features(data: Data, recipe: Recipe) -> Iterator[Suspect]:
     ]
     if max(beyond) <= 0:
         return
-    if len(sds) > 1:
-        told = (
-            f"The spreads of the columns differ by a factor of {ratio:.3g} (from "
-            f"{sds[narrowest]:.3g} of {narrowest!r} to {sds[widest]:.3g} of {widest!r}), and the "
-            "recipe does not scale them"
-        )
-    else:
+    told = (
+        f"The spreads of the columns differ by a factor of {ratio:.3g} (from "
+        f"{sds[narrowest]:.3g} of {narrowest!r} to {sds[widest]:.3g} of {widest!r}), and the "
+        "recipe does not scale them"
+    )
+    if len(sds) == 1:
         told = f"{widest!r} has a spread of {sds[widest]:.3g}, and the recipe does not scale it"
     yield Suspect(
         Cause.features_not_scaled,
@@ -98,7 +97,7 @@ def _features(data: Data, recipe: Recipe) -> Iterator[Suspect]:
             evidence("largest standard deviation", sds[widest], LARGE_SPREAD),
         ),
         strength=0.3 + max(beyond),
-        columns=(widest, narrowest) if len(sds) > 1 else (widest,),
+        columns=tuple(dict.fromkeys((widest, narrowest))),
     )
 
 

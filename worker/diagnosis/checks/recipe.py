@@ -9,6 +9,7 @@ import numpy as np
 
 from lowloss.results import Cause
 from lowloss.spec import CROSSENTROPIES, Recipe, Task
+from worker.data.target import Float64Array
 from worker.diagnosis.data import Data
 from worker.diagnosis.judging import constant_loss
 from worker.diagnosis.suspects import Suspect, evidence
@@ -31,7 +32,7 @@ REACH = {
     "mish": (-0.3088, math.inf),
 }
 """What an output activation can answer; the others answer any number."""
-UNREACHABLE = 0.02
+UNREACHABLE, MOSTLY_UNREACHABLE = 0.02, 0.2
 SMALL_UNITS = 8
 WEIGHTS_PER_ROW = 50.0
 DROPOUT, KEPT_UNITS = 0.5, 8.0
@@ -52,7 +53,9 @@ def check_recipe(data: Data, recipe: Recipe) -> Iterator[Suspect]:
     yield from _size(data, recipe)
     yield from _initial(data, recipe)
     yield from _regularisation(data, recipe)
-    yield from _fitting(data, recipe)
+    yield from _epochs(data, recipe)
+    yield from _batches(data, recipe)
+    yield from _optimizer(recipe)
     yield from _validation(recipe)
 
 
@@ -79,6 +82,32 @@ def _output_of_numbers(data: Data, recipe: Recipe) -> Iterator[Suspect]:
     draw = data.draws[0]
     shift, scale = units_of(recipe, data, draw)
     y = (data.y[draw.known] - shift) / scale
+    yield from _loss_of_numbers(recipe, y)
+    if head == "softmax":
+        yield Suspect(
+            Cause.wrong_output,
+            "The output is a softmax over one unit: it answers 1 to every row",
+            (evidence("distinct values that the output can have", 1, 2),),
+            strength=4.0,
+            is_certain=True,
+        )
+        return
+    low, high = REACH.get(head, (-math.inf, math.inf))
+    beyond = float(np.mean((y < low) | (y > high)))
+    if beyond > UNREACHABLE:
+        where = "above 0" if math.isinf(high) and low == 0 else f"between {low:g} and {high:g}"
+        yield Suspect(
+            Cause.wrong_output,
+            f"The output activation {head} answers {where}, and {beyond:.0%} of the targets (from "
+            f"{y.min():.3g} to {y.max():.3g}) lie outside",
+            (evidence("share of targets that the output cannot reach", beyond, UNREACHABLE),),
+            strength=1.0 + 2 * beyond,
+            is_certain=beyond > MOSTLY_UNREACHABLE,
+        )
+
+
+def _loss_of_numbers(recipe: Recipe, y: Float64Array) -> Iterator[Suspect]:
+    head = recipe.output.activation
     if recipe.loss in CROSSENTROPIES and (head != "sigmoid" or y.min() < 0 or y.max() > 1):
         yield Suspect(
             Cause.wrong_loss,
@@ -102,27 +131,6 @@ def _output_of_numbers(data: Data, recipe: Recipe) -> Iterator[Suspect]:
             f"{y.min():.3g} to {y.max():.3g}",
             (evidence("least target as the network sees it", float(y.min())),),
             strength=0.5,
-        )
-    if head == "softmax":
-        yield Suspect(
-            Cause.wrong_output,
-            "The output is a softmax over one unit: it answers 1 to every row",
-            (evidence("distinct values that the output can have", 1, 2),),
-            strength=4.0,
-            is_certain=True,
-        )
-        return
-    low, high = REACH.get(head, (-math.inf, math.inf))
-    beyond = float(np.mean((y < low) | (y > high)))
-    if beyond > UNREACHABLE:
-        where = "above 0" if math.isinf(high) and low == 0 else f"between {low:g} and {high:g}"
-        yield Suspect(
-            Cause.wrong_output,
-            f"The output activation {head} answers {where}, and {beyond:.0%} of the targets (from "
-            f"{y.min():.3g} to {y.max():.3g}) lie outside",
-            (evidence("share of targets that the output cannot reach", beyond, UNREACHABLE),),
-            strength=1.0 + 2 * beyond,
-            is_certain=beyond > 0.05,
         )
 
 
@@ -301,7 +309,7 @@ def _constant_training_loss(data: Data, recipe: Recipe) -> float:
     return spread if recipe.loss == "mean_squared_error" else math.sqrt(spread)
 
 
-def _fitting(data: Data, recipe: Recipe) -> Iterator[Suspect]:
+def _epochs(data: Data, recipe: Recipe) -> Iterator[Suspect]:
     rows = len(data.draws[0].known)
     steps = math.ceil(rows / recipe.batch_size)
     if recipe.epochs < FEW_EPOCHS:
@@ -315,6 +323,11 @@ def _fitting(data: Data, recipe: Recipe) -> Iterator[Suspect]:
             strength=4.0 if never else 0.5 + math.log10(FEW_EPOCHS / max(1, recipe.epochs)),
             is_certain=never,
         )
+
+
+def _batches(data: Data, recipe: Recipe) -> Iterator[Suspect]:
+    rows = len(data.draws[0].known)
+    steps = math.ceil(rows / recipe.batch_size)
     is_large = recipe.batch_size > BATCH_SHARE * rows and recipe.batch_size > 64
     if is_large or (steps < BATCH_STEPS and recipe.batch_size > 128):
         yield Suspect(
@@ -330,6 +343,9 @@ def _fitting(data: Data, recipe: Recipe) -> Iterator[Suspect]:
             (evidence("batch size", recipe.batch_size, SMALL_BATCH),),
             strength=0.3,
         )
+
+
+def _optimizer(recipe: Recipe) -> Iterator[Suspect]:
     optimizer = recipe.optimizer
     low, high = RATES[optimizer.name]
     if optimizer.rate > high:
