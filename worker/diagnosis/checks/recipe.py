@@ -32,7 +32,7 @@ REACH = {
     "mish": (-0.3088, math.inf),
 }
 """What an output activation can answer; the others answer any number."""
-UNREACHABLE, MOSTLY_UNREACHABLE = 0.02, 0.2
+UNREACHABLE, MOSTLY_UNREACHABLE = 0.02, 0.05
 SMALL_UNITS = 8
 WEIGHTS_PER_ROW = 50.0
 DROPOUT, KEPT_UNITS = 0.5, 8.0
