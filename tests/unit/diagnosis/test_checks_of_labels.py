@@ -54,14 +54,19 @@ def test_wrong_labels_are_suspect(columns: dict[str, Any]) -> None:
 
     assert suspect is not None
     assert suspect.cause is Cause.noisy_labels
+    assert not suspect.is_inert
     assert suspect.rows
 
 
-def test_target_of_noise_alone_is_suspect() -> None:
+def test_target_that_is_hard_to_tell_is_named_and_no_fault() -> None:
     columns = some_numbers() | {"y": np.random.default_rng(1).normal(size=300)}
-    data, _ = data_of(columns, a_network(8))
+    equal_rows = {"x": np.repeat(np.arange(100.0), 2), "y": np.arange(200.0) % 7}
 
-    assert noise_of(data) is not None
+    for given in (columns, equal_rows):
+        suspect = noise_of(data_of(given, a_network(8))[0])
+
+        assert suspect is not None
+        assert suspect.is_inert
 
 
 @pytest.mark.parametrize("columns", [flipped(0.0), flipped(0.02)])
