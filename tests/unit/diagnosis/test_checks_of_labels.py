@@ -60,7 +60,7 @@ def test_wrong_labels_are_suspect(columns: dict[str, Any]) -> None:
 
 def test_target_that_is_hard_to_tell_is_named_and_no_fault() -> None:
     columns = some_numbers() | {"y": np.random.default_rng(1).normal(size=300)}
-    equal_rows = {"x": np.repeat(np.arange(100.0), 2), "y": np.arange(200.0) % 7}
+    equal_rows = {"x": np.repeat(np.arange(100.0), 2), "y": np.arange(200.0) % 7 + 0.5}
 
     for given in (columns, equal_rows):
         suspect = noise_of(data_of(given, a_network(8))[0])
