@@ -193,8 +193,9 @@ class Diagnosis(Result):
     remedies of all harmful findings, `remedied_loss` its loss. `runs` is how many times each was
     trained, `rows` how many rows train, validate and judge. `remaining` says what the loss consists
     of that is left with all remedies, `notes` what was taken otherwise than asked for, `skipped`
-    what there was no time for. Of a search, the recipe is a first try: raw columns, a plain
-    network, no early stopping; and `search` says what kept losses high during it.
+    what there was no time for. Curves of a mean squared error are in the target's own units. Of a
+    search, the recipe is a first try: raw columns, a plain network, no early stopping; and `search`
+    says what kept losses high during it.
     """
 
     verdict: str

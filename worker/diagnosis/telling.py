@@ -21,7 +21,7 @@ from worker.diagnosis.gains import mean_loss
 from worker.diagnosis.peers import Peer, constant, noise_floor
 from worker.diagnosis.suspects import Suspect
 from worker.diagnosis.training import Trainer
-from worker.diagnosis.variants import Variant
+from worker.diagnosis.variants import Variant, units_of
 
 
 @dataclass(frozen=True)
@@ -143,12 +143,19 @@ def _verdict(measured: Measured, told: Sequence[Finding]) -> str:
 
 
 def _curve(trainer: Trainer, variant: Variant) -> Curve:
-    """The losses of the first draw, in the units that the recipe trains in."""
+    """The losses of the first draw: squared errors in the target's own units.
+
+    Others in the units that the recipe trains in.
+    """
     runs = trainer.found(variant)
     epochs = runs[0].trained.epochs if runs and runs[0].trained else ()
+    unit = 1.0
+    if trainer.metric == variant.recipe.loss:
+        _, scale = units_of(variant.recipe, trainer.data, trainer.data.draws[0])
+        unit = scale**2
 
     def values(losses: Iterable[float]) -> tuple[float | None, ...]:
-        return tuple(loss if math.isfinite(loss) else None for loss in losses)
+        return tuple(unit * loss if math.isfinite(loss) else None for loss in losses)
 
     return Curve(
         loss=values(epoch.loss for epoch in epochs),

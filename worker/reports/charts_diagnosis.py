@@ -54,9 +54,14 @@ def before_and_after(diagnosis: Diagnosis, recipe_told: str) -> Markup | None:
 
 
 def has_same_units(diagnosis: Diagnosis) -> bool:
-    """Whether the recipe and the remedied one train on the same loss of the same target."""
+    """Whether the curves of the recipe and of the remedied one are of one loss, in one unit.
+
+    Squared errors are in the target's own units, however it was scaled.
+    """
     recipe, remedied = diagnosis.recipe, diagnosis.remedied
-    return (recipe.loss, recipe.scale_target) == (remedied.loss, remedied.scale_target)
+    is_squared = diagnosis.metric == recipe.loss == "mean_squared_error"
+    is_scaled_alike = is_squared or recipe.scale_target == remedied.scale_target
+    return recipe.loss == remedied.loss and is_scaled_alike
 
 
 def _mark_end(axes: Axes, curve: Curve) -> None:
