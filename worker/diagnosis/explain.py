@@ -122,7 +122,7 @@ def _train_screened(
     tried: Sequence[tuple[Candidate, Variant]],
     draws: Sequence[int],
 ) -> None:
-    """Train remedies on one draw, and on the others those that gain there, or are suspect."""
+    """Train remedies on one draw, and on the others those that gain there."""
     trainer.train([before, *(after for _, after in tried)], draws[:1])
     if (before, draws[0]) not in trainer.judged:
         return

@@ -57,6 +57,7 @@ WIDTH, TRIALS = 64, 64
 """What programs are made for whatever is asked for, so that they are the same each time."""
 CHEAP_OPTIONS = frozenset({"dropout", "mixup", "noise", LAYER_PENALTIES})
 PORTION, PORTION_SHARE = 4, 0.25
+"""Runs that train at a time where all of them would take more than that share of the time left."""
 OPTION_SECONDS = 1e-5
 """What dropout and its kin cost a step of a small program, about."""
 
@@ -76,7 +77,6 @@ class Trainer:
     clock: Clock = time.monotonic
     alive: Callable[[], bool] = lambda: True
     judged: dict[Run, Judged] = field(default_factory=dict)
-    seconds: dict[Run, float] = field(default_factory=dict)
     _views: Views = field(init=False)
     _uses: set[str] = field(default_factory=set)
 
@@ -95,11 +95,11 @@ class Trainer:
 
     def train(self, variants: Iterable[Variant], draws: Iterable[int]) -> None:
         """Train what is not trained yet; what the deadline cuts short is left out."""
-        draws = list(draws)
+        variants = list(dict.fromkeys(variants))
         wanted = [
             (variant, draw)
             for draw in draws
-            for variant in dict.fromkeys(variants)
+            for variant in variants
             if (variant, draw) not in self.judged
         ]
         groups: defaultdict[Answer, list[Run]] = defaultdict(list)
@@ -176,7 +176,6 @@ class Trainer:
             if isinstance(result, FailedTrial):
                 raise RuntimeError(f"an engine could not train {variant}: {result.error}")
             if result.outcome is not Outcome.stopped:
-                self.seconds[variant, number] = result.seconds
                 self.judged[variant, number] = self._judge(arrays, variant, number, result)
 
     def _arrays(self, answer: Answer, runs: Sequence[Run]) -> tuple[Arrays, list[Plan]]:
