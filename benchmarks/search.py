@@ -83,7 +83,7 @@ def peer(folder: Path, name: str, every: int) -> dict[str, Any]:
     database = Database(f"sqlite:///{folder / 'bench.db'}")
     chosen = _trials(database)[::every]
     arrays = _arrays(database, folder)
-    plans = [to_plan(t.number, t.seed, t.hyperparameters, _job(database).spec) for t in chosen]
+    plans = [to_plan(t.number, t.seed, t.hyperparameters, _job(database).search) for t in chosen]
     train = prepare(name, arrays)
     started = time.perf_counter()
     losses = train(plans)
@@ -189,7 +189,8 @@ def _adding_to(
 @contextmanager
 def _timed() -> Iterator[dict[str, float]]:
     """Where a job's time goes: seconds inside its parts, of all threads."""
-    from worker.engine.program import Compiled, Program
+    from worker.engine.compiled import Compiled
+    from worker.engine.program import Program
     from worker.report import Reporter
     from worker.search.tuner import SearchTuner
 

@@ -130,6 +130,6 @@ def test_divergence_speaks_for_a_high_learning_rate_and_exploding_gradients() ->
         (Cause.learning_rate_too_high, PLAIN, {"step": 2.0}),
     ],
 )
-def test_network_shows_its_cause(cause: Cause, recipe: Recipe, probe: dict[str, float]) -> None:
+def test_network_shows_its_cause(cause: Cause, recipe: Recipe, probe: dict[str, Any]) -> None:
     assert cause in named(recipe, FALLING, **probe)
     assert cause not in named(recipe, FALLING)

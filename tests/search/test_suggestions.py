@@ -91,7 +91,12 @@ def test_every_suggestion_is_in_the_space_and_none_comes_twice(
                 assert hyperparameters not in seen
                 seen.add(hyperparameters)
                 # The best lies at an end of every range.
-                at_end = plan.batch_size + plan.learning_rate + plan.dropout + sum(plan.widths)
+                at_end = (
+                    plan.batch_size
+                    + plan.learning_rate
+                    + hyperparameters.dropout
+                    + sum(plan.widths)
+                )
                 search.tell(plan.number, -at_end if is_upward else at_end)
 
         assert search.end_reason in {"max_trials", "search_space_exhausted"}

@@ -90,8 +90,8 @@ def test_search_stays_within_its_space_and_budget(open_search: Any, algorithm: s
         assert 1e-4 <= plan.learning_rate <= 1e-1
         assert 1 <= len(plan.widths) <= 3
         assert all(16 <= width <= 256 and width % 16 == 0 for width in plan.widths)
-        assert 1e-7 <= plan.l2 <= 1e-2
-        assert 0 <= plan.dropout <= 0.5
+        assert all(1e-7 <= l2 <= 1e-2 for l2 in plan.l2s)
+        assert all(0 <= dropout <= 0.5 for dropout in plan.dropouts)
         assert 5 <= plan.patience <= 30
         assert plan.batch_size in {32, 128}
     assert len({plan.widths for plan in plans}) > 10
