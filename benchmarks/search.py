@@ -18,7 +18,7 @@ from benchmarks.peers import prepare
 from benchmarks.tables import diamonds_csv
 from lowloss.results import Job, TableFormat, Trial
 from lowloss.spec import JobSpec, Task
-from service.settings import Limits, Settings
+from service.settings import Limits
 from service.store.blobs import write_blob
 from service.store.database import Database
 from service.store.datasets import NewDataset, add_dataset
@@ -30,6 +30,7 @@ from service.tables.profile import profile_table
 from service.tables.read import read_table
 from worker import run
 from worker.engine.plans import Arrays, Fold, TrainedTrial, hand_out
+from worker.engine.program import Programs
 from worker.search.space import to_plan
 
 TRIALS, EPOCHS = 30, 30
@@ -64,7 +65,8 @@ def lowloss(folder: Path) -> dict[str, Any]:
     assert claim is not None
     started = time.perf_counter()
     with _timed() as seconds:
-        ended = run.run_safely(database, claim.fence, _Channel(folder), Settings())  # type: ignore[arg-type]
+        channel, work = _Channel(folder), run.Work(Limits(), Programs())
+        ended = run.run_safely(database, claim.fence, channel, work)  # type: ignore[arg-type]
     whole = time.perf_counter() - started
     assert ended.ending == "succeeded", ended
     trials = _trials(database)
