@@ -145,7 +145,7 @@ def run_search(reporter: Reporter, work: Work, folder: Path) -> Ended:
 
     reporter.found(insights=what_the_search_tells(database, job, prepared))
     if confirmed is not None:
-        reporter.phase("diagnosis", **as_found(confirmed, prepared))
+        reporter.found(**as_found(confirmed, prepared))
         told = why_a_first_try_fails(job, checked, confirmed, reporter, work=work, folder=folder)
         reporter.phase("export")
         export(*made, baselines, reporter, folder, diagnosis=told, seed=job.spec.seed)
@@ -174,6 +174,7 @@ def why_a_first_try_fails(
     """The diagnosis at the end of a search; what hinders it, or None where nobody wants it."""
     if not job.spec.budget.diagnosis_seconds or reporter.stop_cause is StopCause.cancel:
         return None
+    reporter.phase("diagnosis")
     plan = confirmed.winner.plan
     scaling = scalings(job.spec)[plan.fold // job.spec.validation.fold_count]
     winner = recipe_of(plan, scaling, job.spec, checked.task, len(checked.labels))

