@@ -38,7 +38,7 @@ bench: setup  ## Compare with KerasTuner, Optuna and scikit-learn; writes docs/p
 	$(RUN)python -m benchmarks.run
 
 demo: setup  ## Run the main job on a real table, from upload to a downloaded model
-	$(RUN)python -m lowloss.demo
+	$(RUN)python -m lowloss.cli.demo
 
 dev: setup  ## Run server and worker on this machine, data in lowloss-data/
 	$(RUN)lowloss serve

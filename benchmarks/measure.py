@@ -19,13 +19,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from benchmarks.peers import prepare
 from benchmarks.tables import diamonds, generated
 from benchmarks.uploads import upload
-from worker.engine.plans import Arrays, Plan
+from worker.engine.arrays import Arrays
+from worker.engine.plans import Plan
 
 BATCH = 32
 EPOCHS = {"lowloss": (1, 5), "sklearn": (2, 5), "matmul": (2, 8)}
 """Runs of few and of more epochs: their difference is free of compiles and other beginnings."""
 TRIALS = {"lowloss": 16, "sklearn": 2, "matmul": 2}
-MOST_STEPS = 40_000
+MAX_STEPS = 40_000
 """Of one trial, in a run of the longer kind."""
 
 
@@ -55,7 +56,7 @@ def step_seconds(peer: str, width: int, arrays: Arrays) -> dict[str, Any]:
     steps = arrays.steps(a_plan(1, width, 1))
     few, more = EPOCHS.get(peer, (1, 3))
     # A small table's epoch is short: train more of them.
-    times = max(1, min(50, MOST_STEPS // 10 // (steps * (more - few))))
+    times = max(1, min(50, MAX_STEPS // 10 // (steps * (more - few))))
     more = few + (more - few) * times
     trials = (
         max(2, TRIALS.get(peer, 1) * 64 // max(64, width))

@@ -13,7 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from worker.engine.plans import Arrays, Plan, TrainedTrial, hand_out
+from worker.engine.arrays import Arrays
+from worker.engine.plans import Plan
+from worker.engine.protocol import next_plans_from
+from worker.engine.results import TrainedPlan
 
 Train = Callable[[Sequence[Plan]], dict[int, float]]
 FLAGS = {"steps_per_execution": 32}
@@ -39,20 +42,20 @@ def prepare(name: str, arrays: Arrays) -> Train:
 
 
 def _lowloss(arrays: Arrays) -> Train:
-    from worker.engine.buckets import Reach
+    from worker.engine.cohort.buckets import Reach
     from worker.execution.local import local_engine
 
     reach = Reach(2, 1, frozenset({"dropout"}))
     engine = local_engine(arrays, reach, trials=64)
 
     def train(plans: Sequence[Plan]) -> dict[int, float]:
-        ended = engine.run(hand_out(plans), on_epoch=lambda *_: True, on_batch=lambda: None)
-        return {t.plan.number: _best(t) for t in ended if isinstance(t, TrainedTrial)}
+        ended = engine.run(next_plans_from(plans), on_epoch=lambda *_: True, on_batch=lambda: None)
+        return {t.plan.number: _best(t) for t in ended if isinstance(t, TrainedPlan)}
 
     return train
 
 
-def _best(trained: TrainedTrial) -> float:
+def _best(trained: TrainedPlan) -> float:
     return min(epoch.val_loss for epoch in trained.epochs)
 
 

@@ -25,8 +25,8 @@ import polars as pl
 from sklearn import datasets
 
 from benchmarks.results_page import write_page
-from lowloss.client import Client
-from lowloss.demo import running_server
+from lowloss.cli.demo import running_server
+from lowloss.client.client import Client
 from lowloss.results import Job, JobState
 from lowloss.spec import REGRESSION_METRICS
 

@@ -25,13 +25,13 @@ RESULTS = Path(__file__).with_name("results.json")
 PEERS = ("lowloss", "kerastuner", "kerastuner_flags", "optuna", "sklearn", "matmul")
 WIDTHS = (64, 256, 512)
 ROWS = (1_000, 10_000, 100_000, 1_000_000)
-MOST_ROWS = {"kerastuner": 10_000, "kerastuner_flags": 100_000}
+MAX_ROWS = {"kerastuner": 10_000, "kerastuner_flags": 100_000}
 """Larger tables would take these peers an hour."""
 EVERY = {"kerastuner": 1, "kerastuner_flags": 3, "optuna": 6}
 """Of the whole search's trials, every so-manieth goes through a peer; its time is scaled up."""
 PARTS = ("steps", "rows", "search", "folds", "upload")
 UPLOADED_ROWS = 1_000_000
-MOST_DISAGREEMENT = 0.1
+MAX_DISAGREEMENT = 0.1
 """Between the median losses of two ways to train the same plans."""
 
 
@@ -81,7 +81,7 @@ def whole_search() -> dict[str, Any]:
                 if ours["val_losses"][number] is not None
             ]
             disagreement = statistics.median(abs(theirs / mine - 1) for theirs, mine in pairs)
-            if disagreement > MOST_DISAGREEMENT:
+            if disagreement > MAX_DISAGREEMENT:
                 raise SystemExit(f"{peer} and lowloss disagree on the losses: {pairs}")
             seconds = found["seconds"] / found["share"]
             peers[peer] = {
@@ -116,7 +116,7 @@ def main() -> None:
     if "rows" in wanted:
         results["rows"] = {
             str(rows): rounds_of(
-                "rows", rows, [p for p in PEERS[:3] if rows <= MOST_ROWS.get(p, rows)], 1
+                "rows", rows, [p for p in PEERS[:3] if rows <= MAX_ROWS.get(p, rows)], 1
             )
             for rows in ROWS
         }

@@ -28,9 +28,12 @@ from service.store.trials import list_trials
 from service.tables.options import ParseOptions
 from service.tables.profile import profile_table
 from service.tables.read import read_table
-from worker import run
-from worker.engine.plans import Arrays, Fold, TrainedTrial, hand_out
-from worker.engine.program import Programs
+from worker.engine.arrays import Arrays, Fold
+from worker.engine.cohort.program import Programs
+from worker.engine.protocol import next_plans_from
+from worker.engine.results import TrainedPlan
+from worker.jobs.loading import JobResources, load_job, prepare_data
+from worker.jobs.main import run_safely
 from worker.search.space import to_plan
 
 TRIALS, EPOCHS = 30, 30
@@ -65,8 +68,8 @@ def lowloss(folder: Path) -> dict[str, Any]:
     assert claim is not None
     started = time.perf_counter()
     with _timed() as seconds:
-        channel, work = _Channel(folder), run.Work(Limits(), Programs())
-        ended = run.run_safely(database, claim.fence, channel, work)  # type: ignore[arg-type]
+        channel, resources = _Channel(folder), JobResources(Limits(), Programs())
+        ended = run_safely(database, claim.fence, channel, resources)  # type: ignore[arg-type]
     whole = time.perf_counter() - started
     assert ended.ending == "succeeded", ended
     trials = _trials(database)
@@ -99,7 +102,7 @@ def peer(folder: Path, name: str, every: int) -> dict[str, Any]:
 def folds(arrays: Arrays) -> dict[str, Any]:
     """Five-fold cross-validation of 30 trials against one holdout of the same share of rows."""
     from benchmarks.measure import a_plan
-    from worker.engine.buckets import Reach
+    from worker.engine.cohort.buckets import Reach
     from worker.execution.local import local_engine
 
     rows = np.random.default_rng(0).permutation(arrays.x_VND.shape[1])
@@ -118,10 +121,12 @@ def folds(arrays: Arrays) -> dict[str, Any]:
         ]
         engine = local_engine(split, Reach(2, 64, frozenset({"dropout"})), trials=len(plans))
         started = time.perf_counter()
-        ended = list(engine.run(hand_out(plans), on_epoch=lambda *_: True, on_batch=lambda: None))
+        ended = list(
+            engine.run(next_plans_from(plans), on_epoch=lambda *_: True, on_batch=lambda: None)
+        )
         seconds[count] = time.perf_counter() - started
         assert len(ended) == TRIALS * count
-        assert all(isinstance(trained, TrainedTrial) for trained in ended)
+        assert all(isinstance(trained, TrainedPlan) for trained in ended)
     return {"holdout_seconds": seconds[1], "folds_seconds": seconds[5]}
 
 
@@ -168,8 +173,8 @@ def _job(database: Database) -> Job:
 
 def _arrays(database: Database, folder: Path) -> Arrays:
     """The job's own arrays."""
-    job = run.load_job(database, Fence(_job(database).id, "bench", 1))
-    return run.prepare_data(database, job, folder, Limits())[0].arrays
+    job = load_job(database, Fence(_job(database).id, "bench", 1))
+    return prepare_data(database, job, folder, Limits())[0].arrays
 
 
 def _adding_to(
@@ -191,15 +196,16 @@ def _adding_to(
 @contextmanager
 def _timed() -> Iterator[dict[str, float]]:
     """Where a job's time goes: seconds inside its parts, of all threads."""
-    from worker.engine.compiled import Compiled
-    from worker.engine.program import Program
-    from worker.report import Reporter
+    from worker.engine.cohort.compiled import Compiled
+    from worker.engine.cohort.program import Program
+    from worker.progress.reporter import Reporter
     from worker.search.tuner import SearchTuner
+    from worker.trials.loop import SearchLoop
 
     seconds: dict[str, float] = defaultdict(float)
     lock = threading.Lock()
     places: list[tuple[Any, str, str]] = [
-        (run, "search_trials", "search"),
+        (SearchLoop, "run", "search"),
         (SearchTuner, "ask", "oracle"),
         (SearchTuner, "tell", "oracle"),
         (Reporter, "_once", "store"),

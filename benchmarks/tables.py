@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from worker.engine.plans import Arrays, Fold, Loss
+from worker.engine.arrays import Arrays, Fold, Loss
 
 ORDERED = {
     "cut": ["Fair", "Good", "Very Good", "Premium", "Ideal"],

@@ -18,7 +18,7 @@ from fastapi.security import HTTPBearer
 
 from lowloss import __version__
 from lowloss.errors import LowlossError
-from lowloss.parent import watch_parent
+from lowloss.processes.parent import watch_parent
 from service.api import (
     artifacts,
     datasets,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from service.store.database import Database
-from tests import postgres
+from tests.builders import postgres
 
 KINDS = ("sqlite", "postgres_18", "postgres_15")
 

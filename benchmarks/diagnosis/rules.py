@@ -27,9 +27,9 @@ LEAK = 0.99
 IMBALANCE = 10.0
 NEIGHBOURS, DISAGREEMENT = 5, 0.3
 OVERFITTING, EARLY_BEST, LATE_BEST = 0.1, 0.6, 0.75
-ZEROS, SATURATED, LEAST_GRADIENT = 0.7, 0.5, 1e-7
+ZEROS, SATURATED, MIN_GRADIENT = 0.7, 0.5, 1e-7
 EXPLOSION = 1e3
-SIGN_CHANGES, LEAST_FALL, FALL_EPOCHS = 0.5, 0.001, 10
+SIGN_CHANGES, MIN_FALL, FALL_EPOCHS = 0.5, 0.001, 10
 PENALTY_SHARE = 0.5
 DROPOUT, NARROW = 0.5, 64
 RANGES = {
@@ -227,7 +227,7 @@ def _rate_is_low(w: Watched) -> bool:
     losses = w.losses[: FALL_EPOCHS + 1]
     if len(losses) <= FALL_EPOCHS or not math.isfinite(losses[-1]):
         return False
-    return losses[0] - losses[-1] < LEAST_FALL * abs(losses[0])
+    return losses[0] - losses[-1] < MIN_FALL * abs(losses[0])
 
 
 def _penalty_is_strong(w: Watched, kind: str) -> bool:
@@ -277,7 +277,7 @@ RULES: tuple[tuple[Cause, Callable[[Watched], bool]], ...] = (
     (Cause.exploding_gradients, _explodes),
     (Cause.dead_units, lambda w: w.first.zero_share >= ZEROS),
     (Cause.saturated_units, lambda w: w.first.saturated_share > SATURATED),
-    (Cause.vanishing_gradients, lambda w: w.first.least_gradient < LEAST_GRADIENT),
+    (Cause.vanishing_gradients, lambda w: w.first.least_gradient < MIN_GRADIENT),
     (Cause.learning_rate_too_high, _rate_is_high),
     (Cause.learning_rate_too_low, _rate_is_low),
     (Cause.l1_too_strong, lambda w: _penalty_is_strong(w, "l1")),

@@ -17,7 +17,7 @@ from benchmarks.diagnosis.programs import Setting
 from lowloss.spec import Recipe, RecipeLayer
 
 Floats = NDArray[np.float64]
-MOST_ROWS = 256
+MAX_ROWS = 256
 EPSILON = 1e-4
 BOUNDED = frozenset({"tanh", "sigmoid", "softsign", "hard_sigmoid"})
 RECTIFIED = frozenset({"relu", "relu6"})
@@ -49,7 +49,7 @@ class FirstPass:
 def first_pass(setting: Setting, *, seed: int = 0) -> FirstPass:
     """One pass of some rows through the network as it begins, and the gradients of its answer."""
     rng = np.random.default_rng(seed)
-    a_NI = design(setting)[:MOST_ROWS]
+    a_NI = design(setting)[:MAX_ROWS]
     inputs, kernels, slopes = [], [], []
     zero, saturated = 0.0, 0.0
     with np.errstate(all="ignore"):

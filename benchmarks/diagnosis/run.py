@@ -30,7 +30,7 @@ from benchmarks.diagnosis.rules import apply_rules
 from lowloss.results import Dataset, Diagnosis, TableFormat
 from lowloss.spec import DiagnosisSpec
 from service.settings import Limits
-from service.tables.check import Checked
+from service.tables.check import CheckedJob
 from service.tables.check_recipe import check_diagnosis
 from service.tables.profile import profile_table
 from service.tables.table import Table
@@ -38,7 +38,7 @@ from service.tables.table import Table
 if TYPE_CHECKING:
     from multiprocessing.sharedctypes import Synchronized
 
-    from worker.engine.program import Programs
+    from worker.engine.cohort.program import Programs
 
 DRAWS = 6
 """Splits and seeds that a recipe is judged on: as many as a diagnosis takes, and the same."""
@@ -97,7 +97,7 @@ class Runner:
     @cached_property
     def programs(self) -> Programs:
         """Compiled programs."""
-        from worker.engine.program import Programs
+        from worker.engine.cohort.program import Programs
 
         return Programs()
 
@@ -146,9 +146,9 @@ class Runner:
         return self.cache.losses[key]
 
     def _judged(self, setting: Setting) -> float:
-        from worker.diagnosis.data import read_data
-        from worker.diagnosis.training import Trainer
-        from worker.diagnosis.variants import Variant
+        from worker.diagnosis.training.data import read_data
+        from worker.diagnosis.training.trainer import Trainer
+        from worker.diagnosis.training.variants import Variant
 
         table, _, checked = checked_setting(setting, seconds=self.terms.seconds)
         data = read_data(
@@ -162,7 +162,7 @@ class Runner:
         trainer = Trainer(data, setting.recipe, self.programs)
         variant = Variant(setting.recipe)
         trainer.train([variant], range(DRAWS))
-        return float(np.mean([relative(j.relative, 1.0) for j in trainer.found(variant)]))
+        return float(np.mean([relative(j.relative, 1.0) for j in trainer.runs_of(variant)]))
 
     def _injected(self, program: Program) -> tuple[Injected, ...]:
         found = []
@@ -199,7 +199,7 @@ class Runner:
         )
 
 
-def checked_setting(setting: Setting, *, seconds: float) -> tuple[Table, DiagnosisSpec, Checked]:
+def checked_setting(setting: Setting, *, seconds: float) -> tuple[Table, DiagnosisSpec, CheckedJob]:
     """A setting as a worker gets it: its table profiled, and held against what is asked for."""
     table, limits = Table(setting.frame), Limits()
     dataset = Dataset(

@@ -16,7 +16,7 @@ from sklearn import datasets
 from benchmarks.real_tables import as_it_is, unpacked
 from lowloss.spec import Task
 
-MOST_ROWS = 1_500
+MAX_ROWS = 1_500
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,14 @@ class ProgramTable:
 
 
 def frame_of(table: ProgramTable) -> pl.DataFrame:
-    """The table's rows in a random order, always the same, and no more than `MOST_ROWS`."""
+    """The table's rows in a random order, always the same, and no more than `MAX_ROWS`."""
     return _sampled(table.name)
 
 
 @cache
 def _sampled(name: str) -> pl.DataFrame:
     frame = TABLES[name].load()
-    order = np.random.default_rng(0).permutation(frame.height)[:MOST_ROWS]
+    order = np.random.default_rng(0).permutation(frame.height)[:MAX_ROWS]
     sample: pl.DataFrame = frame[order.tolist()]
     return sample
 

@@ -20,7 +20,7 @@ from benchmarks.search_quality.runs import lookup_path, run_all, searches_of
 from benchmarks.search_quality.setups import (
     BAYESIAN_TRIALS,
     GROUPS,
-    MOST_TRIALS,
+    MAX_TRIALS,
     RANDOM,
     STOCK_BAYESIAN,
     Setup,
@@ -33,7 +33,7 @@ from benchmarks.search_quality.summary import (
     summarise,
     targets_of,
 )
-from benchmarks.search_quality.tables import MAX_EPOCHS, MOST_WIDTH, ROWS, TABLES
+from benchmarks.search_quality.tables import MAX_EPOCHS, MAX_WIDTH, ROWS, TABLES
 
 RESULTS = Path(__file__).parents[1] / "search_quality.json"
 PARTS = ("lookups", "searches", "page")
@@ -64,11 +64,11 @@ def results(out: Path, commit: str) -> dict[str, Any]:
     return {
         "machine": {"cores": cores, "commit": commit},
         "rows": ROWS,
-        "width": MOST_WIDTH,
+        "width": MAX_WIDTH,
         "ranked_at": GOAL_TRAININGS,
         "longest": LONGEST,
         "limits": {
-            "most_trials": MOST_TRIALS,
+            "most_trials": MAX_TRIALS,
             "bayesian_trials": BAYESIAN_TRIALS,
             "stock_trials": STOCK_BAYESIAN.most_trials,
         },

@@ -23,11 +23,20 @@ from service.tables.profile import profile_table
 from service.tables.read import read_table
 from service.tables.table import Table
 from worker.data.prepare import prepare
-from worker.engine.buckets import pad, step_seconds
-from worker.engine.plans import Arrays, Plan, TrainedTrial, hand_out
-from worker.engine.program import Shape
+from worker.engine.arrays import Arrays
+from worker.engine.cohort.buckets import pad, step_seconds
+from worker.engine.cohort.program import Shape
+from worker.engine.plans import Plan
+from worker.engine.protocol import next_plans_from
+from worker.engine.results import TrainedPlan
 from worker.execution.local import local_engine
-from worker.search.space import define_space, reach, to_hyperparameters, to_plan, trial_seed
+from worker.search.space import (
+    define_space,
+    reach_of_space,
+    to_hyperparameters,
+    to_plan,
+    trial_seed,
+)
 
 
 def build(name: str, settings: int) -> Lookup:
@@ -36,12 +45,12 @@ def build(name: str, settings: int) -> Lookup:
     with tempfile.TemporaryDirectory() as folder:
         arrays = _arrays(name, spec, Path(folder))
     plans = [_draw(spec, number) for number in range(1, settings + 1)]
-    engine = local_engine(arrays, reach(spec.search_space), trials=settings)
+    engine = local_engine(arrays, reach_of_space(spec.search_space), trials=settings)
     started, started_cpu = time.perf_counter(), time.process_time()
-    trained = engine.run(hand_out(plans), on_epoch=lambda *_: True, on_batch=lambda: None)
-    ended: dict[int, TrainedTrial] = {}
+    trained = engine.run(next_plans_from(plans), on_epoch=lambda *_: True, on_batch=lambda: None)
+    ended: dict[int, TrainedPlan] = {}
     for done, result in enumerate(trained, start=1):
-        assert isinstance(result, TrainedTrial), result
+        assert isinstance(result, TrainedPlan), result
         ended[result.plan.number] = result
         if done % 100 == 0:
             print(f"{name}: {done} in {time.perf_counter() - started:.0f} s", flush=True)

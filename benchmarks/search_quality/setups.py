@@ -9,7 +9,7 @@ from lowloss.spec import Pruning
 SEEDS = 30
 ENGINE_OPEN = 8
 """Trials that the engine has open at once, about, beside one at a time."""
-MOST_TRIALS, BAYESIAN_TRIALS = 250, 150
+MAX_TRIALS, BAYESIAN_TRIALS = 250, 150
 """Of a search: a Gaussian process takes longer as trials add up."""
 
 
@@ -27,7 +27,7 @@ class Setup:
     seeds: int = SEEDS
     trials: int = 100
     trainings: float = 100.0
-    most_trials: int = MOST_TRIALS
+    most_trials: int = MAX_TRIALS
 
     @property
     def name(self) -> str:
@@ -60,7 +60,7 @@ ALGORITHMS = (
 )
 PRUNINGS = tuple(
     Setup(algorithm, Pruning(reduction=reduction, min_epochs=min_epochs), most_trials=most_trials)
-    for algorithm, most_trials in (("random", MOST_TRIALS), ("bayesian", BAYESIAN_TRIALS))
+    for algorithm, most_trials in (("random", MAX_TRIALS), ("bayesian", BAYESIAN_TRIALS))
     for reduction in (2, 3, 4)
     for min_epochs in (3, 5, 10)
 )

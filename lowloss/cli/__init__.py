@@ -17,7 +17,7 @@ from lowloss.cli.errors import (
     PlainErrors,
     exit_code,
 )
-from lowloss.client import Client
+from lowloss.client.client import Client
 
 __all__ = [
     "FAILED",

@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from lowloss import render
-from lowloss.builtin import builtin_csv
+from lowloss.cli.builtin import builtin_csv
 from lowloss.cli.errors import PlainErrors
 from lowloss.cli.output import out, print_json
 from lowloss.cli.parameters import AsJson, Builtin, DatasetId
-from lowloss.client import Client
+from lowloss.cli.rendering import results as render
+from lowloss.client.client import Client
 from lowloss.errors import InvalidRequest
 from lowloss.results import Dataset
 

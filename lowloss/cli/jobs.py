@@ -7,15 +7,15 @@ from typing import Annotated
 
 import typer
 
-from lowloss import render
-from lowloss.builtin import TARGET
+from lowloss.cli.builtin import TARGET
 from lowloss.cli.errors import FAILED, PlainErrors
 from lowloss.cli.output import out, print_json
 from lowloss.cli.parameters import AsJson, Builtin, JobId, Target
+from lowloss.cli.rendering import results as render
+from lowloss.cli.rendering.watch import watch_job
 from lowloss.cli.specs import find_dataset, read_object, set_fields
-from lowloss.client import Client
+from lowloss.client.client import Client
 from lowloss.results import Job, JobKind, JobState
-from lowloss.watch import watch_job
 
 app = typer.Typer(cls=PlainErrors)
 

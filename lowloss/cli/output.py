@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import typer
 from pydantic import BaseModel
 
-from lowloss import render
+from lowloss.cli.rendering import results as render
 
 out = render.plain_console()
 

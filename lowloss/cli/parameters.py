@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lowloss.builtin import LOADERS
+from lowloss.cli.builtin import LOADERS
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="A job's id.")]

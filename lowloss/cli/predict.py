@@ -14,11 +14,11 @@ import typer
 from lowloss.cli.errors import FAILED, PlainErrors
 from lowloss.cli.output import print_json
 from lowloss.cli.parameters import AsJson
-from lowloss.client import Client
+from lowloss.client.client import Client
 from lowloss.errors import InvalidRequest, LowlossError
 from lowloss.results import Predictions
 
-KERAS_MODULE = "worker.reports.predict"
+KERAS_MODULE = "worker.artifacts.reports.predict"
 """Predicts with a `.keras` file; run by name, since the client works without TensorFlow."""
 
 app = typer.Typer(cls=PlainErrors)

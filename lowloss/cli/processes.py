@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from lowloss.cli.errors import SERVER_FAILED, PlainErrors
-from lowloss.serve import SERVER, WORKER, serve
+from lowloss.processes.serve import SERVER, WORKER, serve
 
 app = typer.Typer(cls=PlainErrors)
 

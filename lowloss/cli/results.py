@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from lowloss import render
 from lowloss.cli.errors import PlainErrors
 from lowloss.cli.output import out, print_json
 from lowloss.cli.parameters import AsJson, JobId
+from lowloss.cli.rendering import results as render
 from lowloss.errors import LowlossError
 from lowloss.results import Job, JobKind
 

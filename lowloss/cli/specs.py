@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lowloss.builtin import builtin_csv
-from lowloss.client import Client
+from lowloss.cli.builtin import builtin_csv
+from lowloss.client.client import Client
 from lowloss.errors import InvalidRequest
 
 

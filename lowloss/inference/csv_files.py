@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 from typing import TextIO
 
-from lowloss.cells import DELIMITERS, MISSING, MISSING_AMONG_NUMBERS
 from lowloss.errors import DuplicateColumns, TableEmpty, TableRagged, TableUnreadable
 from lowloss.results import Predictions
+from lowloss.tables.cells import DELIMITERS, MISSING, MISSING_AMONG_NUMBERS
 
 QUOTED = re.compile(r'"[^"]*"')
 COMMA_NUMBER = re.compile(r"[+-]?(\d+,?\d*|,\d+)([eE][+-]?\d+)?")

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lowloss.cells import shown
 from lowloss.errors import RowsInvalid
 from lowloss.inference.signature import Input, Signature
 from lowloss.inference.values import UnreadableValue, read_column
+from lowloss.tables.cells import shown
 
 Inputs = dict[str, NDArray[Any]]
 

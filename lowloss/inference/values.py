@@ -15,8 +15,8 @@ from typing import Any, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
-from lowloss.cells import MISSING, MISSING_AMONG_NUMBERS, label, shown
 from lowloss.inference.signature import Input
+from lowloss.tables.cells import MISSING, MISSING_AMONG_NUMBERS, label, shown
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -1,11 +1,11 @@
 """What users bring and take: recipes read from Keras models, and written as Keras code."""
 
-from lowloss.recipes.imported import Imported
+from lowloss.recipes.imported import ImportedRecipe
 from lowloss.recipes.keras_code import change_code, training_code
 from lowloss.recipes.reading import read_recipe, recipe_from_json, recipe_from_keras_file
 
 __all__ = [
-    "Imported",
+    "ImportedRecipe",
     "change_code",
     "read_recipe",
     "recipe_from_json",

@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from lowloss.cells import shown
 from lowloss.errors import InvalidRequest, UnknownField
 from lowloss.spec import Initializer, Recipe, RecipeEarlyStopping, RecipeLayer, RecipeOptimizer
+from lowloss.tables.cells import shown
 
 _KNOWN = {
     "": Recipe.model_fields,

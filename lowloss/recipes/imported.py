@@ -8,7 +8,7 @@ from lowloss.spec import Recipe
 
 
 @dataclass(frozen=True)
-class Imported:
+class ImportedRecipe:
     """A recipe, and what was taken otherwise than the file says."""
 
     recipe: Recipe

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import get_args
 
-from lowloss.cells import shown
 from lowloss.errors import RecipeUnsupported
 from lowloss.recipes.keras_objects import LAYERS, KerasObject, function_name, serialized
 from lowloss.spec import LayerActivation
+from lowloss.tables.cells import shown
 
 ACTIVATIONS: tuple[str, ...] = get_args(LayerActivation)
 SLOPE = 0.2

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lowloss.cells import shown
 from lowloss.recipes import code_data as data
 from lowloss.recipes import code_network as network
 from lowloss.recipes.code_layout import Section, script
 from lowloss.spec import Recipe, RecipeLayer, Task
+from lowloss.tables.cells import shown
 
 MAX_LAYERS_ONE_BY_ONE = 3
 """Changed layers that are shown each on its own; of more, the whole network is shown."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, get_args
 
-from lowloss.cells import shown
 from lowloss.errors import RecipeUnsupported
 from lowloss.recipes.keras_objects import KerasObject, function_name, serialized
 from lowloss.spec import LossName
 from lowloss.spec.recipe import OptimizerName
+from lowloss.tables.cells import shown
 
 LOSSES: tuple[str, ...] = get_args(LossName)
 OPTIMIZERS: tuple[str, ...] = get_args(OptimizerName)

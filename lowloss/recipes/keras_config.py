@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lowloss.cells import shown
 from lowloss.errors import InvalidRequest, RecipeUnreadable, RecipeUnsupported
 from lowloss.recipes.faults import checked_recipe, unknown_field
-from lowloss.recipes.imported import Imported
+from lowloss.recipes.imported import ImportedRecipe
 from lowloss.recipes.keras_chain import layers_in_order
 from lowloss.recipes.keras_compile import loss_of, optimizer_of
 from lowloss.recipes.keras_layers import Network, read_layers
 from lowloss.recipes.keras_objects import serialized
 from lowloss.spec import Recipe
+from lowloss.tables.cells import shown
 
 FIT = frozenset(Recipe.model_fields) - {"layers"}
 """What a model's description leaves open, or what may be said otherwise."""
@@ -25,7 +25,7 @@ def is_description(document: Any) -> bool:
     return isinstance(document, dict) and ("class_name" in document or _is_bare(document))
 
 
-def recipe_of_description(document: Any, fit: Mapping[str, Any]) -> Imported:
+def recipe_of_description(document: Any, fit: Mapping[str, Any]) -> ImportedRecipe:
     """The recipe of a Keras model; `fit` are fields that its description does not hold.
 
     Raises RecipeUnreadable, RecipeUnsupported, and InvalidRequest where a field is wrong.
@@ -48,7 +48,7 @@ def recipe_of_description(document: Any, fit: Mapping[str, Any]) -> Imported:
         if name not in fit:
             default = Recipe.model_fields[name].default
             network.note(f"{name} is not in a model's file: taken as Keras's default, {default}")
-    return Imported(checked_recipe({**fit, **given}), tuple(network.notes))
+    return ImportedRecipe(checked_recipe({**fit, **given}), tuple(network.notes))
 
 
 def _is_bare(document: Mapping[str, Any]) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from lowloss.cells import shown
 from lowloss.errors import RecipeUnsupported
 from lowloss.recipes.keras_objects import LAYERS, KerasObject, number, serialized
 from lowloss.spec.recipe import SCALES, InitializerName, snake
+from lowloss.tables.cells import shown
 
 INITIALIZERS: tuple[str, ...] = get_args(InitializerName)
 DEFAULT_PENALTY = 0.01

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, NoReturn
 
-from lowloss.cells import shown
 from lowloss.errors import RecipeUnsupported
 from lowloss.recipes.keras_activations import activation_of, activation_of_layer, combined
 from lowloss.recipes.keras_kernels import initializer_of, is_zero, penalties_of
 from lowloss.recipes.keras_objects import LAYERS, KerasObject
 from lowloss.spec import RecipeScaling
+from lowloss.tables.cells import shown
 
 MAX_UNITS = 65_536
 KEPT = "Dense, Dropout, activations, Flatten, and at the front Normalization and GaussianNoise"

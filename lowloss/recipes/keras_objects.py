@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lowloss.cells import MAX_SHOWN, shown
 from lowloss.errors import RecipeUnreadable, RecipeUnsupported
 from lowloss.spec.recipe import ALIASES, snake
+from lowloss.tables.cells import MAX_SHOWN, shown
 
 LAYERS = "recipe.layers"
 _OURS = ("keras", "tf_keras", "keras_core", "tensorflow.keras", "tensorflow.python.keras")

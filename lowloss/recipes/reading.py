@@ -10,12 +10,12 @@ from typing import Any, BinaryIO
 from lowloss.errors import RecipeUnreadable
 from lowloss.recipes.bounded_json import parse_json
 from lowloss.recipes.faults import checked_recipe
-from lowloss.recipes.imported import Imported
+from lowloss.recipes.imported import ImportedRecipe
 from lowloss.recipes.keras_archive import is_archive, model_description
 from lowloss.recipes.keras_config import is_description, recipe_of_description
 
 
-def read_recipe(data: bytes, fit: Mapping[str, Any]) -> Imported:
+def read_recipe(data: bytes, fit: Mapping[str, Any]) -> ImportedRecipe:
     """The recipe that the bytes hold: a Recipe as JSON, a model's `to_json()`, or a .keras file.
 
     `fit` are fields of a Recipe that a model's file does not hold; they win over those of a
@@ -32,15 +32,17 @@ def read_recipe(data: bytes, fit: Mapping[str, Any]) -> Imported:
             field="recipe",
             fix="send a Recipe, or the text of model.to_json()",
         )
-    return Imported(checked_recipe({**document, **fit}))
+    return ImportedRecipe(checked_recipe({**document, **fit}))
 
 
-def recipe_from_json(text: bytes | str, *, fit: Mapping[str, Any]) -> Imported:
+def recipe_from_json(text: bytes | str, *, fit: Mapping[str, Any]) -> ImportedRecipe:
     """The recipe of a Keras model's `to_json()`. Raises as `read_recipe` does."""
     return recipe_of_description(parse_json(text), fit)
 
 
-def recipe_from_keras_file(file: str | Path | BinaryIO, *, fit: Mapping[str, Any]) -> Imported:
+def recipe_from_keras_file(
+    file: str | Path | BinaryIO, *, fit: Mapping[str, Any]
+) -> ImportedRecipe:
     """The recipe of a .keras file; its weights are never read. Raises as `read_recipe` does."""
     if isinstance(file, str | Path):
         with Path(file).open("rb") as opened:

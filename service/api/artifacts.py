@@ -12,7 +12,7 @@ from lowloss.spec import Text
 from service.api.downloads import DOWNLOAD, send_artifact
 from service.api.examples import problems
 from service.api.parameters import JobId
-from service.api.resources import Given
+from service.api.resources import Dependencies
 from service.store.artifacts import get_artifact, get_best_model, list_artifacts
 
 router = APIRouter(tags=["artifacts"])
@@ -25,7 +25,7 @@ ArtifactName = Annotated[
 @router.get(
     "/v1/jobs/{job_id}/artifacts", summary="List artifacts", responses=problems(JobNotFound)
 )
-def list_artifacts_of_job(given: Given, job_id: JobId) -> Artifacts:
+def list_artifacts_of_job(given: Dependencies, job_id: JobId) -> Artifacts:
     """What a job made, by name; empty until it has ended. `missing` says what it could not make."""
     with given.database.reading() as session:
         return list_artifacts(session, job_id)
@@ -39,7 +39,7 @@ def list_artifacts_of_job(given: Given, job_id: JobId) -> Artifacts:
     responses=DOWNLOAD | problems(JobNotFound, ArtifactNotFound, RangeNotSatisfiable),
 )
 def download_artifact(
-    given: Given, request: Request, *, job_id: JobId, name: ArtifactName
+    given: Dependencies, request: Request, *, job_id: JobId, name: ArtifactName
 ) -> Response:
     """An artifact's bytes, whole or a range of them."""
     with given.database.reading() as session:
@@ -54,7 +54,7 @@ def download_artifact(
     response_class=Response,
     responses=DOWNLOAD | problems(JobNotFound, BestModelNotReady, RangeNotSatisfiable),
 )
-def download_best_model(given: Given, request: Request, *, job_id: JobId) -> Response:
+def download_best_model(given: Dependencies, request: Request, *, job_id: JobId) -> Response:
     """The `.keras` file of a job's best model: raw rows in, the target's units out."""
     with given.database.reading() as session:
         artifact = get_best_model(session, job_id)

@@ -14,7 +14,7 @@ from lowloss.spec import Text
 from service.api.bodies import Upload, spool_body
 from service.api.examples import TABLE_PROBLEMS, UPLOAD_BODY, Responses, problems
 from service.api.parameters import Cursor, DatasetId, Limit
-from service.api.resources import Given, Resources
+from service.api.resources import Dependencies, Resources
 from service.store.blobs import reap_blobs, write_blob
 from service.store.database import again_on_conflict
 from service.store.datasets import (
@@ -76,7 +76,7 @@ async def upload_dataset(
     request: Request,
     response: Response,
     *,
-    given: Given,
+    given: Dependencies,
     options: Annotated[ParseOptions, Depends(parse_options)],
     table_format: Annotated[
         TableFormat, Query(alias="format", description="What the body is.", examples=["csv"])
@@ -139,7 +139,9 @@ def _keep(
 
 
 @router.get("/v1/datasets", summary="List datasets", responses=problems())
-def list_all_datasets(given: Given, *, cursor: Cursor = None, limit: Limit = 50) -> Page[Dataset]:
+def list_all_datasets(
+    given: Dependencies, *, cursor: Cursor = None, limit: Limit = 50
+) -> Page[Dataset]:
     """Datasets without their profiles, newest first."""
     with given.database.reading() as session:
         return list_datasets(session, cursor=cursor, limit=limit)
@@ -148,7 +150,7 @@ def list_all_datasets(given: Given, *, cursor: Cursor = None, limit: Limit = 50)
 @router.get(
     "/v1/datasets/{dataset_id}", summary="Read a dataset", responses=problems(DatasetNotFound)
 )
-def read_dataset(given: Given, dataset_id: DatasetId) -> Dataset:
+def read_dataset(given: Dependencies, dataset_id: DatasetId) -> Dataset:
     """One dataset with the profile of its columns."""
     with given.database.reading() as session:
         return get_dataset(session, dataset_id)
@@ -160,7 +162,7 @@ def read_dataset(given: Given, dataset_id: DatasetId) -> Dataset:
     summary="Delete a dataset",
     responses=problems(DatasetNotFound, DatasetInUse),
 )
-def remove_dataset(given: Given, dataset_id: DatasetId) -> None:
+def remove_dataset(given: Dependencies, dataset_id: DatasetId) -> None:
     """Delete a dataset that no job needs any more; what jobs made of it stays."""
 
     def remove() -> None:

@@ -17,7 +17,7 @@ from lowloss.results import Diagnosis, Job
 from lowloss.spec import DiagnosisSpec
 from service.api.examples import DIAGNOSIS_SPECS, SPEC_PROBLEMS, problems
 from service.api.parameters import JobId
-from service.api.resources import Given
+from service.api.resources import Dependencies
 from service.api.submissions import IdempotencyKey, dataset_of, enqueue_checked, submit_once
 from service.store.database import Session
 from service.store.diagnoses import get_diagnosis
@@ -33,7 +33,7 @@ router = APIRouter(tags=["diagnoses"])
     responses=problems(InvalidJson, BodyTooLarge, IdempotencyKeyReused, *SPEC_PROBLEMS),
 )
 def submit_diagnosis(
-    given: Given,
+    given: Dependencies,
     response: Response,
     *,
     spec: Annotated[DiagnosisSpec, Body(openapi_examples=DIAGNOSIS_SPECS)],
@@ -58,7 +58,7 @@ def submit_diagnosis(
     summary="Read a diagnosis",
     responses=problems(JobNotFound, DiagnosisNotReady),
 )
-def read_diagnosis(given: Given, job_id: JobId) -> Diagnosis:
+def read_diagnosis(given: Dependencies, job_id: JobId) -> Diagnosis:
     """Why a job's loss is high: findings, the first cause first, with what each remedy changes.
 
     Of a diagnosis, and of a search once it has ended.

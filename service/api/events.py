@@ -15,7 +15,7 @@ from lowloss.errors import JobNotFound
 from lowloss.results import Event
 from service.api.examples import Responses, problems
 from service.api.parameters import MAX_INTEGER, JobId
-from service.api.resources import Given, Resources
+from service.api.resources import Dependencies, Resources
 from service.store.database import is_busy
 from service.store.events import EventKind, list_events
 from service.store.jobs import Change, read_changes
@@ -53,7 +53,7 @@ STREAM: Responses = {
     responses=STREAM | problems(JobNotFound),
 )
 async def follow_job(
-    given: Given,
+    given: Dependencies,
     job_id: JobId,
     *,
     last_number: Annotated[

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from lowloss.client.problems import PROBLEMS
 from lowloss.errors import (
     ForeignPage,
     InternalError,
@@ -17,7 +18,6 @@ from lowloss.errors import (
     Unauthorized,
     UnknownField,
 )
-from lowloss.problems import PROBLEMS
 from service.api.problems import MEDIA_TYPE
 
 Responses = dict[int | str, dict[str, Any]]

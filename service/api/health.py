@@ -10,7 +10,7 @@ from starlette.requests import Request
 from lowloss.errors import ForeignPage, InternalError, NotReady, Unauthorized
 from service.api.examples import Responses, only_problems
 from service.api.metrics import Metrics
-from service.api.resources import Given
+from service.api.resources import Dependencies
 
 router = APIRouter(tags=["operations"])
 
@@ -36,7 +36,7 @@ async def check_alive() -> Response:
     response_class=Response,
     responses=READY | only_problems(InternalError, NotReady),
 )
-def check_ready(given: Given) -> Response:
+def check_ready(given: Dependencies) -> Response:
     """Whether the database answers and has the schema of this version."""
     if not given.database.is_ready():
         raise NotReady(

@@ -21,7 +21,7 @@ from lowloss.results import Job, JobKind, JobState, Page
 from lowloss.spec import Continuation, JobSpec, Priority, Spec
 from service.api.examples import CONTINUATIONS, JOB_SPECS, PRIORITIES, SPEC_PROBLEMS, problems
 from service.api.parameters import Cursor, JobId, Limit
-from service.api.resources import Given, Resources
+from service.api.resources import Dependencies, Resources
 from service.api.submissions import IdempotencyKey, dataset_of, enqueue_checked, submit_once
 from service.api.validation import problem_of_faults
 from service.store.database import Session
@@ -49,7 +49,7 @@ MAX_WAIT_SECONDS = 60
     responses=problems(InvalidJson, BodyTooLarge, IdempotencyKeyReused, *SPEC_PROBLEMS),
 )
 def submit_job(
-    given: Given,
+    given: Dependencies,
     response: Response,
     *,
     spec: Annotated[JobSpec, Body(openapi_examples=JOB_SPECS)],
@@ -71,7 +71,7 @@ def submit_job(
     ),
 )
 def continue_job(
-    given: Given,
+    given: Dependencies,
     response: Response,
     job_id: JobId,
     *,
@@ -129,7 +129,7 @@ def _enqueue(session: Session, given: Resources, spec: JobSpec) -> Job:
 
 @router.get("/v1/jobs", summary="List jobs", responses=problems())
 def list_all_jobs(
-    given: Given,
+    given: Dependencies,
     *,
     state: Annotated[
         JobState | None, Query(description="Only jobs in this state.", examples=["running"])
@@ -147,7 +147,7 @@ def list_all_jobs(
 
 @router.get("/v1/jobs/{job_id}", summary="Read a job", responses=problems(JobNotFound))
 async def read_job(
-    given: Given,
+    given: Dependencies,
     job_id: JobId,
     *,
     wait: Annotated[
@@ -193,7 +193,7 @@ def _read(given: Resources, job_id: str) -> Job:
     summary="Cancel a job",
     responses=problems(JobNotFound, StateConflict),
 )
-def cancel(given: Given, job_id: JobId) -> Job:
+def cancel(given: Dependencies, job_id: JobId) -> Job:
     """End a job; its best trial so far is kept and still exported, or what was diagnosed."""
     return _change(given, job_id, cancel_job)
 
@@ -204,7 +204,7 @@ def cancel(given: Given, job_id: JobId) -> Job:
     summary="Pause a job",
     responses=problems(JobNotFound, StateConflict),
 )
-def pause(given: Given, job_id: JobId) -> Job:
+def pause(given: Dependencies, job_id: JobId) -> Job:
     """Put a job aside, its finished trials kept."""
     return _change(given, job_id, pause_job)
 
@@ -215,7 +215,7 @@ def pause(given: Given, job_id: JobId) -> Job:
     summary="Resume a job",
     responses=problems(JobNotFound, StateConflict),
 )
-def resume(given: Given, job_id: JobId) -> Job:
+def resume(given: Dependencies, job_id: JobId) -> Job:
     """Queue a paused job again."""
     return _change(given, job_id, resume_job)
 
@@ -226,7 +226,7 @@ def resume(given: Given, job_id: JobId) -> Job:
     responses=problems(JobNotFound, StateConflict, InvalidJson, BodyTooLarge),
 )
 def change_priority(
-    given: Given,
+    given: Dependencies,
     job_id: JobId,
     wanted: Annotated[NewPriority, Body(openapi_examples=PRIORITIES)],
 ) -> Job:

@@ -24,7 +24,7 @@ from lowloss.inference.signature import Signature
 from lowloss.results import Predictions
 from service.api.examples import ROWS, problems
 from service.api.parameters import JobId
-from service.api.resources import Given, Resources
+from service.api.resources import Dependencies, Resources
 from service.api.validation import problem_of_faults
 from service.store.artifacts import get_served_model
 
@@ -68,7 +68,7 @@ BODY: dict[str, Any] = {
         RowsInvalid,
     ),
 )
-async def predict(given: Given, request: Request, job_id: JobId) -> Response:
+async def predict(given: Dependencies, request: Request, job_id: JobId) -> Response:
     """Put raw rows before a job's best model: numbers in the target's units, or labels.
 
     Values are read as those of an uploaded table are; null is a missing one. Columns that the model

@@ -14,7 +14,7 @@ from lowloss.results import ReadRecipe
 from lowloss.spec import RecipeScaling, Text
 from service.api.bodies import Upload, spool_body
 from service.api.examples import RECIPE_BODY, problems
-from service.api.resources import Given
+from service.api.resources import Dependencies
 
 router = APIRouter(tags=["recipes"])
 
@@ -73,7 +73,7 @@ async def read_fit(
     responses=problems(BodyTooLarge, RecipeUnreadable, RecipeUnsupported),
 )
 async def read_recipe_of_model(
-    given: Given, request: Request, fit: Annotated[dict[str, Any], Depends(read_fit)]
+    given: Dependencies, request: Request, fit: Annotated[dict[str, Any], Depends(read_fit)]
 ) -> ReadRecipe:
     """The recipe that a Keras model was trained by, to be sent to /v1/diagnoses.
 

@@ -35,4 +35,4 @@ async def find_resources(request: Request) -> Resources:
     return resources
 
 
-Given = Annotated[Resources, Depends(find_resources)]
+Dependencies = Annotated[Resources, Depends(find_resources)]

@@ -10,7 +10,7 @@ from lowloss.errors import JobNotFound, StateConflict, TrialNotFound
 from lowloss.results import Page, Trial
 from service.api.examples import problems
 from service.api.parameters import MAX_INTEGER, Cursor, JobId, Limit
-from service.api.resources import Given
+from service.api.resources import Dependencies
 from service.store.cursors import invalid_cursor
 from service.store.trials import get_trial, list_trials
 
@@ -23,7 +23,7 @@ router = APIRouter(tags=["trials"])
     responses=problems(JobNotFound, StateConflict),
 )
 def list_trials_of_job(
-    given: Given, job_id: JobId, *, cursor: Cursor = None, limit: Limit = 50
+    given: Dependencies, job_id: JobId, *, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[Trial]:
     """A job's trials by number, without their curves."""
     with given.database.reading() as session:
@@ -36,7 +36,7 @@ def list_trials_of_job(
     responses=problems(JobNotFound, TrialNotFound, StateConflict),
 )
 def read_trial(
-    given: Given,
+    given: Dependencies,
     job_id: JobId,
     *,
     number: Annotated[

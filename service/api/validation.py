@@ -10,9 +10,9 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from lowloss.cells import shown
+from lowloss.client.problems import PROBLEMS
 from lowloss.errors import InvalidJson, InvalidRequest, Problem, UnknownField
-from lowloss.problems import PROBLEMS
+from lowloss.tables.cells import shown
 
 Location = tuple[str | int, ...]
 

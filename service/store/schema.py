@@ -48,7 +48,7 @@ def _one_of(column: str, states: type[StrEnum]) -> CheckConstraint:
 FINISHED = ", ".join(f"'{state}'" for state in JobState if state.is_finished)
 
 
-class Table(DeclarativeBase):
+class MappedTable(DeclarativeBase):
     """The parent of every table."""
 
     metadata = MetaData(
@@ -68,7 +68,7 @@ class Table(DeclarativeBase):
     }
 
 
-class BlobRow(Table):
+class BlobRow(MappedTable):
     """Bytes, named by their SHA-256. `touched_at` keeps a half-written one from being reaped."""
 
     __tablename__ = "blobs"
@@ -77,7 +77,7 @@ class BlobRow(Table):
     touched_at: Mapped[datetime] = mapped_column(default=utc_now())
 
 
-class BlobChunkRow(Table):
+class BlobChunkRow(MappedTable):
     """A piece of a blob: `blobs.CHUNK_BYTES` long, but for the last."""
 
     __tablename__ = "blob_chunks"
@@ -88,7 +88,7 @@ class BlobChunkRow(Table):
     data: Mapped[bytes] = mapped_column(LargeBinary)
 
 
-class DatasetRow(Table):
+class DatasetRow(MappedTable):
     """An uploaded table and what was measured of it."""
 
     __tablename__ = "datasets"
@@ -105,7 +105,7 @@ class DatasetRow(Table):
     __table_args__ = (_one_of("format", TableFormat), Index(None, "created_at", "id"))
 
 
-class JobRow(Table):
+class JobRow(MappedTable):
     """One durable run of a search or a diagnosis.
 
     `seconds` is the running time up to `claimed_at`: the last claim or renewal.
@@ -169,7 +169,7 @@ class JobRow(Table):
     )
 
 
-class AttemptRow(Table):
+class AttemptRow(MappedTable):
     """One worker's attempt at a job, and the error that ended it."""
 
     __tablename__ = "attempts"
@@ -186,7 +186,7 @@ class AttemptRow(Table):
     )
 
 
-class TrialRow(Table):
+class TrialRow(MappedTable):
     """One setting of the hyperparameters, trained and scored; `attempt` is the last that wrote."""
 
     __tablename__ = "trials"
@@ -219,7 +219,7 @@ class TrialRow(Table):
     )
 
 
-class CurveRow(Table):
+class CurveRow(MappedTable):
     """The metric values of one trial, epoch by epoch."""
 
     __tablename__ = "curves"
@@ -233,7 +233,7 @@ class CurveRow(Table):
     )
 
 
-class CheckpointRow(Table):
+class CheckpointRow(MappedTable):
     """What a fold of an unfinished trial goes on from."""
 
     __tablename__ = "checkpoints"
@@ -250,7 +250,7 @@ class CheckpointRow(Table):
     )
 
 
-class ArtifactRow(Table):
+class ArtifactRow(MappedTable):
     """A downloadable result of a job, visible once its job is settled."""
 
     __tablename__ = "artifacts"
@@ -264,7 +264,7 @@ class ArtifactRow(Table):
     created_at: Mapped[datetime] = mapped_column(default=utc_now())
 
 
-class EventRow(Table):
+class EventRow(MappedTable):
     """Something that happened to a job, numbered from 1 within it."""
 
     __tablename__ = "events"
@@ -275,7 +275,7 @@ class EventRow(Table):
     created_at: Mapped[datetime] = mapped_column(default=utc_now())
 
 
-class IdempotencyKeyRow(Table):
+class IdempotencyKeyRow(MappedTable):
     """The first answer to a POST that carried an Idempotency-Key."""
 
     __tablename__ = "idempotency_keys"

@@ -35,7 +35,7 @@ MAX_INTEGER_CLASSES = 20
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedJob:
     """What a job will do: its task, its features, what it leaves out, its classes in order.
 
     `spec` is what was asked for, with `auto` of validation and pruning decided.
@@ -48,13 +48,13 @@ class Checked:
     labels: tuple[str, ...]
 
 
-def check_job(spec: JobSpec, dataset: Dataset, *, limits: Limits) -> Checked:
+def check_job(spec: JobSpec, dataset: Dataset, *, limits: Limits) -> CheckedJob:
     """Check everything that the profile can tell; raises an InvalidRequest problem."""
     _check_limits(spec, limits)
     return check_table(spec, dataset, limits=limits)
 
 
-def check_table(spec: JobSpec, dataset: Dataset, *, limits: Limits) -> Checked:
+def check_table(spec: JobSpec, dataset: Dataset, *, limits: Limits) -> CheckedJob:
     """Check all but search space and budget; raises an InvalidRequest problem."""
     target = _find_target(spec, dataset)
     task = _decide_task(spec, target)
@@ -73,7 +73,7 @@ def check_table(spec: JobSpec, dataset: Dataset, *, limits: Limits) -> Checked:
     labels = () if task is Task.regression else _check_classes(target, spec.validation, limits)
     _check_rows(dataset.rows - target.missing, spec.validation)
     features, excluded = _select_features(spec, dataset)
-    return Checked(spec, task, features, excluded, labels)
+    return CheckedJob(spec, task, features, excluded, labels)
 
 
 def _check_domain(spec: JobSpec, target: Column) -> None:

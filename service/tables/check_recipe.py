@@ -13,10 +13,10 @@ from lowloss.results import Column, ColumnKind, Dataset
 from lowloss.spec import DiagnosisSpec, Features, Recipe, Task
 from service.settings import Limits
 from service.tables.bounds import Bounded, check_bounds
-from service.tables.check import Checked, check_table, suggest
+from service.tables.check import CheckedJob, check_table, suggest
 
 
-def check_diagnosis(spec: DiagnosisSpec, dataset: Dataset, *, limits: Limits) -> Checked:
+def check_diagnosis(spec: DiagnosisSpec, dataset: Dataset, *, limits: Limits) -> CheckedJob:
     """Check everything that the profile can tell; raises an InvalidRequest problem.
 
     Features that the recipe excludes are among those that are answered.
@@ -75,7 +75,7 @@ def _features(spec: DiagnosisSpec, dataset: Dataset) -> Features:
     return spec.features.model_copy(update={"include": names})
 
 
-def _check_excluded(recipe: Recipe, checked: Checked, dataset: Dataset) -> None:
+def _check_excluded(recipe: Recipe, checked: CheckedJob, dataset: Dataset) -> None:
     """Refuse to exclude columns that are not in the table, or all features."""
     names = [column.name for column in dataset.profile]
     for name in recipe.exclude:

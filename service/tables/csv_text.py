@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lowloss.cells import DELIMITERS
 from lowloss.errors import TableEmpty, TableRagged, TableUnreadable
+from lowloss.tables.cells import DELIMITERS
 from service.tables.options import ParseOptions
 from service.tables.table import check_names
 

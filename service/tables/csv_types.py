@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from lowloss.cells import MISSING, MISSING_AMONG_NUMBERS
+from lowloss.tables.cells import MISSING, MISSING_AMONG_NUMBERS
 from service.tables.table import in_calendar
 
 DAY = r"^\d{4}-\d{2}-\d{2}"

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from lowloss.cells import label
 from lowloss.results import QUANTILES, Column, ColumnKind, Histogram, Level
+from lowloss.tables.cells import label
 from service.settings import Limits
 from service.tables.table import Table
 

@@ -22,16 +22,9 @@ from service.store.database import Database
 from service.store.jobs import get_job
 from service.store.queue import cancel_job, enqueue_job
 from service.store.trials import list_trials
+from tests.builders.processes import child_of, free_port, kill, running, wait_for, wait_until_ready
+from tests.builders.store import a_spec, an_uploaded_table
 from tests.conftest import NewUrl
-from tests.factories import a_spec, an_uploaded_table
-from tests.processes import (
-    child_of,
-    free_port,
-    kill,
-    running,
-    wait_for,
-    wait_until_ready,
-)
 
 TRIALS = 12
 WORKER, SERVER = "worker.supervisor", "service.app"

@@ -32,13 +32,7 @@ from service.store.jobs import (
 )
 from service.store.queue import Fence, finish_job, release_job
 from service.store.schema import BlobChunkRow, BlobRow
-from tests.factories import (
-    a_blob,
-    a_claim,
-    a_dataset,
-    a_job,
-    expire_lease,
-)
+from tests.builders.store import a_blob, a_claim, a_dataset, a_job, expire_lease
 
 
 def test_blob_reads_back_whole_and_in_ranges(database: Database, tmp_path: Path) -> None:

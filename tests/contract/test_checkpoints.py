@@ -15,7 +15,7 @@ from service.store.database import Database
 from service.store.queue import Fence, finish_job, pause_running_job
 from service.store.schema import BlobRow, CheckpointRow
 from service.store.trials import get_trial, record_epochs, start_trial
-from tests.factories import a_blob, a_claim, a_job, a_trial, expire_lease, some_hyperparameters
+from tests.builders.store import a_blob, a_claim, a_job, a_trial, expire_lease, some_hyperparameters
 
 
 def a_running_trial(database: Database) -> Fence:

@@ -14,8 +14,8 @@ from service.store.database import Database
 from service.store.diagnoses import get_diagnosis
 from service.store.jobs import get_job, list_earlier_jobs, list_jobs, record_outcome
 from service.store.queue import cancel_job, finish_job, pause_running_job, resume_job
-from tests.diagnoses import a_diagnosis, a_recipe
-from tests.factories import a_claim, a_diagnosis_job, a_job, add_diagnosis
+from tests.builders.diagnoses import a_diagnosis, a_recipe
+from tests.builders.store import a_claim, a_diagnosis_job, a_job, add_diagnosis
 
 
 def read(database: Database, job_id: str) -> Job:

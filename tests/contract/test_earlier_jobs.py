@@ -12,7 +12,7 @@ from service.store.database import Database
 from service.store.events import list_events
 from service.store.jobs import EarlierJob, get_job, list_earlier_jobs
 from service.store.queue import finish_job, set_priority
-from tests.factories import a_claim, a_job, a_trial
+from tests.builders.store import a_claim, a_job, a_trial
 
 
 def a_finished_job(database: Database, *scores: float | None, **given: Any) -> str:

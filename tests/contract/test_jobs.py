@@ -26,12 +26,7 @@ from service.store.jobs import (
     record_outcome,
 )
 from service.store.schema import JobRow
-from tests.factories import (
-    a_claim,
-    a_job,
-    a_trial,
-    expire_lease,
-)
+from tests.builders.store import a_claim, a_job, a_trial, expire_lease
 
 
 @contextmanager

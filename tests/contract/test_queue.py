@@ -27,7 +27,7 @@ from service.store.queue import (
 )
 from service.store.schema import AttemptRow, JobRow
 from service.store.trials import list_trials
-from tests.factories import LEASE_SECONDS, a_claim, a_job, a_trial, expire_lease
+from tests.builders.store import LEASE_SECONDS, a_claim, a_job, a_trial, expire_lease
 
 FINISHED = [state for state in JobState if state.is_finished]
 

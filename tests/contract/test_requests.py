@@ -22,7 +22,7 @@ from service.store.queue import (
     resume_job,
     retry_job,
 )
-from tests.factories import a_claim, a_job, a_trial
+from tests.builders.store import a_claim, a_job, a_trial
 
 FINISHED = [state for state in JobState if state.is_finished]
 

@@ -17,9 +17,9 @@ from service.settings import Settings
 from service.store.database import Database
 from service.store.jobs import get_job
 from service.store.queue import cancel_job, pause_job
-from tests.factories import a_claim, a_job, expire_lease
-from tests.processes import wait_for
-from worker.supervisor import Supervisor
+from tests.builders.processes import wait_for
+from tests.builders.store import a_claim, a_job, expire_lease
+from worker.supervisor.loop import Supervisor
 
 CHILD = """
 import json, os, signal, sys, time

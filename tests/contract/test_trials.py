@@ -19,13 +19,7 @@ from service.store.jobs import (
 from service.store.queue import cancel_job
 from service.store.schema import TrialRow
 from service.store.trials import get_trial, list_trials, record_epochs, start_trial
-from tests.factories import (
-    a_claim,
-    a_job,
-    a_trial,
-    expire_lease,
-    some_hyperparameters,
-)
+from tests.builders.store import a_claim, a_job, a_trial, expire_lease, some_hyperparameters
 
 
 def test_best_trial_follows_the_objective_downwards(database: Database) -> None:

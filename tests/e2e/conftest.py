@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from lowloss import Client
+from tests.builders.processes import free_port, running, wait_until_ready
 from tests.conftest import NewUrl
-from tests.processes import free_port, running, wait_until_ready
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from typing import Any
 from typer.testing import CliRunner
 
 from lowloss import Client
-from lowloss.builtin import builtin_csv
 from lowloss.cli import app
+from lowloss.cli.builtin import builtin_csv
 from lowloss.results import Cause, JobKind, JobState
 
 RECIPE: dict[str, Any] = {

@@ -14,8 +14,8 @@ import psutil
 from lowloss import Client
 from service.store.database import Database
 from service.store.queue import Fence, renew_lease
-from tests.factories import a_claim, a_job
-from tests.processes import free_port, running, wait_until_ready
+from tests.builders.processes import free_port, running, wait_until_ready
+from tests.builders.store import a_claim, a_job
 
 SIZE_BYTES = 500_000_000
 MAX_RESIDENT_BYTES = 150_000_000

@@ -14,9 +14,9 @@ import pytest
 from typer.testing import CliRunner
 
 from lowloss import Client
-from lowloss.builtin import builtin_csv
 from lowloss.cli import FAILED, app
-from lowloss.demo import PREDICT
+from lowloss.cli.builtin import builtin_csv
+from lowloss.cli.demo import PREDICT
 from lowloss.errors import BestModelNotReady, StateConflict
 from lowloss.results import JobState, TrialState
 from lowloss.spec import Validation

@@ -20,7 +20,7 @@ import pytest
 from lowloss import Client
 from lowloss.inference.csv_files import write_predictions
 from lowloss.results import JobState
-from tests.tables import mixed_columns
+from tests.builders.tables import mixed_columns
 
 JOB: dict[str, Any] = {
     "target": "what we want",

@@ -15,7 +15,7 @@ from lowloss.results import JobKind
 from service.store.database import Database, alembic_config
 from service.store.datasets import get_dataset
 from service.store.jobs import get_job
-from tests.factories import a_diagnosis_job, a_job
+from tests.builders.store import a_diagnosis_job, a_job
 
 
 def test_migrated_schema_is_the_one_in_the_code(database: Database) -> None:

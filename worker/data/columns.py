@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from lowloss.cells import label
 from lowloss.results import Column, ColumnKind
+from lowloss.tables.cells import label
 from worker.data.splits import Rows
-from worker.engine.plans import FloatArray
+from worker.engine.array_types import FloatArray
 
 PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 RESERVED = frozenset({"self", "prediction", "probabilities", *keyword.kwlist})

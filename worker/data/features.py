@@ -1,6 +1,6 @@
 """Fitted features: pure data, and what they make of raw columns with numpy.
 
-N rows, R raw numeric columns, D features of the design matrix. `worker.model` writes the same steps
+N rows, R raw numeric columns, D features of the design matrix. `worker.artifacts.model` writes the same steps
 as Keras layers and as ONNX nodes.
 """
 
@@ -15,7 +15,7 @@ import polars as pl
 from lowloss.results import ColumnKind
 from lowloss.spec import Scaling
 from worker.data.columns import RawColumns
-from worker.engine.plans import FloatArray
+from worker.engine.array_types import FloatArray
 
 CLIP = 3.0
 """Robust scaling leads x to x / sqrt(1 + (x / 3)²) (RealMLP, Holzmüller et al. 2024)."""
@@ -74,7 +74,7 @@ class CategoricalFeature:
 
 
 @dataclass(frozen=True)
-class Features:
+class FittedFeatures:
     """All fitted features, in the order of the design matrix.
 
     That is: the numeric columns, their seasons, an indicator for each of them with missing values,
@@ -120,7 +120,9 @@ class Features:
         return numbers + sum(each.width for each in self.categorical if not each.is_embedded)
 
 
-def design_matrix(features: Features, raw: RawColumns, *, numbers: int | None = None) -> FloatArray:
+def design_matrix(
+    features: FittedFeatures, raw: RawColumns, *, numbers: int | None = None
+) -> FloatArray:
     """[N, D] What the network sees; columns of zeros make it `numbers` before the codes."""
     missing_NR = np.isnan(raw.numeric_NR)
     filled_NR = np.where(missing_NR, features.centers, raw.numeric_NR)
@@ -135,7 +137,7 @@ def design_matrix(features: Features, raw: RawColumns, *, numbers: int | None = 
     return np.concatenate(parts, axis=1)
 
 
-def _scaled(features: Features, filled_NR: FloatArray) -> FloatArray:
+def _scaled(features: FittedFeatures, filled_NR: FloatArray) -> FloatArray:
     if features.scaling == "none":
         return filled_NR
     with np.errstate(over="ignore"):  # what is infinite is cut off

@@ -16,9 +16,9 @@ import polars as pl
 from lowloss.results import Column, ColumnKind
 from lowloss.spec import Scaling
 from worker.data.columns import MISSING, RawColumns, input_names, is_categorical
-from worker.data.features import CategoricalFeature, Features, NumericFeature
+from worker.data.features import CategoricalFeature, FittedFeatures, NumericFeature
 from worker.data.target import Float64Array
-from worker.engine.plans import FloatArray
+from worker.engine.array_types import FloatArray
 
 MATRIX_COLUMN = re.compile(r"X\[(\d+)\]")
 # A spread below half of float32's step at the mean, or below its smallest normal number, is
@@ -44,7 +44,7 @@ def fit_features(
     max_levels: int,
     scaling: Scaling,
     embedded: frozenset[str] | None = None,
-) -> Features:
+) -> FittedFeatures:
     """Fit every transform on these rows: the training rows, and no other.
 
     Categories of many levels are embedded; those of `embedded` where it is given.
@@ -63,10 +63,10 @@ def fit_features(
     if embedded is None:
         embedded = frozenset(f.column for f in categorical if len(f.levels) > ONE_HOT_LEVELS)
     categorical = tuple(replace(f, is_embedded=f.column in embedded) for f in categorical)
-    return Features(numeric, categorical, scaling)
+    return FittedFeatures(numeric, categorical, scaling)
 
 
-def as_matrix(features: Features, *, matrix_columns: int) -> Features:
+def as_matrix(features: FittedFeatures, *, matrix_columns: int) -> FittedFeatures:
     """The features of an NPZ: their columns `X[0]`, `X[1]`, … are positions in its `X`."""
     matches = (MATRIX_COLUMN.fullmatch(feature.column) for feature in features.numeric)
     positions = tuple(int(match[1]) for match in matches if match)

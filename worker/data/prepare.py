@@ -11,10 +11,10 @@ import polars as pl
 from lowloss.errors import JobFailed
 from lowloss.results import Column
 from lowloss.spec import Choice, JobSpec, Scaling, Task
-from service.tables.check import MIN_HELD_ROWS, MIN_TRAIN_ROWS, Checked
+from service.tables.check import MIN_HELD_ROWS, MIN_TRAIN_ROWS, CheckedJob
 from service.tables.table import Table
 from worker.data.columns import RawColumns, read_columns, read_strings
-from worker.data.features import EMBEDDING_SIZE, Features, design_matrix
+from worker.data.features import EMBEDDING_SIZE, FittedFeatures, design_matrix
 from worker.data.fit import as_matrix, fit_features
 from worker.data.splits import Rows, Split, Splits, Traits, split_rows
 from worker.data.target import (
@@ -25,13 +25,14 @@ from worker.data.target import (
     log_offset,
     read_target,
 )
-from worker.engine.plans import Arrays, Embedding, FloatArray, Fold
+from worker.engine.array_types import FloatArray
+from worker.engine.arrays import Arrays, Embedding, Fold
 
 NO_ROWS: Rows = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledRows:
     """The rows of a table that have a target; `raw` as the exported model takes them.
 
     `y` is in target units, or class indices. `matrix_columns` is the width of an NPZ's `X`,
@@ -47,11 +48,11 @@ class Labelled:
 
 
 @dataclass(frozen=True)
-class Fit:
+class FittedFold:
     """What is fitted on the training rows of one fold."""
 
     split: Split
-    features: Features
+    features: FittedFeatures
     target: Target
 
 
@@ -63,9 +64,9 @@ class Prepared:
     of the next.
     """
 
-    labelled: Labelled
+    labelled: LabelledRows
     splits: Splits
-    fits: tuple[Fit, ...]
+    fits: tuple[FittedFold, ...]
     arrays: Arrays
 
     @property
@@ -83,12 +84,12 @@ class Prepared:
         return self.arrays.x_of(self.arrays.folds[fold], self.splits.test)
 
 
-def prepare(table: Table, checked: Checked, *, max_levels: int) -> Prepared:
+def prepare(table: Table, checked: CheckedJob, *, max_levels: int) -> Prepared:
     """Split the labelled rows, fit the transforms on the training rows, and apply them to all."""
     spec = checked.spec
     frame = _labelled(table.frame, spec.target)
     y = read_target(frame[spec.target], checked.task, checked.labels)
-    labelled = Labelled(
+    labelled = LabelledRows(
         checked.features,
         read_columns(frame, checked.features),
         y,
@@ -133,7 +134,7 @@ def _labelled(frame: pl.DataFrame, target: str) -> pl.DataFrame:
     return frame.filter(has_label)
 
 
-def _traits(frame: pl.DataFrame, spec: JobSpec, labelled: Labelled) -> Traits:
+def _traits(frame: pl.DataFrame, spec: JobSpec, labelled: LabelledRows) -> Traits:
     """What the strategy of validation looks at."""
     column, y = spec.validation.column, labelled.y
     is_classified = labelled.target.task is not Task.regression
@@ -151,7 +152,7 @@ def _ranks(column: pl.Series) -> Rows:
     return column.rank("dense").to_numpy().astype(np.int64) - 1
 
 
-def _check_split(labelled: Labelled, split: Split, test: Rows) -> None:
+def _check_split(labelled: LabelledRows, split: Split, test: Rows) -> None:
     """Refuse parts that groups or an order leave without enough rows, or classes."""
     parts = {"training": split.train, "validation": split.validation, "test": test}
     for name, rows in parts.items():
@@ -181,7 +182,7 @@ def _check_split(labelled: Labelled, split: Split, test: Rows) -> None:
 
 
 def _fitted(
-    labelled: Labelled,
+    labelled: LabelledRows,
     splits: Splits,
     wanted: tuple[Scaling, ...],
     spec: JobSpec,
@@ -190,7 +191,7 @@ def _fitted(
 ) -> Prepared:
     """Fit and transform; whether the target is seen as a logarithm is one choice for all folds."""
     scale = spec.preprocessing.scale_target
-    fits: list[Fit] = []
+    fits: list[FittedFold] = []
     for scaling in wanted:
         for split in splits.folds:
             # What is embedded is one choice for all folds: it decides what a network consists of.
@@ -199,7 +200,7 @@ def _fitted(
             features = _features(labelled, split, scaling, embedded)
             y_train = labelled.y[split.train]
             target = fit_target(labelled.target, y_train, scale=scale, log_offset=offset)
-            fits.append(Fit(split, features, target))
+            fits.append(FittedFold(split, features, target))
     # Folds see other levels: views are as wide as the widest.
     numbers = max(fit.features.numbers for fit in fits)
     width = numbers + len(fits[0].features.embedded)
@@ -219,7 +220,7 @@ def _fitted(
     return Prepared(labelled, splits, tuple(fits), arrays)
 
 
-def _embeddings(fits: list[Fit]) -> tuple[Embedding, ...]:
+def _embeddings(fits: list[FittedFold]) -> tuple[Embedding, ...]:
     """Tables for the codes of every fold."""
     of_columns = zip(*(fit.features.embedded for fit in fits), strict=True)
     most = [max(len(feature.levels) for feature in features) for features in of_columns]
@@ -227,8 +228,8 @@ def _embeddings(fits: list[Fit]) -> tuple[Embedding, ...]:
 
 
 def _features(
-    labelled: Labelled, split: Split, scaling: Scaling, embedded: frozenset[str] | None
-) -> Features:
+    labelled: LabelledRows, split: Split, scaling: Scaling, embedded: frozenset[str] | None
+) -> FittedFeatures:
     features = fit_features(
         labelled.columns,
         labelled.raw.take(split.train),
@@ -241,7 +242,7 @@ def _features(
     return as_matrix(features, matrix_columns=labelled.matrix_columns)
 
 
-def _fold(view: int, fit: Fit, unit: Target, y: Float64Array, spec: JobSpec) -> Fold:
+def _fold(view: int, fit: FittedFold, unit: Target, y: Float64Array, spec: JobSpec) -> Fold:
     """A fold of the arrays, whose target is in some unit."""
     return Fold(
         train_N=fit.split.train,

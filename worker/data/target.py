@@ -9,10 +9,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from lowloss.cells import label
 from lowloss.spec import Task
+from lowloss.tables.cells import label
 from worker.data.splits import Rows
-from worker.engine.plans import FloatArray, Loss
+from worker.engine.array_types import FloatArray
+from worker.engine.arrays import Loss
 
 Float64Array = NDArray[np.float64]
 

@@ -14,7 +14,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from worker.engine.plans import Arrays, FloatArray, Initializer, Plan
+from worker.engine.array_types import FloatArray
+from worker.engine.arrays import Arrays
+from worker.engine.plans import KernelInitializer, Plan
 
 TRUNCATED_SD = 0.87962566103423978
 """Standard deviation of a standard normal cut off at 2."""
@@ -106,14 +108,14 @@ def _constant(value: int) -> Any:
     return tf.constant(np.uint32(value).astype(np.int32))
 
 
-def _usual_initializers(plan: Plan) -> tuple[Initializer, ...]:
+def _usual_initializers(plan: Plan) -> tuple[KernelInitializer, ...]:
     names = {"tanh": "glorot_uniform", "selu": "lecun_normal"}
-    hidden = [Initializer(names.get(name, "he_normal")) for name in plan.activations]
-    return (*hidden, Initializer("glorot_uniform"))
+    hidden = [KernelInitializer(names.get(name, "he_normal")) for name in plan.activations]
+    return (*hidden, KernelInitializer("glorot_uniform"))
 
 
 def _kernel(
-    rng: np.random.Generator, initializer: Initializer, shape: tuple[int, int]
+    rng: np.random.Generator, initializer: KernelInitializer, shape: tuple[int, int]
 ) -> NDArray[np.float64]:
     """[in, out] A draw from one of Keras's initializers."""
     scale = DEFAULT_SCALE if initializer.scale is None else initializer.scale

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from worker.engine.plans import Loss
+from worker.engine.arrays import Loss
 
 CROSSENTROPIES = {
     # Those of `keras.losses`, but for the warning of the one that it takes for a mistake.

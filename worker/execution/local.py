@@ -8,11 +8,11 @@ from pathlib import Path
 
 import psutil
 
-from worker.engine.buckets import Reach
-from worker.engine.cohort import CohortEngine, Machine
-from worker.engine.keras_fit import KerasEngine
-from worker.engine.plans import Arrays
-from worker.engine.program import Programs
+from worker.engine.arrays import Arrays
+from worker.engine.cohort.buckets import Reach
+from worker.engine.cohort.cohort_engine import CohortEngine, Machine
+from worker.engine.cohort.program import Programs
+from worker.engine.keras.keras_engine import KerasEngine
 
 CGROUP = Path("/sys/fs/cgroup")
 """Where a container's limits stand."""

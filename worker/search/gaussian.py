@@ -21,7 +21,7 @@ from threadpoolctl import ThreadpoolController
 
 from worker.search.cube import Cube, FloatMatrix
 
-MOST_POINTS = 300
+MAX_POINTS = 300
 """Above, the best half and the latest half stand for all: a fit takes cubic time."""
 KERNEL_POINTS = 150
 """As above, for the kernel, whose fit takes some forty times as long."""
@@ -49,7 +49,7 @@ class Surrogate:
         self._prior = ConstantKernel(1.0, (0.05, 20.0)) * matern + WhiteKernel(1e-2, (1e-6, 1.0))
         self._kernel = self._prior
         self._kernel_points = 0
-        self._fitted: Fitted | None = None
+        self._fitted: FittedSurrogate | None = None
         self._threads = ThreadpoolController()
 
     def __len__(self) -> int:
@@ -61,11 +61,11 @@ class Surrogate:
         self._losses.append(loss)
         self._fitted = None
 
-    def fit(self) -> Fitted:
+    def fit(self) -> FittedSurrogate:
         """The process as of now: fitted once, however often it is asked for."""
         if self._fitted is None:
             self._fit_kernel()
-            x_NE, y_N, unit = self._data(len(self), MOST_POINTS)
+            x_NE, y_N, unit = self._data(len(self), MAX_POINTS)
             self._fitted = _condition(self._kernel, x_NE, y_N, unit)
         return self._fitted
 
@@ -111,7 +111,7 @@ class Surrogate:
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedSurrogate:
     """A process that knows some losses; `y_N` are about their mean, in units of `unit`.
 
     `inverse_NN` is that of the Cholesky factor of their covariance, noise included.
@@ -139,7 +139,7 @@ class Fitted:
         improvement_M: FloatMatrix = sd_M * (z_M * share_M + density_M)
         return improvement_M
 
-    def believing(self, x_E: FloatMatrix) -> Fitted:
+    def believing(self, x_E: FloatMatrix) -> FittedSurrogate:
         """Itself with an open trial, believed to come out as expected (Ginsbourger et al. 2010).
 
         What is believed has no weight, since it is what the others say; it leaves less unknown.
@@ -152,7 +152,7 @@ class Fitted:
         inverse = np.zeros((count + 1, count + 1))
         inverse[:count, :count] = self.inverse_NN
         inverse[count] = np.append(-row_N @ self.inverse_NN, 1.0) / rest
-        return Fitted(
+        return FittedSurrogate(
             self.kernel,
             np.concatenate([self.x_NE, x_E[None]]),
             np.append(self.y_N, covariance_N @ self.weight_N),
@@ -162,10 +162,10 @@ class Fitted:
         )
 
 
-def _condition(kernel: Kernel, x_NE: FloatMatrix, y_N: FloatMatrix, unit: float) -> Fitted:
+def _condition(kernel: Kernel, x_NE: FloatMatrix, y_N: FloatMatrix, unit: float) -> FittedSurrogate:
     """The process of a kernel that knows some losses."""
     inverse_NN = np.linalg.inv(np.linalg.cholesky(kernel(x_NE)))
-    return Fitted(kernel, x_NE, y_N, unit, inverse_NN, inverse_NN.T @ (inverse_NN @ y_N))
+    return FittedSurrogate(kernel, x_NE, y_N, unit, inverse_NN, inverse_NN.T @ (inverse_NN @ y_N))
 
 
 def _milestone(points: int) -> int:

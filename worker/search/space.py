@@ -12,9 +12,9 @@ from keras_tuner import HyperParameters
 from lowloss.results import Hyperparameters
 from lowloss.spec import Choice, CountRange, Float, Int, JobSpec, SearchSpace, WidthRange
 from worker.data.prepare import scalings
-from worker.engine.buckets import Reach, pad
+from worker.engine.cohort.buckets import Reach, pad
+from worker.engine.cohort.program import OPTIONS
 from worker.engine.plans import Plan
-from worker.engine.program import OPTIONS
 
 NO_CLIPPING = 0.0
 """Stands for a null `clip_norm`: KerasTuner takes no null, and no real norm is 0."""
@@ -69,7 +69,7 @@ def possible_depths(space: SearchSpace) -> list[int]:
             return [layers]
 
 
-def reach(space: SearchSpace) -> Reach:
+def reach_of_space(space: SearchSpace) -> Reach:
     """The largest network that the space allows, and the options that its programs need."""
     options = frozenset(option for option in OPTIONS if _may_be_used(getattr(space, option)))
     paddings = len({pad(width) for width in range(_least(space.width), _most(space.width) + 1)})

@@ -1,1 +1,1 @@
-"""Checks: what in the data, the recipe or its curve makes a cause suspect, with the evidence."""
+"""Checks that name suspects, each with its evidence, before anything is trained."""

@@ -10,10 +10,10 @@ import numpy as np
 
 from lowloss.results import Cause
 from lowloss.spec import Recipe
-from worker.diagnosis.judging import Judged
-from worker.diagnosis.probe import Probe
-from worker.diagnosis.suspects import Suspect, evidence
-from worker.diagnosis.variants import is_stopped
+from worker.diagnosis.checks.suspects import Suspect, evidence
+from worker.diagnosis.training.judging import JudgedVariant
+from worker.diagnosis.training.probe import Probe
+from worker.diagnosis.training.variants import is_stopped
 
 GAP = 1.1
 EARLY_BEST, LATE_BEST = 0.6, 0.75
@@ -28,14 +28,14 @@ VANISHED, EXPLODED = 1e-3, 1e3
 
 
 @dataclass(frozen=True)
-class Curve:
+class LossCurve:
     """A recipe's losses, epoch by epoch."""
 
     loss: tuple[float, ...]
     val_loss: tuple[float, ...]
 
     @classmethod
-    def of(cls, judged: Judged) -> Curve:
+    def of(cls, judged: JudgedVariant) -> LossCurve:
         """That of a training."""
         epochs = judged.trained.epochs if judged.trained else ()
         return cls(tuple(e.loss for e in epochs), tuple(e.val_loss for e in epochs))
@@ -46,11 +46,13 @@ class Curve:
         return int(np.nanargmin(self.val_loss))
 
 
-def check_curves(recipe: Recipe, runs: Sequence[Judged], probe: Probe | None) -> Iterator[Suspect]:
+def check_curves(
+    recipe: Recipe, runs: Sequence[JudgedVariant], probe: Probe | None
+) -> Iterator[Suspect]:
     """Suspects in how the recipe trained, and in what became of its units."""
     diverged = [run for run in runs if run.loss is None and run.refused is None]
     curves = [
-        curve for run in runs if run.loss is not None and len((curve := Curve.of(run)).loss) > 1
+        curve for run in runs if run.loss is not None and len((curve := LossCurve.of(run)).loss) > 1
     ]
     if diverged:
         yield from _diverged(recipe, diverged, len(runs))
@@ -62,7 +64,7 @@ def check_curves(recipe: Recipe, runs: Sequence[Judged], probe: Probe | None) ->
         yield from _probed(recipe, probe)
 
 
-def _diverged(recipe: Recipe, diverged: list[Judged], count: int) -> Iterator[Suspect]:
+def _diverged(recipe: Recipe, diverged: list[JudgedVariant], count: int) -> Iterator[Suspect]:
     epochs = [len(run.trained.epochs) if run.trained else 0 for run in diverged]
     told = f"{len(diverged)} of {count} trainings ended in NaN or infinity, at epoch {max(epochs)}"
     found = (evidence("trainings whose loss became infinite or NaN", len(diverged), 0),)
@@ -75,7 +77,7 @@ def _diverged(recipe: Recipe, diverged: list[Judged], count: int) -> Iterator[Su
     yield Suspect(Cause.exploding_gradients, told, found, strength=0.8)
 
 
-def _overfit(recipe: Recipe, curves: list[Curve]) -> Iterator[Suspect]:
+def _overfit(recipe: Recipe, curves: list[LossCurve]) -> Iterator[Suspect]:
     last = _median(
         [curve.val_loss[-1] / max(curve.val_loss[curve.best], 1e-12) for curve in curves]
     )
@@ -117,7 +119,7 @@ def _overfit(recipe: Recipe, curves: list[Curve]) -> Iterator[Suspect]:
         )
 
 
-def _unfinished(recipe: Recipe, curves: list[Curve]) -> Iterator[Suspect]:
+def _unfinished(recipe: Recipe, curves: list[LossCurve]) -> Iterator[Suspect]:
     late = _median([(curve.best + 1) / len(curve.val_loss) for curve in curves])
     fall = _median([_late_fall(curve) for curve in curves])
     epochs = len(curves[0].loss)
@@ -143,7 +145,7 @@ def _unfinished(recipe: Recipe, curves: list[Curve]) -> Iterator[Suspect]:
         )
 
 
-def _shaky(recipe: Recipe, curves: list[Curve]) -> Iterator[Suspect]:
+def _shaky(recipe: Recipe, curves: list[LossCurve]) -> Iterator[Suspect]:
     changes = _median([_sign_changes(curve.loss) for curve in curves])
     rough = _median([_roughness(curve.loss) for curve in curves])
     if changes > SIGN_CHANGES and rough > 0.1:
@@ -227,7 +229,7 @@ def _median(values: Sequence[float]) -> float:
     return float(np.median(values))
 
 
-def _late_fall(curve: Curve) -> float:
+def _late_fall(curve: LossCurve) -> float:
     """The share of the validation loss that the last quarter took off."""
     start = max(0, math.floor(len(curve.val_loss) * LATE_BEST) - 1)
     before = min(curve.val_loss[: start + 1])

@@ -15,8 +15,8 @@ from lowloss.results import Cause, ColumnKind, ExcludedColumn
 from lowloss.spec import Recipe, Task
 from worker.data.splits import Rows
 from worker.data.target import Float64Array
-from worker.diagnosis.data import Data, largest_ratio
-from worker.diagnosis.suspects import Suspect, evidence, listed
+from worker.diagnosis.checks.suspects import Suspect, evidence, listed
+from worker.diagnosis.training.data import DiagnosisData, largest_ratio
 
 SPREAD_RATIO, OFF_CENTRE = 10.0, 3.0
 LARGE_SPREAD, SMALL_SPREAD = 5.0, 0.05
@@ -24,7 +24,7 @@ TARGET_SPREAD, TARGET_OFF_CENTRE, SMALL_TARGET = 10.0, 10.0, 0.02
 IMBALANCE = 10.0
 FAR = 20.0
 """Interquartile ranges beyond the quartiles from which a value is an outlier."""
-MOST_FAR = 0.05
+MAX_FAR = 0.05
 """Share of rows above which such values are a heavy tail, not outliers."""
 LEAK_SCORE = 0.99
 DUPLICATE_SHARE = 0.02
@@ -32,7 +32,7 @@ SHOWN_ROWS = 20
 
 
 def check_data(
-    data: Data, recipe: Recipe, excluded: tuple[ExcludedColumn, ...]
+    data: DiagnosisData, recipe: Recipe, excluded: tuple[ExcludedColumn, ...]
 ) -> Iterator[Suspect]:
     """Suspects among the data, as this recipe treats them."""
     yield from _features(data, recipe)
@@ -46,7 +46,7 @@ def check_data(
     yield from _imbalance(data, recipe)
 
 
-def _numbers(data: Data, recipe: Recipe) -> dict[str, Float64Array]:
+def _numbers(data: DiagnosisData, recipe: Recipe) -> dict[str, Float64Array]:
     """The columns of numbers that the network sees, known rows only, missing values left out."""
     known = data.draws[0].known
     names = data.names[: data.raw.numeric_NR.shape[1]]
@@ -58,7 +58,7 @@ def _numbers(data: Data, recipe: Recipe) -> dict[str, Float64Array]:
     return found
 
 
-def _features(data: Data, recipe: Recipe) -> Iterator[Suspect]:
+def _features(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     if recipe.scale_features != "none":
         return
     kinds = {column.name: column.kind for column in data.columns}
@@ -101,7 +101,7 @@ def _features(data: Data, recipe: Recipe) -> Iterator[Suspect]:
     )
 
 
-def _target(data: Data, recipe: Recipe) -> Iterator[Suspect]:
+def _target(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     if data.task is not Task.regression or recipe.scale_target != "none":
         return
     y = data.y[data.draws[0].known]
@@ -126,7 +126,7 @@ def _target(data: Data, recipe: Recipe) -> Iterator[Suspect]:
     )
 
 
-def _missing(data: Data, recipe: Recipe) -> Iterator[Suspect]:
+def _missing(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     if recipe.missing != "keep" or not data.has_missing:
         return
     missing_NR = np.isnan(data.raw.numeric_NR)
@@ -165,7 +165,7 @@ def _constant(excluded: tuple[ExcludedColumn, ...]) -> Iterator[Suspect]:
         )
 
 
-def _identifiers(data: Data, recipe: Recipe) -> Iterator[Suspect]:
+def _identifiers(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     columns = tuple(
         column.name
         for column in data.columns
@@ -182,7 +182,7 @@ def _identifiers(data: Data, recipe: Recipe) -> Iterator[Suspect]:
         )
 
 
-def _leaks(data: Data, recipe: Recipe) -> Iterator[Suspect]:
+def _leaks(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     """One column that by itself tells the target. With a single column there is nothing else."""
     columns = _numbers(data, recipe)
     if len(columns) < 2:
@@ -226,7 +226,7 @@ def _alone(values: NDArray[np.float32], y: Float64Array, task: Task) -> float:
     return (agreed - majority) / (1 - majority) if majority < 1 else 0.0
 
 
-def _duplicates(data: Data, recipe: Recipe) -> Iterator[Suspect]:
+def _duplicates(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     names = data.names[: data.raw.numeric_NR.shape[1]]
     known_NR = data.raw.numeric_NR[data.draws[0].known]
     kept = [place for place, name in enumerate(names) if name not in recipe.exclude]
@@ -259,7 +259,7 @@ def _duplicates(data: Data, recipe: Recipe) -> Iterator[Suspect]:
         )
 
 
-def _repeated_rows(data: Data) -> NDArray[np.int64]:
+def _repeated_rows(data: DiagnosisData) -> NDArray[np.int64]:
     """Rows that have an equal one before them."""
     parts = [np.nan_to_num(data.raw.numeric_NR, nan=-1e30).astype(np.float64), data.y[:, None]]
     parts += [strings.rank("dense").to_numpy()[:, None] for strings in data.raw.strings]
@@ -268,8 +268,8 @@ def _repeated_rows(data: Data) -> NDArray[np.int64]:
     return np.setdiff1d(np.arange(len(whole)), first)
 
 
-def _outliers(data: Data, recipe: Recipe) -> Iterator[Suspect]:
-    most = MOST_FAR * len(data.y)
+def _outliers(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
+    most = MAX_FAR * len(data.y)
     columns, found = [], []
     if recipe.scale_features not in {"robust", "quantile"}:
         for place, name in enumerate(data.names[: data.raw.numeric_NR.shape[1]]):
@@ -283,7 +283,7 @@ def _outliers(data: Data, recipe: Recipe) -> Iterator[Suspect]:
         yield _outlier(data, (data.target.name,), rows, "the target")
 
 
-def _outlier(data: Data, columns: tuple[str, ...], rows: Rows, where: str) -> Suspect:
+def _outlier(data: DiagnosisData, columns: tuple[str, ...], rows: Rows, where: str) -> Suspect:
     return Suspect(
         Cause.outliers,
         f"{len(rows)} rows hold values of {where} ({listed(columns)}) more than {FAR:g} "
@@ -307,7 +307,7 @@ def _far(values: Float64Array) -> NDArray[np.int64]:
         return np.flatnonzero((values > high + FAR * spread) | (values < low - FAR * spread))
 
 
-def _imbalance(data: Data, recipe: Recipe) -> Iterator[Suspect]:
+def _imbalance(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     if data.task is Task.regression or recipe.class_weight == "balanced":
         return
     counts = np.bincount(data.y.astype(np.int64), minlength=len(data.target.labels))

@@ -12,20 +12,26 @@ import numpy as np
 from lowloss.results import Cause
 from lowloss.spec import Recipe, Task
 from worker.data.splits import Rows
-from worker.diagnosis.data import Data
-from worker.diagnosis.peers import Peer, constant, groups_of_equals, importances, surest_errors
-from worker.diagnosis.suspects import Suspect, evidence, listed
+from worker.diagnosis.checks.suspects import Suspect, evidence, listed
+from worker.diagnosis.training.data import DiagnosisData
+from worker.diagnosis.training.peers import (
+    Peer,
+    constant,
+    groups_of_equals,
+    importances,
+    surest_errors,
+)
 
 SURE_ERRORS = 0.12
 UNEXPLAINED = 0.6
 CONFLICT_SHARE = 0.05
-IRRELEVANT_SHARE, LEAST_IRRELEVANT, MOST_COLUMNS = 0.5, 10, 500
+IRRELEVANT_SHARE, MIN_IRRELEVANT, MAX_COLUMNS = 0.5, 10, 500
 ROWS_PER_COLUMN = 20
 UNLIKELY = 0.2
 SHOWN_ROWS = 50
 
 
-def noisy_labels(data: Data, boosting: Peer, *, best: float) -> Suspect | None:
+def noisy_labels(data: DiagnosisData, boosting: Peer, *, best: float) -> Suspect | None:
     """Labels that contradict each other, or even what a model is surest of.
 
     `best` is the least loss that anything reached.
@@ -57,7 +63,7 @@ def noisy_labels(data: Data, boosting: Peer, *, best: float) -> Suspect | None:
     )
 
 
-def _unexplained(data: Data, best: float) -> Suspect | None:
+def _unexplained(data: DiagnosisData, best: float) -> Suspect | None:
     relative = best / constant(data)
     if relative <= UNEXPLAINED:
         return None
@@ -70,7 +76,7 @@ def _unexplained(data: Data, best: float) -> Suspect | None:
     )
 
 
-def _conflicts(data: Data) -> tuple[Rows, float]:
+def _conflicts(data: DiagnosisData) -> tuple[Rows, float]:
     """Rows whose equals have another target, and their share of all rows."""
     group_N = groups_of_equals(data)
     sizes = np.bincount(group_N)
@@ -80,7 +86,7 @@ def _conflicts(data: Data) -> tuple[Rows, float]:
     return rows, len(rows) / len(data.y)
 
 
-def _unlikely(data: Data, boosting: Peer) -> tuple[int, ...]:
+def _unlikely(data: DiagnosisData, boosting: Peer) -> tuple[int, ...]:
     """The judging rows whose label boosting finds least likely."""
     judge = data.draws[0].judge
     given = boosting.answer_MC[np.arange(len(judge)), data.y[judge].astype(np.int64)]
@@ -88,15 +94,15 @@ def _unlikely(data: Data, boosting: Peer) -> tuple[int, ...]:
     return _numbers(data, judge[worst])
 
 
-def _numbers(data: Data, rows: Rows) -> tuple[int, ...]:
+def _numbers(data: DiagnosisData, rows: Rows) -> tuple[int, ...]:
     return tuple(int(row) for row in data.row_numbers[rows[:SHOWN_ROWS]])
 
 
-def irrelevant_features(data: Data, recipe: Recipe) -> list[Suspect]:
+def irrelevant_features(data: DiagnosisData, recipe: Recipe) -> list[Suspect]:
     """Columns that help boosting no more than columns of noise do, where they are many."""
     draw = data.draws[0]
     is_wide = len(draw.known) < ROWS_PER_COLUMN * data.width
-    if not (is_wide and LEAST_IRRELEVANT <= data.width <= MOST_COLUMNS):
+    if not (is_wide and MIN_IRRELEVANT <= data.width <= MAX_COLUMNS):
         return []
     rises, probe = importances(data, draw, seed=draw.seed)
     most: dict[str, float] = {}
@@ -107,7 +113,7 @@ def irrelevant_features(data: Data, recipe: Recipe) -> list[Suspect]:
         name for name, rise in most.items() if name not in {"", *recipe.exclude} and rise <= probe
     )
     share = len(useless) / max(1, len(most))
-    if len(useless) < LEAST_IRRELEVANT or not IRRELEVANT_SHARE <= share < 1:
+    if len(useless) < MIN_IRRELEVANT or not IRRELEVANT_SHARE <= share < 1:
         return []
     return [
         Suspect(

@@ -10,10 +10,16 @@ import numpy as np
 from lowloss.results import Cause
 from lowloss.spec import CROSSENTROPIES, Recipe, Task
 from worker.data.target import Float64Array
-from worker.diagnosis.data import Data
-from worker.diagnosis.judging import constant_loss
-from worker.diagnosis.suspects import Suspect, evidence
-from worker.diagnosis.variants import CannotTrainError, answer_of, count_weights, units_of
+from worker.diagnosis.checks.suspects import Suspect, evidence
+from worker.diagnosis.training.data import DiagnosisData
+from worker.diagnosis.training.judging import constant_loss
+from worker.diagnosis.training.variants import (
+    SQUASHING,
+    CannotTrainError,
+    count_weights,
+    output_format,
+    units_of,
+)
 
 REACH = {
     "relu": (0.0, math.inf),
@@ -41,12 +47,11 @@ BATCH_SHARE, BATCH_STEPS, SMALL_BATCH = 0.25, 8, 4
 FEW_EPOCHS = 10
 RATES = {"adam": (1e-4, 1e-2), "adamw": (1e-4, 1e-2), "rmsprop": (1e-4, 1e-2), "sgd": (1e-3, 0.1)}
 """Learning rates between which most networks on scaled tables train."""
-SQUASHING = frozenset({"sigmoid", "hard_sigmoid", "tanh", "softsign", "softmax"})
 INITIAL_SPREAD = 4.0
 """Times the usual standard deviation beyond which an initial kernel is suspect; and its inverse."""
 
 
-def check_recipe(data: Data, recipe: Recipe) -> Iterator[Suspect]:
+def check_recipe(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     """Suspects in the recipe's own words."""
     yield from _output(data, recipe)
     yield from _activation(recipe)
@@ -59,9 +64,9 @@ def check_recipe(data: Data, recipe: Recipe) -> Iterator[Suspect]:
     yield from _validation(recipe)
 
 
-def _output(data: Data, recipe: Recipe) -> Iterator[Suspect]:
+def _output(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     try:
-        answer_of(recipe, data)
+        output_format(recipe, data)
     except CannotTrainError as error:
         yield Suspect(
             Cause.wrong_output,
@@ -77,7 +82,7 @@ def _output(data: Data, recipe: Recipe) -> Iterator[Suspect]:
         yield from _output_of_classes(data, recipe)
 
 
-def _output_of_numbers(data: Data, recipe: Recipe) -> Iterator[Suspect]:
+def _output_of_numbers(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     head = recipe.output.activation
     draw = data.draws[0]
     shift, scale = units_of(recipe, data, draw)
@@ -134,7 +139,7 @@ def _loss_of_numbers(recipe: Recipe, y: Float64Array) -> Iterator[Suspect]:
         )
 
 
-def _output_of_classes(data: Data, recipe: Recipe) -> Iterator[Suspect]:
+def _output_of_classes(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     head, units, loss = recipe.output.activation, recipe.output.units, recipe.loss
     classes = len(data.target.labels)
     is_multiclass = classes > 2
@@ -203,7 +208,7 @@ def _activation(recipe: Recipe) -> Iterator[Suspect]:
         )
 
 
-def _size(data: Data, recipe: Recipe) -> Iterator[Suspect]:
+def _size(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     rows = len(data.draws[0].known)
     weights = count_weights(data.width, recipe)
     if weights > WEIGHTS_PER_ROW * rows:
@@ -228,7 +233,7 @@ def _size(data: Data, recipe: Recipe) -> Iterator[Suspect]:
         )
 
 
-def _initial(data: Data, recipe: Recipe) -> Iterator[Suspect]:
+def _initial(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     sizes = [data.width, *(layer.units for layer in recipe.layers)]
     for place, layer in enumerate(recipe.layers):
         given, fan_in = layer.kernel_initializer, sizes[place]
@@ -270,7 +275,7 @@ def _initial_sd(name: str, scale: float | None) -> float | None:
             return None
 
 
-def _regularisation(data: Data, recipe: Recipe) -> Iterator[Suspect]:
+def _regularisation(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     constant = _constant_training_loss(data, recipe)
     for cause, name, limit in (
         (Cause.l1_too_strong, "l1", PENALTY_L1),
@@ -300,7 +305,7 @@ def _regularisation(data: Data, recipe: Recipe) -> Iterator[Suspect]:
         )
 
 
-def _constant_training_loss(data: Data, recipe: Recipe) -> float:
+def _constant_training_loss(data: DiagnosisData, recipe: Recipe) -> float:
     draw = data.draws[0]
     if data.task is not Task.regression:
         return 1.0
@@ -309,7 +314,7 @@ def _constant_training_loss(data: Data, recipe: Recipe) -> float:
     return spread if recipe.loss == "mean_squared_error" else math.sqrt(spread)
 
 
-def _epochs(data: Data, recipe: Recipe) -> Iterator[Suspect]:
+def _epochs(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     rows = len(data.draws[0].known)
     steps = math.ceil(rows / recipe.batch_size)
     if recipe.epochs < FEW_EPOCHS:
@@ -325,7 +330,7 @@ def _epochs(data: Data, recipe: Recipe) -> Iterator[Suspect]:
         )
 
 
-def _batches(data: Data, recipe: Recipe) -> Iterator[Suspect]:
+def _batches(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     rows = len(data.draws[0].known)
     steps = math.ceil(rows / recipe.batch_size)
     is_large = recipe.batch_size > BATCH_SHARE * rows and recipe.batch_size > 64

@@ -1,5 +1,5 @@
 """What a search tells of itself: what mattered, where to go on, what diverged, what it cost."""
 
-from worker.search.insights.tell import tell_of_search
+from worker.search.insights.summary import summarise_search
 
-__all__ = ["tell_of_search"]
+__all__ = ["summarise_search"]

@@ -11,7 +11,7 @@ from keras_tuner.src.engine.trial import Trial
 
 from lowloss.spec import JobSpec
 from worker.search.cube import FloatMatrix
-from worker.search.gaussian import Fitted
+from worker.search.gaussian import FittedSurrogate
 from worker.search.oracles.store import StoreOracle
 from worker.search.pruning import Reached
 from worker.search.space import trial_seed
@@ -30,7 +30,7 @@ class BayesianOracle(StoreOracle):
     def __init__(self, spec: JobSpec) -> None:
         super().__init__(spec)
         self._open: dict[str, FloatMatrix] = {}
-        self._fitted: Fitted | None = None
+        self._fitted: FittedSurrogate | None = None
 
     def suggest(self, number: int) -> dict[str, Any] | None:
         """The candidate of the greatest expected improvement; at first a random one."""
@@ -52,7 +52,9 @@ class BayesianOracle(StoreOracle):
 
     def _best_candidate(self, number: int) -> dict[str, Any] | None:
         if self._fitted is None:
-            self._fitted = reduce(Fitted.believing, self._open.values(), self.surrogate.fit())
+            self._fitted = reduce(
+                FittedSurrogate.believing, self._open.values(), self.surrogate.fit()
+            )
         points_MU = self.surrogate.candidates(
             np.random.default_rng(trial_seed(self.job_seed, number))
         )

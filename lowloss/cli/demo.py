@@ -1,0 +1,180 @@
+"""The main job from end to end, as `make demo` runs it: upload, search, download, predict."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx2
+
+from lowloss.cli.builtin import TARGET, builtin_csv
+from lowloss.cli.rendering.results import plain_console, summary
+from lowloss.cli.rendering.watch import watch_job
+from lowloss.client.client import Client
+from lowloss.errors import LowlossError, ServerUnreachable
+from lowloss.processes.parent import PARENT_PIPE
+from lowloss.processes.serve import STOP_SECONDS
+from lowloss.results import Job, JobState
+
+BUDGET = {"max_trials": 100, "max_seconds": 75}
+START_SECONDS = 60.0
+ROWS = 3
+
+PREDICT = """
+import json, sys
+import keras, numpy as np
+model = keras.models.load_model(sys.argv[1], safe_mode=True)
+rows = json.load(sys.stdin)
+inputs = {name: np.array(values, dtype="float32")[:, None] for name, values in rows.items()}
+print(json.dumps(model.predict(inputs, verbose=0)[:, 0].tolist()))
+"""
+"""What a user of the model writes: stock Keras, raw columns in, target units out."""
+
+out = plain_console()
+
+
+def main() -> int:
+    """Run the demo; answers the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data-dir", type=Path, default=Path("demo-data"), help="what to fill")
+    folder: Path = parser.parse_args().data_dir
+    # SIGTERM ends it as Ctrl-C does: everything that was started is stopped.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with ExitStack() as stack:
+            folder.mkdir(parents=True, exist_ok=True)
+            url = stack.enter_context(running_server(folder))
+            return run(stack.enter_context(Client(url)), folder)
+    except LowlossError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+@contextmanager
+def running_server(folder: Path) -> Iterator[str]:
+    """A server and a worker on a free port, stopped at the end; their words go to a log."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "lowloss", "serve", "--port", str(port)]
+    log = folder / "serve.log"
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [*command, "--data-dir", str(folder)],
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        out.print(f"starting `lowloss serve` on {url}, data in {folder}", soft_wrap=True)
+        wait_until_ready(url, process, log)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(STOP_SECONDS * 2)
+
+
+def environment() -> dict[str, str]:
+    """The demo's own: a server that is configured here must not have its database filled."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LOWLOSS_")}
+    # The server ends with this process, however that ends: it watches the pipe.
+    return kept | {PARENT_PIPE: "1"}
+
+
+def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait for /readyz to answer."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise ServerUnreachable(f"the server did not start:\n{log.read_text()[-2000:]}")
+        try:
+            if httpx2.get(f"{url}/readyz", timeout=5).is_success:
+                return
+        except httpx2.TransportError:
+            pass
+        time.sleep(0.1)
+    raise ServerUnreachable(f"the server did not start within {START_SECONDS:.0f} s")
+
+
+def run(client: Client, folder: Path) -> int:
+    """Upload, submit, watch, download, predict."""
+    table = folder / "diabetes.csv"
+    table.write_bytes(builtin_csv("diabetes"))
+    dataset = client.upload(table, name="diabetes")
+    out.print(f"uploaded scikit-learn's diabetes table, unscaled: {dataset.rows} rows")
+    spec: dict[str, object] = {
+        "name": "demo",
+        "dataset": dataset.id,
+        "target": TARGET,
+        "budget": BUDGET,
+    }
+    job = client.submit(spec)
+    out.print(f"submitted {job.id}: the whole default search space\n")
+
+    job = watch_job(client, job.id, out)
+    summary(job, out)
+    if job.state is not JobState.succeeded:
+        return 1
+    model = client.download(job.id, folder / "model.keras")
+    size = model.stat().st_size
+    told = f"downloaded {model} ({size / 1000:.0f} kB); loaded by stock Keras, it predicts:"
+    out.print(f"\n{told}", soft_wrap=True)
+    show_predictions(table, model)
+    show_curl(client.url, table, spec, job)
+    return 0
+
+
+def show_predictions(table: Path, model: Path) -> None:
+    """Predict some raw rows with stock Keras, in a process that has nothing of ours."""
+    header, *lines = table.read_text().splitlines()
+    rows = [dict(zip(header.split(","), line.split(","), strict=True)) for line in lines[:ROWS]]
+    truths = [float(row.pop(TARGET)) for row in rows]
+    columns = {name: [float(row[name]) for row in rows] for name in rows[0]}
+    done = subprocess.run(
+        [sys.executable, "-c", PREDICT, str(model)],
+        input=json.dumps(columns),
+        capture_output=True,
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"},
+        check=False,
+        text=True,
+    )
+    if done.returncode != 0:
+        raise LowlossError(f"stock Keras could not use the model:\n{done.stderr[-2000:]}")
+    answers = json.loads(done.stdout)
+    for number, (truth, predicted) in enumerate(zip(truths, answers, strict=True), 1):
+        out.print(f"  row {number}: predicted {predicted:6.1f}, true {truth:6.1f}")
+
+
+def show_curl(url: str, table: Path, spec: dict[str, object], job: Job) -> None:
+    """The same by hand."""
+    lines = [
+        f"curl -X POST --data-binary @{table} '{url}/v1/datasets?name=diabetes&format=csv'",
+        f"curl -X POST -H 'Content-Type: application/json' {url}/v1/jobs \\\n"
+        f"     -d '{json.dumps(spec)}'",
+        f"curl '{url}{job.links.self}?wait=60'",
+        f"curl -o model.keras {url}{job.links.best_model}",
+    ]
+    out.print("\nthe same by hand:")
+    for line in lines:
+        out.print(f"  {line}", soft_wrap=True)
+    port = url.rpartition(":")[2]
+    again = f"lowloss serve --port {port} --data-dir {table.parent}"
+    out.print(f"\nthe server stops now; `.venv/bin/{again}` starts it again", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The HTTP client: upload, submit, wait, follow, download, predict."""

@@ -1,0 +1,1 @@
+"""Starts server and worker, and ends with the process that started it."""

@@ -1,0 +1,50 @@
+"""Engines under test."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.builders.trainings import some_arrays
+from worker.engine.arrays import Arrays
+from worker.engine.cohort.buckets import Reach
+from worker.engine.cohort.cohort_engine import CohortEngine, Machine
+from worker.engine.cohort.feed import Feed
+from worker.engine.cohort.program import OPTIONS, Program, Programs, Shape
+from worker.engine.cohort.slots import Cohort
+from worker.engine.keras.keras_engine import KerasEngine
+
+MEMORY_BYTES = 2**33
+
+
+def a_cohort_engine(
+    arrays: Arrays,
+    *,
+    reach: Reach = Reach(1, 1, OPTIONS),  # noqa: B008
+    cores: int = 2,
+    memory_bytes: int = MEMORY_BYTES,
+    trials: int = 16,
+    programs: Programs | None = None,
+) -> CohortEngine:
+    """Without a reach to speak of, every plan's program is its own."""
+    machine, fallback = Machine(cores, memory_bytes), KerasEngine(arrays)
+    return CohortEngine(arrays, reach, machine, trials=trials, fallback=fallback, programs=programs)
+
+
+def a_cohort(
+    arrays: Arrays | None = None,
+    *,
+    dtype: str = "float32",
+    is_resident: bool = True,
+    **shape: Any,
+) -> Cohort:
+    """An empty cohort."""
+    arrays = arrays or some_arrays()
+    values: dict[str, Any] = {
+        "slots": 3,
+        "widths": (32,),
+        "batch_size": 16,
+        "activation": "relu",
+        "optimizer": "adam",
+    }
+    program = Program(Shape(**values | shape), arrays, dtype=dtype)
+    return Cohort(program, arrays, Feed(arrays, is_resident=is_resident, dtype=dtype))

@@ -1,0 +1,73 @@
+"""Builders of recipes and of the data that they are diagnosed on. No TensorFlow here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from lowloss.results import ExcludedColumn
+from lowloss.spec import DiagnosisSpec, Recipe
+from service.tables.check import CheckedJob
+from service.tables.check_recipe import check_diagnosis
+from service.tables.table import Table
+from tests.builders.tables import LIMITS, a_dataset_of
+from worker.diagnosis.training.data import DiagnosisData, read_data
+
+SOUND: dict[str, Any] = {
+    "scale_features": "standard",
+    "scale_target": "standard",
+    "optimizer": {"name": "adam", "learning_rate": 0.01},
+    "epochs": 150,
+    "validation_split": 0.2,
+    "early_stopping": {"patience": 15, "restore_best_weights": True},
+}
+"""How a sound recipe of a regression is fitted."""
+
+
+def a_network(*units: int, **given: Any) -> Recipe:
+    """A recipe with hidden layers of so many units; `hidden` and `output` are fields of layers."""
+    dense = {"activation": "relu", "kernel_initializer": "he_normal"} | given.pop("hidden", {})
+    last = {"units": 1} | given.pop("output", {})
+    layers = [dense | {"units": each} for each in units] + [last]
+    return Recipe.model_validate({"layers": layers, "loss": "mse"} | given)
+
+
+def some_numbers(rows: int = 300, seed: int = 0, scale: float = 1.0) -> dict[str, Any]:
+    """Four columns of about one scale, and a target that three of them tell."""
+    rng = np.random.default_rng(seed)
+    x_NF = rng.normal(size=(rows, 4))
+    y = x_NF[:, 0] + np.sin(2 * x_NF[:, 1]) + x_NF[:, 2] + 0.1 * rng.normal(size=rows)
+    columns = {f"x{place}": x_NF[:, place] for place in range(4)}
+    return {**columns, "y": scale * y}
+
+
+def some_classes(rows: int = 300, classes: int = 3, seed: int = 0) -> dict[str, Any]:
+    """Two columns in which each class has a place of its own."""
+    rng = np.random.default_rng(seed)
+    label = np.arange(rows) % classes
+    places = rng.normal(size=(classes, 2)) * 4
+    x_NF = places[label] + rng.normal(size=(rows, 2))
+    return {"x0": x_NF[:, 0], "x1": x_NF[:, 1], "y": label}
+
+
+def a_case(
+    columns: dict[str, Any], recipe: Recipe, seconds: float = 60
+) -> tuple[Table, DiagnosisSpec, CheckedJob]:
+    """What `diagnose` is given for a recipe on some columns; the target is `y`."""
+    table = Table(pl.DataFrame(columns), is_matrix=False)
+    budget = {"max_seconds": seconds}
+    spec = DiagnosisSpec.model_validate(
+        {"dataset": "ds_1", "target": "y", "recipe": recipe, "budget": budget}
+    )
+    return table, spec, check_diagnosis(spec, a_dataset_of(table), limits=LIMITS)
+
+
+def data_of(
+    columns: dict[str, Any], recipe: Recipe, draws: int = 2
+) -> tuple[DiagnosisData, tuple[ExcludedColumn, ...]]:
+    """The data as the recipe's diagnosis reads them, and the columns that it leaves out."""
+    table, _, checked = a_case(columns, recipe)
+    data = read_data(table, checked, recipe, draws=draws, most_rows=10_000, seed=0)
+    return data, checked.excluded

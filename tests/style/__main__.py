@@ -1,0 +1,55 @@
+"""Prints the figures of the source's structure and words, and fails where one is over its limit."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from tests.style.rooms import find_rooms
+from tests.style.words import (
+    count_functions,
+    dialect_bindings,
+    letters_of_key,
+    letters_without_key,
+)
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("lowloss", "service", "worker", "migrations")
+MAX_ROOMS, MAX_FLOORS = 11, 7
+MAX_DIALECT = 20.0
+"""Dialect bindings for 1,000 functions."""
+
+
+def main() -> None:
+    """Print the figures; list what is over a limit, and end with status 1."""
+    faults = []
+    rooms = find_rooms(ROOT / "worker")
+    print(f"rooms of worker/: {len(rooms.names)} (at most {MAX_ROOMS})")  # noqa: T201
+    print(f"arrows between them: {len(rooms.arrows)}")  # noqa: T201
+    print(f"floors: {rooms.floors} (at most {MAX_FLOORS})")  # noqa: T201
+    if len(rooms.names) > MAX_ROOMS or rooms.floors > MAX_FLOORS:
+        faults.append("worker/ has too many rooms or floors")
+
+    paths = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
+    bindings = dialect_bindings(paths)
+    share = 1000 * len(bindings) / count_functions(paths)
+    print(f"dialect bindings for 1,000 functions: {share:.0f} (under {MAX_DIALECT:.0f})")  # noqa: T201
+    if share >= MAX_DIALECT:
+        faults += map(str, bindings)
+
+    letters = letters_without_key(paths, shared_letters())
+    print(f"names with shape letters without a key: {len(letters)} (none)")  # noqa: T201
+    faults += map(str, letters)
+    sys.exit("\n".join(faults) if faults else 0)
+
+
+def shared_letters() -> frozenset[str]:
+    """Read the key of shape letters in the glossary."""
+    glossary = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    match = re.search(r"^## Shape letters\n(.*?)(?=^## |\Z)", glossary, re.DOTALL | re.MULTILINE)
+    return letters_of_key(match[1]) if match else frozenset()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""Counts what makes source hard to search: dialect names, and shape letters without a key."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+DIALECT = frozenset(
+    "found each given place told some wanted known named most least held kept asked left made".split()
+)
+"""Names that say nothing of the thing which they hold."""
+SHAPED = re.compile(r"_?[a-z][a-z0-9_]*_([A-Z][A-Z0-9]*)")
+KEY = re.compile(r"\b([A-Z])(?:,| and)? [a-z(]")
+Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+
+
+@dataclass(frozen=True, order=True)
+class Binding:
+    """A parameter or local variable of a function, by where it stands."""
+
+    path: Path
+    line: int
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.name}"
+
+
+def count_functions(paths: Iterable[Path]) -> int:
+    """Count functions and methods, nested ones included."""
+    nodes = (node for path in paths for node in ast.walk(_parse(path)))
+    return sum(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) for node in nodes)
+
+
+def dialect_bindings(paths: Iterable[Path]) -> list[Binding]:
+    """Find parameters and local variables with a dialect name, once for each function."""
+    bindings: set[Binding] = set()
+    for path in paths:
+        seen: dict[tuple[int, str], int] = {}
+        for number, function in enumerate(_functions(_parse(path))):
+            for name, line in _bound_names(function):
+                if name.strip("_") in DIALECT:
+                    seen.setdefault((number, name), line)
+        bindings |= {Binding(path, line, name) for (_, name), line in seen.items()}
+    return sorted(bindings)
+
+
+def letters_without_key(paths: Iterable[Path], shared: frozenset[str]) -> list[Binding]:
+    """Find names whose shape letters neither the shared key nor their module's docstring has."""
+    bindings = set()
+    for path in paths:
+        tree = _parse(path)
+        keyed = shared | letters_of_key(ast.get_docstring(tree) or "")
+        for name, line in _all_names(tree):
+            if (match := SHAPED.fullmatch(name)) is None:
+                continue
+            if {letter for letter in match[1] if letter.isalpha()} - keyed:
+                bindings.add(Binding(path, line, name))
+    return sorted(bindings)
+
+
+def letters_of_key(text: str) -> frozenset[str]:
+    """Read the letters that a text explains: "K slots, B rows of a batch"."""
+    return frozenset(KEY.findall(text))
+
+
+def _parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _functions(tree: ast.Module) -> Iterator[Function]:
+    return (node for node in ast.walk(tree) if isinstance(node, Function))
+
+
+def _bound_names(function: Function) -> Iterator[tuple[str, int]]:
+    """Yield the names that a function binds itself, without those of functions inside it."""
+    arguments = function.args
+    parameters = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    parameters += [extra for extra in (arguments.vararg, arguments.kwarg) if extra is not None]
+    for parameter in parameters:
+        yield parameter.arg, parameter.lineno
+    body = [function.body] if isinstance(function, ast.Lambda) else function.body
+    waiting: list[ast.AST] = list(body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Function | ast.ClassDef):
+            continue
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id, node.lineno
+        elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
+            yield node.name, node.lineno
+        waiting += ast.iter_child_nodes(node)
+
+
+def _all_names(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            yield node.id, node.lineno
+        elif isinstance(node, ast.arg):
+            yield node.arg, node.lineno
+        elif isinstance(node, ast.Attribute):
+            yield node.attr, node.lineno

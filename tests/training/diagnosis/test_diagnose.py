@@ -1,0 +1,156 @@
+"""Whole diagnoses of small programs: questions that people asked, and a sound recipe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lowloss.results import Cause, Diagnosis, Severity
+from lowloss.spec import Recipe
+from tests.builders.recipes import SOUND, a_case, a_network, some_classes, some_numbers
+from worker.diagnosis.diagnose import diagnose
+from worker.engine.cohort.program import Programs
+
+FOURTH = np.random.default_rng(0).uniform(-10, 10, 250)
+THOUSANDS = some_numbers(200, scale=300) | {"y": some_numbers(200, scale=300)["y"] + 3000}
+ADAM = {"name": "adam", "learning_rate": 0.003}
+
+
+@pytest.fixture(scope="module")
+def programs() -> Programs:
+    """Compiled once for what is alike."""
+    return Programs()
+
+
+def diagnosed(
+    columns: dict[str, Any], recipe: Recipe, programs: Programs, **given: Any
+) -> Diagnosis:
+    table, spec, checked = a_case(columns, recipe, seconds=200)
+    return diagnose(table, spec, checked, programs=programs, **given)
+
+
+def harmful(diagnosis: Diagnosis) -> list[Cause]:
+    return [each.cause for each in diagnosis.findings if each.severity is not Severity.harmless]
+
+
+def test_fourth_power_unscaled_wants_its_target_scaled(programs: Programs) -> None:
+    recipe = a_network(32, 32, optimizer="adam", epochs=40)
+
+    diagnosis = diagnosed({"x": FOURTH, "y": FOURTH**4}, recipe, programs)
+
+    first = diagnosis.findings[0]
+    assert first.cause is Cause.target_not_scaled
+    assert first.remedy is not None
+    assert first.remedy.change == {"scale_target": "standard"}
+    assert "StandardScaler" in first.remedy.code
+    assert first.effect is not None
+    assert first.effect.low < first.effect.share < first.effect.high
+    assert diagnosis.loss is not None
+    assert diagnosis.remedied_loss is not None
+    assert diagnosis.remedied_loss < 0.1 * diagnosis.loss
+    assert diagnosis.remedied.scale_target == "standard"
+    assert f"{diagnosis.loss:.3g}" in diagnosis.verdict
+    assert len(diagnosis.recipe_curve.loss) == 40
+
+
+@pytest.mark.parametrize(
+    ("columns", "recipe", "cause"),
+    [
+        (
+            some_numbers(200),
+            a_network(32, output={"activation": "softmax"}, optimizer=ADAM, epochs=20),
+            Cause.wrong_output,
+        ),
+        (
+            THOUSANDS,
+            a_network(32, output={"activation": "sigmoid"}, optimizer=ADAM, epochs=20),
+            Cause.wrong_output,
+        ),
+        (some_numbers(200), a_network(32, optimizer=ADAM, epochs=0), Cause.too_few_epochs),
+        (
+            some_numbers(200) | {"x1": np.where(np.arange(200) == 7, np.nan, FOURTH[:200])},
+            a_network(32, optimizer=ADAM, epochs=20, scale_features="standard"),
+            Cause.missing_values,
+        ),
+        (
+            some_classes(240, 8),
+            a_network(
+                32,
+                output={"activation": "sigmoid"},
+                loss="binary_crossentropy",
+                optimizer=ADAM,
+                epochs=20,
+            ),
+            Cause.wrong_output,
+        ),
+        (
+            some_numbers(200),
+            a_network(32, **SOUND | {"optimizer": {"name": "adam", "learning_rate": 3e-7}}),
+            Cause.learning_rate_too_low,
+        ),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:You are using a softmax over axis -1:UserWarning:keras")
+def test_cause_comes_first(
+    columns: dict[str, Any], recipe: Recipe, cause: Cause, programs: Programs
+) -> None:
+    diagnosis = diagnosed(columns, recipe, programs)
+
+    assert harmful(diagnosis)[0] is cause
+    assert diagnosis.findings[0].severity is Severity.critical
+
+
+def test_sound_recipe_has_nothing_wrong(programs: Programs) -> None:
+    diagnosis = diagnosed(some_numbers(800), a_network(32, 32, **SOUND), programs)
+
+    assert harmful(diagnosis) == []
+    assert diagnosis.verdict.startswith("Nothing wrong found")
+    assert diagnosis.remedied == diagnosis.recipe
+
+
+def test_recipe_that_keras_refuses_is_told_why(programs: Programs) -> None:
+    recipe = a_network(
+        16,
+        output={"units": 2, "activation": "softmax"},
+        loss="sparse_categorical_crossentropy",
+        optimizer=ADAM,
+        epochs=20,
+    )
+
+    diagnosis = diagnosed(some_classes(150), recipe, programs)
+
+    assert diagnosis.findings[0].cause is Cause.wrong_output
+    assert "2 output units for 3 classes" in diagnosis.findings[0].sentence
+    assert diagnosis.loss is None
+    assert diagnosis.remedied_loss is not None
+
+
+def test_diagnosis_that_nobody_waits_for_tells_what_it_found(programs: Programs) -> None:
+    calls = iter(range(1_000_000))
+
+    diagnosis = diagnosed(
+        some_numbers(), a_network(16, epochs=5), programs, is_wanted=lambda: next(calls) < 40
+    )
+
+    assert diagnosis.skipped
+
+
+def test_what_ends_a_diagnosis_is_raised(programs: Programs) -> None:
+    class EndedError(Exception):
+        pass
+
+    def is_wanted() -> bool:
+        raise EndedError
+
+    with pytest.raises(EndedError):
+        diagnosed(some_numbers(), a_network(16), programs, is_wanted=is_wanted)
+
+
+def test_same_seed_gives_the_same_losses(programs: Programs) -> None:
+    recipe = a_network(16, optimizer=ADAM, epochs=5)
+
+    one, two = (diagnosed(some_numbers(100), recipe, programs) for _ in range(2))
+
+    assert one.experiments == two.experiments

@@ -1,0 +1,196 @@
+"""How causes are told apart: by what their remedies remove, upstream before downstream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from lowloss.results import Cause, Severity
+from lowloss.spec import Recipe
+from tests.builders.trainers import RAW, MadeUp, as_trainer
+from worker.diagnosis.chain.attribution import Attribution, confirm
+from worker.diagnosis.chain.explain import Explanation, explain
+from worker.diagnosis.chain.remedies import candidates
+from worker.diagnosis.checks.suspects import Suspect
+from worker.diagnosis.findings.findings import findings
+from worker.diagnosis.training.variants import Variant
+
+Loss = Callable[[Recipe], float]
+REFERENCE = Variant(RAW.changed({"scale_features": "standard", "epochs": 200}))
+
+
+def suspect(cause: Cause, strength: float = 0.5, *, is_certain: bool = False) -> Suspect:
+    return Suspect(cause, "It is there", (), strength=strength, is_certain=is_certain)
+
+
+def explained(loss: Loss, *suspects: Suspect) -> tuple[MadeUp, Explanation]:
+    trainer = MadeUp(lambda recipe: 0.05 if recipe == REFERENCE.recipe else loss(recipe))
+    named = {each.cause: each for each in suspects}
+    tried = candidates(trainer.data, RAW, named, is_stopped_early=False)
+    trainer.train([REFERENCE], range(3))
+    found = explain(
+        as_trainer(trainer), Variant(RAW), tried, references=[REFERENCE], draws=range(3)
+    )
+    return trainer, found
+
+
+def attributed(trainer: MadeUp, found: Explanation) -> Attribution:
+    return confirm(as_trainer(trainer), found, fresh=range(3, 6), best=0.05)
+
+
+def causes(found: Explanation) -> list[Cause]:
+    return [step.taken.cause for step in found.steps]
+
+
+def is_scaled(recipe: Recipe) -> bool:
+    return recipe.scale_target == "standard"
+
+
+def test_sound_recipe_has_no_causes() -> None:
+    _, found = explained(lambda _: 0.06, suspect(Cause.features_not_scaled))
+
+    assert causes(found) == []
+
+
+def test_remedy_that_removes_most_names_the_cause() -> None:
+    def loss(recipe: Recipe) -> float:
+        return 0.06 if recipe.epochs > 10 else 0.6
+
+    _, found = explained(loss, suspect(Cause.too_few_epochs))
+
+    assert causes(found) == [Cause.too_few_epochs]
+
+
+def test_of_equal_remedies_the_one_upstream_is_taken_and_the_other_is_its_alternative() -> None:
+    def loss(recipe: Recipe) -> float:
+        return 0.06 if is_scaled(recipe) or recipe.optimizer.rate > 0.005 else 0.6
+
+    trainer, found = explained(
+        loss,
+        suspect(Cause.target_not_scaled),
+        suspect(Cause.learning_rate_too_low, strength=3.0),
+    )
+
+    assert causes(found) == [Cause.target_not_scaled]
+    alternatives = {each.cause for each in found.steps[0].alternatives}
+    assert alternatives == {Cause.learning_rate_too_low}
+    (finding,) = [
+        each
+        for each in findings(as_trainer(trainer), attributed(trainer, found), {}, found.alone)
+        if each.severity is not Severity.harmless
+    ]
+    assert finding.alternatives[0].cause is Cause.learning_rate_too_low
+    assert finding.alternatives[0].remedy.change
+
+
+def test_remedy_downstream_is_taken_where_it_removes_far_more() -> None:
+    def loss(recipe: Recipe) -> float:
+        return 0.9 - 0.1 * is_scaled(recipe) - 0.7 * (recipe.epochs > 10)
+
+    _, found = explained(loss, suspect(Cause.target_not_scaled), suspect(Cause.too_few_epochs))
+
+    assert causes(found)[0] is Cause.too_few_epochs
+
+
+def test_two_causes_are_both_named_and_their_shares_add_up() -> None:
+    def loss(recipe: Recipe) -> float:
+        return 0.05 + 0.4 * (not is_scaled(recipe)) + 0.3 * (recipe.epochs <= 10)
+
+    trainer, found = explained(
+        loss, suspect(Cause.target_not_scaled), suspect(Cause.too_few_epochs)
+    )
+    attribution = attributed(trainer, found)
+    told = findings(as_trainer(trainer), attribution, {}, found.alone)
+
+    assert causes(found) == [Cause.target_not_scaled, Cause.too_few_epochs]
+    shares = [each.effect.share for each in told if each.effect is not None]
+    assert sum(shares) == pytest.approx(1.0, abs=0.02)
+
+
+def test_remedies_that_help_only_together_are_found_as_a_pair() -> None:
+    def loss(recipe: Recipe) -> float:
+        return 0.06 if is_scaled(recipe) and recipe.epochs > 10 else 0.9
+
+    trainer, found = explained(
+        loss, suspect(Cause.target_not_scaled), suspect(Cause.too_few_epochs)
+    )
+
+    assert causes(found) == [Cause.target_not_scaled, Cause.too_few_epochs]
+    told = findings(as_trainer(trainer), attributed(trainer, found), {}, found.alone)
+    assert [each.severity for each in told] == [Severity.critical, Severity.critical]
+
+
+def test_certain_cause_comes_first_though_its_remedy_alone_does_nothing() -> None:
+    def loss(recipe: Recipe) -> float:
+        if recipe.output.activation == "softmax":
+            return 1.0
+        return 0.06 if is_scaled(recipe) else 1.0
+
+    broken = [*RAW.model_dump(mode="json")["layers"]]
+    broken[-1] = broken[-1] | {"activation": "softmax"}
+    trainer = MadeUp(loss)
+    start = Variant(RAW.changed({"layers": broken}))
+    named = {
+        Cause.target_not_scaled: suspect(Cause.target_not_scaled),
+        Cause.wrong_output: suspect(Cause.wrong_output, is_certain=True),
+    }
+    tried = candidates(trainer.data, start.recipe, named, is_stopped_early=False)
+
+    found = explain(as_trainer(trainer), start, tried, references=[REFERENCE], draws=range(3))
+
+    assert causes(found) == [Cause.wrong_output, Cause.target_not_scaled]
+
+
+def test_remedy_that_nobody_suspects_must_gain_more() -> None:
+    def loss(recipe: Recipe) -> float:
+        return 0.5 if recipe.epochs > 10 else 0.57
+
+    _, suspected = explained(loss, suspect(Cause.too_few_epochs))
+    _, unsuspected = explained(loss)
+
+    assert causes(suspected) == [Cause.too_few_epochs]
+    assert causes(unsuspected) == []
+
+
+def test_gain_that_fresh_draws_do_not_show_is_dropped() -> None:
+    trainer, found = explained(
+        lambda recipe: 0.06 if recipe.epochs > 10 else 0.6, suspect(Cause.too_few_epochs)
+    )
+    trainer._loss = lambda _: 0.6
+
+    attribution = attributed(trainer, found)
+
+    assert attribution.steps == ()
+    assert [each.cause for each in attribution.dropped] == [Cause.too_few_epochs]
+
+
+def test_suspect_whose_remedy_changes_nothing_is_present_and_harmless() -> None:
+    named = suspect(Cause.features_not_scaled)
+    trainer, found = explained(lambda _: 0.06, named)
+
+    told = findings(
+        as_trainer(trainer), attributed(trainer, found), {named.cause: named}, found.alone
+    )
+
+    (finding,) = told
+    assert finding.severity is Severity.harmless
+    assert "harmless here" in finding.sentence
+    assert finding.alone is not None
+
+
+def test_what_there_was_no_time_for_is_named() -> None:
+    trainer = MadeUp(lambda _: 0.6)
+    tried = candidates(
+        trainer.data,
+        RAW,
+        {Cause.too_few_epochs: suspect(Cause.too_few_epochs)},
+        is_stopped_early=False,
+    )
+    trainer.seconds_left = 0.0
+    trainer.train = lambda *_: None  # type: ignore[method-assign]
+
+    found = explain(as_trainer(trainer), Variant(RAW), tried, references=[], draws=range(3))
+
+    assert found.steps == []
+    assert any("epochs" in text for text in found.skipped)

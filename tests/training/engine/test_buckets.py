@@ -1,0 +1,131 @@
+"""Which program trains a plan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.builders.trainings import a_plan, some_arrays
+from worker.engine.arrays import Arrays
+from worker.engine.cohort import buckets
+from worker.engine.cohort.buckets import Buckets, Reach
+from worker.engine.cohort.program import Shape
+
+SMALL = some_arrays(rows=90)
+LARGE = some_arrays(rows=200_000)
+
+
+def some_buckets(arrays: Arrays, reach: Reach = Reach(3, 256, frozenset({"dropout"}))) -> Buckets:  # noqa: B008
+    return Buckets(arrays, reach, most_slots=4)
+
+
+def shape_of(chosen: Buckets, **given: Any) -> Shape:
+    shape = chosen.choose(a_plan(**given))
+    assert shape is not None
+    return shape
+
+
+def test_small_table_has_one_program_for_all_depths_and_widths() -> None:
+    chosen = some_buckets(SMALL)
+
+    shapes = {
+        shape_of(chosen, widths=widths, max_epochs=20)
+        for widths in ((16,), (256, 16), (64, 64, 64), (240, 256, 256))
+    }
+
+    assert [shape.widths for shape in shapes] == [(256, 256, 256)]
+
+
+def test_large_table_has_a_program_for_each_size() -> None:
+    chosen = some_buckets(LARGE)
+
+    widths = [
+        shape_of(chosen, widths=widths, max_epochs=30).widths
+        for widths in ((16,), (200, 48), (64, 64, 64))
+    ]
+
+    assert widths == [(32,), (256, 64), (64, 64, 64)]
+
+
+def test_bucket_gets_its_own_program_once_padding_has_cost_as_much() -> None:
+    arrays = some_arrays(rows=3_000)
+    chosen = some_buckets(arrays, Reach(1, 1024, frozenset()))
+    plan: dict[str, Any] = {"widths": (32,), "max_epochs": 30}
+
+    widths = [shape_of(chosen, **plan).widths for _ in range(40)]
+
+    assert widths[0] == (1024,)
+    assert widths[-1] == (32,)
+    assert widths == sorted(widths, reverse=True)
+
+
+@pytest.mark.parametrize(
+    "given", [{"batch_size": 32}, {"activation": "gelu"}, {"optimizer": "sgd"}], ids=str
+)
+def test_what_a_program_is_compiled_for_is_never_padded(given: dict[str, Any]) -> None:
+    chosen = some_buckets(SMALL)
+
+    assert shape_of(chosen, **given) != shape_of(chosen)
+
+
+def test_options_that_no_trial_may_use_are_left_out() -> None:
+    chosen = some_buckets(SMALL)
+
+    plain, clipped = shape_of(chosen), shape_of(chosen, clip_norm=1.0)
+
+    assert plain.uses == {"dropout"}
+    assert clipped.uses == {"dropout", "clip_norm"}
+
+
+def test_shallow_plan_needs_its_last_width_in_all_further_layers() -> None:
+    program = Shape(1, (64, 32), 16, "relu", "adam")
+
+    assert buckets._holds(program, Shape(1, (32,), 16, "relu", "adam"))
+    assert not buckets._holds(program, Shape(1, (64,), 16, "relu", "adam"))
+
+
+def test_keras_trains_what_would_need_too_many_programs() -> None:
+    chosen = some_buckets(SMALL)
+
+    sizes = [chosen.choose(a_plan(batch_size=size)) for size in range(1, 40)]
+
+    assert sum(shape is not None for shape in sizes) == buckets.MAX_PROGRAMS
+    # What has a program keeps it.
+    assert chosen.choose(a_plan(batch_size=1)) == sizes[0]
+
+
+def test_keras_trains_what_is_wider_than_dropout_can_tell_apart() -> None:
+    assert some_buckets(SMALL).choose(a_plan(widths=(70_000,))) is None
+
+
+def test_wide_networks_have_few_slots() -> None:
+    chosen = some_buckets(LARGE)
+
+    slots = [shape_of(chosen, widths=(w,), max_epochs=99).slots for w in (64, 256, 512)]
+
+    assert slots == [4, 2, 1]
+
+
+def test_search_of_many_shapes_has_few_slots_a_cohort() -> None:
+    chosen = some_buckets(LARGE, Reach(3, 512, frozenset(), shapes=168))
+
+    slots = [shape_of(chosen, widths=(w,), max_epochs=99).slots for w in (64, 256, 512)]
+
+    assert slots == [2, 1, 1]
+
+
+def test_last_programs_are_for_all_that_may_come() -> None:
+    chosen = some_buckets(LARGE, Reach(3, 256, frozenset()))
+    sizes = range(1, buckets.MAX_PROGRAMS // 2 + 2)
+
+    widths = [shape_of(chosen, widths=(16,), batch_size=size).widths for size in sizes]
+
+    assert widths[0] == (32,)
+    assert widths[-1] == (256, 256, 256)
+
+
+def test_batch_is_no_larger_than_the_rows_there_are() -> None:
+    chosen = some_buckets(SMALL)
+
+    assert shape_of(chosen, batch_size=65_536) == shape_of(chosen, batch_size=90)

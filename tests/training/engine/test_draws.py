@@ -1,0 +1,118 @@
+"""Initial weights, row orders and dropout: functions of the seed and of nothing else."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.builders.trainings import a_plan
+from worker.engine.arrays import Arrays, Loss
+from worker.engine.draws import dropout_keep, dropout_key, initial_weights, row_order
+
+RATES = (0.05, 0.2, 0.5, 0.8)
+
+
+def masks(steps: int, *, layer: int = 0, batch: int = 32, width: int = 64) -> Any:
+    """[steps, K, B, W] Keep masks of slots that differ by rate alone."""
+    rates, seed = tf.constant(RATES), tf.fill([len(RATES)], 1234)
+
+    def keep(step: int) -> Any:
+        key = dropout_key(seed, tf.fill([len(RATES)], step))
+        return dropout_keep(key, layer, batch, width, rates).numpy()
+
+    return np.stack([keep(step) for step in range(steps)])
+
+
+@pytest.mark.parametrize(
+    ("shape", "activation", "sd"),
+    [
+        ((400, 300), "relu", math.sqrt(2 / 400)),
+        ((50, 800), "gelu", math.sqrt(2 / 50)),
+        ((400, 300), "selu", math.sqrt(1 / 400)),
+        ((400, 300), "tanh", math.sqrt(2 / 700)),
+    ],
+)
+def test_initial_kernels_have_the_spread_of_their_rule(
+    shape: tuple[int, int], activation: str, sd: float
+) -> None:
+    plan = a_plan(widths=(shape[1],), activation=activation)
+    x_VND = np.zeros((1, 2, shape[0]), np.float32)
+
+    arrays = Arrays(x_VND, x_VND[0, :, 0], Loss.mse, 1, ())
+    kernel, bias, *_ = initial_weights(plan, arrays)
+
+    assert kernel.std() == pytest.approx(sd, rel=0.02)
+    assert np.abs(kernel).max() < 2.3 * sd
+    assert not bias.any()
+
+
+def test_row_orders_are_permutations_of_their_own() -> None:
+    orders = [row_order(seed, epoch, 100).tolist() for seed in (1, 2) for epoch in (1, 2)]
+
+    assert all(sorted(order) == list(range(100)) for order in orders)
+    assert len({tuple(order) for order in orders}) == 4
+
+
+def test_dropout_keeps_units_at_every_rate() -> None:
+    kept = masks(200).mean(axis=(0, 2, 3))
+
+    # 409,600 draws each: five standard deviations.
+    for share, rate in zip(kept, RATES, strict=True):
+        assert abs(share - (1 - rate)) < 5 * math.sqrt(rate * (1 - rate) / 409_600)
+
+
+def test_dropout_draws_do_not_correlate() -> None:
+    draws = masks(200)[:, 2].astype(float) - 0.5
+    other_layer = masks(200, layer=1)[:, 2].astype(float) - 0.5
+    seeds = tf.constant([1234, 1235])
+    slots = np.stack(
+        [
+            dropout_keep(dropout_key(seeds, [step] * 2), 0, 32, 64, tf.constant([0.5, 0.5])).numpy()
+            for step in range(200)
+        ]
+    ).astype(float)
+    pairs = {
+        "steps": (draws[1:], draws[:-1]),
+        "rows": (draws[:, 1:], draws[:, :-1]),
+        "units": (draws[:, :, 1:], draws[:, :, :-1]),
+        "layers": (draws, other_layer),
+        "slots": (slots[:, 0] - 0.5, slots[:, 1] - 0.5),
+        "a row and the unit of its number": (draws[:, 1:, 0], draws[:, 0, 1:32]),
+    }
+
+    for name, (one, two) in pairs.items():
+        correlation = float(np.mean(one * two) * 4)
+        assert abs(correlation) < 5 / math.sqrt(one.size), name
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**31 - 1),
+    step=st.integers(0, 2**20),
+    layer=st.integers(0, 9),
+    rate=st.floats(0, 0.875, width=32),
+    slots=st.integers(1, 5),
+    batch=st.integers(1, 70),
+    width=st.integers(1, 300),
+    data=st.data(),
+)
+def test_dropout_draws_do_not_depend_on_slots_batch_or_padding(
+    *, seed: int, step: int, layer: int, rate: float, slots: int, batch: int, width: int, data: Any
+) -> None:
+    k = data.draw(st.integers(0, slots - 1))
+    key = dropout_key(tf.constant([seed]), tf.constant([step]))
+    alone = dropout_keep(key, layer, batch, width, tf.constant([rate])).numpy()
+    seeds, steps = np.arange(slots, dtype=np.int32), np.arange(slots, dtype=np.int32)
+    rates = np.full(slots, 0.5, np.float32)
+    seeds[k], steps[k], rates[k] = seed, step, rate
+
+    keys = dropout_key(tf.constant(seeds), tf.constant(steps))
+    among = dropout_keep(keys, layer, batch + 9, width + 64, tf.constant(rates)).numpy()
+
+    assert np.array_equal(among[k, :batch, :width], alone[0])

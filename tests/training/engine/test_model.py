@@ -1,0 +1,141 @@
+"""The exported model: raw columns in, the engine's own answers out, in any Keras."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from lowloss.spec import JobSpec, Task
+from tests.builders.engines import a_cohort_engine
+from tests.builders.models import save_both
+from tests.builders.tables import checked, mixed_columns, write_csv
+from tests.builders.trainings import a_plan, run
+from worker.artifacts.model.check import ModelDiffers, check_keras
+from worker.artifacts.model.content import model_content
+from worker.artifacts.model.inputs import model_inputs
+from worker.artifacts.model.save import load_model, read_metadata
+from worker.data.prepare import Prepared, prepare
+from worker.winner.baselines import fit_baselines
+from worker.winner.refit import FinalModel
+
+SPEC = JobSpec(dataset="ds_1", target="what we want")
+
+ALONE = """
+import json, sys, os
+import keras, numpy as np
+assert "lowloss" not in sys.modules and "worker" not in sys.modules
+model = keras.models.load_model(sys.argv[1], safe_mode=True)
+raw = json.load(open(sys.argv[2]))
+import tensorflow as tf
+inputs = {
+    name: tf.constant(values) if isinstance(values[0][0], str) else
+    tf.constant([[float("nan") if v is None else v for v in row] for row in values], tf.float32)
+    for name, values in raw.items()
+}
+print(json.dumps(np.asarray(model.predict(inputs, verbose=0)).tolist()))
+"""
+
+TARGETS: dict[Task, Callable[[NDArray[np.float64]], Any]] = {
+    Task.regression: lambda n: 1e4 + 250.0 * n,
+    Task.binary: lambda n: np.where(n > 0, "yes", "no"),
+    Task.multiclass: lambda n: np.array(["low", "mid", "top"])[np.digitize(n, [-0.5, 0.5])],
+}
+
+
+def prepared_of(folder: Path, task: Task, **given: object) -> Prepared:
+    columns = mixed_columns()
+    target = TARGETS[task](np.asarray(columns["number"]))
+    path = write_csv(folder / "t.csv", columns | {"what we want": target})
+    table, check = checked(path, "what we want", **given)
+    return prepare(table, check, max_levels=100)
+
+
+def trained_model(prepared: Prepared, folder: Path) -> tuple[FinalModel, Path]:
+    trained = run(a_cohort_engine(prepared.arrays), [a_plan(widths=(8,), max_epochs=4)])[1]
+    final = FinalModel(prepared, (trained,))
+    return final, save_both(final, folder)[0]
+
+
+def test_check_refuses_a_file_that_answers_otherwise(tmp_path: Path) -> None:
+    prepared = prepared_of(tmp_path, Task.regression)
+    final, path = trained_model(prepared, tmp_path)
+
+    with pytest.raises(ModelDiffers, match="differs from the engine"):
+        check_keras(path, model_content(final), prepared.raw_test, final.answer_test() + 1.0)
+
+
+def test_model_stands_alone_in_an_environment_without_lowloss(tmp_path: Path) -> None:
+    prepared = prepared_of(tmp_path, Task.binary)
+    final, path = trained_model(prepared, tmp_path)
+    raw = prepared.raw_test
+    rows: dict[str, list[list[object]]] = {}
+    for position, feature in enumerate(prepared.fits[0].features.numeric):
+        values = raw.numeric_NR[:, position]
+        rows[feature.input] = [[None if np.isnan(v) else float(v)] for v in values]
+    for category, strings in zip(prepared.fits[0].features.categorical, raw.strings, strict=True):
+        rows[category.input] = [[value] for value in strings]
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+
+    printed = subprocess.run(
+        [sys.executable, "-c", ALONE, str(path), str(tmp_path / "rows.json")],
+        capture_output=True,
+        check=True,
+        cwd=tmp_path,
+        text=True,
+    ).stdout
+
+    assert np.allclose(json.loads(printed), final.answer_test(), atol=1e-5)
+
+
+def test_unseen_level_is_answered_like_a_rare_one(tmp_path: Path) -> None:
+    prepared = prepared_of(tmp_path, Task.binary)
+    _, path = trained_model(prepared, tmp_path)
+    model = load_model(path)
+    inputs = model_inputs(prepared.fits[0].features, prepared.raw_test)
+    import tensorflow as tf
+
+    answers = [
+        model.predict(inputs | {"category": tf.fill((80, 1), level)}, verbose=0)
+        for level in ("never seen", "[OOV]", "nor this")
+    ]
+
+    assert np.isfinite(answers[0]).all()
+    assert np.array_equal(answers[0], answers[1])
+    assert np.array_equal(answers[0], answers[2])
+
+
+def test_metadata_travels_with_the_file(tmp_path: Path) -> None:
+    prepared = prepared_of(tmp_path, Task.multiclass)
+    _, path = trained_model(prepared, tmp_path)
+
+    metadata = read_metadata(path)
+
+    assert metadata["labels"] == ["low", "mid", "top"]
+    assert metadata["target"] == "what we want"
+    columns = {each["column"]: each["input"] for each in metadata["inputs"]}
+    assert columns["far away"] == "column_0_"
+    assert columns["column_0"] == "column_0"
+    assert set(columns.values()) == set(load_model(path).input)
+
+
+@pytest.mark.parametrize("task", list(Task))
+def test_baselines_beat_the_mean_where_there_is_signal(tmp_path: Path, task: Task) -> None:
+    prepared = prepared_of(tmp_path, task)
+
+    baselines = {b.baseline.name: b.baseline.test_metrics for b in fit_baselines(prepared, SPEC)}
+
+    if task is Task.regression:
+        assert baselines["ridge"]["rmse"] < baselines["mean"]["rmse"] / 5
+        assert baselines["gradient_boosting"]["rmse"] < baselines["mean"]["rmse"] / 2
+    else:
+        majority = baselines["majority"]["log_loss"]
+        assert baselines["logistic_regression"]["log_loss"] < majority / 2
+        assert baselines["gradient_boosting"]["log_loss"] < majority / 2

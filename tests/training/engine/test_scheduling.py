@@ -1,0 +1,75 @@
+"""Which trials train beside which: open trials, memory, long and short epochs, the fallback."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from tests.builders.engines import a_cohort, a_cohort_engine
+from tests.builders.trainings import a_plan, run, some_arrays, some_plans
+from worker.engine.cohort import buckets
+from worker.engine.cohort import cohort_engine as cohort
+from worker.engine.cohort.buckets import Reach, slot_bytes
+from worker.engine.cohort.program import OPTIONS, Shape
+from worker.engine.cohort.slots import Cohort
+
+
+def test_open_trials_follow_from_trials_cores_and_memory() -> None:
+    arrays = some_arrays()
+
+    def max_open(**given: Any) -> int:
+        return a_cohort_engine(arrays, **given).max_open
+
+    assert max_open(trials=20) == 5
+    assert max_open(trials=1000) == 8
+    assert max_open(trials=1) == 2
+    assert max_open(trials=1, cores=6) == 6
+
+
+def test_cohorts_wait_for_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    plans, arrays = some_plans(8), some_arrays()
+    most: list[int] = []
+    train_epoch = Cohort.train_epoch
+
+    def counted(state: Cohort) -> Any:
+        most.append(sum(1 for other in live if other.plans))
+        return train_epoch(state)
+
+    live: list[Cohort] = []
+    monkeypatch.setattr(
+        cohort,
+        "Cohort",
+        lambda *given: live.append(Cohort(*given)) or live[-1],  # type: ignore[func-returns-value]
+    )
+    monkeypatch.setattr(Cohort, "train_epoch", counted)
+    memory = int(4 * slot_bytes(Shape(4, (32, 32, 32), 16, "relu", "adam"), arrays))
+
+    ended = run(a_cohort_engine(arrays, memory_bytes=memory, reach=Reach(3, 32, OPTIONS)), plans)
+
+    assert len(ended) == 8
+    assert max(most) == 1
+
+
+def test_slots_whose_epochs_differ_much_in_length_do_not_wait_for_each_other() -> None:
+    arrays = some_arrays()
+    (whole,) = arrays.folds
+    short = dataclasses.replace(whole, train_N=whole.train_N[:30])
+    state = a_cohort(dataclasses.replace(arrays, folds=(whole, short)))
+
+    state.start(a_plan(widths=(8,)))
+
+    assert state.has_room(a_plan(widths=(8,)))
+    assert not state.has_room(a_plan(widths=(8,), fold=1))
+
+
+def test_keras_trains_beside_cohorts_what_has_no_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(buckets, "MAX_PROGRAMS", 1)
+    plans = [a_plan(number=n, seed=n, batch_size=16 if n % 2 else 30) for n in range(1, 7)]
+
+    ended = run(a_cohort_engine(some_arrays()), plans)
+
+    assert {n: trained.program == "keras_fit" for n, trained in ended.items()} == {
+        n: n % 2 == 0 for n in range(1, 7)
+    }

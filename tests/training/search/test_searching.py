@@ -1,0 +1,266 @@
+"""A search's trainings: pruned, left and gone on with, replayed, and told to the oracle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from lowloss.results import Curve, Hyperparameters, Trial, TrialState
+from service.store.checkpoints import SavedCheckpoint
+from service.store.trials import TrialEnd
+from tests.builders.store import a_spec, some_hyperparameters
+from worker.data.prepare import Prepared
+from worker.engine.plans import Checkpoint, Epoch, Plan
+from worker.engine.protocol import NextPlans, OnBatch, OnEpoch
+from worker.engine.results import TrainedPlan, TrainingOutcome
+from worker.progress.reporter import Reporter, StopCause
+from worker.search.tuner import SearchTuner
+from worker.trials import checkpoints
+from worker.trials import scoring as judge
+from worker.trials.folds import TrainingResult
+from worker.trials.loop import EarlierAttempts, SearchLoop
+
+LossOf = Callable[[int, int], float]
+"""The validation loss of a trial after an epoch."""
+
+
+class Engine:
+    """Trains one plan after the other; every trial has its script of losses."""
+
+    def __init__(self, loss_of: LossOf, epochs: int = 6) -> None:
+        self.loss_of, self.epochs = loss_of, epochs
+        self.begun: list[tuple[int, int]] = []
+        """Number of each plan, and the epochs that it had done."""
+
+    def run(
+        self, next_plans: NextPlans, *, on_epoch: OnEpoch, on_batch: OnBatch
+    ) -> Iterator[TrainedPlan]:
+        while plans := next_plans(1):
+            yield self._train(plans[0], on_epoch)
+
+    def _train(self, plan: Plan, on_epoch: OnEpoch) -> TrainedPlan:
+        seen = [] if plan.checkpoint is None else list(plan.checkpoint.epochs)
+        self.begun.append((plan.number, len(seen)))
+        outcome, reason = TrainingOutcome.completed, "max_epochs"
+        while len(seen) < self.epochs:
+            loss = self.loss_of(plan.number, len(seen) + 1)
+            seen.append(Epoch(len(seen) + 1, loss, loss, loss))
+            checkpoint = self._checkpoint(seen)
+            if not on_epoch(plan, seen[-1], lambda saved=checkpoint: saved):  # type: ignore[misc]
+                outcome, reason = TrainingOutcome.stopped, "stopped"
+                break
+        return TrainedPlan(
+            plan=plan,
+            outcome=outcome,
+            reason=reason,
+            epochs=tuple(seen),
+            best_epoch=len(seen),
+            weights=(),
+            val_output_MC=np.empty((0, 1), np.float32),
+            seconds=1.0,
+            program="a test",
+            checkpoint=self._checkpoint(seen),
+        )
+
+    @staticmethod
+    def _checkpoint(seen: list[Epoch]) -> Checkpoint:
+        return Checkpoint(tuple(seen), len(seen), 0, 1.0, (), (), ())
+
+
+class Report:
+    """What is told of a job; `cause_of` says why to stop after an epoch of a trial."""
+
+    database = None
+
+    def __init__(self, cause_of: Callable[[int, int], StopCause | None] = lambda *_: None) -> None:
+        self.cause_of = cause_of
+        self.stop_cause: StopCause | None = None
+        self.started: list[tuple[int, int]] = []
+        self.ended: list[TrialEnd] = []
+        self.saved: list[SavedCheckpoint] = []
+
+    def start_trial(self, plan: Plan, _: Hyperparameters, saved: Mapping[int, Checkpoint]) -> None:
+        self.started.append((plan.number, max((len(c.epochs) for c in saved.values()), default=0)))
+
+    def finish_trial(self, end: TrialEnd) -> None:
+        self.ended.append(end)
+
+    def save_checkpoint(self, saved: SavedCheckpoint) -> None:
+        self.saved.append(saved)
+
+    def on_epoch(self, plan: Plan, epoch: Epoch) -> StopCause | None:
+        return self.cause_of(plan.number, epoch.epoch)
+
+    def alive(self) -> None:
+        """Nobody listens."""
+
+
+@pytest.fixture
+def new_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    def metrics(training: TrainingResult, _: Prepared) -> dict[str, float]:
+        return {"val_loss": min(epoch.val_loss for epoch in training.folds[0].epochs)}
+
+    monkeypatch.setattr(judge, "validation_metrics", metrics)
+    monkeypatch.setattr(checkpoints, "write_blob", lambda *_, **__: None)
+    opened: list[SearchTuner] = []
+
+    def make(report: Report, **given: Any) -> tuple[SearchTuner, SearchLoop]:
+        plain = {"budget": {"max_trials": 3}, "algorithm": "random", "pruning": None}
+        tuner = SearchTuner(a_spec("ds_1", **plain | given), directory=tmp_path)
+        opened.append(tuner)
+        prepared, reporter = cast("Prepared", None), cast("Reporter", report)
+        return tuner, SearchLoop(tuner, prepared, reporter, tmp_path)
+
+    yield make
+    for tuner in opened:
+        tuner.close()
+
+
+def a_trial(number: int, *, state: TrialState, epochs: int, score: float | None) -> Trial:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    return Trial(
+        number=number,
+        state=state,
+        reason=None,
+        seed=1,
+        hyperparameters=some_hyperparameters(learning_rate=10.0**-number, widths=(16,), l2=1e-5),
+        score=score,
+        metrics={},
+        epochs=epochs,
+        best_epoch=1,
+        seconds=1.0,
+        attempt=1,
+        started_at=now,
+        finished_at=now,
+    )
+
+
+def ends(report: Report) -> list[tuple[int, str, str | None]]:
+    return [(end.number, str(end.state), end.reason) for end in report.ended]
+
+
+def test_trial_that_a_pause_cut_goes_on_where_the_pause_is_taken_back(new_search: Any) -> None:
+    paused = iter([StopCause.pause])
+    report = Report(lambda number, epoch: next(paused, None) if (number, epoch) == (1, 3) else None)
+    engine = Engine(lambda *_: 1.0)
+    tuner, searching = new_search(report)
+
+    searching.run(engine)
+
+    assert engine.begun == [(1, 0), (1, 3), (2, 0), (3, 0)]
+    assert report.started == engine.begun
+    assert [(saved.trial, saved.epochs) for saved in report.saved] == [(1, 3)]
+    assert ends(report) == [(n, "completed", "max_epochs") for n in (1, 2, 3)]
+    assert tuner.is_idle
+
+
+def test_trial_that_the_deadline_cut_ends_with_that_reason(new_search: Any) -> None:
+    def late(number: int, _: int) -> StopCause | None:
+        return StopCause.time_limit if number == 1 else None
+
+    report = Report(late)
+
+    new_search(report)[1].run(Engine(lambda *_: 1.0))
+
+    assert ends(report)[0] == (1, "completed", "time_limit")
+    assert report.saved == []
+
+
+def test_worse_trials_are_pruned_and_the_best_is_held(new_search: Any) -> None:
+    report = Report()
+    tuner, searching = new_search(
+        report, pruning={"reduction": 3, "min_epochs": 2}, final={"confirm_top": 1}
+    )
+
+    searching.run(Engine(lambda number, epoch: [5.0, 1.0, 3.0][number - 1] - epoch / 100))
+
+    assert ends(report) == [
+        (1, "completed", "max_epochs"),
+        (2, "completed", "max_epochs"),
+        (3, "pruned", "pruned"),
+    ]
+    assert report.ended[2].score == pytest.approx(2.98)
+    assert tuner.top(3) == [2, 1]
+    assert list(searching.top_trainings) == [2]
+    assert all(
+        fold.checkpoint is None for held in searching.top_trainings.values() for fold in held.folds
+    )
+
+
+def test_search_ends_as_its_epochs_are_used_up(new_search: Any) -> None:
+    report = Report()
+    _, searching = new_search(report, budget={"max_trials": 9, "max_total_epochs": 8})
+
+    searching.run(Engine(lambda *_: 1.0))
+
+    assert ends(report) == [
+        (1, "completed", "max_epochs"),
+        (2, "completed", "max_total_epochs"),
+    ]
+    assert searching.end_reason == "max_total_epochs"
+
+
+def test_target_that_is_hit_ends_the_search(new_search: Any) -> None:
+    report = Report()
+    _, searching = new_search(report, budget={"max_trials": 9, "target_value": 0.5})
+
+    searching.run(Engine(lambda number, _: 1.0 / number))
+
+    assert [end.number for end in report.ended] == [1, 2]
+    assert searching.end_reason == "target_value"
+
+
+def test_target_that_is_hit_ends_open_trials_though_the_last_one_has_begun(
+    new_search: Any,
+) -> None:
+    report = Report()
+    tuner, searching = new_search(report, budget={"max_trials": 1, "target_value": 0.5})
+
+    searching.run(Engine(lambda *_: 0.4))
+
+    assert tuner.end_reason == "max_trials"
+    assert searching._stopping.has_hit_target
+
+
+def test_unfinished_trial_goes_on_from_what_an_earlier_attempt_saved(new_search: Any) -> None:
+    report, engine = Report(), Engine(lambda *_: 1.0)
+    _, searching = new_search(report)
+    trials = (
+        a_trial(1, state=TrialState.completed, epochs=6, score=1.0),
+        a_trial(2, state=TrialState.running, epochs=4, score=None),
+    )
+    saved = {2: {0: Engine._checkpoint([Epoch(n, 1.0, 1.0, 1.0) for n in (1, 2, 3, 4)])}}
+
+    searching.replay(EarlierAttempts(trials, {}, saved))
+    searching.run(engine)
+
+    assert engine.begun == [(2, 4), (3, 0)]
+    assert report.started == [(2, 4), (3, 0)]
+
+
+def test_epochs_of_earlier_attempts_count(new_search: Any) -> None:
+    report, engine = Report(), Engine(lambda *_: 1.0)
+    _, searching = new_search(report, budget={"max_trials": 9, "max_total_epochs": 12})
+    trials = (a_trial(1, state=TrialState.completed, epochs=6, score=1.0),)
+
+    searching.replay(EarlierAttempts(trials, {}, {}))
+    searching.run(engine)
+
+    assert engine.begun == [(2, 0)]
+
+
+def test_rungs_of_earlier_attempts_are_still_there(new_search: Any) -> None:
+    report = Report()
+    tuner, searching = new_search(report, pruning={"reduction": 3, "min_epochs": 2})
+    trials = (a_trial(1, state=TrialState.completed, epochs=6, score=0.5),)
+
+    searching.replay(EarlierAttempts(trials, {1: Curve(val_loss=(0.9, 0.6, 0.5))}, {}))
+    searching.run(Engine(lambda *_: 0.7))
+
+    assert ends(report) == [(2, "pruned", "pruned"), (3, "pruned", "pruned")]
+    assert tuner.best() == (1, 0.5)

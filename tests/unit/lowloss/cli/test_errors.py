@@ -1,0 +1,132 @@
+"""What goes wrong on the command line is one plain line and an exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx2
+import pytest
+from typer.testing import Result
+
+from lowloss import cli
+from lowloss.client.problems import PROBLEMS
+from lowloss.errors import (
+    BestModelNotReady,
+    InternalError,
+    InvalidRequest,
+    JobFailed,
+    LowlossError,
+    ServerUnreachable,
+    UnknownField,
+    WaitTimeout,
+)
+from tests.builders.scripted_server import Server, a_job, a_json, a_refusal
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ServerUnreachable("gone"), 3),
+        (WaitTimeout("late"), 3),
+        (InternalError("broken"), 4),
+        (InvalidRequest("wrong"), 2),
+        (JobFailed("why", "because"), 1),
+    ],
+)
+def test_exit_code_tells_the_kind_of_error(error: LowlossError, code: int) -> None:
+    assert cli.exit_code(error) == code
+
+
+def test_every_problem_has_an_exit_code_by_its_status() -> None:
+    codes = {name: cli.exit_code(kind("why")) for name, kind in PROBLEMS.items()}
+
+    assert codes == {name: 4 if kind.status >= 500 else 2 for name, kind in PROBLEMS.items()}
+
+
+def test_refusal_is_one_line_with_field_and_fix(run: Callable[..., Result]) -> None:
+    faults = ({"field": "budgt"}, {"field": "seed"}, {"field": "target"})
+    problem = UnknownField("there is\nno field", field="budgt", fix="did you mean?", errors=faults)
+
+    done = run("submit", "ds_1", "--target", "y", server=Server(a_refusal(problem)))
+
+    assert done.stderr == "error: budgt: there is no field (did you mean?); and 2 more\n"
+    assert done.stdout == ""
+    assert done.exit_code == cli.REFUSED
+
+
+def test_server_that_is_not_there_is_one_line(run: Callable[..., Result]) -> None:
+    done = run("jobs", server=Server(*[httpx2.ConnectError("refused")] * 5))
+
+    assert done.stderr.startswith("error: http://lowloss.test cannot be reached (refused)")
+    assert done.stderr.count("\n") == 1
+    assert done.exit_code == cli.UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (("--nope",), "No such option: --nope"),
+        (("sumbit",), "Did you mean 'submit'?"),
+        (("status",), "Missing argument 'JOB'. (lowloss status --help)"),
+        (("jobs", "--state", "asleep"), "'asleep' is not one of 'queued'"),
+        (("datasets", "add"), "PATH: there is nothing to upload (or use --builtin)"),
+        (("datasets", "add", "/no/such.csv"), "/no/such.csv: No such file or directory"),
+        (("datasets", "add", "--builtin", "titanic"), "there is no built-in table 'titanic'"),
+        (("submit", "--set", "seed"), "--set: 'seed' has no = (write FIELD=VALUE)"),
+        (("submit", "--set", "budget=3", "--set", "budget.max_trials=3"), "holds no fields"),
+        (("submit", "--set", "budget.max_seconds=1e999"), "cannot be written as JSON"),
+        (("submit", "--spec", "/no/such.json"), "/no/such.json: No such file or directory"),
+        (("download", "job_1", "--to", "/no/such/place"), "/no/such: there is no such folder"),
+    ],
+)
+def test_wrong_command_is_one_line(
+    run: Callable[..., Result], arguments: tuple[str, ...], shown: str
+) -> None:
+    done = run(*arguments)
+
+    assert done.stderr.startswith("error: ")
+    assert shown in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert (done.stdout, done.exit_code) == ("", cli.REFUSED)
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe{", b"[1]", b"3"])
+def test_spec_that_is_no_json_object_is_refused(
+    run: Callable[..., Result], tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "spec.json").write_bytes(content)
+
+    done = run("submit", "--spec", str(tmp_path / "spec.json"))
+
+    assert done.stderr.startswith("error: --spec: ")
+    assert done.exit_code == cli.REFUSED
+
+
+def test_interrupt_has_its_own_code(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(request: httpx2.Request) -> httpx2.Response:
+        raise KeyboardInterrupt
+
+    done = run("jobs", server=Server(interrupt))
+
+    assert (done.output, done.exit_code) == ("", cli.INTERRUPTED)
+
+
+def test_best_before_any_trial_is_an_error(run: Callable[..., Result]) -> None:
+    done = run("best", "job_1", server=Server(a_json(a_job(best=None))))
+
+    assert done.stderr == "error: job_1: no trial has completed yet (the job is running)\n"
+    assert done.exit_code == cli.FAILED
+
+
+def test_model_that_is_not_ready_is_refused(run: Callable[..., Result], tmp_path: Path) -> None:
+    done = run(
+        "download",
+        *("job_1", "--to", str(tmp_path)),
+        server=Server(a_refusal(BestModelNotReady("the job is running", fix="wait for it"))),
+    )
+
+    assert done.stderr == "error: the job is running (wait for it)\n"
+    assert done.exit_code == cli.REFUSED

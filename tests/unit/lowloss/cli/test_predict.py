@@ -1,0 +1,179 @@
+"""`lowloss predict`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+from lowloss import cli
+from lowloss.cli import predict
+from lowloss.errors import RowsInvalid
+from tests.builders.onnx_models import a_classifier, a_matrix_model, a_model_without_metadata
+from tests.builders.scripted_server import Server, a_json, a_refusal, some_predictions
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Path:
+    path = tmp_path / "rows.csv"
+    path.write_text("x;id\n0;a\n1,5;b\n")
+    return path
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(a_classifier())
+    return path
+
+
+def test_job_predicts_over_http(run: Run, rows: Path) -> None:
+    server = Server(a_json(some_predictions(2.5, None)))
+
+    done = run("predict", "job_1", str(rows), server=server)
+
+    assert (done.stdout, done.exit_code) == ('prediction\n2.5\n""\n', 0)
+    assert json.loads(server.bodies[0]) == {
+        "rows": [{"x": "0", "id": "a"}, {"x": "1.5", "id": "b"}]
+    }
+
+
+def test_onnx_file_predicts_without_a_server(run: Run, model: Path, rows: Path) -> None:
+    done = run("predict", str(model), str(rows))
+
+    lines = done.stdout.splitlines()
+    assert done.exit_code == 0
+    assert lines[0] == "prediction,probability[no],probability[yes]"
+    assert lines[2].startswith("yes,0.18")
+    assert done.stderr == "ignored, since the model does not take them: id\n"
+
+
+def test_predictions_are_written_to_a_file(
+    run: Run, model: Path, rows: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.csv"
+
+    plain = run("predict", str(model), str(rows), "-o", str(out))
+    as_json = run("predict", str(model), str(rows), "-o", str(out), "--json")
+
+    assert len(out.read_text().splitlines()) == 3
+    assert plain.stdout == f"{out}\n"
+    assert json.loads(as_json.stdout) == {"path": str(out)}
+
+
+def test_json_is_all_that_is_printed(run: Run, model: Path, rows: Path) -> None:
+    done = run("predict", str(model), str(rows), "--json")
+
+    shown = json.loads(done.stdout)
+    assert shown["predictions"][1] == "yes"
+    assert (shown["ignored"], done.stderr) == (["id"], "")
+
+
+def test_matrix_model_takes_columns_by_their_places(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "m.onnx").write_bytes(a_matrix_model())
+    (tmp_path / "rows.csv").write_text("X[0],X[1],X[2]\n1,9,2\n")
+
+    done = run("predict", str(tmp_path / "m.onnx"), str(tmp_path / "rows.csv"))
+
+    assert done.stdout == "prediction\n21.0\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "table", "shown"),
+    [
+        (a_classifier(), "x\nmany\n", 'rows[0].x: "many" is not a number'),
+        (a_classifier(), "X\n1\n", "did you mean 'x' instead of 'X'?"),
+        (a_classifier(), "x\n", "rows.csv has no rows"),
+        (a_model_without_metadata(), "x\n1\n", "lowloss did not write it (give a model.onnx of"),
+        (b"junk", "x\n1\n", "not an ONNX model that can be loaded"),
+    ],
+    ids=("value", "column", "empty", "foreign", "junk"),
+)
+def test_what_cannot_be_predicted_is_one_line(
+    run: Run, tmp_path: Path, content: bytes, table: str, shown: str
+) -> None:
+    (tmp_path / "model.onnx").write_bytes(content)
+    (tmp_path / "rows.csv").write_text(table)
+
+    done = run("predict", str(tmp_path / "model.onnx"), str(tmp_path / "rows.csv"))
+
+    assert done.stderr.startswith("error: ")
+    assert shown in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert (done.stdout, done.exit_code) == ("", cli.REFUSED)
+
+
+def test_refusal_of_the_server_is_one_line(run: Run, rows: Path) -> None:
+    problem = RowsInvalid("this row has no 'x'", field="rows[1]", fix="give it")
+
+    done = run("predict", "job_1", str(rows), server=Server(a_refusal(problem)))
+
+    assert done.stderr == "error: rows[1]: this row has no 'x' (give it)\n"
+    assert done.exit_code == cli.REFUSED
+
+
+@pytest.fixture
+def keras_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the place of the worker's module, one that tells its arguments; `bad.keras` fails."""
+    (tmp_path / "stand_in.py").write_text(
+        "import sys\nprint(sys.argv[1:])\nprint(sys.argv[1:], file=sys.stderr)\n"
+        "sys.exit(3 if 'bad' in sys.argv[1] else 0)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(predict, "KERAS_MODULE", "stand_in")
+
+
+@pytest.mark.usefixtures("keras_module")
+def test_keras_file_is_run_by_the_worker(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
+    printed = run("predict", "a.keras", "rows.csv")
+    written = run("predict", "a.keras", "rows.csv", "-o", "out.csv", "--json")
+
+    told = capfd.readouterr()
+    assert told.err.splitlines() == [
+        "['a.keras', 'rows.csv']",
+        "['a.keras', 'rows.csv', '-o', 'out.csv']",
+    ]
+    assert told.out == "['a.keras', 'rows.csv']\n"
+    assert (printed.stdout, printed.exit_code) == ("", 0)
+    assert json.loads(written.stdout) == {"path": "out.csv"}
+
+
+@pytest.mark.usefixtures("keras_module")
+def test_keras_file_that_fails_gives_its_code(run: Run) -> None:
+    assert run("predict", "bad.keras", "rows.csv").exit_code == 3
+
+
+def test_keras_file_without_keras_says_what_to_install(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+
+    done = run("predict", "a.keras", "rows.csv")
+
+    assert "pip install 'lowloss[worker]'" in done.stderr
+    assert done.exit_code == cli.REFUSED
+
+
+def test_keras_file_prints_no_json(run: Run) -> None:
+    done = run("predict", "a.keras", "rows.csv", "--json")
+
+    assert done.stderr.startswith("error: --json: a .keras file's predictions are written as CSV")
+    assert done.exit_code == cli.REFUSED
+
+
+def test_other_commands_load_neither_numpy_nor_the_runtime() -> None:
+    heavy = ("numpy", "onnxruntime")
+    program = f"import sys, lowloss.cli; print([m for m in {heavy} if m in sys.modules])"
+
+    shown = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=True, text=True
+    ).stdout
+
+    assert shown.strip() == "[]"

@@ -1,0 +1,151 @@
+"""A diagnosis on the terminal: every number that was measured, in lines that fit."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from lowloss.cli.rendering.diagnosis import show_diagnosis
+from lowloss.cli.rendering.results import plain_console
+from lowloss.results import Cause, Diagnosis, Severity
+from tests.builders.diagnoses import (
+    a_diagnosis,
+    a_diverged_diagnosis,
+    a_finding,
+    a_named_diagnosis,
+    a_sound_diagnosis,
+    an_effect,
+)
+
+ESCAPING = "[/x] :smile:\x1b[31m\x07\nb"
+
+
+def shown(diagnosis: Diagnosis, *, width: int = 80) -> str:
+    console = plain_console()
+    console.file = io.StringIO()
+    console.width = width
+    show_diagnosis(diagnosis, console)
+    return console.file.getvalue()
+
+
+def on_one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_verdict_is_first_and_losses_follow() -> None:
+    text = on_one_line(shown(a_diagnosis()))
+
+    assert text.startswith("The loss is high because the target is not scaled")
+    assert (
+        "the recipe 4e+06 mean squared error with the remedies 1e+05 best reached 9.1e+04, by gradient boosting "
+        "best constant answer 7.1e+06 noise floor, estimated 8.2e+04" in text
+    )
+
+
+def test_finding_has_evidence_effect_remedy_and_alternatives() -> None:
+    text = on_one_line(shown(a_diagnosis()))
+
+    for told in (
+        "1. target not scaled (critical) 'y' has a standard deviation of 2,667;",
+        "- standard deviation of 'y': 2667 (suspect from 10)",
+        "- loss before training, in variances: 1.56 columns: y",
+        "effect: removes 93% of the excess (88% to 98%), 4e+06 -> 3.6e+05 mean squared error",
+        'remedy: Scale the target. recipe: {"scale_target": "standard"}',
+        "or, as if learning rate too low: Raise the learning rate to 1. Alone it removes 99%",
+        "2. features not scaled (minor)",
+        "alone: removes 1% of the excess (-2% to 3%)",
+    ):
+        assert told in text
+
+
+def test_harmful_findings_are_numbered_and_the_others_are_a_line() -> None:
+    severities = (Severity.harmless, Severity.major, Severity.harmless, Severity.minor)
+    causes = (Cause.outliers, Cause.too_simple, Cause.batch_size, Cause.optimizer)
+    findings = tuple(a_finding(c, s) for c, s in zip(causes, severities, strict=True))
+
+    text = shown(a_diagnosis(findings=findings))
+
+    assert "\n1. too simple (major)\n" in text
+    assert "\n2. optimizer (minor)\n" in text
+    assert "\npresent, harmless here: outliers, batch size\n" in text
+    assert "effect: not measured" in text
+
+
+def test_what_was_skipped_and_taken_otherwise_is_last() -> None:
+    lines = shown(a_diagnosis()).splitlines()
+
+    assert lines[-3:] == [
+        "skipped: too_little_data: no time was left",
+        "note: the batch size 1 was taken as 8",
+        "3 experiments in 0:41; rows: 640 train, 160 validation, 200 judge",
+    ]
+
+
+def test_loss_that_is_not_finite_is_told_as_diverged() -> None:
+    text = on_one_line(shown(a_diverged_diagnosis()))
+
+    assert "the recipe diverged with the remedies diverged best reached" in text
+    assert "last finite loss: not finite (suspect from 1000)" in text
+    assert "removes 100% of the excess (100% to 100%), diverged -> 0.3 mean squared error" in text
+    assert "noise floor" not in text
+
+
+def test_sound_recipe_has_its_verdict_and_no_empty_headings() -> None:
+    text = shown(a_sound_diagnosis())
+
+    assert text.startswith("Nothing wrong found")
+    assert "log loss" in text
+    for absent in ("remedies", "harmless", "skipped", "note", "rows", "1."):
+        assert absent not in text
+
+
+def test_interval_of_one_run_is_not_told() -> None:
+    finding = a_finding(Cause.optimizer, effect=an_effect(0.5, 2.0, 1.0, runs=1))
+
+    text = shown(a_diagnosis(findings=(finding,)))
+
+    assert "effect: removes 50% of the excess, 2 -> 1 mean squared error" in text
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
+def test_lines_fit_but_for_code(width: int) -> None:
+    lines = shown(a_diagnosis(), width=width).splitlines()
+
+    too_long = [line.strip() for line in lines if len(line) > width]
+    assert all("y_train" in line or "model.fit" in line for line in too_long)
+
+
+def test_code_is_whole_however_narrow_the_terminal() -> None:
+    text = shown(a_diagnosis(), width=40)
+
+    assert "      y_mean, y_sd = y_train.mean(), y_train.std()\n" in text
+
+
+def test_names_of_users_are_shown_and_steer_no_terminal() -> None:
+    text = shown(a_named_diagnosis(ESCAPING))
+
+    assert "[/x] :smile: [31m  b" in text
+    assert all(each.isprintable() or each == "\n" for each in text)
+
+
+def test_long_lists_say_how_much_they_leave_out() -> None:
+    text = on_one_line(shown(a_named_diagnosis("c")))
+
+    assert "columns: c, c, c, c, c, c, c, c, c, c and 20 more" in text
+    assert "rows: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 990 more" in text
+
+
+def test_own_words_are_ascii() -> None:
+    assert shown(a_diverged_diagnosis()).isascii()
+    assert shown(a_diagnosis()).isascii()
+
+
+def test_headings_are_bold_on_a_terminal() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=80, color_system="standard")
+
+    show_diagnosis(a_diagnosis(), console)
+
+    assert isinstance(console.file, io.StringIO)
+    assert "\x1b[1m1. target not scaled (critical)\x1b[0m" in console.file.getvalue()

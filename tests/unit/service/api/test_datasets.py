@@ -1,0 +1,236 @@
+"""/v1/datasets."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from lowloss.results import JobState
+from service.api.bodies import LEFTOVER_SECONDS, PREFIX
+from service.settings import Settings
+from service.store.database import Database
+from tests.builders.live_server import a_csv, count_rows, upload
+from tests.builders.store import a_dataset, a_job
+from tests.unit.service.api.conftest import URL
+
+
+def test_upload_answers_the_dataset_with_its_profile(
+    client: TestClient, settings: Settings
+) -> None:
+    data = a_csv(rows=40)
+
+    answer = upload(client, data, name="line")
+
+    assert answer.status_code == 201
+    dataset = answer.json()
+    assert answer.headers["location"] == f"/v1/datasets/{dataset['id']}"
+    assert dataset["sha256"] == hashlib.sha256(data).hexdigest()
+    assert (dataset["name"], dataset["rows"], dataset["columns"]) == ("line", 40, 2)
+    assert [column["name"] for column in dataset["profile"]] == ["x", "y"]
+    assert client.get(answer.headers["location"]).json() == dataset
+    assert list(settings.data_dir.glob(f"{PREFIX}*")) == []
+
+
+def test_same_bytes_again_answer_the_dataset_that_is_there(
+    client: TestClient, store: Database
+) -> None:
+    first = upload(client, a_csv())
+    before = count_rows(store)
+
+    again = upload(client, a_csv(), name="another name")
+
+    assert again.status_code == 200
+    assert again.json() == first.json()
+    assert count_rows(store) == before
+
+
+def test_same_bytes_parsed_otherwise_are_another_dataset(client: TestClient) -> None:
+    data = b"x,y;z\n" + b"".join(b"%d,5;%d\n" % (row, row) for row in range(20))
+
+    comma = upload(client, data, delimiter=",").json()
+    semicolon = upload(client, data, delimiter=";").json()
+
+    assert comma["id"] != semicolon["id"]
+    assert [column["name"] for column in semicolon["profile"]] == ["x,y", "z"]
+
+
+def test_first_line_is_data_where_the_uploader_says_so(client: TestClient) -> None:
+    data = a_csv(rows=20)
+
+    detected = upload(client, data).json()
+    given = upload(client, data, header="false").json()
+    again = upload(client, data, header="false")
+
+    assert detected["id"] != given["id"]
+    assert (detected["rows"], given["rows"]) == (20, 21)
+    assert [column["name"] for column in given["profile"]] == ["column_1", "column_2"]
+    assert (again.status_code, again.json()) == (200, given)
+
+
+def test_id_of_an_upload_is_the_same_in_every_version(client: TestClient) -> None:
+    dataset = upload(client, b"x,y\n1,2\n3,4\n").json()
+
+    assert dataset["id"] == "ds_3659d575bc8c8382543142804864bb10"
+
+
+def test_arrow_file_is_profiled(client: TestClient, tmp_path: Path) -> None:
+    pl.DataFrame({"x": [0.0, 0.5, 2.0], "y": ["a", "b", None]}).write_ipc(tmp_path / "t.arrow")
+
+    answer = upload(client, (tmp_path / "t.arrow").read_bytes(), format="arrow")
+
+    assert answer.status_code == 201
+    x, y = answer.json()["profile"]
+    assert x["quantiles"] == [0.0, 0.0, 0.0, 0.5, 2.0, 2.0, 2.0]
+    assert (sum(x["histogram"]["counts"]), y["histogram"]) == (3, None)
+
+
+def test_start_reaps_what_a_killed_server_left(app: FastAPI, settings: Settings) -> None:
+    old, young = (settings.data_dir / f"{PREFIX}{name}" for name in ("old", "young"))
+    old.touch()
+    young.touch()
+    long_ago = time.time() - LEFTOVER_SECONDS - 60
+    os.utime(old, (long_ago, long_ago))
+
+    with TestClient(app, URL):
+        found = set(settings.data_dir.glob(f"{PREFIX}*"))
+
+    assert found == {young}
+
+
+def _npz(**arrays: Any) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "parameters", "code"),
+    [
+        (b"", {}, "table_empty"),
+        (b"a,b\n", {}, "table_empty"),
+        (b"a,b\n1,2\n3\n", {}, "table_ragged"),
+        (b"a,b\n1,2\n", {"format": "parquet"}, "table_unreadable"),
+        (b"a,b\n1,2\n", {"format": "arrow"}, "table_unreadable"),
+        (b"FEA1" + b"\0" * 40, {"format": "arrow"}, "table_unreadable"),
+        (
+            _npz(X=np.array([{}, {}], dtype=object), y=np.zeros(2)),
+            {"format": "npz"},
+            "npz_contains_pickle",
+        ),
+        (_npz(X=np.zeros((3, 2)), y=np.zeros(2)), {"format": "npz"}, "npz_shapes_differ"),
+    ],
+)
+def test_unusable_table_is_refused_and_stores_nothing(
+    client: TestClient, app: FastAPI, *, data: bytes, parameters: dict[str, str], code: str
+) -> None:
+    resources = app.state.resources
+    before = count_rows(resources.database)
+
+    answer = upload(client, data, **parameters)
+
+    assert answer.status_code == 422
+    problem = answer.json()
+    assert problem["code"] == code
+    assert problem["fix"]
+    assert count_rows(resources.database) == before
+    assert list(resources.settings.data_dir.glob(f"{PREFIX}*")) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "field"),
+    [
+        ("name=t", "invalid_request", "format"),
+        ("name=t&format=xlsx", "invalid_request", "format"),
+        ("name=t&format=csv&delimeter=;", "unknown_field", "delimeter"),
+        ("name=t&format=csv&delimiter=ab", "invalid_request", "delimiter"),
+        ("name=t&format=csv&delimiter=§", "invalid_request", "delimiter"),
+        ("name=t&format=csv&delimiter='", "invalid_request", "delimiter"),
+        ("name=t&format=csv&quote=*", "invalid_request", "quote"),
+        ("name=t&format=csv&header=maybe", "invalid_request", "header"),
+        ("name=t&format=arrow&header=false", "invalid_request", "header"),
+        ("name=t&format=csv&decimal=;", "invalid_request", "decimal"),
+        ("name=t&format=parquet&decimal=,", "invalid_request", "decimal"),
+        ("name=t%00&format=csv", "invalid_request", "name"),
+    ],
+)
+def test_wrong_parameter_of_an_upload_is_named(
+    client: TestClient, store: Database, *, query: str, code: str, field: str
+) -> None:
+    before = count_rows(store)
+
+    answer = client.post(f"/v1/datasets?{query}", content=a_csv())
+
+    assert answer.status_code == 422
+    problem = answer.json()
+    assert (problem["code"], problem["field"]) == (code, field)
+    assert problem["fix"]
+    assert count_rows(store) == before
+
+
+def test_list_is_read_page_by_page_newest_first(client: TestClient, store: Database) -> None:
+    ids = [a_dataset(store, b"x,y\n%d,2\n" % number) for number in range(3)]
+
+    first = client.get("/v1/datasets", params={"limit": 2}).json()
+    rest = client.get("/v1/datasets", params={"limit": 2, "cursor": first["next"]}).json()
+
+    shown = [item["id"] for item in first["items"] + rest["items"]]
+    assert shown == ids[::-1]
+    assert rest["next"] is None
+    assert all(item["profile"] == [] for item in first["items"])
+
+
+def test_dataset_is_deleted_once_no_job_needs_it(client: TestClient, store: Database) -> None:
+    dataset = a_dataset(store)
+
+    deleted = client.delete(f"/v1/datasets/{dataset}")
+
+    assert (deleted.status_code, deleted.content) == (204, b"")
+    gone = client.delete(f"/v1/datasets/{dataset}")
+    assert (gone.status_code, gone.json()["code"]) == (404, "dataset_not_found")
+
+
+def test_dataset_of_a_waiting_job_is_kept(client: TestClient, store: Database) -> None:
+    job_id = a_job(store, state=JobState.queued)
+    dataset = client.get(f"/v1/jobs/{job_id}").json()["dataset"]
+
+    answer = client.delete(f"/v1/datasets/{dataset}")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "dataset_in_use")
+    assert client.get(f"/v1/datasets/{dataset}").status_code == 200
+
+
+def test_upload_over_the_limit_is_refused_whether_or_not_it_says_its_size(
+    settings: Settings, tmp_path: Path
+) -> None:
+    from service.app import create_app
+
+    app = create_app(settings.model_copy(update={"max_upload_bytes": 1000}))
+    reads = 0
+
+    def pieces() -> Any:
+        nonlocal reads
+        for _ in range(10):
+            reads += 1
+            yield b"1,2\n" * 100
+
+    with TestClient(app, URL) as client:
+        before = count_rows(app.state.resources.database)
+        declared = upload(client, b"1,2\n" * 251)
+        streamed = client.post("/v1/datasets?format=csv", content=pieces())
+        after = count_rows(app.state.resources.database)
+
+    for answer in (declared, streamed):
+        assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+        assert "LOWLOSS_MAX_UPLOAD_BYTES" in answer.json()["fix"]
+    assert after == before
+    assert list(tmp_path.glob(f"{PREFIX}*")) == []

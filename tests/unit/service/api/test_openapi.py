@@ -1,0 +1,157 @@
+"""The OpenAPI document: an example of every request and of every error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from pydantic import TypeAdapter
+
+from lowloss.client.problems import PROBLEMS, problem_from_document
+from lowloss.errors import Problem, UnknownProblem
+from lowloss.spec import DiagnosisSpec, JobSpec
+from service.api.examples import DIAGNOSIS_SPECS, EXAMPLES, JOB_SPECS, ProblemDocument
+
+UNDECLARED = {"route_not_found", "method_not_allowed"}
+"""Problems of the addresses that there are not."""
+
+OF_A_SERVER = set(PROBLEMS) - {UnknownProblem.code}
+
+
+@pytest.fixture
+def document(app: FastAPI) -> dict[str, Any]:
+    return app.openapi()
+
+
+def _operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def _parts(operation: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What a request is made of: its body of each media type, and its parameters."""
+    yield from operation.get("requestBody", {}).get("content", {}).items()
+    for parameter in operation.get("parameters", ()):
+        yield parameter["name"], parameter["schema"]
+
+
+def _errors(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for name, operation in _operations(document):
+        for status, response in operation["responses"].items():
+            if int(status) >= 400:
+                yield name, status, response
+
+
+def test_every_request_body_and_parameter_has_an_example(document: dict[str, Any]) -> None:
+    has_example = {
+        f"{name} {part}": bool(described.get("examples"))
+        for name, operation in _operations(document)
+        for part, described in _parts(operation)
+    }
+
+    assert len(has_example) > 20
+    assert [part for part, has_one in has_example.items() if not has_one] == []
+
+
+def test_every_error_response_is_a_problem_with_examples(document: dict[str, Any]) -> None:
+    seen = 0
+
+    for name, status, response in _errors(document):
+        content = response["content"]
+        assert list(content) == ["application/problem+json"], name
+        media = content["application/problem+json"]
+        assert media["schema"] == {"$ref": "#/components/schemas/Problem"}, name
+        assert media["examples"], name
+        for code, example in media["examples"].items():
+            problem = problem_from_document(example["value"])
+            assert type(problem) is PROBLEMS[code], name
+            assert problem.to_document() == example["value"]
+            assert str(problem.status) == status, name
+            assert problem.fix, name
+            seen += 1
+
+    assert seen > 100
+    assert "Problem" in document["components"]["schemas"]
+
+
+def test_every_code_of_a_server_is_declared_by_a_route(document: dict[str, Any]) -> None:
+    declared = {
+        code
+        for _, _, response in _errors(document)
+        for code in response["content"]["application/problem+json"]["examples"]
+    }
+
+    assert declared | UNDECLARED == OF_A_SERVER
+    assert declared & UNDECLARED == set()
+
+
+def test_every_code_of_a_server_has_one_example() -> None:
+    assert set(EXAMPLES) == OF_A_SERVER
+
+
+@pytest.mark.parametrize("example", JOB_SPECS.values(), ids=JOB_SPECS)
+def test_example_of_a_job_spec_is_one(example: dict[str, Any]) -> None:
+    spec = JobSpec.model_validate(example["value"])
+
+    assert spec.target == "price"
+
+
+@pytest.mark.parametrize("example", DIAGNOSIS_SPECS.values(), ids=DIAGNOSIS_SPECS)
+def test_example_of_a_diagnosis_is_one(example: dict[str, Any]) -> None:
+    spec = DiagnosisSpec.model_validate(example["value"])
+
+    assert spec.recipe.loss == "mean_squared_error"
+
+
+def test_problem_document_describes_what_is_sent() -> None:
+    problem: Problem = PROBLEMS["invalid_request"]("d", field="f", fix="x", errors=({"code": "c"},))
+
+    parsed = TypeAdapter(ProblemDocument).validate_python(problem.to_document())
+
+    assert set(ProblemDocument.model_fields) == set(problem.to_document())
+    assert parsed.code == "invalid_request"
+
+
+def test_every_route_has_a_summary_a_description_and_one_tag(document: dict[str, Any]) -> None:
+    known = {tag["name"] for tag in document["tags"]}
+
+    for name, operation in _operations(document):
+        assert operation["summary"], name
+        assert operation["description"], name
+        assert len(operation["tags"]) == 1, name
+        assert set(operation["tags"]) <= known, name
+
+
+def test_routes_are_those_of_the_contract(document: dict[str, Any]) -> None:
+    job = "/v1/jobs/{job_id}"
+
+    assert {name for name, _ in _operations(document)} == {
+        "POST /v1/datasets",
+        "GET /v1/datasets",
+        "GET /v1/datasets/{dataset_id}",
+        "DELETE /v1/datasets/{dataset_id}",
+        "POST /v1/jobs",
+        "GET /v1/jobs",
+        f"GET {job}",
+        f"POST {job}/cancel",
+        f"POST {job}/pause",
+        f"POST {job}/resume",
+        f"POST {job}/continue",
+        f"POST {job}/priority",
+        f"GET {job}/trials",
+        f"GET {job}/trials/{{number}}",
+        f"GET {job}/events",
+        f"GET {job}/artifacts",
+        f"GET {job}/artifacts/{{name}}",
+        f"GET {job}/best-model",
+        f"POST {job}/predict",
+        f"GET {job}/diagnosis",
+        "POST /v1/diagnoses",
+        "POST /v1/recipes",
+        "GET /healthz",
+        "GET /readyz",
+        "GET /metrics",
+    }

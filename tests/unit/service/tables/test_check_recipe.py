@@ -1,0 +1,162 @@
+"""What a diagnosis is refused for, and what it takes its target for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import pytest
+
+from lowloss.errors import (
+    ClassTooSmall,
+    LimitExceeded,
+    NoFeatures,
+    Problem,
+    TaskDoesNotFitTarget,
+    UnknownFeature,
+    UnknownTarget,
+)
+from lowloss.results import TableFormat
+from lowloss.spec import DiagnosisSpec, Task
+from service.settings import Limits
+from service.tables.check import CheckedJob
+from service.tables.check_recipe import check_diagnosis
+from service.tables.table import Table
+from tests.builders.diagnoses import a_recipe
+from tests.builders.tables import a_dataset_of
+
+ROWS = 60
+NUMBERS = [i * 0.5 for i in range(ROWS)]
+SOFTMAX = {"layers": [{"units": 3, "activation": "softmax"}]}
+SPARSE = SOFTMAX | {"loss": "sparse_categorical_crossentropy"}
+BINARY = {"layers": [{"units": 1, "activation": "sigmoid"}], "loss": "binary_crossentropy"}
+
+
+def check(
+    y: list[Any],
+    recipe: dict[str, Any] | None = None,
+    *,
+    extra: dict[str, Any] | None = None,
+    limits: Limits | None = None,
+    **given: Any,
+) -> CheckedJob:
+    """Check a diagnosis on a table of one useful feature `x`, and of `y`."""
+    frame = pl.DataFrame({"x": [i * 0.5 for i in range(len(y))], "y": y} | (extra or {}))
+    values = {"dataset": "ds_1", "target": "y", "recipe": a_recipe(**recipe or {})}
+    spec = DiagnosisSpec.model_validate(values | given)
+    dataset = a_dataset_of(Table(frame), TableFormat.csv)
+    return check_diagnosis(spec, dataset, limits=limits or Limits())
+
+
+@pytest.mark.parametrize(
+    ("y", "recipe", "task"),
+    [
+        (NUMBERS, {}, Task.regression),
+        (NUMBERS, SPARSE, Task.regression),
+        ([0.25, 0.75] * 30, BINARY, Task.regression),
+        (list(range(ROWS * 2)), BINARY, Task.regression),
+        ([10, 20, 30] * 20, {}, Task.regression),
+        ([10, 20, 30] * 20, SPARSE, Task.multiclass),
+        ([10, 20, 30] * 20, SOFTMAX, Task.multiclass),
+        ([10, 20, 30] * 20, {"layers": [{"units": 4}]}, Task.regression),
+        ([10.0, 20.0] * 30, BINARY, Task.binary),
+        ([10, 20] * 30, {"layers": [{"units": 2}]}, Task.binary),
+        ([5, 8, 9] * 20, BINARY, Task.multiclass),
+        (["a", "b"] * 30, {}, Task.binary),
+        (["a", "b", "c"] * 20, BINARY, Task.multiclass),
+        ([True, False] * 30, SPARSE, Task.binary),
+        ([0, 1, 2] * 20, {}, Task.multiclass),
+    ],
+    ids=str,
+)
+def test_task_follows_from_the_recipe_and_the_target(
+    y: list[Any], recipe: dict[str, Any], task: Task
+) -> None:
+    assert check(y, recipe).task is task
+
+
+def test_task_that_is_given_is_taken() -> None:
+    assert check([10, 20, 30] * 20, SPARSE, task="regression").task is Task.regression
+
+
+def test_numbers_that_look_like_an_identifier_are_features() -> None:
+    extra = {
+        "row": list(range(ROWS)),
+        "name": [f"user {i}" for i in range(ROWS)],
+        "same": [1] * ROWS,
+    }
+
+    checked = check(NUMBERS, extra=extra)
+    fewer = check(NUMBERS, extra=extra, features={"exclude": ["row"]})
+    asked = check(NUMBERS, extra=extra, features={"include": ["x", "same"]})
+
+    assert [column.name for column in checked.features] == ["x", "row"]
+    assert [column.column for column in checked.excluded] == ["name", "same"]
+    assert [column.name for column in fewer.features] == ["x"]
+    assert [column.name for column in asked.features] == ["x"]
+
+
+def test_columns_that_the_recipe_excludes_are_features_all_the_same() -> None:
+    checked = check(NUMBERS, {"exclude": ["row"]}, extra={"row": list(range(ROWS))})
+
+    assert [column.name for column in checked.features] == ["x", "row"]
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "field"),
+    [
+        ({"recipe": {"layers": [{"units": 1}] * 12}}, LimitExceeded, "recipe.layers"),
+        (
+            {"recipe": {"layers": [{"units": 8}, {"units": 5000}]}},
+            LimitExceeded,
+            "recipe.layers.1.units",
+        ),
+        ({"recipe": {"batch_size": 10**6}}, LimitExceeded, "recipe.batch_size"),
+        ({"recipe": {"epochs": 10**6}}, LimitExceeded, "recipe.epochs"),
+        (
+            {"recipe": {"early_stopping": {"patience": 10**6}}},
+            LimitExceeded,
+            "recipe.early_stopping.patience",
+        ),
+        ({"budget": {"max_seconds": 1e9}}, LimitExceeded, "budget.max_seconds"),
+        ({"recipe": {"exclude": ["xx"]}}, UnknownFeature, "recipe.exclude"),
+        ({"recipe": {"exclude": ["x"]}}, NoFeatures, "recipe.exclude"),
+        ({"target": "z"}, UnknownTarget, "target"),
+        ({"task": "binary"}, TaskDoesNotFitTarget, "task"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_run_is_refused(
+    given: dict[str, Any], kind: type[Problem], field: str
+) -> None:
+    with pytest.raises(kind) as caught:
+        check(NUMBERS, given.pop("recipe", None), **given)
+
+    assert caught.value.field == field
+    assert caught.value.fix
+
+
+def test_class_of_one_row_is_refused() -> None:
+    with pytest.raises(ClassTooSmall):
+        check([7] + [10, 20, 30] * 20, SPARSE)
+
+
+def test_limits_of_searches_do_not_matter() -> None:
+    small = Limits(max_trials=1, max_width=64)
+
+    assert check(NUMBERS, limits=small).task is Task.regression
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        {"layers": [{"units": 1, "activation": "softmax"}]},
+        {"epochs": 0},
+        {"early_stopping": {"patience": 3}},
+        {"optimizer": {"name": "sgd", "learning_rate": 100.0}},
+        {"loss": "mean_squared_logarithmic_error"},
+    ],
+    ids=str,
+)
+def test_recipe_that_cannot_learn_is_taken(recipe: dict[str, Any]) -> None:
+    assert check([-1.5 - value for value in NUMBERS], recipe).task is Task.regression

@@ -1,0 +1,138 @@
+"""`model_card.md`: says what the model is, in Markdown that names cannot break."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lowloss.results import ExcludedColumn, HyperparameterImportance
+from lowloss.spec import Task
+from tests.builders.facts import (
+    HOSTILE,
+    a_category,
+    a_number,
+    some_columns,
+    some_facts,
+    some_insights,
+    some_matrix_facts,
+)
+from worker.artifacts.reports.card import write_card
+from worker.artifacts.reports.facts import Facts
+
+
+def written(folder: Path, facts: Facts) -> str:
+    path = folder / "model_card.md"
+    write_card(path, facts)
+    return path.read_text(encoding="utf-8")
+
+
+def hostile_facts() -> Facts:
+    return some_facts(
+        Task.binary,
+        target=HOSTILE,
+        labels=(HOSTILE, "b" + HOSTILE),
+        columns=(a_number(HOSTILE + "1"), a_category(HOSTILE + "2", [HOSTILE, "x"])),
+        outcome={"excluded": (ExcludedColumn(column=HOSTILE, reason=HOSTILE),)},
+    )
+
+
+CASES: dict[str, Callable[[], Facts]] = {
+    "regression": some_facts,
+    "binary": lambda: some_facts(Task.binary),
+    "multiclass": lambda: some_facts(Task.multiclass),
+    "no baselines": lambda: some_facts(outcome={"baselines": (), "excluded": ()}),
+    "matrix": some_matrix_facts,
+    "hostile": hostile_facts,
+    "wide": lambda: some_facts(columns=tuple(a_number(f"c{i}") for i in range(10_000))),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_table_has_as_many_cells_in_each_line(tmp_path: Path, case: str) -> None:
+    text = written(tmp_path, CASES[case]())
+
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    for table in re.findall(r"(?:^\|.*\n)+", prose, flags=re.MULTILINE):
+        widths = {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}
+        assert len(widths) == 1, table
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_python_snippet_parses(tmp_path: Path, case: str) -> None:
+    text = written(tmp_path, CASES[case]())
+
+    snippets = re.findall(r"^```python\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+
+    assert len(snippets) == 2
+    for snippet in snippets:
+        ast.parse(snippet)
+
+
+def test_names_cannot_break_out_of_the_card(tmp_path: Path) -> None:
+    text = written(tmp_path, hostile_facts())
+
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    assert not re.search(r"(?<!\\)<script", prose)
+    assert "\n# ]]>" not in text
+
+
+def test_request_is_a_row_in_json_whatever_quotes_it_holds(tmp_path: Path) -> None:
+    text = written(tmp_path, hostile_facts())
+
+    command = re.findall(r"^```sh\n(curl.*?)^```", text, flags=re.DOTALL | re.MULTILINE)[0]
+    body = json.loads(shlex.split(command)[-1])
+
+    assert body == {"rows": [{HOSTILE + "1": 4.5, HOSTILE + "2": HOSTILE}]}
+
+
+def test_card_tells_of_data_and_limits(tmp_path: Path) -> None:
+    text = written(tmp_path, some_facts(outcome={"test_intervals": {"rmse": (1.125, 1.375)}}))
+
+    for told in (
+        "| `built` | built | float32 | date |",
+        "SHA-256: `" + "ab" * 32 + "`",
+        "720 train, 240 validation, 240 test",
+        "| this model | 1.25 | 1 | 0.95 |",
+        "RMSE: 95 % interval 1.125 to 1.375",
+        "| built | 1970-01-01 … 2022-01-08 | is extrapolated |",
+        "| city | Oslo 33 %, Rome 33 %, Bergen 33 % | counts as none of the categories |",
+        "| id | text or an identifier |",
+        "Trial 1, seed 1; best epoch 30 of at most 200",
+    ):
+        assert told in text
+
+
+def test_matrix_model_is_told_of_by_its_one_input(tmp_path: Path) -> None:
+    text = written(tmp_path, some_matrix_facts())
+
+    assert "'X': tf.constant(np.zeros((1, 4)), tf.float32)," in text
+    assert "| `X` | X\\[3\\] | float32 | numeric |" in text
+
+
+def test_wide_table_says_what_it_leaves_out(tmp_path: Path) -> None:
+    columns = (*some_columns(), *(a_number(f"c{i}") for i in range(100)))
+
+    text = written(tmp_path, some_facts(columns=columns))
+
+    assert "45 more are left out here; `lowloss.json` in the model's file names them all." in text
+    assert "# … and 97 more: lowloss.json in the file names them" in text
+
+
+def test_card_tells_of_the_search(tmp_path: Path) -> None:
+    shares = {"learning_rate": 0.62, "l2": 0.2, "width": 0.1, "dropout": 0.08}
+    insights = some_insights(
+        importances=tuple(HyperparameterImportance(name=n, share=s) for n, s in shares.items())
+    )
+
+    text = written(tmp_path, some_facts(outcome={"insights": insights}))
+
+    assert (
+        "The search took 12 trials, 300 epochs and 1 min 30 s of processor time. "
+        "What mattered most: learning rate (62 %), L2 (20 %), width (10 %)." in text
+    )

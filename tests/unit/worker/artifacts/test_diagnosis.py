@@ -1,0 +1,309 @@
+"""A diagnosis as a page, as a section of a report and in a model's card."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Callable
+from html import unescape
+from pathlib import Path
+
+import pytest
+
+from lowloss.results import Cause, Curve, Diagnosis, Effect, Severity
+from tests.builders.diagnoses import (
+    a_curve,
+    a_diagnosis,
+    a_diverged_diagnosis,
+    a_finding,
+    a_named_diagnosis,
+    a_recipe,
+    a_sound_diagnosis,
+    an_effect,
+    features_not_scaled,
+)
+from tests.builders.facts import HOSTILE, some_facts
+from tests.builders.pages import needs_nothing_else, parsed
+from worker.artifacts.reports.card import write_card
+from worker.artifacts.reports.diagnosis import write_diagnosis
+from worker.artifacts.reports.effects import describe_effect
+from worker.artifacts.reports.html import write_report
+from worker.artifacts.reports.words import DASH, MINUS
+
+CASES: dict[str, Callable[[], Diagnosis]] = {
+    "quartic": a_diagnosis,
+    "diverged": a_diverged_diagnosis,
+    "sound": a_sound_diagnosis,
+    "hostile": lambda: a_named_diagnosis(HOSTILE),
+    "every cause": lambda: a_diagnosis(
+        findings=tuple(a_finding(cause, effect=an_effect(0.1, 2.0, 1.0)) for cause in Cause)
+    ),
+    "one epoch": lambda: a_diagnosis(recipe_curve=Curve(loss=(5.0,), val_loss=(6.0,))),
+    "no epoch": lambda: a_diagnosis(recipe_curve=Curve()),
+    "diverged at once": lambda: a_diagnosis(recipe_curve=Curve(loss=(None,), val_loss=(None,))),
+    "losses of 0": lambda: a_diagnosis(recipe_curve=Curve(loss=(0.0,) * 9, val_loss=(0.0,) * 9)),
+    "10,000 epochs": lambda: a_diagnosis(recipe_curve=a_curve(1e30, 1e-30, 10_000)),
+    "shares out of bounds": lambda: a_diagnosis(
+        findings=(
+            a_finding(Cause.outliers, effect=an_effect(-30.0, 1.0, 9.0)),
+            a_finding(Cause.optimizer, alone=an_effect(50.0, 9.0, 1.0, runs=1)),
+        )
+    ),
+}
+
+
+def page_of(folder: Path, diagnosis: Diagnosis, title: str = "y from x") -> str:
+    path = folder / "report.html"
+    write_diagnosis(path, diagnosis, title=title)
+    return path.read_text(encoding="utf-8")
+
+
+def report_of(folder: Path, diagnosis: Diagnosis | None) -> str:
+    path = folder / "report.html"
+    write_report(path, dataclasses.replace(some_facts(), diagnosis=diagnosis))
+    return path.read_text(encoding="utf-8")
+
+
+def card_of(folder: Path, diagnosis: Diagnosis | None) -> str:
+    path = folder / "model_card.md"
+    write_card(path, dataclasses.replace(some_facts(), diagnosis=diagnosis))
+    return path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_page_is_whole_and_needs_nothing_from_elsewhere(tmp_path: Path, case: str) -> None:
+    text = page_of(tmp_path, CASES[case]())
+
+    needs_nothing_else(text)
+    assert len(text) < 200_000
+
+
+@pytest.mark.parametrize("case", ["quartic", "diverged", "sound", "hostile"])
+def test_report_with_a_diagnosis_is_whole_too(tmp_path: Path, case: str) -> None:
+    needs_nothing_else(report_of(tmp_path, CASES[case]()))
+
+
+def test_names_of_users_are_shown_and_not_run(tmp_path: Path) -> None:
+    diagnosis = a_named_diagnosis(HOSTILE)
+    texts = [page_of(tmp_path, diagnosis, HOSTILE), report_of(tmp_path, diagnosis)]
+
+    for text in texts:
+        assert "<script" not in text
+        assert HOSTILE.split("\n")[0] in parsed(text).text
+
+
+def test_same_diagnosis_gives_the_same_bytes(tmp_path: Path) -> None:
+    first, second = (page_of(tmp_path, a_diagnosis()) for _ in range(2))
+
+    assert first == second
+
+
+def test_page_begins_with_the_verdict_and_the_losses(tmp_path: Path) -> None:
+    page = parsed(page_of(tmp_path, a_diagnosis()))
+
+    assert (
+        "y from x The loss is high because the target is not scaled: scaling it removes 93 % of "
+        "the excess. the recipe 4,000,000 with the remedies 100,000 best reached 91,000 by "
+        "gradient boosting best constant answer 7,100,000 noise floor 82,000 estimated from rows "
+        "that are alike Mean squared error on rows that trained nothing, in the target's own units "
+        "squared; means over runs on several seeds and splits, 3 for the recipe." in page.text
+    )
+
+
+def test_finding_has_evidence_effect_remedy_and_alternatives(tmp_path: Path) -> None:
+    page = parsed(page_of(tmp_path, a_diagnosis()))
+
+    for told in (
+        "1. Target not scaled critical 'y' has a standard deviation of 2,667;",
+        "measured value suspect from standard deviation of 'y' 2667 10",
+        "Columns: y",
+        "Effect. The remedy removes 93 % of the excess loss (95 % interval 88 % to 98 %): mean "
+        "squared error 4,000,000 → 360,000, over 5 runs.",
+        'Remedy. Scale the target. In the recipe: {"scale_target": "standard"}',
+        "model.fit(x, (y - y_mean) / y_sd)",
+        "Or, as if the cause were learning rate too low: Raise the learning rate to 1. Alone it "
+        "removes 99 %",
+        "2. Features not scaled minor",
+        f"Alone, on the recipe as it is, it removes 1.0 % of the excess loss (95 % interval "
+        f"{MINUS}2.0 % to 3.0 %)",
+    ):
+        assert told in page.text
+
+
+def test_finding_without_a_measured_effect_says_so(tmp_path: Path) -> None:
+    diagnosis = a_diagnosis(findings=(a_finding(Cause.too_little_data),))
+
+    page = parsed(page_of(tmp_path, diagnosis))
+
+    assert "The remedy's effect was not measured." in page.text
+    assert "share of the excess loss that the remedy removes" not in page.text
+
+
+def test_harmless_findings_are_apart_and_not_numbered(tmp_path: Path) -> None:
+    page = parsed(page_of(tmp_path, a_diagnosis()))
+
+    assert (
+        "Present, harmless here No validation split: No rows are held out, so that overfitting "
+        "cannot be seen. Its remedy removes 0.0 % of the excess loss" in page.text
+    )
+    assert "3. " not in page.text
+
+
+def test_every_experiment_and_baseline_has_a_line(tmp_path: Path) -> None:
+    page = parsed(page_of(tmp_path, a_diagnosis()))
+
+    for told in (
+        "the recipe as it is 4,000,000 3",
+        'target standardised 360,000 3 {"scale_target": "standard"}',
+        "learning rate x 10,000 130,000 3 2",
+        "linear 7,000,000 not a network",
+    ):
+        assert told in page.text
+
+
+def test_page_says_what_it_rests_on_and_what_was_skipped(tmp_path: Path) -> None:
+    page = parsed(page_of(tmp_path, a_diagnosis()))
+
+    assert (
+        "Rows: 640 train, 160 validation, 200 judge. It took 41 s. the batch size 1 was taken as 8 "
+        "Skipped: too_little_data: no time was left" in page.text
+    )
+
+
+def test_page_has_both_recipes_in_full(tmp_path: Path) -> None:
+    diagnosis = a_diagnosis()
+
+    found = re.findall(r"in full</summary>\s*<pre>(.*?)</pre>", page_of(tmp_path, diagnosis), re.S)
+
+    told = [json.loads(unescape(each)) for each in found]
+    assert told == [
+        diagnosis.recipe.model_dump(mode="json"),
+        diagnosis.remedied.model_dump(mode="json"),
+    ]
+
+
+def test_loss_that_is_not_finite_is_told_as_diverged(tmp_path: Path) -> None:
+    text = page_of(tmp_path, a_diverged_diagnosis())
+
+    page = parsed(text)
+    assert "the recipe diverged with the remedies diverged" in page.text
+    assert "last finite loss not finite 1000" in page.text
+    assert "mean squared error diverged → 0.3, over 5 runs" in page.text
+    assert f"the recipe as it is {DASH} 2 2" in page.text
+    assert "noise floor" not in page.text
+
+
+def test_sound_recipe_has_no_empty_headings(tmp_path: Path) -> None:
+    page = parsed(page_of(tmp_path, a_sound_diagnosis()))
+
+    assert "Nothing that was measured to do harm." in page.text
+    for absent in ("Before and after", "Present, harmless", "All that was trained", "Rows"):
+        assert absent not in page.text
+    assert not page.tags["svg"]
+
+
+@pytest.mark.parametrize(
+    ("change", "is_told"),
+    [
+        ({"loss": "huber"}, True),
+        ({"scale_target": "standard"}, False),
+        ({"scale_features": "standard"}, False),
+    ],
+)
+def test_curves_in_different_units_have_an_axis_each(
+    tmp_path: Path, change: dict[str, str], is_told: bool
+) -> None:
+    diagnosis = a_diagnosis(remedied=a_recipe(**change))
+
+    text = page_of(tmp_path, diagnosis)
+
+    told = "each in the units that it trains in, and so with an axis of its own"
+    assert (told in text) == is_told
+
+
+def test_curve_says_where_training_diverged(tmp_path: Path) -> None:
+    chart = re.compile(r'aria-label="Training and validation loss.*?</svg>', re.S)
+
+    diverged = chart.search(page_of(tmp_path, a_diverged_diagnosis()))
+    finite = chart.search(page_of(tmp_path, a_diagnosis()))
+
+    assert diverged is not None
+    assert finite is not None
+    assert ">diverged<" in diverged.group()
+    assert ">diverged<" not in finite.group()
+
+
+def test_bars_have_the_causes_in_the_order_of_the_findings(tmp_path: Path) -> None:
+    text = page_of(tmp_path, a_diagnosis())
+
+    chart = text.split('aria-label="Share of the excess loss by cause"')[1].split("</svg>")[0]
+    places = [
+        chart.index(label)
+        for label in (">target not scaled<", ">features not scaled<", ">no validation split<")
+    ]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("effect", "told"),
+    [
+        (
+            an_effect(0.5, 2.0, None, runs=1),
+            "removes 50 % of the excess loss: mean squared error 2 → diverged, over 1 run",
+        ),
+        (
+            an_effect(-0.3, None, 3.0, metric="log_loss", low=-0.4, high=-0.00001),
+            f"removes {MINUS}30 % of the excess loss (95 % interval {MINUS}40 % to 0.0 %): log loss diverged → 3, over 5 runs",
+        ),
+    ],
+)
+def test_effect_is_told_in_a_sentence(effect: Effect, told: str) -> None:
+    assert describe_effect(effect) == told
+
+
+def test_report_tells_of_the_first_try_after_its_summary(tmp_path: Path) -> None:
+    text = report_of(tmp_path, a_diagnosis())
+
+    page = parsed(text)
+    headings = re.findall(r"<h2>(.*?)</h2>", text)
+    assert [unescape(each) for each in headings[:3]] == [
+        "What stands out",
+        "Why a first try's loss is high",
+        "The model against the baselines",
+    ]
+    assert "the first try 4,000,000 with the remedies 100,000" in page.text
+    assert "1. Target not scaled critical" in page.text
+
+
+def test_report_of_a_sound_first_try_does_not_call_its_loss_high(tmp_path: Path) -> None:
+    page = parsed(report_of(tmp_path, a_sound_diagnosis()))
+
+    assert "How a first try does" in page.text
+    assert "Nothing wrong found" in page.text
+    assert "loss is high" not in page.text
+
+
+def test_report_and_card_without_a_diagnosis_are_silent_on_it(tmp_path: Path) -> None:
+    assert "first try" not in report_of(tmp_path, None)
+    assert "first try" not in card_of(tmp_path, None)
+
+
+def test_card_has_a_sentence_for_each_harmful_cause(tmp_path: Path) -> None:
+    text = card_of(tmp_path, a_diagnosis())
+
+    section = text.split("## What a first try gets wrong")[1].split("\n## ")[0]
+    assert "The loss is high because the target is not scaled" in section
+    assert re.findall(r"^- (.*)$", section, re.MULTILINE) == [
+        "'y' has a standard deviation of 2,667; the network begins at answers near 0.",
+        features_not_scaled().sentence,
+    ]
+
+
+def test_names_cannot_break_out_of_the_card(tmp_path: Path) -> None:
+    findings = (a_finding(Cause.outliers, Severity.major, sentence=HOSTILE),)
+
+    text = card_of(tmp_path, a_diagnosis(verdict=HOSTILE, findings=findings))
+
+    assert not re.search(r"(?<!\\)<script", text)
+    assert "\n# ]]>" not in text

@@ -1,0 +1,185 @@
+"""What stands out in a job: a sentence for each thing, and silence where there is none."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+
+from lowloss.results import Curve, DivergedRegion, Edge, Trial, TrialState
+from lowloss.spec import Task
+from tests.builders.facts import (
+    METRICS,
+    a_category,
+    a_number,
+    some_baselines,
+    some_facts,
+    some_insights,
+    some_trials,
+)
+from worker.artifacts.reports.comparison import verdict
+from worker.artifacts.reports.facts import Facts, HeldOutPredictions
+from worker.artifacts.reports.remarks import remarks
+
+
+def plain_trials(**hyperparameters: Any) -> tuple[Trial, ...]:
+    """Trials in the middle of every range, or as given."""
+    middle = {
+        "learning_rate": 0.003, "layers": 2, "widths": (128, 64), "l2": 1e-5, "dropout": 0.25,
+        "patience": 20, "batch_size": 32, "optimizer": "adam",
+    }  # fmt: skip
+    return tuple(
+        trial.model_copy(
+            update={
+                "hyperparameters": trial.hyperparameters.model_copy(update=middle | hyperparameters)
+            }
+        )
+        for trial in some_trials(10, diverged=0)
+    )
+
+
+def plain_facts(task: Task = Task.regression, **given: Any) -> Facts:
+    return some_facts(task, **{"trials": plain_trials(), "columns": (a_number("x"),)} | given)
+
+
+def test_nothing_is_said_where_nothing_stands_out() -> None:
+    assert remarks(plain_facts()) == ()
+
+
+def an_edge(name: str, end: Literal["min", "max"], value: float) -> Edge:
+    return Edge(name=name, end=end, limit=value, value=value, proposal={"min": 1, "max": 2})
+
+
+def a_region(**given: Any) -> DivergedRegion:
+    counts = {"failed": 5, "trials": 6, "failed_elsewhere": 0, "trials_elsewhere": 40}
+    return DivergedRegion(name="learning_rate", **counts | given)
+
+
+def worse(metrics: dict[str, float]) -> dict[str, Any]:
+    return {"test_metrics": METRICS[Task.regression] | metrics}
+
+
+CASES: dict[str, Callable[[], Facts]] = {
+    "The baseline mean of the target is no worse on the test rows: RMSE 1 against 1.25.": lambda: (
+        plain_facts(outcome={"baselines": some_baselines(Task.regression, 0.8)})
+    ),
+    "The best baseline, mean of the target, is within noise of the model": lambda: plain_facts(
+        outcome={
+            "baselines": some_baselines(Task.regression, 1.1, {"rmse": (-0.3, 0.1)}),
+        },
+    ),
+    "The test result is much worse than the validation result: RMSE 1.75 against 1.25.": lambda: (
+        plain_facts(outcome=worse({"rmse": 1.75}))
+    ),
+    "The winner, trial 1, is within seed noise of the runner-up, trial 2": lambda: plain_facts(
+        outcome={"within_noise": True}
+    ),
+    "The model overfits: at its best epoch the training loss is 0.1": lambda: plain_facts(
+        curves={1: Curve(loss=(0.1,) * 30, val_loss=(0.4,) * 30, penalised_loss=(0.1,) * 30)}
+    ),
+    "2 trials of 10 (20 %) diverged": lambda: plain_facts(
+        trials=(
+            *plain_trials()[:8],
+            *(t.model_copy(update={"state": TrialState.diverged, "score": None}) for t in plain_trials()[8:]),
+        )
+    ),
+    "the winner's best epoch is the last one allowed, 30. Raise budget.max_epochs.": lambda: (
+        plain_facts(spec={"budget": {"max_epochs": 30}})
+    ),
+    "learning_rate 0.1 (of at most 0.1), width 16 (of at least 16)": lambda: plain_facts(
+        outcome={"insights": some_insights(edges=(an_edge("learning_rate", "max", 0.1), an_edge("width", "min", 16)))}
+    ),
+    "Trials diverged or failed where learning_rate is from 0.03 to 0.1: 5 of 6 there, 0 of 40 elsewhere.": lambda: (
+        plain_facts(outcome={"insights": some_insights(diverged=(a_region(low=0.03, high=0.1),))})
+    ),
+    "Trials diverged or failed where learning_rate is sgd": lambda: (
+        plain_facts(outcome={"insights": some_insights(diverged=(a_region(choice="sgd"),))})
+    ),
+    "300 rows of 1,200 have no 'price' and were left out.": lambda: with_target(missing=300),
+    "Many values are missing in 'x' (50 %).": lambda: plain_facts(columns=(a_number("x", missing=600),)),
+    "There are only 40 test rows: the test result is uncertain.": lambda: plain_facts(
+        predictions=HeldOutPredictions(np.zeros(40), np.zeros(40))
+    ),
+}  # fmt: skip
+
+
+def with_target(**given: Any) -> Facts:
+    facts = plain_facts()
+    profile = (*facts.dataset.profile[:-1], facts.target.model_copy(update=given))
+    dataset = facts.dataset.model_copy(update={"profile": profile})
+    return dataclasses.replace(facts, dataset=dataset)
+
+
+@pytest.mark.parametrize("told", CASES)
+def test_what_stands_out_is_said_once(told: str) -> None:
+    found = remarks(CASES[told]())
+
+    assert len(found) == 1
+    assert told in found[0]
+
+
+def test_rare_class_is_named() -> None:
+    facts = plain_facts(Task.binary)
+    target = a_category("price", ["no", "yes"])
+    levels = (
+        target.levels[0].model_copy(update={"rows": 1150}),
+        target.levels[1].model_copy(update={"rows": 50}),
+    )
+    dataset = facts.dataset.model_copy(
+        update={"profile": (a_number("x"), target.model_copy(update={"levels": levels}))}
+    )
+
+    found = remarks(dataclasses.replace(facts, dataset=dataset))
+
+    assert len(found) == 1
+    assert "few are 'yes' (4.2 %)" in found[0]
+
+
+@pytest.mark.parametrize(
+    "trials",
+    [
+        plain_trials(layers=1),
+        plain_trials(dropout=0.0),
+        plain_trials(batch_size=128),
+    ],
+)
+def test_edges_beyond_which_there_is_nothing_are_not_told(trials: tuple[Trial, ...]) -> None:
+    assert remarks(plain_facts(trials=trials)) == ()
+
+
+@pytest.mark.parametrize(
+    ("task", "factor", "told"),
+    [
+        (Task.regression, 1.5, "This model beats every baseline: the best of them, mean of the target, has RMSE 1.875, 50 % more."),
+        (Task.regression, 0.8, "The baseline mean of the target beats this model: it has RMSE 1, 20 % less."),
+        (Task.binary, 1.0, "The best baseline, mean of the target, is as good: it has the same log loss."),
+    ],
+)  # fmt: skip
+def test_verdict_says_who_wins(task: Task, factor: float, told: str) -> None:
+    facts = some_facts(task, outcome={"baselines": some_baselines(task, factor)})
+
+    assert verdict(facts) == told
+
+
+def test_metric_of_the_objective_decides_and_more_may_be_better() -> None:
+    facts = some_facts(
+        Task.binary,
+        spec={"objective": "val_accuracy"},
+        outcome={"baselines": some_baselines(Task.binary, 0.5)},
+    )
+
+    assert verdict(facts) == (
+        "The baseline mean of the target beats this model: it has accuracy 0.95, 5.6 % more."
+    )
+
+
+def test_trial_of_score_0_is_the_best_where_less_is_better() -> None:
+    worst, best = plain_trials()[:2]
+    best = best.model_copy(update={"score": 0.0})
+
+    facts = plain_facts(trials=(worst, best))
+
+    assert facts.ranked_trials == (best, worst)

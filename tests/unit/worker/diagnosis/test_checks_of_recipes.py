@@ -1,0 +1,127 @@
+"""Each cause in a recipe's own words: named where it is, and not where it is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lowloss.results import Cause
+from lowloss.spec import Recipe
+from tests.builders.recipes import SOUND, a_network, data_of, some_classes, some_numbers
+from worker.diagnosis.checks.recipe import check_recipe
+from worker.diagnosis.checks.suspects import Suspect
+
+THOUSANDS = some_numbers(scale=300) | {"y": some_numbers(scale=300)["y"] + 3000}
+MANY = some_classes(690, classes=69)
+SPARSE, BINARY = "sparse_categorical_crossentropy", "binary_crossentropy"
+
+
+def named(columns: dict[str, Any], recipe: Recipe) -> dict[Cause, Suspect]:
+    data, _ = data_of(columns, recipe)
+    return {suspect.cause: suspect for suspect in check_recipe(data, recipe)}
+
+
+def ending(activation: str, units: int = 1, **given: Any) -> Recipe:
+    return a_network(32, output={"units": units, "activation": activation}, **given)
+
+
+def hidden(*units: int, **fields: Any) -> Recipe:
+    return a_network(*units, hidden=fields)
+
+
+PRESENT: list[tuple[Cause, dict[str, Any], Recipe]] = [
+    (Cause.wrong_output, some_numbers(), ending("softmax")),
+    (Cause.wrong_output, THOUSANDS, ending("sigmoid")),
+    (Cause.wrong_output, some_numbers(), ending("relu")),
+    (Cause.wrong_output, some_numbers(), ending("linear", 3)),
+    (Cause.wrong_output, MANY, ending("sigmoid", 69, loss=BINARY)),
+    (Cause.wrong_output, MANY, ending("sigmoid", loss=BINARY)),
+    (Cause.wrong_output, some_classes(), ending("linear", 3, loss=SPARSE)),
+    (Cause.wrong_output, some_classes(), ending("softmax", 2, loss=SPARSE)),
+    (Cause.wrong_loss, MANY, ending("sigmoid", 69, loss=BINARY)),
+    (Cause.wrong_loss, some_classes(), ending("softmax", 3)),
+    (Cause.wrong_loss, some_numbers(), ending("sigmoid", loss=BINARY)),
+    (Cause.wrong_loss, some_numbers(), ending("linear", loss="poisson")),
+    (Cause.wrong_activation, some_numbers(), hidden(32, 32, activation="linear")),
+    (Cause.wrong_activation, some_numbers(), hidden(16, 16, 16, 16, activation="sigmoid")),
+    (Cause.too_complex, some_numbers(60), hidden(512, 512)),
+    (Cause.too_simple, some_numbers(), hidden(2)),
+    (Cause.too_simple, some_numbers(), hidden()),
+    (Cause.poor_initialisation, some_numbers(), hidden(32, kernel_initializer="zeros")),
+    (
+        Cause.poor_initialisation,
+        some_numbers(),
+        hidden(32, kernel_initializer={"name": "random_normal", "scale": 50}),
+    ),
+    (Cause.too_few_epochs, some_numbers(), a_network(32, epochs=0)),
+    (Cause.too_few_epochs, some_numbers(), a_network(32, epochs=2)),
+    (Cause.batch_size, some_numbers(), a_network(32, batch_size=300)),
+    (Cause.batch_size, some_numbers(), a_network(32, batch_size=1)),
+    (
+        Cause.learning_rate_too_high,
+        some_numbers(),
+        a_network(32, optimizer={"name": "adam", "learning_rate": 1.0}),
+    ),
+    (
+        Cause.learning_rate_too_low,
+        some_numbers(),
+        a_network(32, optimizer={"name": "sgd", "learning_rate": 1e-6}),
+    ),
+    (Cause.optimizer, some_numbers(), a_network(32, optimizer="sgd")),
+    (Cause.l1_too_strong, some_numbers(), hidden(32, l1=1.0)),
+    (Cause.l2_too_strong, some_numbers(), hidden(32, l2=1.0)),
+    (Cause.dropout_too_strong, some_numbers(), hidden(32, dropout=0.9)),
+    (Cause.no_validation_split, some_numbers(), a_network(32)),
+]
+SOUND_NETWORK = a_network(32, 32, **SOUND)
+SOUND_CLASSES = a_network(
+    32,
+    output={"units": 3, "activation": "softmax"},
+    **(SOUND | {"loss": SPARSE, "scale_target": "none"}),
+)
+
+
+@pytest.mark.parametrize(("cause", "columns", "recipe"), PRESENT)
+def test_cause_is_suspect_where_it_is(
+    cause: Cause, columns: dict[str, Any], recipe: Recipe
+) -> None:
+    suspects = named(columns, recipe)
+
+    assert cause in suspects
+    assert suspects[cause].evidence
+
+
+@pytest.mark.parametrize("cause", sorted({cause for cause, *_ in PRESENT}))
+def test_cause_is_not_suspect_in_sound_recipes(cause: Cause) -> None:
+    assert cause not in named(some_numbers(), SOUND_NETWORK)
+    assert cause not in named(some_classes(), SOUND_CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("columns", "recipe"),
+    [
+        (some_numbers(), ending("softmax")),
+        (THOUSANDS, ending("sigmoid")),
+        (some_numbers(), ending("relu")),
+        (MANY, ending("sigmoid", loss=BINARY)),
+    ],
+)
+def test_output_that_cannot_answer_the_target_is_certain(
+    columns: dict[str, Any], recipe: Recipe
+) -> None:
+    assert named(columns, recipe)[Cause.wrong_output].is_certain
+
+
+def test_sigmoid_suits_a_target_between_0_and_1() -> None:
+    recipe = ending("sigmoid", scale_target="minmax")
+
+    assert Cause.wrong_output not in named(THOUSANDS, recipe)
+
+
+def test_binary_crossentropy_suits_two_classes() -> None:
+    recipe = ending("sigmoid", loss=BINARY)
+
+    suspects = named(some_classes(classes=2), recipe)
+
+    assert suspects.keys() & {Cause.wrong_loss, Cause.wrong_output} == set()

@@ -1,0 +1,111 @@
+"""What a training is worth, whatever its loss and its output."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from tests.builders.recipes import a_network, data_of, some_classes, some_numbers
+from worker.diagnosis.training.judging import constant_loss, loss_of, read_answer, relative_loss
+from worker.diagnosis.training.variants import (
+    CannotTrainError,
+    Variant,
+    output_format,
+    rows_of,
+    targets,
+)
+from worker.engine.arrays import Loss
+
+BINARY, SPARSE = "binary_crossentropy", "sparse_categorical_crossentropy"
+
+
+def test_badness_is_the_loss_up_to_the_constant_answers_and_counts_powers_of_ten_beyond() -> None:
+    assert relative_loss(0.25) == 0.25
+    assert relative_loss(1.0) == 1.0
+    assert relative_loss(100.0) == pytest.approx(3.0)
+    assert (
+        relative_loss(math.inf)
+        == relative_loss(math.nan)
+        == relative_loss(1e9)
+        == pytest.approx(4.0)
+    )
+
+
+def test_scaled_answers_are_put_back_into_the_targets_units() -> None:
+    recipe = a_network(8, scale_target="standard")
+    data, _ = data_of(some_numbers(scale=1000), recipe)
+    draw = data.draws[0]
+    output = np.zeros((len(draw.judge), 1), dtype=np.float32)
+
+    answer = read_answer(recipe, data, draw, output, output)
+
+    assert answer[:, 0] == pytest.approx(data.y[draw.known].mean())
+    assert loss_of(data, draw.judge, answer)[0] == pytest.approx(constant_loss(data, draw))
+
+
+def test_sigmoids_of_many_classes_are_shared_out() -> None:
+    recipe = a_network(8, output={"units": 3, "activation": "sigmoid"}, loss=BINARY)
+    data, _ = data_of(some_classes(), recipe)
+    output = np.array([[0.2, 0.6, 0.0], [0.0, 0.0, 0.0]], dtype=np.float32)
+
+    answer = read_answer(recipe, data, data.draws[0], output, output)
+
+    assert answer == pytest.approx(np.array([[0.25, 0.75, 0], [1 / 3, 1 / 3, 1 / 3]]))
+
+
+def test_one_unit_for_many_classes_is_read_by_what_the_known_rows_of_that_answer_are() -> None:
+    recipe = a_network(8, output={"units": 1})
+    data, _ = data_of(some_classes(), recipe.changed({"loss": SPARSE}))
+    draw = data.draws[0]
+    known = data.y[draw.known][:, None].astype(np.float32)
+    output = np.array([[0.1], [1.9]], dtype=np.float32)
+
+    answer = read_answer(recipe, data, draw, output, known)
+
+    assert answer.argmax(axis=1).tolist() == [0, 2]
+    assert answer.sum(axis=1) == pytest.approx(1)
+
+
+def test_recipe_that_keras_refuses_cannot_train() -> None:
+    recipe = a_network(8, output={"units": 2, "activation": "softmax"}, loss=SPARSE)
+    data, _ = data_of(some_classes(), recipe)
+
+    with pytest.raises(CannotTrainError, match="2 output units for 3 classes"):
+        output_format(recipe, data)
+
+
+def test_single_unit_is_compared_with_the_labels_themselves() -> None:
+    columns = some_classes() | {"y": some_classes()["y"] + 5}
+    recipe = a_network(8, output={"units": 1, "activation": "sigmoid"}, loss=BINARY)
+    data, _ = data_of(columns, recipe)
+    answer = output_format(recipe, data)
+
+    assert answer.loss is Loss.binary
+    assert set(targets(answer, data)) == {5.0, 6.0, 7.0}
+
+
+def test_who_has_no_validation_split_trains_on_all_known_rows_and_never_on_the_judging_ones() -> (
+    None
+):
+    recipe = a_network(8)
+    data, _ = data_of(some_numbers(), recipe)
+    draw = data.draws[0]
+
+    whole, _ = rows_of(Variant(recipe), draw)
+    split, held = rows_of(Variant(recipe.changed({"validation_split": 0.2})), draw)
+
+    assert np.array_equal(whole, draw.known)
+    assert np.array_equal(np.union1d(split, held), draw.known)
+    assert not set(whole) & set(draw.judge)
+    assert not set(split) & set(held)
+
+
+def test_draws_differ_and_each_parts_all_rows() -> None:
+    data, _ = data_of(some_numbers(), a_network(8), draws=3)
+
+    parts = [np.concatenate([d.train, d.validation, d.judge]) for d in data.draws]
+
+    assert all(np.array_equal(np.sort(part), np.arange(300)) for part in parts)
+    assert len({tuple(draw.judge) for draw in data.draws}) == 3

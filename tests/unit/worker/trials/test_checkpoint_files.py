@@ -1,0 +1,110 @@
+"""Checkpoints as files: what is read is what was written."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import sqlite3
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from service.store.checkpoints import SavedCheckpoint
+from service.store.database import Database
+from worker.engine.plans import Checkpoint, Epoch
+from worker.progress.reporter import Reporter
+from worker.trials import checkpoints
+from worker.trials.checkpoints import (
+    CheckpointWriter,
+    load_checkpoints,
+    read_checkpoint,
+    write_checkpoint,
+)
+
+
+def some_weights(seed: int, *shapes: tuple[int, ...]) -> tuple[np.ndarray, ...]:
+    rng = np.random.default_rng(seed)
+    return tuple(rng.normal(size=shape).astype(np.float32) for shape in shapes)
+
+
+SHAPES = ((3, 12), (12,), (12, 1), (1,), (5, 2))
+FULL = Checkpoint(
+    epochs=(Epoch(1, 0.1, 1 / 3, 0.2), Epoch(2, math.pi, math.nan, 1e-300)),
+    best_epoch=1,
+    waited=1,
+    seconds=2.5,
+    weights=some_weights(0, *SHAPES),
+    moments=(some_weights(1, *SHAPES), some_weights(2, *SHAPES)),
+    best_weights=some_weights(3, *SHAPES),
+    seeds=(np.array([7, 2**31], dtype=np.uint32),),
+)
+
+
+@pytest.mark.parametrize(
+    "checkpoint",
+    [
+        FULL,
+        dataclasses.replace(FULL, best_epoch=None, best_weights=(), seeds=()),
+        Checkpoint((), None, 0, 0.0, (), (), ()),
+    ],
+)
+def test_file_gives_back_the_checkpoint(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    write_checkpoint(checkpoint, tmp_path / "checkpoint.npz")
+
+    read = read_checkpoint(tmp_path / "checkpoint.npz")
+
+    assert repr(read.epochs) == repr(checkpoint.epochs)
+    assert (read.best_epoch, read.waited, read.seconds) == (
+        checkpoint.best_epoch,
+        checkpoint.waited,
+        checkpoint.seconds,
+    )
+    assert len(read.moments) == len(checkpoint.moments)
+    pairs: list[tuple[Any, Any]] = [
+        (read.weights, checkpoint.weights),
+        (read.best_weights, checkpoint.best_weights),
+        (read.seeds, checkpoint.seeds),
+        *zip(read.moments, checkpoint.moments, strict=True),
+    ]
+    for ours, theirs in pairs:
+        assert [a.dtype for a in ours] == [b.dtype for b in theirs]
+        for a, b in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_size_counts_every_array() -> None:
+    assert FULL.nbytes == 4 * sum(math.prod(shape) for shape in SHAPES) * 4 + 8
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x05\x06" + b"\0" * 18])
+def test_checkpoint_that_cannot_be_read_is_left_out(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "read_blob", lambda *_: iter([content]))
+    saved = [SavedCheckpoint(1, 0, 5, "ab", len(content))]
+
+    loaded = load_checkpoints(cast("Database", None), saved, tmp_path)
+
+    assert loaded.get(1, {}) == {}
+
+
+def test_busy_database_does_not_end_a_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: object, **__: object) -> None:
+        raise OperationalError("INSERT", {}, sqlite3.OperationalError("database is locked"))
+
+    class Report:
+        database = None
+
+        def save_checkpoint(self, saved: SavedCheckpoint) -> None:
+            raise AssertionError("there is nothing to tell of")
+
+    monkeypatch.setattr(checkpoints, "write_blob", busy)
+
+    CheckpointWriter(cast("Reporter", Report()), tmp_path).save(1, 0, FULL)
+
+    assert list(tmp_path.iterdir()) == []

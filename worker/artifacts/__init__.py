@@ -1,0 +1,1 @@
+"""All that leaves the worker: the model in three formats, and the reports on it."""

@@ -1,0 +1,177 @@
+"""What a job hands out once its search has ended: the model in three formats, and its reports."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from lowloss.results import Baseline, Diagnosis, FinalGain
+from lowloss.spec import Task
+from service.store.artifacts import BEST_MODEL, ONNX_MODEL, NewArtifact
+from service.store.blobs import hash_file, write_blob
+from service.store.datasets import get_dataset
+from service.store.diagnoses import DIAGNOSIS
+from service.store.jobs import get_job
+from service.store.trials import list_curves, list_trials
+from worker.artifacts.model.build import build_model
+from worker.artifacts.model.check import check_keras, check_onnx, check_saved_model
+from worker.artifacts.model.content import model_content
+from worker.artifacts.model.save import describe_model, save_model, save_saved_model
+from worker.artifacts.model.to_onnx import save_onnx
+from worker.artifacts.reports.card import CARD, write_card
+from worker.artifacts.reports.facts import Facts, HeldOutPredictions
+from worker.artifacts.reports.html import REPORT, write_report
+from worker.artifacts.reports.remarks import search_remarks
+from worker.artifacts.reports.script import PREDICT, write_script
+from worker.artifacts.reports.tables import CURVES, TRIALS, write_curves, write_trials
+from worker.artifacts.reports.tensorboard import TENSORBOARD, write_tensorboard
+from worker.data.scores import Sampled, bootstrap, interval, scores
+from worker.progress.reporter import Reporter
+from worker.search.study import STUDY, write_study
+from worker.winner.baselines import FittedBaseline
+from worker.winner.importance import importances
+from worker.winner.refit import FinalModel
+
+log = logging.getLogger(__name__)
+
+OURS = "lowloss"
+SAVED_MODEL = "saved_model"
+MEDIA_TYPES = {
+    ".csv": "text/csv; charset=utf-8",
+    ".db": "application/vnd.sqlite3",
+    ".json": "application/json",
+    ".html": "text/html; charset=utf-8",
+    ".keras": "application/vnd.keras",
+    ".md": "text/markdown; charset=utf-8",
+    ".onnx": "application/vnd.onnx",
+    ".py": "text/x-python; charset=utf-8",
+    ".zip": "application/zip",
+}
+
+
+def export(
+    final: FinalModel,
+    gain: FinalGain | None,
+    baselines: Sequence[FittedBaseline],
+    reporter: Reporter,
+    folder: Path,
+    *,
+    diagnosis: Diagnosis | str | None,
+    seed: int,
+) -> None:
+    """Score the model on the test rows, store it and the search, and say what was found.
+
+    A `diagnosis` that could not be made is the reason why.
+    """
+    prepared, target = final.prepared, final.fit.target
+    answer_TC = final.answer_test()
+    test_metrics = scores(target, prepared.y_test, answer_TC)
+    answers = {OURS: answer_TC} | {each.baseline.name: each.answer_TC for each in baselines}
+    sampled = bootstrap(target, prepared.y_test, answers, seed=seed)
+    metadata = describe_model(model_content(final), prepared, test_metrics)
+    reporter.record(
+        test_metrics=test_metrics,
+        test_intervals={name: interval(values) for name, values in sampled[OURS].items()},
+        baselines=[compared(each.baseline, sampled).model_dump() for each in baselines],
+        final_gain=None if gain is None else gain.model_dump(),
+        importances=[each.model_dump() for each in importances(final, seed=seed)],
+    )
+    missing = export_model(final, metadata, reporter, folder)
+    if isinstance(diagnosis, str):
+        missing[DIAGNOSIS] = diagnosis
+        diagnosis = None
+    reporter.record(missing_artifacts=missing)
+    export_reports(final, metadata, reporter, folder, diagnosis)
+
+
+def compared(baseline: Baseline, sampled: Mapping[str, Sampled]) -> Baseline:
+    """A baseline, and how far the model's test metrics lie from its own."""
+    ours, theirs = sampled[OURS], sampled[baseline.name]
+    difference = {name: interval(ours[name] - theirs[name]) for name in ours}
+    return baseline.model_copy(update={"difference": difference})
+
+
+def export_model(
+    final: FinalModel, metadata: dict[str, Any], reporter: Reporter, folder: Path
+) -> dict[str, str]:
+    """Store the model in every format, each held against the engine before it is.
+
+    Answers why a format is missing, by its artifact's name.
+    """
+    content, prepared = model_content(final), final.prepared
+    given = content, prepared.raw_test, final.answer_test()
+    model = build_model(content)
+    keras_path, onnx_path = folder / BEST_MODEL, folder / ONNX_MODEL
+    save_model(model, keras_path, metadata)
+    rounding = final.rounding()
+    agreement = {BEST_MODEL: check_keras(keras_path, *given, rounding=rounding)}
+    store_artifact(keras_path, reporter)
+    save_onnx(content, onnx_path, metadata)
+    agreement[ONNX_MODEL] = check_onnx(onnx_path, *given, rounding=rounding)
+    store_artifact(onnx_path, reporter)
+    missing: dict[str, str] = {}
+    zipped = f"{SAVED_MODEL}.zip"
+    try:
+        path = save_saved_model(model, folder / SAVED_MODEL)
+        agreement[zipped] = check_saved_model(folder / SAVED_MODEL, *given, rounding=rounding)
+        store_artifact(path, reporter)
+    except Exception as error:
+        # The one artifact that may be missing: TensorFlow's own export decides.
+        log.exception("no SavedModel")
+        missing[zipped] = f"TensorFlow could not export the model: {error}"
+    reporter.record(agreement=agreement)
+    return missing
+
+
+def export_reports(
+    final: FinalModel,
+    metadata: dict[str, Any],
+    reporter: Reporter,
+    folder: Path,
+    diagnosis: Diagnosis | None,
+) -> None:
+    """Store what is told of the job: its trials, those of earlier attempts included, and its model.
+
+    To be called once all else that the job found is in the store.
+    """
+    job_id = reporter.fence.job_id
+    with reporter.database.reading() as session:
+        job = get_job(session, job_id)
+        dataset = get_dataset(session, job.dataset)
+        trials, curves = list_trials(session, job_id).items, list_curves(session, job_id)
+    answer_TC = final.answer_test()
+    answered = answer_TC[:, 0] if job.task is Task.regression else answer_TC
+    predictions = HeldOutPredictions(answered, final.prepared.y_test)
+    facts = Facts(job, dataset, trials, curves, metadata, predictions)
+    if diagnosis is not None:
+        diagnosis = diagnosis.model_copy(update={"search": search_remarks(facts)})
+        store_diagnosis(diagnosis, reporter, folder)
+        facts = replace(facts, diagnosis=diagnosis)
+    write_study(folder / STUDY, job_id, job.search, trials, curves)
+    write_trials(folder / TRIALS, trials)
+    write_curves(folder / CURVES, curves)
+    write_report(folder / REPORT, facts)
+    write_card(folder / CARD, facts)
+    write_tensorboard(folder / TENSORBOARD, facts)
+    write_script(folder / PREDICT)
+    for name in (TRIALS, CURVES, STUDY, REPORT, CARD, TENSORBOARD, PREDICT):
+        store_artifact(folder / name, reporter)
+
+
+def store_diagnosis(diagnosis: Diagnosis, reporter: Reporter, folder: Path) -> None:
+    """Store a diagnosis, as `GET /v1/jobs/{id}/diagnosis` answers it."""
+    path = folder / DIAGNOSIS
+    path.write_text(diagnosis.model_dump_json(), encoding="utf-8")
+    store_artifact(path, reporter)
+
+
+def store_artifact(path: Path, reporter: Reporter) -> None:
+    """Store a file as an artifact of the job, visible once that is settled."""
+    reporter.alive()
+    sha256 = hash_file(path)
+    write_blob(reporter.database, path, sha256=sha256)
+    media_type = MEDIA_TYPES[path.suffix]
+    reporter.add_artifact(NewArtifact(path.name, media_type, sha256, path.stat().st_size))

@@ -1,0 +1,1 @@
+"""Trained weights and fitted transforms become one self-contained model in three formats."""

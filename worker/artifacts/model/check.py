@@ -1,0 +1,96 @@
+"""Holds an exported file against the training engine's answers to the test rows.
+
+T test rows, C columns of an answer.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import tensorflow as tf
+
+from worker.artifacts.model.content import Content
+from worker.artifacts.model.inputs import model_inputs, onnx_inputs
+from worker.artifacts.model.save import load_model
+from worker.data.columns import RawColumns
+from worker.data.target import Float64Array
+
+TOLERANCE = 1e-4
+ROUNDINGS = 4.0
+"""Multiples of the engine's own rounding that a file may differ by: two sums in another order."""
+BATCH = 8192
+
+
+class ModelDiffers(RuntimeError):
+    """A file answers otherwise than the engine that trained it."""
+
+
+def check_keras(
+    path: Path,
+    content: Content,
+    raw: RawColumns,
+    answer_TC: Float64Array,
+    *,
+    rounding: float = 0.0,
+) -> float:
+    """Check a `.keras` file; answers its largest difference as a share of the answers' spread.
+
+    Raises ModelDiffers where that is above 1e-4, and above what `rounding` explains: how exact the
+    engine's own output is in float32, which raw features far from 0 leave few digits.
+    """
+    found_TC = load_model(path).predict(model_inputs(content.features, raw), verbose=0)
+    return _difference("model.keras", found_TC, content, answer_TC, rounding)
+
+
+def check_onnx(
+    path: Path,
+    content: Content,
+    raw: RawColumns,
+    answer_TC: Float64Array,
+    *,
+    rounding: float = 0.0,
+) -> float:
+    """The same of an ONNX file, run in onnxruntime."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    inputs = onnx_inputs(content.features, raw)
+    parts = [
+        session.run(None, {name: value[start : start + BATCH] for name, value in inputs.items()})[0]
+        for start in range(0, len(answer_TC), BATCH)
+    ]
+    return _difference("model.onnx", np.concatenate(parts), content, answer_TC, rounding)
+
+
+def check_saved_model(
+    path: Path,
+    content: Content,
+    raw: RawColumns,
+    answer_TC: Float64Array,
+    *,
+    rounding: float = 0.0,
+) -> float:
+    """The same of a SavedModel's folder, by its serving signature."""
+    serve = tf.saved_model.load(str(path)).signatures["serving_default"]
+    answered = serve(**model_inputs(content.features, raw))
+    found_TC = next(iter(answered.values())).numpy()
+    return _difference("saved_model", found_TC, content, answer_TC, rounding)
+
+
+def _difference(
+    name: str, found_TC: Any, content: Content, answer_TC: Float64Array, rounding: float
+) -> float:
+    if content.target.log is not None:
+        # Exponentials: what differs by 1e-4 is their logarithm.
+        offset = content.target.log.offset
+        found_TC, answer_TC = np.log(found_TC + offset), np.log(answer_TC + offset)
+    spread = max(float(np.std(answer_TC)), content.target.sd)
+    worst = float(np.max(np.abs(found_TC - answer_TC))) / spread
+    # Of the network's output: the target's spread is its unit.
+    explained = ROUNDINGS * rounding * content.target.sd / spread
+    if not worst <= max(TOLERANCE, explained):
+        raise ModelDiffers(f"{name} differs from the engine by {worst:.2e} of the answers' spread")
+    return worst

@@ -1,0 +1,79 @@
+"""What an exported model consists of, whatever the format that it is written in.
+
+R raw numeric columns, Q steps between quantiles.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from worker.data.features import FittedFeatures
+from worker.data.target import Target
+from worker.engine.array_types import FloatArray
+from worker.engine.results import TrainedPlan
+from worker.engine.weights import LayerWeights, unflatten_weights
+from worker.winner.refit import FinalModel
+
+MATRIX_INPUT = "X"
+InputType = Literal["float32", "string"]
+
+
+@dataclass(frozen=True)
+class Content:
+    """Fitted transforms, and the networks whose outputs the model averages."""
+
+    features: FittedFeatures
+    target: Target
+    members: tuple[TrainedPlan, ...]
+
+    @property
+    def inputs(self) -> list[tuple[str, int, InputType]]:
+        """The name, width and type of each input, numbers first."""
+        features = self.features
+        if features.matrix_columns is not None:
+            return [(MATRIX_INPUT, features.matrix_columns, "float32")]
+        numbers: list[tuple[str, int, InputType]] = [
+            (feature.input, 1, "float32") for feature in features.numeric
+        ]
+        return numbers + [(feature.input, 1, "string") for feature in features.categorical]
+
+    def weights(self, member: TrainedPlan) -> LayerWeights:
+        """A member's weights; without the columns that only other folds have."""
+        weights = unflatten_weights(member.weights)
+        (kernel, bias), *rest = weights.layers
+        learned = sum(table.shape[1] for table in weights.tables)
+        seen = np.r_[0 : self.features.numbers, len(kernel) - learned : len(kernel)]
+        return LayerWeights(((kernel[seen], bias), *rest), weights.tables)
+
+
+def model_content(final: FinalModel) -> Content:
+    """Return what a job's model consists of."""
+    return Content(final.fit.features, final.fit.target, final.members)
+
+
+@dataclass(frozen=True)
+class Ramps:
+    """Scaling by quantiles as a sum: `floor` plus each step's rise, as far as x has come in it."""
+
+    starts_RQ: FloatArray
+    widths_RQ: FloatArray
+    rises_RQ: FloatArray
+    floor_R: FloatArray
+
+
+def ramps(features: FittedFeatures) -> Ramps:
+    """The steps between every numeric feature's knots; those that it has fewer of do not rise."""
+    count = max(1, *(len(feature.knots) - 1 for feature in features.numeric))
+    shape = (len(features.numeric), count)
+    starts, widths, rises = np.zeros(shape), np.ones(shape), np.zeros(shape)
+    for i, feature in enumerate(features.numeric):
+        steps = len(feature.knots) - 1
+        starts[i, :steps] = feature.knots[:-1]
+        widths[i, :steps] = np.diff(feature.knots)
+        rises[i, :steps] = np.diff(feature.heights)
+    floor = [feature.heights[0] for feature in features.numeric]
+    as_32 = [np.asarray(a, dtype=np.float32) for a in (starts, widths, rises, floor)]
+    return Ramps(*as_32)

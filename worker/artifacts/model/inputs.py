@@ -1,0 +1,35 @@
+"""Raw columns as the exported model's inputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from worker.artifacts.model.content import MATRIX_INPUT
+from worker.data.columns import RawColumns
+from worker.data.features import FittedFeatures
+
+
+def model_inputs(features: FittedFeatures, raw: RawColumns) -> dict[str, Any]:
+    """The dict of tensors that an exported model takes: [rows, 1] each, or one [rows, D] `X`."""
+    if features.matrix_columns is not None:
+        matrix = np.zeros((len(raw.numeric_NR), features.matrix_columns), dtype=np.float32)
+        matrix[:, features.positions] = raw.numeric_NR
+        return {MATRIX_INPUT: tf.constant(matrix)}
+    inputs: dict[str, Any] = {
+        feature.input: tf.constant(raw.numeric_NR[:, [position]])
+        for position, feature in enumerate(features.numeric)
+    }
+    for feature, strings in zip(features.categorical, raw.strings, strict=True):
+        inputs[feature.input] = tf.constant(strings.to_list(), dtype=tf.string)[:, tf.newaxis]
+    return inputs
+
+
+def onnx_inputs(features: FittedFeatures, raw: RawColumns) -> dict[str, Any]:
+    """The same as numpy arrays, as onnxruntime takes them: strings as objects."""
+    tensors = {name: tensor.numpy() for name, tensor in model_inputs(features, raw).items()}
+    for feature, strings in zip(features.categorical, raw.strings, strict=True):
+        tensors[feature.input] = np.array(strings.to_list(), dtype=object)[:, None]
+    return tensors

@@ -1,0 +1,84 @@
+"""The `.keras` file, and the facts about the model that travel inside it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from lowloss import __version__
+from worker.artifacts.model.content import MATRIX_INPUT, Content
+from worker.data.prepare import Prepared
+
+Metrics = dict[str, float]
+METADATA = "lowloss.json"
+"""The member of the archive with the metadata; Keras reads the members it knows and no other."""
+
+
+def save_model(model: keras.Model, path: Path, metadata: dict[str, Any]) -> None:
+    """Write a `.keras` file with its metadata inside."""
+    model.save(path)
+    with zipfile.ZipFile(path, "a", compression=zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(METADATA, json.dumps(metadata, indent=1, ensure_ascii=False))
+
+
+def load_model(path: Path) -> keras.Model:
+    """Load a `.keras` file in safe mode, as its user will."""
+    return keras.models.load_model(path, safe_mode=True, compile=False)
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """The metadata inside a `.keras` file of ours."""
+    with zipfile.ZipFile(path) as archive:
+        content: dict[str, Any] = json.loads(archive.read(METADATA))
+    return content
+
+
+def save_saved_model(model: keras.Model, folder: Path) -> Path:
+    """Write a SavedModel with its serving signature into a folder; answers the zip of it."""
+    model.export(folder, format="tf_saved_model", verbose=False)
+    return Path(shutil.make_archive(str(folder), "zip", folder))
+
+
+def describe_model(content: Content, prepared: Prepared, test_metrics: Metrics) -> dict[str, Any]:
+    """What a user of the file needs to know: inputs, outputs, and how it was trained."""
+    features, target, splits = content.features, content.target, prepared.splits
+    inputs: list[dict[str, Any]] = [
+        {"input": f.input, "column": f.column, "dtype": "float32", "kind": f.kind.value}
+        for f in features.numeric
+    ]
+    inputs += [
+        {"input": f.input, "column": f.column, "dtype": "string", "kind": "categorical"}
+        for f in features.categorical
+    ]
+    if features.matrix_columns is not None:
+        for each, position in zip(inputs, features.positions, strict=True):
+            each |= {"input": MATRIX_INPUT, "position": position}
+    split = prepared.fits[content.members[0].plan.fold].split
+    return {
+        "lowloss": __version__,
+        "keras": keras.__version__,
+        "tensorflow": tf.__version__,
+        "task": target.task.value,
+        "target": target.name,
+        "labels": list(target.labels),
+        "matrix_columns": features.matrix_columns,
+        "scaling": features.scaling,
+        "inputs": inputs,
+        "members": [
+            {"plan": asdict(member.plan), "best_epoch": member.best_epoch}
+            for member in content.members
+        ],
+        "rows": {
+            "train": len(split.train),
+            "validation": len(split.validation),
+            "test": len(splits.test),
+        },
+        "test_metrics": test_metrics,
+    }

@@ -1,0 +1,269 @@
+"""`model_card.md`: what a model is for, what it was trained on, and where its limits lie.
+
+The headings are those of Mitchell et al. (2019), "Model Cards for Model Reporting".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from lowloss.results import Column, ColumnKind
+from lowloss.spec import Task
+from worker.artifacts.reports.columns import MAX_COLUMNS, spread
+from worker.artifacts.reports.comparison import contenders, describe_rows, metrics_shown, verdict
+from worker.artifacts.reports.diagnosis import harmful_findings
+from worker.artifacts.reports.facts import Facts
+from worker.artifacts.reports.remarks import remarks
+from worker.artifacts.reports.usage import describe_output, usage
+from worker.artifacts.reports.words import (
+    DASH,
+    clipped,
+    counted,
+    duration,
+    name,
+    number,
+    percent,
+    setting,
+)
+
+CARD = "model_card.md"
+MAX_CHARACTERS = 200
+MAX_NAMED = 3
+"""Hyperparameters that are said to have mattered."""
+MARKS = re.compile(r"([\\`*_{}\[\]<>#|~&$])")
+
+
+def write_card(path: Path, facts: Facts) -> None:
+    """Write the card."""
+    sections = (
+        _details(facts),
+        _intended_use(facts),
+        _inputs(facts),
+        _output(facts),
+        _metrics(facts),
+        _training_data(facts),
+        _limits(facts),
+        *_first_try(facts),
+        _training(facts),
+        _how_to_use(facts),
+    )
+    text = "\n\n".join("\n".join(section) for section in sections)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def escaped(text: str) -> str:
+    """Text that Markdown shows as it is, in a table, too; line ends become spaces."""
+    return MARKS.sub(r"\\\1", " ".join(text.split()))
+
+
+def _named(text: str) -> str:
+    """A name of a user's, of a bearable length."""
+    return escaped(clipped(text, MAX_CHARACTERS))
+
+
+def _details(facts: Facts) -> list[str]:
+    job = facts.job
+    return [
+        f"# Model card: {_named(facts.target.name)} from {_named(facts.dataset.name)}",
+        "",
+        "## Model details",
+        "",
+        f"- A feed-forward network for {job.task} on tables, found by a hyperparameter search.",
+        f"- Job `{job.id}` of {job.created_at:%Y-%m-%d}, trial {facts.winner.number} of "
+        f"{len(facts.trials):,}; lowloss {escaped(facts.metadata['lowloss'])}.",
+        "- Files: `model.keras`, `model.onnx`, `predict.py`.",
+    ]
+
+
+def _intended_use(facts: Facts) -> list[str]:
+    is_number = facts.job.task is Task.regression
+    what = "a number" if is_number else f"one of {len(facts.labels)} classes"
+    return [
+        "## Intended use",
+        "",
+        f"It predicts {_named(facts.target.name)}, {what}, for rows like those it was trained on: "
+        "from the same source, with the same columns in the same units. It was not tested on "
+        "others.",
+    ]
+
+
+def _inputs(facts: Facts) -> list[str]:
+    inputs = facts.metadata["inputs"]
+    rows = [
+        (f"`{each['input']}`", _named(each["column"]), each["dtype"], each["kind"])
+        for each in inputs[:MAX_COLUMNS]
+    ]
+    return [
+        "## Inputs",
+        "",
+        "Raw values: the model scales and encodes them itself. NaN and the empty string are "
+        "missing values. A boolean is 0 or 1, a date the days since 1970-01-01 UTC.",
+        "",
+        *_table(("input", "column", "dtype", "kind"), rows),
+        *_left_out(len(inputs) - len(rows), "`lowloss.json` in the model's file names them all"),
+    ]
+
+
+def _output(facts: Facts) -> list[str]:
+    lines = ["## Output", "", f"`float` {escaped(describe_output(facts))}."]
+    if facts.labels:
+        labels = ", ".join(_named(label) for label in facts.labels)
+        lines += ["", f"Labels, in order: {labels}."]
+    return lines
+
+
+def _metrics(facts: Facts) -> list[str]:
+    metrics = metrics_shown(facts)
+    found = contenders(facts)
+    units = f" in units of {_named(facts.target.name)}" if not facts.labels else ""
+    test_rows = [(c.name, *(number(c.test.get(metric)) for metric in metrics)) for c in found]
+    intervals = [
+        f"- {name(metric)}: 95 % interval {number(low)} to {number(high)}"
+        for metric, (low, high) in facts.test_intervals.items()
+    ]
+    return [
+        "## Metrics",
+        "",
+        f"On {describe_rows(facts)}{units}, "
+        "the baselines (fitted on the same training rows) beside:",
+        "",
+        *_table(("", *map(name, metrics)), test_rows),
+        *(["", *intervals] if intervals else []),
+        "",
+        verdict(facts) or "No baseline was fitted.",
+    ]
+
+
+def _training_data(facts: Facts) -> list[str]:
+    dataset, outcome = facts.dataset, facts.job.outcome
+    validation = facts.job.search.validation
+    split = ", ".join(f"{count:,} {part}" for part, count in (outcome.rows or {}).items())
+    lines = [
+        "## Training and evaluation data",
+        "",
+        f"- Dataset: {_named(dataset.name)}, {dataset.rows:,} rows, {dataset.columns:,} columns.",
+        f"- SHA-256: `{dataset.sha256}`.",
+        f"- Rows: {split or DASH} (strategy {validation.strategy}, seed {facts.job.search.seed}).",
+        f"- The networks of the model were trained on {facts.metadata['rows']['train']:,} of them.",
+    ]
+    if not outcome.excluded:
+        return lines
+    rows = [(_named(e.column), _named(e.reason)) for e in outcome.excluded[:MAX_COLUMNS]]
+    return [
+        *lines,
+        "",
+        "Columns that the model does not see:",
+        "",
+        *_table(("column", "why"), rows),
+        *_left_out(len(outcome.excluded) - len(rows), "the job's `outcome.excluded` has them all"),
+    ]
+
+
+def _limits(facts: Facts) -> list[str]:
+    columns = facts.features[:MAX_COLUMNS]
+    rows = [(_named(c.name), escaped(spread(c, facts.dataset.rows)), _unseen(c)) for c in columns]
+    return [
+        "## Caveats and limits",
+        "",
+        *(f"- {escaped(remark)}" for remark in remarks(facts)),
+        "- Outside the ranges below, the model extrapolates, and nothing says how well.",
+        "- It tells what goes with the target in these data, not what causes it. Whether it treats "
+        "groups of people alike was not measured.",
+        "",
+        *_table(("column", "values in the data", "another value"), rows),
+        *_left_out(len(facts.features) - len(rows), "the dataset's profile has them all"),
+    ]
+
+
+def _unseen(column: Column) -> str:
+    match column.kind:
+        case ColumnKind.categorical:
+            return "counts as none of the categories"
+        case ColumnKind.boolean:
+            return "is refused"
+        case _:
+            return "is extrapolated"
+
+
+def _first_try(facts: Facts) -> Iterator[list[str]]:
+    """Why a plain network on these data has a high loss; no section where nobody asked."""
+    if facts.diagnosis is None:
+        return
+    causes = [f"- {escaped(each.sentence)}" for each in harmful_findings(facts.diagnosis)]
+    yield [
+        "## What a first try gets wrong",
+        "",
+        "Measured on a plain network on raw columns, without early stopping; not this model. "
+        f"{escaped(facts.diagnosis.verdict)}",
+        *(["", *causes] if causes else []),
+    ]
+
+
+def _training(facts: Facts) -> list[str]:
+    winner = facts.winner
+    settings = [(name(k), escaped(setting(v))) for k, v in winner.hyperparameters]
+    return [
+        "## Training",
+        "",
+        f"Trial {winner.number}, seed {winner.seed}; best epoch {winner.best_epoch} of at most "
+        f"{facts.job.search.budget.max_epochs}; objective {facts.job.search.objective}; search by "
+        f"{facts.job.search.algorithm}.",
+        *_searching(facts),
+        "",
+        *_table(("hyperparameter", "value"), settings),
+    ]
+
+
+def _searching(facts: Facts) -> list[str]:
+    """What the search took, and what mattered in it."""
+    insights = facts.job.outcome.insights
+    if insights is None:
+        return []
+    took, trials = insights.consumed, counted(len(facts.trials), "trial")
+    mattered = ", ".join(
+        f"{name(each.name)} ({percent(each.share)})" for each in insights.importances[:MAX_NAMED]
+    )
+    return [
+        "",
+        f"The search took {trials}, {counted(took.epochs, 'epoch')} and "
+        f"{duration(took.cpu_seconds)} of processor time."
+        + (f" What mattered most: {mattered}." if mattered else ""),
+    ]
+
+
+def _how_to_use(facts: Facts) -> list[str]:
+    told = usage(facts)
+    return [
+        "## How to use it",
+        "",
+        "With a CSV whose columns are named as above:",
+        "",
+        *_code("sh", told.script),
+        "",
+        "With Keras:",
+        "",
+        *_code("python", told.keras),
+        "",
+        "With ONNX Runtime:",
+        "",
+        *_code("python", told.onnx),
+        "",
+        "Over HTTP, from the server that trained it:",
+        "",
+        *_code("sh", told.request),
+    ]
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = [header, ["---"] * len(header), *rows]
+    return ["| " + " | ".join(cells) + " |" for cells in lines]
+
+
+def _left_out(count: int, where: str) -> list[str]:
+    return ["", f"{count:,} more are left out here; {where}."] if count > 0 else []
+
+
+def _code(language: str, text: str) -> list[str]:
+    return [f"```{language}", text, "```"]

@@ -1,0 +1,84 @@
+"""The columns of a table as people read of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lowloss.results import Column, ColumnKind, Importance
+from worker.artifacts.reports.facts import Facts
+from worker.artifacts.reports.words import DASH, clipped, counted, number, percent, value_of
+
+MAX_COLUMNS = 60
+"""Columns that a table of them shows; it says how many are left out."""
+SHOWN_LEVELS = 5
+NUMBERS = {ColumnKind.numeric, ColumnKind.integer_category, ColumnKind.identifier, ColumnKind.date}
+
+
+@dataclass(frozen=True)
+class ColumnRow:
+    """A column's line in a table. `bars` are the heights of a tiny chart, from 0 to 1."""
+
+    name: str
+    kind: str
+    missing: str
+    distinct: str
+    spread: str
+    bars: tuple[float, ...]
+    importance: Importance | None
+
+
+@dataclass(frozen=True)
+class ShownColumns:
+    """The first of some things, and how many there are beyond them."""
+
+    rows: tuple[ColumnRow, ...]
+    left_out: int
+
+
+def column_rows(facts: Facts) -> ShownColumns:
+    """The target and the model's columns, the most important first."""
+    importances = {each.column: each for each in facts.importances}
+    columns = (facts.target, *facts.features)
+    rows = tuple(
+        _row(column, facts.dataset.rows, importances.get(column.name))
+        for column in columns[: MAX_COLUMNS + 1]
+    )
+    return ShownColumns(rows, len(columns) - len(rows))
+
+
+def spread(column: Column, rows: int) -> str:
+    """Where a column's values lie."""
+    if column.kind in NUMBERS and column.min is not None:
+        ends = f"{value_of(column, column.min)} … {value_of(column, column.max)}"
+        if column.kind is ColumnKind.date:
+            return ends
+        return f"{ends}, mean {number(column.mean)} ± {number(column.sd)}"
+    if not column.levels:
+        return DASH
+    present = max(1, rows - column.missing)
+    named = ", ".join(
+        f"{clipped(level.value, 30)} {percent(level.rows / present)}"
+        for level in column.levels[:SHOWN_LEVELS]
+    )
+    others = column.distinct - min(SHOWN_LEVELS, len(column.levels))
+    return f"{named} and {counted(others, 'other')}" if others else named
+
+
+def bars(column: Column) -> tuple[float, ...]:
+    """A histogram of numbers; else how often each value comes, where few are all there are."""
+    counts = list(column.histogram.counts) if column.histogram else []
+    if not counts and column.distinct == len(column.levels):
+        counts = [level.rows for level in column.levels]
+    return tuple(count / max(counts) for count in counts)
+
+
+def _row(column: Column, rows: int, importance: Importance | None) -> ColumnRow:
+    return ColumnRow(
+        name=clipped(column.name),
+        kind=column.kind.value,
+        missing=percent(column.missing / rows) if column.missing else DASH,
+        distinct=f"{column.distinct:,}",
+        spread=spread(column, rows),
+        bars=bars(column),
+        importance=importance,
+    )

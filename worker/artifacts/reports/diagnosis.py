@@ -1,0 +1,125 @@
+"""A diagnosis as a page of its own, and as a section of a search's report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+from markupsafe import Markup
+
+from lowloss.results import Diagnosis, Experiment, Finding, Severity
+from worker.artifacts.reports.charts_diagnosis import before_and_after, cause_chart, has_same_units
+from worker.artifacts.reports.effects import describe_loss
+from worker.artifacts.reports.pages import write_page
+from worker.artifacts.reports.words import DASH, name, number
+
+TEMPLATE = "diagnosis.html.jinja"
+RECIPE, FIRST_TRY = "the recipe", "the first try"
+
+
+@dataclass(frozen=True)
+class ShownLoss:
+    """One of the losses on top: whose it is, and what there is to say of it."""
+
+    of: str
+    told: str
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """An experiment's line in a table."""
+
+    name: str
+    mean: str
+    runs: int
+    diverged: int
+    change: str
+
+
+@dataclass(frozen=True)
+class DiagnosisView:
+    """What the templates show; charts are None where there is nothing to draw."""
+
+    diagnosis: Diagnosis
+    harmful: tuple[Finding, ...]
+    harmless: tuple[Finding, ...]
+    losses: tuple[ShownLoss, ...]
+    experiments: tuple[TrainedRun, ...]
+    curves: Markup | None
+    causes: Markup | None
+
+    @property
+    def is_remedied(self) -> bool:
+        """Whether there is a remedied recipe at all."""
+        return self.diagnosis.remedied != self.diagnosis.recipe
+
+    @property
+    def has_same_units(self) -> bool:
+        """Whether the two curves can be compared."""
+        return has_same_units(self.diagnosis)
+
+    @property
+    def runs(self) -> int:
+        """How many runs the recipe's loss is the mean of."""
+        return self.experiments[0].runs if self.experiments else 0
+
+
+@dataclass(frozen=True)
+class DiagnosisPage:
+    """A page of its own."""
+
+    title: str
+    view: DiagnosisView
+
+
+def write_diagnosis(path: Path, diagnosis: Diagnosis, *, title: str) -> None:
+    """Write the page of a job that is a diagnosis."""
+    write_page(path, TEMPLATE, page=DiagnosisPage(title, view(diagnosis, RECIPE)))
+
+
+def harmful_findings(diagnosis: Diagnosis) -> tuple[Finding, ...]:
+    """The findings whose remedy lowers the loss, the first to remedy first."""
+    return tuple(each for each in diagnosis.findings if each.severity is not Severity.harmless)
+
+
+def view(diagnosis: Diagnosis, recipe_told: str) -> DiagnosisView:
+    """What there is to show of a diagnosis, and what its recipe is called there."""
+    harmful = harmful_findings(diagnosis)
+    harmless = tuple(each for each in diagnosis.findings if each not in harmful)
+    return DiagnosisView(
+        diagnosis=diagnosis,
+        harmful=harmful,
+        harmless=harmless,
+        losses=tuple(_losses(diagnosis, recipe_told)),
+        experiments=tuple(_trained(each) for each in diagnosis.experiments),
+        curves=before_and_after(diagnosis, recipe_told),
+        causes=cause_chart(harmful + harmless),
+    )
+
+
+def _losses(diagnosis: Diagnosis, recipe_told: str) -> Iterator[ShownLoss]:
+    floor = diagnosis.noise_floor
+    yield ShownLoss(recipe_told, describe_loss(diagnosis.loss))
+    if diagnosis.remedied != diagnosis.recipe:
+        yield ShownLoss("with the remedies", describe_loss(diagnosis.remedied_loss))
+    yield ShownLoss("best reached", number(diagnosis.best), f"by {name(diagnosis.best_by)}")
+    yield ShownLoss("best constant answer", number(diagnosis.constant))
+    if floor is not None and floor.estimate is not None:
+        yield ShownLoss("noise floor", number(floor.estimate), "estimated from rows that are alike")
+    if floor is not None and floor.conflicting:
+        yield ShownLoss("certain noise", number(floor.conflicting), "from rows that conflict")
+
+
+def _trained(experiment: Experiment) -> TrainedRun:
+    losses = [loss for loss in experiment.losses if loss is not None]
+    return TrainedRun(
+        name=experiment.name,
+        mean=number(fmean(losses)) if losses else DASH,
+        runs=len(experiment.losses),
+        diverged=len(experiment.losses) - len(losses),
+        change=json.dumps(experiment.change, ensure_ascii=False) if experiment.change else "",
+    )

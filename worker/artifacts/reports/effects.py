@@ -1,0 +1,20 @@
+"""Losses and effects of remedies as people read them."""
+
+from __future__ import annotations
+
+from lowloss.results import Effect
+from worker.artifacts.reports.words import ARROW, counted, name, number, percent
+
+
+def describe_loss(value: float | None) -> str:
+    """A loss; of what diverged, just that."""
+    return "diverged" if value is None else number(value)
+
+
+def describe_effect(effect: Effect) -> str:
+    """What a remedy does, with the interval where more than one run tells of it."""
+    told = f"removes {percent(effect.share)} of the excess loss"
+    if effect.runs > 1:
+        told += f" (95 % interval {percent(effect.low)} to {percent(effect.high)})"
+    change = f"{describe_loss(effect.before)} {ARROW} {describe_loss(effect.after)}"
+    return f"{told}: {name(effect.metric)} {change}, over {counted(effect.runs, 'run')}"

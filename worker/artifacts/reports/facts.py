@@ -1,0 +1,141 @@
+"""What the writers of reports need to know of a finished job.
+
+T test rows, C classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lowloss.results import (
+    Column,
+    Curve,
+    Dataset,
+    Diagnosis,
+    DivergedRegion,
+    Importance,
+    Job,
+    Trial,
+    TrialState,
+)
+from lowloss.spec import Direction, Objective, Task, direction_of
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class HeldOutPredictions:
+    """The model's answers to the test rows.
+
+    `answered`: the target's units [T], or probabilities [T, C]. `actual`: the raw target [T], or
+    class indices.
+    """
+
+    answered: Floats
+    actual: Floats
+
+    @property
+    def classes(self) -> NDArray[np.int64]:
+        """[T] The actual class indices."""
+        return self.actual.astype(np.int64)
+
+    @property
+    def likeliest(self) -> NDArray[np.int64]:
+        """[T] The class index that the model finds likeliest."""
+        return np.asarray(self.answered.argmax(axis=1), dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A finished job whose outcome names its winner, and what was measured of its model.
+
+    `metadata` is what `worker.artifacts.model.save.describe_model` puts into the model's file; `diagnosis`
+    is None where none was made.
+    """
+
+    job: Job
+    dataset: Dataset
+    trials: tuple[Trial, ...]
+    curves: Mapping[int, Curve]
+    metadata: Mapping[str, Any]
+    predictions: HeldOutPredictions
+    diagnosis: Diagnosis | None = None
+
+    @property
+    def winner(self) -> Trial:
+        """The trial that became the model."""
+        return next(trial for trial in self.trials if trial.number == self.job.outcome.winner)
+
+    @property
+    def test_intervals(self) -> Mapping[str, tuple[float, float]]:
+        """The 95 % intervals of test metrics."""
+        return self.job.outcome.test_intervals or {}
+
+    @property
+    def importances(self) -> tuple[Importance, ...]:
+        """By how much the error of the test rows rises when a column is shuffled, largest first."""
+        return self.job.outcome.importances
+
+    @property
+    def regions(self) -> tuple[DivergedRegion, ...]:
+        """Where trials diverged or failed more often than elsewhere."""
+        insights = self.job.outcome.insights
+        return insights.diverged if insights else ()
+
+    @property
+    def completed(self) -> tuple[Trial, ...]:
+        """The trials that have a score."""
+        return tuple(trial for trial in self.trials if trial.state is TrialState.completed)
+
+    @property
+    def pruned(self) -> tuple[Trial, ...]:
+        """The trials that fell behind the others."""
+        return tuple(trial for trial in self.trials if trial.state is TrialState.pruned)
+
+    @property
+    def ranked_trials(self) -> tuple[Trial, ...]:
+        """The trials that have a score, the best first."""
+        sign = 1.0 if self.job.search.objective.direction is Direction.min else -1.0
+        scored = [(sign * t.score, t) for t in self.completed if t.score is not None]
+        return tuple(trial for _, trial in sorted(scored, key=lambda pair: pair[0]))
+
+    @property
+    def target(self) -> Column:
+        """The column that is predicted."""
+        return next(c for c in self.dataset.profile if c.name == self.job.search.target)
+
+    @property
+    def features(self) -> tuple[Column, ...]:
+        """The columns that the model takes, the most important first, then as in the table."""
+        ranks = {each.column: rank for rank, each in enumerate(self.importances)}
+        used = {each["column"] for each in self.metadata["inputs"]}
+        columns = [column for column in self.dataset.profile if column.name in used]
+        return tuple(sorted(columns, key=lambda column: ranks.get(column.name, len(ranks))))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes in order; none for a regression."""
+        return tuple(self.metadata["labels"])
+
+    @property
+    def metric(self) -> str:
+        """The metric that models are compared by: the objective's, where baselines have it, too."""
+        objective = self.job.search.objective
+        if objective is not Objective.val_loss:
+            return objective.metric
+        return self.error
+
+    @property
+    def error(self) -> str:
+        """The metric that importances are measured in."""
+        return "rmse" if self.job.task is Task.regression else "log_loss"
+
+
+def is_better(metric: str, first: float, second: float) -> bool:
+    """Whether the first value of a metric beats the second."""
+    return first < second if direction_of(metric) is Direction.min else first > second

@@ -1,0 +1,46 @@
+"""Pages from templates: all that is put in is escaped."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from worker.artifacts.reports import words
+from worker.artifacts.reports.effects import describe_effect, describe_loss
+
+
+def write_page(path: Path, template: str, *, page: object) -> None:
+    """Write a page; the template knows it as `page`."""
+    environment = Environment(
+        loader=PackageLoader("worker.artifacts.reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": words.number,
+        "percent": words.percent,
+        "words": words.name,
+        "clipped": words.clipped,
+        "duration": words.duration,
+        "setting": words.setting,
+        "counted": words.counted,
+        "listed": words.listed,
+        "loss": describe_loss,
+        "effect": describe_effect,
+        "json": _json,
+        "capitalized": _capitalized,
+    }
+    path.write_text(environment.get_template(template).render(page=page), encoding="utf-8")
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _capitalized(text: str) -> str:
+    """The first letter large, the others as they are: L1 stays L1."""
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,218 @@
+"""What stands out in a finished job: plain sentences from what was measured, the gravest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lowloss.results import DivergedRegion, TrialState
+from lowloss.spec import Direction, Task, direction_of
+from worker.artifacts.reports.comparison import best_baseline, is_within_interval, is_within_noise
+from worker.artifacts.reports.facts import Facts, is_better
+from worker.artifacts.reports.words import clipped, counted, name, number, percent, setting
+
+WORSE_SHARE = 0.2
+"""By how much of its error a test result may be worse than the validation result."""
+CLEAR_GAP = 0.02
+"""Shares that differ by less, such as 0.99 and 0.98, are as good as equal."""
+OVERFIT_RATIO = 0.5
+"""A training loss below this part of the validation loss is far below it."""
+FAILED_SHARE = 0.1
+LAST_EPOCH_SHARE = 0.25
+RARE_CLASS = 0.2
+"""A class with less than this part of its fair share of the rows is rare."""
+MISSING_SHARE = 0.2
+FEW_TEST_ROWS = 100
+SHOWN = 5
+
+
+def remarks(facts: Facts) -> tuple[str, ...]:
+    """Sentences, the gravest first; none where nothing stands out."""
+    parts = (
+        _baseline(facts),
+        _worse_on_test(facts),
+        _overfit(facts),
+        _unsure_winner(facts),
+        _gain(facts),
+        _ended_badly(facts),
+        _last_epoch(facts),
+        _edges(facts),
+        _imbalance(facts),
+        _missing(facts),
+        _few_rows(facts),
+    )
+    return tuple(sentence for part in parts for sentence in part)
+
+
+def search_remarks(facts: Facts) -> tuple[str, ...]:
+    """Those that say what kept losses high during the search."""
+    parts = (_ended_badly(facts), _last_epoch(facts), _edges(facts), _overfit(facts))
+    return tuple(sentence for part in parts for sentence in part)
+
+
+def _baseline(facts: Facts) -> Iterator[str]:
+    best, metric = best_baseline(facts), facts.metric
+    ours = (facts.job.outcome.test_metrics or {}).get(metric)
+    if best is None or ours is None:
+        return
+    theirs = best.test_metrics[metric]
+    pair = f"{number(theirs)} against {number(ours)}"
+    if not is_better(metric, ours, theirs):
+        doubt = ", within noise" if is_within_noise(facts, best) else ""
+        yield (
+            f"The baseline {name(best.name)} is no worse on the test rows{doubt}: {name(metric)} "
+            f"{pair}. Use it, or search longer or wider."
+        )
+    elif is_within_noise(facts, best):
+        yield (
+            f"The best baseline, {name(best.name)}, is within noise of the model: {name(metric)} "
+            f"{pair}, and other test rows might have turned the two around."
+        )
+
+
+def _gain(facts: Facts) -> Iterator[str]:
+    """What refitting and averaging came to."""
+    gain, metric = facts.job.outcome.final_gain, facts.metric
+    if gain is None or metric not in gain.after:
+        return
+    before, after = gain.before[metric], gain.after[metric]
+    made = counted(gain.members, "network")
+    how = f"{made}, refitted on all rows but the test rows" if gain.refit else made
+    verb = "improves" if is_better(metric, after, before) else "does not improve"
+    yield (
+        f"The model is the mean of {how}: that {verb} {name(metric)} on the test rows, "
+        f"from {number(before)} to {number(after)}."
+    )
+
+
+def _worse_on_test(facts: Facts) -> Iterator[str]:
+    metric, outcome = facts.metric, facts.job.outcome
+    seen, test = (outcome.metrics or {}).get(metric), (outcome.test_metrics or {}).get(metric)
+    if seen is None or test is None or is_within_interval(facts, seen):
+        return
+    lower = direction_of(metric) is Direction.min
+    error_seen, error_test = (seen, test) if lower else (1 - seen, 1 - test)
+    is_clear = lower or error_test - error_seen > CLEAR_GAP
+    if is_clear and error_test > (1 + WORSE_SHARE) * error_seen:
+        yield (
+            f"The test result is much worse than the validation result: {name(metric)} "
+            f"{number(test)} against {number(seen)}. Many trials were ranked by the validation "
+            "rows, which favours the lucky; the test result is the one to expect."
+        )
+
+
+def _overfit(facts: Facts) -> Iterator[str]:
+    trial = facts.winner
+    curve = facts.curves.get(trial.number)
+    if curve is None or not trial.best_epoch or trial.best_epoch > len(curve.loss):
+        return
+    train, validation = curve.loss[trial.best_epoch - 1], curve.val_loss[trial.best_epoch - 1]
+    if train is not None and validation is not None and train < OVERFIT_RATIO * validation:
+        yield (
+            f"The model overfits: at its best epoch the training loss is {number(train)}, the "
+            f"validation loss {number(validation)}. More rows, more dropout or L2, or narrower "
+            "layers may help."
+        )
+
+
+def _unsure_winner(facts: Facts) -> Iterator[str]:
+    outcome = facts.job.outcome
+    if outcome.within_noise:
+        first, second = outcome.confirmations[:2]
+        yield (
+            f"The winner, trial {first.trial}, is within seed noise of the runner-up, trial "
+            f"{second.trial}: other seeds might have chosen otherwise."
+        )
+
+
+def _ended_badly(facts: Facts) -> Iterator[str]:
+    for state, told in ((TrialState.diverged, "diverged"), (TrialState.failed, "failed")):
+        count = sum(trial.state is state for trial in facts.trials)
+        if count and count >= FAILED_SHARE * len(facts.trials):
+            is_plain = state is TrialState.diverged and not facts.regions
+            advice = ": lower the largest learning rate" if is_plain else ""
+            share = percent(count / len(facts.trials))
+            yield f"{counted(count, 'trial')} of {len(facts.trials)} ({share}) {told}{advice}."
+    for region in facts.regions:
+        yield (
+            f"Trials diverged or failed where {describe_region(region)}: "
+            f"{region.failed} of {region.trials} there, "
+            f"{region.failed_elsewhere} of {region.trials_elsewhere} elsewhere."
+        )
+
+
+def describe_region(region: DivergedRegion) -> str:
+    """A part of a search space in words."""
+    if region.choice is not None:
+        return f"{region.name} is {region.choice}"
+    return f"{region.name} is from {number(region.low)} to {number(region.high)}"
+
+
+def _last_epoch(facts: Facts) -> Iterator[str]:
+    limit = facts.job.search.budget.max_epochs
+    late = [trial for trial in facts.completed if (trial.best_epoch or 0) >= limit]
+    if (facts.winner.best_epoch or 0) >= limit:
+        whose = "the winner's best epoch is"
+    elif facts.completed and len(late) >= LAST_EPOCH_SHARE * len(facts.completed):
+        whose = f"{percent(len(late) / len(facts.completed))} of the trials had their best epoch at"
+    else:
+        return
+    yield (
+        f"Training may have ended too early: {whose} the last one allowed, {limit}. "
+        "Raise budget.max_epochs."
+    )
+
+
+def _edges(facts: Facts) -> Iterator[str]:
+    insights = facts.job.outcome.insights
+    if insights is None or not insights.edges:
+        return
+    ends = {"max": "of at most", "min": "of at least"}
+    told = ", ".join(
+        f"{edge.name} {setting(edge.value)} ({ends[edge.end]} {setting(edge.limit)})"
+        for edge in insights.edges
+    )
+    yield (
+        f"The best trials lie at an end of what was searched: {told}. Beyond it there may be "
+        "better ones: continue the job with the space proposed below."
+    )
+
+
+def _imbalance(facts: Facts) -> Iterator[str]:
+    if facts.job.task is Task.regression or not facts.target.levels:
+        return
+    rows = {level.value: level.rows for level in facts.target.levels}
+    total = sum(rows.values())
+    fair = 1 / len(rows)
+    rare = sorted((count, label) for label, count in rows.items())
+    few = [(count, label) for count, label in rare if count < RARE_CLASS * fair * total]
+    if few:
+        named = ", ".join(
+            f"{clipped(label)!r} ({percent(count / total)})" for count, label in few[:SHOWN]
+        )
+        yield (
+            f"The classes are unbalanced: of the rows, few are {named}"
+            f"{' and others' if len(few) > SHOWN else ''}. Look at balanced accuracy and at the "
+            "confusion matrix, not at accuracy."
+        )
+
+
+def _missing(facts: Facts) -> Iterator[str]:
+    rows = facts.dataset.rows
+    if facts.target.missing:
+        count, target = counted(facts.target.missing, "row"), clipped(facts.target.name)
+        yield f"{count} of {rows:,} have no {target!r} and were left out."
+    gaps = [c for c in facts.features if c.missing >= MISSING_SHARE * rows]
+    if gaps:
+        gaps.sort(key=lambda column: -column.missing)
+        named = ", ".join(
+            f"{clipped(column.name)!r} ({percent(column.missing / rows)})"
+            for column in gaps[:SHOWN]
+        )
+        others = f" and {len(gaps) - SHOWN} others" if len(gaps) > SHOWN else ""
+        yield f"Many values are missing in {named}{others}."
+
+
+def _few_rows(facts: Facts) -> Iterator[str]:
+    count = len(facts.predictions.actual)
+    if count < FEW_TEST_ROWS:
+        yield f"There are only {counted(count, 'test row')}: the test result is uncertain."

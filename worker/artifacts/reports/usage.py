@@ -1,0 +1,145 @@
+"""How to use the model: what to type, with this model's own columns in it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from lowloss.results import Column
+from lowloss.spec import Task
+from worker.artifacts.reports.facts import Facts
+from worker.artifacts.reports.words import day
+
+MAX_INPUTS = 8
+"""Inputs that are spelled out; of a wider model, these are the first."""
+WHOLE = 1000.0
+"""From here on an example's decimals tell nothing."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Snippets by their ways of use."""
+
+    keras: str
+    onnx: str
+    script: str
+    request: str
+
+
+def usage(facts: Facts) -> Usage:
+    """What to type."""
+    inputs = _inputs(facts)
+    return Usage(
+        keras=_keras(inputs),
+        onnx=_onnx(inputs),
+        script="python predict.py model.keras rows.csv -o predictions.csv",
+        request=_request(facts),
+    )
+
+
+def describe_output(facts: Facts) -> str:
+    """What comes out of the model."""
+    if facts.job.task is Task.regression:
+        return f"[rows, 1]: {facts.target.name}, in its own units"
+    return f"[rows, {len(facts.labels)}]: the probability of each class, in the order of the labels"
+
+
+def _inputs(facts: Facts) -> list[tuple[str, str, str]]:
+    """The name, an example and the type of each input; ends in a mark where some are left out."""
+    width = facts.metadata["matrix_columns"]
+    if width is not None:
+        return [("X", f"np.zeros((1, {width}))", "float32")]
+    columns = {column.name: column for column in facts.dataset.profile}
+    return [
+        (each["input"], _literal(each, columns.get(each["column"])), each["dtype"])
+        for each in facts.metadata["inputs"]
+    ]
+
+
+def _keras(inputs: list[tuple[str, str, str]]) -> str:
+    lines = [
+        f"    {name!r}: tf.constant({_nested(example)}, tf.{dtype}),"
+        for name, example, dtype in inputs[:MAX_INPUTS]
+    ]
+    return "\n".join(
+        [
+            "import keras",
+            *(["import numpy as np"] if any("np." in example for _, example, _ in inputs) else []),
+            "import tensorflow as tf",
+            "",
+            'model = keras.models.load_model("model.keras")',
+            "rows = {",
+            *lines,
+            *_rest(inputs),
+            "}",
+            "print(model.predict(rows))",
+        ]
+    )
+
+
+def _onnx(inputs: list[tuple[str, str, str]]) -> str:
+    types = {"float32": "np.float32", "string": "object"}
+    lines = [
+        f"    {name!r}: np.array({_nested(example)}, dtype={types[dtype]}),"
+        for name, example, dtype in inputs[:MAX_INPUTS]
+    ]
+    return "\n".join(
+        [
+            "import numpy as np",
+            "import onnxruntime",
+            "",
+            'session = onnxruntime.InferenceSession("model.onnx")',
+            "rows = {",
+            *lines,
+            *_rest(inputs),
+            "}",
+            "print(session.run(None, rows)[0])",
+        ]
+    )
+
+
+def _request(facts: Facts) -> str:
+    columns = {column.name: column for column in facts.dataset.profile}
+    inputs = facts.metadata["inputs"][:MAX_INPUTS]
+    row = {each["column"]: _example(each, columns.get(each["column"])) for each in inputs}
+    # In single quotes a shell takes all but the quote as it is.
+    body = json.dumps({"rows": [row]}, ensure_ascii=False).replace("'", "'\\''")
+    return (
+        f'curl -X POST "$LOWLOSS_URL/v1/jobs/{facts.job.id}/predict" \\\n'
+        f"     -H 'Content-Type: application/json' -d '{body}'"
+    )
+
+
+def _literal(each: dict[str, Any], column: Column | None) -> str:
+    """An example as the model takes it, in Python."""
+    if each["dtype"] == "string":
+        return repr(_example(each, column))
+    if column is None or column.mean is None:
+        return "0.0"
+    is_exact = each["kind"] in {"boolean", "date"} or abs(column.mean) >= WHOLE
+    return repr(float(round(column.mean))) if is_exact else f"{column.mean:.4g}"
+
+
+def _example(each: dict[str, Any], column: Column | None) -> object:
+    """An example as the column has it."""
+    if column is None:
+        return None
+    if each["dtype"] == "string" or column.mean is None:
+        return column.levels[0].value if column.levels else ""
+    match each["kind"]:
+        case "boolean":
+            return column.mean >= 0.5
+        case "date":
+            return day(column.mean)
+        case _:
+            return float(f"{column.mean:.4g}")
+
+
+def _nested(example: str) -> str:
+    return example if example.startswith("np.") else f"[[{example}]]"
+
+
+def _rest(inputs: list[tuple[str, str, str]]) -> list[str]:
+    more = len(inputs) - MAX_INPUTS
+    return [f"    # … and {more:,} more: lowloss.json in the file names them"] if more > 0 else []

@@ -1,0 +1,125 @@
+"""Changes to a recipe: each answers the fields that differ, where the recipe then stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lowloss.spec import Recipe, Task
+
+Change = dict[str, Any]
+Make = Callable[[Recipe], Change]
+
+RELU_LIKE = frozenset({"relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "mish"})
+NUMBERS = frozenset({"mean_squared_error", "mean_absolute_error", "huber", "log_cosh"})
+"""Losses that suit any target of numbers."""
+HE_NORMAL = {"name": "he_normal"}
+SPLIT = 0.2
+PATIENCE, MIN_PATIENCE = 20, 10
+MAX_UNITS, MIN_UNITS = 512, 4
+
+
+def fields(**given: Any) -> Make:
+    """These fields, whatever the recipe."""
+    return lambda _: given
+
+
+def hidden(**given: Any) -> Make:
+    """These fields for every hidden layer."""
+    return lambda recipe: _layers(recipe, lambda place, _: given if place else {})
+
+
+def every(**given: Any) -> Make:
+    """These fields for every layer, the output layer included."""
+    return lambda recipe: _layers(recipe, lambda _, __: given)
+
+
+def output(layer: Change, loss: str) -> Make:
+    """These fields for the output layer, and a loss."""
+    return lambda recipe: _layers(recipe, lambda place, _: {} if place else layer) | {"loss": loss}
+
+
+def rate_times(factor: float) -> Make:
+    """So many times the learning rate."""
+    return lambda recipe: {"optimizer": {"learning_rate": recipe.optimizer.rate * factor}}
+
+
+def epochs_of(wanted: int) -> Make:
+    """So many epochs at least."""
+    return lambda recipe: {"epochs": max(recipe.epochs, wanted)}
+
+
+def exclude(columns: tuple[str, ...]) -> Make:
+    """Without these columns."""
+    return lambda recipe: {"exclude": sorted({*recipe.exclude, *columns})}
+
+
+def usual_kernels(recipe: Recipe) -> Change:
+    """Kernels that begin as suits each layer's activation."""
+    usual = {True: HE_NORMAL, False: {"name": "glorot_uniform"}}
+    return _layers(
+        recipe, lambda _, layer: {"kernel_initializer": usual[layer["activation"] in RELU_LIKE]}
+    )
+
+
+def resized(factor: float) -> Make:
+    """Hidden layers with so many times the units; two of 64 where there are none to grow."""
+
+    def make(recipe: Recipe) -> Change:
+        if factor > 1 and not recipe.hidden:
+            layer = {"units": 64, "activation": "relu", "kernel_initializer": HE_NORMAL}
+            return {"layers": [layer, layer, recipe.output.model_dump(mode="json")]}
+        return _layers(recipe, lambda place, layer: _resized(layer, factor) if place else {})
+
+    return make
+
+
+def _resized(layer: Change, factor: float) -> Change:
+    wanted = round(layer["units"] * factor)
+    if factor > 1:
+        return {"units": max(layer["units"], min(MAX_UNITS, max(32, wanted)))}
+    return {"units": min(layer["units"], max(MIN_UNITS, wanted))}
+
+
+def shallower(recipe: Recipe) -> Change:
+    """The first two hidden layers at most, of at most 64 units."""
+    kept = [layer.model_dump(mode="json") for layer in recipe.hidden[:2]]
+    kept = [layer | {"units": min(64, layer["units"])} for layer in kept]
+    return {"layers": [*kept, recipe.output.model_dump(mode="json")]}
+
+
+def stopped_early(recipe: Recipe) -> Change:
+    """Rows held out, early stopping on them, and the best weights put back."""
+    stopping = recipe.early_stopping
+    patience = PATIENCE if stopping is None else max(MIN_PATIENCE, stopping.patience)
+    return {
+        "validation_split": recipe.validation_split or SPLIT,
+        "early_stopping": {"patience": patience, "restore_best_weights": True},
+    }
+
+
+def restored(recipe: Recipe) -> Change:
+    """The best weights put back, where early stopping is there to know them."""
+    return {"early_stopping": {"restore_best_weights": True}} if recipe.early_stopping else {}
+
+
+def usual_output(task: Task, classes: int, loss: str) -> tuple[Change, str]:
+    """The output layer and the loss that fit a target; a regression keeps a `loss` that fits."""
+    begun: Change = {"kernel_initializer": {"name": "glorot_uniform"}}
+    match task:
+        case Task.regression:
+            loss = loss if loss in NUMBERS else "mean_squared_error"
+            return begun | {"units": 1, "activation": "linear"}, loss
+        case Task.binary:
+            return begun | {"units": 1, "activation": "sigmoid"}, "binary_crossentropy"
+        case Task.multiclass:
+            layer = begun | {"units": classes, "activation": "softmax"}
+            return layer, "sparse_categorical_crossentropy"
+
+
+def _layers(recipe: Recipe, change: Callable[[int, Change], Change]) -> Change:
+    """All layers, each changed; `change` is told how many lie behind one: 0 for the output."""
+    layers = [layer.model_dump(mode="json") for layer in recipe.layers]
+    behind = range(len(layers) - 1, -1, -1)
+    pairs = zip(behind, layers, strict=True)
+    return {"layers": [layer | change(place, layer) for place, layer in pairs]}

@@ -1,0 +1,319 @@
+"""Remedies: for each cause the changes to a recipe that may remove it, mildest first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from lowloss.results import Cause
+from lowloss.spec import Recipe, Task
+from worker.diagnosis.chain.changes import (
+    HE_NORMAL,
+    PATIENCE,
+    SPLIT,
+    Change,
+    Make,
+    epochs_of,
+    every,
+    exclude,
+    fields,
+    hidden,
+    output,
+    rate_times,
+    resized,
+    restored,
+    shallower,
+    stopped_early,
+    usual_kernels,
+    usual_output,
+)
+from worker.diagnosis.checks.suspects import Suspect
+from worker.diagnosis.training.data import DiagnosisData
+from worker.diagnosis.training.variants import Variant
+
+MAX_EPOCHS = 600
+USUAL_BATCHES = (8, 256)
+LARGE_TABLE = 20_000
+
+
+@dataclass(frozen=True)
+class RemedyRule:
+    """A change in words, and as what it makes of a recipe; or rows that are left out."""
+
+    text: str
+    make: Make
+    without: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A remedy that is tried for a cause, suspect or not."""
+
+    cause: Cause
+    remedy: RemedyRule
+    suspect: Suspect | None = None
+
+    @property
+    def text(self) -> str:
+        """What to do."""
+        return self.remedy.text
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether nothing can be learned without it."""
+        return self.suspect is not None and self.suspect.is_certain
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it is tried only where nothing else explains the excess."""
+        return self.suspect is None and self.cause in LATE
+
+    @property
+    def strength(self) -> float:
+        """How much speaks for its cause, before anything is measured."""
+        return self.suspect.strength if self.suspect else -1.0
+
+    def apply(self, variant: Variant) -> Variant:
+        """A variant with this change."""
+        return replace(
+            variant,
+            recipe=variant.recipe.changed(self.remedy.make(variant.recipe)),
+            without=tuple(sorted({*variant.without, *self.remedy.without})),
+        )
+
+
+@dataclass(frozen=True)
+class RemedyContext:
+    """What the remedies of a cause depend on."""
+
+    data: DiagnosisData
+    recipe: Recipe
+    suspect: Suspect | None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Those that the suspect names."""
+        return self.suspect.columns if self.suspect else ()
+
+
+STANDARD = frozenset(
+    {
+        Cause.features_not_scaled,
+        Cause.target_not_scaled,
+        Cause.too_complex,
+        Cause.learning_rate_too_high,
+        Cause.learning_rate_too_low,
+        Cause.too_few_epochs,
+        Cause.regularisation_missing,
+        Cause.no_early_stopping,
+    }
+)
+LATE = frozenset({Cause.too_simple, Cause.optimizer, Cause.wrong_activation})
+"""Tried whether or not a check names them; the latter, which take programs of their own, only where
+nothing else explains why a sound recipe does better."""
+
+
+def candidates(
+    data: DiagnosisData,
+    recipe: Recipe,
+    suspects: dict[Cause, Suspect],
+    *,
+    is_stopped_early: bool,
+) -> list[Candidate]:
+    """What is tried: the remedies of every suspect, and the usual ones whoever is suspect.
+
+    Where early stopping ended the recipe, more epochs are no change.
+    """
+    start = Variant(recipe)
+    usual = STANDARD | LATE
+    if is_stopped_early:
+        usual -= {Cause.too_few_epochs}
+    tried = [
+        Candidate(cause, remedy, suspects.get(cause))
+        for cause, remedies in REMEDIES.items()
+        if cause in suspects or cause in usual
+        for remedy in remedies(RemedyContext(data, recipe, suspects.get(cause)))
+    ]
+    found = [candidate for candidate in tried if candidate.apply(start) != start]
+    # The strongest first: what there is no time for is what matters least.
+    return sorted(found, key=lambda each: -each.strength)
+
+
+def _scaled_features(case: RemedyContext) -> list[RemedyRule]:
+    if case.recipe.scale_features != "none":
+        return []
+    return [RemedyRule("Standardise every feature", fields(scale_features="standard"))]
+
+
+def _scaled_target(case: RemedyContext) -> list[RemedyRule]:
+    if case.data.task is not Task.regression or case.recipe.scale_target != "none":
+        return []
+    text = "Standardise the target, and scale predictions back"
+    return [RemedyRule(text, fields(scale_target="standard"))]
+
+
+def _filled(_: RemedyContext) -> list[RemedyRule]:
+    return [RemedyRule("Fill in the mean, and add a column that says so", fields(missing="mean"))]
+
+
+def _without_columns(case: RemedyContext) -> list[RemedyRule]:
+    return [RemedyRule("Leave these columns out", exclude(case.columns))]
+
+
+def _bounded(case: RemedyContext) -> list[RemedyRule]:
+    if case.columns == (case.data.target.name,):
+        return [RemedyRule("Use a loss that grows linearly", fields(loss="huber"))]
+    return [RemedyRule("Scale by quartiles and clip smoothly", fields(scale_features="robust"))]
+
+
+def _weighed(_: RemedyContext) -> list[RemedyRule]:
+    return [RemedyRule("Weigh every class the same", fields(class_weight="balanced"))]
+
+
+def _augmented(_: RemedyContext) -> list[RemedyRule]:
+    return [
+        RemedyRule("Add noise to the features while training", fields(noise=0.1)),
+        RemedyRule("Mix rows with one another (mixup)", fields(mixup=0.2)),
+    ]
+
+
+def _usual_output(case: RemedyContext) -> list[RemedyRule]:
+    data = case.data
+    layer, loss = usual_output(data.task, len(data.target.labels), case.recipe.loss)
+    text = f"End with Dense({layer['units']}, {layer['activation']}), and train on {loss}"
+    return [RemedyRule(text, output(layer, loss))]
+
+
+def _smaller(_: RemedyContext) -> list[RemedyRule]:
+    return [
+        RemedyRule("Use a quarter of the units", resized(0.25)),
+        RemedyRule("Use one or two layers of at most 64 units", shallower),
+    ]
+
+
+def _larger(_: RemedyContext) -> list[RemedyRule]:
+    return [RemedyRule("Use four times the units", resized(4.0))]
+
+
+def _relu(_: RemedyContext) -> list[RemedyRule]:
+    make = hidden(activation="relu", kernel_initializer=HE_NORMAL)
+    return [RemedyRule("Use relu in the hidden layers, begun by he_normal", make)]
+
+
+def _leaky(_: RemedyContext) -> list[RemedyRule]:
+    make = hidden(activation="leaky_relu", kernel_initializer=HE_NORMAL)
+    return [RemedyRule("Use leaky_relu, which is never flat", make)]
+
+
+def _clipped(_: RemedyContext) -> list[RemedyRule]:
+    return [RemedyRule("Clip the gradient to a norm of 1", fields(optimizer={"clip_norm": 1.0}))]
+
+
+def _begun(_: RemedyContext) -> list[RemedyRule]:
+    return [RemedyRule("Begin with weights of the usual size", usual_kernels)]
+
+
+def _slower(case: RemedyContext) -> list[RemedyRule]:
+    powers = (1, 2, 3) if case.suspect else (1,)
+    return [
+        RemedyRule(f"Divide the learning rate by {10**k}", rate_times(10.0**-k)) for k in powers
+    ]
+
+
+def _faster(case: RemedyContext) -> list[RemedyRule]:
+    powers = (1, 2, 3, 4) if case.suspect else (1,)
+    return [
+        RemedyRule(f"Multiply the learning rate by {10**k}", rate_times(10.0**k)) for k in powers
+    ]
+
+
+def _longer(case: RemedyContext) -> list[RemedyRule]:
+    epochs = case.recipe.epochs
+    if case.suspect is None:
+        return [RemedyRule(f"Train for {epochs * 3} epochs", epochs_of(epochs * 3))]
+    wanted = {min(MAX_EPOCHS, max(epochs * 5, 50)), min(MAX_EPOCHS, max(epochs * 20, 200))}
+    return [RemedyRule(f"Train for {each} epochs", epochs_of(each)) for each in sorted(wanted)]
+
+
+def _usual_batches(case: RemedyContext) -> list[RemedyRule]:
+    usual = 32 if len(case.data.y) < LARGE_TABLE else 128
+    return [RemedyRule(f"Use batches of {usual} rows", fields(batch_size=usual))]
+
+
+def _adam(case: RemedyContext) -> list[RemedyRule]:
+    if case.recipe.optimizer.name in {"adam", "adamw"}:
+        return []
+    adam: Change = {"name": "adam", "learning_rate": 1e-3, "momentum": 0.0}
+    return [RemedyRule("Use Adam at 0.001", fields(optimizer=adam))]
+
+
+def _regularised(_: RemedyContext) -> list[RemedyRule]:
+    return [
+        RemedyRule("Add dropout of 0.2", hidden(dropout=0.2)),
+        RemedyRule("Add L2 of 0.001", every(l2=1e-3)),
+    ]
+
+
+def _stopped(_: RemedyContext) -> list[RemedyRule]:
+    text = "Hold rows out, stop when they get worse, and put the best weights back"
+    return [RemedyRule(text, stopped_early)]
+
+
+REMEDIES: dict[Cause, Callable[[RemedyContext], list[RemedyRule]]] = {
+    Cause.features_not_scaled: _scaled_features,
+    Cause.target_not_scaled: _scaled_target,
+    Cause.missing_values: _filled,
+    Cause.duplicate_column: _without_columns,
+    Cause.identifier_column: _without_columns,
+    Cause.leaked_column: _without_columns,
+    Cause.outliers: _bounded,
+    Cause.class_imbalance: _weighed,
+    Cause.irrelevant_features: _without_columns,
+    Cause.augmentation_missing: _augmented,
+    Cause.wrong_output: _usual_output,
+    Cause.wrong_loss: _usual_output,
+    Cause.too_complex: _smaller,
+    Cause.too_simple: _larger,
+    Cause.wrong_activation: _relu,
+    Cause.dead_units: _leaky,
+    Cause.saturated_units: _relu,
+    Cause.vanishing_gradients: _relu,
+    Cause.exploding_gradients: _clipped,
+    Cause.poor_initialisation: _begun,
+    Cause.learning_rate_too_high: _slower,
+    Cause.learning_rate_too_low: _faster,
+    Cause.too_few_epochs: _longer,
+    Cause.batch_size: _usual_batches,
+    Cause.optimizer: _adam,
+    Cause.l1_too_strong: lambda _: [RemedyRule("Train without L1", every(l1=0.0))],
+    Cause.l2_too_strong: lambda _: [RemedyRule("Train without L2", every(l2=0.0))],
+    Cause.dropout_too_strong: lambda _: [RemedyRule("Train without dropout", hidden(dropout=0.0))],
+    Cause.regularisation_missing: _regularised,
+    Cause.no_early_stopping: _stopped,
+    Cause.best_weights_not_restored: lambda _: [RemedyRule("Put the best weights back", restored)],
+    Cause.no_validation_split: _stopped,
+}
+"""For the other causes no change of a recipe is a remedy."""
+
+
+def sound_recipe(data: DiagnosisData, recipe: Recipe) -> Recipe:
+    """A sound recipe for the same task, by which to know what can be reached."""
+    layer, loss = usual_output(data.task, len(data.target.labels), recipe.loss)
+    low, high = USUAL_BATCHES
+    is_regression = data.task is Task.regression
+    dense = {"units": 64, "activation": "relu", "dropout": 0.1, "kernel_initializer": HE_NORMAL}
+    return Recipe.model_validate(
+        {
+            "scale_features": "standard",
+            "scale_target": "standard" if is_regression else "none",
+            "missing": "mean",
+            "exclude": recipe.exclude,
+            "layers": [dense, dense, layer],
+            "loss": loss,
+            "optimizer": {"name": "adam", "learning_rate": 2e-3},
+            "batch_size": recipe.batch_size if low <= recipe.batch_size <= high else 32,
+            "epochs": 200,
+            "validation_split": SPLIT,
+            "early_stopping": {"patience": PATIENCE, "restore_best_weights": True},
+        }
+    )

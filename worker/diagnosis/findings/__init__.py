@@ -1,0 +1,1 @@
+"""Puts what was measured into findings and sentences."""

@@ -1,0 +1,1 @@
+"""Trains variants of a recipe beside each other, and judges them."""

@@ -1,0 +1,216 @@
+"""A table as a recipe sees it: raw columns, and draws of the rows that train, validate and judge.
+
+N rows, R numeric columns, D columns of the design matrix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from lowloss.results import Column
+from lowloss.spec import Recipe, RecipeScaling, Scaling, Task, Validation
+from service.tables.check import CheckedJob
+from service.tables.table import Table
+from worker.data.columns import RawColumns, read_columns
+from worker.data.features import FittedFeatures, design_matrix
+from worker.data.fit import fit_features
+from worker.data.splits import Rows, Traits, split_rows
+from worker.data.target import Float64Array, Target, read_target
+from worker.engine.array_types import FloatArray
+
+JUDGE_SHARE, VALIDATION_SHARE = 0.2, 0.2
+"""Of all rows, those that judge; of the others, those that validate where a recipe says nothing."""
+MAX_LEVELS = 64
+"""Levels of a category that are told apart: each has a column here."""
+STREAM = 7
+"""Sets the random numbers of a diagnosis apart from others that follow from a seed."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One way to part the rows, and the seed of what is trained on it.
+
+    `judge` rows train nothing and stop nothing: every variant is judged on them.
+    """
+
+    number: int
+    seed: int
+    train: Rows
+    validation: Rows
+    judge: Rows
+
+    @cached_property
+    def known(self) -> Rows:
+        """The rows that somebody without a validation split trains on."""
+        return np.sort(np.concatenate([self.train, self.validation]))
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """What becomes of the columns before the network sees them."""
+
+    scale_features: RecipeScaling
+    missing: str
+    exclude: tuple[str, ...]
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> Treatment:
+        """That of a recipe."""
+        return cls(recipe.scale_features, recipe.missing, recipe.exclude)
+
+
+@dataclass(frozen=True)
+class DiagnosisData:
+    """The rows of a table that have a target, in some draws.
+
+    `y` is in target units, or class indices. `row_numbers` are those of the uploaded table. A table
+    too large for the time given is cut to a sample; `whole_rows` is what it had.
+    """
+
+    columns: tuple[Column, ...]
+    raw: RawColumns
+    y: Float64Array
+    target: Target
+    draws: tuple[Draw, ...]
+    row_numbers: Rows
+    whole_rows: int
+    _fitted: dict[tuple[int, Scaling], FittedFeatures] = field(default_factory=dict)
+
+    @property
+    def task(self) -> Task:
+        """What is predicted."""
+        return self.target.task
+
+    @property
+    def names(self) -> list[str]:
+        """Feature columns, numbers first, as `raw` has them."""
+        numbers = [c.name for c in self.columns if c.kind != "categorical"]
+        return numbers + [c.name for c in self.columns if c.kind == "categorical"]
+
+    @cached_property
+    def label_numbers(self) -> Float64Array | None:
+        """The labels as numbers, where all are; else None."""
+        try:
+            return np.array([float(label) for label in self.target.labels])
+        except ValueError:
+            return None
+
+    @cached_property
+    def has_missing(self) -> bool:
+        """Whether some number is missing."""
+        return bool(np.isnan(self.raw.numeric_NR).any())
+
+    @cached_property
+    def width(self) -> int:
+        """D: the most columns that any draw's design matrix has."""
+        return max(self._features(draw, "standard").numbers for draw in self.draws)
+
+    def x(self, treatment: Treatment, draw: Draw) -> FloatArray:
+        """[N, D] What a recipe's network sees; every transform is fitted on the known rows."""
+        scaling = treatment.scale_features
+        features = self._features(draw, "none" if scaling == "minmax" else scaling)
+        # A copy: an unscaled design matrix may be the raw numbers themselves.
+        x_ND = np.array(design_matrix(features, self.raw, numbers=self.width))
+        numbers = self.raw.numeric_NR.shape[1]
+        if scaling == "minmax":
+            known_NR = x_ND[draw.known, :numbers]
+            low_R, span_R = known_NR.min(axis=0), np.ptp(known_NR, axis=0)
+            x_ND[:, :numbers] = (x_ND[:, :numbers] - low_R) / np.where(span_R > 0, span_R, 1)
+        sources = self.sources(draw)
+        if treatment.missing == "keep":
+            missing_NR = np.isnan(self.raw.numeric_NR)
+            x_ND[:, :numbers][missing_NR] = np.nan
+            is_indicator = np.array([source.startswith("missing:") for source in sources])
+            x_ND[:, is_indicator] = 0
+        gone = [source.removeprefix("missing:") in treatment.exclude for source in sources]
+        x_ND[:, np.array(gone)] = 0
+        return x_ND
+
+    def sources(self, draw: Draw) -> list[str]:
+        """The table's column that each column of the design matrix comes from; "" for padding.
+
+        Indicators of missing values are marked by `missing:`.
+        """
+        features = self._features(draw, "standard")
+        numeric = [feature.column for feature in features.numeric]
+        found = list(numeric)
+        found += [numeric[i] for i, _ in features.seasons for _ in range(2)]
+        found += [f"missing:{numeric[i]}" for i in features.missing_positions]
+        found += [each.column for each in features.categorical for _ in range(each.width)]
+        return found + [""] * (self.width - len(found))
+
+    def _features(self, draw: Draw, scaling: Scaling) -> FittedFeatures:
+        key = draw.number, scaling
+        if key not in self._fitted:
+            self._fitted[key] = fit_features(
+                self.columns,
+                self.raw.take(draw.known),
+                max_levels=MAX_LEVELS,
+                scaling=scaling,
+                embedded=frozenset(),
+            )
+        return self._fitted[key]
+
+
+def read_data(
+    table: Table, checked: CheckedJob, recipe: Recipe, *, draws: int, most_rows: int, seed: int
+) -> DiagnosisData:
+    """Read the labelled rows, at most so many of them, and draw their parts."""
+    name = checked.spec.target
+    numbered = table.frame.with_row_index("__row__") if table.frame.width else table.frame
+    frame = numbered.filter(_has_label(table.frame[name]))
+    whole_rows = frame.height
+    frame = _sample(frame, most_rows, seed=seed)
+    y = read_target(frame[name], checked.task, checked.labels)
+    return DiagnosisData(
+        checked.features,
+        read_columns(frame, checked.features),
+        y,
+        Target(name, checked.task, checked.labels),
+        _draws(y, checked.task, recipe.validation_split, draws, seed=seed),
+        frame["__row__"].to_numpy().astype(np.int64),
+        whole_rows,
+    )
+
+
+def _has_label(target: pl.Series) -> pl.Series:
+    has_label = target.is_not_null()
+    return has_label & target.is_finite() if target.dtype.is_float() else has_label
+
+
+def _sample(frame: pl.DataFrame, most: int, *, seed: int) -> pl.DataFrame:
+    if frame.height <= most:
+        return frame
+    chosen = np.random.default_rng([seed, STREAM]).permutation(frame.height)[:most]
+    return frame[np.sort(chosen)]
+
+
+def _draws(
+    y: Float64Array, task: Task, validation_split: float, count: int, *, seed: int
+) -> tuple[Draw, ...]:
+    classes = None if task is Task.regression else y.astype(np.int64)
+    share = (1 - JUDGE_SHARE) * (validation_split or VALIDATION_SHARE)
+    validation = Validation(strategy="holdout", fraction=share, test_fraction=JUDGE_SHARE)
+    found = []
+    for number in range(count):
+        splits = split_rows(Traits(len(y), classes=classes), validation, seed=seed + 1000 * number)
+        (fold,) = splits.folds
+        found.append(Draw(number, seed + number, fold.train, fold.validation, splits.test))
+    return tuple(found)
+
+
+def part_of(rows: Rows, share: float, *, seed: int) -> Rows:
+    """Some of the rows, by chance."""
+    count = max(2, round(share * len(rows)))
+    return np.sort(np.random.default_rng([seed, STREAM]).permutation(rows)[:count])
+
+
+def largest_ratio(values: Sequence[float]) -> float:
+    """The largest over the smallest of some positive numbers; 1 where there are none."""
+    positive = [value for value in values if value > 0]
+    return max(positive) / min(positive) if positive else 1.0

@@ -1,0 +1,130 @@
+"""What a training is worth on the judging rows, whatever loss it was trained with.
+
+M rows, C classes, U output units.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from lowloss.spec import Recipe, Task
+from worker.data.scores import scores
+from worker.data.splits import Rows
+from worker.data.target import Float64Array
+from worker.diagnosis.training.data import DiagnosisData, Draw
+from worker.diagnosis.training.variants import Variant, units_of
+from worker.engine.array_types import FloatArray
+from worker.engine.results import TrainedPlan
+
+METRICS = {Task.regression: "mean_squared_error"}
+HOPELESS = 1e3
+"""A loss of so many times the constant answer's, or none at all, is as bad as can be."""
+SMOOTHING = 1.0
+
+
+@dataclass(frozen=True)
+class JudgedVariant:
+    """A variant's training on one draw.
+
+    `loss` is of the judging rows, in the units of the metric; None where it diverged, or Keras
+    would not train it. `relative` is that over the loss of the constant answer. `trained` is None
+    where no epoch was trained.
+    """
+
+    variant: Variant
+    draw: int
+    loss: float | None
+    relative: float
+    balanced_error: float | None
+    trained: TrainedPlan | None
+    weights: tuple[FloatArray, ...] = ()
+    refused: str | None = None
+
+    @property
+    def relative_loss(self) -> float:
+        """How bad a loss is: 1 for the constant answer's; beyond it counts by powers of ten.
+
+        Linear below, so that shares of it are shares of the loss.
+        """
+        return relative_loss(self.relative)
+
+
+def relative_loss(relative: float) -> float:
+    """See `JudgedVariant.relative_loss`."""
+    if not math.isfinite(relative):
+        relative = HOPELESS
+    return relative if relative <= 1 else 1 + math.log10(min(relative, HOPELESS))
+
+
+def metric_of(data: DiagnosisData) -> str:
+    """The metric that variants are judged by."""
+    return METRICS.get(data.task, "log_loss")
+
+
+def constant_loss(data: DiagnosisData, draw: Draw) -> float:
+    """The loss of the best constant answer: the known rows' mean, or their share of each class."""
+    y, known = data.y[draw.judge], data.y[draw.known]
+    if data.task is Task.regression:
+        return float(np.mean((y - known.mean()) ** 2)) or 1.0
+    counts = np.bincount(known.astype(np.int64), minlength=len(data.target.labels))
+    shares = np.clip(counts / counts.sum(), 1e-7, 1)
+    return float(-np.mean(np.log(shares[y.astype(np.int64)])))
+
+
+def loss_of(data: DiagnosisData, rows: Rows, answer_MC: Float64Array) -> tuple[float, float | None]:
+    """The metric's loss of some answers, and the error where each class counts the same."""
+    found = scores(data.target, data.y[rows], answer_MC)
+    if data.task is Task.regression:
+        return found["rmse"] ** 2, None
+    return found["log_loss"], 1 - found["balanced_accuracy"]
+
+
+def read_answer(
+    recipe: Recipe, data: DiagnosisData, draw: Draw, output_MU: FloatArray, known_NU: FloatArray
+) -> Float64Array:
+    """[M, C] What a network's output says: target units, or probabilities.
+
+    What is no probability (one unit for many classes, a linear output) is read by the classes that
+    the known rows of the same answer have; `known_NU` is the output to these.
+    """
+    output = output_MU.astype(np.float64)
+    if data.task is Task.regression:
+        shift, scale = units_of(recipe, data, draw)
+        return output * scale + shift
+    classes = len(data.target.labels)
+    if output.shape[1] == 1 and classes == 2:
+        yes = np.clip(_share(data, output[:, 0]), 0, 1)
+        return np.stack([1 - yes, yes], axis=1)
+    if output.shape[1] == classes and recipe.output.activation in {"softmax", "sigmoid"}:
+        total = output.sum(axis=1, keepdims=True)
+        share: Float64Array = np.where(
+            total > 0, output / np.where(total > 0, total, 1), 1 / classes
+        )
+        return share
+    named = _nearest(data, known_NU.astype(np.float64))
+    counts = np.full((classes, classes), SMOOTHING / classes)
+    np.add.at(counts, (named, data.y[draw.known].astype(np.int64)), 1)
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    read: Float64Array = shares[_nearest(data, output)]
+    return read
+
+
+def _share(data: DiagnosisData, output_M: Float64Array) -> Float64Array:
+    """An output between the two labels' numbers as a share of the second."""
+    numbers = data.label_numbers
+    if numbers is None:
+        return output_M
+    share_M: Float64Array = (output_M - numbers[0]) / (numbers[1] - numbers[0])
+    return share_M
+
+
+def _nearest(data: DiagnosisData, output_NU: Float64Array) -> Rows:
+    """The class that each answer names: the largest unit's, or the nearest label's."""
+    if output_NU.shape[1] > 1:
+        return np.asarray(output_NU.argmax(axis=1), dtype=np.int64)
+    numbers = data.label_numbers
+    codes = np.arange(len(data.target.labels)) if numbers is None else numbers
+    return np.asarray(np.abs(output_NU - codes[None]).argmin(axis=1), dtype=np.int64)

@@ -1,0 +1,204 @@
+"""What the recipe is held against: scikit-learn's models on the same rows, and a floor of noise.
+
+N rows, D columns.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.neighbors import NearestNeighbors
+from threadpoolctl import threadpool_limits
+
+from lowloss.results import NoiseFloor
+from lowloss.spec import Task
+from worker.data.target import Float64Array
+from worker.diagnosis.training.data import DiagnosisData, Draw, Treatment
+from worker.diagnosis.training.judging import constant_loss, loss_of
+
+BOOSTING = "gradient boosting"
+MAX_TREES, MAX_TREE_COLUMNS = 600, 50_000
+"""Trees that boosting may grow, one a class and iteration, and trees x columns: seconds at most."""
+PROBES = 20
+NEIGHBOURS = 10
+MAX_NEIGHBOUR_ROWS = 4000
+SURE_SHARE = 0.25
+STANDARD = Treatment("standard", "mean", ())
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A model's losses on the judging rows, draw by draw, and its answers to those of the first."""
+
+    name: str
+    losses: tuple[float, ...]
+    answer_MC: Float64Array
+
+    @property
+    def loss(self) -> float:
+        """The mean over the draws."""
+        return math.fsum(self.losses) / len(self.losses)
+
+
+def fit_peers(
+    data: DiagnosisData, draws: tuple[Draw, ...], *, seed: int, is_wanted: Callable[[], object]
+) -> list[Peer]:
+    """Linear and boosted models, fitted on each draw's known rows."""
+    models = {
+        name: [_answer(data, draw, name, seed=seed, is_wanted=is_wanted) for draw in draws]
+        for name in ("linear", BOOSTING)
+    }
+    names = {
+        "linear": "ridge regression" if data.task is Task.regression else "logistic regression"
+    }
+    return [
+        Peer(
+            names.get(name, name),
+            tuple(loss_of(data, d.judge, a)[0] for d, a in zip(draws, answers, strict=True)),
+            answers[0],
+        )
+        for name, answers in models.items()
+    ]
+
+
+def _answer(
+    data: DiagnosisData, draw: Draw, name: str, *, seed: int, is_wanted: Callable[[], object]
+) -> Float64Array:
+    """[M, C] A model's answers to the judging rows."""
+    is_wanted()
+    x_ND = data.x(STANDARD, draw).astype(np.float64)
+    is_regression = data.task is Task.regression
+    if name == "linear":
+        model = Ridge() if is_regression else LogisticRegression(max_iter=300)
+    else:
+        model = _boosting(data, len(draw.known), seed=seed)
+    # Its threads wait for each other on cores that train, and tables here are small.
+    with warnings.catch_warnings(), threadpool_limits(1):
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(x_ND[draw.known], data.y[draw.known])
+    if is_regression:
+        return np.asarray(model.predict(x_ND[draw.judge]), dtype=np.float64)[:, None]
+    found = np.zeros((len(draw.judge), len(data.target.labels)))
+    found[:, model.classes_.astype(int)] = model.predict_proba(x_ND[draw.judge])
+    return found
+
+
+def _boosting(data: DiagnosisData, rows: int, *, seed: int) -> Any:
+    classes = len(data.target.labels)
+    trees_of_iteration = classes if classes > 2 else 1
+    most = min(MAX_TREES, MAX_TREE_COLUMNS // data.width) // trees_of_iteration
+    is_regression = data.task is Task.regression
+    kind = HistGradientBoostingRegressor if is_regression else HistGradientBoostingClassifier
+    return kind(
+        max_iter=min(100, max(10, most)),
+        early_stopping=False,
+        min_samples_leaf=min(20, max(3, rows // 20)),
+        random_state=seed,
+    )
+
+
+def constant(data: DiagnosisData) -> float:
+    """The mean loss of the best constant answer."""
+    return math.fsum(constant_loss(data, draw) for draw in data.draws) / len(data.draws)
+
+
+def noise_floor(data: DiagnosisData, best: float) -> NoiseFloor:
+    """What no model can remove: from rows of equal features, and from near neighbours.
+
+    The Gamma test (Stefánsson, Končar and Jones 1997) extends half the squared difference of
+    neighbours' targets to a distance of 0; it is an estimate, and no more than the best loss.
+    """
+    estimate = None
+    if data.task is Task.regression:
+        estimate = min(best, _gamma(data))
+    return NoiseFloor(estimate=estimate, conflicting=_conflicting(data))
+
+
+def _gamma(data: DiagnosisData) -> float:
+    draw = data.draws[0]
+    rows = draw.known[:MAX_NEIGHBOUR_ROWS]
+    x_ND, y_N = data.x(STANDARD, draw)[rows], data.y[rows]
+    count = min(NEIGHBOURS, len(rows) - 1)
+    distance_NP, near_NP = NearestNeighbors(n_neighbors=count + 1).fit(x_ND).kneighbors(x_ND)
+    delta_P = np.mean(distance_NP[:, 1:] ** 2, axis=0)
+    gamma_P = np.mean((y_N[near_NP[:, 1:]] - y_N[:, None]) ** 2, axis=0) / 2
+    slope, at_zero = np.polyfit(delta_P, gamma_P, 1) if np.ptp(delta_P) > 0 else (0, gamma_P[0])
+    return float(max(0.0, at_zero if slope > 0 else gamma_P[0]))
+
+
+def groups_of_equals(data: DiagnosisData) -> NDArray[np.int64]:
+    """[N] A number for each row: the same for rows whose features are all the same."""
+    parts = [np.nan_to_num(data.raw.numeric_NR, nan=-1e30).astype(np.float64)]
+    parts += [strings.rank("dense").to_numpy()[:, None] for strings in data.raw.strings]
+    whole = np.ascontiguousarray(np.concatenate(parts, axis=1))
+    _, group_N = np.unique(whole, axis=0, return_inverse=True)
+    return np.asarray(group_N.ravel(), dtype=np.int64)
+
+
+def _conflicting(data: DiagnosisData) -> float | None:
+    """The loss that rows of equal features and other targets leave to any model; None for none."""
+    group_N = groups_of_equals(data)
+    sizes = np.bincount(group_N)
+    if sizes.max() < 2:
+        return None
+    if data.task is Task.regression:
+        means = np.bincount(group_N, data.y) / sizes
+        # A group's own mean is nearer to its rows than the true one: n / (n - 1).
+        spread = (data.y - means[group_N]) ** 2
+        inflated = spread * np.where(sizes > 1, sizes / np.maximum(1, sizes - 1), 0)[group_N]
+        return float(inflated.mean())
+    classes = len(data.target.labels)
+    counts = np.zeros((len(sizes), classes))
+    np.add.at(counts, (group_N, data.y.astype(np.int64)), 1)
+    share_N = counts[group_N, data.y.astype(np.int64)] / sizes[group_N]
+    return float(-np.mean(np.log(share_N)))
+
+
+def surest_errors(data: DiagnosisData, draw: Draw, answer_MC: Float64Array) -> float:
+    """The share of wrong labels among the quarter of judging rows that a model is surest of."""
+    y_M = data.y[draw.judge].astype(np.int64)
+    surest = np.argsort(-answer_MC.max(axis=1))[: max(1, round(SURE_SHARE * len(y_M)))]
+    return float(np.mean(answer_MC[surest].argmax(axis=1) != y_M[surest]))
+
+
+def importances(data: DiagnosisData, draw: Draw, *, seed: int) -> tuple[Float64Array, float]:
+    """[D] By how much boosting's loss rises where a column is shuffled, and the same of a probe.
+
+    The probe is the largest rise of some columns of noise that were put beside the others.
+    """
+    rng = np.random.default_rng([seed, 11])
+    x_ND = data.x(STANDARD, draw).astype(np.float64)
+    noise_NP = rng.normal(size=(len(x_ND), PROBES))
+    wide = np.concatenate([x_ND, noise_NP], axis=1)
+    is_regression = data.task is Task.regression
+    model = _boosting(data, len(draw.train), seed=seed)
+    with threadpool_limits(1):
+        model.fit(wide[draw.train], data.y[draw.train])
+    held, y_M = wide[draw.validation], data.y[draw.validation]
+
+    def loss(rows: Float64Array) -> float:
+        if is_regression:
+            return float(np.mean((model.predict(rows) - y_M) ** 2))
+        found = np.full((len(rows), len(data.target.labels)), 1e-7)
+        found[:, model.classes_.astype(int)] = model.predict_proba(rows)
+        return float(
+            -np.mean(np.log(np.clip(found[np.arange(len(rows)), y_M.astype(int)], 1e-7, 1)))
+        )
+
+    plain = loss(held)
+    rises = np.zeros(wide.shape[1])
+    for place in range(wide.shape[1]):
+        for _ in range(2):
+            shuffled = held.copy()
+            shuffled[:, place] = rng.permutation(shuffled[:, place])
+            rises[place] += (loss(shuffled) - plain) / 2
+    return rises[: data.width], float(max(0.0, rises[data.width :].max()))

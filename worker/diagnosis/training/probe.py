@@ -1,0 +1,130 @@
+"""A look into a recipe's network: its first step's gradients, and what became of its units.
+
+N rows, W units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from worker.diagnosis.training.trainer import Trainer
+from worker.diagnosis.training.variants import SQUASHING, CannotTrainError, Variant
+from worker.engine.array_types import FloatArray
+from worker.engine.draws import initial_weights
+from worker.engine.keras.network import build_network, compile_network
+from worker.engine.weights import unflatten_weights
+
+ROWS = 1024
+BEYOND = 5.0
+ADAPTIVE = frozenset({"adam", "adamw", "rmsprop"})
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What was measured of a network, on some training rows.
+
+    `step` is the median over layers of the first update's mean size over the weights'; None where
+    no gradient is finite. Gradients are mean absolute values of the first and the last kernel.
+    `dead` and `saturated` are of the trained network: shares of hidden units that answer 0 to every
+    row, and of what squashing units are given that lies beyond ±5.
+    """
+
+    loss: float
+    constant_loss: float
+    step: float | None
+    first_gradient: float
+    last_gradient: float
+    dead: float
+    saturated: float
+
+
+def probe_network(
+    trainer: Trainer, variant: Variant, weights: Sequence[FloatArray]
+) -> Probe | None:
+    """Look at a recipe's network as it begins, and at its trained `weights`; None if it cannot be.
+
+    The gradients are Keras's own.
+    """
+    draw = trainer.data.draws[0]
+    try:
+        plan, arrays = trainer.plan(variant, draw)
+    except CannotTrainError:
+        return None
+    rows = arrays.rows(plan.fold)
+    x_ND, y_N = rows.x_train_ND[:ROWS], rows.y_train_N[:ROWS]
+    start = initial_weights(plan, arrays)
+    model = build_network(plan, arrays)
+    compile_network(model, plan, arrays)
+    targets = y_N[:, None] if arrays.outputs == 1 else _one_hot(y_N, arrays.outputs)
+    if arrays.loss == "sparse_categorical_crossentropy":
+        targets = y_N
+    kernels = [v for v in model.trainable_variables if len(v.shape) == 2]
+    with tf.GradientTape() as tape:
+        loss = keras.ops.mean(keras.losses.get(_loss_name(arrays.loss))(targets, model(x_ND)))
+    gradients = [np.asarray(g) for g in tape.gradient(loss, [v.value for v in kernels])]
+    sizes = [float(np.abs(g).mean()) for g in gradients]
+    dead, saturated = _units(weights, plan.activations, x_ND) if weights else (0.0, 0.0)
+    return Probe(
+        loss=float(loss),
+        constant_loss=_constant(arrays.loss, targets),
+        step=_step(variant, start, sizes),
+        first_gradient=sizes[0],
+        last_gradient=sizes[-1],
+        dead=dead,
+        saturated=saturated,
+    )
+
+
+def _loss_name(loss: str) -> str:
+    return str(loss)
+
+
+def _one_hot(y_N: FloatArray, classes: int) -> FloatArray:
+    return np.asarray(y_N.astype(np.int64)[:, None] == np.arange(classes), dtype=np.float32)
+
+
+def _constant(loss: str, targets: FloatArray) -> float:
+    """The loss of the mean answer, or 1 where that has no meaning."""
+    if loss not in {"mean_squared_error", "mean_absolute_error", "huber", "log_cosh"}:
+        return 1.0
+    mean = np.broadcast_to(targets.mean(axis=0), targets.shape)
+    return max(1e-12, float(keras.ops.mean(keras.losses.get(loss)(targets, mean))))
+
+
+def _step(variant: Variant, start: Sequence[FloatArray], gradients: list[float]) -> float | None:
+    """How far a first step moves a kernel's weights, as a share of their size: a median."""
+    optimizer = variant.recipe.optimizer
+    kernels = [weight for weight in start if weight.ndim == 2]
+    ratios = []
+    for kernel, gradient in zip(kernels, gradients, strict=True):
+        size = float(np.abs(kernel).mean())
+        # Adam and its kin move every weight by about the rate, whatever its gradient.
+        moved = 1.0 if optimizer.name in ADAPTIVE else gradient / (1 - optimizer.momentum)
+        if size > 0 and np.isfinite(moved) and moved > 0:
+            ratios.append(optimizer.rate * moved / size)
+    return float(np.median(ratios)) if ratios else None
+
+
+def _units(
+    weights: Sequence[FloatArray], activations: tuple[str, ...], x_ND: FloatArray
+) -> tuple[float, float]:
+    """Shares of hidden units that are dead, and of squashing units' inputs that are far out."""
+    h = x_ND
+    dead, squashed = [], []
+    *hidden, _ = unflatten_weights(weights).layers
+    for (kernel, bias), name in zip(hidden, activations, strict=True):
+        given_NW = h @ kernel + bias
+        h = np.asarray(keras.activations.get(name)(keras.ops.convert_to_tensor(given_NW)))
+        if name in {"relu", "relu6"}:
+            dead.append(np.all(h == 0, axis=0))
+        if name in SQUASHING:
+            squashed.append(np.abs(given_NW).ravel() > BEYOND)
+    return (
+        float(np.concatenate(dead).mean()) if dead else 0.0,
+        float(np.concatenate(squashed).mean()) if squashed else 0.0,
+    )

@@ -1,0 +1,306 @@
+"""Trains variants beside each other in cohorts, and judges them on the same rows."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from lowloss.spec import Recipe
+from worker.diagnosis.training.data import DiagnosisData, Draw, Treatment
+from worker.diagnosis.training.judging import (
+    JudgedVariant,
+    constant_loss,
+    loss_of,
+    metric_of,
+    read_answer,
+)
+from worker.diagnosis.training.variants import (
+    CannotTrainError,
+    OutputFormat,
+    Variant,
+    count_weights,
+    fold_of,
+    is_stopped,
+    output_format,
+    plan_of,
+    targets,
+    unit_of,
+)
+from worker.engine.array_types import FloatArray
+from worker.engine.arrays import Arrays
+from worker.engine.cohort.buckets import (
+    CELL_SECONDS,
+    COMPILE_SECONDS,
+    SLOT_SECONDS,
+    WEIGHT_SECONDS,
+    Reach,
+)
+from worker.engine.cohort.program import LAYER_PENALTIES, Programs
+from worker.engine.draws import initial_weights
+from worker.engine.keras.network import forward
+from worker.engine.plans import Epoch, Plan
+from worker.engine.protocol import TakeCheckpoint, next_plans_from
+from worker.engine.results import FailedPlan, TrainedPlan, TrainingOutcome
+from worker.execution.local import local_engine
+
+VariantDraw = tuple[Variant, int]
+"""A variant, and the number of the draw that it is trained on."""
+Clock = Callable[[], float]
+ROOMY, MAX_BYTES = 4, 2**28
+"""Treatments that there is room for at once, unless that takes too much memory."""
+WIDTH, TRIALS = 64, 64
+"""What programs are made for whatever is asked for, so that they are the same each time."""
+CHEAP_OPTIONS = frozenset({"dropout", "mixup", "noise", LAYER_PENALTIES})
+PORTION, PORTION_SHARE = 4, 0.25
+"""Runs that train at a time where all of them would take more than that share of the time left."""
+OPTION_SECONDS = 1e-5
+"""What dropout and its kin cost a step of a small program, about."""
+
+
+@dataclass
+class Trainer:
+    """Trains variants on draws, each once, until its time is up.
+
+    `is_wanted` is called now and then: its time is up, too, once that returns False, and what it
+    raises ends all. `deadline` is of the `clock`.
+    """
+
+    data: DiagnosisData
+    recipe: Recipe
+    programs: Programs
+    deadline: float = math.inf
+    clock: Clock = time.monotonic
+    is_wanted: Callable[[], bool] = lambda: True
+    judged: dict[VariantDraw, JudgedVariant] = field(default_factory=dict)
+    _views: Views = field(init=False)
+    _uses: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._views = Views(self.data)
+
+    @property
+    def metric(self) -> str:
+        """What variants are judged by."""
+        return metric_of(self.data)
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the deadline; none once nobody waits for it."""
+        return self.deadline - self.clock() if self.is_wanted() else 0.0
+
+    def train(self, variants: Iterable[Variant], draws: Iterable[int]) -> None:
+        """Train what is not trained yet; what the deadline cuts short is left out."""
+        variants = list(dict.fromkeys(variants))
+        wanted = [
+            (variant, draw)
+            for draw in draws
+            for variant in variants
+            if (variant, draw) not in self.judged
+        ]
+        groups: defaultdict[OutputFormat, list[VariantDraw]] = defaultdict(list)
+        for variant, draw in wanted:
+            try:
+                answer = output_format(variant.recipe, self.data)
+            except CannotTrainError as error:
+                self.judged[variant, draw] = self._hopeless(variant, draw, refused=str(error))
+                continue
+            if variant.recipe.epochs == 0:
+                self._judge_untrained(answer, variant, draw)
+            else:
+                groups[answer].append((variant, draw))
+        for answer, runs in groups.items():
+            for some in self._portions(runs):
+                if self.seconds_left > 0:
+                    self._train_group(answer, some)
+
+    def runs_of(self, variant: Variant) -> list[JudgedVariant]:
+        """What a variant's trainings came to, draw by draw."""
+        numbers = [draw.number for draw in self.data.draws]
+        return [self.judged[variant, n] for n in numbers if (variant, n) in self.judged]
+
+    def x_of(self, variant: Variant, draw: Draw) -> FloatArray:
+        """[N, D] All rows as a variant's network sees them."""
+        view = self._views.number(Treatment.of(variant.recipe), draw)
+        x_ND: FloatArray = self._views.x_VND[view]
+        return x_ND
+
+    def plan(self, variant: Variant, draw: Draw) -> tuple[Plan, Arrays]:
+        """A variant's training by itself; CannotTrainError."""
+        answer = output_format(variant.recipe, self.data)
+        arrays, plans = self._arrays(answer, [(variant, draw.number)])
+        return plans[0], arrays
+
+    def _portions(self, runs: list[VariantDraw]) -> list[list[VariantDraw]]:
+        """All runs at once, or a few at a time where there may be no time for all.
+
+        Those that train together end together: cut short, all would be lost.
+        """
+        total = sum(self._estimated_seconds(variant) for variant, _ in runs)
+        if total < PORTION_SHARE * self.seconds_left:
+            return [runs]
+        return [runs[start : start + PORTION] for start in range(0, len(runs), PORTION)]
+
+    def _estimated_seconds(self, variant: Variant) -> float:
+        """About what a training takes one core."""
+        recipe = variant.recipe
+        steps = recipe.epochs * math.ceil(len(self.data.draws[0].known) / recipe.batch_size)
+        weights = count_weights(self.data.width, recipe)
+        each = WEIGHT_SECONDS + recipe.batch_size * CELL_SECONDS
+        return steps * (SLOT_SECONDS + weights * each)
+
+    def _train_group(self, answer: OutputFormat, runs: list[VariantDraw]) -> None:
+        arrays, plans = self._arrays(answer, runs)
+        engine = local_engine(
+            arrays, self._reach(plans, arrays), trials=TRIALS, programs=self.programs
+        )
+
+        def on_epoch(_: Plan, __: Epoch, ___: TakeCheckpoint) -> bool:
+            return self.seconds_left > 0
+
+        def on_batch() -> None:
+            self.is_wanted()
+
+        next_plans = next_plans_from(plans)
+        ended = engine.run(
+            lambda n: next_plans(n) if self.seconds_left > 0 else [],
+            on_epoch=on_epoch,
+            on_batch=on_batch,
+        )
+        for result in ended:
+            variant, number = runs[result.plan.number - 1]
+            if isinstance(result, FailedPlan):
+                raise RuntimeError(f"an engine could not train {variant}: {result.error}")
+            if result.outcome is not TrainingOutcome.stopped:
+                self.judged[variant, number] = self._judge(arrays, variant, number, result)
+
+    def _arrays(
+        self, answer: OutputFormat, runs: Sequence[VariantDraw]
+    ) -> tuple[Arrays, list[Plan]]:
+        """Arrays with a fold for each run, and a plan on it.
+
+        Two more folds, which nobody trains on, make all arrays alike: programs are compiled once.
+        """
+        y_N = targets(answer, self.data)
+        unit = unit_of(answer, y_N)
+        first = runs[0][0]
+        alike = [replace(first, share=1.0, without=()) for _ in range(2)]
+        alike = [
+            replace(variant, recipe=variant.recipe.changed({"validation_split": split}))
+            for variant, split in zip(alike, (0.0, 0.2), strict=True)
+        ]
+        folds = [
+            fold_of(
+                variant,
+                self.data,
+                draw,
+                view=self._views.number(Treatment.of(variant.recipe), draw),
+                unit=unit,
+            )
+            for variant, draw in [
+                *((variant, self._draw(number)) for variant, number in runs),
+                *((variant, self._draw(runs[0][1])) for variant in alike),
+            ]
+        ]
+        arrays = Arrays(
+            self._views.x_VND,
+            ((y_N - unit[0]) / unit[1]).astype(np.float32),
+            answer.loss,
+            answer.outputs,
+            tuple(folds),
+            head=answer.head,
+        )
+        plans = [
+            plan_of(variant, self._draw(number), number=place + 1, fold=place)
+            for place, (variant, number) in enumerate(runs)
+        ]
+        return arrays, plans
+
+    def _draw(self, number: int) -> Draw:
+        return self.data.draws[number]
+
+    def _judge(
+        self, arrays: Arrays, variant: Variant, number: int, result: TrainedPlan
+    ) -> JudgedVariant:
+        recipe = variant.recipe
+        if result.outcome is TrainingOutcome.diverged or result.checkpoint is None:
+            return replace(self._hopeless(variant, number), trained=result)
+        stopping = recipe.early_stopping
+        is_restored = stopping is not None and stopping.restore_best_weights and is_stopped(recipe)
+        # Keras puts the best weights back even where the epochs ran out.
+        weights = result.weights if is_restored else result.checkpoint.weights
+        return self._judge_weights(arrays, variant, number, weights, result)
+
+    def _judge_untrained(self, answer: OutputFormat, variant: Variant, number: int) -> None:
+        arrays, plans = self._arrays(answer, [(variant, number)])
+        weights = tuple(initial_weights(plans[0], arrays))
+        self.judged[variant, number] = self._judge_weights(arrays, variant, number, weights, None)
+
+    def _judge_weights(
+        self,
+        arrays: Arrays,
+        variant: Variant,
+        number: int,
+        weights: tuple[FloatArray, ...],
+        trained: TrainedPlan | None,
+    ) -> JudgedVariant:
+        data, draw, recipe = self.data, self._draw(number), variant.recipe
+        x_ND = self.x_of(variant, draw)
+        names = tuple(layer.activation for layer in recipe.hidden)
+        judge_MU, known_NU = (
+            forward(weights, names, arrays.output_activation, x_ND[rows])
+            for rows in (draw.judge, draw.known)
+        )
+        if not (np.isfinite(judge_MU).all() and np.isfinite(known_NU).all()):
+            return replace(self._hopeless(variant, number), trained=trained, weights=weights)
+        answer_MC = read_answer(recipe, data, draw, judge_MU, known_NU)
+        loss, balanced = loss_of(data, draw.judge, answer_MC)
+        relative = loss / constant_loss(data, draw)
+        return JudgedVariant(variant, number, loss, relative, balanced, trained, weights)
+
+    def _hopeless(
+        self, variant: Variant, number: int, *, refused: str | None = None
+    ) -> JudgedVariant:
+        return JudgedVariant(variant, number, None, math.inf, None, None, refused=refused)
+
+    def _reach(self, plans: Sequence[Plan], arrays: Arrays) -> Reach:
+        """What the plans ask of programs: the same from call to call, as far as it goes.
+
+        Options that cost a program time are in all of them where that is cheaper than compiling.
+        """
+        steps = sum(plan.max_epochs * arrays.steps(plan) for plan in plans)
+        if steps * OPTION_SECONDS < COMPILE_SECONDS:
+            self._uses |= CHEAP_OPTIONS
+        usual = [layer.units for layer in self.recipe.hidden]
+        return Reach(
+            layers=max(2, len(usual)),
+            width=max(WIDTH, *usual, 1),
+            uses=frozenset(self._uses),
+        )
+
+
+class Views:
+    """The data as each treatment writes them, draw by draw: one copy, with room for more."""
+
+    def __init__(self, data: DiagnosisData) -> None:
+        self._data = data
+        self._numbers: dict[tuple[Treatment, int], int] = {}
+        count = len(data.draws)
+        bytes_of_view = 4 * len(data.y) * max(1, data.width)
+        room = ROOMY if bytes_of_view * count * ROOMY < MAX_BYTES else 2
+        # Programs are compiled for the number of views.
+        self.x_VND = np.zeros((room * count, len(data.y), data.width), dtype=np.float32)
+
+    def number(self, treatment: Treatment, draw: Draw) -> int:
+        """Which view shows a treatment on a draw."""
+        key = treatment, draw.number
+        if key not in self._numbers:
+            view = self._numbers[key] = len(self._numbers)
+            if view == len(self.x_VND):
+                self.x_VND = np.concatenate([self.x_VND, np.zeros_like(self.x_VND)])
+            self.x_VND[view] = self._data.x(treatment, draw)
+        return self._numbers[key]

@@ -1,0 +1,175 @@
+"""A variant is a recipe, or a changed one: what an engine is given to train it."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+
+from lowloss.spec import Recipe, Task
+from worker.data.splits import Rows
+from worker.data.target import Float64Array, class_weights
+from worker.diagnosis.training.data import DiagnosisData, Draw, part_of
+from worker.engine.arrays import Fold, Loss
+from worker.engine.plans import KernelInitializer, Plan
+
+SQUASHING = frozenset({"sigmoid", "hard_sigmoid", "tanh", "softsign", "softmax"})
+ONE_HOT_LOSSES = frozenset({"categorical_crossentropy", "sparse_categorical_crossentropy"})
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A recipe, the share of the training rows that it trains on, and rows that it leaves out."""
+
+    recipe: Recipe
+    share: float = 1.0
+    without: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class OutputFormat:
+    """How the network's answer is compared with the target: what a program is compiled for.
+
+    `codes`: the target is a number that stands for a class.
+    """
+
+    loss: Loss
+    head: str | None
+    outputs: int
+    codes: bool
+
+
+class CannotTrainError(Exception):
+    """Keras itself would refuse to train the recipe; says why."""
+
+
+def output_format(recipe: Recipe, data: DiagnosisData) -> OutputFormat:
+    """What a recipe's loss compares; CannotTrainError where Keras would raise an error."""
+    units, classes = recipe.output.units, len(data.target.labels)
+    head, loss = recipe.output.activation, recipe.loss
+    is_sparse = loss == "sparse_categorical_crossentropy"
+    if data.task is Task.regression:
+        if units != 1:
+            raise CannotTrainError(f"{units} output units for one target of numbers")
+        if is_sparse:
+            raise CannotTrainError("sparse categorical crossentropy takes class numbers from 0 up")
+        return OutputFormat(_loss(loss), head, 1, codes=False)
+    is_soft = head == "softmax" and loss in ONE_HOT_LOSSES
+    if is_sparse and units < classes:
+        raise CannotTrainError(f"{units} output units for {classes} classes")
+    if is_soft and units == classes:
+        return OutputFormat(Loss.multiclass, None, units, codes=False)
+    if units == 1:
+        return OutputFormat(_loss(loss), head, 1, codes=True)
+    if units != classes:
+        raise CannotTrainError(f"{units} output units for {classes} classes")
+    return OutputFormat(_loss(loss), head, units, codes=False)
+
+
+def _loss(name: str) -> Loss:
+    # Codes of classes are compared one by one, whoever encodes them.
+    return Loss("categorical_crossentropy" if name == "sparse_categorical_crossentropy" else name)
+
+
+def targets(answer: OutputFormat, data: DiagnosisData) -> Float64Array:
+    """[N] The target as the loss compares it: numbers, class indices, or labels as numbers."""
+    numbers = data.label_numbers
+    if answer.codes and numbers is not None:
+        return numbers[data.y.astype(np.int64)]
+    return data.y
+
+
+def units_of(recipe: Recipe, data: DiagnosisData, draw: Draw) -> tuple[float, float]:
+    """Shift and scale of the target as the recipe puts it before the network."""
+    if data.task is not Task.regression or recipe.scale_target == "none":
+        return 0.0, 1.0
+    y = data.y[draw.known]
+    if recipe.scale_target == "minmax":
+        return float(y.min()), float(np.ptp(y)) or 1.0
+    return float(y.mean()), float(y.std()) or 1.0
+
+
+def count_weights(inputs: int, recipe: Recipe) -> int:
+    """Weights and biases of a recipe's network on so many columns."""
+    sizes = [inputs, *(layer.units for layer in recipe.layers)]
+    return sum((fan_in + 1) * fan_out for fan_in, fan_out in itertools.pairwise(sizes))
+
+
+def is_stopped(recipe: Recipe) -> bool:
+    """Whether early stopping has anything to go by."""
+    return recipe.early_stopping is not None and recipe.validation_split > 0
+
+
+def plan_of(variant: Variant, draw: Draw, *, number: int, fold: int) -> Plan:
+    """The training of a variant on a fold of some arrays."""
+    recipe, optimizer = variant.recipe, variant.recipe.optimizer
+    stopping = recipe.early_stopping
+    # Keras looks at patience after it has counted: 0 is as 1.
+    patience = recipe.epochs + 1
+    if stopping is not None and is_stopped(recipe):
+        patience = max(1, stopping.patience)
+    return Plan(
+        number=number,
+        seed=draw.seed,
+        widths=tuple(layer.units for layer in recipe.hidden),
+        activation=tuple(layer.activation for layer in recipe.hidden),
+        optimizer=optimizer.name,
+        learning_rate=optimizer.rate,
+        schedule=optimizer.schedule,
+        weight_decay=optimizer.weight_decay,
+        clip_norm=optimizer.clip_norm,
+        l1=tuple(layer.l1 for layer in recipe.layers),
+        l2=tuple(layer.l2 for layer in recipe.layers),
+        dropout=tuple(layer.dropout for layer in recipe.hidden),
+        batch_size=recipe.batch_size,
+        patience=patience,
+        max_epochs=recipe.epochs,
+        noise=recipe.noise,
+        mixup=recipe.mixup,
+        fold=fold,
+        initializers=tuple(
+            KernelInitializer(layer.kernel_initializer.name, layer.kernel_initializer.scale)
+            for layer in recipe.layers
+        ),
+        momentum=optimizer.momentum,
+    )
+
+
+def rows_of(variant: Variant, draw: Draw) -> tuple[Rows, Rows]:
+    """The rows that a variant trains on, and those that its validation loss is of.
+
+    Who has no validation split sees the judging rows' loss in the curve, and nothing comes of it.
+    """
+    is_validated = variant.recipe.validation_split > 0
+    train = draw.train if is_validated else draw.known
+    if variant.without:
+        train = train[~np.isin(train, variant.without)]
+    if variant.share < 1:
+        train = part_of(train, variant.share, seed=draw.seed)
+    return train, draw.validation if is_validated else draw.judge
+
+
+def fold_of(
+    variant: Variant, data: DiagnosisData, draw: Draw, *, view: int, unit: tuple[float, float]
+) -> Fold:
+    """A variant's fold of arrays whose target is in `unit`: (y - unit[0]) / unit[1]."""
+    recipe = variant.recipe
+    train, validation = rows_of(variant, draw)
+    shift, scale = units_of(recipe, data, draw)
+    is_weighted = recipe.class_weight == "balanced" and data.task is not Task.regression
+    return Fold(
+        train_N=train,
+        validation_M=validation,
+        weight_N=class_weights(data.y, train) if is_weighted else None,
+        view=view,
+        y_shift=(shift - unit[0]) / unit[1],
+        y_scale=scale / unit[1],
+    )
+
+
+def unit_of(answer: OutputFormat, y_N: Float64Array) -> tuple[float, float]:
+    """The unit that arrays hold a target in: float32 would lose a large mean's digits."""
+    if answer.codes or answer.outputs > 1 or answer.loss is Loss.multiclass:
+        return 0.0, 1.0
+    return float(y_N.mean()), float(y_N.std()) or 1.0

@@ -1,0 +1,179 @@
+"""The data of a job as an engine sees it: one copy, and the folds that are made of it.
+
+V views, N rows, D features, C outputs (1 for regression and binary); of a fold: N training rows,
+M validation rows.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from worker.engine.array_types import FloatArray, RowNumbers
+from worker.engine.plans import Epoch, Plan
+
+
+class Loss(StrEnum):
+    """The data loss, named as Keras names it. A search uses `mse`, `binary` and `multiclass`."""
+
+    mse = "mean_squared_error"
+    mae = "mean_absolute_error"
+    mape = "mean_absolute_percentage_error"
+    msle = "mean_squared_logarithmic_error"
+    huber = "huber"
+    log_cosh = "log_cosh"
+    poisson = "poisson"
+    binary = "binary_crossentropy"
+    categorical = "categorical_crossentropy"
+    multiclass = "sparse_categorical_crossentropy"
+
+
+HEADS = dict.fromkeys(Loss, "linear") | {
+    Loss.poisson: "exponential",
+    Loss.binary: "sigmoid",
+    Loss.categorical: "softmax",
+    Loss.multiclass: "softmax",
+}
+"""The usual activation of the output layer."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """The rows that a plan trains and validates on, and what it sees of them.
+
+    Holdout is one fold; subsets of the rows, and the same rows in another view, are more.
+    `weight_N` weighs the training rows' losses, one for each of `train_N`. The target is seen as
+    (y - y_shift) / y_scale, but for class indices. `loss_unit` is what a data loss is divided by,
+    so that losses of one job are in one unit: the variance of the training target where it is not
+    standardised, else 1. Without validation rows a plan trains for all its epochs, and keeps its
+    last weights.
+    """
+
+    train_N: RowNumbers
+    validation_M: RowNumbers
+    weight_N: FloatArray | None = None
+    view: int = 0
+    y_shift: float = 0.0
+    y_scale: float = 1.0
+    loss_unit: float = 1.0
+
+    @property
+    def is_validated(self) -> bool:
+        """Whether it has validation rows."""
+        return self.validation_M.size > 0
+
+    def is_finite(self, epoch: Epoch) -> bool:
+        """Whether an epoch measured what training can go on from."""
+        measured = [epoch.loss, epoch.penalised_loss]
+        return all(map(math.isfinite, measured + [epoch.val_loss] * self.is_validated))
+
+
+@dataclass(frozen=True)
+class FoldRows:
+    """A fold's rows as the network sees them."""
+
+    x_train_ND: FloatArray
+    y_train_N: FloatArray
+    weight_train_N: FloatArray | None
+    x_val_MD: FloatArray
+    y_val_M: FloatArray
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """A column of codes, for each of which the network learns `size` numbers.
+
+    Codes count from 0, which is for what training rows do not hold: its numbers begin at 0.
+    """
+
+    codes: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """One copy of the data, and the folds that are made of it.
+
+    `x_VND` has one view, or several ways to write the same rows: other transforms, say. Its last
+    columns are codes, one for each of `embeddings`; all others are numbers.
+
+    The loss compares the target as it is with one output, class indices where it is `multiclass`;
+    with several outputs any other loss compares class indices as one-hot codes, and is the mean
+    over the outputs where Keras's is. `head` is the activation of the output layer, the usual one
+    of the loss where it is None.
+    """
+
+    x_VND: FloatArray
+    y_N: FloatArray
+    loss: Loss
+    outputs: int
+    folds: tuple[Fold, ...]
+    embeddings: tuple[Embedding, ...] = ()
+    head: str | None = None
+
+    @property
+    def output_activation(self) -> str:
+        """That of the output layer."""
+        return self.head or HEADS[self.loss]
+
+    @property
+    def is_one_hot(self) -> bool:
+        """Whether the loss compares one-hot codes of the classes."""
+        return self.outputs > 1 and self.loss is not Loss.multiclass
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether folds may see the target in units of their own: class indices have none."""
+        units = {(fold.y_shift, fold.y_scale) for fold in self.folds}
+        has_units = self.loss is not Loss.binary or units != {(0.0, 1.0)}
+        return has_units and self.loss is not Loss.multiclass and not self.is_one_hot
+
+    @property
+    def features(self) -> int:
+        """D."""
+        return int(self.x_VND.shape[2])
+
+    @property
+    def numbers(self) -> int:
+        """Columns that are no codes."""
+        return self.features - len(self.embeddings)
+
+    @property
+    def inputs(self) -> int:
+        """What the first layer sees: numbers, and what stands for the codes."""
+        return self.numbers + sum(embedding.size for embedding in self.embeddings)
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether some fold weighs its rows."""
+        return any(fold.weight_N is not None for fold in self.folds)
+
+    def steps(self, plan: Plan) -> int:
+        """Training steps of one epoch."""
+        return math.ceil(len(self.folds[plan.fold].train_N) / plan.batch_size)
+
+    def rows(self, number: int = 0) -> FoldRows:
+        """A copy of a fold's rows."""
+        fold = self.folds[number]
+        return FoldRows(
+            x_train_ND=self.x_of(fold, fold.train_N),
+            y_train_N=self.y_of(fold, fold.train_N),
+            weight_train_N=fold.weight_N,
+            x_val_MD=self.x_of(fold, fold.validation_M),
+            y_val_M=self.y_of(fold, fold.validation_M),
+        )
+
+    def x_of(self, fold: Fold, rows: RowNumbers) -> FloatArray:
+        """Features of some rows, as a fold sees them."""
+        x_ND: FloatArray = self.x_VND[fold.view, rows]
+        return x_ND
+
+    def y_of(self, fold: Fold, rows: RowNumbers) -> FloatArray:
+        """Targets of some rows, as a fold sees them."""
+        y_N = self.y_N[rows]
+        if not self.is_scaled:
+            return y_N
+        return ((y_N - np.float32(fold.y_shift)) / np.float32(fold.y_scale)).astype(np.float32)

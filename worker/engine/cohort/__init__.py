@@ -1,0 +1,1 @@
+"""Trains many trials together in compiled programs."""

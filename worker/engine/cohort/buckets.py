@@ -1,0 +1,163 @@
+"""Which program trains a plan: the rule for padding, for a further compile, and for `keras_fit`.
+
+A program costs a compile; padding a plan into a larger program costs arithmetic. A plan is padded
+until its bucket, the plans of its own depth and width, has wasted as much as its own program would
+have cost (the ski rental rule: never more than twice the best choice in hindsight). The constants
+are measured (docs/decisions/0006-cohorts.md) and fixed: the choice does not depend on the clock.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+
+from worker.engine.arrays import Arrays
+from worker.engine.cohort.program import LAYER_PENALTIES, OPTIONS, Shape
+from worker.engine.cohort.update_rules import MOMENTS
+from worker.engine.draws import ROW_STRIDE
+from worker.engine.plans import Plan
+
+SLOTS = ((64, 4, 2), (256, 2, 1))
+"""Padded width up to which a cohort has so many slots, and so many in a search of many shapes.
+
+Above, 1. More slots save time a trial where all are in use, and waste it where trials of many
+shapes leave them idle.
+"""
+MIN_WIDTH = 32
+MAX_PROGRAMS = 24
+"""Of one job: half of them for what is worth its own, half for what no other can train."""
+COMPILE_SECONDS = 1.5
+SLOT_SECONDS, WEIGHT_SECONDS, CELL_SECONDS = 8e-6, 0.7e-9, 75e-12
+"""What a step costs each slot, each weight, and each product of a weight and a row."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The deepest and the widest network that a search may ask for, and the options it `uses`.
+
+    `shapes` is how many padded shapes it spans.
+    """
+
+    layers: int
+    width: int
+    uses: frozenset[str]
+    shapes: int = 1
+
+
+class Buckets:
+    """The programs of one job."""
+
+    def __init__(self, arrays: Arrays, reach: Reach, *, most_slots: int) -> None:
+        self._arrays = arrays
+        self._reach = reach
+        self._most_slots = most_slots
+        self._live: list[Shape] = []
+        self._wasted: defaultdict[Shape, float] = defaultdict(float)
+
+    def choose(self, plan: Plan) -> Shape | None:
+        """The program that trains a plan; None where that is for `keras_fit`."""
+        if max(plan.widths, default=0) > ROW_STRIDE:
+            return None
+        exact = self._shape(plan, plan.widths)
+        holding = [shape for shape in self._live if _holds(shape, exact)]
+        if not holding:
+            return self._first(plan, exact)
+        best = min(holding, key=self._slot_seconds)
+        self._wasted[exact] += self._waste(plan, best, exact)
+        if self._wasted[exact] < COMPILE_SECONDS or len(self._live) >= MAX_PROGRAMS // 2:
+            return best
+        self._live.append(exact)
+        return exact
+
+    def _first(self, plan: Plan, exact: Shape) -> Shape | None:
+        """The program of a plan that no live one can train."""
+        if len(self._live) >= MAX_PROGRAMS:
+            return None
+        largest = exact
+        if plan.widths:
+            layers = max(self._reach.layers, len(plan.widths))
+            largest = self._shape(plan, (max(self._reach.width, *plan.widths),) * layers)
+        is_cheap = self._waste(plan, largest, exact) < COMPILE_SECONDS
+        # The last programs are kept for what can train all that may come.
+        is_late = len(self._live) >= MAX_PROGRAMS // 2
+        self._live.append(largest if is_cheap or is_late else exact)
+        return self._live[-1]
+
+    def _shape(self, plan: Plan, widths: tuple[int, ...]) -> Shape:
+        padded = tuple(pad(width) for width in widths)
+        fitting = ((most, few) for limit, most, few in SLOTS if max(padded, default=0) <= limit)
+        most, few = next(fitting, (1, 1))
+        names = plan.activations + plan.activations[-1:] * (len(widths) - len(plan.widths))
+        return Shape(
+            slots=min(self._most_slots, most, max(few, self._most_slots // self._reach.shapes)),
+            widths=padded,
+            batch_size=min(plan.batch_size, max(len(f.train_N) for f in self._arrays.folds)),
+            activation=names[0] if len(set(names)) == 1 else names,
+            optimizer=plan.optimizer,
+            uses=self._reach.uses | uses(plan),
+        )
+
+    def _waste(self, plan: Plan, padded: Shape, exact: Shape) -> float:
+        """Seconds that a plan takes longer in a larger program."""
+        return self._steps(plan) * (self._slot_seconds(padded) - self._slot_seconds(exact))
+
+    def _steps(self, plan: Plan) -> int:
+        return plan.max_epochs * self._arrays.steps(plan)
+
+    def _slot_seconds(self, shape: Shape) -> float:
+        return step_seconds(shape, self._arrays) / shape.slots
+
+
+def pad(width: int) -> int:
+    """A width rounded up to a power of two."""
+    return max(MIN_WIDTH, 1 << (width - 1).bit_length())
+
+
+def step_seconds(shape: Shape, arrays: Arrays) -> float:
+    """About what a step of all slots costs on one core."""
+    weights = weights_of(shape, arrays)
+    each = WEIGHT_SECONDS + shape.batch_size * CELL_SECONDS
+    return shape.slots * (SLOT_SECONDS + weights * each)
+
+
+def slot_bytes(shape: Shape, arrays: Arrays) -> int:
+    """Memory of one slot: parameters and moments before and after a step, and what it works with.
+
+    That is the gradients, the best parameters, and each layer's output, its mask and gradient.
+    """
+    copies = 2 * (1 + MOMENTS[shape.optimizer]) + 3
+    outputs = shape.batch_size * (arrays.inputs + sum(shape.widths))
+    tables = sum(embedding.codes * embedding.size for embedding in arrays.embeddings)
+    return 4 * (copies * (weights_of(shape, arrays) + tables) + 3 * outputs)
+
+
+def weights_of(shape: Shape, arrays: Arrays) -> int:
+    """Weights of a slot's padded kernels."""
+    sizes = itertools.pairwise((arrays.inputs, *shape.widths, arrays.outputs))
+    return sum(fan_in * fan_out for fan_in, fan_out in sizes)
+
+
+def uses(plan: Plan) -> frozenset[str]:
+    """The options that a plan needs of its program."""
+    used = {option for option in OPTIONS if np.any(getattr(plan, option) or 0)}
+    is_layered = len(set(plan.l1s)) > 1 or len(set(plan.l2s)) > 1
+    return frozenset(used | ({LAYER_PENALTIES} if is_layered else set()))
+
+
+def _holds(shape: Shape, wanted: Shape) -> bool:
+    """Whether a program can train a plan of another shape, by padding."""
+    # What a slot's last layer answers passes through the rest of the program's.
+    missing = len(shape.widths) - len(wanted.widths)
+    needed = wanted.widths + wanted.widths[-1:] * missing
+    return (
+        missing >= 0
+        # Without hidden layers the features would pass through, at whatever width.
+        and bool(shape.widths) == bool(wanted.widths)
+        and all(have >= need for have, need in zip(shape.widths, needed, strict=True))
+        and shape.uses >= wanted.uses
+        and shape.activations[: len(wanted.widths)] == wanted.activations
+        and (shape.batch_size, shape.optimizer) == (wanted.batch_size, wanted.optimizer)
+    )

@@ -1,0 +1,378 @@
+"""A cohort: the slots of one program, their state on the device, and what becomes of each epoch.
+
+K slots, L layers, W padded width, D features, C outputs.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from worker.engine.array_types import FloatArray, RowNumbers
+from worker.engine.arrays import Arrays, Fold
+from worker.engine.cohort.buckets import step_seconds
+from worker.engine.cohort.feed import Feed
+from worker.engine.cohort.inputs import SlotInputs
+from worker.engine.cohort.program import BestWeights, Program, Shape
+from worker.engine.cohort.update_rules import Parameters
+from worker.engine.draws import initial_weights, mixup_shares, row_order
+from worker.engine.keras.network import forward
+from worker.engine.plans import Checkpoint, Epoch, Plan
+from worker.engine.protocol import OnEpoch
+from worker.engine.results import FailedPlan, TrainedPlan, TrainingOutcome, failed_plan
+from worker.engine.weights import unflatten_weights
+
+CALL_SECONDS = 1.0
+"""About how long a call of a program may take: then a cohort gives a sign of life."""
+NO_ROWS: RowNumbers = np.empty(0, dtype=np.int64)
+NO_SHARES: FloatArray = np.empty(0, dtype=np.float32)
+
+
+@dataclass
+class Slot:
+    """A plan in training. `step` counts all its steps, `waited` epochs without improvement."""
+
+    plan: Plan
+    fold: Fold
+    started: float
+    step: int = 0
+    waited: int = 0
+    best_epoch: int | None = None
+    epochs: list[Epoch] = field(default_factory=list)
+
+
+class Cohort:
+    """The slots of one program.
+
+    `signs` counts the calls that have ended: signs of life. A cohort that `is_cancelled` stops at
+    the next one.
+    """
+
+    def __init__(self, program: Program, arrays: Arrays, feed: Feed) -> None:
+        self.program = program
+        self.signs = 0
+        self.is_cancelled = False
+        self._arrays = arrays
+        self._feed = feed
+        self._slots: list[Slot | None] = [None] * program.shape.slots
+        self._state, self._best = program.start()
+        self._settings: SlotInputs | None = None
+        step = step_seconds(program.shape, arrays)
+        self._call_steps = max(1, int(CALL_SECONDS / step))
+
+    @property
+    def plans(self) -> list[Plan]:
+        """What trains here."""
+        return [slot.plan for slot in self._slots if slot is not None]
+
+    @property
+    def free_slots(self) -> int:
+        """Slots without a plan."""
+        return self._slots.count(None)
+
+    @property
+    def epoch_seconds(self) -> float:
+        """About what an epoch costs."""
+        steps = max((self._arrays.steps(plan) for plan in self.plans), default=0)
+        return steps * step_seconds(self.program.shape, self._arrays)
+
+    def has_room(self, plan: Plan) -> bool:
+        """Whether a slot is free for a plan: none waits for one with twice its steps or more."""
+        if None not in self._slots:
+            return False
+        steps = [self._arrays.steps(other) for other in (*self.plans, plan)]
+        return max(steps) <= 2 * min(steps)
+
+    def start(self, plan: Plan) -> TrainedPlan | None:
+        """Put a plan into the first free slot; answers its end where that has come before."""
+        k, fold = self._slots.index(None), self._arrays.folds[plan.fold]
+        slot = Slot(plan, fold, started=time.monotonic())
+        if plan.checkpoint is None:
+            self._put(k, initial_weights(plan, self._arrays))
+        else:
+            slot = self._put_checkpoint(k, slot, plan.checkpoint)
+        self._slots[k] = slot
+        reason = plan.natural_end(len(slot.epochs), slot.waited)
+        return self._end_trial(k, slot, TrainingOutcome.completed, reason) if reason else None
+
+    def train_epoch(self) -> NDArray[np.float64]:
+        """[K, 3] Train every slot for an epoch: its data, validation and penalised loss."""
+        settings = self._settings = self._settings or self._run_time_values()
+        zero_K = tf.zeros(len(self._slots), self.program.dtype)
+        self._state = self._state._replace(data_loss=zero_K, all_loss=zero_K)
+        self._train(settings)
+        if self.is_cancelled:
+            return np.full((len(self._slots), 3), math.nan)
+        val_loss = self._validate(settings, zero_K)
+        losses = (self._state.data_loss, val_loss, self._state.all_loss)
+        return np.stack([loss.numpy() for loss in losses], axis=1).astype(np.float64)
+
+    def end_epoch(
+        self, measured_K3: NDArray[np.float64], on_epoch: OnEpoch
+    ) -> list[TrainedPlan | FailedPlan]:
+        """Take in what an epoch measured; answers the trials that ended with it."""
+        ended: list[TrainedPlan | FailedPlan] = []
+        for k, slot in enumerate(self._slots):
+            if slot is None:
+                continue
+            loss, val_loss, penalised = (float(v) / slot.fold.loss_unit for v in measured_K3[k])
+            if not slot.fold.is_validated:
+                val_loss = math.nan
+            epoch = Epoch(len(slot.epochs) + 1, loss, val_loss, penalised)
+            if end := self._end_of_slot(k, slot, epoch, on_epoch):
+                try:
+                    ended.append(self._end_trial(k, slot, *end))
+                except Exception as error:
+                    ended.append(failed_plan(slot.plan, error))
+        return ended
+
+    def _train(self, settings: SlotInputs) -> None:
+        chosen, weights, shares = [], [], []
+        for slot in self._slots:
+            rows, weight_N, share_S = NO_ROWS, None, NO_SHARES
+            if slot is not None:
+                fold, epoch = slot.fold, len(slot.epochs) + 1
+                order = row_order(slot.plan.seed, epoch, len(fold.train_N))
+                rows = self._feed.rows_of(fold, fold.train_N[order])
+                weight_N = None if fold.weight_N is None else fold.weight_N[order]
+                share_S = mixup_shares(slot.plan, epoch, self._arrays.steps(slot.plan))
+            chosen.append(rows)
+            weights.append(weight_N)
+            shares.append(share_S)
+        step_K = tf.constant([slot.step if slot else 0 for slot in self._slots], tf.int32)
+        for piece in self._feed.pieces(
+            chosen,
+            weights,
+            shares if "mixup" in self.program.shape.uses else None,
+            unit=self.program.shape.batch_size,
+            most_units=self._call_steps,
+            longest=max(len(fold.train_N) for fold in self._arrays.folds),
+        ):
+            self._state = self.program.train(self._state, piece, step_K, settings)
+            self.signs += 1
+            if self.is_cancelled:
+                return
+
+    def _validate(self, settings: SlotInputs, sum_K: Any) -> Any:
+        """[K] The validation loss of every slot; its parameters are kept where it is the best."""
+        chosen = [
+            NO_ROWS if slot is None else self._feed.rows_of(slot.fold, slot.fold.validation_M)
+            for slot in self._slots
+        ]
+        unit = self.program.validation_rows
+        for piece in self._feed.pieces(
+            chosen,
+            None,
+            unit=unit,
+            most_units=max(1, self._call_steps * self.program.shape.batch_size // unit),
+            longest=max(len(fold.validation_M) for fold in self._arrays.folds),
+        ):
+            sum_K, self._best = self.program.validate(
+                self._state.parameters, self._best, sum_K, piece, settings
+            )
+            self.signs += 1
+            if self.is_cancelled:
+                break
+        return sum_K / np.maximum(1, [len(slot) for slot in chosen])
+
+    def _end_of_slot(
+        self, k: int, slot: Slot, epoch: Epoch, on_epoch: OnEpoch
+    ) -> tuple[TrainingOutcome, str] | None:
+        """Take in a slot's epoch; answers how its trial ended, where it did."""
+        slot.epochs.append(epoch)
+        slot.step += self._arrays.steps(slot.plan)
+        if self._is_best(slot, epoch):
+            slot.best_epoch, slot.waited = epoch.epoch, 0
+        else:
+            slot.waited += 1
+        goes_on = on_epoch(slot.plan, epoch, lambda: self._checkpoint(k, slot))
+        if not slot.fold.is_finite(epoch):
+            return TrainingOutcome.diverged, "loss_not_finite"
+        if reason := slot.plan.natural_end(epoch.epoch, slot.waited):
+            return TrainingOutcome.completed, reason
+        return None if goes_on else (TrainingOutcome.stopped, "stopped")
+
+    def _is_best(self, slot: Slot, epoch: Epoch) -> bool:
+        """As Keras's EarlyStopping: strictly less, and the first epoch sets the mark."""
+        if not slot.fold.is_finite(epoch):
+            return False
+        if slot.best_epoch is None or not slot.fold.is_validated:
+            return True
+        return epoch.val_loss < slot.epochs[slot.best_epoch - 1].val_loss
+
+    def _end_trial(self, k: int, slot: Slot, outcome: TrainingOutcome, reason: str) -> TrainedPlan:
+        self._slots[k] = None
+        is_diverged = outcome is TrainingOutcome.diverged
+        checkpoint = None if is_diverged else self._checkpoint(k, slot)
+        weights: tuple[FloatArray, ...] = ()
+        output_MC = np.empty((0, self._arrays.outputs), dtype=np.float32)
+        if slot.best_epoch is not None:
+            weights = self._cut_best(k, slot)
+            x_val_MD = self._arrays.x_of(slot.fold, slot.fold.validation_M)
+            output_MC = forward(
+                weights, slot.plan.activations, self._arrays.output_activation, x_val_MD
+            )
+        # What a diverged trial leaves must not reach the next one, not even as 0 times NaN.
+        self._put(k, [])
+        return TrainedPlan(
+            plan=slot.plan,
+            outcome=outcome,
+            reason=reason,
+            epochs=tuple(slot.epochs),
+            best_epoch=slot.best_epoch,
+            weights=weights,
+            val_output_MC=output_MC,
+            seconds=time.monotonic() - slot.started,
+            program=str(self.program.shape),
+            checkpoint=checkpoint,
+        )
+
+    def _checkpoint(self, k: int, slot: Slot) -> Checkpoint:
+        return Checkpoint(
+            epochs=tuple(slot.epochs),
+            best_epoch=slot.best_epoch,
+            waited=slot.waited,
+            seconds=time.monotonic() - slot.started,
+            weights=self._cut(k, slot, self._state.parameters),
+            moments=tuple(self._cut(k, slot, some) for some in self._state.moments),
+            best_weights=self._cut_best(k, slot),
+        )
+
+    def _put_checkpoint(self, k: int, slot: Slot, checkpoint: Checkpoint) -> Slot:
+        """Fill a slot with what a training goes on from; answers the slot as it stands then."""
+        self._put(k, checkpoint.weights, checkpoint.moments)
+        best_epoch = checkpoint.best_epoch
+        if best_epoch is not None and slot.fold.is_validated:
+            loss = checkpoint.epochs[best_epoch - 1].val_loss * slot.fold.loss_unit
+            self._best = BestWeights(
+                self._filled(self._best.parameters, k, checkpoint.best_weights),
+                _with(self._best.loss, k, loss),
+            )
+        return replace(
+            slot,
+            started=slot.started - checkpoint.seconds,
+            step=len(checkpoint.epochs) * self._arrays.steps(slot.plan),
+            waited=checkpoint.waited,
+            best_epoch=best_epoch,
+            epochs=list(checkpoint.epochs),
+        )
+
+    def _put(
+        self, k: int, weights: Sequence[FloatArray], moments: Sequence[Sequence[FloatArray]] = ()
+    ) -> None:
+        """Put weights and moments into a slot, zero beyond their shapes; no best ones yet."""
+        given = moments or [[] for _ in self._state.moments]
+        self._state = self._state._replace(
+            parameters=self._filled(self._state.parameters, k, weights),
+            moments=[
+                self._filled(tensors, k, some)
+                for tensors, some in zip(self._state.moments, given, strict=True)
+            ],
+        )
+        self._best = self._best._replace(loss=_with(self._best.loss, k, math.inf))
+        self._settings = None
+
+    def _filled(self, tensors: Parameters, k: int, weights: Sequence[FloatArray]) -> Parameters:
+        """Tensors whose slot k holds these weights, and zero beyond their shapes."""
+        arrays = [tensor.numpy().copy() for tensor in tensors]
+        for array in arrays:
+            array[k] = 0
+        layers = len(unflatten_weights(weights).layers)
+        for place, weight in zip(self._places(layers), weights, strict=True):
+            matrix = weight if weight.ndim == 2 else weight[None, :]
+            arrays[place][k, : matrix.shape[0], : matrix.shape[1]] = matrix
+        return [tf.constant(array) for array in arrays]
+
+    def _cut_best(self, k: int, slot: Slot) -> tuple[FloatArray, ...]:
+        """A slot's best weights, or its last without validation rows; none where none was good."""
+        if slot.best_epoch is None:
+            return ()
+        is_validated = slot.fold.is_validated
+        return self._cut(k, slot, self._best.parameters if is_validated else self._state.parameters)
+
+    def _cut(self, k: int, slot: Slot, tensors: Parameters) -> tuple[FloatArray, ...]:
+        """What tensors hold for a slot, at its weights' true shapes."""
+        sizes = [self._arrays.inputs, *slot.plan.widths, self._arrays.outputs]
+        # Cut by numpy, in place: TensorFlow takes 0.2 ms for each slice.
+        held = [tensors[place].numpy()[k] for place in self._places(len(sizes) - 1)]
+        cut: list[FloatArray] = []
+        for layer, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes)):
+            cut += [held[2 * layer][:fan_in, :fan_out], held[2 * layer + 1][0, :fan_out]]
+        cut += held[2 * (len(sizes) - 1) :]
+        return tuple(np.array(weight, dtype=np.float32) for weight in cut)
+
+    def _places(self, layers: int) -> list[int]:
+        """Where the weights of a network of some layers stand: its head is the program's head."""
+        if not layers:
+            return []
+        count = 2 * (len(self.program.shape.widths) + 1)
+        tables = range(count, count + len(self._arrays.embeddings))
+        return [*range(2 * (layers - 1)), count - 2, count - 1, *tables]
+
+    def _run_time_values(self) -> SlotInputs:
+        """The plans' values as tensors; a free slot's are harmless."""
+        slots, shape = self._slots, self.program.shape
+        plans = [slot.plan if slot else None for slot in slots]
+
+        def of_plan(value: Callable[[Plan], float], free: float = 0.0) -> Any:
+            return self._constant([value(slot.plan) if slot else free for slot in slots])
+
+        def of_fold(value: Callable[[Fold], float], free: float) -> Any:
+            return self._constant([value(slot.fold) if slot else free for slot in slots])
+
+        def cosine_steps(plan: Plan) -> float:
+            is_cosine = plan.schedule == "cosine"
+            return self._arrays.steps(plan) * plan.max_epochs if is_cosine else 0.0
+
+        units = [np.zeros((shape.slots, 1, width), dtype=bool) for width in shape.widths]
+        layers = np.zeros((len(shape.widths), shape.slots, 1, 1), dtype=bool)
+        for k, slot in enumerate(slots):
+            for layer, width in enumerate(slot.plan.widths if slot else ()):
+                units[layer][k, 0, :width] = True
+                layers[layer, k] = True
+        return SlotInputs(
+            learning_rate=of_plan(lambda p: p.learning_rate),
+            momentum=of_plan(lambda p: p.momentum),
+            schedule_steps=of_plan(cosine_steps),
+            weight_decay=of_plan(lambda p: p.weight_decay),
+            clip_norm=of_plan(lambda p: p.clip_norm or math.inf, math.inf),
+            l1_HK=self._constant(_of_layers(plans, shape, lambda p: p.l1s)),
+            l2_HK=self._constant(_of_layers(plans, shape, lambda p: p.l2s)),
+            dropout_LK=self._constant(_of_layers(plans, shape, lambda p: (*p.dropouts, 0.0))[:-1]),
+            noise=of_plan(lambda p: p.noise),
+            seed=tf.constant([slot.plan.seed if slot else 0 for slot in slots], tf.int32),
+            unit_masks=tuple(tf.constant(mask) for mask in units),
+            layer_mask_LK11=tf.constant(layers),
+            y_shift=of_fold(lambda f: f.y_shift, 0.0),
+            y_scale=of_fold(lambda f: f.y_scale, 1.0),
+        )
+
+    def _constant(self, values: Any) -> Any:
+        return tf.constant(np.asarray(values), self.program.dtype)
+
+
+def _of_layers(
+    plans: Sequence[Plan | None], shape: Shape, values: Callable[[Plan], tuple[float, ...]]
+) -> NDArray[np.float64]:
+    """[layers, K] What plans give each layer of a program: the last value is of the head."""
+    array_HK = np.zeros((len(shape.widths) + 1, shape.slots))
+    for k, plan in enumerate(plans):
+        if plan is not None:
+            *hidden, array_HK[-1, k] = values(plan)
+            array_HK[: len(hidden), k] = hidden
+    return array_HK
+
+
+def _with(tensor: Any, k: int, value: float) -> Any:
+    """A tensor [K] with another value of slot k."""
+    array = tensor.numpy().copy()
+    array[k] = value
+    return tf.constant(array)

@@ -1,0 +1,1 @@
+"""Networks of stock Keras, and the engine that trains them one at a time."""

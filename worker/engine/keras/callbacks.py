@@ -1,0 +1,211 @@
+"""What Keras's `fit` calls back: an epoch's draws, early stopping, and the watch over both."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from worker.engine.array_types import FloatArray
+from worker.engine.arrays import Fold
+from worker.engine.draws import mixup_shares, row_order
+from worker.engine.plans import Checkpoint, Epoch, Plan
+from worker.engine.protocol import OnBatch, OnEpoch
+from worker.engine.results import TrainingOutcome
+
+DATA_LOSS = "data_loss"
+"""The data loss among Keras's metrics."""
+
+
+class Draws(keras.callbacks.Callback):
+    """What is new in every epoch: the order of rows, and each step's own share in mixup."""
+
+    def __init__(self, plan: Plan, rows: int, steps: int) -> None:
+        super().__init__()
+        self.rows_N = tf.Variable(np.arange(rows, dtype=np.int32))
+        self.share_S = tf.Variable(np.ones(steps, dtype=np.float32))
+        self.is_mixed = plan.mixup > 0
+        self._plan = plan
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        """Draw the epoch's."""
+        self.rows_N.assign(row_order(self._plan.seed, epoch + 1, self.rows_N.shape[0]))
+        self.share_S.assign(mixup_shares(self._plan, epoch + 1, self.share_S.shape[0]))
+
+
+class NetworkState:
+    """A compiled model's weights and what its optimizer keeps of them, in an engine's order."""
+
+    def __init__(self, model: keras.Model, ordered: Sequence[Any]) -> None:
+        self._model = model
+        self._ordered = ordered
+
+    def now(self) -> tuple[FloatArray, ...]:
+        """Copies of the weights."""
+        return _copies(self._ordered)
+
+    def of_keras(self, values: Sequence[Any]) -> tuple[FloatArray, ...]:
+        """Those of all that Keras counts among a model's weights: seeds are, too."""
+        by_id = {id(v): np.asarray(x) for v, x in zip(self._model.weights, values, strict=True)}
+        return tuple(by_id[id(variable)] for variable in self._ordered)
+
+    def as_keras(self, weights: Sequence[FloatArray]) -> list[Any]:
+        """All that Keras counts among a model's weights, with these, and seeds as they are."""
+        given = {id(v): weight for v, weight in zip(self._ordered, weights, strict=True)}
+        return [given.get(id(v), np.asarray(v)) for v in self._model.weights]
+
+    def moments(self) -> list[list[Any]]:
+        """The optimizer's variables of each weight; those of the engines' `MOMENTS`."""
+        optimizer = self._model.optimizer
+        match optimizer:
+            case keras.optimizers.Adam():
+                kept = [optimizer._momentums, optimizer._velocities]
+            case keras.optimizers.RMSprop():
+                kept = [optimizer._velocities]
+            case _:
+                # Plain SGD keeps none.
+                kept = [optimizer.momentums] if optimizer.momentum else []
+        places = [optimizer._get_variable_index(variable) for variable in self._ordered]
+        return [[some[place] for place in places] for some in kept]
+
+    def seeds(self) -> list[Any]:
+        """The states of the model's random numbers."""
+        return list(self._model.non_trainable_variables)
+
+    def restore(self, checkpoint: Checkpoint, steps: int) -> None:
+        """Go on from a checkpoint; `steps` are those of an epoch."""
+        optimizer = self._model.optimizer
+        # Keras 3.15 would leave an optimizer that is not built yet as it was, and say nothing.
+        optimizer.build(self._model.trainable_variables)
+        optimizer.iterations.assign(len(checkpoint.epochs) * steps)
+        _assign(self._ordered, checkpoint.weights)
+        # Of plain SGD a cohort keeps what it never looks at.
+        for variables, values in zip(self.moments(), checkpoint.moments, strict=False):
+            _assign(variables, values)
+        if checkpoint.seeds:
+            _assign(self.seeds(), checkpoint.seeds)
+
+
+class ValidationStopping(keras.callbacks.EarlyStopping):
+    """Keras's own early stopping, which can go on from a checkpoint."""
+
+    def __init__(self, plan: Plan, fold: Fold, weights: NetworkState) -> None:
+        super().__init__(
+            monitor=f"val_{DATA_LOSS}",
+            mode="min",
+            patience=plan.patience,
+            restore_best_weights=True,
+        )
+        self._checkpoint = plan.checkpoint
+        self._unit = fold.loss_unit
+        self._weights = weights
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Begin, or go on."""
+        super().on_train_begin(logs)
+        before = self._checkpoint
+        if before is None or before.best_epoch is None:
+            return
+        self.wait, self.best_epoch = before.waited, before.best_epoch - 1
+        self.best = before.epochs[before.best_epoch - 1].val_loss * self._unit
+        self.best_weights = self._weights.as_keras(before.best_weights)
+
+
+class Watch(keras.callbacks.Callback):
+    """Records epochs, passes them on, and ends a training that diverged or was stopped."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        fold: Fold,
+        stopping: ValidationStopping,
+        weights: NetworkState,
+        *,
+        on_epoch: OnEpoch,
+        on_batch: OnBatch,
+    ) -> None:
+        super().__init__()
+        before = plan.checkpoint
+        self.epochs: list[Epoch] = [] if before is None else list(before.epochs)
+        self.best_epoch = None if before is None else before.best_epoch
+        self.outcome = TrainingOutcome.completed
+        self.checkpoint = before
+        self._started = time.monotonic() - (0.0 if before is None else before.seconds)
+        self.reason = plan.natural_end(len(self.epochs), 0 if before is None else before.waited)
+        self._plan = plan
+        self._fold = fold
+        self._stopping = stopping
+        self._weights = weights
+        self._on_epoch = on_epoch
+        self._on_batch = on_batch
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+        """A sign of life."""
+        self._on_batch()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Take in what Keras measured; epochs count from 1 here."""
+        unit, val_loss = self._fold.loss_unit, float(logs.get(f"val_{DATA_LOSS}", math.nan))
+        found = Epoch(
+            epoch=epoch + 1,
+            loss=float(logs[DATA_LOSS]) / unit,
+            val_loss=val_loss / unit,
+            penalised_loss=float(logs["loss"]) / unit,
+        )
+        self.epochs.append(found)
+        is_finite = self._fold.is_finite(found)
+        if is_finite and self._waited == 0:
+            self.best_epoch = found.epoch
+        goes_on = self._on_epoch(self._plan, found, self.take_checkpoint)
+        if not is_finite:
+            self.outcome, self.reason = TrainingOutcome.diverged, "loss_not_finite"
+        elif reason := self._plan.natural_end(found.epoch, self._waited):
+            self.reason = reason
+        elif not goes_on:
+            self.outcome, self.reason = TrainingOutcome.stopped, "stopped"
+        if self.reason is not None:
+            # Now: at the end of training early stopping puts the best weights back.
+            self.checkpoint = self.take_checkpoint() if is_finite else None
+            self.model.stop_training = True
+
+    @property
+    def seconds(self) -> float:
+        """What the training took so far."""
+        return time.monotonic() - self._started
+
+    def take_checkpoint(self) -> Checkpoint:
+        """Copy what the training goes on from."""
+        return Checkpoint(
+            epochs=tuple(self.epochs),
+            best_epoch=self.best_epoch,
+            waited=self._waited,
+            seconds=self.seconds,
+            weights=self._weights.now(),
+            moments=tuple(_copies(some) for some in self._weights.moments()),
+            best_weights=() if self.best_epoch is None else self.best_weights(),
+            seeds=_copies(self._weights.seeds()),
+        )
+
+    def best_weights(self) -> tuple[FloatArray, ...]:
+        """The weights of the best epoch so far; the last where no rows validate."""
+        best = self._stopping.best_weights
+        return self._weights.now() if best is None else self._weights.of_keras(best)
+
+    @property
+    def _waited(self) -> int:
+        """Epochs since the best; early stopping hears of an epoch before this watch does."""
+        return self._stopping.wait if self._fold.is_validated else 0
+
+
+def _copies(variables: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(np.asarray(variable).copy() for variable in variables)
+
+
+def _assign(variables: Sequence[Any], values: Sequence[Any]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

@@ -1,0 +1,188 @@
+"""The reference engine: one trial at a time through stock Keras `fit`.
+
+N training rows, M validation rows, D features, C outputs.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from worker.engine.array_types import FloatArray
+from worker.engine.arrays import Arrays, FoldRows
+from worker.engine.keras.callbacks import Draws, NetworkState, ValidationStopping, Watch
+from worker.engine.keras.gradients import forgotten_gradients
+from worker.engine.keras.network import (
+    PREDICT_ROWS,
+    KerasTarget,
+    build_network,
+    compile_network,
+    forward,
+    layer_variables,
+)
+from worker.engine.plans import Epoch, Plan
+from worker.engine.protocol import NextPlans, OnBatch, OnEpoch, TakeCheckpoint
+from worker.engine.results import FailedPlan, TrainedPlan, failed_plan
+
+PROGRAM = "keras_fit"
+
+
+@dataclass(frozen=True)
+class KerasEngine:
+    """Trains plans one after the other."""
+
+    arrays: Arrays
+
+    def run(
+        self, next_plans: NextPlans, *, on_epoch: OnEpoch, on_batch: OnBatch
+    ) -> Iterator[TrainedPlan | FailedPlan]:
+        """Train plans until there are none; yields each training as it ends."""
+        while plans := next_plans(1):
+            told = _Callbacks(on_epoch, on_batch)
+            try:
+                yield train(plans[0], self.arrays, on_epoch=told.epoch, on_batch=told.batch)
+            except Exception as error:
+                if told.is_raised:
+                    # Not of the trial: the job is to end.
+                    raise
+                yield failed_plan(plans[0], error)
+
+
+def train(plan: Plan, arrays: Arrays, *, on_epoch: OnEpoch, on_batch: OnBatch) -> TrainedPlan:
+    """Train one plan to its end, or until `on_epoch` answers False."""
+    fold, rows = arrays.folds[plan.fold], arrays.rows(plan.fold)
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(plan.seed)  # of dropout and noise
+    with _no_advice():
+        model = build_network(plan, arrays)
+        compile_network(model, plan, arrays)
+        state = NetworkState(model, layer_variables(model))
+        stopping = ValidationStopping(plan, fold, state)
+        watch = Watch(plan, fold, stopping, state, on_epoch=on_epoch, on_batch=on_batch)
+        if plan.checkpoint is not None:
+            state.restore(plan.checkpoint, arrays.steps(plan))
+        if watch.reason is None:
+            _fit(model, plan, arrays, stopping, watch)
+    weights: tuple[FloatArray, ...] = ()
+    val_output_MC = np.empty((0, arrays.outputs), dtype=np.float32)
+    if watch.best_epoch is not None:
+        kept = watch.checkpoint
+        weights = watch.best_weights() if kept is None else kept.best_weights
+        val_output_MC = forward(weights, plan.activations, arrays.output_activation, rows.x_val_MD)
+    return TrainedPlan(
+        plan=plan,
+        outcome=watch.outcome,
+        reason=str(watch.reason),
+        epochs=tuple(watch.epochs),
+        best_epoch=watch.best_epoch,
+        weights=weights,
+        val_output_MC=val_output_MC,
+        seconds=watch.seconds,
+        program=PROGRAM,
+        checkpoint=watch.checkpoint,
+    )
+
+
+@contextmanager
+def _no_advice() -> Iterator[None]:
+    """Without what Keras says of softmax or categorical crossentropy over one unit: it is meant."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "You are using a softmax over axis", UserWarning)
+        warnings.filterwarnings("ignore", "In loss categorical_crossentropy", SyntaxWarning)
+        yield
+
+
+def _fit(
+    model: keras.Model, plan: Plan, arrays: Arrays, stopping: ValidationStopping, watch: Watch
+) -> None:
+    """Keras's `fit`, from where the plan stands to its end."""
+    fold, rows = arrays.folds[plan.fold], arrays.rows(plan.fold)
+    draws = Draws(plan, len(rows.x_train_ND), arrays.steps(plan))
+    labels = KerasTarget(arrays, is_mixed=plan.mixup > 0)
+    with forgotten_gradients():
+        model.fit(
+            _training_batches(rows, labels, plan.batch_size, draws),
+            validation_data=_validation_batches(rows, labels) if fold.is_validated else None,
+            initial_epoch=len(watch.epochs),
+            epochs=plan.max_epochs,
+            shuffle=False,
+            # The watch comes last: what stopping makes of an epoch is known then.
+            callbacks=[draws, stopping, watch] if fold.is_validated else [draws, watch],
+            verbose=0,
+        )
+
+
+class _Callbacks:
+    """Passes on what an engine tells, and knows whether an error is the listener's."""
+
+    def __init__(self, on_epoch: OnEpoch, on_batch: OnBatch) -> None:
+        self.is_raised = False
+        self._on_epoch, self._on_batch = on_epoch, on_batch
+
+    def epoch(self, plan: Plan, epoch: Epoch, checkpoint: TakeCheckpoint) -> bool:
+        """Pass on an epoch."""
+        with self._watched():
+            return self._on_epoch(plan, epoch, checkpoint)
+
+    def batch(self) -> None:
+        """Pass on a sign of life."""
+        with self._watched():
+            self._on_batch()
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.is_raised = True
+            raise
+
+
+def _training_batches(rows: FoldRows, labels: KerasTarget, batch_size: int, draws: Draws) -> Any:
+    """The training rows in the epoch's order, batch by batch; the last may be smaller.
+
+    Keras would make the same of bare arrays, at three times the cost an epoch for a small table.
+    """
+    count, numbers = len(rows.x_train_ND), labels.arrays.numbers
+    columns = [rows.x_train_ND, labels.of(rows.y_train_N)]
+    if rows.weight_train_N is not None:
+        columns.append(rows.weight_train_N)
+    tensors = [tf.constant(column) for column in columns]
+
+    def batch(number: Any) -> tuple[Any, ...]:
+        start = tf.cast(number * batch_size, tf.int32)
+        chosen = draws.rows_N[start : tf.minimum(start + batch_size, count)]
+        batches = tuple(tf.gather(tensor, chosen) for tensor in tensors)
+        if not draws.is_mixed:
+            return batches
+        share = draws.share_S[number]
+        # No code lies between two: that of the larger share stays.
+        of_columns = tf.where(tf.range(labels.arrays.features) < numbers, share, tf.round(share))
+        # Every row with the next one of its batch, and the last with the first.
+        shares = (of_columns, *(share for _ in batches[1:]))
+        pairs = zip(shares, batches, strict=True)
+        return tuple(each * own + (1 - each) * tf.roll(own, -1, axis=0) for each, own in pairs)
+
+    return _plainly(tf.data.Dataset.range(math.ceil(count / batch_size)).map(batch))
+
+
+def _validation_batches(rows: FoldRows, labels: KerasTarget) -> Any:
+    columns = (rows.x_val_MD, labels.of(rows.y_val_M))
+    return _plainly(tf.data.Dataset.from_tensor_slices(columns).batch(PREDICT_ROWS).cache())
+
+
+def _plainly(batches: Any) -> Any:
+    """Without the threads and tuning that only pay for data that is slow to read."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.threading.private_threadpool_size = 1
+    options.experimental_optimization.apply_default_optimizations = False
+    return batches.with_options(options)

@@ -1,0 +1,63 @@
+"""What an engine returns of a plan: a training with its weights, or why there is none."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from worker.engine.array_types import FloatArray
+from worker.engine.plans import Checkpoint, Epoch, Plan
+
+
+class TrainingOutcome(StrEnum):
+    """How a training ended."""
+
+    completed = "completed"
+    diverged = "diverged"
+    stopped = "stopped"
+
+
+@dataclass(frozen=True)
+class TrainedPlan:
+    """A finished training, with the weights of its best epoch.
+
+    `weights` alternate kernel [in, out] and bias [out], first layer to head, and end with a table
+    [codes, size] for each embedding; `val_output_MC` is
+    what they answer on the validation rows: the standardised target, or probabilities. Both are
+    empty where no epoch had a finite validation loss. `reason` says why training ended:
+    `early_stopping`, `max_epochs`, `stopped`, `loss_not_finite`. `program` says what trained it,
+    `checkpoint` what it would go on from; a diverged one has none.
+    """
+
+    plan: Plan
+    outcome: TrainingOutcome
+    reason: str
+    epochs: tuple[Epoch, ...]
+    best_epoch: int | None
+    weights: tuple[FloatArray, ...]
+    val_output_MC: FloatArray
+    seconds: float
+    program: str
+    checkpoint: Checkpoint | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it has weights, and did not diverge after them."""
+        return self.best_epoch is not None and self.outcome is not TrainingOutcome.diverged
+
+
+@dataclass(frozen=True)
+class FailedPlan:
+    """A trial that its engine could not train."""
+
+    plan: Plan
+    reason: str
+    error: str
+
+
+def failed_plan(plan: Plan, error: Exception) -> FailedPlan:
+    """What is told of an engine's own error. MemoryError is raised: it is the machine's."""
+    if isinstance(error, MemoryError):
+        raise error
+    return FailedPlan(plan, type(error).__name__, "".join(traceback.format_exception(error)))

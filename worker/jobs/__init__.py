@@ -1,0 +1,1 @@
+"""The recipes of the two kinds of job, and the child process that follows them."""

@@ -1,0 +1,137 @@
+"""The recipe of a diagnosis, from its table to its artifacts; and of the one that ends a search."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+from lowloss.errors import LeaseLost
+from lowloss.recipes import training_code
+from lowloss.results import Dataset, Diagnosis, Severity, Verdict
+from lowloss.spec import DiagnosisSpec, JobSpec, Recipe, Task
+from service.store.datasets import get_dataset, get_parse_options
+from service.tables.check_recipe import check_diagnosis
+from service.tables.options import ParseOptions
+from service.tables.table import Table
+from worker.artifacts.export import store_artifact, store_diagnosis
+from worker.artifacts.reports.diagnosis import write_diagnosis
+from worker.artifacts.reports.html import REPORT
+from worker.diagnosis.diagnose import diagnose
+from worker.diagnosis.from_search import first_recipe_spec
+from worker.jobs.loading import JobResources, read_dataset
+from worker.progress.protocol import Ended, Ending
+from worker.progress.reporter import JobSuspended, Reporter, StopCause
+
+log = logging.getLogger(__name__)
+
+REMEDIED, SCRIPT = "remedied.json", "train.py"
+TUNED_RECIPE = "the tuned setting"
+
+
+def run_diagnosis_job(
+    spec: DiagnosisSpec, reporter: Reporter, resources: JobResources, folder: Path
+) -> Ended:
+    """Diagnose a recipe, store the result, and return how the job ended."""
+    reporter.phase("prepare")
+    with reporter.database.reading() as session:
+        dataset = get_dataset(session, spec.dataset)
+        options = ParseOptions.model_validate(get_parse_options(session, spec.dataset))
+    table = read_dataset(reporter.database, dataset, options, folder, resources.limits)
+    diagnosis = run_diagnosis(table, spec, dataset, reporter=reporter, resources=resources)
+    reporter.phase("export")
+    export_diagnosis(diagnosis, spec, reporter, folder)
+    if reporter.stop_cause is StopCause.cancel:
+        return Ended(Ending.cancelled, reason="cancelled")
+    return Ended(Ending.succeeded, reason="diagnosed")
+
+
+def run_diagnosis(
+    table: Table,
+    spec: DiagnosisSpec,
+    dataset: Dataset,
+    *,
+    reporter: Reporter,
+    resources: JobResources,
+    sound_recipes: dict[str, Recipe] | None = None,
+) -> Diagnosis:
+    """Diagnose a recipe in the phases of a job; raise JobSuspended on a pause or a stop.
+
+    A cancel ends it with what was measured so far. `sound_recipes` are named recipes that the
+    diagnosed one is compared with.
+    """
+
+    def is_wanted() -> bool:
+        reporter.poll()
+        reporter.raise_if_suspended()
+        return reporter.stop_cause is not StopCause.cancel
+
+    diagnosis = diagnose(
+        table,
+        spec,
+        check_diagnosis(spec, dataset, limits=resources.limits),
+        programs=resources.programs,
+        sound_recipes=sound_recipes,
+        is_wanted=is_wanted,
+        on_phase=reporter.phase,
+    )
+    reporter.record(diagnosis=_verdict(diagnosis).model_dump(mode="json"))
+    return diagnosis
+
+
+def export_diagnosis(
+    diagnosis: Diagnosis, spec: DiagnosisSpec, reporter: Reporter, folder: Path
+) -> None:
+    """Store a diagnosis, its page, the remedied recipe, and the script that trains that."""
+    title = f"Why the loss on {spec.target} is high"
+    write_diagnosis(folder / REPORT, diagnosis, title=title)
+    remedied = diagnosis.remedied.model_dump(mode="json")
+    (folder / REMEDIED).write_text(json.dumps(remedied, indent=2) + "\n", encoding="utf-8")
+    is_regression = diagnosis.metric == "mean_squared_error"
+    task = Task.regression if is_regression else _task_of(diagnosis.remedied)
+    code = training_code(diagnosis.remedied, target=spec.target, task=task)
+    (folder / SCRIPT).write_text(code, encoding="utf-8")
+    for name in (REPORT, REMEDIED, SCRIPT):
+        store_artifact(folder / name, reporter)
+    store_diagnosis(diagnosis, reporter, folder)
+
+
+def diagnose_first_recipe(
+    table: Table,
+    spec: JobSpec,
+    task: Task,
+    dataset: Dataset,
+    winner: Recipe,
+    *,
+    reporter: Reporter,
+    resources: JobResources,
+) -> Diagnosis | str:
+    """Diagnose what would have been tried first on a search's table, beside its winner.
+
+    Return the reason where that fails: a search never fails for its diagnosis.
+    """
+    try:
+        return run_diagnosis(
+            table,
+            first_recipe_spec(spec, task, winner),
+            dataset,
+            reporter=reporter,
+            resources=resources,
+            sound_recipes={TUNED_RECIPE: winner},
+        )
+    except (LeaseLost, JobSuspended, MemoryError):
+        raise
+    except Exception as error:
+        log.exception("no diagnosis")
+        return f"the diagnosis failed: {error}"
+
+
+def _task_of(recipe: Recipe) -> Task:
+    return Task.binary if recipe.output.units == 1 else Task.multiclass
+
+
+def _verdict(diagnosis: Diagnosis) -> Verdict:
+    causes = [
+        finding.cause for finding in diagnosis.findings if finding.severity is not Severity.harmless
+    ]
+    return Verdict(sentence=diagnosis.verdict, causes=tuple(causes))

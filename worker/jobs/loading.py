@@ -1,0 +1,108 @@
+"""Reads a claimed job out of the store: its JobSpec, its table, and what earlier attempts left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lowloss.results import Curve, Dataset, Trial
+from lowloss.spec import JobSpec
+from service.settings import Limits
+from service.store.blobs import read_blob
+from service.store.checkpoints import list_checkpoints
+from service.store.database import Database
+from service.store.datasets import get_dataset, get_parse_options
+from service.store.jobs import get_job, list_earlier_jobs
+from service.store.queue import Fence
+from service.store.trials import list_curves, list_trials
+from service.tables.check import CheckedJob, check_job
+from service.tables.options import ParseOptions
+from service.tables.read import read_table
+from service.tables.table import Table
+from worker.data.prepare import Prepared, prepare
+from worker.engine.cohort.program import Programs
+from worker.trials.checkpoints import load_checkpoints
+from worker.trials.loop import EarlierAttempts
+
+
+@dataclass(frozen=True)
+class JobResources:
+    """What all jobs of this process share: `programs` are those that diagnoses compiled."""
+
+    limits: Limits
+    programs: Programs
+
+
+@dataclass(frozen=True)
+class LoadedJob:
+    """A claimed search as it stands in the store.
+
+    It had run for `seconds` at `loaded_at` (`time.monotonic`), and this process, which other jobs
+    used before, had taken `cpu_seconds` of processor time.
+    """
+
+    id: str
+    spec: JobSpec
+    dataset: Dataset
+    options: ParseOptions
+    seconds: float
+    loaded_at: float
+    cpu_seconds: float
+
+    def seconds_left(self, share: float) -> float | None:
+        """Return what is left of a share of the job's `max_seconds`; None without a limit."""
+        limit = self.spec.budget.max_seconds
+        if limit is None:
+            return None
+        return share * limit - self.seconds - (time.monotonic() - self.loaded_at)
+
+
+def load_job(database: Database, fence: Fence) -> LoadedJob:
+    """Read a claimed search and its dataset's description."""
+    with database.reading() as session:
+        job = get_job(session, fence.job_id)
+        dataset = get_dataset(session, job.dataset)
+        options = ParseOptions.model_validate(get_parse_options(session, job.dataset))
+    return LoadedJob(
+        id=job.id,
+        spec=job.search,
+        dataset=dataset,
+        options=options,
+        seconds=job.progress.seconds,
+        loaded_at=time.monotonic(),
+        cpu_seconds=time.process_time(),
+    )
+
+
+def load_earlier_attempts(database: Database, job: LoadedJob, folder: Path) -> EarlierAttempts:
+    """Read what earlier attempts at a search left, and the jobs that it is to learn from."""
+    with database.reading() as session:
+        trials: tuple[Trial, ...] = list_trials(session, job.id).items
+        curves: Mapping[int, Curve] = list_curves(session, job.id)
+        saved = list_checkpoints(session, job.id)
+        teachers = list_earlier_jobs(session, job.spec.warm_start_from)
+    return EarlierAttempts(trials, curves, load_checkpoints(database, saved, folder), teachers)
+
+
+def prepare_data(
+    database: Database, job: LoadedJob, folder: Path, limits: Limits
+) -> tuple[Prepared, CheckedJob]:
+    """Read the job's table, check the JobSpec against it again, and make arrays of it."""
+    table = read_dataset(database, job.dataset, job.options, folder, limits)
+    checked = check_job(job.spec, job.dataset, limits=limits)
+    return prepare(table, checked, max_levels=limits.max_levels), checked
+
+
+def read_dataset(
+    database: Database, dataset: Dataset, options: ParseOptions, folder: Path, limits: Limits
+) -> Table:
+    """Read a dataset's bytes out of the store, and parse them."""
+    path = folder / "table"
+    with path.open("wb") as file:
+        for chunk in read_blob(database, dataset.sha256):
+            file.write(chunk)
+    table = read_table(path, dataset.format, options, limits=limits)
+    path.unlink()
+    return table

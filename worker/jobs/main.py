@@ -1,0 +1,75 @@
+"""The child process: runs one job after another. Started ahead of a job by the supervisor.
+
+It ends when its standard input closes.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+from lowloss.errors import JobFailed, LeaseLost, Problem
+from lowloss.spec import DiagnosisSpec
+from service.settings import Settings
+from service.store.database import Database
+from service.store.jobs import get_job
+from service.store.queue import Fence
+from worker.engine.cohort.program import Programs
+from worker.jobs.diagnosis_job import run_diagnosis_job
+from worker.jobs.loading import JobResources
+from worker.jobs.search_job import run_search_job
+from worker.progress.channel import Channel
+from worker.progress.protocol import Ended, Ending
+from worker.progress.reporter import JobSuspended, Reporter
+
+
+def main() -> None:
+    """Take jobs from the supervisor until it goes."""
+    # A terminal sends Ctrl-C to both: the supervisor decides what becomes of the job.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    channel = Channel(Path(sys.argv[1]))
+    settings = Settings()
+    database = Database(settings.url)
+    resources = JobResources(settings.limits, Programs())
+    channel.ready()
+    for fence in channel.jobs():
+        channel.ended(run_safely(database, fence, channel, resources))
+
+
+def run_safely(
+    database: Database, fence: Fence, channel: Channel, resources: JobResources
+) -> Ended:
+    """Run a job; every way in which it can end becomes an Ended."""
+    try:
+        return run_job(database, fence, channel, resources)
+    except LeaseLost:
+        return Ended(Ending.lease_lost)
+    except JobFailed as failure:
+        return Ended(Ending.failed, reason=failure.reason, error=str(failure))
+    except Problem as problem:
+        return Ended(Ending.failed, reason=problem.code, error=str(problem))
+    except Exception:
+        return Ended(Ending.crashed, error=traceback.format_exc())
+
+
+def run_job(database: Database, fence: Fence, channel: Channel, resources: JobResources) -> Ended:
+    """Run a claimed job of either kind, and return how it ended."""
+    reporter = Reporter(database, fence, channel)
+    with database.reading() as session:
+        spec = get_job(session, fence.job_id).spec
+    with tempfile.TemporaryDirectory(dir=channel.folder) as name:
+        try:
+            if isinstance(spec, DiagnosisSpec):
+                return run_diagnosis_job(spec, reporter, resources, Path(name))
+            return run_search_job(reporter, resources, Path(name))
+        except JobSuspended:
+            return Ended(Ending(str(reporter.stop_cause)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,208 @@
+"""The recipe of a search, from its table to its exported model. Read `run_search_job` first."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from lowloss.errors import JobFailed
+from lowloss.results import Diagnosis
+from lowloss.spec import JobSpec
+from service.store.database import Database
+from service.store.trials import list_trials
+from service.tables.check import CheckedJob
+from worker.artifacts.export import export
+from worker.data.prepare import Prepared, scalings
+from worker.data.scores import objective_value
+from worker.diagnosis.from_search import recipe_of_plan
+from worker.engine.cohort.cohort_engine import CohortEngine
+from worker.engine.protocol import Engine
+from worker.execution.local import local_engine
+from worker.jobs.diagnosis_job import diagnose_first_recipe
+from worker.jobs.loading import (
+    JobResources,
+    LoadedJob,
+    load_earlier_attempts,
+    load_job,
+    prepare_data,
+    read_dataset,
+)
+from worker.progress.protocol import Ended, Ending
+from worker.progress.reporter import Reporter, StopCause
+from worker.search.insights import summarise_search
+from worker.search.space import reach_of_space
+from worker.search.tuner import SearchTuner
+from worker.trials.folds import TrainingResult, train_repeats
+from worker.trials.loop import SearchLoop
+from worker.trials.scoring import validation_metrics
+from worker.winner.baselines import fit_baselines
+from worker.winner.confirm import Confirmed, Finalist, confirm
+from worker.winner.refit import make_final_model
+
+SEARCH_SHARE = 0.8
+"""The part of a job's `max_seconds` that the search may use: the rest confirms the winner."""
+
+
+def run_search_job(reporter: Reporter, resources: JobResources, folder: Path) -> Ended:
+    """Run a search from its table to its exported model, and return how it ended.
+
+    A trial is asked for by the oracle, trained on every fold, scored, told to the oracle
+    (`SearchLoop.run`), trained again on other seeds where it is among the best (`confirm_winner`),
+    and, where it wins, refitted on several seeds (`make_final_model`) and exported.
+    """
+    database = reporter.database
+    job = load_job(database, reporter.fence)
+    reporter.phase("prepare")
+    prepared, checked = prepare_data(database, job, folder, resources.limits)
+    job = replace(job, spec=checked.spec)
+    reporter.phase("baselines", rows=count_rows(prepared), excluded=as_json(checked.excluded))
+    baselines = fit_baselines(prepared, job.spec)
+    reporter.phase("search", baselines=as_json(fitted.baseline for fitted in baselines))
+
+    engine = new_engine(job.spec, prepared)
+    reporter.record(threads=engine.threads, open_trials=engine.max_open)
+    with closing(SearchTuner(job.spec, directory=folder)) as tuner:
+        loop = SearchLoop(tuner, prepared, reporter, folder)
+        loop.replay(load_earlier_attempts(database, job, folder))
+        reporter.set_deadline(job.seconds_left(SEARCH_SHARE))
+        loop.run(engine)
+        reason = loop.end_reason
+        reporter.raise_if_suspended()
+
+        reporter.phase("confirm")
+        reporter.set_deadline(job.seconds_left(1.0))
+        confirmed = confirm_winner(tuner, engine, prepared, reporter, loop.top_trainings)
+        if confirmed is not None:
+            final_model, gain = make_final_model(confirmed, tuner, engine, prepared, reporter)
+    reporter.raise_if_suspended()
+
+    reporter.record(insights=search_insights(database, job, prepared))
+    if confirmed is not None:
+        reporter.record(**confirmation_fields(confirmed, prepared))
+        diagnosis = diagnose_search(
+            job, checked, confirmed, reporter, resources=resources, folder=folder
+        )
+        reporter.phase("export")
+        export(
+            final_model, gain, baselines, reporter, folder, diagnosis=diagnosis, seed=job.spec.seed
+        )
+    if reporter.stop_cause is StopCause.cancel:
+        return Ended(Ending.cancelled, reason="cancelled")
+    if confirmed is None:
+        raise no_trial_completed(tuner)
+    return Ended(Ending.succeeded, reason=reason)
+
+
+def new_engine(spec: JobSpec, prepared: Prepared) -> CohortEngine:
+    """Return the engine that trains the job's trials."""
+    trials = spec.budget.max_trials
+    return local_engine(prepared.arrays, reach_of_space(spec.search_space), trials=trials)
+
+
+def confirm_winner(
+    tuner: SearchTuner,
+    engine: Engine,
+    prepared: Prepared,
+    reporter: Reporter,
+    top_trainings: dict[int, TrainingResult],
+) -> Confirmed | None:
+    """Train the top trials on more seeds; None where no trial completed."""
+    final, spec = tuner.spec.final, tuner.spec
+    finalists = [
+        Finalist(number, tuner.repeats(number, final.confirm_seeds))
+        for number in tuner.top(final.confirm_top)
+    ]
+    return confirm(
+        finalists,
+        top_trainings,
+        direction=spec.objective.direction,
+        train=train_repeats(engine, reporter, spec.validation.fold_count),
+        score=lambda training: objective_value(
+            spec.objective, validation_metrics(training, prepared)
+        ),
+    )
+
+
+def diagnose_search(
+    job: LoadedJob,
+    checked: CheckedJob,
+    confirmed: Confirmed,
+    reporter: Reporter,
+    *,
+    resources: JobResources,
+    folder: Path,
+) -> Diagnosis | str | None:
+    """Diagnose what would have been tried first on the search's table, beside its winner.
+
+    Return None where the job asks for no diagnosis, and the reason where it cannot be made.
+    """
+    if not job.spec.budget.diagnosis_seconds or reporter.stop_cause is StopCause.cancel:
+        return None
+    reporter.phase("diagnosis")
+    plan = confirmed.winner.plan
+    scaling = scalings(job.spec)[plan.fold // job.spec.validation.fold_count]
+    winner = recipe_of_plan(plan, scaling, job.spec, checked.task, len(checked.labels))
+    table = read_dataset(reporter.database, job.dataset, job.options, folder, resources.limits)
+    return diagnose_first_recipe(
+        table,
+        job.spec,
+        checked.task,
+        job.dataset,
+        winner,
+        reporter=reporter,
+        resources=resources,
+    )
+
+
+def confirmation_fields(confirmed: Confirmed, prepared: Prepared) -> dict[str, Any]:
+    """Return what the confirmation measured, as the store keeps it."""
+    return {
+        "confirmations": as_json(confirmed.confirmations),
+        "within_noise": confirmed.is_within_noise,
+        "winner": confirmed.winner.plan.number,
+        "metrics": validation_metrics(confirmed.winner, prepared),
+    }
+
+
+def search_insights(database: Database, job: LoadedJob, prepared: Prepared) -> dict[str, Any]:
+    """Return what all trials of the job show together, those of earlier attempts included."""
+    with database.reading() as session:
+        trials = list_trials(session, job.id).items
+    insights = summarise_search(
+        job.spec,
+        trials,
+        rows=count_rows(prepared)["train"],
+        cpu_seconds=time.process_time() - job.cpu_seconds,
+    )
+    return insights.model_dump(mode="json")
+
+
+def no_trial_completed(tuner: SearchTuner) -> JobFailed:
+    """Return the error of a search that has nothing to export."""
+    count = len(tuner.oracle.trials)
+    return JobFailed(
+        "no_trial_completed",
+        f"none of {count} trials completed: their losses were not finite or they failed, as "
+        "their reasons say. Scale the features and the target, or lower the learning rate.",
+    )
+
+
+def count_rows(prepared: Prepared) -> dict[str, int]:
+    """Count the rows that train, judge trials and judge the winner, in the first fold."""
+    first = prepared.splits.folds[0]
+    return {
+        "train": len(first.train),
+        "validation": len(first.validation),
+        "test": len(prepared.splits.test),
+    }
+
+
+def as_json(models: Iterable[BaseModel]) -> list[Any]:
+    """Return models as plain data."""
+    return [model.model_dump(mode="json") for model in models]

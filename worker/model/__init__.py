@@ -1,1 +1,0 @@
-"""Trained weights and fitted transforms become one self-contained Keras model."""

@@ -1,0 +1,1 @@
+"""What a running job says: to the store, and to its supervisor."""

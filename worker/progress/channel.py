@@ -1,0 +1,77 @@
+"""The child's end of the pipes to its supervisor."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from service.store.queue import Fence
+from worker.progress.protocol import Ended
+
+ALIVE_SECONDS = 1.0
+
+
+class Channel:
+    """Jobs come in by standard input, words go out by what was standard output.
+
+    The end of standard input is the end of the supervisor, and so of this process: at once, since
+    another worker may claim the job. Nobody else is left then to remove the `folder`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        # Whatever libraries print goes to standard error; the pipe is for messages alone.
+        self._out = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1, encoding="utf-8")
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        self._jobs: queue.Queue[Fence] = queue.Queue()
+        self._stop = threading.Event()
+        self._said_at = 0.0
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the supervisor asked for the job to be left."""
+        return self._stop.is_set()
+
+    def jobs(self) -> Iterator[Fence]:
+        """The jobs that the supervisor hands down, as they come."""
+        while True:
+            fence = self._jobs.get()
+            self._stop.clear()
+            yield fence
+
+    def ready(self) -> None:
+        """Say that this process can take a job."""
+        self._say({"ready": True})
+
+    def alive(self) -> None:
+        """Give a sign of life, once a second at most."""
+        if time.monotonic() - self._said_at >= ALIVE_SECONDS:
+            self._say({"alive": True})
+
+    def ended(self, ended: Ended) -> None:
+        """Say how the job ended."""
+        self._say({"ended": asdict(ended)})
+
+    def _say(self, message: dict[str, Any]) -> None:
+        self._said_at = time.monotonic()
+        self._out.write(json.dumps(message) + "\n")
+
+    def _listen(self) -> None:
+        for line in sys.stdin:
+            message = json.loads(line)
+            if "run" in message:
+                self._jobs.put(Fence(**message["run"]))
+            elif "stop" in message:
+                self._stop.set()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os._exit(0)

@@ -1,0 +1,198 @@
+"""Writes a job's progress under its fence, and knows when its search must stop."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from lowloss.results import Curve, Hyperparameters, Requested
+from service.store.artifacts import NewArtifact, add_artifact
+from service.store.checkpoints import SavedCheckpoint, save_checkpoint
+from service.store.database import Database, Session, is_busy
+from service.store.jobs import record_outcome
+from service.store.queue import Fence, hold_fence
+from service.store.trials import TrialEnd, finish_trial, record_epochs, start_trial
+from worker.engine.plans import Checkpoint, Epoch, Plan
+from worker.progress.channel import Channel
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+Folded = dict[int, list[Epoch]]
+"""The epochs of a trial on each of its folds."""
+
+WRITE_SECONDS = 1.0
+"""Epochs are buffered this long: one transaction a second, or per finished trial."""
+
+
+class StopCause(StrEnum):
+    """Why a search stops before its budget of trials is spent."""
+
+    cancel = "cancelled"
+    pause = "paused"
+    stop = "stopped"
+    time_limit = "time_limit"
+
+
+SUSPENDING = frozenset({StopCause.pause, StopCause.stop})
+
+
+class JobSuspended(Exception):
+    """The job is to be left as it is: it is paused, or its worker stops."""
+
+
+class Reporter:
+    """Writes an attempt's progress; LeaseLost from any write once another worker has the job."""
+
+    def __init__(
+        self,
+        database: Database,
+        fence: Fence,
+        channel: Channel,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.database = database
+        self.fence = fence
+        self._channel = channel
+        self._clock = clock
+        self._deadline = math.inf
+        self._requested = Requested.none
+        self._epochs: dict[int, Folded] = {}
+        self._unwritten: set[int] = set()
+        self._wrote_at = -math.inf
+
+    def set_deadline(self, seconds: float | None) -> None:
+        """Let `stop_cause` say `time_limit` after some seconds from now; never when None."""
+        self._deadline = math.inf if seconds is None else self._clock() + seconds
+
+    @property
+    def stop_cause(self) -> StopCause | None:
+        """Why to stop now, as far as is known; None to go on. A user's word comes first."""
+        if self._requested is Requested.cancel:
+            return StopCause.cancel
+        if self._channel.is_stopping:
+            return StopCause.stop
+        if self._requested is Requested.pause:
+            return StopCause.pause
+        return StopCause.time_limit if self._clock() >= self._deadline else None
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether the job is to be left as it is: its supervisor stops, or a user pauses it."""
+        return self.stop_cause in SUSPENDING
+
+    def raise_if_suspended(self) -> None:
+        """Raise JobSuspended where the job is paused, or its worker stops."""
+        if self.is_suspended:
+            raise JobSuspended(str(self.stop_cause))
+
+    def alive(self) -> None:
+        """Give the supervisor a sign of life."""
+        self._channel.alive()
+
+    def phase(self, name: str, **fields: Any) -> None:
+        """Record which phase the job has come to, and fields of its outcome."""
+        self._write(lambda s: record_outcome(s, self.fence, phase=name, **fields))
+
+    def record(self, **fields: Any) -> None:
+        """Add fields to the job's outcome."""
+        self._write(lambda s: record_outcome(s, self.fence, phase=None, **fields))
+
+    def start_trial(
+        self,
+        plan: Plan,
+        hyperparameters: Hyperparameters,
+        checkpoints: Mapping[int, Checkpoint],
+    ) -> None:
+        """Record that a trial trains, from these checkpoints of its folds on."""
+        self._epochs[plan.number] = {
+            fold: list(checkpoint.epochs) for fold, checkpoint in checkpoints.items()
+        }
+        epochs = max((len(some.epochs) for some in checkpoints.values()), default=0)
+        self._write(
+            lambda session: start_trial(
+                session,
+                self.fence,
+                plan.number,
+                seed=plan.seed,
+                hyperparameters=hyperparameters,
+                epochs=epochs,
+            )
+        )
+
+    def on_epoch(self, plan: Plan, epoch: Epoch) -> StopCause | None:
+        """Take in an epoch of a running trial; answers why the search is to stop, if it is."""
+        self.alive()
+        self._epochs[plan.number].setdefault(plan.fold, []).append(epoch)
+        self._unwritten.add(plan.number)
+        if self._clock() - self._wrote_at >= WRITE_SECONDS:
+            curves = {number: as_curve(self._epochs[number]) for number in sorted(self._unwritten)}
+            try:
+                self._requested = self._once(lambda s: record_epochs(s, self.fence, curves))
+                self._unwritten.clear()
+            except Exception as error:
+                # The curves are whole in memory: what is missing now is written next time.
+                if not is_busy(error):
+                    raise
+        return self.stop_cause
+
+    def poll(self) -> None:
+        """Learn what users ask of the job where nothing is written for a while."""
+        self.alive()
+        if self._clock() - self._wrote_at >= WRITE_SECONDS:
+            self._requested = self._write(lambda s: Requested(hold_fence(s, self.fence).requested))
+
+    def save_checkpoint(self, saved: SavedCheckpoint) -> None:
+        """Record what a trial goes on from after a stop or a crash."""
+        self._write(lambda s: save_checkpoint(s, self.fence, saved))
+
+    def add_artifact(self, new: NewArtifact) -> None:
+        """Add an artifact, visible once the job is settled."""
+        self._write(lambda s: add_artifact(s, self.fence, new))
+
+    def finish_trial(self, end: TrialEnd) -> None:
+        """Record a trial's end and its whole curve."""
+        curve = as_curve(self._epochs.pop(end.number, {}))
+        self._unwritten.discard(end.number)
+        self._requested = self._write(lambda s: finish_trial(s, self.fence, end, curve))
+
+    def _once(self, write: Callable[[Session], T]) -> T:
+        with self.database.transaction() as session:
+            answer = write(session)
+        self._wrote_at = self._clock()
+        return answer
+
+    def _write(self, write: Callable[[Session], T]) -> T:
+        """Write, however long the database takes to answer: a result is never dropped."""
+        while True:
+            self.alive()
+            try:
+                return self._once(write)
+            except Exception as error:
+                if not is_busy(error):
+                    raise
+                log.warning("%s: cannot write yet: %s", self.fence.job_id, error)
+                time.sleep(WRITE_SECONDS)
+
+
+def as_curve(folded: Folded) -> Curve:
+    """The mean, epoch by epoch, of the folds that came to it; null where it is not finite."""
+    epochs = [
+        [epoch for epoch in at_once if epoch is not None]
+        for at_once in itertools.zip_longest(*folded.values())
+    ]
+
+    def values(of: Callable[[Epoch], float]) -> tuple[float | None, ...]:
+        means = (sum(map(of, some)) / len(some) for some in epochs)
+        return tuple(mean if math.isfinite(mean) else None for mean in means)
+
+    return Curve(
+        loss=values(lambda e: e.loss),
+        val_loss=values(lambda e: e.val_loss),
+        penalised_loss=values(lambda e: e.penalised_loss),
+    )

@@ -1,1 +1,0 @@
-"""What a finished job hands out beside its model: pure writers from facts to files."""

@@ -1,0 +1,37 @@
+"""`python -m worker.supervisor` runs one worker."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+
+from lowloss.errors import LowlossError
+from lowloss.processes.parent import watch_parent
+from service.settings import read_settings
+from service.store.database import Database
+from worker.supervisor.loop import Supervisor
+
+
+def main() -> None:
+    """Run one worker until SIGTERM, SIGINT or the end of its parent."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    try:
+        settings = read_settings()
+        database = Database(settings.url)
+        database.prepare()
+    except LowlossError as error:
+        sys.exit(f"lowloss: {error}")
+    name = settings.worker_name or f"{socket.gethostname()}-{os.getpid()}"
+    supervisor = Supervisor(database, settings, name)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: supervisor.stop())
+    watch_parent(supervisor.stop)
+    supervisor.work()
+    database.close()
+
+
+if __name__ == "__main__":
+    main()

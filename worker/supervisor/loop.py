@@ -1,0 +1,191 @@
+"""Claims a job, renews its lease, watches the child process that runs it, and settles it.
+
+No TensorFlow here: the child may leak, hang, be killed for memory or crash in native code, and the
+job goes on. The supervisor may be killed, too: its child ends with the pipe between them, the lease
+runs out, and another worker claims the job.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from lowloss.errors import LeaseLost
+from lowloss.results import JobState
+from lowloss.spec import JobSpec
+from service.settings import Settings
+from service.store.database import Database, Session, is_busy
+from service.store.queue import (
+    Claim,
+    claim_job,
+    finish_job,
+    pause_running_job,
+    release_job,
+    renew_lease,
+    retry_job,
+)
+from worker.progress.protocol import Ended, Ending
+from worker.supervisor.child import COMMAND, Child
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.2
+"""How long the supervisor waits for a word of its child before it looks around."""
+OVERTIME_SECONDS = 120.0
+"""Time past a job's `max_seconds` that its child gets to export before it is killed."""
+
+
+@dataclass
+class Supervisor:
+    """One worker: a loop over jobs, one at a time, each in a child process."""
+
+    database: Database
+    settings: Settings
+    name: str
+    command: Sequence[str] = COMMAND
+    clock: Callable[[], float] = time.monotonic
+    is_stopping: bool = False
+
+    def stop(self) -> None:
+        """End after handing back the running job; safe to call from a signal handler."""
+        self.is_stopping = True
+
+    def work(self) -> None:
+        """Run jobs until stopped."""
+        child = Child.start(self.command)
+        try:
+            while not self.is_stopping:
+                child = self._fresh(child)
+                if child.wait_until_ready(TICK_SECONDS) and (claim := self._claim()):
+                    self._run(child, claim)
+        finally:
+            child.end()
+
+    def _fresh(self, child: Child) -> Child:
+        """The child, or a new one where it died, hangs as it starts, or has grown too large."""
+        settings = self.settings
+        is_used_up = (
+            child.jobs >= settings.child_jobs or child.memory_bytes > settings.child_memory_bytes
+        )
+        is_hung = not child.is_ready and child.silent_seconds > settings.silence_seconds
+        if child.is_alive and not is_used_up and not is_hung:
+            return child
+        if not child.is_alive and not child.is_ready:
+            # It cannot even start: do not spin.
+            time.sleep(settings.poll_seconds)
+        child.end()
+        return Child.start(self.command)
+
+    def _claim(self) -> Claim | None:
+        settings = self.settings
+        try:
+            with self.database.transaction() as session:
+                claim = claim_job(session, self.name, lease_seconds=settings.lease_seconds)
+        except Exception as error:
+            if not is_busy(error):
+                raise
+            log.warning("the database does not answer: %s", error)
+            claim = None
+        if claim is None:
+            time.sleep(settings.poll_seconds)
+        return claim
+
+    def _run(self, child: Child, claim: Claim) -> None:
+        log.info("%s: attempt %d begins", claim.fence.job_id, claim.fence.attempt)
+        try:
+            ended = self._watch(child, claim)
+            self._settle(claim, ended)
+            log.info("%s: %s %s", claim.fence.job_id, ended.ending, ended.reason or "")
+        except LeaseLost as lost:
+            log.warning("%s", lost)
+            child.end()
+
+    def _watch(self, child: Child, claim: Claim) -> Ended:
+        """Let the child run a job to its end, renewing the lease; LeaseLost."""
+        child.run(claim.fence)
+        overdue_at = self._overdue_at(claim)
+        renew_at = self.clock() + self.settings.renew_seconds
+        stop_at: float | None = None
+        while True:
+            ended = child.ended(TICK_SECONDS)
+            if ended is not None:
+                return ended
+            now = self.clock()
+            if now >= renew_at:
+                renew_at = now + self._renew(claim)
+            if self.is_stopping and stop_at is None:
+                child.stop()
+                stop_at = now + self.settings.stop_seconds
+            if stop_at is not None and now >= stop_at:
+                child.end()
+                return Ended(Ending.stopped)
+            if fault := self._fault(child, now, overdue_at):
+                child.end()
+                return Ended(Ending.crashed, error=fault)
+
+    def _overdue_at(self, claim: Claim) -> float:
+        spec = claim.spec
+        limit = spec.budget.max_seconds
+        if limit is None:
+            return float("inf")
+        # A search is diagnosed beside its `max_seconds`.
+        diagnosis = spec.budget.diagnosis_seconds if isinstance(spec, JobSpec) else 0.0
+        return self.clock() + max(0.0, limit - claim.seconds) + diagnosis + OVERTIME_SECONDS
+
+    def _fault(self, child: Child, now: float, overdue_at: float) -> str | None:
+        if child.silent_seconds > self.settings.silence_seconds:
+            return f"the worker's child gave no sign of life for {child.silent_seconds:.0f} s"
+        if now > overdue_at:
+            return f"the job ran {OVERTIME_SECONDS:.0f} s over its budget.max_seconds"
+        return None
+
+    def _renew(self, claim: Claim) -> float:
+        """Renew the lease; answers the seconds until the next renewal is due."""
+        try:
+            with self.database.transaction() as session:
+                renew_lease(session, claim.fence, lease_seconds=self.settings.lease_seconds)
+        except Exception as error:
+            if not is_busy(error):
+                raise
+            log.warning("%s: the lease could not be renewed: %s", claim.fence.job_id, error)
+            return min(1.0, self.settings.renew_seconds)
+        return self.settings.renew_seconds
+
+    def _settle(self, claim: Claim, ended: Ended) -> None:
+        """Record how a job ended, however long the database takes to answer; LeaseLost."""
+        while True:
+            try:
+                with self.database.transaction() as session:
+                    self._settle_once(session, claim, ended)
+                return
+            except Exception as error:
+                if not is_busy(error):
+                    raise
+                log.warning("%s: could not be settled yet: %s", claim.fence.job_id, error)
+                time.sleep(self.settings.poll_seconds)
+
+    def _settle_once(self, session: Session, claim: Claim, ended: Ended) -> None:
+        fence = claim.fence
+        match ended.ending:
+            case Ending.succeeded:
+                finish_job(session, fence, state=JobState.succeeded, reason=ended.reason)
+            case Ending.cancelled:
+                finish_job(session, fence, state=JobState.cancelled, reason=ended.reason)
+            case Ending.failed:
+                reason = ended.reason or "failed"
+                finish_job(session, fence, state=JobState.failed, reason=reason, error=ended.error)
+            case Ending.paused:
+                pause_running_job(session, fence)
+            case Ending.stopped:
+                release_job(session, fence)
+            case Ending.crashed:
+                error = ended.error or "the worker's child died"
+                retry_seconds = self.settings.retry_seconds
+                retry_job(session, fence, error=error, retry_seconds=retry_seconds)
+            case Ending.lease_lost:
+                raise LeaseLost(f"{fence.job_id}: the child found the lease taken over")
+            case never:
+                assert_never(never)

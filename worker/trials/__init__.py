@@ -1,0 +1,1 @@
+"""Trains what the oracle asks for: folds, stopping, scoring, checkpoints."""

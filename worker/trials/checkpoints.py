@@ -1,0 +1,133 @@
+"""Saves what unfinished trials go on from, and loads it again."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from service.store.blobs import hash_file, read_blob, write_blob
+from service.store.checkpoints import SavedCheckpoint
+from service.store.database import Database, is_busy
+from worker.engine.plans import Checkpoint, Epoch, Plan
+from worker.engine.protocol import TakeCheckpoint
+from worker.progress.reporter import Reporter
+
+log = logging.getLogger(__name__)
+
+SAVE_SECONDS = 30.0
+"""A training that lasts longer is saved so often: a crash loses no more of it."""
+MAX_BYTES = 2**28
+"""What is larger is not saved: it would take the database longer than its training may save."""
+META = "meta"
+
+
+class CheckpointWriter:
+    """Saves running trainings now and then, and those that are left."""
+
+    def __init__(
+        self, reporter: Reporter, folder: Path, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._reporter = reporter
+        self._path = folder / "checkpoint.npz"
+        self._clock = clock
+        self._saved_at: dict[tuple[int, int], float] = {}
+
+    def on_epoch(self, plan: Plan, take: TakeCheckpoint) -> None:
+        """Save a training where it was not for a while."""
+        now = self._clock()
+        if now - self._saved_at.setdefault((plan.number, plan.fold), now) >= SAVE_SECONDS:
+            self.save(plan.number, plan.fold, take())
+
+    def save(self, trial: int, fold: int, checkpoint: Checkpoint) -> None:
+        """Save what a fold of a trial goes on from."""
+        self._saved_at[trial, fold] = self._clock()
+        if checkpoint.nbytes > MAX_BYTES:
+            log.info("trial %d is too large to be saved while it trains", trial)
+            return
+        write_checkpoint(checkpoint, self._path)
+        sha256, size_bytes = hash_file(self._path), self._path.stat().st_size
+        try:
+            write_blob(self._reporter.database, self._path, sha256=sha256)
+        except Exception as error:
+            # What a crash may cost is more training, which is no reason to stop this one.
+            if not is_busy(error):
+                raise
+            log.warning("trial %d is not saved: %s", trial, error)
+            return
+        finally:
+            self._path.unlink()
+        self._reporter.save_checkpoint(
+            SavedCheckpoint(trial, fold, len(checkpoint.epochs), sha256, size_bytes)
+        )
+
+
+def load_checkpoints(
+    database: Database, saved: Iterable[SavedCheckpoint], folder: Path
+) -> Mapping[int, Mapping[int, Checkpoint]]:
+    """What trials go on from, by number and fold; one that cannot be read is left out."""
+    path = folder / "checkpoint.npz"
+    loaded: dict[int, dict[int, Checkpoint]] = {}
+    for each in saved:
+        with path.open("wb") as file:
+            for chunk in read_blob(database, each.sha256):
+                file.write(chunk)
+        try:
+            loaded.setdefault(each.trial, {})[each.fold] = read_checkpoint(path)
+        except (KeyError, ValueError, OSError, EOFError, BadZipFile) as error:
+            # Of another version, say: the trial starts over.
+            log.warning("trial %d starts over, its checkpoint is not one: %s", each.trial, error)
+    path.unlink(missing_ok=True)
+    return loaded
+
+
+def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
+    """As NPZ: the arrays in their order, and the rest as JSON."""
+    meta = {
+        "best_epoch": checkpoint.best_epoch,
+        "waited": checkpoint.waited,
+        "seconds": checkpoint.seconds,
+        "moments": len(checkpoint.moments),
+    }
+    groups: dict[str, tuple[Any, ...]] = {
+        "weights": checkpoint.weights,
+        "best": checkpoint.best_weights,
+        "seeds": checkpoint.seeds,
+        **{f"moments{number}": some for number, some in enumerate(checkpoint.moments)},
+    }
+    epochs_E4 = [(e.epoch, e.loss, e.val_loss, e.penalised_loss) for e in checkpoint.epochs]
+    arrays: dict[str, Any] = {"epochs": np.array(epochs_E4), META: np.array(json.dumps(meta))}
+    for name, some in groups.items():
+        arrays |= {f"{name}/{number}": array for number, array in enumerate(some)}
+    with path.open("wb") as file:
+        np.savez(file, **arrays)
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """The inverse of `write_checkpoint`."""
+    with np.load(path, allow_pickle=False) as file:
+        meta = json.loads(str(file[META]))
+
+        def group(name: str) -> tuple[Any, ...]:
+            names = itertools.takewhile(
+                file.__contains__, (f"{name}/{n}" for n in itertools.count())
+            )
+            return tuple(file[each] for each in names)
+
+        return Checkpoint(
+            epochs=tuple(Epoch(int(n), *map(float, losses)) for n, *losses in file["epochs"]),
+            best_epoch=meta["best_epoch"],
+            waited=meta["waited"],
+            seconds=meta["seconds"],
+            weights=group("weights"),
+            moments=tuple(group(f"moments{number}") for number in range(meta["moments"])),
+            best_weights=group("best"),
+            seeds=group("seeds"),
+        )

@@ -1,0 +1,198 @@
+"""Trains plans on every fold: what a search scores is the mean over them."""
+
+from __future__ import annotations
+
+import logging
+import math
+import statistics
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from worker.engine.plans import Checkpoint, Epoch, Plan
+from worker.engine.protocol import Engine, NextPlans, OnBatch, OnEpoch, TakeCheckpoint
+from worker.engine.results import FailedPlan, TrainedPlan, TrainingOutcome
+from worker.progress.reporter import Reporter
+
+log = logging.getLogger(__name__)
+TrialKey = tuple[int, int]
+"""A plan's number and seed: it trains once on each fold."""
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """A plan, and what its training came to on each fold that it was trained on."""
+
+    plan: Plan
+    folds: tuple[TrainedPlan, ...]
+
+    @property
+    def worst(self) -> TrainedPlan:
+        """The fold that says how it ended: one that diverged, or else was stopped, or any."""
+        order = [TrainingOutcome.diverged, TrainingOutcome.stopped, TrainingOutcome.completed]
+        return min(self.folds, key=lambda fold: order.index(fold.outcome))
+
+    @property
+    def outcome(self) -> TrainingOutcome:
+        """How it ended."""
+        return self.worst.outcome
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The median of the folds' best epochs; None where one has none."""
+        epochs = [fold.best_epoch for fold in self.folds]
+        if None in epochs:
+            return None
+        return round(statistics.median(epoch for epoch in epochs if epoch is not None))
+
+    @property
+    def seconds(self) -> float:
+        """What all folds took."""
+        return sum(fold.seconds for fold in self.folds)
+
+    @property
+    def checkpoints(self) -> dict[int, Checkpoint]:
+        """What it goes on from, by fold; a fold that had not begun has none."""
+        return {
+            fold.plan.fold: fold.checkpoint for fold in self.folds if fold.checkpoint is not None
+        }
+
+    def without_checkpoints(self) -> TrainingResult:
+        """Itself, with nothing to go on from: a fraction of the memory."""
+        return replace(self, folds=tuple(replace(fold, checkpoint=None) for fold in self.folds))
+
+    @property
+    def is_good(self) -> bool:
+        """Whether every fold has weights, and did not diverge after them."""
+        return all(fold.is_good for fold in self.folds)
+
+
+class TrainFunction(Protocol):
+    """Trains plans; answers those that ended."""
+
+    def __call__(
+        self, plans: Sequence[Plan], needed: Plan | None
+    ) -> Iterable[TrainingResult | FailedPlan]:
+        """Train plans until done or told to stop; `needed` is trained to its end in any case."""
+
+
+class FoldScheduler:
+    """Hands an engine each plan's folds, and puts their results together.
+
+    Once a fold of a plan diverged, failed or was stopped, its other folds are stopped, too.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._waiting: deque[Plan] = deque()
+        self._missing: dict[TrialKey, int] = {}
+        self._ended: dict[TrialKey, list[TrainedPlan]] = {}
+        self._lost: set[TrialKey] = set()
+        self._checkpoints: dict[TrialKey, Mapping[int, Checkpoint]] = {}
+
+    def go_on_from(self, plan: Plan, checkpoints: Mapping[int, Checkpoint]) -> None:
+        """Let a plan's folds go on from checkpoints once the plan is handed out."""
+        self._checkpoints[_trial_key(plan)] = checkpoints
+
+    def checkpoints(self, plan: Plan) -> Mapping[int, Checkpoint]:
+        """What a plan's folds are to go on from, by fold."""
+        return self._checkpoints.get(_trial_key(plan), {})
+
+    def run(
+        self, engine: Engine, next_plans: NextPlans, *, on_epoch: OnEpoch, on_batch: OnBatch
+    ) -> Iterator[TrainingResult | FailedPlan]:
+        """Train plans until there are none; yields each as its last fold ends."""
+
+        def next_folds(n: int) -> list[Plan]:
+            if len(self._waiting) < n:
+                self._take(next_plans(math.ceil((n - len(self._waiting)) / self._count)))
+            return [self._waiting.popleft() for _ in range(min(n, len(self._waiting)))]
+
+        def on_fold_epoch(plan: Plan, epoch: Epoch, take: TakeCheckpoint) -> bool:
+            if _trial_key(plan) not in self._missing:
+                # Another fold failed: the run was told of as ended.
+                return False
+            goes_on = on_epoch(plan, epoch, take)
+            return goes_on and _trial_key(plan) not in self._lost
+
+        for result in engine.run(next_folds, on_epoch=on_fold_epoch, on_batch=on_batch):
+            ended = self._put_together(result)
+            if ended is not None:
+                yield ended
+
+    def _take(self, plans: Sequence[Plan]) -> None:
+        for plan in plans:
+            self._missing[_trial_key(plan)] = self._count
+            self._ended[_trial_key(plan)] = []
+            before = self._checkpoints.pop(_trial_key(plan), {})
+            for fold in range(plan.fold, plan.fold + self._count):
+                self._waiting.append(replace(plan, fold=fold, checkpoint=before.get(fold)))
+
+    def _put_together(self, result: TrainedPlan | FailedPlan) -> TrainingResult | FailedPlan | None:
+        run = _trial_key(result.plan)
+        if run not in self._missing:
+            return None
+        if isinstance(result, FailedPlan):
+            self._lose(run)
+            del self._missing[run], self._ended[run]
+            return FailedPlan(self._base(result.plan), result.reason, result.error)
+        self._ended[run].append(result)
+        self._missing[run] -= 1
+        if result.outcome is not TrainingOutcome.completed:
+            self._missing[run] -= self._lose(run)
+        if self._missing[run]:
+            return None
+        del self._missing[run]
+        folds = sorted(self._ended.pop(run), key=lambda fold: fold.plan.fold)
+        self._lost.discard(run)
+        return TrainingResult(self._base(result.plan), tuple(folds))
+
+    def _lose(self, run: TrialKey) -> int:
+        """Stop a run's other folds; answers how many of them were still to start."""
+        self._lost.add(run)
+        kept = [plan for plan in self._waiting if _trial_key(plan) != run]
+        dropped = len(self._waiting) - len(kept)
+        self._waiting = deque(kept)
+        return dropped
+
+    def _base(self, plan: Plan) -> Plan:
+        return replace(plan, fold=plan.fold - plan.fold % self._count, checkpoint=None)
+
+
+def _trial_key(plan: Plan) -> TrialKey:
+    return plan.number, plan.seed
+
+
+def train_repeats(engine: Engine, reporter: Reporter, folds: int) -> TrainFunction:
+    """How the finalists' repeats are trained: together, until someone stops the job."""
+
+    def train(plans: Sequence[Plan], needed: Plan | None) -> Iterator[TrainingResult | FailedPlan]:
+        waiting = list(plans)
+
+        def goes_on(plan: Plan) -> bool:
+            # What is exported at a cancel or a deadline was trained to its end.
+            is_needed = needed is not None and _trial_key(plan) == _trial_key(needed)
+            return (is_needed and not reporter.is_suspended) or reporter.stop_cause is None
+
+        def next_plans(n: int) -> list[Plan]:
+            reporter.poll()
+            some = [plan for plan in waiting if goes_on(plan)]
+            waiting[:] = some[n:]
+            return some[:n]
+
+        def on_epoch(plan: Plan, *_: object) -> bool:
+            reporter.poll()
+            return goes_on(plan)
+
+        ended = FoldScheduler(folds).run(
+            engine, next_plans, on_epoch=on_epoch, on_batch=reporter.alive
+        )
+        for result in ended:
+            if isinstance(result, FailedPlan):
+                log.warning("a repeat of trial %d failed: %s", result.plan.number, result.error)
+                yield result
+            else:
+                yield result.without_checkpoints()
+
+    return train

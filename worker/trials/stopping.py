@@ -1,0 +1,146 @@
+"""Says, epoch by epoch, whether a trial of a search goes on, and remembers why not."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from lowloss.spec import JobSpec
+from worker.engine.plans import Checkpoint, Epoch, Plan
+from worker.progress.reporter import SUSPENDING, StopCause
+from worker.search.pruning import Pruner
+
+
+class CutReason(StrEnum):
+    """Why a trial is ended before its patience or its epochs are used up, beside a StopCause."""
+
+    pruned = "pruned"
+    trial_time = "max_trial_seconds"
+    total_epochs = "max_total_epochs"
+    target = "target_value"
+
+
+@dataclass
+class _FoldProgress:
+    """A fold's training: its least validation loss up to each epoch, and how long ago it fell."""
+
+    least: list[float] = field(default_factory=list)
+    waited: int = 0
+
+    def add(self, loss: float) -> None:
+        best = self.least[-1] if self.least else math.inf
+        is_better = loss < best
+        self.waited = 0 if is_better or not self.least else self.waited + 1
+        self.least.append(loss if is_better else best)
+
+    def least_at(self, epoch: int) -> float:
+        """What it had come to by then, or by its end."""
+        return self.least[min(epoch, len(self.least)) - 1]
+
+
+@dataclass
+class _Running:
+    """A trial in training, by fold; all its folds were compared up to epoch `compared`."""
+
+    started: float
+    folds: dict[int, _FoldProgress] = field(default_factory=dict)
+    compared: int = 0
+
+    @property
+    def epochs(self) -> int:
+        return max((len(fold.least) for fold in self.folds.values()), default=0)
+
+    def reached(self, plan: Plan, count: int) -> int:
+        """The epoch up to which all of so many folds have come, those that ended left out."""
+        if len(self.folds) < count:
+            return 0
+        going_on = [
+            len(fold.least)
+            for fold in self.folds.values()
+            if plan.natural_end(len(fold.least), fold.waited) is None
+        ]
+        return min(going_on, default=0)
+
+    def mean_at(self, epoch: int) -> float:
+        return statistics.fmean(fold.least_at(epoch) for fold in self.folds.values())
+
+
+class TrialStopping:
+    """Holds a search's trials against its pruner and its budget.
+
+    A trial on several folds is compared at a rung once all of them have come to it: on the mean.
+    """
+
+    def __init__(
+        self, spec: JobSpec, pruner: Pruner, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.cut: dict[int, StopCause | CutReason] = {}
+        """Why a trial is cut short, by number; a pause may be taken back before its end is told."""
+        self.has_hit_target = False
+        self.epochs = 0
+        """Of all trials together; one on several folds counts as its longest."""
+        self._budget = spec.budget
+        self._fold_count = spec.validation.fold_count
+        self._pruner = pruner
+        self._clock = clock
+        self._running: dict[int, _Running] = {}
+
+    def start(self, plan: Plan, checkpoints: Mapping[int, Checkpoint]) -> None:
+        """Take in that a trial trains, from these checkpoints on."""
+        self.cut.pop(plan.number, None)
+        seconds = max((each.seconds for each in checkpoints.values()), default=0.0)
+        running = self._running[plan.number] = _Running(self._clock() - seconds)
+        for fold, checkpoint in checkpoints.items():
+            running.folds[fold] = _FoldProgress()
+            for epoch in checkpoint.epochs:
+                running.folds[fold].add(epoch.val_loss)
+        self.epochs += running.epochs
+        self._is_pruned(plan, running)
+
+    def on_epoch(self, plan: Plan, epoch: Epoch, cause: StopCause | None) -> bool:
+        """Take in an epoch; whether the trial goes on. `cause` is why the whole search stops."""
+        running = self._running[plan.number]
+        before = running.epochs
+        running.folds.setdefault(plan.fold, _FoldProgress()).add(epoch.val_loss)
+        self.epochs += running.epochs - before
+        found = self._own_cause(plan, running) or cause
+        # What ends a trial for good stays its reason; a pause or a stop may give way to a deadline.
+        if found is not None and self.cut.get(plan.number, StopCause.pause) in SUSPENDING:
+            self.cut[plan.number] = found
+        return found is None and plan.number not in self.cut
+
+    def end(self, number: int) -> None:
+        """Take in that a trial no longer trains."""
+        self._running.pop(number, None)
+
+    def put_back(self, number: int) -> None:
+        """Take in that a trial was left: it counts its epochs again as it goes on."""
+        self.epochs -= self._running.pop(number).epochs
+
+    @property
+    def is_out_of_epochs(self) -> bool:
+        """Whether the search's epochs are used up."""
+        limit = self._budget.max_total_epochs
+        return limit is not None and self.epochs >= limit
+
+    def _own_cause(self, plan: Plan, running: _Running) -> CutReason | None:
+        if self.cut.get(plan.number) is CutReason.pruned or self._is_pruned(plan, running):
+            return CutReason.pruned
+        limit_s = self._budget.max_trial_seconds
+        if limit_s is not None and self._clock() - running.started >= limit_s:
+            return CutReason.trial_time
+        if self.is_out_of_epochs:
+            return CutReason.total_epochs
+        return CutReason.target if self.has_hit_target else None
+
+    def _is_pruned(self, plan: Plan, running: _Running) -> bool:
+        reached = running.reached(plan, self._fold_count)
+        first, running.compared = running.compared + 1, max(running.compared, reached)
+        return not all(
+            self._pruner.goes_on(plan.number, epoch, running.mean_at(epoch))
+            for epoch in range(first, reached + 1)
+        )

@@ -1,0 +1,1 @@
+"""What becomes of the best trials: confirmed, refitted, and compared with baselines."""

@@ -1,0 +1,66 @@
+"""Permutation importance: how much worse the model answers where one column is shuffled.
+
+T test rows. Breiman 2001, section 10, on rows that nothing was trained on.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from lowloss.results import Importance
+from lowloss.spec import Task
+from worker.data.columns import RawColumns
+from worker.data.features import design_matrix
+from worker.data.scores import scores
+from worker.data.target import Float64Array
+from worker.winner.refit import FinalModel
+
+STREAM = 3
+SHUFFLES = 5
+MAX_ROWS, MIN_ROWS = 5_000, 50
+MAX_PRODUCTS = 2e11
+"""Products of weights and rows that all shuffles may cost: some ten seconds."""
+
+
+def importances(final: FinalModel, *, seed: int) -> tuple[Importance, ...]:
+    """The rise of rmse or log loss by column, largest first; none where it would take too long."""
+    features, target = final.fit.features, final.fit.target
+    numbers = final.prepared.arrays.numbers
+    raw, y = final.prepared.raw_test, final.prepared.y_test
+    columns = len(features.numeric) + len(features.categorical)
+    weights = sum(weight.size for member in final.members for weight in member.weights)
+    rows = int(MAX_PRODUCTS / (weights * columns * SHUFFLES))
+    if rows < MIN_ROWS:
+        return ()
+    rng = np.random.default_rng([seed, STREAM])
+    chosen = rng.permutation(len(y))[: min(rows, MAX_ROWS)]
+    raw, y = raw.take(chosen), y[chosen]
+    metric = "rmse" if target.task is Task.regression else "log_loss"
+
+    def loss(some: RawColumns) -> float:
+        answer: Float64Array = final.answer(design_matrix(features, some, numbers=numbers))
+        return scores(target, y, answer)[metric]
+
+    plain = loss(raw)
+    names = [f.column for f in features.numeric] + [f.column for f in features.categorical]
+    found = []
+    for position, name in enumerate(names):
+        rises = [
+            loss(_shuffled(raw, position, rng.permutation(len(y)))) - plain for _ in range(SHUFFLES)
+        ]
+        mean, sd = float(np.mean(rises)), float(np.std(rises, ddof=1))
+        found.append(Importance(column=name, increase=mean, sd=sd))
+    return tuple(sorted(found, key=lambda each: -each.increase))
+
+
+def _shuffled(raw: RawColumns, position: int, order: np.ndarray) -> RawColumns:
+    """The same rows with one column in another order: numbers first, then strings."""
+    numbers = raw.numeric_NR.shape[1]
+    if position < numbers:
+        numeric_NR = raw.numeric_NR.copy()
+        numeric_NR[:, position] = numeric_NR[order, position]
+        return RawColumns(numeric_NR, raw.strings)
+    strings: list[pl.Series] = list(raw.strings)
+    strings[position - numbers] = strings[position - numbers][order]
+    return RawColumns(raw.numeric_NR, tuple(strings))

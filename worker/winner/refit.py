@@ -1,0 +1,183 @@
+"""The model that a job hands out: the winner's best run, or several runs of it, or all rows' own.
+
+T test rows, C columns of an answer.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from lowloss.results import FinalGain
+from lowloss.spec import JobSpec
+from worker.data.prepare import FittedFold, Prepared, prepare_refit, scalings
+from worker.data.scores import objective_value, scores
+from worker.data.target import Float64Array
+from worker.engine.array_types import FloatArray
+from worker.engine.keras.network import forward
+from worker.engine.plans import Epoch, Plan
+from worker.engine.protocol import Engine, TakeCheckpoint, next_plans_from
+from worker.engine.results import FailedPlan, TrainedPlan, TrainingOutcome
+from worker.execution.local import local_engine
+from worker.progress.reporter import Reporter
+from worker.search.space import reach_of_space
+from worker.search.tuner import SearchTuner
+from worker.trials.scoring import fold_metrics
+from worker.winner.confirm import Confirmed
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class FinalModel:
+    """Networks that were trained on one fold; the model answers the mean of what they answer."""
+
+    prepared: Prepared
+    members: tuple[TrainedPlan, ...]
+
+    @property
+    def fold(self) -> int:
+        """The fold that all members were trained on."""
+        return self.members[0].plan.fold
+
+    @property
+    def fit(self) -> FittedFold:
+        """What was fitted on that fold's training rows."""
+        return self.prepared.fits[self.fold]
+
+    def answer(self, x_ND: FloatArray) -> Float64Array:
+        """[N, C] What the model answers to rows of the design matrix, as `Target.answer`."""
+        return self.fit.target.answer(self._output(x_ND))
+
+    def answer_test(self) -> Float64Array:
+        """[T, C] What it answers to the test rows."""
+        return self.answer(self.prepared.x_test(self.fold))
+
+    def rounding(self) -> float:
+        """How far float32 may lead the network's output to test rows from what float64 gives."""
+        x_TD = self.prepared.x_test(self.fold)
+        output_TC, exact_TC = self._output(x_TD), self._output(x_TD, np.float64)
+        step = np.finfo(np.float32).eps * np.max(np.abs(output_TC))
+        return float(max(step, np.max(np.abs(output_TC - exact_TC))))
+
+    def _output(self, x_ND: FloatArray, dtype: type[np.floating[Any]] = np.float32) -> FloatArray:
+        head, outputs = self.prepared.arrays.output_activation, []
+        for member in self.members:
+            weights = tuple(weight.astype(dtype) for weight in member.weights)
+            outputs.append(forward(weights, member.plan.activations, head, x_ND.astype(dtype)))
+        mean_NC: FloatArray = np.mean(np.stack(outputs), axis=0)
+        return mean_NC
+
+
+def make_final_model(
+    confirmed: Confirmed,
+    search: SearchTuner,
+    engine: Engine,
+    prepared: Prepared,
+    reporter: Reporter,
+) -> tuple[FinalModel, FinalGain | None]:
+    """The model to hand out, and what refitting and averaging gained on the test rows.
+
+    Where someone stops the job before any member has ended, it is the winner's best run.
+    """
+    spec = search.spec
+    single = FinalModel(prepared, (_best_fold(confirmed, spec, prepared),))
+    wanted = spec.final
+    if not wanted.refit and wanted.members == 1:
+        return single, None
+    plans = search.repeats(confirmed.winner.plan.number, wanted.members)
+    if wanted.refit:
+        final = _refit(single, plans, confirmed, spec, reporter)
+    else:
+        final = _averaged(single, plans, confirmed, engine, reporter)
+    if final is None:
+        return single, None
+    return final, FinalGain(
+        refit=wanted.refit,
+        members=len(final.members),
+        before=_test_metrics(single),
+        after=_test_metrics(final),
+    )
+
+
+def _best_fold(confirmed: Confirmed, spec: JobSpec, prepared: Prepared) -> TrainedPlan:
+    sign = 1.0 if spec.objective.direction == "min" else -1.0
+    return min(
+        confirmed.winner.folds,
+        key=lambda fold: sign * objective_value(spec.objective, fold_metrics(fold, prepared)),
+    )
+
+
+def _averaged(
+    single: FinalModel,
+    plans: tuple[Plan, ...],
+    confirmed: Confirmed,
+    engine: Engine,
+    reporter: Reporter,
+) -> FinalModel | None:
+    """The same fold on several seeds; those that were trained to confirm the winner are there."""
+    known = {
+        fold.plan.seed: fold
+        for run in confirmed.repeats
+        for fold in run.folds
+        if fold.plan.fold == single.fold
+    }
+    missing = [replace(p, fold=single.fold) for p in plans if p.seed not in known]
+    trained = _train(engine, missing, reporter, epochs=None)
+    by_seed = known | {each.plan.seed: each for each in trained}
+    members = tuple(by_seed[plan.seed] for plan in plans if plan.seed in by_seed)
+    return FinalModel(single.prepared, members) if members else None
+
+
+def _refit(
+    single: FinalModel,
+    plans: tuple[Plan, ...],
+    confirmed: Confirmed,
+    spec: JobSpec,
+    reporter: Reporter,
+) -> FinalModel | None:
+    """All rows but the test rows, for as many epochs as were best."""
+    scaling = scalings(spec)[single.fold // spec.validation.fold_count]
+    prepared = prepare_refit(single.prepared, spec, scaling)
+    engine = local_engine(prepared.arrays, reach_of_space(spec.search_space), trials=len(plans))
+    epochs = confirmed.winner.best_epoch
+    refits = [replace(plan, fold=0) for plan in plans]
+    members = _train(engine, refits, reporter, epochs=epochs)
+    return FinalModel(prepared, tuple(members)) if members else None
+
+
+def _train(
+    engine: Engine, plans: list[Plan], reporter: Reporter, *, epochs: int | None
+) -> list[TrainedPlan]:
+    """Train members to their end, or for some epochs; those that someone stopped are left out.
+
+    A plan's own `max_epochs` stays as it was: a schedule leads to it.
+    """
+    given = next_plans_from(plans)
+
+    def next_plans(n: int) -> list[Plan]:
+        reporter.poll()
+        return given(n) if reporter.stop_cause is None else []
+
+    def on_epoch(_: Plan, epoch: Epoch, __: TakeCheckpoint) -> bool:
+        reporter.poll()
+        return reporter.stop_cause is None and epoch.epoch != epochs
+
+    trained = []
+    for result in engine.run(next_plans, on_epoch=on_epoch, on_batch=reporter.alive):
+        if isinstance(result, FailedPlan):
+            log.warning("a member of trial %d failed: %s", result.plan.number, result.error)
+        elif result.is_good and not _is_cut_short(result, epochs):
+            trained.append(replace(result, checkpoint=None))
+    return sorted(trained, key=lambda each: [plan.seed for plan in plans].index(each.plan.seed))
+
+
+def _is_cut_short(result: TrainedPlan, epochs: int | None) -> bool:
+    return result.outcome is TrainingOutcome.stopped and len(result.epochs) != epochs
+
+
+def _test_metrics(final: FinalModel) -> dict[str, float]:
+    return scores(final.fit.target, final.prepared.y_test, final.answer_test())
