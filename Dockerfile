@@ -3,14 +3,15 @@ FROM python:3.11-slim-bookworm AS build
 RUN pip install --no-cache-dir uv==0.13.9
 WORKDIR /app
 ENV UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
-COPY pyproject.toml uv.lock README.md ./
+COPY pyproject.toml uv.lock README.md LICENSE ./
+COPY distributions distributions
 # The dependencies first: they change less often than the code.
-RUN uv sync --frozen --no-dev --no-install-project
+RUN uv sync --frozen --no-dev --no-install-workspace --extra server
 COPY lowloss lowloss
 COPY service service
 COPY worker worker
 COPY migrations migrations
-RUN uv sync --frozen --no-dev --no-editable
+RUN uv sync --frozen --no-dev --no-editable --extra server
 
 FROM build AS build-worker
 RUN uv sync --frozen --no-dev --no-editable --extra worker

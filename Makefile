@@ -10,10 +10,10 @@ help:  ## List these commands
 
 setup: .venv/.installed  ## Make the environment in .venv from the committed lock
 
-.venv/.installed: uv.lock pyproject.toml
+.venv/.installed: uv.lock pyproject.toml distributions/server/pyproject.toml distributions/server/hatch_build.py
 	test -x $(RUN)python || $(PYTHON) -m venv .venv
 	test -x $(RUN)uv || $(RUN)python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	VIRTUAL_ENV=.venv UV_PROJECT_ENVIRONMENT=.venv $(RUN)uv sync --quiet --frozen --inexact --extra worker
+	VIRTUAL_ENV=.venv UV_PROJECT_ENVIRONMENT=.venv $(RUN)uv sync --quiet --frozen --inexact --extra all
 	touch $@
 
 check: lint types  ## Lint, types and import contracts
@@ -25,6 +25,7 @@ lint: setup
 
 types: setup
 	$(RUN)mypy
+	$(RUN)mypy distributions/server/hatch_build.py
 
 format: setup  ## Format the code and mend what lint can mend
 	$(RUN)ruff check --fix .
@@ -34,7 +35,7 @@ test: setup  ## Set up and run all tests
 	$(RUN)pytest -n 2 --dist loadfile
 
 bench: setup  ## Compare with KerasTuner, Optuna and scikit-learn; writes docs/performance.md
-	VIRTUAL_ENV=.venv UV_PROJECT_ENVIRONMENT=.venv $(RUN)uv sync --quiet --frozen --inexact --extra worker --group bench
+	VIRTUAL_ENV=.venv UV_PROJECT_ENVIRONMENT=.venv $(RUN)uv sync --quiet --frozen --inexact --extra all --group bench
 	$(RUN)python -m benchmarks.run
 
 demo: setup  ## Run the main job on a real table, from upload to a downloaded model

@@ -32,7 +32,7 @@ def builtin_csv(name: str) -> bytes:
         raise InvalidRequest(
             "the built-in tables come with scikit-learn, which is not installed",
             field="builtin",
-            fix="pip install 'lowloss[worker]'",
+            fix='pip install "lowloss[worker]"',
         ) from error
     loader, given = LOADERS[name]
     return _as_csv(getattr(datasets, loader)(**given))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from typing import Annotated
 import typer
 
 from lowloss.cli.errors import FAILED, PlainErrors
+from lowloss.cli.extras import require_extra
 from lowloss.cli.output import print_json
 from lowloss.cli.parameters import AsJson
 from lowloss.client.client import Client
@@ -51,6 +51,13 @@ def predict(
 
 
 def _predict_here(path: Path, rows: Path) -> Predictions:
+    require_extra(
+        "predict",
+        "numpy",
+        "onnxruntime",
+        detail="an .onnx file is run by ONNX Runtime, which is not installed",
+        field=str(path),
+    )
     from lowloss.inference.csv_files import read_rows
     from lowloss.inference.model import load_model
     from lowloss.inference.rows import cells_of_rows
@@ -71,12 +78,14 @@ def _run_keras(path: Path, rows: Path, to: Path | None, *, as_json: bool) -> Non
             field="--json",
             fix="add -o, or give the job's id or its model.onnx",
         )
-    if importlib.util.find_spec("keras") is None:
-        raise InvalidRequest(
-            "a .keras file is run by Keras, which is not installed",
-            field=str(path),
-            fix="pip install 'lowloss[worker]', or give the job's model.onnx",
-        )
+    require_extra(
+        "worker",
+        "worker",
+        "keras",
+        detail="a .keras file is run by Keras, which is not installed",
+        field=str(path),
+        alternative="give the job's model.onnx",
+    )
     command = [sys.executable, "-m", KERAS_MODULE, str(path), str(rows)]
     if to is None:
         done = subprocess.run(command, check=False)

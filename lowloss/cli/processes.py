@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from lowloss.cli.errors import SERVER_FAILED, PlainErrors
+from lowloss.cli.extras import require_extra
 from lowloss.processes.serve import SERVER, WORKER, serve
 
 app = typer.Typer(cls=PlainErrors)
@@ -21,6 +22,10 @@ def serve_command(
     no_worker: Annotated[bool, typer.Option("--no-worker", help="Run the server alone.")] = False,
 ) -> None:
     """Run the server, and a worker beside it, until Ctrl-C."""
+    if no_worker:
+        require_extra("server", "service", detail="the server is not installed")
+    else:
+        _require_worker(alternative="add --no-worker to run the server alone")
     given = {"HOST": host, "PORT": port, "DATA_DIR": data_dir}
     _serve([SERVER] if no_worker else [SERVER, WORKER], given)
 
@@ -30,7 +35,19 @@ def worker_command(
     data_dir: Annotated[Path | None, typer.Option(help="Folder of the SQLite database.")] = None,
 ) -> None:
     """Run one worker until Ctrl-C; LOWLOSS_DATABASE_URL says where its jobs are."""
+    _require_worker()
     _serve([WORKER], {"DATA_DIR": data_dir})
+
+
+def _require_worker(*, alternative: str = "") -> None:
+    # The server's distribution brings the package `worker` too, but not what it trains with.
+    require_extra(
+        "worker",
+        "worker",
+        "tensorflow",
+        detail="the worker is not installed",
+        alternative=alternative,
+    )
 
 
 def _serve(modules: list[str], given: dict[str, Any]) -> None:

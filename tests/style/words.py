@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DIALECT = frozenset(
-    "found each given place told some wanted known named most least held kept asked left made".split()
+    ("found", "each", "given", "place", "told", "some", "wanted", "known", "named")
+    + ("most", "least", "held", "kept", "asked", "left", "made")
 )
 """Names that say nothing of the thing which they hold."""
 SHAPED = re.compile(r"_?[a-z][a-z0-9_]*_([A-Z][A-Z0-9]*)")

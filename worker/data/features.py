@@ -1,7 +1,7 @@
 """Fitted features: pure data, and what they make of raw columns with numpy.
 
-N rows, R raw numeric columns, D features of the design matrix. `worker.artifacts.model` writes the same steps
-as Keras layers and as ONNX nodes.
+N rows, R raw numeric columns, D features of the design matrix. `worker.artifacts.model` writes
+the same steps as Keras layers and as ONNX nodes.
 """
 
 from __future__ import annotations

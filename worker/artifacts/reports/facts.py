@@ -54,8 +54,8 @@ class HeldOutPredictions:
 class Facts:
     """A finished job whose outcome names its winner, and what was measured of its model.
 
-    `metadata` is what `worker.artifacts.model.save.describe_model` puts into the model's file; `diagnosis`
-    is None where none was made.
+    `metadata` is what `describe_model` puts into the model's file; `diagnosis` is None where there
+    is none.
     """
 
     job: Job

@@ -66,5 +66,5 @@ def test_missing_scikit_learn_is_told_with_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
 
-    with pytest.raises(InvalidRequest, match=r"pip install 'lowloss\[worker\]'"):
+    with pytest.raises(InvalidRequest, match=r'pip install "lowloss\[worker\]"'):
         builtin_csv("iris")

@@ -150,17 +150,6 @@ def test_keras_file_that_fails_gives_its_code(run: Run) -> None:
     assert run("predict", "bad.keras", "rows.csv").exit_code == 3
 
 
-def test_keras_file_without_keras_says_what_to_install(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-
-    done = run("predict", "a.keras", "rows.csv")
-
-    assert "pip install 'lowloss[worker]'" in done.stderr
-    assert done.exit_code == cli.REFUSED
-
-
 def test_keras_file_prints_no_json(run: Run) -> None:
     done = run("predict", "a.keras", "rows.csv", "--json")
 
