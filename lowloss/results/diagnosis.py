@@ -123,14 +123,14 @@ class Alternative(Result):
 
     cause: Cause
     remedy: Remedy
-    alone: Effect
+    isolated_effect: Effect
 
 
 class Finding(Result):
     """One diagnosed cause.
 
-    `effect` is measured where the causes before it in the list are remedied already, `alone` on the
-    recipe as it is; null where no experiment was made. `rows` are numbers of the table's rows,
+    `effect` is measured where the causes before it in the list are remedied already,
+    `isolated_effect` on the recipe as it is; null where no experiment was made. `rows` are numbers of the table's rows,
     from 0, `columns` names of its columns.
     """
 
@@ -141,7 +141,7 @@ class Finding(Result):
     evidence: tuple[Evidence, ...] = ()
     remedy: Remedy | None = None
     effect: Effect | None = None
-    alone: Effect | None = None
+    isolated_effect: Effect | None = None
     alternatives: tuple[Alternative, ...] = ()
     rows: tuple[int, ...] = ()
     columns: tuple[str, ...] = ()
@@ -189,8 +189,8 @@ class Diagnosis(Result):
 
     All losses are of `metric`: the mean squared error in the target's own units, or the log loss.
     `loss` is the recipe's, null where it diverged; `best` the least that was reached, by
-    `best_by`; `constant` that of the best constant answer. `remedied` is the recipe with the
-    remedies of all harmful findings, `remedied_loss` its loss. `runs` is how many times each was
+    `best_model`; `constant` that of the best constant answer. `remedied_recipe` is the recipe with
+    the remedies of all harmful findings, `remedied_loss` its loss. `runs` is how many times each was
     trained, `rows` how many rows train, validate and judge. `remaining` says what the loss consists
     of that is left with all remedies, `notes` what was taken otherwise than asked for, `skipped`
     what there was no time for. Curves of a mean squared error are in the target's own units. Of a
@@ -203,13 +203,13 @@ class Diagnosis(Result):
     loss: float | None
     remedied_loss: float | None
     best: float
-    best_by: str
+    best_model: str
     constant: float
     baselines: dict[str, float]
     noise_floor: NoiseFloor | None
     findings: tuple[Finding, ...]
     recipe: Recipe
-    remedied: Recipe
+    remedied_recipe: Recipe
     recipe_curve: Curve
     remedied_curve: Curve
     experiments: tuple[Experiment, ...]

@@ -73,7 +73,7 @@ class SearchInsights(Result):
 
     `importances` are empty where too few trials were scored, fewer than `trials_needed`, or all
     scored the same. `next_space` is a part of a `search_space`: the proposals of all `edges`.
-    `near_best_after` counts the trials that had ended when the best score was within 1 % of what
+    `trials_to_near_best` counts the trials that had ended when the best score was within 1 % of what
     it came to.
     """
 
@@ -83,5 +83,5 @@ class SearchInsights(Result):
     next_space: dict[str, Any] = Field(default_factory=dict)
     diverged: tuple[DivergedRegion, ...] = ()
     improvements: tuple[Improvement, ...] = ()
-    near_best_after: int | None = None
+    trials_to_near_best: int | None = None
     consumed: Consumed

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from sqlalchemy.orm import Session
 
 from lowloss.errors import DiagnosisNotReady
@@ -13,6 +15,8 @@ from service.store.schema import ArtifactRow, JobRow
 from service.store.specs import read_spec
 
 DIAGNOSIS = "diagnosis.json"
+RENAMED = {"best_by": "best_model", "remedied": "remedied_recipe"}
+"""Fields of a diagnosis by the names that they had before 2026-11-28."""
 
 
 def get_diagnosis(session: Session, job_id: str) -> Diagnosis:
@@ -20,7 +24,17 @@ def get_diagnosis(session: Session, job_id: str) -> Diagnosis:
     row = session.get(ArtifactRow, (job_id, DIAGNOSIS))
     if row is None or not row.is_published:
         raise _not_ready(get_row(session, job_id))
-    return Diagnosis.model_validate_json(load_blob(session, row.sha256))
+    return read_diagnosis(load_blob(session, row.sha256))
+
+
+def read_diagnosis(content: bytes) -> Diagnosis:
+    """Read a stored diagnosis, of today or with the field names from before 2026-11-28."""
+    document = {RENAMED.get(name, name): value for name, value in json.loads(content).items()}
+    for finding in document["findings"]:
+        for effects in (finding, *finding["alternatives"]):
+            if "alone" in effects:
+                effects["isolated_effect"] = effects.pop("alone")
+    return Diagnosis.model_validate(document)
 
 
 def _not_ready(job: JobRow) -> DiagnosisNotReady:

@@ -70,12 +70,12 @@ def target_not_scaled() -> Finding:
         ),
         remedy=a_remedy(),
         effect=an_effect(0.93, RAW_LOSS, SCALED_TARGET_LOSS),
-        alone=an_effect(0.93, RAW_LOSS, SCALED_TARGET_LOSS),
+        isolated_effect=an_effect(0.93, RAW_LOSS, SCALED_TARGET_LOSS),
         alternatives=(
             Alternative(
                 cause=Cause.learning_rate_too_low,
                 remedy=faster,
-                alone=an_effect(0.99, RAW_LOSS, 1.3e5),
+                isolated_effect=an_effect(0.99, RAW_LOSS, 1.3e5),
             ),
         ),
         columns=("y",),
@@ -90,7 +90,7 @@ def features_not_scaled() -> Finding:
         evidence=(Evidence(what="standard deviation of 'x'", value=5.8, threshold=3.0),),
         remedy=a_remedy({"scale_features": "standard"}, "Standardise the features."),
         effect=an_effect(0.06, SCALED_TARGET_LOSS, SCALED_LOSS, low=0.01, high=0.1),
-        alone=an_effect(0.01, RAW_LOSS, 3.95e6, low=-0.02, high=0.03),
+        isolated_effect=an_effect(0.01, RAW_LOSS, 3.95e6, low=-0.02, high=0.03),
         columns=("x",),
     )
 
@@ -130,13 +130,13 @@ def a_diagnosis(**given: Any) -> Diagnosis:
         "loss": RAW_LOSS,
         "remedied_loss": SCALED_LOSS,
         "best": FLOOR,
-        "best_by": "gradient_boosting",
+        "best_model": "gradient_boosting",
         "constant": 7.1e6,
         "baselines": {"gradient_boosting": FLOOR, "linear": 7.0e6},
         "noise_floor": NoiseFloor(estimate=8.2e4, conflicting=0.0),
         "findings": (target_not_scaled(), features_not_scaled(), no_validation_split()),
         "recipe": a_recipe(),
-        "remedied": a_recipe(scale_features="standard", scale_target="standard"),
+        "remedied_recipe": a_recipe(scale_features="standard", scale_target="standard"),
         "recipe_curve": a_curve(1.7e7, RAW_LOSS),
         "remedied_curve": a_curve(1.0, 0.015),
         "experiments": (
@@ -169,7 +169,7 @@ def a_diverged_diagnosis() -> Diagnosis:
         evidence=(Evidence(what="last finite loss", value=None, threshold=1e3),),
         remedy=a_remedy({"optimizer": {"learning_rate": 0.001}}, "Divide it by 100."),
         effect=an_effect(1.0, None, 0.3, low=1.0, high=1.0),
-        alone=an_effect(0.0, None, None, low=0.0, high=0.0),
+        isolated_effect=an_effect(0.0, None, None, low=0.0, high=0.0),
     )
     return a_diagnosis(
         verdict="Training diverges: the learning rate is too high.",
@@ -191,12 +191,12 @@ def a_sound_diagnosis() -> Diagnosis:
         loss=0.31,
         remedied_loss=0.31,
         best=0.31,
-        best_by="the recipe",
+        best_model="the recipe",
         constant=0.69,
         baselines={},
         noise_floor=None,
         findings=(),
-        remedied=a_recipe(),
+        remedied_recipe=a_recipe(),
         recipe_curve=Curve(),
         remedied_curve=Curve(),
         experiments=(),
@@ -217,7 +217,9 @@ def a_named_diagnosis(name: str) -> Diagnosis:
         effect=an_effect(0.5, 2.0, 1.0),
         alternatives=(
             Alternative(
-                cause=Cause.identifier_column, remedy=remedy, alone=an_effect(0.5, 2.0, 1.0)
+                cause=Cause.identifier_column,
+                remedy=remedy,
+                isolated_effect=an_effect(0.5, 2.0, 1.0),
             ),
         ),
         columns=(name,) * 30,
@@ -226,12 +228,12 @@ def a_named_diagnosis(name: str) -> Diagnosis:
     harmless = a_finding(Cause.constant_column, Severity.harmless, sentence=name, columns=(name,))
     return a_diagnosis(
         verdict=name,
-        best_by=name,
+        best_model=name,
         baselines={name: 1.0},
         findings=(finding, harmless),
         experiments=(an_experiment(name, (1.0,), exclude=[name]),),
         recipe=a_recipe(exclude=[name]),
-        remedied=a_recipe(exclude=[name, "x"]),
+        remedied_recipe=a_recipe(exclude=[name, "x"]),
         rows={name: 1},
         skipped=(name,),
         notes=(name,),

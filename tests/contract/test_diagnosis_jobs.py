@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
@@ -11,7 +13,7 @@ from lowloss.results import Cause, Job, JobKind, JobState, Verdict
 from lowloss.spec import DiagnosisSpec
 from service.store.artifacts import list_artifacts
 from service.store.database import Database
-from service.store.diagnoses import get_diagnosis
+from service.store.diagnoses import get_diagnosis, read_diagnosis
 from service.store.jobs import get_job, list_earlier_jobs, list_jobs, record_outcome
 from service.store.queue import cancel_job, finish_job, pause_running_job, resume_job
 from tests.builders.diagnoses import a_diagnosis, a_recipe
@@ -122,3 +124,16 @@ def test_no_other_kind_can_be_stored(database: Database) -> None:
 
     with pytest.raises(IntegrityError), database.transaction() as session:
         session.execute(text("UPDATE jobs SET kind = 'study'"))
+
+
+def test_diagnosis_with_the_names_of_before_is_read() -> None:
+    document = a_diagnosis().model_dump(mode="json")
+    document["best_by"] = document.pop("best_model")
+    document["remedied"] = document.pop("remedied_recipe")
+    for finding in document["findings"]:
+        for effects in (finding, *finding["alternatives"]):
+            effects["alone"] = effects.pop("isolated_effect")
+
+    diagnosis = read_diagnosis(json.dumps(document).encode())
+
+    assert diagnosis == a_diagnosis()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 
 import pytest
@@ -102,3 +103,21 @@ def test_jobs_keep_their_dataset_where_its_table_is_rebuilt(database: Database) 
         session.execute(text("UPDATE datasets SET format = 'nonsense'"))
     with pytest.raises(IntegrityError), database.transaction() as session:
         session.execute(text("DELETE FROM blobs"))
+
+
+def test_insights_of_before_are_read_under_their_new_name(database: Database) -> None:
+    job_id = a_job(database)
+    consumed = {"epochs": 1, "trial_seconds": 1.0, "rows": 1, "cpu_seconds": 1.0}
+    config = alembic_config()
+    with database.engine.execution_options(rebuilds_tables=True).begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "20261126_diagnoses")
+        outcome = json.dumps({"insights": {"near_best_after": 7, "consumed": consumed}})
+        connection.execute(text("UPDATE jobs SET outcome = :outcome"), {"outcome": outcome})
+
+    database.migrate()
+
+    with database.reading() as session:
+        insights = get_job(session, job_id).outcome.insights
+    assert insights is not None
+    assert insights.trials_to_near_best == 7

@@ -85,11 +85,11 @@ def export_diagnosis(
     """Store a diagnosis, its page, the remedied recipe, and the script that trains that."""
     title = f"Why the loss on {spec.target} is high"
     write_diagnosis(folder / REPORT, diagnosis, title=title)
-    remedied = diagnosis.remedied.model_dump(mode="json")
+    remedied = diagnosis.remedied_recipe.model_dump(mode="json")
     (folder / REMEDIED).write_text(json.dumps(remedied, indent=2) + "\n", encoding="utf-8")
     is_regression = diagnosis.metric == "mean_squared_error"
-    task = Task.regression if is_regression else _task_of(diagnosis.remedied)
-    code = training_code(diagnosis.remedied, target=spec.target, task=task)
+    task = Task.regression if is_regression else _task_of(diagnosis.remedied_recipe)
+    code = training_code(diagnosis.remedied_recipe, target=spec.target, task=task)
     (folder / SCRIPT).write_text(code, encoding="utf-8")
     for name in (REPORT, REMEDIED, SCRIPT):
         store_artifact(folder / name, reporter)

@@ -45,9 +45,9 @@ def show_diagnosis(diagnosis: Diagnosis, out: Console) -> None:
 def _losses(diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
     floor = diagnosis.noise_floor
     yield "the recipe", _loss(diagnosis.loss, diagnosis.metric)
-    if diagnosis.remedied != diagnosis.recipe:
+    if diagnosis.remedied_recipe != diagnosis.recipe:
         yield "with the remedies", _loss(diagnosis.remedied_loss)
-    yield "best reached", f"{number(diagnosis.best)}, by {_words(diagnosis.best_by)}"
+    yield "best reached", f"{number(diagnosis.best)}, by {_words(diagnosis.best_model)}"
     yield "best constant answer", number(diagnosis.constant)
     if floor and floor.estimate is not None:
         yield "noise floor, estimated", number(floor.estimate)
@@ -72,7 +72,7 @@ def _show_finding(place: int, finding: Finding, out: Console) -> None:
             _say(out, f"recipe: {change}", indent=INDENT, hanging=2)
         _show_code(finding.remedy.code, out)
     for each in finding.alternatives:
-        told = f"or, as if {_words(each.cause)}: {each.remedy.text} Alone it {_effect(each.alone)}"
+        told = f"or, as if {_words(each.cause)}: {each.remedy.text} Alone it {_effect(each.isolated_effect)}"
         _say(out, told, indent=INDENT, hanging=2)
 
 
@@ -80,9 +80,9 @@ def _effects(finding: Finding) -> Iterator[str]:
     """What was measured: in its place, and alone where that is another number."""
     if finding.effect is not None:
         yield f"effect: {_effect(finding.effect)}"
-    if finding.alone is not None and finding.alone != finding.effect:
-        yield f"alone: {_effect(finding.alone)}"
-    if finding.effect is None and finding.alone is None:
+    if finding.isolated_effect is not None and finding.isolated_effect != finding.effect:
+        yield f"alone: {_effect(finding.isolated_effect)}"
+    if finding.effect is None and finding.isolated_effect is None:
         yield "effect: not measured"
 
 

@@ -50,7 +50,7 @@ def test_fourth_power_unscaled_wants_its_target_scaled(programs: Programs) -> No
     assert diagnosis.loss is not None
     assert diagnosis.remedied_loss is not None
     assert diagnosis.remedied_loss < 0.1 * diagnosis.loss
-    assert diagnosis.remedied.scale_target == "standard"
+    assert diagnosis.remedied_recipe.scale_target == "standard"
     assert f"{diagnosis.loss:.3g}" in diagnosis.verdict
     assert len(diagnosis.recipe_curve.loss) == 40
 
@@ -107,7 +107,7 @@ def test_sound_recipe_has_nothing_wrong(programs: Programs) -> None:
 
     assert harmful(diagnosis) == []
     assert diagnosis.verdict.startswith("Nothing wrong found")
-    assert diagnosis.remedied == diagnosis.recipe
+    assert diagnosis.remedied_recipe == diagnosis.recipe
 
 
 def test_recipe_that_keras_refuses_is_told_why(programs: Programs) -> None:

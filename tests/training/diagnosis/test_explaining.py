@@ -176,7 +176,7 @@ def test_suspect_whose_remedy_changes_nothing_is_present_and_harmless() -> None:
     (finding,) = told
     assert finding.severity is Severity.harmless
     assert "harmless here" in finding.sentence
-    assert finding.alone is not None
+    assert finding.isolated_effect is not None
 
 
 def test_what_there_was_no_time_for_is_named() -> None:

@@ -201,7 +201,7 @@ def test_search_tells_when_it_was_near_its_best_and_what_it_cost() -> None:
         (5, 1.0, 5, 50),
     ]
     assert told.improvements[1].seconds == 3.0
-    assert told.near_best_after == 3
+    assert told.trials_to_near_best == 3
     assert (told.consumed.epochs, told.consumed.rows) == (60, 6000)
     assert (told.consumed.trial_seconds, told.consumed.cpu_seconds) == (3.0, 2.5)
 
@@ -222,5 +222,5 @@ def test_search_without_a_scored_trial_still_tells_what_it_cost() -> None:
     told = tell(spec, some_trials(spec, lambda _: None, 5))
 
     assert (told.importances, told.edges, told.improvements) == ((), (), ())
-    assert told.near_best_after is None
+    assert told.trials_to_near_best is None
     assert told.consumed.epochs == 50

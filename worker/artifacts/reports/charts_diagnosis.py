@@ -24,7 +24,7 @@ def before_and_after(diagnosis: Diagnosis, recipe_told: str) -> Markup | None:
 
     The axis is one for both where their losses are in the same units.
     """
-    recipe, remedied = diagnosis.recipe, diagnosis.remedied
+    recipe, remedied = diagnosis.recipe, diagnosis.remedied_recipe
     found = [(recipe_told, diagnosis.recipe_curve)]
     if remedied != recipe:
         found.append(("with the remedies", diagnosis.remedied_curve))
@@ -58,7 +58,7 @@ def has_same_units(diagnosis: Diagnosis) -> bool:
 
     Squared errors are in the target's own units, however it was scaled.
     """
-    recipe, remedied = diagnosis.recipe, diagnosis.remedied
+    recipe, remedied = diagnosis.recipe, diagnosis.remedied_recipe
     is_squared = diagnosis.metric == recipe.loss == "mean_squared_error"
     is_scaled_alike = is_squared or recipe.scale_target == remedied.scale_target
     return recipe.loss == remedied.loss and is_scaled_alike
@@ -78,7 +78,7 @@ def _mark_end(axes: Axes, curve: Curve) -> None:
 
 def measured(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
     """The findings of which an effect was measured: those that have a bar."""
-    found = [each for each in findings if each.effect or each.alone]
+    found = [each for each in findings if each.effect or each.isolated_effect]
     return tuple(found[:MAX_CAUSES])
 
 
@@ -93,8 +93,8 @@ def cause_chart(findings: tuple[Finding, ...]) -> Markup | None:
         for place, finding in enumerate(shown):
             if finding.effect is not None:
                 _bar(axes, place, finding.effect, BAR, 1.0)
-            if finding.alone is not None:
-                _bar(axes, place + (BAR + THIN_BAR) / 2, finding.alone, THIN_BAR, LIGHT)
+            if finding.isolated_effect is not None:
+                _bar(axes, place + (BAR + THIN_BAR) / 2, finding.isolated_effect, THIN_BAR, LIGHT)
         axes.axvline(0.0, color=INK, linewidth=0.8)
         axes.set_yticks(range(len(shown)), [name(each.cause) for each in shown])
         axes.tick_params(axis="y", length=0)
@@ -118,7 +118,7 @@ def _bar(axes: Axes, place: float, effect: Effect, height: float, alpha: float) 
 
 def _ends(findings: tuple[Finding, ...]) -> tuple[float, float]:
     """The ends of the axis: from nothing to all, or as far as intervals reach within reason."""
-    effects = [e for each in findings for e in (each.effect, each.alone) if e is not None]
+    effects = [e for each in findings for e in (each.effect, each.isolated_effect) if e is not None]
     low = min(0.0, *(min(each.low, each.share) for each in effects))
     high = max(1.0, *(max(each.high, each.share) for each in effects))
     return max(low, MIN_SHARE) - 0.01, min(high, MAX_SHARE) + 0.01

@@ -55,7 +55,7 @@ class DiagnosisView:
     @property
     def is_remedied(self) -> bool:
         """Whether there is a remedied recipe at all."""
-        return self.diagnosis.remedied != self.diagnosis.recipe
+        return self.diagnosis.remedied_recipe != self.diagnosis.recipe
 
     @property
     def has_same_units(self) -> bool:
@@ -104,9 +104,9 @@ def view(diagnosis: Diagnosis, recipe_told: str) -> DiagnosisView:
 def _losses(diagnosis: Diagnosis, recipe_told: str) -> Iterator[ShownLoss]:
     floor = diagnosis.noise_floor
     yield ShownLoss(recipe_told, describe_loss(diagnosis.loss))
-    if diagnosis.remedied != diagnosis.recipe:
+    if diagnosis.remedied_recipe != diagnosis.recipe:
         yield ShownLoss("with the remedies", describe_loss(diagnosis.remedied_loss))
-    yield ShownLoss("best reached", number(diagnosis.best), f"by {name(diagnosis.best_by)}")
+    yield ShownLoss("best reached", number(diagnosis.best), f"by {name(diagnosis.best_model)}")
     yield ShownLoss("best constant answer", number(diagnosis.constant))
     if floor is not None and floor.estimate is not None:
         yield ShownLoss("noise floor", number(floor.estimate), "estimated from rows that are alike")

@@ -73,7 +73,7 @@ def build_diagnosis(
     """The diagnosis."""
     trainer, data = measured.trainer, measured.trainer.data
     told = _findings(measured)
-    best, best_by = measured.best
+    best, best_model = measured.best
     if noise is not None:
         told.append(noise_finding(noise, best, trainer.metric))
     told.sort(key=lambda each: each.severity is Severity.harmless)
@@ -85,13 +85,13 @@ def build_diagnosis(
         loss=measured.loss_of(measured.start),
         remedied_loss=measured.loss_of(measured.end),
         best=best,
-        best_by=best_by,
+        best_model=best_model,
         constant=constant(data),
         baselines={peer.name: peer.loss for peer in measured.peers},
         noise_floor=floor,
         findings=tuple(told),
         recipe=measured.start.recipe,
-        remedied=measured.end.recipe,
+        remedied_recipe=measured.end.recipe,
         recipe_curve=_curve(trainer, measured.start),
         remedied_curve=_curve(trainer, measured.end),
         experiments=tuple(_experiments(measured)),
@@ -127,8 +127,8 @@ def _verdict(measured: MeasuredEffects, told: Sequence[Finding]) -> str:
     """One or two plain sentences."""
     name = METRICS.get(measured.trainer.metric, measured.trainer.metric)
     runs, loss = measured.trainer.runs_of(measured.start), measured.loss_of(measured.start)
-    best, best_by = measured.best
-    reached = f"the best that was reached is {best:.3g}, by {best_by}"
+    best, best_model = measured.best
+    reached = f"the best that was reached is {best:.3g}, by {best_model}"
     if not runs:
         return f"There was no time to train the recipe; {reached}."
     refused = next((run.refused for run in runs if run.refused), None)

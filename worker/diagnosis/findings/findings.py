@@ -100,7 +100,7 @@ def _of_step(
         evidence=_evidence(suspect),
         remedy=remedy_of(taken, trainer),
         effect=effect,
-        alone=_alone(trainer, alone.get(taken.cause), attribution),
+        isolated_effect=_alone(trainer, alone.get(taken.cause), attribution),
         alternatives=tuple(_alternatives(trainer, step, attribution)),
         rows=suspect.rows if suspect else (),
         columns=suspect.columns if suspect else (),
@@ -110,7 +110,9 @@ def _of_step(
 def _alternatives(trainer: Trainer, step: Step, attribution: Attribution) -> Iterable[Alternative]:
     for other in step.alternatives[:MAX_ALTERNATIVES]:
         effect = effect_of(trainer, other.before, other.after, other.gain, attribution)
-        yield Alternative(cause=other.cause, remedy=remedy_of(other, trainer), alone=effect)
+        yield Alternative(
+            cause=other.cause, remedy=remedy_of(other, trainer), isolated_effect=effect
+        )
 
 
 def _alone(trainer: Trainer, tried: TriedRemedy | None, attribution: Attribution) -> Effect | None:
@@ -136,7 +138,7 @@ def _harmless(
         evidence=suspect.evidence,
         remedy=None if tried is None else remedy_of(tried, trainer),
         effect=None,
-        alone=_alone(trainer, tried, attribution),
+        isolated_effect=_alone(trainer, tried, attribution),
         rows=suspect.rows,
         columns=suspect.columns,
     )

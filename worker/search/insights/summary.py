@@ -31,7 +31,7 @@ def summarise_search(
         next_space={edge.name: edge.proposal for edge in edges},
         diverged=tuple(find_regions(spec, ended)),
         improvements=improvements,
-        near_best_after=_near_best_after(spec, improvements),
+        trials_to_near_best=_trials_to_near_best(spec, improvements),
         consumed=Consumed(
             epochs=epochs,
             trial_seconds=round(sum(trial.seconds or 0.0 for trial in ended), 3),
@@ -66,7 +66,7 @@ def _improvements(spec: JobSpec, ended: Sequence[Trial]) -> Iterator[Improvement
             )
 
 
-def _near_best_after(spec: JobSpec, improvements: Sequence[Improvement]) -> int | None:
+def _trials_to_near_best(spec: JobSpec, improvements: Sequence[Improvement]) -> int | None:
     if not improvements:
         return None
     best = improvements[-1].score

@@ -47,7 +47,7 @@ CASES: dict[str, Callable[[], Diagnosis]] = {
     "shares out of bounds": lambda: a_diagnosis(
         findings=(
             a_finding(Cause.outliers, effect=an_effect(-30.0, 1.0, 9.0)),
-            a_finding(Cause.optimizer, alone=an_effect(50.0, 9.0, 1.0, runs=1)),
+            a_finding(Cause.optimizer, isolated_effect=an_effect(50.0, 9.0, 1.0, runs=1)),
         )
     ),
 }
@@ -179,7 +179,7 @@ def test_page_has_both_recipes_in_full(tmp_path: Path) -> None:
     told = [json.loads(unescape(each)) for each in found]
     assert told == [
         diagnosis.recipe.model_dump(mode="json"),
-        diagnosis.remedied.model_dump(mode="json"),
+        diagnosis.remedied_recipe.model_dump(mode="json"),
     ]
 
 
@@ -214,7 +214,7 @@ def test_sound_recipe_has_no_empty_headings(tmp_path: Path) -> None:
 def test_curves_in_different_units_have_an_axis_each(
     tmp_path: Path, change: dict[str, str], is_told: bool
 ) -> None:
-    diagnosis = a_diagnosis(remedied=a_recipe(**change))
+    diagnosis = a_diagnosis(remedied_recipe=a_recipe(**change))
 
     text = page_of(tmp_path, diagnosis)
 

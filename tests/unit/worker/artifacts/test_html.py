@@ -142,7 +142,7 @@ def test_page_shows_what_mattered_and_where_to_go_on(tmp_path: Path) -> None:
     insights = some_insights(
         importances=(HyperparameterImportance(name="learning_rate", share=0.62),),
         next_space={"width": {"min": 128, "max": 384, "step": 16}, "l2": {"min": 1e-3, "max": 1.0}},
-        near_best_after=17,
+        trials_to_near_best=17,
     )
 
     text = written(tmp_path, some_facts(outcome={"insights": insights}))
