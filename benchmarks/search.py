@@ -208,7 +208,7 @@ def _timed() -> Iterator[dict[str, float]]:
         (SearchLoop, "run", "search"),
         (SearchTuner, "ask", "oracle"),
         (SearchTuner, "tell", "oracle"),
-        (Reporter, "_once", "store"),
+        (Reporter, "_write_once", "store"),
     ]
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in places]
     before += [(Compiled, "__call__", Compiled.__call__), (Program, "__init__", Program.__init__)]

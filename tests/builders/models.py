@@ -53,7 +53,7 @@ def worst_difference(final: FinalModel, folder: Path) -> float:
     """Of both files from the engine's answers to the test rows, as a share of their spread."""
     keras_path, onnx_path = save_both(final, folder)
     given, rounding = (
-        (model_content(final), final.prepared.raw_test, final.answer_test()),
+        (model_content(final), final.prepared.raw_test, final.predict_test()),
         final.rounding(),
     )
     checks = (check_keras, keras_path), (check_onnx, onnx_path)

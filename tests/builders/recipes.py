@@ -69,5 +69,5 @@ def data_of(
 ) -> tuple[DiagnosisData, tuple[ExcludedColumn, ...]]:
     """The data as the recipe's diagnosis reads them, and the columns that it leaves out."""
     table, _, checked = a_case(columns, recipe)
-    data = read_data(table, checked, recipe, draws=draws, most_rows=10_000, seed=0)
+    data = read_data(table, checked, recipe, draws=draws, max_rows=10_000, seed=0)
     return data, checked.excluded

@@ -1,7 +1,4 @@
-"""Raw feature columns, as the exported model takes them.
-
-N rows, R numeric columns.
-"""
+"""Raw feature columns, as the exported model takes them."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from lowloss.results import Column, ColumnKind
-from lowloss.tables.cells import label
+from lowloss.tables.cells import format_label
 from worker.data.splits import Rows
 from worker.engine.array_types import FloatArray
 
@@ -36,17 +33,17 @@ class RawColumns:
     strings: tuple[pl.Series, ...]
 
     def take(self, rows: Rows) -> RawColumns:
-        """Some of the rows."""
+        """Return the rows of these numbers."""
         return RawColumns(self.numeric_NR[rows], tuple(column[rows] for column in self.strings))
 
 
 def is_categorical(column: Column) -> bool:
-    """Whether a column is put before the network level by level."""
+    """Return whether the network sees a column level by level."""
     return column.kind is ColumnKind.categorical
 
 
 def read_columns(frame: pl.DataFrame, columns: Sequence[Column]) -> RawColumns:
-    """The raw values of the feature columns, numbers as float32, as the exported model takes."""
+    """Read the raw feature columns, numbers as float32, as the exported model takes them."""
     numbers = [read_numbers(frame[c.name]) for c in columns if not is_categorical(c)]
     strings = tuple(read_strings(frame[c.name]) for c in columns if is_categorical(c))
     numeric_NR = (
@@ -56,7 +53,7 @@ def read_columns(frame: pl.DataFrame, columns: Sequence[Column]) -> RawColumns:
 
 
 def read_numbers(column: pl.Series) -> FloatArray:
-    """A column as float32: booleans as 0 and 1, dates as days since 1970-01-01 UTC."""
+    """Read a column as float32: booleans as 0 and 1, dates as days since 1970-01-01 UTC."""
     if column.dtype == pl.Date:
         column = column.cast(pl.Int32)
     elif isinstance(column.dtype, pl.Datetime):
@@ -69,17 +66,17 @@ def read_numbers(column: pl.Series) -> FloatArray:
 
 
 def read_strings(column: pl.Series) -> pl.Series:
-    """A column as strings, the empty one for a missing value; numbers as the profile shows them."""
+    """Read a column as strings: empty for a missing value, numbers as the profile shows them."""
     if column.dtype != pl.String:
         values = column.drop_nulls().unique().to_list()
         column = column.replace_strict(
-            values, [label(value) for value in values], default=None, return_dtype=pl.String
+            values, [format_label(value) for value in values], default=None, return_dtype=pl.String
         )
     return column.fill_null(MISSING)
 
 
 def input_names(columns: Sequence[str]) -> dict[str, str]:
-    """The name of each column's input: its own where that is a plain name, else `column_<i>`.
+    """Name each column's input: its own name where that is plain, else `column_<i>`.
 
     TensorFlow does not tell a SavedModel's inputs apart by case: the first keeps its name.
     """

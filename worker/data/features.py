@@ -1,6 +1,6 @@
 """Fitted features: pure data, and what they make of raw columns with numpy.
 
-N rows, R raw numeric columns, D features of the design matrix. `worker.artifacts.model` writes
+`worker.artifacts.model` writes
 the same steps as Keras layers and as ONNX nodes.
 """
 
@@ -117,13 +117,15 @@ class FittedFeatures:
     def numbers(self) -> int:
         """Columns of the design matrix before the codes."""
         numbers = len(self.numeric) + 2 * len(self.seasons) + len(self.missing_positions)
-        return numbers + sum(each.width for each in self.categorical if not each.is_embedded)
+        return numbers + sum(
+            category.width for category in self.categorical if not category.is_embedded
+        )
 
 
 def design_matrix(
     features: FittedFeatures, raw: RawColumns, *, numbers: int | None = None
 ) -> FloatArray:
-    """[N, D] What the network sees; columns of zeros make it `numbers` before the codes."""
+    """Compute what the network sees [N, D]; zeros make it `numbers` columns before the codes."""
     missing_NR = np.isnan(raw.numeric_NR)
     filled_NR = np.where(missing_NR, features.centers, raw.numeric_NR)
     parts = [_scaled(features, filled_NR)]
@@ -158,14 +160,14 @@ def _scaled(features: FittedFeatures, filled_NR: FloatArray) -> FloatArray:
 
 
 def _season(days_N: FloatArray, period: float) -> tuple[FloatArray, FloatArray]:
-    """[N, 1] The sine and the cosine of a date's phase within a period of days."""
+    """Return the sine and the cosine of a date's phase within a period of days [N, 2]."""
     # A remainder is exact in float32, where a quotient of thousands has few digits left.
     angle_N = np.mod(days_N, np.float32(period)) * np.float32(2 * math.pi / period)
     return np.sin(angle_N)[:, None], np.cos(angle_N)[:, None]
 
 
 def _one_hot(feature: CategoricalFeature, strings: pl.Series) -> FloatArray:
-    """[N, width] The column of a value's level is 1; the last is of others where there are any."""
+    """Return one-hot codes [N, width]; the last column is of other levels where there are any."""
     levels = feature.levels
     other = len(levels) if feature.has_other else -1
     codes = strings.replace_strict(
@@ -175,7 +177,7 @@ def _one_hot(feature: CategoricalFeature, strings: pl.Series) -> FloatArray:
 
 
 def _codes(feature: CategoricalFeature, strings: pl.Series) -> FloatArray:
-    """[N, 1] 0 for a value that is no level, else the level's number from 1 up."""
+    """Return each level's number from 1 up [N, 1]; 0 for a value that is no level."""
     levels = feature.levels
     codes = strings.replace_strict(
         levels, range(1, len(levels) + 1), default=0, return_dtype=pl.Float32

@@ -1,7 +1,4 @@
-"""Fits every feature on the training rows, and on no other.
-
-N rows, R raw numeric columns.
-"""
+"""Fits every feature on the training rows, and on no other."""
 
 from __future__ import annotations
 
@@ -67,7 +64,7 @@ def fit_features(
 
 
 def as_matrix(features: FittedFeatures, *, matrix_columns: int) -> FittedFeatures:
-    """The features of an NPZ: their columns `X[0]`, `X[1]`, … are positions in its `X`."""
+    """Name the features of an NPZ: columns `X[0]`, `X[1]`, … are positions in its `X`."""
     matches = (MATRIX_COLUMN.fullmatch(feature.column) for feature in features.numeric)
     positions = tuple(int(match[1]) for match in matches if match)
     return replace(features, matrix_columns=matrix_columns, positions=positions)
@@ -97,12 +94,12 @@ def _fit_numeric(column: Column, name: str, values: FloatArray, scaling: Scaling
 
 
 def _by_moments(present: Float64Array) -> tuple[float, float]:
-    """Mean and standard deviation."""
+    """Return mean and standard deviation."""
     return (float(present.mean()), float(present.std())) if present.size else (0.0, 0.0)
 
 
 def _by_rank(present: Float64Array) -> tuple[float, float]:
-    """Median and interquartile range; half of the whole range where that is 0."""
+    """Return median and interquartile range; half of the whole range where that is 0."""
     if not present.size:
         return 0.0, 0.0
     low, center, high = (float(q) for q in np.quantile(present, [0.25, 0.5, 0.75]))
@@ -113,7 +110,7 @@ def _by_rank(present: Float64Array) -> tuple[float, float]:
 
 
 def _quantile_knots(scaled: Float64Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Where a column's quantiles lie, and the normal scores that they are led to.
+    """Return a column's quantiles, and the normal scores that they are mapped to.
 
     A value that several quantiles share has the mean of their scores.
     """
@@ -129,7 +126,7 @@ def _quantile_knots(scaled: Float64Array) -> tuple[tuple[float, ...], tuple[floa
 
 
 def _seasons(days: Float64Array) -> tuple[float, ...]:
-    """The periods that some dates tell apart: two whole ones at least, and not always one phase."""
+    """Return the periods that dates tell apart: two whole ones at least, not always one phase."""
     if not days.size:
         return ()
     span = float(np.ptp(days))
@@ -143,13 +140,13 @@ def _seasons(days: Float64Array) -> tuple[float, ...]:
 def _fit_categorical(
     column: Column, name: str, strings: pl.Series, max_levels: int
 ) -> CategoricalFeature:
-    """The most frequent levels, ties by value; a missing value comes first, however rare."""
+    """Choose the most frequent levels, ties by value; a missing value comes first, however rare."""
     counted = strings.alias("level").value_counts(name="rows").rows()
     ordered = sorted(counted, key=lambda pair: (pair[0] != MISSING, -pair[1], pair[0]))
     # Where all are rare, the table is too small to be choosy.
-    least = (
+    min_rows = (
         RARE_ROWS if any(rows >= RARE_ROWS for level, rows in counted if level != MISSING) else 1
     )
-    kept = [level for level, rows in ordered if rows >= least or level == MISSING]
-    levels = tuple(kept[:max_levels])
+    frequent_levels = [level for level, rows in ordered if rows >= min_rows or level == MISSING]
+    levels = tuple(frequent_levels[:max_levels])
     return CategoricalFeature(column.name, name, levels, has_other=len(levels) < len(counted))

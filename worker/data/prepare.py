@@ -80,7 +80,7 @@ class Prepared:
         return self.labelled.raw.take(self.splits.test)
 
     def x_test(self, fold: int = 0) -> FloatArray:
-        """[T, D] The test rows as a fold's network sees them."""
+        """Return the test rows as a fold's network sees them [T, D]."""
         return self.arrays.x_of(self.arrays.folds[fold], self.splits.test)
 
 
@@ -106,9 +106,9 @@ def prepare(table: Table, checked: CheckedJob, *, max_levels: int) -> Prepared:
 
 
 def prepare_refit(prepared: Prepared, spec: JobSpec, scaling: Scaling) -> Prepared:
-    """The same rows, but for one fold that trains on all but the test rows, and validates on none.
+    """Prepare one fold that trains on all rows but the test rows, and validates on none.
 
-    That is of the rows that a fold has: ordered folds, too, together hold all of them.
+    These are the rows that a fold has: ordered folds, too, together hold all of them.
     """
     everything = Split(prepared.splits.known, NO_ROWS)
     splits = Splits((everything,), prepared.splits.test)
@@ -118,7 +118,7 @@ def prepare_refit(prepared: Prepared, spec: JobSpec, scaling: Scaling) -> Prepar
 
 
 def scalings(spec: JobSpec) -> tuple[Scaling, ...]:
-    """The ways of scaling features that a search may choose from."""
+    """Return the ways of scaling features that a search may choose from."""
     match spec.preprocessing.scale_features:
         case Choice(choices=choices):
             return choices
@@ -135,7 +135,7 @@ def _labelled(frame: pl.DataFrame, target: str) -> pl.DataFrame:
 
 
 def _traits(frame: pl.DataFrame, spec: JobSpec, labelled: LabelledRows) -> Traits:
-    """What the strategy of validation looks at."""
+    """Return what the strategy of validation looks at."""
     column, y = spec.validation.column, labelled.y
     is_classified = labelled.target.task is not Task.regression
     classes = y.astype(np.int64) if is_classified else None
@@ -148,7 +148,7 @@ def _traits(frame: pl.DataFrame, spec: JobSpec, labelled: LabelledRows) -> Trait
 
 
 def _ranks(column: pl.Series) -> Rows:
-    """From 0; the same for the same value."""
+    """Rank values from 0; the same for the same value."""
     return column.rank("dense").to_numpy().astype(np.int64) - 1
 
 
@@ -156,24 +156,24 @@ def _check_split(labelled: LabelledRows, split: Split, test: Rows) -> None:
     """Refuse parts that groups or an order leave without enough rows, or classes."""
     parts = {"training": split.train, "validation": split.validation, "test": test}
     for name, rows in parts.items():
-        least = MIN_TRAIN_ROWS if name == "training" else MIN_HELD_ROWS
-        if len(rows) < least:
+        min_rows = MIN_TRAIN_ROWS if name == "training" else MIN_HELD_ROWS
+        if len(rows) < min_rows:
             raise JobFailed(
                 "split_too_small",
-                f"the {name} rows of a fold are {len(rows)}; {least} are needed. Change "
+                f"the {name} rows of a fold are {len(rows)}; {min_rows} are needed. Change "
                 "validation.folds, fraction or test_fraction.",
             )
     if labelled.target.task is Task.regression:
         return
-    wanted = len(labelled.target.labels)
-    if len(np.unique(labelled.y[split.train])) < wanted:
+    class_count = len(labelled.target.labels)
+    if len(np.unique(labelled.y[split.train])) < class_count:
         raise JobFailed(
             "split_lacks_a_class",
             "the training rows of a fold lack a class: it lies in few groups, or late in the "
             "order. Use another validation.strategy or column.",
         )
     for name in ("validation", "test"):
-        if len(np.unique(labelled.y[parts[name]])) < min(2, wanted):
+        if len(np.unique(labelled.y[parts[name]])) < min(2, class_count):
             raise JobFailed(
                 "split_lacks_a_class",
                 f"the {name} rows of a fold are all of one class. Use another "
@@ -184,7 +184,7 @@ def _check_split(labelled: LabelledRows, split: Split, test: Rows) -> None:
 def _fitted(
     labelled: LabelledRows,
     splits: Splits,
-    wanted: tuple[Scaling, ...],
+    scalings_of_folds: tuple[Scaling, ...],
     spec: JobSpec,
     *,
     offset: float | None,
@@ -192,11 +192,15 @@ def _fitted(
     """Fit and transform; whether the target is seen as a logarithm is one choice for all folds."""
     scale = spec.preprocessing.scale_target
     fits: list[FittedFold] = []
-    for scaling in wanted:
+    for scaling in scalings_of_folds:
         for split in splits.folds:
             # What is embedded is one choice for all folds: it decides what a network consists of.
-            known = fits[0].features.embedded if fits else None
-            embedded = None if known is None else frozenset(each.column for each in known)
+            embedded_before = fits[0].features.embedded if fits else None
+            embedded = (
+                None
+                if embedded_before is None
+                else frozenset(feature.column for feature in embedded_before)
+            )
             features = _features(labelled, split, scaling, embedded)
             y_train = labelled.y[split.train]
             target = fit_target(labelled.target, y_train, scale=scale, log_offset=offset)
@@ -221,10 +225,10 @@ def _fitted(
 
 
 def _embeddings(fits: list[FittedFold]) -> tuple[Embedding, ...]:
-    """Tables for the codes of every fold."""
+    """Return the tables for the codes of every fold."""
     of_columns = zip(*(fit.features.embedded for fit in fits), strict=True)
-    most = [max(len(feature.levels) for feature in features) for features in of_columns]
-    return tuple(Embedding(levels + 1, EMBEDDING_SIZE) for levels in most)
+    level_counts = [max(len(feature.levels) for feature in features) for features in of_columns]
+    return tuple(Embedding(levels + 1, EMBEDDING_SIZE) for levels in level_counts)
 
 
 def _features(
@@ -243,7 +247,7 @@ def _features(
 
 
 def _fold(view: int, fit: FittedFold, unit: Target, y: Float64Array, spec: JobSpec) -> Fold:
-    """A fold of the arrays, whose target is in some unit."""
+    """Return a fold of the arrays, whose target is in `unit`."""
     return Fold(
         train_N=fit.split.train,
         validation_M=fit.split.validation,
@@ -256,7 +260,7 @@ def _fold(view: int, fit: FittedFold, unit: Target, y: Float64Array, spec: JobSp
 
 
 def _is_weighted(target: Target, spec: JobSpec) -> bool:
-    """Whether classes are given the same weight in training."""
+    """Return whether classes have the same weight in training."""
     if target.task is Task.regression:
         return False
     match spec.preprocessing.class_weight:

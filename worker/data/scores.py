@@ -1,7 +1,4 @@
-"""How good predictions are, in the target's units.
-
-M rows, C classes.
-"""
+"""How good predictions are, in the target's units."""
 
 from __future__ import annotations
 
@@ -26,7 +23,7 @@ Sampled = dict[str, Float64Array]
 
 
 def scores(target: Target, y_M: Float64Array, answer_MC: Float64Array) -> dict[str, float]:
-    """The metrics of a model's answers (`Target.answer`) to rows whose raw target is `y_M`.
+    """Score a model's predictions (`Target.to_predictions`) of rows with the raw target `y_M`.
 
     Regression: rmse, mae, median_absolute_error (target units), r2, and mape (a share of the
     target) where no target is 0. Classification: log_loss (natural logarithm, probabilities clipped
@@ -40,20 +37,25 @@ def scores(target: Target, y_M: Float64Array, answer_MC: Float64Array) -> dict[s
 
 
 def objective_value(objective: Objective, metrics: dict[str, float]) -> float:
-    """A trial's value of the objective; NaN where its rows do not define it."""
+    """Return a trial's value of the objective; NaN where its rows do not define it."""
     return metrics.get(objective.metric, math.nan)
 
 
-def mean_metrics(found: Sequence[dict[str, float]]) -> dict[str, float]:
-    """The mean over folds of each metric that all of them define."""
-    names = [name for name in found[0] if all(name in metrics for metrics in found)]
-    return {name: math.fsum(metrics[name] for metrics in found) / len(found) for name in names}
+def mean_metrics(metrics_of_folds: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Average each metric over folds, where all of them define it."""
+    names = [
+        name for name in metrics_of_folds[0] if all(name in metrics for metrics in metrics_of_folds)
+    ]
+    return {
+        name: math.fsum(metrics[name] for metrics in metrics_of_folds) / len(metrics_of_folds)
+        for name in names
+    }
 
 
 def bootstrap(
     target: Target, y_M: Float64Array, answers: Mapping[str, Float64Array], *, seed: int
 ) -> dict[str, Sampled]:
-    """Each model's metrics over rows drawn with replacement (Efron 1979), by its name.
+    """Score each model on rows drawn with replacement (Efron 1979), by its name.
 
     All models are scored on the same draws: their differences are paired.
     """
@@ -67,15 +69,15 @@ def bootstrap(
     return {
         name: {
             # A draw of one class alone has no ranking.
-            metric: np.array([each.get(metric, math.nan) for each in some])
+            metric: np.array([metrics_of_draw.get(metric, math.nan) for metrics_of_draw in draws])
             for metric in scores(target, y_M, answers[name])
         }
-        for name, some in drawn.items()
+        for name, draws in drawn.items()
     }
 
 
 def interval(values: Float64Array) -> Interval:
-    """The central 95 % of a metric's values, or of a difference's."""
+    """Return the central 95 % of a metric's values, or of a difference's."""
     share = (1 - CONFIDENCE) / 2
     low, high = np.nanquantile(values, [share, 1 - share])
     return float(low), float(high)
@@ -84,7 +86,7 @@ def interval(values: Float64Array) -> Interval:
 def _regression(y_M: Float64Array, predicted_M: Float64Array) -> dict[str, float]:
     error_M = np.abs(predicted_M - y_M)
     spread = float(np.sum((y_M - y_M.mean()) ** 2))
-    found = {
+    metrics = {
         "rmse": float(np.sqrt(np.mean(error_M**2))),
         "mae": float(error_M.mean()),
         "median_absolute_error": float(np.median(error_M)),
@@ -92,18 +94,18 @@ def _regression(y_M: Float64Array, predicted_M: Float64Array) -> dict[str, float
         "r2": 1.0 - float(np.sum(error_M**2)) / spread if spread else float(not error_M.any()),
     }
     if np.all(y_M != 0):
-        found["mape"] = float(np.mean(error_M / np.abs(y_M)))
-    return found
+        metrics["mape"] = float(np.mean(error_M / np.abs(y_M)))
+    return metrics
 
 
 def _classification(target: Target, y_M: Rows, probability_MC: Float64Array) -> dict[str, float]:
     clipped = np.clip(probability_MC, 1e-7, 1.0)
     predicted_M = probability_MC.argmax(axis=1)
     present = np.unique(y_M)
-    watched = _of_interest(target, present)
+    watched = _scored_classes(target, present)
     # Scikit-learn's own warns where a class was answered that these rows do not hold.
     recalls = [np.mean(predicted_M[y_M == c] == c) for c in present]
-    found = {
+    metrics = {
         "log_loss": float(-np.mean(np.log(clipped[np.arange(len(y_M)), y_M]))),
         "accuracy": float(np.mean(predicted_M == y_M)),
         "balanced_accuracy": float(np.mean(recalls)),
@@ -112,13 +114,13 @@ def _classification(target: Target, y_M: Rows, probability_MC: Float64Array) -> 
     ranked = [c for c in watched if 0 < np.sum(y_M == c) < len(y_M)]
     if ranked:
         areas = [_areas(y_M == c, probability_MC[:, c]) for c in ranked]
-        found["roc_auc"] = float(np.mean([roc_auc for roc_auc, _ in areas]))
-        found["average_precision"] = float(np.mean([precision for _, precision in areas]))
-    return found
+        metrics["roc_auc"] = float(np.mean([roc_auc for roc_auc, _ in areas]))
+        metrics["average_precision"] = float(np.mean([precision for _, precision in areas]))
+    return metrics
 
 
 def _areas(is_class_M: NDArray[np.bool_], score_M: Float64Array) -> tuple[float, float]:
-    """The area under the ROC curve, and the average precision; both classes are there.
+    """Return the area under the ROC curve, and the average precision; both classes must occur.
 
     As scikit-learn 1.7, at a hundredth of the time: it checks its arguments for longer than it
     computes, and the bootstrap asks a thousand times.
@@ -135,12 +137,15 @@ def _areas(is_class_M: NDArray[np.bool_], score_M: Float64Array) -> tuple[float,
     return float(area), float(precision)
 
 
-def _of_interest(target: Target, present: Rows) -> list[int]:
-    """The classes that a metric of one class against the rest is the mean over."""
+def _scored_classes(target: Target, present: Rows) -> list[int]:
+    """Return the classes over which a metric of one class against the rest is averaged."""
     return [1] if target.task is Task.binary else [int(c) for c in present]
 
 
 def _f1(is_class_M: NDArray[np.bool_], is_answered_M: NDArray[np.bool_]) -> float:
-    """The harmonic mean of precision and recall; 0 where no row is of the class, or answered so."""
-    found = int(is_class_M.sum() + is_answered_M.sum())
-    return 2.0 * float(np.sum(is_class_M & is_answered_M)) / found if found else 0.0
+    """Return the harmonic mean of precision and recall.
+
+    0 where no row is or is predicted the class.
+    """
+    count = int(is_class_M.sum() + is_answered_M.sum())
+    return 2.0 * float(np.sum(is_class_M & is_answered_M)) / count if count else 0.0

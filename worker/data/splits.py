@@ -61,8 +61,8 @@ def split_rows(traits: Traits, validation: Validation, *, seed: int) -> Splits:
         case "auto":
             raise ValueError("check_job decides what auto is")
         case "holdout":
-            train, held, test = _stratified(traits, validation, rng)
-            return Splits((Split(train, held),), test)
+            train, validation_rows, test = _stratified(traits, validation, rng)
+            return Splits((Split(train, validation_rows),), test)
         case "repeated":
             return _repeated(traits, validation, rng)
         case "kfold":
@@ -76,97 +76,105 @@ def split_rows(traits: Traits, validation: Validation, *, seed: int) -> Splits:
 def _stratified(
     traits: Traits, validation: Validation, rng: np.random.Generator, test: Rows | None = None
 ) -> tuple[Rows, Rows, Rows]:
-    """Training, validation and test rows; those for `test` are drawn unless they are given.
+    """Split rows for training, validation and test class by class; `test` may be given.
 
-    Each class of three rows or more has one in each part at least.
+    Each class of three rows or more has at least one in each part.
     """
     parts: list[list[Rows]] = [[], [], []]
     for rows in _strata(traits):
         if test is None:
-            tested, held = _sizes(len(rows), validation)
+            test_count, validation_count = _sizes(len(rows), validation)
             order = rng.permutation(rows)
         else:
             is_test = np.isin(rows, test)
-            tested, held = int(is_test.sum()), _sizes(len(rows), validation)[1]
+            test_count, validation_count = int(is_test.sum()), _sizes(len(rows), validation)[1]
             order = np.concatenate([rows[is_test], rng.permutation(rows[~is_test])])
-        for part, some in zip(parts, np.split(order, [tested, tested + held]), strict=True):
-            part.append(some)
+        for part, part_rows in zip(
+            parts, np.split(order, [test_count, test_count + validation_count]), strict=True
+        ):
+            part.append(part_rows)
     tested_rows, held_rows, train = (np.sort(np.concatenate(part)) for part in parts)
     return train, held_rows, tested_rows
 
 
 def _strata(traits: Traits) -> list[Rows]:
-    """The rows of each class, or all rows."""
+    """Return the rows of each class, or all rows."""
     if traits.classes is None:
         return [np.arange(traits.count)]
     return [np.flatnonzero(traits.classes == c) for c in np.unique(traits.classes)]
 
 
 def _sizes(count: int, validation: Validation) -> tuple[int, int]:
-    """Test and validation rows of a group of rows; what they leave trains."""
-    test = max(1, round(count * validation.test_fraction))
-    held = max(1, round(count * validation.fraction))
-    while test + held >= count > 2:
+    """Return how many of `count` rows test and validate; the others train."""
+    test_count = max(1, round(count * validation.test_fraction))
+    validation_count = max(1, round(count * validation.fraction))
+    while test_count + validation_count >= count > 2:
         # Rounding took the last training row of a small class: the larger part gives one back.
-        if test > held:
-            test -= 1
+        if test_count > validation_count:
+            test_count -= 1
         else:
-            held -= 1
-    return test, held
+            validation_count -= 1
+    return test_count, validation_count
 
 
 def _repeated(traits: Traits, validation: Validation, rng: np.random.Generator) -> Splits:
-    train, held, test = _stratified(traits, validation, rng)
-    folds = [Split(train, held)]
+    train, validation_rows, test = _stratified(traits, validation, rng)
+    folds = [Split(train, validation_rows)]
     for _ in range(validation.fold_count - 1):
-        train, held, _ = _stratified(traits, validation, rng, test)
-        folds.append(Split(train, held))
+        train, validation_rows, _ = _stratified(traits, validation, rng, test)
+        folds.append(Split(train, validation_rows))
     return Splits(tuple(folds), test)
 
 
 def _kfold(traits: Traits, validation: Validation, rng: np.random.Generator) -> Splits:
-    """Rows are dealt to the folds class by class, as cards are."""
+    """Deal rows to the folds class by class, as cards are dealt."""
     fold_N = np.full(traits.count, -1)
     dealt = 0
     for rows in _strata(traits):
         order = rng.permutation(rows)
         # A small class has fewer test rows: each fold is dealt one first.
-        wanted = round(len(rows) * validation.test_fraction)
-        known = order[max(1, min(wanted, len(rows) - validation.fold_count)) :]
-        fold_N[known] = (dealt + np.arange(len(known))) % validation.fold_count
-        dealt += len(known)
+        test_count = round(len(rows) * validation.test_fraction)
+        fold_rows = order[max(1, min(test_count, len(rows) - validation.fold_count)) :]
+        fold_N[fold_rows] = (dealt + np.arange(len(fold_rows))) % validation.fold_count
+        dealt += len(fold_rows)
     return _of_folds(fold_N, validation.fold_count)
 
 
 def _grouped(traits: Traits, validation: Validation, rng: np.random.Generator) -> Splits:
-    """Whole groups: those for the test and for validation are drawn, the others train."""
+    """Split whole groups: those for test and validation are drawn, the others train."""
     assert traits.groups is not None
     sizes = np.bincount(traits.groups)
     order = rng.permutation(np.flatnonzero(sizes))
-    test_rows = validation.test_fraction * traits.count
+    test_row_count = validation.test_fraction * traits.count
     if validation.folds is None:
-        held_rows = validation.fraction * traits.count
-        (test, held), rest = _drawn(order, sizes, [test_rows, held_rows], leave=1)
-        parts = (np.flatnonzero(np.isin(traits.groups, part)) for part in (rest, held, test))
+        validation_row_count = validation.fraction * traits.count
+        (test_groups, validation_groups), rest = _draw_groups(
+            order, sizes, [test_row_count, validation_row_count], leave=1
+        )
+        parts = (
+            np.flatnonzero(np.isin(traits.groups, part))
+            for part in (rest, validation_groups, test_groups)
+        )
         train_rows, validation_rows, tested = parts
         return Splits((Split(train_rows, validation_rows),), tested)
-    _, rest = _drawn(order, sizes, [test_rows], leave=validation.folds)
+    _, rest = _draw_groups(order, sizes, [test_row_count], leave=validation.folds)
     fold_of_group = np.full(len(sizes), -1)
     fold_of_group[rest] = _balanced(sizes[rest], validation.folds)
     return _of_folds(fold_of_group[traits.groups], validation.folds)
 
 
-def _drawn(
-    order: Rows, sizes: Rows, wanted: Sequence[float], *, leave: int
+def _draw_groups(
+    order: Rows, sizes: Rows, row_targets: Sequence[float], *, leave: int
 ) -> tuple[list[list[int]], list[int]]:
-    """Groups for parts that want so many rows each, and the others: so many are left.
+    """Draw groups for parts that need `row_targets` rows, and return the other groups, too.
 
-    Each goes to the part that lacks most, unless that would bring it no nearer to what it wants:
-    a group of most rows is left. A part has one group at least, where there are enough of them.
+    A group goes to the part that lacks most rows, unless that would bring it no nearer to its
+    target: a group of most rows goes to no part. At least `leave` groups go to no part. A part has
+    at least one group, where there are enough of them.
     """
-    parts: list[list[int]] = [[] for _ in wanted]
+    parts: list[list[int]] = [[] for _ in row_targets]
     rest: list[int] = []
-    missing = np.array(wanted)
+    missing = np.array(row_targets)
     spare = len(order) - len(parts) - leave
     for group in map(int, order):
         part = int(np.argmax(missing))
@@ -177,24 +185,24 @@ def _drawn(
             parts[part].append(group)
         else:
             rest.append(group)
-    for some in parts:
-        if not some and rest:
-            some.append(min(rest, key=lambda group: int(sizes[group])))
-            rest.remove(some[0])
+    for groups in parts:
+        if not groups and rest:
+            groups.append(min(rest, key=lambda group: int(sizes[group])))
+            rest.remove(groups[0])
     return parts, rest
 
 
 def _balanced(sizes: Sequence[int] | Rows, folds: int) -> Rows:
-    """A fold for each group: the largest group goes to the emptiest fold, and so on."""
-    held, fold_of = np.zeros(folds), np.zeros(len(sizes), dtype=np.int64)
+    """Assign each group to a fold: the largest group to the emptiest fold, and so on."""
+    rows_of_fold, fold_of = np.zeros(folds), np.zeros(len(sizes), dtype=np.int64)
     for group in np.argsort(-np.asarray(sizes), kind="stable"):
-        fold_of[group] = int(np.argmin(held))
-        held[fold_of[group]] += sizes[group]
+        fold_of[group] = int(np.argmin(rows_of_fold))
+        rows_of_fold[fold_of[group]] += sizes[group]
     return fold_of
 
 
 def _ordered(traits: Traits, validation: Validation) -> Splits:
-    """The last rows are for the test; those before them for validation.
+    """Take the last rows for the test, and those before them for validation.
 
     With folds, the rows before the test are cut into one block more than there are folds: each
     fold trains on the blocks before the one that it validates on (rolling origin, Tashman 2000).
@@ -202,25 +210,28 @@ def _ordered(traits: Traits, validation: Validation) -> Splits:
     assert traits.order is not None
     order = np.argsort(traits.order, kind="stable")
     sorted_N = traits.order[order]
-    known = _boundary(
+    known_count = _boundary(
         sorted_N, traits.count - max(1, round(traits.count * validation.test_fraction))
     )
     if validation.folds is None:
-        held = max(1, round(traits.count * validation.fraction))
-        cuts = [_boundary(sorted_N[:known], known - held), known]
+        validation_count = max(1, round(traits.count * validation.fraction))
+        cuts = [_boundary(sorted_N[:known_count], known_count - validation_count), known_count]
     else:
         blocks = validation.folds + 1
-        cuts = [_boundary(sorted_N[:known], round(known * b / blocks)) for b in range(1, blocks)]
-        cuts.append(known)
+        cuts = [
+            _boundary(sorted_N[:known_count], round(known_count * b / blocks))
+            for b in range(1, blocks)
+        ]
+        cuts.append(known_count)
     folds = tuple(
         Split(np.sort(order[:start]), np.sort(order[start:end]))
         for start, end in itertools.pairwise(cuts)
     )
-    return Splits(folds, np.sort(order[known:]))
+    return Splits(folds, np.sort(order[known_count:]))
 
 
 def _boundary(sorted_N: Rows, cut: int) -> int:
-    """The nearest cut that keeps rows of one time together and leaves rows on both sides."""
+    """Return the nearest cut that keeps rows of one time together, with rows on both sides."""
     cut = min(max(1, cut), len(sorted_N) - 1)
     moved = (int(np.searchsorted(sorted_N, sorted_N[cut], side=s)) for s in ("left", "right"))
     possible = [end for end in moved if 0 < end < len(sorted_N)]
@@ -228,7 +239,7 @@ def _boundary(sorted_N: Rows, cut: int) -> int:
 
 
 def _of_folds(fold_N: Rows, folds: int) -> Splits:
-    """Each fold validates on its rows and trains on those of the others; -1 is the test."""
+    """Build splits from each row's fold, where it validates; -1 is the test."""
     is_known = fold_N >= 0
     return Splits(
         tuple(

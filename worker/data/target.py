@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from lowloss.spec import Task
-from lowloss.tables.cells import label
+from lowloss.tables.cells import format_label
 from worker.data.splits import Rows
 from worker.engine.array_types import FloatArray
 from worker.engine.arrays import Loss
@@ -68,14 +68,14 @@ class Target:
         return len(self.labels) if self.task is Task.multiclass else 1
 
     def standardise(self, y: Float64Array) -> FloatArray:
-        """What the network is trained on; class indices stay as they are."""
+        """Return the target that the network is trained on; class indices stay as they are."""
         seen = y if self.log is None else np.log(y + self.log.offset)
         return ((seen - self.mean) / self.sd).astype(np.float32)
 
-    def answer(self, output_MC: FloatArray) -> Float64Array:
-        """The network's output [M, C] as the model gives it.
+    def to_predictions(self, output_MC: FloatArray) -> Float64Array:
+        """Convert the network's output [M, C] to predictions.
 
-        Target units [M, 1], or probabilities [M, classes], binary included.
+        These are in target units [M, 1], or probabilities [M, classes], binary included.
         """
         output = output_MC.astype(np.float64)
         if self.task is Task.binary:
@@ -87,11 +87,11 @@ class Target:
 
 
 def read_target(column: pl.Series, task: Task, labels: tuple[str, ...]) -> Float64Array:
-    """The raw target of labelled rows: numbers, or indices into `labels`."""
+    """Read the raw target of labelled rows: numbers, or indices into `labels`."""
     if task is Task.regression:
         return column.cast(pl.Float64).to_numpy().astype(np.float64)
     values = column.unique().to_list()
-    indices = [float(labels.index(label(value))) for value in values]
+    indices = [float(labels.index(format_label(value))) for value in values]
     return column.replace_strict(values, indices, return_dtype=pl.Float64).to_numpy()
 
 
@@ -117,30 +117,30 @@ def fit_target(
 
 
 def log_offset(
-    wanted: bool | Literal["auto"], y_train: Float64Array, *, lowest: float
+    setting: bool | Literal["auto"], y_train: Float64Array, *, lowest: float
 ) -> float | None:
-    """What is added before the logarithm: 0, or 1 where there are zeros; None for no logarithm.
+    """Return what is added before the logarithm: 0, or 1 with zeros; None for no logarithm.
 
     `lowest` is the least target of all rows: the logarithm must be defined for each.
     """
-    if wanted is False or lowest < 0:
+    if setting is False or lowest < 0:
         return None
     offset = 0.0 if lowest > 0 else 1.0
-    if wanted is True:
+    if setting is True:
         return offset
     before, after = skewness(y_train), skewness(np.log(y_train + offset))
     return offset if before > SKEWED and abs(after) < before else None
 
 
 def skewness(y: Float64Array) -> float:
-    """The third standardised moment; 0 where all values are the same."""
+    """Return the third standardised moment; 0 where all values are the same."""
     centred = y - y.mean()
     sd = float(centred.std())
     return float(np.mean((centred / sd) ** 3)) if sd > 0 else 0.0
 
 
 def class_weights(y: Float64Array, train: Rows) -> FloatArray | None:
-    """Balanced weights of the training rows, of mean 1; None where the classes are balanced.
+    """Return balanced weights of the training rows, of mean 1; None where classes are balanced.
 
     Balanced means that the largest class has at most 1.5 times the rows of the smallest.
     """

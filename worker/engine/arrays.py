@@ -1,8 +1,4 @@
-"""The data of a job as an engine sees it: one copy, and the folds that are made of it.
-
-V views, N rows, D features, C outputs (1 for regression and binary); of a fold: N training rows,
-M validation rows.
-"""
+"""The data of a job as an engine sees it: one copy, and the folds that are made of it."""
 
 from __future__ import annotations
 
@@ -66,7 +62,7 @@ class Fold:
         return self.validation_M.size > 0
 
     def is_finite(self, epoch: Epoch) -> bool:
-        """Whether an epoch measured what training can go on from."""
+        """Return whether training can go on from what an epoch measured."""
         measured = [epoch.loss, epoch.penalised_loss]
         return all(map(math.isfinite, measured + [epoch.val_loss] * self.is_validated))
 
@@ -152,11 +148,11 @@ class Arrays:
         return any(fold.weight_N is not None for fold in self.folds)
 
     def steps(self, plan: Plan) -> int:
-        """Training steps of one epoch."""
+        """Count the training steps of one epoch."""
         return math.ceil(len(self.folds[plan.fold].train_N) / plan.batch_size)
 
     def rows(self, number: int = 0) -> FoldRows:
-        """A copy of a fold's rows."""
+        """Copy a fold's rows."""
         fold = self.folds[number]
         return FoldRows(
             x_train_ND=self.x_of(fold, fold.train_N),
@@ -167,12 +163,12 @@ class Arrays:
         )
 
     def x_of(self, fold: Fold, rows: RowNumbers) -> FloatArray:
-        """Features of some rows, as a fold sees them."""
+        """Return the features of rows as a fold sees them."""
         x_ND: FloatArray = self.x_VND[fold.view, rows]
         return x_ND
 
     def y_of(self, fold: Fold, rows: RowNumbers) -> FloatArray:
-        """Targets of some rows, as a fold sees them."""
+        """Return the targets of rows as a fold sees them."""
         y_N = self.y_N[rows]
         if not self.is_scaled:
             return y_N

@@ -1,7 +1,7 @@
 """What chance decides in a training: initial weights, the order of rows, dropout.
 
 Each is a pure function of the trial's seed and of where it is used, and so the same in every
-engine, slot and cohort. K slots, B batch rows, W units.
+engine, slot and cohort.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ ROW_STRIDE = 65_536
 
 
 def initial_weights(plan: Plan, arrays: Arrays) -> list[FloatArray]:
-    """Kernel [in, out] and bias [out] of each layer, at their true shapes; biases are zero.
+    """Draw kernel [in, out] and bias [out] of each layer at their true shapes; biases are zero.
 
     Where the plan names no initializers: Glorot uniform (Glorot and Bengio 2010) before tanh and at
-    the head, LeCun normal before selu, He normal (He et al. 2015) before all else. Last each
+    the head, LeCun normal before selu, He normal (He et al. 2015) before all else. Last comes each
     embedding's table: normal, of about the length that a one-hot code has, and 0 for code 0.
     """
     sizes = [arrays.inputs, *plan.widths, arrays.outputs]
@@ -40,8 +40,8 @@ def initial_weights(plan: Plan, arrays: Arrays) -> list[FloatArray]:
         rng = np.random.default_rng([plan.seed, 0x1417, layer])
         kernel = _kernel(rng, initializers[layer], shape)
         weights += [kernel.astype(np.float32), np.zeros(shape[1], dtype=np.float32)]
-    for place, embedding in enumerate(arrays.embeddings):
-        rng = np.random.default_rng([plan.seed, 0xE3BD, place])
+    for index, embedding in enumerate(arrays.embeddings):
+        rng = np.random.default_rng([plan.seed, 0xE3BD, index])
         table = rng.normal(size=(embedding.codes, embedding.size)) / math.sqrt(embedding.size)
         table[0] = 0
         weights.append(table.astype(np.float32))
@@ -49,30 +49,30 @@ def initial_weights(plan: Plan, arrays: Arrays) -> list[FloatArray]:
 
 
 def row_order(seed: int, epoch: int, rows: int) -> NDArray[np.int32]:
-    """[rows] The order in which an epoch (from 1) sees the training rows."""
+    """Draw the order in which an epoch (from 1) sees the training rows [rows]."""
     return np.random.default_rng([seed, 0x0DE2, epoch]).permutation(rows).astype(np.int32)
 
 
 def dropout_keep(key_K: Any, layer: int, batch: int, width: int, rate_K: Any) -> Any:
-    """[K, B, W] Which units a training step keeps: a hash of key, layer, row and unit.
+    """Draw which units a training step keeps [K, B, W]: a hash of key, layer, row and unit.
 
     `key_K` int32 stands for seed and step. Counter-based draws (Salmon et al. 2011) by a mixer of
     shifts and products, since a cryptographic one costs more than the matrix products.
     """
-    place_BW = tf.range(batch)[:, None] * ROW_STRIDE + tf.range(width)[None, :]
-    mixed = _mix(place_BW + _constant(0x9E3779B9) * (layer + 1))
+    counter_BW = tf.range(batch)[:, None] * ROW_STRIDE + tf.range(width)[None, :]
+    mixed = _mix(counter_BW + _constant(0x9E3779B9) * (layer + 1))
     bits_KBW = _mix(mixed[None] ^ _mix(key_K)[:, None, None])
     uniform = tf.cast(bits_KBW & 0xFFFFFF, rate_K.dtype) * (1.0 / 0x1000000)
     return uniform >= rate_K[:, None, None]
 
 
 def normal_noise(key_K: Any, shape: Any, dtype: Any) -> Any:
-    """[K, B, D] Standard normal noise of a training step (Box and Muller 1958)."""
+    """Draw standard normal noise of a training step [K, B, D] (Box and Muller 1958)."""
     _, batch, features = shape
-    place_BD = tf.range(batch)[:, None] * ROW_STRIDE + tf.range(features)[None, :]
+    counter_BD = tf.range(batch)[:, None] * ROW_STRIDE + tf.range(features)[None, :]
 
     def uniform(salt: int) -> Any:
-        bits_KBD = _mix(_mix(place_BD ^ _constant(salt))[None] ^ _mix(key_K)[:, None, None])
+        bits_KBD = _mix(_mix(counter_BD ^ _constant(salt))[None] ^ _mix(key_K)[:, None, None])
         return (tf.cast(bits_KBD & 0xFFFFFF, dtype) + 1) * (1.0 / 0x1000000)
 
     radius = tf.sqrt(-2.0 * tf.math.log(uniform(0x51ED270B)))
@@ -80,7 +80,7 @@ def normal_noise(key_K: Any, shape: Any, dtype: Any) -> Any:
 
 
 def mixup_shares(plan: Plan, epoch: int, steps: int) -> FloatArray:
-    """[steps] Each step's share of a row itself in mixup, from Beta(alpha, alpha); 1 for none."""
+    """Draw each step's share of a row itself in mixup [steps] from Beta(alpha, alpha); else 1."""
     if not plan.mixup:
         return np.ones(steps, dtype=np.float32)
     rng = np.random.default_rng([plan.seed, 0x3117, epoch])
@@ -88,19 +88,19 @@ def mixup_shares(plan: Plan, epoch: int, steps: int) -> FloatArray:
 
 
 def dropout_key(seed_K: Any, step_K: Any) -> Any:
-    """[K] int32: one key for each seed and step."""
+    """Return one int32 key for each seed and step [K]."""
     return _mix(seed_K ^ (step_K * _constant(0x85EBCA6B)))
 
 
 def _mix(x: Any) -> Any:
-    """A bijection of int32 that spreads every bit (degski's hash of 32-bit integers)."""
+    """Spread every bit of an int32 by a bijection (degski's hash of 32-bit integers)."""
     x = (x ^ _shift(x, 16)) * _constant(0x45D9F3B)
     x = (x ^ _shift(x, 16)) * _constant(0x45D9F3B)
     return x ^ _shift(x, 16)
 
 
 def _shift(x: Any, bits: int) -> Any:
-    """A logical shift to the right."""
+    """Shift to the right logically."""
     return tf.bitwise.right_shift(x, bits) & ((1 << (32 - bits)) - 1)
 
 
@@ -117,7 +117,7 @@ def _usual_initializers(plan: Plan) -> tuple[KernelInitializer, ...]:
 def _kernel(
     rng: np.random.Generator, initializer: KernelInitializer, shape: tuple[int, int]
 ) -> NDArray[np.float64]:
-    """[in, out] A draw from one of Keras's initializers."""
+    """Draw a kernel [in, out] from one of Keras's initializers."""
     scale = DEFAULT_SCALE if initializer.scale is None else initializer.scale
     match initializer.name:
         case "zeros" | "ones" | "constant":
@@ -126,7 +126,7 @@ def _kernel(
         case "random_normal":
             return rng.normal(size=shape) * scale
         case "truncated_normal":
-            return _cut_normal(rng, shape) * TRUNCATED_SD * scale
+            return _truncated_normal(rng, shape) * TRUNCATED_SD * scale
         case "random_uniform":
             return rng.uniform(-1, 1, shape) * scale
     rule, _, distribution = initializer.name.partition("_")
@@ -136,11 +136,11 @@ def _kernel(
     if distribution == "uniform":
         limit = math.sqrt(3 * gain / fan)
         return rng.uniform(-limit, limit, shape)
-    return _cut_normal(rng, shape) * math.sqrt(gain / fan)
+    return _truncated_normal(rng, shape) * math.sqrt(gain / fan)
 
 
-def _cut_normal(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:
-    """A normal cut off at 2 standard deviations, of variance 1."""
+def _truncated_normal(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Draw from a normal cut off at 2 standard deviations, of variance 1."""
     draws = rng.normal(size=shape)
     while (is_far := np.abs(draws) > 2.0).any():
         draws[is_far] = rng.normal(size=int(is_far.sum()))

@@ -1,7 +1,4 @@
-"""What follows a layer's product, as Keras has it: activations, and the data loss of every row.
-
-K slots, B batch rows, W units, C outputs.
-"""
+"""What follows a layer's product, as Keras has it: activations, and the data loss of every row."""
 
 from __future__ import annotations
 
@@ -24,16 +21,16 @@ WITH_LOGITS = frozenset({"sigmoid", "softmax"})
 
 
 def activation(name: str) -> Callable[[Any], Any]:
-    """Keras's activation of that name; ValueError for an unknown one."""
+    """Return Keras's activation of that name; ValueError for an unknown one."""
     # Keras's own softmax warns of a single unit.
-    found: Callable[[Any], Any] = (
+    function: Callable[[Any], Any] = (
         tf.nn.softmax if name == "softmax" else keras.activations.get(name)
     )
-    return found
+    return function
 
 
 def hidden_activation(name: str, x_KBW: Any, is_unit_K1W: Any) -> Any:
-    """[K, B, W] The activation of a hidden layer; 0 where a slot has no unit."""
+    """Return the activation of a hidden layer [K, B, W]; 0 where a slot has no unit."""
     if name == "softmax":
         # What is padding takes no share.
         x_KBW = tf.where(is_unit_K1W, x_KBW, x_KBW.dtype.min)
@@ -41,7 +38,7 @@ def hidden_activation(name: str, x_KBW: Any, is_unit_K1W: Any) -> Any:
 
 
 def row_loss(loss: Loss, head: str, output_KBC: Any, y: Any) -> Any:
-    """[K, B] The data loss of every row, of the head's output before its activation.
+    """Return the data loss of every row [K, B], of the head's output before its activation.
 
     `y` is [K, B], or [K, B, C] where it is one-hot codes.
     """

@@ -128,7 +128,10 @@ class Plan:
         return per_layer(self.l2, len(self.widths) + 1)
 
     def natural_end(self, epochs: int, waited: int) -> str | None:
-        """Why training ends after some epochs, the last `waited` of which were no better."""
+        """Return why training ends after `epochs`, the last `waited` of them no better.
+
+        None to go on.
+        """
         # Keras looks at patience after an epoch that was no better: 0 is as 1.
         if waited >= max(1, self.patience):
             return "early_stopping"
@@ -136,5 +139,5 @@ class Plan:
 
 
 def per_layer(value: T | tuple[T, ...], count: int) -> tuple[T, ...]:
-    """One value for each of some layers."""
+    """Return one value for each of `count` layers."""
     return value if isinstance(value, tuple) else (value,) * count

@@ -22,12 +22,12 @@ OnBatch = Callable[[], None]
 
 
 def next_plans_from(plans: Sequence[Plan]) -> NextPlans:
-    """Plans in their order."""
+    """Return a function that hands out these plans in their order."""
     waiting = list(plans)
 
     def next_plans(n: int) -> list[Plan]:
-        some, waiting[:] = waiting[:n], waiting[n:]
-        return some
+        batch, waiting[:] = waiting[:n], waiting[n:]
+        return batch
 
     return next_plans
 
@@ -38,4 +38,4 @@ class Engine(Protocol):
     def run(
         self, next_plans: NextPlans, *, on_epoch: OnEpoch, on_batch: OnBatch
     ) -> Iterator[TrainedPlan | FailedPlan]:
-        """Train plans until there are none; yields each training as it ends."""
+        """Train plans until there are none, and yield each training as it ends."""

@@ -57,7 +57,7 @@ class FailedPlan:
 
 
 def failed_plan(plan: Plan, error: Exception) -> FailedPlan:
-    """What is told of an engine's own error. MemoryError is raised: it is the machine's."""
+    """Return an engine's own error as a result; raise a MemoryError: it is the machine's."""
     if isinstance(error, MemoryError):
         raise error
     return FailedPlan(plan, type(error).__name__, "".join(traceback.format_exception(error)))

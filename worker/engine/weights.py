@@ -17,7 +17,7 @@ class LayerWeights:
 
 
 def unflatten_weights(weights: Sequence[FloatArray]) -> LayerWeights:
-    """The parts of `TrainedTrial.weights`: a bias is a vector, and follows its kernel."""
-    biases = [place for place, weight in enumerate(weights) if weight.ndim == 1]
-    layers = tuple((weights[place - 1], weights[place]) for place in biases)
+    """Split `TrainedPlan.weights` into layers and tables: a bias is a vector, after its kernel."""
+    biases = [index for index, weight in enumerate(weights) if weight.ndim == 1]
+    layers = tuple((weights[index - 1], weights[index]) for index in biases)
     return LayerWeights(layers, tuple(weights[2 * len(layers) :]))

@@ -21,13 +21,13 @@ CGROUP = Path("/sys/fs/cgroup")
 def local_engine(
     arrays: Arrays, reach: Reach, *, trials: int, programs: Programs | None = None
 ) -> CohortEngine:
-    """What trains a search of some trials in this process, with `programs` that others share."""
+    """Build what trains a search in this process; `programs` may be shared with others."""
     fallback, machine = KerasEngine(arrays), this_machine()
     return CohortEngine(arrays, reach, machine, trials=trials, fallback=fallback, programs=programs)
 
 
 def this_machine() -> Machine:
-    """The cores and the memory that this process may use."""
+    """Return the cores and the memory that this process may use."""
     cores, memory_bytes = len(os.sched_getaffinity(0)), psutil.virtual_memory().total
     if (quota := _limit("cpu.max"))[0].isdigit():
         cores = min(cores, max(1, math.ceil(int(quota[0]) / int(quota[1]))))
@@ -37,6 +37,6 @@ def this_machine() -> Machine:
 
 
 def _limit(name: str) -> list[str]:
-    """The words of a limit; `max` where there is none."""
+    """Read the words of a limit; `max` where there is none."""
     path = CGROUP / name
     return path.read_text().split() if path.exists() else ["max"]

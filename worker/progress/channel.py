@@ -34,7 +34,7 @@ class Channel:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
         self._jobs: queue.Queue[Fence] = queue.Queue()
         self._stop = threading.Event()
-        self._said_at = 0.0
+        self._sent_at = 0.0
         threading.Thread(target=self._listen, daemon=True).start()
 
     @property
@@ -43,7 +43,7 @@ class Channel:
         return self._stop.is_set()
 
     def jobs(self) -> Iterator[Fence]:
-        """The jobs that the supervisor hands down, as they come."""
+        """Yield the jobs that the supervisor hands down, as they come."""
         while True:
             fence = self._jobs.get()
             self._stop.clear()
@@ -51,19 +51,19 @@ class Channel:
 
     def ready(self) -> None:
         """Say that this process can take a job."""
-        self._say({"ready": True})
+        self._send({"ready": True})
 
     def alive(self) -> None:
         """Give a sign of life, once a second at most."""
-        if time.monotonic() - self._said_at >= ALIVE_SECONDS:
-            self._say({"alive": True})
+        if time.monotonic() - self._sent_at >= ALIVE_SECONDS:
+            self._send({"alive": True})
 
     def ended(self, ended: Ended) -> None:
         """Say how the job ended."""
-        self._say({"ended": asdict(ended)})
+        self._send({"ended": asdict(ended)})
 
-    def _say(self, message: dict[str, Any]) -> None:
-        self._said_at = time.monotonic()
+    def _send(self, message: dict[str, Any]) -> None:
+        self._sent_at = time.monotonic()
         self._out.write(json.dumps(message) + "\n")
 
     def _listen(self) -> None:

@@ -22,7 +22,7 @@ from worker.progress.channel import Channel
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-Folded = dict[int, list[Epoch]]
+FoldEpochs = dict[int, list[Epoch]]
 """The epochs of a trial on each of its folds."""
 
 WRITE_SECONDS = 1.0
@@ -62,7 +62,7 @@ class Reporter:
         self._clock = clock
         self._deadline = math.inf
         self._requested = Requested.none
-        self._epochs: dict[int, Folded] = {}
+        self._epochs: dict[int, FoldEpochs] = {}
         self._unwritten: set[int] = set()
         self._wrote_at = -math.inf
 
@@ -113,7 +113,7 @@ class Reporter:
         self._epochs[plan.number] = {
             fold: list(checkpoint.epochs) for fold, checkpoint in checkpoints.items()
         }
-        epochs = max((len(some.epochs) for some in checkpoints.values()), default=0)
+        epochs = max((len(checkpoint.epochs) for checkpoint in checkpoints.values()), default=0)
         self._write(
             lambda session: start_trial(
                 session,
@@ -126,14 +126,14 @@ class Reporter:
         )
 
     def on_epoch(self, plan: Plan, epoch: Epoch) -> StopCause | None:
-        """Take in an epoch of a running trial; answers why the search is to stop, if it is."""
+        """Record an epoch of a running trial, and return why the search is to stop, if it is."""
         self.alive()
         self._epochs[plan.number].setdefault(plan.fold, []).append(epoch)
         self._unwritten.add(plan.number)
         if self._clock() - self._wrote_at >= WRITE_SECONDS:
             curves = {number: as_curve(self._epochs[number]) for number in sorted(self._unwritten)}
             try:
-                self._requested = self._once(lambda s: record_epochs(s, self.fence, curves))
+                self._requested = self._write_once(lambda s: record_epochs(s, self.fence, curves))
                 self._unwritten.clear()
             except Exception as error:
                 # The curves are whole in memory: what is missing now is written next time.
@@ -142,7 +142,7 @@ class Reporter:
         return self.stop_cause
 
     def poll(self) -> None:
-        """Learn what users ask of the job where nothing is written for a while."""
+        """Read what users ask of the job where nothing is written for a while."""
         self.alive()
         if self._clock() - self._wrote_at >= WRITE_SECONDS:
             self._requested = self._write(lambda s: Requested(hold_fence(s, self.fence).requested))
@@ -161,18 +161,18 @@ class Reporter:
         self._unwritten.discard(end.number)
         self._requested = self._write(lambda s: finish_trial(s, self.fence, end, curve))
 
-    def _once(self, write: Callable[[Session], T]) -> T:
+    def _write_once(self, write: Callable[[Session], T]) -> T:
         with self.database.transaction() as session:
             answer = write(session)
         self._wrote_at = self._clock()
         return answer
 
     def _write(self, write: Callable[[Session], T]) -> T:
-        """Write, however long the database takes to answer: a result is never dropped."""
+        """Write, however long the database takes: a result is never dropped."""
         while True:
             self.alive()
             try:
-                return self._once(write)
+                return self._write_once(write)
             except Exception as error:
                 if not is_busy(error):
                     raise
@@ -180,15 +180,15 @@ class Reporter:
                 time.sleep(WRITE_SECONDS)
 
 
-def as_curve(folded: Folded) -> Curve:
-    """The mean, epoch by epoch, of the folds that came to it; null where it is not finite."""
+def as_curve(folded: FoldEpochs) -> Curve:
+    """Average the folds epoch by epoch, over those that came to it; null where not finite."""
     epochs = [
         [epoch for epoch in at_once if epoch is not None]
         for at_once in itertools.zip_longest(*folded.values())
     ]
 
     def values(of: Callable[[Epoch], float]) -> tuple[float | None, ...]:
-        means = (sum(map(of, some)) / len(some) for some in epochs)
+        means = (sum(map(of, fold_epochs)) / len(fold_epochs) for fold_epochs in epochs)
         return tuple(mean if math.isfinite(mean) else None for mean in means)
 
     return Curve(

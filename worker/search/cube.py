@@ -1,6 +1,6 @@
 """The unit cube: a search space as numbers between 0 and 1.
 
-N points, U hyperparameters that may vary, E columns of an encoding.
+N points.
 """
 
 from __future__ import annotations
@@ -53,7 +53,10 @@ class Side:
         return not isinstance(self.hp, hp_types.Choice) and self.hp.sampling == "log"
 
     def value(self, share: float) -> Any:
-        """The value at a share of the range; every value of a finite set has as much of it."""
+        """Return the value at a share of the range.
+
+        Each value of a finite set has an equal part of it.
+        """
         values = self.values
         if values is None or self.is_log:
             # KerasTuner 1.4.8 gives a whole number above the highest at a share of 1.
@@ -61,13 +64,16 @@ class Side:
         return values[min(int(share * len(values)), len(values) - 1)]
 
     def share(self, value: Any) -> float:
-        """Where a value lies: the middle of its part of a finite set."""
+        """Return the share of the range at which a value lies.
+
+        The middle of its part of a finite set.
+        """
         if self.values is not None and not self.is_log:
             return (self.values.index(value) + 0.5) / len(self.values)
         return float(self.hp.value_to_prob(value))
 
     def allows(self, value: Any) -> bool:
-        """Whether it may have a value."""
+        """Return whether the hyperparameter may have a value."""
         if self.values is not None:
             return value in self.values
         return bool(self.hp.min_value <= value <= self.hp.max_value)
@@ -78,10 +84,13 @@ class Side:
         return len(self.hp.values) if isinstance(self.hp, hp_types.Choice) else 1
 
     def encode(self, share_N: FloatMatrix, has_it_N: NDArray[np.bool_]) -> FloatMatrix:
-        """[N, columns] Shares as a model of the space sees them, those of equal values equal."""
+        """Return shares as a model of the space sees them [N, columns].
+
+        Those of equal values equal.
+        """
         if isinstance(self.hp, hp_types.Choice):
-            place_N = np.minimum(share_N * self.columns, self.columns - 1).astype(int)
-            return np.where(has_it_N[:, None], np.eye(self.columns)[place_N], ABSENT) / math.sqrt(2)
+            index_N = np.minimum(share_N * self.columns, self.columns - 1).astype(int)
+            return np.where(has_it_N[:, None], np.eye(self.columns)[index_N], ABSENT) / math.sqrt(2)
         return np.where(has_it_N, self._seen(share_N), ABSENT)[:, None]
 
     def _seen(self, share_N: FloatMatrix) -> FloatMatrix:
@@ -99,7 +108,7 @@ class Cube:
     def __init__(self, space: HyperParameters) -> None:
         self._space = space.space
         self.sides = [Side(hp) for hp in self._space if not isinstance(hp, hp_types.Fixed)]
-        self._place = {side.hp.name: place for place, side in enumerate(self.sides)}
+        self._place = {side.hp.name: index for index, side in enumerate(self.sides)}
 
     @property
     def is_finite(self) -> bool:
@@ -107,28 +116,28 @@ class Cube:
         return all(side.values is not None for side in self.sides)
 
     def draw(self, rng: np.random.Generator, points: int) -> FloatMatrix:
-        """[N, U] Random points."""
+        """Draw random points [N, U]."""
         return rng.random((points, len(self.sides)))
 
     def values(self, share_U: FloatMatrix) -> dict[str, Any]:
-        """The setting at a point: what exists of it, fixed values included."""
-        found: dict[str, Any] = {}
+        """Return the setting at a point: what exists there, fixed values included."""
+        values: dict[str, Any] = {}
         for hp in self._space:
-            if self._exists(hp, found):
-                place = self._place.get(hp.name)
-                value = hp.value if place is None else self.sides[place].value(share_U[place])
-                found[hp.name] = value
-        return found
+            if self._exists(hp, values):
+                index = self._place.get(hp.name)
+                value = hp.value if index is None else self.sides[index].value(share_U[index])
+                values[hp.name] = value
+        return values
 
     def has(self, values: Mapping[str, Any]) -> bool:
-        """Whether a setting is one of the space's."""
+        """Return whether a setting is one of the space's."""
         there = {hp.name: hp for hp in self._space if self._exists(hp, values)}
         return there.keys() == values.keys() and all(
             self._allows(hp, values[name]) for name, hp in there.items()
         )
 
     def point(self, values: Mapping[str, Any]) -> FloatMatrix:
-        """[U] Where a setting lies: the inverse of `values`."""
+        """Return the point of a setting [U]: the inverse of `values`."""
         return np.array(
             [
                 side.share(values[side.hp.name]) if side.hp.name in values else ABSENT
@@ -137,7 +146,7 @@ class Cube:
         )
 
     def encode(self, share_NU: FloatMatrix) -> FloatMatrix:
-        """[N, E] Points as a model of the space sees them."""
+        """Return points as a model of the space sees them [N, E]."""
         if not self.sides:
             return np.zeros((len(share_NU), 1))
         has_NU = np.stack([self._has(side, share_NU) for side in self.sides], axis=1)
@@ -146,20 +155,20 @@ class Cube:
 
     @staticmethod
     def _exists(hp: Any, values: Mapping[str, Any]) -> bool:
-        """Whether a setting has a hyperparameter, given those before it."""
+        """Return whether a setting has a hyperparameter, given those before it."""
         return all(values.get(condition.name) in condition.values for condition in hp.conditions)
 
     def _allows(self, hp: Any, value: Any) -> bool:
-        place = self._place.get(hp.name)
-        return bool(value == hp.value) if place is None else self.sides[place].allows(value)
+        index = self._place.get(hp.name)
+        return bool(value == hp.value) if index is None else self.sides[index].allows(value)
 
     def _has(self, side: Side, share_NU: FloatMatrix) -> NDArray[np.bool_]:
-        """[N] Whether each point has a hyperparameter."""
+        """Return whether each point has a hyperparameter [N]."""
         has_N = np.ones(len(share_NU), dtype=bool)
         for condition in side.hp.conditions:
             # A fixed parent has the value that its conditions were made for.
-            if (place := self._place.get(condition.name)) is not None:
-                value = self.sides[place].value
-                fits = [value(share) in condition.values for share in share_NU[:, place]]
+            if (index := self._place.get(condition.name)) is not None:
+                value = self.sides[index].value
+                fits = [value(share) in condition.values for share in share_NU[:, index]]
                 has_N &= np.array(fits, dtype=bool)
         return has_N

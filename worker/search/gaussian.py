@@ -1,6 +1,6 @@
 """A Gaussian process over a search space, and what it expects of the next trial.
 
-N points, U hyperparameters that vary, E columns of their encoding, M points to judge.
+N points with a known loss, M points to judge.
 """
 
 from __future__ import annotations
@@ -62,21 +62,21 @@ class Surrogate:
         self._fitted = None
 
     def fit(self) -> FittedSurrogate:
-        """The process as of now: fitted once, however often it is asked for."""
+        """Fit the process to all losses so far; once, however often it is called."""
         if self._fitted is None:
             self._fit_kernel()
             x_NE, y_N, unit = self._data(len(self), MAX_POINTS)
             self._fitted = _condition(self._kernel, x_NE, y_N, unit)
         return self._fitted
 
-    def _data(self, points: int, most: int) -> tuple[FloatMatrix, FloatMatrix, float]:
-        """What is fitted of the first so many points: encodings, losses and their unit."""
+    def _data(self, points: int, max_points: int) -> tuple[FloatMatrix, FloatMatrix, float]:
+        """Return what is fitted of the first points: encodings, losses and their unit."""
         loss_N = np.array(self._losses[:points])
-        kept = _kept(loss_N, most)
-        return self._cube.encode(np.array(self._points)[kept]), *_standardised(loss_N[kept])
+        indices = _fitted_indices(loss_N, max_points)
+        return self._cube.encode(np.array(self._points)[indices]), *_standardised(loss_N[indices])
 
     def candidates(self, rng: np.random.Generator) -> FloatMatrix:
-        """[M, U] Points to choose among: random ones, and some around the best."""
+        """Draw points to choose among [M, U]: random ones, and others around the best."""
         best = np.argsort(self._losses, kind="stable")[:NEAR_BEST]
         around_MU = np.array(self._points)[rng.choice(best, NEAR_DRAWS)]
         moved_MU = around_MU + rng.normal(scale=NEAR_SD, size=around_MU.shape)
@@ -86,14 +86,17 @@ class Surrogate:
         return np.concatenate([self._cube.draw(rng, DRAWS), near_MU])
 
     def expected_improvement(self, rng: np.random.Generator) -> float:
-        """That of the best candidate, in units of the loss."""
+        """Return that of the best candidate, in units of the loss."""
         with self.on_one_thread():
             fitted = self.fit()
             improvement_M = fitted.expected_improvement(self._cube.encode(self.candidates(rng)))
         return float(improvement_M.max()) * fitted.unit
 
     def on_one_thread(self) -> AbstractContextManager[object]:
-        """Matrices as small as these take many times as long where threads wait for a core."""
+        """Limit matrix products to one thread.
+
+        Matrices as small as these take many times as long where threads wait for a core.
+        """
         limited: AbstractContextManager[object] = self._threads.limit(limits=1, user_api="blas")
         return limited
 
@@ -125,7 +128,9 @@ class FittedSurrogate:
     weight_N: FloatMatrix
 
     def expected_improvement(self, x_ME: FloatMatrix) -> FloatMatrix:
-        """[M] How far below the best a point is expected to come (Jones et al. 1998, equation 15).
+        """Return how far below the best a point is expected to come [M] (Jones et al. 1998.
+
+        Equation 15).
 
         In units of `unit`; without the noise of a single trial.
         """
@@ -140,9 +145,9 @@ class FittedSurrogate:
         return improvement_M
 
     def believing(self, x_E: FloatMatrix) -> FittedSurrogate:
-        """Itself with an open trial, believed to come out as expected (Ginsbourger et al. 2010).
+        """Add an open trial that is believed to come out as expected (Ginsbourger et al. 2010).
 
-        What is believed has no weight, since it is what the others say; it leaves less unknown.
+        A believed trial has no weight, since it is what the others say; it leaves less unknown.
         """
         signal, noise = self.kernel.k1, self.kernel.k2.noise_level
         covariance_N = signal(x_E[None], self.x_NE)[0]
@@ -163,35 +168,35 @@ class FittedSurrogate:
 
 
 def _condition(kernel: Kernel, x_NE: FloatMatrix, y_N: FloatMatrix, unit: float) -> FittedSurrogate:
-    """The process of a kernel that knows some losses."""
+    """Condition the process of a kernel on losses."""
     inverse_NN = np.linalg.inv(np.linalg.cholesky(kernel(x_NE)))
     return FittedSurrogate(kernel, x_NE, y_N, unit, inverse_NN, inverse_NN.T @ (inverse_NN @ y_N))
 
 
 def _milestone(points: int) -> int:
-    """The last number of points, up to this, at which the kernel is fitted."""
+    """Return the last number of points, up to this, at which the kernel is fitted."""
     due = 10.0
     while due * KERNEL_GROWTH <= points:
         due *= KERNEL_GROWTH
     return min(int(due), points)
 
 
-def _kept(loss_N: FloatMatrix, most: int) -> NDArray[np.int64]:
-    """Which points are fitted: all, or the best and the latest ones."""
+def _fitted_indices(loss_N: FloatMatrix, max_points: int) -> NDArray[np.int64]:
+    """Return the indices of the points that are fitted: all, or the best and the latest ones."""
     count = len(loss_N)
-    if count <= most:
+    if count <= max_points:
         return np.arange(count)
-    half = most // 2
+    half = max_points // 2
     best = np.argsort(loss_N[: count - half], kind="stable")[:half]
     return np.concatenate([np.sort(best), np.arange(count - half, count)])
 
 
 def _standardised(loss_N: FloatMatrix) -> tuple[FloatMatrix, float]:
-    """Losses about their mean in units of their deviation, the bad ones cut off; and the unit."""
+    """Standardise losses, the bad ones cut off; return their unit, too."""
     # Of the largest first: a loss may be so large that its square is none.
     largest = float(np.abs(loss_N).max()) or 1.0
     share_N = loss_N / largest
-    least, middle = float(share_N.min()), float(np.median(share_N))
-    cut_N = np.minimum(share_N, middle + BAD_SPANS * (middle - least))
+    lowest, middle = float(share_N.min()), float(np.median(share_N))
+    cut_N = np.minimum(share_N, middle + BAD_SPANS * (middle - lowest))
     unit = float(cut_N.std()) or 1.0
     return (cut_N - cut_N.mean()) / unit, unit * largest

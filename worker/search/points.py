@@ -25,7 +25,7 @@ class Points:
         self.size = sum(block.size for block in self._blocks)
 
     def at(self, index: int) -> dict[str, Any]:
-        """The setting of a number."""
+        """Return the setting of a number; the last digit of the number changes first."""
         for block in self._blocks:
             if index < block.size:
                 return block.at(index)
@@ -42,15 +42,15 @@ class _Block:
 
     @property
     def size(self) -> int:
-        return math.prod(len(some) for some in self.values)
+        return math.prod(len(values_of_name) for values_of_name in self.values)
 
     def at(self, index: int) -> dict[str, Any]:
-        """The point of a number, whose last digit changes first."""
-        found = {}
-        for name, some in zip(reversed(self.names), reversed(self.values), strict=True):
-            index, place = divmod(index, len(some))
-            found[name] = some[place]
-        return dict(reversed(found.items()))
+        """Return the setting of a number; the last digit of the number changes first."""
+        setting = {}
+        for name, values in zip(reversed(self.names), reversed(self.values), strict=True):
+            index, digit = divmod(index, len(values))
+            setting[name] = values[digit]
+        return dict(reversed(setting.items()))
 
 
 def _blocks(space: Sequence[Any]) -> list[_Block]:
@@ -58,9 +58,13 @@ def _blocks(space: Sequence[Any]) -> list[_Block]:
     choices = [[(hp.name, value) for value in _points(hp)] for hp in space if hp.name in parents]
     blocks = []
     for chosen in itertools.product(*choices):
-        given = dict(chosen)
-        there = [hp for hp in space if all(given[c.name] in c.values for c in hp.conditions)]
-        values = tuple([given[hp.name]] if hp.name in given else _points(hp) for hp in there)
+        parent_values = dict(chosen)
+        there = [
+            hp for hp in space if all(parent_values[c.name] in c.values for c in hp.conditions)
+        ]
+        values = tuple(
+            [parent_values[hp.name]] if hp.name in parent_values else _points(hp) for hp in there
+        )
         blocks.append(_Block(tuple(hp.name for hp in there), values))
     return blocks
 
@@ -71,4 +75,4 @@ def _points(hp: Any) -> Sequence[Any]:
     side = Side(hp)
     if side.values is not None:
         return side.values
-    return [side.value(place / (SAMPLES - 1)) for place in range(SAMPLES)]
+    return [side.value(sample / (SAMPLES - 1)) for sample in range(SAMPLES)]

@@ -41,10 +41,10 @@ PORTFOLIO: tuple[dict[str, Any], ...] = (
 
 
 def first_settings(spec: JobSpec) -> list[dict[str, Any]]:
-    """The settings to begin with, as KerasTuner's values, as far as the space allows them."""
+    """Return the settings to begin with, as KerasTuner's values, as far as the space allows."""
     settings: list[dict[str, Any]] = []
-    for wanted in PORTFOLIO[: max(1, spec.budget.max_trials // SHARE)]:
-        values = nearest_setting(spec, wanted)
+    for portfolio_setting in PORTFOLIO[: max(1, spec.budget.max_trials // SHARE)]:
+        values = nearest_setting(spec, portfolio_setting)
         if values not in settings:
             settings.append(values)
     return settings

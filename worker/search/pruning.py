@@ -49,7 +49,7 @@ class Rungs:
         return rank < max(1, len(rung) // self._reduction)
 
     def reached(self, number: int) -> Reached:
-        """The rungs that a trial has reached."""
+        """Return the rungs that a trial has reached."""
         return tuple(
             (epoch, rung[number]) for epoch, rung in self._reached.items() if number in rung
         )
@@ -68,15 +68,18 @@ class Pruner:
         self._dealt = dealt
 
     def goes_on(self, number: int, epoch: int, best: float) -> bool:
-        """Whether a trial goes on after an epoch; `best` is its least validation loss so far."""
+        """Return whether a trial goes on after an epoch.
+
+        `best` is its least validation loss so far.
+        """
         return self._rungs(number).goes_on(number, epoch, best)
 
     def reached(self, number: int) -> Reached:
-        """The rungs that a trial has reached."""
+        """Return the rungs that a trial has reached."""
         return self._rungs(number).reached(number)
 
     def replay(self, number: int, val_loss: Iterable[float | None]) -> None:
-        """Take in the curve of a trial of an earlier attempt."""
+        """Replay the curve of a trial of an earlier attempt."""
         best = math.inf
         for epoch, loss in enumerate(val_loss, start=1):
             best = min(best, math.inf if loss is None else loss)
@@ -87,7 +90,7 @@ class Pruner:
 
 
 def make_pruner(spec: JobSpec) -> Pruner:
-    """The pruner of a search; one that asks for none, or has not decided, has no rungs."""
+    """Build the pruner of a search; without pruning, or before it is decided, it has no rungs."""
     max_epochs = spec.budget.max_epochs
     if not isinstance(spec.pruning, Pruning):
         return Pruner([Rungs(2, max_epochs, max_epochs)], [0])
@@ -97,21 +100,23 @@ def make_pruner(spec: JobSpec) -> Pruner:
         return Pruner([first], [0])
     starts = (*first.epochs, max_epochs)
     brackets = [Rungs(reduction, start, max_epochs) for start in starts]
-    return Pruner(brackets, _deal([_share(b, len(starts), reduction) for b in range(len(starts))]))
+    return Pruner(
+        brackets, _deal_brackets([_share(b, len(starts), reduction) for b in range(len(starts))])
+    )
 
 
 def _share(bracket: int, brackets: int, reduction: int) -> int:
-    """How many trials begin in a bracket, for each round of Hyperband."""
+    """Return how many trials begin in a bracket, for each round of Hyperband."""
     rungs = brackets - 1 - bracket
     trials: int = brackets * reduction**rungs
     return -(-trials // (rungs + 1))
 
 
-def _deal(sizes: Sequence[int]) -> list[int]:
-    """A round's brackets in turn, each as evenly over the round as its size allows."""
-    places = [
-        ((place + 0.5) / size, bracket)
+def _deal_brackets(sizes: Sequence[int]) -> list[int]:
+    """Deal a round's brackets in turn, each as evenly over the round as its size allows."""
+    turns = [
+        ((position + 0.5) / size, bracket)
         for bracket, size in enumerate(sizes)
-        for place in range(size)
+        for position in range(size)
     ]
-    return [bracket for _, bracket in sorted(places)]
+    return [bracket for _, bracket in sorted(turns)]

@@ -21,17 +21,17 @@ Searched = Choice[Any] | Float | Int
 
 
 def searched(spec: JobSpec) -> dict[str, Searched]:
-    """The hyperparameters that vary, by name."""
-    return {name: each for name, each in parameters(spec).items() if _varies(each)}
+    """Return the hyperparameters that vary, by name."""
+    return {name: parameter for name, parameter in parameters(spec).items() if _varies(parameter)}
 
 
 def value_of(hyperparameters: Hyperparameters, name: str) -> Any:
-    """A hyperparameter's value; that of `width` is the widest layer's."""
+    """Return a hyperparameter's value; that of `width` is the widest layer's."""
     return max(hyperparameters.widths) if name == "width" else getattr(hyperparameters, name)
 
 
-def place(parameter: Float | Int, value: float) -> float:
-    """Where between the ends, 0 and 1, of its range a value lies, on the range's scale."""
+def position_of(parameter: Float | Int, value: float) -> float:
+    """Return where in its range a value lies, from 0 to 1 on the range's scale."""
     low, high = float(parameter.min), float(parameter.max)
     if parameter.scale == "log":
         low, high, value = math.log(low), math.log(high), math.log(value)
@@ -39,9 +39,9 @@ def place(parameter: Float | Int, value: float) -> float:
 
 
 def distribution_of(parameter: Searched) -> BaseDistribution:
-    """Where a hyperparameter that varies may lie.
+    """Return Optuna's distribution of a hyperparameter that varies.
 
-    Without a step of real numbers: where rounding errors make it miss the range's end, Optuna 5
+    Real numbers have no step there: where rounding errors make it miss the range's end, Optuna 5
     moves that end, and refuses the values there.
     """
     match parameter:

@@ -21,7 +21,7 @@ NO_CLIPPING = 0.0
 
 
 def define_space(spec: JobSpec) -> HyperParameters:
-    """KerasTuner's hyperparameters. A fixed value is a `Fixed`.
+    """Define a space as KerasTuner's hyperparameters. A fixed value is a `Fixed`.
 
     Layer i's width is `width_i`, which exists only where `layers` is i at least; one width for all
     layers is `width`.
@@ -44,22 +44,22 @@ def define_space(spec: JobSpec) -> HyperParameters:
 
 
 def parameters(spec: JobSpec) -> dict[str, Any]:
-    """Everything that a search may choose, by name: how features are scaled, too.
+    """Return everything that a search may choose, by name: how features are scaled, too.
 
     A range whose ends differ by their last digits is fixed: Optuna 5 divides by its width.
     """
-    named = {name: getattr(spec.search_space, name) for name in SearchSpace.model_fields}
-    named |= {"scale_features": spec.preprocessing.scale_features}
+    values_by_name = {name: getattr(spec.search_space, name) for name in SearchSpace.model_fields}
+    values_by_name |= {"scale_features": spec.preprocessing.scale_features}
     return {
         name: value.min
         if isinstance(value, Float) and math.isclose(value.min, value.max)
         else value
-        for name, value in named.items()
+        for name, value in values_by_name.items()
     }
 
 
 def possible_depths(space: SearchSpace) -> list[int]:
-    """The numbers of layers that the space allows, in order."""
+    """Return the numbers of layers that the space allows, in order."""
     match space.layers:
         case Choice(choices=choices):
             return sorted(choices)
@@ -70,23 +70,28 @@ def possible_depths(space: SearchSpace) -> list[int]:
 
 
 def reach_of_space(space: SearchSpace) -> Reach:
-    """The largest network that the space allows, and the options that its programs need."""
+    """Return the largest network that the space allows, and the options that its programs need."""
     options = frozenset(option for option in OPTIONS if _may_be_used(getattr(space, option)))
-    paddings = len({pad(width) for width in range(_least(space.width), _most(space.width) + 1)})
+    paddings = len(
+        {
+            pad(width)
+            for width in range(_smallest_value(space.width), _largest_value(space.width) + 1)
+        }
+    )
     depths = possible_depths(space)
     widths = sum(paddings**depth if _is_per_layer(space) else paddings for depth in depths)
     static = (space.batch_size, space.activation, space.optimizer)
-    shapes = widths * math.prod(_count(value) for value in static)
-    return Reach(max(depths), _most(space.width), options, shapes)
+    shapes = widths * math.prod(_count_values(value) for value in static)
+    return Reach(max(depths), _largest_value(space.width), options, shapes)
 
 
-def nearest_setting(spec: JobSpec, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """KerasTuner's values of a setting, each as near to the one wanted as the space allows.
+def nearest_setting(spec: JobSpec, setting: Mapping[str, Any]) -> dict[str, Any]:
+    """Return KerasTuner's values that are nearest to a setting, as far as the space allows.
 
-    A wanted `width` is that of every layer.
+    Its `width` is that of every layer.
     """
-    space, named = spec.search_space, parameters(spec)
-    values = {name: _nearest(named[name], value) for name, value in wanted.items()}
+    space, ranges = spec.search_space, parameters(spec)
+    values = {name: _nearest(ranges[name], value) for name, value in setting.items()}
     width = values.pop("width")
     if not _is_per_layer(space):
         return values | {"width": width}
@@ -94,20 +99,20 @@ def nearest_setting(spec: JobSpec, wanted: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def to_hyperparameters(values: dict[str, Any]) -> Hyperparameters:
-    """Our hyperparameters from KerasTuner's values."""
+    """Convert KerasTuner's values to our hyperparameters."""
     layers = int(values["layers"])
     widths = tuple(
         int(values["width"] if "width" in values else values[f"width_{layer}"])
         for layer in range(1, layers + 1)
     )
-    named = {name: values[name] for name in Hyperparameters.model_fields if name != "widths"}
-    if named["clip_norm"] == NO_CLIPPING:
-        named["clip_norm"] = None
-    return Hyperparameters(**named | {"widths": widths})
+    fields = {name: values[name] for name in Hyperparameters.model_fields if name != "widths"}
+    if fields["clip_norm"] == NO_CLIPPING:
+        fields["clip_norm"] = None
+    return Hyperparameters(**fields | {"widths": widths})
 
 
 def to_values(hyperparameters: Hyperparameters, space: SearchSpace) -> dict[str, Any]:
-    """KerasTuner's values from our hyperparameters: the inverse of `to_hyperparameters`."""
+    """Convert our hyperparameters to KerasTuner's values: the inverse of `to_hyperparameters`."""
     values = hyperparameters.model_dump(exclude={"widths"})
     if values["clip_norm"] is None:
         values["clip_norm"] = NO_CLIPPING
@@ -117,15 +122,15 @@ def to_values(hyperparameters: Hyperparameters, space: SearchSpace) -> dict[str,
 
 
 def to_plan(number: int, seed: int, hyperparameters: Hyperparameters, spec: JobSpec) -> Plan:
-    """The plan of a trial, on the first fold that is scaled its way."""
-    named = hyperparameters.model_dump(exclude={"layers", "widths", "scale_features"})
+    """Build the plan of a trial, on the first fold that is scaled its way."""
+    fields = hyperparameters.model_dump(exclude={"layers", "widths", "scale_features"})
     first = scalings(spec).index(hyperparameters.scale_features) * spec.validation.fold_count
     max_epochs = spec.budget.max_epochs
-    return Plan(number, seed, hyperparameters.widths, max_epochs=max_epochs, fold=first, **named)
+    return Plan(number, seed, hyperparameters.widths, max_epochs=max_epochs, fold=first, **fields)
 
 
 def hyperparameters_of(plan: Plan, spec: JobSpec) -> Hyperparameters:
-    """A plan's hyperparameters: the inverse of `to_plan`."""
+    """Return a plan's hyperparameters: the inverse of `to_plan`."""
     here = Hyperparameters.model_fields.keys() - {"layers", "scale_features"}
     return Hyperparameters(
         layers=len(plan.widths),
@@ -135,12 +140,12 @@ def hyperparameters_of(plan: Plan, spec: JobSpec) -> Hyperparameters:
 
 
 def step_value(low: float, high: float, step: float, index: int) -> float:
-    """The value some steps above the lowest; rounding errors do not lead above the highest."""
+    """Return the value `index` steps above the lowest; rounding never leads above the highest."""
     return min(low + index * step, high)
 
 
 def trial_seed(job_seed: int, number: int, repeat: int = 0) -> int:
-    """The seed of a trial, or of a repeat of it: the same on every machine."""
+    """Return the seed of a trial, or of a repeat of it: the same on every machine."""
     entropy = [job_seed, number, repeat]
     return int(np.random.SeedSequence(entropy).generate_state(1)[0] >> 1)
 
@@ -155,8 +160,8 @@ def _is_per_layer(space: SearchSpace) -> bool:
             return False
 
 
-def _most(value: object) -> int:
-    """The largest value of a whole-number parameter."""
+def _largest_value(value: object) -> int:
+    """Return the largest value of a whole-number parameter."""
     match value:
         case Choice(choices=choices):
             return int(max(choices))
@@ -166,8 +171,8 @@ def _most(value: object) -> int:
             return int(fixed)  # type: ignore[call-overload,no-any-return]
 
 
-def _least(value: object) -> int:
-    """The smallest value of a whole-number parameter."""
+def _smallest_value(value: object) -> int:
+    """Return the smallest value of a whole-number parameter."""
     match value:
         case Choice(choices=choices):
             return int(min(choices))
@@ -177,8 +182,8 @@ def _least(value: object) -> int:
             return int(fixed)  # type: ignore[call-overload,no-any-return]
 
 
-def _count(value: object) -> int:
-    """How many values a parameter may have that programs are compiled for."""
+def _count_values(value: object) -> int:
+    """Count the values of a parameter that programs are compiled for."""
     match value:
         case Choice(choices=choices):
             return len(choices)
@@ -189,7 +194,7 @@ def _count(value: object) -> int:
 
 
 def _may_be_used(value: object) -> bool:
-    """Whether an option may have a value other than none or 0."""
+    """Return whether an option may have a value other than none or 0."""
     match value:
         case Choice(choices=choices):
             return any(choices)
@@ -215,25 +220,27 @@ def _define(hp: HyperParameters, name: str, value: object) -> None:
             hp.Fixed(name, fixed)
 
 
-def _nearest(value: object, wanted: Any) -> Any:
-    """The value of a parameter's range that is nearest to the one wanted."""
+def _nearest(value: object, value_near: Any) -> Any:
+    """Return the value of a parameter's range that is nearest to the one wanted."""
     match value:
         case Choice(choices=choices):
-            if wanted in choices:
-                return _named(wanted)
+            if value_near in choices:
+                return _without_none(value_near)
             numbers = [c for c in choices if isinstance(c, int | float)]
-            is_number = isinstance(wanted, int | float)
-            found = min(numbers, key=lambda c: abs(c - wanted)) if numbers and is_number else None
-            return _named(choices[0] if found is None else found)
+            is_number = isinstance(value_near, int | float)
+            nearest = (
+                min(numbers, key=lambda c: abs(c - value_near)) if numbers and is_number else None
+            )
+            return _without_none(choices[0] if nearest is None else nearest)
         case Float() | Int():
-            near = value.min if wanted is None else min(max(wanted, value.min), value.max)
+            near = value.min if value_near is None else min(max(value_near, value.min), value.max)
             if value.step is None:
                 return near
             index = round((near - value.min) / value.step)
             return step_value(value.min, value.max, value.step, index)
         case fixed:
-            return _named(fixed)
+            return _without_none(fixed)
 
 
-def _named(value: Any) -> Any:
+def _without_none(value: Any) -> Any:
     return NO_CLIPPING if value is None else value

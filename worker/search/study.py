@@ -66,16 +66,16 @@ class _Study:
         direction = StudyDirection.MINIMIZE if is_min else StudyDirection.MAXIMIZE
         storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
         study_id = storage.create_new_study([direction], study_name=name)
-        told = {"objective": spec.objective.value, "target": spec.target, "seed": spec.seed}
-        for key, value in told.items():
+        attributes = {"objective": spec.objective.value, "target": spec.target, "seed": spec.seed}
+        for key, value in attributes.items():
             storage.set_study_user_attr(study_id, key, value)
         return cls(storage, study_id)
 
     def add(self, model: Any, rows: Iterator[Row]) -> None:
         """Insert rows into the table of one of Optuna's models, which knows how to write them."""
         with self.storage.engine.begin() as connection:
-            while some := list(itertools.islice(rows, ROWS_AT_ONCE)):
-                connection.execute(model.__table__.insert(), some)
+            while batch := list(itertools.islice(rows, ROWS_AT_ONCE)):
+                connection.execute(model.__table__.insert(), batch)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -98,7 +98,7 @@ def _trials(trials: Sequence[Trial], study_id: int) -> Iterator[Row]:
 
 
 def _state(trial: Trial) -> TrialState:
-    """What Optuna calls the end of a trial; it knows of no completed trial without a value."""
+    """Return what Optuna calls the end of a trial; it has no completed trial without a value."""
     match trial.state:
         case results.TrialState.completed if trial.score is not None:
             return TrialState.COMPLETE
@@ -116,9 +116,9 @@ def _values(trials: Sequence[Trial]) -> Iterator[Row]:
 
 
 def _params(trials: Sequence[Trial], spec: JobSpec) -> Iterator[Row]:
-    """What varies: a width for each layer that there is, unless all have the same."""
-    distributions = {name: distribution_of(each) for name, each in searched(spec).items()}
-    ranges = {name: distribution_to_json(each) for name, each in distributions.items()}
+    """Yield the values that vary: a width for each layer, unless all have the same."""
+    distributions = {name: distribution_of(entry) for name, entry in searched(spec).items()}
+    ranges = {name: distribution_to_json(entry) for name, entry in distributions.items()}
     for trial_id, trial in enumerate(trials, start=1):
         values = to_values(trial.hyperparameters, spec.search_space)
         values["clip_norm"] = trial.hyperparameters.clip_norm
@@ -135,13 +135,13 @@ def _params(trials: Sequence[Trial], spec: JobSpec) -> Iterator[Row]:
 
 def _attributes(trials: Sequence[Trial]) -> Iterator[Row]:
     for trial_id, trial in enumerate(trials, start=1):
-        told = trial.model_dump(mode="json", include=TOLD, exclude_none=True)
-        for key, value in {**trial.metrics, **told}.items():
+        fields = trial.model_dump(mode="json", include=TOLD, exclude_none=True)
+        for key, value in {**trial.metrics, **fields}.items():
             yield {"trial_id": trial_id, "key": key, "value_json": json.dumps(value)}
 
 
 def _losses(trials: Sequence[Trial], curves: Mapping[int, Curve]) -> Iterator[Row]:
-    """A loss that was not finite is not a number."""
+    """Yield validation losses by epoch; one that was not finite is not a number."""
     to_stored = models.TrialIntermediateValueModel.intermediate_value_to_stored_repr
     for trial_id, trial in enumerate(trials, start=1):
         losses = curves.get(trial.number, Curve()).val_loss

@@ -30,7 +30,7 @@ WARM_TRIALS = 3
 
 
 def is_comparable(one: JobSpec, other: JobSpec) -> bool:
-    """Whether equal settings would score alike in two jobs, but for chance."""
+    """Return whether equal settings would score alike in two jobs, but for chance."""
     alike = ("dataset", "target", "task", "objective", "features", "validation", "preprocessing")
     return all(getattr(one, name) == getattr(other, name) for name in alike)
 
@@ -54,7 +54,7 @@ class SearchTuner(keras_tuner.Tuner):
         self._expected: tuple[int, float | None] | None = None
 
     def ask(self, n: int) -> list[Plan]:
-        """Up to n plans; an empty list means nothing now, `is_exhausted` the end."""
+        """Return up to n plans; an empty list means nothing now, `is_exhausted` the end."""
         plans: list[Plan] = []
         while len(plans) < n and self._again:
             plans.append(self._again.popleft())
@@ -85,10 +85,10 @@ class SearchTuner(keras_tuner.Tuner):
         self._again.append(plan)
 
     def warm_start(self, earlier: Sequence[EarlierJob]) -> int:
-        """Learn from finished trials of other jobs, before any replay; answers how many fit.
+        """Learn from finished trials of other jobs, before any replay; return how many fit.
 
         A trial fits whose every hyperparameter this space allows. The best of each job are tried
-        first; what they scored is learned only where the jobs compare.
+        first; their scores are learned only where the jobs compare.
         """
         best: list[list[dict[str, Any]]] = []
         count = 0
@@ -104,7 +104,7 @@ class SearchTuner(keras_tuner.Tuner):
         return count
 
     def _fitting(self, job: EarlierJob) -> list[tuple[TrialState, float, dict[str, Any]]]:
-        """The scored trials of a job whose settings this space has, best first."""
+        """Return the scored trials of a job whose settings this space has, best first."""
         fitting = []
         for trial in job.trials:
             values = to_values(trial.hyperparameters, self.spec.search_space)
@@ -118,9 +118,9 @@ class SearchTuner(keras_tuner.Tuner):
     def replay(
         self, trials: Iterable[Trial], rungs: Mapping[int, Reached] = NO_RUNGS
     ) -> list[Plan]:
-        """Take in the trials of earlier attempts, by number, and the rungs that they reached.
+        """Replay the trials of earlier attempts, by number, and the rungs that they reached.
 
-        Answers the plans of running ones: they are handed out again.
+        Return the plans of running ones: they are handed out again.
         """
         for trial in sorted(trials, key=lambda trial: trial.number):
             values = to_values(trial.hyperparameters, self.spec.search_space)
@@ -136,7 +136,7 @@ class SearchTuner(keras_tuner.Tuner):
         return list(self._again)
 
     def plan(self, number: int, hyperparameters: Hyperparameters, repeat: int = 0) -> Plan:
-        """The plan of a trial, or of a repeat of it on another seed."""
+        """Build the plan of a trial, or of a repeat of it on another seed."""
         seed = trial_seed(self.spec.seed, number, repeat)
         return to_plan(number, seed, hyperparameters, self.spec)
 
@@ -164,7 +164,7 @@ class SearchTuner(keras_tuner.Tuner):
         return None if best is None else self._reason_of_best(*best)
 
     def _reason_of_best(self, number: int, score: float) -> str | None:
-        """Why the best trial is good enough, if it is."""
+        """Return why the best trial is good enough, if it is."""
         budget = self.spec.budget
         if self.has_hit_target:
             return "target_value"
@@ -184,23 +184,23 @@ class SearchTuner(keras_tuner.Tuner):
         return target is not None and best is not None and not self._is_better(target, best[1])
 
     def _expected_improvement(self) -> float | None:
-        """By how much another trial is expected to be better; found anew as a trial ends."""
+        """Return the expected gain of another trial; computed anew as a trial ends."""
         ended = len(self._scores)
         if self._expected is None or self._expected[0] != ended:
             self._expected = (ended, self.oracle.expected_improvement())
         return self._expected[1]
 
     def best(self) -> tuple[int, float] | None:
-        """Number and score of the best trial; the first of equals."""
+        """Return number and score of the best trial; the first of equals."""
         ranked = self._ranked()
         return ranked[0] if ranked else None
 
     def top(self, n: int) -> list[int]:
-        """The numbers of the best n completed trials, best first."""
+        """Return the numbers of the best n completed trials, best first."""
         return [number for number, _ in self._ranked()[:n]]
 
     def repeats(self, number: int, n: int) -> tuple[Plan, ...]:
-        """Plans of a finished trial on n seeds, the first of which is its own."""
+        """Build plans of a finished trial on n seeds, the first of which is its own."""
         values = self.oracle.trials[self.oracle.trial_id(number)].hyperparameters.values
         hyperparameters = to_hyperparameters(values)
         return tuple(self.plan(number, hyperparameters, repeat) for repeat in range(n))
@@ -213,7 +213,7 @@ class SearchTuner(keras_tuner.Tuner):
         return sorted(scored, key=lambda pair: (pair[1] if is_min else -pair[1], pair[0]))
 
     def run_trial(self, trial: KerasTunerTrial, train: Callable[[Plan], float]) -> dict[str, float]:
-        """One trial in KerasTuner's own loop, `search(train)`."""
+        """Run one trial in KerasTuner's own loop, `search(train)`."""
         number = int(trial.trial_id) + 1
         plan = self.plan(number, to_hyperparameters(trial.hyperparameters.values))
         return {self.oracle.objective.name: train(plan)}

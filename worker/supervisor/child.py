@@ -70,7 +70,7 @@ class Child:
             return 0
 
     def wait_until_ready(self, seconds: float) -> bool:
-        """Whether it is ready for a job, after listening for some seconds at most."""
+        """Return whether it is ready for a job, after listening for `seconds` at most."""
         if not self.is_ready:
             self._listen(seconds)
         return self.is_ready and self.is_alive
@@ -79,14 +79,14 @@ class Child:
         """Hand it a claimed job."""
         self.jobs += 1
         self._ended.clear()
-        self._say({"run": asdict(fence)})
+        self._send({"run": asdict(fence)})
 
     def stop(self) -> None:
         """Ask it to leave its job at the end of the epoch."""
-        self._say({"stop": True})
+        self._send({"stop": True})
 
     def ended(self, seconds: float) -> Ended | None:
-        """How its job ended, if it did within some seconds. A dead child has crashed."""
+        """Return how its job ended, if it did within `seconds`. A dead child has crashed."""
         if not self._ended:
             self._listen(seconds)
         if self._ended:
@@ -111,7 +111,7 @@ class Child:
             self.process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _say(self, message: dict[str, Any]) -> None:
+    def _send(self, message: dict[str, Any]) -> None:
         self._heard_at = time.monotonic()
         assert self.process.stdin is not None
         try:
@@ -133,9 +133,9 @@ class Child:
             return
         *lines, self._pending = (self._pending + read).split(b"\n")
         for line in lines:
-            self._hear(json.loads(line))
+            self._handle_message(json.loads(line))
 
-    def _hear(self, message: dict[str, Any]) -> None:
+    def _handle_message(self, message: dict[str, Any]) -> None:
         self._heard_at = time.monotonic()
         if "ready" in message:
             self.is_ready = True

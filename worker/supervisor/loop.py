@@ -65,7 +65,7 @@ class Supervisor:
             child.end()
 
     def _fresh(self, child: Child) -> Child:
-        """The child, or a new one where it died, hangs as it starts, or has grown too large."""
+        """Return the child, or a new one where it died, hangs at its start, or is too large."""
         settings = self.settings
         is_used_up = (
             child.jobs >= settings.child_jobs or child.memory_bytes > settings.child_memory_bytes
@@ -104,7 +104,7 @@ class Supervisor:
             child.end()
 
     def _watch(self, child: Child, claim: Claim) -> Ended:
-        """Let the child run a job to its end, renewing the lease; LeaseLost."""
+        """Let the child run a job to its end, and renew the lease meanwhile; raise LeaseLost."""
         child.run(claim.fence)
         overdue_at = self._overdue_at(claim)
         renew_at = self.clock() + self.settings.renew_seconds
@@ -143,7 +143,7 @@ class Supervisor:
         return None
 
     def _renew(self, claim: Claim) -> float:
-        """Renew the lease; answers the seconds until the next renewal is due."""
+        """Renew the lease, and return the seconds until the next renewal is due."""
         try:
             with self.database.transaction() as session:
                 renew_lease(session, claim.fence, lease_seconds=self.settings.lease_seconds)
@@ -155,7 +155,7 @@ class Supervisor:
         return self.settings.renew_seconds
 
     def _settle(self, claim: Claim, ended: Ended) -> None:
-        """Record how a job ended, however long the database takes to answer; LeaseLost."""
+        """Record how a job ended, however long the database takes; raise LeaseLost."""
         while True:
             try:
                 with self.database.transaction() as session:

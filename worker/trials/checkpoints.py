@@ -72,24 +72,26 @@ class CheckpointWriter:
 def load_checkpoints(
     database: Database, saved: Iterable[SavedCheckpoint], folder: Path
 ) -> Mapping[int, Mapping[int, Checkpoint]]:
-    """What trials go on from, by number and fold; one that cannot be read is left out."""
+    """Load the checkpoints of trials, by number and fold; one that cannot be read is left out."""
     path = folder / "checkpoint.npz"
     loaded: dict[int, dict[int, Checkpoint]] = {}
-    for each in saved:
+    for checkpoint in saved:
         with path.open("wb") as file:
-            for chunk in read_blob(database, each.sha256):
+            for chunk in read_blob(database, checkpoint.sha256):
                 file.write(chunk)
         try:
-            loaded.setdefault(each.trial, {})[each.fold] = read_checkpoint(path)
+            loaded.setdefault(checkpoint.trial, {})[checkpoint.fold] = read_checkpoint(path)
         except (KeyError, ValueError, OSError, EOFError, BadZipFile) as error:
             # Of another version, say: the trial starts over.
-            log.warning("trial %d starts over, its checkpoint is not one: %s", each.trial, error)
+            log.warning(
+                "trial %d starts over, its checkpoint is not one: %s", checkpoint.trial, error
+            )
     path.unlink(missing_ok=True)
     return loaded
 
 
 def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """As NPZ: the arrays in their order, and the rest as JSON."""
+    """Write a checkpoint as NPZ: the arrays in their order, and the rest as JSON."""
     meta = {
         "best_epoch": checkpoint.best_epoch,
         "waited": checkpoint.waited,
@@ -100,18 +102,21 @@ def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         "weights": checkpoint.weights,
         "best": checkpoint.best_weights,
         "seeds": checkpoint.seeds,
-        **{f"moments{number}": some for number, some in enumerate(checkpoint.moments)},
+        **{
+            f"moments{number}": moments_of_kind
+            for number, moments_of_kind in enumerate(checkpoint.moments)
+        },
     }
     epochs_E4 = [(e.epoch, e.loss, e.val_loss, e.penalised_loss) for e in checkpoint.epochs]
     arrays: dict[str, Any] = {"epochs": np.array(epochs_E4), META: np.array(json.dumps(meta))}
-    for name, some in groups.items():
-        arrays |= {f"{name}/{number}": array for number, array in enumerate(some)}
+    for name, group in groups.items():
+        arrays |= {f"{name}/{number}": array for number, array in enumerate(group)}
     with path.open("wb") as file:
         np.savez(file, **arrays)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """The inverse of `write_checkpoint`."""
+    """Read what `write_checkpoint` wrote."""
     with np.load(path, allow_pickle=False) as file:
         meta = json.loads(str(file[META]))
 
@@ -119,7 +124,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
             names = itertools.takewhile(
                 file.__contains__, (f"{name}/{n}" for n in itertools.count())
             )
-            return tuple(file[each] for each in names)
+            return tuple(file[array_name] for array_name in names)
 
         return Checkpoint(
             epochs=tuple(Epoch(int(n), *map(float, losses)) for n, *losses in file["epochs"]),

@@ -53,13 +53,13 @@ class TrainingResult:
 
     @property
     def checkpoints(self) -> dict[int, Checkpoint]:
-        """What it goes on from, by fold; a fold that had not begun has none."""
+        """Return what a plan's folds are to go on from, by fold."""
         return {
             fold.plan.fold: fold.checkpoint for fold in self.folds if fold.checkpoint is not None
         }
 
     def without_checkpoints(self) -> TrainingResult:
-        """Itself, with nothing to go on from: a fraction of the memory."""
+        """Return the result without checkpoints: a fraction of the memory."""
         return replace(self, folds=tuple(replace(fold, checkpoint=None) for fold in self.folds))
 
     @property
@@ -88,7 +88,7 @@ class FoldScheduler:
         self._waiting: deque[Plan] = deque()
         self._missing: dict[TrialKey, int] = {}
         self._ended: dict[TrialKey, list[TrainedPlan]] = {}
-        self._lost: set[TrialKey] = set()
+        self._failed_keys: set[TrialKey] = set()
         self._checkpoints: dict[TrialKey, Mapping[int, Checkpoint]] = {}
 
     def go_on_from(self, plan: Plan, checkpoints: Mapping[int, Checkpoint]) -> None:
@@ -96,13 +96,13 @@ class FoldScheduler:
         self._checkpoints[_trial_key(plan)] = checkpoints
 
     def checkpoints(self, plan: Plan) -> Mapping[int, Checkpoint]:
-        """What a plan's folds are to go on from, by fold."""
+        """Return what a plan's folds are to go on from, by fold."""
         return self._checkpoints.get(_trial_key(plan), {})
 
     def run(
         self, engine: Engine, next_plans: NextPlans, *, on_epoch: OnEpoch, on_batch: OnBatch
     ) -> Iterator[TrainingResult | FailedPlan]:
-        """Train plans until there are none; yields each as its last fold ends."""
+        """Train plans until there are none, and yield each as its last fold ends."""
 
         def next_folds(n: int) -> list[Plan]:
             if len(self._waiting) < n:
@@ -114,10 +114,10 @@ class FoldScheduler:
                 # Another fold failed: the run was told of as ended.
                 return False
             goes_on = on_epoch(plan, epoch, take)
-            return goes_on and _trial_key(plan) not in self._lost
+            return goes_on and _trial_key(plan) not in self._failed_keys
 
         for result in engine.run(next_folds, on_epoch=on_fold_epoch, on_batch=on_batch):
-            ended = self._put_together(result)
+            ended = self._combine_folds(result)
             if ended is not None:
                 yield ended
 
@@ -129,34 +129,36 @@ class FoldScheduler:
             for fold in range(plan.fold, plan.fold + self._count):
                 self._waiting.append(replace(plan, fold=fold, checkpoint=before.get(fold)))
 
-    def _put_together(self, result: TrainedPlan | FailedPlan) -> TrainingResult | FailedPlan | None:
+    def _combine_folds(
+        self, result: TrainedPlan | FailedPlan
+    ) -> TrainingResult | FailedPlan | None:
         run = _trial_key(result.plan)
         if run not in self._missing:
             return None
         if isinstance(result, FailedPlan):
-            self._lose(run)
+            self._stop_other_folds(run)
             del self._missing[run], self._ended[run]
-            return FailedPlan(self._base(result.plan), result.reason, result.error)
+            return FailedPlan(self._first_fold_plan(result.plan), result.reason, result.error)
         self._ended[run].append(result)
         self._missing[run] -= 1
         if result.outcome is not TrainingOutcome.completed:
-            self._missing[run] -= self._lose(run)
+            self._missing[run] -= self._stop_other_folds(run)
         if self._missing[run]:
             return None
         del self._missing[run]
         folds = sorted(self._ended.pop(run), key=lambda fold: fold.plan.fold)
-        self._lost.discard(run)
-        return TrainingResult(self._base(result.plan), tuple(folds))
+        self._failed_keys.discard(run)
+        return TrainingResult(self._first_fold_plan(result.plan), tuple(folds))
 
-    def _lose(self, run: TrialKey) -> int:
-        """Stop a run's other folds; answers how many of them were still to start."""
-        self._lost.add(run)
-        kept = [plan for plan in self._waiting if _trial_key(plan) != run]
-        dropped = len(self._waiting) - len(kept)
-        self._waiting = deque(kept)
+    def _stop_other_folds(self, run: TrialKey) -> int:
+        """Stop a trial's other folds, and return how many of them were still to start."""
+        self._failed_keys.add(run)
+        others = [plan for plan in self._waiting if _trial_key(plan) != run]
+        dropped = len(self._waiting) - len(others)
+        self._waiting = deque(others)
         return dropped
 
-    def _base(self, plan: Plan) -> Plan:
+    def _first_fold_plan(self, plan: Plan) -> Plan:
         return replace(plan, fold=plan.fold - plan.fold % self._count, checkpoint=None)
 
 
@@ -165,7 +167,7 @@ def _trial_key(plan: Plan) -> TrialKey:
 
 
 def train_repeats(engine: Engine, reporter: Reporter, folds: int) -> TrainFunction:
-    """How the finalists' repeats are trained: together, until someone stops the job."""
+    """Return a function that trains finalists' repeats together, until someone stops the job."""
 
     def train(plans: Sequence[Plan], needed: Plan | None) -> Iterator[TrainingResult | FailedPlan]:
         waiting = list(plans)
@@ -177,9 +179,9 @@ def train_repeats(engine: Engine, reporter: Reporter, folds: int) -> TrainFuncti
 
         def next_plans(n: int) -> list[Plan]:
             reporter.poll()
-            some = [plan for plan in waiting if goes_on(plan)]
-            waiting[:] = some[n:]
-            return some[:n]
+            batch = [plan for plan in waiting if goes_on(plan)]
+            waiting[:] = batch[n:]
+            return batch[:n]
 
         def on_epoch(plan: Plan, *_: object) -> bool:
             reporter.poll()

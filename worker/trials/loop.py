@@ -39,11 +39,11 @@ class SearchLoop:
     """One attempt's search. `held` are the trainings of the best trials so far, by number."""
 
     def __init__(
-        self, search: SearchTuner, prepared: Prepared, reporter: Reporter, folder: Path
+        self, tuner: SearchTuner, prepared: Prepared, reporter: Reporter, folder: Path
     ) -> None:
-        spec = search.spec
+        spec = tuner.spec
         self.top_trainings: dict[int, TrainingResult] = {}
-        self._search = search
+        self._tuner = tuner
         self._prepared = prepared
         self._reporter = reporter
         self._folds = FoldScheduler(spec.validation.fold_count)
@@ -53,14 +53,14 @@ class SearchLoop:
         self._is_late = False
 
     def replay(self, earlier: EarlierAttempts) -> None:
-        """Take in what earlier attempts left; unfinished trials go on from what they saved."""
-        self._search.warm_start(earlier.teachers)
+        """Replay earlier attempts; unfinished trials go on from their checkpoints."""
+        self._tuner.warm_start(earlier.teachers)
         finished = [trial for trial in earlier.trials if trial.state.is_finished]
         for trial in finished:
             self._pruner.replay(trial.number, earlier.curves.get(trial.number, Curve()).val_loss)
             self._stopping.epochs += trial.epochs
         rungs = {trial.number: self._pruner.reached(trial.number) for trial in finished}
-        for plan in self._search.replay(earlier.trials, rungs=rungs):
+        for plan in self._tuner.replay(earlier.trials, rungs=rungs):
             self._folds.go_on_from(plan, earlier.checkpoints.get(plan.number, {}))
 
     def run(self, engine: Engine) -> None:
@@ -72,34 +72,34 @@ class SearchLoop:
             if isinstance(result, TrainingResult) and self._is_suspended(result):
                 self._put_back(result)
             else:
-                self._end(result)
+                self._end_trial(result)
 
     @property
     def end_reason(self) -> str:
         """Why the search ended."""
         if self._stopping.is_out_of_epochs:
             return "max_total_epochs"
-        return self._search.end_reason or str(self._reporter.stop_cause or "search_ended")
+        return self._tuner.end_reason or str(self._reporter.stop_cause or "search_ended")
 
     def _next_plans(self, n: int) -> list[Plan]:
         cause = self._reporter.stop_cause
         plans = []
         if cause is None and not self._stopping.is_out_of_epochs:
-            plans = self._search.ask(n)
-        if cause is StopCause.time_limit and self._search.is_idle and not self._has_something:
+            plans = self._tuner.ask(n)
+        if cause is StopCause.time_limit and self._tuner.is_idle and not self._has_model:
             # However short the time: one trial trains for an epoch, so that there is a model.
-            plans = self._search.ask(1)
+            plans = self._tuner.ask(1)
             self._is_late = True
         for plan in plans:
             checkpoints = self._folds.checkpoints(plan)
             self._stopping.start(plan, checkpoints)
-            hyperparameters = hyperparameters_of(plan, self._search.spec)
+            hyperparameters = hyperparameters_of(plan, self._tuner.spec)
             self._reporter.start_trial(plan, hyperparameters, checkpoints)
         return plans
 
     @property
-    def _has_something(self) -> bool:
-        return self._is_late or self._search.best() is not None
+    def _has_model(self) -> bool:
+        return self._is_late or self._tuner.best() is not None
 
     def _on_epoch(self, plan: Plan, epoch: Epoch, take: TakeCheckpoint) -> bool:
         cause = self._reporter.on_epoch(plan, epoch)
@@ -109,7 +109,7 @@ class SearchLoop:
         return goes_on
 
     def _is_suspended(self, training: TrainingResult) -> bool:
-        """Whether a trial was cut short by a pause or a stop: it goes on at the next claim."""
+        """Return whether a pause or a stop cut a trial short: it goes on at the next claim."""
         is_cut = training.outcome is TrainingOutcome.stopped
         return is_cut and self._stopping.cut[training.plan.number] in SUSPENDING
 
@@ -119,20 +119,20 @@ class SearchLoop:
             self._writer.save(number, fold, checkpoint)
         self._stopping.put_back(number)
         self._folds.go_on_from(training.plan, training.checkpoints)
-        self._search.put_back(training.plan)
+        self._tuner.put_back(training.plan)
 
-    def _end(self, result: TrainingResult | FailedPlan) -> None:
-        spec, number = self._search.spec, result.plan.number
+    def _end_trial(self, result: TrainingResult | FailedPlan) -> None:
+        spec, number = self._tuner.spec, result.plan.number
         end = trial_end(result, self._prepared, spec, self._stopping.cut)
         self._stopping.end(number)
         self._reporter.finish_trial(end)
         is_pruned = end.state is TrialState.pruned
         rungs = self._pruner.reached(number)
-        self._search.tell(number, end.score, rungs=rungs, is_pruned=is_pruned)
-        self._stopping.has_hit_target = self._search.has_hit_target
+        self._tuner.tell(number, end.score, rungs=rungs, is_pruned=is_pruned)
+        self._stopping.has_hit_target = self._tuner.has_hit_target
         if end.score is not None and isinstance(result, TrainingResult):
             self.top_trainings[number] = result.without_checkpoints()
-            top = self._search.top(spec.final.confirm_top)
+            top = self._tuner.top(spec.final.confirm_top)
             self.top_trainings = {
                 number: training for number, training in self.top_trainings.items() if number in top
             }

@@ -24,7 +24,7 @@ def trial_end(
     spec: JobSpec,
     cut: Mapping[int, StopCause | CutReason],
 ) -> TrialEnd:
-    """How a trial ended, as the store keeps it; `cut` says why it was cut short, by number."""
+    """Describe how a trial ended, for the store; `cut` says why it was cut short, by number."""
     number = result.plan.number
     if isinstance(result, FailedPlan):
         log.warning("trial %d failed: %s", number, result.error)
@@ -50,17 +50,17 @@ def trial_end(
 
 
 def validation_metrics(training: TrainingResult, prepared: Prepared) -> dict[str, float]:
-    """The mean over folds of the validation rows' metrics with the best weights.
+    """Average the validation metrics with the best weights over folds.
 
-    `val_loss` is among them; a metric that some fold does not define is not.
+    `val_loss` is among them; a metric that one of the folds does not define is not.
     """
     return mean_metrics([fold_metrics(fold, prepared) for fold in training.folds])
 
 
 def fold_metrics(trained: TrainedPlan, prepared: Prepared) -> dict[str, float]:
-    """The metrics of a fold's validation rows with the best weights."""
+    """Score a fold's validation rows with the best weights."""
     assert trained.best_epoch is not None
     fit = prepared.fits[trained.plan.fold]
     y_M = prepared.labelled.y[fit.split.validation]
-    found = scores(fit.target, y_M, fit.target.answer(trained.val_output_MC))
-    return {"val_loss": trained.epochs[trained.best_epoch - 1].val_loss} | found
+    metrics = scores(fit.target, y_M, fit.target.to_predictions(trained.val_output_MC))
+    return {"val_loss": trained.epochs[trained.best_epoch - 1].val_loss} | metrics

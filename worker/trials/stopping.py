@@ -28,18 +28,18 @@ class CutReason(StrEnum):
 class _FoldProgress:
     """A fold's training: its least validation loss up to each epoch, and how long ago it fell."""
 
-    least: list[float] = field(default_factory=list)
+    min_losses: list[float] = field(default_factory=list)
     waited: int = 0
 
     def add(self, loss: float) -> None:
-        best = self.least[-1] if self.least else math.inf
+        best = self.min_losses[-1] if self.min_losses else math.inf
         is_better = loss < best
-        self.waited = 0 if is_better or not self.least else self.waited + 1
-        self.least.append(loss if is_better else best)
+        self.waited = 0 if is_better or not self.min_losses else self.waited + 1
+        self.min_losses.append(loss if is_better else best)
 
-    def least_at(self, epoch: int) -> float:
-        """What it had come to by then, or by its end."""
-        return self.least[min(epoch, len(self.least)) - 1]
+    def min_loss_at(self, epoch: int) -> float:
+        """Return the least loss by an epoch, or by the fold's end."""
+        return self.min_losses[min(epoch, len(self.min_losses)) - 1]
 
 
 @dataclass
@@ -52,21 +52,21 @@ class _Running:
 
     @property
     def epochs(self) -> int:
-        return max((len(fold.least) for fold in self.folds.values()), default=0)
+        return max((len(fold.min_losses) for fold in self.folds.values()), default=0)
 
     def reached(self, plan: Plan, count: int) -> int:
-        """The epoch up to which all of so many folds have come, those that ended left out."""
+        """Return the epoch that all of `count` folds have reached, those that ended left out."""
         if len(self.folds) < count:
             return 0
         going_on = [
-            len(fold.least)
+            len(fold.min_losses)
             for fold in self.folds.values()
-            if plan.natural_end(len(fold.least), fold.waited) is None
+            if plan.natural_end(len(fold.min_losses), fold.waited) is None
         ]
         return min(going_on, default=0)
 
     def mean_at(self, epoch: int) -> float:
-        return statistics.fmean(fold.least_at(epoch) for fold in self.folds.values())
+        return statistics.fmean(fold.min_loss_at(epoch) for fold in self.folds.values())
 
 
 class TrialStopping:
@@ -90,9 +90,9 @@ class TrialStopping:
         self._running: dict[int, _Running] = {}
 
     def start(self, plan: Plan, checkpoints: Mapping[int, Checkpoint]) -> None:
-        """Take in that a trial trains, from these checkpoints on."""
+        """Record that a trial trains, from these checkpoints on."""
         self.cut.pop(plan.number, None)
-        seconds = max((each.seconds for each in checkpoints.values()), default=0.0)
+        seconds = max((checkpoint.seconds for checkpoint in checkpoints.values()), default=0.0)
         running = self._running[plan.number] = _Running(self._clock() - seconds)
         for fold, checkpoint in checkpoints.items():
             running.folds[fold] = _FoldProgress()
@@ -102,23 +102,26 @@ class TrialStopping:
         self._is_pruned(plan, running)
 
     def on_epoch(self, plan: Plan, epoch: Epoch, cause: StopCause | None) -> bool:
-        """Take in an epoch; whether the trial goes on. `cause` is why the whole search stops."""
+        """Record an epoch, and return whether the trial goes on.
+
+        `cause` is why the whole search stops.
+        """
         running = self._running[plan.number]
         before = running.epochs
         running.folds.setdefault(plan.fold, _FoldProgress()).add(epoch.val_loss)
         self.epochs += running.epochs - before
-        found = self._own_cause(plan, running) or cause
+        reason = self._cut_reason(plan, running) or cause
         # What ends a trial for good stays its reason; a pause or a stop may give way to a deadline.
-        if found is not None and self.cut.get(plan.number, StopCause.pause) in SUSPENDING:
-            self.cut[plan.number] = found
-        return found is None and plan.number not in self.cut
+        if reason is not None and self.cut.get(plan.number, StopCause.pause) in SUSPENDING:
+            self.cut[plan.number] = reason
+        return reason is None and plan.number not in self.cut
 
     def end(self, number: int) -> None:
-        """Take in that a trial no longer trains."""
+        """Record that a trial no longer trains."""
         self._running.pop(number, None)
 
     def put_back(self, number: int) -> None:
-        """Take in that a trial was left: it counts its epochs again as it goes on."""
+        """Record that a trial was suspended: it counts its epochs again as it goes on."""
         self.epochs -= self._running.pop(number).epochs
 
     @property
@@ -127,7 +130,7 @@ class TrialStopping:
         limit = self._budget.max_total_epochs
         return limit is not None and self.epochs >= limit
 
-    def _own_cause(self, plan: Plan, running: _Running) -> CutReason | None:
+    def _cut_reason(self, plan: Plan, running: _Running) -> CutReason | None:
         if self.cut.get(plan.number) is CutReason.pruned or self._is_pruned(plan, running):
             return CutReason.pruned
         limit_s = self._budget.max_trial_seconds

@@ -1,7 +1,4 @@
-"""What a model must beat: scikit-learn's simple predictors, fitted on the same training rows.
-
-N rows, M rows to predict, D features, C classes.
-"""
+"""What a model must beat: scikit-learn's simple predictors, fitted on the same training rows."""
 
 from __future__ import annotations
 
@@ -39,17 +36,17 @@ MAX_TREE_COLUMNS = 2_000_000
 
 @dataclass(frozen=True)
 class FittedBaseline:
-    """A baseline, and what it answers to the test rows [T, C], as `Target.answer` does."""
+    """A baseline, and what it answers to the test rows [T, C], as `Target.to_predictions` does."""
 
     baseline: Baseline
-    answer_TC: Float64Array
+    prediction_TC: Float64Array
 
 
 def fit_baselines(prepared: Prepared, spec: JobSpec) -> tuple[FittedBaseline, ...]:
-    """Fit each baseline; metrics are of the validation and test rows, in the target's units.
+    """Fit each baseline, and score it in the target's units on validation and test rows.
 
-    Validation metrics are the mean over folds. The test rows are answered by those of the first
-    fold, or of all known rows where the model is refitted on them.
+    Validation metrics are the mean over folds. The test rows are predicted by the baselines of the
+    first fold, or of all known rows where the model is refitted on them.
     """
     splits = prepared.splits
     of_folds = [
@@ -59,19 +56,23 @@ def fit_baselines(prepared: Prepared, spec: JobSpec) -> tuple[FittedBaseline, ..
     tested = _fit(prepared, 0, splits.known, spec.seed) if spec.final.refit else of_folds[0][1]
     fitted = []
     for name, model in tested.items():
-        found = [
-            _scores(prepared, _answer(prepared, models[name], fold, held), held)
-            for fold, models, held in of_folds
+        metrics_of_folds = [
+            _scores(
+                prepared, _predict(prepared, models[name], fold, validation_rows), validation_rows
+            )
+            for fold, models, validation_rows in of_folds
         ]
-        answer_TC = _answer(prepared, model, 0, splits.test)
-        test_metrics = _scores(prepared, answer_TC, splits.test)
-        baseline = Baseline(name=name, metrics=mean_metrics(found), test_metrics=test_metrics)
-        fitted.append(FittedBaseline(baseline, answer_TC))
+        prediction_TC = _predict(prepared, model, 0, splits.test)
+        test_metrics = _scores(prepared, prediction_TC, splits.test)
+        baseline = Baseline(
+            name=name, metrics=mean_metrics(metrics_of_folds), test_metrics=test_metrics
+        )
+        fitted.append(FittedBaseline(baseline, prediction_TC))
     return tuple(fitted)
 
 
 def _fit(prepared: Prepared, fold: int, train: Rows, seed: int) -> dict[str, Any]:
-    """Each baseline, fitted on some rows as a fold sees them."""
+    """Fit each baseline on rows as a fold sees them."""
     y_N = prepared.labelled.y[train]
     classes = len(prepared.labelled.target.labels)
     arrays = prepared.arrays
@@ -90,22 +91,22 @@ def _features(prepared: Prepared, fold: int, rows: Rows) -> FloatArray:
 
 
 def _sample(y_N: Float64Array, limit: int, *, seed: int, keep_classes: bool) -> Rows:
-    """At most `limit` rows by chance, and beyond these the first two of each class."""
+    """Draw at most `limit` rows, and beyond these the first two of each class."""
     if len(y_N) <= limit:
         return np.arange(len(y_N))
     drawn = np.random.default_rng(seed).permutation(len(y_N))[:limit]
     if not keep_classes:
         return np.sort(drawn)
-    kept = [np.flatnonzero(y_N == c)[:2] for c in np.unique(y_N)]
-    return np.unique(np.concatenate([drawn, *kept]))
+    rows_of_classes = [np.flatnonzero(y_N == c)[:2] for c in np.unique(y_N)]
+    return np.unique(np.concatenate([drawn, *rows_of_classes]))
 
 
 def _models(task: Task, arrays: Arrays, y_N: Float64Array, *, seed: int) -> dict[str, Any]:
     columns = arrays.features
     # What it takes for categories has at most as many values as it has bins.
     categories = [
-        arrays.numbers + place
-        for place, embedding in enumerate(arrays.embeddings)
+        arrays.numbers + index
+        for index, embedding in enumerate(arrays.embeddings)
         if embedding.codes <= MAX_BINS
     ]
     if task is Task.regression:
@@ -132,7 +133,7 @@ def _models(task: Task, arrays: Arrays, y_N: Float64Array, *, seed: int) -> dict
 
 
 def _linear(model: Any, arrays: Arrays) -> Any:
-    """A linear model of scaled numbers and one-hot codes."""
+    """Build a linear model of scaled numbers and one-hot codes."""
     codes = list(range(arrays.numbers, arrays.features))
     one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
     columns = ColumnTransformer([("codes", one_hot, codes)], remainder=StandardScaler())
@@ -140,12 +141,12 @@ def _linear(model: Any, arrays: Arrays) -> Any:
 
 
 def _iterations(tree_columns: int) -> int:
-    """Boosting's iterations: scikit-learn's 100, or fewer where one grows many or wide trees."""
+    """Return boosting's iterations: scikit-learn's 100, fewer for many or wide trees."""
     return min(100, max(10, MAX_TREE_COLUMNS // tree_columns))
 
 
-def _answer(prepared: Prepared, model: Any, fold: int, rows: Rows) -> Float64Array:
-    """[M, C] What a baseline answers to some rows, as a fold sees them."""
+def _predict(prepared: Prepared, model: Any, fold: int, rows: Rows) -> Float64Array:
+    """Predict rows with a baseline, as a fold sees them [M, C]."""
     target, x_MD = prepared.labelled.target, _features(prepared, fold, rows)
     if target.task is Task.regression:
         return np.asarray(model.predict(x_MD)[:, None])

@@ -40,7 +40,7 @@ class Confirmed:
 
 def confirm(
     finalists: Sequence[Finalist],
-    held: Mapping[int, TrainingResult],
+    top_trainings: Mapping[int, TrainingResult],
     *,
     direction: Direction,
     train: TrainFunction,
@@ -48,62 +48,73 @@ def confirm(
 ) -> Confirmed | None:
     """Train the finalists' repeats, all together, and compare them.
 
-    `held` are trials whose training is still in memory: their first repeat costs nothing. Where
-    training was told to stop, what all finalists have is compared. A finalist that diverged or
+    `top_trainings` are trainings that are still in memory: their first repeat costs nothing. Where
+    training was stopped, what all finalists have is compared. A finalist that diverged or
     failed on any seed is compared only where all of them did: its other seeds were luck. None only
     where no training ended well.
     """
-    first = finalists[0].plans[0] if finalists and finalists[0].number not in held else None
+    first = (
+        finalists[0].plans[0] if finalists and finalists[0].number not in top_trainings else None
+    )
     ended: list[TrainingResult | FailedPlan] = [
-        trained for trained in held.values() if trained.plan.number in _numbers(finalists)
+        trained for trained in top_trainings.values() if trained.plan.number in _numbers(finalists)
     ]
-    ended += train(_missing(finalists, held), first)
+    ended += train(_plans_to_train(finalists, top_trainings), first)
     runs: dict[int, list[tuple[float, TrainingResult]]] = {n: [] for n in _numbers(finalists)}
     unsteady: set[int] = set()
-    for trained in _in_order(finalists, ended):
+    for trained in _sort_by_plan(finalists, ended):
         number = trained.plan.number
         if isinstance(trained, FailedPlan) or not trained.is_good:
             unsteady.add(number)
         # One cut short says nothing about its setting, unless it is all there is of the trial.
-        elif trained.outcome is not TrainingOutcome.stopped or held.get(number) is trained:
+        elif trained.outcome is not TrainingOutcome.stopped or top_trainings.get(number) is trained:
             runs[number].append((score(trained), trained))
-    steady = {number: some for number, some in runs.items() if number not in unsteady}
-    return _choose(steady, direction) or _choose(runs, direction)
+    steady = {
+        number: runs_of_trial for number, runs_of_trial in runs.items() if number not in unsteady
+    }
+    return _choose_winner(steady, direction) or _choose_winner(runs, direction)
 
 
 def _numbers(finalists: Sequence[Finalist]) -> list[int]:
     return [finalist.number for finalist in finalists]
 
 
-def _missing(finalists: Sequence[Finalist], held: Mapping[int, TrainingResult]) -> list[Plan]:
-    """The plans that are still to train, seed by seed: the first of all finalists come first."""
+def _plans_to_train(
+    finalists: Sequence[Finalist], top_trainings: Mapping[int, TrainingResult]
+) -> list[Plan]:
+    """Return the plans that are still to train, seed by seed.
+
+    All finalists' first seeds come first.
+    """
     by_repeat = itertools.zip_longest(*(finalist.plans for finalist in finalists))
     plans = [plan for plans in by_repeat for plan in plans if plan is not None]
-    trained = {(number, some.plan.seed) for number, some in held.items()}
+    trained = {(number, training.plan.seed) for number, training in top_trainings.items()}
     return [plan for plan in plans if (plan.number, plan.seed) not in trained]
 
 
-def _in_order(
+def _sort_by_plan(
     finalists: Sequence[Finalist], ended: Iterable[TrainingResult | FailedPlan]
 ) -> list[TrainingResult | FailedPlan]:
-    """Trainings in the order of their plans, whatever the order in which they ended."""
-    places = {
-        (plan.number, plan.seed): place
-        for place, plan in enumerate(plan for f in finalists for plan in f.plans)
+    """Sort trainings in the order of their plans, whatever the order in which they ended."""
+    positions = {
+        (plan.number, plan.seed): index
+        for index, plan in enumerate(plan for f in finalists for plan in f.plans)
     }
-    return sorted(ended, key=lambda trained: places[trained.plan.number, trained.plan.seed])
+    return sorted(ended, key=lambda trained: positions[trained.plan.number, trained.plan.seed])
 
 
-def _choose(
+def _choose_winner(
     runs: dict[int, list[tuple[float, TrainingResult]]], direction: Direction
 ) -> Confirmed | None:
     sign = 1.0 if direction is Direction.min else -1.0
-    compared = {number: some for number, some in runs.items() if some}
+    compared = {number: runs_of_trial for number, runs_of_trial in runs.items() if runs_of_trial}
     if not compared:
         return None
     # Means over unequal numbers of seeds do not compare: what all have, at least, is compared.
-    repeats = min(len(some) for some in compared.values())
-    confirmations = [_confirmation(number, some[:repeats]) for number, some in compared.items()]
+    repeats = min(len(runs_of_trial) for runs_of_trial in compared.values())
+    confirmations = [
+        _confirmation(number, runs_of_trial[:repeats]) for number, runs_of_trial in compared.items()
+    ]
     confirmations.sort(key=lambda c: sign * c.mean)
     chosen = compared[confirmations[0].trial]
     best = min(chosen, key=lambda run: sign * run[0])
@@ -115,8 +126,8 @@ def _choose(
     )
 
 
-def _confirmation(number: int, some: list[tuple[float, TrainingResult]]) -> Confirmation:
-    values = [value for value, _ in some]
+def _confirmation(number: int, runs_of_trial: list[tuple[float, TrainingResult]]) -> Confirmation:
+    values = [value for value, _ in runs_of_trial]
     sd = statistics.stdev(values) if len(values) > 1 else 0.0
     return Confirmation(trial=number, scores=tuple(values), mean=statistics.fmean(values), sd=sd)
 

@@ -1,6 +1,6 @@
 """Permutation importance: how much worse the model answers where one column is shuffled.
 
-T test rows. Breiman 2001, section 10, on rows that nothing was trained on.
+Breiman 2001, section 10, on rows that nothing was trained on.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MAX_PRODUCTS = 2e11
 
 
 def importances(final: FinalModel, *, seed: int) -> tuple[Importance, ...]:
-    """The rise of rmse or log loss by column, largest first; none where it would take too long."""
+    """Measure the rise of rmse or log loss by column, largest first; none if too slow."""
     features, target = final.fit.features, final.fit.target
     numbers = final.prepared.arrays.numbers
     raw, y = final.prepared.raw_test, final.prepared.y_test
@@ -38,24 +38,24 @@ def importances(final: FinalModel, *, seed: int) -> tuple[Importance, ...]:
     raw, y = raw.take(chosen), y[chosen]
     metric = "rmse" if target.task is Task.regression else "log_loss"
 
-    def loss(some: RawColumns) -> float:
-        answer: Float64Array = final.answer(design_matrix(features, some, numbers=numbers))
-        return scores(target, y, answer)[metric]
+    def loss(shuffled: RawColumns) -> float:
+        prediction: Float64Array = final.predict(design_matrix(features, shuffled, numbers=numbers))
+        return scores(target, y, prediction)[metric]
 
     plain = loss(raw)
     names = [f.column for f in features.numeric] + [f.column for f in features.categorical]
-    found = []
+    results = []
     for position, name in enumerate(names):
         rises = [
             loss(_shuffled(raw, position, rng.permutation(len(y)))) - plain for _ in range(SHUFFLES)
         ]
         mean, sd = float(np.mean(rises)), float(np.std(rises, ddof=1))
-        found.append(Importance(column=name, increase=mean, sd=sd))
-    return tuple(sorted(found, key=lambda each: -each.increase))
+        results.append(Importance(column=name, increase=mean, sd=sd))
+    return tuple(sorted(results, key=lambda importance: -importance.increase))
 
 
 def _shuffled(raw: RawColumns, position: int, order: np.ndarray) -> RawColumns:
-    """The same rows with one column in another order: numbers first, then strings."""
+    """Return the same rows with one column in another order: numbers first, then strings."""
     numbers = raw.numeric_NR.shape[1]
     if position < numbers:
         numeric_NR = raw.numeric_NR.copy()

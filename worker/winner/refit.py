@@ -1,7 +1,4 @@
-"""The model that a job hands out: the winner's best run, or several runs of it, or all rows' own.
-
-T test rows, C columns of an answer.
-"""
+"""The model that a job hands out: the winner's best run, several runs, or refits on all rows."""
 
 from __future__ import annotations
 
@@ -48,16 +45,16 @@ class FinalModel:
         """What was fitted on that fold's training rows."""
         return self.prepared.fits[self.fold]
 
-    def answer(self, x_ND: FloatArray) -> Float64Array:
-        """[N, C] What the model answers to rows of the design matrix, as `Target.answer`."""
-        return self.fit.target.answer(self._output(x_ND))
+    def predict(self, x_ND: FloatArray) -> Float64Array:
+        """Predict rows of the design matrix [N, C], in the units of `Target.to_predictions`."""
+        return self.fit.target.to_predictions(self._output(x_ND))
 
-    def answer_test(self) -> Float64Array:
-        """[T, C] What it answers to the test rows."""
-        return self.answer(self.prepared.x_test(self.fold))
+    def predict_test(self) -> Float64Array:
+        """Predict the test rows [T, C]."""
+        return self.predict(self.prepared.x_test(self.fold))
 
     def rounding(self) -> float:
-        """How far float32 may lead the network's output to test rows from what float64 gives."""
+        """Return how far float32 may lead the network's output on test rows from float64's."""
         x_TD = self.prepared.x_test(self.fold)
         output_TC, exact_TC = self._output(x_TD), self._output(x_TD, np.float64)
         step = np.finfo(np.float32).eps * np.max(np.abs(output_TC))
@@ -74,29 +71,29 @@ class FinalModel:
 
 def make_final_model(
     confirmed: Confirmed,
-    search: SearchTuner,
+    tuner: SearchTuner,
     engine: Engine,
     prepared: Prepared,
     reporter: Reporter,
 ) -> tuple[FinalModel, FinalGain | None]:
-    """The model to hand out, and what refitting and averaging gained on the test rows.
+    """Return the model to hand out, and what refitting and averaging gained on the test rows.
 
     Where someone stops the job before any member has ended, it is the winner's best run.
     """
-    spec = search.spec
+    spec = tuner.spec
     single = FinalModel(prepared, (_best_fold(confirmed, spec, prepared),))
-    wanted = spec.final
-    if not wanted.refit and wanted.members == 1:
+    final_spec = spec.final
+    if not final_spec.refit and final_spec.members == 1:
         return single, None
-    plans = search.repeats(confirmed.winner.plan.number, wanted.members)
-    if wanted.refit:
-        final = _refit(single, plans, confirmed, spec, reporter)
+    plans = tuner.repeats(confirmed.winner.plan.number, final_spec.members)
+    if final_spec.refit:
+        final = _refit_members(single, plans, confirmed, spec, reporter)
     else:
-        final = _averaged(single, plans, confirmed, engine, reporter)
+        final = _train_members(single, plans, confirmed, engine, reporter)
     if final is None:
         return single, None
     return final, FinalGain(
-        refit=wanted.refit,
+        refit=final_spec.refit,
         members=len(final.members),
         before=_test_metrics(single),
         after=_test_metrics(final),
@@ -111,56 +108,56 @@ def _best_fold(confirmed: Confirmed, spec: JobSpec, prepared: Prepared) -> Train
     )
 
 
-def _averaged(
+def _train_members(
     single: FinalModel,
     plans: tuple[Plan, ...],
     confirmed: Confirmed,
     engine: Engine,
     reporter: Reporter,
 ) -> FinalModel | None:
-    """The same fold on several seeds; those that were trained to confirm the winner are there."""
-    known = {
+    """Train the same fold on several seeds; trainings that confirmed the winner are reused."""
+    trained_by_seed = {
         fold.plan.seed: fold
         for run in confirmed.repeats
         for fold in run.folds
         if fold.plan.fold == single.fold
     }
-    missing = [replace(p, fold=single.fold) for p in plans if p.seed not in known]
-    trained = _train(engine, missing, reporter, epochs=None)
-    by_seed = known | {each.plan.seed: each for each in trained}
+    missing = [replace(p, fold=single.fold) for p in plans if p.seed not in trained_by_seed]
+    trained = _train_plans(engine, missing, reporter, epochs=None)
+    by_seed = trained_by_seed | {member.plan.seed: member for member in trained}
     members = tuple(by_seed[plan.seed] for plan in plans if plan.seed in by_seed)
     return FinalModel(single.prepared, members) if members else None
 
 
-def _refit(
+def _refit_members(
     single: FinalModel,
     plans: tuple[Plan, ...],
     confirmed: Confirmed,
     spec: JobSpec,
     reporter: Reporter,
 ) -> FinalModel | None:
-    """All rows but the test rows, for as many epochs as were best."""
+    """Train on all rows but the test rows, for as many epochs as were best."""
     scaling = scalings(spec)[single.fold // spec.validation.fold_count]
     prepared = prepare_refit(single.prepared, spec, scaling)
     engine = local_engine(prepared.arrays, reach_of_space(spec.search_space), trials=len(plans))
     epochs = confirmed.winner.best_epoch
     refits = [replace(plan, fold=0) for plan in plans]
-    members = _train(engine, refits, reporter, epochs=epochs)
+    members = _train_plans(engine, refits, reporter, epochs=epochs)
     return FinalModel(prepared, tuple(members)) if members else None
 
 
-def _train(
+def _train_plans(
     engine: Engine, plans: list[Plan], reporter: Reporter, *, epochs: int | None
 ) -> list[TrainedPlan]:
     """Train members to their end, or for some epochs; those that someone stopped are left out.
 
     A plan's own `max_epochs` stays as it was: a schedule leads to it.
     """
-    given = next_plans_from(plans)
+    next_batch = next_plans_from(plans)
 
     def next_plans(n: int) -> list[Plan]:
         reporter.poll()
-        return given(n) if reporter.stop_cause is None else []
+        return next_batch(n) if reporter.stop_cause is None else []
 
     def on_epoch(_: Plan, epoch: Epoch, __: TakeCheckpoint) -> bool:
         reporter.poll()
@@ -172,7 +169,7 @@ def _train(
             log.warning("a member of trial %d failed: %s", result.plan.number, result.error)
         elif result.is_good and not _is_cut_short(result, epochs):
             trained.append(replace(result, checkpoint=None))
-    return sorted(trained, key=lambda each: [plan.seed for plan in plans].index(each.plan.seed))
+    return sorted(trained, key=lambda member: [plan.seed for plan in plans].index(member.plan.seed))
 
 
 def _is_cut_short(result: TrainedPlan, epochs: int | None) -> bool:
@@ -180,4 +177,4 @@ def _is_cut_short(result: TrainedPlan, epochs: int | None) -> bool:
 
 
 def _test_metrics(final: FinalModel) -> dict[str, float]:
-    return scores(final.fit.target, final.prepared.y_test, final.answer_test())
+    return scores(final.fit.target, final.prepared.y_test, final.predict_test())

@@ -17,7 +17,7 @@ LARGE = some_arrays(rows=200_000)
 
 
 def some_buckets(arrays: Arrays, reach: Reach = Reach(3, 256, frozenset({"dropout"}))) -> Buckets:  # noqa: B008
-    return Buckets(arrays, reach, most_slots=4)
+    return Buckets(arrays, reach, max_slots_of_cohort=4)
 
 
 def shape_of(chosen: Buckets, **given: Any) -> Shape:

@@ -213,11 +213,11 @@ def test_model_answers_the_mean_of_its_members(monkeypatch: pytest.MonkeyPatch) 
     case = a_case(monkeypatch, final={"members": 3})
     final, gain = case.make()
 
-    alone = [FinalModel(case.prepared, (member,)).answer_test() for member in final.members]
+    alone = [FinalModel(case.prepared, (member,)).predict_test() for member in final.members]
 
-    assert np.allclose(final.answer_test(), np.mean(alone, axis=0), rtol=1e-6)
+    assert np.allclose(final.predict_test(), np.mean(alone, axis=0), rtol=1e-6)
     y, target = case.prepared.y_test, final.fit.target
-    assert gain.after == scores(target, y, final.answer_test())
+    assert gain.after == scores(target, y, final.predict_test())
     assert gain.before == scores(target, y, alone[1])
 
 
@@ -261,7 +261,7 @@ def test_refit_trains_on_all_known_rows_for_the_median_of_the_best_epochs(
     assert [member.plan.seed for member in final.members] == [0, 1]
     assert [member.plan.fold for member in final.members] == [0, 0]
     assert (gain.refit, gain.members) == (True, 2)
-    assert len(final.answer_test()) == len(case.prepared.y_test)
+    assert len(final.predict_test()) == len(case.prepared.y_test)
 
 
 def test_refit_scales_features_as_the_winner_did(monkeypatch: pytest.MonkeyPatch) -> None:

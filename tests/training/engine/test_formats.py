@@ -94,7 +94,7 @@ def by_numpy(final: FinalModel) -> Array:
         for name, (hidden_kernel, hidden_bias) in zip(member.plan.activations, hidden, strict=True):
             h = ACTIVATIONS[name](h @ hidden_kernel + hidden_bias)
         outputs.append(_head(final, h @ kernel + bias))
-    return final.fit.target.answer(np.mean(outputs, axis=0))
+    return final.fit.target.to_predictions(np.mean(outputs, axis=0))
 
 
 def _head(final: FinalModel, logits: Array) -> Array:
@@ -133,7 +133,7 @@ def test_files_answer_as_numpy_does(
     widths = [np.abs(prepared.arrays.x_VND[v]).sum(axis=0).astype(bool).sum() for v in range(3)]
     assert widths[1] < widths[2], "the second fold is to be narrower than the third"
     assert difference <= 1e-4
-    expected, found = by_numpy(final), final.answer_test()
+    expected, found = by_numpy(final), final.predict_test()
     unit = expected.std() if task in {"regression", "logarithm"} else 1.0
     assert np.abs(found - expected).max() <= 1e-4 * unit
 
@@ -144,7 +144,7 @@ def test_saved_model_answers_as_the_engine_does(tmp_path: Path, task: str) -> No
 
     path = save_saved_model(build_model(model_content(final)), tmp_path / "saved_model")
 
-    given = model_content(final), final.prepared.raw_test, final.answer_test()
+    given = model_content(final), final.prepared.raw_test, final.predict_test()
     assert path.name == "saved_model.zip"
     assert check_saved_model(tmp_path / "saved_model", *given) <= 1e-4
 
@@ -195,7 +195,7 @@ def test_columns_and_levels_may_have_any_name(tmp_path: Path) -> None:
     columns["what\nwe 'want'"] = np.where(rng.random(ROWS) < 0.4, "it's", "\n").tolist()
     table, check = checked_frame(columns, "what\nwe 'want'")
     final = as_if_trained(prepare(table, check, max_levels=100))
-    given = model_content(final), final.prepared.raw_test, final.answer_test()
+    given = model_content(final), final.prepared.raw_test, final.predict_test()
 
     difference = worst_difference(final, tmp_path)
     save_saved_model(build_model(model_content(final)), tmp_path / "saved")
@@ -210,7 +210,7 @@ def test_columns_and_levels_may_have_any_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize("task", TASKS)
 def test_row_is_answered_alone_as_among_others(tmp_path: Path, task: str) -> None:
     final = as_if_trained(mixed(task, "robust"), members=3, fold=1)
-    raw, expected = final.prepared.raw_test, final.answer_test()
+    raw, expected = final.prepared.raw_test, final.predict_test()
     answer = both(final, tmp_path)
 
     alone = [answer(raw.take(np.array([row]))) for row in range(3)]
@@ -269,7 +269,7 @@ def test_matrix_is_taken_as_a_whole(tmp_path: Path, task: str) -> None:
 
     assert worst_difference(final, tmp_path) <= 1e-4
     found = load_model(tmp_path / "model.keras")({"X": tf.constant(rows)})
-    assert np.allclose(found, final.answer_test(), rtol=1e-4)
+    assert np.allclose(found, final.predict_test(), rtol=1e-4)
 
 
 def test_unscaled_numbers_far_from_0_are_held_to_what_float32_can_tell(tmp_path: Path) -> None:
@@ -279,14 +279,14 @@ def test_unscaled_numbers_far_from_0_are_held_to_what_float32_can_tell(tmp_path:
         columns | {"y": rng.normal(size=ROWS)}, "y", preprocessing={"scale_features": "none"}
     )
     final = as_if_trained(prepare(table, check, max_levels=100))
-    given = model_content(final), final.prepared.raw_test, final.answer_test()
+    given = model_content(final), final.prepared.raw_test, final.predict_test()
     keras_path, onnx_path = save_both(final, tmp_path)
 
     rounding = final.rounding()
 
     assert check_onnx(onnx_path, *given, rounding=rounding) > 1e-4
     check_keras(keras_path, *given, rounding=rounding)
-    wrong = final.answer_test() + 100 * rounding
+    wrong = final.predict_test() + 100 * rounding
     with pytest.raises(ModelDiffers):
         check_onnx(onnx_path, *given[:2], wrong, rounding=rounding)
     with pytest.raises(ModelDiffers):

@@ -69,7 +69,7 @@ def test_check_refuses_a_file_that_answers_otherwise(tmp_path: Path) -> None:
     final, path = trained_model(prepared, tmp_path)
 
     with pytest.raises(ModelDiffers, match="differs from the engine"):
-        check_keras(path, model_content(final), prepared.raw_test, final.answer_test() + 1.0)
+        check_keras(path, model_content(final), prepared.raw_test, final.predict_test() + 1.0)
 
 
 def test_model_stands_alone_in_an_environment_without_lowloss(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_model_stands_alone_in_an_environment_without_lowloss(tmp_path: Path) ->
         text=True,
     ).stdout
 
-    assert np.allclose(json.loads(printed), final.answer_test(), atol=1e-5)
+    assert np.allclose(json.loads(printed), final.predict_test(), atol=1e-5)
 
 
 def test_unseen_level_is_answered_like_a_rare_one(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def test_script_answers_a_csv_as_the_engine_did(tmp_path: Path, task: Task) -> N
     prepared = prepared_of(tmp_path, task)
     rows, out = tmp_path / "rows.csv", tmp_path / "out.csv"
     final, model = trained_model(prepared, tmp_path)
-    answer, target = final.answer_test(), final.fit.target
+    answer, target = final.predict_test(), final.fit.target
     table = read(tmp_path / "t.csv").frame[prepared.splits.test]
     table.select(reversed(table.columns)).write_csv(rows, separator=";")
 

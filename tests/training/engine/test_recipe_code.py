@@ -90,6 +90,6 @@ def test_the_script_trains_the_recipe(given: dict[str, object], task: Task) -> N
     again = read_recipe(model.to_json().encode(), fit).recipe
     loss = again.loss.removeprefix("sparse_")
     assert loss == recipe.loss.removeprefix("sparse_")
-    assert again.changed({"loss": recipe.loss}) == recipe.changed(
+    assert again.with_changes({"loss": recipe.loss}) == recipe.with_changes(
         {"optimizer": {"learning_rate": recipe.optimizer.rate}}
     )

@@ -365,7 +365,7 @@ def test_programs_differ_where_they_are_compiled_for_something_else() -> None:
 
 
 def test_least_recently_used_program_goes_first() -> None:
-    programs, arrays = Programs(most=2), some_arrays()
+    programs, arrays = Programs(max_programs=2), some_arrays()
 
     def get(batch_size: int) -> Program:
         return programs.get(Shape(1, (32,), batch_size, "relu", "adam"), arrays, is_resident=True)

@@ -50,21 +50,21 @@ class Reach:
 class Buckets:
     """The programs of one job."""
 
-    def __init__(self, arrays: Arrays, reach: Reach, *, most_slots: int) -> None:
+    def __init__(self, arrays: Arrays, reach: Reach, *, max_slots_of_cohort: int) -> None:
         self._arrays = arrays
         self._reach = reach
-        self._most_slots = most_slots
+        self._max_slots_of_cohort = max_slots_of_cohort
         self._live: list[Shape] = []
         self._wasted: defaultdict[Shape, float] = defaultdict(float)
 
     def choose(self, plan: Plan) -> Shape | None:
-        """The program that trains a plan; None where that is for `keras_fit`."""
+        """Return the program that trains a plan; None where `KerasEngine` is to train it."""
         if max(plan.widths, default=0) > ROW_STRIDE:
             return None
         exact = self._shape(plan, plan.widths)
         holding = [shape for shape in self._live if _holds(shape, exact)]
         if not holding:
-            return self._first(plan, exact)
+            return self._first_shape(plan, exact)
         best = min(holding, key=self._slot_seconds)
         self._wasted[exact] += self._waste(plan, best, exact)
         if self._wasted[exact] < COMPILE_SECONDS or len(self._live) >= MAX_PROGRAMS // 2:
@@ -72,8 +72,8 @@ class Buckets:
         self._live.append(exact)
         return exact
 
-    def _first(self, plan: Plan, exact: Shape) -> Shape | None:
-        """The program of a plan that no live one can train."""
+    def _first_shape(self, plan: Plan, exact: Shape) -> Shape | None:
+        """Return the program of a plan that no live one can train."""
         if len(self._live) >= MAX_PROGRAMS:
             return None
         largest = exact
@@ -88,11 +88,19 @@ class Buckets:
 
     def _shape(self, plan: Plan, widths: tuple[int, ...]) -> Shape:
         padded = tuple(pad(width) for width in widths)
-        fitting = ((most, few) for limit, most, few in SLOTS if max(padded, default=0) <= limit)
-        most, few = next(fitting, (1, 1))
+        fitting = (
+            (max_slots, min_slots)
+            for limit, max_slots, min_slots in SLOTS
+            if max(padded, default=0) <= limit
+        )
+        max_slots, min_slots = next(fitting, (1, 1))
         names = plan.activations + plan.activations[-1:] * (len(widths) - len(plan.widths))
         return Shape(
-            slots=min(self._most_slots, most, max(few, self._most_slots // self._reach.shapes)),
+            slots=min(
+                self._max_slots_of_cohort,
+                max_slots,
+                max(min_slots, self._max_slots_of_cohort // self._reach.shapes),
+            ),
             widths=padded,
             batch_size=min(plan.batch_size, max(len(f.train_N) for f in self._arrays.folds)),
             activation=names[0] if len(set(names)) == 1 else names,
@@ -101,7 +109,7 @@ class Buckets:
         )
 
     def _waste(self, plan: Plan, padded: Shape, exact: Shape) -> float:
-        """Seconds that a plan takes longer in a larger program."""
+        """Return the seconds that a plan takes longer in a larger program."""
         return self._steps(plan) * (self._slot_seconds(padded) - self._slot_seconds(exact))
 
     def _steps(self, plan: Plan) -> int:
@@ -112,21 +120,22 @@ class Buckets:
 
 
 def pad(width: int) -> int:
-    """A width rounded up to a power of two."""
+    """Round a width up to a power of two."""
     return max(MIN_WIDTH, 1 << (width - 1).bit_length())
 
 
 def step_seconds(shape: Shape, arrays: Arrays) -> float:
-    """About what a step of all slots costs on one core."""
+    """Estimate what a step of all slots costs on one core, in seconds."""
     weights = weights_of(shape, arrays)
-    each = WEIGHT_SECONDS + shape.batch_size * CELL_SECONDS
-    return shape.slots * (SLOT_SECONDS + weights * each)
+    seconds_of_weight = WEIGHT_SECONDS + shape.batch_size * CELL_SECONDS
+    return shape.slots * (SLOT_SECONDS + weights * seconds_of_weight)
 
 
 def slot_bytes(shape: Shape, arrays: Arrays) -> int:
-    """Memory of one slot: parameters and moments before and after a step, and what it works with.
+    """Count the memory of one slot in bytes.
 
-    That is the gradients, the best parameters, and each layer's output, its mask and gradient.
+    That is parameters and moments before and after a step, gradients, the best parameters, and each
+    layer's output with its mask and gradient.
     """
     copies = 2 * (1 + MOMENTS[shape.optimizer]) + 3
     outputs = shape.batch_size * (arrays.inputs + sum(shape.widths))
@@ -135,29 +144,29 @@ def slot_bytes(shape: Shape, arrays: Arrays) -> int:
 
 
 def weights_of(shape: Shape, arrays: Arrays) -> int:
-    """Weights of a slot's padded kernels."""
+    """Count the weights of a slot's padded kernels."""
     sizes = itertools.pairwise((arrays.inputs, *shape.widths, arrays.outputs))
     return sum(fan_in * fan_out for fan_in, fan_out in sizes)
 
 
 def uses(plan: Plan) -> frozenset[str]:
-    """The options that a plan needs of its program."""
+    """Return the options that a plan needs of its program."""
     used = {option for option in OPTIONS if np.any(getattr(plan, option) or 0)}
     is_layered = len(set(plan.l1s)) > 1 or len(set(plan.l2s)) > 1
     return frozenset(used | ({LAYER_PENALTIES} if is_layered else set()))
 
 
-def _holds(shape: Shape, wanted: Shape) -> bool:
-    """Whether a program can train a plan of another shape, by padding."""
+def _holds(shape: Shape, needed_shape: Shape) -> bool:
+    """Return whether a program can train a plan of another shape by padding."""
     # What a slot's last layer answers passes through the rest of the program's.
-    missing = len(shape.widths) - len(wanted.widths)
-    needed = wanted.widths + wanted.widths[-1:] * missing
+    missing = len(shape.widths) - len(needed_shape.widths)
+    needed_widths = needed_shape.widths + needed_shape.widths[-1:] * missing
     return (
         missing >= 0
         # Without hidden layers the features would pass through, at whatever width.
-        and bool(shape.widths) == bool(wanted.widths)
-        and all(have >= need for have, need in zip(shape.widths, needed, strict=True))
-        and shape.uses >= wanted.uses
-        and shape.activations[: len(wanted.widths)] == wanted.activations
-        and (shape.batch_size, shape.optimizer) == (wanted.batch_size, wanted.optimizer)
+        and bool(shape.widths) == bool(needed_shape.widths)
+        and all(have >= need for have, need in zip(shape.widths, needed_widths, strict=True))
+        and shape.uses >= needed_shape.uses
+        and shape.activations[: len(needed_shape.widths)] == needed_shape.activations
+        and (shape.batch_size, shape.optimizer) == (needed_shape.batch_size, needed_shape.optimizer)
     )

@@ -68,7 +68,9 @@ class CohortEngine:
         self._arrays = arrays
         self._machine = machine
         self._fallback = fallback
-        self._buckets = Buckets(arrays, reach, most_slots=-(-self.max_open // machine.cores))
+        self._buckets = Buckets(
+            arrays, reach, max_slots_of_cohort=-(-self.max_open // machine.cores)
+        )
         self._is_resident = arrays.x_VND.nbytes <= RESIDENT_SHARE * machine.memory_bytes
         self._feed = Feed(arrays, is_resident=self._is_resident)
         self._programs = Programs() if programs is None else programs
@@ -76,7 +78,7 @@ class CohortEngine:
     def run(
         self, next_plans: NextPlans, *, on_epoch: OnEpoch, on_batch: OnBatch
     ) -> Iterator[TrainedPlan | FailedPlan]:
-        """Train plans until there are none; yields each training as it ends."""
+        """Train plans until there are none, and yield each training as it ends."""
         cohorts = _Cohorts(self._machine, self._arrays, self._new_cohort)
         try:
             while True:
@@ -111,10 +113,10 @@ class _Cohorts:
         self.waiting: tuple[Plan, Shape] | None = None
         self._new_cohort = new_cohort
         self._arrays = arrays
-        self._most_bytes = int(SLOTS_SHARE * machine.memory_bytes)
+        self._max_bytes = int(SLOTS_SHARE * machine.memory_bytes)
         self._pool = ThreadPoolExecutor(machine.cores, thread_name_prefix="cohort")
         self._cohorts: list[Cohort] = []
-        self._underway: dict[Cohort, _RunningEpoch] = {}
+        self._running: dict[Cohort, _RunningEpoch] = {}
         self._now_s = 0.0
         self._signs = 0
 
@@ -127,11 +129,11 @@ class _Cohorts:
     def place(self, plan: Plan, shape: Shape) -> list[TrainedPlan | FailedPlan]:
         """Give a plan a free slot, or let it wait for one that is free at an epoch's end.
 
-        Answers it where it ends at once.
+        Return its result where it ends at once.
         """
         self.waiting = None
         fitting = [c for c in self._cohorts if c.program.shape == shape and c.has_room(plan)]
-        cohort = next((c for c in fitting if c not in self._underway), None)
+        cohort = next((c for c in fitting if c not in self._running), None)
         if cohort is None and (fitting or not self._has_memory(shape)):
             self.waiting = (plan, shape)
             return []
@@ -146,13 +148,13 @@ class _Cohorts:
         return [] if ended is None else [ended]
 
     def next_epoch(self, on_epoch: OnEpoch, on_batch: OnBatch) -> list[TrainedPlan | FailedPlan]:
-        """Await the epoch that ends next by the estimates; answers the trials that end with it."""
+        """Await the epoch that ends next by the estimates; return the trials that end with it."""
         for cohort in self._cohorts:
-            if cohort not in self._underway:
+            if cohort not in self._running:
                 end_s = self._now_s + cohort.epoch_seconds
-                self._underway[cohort] = _RunningEpoch(end_s, self._pool.submit(cohort.train_epoch))
-        cohort = min(self._underway, key=lambda c: self._underway[c].end_s)
-        epoch = self._underway.pop(cohort)
+                self._running[cohort] = _RunningEpoch(end_s, self._pool.submit(cohort.train_epoch))
+        cohort = min(self._running, key=lambda c: self._running[c].end_s)
+        epoch = self._running.pop(cohort)
         self._await([epoch], on_batch)
         self._now_s = epoch.end_s
         ended: list[TrainedPlan | FailedPlan] = []
@@ -171,7 +173,7 @@ class _Cohorts:
 
     def pause(self, on_batch: OnBatch) -> None:
         """Await what trains, so that another engine has the machine to itself."""
-        self._await(list(self._underway.values()), on_batch)
+        self._await(list(self._running.values()), on_batch)
 
     def close(self) -> None:
         """Leave what trains."""
@@ -181,9 +183,9 @@ class _Cohorts:
 
     def _await(self, epochs: list[_RunningEpoch], on_batch: OnBatch) -> None:
         """Await epochs, and pass on that some cohort has ended a call meanwhile."""
-        left = True
-        while left:
-            left = bool(wait([e.measured for e in epochs], timeout=LISTEN_SECONDS).not_done)
+        is_running = True
+        while is_running:
+            is_running = bool(wait([e.measured for e in epochs], timeout=LISTEN_SECONDS).not_done)
             signs = sum(cohort.signs for cohort in self._cohorts)
             if signs != self._signs:
                 self._signs = signs
@@ -191,5 +193,5 @@ class _Cohorts:
 
     def _has_memory(self, shape: Shape) -> bool:
         shapes = [shape, *(cohort.program.shape for cohort in self._cohorts)]
-        needed = sum(each.slots * slot_bytes(each, self._arrays) for each in shapes)
-        return not self._cohorts or needed <= self._most_bytes
+        needed = sum(any_shape.slots * slot_bytes(any_shape, self._arrays) for any_shape in shapes)
+        return not self._cohorts or needed <= self._max_bytes

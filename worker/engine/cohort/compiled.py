@@ -21,9 +21,9 @@ class Compiled:
         self._traced: Any = None
         self._lock = threading.Lock()
 
-    def __call__(self, *given: Any) -> Any:
+    def __call__(self, *arguments: Any) -> Any:
         """Call it; compiled at the first call, for the shapes that come then."""
         with self._lock:
             if self._traced is None:
-                self._traced = self._function.get_concrete_function(*given)
-        return self._traced._call_flat(tf.nest.flatten(given), self._traced.captured_inputs)
+                self._traced = self._function.get_concrete_function(*arguments)
+        return self._traced._call_flat(tf.nest.flatten(arguments), self._traced.captured_inputs)

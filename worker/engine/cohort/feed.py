@@ -1,6 +1,6 @@
 """Brings rows before a program: the whole data at once, or pieces of it where it is large.
 
-K slots, N rows of all views, D features, I rows of a call.
+N rows of all views.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Feed:
         self._device = self._on_device(self._x_ND, self._y_N) if is_resident else None
 
     def rows_of(self, fold: Fold, rows: RowNumbers) -> RowNumbers:
-        """Where a fold's rows stand among those of all views."""
+        """Return where a fold's rows are among those of all views."""
         first: int = fold.view * self._view_rows
         return rows + first
 
@@ -45,16 +45,15 @@ class Feed:
         shares: Sequence[FloatArray] | None = None,
         *,
         unit: int,
-        most_units: int,
+        max_units: int,
         longest: int,
     ) -> Iterator[Rows]:
-        """Each slot's rows, in batches of `unit` rows, `most_units` of them a call.
+        """Yield each slot's rows in batches of `unit` rows, `max_units` batches a call.
 
-        `shares` are of mixup, one for each batch of a slot.
-
-        `longest` is the most rows that any slot may have: every call has the same shape.
+        `shares` are of mixup, one for each batch of a slot. `longest` is the largest number of rows
+        that any slot may have: every call has the same shape.
         """
-        units = min(self._units(len(chosen), unit, most_units), math.ceil(max(1, longest) / unit))
+        units = min(self._units(len(chosen), unit, max_units), math.ceil(max(1, longest) / unit))
         rows_K = tf.constant([len(slot) for slot in chosen], tf.int32)
         total = max(math.ceil(len(slot) / unit) for slot in chosen)
         for first in range(0, total, units):
@@ -67,8 +66,8 @@ class Feed:
                 slots = [_weights(w, slot)[window] for w, slot in zip(weights, chosen, strict=True)]
                 weight_KI = _stack(slots, units * unit, [0] * len(chosen), np.float32)
             if shares is not None:
-                some = [share[first : first + units] for share in shares]
-                share_KS = _stack(some, units, [1] * len(chosen), np.float32)
+                slot_shares = [share[first : first + units] for share in shares]
+                share_KS = _stack(slot_shares, units, [1] * len(chosen), np.float32)
             x_ND, y_N = self._device or self._on_device(
                 self._x_ND[chosen_KI.ravel()], self._y_N[chosen_KI.ravel()]
             )
@@ -85,11 +84,11 @@ class Feed:
                 count=tf.constant(min(units, total - first)),
             )
 
-    def _units(self, slots: int, unit: int, most_units: int) -> int:
+    def _units(self, slots: int, unit: int, max_units: int) -> int:
         if self._device is not None:
-            return most_units
+            return max_units
         unit_bytes = slots * unit * self._x_ND.itemsize * max(1, self._x_ND.shape[1])
-        return max(1, min(most_units, PIECE_BYTES // unit_bytes))
+        return max(1, min(max_units, PIECE_BYTES // unit_bytes))
 
     def _on_device(self, x_ND: FloatArray, y_N: FloatArray) -> tuple[Any, Any]:
         return tf.constant(x_ND, self._dtype), tf.cast(tf.constant(y_N), self._y_dtype)
@@ -98,7 +97,7 @@ class Feed:
 def _stack(
     slots: Sequence[NDArray[Any]], length: int, filler_K: Sequence[int], dtype: type
 ) -> NDArray[Any]:
-    """[K, length] Each slot's values, filled up."""
+    """Stack each slot's values, filled up, as [K, length]."""
     stacked: NDArray[Any] = np.empty((len(slots), length), dtype=dtype)
     for k, values in enumerate(slots):
         stacked[k, : len(values)] = values

@@ -1,8 +1,4 @@
-"""What a program is given at run time.
-
-K slots, N rows, D features, I rows of a call, W padded width, L hidden layers, H layers with the
-head.
-"""
+"""What a program is given at run time."""
 
 from __future__ import annotations
 

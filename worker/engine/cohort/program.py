@@ -1,8 +1,6 @@
 """One compiled program: training steps of K networks at once, and their validation.
 
-K slots, N rows, D features, I rows of a call, B batch, W padded width, L hidden layers, H layers
-with the head, C outputs. A
-slot's network may have fewer layers and units than the program: what is beyond them is zero, is
+A slot's network may have fewer layers and units than the program: what is beyond them is zero, is
 masked after each activation, and so stays zero.
 """
 
@@ -65,8 +63,8 @@ class Shape:
     def __str__(self) -> str:
         widths = "-".join(map(str, self.widths)) or "no hidden layers"
         activations = self.activations if isinstance(self.activation, tuple) else [self.activation]
-        named = [*(["-".join(activations)] if activations else []), self.optimizer]
-        parts = [widths, f"batch {self.batch_size}", *named, *sorted(self.uses)]
+        names = [*(["-".join(activations)] if activations else []), self.optimizer]
+        parts = [widths, f"batch {self.batch_size}", *names, *sorted(self.uses)]
         return f"cohort of {self.slots}: {', '.join(parts)}"
 
 
@@ -92,9 +90,9 @@ class Program:
     def __init__(self, shape: Shape, arrays: Arrays, *, dtype: str = "float32") -> None:
         self.shape = shape
         self.dtype = tf.as_dtype(dtype)
-        most_rows = max(len(fold.validation_M) for fold in arrays.folds)
+        max_rows = max(len(fold.validation_M) for fold in arrays.folds)
         cells_of_row = shape.slots * max(shape.widths, default=arrays.outputs)
-        self.validation_rows = max(1, min(most_rows, VALIDATION_CELLS // cells_of_row))
+        self.validation_rows = max(1, min(max_rows, VALIDATION_CELLS // cells_of_row))
         self._loss_name = arrays.loss
         self._head = arrays.output_activation
         self._is_one_hot = arrays.is_one_hot
@@ -112,15 +110,15 @@ class Program:
             (arrays.loss, self._head, self._is_scaled),
             (*self._sizes, self._embeddings, self._numbers),
             (self._is_weighted, self._is_even),
-            (arrays.x_VND.shape, most_rows, max(len(fold.train_N) for fold in arrays.folds)),
+            (arrays.x_VND.shape, max_rows, max(len(fold.train_N) for fold in arrays.folds)),
         )
         self.train = Compiled(self._train)
         self.validate = Compiled(self._validate)
 
     def zeros(self) -> Parameters:
-        """Parameters, or a moment of each: kernels [K, in, out] and biases [K, 1, out] in turn.
+        """Return zero parameters, or a moment of each: kernels [K, in, out] and biases [K, 1, out].
 
-        Last come the embeddings' tables [K, codes, size].
+        They alternate. Last come the embeddings' tables [K, codes, size].
         """
         slots, zeros = self.shape.slots, []
         for fan_in, fan_out in itertools.pairwise(self._sizes):
@@ -129,14 +127,14 @@ class Program:
         return [tf.zeros(shape, self.dtype) for shape in zeros]
 
     def start(self) -> tuple[State, BestWeights]:
-        """The state of slots that are all free."""
+        """Return the state of slots that are all free."""
         moments = [self.zeros() for _ in range(MOMENTS[self.shape.optimizer])]
         zero_K = tf.zeros(self.shape.slots, self.dtype)
         return State(self.zeros(), moments, zero_K, zero_K), BestWeights(
             self.zeros(), zero_K + math.inf
         )
 
-    def _train(self, state: State, rows: Rows, step_K: Any, given: SlotInputs) -> State:
+    def _train(self, state: State, rows: Rows, step_K: Any, inputs: SlotInputs) -> State:
         """Train every slot on some batches of its epoch.
 
         `step_K` are the steps of each slot before this epoch. A slot past its last batch does
@@ -153,11 +151,11 @@ class Program:
             weight_KB = is_row_KB
             if self._is_weighted:
                 weight_KB *= tf.slice(rows.weight_KI, [0, start], [slots, shape.batch_size])
-            y = self._targets(tf.gather(rows.y_N, chosen_KB), given)
+            y = self._targets(tf.gather(rows.y_N, chosen_KB), inputs)
             batch = _Batch(tf.gather(rows.x_ND, chosen_KB), y, None, is_row_KB, weight_KB)
             if "mixup" in shape.uses:
-                batch = self._mixed(batch, rows.share_KS[:, i, None])
-            after = self._step(before, batch, step_K + rows.first // shape.batch_size + i, given)
+                batch = self._mix_batch(batch, rows.share_KS[:, i, None])
+            after = self._step(before, batch, step_K + rows.first // shape.batch_size + i, inputs)
             share_K = tf.reduce_sum(is_row_KB, 1) / tf.cast(tf.maximum(rows.rows_K, 1), self.dtype)
             after = after._replace(
                 data_loss=before.data_loss + after.data_loss * share_K,
@@ -177,71 +175,73 @@ class Program:
         trained: State = tf.nest.pack_sequence_as(state, flat)
         return trained
 
-    def _step(self, state: State, batch: _Batch, step_K: Any, given: SlotInputs) -> State:
-        """One training step of every slot, `step_K` counting from 0; answers the batch's losses."""
+    def _step(self, state: State, batch: _Batch, step_K: Any, inputs: SlotInputs) -> State:
+        """Train every slot for one step, and return the batch's losses; `step_K` counts from 0."""
         shape, count_K = self.shape, tf.maximum(tf.reduce_sum(batch.is_row_KB, 1), 1.0)
-        key_K = dropout_key(given.seed, step_K)
+        key_K = dropout_key(inputs.seed, step_K)
         parameters, moments = state.parameters, state.moments
         x_KBD = batch.x_KBD
         if "noise" in shape.uses:
             noise_KBD = normal_noise(key_K, x_KBD.shape, self.dtype)
             is_number_D = tf.range(x_KBD.shape[2]) < self._numbers
-            x_KBD += tf.where(is_number_D, given.noise[:, None, None] * noise_KBD, 0.0)
+            x_KBD += tf.where(is_number_D, inputs.noise[:, None, None] * noise_KBD, 0.0)
         with tf.GradientTape() as tape:
             tape.watch(parameters)
-            output_KBC = self._forward(parameters, x_KBD, given, key_K)
-            each_KB = self._loss(output_KBC, batch.y)
+            output_KBC = self._forward(parameters, x_KBD, inputs, key_K)
+            row_loss_KB = self._loss(output_KBC, batch.y)
             if batch.other is not None:
                 other = batch.other
-                each_KB += (1 - other.share_K1) * (self._loss(output_KBC, other.y_KB) - each_KB)
+                row_loss_KB += (1 - other.share_K1) * (
+                    self._loss(output_KBC, other.y_KB) - row_loss_KB
+                )
             # Keras divides by the count of rows, whatever their weights.
-            weighted_K = tf.reduce_sum(each_KB * batch.weight_KB, 1) / count_K
-            all_K = weighted_K + self._penalty(parameters, given)
+            weighted_K = tf.reduce_sum(row_loss_KB * batch.weight_KB, 1) / count_K
+            all_K = weighted_K + self._penalty(parameters, inputs)
         gradients = tape.gradient(all_K, parameters)
         if "clip_norm" in shape.uses:
-            gradients = clip_by_global_norm(gradients, given.clip_norm)
+            gradients = clip_by_global_norm(gradients, inputs.clip_norm)
         time_K = tf.cast(step_K, self.dtype)
-        rate = self._rate(time_K, given)[:, None, None]
-        decay = rate * given.weight_decay[:, None, None]
+        rate = self._rate(time_K, inputs)[:, None, None]
+        decay = rate * inputs.weight_decay[:, None, None]
         parameters, moments = update(
             shape.optimizer,
             [p - p * decay for p in parameters],
             gradients,
             moments,
             rate=rate,
-            momentum=given.momentum[:, None, None],
+            momentum=inputs.momentum[:, None, None],
             step=time_K[:, None, None] + 1,
         )
-        data_K = tf.reduce_sum(each_KB * batch.is_row_KB, 1) / count_K
+        data_K = tf.reduce_sum(row_loss_KB * batch.is_row_KB, 1) / count_K
         return State(parameters, moments, data_K, all_K)
 
     def _validate(
-        self, parameters: Parameters, best: BestWeights, sum_K: Any, rows: Rows, given: SlotInputs
+        self, parameters: Parameters, best: BestWeights, sum_K: Any, rows: Rows, inputs: SlotInputs
     ) -> tuple[Any, BestWeights]:
-        """Add up the data loss of some batches of the validation rows.
+        """Add up the data loss of a few batches of the validation rows.
 
-        Answers the sums [K] and, after the last batch, the best parameters so far.
+        Return the sums [K] and, after the last batch, the best parameters so far.
         """
         slots, piece = self.shape.slots, self.validation_rows
 
         def body(i: Any, sum_K: Any) -> Any:
             chosen_KP = tf.slice(rows.chosen_KI, [0, i * piece], [slots, piece])
             x_KPD = tf.gather(rows.x_ND, chosen_KP)
-            y = self._targets(tf.gather(rows.y_N, chosen_KP), given)
+            y = self._targets(tf.gather(rows.y_N, chosen_KP), inputs)
             is_row_KP = rows.first + i * piece + tf.range(piece) < rows.rows_K[:, None]
-            each_KP = self._loss(self._forward(parameters, x_KPD, given, None), y)
-            return i + 1, sum_K + tf.reduce_sum(tf.where(is_row_KP, each_KP, 0.0), 1)
+            row_loss_KP = self._loss(self._forward(parameters, x_KPD, inputs, None), y)
+            return i + 1, sum_K + tf.reduce_sum(tf.where(is_row_KP, row_loss_KP, 0.0), 1)
 
         _, sum_K = tf.while_loop(lambda i, _: i < rows.count, body, [tf.constant(0), sum_K])
         loss_K = sum_K / tf.cast(tf.maximum(rows.rows_K, 1), self.dtype)
         is_last = rows.first + rows.count * piece >= tf.reduce_max(rows.rows_K)
         is_better_K = tf.logical_and(is_last, loss_K < best.loss)
         pairs = zip(parameters, best.parameters, strict=True)
-        kept = [_choose(is_better_K, *pair) for pair in pairs]
-        return sum_K, BestWeights(kept, tf.where(is_better_K, loss_K, best.loss))
+        best_parameters = [_choose(is_better_K, *pair) for pair in pairs]
+        return sum_K, BestWeights(best_parameters, tf.where(is_better_K, loss_K, best.loss))
 
-    def _mixed(self, batch: _Batch, share_K1: Any) -> _Batch:
-        """A batch whose every row is mixed with the next, the last with the first."""
+    def _mix_batch(self, batch: _Batch, share_K1: Any) -> _Batch:
+        """Mix every row of a batch with the next one, the last with the first."""
         count_K1 = tf.cast(tf.reduce_sum(batch.is_row_KB, 1, keepdims=True), tf.int32)
         next_KB = tf.range(1, self.shape.batch_size + 1)[None, :]
         next_KB = tf.where(next_KB < count_K1, next_KB, 0)
@@ -267,86 +267,98 @@ class Program:
             y=mix(batch.y, share_K1[:, :, None] if self._is_one_hot else share_K1)
         )
 
-    def _targets(self, y_KB: Any, given: SlotInputs) -> Any:
-        """[K, B] Targets as their slots see them, or their one-hot codes [K, B, C]."""
+    def _targets(self, y_KB: Any, inputs: SlotInputs) -> Any:
+        """Return targets [K, B] as their slots see them, or their one-hot codes [K, B, C]."""
         if self._is_one_hot:
             return tf.one_hot(tf.cast(y_KB, tf.int32), self._sizes[-1], dtype=self.dtype)
         if not self._is_scaled:
             return y_KB
-        return (y_KB - given.y_shift[:, None]) / given.y_scale[:, None]
+        return (y_KB - inputs.y_shift[:, None]) / inputs.y_scale[:, None]
 
-    def _forward(self, parameters: Parameters, x: Any, given: SlotInputs, key_K: Any | None) -> Any:
-        """[K, B, C] The head's output before its activation; with dropout where there is a key."""
+    def _forward(
+        self, parameters: Parameters, x: Any, inputs: SlotInputs, key_K: Any | None
+    ) -> Any:
+        """Return the head's output [K, B, C] before its activation.
+
+        With dropout where there is a key.
+        """
         h = self._embedded(parameters, x)
         for layer, width in enumerate(self.shape.widths):
             kernel, bias = parameters[2 * layer], parameters[2 * layer + 1]
-            name, mask = self.shape.activations[layer], given.unit_masks[layer]
+            name, mask = self.shape.activations[layer], inputs.unit_masks[layer]
             new = hidden_activation(name, tf.matmul(h, kernel) + bias, mask)
             if key_K is not None and "dropout" in self.shape.uses:
-                rate_K = given.dropout_LK[layer]
+                rate_K = inputs.dropout_LK[layer]
                 keep = dropout_keep(key_K, layer, new.shape[1], width, rate_K)
                 new = tf.where(keep, new / (1 - rate_K[:, None, None]), 0.0)
             # A slot with fewer layers passes through the rest.
-            h = new if layer == 0 else tf.where(given.layer_mask_LK11[layer], new, _fit(h, width))
+            h = (
+                new
+                if layer == 0
+                else tf.where(inputs.layer_mask_LK11[layer], new, _fit_width(h, width))
+            )
         kernel, bias = parameters[2 * len(self.shape.widths) :][:2]
         return tf.matmul(h, kernel) + bias
 
     def _embedded(self, parameters: Parameters, x_KBD: Any) -> Any:
-        """[K, B, inputs] Numbers as they are, and each code's numbers from its table."""
+        """Return numbers as they are, and each code's numbers from its table [K, B, inputs]."""
         if not self._embeddings:
             return x_KBD
         tables = parameters[len(parameters) - len(self._embeddings) :]
         codes_KBE = tf.cast(x_KBD[:, :, self._numbers :], tf.int32)
         learned = [
-            tf.gather(table, codes_KBE[:, :, place], batch_dims=1)
-            for place, table in enumerate(tables)
+            tf.gather(table, codes_KBE[:, :, index], batch_dims=1)
+            for index, table in enumerate(tables)
         ]
         return tf.concat([x_KBD[:, :, : self._numbers], *learned], 2)
 
     def _loss(self, output_KBC: Any, y: Any) -> Any:
-        """[K, B] The data loss of every row."""
+        """Return the data loss of every row [K, B]."""
         return row_loss(self._loss_name, self._head, output_KBC, y)
 
-    def _penalty(self, parameters: Parameters, given: SlotInputs) -> Any:
-        """[K] L1 and L2 of the kernels."""
+    def _penalty(self, parameters: Parameters, inputs: SlotInputs) -> Any:
+        """Return L1 and L2 of the kernels [K]."""
         kernels = parameters[: 2 * len(self.shape.widths) + 2 : 2]
         l2_HK = [tf.reduce_sum(tf.square(kernel), [1, 2]) for kernel in kernels]
-        penalty_K = self._weighed(l2_HK, given.l2_HK)
+        penalty_K = self._weighted_sum(l2_HK, inputs.l2_HK)
         if "l1" not in self.shape.uses:
             return penalty_K
         l1_HK = [tf.reduce_sum(tf.abs(kernel), [1, 2]) for kernel in kernels]
-        return self._weighed(l1_HK, given.l1_HK) + penalty_K
+        return self._weighted_sum(l1_HK, inputs.l1_HK) + penalty_K
 
-    def _weighed(self, norm_HK: list[Any], strength_HK: Any) -> Any:
-        """[K] The norms of all layers' kernels, times a strength each or the one of all."""
+    def _weighted_sum(self, norm_HK: list[Any], strength_HK: Any) -> Any:
+        """Sum the norms of all layers' kernels, times a strength each or the one of all [K]."""
         if LAYER_PENALTIES in self.shape.uses:
             return tf.add_n([norm * strength_HK[h] for h, norm in enumerate(norm_HK)])
         return strength_HK[-1] * tf.add_n(norm_HK)
 
-    def _rate(self, time_K: Any, given: SlotInputs) -> Any:
-        """[K] A step's learning rate: constant, or half a cosine (Loshchilov and Hutter 2017)."""
-        steps_K = tf.maximum(given.schedule_steps, 1.0)
+    def _rate(self, time_K: Any, inputs: SlotInputs) -> Any:
+        """Return a step's learning rate [K]: constant.
+
+        Or half a cosine (Loshchilov and Hutter 2017).
+        """
+        steps_K = tf.maximum(inputs.schedule_steps, 1.0)
         cosine_K = 0.5 * (1 + tf.cos(math.pi * tf.minimum(time_K, steps_K) / steps_K))
-        return given.learning_rate * tf.where(given.schedule_steps > 0, cosine_K, 1.0)
+        return inputs.learning_rate * tf.where(inputs.schedule_steps > 0, cosine_K, 1.0)
 
 
 class Programs:
     """Compiled programs that engines share; the least recently used go first."""
 
-    def __init__(self, most: int = MAX_PROGRAMS) -> None:
-        self._most = most
-        self._kept: dict[tuple[Any, ...], Program] = {}
+    def __init__(self, max_programs: int = MAX_PROGRAMS) -> None:
+        self._max_programs = max_programs
+        self._programs: dict[tuple[Any, ...], Program] = {}
         self._lock = threading.Lock()
 
     def get(self, shape: Shape, arrays: Arrays, *, is_resident: bool) -> Program:
-        """The program of a shape, for any data that take the same one."""
+        """Return the program of a shape, for any data that take the same one."""
         program = Program(shape, arrays)
         key = (*program.compiled_for, is_resident)
         with self._lock:
-            kept = self._kept[key] = self._kept.pop(key, program)
-            while len(self._kept) > self._most:
-                del self._kept[next(iter(self._kept))]
-        return kept
+            shared = self._programs[key] = self._programs.pop(key, program)
+            while len(self._programs) > self._max_programs:
+                del self._programs[next(iter(self._programs))]
+        return shared
 
 
 class _Other(NamedTuple):
@@ -370,11 +382,11 @@ class _Batch(NamedTuple):
 
 
 def _choose(is_new_K: Any, new: Any, old: Any) -> Any:
-    """New values of some slots, old ones of the rest."""
+    """Return the new values of the slots where `is_new_K`, and the old ones of the rest."""
     return tf.where(tf.reshape(is_new_K, [-1] + [1] * (len(new.shape) - 1)), new, old)
 
 
-def _fit(h_KBW: Any, width: int) -> Any:
-    """A layer's output at the width of another: what is cut off, or added, is zero."""
+def _fit_width(h_KBW: Any, width: int) -> Any:
+    """Cut or pad a layer's output to the width of another; what is added is zero."""
     cut = h_KBW[:, :, :width]
     return tf.pad(cut, [[0, 0], [0, 0], [0, width - cut.shape[2]]])

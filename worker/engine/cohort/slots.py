@@ -1,7 +1,4 @@
-"""A cohort: the slots of one program, their state on the device, and what becomes of each epoch.
-
-K slots, L layers, W padded width, D features, C outputs.
-"""
+"""A cohort: the slots of one program, their state on the device, and what becomes of each epoch."""
 
 from __future__ import annotations
 
@@ -85,26 +82,26 @@ class Cohort:
         return steps * step_seconds(self.program.shape, self._arrays)
 
     def has_room(self, plan: Plan) -> bool:
-        """Whether a slot is free for a plan: none waits for one with twice its steps or more."""
+        """Return whether a slot is free, and none would wait for one of twice its steps."""
         if None not in self._slots:
             return False
         steps = [self._arrays.steps(other) for other in (*self.plans, plan)]
         return max(steps) <= 2 * min(steps)
 
     def start(self, plan: Plan) -> TrainedPlan | None:
-        """Put a plan into the first free slot; answers its end where that has come before."""
+        """Put a plan into the first free slot, and return its result where it has ended before."""
         k, fold = self._slots.index(None), self._arrays.folds[plan.fold]
         slot = Slot(plan, fold, started=time.monotonic())
         if plan.checkpoint is None:
-            self._put(k, initial_weights(plan, self._arrays))
+            self._write_slot(k, initial_weights(plan, self._arrays))
         else:
-            slot = self._put_checkpoint(k, slot, plan.checkpoint)
+            slot = self._write_checkpoint(k, slot, plan.checkpoint)
         self._slots[k] = slot
         reason = plan.natural_end(len(slot.epochs), slot.waited)
         return self._end_trial(k, slot, TrainingOutcome.completed, reason) if reason else None
 
     def train_epoch(self) -> NDArray[np.float64]:
-        """[K, 3] Train every slot for an epoch: its data, validation and penalised loss."""
+        """Train every slot for an epoch; return its data, validation and penalised loss [K, 3]."""
         settings = self._settings = self._settings or self._run_time_values()
         zero_K = tf.zeros(len(self._slots), self.program.dtype)
         self._state = self._state._replace(data_loss=zero_K, all_loss=zero_K)
@@ -118,7 +115,7 @@ class Cohort:
     def end_epoch(
         self, measured_K3: NDArray[np.float64], on_epoch: OnEpoch
     ) -> list[TrainedPlan | FailedPlan]:
-        """Take in what an epoch measured; answers the trials that ended with it."""
+        """Record what an epoch measured, and return the trials that ended with it."""
         ended: list[TrainedPlan | FailedPlan] = []
         for k, slot in enumerate(self._slots):
             if slot is None:
@@ -153,7 +150,7 @@ class Cohort:
             weights,
             shares if "mixup" in self.program.shape.uses else None,
             unit=self.program.shape.batch_size,
-            most_units=self._call_steps,
+            max_units=self._call_steps,
             longest=max(len(fold.train_N) for fold in self._arrays.folds),
         ):
             self._state = self.program.train(self._state, piece, step_K, settings)
@@ -162,7 +159,10 @@ class Cohort:
                 return
 
     def _validate(self, settings: SlotInputs, sum_K: Any) -> Any:
-        """[K] The validation loss of every slot; its parameters are kept where it is the best."""
+        """Return the validation loss of every slot [K].
+
+        And record its parameters where it is the best.
+        """
         chosen = [
             NO_ROWS if slot is None else self._feed.rows_of(slot.fold, slot.fold.validation_M)
             for slot in self._slots
@@ -172,7 +172,7 @@ class Cohort:
             chosen,
             None,
             unit=unit,
-            most_units=max(1, self._call_steps * self.program.shape.batch_size // unit),
+            max_units=max(1, self._call_steps * self.program.shape.batch_size // unit),
             longest=max(len(fold.validation_M) for fold in self._arrays.folds),
         ):
             sum_K, self._best = self.program.validate(
@@ -186,7 +186,7 @@ class Cohort:
     def _end_of_slot(
         self, k: int, slot: Slot, epoch: Epoch, on_epoch: OnEpoch
     ) -> tuple[TrainingOutcome, str] | None:
-        """Take in a slot's epoch; answers how its trial ended, where it did."""
+        """Record a slot's epoch, and return how its trial ended, where it did."""
         slot.epochs.append(epoch)
         slot.step += self._arrays.steps(slot.plan)
         if self._is_best(slot, epoch):
@@ -201,7 +201,7 @@ class Cohort:
         return None if goes_on else (TrainingOutcome.stopped, "stopped")
 
     def _is_best(self, slot: Slot, epoch: Epoch) -> bool:
-        """As Keras's EarlyStopping: strictly less, and the first epoch sets the mark."""
+        """Return whether an epoch is the best, as Keras's EarlyStopping: strictly less."""
         if not slot.fold.is_finite(epoch):
             return False
         if slot.best_epoch is None or not slot.fold.is_validated:
@@ -215,13 +215,13 @@ class Cohort:
         weights: tuple[FloatArray, ...] = ()
         output_MC = np.empty((0, self._arrays.outputs), dtype=np.float32)
         if slot.best_epoch is not None:
-            weights = self._cut_best(k, slot)
+            weights = self._best_weights(k, slot)
             x_val_MD = self._arrays.x_of(slot.fold, slot.fold.validation_M)
             output_MC = forward(
                 weights, slot.plan.activations, self._arrays.output_activation, x_val_MD
             )
         # What a diverged trial leaves must not reach the next one, not even as 0 times NaN.
-        self._put(k, [])
+        self._write_slot(k, [])
         return TrainedPlan(
             plan=slot.plan,
             outcome=outcome,
@@ -241,20 +241,20 @@ class Cohort:
             best_epoch=slot.best_epoch,
             waited=slot.waited,
             seconds=time.monotonic() - slot.started,
-            weights=self._cut(k, slot, self._state.parameters),
-            moments=tuple(self._cut(k, slot, some) for some in self._state.moments),
-            best_weights=self._cut_best(k, slot),
+            weights=self._read_slot(k, slot, self._state.parameters),
+            moments=tuple(self._read_slot(k, slot, moment) for moment in self._state.moments),
+            best_weights=self._best_weights(k, slot),
         )
 
-    def _put_checkpoint(self, k: int, slot: Slot, checkpoint: Checkpoint) -> Slot:
-        """Fill a slot with what a training goes on from; answers the slot as it stands then."""
-        self._put(k, checkpoint.weights, checkpoint.moments)
+    def _write_checkpoint(self, k: int, slot: Slot, checkpoint: Checkpoint) -> Slot:
+        """Fill a slot with what a training goes on from, and return the slot as it is then."""
+        self._write_slot(k, checkpoint.weights, checkpoint.moments)
         best_epoch = checkpoint.best_epoch
         if best_epoch is not None and slot.fold.is_validated:
             loss = checkpoint.epochs[best_epoch - 1].val_loss * slot.fold.loss_unit
             self._best = BestWeights(
                 self._filled(self._best.parameters, k, checkpoint.best_weights),
-                _with(self._best.loss, k, loss),
+                _with_value(self._best.loss, k, loss),
             )
         return replace(
             slot,
@@ -265,52 +265,60 @@ class Cohort:
             epochs=list(checkpoint.epochs),
         )
 
-    def _put(
+    def _write_slot(
         self, k: int, weights: Sequence[FloatArray], moments: Sequence[Sequence[FloatArray]] = ()
     ) -> None:
         """Put weights and moments into a slot, zero beyond their shapes; no best ones yet."""
-        given = moments or [[] for _ in self._state.moments]
+        moment_weights = moments or [[] for _ in self._state.moments]
         self._state = self._state._replace(
             parameters=self._filled(self._state.parameters, k, weights),
             moments=[
-                self._filled(tensors, k, some)
-                for tensors, some in zip(self._state.moments, given, strict=True)
+                self._filled(tensors, k, slot_moments)
+                for tensors, slot_moments in zip(self._state.moments, moment_weights, strict=True)
             ],
         )
-        self._best = self._best._replace(loss=_with(self._best.loss, k, math.inf))
+        self._best = self._best._replace(loss=_with_value(self._best.loss, k, math.inf))
         self._settings = None
 
     def _filled(self, tensors: Parameters, k: int, weights: Sequence[FloatArray]) -> Parameters:
-        """Tensors whose slot k holds these weights, and zero beyond their shapes."""
+        """Return tensors whose slot k holds these weights, and zero beyond their shapes."""
         arrays = [tensor.numpy().copy() for tensor in tensors]
         for array in arrays:
             array[k] = 0
         layers = len(unflatten_weights(weights).layers)
-        for place, weight in zip(self._places(layers), weights, strict=True):
+        for index, weight in zip(self._weight_indices(layers), weights, strict=True):
             matrix = weight if weight.ndim == 2 else weight[None, :]
-            arrays[place][k, : matrix.shape[0], : matrix.shape[1]] = matrix
+            arrays[index][k, : matrix.shape[0], : matrix.shape[1]] = matrix
         return [tf.constant(array) for array in arrays]
 
-    def _cut_best(self, k: int, slot: Slot) -> tuple[FloatArray, ...]:
-        """A slot's best weights, or its last without validation rows; none where none was good."""
+    def _best_weights(self, k: int, slot: Slot) -> tuple[FloatArray, ...]:
+        """Return a slot's best weights, or its last without validation rows.
+
+        None where none was good.
+        """
         if slot.best_epoch is None:
             return ()
         is_validated = slot.fold.is_validated
-        return self._cut(k, slot, self._best.parameters if is_validated else self._state.parameters)
+        return self._read_slot(
+            k, slot, self._best.parameters if is_validated else self._state.parameters
+        )
 
-    def _cut(self, k: int, slot: Slot, tensors: Parameters) -> tuple[FloatArray, ...]:
-        """What tensors hold for a slot, at its weights' true shapes."""
+    def _read_slot(self, k: int, slot: Slot, tensors: Parameters) -> tuple[FloatArray, ...]:
+        """Cut a slot's values out of tensors, at its weights' true shapes."""
         sizes = [self._arrays.inputs, *slot.plan.widths, self._arrays.outputs]
         # Cut by numpy, in place: TensorFlow takes 0.2 ms for each slice.
-        held = [tensors[place].numpy()[k] for place in self._places(len(sizes) - 1)]
+        slot_values = [tensors[index].numpy()[k] for index in self._weight_indices(len(sizes) - 1)]
         cut: list[FloatArray] = []
         for layer, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes)):
-            cut += [held[2 * layer][:fan_in, :fan_out], held[2 * layer + 1][0, :fan_out]]
-        cut += held[2 * (len(sizes) - 1) :]
+            cut += [
+                slot_values[2 * layer][:fan_in, :fan_out],
+                slot_values[2 * layer + 1][0, :fan_out],
+            ]
+        cut += slot_values[2 * (len(sizes) - 1) :]
         return tuple(np.array(weight, dtype=np.float32) for weight in cut)
 
-    def _places(self, layers: int) -> list[int]:
-        """Where the weights of a network of some layers stand: its head is the program's head."""
+    def _weight_indices(self, layers: int) -> list[int]:
+        """Return the positions of a network's weights: its head is the program's head."""
         if not layers:
             return []
         count = 2 * (len(self.program.shape.widths) + 1)
@@ -318,7 +326,7 @@ class Cohort:
         return [*range(2 * (layers - 1)), count - 2, count - 1, *tables]
 
     def _run_time_values(self) -> SlotInputs:
-        """The plans' values as tensors; a free slot's are harmless."""
+        """Return the plans' values as tensors; a free slot's are harmless."""
         slots, shape = self._slots, self.program.shape
         plans = [slot.plan if slot else None for slot in slots]
 
@@ -362,7 +370,7 @@ class Cohort:
 def _of_layers(
     plans: Sequence[Plan | None], shape: Shape, values: Callable[[Plan], tuple[float, ...]]
 ) -> NDArray[np.float64]:
-    """[layers, K] What plans give each layer of a program: the last value is of the head."""
+    """Return what plans give each layer of a program [layers, K]; the last value is the head's."""
     array_HK = np.zeros((len(shape.widths) + 1, shape.slots))
     for k, plan in enumerate(plans):
         if plan is not None:
@@ -371,8 +379,8 @@ def _of_layers(
     return array_HK
 
 
-def _with(tensor: Any, k: int, value: float) -> Any:
-    """A tensor [K] with another value of slot k."""
+def _with_value(tensor: Any, k: int, value: float) -> Any:
+    """Return a tensor [K] with another value of slot k."""
     array = tensor.numpy().copy()
     array[k] = value
     return tf.constant(array)

@@ -31,7 +31,7 @@ def update(
     step: Any,
     momentum: Any = MOMENTUM,
 ) -> tuple[Parameters, Moments]:
-    """One step of every slot; `rate`, `step` (from 1) and SGD's `momentum` are [K, 1, 1]."""
+    """Update every slot by one step; `rate`, `step` (from 1) and `momentum` are [K, 1, 1]."""
     match optimizer:
         case "sgd":
             return _sgd(parameters, gradients, moments, rate, momentum)
@@ -43,7 +43,10 @@ def update(
 
 
 def clip_by_global_norm(gradients: Parameters, limit_K: Any) -> Parameters:
-    """Scale each slot's gradients to a global norm of `limit_K` at most; infinity leaves them."""
+    """Return scale each slot's gradients to a global norm of `limit_K` at most.
+
+    Infinity leaves them.
+    """
     squares_K = tf.add_n([tf.reduce_sum(tf.square(g), [1, 2]) for g in gradients])
     # Where there is no limit the norm may overflow, and must not matter.
     is_limited_K = tf.math.is_finite(limit_K)
@@ -58,7 +61,7 @@ def clip_by_global_norm(gradients: Parameters, limit_K: Any) -> Parameters:
 def _sgd(
     parameters: Parameters, gradients: Parameters, moments: Moments, rate: Any, momentum: Any
 ) -> tuple[Parameters, Moments]:
-    """Momentum (Polyak 1964); plain steps where it is 0."""
+    """Update with momentum (Polyak 1964); plain steps where it is 0."""
     (velocity,) = moments
     velocity = [m * momentum - g * rate for m, g in zip(velocity, gradients, strict=True)]
     return [p + m for p, m in zip(parameters, velocity, strict=True)], [velocity]
@@ -67,7 +70,7 @@ def _sgd(
 def _rmsprop(
     parameters: Parameters, gradients: Parameters, moments: Moments, rate: Any
 ) -> tuple[Parameters, Moments]:
-    """Hinton 2012, lecture 6e."""
+    """Update by RMSprop (Hinton 2012, lecture 6e)."""
     (square,) = moments
     square = [RHO * v + (1 - RHO) * tf.square(g) for v, g in zip(square, gradients, strict=True)]
     moved = [
@@ -80,7 +83,7 @@ def _rmsprop(
 def _adam(
     parameters: Parameters, gradients: Parameters, moments: Moments, rate: Any, step: Any
 ) -> tuple[Parameters, Moments]:
-    """Kingma and Ba 2015, algorithm 1 in the form before section 2.1."""
+    """Update by Adam (Kingma and Ba 2015, algorithm 1 in the form before section 2.1)."""
     mean, square = moments
     alpha = rate * tf.sqrt(1 - BETA_2**step) / (1 - BETA_1**step)
     mean = [m + (g - m) * (1 - BETA_1) for m, g in zip(mean, gradients, strict=True)]

@@ -33,7 +33,7 @@ class Draws(keras.callbacks.Callback):
         self._plan = plan
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
-        """Draw the epoch's."""
+        """Draw the epoch's order and shares."""
         self.rows_N.assign(row_order(self._plan.seed, epoch + 1, self.rows_N.shape[0]))
         self.share_S.assign(mixup_shares(self._plan, epoch + 1, self.share_S.shape[0]))
 
@@ -46,35 +46,38 @@ class NetworkState:
         self._ordered = ordered
 
     def now(self) -> tuple[FloatArray, ...]:
-        """Copies of the weights."""
+        """Copy the weights."""
         return _copies(self._ordered)
 
     def of_keras(self, values: Sequence[Any]) -> tuple[FloatArray, ...]:
-        """Those of all that Keras counts among a model's weights: seeds are, too."""
+        """Pick the weights in the engine's order out of all that Keras counts as weights.
+
+        Seeds too.
+        """
         by_id = {id(v): np.asarray(x) for v, x in zip(self._model.weights, values, strict=True)}
         return tuple(by_id[id(variable)] for variable in self._ordered)
 
     def as_keras(self, weights: Sequence[FloatArray]) -> list[Any]:
-        """All that Keras counts among a model's weights, with these, and seeds as they are."""
-        given = {id(v): weight for v, weight in zip(self._ordered, weights, strict=True)}
-        return [given.get(id(v), np.asarray(v)) for v in self._model.weights]
+        """Return all that Keras counts as a model's weights: these, and seeds as they are."""
+        weight_by_id = {id(v): weight for v, weight in zip(self._ordered, weights, strict=True)}
+        return [weight_by_id.get(id(v), np.asarray(v)) for v in self._model.weights]
 
     def moments(self) -> list[list[Any]]:
-        """The optimizer's variables of each weight; those of the engines' `MOMENTS`."""
+        """Return the optimizer's variables of each weight, in the order of `MOMENTS`."""
         optimizer = self._model.optimizer
         match optimizer:
             case keras.optimizers.Adam():
-                kept = [optimizer._momentums, optimizer._velocities]
+                moments = [optimizer._momentums, optimizer._velocities]
             case keras.optimizers.RMSprop():
-                kept = [optimizer._velocities]
+                moments = [optimizer._velocities]
             case _:
                 # Plain SGD keeps none.
-                kept = [optimizer.momentums] if optimizer.momentum else []
-        places = [optimizer._get_variable_index(variable) for variable in self._ordered]
-        return [[some[place] for place in places] for some in kept]
+                moments = [optimizer.momentums] if optimizer.momentum else []
+        indices = [optimizer._get_variable_index(variable) for variable in self._ordered]
+        return [[variables[index] for index in indices] for variables in moments]
 
     def seeds(self) -> list[Any]:
-        """The states of the model's random numbers."""
+        """Return the states of the model's random numbers."""
         return list(self._model.non_trainable_variables)
 
     def restore(self, checkpoint: Checkpoint, steps: int) -> None:
@@ -106,7 +109,7 @@ class ValidationStopping(keras.callbacks.EarlyStopping):
         self._weights = weights
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Begin, or go on."""
+        """Begin, or go on from the checkpoint."""
         super().on_train_begin(logs)
         before = self._checkpoint
         if before is None or before.best_epoch is None:
@@ -145,26 +148,26 @@ class Watch(keras.callbacks.Callback):
         self._on_batch = on_batch
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
-        """A sign of life."""
+        """Give a sign of life."""
         self._on_batch()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Take in what Keras measured; epochs count from 1 here."""
+        """Record what Keras measured; epochs count from 1 here."""
         unit, val_loss = self._fold.loss_unit, float(logs.get(f"val_{DATA_LOSS}", math.nan))
-        found = Epoch(
+        measured = Epoch(
             epoch=epoch + 1,
             loss=float(logs[DATA_LOSS]) / unit,
             val_loss=val_loss / unit,
             penalised_loss=float(logs["loss"]) / unit,
         )
-        self.epochs.append(found)
-        is_finite = self._fold.is_finite(found)
+        self.epochs.append(measured)
+        is_finite = self._fold.is_finite(measured)
         if is_finite and self._waited == 0:
-            self.best_epoch = found.epoch
-        goes_on = self._on_epoch(self._plan, found, self.take_checkpoint)
+            self.best_epoch = measured.epoch
+        goes_on = self._on_epoch(self._plan, measured, self.take_checkpoint)
         if not is_finite:
             self.outcome, self.reason = TrainingOutcome.diverged, "loss_not_finite"
-        elif reason := self._plan.natural_end(found.epoch, self._waited):
+        elif reason := self._plan.natural_end(measured.epoch, self._waited):
             self.reason = reason
         elif not goes_on:
             self.outcome, self.reason = TrainingOutcome.stopped, "stopped"
@@ -186,13 +189,13 @@ class Watch(keras.callbacks.Callback):
             waited=self._waited,
             seconds=self.seconds,
             weights=self._weights.now(),
-            moments=tuple(_copies(some) for some in self._weights.moments()),
+            moments=tuple(_copies(variables) for variables in self._weights.moments()),
             best_weights=() if self.best_epoch is None else self.best_weights(),
             seeds=_copies(self._weights.seeds()),
         )
 
     def best_weights(self) -> tuple[FloatArray, ...]:
-        """The weights of the best epoch so far; the last where no rows validate."""
+        """Return the weights of the best epoch so far; the last where no rows validate."""
         best = self._stopping.best_weights
         return self._weights.now() if best is None else self._weights.of_keras(best)
 

@@ -1,7 +1,4 @@
-"""The reference engine: one trial at a time through stock Keras `fit`.
-
-N training rows, M validation rows, D features, C outputs.
-"""
+"""The reference engine: one trial at a time through stock Keras `fit`."""
 
 from __future__ import annotations
 
@@ -44,24 +41,26 @@ class KerasEngine:
     def run(
         self, next_plans: NextPlans, *, on_epoch: OnEpoch, on_batch: OnBatch
     ) -> Iterator[TrainedPlan | FailedPlan]:
-        """Train plans until there are none; yields each training as it ends."""
+        """Train plans until there are none, and yield each training as it ends."""
         while plans := next_plans(1):
-            told = _Callbacks(on_epoch, on_batch)
+            callbacks = _Callbacks(on_epoch, on_batch)
             try:
-                yield train(plans[0], self.arrays, on_epoch=told.epoch, on_batch=told.batch)
+                yield train(
+                    plans[0], self.arrays, on_epoch=callbacks.epoch, on_batch=callbacks.batch
+                )
             except Exception as error:
-                if told.is_raised:
+                if callbacks.is_raised:
                     # Not of the trial: the job is to end.
                     raise
                 yield failed_plan(plans[0], error)
 
 
 def train(plan: Plan, arrays: Arrays, *, on_epoch: OnEpoch, on_batch: OnBatch) -> TrainedPlan:
-    """Train one plan to its end, or until `on_epoch` answers False."""
+    """Train one plan to its end, or until `on_epoch` returns False."""
     fold, rows = arrays.folds[plan.fold], arrays.rows(plan.fold)
     keras.backend.clear_session()
     keras.utils.set_random_seed(plan.seed)  # of dropout and noise
-    with _no_advice():
+    with _without_warnings():
         model = build_network(plan, arrays)
         compile_network(model, plan, arrays)
         state = NetworkState(model, layer_variables(model))
@@ -74,8 +73,8 @@ def train(plan: Plan, arrays: Arrays, *, on_epoch: OnEpoch, on_batch: OnBatch) -
     weights: tuple[FloatArray, ...] = ()
     val_output_MC = np.empty((0, arrays.outputs), dtype=np.float32)
     if watch.best_epoch is not None:
-        kept = watch.checkpoint
-        weights = watch.best_weights() if kept is None else kept.best_weights
+        checkpoint = watch.checkpoint
+        weights = watch.best_weights() if checkpoint is None else checkpoint.best_weights
         val_output_MC = forward(weights, plan.activations, arrays.output_activation, rows.x_val_MD)
     return TrainedPlan(
         plan=plan,
@@ -92,8 +91,8 @@ def train(plan: Plan, arrays: Arrays, *, on_epoch: OnEpoch, on_batch: OnBatch) -
 
 
 @contextmanager
-def _no_advice() -> Iterator[None]:
-    """Without what Keras says of softmax or categorical crossentropy over one unit: it is meant."""
+def _without_warnings() -> Iterator[None]:
+    """Silence what Keras says of softmax or categorical crossentropy over one unit: it is meant."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "You are using a softmax over axis", UserWarning)
         warnings.filterwarnings("ignore", "In loss categorical_crossentropy", SyntaxWarning)
@@ -103,7 +102,7 @@ def _no_advice() -> Iterator[None]:
 def _fit(
     model: keras.Model, plan: Plan, arrays: Arrays, stopping: ValidationStopping, watch: Watch
 ) -> None:
-    """Keras's `fit`, from where the plan stands to its end."""
+    """Run Keras's `fit` from where the plan stands to its end."""
     fold, rows = arrays.folds[plan.fold], arrays.rows(plan.fold)
     draws = Draws(plan, len(rows.x_train_ND), arrays.steps(plan))
     labels = KerasTarget(arrays, is_mixed=plan.mixup > 0)
@@ -147,7 +146,7 @@ class _Callbacks:
 
 
 def _training_batches(rows: FoldRows, labels: KerasTarget, batch_size: int, draws: Draws) -> Any:
-    """The training rows in the epoch's order, batch by batch; the last may be smaller.
+    """Return the training rows in the epoch's order, batch by batch; the last may be smaller.
 
     Keras would make the same of bare arrays, at three times the cost an epoch for a small table.
     """
@@ -169,18 +168,23 @@ def _training_batches(rows: FoldRows, labels: KerasTarget, batch_size: int, draw
         # Every row with the next one of its batch, and the last with the first.
         shares = (of_columns, *(share for _ in batches[1:]))
         pairs = zip(shares, batches, strict=True)
-        return tuple(each * own + (1 - each) * tf.roll(own, -1, axis=0) for each, own in pairs)
+        return tuple(
+            row_values * own + (1 - row_values) * tf.roll(own, -1, axis=0)
+            for row_values, own in pairs
+        )
 
-    return _plainly(tf.data.Dataset.range(math.ceil(count / batch_size)).map(batch))
+    return _without_autotuning(tf.data.Dataset.range(math.ceil(count / batch_size)).map(batch))
 
 
 def _validation_batches(rows: FoldRows, labels: KerasTarget) -> Any:
     columns = (rows.x_val_MD, labels.of(rows.y_val_M))
-    return _plainly(tf.data.Dataset.from_tensor_slices(columns).batch(PREDICT_ROWS).cache())
+    return _without_autotuning(
+        tf.data.Dataset.from_tensor_slices(columns).batch(PREDICT_ROWS).cache()
+    )
 
 
-def _plainly(batches: Any) -> Any:
-    """Without the threads and tuning that only pay for data that is slow to read."""
+def _without_autotuning(batches: Any) -> Any:
+    """Switch off the threads and tuning that only pay for data that is slow to read."""
     options = tf.data.Options()
     options.autotune.enabled = False
     options.threading.private_threadpool_size = 1

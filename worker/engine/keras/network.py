@@ -1,7 +1,4 @@
-"""Networks of stock Keras, built from plans; and what weights predict.
-
-N rows, D features, C outputs.
-"""
+"""Networks of stock Keras, built from plans; and what weights predict."""
 
 from __future__ import annotations
 
@@ -26,7 +23,7 @@ PREDICT_ROWS = 8192
 
 
 def build_network(plan: Plan, arrays: Arrays) -> keras.Model:
-    """Dense → activation → Dropout for each width, and a Dense head; penalties on kernels."""
+    """Build Dense → activation → Dropout for each width, and a Dense head; penalties on kernels."""
     penalties = [
         keras.regularizers.L1L2(l1, l2) if l1 or l2 else None
         for l1, l2 in zip(plan.l1s, plan.l2s, strict=True)
@@ -36,8 +33,8 @@ def build_network(plan: Plan, arrays: Arrays) -> keras.Model:
     if plan.noise:
         x = keras.layers.GaussianNoise(plan.noise, seed=plan.seed % 2**31)(x)
     learned = [
-        _learned(embedding, inputs[:, arrays.numbers + place])
-        for place, embedding in enumerate(arrays.embeddings)
+        _learned(embedding, inputs[:, arrays.numbers + index])
+        for index, embedding in enumerate(arrays.embeddings)
     ]
     if learned:
         x = keras.layers.Concatenate()([x, *learned])
@@ -56,7 +53,7 @@ def build_network(plan: Plan, arrays: Arrays) -> keras.Model:
 
 
 def _learned(embedding: Embedding, codes: Any) -> Any:
-    """A table as a product with one-hot codes.
+    """Return an embedding as a product with one-hot codes.
 
     The gradient of Keras's Embedding repeats a batch's codes, and so has a wrong norm to clip
     (Keras 3.15).
@@ -66,7 +63,7 @@ def _learned(embedding: Embedding, codes: Any) -> Any:
 
 
 def layer_variables(model: keras.Model) -> list[Any]:
-    """Kernels and biases in turn, then tables: Keras's own order has what stands first first."""
+    """Return kernels and biases in turn, then tables; Keras's own order differs."""
     dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
     layers: list[Any] = [v for layer in dense if layer.use_bias for v in layer.variables]
     return layers + [layer.kernel for layer in dense if not layer.use_bias]
@@ -91,7 +88,7 @@ def compile_network(model: keras.Model, plan: Plan, arrays: Arrays) -> None:
 def forward(
     weights: Sequence[FloatArray], activations: str | Sequence[str], head: str, x_ND: FloatArray
 ) -> FloatArray:
-    """[N, C] What a network of these weights answers, without its dropout.
+    """Return what a network of these weights predicts [N, C], without its dropout.
 
     `activations` are of all hidden layers, or one each; `head` that of the output layer.
     """
@@ -109,13 +106,13 @@ def forward(
 
 
 def _embedded(weights: Sequence[FloatArray], x_ND: FloatArray) -> FloatArray:
-    """[N, inputs] Numbers as they are, and each code's numbers from its table."""
+    """Return numbers as they are, and each code's numbers from its table [N, inputs]."""
     tables = unflatten_weights(weights).tables
     if not tables:
         return x_ND
     numbers = x_ND.shape[1] - len(tables)
     codes_NE = x_ND[:, numbers:].astype(np.int64)
-    learned = [table[codes_NE[:, place]] for place, table in enumerate(tables)]
+    learned = [table[codes_NE[:, index]] for index, table in enumerate(tables)]
     return np.concatenate([x_ND[:, :numbers], *learned], axis=1)
 
 
@@ -136,7 +133,7 @@ class KerasTarget:
         return Loss.categorical if is_soft else self.arrays.loss
 
     def data_loss(self) -> keras.metrics.Metric:
-        """The same as a metric, without penalties or weights."""
+        """Return the loss as a metric, without penalties or weights."""
         match self.loss:
             case Loss.categorical:
                 return keras.metrics.CategoricalCrossentropy(name=DATA_LOSS)
@@ -152,7 +149,7 @@ class KerasTarget:
                 )
 
     def of(self, y_N: FloatArray) -> FloatArray:
-        """Targets in that shape."""
+        """Return targets in that shape."""
         if self.arrays.is_one_hot or (self.is_mixed and self.arrays.loss is Loss.multiclass):
             is_class_NC: NDArray[np.bool_] = y_N[:, None] == np.arange(self.arrays.outputs)
             return is_class_NC.astype(np.float32)
@@ -163,19 +160,19 @@ def _optimizer(plan: Plan, steps: int) -> keras.Optimizer:
     rate: Any = plan.learning_rate
     if plan.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(plan.learning_rate, decay_steps=max(1, steps))
-    given = {
+    arguments = {
         "learning_rate": rate,
         "weight_decay": plan.weight_decay or None,
         "global_clipnorm": plan.clip_norm,
     }
     match plan.optimizer:
         case "adam":
-            return keras.optimizers.Adam(**given)
+            return keras.optimizers.Adam(**arguments)
         case "adamw":
             # Without a decay Keras's AdamW would take its own default.
-            return keras.optimizers.AdamW(**given | {"weight_decay": plan.weight_decay})
+            return keras.optimizers.AdamW(**arguments | {"weight_decay": plan.weight_decay})
         case "rmsprop":
-            return keras.optimizers.RMSprop(**given)
+            return keras.optimizers.RMSprop(**arguments)
         case "sgd":
-            return keras.optimizers.SGD(momentum=plan.momentum, **given)
+            return keras.optimizers.SGD(momentum=plan.momentum, **arguments)
     raise ValueError(f"unknown optimizer {plan.optimizer!r}")

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from lowloss.results import Edge, Trial, TrialState
 from lowloss.spec import Choice, Direction, Float, Int, JobSpec
 from worker.search.insights.chance import binomial
-from worker.search.ranges import Searched, place, searched, value_of
+from worker.search.ranges import Searched, position_of, searched, value_of
 
 End = Literal["min", "max"]
 
@@ -49,25 +49,25 @@ MOST: Mapping[str, float] = {
 
 
 def find_edges(spec: JobSpec, trials: Sequence[Trial]) -> Iterator[Edge]:
-    """Where the best trial lies at an end of a range, and more of the best than by chance near it.
+    """Yield ranges at whose end the best trial lies, and more of the best ones than by chance.
 
-    Not where nothing legal, or nothing that makes a difference, lies beyond.
+    Ranges are left out where nothing legal, or nothing that makes a difference, lies beyond.
     """
-    best = _best(spec, trials)
+    best = _best_trials(spec, trials)
     for name, parameter in searched(spec).items() if best else ():
         values = [value_of(trial.hyperparameters, name) for trial in best]
         end = _end_of(parameter, values)
         if end is None:
             continue
-        bound = LEAST[name] if end == "min" else _most(name, spec)
+        bound = LEAST[name] if end == "min" else _largest_sensible(name, spec)
         proposal = _beyond(parameter, end, bound)
         if proposal is not None:
             limit = _limit(parameter, end)
             yield Edge(name=name, end=end, limit=limit, value=values[0], proposal=proposal)
 
 
-def _best(spec: JobSpec, trials: Sequence[Trial]) -> list[Trial]:
-    """The best of the completed trials, the very best first; none where they are too few."""
+def _best_trials(spec: JobSpec, trials: Sequence[Trial]) -> list[Trial]:
+    """Return the best of the completed trials, best first; none where they are too few."""
     sign = 1.0 if spec.objective.direction is Direction.min else -1.0
     ranked = sorted(
         (sign * trial.score, trial.number, trial)
@@ -78,37 +78,37 @@ def _best(spec: JobSpec, trials: Sequence[Trial]) -> list[Trial]:
     return [trial for _, _, trial in ranked[:count]] if len(ranked) >= MIN_TOP else []
 
 
-def _most(name: str, spec: JobSpec) -> float:
-    """A patience of all epochs waits for ever."""
+def _largest_sensible(name: str, spec: JobSpec) -> float:
+    """Return the largest sensible value: a patience of all epochs waits for ever."""
     return spec.budget.max_epochs if name == "patience" else MOST.get(name, math.inf)
 
 
 def _end_of(parameter: Searched, values: Sequence[Any]) -> End | None:
-    """The end at which the best value, the first, and more of the others than by chance lie."""
+    """Return the end at which the best value lies, and more of the others than by chance."""
     if isinstance(parameter, Choice):
         if not _is_ladder(parameter):
             return None
         ladder = sorted(parameter.choices)
-        places = [ladder.index(value) / (len(ladder) - 1) for value in values]
+        positions = [ladder.index(value) / (len(ladder) - 1) for value in values]
     else:
-        places = [place(parameter, value) for value in values]
-    end: End = "min" if places[0] <= 0.5 else "max"
-    from_end = [each if end == "min" else 1 - each for each in places]
+        positions = [position_of(parameter, value) for value in values]
+    end: End = "min" if positions[0] <= 0.5 else "max"
+    from_end = [position if end == "min" else 1 - position for position in positions]
     if from_end[0] > AT_EDGE:
         return None
-    near = sum(each <= NEAR_EDGE for each in from_end)
-    chance = binomial(near, len(places), _share_near(parameter))
+    near = sum(position <= NEAR_EDGE for position in from_end)
+    chance = binomial(near, len(positions), _share_near(parameter))
     return end if chance < CHANCE else None
 
 
 def _is_ladder(choice: Choice[Any]) -> bool:
-    """Whether choices are numbers, and enough of them to go on from."""
+    """Return whether choices are numbers, and enough of them to go on from."""
     numbers = [c for c in choice.choices if isinstance(c, int | float)]
     return len(numbers) == len(choice.choices) >= MIN_CHOICES
 
 
 def _share_near(parameter: Searched) -> float:
-    """The share of a range's values that lie near one end."""
+    """Return the share of a range's values that lie near one end."""
     if isinstance(parameter, Choice):
         steps = len(parameter.choices) - 1
     elif parameter.scale == "log" or (parameter.step is None and isinstance(parameter, Float)):
@@ -125,7 +125,7 @@ def _limit(parameter: Searched, end: End) -> float:
 
 
 def _beyond(parameter: Searched, end: End, bound: float) -> dict[str, Any] | None:
-    """Choices or a range that go on beyond an end, up to a bound; None where it is there."""
+    """Propose choices or a range that go on beyond an end, up to a bound; None if it is there."""
     limit = _limit(parameter, end)
     if limit <= bound if end == "min" else limit >= bound:
         return None
@@ -135,18 +135,18 @@ def _beyond(parameter: Searched, end: End, bound: float) -> dict[str, Any] | Non
 
 
 def _next_choices(choice: Choice[Any], end: End, bound: float) -> dict[str, Any]:
-    """The choices without the one farthest from an end, and one more beyond that end."""
+    """Drop the choice farthest from an end, and add one beyond that end."""
     ladder = sorted(choice.choices, reverse=end == "min")
     before, last = ladder[-2:]
     is_even = math.isclose(ladder[-2] - ladder[-3], last - before)
     beyond = last + (last - before) if is_even or before <= 0 else last * last / before
     beyond = max(beyond, bound) if end == "min" else min(beyond, bound)
-    is_whole = all(isinstance(each, int) for each in ladder)
+    is_whole = all(isinstance(number, int) for number in ladder)
     return {"choices": sorted([*ladder[1:], round(beyond) if is_whole else _readable(beyond)])}
 
 
 def _next_range(parameter: Float | Int, end: End, bound: float) -> dict[str, Any]:
-    """A range of the same width whose middle is the end, no further than a bound."""
+    """Return a range of the same width whose middle is the end, no further than a bound."""
     low, high = float(parameter.min), float(parameter.max)
     if parameter.scale == "log":
         half = math.sqrt(high / low)
@@ -158,12 +158,14 @@ def _next_range(parameter: Float | Int, end: End, bound: float) -> dict[str, Any
     if parameter.step is not None:
         return _in_steps(parameter.step, _limit(parameter, end), inner, outer)
     is_whole = isinstance(parameter, Int)
-    ends = sorted(round(each) if is_whole else _readable(each) for each in (inner, outer))
+    ends = sorted(
+        round(bound_value) if is_whole else _readable(bound_value) for bound_value in (inner, outer)
+    )
     return {"min": ends[0], "max": ends[1]}
 
 
 def _in_steps(step: float, limit: float, inner: float, outer: float) -> dict[str, Any]:
-    """Ends that whole steps from the old end lead to: smaller steps, where none has room."""
+    """Return ends that whole steps from the old end lead to: smaller steps where none has room."""
     is_whole = isinstance(step, int)
     while (beyond := math.floor(abs(outer - limit) / step + 1e-9)) == 0:
         step = max(1, step // 4) if is_whole else step / 4

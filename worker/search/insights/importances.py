@@ -26,27 +26,27 @@ TREES, DEPTH = 64, 6
 
 
 def importances(spec: JobSpec, trials: Sequence[Trial]) -> tuple[HyperparameterImportance, ...]:
-    """Functional ANOVA of the losses (Hutter et al. 2014): shares, the greatest first.
+    """Compute the functional ANOVA of the losses (Hutter et al. 2014): shares, greatest first.
 
-    None where too few trials were scored, or all scored the same. Trials that diverged are as bad
-    as the worst. Optuna's default, PED-ANOVA, asks where the best trials lie among all; a search
-    that has gone to where they are makes it call what decided the scores unimportant.
+    There are none where too few trials were scored, or all scored the same. Trials that diverged
+    are as bad as the worst. Optuna's default, PED-ANOVA, asks where the best trials lie among all;
+    a search that has gone to where they are makes it call what decided the scores unimportant.
     """
     spaces = searched(spec)
-    known = [t for t in trials if t.score is not None or t.state is TrialState.diverged]
-    losses_N = _losses(spec, known)
+    scored_trials = [t for t in trials if t.score is not None or t.state is TrialState.diverged]
+    losses_N = _losses(spec, scored_trials)
     if losses_N is None or not spaces:
         return ()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study()
-    distributions = {name: distribution_of(each) for name, each in spaces.items()}
+    distributions = {name: distribution_of(parameter) for name, parameter in spaces.items()}
     study.add_trials(
         optuna.trial.create_trial(
             params={name: value_of(trial.hyperparameters, name) for name in spaces},
             distributions=distributions,
             value=float(loss),
         )
-        for trial, loss in zip(known, losses_N, strict=True)
+        for trial, loss in zip(scored_trials, losses_N, strict=True)
     )
     evaluator = FanovaImportanceEvaluator(n_trees=TREES, max_depth=DEPTH, seed=0)
     shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
@@ -56,13 +56,13 @@ def importances(spec: JobSpec, trials: Sequence[Trial]) -> tuple[HyperparameterI
 
 
 def trials_needed(trials: Sequence[Trial]) -> int | None:
-    """How many scored trials importances take, where there are fewer."""
+    """Return how many scored trials importances take; None where there are as many."""
     scored = sum(trial.score is not None for trial in trials)
     return MIN_SCORED if scored < MIN_SCORED else None
 
 
 def _losses(spec: JobSpec, trials: Sequence[Trial]) -> NDArray[np.float64] | None:
-    """[N] From 0, the best, to 1, the worst; None where too few are known, or all are the same."""
+    """Scale losses from 0, the best, to 1, the worst [N]; None if too few, or all the same."""
     sign = 1.0 if spec.objective.direction is Direction.min else -1.0
     scored = np.array([sign * trial.score for trial in trials if trial.score is not None])
     if len(scored) < MIN_SCORED:

@@ -17,7 +17,7 @@ NEAR_BEST = 0.01
 def summarise_search(
     spec: JobSpec, trials: Sequence[Trial], *, rows: int, cpu_seconds: float
 ) -> SearchInsights:
-    """What the finished trials of a search tell; `rows` are those that an epoch trains on."""
+    """Summarise the finished trials of a search; `rows` are those that an epoch trains on."""
     ended = sorted(
         (trial for trial in trials if trial.finished_at), key=lambda t: (t.finished_at, t.number)
     )
@@ -42,7 +42,7 @@ def summarise_search(
 
 
 def _improvements(spec: JobSpec, ended: Sequence[Trial]) -> Iterator[Improvement]:
-    """The trials that were better than all before them, in the order in which they ended."""
+    """Yield the trials that were better than all before them, in the order in which they ended."""
     is_min = spec.objective.direction is Direction.min
     begun = min((trial.started_at for trial in ended), default=None)
     best: float | None = None
@@ -72,4 +72,8 @@ def _trials_to_near_best(spec: JobSpec, improvements: Sequence[Improvement]) -> 
     best = improvements[-1].score
     margin = NEAR_BEST * abs(best)
     sign = 1.0 if spec.objective.direction is Direction.min else -1.0
-    return next(each.ended for each in improvements if sign * (each.score - best) <= margin)
+    return next(
+        improvement.ended
+        for improvement in improvements
+        if sign * (improvement.score - best) <= margin
+    )

@@ -11,7 +11,7 @@ __all__ = ["StoreOracle", "make_oracle"]
 
 
 def make_oracle(spec: JobSpec) -> StoreOracle:
-    """The oracle that a job asks for."""
+    """Return the oracle that a job asks for."""
     match spec.algorithm:
         case "tpe":
             return TpeOracle(spec)

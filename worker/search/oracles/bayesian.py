@@ -33,20 +33,20 @@ class BayesianOracle(StoreOracle):
         self._fitted: FittedSurrogate | None = None
 
     def suggest(self, number: int) -> dict[str, Any] | None:
-        """The candidate of the greatest expected improvement; at first a random one."""
+        """Suggest the candidate of the greatest expected improvement; at first a random one."""
         with self.surrogate.on_one_thread():
             values = self._best_candidate(number) if len(self.surrogate) >= RANDOM_TRIALS else None
         return values or self.draw_untried(number)
 
     def begin(self, trial_id: str, values: Mapping[str, Any]) -> None:
-        """Believe that a trial comes out as expected, until it is told."""
+        """Believe that a trial comes out as expected until its score is known."""
         x_E = self.cube.encode(self.cube.point(values)[None])[0]
         self._open[trial_id] = x_E
         if self._fitted is not None:
             self._fitted = self._fitted.believing(x_E)
 
     def learn(self, trial: Trial, score: float, rungs: Reached = ()) -> None:  # noqa: ARG002
-        """Take in that a trial has ended: the surrogate knows its score."""
+        """Record that a trial has ended: the surrogate knows its score."""
         self._open.pop(trial.trial_id, None)
         self._fitted = None
 
@@ -61,11 +61,11 @@ class BayesianOracle(StoreOracle):
         x_ME = self.cube.encode(points_MU)
         if self.cube.is_finite:
             # Of a small space most candidates are the same few settings.
-            x_ME, places_M = np.unique(x_ME, axis=0, return_index=True)
-            points_MU = points_MU[places_M]
+            x_ME, first_M = np.unique(x_ME, axis=0, return_index=True)
+            points_MU = points_MU[first_M]
         improvement_M = self._fitted.expected_improvement(x_ME)
-        for place in np.argsort(-improvement_M, kind="stable"):
-            values = self.cube.values(points_MU[place])
+        for index in np.argsort(-improvement_M, kind="stable"):
+            values = self.cube.values(points_MU[index])
             if not self._duplicate(values):
                 return values
         return None

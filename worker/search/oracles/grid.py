@@ -26,7 +26,7 @@ class GridOracle(StoreOracle):
         self._next = 0
 
     def suggest(self, number: int) -> dict[str, Any] | None:  # noqa: ARG002  # in order
-        """The next point that no trial had."""
+        """Return the next point that no trial had."""
         while self._next < self.points.size:
             index = self._next * self._stride % self.points.size
             self._next += 1
@@ -36,12 +36,12 @@ class GridOracle(StoreOracle):
         return None
 
     def first_settings(self, spec: JobSpec) -> list[dict[str, Any]]:  # noqa: ARG002  # the grid
-        """None: the grid is what was asked for."""
+        """Return none: the grid is what was asked for."""
         return []
 
 
 def _stride(size: int) -> int:
-    """A step of about a golden section that leads through all of the grid before it repeats."""
+    """Return a step of about a golden section that visits all of the grid before it repeats."""
     times, by = GOLDEN
     stride = max(1, size * times // by)
     while math.gcd(stride, size) > 1:

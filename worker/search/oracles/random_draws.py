@@ -11,5 +11,5 @@ class RandomOracle(StoreOracle):
     """Independent draws, none twice."""
 
     def suggest(self, number: int) -> dict[str, Any] | None:
-        """A random setting that was not tried yet."""
+        """Draw a random setting that was not tried yet."""
         return self.draw_untried(number)

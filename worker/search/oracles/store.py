@@ -59,38 +59,38 @@ class StoreOracle(keras_tuner.Oracle):
         self.surrogate = Surrogate(self.cube)
         self._first = deque(self.first_settings(spec))
         self._worst: float | None = None
-        self._held: list[Trial] = []
+        self._deferred: list[Trial] = []
 
     def suggest(self, number: int) -> dict[str, Any] | None:
-        """Values for a new trial; None where the space has no more."""
+        """Suggest values for a new trial; None where the space has no more."""
         raise NotImplementedError
 
     def first_settings(self, spec: JobSpec) -> Iterable[dict[str, Any]]:
-        """What is tried before anything is suggested."""
+        """Return the settings that are tried before anything is suggested."""
         return first_settings(spec)
 
     def begin(self, trial_id: str, values: Mapping[str, Any]) -> None:
-        """Take in that a setting is being tried, whoever suggested it."""
+        """Record that a setting is being tried, whoever suggested it."""
 
     def learn(self, trial: Trial, score: float, rungs: Reached = ()) -> None:
-        """Take in a finished trial's score, and the rungs of one that was pruned.
+        """Learn from a finished trial's score, and the rungs of one that was pruned.
 
         KerasTuner's own algorithms read `trials` instead.
         """
 
     def teach(self, values: Mapping[str, Any], score: float) -> None:
-        """Take in what another job found of a setting, under the same conditions."""
+        """Learn another job's score of a setting, under the same conditions."""
         self.surrogate.add(values, self._as_loss(score))
 
     def expected_improvement(self) -> float | None:
-        """By how much another trial is expected to be better; None before there is a basis."""
+        """Return the expected gain of another trial; None before there is a basis."""
         if len(self.surrogate) < MIN_TRIALS:
             return None
         rng = np.random.default_rng(trial_seed(self.job_seed, len(self.surrogate)))
         return self.surrogate.expected_improvement(rng)
 
     def allows(self, values: Mapping[str, Any]) -> bool:
-        """Whether the space has a setting: every hyperparameter in its range, and none too many."""
+        """Return whether the space has a setting: each value in its range, and none too many."""
         return self.cube.has(values)
 
     def begin_with(self, settings: Iterable[dict[str, Any]]) -> None:
@@ -98,7 +98,7 @@ class StoreOracle(keras_tuner.Oracle):
         self._first.extendleft(reversed(list(settings)))
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """KerasTuner's question for a new trial."""
+        """Return the status and values of a new trial, as KerasTuner asks for them."""
         values = self._next_first() or self.suggest(int(trial_id) + 1)
         if values is None:
             self.is_exhausted = True
@@ -121,7 +121,7 @@ class StoreOracle(keras_tuner.Oracle):
         if score is None:
             trial.status = TrialStatus.INVALID
             self.end_trial(trial)
-            self._tell_worst(trial)
+            self._learn_worst(trial)
             return
         self.update_trial(trial.trial_id, {self.objective.name: score})
         trial.status = TrialStatus.COMPLETED
@@ -130,13 +130,13 @@ class StoreOracle(keras_tuner.Oracle):
         self._worst = score if self._worst is None else worse(self._worst, score)
         self.surrogate.add(trial.hyperparameters.values, self._as_loss(score))
         self.learn(trial, score, rungs)
-        held, self._held = self._held, []
-        for each in held:
-            self._tell_worst(each)
+        deferred, self._deferred = self._deferred, []
+        for failed_trial in deferred:
+            self._learn_worst(failed_trial)
 
-    def _tell_worst(self, trial: Trial) -> None:
+    def _learn_worst(self, trial: Trial) -> None:
         if self._worst is None:
-            self._held.append(trial)
+            self._deferred.append(trial)
             return
         trial.status, trial.score, trial.best_step = TrialStatus.COMPLETED, self._worst, 0
         self.surrogate.add(trial.hyperparameters.values, self._as_loss(self._worst))
@@ -146,23 +146,26 @@ class StoreOracle(keras_tuner.Oracle):
         return score if self.is_min else -score
 
     def create_trial(self, tuner_id: str) -> Trial:
-        """KerasTuner's, and the two below; an error lets go of the lock."""
-        with self._letting_go():
+        """Create a trial as KerasTuner does; an error releases the lock."""
+        with self._releasing_lock():
             return super().create_trial(tuner_id)
 
     def update_trial(self, trial_id: str, metrics: Mapping[str, float], step: int = 0) -> Trial:
-        """As above."""
-        with self._letting_go():
+        """Update a trial as KerasTuner does; an error releases the lock."""
+        with self._releasing_lock():
             return super().update_trial(trial_id, metrics, step)
 
     def end_trial(self, trial: Trial) -> None:
-        """As above."""
-        with self._letting_go():
+        """End a trial as KerasTuner does; an error releases the lock."""
+        with self._releasing_lock():
             super().end_trial(trial)
 
     @contextmanager
-    def _letting_go(self) -> Iterator[None]:
-        """KerasTuner 1.4.8 keeps an oracle's lock for ever where an error comes out of a call."""
+    def _releasing_lock(self) -> Iterator[None]:
+        """Release the lock where an error comes out of a call.
+
+        KerasTuner 1.4.8 would keep it for ever.
+        """
         try:
             yield
         except BaseException:
@@ -172,11 +175,11 @@ class StoreOracle(keras_tuner.Oracle):
             raise
 
     def trial_id(self, number: int) -> str:
-        """KerasTuner's id of the trial of a number: it counts from 0, in digits of one width."""
+        """Return KerasTuner's id of a trial: it counts from 0, in digits of one width."""
         return f"{number - 1:0{len(str(self.max_trials))}d}"
 
     def draw(self, pick: Callable[[Any], Any]) -> dict[str, Any]:
-        """Values of the hyperparameters that exist, given the values of those before them."""
+        """Choose values of the hyperparameters that exist, each given those before it."""
         drawn = keras_tuner.HyperParameters()
         for hp in self.hyperparameters.space:
             drawn.merge([hp])
@@ -186,7 +189,7 @@ class StoreOracle(keras_tuner.Oracle):
         return values
 
     def draw_untried(self, number: int) -> dict[str, Any] | None:
-        """Random values that no trial had; None where all were tried."""
+        """Draw values that no trial had; None where all were tried."""
         # Each trial's draws follow from its own number, whatever came before it.
         seed = trial_seed(self.job_seed, number)
         for share_U in self.cube.draw(np.random.default_rng(seed), MAX_COLLISIONS):
@@ -196,7 +199,10 @@ class StoreOracle(keras_tuner.Oracle):
         return self._next_untried(seed) if self.cube.is_finite else None
 
     def _next_untried(self, start: int) -> dict[str, Any] | None:
-        """The first setting from a place on that no trial had: at most as many tries as trials."""
+        """Return the first setting from `start` on that no trial had.
+
+        In at most as many tries as trials.
+        """
         size = self.points.size
         for step in range(size):
             values = self.points.at((start + step) % size)
@@ -223,12 +229,12 @@ class StoreOracle(keras_tuner.Oracle):
         return trial
 
     def close(self) -> None:
-        """Let go of the lock that KerasTuner keeps for every oracle, and with it of the oracle."""
+        """Release the lock that KerasTuner keeps for every oracle, and the oracle with it."""
         keras_tuner_oracle.LOCKS.pop(self, None)
         keras_tuner_oracle.THREADS.pop(self, None)
 
     def save(self) -> None:
-        """Nothing: the store is the memory."""
+        """Do nothing: the store is the memory."""
 
     def _save_trial(self, trial: Trial) -> None:
-        """Nothing, likewise."""
+        """Do nothing: the store is the memory."""

@@ -30,9 +30,13 @@ class _Sampler(optuna.samplers.TPESampler):
         study: optuna.Study,
         trial: FrozenTrial,  # noqa: ARG002  # Optuna's signature
     ) -> dict[str, BaseDistribution]:
-        """The hyperparameters that every trial has."""
-        found = self._common.calculate(study)
-        return {name: each for name, each in found.items() if not each.single()}
+        """Return the hyperparameters that every trial has."""
+        distributions = self._common.calculate(study)
+        return {
+            name: distribution
+            for name, distribution in distributions.items()
+            if not distribution.single()
+        }
 
 
 class TpeOracle(StoreOracle):
@@ -59,7 +63,7 @@ class TpeOracle(StoreOracle):
         }
 
     def suggest(self, number: int) -> dict[str, Any] | None:
-        """The sampler's setting; a random one where that was tried before."""
+        """Return the sampler's setting; a random one where that was tried before."""
         # Each trial's draws follow from its own number, so that a restarted search goes on alike.
         self._study.sampler = _Sampler(trial_seed(self.job_seed, number), self._common)
         trial = self._study.ask()
@@ -73,27 +77,29 @@ class TpeOracle(StoreOracle):
     def begin(self, trial_id: str, values: Mapping[str, Any]) -> None:
         """Tell the study of a trial that it did not suggest."""
         if trial_id not in self._open:
-            self._open[trial_id] = self._ask_for(values)
+            self._open[trial_id] = self._optuna_trial_of(values)
 
     def learn(self, trial: Trial, score: float, rungs: Reached = ()) -> None:
         """Feed the study; a pruned trial counts there with the losses at its rungs."""
-        asked = self._open.pop(trial.trial_id)
+        optuna_trial = self._open.pop(trial.trial_id)
         if not rungs:
-            self._study.tell(asked, score)
+            self._study.tell(optuna_trial, score)
             return
         for epoch, loss in rungs:
-            asked.report(loss if self.is_min else -loss, epoch)
-        self._study.tell(asked, state=optuna.trial.TrialState.PRUNED)
+            optuna_trial.report(loss if self.is_min else -loss, epoch)
+        self._study.tell(optuna_trial, state=optuna.trial.TrialState.PRUNED)
 
     def teach(self, values: Mapping[str, Any], score: float) -> None:
-        """Feed the study what another job found."""
+        """Feed the study another job's score."""
         super().teach(values, score)
-        self._study.tell(self._ask_for(values), score)
+        self._study.tell(self._optuna_trial_of(values), score)
 
-    def _ask_for(self, values: Mapping[str, Any]) -> optuna.Trial:
-        """An Optuna trial of given values."""
+    def _optuna_trial_of(self, values: Mapping[str, Any]) -> optuna.Trial:
+        """Return an Optuna trial of these values."""
         steps = {
-            name: some.index(values[name]) for name, some in self._steps.items() if name in values
+            name: step_values.index(values[name])
+            for name, step_values in self._steps.items()
+            if name in values
         }
         # Nothing is drawn of what is given: so no sampler need find out what it would suggest.
         self._study.sampler = optuna.samplers.RandomSampler(seed=0)

@@ -59,7 +59,7 @@ def test_features_and_target_are_standardised_by_the_training_rows(tmp_path: Pat
     assert np.allclose(arrays.x_train_ND[:, 1:numbers].std(axis=0), 1, atol=0.2)
     assert np.allclose([arrays.y_train_N.mean(), arrays.y_train_N.std()], [0, 1], atol=1e-5)
     assert abs(float(arrays.y_val_M.mean())) > 1e-4
-    restored = prepared.fits[0].target.answer(arrays.y_val_M[:, None])[:, 0]
+    restored = prepared.fits[0].target.to_predictions(arrays.y_val_M[:, None])[:, 0]
     held = prepared.splits.folds[0].validation
     assert np.allclose(restored, prepared.labelled.y[held], rtol=1e-6)
 

@@ -20,7 +20,7 @@ def test_regression_is_scored_in_the_targets_units() -> None:
     y = np.array([90.0, 100.0, 110.0])
     output = np.array([[-1.0], [0.5], [1.0]], dtype=np.float32)
 
-    found = scores(target, y, target.answer(output))
+    found = scores(target, y, target.to_predictions(output))
 
     assert found["rmse"] == pytest.approx(np.sqrt(25 / 3))
     assert found["mae"] == pytest.approx(5 / 3)
@@ -41,7 +41,7 @@ def test_shares_of_a_target_of_zero_are_not_defined() -> None:
 def test_ranking_of_one_class_is_not_defined() -> None:
     target = Target("y", Task.binary, ("no", "yes"))
 
-    found = scores(target, np.ones(3), target.answer(np.full((3, 1), 0.7, dtype=np.float32)))
+    found = scores(target, np.ones(3), target.to_predictions(np.full((3, 1), 0.7, dtype=np.float32)))
 
     assert "roc_auc" not in found
     assert found["accuracy"] == 1.0
@@ -64,7 +64,7 @@ def test_binary_scores_are_scikit_learns() -> None:
     output = RNG(0).random((200, 1)).astype(np.float32)
     y = (RNG(1).random(200) < 0.3).astype(np.float64)
 
-    found = scores(target, y, target.answer(output))
+    found = scores(target, y, target.to_predictions(output))
 
     predicted = output[:, 0] > 0.5
     assert found == pytest.approx(
@@ -84,7 +84,7 @@ def test_multiclass_scores_are_scikit_learns() -> None:
     output = RNG(0).dirichlet([1, 1, 1], 200)
     y = RNG(1).choice(3, 200, p=[0.6, 0.3, 0.1]).astype(np.float64)
 
-    found = scores(target, y, target.answer(output.astype(np.float32)))
+    found = scores(target, y, target.to_predictions(output.astype(np.float32)))
 
     predicted = output.argmax(axis=1)
     assert found == pytest.approx(
@@ -104,7 +104,7 @@ def test_certain_and_wrong_answers_cost_a_finite_loss() -> None:
     target = Target("y", Task.binary, ("no", "yes"))
     output = np.array([[1.0], [0.0]], dtype=np.float32)
 
-    found = scores(target, np.array([0.0, 1.0]), target.answer(output))
+    found = scores(target, np.array([0.0, 1.0]), target.to_predictions(output))
 
     assert found["log_loss"] == pytest.approx(-np.log(1e-7))
 
@@ -113,7 +113,7 @@ def test_answered_class_that_no_row_holds_is_no_obstacle() -> None:
     target = Target("y", Task.multiclass, ("a", "b", "c"))
     output = np.eye(3, dtype=np.float32)
 
-    found = scores(target, np.array([0.0, 1.0, 1.0]), target.answer(output))
+    found = scores(target, np.array([0.0, 1.0, 1.0]), target.to_predictions(output))
 
     assert found["balanced_accuracy"] == pytest.approx(0.75)
 

@@ -35,7 +35,7 @@ def test_answer_undoes_what_standardise_did(values: list[float], scale: bool) ->
     y = np.array(values)
     target = fit_target(Y, y, scale=scale, log_offset=None)
 
-    answers = target.answer(target.standardise(y)[:, None])[:, 0]
+    answers = target.to_predictions(target.standardise(y)[:, None])[:, 0]
 
     reach = np.abs(y - target.mean).max() if scale else np.abs(y).max()
     assert np.abs(answers - y).max() <= 1e-6 * reach + 1e-9 * np.abs(y).max()
@@ -46,7 +46,7 @@ def test_answer_undoes_a_logarithm(values: list[float], scale: bool) -> None:
     y = np.array(values)
     target = fit_target(Y, y, scale=scale, log_offset=0.0)
 
-    answers = target.answer(target.standardise(y)[:, None])[:, 0]
+    answers = target.to_predictions(target.standardise(y)[:, None])[:, 0]
 
     assert np.abs(np.log(answers) - np.log(y)).max() <= 1e-5 * max(1.0, target.sd)
 
@@ -60,7 +60,7 @@ def test_logarithm_of_zeros_has_an_offset() -> None:
 
     assert offset == 1.0
     assert target.mean == pytest.approx(np.log([1, 1, 4, 8]).mean())
-    assert target.answer(seen[:, None])[:, 0] == pytest.approx(y, abs=1e-5)
+    assert target.to_predictions(seen[:, None])[:, 0] == pytest.approx(y, abs=1e-5)
 
 
 def test_logarithm_is_scaled_even_where_the_target_is_not() -> None:
@@ -76,7 +76,7 @@ def test_answers_of_a_logarithm_stay_near_the_training_rows() -> None:
     y = RNG(0).lognormal(size=200)
     target = fit_target(Y, y, scale=True, log_offset=0.0)
 
-    low, lowest, high, highest = target.answer(np.array([[-50.0], [-1e30], [50.0], [1e30]]))[:, 0]
+    low, lowest, high, highest = target.to_predictions(np.array([[-50.0], [-1e30], [50.0], [1e30]]))[:, 0]
 
     assert low == lowest == pytest.approx(y.min() * np.exp(-LOG_REACH * target.sd))
     assert high == highest == pytest.approx(y.max() * np.exp(LOG_REACH * target.sd))
