@@ -1,4 +1,4 @@
-"""What users import: the client, what they submit, what they get back, and what can go wrong."""
+"""The public names of the package: the client and the specifications that it submits."""
 
 from lowloss.client.client import Client
 from lowloss.spec import DiagnosisSpec, JobSpec, Recipe

@@ -1,15 +1,15 @@
-"""What can go wrong.
+"""The errors that lowloss raises.
 
 LowlossError
-├── Problem               an answer of the server, one class per code: docs/errors.md lists them
+├── Problem               a response of the server, one class per code: docs/errors.md lists them
 │   ├── InvalidRequest    a field of the request is wrong
 │   ├── TableInvalid      the uploaded bytes are no usable table
-│   ├── RowsInvalid       the rows are none that the model can predict
-│   └── UnknownProblem    a newer server's code
-├── ServerUnreachable     no answer, or none in time
-├── WaitTimeout           the job did not finish in the time given
-├── JobFailed             inside a worker: the user can fix it
-└── LeaseLost             likewise: another worker holds the job
+│   ├── RowsInvalid       the model cannot predict these rows
+│   └── UnknownProblem    the code of a newer server
+├── ServerUnreachable     no response, or none in time
+├── WaitTimeout           the job did not finish within the caller's timeout
+├── JobFailed             inside a worker: the user can fix the job
+└── LeaseLost             inside a worker: another worker holds the job
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class LowlossError(Exception):
 class Problem(LowlossError):
     """An error with a stable code, rendered as RFC 9457 problem details.
 
-    `detail` says what is wrong, `field` where (a dotted path into the request), `fix` what to do.
-    `errors` lists all that is wrong when a request has several faults.
+    `detail` says what is wrong, `field` where it is (a dotted path into the request), and `fix`
+    what to do. `errors` lists all faults where a request has several.
     """
 
     code: ClassVar[str]
@@ -48,15 +48,15 @@ class Problem(LowlossError):
         self.errors = errors
 
     def __str__(self) -> str:
-        where = f"{self.field}: " if self.field else ""
+        field = f"{self.field}: " if self.field else ""
         fix = f" ({self.fix})" if self.fix else ""
-        return f"{where}{self.detail}{fix}"
+        return f"{field}{self.detail}{fix}"
 
     def __reduce__(self) -> Any:
         return _restore, (type(self), self.detail, self.field, self.fix, self.errors)
 
     def to_document(self) -> dict[str, Any]:
-        """The problem details document that the server sends."""
+        """Return the problem details document that the server sends."""
         document: dict[str, Any] = {
             "type": f"urn:lowloss:problem:{self.code}",
             "title": self.title,
@@ -68,8 +68,10 @@ class Problem(LowlossError):
         return document | {name: value for name, value in optional.items() if value is not None}
 
 
-def _restore(kind: type[Problem], detail: str, field: Any, fix: Any, errors: Any) -> Problem:
-    return kind(detail, field=field, fix=fix, errors=errors)
+def _restore(
+    problem_class: type[Problem], detail: str, field: Any, fix: Any, errors: Any
+) -> Problem:
+    return problem_class(detail, field=field, fix=fix, errors=errors)
 
 
 class InvalidJson(Problem):
@@ -381,15 +383,15 @@ class UnknownProblem(Problem):
 
 
 class ServerUnreachable(LowlossError):
-    """The server could not be reached, or did not answer in time."""
+    """The server could not be reached, or did not respond in time."""
 
 
 class WaitTimeout(LowlossError):
-    """A job did not finish within the time that the caller gave it."""
+    """A job did not finish within the caller's timeout."""
 
 
 class JobFailed(LowlossError):
-    """The job cannot succeed and the user can fix it: not retried."""
+    """The job cannot succeed, and the user can fix it; it is not retried."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
@@ -397,4 +399,4 @@ class JobFailed(LowlossError):
 
 
 class LeaseLost(LowlossError):
-    """Another worker holds the job now: write nothing more."""
+    """Another worker holds the job now: this one must write nothing more."""

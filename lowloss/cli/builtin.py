@@ -1,4 +1,4 @@
-"""Built-in demo tables: what scikit-learn ships, as CSV with plain column names."""
+"""Built-in demo tables: scikit-learn's, as CSV with plain column names."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOADERS = {
 
 
 def builtin_csv(name: str) -> bytes:
-    """A built-in table as CSV bytes, raw and unscaled, its target in the column `target`."""
+    """Return a built-in table as CSV bytes, raw and unscaled, with the target in `target`."""
     if name not in LOADERS:
         raise InvalidRequest(
             f"there is no built-in table {name!r}", field="builtin", fix=f"use {', '.join(LOADERS)}"
@@ -34,21 +34,21 @@ def builtin_csv(name: str) -> bytes:
             field="builtin",
             fix='pip install "lowloss[worker]"',
         ) from error
-    loader, given = LOADERS[name]
-    return _as_csv(getattr(datasets, loader)(**given))
+    loader, options = LOADERS[name]
+    return _format_csv(getattr(datasets, loader)(**options))
 
 
-def _as_csv(table: Any) -> bytes:
+def _format_csv(table: Any) -> bytes:
     labels = [str(label) for label in getattr(table, "target_names", [])]
     columns = [column.replace(" (cm)", "").replace(" ", "_") for column in table.feature_names]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*columns, TARGET])
     for row, target in zip(table.data, table.target, strict=True):
-        label = labels[target] if labels else _exactly(target)
-        writer.writerow([*(_exactly(value) for value in row), label])
+        label = labels[target] if labels else _format_exactly(target)
+        writer.writerow([*(_format_exactly(value) for value in row), label])
     return text.getvalue().encode()
 
 
-def _exactly(value: Any) -> str:
+def _format_exactly(value: Any) -> str:
     return repr(float(value)).removesuffix(".0")

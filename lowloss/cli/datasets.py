@@ -66,8 +66,8 @@ def add_dataset(
 @app.command("list")
 def list_datasets(ctx: typer.Context, as_json: AsJson = False) -> None:
     """List datasets, newest first."""
-    found = list(ctx.obj.datasets())
-    print_json(found) if as_json else out.print(render.dataset_table(found))
+    datasets = list(ctx.obj.datasets())
+    print_json(datasets) if as_json else out.print(render.dataset_table(datasets))
 
 
 @app.command("show")

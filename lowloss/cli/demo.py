@@ -1,4 +1,4 @@
-"""The main job from end to end, as `make demo` runs it: upload, search, download, predict."""
+"""Runs `make demo`, a job from end to end: upload, search, download, predict."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx2
 
 from lowloss.cli.builtin import TARGET, builtin_csv
-from lowloss.cli.rendering.results import plain_console, summary
+from lowloss.cli.rendering.results import plain_console, show_summary
 from lowloss.cli.rendering.watch import watch_job
 from lowloss.client.client import Client
 from lowloss.errors import LowlossError, ServerUnreachable
@@ -37,22 +37,24 @@ rows = json.load(sys.stdin)
 inputs = {name: np.array(values, dtype="float32")[:, None] for name, values in rows.items()}
 print(json.dumps(model.predict(inputs, verbose=0)[:, 0].tolist()))
 """
-"""What a user of the model writes: stock Keras, raw columns in, target units out."""
+"""A script that a user of the model would write: stock Keras, raw columns in, target units out."""
 
 out = plain_console()
 
 
 def main() -> int:
-    """Run the demo; answers the exit code."""
+    """Run the demo and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data-dir", type=Path, default=Path("demo-data"), help="what to fill")
+    parser.add_argument(
+        "--data-dir", type=Path, default=Path("demo-data"), help="the folder to fill"
+    )
     folder: Path = parser.parse_args().data_dir
-    # SIGTERM ends it as Ctrl-C does: everything that was started is stopped.
+    # SIGTERM acts like Ctrl-C: all processes of the demo are stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with ExitStack() as stack:
             folder.mkdir(parents=True, exist_ok=True)
-            url = stack.enter_context(running_server(folder))
+            url = stack.enter_context(run_server(folder))
             return run(stack.enter_context(Client(url)), folder)
     except LowlossError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -62,8 +64,8 @@ def main() -> int:
 
 
 @contextmanager
-def running_server(folder: Path) -> Iterator[str]:
-    """A server and a worker on a free port, stopped at the end; their words go to a log."""
+def run_server(folder: Path) -> Iterator[str]:
+    """Run a server and a worker on a free port, and stop them at the end; they write to a log."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -72,7 +74,7 @@ def running_server(folder: Path) -> Iterator[str]:
     with log.open("wb") as file:
         process = subprocess.Popen(
             [*command, "--data-dir", str(folder)],
-            env=environment(),
+            env=make_environment(),
             stdin=subprocess.PIPE,
             stdout=file,
             stderr=file,
@@ -88,15 +90,17 @@ def running_server(folder: Path) -> Iterator[str]:
         process.wait(STOP_SECONDS * 2)
 
 
-def environment() -> dict[str, str]:
-    """The demo's own: a server that is configured here must not have its database filled."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("LOWLOSS_")}
-    # The server ends with this process, however that ends: it watches the pipe.
-    return kept | {PARENT_PIPE: "1"}
+def make_environment() -> dict[str, str]:
+    """Return the environment without LOWLOSS settings: the demo must not fill another database."""
+    variables = {
+        name: value for name, value in os.environ.items() if not name.startswith("LOWLOSS_")
+    }
+    # The server watches the pipe, and so ends however this process ends.
+    return variables | {PARENT_PIPE: "1"}
 
 
 def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait for /readyz to answer."""
+    """Wait until /readyz reports success; raise ServerUnreachable."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
@@ -111,7 +115,7 @@ def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> N
 
 
 def run(client: Client, folder: Path) -> int:
-    """Upload, submit, watch, download, predict."""
+    """Upload, submit, watch, download, predict; return the exit code."""
     table = folder / "diabetes.csv"
     table.write_bytes(builtin_csv("diabetes"))
     dataset = client.upload(table, name="diabetes")
@@ -126,25 +130,25 @@ def run(client: Client, folder: Path) -> int:
     out.print(f"submitted {job.id}: the whole default search space\n")
 
     job = watch_job(client, job.id, out)
-    summary(job, out)
+    show_summary(job, out)
     if job.state is not JobState.succeeded:
         return 1
     model = client.download(job.id, folder / "model.keras")
     size = model.stat().st_size
-    told = f"downloaded {model} ({size / 1000:.0f} kB); loaded by stock Keras, it predicts:"
-    out.print(f"\n{told}", soft_wrap=True)
+    message = f"downloaded {model} ({size / 1000:.0f} kB); loaded by stock Keras, it predicts:"
+    out.print(f"\n{message}", soft_wrap=True)
     show_predictions(table, model)
     show_curl(client.url, table, spec, job)
     return 0
 
 
 def show_predictions(table: Path, model: Path) -> None:
-    """Predict some raw rows with stock Keras, in a process that has nothing of ours."""
+    """Predict some raw rows with stock Keras, in a process without lowloss."""
     header, *lines = table.read_text().splitlines()
     rows = [dict(zip(header.split(","), line.split(","), strict=True)) for line in lines[:ROWS]]
     truths = [float(row.pop(TARGET)) for row in rows]
     columns = {name: [float(row[name]) for row in rows] for name in rows[0]}
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", PREDICT, str(model)],
         input=json.dumps(columns),
         capture_output=True,
@@ -152,15 +156,15 @@ def show_predictions(table: Path, model: Path) -> None:
         check=False,
         text=True,
     )
-    if done.returncode != 0:
-        raise LowlossError(f"stock Keras could not use the model:\n{done.stderr[-2000:]}")
-    answers = json.loads(done.stdout)
-    for number, (truth, predicted) in enumerate(zip(truths, answers, strict=True), 1):
+    if process.returncode != 0:
+        raise LowlossError(f"stock Keras could not use the model:\n{process.stderr[-2000:]}")
+    predictions = json.loads(process.stdout)
+    for number, (truth, predicted) in enumerate(zip(truths, predictions, strict=True), 1):
         out.print(f"  row {number}: predicted {predicted:6.1f}, true {truth:6.1f}")
 
 
 def show_curl(url: str, table: Path, spec: dict[str, object], job: Job) -> None:
-    """The same by hand."""
+    """Print the same steps as commands of curl."""
     lines = [
         f"curl -X POST --data-binary @{table} '{url}/v1/datasets?name=diabetes&format=csv'",
         f"curl -X POST -H 'Content-Type: application/json' {url}/v1/jobs \\\n"
@@ -172,8 +176,8 @@ def show_curl(url: str, table: Path, spec: dict[str, object], job: Job) -> None:
     for line in lines:
         out.print(f"  {line}", soft_wrap=True)
     port = url.rpartition(":")[2]
-    again = f"lowloss serve --port {port} --data-dir {table.parent}"
-    out.print(f"\nthe server stops now; `.venv/bin/{again}` starts it again", soft_wrap=True)
+    command = f"lowloss serve --port {port} --data-dir {table.parent}"
+    out.print(f"\nthe server stops now; `.venv/bin/{command}` starts it again", soft_wrap=True)
 
 
 if __name__ == "__main__":

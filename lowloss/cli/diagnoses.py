@@ -58,19 +58,19 @@ def diagnose(
 ) -> None:
     """Find out why the loss of what you trained is high; a file is uploaded first."""
     client: Client = ctx.obj
-    given = {"epochs": epochs, "batch_size": batch_size, "validation_split": validation_split}
-    fit = {name: value for name, value in given.items() if value is not None}
-    wanted: dict[str, Any] = {"recipe": _read_recipe(recipe, set_fields(fit, change or []))}
+    fit_options = {"epochs": epochs, "batch_size": batch_size, "validation_split": validation_split}
+    fit = {name: value for name, value in fit_options.items() if value is not None}
+    spec: dict[str, Any] = {"recipe": _read_recipe(recipe, set_fields(fit, change or []))}
     optional = {
         "dataset": find_dataset(client, dataset, builtin),
         "target": target or (TARGET if builtin else None),
         "task": task,
         "budget": None if seconds is None else {"max_seconds": seconds},
     }
-    wanted |= {name: value for name, value in optional.items() if value is not None}
-    job = client.diagnose(wanted)
+    spec |= {name: value for name, value in optional.items() if value is not None}
+    job = client.diagnose(spec)
     if not no_wait:
-        _await(client, job, as_json=as_json)
+        _watch_and_show(client, job, as_json=as_json)
     elif as_json:
         print_json(job)
     else:
@@ -78,19 +78,19 @@ def diagnose(
 
 
 def _read_recipe(path: Path, fit: dict[str, Any]) -> dict[str, Any]:
-    """A file's recipe with what is given beside it; of an object, the fields that are given."""
-    whole = {name: value for name, value in fit.items() if not isinstance(value, dict)}
-    read = Client.read_recipe(path, **whole)
-    for note in read.notes:
+    """Read a file's recipe and apply `fit`; an object's fields that `fit` leaves out stay."""
+    plain = {name: value for name, value in fit.items() if not isinstance(value, dict)}
+    imported = Client.read_recipe(path, **plain)
+    for note in imported.notes:
         typer.echo(f"note: {note}", err=True)
-    recipe = read.recipe.model_dump(mode="json")
-    for name in fit.keys() - whole.keys():
-        held = recipe.get(name)
-        recipe[name] = (held if isinstance(held, dict) else {}) | fit[name]
+    recipe = imported.recipe.model_dump(mode="json")
+    for name in fit.keys() - plain.keys():
+        fields = recipe.get(name)
+        recipe[name] = (fields if isinstance(fields, dict) else {}) | fit[name]
     return recipe
 
 
-def _await(client: Client, job: Job, *, as_json: bool) -> None:
+def _watch_and_show(client: Client, job: Job, *, as_json: bool) -> None:
     job = watch_job(client, job.id, render.plain_console(stderr=True) if as_json else out)
     try:
         _show(client.diagnosis(job.id), as_json=as_json)
@@ -98,7 +98,7 @@ def _await(client: Client, job: Job, *, as_json: bool) -> None:
         if as_json:
             print_json(job)
         else:
-            render.summary(job, out)
+            render.show_summary(job, out)
         raise typer.Exit(FAILED) from None
     if job.state is not JobState.succeeded:
         raise typer.Exit(FAILED)
@@ -110,8 +110,8 @@ def diagnosis(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> Non
     _show(ctx.obj.diagnosis(job_id), as_json=as_json)
 
 
-def _show(found: Diagnosis, *, as_json: bool) -> None:
+def _show(diagnosis: Diagnosis, *, as_json: bool) -> None:
     if as_json:
-        print_json(found)
+        print_json(diagnosis)
     else:
-        show_diagnosis(found, out)
+        show_diagnosis(diagnosis, out)

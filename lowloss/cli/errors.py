@@ -16,7 +16,7 @@ FAILED, REFUSED, UNREACHABLE, SERVER_FAILED, INTERRUPTED = 1, 2, 3, 4, 130
 
 
 class PlainErrors(TyperGroup):
-    """Ends a command that failed with one plain line and an exit code that scripts can use."""
+    """A group of commands; a failed command prints one plain line and sets an exit code."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the options before the command."""
@@ -34,36 +34,36 @@ class PlainErrors(TyperGroup):
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Tell errors in one line each."""
+    """Print an error in one line, and end with its exit code."""
     try:
         yield
     except LowlossError as error:
-        raise _end_by(_told(error), exit_code(error)) from error
+        raise _print_and_exit(_format_error(error), exit_code(error)) from error
     except TyperException as error:
         ctx = getattr(error, "ctx", None)
         hint = f" ({ctx.command_path} --help)" if ctx else ""
-        raise _end_by(f"{error.format_message()}{hint}", REFUSED) from error
+        raise _print_and_exit(f"{error.format_message()}{hint}", REFUSED) from error
     except BrokenPipeError:
-        # Typer ends quietly when nobody reads on: `lowloss jobs | head`.
+        # Typer ends quietly when the reader has gone: `lowloss jobs | head`.
         raise
     except OSError as error:
-        raise _end_by(f"{error.filename or ''}: {error.strerror}", REFUSED) from error
+        raise _print_and_exit(f"{error.filename or ''}: {error.strerror}", REFUSED) from error
     except KeyboardInterrupt as error:
         raise typer.Exit(INTERRUPTED) from error
 
 
-def _told(error: LowlossError) -> str:
+def _format_error(error: LowlossError) -> str:
     more = len(error.errors) - 1 if isinstance(error, Problem) else 0
     return f"{error}; and {more} more" if more > 0 else str(error)
 
 
-def _end_by(line: str, code: int) -> typer.Exit:
+def _print_and_exit(line: str, code: int) -> typer.Exit:
     typer.echo(f"error: {' '.join(line.split())}", err=True)
     return typer.Exit(code)
 
 
 def exit_code(error: LowlossError) -> int:
-    """The exit code that tells a script what kind of error it was."""
+    """Return the exit code that tells scripts the kind of an error."""
     match error:
         case ServerUnreachable() | WaitTimeout():
             return UNREACHABLE

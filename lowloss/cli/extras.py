@@ -1,4 +1,4 @@
-"""What the client does not bring itself, and the extra that does."""
+"""Checks that a command's optional packages are installed."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from lowloss.errors import InvalidRequest
 def require_extra(
     extra: str, *modules: str, detail: str, field: str | None = None, alternative: str = ""
 ) -> None:
-    """Raise InvalidRequest with the command to type, unless all modules of an extra are installed.
+    """Raise InvalidRequest with the command to run unless all modules of an extra are installed.
 
-    None of them is imported. `alternative` says what else the user can do.
+    No module is imported. `alternative` says what else the user can do.
     """
     if all(importlib.util.find_spec(module) is not None for module in modules):
         return

@@ -1,4 +1,4 @@
-"""Jobs: submit, continue, follow, list, cancel, pause, resume and make more or less urgent."""
+"""Commands for jobs: submit, continue, follow, list, cancel, pause, resume, set priority."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def submit(
 ) -> None:
     """Submit a job; a file is uploaded first."""
     client: Client = ctx.obj
-    wanted = set_fields(read_object(spec, field="--spec") if spec else {}, change or [])
-    if (found := find_dataset(client, dataset, builtin)) is not None:
-        wanted["dataset"] = found
+    fields = set_fields(read_object(spec, field="--spec") if spec else {}, change or [])
+    if (dataset_id := find_dataset(client, dataset, builtin)) is not None:
+        fields["dataset"] = dataset_id
     if builtin is not None:
-        target = target or wanted.get("target", TARGET)
+        target = target or fields.get("target", TARGET)
     if target is not None:
-        wanted["target"] = target
-    _show_submitted(client, client.submit(wanted), watch=watch, as_json=as_json)
+        fields["target"] = target
+    _show_submitted(client, client.submit(fields), watch=watch, as_json=as_json)
 
 
 @app.command("continue")
@@ -81,9 +81,9 @@ def status(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
     if as_json:
         print_json(job)
     elif job.state.is_finished:
-        render.summary(job, out)
+        render.show_summary(job, out)
     else:
-        out.print(f"{job.id} {job.state}  {render.standing(job)}")
+        out.print(f"{job.id} {job.state}  {render.describe_progress(job)}")
 
 
 @app.command()
@@ -97,7 +97,7 @@ def _watch(client: Client, job_id: str, *, as_json: bool) -> None:
     if as_json:
         print_json(job)
     else:
-        render.summary(job, out)
+        render.show_summary(job, out)
     if job.state is not JobState.succeeded:
         raise typer.Exit(FAILED)
 
@@ -110,8 +110,8 @@ def jobs(
     as_json: AsJson = False,
 ) -> None:
     """List jobs, newest first."""
-    found = list(ctx.obj.jobs(state, kind))
-    print_json(found) if as_json else out.print(render.job_table(found))
+    listed = list(ctx.obj.jobs(state, kind))
+    print_json(listed) if as_json else out.print(render.job_table(listed))
 
 
 @app.command()
@@ -132,7 +132,7 @@ def resume(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
     _show_state(ctx.obj.resume(job_id), as_json=as_json)
 
 
-# A negative number is no option.
+# A negative number is not an option.
 @app.command(context_settings={"ignore_unknown_options": True})
 def priority(
     ctx: typer.Context,
@@ -148,5 +148,5 @@ def _show_state(job: Job, *, as_json: bool) -> None:
     if as_json:
         print_json(job)
         return
-    asked = f", {job.requested} requested" if job.requested != "none" else ""
-    typer.echo(f"{job.id} {job.state}{asked}")
+    request = f", {job.requested} requested" if job.requested != "none" else ""
+    typer.echo(f"{job.id} {job.state}{request}")

@@ -1,4 +1,4 @@
-"""What commands print: on a plain console, or JSON and nothing else."""
+"""The console of the commands, and their output as JSON."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from lowloss.cli.rendering import results as render
 out = render.plain_console()
 
 
-def print_json(found: BaseModel | Sequence[BaseModel]) -> None:
-    """Print what was found as JSON."""
-    if isinstance(found, BaseModel):
-        typer.echo(found.model_dump_json())
+def print_json(result: BaseModel | Sequence[BaseModel]) -> None:
+    """Print a result, or a list of them, as JSON."""
+    if isinstance(result, BaseModel):
+        typer.echo(result.model_dump_json())
     else:
-        typer.echo(json.dumps([each.model_dump(mode="json") for each in found]))
+        typer.echo(json.dumps([item.model_dump(mode="json") for item in result]))

@@ -1,4 +1,4 @@
-"""`lowloss predict`: what a model answers to the rows of a CSV."""
+"""`lowloss predict`: predicts the rows of a CSV with a model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lowloss.errors import InvalidRequest, LowlossError
 from lowloss.results import Predictions
 
 KERAS_MODULE = "worker.artifacts.reports.predict"
-"""Predicts with a `.keras` file; run by name, since the client works without TensorFlow."""
+"""Predicts with a `.keras` file; run by its name, since the client works without TensorFlow."""
 
 app = typer.Typer(cls=PlainErrors)
 
@@ -41,16 +41,16 @@ def predict(
     if suffix == ".keras":
         _run_keras(Path(model), rows, to, as_json=as_json)
     elif suffix == ".onnx":
-        _show(_predict_here(Path(model), rows), to, as_json=as_json)
+        _show(_predict_locally(Path(model), rows), to, as_json=as_json)
     else:
-        # Here, since it is not needed by any other command.
+        # Imported here, since no other command needs it.
         from lowloss.inference.csv_files import read_rows
 
         client: Client = ctx.obj
         _show(client.predict(model, read_rows(rows)), to, as_json=as_json)
 
 
-def _predict_here(path: Path, rows: Path) -> Predictions:
+def _predict_locally(path: Path, rows: Path) -> Predictions:
     require_extra(
         "predict",
         "numpy",
@@ -60,7 +60,7 @@ def _predict_here(path: Path, rows: Path) -> Predictions:
     )
     from lowloss.inference.csv_files import read_rows
     from lowloss.inference.model import load_model
-    from lowloss.inference.rows import cells_of_rows
+    from lowloss.inference.rows import cells_from_rows
 
     try:
         model = load_model(path.read_bytes())
@@ -68,7 +68,7 @@ def _predict_here(path: Path, rows: Path) -> Predictions:
         raise InvalidRequest(
             str(error), field=str(path), fix="give a model.onnx of a job"
         ) from error
-    return model.predict(cells_of_rows(model.signature, read_rows(rows)))
+    return model.predict(cells_from_rows(model.signature, read_rows(rows)))
 
 
 def _run_keras(path: Path, rows: Path, to: Path | None, *, as_json: bool) -> None:
@@ -88,33 +88,33 @@ def _run_keras(path: Path, rows: Path, to: Path | None, *, as_json: bool) -> Non
     )
     command = [sys.executable, "-m", KERAS_MODULE, str(path), str(rows)]
     if to is None:
-        done = subprocess.run(command, check=False)
+        process = subprocess.run(command, check=False)
     else:
-        # This process tells what is to be printed.
+        # This process prints the path itself.
         command += ["-o", str(to)]
-        done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
-    if done.returncode:
-        # It has told the reason itself.
-        raise typer.Exit(done.returncode if done.returncode > 0 else FAILED)
+        process = subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
+    if process.returncode:
+        # The process has printed the reason itself.
+        raise typer.Exit(process.returncode if process.returncode > 0 else FAILED)
     if to is not None:
-        _tell_path(to, as_json=as_json)
+        _print_path(to, as_json=as_json)
 
 
-def _show(answers: Predictions, to: Path | None, *, as_json: bool) -> None:
+def _show(predictions: Predictions, to: Path | None, *, as_json: bool) -> None:
     from lowloss.inference.csv_files import write_predictions
 
-    if answers.ignored and not as_json:
-        named = ", ".join(answers.ignored)
-        typer.echo(f"ignored, since the model does not take them: {named}", err=True)
+    if predictions.ignored and not as_json:
+        columns = ", ".join(predictions.ignored)
+        typer.echo(f"ignored, since the model does not take them: {columns}", err=True)
     if to is not None:
         with to.open("w", encoding="utf-8", newline="") as file:
-            write_predictions(answers, file)
-        _tell_path(to, as_json=as_json)
+            write_predictions(predictions, file)
+        _print_path(to, as_json=as_json)
     elif as_json:
-        print_json(answers)
+        print_json(predictions)
     else:
-        write_predictions(answers, sys.stdout)
+        write_predictions(predictions, sys.stdout)
 
 
-def _tell_path(path: Path, *, as_json: bool) -> None:
+def _print_path(path: Path, *, as_json: bool) -> None:
     typer.echo(json.dumps({"path": str(path)}) if as_json else str(path))

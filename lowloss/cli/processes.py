@@ -26,8 +26,8 @@ def serve_command(
         require_extra("server", "service", detail="the server is not installed")
     else:
         _require_worker(alternative="add --no-worker to run the server alone")
-    given = {"HOST": host, "PORT": port, "DATA_DIR": data_dir}
-    _serve([SERVER] if no_worker else [SERVER, WORKER], given)
+    options = {"HOST": host, "PORT": port, "DATA_DIR": data_dir}
+    _serve([SERVER] if no_worker else [SERVER, WORKER], options)
 
 
 @app.command("worker")
@@ -40,7 +40,7 @@ def worker_command(
 
 
 def _require_worker(*, alternative: str = "") -> None:
-    # The server's distribution brings the package `worker` too, but not what it trains with.
+    # The server's distribution contains the package `worker` too, but not its dependencies.
     require_extra(
         "worker",
         "worker",
@@ -50,9 +50,9 @@ def _require_worker(*, alternative: str = "") -> None:
     )
 
 
-def _serve(modules: list[str], given: dict[str, Any]) -> None:
-    settings = {f"LOWLOSS_{name}": str(v) for name, v in given.items() if v is not None}
-    ended = serve(modules, settings)
-    if ended is not None:
-        typer.echo(f"error: {ended}; everything was stopped", err=True)
+def _serve(modules: list[str], options: dict[str, Any]) -> None:
+    settings = {f"LOWLOSS_{name}": str(v) for name, v in options.items() if v is not None}
+    reason = serve(modules, settings)
+    if reason is not None:
+        typer.echo(f"error: {reason}; everything was stopped", err=True)
         raise typer.Exit(SERVER_FAILED)

@@ -1,4 +1,4 @@
-"""What a job found: its trials, the best of them, and files to download."""
+"""Commands for a job's results: its trials, the best trial, and files to download."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ app = typer.Typer(cls=PlainErrors)
 @app.command()
 def trials(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
     """List a job's trials."""
-    found = list(ctx.obj.trials(job_id))
-    print_json(found) if as_json else out.print(render.trial_table(found))
+    listed = list(ctx.obj.trials(job_id))
+    print_json(listed) if as_json else out.print(render.trial_table(listed))
 
 
 @app.command()
@@ -42,8 +42,8 @@ def best(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
     if job.outcome.test_metrics:
         render.show_scores(job, out)
     else:
-        shown = "  ".join(f"{k} {render.number(v)}" for k, v in job.best.metrics.items())
-        out.print(f"validation: {shown}")
+        metrics = "  ".join(f"{k} {render.format_number(v)}" for k, v in job.best.metrics.items())
+        out.print(f"validation: {metrics}")
     render.show_insights(job, out)
 
 

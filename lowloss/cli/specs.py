@@ -1,4 +1,4 @@
-"""Reads what a command submits: from files, uploads and `--set FIELD=VALUE`."""
+"""Builds what a command submits from files, uploads and `--set FIELD=VALUE`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lowloss.errors import InvalidRequest
 
 
 def find_dataset(client: Client, dataset: str | None, builtin: str | None) -> str | None:
-    """The id of a dataset; a file, or a built-in table, is uploaded first."""
+    """Return the id of a dataset; upload a file or a built-in table first."""
     if builtin is not None:
         return client.upload(builtin_csv(builtin), name=builtin, format="csv").id
     if dataset is not None and Path(dataset).is_file():
@@ -22,34 +22,34 @@ def find_dataset(client: Client, dataset: str | None, builtin: str | None) -> st
 
 
 def read_object(path: Path, *, field: str) -> dict[str, Any]:
-    """The JSON object of a file."""
+    """Read the JSON object of a file; raise InvalidRequest."""
     try:
-        found: Any = json.loads(path.read_bytes())
+        document: Any = json.loads(path.read_bytes())
     except ValueError as error:
         raise InvalidRequest(f"{path} is not JSON: {error}", field=field) from error
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         raise InvalidRequest(f"{path} is not a JSON object", field=field)
-    return found
+    return document
 
 
-def set_fields(wanted: dict[str, Any], changes: Sequence[str]) -> dict[str, Any]:
+def set_fields(fields: dict[str, Any], changes: Sequence[str]) -> dict[str, Any]:
     """Set fields by their dotted paths; a value that is not JSON is a string."""
     for change in changes:
-        _set_field(wanted, change)
-    return wanted
+        _set_field(fields, change)
+    return fields
 
 
-def _set_field(wanted: dict[str, Any], change: str) -> None:
+def _set_field(fields: dict[str, Any], change: str) -> None:
     name, equals, text = change.partition("=")
     if not equals:
         raise InvalidRequest(f"{change!r} has no =", field="--set", fix="write FIELD=VALUE")
     *parents, last = name.split(".")
-    place = wanted
+    parent_fields = fields
     for parent in parents:
-        place = place.setdefault(parent, {})
-        if not isinstance(place, dict):
+        parent_fields = parent_fields.setdefault(parent, {})
+        if not isinstance(parent_fields, dict):
             raise InvalidRequest(f"{parent!r} holds no fields", field="--set")
     try:
-        place[last] = json.loads(text)
+        parent_fields[last] = json.loads(text)
     except ValueError:
-        place[last] = text
+        parent_fields[last] = text

@@ -1,4 +1,4 @@
-"""Sends rows to be predicted, in batches that the server takes."""
+"""Sends rows to be predicted, in batches that the server accepts."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ BATCH_ROWS = 1000
 
 
 def predict_in_batches(retries: Retries, path: str, rows: Rows) -> Predictions:
-    """The answers to all rows; a batch that is over the server's limits is halved."""
-    answers: list[Predictions] = []
+    """Predict all rows; a batch that is over the server's limits is halved."""
+    parts: list[Predictions] = []
     start, size = 0, BATCH_ROWS
-    while start < len(rows) or not answers:
+    while start < len(rows) or not parts:
         batch = rows[start : start + size]
         try:
-            answers.append(_send(retries, path, batch))
+            parts.append(_send(retries, path, batch))
         except (BodyTooLarge, LimitExceeded):
             if len(batch) <= 1:
                 raise
             size = len(batch) // 2
             continue
         except RowsInvalid as error:
-            raise _move(error, start) from error
+            raise _shift_problem(error, start) from error
         start += len(batch)
-    return _join(answers)
+    return _join(parts)
 
 
 def _send(retries: Retries, path: str, batch: Rows) -> Predictions:
     try:
         # JSON has no NaN: null means the same here.
-        content = to_json({"rows": list(batch)}, inf_nan_mode="null", fallback=_as_plain)
+        content = to_json({"rows": list(batch)}, inf_nan_mode="null", fallback=_to_plain)
     except ValueError as error:
         raise InvalidRequest(
             f"the rows cannot be written as JSON: {error}", field="rows"
@@ -48,32 +48,34 @@ def _send(retries: Retries, path: str, batch: Rows) -> Predictions:
     return retries.read("POST", path, Predictions, content=content, headers=headers)
 
 
-def _as_plain(value: Any) -> Any:
-    """A scalar or an array of numpy's as Python's own."""
+def _to_plain(value: Any) -> Any:
+    """Convert a NumPy scalar or array to plain Python; raise ValueError for other types."""
     if hasattr(value, "tolist"):
         return value.tolist()
     raise ValueError(f"{type(value).__name__} is no plain value")
 
 
-def _move(problem: RowsInvalid, rows: int) -> RowsInvalid:
-    """A problem with a batch as one with all rows, of which so many came before."""
-    errors = tuple(dict(each) | {"field": _moved(each["field"], rows)} for each in problem.errors)
-    field = _moved(problem.field or "rows", rows)
+def _shift_problem(problem: RowsInvalid, rows: int) -> RowsInvalid:
+    """Turn a batch's problem into one of all rows; `rows` is how many came before the batch."""
+    errors = tuple(
+        dict(error) | {"field": _shift_field(error["field"], rows)} for error in problem.errors
+    )
+    field = _shift_field(problem.field or "rows", rows)
     return RowsInvalid(problem.detail, field=field, fix=problem.fix, errors=errors)
 
 
-def _moved(field: str, rows: int) -> str:
-    return re.sub(r"^rows\[(\d+)\]", lambda found: f"rows[{int(found[1]) + rows}]", field)
+def _shift_field(field: str, rows: int) -> str:
+    return re.sub(r"^rows\[(\d+)\]", lambda match: f"rows[{int(match[1]) + rows}]", field)
 
 
-def _join(answers: list[Predictions]) -> Predictions:
-    ignored = dict.fromkeys(name for each in answers for name in each.ignored)
-    predictions = tuple(value for each in answers for value in each.predictions)
-    probabilities = tuple(row for each in answers for row in each.probabilities or ())
-    return answers[0].model_copy(
+def _join(parts: list[Predictions]) -> Predictions:
+    ignored = dict.fromkeys(name for part in parts for name in part.ignored)
+    predictions = tuple(value for part in parts for value in part.predictions)
+    probabilities = tuple(row for part in parts for row in part.probabilities or ())
+    return parts[0].model_copy(
         update={
             "predictions": predictions,
-            "probabilities": None if answers[0].probabilities is None else probabilities,
+            "probabilities": None if parts[0].probabilities is None else probabilities,
             "ignored": tuple(ignored),
         }
     )

@@ -1,4 +1,4 @@
-"""The client: upload, submit, diagnose, wait, follow, download, predict, each with a time-out."""
+"""The client: upload, submit, diagnose, wait, follow, download, predict, each with a timeout."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ R = TypeVar("R", bound=Result)
 DEFAULT_URL = "http://127.0.0.1:8000"
 TIMEOUT_SECONDS = 30.0
 WAIT_SECONDS = 30.0
-"""How long one long poll is held by the server."""
+"""How long the server may delay its response to one long poll."""
 PARSE_SECONDS = 600.0
-"""How long an upload may take to be parsed once it is sent."""
+"""How long the server may take to parse an upload after it has arrived."""
 PIECE_BYTES = 1024**2
 SUFFIXES = {
     ".csv": "csv",
@@ -72,7 +72,10 @@ class Client:
         transport: httpx2.BaseTransport | None = None,
         clock: Clock | None = None,
     ) -> None:
-        """Connect to `url` (or LOWLOSS_URL) with `token` (or LOWLOSS_TOKEN); seconds per answer."""
+        """Connect to `url` (or LOWLOSS_URL) with `token` (or LOWLOSS_TOKEN).
+
+        `timeout` is in seconds, for each response.
+        """
         self.url = url or os.environ.get("LOWLOSS_URL") or DEFAULT_URL
         token = (token or os.environ.get("LOWLOSS_TOKEN") or "").strip()
         if not (token.isascii() and token.isprintable()):
@@ -113,34 +116,34 @@ class Client:
         format: str | None = None,  # noqa: A002
         **options: str | bool | None,
     ) -> Dataset:
-        """Upload a table, streamed from its file; the same bytes again answer the same dataset.
+        """Upload a table, streamed from its file; the same bytes again return the same dataset.
 
-        The format follows from the suffix unless it is given. `options` are those of a CSV:
+        Without a `format`, the suffix of the file decides. `options` are those of a CSV:
         `delimiter`, `decimal`, `encoding`, `header`, `quote`.
         """
         path = None if isinstance(source, bytes) else Path(source)
         params = {
             "name": name or (path.name if path else "table"),
-            "format": format or _format_of(path),
-        } | {key: _written(value) for key, value in options.items() if value is not None}
-        pieces, size = _content_of(source)
+            "format": format or _find_format(path),
+        } | {key: _format_option(value) for key, value in options.items() if value is not None}
+        read_pieces, size = _open_content(source)
         return self._retries.read(
             "POST",
             "/v1/datasets",
             Dataset,
             params=params,
-            make_content=pieces,
-            # Said at the start, so that a table that is too large is refused there.
+            make_content=read_pieces,
+            # The size in advance lets the server refuse too large a table at once.
             headers={"Content-Length": str(size)},
             seconds=PARSE_SECONDS,
         )
 
     def datasets(self) -> Iterator[Dataset]:
-        """Every dataset, newest first, without its profile."""
-        return self._pages("/v1/datasets", Dataset)
+        """Yield every dataset, newest first, without its profile."""
+        return self._read_pages("/v1/datasets", Dataset)
 
     def dataset(self, dataset_id: str) -> Dataset:
-        """A dataset with its profile."""
+        """Return a dataset with its profile."""
         return self._retries.read("GET", f"/v1/datasets/{dataset_id}", Dataset)
 
     def delete_dataset(self, dataset_id: str) -> None:
@@ -152,7 +155,7 @@ class Client:
     def submit(
         self, spec: JobSpec | Mapping[str, Any], *, idempotency_key: str | None = None
     ) -> Job:
-        """Submit a job. The key makes it safe to send again: one is made up unless given."""
+        """Submit a job. The key makes it safe to send again; by default it is random."""
         return self._submit("/v1/jobs", _as_body(spec), idempotency_key)
 
     def continue_job(
@@ -162,7 +165,7 @@ class Client:
         *,
         idempotency_key: str | None = None,
     ) -> Job:
-        """Submit a child of a job, which learns from its trials; `changes` are of its JobSpec."""
+        """Submit a child of a job, which learns from its trials; `changes` alter its JobSpec."""
         if isinstance(changes, Continuation):
             changes = changes.model_dump(mode="json", exclude_unset=True)
         return self._submit(f"/v1/jobs/{job_id}/continue", dict(changes or {}), idempotency_key)
@@ -170,100 +173,102 @@ class Client:
     def diagnose(
         self, spec: DiagnosisSpec | Mapping[str, Any], *, idempotency_key: str | None = None
     ) -> Job:
-        """Ask why a recipe's loss is high on a dataset. The key is as that of `submit`."""
+        """Submit a diagnosis of a recipe's loss on a dataset. For the key see `submit`."""
         return self._submit("/v1/diagnoses", _as_body(spec), idempotency_key)
 
     def diagnosis(self, job_id: str) -> Diagnosis:
-        """Why a job's loss is high; DiagnosisNotReady where it has none, or none yet."""
+        """Return a job's diagnosis; raise DiagnosisNotReady where it has none, or none yet."""
         return self._retries.read("GET", f"/v1/jobs/{job_id}/diagnosis", Diagnosis)
 
     @staticmethod
     def read_recipe(source: Path | str | bytes, **fit: Any) -> ImportedRecipe:
-        """The recipe of a file: a Recipe as JSON, a Keras model's JSON, or a `.keras` file.
+        """Read a recipe from a Recipe as JSON, a Keras model's JSON, or a `.keras` file.
 
-        Read here, as data: no server is asked, and no code of the model is run. `fit` are fields of
+        The file is read on this machine, as data: no server is asked, and no code of the model is
+        run. `fit` are fields of
         a Recipe that a model's file does not hold, such as `epochs`, `loss` and `optimizer`.
         """
         data = source if isinstance(source, bytes) else Path(source).read_bytes()
         return read_recipe(data, fit)
 
     def job(self, job_id: str, *, wait: float | None = None) -> Job:
-        """A job; with `wait`, once its state or best trial changes, or after that many seconds."""
+        """Return a job; with `wait`, once its state or best trial changes or `wait` seconds pass."""
         if wait is None:
             return self._retries.read("GET", f"/v1/jobs/{job_id}", Job)
         return self._poll(job_id, wait, attempts=ATTEMPTS)
 
     def jobs(self, state: JobState | None = None, kind: JobKind | None = None) -> Iterator[Job]:
-        """Every job, newest first; those in a state or of a kind."""
-        asked = {"state": state, "kind": kind}
-        return self._pages("/v1/jobs", Job, {k: v.value for k, v in asked.items() if v is not None})
+        """Yield every job, newest first, or only those in a state or of a kind."""
+        filters = {"state": state, "kind": kind}
+        params = {name: value.value for name, value in filters.items() if value is not None}
+        return self._read_pages("/v1/jobs", Job, params)
 
     def wait(self, job_id: str, *, timeout: float | None = None) -> Job:
-        """The job once it has ended; WaitTimeout after `timeout` seconds."""
+        """Return the job when it has ended; raise WaitTimeout after `timeout` seconds."""
         deadline = None if timeout is None else self._clock.now() + timeout
         job = self.job(job_id)
         while not job.state.is_finished:
-            left = math.inf if deadline is None else deadline - self._clock.now()
-            if left <= 0:
+            remaining = math.inf if deadline is None else deadline - self._clock.now()
+            if remaining <= 0:
                 raise WaitTimeout(f"{job_id} is still {job.state} after {timeout:g} s")
             # The server was there a moment ago: it may be restarting.
-            attempts = PATIENT_ATTEMPTS if left >= PATIENT_SECONDS else ATTEMPTS
-            job = self._poll(job_id, min(WAIT_SECONDS, left), attempts=attempts)
+            attempts = PATIENT_ATTEMPTS if remaining >= PATIENT_SECONDS else ATTEMPTS
+            job = self._poll(job_id, min(WAIT_SECONDS, remaining), attempts=attempts)
         return job
 
     def follow(self, job_id: str, *, after: int = 0) -> Iterator[Event]:
-        """The job's events as they happen, until it has ended; reconnects by itself."""
+        """Yield the job's events as they happen, until it has ended; reconnect when needed."""
         return read_events(self._retries, f"/v1/jobs/{job_id}/events", after=after)
 
     def cancel(self, job_id: str) -> Job:
-        """Ask for the job to end; its best model so far is still exported."""
-        return self._ask(job_id, "cancel")
+        """Request that the job ends; its best model so far is still exported."""
+        return self._request(job_id, "cancel")
 
     def pause(self, job_id: str) -> Job:
-        """Ask for the job to be put aside."""
-        return self._ask(job_id, "pause")
+        """Request that the job pauses."""
+        return self._request(job_id, "pause")
 
     def resume(self, job_id: str) -> Job:
         """Queue a paused job again."""
-        return self._ask(job_id, "resume")
+        return self._request(job_id, "resume")
 
     def set_priority(self, job_id: str, priority: int) -> Job:
-        """Make a job that waits more or less urgent, from -100 to 100."""
+        """Set the priority of a waiting job, from -100 to 100."""
         body = {"priority": priority}
         return self._retries.read("POST", f"/v1/jobs/{job_id}/priority", Job, json=body)
 
     def trials(self, job_id: str) -> Iterator[Trial]:
-        """The job's trials by number, without their curves."""
-        return self._pages(f"/v1/jobs/{job_id}/trials", Trial)
+        """Yield the job's trials by number, without their curves."""
+        return self._read_pages(f"/v1/jobs/{job_id}/trials", Trial)
 
     def trial(self, job_id: str, number: int) -> Trial:
-        """One trial with its curve."""
+        """Return one trial with its curve."""
         return self._retries.read("GET", f"/v1/jobs/{job_id}/trials/{number}", Trial)
 
     def predict(self, job_id: str, rows: Rows) -> Predictions:
-        """What the job's best model answers to raw rows: as many as you like, sent in batches.
+        """Predict raw rows with the job's best model; any number of rows, sent in batches.
 
-        A row has values by their columns' names; for a model of an NPZ it may be a list of numbers.
+        A row maps columns' names to values; for a model of an NPZ it may be a list of numbers.
         """
         return predict_in_batches(self._retries, f"/v1/jobs/{job_id}/predict", rows)
 
     # Artifacts
 
     def artifacts(self, job_id: str) -> Iterator[Artifact]:
-        """What can be downloaded of a job."""
-        return self._pages(f"/v1/jobs/{job_id}/artifacts", Artifact)
+        """Yield the downloadable artifacts of a job."""
+        return self._read_pages(f"/v1/jobs/{job_id}/artifacts", Artifact)
 
     def download(self, job_id: str, path: Path | str, *, artifact: str | None = None) -> Path:
         """Download an artifact, or the best model; checked against its SHA-256.
 
-        `path` is a file, or a folder in which the file gets the artifact's name. What stands
-        there is replaced once all has arrived; a broken connection is taken up where it broke.
+        `path` is a file, or a folder in which the file gets the artifact's name. An existing file
+        is replaced after all bytes have arrived; a broken download resumes where it broke.
         """
         path = Path(path)
         if path.is_dir():
             path = path / (artifact or "model.keras")
-        where = f"artifacts/{artifact}" if artifact else "best-model"
-        save_download(self._retries, f"/v1/jobs/{job_id}/{where}", path)
+        resource = f"artifacts/{artifact}" if artifact else "best-model"
+        save_download(self._retries, f"/v1/jobs/{job_id}/{resource}", path)
         return path
 
     def _submit(self, path: str, body: dict[str, Any], key: str | None) -> Job:
@@ -273,8 +278,8 @@ class Client:
         except ValueError as error:
             raise InvalidRequest(f"the job cannot be written as JSON: {error}") from error
 
-    def _ask(self, job_id: str, what: str) -> Job:
-        return self._retries.read("POST", f"/v1/jobs/{job_id}/{what}", Job)
+    def _request(self, job_id: str, action: str) -> Job:
+        return self._retries.read("POST", f"/v1/jobs/{job_id}/{action}", Job)
 
     def _poll(self, job_id: str, wait: float, *, attempts: int) -> Job:
         return self._retries.read(
@@ -286,13 +291,14 @@ class Client:
             seconds=self._timeout + wait,
         )
 
-    def _pages(
-        self, path: str, kind: type[R], params: Mapping[str, str] | None = None
+    def _read_pages(
+        self, path: str, item: type[R], params: Mapping[str, str] | None = None
     ) -> Iterator[R]:
         cursor: dict[str, str] = {}
         while True:
-            asked = dict(params or {}) | cursor
-            page = self._retries.read("GET", path, Page[kind], params=asked)  # type: ignore[valid-type]
+            query = dict(params or {}) | cursor
+            page_model: type[Page[R]] = Page[item]  # type: ignore[valid-type]
+            page = self._retries.read("GET", path, page_model, params=query)
             yield from page.items
             if page.next is None:
                 return
@@ -300,7 +306,7 @@ class Client:
 
 
 def _as_body(spec: BaseModel | Mapping[str, Any]) -> dict[str, Any]:
-    """A specification, or the fields of one, as JSON has it."""
+    """Convert a specification, or the fields of one, to JSON values."""
     if isinstance(spec, BaseModel):
         return spec.model_dump(mode="json")
     return {
@@ -309,31 +315,31 @@ def _as_body(spec: BaseModel | Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _content_of(source: Path | str | bytes) -> tuple[Callable[[], Iterator[bytes]], int]:
-    """What makes the pieces of a source, anew each time, and the source's size."""
+def _open_content(source: Path | str | bytes) -> tuple[Callable[[], Iterator[bytes]], int]:
+    """Return a function that yields a source's pieces from the start, and its size in bytes."""
     if isinstance(source, bytes):
         return lambda: iter([source]), len(source)
 
-    def pieces() -> Iterator[bytes]:
+    def read_pieces() -> Iterator[bytes]:
         with Path(source).open("rb") as file:
             while piece := file.read(PIECE_BYTES):
                 yield piece
 
-    return pieces, Path(source).stat().st_size
+    return read_pieces, Path(source).stat().st_size
 
 
-def _written(value: str | bool) -> str:
-    """An option as a query has it."""
+def _format_option(value: str | bool) -> str:
+    """Format an option for a query."""
     return str(value).lower() if isinstance(value, bool) else value
 
 
-def _format_of(path: Path | None) -> str:
+def _find_format(path: Path | None) -> str:
     suffix = path.suffix.lower() if path else ""
     if suffix not in SUFFIXES:
-        known = ", ".join(kind.value for kind in TableFormat)
+        formats = ", ".join(table_format.value for table_format in TableFormat)
         raise InvalidRequest(
             f"the format of {path or 'these bytes'} is not known",
             field="format",
-            fix=f"give {known}",
+            fix=f"give {formats}",
         )
     return SUFFIXES[suffix]

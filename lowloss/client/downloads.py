@@ -1,4 +1,4 @@
-"""Downloads to a file: whole, checked, and taken up again where a connection broke."""
+"""Downloads to a file: whole, checked, and resumed after a broken connection."""
 
 from __future__ import annotations
 
@@ -18,63 +18,63 @@ PIECE_BYTES = 1024**2
 
 
 def save_download(retries: Retries, path: str, target: Path) -> None:
-    """Write an artifact to a file; `target` appears, or is replaced, once all has arrived."""
+    """Write an artifact to a file; `target` appears, or is replaced, when all has arrived."""
     if not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(target.parent))
-    # Beside the target: a rename within one folder is whole or not at all.
+    # In the target's folder: a rename within one folder is atomic.
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
         with partial.open("x+b") as file:
-            digest = _fill(retries, path, file)
-            _check(file, digest)
+            digest = _download(retries, path, file)
+            _check_digest(file, digest)
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
 
 
-def _fill(retries: Retries, path: str, file: BufferedRandom) -> str | None:
-    """Fill a file over as many connections as it takes; answers the Repr-Digest.
+def _download(retries: Retries, path: str, file: BufferedRandom) -> str | None:
+    """Download into a file over as many connections as needed; return the Repr-Digest.
 
-    Given up after a number of tries in a row that brought nothing.
+    Raise ServerUnreachable after `ATTEMPTS` tries in a row that brought no bytes.
     """
     etag, failures = "", 0
     while True:
-        have, busy = file.tell(), None
+        size, busy_response = file.tell(), None
         try:
-            with retries.stream(path, _headers(have, etag)) as answer:
-                if answer.status_code in BUSY and failures < ATTEMPTS - 1:
-                    busy = answer
+            with retries.stream(path, _headers(size, etag)) as response:
+                if response.status_code in BUSY and failures < ATTEMPTS - 1:
+                    busy_response = response
                 else:
-                    retries.raise_problem(answer)
-                    if answer.status_code != httpx2.codes.PARTIAL_CONTENT:
-                        # All of it, because this is the first try or it is another file by now.
+                    retries.raise_problem(response)
+                    if response.status_code != httpx2.codes.PARTIAL_CONTENT:
+                        # The whole file: the first try, or the file has changed meanwhile.
                         file.seek(0)
                         file.truncate()
-                    etag = answer.headers.get("etag", "")
-                    for piece in answer.iter_bytes():
+                    etag = response.headers.get("etag", "")
+                    for piece in response.iter_bytes():
                         file.write(piece)
-                    return answer.headers.get("repr-digest")
+                    return response.headers.get("repr-digest")
         except httpx2.RequestError as error:
-            if file.tell() > have:
+            if file.tell() > size:
                 failures = 0
             elif failures >= ATTEMPTS - 1:
                 raise retries.unreachable(error) from error
-        retries.wait(failures, busy)
+        retries.wait(failures, busy_response)
         failures += 1
 
 
-def _headers(have: int, etag: str) -> dict[str, str]:
-    # Compressed on its way, bytes could neither be counted nor checked.
-    plain = {"Accept-Encoding": "identity"}
-    if have and etag:
-        return plain | {"Range": f"bytes={have}-", "If-Range": etag}
-    return plain
+def _headers(size: int, etag: str) -> dict[str, str]:
+    # Compressed in transit, bytes could neither be counted nor checked.
+    headers = {"Accept-Encoding": "identity"}
+    if size and etag:
+        return headers | {"Range": f"bytes={size}-", "If-Range": etag}
+    return headers
 
 
-def _check(file: BufferedRandom, digest: str | None) -> None:
+def _check_digest(file: BufferedRandom, digest: str | None) -> None:
     if digest is None or not digest.startswith("sha-256=:"):
         return
     file.seek(0)
-    found = base64.b64encode(hashlib.file_digest(file, "sha256").digest()).decode()
-    if found != digest.removeprefix("sha-256=:").removesuffix(":"):
+    actual = base64.b64encode(hashlib.file_digest(file, "sha256").digest()).decode()
+    if actual != digest.removeprefix("sha-256=:").removesuffix(":"):
         raise ServerUnreachable("the download arrived damaged: try again")

@@ -12,47 +12,47 @@ from lowloss.client.retries import ATTEMPTS, BUSY, PATIENT_ATTEMPTS, Retries
 from lowloss.results import Event
 
 MEDIA_TYPE = "text/event-stream"
-LAST = "job.finished"
+LAST_EVENT = "job.finished"
 
 
 def read_events(retries: Retries, path: str, *, after: int) -> Iterator[Event]:
-    """The events after a number, until the job has ended; a broken stream is taken up again.
+    """Yield the events after a number, until the job has ended; resume a broken stream.
 
-    A server that was never reached is given up sooner than one that may be restarting.
+    A server that was never reached gets fewer tries than one that may be restarting.
     """
     attempts, failures = ATTEMPTS, 0
     while True:
-        busy = None
+        busy_response = None
         try:
             with retries.stream(
                 path, {"Last-Event-ID": str(after), "Accept": MEDIA_TYPE}
-            ) as answer:
-                if answer.status_code == httpx2.codes.NO_CONTENT:
+            ) as response:
+                if response.status_code == httpx2.codes.NO_CONTENT:
                     return
-                if answer.status_code in BUSY and failures < attempts - 1:
-                    busy = answer
+                if response.status_code in BUSY and failures < attempts - 1:
+                    busy_response = response
                 else:
-                    retries.raise_problem(answer)
-                    if not answer.headers.get("content-type", "").startswith(MEDIA_TYPE):
-                        raise retries.not_ours(answer)
+                    retries.raise_problem(response)
+                    if not response.headers.get("content-type", "").startswith(MEDIA_TYPE):
+                        raise retries.unexpected_response(response)
                     attempts, failures = PATIENT_ATTEMPTS, 0
-                    for event in parse_events(answer.iter_lines()):
+                    for event in parse_events(response.iter_lines()):
                         yield event
                         after = event.number
-                        if event.kind == LAST:
+                        if event.kind == LAST_EVENT:
                             return
         except httpx2.RequestError as error:
             if failures >= attempts - 1:
                 raise retries.unreachable(error) from error
         # A stream that ends before the job does was ended by a server that stops.
-        retries.wait(failures, busy)
+        retries.wait(failures, busy_response)
         failures += 1
 
 
 def parse_events(lines: Iterable[str]) -> Iterator[Event]:
-    """Server-sent events (WHATWG HTML, section 9.2) of lines; comments are skipped.
+    """Parse lines of server-sent events (WHATWG HTML, section 9.2); skip comments.
 
-    What follows the last blank line is an event that was cut off: it will be sent again.
+    Lines after the last blank line are an event that was cut off: it will be sent again.
     """
     fields: dict[str, str] = {}
     for line in lines:
@@ -61,11 +61,11 @@ def parse_events(lines: Iterable[str]) -> Iterator[Event]:
             fields[name] = value.removeprefix(" ")
         else:
             if "data" in fields:
-                yield _event(fields)
+                yield _parse_event(fields)
             fields = {}
 
 
-def _event(fields: dict[str, str]) -> Event:
+def _parse_event(fields: dict[str, str]) -> Event:
     data: dict[str, Any] = json.loads(fields["data"])
     created_at = data.pop("created_at")
     return Event(number=int(fields["id"]), kind=fields["event"], data=data, created_at=created_at)

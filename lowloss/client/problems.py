@@ -1,4 +1,4 @@
-"""Every problem of a server by its code."""
+"""The problems of a server by their codes."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Any
 from lowloss.errors import Problem, UnknownProblem
 
 
-def _problems(kind: type[Problem]) -> dict[str, type[Problem]]:
-    found: dict[str, type[Problem]] = {}
-    for each in kind.__subclasses__():
-        found |= {each.code: each} | _problems(each)
-    return found
+def _collect_problems(parent: type[Problem]) -> dict[str, type[Problem]]:
+    problems: dict[str, type[Problem]] = {}
+    for problem in parent.__subclasses__():
+        problems |= {problem.code: problem} | _collect_problems(problem)
+    return problems
 
 
-PROBLEMS = _problems(Problem)
+PROBLEMS = _collect_problems(Problem)
 """Every problem code and its class."""
 
 
 def problem_from_document(document: Mapping[str, Any]) -> Problem:
-    """The problem that a problem details document tells of."""
-    kind = PROBLEMS.get(str(document.get("code")), UnknownProblem)
-    return kind(
+    """Build the problem that a problem details document describes."""
+    problem = PROBLEMS.get(str(document.get("code")), UnknownProblem)
+    return problem(
         str(document.get("detail") or document.get("title") or "no detail given"),
         field=document.get("field"),
         fix=document.get("fix"),

@@ -1,4 +1,4 @@
-"""Sends requests, and sends again what is safe to resend."""
+"""Sends requests, and repeats those that are safe to repeat."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ M = TypeVar("M", bound=BaseModel)
 
 ATTEMPTS = 5
 PATIENT_ATTEMPTS, PATIENT_SECONDS = 12, 60.0
-"""Tries of a client that waits for a job, and their time at most: they outlast a restart."""
+"""Tries of a client that waits for a job, and their total time: they outlast a restart."""
 FIRST_WAIT_SECONDS = 0.2
 MAX_WAIT_SECONDS = 10.0
-MAX_ASKED_SECONDS = 60.0
-"""The longest Retry-After that is waited for."""
+MAX_RETRY_AFTER_SECONDS = 60.0
+"""The longest Retry-After that is obeyed."""
 BUSY = {502, 503, 504}
 HOPELESS = (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError)
-"""Errors of our own making: the next try would fail as well."""
+"""Errors of the client itself: the next try would fail as well."""
 
 
 @dataclass(frozen=True)
 class Clock:
-    """Time and chance, so that tests need neither."""
+    """Time and randomness, which tests replace."""
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -40,7 +40,7 @@ class Clock:
 
 @dataclass(frozen=True)
 class Retries:
-    """An HTTP client that tries again, a bounded number of times, each wait twice the last."""
+    """An HTTP client that repeats failed requests a few times; each wait is twice the last."""
 
     http: httpx2.Client
     url: str
@@ -54,62 +54,62 @@ class Retries:
         make_content: Callable[[], Iterator[bytes]] | None = None,
         attempts: int = ATTEMPTS,
         seconds: float | None = None,
-        **given: Any,
+        **options: Any,
     ) -> httpx2.Response:
-        """The answer, if it is a success; its problem is raised otherwise.
+        """Send a request and return the response; raise its problem where it is no success.
 
-        `make_content` makes the body anew for every try; `seconds` is how long the answer may take
-        where that is longer than usual.
+        `make_content` makes a new body for every try; `seconds` is how long the response may take
+        where that is longer than usual. `options` are httpx's.
         """
         if seconds is not None:
             usual = self.http.timeout.as_dict()
-            given["timeout"] = httpx2.Timeout(**usual | {"read": seconds})
+            options["timeout"] = httpx2.Timeout(**usual | {"read": seconds})
         for attempt in range(attempts):
             if make_content is not None:
-                given["content"] = make_content()
+                options["content"] = make_content()
             try:
-                answer = self.http.request(method, path, **given)
+                response = self.http.request(method, path, **options)
             except httpx2.RequestError as error:
                 if attempt == attempts - 1 or isinstance(error, HOPELESS):
                     raise self.unreachable(error) from error
                 self.wait(attempt)
                 continue
-            if answer.status_code not in BUSY or attempt == attempts - 1:
-                self.raise_problem(answer)
-                return answer
-            self.wait(attempt, answer)
-        raise AssertionError("the last attempt answers or raises")
+            if response.status_code not in BUSY or attempt == attempts - 1:
+                self.raise_problem(response)
+                return response
+            self.wait(attempt, response)
+        raise AssertionError("the last attempt returns or raises")
 
-    def read(self, method: str, path: str, kind: type[M], **given: Any) -> M:
-        """The answer as a model."""
-        answer = self.send(method, path, **given)
+    def read(self, method: str, path: str, model: type[M], **options: Any) -> M:
+        """Send a request and parse the response as a model."""
+        response = self.send(method, path, **options)
         try:
-            return kind.model_validate_json(answer.content)
+            return model.model_validate_json(response.content)
         except ValidationError as error:
-            raise self.not_ours(answer) from error
+            raise self.unexpected_response(response) from error
 
     @contextmanager
     def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[httpx2.Response]:
-        """One try at an answer that is read piece by piece."""
-        with self.http.stream("GET", path, headers=dict(headers)) as answer:
-            if not answer.is_success:
-                answer.read()
-            yield answer
+        """Open a response that is read piece by piece, in one try."""
+        with self.http.stream("GET", path, headers=dict(headers)) as response:
+            if not response.is_success:
+                response.read()
+            yield response
 
-    def wait(self, attempt: int, answer: httpx2.Response | None = None) -> None:
-        """Wait before the next try: twice as long as before, and what the server asked for."""
-        asked = "" if answer is None else answer.headers.get("retry-after", "")
+    def wait(self, attempt: int, response: httpx2.Response | None = None) -> None:
+        """Wait before the next try: twice as long as before, plus the server's Retry-After."""
+        retry_after = "" if response is None else response.headers.get("retry-after", "")
         backoff = min(MAX_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2**attempt)
         # Clients that failed together should not come back together.
         seconds = backoff * (0.5 + self.clock.random() / 2)
-        if asked.isascii() and asked.isdigit():
-            seconds += min(MAX_ASKED_SECONDS, float(asked))
+        if retry_after.isascii() and retry_after.isdigit():
+            seconds += min(MAX_RETRY_AFTER_SECONDS, float(retry_after))
         self.clock.sleep(seconds)
 
     def unreachable(self, error: Exception) -> ServerUnreachable:
-        """A transport's error in one plain sentence."""
+        """Turn a transport's error into a ServerUnreachable with one plain sentence."""
         if isinstance(error, httpx2.TimeoutException):
-            return ServerUnreachable(f"{self.url} did not answer in time: try again later")
+            return ServerUnreachable(f"{self.url} did not response in time: try again later")
         if isinstance(error, httpx2.UnsupportedProtocol):
             return ServerUnreachable(f"{self.url} is no URL of a server: write http://HOST:PORT")
         reason = str(error) or type(error).__name__
@@ -118,24 +118,24 @@ class Retries:
             "or set LOWLOSS_URL"
         )
 
-    def raise_problem(self, answer: httpx2.Response) -> None:
-        """Raise the problem that an answer tells of, unless it is a success."""
-        if answer.is_success:
+    def raise_problem(self, response: httpx2.Response) -> None:
+        """Raise the problem that a response describes, unless it is a success."""
+        if response.is_success:
             return
         try:
-            document = answer.json()
+            document = response.json()
         except ValueError:
             document = None
         if not isinstance(document, dict) or not isinstance(document.get("code"), str):
-            raise self.not_ours(answer)
+            raise self.unexpected_response(response)
         problem = problem_from_document(document)
-        if isinstance(problem, UnknownProblem) and answer.is_server_error:
+        if isinstance(problem, UnknownProblem) and response.is_server_error:
             raise InternalError(problem.detail, field=problem.field, fix=problem.fix)
         raise problem
 
-    def not_ours(self, answer: httpx2.Response) -> ServerUnreachable:
-        """Something between us and the server answered, or another server did."""
+    def unexpected_response(self, response: httpx2.Response) -> ServerUnreachable:
+        """Describe a response that does not come from a lowloss server but, say, from a proxy."""
         return ServerUnreachable(
-            f"{self.url} answered {answer.status_code} {answer.reason_phrase}, and not as lowloss "
-            "does: check the URL, and any proxy before it"
+            f"{self.url} answered {response.status_code} {response.reason_phrase}, and not as "
+            "lowloss does: check the URL, and any proxy before it"
         )

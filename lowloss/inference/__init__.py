@@ -1,1 +1,1 @@
-"""Predictions: from raw rows to a model's inputs, and from its output to answers."""
+"""Predictions: from raw rows to a model's inputs, and from its output to predictions."""

@@ -1,4 +1,4 @@
-"""Rows from a CSV file, and predictions into one."""
+"""Reads rows from a CSV file, and writes predictions to one."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Row = dict[str, str]
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The rows of a CSV in UTF-8 under a header; a problem of the table names the line.
+    """Read the rows of a CSV in UTF-8 with a header; a TableInvalid names the line.
 
-    Where its delimiter is no comma, columns of numbers with decimal commas get points, as the
+    Where the delimiter is not a comma, decimal commas in columns of numbers become points, as the
     service reads them.
     """
     try:
@@ -35,32 +35,32 @@ def read_rows(path: Path) -> list[Row]:
         raise TableEmpty(f"{path} has no rows", fix="give a header and a row at least")
     names = [name.strip() for name in lines[0]]
     if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise DuplicateColumns(f"two columns are named {twice!r}", fix="rename one of them")
+        duplicate = next(name for name in names if names.count(name) > 1)
+        raise DuplicateColumns(f"two columns are named {duplicate!r}", fix="rename one of them")
     columns = list(zip(*lines[1:], strict=True))
     if delimiter != ",":
-        columns = [_with_points(column) for column in columns]
+        columns = [_replace_commas(column) for column in columns]
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def write_predictions(answers: Predictions, file: TextIO) -> None:
-    """Write one line a row: the prediction and, of a classification, each label's probability."""
+def write_predictions(predictions: Predictions, file: TextIO) -> None:
+    """Write one line per row: the prediction and, for a classification, all probabilities."""
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["prediction", *(f"probability[{label}]" for label in answers.labels)])
-    probabilities = answers.probabilities or ((),) * len(answers.predictions)
-    for prediction, row in zip(answers.predictions, probabilities, strict=True):
+    writer.writerow(["prediction", *(f"probability[{label}]" for label in predictions.labels)])
+    probabilities = predictions.probabilities or ((),) * len(predictions.predictions)
+    for prediction, row in zip(predictions.predictions, probabilities, strict=True):
         # The writer leaves None empty.
         writer.writerow([prediction, *row])
 
 
 def _detect_delimiter(file: TextIO) -> str:
-    """The delimiter that splits the header into the most names."""
+    """Return the delimiter that splits the header into the most names."""
     header = next((line for line in file if line.strip()), "")
     return max(DELIMITERS, key=QUOTED.sub("", header).count)
 
 
 def _read_lines(file: TextIO, delimiter: str) -> list[list[str]]:
-    """The fields of the header and of each row; an empty line is one of a table of one column."""
+    """Return the fields of the header and of each row; skip empty lines unless one column."""
     reader = csv.reader(file, delimiter=delimiter, strict=True)
     lines: list[list[str]] = []
     try:
@@ -82,8 +82,8 @@ def _read_lines(file: TextIO, delimiter: str) -> list[list[str]]:
     return [fields or [""] for fields in lines]
 
 
-def _with_points(column: tuple[str, ...]) -> tuple[str, ...]:
-    """A column of numbers with decimal commas, as numbers with points; any other as it is."""
+def _replace_commas(column: tuple[str, ...]) -> tuple[str, ...]:
+    """Replace decimal commas by points where every value is a number; else return the column."""
     values = {value.strip() for value in column} - NO_NUMBER
     if all(COMMA_NUMBER.fullmatch(value) for value in values):
         return tuple(value.replace(",", ".") for value in column)

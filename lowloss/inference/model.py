@@ -1,4 +1,4 @@
-"""An exported model in ONNX Runtime. N rows, C outputs."""
+"""An exported model in ONNX Runtime. N rows of a request."""
 
 from __future__ import annotations
 
@@ -21,25 +21,28 @@ from lowloss.spec import Task
 RUN_ROWS = 1024
 """Rows that go through a network at once: this bounds the memory of a request."""
 FATAL = 4
-"""ONNX Runtime's log level at which it prints nothing: what fails is raised, too."""
+"""ONNX Runtime's log level at which it prints nothing: failures are raised anyway."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """A loaded model: its signature, the SHA-256 of its file, and how it is run. Thread-safe."""
+    """A loaded model: its signature, the SHA-256 of its file, and a function that runs it.
+
+    It is safe to use from several threads.
+    """
 
     signature: Signature
     sha256: str
     run: Callable[[Inputs], NDArray[Any]]
 
     def predict(self, cells: Cells, *, job_id: str | None = None) -> Predictions:
-        """The answers to raw rows; RowsInvalid says which value the model cannot take."""
+        """Predict raw rows; raise RowsInvalid for a value that the model cannot take."""
         inputs = read_inputs(self.signature, cells)
         parts_NC = [
             self.run({name: array[start : start + RUN_ROWS] for name, array in inputs.items()})
             for start in range(0, cells.count, RUN_ROWS)
         ]
-        predictions, probabilities = read_answers(self.signature, np.concatenate(parts_NC))
+        predictions, probabilities = read_outputs(self.signature, np.concatenate(parts_NC))
         return Predictions(
             job=job_id,
             model_sha256=self.sha256,
@@ -53,8 +56,8 @@ class Model:
 
 
 def load_model(content: bytes) -> Model:
-    """Load the bytes of a `model.onnx`; LowlossError if they are none of ours."""
-    # Here, so that whoever does not predict does not load it.
+    """Load the bytes of a `model.onnx`; raise LowlossError unless lowloss wrote them."""
+    # Imported here: it is loaded only where models predict.
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -62,7 +65,7 @@ def load_model(content: bytes) -> Model:
     options.log_severity_level = FATAL
     # A session in a cache must not keep the memory of its largest request.
     options.enable_cpu_mem_arena = False
-    # All of a model is in its bytes: none may name other files as its weights.
+    # The bytes hold the whole model: it must not read weights from other files.
     folder = os.path.join(os.devnull, "none")
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", folder)
     try:
@@ -91,16 +94,16 @@ def _read_signature(metadata: dict[str, str]) -> Signature:
         ) from error
 
 
-def read_answers(
+def read_outputs(
     signature: Signature, output_NC: NDArray[Any]
 ) -> tuple[tuple[float | str | None, ...], tuple[tuple[float | None, ...], ...] | None]:
-    """Predictions, and for a classification probabilities, from a model's output.
+    """Return predictions, and for a classification probabilities, from a model's output.
 
-    Null stands for what is not finite.
+    None stands for a value that is not finite.
     """
     width = 1 if signature.task is Task.regression else len(signature.labels)
     if output_NC.ndim != 2 or output_NC.shape[1] != width:
-        raise RuntimeError(f"the model answers {output_NC.shape}, not {width} numbers a row")
+        raise RuntimeError(f"the model returned {output_NC.shape}, not {width} numbers a row")
     finite_NC = np.isfinite(output_NC)
     numbers = [
         tuple(value if is_finite else None for value, is_finite in zip(*row, strict=True))

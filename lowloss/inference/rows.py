@@ -1,4 +1,4 @@
-"""Raw rows, however they are written, as the inputs of a model. N rows, D columns of a matrix."""
+"""Turns raw rows of any form into a model's inputs. N rows of a request, D columns of a matrix."""
 
 from __future__ import annotations
 
@@ -14,46 +14,46 @@ from numpy.typing import NDArray
 from lowloss.errors import RowsInvalid
 from lowloss.inference.signature import Input, Signature
 from lowloss.inference.values import UnreadableValue, read_column
-from lowloss.tables.cells import shown
+from lowloss.tables.cells import show_value
 
 Inputs = dict[str, NDArray[Any]]
 
 MAX_NAME, MAX_UNKNOWN, MAX_SUGGESTED = 100, 100, 5
-"""Bounds on the search for the names that were meant: it takes time that grows with all three."""
+"""Bounds on the search for similar names: its time grows with all three."""
 
 
 @dataclass(frozen=True)
 class Cells:
-    """The raw values of each of a model's inputs, one list a column, and where each stands.
+    """The raw values of each of a model's inputs, one list per column.
 
-    `place` answers the path of an input's value in what was sent; `ignored` are columns that the
-    model does not take.
+    `locate` returns the path of an input's value in the request; `ignored` are columns that the
+    model does not use.
     """
 
     count: int
     values: tuple[Sequence[object], ...]
     ignored: tuple[str, ...]
-    place: Callable[[int, Input], str]
+    locate: Callable[[int, Input], str]
 
 
-def cells_of_rows(signature: Signature, rows: Sequence[object]) -> Cells:
-    """The cells of a list of rows; RowsInvalid says which one is no row of this model.
+def cells_from_rows(signature: Signature, rows: Sequence[object]) -> Cells:
+    """Return the cells of a list of rows; raise RowsInvalid for a row that does not fit the model.
 
-    Each row has values by their columns' names; those of a matrix model may be lists instead.
+    Each row maps columns' names to values; rows of a matrix model may be lists instead.
     """
     if not rows:
         raise RowsInvalid("there are no rows", field="rows", fix="give one row at least")
     if signature.matrix_columns is not None and isinstance(rows[0], list | tuple):
         return _cells_of_matrix(signature, signature.matrix_columns, rows)
-    named = [_named(row, position, signature) for position, row in enumerate(rows)]
-    names = dict.fromkeys(chain.from_iterable(named))
+    mappings = [_check_mapping(row, position, signature) for position, row in enumerate(rows)]
+    names = dict.fromkeys(chain.from_iterable(mappings))
     _check_columns(signature, names, field="rows")
-    values = tuple(_pick(named, name) for name in signature.columns)
-    return Cells(len(rows), values, _ignored(signature, names), _in_rows)
+    values = tuple(_collect_values(mappings, name) for name in signature.columns)
+    return Cells(len(rows), values, _find_ignored(signature, names), _locate_in_rows)
 
 
-def cells_of_columns(signature: Signature, columns: Mapping[str, Sequence[object]]) -> Cells:
-    """The cells of lists of values by their columns' names; RowsInvalid where they differ."""
+def cells_from_columns(signature: Signature, columns: Mapping[str, Sequence[object]]) -> Cells:
+    """Return the cells of columns by name; raise RowsInvalid where their lengths differ."""
     _check_columns(signature, columns, field="columns")
     counts = {name: len(values) for name, values in columns.items()}
     first, count = next(iter(counts.items()))
@@ -67,45 +67,46 @@ def cells_of_columns(signature: Signature, columns: Mapping[str, Sequence[object
     if not count:
         raise RowsInvalid("there are no rows", field="columns", fix="give one row at least")
     values = tuple(columns[name] for name in signature.columns)
-    return Cells(count, values, _ignored(signature, columns), _in_columns)
+    return Cells(count, values, _find_ignored(signature, columns), _locate_in_columns)
 
 
 def read_inputs(signature: Signature, cells: Cells) -> Inputs:
-    """A model's inputs by name: [N, 1] each, or one [N, D]; RowsInvalid lists what is wrong.
+    """Return a model's inputs by name, [N, 1] each or one [N, D].
 
-    One fault a column is listed, its first.
+    Raise RowsInvalid with the first fault of each column.
     """
     faults, arrays = [], []
     for column, values in zip(signature.inputs, cells.values, strict=True):
         try:
             arrays.append(read_column(values, column))
         except UnreadableValue as error:
-            faults.append((error.row, cells.place(error.row, column), error))
+            faults.append((error.row, cells.locate(error.row, column), error))
     if faults:
-        raise _problem_of(sorted(faults, key=lambda fault: fault[0]))
+        raise _build_problem(sorted(faults, key=lambda fault: fault[0]))
     if signature.matrix_columns is None:
-        return {each.input: array for each, array in zip(signature.inputs, arrays, strict=True)}
+        pairs = zip(signature.inputs, arrays, strict=True)
+        return {column.input: array for column, array in pairs}
     matrix_ND = np.zeros((cells.count, signature.matrix_columns), dtype=np.float32)
     matrix_ND[:, signature.positions] = np.hstack(arrays)
     return {signature.inputs[0].input: matrix_ND}
 
 
-def _problem_of(faults: list[tuple[int, str, UnreadableValue]]) -> RowsInvalid:
+def _build_problem(faults: list[tuple[int, str, UnreadableValue]]) -> RowsInvalid:
     listed = tuple(
-        {"code": RowsInvalid.code, "field": place, "detail": error.detail, "fix": error.fix}
-        for _, place, error in faults
+        {"code": RowsInvalid.code, "field": path, "detail": error.detail, "fix": error.fix}
+        for _, path, error in faults
     )
-    _, place, first = faults[0]
+    _, path, first = faults[0]
     errors = listed if len(listed) > 1 else ()
-    return RowsInvalid(first.detail, field=place, fix=first.fix, errors=errors)
+    return RowsInvalid(first.detail, field=path, fix=first.fix, errors=errors)
 
 
 def _cells_of_matrix(signature: Signature, width: int, rows: Sequence[object]) -> Cells:
     for position, row in enumerate(rows):
         if not isinstance(row, list | tuple) or len(row) != width:
-            what = f"has {len(row)} values" if isinstance(row, list | tuple) else "is not a list"
+            fault = f"has {len(row)} values" if isinstance(row, list | tuple) else "is not a list"
             raise RowsInvalid(
-                f"row {shown(row)} {what}; the model takes {width}",
+                f"row {show_value(row)} {fault}; the model takes {width}",
                 field=f"rows[{position}]",
                 fix=f"give every row as a list of {width} numbers",
             )
@@ -113,21 +114,21 @@ def _cells_of_matrix(signature: Signature, width: int, rows: Sequence[object]) -
         [row[position] for row in rows]  # type: ignore[index]
         for position in signature.positions
     )
-    return Cells(len(rows), values, (), _in_matrix)
+    return Cells(len(rows), values, (), _locate_in_matrix)
 
 
-def _named(row: object, position: int, signature: Signature) -> Mapping[str, object]:
+def _check_mapping(row: object, position: int, signature: Signature) -> Mapping[str, object]:
     if isinstance(row, Mapping):
         return row
     lists = "" if signature.matrix_columns is None else ", or every row as a list"
     raise RowsInvalid(
-        f"row {shown(row)} has no named values",
+        f"row {show_value(row)} has no named values",
         field=f"rows[{position}]",
         fix=f'give every row as {{"{signature.columns[0]}": …}}{lists}',
     )
 
 
-def _pick(rows: list[Mapping[str, object]], name: str) -> list[object]:
+def _collect_values(rows: list[Mapping[str, object]], name: str) -> list[object]:
     try:
         return [row[name] for row in rows]
     except KeyError:
@@ -139,8 +140,8 @@ def _pick(rows: list[Mapping[str, object]], name: str) -> list[object]:
         ) from None
 
 
-def _check_columns(signature: Signature, given: Iterable[str], *, field: str) -> None:
-    names = set(given)
+def _check_columns(signature: Signature, columns: Iterable[str], *, field: str) -> None:
+    names = set(columns)
     missing = [name for name in signature.columns if name not in names]
     if not missing:
         return
@@ -148,34 +149,34 @@ def _check_columns(signature: Signature, given: Iterable[str], *, field: str) ->
     raise RowsInvalid(
         f"the model needs {'columns' if len(missing) > 1 else 'column'} {listed}",
         field=field,
-        fix=_suggest(missing, _ignored(signature, given))
+        fix=_suggest(missing, _find_ignored(signature, columns))
         or "give every column that the model takes, null where a value is missing",
     )
 
 
 def _suggest(missing: list[str], unknown: Sequence[str]) -> str:
-    near = {name.casefold(): name for name in unknown[:MAX_UNKNOWN] if len(name) <= MAX_NAME}
-    meant = [
-        f"{name!r} instead of {near[close]!r}"
+    candidates = {name.casefold(): name for name in unknown[:MAX_UNKNOWN] if len(name) <= MAX_NAME}
+    suggestions = [
+        f"{name!r} instead of {candidates[close]!r}"
         for name in missing[:MAX_SUGGESTED]
-        for close in difflib.get_close_matches(name[:MAX_NAME].casefold(), near, n=1)
+        for close in difflib.get_close_matches(name[:MAX_NAME].casefold(), candidates, n=1)
     ]
-    return f"did you mean {', '.join(meant)}?" if meant else ""
+    return f"did you mean {', '.join(suggestions)}?" if suggestions else ""
 
 
-def _ignored(signature: Signature, given: Iterable[str]) -> tuple[str, ...]:
-    """The columns that the model does not take; its target may be there, and is not one of them."""
-    known = {*signature.columns, signature.target}
-    return tuple(name for name in given if name not in known)
+def _find_ignored(signature: Signature, columns: Iterable[str]) -> tuple[str, ...]:
+    """Return the columns that the model does not use, without its target."""
+    expected = {*signature.columns, signature.target}
+    return tuple(name for name in columns if name not in expected)
 
 
-def _in_rows(row: int, column: Input) -> str:
+def _locate_in_rows(row: int, column: Input) -> str:
     return f"rows[{row}].{column.column}"
 
 
-def _in_columns(row: int, column: Input) -> str:
+def _locate_in_columns(row: int, column: Input) -> str:
     return f"columns.{column.column}[{row}]"
 
 
-def _in_matrix(row: int, column: Input) -> str:
+def _locate_in_matrix(row: int, column: Input) -> str:
     return f"rows[{row}][{column.position}]"

@@ -1,4 +1,4 @@
-"""What a model says of itself: the columns that it takes and what it answers."""
+"""The signature of a model: the columns that it takes, and its output."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict
 from lowloss.spec import Task
 
 METADATA_KEY = "lowloss"
-"""Where an ONNX file's metadata has the signature, as JSON."""
+"""The key of the signature, as JSON, in an ONNX file's metadata."""
 
 
 class Input(BaseModel):
-    """One feature: the name of the model's input, and the table's column that it takes.
+    """One feature: the name of the model's input, and the table's column for it.
 
     `kind` is the column's: a number of kind `boolean` is 0 or 1, one of kind `date` counts days
     since 1970-01-01 UTC. A matrix model has one input for all features, each at its `position`.
@@ -29,7 +29,7 @@ class Input(BaseModel):
 
 
 class Signature(BaseModel):
-    """A model's inputs and output; what a newer writer says beside them is ignored."""
+    """A model's inputs and output; a newer writer's other fields are ignored."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -42,9 +42,9 @@ class Signature(BaseModel):
     @property
     def columns(self) -> tuple[str, ...]:
         """The names of the columns that the model takes."""
-        return tuple(each.column for each in self.inputs)
+        return tuple(column.column for column in self.inputs)
 
     @property
     def positions(self) -> tuple[int, ...]:
-        """Where a matrix model's features are in its `X`; empty for named columns."""
-        return tuple(each.position for each in self.inputs if each.position is not None)
+        """The positions of a matrix model's features in its `X`; empty for named columns."""
+        return tuple(column.position for column in self.inputs if column.position is not None)

@@ -1,7 +1,7 @@
-"""Reads the values of a column as a model takes them, or says which one it cannot take and why.
+"""Reads the values of a column for a model, or says which one cannot be read and why.
 
 The rules are those by which the service reads a table, so that a value means the same to a model
-at training and here. N rows.
+at training and here. N rows of a request.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowloss.inference.signature import Input
-from lowloss.tables.cells import MISSING, MISSING_AMONG_NUMBERS, label, shown
+from lowloss.tables.cells import MISSING, MISSING_AMONG_NUMBERS, format_label, show_value
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -37,53 +37,53 @@ class UnreadableValue(ValueError):
 
 
 def read_column(values: Sequence[object], column: Input) -> NDArray[Any]:
-    """[N, 1] The values as float32 or strings, NaN and "" where missing; UnreadableValue."""
+    """Return [N, 1] values as float32 or strings, NaN or "" if missing; raise UnreadableValue."""
     if column.dtype == "string":
-        return np.array(_read_each(values, _text), dtype=object).reshape(-1, 1)
-    return _as_float32(_read_numbers(values, column.kind)).reshape(-1, 1)
+        return np.array(_read_values(values, _parse_text), dtype=object).reshape(-1, 1)
+    return _to_float32(_read_numbers(values, column.kind)).reshape(-1, 1)
 
 
 def _read_numbers(values: Sequence[object], kind: str) -> NDArray[np.float64]:
     if kind == "boolean":
-        return np.array(_read_each(values, _boolean), dtype=np.float64)
+        return np.array(_read_values(values, _parse_boolean), dtype=np.float64)
     if set(map(type, values)) <= {int, float, type(None)}:
-        # All at once; None becomes NaN. An integer that float64 cannot hold takes the long way.
+        # All at once; None becomes NaN. An integer beyond float64 is read by the slow path below.
         with suppress(OverflowError):
             return np.array(values, dtype=np.float64)
-    read = _days if kind == "date" else _number
-    return np.array(_read_each(values, read), dtype=np.float64)
+    read = _parse_days if kind == "date" else _parse_number
+    return np.array(_read_values(values, read), dtype=np.float64)
 
 
-def _as_float32(values: NDArray[np.float64]) -> NDArray[np.float32]:
-    with np.errstate(over="ignore"):  # what float32 cannot hold is missing
+def _to_float32(values: NDArray[np.float64]) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):  # a value beyond float32 counts as missing
         numbers = values.astype(np.float32)
     numbers[~np.isfinite(numbers)] = np.nan
     return numbers
 
 
-class _Refused(ValueError):
-    """Why a value is refused, and what to give instead."""
+class _ValueError(ValueError):
+    """A value that cannot be read, with what to give instead."""
 
-    def __init__(self, value: object, wanted: str, fix: str) -> None:
-        super().__init__(f"{shown(value)} is not {wanted}")
+    def __init__(self, value: object, expected: str, fix: str) -> None:
+        super().__init__(f"{show_value(value)} is not {expected}")
         self.fix = fix
 
 
-def _read_each(values: Sequence[object], read: Callable[[object], Any]) -> list[Any]:
-    found = []
+def _read_values(values: Sequence[object], read: Callable[[object], Any]) -> list[Any]:
+    results = []
     for row, value in enumerate(values):
         try:
-            found.append(read(value))
-        except _Refused as error:
+            results.append(read(value))
+        except _ValueError as error:
             raise UnreadableValue(row, str(error), error.fix) from error
-    return found
+    return results
 
 
 def _is_missing(value: object, marks: frozenset[str] = NO_VALUE) -> bool:
     return value is None or (isinstance(value, str) and value.strip() in marks)
 
 
-def _number(value: object) -> float:
+def _parse_number(value: object) -> float:
     if _is_missing(value, NO_NUMBER):
         return math.nan
     if isinstance(value, str):
@@ -93,25 +93,25 @@ def _number(value: object) -> float:
             with suppress(ValueError):
                 return float(text)
     elif _is_number(value):
-        return _float(value)
-    raise _Refused(value, "a number", f"give a number with a decimal point, {OR_NULL}")
+        return _to_float(value)
+    raise _ValueError(value, "a number", f"give a number with a decimal point, {OR_NULL}")
 
 
-def _boolean(value: object) -> float:
+def _parse_boolean(value: object) -> float:
     if _is_missing(value):
         return math.nan
     if isinstance(value, str):
-        if (known := BOOLEANS.get(value.strip().lower())) is not None:
-            return known
+        if (number := BOOLEANS.get(value.strip().lower())) is not None:
+            return number
     elif isinstance(value, bool) or (_is_number(value) and value in (0, 1)):
         return float(value)
     elif isinstance(value, float) and not math.isfinite(value):
         return math.nan
-    raise _Refused(value, "a boolean", f"give true or false, {OR_NULL}")
+    raise _ValueError(value, "a boolean", f"give true or false, {OR_NULL}")
 
 
-def _days(value: object) -> float:
-    """Days since 1970-01-01; a time without a zone is in UTC."""
+def _parse_days(value: object) -> float:
+    """Return days since 1970-01-01; a time without a zone is in UTC."""
     if _is_missing(value):
         return math.nan
     if isinstance(value, str):
@@ -119,32 +119,32 @@ def _days(value: object) -> float:
             time = datetime.fromisoformat(value.strip())
             return ((time if time.tzinfo else time.replace(tzinfo=UTC)) - EPOCH) / DAY
     elif _is_number(value):
-        return _float(value)
+        return _to_float(value)
     fix = f"give a date or a time in ISO 8601 like 2026-11-23 or 2026-11-23T12:00:00Z, {OR_NULL}"
-    raise _Refused(value, "a date", fix)
+    raise _ValueError(value, "a date", fix)
 
 
-def _text(value: object) -> str:
+def _parse_text(value: object) -> str:
     if _is_missing(value):
         return ""
     if isinstance(value, str):
         text = value.strip()
         if not _is_unicode(text):
-            raise _Refused(value, "text that UTF-8 can hold", "remove half surrogate pairs")
+            raise _ValueError(value, "text that UTF-8 can hold", "remove half surrogate pairs")
         return text
     if isinstance(value, bool):
-        return label(value)
+        return format_label(value)
     if _is_number(value):
-        return label(value) if math.isfinite(_float(value)) else ""
-    raise _Refused(value, "a category", f"give a string, {OR_NULL}")
+        return format_label(value) if math.isfinite(_to_float(value)) else ""
+    raise _ValueError(value, "a category", f"give a string, {OR_NULL}")
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _float(value: float) -> float:
-    """A number as float64; NaN for an integer beyond it."""
+def _to_float(value: float) -> float:
+    """Convert a number to float64; NaN for an integer beyond its range."""
     try:
         return float(value)
     except OverflowError:

@@ -1,1 +1,1 @@
-"""Starts server and worker, and ends with the process that started it."""
+"""Starts the server and the worker, and ends them together with their parent process."""

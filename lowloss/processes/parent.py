@@ -1,4 +1,4 @@
-"""Ends a process with the one that started it, so that nothing is left behind."""
+"""Ends a process when its parent ends, so that no process stays behind."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ STDIN = 0
 
 
 def watch_parent(on_gone: Callable[[], None]) -> None:
-    """Call `on_gone`, from a thread, once the parent is gone; nothing where none holds the pipe."""
+    """Call `on_gone`, from a thread, when the parent ends; do nothing where it has no pipe."""
     if os.environ.get(PARENT_PIPE) == "1":
-        threading.Thread(target=_wait, args=(on_gone,), daemon=True).start()
+        threading.Thread(target=_wait_for_end, args=(on_gone,), daemon=True).start()
 
 
-def _wait(on_gone: Callable[[], None]) -> None:
-    # Not by sys.stdin: its lock, held by this thread, aborts the interpreter's own clean end.
+def _wait_for_end(on_gone: Callable[[], None]) -> None:
+    # Not sys.stdin: its lock, held by this thread, would abort the interpreter's clean end.
     while os.read(STDIN, 4096):
         pass
     on_gone()

@@ -1,4 +1,4 @@
-"""Runs the server and the worker as children of this process, and leaves none behind."""
+"""Runs the server and the worker as children of this process, and ends them with it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Child = subprocess.Popen[bytes]
 
 
 def serve(modules: list[str], settings: Mapping[str, str]) -> str | None:
-    """Run modules until a signal or until one of them ends; answers which ended by itself.
+    """Run modules until a signal, or until one of them ends; return which one ended by itself.
 
-    Each child holds the other end of a pipe, and ends when this process does, however it does.
+    Each child holds the other end of a pipe, and so ends however this process ends.
     """
     env = os.environ | dict(settings) | {PARENT_PIPE: "1"}
-    # Who ended by itself; None asks for an end. Unlike other queues, handlers may put into it.
+    # Which module ended by itself; None for a signal. Signal handlers may put only into this queue.
     ends: SimpleQueue[str | None] = SimpleQueue()
     signals = (signal.SIGINT, signal.SIGTERM)
     previous = {number: signal.signal(number, lambda *_: ends.put(None)) for number in signals}
@@ -34,26 +34,26 @@ def serve(modules: list[str], settings: Mapping[str, str]) -> str | None:
     try:
         for module in modules:
             children.append(_start(module, env))
-            Thread(target=_await, args=(module, children[-1], ends), daemon=True).start()
+            Thread(target=_report_end, args=(module, children[-1], ends), daemon=True).start()
         return ends.get()
     finally:
-        _end(children)
+        _end_children(children)
         for number, handler in previous.items():
             signal.signal(number, handler)
 
 
 def _start(module: str, env: Mapping[str, str]) -> Child:
-    # A session of its own: Ctrl-C reaches this process alone, which then ends them in order.
+    # A session of its own: Ctrl-C reaches only this process, which then ends the children in order.
     return subprocess.Popen(
         [sys.executable, "-m", module], env=env, stdin=subprocess.PIPE, start_new_session=True
     )
 
 
-def _await(module: str, child: Child, ends: SimpleQueue[str | None]) -> None:
+def _report_end(module: str, child: Child, ends: SimpleQueue[str | None]) -> None:
     ends.put(f"{module} ended with code {child.wait()}")
 
 
-def _end(children: list[Child]) -> None:
+def _end_children(children: list[Child]) -> None:
     for child in children:
         with suppress(ProcessLookupError):
             child.terminate()

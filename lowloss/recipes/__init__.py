@@ -1,4 +1,4 @@
-"""What users bring and take: recipes read from Keras models, and written as Keras code."""
+"""Recipes read from Keras models, and written as Keras code."""
 
 from lowloss.recipes.imported import ImportedRecipe
 from lowloss.recipes.keras_code import change_code, training_code

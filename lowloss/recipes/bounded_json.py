@@ -1,4 +1,4 @@
-"""JSON from anywhere, parsed within bounds."""
+"""Parses JSON from untrusted sources within bounds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_DEPTH = 64
 
 
 def parse_json(text: bytes | str) -> Any:
-    """What the text says. Raises RecipeUnreadable where it is long, deep or no JSON."""
+    """Parse JSON; raise RecipeUnreadable where the text is too long, too deep or not JSON."""
     if len(text) > MAX_JSON_BYTES:
         raise RecipeUnreadable(
             f"the text is over {MAX_JSON_BYTES} characters",
@@ -39,15 +39,15 @@ def parse_json(text: bytes | str) -> Any:
 def _check_depth(document: Any) -> None:
     level = [document]
     for _ in range(MAX_DEPTH):
-        inside: list[Any] = []
-        for each in level:
-            if isinstance(each, dict):
-                inside.extend(each.values())
-            elif isinstance(each, list):
-                inside.extend(each)
-        if not inside:
+        children: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                children.extend(value.values())
+            elif isinstance(value, list):
+                children.extend(value)
+        if not children:
             return
-        level = inside
+        level = children
     raise _too_deep()
 
 

@@ -1,4 +1,4 @@
-"""How generated Python is laid out: literals, calls, and sections of a script."""
+"""Formats generated Python: literals, calls, and sections of a script."""
 
 from __future__ import annotations
 
@@ -13,46 +13,46 @@ INDENT = "    "
 
 @dataclass(frozen=True)
 class Section:
-    """Some lines of a script, and what they import."""
+    """Some lines of a script, and their imports."""
 
     lines: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
 
 
-def literal(value: object) -> str:
-    """A text, a number, or a tuple of them, as Python writes it."""
+def format_literal(value: object) -> str:
+    """Format a text, a number, or a tuple of them as a Python literal."""
     if isinstance(value, tuple):
-        inside = ", ".join(map(literal, value))
+        inside = ", ".join(map(format_literal, value))
         return f"({inside},)" if len(value) == 1 else f"({inside})"
-    # JSON's escapes are Python's, where characters outside ASCII stay as they are.
+    # JSON's escapes are valid in Python when characters outside ASCII stay unescaped.
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
 
-def call(
+def format_call(
     name: str,
     *positional: str,
     options: Mapping[str, Any] | None = None,
     indent: str = "",
     end: str = "",
 ) -> list[str]:
-    """A call on one line, or with an argument a line where that is too long.
+    """Format a call on one line, or with one argument per line where that is too long.
 
-    `options` are arguments by name; texts among them are code. Those that are None are left out.
+    `options` are keyword arguments; their texts are code. An option that is None is left out.
     """
-    given = [f"{key}={value}" for key, value in (options or {}).items() if value is not None]
-    arguments = [*positional, *given]
+    keywords = [f"{key}={value}" for key, value in (options or {}).items() if value is not None]
+    arguments = [*positional, *keywords]
     line = f"{indent}{name}({', '.join(arguments)}){end}"
     if len(line) <= MAX_WIDTH:
         return [line]
-    inside = [f"{indent}{INDENT}{each}," for each in arguments]
-    return [f"{indent}{name}(", *inside, f"{indent}){end}"]
+    argument_lines = [f"{indent}{INDENT}{argument}," for argument in arguments]
+    return [f"{indent}{name}(", *argument_lines, f"{indent}){end}"]
 
 
-def script(sections: Iterable[Section]) -> str:
-    """The sections with a blank line between them, below what they import."""
-    kept = [each for each in sections if each.lines]
-    imports = sorted({line for each in kept for line in each.imports}, key=_import_order)
-    blocks = ["\n".join(each.lines) for each in kept]
+def format_script(sections: Iterable[Section]) -> str:
+    """Join the sections with blank lines between them, below their imports."""
+    filled = [section for section in sections if section.lines]
+    imports = sorted({line for section in filled for line in section.imports}, key=_import_order)
+    blocks = ["\n".join(section.lines) for section in filled]
     if imports:
         blocks.insert(0, "\n".join(imports))
     return "\n\n".join(blocks) + "\n" if blocks else ""

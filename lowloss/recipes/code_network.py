@@ -1,9 +1,9 @@
-"""The part of a Keras script that builds, compiles and fits a network."""
+"""The sections of a Keras script that build, compile and fit a network."""
 
 from __future__ import annotations
 
 from lowloss.recipes.code_data import is_balanced, is_one_hot, is_validated
-from lowloss.recipes.code_layout import INDENT, Section, call, literal
+from lowloss.recipes.code_layout import INDENT, Section, format_call, format_literal
 from lowloss.spec import Initializer, Recipe, RecipeLayer, Task
 
 KERAS = "import keras"
@@ -34,73 +34,75 @@ class Mixup(keras.utils.PyDataset):
 '''
 
 
-def layer_lines(layer: RecipeLayer, *, indent: str = "") -> list[str]:
-    """A Dense layer, and the Dropout after it."""
+def format_layer(layer: RecipeLayer, *, indent: str = "") -> list[str]:
+    """Return the lines of a Dense layer, and of the Dropout after it."""
     options = {
-        "activation": literal(layer.activation) if layer.activation != "linear" else None,
-        "kernel_initializer": _initializer(layer.kernel_initializer),
-        "kernel_regularizer": _regularizer(layer),
+        "activation": format_literal(layer.activation) if layer.activation != "linear" else None,
+        "kernel_initializer": _format_initializer(layer.kernel_initializer),
+        "kernel_regularizer": _format_regularizer(layer),
     }
-    lines = call("keras.layers.Dense", str(layer.units), options=options, indent=indent, end=",")
+    lines = format_call(
+        "keras.layers.Dense", str(layer.units), options=options, indent=indent, end=","
+    )
     if layer.dropout:
-        lines.append(f"{indent}keras.layers.Dropout({literal(layer.dropout)}),")
+        lines.append(f"{indent}keras.layers.Dropout({format_literal(layer.dropout)}),")
     return lines
 
 
-def noise_line(recipe: Recipe) -> str:
-    """The layer that adds noise to the features while it trains."""
-    return f"keras.layers.GaussianNoise({literal(recipe.noise)}),"
+def format_noise(recipe: Recipe) -> str:
+    """Return the line of the layer that adds noise to the features in training."""
+    return f"keras.layers.GaussianNoise({format_literal(recipe.noise)}),"
 
 
 def network(recipe: Recipe) -> Section:
-    """The layers."""
-    deep = INDENT * 2
-    lines = [f"{deep}keras.Input((x_train.shape[1],)),"]
+    """Return the lines that build the layers."""
+    indent = INDENT * 2
+    lines = [f"{indent}keras.Input((x_train.shape[1],)),"]
     if recipe.noise:
-        lines.append(f"{deep}{noise_line(recipe)}")
+        lines.append(f"{indent}{format_noise(recipe)}")
     for layer in recipe.layers:
-        lines += layer_lines(layer, indent=deep)
+        lines += format_layer(layer, indent=indent)
     opening = ["model = keras.Sequential(", f"{INDENT}["]
     return Section((*opening, *lines, f"{INDENT}]", ")"), (KERAS,))
 
 
 def compilation(recipe: Recipe, task: Task) -> Section:
-    """Optimizer and loss."""
+    """Return the lines that compile the network with its optimizer and loss."""
     loss = recipe.loss
     if loss == "sparse_categorical_crossentropy" and is_one_hot(recipe, task):
         loss = "categorical_crossentropy"
-    schedule, imports = _schedule(recipe)
-    options = {"optimizer": "optimizer", "loss": literal(loss)}
-    lines = [*schedule, *_optimizer(recipe), *call("model.compile", options=options)]
+    schedule, imports = _format_schedule(recipe)
+    options = {"optimizer": "optimizer", "loss": format_literal(loss)}
+    lines = [*schedule, *_format_optimizer(recipe), *format_call("model.compile", options=options)]
     return Section(tuple(lines), (KERAS, *imports))
 
 
 def early_stopping(recipe: Recipe) -> Section:
-    """The callback."""
+    """Return the lines of the callback that stops early."""
     stopping = recipe.early_stopping
     if stopping is None:
         return Section()
     options = {
         "monitor": '"val_loss"',
-        "patience": literal(stopping.patience),
-        "restore_best_weights": literal(stopping.restore_best_weights),
+        "patience": format_literal(stopping.patience),
+        "restore_best_weights": format_literal(stopping.restore_best_weights),
     }
     name = "early_stopping = keras.callbacks.EarlyStopping"
-    return Section(tuple(call(name, options=options)), (KERAS,))
+    return Section(tuple(format_call(name, options=options)), (KERAS,))
 
 
 def mixup(recipe: Recipe) -> Section:
-    """The class whose batches are mixed."""
+    """Return the lines of the class that mixes the rows of batches."""
     return Section(tuple(_MIXUP.split("\n")), (KERAS, _NUMPY)) if recipe.mixup else Section()
 
 
 def fitting(recipe: Recipe, task: Task) -> Section:
-    """The training itself."""
+    """Return the lines that train the network."""
     lines, rows = [], ["x_train", "y_train"]
     if recipe.mixup:
         shape = "y_train" if is_one_hot(recipe, task) else "y_train.reshape(len(y_train), -1)"
-        mixing = {"batch_size": recipe.batch_size, "alpha": literal(recipe.mixup)}
-        lines = call("batches = Mixup", "x_train", shape, options=mixing)
+        mixing = {"batch_size": recipe.batch_size, "alpha": format_literal(recipe.mixup)}
+        lines = format_call("batches = Mixup", "x_train", shape, options=mixing)
         rows = ["batches"]
     options = {
         "validation_data": "(x_val, y_val)" if is_validated(recipe) else None,
@@ -109,54 +111,64 @@ def fitting(recipe: Recipe, task: Task) -> Section:
         "class_weight": "class_weight" if is_balanced(recipe, task) else None,
         "callbacks": "[early_stopping]" if recipe.early_stopping else None,
     }
-    return Section((*lines, *call("model.fit", *rows, options=options)))
+    return Section((*lines, *format_call("model.fit", *rows, options=options)))
 
 
-def _optimizer(recipe: Recipe) -> list[str]:
-    given = recipe.optimizer
-    is_decayed = given.weight_decay > 0 or given.name == "adamw"  # whose default is not 0
+def _format_optimizer(recipe: Recipe) -> list[str]:
+    optimizer = recipe.optimizer
+    is_decayed = optimizer.weight_decay > 0 or optimizer.name == "adamw"  # whose default is not 0
     options = {
-        "learning_rate": literal(given.rate) if given.schedule == "constant" else "schedule",
-        "momentum": literal(given.momentum) if given.momentum else None,
-        "weight_decay": literal(given.weight_decay) if is_decayed else None,
-        "global_clipnorm": None if given.clip_norm is None else literal(given.clip_norm),
+        "learning_rate": format_literal(optimizer.rate)
+        if optimizer.schedule == "constant"
+        else "schedule",
+        "momentum": format_literal(optimizer.momentum) if optimizer.momentum else None,
+        "weight_decay": format_literal(optimizer.weight_decay) if is_decayed else None,
+        "global_clipnorm": None
+        if optimizer.clip_norm is None
+        else format_literal(optimizer.clip_norm),
     }
-    return call(f"optimizer = keras.optimizers.{_OPTIMIZERS[given.name]}", options=options)
+    return format_call(
+        f"optimizer = keras.optimizers.{_OPTIMIZERS[optimizer.name]}", options=options
+    )
 
 
-def _schedule(recipe: Recipe) -> tuple[list[str], tuple[str, ...]]:
-    """Lines of a learning rate that falls to zero over all epochs, and what they import."""
+def _format_schedule(recipe: Recipe) -> tuple[list[str], tuple[str, ...]]:
+    """Return the lines of a learning rate that falls to zero over all epochs, and their imports."""
     if recipe.optimizer.schedule == "constant":
         return [], ()
     epochs = max(recipe.epochs, 1)
     steps = f"steps = {epochs} * int(np.ceil(len(x_train) / {recipe.batch_size}))"
     name = "schedule = keras.optimizers.schedules.CosineDecay"
     options = {"decay_steps": "steps"}
-    return [steps, *call(name, literal(recipe.optimizer.rate), options=options)], (_NUMPY,)
+    return [steps, *format_call(name, format_literal(recipe.optimizer.rate), options=options)], (
+        _NUMPY,
+    )
 
 
-def _initializer(initializer: Initializer) -> str | None:
-    """An argument, where it is not Keras's default."""
+def _format_initializer(initializer: Initializer) -> str | None:
+    """Format an initializer; None for Keras's default."""
     name, scale = initializer.name, initializer.scale
     if scale is None:
-        return None if name == "glorot_uniform" else literal(name)
-    value = literal(scale)
+        return None if name == "glorot_uniform" else format_literal(name)
+    value = format_literal(scale)
     match name:
         case "random_normal":
             return f"keras.initializers.RandomNormal(stddev={value})"
         case "truncated_normal":
             return f"keras.initializers.TruncatedNormal(stddev={value})"
         case "random_uniform":
-            return f"keras.initializers.RandomUniform(minval={literal(-scale)}, maxval={value})"
+            return (
+                f"keras.initializers.RandomUniform(minval={format_literal(-scale)}, maxval={value})"
+            )
         case _:
             return f"keras.initializers.Constant({value})"
 
 
-def _regularizer(layer: RecipeLayer) -> str | None:
+def _format_regularizer(layer: RecipeLayer) -> str | None:
     if not (layer.l1 or layer.l2):
         return None
     if not layer.l1:
-        return f"keras.regularizers.L2({literal(layer.l2)})"
+        return f"keras.regularizers.L2({format_literal(layer.l2)})"
     if not layer.l2:
-        return f"keras.regularizers.L1({literal(layer.l1)})"
-    return f"keras.regularizers.L1L2(l1={literal(layer.l1)}, l2={literal(layer.l2)})"
+        return f"keras.regularizers.L1({format_literal(layer.l1)})"
+    return f"keras.regularizers.L1L2(l1={format_literal(layer.l1)}, l2={format_literal(layer.l2)})"

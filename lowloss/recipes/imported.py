@@ -1,4 +1,4 @@
-"""What reading a recipe gives."""
+"""The result of reading a recipe."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lowloss.spec import Recipe
 
 @dataclass(frozen=True)
 class ImportedRecipe:
-    """A recipe, and what was taken otherwise than the file says."""
+    """A recipe, and notes on where it differs from the file."""
 
     recipe: Recipe
     notes: tuple[str, ...] = ()

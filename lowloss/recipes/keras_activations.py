@@ -1,4 +1,4 @@
-"""Activations, by name or as a layer, as a Recipe names them."""
+"""Reads activations, named or as layers, as a Recipe names them."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from collections.abc import Callable
 from typing import get_args
 
 from lowloss.errors import RecipeUnsupported
-from lowloss.recipes.keras_objects import LAYERS, KerasObject, function_name, serialized
+from lowloss.recipes.keras_objects import LAYERS, KerasObject, function_name, parse_object
 from lowloss.spec import LayerActivation
-from lowloss.tables.cells import shown
+from lowloss.tables.cells import show_value
 
 ACTIVATIONS: tuple[str, ...] = get_args(LayerActivation)
 SLOPE = 0.2
-"""Of `leaky_relu` below zero, in Keras's function of that name."""
+"""The slope below zero of Keras's function `leaky_relu`."""
 NEAR_SLOPES = (0.01, 0.3)
-"""Slopes that train much the same: Keras's LeakyReLU has 0.3, PyTorch's 0.01."""
-LAYERS_OF_ACTIVATIONS = frozenset({"Activation", "ReLU", "LeakyReLU", "ELU", "Softmax"})
+"""The slopes between these train much alike: Keras's LeakyReLU has 0.3, PyTorch's 0.01."""
+ACTIVATION_LAYERS = frozenset({"Activation", "ReLU", "LeakyReLU", "ELU", "Softmax"})
 _NOT_NEGATIVE = frozenset({"relu", "relu6", "softplus", "sigmoid", "hard_sigmoid", "exponential"})
 
 Note = Callable[[str], None]
 
 
-def activation_of(layer: KerasObject, note: Note) -> str:
-    """The activation that a Dense or an Activation layer names."""
+def read_activation(layer: KerasObject, note: Note) -> str:
+    """Return the activation that a Dense or an Activation layer names."""
     value = layer.config.get("activation")
     if value is None:
         return "linear"
@@ -30,21 +30,23 @@ def activation_of(layer: KerasObject, note: Note) -> str:
     if name in ACTIVATIONS:
         return str(name)
     if isinstance(value, dict) and name is None:
-        inner = serialized(value, f"the activation of {layer.title}")
-        if not inner.is_custom and inner.class_name in LAYERS_OF_ACTIVATIONS:
-            return activation_of_layer(inner, note)
+        inner = parse_object(value, f"the activation of {layer.title}")
+        if not inner.is_custom and inner.class_name in ACTIVATION_LAYERS:
+            return read_activation_layer(inner, note)
         name = inner.class_name
-    raise _unsupported(layer, f"has the activation {shown(name or value)}, which is not reproduced")
+    raise _unsupported(
+        layer, f"has the activation {show_value(name or value)}, which is not reproduced"
+    )
 
 
-def activation_of_layer(layer: KerasObject, note: Note) -> str:
-    """The activation that a layer is."""
+def read_activation_layer(layer: KerasObject, note: Note) -> str:
+    """Return the activation that a layer computes."""
     match layer.class_name:
         case "ReLU":
-            return _relu(layer, note)
+            return _read_relu(layer, note)
         case "LeakyReLU":
-            slope = layer.number("negative_slope", layer.number("alpha", 0.3))
-            return _leaky(layer, slope, note)
+            slope = layer.read_number("negative_slope", layer.read_number("alpha", 0.3))
+            return _read_leaky_relu(layer, slope, note)
         case "ELU":
             layer.require("alpha", 1.0, "use alpha 1")
             return "elu"
@@ -52,11 +54,11 @@ def activation_of_layer(layer: KerasObject, note: Note) -> str:
             layer.require("axis", -1, "leave axis out")
             return "softmax"
         case _:
-            return activation_of(layer, note)
+            return read_activation(layer, note)
 
 
-def combined(first: str, second: str) -> str | None:
-    """The one activation that does what two in a row do; null where there is none."""
+def combine_activations(first: str, second: str) -> str | None:
+    """Return one activation that equals two in a row; None where there is none."""
     if first == "linear":
         return second
     if second == "relu" and first in {"leaky_relu", "elu"}:
@@ -66,18 +68,18 @@ def combined(first: str, second: str) -> str | None:
     return first if first == second == "relu6" else None
 
 
-def _relu(layer: KerasObject, note: Note) -> str:
+def _read_relu(layer: KerasObject, note: Note) -> str:
     layer.require("threshold", 0.0, "leave it out")
-    slope = layer.number("negative_slope", 0.0)
+    slope = layer.read_number("negative_slope", 0.0)
     cap = layer.config.get("max_value")
     if cap is None:
-        return _leaky(layer, slope, note) if slope else "relu"
+        return _read_leaky_relu(layer, slope, note) if slope else "relu"
     if cap == 6 and not slope:
         return "relu6"
-    raise _unsupported(layer, f"has max_value={shown(cap)}, which is not reproduced")
+    raise _unsupported(layer, f"has max_value={show_value(cap)}, which is not reproduced")
 
 
-def _leaky(layer: KerasObject, slope: float, note: Note) -> str:
+def _read_leaky_relu(layer: KerasObject, slope: float, note: Note) -> str:
     if slope != SLOPE and not NEAR_SLOPES[0] <= slope <= NEAR_SLOPES[1]:
         raise _unsupported(layer, f"has a negative slope of {slope:g}, far from {SLOPE}")
     if slope != SLOPE:
@@ -85,9 +87,9 @@ def _leaky(layer: KerasObject, slope: float, note: Note) -> str:
     return "leaky_relu"
 
 
-def _unsupported(layer: KerasObject, why: str) -> RecipeUnsupported:
+def _unsupported(layer: KerasObject, reason: str) -> RecipeUnsupported:
     return RecipeUnsupported(
-        f"{layer.title} {why}",
+        f"{layer.title} {reason}",
         field=LAYERS,
         fix=f"use one of {', '.join(ACTIVATIONS)}",
     )

@@ -1,4 +1,4 @@
-"""The description inside a .keras file: one small member of a zip; its weights are never read."""
+"""Reads the model's description from a .keras file, a zip; its weights are never read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ZIP = b"PK\x03\x04"
 HDF5 = b"\x89HDF\r\n\x1a\n"
 MEMBER = "config.json"
 MAX_DIRECTORY_BYTES = 2**20
-"""Of a zip's list of members, some 10,000: Python reads the whole list before the first member."""
+"""A zip's list of some 10,000 members: Python reads the whole list before the first member."""
 
 _END = struct.Struct("<4s4H2LH")
 _END_SIGNATURE = b"PK\x05\x06"
@@ -24,8 +24,8 @@ _END_64_BYTES = 20
 _MAX_COMMENT_BYTES = 2**16
 
 
-def model_description(file: BinaryIO) -> bytes:
-    """The text of `config.json`. Raises RecipeUnreadable."""
+def read_model_description(file: BinaryIO) -> bytes:
+    """Return the text of `config.json`; raise RecipeUnreadable."""
     file.seek(0)
     start = file.read(len(HDF5))
     if start == HDF5:
@@ -39,7 +39,7 @@ def model_description(file: BinaryIO) -> bytes:
     if not start.startswith(ZIP):
         raise _unreadable("it is no zip")
     try:
-        return _member(file)
+        return _read_member(file)
     except (
         zipfile.BadZipFile,
         zlib.error,
@@ -53,8 +53,8 @@ def model_description(file: BinaryIO) -> bytes:
         raise _unreadable("its zip is damaged, or of a kind that Keras does not write") from error
 
 
-def _member(file: BinaryIO) -> bytes:
-    if _directory_bytes(file) > MAX_DIRECTORY_BYTES:
+def _read_member(file: BinaryIO) -> bytes:
+    if _find_directory_bytes(file) > MAX_DIRECTORY_BYTES:
         raise _unreadable("its zip has too many members")
     with zipfile.ZipFile(file) as archive:
         try:
@@ -64,33 +64,35 @@ def _member(file: BinaryIO) -> bytes:
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise _unreadable("its zip is compressed in a way that Keras does not write")
         with archive.open(info) as member:
-            # What it unfolds to counts, not what the zip says of it.
+            # The unpacked size counts, not the size that the zip claims.
             text = member.read(MAX_JSON_BYTES + 1)
     if len(text) > MAX_JSON_BYTES:
         raise _unreadable(f"its {MEMBER} is over {MAX_JSON_BYTES} bytes")
     return text
 
 
-def _directory_bytes(file: BinaryIO) -> int:
-    """How long the list of members is, found as zipfile finds it."""
+def _find_directory_bytes(file: BinaryIO) -> int:
+    """Return the size of the list of members in bytes, found as zipfile finds it."""
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - _MAX_COMMENT_BYTES - _END.size - _END_64_BYTES))
     tail = file.read()
     file.seek(0)
-    place = len(tail) - _END.size
-    has_no_comment = tail[place : place + 4] == _END_SIGNATURE and tail.endswith(b"\0\0")
+    position = len(tail) - _END.size
+    has_no_comment = tail[position : position + 4] == _END_SIGNATURE and tail.endswith(b"\0\0")
     if not has_no_comment:
-        place = tail.rfind(_END_SIGNATURE)
-    if place < 0 or len(tail) < place + _END.size:
+        position = tail.rfind(_END_SIGNATURE)
+    if position < 0 or len(tail) < position + _END.size:
         raise _unreadable("its zip has no end")
-    is_64 = place >= _END_64_BYTES and tail[place - _END_64_BYTES :].startswith(_END_64_SIGNATURE)
+    is_64 = position >= _END_64_BYTES and tail[position - _END_64_BYTES :].startswith(
+        _END_64_SIGNATURE
+    )
     if is_64:
         raise _unreadable("its zip is of the kind for over 4 GiB")
-    return int(_END.unpack_from(tail, place)[5])
+    return int(_END.unpack_from(tail, position)[5])
 
 
 def is_archive(data: bytes) -> bool:
-    """Whether the bytes are a saved model rather than text."""
+    """Return whether the bytes are a saved model, not text."""
     return data.startswith((ZIP, HDF5))
 
 

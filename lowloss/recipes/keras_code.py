@@ -1,4 +1,4 @@
-"""A recipe as Keras code: the whole script, and what a change to it looks like."""
+"""Writes a recipe, or a change to one, as Keras code."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Callable
 
 from lowloss.recipes import code_data as data
 from lowloss.recipes import code_network as network
-from lowloss.recipes.code_layout import Section, script
+from lowloss.recipes.code_layout import Section, format_script
 from lowloss.spec import Recipe, RecipeLayer, Task
-from lowloss.tables.cells import shown
+from lowloss.tables.cells import show_value
 
 MAX_LAYERS_ONE_BY_ONE = 3
-"""Changed layers that are shown each on its own; of more, the whole network is shown."""
+"""Where more layers than these changed, the whole network is shown."""
 
 
 def training_code(recipe: Recipe, *, target: str, task: Task) -> str:
-    """A Keras 3 script that trains the recipe on numpy arrays.
+    """Write a Keras 3 script that trains the recipe on numpy arrays.
 
-    It takes `x`, rows of numbers; `y`, a number for each row, of classes those from 0; and, where
-    columns are excluded, `columns`, the names of those of `x`.
+    It takes `x`, rows of numbers; `y`, a number for each row (classes count from 0); and, where
+    columns are excluded, `columns`, the names of the columns of `x`.
     """
     sections = [
         data.exclusion(recipe),
@@ -36,13 +36,13 @@ def training_code(recipe: Recipe, *, target: str, task: Task) -> str:
         data.prediction(recipe, task),
     ]
     heading = (
-        f"# Predicts {shown(target)} ({task}).\n"
-        f"# x: a row of numbers for each row of the table; y: {_Y[task]}.\n"
+        f"# Predicts {show_value(target)} ({task}).\n"
+        f"# x: a row of numbers for each row of the table; y: {_TARGETS[task]}.\n"
     )
-    return f"{heading}\n{script(sections)}"
+    return f"{heading}\n{format_script(sections)}"
 
 
-_Y = {
+_TARGETS = {
     Task.regression: "the target",
     Task.binary: "the class of each row, 0 or 1",
     Task.multiclass: "the class of each row, from 0",
@@ -50,17 +50,17 @@ _Y = {
 
 
 def change_code(before: Recipe, after: Recipe, *, task: Task) -> str:
-    """The lines of the script that make one recipe the other; empty where nothing differs."""
-    # Rows set aside change how all that follows is written, and not what it does.
-    alike = before.model_copy(update={"validation_split": after.validation_split})
+    """Write the lines of the script that turn one recipe into the other; "" where none differ."""
+    # A validation split changes how the sections after it are written, but not what they do.
+    comparable = before.model_copy(update={"validation_split": after.validation_split})
 
     def changed(section: Callable[[Recipe], Section], removed: str) -> Section:
-        now = section(after)
-        if now == section(alike):
+        new = section(after)
+        if new == section(comparable):
             return Section()
-        return now if now.lines else Section((f"# {removed}",))
+        return new if new.lines else Section((f"# {removed}",))
 
-    return script(
+    return format_script(
         [
             changed(data.exclusion, "Feed all columns to the network: exclude none."),
             data.split(after) if before.validation_split != after.validation_split else Section(),
@@ -81,36 +81,36 @@ def change_code(before: Recipe, after: Recipe, *, task: Task) -> str:
 
 
 def _scaled_target(recipe: Recipe, task: Task) -> Section:
-    """The target's scaling, and the way back."""
+    """Return the lines that scale the target, and scale the predictions back."""
     scaling = data.target_scaling(recipe, task)
     if not scaling.lines:
         return scaling
-    back = "# After the training, back to the target's own units:"
+    comment = "# After the training, back to the target's own units:"
     rows = "x_val" if data.is_validated(recipe) else "x_train"
-    answer = f"predictions = y_scaler.inverse_transform(model.predict({rows}))"
-    return Section((*scaling.lines, back, answer), scaling.imports)
+    prediction = f"predictions = y_scaler.inverse_transform(model.predict({rows}))"
+    return Section((*scaling.lines, comment, prediction), scaling.imports)
 
 
 def _changed_layers(before: Recipe, after: Recipe) -> Section:
-    """Layers that differ, each on its own; the whole network where that is shorter to read."""
+    """Return the lines of each layer that differs, or of the whole network where many differ."""
     if (before.layers, before.noise) == (after.layers, after.noise):
         return Section()
     pairs = list(zip(before.layers, after.layers, strict=False))
-    places = [place for place, (old, new) in enumerate(pairs) if old != new]
-    if len(before.layers) != len(after.layers) or len(places) > MAX_LAYERS_ONE_BY_ONE:
+    indices = [index for index, (old, new) in enumerate(pairs) if old != new]
+    if len(before.layers) != len(after.layers) or len(indices) > MAX_LAYERS_ONE_BY_ONE:
         return network.network(after)
     lines: list[str] = []
     if before.noise != after.noise:
-        first = network.noise_line(after) if after.noise else "leave GaussianNoise out"
+        first = network.format_noise(after) if after.noise else "leave GaussianNoise out"
         lines += ["# Before the first layer:", first] if after.noise else [f"# Noise: {first}."]
-    for place in places:
-        lines += _layer(place, after, before.layers[place])
+    for index in indices:
+        lines += _format_changed_layer(index, after, before.layers[index])
     return Section(tuple(lines), (network.KERAS,))
 
 
-def _layer(place: int, after: Recipe, before: RecipeLayer) -> list[str]:
-    layer = after.layers[place]
-    is_output = place == len(after.layers) - 1
-    name = "The output layer" if is_output else f"Layer {place + 1}"
+def _format_changed_layer(index: int, after: Recipe, before: RecipeLayer) -> list[str]:
+    layer = after.layers[index]
+    is_output = index == len(after.layers) - 1
+    name = "The output layer" if is_output else f"Layer {index + 1}"
     ending = ", without Dropout" if before.dropout and not layer.dropout else ""
-    return [f"# {name}{ending}:", *network.layer_lines(layer)]
+    return [f"# {name}{ending}:", *network.format_layer(layer)]

@@ -1,4 +1,4 @@
-"""What a model was compiled with: its optimizer and its loss, as a Recipe names them."""
+"""Reads the optimizer and the loss that a model was compiled with, as a Recipe names them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Callable
 from typing import Any, get_args
 
 from lowloss.errors import RecipeUnsupported
-from lowloss.recipes.keras_objects import KerasObject, function_name, serialized
+from lowloss.recipes.keras_objects import KerasObject, function_name, parse_object
 from lowloss.spec import LossName
 from lowloss.spec.recipe import OptimizerName
-from lowloss.tables.cells import shown
+from lowloss.tables.cells import show_value
 
 LOSSES: tuple[str, ...] = get_args(LossName)
 OPTIMIZERS: tuple[str, ...] = get_args(OptimizerName)
 ADAMW_DECAY = 0.004
-"""Keras's default, which a Recipe does not have."""
+"""Keras's default; a Recipe's default is 0."""
 
 Note = Callable[[str], None]
 
@@ -30,9 +30,9 @@ _CONSTANTS = {
     "rho": (0.9, 0.8, 0.99),
     "epsilon": (1e-7, 0.0, 1e-5),
 }
-"""Keras's own value, and between which two another trains much the same."""
+"""Keras's own value, and the lowest and highest that train much alike."""
 _FLAGS = ("amsgrad", "centered")
-_NEVER = {
+_UNSUPPORTED_OPTIONS = {
     "nesterov": "use plain momentum",
     "use_ema": "leave it out",
     "clipvalue": "use global_clipnorm",
@@ -41,116 +41,118 @@ _NEVER = {
 }
 
 
-def optimizer_of(value: Any, note: Note) -> dict[str, Any]:
-    """A RecipeOptimizer's fields. Raises RecipeUnsupported and RecipeUnreadable."""
+def read_optimizer(value: Any, note: Note) -> dict[str, Any]:
+    """Return a RecipeOptimizer's fields; raise RecipeUnsupported and RecipeUnreadable."""
     if isinstance(value, str):
-        optimizer = KerasObject(value, {}, is_custom=False, beside={})
+        optimizer = KerasObject(value, {}, is_custom=False, document={})
     else:
-        optimizer = serialized(value, "the optimizer")
+        optimizer = parse_object(value, "the optimizer")
     name = optimizer.class_name.lower()
     if optimizer.is_custom or name not in OPTIMIZERS:
-        raise _unsupported(f"is {shown(optimizer.class_name)}", f"use {', '.join(OPTIMIZERS)}")
+        raise _unsupported(f"is {show_value(optimizer.class_name)}", f"use {', '.join(OPTIMIZERS)}")
     _check_constants(optimizer, note)
-    momentum = optimizer.number("momentum", 0.0)
+    momentum = optimizer.read_number("momentum", 0.0)
     if momentum and name != "sgd":
         raise _unsupported(f"{name} has momentum", "leave momentum out, or use sgd")
     decay = ADAMW_DECAY if name == "adamw" else 0.0
     return {
         "name": name,
         "momentum": momentum,
-        "weight_decay": optimizer.number("weight_decay", decay),
-        "clip_norm": _clip_norm(optimizer, note),
-        **_rate(optimizer, note),
+        "weight_decay": optimizer.read_number("weight_decay", decay),
+        "clip_norm": _read_clip_norm(optimizer, note),
+        **_read_rate(optimizer, note),
     }
 
 
 def _check_constants(optimizer: KerasObject, note: Note) -> None:
-    for key, fix in _NEVER.items():
+    for key, fix in _UNSUPPORTED_OPTIONS.items():
         value = optimizer.config.get(key)
         is_one_step = key == "gradient_accumulation_steps" and value == 1
-        if optimizer.is_on(key) and not is_one_step:
-            raise _unsupported(f"has {key}={shown(value)}", fix)
+        if optimizer.is_set(key) and not is_one_step:
+            raise _unsupported(f"has {key}={show_value(value)}", fix)
     for key in _FLAGS:
-        if optimizer.is_on(key):
+        if optimizer.is_set(key):
             note(f"the optimizer's {key} is not reproduced")
-    for key, (ours, low, high) in _CONSTANTS.items():
-        constant = optimizer.number(key, ours)
-        if constant == ours:
+    for key, (default, low, high) in _CONSTANTS.items():
+        constant = optimizer.read_number(key, default)
+        if constant == default:
             continue
         if not low <= constant <= high:
-            raise _unsupported(f"has {key}={constant:g}", f"use Keras's own, {ours:g}")
-        note(f"the optimizer's {key} is taken as {ours:g}, not as {constant:g}")
+            raise _unsupported(f"has {key}={constant:g}", f"use Keras's own, {default:g}")
+        note(f"the optimizer's {key} is taken as {default:g}, not as {constant:g}")
 
 
-def _clip_norm(optimizer: KerasObject, note: Note) -> float | None:
-    together, each = (optimizer.config.get(key) for key in ("global_clipnorm", "clipnorm"))
-    if together is not None:
-        return optimizer.number("global_clipnorm", 0.0)
-    if each is None:
+def _read_clip_norm(optimizer: KerasObject, note: Note) -> float | None:
+    global_norm = optimizer.config.get("global_clipnorm")
+    if global_norm is not None:
+        return optimizer.read_number("global_clipnorm", 0.0)
+    if optimizer.config.get("clipnorm") is None:
         return None
     note("clipnorm is taken as global_clipnorm: all gradients are clipped together")
-    return optimizer.number("clipnorm", 0.0)
+    return optimizer.read_number("clipnorm", 0.0)
 
 
-def _rate(optimizer: KerasObject, note: Note) -> dict[str, Any]:
+def _read_rate(optimizer: KerasObject, note: Note) -> dict[str, Any]:
     value = optimizer.config.get("learning_rate", optimizer.config.get("lr"))
     if not isinstance(value, dict):
         key = "learning_rate" if "learning_rate" in optimizer.config else "lr"
-        return {"learning_rate": optimizer.number(key, 0.0)} if value is not None else {}
-    schedule = serialized(value, "the learning rate")
+        return {"learning_rate": optimizer.read_number(key, 0.0)} if value is not None else {}
+    schedule = parse_object(value, "the learning rate")
     if schedule.is_custom or schedule.class_name != "CosineDecay":
         raise _unsupported(
-            f"has the schedule {shown(schedule.class_name)}",
+            f"has the schedule {show_value(schedule.class_name)}",
             "use keras.optimizers.schedules.CosineDecay, or a constant learning rate",
         )
-    if schedule.number("warmup_steps", 0) or schedule.config.get("warmup_target") is not None:
+    if schedule.read_number("warmup_steps", 0) or schedule.config.get("warmup_target") is not None:
         raise _unsupported("warms up its learning rate", "leave warmup_target out")
-    if alpha := schedule.number("alpha", 0.0):
+    if alpha := schedule.read_number("alpha", 0.0):
         if not 0 < alpha <= 0.1:
             raise _unsupported(f"ends at {alpha:g} of its learning rate", "leave alpha out")
         note(f"the learning rate falls to zero, not to {alpha:g} of what it was")
-    steps = shown(schedule.config.get("decay_steps"))
+    steps = show_value(schedule.config.get("decay_steps"))
     note(f"the learning rate falls over all epochs, not over the {steps} steps of the model's own")
     return {
-        "learning_rate": schedule.number("initial_learning_rate", 0.0),
+        "learning_rate": schedule.read_number("initial_learning_rate", 0.0),
         "schedule": "cosine",
     }
 
 
-def loss_of(value: Any, output: str, note: Note) -> tuple[str, str]:
-    """The loss's name, and the output's activation: a loss of logits takes it over.
+def read_loss(value: Any, output: str, note: Note) -> tuple[str, str]:
+    """Return the loss's name and the output's activation, which a loss of logits replaces.
 
-    Raises RecipeUnsupported and RecipeUnreadable.
+    Raise RecipeUnsupported and RecipeUnreadable.
     """
     name = function_name(value)
     if name is None:
         if isinstance(value, list) or (isinstance(value, dict) and "class_name" not in value):
             raise _unsupported_loss("are several, or named by output", "give one loss")
-        loss = serialized(value, "the loss")
+        loss = parse_object(value, "the loss")
         name = "" if loss.is_custom else function_name(loss.class_name)
         if name in LOSSES:
-            return str(name), _output_of(loss, name, output, note)
+            return str(name), _read_output(loss, name, output, note)
         name = loss.class_name
     if name not in LOSSES:
-        raise _unsupported_loss(f"is {shown(name)}", f"use one of {', '.join(LOSSES)}")
+        raise _unsupported_loss(f"is {show_value(name)}", f"use one of {', '.join(LOSSES)}")
     return name, output
 
 
-def _output_of(loss: KerasObject, name: str, output: str, note: Note) -> str:
+def _read_output(loss: KerasObject, name: str, output: str, note: Note) -> str:
     config = loss.config
     if config.get("reduction", "mean") not in _MEANS:
         raise _unsupported_loss(
-            f"has reduction={shown(config['reduction'])}", "leave reduction out: it is a mean"
+            f"has reduction={show_value(config['reduction'])}", "leave reduction out: it is a mean"
         )
-    if loss.number("label_smoothing", 0.0):
+    if loss.read_number("label_smoothing", 0.0):
         raise _unsupported_loss("smooths its labels", "leave label_smoothing out")
     if loss.config.get("ignore_class") is not None:
         raise _unsupported_loss("ignores a class", "leave ignore_class out, and drop its rows")
-    if loss.number("delta", 1.0) != 1:
-        raise _unsupported_loss(f"has delta={shown(config['delta'])}", "leave delta out: it is 1")
+    if loss.read_number("delta", 1.0) != 1:
+        raise _unsupported_loss(
+            f"has delta={show_value(config['delta'])}", "leave delta out: it is 1"
+        )
     if name == "huber" and "delta" not in config:
         note("Keras does not save the delta of a Huber loss: it is taken as 1")
-    if not loss.is_on("from_logits"):
+    if not loss.is_set("from_logits"):
         return output
     if name not in _PROBABILITIES:
         raise _unsupported_loss("takes logits", "leave from_logits out")

@@ -1,4 +1,4 @@
-"""How a Dense layer's kernel begins, and what its size costs."""
+"""Reads the initializer and the regularizer of a Dense layer's kernel."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from lowloss.errors import RecipeUnsupported
-from lowloss.recipes.keras_objects import LAYERS, KerasObject, number, serialized
-from lowloss.spec.recipe import SCALES, InitializerName, snake
-from lowloss.tables.cells import shown
+from lowloss.recipes.keras_objects import LAYERS, KerasObject, parse_object, read_number
+from lowloss.spec.recipe import SCALES, InitializerName, snake_case
+from lowloss.tables.cells import show_value
 
 INITIALIZERS: tuple[str, ...] = get_args(InitializerName)
 DEFAULT_PENALTY = 0.01
-"""Of Keras's L1 and L2 that are named without a strength."""
+"""The strength of Keras's L1 and L2 that are named without one."""
 
 _VARIANCE_SCALING = {
     (1.0, "fan_avg", "uniform"): "glorot_uniform",
@@ -24,78 +24,83 @@ _VARIANCE_SCALING = {
 }
 
 
-def initializer_of(layer: KerasObject) -> Mapping[str, Any]:
-    """An Initializer's fields."""
+def read_initializer(layer: KerasObject) -> Mapping[str, Any]:
+    """Return an Initializer's fields."""
     value = layer.config.get("kernel_initializer")
     if value is None:
         return {"name": "glorot_uniform"}
     if isinstance(value, str):
-        name = snake(value)
+        name = snake_case(value)
         if name not in INITIALIZERS:
             raise _unsupported_initializer(layer, value)
         return {"name": name}
-    inner = serialized(value, f"the kernel_initializer of {layer.title}")
-    name = _name(inner)
+    inner = parse_object(value, f"the kernel_initializer of {layer.title}")
+    name = _find_initializer_name(inner)
     if inner.is_custom or name not in INITIALIZERS:
         raise _unsupported_initializer(layer, inner.class_name)
     if name not in SCALES:
         return {"name": name}
-    return {"name": name, "scale": _scale(layer, inner, name)}
+    return {"name": name, "scale": _read_scale(layer, inner, name)}
 
 
-def _name(initializer: KerasObject) -> str:
+def _find_initializer_name(initializer: KerasObject) -> str:
     if initializer.class_name != "VarianceScaling":
-        return snake(initializer.class_name)
+        return snake_case(initializer.class_name)
     distribution = initializer.config.get("distribution", "truncated_normal")
-    # Keras draws a normal in its VarianceScaling truncated, too.
+    # The normal of Keras's VarianceScaling is truncated, too.
     shape = "truncated_normal" if distribution == "normal" else str(distribution)
     mode = str(initializer.config.get("mode", "fan_in"))
-    return _VARIANCE_SCALING.get((initializer.number("scale", 1.0), mode, shape), "VarianceScaling")
+    return _VARIANCE_SCALING.get(
+        (initializer.read_number("scale", 1.0), mode, shape), "VarianceScaling"
+    )
 
 
-def _scale(layer: KerasObject, initializer: KerasObject, name: str) -> float:
+def _read_scale(layer: KerasObject, initializer: KerasObject, name: str) -> float:
     if name == "constant":
-        return initializer.number("value", 0.0)
+        return initializer.read_number("value", 0.0)
     if name == "random_uniform":
-        low, high = initializer.number("minval", -0.05), initializer.number("maxval", 0.05)
+        low, high = (
+            initializer.read_number("minval", -0.05),
+            initializer.read_number("maxval", 0.05),
+        )
         if low != -high:
             raise _unsupported_initializer(layer, f"a uniform from {low:g} to {high:g}")
         return high
-    if mean := initializer.number("mean", 0.0):
+    if mean := initializer.read_number("mean", 0.0):
         raise _unsupported_initializer(layer, f"a normal around {mean:g}")
-    return initializer.number("stddev", SCALES[name])
+    return initializer.read_number("stddev", SCALES[name])
 
 
-def _unsupported_initializer(layer: KerasObject, what: str) -> RecipeUnsupported:
+def _unsupported_initializer(layer: KerasObject, name: str) -> RecipeUnsupported:
     return RecipeUnsupported(
-        f"{layer.title} has the kernel_initializer {shown(what)}, which is not reproduced",
+        f"{layer.title} has the kernel_initializer {show_value(name)}, which is not reproduced",
         field=LAYERS,
         fix=f"use one of {', '.join(INITIALIZERS)}, around zero",
     )
 
 
-def penalties_of(layer: KerasObject) -> tuple[float, float]:
-    """The strengths of L1 and L2."""
+def read_penalties(layer: KerasObject) -> tuple[float, float]:
+    """Return the strengths of L1 and L2."""
     value = layer.config.get("kernel_regularizer")
     if value is None:
         return 0.0, 0.0
-    name = snake(value) if isinstance(value, str) else None
+    name = snake_case(value) if isinstance(value, str) else None
     if name in {"l1", "l2", "l1_l2", "l1l2"}:
         return DEFAULT_PENALTY * (name != "l2"), DEFAULT_PENALTY * (name != "l1")
     if name is None:
-        inner = serialized(value, f"the kernel_regularizer of {layer.title}")
+        inner = parse_object(value, f"the kernel_regularizer of {layer.title}")
         if not inner.is_custom and inner.class_name in {"L1", "L2", "L1L2"}:
-            return _strength(layer, inner, "l1"), _strength(layer, inner, "l2")
+            return _read_strength(layer, inner, "l1"), _read_strength(layer, inner, "l2")
         name = inner.class_name
     raise RecipeUnsupported(
-        f"{layer.title} has the kernel_regularizer {shown(name)}, which is not reproduced",
+        f"{layer.title} has the kernel_regularizer {show_value(name)}, which is not reproduced",
         field=LAYERS,
         fix="use keras.regularizers.L1, L2 or L1L2",
     )
 
 
-def _strength(layer: KerasObject, regularizer: KerasObject, key: str) -> float:
-    strength = regularizer.number(key, 0.0)
+def _read_strength(layer: KerasObject, regularizer: KerasObject, key: str) -> float:
+    strength = regularizer.read_number(key, 0.0)
     if strength < 0:
         raise RecipeUnsupported(
             f"{layer.title} has a negative penalty, {key}={strength:g}",
@@ -106,15 +111,15 @@ def _strength(layer: KerasObject, regularizer: KerasObject, key: str) -> float:
 
 
 def is_zero(initializer: Any) -> bool:
-    """Whether an initializer of biases begins at zero, as Keras's default does."""
+    """Return whether an initializer of biases starts them at zero, as Keras's default does."""
     if initializer is None:
         return True
     if isinstance(initializer, str):
-        return snake(initializer) == "zeros"
-    inner = serialized(initializer, "a bias_initializer")
+        return snake_case(initializer) == "zeros"
+    inner = parse_object(initializer, "a bias_initializer")
     if inner.is_custom:
         return False
     is_constant = inner.class_name == "Constant"
     return inner.class_name == "Zeros" or (
-        is_constant and number(inner.config.get("value"), 0.0, "value") == 0
+        is_constant and read_number(inner.config.get("value"), 0.0, "value") == 0
     )

@@ -1,4 +1,4 @@
-"""From Keras layers in order to the layers of a Recipe, or a refusal that names the layer."""
+"""Turns ordered Keras layers into a Recipe's layers, or refuses a layer by its name."""
 
 from __future__ import annotations
 
@@ -8,19 +8,25 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, NoReturn
 
 from lowloss.errors import RecipeUnsupported
-from lowloss.recipes.keras_activations import activation_of, activation_of_layer, combined
-from lowloss.recipes.keras_kernels import initializer_of, is_zero, penalties_of
+from lowloss.recipes.keras_activations import (
+    combine_activations,
+    read_activation,
+    read_activation_layer,
+)
+from lowloss.recipes.keras_kernels import is_zero, read_initializer, read_penalties
 from lowloss.recipes.keras_objects import LAYERS, KerasObject
 from lowloss.spec import RecipeScaling
-from lowloss.tables.cells import shown
+from lowloss.tables.cells import show_value
 
 MAX_UNITS = 65_536
-KEPT = "Dense, Dropout, activations, Flatten, and at the front Normalization and GaussianNoise"
+SUPPORTED_LAYERS = (
+    "Dense, Dropout, activations, Flatten, and at the front Normalization and GaussianNoise"
+)
 
 
 @dataclass
-class _Dense:
-    """What is known so far of a Dense layer and of what comes after it."""
+class _DenseLayer:
+    """A Dense layer, with the activation and the dropout that follow it so far."""
 
     units: int
     activation: str
@@ -32,13 +38,13 @@ class _Dense:
 
 @dataclass
 class Network:
-    """What the layers read so far amount to.
+    """The network of the layers that were read so far.
 
-    `axes` is how many a row has, null where that is not written; `scaling` what the model itself
-    does to its features.
+    `axes` is how many axes a row has, None where no layer says so; `scaling` is done by the model
+    itself to its features.
     """
 
-    dense: list[_Dense] = field(default_factory=list)
+    dense: list[_DenseLayer] = field(default_factory=list)
     noise: float = 0.0
     scaling: RecipeScaling = "none"
     axes: int | None = None
@@ -46,26 +52,26 @@ class Network:
 
     @property
     def layers(self) -> list[dict[str, Any]]:
-        """As fields of a Recipe."""
-        return [asdict(each) for each in self.dense]
+        """The layers as fields of a Recipe."""
+        return [asdict(layer) for layer in self.dense]
 
     def note(self, text: str) -> None:
-        """Say what is taken otherwise, once."""
+        """Note a difference between recipe and model, once."""
         if text not in self.notes:
             self.notes.append(text)
 
 
 def read_layers(layers: list[KerasObject]) -> Network:
-    """The network that the layers are. Raises RecipeUnsupported and RecipeUnreadable."""
+    """Read the network of these layers; raise RecipeUnsupported and RecipeUnreadable."""
     network = Network()
     for layer in layers:
         if layer.is_custom:
             _refuse(
                 layer,
                 "is a class of your own, whose code is not run",
-                f"describe the network with Keras's own layers: {KEPT}",
+                f"describe the network with Keras's own layers: {SUPPORTED_LAYERS}",
             )
-        _READERS.get(layer.class_name, _other)(network, layer)
+        _READERS.get(layer.class_name, _refuse_other)(network, layer)
     if not network.dense:
         raise RecipeUnsupported(
             "the model has no Dense layer", field=LAYERS, fix="end it with a Dense layer"
@@ -73,21 +79,23 @@ def read_layers(layers: list[KerasObject]) -> Network:
     return network
 
 
-def _input(network: Network, layer: KerasObject) -> None:
-    network.axes = _axes(layer.config.get("batch_shape", layer.config.get("batch_input_shape")))
+def _read_input(network: Network, layer: KerasObject) -> None:
+    network.axes = _count_axes(
+        layer.config.get("batch_shape", layer.config.get("batch_input_shape"))
+    )
 
 
-def _dense(network: Network, layer: KerasObject) -> None:
+def _read_dense(network: Network, layer: KerasObject) -> None:
     units = layer.config.get("units")
     if not isinstance(units, int) or isinstance(units, bool) or not 1 <= units <= MAX_UNITS:
-        _refuse(layer, f"has {shown(units)} units", f"give it 1 to {MAX_UNITS} units")
+        _refuse(layer, f"has {show_value(units)} units", f"give it 1 to {MAX_UNITS} units")
     _check_dense(network, layer)
-    l1, l2 = penalties_of(layer)
+    l1, l2 = read_penalties(layer)
     network.dense.append(
-        _Dense(
+        _DenseLayer(
             units,
-            activation_of(layer, network.note),
-            initializer_of(layer),
+            read_activation(layer, network.note),
+            read_initializer(layer),
             l1=l1,
             l2=l2,
         )
@@ -96,28 +104,28 @@ def _dense(network: Network, layer: KerasObject) -> None:
 
 
 def _check_dense(network: Network, layer: KerasObject) -> None:
-    """Refuse what a Recipe has no word for."""
-    built = layer.beside.get("build_config")
+    """Refuse options that a Recipe cannot express."""
+    built = layer.document.get("build_config")
     shape = built.get("input_shape") if isinstance(built, dict) else None
-    axes = _axes(shape or layer.config.get("batch_input_shape")) or network.axes
+    axes = _count_axes(shape or layer.config.get("batch_input_shape")) or network.axes
     if axes is not None and axes != 1:
         _refuse(layer, f"takes rows of {axes} axes", "put a Flatten before it")
     if layer.config.get("use_bias", True) is not True:
         _refuse(layer, "has no bias", "set use_bias=True: every layer that is trained here has one")
     if not is_zero(layer.config.get("bias_initializer")):
         _refuse(layer, "has biases that do not begin at zero", "leave bias_initializer out")
-    for key in _NEVER:
-        if layer.is_on(key):
+    for key in _UNSUPPORTED_OPTIONS:
+        if layer.is_set(key):
             _refuse(layer, f"has a {key}, which is not reproduced", "leave it out")
     if layer.config.get("trainable") is False:
         _refuse(layer, "is frozen: its trainable is false", "set trainable = True")
     dtype = layer.config.get("dtype")
     policy = dtype.get("config", {}) if isinstance(dtype, dict) else {"name": dtype}
     if isinstance(policy, dict) and policy.get("name") not in (None, "float32"):
-        network.note(f"computed in float32, not in {shown(policy.get('name'))}")
+        network.note(f"computed in float32, not in {show_value(policy.get('name'))}")
 
 
-_NEVER = (
+_UNSUPPORTED_OPTIONS = (
     "bias_regularizer",
     "activity_regularizer",
     "kernel_constraint",
@@ -127,28 +135,28 @@ _NEVER = (
 )
 
 
-def _activation(network: Network, layer: KerasObject) -> None:
-    name = activation_of_layer(layer, network.note)
+def _read_activation(network: Network, layer: KerasObject) -> None:
+    name = read_activation_layer(layer, network.note)
     if name == "linear":
         return
     if not network.dense:
         _refuse(layer, "comes before the first Dense layer", "put it after one")
     last = network.dense[-1]
     if last.dropout and name not in {"relu", "leaky_relu"}:
-        # Dropout multiplies by what is not negative: these two give the same before and after.
+        # Dropout's factor is never negative: these two commute with it.
         _refuse(layer, "comes after a Dropout", "put the Dropout after the activation")
-    both = combined(last.activation, name)
-    if both is None:
+    combination = combine_activations(last.activation, name)
+    if combination is None:
         _refuse(
             layer,
             f"comes after the activation {last.activation}: two in a row are not reproduced",
             "leave one of them out",
         )
-    last.activation = both
+    last.activation = combination
 
 
-def _dropout(network: Network, layer: KerasObject) -> None:
-    rate = layer.number("rate", 0.0)
+def _read_dropout(network: Network, layer: KerasObject) -> None:
+    rate = layer.read_number("rate", 0.0)
     if rate == 0:
         return
     layer.require("noise_shape", None, "leave it out")
@@ -157,12 +165,12 @@ def _dropout(network: Network, layer: KerasObject) -> None:
     if not 0 < rate < 1:
         _refuse(layer, f"has a rate of {rate:g}", "give it a rate from 0 to below 1")
     last = network.dense[-1]
-    # What one keeps of what another kept: as one Dropout of the joint rate.
+    # Two Dropouts in a row act as one: their shares of surviving values multiply.
     last.dropout = rate if not last.dropout else 1 - (1 - last.dropout) * (1 - rate)
 
 
-def _noise(network: Network, layer: KerasObject) -> None:
-    deviation = layer.number("stddev", 0.0)
+def _read_noise(network: Network, layer: KerasObject) -> None:
+    deviation = layer.read_number("stddev", 0.0)
     if deviation == 0:
         return
     if network.dense or deviation < 0:
@@ -170,7 +178,7 @@ def _noise(network: Network, layer: KerasObject) -> None:
     network.noise = math.hypot(network.noise, deviation)
 
 
-def _normalization(network: Network, layer: KerasObject) -> None:
+def _read_normalization(network: Network, layer: KerasObject) -> None:
     _check_front(network, layer)
     layer.require("invert", False, "leave it out")
     if layer.config.get("axis", -1) not in (-1, 1, [-1], [1]):
@@ -182,7 +190,7 @@ def _normalization(network: Network, layer: KerasObject) -> None:
     )
 
 
-def _rescaling(network: Network, layer: KerasObject) -> None:
+def _read_rescaling(network: Network, layer: KerasObject) -> None:
     scale, offset = layer.config.get("scale", 1.0), layer.config.get("offset", 0.0)
     if scale == 1 and offset == 0:
         return
@@ -199,54 +207,54 @@ def _check_front(network: Network, layer: KerasObject) -> None:
         _refuse(layer, "is not the first layer", "scale the features before all else")
 
 
-def _flatten(network: Network, _layer: KerasObject) -> None:
+def _read_flatten(network: Network, _layer: KerasObject) -> None:
     network.axes = 1
 
 
-def _reshape(network: Network, layer: KerasObject) -> None:
+def _read_reshape(network: Network, layer: KerasObject) -> None:
     shape = layer.config.get("target_shape")
     network.axes = len(shape) if isinstance(shape, list) else None
 
 
-def _nothing(_network: Network, _layer: KerasObject) -> None:
-    """A layer that gives what it takes."""
+def _skip(_network: Network, _layer: KerasObject) -> None:
+    """Skip a layer that changes nothing."""
 
 
-def _lambda(_network: Network, layer: KerasObject) -> None:
+def _refuse_lambda(_network: Network, layer: KerasObject) -> None:
     _refuse(
         layer,
         "holds code, which is never run",
-        f"describe the network with Keras's own layers: {KEPT}",
+        f"describe the network with Keras's own layers: {SUPPORTED_LAYERS}",
     )
 
 
-def _other(_network: Network, layer: KerasObject) -> None:
-    _refuse(layer, "is not reproduced", f"describe a network of what is: {KEPT}")
+def _refuse_other(_network: Network, layer: KerasObject) -> None:
+    _refuse(layer, "is not reproduced", f"describe a network of what is: {SUPPORTED_LAYERS}")
 
 
-def _refuse(layer: KerasObject, why: str, fix: str) -> NoReturn:
-    raise RecipeUnsupported(f"{layer.title} {why}", field=LAYERS, fix=fix)
+def _refuse(layer: KerasObject, reason: str, fix: str) -> NoReturn:
+    raise RecipeUnsupported(f"{layer.title} {reason}", field=LAYERS, fix=fix)
 
 
-def _axes(shape: Any) -> int | None:
-    """How many axes a row has, of a shape that begins with that of the batch."""
+def _count_axes(shape: Any) -> int | None:
+    """Return how many axes a row has; the first axis of `shape` is the batch's."""
     return len(shape) - 1 if isinstance(shape, list) else None
 
 
 _READERS: dict[str, Callable[[Network, KerasObject], None]] = {
-    "InputLayer": _input,
-    "Dense": _dense,
-    "Activation": _activation,
-    "ReLU": _activation,
-    "LeakyReLU": _activation,
-    "ELU": _activation,
-    "Softmax": _activation,
-    "Dropout": _dropout,
-    "GaussianNoise": _noise,
-    "Normalization": _normalization,
-    "Rescaling": _rescaling,
-    "Flatten": _flatten,
-    "Reshape": _reshape,
-    "Identity": _nothing,
-    "Lambda": _lambda,
+    "InputLayer": _read_input,
+    "Dense": _read_dense,
+    "Activation": _read_activation,
+    "ReLU": _read_activation,
+    "LeakyReLU": _read_activation,
+    "ELU": _read_activation,
+    "Softmax": _read_activation,
+    "Dropout": _read_dropout,
+    "GaussianNoise": _read_noise,
+    "Normalization": _read_normalization,
+    "Rescaling": _read_rescaling,
+    "Flatten": _read_flatten,
+    "Reshape": _read_reshape,
+    "Identity": _skip,
+    "Lambda": _refuse_lambda,
 }

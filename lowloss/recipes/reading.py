@@ -1,4 +1,4 @@
-"""From what a user has to a Recipe: our own JSON, a Keras model's JSON, or a .keras file."""
+"""Reads a Recipe from our own JSON, a Keras model's JSON, or a .keras file."""
 
 from __future__ import annotations
 
@@ -9,42 +9,42 @@ from typing import Any, BinaryIO
 
 from lowloss.errors import RecipeUnreadable
 from lowloss.recipes.bounded_json import parse_json
-from lowloss.recipes.faults import checked_recipe
+from lowloss.recipes.faults import validate_recipe
 from lowloss.recipes.imported import ImportedRecipe
-from lowloss.recipes.keras_archive import is_archive, model_description
-from lowloss.recipes.keras_config import is_description, recipe_of_description
+from lowloss.recipes.keras_archive import is_archive, read_model_description
+from lowloss.recipes.keras_config import is_description, read_description
 
 
 def read_recipe(data: bytes, fit: Mapping[str, Any]) -> ImportedRecipe:
-    """The recipe that the bytes hold: a Recipe as JSON, a model's `to_json()`, or a .keras file.
+    """Read a recipe from a Recipe as JSON, a model's `to_json()`, or a .keras file.
 
-    `fit` are fields of a Recipe that a model's file does not hold; they win over those of a
-    Recipe. Raises RecipeUnreadable, RecipeUnsupported, and InvalidRequest where a field is wrong.
+    `fit` are fields of a Recipe that a model's file does not hold; they replace those of a
+    Recipe. Raise RecipeUnreadable, RecipeUnsupported, and InvalidRequest where a field is wrong.
     """
     if is_archive(data):
         return recipe_from_keras_file(io.BytesIO(data), fit=fit)
     document = parse_json(data)
     if is_description(document):
-        return recipe_of_description(document, fit)
+        return read_description(document, fit)
     if not isinstance(document, dict):
         raise RecipeUnreadable(
             "the JSON is no object, and so neither a Recipe nor a Keras model",
             field="recipe",
             fix="send a Recipe, or the text of model.to_json()",
         )
-    return ImportedRecipe(checked_recipe({**document, **fit}))
+    return ImportedRecipe(validate_recipe({**document, **fit}))
 
 
 def recipe_from_json(text: bytes | str, *, fit: Mapping[str, Any]) -> ImportedRecipe:
-    """The recipe of a Keras model's `to_json()`. Raises as `read_recipe` does."""
-    return recipe_of_description(parse_json(text), fit)
+    """Read the recipe of a Keras model's `to_json()`; raise as `read_recipe` does."""
+    return read_description(parse_json(text), fit)
 
 
 def recipe_from_keras_file(
     file: str | Path | BinaryIO, *, fit: Mapping[str, Any]
 ) -> ImportedRecipe:
-    """The recipe of a .keras file; its weights are never read. Raises as `read_recipe` does."""
+    """Read the recipe of a .keras file, never its weights; raise as `read_recipe` does."""
     if isinstance(file, str | Path):
         with Path(file).open("rb") as opened:
             return recipe_from_keras_file(opened, fit=fit)
-    return recipe_of_description(parse_json(model_description(file)), fit)
+    return read_description(parse_json(read_model_description(file)), fit)

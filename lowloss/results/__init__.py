@@ -1,4 +1,4 @@
-"""What you get back: jobs, trials, curves, datasets, artifacts, and their states."""
+"""The results that the server returns: jobs, trials, curves, datasets, artifacts, states."""
 
 from lowloss.results.datasets import (
     QUANTILES,

@@ -18,10 +18,10 @@ class TableFormat(StrEnum):
 
 
 class ColumnKind(StrEnum):
-    """What a column holds, as far as a model is concerned.
+    """How a model reads a column.
 
-    An `integer_category` is a number whose values count 0, 1, 2 … or 1, 2, 3 …: it may be a code.
-    An `identifier` tells every row from every other.
+    An `integer_category` has the values 0, 1, 2 … or 1, 2, 3 …: they may be codes of categories.
+    An `identifier` has a different value in every row.
     """
 
     numeric = "numeric"
@@ -35,27 +35,27 @@ class ColumnKind(StrEnum):
 
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
-"""The shares that a column's `quantiles` are of."""
+"""The probabilities of a column's `quantiles`."""
 
 
 class Histogram(Result):
-    """How many values lie in each of some bins of equal width; `edges` has one more than them."""
+    """The number of values in each bin; bins have equal width, and one edge more than counts."""
 
     edges: tuple[float, ...]
     counts: tuple[int, ...]
 
 
 class Level(Result):
-    """One distinct value of a column and the number of rows that hold it."""
+    """One distinct value of a column, and the number of rows with it."""
 
     value: str
     rows: int
 
 
 class Column(Result):
-    """What was measured of one column at upload. Missing values count in `missing` alone.
+    """The profile of one column, made at upload. Missing values count only in `missing`.
 
-    `levels` holds the most frequent values, and is complete when `distinct` equals its length.
+    `levels` lists the most frequent values, and is complete when `distinct` equals its length.
     `mean`, `sd`, `min`, `max`, `quantiles` (at `QUANTILES`) and `histogram` are null, or empty,
     unless the column holds numbers, booleans (as 0 and 1) or dates (as days since 1970-01-01).
     """

@@ -11,7 +11,7 @@ from lowloss.spec import Recipe
 
 
 class Stage(StrEnum):
-    """Where a cause lies; upstream first."""
+    """The part of a training in which a cause lies, in the order of its steps."""
 
     data = "data"
     architecture = "architecture"
@@ -19,7 +19,7 @@ class Stage(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why a loss is high: stable codes, those of the data first. docs/diagnosis.md defines each."""
+    """Why a loss is high: stable codes, the data's first. docs/diagnosis.md defines each."""
 
     features_not_scaled = "features_not_scaled"
     target_not_scaled = "target_not_scaled"
@@ -60,24 +60,28 @@ class Cause(StrEnum):
 
     @property
     def stage(self) -> Stage:
-        """Where the cause lies."""
+        """The stage in which the cause lies."""
         if self in _ARCHITECTURE:
             return Stage.architecture
         return Stage.data if self in _DATA else Stage.training
 
 
-_IN_ORDER = list(Cause)
-_DATA = frozenset(_IN_ORDER[: _IN_ORDER.index(Cause.wrong_output)])
+_CAUSES_IN_ORDER = list(Cause)
+_DATA = frozenset(_CAUSES_IN_ORDER[: _CAUSES_IN_ORDER.index(Cause.wrong_output)])
 _ARCHITECTURE = frozenset(
-    _IN_ORDER[_IN_ORDER.index(Cause.wrong_output) : _IN_ORDER.index(Cause.learning_rate_too_high)]
+    _CAUSES_IN_ORDER[
+        _CAUSES_IN_ORDER.index(Cause.wrong_output) : _CAUSES_IN_ORDER.index(
+            Cause.learning_rate_too_high
+        )
+    ]
 )
 
 
 class Severity(StrEnum):
-    """How much of the loss a cause is to blame for.
+    """How much of the excess loss a cause explains.
 
-    `critical`: most of what could be removed, or nothing can be learned; `major`: much of it;
-    `minor`: little, but more than chance; `harmless`: present, and its remedy changes nothing here.
+    `critical`: most of it, or nothing can be learned; `major`: much of it; `minor`: little, but
+    more than chance; `harmless`: the cause is present, and its remedy changes nothing here.
     """
 
     critical = "critical"
@@ -87,7 +91,7 @@ class Severity(StrEnum):
 
 
 class Evidence(Result):
-    """One thing that was measured: what, its value, and the value from which it is suspect."""
+    """One measurement: what was measured, its value, and the value from which it is suspect."""
 
     what: str
     value: float | None
@@ -95,10 +99,11 @@ class Evidence(Result):
 
 
 class Effect(Result):
-    """What a remedy does to the loss on the judging rows, as a mean over the runs.
+    """The effect of a remedy on the loss of the judging rows, as a mean over the runs.
 
     `before` and `after` are in units of `metric`; null where training diverged. `share` is the part
-    of the excess loss that goes, `low` and `high` its 95 % interval over `runs` (seeds and splits).
+    of the excess loss that the remedy removes, `low` and `high` its 95 % interval over `runs`
+    (seeds and splits).
     """
 
     metric: str
@@ -111,7 +116,10 @@ class Effect(Result):
 
 
 class Remedy(Result):
-    """What to do: in words, as a change to the recipe, and as Keras code. No change: no recipe."""
+    """What to do: in words, as a change to the recipe, and as Keras code.
+
+    `change` is empty where no recipe can express the remedy.
+    """
 
     text: str
     change: dict[str, Any]
@@ -119,7 +127,7 @@ class Remedy(Result):
 
 
 class Alternative(Result):
-    """Another remedy that removes the same excess, and the cause that it would speak for."""
+    """Another remedy that removes the same excess loss, and the cause that it would point to."""
 
     cause: Cause
     remedy: Remedy
@@ -129,9 +137,9 @@ class Alternative(Result):
 class Finding(Result):
     """One diagnosed cause.
 
-    `effect` is measured where the causes before it in the list are remedied already,
-    `isolated_effect` on the recipe as it is; null where no experiment was made. `rows` are numbers of the table's rows,
-    from 0, `columns` names of its columns.
+    `effect` is measured after the remedies of the causes before it in the list, `isolated_effect`
+    on the unchanged recipe; null where no experiment was made. `rows` are indices of the table's
+    rows, from 0, `columns` names of its columns.
     """
 
     cause: Cause
@@ -148,10 +156,10 @@ class Finding(Result):
 
 
 class NoiseFloor(Result):
-    """What loss no model can remove, as far as the data tell.
+    """The loss that no model can remove, estimated from the data, in units of the metric.
 
-    `conflicting` is the loss that rows of equal features and other targets make certain; `estimate`
-    comes from rows that are nearly equal; null where neither can be told. Units of the metric.
+    `conflicting` is the loss that rows with equal features and different targets make certain;
+    `estimate` comes from rows with nearly equal features. Null where it cannot be estimated.
     """
 
     estimate: float | None
@@ -159,9 +167,9 @@ class NoiseFloor(Result):
 
 
 class Experiment(Result):
-    """A change to the recipe, trained beside it: losses on the judging rows, run by run.
+    """A change to the recipe, trained in comparison with it: losses on the judging rows, by run.
 
-    A run that diverged is null. The first experiment is the recipe as it is.
+    A run that diverged is null. The first experiment is the unchanged recipe.
     """
 
     name: str
@@ -171,31 +179,31 @@ class Experiment(Result):
 
 
 class ReadRecipe(Result):
-    """A recipe that was read from a Keras model; `notes` say what was taken otherwise."""
+    """A recipe that was read from a Keras model; `notes` name its differences from the model."""
 
     recipe: Recipe
     notes: tuple[str, ...]
 
 
 class Verdict(Result):
-    """A diagnosis in short: one sentence, and the causes that do harm, the first one first."""
+    """The summary of a diagnosis: one sentence, and the harmful causes in order."""
 
     sentence: str
     causes: tuple[Cause, ...]
 
 
 class Diagnosis(Result):
-    """Why a loss is high.
+    """The explanation of a high loss.
 
     All losses are of `metric`: the mean squared error in the target's own units, or the log loss.
-    `loss` is the recipe's, null where it diverged; `best` the least that was reached, by
-    `best_model`; `constant` that of the best constant answer. `remedied_recipe` is the recipe with
-    the remedies of all harmful findings, `remedied_loss` its loss. `runs` is how many times each was
-    trained, `rows` how many rows train, validate and judge. `remaining` says what the loss consists
-    of that is left with all remedies, `notes` what was taken otherwise than asked for, `skipped`
-    what there was no time for. Curves of a mean squared error are in the target's own units. Of a
-    search, the recipe is a first try: raw columns, a plain network, no early stopping; and `search`
-    says what kept losses high during it.
+    `loss` is the recipe's, null where it diverged; `best` is the lowest loss, reached by
+    `best_model`; `constant` is the loss of the best constant prediction. `remedied_recipe` is the
+    recipe with the remedies of all harmful findings, `remedied_loss` its loss. `runs` is how many
+    times each recipe was trained, `rows` how many rows train, validate and judge. `remaining`
+    explains the loss that remains after all remedies, `notes` names differences from the request,
+    and `skipped` the checks that there was no time for. Curves of a mean squared error are in the
+    target's own units. For a search, the recipe is a first try (raw columns, a plain network, no
+    early stopping), and `search` explains the high losses during the search.
     """
 
     verdict: str

@@ -1,4 +1,4 @@
-"""What a search tells of itself."""
+"""Insights into a search, found from its trials."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class HyperparameterImportance(Result):
 
 
 class Edge(Result):
-    """A range at whose end, `limit`, the best trials lie, and a range that goes on beyond it.
+    """A range whose end, `limit`, the best trials lie at, and a proposal of a range beyond it.
 
-    Or choices of numbers, likewise. `value` is that of the best trial.
+    The same for choices of numbers. `value` is the best trial's.
     """
 
     name: str
@@ -30,10 +30,10 @@ class Edge(Result):
 
 
 class DivergedRegion(Result):
-    """Where trials diverged or failed more often than elsewhere.
+    """A region of the search space where trials diverged or failed more often than elsewhere.
 
-    A part of a range (`low` to `high`), or one `choice`. The first of several is the clearest;
-    the counts of each leave out the trials in those before it.
+    It is a part of a range (`low` to `high`), or one `choice`. Of several regions the first is the
+    clearest; the counts of each leave out the trials of the regions before it.
     """
 
     name: str
@@ -47,9 +47,10 @@ class DivergedRegion(Result):
 
 
 class Improvement(Result):
-    """A trial that was better than all before it, in the order in which trials ended.
+    """A trial that was better than all trials that ended before it.
 
-    `epochs` and `seconds` are those of the search up to its end.
+    `ended` counts the trials that had ended by then, it included; `epochs` and `seconds` are the
+    search's up to then.
     """
 
     trial: int
@@ -60,7 +61,10 @@ class Improvement(Result):
 
 
 class Consumed(Result):
-    """What a search used up: `rows` are training rows seen, `cpu_seconds` of its last attempt."""
+    """The resources that a search used.
+
+    `rows` counts training rows, once for each epoch; `cpu_seconds` is of its last attempt.
+    """
 
     epochs: int
     trial_seconds: float
@@ -69,12 +73,12 @@ class Consumed(Result):
 
 
 class SearchInsights(Result):
-    """What a search tells of itself.
+    """Insights into a search.
 
-    `importances` are empty where too few trials were scored, fewer than `trials_needed`, or all
-    scored the same. `next_space` is a part of a `search_space`: the proposals of all `edges`.
-    `trials_to_near_best` counts the trials that had ended when the best score was within 1 % of what
-    it came to.
+    `importances` is empty where fewer trials than `trials_needed` were scored, or all scored the
+    same. `next_space` is a part of a `search_space`: the proposals of all `edges`.
+    `trials_to_near_best` counts the trials that had ended when the best score was first within 1 %
+    of its final value.
     """
 
     importances: tuple[HyperparameterImportance, ...] = ()

@@ -1,4 +1,4 @@
-"""Jobs, and what they hand out."""
+"""Jobs, and their events, artifacts and predictions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lowloss.spec import DiagnosisSpec, JobSpec, Task
 
 
 class Progress(Result):
-    """How far a job is; a diagnosis has no trials.
+    """The progress of a job; a diagnosis has no trials.
 
     `seconds_left` is an estimate, null where there is no basis for one.
     """
@@ -30,7 +30,7 @@ class Progress(Result):
 
 
 class Best(Result):
-    """The best trial so far and, once the search has ended, what became of it."""
+    """The best trial so far and, once the search has ended, its test metrics."""
 
     trial: int
     hyperparameters: Hyperparameters
@@ -51,7 +51,7 @@ class AttemptError(Result):
 
 
 class Links(Result):
-    """Where to go from a job: URL paths. A server before diagnoses has no `diagnosis`."""
+    """URL paths of what belongs to a job. Servers older than diagnoses have no `diagnosis`."""
 
     self: str
     trials: str
@@ -62,7 +62,7 @@ class Links(Result):
 
 
 class Job(Result):
-    """One durable run of a search, or of a diagnosis: `kind` says which, and what `spec` is."""
+    """One durable run of a search or of a diagnosis: `kind` says which, and the type of `spec`."""
 
     id: str
     kind: JobKind = JobKind.search
@@ -86,14 +86,14 @@ class Job(Result):
 
     @property
     def search(self) -> JobSpec:
-        """What a search was asked for; TypeError for a diagnosis."""
+        """The specification of a search; raises TypeError for a diagnosis."""
         if not isinstance(self.spec, JobSpec):
             raise TypeError(f"{self.id} is a {self.kind}")
         return self.spec
 
 
 class Event(Result):
-    """Something that happened to a job; numbered from 1 within it."""
+    """Something that happened to a job; numbered from 1 within the job."""
 
     number: int
     kind: str
@@ -112,18 +112,18 @@ class Artifact(Result):
 
 
 class Artifacts(Page[Artifact]):
-    """What can be downloaded of a job; `missing` says why another could not be made."""
+    """The downloadable artifacts of a job; `missing` says why another could not be made."""
 
     missing: dict[str, str] = Field(default_factory=dict)
 
 
 class Predictions(Result):
-    """What a model answers to rows, in their order.
+    """A model's predictions, in the order of the rows.
 
     A prediction is a label, or for a regression a number in the target's units; it is null where
-    the model's answer is not finite. `probabilities` has one list a row, in the order of `labels`;
-    it is null for a regression. `ignored` names columns of the rows that the model does not take.
-    `job` is null where the model came from a file.
+    the model's output is not finite. `probabilities` has one list per row, in the order of
+    `labels`; it is null for a regression. `ignored` names columns of the rows that the model does
+    not use. `job` is null where the model came from a file.
     """
 
     model_config = ConfigDict(protected_namespaces=())

@@ -1,4 +1,4 @@
-"""What a job found beside its trials."""
+"""The results of a job other than its trials."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from lowloss.results.parts import Result
 
 
 class Baseline(Result):
-    """What a model must beat: a simple predictor fitted on the same training rows.
+    """A simple predictor, fitted on the same training rows, that a model must beat.
 
-    `difference` holds, for each metric, the central 95 % of the model's value less the baseline's
-    over resampled test rows: where it holds 0, other test rows might have turned the two around.
+    `difference` is, for each metric, the central 95 % of the model's value minus the baseline's
+    over resampled test rows: where it contains 0, other test rows might have reversed the order.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Confirmation(Result):
 
 
 class FinalGain(Result):
-    """What refitting on all rows, or averaging members, gained.
+    """The gain from refitting on all rows, or from averaging members.
 
     `before` are the test metrics of the winner's best run, `after` those of the model.
     """
@@ -46,7 +46,7 @@ class FinalGain(Result):
 
 
 class Importance(Result):
-    """How much worse the model answers the test rows where one column is shuffled.
+    """How much worse the model predicts the test rows when one column is shuffled.
 
     `increase` is the mean rise of rmse or log loss over the shuffles, `sd` their deviation.
     """
@@ -64,14 +64,14 @@ class ExcludedColumn(Result):
 
 
 class Outcome(Result):
-    """What a job found beside its trials: filled in as the worker gets there.
+    """The results of a job other than its trials, filled in while the worker goes on.
 
-    `threads` are those that train; `open_trials` is how many trials they train at a time at most.
-    `rows` are of the first fold. `insights` are what the search tells of itself. `test_intervals`
-    hold the central 95 % of each test metric over resampled test rows. `agreement` is each model
-    file's largest difference from the engine that trained it, on the test rows, as a share of their
-    answers' spread. `diagnosis` is the short of it, all of which has a route of its own.
-    `missing_artifacts` says why an artifact could not be made.
+    `threads` is how many threads train, `open_trials` how many trials they train at a time at most.
+    `rows` counts the rows of the first fold. `test_intervals` is the central 95 % of each test
+    metric over resampled test rows. `agreement` is the largest difference of each model file's
+    predictions of the test rows from the training engine's, as a share of their spread. `diagnosis`
+    is a summary; the whole diagnosis has a route of its own. `missing_artifacts` says why an
+    artifact could not be made.
     """
 
     threads: int | None = None

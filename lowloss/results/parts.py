@@ -1,4 +1,4 @@
-"""The parent of every part of an answer, and lists."""
+"""The base class of every part of a response, and pages of lists."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ T = TypeVar("T")
 
 
 class Result(BaseModel):
-    """A frozen part of an answer; fields of a newer server are ignored."""
+    """A frozen part of a response; unknown fields of a newer server are ignored."""
 
     model_config = ConfigDict(frozen=True)
 
 
 class Page(Result, Generic[T]):
-    """Some items of a list, and the cursor that leads to the rest (null at the end)."""
+    """Some items of a list, and the cursor of the next page (null at the end)."""
 
     items: tuple[T, ...]
     next: str | None

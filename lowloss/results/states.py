@@ -1,4 +1,4 @@
-"""What a job is, and where jobs and trials stand."""
+"""The kinds of jobs, and the states of jobs and trials."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from enum import StrEnum
 
 
 class JobKind(StrEnum):
-    """What a job does: search for a model, or tell why a loss is high."""
+    """What a job does: search for a model, or explain why a loss is high."""
 
     search = "search"
     diagnosis = "diagnosis"
 
 
 class JobState(StrEnum):
-    """Where a job stands."""
+    """The state of a job."""
 
     queued = "queued"
     running = "running"
@@ -29,7 +29,7 @@ class JobState(StrEnum):
 
 
 class Requested(StrEnum):
-    """What a user asked of a running job, until the worker obeys."""
+    """What a user requested of a running job, until the worker has done it."""
 
     none = "none"
     pause = "pause"
@@ -37,7 +37,7 @@ class Requested(StrEnum):
 
 
 class TrialState(StrEnum):
-    """Where a trial stands."""
+    """The state of a trial."""
 
     running = "running"
     completed = "completed"

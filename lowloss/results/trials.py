@@ -10,7 +10,7 @@ from lowloss.spec import Activation, Optimizer, Scaling, Schedule
 
 
 class Hyperparameters(Result):
-    """One setting of the search space: the whole recipe of a trial."""
+    """One point of the search space: all hyperparameters of a trial."""
 
     learning_rate: float
     layers: int
@@ -31,7 +31,7 @@ class Hyperparameters(Result):
 
 
 class Curve(Result):
-    """The metric values of one trial, epoch by epoch: each list has one value an epoch.
+    """The losses of one trial by epoch: each list has one value per epoch.
 
     A value that is not finite is null.
     """
@@ -42,11 +42,12 @@ class Curve(Result):
 
 
 class Trial(Result):
-    """One setting of the hyperparameters, trained and scored.
+    """One point of the search space, trained and scored.
 
     `metrics` are of the validation rows, in the target's units, with the best weights; `score` is
-    the one that the job's objective names, null unless the trial completed. `program` says what
-    trained it: its bits depend on that, its seed, its hyperparameters and the job's `threads`.
+    the one that the job's objective names, null unless the trial completed. `program` names what
+    trained it: the exact weights depend on it, the seed, the hyperparameters and the job's
+    `threads`.
     """
 
     number: int

@@ -1,4 +1,4 @@
-"""What you submit: a JobSpec and its parts."""
+"""The specifications that a user submits: JobSpec, DiagnosisSpec and their parts."""
 
 from lowloss.spec.continuation import Continuation
 from lowloss.spec.diagnosis import DiagnosisBudget, DiagnosisSpec

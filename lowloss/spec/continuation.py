@@ -1,4 +1,4 @@
-"""What a job that goes on from another changes."""
+"""The changes that a job makes to the specification of its parent."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from lowloss.spec.objective import Objective
 from lowloss.spec.parts import Spec
 
 Changes = dict[str, Any]
-"""Some fields of a part of a JobSpec; the others stay."""
+"""Some fields of a part of a JobSpec; the others stay as they are."""
 
 
 class Continuation(Spec):
-    """The changes that a child job makes to its parent's JobSpec; what is left out stays."""
+    """The changes that a child job makes to its parent's JobSpec; fields left out stay."""
 
     name: Name | None = None
     objective: Objective | None = None
@@ -35,14 +35,14 @@ class Continuation(Spec):
     priority: Priority | None = None
 
     def child_of(self, job_id: str, parent: JobSpec) -> JobSpec:
-        """The JobSpec of a job that learns from another; pydantic's ValidationError.
+        """Return the JobSpec of a job that learns from another; raise pydantic's ValidationError.
 
-        Its draws are new: unless a seed is given, it is one more than the parent's.
+        Its random draws are new: without a seed of its own, it gets the parent's plus one.
         """
         spec = parent.model_dump(mode="json")
         spec["seed"] = (parent.seed + 1) % (MAX_SEED + 1)
         if self.algorithm == "hyperband" and parent.pruning is None:
-            # Null may be what `auto` came to in the parent, and hyperband takes no null.
+            # The parent's `auto` may have become null, and hyperband does not take null.
             spec["pruning"] = "auto"
         for name, change in self.model_dump(mode="json", exclude_unset=True).items():
             is_part = isinstance(change, dict) and isinstance(spec[name], dict)

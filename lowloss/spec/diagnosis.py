@@ -1,4 +1,4 @@
-"""What asks why a loss is high: a dataset and a recipe."""
+"""DiagnosisSpec: the dataset and the recipe whose loss is to be explained."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from lowloss.spec.recipe import Recipe
 
 
 class DiagnosisBudget(Spec):
-    """How long a diagnosis may take; what it had no time for, it names."""
+    """How long a diagnosis may take; it names the checks that it had no time for."""
 
     max_seconds: Annotated[float, Number, Field(gt=0)] = 60.0
 
 
 class DiagnosisSpec(Spec):
-    """One diagnosis, as asked for: `dataset`, `target` and `recipe` are required.
+    """The specification of a diagnosis: `dataset`, `target` and `recipe` are required.
 
-    With the task `auto` a crossentropy makes a target with few values one of classes.
+    With the task `auto`, a crossentropy makes a target with few values a classification.
     """
 
     name: Name = ""
@@ -36,7 +36,7 @@ class DiagnosisSpec(Spec):
     priority: Priority = 0
 
     def as_job(self) -> JobSpec:
-        """A search on the same data, as the checks of tables take it."""
+        """Return a search on the same data, which the checks of tables take."""
         return JobSpec(
             name=self.name,
             dataset=self.dataset,

@@ -1,4 +1,4 @@
-"""A JobSpec, and what it consists of."""
+"""JobSpec and its parts."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class SearchSpace(Spec):
 class Features(Spec):
     """Which columns the model sees: those included (all when null) less those excluded.
 
-    Columns of numbers in `categorical` are taken for codes of categories.
+    Columns of numbers that `categorical` names are read as codes of categories.
     """
 
     include: tuple[Text, ...] | None = None
@@ -71,14 +71,14 @@ class Features(Spec):
 
 
 class Budget(Spec):
-    """When the search stops, at whichever limit is reached first; and what a trial may cost.
+    """When the search stops (at the limit that is reached first), and what a trial may cost.
 
-    `max_epochs` and `max_trial_seconds` are of each trial. `max_total_epochs` are of all trials
-    together; one that trains on several folds counts once. The search ends early once
-    `no_improvement_trials` in a row were no better, once the best is at `target_value`, or once the
-    improvement to be expected of another trial is below the share `min_expected_improvement` of the
-    best score. `diagnosis_seconds` are what the diagnosis at the end may take beside `max_seconds`;
-    0 for none.
+    `max_epochs` and `max_trial_seconds` limit each trial. `max_total_epochs` limits all trials
+    together; a trial on several folds counts once. The search ends early after
+    `no_improvement_trials` trials in a row without improvement, when the best score reaches
+    `target_value`, or when the expected improvement of another trial is below the share
+    `min_expected_improvement` of the best score. The diagnosis at the end may take
+    `diagnosis_seconds` in addition to `max_seconds`; 0 for no diagnosis.
     """
 
     max_trials: Annotated[int, Number, Field(ge=1)] = 150
@@ -96,14 +96,14 @@ Strategy = Literal["auto", "holdout", "kfold", "repeated", "grouped", "ordered"]
 
 
 class Validation(Spec):
-    """Which rows judge a trial, and which judge the winner. Fractions are of all labelled rows.
+    """Which rows validate a trial, and which test the winner. Fractions are of all labelled rows.
 
-    The test rows are `test_fraction` of all. Of the rest, `auto` makes five folds where rows are
-    scarce, and a holdout where they are not. `holdout` keeps `fraction` of all rows
-    for validation; `kfold` validates on each of `folds` parts in turn; `repeated` draws `folds`
-    holdouts; `grouped` keeps rows of one value of `column` together, and `ordered` validates on
-    rows that come later by `column`, and tests on the last; both are a holdout unless `folds` is
-    given. A trial is trained on every fold, and scored by the mean.
+    The test rows are `test_fraction` of all rows. Of the rest, `auto` makes five folds where rows
+    are scarce, and a holdout where they are not. `holdout` reserves `fraction` of all rows for
+    validation; `kfold` validates on each of `folds` parts in turn; `repeated` draws `folds`
+    holdouts; `grouped` never splits rows with the same value of `column`; `ordered` validates on
+    rows that come later by `column`, and tests on the last. `grouped` and `ordered` are a holdout
+    unless `folds` is set. A trial is trained on every fold, and scored by the mean.
     """
 
     strategy: Strategy = "auto"
@@ -113,7 +113,7 @@ class Validation(Spec):
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
 
     @model_validator(mode="after")
-    def _names_what_its_strategy_needs(self) -> Self:
+    def _check_strategy_fields(self) -> Self:
         needs_folds = self.strategy in {"kfold", "repeated"}
         if self.strategy in {"auto", "holdout"} and self.folds is not None:
             raise PydanticCustomError(
@@ -149,7 +149,7 @@ class Validation(Spec):
         return self.folds or 1
 
     @model_validator(mode="after")
-    def _leaves_training_rows(self) -> Self:
+    def _check_training_rows_remain(self) -> Self:
         if self.has_fraction and self.fraction + self.test_fraction >= 1:
             raise PydanticCustomError(
                 "no_training_rows",
@@ -161,10 +161,10 @@ class Validation(Spec):
 
 
 class Preprocessing(Spec):
-    """What is done to the columns before the first layer, and built into the model.
+    """The preprocessing of the columns; it is built into the model before the first layer.
 
-    `class_weight`: `balanced` gives every class the same weight in training; `auto` does where the
-    objective does, too (balanced accuracy, F1), since elsewhere it would bias the probabilities.
+    `class_weight`: `balanced` gives every class the same weight in training; `auto` does so only
+    where the objective does too (balanced accuracy, F1): elsewhere it would bias probabilities.
     `log_target`: `auto` trains on the target's logarithm where the target is skewed.
     """
 
@@ -177,29 +177,30 @@ class Preprocessing(Spec):
 class Pruning(Spec):
     """Which trials end early: asynchronous successive halving over epochs.
 
-    After `min_epochs`, and each `reduction` times as many again, a trial goes on only if its best
-    validation loss is among the best 1 / `reduction` of those that came so far.
+    After `min_epochs`, and then at every `reduction` times as many epochs, a trial continues only
+    if its best validation loss is among the best 1 / `reduction` of the trials that came that far.
     """
 
     reduction: Annotated[int, Number, Field(ge=2, le=10)] = 3
     min_epochs: Annotated[int, Number, Field(ge=1)] = 5
 
 
-def _form_of_pruning(value: object) -> str:
+def _find_pruning_form(value: object) -> str:
     return "auto" if isinstance(value, str) else "pruning"
 
 
 PruningParameter = Annotated[
     Annotated[Literal["auto"], Tag("auto")] | Annotated[Pruning | None, Tag("pruning")],
-    Discriminator(_form_of_pruning),
+    Discriminator(_find_pruning_form),
 ]
 
 
 class Final(Spec):
     """What happens after the search: the top trials are trained again on several seeds.
 
-    The model is the winner's best run, or the mean of `members` runs of it on as many seeds. With
-    `refit` they are trained anew on all rows but the test rows, for as many epochs as were best.
+    The model is the winner's best run, or the mean of `members` runs on different seeds. With
+    `refit` these runs are trained again on all rows except the test rows, for the best number of
+    epochs.
     """
 
     refit: bool = True
@@ -208,7 +209,7 @@ class Final(Spec):
     confirm_seeds: Annotated[int, Number, Field(ge=1, le=20)] = 3
 
 
-def _each_once(job_ids: tuple[str, ...]) -> tuple[str, ...]:
+def _check_unique(job_ids: tuple[str, ...]) -> tuple[str, ...]:
     for job_id in job_ids:
         if job_ids.count(job_id) > 1:
             raise PydanticCustomError(
@@ -217,14 +218,14 @@ def _each_once(job_ids: tuple[str, ...]) -> tuple[str, ...]:
     return job_ids
 
 
-Teachers = Annotated[tuple[Text, ...], Field(max_length=20), AfterValidator(_each_once)]
-"""Ids of the jobs that a search learns from."""
+Teachers = Annotated[tuple[Text, ...], Field(max_length=20), AfterValidator(_check_unique)]
+"""The ids of the jobs that a search learns from."""
 
 
 class JobSpec(Spec):
-    """One search, as asked for: only `dataset` and `target` are required.
+    """The specification of a search: only `dataset` and `target` are required.
 
-    `pruning` is null for none; `auto` prunes where that pays.
+    `pruning` null means no pruning; `auto` prunes where that pays.
     """
 
     name: Name = ""
@@ -245,7 +246,7 @@ class JobSpec(Spec):
     priority: Priority = 0
 
     @model_validator(mode="after")
-    def _prunes_where_it_must(self) -> Self:
+    def _check_hyperband_prunes(self) -> Self:
         if self.algorithm == "hyperband" and self.pruning is None:
             raise PydanticCustomError(
                 "pruning_missing", "hyperband is a way of pruning: leave pruning out, or name one"

@@ -1,4 +1,4 @@
-"""What is predicted, and the metrics that trials are ranked by."""
+"""Tasks, and the metrics that trials are ranked by."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Task(StrEnum):
-    """What is predicted."""
+    """The kind of value that a model predicts."""
 
     regression = "regression"
     binary = "binary"
@@ -38,12 +38,12 @@ class Objective(StrEnum):
 
     @property
     def metric(self) -> str:
-        """Its name among the metrics of a trial: those of the task have no `val_`."""
+        """The metric's name in a trial's `metrics`: without `val_`, except for `val_loss`."""
         return self.value if self is Objective.val_loss else self.removeprefix("val_")
 
     @property
     def direction(self) -> Direction:
-        """Whether less or more of this metric is better."""
+        """Whether a lower or a higher value is better."""
         return direction_of(self.metric)
 
     @property
@@ -52,7 +52,7 @@ class Objective(StrEnum):
         return self in {Objective.val_balanced_accuracy, Objective.val_f1}
 
     def fits(self, task: Task) -> bool:
-        """Whether this metric is defined for the task."""
+        """Return whether this metric is defined for the task."""
         if self is Objective.val_loss:
             return True
         return (self.metric in REGRESSION_METRICS) == (task is Task.regression)
@@ -65,5 +65,5 @@ HIGHER_IS_BETTER = frozenset(
 
 
 def direction_of(metric: str) -> Direction:
-    """Which way a metric improves."""
+    """Return the direction in which a metric improves."""
     return Direction.max if metric in HIGHER_IS_BETTER else Direction.min

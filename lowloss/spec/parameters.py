@@ -55,7 +55,7 @@ class Float(Spec):
     step: float | None = None
 
     @model_validator(mode="after")
-    def _is_a_range(self) -> Self:
+    def _check_is_range(self) -> Self:
         _check_range(self.min, self.max, self.scale, self.step)
         return self
 
@@ -69,7 +69,7 @@ class Int(Spec):
     step: int | None = None
 
     @model_validator(mode="after")
-    def _is_a_range(self) -> Self:
+    def _check_is_range(self) -> Self:
         _check_range(self.min, self.max, self.scale, self.step)
         return self
 
@@ -80,7 +80,7 @@ class Choice(Spec, Generic[T]):
     choices: Annotated[tuple[T, ...], Field(min_length=1, max_length=100)]
 
     @model_validator(mode="after")
-    def _has_no_repeats(self) -> Self:
+    def _check_no_repeats(self) -> Self:
         if len(set(self.choices)) != len(self.choices):
             raise PydanticCustomError(
                 "choices_repeat", "a choice is listed twice: list each value once"
@@ -88,8 +88,8 @@ class Choice(Spec, Generic[T]):
         return self
 
 
-def _form(value: object) -> str:
-    """Which of the three forms of a hyperparameter a value has: fixed, choice or range."""
+def _find_form(value: object) -> str:
+    """Return which form of a hyperparameter a value has: fixed, choice or range."""
     if isinstance(value, Choice) or (isinstance(value, dict) and "choices" in value):
         return "choice"
     return "range" if isinstance(value, Float | Int | dict) else "fixed"
@@ -99,13 +99,13 @@ FORMS = frozenset({"fixed", "choice", "range"})
 """Names that pydantic puts into an error's location for a hyperparameter's form."""
 
 
-def _not_boolean(value: Any) -> Any:
+def _reject_boolean(value: Any) -> Any:
     if isinstance(value, bool):
         raise PydanticCustomError("number_wanted", "a number is wanted here, not true or false")
     return value
 
 
-Number = BeforeValidator(_not_boolean)
+Number = BeforeValidator(_reject_boolean)
 Rate = Annotated[float, Number, Field(gt=0)]
 Penalty = Annotated[float, Number, Field(ge=0)]
 Dropout = Annotated[float, Number, Field(ge=0, lt=1)]
@@ -117,7 +117,7 @@ class RateRange(Float):
     """A range of positive numbers."""
 
     @model_validator(mode="after")
-    def _is_positive(self) -> Self:
+    def _check_is_positive(self) -> Self:
         if self.min <= 0:
             raise PydanticCustomError(
                 "range_outside_domain", "min {low} is not above 0: raise it", {"low": self.min}
@@ -158,7 +158,7 @@ class WidthRange(CountRange):
 
 
 Fixed, Choices, Range = Tag("fixed"), Tag("choice"), Tag("range")
-Form = Discriminator(_form)
+Form = Discriminator(_find_form)
 RateParameter = Annotated[
     Annotated[Rate, Fixed] | Annotated[Choice[Rate], Choices] | Annotated[RateRange, Range], Form
 ]

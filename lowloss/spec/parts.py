@@ -1,4 +1,4 @@
-"""The parent of every part of a specification."""
+"""The base class of every part of a specification, and storable text."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pydantic_core import PydanticCustomError
 
 
 class Spec(BaseModel):
-    """A frozen part of a specification that refuses fields it does not know."""
+    """A frozen part of a specification; unknown fields are an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-def _storable(value: str) -> str:
+def _check_storable(value: str) -> str:
     # PostgreSQL stores no NUL in text; half of a surrogate pair is no UTF-8.
     if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in value):
         raise PydanticCustomError(
@@ -23,5 +23,5 @@ def _storable(value: str) -> str:
     return value
 
 
-Text = Annotated[str, AfterValidator(_storable)]
-"""Text that every database can hold."""
+Text = Annotated[str, AfterValidator(_check_storable)]
+"""Text that every database can store."""

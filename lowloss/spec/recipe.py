@@ -1,4 +1,4 @@
-"""A recipe: what somebody trained, as Keras names it. What is left out is as in Keras."""
+"""A recipe: one training in Keras's names. Fields left out have Keras's defaults."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ ALIASES = {
     "re_lu": "relu",
     "leaky_re_lu": "leaky_relu",
 }
-"""Other names that Keras knows a loss, an activation or an optimizer by."""
+"""Keras's other names for losses, activations and optimizers."""
 DEFAULT_RATES = {"adam": 0.001, "adamw": 0.001, "rmsprop": 0.001, "sgd": 0.01}
 SCALES = {
     "random_normal": 0.05,
@@ -81,38 +81,38 @@ SCALES = {
     "random_uniform": 0.05,
     "constant": 0.0,
 }
-"""Keras's defaults of what `scale` means for an initializer."""
+"""Keras's defaults for the `scale` of an initializer."""
 
 
-def snake(name: str) -> str:
-    """A Keras class's name as that of its function: MeanSquaredError as mean_squared_error."""
+def snake_case(name: str) -> str:
+    """Convert a Keras class's name to its function's: MeanSquaredError to mean_squared_error."""
     if name.islower():
         return name
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
-def _keras_name(value: Any) -> Any:
+def _find_keras_name(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    name = snake(value)
+    name = snake_case(value)
     return ALIASES.get(name, name)
 
 
-KerasName = BeforeValidator(_keras_name)
+KerasName = BeforeValidator(_find_keras_name)
 
 
 class Initializer(Spec):
-    """How a kernel begins.
+    """The initial values of a kernel.
 
-    `scale` is the standard deviation of a normal, the limit of a uniform, or the constant; Keras's
-    own default where it is null. The others follow from the layer's sizes, and take none.
+    `scale` is the standard deviation of a normal, the limit of a uniform, or the constant; null for
+    Keras's default. The other initializers follow from the layer's sizes, and take no scale.
     """
 
     name: Annotated[InitializerName, KerasName]
     scale: float | None = None
 
     @model_validator(mode="after")
-    def _takes_a_scale(self) -> Self:
+    def _check_scale(self) -> Self:
         if self.scale is not None and self.name not in SCALES:
             raise PydanticCustomError(
                 "scale_does_not_fit", "{name} takes no scale: leave it out", {"name": self.name}
@@ -121,7 +121,7 @@ class Initializer(Spec):
 
 
 class RecipeLayer(Spec):
-    """A Dense layer, its activation, and the Dropout after it; biases begin at zero."""
+    """A Dense layer, its activation, and the Dropout after it; biases start at zero."""
 
     units: Annotated[int, Number, Field(ge=1)]
     activation: Annotated[LayerActivation, KerasName] = "linear"
@@ -132,7 +132,7 @@ class RecipeLayer(Spec):
 
     @field_validator("kernel_initializer", mode="before")
     @classmethod
-    def _named(cls, value: Any) -> Any:
+    def _expand_name(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
 
     @field_validator("activation", mode="before")
@@ -142,9 +142,9 @@ class RecipeLayer(Spec):
 
 
 class RecipeOptimizer(Spec):
-    """An optimizer; `learning_rate` is Keras's default for it where it is null.
+    """An optimizer; `learning_rate` null means Keras's default for it.
 
-    `momentum` is of SGD alone, `clip_norm` Keras's `global_clipnorm`.
+    Only SGD has `momentum`. `clip_norm` is Keras's `global_clipnorm`.
     """
 
     name: Annotated[OptimizerName, KerasName] = "rmsprop"
@@ -155,7 +155,7 @@ class RecipeOptimizer(Spec):
     clip_norm: Rate | None = None
 
     @model_validator(mode="after")
-    def _has_momentum_alone(self) -> Self:
+    def _check_momentum(self) -> Self:
         if self.momentum and self.name != "sgd":
             raise PydanticCustomError(
                 "momentum_does_not_fit",
@@ -166,7 +166,7 @@ class RecipeOptimizer(Spec):
 
     @property
     def rate(self) -> float:
-        """The learning rate, whoever set it."""
+        """The learning rate: the recipe's, or else Keras's default."""
         return DEFAULT_RATES[self.name] if self.learning_rate is None else self.learning_rate
 
 
@@ -178,12 +178,13 @@ class RecipeEarlyStopping(Spec):
 
 
 class Recipe(Spec):
-    """One training: the columns' treatment, the network, and how it was fitted.
+    """One training: the preprocessing of the columns, the network, and how it was fitted.
 
-    The last of `layers` is the output layer. `missing`: what becomes of missing numbers: `keep`
+    The last of `layers` is the output layer. `missing` says how missing numbers are fed: `keep`
     feeds NaN to the network, `mean` the column's mean and an indicator. `class_weight`: `balanced`
-    weighs every class the same. `noise` is the standard deviation of Gaussian noise added to each
-    scaled feature, `mixup` the alpha of mixup. `exclude` are columns that the network does not see.
+    gives every class the same weight. `noise` is the standard deviation of Gaussian noise added to
+    each scaled feature, `mixup` the alpha of mixup. `exclude` names columns that the network does
+    not see.
     """
 
     scale_features: RecipeScaling = "none"
@@ -203,12 +204,12 @@ class Recipe(Spec):
 
     @field_validator("optimizer", mode="before")
     @classmethod
-    def _named(cls, value: Any) -> Any:
+    def _expand_name(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
 
     @property
     def hidden(self) -> tuple[RecipeLayer, ...]:
-        """All layers but the output layer."""
+        """All layers except the output layer."""
         return self.layers[:-1]
 
     @property
@@ -218,16 +219,16 @@ class Recipe(Spec):
 
     @property
     def is_classifier(self) -> bool:
-        """Whether its loss is one of classes."""
+        """Whether the loss is a crossentropy."""
         return self.loss in CROSSENTROPIES
 
-    def changed(self, change: dict[str, Any]) -> Recipe:
-        """The recipe with some fields changed; of an object, those that are given.
+    def with_changes(self, change: dict[str, Any]) -> Recipe:
+        """Return the recipe with some fields changed; raise pydantic's ValidationError.
 
-        A `layers` among them is the whole list. Raises pydantic's ValidationError.
+        An object's fields that `change` leaves out stay; `layers` replaces the whole list.
         """
-        given = self.model_dump(mode="json")
+        fields = self.model_dump(mode="json")
         for name, value in change.items():
-            is_part = isinstance(value, dict) and isinstance(given[name], dict)
-            given[name] = given[name] | value if is_part else value
-        return Recipe.model_validate(given)
+            is_part = isinstance(value, dict) and isinstance(fields[name], dict)
+            fields[name] = fields[name] | value if is_part else value
+        return Recipe.model_validate(fields)

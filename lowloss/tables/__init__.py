@@ -1,1 +1,1 @@
-"""What the cells of a table say."""
+"""The meaning of a table's cells."""

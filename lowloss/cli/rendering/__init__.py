@@ -1,1 +1,1 @@
-"""Results as a terminal shows them."""
+"""Shows results on a terminal."""

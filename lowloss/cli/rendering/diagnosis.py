@@ -1,4 +1,4 @@
-"""A diagnosis on the terminal: the verdict, the losses, and each finding with its remedy."""
+"""Shows a diagnosis on the terminal: the verdict, the losses, findings and remedies."""
 
 from __future__ import annotations
 
@@ -9,113 +9,126 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from lowloss.cli.rendering.results import duration, number
+from lowloss.cli.rendering.results import format_duration, format_number
 from lowloss.results import Diagnosis, Effect, Evidence, Finding, Severity
 
 LABEL = 22
 INDENT = 3
 MIN_WIDTH = 40
-MAX_NAMED = 10
-"""Rows and columns that are named; it is said how many more there are."""
+MAX_ITEMS = 10
+"""How many rows or columns are named; the others are counted."""
 
 
 def show_diagnosis(diagnosis: Diagnosis, out: Console) -> None:
-    """Show all of it; in colour, or in bold, only where the console has that."""
-    harmful = [each for each in diagnosis.findings if each.severity is not Severity.harmless]
-    harmless = [each for each in diagnosis.findings if each.severity is Severity.harmless]
-    _say(out, diagnosis.verdict, style="bold")
+    """Show a whole diagnosis; in bold only where the console can."""
+    findings = diagnosis.findings
+    harmful = [finding for finding in findings if finding.severity is not Severity.harmless]
+    harmless = [finding for finding in findings if finding.severity is Severity.harmless]
+    _print_wrapped(out, diagnosis.verdict, style="bold")
     out.print()
-    for label, told in _losses(diagnosis):
-        _say(out, f"{label:<{LABEL}} {told}", indent=INDENT, hanging=LABEL + 1)
-    for place, finding in enumerate(harmful, start=1):
+    for label, loss in _list_losses(diagnosis):
+        _print_wrapped(out, f"{label:<{LABEL}} {loss}", indent=INDENT, hanging=LABEL + 1)
+    for position, finding in enumerate(harmful, start=1):
         out.print()
-        _show_finding(place, finding, out)
+        _show_finding(position, finding, out)
     out.print()
     if harmless:
-        _say(out, f"present, harmless here: {', '.join(_words(each.cause) for each in harmless)}")
-    for told in (*diagnosis.search, *diagnosis.remaining):
-        _say(out, told)
+        causes = ", ".join(_format_code(finding.cause) for finding in harmless)
+        _print_wrapped(out, f"present, harmless here: {causes}")
+    for sentence in (*diagnosis.search, *diagnosis.remaining):
+        _print_wrapped(out, sentence)
     for skipped in diagnosis.skipped:
-        _say(out, f"skipped: {skipped}")
+        _print_wrapped(out, f"skipped: {skipped}")
     for note in diagnosis.notes:
-        _say(out, f"note: {note}")
-    _say(out, _ground(diagnosis))
+        _print_wrapped(out, f"note: {note}")
+    _print_wrapped(out, _describe_basis(diagnosis))
 
 
-def _losses(diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
+def _list_losses(diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
     floor = diagnosis.noise_floor
-    yield "the recipe", _loss(diagnosis.loss, diagnosis.metric)
+    yield "the recipe", _format_loss(diagnosis.loss, diagnosis.metric)
     if diagnosis.remedied_recipe != diagnosis.recipe:
-        yield "with the remedies", _loss(diagnosis.remedied_loss)
-    yield "best reached", f"{number(diagnosis.best)}, by {_words(diagnosis.best_model)}"
-    yield "best constant answer", number(diagnosis.constant)
+        yield "with the remedies", _format_loss(diagnosis.remedied_loss)
+    yield (
+        "best reached",
+        f"{format_number(diagnosis.best)}, by {_format_code(diagnosis.best_model)}",
+    )
+    yield "best constant answer", format_number(diagnosis.constant)
     if floor and floor.estimate is not None:
-        yield "noise floor, estimated", number(floor.estimate)
+        yield "noise floor, estimated", format_number(floor.estimate)
     if floor and floor.conflicting:
-        yield "conflicting rows alone", number(floor.conflicting)
+        yield "conflicting rows alone", format_number(floor.conflicting)
 
 
-def _show_finding(place: int, finding: Finding, out: Console) -> None:
-    _say(out, f"{place}. {_words(finding.cause)} ({finding.severity})", style="bold")
-    _say(out, finding.sentence, indent=INDENT)
+def _show_finding(position: int, finding: Finding, out: Console) -> None:
+    _print_wrapped(
+        out, f"{position}. {_format_code(finding.cause)} ({finding.severity})", style="bold"
+    )
+    _print_wrapped(out, finding.sentence, indent=INDENT)
     for evidence in finding.evidence:
-        _say(out, f"- {_evidence(evidence)}", indent=INDENT, hanging=2)
-    for noun, named in (("columns", finding.columns), ("rows", finding.rows)):
-        if named:
-            _say(out, f"{noun}: {_some(named)}", indent=INDENT)
-    for told in _effects(finding):
-        _say(out, told, indent=INDENT)
+        _print_wrapped(out, f"- {_format_evidence(evidence)}", indent=INDENT, hanging=2)
+    for noun, items in (("columns", finding.columns), ("rows", finding.rows)):
+        if items:
+            _print_wrapped(out, f"{noun}: {_format_items(items)}", indent=INDENT)
+    for effect in _list_effects(finding):
+        _print_wrapped(out, effect, indent=INDENT)
     if finding.remedy is not None:
-        _say(out, f"remedy: {finding.remedy.text}", indent=INDENT)
+        _print_wrapped(out, f"remedy: {finding.remedy.text}", indent=INDENT)
         if finding.remedy.change:
             change = json.dumps(finding.remedy.change, ensure_ascii=False)
-            _say(out, f"recipe: {change}", indent=INDENT, hanging=2)
+            _print_wrapped(out, f"recipe: {change}", indent=INDENT, hanging=2)
         _show_code(finding.remedy.code, out)
-    for each in finding.alternatives:
-        told = f"or, as if {_words(each.cause)}: {each.remedy.text} Alone it {_effect(each.isolated_effect)}"
-        _say(out, told, indent=INDENT, hanging=2)
+    for other in finding.alternatives:
+        effect = _format_effect(other.isolated_effect)
+        text = f"or, as if {_format_code(other.cause)}: {other.remedy.text} Alone it {effect}"
+        _print_wrapped(out, text, indent=INDENT, hanging=2)
 
 
-def _effects(finding: Finding) -> Iterator[str]:
-    """What was measured: in its place, and alone where that is another number."""
+def _list_effects(finding: Finding) -> Iterator[str]:
+    """Yield the effect after the earlier remedies, and the isolated effect where it differs."""
     if finding.effect is not None:
-        yield f"effect: {_effect(finding.effect)}"
+        yield f"effect: {_format_effect(finding.effect)}"
     if finding.isolated_effect is not None and finding.isolated_effect != finding.effect:
-        yield f"alone: {_effect(finding.isolated_effect)}"
+        yield f"alone: {_format_effect(finding.isolated_effect)}"
     if finding.effect is None and finding.isolated_effect is None:
         yield "effect: not measured"
 
 
-def _effect(effect: Effect) -> str:
+def _format_effect(effect: Effect) -> str:
     interval = f" ({effect.low:.0%} to {effect.high:.0%})" if effect.runs > 1 else ""
-    change = f"{_loss(effect.before)} -> {_loss(effect.after, effect.metric)}"
+    change = f"{_format_loss(effect.before)} -> {_format_loss(effect.after, effect.metric)}"
     return f"removes {effect.share:.0%} of the excess{interval}, {change}"
 
 
-def _evidence(evidence: Evidence) -> str:
-    value = "not finite" if evidence.value is None else number(evidence.value)
-    from_ = "" if evidence.threshold is None else f" (suspect from {number(evidence.threshold)})"
-    return f"{evidence.what}: {value}{from_}"
+def _format_evidence(evidence: Evidence) -> str:
+    value = "not finite" if evidence.value is None else format_number(evidence.value)
+    threshold = evidence.threshold
+    limit = "" if threshold is None else f" (suspect from {format_number(threshold)})"
+    return f"{evidence.what}: {value}{limit}"
 
 
-def _ground(diagnosis: Diagnosis) -> str:
-    """What the numbers rest on."""
+def _describe_basis(diagnosis: Diagnosis) -> str:
+    """Describe how many experiments, seconds and rows the numbers are based on."""
     experiments = len(diagnosis.experiments)
     trained = f"{experiments} experiment{'' if experiments == 1 else 's'}"
     rows = ", ".join(f"{count:,} {part}" for part, count in diagnosis.rows.items())
-    return f"{trained} in {duration(diagnosis.seconds)}" + (f"; rows: {rows}" if rows else "")
+    return f"{trained} in {format_duration(diagnosis.seconds)}" + (
+        f"; rows: {rows}" if rows else ""
+    )
 
 
 def _show_code(code: str, out: Console) -> None:
-    """Lines as they are, however long: they are there to be copied."""
+    """Print lines unwrapped, however long, so that they can be copied."""
     for line in code.splitlines():
-        out.print(Text(" " * 2 * INDENT + _printable(line)), soft_wrap=True)
+        out.print(Text(" " * 2 * INDENT + _make_printable(line)), soft_wrap=True)
 
 
-def _say(out: Console, text: str, *, indent: int = 0, hanging: int = 0, style: str = "") -> None:
-    """Text in lines that fit, with nothing in it that a terminal could take for a command."""
+def _print_wrapped(
+    out: Console, text: str, *, indent: int = 0, hanging: int = 0, style: str = ""
+) -> None:
+    """Print text in lines that fit, without control characters for the terminal."""
     lines = textwrap.wrap(
-        _printable(text),
+        _make_printable(text),
         max(out.width, MIN_WIDTH),
         initial_indent=" " * indent,
         subsequent_indent=" " * (indent + hanging),
@@ -125,19 +138,21 @@ def _say(out: Console, text: str, *, indent: int = 0, hanging: int = 0, style: s
         out.print(Text(line, style=style), soft_wrap=True)
 
 
-def _printable(text: str) -> str:
-    """Text without line ends, colours and what else steers a terminal."""
-    return "".join(each if each.isprintable() else " " for each in text)
+def _make_printable(text: str) -> str:
+    """Replace line ends and control characters by spaces."""
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
-def _words(code: str) -> str:
+def _format_code(code: str) -> str:
     return code.replace("_", " ")
 
 
-def _loss(value: float | None, metric: str = "") -> str:
-    return "diverged" if value is None else f"{number(value)} {_words(metric)}".rstrip()
+def _format_loss(value: float | None, metric: str = "") -> str:
+    return (
+        "diverged" if value is None else f"{format_number(value)} {_format_code(metric)}".rstrip()
+    )
 
 
-def _some(named: Sequence[object]) -> str:
-    more = len(named) - MAX_NAMED
-    return ", ".join(map(str, named[:MAX_NAMED])) + (f" and {more:,} more" if more > 0 else "")
+def _format_items(items: Sequence[object]) -> str:
+    more = len(items) - MAX_ITEMS
+    return ", ".join(map(str, items[:MAX_ITEMS])) + (f" and {more:,} more" if more > 0 else "")

@@ -1,4 +1,4 @@
-"""What the command line shows: tables, and a progress bar that becomes plain lines in a log."""
+"""Shows results as tables, and progress as a bar or, in a log, as plain lines."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ from lowloss.results import (
 )
 
 LOG_SECONDS = 5.0
-"""Time between two lines where there is no terminal to draw a bar on."""
+"""The time between two lines where there is no terminal for a bar."""
 BARS = "▁▂▃▄▅▆▇█"
 BAR_WIDTH = 40
 MAX_BARS = 10
-MAX_NAMED = 3
+MAX_IMPORTANCES = 3
 
 
 def plain_console(*, stderr: bool = False) -> Console:
-    """A console that shows text as it is: a column may well be called `[/x]` or `:smile:`."""
+    """Return a console without markup: a column may be named `[/x]` or `:smile:`."""
     return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
 
 
-def number(value: float | None) -> str:
-    """A number with four significant digits; a dash for none."""
+def format_number(value: float | None) -> str:
+    """Format a number with four significant digits; a dash for None."""
     return "—" if value is None else f"{value:.4g}"
 
 
-def duration(seconds: float | None) -> str:
-    """Minutes and seconds; a dash for none."""
+def format_duration(seconds: float | None) -> str:
+    """Format seconds as minutes and seconds; a dash for None."""
     if seconds is None:
         return "—"
     minutes, rest = divmod(round(seconds), 60)
@@ -53,24 +53,30 @@ def duration(seconds: float | None) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def standing(job: Job) -> str:
-    """A job's progress in one line."""
+def describe_progress(job: Job) -> str:
+    """Describe a job's progress in one line."""
     progress = job.progress
     if job.kind is JobKind.diagnosis:
-        return f"{duration(progress.seconds)} of {duration(job.spec.budget.max_seconds)}"
-    best = f"best {job.search.objective} {number(job.best.score)}" if job.best else "no best yet"
+        return (
+            f"{format_duration(progress.seconds)} of {format_duration(job.spec.budget.max_seconds)}"
+        )
+    best = (
+        f"best {job.search.objective} {format_number(job.best.score)}"
+        if job.best
+        else "no best yet"
+    )
     failed = f" ({progress.trials_failed} failed)" if progress.trials_failed else ""
-    left = duration(progress.seconds_left)
-    return f"{progress.trials_done}/{progress.trials} trials{failed}  {best}  {left} left"
+    remaining = format_duration(progress.seconds_left)
+    return f"{progress.trials_done}/{progress.trials} trials{failed}  {best}  {remaining} left"
 
 
 @contextmanager
 def progress_bar(
     console: Console, *, clock: Callable[[], float] = time.monotonic
 ) -> Iterator[Callable[[Job, str], None]]:
-    """A function that shows how far a job is, each time it is called.
+    """Yield a function that shows the progress of a job and its phase.
 
-    On a terminal the seconds go on by themselves: a diagnosis tells little while it trains.
+    On a terminal the seconds count on between calls: a diagnosis reports little while it trains.
     """
     if not console.is_terminal:
         yield _log_lines(console)
@@ -81,40 +87,40 @@ def progress_bar(
         _Line(Column(no_wrap=True)),
     )
     with Progress(*columns, console=console, transient=True) as bar:
-        shown = bar.add_task("queued", total=None, seen=None)
+        task = bar.add_task("queued", total=None, snapshot=None)
 
         def show(job: Job, phase: str) -> None:
-            bar.update(shown, description=phase, seen=_Seen(job, clock(), clock))
+            bar.update(task, description=phase, snapshot=_Snapshot(job, clock(), clock))
 
         yield show
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """A job as it was some time ago."""
+class _Snapshot:
+    """A job as it was at a past time."""
 
     job: Job
     at: float
     clock: Callable[[], float]
 
-    def by_now(self) -> Job:
-        """The job, its seconds gone on."""
+    def extrapolate(self) -> Job:
+        """Return the job with the seconds since then added."""
         progress = self.job.progress
         if self.job.state is not JobState.running:
             return self.job
         seconds = progress.seconds + self.clock() - self.at
-        gone_on = progress.model_copy(update={"seconds": seconds})
-        return self.job.model_copy(update={"progress": gone_on})
+        extrapolated = progress.model_copy(update={"seconds": seconds})
+        return self.job.model_copy(update={"progress": extrapolated})
 
 
 class _Bar(ProgressColumn):
-    """How much of a job is done."""
+    """The bar of a job's progress."""
 
     def render(self, task: Task) -> ProgressBar:
-        seen: _Seen | None = task.fields["seen"]
-        if seen is None:
+        snapshot: _Snapshot | None = task.fields["snapshot"]
+        if snapshot is None:
             return ProgressBar(total=None, width=BAR_WIDTH, pulse=True)
-        completed, total = _done_of(seen.by_now())
+        completed, total = _measure_progress(snapshot.extrapolate())
         return ProgressBar(total=total, completed=completed, width=BAR_WIDTH)
 
 
@@ -122,12 +128,12 @@ class _Line(ProgressColumn):
     """A job's progress in words."""
 
     def render(self, task: Task) -> Text:
-        seen: _Seen | None = task.fields["seen"]
-        return Text("" if seen is None else standing(seen.by_now()))
+        snapshot: _Snapshot | None = task.fields["snapshot"]
+        return Text("" if snapshot is None else describe_progress(snapshot.extrapolate()))
 
 
-def _done_of(job: Job) -> tuple[float, float | None]:
-    """How much is done, and of how much: trials, or the seconds of a diagnosis."""
+def _measure_progress(job: Job) -> tuple[float, float | None]:
+    """Return the amount done and the total: trials, or the seconds of a diagnosis."""
     progress = job.progress
     if job.kind is JobKind.search:
         return progress.trials_done, progress.trials
@@ -136,19 +142,19 @@ def _done_of(job: Job) -> tuple[float, float | None]:
 
 
 def _log_lines(console: Console) -> Callable[[Job, str], None]:
-    said_at = float("-inf")
+    printed_at = float("-inf")
 
     def show(job: Job, phase: str) -> None:
-        nonlocal said_at
-        if time.monotonic() - said_at >= LOG_SECONDS or job.state.is_finished:
-            said_at = time.monotonic()
-            console.print(f"{phase:<10} {standing(job)}")
+        nonlocal printed_at
+        if time.monotonic() - printed_at >= LOG_SECONDS or job.state.is_finished:
+            printed_at = time.monotonic()
+            console.print(f"{phase:<10} {describe_progress(job)}")
 
     return show
 
 
 def _table_by_id(*columns: str) -> Table:
-    """A table whose ids are whole, however narrow the terminal: they are there to be copied."""
+    """Return a table whose ids are never wrapped, so that they can be copied."""
     table = Table()
     table.add_column("id", no_wrap=True)
     for column in columns:
@@ -157,40 +163,45 @@ def _table_by_id(*columns: str) -> Table:
 
 
 def job_table(jobs: list[Job]) -> Table:
-    """Jobs, one a line."""
+    """Return a table of jobs, one per line."""
     table = _table_by_id("kind", "name", "state", "trials", "objective", "best", "created")
     for job in jobs:
         state = job.state + (f" ({job.reason})" if job.reason else "")
         created = f"{job.created_at:%Y-%m-%d %H:%M}"
-        table.add_row(job.id, job.kind, job.name, state, *_searched(job), created)
+        table.add_row(job.id, job.kind, job.name, state, *_format_search(job), created)
     return table
 
 
-def _searched(job: Job) -> tuple[str, str, str]:
-    """A search's trials, objective and best; dashes for a diagnosis."""
+def _format_search(job: Job) -> tuple[str, str, str]:
+    """Format a search's trials, objective and best score; dashes for a diagnosis."""
     if job.kind is JobKind.diagnosis:
         return "—", "—", "—"
     trials = f"{job.progress.trials_done}/{job.progress.trials}"
-    return trials, job.search.objective, number(job.best.score if job.best else None)
+    return trials, job.search.objective, format_number(job.best.score if job.best else None)
 
 
 def dataset_table(datasets: list[Dataset]) -> Table:
-    """Datasets, one a line."""
+    """Return a table of datasets, one per line."""
     table = _table_by_id("name", "format", "rows", "columns", "created")
-    for each in datasets:
-        created = f"{each.created_at:%Y-%m-%d %H:%M}"
+    for dataset in datasets:
+        created = f"{dataset.created_at:%Y-%m-%d %H:%M}"
         table.add_row(
-            each.id, each.name, each.format, f"{each.rows:,}", f"{each.columns:,}", created
+            dataset.id,
+            dataset.name,
+            dataset.format,
+            f"{dataset.rows:,}",
+            f"{dataset.columns:,}",
+            created,
         )
     return table
 
 
 def profile_table(dataset: Dataset) -> Table:
-    """A dataset's columns, one a line."""
+    """Return a table of a dataset's columns, one per line."""
     table = Table("column", "kind", "missing", "distinct", "min", "mean", "max", "sd")
     table.add_column("values", no_wrap=True)
     for column in dataset.profile:
-        spread = (number(v) for v in (column.min, column.mean, column.max, column.sd))
+        spread = (format_number(v) for v in (column.min, column.mean, column.max, column.sd))
         missing, distinct = f"{column.missing:,}", f"{column.distinct:,}"
         table.add_row(
             column.name, column.kind, missing, distinct, *spread, sparkline(column.histogram)
@@ -199,7 +210,7 @@ def profile_table(dataset: Dataset) -> Table:
 
 
 def sparkline(histogram: Histogram | None) -> str:
-    """A histogram as a line of bars, a blank where there is nothing; two bins a bar if many."""
+    """Draw a histogram as a line of bars, blank for empty bins; one bar for two bins if many."""
     if histogram is None:
         return ""
     counts, width = histogram.counts, 1 if len(histogram.counts) <= MAX_BARS else 2
@@ -210,53 +221,52 @@ def sparkline(histogram: Histogram | None) -> str:
 
 
 def hyperparameter_table(trial: int, hyperparameters: Hyperparameters) -> Table:
-    """A trial's hyperparameters, one a line."""
+    """Return a table of a trial's hyperparameters, one per line."""
     table = Table("hyperparameter", f"trial {trial}")
     for name, value in hyperparameters:
-        shown = number(value) if isinstance(value, float) else str(value)
-        table.add_row(name, shown)
+        table.add_row(name, format_number(value) if isinstance(value, float) else str(value))
     return table
 
 
 def score_table(job: Job) -> Table:
-    """The winner's test metrics beside the baselines', in the target's units."""
-    ours = job.outcome.test_metrics or {}
+    """Return a table of the winner's and the baselines' test metrics, in the target's units."""
+    winner = job.outcome.test_metrics or {}
     baselines = job.outcome.baselines
     table = Table("metric", "lowloss", *(b.name.replace("_", " ") for b in baselines))
-    for name in ours:
+    for name in winner:
         table.add_row(
             name,
-            Text(number(ours[name]), style="bold"),
-            *(number(b.test_metrics.get(name)) for b in baselines),
+            Text(format_number(winner[name]), style="bold"),
+            *(format_number(b.test_metrics.get(name)) for b in baselines),
         )
     return table
 
 
 def show_scores(job: Job, console: Console) -> None:
-    """How good the winner is, and on what."""
+    """Show the test metrics, and how many rows they are of."""
     rows = (job.outcome.rows or {}).get("test", 0)
     console.print(f"on {rows:,} test rows that no trial saw:")
     console.print(score_table(job))
 
 
 def trial_table(trials: list[Trial]) -> Table:
-    """Trials, one a line."""
+    """Return a table of trials, one per line."""
     table = Table("trial", "state", "score", "epochs", "best epoch", "seconds", "reason")
     for trial in trials:
         table.add_row(
             str(trial.number),
             trial.state,
-            number(trial.score),
+            format_number(trial.score),
             str(trial.epochs),
             str(trial.best_epoch or "—"),
-            number(trial.seconds),
+            format_number(trial.seconds),
             trial.reason or "",
         )
     return table
 
 
-def how_chosen(job: Job) -> str | None:
-    """On what the winner was chosen; None where there was no choice."""
+def describe_choice(job: Job) -> str | None:
+    """Describe how the winner was chosen; None where there was no choice."""
     confirmations = job.outcome.confirmations
     if len(confirmations) < 2:
         return None
@@ -266,14 +276,15 @@ def how_chosen(job: Job) -> str | None:
     return f"{mean} of the top {len(confirmations)} trials over {seeds} seeds{noise}"
 
 
-def what_mattered(insights: SearchInsights) -> str | None:
-    """The hyperparameters that made the difference; None where that is not known."""
-    shares = [f"{each.name} ({each.share:.0%})" for each in insights.importances[:MAX_NAMED]]
+def describe_importances(insights: SearchInsights) -> str | None:
+    """Describe the most important hyperparameters; None where they are unknown."""
+    top = insights.importances[:MAX_IMPORTANCES]
+    shares = [f"{importance.name} ({importance.share:.0%})" for importance in top]
     return f"what mattered in the search: {', '.join(shares)}" if shares else None
 
 
-def where_to_go_on(job: Job, insights: SearchInsights) -> str | None:
-    """The command that searches on where the best trials lie at the end of a range."""
+def suggest_continuation(job: Job, insights: SearchInsights) -> str | None:
+    """Return a command that extends the ranges whose ends the best trials lie at; else None."""
     if not insights.edges:
         return None
     ends = ", ".join(f"the {edge.end} of {edge.name}" for edge in insights.edges)
@@ -284,29 +295,29 @@ def where_to_go_on(job: Job, insights: SearchInsights) -> str | None:
 
 
 def show_insights(job: Job, console: Console) -> None:
-    """What the search told of itself, if it did."""
+    """Show the insights of a search, if there are any."""
     insights = job.outcome.insights
     if insights is None:
         return
-    for told in (what_mattered(insights), where_to_go_on(job, insights)):
-        if told is not None:
-            console.print(told, soft_wrap=True)
+    for text in (describe_importances(insights), suggest_continuation(job, insights)):
+        if text is not None:
+            console.print(text, soft_wrap=True)
 
 
-def summary(job: Job, console: Console) -> None:
-    """How a finished job ended, and what its best model is."""
+def show_summary(job: Job, console: Console) -> None:
+    """Show how a finished job ended, and its best model."""
     reason = f" ({job.reason})" if job.reason else ""
-    console.print(f"{job.id} {job.state}{reason} after {duration(job.progress.seconds)}")
+    console.print(f"{job.id} {job.state}{reason} after {format_duration(job.progress.seconds)}")
     if job.best is not None:
         console.print(hyperparameter_table(job.best.trial, job.best.hyperparameters))
     if job.outcome.test_metrics:
         show_scores(job, console)
-    if choice := how_chosen(job):
+    if choice := describe_choice(job):
         console.print(choice, soft_wrap=True)
     show_insights(job, console)
     if job.outcome.diagnosis is not None:
-        told = f"{job.outcome.diagnosis.sentence} (lowloss diagnosis {job.id} shows all)"
-        console.print(told, soft_wrap=True)
+        verdict = f"{job.outcome.diagnosis.sentence} (lowloss diagnosis {job.id} shows all)"
+        console.print(verdict, soft_wrap=True)
     for error in job.errors:
         if error.error:
             console.print(f"attempt {error.attempt}: {error.error.strip().splitlines()[-1]}")

@@ -11,7 +11,7 @@ from typer.testing import Result
 
 from lowloss.cli.rendering import results as render
 from lowloss.cli.rendering import watch
-from lowloss.cli.rendering.results import duration, number, standing
+from lowloss.cli.rendering.results import describe_progress, format_duration, format_number
 from lowloss.cli.rendering.watch import watch_job
 from lowloss.results import (
     Confirmation,
@@ -122,18 +122,18 @@ def test_diagnosis_is_watched_to_its_end() -> None:
     ("seconds", "text"), [(None, "—"), (0.4, "0:00"), (59.6, "1:00"), (3_725, "1:02:05")]
 )
 def test_time_is_told_as_people_do(seconds: float | None, text: str) -> None:
-    assert duration(seconds) == text
+    assert format_duration(seconds) == text
 
 
 @pytest.mark.parametrize(
     ("value", "text"), [(None, "—"), (0.0, "0"), (54.123456, "54.12"), (1.5e-7, "1.5e-07")]
 )
 def test_numbers_have_four_digits(value: float | None, text: str) -> None:
-    assert number(value) == text
+    assert format_number(value) == text
 
 
 def test_job_without_a_best_trial_has_a_standing() -> None:
-    assert standing(a_job(best=None)) == "7/50 trials (2 failed)  no best yet  2:05 left"
+    assert describe_progress(a_job(best=None)) == "7/50 trials (2 failed)  no best yet  2:05 left"
 
 
 def test_summary_says_how_close_the_choice_was() -> None:
@@ -143,7 +143,7 @@ def test_summary_says_how_close_the_choice_was() -> None:
     outcome = Outcome(confirmations=confirmations, within_noise=True)
     console = a_console()
 
-    render.summary(a_job(JobState.succeeded, outcome=outcome), console)
+    render.show_summary(a_job(JobState.succeeded, outcome=outcome), console)
 
     told = "trial 22 has the best mean val_loss of the top 2 trials over 3 seeds"
     assert f"{told}; the next best is within seed noise of it\n" in shown(console)
@@ -159,7 +159,7 @@ def test_summary_and_best_say_what_mattered_and_how_to_go_on(run: Callable[..., 
     job = a_job(JobState.succeeded, outcome=Outcome(insights=insights))
     console = a_console()
 
-    render.summary(job, console)
+    render.show_summary(job, console)
     best = run("best", "job_1", server=Server(a_json(job)))
 
     for told in (

@@ -11,8 +11,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from lowloss.errors import LowlossError
-from lowloss.inference.model import RUN_ROWS, load_model, read_answers
-from lowloss.inference.rows import cells_of_rows
+from lowloss.inference.model import RUN_ROWS, load_model, read_outputs
+from lowloss.inference.rows import cells_from_rows
 from lowloss.results import Predictions
 from tests.builders.onnx_models import (
     a_classifier,
@@ -24,7 +24,7 @@ from tests.builders.onnx_models import (
 
 def predict(content: bytes, rows: list[object]) -> Predictions:
     model = load_model(content)
-    return model.predict(cells_of_rows(model.signature, rows))
+    return model.predict(cells_from_rows(model.signature, rows))
 
 
 def test_regression_answers_in_the_units_of_its_target() -> None:
@@ -118,4 +118,4 @@ def test_output_of_another_shape_is_a_fault_of_the_model() -> None:
     signature = load_model(a_classifier()).signature
 
     with pytest.raises(RuntimeError, match="not 2 numbers a row"):
-        read_answers(signature, np.zeros((3, 1)))
+        read_outputs(signature, np.zeros((3, 1)))

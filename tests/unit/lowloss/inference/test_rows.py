@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lowloss.errors import RowsInvalid
-from lowloss.inference.rows import Inputs, cells_of_columns, cells_of_rows, read_inputs
+from lowloss.inference.rows import Inputs, cells_from_columns, cells_from_rows, read_inputs
 from lowloss.inference.signature import Signature
 from tests.builders.onnx_models import an_input
 
@@ -40,7 +40,7 @@ HOUSE: dict[str, Any] = {"area": 84.5, "is_new": True, "city name": "Oslo"}
 
 
 def inputs_of_rows(rows: list[Any], signature: Signature = HOUSES) -> dict[str, list[Any]]:
-    found = read_inputs(signature, cells_of_rows(signature, rows))
+    found = read_inputs(signature, cells_from_rows(signature, rows))
     return {name: array.tolist() for name, array in found.items()}
 
 
@@ -65,7 +65,7 @@ def test_rows_are_read_in_any_order_of_their_columns() -> None:
 def test_columns_are_read_as_rows_are() -> None:
     columns = {name: [value, value] for name, value in HOUSE.items()}
 
-    found = read_inputs(HOUSES, cells_of_columns(HOUSES, columns))
+    found = read_inputs(HOUSES, cells_from_columns(HOUSES, columns))
 
     by_rows = inputs_of_rows([HOUSE, HOUSE])
     assert {name: array.tolist() for name, array in found.items()} == by_rows
@@ -81,7 +81,7 @@ def test_matrix_is_read_from_lists_and_from_names() -> None:
 def test_columns_that_the_model_does_not_take_are_named_but_for_its_target() -> None:
     rows = [HOUSE | {"price": 1, "id": 7}, HOUSE | {"note": "x"}]
 
-    assert cells_of_rows(HOUSES, rows).ignored == ("id", "note")
+    assert cells_from_rows(HOUSES, rows).ignored == ("id", "note")
 
 
 def test_all_missing_columns_are_named_with_what_was_meant() -> None:
@@ -111,7 +111,7 @@ def test_wrong_value_of_a_column_or_a_matrix_has_its_place() -> None:
     columns = {name: [value, value] for name, value in HOUSE.items()} | {"area": [1, "x"]}
 
     with pytest.raises(RowsInvalid) as refused:
-        read_inputs(HOUSES, cells_of_columns(HOUSES, columns))
+        read_inputs(HOUSES, cells_from_columns(HOUSES, columns))
 
     assert refused.value.field == "columns.area[1]"
     assert problem_of_rows([[1, 2, 3], [1, 2, "x"]], MATRIX).field == "rows[1][2]"
@@ -153,7 +153,7 @@ def test_what_is_no_row_is_refused(
 )
 def test_what_are_no_columns_is_refused(columns: Any, field: str, told: str) -> None:
     with pytest.raises(RowsInvalid) as refused:
-        cells_of_columns(HOUSES, columns)
+        cells_from_columns(HOUSES, columns)
 
     assert (refused.value.field, refused.value.detail) == (field, told)
 
@@ -169,7 +169,7 @@ ANY_ROW = st.one_of(
 
 def inputs_or_problem(signature: Signature, rows: list[Any]) -> Inputs | RowsInvalid:
     try:
-        return read_inputs(signature, cells_of_rows(signature, rows))
+        return read_inputs(signature, cells_from_rows(signature, rows))
     except RowsInvalid as problem:
         return problem
 

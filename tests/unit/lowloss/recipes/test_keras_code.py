@@ -24,11 +24,11 @@ BEFORE = Recipe.model_validate(
 
 
 def changed(change: dict[str, Any], *, task: Task = Task.regression) -> str:
-    return change_code(BEFORE, BEFORE.changed(change), task=task)
+    return change_code(BEFORE, BEFORE.with_changes(change), task=task)
 
 
 def undone(change: dict[str, Any], *, task: Task = Task.regression) -> str:
-    return change_code(BEFORE.changed(change), BEFORE, task=task)
+    return change_code(BEFORE.with_changes(change), BEFORE, task=task)
 
 
 def test_the_script_of_a_plain_recipe_is_short() -> None:
