@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup bench demo dev test check lint types format migration clean
+.PHONY: help setup bench demo dev test test-all chaos check lint types format migration clean
 
 PYTHON ?= python3.11
 UV_VERSION := 0.13.9
@@ -22,6 +22,7 @@ lint: setup
 	$(RUN)ruff check .
 	$(RUN)ruff format --check .
 	$(RUN)lint-imports --no-cache
+	$(RUN)python -m tests.style
 
 types: setup
 	$(RUN)mypy
@@ -31,8 +32,14 @@ format: setup  ## Format the code and mend what lint can mend
 	$(RUN)ruff check --fix .
 	$(RUN)ruff format .
 
-test: setup  ## Set up and run all tests
+test: setup  ## Set up and run the tests, but for the slow ones
+	$(RUN)pytest -n 2 --dist loadfile -m "not slow"
+
+test-all: setup  ## Run all tests, the slow ones, too
 	$(RUN)pytest -n 2 --dist loadfile
+
+chaos: setup  ## Kill processes in the middle of jobs
+	$(RUN)pytest tests/chaos
 
 bench: setup  ## Compare with KerasTuner, Optuna and scikit-learn; writes docs/performance.md
 	VIRTUAL_ENV=.venv UV_PROJECT_ENVIRONMENT=.venv $(RUN)uv sync --quiet --frozen --inexact --extra all --group bench

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from tests.builders.trainings import some_arrays
@@ -25,9 +26,19 @@ def a_cohort_engine(
     trials: int = 16,
     programs: Programs | None = None,
 ) -> CohortEngine:
-    """Without a reach to speak of, every plan's program is its own."""
+    """Without a reach to speak of, every plan's program is its own.
+
+    Tests share compiled programs, which hold no state, unless they bring their own.
+    """
     machine, fallback = Machine(cores, memory_bytes), KerasEngine(arrays)
+    programs = shared_programs() if programs is None else programs
     return CohortEngine(arrays, reach, machine, trials=trials, fallback=fallback, programs=programs)
+
+
+@cache
+def shared_programs() -> Programs:
+    """The programs of all tests in this process."""
+    return Programs()
 
 
 def a_cohort(
@@ -46,5 +57,10 @@ def a_cohort(
         "activation": "relu",
         "optimizer": "adam",
     }
-    program = Program(Shape(**values | shape), arrays, dtype=dtype)
+    made_for = Shape(**values | shape)
+    program = (
+        shared_programs().get(made_for, arrays, is_resident=is_resident)
+        if dtype == "float32"
+        else Program(made_for, arrays, dtype=dtype)
+    )
     return Cohort(program, arrays, Feed(arrays, is_resident=is_resident, dtype=dtype))

@@ -30,7 +30,7 @@ TRIALS = 12
 WORKER, SERVER = "worker.supervisor", "service.app"
 
 
-@pytest.fixture(params=["sqlite", "postgres_18"])
+@pytest.fixture(params=["sqlite", pytest.param("postgres_18", marks=pytest.mark.slow)])
 def database(request: pytest.FixtureRequest, new_database_url: NewUrl) -> Iterator[Database]:
     opened = Database(new_database_url(request.param))
     yield opened
@@ -115,6 +115,7 @@ def test_job_outlives_its_child(database: Database, job_id: str, tmp_path: Path)
     assert "signal 9" in (job.errors[0].error or "")
 
 
+@pytest.mark.slow
 def test_job_outlives_its_supervisor(database: Database, job_id: str, tmp_path: Path) -> None:
     with running(WORKER, data_dir=tmp_path, database_url=url(database)) as first:
         before = wait_for_trials(database, job_id, 2)
@@ -130,6 +131,7 @@ def test_job_outlives_its_supervisor(database: Database, job_id: str, tmp_path: 
     assert job.errors[0].outcome == "lease_expired"
 
 
+@pytest.mark.slow
 def test_job_and_its_waiting_client_outlive_the_server(
     database: Database, job_id: str, tmp_path: Path
 ) -> None:
@@ -159,6 +161,7 @@ def test_job_and_its_waiting_client_outlive_the_server(
 
 
 # What the database has to do with it, the contract suites hold on both.
+@pytest.mark.slow
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_stopped_worker_hands_its_job_back(database: Database, job_id: str, tmp_path: Path) -> None:
     with running(WORKER, data_dir=tmp_path, database_url=url(database)) as first:
@@ -184,6 +187,7 @@ def test_stopped_worker_hands_its_job_back(database: Database, job_id: str, tmp_
     assert job.failures == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_job_cancelled_after_a_crash_exports_its_best_trained_to_the_end(
     database: Database, job_id: str, tmp_path: Path

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from typer.testing import CliRunner
 
 from lowloss import Client
@@ -55,6 +56,7 @@ def test_command_tells_why_the_loss_is_high(client: Client, tmp_path: Path) -> N
     assert "Dense(1, linear)" in told.output
 
 
+@pytest.mark.slow
 def test_search_ends_with_why_a_first_try_fails(client: Client) -> None:
     dataset = client.upload(builtin_csv("diabetes"), name="diabetes", format="csv").id
     spec = {

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+import pytest
 
 from lowloss import Client
 from service.store.database import Database
@@ -50,6 +51,7 @@ def repeated(act: object, seconds: float) -> Iterator[None]:
         thread.join()
 
 
+@pytest.mark.slow
 def test_large_upload_is_bounded_in_memory_and_disturbs_no_lease(
     sqlite_database: Database, tmp_path: Path
 ) -> None:

@@ -120,6 +120,7 @@ def test_trials_events_curves_and_tables_tell_the_same_story(
     assert curves.height == sum(trial.epochs for trial in trials)
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_trials(client: Client) -> None:
     spec = QUICK | {"dataset": upload(client, "iris"), "seed": 11}
     jobs = [client.submit(spec).id for _ in range(2)]
@@ -148,6 +149,7 @@ def test_cancelled_job_keeps_and_exports_its_best(client: Client, tmp_path: Path
         client.pause(job.id)
 
 
+@pytest.mark.slow
 def test_paused_job_goes_on_with_its_trials_kept(client: Client) -> None:
     spec = ENDLESS | {
         "dataset": upload(client, "wine"),
@@ -211,6 +213,7 @@ def test_job_whose_every_trial_diverges_fails_and_says_what_to_do(client: Client
     assert all("loss_not_finite" in (trial.reason or "") for trial in trials)
 
 
+@pytest.mark.slow
 def test_command_line_does_the_same(client: Client, tmp_path: Path) -> None:
     def run(*arguments: str, code: int = 0) -> Any:
         done = CliRunner().invoke(app, ["--url", client.url, *arguments, "--json"])

@@ -10,14 +10,23 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.parametrize("module", ["service.app", "worker.supervisor"])
+@pytest.mark.parametrize(
+    "module", [pytest.param("service.app", marks=pytest.mark.slow), "worker.supervisor"]
+)
 @pytest.mark.parametrize(
     ("variable", "value", "said"),
     [
         ("LOWLOSS_LEASE_SECONDS", "soon", "LOWLOSS_LEASE_SECONDS: Input should be a valid number"),
-        ("LOWLOSS_LIMITS__MAX_ROWS", "-1", "LOWLOSS_LIMITS__MAX_ROWS: "),
+        pytest.param(
+            "LOWLOSS_LIMITS__MAX_ROWS",
+            "-1",
+            "LOWLOSS_LIMITS__MAX_ROWS: ",
+            marks=pytest.mark.slow,
+        ),
         ("LOWLOSS_DATABASE_URL", "mysql://db", "must be sqlite:///… or postgresql://…"),
-        ("LOWLOSS_DATABASE_URL", "nonsense", "URL cannot be read"),
+        pytest.param(
+            "LOWLOSS_DATABASE_URL", "nonsense", "URL cannot be read", marks=pytest.mark.slow
+        ),
         ("LOWLOSS_DATABASE_URL", "postgresql://a:secret@127.0.0.1:1/x", "cannot be used"),
     ],
 )

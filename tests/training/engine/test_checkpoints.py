@@ -20,7 +20,7 @@ from worker.engine.results import TrainedPlan, TrainingOutcome
 NewEngine = Callable[[Arrays], Engine]
 
 
-@pytest.fixture(params=["cohort", "keras"])
+@pytest.fixture(params=["cohort", pytest.param("keras", marks=pytest.mark.slow)])
 def new_engine(request: pytest.FixtureRequest) -> NewEngine:
     return a_cohort_engine if request.param == "cohort" else KerasEngine
 
@@ -145,20 +145,28 @@ def test_diverged_training_has_no_checkpoint(new_engine: NewEngine) -> None:
     assert run(new_engine(some_arrays()), [plan])[1].checkpoint is None
 
 
-def test_engines_go_on_from_each_others_checkpoints() -> None:
+@pytest.mark.parametrize(
+    ("optimizer", "momentum"),
+    [
+        ("adam", 0.9),
+        pytest.param("rmsprop", 0.9, marks=pytest.mark.slow),
+        pytest.param("sgd", 0.9, marks=pytest.mark.slow),
+        pytest.param("sgd", 0.0, marks=pytest.mark.slow),
+    ],
+)
+def test_engines_go_on_from_each_others_checkpoints(optimizer: str, momentum: float) -> None:
     arrays = some_arrays()
     engines: list[NewEngine] = [a_cohort_engine, KerasEngine]
-    for optimizer, momentum in (("adam", 0.9), ("rmsprop", 0.9), ("sgd", 0.9), ("sgd", 0.0)):
-        plan = a_plan(max_epochs=6, optimizer=optimizer, momentum=momentum)
-        whole = run(a_cohort_engine(arrays), [plan])[1]
+    plan = a_plan(max_epochs=6, optimizer=optimizer, momentum=momentum)
+    whole = run(a_cohort_engine(arrays), [plan])[1]
 
-        for first, second in (engines, engines[::-1]):
-            part = run(first(arrays), [plan], on_epoch=stop_at(3))[1]
-            rest = dataclasses.replace(plan, checkpoint=part.checkpoint)
-            ended = run(second(arrays), [rest])[1]
+    for first, second in (engines, engines[::-1]):
+        part = run(first(arrays), [plan], on_epoch=stop_at(3))[1]
+        rest = dataclasses.replace(plan, checkpoint=part.checkpoint)
+        ended = run(second(arrays), [rest])[1]
 
-            losses = [e.val_loss for e in ended.epochs]
-            assert losses == pytest.approx([e.val_loss for e in whole.epochs], rel=1e-4)
+        losses = [e.val_loss for e in ended.epochs]
+        assert losses == pytest.approx([e.val_loss for e in whole.epochs], rel=1e-4)
 
 
 def test_slots_around_one_that_goes_on_are_not_touched() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.builders.engines import a_cohort_engine
+from tests.builders.slow import slow_but
 from tests.builders.trainings import SEARCHED, a_plan, run, some_arrays, with_targets
 from worker.engine.arrays import Arrays, Embedding, Fold, Loss
 from worker.engine.keras.keras_engine import KerasEngine
@@ -21,7 +22,10 @@ from worker.engine.results import FailedPlan, TrainedPlan, TrainingOutcome
 NewEngine = Callable[[Arrays], Engine]
 
 
-@pytest.fixture(params=[KerasEngine, a_cohort_engine], ids=["keras_fit", "cohort"])
+@pytest.fixture(
+    params=[pytest.param(KerasEngine, marks=pytest.mark.slow), a_cohort_engine],
+    ids=["keras", "cohort"],
+)
 def new_engine(request: pytest.FixtureRequest) -> NewEngine:
     chosen: NewEngine = request.param
     return chosen
@@ -176,7 +180,7 @@ def test_fold_without_validation_rows_trains_to_its_last_epoch(new_engine: NewEn
     assert trained.val_output_MC.shape == (0, 1)
 
 
-@pytest.mark.parametrize("loss", SEARCHED)
+@pytest.mark.parametrize("loss", slow_but(SEARCHED, fast=[Loss.multiclass]))
 def test_mixup_trains_alike_in_every_engine(loss: Loss) -> None:
     arrays = some_arrays(loss)
     weight_N = np.linspace(0.5, 1.5, len(arrays.folds[0].train_N), dtype=np.float32)
@@ -212,8 +216,8 @@ def with_codes(arrays: Arrays) -> Arrays:
 @pytest.mark.parametrize(
     ("loss", "given"),
     [
-        (Loss.mse, {}),
-        (Loss.binary, {"mixup": 0.5}),
+        pytest.param(Loss.mse, {}, marks=pytest.mark.slow),
+        pytest.param(Loss.binary, {"mixup": 0.5}, marks=pytest.mark.slow),
         (Loss.multiclass, {"optimizer": "adamw", "l1": 1e-3}),
     ],
     ids=str,

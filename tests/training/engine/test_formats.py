@@ -15,6 +15,7 @@ import pytest
 import tensorflow as tf
 
 from tests.builders.models import as_if_trained, save_both, worst_difference
+from tests.builders.slow import slow_but
 from tests.builders.tables import checked_frame
 from worker.artifacts.model.build import build_model
 from worker.artifacts.model.check import ModelDiffers, check_keras, check_onnx, check_saved_model
@@ -121,7 +122,9 @@ def both(final: FinalModel, folder: Path) -> Callable[[RawColumns], list[Array]]
     return answer
 
 
-@pytest.mark.parametrize(("task", "scaling", "activation", "members"), CASES)
+@pytest.mark.parametrize(
+    ("task", "scaling", "activation", "members"), slow_but(CASES, fast=CASES[::4])
+)
 def test_files_answer_as_numpy_does(
     tmp_path: Path, task: str, scaling: str, activation: str, members: int
 ) -> None:
@@ -138,7 +141,7 @@ def test_files_answer_as_numpy_does(
     assert np.abs(found - expected).max() <= 1e-4 * unit
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", slow_but(TASKS, fast=["binary"]))
 def test_saved_model_answers_as_the_engine_does(tmp_path: Path, task: str) -> None:
     final = as_if_trained(mixed(task, "quantile"), members=2, fold=1, activation="gelu")
 
@@ -223,7 +226,7 @@ def test_row_is_answered_alone_as_among_others(tmp_path: Path, task: str) -> Non
         assert each.shape == (0, expected.shape[1])
 
 
-@pytest.mark.parametrize("scaling", SCALINGS)
+@pytest.mark.parametrize("scaling", slow_but(SCALINGS, fast=["quantile"]))
 def test_infinite_numbers_are_missing_and_unknown_levels_are_alike(
     tmp_path: Path, scaling: str
 ) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from lowloss.spec import Activation
+from tests.builders.slow import slow_but
 from tests.builders.trainings import SEARCHED, a_plan, holdout, some_arrays, with_targets
 from worker.engine.arrays import Arrays, Loss
 from worker.engine.keras import keras_engine, network
@@ -45,7 +46,7 @@ def data_loss(loss: Loss, y: np.ndarray, output: np.ndarray) -> float:
     return float(np.mean(keras.losses.get(loss.value)(targets, output)))
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("optimizer", slow_but(["adamw", "sgd"], fast=["adamw"]))
 def test_same_plan_gives_the_same_bits(optimizer: str) -> None:
     plan = a_plan(optimizer=optimizer, dropout=0.3, l2=1e-3, weight_decay=1e-3, clip_norm=1.0)
 

@@ -15,6 +15,7 @@ from worker.engine.keras import keras_engine, network
 from worker.engine.results import TrainingOutcome
 
 
+@pytest.mark.slow
 def test_many_trials_leave_nothing_behind() -> None:
     plan, arrays = a_plan(max_epochs=1, widths=(4,), dropout=0.1, l2=1e-3), some_arrays()
 

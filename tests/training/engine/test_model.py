@@ -72,6 +72,7 @@ def test_check_refuses_a_file_that_answers_otherwise(tmp_path: Path) -> None:
         check_keras(path, model_content(final), prepared.raw_test, final.predict_test() + 1.0)
 
 
+@pytest.mark.slow
 def test_model_stands_alone_in_an_environment_without_lowloss(tmp_path: Path) -> None:
     prepared = prepared_of(tmp_path, Task.binary)
     final, path = trained_model(prepared, tmp_path)

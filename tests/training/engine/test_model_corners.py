@@ -12,6 +12,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_
 
 from lowloss.spec import Task
 from tests.builders.models import as_if_trained, worst_difference
+from tests.builders.slow import slow_but
 from tests.builders.tables import checked, write_csv
 from worker.artifacts.model.inputs import model_inputs
 from worker.artifacts.model.save import load_model, read_metadata
@@ -155,7 +156,7 @@ def many_levels(rows: int = 600) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("members", [1, 3])
+@pytest.mark.parametrize("members", slow_but([1, 3], fast=[3]))
 def test_embedded_categories_come_out_as_the_engine_answers(tmp_path: Path, members: int) -> None:
     path = write_csv(tmp_path / "t.csv", many_levels())
     folds = {"strategy": "kfold", "folds": 3}

@@ -33,7 +33,10 @@ FURTHER = tuple(name for name in get_args(LayerActivation) if name not in get_ar
 HEADS = ("linear", "sigmoid", "softmax")
 
 
-@pytest.fixture(params=[KerasEngine, a_cohort_engine], ids=["keras_fit", "cohort"])
+@pytest.fixture(
+    params=[pytest.param(KerasEngine, marks=pytest.mark.slow), a_cohort_engine],
+    ids=["keras", "cohort"],
+)
 def new_engine(request: pytest.FixtureRequest) -> NewEngine:
     chosen: NewEngine = request.param
     return chosen
@@ -177,6 +180,7 @@ def test_activations_and_penalties_of_each_layer_are_keras_own() -> None:
     assert LAYER_PENALTIES in ours[1].program
 
 
+@pytest.mark.slow
 def test_padding_stays_zero_behind_every_activation() -> None:
     count = len(FURTHER)
     state = a_cohort(widths=(32,) * count, slots=2, activation=FURTHER, optimizer="sgd")

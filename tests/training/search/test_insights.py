@@ -167,6 +167,7 @@ def test_second_region_is_counted_without_the_first() -> None:
     assert second.failed_elsewhere == 0
 
 
+@pytest.mark.slow
 def test_divergence_by_chance_names_no_region() -> None:
     spec = a_spec()
 

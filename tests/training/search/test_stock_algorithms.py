@@ -62,6 +62,7 @@ def test_stock_random_search_gives_up_with_settings_left_ours_tries_them_all(
 
 
 # A length scale at its bound: what KerasTuner's process makes of few trials.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_stock_bayesian_search_is_drawn_to_infinite_scores_ours_keeps_away(
     open_stock: Any, open_search: Any
@@ -108,6 +109,7 @@ def test_stock_bayesian_search_forgets_failed_trials_ours_learns_from_them(
     assert search.oracle.surrogate._losses == [1.0, 1.0, 2.0, 2.0]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_stock_bayesian_search_repeats_settings_ours_does_not(
     open_stock: Any, open_search: Any

@@ -256,6 +256,7 @@ def test_believing_a_trial_is_knowing_that_it_came_out_as_expected(open_search: 
     assert believing.expected_improvement(x_ME)[0] < before.expected_improvement(x_ME)[0]
 
 
+@pytest.mark.slow
 def test_process_is_bounded_however_many_trials_there_were(open_search: Any) -> None:
     search = open_search()
     surrogate = Surrogate(search.oracle.cube)
