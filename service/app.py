@@ -32,7 +32,7 @@ from service.api import (
 )
 from service.api.auth import BearerAuth, LocalPrograms, is_open_to_strangers
 from service.api.bodies import BodyLimit, reap_uploads
-from service.api.changes import changes_of
+from service.api.changes import make_changes
 from service.api.examples import ProblemDocument
 from service.api.metrics import CountRequests, Metrics
 from service.api.parameters import refuse_unknown_parameters
@@ -87,7 +87,7 @@ def create_app(settings: Settings) -> FastAPI:
     resources = Resources(
         settings,
         database,
-        changes_of(database),
+        make_changes(database),
         CapacityLimiter(PARSERS),
         model_cache_of(database, settings),
         CapacityLimiter(PREDICTORS),

@@ -13,7 +13,7 @@ SMALL_NETWORK = RecipeLayer(units=64, activation="relu")
 
 def given(**fields: Any) -> Edit:
     """Some fields are set."""
-    return lambda recipe: recipe.changed(fields)
+    return lambda recipe: recipe.with_changes(fields)
 
 
 def optimizer(name: str, rate: float, momentum: float = 0.0) -> Edit:
@@ -24,7 +24,7 @@ def optimizer(name: str, rate: float, momentum: float = 0.0) -> Edit:
 
 def rate_times(factor: float) -> Edit:
     """The learning rate is multiplied."""
-    return lambda recipe: recipe.changed(
+    return lambda recipe: recipe.with_changes(
         {"optimizer": {"learning_rate": recipe.optimizer.rate * factor}}
     )
 
@@ -57,7 +57,7 @@ def output(activation: str, *, units: int | None = None, loss: str | None = None
     def edit(recipe: Recipe) -> Recipe:
         fields = {"activation": activation, "units": units or recipe.output.units}
         changed = _with_layers(recipe, [*recipe.hidden, _with(recipe.output, fields)])
-        return changed if loss is None else changed.changed({"loss": loss})
+        return changed if loss is None else changed.with_changes({"loss": loss})
 
     return edit
 
@@ -76,7 +76,7 @@ def both(first: Edit, second: Edit) -> Edit:
 def unregularised(recipe: Recipe) -> Recipe:
     """Without L1, L2, dropout and weight decay."""
     bare = every_layer(l1=0.0, l2=0.0, dropout=0.0)(recipe)
-    return bare.changed({"optimizer": {"weight_decay": 0.0}})
+    return bare.with_changes({"optimizer": {"weight_decay": 0.0}})
 
 
 def unchanged(recipe: Recipe) -> Recipe:
@@ -89,4 +89,4 @@ def _with(layer: RecipeLayer, fields: dict[str, Any]) -> RecipeLayer:
 
 
 def _with_layers(recipe: Recipe, layers: list[RecipeLayer]) -> Recipe:
-    return recipe.changed({"layers": [layer.model_dump(mode="json") for layer in layers]})
+    return recipe.with_changes({"layers": [layer.model_dump(mode="json") for layer in layers]})

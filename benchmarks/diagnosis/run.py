@@ -156,7 +156,7 @@ class Runner:
             checked,
             setting.recipe,
             draws=DRAWS,
-            most_rows=setting.frame.height,
+            max_rows=setting.frame.height,
             seed=SEED,
         )
         trainer = Trainer(data, setting.recipe, self.programs)

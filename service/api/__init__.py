@@ -1,1 +1,1 @@
-"""One module per URL noun; a handler parses, calls the store, returns."""
+"""The HTTP API: one module per URL noun; a handler parses, calls the store and returns."""

@@ -1,4 +1,4 @@
-"""/v1/jobs/{id}/artifacts and /best-model: what a job made."""
+"""/v1/jobs/{id}/artifacts and /best-model: the files of a job."""
 
 from __future__ import annotations
 
@@ -25,9 +25,12 @@ ArtifactName = Annotated[
 @router.get(
     "/v1/jobs/{job_id}/artifacts", summary="List artifacts", responses=problems(JobNotFound)
 )
-def list_artifacts_of_job(given: Dependencies, job_id: JobId) -> Artifacts:
-    """What a job made, by name; empty until it has ended. `missing` says what it could not make."""
-    with given.database.reading() as session:
+def list_artifacts_of_job(deps: Dependencies, job_id: JobId) -> Artifacts:
+    """List a job's artifacts by name; none until it has ended.
+
+    `missing` says why other artifacts could not be made.
+    """
+    with deps.database.reading() as session:
         return list_artifacts(session, job_id)
 
 
@@ -39,12 +42,12 @@ def list_artifacts_of_job(given: Dependencies, job_id: JobId) -> Artifacts:
     responses=DOWNLOAD | problems(JobNotFound, ArtifactNotFound, RangeNotSatisfiable),
 )
 def download_artifact(
-    given: Dependencies, request: Request, *, job_id: JobId, name: ArtifactName
+    deps: Dependencies, request: Request, *, job_id: JobId, name: ArtifactName
 ) -> Response:
-    """An artifact's bytes, whole or a range of them."""
-    with given.database.reading() as session:
+    """Return an artifact's bytes, or a range of them."""
+    with deps.database.reading() as session:
         artifact = get_artifact(session, job_id, name)
-    return send_artifact(given.database, artifact, request)
+    return send_artifact(deps.database, artifact, request)
 
 
 @router.head("/v1/jobs/{job_id}/best-model", include_in_schema=False)
@@ -54,8 +57,8 @@ def download_artifact(
     response_class=Response,
     responses=DOWNLOAD | problems(JobNotFound, BestModelNotReady, RangeNotSatisfiable),
 )
-def download_best_model(given: Dependencies, request: Request, *, job_id: JobId) -> Response:
-    """The `.keras` file of a job's best model: raw rows in, the target's units out."""
-    with given.database.reading() as session:
+def download_best_model(deps: Dependencies, request: Request, *, job_id: JobId) -> Response:
+    """Return the `.keras` file of a job's best model: raw rows in, the target's units out."""
+    with deps.database.reading() as session:
         artifact = get_best_model(session, job_id)
-    return send_artifact(given.database, artifact, request)
+    return send_artifact(deps.database, artifact, request)

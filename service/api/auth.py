@@ -1,4 +1,4 @@
-"""Who may use the server: holders of a token or, where there are none, this machine's programs."""
+"""Access control: bearer tokens or, without tokens, only programs of this machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lowloss.errors import ForeignPage, Unauthorized
 from service.settings import Settings
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
-"""What an orchestrator's probes ask for, without a token."""
+"""The paths of an orchestrator's probes, which have no token."""
 
 
 class BearerAuth:
@@ -24,16 +24,16 @@ class BearerAuth:
         self.tokens = tuple(token.encode() for token in tokens)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Check the token; raises Unauthorized."""
+        """Check the token; raise Unauthorized."""
         if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
             self._check(Headers(scope=scope).get("authorization", ""))
         await self.app(scope, receive, send)
 
     def _check(self, header: str) -> None:
-        scheme, _, given = header.partition(" ")
-        token = given.strip().encode("latin-1")
-        # All are compared, each in constant time: an answer's delay tells nothing of a token.
-        matches = [hmac.compare_digest(token, known) for known in self.tokens]
+        scheme, _, credentials = header.partition(" ")
+        token = credentials.strip().encode("latin-1")
+        # All are compared, each in constant time: the delay of a response reveals no token.
+        matches = [hmac.compare_digest(token, valid_token) for valid_token in self.tokens]
         if scheme.lower() != "bearer" or not any(matches):
             raise Unauthorized(
                 "this server answers only to a valid token",
@@ -43,32 +43,32 @@ class BearerAuth:
 
 
 class LocalPrograms:
-    """Refuses web pages, where there are no tokens and so the server listens on loopback alone.
+    """Refuses web pages; used without tokens, when the server listens on loopback only.
 
-    A page of another site can make its visitor's browser send requests here: under its own Origin
-    or, by DNS rebinding, under a Host of its own. Programs send neither.
+    A page of another site can make its visitor's browser send requests to this server, with the
+    page's Origin or, by DNS rebinding, with a Host of its own. Programs send neither.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Check Host and Origin; raises ForeignPage."""
+        """Check Host and Origin; raise ForeignPage."""
         if scope["type"] == "http":
             headers = Headers(scope=scope)
             host, origin = headers.get("host", ""), headers.get("origin")
-            is_ours = origin is None or urlsplit(origin).netloc == host
-            if not (is_ours and _is_loopback(urlsplit(f"//{host}").hostname or "")):
+            is_same_origin = origin is None or urlsplit(origin).netloc == host
+            if not (is_same_origin and _is_loopback(urlsplit(f"//{host}").hostname or "")):
                 raise ForeignPage(
                     f"a page at {origin or host} may not use this server",
-                    field="Host" if is_ours else "Origin",
+                    field="Host" if is_same_origin else "Origin",
                     fix="use the server's own address, http://127.0.0.1, or configure tokens",
                 )
         await self.app(scope, receive, send)
 
 
 def is_open_to_strangers(settings: Settings) -> bool:
-    """Whether anyone on the network could use the server without a token."""
+    """Return whether anyone on the network could use the server without a token."""
     return not settings.tokens and not _is_loopback(settings.host)
 
 

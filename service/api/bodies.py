@@ -28,35 +28,35 @@ LEFTOVER_SECONDS = 3600.0
 
 
 class BodyLimit:
-    """Refuses bodies over the limit: at once where the size is declared, else once it is passed."""
+    """Refuses bodies over the limit: at once where the size is declared, else when it is passed."""
 
     def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
         self.app = app
         self.settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run the app on a body that ends at the limit; raises BodyTooLarge."""
+        """Run the app on a body within the limit; raise BodyTooLarge."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        variable, limit = self._limit(scope["method"], scope["path"])
+        variable, limit = self._find_limit(scope["method"], scope["path"])
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isdecimal() and int(declared) > limit:
             raise _too_large(limit, variable)
-        seen_bytes = 0
+        received_bytes = 0
 
-        async def receive_some() -> Message:
-            nonlocal seen_bytes
+        async def receive_limited() -> Message:
+            nonlocal received_bytes
             message = await receive()
-            seen_bytes += len(message.get("body", b""))
-            if seen_bytes > limit:
+            received_bytes += len(message.get("body", b""))
+            if received_bytes > limit:
                 raise _too_large(limit, variable)
             return message
 
-        await self.app(scope, receive_some, send)
+        await self.app(scope, receive_limited, send)
 
-    def _limit(self, method: str, path: str) -> tuple[str, int]:
-        """The variable that sets a request's limit, and the limit."""
+    def _find_limit(self, method: str, path: str) -> tuple[str, int]:
+        """Return the name of the setting of a request's limit, and the limit in bytes."""
         if (method, path) == UPLOAD:
             return "LOWLOSS_MAX_UPLOAD_BYTES", self.settings.max_upload_bytes
         if (method, path) == RECIPE:
@@ -75,7 +75,7 @@ def _too_large(limit: int, variable: str) -> BodyTooLarge:
 
 @dataclass(frozen=True)
 class Upload:
-    """A body on the disk, for as long as its request lasts."""
+    """A request's body on the disk, deleted when the request ends."""
 
     path: Path
     sha256: str
@@ -84,9 +84,9 @@ class Upload:
 
 @asynccontextmanager
 async def spool_body(request: Request, folder: Path) -> AsyncIterator[Upload]:
-    """Write a request's body to a temporary file, a piece at a time.
+    """Write a request's body to a temporary file, piece by piece.
 
-    Written and hashed in the thread pool, so that a slow disk does not stop the event loop.
+    A thread writes and hashes it, so that a slow disk does not stop the event loop.
     """
     with NamedTemporaryFile(dir=folder, prefix=PREFIX) as file:
         digest = hashlib.sha256()
@@ -97,20 +97,20 @@ async def spool_body(request: Request, folder: Path) -> AsyncIterator[Upload]:
             file.flush()
             digest.update(data)
 
-        waiting = bytearray()
+        pending = bytearray()
         async for data in request.stream():
-            waiting += data
-            if len(waiting) >= WRITE_BYTES:
-                await to_thread.run_sync(write, waiting)
-                size_bytes += len(waiting)
-                waiting = bytearray()
-        await to_thread.run_sync(write, waiting)
-        size_bytes += len(waiting)
+            pending += data
+            if len(pending) >= WRITE_BYTES:
+                await to_thread.run_sync(write, pending)
+                size_bytes += len(pending)
+                pending = bytearray()
+        await to_thread.run_sync(write, pending)
+        size_bytes += len(pending)
         yield Upload(Path(file.name), digest.hexdigest(), size_bytes)
 
 
 def reap_uploads(folder: Path) -> None:
-    """Delete the temporary files of a server that was killed; those in use are younger."""
+    """Delete temporary files of servers that were killed; files in use are younger."""
     for path in folder.glob(f"{PREFIX}*"):
         if path.stat().st_mtime < time.time() - LEFTOVER_SECONDS:
             path.unlink(missing_ok=True)

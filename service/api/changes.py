@@ -1,4 +1,4 @@
-"""The change poller: one task that looks at the database for everybody who waits for a job."""
+"""The change poller: one task that polls the database for all who wait for jobs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from service.store.jobs import Change, read_changes
 
 POLL_SECONDS = 0.25
 RETRY_SECONDS = 2.0
-"""Time until the next look after one that failed."""
+"""The time until the next query after one that failed."""
 
 Read = Callable[[Collection[str]], dict[str, Change]]
 logger = logging.getLogger(__name__)
@@ -23,103 +23,104 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Waiter:
-    """Somebody who waits until a job's change numbers satisfy a condition."""
+    """A wait until a job's change numbers satisfy a condition."""
 
     job_id: str
-    until: Callable[[Change], bool]
-    found: asyncio.Future[Change | None]
+    is_met: Callable[[Change], bool]
+    result: asyncio.Future[Change | None]
 
-    def tell(self, change: Change | None) -> None:
-        """End the wait."""
-        if not self.found.done():
-            self.found.set_result(change)
+    def finish(self, change: Change | None) -> None:
+        """End the wait with a change, or with None."""
+        if not self.result.done():
+            self.result.set_result(change)
 
 
 class Changes:
-    """Tells waiters of changes: one query for all of them, and none while there are none."""
+    """Wakes waiters when jobs change: one query for all of them, and none while nobody waits."""
 
     def __init__(self, read: Read, *, poll_seconds: float = POLL_SECONDS) -> None:
         self.is_stopping = False
         self._read = read
         self._poll_seconds = poll_seconds
         self._waiters: set[Waiter] = set()
-        self._is_watched = asyncio.Event()
+        self._has_waiters = asyncio.Event()
         self._is_nudged = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
-        # A thread of its own: a pool that is full of slow requests must not hold up the waiters.
+        # A thread of its own: a pool full of slow requests must not delay the waiters.
         self._thread = CapacityLimiter(1)
 
     @property
     def waiting(self) -> int:
-        """How many wait."""
+        """The number of waiters."""
         return len(self._waiters)
 
     async def wait(
-        self, job_id: str, until: Callable[[Change], bool], *, seconds: float
+        self, job_id: str, is_met: Callable[[Change], bool], *, seconds: float
     ) -> Change | None:
-        """Wait for a change that satisfies `until`; None once the time is up or the server stops.
+        """Wait for a change that satisfies `is_met` and return it.
 
-        A change that is there already counts: the first look finds it.
+        Return None when the time is up or the server stops. A change that has happened already
+        counts: the first query finds it.
         """
         if self.is_stopping:
             return None
-        waiter = Waiter(job_id, until, asyncio.get_running_loop().create_future())
+        waiter = Waiter(job_id, is_met, asyncio.get_running_loop().create_future())
         self._waiters.add(waiter)
-        self._is_watched.set()
+        self._has_waiters.set()
         try:
             async with asyncio.timeout(seconds):
-                return await waiter.found
+                return await waiter.result
         except TimeoutError:
             return None
         finally:
             self._waiters.discard(waiter)
 
     def nudge(self) -> None:
-        """Look at once: this process changed a job. May be called from any thread."""
+        """Query at once, since this process changed a job; may be called from any thread."""
         if self._loop is not None:
             # The loop may have closed in the meantime; nobody waits then.
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._is_nudged.set)
 
     def stop(self) -> None:
-        """Send every waiter home, now and from now on."""
+        """End all waits, and refuse new ones."""
         self.is_stopping = True
         for waiter in self._waiters:
-            waiter.tell(None)
+            waiter.finish(None)
 
     async def run(self) -> None:
-        """Look for changes until cancelled, but only while somebody waits."""
+        """Poll for changes until cancelled, but only while somebody waits."""
         self._loop = asyncio.get_running_loop()
         while True:
-            await self._is_watched.wait()
+            await self._has_waiters.wait()
             if not self._waiters:
-                self._is_watched.clear()
+                self._has_waiters.clear()
                 continue
-            seconds = self._poll_seconds if await self._look() else RETRY_SECONDS
+            seconds = self._poll_seconds if await self._poll() else RETRY_SECONDS
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await self._is_nudged.wait()
             self._is_nudged.clear()
 
-    async def _look(self) -> bool:
-        """Tell those whose condition is met; answers whether the database did."""
+    async def _poll(self) -> bool:
+        """Wake the waiters whose condition is met; return whether the query succeeded."""
         waiters = tuple(self._waiters)
         job_ids = {waiter.job_id for waiter in waiters}
         try:
-            found = await to_thread.run_sync(self._read, job_ids, limiter=self._thread)
+            changes = await to_thread.run_sync(self._read, job_ids, limiter=self._thread)
         except Exception:
-            # Whatever it is, the poller must outlive it: the waiters have their time-outs.
+            # The poller must survive any error: the waiters have their timeouts.
             logger.warning("looking for changes failed", exc_info=True)
             return False
         for waiter in waiters:
-            change = found.get(waiter.job_id)
-            if change is None or waiter.until(change):
-                waiter.tell(change)
+            change = changes.get(waiter.job_id)
+            if change is None or waiter.is_met(change):
+                waiter.finish(change)
         return True
 
 
-def changes_of(database: Database) -> Changes:
-    """The poller of a database."""
+def make_changes(database: Database) -> Changes:
+    """Build the poller of a database."""
 
     def read(job_ids: Collection[str]) -> dict[str, Change]:
         with database.reading() as session:

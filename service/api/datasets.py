@@ -16,7 +16,7 @@ from service.api.examples import TABLE_PROBLEMS, UPLOAD_BODY, Responses, problem
 from service.api.parameters import Cursor, DatasetId, Limit
 from service.api.resources import Dependencies, Resources
 from service.store.blobs import reap_blobs, write_blob
-from service.store.database import again_on_conflict
+from service.store.database import retry_on_conflict
 from service.store.datasets import (
     NewDataset,
     add_dataset,
@@ -31,7 +31,7 @@ from service.tables.parse import Bounds, parse_upload
 
 router = APIRouter(tags=["datasets"])
 
-KNOWN: Responses = {200: {"model": Dataset, "description": "The same bytes came before."}}
+EXISTING: Responses = {200: {"model": Dataset, "description": "The same bytes came before."}}
 
 
 async def parse_options(
@@ -58,7 +58,7 @@ async def parse_options(
         Query(description="Around a CSV's fields; detected.", examples=["'"]),
     ] = None,
 ) -> ParseOptions:
-    """How a CSV is to be parsed."""
+    """Collect the options by which a CSV is parsed."""
     return ParseOptions(
         delimiter=delimiter, decimal=decimal, encoding=encoding, header=header, quote=quote
     )
@@ -69,14 +69,14 @@ async def parse_options(
     status_code=201,
     summary="Upload a table",
     response_description="The dataset is stored.",
-    responses=KNOWN | problems(BodyTooLarge, *TABLE_PROBLEMS),
+    responses=EXISTING | problems(BodyTooLarge, *TABLE_PROBLEMS),
     openapi_extra=UPLOAD_BODY,
 )
 async def upload_dataset(
     request: Request,
     response: Response,
     *,
-    given: Dependencies,
+    deps: Dependencies,
     options: Annotated[ParseOptions, Depends(parse_options)],
     table_format: Annotated[
         TableFormat, Query(alias="format", description="What the body is.", examples=["csv"])
@@ -85,13 +85,13 @@ async def upload_dataset(
         Text, Query(max_length=200, description="For people to read.", examples=["houses"])
     ] = "",
 ) -> Dataset:
-    """Store a table and measure its columns.
+    """Store a table and profile its columns.
 
-    The dataset is named by its bytes and how they were parsed: the same again answers 200 with the
-    dataset that is there.
+    A dataset's id follows from its bytes and the options of parsing: the same upload again gets the
+    response 200 with the stored dataset.
     """
     options.check_format(table_format)
-    async with spool_body(request, given.settings.data_dir) as upload:
+    async with spool_body(request, deps.settings.data_dir) as upload:
         if not upload.size_bytes:
             raise TableEmpty("the body is empty", fix="send the table's bytes as the body")
         new = partial(
@@ -102,27 +102,27 @@ async def upload_dataset(
             options=options.model_dump(exclude_none=True),
             size_bytes=upload.size_bytes,
         )
-        known = dataset_id(upload.sha256, table_format, options.model_dump())
-        dataset = await to_thread.run_sync(_find, given, known)
+        expected_id = dataset_id(upload.sha256, table_format, options.model_dump())
+        dataset = await to_thread.run_sync(_find, deps, expected_id)
         if dataset is not None:
             response.status_code = 200
         else:
-            keep = partial(_keep, given, upload, new, options=options)
-            dataset = await to_thread.run_sync(keep, limiter=given.parsers)
+            store = partial(_store, deps, upload, new, options=options)
+            dataset = await to_thread.run_sync(store, limiter=deps.parsers)
     response.headers["Location"] = f"/v1/datasets/{dataset.id}"
     return dataset
 
 
-def _find(given: Resources, id: str) -> Dataset | None:  # noqa: A002
-    with given.database.reading() as session:
+def _find(deps: Resources, id: str) -> Dataset | None:  # noqa: A002
+    with deps.database.reading() as session:
         return find_dataset(session, id)
 
 
-def _keep(
-    given: Resources, upload: Upload, new: partial[NewDataset], *, options: ParseOptions
+def _store(
+    deps: Resources, upload: Upload, new: partial[NewDataset], *, options: ParseOptions
 ) -> Dataset:
-    """Parse an upload and make it a dataset."""
-    settings, database = given.settings, given.database
+    """Parse an upload and store it as a dataset."""
+    settings, database = deps.settings, deps.database
     profile = parse_upload(
         upload.path,
         new.keywords["format"],
@@ -140,19 +140,19 @@ def _keep(
 
 @router.get("/v1/datasets", summary="List datasets", responses=problems())
 def list_all_datasets(
-    given: Dependencies, *, cursor: Cursor = None, limit: Limit = 50
+    deps: Dependencies, *, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[Dataset]:
-    """Datasets without their profiles, newest first."""
-    with given.database.reading() as session:
+    """List datasets without their profiles, newest first."""
+    with deps.database.reading() as session:
         return list_datasets(session, cursor=cursor, limit=limit)
 
 
 @router.get(
     "/v1/datasets/{dataset_id}", summary="Read a dataset", responses=problems(DatasetNotFound)
 )
-def read_dataset(given: Dependencies, dataset_id: DatasetId) -> Dataset:
-    """One dataset with the profile of its columns."""
-    with given.database.reading() as session:
+def read_dataset(deps: Dependencies, dataset_id: DatasetId) -> Dataset:
+    """Return one dataset with the profile of its columns."""
+    with deps.database.reading() as session:
         return get_dataset(session, dataset_id)
 
 
@@ -162,11 +162,11 @@ def read_dataset(given: Dependencies, dataset_id: DatasetId) -> Dataset:
     summary="Delete a dataset",
     responses=problems(DatasetNotFound, DatasetInUse),
 )
-def remove_dataset(given: Dependencies, dataset_id: DatasetId) -> None:
-    """Delete a dataset that no job needs any more; what jobs made of it stays."""
+def remove_dataset(deps: Dependencies, dataset_id: DatasetId) -> None:
+    """Delete a dataset that no unfinished job needs; the results of jobs stay."""
 
     def remove() -> None:
-        with given.database.transaction() as session:
+        with deps.database.transaction() as session:
             delete_dataset(session, dataset_id)
 
-    again_on_conflict(remove)
+    retry_on_conflict(remove)

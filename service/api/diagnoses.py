@@ -18,7 +18,7 @@ from lowloss.spec import DiagnosisSpec
 from service.api.examples import DIAGNOSIS_SPECS, SPEC_PROBLEMS, problems
 from service.api.parameters import JobId
 from service.api.resources import Dependencies
-from service.api.submissions import IdempotencyKey, dataset_of, enqueue_checked, submit_once
+from service.api.submissions import IdempotencyKey, require_dataset, enqueue_checked, submit_once
 from service.store.database import Session
 from service.store.diagnoses import get_diagnosis
 from service.tables.check_recipe import check_diagnosis
@@ -33,24 +33,24 @@ router = APIRouter(tags=["diagnoses"])
     responses=problems(InvalidJson, BodyTooLarge, IdempotencyKeyReused, *SPEC_PROBLEMS),
 )
 def submit_diagnosis(
-    given: Dependencies,
+    deps: Dependencies,
     response: Response,
     *,
     spec: Annotated[DiagnosisSpec, Body(openapi_examples=DIAGNOSIS_SPECS)],
     key: IdempotencyKey = None,
 ) -> Job:
-    """Ask why a recipe's loss is high on a dataset: a job of its own kind.
+    """Submit a diagnosis: a job that finds out why a recipe's loss is high on a dataset.
 
-    It trains the recipe beside copies with one thing changed. A recipe that cannot learn is no
-    error: that is what the diagnosis tells.
+    It trains the recipe and copies of it with one change each. A recipe that cannot learn is not an
+    error but a result of the diagnosis.
     """
 
     def enqueue(session: Session) -> Job:
-        dataset = dataset_of(session, spec)
-        checked = check_diagnosis(spec, dataset, limits=given.settings.limits)
-        return enqueue_checked(session, given, spec, checked.task)
+        dataset = require_dataset(session, spec)
+        checked = check_diagnosis(spec, dataset, limits=deps.settings.limits)
+        return enqueue_checked(session, deps, spec, checked.task)
 
-    return submit_once(given, response, enqueue, key=key, request=spec.model_dump_json().encode())
+    return submit_once(deps, response, enqueue, key=key, request=spec.model_dump_json().encode())
 
 
 @router.get(
@@ -58,10 +58,10 @@ def submit_diagnosis(
     summary="Read a diagnosis",
     responses=problems(JobNotFound, DiagnosisNotReady),
 )
-def read_diagnosis(given: Dependencies, job_id: JobId) -> Diagnosis:
-    """Why a job's loss is high: findings, the first cause first, with what each remedy changes.
+def read_diagnosis(deps: Dependencies, job_id: JobId) -> Diagnosis:
+    """Return why a job's loss is high: findings in order, with the effect of each remedy.
 
-    Of a diagnosis, and of a search once it has ended.
+    Diagnoses have one, and searches that have ended.
     """
-    with given.database.reading() as session:
+    with deps.database.reading() as session:
         return get_diagnosis(session, job_id)

@@ -1,4 +1,4 @@
-"""Sends stored bytes as HTTP asks for them: conditional requests, ranges and digests (RFC 9110)."""
+"""Sends stored bytes: conditional requests, ranges and digests (RFC 9110)."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ DOWNLOAD: Responses = {
     206: {"description": "The range of bytes that was asked for."},
     304: {"description": "`If-None-Match` names these bytes: they have not changed."},
 }
-"""What OpenAPI says of a download that succeeds."""
+"""The successful responses of a download, for OpenAPI."""
 
 
 def send_artifact(database: Database, artifact: Artifact, request: Request) -> Response:
-    """The answer to a GET or a HEAD of an artifact; reads a chunk at a time."""
+    """Build the response to a GET or a HEAD of an artifact; it reads one chunk at a time."""
     size, etag = artifact.size_bytes, f'"{artifact.sha256}"'
     digest = base64.b64encode(bytes.fromhex(artifact.sha256)).decode()
     headers = {"ETag": etag, "Accept-Ranges": "bytes", "Repr-Digest": f"sha-256=:{digest}:"}
     if _matches(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
-    span = _asked_range(request.headers, etag, size)
+    span = _parse_range(request.headers, etag, size)
     if span is not None and span.start >= span.stop:
         problem = RangeNotSatisfiable(
             f"the artifact has {size} bytes, and none of them is in the range",
@@ -67,22 +67,23 @@ def _as_attachment(name: str) -> str:
 
 
 def _matches(condition: str | None, etag: str) -> bool:
-    """Whether If-None-Match names these bytes; a weak name is as good as a strong one here."""
+    """Return whether If-None-Match names these bytes; a weak tag matches like a strong one."""
     if condition is None:
         return False
-    names = {name.strip().removeprefix("W/") for name in condition.split(",")}
-    return etag in names or "*" in names
+    tags = {tag.strip().removeprefix("W/") for tag in condition.split(",")}
+    return etag in tags or "*" in tags
 
 
-def _asked_range(headers: Headers, etag: str, size: int) -> range | None:
-    """The range that is asked for; None for all, empty for one that lies outside.
+def _parse_range(headers: Headers, etag: str, size: int) -> range | None:
+    """Return the requested range; None for all bytes, empty for a range outside them.
 
-    What is malformed, has several ranges or belongs to other bytes is ignored, as RFC 9110 allows.
+    Ignore a header that is malformed, has several ranges or belongs to other bytes, as RFC 9110
+    allows.
     """
-    found = _RANGE.fullmatch(headers.get("range", "").replace(" ", ""))
-    if found is None or headers.get("if-range", etag) != etag:
+    match = _RANGE.fullmatch(headers.get("range", "").replace(" ", ""))
+    if match is None or headers.get("if-range", etag) != etag:
         return None
-    first, last = found.groups()
+    first, last = match.groups()
     if not first:
         return range(max(0, size - int(last)), size) if last else None
     if last and int(last) < int(first):

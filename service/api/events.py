@@ -1,4 +1,4 @@
-"""/v1/jobs/{id}/events: what happens to a job, as it happens."""
+"""/v1/jobs/{id}/events: the events of a job as they happen."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ STREAM: Responses = {
 }
 
 
-# FastAPI's own server-sent events begin their answer before the handler runs, so that it could
-# neither be 404 nor 204, which alone tells a browser not to come back.
+# FastAPI's own server-sent events start the response before the handler runs. The status could
+# then be neither 404 nor 204, and only 204 stops a browser from reconnecting.
 @router.get(
     "/v1/jobs/{job_id}/events",
     summary="Follow a job",
@@ -53,7 +53,7 @@ STREAM: Responses = {
     responses=STREAM | problems(JobNotFound),
 )
 async def follow_job(
-    given: Dependencies,
+    deps: Dependencies,
     job_id: JobId,
     *,
     last_number: Annotated[
@@ -67,36 +67,36 @@ async def follow_job(
         ),
     ] = 0,
 ) -> Response:
-    """A job's events, from its first one or from after `Last-Event-ID`, until `job.finished`."""
-    change = await to_thread.run_sync(_read_change, given, job_id)
+    """Stream a job's events, from the first or after `Last-Event-ID`, until `job.finished`."""
+    change = await to_thread.run_sync(_read_change, deps, job_id)
     if change.is_finished and last_number >= change.events:
         return Response(status_code=204)
     return StreamingResponse(
-        _stream(given, job_id, last_number),
+        _stream(deps, job_id, last_number),
         media_type="text/event-stream",
-        # A proxy that buffers would hold the events back.
+        # A buffering proxy would delay the events.
         headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
     )
 
 
-async def _stream(given: Resources, job_id: str, last_number: int) -> AsyncIterator[bytes]:
-    seen = last_number
-    while not given.changes.is_stopping:
+async def _stream(deps: Resources, job_id: str, last_number: int) -> AsyncIterator[bytes]:
+    last_sent = last_number
+    while not deps.changes.is_stopping:
         try:
-            events = await to_thread.run_sync(_read_events, given, job_id, seen)
+            events = await to_thread.run_sync(_read_events, deps, job_id, last_sent)
         except Exception as error:
             if is_busy(error):
-                # The client comes back and names the last event that it saw.
+                # The client reconnects and names the last event that it received.
                 return
             raise
         for event in events:
             yield _format(event)
-            seen = event.number
+            last_sent = event.number
             if event.kind == EventKind.job_finished:
                 return
         if len(events) < EVENTS_PER_READ:
-            change = await given.changes.wait(
-                job_id, _has_events_after(seen), seconds=KEEP_ALIVE_SECONDS
+            change = await deps.changes.wait(
+                job_id, _has_events_after(last_sent), seconds=KEEP_ALIVE_SECONDS
             )
             if change is None:
                 yield KEEP_ALIVE
@@ -106,16 +106,16 @@ def _has_events_after(number: int) -> Callable[[Change], bool]:
     return lambda change: change.events > number
 
 
-def _read_change(given: Resources, job_id: str) -> Change:
-    with given.database.reading() as session:
+def _read_change(deps: Resources, job_id: str) -> Change:
+    with deps.database.reading() as session:
         change = read_changes(session, [job_id]).get(job_id)
     if change is None:
         raise JobNotFound(f"there is no job {job_id!r}", fix="GET /v1/jobs lists them")
     return change
 
 
-def _read_events(given: Resources, job_id: str, after: int) -> list[Event]:
-    with given.database.reading() as session:
+def _read_events(deps: Resources, job_id: str, after: int) -> list[Event]:
+    with deps.database.reading() as session:
         return list_events(session, job_id, after=after, limit=EVENTS_PER_READ)
 
 

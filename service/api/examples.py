@@ -1,4 +1,4 @@
-"""What OpenAPI shows: an example of every request, and of every problem that a route answers."""
+"""Examples for OpenAPI: of every request, and of every problem that a route returns."""
 
 from __future__ import annotations
 
@@ -207,21 +207,21 @@ class ProblemDocument(BaseModel):
 
 
 def problems(*kinds: type[Problem]) -> Responses:
-    """The responses of a route that may answer these problems, beside those of every route."""
+    """Return the responses of a route with these problems and those of every route."""
     return only_problems(*EVERYWHERE, *kinds)
 
 
 def only_problems(*kinds: type[Problem]) -> Responses:
-    """The responses of a route that answers no other problems."""
+    """Return the responses of a route with these problems only."""
     by_status: dict[int, list[type[Problem]]] = {}
-    for kind in sorted(set(kinds), key=lambda each: each.code):
+    for kind in sorted(set(kinds), key=lambda problem: problem.code):
         by_status.setdefault(kind.status, []).append(kind)
-    return {status: _response(each) for status, each in sorted(by_status.items())}
+    return {status: _describe_response(group) for status, group in sorted(by_status.items())}
 
 
-def _response(kinds: list[type[Problem]]) -> dict[str, Any]:
+def _describe_response(kinds: list[type[Problem]]) -> dict[str, Any]:
     examples = {
-        kind.code: {"summary": kind.title, "value": example_of(kind).to_document()}
+        kind.code: {"summary": kind.title, "value": make_example(kind).to_document()}
         for kind in kinds
     }
     content = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}
@@ -231,8 +231,8 @@ def _response(kinds: list[type[Problem]]) -> dict[str, Any]:
     }
 
 
-def example_of(kind: type[Problem]) -> Problem:
-    """A problem of a kind as a user may meet it."""
+def make_example(kind: type[Problem]) -> Problem:
+    """Build an example of a problem."""
     detail, field, fix = EXAMPLES[kind.code]
     return kind(detail, field=field, fix=fix)
 
@@ -388,7 +388,7 @@ EXAMPLES: dict[str, tuple[str, str | None, str]] = {
 }
 
 TABLE_PROBLEMS = tuple(kind for kind in PROBLEMS.values() if issubclass(kind, TableInvalid))
-"""What is answered to a table that cannot be used."""
+"""The problems of a table that cannot be used."""
 
 SPEC_PROBLEMS = tuple(kind for kind in PROBLEMS.values() if issubclass(kind, InvalidRequest))
-"""What is answered to a JobSpec that is wrong, or does not fit its dataset."""
+"""The problems of a JobSpec that is wrong, or does not fit its dataset."""

@@ -26,7 +26,7 @@ TEXT_FORMAT: Responses = {200: {"description": "The text format."}}
     responses=ALIVE | only_problems(InternalError),
 )
 async def check_alive() -> Response:
-    """Answers as long as the process can; asks nothing of the database."""
+    """Respond while the process runs, without asking the database."""
     return Response("ok\n", media_type="text/plain")
 
 
@@ -36,9 +36,9 @@ async def check_alive() -> Response:
     response_class=Response,
     responses=READY | only_problems(InternalError, NotReady),
 )
-def check_ready(given: Dependencies) -> Response:
-    """Whether the database answers and has the schema of this version."""
-    if not given.database.is_ready():
+def check_ready(deps: Dependencies) -> Response:
+    """Check that the database responds and has the schema of this version."""
+    if not deps.database.is_ready():
         raise NotReady(
             "the database does not answer, or has another version's schema",
             fix="wait, or start the server with access to the database so that it migrates",
@@ -53,6 +53,6 @@ def check_ready(given: Dependencies) -> Response:
     responses=TEXT_FORMAT | only_problems(Unauthorized, ForeignPage, InternalError, NotReady),
 )
 def read_metrics(request: Request) -> Response:
-    """Jobs by state; requests and their seconds by route."""
+    """Return jobs by state, and requests and their seconds by route."""
     metrics: Metrics = request.app.state.metrics
     return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -1,4 +1,4 @@
-"""/v1/jobs: submit, continue, list, read, cancel, pause, resume and make more or less urgent."""
+"""/v1/jobs: submit, continue, list, read, cancel, pause, resume, set the priority."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from lowloss.spec import Continuation, JobSpec, Priority, Spec
 from service.api.examples import CONTINUATIONS, JOB_SPECS, PRIORITIES, SPEC_PROBLEMS, problems
 from service.api.parameters import Cursor, JobId, Limit
 from service.api.resources import Dependencies, Resources
-from service.api.submissions import IdempotencyKey, dataset_of, enqueue_checked, submit_once
-from service.api.validation import problem_of_faults
+from service.api.submissions import IdempotencyKey, require_dataset, enqueue_checked, submit_once
+from service.api.validation import problem_from_errors
 from service.store.database import Session
 from service.store.datasets import find_dataset
 from service.store.jobs import check_teachers, get_job, list_jobs, read_changes
@@ -34,7 +34,7 @@ router = APIRouter(tags=["jobs"])
 
 
 class NewPriority(Spec):
-    """How urgent a job is to be."""
+    """The new priority of a job."""
 
     priority: Priority
 
@@ -49,16 +49,16 @@ MAX_WAIT_SECONDS = 60
     responses=problems(InvalidJson, BodyTooLarge, IdempotencyKeyReused, *SPEC_PROBLEMS),
 )
 def submit_job(
-    given: Dependencies,
+    deps: Dependencies,
     response: Response,
     *,
     spec: Annotated[JobSpec, Body(openapi_examples=JOB_SPECS)],
     key: IdempotencyKey = None,
 ) -> Job:
-    """Check a JobSpec against its dataset and queue it; a worker takes it from there."""
+    """Check a JobSpec against its dataset and queue it for a worker."""
     request = spec.model_dump_json().encode()
     return submit_once(
-        given, response, lambda s: _enqueue(s, given, spec), key=key, request=request
+        deps, response, lambda s: _enqueue(s, deps, spec), key=key, request=request
     )
 
 
@@ -71,7 +71,7 @@ def submit_job(
     ),
 )
 def continue_job(
-    given: Dependencies,
+    deps: Dependencies,
     response: Response,
     job_id: JobId,
     *,
@@ -80,7 +80,7 @@ def continue_job(
 ) -> Job:
     """Queue a child of a job: its JobSpec with some changes, which learns from all its trials.
 
-    Of an object, such as `budget`, the fields that are given are changed.
+    An object's fields that are left out, such as those of `budget`, stay as they are.
     """
 
     def enqueue_child(session: Session) -> Job:
@@ -94,16 +94,16 @@ def continue_job(
         try:
             child = changes.child_of(job_id, parent.search)
         except ValidationError as error:
-            faults = [each | {"loc": ("body", *each["loc"])} for each in error.errors()]
-            raise problem_of_faults(faults, JobSpec) from error
-        return _enqueue(session, given, child)
+            errors = [entry | {"loc": ("body", *entry["loc"])} for entry in error.errors()]
+            raise problem_from_errors(errors, JobSpec) from error
+        return _enqueue(session, deps, child)
 
     request = job_id.encode() + changes.model_dump_json(exclude_unset=True).encode()
-    return submit_once(given, response, enqueue_child, key=key, request=request)
+    return submit_once(deps, response, enqueue_child, key=key, request=request)
 
 
 def _check_parent(parent: Job) -> None:
-    """Refuse a job that another cannot learn from, or not yet."""
+    """Raise StateConflict for a job that another cannot learn from (yet)."""
     if parent.kind is JobKind.diagnosis:
         raise StateConflict(
             "the job cannot be continued: it is a diagnosis, which has no trials to learn from",
@@ -120,16 +120,16 @@ def _check_parent(parent: Job) -> None:
         )
 
 
-def _enqueue(session: Session, given: Resources, spec: JobSpec) -> Job:
-    dataset = dataset_of(session, spec)
+def _enqueue(session: Session, deps: Resources, spec: JobSpec) -> Job:
+    dataset = require_dataset(session, spec)
     check_teachers(session, spec.warm_start_from)
-    checked = check_job(spec, dataset, limits=given.settings.limits)
-    return enqueue_checked(session, given, checked.spec, checked.task)
+    checked = check_job(spec, dataset, limits=deps.settings.limits)
+    return enqueue_checked(session, deps, checked.spec, checked.task)
 
 
 @router.get("/v1/jobs", summary="List jobs", responses=problems())
 def list_all_jobs(
-    given: Dependencies,
+    deps: Dependencies,
     *,
     state: Annotated[
         JobState | None, Query(description="Only jobs in this state.", examples=["running"])
@@ -140,14 +140,14 @@ def list_all_jobs(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[Job]:
-    """Jobs, newest first."""
-    with given.database.reading() as session:
+    """List jobs, newest first."""
+    with deps.database.reading() as session:
         return list_jobs(session, state=state, kind=kind, cursor=cursor, limit=limit)
 
 
 @router.get("/v1/jobs/{job_id}", summary="Read a job", responses=problems(JobNotFound))
 async def read_job(
-    given: Dependencies,
+    deps: Dependencies,
     job_id: JobId,
     *,
     wait: Annotated[
@@ -156,34 +156,34 @@ async def read_job(
             ge=0,
             le=MAX_WAIT_SECONDS,
             allow_inf_nan=False,
-            description="Hold the answer for so many seconds, or until the job changes.",
+            description="Delay the response by so many seconds, or until the job changes.",
             examples=[30],
         ),
     ] = 0,
 ) -> Job:
-    """One job: its state, progress and best trial.
+    """Return one job: its state, progress and best trial.
 
-    With `wait` the answer is held until the state or the best trial differs from what it was when
-    the request came. A job that has ended is answered at once.
+    With `wait` the response comes when the state or the best trial has changed since the request,
+    or at once for a job that has ended.
     """
     if wait:
-        await _await_change(given, job_id, seconds=wait)
-    return await to_thread.run_sync(_read, given, job_id)
+        await _await_change(deps, job_id, seconds=wait)
+    return await to_thread.run_sync(_read, deps, job_id)
 
 
-async def _await_change(given: Resources, job_id: str, *, seconds: float) -> None:
-    def look() -> int | None:
-        with given.database.reading() as session:
+async def _await_change(deps: Resources, job_id: str, *, seconds: float) -> None:
+    def read_version() -> int | None:
+        with deps.database.reading() as session:
             change = read_changes(session, [job_id]).get(job_id)
         return None if change is None or change.is_finished else change.version
 
-    seen = await to_thread.run_sync(look)
-    if seen is not None:
-        await given.changes.wait(job_id, lambda change: change.version != seen, seconds=seconds)
+    version = await to_thread.run_sync(read_version)
+    if version is not None:
+        await deps.changes.wait(job_id, lambda change: change.version != version, seconds=seconds)
 
 
-def _read(given: Resources, job_id: str) -> Job:
-    with given.database.reading() as session:
+def _read(deps: Resources, job_id: str) -> Job:
+    with deps.database.reading() as session:
         return get_job(session, job_id)
 
 
@@ -193,9 +193,9 @@ def _read(given: Resources, job_id: str) -> Job:
     summary="Cancel a job",
     responses=problems(JobNotFound, StateConflict),
 )
-def cancel(given: Dependencies, job_id: JobId) -> Job:
-    """End a job; its best trial so far is kept and still exported, or what was diagnosed."""
-    return _change(given, job_id, cancel_job)
+def cancel(deps: Dependencies, job_id: JobId) -> Job:
+    """End a job; its best trial so far is still exported, or its diagnosis so far."""
+    return _change(deps, job_id, cancel_job)
 
 
 @router.post(
@@ -204,9 +204,9 @@ def cancel(given: Dependencies, job_id: JobId) -> Job:
     summary="Pause a job",
     responses=problems(JobNotFound, StateConflict),
 )
-def pause(given: Dependencies, job_id: JobId) -> Job:
-    """Put a job aside, its finished trials kept."""
-    return _change(given, job_id, pause_job)
+def pause(deps: Dependencies, job_id: JobId) -> Job:
+    """Pause a job; its finished trials stay."""
+    return _change(deps, job_id, pause_job)
 
 
 @router.post(
@@ -215,9 +215,9 @@ def pause(given: Dependencies, job_id: JobId) -> Job:
     summary="Resume a job",
     responses=problems(JobNotFound, StateConflict),
 )
-def resume(given: Dependencies, job_id: JobId) -> Job:
+def resume(deps: Dependencies, job_id: JobId) -> Job:
     """Queue a paused job again."""
-    return _change(given, job_id, resume_job)
+    return _change(deps, job_id, resume_job)
 
 
 @router.post(
@@ -226,17 +226,17 @@ def resume(given: Dependencies, job_id: JobId) -> Job:
     responses=problems(JobNotFound, StateConflict, InvalidJson, BodyTooLarge),
 )
 def change_priority(
-    given: Dependencies,
+    deps: Dependencies,
     job_id: JobId,
-    wanted: Annotated[NewPriority, Body(openapi_examples=PRIORITIES)],
+    new: Annotated[NewPriority, Body(openapi_examples=PRIORITIES)],
 ) -> Job:
     """Change the priority of a queued or paused job: workers take the highest first."""
-    return _change(given, job_id, lambda s, id_: set_priority(s, id_, wanted.priority))
+    return _change(deps, job_id, lambda s, id_: set_priority(s, id_, new.priority))
 
 
-def _change(given: Resources, job_id: str, change: Callable[[Session, str], None]) -> Job:
-    with given.database.transaction() as session:
+def _change(deps: Resources, job_id: str, change: Callable[[Session, str], None]) -> Job:
+    with deps.database.transaction() as session:
         change(session, job_id)
         job = get_job(session, job_id)
-    given.changes.nudge()
+    deps.changes.nudge()
     return job

@@ -1,4 +1,4 @@
-"""What Prometheus may read: jobs by state, requests and their seconds by route."""
+"""Metrics for Prometheus: jobs by state, requests and their seconds by route."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from service.store.jobs import count_jobs
 
 
 class JobsByState(Collector):
-    """Counts the jobs when it is asked, so that every server of a database tells the same."""
+    """Counts the jobs on request, so that all servers of a database report the same."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """One number a state."""
+        """Yield the number of jobs in each state."""
         with self.database.reading() as session:
-            counted = count_jobs(session)
+            counts = count_jobs(session)
         family = GaugeMetricFamily("lowloss_jobs", "Jobs in a state.", labels=["state"])
-        for state, count in counted.items():
+        for state, count in counts.items():
             family.add_metric([state], count)
         yield family
 
@@ -34,7 +34,7 @@ class Metrics:
     """The metrics of one server."""
 
     def __init__(self, database: Database) -> None:
-        # Its own registry: the library's is one for the process, and two servers would share it.
+        # Its own registry: two servers in one process would share the library's.
         self.registry = CollectorRegistry()
         self.registry.register(JobsByState(database))
         self.requests = Counter(
@@ -52,35 +52,35 @@ class Metrics:
 
 
 class CountRequests:
-    """Counts every request under its route's template: addresses themselves have no end."""
+    """Counts every request under its route's template: the number of addresses is unbounded."""
 
     def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
         self.app = app
         self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run the app and note how it answered."""
+        """Run the app and count its response."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         started_at = perf_counter()
         status = "none"
 
-        async def note(message: Message) -> None:
+        async def send_and_note(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = str(message["status"])
             await send(message)
 
         try:
-            await self.app(scope, receive, note)
+            await self.app(scope, receive, send_and_note)
         finally:
             route = getattr(scope.get("route"), "path", "none")
-            labels = route, _known(scope["method"]), status
+            labels = route, _normalize_method(scope["method"]), status
             self.metrics.requests.labels(*labels).inc()
             self.metrics.seconds.labels(*labels).observe(perf_counter() - started_at)
 
 
-def _known(method: str) -> str:
-    """The method, unless it is a stranger's invention."""
+def _normalize_method(method: str) -> str:
+    """Return a known method as it is, others as "other": their number is unbounded."""
     return method if method in {"GET", "HEAD", "POST", "DELETE"} else "other"

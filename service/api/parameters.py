@@ -1,4 +1,4 @@
-"""The parameters that several routes take."""
+"""The parameters that several routes share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lowloss.spec import Text
 from service.api.validation import suggest_field
 
 MAX_INTEGER = 2**31 - 1
-"""The largest number that a column of trials or events holds."""
+"""The largest number that the database stores for trials and events."""
 
 JobId = Annotated[
     Text, Path(max_length=200, description="A job's id.", examples=["job_5f2b7c1d9e8a4b6c3d2e"])
@@ -38,17 +38,17 @@ Cursor = Annotated[
 
 async def refuse_unknown_parameters(request: Request) -> None:
     """Raise UnknownField for a query parameter that the route does not take."""
-    known = _names(request.scope["route"].dependant)
+    names = _collect_names(request.scope["route"].dependant)
     for name in request.query_params:
-        if name not in known:
+        if name not in names:
             raise UnknownField(
                 f"this address takes no parameter {name!r}",
                 field=name,
-                fix=suggest_field(name, known),
+                fix=suggest_field(name, names),
             )
 
 
-def _names(dependant: Dependant) -> set[str]:
-    """The query parameters of a route and of what it depends on."""
+def _collect_names(dependant: Dependant) -> set[str]:
+    """Return the query parameters of a route and of its dependencies."""
     own = {field.alias for field in dependant.query_params}
-    return own.union(*(_names(each) for each in dependant.dependencies))
+    return own.union(*(_collect_names(inner) for inner in dependant.dependencies))

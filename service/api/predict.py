@@ -1,4 +1,4 @@
-"""/v1/jobs/{id}/predict: what a job's best model answers to raw rows."""
+"""/v1/jobs/{id}/predict: predictions of a job's best model for raw rows."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from lowloss.errors import (
     LimitExceeded,
     RowsInvalid,
 )
-from lowloss.inference.rows import Cells, cells_of_columns, cells_of_rows
+from lowloss.inference.rows import Cells, cells_from_columns, cells_from_rows
 from lowloss.inference.signature import Signature
 from lowloss.results import Predictions
 from service.api.examples import ROWS, problems
 from service.api.parameters import JobId
 from service.api.resources import Dependencies, Resources
-from service.api.validation import problem_of_faults
+from service.api.validation import problem_from_errors
 from service.store.artifacts import get_served_model
 
 router = APIRouter(tags=["predictions"])
 
 
 class RowsToPredict(BaseModel):
-    """Raw rows: either `rows`, one after the other, or `columns`, a list of values each.
+    """Raw rows: either `rows`, or `columns` with a list of values each.
 
-    A row is an object of values by their columns' names; for a model of an NPZ it may be a list.
+    A row is an object from columns' names to values; for a model of an NPZ it may be a list.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -68,24 +68,24 @@ BODY: dict[str, Any] = {
         RowsInvalid,
     ),
 )
-async def predict(given: Dependencies, request: Request, job_id: JobId) -> Response:
-    """Put raw rows before a job's best model: numbers in the target's units, or labels.
+async def predict(deps: Dependencies, request: Request, job_id: JobId) -> Response:
+    """Predict raw rows with a job's best model: numbers in the target's units, or labels.
 
-    Values are read as those of an uploaded table are; null is a missing one. Columns that the model
-    does not take are named in `ignored`.
+    Values are read like those of an uploaded table; null is a missing value. `ignored` names
+    columns that the model does not use.
     """
     body = await request.body()
-    # All of it, parsing too: a large body must not hold up the event loop.
-    return await to_thread.run_sync(_answer, given, job_id, body, limiter=given.predictors)
+    # Parsing in the thread, too: a large body must not block the event loop.
+    return await to_thread.run_sync(_predict, deps, job_id, body, limiter=deps.predictors)
 
 
-def _answer(given: Resources, job_id: str, body: bytes) -> Response:
-    asked = _parse(body)
-    _check_count(asked, most=given.settings.limits.max_predict_rows)
-    with given.database.reading() as session:
+def _predict(deps: Resources, job_id: str, body: bytes) -> Response:
+    rows_to_predict = _parse(body)
+    _check_count(rows_to_predict, max_rows=deps.settings.limits.max_predict_rows)
+    with deps.database.reading() as session:
         artifact = get_served_model(session, job_id)
-    model = given.models.get(artifact.sha256, size_bytes=artifact.size_bytes)
-    predictions = model.predict(_cells(model.signature, asked), job_id=job_id)
+    model = deps.models.get(artifact.sha256, size_bytes=artifact.size_bytes)
+    predictions = model.predict(_read_cells(model.signature, rows_to_predict), job_id=job_id)
     return Response(predictions.model_dump_json(), media_type="application/json")
 
 
@@ -95,32 +95,32 @@ def _parse(body: bytes) -> RowsToPredict:
     except ValueError as error:
         raise InvalidJson(f"the body is not JSON: {error}", fix="send JSON in UTF-8") from error
     try:
-        asked = RowsToPredict.model_validate(content)
+        rows_to_predict = RowsToPredict.model_validate(content)
     except ValidationError as error:
-        faults = [dict(each) | {"loc": ("body", *each["loc"])} for each in error.errors()]
-        raise problem_of_faults(faults, RowsToPredict) from error
-    if (asked.rows is None) == (asked.columns is None):
+        errors = [dict(entry) | {"loc": ("body", *entry["loc"])} for entry in error.errors()]
+        raise problem_from_errors(errors, RowsToPredict) from error
+    if (rows_to_predict.rows is None) == (rows_to_predict.columns is None):
         raise InvalidRequest(
             "the body has neither rows nor columns"
-            if asked.rows is None
+            if rows_to_predict.rows is None
             else "the body has both rows and columns",
             field="rows",
             fix='send {"rows": […]} or {"columns": {…}}',
         )
-    return asked
+    return rows_to_predict
 
 
-def _check_count(asked: RowsToPredict, *, most: int) -> None:
-    counts = map(len, (asked.columns or {"rows": asked.rows or []}).values())
-    if (count := max(counts)) > most:
+def _check_count(rows_to_predict: RowsToPredict, *, max_rows: int) -> None:
+    counts = map(len, (rows_to_predict.columns or {"rows": rows_to_predict.rows or []}).values())
+    if (count := max(counts)) > max_rows:
         raise LimitExceeded(
-            f"{count} rows are over this server's limit of {most}",
-            field="rows" if asked.columns is None else "columns",
-            fix=f"send at most {most} rows in a request",
+            f"{count} rows are over this server's limit of {max_rows}",
+            field="rows" if rows_to_predict.columns is None else "columns",
+            fix=f"send at most {max_rows} rows in a request",
         )
 
 
-def _cells(signature: Signature, asked: RowsToPredict) -> Cells:
-    if asked.columns is not None:
-        return cells_of_columns(signature, asked.columns)
-    return cells_of_rows(signature, asked.rows or [])
+def _read_cells(signature: Signature, rows_to_predict: RowsToPredict) -> Cells:
+    if rows_to_predict.columns is not None:
+        return cells_from_columns(signature, rows_to_predict.columns)
+    return cells_from_rows(signature, rows_to_predict.rows or [])

@@ -1,4 +1,4 @@
-"""Renders every error as RFC 9457 problem details: the one place where that is done."""
+"""Renders every error as RFC 9457 problem details."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from lowloss.errors import (
     RouteNotFound,
     Unauthorized,
 )
-from service.api.validation import problem_of_faults
+from service.api.validation import problem_from_errors
 from service.store.database import is_busy
 
 MEDIA_TYPE = "application/problem+json"
@@ -35,40 +35,40 @@ logger = logging.getLogger(__name__)
 
 
 def render_problem(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
-    """A problem as a response, with the headers that its status asks for."""
+    """Render a problem as a response, with the headers that its status requires."""
     all_headers = dict(headers or {})
     if isinstance(problem, Unauthorized):
         all_headers["WWW-Authenticate"] = "Bearer"
     if isinstance(problem, NotReady):
         all_headers["Retry-After"] = str(RETRY_SECONDS)
-    # ASCII alone, since what was sent may hold characters that UTF-8 does not have.
+    # Only ASCII, since the request may contain characters that UTF-8 cannot encode.
     content = json.dumps(problem.to_document())
     return Response(content, problem.status, all_headers, MEDIA_TYPE)
 
 
 def handle_errors(app: FastAPI) -> None:
-    """Answer every error of an app as problem details."""
-    for kind in (Problem, HTTPException, RequestValidationError):
-        app.add_exception_handler(kind, _handle)
+    """Make an app respond to every error with problem details."""
+    for error in (Problem, HTTPException, RequestValidationError):
+        app.add_exception_handler(error, _handle)
 
 
 async def _handle(request: Request, error: Exception) -> Response:
     if isinstance(error, RequestValidationError):
-        return render_problem(problem_of_faults(error.errors(), _body_model(request)))
+        return render_problem(problem_from_errors(error.errors(), _find_body_model(request)))
     if isinstance(error, HTTPException) and error.status_code == MethodNotAllowed.status:
         methods = ", ".join(sorted(_allowed_methods(request)))
         problem = MethodNotAllowed(
             f"this address does not take {request.method}", fix=f"it takes {methods}"
         )
         return render_problem(problem, {"Allow": methods})
-    return render_problem(_problem_of(error))
+    return render_problem(_find_problem(error))
 
 
-def _problem_of(error: Exception) -> Problem:
+def _find_problem(error: Exception) -> Problem:
     if isinstance(error, Problem):
         return error
     if isinstance(error, HTTPException):
-        # FastAPI wraps whatever came up while it read the body, a body over the limit too.
+        # FastAPI wraps any error while it reads the body, BodyTooLarge included.
         if isinstance(error.__cause__, Problem):
             return error.__cause__
         if error.status_code == RouteNotFound.status:
@@ -83,8 +83,8 @@ def _problem_of(error: Exception) -> Problem:
     )
 
 
-def _body_model(request: Request) -> type[BaseModel] | None:
-    """The model of the body that a request's route takes."""
+def _find_body_model(request: Request) -> type[BaseModel] | None:
+    """Return the model of the body of a request's route, or None."""
     field = getattr(request.scope.get("route"), "body_field", None)
     annotation: Any = None if field is None else field.field_info.annotation
     is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
@@ -92,7 +92,7 @@ def _body_model(request: Request) -> type[BaseModel] | None:
 
 
 def _allowed_methods(request: Request) -> set[str]:
-    # The first route at an address raises the error and names its own methods alone.
+    # The first route at an address raises the error, and names only its own methods.
     path = request.scope["path"]
     at_address = [
         route for route in iter_route_contexts(request.app.routes) if route.path_regex.match(path)
@@ -101,26 +101,26 @@ def _allowed_methods(request: Request) -> set[str]:
 
 
 class CatchAll:
-    """Answers what no handler caught, as long as no answer has begun."""
+    """Responds to errors that no handler caught, unless a response has begun."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run the app; render what it raises."""
+        """Run the app and render the errors that it raises."""
         has_begun = False
 
-        async def note(message: Message) -> None:
+        async def send_and_note(message: Message) -> None:
             nonlocal has_begun
             has_begun = has_begun or message["type"] == "http.response.start"
             await send(message)
 
         try:
-            await self.app(scope, receive, note)
+            await self.app(scope, receive, send_and_note)
         except ClientDisconnect:
-            # Nobody is there to be answered.
+            # There is no client to respond to.
             return
         except Exception as error:
             if scope["type"] != "http" or has_begun:
                 raise
-            await render_problem(_problem_of(error))(scope, receive, send)
+            await render_problem(_find_problem(error))(scope, receive, send)

@@ -30,9 +30,9 @@ async def read_stopping(
         bool | None, Query(description="Of EarlyStopping.", examples=[True])
     ] = None,
 ) -> dict[str, Any] | None:
-    """What was given of early stopping; None where nothing was."""
-    given = {"patience": patience, "restore_best_weights": restore_best_weights}
-    return {name: value for name, value in given.items() if value is not None} or None
+    """Collect the options of early stopping; None where there are none."""
+    options = {"patience": patience, "restore_best_weights": restore_best_weights}
+    return {name: value for name, value in options.items() if value is not None} or None
 
 
 async def read_fit(
@@ -51,7 +51,7 @@ async def read_fit(
     scale_features: Annotated[RecipeScaling | None, Scaled] = None,
     scale_target: Annotated[Literal["none", "standard", "minmax"] | None, Scaled] = None,
 ) -> dict[str, Any]:
-    """What was given of how the model was trained, as fields of a Recipe."""
+    """Collect the options of the training, as fields of a Recipe."""
     fit: dict[str, Any] = {
         "epochs": epochs,
         "batch_size": batch_size,
@@ -73,18 +73,18 @@ async def read_fit(
     responses=problems(BodyTooLarge, RecipeUnreadable, RecipeUnsupported),
 )
 async def read_recipe_of_model(
-    given: Dependencies, request: Request, fit: Annotated[dict[str, Any], Depends(read_fit)]
+    deps: Dependencies, request: Request, fit: Annotated[dict[str, Any], Depends(read_fit)]
 ) -> ReadRecipe:
-    """The recipe that a Keras model was trained by, to be sent to /v1/diagnoses.
+    """Read the recipe by which a Keras model was trained; send it to /v1/diagnoses.
 
-    The parameters are what the file does not hold; they win over what it does. Nothing is stored,
-    and no code of the model is run.
+    The parameters add what the file does not hold, and replace what it does. Nothing is stored, and
+    no code of the model is run.
     """
-    async with spool_body(request, given.settings.data_dir) as upload:
+    async with spool_body(request, deps.settings.data_dir) as upload:
         read = partial(_read, upload, fit)
-        return await to_thread.run_sync(read, limiter=given.parsers)
+        return await to_thread.run_sync(read, limiter=deps.parsers)
 
 
 def _read(upload: Upload, fit: dict[str, Any]) -> ReadRecipe:
-    read = read_recipe(upload.path.read_bytes(), fit)
-    return ReadRecipe(recipe=read.recipe, notes=read.notes)
+    imported = read_recipe(upload.path.read_bytes(), fit)
+    return ReadRecipe(recipe=imported.recipe, notes=imported.notes)

@@ -1,4 +1,4 @@
-"""What all handlers share, built by `service.app` and handed to each as a dependency."""
+"""The resources that `service.app` builds, and the dependency that hands them to handlers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Resources:
 
 
 async def find_resources(request: Request) -> Resources:
-    """The resources of the server that a request came to."""
+    """Return the resources of the server of a request."""
     resources: Resources = request.app.state.resources
     return resources
 

@@ -1,4 +1,4 @@
-"""What all submissions of jobs share: a dataset that is there, and at most one job a key."""
+"""Submits jobs of all kinds: finds their dataset, and queues at most one job per key."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from lowloss.errors import UnknownDataset
 from lowloss.results import Dataset, Job
 from lowloss.spec import DiagnosisSpec, JobSpec, Task
 from service.api.resources import Resources
-from service.store.database import Session, again_on_conflict
+from service.store.database import Session, retry_on_conflict
 from service.store.datasets import find_dataset
-from service.store.jobs import find_answer, get_job, keep_answer
+from service.store.jobs import find_response, get_job, save_response
 from service.store.queue import enqueue_job
 
 IdempotencyKey = Annotated[
@@ -29,32 +29,32 @@ IdempotencyKey = Annotated[
 
 
 def submit_once(
-    given: Resources,
+    deps: Resources,
     response: Response,
     enqueue: Callable[[Session], Job],
     *,
     key: str | None,
     request: bytes,
 ) -> Job:
-    """Queue a job, unless the same key has queued it before; says where it is."""
+    """Queue a job unless the same key has queued it before; set the Location header."""
 
     def submit() -> Job:
-        with given.database.transaction() as session:
-            if key is not None and (answer := find_answer(session, key, request=request)):
-                return Job.model_validate(answer)
+        with deps.database.transaction() as session:
+            if key is not None and (earlier := find_response(session, key, request=request)):
+                return Job.model_validate(earlier)
             job = enqueue(session)
             if key is not None:
-                keep_answer(session, key, request=request, answer=job.model_dump(mode="json"))
+                save_response(session, key, request=request, answer=job.model_dump(mode="json"))
             return job
 
-    # Two requests with one key: the later one breaks on the first one's, and finds its answer.
-    job = again_on_conflict(submit)
+    # Of two requests with one key, the later one conflicts, and then finds the first one's response.
+    job = retry_on_conflict(submit)
     response.headers["Location"] = job.links.self
     return job
 
 
-def dataset_of(session: Session, spec: JobSpec | DiagnosisSpec) -> Dataset:
-    """The dataset that a specification names; UnknownDataset."""
+def require_dataset(session: Session, spec: JobSpec | DiagnosisSpec) -> Dataset:
+    """Return the dataset that a specification names; raise UnknownDataset."""
     dataset = find_dataset(session, spec.dataset)
     if dataset is None:
         raise UnknownDataset(
@@ -66,8 +66,8 @@ def dataset_of(session: Session, spec: JobSpec | DiagnosisSpec) -> Dataset:
 
 
 def enqueue_checked(
-    session: Session, given: Resources, spec: JobSpec | DiagnosisSpec, task: Task
+    session: Session, deps: Resources, spec: JobSpec | DiagnosisSpec, task: Task
 ) -> Job:
-    """Queue what was checked."""
-    max_attempts = given.settings.max_attempts
+    """Queue a checked specification, and return its job."""
+    max_attempts = deps.settings.max_attempts
     return get_job(session, enqueue_job(session, spec, task=task, max_attempts=max_attempts))

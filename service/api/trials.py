@@ -1,4 +1,4 @@
-"""/v1/jobs/{id}/trials: what was tried, and how it went."""
+"""/v1/jobs/{id}/trials: the trials of a search."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ router = APIRouter(tags=["trials"])
     responses=problems(JobNotFound, StateConflict),
 )
 def list_trials_of_job(
-    given: Dependencies, job_id: JobId, *, cursor: Cursor = None, limit: Limit = 50
+    deps: Dependencies, job_id: JobId, *, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[Trial]:
-    """A job's trials by number, without their curves."""
-    with given.database.reading() as session:
-        return list_trials(session, job_id, after=_last_number(cursor), limit=limit)
+    """List a job's trials by number, without their curves."""
+    with deps.database.reading() as session:
+        return list_trials(session, job_id, after=_parse_cursor(cursor), limit=limit)
 
 
 @router.get(
@@ -36,20 +36,20 @@ def list_trials_of_job(
     responses=problems(JobNotFound, TrialNotFound, StateConflict),
 )
 def read_trial(
-    given: Dependencies,
+    deps: Dependencies,
     job_id: JobId,
     *,
     number: Annotated[
         int, Path(ge=0, le=MAX_INTEGER, description="A trial's number.", examples=[1])
     ],
 ) -> Trial:
-    """One trial with its curve."""
-    with given.database.reading() as session:
+    """Return one trial with its curve."""
+    with deps.database.reading() as session:
         return get_trial(session, job_id, number)
 
 
-def _last_number(cursor: str | None) -> int:
-    """The number of the last trial that was seen."""
+def _parse_cursor(cursor: str | None) -> int:
+    """Parse a cursor: the number of the last trial on the page before."""
     if cursor is None:
         return 0
     if not cursor.isascii() or not cursor.isdigit() or int(cursor) > MAX_INTEGER:

@@ -47,7 +47,7 @@ __all__ = [
     "Json",
     "Session",
     "UtcDateTime",
-    "again_on_conflict",
+    "retry_on_conflict",
     "alembic_config",
     "insert_if_absent",
     "is_busy",
@@ -193,7 +193,7 @@ def is_busy(error: BaseException) -> bool:
     return is_operational or isinstance(error, PoolTimeout)
 
 
-def again_on_conflict(write: Callable[[], T]) -> T:
+def retry_on_conflict(write: Callable[[], T]) -> T:
     """Run a transaction; once more where another one came between its look and its write."""
     try:
         return write()

@@ -155,7 +155,7 @@ def record_outcome(session: Session, fence: Fence, *, phase: str | None, **found
         record_event(session, job, EventKind.job_phase, phase=phase)
 
 
-def find_answer(session: Session, key: str, *, request: bytes) -> dict[str, Any] | None:
+def find_response(session: Session, key: str, *, request: bytes) -> dict[str, Any] | None:
     """The first answer to an Idempotency-Key; IdempotencyKeyReused for another request."""
     row = session.get(IdempotencyKeyRow, key)
     if row is None:
@@ -169,7 +169,7 @@ def find_answer(session: Session, key: str, *, request: bytes) -> dict[str, Any]
     return row.answer
 
 
-def keep_answer(session: Session, key: str, *, request: bytes, answer: dict[str, Any]) -> None:
+def save_response(session: Session, key: str, *, request: bytes, answer: dict[str, Any]) -> None:
     """Keep the first answer to an Idempotency-Key, and forget those of last week."""
     session.execute(
         delete(IdempotencyKeyRow).where(IdempotencyKeyRow.created_at < utc_now(-KEY_SECONDS))

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from lowloss.results import QUANTILES, Column, ColumnKind, Histogram, Level
-from lowloss.tables.cells import label
+from lowloss.tables.cells import format_label
 from service.settings import Limits
 from service.tables.table import Table
 
@@ -114,7 +114,7 @@ def _largest(counts: NDArray[np.int64], most: int) -> NDArray[np.int64]:
 
 def _levels(values: pl.Series, rows: pl.Series | NDArray[np.int64]) -> tuple[Level, ...]:
     return tuple(
-        Level(value=label(value), rows=int(n))
+        Level(value=format_label(value), rows=int(n))
         for value, n in zip(values.to_list(), rows, strict=True)
     )
 

@@ -18,12 +18,12 @@ from service.store.database import Database
 from service.store.events import list_events
 from service.store.jobs import (
     count_jobs,
-    find_answer,
+    find_response,
     get_job,
-    keep_answer,
     list_jobs,
     read_changes,
     record_outcome,
+    save_response,
 )
 from service.store.schema import JobRow
 from tests.builders.store import a_claim, a_job, a_trial, expire_lease
@@ -139,13 +139,13 @@ def test_outcome_accumulates_and_the_winner_becomes_the_best(database: Database)
 
 def test_idempotency_key_gives_the_first_answer_again(database: Database) -> None:
     with database.transaction() as session:
-        assert find_answer(session, "key", request=b"a") is None
-        keep_answer(session, "key", request=b"a", answer={"id": "job_1"})
+        assert find_response(session, "key", request=b"a") is None
+        save_response(session, "key", request=b"a", response={"id": "job_1"})
 
     with database.reading() as session:
-        assert find_answer(session, "key", request=b"a") == {"id": "job_1"}
+        assert find_response(session, "key", request=b"a") == {"id": "job_1"}
         with pytest.raises(IdempotencyKeyReused):
-            find_answer(session, "key", request=b"b")
+            find_response(session, "key", request=b"b")
 
 
 def test_events_are_numbered_without_gaps_by_writers_at_once(database: Database) -> None:

@@ -67,9 +67,9 @@ def export(
     A `diagnosis` that could not be made is the reason why.
     """
     prepared, target = final.prepared, final.fit.target
-    answer_TC = final.answer_test()
-    test_metrics = scores(target, prepared.y_test, answer_TC)
-    answers = {OURS: answer_TC} | {each.baseline.name: each.answer_TC for each in baselines}
+    prediction_TC = final.predict_test()
+    test_metrics = scores(target, prepared.y_test, prediction_TC)
+    answers = {OURS: prediction_TC} | {each.baseline.name: each.prediction_TC for each in baselines}
     sampled = bootstrap(target, prepared.y_test, answers, seed=seed)
     metadata = describe_model(model_content(final), prepared, test_metrics)
     reporter.record(
@@ -102,7 +102,7 @@ def export_model(
     Answers why a format is missing, by its artifact's name.
     """
     content, prepared = model_content(final), final.prepared
-    given = content, prepared.raw_test, final.answer_test()
+    given = content, prepared.raw_test, final.predict_test()
     model = build_model(content)
     keras_path, onnx_path = folder / BEST_MODEL, folder / ONNX_MODEL
     save_model(model, keras_path, metadata)
@@ -142,8 +142,8 @@ def export_reports(
         job = get_job(session, job_id)
         dataset = get_dataset(session, job.dataset)
         trials, curves = list_trials(session, job_id).items, list_curves(session, job_id)
-    answer_TC = final.answer_test()
-    answered = answer_TC[:, 0] if job.task is Task.regression else answer_TC
+    prediction_TC = final.predict_test()
+    answered = prediction_TC[:, 0] if job.task is Task.regression else prediction_TC
     predictions = HeldOutPredictions(answered, final.prepared.y_test)
     facts = Facts(job, dataset, trials, curves, metadata, predictions)
     if diagnosis is not None:

@@ -13,16 +13,16 @@ from service.tables.table import Table
 from worker.diagnosis.chain.attribution import confirm
 from worker.diagnosis.chain.explain import explain
 from worker.diagnosis.chain.gains import mean_relative_loss
-from worker.diagnosis.chain.remedies import candidates, sound_recipe
+from worker.diagnosis.chain.remedies import build_sound_recipe, list_candidates
 from worker.diagnosis.checks.curves import check_curves
 from worker.diagnosis.checks.data import check_data
-from worker.diagnosis.checks.labels import irrelevant_features, noisy_labels
+from worker.diagnosis.checks.labels import find_irrelevant_features, find_noisy_labels
 from worker.diagnosis.checks.recipe import check_recipe
 from worker.diagnosis.checks.suspects import Suspect
 from worker.diagnosis.findings.assemble import MeasuredEffects, build_diagnosis
 from worker.diagnosis.training.data import DiagnosisData, read_data
 from worker.diagnosis.training.judging import relative_loss
-from worker.diagnosis.training.peers import BOOSTING, constant, fit_peers
+from worker.diagnosis.training.peers import BOOSTING, fit_peers, mean_constant_loss
 from worker.diagnosis.training.probe import probe_network
 from worker.diagnosis.training.trainer import Clock, Trainer
 from worker.diagnosis.training.variants import Variant, count_weights
@@ -65,27 +65,27 @@ def diagnose(
     peers = fit_peers(data, data.draws[:EXPLORING], seed=spec.seed, is_wanted=is_wanted)
     boosting = next(peer for peer in peers if peer.name == BOOSTING)
     suspects = [*check_data(data, recipe, checked.excluded), *check_recipe(data, recipe)]
-    suspects += irrelevant_features(data, recipe)
+    suspects += find_irrelevant_features(data, recipe)
 
     on_phase("reproduce")
     start = Variant(recipe)
-    references = {Variant(sound_recipe(data, recipe)): SOUND}
+    references = {Variant(build_sound_recipe(data, recipe)): SOUND}
     references |= {Variant(each): name for name, each in (sound_recipes or {}).items()}
     trainer.train([start, *references], exploring)
-    named = merged([*suspects, *_look(trainer, start)])
+    named = merge_suspects([*suspects, *_look(trainer, start)])
 
     on_phase("experiment")
     least = [mean_relative_loss(runs) for each in references if (runs := trainer.runs_of(each))]
-    least += [relative_loss(peer.loss / constant(data)) for peer in peers]
+    least += [relative_loss(peer.loss / mean_constant_loss(data)) for peer in peers]
     ended = [run.trained.reason for run in trainer.runs_of(start) if run.trained]
     is_stopped_early = set(ended) == {"early_stopping"}
-    tried = candidates(data, recipe, named, is_stopped_early=is_stopped_early)
+    tried = list_candidates(data, recipe, named, is_stopped_early=is_stopped_early)
     found = explain(trainer, start, tried, references=list(references), draws=exploring)
 
     on_phase("confirm")
     attribution = confirm(trainer, found, fresh=fresh, best=min(least))
     measured = MeasuredEffects(trainer, found, attribution, named, peers, references, exploring)
-    noise = noisy_labels(data, boosting, best=measured.best[0])
+    noise = find_noisy_labels(data, boosting, best=measured.best[0])
     return build_diagnosis(measured, noise, seconds=lambda: clock() - started)
 
 
@@ -94,7 +94,7 @@ def _read(table: Table, checked: CheckedJob, spec: DiagnosisSpec) -> DiagnosisDa
     recipe, draws = spec.recipe, EXPLORING + CONFIRMING
 
     def read(most: int) -> DiagnosisData:
-        return read_data(table, checked, recipe, draws=draws, most_rows=most, seed=spec.seed)
+        return read_data(table, checked, recipe, draws=draws, max_rows=most, seed=spec.seed)
 
     data = read(table.frame.height)
     weights = count_weights(data.width, recipe)
@@ -111,7 +111,7 @@ def _look(trainer: Trainer, start: Variant) -> Iterable[Suspect]:
     return check_curves(start.recipe, runs, probe_network(trainer, start, weights))
 
 
-def merged(suspects: Iterable[Suspect]) -> dict[Cause, Suspect]:
+def merge_suspects(suspects: Iterable[Suspect]) -> dict[Cause, Suspect]:
     """One suspect for each cause, upstream first: the strongest one's words, and all evidence."""
     found: dict[Cause, Suspect] = {}
     for suspect in suspects:

@@ -79,7 +79,7 @@ def test_rise_after_an_early_best_epoch_wants_early_stopping() -> None:
 
 def test_last_weights_are_suspect_where_early_stopping_keeps_them() -> None:
     stopping = {"patience": 10, "restore_best_weights": False}
-    recipe = SOUND_NETWORK.changed({"early_stopping": stopping})
+    recipe = SOUND_NETWORK.with_changes({"early_stopping": stopping})
 
     assert Cause.best_weights_not_restored in named(recipe, FALLING, rising_after(50))
     assert Cause.best_weights_not_restored not in named(SOUND_NETWORK, FALLING, rising_after(50))

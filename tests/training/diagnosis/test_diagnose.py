@@ -55,42 +55,45 @@ def test_fourth_power_unscaled_wants_its_target_scaled(programs: Programs) -> No
     assert len(diagnosis.recipe_curve.loss) == 40
 
 
+CASES: list[tuple[dict[str, Any], Recipe, Cause]] = [
+    (
+        some_numbers(200),
+        a_network(32, output={"activation": "softmax"}, optimizer=ADAM, epochs=20),
+        Cause.wrong_output,
+    ),
+    (
+        THOUSANDS,
+        a_network(32, output={"activation": "sigmoid"}, optimizer=ADAM, epochs=20),
+        Cause.wrong_output,
+    ),
+    (some_numbers(200), a_network(32, optimizer=ADAM, epochs=0), Cause.too_few_epochs),
+    (
+        some_numbers(200) | {"x1": np.where(np.arange(200) == 7, np.nan, FOURTH[:200])},
+        a_network(32, optimizer=ADAM, epochs=20, scale_features="standard"),
+        Cause.missing_values,
+    ),
+    (
+        some_classes(240, 8),
+        a_network(
+            32,
+            output={"activation": "sigmoid"},
+            loss="binary_crossentropy",
+            optimizer=ADAM,
+            epochs=20,
+        ),
+        Cause.wrong_output,
+    ),
+    (
+        some_numbers(200),
+        a_network(32, **SOUND | {"optimizer": {"name": "adam", "learning_rate": 3e-7}}),
+        Cause.learning_rate_too_low,
+    ),
+]
+
+
 @pytest.mark.parametrize(
     ("columns", "recipe", "cause"),
-    [
-        (
-            some_numbers(200),
-            a_network(32, output={"activation": "softmax"}, optimizer=ADAM, epochs=20),
-            Cause.wrong_output,
-        ),
-        (
-            THOUSANDS,
-            a_network(32, output={"activation": "sigmoid"}, optimizer=ADAM, epochs=20),
-            Cause.wrong_output,
-        ),
-        (some_numbers(200), a_network(32, optimizer=ADAM, epochs=0), Cause.too_few_epochs),
-        (
-            some_numbers(200) | {"x1": np.where(np.arange(200) == 7, np.nan, FOURTH[:200])},
-            a_network(32, optimizer=ADAM, epochs=20, scale_features="standard"),
-            Cause.missing_values,
-        ),
-        (
-            some_classes(240, 8),
-            a_network(
-                32,
-                output={"activation": "sigmoid"},
-                loss="binary_crossentropy",
-                optimizer=ADAM,
-                epochs=20,
-            ),
-            Cause.wrong_output,
-        ),
-        (
-            some_numbers(200),
-            a_network(32, **SOUND | {"optimizer": {"name": "adam", "learning_rate": 3e-7}}),
-            Cause.learning_rate_too_low,
-        ),
-    ],
+    [CASES[0], *(pytest.param(*case, marks=pytest.mark.slow) for case in CASES[1:])],
 )
 @pytest.mark.filterwarnings("ignore:You are using a softmax over axis -1:UserWarning:keras")
 def test_cause_comes_first(
@@ -110,6 +113,7 @@ def test_sound_recipe_has_nothing_wrong(programs: Programs) -> None:
     assert diagnosis.remedied_recipe == diagnosis.recipe
 
 
+@pytest.mark.slow
 def test_recipe_that_keras_refuses_is_told_why(programs: Programs) -> None:
     recipe = a_network(
         16,
@@ -148,6 +152,7 @@ def test_what_ends_a_diagnosis_is_raised(programs: Programs) -> None:
         diagnosed(some_numbers(), a_network(16), programs, is_wanted=is_wanted)
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_losses(programs: Programs) -> None:
     recipe = a_network(16, optimizer=ADAM, epochs=5)
 

@@ -11,13 +11,13 @@ from lowloss.spec import Recipe
 from tests.builders.trainers import RAW, MadeUp, as_trainer
 from worker.diagnosis.chain.attribution import Attribution, confirm
 from worker.diagnosis.chain.explain import Explanation, explain
-from worker.diagnosis.chain.remedies import candidates
+from worker.diagnosis.chain.remedies import list_candidates
 from worker.diagnosis.checks.suspects import Suspect
-from worker.diagnosis.findings.findings import findings
+from worker.diagnosis.findings.findings import build_findings
 from worker.diagnosis.training.variants import Variant
 
 Loss = Callable[[Recipe], float]
-REFERENCE = Variant(RAW.changed({"scale_features": "standard", "epochs": 200}))
+REFERENCE = Variant(RAW.with_changes({"scale_features": "standard", "epochs": 200}))
 
 
 def suspect(cause: Cause, strength: float = 0.5, *, is_certain: bool = False) -> Suspect:
@@ -27,7 +27,7 @@ def suspect(cause: Cause, strength: float = 0.5, *, is_certain: bool = False) ->
 def explained(loss: Loss, *suspects: Suspect) -> tuple[MadeUp, Explanation]:
     trainer = MadeUp(lambda recipe: 0.05 if recipe == REFERENCE.recipe else loss(recipe))
     named = {each.cause: each for each in suspects}
-    tried = candidates(trainer.data, RAW, named, is_stopped_early=False)
+    tried = list_candidates(trainer.data, RAW, named, is_stopped_early=False)
     trainer.train([REFERENCE], range(3))
     found = explain(
         as_trainer(trainer), Variant(RAW), tried, references=[REFERENCE], draws=range(3)
@@ -40,7 +40,7 @@ def attributed(trainer: MadeUp, found: Explanation) -> Attribution:
 
 
 def causes(found: Explanation) -> list[Cause]:
-    return [step.taken.cause for step in found.steps]
+    return [step.remedy.cause for step in found.steps]
 
 
 def is_scaled(recipe: Recipe) -> bool:
@@ -77,7 +77,9 @@ def test_of_equal_remedies_the_one_upstream_is_taken_and_the_other_is_its_altern
     assert alternatives == {Cause.learning_rate_too_low}
     (finding,) = [
         each
-        for each in findings(as_trainer(trainer), attributed(trainer, found), {}, found.alone)
+        for each in build_findings(
+            as_trainer(trainer), attributed(trainer, found), {}, found.isolated
+        )
         if each.severity is not Severity.harmless
     ]
     assert finding.alternatives[0].cause is Cause.learning_rate_too_low
@@ -101,7 +103,7 @@ def test_two_causes_are_both_named_and_their_shares_add_up() -> None:
         loss, suspect(Cause.target_not_scaled), suspect(Cause.too_few_epochs)
     )
     attribution = attributed(trainer, found)
-    told = findings(as_trainer(trainer), attribution, {}, found.alone)
+    told = build_findings(as_trainer(trainer), attribution, {}, found.isolated)
 
     assert causes(found) == [Cause.target_not_scaled, Cause.too_few_epochs]
     shares = [each.effect.share for each in told if each.effect is not None]
@@ -117,7 +119,7 @@ def test_remedies_that_help_only_together_are_found_as_a_pair() -> None:
     )
 
     assert causes(found) == [Cause.target_not_scaled, Cause.too_few_epochs]
-    told = findings(as_trainer(trainer), attributed(trainer, found), {}, found.alone)
+    told = build_findings(as_trainer(trainer), attributed(trainer, found), {}, found.isolated)
     assert [each.severity for each in told] == [Severity.critical, Severity.critical]
 
 
@@ -130,12 +132,12 @@ def test_certain_cause_comes_first_though_its_remedy_alone_does_nothing() -> Non
     broken = [*RAW.model_dump(mode="json")["layers"]]
     broken[-1] = broken[-1] | {"activation": "softmax"}
     trainer = MadeUp(loss)
-    start = Variant(RAW.changed({"layers": broken}))
+    start = Variant(RAW.with_changes({"layers": broken}))
     named = {
         Cause.target_not_scaled: suspect(Cause.target_not_scaled),
         Cause.wrong_output: suspect(Cause.wrong_output, is_certain=True),
     }
-    tried = candidates(trainer.data, start.recipe, named, is_stopped_early=False)
+    tried = list_candidates(trainer.data, start.recipe, named, is_stopped_early=False)
 
     found = explain(as_trainer(trainer), start, tried, references=[REFERENCE], draws=range(3))
 
@@ -169,8 +171,8 @@ def test_suspect_whose_remedy_changes_nothing_is_present_and_harmless() -> None:
     named = suspect(Cause.features_not_scaled)
     trainer, found = explained(lambda _: 0.06, named)
 
-    told = findings(
-        as_trainer(trainer), attributed(trainer, found), {named.cause: named}, found.alone
+    told = build_findings(
+        as_trainer(trainer), attributed(trainer, found), {named.cause: named}, found.isolated
     )
 
     (finding,) = told
@@ -181,7 +183,7 @@ def test_suspect_whose_remedy_changes_nothing_is_present_and_harmless() -> None:
 
 def test_what_there_was_no_time_for_is_named() -> None:
     trainer = MadeUp(lambda _: 0.6)
-    tried = candidates(
+    tried = list_candidates(
         trainer.data,
         RAW,
         {Cause.too_few_epochs: suspect(Cause.too_few_epochs)},

@@ -34,7 +34,7 @@ def a_setting(recipe: Recipe = SOUND, **columns: Any) -> Setting:
 def rules_of(
     curve: Curve = FALLING, columns: dict[str, Any] | None = None, **change: Any
 ) -> set[Cause]:
-    return set(apply_rules(a_setting(SOUND.changed(change), **(columns or {})), curve))
+    return set(apply_rules(a_setting(SOUND.with_changes(change), **(columns or {})), curve))
 
 
 def test_rules_find_nothing_in_a_sound_training() -> None:
@@ -132,6 +132,6 @@ def test_rules_read_the_curve() -> None:
 
 
 def test_the_first_pass_counts_zeros_of_hidden_units_alone() -> None:
-    changed = SOUND.changed({"layers": [{"units": 8}, {"units": 1, "activation": "relu"}]})
+    changed = SOUND.with_changes({"layers": [{"units": 8}, {"units": 1, "activation": "relu"}]})
 
     assert first_pass(a_setting(changed)).zero_share == 0.0

@@ -32,7 +32,7 @@ def check_keras(
     path: Path,
     content: Content,
     raw: RawColumns,
-    answer_TC: Float64Array,
+    prediction_TC: Float64Array,
     *,
     rounding: float = 0.0,
 ) -> float:
@@ -42,14 +42,14 @@ def check_keras(
     engine's own output is in float32, which raw features far from 0 leave few digits.
     """
     found_TC = load_model(path).predict(model_inputs(content.features, raw), verbose=0)
-    return _difference("model.keras", found_TC, content, answer_TC, rounding)
+    return _difference("model.keras", found_TC, content, prediction_TC, rounding)
 
 
 def check_onnx(
     path: Path,
     content: Content,
     raw: RawColumns,
-    answer_TC: Float64Array,
+    prediction_TC: Float64Array,
     *,
     rounding: float = 0.0,
 ) -> float:
@@ -60,16 +60,16 @@ def check_onnx(
     inputs = onnx_inputs(content.features, raw)
     parts = [
         session.run(None, {name: value[start : start + BATCH] for name, value in inputs.items()})[0]
-        for start in range(0, len(answer_TC), BATCH)
+        for start in range(0, len(prediction_TC), BATCH)
     ]
-    return _difference("model.onnx", np.concatenate(parts), content, answer_TC, rounding)
+    return _difference("model.onnx", np.concatenate(parts), content, prediction_TC, rounding)
 
 
 def check_saved_model(
     path: Path,
     content: Content,
     raw: RawColumns,
-    answer_TC: Float64Array,
+    prediction_TC: Float64Array,
     *,
     rounding: float = 0.0,
 ) -> float:
@@ -77,18 +77,18 @@ def check_saved_model(
     serve = tf.saved_model.load(str(path)).signatures["serving_default"]
     answered = serve(**model_inputs(content.features, raw))
     found_TC = next(iter(answered.values())).numpy()
-    return _difference("saved_model", found_TC, content, answer_TC, rounding)
+    return _difference("saved_model", found_TC, content, prediction_TC, rounding)
 
 
 def _difference(
-    name: str, found_TC: Any, content: Content, answer_TC: Float64Array, rounding: float
+    name: str, found_TC: Any, content: Content, prediction_TC: Float64Array, rounding: float
 ) -> float:
     if content.target.log is not None:
         # Exponentials: what differs by 1e-4 is their logarithm.
         offset = content.target.log.offset
-        found_TC, answer_TC = np.log(found_TC + offset), np.log(answer_TC + offset)
-    spread = max(float(np.std(answer_TC)), content.target.sd)
-    worst = float(np.max(np.abs(found_TC - answer_TC))) / spread
+        found_TC, prediction_TC = np.log(found_TC + offset), np.log(prediction_TC + offset)
+    spread = max(float(np.std(prediction_TC)), content.target.sd)
+    worst = float(np.max(np.abs(found_TC - prediction_TC))) / spread
     # Of the network's output: the target's spread is its unit.
     explained = ROUNDINGS * rounding * content.target.sd / spread
     if not worst <= max(TOLERANCE, explained):

@@ -8,7 +8,7 @@ from typing import Any
 from lowloss.spec import Recipe, Task
 
 Change = dict[str, Any]
-Make = Callable[[Recipe], Change]
+MakeChange = Callable[[Recipe], Change]
 
 RELU_LIKE = frozenset({"relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "mish"})
 NUMBERS = frozenset({"mean_squared_error", "mean_absolute_error", "huber", "log_cosh"})
@@ -19,42 +19,42 @@ PATIENCE, MIN_PATIENCE = 20, 10
 MAX_UNITS, MIN_UNITS = 512, 4
 
 
-def fields(**given: Any) -> Make:
+def set_fields(**given: Any) -> MakeChange:
     """These fields, whatever the recipe."""
     return lambda _: given
 
 
-def hidden(**given: Any) -> Make:
+def set_hidden(**given: Any) -> MakeChange:
     """These fields for every hidden layer."""
     return lambda recipe: _layers(recipe, lambda place, _: given if place else {})
 
 
-def every(**given: Any) -> Make:
+def set_all_layers(**given: Any) -> MakeChange:
     """These fields for every layer, the output layer included."""
     return lambda recipe: _layers(recipe, lambda _, __: given)
 
 
-def output(layer: Change, loss: str) -> Make:
+def set_output(layer: Change, loss: str) -> MakeChange:
     """These fields for the output layer, and a loss."""
     return lambda recipe: _layers(recipe, lambda place, _: {} if place else layer) | {"loss": loss}
 
 
-def rate_times(factor: float) -> Make:
+def scale_learning_rate(factor: float) -> MakeChange:
     """So many times the learning rate."""
     return lambda recipe: {"optimizer": {"learning_rate": recipe.optimizer.rate * factor}}
 
 
-def epochs_of(wanted: int) -> Make:
+def raise_epochs(wanted: int) -> MakeChange:
     """So many epochs at least."""
     return lambda recipe: {"epochs": max(recipe.epochs, wanted)}
 
 
-def exclude(columns: tuple[str, ...]) -> Make:
+def exclude_columns(columns: tuple[str, ...]) -> MakeChange:
     """Without these columns."""
     return lambda recipe: {"exclude": sorted({*recipe.exclude, *columns})}
 
 
-def usual_kernels(recipe: Recipe) -> Change:
+def use_usual_initializers(recipe: Recipe) -> Change:
     """Kernels that begin as suits each layer's activation."""
     usual = {True: HE_NORMAL, False: {"name": "glorot_uniform"}}
     return _layers(
@@ -62,7 +62,7 @@ def usual_kernels(recipe: Recipe) -> Change:
     )
 
 
-def resized(factor: float) -> Make:
+def resize_layers(factor: float) -> MakeChange:
     """Hidden layers with so many times the units; two of 64 where there are none to grow."""
 
     def make(recipe: Recipe) -> Change:
@@ -81,14 +81,14 @@ def _resized(layer: Change, factor: float) -> Change:
     return {"units": min(layer["units"], max(MIN_UNITS, wanted))}
 
 
-def shallower(recipe: Recipe) -> Change:
+def make_shallower(recipe: Recipe) -> Change:
     """The first two hidden layers at most, of at most 64 units."""
     kept = [layer.model_dump(mode="json") for layer in recipe.hidden[:2]]
     kept = [layer | {"units": min(64, layer["units"])} for layer in kept]
     return {"layers": [*kept, recipe.output.model_dump(mode="json")]}
 
 
-def stopped_early(recipe: Recipe) -> Change:
+def stop_early(recipe: Recipe) -> Change:
     """Rows held out, early stopping on them, and the best weights put back."""
     stopping = recipe.early_stopping
     patience = PATIENCE if stopping is None else max(MIN_PATIENCE, stopping.patience)
@@ -98,7 +98,7 @@ def stopped_early(recipe: Recipe) -> Change:
     }
 
 
-def restored(recipe: Recipe) -> Change:
+def restore_best_weights(recipe: Recipe) -> Change:
     """The best weights put back, where early stopping is there to know them."""
     return {"early_stopping": {"restore_best_weights": True}} if recipe.early_stopping else {}
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lowloss.results import Cause, Stage
-from worker.diagnosis.chain.gains import Gain, gain, mean_relative_loss, needed
+from worker.diagnosis.chain.gains import Gain, mean_relative_loss, measure_gain, minimum_gain
 from worker.diagnosis.chain.remedies import Candidate
 from worker.diagnosis.training.trainer import Trainer
 from worker.diagnosis.training.variants import Variant
@@ -64,12 +64,12 @@ class Explanation:
     @property
     def end(self) -> Variant:
         """The recipe with all remedies of the chain."""
-        return self.steps[-1].taken.after if self.steps else self.start
+        return self.steps[-1].remedy.after if self.steps else self.start
 
     @property
     def causes(self) -> set[Cause]:
         """Those that the chain remedies."""
-        return {step.taken.cause for step in self.steps}
+        return {step.remedy.cause for step in self.steps}
 
 
 def explain(
@@ -90,7 +90,7 @@ def explain(
         if candidate.cause not in found.causes and candidate.apply(found.end) != found.end:
             after = candidate.apply(found.end)
             trainer.train([after], draws)
-            measured = gain(trainer, found.end, after, draws)
+            measured = measure_gain(trainer, found.end, after, draws)
             found.steps.append(Step(TriedRemedy(candidate, found.end, after, measured)))
     while len(found.steps) < MAX_STEPS and trainer.seconds_left > 0:
         tried = _try_all(trainer, found, usual, references, draws)
@@ -126,8 +126,10 @@ def _train_screened(
     trainer.train([before, *(after for _, after in tried)], draws[:1])
     if (before, draws[0]) not in trainer.judged:
         return
-    least = needed(trainer.judged[before, draws[0]].relative_loss, is_suspect=True) / 2
-    kept = [after for _, after in tried if gain(trainer, before, after, draws[:1]).mean > least]
+    least = minimum_gain(trainer.judged[before, draws[0]].relative_loss, is_suspect=True) / 2
+    kept = [
+        after for _, after in tried if measure_gain(trainer, before, after, draws[:1]).mean > least
+    ]
     trainer.train([before, *kept], draws[1:])
 
 
@@ -138,13 +140,13 @@ def _note_alone(
     draws: Sequence[int],
 ) -> None:
     for candidate, after in first:
-        measured = gain(trainer, found.start, after, draws)
+        measured = measure_gain(trainer, found.start, after, draws)
         if not measured.falls:
             found.skipped.append(candidate.text)
             continue
-        known = found.alone.get(candidate.cause)
+        known = found.isolated.get(candidate.cause)
         if known is None or measured.mean > known.gain.mean:
-            found.alone[candidate.cause] = TriedRemedy(candidate, found.start, after, measured)
+            found.isolated[candidate.cause] = TriedRemedy(candidate, found.start, after, measured)
 
 
 def _try_all(
@@ -169,7 +171,7 @@ def _try_all(
         _train_screened(trainer, current, left, draws)
     best: dict[Cause, TriedRemedy] = {}
     for candidate, after in left:
-        tried = TriedRemedy(candidate, current, after, gain(trainer, current, after, draws))
+        tried = TriedRemedy(candidate, current, after, measure_gain(trainer, current, after, draws))
         known = best.get(candidate.cause)
         if known is None or tried.gain.mean > known.gain.mean:
             best[candidate.cause] = tried
@@ -177,14 +179,14 @@ def _try_all(
 
 
 def _gained(found: Explanation, cause: Cause) -> float:
-    tried = found.alone.get(cause)
+    tried = found.isolated.get(cause)
     return tried.gain.mean if tried else 0.0
 
 
 def _is_beaten(trainer: Trainer, current: Variant, references: Sequence[Variant]) -> bool:
     """Whether a sound recipe does better than the chain's end by what matters."""
     own = mean_relative_loss(trainer.runs_of(current))
-    return _gap(trainer, current, references) >= needed(own, is_suspect=True)
+    return _gap(trainer, current, references) >= minimum_gain(own, is_suspect=True)
 
 
 def _gap(trainer: Trainer, current: Variant, references: Sequence[Variant]) -> float:
@@ -204,7 +206,7 @@ def _choose(
         each
         for each in tried
         if each.gain.is_sure
-        and each.gain.mean >= needed(before, is_suspect=each.candidate.suspect is not None)
+        and each.gain.mean >= minimum_gain(before, is_suspect=each.candidate.suspect is not None)
     ]
     if not passing:
         return None
@@ -236,7 +238,7 @@ def _best_pair(
     """Two suspects' remedies that gain together what neither gains alone; none where none do."""
     current = found.end
     before = mean_relative_loss(trainer.runs_of(current))
-    least = needed(before, is_suspect=False)
+    least = minimum_gain(before, is_suspect=False)
     if _gap(trainer, current, references) < least:
         return []
     suspects = [each for each in tried if each.candidate.suspect is not None]
@@ -249,26 +251,28 @@ def _best_pair(
     trainer.train([both for *_, both in made], draws)
     best, best_gain = None, least
     for one, two, both in made:
-        together = gain(trainer, current, both, draws)
+        together = measure_gain(trainer, current, both, draws)
         if together.is_sure and together.mean > best_gain:
             best, best_gain = (one, two, both), together.mean
     if best is None:
         return []
     one, two, both = best
-    second = TriedRemedy(two.candidate, one.after, both, gain(trainer, one.after, both, draws))
+    second = TriedRemedy(
+        two.candidate, one.after, both, measure_gain(trainer, one.after, both, draws)
+    )
     return [Step(one), Step(second)]
 
 
 def _settle_alternatives(trainer: Trainer, found: Explanation, draws: Sequence[int]) -> None:
     """Tell the last step's rivals that it leaves little to from those that still have their own."""
     step = found.steps[-1]
-    after = step.taken.after
+    after = step.remedy.after
     made = [(rival, rival.candidate.apply(after)) for rival in step.rivals[:MAX_RIVALS]]
     trainer.train([variant for _, variant in made if variant != after], draws[:2])
     alternatives = tuple(
         rival
         for rival, variant in made
         if variant == after
-        or gain(trainer, after, variant, draws).mean < EXPLAINED_AWAY * rival.gain.mean
+        or measure_gain(trainer, after, variant, draws).mean < EXPLAINED_AWAY * rival.gain.mean
     )
-    found.steps[-1] = Step(step.taken, step.rivals, alternatives)
+    found.steps[-1] = Step(step.remedy, step.rivals, alternatives)

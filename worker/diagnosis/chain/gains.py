@@ -13,27 +13,28 @@ from worker.diagnosis.training.trainer import Trainer
 from worker.diagnosis.training.variants import Variant
 
 STUDENT_T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
-"""Its 97.5 % quantiles, from one degree of freedom up: Student 1908."""
+"""97.5 % quantiles of Student's t, for 1 degree of freedom and more: Student 1908."""
 MIN_GAIN, MIN_SHARE = 0.02, 0.09
-"""A gain that matters: of the constant answer's loss, and of the variant's own relative_loss."""
+"""The smallest gain that matters: a share of the loss of a constant prediction, and one of the
+variant's own relative loss."""
 UNSUSPECTED = 1.5
-"""So many times as much must a remedy gain that no check speaks for."""
+"""A remedy of a cause that no check named must gain this many times as much."""
 
 
 @dataclass(frozen=True)
 class Gain:
-    """By how much relative_loss falls, draw by draw."""
+    """The fall of the relative loss, draw by draw."""
 
     falls: tuple[float, ...]
 
     @property
     def mean(self) -> float:
-        """Over the draws; none is no gain."""
+        """The mean over the draws; 0 without draws."""
         return math.fsum(self.falls) / len(self.falls) if self.falls else 0.0
 
     @property
     def interval(self) -> tuple[float, float]:
-        """95 % of the mean, by Student's t."""
+        """The 95 % confidence interval of the mean, by Student's t."""
         count = len(self.falls)
         if count < 2:
             return self.mean, self.mean
@@ -43,13 +44,13 @@ class Gain:
 
     @property
     def is_sure(self) -> bool:
-        """Whether every draw but, of four or more, one gains."""
-        gained = sum(fall > 0 for fall in self.falls)
-        return bool(self.falls) and gained >= len(self.falls) - (len(self.falls) >= 4)
+        """Whether every draw gains; of four draws or more, all but one."""
+        gaining_draws = sum(fall > 0 for fall in self.falls)
+        return bool(self.falls) and gaining_draws >= len(self.falls) - (len(self.falls) >= 4)
 
 
-def gain(trainer: Trainer, before: Variant, after: Variant, draws: Sequence[int]) -> Gain:
-    """What changing one variant into another gains, on the draws where both were trained."""
+def measure_gain(trainer: Trainer, before: Variant, after: Variant, draws: Sequence[int]) -> Gain:
+    """Return what one variant gains over another, on the draws where both were trained."""
     judged = trainer.judged
     return Gain(
         tuple(
@@ -61,21 +62,21 @@ def gain(trainer: Trainer, before: Variant, after: Variant, draws: Sequence[int]
 
 
 def mean_relative_loss(runs: Sequence[JudgedVariant]) -> float:
-    """The mean over runs; that of a hopeless loss where there are none."""
+    """Return the mean over runs; the relative loss of a hopeless run where there are none."""
     if not runs:
         return relative_loss(math.inf)
     return math.fsum(run.relative_loss for run in runs) / len(runs)
 
 
 def mean_loss(runs: Sequence[JudgedVariant]) -> float | None:
-    """The mean loss; None where some run has none, or there are no runs."""
+    """Return the mean loss; None where a run has none, or there are no runs."""
     losses = [run.loss for run in runs]
     if not losses or None in losses:
         return None
     return math.fsum(loss for loss in losses if loss is not None) / len(losses)
 
 
-def needed(badness_before: float, *, is_suspect: bool) -> float:
-    """The least gain that matters."""
-    least = max(MIN_GAIN, MIN_SHARE * min(1.0, badness_before))
-    return least if is_suspect else UNSUSPECTED * least
+def minimum_gain(loss_before: float, *, is_suspect: bool) -> float:
+    """Return the smallest gain that matters, given the relative loss before."""
+    minimum = max(MIN_GAIN, MIN_SHARE * min(1.0, loss_before))
+    return minimum if is_suspect else UNSUSPECTED * minimum

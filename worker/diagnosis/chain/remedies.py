@@ -12,19 +12,19 @@ from worker.diagnosis.chain.changes import (
     PATIENCE,
     SPLIT,
     Change,
-    Make,
-    epochs_of,
-    every,
-    exclude,
-    fields,
-    hidden,
-    output,
-    rate_times,
-    resized,
-    restored,
-    shallower,
-    stopped_early,
-    usual_kernels,
+    MakeChange,
+    exclude_columns,
+    make_shallower,
+    raise_epochs,
+    resize_layers,
+    restore_best_weights,
+    scale_learning_rate,
+    set_all_layers,
+    set_fields,
+    set_hidden,
+    set_output,
+    stop_early,
+    use_usual_initializers,
     usual_output,
 )
 from worker.diagnosis.checks.suspects import Suspect
@@ -41,7 +41,7 @@ class RemedyRule:
     """A change in words, and as what it makes of a recipe; or rows that are left out."""
 
     text: str
-    make: Make
+    make: MakeChange
     without: tuple[int, ...] = ()
 
 
@@ -56,7 +56,7 @@ class Candidate:
     @property
     def text(self) -> str:
         """What to do."""
-        return self.remedy.text
+        return self.rule.text
 
     @property
     def is_certain(self) -> bool:
@@ -77,8 +77,8 @@ class Candidate:
         """A variant with this change."""
         return replace(
             variant,
-            recipe=variant.recipe.changed(self.remedy.make(variant.recipe)),
-            without=tuple(sorted({*variant.without, *self.remedy.without})),
+            recipe=variant.recipe.with_changes(self.rule.make(variant.recipe)),
+            without=tuple(sorted({*variant.without, *self.rule.without})),
         )
 
 
@@ -113,7 +113,7 @@ LATE = frozenset({Cause.too_simple, Cause.optimizer, Cause.wrong_activation})
 nothing else explains why a sound recipe does better."""
 
 
-def candidates(
+def list_candidates(
     data: DiagnosisData,
     recipe: Recipe,
     suspects: dict[Cause, Suspect],
@@ -142,38 +142,40 @@ def candidates(
 def _scaled_features(case: RemedyContext) -> list[RemedyRule]:
     if case.recipe.scale_features != "none":
         return []
-    return [RemedyRule("Standardise every feature", fields(scale_features="standard"))]
+    return [RemedyRule("Standardise every feature", set_fields(scale_features="standard"))]
 
 
 def _scaled_target(case: RemedyContext) -> list[RemedyRule]:
     if case.data.task is not Task.regression or case.recipe.scale_target != "none":
         return []
     text = "Standardise the target, and scale predictions back"
-    return [RemedyRule(text, fields(scale_target="standard"))]
+    return [RemedyRule(text, set_fields(scale_target="standard"))]
 
 
 def _filled(_: RemedyContext) -> list[RemedyRule]:
-    return [RemedyRule("Fill in the mean, and add a column that says so", fields(missing="mean"))]
+    return [
+        RemedyRule("Fill in the mean, and add a column that says so", set_fields(missing="mean"))
+    ]
 
 
 def _without_columns(case: RemedyContext) -> list[RemedyRule]:
-    return [RemedyRule("Leave these columns out", exclude(case.columns))]
+    return [RemedyRule("Leave these columns out", exclude_columns(case.columns))]
 
 
 def _bounded(case: RemedyContext) -> list[RemedyRule]:
     if case.columns == (case.data.target.name,):
-        return [RemedyRule("Use a loss that grows linearly", fields(loss="huber"))]
-    return [RemedyRule("Scale by quartiles and clip smoothly", fields(scale_features="robust"))]
+        return [RemedyRule("Use a loss that grows linearly", set_fields(loss="huber"))]
+    return [RemedyRule("Scale by quartiles and clip smoothly", set_fields(scale_features="robust"))]
 
 
 def _weighed(_: RemedyContext) -> list[RemedyRule]:
-    return [RemedyRule("Weigh every class the same", fields(class_weight="balanced"))]
+    return [RemedyRule("Weigh every class the same", set_fields(class_weight="balanced"))]
 
 
 def _augmented(_: RemedyContext) -> list[RemedyRule]:
     return [
-        RemedyRule("Add noise to the features while training", fields(noise=0.1)),
-        RemedyRule("Mix rows with one another (mixup)", fields(mixup=0.2)),
+        RemedyRule("Add noise to the features while training", set_fields(noise=0.1)),
+        RemedyRule("Mix rows with one another (mixup)", set_fields(mixup=0.2)),
     ]
 
 
@@ -181,82 +183,86 @@ def _usual_output(case: RemedyContext) -> list[RemedyRule]:
     data = case.data
     layer, loss = usual_output(data.task, len(data.target.labels), case.recipe.loss)
     text = f"End with Dense({layer['units']}, {layer['activation']}), and train on {loss}"
-    return [RemedyRule(text, output(layer, loss))]
+    return [RemedyRule(text, set_output(layer, loss))]
 
 
 def _smaller(_: RemedyContext) -> list[RemedyRule]:
     return [
-        RemedyRule("Use a quarter of the units", resized(0.25)),
-        RemedyRule("Use one or two layers of at most 64 units", shallower),
+        RemedyRule("Use a quarter of the units", resize_layers(0.25)),
+        RemedyRule("Use one or two layers of at most 64 units", make_shallower),
     ]
 
 
 def _larger(_: RemedyContext) -> list[RemedyRule]:
-    return [RemedyRule("Use four times the units", resized(4.0))]
+    return [RemedyRule("Use four times the units", resize_layers(4.0))]
 
 
 def _relu(_: RemedyContext) -> list[RemedyRule]:
-    make = hidden(activation="relu", kernel_initializer=HE_NORMAL)
+    make = set_hidden(activation="relu", kernel_initializer=HE_NORMAL)
     return [RemedyRule("Use relu in the hidden layers, begun by he_normal", make)]
 
 
 def _leaky(_: RemedyContext) -> list[RemedyRule]:
-    make = hidden(activation="leaky_relu", kernel_initializer=HE_NORMAL)
+    make = set_hidden(activation="leaky_relu", kernel_initializer=HE_NORMAL)
     return [RemedyRule("Use leaky_relu, which is never flat", make)]
 
 
 def _clipped(_: RemedyContext) -> list[RemedyRule]:
-    return [RemedyRule("Clip the gradient to a norm of 1", fields(optimizer={"clip_norm": 1.0}))]
+    return [
+        RemedyRule("Clip the gradient to a norm of 1", set_fields(optimizer={"clip_norm": 1.0}))
+    ]
 
 
 def _begun(_: RemedyContext) -> list[RemedyRule]:
-    return [RemedyRule("Begin with weights of the usual size", usual_kernels)]
+    return [RemedyRule("Begin with weights of the usual size", use_usual_initializers)]
 
 
 def _slower(case: RemedyContext) -> list[RemedyRule]:
     powers = (1, 2, 3) if case.suspect else (1,)
     return [
-        RemedyRule(f"Divide the learning rate by {10**k}", rate_times(10.0**-k)) for k in powers
+        RemedyRule(f"Divide the learning rate by {10**k}", scale_learning_rate(10.0**-k))
+        for k in powers
     ]
 
 
 def _faster(case: RemedyContext) -> list[RemedyRule]:
     powers = (1, 2, 3, 4) if case.suspect else (1,)
     return [
-        RemedyRule(f"Multiply the learning rate by {10**k}", rate_times(10.0**k)) for k in powers
+        RemedyRule(f"Multiply the learning rate by {10**k}", scale_learning_rate(10.0**k))
+        for k in powers
     ]
 
 
 def _longer(case: RemedyContext) -> list[RemedyRule]:
     epochs = case.recipe.epochs
     if case.suspect is None:
-        return [RemedyRule(f"Train for {epochs * 3} epochs", epochs_of(epochs * 3))]
+        return [RemedyRule(f"Train for {epochs * 3} epochs", raise_epochs(epochs * 3))]
     wanted = {min(MAX_EPOCHS, max(epochs * 5, 50)), min(MAX_EPOCHS, max(epochs * 20, 200))}
-    return [RemedyRule(f"Train for {each} epochs", epochs_of(each)) for each in sorted(wanted)]
+    return [RemedyRule(f"Train for {each} epochs", raise_epochs(each)) for each in sorted(wanted)]
 
 
 def _usual_batches(case: RemedyContext) -> list[RemedyRule]:
     usual = 32 if len(case.data.y) < LARGE_TABLE else 128
-    return [RemedyRule(f"Use batches of {usual} rows", fields(batch_size=usual))]
+    return [RemedyRule(f"Use batches of {usual} rows", set_fields(batch_size=usual))]
 
 
 def _adam(case: RemedyContext) -> list[RemedyRule]:
     if case.recipe.optimizer.name in {"adam", "adamw"}:
         return []
     adam: Change = {"name": "adam", "learning_rate": 1e-3, "momentum": 0.0}
-    return [RemedyRule("Use Adam at 0.001", fields(optimizer=adam))]
+    return [RemedyRule("Use Adam at 0.001", set_fields(optimizer=adam))]
 
 
 def _regularised(_: RemedyContext) -> list[RemedyRule]:
     return [
-        RemedyRule("Add dropout of 0.2", hidden(dropout=0.2)),
-        RemedyRule("Add L2 of 0.001", every(l2=1e-3)),
+        RemedyRule("Add dropout of 0.2", set_hidden(dropout=0.2)),
+        RemedyRule("Add L2 of 0.001", set_all_layers(l2=1e-3)),
     ]
 
 
 def _stopped(_: RemedyContext) -> list[RemedyRule]:
     text = "Hold rows out, stop when they get worse, and put the best weights back"
-    return [RemedyRule(text, stopped_early)]
+    return [RemedyRule(text, stop_early)]
 
 
 REMEDIES: dict[Cause, Callable[[RemedyContext], list[RemedyRule]]] = {
@@ -285,18 +291,22 @@ REMEDIES: dict[Cause, Callable[[RemedyContext], list[RemedyRule]]] = {
     Cause.too_few_epochs: _longer,
     Cause.batch_size: _usual_batches,
     Cause.optimizer: _adam,
-    Cause.l1_too_strong: lambda _: [RemedyRule("Train without L1", every(l1=0.0))],
-    Cause.l2_too_strong: lambda _: [RemedyRule("Train without L2", every(l2=0.0))],
-    Cause.dropout_too_strong: lambda _: [RemedyRule("Train without dropout", hidden(dropout=0.0))],
+    Cause.l1_too_strong: lambda _: [RemedyRule("Train without L1", set_all_layers(l1=0.0))],
+    Cause.l2_too_strong: lambda _: [RemedyRule("Train without L2", set_all_layers(l2=0.0))],
+    Cause.dropout_too_strong: lambda _: [
+        RemedyRule("Train without dropout", set_hidden(dropout=0.0))
+    ],
     Cause.regularisation_missing: _regularised,
     Cause.no_early_stopping: _stopped,
-    Cause.best_weights_not_restored: lambda _: [RemedyRule("Put the best weights back", restored)],
+    Cause.best_weights_not_restored: lambda _: [
+        RemedyRule("Put the best weights back", restore_best_weights)
+    ],
     Cause.no_validation_split: _stopped,
 }
 """For the other causes no change of a recipe is a remedy."""
 
 
-def sound_recipe(data: DiagnosisData, recipe: Recipe) -> Recipe:
+def build_sound_recipe(data: DiagnosisData, recipe: Recipe) -> Recipe:
     """A sound recipe for the same task, by which to know what can be reached."""
     layer, loss = usual_output(data.task, len(data.target.labels), recipe.loss)
     low, high = USUAL_BATCHES

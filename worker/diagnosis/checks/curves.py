@@ -50,7 +50,7 @@ def check_curves(
     recipe: Recipe, runs: Sequence[JudgedVariant], probe: Probe | None
 ) -> Iterator[Suspect]:
     """Suspects in how the recipe trained, and in what became of its units."""
-    diverged = [run for run in runs if run.loss is None and run.refused is None]
+    diverged = [run for run in runs if run.loss is None and run.refusal is None]
     curves = [
         curve for run in runs if run.loss is not None and len((curve := LossCurve.of(run)).loss) > 1
     ]

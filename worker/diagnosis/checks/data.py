@@ -15,7 +15,7 @@ from lowloss.results import Cause, ColumnKind, ExcludedColumn
 from lowloss.spec import Recipe, Task
 from worker.data.splits import Rows
 from worker.data.target import Float64Array
-from worker.diagnosis.checks.suspects import Suspect, evidence, listed
+from worker.diagnosis.checks.suspects import Suspect, evidence, list_names
 from worker.diagnosis.training.data import DiagnosisData, largest_ratio
 
 SPREAD_RATIO, OFF_CENTRE = 10.0, 3.0
@@ -48,7 +48,7 @@ def check_data(
 
 def _numbers(data: DiagnosisData, recipe: Recipe) -> dict[str, Float64Array]:
     """The columns of numbers that the network sees, known rows only, missing values left out."""
-    known = data.draws[0].known
+    known = data.draws[0].fit_rows
     names = data.names[: data.raw.numeric_NR.shape[1]]
     found = {}
     for place, name in enumerate(names):
@@ -104,7 +104,7 @@ def _features(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
 def _target(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     if data.task is not Task.regression or recipe.scale_target != "none":
         return
-    y = data.y[data.draws[0].known]
+    y = data.y[data.draws[0].fit_rows]
     sd, mean = float(y.std()) or 1e-12, abs(float(y.mean()))
     beyond = [
         math.log10(sd / TARGET_SPREAD),
@@ -142,7 +142,7 @@ def _missing(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     yield Suspect(
         Cause.missing_values,
         f"{len(rows)} of {len(data.y)} rows have missing or infinite numbers (in "
-        f"{listed(columns)}), and the recipe feeds them to the network: one NaN makes every weight "
+        f"{list_names(columns)}), and the recipe feeds them to the network: one NaN makes every weight "
         "NaN",
         (evidence("share of rows with a missing number", len(rows) / len(data.y), 0.0),),
         strength=3.0,
@@ -157,7 +157,7 @@ def _constant(excluded: tuple[ExcludedColumn, ...]) -> Iterator[Suspect]:
     if columns:
         yield Suspect(
             Cause.constant_column,
-            f"{listed(columns)} {'has' if len(columns) == 1 else 'have'} the same value in every "
+            f"{list_names(columns)} {'has' if len(columns) == 1 else 'have'} the same value in every "
             "row: nothing can be learned from that",
             (evidence("constant columns", len(columns), 0.0),),
             is_inert=True,
@@ -174,7 +174,7 @@ def _identifiers(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     if columns:
         yield Suspect(
             Cause.identifier_column,
-            f"{listed(columns)} {'numbers' if len(columns) == 1 else 'number'} the rows: a new row "
+            f"{list_names(columns)} {'numbers' if len(columns) == 1 else 'number'} the rows: a new row "
             "has a number that the network never saw",
             (evidence("identifier columns", len(columns), 0.0),),
             is_inert=True,
@@ -187,7 +187,7 @@ def _leaks(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     columns = _numbers(data, recipe)
     if len(columns) < 2:
         return
-    known = data.draws[0].known
+    known = data.draws[0].fit_rows
     y = data.y[known]
     found = {}
     for place, name in enumerate(data.names[: data.raw.numeric_NR.shape[1]]):
@@ -228,19 +228,19 @@ def _alone(values: NDArray[np.float32], y: Float64Array, task: Task) -> float:
 
 def _duplicates(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     names = data.names[: data.raw.numeric_NR.shape[1]]
-    known_NR = data.raw.numeric_NR[data.draws[0].known]
+    fit_NR = data.raw.numeric_NR[data.draws[0].fit_rows]
     kept = [place for place, name in enumerate(names) if name not in recipe.exclude]
     seen: dict[bytes, str] = {}
     doubled = []
     for place in kept:
-        key = np.nan_to_num(known_NR[:, place], nan=-1e30).tobytes()
+        key = np.nan_to_num(fit_NR[:, place], nan=-1e30).tobytes()
         if key in seen:
             doubled.append((seen[key], names[place]))
         seen.setdefault(key, names[place])
     if doubled:
         yield Suspect(
             Cause.duplicate_column,
-            f"{listed([second for _, second in doubled])} repeats another column: it counts twice",
+            f"{list_names([second for _, second in doubled])} repeats another column: it counts twice",
             (evidence("columns that repeat another", len(doubled), 0.0),),
             is_inert=True,
             columns=tuple(second for _, second in doubled),
@@ -286,7 +286,7 @@ def _outliers(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
 def _outlier(data: DiagnosisData, columns: tuple[str, ...], rows: Rows, where: str) -> Suspect:
     return Suspect(
         Cause.outliers,
-        f"{len(rows)} rows hold values of {where} ({listed(columns)}) more than {FAR:g} "
+        f"{len(rows)} rows hold values of {where} ({list_names(columns)}) more than {FAR:g} "
         "interquartile ranges away from the rest: they dominate every batch that they are in",
         (evidence(f"rows with outliers in {where}", len(rows), 0.0),),
         strength=0.5,

@@ -12,14 +12,14 @@ import numpy as np
 from lowloss.results import Cause
 from lowloss.spec import Recipe, Task
 from worker.data.splits import Rows
-from worker.diagnosis.checks.suspects import Suspect, evidence, listed
+from worker.diagnosis.checks.suspects import Suspect, evidence, list_names
 from worker.diagnosis.training.data import DiagnosisData
 from worker.diagnosis.training.peers import (
     Peer,
-    constant,
-    groups_of_equals,
-    importances,
-    surest_errors,
+    group_equal_rows,
+    mean_constant_loss,
+    measure_importances,
+    surest_error_rate,
 )
 
 SURE_ERRORS = 0.12
@@ -31,7 +31,7 @@ UNLIKELY = 0.2
 SHOWN_ROWS = 50
 
 
-def noisy_labels(data: DiagnosisData, boosting: Peer, *, best: float) -> Suspect | None:
+def find_noisy_labels(data: DiagnosisData, boosting: Peer, *, best: float) -> Suspect | None:
     """Labels that contradict each other, or even what a model is surest of.
 
     `best` is the least loss that anything reached.
@@ -51,7 +51,7 @@ def noisy_labels(data: DiagnosisData, boosting: Peer, *, best: float) -> Suspect
         )
     if data.task is Task.regression:
         return _unexplained(data, best)
-    errors = surest_errors(data, data.draws[0], boosting.answer_MC)
+    errors = surest_error_rate(data, data.draws[0], boosting.predictions_MC)
     if errors <= SURE_ERRORS:
         return None
     return Suspect(
@@ -64,7 +64,7 @@ def noisy_labels(data: DiagnosisData, boosting: Peer, *, best: float) -> Suspect
 
 
 def _unexplained(data: DiagnosisData, best: float) -> Suspect | None:
-    relative = best / constant(data)
+    relative = best / mean_constant_loss(data)
     if relative <= UNEXPLAINED:
         return None
     return Suspect(
@@ -78,7 +78,7 @@ def _unexplained(data: DiagnosisData, best: float) -> Suspect | None:
 
 def _conflicts(data: DiagnosisData) -> tuple[Rows, float]:
     """Rows whose equals have another target, and their share of all rows."""
-    group_N = groups_of_equals(data)
+    group_N = group_equal_rows(data)
     sizes = np.bincount(group_N)
     means = np.bincount(group_N, data.y) / sizes
     least = 0.1 * float(data.y.std()) if data.task is Task.regression else 1e-9
@@ -89,7 +89,7 @@ def _conflicts(data: DiagnosisData) -> tuple[Rows, float]:
 def _unlikely(data: DiagnosisData, boosting: Peer) -> tuple[int, ...]:
     """The judging rows whose label boosting finds least likely."""
     judge = data.draws[0].judge
-    given = boosting.answer_MC[np.arange(len(judge)), data.y[judge].astype(np.int64)]
+    given = boosting.predictions_MC[np.arange(len(judge)), data.y[judge].astype(np.int64)]
     worst = np.argsort(given)[: int((given < UNLIKELY).sum())]
     return _numbers(data, judge[worst])
 
@@ -98,13 +98,13 @@ def _numbers(data: DiagnosisData, rows: Rows) -> tuple[int, ...]:
     return tuple(int(row) for row in data.row_numbers[rows[:SHOWN_ROWS]])
 
 
-def irrelevant_features(data: DiagnosisData, recipe: Recipe) -> list[Suspect]:
+def find_irrelevant_features(data: DiagnosisData, recipe: Recipe) -> list[Suspect]:
     """Columns that help boosting no more than columns of noise do, where they are many."""
     draw = data.draws[0]
-    is_wide = len(draw.known) < ROWS_PER_COLUMN * data.width
+    is_wide = len(draw.fit_rows) < ROWS_PER_COLUMN * data.width
     if not (is_wide and MIN_IRRELEVANT <= data.width <= MAX_COLUMNS):
         return []
-    rises, probe = importances(data, draw, seed=draw.seed)
+    rises, probe = measure_importances(data, draw, seed=draw.seed)
     most: dict[str, float] = {}
     for source, rise in zip(data.sources(draw), rises, strict=True):
         name = source.removeprefix("missing:")
@@ -118,8 +118,8 @@ def irrelevant_features(data: DiagnosisData, recipe: Recipe) -> list[Suspect]:
     return [
         Suspect(
             Cause.irrelevant_features,
-            f"{len(useless)} of {len(most)} columns ({listed(useless, 3)}) tell gradient boosting "
-            f"no more than columns of noise do, on {len(draw.known)} rows",
+            f"{len(useless)} of {len(most)} columns ({list_names(useless, 3)}) tell gradient boosting "
+            f"no more than columns of noise do, on {len(draw.fit_rows)} rows",
             (evidence("share of columns no better than noise", share, IRRELEVANT_SHARE),),
             columns=useless,
         )

@@ -17,8 +17,8 @@ from worker.diagnosis.training.variants import (
     SQUASHING,
     CannotTrainError,
     count_weights,
+    fit_target_scaling,
     output_format,
-    units_of,
 )
 
 REACH = {
@@ -85,8 +85,8 @@ def _output(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
 def _output_of_numbers(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     head = recipe.output.activation
     draw = data.draws[0]
-    shift, scale = units_of(recipe, data, draw)
-    y = (data.y[draw.known] - shift) / scale
+    shift, scale = fit_target_scaling(recipe, data, draw)
+    y = (data.y[draw.fit_rows] - shift) / scale
     yield from _loss_of_numbers(recipe, y)
     if head == "softmax":
         yield Suspect(
@@ -209,7 +209,7 @@ def _activation(recipe: Recipe) -> Iterator[Suspect]:
 
 
 def _size(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
-    rows = len(data.draws[0].known)
+    rows = len(data.draws[0].fit_rows)
     weights = count_weights(data.width, recipe)
     if weights > WEIGHTS_PER_ROW * rows:
         yield Suspect(
@@ -309,13 +309,13 @@ def _constant_training_loss(data: DiagnosisData, recipe: Recipe) -> float:
     draw = data.draws[0]
     if data.task is not Task.regression:
         return 1.0
-    _, scale = units_of(recipe, data, draw)
+    _, scale = fit_target_scaling(recipe, data, draw)
     spread = constant_loss(data, draw) / scale**2
     return spread if recipe.loss == "mean_squared_error" else math.sqrt(spread)
 
 
 def _epochs(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
-    rows = len(data.draws[0].known)
+    rows = len(data.draws[0].fit_rows)
     steps = math.ceil(rows / recipe.batch_size)
     if recipe.epochs < FEW_EPOCHS:
         never = recipe.epochs == 0
@@ -331,7 +331,7 @@ def _epochs(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
 
 
 def _batches(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
-    rows = len(data.draws[0].known)
+    rows = len(data.draws[0].fit_rows)
     steps = math.ceil(rows / recipe.batch_size)
     is_large = recipe.batch_size > BATCH_SHARE * rows and recipe.batch_size > 64
     if is_large or (steps < BATCH_STEPS and recipe.batch_size > 128):

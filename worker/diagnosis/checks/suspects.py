@@ -34,7 +34,7 @@ def evidence(what: str, value: float | None, threshold: float | None = None) -> 
     )
 
 
-def listed(names: tuple[str, ...] | list[str], most: int = 5) -> str:
+def list_names(names: tuple[str, ...] | list[str], most: int = 5) -> str:
     """Names as a sentence lists them."""
     shown = ", ".join(repr(name) for name in names[:most])
     more = len(names) - most

@@ -1,4 +1,4 @@
-"""Findings that no chain of remedies tells: noise, too few rows, rare classes, leaks."""
+"""Findings outside the chain of remedies: noise, too few rows, rare classes, leaks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from worker.diagnosis.chain.explain import TriedRemedy
 from worker.diagnosis.chain.gains import Gain, mean_relative_loss
 from worker.diagnosis.chain.remedies import REMEDIES, Candidate, RemedyContext
 from worker.diagnosis.checks.suspects import Suspect, evidence
-from worker.diagnosis.findings.findings import remedy_of
+from worker.diagnosis.findings.findings import build_remedy
 from worker.diagnosis.training.judging import JudgedVariant
 from worker.diagnosis.training.trainer import Trainer
 from worker.diagnosis.training.variants import Variant
@@ -22,43 +22,45 @@ BALANCED_GAIN, BALANCED_SHARE = 0.05, 0.15
 
 
 def noise_finding(suspect: Suspect, best: float, metric: str) -> Finding:
-    """Noise: what even the best of all models loses.
+    """Return the finding of noise: the part of the loss that even the best model cannot remove.
 
-    Where nothing speaks for wrong labels but that the target is hard to tell, it is no fault.
+    It is harmless where no label looks wrong and the target is only hard to predict.
     """
-    told = f"the best that was reached is a {metric.replace('_', ' ')} of {best:.3g}"
+    reached = f"the best that was reached is a {metric.replace('_', ' ')} of {best:.3g}"
     return Finding(
         cause=suspect.cause,
         stage=suspect.cause.stage,
         severity=Severity.harmless if suspect.is_inert else Severity.major,
-        sentence=f"{suspect.sentence}; {told}.",
+        sentence=f"{suspect.sentence}; {reached}.",
         evidence=suspect.evidence,
         rows=suspect.rows,
     )
 
 
-def half_of_rows(trainer: Trainer, end: Variant, draws: Sequence[int]) -> tuple[Gain, float]:
-    """What all training rows gain over half of them, and the relative_loss with all."""
-    half = Variant(end.recipe, 0.5, end.without)
-    trainer.train([half, end], draws)
-    both = _pairs(trainer, half, end, draws)
-    falls = Gain(tuple(one.relative_loss - two.relative_loss for one, two in both))
-    return falls, mean_relative_loss([two for _, two in both])
+def compare_with_half_of_rows(
+    trainer: Trainer, end: Variant, draws: Sequence[int]
+) -> tuple[Gain, float]:
+    """Return the gain of all training rows over half of them, and the relative loss with all."""
+    half_variant = Variant(end.recipe, 0.5, end.without)
+    trainer.train([half_variant, end], draws)
+    pairs = _paired_runs(trainer, half_variant, end, draws)
+    falls = Gain(tuple(half.relative_loss - full.relative_loss for half, full in pairs))
+    return falls, mean_relative_loss([full for _, full in pairs])
 
 
-def too_little_data(trainer: Trainer, end: Variant, draws: Sequence[int]) -> Finding | None:
-    """Whether the loss still falls from half of the rows to all, where rows are few."""
+def too_little_data_finding(trainer: Trainer, end: Variant, draws: Sequence[int]) -> Finding | None:
+    """Return a finding where rows are few, and the loss still falls from half of them to all."""
     data = trainer.data
-    rows = len(data.draws[0].known)
+    rows = len(data.draws[0].fit_rows)
     if rows >= max(SCARCE_ROWS, ROWS_PER_COLUMN * data.width) or data.whole_rows > len(data.y):
         return None
-    fall, whole = half_of_rows(trainer, end, draws)
+    fall, full_loss = compare_with_half_of_rows(trainer, end, draws)
     losses = [run.relative_loss for run in trainer.runs_of(end)]
-    spread = statistics.stdev(losses) / whole if len(losses) > 1 and whole > MIN_FALL else 0.0
-    is_steep = fall.mean >= max(MIN_FALL, SCARCE_FALL * min(1.0, whole))
+    spread = statistics.stdev(losses) / full_loss if len(losses) > 1 and full_loss > MIN_FALL else 0.0
+    is_steep = fall.mean >= max(MIN_FALL, SCARCE_FALL * min(1.0, full_loss))
     if not is_steep and spread < SCARCE_SPREAD:
         return None
-    share = max(0.0, fall.mean) / (whole + max(0.0, fall.mean))
+    share = max(0.0, fall.mean) / (full_loss + max(0.0, fall.mean))
     return Finding(
         cause=Cause.too_little_data,
         stage=Cause.too_little_data.stage,
@@ -78,18 +80,21 @@ def too_little_data(trainer: Trainer, end: Variant, draws: Sequence[int]) -> Fin
 def imbalance_finding(
     trainer: Trainer, suspect: Suspect, end: Variant, draws: Sequence[int]
 ) -> Finding | None:
-    """Whether weighing classes alike finds the rare ones, which a mean loss hardly counts."""
+    """Return a finding where weighting all classes the same predicts the rare ones better.
+
+    A mean loss hardly counts rare classes.
+    """
     (remedy,) = REMEDIES[suspect.cause](RemedyContext(trainer.data, end.recipe, suspect))
     candidate = Candidate(suspect.cause, remedy, suspect)
     after = candidate.apply(end)
     trainer.train([end, after], draws)
     errors = [
-        (one.balanced_error, two.balanced_error)
-        for one, two in _pairs(trainer, end, after, draws)
-        if one.balanced_error is not None and two.balanced_error is not None
+        (plain.balanced_error, weighted.balanced_error)
+        for plain, weighted in _paired_runs(trainer, end, after, draws)
+        if plain.balanced_error is not None and weighted.balanced_error is not None
     ]
-    falls = Gain(tuple(one - two for one, two in errors))
-    before = math.fsum(one for one, _ in errors) / max(1, len(errors))
+    falls = Gain(tuple(plain - weighted for plain, weighted in errors))
+    before = math.fsum(plain for plain, _ in errors) / max(1, len(errors))
     if falls.mean < max(BALANCED_GAIN, BALANCED_SHARE * before) or not falls.is_sure:
         return None
     low, high = falls.interval
@@ -102,7 +107,7 @@ def imbalance_finding(
             f"goes from {before:.1%} to {before - falls.mean:.1%}."
         ),
         evidence=suspect.evidence,
-        remedy=remedy_of(TriedRemedy(candidate, end, after, falls), trainer),
+        remedy=build_remedy(TriedRemedy(candidate, end, after, falls), trainer),
         effect=Effect(
             metric="balanced_error",
             before=before,
@@ -117,33 +122,36 @@ def imbalance_finding(
 
 
 def leak_finding(trainer: Trainer, suspect: Suspect, tried: TriedRemedy | None) -> Finding:
-    """A leak makes a loss too low, not too high: what is left without the column is the truth."""
-    told = ""
+    """Return the finding of a leaked column, with the loss without it.
+
+    A leak makes a loss too low, not too high: the loss without the column is the honest one.
+    """
+    comparison = ""
     if tried is not None:
         without, with_it = (
             mean_relative_loss(trainer.runs_of(variant)) for variant in (tried.after, tried.before)
         )
-        told = (
+        comparison = (
             f" With it the loss is {with_it:.0%} of a constant answer's, without it {without:.0%}."
         )
     return Finding(
         cause=suspect.cause,
         stage=suspect.cause.stage,
         severity=Severity.major,
-        sentence=f"{suspect.sentence}.{told}",
+        sentence=f"{suspect.sentence}.{comparison}",
         evidence=suspect.evidence,
-        remedy=None if tried is None else remedy_of(tried, trainer),
+        remedy=None if tried is None else build_remedy(tried, trainer),
         columns=suspect.columns,
     )
 
 
-def _pairs(
-    trainer: Trainer, one: Variant, two: Variant, draws: Sequence[int]
+def _paired_runs(
+    trainer: Trainer, first: Variant, second: Variant, draws: Sequence[int]
 ) -> list[tuple[JudgedVariant, JudgedVariant]]:
-    """The runs of two variants on the draws where both were trained."""
+    """Return the runs of two variants, on the draws where both were trained."""
     judged = trainer.judged
     return [
-        (judged[one, draw], judged[two, draw])
+        (judged[first, draw], judged[second, draw])
         for draw in draws
-        if (one, draw) in judged and (two, draw) in judged
+        if (first, draw) in judged and (second, draw) in judged
     ]

@@ -1,4 +1,4 @@
-"""Puts what was measured into findings: a sentence, evidence, a remedy and its effect each."""
+"""Builds findings from what was measured: each has a sentence, evidence, a remedy, its effect."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lowloss.results import (
     Severity,
 )
 from lowloss.spec import Recipe
-from worker.diagnosis.chain.attribution import Attribution, effect_of, severity_of
+from worker.diagnosis.chain.attribution import Attribution, measure_effect, rate_severity
 from worker.diagnosis.chain.explain import Step, TriedRemedy
 from worker.diagnosis.chain.gains import mean_relative_loss
 from worker.diagnosis.checks.suspects import Suspect
@@ -36,71 +36,74 @@ SYMPTOMS = {
     Cause.features_not_scaled: "The features are not scaled",
     Cause.target_not_scaled: "The target is not scaled",
 }
-"""What is said of a cause that no check named, and that measuring found."""
+"""Sentences for causes that no check named, but that the measurements show."""
 
 
-def findings(
+def build_findings(
     trainer: Trainer,
     attribution: Attribution,
     suspects: Mapping[Cause, Suspect],
-    alone: Mapping[Cause, TriedRemedy],
+    isolated: Mapping[Cause, TriedRemedy],
 ) -> list[Finding]:
-    """The chain's steps, certain causes first, then what is present and harmless here."""
-    ordered = sorted(attribution.steps, key=lambda step: not step.taken.candidate.is_certain)
-    found = [_of_step(trainer, step, attribution, alone) for step in ordered]
-    told = {each.cause for each in found}
-    told |= {other.cause for each in found for other in each.alternatives}
+    """Return the findings of the chain's steps, then those that are present but harmless here.
+
+    Steps whose cause is certain come first.
+    """
+    ordered = sorted(attribution.steps, key=lambda step: not step.remedy.candidate.is_certain)
+    explained = [_step_finding(trainer, step, attribution, isolated) for step in ordered]
+    causes = {finding.cause for finding in explained}
+    causes |= {other.cause for finding in explained for other in finding.alternatives}
     harmless = [
-        _harmless(trainer, suspect, alone.get(cause), attribution)
+        _harmless_finding(trainer, suspect, isolated.get(cause), attribution)
         for cause, suspect in suspects.items()
-        if cause not in told
+        if cause not in causes
     ]
-    return found + harmless
+    return explained + harmless
 
 
-def remedy_of(tried: TriedRemedy, trainer: Trainer) -> Remedy:
-    """A remedy as a change to the recipe it was tried on, and as Keras code."""
+def build_remedy(tried: TriedRemedy, trainer: Trainer) -> Remedy:
+    """Return a tried remedy as a change to the recipe it was tried on, and as Keras code."""
     before, after = tried.before.recipe, tried.after.recipe
     return Remedy(
         text=tried.candidate.text,
-        change=difference(before, after),
+        change=diff_recipes(before, after),
         code=change_code(before, after, task=trainer.data.task),
     )
 
 
-def difference(before: Recipe, after: Recipe) -> dict[str, Any]:
-    """The fields that make one recipe the other, as `Recipe.changed` takes them."""
+def diff_recipes(before: Recipe, after: Recipe) -> dict[str, Any]:
+    """Return the fields that turn one recipe into the other, as `Recipe.with_changes` takes them."""
     old, new = before.model_dump(mode="json"), after.model_dump(mode="json")
-    return {name: _part(old[name], value) for name, value in new.items() if value != old[name]}
+    return {name: _changed_part(old[name], value) for name, value in new.items() if value != old[name]}
 
 
-def _part(old: Any, new: Any) -> Any:
-    """What is new of an object; anything else whole."""
+def _changed_part(old: Any, new: Any) -> Any:
+    """Return the changed keys of an object; any other value as a whole."""
     if not (isinstance(old, dict) and isinstance(new, dict)):
         return new
     return {key: value for key, value in new.items() if value != old.get(key)}
 
 
-def _of_step(
-    trainer: Trainer, step: Step, attribution: Attribution, alone: Mapping[Cause, TriedRemedy]
+def _step_finding(
+    trainer: Trainer, step: Step, attribution: Attribution, isolated: Mapping[Cause, TriedRemedy]
 ) -> Finding:
-    taken, suspect = step.taken, step.taken.candidate.suspect
-    effect = effect_of(trainer, taken.before, taken.after, taken.gain, attribution)
-    before = mean_relative_loss(trainer.runs_of(taken.before))
-    severity = severity_of(before, taken.gain.mean)
-    if taken.candidate.is_certain:
+    remedy, suspect = step.remedy, step.remedy.candidate.suspect
+    effect = measure_effect(trainer, remedy.before, remedy.after, remedy.gain, attribution)
+    before = mean_relative_loss(trainer.runs_of(remedy.before))
+    severity = rate_severity(before, remedy.gain.mean)
+    if remedy.candidate.is_certain:
         severity = Severity.critical
     return Finding(
-        cause=taken.cause,
-        stage=taken.cause.stage,
+        cause=remedy.cause,
+        stage=remedy.cause.stage,
         severity=severity,
         sentence=(
-            f"{_what(taken.cause, suspect)}. {taken.candidate.text}: {describe_effect(effect)}."
+            f"{_symptom(remedy.cause, suspect)}. {remedy.candidate.text}: {describe_remedy_effect(effect)}."
         ),
         evidence=_evidence(suspect),
-        remedy=remedy_of(taken, trainer),
+        remedy=build_remedy(remedy, trainer),
         effect=effect,
-        isolated_effect=_alone(trainer, alone.get(taken.cause), attribution),
+        isolated_effect=_isolated_effect(trainer, isolated.get(remedy.cause), attribution),
         alternatives=tuple(_alternatives(trainer, step, attribution)),
         rows=suspect.rows if suspect else (),
         columns=suspect.columns if suspect else (),
@@ -109,42 +112,44 @@ def _of_step(
 
 def _alternatives(trainer: Trainer, step: Step, attribution: Attribution) -> Iterable[Alternative]:
     for other in step.alternatives[:MAX_ALTERNATIVES]:
-        effect = effect_of(trainer, other.before, other.after, other.gain, attribution)
+        effect = measure_effect(trainer, other.before, other.after, other.gain, attribution)
         yield Alternative(
-            cause=other.cause, remedy=remedy_of(other, trainer), isolated_effect=effect
+            cause=other.cause, remedy=build_remedy(other, trainer), isolated_effect=effect
         )
 
 
-def _alone(trainer: Trainer, tried: TriedRemedy | None, attribution: Attribution) -> Effect | None:
+def _isolated_effect(
+    trainer: Trainer, tried: TriedRemedy | None, attribution: Attribution
+) -> Effect | None:
     if tried is None:
         return None
-    return effect_of(trainer, tried.before, tried.after, tried.gain, attribution)
+    return measure_effect(trainer, tried.before, tried.after, tried.gain, attribution)
 
 
-def _harmless(
+def _harmless_finding(
     trainer: Trainer, suspect: Suspect, tried: TriedRemedy | None, attribution: Attribution
 ) -> Finding:
-    told = "Present, harmless here"
+    sentence = "Present, harmless here"
     if tried is not None and not suspect.is_inert:
-        told += (
+        sentence += (
             f": {tried.candidate.text[0].lower()}{tried.candidate.text[1:]} changes next to nothing"
         )
-        told += " once the causes above are remedied" if attribution.steps else ""
+        sentence += " once the causes above are remedied" if attribution.steps else ""
     return Finding(
         cause=suspect.cause,
         stage=suspect.cause.stage,
         severity=Severity.harmless,
-        sentence=f"{suspect.sentence}. {told}.",
+        sentence=f"{suspect.sentence}. {sentence}.",
         evidence=suspect.evidence,
-        remedy=None if tried is None else remedy_of(tried, trainer),
+        remedy=None if tried is None else build_remedy(tried, trainer),
         effect=None,
-        isolated_effect=_alone(trainer, tried, attribution),
+        isolated_effect=_isolated_effect(trainer, tried, attribution),
         rows=suspect.rows,
         columns=suspect.columns,
     )
 
 
-def _what(cause: Cause, suspect: Suspect | None) -> str:
+def _symptom(cause: Cause, suspect: Suspect | None) -> str:
     return SYMPTOMS.get(cause, str(cause)) if suspect is None else suspect.sentence
 
 
@@ -152,8 +157,8 @@ def _evidence(suspect: Suspect | None) -> tuple[Evidence, ...]:
     return suspect.evidence if suspect else ()
 
 
-def describe_effect(effect: Effect) -> str:
-    """An effect in words: from what to what, and how much of the excess that is."""
+def describe_remedy_effect(effect: Effect) -> str:
+    """Describe an effect: the loss before and after, and its share of the excess loss."""
     metric = METRICS.get(effect.metric, effect.metric)
     before = "no finite value" if effect.before is None else f"{effect.before:.3g}"
     after = "no finite value" if effect.after is None else f"{effect.after:.3g}"

@@ -45,7 +45,7 @@ class Draw:
     judge: Rows
 
     @cached_property
-    def known(self) -> Rows:
+    def fit_rows(self) -> Rows:
         """The rows that somebody without a validation split trains on."""
         return np.sort(np.concatenate([self.train, self.validation]))
 
@@ -118,8 +118,8 @@ class DiagnosisData:
         x_ND = np.array(design_matrix(features, self.raw, numbers=self.width))
         numbers = self.raw.numeric_NR.shape[1]
         if scaling == "minmax":
-            known_NR = x_ND[draw.known, :numbers]
-            low_R, span_R = known_NR.min(axis=0), np.ptp(known_NR, axis=0)
+            fit_NR = x_ND[draw.fit_rows, :numbers]
+            low_R, span_R = fit_NR.min(axis=0), np.ptp(fit_NR, axis=0)
             x_ND[:, :numbers] = (x_ND[:, :numbers] - low_R) / np.where(span_R > 0, span_R, 1)
         sources = self.sources(draw)
         if treatment.missing == "keep":
@@ -149,7 +149,7 @@ class DiagnosisData:
         if key not in self._fitted:
             self._fitted[key] = fit_features(
                 self.columns,
-                self.raw.take(draw.known),
+                self.raw.take(draw.fit_rows),
                 max_levels=MAX_LEVELS,
                 scaling=scaling,
                 embedded=frozenset(),
@@ -158,14 +158,14 @@ class DiagnosisData:
 
 
 def read_data(
-    table: Table, checked: CheckedJob, recipe: Recipe, *, draws: int, most_rows: int, seed: int
+    table: Table, checked: CheckedJob, recipe: Recipe, *, draws: int, max_rows: int, seed: int
 ) -> DiagnosisData:
     """Read the labelled rows, at most so many of them, and draw their parts."""
     name = checked.spec.target
     numbered = table.frame.with_row_index("__row__") if table.frame.width else table.frame
     frame = numbered.filter(_has_label(table.frame[name]))
     whole_rows = frame.height
-    frame = _sample(frame, most_rows, seed=seed)
+    frame = _sample(frame, max_rows, seed=seed)
     y = read_target(frame[name], checked.task, checked.labels)
     return DiagnosisData(
         checked.features,
@@ -204,7 +204,7 @@ def _draws(
     return tuple(found)
 
 
-def part_of(rows: Rows, share: float, *, seed: int) -> Rows:
+def sample_rows(rows: Rows, share: float, *, seed: int) -> Rows:
     """Some of the rows, by chance."""
     count = max(2, round(share * len(rows)))
     return np.sort(np.random.default_rng([seed, STREAM]).permutation(rows)[:count])

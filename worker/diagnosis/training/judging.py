@@ -15,7 +15,7 @@ from worker.data.scores import scores
 from worker.data.splits import Rows
 from worker.data.target import Float64Array
 from worker.diagnosis.training.data import DiagnosisData, Draw
-from worker.diagnosis.training.variants import Variant, units_of
+from worker.diagnosis.training.variants import Variant, fit_target_scaling
 from worker.engine.array_types import FloatArray
 from worker.engine.results import TrainedPlan
 
@@ -41,7 +41,7 @@ class JudgedVariant:
     balanced_error: float | None
     trained: TrainedPlan | None
     weights: tuple[FloatArray, ...] = ()
-    refused: str | None = None
+    refusal: str | None = None
 
     @property
     def relative_loss(self) -> float:
@@ -66,7 +66,7 @@ def metric_of(data: DiagnosisData) -> str:
 
 def constant_loss(data: DiagnosisData, draw: Draw) -> float:
     """The loss of the best constant answer: the known rows' mean, or their share of each class."""
-    y, known = data.y[draw.judge], data.y[draw.known]
+    y, known = data.y[draw.judge], data.y[draw.fit_rows]
     if data.task is Task.regression:
         return float(np.mean((y - known.mean()) ** 2)) or 1.0
     counts = np.bincount(known.astype(np.int64), minlength=len(data.target.labels))
@@ -74,25 +74,27 @@ def constant_loss(data: DiagnosisData, draw: Draw) -> float:
     return float(-np.mean(np.log(shares[y.astype(np.int64)])))
 
 
-def loss_of(data: DiagnosisData, rows: Rows, answer_MC: Float64Array) -> tuple[float, float | None]:
+def score_predictions(
+    data: DiagnosisData, rows: Rows, predictions_MC: Float64Array
+) -> tuple[float, float | None]:
     """The metric's loss of some answers, and the error where each class counts the same."""
-    found = scores(data.target, data.y[rows], answer_MC)
+    found = scores(data.target, data.y[rows], predictions_MC)
     if data.task is Task.regression:
         return found["rmse"] ** 2, None
     return found["log_loss"], 1 - found["balanced_accuracy"]
 
 
-def read_answer(
-    recipe: Recipe, data: DiagnosisData, draw: Draw, output_MU: FloatArray, known_NU: FloatArray
+def read_predictions(
+    recipe: Recipe, data: DiagnosisData, draw: Draw, output_MU: FloatArray, fit_NU: FloatArray
 ) -> Float64Array:
     """[M, C] What a network's output says: target units, or probabilities.
 
     What is no probability (one unit for many classes, a linear output) is read by the classes that
-    the known rows of the same answer have; `known_NU` is the output to these.
+    the known rows of the same answer have; `fit_NU` is the output to these.
     """
     output = output_MU.astype(np.float64)
     if data.task is Task.regression:
-        shift, scale = units_of(recipe, data, draw)
+        shift, scale = fit_target_scaling(recipe, data, draw)
         return output * scale + shift
     classes = len(data.target.labels)
     if output.shape[1] == 1 and classes == 2:
@@ -104,9 +106,9 @@ def read_answer(
             total > 0, output / np.where(total > 0, total, 1), 1 / classes
         )
         return share
-    named = _nearest(data, known_NU.astype(np.float64))
+    named = _nearest(data, fit_NU.astype(np.float64))
     counts = np.full((classes, classes), SMOOTHING / classes)
-    np.add.at(counts, (named, data.y[draw.known].astype(np.int64)), 1)
+    np.add.at(counts, (named, data.y[draw.fit_rows].astype(np.int64)), 1)
     shares = counts / counts.sum(axis=1, keepdims=True)
     read: Float64Array = shares[_nearest(data, output)]
     return read

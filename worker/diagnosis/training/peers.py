@@ -23,7 +23,7 @@ from lowloss.results import NoiseFloor
 from lowloss.spec import Task
 from worker.data.target import Float64Array
 from worker.diagnosis.training.data import DiagnosisData, Draw, Treatment
-from worker.diagnosis.training.judging import constant_loss, loss_of
+from worker.diagnosis.training.judging import constant_loss, score_predictions
 
 BOOSTING = "gradient boosting"
 MAX_TREES, MAX_TREE_COLUMNS = 600, 50_000
@@ -41,7 +41,7 @@ class Peer:
 
     name: str
     losses: tuple[float, ...]
-    answer_MC: Float64Array
+    predictions_MC: Float64Array
 
     @property
     def loss(self) -> float:
@@ -63,7 +63,9 @@ def fit_peers(
     return [
         Peer(
             names.get(name, name),
-            tuple(loss_of(data, d.judge, a)[0] for d, a in zip(draws, answers, strict=True)),
+            tuple(
+                score_predictions(data, d.judge, a)[0] for d, a in zip(draws, answers, strict=True)
+            ),
             answers[0],
         )
         for name, answers in models.items()
@@ -75,16 +77,16 @@ def _answer(
 ) -> Float64Array:
     """[M, C] A model's answers to the judging rows."""
     is_wanted()
-    x_ND = data.x(STANDARD, draw).astype(np.float64)
+    x_ND = data.transform(STANDARD, draw).astype(np.float64)
     is_regression = data.task is Task.regression
     if name == "linear":
         model = Ridge() if is_regression else LogisticRegression(max_iter=300)
     else:
-        model = _boosting(data, len(draw.known), seed=seed)
+        model = _boosting(data, len(draw.fit_rows), seed=seed)
     # Its threads wait for each other on cores that train, and tables here are small.
     with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(x_ND[draw.known], data.y[draw.known])
+        model.fit(x_ND[draw.fit_rows], data.y[draw.fit_rows])
     if is_regression:
         return np.asarray(model.predict(x_ND[draw.judge]), dtype=np.float64)[:, None]
     found = np.zeros((len(draw.judge), len(data.target.labels)))
@@ -106,12 +108,12 @@ def _boosting(data: DiagnosisData, rows: int, *, seed: int) -> Any:
     )
 
 
-def constant(data: DiagnosisData) -> float:
+def mean_constant_loss(data: DiagnosisData) -> float:
     """The mean loss of the best constant answer."""
     return math.fsum(constant_loss(data, draw) for draw in data.draws) / len(data.draws)
 
 
-def noise_floor(data: DiagnosisData, best: float) -> NoiseFloor:
+def estimate_noise_floor(data: DiagnosisData, best: float) -> NoiseFloor:
     """What no model can remove: from rows of equal features, and from near neighbours.
 
     The Gamma test (Stefánsson, Končar and Jones 1997) extends half the squared difference of
@@ -125,8 +127,8 @@ def noise_floor(data: DiagnosisData, best: float) -> NoiseFloor:
 
 def _gamma(data: DiagnosisData) -> float:
     draw = data.draws[0]
-    rows = draw.known[:MAX_NEIGHBOUR_ROWS]
-    x_ND, y_N = data.x(STANDARD, draw)[rows], data.y[rows]
+    rows = draw.fit_rows[:MAX_NEIGHBOUR_ROWS]
+    x_ND, y_N = data.transform(STANDARD, draw)[rows], data.y[rows]
     count = min(NEIGHBOURS, len(rows) - 1)
     distance_NP, near_NP = NearestNeighbors(n_neighbors=count + 1).fit(x_ND).kneighbors(x_ND)
     delta_P = np.mean(distance_NP[:, 1:] ** 2, axis=0)
@@ -135,7 +137,7 @@ def _gamma(data: DiagnosisData) -> float:
     return float(max(0.0, at_zero if slope > 0 else gamma_P[0]))
 
 
-def groups_of_equals(data: DiagnosisData) -> NDArray[np.int64]:
+def group_equal_rows(data: DiagnosisData) -> NDArray[np.int64]:
     """[N] A number for each row: the same for rows whose features are all the same."""
     parts = [np.nan_to_num(data.raw.numeric_NR, nan=-1e30).astype(np.float64)]
     parts += [strings.rank("dense").to_numpy()[:, None] for strings in data.raw.strings]
@@ -146,7 +148,7 @@ def groups_of_equals(data: DiagnosisData) -> NDArray[np.int64]:
 
 def _conflicting(data: DiagnosisData) -> float | None:
     """The loss that rows of equal features and other targets leave to any model; None for none."""
-    group_N = groups_of_equals(data)
+    group_N = group_equal_rows(data)
     sizes = np.bincount(group_N)
     if sizes.max() < 2:
         return None
@@ -163,20 +165,22 @@ def _conflicting(data: DiagnosisData) -> float | None:
     return float(-np.mean(np.log(share_N)))
 
 
-def surest_errors(data: DiagnosisData, draw: Draw, answer_MC: Float64Array) -> float:
+def surest_error_rate(data: DiagnosisData, draw: Draw, predictions_MC: Float64Array) -> float:
     """The share of wrong labels among the quarter of judging rows that a model is surest of."""
     y_M = data.y[draw.judge].astype(np.int64)
-    surest = np.argsort(-answer_MC.max(axis=1))[: max(1, round(SURE_SHARE * len(y_M)))]
-    return float(np.mean(answer_MC[surest].argmax(axis=1) != y_M[surest]))
+    surest = np.argsort(-predictions_MC.max(axis=1))[: max(1, round(SURE_SHARE * len(y_M)))]
+    return float(np.mean(predictions_MC[surest].argmax(axis=1) != y_M[surest]))
 
 
-def importances(data: DiagnosisData, draw: Draw, *, seed: int) -> tuple[Float64Array, float]:
+def measure_importances(
+    data: DiagnosisData, draw: Draw, *, seed: int
+) -> tuple[Float64Array, float]:
     """[D] By how much boosting's loss rises where a column is shuffled, and the same of a probe.
 
     The probe is the largest rise of some columns of noise that were put beside the others.
     """
     rng = np.random.default_rng([seed, 11])
-    x_ND = data.x(STANDARD, draw).astype(np.float64)
+    x_ND = data.transform(STANDARD, draw).astype(np.float64)
     noise_NP = rng.normal(size=(len(x_ND), PROBES))
     wide = np.concatenate([x_ND, noise_NP], axis=1)
     is_regression = data.task is Task.regression

@@ -15,21 +15,21 @@ from worker.diagnosis.training.data import DiagnosisData, Draw, Treatment
 from worker.diagnosis.training.judging import (
     JudgedVariant,
     constant_loss,
-    loss_of,
     metric_of,
-    read_answer,
+    read_predictions,
+    score_predictions,
 )
 from worker.diagnosis.training.variants import (
     CannotTrainError,
     OutputFormat,
     Variant,
+    build_fold,
+    build_plan,
+    choose_target_unit,
     count_weights,
-    fold_of,
+    encode_targets,
     is_stopped,
     output_format,
-    plan_of,
-    targets,
-    unit_of,
 )
 from worker.engine.array_types import FloatArray
 from worker.engine.arrays import Arrays
@@ -107,7 +107,7 @@ class Trainer:
             try:
                 answer = output_format(variant.recipe, self.data)
             except CannotTrainError as error:
-                self.judged[variant, draw] = self._hopeless(variant, draw, refused=str(error))
+                self.judged[variant, draw] = self._hopeless(variant, draw, refusal=str(error))
                 continue
             if variant.recipe.epochs == 0:
                 self._judge_untrained(answer, variant, draw)
@@ -125,7 +125,7 @@ class Trainer:
 
     def x_of(self, variant: Variant, draw: Draw) -> FloatArray:
         """[N, D] All rows as a variant's network sees them."""
-        view = self._views.number(Treatment.of(variant.recipe), draw)
+        view = self._views.find_view(Treatment.of(variant.recipe), draw)
         x_ND: FloatArray = self._views.x_VND[view]
         return x_ND
 
@@ -148,7 +148,7 @@ class Trainer:
     def _estimated_seconds(self, variant: Variant) -> float:
         """About what a training takes one core."""
         recipe = variant.recipe
-        steps = recipe.epochs * math.ceil(len(self.data.draws[0].known) / recipe.batch_size)
+        steps = recipe.epochs * math.ceil(len(self.data.draws[0].fit_rows) / recipe.batch_size)
         weights = count_weights(self.data.width, recipe)
         each = WEIGHT_SECONDS + recipe.batch_size * CELL_SECONDS
         return steps * (SLOT_SECONDS + weights * each)
@@ -185,20 +185,20 @@ class Trainer:
 
         Two more folds, which nobody trains on, make all arrays alike: programs are compiled once.
         """
-        y_N = targets(answer, self.data)
-        unit = unit_of(answer, y_N)
+        y_N = encode_targets(answer, self.data)
+        unit = choose_target_unit(answer, y_N)
         first = runs[0][0]
         alike = [replace(first, share=1.0, without=()) for _ in range(2)]
         alike = [
-            replace(variant, recipe=variant.recipe.changed({"validation_split": split}))
+            replace(variant, recipe=variant.recipe.with_changes({"validation_split": split}))
             for variant, split in zip(alike, (0.0, 0.2), strict=True)
         ]
         folds = [
-            fold_of(
+            build_fold(
                 variant,
                 self.data,
                 draw,
-                view=self._views.number(Treatment.of(variant.recipe), draw),
+                view=self._views.find_view(Treatment.of(variant.recipe), draw),
                 unit=unit,
             )
             for variant, draw in [
@@ -215,7 +215,7 @@ class Trainer:
             head=answer.head,
         )
         plans = [
-            plan_of(variant, self._draw(number), number=place + 1, fold=place)
+            build_plan(variant, self._draw(number), number=place + 1, fold=place)
             for place, (variant, number) in enumerate(runs)
         ]
         return arrays, plans
@@ -251,21 +251,21 @@ class Trainer:
         data, draw, recipe = self.data, self._draw(number), variant.recipe
         x_ND = self.x_of(variant, draw)
         names = tuple(layer.activation for layer in recipe.hidden)
-        judge_MU, known_NU = (
+        judge_MU, fit_NU = (
             forward(weights, names, arrays.output_activation, x_ND[rows])
-            for rows in (draw.judge, draw.known)
+            for rows in (draw.judge, draw.fit_rows)
         )
-        if not (np.isfinite(judge_MU).all() and np.isfinite(known_NU).all()):
+        if not (np.isfinite(judge_MU).all() and np.isfinite(fit_NU).all()):
             return replace(self._hopeless(variant, number), trained=trained, weights=weights)
-        answer_MC = read_answer(recipe, data, draw, judge_MU, known_NU)
-        loss, balanced = loss_of(data, draw.judge, answer_MC)
+        predictions_MC = read_predictions(recipe, data, draw, judge_MU, fit_NU)
+        loss, balanced = score_predictions(data, draw.judge, predictions_MC)
         relative = loss / constant_loss(data, draw)
         return JudgedVariant(variant, number, loss, relative, balanced, trained, weights)
 
     def _hopeless(
-        self, variant: Variant, number: int, *, refused: str | None = None
+        self, variant: Variant, number: int, *, refusal: str | None = None
     ) -> JudgedVariant:
-        return JudgedVariant(variant, number, None, math.inf, None, None, refused=refused)
+        return JudgedVariant(variant, number, None, math.inf, None, None, refusal=refused)
 
     def _reach(self, plans: Sequence[Plan], arrays: Arrays) -> Reach:
         """What the plans ask of programs: the same from call to call, as far as it goes.
@@ -302,5 +302,5 @@ class Views:
             view = self._numbers[key] = len(self._numbers)
             if view == len(self.x_VND):
                 self.x_VND = np.concatenate([self.x_VND, np.zeros_like(self.x_VND)])
-            self.x_VND[view] = self._data.x(treatment, draw)
+            self.x_VND[view] = self._data.transform(treatment, draw)
         return self._numbers[key]

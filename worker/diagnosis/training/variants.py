@@ -10,7 +10,7 @@ import numpy as np
 from lowloss.spec import Recipe, Task
 from worker.data.splits import Rows
 from worker.data.target import Float64Array, class_weights
-from worker.diagnosis.training.data import DiagnosisData, Draw, part_of
+from worker.diagnosis.training.data import DiagnosisData, Draw, sample_rows
 from worker.engine.arrays import Fold, Loss
 from worker.engine.plans import KernelInitializer, Plan
 
@@ -72,7 +72,7 @@ def _loss(name: str) -> Loss:
     return Loss("categorical_crossentropy" if name == "sparse_categorical_crossentropy" else name)
 
 
-def targets(answer: OutputFormat, data: DiagnosisData) -> Float64Array:
+def encode_targets(answer: OutputFormat, data: DiagnosisData) -> Float64Array:
     """[N] The target as the loss compares it: numbers, class indices, or labels as numbers."""
     numbers = data.label_numbers
     if answer.codes and numbers is not None:
@@ -80,11 +80,11 @@ def targets(answer: OutputFormat, data: DiagnosisData) -> Float64Array:
     return data.y
 
 
-def units_of(recipe: Recipe, data: DiagnosisData, draw: Draw) -> tuple[float, float]:
+def fit_target_scaling(recipe: Recipe, data: DiagnosisData, draw: Draw) -> tuple[float, float]:
     """Shift and scale of the target as the recipe puts it before the network."""
     if data.task is not Task.regression or recipe.scale_target == "none":
         return 0.0, 1.0
-    y = data.y[draw.known]
+    y = data.y[draw.fit_rows]
     if recipe.scale_target == "minmax":
         return float(y.min()), float(np.ptp(y)) or 1.0
     return float(y.mean()), float(y.std()) or 1.0
@@ -101,7 +101,7 @@ def is_stopped(recipe: Recipe) -> bool:
     return recipe.early_stopping is not None and recipe.validation_split > 0
 
 
-def plan_of(variant: Variant, draw: Draw, *, number: int, fold: int) -> Plan:
+def build_plan(variant: Variant, draw: Draw, *, number: int, fold: int) -> Plan:
     """The training of a variant on a fold of some arrays."""
     recipe, optimizer = variant.recipe, variant.recipe.optimizer
     stopping = recipe.early_stopping
@@ -136,27 +136,27 @@ def plan_of(variant: Variant, draw: Draw, *, number: int, fold: int) -> Plan:
     )
 
 
-def rows_of(variant: Variant, draw: Draw) -> tuple[Rows, Rows]:
+def select_rows(variant: Variant, draw: Draw) -> tuple[Rows, Rows]:
     """The rows that a variant trains on, and those that its validation loss is of.
 
     Who has no validation split sees the judging rows' loss in the curve, and nothing comes of it.
     """
     is_validated = variant.recipe.validation_split > 0
-    train = draw.train if is_validated else draw.known
+    train = draw.train if is_validated else draw.fit_rows
     if variant.without:
         train = train[~np.isin(train, variant.without)]
     if variant.share < 1:
-        train = part_of(train, variant.share, seed=draw.seed)
+        train = sample_rows(train, variant.share, seed=draw.seed)
     return train, draw.validation if is_validated else draw.judge
 
 
-def fold_of(
+def build_fold(
     variant: Variant, data: DiagnosisData, draw: Draw, *, view: int, unit: tuple[float, float]
 ) -> Fold:
     """A variant's fold of arrays whose target is in `unit`: (y - unit[0]) / unit[1]."""
     recipe = variant.recipe
-    train, validation = rows_of(variant, draw)
-    shift, scale = units_of(recipe, data, draw)
+    train, validation = select_rows(variant, draw)
+    shift, scale = fit_target_scaling(recipe, data, draw)
     is_weighted = recipe.class_weight == "balanced" and data.task is not Task.regression
     return Fold(
         train_N=train,
@@ -168,7 +168,7 @@ def fold_of(
     )
 
 
-def unit_of(answer: OutputFormat, y_N: Float64Array) -> tuple[float, float]:
+def choose_target_unit(answer: OutputFormat, y_N: Float64Array) -> tuple[float, float]:
     """The unit that arrays hold a target in: float32 would lose a large mean's digits."""
     if answer.codes or answer.outputs > 1 or answer.loss is Loss.multiclass:
         return 0.0, 1.0

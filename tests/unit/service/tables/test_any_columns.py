@@ -93,6 +93,7 @@ def test_any_typed_columns_are_a_table_or_a_problem(
             assert found.equals(given_)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("writer", ["parquet", "arrow file", "arrow stream", "lz4"])
 @pytest.mark.parametrize("place", [0.2, 0.6])
 def test_damaged_columnar_file_is_a_table_or_a_problem(

@@ -9,10 +9,10 @@ import pytest
 
 from lowloss.results import Cause
 from tests.builders.recipes import a_network, data_of, some_classes, some_numbers
-from worker.diagnosis.checks.labels import irrelevant_features, noisy_labels
+from worker.diagnosis.checks.labels import find_irrelevant_features, find_noisy_labels
 from worker.diagnosis.checks.suspects import Suspect
 from worker.diagnosis.training.data import DiagnosisData
-from worker.diagnosis.training.peers import BOOSTING, Peer, fit_peers, noise_floor
+from worker.diagnosis.training.peers import BOOSTING, Peer, estimate_noise_floor, fit_peers
 
 SPARSE = a_network(8, loss="sparse_categorical_crossentropy")
 
@@ -24,7 +24,7 @@ def boosting(data: DiagnosisData) -> Peer:
 
 def noise_of(data: DiagnosisData) -> Suspect | None:
     peer = boosting(data)
-    return noisy_labels(data, peer, best=peer.loss)
+    return find_noisy_labels(data, peer, best=peer.loss)
 
 
 def flipped(share: float) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def test_columns_of_noise_are_named_and_the_others_are_not() -> None:
     recipe = a_network(8)
     data, _ = data_of(with_noise_columns(60), recipe)
 
-    (suspect,) = irrelevant_features(data, recipe)
+    (suspect,) = find_irrelevant_features(data, recipe)
 
     assert suspect.cause is Cause.irrelevant_features
     assert not {"x0", "x2"} & set(suspect.columns)
@@ -97,7 +97,7 @@ def test_few_columns_are_not_looked_at() -> None:
     recipe = a_network(8)
     data, _ = data_of(some_numbers(), recipe)
 
-    assert irrelevant_features(data, recipe) == []
+    assert find_irrelevant_features(data, recipe) == []
 
 
 def test_near_neighbours_estimate_the_noise() -> None:
@@ -105,7 +105,7 @@ def test_near_neighbours_estimate_the_noise() -> None:
     x = rng.uniform(-1, 1, 1000)
     data, _ = data_of({"x": x, "y": x + 0.5 * rng.normal(size=1000)}, a_network(8))
 
-    floor = noise_floor(data, best=1.0)
+    floor = estimate_noise_floor(data, best=1.0)
 
     assert floor.estimate == pytest.approx(0.25, rel=0.25)
     assert floor.conflicting is None
@@ -117,4 +117,4 @@ def test_equal_rows_make_noise_certain() -> None:
     data, _ = data_of({"x": x, "y": y}, a_network(8))
 
     # Two rows around their mean: a variance of 2 by n - 1.
-    assert noise_floor(data, best=10.0).conflicting == pytest.approx(2.0)
+    assert estimate_noise_floor(data, best=10.0).conflicting == pytest.approx(2.0)

@@ -8,13 +8,18 @@ import numpy as np
 import pytest
 
 from tests.builders.recipes import a_network, data_of, some_classes, some_numbers
-from worker.diagnosis.training.judging import constant_loss, loss_of, read_answer, relative_loss
+from worker.diagnosis.training.judging import (
+    constant_loss,
+    read_predictions,
+    relative_loss,
+    score_predictions,
+)
 from worker.diagnosis.training.variants import (
     CannotTrainError,
     Variant,
+    encode_targets,
     output_format,
-    rows_of,
-    targets,
+    select_rows,
 )
 from worker.engine.arrays import Loss
 
@@ -39,10 +44,10 @@ def test_scaled_answers_are_put_back_into_the_targets_units() -> None:
     draw = data.draws[0]
     output = np.zeros((len(draw.judge), 1), dtype=np.float32)
 
-    answer = read_answer(recipe, data, draw, output, output)
+    answer = read_predictions(recipe, data, draw, output, output)
 
-    assert answer[:, 0] == pytest.approx(data.y[draw.known].mean())
-    assert loss_of(data, draw.judge, answer)[0] == pytest.approx(constant_loss(data, draw))
+    assert answer[:, 0] == pytest.approx(data.y[draw.fit_rows].mean())
+    assert score_predictions(data, draw.judge, answer)[0] == pytest.approx(constant_loss(data, draw))
 
 
 def test_sigmoids_of_many_classes_are_shared_out() -> None:
@@ -50,19 +55,19 @@ def test_sigmoids_of_many_classes_are_shared_out() -> None:
     data, _ = data_of(some_classes(), recipe)
     output = np.array([[0.2, 0.6, 0.0], [0.0, 0.0, 0.0]], dtype=np.float32)
 
-    answer = read_answer(recipe, data, data.draws[0], output, output)
+    answer = read_predictions(recipe, data, data.draws[0], output, output)
 
     assert answer == pytest.approx(np.array([[0.25, 0.75, 0], [1 / 3, 1 / 3, 1 / 3]]))
 
 
 def test_one_unit_for_many_classes_is_read_by_what_the_known_rows_of_that_answer_are() -> None:
     recipe = a_network(8, output={"units": 1})
-    data, _ = data_of(some_classes(), recipe.changed({"loss": SPARSE}))
+    data, _ = data_of(some_classes(), recipe.with_changes({"loss": SPARSE}))
     draw = data.draws[0]
-    known = data.y[draw.known][:, None].astype(np.float32)
+    known = data.y[draw.fit_rows][:, None].astype(np.float32)
     output = np.array([[0.1], [1.9]], dtype=np.float32)
 
-    answer = read_answer(recipe, data, draw, output, known)
+    answer = read_predictions(recipe, data, draw, output, known)
 
     assert answer.argmax(axis=1).tolist() == [0, 2]
     assert answer.sum(axis=1) == pytest.approx(1)
@@ -83,7 +88,7 @@ def test_single_unit_is_compared_with_the_labels_themselves() -> None:
     answer = output_format(recipe, data)
 
     assert answer.loss is Loss.binary
-    assert set(targets(answer, data)) == {5.0, 6.0, 7.0}
+    assert set(encode_targets(answer, data)) == {5.0, 6.0, 7.0}
 
 
 def test_who_has_no_validation_split_trains_on_all_known_rows_and_never_on_the_judging_ones() -> (
@@ -93,11 +98,11 @@ def test_who_has_no_validation_split_trains_on_all_known_rows_and_never_on_the_j
     data, _ = data_of(some_numbers(), recipe)
     draw = data.draws[0]
 
-    whole, _ = rows_of(Variant(recipe), draw)
-    split, held = rows_of(Variant(recipe.changed({"validation_split": 0.2})), draw)
+    whole, _ = select_rows(Variant(recipe), draw)
+    split, held = select_rows(Variant(recipe.with_changes({"validation_split": 0.2})), draw)
 
-    assert np.array_equal(whole, draw.known)
-    assert np.array_equal(np.union1d(split, held), draw.known)
+    assert np.array_equal(whole, draw.fit_rows)
+    assert np.array_equal(np.union1d(split, held), draw.fit_rows)
     assert not set(whole) & set(draw.judge)
     assert not set(split) & set(held)
 

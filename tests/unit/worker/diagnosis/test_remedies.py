@@ -14,46 +14,46 @@ from worker.diagnosis.chain.remedies import (
     REMEDIES,
     STANDARD,
     RemedyContext,
-    candidates,
-    sound_recipe,
+    build_sound_recipe,
+    list_candidates,
 )
 from worker.diagnosis.checks.suspects import Suspect
-from worker.diagnosis.findings.findings import difference
+from worker.diagnosis.findings.findings import diff_recipes
 from worker.diagnosis.training.variants import Variant
 
 RAW = a_network(64, 64, optimizer="adam", epochs=10)
 
 
-def changed(make: changes.Make, recipe: Recipe = RAW) -> dict[str, Any]:
-    return difference(recipe, recipe.changed(make(recipe)))
+def changed(make: changes.MakeChange, recipe: Recipe = RAW) -> dict[str, Any]:
+    return diff_recipes(recipe, recipe.with_changes(make(recipe)))
 
 
 @pytest.mark.parametrize(
     ("make", "change"),
     [
-        (changes.fields(scale_features="standard"), {"scale_features": "standard"}),
-        (changes.rate_times(10.0), {"optimizer": {"learning_rate": 0.01}}),
-        (changes.epochs_of(50), {"epochs": 50}),
-        (changes.epochs_of(5), {}),
-        (changes.exclude(("b", "a")), {"exclude": ["a", "b"]}),
-        (changes.restored, {}),
+        (changes.set_fields(scale_features="standard"), {"scale_features": "standard"}),
+        (changes.scale_learning_rate(10.0), {"optimizer": {"learning_rate": 0.01}}),
+        (changes.raise_epochs(50), {"epochs": 50}),
+        (changes.raise_epochs(5), {}),
+        (changes.exclude_columns(("b", "a")), {"exclude": ["a", "b"]}),
+        (changes.restore_best_weights, {}),
     ],
 )
 def test_change_is_told_as_the_fields_that_differ(
-    make: changes.Make, change: dict[str, Any]
+    make: changes.MakeChange, change: dict[str, Any]
 ) -> None:
     assert changed(make) == change
 
 
 def test_hidden_layers_change_and_the_output_layer_does_not() -> None:
-    after = RAW.changed(changes.hidden(dropout=0.2)(RAW))
+    after = RAW.with_changes(changes.set_hidden(dropout=0.2)(RAW))
 
     assert [layer.dropout for layer in after.layers] == [0.2, 0.2, 0.0]
 
 
 @pytest.mark.parametrize(("factor", "units"), [(0.25, [16, 16]), (4.0, [256, 256]), (0.01, [4, 4])])
 def test_hidden_layers_are_resized_within_bounds(factor: float, units: list[int]) -> None:
-    after = RAW.changed(changes.resized(factor)(RAW))
+    after = RAW.with_changes(changes.resize_layers(factor)(RAW))
 
     assert [layer.units for layer in after.hidden] == units
     assert after.output == RAW.output
@@ -62,14 +62,14 @@ def test_hidden_layers_are_resized_within_bounds(factor: float, units: list[int]
 def test_linear_model_grows_hidden_layers() -> None:
     linear = a_network()
 
-    assert len(linear.changed(changes.resized(4.0)(linear)).hidden) == 2
+    assert len(linear.with_changes(changes.resize_layers(4.0)(linear)).hidden) == 2
 
 
 def test_early_stopping_keeps_a_split_and_a_patience_that_are_there() -> None:
     stopping = {"patience": 30, "restore_best_weights": False}
-    recipe = RAW.changed({"validation_split": 0.3, "early_stopping": stopping})
+    recipe = RAW.with_changes({"validation_split": 0.3, "early_stopping": stopping})
 
-    after = recipe.changed(changes.stopped_early(recipe))
+    after = recipe.with_changes(changes.stop_early(recipe))
 
     assert after.validation_split == 0.3
     assert after.early_stopping is not None
@@ -99,7 +99,7 @@ def test_every_remedy_leaves_a_valid_recipe(cause: Cause) -> None:
     suspect = Suspect(cause, "It is.", (), columns=("x0",))
 
     for remedy in REMEDIES[cause](RemedyContext(data, recipe, suspect)):
-        after = recipe.changed(remedy.make(recipe))
+        after = recipe.with_changes(remedy.make(recipe))
 
         assert remedy.text
         assert Recipe.model_validate(after.model_dump()) == after
@@ -108,9 +108,9 @@ def test_every_remedy_leaves_a_valid_recipe(cause: Cause) -> None:
 def test_suspects_come_first_and_the_usual_remedies_are_tried_regardless() -> None:
     data, _ = data_of(some_numbers(), RAW)
     suspect = Suspect(Cause.batch_size, "It is large.", (), strength=2.0)
-    recipe = RAW.changed({"batch_size": 256})
+    recipe = RAW.with_changes({"batch_size": 256})
 
-    tried = candidates(data, recipe, {Cause.batch_size: suspect}, is_stopped_early=False)
+    tried = list_candidates(data, recipe, {Cause.batch_size: suspect}, is_stopped_early=False)
 
     assert tried[0].cause is Cause.batch_size
     assert {each.cause for each in tried} == {*STANDARD, Cause.too_simple, Cause.batch_size}
@@ -120,7 +120,7 @@ def test_what_changes_nothing_is_not_tried() -> None:
     recipe = a_network(32, **SOUND)
     data, _ = data_of(some_numbers(), recipe)
 
-    tried = candidates(data, recipe, {}, is_stopped_early=True)
+    tried = list_candidates(data, recipe, {}, is_stopped_early=True)
 
     start = Variant(recipe)
     assert all(each.apply(start) != start for each in tried)
@@ -136,7 +136,7 @@ def test_sound_recipe_fits_the_task() -> None:
     recipe = a_network(8, loss="sparse_categorical_crossentropy")
     data, _ = data_of(some_classes(), recipe)
 
-    sound = sound_recipe(data, recipe)
+    sound = build_sound_recipe(data, recipe)
 
     assert sound.output.units == 3
     assert sound.output.activation == "softmax"
