@@ -58,7 +58,7 @@ def diagnose(
     """
     started, recipe = clock(), spec.recipe
     on_phase("check")
-    data = _read(table, checked, spec)
+    data = _read_sample(table, checked, spec)
     deadline = started + TRAINING_SHARE * spec.budget.max_seconds
     trainer = Trainer(data, recipe, programs, deadline, clock, is_wanted)
     exploring, fresh = range(EXPLORING), range(EXPLORING, EXPLORING + CONFIRMING)
@@ -70,58 +70,64 @@ def diagnose(
     on_phase("reproduce")
     start = Variant(recipe)
     references = {Variant(build_sound_recipe(data, recipe)): SOUND}
-    references |= {Variant(each): name for name, each in (sound_recipes or {}).items()}
+    references |= {Variant(variant): name for name, variant in (sound_recipes or {}).items()}
     trainer.train([start, *references], exploring)
-    named = merge_suspects([*suspects, *_look(trainer, start)])
+    suspects_by_cause = merge_suspects([*suspects, *_check_runs(trainer, start)])
 
     on_phase("experiment")
-    least = [mean_relative_loss(runs) for each in references if (runs := trainer.runs_of(each))]
-    least += [relative_loss(peer.loss / mean_constant_loss(data)) for peer in peers]
+    reachable = [
+        mean_relative_loss(runs) for variant in references if (runs := trainer.runs_of(variant))
+    ]
+    reachable += [relative_loss(peer.loss / mean_constant_loss(data)) for peer in peers]
     ended = [run.trained.reason for run in trainer.runs_of(start) if run.trained]
     is_stopped_early = set(ended) == {"early_stopping"}
-    tried = list_candidates(data, recipe, named, is_stopped_early=is_stopped_early)
-    found = explain(trainer, start, tried, references=list(references), draws=exploring)
+    tried = list_candidates(data, recipe, suspects_by_cause, is_stopped_early=is_stopped_early)
+    explanation = explain(trainer, start, tried, references=list(references), draws=exploring)
 
     on_phase("confirm")
-    attribution = confirm(trainer, found, fresh=fresh, best=min(least))
-    measured = MeasuredEffects(trainer, found, attribution, named, peers, references, exploring)
+    attribution = confirm(trainer, explanation, fresh=fresh, best=min(reachable))
+    measured = MeasuredEffects(
+        trainer, explanation, attribution, suspects_by_cause, peers, references, exploring
+    )
     noise = find_noisy_labels(data, boosting, best=measured.best[0])
     return build_diagnosis(measured, noise, seconds=lambda: clock() - started)
 
 
-def _read(table: Table, checked: CheckedJob, spec: DiagnosisSpec) -> DiagnosisData:
-    """The table, cut to what a recipe's training can go through in a part of the time."""
+def _read_sample(table: Table, checked: CheckedJob, spec: DiagnosisSpec) -> DiagnosisData:
+    """Read the table, cut to what the recipe can train on in its part of the time."""
     recipe, draws = spec.recipe, EXPLORING + CONFIRMING
 
-    def read(most: int) -> DiagnosisData:
-        return read_data(table, checked, recipe, draws=draws, max_rows=most, seed=spec.seed)
+    def read(max_rows: int) -> DiagnosisData:
+        return read_data(table, checked, recipe, draws=draws, max_rows=max_rows, seed=spec.seed)
 
     data = read(table.frame.height)
     weights = count_weights(data.width, recipe)
     step = SLOT_SECONDS + weights * (WEIGHT_SECONDS + recipe.batch_size * CELL_SECONDS)
     steps = RUN_SHARE * spec.budget.max_seconds / step / max(1, recipe.epochs)
-    most = max(MIN_ROWS, int(steps * recipe.batch_size))
-    return data if most >= len(data.y) else read(most)
+    max_rows = max(MIN_ROWS, int(steps * recipe.batch_size))
+    return data if max_rows >= len(data.y) else read(max_rows)
 
 
-def _look(trainer: Trainer, start: Variant) -> Iterable[Suspect]:
-    """What the recipe's own runs, and its network, make suspect."""
+def _check_runs(trainer: Trainer, start: Variant) -> Iterable[Suspect]:
+    """Yield what the recipe's own runs, and its network, make suspect."""
     runs = trainer.runs_of(start)
     weights = next((run.weights for run in runs if run.weights), ())
     return check_curves(start.recipe, runs, probe_network(trainer, start, weights))
 
 
 def merge_suspects(suspects: Iterable[Suspect]) -> dict[Cause, Suspect]:
-    """One suspect for each cause, upstream first: the strongest one's words, and all evidence."""
-    found: dict[Cause, Suspect] = {}
+    """Merge to one suspect a cause, upstream first: the strongest one's words, all evidence."""
+    suspects_by_cause: dict[Cause, Suspect] = {}
     for suspect in suspects:
-        known = found.get(suspect.cause)
-        if known is None:
-            found[suspect.cause] = suspect
+        earlier = suspects_by_cause.get(suspect.cause)
+        if earlier is None:
+            suspects_by_cause[suspect.cause] = suspect
             continue
-        first, second = sorted([known, suspect], key=lambda each: -each.strength)
-        new = [each for each in second.evidence if each not in first.evidence]
+        first, second = sorted([earlier, suspect], key=lambda suspect: -suspect.strength)
+        new = [suspect for suspect in second.evidence if suspect not in first.evidence]
         # Two checks that agree are more than either.
         strength = first.strength + 0.2
-        found[suspect.cause] = replace(first, evidence=(*first.evidence, *new), strength=strength)
-    return {cause: found[cause] for cause in Cause if cause in found}
+        suspects_by_cause[suspect.cause] = replace(
+            first, evidence=(*first.evidence, *new), strength=strength
+        )
+    return {cause: suspects_by_cause[cause] for cause in Cause if cause in suspects_by_cause}

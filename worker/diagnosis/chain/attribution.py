@@ -32,7 +32,7 @@ class Attribution:
     draws: tuple[int, ...]
 
     def share(self, fall: float) -> float:
-        """Return a fall of the relative loss as a share of the excess; 0 where there is no excess."""
+        """Return a fall of the relative loss as a share of the excess; 0 without an excess."""
         return fall / self.excess if self.excess > 0 else 0.0
 
 
@@ -41,17 +41,21 @@ def confirm(
 ) -> Attribution:
     """Train the chain on fresh draws, and keep the steps that gain there, too.
 
-    A step that gains nothing at its position may be half of a pair. It is kept where the whole chain
-    loses much without it, and measured by that loss.
+    A step that gains nothing at its position may be half of a pair. It is kept where the whole
+    chain loses much without it, and measured by that loss.
     """
     steps, dropped = list(explanation.steps), list[TriedRemedy]()
     _train_chain(trainer, explanation.start, steps, fresh)
     weak = [step for step in steps if not _is_confirmed(trainer, step.remedy, fresh)]
-    measured_last = {step.remedy.cause: _measure_without(trainer, explanation, step, fresh) for step in weak}
+    measured_last = {
+        step.remedy.cause: _measure_without(trainer, explanation, step, fresh) for step in weak
+    }
     dropped = [step.remedy for step in weak if measured_last[step.remedy.cause] is None]
     if dropped:
         causes = {remedy.cause for remedy in dropped}
-        steps = _rebuild_chain(trainer, explanation, [s for s in steps if s.remedy.cause not in causes])
+        steps = _rebuild_chain(
+            trainer, explanation, [s for s in steps if s.remedy.cause not in causes]
+        )
     else:
         steps = [
             replace(step, remedy=measured_last.get(step.remedy.cause) or step.remedy)

@@ -19,43 +19,45 @@ PATIENCE, MIN_PATIENCE = 20, 10
 MAX_UNITS, MIN_UNITS = 512, 4
 
 
-def set_fields(**given: Any) -> MakeChange:
-    """These fields, whatever the recipe."""
-    return lambda _: given
+def set_fields(**fields: Any) -> MakeChange:
+    """Set these fields, whatever the recipe."""
+    return lambda _: fields
 
 
-def set_hidden(**given: Any) -> MakeChange:
-    """These fields for every hidden layer."""
-    return lambda recipe: _layers(recipe, lambda place, _: given if place else {})
+def set_hidden(**fields: Any) -> MakeChange:
+    """Set these fields for every hidden layer."""
+    return lambda recipe: _layers(recipe, lambda position, _: fields if position else {})
 
 
-def set_all_layers(**given: Any) -> MakeChange:
-    """These fields for every layer, the output layer included."""
-    return lambda recipe: _layers(recipe, lambda _, __: given)
+def set_all_layers(**fields: Any) -> MakeChange:
+    """Set these fields for every layer, the output layer included."""
+    return lambda recipe: _layers(recipe, lambda _, __: fields)
 
 
 def set_output(layer: Change, loss: str) -> MakeChange:
-    """These fields for the output layer, and a loss."""
-    return lambda recipe: _layers(recipe, lambda place, _: {} if place else layer) | {"loss": loss}
+    """Set these fields for the output layer, and a loss."""
+    return lambda recipe: (
+        _layers(recipe, lambda position, _: {} if position else layer) | {"loss": loss}
+    )
 
 
 def scale_learning_rate(factor: float) -> MakeChange:
-    """So many times the learning rate."""
+    """Multiply the learning rate by a factor."""
     return lambda recipe: {"optimizer": {"learning_rate": recipe.optimizer.rate * factor}}
 
 
-def raise_epochs(wanted: int) -> MakeChange:
-    """So many epochs at least."""
-    return lambda recipe: {"epochs": max(recipe.epochs, wanted)}
+def raise_epochs(epochs: int) -> MakeChange:
+    """Train for at least so many epochs."""
+    return lambda recipe: {"epochs": max(recipe.epochs, epochs)}
 
 
 def exclude_columns(columns: tuple[str, ...]) -> MakeChange:
-    """Without these columns."""
+    """Leave these columns out."""
     return lambda recipe: {"exclude": sorted({*recipe.exclude, *columns})}
 
 
 def use_usual_initializers(recipe: Recipe) -> Change:
-    """Kernels that begin as suits each layer's activation."""
+    """Initialise kernels as suits each layer's activation."""
     usual = {True: HE_NORMAL, False: {"name": "glorot_uniform"}}
     return _layers(
         recipe, lambda _, layer: {"kernel_initializer": usual[layer["activation"] in RELU_LIKE]}
@@ -63,33 +65,33 @@ def use_usual_initializers(recipe: Recipe) -> Change:
 
 
 def resize_layers(factor: float) -> MakeChange:
-    """Hidden layers with so many times the units; two of 64 where there are none to grow."""
+    """Multiply the units of hidden layers; two of 64 where there are none to grow."""
 
     def make(recipe: Recipe) -> Change:
         if factor > 1 and not recipe.hidden:
             layer = {"units": 64, "activation": "relu", "kernel_initializer": HE_NORMAL}
             return {"layers": [layer, layer, recipe.output.model_dump(mode="json")]}
-        return _layers(recipe, lambda place, layer: _resized(layer, factor) if place else {})
+        return _layers(recipe, lambda position, layer: _resized(layer, factor) if position else {})
 
     return make
 
 
 def _resized(layer: Change, factor: float) -> Change:
-    wanted = round(layer["units"] * factor)
+    units = round(layer["units"] * factor)
     if factor > 1:
-        return {"units": max(layer["units"], min(MAX_UNITS, max(32, wanted)))}
-    return {"units": min(layer["units"], max(MIN_UNITS, wanted))}
+        return {"units": max(layer["units"], min(MAX_UNITS, max(32, units)))}
+    return {"units": min(layer["units"], max(MIN_UNITS, units))}
 
 
 def make_shallower(recipe: Recipe) -> Change:
-    """The first two hidden layers at most, of at most 64 units."""
-    kept = [layer.model_dump(mode="json") for layer in recipe.hidden[:2]]
-    kept = [layer | {"units": min(64, layer["units"])} for layer in kept]
-    return {"layers": [*kept, recipe.output.model_dump(mode="json")]}
+    """Keep the first two hidden layers at most, of at most 64 units."""
+    layers = [layer.model_dump(mode="json") for layer in recipe.hidden[:2]]
+    layers = [layer | {"units": min(64, layer["units"])} for layer in layers]
+    return {"layers": [*layers, recipe.output.model_dump(mode="json")]}
 
 
 def stop_early(recipe: Recipe) -> Change:
-    """Rows held out, early stopping on them, and the best weights put back."""
+    """Hold rows out, stop early on them, and put the best weights back."""
     stopping = recipe.early_stopping
     patience = PATIENCE if stopping is None else max(MIN_PATIENCE, stopping.patience)
     return {
@@ -99,12 +101,15 @@ def stop_early(recipe: Recipe) -> Change:
 
 
 def restore_best_weights(recipe: Recipe) -> Change:
-    """The best weights put back, where early stopping is there to know them."""
+    """Put the best weights back, where early stopping knows them."""
     return {"early_stopping": {"restore_best_weights": True}} if recipe.early_stopping else {}
 
 
 def usual_output(task: Task, classes: int, loss: str) -> tuple[Change, str]:
-    """The output layer and the loss that fit a target; a regression keeps a `loss` that fits."""
+    """Return the output layer and the loss that fit a target.
+
+    A regression keeps a `loss` that fits.
+    """
     begun: Change = {"kernel_initializer": {"name": "glorot_uniform"}}
     match task:
         case Task.regression:
@@ -118,8 +123,8 @@ def usual_output(task: Task, classes: int, loss: str) -> tuple[Change, str]:
 
 
 def _layers(recipe: Recipe, change: Callable[[int, Change], Change]) -> Change:
-    """All layers, each changed; `change` is told how many lie behind one: 0 for the output."""
+    """Change all layers; `change` gets how many layers come after one: 0 for the output."""
     layers = [layer.model_dump(mode="json") for layer in recipe.layers]
     behind = range(len(layers) - 1, -1, -1)
     pairs = zip(behind, layers, strict=True)
-    return {"layers": [layer | change(place, layer) for place, layer in pairs]}
+    return {"layers": [layer | change(position, layer) for position, layer in pairs]}

@@ -47,7 +47,7 @@ class TriedRemedy:
 class Step:
     """A link of the chain: the remedy taken, and those that gain about as much there."""
 
-    taken: TriedRemedy
+    remedy: TriedRemedy
     rivals: tuple[TriedRemedy, ...] = ()
     alternatives: tuple[TriedRemedy, ...] = ()
 
@@ -58,7 +58,7 @@ class Explanation:
 
     start: Variant
     steps: list[Step] = field(default_factory=list)
-    alone: dict[Cause, TriedRemedy] = field(default_factory=dict)
+    isolated: dict[Cause, TriedRemedy] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
 
     @property
@@ -80,38 +80,41 @@ def explain(
     references: Sequence[Variant],
     draws: Sequence[int],
 ) -> Explanation:
-    """Build the chain on some draws."""
-    found = Explanation(start)
+    """Build the chain of remedies on these draws."""
+    explanation = Explanation(start)
     usual = [candidate for candidate in candidates if not candidate.is_late]
     first = [(candidate, candidate.apply(start)) for candidate in usual]
     _train_screened(trainer, start, first, draws)
-    _note_alone(trainer, found, first, draws)
-    for candidate in _certain(candidates):
-        if candidate.cause not in found.causes and candidate.apply(found.end) != found.end:
-            after = candidate.apply(found.end)
+    _record_isolated(trainer, explanation, first, draws)
+    for candidate in _certain_remedies(candidates):
+        if (
+            candidate.cause not in explanation.causes
+            and candidate.apply(explanation.end) != explanation.end
+        ):
+            after = candidate.apply(explanation.end)
             trainer.train([after], draws)
-            measured = measure_gain(trainer, found.end, after, draws)
-            found.steps.append(Step(TriedRemedy(candidate, found.end, after, measured)))
-    while len(found.steps) < MAX_STEPS and trainer.seconds_left > 0:
-        tried = _try_all(trainer, found, usual, references, draws)
-        step = _choose(trainer, found, tried, draws)
-        if step is None and _is_beaten(trainer, found.end, references):
+            measured = measure_gain(trainer, explanation.end, after, draws)
+            explanation.steps.append(Step(TriedRemedy(candidate, explanation.end, after, measured)))
+    while len(explanation.steps) < MAX_STEPS and trainer.seconds_left > 0:
+        tried = _try_all(trainer, explanation, usual, references, draws)
+        step = _choose_step(trainer, explanation, tried, draws)
+        if step is None and _is_beaten(trainer, explanation.end, references):
             late = [candidate for candidate in candidates if candidate.is_late]
-            tried += _try_all(trainer, found, late, references, draws)
-            step = _choose(trainer, found, tried, draws)
+            tried += _try_all(trainer, explanation, late, references, draws)
+            step = _choose_step(trainer, explanation, tried, draws)
         if step is None:
-            step_pair = _best_pair(trainer, found, tried, references, draws)
+            step_pair = _best_pair(trainer, explanation, tried, references, draws)
             if not step_pair:
                 break
-            found.steps += step_pair
+            explanation.steps += step_pair
         else:
-            found.steps.append(step)
-        _settle_alternatives(trainer, found, draws)
-    return found
+            explanation.steps.append(step)
+        _settle_alternatives(trainer, explanation, draws)
+    return explanation
 
 
-def _certain(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Remedies of what nothing can be learned without; the last, strongest one of each cause."""
+def _certain_remedies(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return remedies without which nothing can be learned: the strongest one of each cause."""
     last = {candidate.cause: candidate for candidate in candidates if candidate.is_certain}
     return list(last.values())
 
@@ -126,131 +129,143 @@ def _train_screened(
     trainer.train([before, *(after for _, after in tried)], draws[:1])
     if (before, draws[0]) not in trainer.judged:
         return
-    least = minimum_gain(trainer.judged[before, draws[0]].relative_loss, is_suspect=True) / 2
-    kept = [
-        after for _, after in tried if measure_gain(trainer, before, after, draws[:1]).mean > least
+    min_gain = minimum_gain(trainer.judged[before, draws[0]].relative_loss, is_suspect=True) / 2
+    gaining = [
+        after
+        for _, after in tried
+        if measure_gain(trainer, before, after, draws[:1]).mean > min_gain
     ]
-    trainer.train([before, *kept], draws[1:])
+    trainer.train([before, *gaining], draws[1:])
 
 
-def _note_alone(
+def _record_isolated(
     trainer: Trainer,
-    found: Explanation,
+    explanation: Explanation,
     first: list[tuple[Candidate, Variant]],
     draws: Sequence[int],
 ) -> None:
     for candidate, after in first:
-        measured = measure_gain(trainer, found.start, after, draws)
+        measured = measure_gain(trainer, explanation.start, after, draws)
         if not measured.falls:
-            found.skipped.append(candidate.text)
+            explanation.skipped.append(candidate.text)
             continue
-        known = found.isolated.get(candidate.cause)
-        if known is None or measured.mean > known.gain.mean:
-            found.isolated[candidate.cause] = TriedRemedy(candidate, found.start, after, measured)
+        best_so_far = explanation.isolated.get(candidate.cause)
+        if best_so_far is None or measured.mean > best_so_far.gain.mean:
+            explanation.isolated[candidate.cause] = TriedRemedy(
+                candidate, explanation.start, after, measured
+            )
 
 
 def _try_all(
     trainer: Trainer,
-    found: Explanation,
+    explanation: Explanation,
     candidates: Sequence[Candidate],
     references: Sequence[Variant],
     draws: Sequence[int],
 ) -> list[TriedRemedy]:
-    """The best remedy of each cause that is left, on top of the chain."""
-    current = found.end
-    left = [
+    """Return the best remedy of each remaining cause, on top of the chain."""
+    current = explanation.end
+    remaining = [
         (candidate, after)
         for candidate in candidates
-        if candidate.cause not in found.causes and (after := candidate.apply(current)) != current
+        if candidate.cause not in explanation.causes
+        and (after := candidate.apply(current)) != current
     ]
-    if found.steps:
+    if explanation.steps:
         if not _is_beaten(trainer, current, references):
-            left = [
-                (c, v) for c, v in left if c.suspect is not None and _gained(found, c.cause) > 0
+            remaining = [
+                (c, v)
+                for c, v in remaining
+                if c.suspect is not None and _isolated_gain(explanation, c.cause) > 0
             ]
-        _train_screened(trainer, current, left, draws)
+        _train_screened(trainer, current, remaining, draws)
     best: dict[Cause, TriedRemedy] = {}
-    for candidate, after in left:
+    for candidate, after in remaining:
         tried = TriedRemedy(candidate, current, after, measure_gain(trainer, current, after, draws))
-        known = best.get(candidate.cause)
-        if known is None or tried.gain.mean > known.gain.mean:
+        best_so_far = best.get(candidate.cause)
+        if best_so_far is None or tried.gain.mean > best_so_far.gain.mean:
             best[candidate.cause] = tried
     return list(best.values())
 
 
-def _gained(found: Explanation, cause: Cause) -> float:
-    tried = found.isolated.get(cause)
+def _isolated_gain(explanation: Explanation, cause: Cause) -> float:
+    tried = explanation.isolated.get(cause)
     return tried.gain.mean if tried else 0.0
 
 
 def _is_beaten(trainer: Trainer, current: Variant, references: Sequence[Variant]) -> bool:
-    """Whether a sound recipe does better than the chain's end by what matters."""
+    """Return whether a sound recipe beats the chain's end by what matters."""
     own = mean_relative_loss(trainer.runs_of(current))
     return _gap(trainer, current, references) >= minimum_gain(own, is_suspect=True)
 
 
 def _gap(trainer: Trainer, current: Variant, references: Sequence[Variant]) -> float:
-    """How much worse the chain's end is than a sound recipe."""
+    """Return how much worse the chain's end is than a sound recipe."""
     reached = [mean_relative_loss(runs) for r in references if (runs := trainer.runs_of(r))]
     return mean_relative_loss(trainer.runs_of(current)) - min(reached, default=0.0)
 
 
-def _choose(
-    trainer: Trainer, found: Explanation, tried: list[TriedRemedy], draws: Sequence[int]
+def _choose_step(
+    trainer: Trainer, explanation: Explanation, tried: list[TriedRemedy], draws: Sequence[int]
 ) -> Step | None:
-    """Of the remedies that gain about as much as the best, the one that lies upstream."""
+    """Choose the upstream one of the remedies that gain about as much as the best."""
     before = mean_relative_loss(
-        [trainer.judged[found.end, d] for d in draws if (found.end, d) in trainer.judged]
+        [
+            trainer.judged[explanation.end, d]
+            for d in draws
+            if (explanation.end, d) in trainer.judged
+        ]
     )
     passing = [
-        each
-        for each in tried
-        if each.gain.is_sure
-        and each.gain.mean >= minimum_gain(before, is_suspect=each.candidate.suspect is not None)
+        remedy
+        for remedy in tried
+        if remedy.gain.is_sure
+        and remedy.gain.mean
+        >= minimum_gain(before, is_suspect=remedy.candidate.suspect is not None)
     ]
     if not passing:
         return None
-    most = max(each.gain.mean for each in passing)
-    near = [each for each in passing if each.gain.mean >= NEAR * most]
-    if any(each.candidate.suspect for each in near):
-        near = [each for each in near if each.candidate.suspect]
-    first = min(_place(each.cause) for each in near)
-    upstream = [each for each in near if _place(each.cause) == first]
-    most = max(each.gain.mean for each in upstream)
-    close = [each for each in upstream if each.gain.mean >= SAME_STAGE_NEAR * most]
-    taken = max(close, key=lambda each: (each.candidate.strength, each.gain.mean))
-    rivals = [each for each in passing if each is not taken]
-    return Step(taken, tuple(sorted(rivals, key=lambda each: -each.gain.mean)))
+    best_gain = max(remedy.gain.mean for remedy in passing)
+    near = [remedy for remedy in passing if remedy.gain.mean >= NEAR * best_gain]
+    if any(remedy.candidate.suspect for remedy in near):
+        near = [remedy for remedy in near if remedy.candidate.suspect]
+    first = min(_downstream_rank(remedy.cause) for remedy in near)
+    upstream = [remedy for remedy in near if _downstream_rank(remedy.cause) == first]
+    best_gain = max(remedy.gain.mean for remedy in upstream)
+    close = [remedy for remedy in upstream if remedy.gain.mean >= SAME_STAGE_NEAR * best_gain]
+    chosen = max(close, key=lambda remedy: (remedy.candidate.strength, remedy.gain.mean))
+    rivals = [remedy for remedy in passing if remedy is not chosen]
+    return Step(chosen, tuple(sorted(rivals, key=lambda remedy: -remedy.gain.mean)))
 
 
-def _place(cause: Cause) -> int:
-    """How far downstream a cause lies."""
+def _downstream_rank(cause: Cause) -> int:
+    """Return how far downstream a cause lies."""
     return len(STAGES) if cause in LAST else STAGES[cause.stage]
 
 
 def _best_pair(
     trainer: Trainer,
-    found: Explanation,
+    explanation: Explanation,
     tried: list[TriedRemedy],
     references: Sequence[Variant],
     draws: Sequence[int],
 ) -> list[Step]:
-    """Two suspects' remedies that gain together what neither gains alone; none where none do."""
-    current = found.end
+    """Find two suspects' remedies that gain together what neither gains alone; else none."""
+    current = explanation.end
     before = mean_relative_loss(trainer.runs_of(current))
-    least = minimum_gain(before, is_suspect=False)
-    if _gap(trainer, current, references) < least:
+    min_gain = minimum_gain(before, is_suspect=False)
+    if _gap(trainer, current, references) < min_gain:
         return []
-    suspects = [each for each in tried if each.candidate.suspect is not None]
-    suspects = sorted(suspects, key=lambda each: -each.candidate.strength)[:MAX_PAIRED]
+    suspects = [remedy for remedy in tried if remedy.candidate.suspect is not None]
+    suspects = sorted(suspects, key=lambda remedy: -remedy.candidate.strength)[:MAX_PAIRED]
     pairs = [
-        sorted(pair, key=lambda each: _place(each.cause))
+        sorted(pair, key=lambda remedy: _downstream_rank(remedy.cause))
         for pair in itertools.combinations(suspects, 2)
     ]
-    made = [(one, two, two.candidate.apply(one.after)) for one, two in pairs]
-    trainer.train([both for *_, both in made], draws)
-    best, best_gain = None, least
-    for one, two, both in made:
+    combined = [(one, two, two.candidate.apply(one.after)) for one, two in pairs]
+    trainer.train([both for *_, both in combined], draws)
+    best, best_gain = None, min_gain
+    for one, two, both in combined:
         together = measure_gain(trainer, current, both, draws)
         if together.is_sure and together.mean > best_gain:
             best, best_gain = (one, two, both), together.mean
@@ -263,16 +278,16 @@ def _best_pair(
     return [Step(one), Step(second)]
 
 
-def _settle_alternatives(trainer: Trainer, found: Explanation, draws: Sequence[int]) -> None:
-    """Tell the last step's rivals that it leaves little to from those that still have their own."""
-    step = found.steps[-1]
+def _settle_alternatives(trainer: Trainer, explanation: Explanation, draws: Sequence[int]) -> None:
+    """Split the last step's rivals: those that gain little now are its alternatives."""
+    step = explanation.steps[-1]
     after = step.remedy.after
-    made = [(rival, rival.candidate.apply(after)) for rival in step.rivals[:MAX_RIVALS]]
-    trainer.train([variant for _, variant in made if variant != after], draws[:2])
+    combined = [(rival, rival.candidate.apply(after)) for rival in step.rivals[:MAX_RIVALS]]
+    trainer.train([variant for _, variant in combined if variant != after], draws[:2])
     alternatives = tuple(
         rival
-        for rival, variant in made
+        for rival, variant in combined
         if variant == after
         or measure_gain(trainer, after, variant, draws).mean < EXPLAINED_AWAY * rival.gain.mean
     )
-    found.steps[-1] = Step(step.remedy, step.rivals, alternatives)
+    explanation.steps[-1] = Step(step.remedy, step.rivals, alternatives)

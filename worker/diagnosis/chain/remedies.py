@@ -50,7 +50,7 @@ class Candidate:
     """A remedy that is tried for a cause, suspect or not."""
 
     cause: Cause
-    remedy: RemedyRule
+    rule: RemedyRule
     suspect: Suspect | None = None
 
     @property
@@ -74,7 +74,7 @@ class Candidate:
         return self.suspect.strength if self.suspect else -1.0
 
     def apply(self, variant: Variant) -> Variant:
-        """A variant with this change."""
+        """Return the variant with this change."""
         return replace(
             variant,
             recipe=variant.recipe.with_changes(self.rule.make(variant.recipe)),
@@ -120,7 +120,7 @@ def list_candidates(
     *,
     is_stopped_early: bool,
 ) -> list[Candidate]:
-    """What is tried: the remedies of every suspect, and the usual ones whoever is suspect.
+    """List what is tried: the remedies of every suspect, and the usual ones in any case.
 
     Where early stopping ended the recipe, more epochs are no change.
     """
@@ -134,9 +134,9 @@ def list_candidates(
         if cause in suspects or cause in usual
         for remedy in remedies(RemedyContext(data, recipe, suspects.get(cause)))
     ]
-    found = [candidate for candidate in tried if candidate.apply(start) != start]
+    effective = [candidate for candidate in tried if candidate.apply(start) != start]
     # The strongest first: what there is no time for is what matters least.
-    return sorted(found, key=lambda each: -each.strength)
+    return sorted(effective, key=lambda candidate: -candidate.strength)
 
 
 def _scaled_features(case: RemedyContext) -> list[RemedyRule]:
@@ -237,8 +237,11 @@ def _longer(case: RemedyContext) -> list[RemedyRule]:
     epochs = case.recipe.epochs
     if case.suspect is None:
         return [RemedyRule(f"Train for {epochs * 3} epochs", raise_epochs(epochs * 3))]
-    wanted = {min(MAX_EPOCHS, max(epochs * 5, 50)), min(MAX_EPOCHS, max(epochs * 20, 200))}
-    return [RemedyRule(f"Train for {each} epochs", raise_epochs(each)) for each in sorted(wanted)]
+    epoch_counts = {min(MAX_EPOCHS, max(epochs * 5, 50)), min(MAX_EPOCHS, max(epochs * 20, 200))}
+    return [
+        RemedyRule(f"Train for {count} epochs", raise_epochs(count))
+        for count in sorted(epoch_counts)
+    ]
 
 
 def _usual_batches(case: RemedyContext) -> list[RemedyRule]:
@@ -307,7 +310,7 @@ REMEDIES: dict[Cause, Callable[[RemedyContext], list[RemedyRule]]] = {
 
 
 def build_sound_recipe(data: DiagnosisData, recipe: Recipe) -> Recipe:
-    """A sound recipe for the same task, by which to know what can be reached."""
+    """Return a sound recipe for the same task, which shows what loss can be reached."""
     layer, loss = usual_output(data.task, len(data.target.labels), recipe.loss)
     low, high = USUAL_BATCHES
     is_regression = data.task is Task.regression

@@ -36,7 +36,7 @@ class LossCurve:
 
     @classmethod
     def of(cls, judged: JudgedVariant) -> LossCurve:
-        """That of a training."""
+        """Return the losses of a training."""
         epochs = judged.trained.epochs if judged.trained else ()
         return cls(tuple(e.loss for e in epochs), tuple(e.val_loss for e in epochs))
 
@@ -49,7 +49,7 @@ class LossCurve:
 def check_curves(
     recipe: Recipe, runs: Sequence[JudgedVariant], probe: Probe | None
 ) -> Iterator[Suspect]:
-    """Suspects in how the recipe trained, and in what became of its units."""
+    """Yield suspects in how the recipe trained, and in what its units became."""
     diverged = [run for run in runs if run.loss is None and run.refusal is None]
     curves = [
         curve for run in runs if run.loss is not None and len((curve := LossCurve.of(run)).loss) > 1
@@ -66,15 +66,17 @@ def check_curves(
 
 def _diverged(recipe: Recipe, diverged: list[JudgedVariant], count: int) -> Iterator[Suspect]:
     epochs = [len(run.trained.epochs) if run.trained else 0 for run in diverged]
-    told = f"{len(diverged)} of {count} trainings ended in NaN or infinity, at epoch {max(epochs)}"
-    found = (evidence("trainings whose loss became infinite or NaN", len(diverged), 0),)
+    sentence = (
+        f"{len(diverged)} of {count} trainings ended in NaN or infinity, at epoch {max(epochs)}"
+    )
+    measured = (evidence("trainings whose loss became infinite or NaN", len(diverged), 0),)
     yield Suspect(
         Cause.learning_rate_too_high,
-        f"{told}, with a learning rate of {recipe.optimizer.rate:g}",
-        found,
+        f"{sentence}, with a learning rate of {recipe.optimizer.rate:g}",
+        measured,
         strength=1.0,
     )
-    yield Suspect(Cause.exploding_gradients, told, found, strength=0.8)
+    yield Suspect(Cause.exploding_gradients, sentence, measured, strength=0.8)
 
 
 def _overfit(recipe: Recipe, curves: list[LossCurve]) -> Iterator[Suspect]:
@@ -230,7 +232,7 @@ def _median(values: Sequence[float]) -> float:
 
 
 def _late_fall(curve: LossCurve) -> float:
-    """The share of the validation loss that the last quarter took off."""
+    """Return the share of the validation loss that the last quarter took off."""
     start = max(0, math.floor(len(curve.val_loss) * LATE_BEST) - 1)
     before = min(curve.val_loss[: start + 1])
     return 1 - min(curve.val_loss) / before if before > 0 else 0.0
@@ -242,7 +244,7 @@ def _sign_changes(loss: Sequence[float]) -> float:
 
 
 def _roughness(loss: Sequence[float]) -> float:
-    """The median change from epoch to epoch in the second half, as a share of the loss."""
+    """Return the median change from epoch to epoch in the second half, as a share of the loss."""
     late = np.asarray(loss[len(loss) // 2 :])
     return (
         float(np.median(np.abs(np.diff(late)) / np.maximum(late[:-1], 1e-12)))

@@ -1,7 +1,4 @@
-"""Checks of the data: columns, target, rows and labels. No training.
-
-N known rows, R numeric columns.
-"""
+"""Checks of the data: columns, target, rows and labels. No training."""
 
 from __future__ import annotations
 
@@ -34,7 +31,7 @@ SHOWN_ROWS = 20
 def check_data(
     data: DiagnosisData, recipe: Recipe, excluded: tuple[ExcludedColumn, ...]
 ) -> Iterator[Suspect]:
-    """Suspects among the data, as this recipe treats them."""
+    """Yield suspects among the data, as this recipe treats them."""
     yield from _features(data, recipe)
     yield from _target(data, recipe)
     yield from _missing(data, recipe)
@@ -47,15 +44,15 @@ def check_data(
 
 
 def _numbers(data: DiagnosisData, recipe: Recipe) -> dict[str, Float64Array]:
-    """The columns of numbers that the network sees, known rows only, missing values left out."""
-    known = data.draws[0].fit_rows
+    """Return the columns of numbers that the network sees: known rows, without missing values."""
+    fit_rows = data.draws[0].fit_rows
     names = data.names[: data.raw.numeric_NR.shape[1]]
-    found = {}
-    for place, name in enumerate(names):
-        values = data.raw.numeric_NR[known, place].astype(np.float64)
+    values_by_name = {}
+    for index, name in enumerate(names):
+        values = data.raw.numeric_NR[fit_rows, index].astype(np.float64)
         if name not in recipe.exclude:
-            found[name] = values[~np.isnan(values)]
-    return found
+            values_by_name[name] = values[~np.isnan(values)]
+    return values_by_name
 
 
 def _features(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
@@ -81,16 +78,16 @@ def _features(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     ]
     if max(beyond) <= 0:
         return
-    told = (
+    sentence = (
         f"The spreads of the columns differ by a factor of {ratio:.3g} (from "
         f"{sds[narrowest]:.3g} of {narrowest!r} to {sds[widest]:.3g} of {widest!r}), and the "
         "recipe does not scale them"
     )
     if len(sds) == 1:
-        told = f"{widest!r} has a spread of {sds[widest]:.3g}, and the recipe does not scale it"
+        sentence = f"{widest!r} has a spread of {sds[widest]:.3g}, and the recipe does not scale it"
     yield Suspect(
         Cause.features_not_scaled,
-        told,
+        sentence,
         (
             evidence("largest over smallest standard deviation", ratio, SPREAD_RATIO),
             evidence("largest |mean| over standard deviation", off_centre, OFF_CENTRE),
@@ -142,8 +139,8 @@ def _missing(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     yield Suspect(
         Cause.missing_values,
         f"{len(rows)} of {len(data.y)} rows have missing or infinite numbers (in "
-        f"{list_names(columns)}), and the recipe feeds them to the network: one NaN makes every weight "
-        "NaN",
+        f"{list_names(columns)}), and the recipe feeds them to the network: "
+        "one NaN makes every weight NaN",
         (evidence("share of rows with a missing number", len(rows) / len(data.y), 0.0),),
         strength=3.0,
         is_certain=True,
@@ -153,12 +150,14 @@ def _missing(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
 
 
 def _constant(excluded: tuple[ExcludedColumn, ...]) -> Iterator[Suspect]:
-    columns = tuple(each.column for each in excluded if each.reason.startswith("every value is"))
+    columns = tuple(
+        column.column for column in excluded if column.reason.startswith("every value is")
+    )
     if columns:
         yield Suspect(
             Cause.constant_column,
-            f"{list_names(columns)} {'has' if len(columns) == 1 else 'have'} the same value in every "
-            "row: nothing can be learned from that",
+            f"{list_names(columns)} {'has' if len(columns) == 1 else 'have'} the same value "
+            "in every row: nothing can be learned from that",
             (evidence("constant columns", len(columns), 0.0),),
             is_inert=True,
             columns=columns,
@@ -174,8 +173,8 @@ def _identifiers(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     if columns:
         yield Suspect(
             Cause.identifier_column,
-            f"{list_names(columns)} {'numbers' if len(columns) == 1 else 'number'} the rows: a new row "
-            "has a number that the network never saw",
+            f"{list_names(columns)} {'numbers' if len(columns) == 1 else 'number'} the rows: "
+            "a new row has a number that the network never saw",
             (evidence("identifier columns", len(columns), 0.0),),
             is_inert=True,
             columns=columns,
@@ -183,34 +182,34 @@ def _identifiers(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
 
 
 def _leaks(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
-    """One column that by itself tells the target. With a single column there is nothing else."""
+    """Yield columns that each tell the target by themselves; none where there is one column."""
     columns = _numbers(data, recipe)
     if len(columns) < 2:
         return
-    known = data.draws[0].fit_rows
-    y = data.y[known]
-    found = {}
-    for place, name in enumerate(data.names[: data.raw.numeric_NR.shape[1]]):
-        values = data.raw.numeric_NR[known, place]
+    fit_rows = data.draws[0].fit_rows
+    y = data.y[fit_rows]
+    scores = {}
+    for index, name in enumerate(data.names[: data.raw.numeric_NR.shape[1]]):
+        values = data.raw.numeric_NR[fit_rows, index]
         if name in columns and not np.isnan(values).any():
-            found[name] = _alone(values, y, data.task)
-    leaked = [name for name, score in found.items() if score > LEAK_SCORE]
+            scores[name] = _score_by_neighbours(values, y, data.task)
+    leaked = [name for name, score in scores.items() if score > LEAK_SCORE]
     for name in leaked:
         yield Suspect(
             Cause.leaked_column,
             f"{name!r} alone predicts {data.target.name!r} almost perfectly (score "
-            f"{found[name]:.4f}): it may hold what is not known when predictions are needed",
-            (evidence("score of the column alone on held rows", found[name], LEAK_SCORE),),
+            f"{scores[name]:.4f}): it may hold what is not known when predictions are needed",
+            (evidence("score of the column alone on held rows", scores[name], LEAK_SCORE),),
             strength=1.0,
             is_inert=True,
             columns=(name,),
         )
 
 
-def _alone(values: NDArray[np.float32], y: Float64Array, task: Task) -> float:
-    """What the rows next in the order of one column tell of a row's target: R² or accuracy.
+def _score_by_neighbours(values: NDArray[np.float32], y: Float64Array, task: Task) -> float:
+    """Return how well the next rows in the order of one column tell a row's target.
 
-    Accuracy is counted from that of the most frequent class.
+    That is R² or accuracy; accuracy is counted from that of the most frequent class.
     """
     order = np.argsort(values, kind="stable")
     sorted_y, sorted_x = y[order], values[order]
@@ -229,18 +228,19 @@ def _alone(values: NDArray[np.float32], y: Float64Array, task: Task) -> float:
 def _duplicates(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     names = data.names[: data.raw.numeric_NR.shape[1]]
     fit_NR = data.raw.numeric_NR[data.draws[0].fit_rows]
-    kept = [place for place, name in enumerate(names) if name not in recipe.exclude]
+    used = [index for index, name in enumerate(names) if name not in recipe.exclude]
     seen: dict[bytes, str] = {}
     doubled = []
-    for place in kept:
-        key = np.nan_to_num(fit_NR[:, place], nan=-1e30).tobytes()
+    for index in used:
+        key = np.nan_to_num(fit_NR[:, index], nan=-1e30).tobytes()
         if key in seen:
-            doubled.append((seen[key], names[place]))
-        seen.setdefault(key, names[place])
+            doubled.append((seen[key], names[index]))
+        seen.setdefault(key, names[index])
     if doubled:
         yield Suspect(
             Cause.duplicate_column,
-            f"{list_names([second for _, second in doubled])} repeats another column: it counts twice",
+            f"{list_names([second for _, second in doubled])} repeats another column: "
+            "it counts twice",
             (evidence("columns that repeat another", len(doubled), 0.0),),
             is_inert=True,
             columns=tuple(second for _, second in doubled),
@@ -260,7 +260,7 @@ def _duplicates(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
 
 
 def _repeated_rows(data: DiagnosisData) -> NDArray[np.int64]:
-    """Rows that have an equal one before them."""
+    """Return the rows that have an equal one before them."""
     parts = [np.nan_to_num(data.raw.numeric_NR, nan=-1e30).astype(np.float64), data.y[:, None]]
     parts += [strings.rank("dense").to_numpy()[:, None] for strings in data.raw.strings]
     whole = np.ascontiguousarray(np.concatenate(parts, axis=1))
@@ -269,17 +269,17 @@ def _repeated_rows(data: DiagnosisData) -> NDArray[np.int64]:
 
 
 def _outliers(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
-    most = MAX_FAR * len(data.y)
-    columns, found = [], []
+    max_rows = MAX_FAR * len(data.y)
+    columns, rows_of_columns = [], []
     if recipe.scale_features not in {"robust", "quantile"}:
-        for place, name in enumerate(data.names[: data.raw.numeric_NR.shape[1]]):
-            rows = _far(data.raw.numeric_NR[:, place].astype(np.float64))
-            if name not in recipe.exclude and 0 < len(rows) <= most:
+        for index, name in enumerate(data.names[: data.raw.numeric_NR.shape[1]]):
+            rows = _far(data.raw.numeric_NR[:, index].astype(np.float64))
+            if name not in recipe.exclude and 0 < len(rows) <= max_rows:
                 columns.append(name)
-                found.append(rows)
+                rows_of_columns.append(rows)
     if columns:
-        yield _outlier(data, tuple(columns), np.unique(np.concatenate(found)), "features")
-    if data.task is Task.regression and 0 < len(rows := _far(data.y)) <= most:
+        yield _outlier(data, tuple(columns), np.unique(np.concatenate(rows_of_columns)), "features")
+    if data.task is Task.regression and 0 < len(rows := _far(data.y)) <= max_rows:
         yield _outlier(data, (data.target.name,), rows, "the target")
 
 
@@ -315,7 +315,7 @@ def _imbalance(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     if ratio <= IMBALANCE:
         return
     rare, frequent = (
-        data.target.labels[int(place)] for place in (counts.argmin(), counts.argmax())
+        data.target.labels[int(index)] for index in (counts.argmin(), counts.argmax())
     )
     yield Suspect(
         Cause.class_imbalance,

@@ -1,7 +1,4 @@
-"""Checks that take another model: labels that contradict, columns that are no better than noise.
-
-M judging rows, C classes.
-"""
+"""Checks that take another model: labels that contradict, columns that are no better than noise."""
 
 from __future__ import annotations
 
@@ -32,12 +29,10 @@ SHOWN_ROWS = 50
 
 
 def find_noisy_labels(data: DiagnosisData, boosting: Peer, *, best: float) -> Suspect | None:
-    """Labels that contradict each other, or even what a model is surest of.
+    """Return labels that contradict each other, or even what a model is surest of.
 
-    `best` is the least loss that anything reached.
-
-    Where classes merely overlap, a model is right about the rows that it is surest of; where labels
-    were flipped by chance, it is not.
+    `best` is the least loss that any model reached. Where classes merely overlap, a model is right
+    about the rows that it is surest of; where labels were flipped by chance, it is not.
     """
     rows, share = _conflicts(data)
     if share > CONFLICT_SHARE:
@@ -77,20 +72,20 @@ def _unexplained(data: DiagnosisData, best: float) -> Suspect | None:
 
 
 def _conflicts(data: DiagnosisData) -> tuple[Rows, float]:
-    """Rows whose equals have another target, and their share of all rows."""
+    """Return the rows whose equals have another target, and their share of all rows."""
     group_N = group_equal_rows(data)
     sizes = np.bincount(group_N)
     means = np.bincount(group_N, data.y) / sizes
-    least = 0.1 * float(data.y.std()) if data.task is Task.regression else 1e-9
-    rows = np.flatnonzero(np.abs(data.y - means[group_N]) > least)
+    min_difference = 0.1 * float(data.y.std()) if data.task is Task.regression else 1e-9
+    rows = np.flatnonzero(np.abs(data.y - means[group_N]) > min_difference)
     return rows, len(rows) / len(data.y)
 
 
 def _unlikely(data: DiagnosisData, boosting: Peer) -> tuple[int, ...]:
-    """The judging rows whose label boosting finds least likely."""
+    """Return the judging rows whose label boosting finds least likely."""
     judge = data.draws[0].judge
-    given = boosting.predictions_MC[np.arange(len(judge)), data.y[judge].astype(np.int64)]
-    worst = np.argsort(given)[: int((given < UNLIKELY).sum())]
+    probability_M = boosting.predictions_MC[np.arange(len(judge)), data.y[judge].astype(np.int64)]
+    worst = np.argsort(probability_M)[: int((probability_M < UNLIKELY).sum())]
     return _numbers(data, judge[worst])
 
 
@@ -99,27 +94,30 @@ def _numbers(data: DiagnosisData, rows: Rows) -> tuple[int, ...]:
 
 
 def find_irrelevant_features(data: DiagnosisData, recipe: Recipe) -> list[Suspect]:
-    """Columns that help boosting no more than columns of noise do, where they are many."""
+    """Return columns that help boosting no more than columns of noise, where they are many."""
     draw = data.draws[0]
     is_wide = len(draw.fit_rows) < ROWS_PER_COLUMN * data.width
     if not (is_wide and MIN_IRRELEVANT <= data.width <= MAX_COLUMNS):
         return []
     rises, probe = measure_importances(data, draw, seed=draw.seed)
-    most: dict[str, float] = {}
+    largest_rise: dict[str, float] = {}
     for source, rise in zip(data.sources(draw), rises, strict=True):
         name = source.removeprefix("missing:")
-        most[name] = max(most.get(name, -math.inf), float(rise))
+        largest_rise[name] = max(largest_rise.get(name, -math.inf), float(rise))
     useless = tuple(
-        name for name, rise in most.items() if name not in {"", *recipe.exclude} and rise <= probe
+        name
+        for name, rise in largest_rise.items()
+        if name not in {"", *recipe.exclude} and rise <= probe
     )
-    share = len(useless) / max(1, len(most))
+    share = len(useless) / max(1, len(largest_rise))
     if len(useless) < MIN_IRRELEVANT or not IRRELEVANT_SHARE <= share < 1:
         return []
     return [
         Suspect(
             Cause.irrelevant_features,
-            f"{len(useless)} of {len(most)} columns ({list_names(useless, 3)}) tell gradient boosting "
-            f"no more than columns of noise do, on {len(draw.fit_rows)} rows",
+            f"{len(useless)} of {len(largest_rise)} columns ({list_names(useless, 3)}) "
+            "tell gradient boosting no more than columns of noise do, "
+            f"on {len(draw.fit_rows)} rows",
             (evidence("share of columns no better than noise", share, IRRELEVANT_SHARE),),
             columns=useless,
         )

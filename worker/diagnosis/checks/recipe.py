@@ -52,7 +52,7 @@ INITIAL_SPREAD = 4.0
 
 
 def check_recipe(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
-    """Suspects in the recipe's own words."""
+    """Yield suspects that the recipe alone shows."""
     yield from _output(data, recipe)
     yield from _activation(recipe)
     yield from _size(data, recipe)
@@ -143,23 +143,23 @@ def _output_of_classes(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]
     head, units, loss = recipe.output.activation, recipe.output.units, recipe.loss
     classes = len(data.target.labels)
     is_multiclass = classes > 2
-    told = None
+    sentence = None
     if head == "softmax" and units == 1:
-        told = "The output is a softmax over one unit: it answers 1 to every row"
+        sentence = "The output is a softmax over one unit: it answers 1 to every row"
     elif is_multiclass and units == 1:
-        told = f"One output unit stands for {classes} classes, as if they were an amount"
+        sentence = f"One output unit stands for {classes} classes, as if they were an amount"
     elif units == classes and head == "sigmoid" and is_multiclass:
-        told = (
+        sentence = (
             f"The {classes} outputs are {head}s that need not add up to 1, and the classes exclude "
             "each other"
         )
     elif head not in {"sigmoid", "softmax", "hard_sigmoid"}:
-        told = f"The output activation {head} gives no probabilities of the {classes} classes"
-    is_certain = told is not None and (units == 1 and (is_multiclass or head == "softmax"))
-    if told is not None:
+        sentence = f"The output activation {head} gives no probabilities of the {classes} classes"
+    is_certain = sentence is not None and (units == 1 and (is_multiclass or head == "softmax"))
+    if sentence is not None:
         yield Suspect(
             Cause.wrong_output,
-            told,
+            sentence,
             (evidence("output units", units, classes if is_multiclass else 1),),
             strength=3.0 if is_certain else 1.0,
             is_certain=is_certain,
@@ -220,14 +220,14 @@ def _size(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
         )
     narrowest = min((layer.units for layer in recipe.hidden), default=0)
     if narrowest < SMALL_UNITS:
-        told = (
+        sentence = (
             f"Its narrowest hidden layer has {narrowest} units"
             if recipe.hidden
             else "The network has no hidden layer: it is a linear model"
         )
         yield Suspect(
             Cause.too_simple,
-            told,
+            sentence,
             (evidence("units of the narrowest hidden layer", narrowest, SMALL_UNITS),),
             strength=0.7,
         )
@@ -235,25 +235,25 @@ def _size(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
 
 def _initial(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     sizes = [data.width, *(layer.units for layer in recipe.layers)]
-    for place, layer in enumerate(recipe.layers):
-        given, fan_in = layer.kernel_initializer, sizes[place]
-        if given.name in {"zeros", "ones", "constant"}:
-            if place == len(recipe.layers) - 1 and given.name == "zeros":
+    for index, layer in enumerate(recipe.layers):
+        initializer, fan_in = layer.kernel_initializer, sizes[index]
+        if initializer.name in {"zeros", "ones", "constant"}:
+            if index == len(recipe.layers) - 1 and initializer.name == "zeros":
                 continue
             yield Suspect(
                 Cause.poor_initialisation,
-                f"Layer {place + 1} begins with all weights alike ({given.name}): its units get "
-                "the same gradient and stay alike",
+                f"Layer {index + 1} begins with all weights alike ({initializer.name}): "
+                "its units get the same gradient and stay alike",
                 (evidence("distinct initial weights of the layer", 1, 2),),
                 strength=2.5,
             )
             return
-        sd = _initial_sd(given.name, given.scale)
+        sd = _initial_sd(initializer.name, initializer.scale)
         usual = math.sqrt(2.0 / fan_in)
         if sd is not None and not usual / INITIAL_SPREAD**2 < sd < usual * INITIAL_SPREAD:
             yield Suspect(
                 Cause.poor_initialisation,
-                f"Layer {place + 1} begins with weights of standard deviation {sd:.3g}; {fan_in} "
+                f"Layer {index + 1} begins with weights of standard deviation {sd:.3g}; {fan_in} "
                 f"inputs want about {usual:.3g}",
                 (
                     evidence(
@@ -281,13 +281,13 @@ def _regularisation(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
         (Cause.l1_too_strong, "l1", PENALTY_L1),
         (Cause.l2_too_strong, "l2", PENALTY_L2),
     ):
-        most = max(float(getattr(layer, name)) for layer in recipe.layers)
+        strength = max(float(getattr(layer, name)) for layer in recipe.layers)
         # Penalties weigh as much as the loss has units.
-        share = most / max(constant, 1e-12)
+        share = strength / max(constant, 1e-12)
         if share > limit:
             yield Suspect(
                 cause,
-                f"{name.upper()} of {most:g} weighs heavily against a loss that begins near "
+                f"{name.upper()} of {strength:g} weighs heavily against a loss that begins near "
                 f"{constant:.3g}",
                 (evidence(f"{name} over the loss of a constant answer", share, limit),),
                 strength=0.3 + math.log10(share / limit),
@@ -295,11 +295,12 @@ def _regularisation(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     worst = max(recipe.hidden, key=lambda layer: layer.dropout, default=None)
     if worst is None or not worst.dropout:
         return
-    kept = worst.units * (1 - worst.dropout)
-    if worst.dropout > DROPOUT or kept < KEPT_UNITS:
+    units_kept = worst.units * (1 - worst.dropout)
+    if worst.dropout > DROPOUT or units_kept < KEPT_UNITS:
         yield Suspect(
             Cause.dropout_too_strong,
-            f"Dropout of {worst.dropout:g} leaves {kept:.3g} of {worst.units} units in each step",
+            f"Dropout of {worst.dropout:g} leaves {units_kept:.3g} of {worst.units} units in each "
+            "step",
             (evidence("dropout rate", worst.dropout, DROPOUT),),
             strength=0.3 + max(0.0, (worst.dropout - DROPOUT) * 3),
         )

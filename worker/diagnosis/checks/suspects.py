@@ -28,14 +28,14 @@ class Suspect:
 
 
 def evidence(what: str, value: float | None, threshold: float | None = None) -> Evidence:
-    """What was measured, with as many digits as are worth telling."""
+    """Build evidence from a measured value, rounded to four digits."""
     return Evidence(
         what=what, value=None if value is None else float(f"{value:.4g}"), threshold=threshold
     )
 
 
-def list_names(names: tuple[str, ...] | list[str], most: int = 5) -> str:
-    """Names as a sentence lists them."""
-    shown = ", ".join(repr(name) for name in names[:most])
-    more = len(names) - most
+def list_names(names: tuple[str, ...] | list[str], limit: int = 5) -> str:
+    """List names for a sentence."""
+    shown = ", ".join(repr(name) for name in names[:limit])
+    more = len(names) - limit
     return shown if more <= 0 else f"{shown} and {more} more"

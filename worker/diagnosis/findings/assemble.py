@@ -129,7 +129,7 @@ def _findings(measured: MeasuredEffects) -> list[Finding]:
 
 
 def _verdict(measured: MeasuredEffects, findings: Sequence[Finding]) -> str:
-    """Summarise the diagnosis in one or two plain sentences."""
+    """Return summarise the diagnosis in one or two plain sentences."""
     name = METRICS.get(measured.trainer.metric, measured.trainer.metric)
     runs, loss = measured.trainer.runs_of(measured.start), measured.loss_of(measured.start)
     best, best_model = measured.best
@@ -152,7 +152,7 @@ def _verdict(measured: MeasuredEffects, findings: Sequence[Finding]) -> str:
 def _curve(trainer: Trainer, variant: Variant) -> Curve:
     """Return the losses of the first draw.
 
-    Squared errors are in the target's own units, other losses in the units that the recipe trains in.
+    Squared errors are in the target's own units, other losses in the units of the training.
     """
     runs = trainer.runs_of(variant)
     epochs = runs[0].trained.epochs if runs and runs[0].trained else ()

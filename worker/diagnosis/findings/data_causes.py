@@ -56,7 +56,9 @@ def too_little_data_finding(trainer: Trainer, end: Variant, draws: Sequence[int]
         return None
     fall, full_loss = compare_with_half_of_rows(trainer, end, draws)
     losses = [run.relative_loss for run in trainer.runs_of(end)]
-    spread = statistics.stdev(losses) / full_loss if len(losses) > 1 and full_loss > MIN_FALL else 0.0
+    spread = (
+        statistics.stdev(losses) / full_loss if len(losses) > 1 and full_loss > MIN_FALL else 0.0
+    )
     is_steep = fall.mean >= max(MIN_FALL, SCARCE_FALL * min(1.0, full_loss))
     if not is_steep and spread < SCARCE_SPREAD:
         return None

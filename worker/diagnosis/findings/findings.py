@@ -72,9 +72,11 @@ def build_remedy(tried: TriedRemedy, trainer: Trainer) -> Remedy:
 
 
 def diff_recipes(before: Recipe, after: Recipe) -> dict[str, Any]:
-    """Return the fields that turn one recipe into the other, as `Recipe.with_changes` takes them."""
+    """Return the fields that turn one recipe into the other, for `Recipe.with_changes`."""
     old, new = before.model_dump(mode="json"), after.model_dump(mode="json")
-    return {name: _changed_part(old[name], value) for name, value in new.items() if value != old[name]}
+    return {
+        name: _changed_part(old[name], value) for name, value in new.items() if value != old[name]
+    }
 
 
 def _changed_part(old: Any, new: Any) -> Any:
@@ -98,7 +100,8 @@ def _step_finding(
         stage=remedy.cause.stage,
         severity=severity,
         sentence=(
-            f"{_symptom(remedy.cause, suspect)}. {remedy.candidate.text}: {describe_remedy_effect(effect)}."
+            f"{_symptom(remedy.cause, suspect)}. "
+            f"{remedy.candidate.text}: {describe_remedy_effect(effect)}."
         ),
         evidence=_evidence(suspect),
         remedy=build_remedy(remedy, trainer),
@@ -158,7 +161,7 @@ def _evidence(suspect: Suspect | None) -> tuple[Evidence, ...]:
 
 
 def describe_remedy_effect(effect: Effect) -> str:
-    """Describe an effect: the loss before and after, and its share of the excess loss."""
+    """Return describe an effect: the loss before and after, and its share of the excess loss."""
     metric = METRICS.get(effect.metric, effect.metric)
     before = "no finite value" if effect.before is None else f"{effect.before:.3g}"
     after = "no finite value" if effect.after is None else f"{effect.after:.3g}"

@@ -1,7 +1,4 @@
-"""A table as a recipe sees it: raw columns, and draws of the rows that train, validate and judge.
-
-N rows, R numeric columns, D columns of the design matrix.
-"""
+"""The rows of a diagnosis: read, parted into draws, and written as each treatment has them."""
 
 from __future__ import annotations
 
@@ -60,7 +57,7 @@ class Treatment:
 
     @classmethod
     def of(cls, recipe: Recipe) -> Treatment:
-        """That of a recipe."""
+        """Return that of a recipe."""
         return cls(recipe.scale_features, recipe.missing, recipe.exclude)
 
 
@@ -110,8 +107,8 @@ class DiagnosisData:
         """D: the most columns that any draw's design matrix has."""
         return max(self._features(draw, "standard").numbers for draw in self.draws)
 
-    def x(self, treatment: Treatment, draw: Draw) -> FloatArray:
-        """[N, D] What a recipe's network sees; every transform is fitted on the known rows."""
+    def transform(self, treatment: Treatment, draw: Draw) -> FloatArray:
+        """Return what a recipe's network sees [N, D]; transforms are fitted on the known rows."""
         scaling = treatment.scale_features
         features = self._features(draw, "none" if scaling == "minmax" else scaling)
         # A copy: an unscaled design matrix may be the raw numbers themselves.
@@ -132,17 +129,21 @@ class DiagnosisData:
         return x_ND
 
     def sources(self, draw: Draw) -> list[str]:
-        """The table's column that each column of the design matrix comes from; "" for padding.
+        """Return the table's column that each column of the design matrix comes from.
+
+        "" for padding.
 
         Indicators of missing values are marked by `missing:`.
         """
         features = self._features(draw, "standard")
         numeric = [feature.column for feature in features.numeric]
-        found = list(numeric)
-        found += [numeric[i] for i, _ in features.seasons for _ in range(2)]
-        found += [f"missing:{numeric[i]}" for i in features.missing_positions]
-        found += [each.column for each in features.categorical for _ in range(each.width)]
-        return found + [""] * (self.width - len(found))
+        sources = list(numeric)
+        sources += [numeric[i] for i, _ in features.seasons for _ in range(2)]
+        sources += [f"missing:{numeric[i]}" for i in features.missing_positions]
+        sources += [
+            feature.column for feature in features.categorical for _ in range(feature.width)
+        ]
+        return sources + [""] * (self.width - len(sources))
 
     def _features(self, draw: Draw, scaling: Scaling) -> FittedFeatures:
         key = draw.number, scaling
@@ -183,10 +184,10 @@ def _has_label(target: pl.Series) -> pl.Series:
     return has_label & target.is_finite() if target.dtype.is_float() else has_label
 
 
-def _sample(frame: pl.DataFrame, most: int, *, seed: int) -> pl.DataFrame:
-    if frame.height <= most:
+def _sample(frame: pl.DataFrame, max_rows: int, *, seed: int) -> pl.DataFrame:
+    if frame.height <= max_rows:
         return frame
-    chosen = np.random.default_rng([seed, STREAM]).permutation(frame.height)[:most]
+    chosen = np.random.default_rng([seed, STREAM]).permutation(frame.height)[:max_rows]
     return frame[np.sort(chosen)]
 
 
@@ -196,21 +197,21 @@ def _draws(
     classes = None if task is Task.regression else y.astype(np.int64)
     share = (1 - JUDGE_SHARE) * (validation_split or VALIDATION_SHARE)
     validation = Validation(strategy="holdout", fraction=share, test_fraction=JUDGE_SHARE)
-    found = []
+    draws = []
     for number in range(count):
         splits = split_rows(Traits(len(y), classes=classes), validation, seed=seed + 1000 * number)
         (fold,) = splits.folds
-        found.append(Draw(number, seed + number, fold.train, fold.validation, splits.test))
-    return tuple(found)
+        draws.append(Draw(number, seed + number, fold.train, fold.validation, splits.test))
+    return tuple(draws)
 
 
 def sample_rows(rows: Rows, share: float, *, seed: int) -> Rows:
-    """Some of the rows, by chance."""
+    """Draw a share of the rows."""
     count = max(2, round(share * len(rows)))
     return np.sort(np.random.default_rng([seed, STREAM]).permutation(rows)[:count])
 
 
 def largest_ratio(values: Sequence[float]) -> float:
-    """The largest over the smallest of some positive numbers; 1 where there are none."""
+    """Return the largest over the smallest of positive numbers; 1 where there are none."""
     positive = [value for value in values if value > 0]
     return max(positive) / min(positive) if positive else 1.0

@@ -1,6 +1,6 @@
 """What a training is worth on the judging rows, whatever loss it was trained with.
 
-M rows, C classes, U output units.
+U output units.
 """
 
 from __future__ import annotations
@@ -45,31 +45,34 @@ class JudgedVariant:
 
     @property
     def relative_loss(self) -> float:
-        """How bad a loss is: 1 for the constant answer's; beyond it counts by powers of ten.
+        """Scale a loss over the constant prediction's: linear up to 1, then by powers of ten.
 
-        Linear below, so that shares of it are shares of the loss.
+        Below 1 it is linear, so that shares of it are shares of the loss.
         """
         return relative_loss(self.relative)
 
 
 def relative_loss(relative: float) -> float:
-    """See `JudgedVariant.relative_loss`."""
+    """Scale a loss over the constant prediction's: linear up to 1, then by powers of ten.
+
+    Below 1 it is linear, so that shares of it are shares of the loss.
+    """
     if not math.isfinite(relative):
         relative = HOPELESS
     return relative if relative <= 1 else 1 + math.log10(min(relative, HOPELESS))
 
 
 def metric_of(data: DiagnosisData) -> str:
-    """The metric that variants are judged by."""
+    """Return the metric that variants are judged by."""
     return METRICS.get(data.task, "log_loss")
 
 
 def constant_loss(data: DiagnosisData, draw: Draw) -> float:
-    """The loss of the best constant answer: the known rows' mean, or their share of each class."""
-    y, known = data.y[draw.judge], data.y[draw.fit_rows]
+    """Return the loss of the best constant: the known rows' mean, or their share of each class."""
+    y, y_fit = data.y[draw.judge], data.y[draw.fit_rows]
     if data.task is Task.regression:
-        return float(np.mean((y - known.mean()) ** 2)) or 1.0
-    counts = np.bincount(known.astype(np.int64), minlength=len(data.target.labels))
+        return float(np.mean((y - y_fit.mean()) ** 2)) or 1.0
+    counts = np.bincount(y_fit.astype(np.int64), minlength=len(data.target.labels))
     shares = np.clip(counts / counts.sum(), 1e-7, 1)
     return float(-np.mean(np.log(shares[y.astype(np.int64)])))
 
@@ -77,20 +80,20 @@ def constant_loss(data: DiagnosisData, draw: Draw) -> float:
 def score_predictions(
     data: DiagnosisData, rows: Rows, predictions_MC: Float64Array
 ) -> tuple[float, float | None]:
-    """The metric's loss of some answers, and the error where each class counts the same."""
-    found = scores(data.target, data.y[rows], predictions_MC)
+    """Return the metric's loss, and the error where each class counts the same."""
+    metrics = scores(data.target, data.y[rows], predictions_MC)
     if data.task is Task.regression:
-        return found["rmse"] ** 2, None
-    return found["log_loss"], 1 - found["balanced_accuracy"]
+        return metrics["rmse"] ** 2, None
+    return metrics["log_loss"], 1 - metrics["balanced_accuracy"]
 
 
 def read_predictions(
     recipe: Recipe, data: DiagnosisData, draw: Draw, output_MU: FloatArray, fit_NU: FloatArray
 ) -> Float64Array:
-    """[M, C] What a network's output says: target units, or probabilities.
+    """Convert a network's output to predictions [M, C]: target units, or probabilities.
 
-    What is no probability (one unit for many classes, a linear output) is read by the classes that
-    the known rows of the same answer have; `fit_NU` is the output to these.
+    An output that is no probability (one unit for many classes, a linear output) is read by the
+    classes of the known rows with the same output, `fit_NU`.
     """
     output = output_MU.astype(np.float64)
     if data.task is Task.regression:
@@ -106,16 +109,16 @@ def read_predictions(
             total > 0, output / np.where(total > 0, total, 1), 1 / classes
         )
         return share
-    named = _nearest(data, fit_NU.astype(np.float64))
+    class_N = _nearest(data, fit_NU.astype(np.float64))
     counts = np.full((classes, classes), SMOOTHING / classes)
-    np.add.at(counts, (named, data.y[draw.fit_rows].astype(np.int64)), 1)
+    np.add.at(counts, (class_N, data.y[draw.fit_rows].astype(np.int64)), 1)
     shares = counts / counts.sum(axis=1, keepdims=True)
     read: Float64Array = shares[_nearest(data, output)]
     return read
 
 
 def _share(data: DiagnosisData, output_M: Float64Array) -> Float64Array:
-    """An output between the two labels' numbers as a share of the second."""
+    """Return an output between the two labels' numbers as a share of the second."""
     numbers = data.label_numbers
     if numbers is None:
         return output_M
@@ -124,7 +127,7 @@ def _share(data: DiagnosisData, output_M: Float64Array) -> Float64Array:
 
 
 def _nearest(data: DiagnosisData, output_NU: Float64Array) -> Rows:
-    """The class that each answer names: the largest unit's, or the nearest label's."""
+    """Return the class that each output stands for: the largest unit's, or the nearest label's."""
     if output_NU.shape[1] > 1:
         return np.asarray(output_NU.argmax(axis=1), dtype=np.int64)
     numbers = data.label_numbers

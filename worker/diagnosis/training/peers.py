@@ -1,7 +1,4 @@
-"""What the recipe is held against: scikit-learn's models on the same rows, and a floor of noise.
-
-N rows, D columns.
-"""
+"""What the recipe is held against: scikit-learn's models on the same rows, and a floor of noise."""
 
 from __future__ import annotations
 
@@ -52,9 +49,9 @@ class Peer:
 def fit_peers(
     data: DiagnosisData, draws: tuple[Draw, ...], *, seed: int, is_wanted: Callable[[], object]
 ) -> list[Peer]:
-    """Linear and boosted models, fitted on each draw's known rows."""
+    """Fit linear and boosted models on each draw's known rows."""
     models = {
-        name: [_answer(data, draw, name, seed=seed, is_wanted=is_wanted) for draw in draws]
+        name: [_predict(data, draw, name, seed=seed, is_wanted=is_wanted) for draw in draws]
         for name in ("linear", BOOSTING)
     }
     names = {
@@ -72,10 +69,10 @@ def fit_peers(
     ]
 
 
-def _answer(
+def _predict(
     data: DiagnosisData, draw: Draw, name: str, *, seed: int, is_wanted: Callable[[], object]
 ) -> Float64Array:
-    """[M, C] A model's answers to the judging rows."""
+    """Fit a model, and predict the judging rows [M, C]."""
     is_wanted()
     x_ND = data.transform(STANDARD, draw).astype(np.float64)
     is_regression = data.task is Task.regression
@@ -89,19 +86,19 @@ def _answer(
         model.fit(x_ND[draw.fit_rows], data.y[draw.fit_rows])
     if is_regression:
         return np.asarray(model.predict(x_ND[draw.judge]), dtype=np.float64)[:, None]
-    found = np.zeros((len(draw.judge), len(data.target.labels)))
-    found[:, model.classes_.astype(int)] = model.predict_proba(x_ND[draw.judge])
-    return found
+    probability_MC = np.zeros((len(draw.judge), len(data.target.labels)))
+    probability_MC[:, model.classes_.astype(int)] = model.predict_proba(x_ND[draw.judge])
+    return probability_MC
 
 
 def _boosting(data: DiagnosisData, rows: int, *, seed: int) -> Any:
     classes = len(data.target.labels)
     trees_of_iteration = classes if classes > 2 else 1
-    most = min(MAX_TREES, MAX_TREE_COLUMNS // data.width) // trees_of_iteration
+    max_iterations = min(MAX_TREES, MAX_TREE_COLUMNS // data.width) // trees_of_iteration
     is_regression = data.task is Task.regression
     kind = HistGradientBoostingRegressor if is_regression else HistGradientBoostingClassifier
     return kind(
-        max_iter=min(100, max(10, most)),
+        max_iter=min(100, max(10, max_iterations)),
         early_stopping=False,
         min_samples_leaf=min(20, max(3, rows // 20)),
         random_state=seed,
@@ -109,12 +106,12 @@ def _boosting(data: DiagnosisData, rows: int, *, seed: int) -> Any:
 
 
 def mean_constant_loss(data: DiagnosisData) -> float:
-    """The mean loss of the best constant answer."""
+    """Return the mean loss of the best constant over the draws."""
     return math.fsum(constant_loss(data, draw) for draw in data.draws) / len(data.draws)
 
 
 def estimate_noise_floor(data: DiagnosisData, best: float) -> NoiseFloor:
-    """What no model can remove: from rows of equal features, and from near neighbours.
+    """Estimate what no model can remove, from rows of equal features and near neighbours.
 
     The Gamma test (Stefánsson, Končar and Jones 1997) extends half the squared difference of
     neighbours' targets to a distance of 0; it is an estimate, and no more than the best loss.
@@ -138,7 +135,7 @@ def _gamma(data: DiagnosisData) -> float:
 
 
 def group_equal_rows(data: DiagnosisData) -> NDArray[np.int64]:
-    """[N] A number for each row: the same for rows whose features are all the same."""
+    """Return a number for each row [N]: equal rows of features have the same."""
     parts = [np.nan_to_num(data.raw.numeric_NR, nan=-1e30).astype(np.float64)]
     parts += [strings.rank("dense").to_numpy()[:, None] for strings in data.raw.strings]
     whole = np.ascontiguousarray(np.concatenate(parts, axis=1))
@@ -147,7 +144,7 @@ def group_equal_rows(data: DiagnosisData) -> NDArray[np.int64]:
 
 
 def _conflicting(data: DiagnosisData) -> float | None:
-    """The loss that rows of equal features and other targets leave to any model; None for none."""
+    """Return the loss that rows of equal features and other targets leave to any model."""
     group_N = group_equal_rows(data)
     sizes = np.bincount(group_N)
     if sizes.max() < 2:
@@ -166,7 +163,7 @@ def _conflicting(data: DiagnosisData) -> float | None:
 
 
 def surest_error_rate(data: DiagnosisData, draw: Draw, predictions_MC: Float64Array) -> float:
-    """The share of wrong labels among the quarter of judging rows that a model is surest of."""
+    """Return the share of wrong labels in the quarter of judging rows that a model is surest of."""
     y_M = data.y[draw.judge].astype(np.int64)
     surest = np.argsort(-predictions_MC.max(axis=1))[: max(1, round(SURE_SHARE * len(y_M)))]
     return float(np.mean(predictions_MC[surest].argmax(axis=1) != y_M[surest]))
@@ -175,9 +172,9 @@ def surest_error_rate(data: DiagnosisData, draw: Draw, predictions_MC: Float64Ar
 def measure_importances(
     data: DiagnosisData, draw: Draw, *, seed: int
 ) -> tuple[Float64Array, float]:
-    """[D] By how much boosting's loss rises where a column is shuffled, and the same of a probe.
+    """Measure the rise of boosting's loss where a column is shuffled [D], and that of a probe.
 
-    The probe is the largest rise of some columns of noise that were put beside the others.
+    The probe is the largest rise of columns of noise that were put beside the others.
     """
     rng = np.random.default_rng([seed, 11])
     x_ND = data.transform(STANDARD, draw).astype(np.float64)
@@ -187,22 +184,24 @@ def measure_importances(
     model = _boosting(data, len(draw.train), seed=seed)
     with threadpool_limits(1):
         model.fit(wide[draw.train], data.y[draw.train])
-    held, y_M = wide[draw.validation], data.y[draw.validation]
+    validation_MD, y_M = wide[draw.validation], data.y[draw.validation]
 
     def loss(rows: Float64Array) -> float:
         if is_regression:
             return float(np.mean((model.predict(rows) - y_M) ** 2))
-        found = np.full((len(rows), len(data.target.labels)), 1e-7)
-        found[:, model.classes_.astype(int)] = model.predict_proba(rows)
+        probability_MC = np.full((len(rows), len(data.target.labels)), 1e-7)
+        probability_MC[:, model.classes_.astype(int)] = model.predict_proba(rows)
         return float(
-            -np.mean(np.log(np.clip(found[np.arange(len(rows)), y_M.astype(int)], 1e-7, 1)))
+            -np.mean(
+                np.log(np.clip(probability_MC[np.arange(len(rows)), y_M.astype(int)], 1e-7, 1))
+            )
         )
 
-    plain = loss(held)
+    plain = loss(validation_MD)
     rises = np.zeros(wide.shape[1])
-    for place in range(wide.shape[1]):
+    for column in range(wide.shape[1]):
         for _ in range(2):
-            shuffled = held.copy()
-            shuffled[:, place] = rng.permutation(shuffled[:, place])
-            rises[place] += (loss(shuffled) - plain) / 2
+            shuffled = validation_MD.copy()
+            shuffled[:, column] = rng.permutation(shuffled[:, column])
+            rises[column] += (loss(shuffled) - plain) / 2
     return rises[: data.width], float(max(0.0, rises[data.width :].max()))

@@ -1,7 +1,4 @@
-"""A look into a recipe's network: its first step's gradients, and what became of its units.
-
-N rows, W units.
-"""
+"""A look into a recipe's network: its first step's gradients, and what became of its units."""
 
 from __future__ import annotations
 
@@ -46,7 +43,7 @@ class Probe:
 def probe_network(
     trainer: Trainer, variant: Variant, weights: Sequence[FloatArray]
 ) -> Probe | None:
-    """Look at a recipe's network as it begins, and at its trained `weights`; None if it cannot be.
+    """Measure a recipe's network at its start, and with its trained `weights`; None if refused.
 
     The gradients are Keras's own.
     """
@@ -89,7 +86,7 @@ def _one_hot(y_N: FloatArray, classes: int) -> FloatArray:
 
 
 def _constant(loss: str, targets: FloatArray) -> float:
-    """The loss of the mean answer, or 1 where that has no meaning."""
+    """Return the loss of the mean target, or 1 where that has no meaning."""
     if loss not in {"mean_squared_error", "mean_absolute_error", "huber", "log_cosh"}:
         return 1.0
     mean = np.broadcast_to(targets.mean(axis=0), targets.shape)
@@ -97,7 +94,7 @@ def _constant(loss: str, targets: FloatArray) -> float:
 
 
 def _step(variant: Variant, start: Sequence[FloatArray], gradients: list[float]) -> float | None:
-    """How far a first step moves a kernel's weights, as a share of their size: a median."""
+    """Return how far a first step moves weights, as a share of their size: a median."""
     optimizer = variant.recipe.optimizer
     kernels = [weight for weight in start if weight.ndim == 2]
     ratios = []
@@ -113,7 +110,7 @@ def _step(variant: Variant, start: Sequence[FloatArray], gradients: list[float])
 def _units(
     weights: Sequence[FloatArray], activations: tuple[str, ...], x_ND: FloatArray
 ) -> tuple[float, float]:
-    """Shares of hidden units that are dead, and of squashing units' inputs that are far out."""
+    """Return the shares of dead hidden units, and of squashing units' inputs that are far out."""
     h = x_ND
     dead, squashed = [], []
     *hidden, _ = unflatten_weights(weights).layers

@@ -96,14 +96,14 @@ class Trainer:
     def train(self, variants: Iterable[Variant], draws: Iterable[int]) -> None:
         """Train what is not trained yet; what the deadline cuts short is left out."""
         variants = list(dict.fromkeys(variants))
-        wanted = [
+        untrained = [
             (variant, draw)
             for draw in draws
             for variant in variants
             if (variant, draw) not in self.judged
         ]
         groups: defaultdict[OutputFormat, list[VariantDraw]] = defaultdict(list)
-        for variant, draw in wanted:
+        for variant, draw in untrained:
             try:
                 answer = output_format(variant.recipe, self.data)
             except CannotTrainError as error:
@@ -114,29 +114,29 @@ class Trainer:
             else:
                 groups[answer].append((variant, draw))
         for answer, runs in groups.items():
-            for some in self._portions(runs):
+            for portion in self._portions(runs):
                 if self.seconds_left > 0:
-                    self._train_group(answer, some)
+                    self._train_group(answer, portion)
 
     def runs_of(self, variant: Variant) -> list[JudgedVariant]:
-        """What a variant's trainings came to, draw by draw."""
+        """Return a variant's trainings, draw by draw."""
         numbers = [draw.number for draw in self.data.draws]
         return [self.judged[variant, n] for n in numbers if (variant, n) in self.judged]
 
     def x_of(self, variant: Variant, draw: Draw) -> FloatArray:
-        """[N, D] All rows as a variant's network sees them."""
+        """Return all rows as a variant's network sees them [N, D]."""
         view = self._views.find_view(Treatment.of(variant.recipe), draw)
         x_ND: FloatArray = self._views.x_VND[view]
         return x_ND
 
     def plan(self, variant: Variant, draw: Draw) -> tuple[Plan, Arrays]:
-        """A variant's training by itself; CannotTrainError."""
+        """Return a variant's training by itself; raise CannotTrainError."""
         answer = output_format(variant.recipe, self.data)
         arrays, plans = self._arrays(answer, [(variant, draw.number)])
         return plans[0], arrays
 
     def _portions(self, runs: list[VariantDraw]) -> list[list[VariantDraw]]:
-        """All runs at once, or a few at a time where there may be no time for all.
+        """Split runs: all at once, or a few at a time where there may be no time for all.
 
         Those that train together end together: cut short, all would be lost.
         """
@@ -146,12 +146,12 @@ class Trainer:
         return [runs[start : start + PORTION] for start in range(0, len(runs), PORTION)]
 
     def _estimated_seconds(self, variant: Variant) -> float:
-        """About what a training takes one core."""
+        """Estimate what a training takes one core, in seconds."""
         recipe = variant.recipe
         steps = recipe.epochs * math.ceil(len(self.data.draws[0].fit_rows) / recipe.batch_size)
         weights = count_weights(self.data.width, recipe)
-        each = WEIGHT_SECONDS + recipe.batch_size * CELL_SECONDS
-        return steps * (SLOT_SECONDS + weights * each)
+        seconds_of_weight = WEIGHT_SECONDS + recipe.batch_size * CELL_SECONDS
+        return steps * (SLOT_SECONDS + weights * seconds_of_weight)
 
     def _train_group(self, answer: OutputFormat, runs: list[VariantDraw]) -> None:
         arrays, plans = self._arrays(answer, runs)
@@ -181,7 +181,7 @@ class Trainer:
     def _arrays(
         self, answer: OutputFormat, runs: Sequence[VariantDraw]
     ) -> tuple[Arrays, list[Plan]]:
-        """Arrays with a fold for each run, and a plan on it.
+        """Build arrays with a fold for each run, and a plan on it.
 
         Two more folds, which nobody trains on, make all arrays alike: programs are compiled once.
         """
@@ -215,8 +215,8 @@ class Trainer:
             head=answer.head,
         )
         plans = [
-            build_plan(variant, self._draw(number), number=place + 1, fold=place)
-            for place, (variant, number) in enumerate(runs)
+            build_plan(variant, self._draw(number), number=index + 1, fold=index)
+            for index, (variant, number) in enumerate(runs)
         ]
         return arrays, plans
 
@@ -265,10 +265,10 @@ class Trainer:
     def _hopeless(
         self, variant: Variant, number: int, *, refusal: str | None = None
     ) -> JudgedVariant:
-        return JudgedVariant(variant, number, None, math.inf, None, None, refusal=refused)
+        return JudgedVariant(variant, number, None, math.inf, None, None, refusal=refusal)
 
     def _reach(self, plans: Sequence[Plan], arrays: Arrays) -> Reach:
-        """What the plans ask of programs: the same from call to call, as far as it goes.
+        """Return what the plans need of programs: the same from call to call, as far as possible.
 
         Options that cost a program time are in all of them where that is cheaper than compiling.
         """
@@ -295,8 +295,8 @@ class Views:
         # Programs are compiled for the number of views.
         self.x_VND = np.zeros((room * count, len(data.y), data.width), dtype=np.float32)
 
-    def number(self, treatment: Treatment, draw: Draw) -> int:
-        """Which view shows a treatment on a draw."""
+    def find_view(self, treatment: Treatment, draw: Draw) -> int:
+        """Return the number of the view that shows a treatment on a draw."""
         key = treatment, draw.number
         if key not in self._numbers:
             view = self._numbers[key] = len(self._numbers)

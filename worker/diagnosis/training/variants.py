@@ -45,7 +45,7 @@ class CannotTrainError(Exception):
 
 
 def output_format(recipe: Recipe, data: DiagnosisData) -> OutputFormat:
-    """What a recipe's loss compares; CannotTrainError where Keras would raise an error."""
+    """Return what a recipe's loss compares; raise CannotTrainError where Keras would refuse."""
     units, classes = recipe.output.units, len(data.target.labels)
     head, loss = recipe.output.activation, recipe.loss
     is_sparse = loss == "sparse_categorical_crossentropy"
@@ -73,7 +73,7 @@ def _loss(name: str) -> Loss:
 
 
 def encode_targets(answer: OutputFormat, data: DiagnosisData) -> Float64Array:
-    """[N] The target as the loss compares it: numbers, class indices, or labels as numbers."""
+    """Return the target as the loss compares it [N]: numbers, class indices, label numbers."""
     numbers = data.label_numbers
     if answer.codes and numbers is not None:
         return numbers[data.y.astype(np.int64)]
@@ -81,7 +81,7 @@ def encode_targets(answer: OutputFormat, data: DiagnosisData) -> Float64Array:
 
 
 def fit_target_scaling(recipe: Recipe, data: DiagnosisData, draw: Draw) -> tuple[float, float]:
-    """Shift and scale of the target as the recipe puts it before the network."""
+    """Return shift and scale of the target as the recipe puts it before the network."""
     if data.task is not Task.regression or recipe.scale_target == "none":
         return 0.0, 1.0
     y = data.y[draw.fit_rows]
@@ -91,18 +91,18 @@ def fit_target_scaling(recipe: Recipe, data: DiagnosisData, draw: Draw) -> tuple
 
 
 def count_weights(inputs: int, recipe: Recipe) -> int:
-    """Weights and biases of a recipe's network on so many columns."""
+    """Count weights and biases of a recipe's network on `inputs` columns."""
     sizes = [inputs, *(layer.units for layer in recipe.layers)]
     return sum((fan_in + 1) * fan_out for fan_in, fan_out in itertools.pairwise(sizes))
 
 
 def is_stopped(recipe: Recipe) -> bool:
-    """Whether early stopping has anything to go by."""
+    """Return whether early stopping has rows to go by."""
     return recipe.early_stopping is not None and recipe.validation_split > 0
 
 
 def build_plan(variant: Variant, draw: Draw, *, number: int, fold: int) -> Plan:
-    """The training of a variant on a fold of some arrays."""
+    """Build the plan of a variant's training on a fold."""
     recipe, optimizer = variant.recipe, variant.recipe.optimizer
     stopping = recipe.early_stopping
     # Keras looks at patience after it has counted: 0 is as 1.
@@ -137,9 +137,9 @@ def build_plan(variant: Variant, draw: Draw, *, number: int, fold: int) -> Plan:
 
 
 def select_rows(variant: Variant, draw: Draw) -> tuple[Rows, Rows]:
-    """The rows that a variant trains on, and those that its validation loss is of.
+    """Return the rows that a variant trains on, and those of its validation loss.
 
-    Who has no validation split sees the judging rows' loss in the curve, and nothing comes of it.
+    Without a validation split the curve shows the judging rows' loss, and nothing depends on it.
     """
     is_validated = variant.recipe.validation_split > 0
     train = draw.train if is_validated else draw.fit_rows
@@ -153,7 +153,7 @@ def select_rows(variant: Variant, draw: Draw) -> tuple[Rows, Rows]:
 def build_fold(
     variant: Variant, data: DiagnosisData, draw: Draw, *, view: int, unit: tuple[float, float]
 ) -> Fold:
-    """A variant's fold of arrays whose target is in `unit`: (y - unit[0]) / unit[1]."""
+    """Build a variant's fold of arrays whose target is in `unit`: (y - unit[0]) / unit[1]."""
     recipe = variant.recipe
     train, validation = select_rows(variant, draw)
     shift, scale = fit_target_scaling(recipe, data, draw)
@@ -169,7 +169,7 @@ def build_fold(
 
 
 def choose_target_unit(answer: OutputFormat, y_N: Float64Array) -> tuple[float, float]:
-    """The unit that arrays hold a target in: float32 would lose a large mean's digits."""
+    """Return the unit that arrays hold a target in: float32 would lose a large mean's digits."""
     if answer.codes or answer.outputs > 1 or answer.loss is Loss.multiclass:
         return 0.0, 1.0
     return float(y_N.mean()), float(y_N.std()) or 1.0
