@@ -31,7 +31,7 @@ MAX_STEPS = 40_000
 
 
 def a_plan(number: int, width: int, epochs: int) -> Plan:
-    """One of many alike."""
+    """Return one of many alike."""
     return Plan(
         number=number,
         seed=number,
@@ -52,7 +52,7 @@ def a_plan(number: int, width: int, epochs: int) -> Plan:
 
 
 def step_seconds(peer: str, width: int, arrays: Arrays) -> dict[str, Any]:
-    """Seconds of one training step of one trial, its share of the validation included."""
+    """Return seconds of one training step of one trial, its share of the validation included."""
     steps = arrays.steps(a_plan(1, width, 1))
     few, more = EPOCHS.get(peer, (1, 3))
     # A small table's epoch is short: train more of them.
@@ -79,7 +79,7 @@ def step_seconds(peer: str, width: int, arrays: Arrays) -> dict[str, Any]:
 
 
 def _search() -> Any:
-    """Imports TensorFlow, which not every peer needs."""
+    """Import TensorFlow, which not every peer needs."""
     from benchmarks import search
 
     return search

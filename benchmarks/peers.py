@@ -24,7 +24,10 @@ FLAGS = {"steps_per_execution": 32}
 
 
 def prepare(name: str, arrays: Arrays) -> Train:
-    """A peer that is ready to train on some arrays; what it compiles, it does when it trains."""
+    """Return a peer that is ready to train on some arrays; what it compiles.
+
+    It does when it trains.
+    """
     match name:
         case "lowloss":
             return _lowloss(arrays)
@@ -60,7 +63,7 @@ def _best(trained: TrainedPlan) -> float:
 
 
 def _network(plan: Plan, columns: int, flags: dict[str, Any]) -> Any:
-    """The network of a plan as a user of Keras writes it."""
+    """Return the network of a plan as a user of Keras writes it."""
     import keras
 
     keras.utils.set_random_seed(plan.seed)
@@ -86,7 +89,7 @@ def _stopping(plan: Plan) -> Any:
 
 
 def _hands_out(plans: Sequence[Plan], objective: Any) -> Any:
-    """An oracle that hands out the plans' numbers."""
+    """Return an oracle that hands out the plans' numbers."""
     import keras_tuner
 
     class Given(keras_tuner.Oracle):  # type: ignore[misc]
@@ -100,7 +103,7 @@ def _hands_out(plans: Sequence[Plan], objective: Any) -> Any:
 
 
 def _kerastuner(plans: Sequence[Plan], arrays: Arrays, flags: dict[str, Any]) -> dict[int, float]:
-    """Stock `search`; its oracle hands out the plans in their order."""
+    """Train by stock `search`, whose oracle hands out the plans in their order."""
     import keras_tuner
 
     of_number = {plan.number: plan for plan in plans}
@@ -139,7 +142,7 @@ def _kerastuner(plans: Sequence[Plan], arrays: Arrays, flags: dict[str, Any]) ->
 
 
 def _optuna(plans: Sequence[Plan], arrays: Arrays) -> dict[int, float]:
-    """Optuna around stock Keras `fit`."""
+    """Train by Optuna around stock Keras `fit`."""
     import keras
     import optuna
 
@@ -171,7 +174,7 @@ def _optuna(plans: Sequence[Plan], arrays: Arrays) -> dict[int, float]:
 
 
 def _sklearn(plans: Sequence[Plan], arrays: Arrays) -> dict[int, float]:
-    """scikit-learn's network, without dropout, in two processes."""
+    """Train scikit-learn's network, without dropout, in two processes."""
     import warnings
 
     from sklearn.exceptions import ConvergenceWarning
@@ -210,7 +213,7 @@ def _sklearn(plans: Sequence[Plan], arrays: Arrays) -> dict[int, float]:
 
 
 def _matmul(plans: Sequence[Plan], arrays: Arrays) -> dict[int, float]:
-    """The bare matrix products of forward and backward, no network around them: the floor."""
+    """Compute the bare matrix products of forward and backward: the floor."""
     steps = arrays.steps(plans[0])
     given = [
         (plan.widths, plan.batch_size, arrays.features, steps * plan.max_epochs) for plan in plans

@@ -55,12 +55,12 @@ def _package(name: str, file: str) -> Path:
 
 
 def as_it_is(package: str, file: str) -> Callable[[Path], Path]:
-    """A package's own file."""
+    """Return a package's own file."""
     return lambda _: _package(package, file)
 
 
 def unpacked(package: str, file: str) -> Callable[[Path], Path]:
-    """A package's file that bzip2 packed."""
+    """Return a package's file that bzip2 packed."""
 
     def write(folder: Path) -> Path:
         path = folder / Path(file).stem
@@ -117,7 +117,7 @@ TABLES = {
 
 
 def run(name: str, client: Client, folder: Path, changes: dict[str, Any]) -> dict[str, Any]:
-    """Upload a table, run its job, and answer what came out."""
+    """Upload a table, run its job, and return the result."""
     table = TABLES[name]
     dataset = client.upload(table.write(folder), name=name)
     features = {"exclude": list(table.exclude)}
@@ -142,7 +142,7 @@ def run(name: str, client: Client, folder: Path, changes: dict[str, Any]) -> dic
 
 
 def scores_of(job: Job) -> dict[str, Any]:
-    """The test metrics of the model and of what it must beat."""
+    """Return the test metrics of the model and of what it must beat."""
     outcome = job.outcome
     assert outcome.test_metrics is not None
     assert outcome.test_intervals is not None

@@ -100,7 +100,7 @@ def write_page(results: dict[str, Any]) -> None:
 
 
 def _commits(commits: dict[str, str]) -> str:
-    """At which commit each part was measured; all of them where that is one."""
+    """Return at which commit each part was measured; all of them where that is one."""
     if len(set(commits.values())) == 1:
         return f"commit {next(iter(commits.values()))}"
     return "commits " + ", ".join(f"{commit} ({part})" for part, commit in commits.items())

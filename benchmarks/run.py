@@ -36,7 +36,7 @@ MAX_DISAGREEMENT = 0.1
 
 
 def measure(*arguments: object) -> dict[str, Any]:
-    """One measurement in a process of its own."""
+    """Run one measurement in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.measure", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
@@ -48,7 +48,7 @@ def measure(*arguments: object) -> dict[str, Any]:
 
 
 def rounds_of(kind: str, size: int, peers: Sequence[str], rounds: int) -> dict[str, Any]:
-    """Peers by turns; the medians of their seconds and of their ratios to lowloss."""
+    """Run peers by turns; return the medians of their seconds and of their ratios to lowloss."""
     seen: dict[str, list[dict[str, Any]]] = {peer: [] for peer in peers}
     for _ in range(rounds):
         for peer in peers:
@@ -69,7 +69,7 @@ def rounds_of(kind: str, size: int, peers: Sequence[str], rounds: int) -> dict[s
 
 
 def whole_search() -> dict[str, Any]:
-    """The job of 30 trials on diamonds, and its trials through the peers."""
+    """Measure the job of 30 trials on diamonds, and its trials through the peers."""
     with tempfile.TemporaryDirectory() as folder:
         ours = measure("search", folder)
         peers = {}

@@ -55,7 +55,7 @@ class _Channel:
         self.folder = folder
 
     def alive(self) -> None:
-        """Nobody listens."""
+        """Do nothing: nobody listens."""
 
 
 def lowloss(folder: Path) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def peer(folder: Path, name: str, every: int) -> dict[str, Any]:
 
 
 def folds(arrays: Arrays) -> dict[str, Any]:
-    """Five-fold cross-validation of 30 trials against one holdout of the same share of rows."""
+    """Compare five-fold cross-validation of 30 trials with one holdout."""
     from benchmarks.measure import a_plan
     from worker.engine.cohort.buckets import Reach
     from worker.execution.local import local_engine
@@ -172,7 +172,7 @@ def _job(database: Database) -> Job:
 
 
 def _arrays(database: Database, folder: Path) -> Arrays:
-    """The job's own arrays."""
+    """Return the job's own arrays."""
     job = load_job(database, Fence(_job(database).id, "bench", 1))
     return prepare_data(database, job, folder, Limits())[0].arrays
 
@@ -180,7 +180,7 @@ def _arrays(database: Database, folder: Path) -> Arrays:
 def _adding_to(
     seconds: dict[str, float], call: Callable[..., Any], part: str, lock: threading.Lock
 ) -> Callable[..., Any]:
-    """The same call, whose seconds are added to a part's."""
+    """Return the same call, whose seconds are added to a part's."""
 
     def measured(*given: Any, **named: Any) -> Any:
         started = time.perf_counter()
@@ -195,7 +195,7 @@ def _adding_to(
 
 @contextmanager
 def _timed() -> Iterator[dict[str, float]]:
-    """Where a job's time goes: seconds inside its parts, of all threads."""
+    """Return where a job's time goes: seconds inside its parts, of all threads."""
     from worker.engine.cohort.compiled import Compiled
     from worker.engine.cohort.program import Program
     from worker.progress.reporter import Reporter

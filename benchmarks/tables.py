@@ -19,7 +19,7 @@ COLUMNS = 26
 
 
 def diamonds_csv() -> Path:
-    """Where plotnine keeps its diamonds table: 53,940 rows of 10 columns."""
+    """Return where plotnine keeps its diamonds table: 53,940 rows of 10 columns."""
     spec = importlib.util.find_spec("plotnine")
     if spec is None or not spec.submodule_search_locations:
         raise SystemExit("plotnine is not installed: `make bench` installs it")
@@ -27,7 +27,7 @@ def diamonds_csv() -> Path:
 
 
 def diamonds(train_rows: int, val_rows: int) -> Arrays:
-    """The log of the price from 26 columns after one-hot, both standardised."""
+    """Return the log of the price from 26 columns after one-hot, both standardised."""
     frame = pl.read_csv(diamonds_csv())
     frame = frame.select(["carat", "depth", "table", "x", "y", "z", *ORDERED, "price"])
     x = frame.drop("price").to_dummies(list(ORDERED)).to_numpy().astype(np.float64)
@@ -35,7 +35,7 @@ def diamonds(train_rows: int, val_rows: int) -> Arrays:
 
 
 def generated(train_rows: int, val_rows: int) -> Arrays:
-    """A target of known noise, variance 0.25, over 26 columns of which six matter."""
+    """Return a target of known noise, variance 0.25, over 26 columns of which six matter."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(train_rows + val_rows, COLUMNS))
     signal = x[:, 0] + np.sin(2 * x[:, 1]) + x[:, 2] * x[:, 3] + np.abs(x[:, 4]) - x[:, 5] ** 2 / 2

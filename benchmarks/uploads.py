@@ -21,7 +21,10 @@ WORDS = np.array(["red", "green", "blue", "a longer word", ""])
 
 
 def upload(rows: int) -> dict[str, Any]:
-    """Seconds and peak memory of a table of numbers, four of whose columns are words and dates."""
+    """Return seconds and peak memory of a table of numbers.
+
+    Four of whose columns are words and dates.
+    """
     settings = Settings()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.csv"

@@ -25,7 +25,7 @@ GOALS = {"recall_1": 0.8, "recall_3": 0.95, "false_alarms": 0.05, "reached": 0.9
 
 
 def chosen(half: str, only: list[str]) -> list[Program]:
-    """Programs of a half whose name, table, kind or faults hold one of some words."""
+    """Return programs of a half whose name, table, kind or faults hold one of some words."""
     return [
         program
         for program in programs()
@@ -35,7 +35,7 @@ def chosen(half: str, only: list[str]) -> list[Program]:
 
 
 def results(records: list[Record], **terms: Any) -> dict[str, Any]:
-    """What all records came to, as plain data, and on which terms."""
+    """Summarise all records as plain data."""
     asked = [record for record in records if record.kind is Kind.forum]
     generated = [record for record in records if record.kind is not Kind.forum]
     halves = {half.value: [r for r in generated if r.half is half] for half in Half}

@@ -17,17 +17,17 @@ INITIAL = frozenset({Cause.poor_initialisation})
 
 
 def normal(sd: float) -> dict[str, Any]:
-    """Kernels that begin as a normal of some standard deviation."""
+    """Begin kernels as a normal of this standard deviation."""
     return {"kernel_initializer": {"name": "random_normal", "scale": sd}}
 
 
 def constant(value: float) -> dict[str, Any]:
-    """Kernels that begin as one number."""
+    """Begin kernels as one number."""
     return {"kernel_initializer": {"name": "constant", "scale": value}}
 
 
 def unlearnable(fault: str, activation: str, *tables: str) -> Fault:
-    """A regression's output that cannot reach all of the target."""
+    """Give a regression an output that cannot reach all of the target."""
     return Fault(fault, Cause.wrong_output, tables, output(activation))
 
 

@@ -12,7 +12,7 @@ FEW_ROWS = 300
 
 
 def noise_columns(count: int, *tables: str) -> Fault:
-    """Few rows, and many columns that have to do with nothing."""
+    """Leave few rows, and add many columns that have to do with nothing."""
     return Fault(
         f"{count} noise columns",
         Cause.irrelevant_features,

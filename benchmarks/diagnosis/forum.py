@@ -14,7 +14,7 @@ HEAD_AND_LOSS = frozenset({Cause.wrong_output, Cause.wrong_loss})
 
 
 def plain(activation: str, loss: str, *, units: int = 1, **fields: Any) -> Edit:
-    """What a beginner writes: two layers of 64 relu units, Adam, nothing scaled."""
+    """Return what a beginner writes: two layers of 64 relu units, Adam, nothing scaled."""
     hidden = {"units": 64, "activation": "relu"}
     layers = [hidden, hidden, {"units": units, "activation": activation}]
     adam = {"name": "adam", "learning_rate": 0.001}

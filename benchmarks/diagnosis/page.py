@@ -90,7 +90,7 @@ def write_page(results: dict[str, Any], path: Path = PAGE) -> None:
 
 
 def table_of(results: dict[str, Any]) -> str:
-    """All measures of every group, for a terminal."""
+    """Return all measures of every group, for a terminal."""
     return "\n".join(_measures(name, group) for name, group in results["groups"].items())
 
 
@@ -174,7 +174,7 @@ def _is_missed(program: dict[str, Any]) -> bool:
 
 
 def _estimate(found: dict[str, float] | None, measure: str) -> str:
-    """A mean and its interval."""
+    """Return a mean and its interval."""
     if found is None:
         return "none"
     form = ".1f" if measure == "told" else ".0%"

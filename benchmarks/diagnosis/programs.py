@@ -91,7 +91,7 @@ class Program:
         return self._setting(undone, is_sound=True)
 
     def alone(self, fault: Fault) -> Program:
-        """The same with one fault alone."""
+        """Return the same with one fault alone."""
         return replace(self, kind=Kind.single, faults=(fault,))
 
     def _setting(self, faults: Sequence[Fault], *, is_sound: bool) -> Setting:
@@ -106,7 +106,7 @@ class Program:
 
 @cache
 def programs() -> tuple[Program, ...]:
-    """All of them, those of one table together."""
+    """Return all of them, those of one table together."""
     every = [*_halved(_controls()), *_halved(_singles()), *_halved(_pairs()), *_forum()]
     order = list(TABLES)
     return tuple(sorted(every, key=lambda program: order.index(program.table.name)))
@@ -136,7 +136,7 @@ def _pairs() -> list[Program]:
 
 
 def _forum() -> list[Program]:
-    """Questions that others asked: they count in neither half."""
+    """Return questions that others asked: they count in neither half."""
     return [
         Program(Kind.forum, TABLES[table], 0, (fault,))
         for fault in FORUM_FAULTS
@@ -145,13 +145,16 @@ def _forum() -> list[Program]:
 
 
 def _faulty(kind: Kind, table: ProgramTable, faults: tuple[Fault, ...]) -> Program:
-    """Begins with one of the table's controls."""
+    """Yield programs, beginning with one of the table's controls."""
     drawn = seed_of(table.name, *(fault.name for fault in faults)) % CONTROLS_EACH
     return Program(kind, table, drawn, faults)
 
 
 def _halved(some: Iterable[Program]) -> Iterable[Program]:
-    """Programs of one cause, or one table's controls, dealt out by the hashes of their names."""
+    """Return programs of one cause, or one table's controls.
+
+    Dealt out by the hashes of their names.
+    """
     groups: dict[str, list[Program]] = {}
     for program in some:
         group = program.faults[0].cause if program.faults else program.table.name

@@ -12,37 +12,37 @@ SMALL_NETWORK = RecipeLayer(units=64, activation="relu")
 
 
 def given(**fields: Any) -> Edit:
-    """Some fields are set."""
+    """Set these fields."""
     return lambda recipe: recipe.with_changes(fields)
 
 
 def optimizer(name: str, rate: float, momentum: float = 0.0) -> Edit:
-    """Another optimizer, with its learning rate."""
+    """Use another optimizer, with its learning rate."""
     fields = {"name": name, "learning_rate": rate, "momentum": momentum, "weight_decay": 0.0}
     return given(optimizer=fields)
 
 
 def rate_times(factor: float) -> Edit:
-    """The learning rate is multiplied."""
+    """Multiply the learning rate."""
     return lambda recipe: recipe.with_changes(
         {"optimizer": {"learning_rate": recipe.optimizer.rate * factor}}
     )
 
 
 def every_layer(**fields: Any) -> Edit:
-    """All layers, the output's too, have some fields set."""
+    """Set these fields for all layers, the output's too."""
     return lambda recipe: _with_layers(recipe, [_with(layer, fields) for layer in recipe.layers])
 
 
 def hidden(**fields: Any) -> Edit:
-    """All hidden layers have some fields set."""
+    """Set these fields for all hidden layers."""
     return lambda recipe: _with_layers(
         recipe, [*(_with(layer, fields) for layer in recipe.hidden), recipe.output]
     )
 
 
 def stacked(layers: int, **fields: Any) -> Edit:
-    """As many hidden layers, all like the first with some fields set."""
+    """Use as many hidden layers, all like the first with these fields set."""
 
     def edit(recipe: Recipe) -> Recipe:
         first = recipe.hidden[0] if recipe.hidden else SMALL_NETWORK
@@ -52,7 +52,7 @@ def stacked(layers: int, **fields: Any) -> Edit:
 
 
 def output(activation: str, *, units: int | None = None, loss: str | None = None) -> Edit:
-    """Another activation of the output layer; where they are given, other units and loss."""
+    """Use another activation of the output layer, and other units and loss where they are given."""
 
     def edit(recipe: Recipe) -> Recipe:
         fields = {"activation": activation, "units": units or recipe.output.units}
@@ -63,24 +63,24 @@ def output(activation: str, *, units: int | None = None, loss: str | None = None
 
 
 def stopping(patience: int, *, restores: bool) -> Edit:
-    """Another early stopping."""
+    """Use another early stopping."""
     fields = {"patience": patience, "restore_best_weights": restores}
     return given(early_stopping=fields)
 
 
 def both(first: Edit, second: Edit) -> Edit:
-    """One edit after another."""
+    """Apply one edit after another."""
     return lambda recipe: second(first(recipe))
 
 
 def unregularised(recipe: Recipe) -> Recipe:
-    """Without L1, L2, dropout and weight decay."""
+    """Train without L1, L2, dropout and weight decay."""
     bare = every_layer(l1=0.0, l2=0.0, dropout=0.0)(recipe)
     return bare.with_changes({"optimizer": {"weight_decay": 0.0}})
 
 
 def unchanged(recipe: Recipe) -> Recipe:
-    """As it is."""
+    """Leave the recipe as it is."""
     return recipe
 
 

@@ -76,12 +76,12 @@ class Record(Part):
 
 
 def relative(loss: float | None, constant: float) -> float:
-    """A loss in units of the constant answer's."""
+    """Return a loss in units of the constant answer's."""
     return HOPELESS if loss is None else min(HOPELESS, loss / constant)
 
 
 def findings_of(diagnosis: Diagnosis) -> tuple[Found, ...]:
-    """What of a diagnosis is scored."""
+    """Return what of a diagnosis is scored."""
     return tuple(
         Found(
             cause=finding.cause,
@@ -93,7 +93,7 @@ def findings_of(diagnosis: Diagnosis) -> tuple[Found, ...]:
 
 
 def fingerprint(setting: Setting) -> str:
-    """The same for the same rows, target and recipe."""
+    """Return the same for the same rows, target and recipe."""
     rows = io.BytesIO()
     setting.frame.write_ipc(rows)
     recipe = setting.recipe.model_dump_json()
@@ -125,7 +125,7 @@ class Cache:
         return self.folder / "records.jsonl"
 
     def records(self) -> list[Record]:
-        """All that was diagnosed, the latest of each program."""
+        """Return all that was diagnosed, the latest of each program."""
         found = map(Record.model_validate_json, _lines(self._records))
         return list({record.name: record for record in found}.values())
 

@@ -89,7 +89,7 @@ class Watched:
 
 
 def apply_rules(setting: Setting, curve: Curve) -> tuple[Cause, ...]:
-    """The causes that the rules speak of, in their order."""
+    """Return the causes that the rules speak of, in their order."""
     watched = Watched(setting, curve)
     return tuple(cause for cause, applies in RULES if applies(watched))
 
@@ -150,7 +150,7 @@ def _has_leak(w: Watched) -> bool:
 
 
 def _auc(x: Floats, y: Floats) -> float:
-    """Of one column as a score, whichever way round."""
+    """Score a class by one column, whichever way round."""
     ones = int(y.sum())
     pairs = ones * (len(y) - ones)
     ranks_N = pl.Series(x).rank().to_numpy()
@@ -254,7 +254,7 @@ def _overfits(w: Watched) -> bool:
 
 
 def _best_place(losses: list[float]) -> float:
-    """Where the least loss lies, as a share of the epochs."""
+    """Return where the least loss lies, as a share of the epochs."""
     finite = [math.inf if math.isnan(loss) else loss for loss in losses]
     return (int(np.argmin(finite)) + 1) / len(finite)
 

@@ -47,7 +47,10 @@ class FirstPass:
 
 
 def first_pass(setting: Setting, *, seed: int = 0) -> FirstPass:
-    """One pass of some rows through the network as it begins, and the gradients of its answer."""
+    """Pass rows once through the network as it begins.
+
+    And the gradients of its answer.
+    """
     rng = np.random.default_rng(seed)
     a_NI = design(setting)[:MAX_ROWS]
     inputs, kernels, slopes = [], [], []
@@ -71,7 +74,10 @@ def first_pass(setting: Setting, *, seed: int = 0) -> FirstPass:
 
 
 def design(setting: Setting) -> Floats:
-    """[N, D] The table as the network sees it: numbers scaled, texts one-hot, gaps as the mean."""
+    """Return the table as the network sees it [N, D]: numbers scaled, texts one-hot.
+
+    Gaps as the mean.
+    """
     frame = setting.frame.drop(setting.target, *setting.recipe.exclude)
     texts = frame.select(pl.selectors.string())
     numbers_ND = numbers_of(setting)
@@ -82,7 +88,7 @@ def design(setting: Setting) -> Floats:
 
 
 def numbers_of(setting: Setting) -> Floats:
-    """[N, D] The columns of numbers as they are; what is missing is NaN."""
+    """Return the columns of numbers as they are [N, D]; what is missing is NaN."""
     frame = setting.frame.drop(setting.target, *setting.recipe.exclude)
     numbers_ND: Floats = frame.select(pl.selectors.numeric().cast(pl.Float64)).to_numpy()
     return numbers_ND
@@ -111,7 +117,7 @@ def _scaled(values_N: Floats, recipe: Recipe) -> Floats:
 
 
 def _kernel(layer: RecipeLayer, inputs: int, rng: np.random.Generator) -> Floats:
-    """[I, U] Drawn as Keras draws it."""
+    """Draw a kernel as Keras draws it [I, U]."""
     size = inputs, layer.units
     name, scale = layer.kernel_initializer.name, layer.kernel_initializer.scale
     match name:
@@ -132,7 +138,7 @@ def _kernel(layer: RecipeLayer, inputs: int, rng: np.random.Generator) -> Floats
 
 
 def _least_gradient(inputs: list[Floats], kernels: list[Floats], slopes: list[Floats]) -> float:
-    """The least of the kernels' mean absolute gradients of half the mean squared answer less 1."""
+    """Return the least mean absolute gradient of the kernels, of (output - 1)² / 2."""
     answer_NU = inputs[-1] @ kernels[-1]
     delta_NU = (answer_NU - 1) / len(answer_NU)
     means = []

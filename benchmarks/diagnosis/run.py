@@ -131,7 +131,7 @@ class Runner:
         )
 
     def run_diagnosis(self, setting: Setting) -> Diagnosis:
-        """What is to be measured."""
+        """Return what is to be measured."""
         from worker.diagnosis.diagnose import diagnose
 
         table, spec, checked = checked_setting(setting, seconds=self.terms.seconds)
@@ -139,7 +139,7 @@ class Runner:
         return diagnose(table, spec, checked, programs=self.programs, clock=clock)
 
     def judge(self, setting: Setting) -> float:
-        """The mean loss of a recipe by itself, in units of the constant answer's."""
+        """Return the mean loss of a recipe by itself, over the constant's."""
         key = f"{fingerprint(setting)}/{DRAWS}"
         if key not in self.cache.losses:
             self.cache.add_losses({key: self._judged(setting)})
@@ -200,7 +200,7 @@ class Runner:
 
 
 def checked_setting(setting: Setting, *, seconds: float) -> tuple[Table, DiagnosisSpec, CheckedJob]:
-    """A setting as a worker gets it: its table profiled, and held against what is asked for."""
+    """Prepare a table as a worker gets it: profiled, and checked."""
     table, limits = Table(setting.frame), Limits()
     dataset = Dataset(
         id="ds_1",
@@ -227,7 +227,7 @@ def checked_setting(setting: Setting, *, seconds: float) -> tuple[Table, Diagnos
 
 
 def _take_core(started: Synchronized[int]) -> None:
-    """Each process keeps to one core, and all of its libraries see no other."""
+    """Keep each process to one core; its libraries see no other."""
     cores = sorted(os.sched_getaffinity(0))
     with started.get_lock():
         os.sched_setaffinity(0, {cores[started.value % len(cores)]})

@@ -74,7 +74,7 @@ System = Callable[[Record], Told]
 
 
 def by_measuring(record: Record) -> Told:
-    """What the diagnosis says."""
+    """Return what the diagnosis says."""
     harmful = [found for found in record.found if found.is_harmful]
     return Told(
         tuple(found.cause for found in harmful),
@@ -84,7 +84,7 @@ def by_measuring(record: Record) -> Told:
 
 
 def by_rules(record: Record) -> Told:
-    """What published rules say: they know of no harmless finding."""
+    """Return what published rules say: they know of no harmless finding."""
     return Told(record.rules, record.rules, tuple(frozenset({cause}) for cause in record.rules))
 
 
@@ -92,12 +92,15 @@ SYSTEMS: dict[str, System] = {"diagnosis": by_measuring, "rules": by_rules}
 
 
 def level(loss: float) -> float:
-    """A loss in units of the constant answer's: as it is below 1, beyond it by powers of ten."""
+    """Return a loss in units of the constant answer's: as it is below 1.
+
+    Beyond it by powers of ten.
+    """
     return loss if loss <= 1 else 1 + math.log10(min(loss, HOPELESS))
 
 
 def harm_of(fault: Injected) -> Harm:
-    """What a fault does by itself."""
+    """Return what a fault does by itself."""
     if fault.is_silent:
         return Harm.silent
     return _harm(fault.loss, fault.without)
@@ -110,7 +113,7 @@ def _harm(loss: float, without: float) -> Harm:
 
 
 def label_of(record: Record, best: float | None = None) -> Label:
-    """The worst that its faults do; `best` is the least loss of its table's controls."""
+    """Return the worst that its faults do; `best` is the least loss of its table's controls."""
     if not record.faults:
         is_beaten = best is not None and _harm(record.sound, best) is Harm.harmful
         return Label.improvable if is_beaten else Label.sound
@@ -119,7 +122,7 @@ def label_of(record: Record, best: float | None = None) -> Label:
 
 
 def bests(records: Iterable[Record]) -> dict[str, float]:
-    """The least loss of each table's controls."""
+    """Return the least loss of each table's controls."""
     found: dict[str, float] = {}
     for record in records:
         if record.kind is Kind.control:
@@ -128,33 +131,36 @@ def bests(records: Iterable[Record]) -> dict[str, float]:
 
 
 def truths_of(record: Record) -> list[frozenset[Cause]]:
-    """What has to be found: of each fault that does harm, the causes that name it rightly."""
+    """Return the causes that name each harmful fault rightly, which are to be found."""
     return [fault.accepted for fault in record.faults if harm_of(fault) is Harm.harmful]
 
 
 def recall(record: Record, told: Told, top: int) -> float:
-    """The share of harmful faults that are among the first findings, which may be fewer."""
+    """Return the share of harmful faults that are among the first findings, which may be fewer."""
     truths, first = truths_of(record), told.harmful[:top]
     found = sum(any(cause in truth for cause in first) for truth in truths)
     return found / min(top, len(truths))
 
 
 def recall_with_alternatives(record: Record, told: Told, top: int) -> float:
-    """The same, where the cause of an alternative counts as that of its finding."""
+    """Return the same, where the cause of an alternative counts as that of its finding."""
     truths, first = truths_of(record), told.lenient[:top]
     found = sum(any(causes & truth for causes in first) for truth in truths)
     return min(1.0, found / min(top, len(truths)))
 
 
 def precision(record: Record, told: Told, top: int) -> float | None:
-    """The share of the first findings that name something injected; None where nothing is found."""
+    """Return the share of the first findings that name something injected.
+
+    None where nothing is found.
+    """
     injected = frozenset[Cause]().union(*(fault.accepted for fault in record.faults))
     first = told.harmful[:top]
     return sum(cause in injected for cause in first) / len(first) if first else None
 
 
 def reached(record: Record) -> float | None:
-    """The share of the improvement from the recipe to the sound one that the remedies bring.
+    """Return the share of the improvement to the sound recipe that the remedies bring.
 
     No loss counts for more than the constant answer's, which everybody can have. None where the
     sound recipe is hardly better: what is wrong in the data no remedy of a recipe undoes.
@@ -166,13 +172,13 @@ def reached(record: Record) -> float | None:
 
 
 def named_harmful(record: Record, told: Told) -> bool:
-    """Whether some cause of a fault that does no harm is said to do some."""
+    """Return whether a cause of a harmless fault is said to do harm."""
     injected = frozenset[Cause]().union(*(fault.accepted for fault in record.faults))
     return any(cause in injected for cause in told.harmful)
 
 
 def estimate(values: Iterable[float | None]) -> Estimate | None:
-    """A mean over programs; those without a value are left out."""
+    """Return a mean over programs; those without a value are left out."""
     known = np.array([value for value in values if value is not None], dtype=np.float64)
     if not known.size:
         return None
@@ -182,7 +188,7 @@ def estimate(values: Iterable[float | None]) -> Estimate | None:
 
 
 def summarise(records: Sequence[Record], best: Mapping[str, float]) -> dict[str, Any]:
-    """All measures of some programs; `best` is the least loss of each table's controls."""
+    """Return all measures of some programs; `best` is the least loss of each table's controls."""
     labels: dict[Label, list[Record]] = {label: [] for label in Label}
     for record in records:
         labels[label_of(record, best.get(record.table))].append(record)
@@ -224,7 +230,7 @@ def _of_system(system: System, labels: dict[Label, list[Record]]) -> dict[str, A
 
 
 def by_cause(records: Sequence[Record]) -> dict[str, Any]:
-    """Of programs with one fault that does harm: how often it is told first, or among three."""
+    """Measure how often a single harmful fault is found first, or among three."""
     found: dict[str, Any] = {}
     for cause in Cause:
         some = [
@@ -252,7 +258,7 @@ def _shares(records: Sequence[Record], system: System) -> dict[str, float]:
 
 
 def describe(record: Record, best: Mapping[str, float]) -> dict[str, Any]:
-    """A program in short."""
+    """Return a program in short."""
     return {
         "name": record.name,
         "kind": record.kind.value,

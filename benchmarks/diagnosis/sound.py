@@ -23,13 +23,13 @@ T = TypeVar("T")
 
 
 def seed_of(*names: object) -> int:
-    """The same seed for the same names, on every machine."""
+    """Return the same seed for the same names, on every machine."""
     digest = hashlib.sha256("/".join(map(str, names)).encode()).digest()
     return int.from_bytes(digest[:8], "big")
 
 
 def sound_recipe(table: ProgramTable, number: int) -> Recipe:
-    """The sound recipe of a table with some number."""
+    """Return the sound recipe of a table with some number."""
     rng = np.random.default_rng(seed_of(table.name, number))
     is_scarce = table.rows < FEW_ROWS
     is_regression = table.task is Task.regression
@@ -54,7 +54,10 @@ def sound_recipe(table: ProgramTable, number: int) -> Recipe:
 
 
 def output_of(table: ProgramTable, draw: int = 0) -> RecipeLayer:
-    """An output layer that fits the target; two classes may have one unit each, or one in all."""
+    """Return an output layer that fits the target; two classes may have one unit each.
+
+    Or one in all.
+    """
     if table.task is Task.regression:
         return RecipeLayer(units=1)
     if table.task is Task.binary and draw == 0:
@@ -63,7 +66,7 @@ def output_of(table: ProgramTable, draw: int = 0) -> RecipeLayer:
 
 
 def loss_of(task: Task, units: int) -> str:
-    """The loss that fits a task; that of two classes depends on the output's units."""
+    """Return the loss that fits a task; that of two classes depends on the output's units."""
     if task is Task.regression:
         return "mean_squared_error"
     is_one_unit = task is Task.binary and units == 1

@@ -18,7 +18,7 @@ EDITED_COLUMNS = 3
 
 
 def other_units(factor: float) -> Edit:
-    """Every other column of numbers is multiplied."""
+    """Multiply every other column of numbers."""
 
     def edit(frame: pl.DataFrame, target: str, _: np.random.Generator) -> pl.DataFrame:
         chosen = _numbers(frame, target)[::2]
@@ -28,12 +28,12 @@ def other_units(factor: float) -> Edit:
 
 
 def target_times(factor: float) -> Edit:
-    """The target is multiplied."""
+    """Multiply the target."""
     return lambda frame, target, _: frame.with_columns(pl.col(target) * factor)
 
 
 def missing_cells(share: float) -> Edit:
-    """Some columns lose a share of their values; one value at least."""
+    """Remove a share of the values of some columns; one value at least."""
 
     def edit(frame: pl.DataFrame, target: str, rng: np.random.Generator) -> pl.DataFrame:
         for name in _numbers(frame, target)[:EDITED_COLUMNS]:
@@ -46,7 +46,7 @@ def missing_cells(share: float) -> Edit:
 
 
 def outlying_cells(share: float) -> Edit:
-    """Some columns get a share of values that lie far beyond all others."""
+    """Put a share of values far beyond all others into some columns."""
 
     def edit(frame: pl.DataFrame, target: str, rng: np.random.Generator) -> pl.DataFrame:
         for name in _numbers(frame, target)[:EDITED_COLUMNS]:
@@ -62,7 +62,7 @@ def outlying_cells(share: float) -> Edit:
 
 
 def with_noise_columns(count: int, rows: int) -> Edit:
-    """Only so many rows are left, and columns are added that have to do with nothing."""
+    """Keep only so many rows, and add columns that have to do with nothing."""
 
     def edit(frame: pl.DataFrame, _: str, rng: np.random.Generator) -> pl.DataFrame:
         frame = frame.head(rows)
@@ -73,35 +73,38 @@ def with_noise_columns(count: int, rows: int) -> Edit:
 
 
 def noise_columns(count: int) -> tuple[str, ...]:
-    """The names of the columns that `with_noise_columns` adds."""
+    """Return the names of the columns that `with_noise_columns` adds."""
     return tuple(f"{NOISE}{i}" for i in range(count))
 
 
 def with_identifier(frame: pl.DataFrame, _: str, rng: np.random.Generator) -> pl.DataFrame:
-    """A number of its own for every row."""
+    """Add a column with a number of its own for every row."""
     return frame.with_columns(pl.Series(IDENTIFIER, rng.permutation(frame.height)))
 
 
 def with_constant(frame: pl.DataFrame, _target: str, _: np.random.Generator) -> pl.DataFrame:
-    """A column with one value."""
+    """Add a column with one value."""
     return frame.with_columns(pl.lit(1.0).alias("version"))
 
 
 def with_copy(frame: pl.DataFrame, target: str, _: np.random.Generator) -> pl.DataFrame:
-    """A second column with the values of the first."""
+    """Add a second column with the values of the first."""
     name = _numbers(frame, target)[0]
     return frame.with_columns(pl.col(name).alias(f"{name}_copy"))
 
 
 def with_leak(frame: pl.DataFrame, target: str, rng: np.random.Generator) -> pl.DataFrame:
-    """A column that gives the target away: its value, or its class's number, and a little noise."""
+    """Add a column that gives the target away: its value, or its class's number.
+
+    And a little noise.
+    """
     values = _codes(frame[target])
     noise = rng.normal(size=frame.height) * values.std() * 0.01
     return frame.with_columns(pl.Series(LEAK, values + noise))
 
 
 def repeated_rows(share: float) -> Edit:
-    """A share of the rows is there twice."""
+    """Repeat a share of the rows."""
 
     def edit(frame: pl.DataFrame, _: str, rng: np.random.Generator) -> pl.DataFrame:
         again = frame.filter(pl.Series(_chosen(frame.height, share, rng)))
@@ -113,12 +116,12 @@ def repeated_rows(share: float) -> Edit:
 
 
 def first_rows(rows: int) -> Edit:
-    """Only so many rows are left."""
+    """Keep only so many rows."""
     return lambda frame, _target, _: frame.head(rows)
 
 
 def thin_class(share: float) -> Edit:
-    """The rarest class is left with a share of the rows."""
+    """Leave the rarest class a share of the rows."""
 
     def edit(frame: pl.DataFrame, target: str, _: np.random.Generator) -> pl.DataFrame:
         counts = frame[target].value_counts().sort("count", target)
@@ -131,7 +134,7 @@ def thin_class(share: float) -> Edit:
 
 
 def other_labels(share: float) -> Edit:
-    """A share of the rows gets another class than its own."""
+    """Give a share of the rows another class than their own."""
 
     def edit(frame: pl.DataFrame, target: str, rng: np.random.Generator) -> pl.DataFrame:
         labels = np.array(frame[target].unique().sort().to_list())
@@ -144,7 +147,7 @@ def other_labels(share: float) -> Edit:
 
 
 def noisy_target(spreads: float) -> Edit:
-    """Normal noise is added to a target of numbers, so many of its spreads strong."""
+    """Add normal noise to a target of numbers, in units of its spread."""
 
     def edit(frame: pl.DataFrame, target: str, rng: np.random.Generator) -> pl.DataFrame:
         values = frame[target].to_numpy().astype(np.float64)
@@ -157,28 +160,28 @@ def noisy_target(spreads: float) -> Edit:
 def applied(
     frame: pl.DataFrame, target: str, edits: Iterable[Edit], rng: np.random.Generator
 ) -> pl.DataFrame:
-    """A table after some edits."""
+    """Return a table after some edits."""
     for edit in edits:
         frame = edit(frame, target, rng)
     return frame
 
 
 def _numbers(frame: pl.DataFrame, target: str) -> list[str]:
-    """Columns of numbers with more than a few values, the most varied first."""
+    """Return columns of numbers with more than a few values, the most varied first."""
     names = [name for name in frame.select(pl.selectors.numeric()).columns if name != target]
     varied = [name for name in names if frame[name].n_unique() > 2]
     return sorted(varied, key=lambda name: -frame[name].n_unique())
 
 
 def _chosen(rows: int, share: float, rng: np.random.Generator) -> np.ndarray:
-    """[N] Whether each row is one of a share of them."""
+    """Return whether each row is one of a share of them [N]."""
     is_chosen = np.zeros(rows, dtype=bool)
     is_chosen[rng.permutation(rows)[: max(1, round(share * rows))]] = True
     return is_chosen
 
 
 def _codes(target: pl.Series) -> np.ndarray:
-    """[N] A target's numbers, or its classes' numbers in sorted order."""
+    """Return a target's numbers [N], or its classes' numbers in sorted order."""
     if target.dtype.is_numeric():
         return target.to_numpy().astype(np.float64)
     return (target.rank("dense").to_numpy() - 1).astype(np.float64)

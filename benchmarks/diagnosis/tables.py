@@ -40,7 +40,7 @@ class ProgramTable:
 
 
 def frame_of(table: ProgramTable) -> pl.DataFrame:
-    """The table's rows in a random order, always the same, and no more than `MAX_ROWS`."""
+    """Return the table's rows in a random order, always the same, and no more than `MAX_ROWS`."""
     return _sampled(table.name)
 
 
@@ -64,7 +64,7 @@ def _of_sklearn(load: Callable[..., Any], every: int = 1) -> Callable[[], pl.Dat
 
 
 def _of_file(write: Callable[[Path], Path], *, keep: str = "") -> Callable[[], pl.DataFrame]:
-    """A package's file, or some columns of it, without rows that have gaps in their texts."""
+    """Read a package's file, or some of its columns, without rows that have gaps in texts."""
 
     def read() -> pl.DataFrame:
         with tempfile.TemporaryDirectory() as folder:
@@ -80,7 +80,7 @@ def _of_file(write: Callable[[Path], Path], *, keep: str = "") -> Callable[[], p
 
 
 def friedman(rows: int = 800) -> pl.DataFrame:
-    """Friedman's first function of five columns of ten, and noise of variance 1."""
+    """Return Friedman's first function of five columns of ten, and noise of variance 1."""
     rng = np.random.default_rng(1)
     x = rng.uniform(size=(rows, 10))
     y = 10 * np.sin(np.pi * x[:, 0] * x[:, 1]) + 20 * (x[:, 2] - 0.5) ** 2
@@ -89,13 +89,13 @@ def friedman(rows: int = 800) -> pl.DataFrame:
 
 
 def fourth_power(rows: int = 1_000) -> pl.DataFrame:
-    """The fourth power of x from -10 to 10, without noise."""
+    """Return the fourth power of x from -10 to 10, without noise."""
     x = np.random.default_rng(2).uniform(-10, 10, size=rows)
     return pl.DataFrame({"x": x, "target": x**4})
 
 
 def two_moons(rows: int = 600) -> pl.DataFrame:
-    """Two half circles that reach into one another."""
+    """Return two half circles that reach into one another."""
     rng = np.random.default_rng(3)
     is_upper = np.arange(rows) % 2 == 0
     angle = rng.uniform(0, np.pi, size=rows)
@@ -106,7 +106,7 @@ def two_moons(rows: int = 600) -> pl.DataFrame:
 
 
 def many_classes(classes: int = 69, rows_each: int = 20) -> pl.DataFrame:
-    """As many normal clouds as classes, in eight columns."""
+    """Return as many normal clouds as classes, in eight columns."""
     rng = np.random.default_rng(4)
     centres = rng.normal(size=(classes, 8)) * 2
     code = np.repeat(np.arange(classes), rows_each)

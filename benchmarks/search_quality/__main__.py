@@ -50,7 +50,7 @@ def build_lookups(out: Path, settings: int) -> None:
 
 
 def results(out: Path, commit: str) -> dict[str, Any]:
-    """What is known of all tables and setups."""
+    """Return what is known of all tables and setups."""
     cores = len(os.sched_getaffinity(0))
     lookups = {name: load(lookup_path(out, name)) for name in _tabulated(out)}
     targets = targets_of(searches_of(RANDOM, out))
@@ -93,7 +93,7 @@ def _chosen(names: list[str]) -> list[Setup]:
 
 
 def main() -> None:
-    """Do all parts, or those that are named."""
+    """Run all parts, or those that are named."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("only", nargs="*", choices=[*PARTS, []])
     parser.add_argument("--out", type=Path, default=Path("benchmark-data"))

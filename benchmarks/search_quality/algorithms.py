@@ -24,7 +24,7 @@ STOCK_ROUNDS = 100
 
 
 def make(setup: Setup, spec: JobSpec, folder: Path) -> Algorithm:
-    """An algorithm, ready to search the space of a job with its seed."""
+    """Return an algorithm, ready to search the space of a job with its seed."""
     match setup.algorithm:
         case "kerastuner_bayesian":
             return Stock(_stock_bayesian(spec), spec, folder)
@@ -42,12 +42,12 @@ class Ours:
         self._pruner = make_pruner(spec)
 
     def ask(self) -> Asked | None:
-        """The oracle's next setting."""
+        """Return the oracle's next setting."""
         plans = self._search.ask(1)
         return Asked(plans[0]) if plans else None
 
     def goes_on(self, number: int, epoch: int, best: float) -> bool:
-        """Whether a trial is among the best of its rung."""
+        """Return whether a trial is among the best of its rung."""
         return self._pruner.goes_on(number, epoch, best)
 
     def tell(self, ended: Ended) -> None:
@@ -77,7 +77,7 @@ class Stock:
         oracle._set_project_dir(str(folder), "stock")
 
     def ask(self) -> Asked | None:
-        """The oracle's next trial; Hyperband's may go on from an earlier one."""
+        """Return the oracle's next trial; Hyperband's may go on from an earlier one."""
         number = len(self._oracle.trials) + 1
         trial = self._oracle.create_trial(str(number))
         if trial.status != TrialStatus.RUNNING:
@@ -90,7 +90,7 @@ class Stock:
         return Asked(plan, values.get("tuner/initial_epoch", 0))
 
     def goes_on(self, number: int, epoch: int, best: float) -> bool:  # noqa: ARG002
-        """Always: its trainings know where they end."""
+        """Return True: its trainings know where they end."""
         return True
 
     def tell(self, ended: Ended) -> None:

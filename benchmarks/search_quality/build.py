@@ -69,7 +69,10 @@ def build(name: str, settings: int) -> Lookup:
 
 
 def _draw(spec: JobSpec, number: int) -> Plan:
-    """A random setting, as patient as the space allows: the same whatever oracles come to do."""
+    """Return a random setting, as patient as the space allows.
+
+    The same whatever oracles come to do.
+    """
     rng = random.Random(trial_seed(spec.seed, number))
     drawn = keras_tuner.HyperParameters()
     for hp in define_space(spec).space:
@@ -82,7 +85,7 @@ def _draw(spec: JobSpec, number: int) -> Plan:
 
 
 def _arrays(name: str, spec: JobSpec, folder: Path) -> Arrays:
-    """A sample of a table's rows, as a job prepares them."""
+    """Return a sample of a table's rows, as a job prepares them."""
     path, limits = TABLES[name].write(folder), Limits()
     format_ = TableFormat(path.suffix.removeprefix("."))
     frame = read_table(path, format_, ParseOptions(), limits=limits).frame
@@ -110,7 +113,10 @@ def _longest(spec: JobSpec) -> int:
 
 
 def _epoch_seconds(plan: Plan, arrays: Arrays) -> float:
-    """What the engine reckons an epoch takes on one core, in a program of the plan's own size."""
+    """Estimate what an epoch takes on one core.
+
+    In a program of the plan's own size.
+    """
     widths = tuple(pad(width) for width in plan.widths)
     shape = Shape(1, widths, plan.batch_size, plan.activation, plan.optimizer, frozenset())
     return arrays.steps(plan) * step_seconds(shape, arrays)

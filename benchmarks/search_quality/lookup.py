@@ -61,7 +61,7 @@ class Lookup:
     cpu_seconds: float
 
     def nearest(self, plan: Plan, tried: Collection[int] = ()) -> int:
-        """The tabulated setting that is nearest to a plan, of those that were not tried yet.
+        """Return the tabulated setting that is nearest to a plan, of those that were not tried yet.
 
         Once all of its kind were, it is the nearest of them again.
         """
@@ -71,7 +71,7 @@ class Lookup:
         return next((s for s in by_distance if s not in tried), by_distance[0])
 
     def curve(self, setting: int, plan: Plan, after_epoch: int = 0) -> Curve:
-        """The curve of a tabulated setting, until the plan's patience or epochs end it.
+        """Return the curve of a tabulated setting, until the plan's patience or epochs end it.
 
         Where a training goes on from an epoch, its patience counts from there.
         """
@@ -149,7 +149,7 @@ class Answers:
         self._of_setting: dict[Plan, int] = {}
 
     def answer(self, plan: Plan, after_epoch: int = 0) -> Curve:
-        """The curve of the nearest training that answered for no other setting yet."""
+        """Return the curve of the nearest training that answered for no other setting yet."""
         asked = replace(plan, number=0, seed=0, patience=0, max_epochs=0)
         if asked not in self._of_setting:
             tried = set(self._of_setting.values())
@@ -171,12 +171,12 @@ def load(path: Path) -> Lookup:
 
 
 def kind_of(plan: Plan) -> Kind:
-    """What a tabulated setting must share with a plan to answer for it."""
+    """Return what a tabulated setting must share with a plan to answer for it."""
     return len(plan.widths), plan.batch_size, plan.fold
 
 
 def end_of(val_loss_E: Sequence[float] | Floats, patience: int, *, max_epochs: int) -> int:
-    """The epoch that early stopping ends a training with, as the engine has it."""
+    """Return the epoch that early stopping ends a training with, as the engine has it."""
     best, best_epoch = np.inf, 0
     for epoch, loss in enumerate(val_loss_E, start=1):
         if loss < best:
@@ -193,7 +193,7 @@ def _plan(fields: dict[str, Any]) -> Plan:
 
 
 def _share(parameter: object, value: float) -> float:
-    """Where a value lies between the ends of its range, 0 to 1."""
+    """Return where a value lies between the ends of its range, 0 to 1."""
     match parameter:
         case Float() | Int():
             ends = np.array([parameter.min, parameter.max, value], dtype=np.float64)

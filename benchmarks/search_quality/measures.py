@@ -30,14 +30,14 @@ class Estimate:
 
 
 def best_after_trials(search: Search, trials: int) -> float:
-    """The best loss after so many trials; NaN where the search had fewer."""
+    """Return the best loss after so many trials; NaN where the search had fewer."""
     if len(search.best) < trials:
         return math.nan
     return min(search.best[:trials])
 
 
 def best_after_seconds(search: Search, seconds: float) -> float:
-    """The best loss after so much training; NaN where the search ended before."""
+    """Return the best loss after so much training; NaN where the search ended before."""
     if not search.seconds or search.seconds[-1] < seconds:
         return math.nan
     ended = [best for best, at in zip(search.best, search.seconds, strict=True) if at <= seconds]
@@ -45,7 +45,10 @@ def best_after_seconds(search: Search, seconds: float) -> float:
 
 
 def seconds_to_reach(search: Search, target: float) -> float:
-    """The training until a trial ended that was as good as a target; infinite where none was."""
+    """Return the training until a trial ended that was as good as a target.
+
+    Infinite where none was.
+    """
     for best, at in zip(search.best, search.seconds, strict=True):
         if best <= target:
             return at
@@ -53,14 +56,14 @@ def seconds_to_reach(search: Search, target: float) -> float:
 
 
 def regret(best: float, lookup: Lookup) -> float:
-    """How much worse than the table's best: 1 is a setting of the middle."""
+    """Return how much worse than the table's best: 1 is a setting of the middle."""
     least, middle = float(lookup.best_S.min()), float(np.median(lookup.best_S))
     # A search that has no model yet is no worse off than with a middling one.
     return (min(best, middle) - least) / (middle - least)
 
 
 def mean_over_tables(values_of: Mapping[str, Floats]) -> Estimate | None:
-    """The mean of the tables' means over seeds; None where some search has no value."""
+    """Return the mean of the tables' means over seeds; None where some search has no value."""
     values = list(values_of.values())
     if not values or any(not each.size or np.isnan(each).any() for each in values):
         return None
@@ -74,7 +77,7 @@ def mean_over_tables(values_of: Mapping[str, Floats]) -> Estimate | None:
 
 
 def mean_ranks(bests_of: Mapping[str, Mapping[str, Floats]]) -> dict[str, float]:
-    """Each setup's expected rank among all, seeds drawn at random; from 1, over all tables.
+    """Return each setup's expected rank among all, seeds drawn at random; from 1, over all tables.
 
     Given are the best losses by setup, by table. Setups may have different numbers of seeds.
     """
@@ -92,13 +95,13 @@ def mean_ranks(bests_of: Mapping[str, Mapping[str, Floats]]) -> dict[str, float]
 
 
 def _beats(ones: Floats, others: Floats) -> float:
-    """How often one of the first is less than one of the others; equals count half."""
+    """Return how often one of the first is less than one of the others; equals count half."""
     less = (ones[:, None] < others).mean()
     return float(less + (ones[:, None] == others).mean() / 2)
 
 
 def over_seeds(searches: Searches, measure: Callable[[Search, str], float]) -> dict[str, Floats]:
-    """A measure of every search, by table."""
+    """Return a measure of every search, by table."""
     return {
         table: np.array([measure(search, table) for search in some])
         for table, some in searches.items()

@@ -86,7 +86,7 @@ average training on one core, and what one took, compiles counted.
 
 
 def write_page(results: dict[str, Any]) -> str:
-    """Write the page of all that was measured; answers it."""
+    """Write the page of all that was measured, and return it."""
     page = "".join(_parts(results))
     PAGE.write_text(page)
     return page
@@ -184,7 +184,7 @@ def _tables(tables: dict[str, Any]) -> str:
 
 
 def _estimate(found: dict[str, float] | None, form: str = ".3f") -> str:
-    """A mean and its interval."""
+    """Return a mean and its interval."""
     if found is None:
         return "not run"
     return f"{found['mean']:{form}} [{found['low']:{form}}, {found['high']:{form}}]"

@@ -39,7 +39,7 @@ class _Wanted:
 
 
 def lookup_path(out: Path, table: str) -> Path:
-    """Where a table's lookup is kept."""
+    """Return where a table's lookup is kept."""
     return out / f"{table.replace(' ', '_')}.npz"
 
 
@@ -59,7 +59,7 @@ def run_all(setups: Iterable[Setup], out: Path, *, processes: int) -> None:
 
 
 def searches_of(setup: Setup, out: Path) -> dict[str, list[Search]]:
-    """The searches that were kept, by table."""
+    """Return the searches that were kept, by table."""
     searches: dict[str, list[Search]] = {}
     for run in _runs(setup, out):
         searches.setdefault(run.table, []).append(run.search)

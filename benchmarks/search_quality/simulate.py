@@ -35,10 +35,10 @@ class Algorithm(Protocol):
     """Asks for trainings, and is told how they end."""
 
     def ask(self) -> Asked | None:
-        """The next training; None where there is none for now."""
+        """Return the next training; None where there is none for now."""
 
     def goes_on(self, number: int, epoch: int, best: float) -> bool:
-        """Whether a training goes on after an epoch."""
+        """Return whether a training goes on after an epoch."""
 
     def tell(self, ended: Ended) -> None:
         """Take in a training's end."""
@@ -70,7 +70,7 @@ class Limit:
     most_trials: int
 
     def is_reached(self, trials: int, seconds: float) -> bool:
-        """Whether no more trials are begun."""
+        """Return whether no more trials are begun."""
         enough = trials >= self.trials and seconds >= self.seconds
         return enough or trials >= self.most_trials
 
@@ -96,7 +96,7 @@ class _Training:
         return self.best if is_finite else None
 
     def go_on(self) -> float:
-        """Train an epoch; answers the seconds that it took.
+        """Train an epoch, and return the seconds that it took.
 
         What goes on from where its recorded training ended is no better for it, and takes none.
         """
@@ -153,7 +153,7 @@ class _Simulation:
         return True
 
     def next_epoch(self) -> float | None:
-        """End the epoch that ends first; answers when its training ended, None if it goes on."""
+        """End the epoch that ends first, and return when its training ended, None if it goes on."""
         clock, number, training = heapq.heappop(self.underway)
         self.spent += training.go_on()
         if training.is_over:

@@ -34,7 +34,7 @@ Lookups = Mapping[str, Lookup]
 
 
 def targets_of(random: Searches) -> dict[str, float]:
-    """By table: the median of the best that random searches of 200 trials find."""
+    """Return by table: the median of the best that random searches of 200 trials find."""
     return {
         table: float(np.median([best_after_trials(search, RANDOM_TRIALS) for search in some]))
         for table, some in random.items()
@@ -42,7 +42,7 @@ def targets_of(random: Searches) -> dict[str, float]:
 
 
 def describe(lookup: Lookup, target: float) -> dict[str, Any]:
-    """A table's trainings, and the target that searches are held against."""
+    """Return a table's trainings, and the target that searches are held against."""
     return {
         "settings": len(lookup.plans),
         "quantiles": {str(q): float(np.quantile(lookup.best_S, q)) for q in QUANTILES},
@@ -57,7 +57,7 @@ def describe(lookup: Lookup, target: float) -> dict[str, Any]:
 def summarise(
     setup: Setup, searches: Searches, lookups: Lookups, targets: Mapping[str, float], *, cores: int
 ) -> dict[str, Any]:
-    """What one setup's searches came to; on so many cores, if trainings use all of them."""
+    """Return what one setup's searches came to; on so many cores, if trainings use all of them."""
 
     def estimate(measure: Callable[[Search, str], float]) -> dict[str, float] | None:
         found = mean_over_tables(over_seeds(searches, measure))
@@ -98,7 +98,7 @@ def summarise(
 
 
 def rank(setups: Mapping[str, Searches], lookups: Lookups) -> dict[str, float]:
-    """Average ranks after the cost of 40 trainings."""
+    """Return average ranks after the cost of 40 trainings."""
 
     def best(search: Search, table: str) -> float:
         return best_at_cost(search, lookups[table], GOAL_TRAININGS)
@@ -107,12 +107,12 @@ def rank(setups: Mapping[str, Searches], lookups: Lookups) -> dict[str, float]:
 
 
 def best_at_cost(search: Search, lookup: Lookup, trainings: float) -> float:
-    """The best once so many trainings' time was spent; a search that ended had no more."""
+    """Return the best once so many trainings' time was spent; a search that ended had no more."""
     return best_after_seconds(search, min(trainings * lookup.mean_seconds, search.seconds[-1]))
 
 
 def _trainings(searches: Searches, lookups: Lookups) -> list[float]:
-    """What each search trained, in average trainings."""
+    """Return what each search trained, in average trainings."""
     return [
         search.seconds[-1] / lookups[table].mean_seconds
         for table, some in searches.items()
@@ -121,7 +121,7 @@ def _trainings(searches: Searches, lookups: Lookups) -> list[float]:
 
 
 def _oracle_share(searches: Searches, lookups: Lookups, cores: int) -> float:
-    """The oracle's part of a search, if trainings take what they took to tabulate."""
+    """Return the oracle's part of a search, if trainings take what they took to tabulate."""
     oracle = sum(search.oracle_seconds for some in searches.values() for search in some)
     trained = sum(
         search.seconds[-1] * lookups[table].cpu_per_second / cores

@@ -25,7 +25,7 @@ TABLES = {name: REAL[name] for name in ("diamonds", "digits", "house prices", "a
 
 
 def a_spec(name: str, *, seed: int = 0) -> JobSpec:
-    """The default job on a table, but for its size; nearly half of the rows judge trials.
+    """Return the default job on a table, but for its size; nearly half of the rows judge trials.
 
     That many, so that settings are told apart by more than the luck of a few rows.
     """
