@@ -62,22 +62,24 @@ def export(
     diagnosis: Diagnosis | str | None,
     seed: int,
 ) -> None:
-    """Score the model on the test rows, store it and the search, and say what was found.
+    """Score the model on the test rows, and store it, the search and the reports.
 
     A `diagnosis` that could not be made is the reason why.
     """
     prepared, target = final.prepared, final.fit.target
     prediction_TC = final.predict_test()
     test_metrics = scores(target, prepared.y_test, prediction_TC)
-    answers = {OURS: prediction_TC} | {each.baseline.name: each.prediction_TC for each in baselines}
+    answers = {OURS: prediction_TC} | {
+        entry.baseline.name: entry.prediction_TC for entry in baselines
+    }
     sampled = bootstrap(target, prepared.y_test, answers, seed=seed)
     metadata = describe_model(model_content(final), prepared, test_metrics)
     reporter.record(
         test_metrics=test_metrics,
         test_intervals={name: interval(values) for name, values in sampled[OURS].items()},
-        baselines=[compared(each.baseline, sampled).model_dump() for each in baselines],
+        baselines=[compared(entry.baseline, sampled).model_dump() for entry in baselines],
         final_gain=None if gain is None else gain.model_dump(),
-        importances=[each.model_dump() for each in importances(final, seed=seed)],
+        importances=[entry.model_dump() for entry in importances(final, seed=seed)],
     )
     missing = export_model(final, metadata, reporter, folder)
     if isinstance(diagnosis, str):
@@ -88,7 +90,7 @@ def export(
 
 
 def compared(baseline: Baseline, sampled: Mapping[str, Sampled]) -> Baseline:
-    """A baseline, and how far the model's test metrics lie from its own."""
+    """Add to a baseline how far the model's test metrics lie from its own."""
     ours, theirs = sampled[OURS], sampled[baseline.name]
     difference = {name: interval(ours[name] - theirs[name]) for name in ours}
     return baseline.model_copy(update={"difference": difference})
@@ -97,26 +99,28 @@ def compared(baseline: Baseline, sampled: Mapping[str, Sampled]) -> Baseline:
 def export_model(
     final: FinalModel, metadata: dict[str, Any], reporter: Reporter, folder: Path
 ) -> dict[str, str]:
-    """Store the model in every format, each held against the engine before it is.
+    """Store the model in every format, each compared with the engine before it is stored.
 
-    Answers why a format is missing, by its artifact's name.
+    Return why a format is missing, by its artifact's name.
     """
     content, prepared = model_content(final), final.prepared
-    given = content, prepared.raw_test, final.predict_test()
+    compared_with = content, prepared.raw_test, final.predict_test()
     model = build_model(content)
     keras_path, onnx_path = folder / BEST_MODEL, folder / ONNX_MODEL
     save_model(model, keras_path, metadata)
     rounding = final.rounding()
-    agreement = {BEST_MODEL: check_keras(keras_path, *given, rounding=rounding)}
+    agreement = {BEST_MODEL: check_keras(keras_path, *compared_with, rounding=rounding)}
     store_artifact(keras_path, reporter)
     save_onnx(content, onnx_path, metadata)
-    agreement[ONNX_MODEL] = check_onnx(onnx_path, *given, rounding=rounding)
+    agreement[ONNX_MODEL] = check_onnx(onnx_path, *compared_with, rounding=rounding)
     store_artifact(onnx_path, reporter)
     missing: dict[str, str] = {}
     zipped = f"{SAVED_MODEL}.zip"
     try:
         path = save_saved_model(model, folder / SAVED_MODEL)
-        agreement[zipped] = check_saved_model(folder / SAVED_MODEL, *given, rounding=rounding)
+        agreement[zipped] = check_saved_model(
+            folder / SAVED_MODEL, *compared_with, rounding=rounding
+        )
         store_artifact(path, reporter)
     except Exception as error:
         # The one artifact that may be missing: TensorFlow's own export decides.
@@ -133,9 +137,9 @@ def export_reports(
     folder: Path,
     diagnosis: Diagnosis | None,
 ) -> None:
-    """Store what is told of the job: its trials, those of earlier attempts included, and its model.
+    """Store the reports on a job: its trials, those of earlier attempts included, and its model.
 
-    To be called once all else that the job found is in the store.
+    Call it once all other results of the job are in the store.
     """
     job_id = reporter.fence.job_id
     with reporter.database.reading() as session:
@@ -162,7 +166,7 @@ def export_reports(
 
 
 def store_diagnosis(diagnosis: Diagnosis, reporter: Reporter, folder: Path) -> None:
-    """Store a diagnosis, as `GET /v1/jobs/{id}/diagnosis` answers it."""
+    """Store a diagnosis, as `GET /v1/jobs/{id}/diagnosis` returns it."""
     path = folder / DIAGNOSIS
     path.write_text(diagnosis.model_dump_json(), encoding="utf-8")
     store_artifact(path, reporter)

@@ -5,6 +5,8 @@ The layers repeat what `worker.data.features.design_matrix` and the engine do, s
 
 The outer model holds the inputs, named after their columns, and one inner model: the names that
 Keras gives to operations (`where`, `take`, …) must be unique, and a column may have any of them.
+
+Q steps between quantiles.
 """
 
 from __future__ import annotations
@@ -53,8 +55,8 @@ def _network(
     activations = [*member.plan.activations, HEADS[content.target.loss]]
     weights = content.weights(member)
     learned = [
-        _embedded(table, code, f"member.{number}.embedding.{place}")
-        for place, (table, code) in enumerate(zip(weights.tables, codes, strict=True), start=1)
+        _embedded(table, code, f"member.{number}.embedding.{index}")
+        for index, (table, code) in enumerate(zip(weights.tables, codes, strict=True), start=1)
     ]
     x = _joined(numbers + learned, f"member.{number}.join")
     pairs = zip(weights.layers, activations, strict=True)
@@ -74,7 +76,7 @@ def _embedded(table: FloatArray, code: Any, name: str) -> Any:
 
 
 def _parts(features: FittedFeatures, raw: list[Any]) -> tuple[list[Any], list[Any]]:
-    """The columns of the design matrix that are numbers, and those that are codes."""
+    """Return the columns of the design matrix that are numbers, and those that are codes."""
     numbers = raw[: len(raw) - len(features.categorical)]
     strings = raw[len(numbers) :]
     parts: list[Any] = []
@@ -96,10 +98,10 @@ def _parts(features: FittedFeatures, raw: list[Any]) -> tuple[list[Any], list[An
 
 
 def _numeric(features: FittedFeatures, raw: Any) -> list[Any]:
-    """The scaled numbers, the seasons of dates, and the indicators of missing values.
+    """Return scaled numbers, the seasons of dates, and the indicators of missing values.
 
-    Operations and no Normalization layer: that would take spreads below 1e-7 for 1e-7, and squares
-    them, which overflows.
+    These are operations and no Normalization layer: that would take spreads below 1e-7 for 1e-7,
+    and float32 values for float64.
     """
     ops = keras.ops
     is_present = ops.isfinite(raw)
@@ -152,7 +154,10 @@ def _lookup(category: CategoricalFeature, number: int) -> keras.layers.Layer:
 
 
 def _one_hot(category: CategoricalFeature, index: Any, number: int) -> Any:
-    """[rows, width]; a value that is no level is in the last column, or in none."""
+    """Return one-hot codes [rows, width]; a value that is no level is in the last column.
+
+    Or in none.
+    """
     index = keras.ops.subtract(index, 1)
     if category.has_other:
         index = keras.ops.where(keras.ops.less(index, 0), len(category.levels), index)

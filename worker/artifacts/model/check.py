@@ -1,7 +1,4 @@
-"""Holds an exported file against the training engine's answers to the test rows.
-
-T test rows, C columns of an answer.
-"""
+"""Holds an exported file against the training engine's answers to the test rows."""
 
 from __future__ import annotations
 
@@ -36,7 +33,7 @@ def check_keras(
     *,
     rounding: float = 0.0,
 ) -> float:
-    """Check a `.keras` file; answers its largest difference as a share of the answers' spread.
+    """Check a `.keras` file, and return its largest difference as a share of the answers' spread.
 
     Raises ModelDiffers where that is above 1e-4, and above what `rounding` explains: how exact the
     engine's own output is in float32, which raw features far from 0 leave few digits.
@@ -53,7 +50,7 @@ def check_onnx(
     *,
     rounding: float = 0.0,
 ) -> float:
-    """The same of an ONNX file, run in onnxruntime."""
+    """Check an ONNX file, run in onnxruntime, as `check_keras` does."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
@@ -73,7 +70,7 @@ def check_saved_model(
     *,
     rounding: float = 0.0,
 ) -> float:
-    """The same of a SavedModel's folder, by its serving signature."""
+    """Check a SavedModel's folder, by its serving signature, as `check_keras` does."""
     serve = tf.saved_model.load(str(path)).signatures["serving_default"]
     answered = serve(**model_inputs(content.features, raw))
     found_TC = next(iter(answered.values())).numpy()

@@ -1,6 +1,6 @@
 """What an exported model consists of, whatever the format that it is written in.
 
-R raw numeric columns, Q steps between quantiles.
+Q steps between quantiles.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Content:
         return numbers + [(feature.input, 1, "string") for feature in features.categorical]
 
     def weights(self, member: TrainedPlan) -> LayerWeights:
-        """A member's weights; without the columns that only other folds have."""
+        """Return a member's weights, without the columns that only other folds have."""
         weights = unflatten_weights(member.weights)
         (kernel, bias), *rest = weights.layers
         learned = sum(table.shape[1] for table in weights.tables)
@@ -65,7 +65,7 @@ class Ramps:
 
 
 def ramps(features: FittedFeatures) -> Ramps:
-    """The steps between every numeric feature's knots; those that it has fewer of do not rise."""
+    """Return the steps between every numeric feature's knots; missing ones do not rise."""
     count = max(1, *(len(feature.knots) - 1 for feature in features.numeric))
     shape = (len(features.numeric), count)
     starts, widths, rises = np.zeros(shape), np.ones(shape), np.zeros(shape)

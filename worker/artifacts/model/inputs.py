@@ -13,7 +13,7 @@ from worker.data.features import FittedFeatures
 
 
 def model_inputs(features: FittedFeatures, raw: RawColumns) -> dict[str, Any]:
-    """The dict of tensors that an exported model takes: [rows, 1] each, or one [rows, D] `X`."""
+    """Build the tensors that an exported model takes: [rows, 1] each, or one [rows, D] `X`."""
     if features.matrix_columns is not None:
         matrix = np.zeros((len(raw.numeric_NR), features.matrix_columns), dtype=np.float32)
         matrix[:, features.positions] = raw.numeric_NR
@@ -28,7 +28,7 @@ def model_inputs(features: FittedFeatures, raw: RawColumns) -> dict[str, Any]:
 
 
 def onnx_inputs(features: FittedFeatures, raw: RawColumns) -> dict[str, Any]:
-    """The same as numpy arrays, as onnxruntime takes them: strings as objects."""
+    """Build the arrays that onnxruntime takes: strings are objects."""
     tensors = {name: tensor.numpy() for name, tensor in model_inputs(features, raw).items()}
     for feature, strings in zip(features.categorical, raw.strings, strict=True):
         tensors[feature.input] = np.array(strings.to_list(), dtype=object)[:, None]

@@ -34,20 +34,20 @@ def load_model(path: Path) -> keras.Model:
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
-    """The metadata inside a `.keras` file of ours."""
+    """Read the metadata inside a `.keras` file of ours."""
     with zipfile.ZipFile(path) as archive:
         content: dict[str, Any] = json.loads(archive.read(METADATA))
     return content
 
 
 def save_saved_model(model: keras.Model, folder: Path) -> Path:
-    """Write a SavedModel with its serving signature into a folder; answers the zip of it."""
+    """Write a SavedModel with its serving signature into a folder, and return the zip of it."""
     model.export(folder, format="tf_saved_model", verbose=False)
     return Path(shutil.make_archive(str(folder), "zip", folder))
 
 
 def describe_model(content: Content, prepared: Prepared, test_metrics: Metrics) -> dict[str, Any]:
-    """What a user of the file needs to know: inputs, outputs, and how it was trained."""
+    """Describe what a user of the file needs to know: inputs, outputs, and the training."""
     features, target, splits = content.features, content.target, prepared.splits
     inputs: list[dict[str, Any]] = [
         {"input": f.input, "column": f.column, "dtype": "float32", "kind": f.kind.value}
@@ -58,8 +58,8 @@ def describe_model(content: Content, prepared: Prepared, test_metrics: Metrics) 
         for f in features.categorical
     ]
     if features.matrix_columns is not None:
-        for each, position in zip(inputs, features.positions, strict=True):
-            each |= {"input": MATRIX_INPUT, "position": position}
+        for entry, position in zip(inputs, features.positions, strict=True):
+            entry |= {"input": MATRIX_INPUT, "position": position}
     split = prepared.fits[content.members[0].plan.fold].split
     return {
         "lowloss": __version__,

@@ -2,6 +2,8 @@
 
 Keras's own exporter writes files that cannot run for several of these layers (3.15 with tf2onnx
 1.17), and no strings at all. Runs in onnxruntime, checked by `worker.artifacts.model.check`.
+
+Q steps between quantiles.
 """
 
 from __future__ import annotations
@@ -86,7 +88,7 @@ class _Graph:
 
     def add(self, operation: str, *inputs: Any, **attributes: Any) -> str:
         """Add a node; an input that is no name of another's output is a constant."""
-        names = [given if isinstance(given, str) else self._constant(given) for given in inputs]
+        names = [value if isinstance(value, str) else self._constant(value) for value in inputs]
         output = f"node.{len(self.nodes)}"
         domain = "ai.onnx.ml" if operation == "LabelEncoder" else ""
         node = helper.make_node(operation, names, [output], domain=domain, **attributes)
@@ -108,7 +110,7 @@ def _integers(value: Any) -> NDArray[np.int64]:
 
 
 def _parts(graph: _Graph, content: Content) -> tuple[list[str], list[str]]:
-    """The columns of the design matrix that are numbers, and those that are codes."""
+    """Return the columns of the design matrix that are numbers, and those that are codes."""
     features = content.features
     numbers = [name for name, _, dtype in content.inputs if dtype == "float32"]
     parts: list[str] = []
@@ -117,8 +119,10 @@ def _parts(graph: _Graph, content: Content) -> tuple[list[str], list[str]]:
         parts += _numeric(graph, features, raw)
     elif numbers:
         parts += _numeric(graph, features, graph.add("Concat", *numbers, axis=1))
-    parts += [_one_hot(graph, each) for each in features.categorical if not each.is_embedded]
-    return parts, [_code(graph, each, first=1, other=0) for each in features.embedded]
+    parts += [
+        _one_hot(graph, feature) for feature in features.categorical if not feature.is_embedded
+    ]
+    return parts, [_code(graph, feature, first=1, other=0) for feature in features.embedded]
 
 
 def _numeric(graph: _Graph, features: FittedFeatures, raw: str) -> list[str]:
@@ -175,7 +179,7 @@ def _one_hot(graph: _Graph, category: CategoricalFeature) -> str:
 
 
 def _code(graph: _Graph, category: CategoricalFeature, *, first: int, other: int) -> str:
-    """[rows, 1] A level's number, or that of all others."""
+    """Return a level's number [rows, 1], or that of all others."""
     levels = category.levels
     return graph.add(
         "LabelEncoder",

@@ -54,12 +54,12 @@ def write_card(path: Path, facts: Facts) -> None:
 
 
 def escaped(text: str) -> str:
-    """Text that Markdown shows as it is, in a table, too; line ends become spaces."""
+    """Escape text so that Markdown shows it as it is, in a table, too; line ends become spaces."""
     return MARKS.sub(r"\\\1", " ".join(text.split()))
 
 
 def _named(text: str) -> str:
-    """A name of a user's, of a bearable length."""
+    """Quote a user's name, cut where it is long."""
     return escaped(clipped(text, MAX_CHARACTERS))
 
 
@@ -92,8 +92,8 @@ def _intended_use(facts: Facts) -> list[str]:
 def _inputs(facts: Facts) -> list[str]:
     inputs = facts.metadata["inputs"]
     rows = [
-        (f"`{each['input']}`", _named(each["column"]), each["dtype"], each["kind"])
-        for each in inputs[:MAX_COLUMNS]
+        (f"`{entry['input']}`", _named(entry["column"]), entry["dtype"], entry["kind"])
+        for entry in inputs[:MAX_COLUMNS]
     ]
     return [
         "## Inputs",
@@ -116,9 +116,9 @@ def _output(facts: Facts) -> list[str]:
 
 def _metrics(facts: Facts) -> list[str]:
     metrics = metrics_shown(facts)
-    found = contenders(facts)
+    models = contenders(facts)
     units = f" in units of {_named(facts.target.name)}" if not facts.labels else ""
-    test_rows = [(c.name, *(number(c.test.get(metric)) for metric in metrics)) for c in found]
+    test_rows = [(c.name, *(number(c.test.get(metric)) for metric in metrics)) for c in models]
     intervals = [
         f"- {name(metric)}: 95 % interval {number(low)} to {number(high)}"
         for metric, (low, high) in facts.test_intervals.items()
@@ -188,10 +188,10 @@ def _unseen(column: Column) -> str:
 
 
 def _first_try(facts: Facts) -> Iterator[list[str]]:
-    """Why a plain network on these data has a high loss; no section where nobody asked."""
+    """Write why a plain network on these data has a high loss; nothing without a diagnosis."""
     if facts.diagnosis is None:
         return
-    causes = [f"- {escaped(each.sentence)}" for each in harmful_findings(facts.diagnosis)]
+    causes = [f"- {escaped(finding.sentence)}" for finding in harmful_findings(facts.diagnosis)]
     yield [
         "## What a first try gets wrong",
         "",
@@ -217,13 +217,14 @@ def _training(facts: Facts) -> list[str]:
 
 
 def _searching(facts: Facts) -> list[str]:
-    """What the search took, and what mattered in it."""
+    """Write what the search took, and what mattered in it."""
     insights = facts.job.outcome.insights
     if insights is None:
         return []
     took, trials = insights.consumed, counted(len(facts.trials), "trial")
     mattered = ", ".join(
-        f"{name(each.name)} ({percent(each.share)})" for each in insights.importances[:MAX_NAMED]
+        f"{name(importance.name)} ({percent(importance.share)})"
+        for importance in insights.importances[:MAX_NAMED]
     )
     return [
         "",
@@ -234,25 +235,25 @@ def _searching(facts: Facts) -> list[str]:
 
 
 def _how_to_use(facts: Facts) -> list[str]:
-    told = usage(facts)
+    examples = usage(facts)
     return [
         "## How to use it",
         "",
         "With a CSV whose columns are named as above:",
         "",
-        *_code("sh", told.script),
+        *_code("sh", examples.script),
         "",
         "With Keras:",
         "",
-        *_code("python", told.keras),
+        *_code("python", examples.keras),
         "",
         "With ONNX Runtime:",
         "",
-        *_code("python", told.onnx),
+        *_code("python", examples.onnx),
         "",
         "Over HTTP, from the server that trained it:",
         "",
-        *_code("sh", told.request),
+        *_code("sh", examples.request),
     ]
 
 

@@ -20,15 +20,15 @@ LIGHT = 0.35
 
 
 def before_and_after(diagnosis: Diagnosis, recipe_told: str) -> Markup | None:
-    """Training and validation loss of the recipe and of the remedied one; None without epochs.
+    """Draw the losses of the recipe and of the remedied one; None without epochs.
 
-    The axis is one for both where their losses are in the same units.
+    They share an axis where their losses are in the same units.
     """
     recipe, remedied = diagnosis.recipe, diagnosis.remedied_recipe
-    found = [(recipe_told, diagnosis.recipe_curve)]
+    curves = [(recipe_told, diagnosis.recipe_curve)]
     if remedied != recipe:
-        found.append(("with the remedies", diagnosis.remedied_curve))
-    shown = [(title, curve) for title, curve in found if len(losses_of(curve))]
+        curves.append(("with the remedies", diagnosis.remedied_curve))
+    shown = [(title, curve) for title, curve in curves if len(losses_of(curve))]
     if not shown:
         return None
     is_shared = has_same_units(diagnosis)
@@ -54,9 +54,9 @@ def before_and_after(diagnosis: Diagnosis, recipe_told: str) -> Markup | None:
 
 
 def has_same_units(diagnosis: Diagnosis) -> bool:
-    """Whether the curves of the recipe and of the remedied one are of one loss, in one unit.
+    """Return whether the curves of both recipes are of one loss, in one unit.
 
-    Squared errors are in the target's own units, however it was scaled.
+    Squared errors are in the target's own units, whichever way it was scaled.
     """
     recipe, remedied = diagnosis.recipe, diagnosis.remedied_recipe
     is_squared = diagnosis.metric == recipe.loss == "mean_squared_error"
@@ -65,38 +65,38 @@ def has_same_units(diagnosis: Diagnosis) -> bool:
 
 
 def _mark_end(axes: Axes, curve: Curve) -> None:
-    """All epochs on the axis, and a mark at the first that has no finite loss."""
+    """Show all epochs on the axis, and mark the first that has no finite loss."""
     epochs = len(curve.loss)
     margin = max(0.5, 0.04 * epochs)
     axes.set_xlim(1 - margin, epochs + margin)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True, min_n_ticks=1))
     if None in curve.loss:
-        place = curve.loss.index(None) + 1
+        epoch = curve.loss.index(None) + 1
         top = axes.get_xaxis_transform()
-        axes.plot([place], [0.98], "x", color=THIRD, ms=6, mew=1.5, label="diverged", transform=top)
+        axes.plot([epoch], [0.98], "x", color=THIRD, ms=6, mew=1.5, label="diverged", transform=top)
 
 
 def measured(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
-    """The findings of which an effect was measured: those that have a bar."""
-    found = [each for each in findings if each.effect or each.isolated_effect]
-    return tuple(found[:MAX_CAUSES])
+    """Return the findings with a measured effect: those that have a bar."""
+    with_effect = [finding for finding in findings if finding.effect or finding.isolated_effect]
+    return tuple(with_effect[:MAX_CAUSES])
 
 
 def cause_chart(findings: tuple[Finding, ...]) -> Markup | None:
-    """The share of the excess loss that each remedy removes, from top to bottom; None for none."""
+    """Draw the share of the excess loss that each remedy removes; None without any."""
     shown = measured(findings)
     if not shown:
         return None
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
-        for place, finding in enumerate(shown):
+        for row, finding in enumerate(shown):
             if finding.effect is not None:
-                _bar(axes, place, finding.effect, BAR, 1.0)
+                _bar(axes, row, finding.effect, BAR, 1.0)
             if finding.isolated_effect is not None:
-                _bar(axes, place + (BAR + THIN_BAR) / 2, finding.isolated_effect, THIN_BAR, LIGHT)
+                _bar(axes, row + (BAR + THIN_BAR) / 2, finding.isolated_effect, THIN_BAR, LIGHT)
         axes.axvline(0.0, color=INK, linewidth=0.8)
-        axes.set_yticks(range(len(shown)), [name(each.cause) for each in shown])
+        axes.set_yticks(range(len(shown)), [name(finding.cause) for finding in shown])
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         axes.set_ylim(len(shown) - 0.4, -0.5)
@@ -109,18 +109,23 @@ def cause_chart(findings: tuple[Finding, ...]) -> Markup | None:
     return draw("causes", paint, label="Share of the excess loss by cause", size=size)
 
 
-def _bar(axes: Axes, place: float, effect: Effect, height: float, alpha: float) -> None:
-    axes.barh(place, effect.share, height, color=OURS, alpha=alpha)
+def _bar(axes: Axes, row: float, effect: Effect, height: float, alpha: float) -> None:
+    axes.barh(row, effect.share, height, color=OURS, alpha=alpha)
     if effect.low < effect.high:
         ends = [effect.low, effect.high]
-        axes.plot(ends, [place, place], "|-", color=INK, linewidth=1.0, markersize=12 * height)
+        axes.plot(ends, [row, row], "|-", color=INK, linewidth=1.0, markersize=12 * height)
 
 
 def _ends(findings: tuple[Finding, ...]) -> tuple[float, float]:
-    """The ends of the axis: from nothing to all, or as far as intervals reach within reason."""
-    effects = [e for each in findings for e in (each.effect, each.isolated_effect) if e is not None]
-    low = min(0.0, *(min(each.low, each.share) for each in effects))
-    high = max(1.0, *(max(each.high, each.share) for each in effects))
+    """Return the ends of the axis: from nothing to all, or as far as intervals reach."""
+    effects = [
+        effect
+        for finding in findings
+        for effect in (finding.effect, finding.isolated_effect)
+        if effect is not None
+    ]
+    low = min(0.0, *(min(effect.low, effect.share) for effect in effects))
+    high = max(1.0, *(max(effect.high, effect.share) for effect in effects))
     return max(low, MIN_SHARE) - 0.01, min(high, MAX_SHARE) + 0.01
 
 

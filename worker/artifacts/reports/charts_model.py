@@ -1,7 +1,4 @@
-"""Charts of the model's answers to the test rows.
-
-T test rows, C classes.
-"""
+"""Charts of the model's answers to the test rows."""
 
 from __future__ import annotations
 
@@ -22,39 +19,39 @@ RESIDUAL_BINS = 40
 
 
 def regression_charts(predictions: HeldOutPredictions) -> Markup:
-    """Answers against actual values, and how the differences spread."""
+    """Draw predictions against actual values, and how the differences spread."""
     answered, actual = predictions.answered.ravel(), predictions.actual
     is_finite = np.isfinite(answered) & np.isfinite(actual)
     answered, actual = answered[is_finite], actual[is_finite]
     shown = _some_rows(len(actual))
 
     def paint(figure: Figure) -> None:
-        left, right = figure.subplots(1, 2)
-        _against_actual(left, answered[shown], actual[shown])
+        predicted_axes, residual_axes = figure.subplots(1, 2)
+        _against_actual(predicted_axes, answered[shown], actual[shown])
         counts, edges = np.histogram(answered - actual, bins=RESIDUAL_BINS)
-        right.stairs(counts, edges, fill=True, color=OURS)
-        right.axvline(0.0, color=INK, linewidth=0.8)
-        right.set_xlabel(f"predicted {MINUS} actual")
-        right.set_ylabel("test rows")
+        residual_axes.stairs(counts, edges, fill=True, color=OURS)
+        residual_axes.axvline(0.0, color=INK, linewidth=0.8)
+        residual_axes.set_xlabel(f"predicted {MINUS} actual")
+        residual_axes.set_ylabel("test rows")
 
     label = "Answers against actual values, and the spread of their differences"
     return draw("regression", paint, label=label)
 
 
 def binary_charts(predictions: HeldOutPredictions) -> Markup:
-    """The ROC curve, and how often the second class comes at each predicted probability."""
+    """Draw the ROC curve, and how often the second class comes at each predicted probability."""
     probability, is_second = predictions.answered[:, 1], predictions.classes == 1
 
     def paint(figure: Figure) -> None:
-        left, right = figure.subplots(1, 2)
-        _roc(left, probability, is_second)
-        _calibration(right, probability, is_second)
+        roc_axes, calibration_axes = figure.subplots(1, 2)
+        _roc(roc_axes, probability, is_second)
+        _calibration(calibration_axes, probability, is_second)
 
     return draw("binary", paint, label="ROC curve and calibration")
 
 
 def confusion_chart(shares_CC: Floats) -> Markup:
-    """The share of each actual class (rows) that is taken for each class (columns)."""
+    """Draw the share of each actual class (rows) that is predicted as each class (columns)."""
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
@@ -76,7 +73,7 @@ def _against_actual(axes: Axes, answered: Floats, actual: Floats) -> None:
 
 
 def _roc(axes: Axes, probability: Floats, is_second: np.ndarray) -> None:
-    """The curve, where the test rows have both classes."""
+    """Draw the ROC curve, where the test rows have both classes."""
     axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.8)
     axes.set_xlabel("false positive rate")
     axes.set_ylabel("true positive rate")
@@ -84,12 +81,12 @@ def _roc(axes: Axes, probability: Floats, is_second: np.ndarray) -> None:
     if is_second.all() or not is_second.any():
         return
     false_rate, true_rate, _ = roc_curve(is_second, probability)
-    kept = np.unique(np.linspace(0, len(true_rate) - 1, MAX_POINTS).astype(int))
-    axes.plot(false_rate[kept], true_rate[kept], color=OURS, linewidth=1.5)
+    indices = np.unique(np.linspace(0, len(true_rate) - 1, MAX_POINTS).astype(int))
+    axes.plot(false_rate[indices], true_rate[indices], color=OURS, linewidth=1.5)
 
 
 def _calibration(axes: Axes, probability: Floats, is_second: np.ndarray) -> None:
-    """Ten bins of equally many rows, by predicted probability."""
+    """Draw ten bins of equally many rows, by predicted probability."""
     order = np.argsort(probability, kind="stable")
     bins = [rows for rows in np.array_split(order, BINS) if len(rows)]
     predicted = [float(probability[rows].mean()) for rows in bins]
@@ -102,7 +99,7 @@ def _calibration(axes: Axes, probability: Floats, is_second: np.ndarray) -> None
 
 
 def _some_rows(count: int) -> np.ndarray:
-    """At most as many rows as are drawn, by chance, the same each time."""
+    """Draw at most as many rows by chance as the chart shows, the same each time."""
     if count <= MAX_DOTS:
         return np.arange(count)
     return np.random.default_rng(0).permutation(count)[:MAX_DOTS]

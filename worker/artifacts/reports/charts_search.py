@@ -26,7 +26,7 @@ COLUMNS = 3
 
 
 def search_chart(facts: Facts) -> Markup:
-    """The score of each trial in order, and the best so far; pruned ones apart."""
+    """Draw the score of each trial in order, and the best so far; pruned ones apart."""
     trials = sorted(facts.completed, key=lambda trial: trial.number)
     numbers = [trial.number for trial in trials]
     scores = np.array([_score(trial) for trial in trials])
@@ -58,18 +58,21 @@ def search_chart(facts: Facts) -> Markup:
 
 
 def convergence_chart(facts: Facts) -> Markup | None:
-    """The best score so far by epochs and by time; None where the first trial was the best."""
+    """Draw the best score so far by epochs and by time; None if the first trial was best."""
     insights = facts.job.outcome.insights
     if insights is None or len(insights.improvements) < 2:
         return None
-    found, ended = insights.improvements, [t.finished_at for t in facts.trials if t.finished_at]
+    improvements, ended = (
+        insights.improvements,
+        [t.finished_at for t in facts.trials if t.finished_at],
+    )
     begun = min(trial.started_at for trial in facts.trials)
-    scores = np.array([*(each.score for each in found), found[-1].score])
-    seconds = [*(each.seconds for each in found), (max(ended) - begun).total_seconds()]
+    scores = np.array([*(point.score for point in improvements), improvements[-1].score])
+    seconds = [*(point.seconds for point in improvements), (max(ended) - begun).total_seconds()]
     unit, length = ("minutes", 60.0) if seconds[-1] > MAX_SECONDS else ("seconds", 1.0)
     by: dict[str, list[float]] = {
-        "epochs": [*(each.epochs for each in found), insights.consumed.epochs],
-        unit: [each / length for each in seconds],
+        "epochs": [*(point.epochs for point in improvements), insights.consumed.epochs],
+        unit: [point / length for point in seconds],
     }
 
     def paint(figure: Figure) -> None:
@@ -88,10 +91,10 @@ def convergence_chart(facts: Facts) -> Markup | None:
 
 
 def hyperparameter_charts(facts: Facts) -> Markup | None:
-    """The score against each hyperparameter that was searched; None where none was."""
+    """Draw the score against each hyperparameter that was searched; None without any."""
     trials = _some(facts.completed)
     columns = {key: _values(trials, key) for key in _by_importance(facts)}
-    searched = {key: found for key, found in columns.items() if len(set(found)) > 1}
+    searched = {key: values for key, values in columns.items() if len(set(values)) > 1}
     if not searched:
         return None
     scores = np.array([_score(trial) for trial in trials])
@@ -99,9 +102,9 @@ def hyperparameter_charts(facts: Facts) -> Markup | None:
 
     def paint(figure: Figure) -> None:
         grid = figure.subplots(rows, COLUMNS, squeeze=False, sharey=True).ravel()
-        for axes, (key, found) in zip(grid, searched.items(), strict=False):
+        for axes, (key, values) in zip(grid, searched.items(), strict=False):
             loss_axis(axes, scores)
-            dots(axes, _positions(axes, facts, key, found), scores, OURS)
+            dots(axes, _positions(axes, facts, key, values), scores, OURS)
             axes.set_xlabel("largest width" if key == "widths" else name(key))
         for axes in grid[len(searched) :]:
             axes.set_visible(False)
@@ -112,8 +115,8 @@ def hyperparameter_charts(facts: Facts) -> Markup | None:
 
 
 def curve_charts(facts: Facts) -> Markup | None:
-    """Training and validation loss of the best trials, the winner first; None without curves."""
-    ordered = [facts.winner, *(each for each in facts.ranked_trials if each != facts.winner)]
+    """Draw the losses of the best trials, the winner first; None without curves."""
+    ordered = [facts.winner, *(trial for trial in facts.ranked_trials if trial != facts.winner)]
     shown = [(t, facts.curves[t.number]) for t in ordered if t.number in facts.curves][:MAX_CURVES]
     shown = [(trial, curve) for trial, curve in shown if curve.val_loss]
     if not shown:
@@ -145,43 +148,43 @@ def _curve(axes: Axes, trial: Trial, curve: Curve) -> None:
 
 
 def _by_importance(facts: Facts) -> list[str]:
-    """The fields of hyperparameters, those that mattered most first."""
+    """Return the fields of hyperparameters, the most important first."""
     insights = facts.job.outcome.insights
-    told = [each.name for each in insights.importances] if insights else []
-    ranks = {"widths" if key == "width" else key: rank for rank, key in enumerate(told)}
+    ranked_names = [importance.name for importance in insights.importances] if insights else []
+    ranks = {"widths" if key == "width" else key: rank for rank, key in enumerate(ranked_names)}
     return sorted(Hyperparameters.model_fields, key=lambda key: ranks.get(key, len(ranks)))
 
 
 def _values(trials: Sequence[Trial], key: str) -> list[object]:
-    found = [getattr(trial.hyperparameters, key) for trial in trials]
-    return [max(widths) for widths in found] if key == "widths" else found
+    values = [getattr(trial.hyperparameters, key) for trial in trials]
+    return [max(widths) for widths in values] if key == "widths" else values
 
 
-def _positions(axes: Axes, facts: Facts, key: str, found: list[object]) -> list[float]:
-    """Where values stand on the x axis, which is made to fit them."""
-    numbers = [float(value) for value in found if isinstance(value, int | float)]
+def _positions(axes: Axes, facts: Facts, key: str, values: list[object]) -> list[float]:
+    """Return the positions of values on the x axis, which is fitted to them."""
+    numbers = [float(value) for value in values if isinstance(value, int | float)]
     parameter = getattr(facts.job.search.search_space, key, None)
-    if len(numbers) < len(found) or isinstance(parameter, Choice):
-        named = [setting(value) for value in sorted(set(found), key=_order)]
-        axes.set_xticks(range(len(named)), named)
-        axes.set_xlim(-0.5, len(named) - 0.5)
-        return [float(named.index(setting(value))) for value in found]
+    if len(numbers) < len(values) or isinstance(parameter, Choice):
+        labels = [setting(value) for value in sorted(set(values), key=_order)]
+        axes.set_xticks(range(len(labels)), labels)
+        axes.set_xlim(-0.5, len(labels) - 0.5)
+        return [float(labels.index(setting(value))) for value in values]
     if isinstance(parameter, Float | Int) and parameter.scale == "log":
         log_axis(axes, "x", numbers)
     else:
-        is_whole = all(isinstance(value, int) for value in found)
+        is_whole = all(isinstance(value, int) for value in values)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=is_whole))
     return numbers
 
 
 def _order(value: object) -> tuple[bool, float, str]:
-    """Numbers by size, then words."""
+    """Return a key that sorts numbers by size, then words."""
     is_number = isinstance(value, int | float)
     return not is_number, float(value) if is_number else 0.0, str(value)  # type: ignore[arg-type]
 
 
 def _some(trials: Sequence[Trial]) -> list[Trial]:
-    """At most as many trials as are drawn, evenly over the search."""
+    """Return at most as many trials as the chart shows, evenly over the search."""
     if len(trials) <= MAX_DOTS:
         return list(trials)
     return [trials[i] for i in np.linspace(0, len(trials) - 1, MAX_DOTS).astype(int)]

@@ -36,8 +36,8 @@ class ShownColumns:
 
 
 def column_rows(facts: Facts) -> ShownColumns:
-    """The target and the model's columns, the most important first."""
-    importances = {each.column: each for each in facts.importances}
+    """Return the target and the model's columns, the most important first."""
+    importances = {importance.column: importance for importance in facts.importances}
     columns = (facts.target, *facts.features)
     rows = tuple(
         _row(column, facts.dataset.rows, importances.get(column.name))
@@ -47,7 +47,7 @@ def column_rows(facts: Facts) -> ShownColumns:
 
 
 def spread(column: Column, rows: int) -> str:
-    """Where a column's values lie."""
+    """Describe where a column's values lie."""
     if column.kind in NUMBERS and column.min is not None:
         ends = f"{value_of(column, column.min)} … {value_of(column, column.max)}"
         if column.kind is ColumnKind.date:
@@ -56,16 +56,16 @@ def spread(column: Column, rows: int) -> str:
     if not column.levels:
         return DASH
     present = max(1, rows - column.missing)
-    named = ", ".join(
+    level_list = ", ".join(
         f"{clipped(level.value, 30)} {percent(level.rows / present)}"
         for level in column.levels[:SHOWN_LEVELS]
     )
     others = column.distinct - min(SHOWN_LEVELS, len(column.levels))
-    return f"{named} and {counted(others, 'other')}" if others else named
+    return f"{level_list} and {counted(others, 'other')}" if others else level_list
 
 
 def bars(column: Column) -> tuple[float, ...]:
-    """A histogram of numbers; else how often each value comes, where few are all there are."""
+    """Return a histogram of numbers; else how often each value occurs, where there are few."""
     counts = list(column.histogram.counts) if column.histogram else []
     if not counts and column.distinct == len(column.levels):
         counts = [level.rows for level in column.levels]

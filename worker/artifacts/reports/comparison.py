@@ -21,76 +21,80 @@ class Contender:
 
 
 def contenders(facts: Facts) -> tuple[Contender, ...]:
-    """The model and the baselines, the best on the test rows first."""
+    """Return the model and the baselines, the best on the test rows first."""
     outcome, metric = facts.job.outcome, facts.metric
     ours = Contender("this model", True, outcome.metrics or {}, outcome.test_metrics or {})
     others = (
-        Contender(name(each.name), False, each.metrics, each.test_metrics)
-        for each in outcome.baselines
+        Contender(name(baseline.name), False, baseline.metrics, baseline.test_metrics)
+        for baseline in outcome.baselines
     )
     sign = 1.0 if direction_of(metric) is Direction.min else -1.0
-    ranked = sorted([ours, *others], key=lambda each: sign * each.test.get(metric, sign * 1e308))
+    ranked = sorted(
+        [ours, *others], key=lambda baseline: sign * baseline.test.get(metric, sign * 1e308)
+    )
     return tuple(ranked)
 
 
 def metrics_shown(facts: Facts) -> tuple[str, ...]:
-    """The metrics that are compared, the first by which models are ranked."""
-    found = facts.job.outcome.test_metrics or {}
-    return (facts.metric, *(metric for metric in found if metric != facts.metric))
+    """Return the metrics that are compared, the first by which models are ranked."""
+    metrics = facts.job.outcome.test_metrics or {}
+    return (facts.metric, *(metric for metric in metrics if metric != facts.metric))
 
 
 def best_baseline(facts: Facts) -> Baseline | None:
-    """The baseline that is best on the test rows; None where there is none."""
+    """Return the baseline that is best on the test rows; None where there is none."""
     metric = facts.metric
-    found = [each for each in facts.job.outcome.baselines if metric in each.test_metrics]
+    scored = [
+        baseline for baseline in facts.job.outcome.baselines if metric in baseline.test_metrics
+    ]
     sign = 1.0 if direction_of(metric) is Direction.min else -1.0
-    return min(found, key=lambda each: sign * each.test_metrics[metric], default=None)
+    return min(scored, key=lambda baseline: sign * baseline.test_metrics[metric], default=None)
 
 
 def is_within_interval(facts: Facts, value: float) -> bool:
-    """Whether a value of the metric lies in the test result's interval."""
+    """Return whether a value of the metric lies in the test result's interval."""
     low, high = facts.test_intervals.get(facts.metric, (float("inf"), float("-inf")))
     return low <= value <= high
 
 
 def is_within_noise(facts: Facts, baseline: Baseline) -> bool:
-    """Whether another draw of test rows could turn the model and a baseline around."""
+    """Return whether another draw of test rows could turn the model and a baseline around."""
     low, high = (baseline.difference or {}).get(facts.metric, (1.0, 1.0))
     return low <= 0.0 <= high
 
 
 def verdict(facts: Facts) -> str | None:
-    """Whether the model beats the best baseline, and by how much; None without a baseline."""
+    """Say whether the model beats the best baseline, and by how much; None without one."""
     best, metric = best_baseline(facts), facts.metric
     ours = (facts.job.outcome.test_metrics or {}).get(metric)
     if best is None or ours is None:
         return None
     theirs, who = best.test_metrics[metric], name(best.name)
     if is_better(metric, ours, theirs):
-        told = (
+        sentence = (
             f"This model beats every baseline: the best of them, {who}, has "
             f"{name(metric)} {number(theirs)}{_gap(ours, theirs)}."
         )
     elif ours == theirs:
-        told = f"The best baseline, {who}, is as good: it has the same {name(metric)}."
+        sentence = f"The best baseline, {who}, is as good: it has the same {name(metric)}."
     else:
-        told = (
+        sentence = (
             f"The baseline {who} beats this model: it has {name(metric)} "
             f"{number(theirs)}{_gap(ours, theirs)}."
         )
     if is_within_noise(facts, best):
-        told += " The difference is within what another draw of test rows could bring."
-    return told
+        sentence += " The difference is within what another draw of test rows could bring."
+    return sentence
 
 
 def describe_rows(facts: Facts) -> str:
-    """On how many rows the test result stands."""
+    """Describe how many rows the test result is of."""
     count = (facts.job.outcome.rows or {}).get("test", len(facts.predictions.actual))
     return f"{counted(count, 'row')} that no trial saw"
 
 
 def _gap(ours: float, theirs: float) -> str:
-    """By how much the baseline's value differs, where that is a share of the model's."""
+    """Describe how far the baseline is from the model, where that is a share of its value."""
     if min(ours, theirs) <= 0:
         return ""
     return f", {percent(abs(theirs - ours) / ours)} {'more' if theirs > ours else 'less'}"

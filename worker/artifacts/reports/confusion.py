@@ -1,7 +1,4 @@
-"""Which classes the model takes for which.
-
-T test rows, C classes.
-"""
+"""Which classes the model takes for which."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ LOG_RATIO = 20.0
 
 
 def plot_curve(axes: Axes, curve: Curve) -> None:
-    """The training and the validation loss, with gaps where they are not finite."""
+    """Plot the training and the validation loss, with gaps where they are not finite."""
     lines = ((curve.loss, OTHER, "training"), (curve.val_loss, OURS, "validation"))
     for values, colour, label in lines:
         losses = _floats(values)
@@ -36,13 +36,13 @@ def plot_curve(axes: Axes, curve: Curve) -> None:
 
 
 def losses_of(*curves: Curve) -> Floats:
-    """All finite losses of some curves."""
+    """Return all finite losses of curves."""
     losses: Floats = np.concatenate([_floats(curve.loss + curve.val_loss) for curve in curves])
     return losses[np.isfinite(losses)]
 
 
 def loss_axis(axes: Axes, losses: Floats) -> None:
-    """A logarithmic y axis where the losses span decades."""
+    """Make the y axis logarithmic where the losses span decades."""
     if len(losses) and losses.min() > 0 and losses.max() > LOG_RATIO * losses.min():
         log_axis(axes, "y", losses)
 

@@ -82,20 +82,22 @@ def write_diagnosis(path: Path, diagnosis: Diagnosis, *, title: str) -> None:
 
 
 def harmful_findings(diagnosis: Diagnosis) -> tuple[Finding, ...]:
-    """The findings whose remedy lowers the loss, the first to remedy first."""
-    return tuple(each for each in diagnosis.findings if each.severity is not Severity.harmless)
+    """Return the findings whose remedy lowers the loss, the first to remedy first."""
+    return tuple(
+        finding for finding in diagnosis.findings if finding.severity is not Severity.harmless
+    )
 
 
 def view(diagnosis: Diagnosis, recipe_told: str) -> DiagnosisView:
-    """What there is to show of a diagnosis, and what its recipe is called there."""
+    """Collect what a page shows of a diagnosis; `recipe_told` is the name of its recipe there."""
     harmful = harmful_findings(diagnosis)
-    harmless = tuple(each for each in diagnosis.findings if each not in harmful)
+    harmless = tuple(entry for entry in diagnosis.findings if entry not in harmful)
     return DiagnosisView(
         diagnosis=diagnosis,
         harmful=harmful,
         harmless=harmless,
         losses=tuple(_losses(diagnosis, recipe_told)),
-        experiments=tuple(_trained(each) for each in diagnosis.experiments),
+        experiments=tuple(_trained(entry) for entry in diagnosis.experiments),
         curves=before_and_after(diagnosis, recipe_told),
         causes=cause_chart(harmful + harmless),
     )

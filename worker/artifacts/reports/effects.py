@@ -7,14 +7,14 @@ from worker.artifacts.reports.words import ARROW, counted, name, number, percent
 
 
 def describe_loss(value: float | None) -> str:
-    """A loss; of what diverged, just that."""
+    """Format a loss; one that diverged says just that."""
     return "diverged" if value is None else number(value)
 
 
 def describe_effect(effect: Effect) -> str:
-    """What a remedy does, with the interval where more than one run tells of it."""
-    told = f"removes {percent(effect.share)} of the excess loss"
+    """Describe what a remedy does, with the interval where it has more than one run."""
+    removal = f"removes {percent(effect.share)} of the excess loss"
     if effect.runs > 1:
-        told += f" (95 % interval {percent(effect.low)} to {percent(effect.high)})"
+        removal += f" (95 % interval {percent(effect.low)} to {percent(effect.high)})"
     change = f"{describe_loss(effect.before)} {ARROW} {describe_loss(effect.after)}"
-    return f"{told}: {name(effect.metric)} {change}, over {counted(effect.runs, 'run')}"
+    return f"{removal}: {name(effect.metric)} {change}, over {counted(effect.runs, 'run')}"

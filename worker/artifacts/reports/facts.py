@@ -1,7 +1,4 @@
-"""What the writers of reports need to know of a finished job.
-
-T test rows, C classes.
-"""
+"""What the writers of reports need to know of a finished job."""
 
 from __future__ import annotations
 
@@ -112,8 +109,8 @@ class Facts:
     @property
     def features(self) -> tuple[Column, ...]:
         """The columns that the model takes, the most important first, then as in the table."""
-        ranks = {each.column: rank for rank, each in enumerate(self.importances)}
-        used = {each["column"] for each in self.metadata["inputs"]}
+        ranks = {entry.column: rank for rank, entry in enumerate(self.importances)}
+        used = {entry["column"] for entry in self.metadata["inputs"]}
         columns = [column for column in self.dataset.profile if column.name in used]
         return tuple(sorted(columns, key=lambda column: ranks.get(column.name, len(ranks))))
 
@@ -137,5 +134,5 @@ class Facts:
 
 
 def is_better(metric: str, first: float, second: float) -> bool:
-    """Whether the first value of a metric beats the second."""
+    """Return whether the first value of a metric beats the second."""
     return first < second if direction_of(metric) is Direction.min else first > second

@@ -131,7 +131,7 @@ def _model_charts(facts: Facts) -> Markup | None:
 
 
 def _searched(facts: Facts) -> tuple[str, ...]:
-    """The hyperparameters in which trials differ."""
+    """Return the hyperparameters in which trials differ."""
     settings = [trial.hyperparameters for trial in facts.trials]
     return tuple(
         key for key in Hyperparameters.model_fields if len({getattr(s, key) for s in settings}) > 1
@@ -139,7 +139,7 @@ def _searched(facts: Facts) -> tuple[str, ...]:
 
 
 def _next_space(insights: SearchInsights | None) -> str | None:
-    """The changes that lead beyond the edges as JSON, a hyperparameter a line."""
+    """Format the space that leads beyond the edges as JSON, a hyperparameter a line."""
     if insights is None or not insights.next_space:
         return None
     lines = (f'    "{name}": {json.dumps(piece)}' for name, piece in insights.next_space.items())

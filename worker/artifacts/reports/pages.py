@@ -42,5 +42,5 @@ def _json(value: object) -> str:
 
 
 def _capitalized(text: str) -> str:
-    """The first letter large, the others as they are: L1 stays L1."""
+    """Make the first letter large, and leave the others as they are: L1 stays L1."""
     return text[:1].upper() + text[1:]

@@ -44,18 +44,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("rows", type=Path, help="a CSV with named columns, in UTF-8")
     parser.add_argument("-o", "--output", type=Path, help="where to write; else standard output")
     parser.add_argument("--batch-size", type=int, default=1024, help="rows at a time")
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        metadata = read_metadata(given.model)
-        columns, count = read_rows(given.rows, metadata)
-        answers = predict(given.model, model_inputs(metadata, columns, count), given.batch_size)
-        write_answers(given.output, metadata["labels"], answers)
+        metadata = read_metadata(options.model)
+        columns, count = read_rows(options.rows, metadata)
+        answers = predict(options.model, model_inputs(metadata, columns, count), options.batch_size)
+        write_answers(options.output, metadata["labels"], answers)
     except (InputError, OSError) as error:
         sys.exit(f"predict.py: {error}")
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
-    """What the model says of its inputs and labels."""
+    """Read the model's description of its inputs and labels."""
     try:
         with zipfile.ZipFile(path) as archive:
             metadata: dict[str, Any] = json.loads(archive.read(METADATA))
@@ -65,19 +65,21 @@ def read_metadata(path: Path) -> dict[str, Any]:
 
 
 def read_rows(path: Path, metadata: dict[str, Any]) -> tuple[list[Any], int]:
-    """A column of values for each of the model's columns, and the number of rows."""
+    """Read a column of values for each of the model's columns, and count the rows."""
     inputs = metadata["inputs"]
-    columns: list[Any] = [[] if each["dtype"] == "string" else array("f") for each in inputs]
+    columns: list[Any] = [
+        [] if model_input["dtype"] == "string" else array("f") for model_input in inputs
+    ]
     count = 0
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            delimiter = find_delimiter(file, [each["column"] for each in inputs])
+            delimiter = find_delimiter(file, [model_input["column"] for model_input in inputs])
             reader = csv.reader(file, delimiter=delimiter, strict=True)
             header = [name.strip() for name in next(reader, [])]
-            places = find_columns(header, inputs)
+            indices = find_columns(header, inputs)
             for line, fields in rows_of(reader, len(header)):
-                for each, place, column in zip(inputs, places, columns, strict=True):
-                    column.append(convert(fields[place].strip(), each, line, delimiter))
+                for model_input, index, column in zip(inputs, indices, columns, strict=True):
+                    column.append(convert(fields[index].strip(), model_input, line, delimiter))
                 count += 1
     except UnicodeDecodeError as error:
         raise InputError(
@@ -88,11 +90,11 @@ def read_rows(path: Path, metadata: dict[str, Any]) -> tuple[list[Any], int]:
     return columns, count
 
 
-def find_delimiter(file: Any, wanted: Sequence[str]) -> str:
-    """The delimiter that finds the most of the wanted columns in the first line."""
+def find_delimiter(file: Any, needed: Sequence[str]) -> str:
+    """Return the delimiter that finds the most of the needed columns in the first line."""
     line = file.readline()
     file.seek(0)
-    names = set(wanted)
+    names = set(needed)
 
     def found(delimiter: str) -> int:
         fields = next(csv.reader([line], delimiter=delimiter), [])
@@ -102,24 +104,24 @@ def find_delimiter(file: Any, wanted: Sequence[str]) -> str:
 
 
 def find_columns(header: Sequence[str], inputs: Sequence[dict[str, Any]]) -> list[int]:
-    """Where each of the model's columns stands in the CSV."""
+    """Return the position of each of the model's columns in the CSV."""
     if not header:
         raise InputError("the CSV is empty: its first line must name the columns")
-    wanted = [each["column"] for each in inputs]
-    missing = [name for name in wanted if name not in header]
+    needed = [model_input["column"] for model_input in inputs]
+    missing = [name for name in needed if name not in header]
     if missing:
-        named = ", ".join(map(repr, missing[:5])) + (", …" if len(missing) > 5 else "")
+        missing_names = ", ".join(map(repr, missing[:5])) + (", …" if len(missing) > 5 else "")
         raise InputError(
-            f"the CSV has no column {named}; it has {', '.join(map(repr, header[:10]))}"
+            f"the CSV has no column {missing_names}; it has {', '.join(map(repr, header[:10]))}"
         )
-    twice = [name for name in wanted if header.count(name) > 1]
+    twice = [name for name in needed if header.count(name) > 1]
     if twice:
         raise InputError(f"the CSV has two columns {twice[0]!r}: name each column once")
-    return [header.index(name) for name in wanted]
+    return [header.index(name) for name in needed]
 
 
 def rows_of(reader: Any, width: int) -> Iterator[tuple[int, list[str]]]:
-    """The rows and their lines; blank lines are none."""
+    """Yield the rows and their lines; blank lines are left out."""
     for fields in reader:
         if not fields and width > 1:
             continue
@@ -131,28 +133,28 @@ def rows_of(reader: Any, width: int) -> Iterator[tuple[int, list[str]]]:
         yield reader.line_num, row
 
 
-def convert(text: str, each: dict[str, Any], line: int, delimiter: str) -> float | str:
-    """A field as the model takes it; NaN or an empty string where it is missing."""
+def convert(text: str, model_input: dict[str, Any], line: int, delimiter: str) -> float | str:
+    """Convert a field to what the model takes; NaN or an empty string where it is missing."""
     is_missing = text in MISSING
-    if each["dtype"] == "string":
+    if model_input["dtype"] == "string":
         return "" if is_missing else text
     if is_missing:
         return NAN
-    kind = each["kind"]
+    kind = model_input["kind"]
     try:
         if kind == "date":
             return as_days(text)
         return as_boolean(text) if kind == "boolean" else as_number(text, delimiter)
     except ValueError:
-        wanted = {"date": "an ISO 8601 date", "boolean": "true, false, 1 or 0"}
+        expected = {"date": "an ISO 8601 date", "boolean": "true, false, 1 or 0"}
         raise InputError(
-            f"line {line}, column {each['column']!r}: {text!r} is not "
-            f"{wanted.get(kind, 'a number')}"
+            f"line {line}, column {model_input['column']!r}: {text!r} is not "
+            f"{expected.get(kind, 'a number')}"
         ) from None
 
 
 def as_number(text: str, delimiter: str) -> float:
-    """A number; with a decimal comma, too, where commas do not end fields."""
+    """Read a number; with a decimal comma, too, where commas do not end fields."""
     if text in MISSING_NUMBERS or NOT_FINITE.fullmatch(text):
         return NAN
     if delimiter != "," and "." not in text:
@@ -163,7 +165,7 @@ def as_number(text: str, delimiter: str) -> float:
 
 
 def as_boolean(text: str) -> float:
-    """1 for true, 0 for false."""
+    """Return 1 for true, 0 for false."""
     try:
         return {"true": 1.0, "1": 1.0, "1.0": 1.0, "false": 0.0, "0": 0.0, "0.0": 0.0}[text.lower()]
     except KeyError:
@@ -171,7 +173,7 @@ def as_boolean(text: str) -> float:
 
 
 def as_days(text: str) -> float:
-    """Days since 1970-01-01 UTC."""
+    """Return days since 1970-01-01 UTC."""
     match = DATE.fullmatch(text)
     if match is None:
         raise ValueError
@@ -186,28 +188,28 @@ def as_days(text: str) -> float:
 
 
 def model_inputs(metadata: dict[str, Any], columns: list[Any], count: int) -> dict[str, Any]:
-    """What the model takes: [rows, 1] of numbers or strings each, or one [rows, columns] `X`."""
+    """Build what the model takes: [rows, 1] of numbers or strings each, or one [rows, D] `X`."""
     import numpy as np
 
     inputs: dict[str, Any] = {}
     width = metadata["matrix_columns"]
     if width is not None:
         inputs["X"] = np.zeros((count, width), dtype=np.float32)
-    for each, values in zip(metadata["inputs"], columns, strict=True):
-        if each["dtype"] == "string":
-            inputs[each["input"]] = [[value] for value in values]
+    for model_input, values in zip(metadata["inputs"], columns, strict=True):
+        if model_input["dtype"] == "string":
+            inputs[model_input["input"]] = [[value] for value in values]
             continue
         numbers = np.array(values, dtype=np.float32)
         numbers[~np.isfinite(numbers)] = np.nan  # what float32 cannot hold is missing
         if width is None:
-            inputs[each["input"]] = numbers.reshape(-1, 1)
+            inputs[model_input["input"]] = numbers.reshape(-1, 1)
         else:
-            inputs["X"][:, each["position"]] = numbers
+            inputs["X"][:, model_input["position"]] = numbers
     return inputs
 
 
 def predict(path: Path, inputs: dict[str, Any], batch_size: int) -> Any:
-    """[rows, outputs] The model's answers; the model is loaded in safe mode."""
+    """Predict with the model, loaded in safe mode [rows, outputs]."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["KERAS_BACKEND"] = "tensorflow"
     import numpy as np
@@ -227,7 +229,7 @@ def predict(path: Path, inputs: dict[str, Any], batch_size: int) -> Any:
 
 
 def write_answers(path: Path | None, labels: Sequence[str], answers: Any) -> None:
-    """Write a line for each row's answer."""
+    """Write a line for each row's prediction."""
     header = ["prediction", *(f"probability[{label}]" for label in labels)]
     opened = (
         nullcontext(sys.stdout) if path is None else path.open("w", encoding="utf-8", newline="")
@@ -236,8 +238,8 @@ def write_answers(path: Path | None, labels: Sequence[str], answers: Any) -> Non
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         for row in answers:
-            told = [labels[int(row.argmax())]] if labels else []
-            writer.writerow([*told, *map(str, row)])
+            label = [labels[int(row.argmax())]] if labels else []
+            writer.writerow([*label, *map(str, row)])
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ SHOWN = 5
 
 
 def remarks(facts: Facts) -> tuple[str, ...]:
-    """Sentences, the gravest first; none where nothing stands out."""
+    """Return remarks on a job, the gravest first; none where nothing stands out."""
     parts = (
         _baseline(facts),
         _worse_on_test(facts),
@@ -44,7 +44,7 @@ def remarks(facts: Facts) -> tuple[str, ...]:
 
 
 def search_remarks(facts: Facts) -> tuple[str, ...]:
-    """Those that say what kept losses high during the search."""
+    """Return the remarks that say what kept losses high during the search."""
     parts = (_ended_badly(facts), _last_epoch(facts), _edges(facts), _overfit(facts))
     return tuple(sentence for part in parts for sentence in part)
 
@@ -70,13 +70,13 @@ def _baseline(facts: Facts) -> Iterator[str]:
 
 
 def _gain(facts: Facts) -> Iterator[str]:
-    """What refitting and averaging came to."""
+    """Say what refitting and averaging gained."""
     gain, metric = facts.job.outcome.final_gain, facts.metric
     if gain is None or metric not in gain.after:
         return
     before, after = gain.before[metric], gain.after[metric]
-    made = counted(gain.members, "network")
-    how = f"{made}, refitted on all rows but the test rows" if gain.refit else made
+    networks = counted(gain.members, "network")
+    how = f"{networks}, refitted on all rows but the test rows" if gain.refit else networks
     verb = "improves" if is_better(metric, after, before) else "does not improve"
     yield (
         f"The model is the mean of {how}: that {verb} {name(metric)} on the test rows, "
@@ -125,13 +125,13 @@ def _unsure_winner(facts: Facts) -> Iterator[str]:
 
 
 def _ended_badly(facts: Facts) -> Iterator[str]:
-    for state, told in ((TrialState.diverged, "diverged"), (TrialState.failed, "failed")):
+    for state, ending in ((TrialState.diverged, "diverged"), (TrialState.failed, "failed")):
         count = sum(trial.state is state for trial in facts.trials)
         if count and count >= FAILED_SHARE * len(facts.trials):
             is_plain = state is TrialState.diverged and not facts.regions
             advice = ": lower the largest learning rate" if is_plain else ""
             share = percent(count / len(facts.trials))
-            yield f"{counted(count, 'trial')} of {len(facts.trials)} ({share}) {told}{advice}."
+            yield f"{counted(count, 'trial')} of {len(facts.trials)} ({share}) {ending}{advice}."
     for region in facts.regions:
         yield (
             f"Trials diverged or failed where {describe_region(region)}: "
@@ -141,7 +141,7 @@ def _ended_badly(facts: Facts) -> Iterator[str]:
 
 
 def describe_region(region: DivergedRegion) -> str:
-    """A part of a search space in words."""
+    """Describe a part of a search space in words."""
     if region.choice is not None:
         return f"{region.name} is {region.choice}"
     return f"{region.name} is from {number(region.low)} to {number(region.high)}"
@@ -167,12 +167,12 @@ def _edges(facts: Facts) -> Iterator[str]:
     if insights is None or not insights.edges:
         return
     ends = {"max": "of at most", "min": "of at least"}
-    told = ", ".join(
+    edge_list = ", ".join(
         f"{edge.name} {setting(edge.value)} ({ends[edge.end]} {setting(edge.limit)})"
         for edge in insights.edges
     )
     yield (
-        f"The best trials lie at an end of what was searched: {told}. Beyond it there may be "
+        f"The best trials lie at an end of what was searched: {edge_list}. Beyond it there may be "
         "better ones: continue the job with the space proposed below."
     )
 
@@ -186,11 +186,11 @@ def _imbalance(facts: Facts) -> Iterator[str]:
     rare = sorted((count, label) for label, count in rows.items())
     few = [(count, label) for count, label in rare if count < RARE_CLASS * fair * total]
     if few:
-        named = ", ".join(
+        rare_classes = ", ".join(
             f"{clipped(label)!r} ({percent(count / total)})" for count, label in few[:SHOWN]
         )
         yield (
-            f"The classes are unbalanced: of the rows, few are {named}"
+            f"The classes are unbalanced: of the rows, few are {rare_classes}"
             f"{' and others' if len(few) > SHOWN else ''}. Look at balanced accuracy and at the "
             "confusion matrix, not at accuracy."
         )
@@ -204,12 +204,12 @@ def _missing(facts: Facts) -> Iterator[str]:
     gaps = [c for c in facts.features if c.missing >= MISSING_SHARE * rows]
     if gaps:
         gaps.sort(key=lambda column: -column.missing)
-        named = ", ".join(
+        column_list = ", ".join(
             f"{clipped(column.name)!r} ({percent(column.missing / rows)})"
             for column in gaps[:SHOWN]
         )
         others = f" and {len(gaps) - SHOWN} others" if len(gaps) > SHOWN else ""
-        yield f"Many values are missing in {named}{others}."
+        yield f"Many values are missing in {column_list}{others}."
 
 
 def _few_rows(facts: Facts) -> Iterator[str]:

@@ -56,7 +56,7 @@ def draw(
     label: str,
     size: tuple[float, float] = (6.4, 3.2),
 ) -> Markup:
-    """A figure as SVG; `label` is for those who cannot see it, `name` sets its ids apart."""
+    """Draw a figure as SVG; `label` is for those who cannot see it, `name` makes ids unique."""
     file = io.StringIO()
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=size, layout="constrained")
@@ -69,7 +69,7 @@ def draw(
 
 
 def dots(axes: Axes, x: object, y: object, colour: str, *, size: float = 4.0) -> None:
-    """Dots as one path: a tenth of the size of a scatter, which writes an element a dot."""
+    """Draw dots as one path: a tenth of the size of a scatter, which writes an element a dot."""
     xs, ys = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     gaps = np.full_like(xs, np.nan)
     axes.plot(
@@ -82,11 +82,11 @@ def dots(axes: Axes, x: object, y: object, colour: str, *, size: float = 4.0) ->
 
 
 def log_axis(axes: Axes, which: str, values: object) -> None:
-    """A logarithmic axis for some positive values, with a few plain numbers on it."""
+    """Make an axis of positive values logarithmic, with a few plain numbers on it."""
     axis = axes.xaxis if which == "x" else axes.yaxis
     (axes.set_xscale if which == "x" else axes.set_yscale)("log")
-    found = np.log10(np.asarray(values, dtype=float))
-    low, high = float(found.min()), float(found.max())
+    logarithms = np.log10(np.asarray(values, dtype=float))
+    low, high = float(logarithms.min()), float(logarithms.max())
     steps = (1, 2, 5) if high - low < 1.5 else (1,)
     stride = max(1, round((high - low) / 3))
     decades = range(math.floor(low), math.ceil(high) + 1)
@@ -98,7 +98,7 @@ def log_axis(axes: Axes, which: str, values: object) -> None:
 
 
 def _inline(svg: str, name: str, label: str) -> str:
-    """Without the file's head and the groups' ids, in the page's colours and font."""
+    """Remove the file's head and the groups' ids, and use the page's colours and font."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'<g id="[^"]*"', "<g", svg)

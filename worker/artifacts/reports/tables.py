@@ -14,12 +14,12 @@ TRIALS, CURVES = "trials.csv", "curves.csv"
 
 
 def write_trials(path: Path, trials: Sequence[Trial]) -> None:
-    """One row a trial: how it ended, its metrics, its hyperparameters. Widths read `64-32`."""
+    """Write a row a trial: how it ended, its metrics, its hyperparameters (widths as `64-32`)."""
     pl.DataFrame([_row(trial) for trial in trials], infer_schema_length=None).write_csv(path)
 
 
 def write_curves(path: Path, curves: Mapping[int, Curve]) -> None:
-    """One row an epoch of a trial; a value that was not finite is empty."""
+    """Write a row an epoch of a trial; a value that was not finite is empty."""
     columns = list(Curve.model_fields)
     rows = [
         (number, epoch, *values)
@@ -39,7 +39,7 @@ def _row(trial: Trial) -> dict[str, Any]:
         mode="json",
         include={"number", "state", "reason", "score", "epochs", "best_epoch", "seconds"},
     )
-    told = trial.model_dump(
+    origin = trial.model_dump(
         mode="json", include={"seed", "program", "attempt", "started_at", "finished_at"}
     )
-    return ended | trial.metrics | hyperparameters | told
+    return ended | trial.metrics | hyperparameters | origin

@@ -70,7 +70,7 @@ def _add(archive: zipfile.ZipFile, folder: str, time: float, events: Iterable[An
 
 
 def _experiment(facts: Facts, time: float, numeric: frozenset[str]) -> Any:
-    """Which hyperparameters and metrics there are."""
+    """Describe which hyperparameters and metrics there are."""
     objective = facts.job.search.objective
     metrics = dict.fromkeys(metric for trial in facts.trials for metric in trial.metrics)
     experiment = Experiment(
@@ -90,17 +90,20 @@ def _experiment(facts: Facts, time: float, numeric: frozenset[str]) -> Any:
 
 
 def _numeric(trials: Iterable[Trial]) -> frozenset[str]:
-    """The hyperparameters that are numbers in every trial."""
+    """Return the hyperparameters that are numbers in every trial."""
     settings = [trial.hyperparameters for trial in trials]
     return frozenset(
         key
         for key in Hyperparameters.model_fields
-        if all(isinstance(getattr(each, key), int | float) for each in settings)
+        if all(
+            isinstance(getattr(settings_of_trial, key), int | float)
+            for settings_of_trial in settings
+        )
     )
 
 
 def _hparam(key: str, trials: Iterable[Trial], *, is_number: bool) -> Any:
-    """A hyperparameter with the values that it had: TensorBoard filters by them."""
+    """Describe a hyperparameter with its values: TensorBoard filters by them."""
     values = [getattr(trial.hyperparameters, key) for trial in trials]
     info = HParamInfo(
         name=key,
@@ -116,14 +119,14 @@ def _hparam(key: str, trials: Iterable[Trial], *, is_number: bool) -> Any:
 
 
 def _events(trial: Trial, curve: Curve, numeric: frozenset[str]) -> Iterator[Any]:
-    """A trial's hyperparameters, curves and score."""
+    """Yield a trial's hyperparameters, curves and score."""
     start, end = _start(trial), _end(trial)
     begun = SessionStartInfo(start_time_secs=start, group_name=f"trial {trial.number}")
-    for key, found in trial.hyperparameters:
+    for key, value in trial.hyperparameters:
         if key in numeric:
-            begun.hparams[key].number_value = found
+            begun.hparams[key].number_value = value
         else:
-            begun.hparams[key].string_value = setting(found)
+            begun.hparams[key].string_value = setting(value)
     yield _plugin_event(
         start, metadata.SESSION_START_INFO_TAG, HParamsPluginData(session_start_info=begun)
     )
@@ -139,25 +142,25 @@ def _events(trial: Trial, curve: Curve, numeric: frozenset[str]) -> Iterator[Any
 
 
 def _epochs(curve: Curve, start: float, end: float) -> Iterator[Any]:
-    """The curves, their epochs spread evenly over the trial's time; gaps where not finite."""
+    """Yield the curves, their epochs spread evenly over the trial's time; gaps if not finite."""
     columns = {f"epoch_{key}": values for key, values in curve}
     count = max((len(values) for values in columns.values()), default=0)
     for epoch in range(1, count + 1):
-        found = {
+        values_of_epoch = {
             tag: values[epoch - 1]
             for tag, values in columns.items()
             if epoch <= len(values) and values[epoch - 1] is not None
         }
-        yield _scalars(start + (end - start) * epoch / count, epoch, found)
+        yield _scalars(start + (end - start) * epoch / count, epoch, values_of_epoch)
 
 
 def _scalars(time: float, step: int, values: dict[str, Any]) -> Any:
-    found = [Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]
-    return Event(wall_time=time, step=step, summary=Summary(value=found))
+    summary_values = [Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]
+    return Event(wall_time=time, step=step, summary=Summary(value=summary_values))
 
 
 def _plugin_event(time: float, tag: str, data: Any) -> Any:
-    """An event that only carries data of the HParams plugin."""
+    """Return an event that only carries data of the HParams plugin."""
     value = Summary.Value(
         tag=tag, metadata=metadata.create_summary_metadata(data), tensor=metadata.NULL_TENSOR
     )

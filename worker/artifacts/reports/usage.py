@@ -28,7 +28,7 @@ class Usage:
 
 
 def usage(facts: Facts) -> Usage:
-    """What to type."""
+    """Return the lines to type."""
     inputs = _inputs(facts)
     return Usage(
         keras=_keras(inputs),
@@ -39,21 +39,25 @@ def usage(facts: Facts) -> Usage:
 
 
 def describe_output(facts: Facts) -> str:
-    """What comes out of the model."""
+    """Describe the output of the model."""
     if facts.job.task is Task.regression:
         return f"[rows, 1]: {facts.target.name}, in its own units"
     return f"[rows, {len(facts.labels)}]: the probability of each class, in the order of the labels"
 
 
 def _inputs(facts: Facts) -> list[tuple[str, str, str]]:
-    """The name, an example and the type of each input; ends in a mark where some are left out."""
+    """Return name, example and type of each input, and a mark at the end if some are left out."""
     width = facts.metadata["matrix_columns"]
     if width is not None:
         return [("X", f"np.zeros((1, {width}))", "float32")]
     columns = {column.name: column for column in facts.dataset.profile}
     return [
-        (each["input"], _literal(each, columns.get(each["column"])), each["dtype"])
-        for each in facts.metadata["inputs"]
+        (
+            model_input["input"],
+            _literal(model_input, columns.get(model_input["column"])),
+            model_input["dtype"],
+        )
+        for model_input in facts.metadata["inputs"]
     ]
 
 
@@ -102,7 +106,10 @@ def _onnx(inputs: list[tuple[str, str, str]]) -> str:
 def _request(facts: Facts) -> str:
     columns = {column.name: column for column in facts.dataset.profile}
     inputs = facts.metadata["inputs"][:MAX_INPUTS]
-    row = {each["column"]: _example(each, columns.get(each["column"])) for each in inputs}
+    row = {
+        model_input["column"]: _example(model_input, columns.get(model_input["column"]))
+        for model_input in inputs
+    }
     # In single quotes a shell takes all but the quote as it is.
     body = json.dumps({"rows": [row]}, ensure_ascii=False).replace("'", "'\\''")
     return (
@@ -111,23 +118,23 @@ def _request(facts: Facts) -> str:
     )
 
 
-def _literal(each: dict[str, Any], column: Column | None) -> str:
-    """An example as the model takes it, in Python."""
-    if each["dtype"] == "string":
-        return repr(_example(each, column))
+def _literal(model_input: dict[str, Any], column: Column | None) -> str:
+    """Return an example as the model takes it, in Python."""
+    if model_input["dtype"] == "string":
+        return repr(_example(model_input, column))
     if column is None or column.mean is None:
         return "0.0"
-    is_exact = each["kind"] in {"boolean", "date"} or abs(column.mean) >= WHOLE
+    is_exact = model_input["kind"] in {"boolean", "date"} or abs(column.mean) >= WHOLE
     return repr(float(round(column.mean))) if is_exact else f"{column.mean:.4g}"
 
 
-def _example(each: dict[str, Any], column: Column | None) -> object:
-    """An example as the column has it."""
+def _example(model_input: dict[str, Any], column: Column | None) -> object:
+    """Return an example as the column has it."""
     if column is None:
         return None
-    if each["dtype"] == "string" or column.mean is None:
+    if model_input["dtype"] == "string" or column.mean is None:
         return column.levels[0].value if column.levels else ""
-    match each["kind"]:
+    match model_input["kind"]:
         case "boolean":
             return column.mean >= 0.5
         case "date":

@@ -30,7 +30,7 @@ MAX_LISTED = 20
 
 
 def number(value: float | None) -> str:
-    """A number with four significant digits, or all of a large whole part; a dash for none."""
+    """Format a number with four significant digits, or its whole part; a dash for None."""
     if value is None:
         return DASH
     if 1e4 <= abs(value) < 1e15:
@@ -39,7 +39,7 @@ def number(value: float | None) -> str:
 
 
 def percent(share: float) -> str:
-    """A share in percent; the smallest shares do not become 0."""
+    """Format a share in percent; the smallest shares do not become 0."""
     if 0 < share < 0.001:
         return "<0.1 %"
     digits = 1 if abs(share) < 0.1 else 0
@@ -48,29 +48,29 @@ def percent(share: float) -> str:
 
 
 def name(key: str) -> str:
-    """A metric, a baseline or a hyperparameter in words."""
+    """Name a metric, a baseline or a hyperparameter in words."""
     return NAMES.get(key) or key.replace("_", " ")
 
 
 def counted(count: int, noun: str) -> str:
-    """`1 row`, `2,000 rows`."""
+    """Format a count: `1 row`, `2,000 rows`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def clipped(text: str, most: int = SHOWN_CHARACTERS) -> str:
-    """A text of a bearable length."""
-    return text if len(text) <= most else text[: most - 1] + "…"
+def clipped(text: str, max_characters: int = SHOWN_CHARACTERS) -> str:
+    """Cut a text where it is long."""
+    return text if len(text) <= max_characters else text[: max_characters - 1] + "…"
 
 
 def listed(things: Sequence[object]) -> str:
-    """The first of some things, and how many more there are."""
-    named = ", ".join(clipped(str(each)) for each in things[:MAX_LISTED])
+    """List the first things, and say how many more there are."""
+    first_things = ", ".join(clipped(str(thing)) for thing in things[:MAX_LISTED])
     more = len(things) - MAX_LISTED
-    return f"{named} and {more:,} more" if more > 0 else named
+    return f"{first_things} and {more:,} more" if more > 0 else first_things
 
 
 def duration(seconds: float) -> str:
-    """`45 s`, `3 min 20 s`, `2 h 5 min`."""
+    """Format a duration: `45 s`, `3 min 20 s`, `2 h 5 min`."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
@@ -79,14 +79,14 @@ def duration(seconds: float) -> str:
 
 
 def value_of(column: Column, value: float | None) -> str:
-    """A value of a column: dates as dates."""
+    """Format a value of a column: dates as dates."""
     if value is not None and column.kind is ColumnKind.date:
         return day(value)
     return number(value)
 
 
 def day(days: float) -> str:
-    """A date from days since 1970-01-01."""
+    """Format a date from days since 1970-01-01."""
     try:
         return f"{datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=days):%Y-%m-%d}"
     except OverflowError:
@@ -94,7 +94,7 @@ def day(days: float) -> str:
 
 
 def setting(value: object) -> str:
-    """A hyperparameter's value."""
+    """Format a hyperparameter's value."""
     match value:
         case None:
             return "none"
