@@ -101,7 +101,7 @@ def _numeric(features: FittedFeatures, raw: Any) -> list[Any]:
     """Return scaled numbers, the seasons of dates, and the indicators of missing values.
 
     These are operations and no Normalization layer: that would take spreads below 1e-7 for 1e-7,
-    and float32 values for float64.
+    and squares them, which overflows.
     """
     ops = keras.ops
     is_present = ops.isfinite(raw)
