@@ -1,1 +1,1 @@
-"""Database migrations: Alembic, one dated file per change."""
+"""Database migrations by Alembic, with one dated file per change."""

@@ -1,4 +1,4 @@
-"""How Alembic runs the migrations: on the connection that the store hands over."""
+"""Runs the migrations for Alembic, on the connection that the store passes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from service.store.schema import MappedTable
 
 
 def _render_item(kind: str, item: Any, context: AutogenContext) -> str | Literal[False]:
-    """Write the store's own types by their names."""
+    """Render the store's own types by their names."""
     if kind == "type" and isinstance(item, UtcDateTime):
         context.imports.add("from service.store.database import UtcDateTime")
         return "UtcDateTime()"
@@ -24,7 +24,7 @@ def _render_item(kind: str, item: Any, context: AutogenContext) -> str | Literal
     return False
 
 
-def _run(connection: Connection) -> None:
+def _run_migrations(connection: Connection) -> None:
     # SQLite cannot alter a constraint in place: batch mode rebuilds the table.
     context.configure(
         connection=connection,
@@ -36,10 +36,10 @@ def _run(connection: Connection) -> None:
     context.run_migrations()
 
 
-given = context.config.attributes.get("connection")
-if given is not None:
-    _run(given)
+store_connection = context.config.attributes.get("connection")
+if store_connection is not None:
+    _run_migrations(store_connection)
 else:
     engine = Database(Settings().url).engine.execution_options(rebuilds_tables=True)
     with engine.begin() as connection:
-        _run(connection)
+        _run_migrations(connection)

@@ -1,1 +1,1 @@
-"""The API process and the durable store. Never loads TensorFlow."""
+"""The API process and the durable store; they never load TensorFlow."""

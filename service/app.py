@@ -38,14 +38,14 @@ from service.api.metrics import CountRequests, Metrics
 from service.api.parameters import refuse_unknown_parameters
 from service.api.problems import CatchAll, handle_errors
 from service.api.resources import Resources
-from service.predict.cache import model_cache_of
+from service.predict.cache import make_model_cache
 from service.settings import Settings, read_settings
 from service.store.database import Database
 
 PARSERS = 2
-"""Uploads that are parsed at once: each may take `parse_memory_bytes`."""
+"""How many uploads are parsed at once; each may take `parse_memory_bytes`."""
 PREDICTORS = 4
-"""Requests for predictions that are computed at once; the others wait outside the thread pool."""
+"""How many predictions are computed at once; other requests wait outside the thread pool."""
 STOP_SECONDS = 10
 
 DESCRIPTION = """\
@@ -62,11 +62,11 @@ TAGS = [
         "description": "Searches: submit; and all jobs: follow, cancel, pause, resume.",
     },
     {"name": "trials", "description": "Settings of the hyperparameters, trained and scored."},
-    {"name": "events", "description": "What happens to a job, as it happens."},
-    {"name": "artifacts", "description": "What a job made: the model and its reports."},
-    {"name": "predictions", "description": "What a job's best model answers to raw rows."},
+    {"name": "events", "description": "The events of a job as they happen."},
+    {"name": "artifacts", "description": "The files of a job: the model and its reports."},
+    {"name": "predictions", "description": "Predictions of a job's best model for raw rows."},
     {"name": "diagnoses", "description": "Why a loss is high, with measured evidence."},
-    {"name": "recipes", "description": "What somebody trained, read from a Keras model."},
+    {"name": "recipes", "description": "Recipes of trainings, read from Keras models."},
     {"name": "operations", "description": "Probes and metrics."},
 ]
 
@@ -75,21 +75,21 @@ class Api(FastAPI):
     """FastAPI, with problem details in its schema."""
 
     def openapi(self) -> dict[str, Any]:
-        """The OpenAPI document; made once."""
+        """Return the OpenAPI document; made once."""
         document = super().openapi()
         document["components"]["schemas"].setdefault("Problem", ProblemDocument.model_json_schema())
         return document
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The server as an ASGI app over a database that is migrated already."""
+    """Build the server as an ASGI app over a database that is migrated already."""
     database = Database(settings.url)
     resources = Resources(
         settings,
         database,
         make_changes(database),
         CapacityLimiter(PARSERS),
-        model_cache_of(database, settings),
+        make_model_cache(database, settings),
         CapacityLimiter(PREDICTORS),
     )
     app = Api(
@@ -104,7 +104,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.resources = resources
     app.state.metrics = Metrics(database)
-    # The bearer scheme is for the schema alone: the middleware below asks for the token.
+    # The bearer scheme is only for the schema: the middleware below checks the token.
     dependencies = [Depends(refuse_unknown_parameters), Depends(HTTPBearer(auto_error=False))]
     for noun in (datasets, jobs, trials, events, artifacts, predict, diagnoses, recipes):
         app.include_router(noun.router, dependencies=dependencies)
@@ -144,7 +144,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 class Server(uvicorn.Server):
-    """Uvicorn, which also sends home those who wait when it stops."""
+    """Uvicorn, which also ends all waits when it stops."""
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
         super().__init__(
@@ -179,7 +179,7 @@ class Server(uvicorn.Server):
 
 
 def make_server(settings: Settings) -> Server:
-    """A server over a database of this version; LowlossError where it must not or cannot start."""
+    """Build a server and migrate its database; raise LowlossError where it must not start."""
     if is_open_to_strangers(settings):
         raise LowlossError(
             f"without LOWLOSS_TOKENS anyone could use the server at {settings.host}: "
@@ -199,7 +199,7 @@ def main() -> None:
     except LowlossError as error:
         sys.exit(f"lowloss: {error}")
     watch_parent(server.stop)
-    # Uvicorn raises the signal again once it has stopped, which would make a clean end a failure.
+    # Uvicorn raises the signal again after it has stopped: a clean end would look like a failure.
     signal.signal(signal.SIGTERM, lambda *_: None)
     with suppress(KeyboardInterrupt):
         server.run()

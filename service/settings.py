@@ -12,7 +12,7 @@ from lowloss.errors import LowlossError
 
 
 class Limits(BaseModel):
-    """Bounds on everything that a stranger sends."""
+    """Bounds on everything that clients send."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -37,7 +37,7 @@ class Limits(BaseModel):
 
 
 class Settings(BaseSettings):
-    """Where the server and the worker find things and what they allow.
+    """The settings of the server and the worker.
 
     Each is read from the environment variable `LOWLOSS_<NAME>`; a limit from
     `LOWLOSS_LIMITS__<NAME>`.
@@ -122,15 +122,15 @@ class Settings(BaseSettings):
 
     @property
     def url(self) -> str:
-        """Where the database is: the URL given, or SQLite in the data folder."""
+        """The URL of the database: the configured one, or SQLite in the data folder."""
         return self.database_url or f"sqlite:///{(self.data_dir / 'lowloss.sqlite3').absolute()}"
 
 
 def read_settings() -> Settings:
-    """The settings of this process; a LowlossError names the variable that is wrong."""
+    """Read the settings of this process; raise a LowlossError that names a wrong variable."""
     try:
         return Settings()
     except ValidationError as error:
-        wrong = error.errors()[0]
-        name = "__".join(map(str, wrong["loc"])).upper()
-        raise LowlossError(f"LOWLOSS_{name}: {wrong['msg']}") from error
+        fault = error.errors()[0]
+        name = "__".join(map(str, fault["loc"])).upper()
+        raise LowlossError(f"LOWLOSS_{name}: {fault['msg']}") from error

@@ -192,7 +192,7 @@ class Client:
         return read_recipe(data, fit)
 
     def job(self, job_id: str, *, wait: float | None = None) -> Job:
-        """Return a job; with `wait`, once its state or best trial changes or `wait` seconds pass."""
+        """Return a job; with `wait`, once its state or best trial changes or the seconds pass."""
         if wait is None:
             return self._retries.read("GET", f"/v1/jobs/{job_id}", Job)
         return self._poll(job_id, wait, attempts=ATTEMPTS)

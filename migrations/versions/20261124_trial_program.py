@@ -1,4 +1,4 @@
-"""Which program trained a trial.
+"""Trials store the program that trained them.
 
 Revision ID: 20261124_program
 Revises: 20261123_first

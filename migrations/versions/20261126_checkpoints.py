@@ -1,4 +1,4 @@
-"""What unfinished trials go on from.
+"""Checkpoints of unfinished trials.
 
 Revision ID: 20261126_checkpoints
 Revises: 20261125_arrow

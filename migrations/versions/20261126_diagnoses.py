@@ -31,7 +31,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    # SQLite's foreign keys, which would take these along, may be off.
+    # SQLite's foreign keys, which would delete these rows too, may be off.
     for table in ("events", "attempts", "artifacts"):
         op.execute(
             f"DELETE FROM {table} WHERE job_id IN (SELECT id FROM jobs WHERE kind = 'diagnosis')"

@@ -1,4 +1,4 @@
-"""An outcome's insights say `trials_to_near_best` where they said `near_best_after`.
+"""An outcome's insights say `trials_to_near_best` instead of `near_best_after`.
 
 Revision ID: 20261128_near_best
 Revises: 20261126_diagnoses

@@ -18,7 +18,7 @@ from lowloss.spec import DiagnosisSpec
 from service.api.examples import DIAGNOSIS_SPECS, SPEC_PROBLEMS, problems
 from service.api.parameters import JobId
 from service.api.resources import Dependencies
-from service.api.submissions import IdempotencyKey, require_dataset, enqueue_checked, submit_once
+from service.api.submissions import IdempotencyKey, enqueue_checked, require_dataset, submit_once
 from service.store.database import Session
 from service.store.diagnoses import get_diagnosis
 from service.tables.check_recipe import check_diagnosis

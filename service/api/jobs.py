@@ -22,11 +22,11 @@ from lowloss.spec import Continuation, JobSpec, Priority, Spec
 from service.api.examples import CONTINUATIONS, JOB_SPECS, PRIORITIES, SPEC_PROBLEMS, problems
 from service.api.parameters import Cursor, JobId, Limit
 from service.api.resources import Dependencies, Resources
-from service.api.submissions import IdempotencyKey, require_dataset, enqueue_checked, submit_once
+from service.api.submissions import IdempotencyKey, enqueue_checked, require_dataset, submit_once
 from service.api.validation import problem_from_errors
 from service.store.database import Session
 from service.store.datasets import find_dataset
-from service.store.jobs import check_teachers, get_job, list_jobs, read_changes
+from service.store.jobs import check_earlier_jobs, get_job, list_jobs, read_changes
 from service.store.queue import cancel_job, pause_job, resume_job, set_priority
 from service.tables.check import check_job
 
@@ -57,9 +57,7 @@ def submit_job(
 ) -> Job:
     """Check a JobSpec against its dataset and queue it for a worker."""
     request = spec.model_dump_json().encode()
-    return submit_once(
-        deps, response, lambda s: _enqueue(s, deps, spec), key=key, request=request
-    )
+    return submit_once(deps, response, lambda s: _enqueue(s, deps, spec), key=key, request=request)
 
 
 @router.post(
@@ -122,7 +120,7 @@ def _check_parent(parent: Job) -> None:
 
 def _enqueue(session: Session, deps: Resources, spec: JobSpec) -> Job:
     dataset = require_dataset(session, spec)
-    check_teachers(session, spec.warm_start_from)
+    check_earlier_jobs(session, spec.warm_start_from)
     checked = check_job(spec, dataset, limits=deps.settings.limits)
     return enqueue_checked(session, deps, checked.spec, checked.task)
 

@@ -69,11 +69,7 @@ BODY: dict[str, Any] = {
     ),
 )
 async def predict(deps: Dependencies, request: Request, job_id: JobId) -> Response:
-    """Predict raw rows with a job's best model: numbers in the target's units, or labels.
-
-    Values are read like those of an uploaded table; null is a missing value. `ignored` names
-    columns that the model does not use.
-    """
+    """Predict with the model, loaded in safe mode [rows, outputs]."""
     body = await request.body()
     # Parsing in the thread, too: a large body must not block the event loop.
     return await to_thread.run_sync(_predict, deps, job_id, body, limiter=deps.predictors)

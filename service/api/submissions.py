@@ -44,10 +44,10 @@ def submit_once(
                 return Job.model_validate(earlier)
             job = enqueue(session)
             if key is not None:
-                save_response(session, key, request=request, answer=job.model_dump(mode="json"))
+                save_response(session, key, request=request, response=job.model_dump(mode="json"))
             return job
 
-    # Of two requests with one key, the later one conflicts, and then finds the first one's response.
+    # Of two requests with one key, the later one conflicts, and then finds the first response.
     job = retry_on_conflict(submit)
     response.headers["Location"] = job.links.self
     return job

@@ -69,7 +69,9 @@ def _build_fault(error: Mapping[str, Any], model: type[BaseModel] | None) -> Fau
     if error["type"] == "json_invalid":
         position = f"character {rest[0]}" if rest else "its start"
         reason = error.get("ctx", {}).get("error", "it cannot be parsed")
-        return Fault(InvalidJson, None, f"the body is not JSON: {reason} at {position}", "send JSON")
+        return Fault(
+            InvalidJson, None, f"the body is not JSON: {reason} at {position}", "send JSON"
+        )
     if source != "body" or model is None:
         return _describe(error, ".".join(map(str, rest)) or None, fields=())
     path, models = _walk(tuple(rest), [model], is_unknown=error["type"] == "extra_forbidden")

@@ -1,1 +1,1 @@
-"""Models that are kept loaded, so that predictions are answered at once."""
+"""Loaded models, for fast predictions."""

@@ -23,10 +23,10 @@ class Entry:
 
 
 class ModelCache:
-    """Loads each model once, however many ask for it, and forgets the least recently used.
+    """A cache that loads each model once, and drops the least recently used.
 
-    A model is kept as long as there are at most `max_models`, whose files have at most `max_bytes`
-    together. Thread-safe; who has a forgotten model may go on using it.
+    It holds at most `max_models`, whose files have at most `max_bytes` together. It is safe to use
+    from several threads; a dropped model stays usable for those who have it.
     """
 
     def __init__(self, load: Callable[[str], Model], *, max_models: int, max_bytes: int) -> None:
@@ -37,15 +37,15 @@ class ModelCache:
         self._entries: OrderedDict[str, Entry] = OrderedDict()
 
     def get(self, sha256: str, *, size_bytes: int) -> Model:
-        """The model of these bytes; waits for another thread that loads it already."""
+        """Return the model of these bytes; wait for another thread that loads it already."""
         with self._lock:
             entry = self._entries.get(sha256)
-            is_known = entry is not None
+            is_cached = entry is not None
             if entry is None:
                 entry = self._entries[sha256] = Entry(size_bytes)
             self._entries.move_to_end(sha256)
-            self._forget()
-        if not is_known:
+            self._evict()
+        if not is_cached:
             self._fill(sha256, entry)
         return entry.model.result()
 
@@ -59,8 +59,8 @@ class ModelCache:
                     del self._entries[sha256]
             entry.model.set_exception(error)
 
-    def _forget(self) -> None:
-        """Make room, at the cost of the newest alone where that fits in no room."""
+    def _evict(self) -> None:
+        """Drop models to stay in the limits; only the newest if it is too large by itself."""
         newest = next(reversed(self._entries))
         if self._entries[newest].size_bytes > self._max_bytes:
             del self._entries[newest]
@@ -71,8 +71,8 @@ class ModelCache:
         return sum(entry.size_bytes for entry in self._entries.values())
 
 
-def model_cache_of(database: Database, settings: Settings) -> ModelCache:
-    """A cache of the models that a database has."""
+def make_model_cache(database: Database, settings: Settings) -> ModelCache:
+    """Build a cache of the models in a database."""
 
     def load(sha256: str) -> Model:
         with database.reading() as session:

@@ -1,1 +1,1 @@
-"""The only code that speaks SQL; used by the server and the worker."""
+"""The store of the server and the worker: the only code that uses SQL."""

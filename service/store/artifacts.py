@@ -1,4 +1,4 @@
-"""Artifacts: written by a worker under its fence, visible once the job is settled."""
+"""Artifacts: written by a worker under its fence, visible once the job has ended."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class NewArtifact:
 
 
 def add_artifact(session: Session, fence: Fence, new: NewArtifact) -> None:
-    """Add an artifact, not visible yet; it takes the place of an earlier attempt's."""
+    """Add an artifact, not visible yet; it replaces one of an earlier attempt."""
     job = hold_fence(session, fence)
     adopt_blob(session, new.sha256)
     row = session.get(ArtifactRow, (job.id, new.name)) or ArtifactRow(job_id=job.id, name=new.name)
@@ -38,18 +38,18 @@ def add_artifact(session: Session, fence: Fence, new: NewArtifact) -> None:
 
 
 def list_artifacts(session: Session, job_id: str) -> Artifacts:
-    """The visible artifacts of a job, by name, and why others could not be made; JobNotFound."""
+    """List a job's visible artifacts by name, and why others are missing; raise JobNotFound."""
     rows = session.scalars(
         select(ArtifactRow)
         .where(ArtifactRow.job_id == job_id, ArtifactRow.is_published)
         .order_by(ArtifactRow.name)
     ).all()
     missing = Outcome.model_validate(get_row(session, job_id).outcome).missing_artifacts
-    return Artifacts(items=tuple(_artifact(row) for row in rows), next=None, missing=missing)
+    return Artifacts(items=tuple(_make_artifact(row) for row in rows), next=None, missing=missing)
 
 
 def get_artifact(session: Session, job_id: str, name: str) -> Artifact:
-    """One visible artifact; JobNotFound or ArtifactNotFound."""
+    """Return a visible artifact; raise JobNotFound or ArtifactNotFound."""
     row = session.get(ArtifactRow, (job_id, name))
     if row is None or not row.is_published:
         get_row(session, job_id)
@@ -57,14 +57,14 @@ def get_artifact(session: Session, job_id: str, name: str) -> Artifact:
             f"job {job_id!r} has no artifact {name!r}",
             fix=f"GET /v1/jobs/{job_id}/artifacts lists them",
         )
-    return _artifact(row)
+    return _make_artifact(row)
 
 
 def get_best_model(session: Session, job_id: str) -> Artifact:
-    """The best model; JobNotFound, or BestModelNotReady with the reason."""
+    """Return the best model; raise JobNotFound, or BestModelNotReady with the reason."""
     row = session.get(ArtifactRow, (job_id, BEST_MODEL))
     if row is not None and row.is_published:
-        return _artifact(row)
+        return _make_artifact(row)
     job = get_row(session, job_id)
     if job.kind == JobKind.diagnosis:
         raise BestModelNotReady(
@@ -82,10 +82,13 @@ def get_best_model(session: Session, job_id: str) -> Artifact:
 
 
 def get_served_model(session: Session, job_id: str) -> Artifact:
-    """The best model as the server runs it; JobNotFound, BestModelNotReady or ArtifactNotFound."""
+    """Return the best model as the server runs it.
+
+    Raise JobNotFound, BestModelNotReady or ArtifactNotFound.
+    """
     row = session.get(ArtifactRow, (job_id, ONNX_MODEL))
     if row is not None and row.is_published:
-        return _artifact(row)
+        return _make_artifact(row)
     get_best_model(session, job_id)
     raise ArtifactNotFound(
         f"job {job_id!r} has no artifact {ONNX_MODEL!r}, which predictions come from",
@@ -94,14 +97,14 @@ def get_served_model(session: Session, job_id: str) -> Artifact:
 
 
 def get_row(session: Session, job_id: str) -> JobRow:
-    """A job's row; JobNotFound."""
+    """Return a job's row; raise JobNotFound."""
     job = session.get(JobRow, job_id)
     if job is None:
         raise JobNotFound(f"there is no job {job_id!r}", fix="GET /v1/jobs lists them")
     return job
 
 
-def _artifact(row: ArtifactRow) -> Artifact:
+def _make_artifact(row: ArtifactRow) -> Artifact:
     return Artifact(
         name=row.name,
         media_type=row.media_type,

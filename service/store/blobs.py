@@ -1,9 +1,8 @@
 """Bytes in SQL, in chunks, named by their SHA-256. Equal bytes are stored once.
 
-A blob is written in several short transactions, so that no other writer waits long, and belongs
-to nobody until a dataset, an artifact or a checkpoint refers to it. One that nobody refers to is a
-leftover, and is reaped an hour after its last write, or a minute after its release, by whoever
-writes next.
+A blob is written in several short transactions, so that no other writer waits long. A blob that no
+dataset, artifact or checkpoint refers to is a leftover: the next writer deletes it, an hour after
+its last write or a minute after its release.
 """
 
 from __future__ import annotations
@@ -24,17 +23,17 @@ CHUNK_BYTES = 1024**2
 CHUNKS_PER_TRANSACTION = 16
 LEFTOVER_SECONDS = 3600.0
 RELEASED_SECONDS = 60.0
-"""Until a released blob is reaped: whoever writes the same bytes just now comes to refer to it."""
+"""The time before a released blob is deleted: another writer of the same bytes may need it."""
 
 
 def hash_file(path: Path) -> str:
-    """The SHA-256 of a file, as hexadecimal digits."""
+    """Return the SHA-256 of a file, as hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_blob(database: Database, path: Path, *, sha256: str) -> None:
-    """Store a file's bytes, in transactions of at most 16 MiB; repeating it is harmless."""
+    """Store a file's bytes, in transactions of at most 16 MiB; it is safe to repeat."""
     size_bytes = path.stat().st_size
     with database.transaction() as session:
         insert_if_absent(session, BlobRow, [{"sha256": sha256, "size_bytes": size_bytes}])
@@ -46,23 +45,23 @@ def write_blob(database: Database, path: Path, *, sha256: str) -> None:
         for first in chunks:
             with database.transaction() as session:
                 _touch(session, sha256)
-                # One at a time, so that one at a time is in memory.
+                # One at a time, so that memory holds only one.
                 for position, data in chain([first], islice(chunks, CHUNKS_PER_TRANSACTION - 1)):
                     row = {"sha256": sha256, "position": position, "data": data}
                     insert_if_absent(session, BlobChunkRow, [row])
-            # More than was written, so that checkpoints do not pile up while no table is uploaded.
-            _reap_some(database)
+            # Deletes more chunks than were written: checkpoints must not pile up between uploads.
+            _reap_chunks(database)
 
 
 def adopt_blob(session: Session, sha256: str) -> None:
-    """Lock a blob and make sure that all of it is there, before something refers to it."""
+    """Lock a blob and check that it is complete, before something refers to it."""
     _touch(session, sha256)
     if not _is_complete(session, sha256):
         raise RuntimeError(f"blob {sha256} is incomplete: it was reaped while it was written")
 
 
 def release_blobs(session: Session, sha256s: Collection[str]) -> None:
-    """Let blobs that are needed no more go soon; those that something refers to stay."""
+    """Return mark blobs for deletion soon, unless something still refers to them."""
     if sha256s:
         session.execute(
             update(BlobRow)
@@ -74,11 +73,11 @@ def release_blobs(session: Session, sha256s: Collection[str]) -> None:
 def read_blob(
     database: Database, sha256: str, *, start: int = 0, stop: int | None = None
 ) -> Iterator[bytes]:
-    """The bytes from `start` to before `stop`, a chunk at a time, each read by itself."""
+    """Yield the bytes from `start` to before `stop`, a chunk at a time, each read by itself."""
     position = start // CHUNK_BYTES
     offset = start % CHUNK_BYTES
-    left = None if stop is None else stop - start
-    while left is None or left > 0:
+    remaining = None if stop is None else stop - start
+    while remaining is None or remaining > 0:
         with database.reading() as session:
             data = session.scalar(
                 select(BlobChunkRow.data).where(
@@ -87,32 +86,35 @@ def read_blob(
             )
         if data is None:
             return
-        data = data[offset : None if left is None else offset + left]
+        data = data[offset : None if remaining is None else offset + remaining]
         yield data
-        left = None if left is None else left - len(data)
+        remaining = None if remaining is None else remaining - len(data)
         position, offset = position + 1, 0
 
 
 def load_blob(session: Session, sha256: str) -> bytes:
-    """All of a blob at once, for what is needed whole."""
+    """Return all of a blob at once."""
     chunks = select(BlobChunkRow.data).where(BlobChunkRow.sha256 == sha256)
     return b"".join(session.scalars(chunks.order_by(BlobChunkRow.position)))
 
 
 def reap_blobs(database: Database) -> int:
-    """Delete leftovers, a few chunks a transaction; answers how many blobs went."""
+    """Delete leftovers, a few chunks a transaction, and return how many blobs went."""
     reaped = 0
-    while (is_gone := _reap_some(database)) is not None:
-        reaped += is_gone
+    while (is_deleted := _reap_chunks(database)) is not None:
+        reaped += is_deleted
     return reaped
 
 
-def _reap_some(database: Database) -> bool | None:
-    """Delete the last chunks of a leftover, and itself with its very last one; None without one."""
+def _reap_chunks(database: Database) -> bool | None:
+    """Delete the last chunks of a leftover, and the blob with its first chunk.
+
+    Return whether the blob is deleted; None where there is no leftover.
+    """
     with database.transaction() as session:
         sha256 = session.scalar(
             select(BlobRow.sha256)
-            .where(BlobRow.touched_at < utc_now(-LEFTOVER_SECONDS), ~_is_referred_to())
+            .where(BlobRow.touched_at < utc_now(-LEFTOVER_SECONDS), ~_is_referenced())
             .limit(1)
             .with_for_update(skip_locked=True)
         )
@@ -128,7 +130,7 @@ def _reap_some(database: Database) -> bool | None:
         return True
 
 
-def _is_referred_to() -> ColumnElement[bool]:
+def _is_referenced() -> ColumnElement[bool]:
     return or_(
         *(
             exists().where(row.sha256 == BlobRow.sha256)
@@ -148,7 +150,7 @@ def _is_complete(session: Session, sha256: str) -> bool:
         .where(BlobChunkRow.sha256 == sha256)
         .scalar_subquery()
     )
-    size_bytes, found = session.execute(
+    size_bytes, chunk_count = session.execute(
         select(func.max(BlobRow.size_bytes), chunks).where(BlobRow.sha256 == sha256)
     ).one()
-    return size_bytes is not None and found == -(-size_bytes // CHUNK_BYTES)
+    return size_bytes is not None and chunk_count == -(-size_bytes // CHUNK_BYTES)

@@ -1,6 +1,6 @@
-"""What unfinished trials go on from: bytes that only a worker can read, named by their SHA-256.
+"""Checkpoints of unfinished trials: bytes that only a worker can read, named by their SHA-256.
 
-A checkpoint goes with the next one, its trial's end, or its job's; its blob is released then.
+The next checkpoint, the trial's end or the job's end deletes a checkpoint and releases its blob.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from service.store.schema import CheckpointRow, TrialRow
 
 @dataclass(frozen=True)
 class SavedCheckpoint:
-    """How far a fold of a trial was as it was saved, and the blob that holds what was saved."""
+    """The epochs of a fold of a trial when it was saved, and the blob of the saved state."""
 
     trial: int
     fold: int
@@ -28,10 +28,10 @@ class SavedCheckpoint:
 
 
 def save_checkpoint(session: Session, fence: Fence, saved: SavedCheckpoint) -> None:
-    """Keep a running trial's checkpoint in place of an older one; the blob must be stored."""
+    """Save a running trial's checkpoint instead of an older one; the blob must be stored."""
     job = hold_fence(session, fence)
     if session.get_one(TrialRow, (job.id, saved.trial)).state != TrialState.running:
-        raise ValueError(f"trial {saved.trial} of {job.id} has ended: it goes on from nothing")
+        raise ValueError(f"trial {saved.trial} of {job.id} has ended: it takes no checkpoint")
     adopt_blob(session, saved.sha256)
     older = session.get(CheckpointRow, (job.id, saved.trial, saved.fold))
     if older is not None and older.sha256 != saved.sha256:
@@ -40,7 +40,7 @@ def save_checkpoint(session: Session, fence: Fence, saved: SavedCheckpoint) -> N
 
 
 def list_checkpoints(session: Session, job_id: str) -> tuple[SavedCheckpoint, ...]:
-    """What a job's running trials go on from, by trial and fold."""
+    """List the checkpoints of a job's running trials, by trial and fold."""
     rows = session.scalars(
         select(CheckpointRow)
         .where(CheckpointRow.job_id == job_id)

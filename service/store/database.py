@@ -1,6 +1,6 @@
 """Connections, transactions and the few expressions in which SQLite and PostgreSQL differ.
 
-The only module that knows dialects.
+This is the only module that distinguishes dialects.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ __all__ = [
     "Json",
     "Session",
     "UtcDateTime",
-    "retry_on_conflict",
     "alembic_config",
     "insert_if_absent",
     "is_busy",
+    "retry_on_conflict",
     "utc_now",
 ]
 
@@ -58,7 +58,7 @@ T = TypeVar("T")
 
 BUSY_TIMEOUT_MS = 5_000
 MIGRATION_LOCK = 0x10_7105_5
-"""Key of the PostgreSQL advisory lock that lets one process at a time migrate."""
+"""The key of the PostgreSQL advisory lock that lets one process at a time migrate."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -68,19 +68,19 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> Any:
-        """The column type of each dialect."""
+        """Return the column type of each dialect."""
         if dialect.name == "postgresql":
             return dialect.type_descriptor(TIMESTAMP(timezone=True))
         return dialect.type_descriptor(DateTime())
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """SQLite has no time zones: store UTC without one."""
+        """Store UTC without a time zone on SQLite, which has none."""
         if value is None or dialect.name == "postgresql":
             return value
         return value.astimezone(UTC).replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Every time that leaves the store is aware and UTC."""
+        """Return a time that is aware and in UTC."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -90,7 +90,7 @@ Json = JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True),
 
 
 class utc_now(FunctionElement[datetime]):  # noqa: N801  # reads as the SQL function it is
-    """The database's clock, moved by a number of seconds."""
+    """The time of the database's clock plus a number of seconds."""
 
     type = UtcDateTime()
     inherit_cache = True
@@ -109,13 +109,13 @@ def _utc_now_sqlite(element: utc_now, compiler: Any, **kw: Any) -> str:
 
 @compiles(utc_now, "postgresql")
 def _utc_now_postgresql(element: utc_now, compiler: Any, **kw: Any) -> str:
-    # clock_timestamp() moves on inside a transaction, as a lease must; now() does not.
+    # clock_timestamp() advances inside a transaction, as leases require; now() does not.
     seconds = compiler.process(element.clauses, **kw)
     return f"(clock_timestamp() + make_interval(secs => {seconds}))"
 
 
 class Database:
-    """One process's way to the database: an engine and its transactions."""
+    """One process's access to the database: an engine and its transactions."""
 
     def __init__(self, url: str) -> None:
         self.url = _complete_url(url)
@@ -128,13 +128,13 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        """A session that may write; commits at the end, rolls back on an error."""
+        """Open a session that may write; commit at the end, roll back on an error."""
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session that only reads, from one snapshot; never waits for a writer."""
+        """Open a session that only reads, from one snapshot, and never waits for a writer."""
         engine = self.engine.execution_options(read_only=True)
         with Session(engine, expire_on_commit=False) as session, session.begin():
             yield session
@@ -149,20 +149,20 @@ class Database:
             command.upgrade(config, "head")
             if self.is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
                 raise RuntimeError("the migrated database has rows that refer to none")
-        # SQLite's connection has its foreign keys off.
+        # On SQLite's connection, foreign keys are still off.
         self.engine.dispose()
 
     def prepare(self) -> None:
-        """Bring the schema up to date at a process's start; NotReady where nobody answers."""
+        """Bring the schema up to date at a process's start; raise NotReady where nobody answers."""
         try:
             self.migrate()
         except OperationalError as error:
-            where = self.url.render_as_string()
+            url = self.url.render_as_string()
             reason = str(error.orig).strip().splitlines()[0]
-            raise NotReady(f"the database {where} cannot be used: {reason}") from error
+            raise NotReady(f"the database {url} cannot be used: {reason}") from error
 
     def is_ready(self) -> bool:
-        """Whether the database answers and has the schema that this code was written for."""
+        """Return whether the database answers and has the schema of this code."""
         head = ScriptDirectory.from_config(alembic_config()).get_current_head()
         try:
             # Read-only: a probe must not wait for SQLite's one writer.
@@ -177,7 +177,7 @@ class Database:
 
 
 def alembic_config() -> Config:
-    """Alembic's configuration: the packaged `migrations` folder."""
+    """Return Alembic's configuration: the packaged `migrations` folder."""
     import migrations
 
     config = Config()
@@ -187,14 +187,14 @@ def alembic_config() -> Config:
 
 
 def is_busy(error: BaseException) -> bool:
-    """Whether an error means that the database could not answer now, and may soon."""
-    # SQLite gives the same class to a missing table, which no waiting mends.
+    """Return whether an error means that the database could not answer now, and may soon."""
+    # SQLite uses the same class for a missing table, which waiting does not repair.
     is_operational = isinstance(error, OperationalError) and "no such" not in str(error)
     return is_operational or isinstance(error, PoolTimeout)
 
 
 def retry_on_conflict(write: Callable[[], T]) -> T:
-    """Run a transaction; once more where another one came between its look and its write."""
+    """Run a transaction; repeat it once if another one wrote between its read and its write."""
     try:
         return write()
     except IntegrityError:
@@ -217,7 +217,7 @@ def _complete_url(url: str) -> URL:
 
 
 def _create_engine(url: URL) -> Engine:
-    # Neither database may hold NaN or Infinity: PostgreSQL's json refuses them.
+    # No NaN or Infinity in either database: PostgreSQL's json refuses them.
     to_json = partial(json.dumps, allow_nan=False, ensure_ascii=False)
     if url.get_backend_name() == "sqlite":
         if url.database:
@@ -230,7 +230,7 @@ def _create_engine(url: URL) -> Engine:
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
-    # The driver's own implicit BEGIN is deferred; ours says whether it will write.
+    # The driver's implicit BEGIN is deferred; `_begin_sqlite` says whether it will write.
     connection.isolation_level = None
     for pragma in (
         f"busy_timeout={BUSY_TIMEOUT_MS}",
@@ -242,19 +242,20 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # A deferred transaction that reads first and writes later fails at once when another writer
-    # came between, whatever the busy time-out; an immediate one waits its turn.
+    # A deferred transaction that reads first and writes later fails at once when another one has
+    # written in between, despite the busy timeout; an immediate one waits.
     options = connection.get_execution_options()
     if options.get("rebuilds_tables", False):
-        # To rebuild a table SQLite drops it, which would act on all rows that refer to it. Inside a
-        # transaction this changes nothing, so it comes first (sqlite.org/lang_altertable.html).
+        # SQLite rebuilds a table by dropping it, which would change all rows that refer to it.
+        # The pragma has no effect inside a transaction, so it comes first
+        # (sqlite.org/lang_altertable.html).
         connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
     read_only = options.get("read_only", False)
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
 def insert_if_absent(session: Session, table: type[Any], rows: list[dict[str, Any]]) -> None:
-    """Insert rows; those whose primary key is there already change nothing."""
+    """Insert rows; skip those whose primary key exists."""
     is_sqlite = session.get_bind().dialect.name == "sqlite"
     insert = sqlite.insert if is_sqlite else postgresql.insert
     session.execute(insert(table).on_conflict_do_nothing(), rows)

@@ -1,4 +1,4 @@
-"""Datasets: immutable tables, named by their bytes and how these were parsed."""
+"""Datasets: immutable tables, named by their bytes and the options of parsing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from lowloss.errors import DatasetInUse, DatasetNotFound
 from lowloss.results import Column, Dataset, JobState, Page, TableFormat
 from service.store.blobs import adopt_blob
-from service.store.cursors import after, page_of
+from service.store.cursors import after_cursor, make_page
 from service.store.database import insert_if_absent
 from service.store.schema import DatasetRow, JobRow
 
@@ -33,19 +33,19 @@ class NewDataset:
 
     @property
     def id(self) -> str:
-        """The same for the same bytes, format and parse options."""
+        """The id, equal for equal bytes, format and parse options."""
         return dataset_id(self.sha256, self.format, self.options)
 
 
 def dataset_id(sha256: str, format: TableFormat, options: dict[str, Any]) -> str:  # noqa: A002
-    """The id of a dataset: a digest of its bytes and how they are parsed."""
-    given = {name: value for name, value in options.items() if value is not None}
-    identity = json.dumps([sha256, format, given], sort_keys=True)
+    """Return the id of a dataset: a digest of its bytes and how they are parsed."""
+    set_options = {name: value for name, value in options.items() if value is not None}
+    identity = json.dumps([sha256, format, set_options], sort_keys=True)
     return f"ds_{hashlib.sha256(identity.encode()).hexdigest()[:32]}"
 
 
 def add_dataset(session: Session, new: NewDataset) -> None:
-    """Make a dataset visible; one that is there already is left as it is."""
+    """Make a dataset visible; an existing one stays as it is."""
     adopt_blob(session, new.sha256)
     insert_if_absent(
         session,
@@ -67,13 +67,13 @@ def add_dataset(session: Session, new: NewDataset) -> None:
 
 
 def find_dataset(session: Session, id: str) -> Dataset | None:  # noqa: A002
-    """A dataset with its profile, or None."""
+    """Return a dataset with its profile, or None."""
     row = session.get(DatasetRow, id)
-    return None if row is None else _dataset(row)
+    return None if row is None else _make_dataset(row)
 
 
 def get_dataset(session: Session, id: str) -> Dataset:  # noqa: A002
-    """A dataset with its profile; DatasetNotFound."""
+    """Return a dataset with its profile; raise DatasetNotFound."""
     dataset = find_dataset(session, id)
     if dataset is None:
         raise DatasetNotFound(f"there is no dataset {id!r}", fix="GET /v1/datasets lists them")
@@ -81,7 +81,7 @@ def get_dataset(session: Session, id: str) -> Dataset:  # noqa: A002
 
 
 def get_parse_options(session: Session, id: str) -> dict[str, Any]:  # noqa: A002
-    """How a dataset's bytes are parsed; DatasetNotFound."""
+    """Return how a dataset's bytes are parsed; raise DatasetNotFound."""
     row = session.get(DatasetRow, id)
     if row is None:
         raise DatasetNotFound(f"there is no dataset {id!r}")
@@ -89,20 +89,20 @@ def get_parse_options(session: Session, id: str) -> dict[str, Any]:  # noqa: A00
 
 
 def list_datasets(session: Session, *, cursor: str | None, limit: int) -> Page[Dataset]:
-    """Datasets without their profiles, newest first."""
+    """List datasets without their profiles, newest first."""
     rows = session.scalars(
         select(DatasetRow)
-        .where(after(cursor, DatasetRow.created_at, DatasetRow.id))
+        .where(after_cursor(cursor, DatasetRow.created_at, DatasetRow.id))
         .order_by(DatasetRow.created_at.desc(), DatasetRow.id.desc())
         .limit(limit + 1)
     ).all()
-    return page_of(rows, limit, lambda row: _dataset(row).model_copy(update={"profile": ()}))
+    return make_page(rows, limit, lambda row: _make_dataset(row).model_copy(update={"profile": ()}))
 
 
 def delete_dataset(session: Session, id: str) -> None:  # noqa: A002
     """Delete a dataset; its bytes are reaped later.
 
-    DatasetInUse while a job that has not ended needs it.
+    Raise DatasetInUse while a job that has not ended needs it.
     """
     unfinished = [state for state in JobState if not state.is_finished]
     needed = exists().where(JobRow.dataset_id == id, JobRow.state.in_(unfinished))
@@ -115,7 +115,7 @@ def delete_dataset(session: Session, id: str) -> None:  # noqa: A002
         raise DatasetNotFound(f"there is no dataset {id!r}", fix="GET /v1/datasets lists them")
 
 
-def _dataset(row: DatasetRow) -> Dataset:
+def _make_dataset(row: DatasetRow) -> Dataset:
     return Dataset(
         id=row.id,
         name=row.name,

@@ -1,4 +1,4 @@
-"""Diagnoses: each an artifact of its job, read whole."""
+"""Diagnoses: each is an artifact of its job."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from service.store.specs import read_spec
 
 DIAGNOSIS = "diagnosis.json"
 RENAMED = {"best_by": "best_model", "remedied": "remedied_recipe"}
-"""Fields of a diagnosis by the names that they had before 2026-11-28."""
+"""The fields of a diagnosis by their names before 2026-11-28."""
 
 
 def get_diagnosis(session: Session, job_id: str) -> Diagnosis:
-    """Why a job's loss is high; JobNotFound, or DiagnosisNotReady with the reason."""
+    """Return a job's diagnosis; raise JobNotFound, or DiagnosisNotReady with the reason."""
     row = session.get(ArtifactRow, (job_id, DIAGNOSIS))
     if row is None or not row.is_published:
         raise _not_ready(get_row(session, job_id))
@@ -28,7 +28,7 @@ def get_diagnosis(session: Session, job_id: str) -> Diagnosis:
 
 
 def read_diagnosis(content: bytes) -> Diagnosis:
-    """Read a stored diagnosis, of today or with the field names from before 2026-11-28."""
+    """Read a stored diagnosis, with today's field names or those before 2026-11-28."""
     document = {RENAMED.get(name, name): value for name, value in json.loads(content).items()}
     for finding in document["findings"]:
         for effects in (finding, *finding["alternatives"]):
@@ -43,15 +43,15 @@ def _not_ready(job: JobRow) -> DiagnosisNotReady:
             f"the job is {job.state}: its diagnosis is there when it has ended",
             fix=f"GET /v1/jobs/{job.id}?wait=60 until its state is succeeded",
         )
-    ended = f"the job {job.state} without a diagnosis"
+    detail = f"the job {job.state} without a diagnosis"
     spec = read_spec(job)
     if isinstance(spec, JobSpec) and not spec.budget.diagnosis_seconds:
         return DiagnosisNotReady(
-            f"{ended}: its budget.diagnosis_seconds is 0",
+            f"{detail}: its budget.diagnosis_seconds is 0",
             fix="POST /v1/diagnoses with the same dataset and a recipe",
         )
     reason = Outcome.model_validate(job.outcome).missing_artifacts.get(DIAGNOSIS, job.reason)
     return DiagnosisNotReady(
-        f"{ended}: {reason}" if reason else ended,
+        f"{detail}: {reason}" if reason else detail,
         fix="GET the job: its reason and errors say why",
     )

@@ -1,4 +1,4 @@
-"""Events: what happened to a job, numbered under the job's row lock."""
+"""The events of jobs, numbered under the lock of the job's row."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from service.store.schema import EventRow, JobRow
 
 
 class EventKind(StrEnum):
-    """What can happen to a job."""
+    """The kinds of events of a job."""
 
     job_queued = "job.queued"
     job_started = "job.started"
@@ -31,13 +31,13 @@ class EventKind(StrEnum):
 
 
 def record_event(session: Session, job: JobRow, kind: EventKind, /, **data: Any) -> None:
-    """Add an event to a job whose row the caller holds locked."""
+    """Add an event to a job; the caller must hold the lock of the job's row."""
     job.events += 1
     session.add(EventRow(job_id=job.id, number=job.events, kind=kind, data=data))
 
 
 def list_events(session: Session, job_id: str, *, after: int, limit: int) -> list[Event]:
-    """The events of a job that come after a number, oldest first."""
+    """List the events of a job that come after a number, oldest first."""
     rows = session.scalars(
         select(EventRow)
         .where(EventRow.job_id == job_id, EventRow.number > after)

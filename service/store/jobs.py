@@ -1,4 +1,4 @@
-"""Jobs as users see them: one query each."""
+"""Jobs as users see them, with one query per call."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from lowloss.results import (
     TrialState,
 )
 from lowloss.spec import Budget, DiagnosisSpec, JobSpec, Task
-from service.store.cursors import after, page_of
+from service.store.cursors import after_cursor, make_page
 from service.store.database import utc_now
 from service.store.events import EventKind, record_event
 from service.store.queue import Fence, hold_fence
@@ -37,11 +37,11 @@ from service.store.specs import read_spec
 from service.store.trials import list_trials
 
 KEY_SECONDS = 7 * 24 * 3600.0
-"""How long the answer to an Idempotency-Key is kept."""
+"""How long the first response to an Idempotency-Key is stored."""
 
 
 MAX_EARLIER_JOBS = 100
-"""So many jobs a search may learn from at most, directly or by way of others."""
+"""A search learns from at most so many jobs, directly or through others."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class EarlierJob:
 
 @dataclass(frozen=True)
 class Change:
-    """Two numbers that rise: with a job's state or best trial, and with its events."""
+    """Two numbers of a job that rise: with its state or best trial, and with its events."""
 
     version: int
     events: int
@@ -62,11 +62,11 @@ class Change:
 
 
 def get_job(session: Session, job_id: str) -> Job:
-    """A job with its progress and best trial; JobNotFound."""
-    found = session.execute(_query().where(JobRow.id == job_id)).one_or_none()
-    if found is None:
+    """Return a job with its progress and best trial; raise JobNotFound."""
+    row = session.execute(_build_query().where(JobRow.id == job_id)).one_or_none()
+    if row is None:
         raise JobNotFound(f"there is no job {job_id!r}", fix="GET /v1/jobs lists them")
-    return _jobs(session, [found])[job_id]
+    return _make_jobs(session, [row])[job_id]
 
 
 def list_jobs(
@@ -77,27 +77,27 @@ def list_jobs(
     cursor: str | None,
     limit: int,
 ) -> Page[Job]:
-    """Jobs, newest first."""
-    query = _query().where(after(cursor, JobRow.created_at, JobRow.id))
+    """List jobs, newest first."""
+    query = _build_query().where(after_cursor(cursor, JobRow.created_at, JobRow.id))
     if state is not None:
         query = query.where(JobRow.state == state)
     if kind is not None:
         query = query.where(JobRow.kind == kind)
-    found = session.execute(
+    rows = session.execute(
         query.order_by(JobRow.created_at.desc(), JobRow.id.desc()).limit(limit + 1)
     ).all()
-    jobs = _jobs(session, found)
-    return page_of([row.JobRow for row in found], limit, lambda row: jobs[row.id])
+    jobs = _make_jobs(session, rows)
+    return make_page([row.JobRow for row in rows], limit, lambda row: jobs[row.id])
 
 
 def count_jobs(session: Session) -> dict[JobState, int]:
-    """How many jobs are in each state."""
-    counted = session.execute(select(JobRow.state, func.count()).group_by(JobRow.state))
-    return dict.fromkeys(JobState, 0) | {JobState(state): count for state, count in counted}
+    """Count the jobs in each state."""
+    counts = session.execute(select(JobRow.state, func.count()).group_by(JobRow.state))
+    return dict.fromkeys(JobState, 0) | {JobState(state): count for state, count in counts}
 
 
 def read_changes(session: Session, job_ids: Collection[str]) -> dict[str, Change]:
-    """The change numbers of some jobs."""
+    """Read the change numbers of jobs."""
     rows = session.execute(
         select(JobRow.id, JobRow.version, JobRow.events, JobRow.state).where(JobRow.id.in_(job_ids))
     )
@@ -107,32 +107,32 @@ def read_changes(session: Session, job_ids: Collection[str]) -> dict[str, Change
 
 
 def list_earlier_jobs(session: Session, job_ids: Sequence[str]) -> tuple[EarlierJob, ...]:
-    """Some searches with their finished trials, then those that they learned from, and so on.
+    """List searches with their finished trials, then those that they learned from, and so on.
 
-    A search is there once, and one that does not exist is left out.
+    Each search is there once; one that does not exist is left out.
     """
-    waiting, found = deque(job_ids), dict[str, EarlierJob]()
-    while waiting and len(found) < MAX_EARLIER_JOBS:
-        job_id = waiting.popleft()
-        row = None if job_id in found else session.get(JobRow, job_id)
+    pending, searches = deque(job_ids), dict[str, EarlierJob]()
+    while pending and len(searches) < MAX_EARLIER_JOBS:
+        job_id = pending.popleft()
+        row = None if job_id in searches else session.get(JobRow, job_id)
         spec = None if row is None else read_spec(row)
         if not isinstance(spec, JobSpec):
             continue
         trials = [t for t in list_trials(session, job_id).items if t.state.is_finished]
-        found[job_id] = EarlierJob(spec, tuple(trials))
-        waiting += spec.warm_start_from
-    return tuple(found.values())
+        searches[job_id] = EarlierJob(spec, tuple(trials))
+        pending += spec.warm_start_from
+    return tuple(searches.values())
 
 
-def check_teachers(session: Session, job_ids: Sequence[str]) -> None:
-    """Refuse jobs that there is nothing, and never will be, to learn from; InvalidRequest."""
+def check_earlier_jobs(session: Session, job_ids: Sequence[str]) -> None:
+    """Raise InvalidRequest for jobs from which nothing can ever be learned."""
     if not job_ids:
         return
     has_score = exists().where(TrialRow.job_id == JobRow.id, TrialRow.score.is_not(None))
     query = select(JobRow.id, JobRow.kind, JobRow.state, has_score.label("has_score"))
-    found = {row.id: row for row in session.execute(query.where(JobRow.id.in_(job_ids)))}
+    jobs = {row.id: row for row in session.execute(query.where(JobRow.id.in_(job_ids)))}
     for job_id in job_ids:
-        row = found.get(job_id)
+        row = jobs.get(job_id)
         if row is None:
             detail, fix = f"there is no job {job_id!r}", "GET /v1/jobs lists them"
         elif row.kind == JobKind.diagnosis:
@@ -144,11 +144,11 @@ def check_teachers(session: Session, job_ids: Sequence[str]) -> None:
         raise InvalidRequest(detail, field="warm_start_from", fix=fix)
 
 
-def record_outcome(session: Session, fence: Fence, *, phase: str | None, **found: Any) -> None:
-    """Add to what a job found beside its trials, and say which phase it has come to."""
+def record_outcome(session: Session, fence: Fence, *, phase: str | None, **fields: Any) -> None:
+    """Add fields to a job's outcome, and record which phase it has come to."""
     job = hold_fence(session, fence)
-    job.outcome = job.outcome | found
-    if (winner := found.get("winner")) is not None and winner != job.best_trial:
+    job.outcome = job.outcome | fields
+    if (winner := fields.get("winner")) is not None and winner != job.best_trial:
         job.best_trial = winner
         job.version += 1
     if phase is not None:
@@ -156,7 +156,10 @@ def record_outcome(session: Session, fence: Fence, *, phase: str | None, **found
 
 
 def find_response(session: Session, key: str, *, request: bytes) -> dict[str, Any] | None:
-    """The first answer to an Idempotency-Key; IdempotencyKeyReused for another request."""
+    """Return the first response to an Idempotency-Key.
+
+    Raise IdempotencyKeyReused for another request.
+    """
     row = session.get(IdempotencyKeyRow, key)
     if row is None:
         return None
@@ -169,17 +172,17 @@ def find_response(session: Session, key: str, *, request: bytes) -> dict[str, An
     return row.answer
 
 
-def save_response(session: Session, key: str, *, request: bytes, answer: dict[str, Any]) -> None:
-    """Keep the first answer to an Idempotency-Key, and forget those of last week."""
+def save_response(session: Session, key: str, *, request: bytes, response: dict[str, Any]) -> None:
+    """Keep the first response to an Idempotency-Key, and forget those of last week."""
     session.execute(
         delete(IdempotencyKeyRow).where(IdempotencyKeyRow.created_at < utc_now(-KEY_SECONDS))
     )
     sha256 = hashlib.sha256(request).hexdigest()
-    session.add(IdempotencyKeyRow(key=key, request_sha256=sha256, answer=answer))
+    session.add(IdempotencyKeyRow(key=key, request_sha256=sha256, answer=response))
 
 
-def _query() -> Select[Any]:
-    """Each job with its best trial, how its trials stand, and the database's time."""
+def _build_query() -> Select[Any]:
+    """Build the query of jobs with best trials, counts of trials and the database's time."""
     best = aliased(TrialRow, name="best")
     of_job = TrialRow.job_id == JobRow.id
 
@@ -199,40 +202,40 @@ def _query() -> Select[Any]:
     ).outerjoin(best, and_(best.job_id == JobRow.id, best.number == JobRow.best_trial))
 
 
-def _jobs(session: Session, found: Sequence[Row[Any]]) -> dict[str, Job]:
-    jobs = [row.JobRow for row in found]
+def _make_jobs(session: Session, rows: Sequence[Row[Any]]) -> dict[str, Job]:
+    jobs = [row.JobRow for row in rows]
     failed = [job.id for job in jobs if job.failures or job.state == JobState.failed]
     errors: dict[str, list[AttemptRow]] = {}
     if failed:
         query = select(AttemptRow).where(AttemptRow.job_id.in_(failed))
         for attempt in session.scalars(query.order_by(AttemptRow.number)):
             errors.setdefault(attempt.job_id, []).append(attempt)
-    return {row.JobRow.id: _job(row, errors.get(row.JobRow.id, [])) for row in found}
+    return {row.JobRow.id: _make_job(row, errors.get(row.JobRow.id, [])) for row in rows}
 
 
-def _job(found: Row[Any], attempts: Sequence[AttemptRow]) -> Job:
-    row, best = found.JobRow, found.best
-    spec = read_spec(row)
-    outcome = Outcome.model_validate(row.outcome)
-    path = f"/v1/jobs/{row.id}"
+def _make_job(joined: Row[Any], attempts: Sequence[AttemptRow]) -> Job:
+    job_row, best = joined.JobRow, joined.best
+    spec = read_spec(job_row)
+    outcome = Outcome.model_validate(job_row.outcome)
+    path = f"/v1/jobs/{job_row.id}"
     return Job(
-        id=row.id,
-        kind=JobKind(row.kind),
-        name=row.name,
-        state=JobState(row.state),
-        reason=row.reason,
-        requested=Requested(row.requested),
+        id=job_row.id,
+        kind=JobKind(job_row.kind),
+        name=job_row.name,
+        state=JobState(job_row.state),
+        reason=job_row.reason,
+        requested=Requested(job_row.requested),
         dataset=spec.dataset,
-        task=Task(row.task),
+        task=Task(job_row.task),
         spec=spec,
-        attempt=row.attempt,
-        failures=row.failures,
-        errors=tuple(_attempt_error(attempt) for attempt in attempts),
-        created_at=row.created_at,
-        started_at=row.started_at,
-        finished_at=row.finished_at,
-        progress=_progress(found, spec),
-        best=None if best is None else _best(best, outcome),
+        attempt=job_row.attempt,
+        failures=job_row.failures,
+        errors=tuple(_make_attempt_error(attempt) for attempt in attempts),
+        created_at=job_row.created_at,
+        started_at=job_row.started_at,
+        finished_at=job_row.finished_at,
+        progress=_make_progress(joined, spec),
+        best=None if best is None else _make_best(best, outcome),
         outcome=outcome,
         links=Links(
             self=path,
@@ -245,43 +248,45 @@ def _job(found: Row[Any], attempts: Sequence[AttemptRow]) -> Job:
     )
 
 
-def _progress(found: Row[Any], spec: JobSpec | DiagnosisSpec) -> Progress:
-    row = found.JobRow
-    since = (found.now - row.claimed_at).total_seconds() if row.claimed_at else 0.0
-    seconds = row.seconds + max(0.0, since)
-    left = _seconds_left(found, spec, seconds)
+def _make_progress(joined: Row[Any], spec: JobSpec | DiagnosisSpec) -> Progress:
+    job_row = joined.JobRow
+    elapsed = (joined.now - job_row.claimed_at).total_seconds() if job_row.claimed_at else 0.0
+    seconds = job_row.seconds + max(0.0, elapsed)
+    seconds_left = _estimate_seconds_left(joined, spec, seconds)
     return Progress(
         trials=spec.budget.max_trials if isinstance(spec, JobSpec) else 0,
-        trials_done=found.done,
-        trials_running=found.running,
-        trials_failed=found.failed,
-        epochs=found.epochs,
+        trials_done=joined.done,
+        trials_running=joined.running,
+        trials_failed=joined.failed,
+        epochs=joined.epochs,
         seconds=round(seconds, 3),
-        seconds_left=None if left is None else round(left, 1),
+        seconds_left=None if seconds_left is None else round(seconds_left, 1),
     )
 
 
-def _seconds_left(found: Row[Any], spec: JobSpec | DiagnosisSpec, seconds: float) -> float | None:
-    """What the nearest limit of the budget leaves, at the pace so far; None without a basis."""
-    if JobState(found.JobRow.state).is_finished:
+def _estimate_seconds_left(
+    joined: Row[Any], spec: JobSpec | DiagnosisSpec, seconds: float
+) -> float | None:
+    """Return estimate the seconds until the budget's nearest limit; None without a basis."""
+    if JobState(joined.JobRow.state).is_finished:
         return 0.0
-    if found.JobRow.state != JobState.running:
+    if joined.JobRow.state != JobState.running:
         return None
     if isinstance(spec, DiagnosisSpec):
         return max(0.0, spec.budget.max_seconds - seconds)
-    return _search_seconds_left(found, spec.budget, seconds) if found.done else None
+    return _estimate_search_seconds(joined, spec.budget, seconds) if joined.done else None
 
 
-def _search_seconds_left(found: Row[Any], budget: Budget, seconds: float) -> float:
-    left: list[float] = [seconds / found.done * (budget.max_trials - found.done)]
-    if budget.max_total_epochs is not None and found.epochs:
-        left.append(seconds / found.epochs * (budget.max_total_epochs - found.epochs))
+def _estimate_search_seconds(joined: Row[Any], budget: Budget, seconds: float) -> float:
+    estimates: list[float] = [seconds / joined.done * (budget.max_trials - joined.done)]
+    if budget.max_total_epochs is not None and joined.epochs:
+        estimates.append(seconds / joined.epochs * (budget.max_total_epochs - joined.epochs))
     if budget.max_seconds is not None:
-        left.append(budget.max_seconds - seconds)
-    return max(0.0, min(left))
+        estimates.append(budget.max_seconds - seconds)
+    return max(0.0, min(estimates))
 
 
-def _best(row: TrialRow, outcome: Outcome) -> Best | None:
+def _make_best(row: TrialRow, outcome: Outcome) -> Best | None:
     if row.score is None:
         return None
     return Best(
@@ -293,7 +298,7 @@ def _best(row: TrialRow, outcome: Outcome) -> Best | None:
     )
 
 
-def _attempt_error(row: AttemptRow) -> AttemptError:
+def _make_attempt_error(row: AttemptRow) -> AttemptError:
     return AttemptError(
         attempt=row.number,
         worker=row.worker,

@@ -1,12 +1,12 @@
-"""The queue: every transition of a job's state, each conditional on the state that it leaves.
+"""The queue: all transitions of a job's state, each conditional on the state that it leaves.
 
     queued  → running | paused | cancelled
     running → succeeded | failed | cancelled | paused | queued
     paused  → queued | cancelled
 
-The users' side (`enqueue_job`, `cancel_job`, `pause_job`, `resume_job`) locks the job's row. The
-workers' side shows a `Fence`: who claimed the job, and in which attempt. `attempt` only rises, so a
-worker whose lease was taken over finds its fence broken and changes nothing.
+The functions for users (`enqueue_job`, `cancel_job`, `pause_job`, `resume_job`) lock the job's row.
+The functions for workers take a `Fence`: who claimed the job, and in which attempt. `attempt` only
+rises, so a worker whose lease was taken over gets LeaseLost and changes nothing.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from service.store.schema import (
     JobRow,
     TrialRow,
 )
-from service.store.specs import kind_of, read_spec
+from service.store.specs import find_kind, read_spec
 
 
 @dataclass(frozen=True)
 class Fence:
-    """A worker's right to write: valid while no other worker has claimed the job."""
+    """A worker's right to write, valid until another worker claims the job."""
 
     job_id: str
     owner: str
@@ -62,10 +62,10 @@ def enqueue_job(
     max_attempts: int,
     name: str = "",
 ) -> str:
-    """Add a queued job; answers its id."""
+    """Add a queued job, and return its id."""
     job = JobRow(
         id=f"job_{secrets.token_hex(10)}",
-        kind=kind_of(spec),
+        kind=find_kind(spec),
         name=name or spec.name,
         dataset_id=spec.dataset,
         task=task,
@@ -81,13 +81,13 @@ def enqueue_job(
 
 
 def claim_job(session: Session, owner: str, *, lease_seconds: float) -> Claim | None:
-    """Hand the most urgent job to a worker: the oldest queued one, or one whose lease ran out.
+    """Claim the most urgent and oldest job that is queued or whose lease has expired; else None.
 
-    A lease that ran out is a failure of the attempt that held it; the job fails when it has had
-    `max_attempts` of those, and the next one is looked at.
+    An expired lease is a failure of its attempt. A job with `max_attempts` failures fails, and the
+    next job is tried.
     """
     while (job := _claim_row(session, owner, lease_seconds=lease_seconds)) is not None:
-        # The statement left the previous attempt open if, and only if, its lease ran out.
+        # The statement left the previous attempt open if, and only if, its lease had expired.
         _end_attempt(session, job, AttemptOutcome.lease_expired, number=job.attempt - 1)
         if job.state == JobState.failed:
             _close(session, job)
@@ -142,7 +142,7 @@ def _claim_row(session: Session, owner: str, *, lease_seconds: float) -> JobRow 
 
 
 def hold_fence(session: Session, fence: Fence) -> JobRow:
-    """The job's row, locked, if the worker still holds the job; else LeaseLost."""
+    """Return the job's row, locked, if the worker still holds the job; else raise LeaseLost."""
     job = session.scalars(
         select(JobRow)
         .where(
@@ -160,7 +160,7 @@ def hold_fence(session: Session, fence: Fence) -> JobRow:
 
 
 def renew_lease(session: Session, fence: Fence, *, lease_seconds: float) -> Requested:
-    """Lengthen a lease, counted from now; answers what users ask of the job."""
+    """Lengthen a lease, counted from now, and return what users ask of the job."""
     job = hold_fence(session, fence)
     _count_seconds(session, job)
     job.lease_expires_at = utc_now(lease_seconds)
@@ -175,32 +175,32 @@ def finish_job(
     reason: str | None = None,
     error: str | None = None,
 ) -> None:
-    """End a job for good and publish the artifacts that its last attempt made, as one step."""
+    """End a job and publish the artifacts of its last attempt, in one transaction."""
     job = hold_fence(session, fence)
     session.execute(
         update(ArtifactRow)
         .where(ArtifactRow.job_id == job.id, ArtifactRow.attempt == job.attempt)
         .values(is_published=True)
     )
-    _leave_running(session, job, AttemptOutcome(state.value), error=error)
+    _end_lease(session, job, AttemptOutcome(state.value), error=error)
     job.state, job.reason = state, reason
     job.finished_at = utc_now()
     _close(session, job)
 
 
 def pause_running_job(session: Session, fence: Fence) -> None:
-    """Put a job aside until a user resumes it."""
+    """Pause a running job until a user resumes it."""
     job = hold_fence(session, fence)
-    _leave_running(session, job, AttemptOutcome.paused)
+    _end_lease(session, job, AttemptOutcome.paused)
     job.state = JobState.paused
     record_event(session, job, EventKind.job_paused)
 
 
 def release_job(session: Session, fence: Fence) -> None:
-    """Give a job back after a clean stop: queued at once, no failure counted."""
+    """Return a job to the queue after a clean stop, without counting a failure."""
     job = hold_fence(session, fence)
     requested = job.requested
-    _leave_running(session, job, AttemptOutcome.stopped)
+    _end_lease(session, job, AttemptOutcome.stopped)
     job.state = JobState.queued
     if requested == Requested.cancel:
         job.requested = requested
@@ -210,10 +210,10 @@ def release_job(session: Session, fence: Fence) -> None:
 
 
 def retry_job(session: Session, fence: Fence, *, error: str, retry_seconds: float) -> None:
-    """Queue a job again after a crash, later with each failure; fail it after the last."""
+    """Queue a job again after a crash, with a longer wait each time; fail it after the last."""
     job = hold_fence(session, fence)
     requested = job.requested
-    _leave_running(session, job, AttemptOutcome.crashed, error=error)
+    _end_lease(session, job, AttemptOutcome.crashed, error=error)
     job.failures += 1
     if job.failures >= job.max_attempts:
         job.state, job.reason = JobState.failed, "crashed"
@@ -229,39 +229,39 @@ def retry_job(session: Session, fence: Fence, *, error: str, retry_seconds: floa
 
 
 def cancel_job(session: Session, job_id: str) -> None:
-    """Ask for a job to end; what it found so far is kept and still exported."""
+    """Request that a job ends; its results so far are still exported."""
     job = _lock(session, job_id)
     match JobState(job.state):
         case JobState.running:
             _request(session, job, Requested.cancel)
         case JobState.queued | JobState.paused if job.best_trial is not None:
-            # There is a model to export, and only a worker can.
+            # There is a model to export, which only a worker can do.
             job.state = JobState.queued
             job.available_at = utc_now()
             _request(session, job, Requested.cancel)
         case JobState.queued | JobState.paused:
-            job.state, job.reason = JobState.cancelled, _why_without_result(JobKind(job.kind))
+            job.state, job.reason = JobState.cancelled, _find_cancel_reason(JobKind(job.kind))
             job.requested = Requested.none
             job.finished_at = utc_now()
             _close(session, job)
         case JobState.cancelled:
             return
         case JobState.succeeded | JobState.failed:
-            raise _conflict(job, "cancelled")
+            raise _make_conflict(job, "cancelled")
         case never:
             assert_never(never)
 
 
 def pause_job(session: Session, job_id: str) -> None:
-    """Ask for a job to be put aside, its finished trials kept."""
+    """Request that a job pauses; its finished trials stay."""
     job = _lock(session, job_id)
     match JobState(job.state):
         case JobState.running if job.requested == Requested.cancel:
-            raise _conflict(job, "paused", because="it is being cancelled")
+            raise _make_conflict(job, "paused", because="it is being cancelled")
         case JobState.running:
             _request(session, job, Requested.pause)
         case JobState.queued if job.requested == Requested.cancel:
-            raise _conflict(job, "paused", because="it is being cancelled")
+            raise _make_conflict(job, "paused", because="it is being cancelled")
         case JobState.queued:
             job.state = JobState.paused
             job.version += 1
@@ -269,13 +269,13 @@ def pause_job(session: Session, job_id: str) -> None:
         case JobState.paused:
             return
         case JobState.succeeded | JobState.failed | JobState.cancelled:
-            raise _conflict(job, "paused")
+            raise _make_conflict(job, "paused")
         case never:
             assert_never(never)
 
 
 def set_priority(session: Session, job_id: str, priority: int) -> None:
-    """Change how urgent a job is, as long as no worker has it."""
+    """Change the priority of a job that no worker has."""
     job = _lock(session, job_id)
     match JobState(job.state):
         case JobState.queued | JobState.paused if job.priority == priority:
@@ -286,15 +286,15 @@ def set_priority(session: Session, job_id: str, priority: int) -> None:
             job.version += 1
             record_event(session, job, EventKind.job_priority, priority=priority)
         case JobState.running:
-            raise _conflict(job, "made more or less urgent", fix="pause it first")
+            raise _make_conflict(job, "made more or less urgent", fix="pause it first")
         case JobState.succeeded | JobState.failed | JobState.cancelled:
-            raise _conflict(job, "made more or less urgent")
+            raise _make_conflict(job, "made more or less urgent")
         case never:
             assert_never(never)
 
 
 def resume_job(session: Session, job_id: str) -> None:
-    """Queue a paused job again, or take back a pause that no worker has obeyed yet."""
+    """Queue a paused job again, or withdraw a pause that no worker has carried out yet."""
     job = _lock(session, job_id)
     match JobState(job.state):
         case JobState.paused:
@@ -307,7 +307,7 @@ def resume_job(session: Session, job_id: str) -> None:
         case JobState.running | JobState.queued:
             return
         case JobState.succeeded | JobState.failed | JobState.cancelled:
-            raise _conflict(job, "resumed")
+            raise _make_conflict(job, "resumed")
         case never:
             assert_never(never)
 
@@ -319,7 +319,7 @@ def _lock(session: Session, job_id: str) -> JobRow:
     return job
 
 
-def _why_without_result(kind: JobKind) -> str:
+def _find_cancel_reason(kind: JobKind) -> str:
     match kind:
         case JobKind.search:
             return "cancelled_before_a_trial_completed"
@@ -337,16 +337,16 @@ def _request(session: Session, job: JobRow, requested: Requested) -> None:
     record_event(session, job, EventKind.job_requested, requested=requested)
 
 
-def _conflict(
-    job: JobRow, wanted: str, *, because: str | None = None, fix: str | None = None
+def _make_conflict(
+    job: JobRow, action: str, *, because: str | None = None, fix: str | None = None
 ) -> StateConflict:
-    usual = "submit a new job" if because is None else "wait until it has ended"
+    default_fix = "submit a new job" if because is None else "wait until it has ended"
     return StateConflict(
-        f"the job cannot be {wanted}: {because or f'it is {job.state}'}", fix=fix or usual
+        f"the job cannot be {action}: {because or f'it is {job.state}'}", fix=fix or default_fix
     )
 
 
-def _leave_running(
+def _end_lease(
     session: Session, job: JobRow, outcome: AttemptOutcome, *, error: str | None = None
 ) -> None:
     _end_attempt(session, job, outcome, number=job.attempt, error=error)
@@ -357,7 +357,7 @@ def _leave_running(
 
 
 def _count_seconds(session: Session, job: JobRow) -> None:
-    """Move the time since `claimed_at` into `seconds`: a crash then loses one renewal's worth."""
+    """Add the time since `claimed_at` to `seconds`: a crash then loses only one renewal's time."""
     now = session.scalars(select(utc_now())).one()
     since = job.claimed_at or now
     job.seconds += max(0.0, (now - since).total_seconds())
@@ -384,9 +384,9 @@ def _end_attempt(
 
 
 def _close(session: Session, job: JobRow) -> None:
-    """What holds for every end state: no trial is left running, and everyone is told."""
-    gone = delete(CheckpointRow).where(CheckpointRow.job_id == job.id)
-    release_blobs(session, session.scalars(gone.returning(CheckpointRow.sha256)).all())
+    """End a job for good: no trial is left running, and everyone is told."""
+    deletion = delete(CheckpointRow).where(CheckpointRow.job_id == job.id)
+    release_blobs(session, session.scalars(deletion.returning(CheckpointRow.sha256)).all())
     session.execute(
         update(TrialRow)
         .where(TrialRow.job_id == job.id, TrialRow.state == TrialState.running)

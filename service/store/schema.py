@@ -1,4 +1,4 @@
-"""The tables, and the invariants that the database itself keeps."""
+"""The tables, and the invariants that the database itself checks."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ FINISHED = ", ".join(f"'{state}'" for state in JobState if state.is_finished)
 
 
 class MappedTable(DeclarativeBase):
-    """The parent of every table."""
+    """The base class of every table."""
 
     metadata = MetaData(
         naming_convention={
@@ -69,7 +69,7 @@ class MappedTable(DeclarativeBase):
 
 
 class BlobRow(MappedTable):
-    """Bytes, named by their SHA-256. `touched_at` keeps a half-written one from being reaped."""
+    """Bytes, named by their SHA-256. `touched_at` protects a half-written blob from deletion."""
 
     __tablename__ = "blobs"
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -78,7 +78,7 @@ class BlobRow(MappedTable):
 
 
 class BlobChunkRow(MappedTable):
-    """A piece of a blob: `blobs.CHUNK_BYTES` long, but for the last."""
+    """A chunk of a blob: `blobs.CHUNK_BYTES` long, except for the last."""
 
     __tablename__ = "blob_chunks"
     sha256: Mapped[str] = mapped_column(
@@ -89,7 +89,7 @@ class BlobChunkRow(MappedTable):
 
 
 class DatasetRow(MappedTable):
-    """An uploaded table and what was measured of it."""
+    """An uploaded table and its profile."""
 
     __tablename__ = "datasets"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -187,7 +187,7 @@ class AttemptRow(MappedTable):
 
 
 class TrialRow(MappedTable):
-    """One setting of the hyperparameters, trained and scored; `attempt` is the last that wrote."""
+    """One trained and scored point of the search space; `attempt` is the last that wrote."""
 
     __tablename__ = "trials"
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
@@ -220,7 +220,7 @@ class TrialRow(MappedTable):
 
 
 class CurveRow(MappedTable):
-    """The metric values of one trial, epoch by epoch."""
+    """The losses of one trial by epoch."""
 
     __tablename__ = "curves"
     job_id: Mapped[str] = mapped_column(primary_key=True)
@@ -234,7 +234,7 @@ class CurveRow(MappedTable):
 
 
 class CheckpointRow(MappedTable):
-    """What a fold of an unfinished trial goes on from."""
+    """The saved state of a fold of an unfinished trial."""
 
     __tablename__ = "checkpoints"
     job_id: Mapped[str] = mapped_column(primary_key=True)
@@ -251,7 +251,7 @@ class CheckpointRow(MappedTable):
 
 
 class ArtifactRow(MappedTable):
-    """A downloadable result of a job, visible once its job is settled."""
+    """A downloadable result of a job, visible once its job has ended."""
 
     __tablename__ = "artifacts"
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
@@ -265,7 +265,7 @@ class ArtifactRow(MappedTable):
 
 
 class EventRow(MappedTable):
-    """Something that happened to a job, numbered from 1 within it."""
+    """Something that happened to a job, numbered from 1 within the job."""
 
     __tablename__ = "events"
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
@@ -276,7 +276,7 @@ class EventRow(MappedTable):
 
 
 class IdempotencyKeyRow(MappedTable):
-    """The first answer to a POST that carried an Idempotency-Key."""
+    """The first response (`answer`) to a POST with an Idempotency-Key."""
 
     __tablename__ = "idempotency_keys"
     key: Mapped[str] = mapped_column(String(200), primary_key=True)

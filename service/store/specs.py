@@ -1,4 +1,4 @@
-"""What a job was asked for, as its row keeps it."""
+"""The specification of a job, as its row stores it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from lowloss.spec import DiagnosisSpec, JobSpec
 from service.store.schema import JobRow
 
 
-def kind_of(spec: JobSpec | DiagnosisSpec) -> JobKind:
-    """The kind of job that a specification asks for."""
+def find_kind(spec: JobSpec | DiagnosisSpec) -> JobKind:
+    """Return the kind of job of a specification."""
     return JobKind.search if isinstance(spec, JobSpec) else JobKind.diagnosis
 
 
 def read_spec(job: JobRow) -> JobSpec | DiagnosisSpec:
-    """What a job was asked for."""
+    """Return the specification of a job."""
     match JobKind(job.kind):
         case JobKind.search:
             return JobSpec.model_validate(job.spec)

@@ -1,4 +1,4 @@
-"""Trials and their curves. Writers hold the job's fence; readers need none."""
+"""Trials and their curves. Writers need the job's fence; readers do not."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from service.store.schema import CheckpointRow, CurveRow, JobRow, TrialRow
 
 @dataclass(frozen=True)
 class TrialEnd:
-    """How a trial ended. `metrics` are in the target's units, `score` is the objective's value."""
+    """The end of a trial. `metrics` are in the target's units, `score` is the objective's value."""
 
     number: int
     state: TrialState
@@ -42,7 +42,7 @@ def start_trial(
     hyperparameters: Hyperparameters,
     epochs: int = 0,
 ) -> None:
-    """Record that a trial trains; one that was left running has done so many epochs."""
+    """Record that a trial trains; `epochs` counts those before an interruption."""
     job = hold_fence(session, fence)
     row = session.get(TrialRow, (job.id, number))
     if row is None:
@@ -51,7 +51,7 @@ def start_trial(
     elif row.state != TrialState.running:
         raise ValueError(f"trial {number} of {job.id} has ended and cannot start again")
     else:
-        _cut_curve(session, job.id, number, epochs=epochs)
+        _truncate_curve(session, job.id, number, epochs=epochs)
     row.seed, row.attempt, row.epochs = seed, fence.attempt, epochs
     row.hyperparameters = hyperparameters.model_dump(mode="json")
     row.started_at = utc_now()
@@ -66,7 +66,7 @@ def start_trial(
 
 
 def record_epochs(session: Session, fence: Fence, curves: Mapping[int, Curve]) -> Requested:
-    """Save the curves so far of running trials, by number; answers what users ask of the job."""
+    """Save the curves so far of running trials, by number; return what users ask of the job."""
     job = hold_fence(session, fence)
     for number, curve in curves.items():
         row = session.get_one(TrialRow, (job.id, number))
@@ -84,7 +84,10 @@ def record_epochs(session: Session, fence: Fence, curves: Mapping[int, Curve]) -
 
 
 def finish_trial(session: Session, fence: Fence, end: TrialEnd, curve: Curve) -> Requested:
-    """Save a trial's end, and the job's best trial where this one is; answers what users ask."""
+    """Save a trial's end, and the job's best trial where this one is.
+
+    Return what users ask of the job.
+    """
     job = hold_fence(session, fence)
     row = session.get_one(TrialRow, (job.id, end.number))
     if row.state != TrialState.running:
@@ -95,10 +98,10 @@ def finish_trial(session: Session, fence: Fence, end: TrialEnd, curve: Curve) ->
     row.epochs = len(curve.val_loss)
     row.finished_at = utc_now()
     _save_curve(session, job.id, end.number, curve)
-    gone = delete(CheckpointRow).where(
+    deletion = delete(CheckpointRow).where(
         CheckpointRow.job_id == job.id, CheckpointRow.trial == end.number
     )
-    release_blobs(session, session.scalars(gone.returning(CheckpointRow.sha256)).all())
+    release_blobs(session, session.scalars(deletion.returning(CheckpointRow.sha256)).all())
     record_event(
         session,
         job,
@@ -118,7 +121,10 @@ def finish_trial(session: Session, fence: Fence, end: TrialEnd, curve: Curve) ->
 def list_trials(
     session: Session, job_id: str, *, after: int = 0, limit: int | None = None
 ) -> Page[Trial]:
-    """A search's trials by number, without their curves; JobNotFound, or StateConflict."""
+    """List a search's trials by number, without their curves.
+
+    Raise JobNotFound, or StateConflict for a diagnosis.
+    """
     query = (
         select(TrialRow)
         .where(TrialRow.job_id == job_id, TrialRow.number > after)
@@ -129,31 +135,34 @@ def list_trials(
         _require_search(session, job_id)
     shown = rows[:limit]
     more = str(shown[-1].number) if len(rows) > len(shown) else None
-    return Page(items=tuple(_trial(row, None) for row in shown), next=more)
+    return Page(items=tuple(_make_trial(row, None) for row in shown), next=more)
 
 
 def list_curves(session: Session, job_id: str) -> dict[int, Curve]:
-    """The curves of a job's trials, by number."""
+    """Return the curves of a job's trials, by number."""
     query = select(CurveRow).where(CurveRow.job_id == job_id).order_by(CurveRow.trial)
     return {row.trial: Curve.model_validate(row.values) for row in session.scalars(query)}
 
 
 def get_trial(session: Session, job_id: str, number: int) -> Trial:
-    """One trial with its curve; JobNotFound, TrialNotFound, or StateConflict of a diagnosis."""
-    found = session.execute(
+    """Return one trial with its curve.
+
+    Raise JobNotFound, TrialNotFound, or StateConflict for a diagnosis.
+    """
+    pair = session.execute(
         select(TrialRow, CurveRow)
         .outerjoin(
             CurveRow, (CurveRow.job_id == TrialRow.job_id) & (CurveRow.trial == TrialRow.number)
         )
         .where(TrialRow.job_id == job_id, TrialRow.number == number)
     ).one_or_none()
-    if found is None:
+    if pair is None:
         _require_search(session, job_id)
         raise TrialNotFound(
             f"job {job_id!r} has no trial {number}", fix=f"GET /v1/jobs/{job_id}/trials lists them"
         )
-    row, curve = found
-    return _trial(row, curve)
+    row, curve = pair
+    return _make_trial(row, curve)
 
 
 def _require_search(session: Session, job_id: str) -> None:
@@ -176,8 +185,8 @@ def _save_curve(session: Session, job_id: str, number: int, curve: Curve) -> Non
         row.values = values
 
 
-def _cut_curve(session: Session, job_id: str, number: int, *, epochs: int) -> None:
-    """Forget what a trial's curve has beyond some epochs: they are trained again."""
+def _truncate_curve(session: Session, job_id: str, number: int, *, epochs: int) -> None:
+    """Delete a curve's values after some epochs, which are trained again."""
     row = session.get(CurveRow, (job_id, number))
     if row is not None:
         row.values = {name: values[:epochs] for name, values in row.values.items()}
@@ -195,7 +204,7 @@ def _is_best(session: Session, job: JobRow, score: float | None) -> bool:
     return score < best if direction is Direction.min else score > best
 
 
-def _trial(row: TrialRow, curve: CurveRow | None) -> Trial:
+def _make_trial(row: TrialRow, curve: CurveRow | None) -> Trial:
     return Trial(
         number=row.number,
         state=TrialState(row.state),

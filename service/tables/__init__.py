@@ -1,1 +1,1 @@
-"""Reads, profiles and checks a table against a JobSpec: polars and numpy, no SQL, no TensorFlow."""
+"""Reads and profiles tables, and checks jobs against them; without SQL and TensorFlow."""

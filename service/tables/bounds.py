@@ -1,4 +1,4 @@
-"""Holds what a stranger asks for against this server's limits."""
+"""Checks the values of a request against this server's limits."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from lowloss.errors import LimitExceeded
 from lowloss.spec import Choice, Float, Int
 
-Bounded = tuple[str, object, float]
-"""A field, its value, and the most that is allowed of it."""
+BoundedField = tuple[str, object, float]
+"""A field, its value, and the value's limit."""
 
 
-def check_bounds(bounded: Iterable[Bounded]) -> None:
+def check_bounds(fields: Iterable[BoundedField]) -> None:
     """Raise LimitExceeded for the first value that is over its limit."""
-    for field, value, limit in bounded:
-        largest = _largest(value)
+    for field, value, limit in fields:
+        largest = _find_largest(value)
         if largest > limit:
             raise LimitExceeded(
                 f"{largest:g} is over this server's limit of {limit:g}",
@@ -23,9 +23,9 @@ def check_bounds(bounded: Iterable[Bounded]) -> None:
             )
 
 
-def _largest(value: object) -> float:
+def _find_largest(value: object) -> float:
     if isinstance(value, Choice):
-        return max(_largest(choice) for choice in value.choices)
+        return max(_find_largest(choice) for choice in value.choices)
     if isinstance(value, Float | Int):
         return float(value.max)
     return float(value)  # type: ignore[arg-type]  # a fixed number

@@ -1,4 +1,4 @@
-"""Checks a JobSpec against a dataset's profile: all that can be refused before a worker starts."""
+"""Checks a JobSpec against a dataset's profile, before a worker starts."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from lowloss.errors import (
 from lowloss.results import Column, ColumnKind, Dataset, ExcludedColumn, TableFormat
 from lowloss.spec import JobSpec, Objective, Task, Validation
 from service.settings import Limits
-from service.tables.bounds import Bounded, check_bounds
+from service.tables.bounds import BoundedField, check_bounds
 from service.tables.decide import decide_pruning, decide_validation
 
 MIN_TRAIN_ROWS = 8
-MIN_HELD_ROWS = 2
-"""Rows that the validation and the test split must have at least, each."""
+MIN_SPLIT_ROWS = 2
+"""The validation and the test split must each have at least so many rows."""
 MIN_CLASS_ROWS = 3
 """One row for each of the three splits."""
 MAX_INTEGER_CLASSES = 20
-"""Whole numbers 0 … k-1 or 1 … k are taken for classes up to this many."""
+"""Whole numbers 0 … k-1 or 1 … k are read as classes up to this k."""
 
 
 @dataclass(frozen=True)
 class CheckedJob:
-    """What a job will do: its task, its features, what it leaves out, its classes in order.
+    """A checked job: its task, features, excluded columns and class labels in order.
 
-    `spec` is what was asked for, with `auto` of validation and pruning decided.
+    `spec` is the request, with `auto` of validation and pruning decided.
     """
 
     spec: JobSpec
@@ -49,13 +49,13 @@ class CheckedJob:
 
 
 def check_job(spec: JobSpec, dataset: Dataset, *, limits: Limits) -> CheckedJob:
-    """Check everything that the profile can tell; raises an InvalidRequest problem."""
+    """Check a job as far as the profile allows; raise an InvalidRequest."""
     _check_limits(spec, limits)
     return check_table(spec, dataset, limits=limits)
 
 
 def check_table(spec: JobSpec, dataset: Dataset, *, limits: Limits) -> CheckedJob:
-    """Check all but search space and budget; raises an InvalidRequest problem."""
+    """Check all except search space and budget; raise an InvalidRequest."""
     target = _find_target(spec, dataset)
     task = _decide_task(spec, target)
     if not spec.objective.fits(task):
@@ -77,7 +77,7 @@ def check_table(spec: JobSpec, dataset: Dataset, *, limits: Limits) -> CheckedJo
 
 
 def _check_domain(spec: JobSpec, target: Column) -> None:
-    """Refuse what is not defined for every value of a target of numbers."""
+    """Refuse objectives and logarithms that are not defined for all values of the target."""
     low, high = target.min or 0.0, target.max or 0.0
     if spec.objective is Objective.val_mape and low <= 0 <= high:
         raise ObjectiveDoesNotFitTask(
@@ -94,7 +94,7 @@ def _check_domain(spec: JobSpec, target: Column) -> None:
 
 
 def _check_strategy(spec: JobSpec, dataset: Dataset, target: Column) -> None:
-    """Refuse a column that rows cannot be grouped, or ordered, by."""
+    """Refuse a column by which rows cannot be grouped or ordered."""
     validation = spec.validation
     if validation.column is None:
         return
@@ -105,14 +105,14 @@ def _check_strategy(spec: JobSpec, dataset: Dataset, target: Column) -> None:
         raise UnknownFeature(
             f"{validation.column!r} {problem}",
             field="validation.column",
-            fix=suggest(validation.column, set(columns) - {target.name}),
+            fix=suggest_column(validation.column, set(columns) - {target.name}),
         )
     if validation.strategy == "grouped":
-        wanted = (validation.folds or 2) + 1
-        if column.distinct < wanted:
+        min_groups = (validation.folds or 2) + 1
+        if column.distinct < min_groups:
             raise TooFewRows(
-                f"{column.name!r} has {column.distinct} groups; {wanted} are needed, so that each "
-                "part has one of its own",
+                f"{column.name!r} has {column.distinct} groups; {min_groups} are needed, "
+                "so that each part has one of its own",
                 field="validation.column",
                 fix="group by another column, or lower folds",
             )
@@ -127,7 +127,7 @@ def _check_strategy(spec: JobSpec, dataset: Dataset, target: Column) -> None:
 
 def _check_limits(spec: JobSpec, limits: Limits) -> None:
     space, budget = spec.search_space, spec.budget
-    bounded: list[Bounded] = [
+    fields: list[BoundedField] = [
         ("search_space.layers", space.layers, limits.max_layers),
         ("search_space.width", space.width, limits.max_width),
         ("search_space.batch_size", space.batch_size, limits.max_batch_size),
@@ -136,7 +136,7 @@ def _check_limits(spec: JobSpec, limits: Limits) -> None:
         ("budget.max_epochs", budget.max_epochs, limits.max_epochs),
         ("budget.max_seconds", budget.max_seconds or 0, limits.max_seconds),
     ]
-    check_bounds(bounded)
+    check_bounds(fields)
 
 
 def _find_target(spec: JobSpec, dataset: Dataset) -> Column:
@@ -145,7 +145,7 @@ def _find_target(spec: JobSpec, dataset: Dataset) -> Column:
         raise UnknownTarget(
             f"the table has no column {spec.target!r}",
             field="target",
-            fix=suggest(spec.target, columns),
+            fix=suggest_column(spec.target, columns),
         )
     if dataset.format is TableFormat.npz and spec.target != "y":
         raise UnknownTarget(
@@ -177,7 +177,7 @@ def _decide_task(spec: JobSpec, target: Column) -> Task:
     # Identifiers may be numbers, too.
     is_text |= target.kind is ColumnKind.identifier and target.min is None
     if spec.task == "auto":
-        return _likely_task(target, is_text=is_text)
+        return _guess_task(target, is_text=is_text)
     if spec.task is Task.regression and is_text:
         raise TaskDoesNotFitTarget(
             f"{target.name!r} holds text such as {target.levels[0].value!r}, not numbers",
@@ -193,7 +193,7 @@ def _decide_task(spec: JobSpec, target: Column) -> Task:
     return spec.task
 
 
-def _likely_task(target: Column, *, is_text: bool) -> Task:
+def _guess_task(target: Column, *, is_text: bool) -> Task:
     if is_text or target.kind is ColumnKind.boolean:
         return Task.binary if target.distinct == 2 else Task.multiclass
     if target.is_integer and target.distinct == 2:
@@ -204,7 +204,7 @@ def _likely_task(target: Column, *, is_text: bool) -> Task:
 
 
 def _check_classes(target: Column, validation: Validation, limits: Limits) -> tuple[str, ...]:
-    """The labels in order: by number where all are numbers, else as text."""
+    """Return the labels in order: by number where all are numbers, else as text."""
     if target.distinct > limits.max_classes:
         raise TooManyClasses(
             f"{target.name!r} has {target.distinct} classes; this server allows "
@@ -213,7 +213,7 @@ def _check_classes(target: Column, validation: Validation, limits: Limits) -> tu
             fix="merge rare classes, or use task regression if it is a quantity",
         )
     smallest = min(target.levels, key=lambda level: level.rows)
-    # Folds deal a class's rows out one by one; two at least, so that some are left to train.
+    # Folds get a class's rows one by one; at least two, so that some rows remain to train on.
     needed = MIN_CLASS_ROWS if validation.has_fraction else 1 + max(2, validation.fold_count)
     if smallest.rows < needed:
         rows = "one row" if smallest.rows == 1 else f"{smallest.rows} rows"
@@ -225,33 +225,33 @@ def _check_classes(target: Column, validation: Validation, limits: Limits) -> tu
             field="target",
             fix="add rows of that class, or drop or merge it",
         )
-    return tuple(sorted((level.value for level in target.levels), key=_order))
+    return tuple(sorted((level.value for level in target.levels), key=_sort_key))
 
 
-def _order(label: str) -> tuple[int, float, str]:
+def _sort_key(label: str) -> tuple[int, float, str]:
     try:
         number = float(label)
     except ValueError:
         number = math.nan
-    # A class may well be called "nan", which is neither before nor after a number.
+    # A class may be named "nan", which has no order among numbers.
     return (1, 0.0, label) if math.isnan(number) else (0, number, label)
 
 
 def _check_rows(rows: int, validation: Validation) -> None:
     test = max(1, round(rows * validation.test_fraction))
-    held = max(1, round(rows * validation.fraction))
-    train = rows - test - held
+    validation_count = max(1, round(rows * validation.fraction))
+    train = rows - test - validation_count
     if not validation.has_fraction:
-        # An ordered fold trains on as little as one block of one more than there are folds; any
-        # other on what the largest of the folds leaves.
+        # The first ordered fold trains on one of fold_count + 1 blocks; any other fold trains on
+        # the rows outside the largest fold.
         is_ordered = validation.strategy == "ordered"
-        held, left = divmod(rows - test, validation.fold_count + is_ordered)
-        train = held if is_ordered else rows - test - held - (left > 0)
-    if train < MIN_TRAIN_ROWS or min(test, held) < MIN_HELD_ROWS:
+        validation_count, remainder = divmod(rows - test, validation.fold_count + is_ordered)
+        train = validation_count if is_ordered else rows - test - validation_count - (remainder > 0)
+    if train < MIN_TRAIN_ROWS or min(test, validation_count) < MIN_SPLIT_ROWS:
         raise TooFewRows(
-            f"{rows} rows with a target split into {max(train, 0)} for training, {held} for "
-            f"validation and {test} for test; {MIN_TRAIN_ROWS}, {MIN_HELD_ROWS} and "
-            f"{MIN_HELD_ROWS} are needed",
+            f"{rows} rows with a target split into {max(train, 0)} for training, "
+            f"{validation_count} for validation and {test} for test; "
+            f"{MIN_TRAIN_ROWS}, {MIN_SPLIT_ROWS} and {MIN_SPLIT_ROWS} are needed",
             field="validation",
             fix="upload more rows, or change fraction, folds and test_fraction",
         )
@@ -260,10 +260,10 @@ def _check_rows(rows: int, validation: Validation) -> None:
 def _select_features(
     spec: JobSpec, dataset: Dataset
 ) -> tuple[tuple[Column, ...], tuple[ExcludedColumn, ...]]:
-    """The columns that the model sees, and those that are of no use to it."""
+    """Select the columns that the model sees, and list those that are of no use to it."""
     _check_names(spec, [column.name for column in dataset.profile])
     include, exclude = spec.features.include, spec.features.exclude
-    wanted = [
+    chosen = [
         column
         for column in dataset.profile
         if column.name != spec.target
@@ -272,11 +272,11 @@ def _select_features(
     ]
     excluded = [
         ExcludedColumn(column=column.name, reason=reason)
-        for column in wanted
-        if (reason := _why_excluded(column, dataset, spec)) is not None
+        for column in chosen
+        if (reason := _explain_exclusion(column, dataset, spec)) is not None
     ]
     dropped = {column.column for column in excluded}
-    features = tuple(_as_asked(c, spec) for c in wanted if c.name not in dropped)
+    features = tuple(_apply_categorical(c, spec) for c in chosen if c.name not in dropped)
     if not features:
         reasons = "; ".join(f"{column.column}: {column.reason}" for column in excluded[:3])
         raise NoFeatures(
@@ -289,19 +289,19 @@ def _select_features(
 
 def _check_names(spec: JobSpec, names: list[str]) -> None:
     """Refuse features that are not in the table, or are the target."""
-    asked = spec.features
+    features = spec.features
     fields = {
-        "include": asked.include or (),
-        "exclude": asked.exclude,
-        "categorical": asked.categorical,
+        "include": features.include or (),
+        "exclude": features.exclude,
+        "categorical": features.categorical,
     }
-    for field, given in fields.items():
-        for name in given:
+    for field, names_of_field in fields.items():
+        for name in names_of_field:
             if name not in names:
                 raise UnknownFeature(
                     f"the table has no column {name!r}",
                     field=f"features.{field}",
-                    fix=suggest(name, names),
+                    fix=suggest_column(name, names),
                 )
             if name == spec.target and field != "exclude":
                 raise UnknownFeature(
@@ -311,8 +311,8 @@ def _check_names(spec: JobSpec, names: list[str]) -> None:
                 )
 
 
-def _as_asked(column: Column, spec: JobSpec) -> Column:
-    """A column, of another kind where the user says that its numbers are codes."""
+def _apply_categorical(column: Column, spec: JobSpec) -> Column:
+    """Return a column, of another kind where the user says that its numbers are codes."""
     if column.name not in spec.features.categorical:
         return column
     if column.kind is ColumnKind.date:
@@ -324,8 +324,8 @@ def _as_asked(column: Column, spec: JobSpec) -> Column:
     return column.model_copy(update={"kind": ColumnKind.categorical})
 
 
-def _is_group(column: Column, spec: JobSpec) -> str | None:
-    """Why the column that rows are grouped by is left out, unless the user includes it."""
+def _explain_grouping(column: Column, spec: JobSpec) -> str | None:
+    """Return why the column that rows are grouped by is left out, unless the user includes it."""
     if spec.validation.strategy != "grouped" or column.name != spec.validation.column:
         return None
     if column.name in (spec.features.include or ()):
@@ -333,19 +333,19 @@ def _is_group(column: Column, spec: JobSpec) -> str | None:
     return "rows are grouped by it: its values are new in every part"
 
 
-def _why_excluded(column: Column, dataset: Dataset, spec: JobSpec) -> str | None:
-    """Why a column is left out; None where it is a feature.
+def _explain_exclusion(column: Column, dataset: Dataset, spec: JobSpec) -> str | None:
+    """Return why a column is left out; None where it is a feature.
 
     A number that the user names is a number, whatever it looks like, and may be a code.
     """
-    named = {*(spec.features.include or ()), *spec.features.categorical}
+    named_columns = {*(spec.features.include or ()), *spec.features.categorical}
     is_number = column.min is not None
-    if column.kind is ColumnKind.identifier and column.name in named and is_number:
+    if column.kind is ColumnKind.identifier and column.name in named_columns and is_number:
         return None
-    return _useless(column, dataset.rows) or _is_group(column, spec)
+    return _explain_uselessness(column, dataset.rows) or _explain_grouping(column, spec)
 
 
-def _useless(column: Column, rows: int) -> str | None:
+def _explain_uselessness(column: Column, rows: int) -> str | None:
     if column.missing == rows:
         return "every value is missing"
     if column.kind is ColumnKind.constant:
@@ -357,11 +357,11 @@ def _useless(column: Column, rows: int) -> str | None:
     return None
 
 
-def suggest(name: str, names: Iterable[str]) -> str:
-    """What to do about a column that is not there."""
+def suggest_column(name: str, names: Iterable[str]) -> str:
+    """Suggest what to do about a column that is not there."""
     names = list(names)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if close:
         return f"did you mean {close[0]!r}?"
-    shown = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
-    return f"its columns are {shown}"
+    listed = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
+    return f"its columns are {listed}"

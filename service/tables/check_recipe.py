@@ -1,7 +1,7 @@
-"""Checks a DiagnosisSpec against a dataset's profile. What cannot learn is no error, but a finding.
+"""Checks a DiagnosisSpec against a dataset's profile.
 
-Only what cannot be run at all is refused: a target that nothing can be learned of, sizes over the
-limits, columns that are not there.
+Only a recipe that cannot run is refused: a target from which nothing can be learned, sizes over the
+limits, columns that do not exist. A recipe that cannot learn is not an error but a finding.
 """
 
 from __future__ import annotations
@@ -12,18 +12,21 @@ from lowloss.errors import NoFeatures, UnknownFeature
 from lowloss.results import Column, ColumnKind, Dataset
 from lowloss.spec import DiagnosisSpec, Features, Recipe, Task
 from service.settings import Limits
-from service.tables.bounds import Bounded, check_bounds
-from service.tables.check import CheckedJob, check_table, suggest
+from service.tables.bounds import BoundedField, check_bounds
+from service.tables.check import CheckedJob, check_table, suggest_column
 
 
 def check_diagnosis(spec: DiagnosisSpec, dataset: Dataset, *, limits: Limits) -> CheckedJob:
-    """Check everything that the profile can tell; raises an InvalidRequest problem.
+    """Check everything that the profile can tell; raise an InvalidRequest problem.
 
-    Features that the recipe excludes are among those that are answered.
+    Features that the recipe excludes are among the returned ones.
     """
     _check_limits(spec, limits)
-    asked = {"task": _decide_task(spec, dataset, limits), "features": _features(spec, dataset)}
-    job = spec.as_job().model_copy(update=asked)
+    fields = {
+        "task": _decide_task(spec, dataset, limits),
+        "features": _find_features(spec, dataset),
+    }
+    job = spec.as_job().model_copy(update=fields)
     checked = check_table(job, dataset, limits=limits)
     _check_excluded(spec.recipe, checked, dataset)
     return checked
@@ -31,7 +34,7 @@ def check_diagnosis(spec: DiagnosisSpec, dataset: Dataset, *, limits: Limits) ->
 
 def _check_limits(spec: DiagnosisSpec, limits: Limits) -> None:
     recipe, stopping = spec.recipe, spec.recipe.early_stopping
-    bounded: list[Bounded] = [
+    fields: list[BoundedField] = [
         ("recipe.layers", len(recipe.hidden), limits.max_layers),
         *(
             (f"recipe.layers.{number}.units", layer.units, limits.max_width)
@@ -42,30 +45,30 @@ def _check_limits(spec: DiagnosisSpec, limits: Limits) -> None:
         ("budget.max_seconds", spec.budget.max_seconds, limits.max_seconds),
     ]
     if stopping is not None:
-        bounded.append(("recipe.early_stopping.patience", stopping.patience, limits.max_epochs))
-    check_bounds(bounded)
+        fields.append(("recipe.early_stopping.patience", stopping.patience, limits.max_epochs))
+    check_bounds(fields)
 
 
 def _decide_task(spec: DiagnosisSpec, dataset: Dataset, limits: Limits) -> Literal["auto"] | Task:
-    """Classes where the recipe treats the target as some, and it may be; else as asked for."""
+    """Decide for classes where the recipe treats the target so, and it may be; else as asked."""
     target = next((column for column in dataset.profile if column.name == spec.target), None)
     if spec.task != "auto" or target is None or not _may_be_classes(target, limits):
         return spec.task
     units = spec.recipe.output.units
-    is_one_unit_a_class = 1 < units == target.distinct
-    if not (spec.recipe.is_classifier or is_one_unit_a_class):
+    has_unit_per_class = 1 < units == target.distinct
+    if not (spec.recipe.is_classifier or has_unit_per_class):
         return "auto"
     return Task.binary if target.distinct == 2 else Task.multiclass
 
 
 def _may_be_classes(target: Column, limits: Limits) -> bool:
-    """Whether a column has few values, and no fractions among them."""
+    """Return whether a column has few values, and no fractions among them."""
     is_number = target.min is not None and target.kind is not ColumnKind.boolean
     return 2 <= target.distinct <= limits.max_classes and (target.is_integer or not is_number)
 
 
-def _features(spec: DiagnosisSpec, dataset: Dataset) -> Features:
-    """What is asked for; else every column by its name, since somebody trained on them.
+def _find_features(spec: DiagnosisSpec, dataset: Dataset) -> Features:
+    """Return the features asked for; else every column by its name, as somebody trained on it.
 
     Numbers that look like an identifier are left out only where nobody names them.
     """
@@ -76,14 +79,14 @@ def _features(spec: DiagnosisSpec, dataset: Dataset) -> Features:
 
 
 def _check_excluded(recipe: Recipe, checked: CheckedJob, dataset: Dataset) -> None:
-    """Refuse to exclude columns that are not in the table, or all features."""
+    """Refuse a recipe that excludes columns that are not in the table, or all features."""
     names = [column.name for column in dataset.profile]
     for name in recipe.exclude:
         if name not in names:
             raise UnknownFeature(
                 f"the table has no column {name!r}",
                 field="recipe.exclude",
-                fix=suggest(name, names),
+                fix=suggest_column(name, names),
             )
     if {column.name for column in checked.features} <= set(recipe.exclude):
         raise NoFeatures(

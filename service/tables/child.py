@@ -1,4 +1,4 @@
-"""The process that parses one upload: a request on standard input, an answer on standard output."""
+"""The process that parses one upload: request on standard input, result on standard output."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from service.tables.profile import profile_table
 from service.tables.read import read_table
 
 
-def answer(request: dict[str, Any]) -> dict[str, Any]:
-    """The profile of the table that a request names, or the problem with it."""
+def profile_upload(request: dict[str, Any]) -> dict[str, Any]:
+    """Return the profile of the table that a request names, or the problem with it."""
     limits = Limits.model_validate(request["limits"])
     try:
         table = read_table(
@@ -38,4 +38,4 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    json.dump(answer(json.load(sys.stdin)), sys.stdout)
+    json.dump(profile_upload(json.load(sys.stdin)), sys.stdout)

@@ -1,4 +1,4 @@
-"""Parquet and Arrow: files of typed columns, whose size is checked before they unfold."""
+"""Reads Parquet and Arrow: typed columns, whose size is checked before they are unpacked."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import polars as pl
 from lowloss.errors import TableUnreadable
 from lowloss.results import TableFormat
 from service.settings import Limits
-from service.tables.table import Table, check_names, check_size, check_text, in_calendar
+from service.tables.table import Table, check_names, check_size, check_text, drop_out_of_calendar
 
 SCALARS = (
     pl.Boolean,
@@ -23,13 +23,13 @@ SCALARS = (
     pl.Null,
 )
 WIDE = (pl.UInt64, pl.Int128, pl.UInt128)
-"""Integers that 64 bits with a sign may not hold."""
+"""Integers that may be too large for a signed 64-bit integer."""
 FAULTS = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
-"""What damaged bytes bring about: polars 2.1 panics at some of them."""
+"""The errors of damaged bytes: polars 2.1 panics at some of them."""
 
 
 class _Layout(Enum):
-    """How the columns lie in the file; the value is its name after an article."""
+    """The layout of a file; its value is the name with an article."""
 
     parquet = "a Parquet file"
     arrow_file = "an Arrow file"
@@ -38,12 +38,12 @@ class _Layout(Enum):
 
 def read_columnar(path: Path, format: TableFormat, limits: Limits) -> Table:  # noqa: A002
     """Read a Parquet file, or an Arrow file or stream."""
-    layout = _Layout.parquet if format is TableFormat.parquet else _arrow_layout(path)
+    layout = _Layout.parquet if format is TableFormat.parquet else _detect_arrow_layout(path)
     try:
         schema, rows = _measure(path, layout, limits)
     except FAULTS as error:
         raise TableUnreadable(
-            f"the file is not {layout.value}: {_reason(error)}",
+            f"the file is not {layout.value}: {_find_reason(error)}",
             fix="give the format that the file has",
         ) from error
     check_size(rows, len(schema), limits)
@@ -55,15 +55,15 @@ def read_columnar(path: Path, format: TableFormat, limits: Limits) -> Table:  # 
             )
     try:
         frame = _read(path, layout)
-        return Table(pl.DataFrame([check_text(_plain(column)) for column in frame]))
+        return Table(pl.DataFrame([check_text(_to_plain(column)) for column in frame]))
     except FAULTS as error:
         raise TableUnreadable(
-            f"the file is damaged: {_reason(error)}", fix="write it anew"
+            f"the file is damaged: {_find_reason(error)}", fix="write it anew"
         ) from error
 
 
-def _arrow_layout(path: Path) -> _Layout:
-    """A file is marked as one; without its mark it is a stream."""
+def _detect_arrow_layout(path: Path) -> _Layout:
+    """Return the layout of Arrow data: a file has a mark; without it, it is a stream."""
     with path.open("rb") as file:
         start = file.read(6)
     if start.startswith(b"FEA1"):
@@ -75,10 +75,10 @@ def _arrow_layout(path: Path) -> _Layout:
 
 
 def _measure(path: Path, layout: _Layout, limits: Limits) -> tuple[pl.Schema, int]:
-    """The columns and how many rows they have, without reading them."""
+    """Return the columns and how many rows they have, without reading them."""
     if layout is _Layout.arrow_stream:
         schema = pl.read_ipc_stream(path, n_rows=0).schema
-        # A stream does not say how long it is: one column is read, as far as is allowed.
+        # A stream does not declare its length: one column is read, up to the limit.
         columns = [0] if schema else None
         return schema, pl.read_ipc_stream(path, columns=columns, n_rows=limits.max_rows + 1).height
     lazy = _scan(path, layout)
@@ -96,12 +96,12 @@ def _scan(path: Path, layout: _Layout) -> pl.LazyFrame:
     return scan(path, glob=False)
 
 
-def _reason(error: BaseException) -> str:
+def _find_reason(error: BaseException) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
 
 
-def _plain(column: pl.Series) -> pl.Series:
-    """One of the types that Table promises."""
+def _to_plain(column: pl.Series) -> pl.Series:
+    """Convert a column to one of the types that Table promises."""
     dtype = column.dtype
     if dtype.is_float() or dtype == pl.Decimal or dtype in WIDE:
         column = column.cast(pl.Float64)
@@ -111,7 +111,7 @@ def _plain(column: pl.Series) -> pl.Series:
     if dtype in (pl.Categorical, pl.Enum, pl.Null):
         return column.cast(pl.String)
     if isinstance(dtype, pl.Datetime):
-        # Underneath, every zone is UTC.
+        # The physical values are in UTC, whatever the zone.
         utc = column.to_physical().cast(pl.Datetime(dtype.time_unit))
-        return in_calendar(utc).cast(pl.Datetime("us"))
-    return in_calendar(column) if dtype == pl.Date else column
+        return drop_out_of_calendar(utc).cast(pl.Datetime("us"))
+    return drop_out_of_calendar(column) if dtype == pl.Date else column

@@ -1,4 +1,4 @@
-"""The text of a CSV: its encoding, delimiter, header, and whether every row fits the header."""
+"""Decodes a CSV: its encoding, delimiter and header; checks that every row fits the header."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ NEWLINE, RETURN = b"\n", b"\r"
 
 @dataclass(frozen=True)
 class CsvText:
-    """A checked CSV in UTF-8: `rows` rows, each with as many fields as it has `names`.
+    """A checked CSV in UTF-8 with `rows` rows, each with as many fields as `names`.
 
-    `has_header` says whether its first line is the names.
+    `has_header` says whether the names are its first line.
     """
 
     data: bytes
@@ -37,9 +37,9 @@ class CsvText:
 
 
 def read_text(data: bytes, options: ParseOptions) -> CsvText:
-    """Decode a CSV and check its shape; the problem names the line."""
-    data = _as_utf8(data, options.encoding)
-    # Old Macintosh and Windows line ends; polars ends lines at newlines alone.
+    """Decode a CSV and check its shape; raise a TableInvalid that names the line."""
+    data = _to_utf8(data, options.encoding)
+    # Old Macintosh and Windows line ends; polars ends lines only at newlines.
     if RETURN in data:
         data = data.replace(b"\r\n", NEWLINE).replace(RETURN, NEWLINE)
     if data.startswith(NEWLINE) or data.endswith(NEWLINE * 2):
@@ -52,7 +52,7 @@ def read_text(data: bytes, options: ParseOptions) -> CsvText:
         )
     quote = options.quote or _detect_quote(data, options.delimiter)
     delimiter = options.delimiter or _detect_delimiter(data, quote)
-    first = _first_line(data, delimiter, quote)
+    first = _read_first_line(data, delimiter, quote)
     has_header = not _is_data(first) if options.header is None else options.header
     names = first if has_header else tuple(f"column_{i}" for i in range(1, len(first) + 1))
     check_names(list(names), or_else=", or say header=false if line 1 is data")
@@ -64,7 +64,7 @@ def read_text(data: bytes, options: ParseOptions) -> CsvText:
 
 
 def _detect_quote(data: bytes, delimiter: str | None) -> str:
-    """A single quote where the first line begins and ends with it, and all are around fields.
+    """Return a single quote where it encloses the first line, and all are around fields.
 
     That is: none has anything but a delimiter or a line's end on both sides, and the first line has
     no double quote.
@@ -79,14 +79,14 @@ def _detect_quote(data: bytes, delimiter: str | None) -> str:
 
 
 def _sample(data: bytes) -> bytes:
-    """The first lines, whole as far as they can be."""
+    """Return the first lines, whole as far as they can be."""
     sample = data[:SAMPLE_BYTES]
     if len(data) > SAMPLE_BYTES:
         sample = sample[: sample.rfind(NEWLINE) + 1] or sample
     return sample
 
 
-def _as_utf8(data: bytes, encoding: str | None) -> bytes:
+def _to_utf8(data: bytes, encoding: str | None) -> bytes:
     if encoding is None:
         if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             encoding = "utf-16"
@@ -105,7 +105,7 @@ def _as_utf8(data: bytes, encoding: str | None) -> bytes:
 
 
 def _decodes(data: bytes, encoding: str) -> bool:
-    """Whether all is text in an encoding; a block at a time, as text is larger."""
+    """Return whether all is text in an encoding; a block at a time, as text is larger."""
     decoder = codecs.getincrementaldecoder(encoding)()
     try:
         for start in range(0, len(data), BLOCK_BYTES):
@@ -117,25 +117,25 @@ def _decodes(data: bytes, encoding: str) -> bool:
 
 
 def _detect_delimiter(data: bytes, quote: str) -> str:
-    """The delimiter that splits the first lines into the most fields, alike on every line.
+    """Return the delimiter that splits the first lines into the most fields, alike on every line.
 
-    One that leaves nothing but numbers is before all others: `1,5;2,5` are two.
+    One that leaves nothing but numbers is preferred: `1,5;2,5` are two.
     """
     sample = _sample(data)
-    best, most = ",", (False, 1)
+    best, best_rank = ",", (False, 1)
     for delimiter in DELIMITERS:
-        records = [row for row in _records(sample, delimiter, quote) if row][:200]
+        records = [row for row in _read_records(sample, delimiter, quote) if row][:200]
         if not records or len(records[0]) == 1:
             continue
         counts = [len(row) for row in records]
         rank = _is_data(records[0]), counts[0]
-        # The odd ragged row is told of later, by its line.
-        if rank > most and counts.count(counts[0]) > len(counts) / 2:
-            best, most = delimiter, rank
+        # A few ragged rows are reported later, by their lines.
+        if rank > best_rank and counts.count(counts[0]) > len(counts) / 2:
+            best, best_rank = delimiter, rank
     return best
 
 
-def _records(data: bytes, delimiter: str, quote: str) -> list[list[str]]:
+def _read_records(data: bytes, delimiter: str, quote: str) -> list[list[str]]:
     text = io.StringIO(data.decode("utf-8", errors="replace"), newline="")
     try:
         return list(csv.reader(text, delimiter=delimiter, quotechar=quote))
@@ -143,7 +143,7 @@ def _records(data: bytes, delimiter: str, quote: str) -> list[list[str]]:
         return []
 
 
-def _first_line(data: bytes, delimiter: str, quote: str) -> tuple[str, ...]:
+def _read_first_line(data: bytes, delimiter: str, quote: str) -> tuple[str, ...]:
     text = io.StringIO(data[:SAMPLE_BYTES].decode("utf-8", errors="replace"), newline="")
     try:
         first = next(csv.reader(text, delimiter=delimiter, quotechar=quote))
@@ -153,7 +153,7 @@ def _first_line(data: bytes, delimiter: str, quote: str) -> tuple[str, ...]:
 
 
 def _is_data(first: Sequence[str]) -> bool:
-    """Whether the first line is no header: all numbers, and not all whole ones, such as years."""
+    """Return whether the first line is no header: all numbers, but not all whole (years, say)."""
     return all(map(_is_number, first)) and not all(name.isdigit() for name in first)
 
 
@@ -166,7 +166,7 @@ def _is_number(text: str) -> bool:
 
 
 def _check_rows(data: bytes, delimiter: str, quote: str, columns: int) -> tuple[bytes, int]:
-    """The data without blank lines, and how many rows it has, the header among them."""
+    """Return the data without blank lines, and how many rows it has, the header among them."""
     is_quoted = quote.encode() in data
     if columns > 1 and b"\n\n" in data and not is_quoted:
         data = NEWLINE.join(line for line in data.split(NEWLINE) if line)
@@ -176,7 +176,7 @@ def _check_rows(data: bytes, delimiter: str, quote: str, columns: int) -> tuple[
 
 
 def _count_plain(data: bytes, delimiter: str, columns: int) -> int:
-    """Count the rows of a CSV without quotes, a block at a time; TableRagged."""
+    """Count the rows of a CSV without quotes, block by block; raise TableRagged."""
     line = start = 0
     while start < len(data):
         stop = data.find(NEWLINE, start + BLOCK_BYTES)
@@ -187,23 +187,23 @@ def _count_plain(data: bytes, delimiter: str, columns: int) -> int:
             ends = np.append(ends, len(block))
         marks = np.flatnonzero(block == ord(delimiter))
         fields = np.diff(np.searchsorted(marks, ends), prepend=0) + 1
-        wrong = np.flatnonzero(fields != columns)
-        if wrong.size:
-            raise _ragged(line + int(wrong[0]) + 1, int(fields[wrong[0]]), columns)
+        ragged = np.flatnonzero(fields != columns)
+        if ragged.size:
+            raise _make_ragged(line + int(ragged[0]) + 1, int(fields[ragged[0]]), columns)
         line += len(ends)
         start = stop
     return line
 
 
 def _count_quoted(data: bytes, delimiter: str, quote: str, columns: int) -> int:
-    """Count the rows of a CSV with quoted fields, which may hold delimiters and line ends."""
+    """Count the rows of a CSV with quoted fields, which may contain delimiters and line ends."""
     text = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", errors="replace", newline="")
     reader = csv.reader(text, delimiter=delimiter, quotechar=quote, strict=True)
     rows = 0
     try:
         for record in reader:
             if len(record) != columns and not (columns > 1 and not record):
-                raise _ragged(reader.line_num, len(record), columns)
+                raise _make_ragged(reader.line_num, len(record), columns)
             rows += bool(record) or columns == 1
     except csv.Error as error:
         raise TableUnreadable(
@@ -212,7 +212,7 @@ def _count_quoted(data: bytes, delimiter: str, quote: str, columns: int) -> int:
     return rows
 
 
-def _ragged(line: int, fields: int, columns: int) -> TableRagged:
+def _make_ragged(line: int, fields: int, columns: int) -> TableRagged:
     return TableRagged(
         f"line {line} has {fields} fields; the header has {columns}",
         fix="give every line as many fields as the header, and quote fields that hold delimiters",

@@ -1,4 +1,4 @@
-"""What `auto` comes to for a dataset."""
+"""Decides the `auto` of validation and pruning for a dataset."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from lowloss.results import Column, Dataset
 from lowloss.spec import JobSpec, Pruning, Task, Validation
 
 SCARCE_ROWS, FOLDS = 1000, 5
-"""Below so many rows a job validates on folds unless it says otherwise."""
+"""With fewer rows than this a job validates on folds by default."""
 
 
 def decide_validation(spec: JobSpec, dataset: Dataset, target: Column, task: Task) -> Validation:
-    """Five folds where rows are scarce: a fifth of them says too little of a trial.
+    """Choose five folds where rows are scarce: a fifth of them says too little of a trial.
 
-    Who names another fraction has a holdout.
+    A request that names another fraction has a holdout.
     """
     validation = spec.validation
     if validation.strategy != "auto":
@@ -20,20 +20,20 @@ def decide_validation(spec: JobSpec, dataset: Dataset, target: Column, task: Tas
     is_scarce = dataset.rows - target.missing < SCARCE_ROWS
     is_scarce &= validation.fraction == Validation().fraction
     rarest = min((level.rows for level in target.levels), default=0)
-    # Each fold, and the test, has a row of every class.
+    # Each fold and the test need a row of every class.
     if is_scarce and (task is Task.regression or rarest > FOLDS):
         return validation.model_copy(update={"strategy": "kfold", "folds": FOLDS})
     return validation.model_copy(update={"strategy": "holdout"})
 
 
 def decide_pruning(spec: JobSpec) -> Pruning | None:
-    """By default where a trial may train for as long again, and again, after the first rung.
+    """Prune by default where a trial may train as long again, and again, after the first rung.
 
     But not under `tpe`, which pruning makes worse (docs/decisions/0012).
     """
     if spec.pruning != "auto":
         return spec.pruning
-    usual = Pruning()
-    is_long = spec.budget.max_epochs >= usual.min_epochs * usual.reduction
+    default = Pruning()
+    is_long = spec.budget.max_epochs >= default.min_epochs * default.reduction
     pays = is_long and spec.algorithm != "tpe"
-    return usual if pays or spec.algorithm == "hyperband" else None
+    return default if pays or spec.algorithm == "hyperband" else None

@@ -1,4 +1,4 @@
-"""NPZ: the arrays `X` and `y`, whose headers are checked before anything is allocated."""
+"""Reads NPZ: the arrays `X` and `y`, whose headers are checked before anything is allocated."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FAULTS = (
     OSError,
     RuntimeError,  # an encrypted member, or a compression that this Python lacks
 )
-"""What damaged bytes bring about."""
+"""The errors of damaged bytes."""
 
 
 def read_npz(path: Path, limits: Limits) -> Table:
@@ -35,9 +35,9 @@ def read_npz(path: Path, limits: Limits) -> Table:
         with zipfile.ZipFile(path) as archive:
             for name in ("X", "y"):
                 if f"{name}.npy" not in archive.namelist():
-                    held = ", ".join(n.removesuffix(".npy") for n in archive.namelist()[:10])
+                    array_names = ", ".join(n.removesuffix(".npy") for n in archive.namelist()[:10])
                     raise NpzArraysMissing(
-                        f"the file has no array {name!r}; it has: {held or 'none'}",
+                        f"the file has no array {name!r}; it has: {array_names or 'none'}",
                         fix="write it by numpy.savez(path, X=…, y=…)",
                     )
             x = _read_array(archive, "X", limits)
@@ -46,7 +46,7 @@ def read_npz(path: Path, limits: Limits) -> Table:
         raise TableUnreadable(
             f"the file is not an NPZ file: {error}", fix="write it by numpy.savez(path, X=…, y=…)"
         ) from error
-    return _as_table(x, y, limits)
+    return _to_table(x, y, limits)
 
 
 def _read_array(archive: zipfile.ZipFile, name: str, limits: Limits) -> np.ndarray[Any, Any]:
@@ -62,7 +62,7 @@ def _read_array(archive: zipfile.ZipFile, name: str, limits: Limits) -> np.ndarr
         raise TableUnreadable(
             f"array {name!r} holds {dtype}, not numbers", fix="convert it by astype('float32')"
         )
-    # A header can claim any size: what it claims is checked before numpy allocates it.
+    # A header can claim any size: it is checked before numpy allocates the array.
     check_size(shape[0] if shape else 0, math.prod(shape[1:]), limits)
     with archive.open(f"{name}.npy") as file:
         return np.asarray(npy.read_array(file, allow_pickle=False))
@@ -75,7 +75,7 @@ def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     return shape, dtype
 
 
-def _as_table(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], limits: Limits) -> Table:
+def _to_table(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], limits: Limits) -> Table:
     x = x[:, None] if x.ndim == 1 else x
     y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
     if x.ndim != 2 or y.ndim != 1 or len(x) != len(y):
@@ -84,24 +84,24 @@ def _as_table(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], limits: Limits) 
             fix="give X and y the same number of rows",
         )
     check_size(len(x), x.shape[1] + 1, limits)
-    columns = [_column(f"X[{i}]", x[:, i]) for i in range(x.shape[1])]
-    return Table(pl.DataFrame([*columns, _column("y", y)]), is_matrix=True)
+    columns = [_to_column(f"X[{i}]", x[:, i]) for i in range(x.shape[1])]
+    return Table(pl.DataFrame([*columns, _to_column("y", y)]), is_matrix=True)
 
 
-def _column(name: str, values: np.ndarray[Any, Any]) -> pl.Series:
+def _to_column(name: str, values: np.ndarray[Any, Any]) -> pl.Series:
     match values.dtype.kind:
         case "b":
             return pl.Series(name, values)
         case "i" | "u" if values.dtype.itemsize < 8 or values.dtype.kind == "i":
             return pl.Series(name, values.astype(np.int64))
         case "U":
-            return check_text(pl.Series(name, _as_strings(values), dtype=pl.String))
-    with np.errstate(over="ignore", invalid="ignore"):  # what float64 cannot hold is missing
+            return check_text(pl.Series(name, _to_strings(values), dtype=pl.String))
+    with np.errstate(over="ignore", invalid="ignore"):  # a value beyond float64 counts as missing
         column = pl.Series(name, values.astype(np.float64))
     return column.set(~column.is_finite(), None)
 
 
-def _as_strings(values: np.ndarray[Any, Any]) -> list[str]:
+def _to_strings(values: np.ndarray[Any, Any]) -> list[str]:
     try:
         strings: list[str] = values.tolist()
         "".join(strings).encode()

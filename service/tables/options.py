@@ -1,4 +1,4 @@
-"""How a CSV is to be parsed: part of a dataset's identity."""
+"""The options of parsing a CSV: a part of a dataset's identity."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from lowloss.errors import InvalidRequest
 from lowloss.results import TableFormat
 
 
-def _is_delimiter(value: str) -> str:
-    # One byte, for polars; a quote would be two things at once.
+def _check_delimiter(value: str) -> str:
+    # One byte, for polars; a quote would be ambiguous.
     if not (value.isascii() and (value.isprintable() or value == "\t")) or value in {"'", '"'}:
         raise PydanticCustomError(
             "delimiter", "a delimiter is one byte, and no quote: give an ASCII character or a tab"
@@ -20,12 +20,12 @@ def _is_delimiter(value: str) -> str:
     return value
 
 
-Delimiter = Annotated[str, Field(min_length=1, max_length=1), AfterValidator(_is_delimiter)]
+Delimiter = Annotated[str, Field(min_length=1, max_length=1), AfterValidator(_check_delimiter)]
 Quote = Literal['"', "'"]
 
 
 class ParseOptions(BaseModel):
-    """What the uploader says of a CSV; null is for detection."""
+    """The uploader's options for a CSV; null means detection."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -37,10 +37,10 @@ class ParseOptions(BaseModel):
 
     def check_format(self, format: TableFormat) -> None:  # noqa: A002
         """Refuse options of a CSV for any other format."""
-        given = [name for name, value in self if value is not None]
-        if given and format is not TableFormat.csv:
+        set_options = [name for name, value in self if value is not None]
+        if set_options and format is not TableFormat.csv:
             raise InvalidRequest(
-                f"{given[0]} is an option of format=csv, not of {format}",
-                field=given[0],
+                f"{set_options[0]} is an option of format=csv, not of {format}",
+                field=set_options[0],
                 fix="leave it out",
             )

@@ -1,6 +1,6 @@
-"""Parses an upload in a child process, under a watch on its memory and time.
+"""Parses an upload in a child process, with limits on its memory and time.
 
-A few bytes can unfold to gigabytes, and a parser of native code can crash: the server must not.
+A few bytes can unpack to gigabytes, and a parser of native code can crash: the server must survive.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ WATCH_SECONDS = 0.02
 
 @dataclass(frozen=True)
 class Profile:
-    """What was measured of a table."""
+    """The profile of a table."""
 
     rows: int
     columns: int
@@ -36,7 +36,7 @@ class Profile:
 
 @dataclass(frozen=True)
 class Bounds:
-    """What a parse may use: resident memory in bytes, and seconds."""
+    """The limits of parsing: resident memory in bytes, and seconds."""
 
     memory_bytes: int
     seconds: float
@@ -50,7 +50,7 @@ def parse_upload(
     limits: Limits,
     bounds: Bounds,
 ) -> Profile:
-    """Read and profile a table in a process of its own; blocks; raises a TableInvalid problem."""
+    """Read and profile a table in a process of its own, and wait; raise a TableInvalid."""
     options.check_format(format)
     request = {
         "path": str(path),
@@ -65,26 +65,26 @@ def parse_upload(
     )
     with process:
         try:
-            answer = _converse(process, json.dumps(request).encode(), bounds)
+            result = _run_child(process, json.dumps(request).encode(), bounds)
         finally:
             process.kill()
-    if "problem" in answer:
-        raise problem_from_document(answer["problem"])
-    columns = tuple(Column.model_validate(column) for column in answer["profile"])
-    return Profile(answer["rows"], len(columns), columns)
+    if "problem" in result:
+        raise problem_from_document(result["problem"])
+    columns = tuple(Column.model_validate(column) for column in result["profile"])
+    return Profile(result["rows"], len(columns), columns)
 
 
-def _converse(process: subprocess.Popen[bytes], request: bytes, bounds: Bounds) -> dict[str, Any]:
-    """Ask the child and await its answer, within bounds."""
+def _run_child(process: subprocess.Popen[bytes], request: bytes, bounds: Bounds) -> dict[str, Any]:
+    """Send the child a request and await its reply, within bounds."""
     deadline = time.monotonic() + bounds.seconds
-    given: bytes | None = request
+    unsent_input: bytes | None = request
     while True:
         try:
-            answer, _ = process.communicate(given, timeout=WATCH_SECONDS)
+            output, _ = process.communicate(unsent_input, timeout=WATCH_SECONDS)
             break
         except subprocess.TimeoutExpired:
-            given = None
-        if _memory_bytes(process.pid) > bounds.memory_bytes:
+            unsent_input = None
+        if _measure_memory(process.pid) > bounds.memory_bytes:
             raise TableTooLarge(
                 f"the table unfolds to over {bounds.memory_bytes / 1e6:,.0f} MB in memory",
                 fix="upload fewer rows or columns, or ask the server's operator to raise "
@@ -99,11 +99,11 @@ def _converse(process: subprocess.Popen[bytes], request: bytes, bounds: Bounds) 
         raise TableUnreadable(
             "the table crashed its parser", fix="check the file, or write it in another format"
         )
-    answered: dict[str, Any] = json.loads(answer)
-    return answered
+    result: dict[str, Any] = json.loads(output)
+    return result
 
 
-def _memory_bytes(pid: int) -> int:
+def _measure_memory(pid: int) -> int:
     try:
         return int(psutil.Process(pid).memory_info().rss)
     except psutil.Error:

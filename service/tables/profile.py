@@ -1,4 +1,4 @@
-"""What is measured of each column at upload."""
+"""Profiles each column at upload."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ TEXT_SHARE = 0.5
 """A string column with more distinct values than `TEXT_LEVELS`, and than this share of its rows, is
 text: nothing in it repeats enough to be learned."""
 MIN_IDENTIFIERS = 20
-"""More rows than this, all with a value of their own, are identified by it."""
+"""A column of more rows than this, all with different values, is an identifier."""
 UUID = r"(?i)^\{?[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}\}?$"
 CODES, ROWS_OF_CODE = range(3, 21), 10
-"""How many codes an integer category may have, and how many rows each at least, on average."""
+"""The numbers of codes that an integer category may have, and the least mean rows of a code."""
 MIN_ROWS_OF_CODE = 2
 BINS = 20
 DAY_MICROSECONDS = 86_400_000_000
@@ -32,8 +32,8 @@ Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class _Counted:
-    """The values that a column has: how many differ, the rarest one's rows, the most frequent."""
+class _ValueCounts:
+    """The present and distinct values of a column, the rarest one's rows, the top levels."""
 
     rows: int
     distinct: int
@@ -42,95 +42,97 @@ class _Counted:
 
 
 def profile_table(table: Table, *, limits: Limits) -> tuple[Column, ...]:
-    """Measure every column."""
-    return tuple(_profile(column, limits, table.is_matrix) for column in table.frame)
+    """Profile every column."""
+    return tuple(_profile_column(column, limits, table.is_matrix) for column in table.frame)
 
 
-def _profile(column: pl.Series, limits: Limits, is_matrix: bool) -> Column:
+def _profile_column(column: pl.Series, limits: Limits, is_matrix: bool) -> Column:
     present = column.drop_nulls()
     if present.dtype == pl.String:
-        counted = _count_strings(present, limits)
-        kind = _kind_of_strings(present, counted, is_matrix=is_matrix)
-        found: dict[str, object] = {}
+        summary = _count_strings(present, limits)
+        kind = _find_string_kind(present, summary, is_matrix=is_matrix)
+        measures: dict[str, object] = {}
     else:
-        # Sorted once: all that is measured can be read off.
+        # Sorted once: all measures follow from the order.
         ordered = np.sort(present.to_physical().to_numpy())
-        counted = _count_ordered(ordered, present.dtype, limits)
-        numbers = _as_numbers(ordered, present.dtype)
-        found = _spread(numbers) if numbers.size else {}
-        found["is_integer"] = present.dtype.is_numeric() and _is_whole(numbers)
-        kind = _kind_of_numbers(present.dtype, counted)
-        if kind is ColumnKind.numeric and found["is_integer"] and not is_matrix:
-            kind = _kind_of_integers(numbers, counted, rows=len(column))
+        summary = _count_ordered(ordered, present.dtype, limits)
+        numbers = _to_numbers(ordered, present.dtype)
+        measures = _measure_spread(numbers) if numbers.size else {}
+        measures["is_integer"] = present.dtype.is_numeric() and _is_whole(numbers)
+        kind = _find_number_kind(present.dtype, summary)
+        if kind is ColumnKind.numeric and measures["is_integer"] and not is_matrix:
+            kind = _find_integer_kind(numbers, summary, rows=len(column))
     return Column(
         name=column.name,
         kind=kind,
         missing=column.null_count(),
-        distinct=counted.distinct,
-        levels=counted.levels,
-        **found,
+        distinct=summary.distinct,
+        levels=summary.levels,
+        **measures,
     )
 
 
-def _count_strings(present: pl.Series, limits: Limits) -> _Counted:
+def _count_strings(present: pl.Series, limits: Limits) -> _ValueCounts:
     counts = present.alias("value").value_counts(sort=False)
-    most = _most_levels(counts.height, limits)
-    top = counts.top_k(most, by=["count", "value"], reverse=[False, True])
-    return _Counted(
+    level_limit = _choose_level_count(counts.height, limits)
+    top = counts.top_k(level_limit, by=["count", "value"], reverse=[False, True])
+    return _ValueCounts(
         rows=len(present),
         distinct=counts.height,
         rarest=int(counts["count"].min() or 0),  # type: ignore[arg-type]
-        levels=_levels(top["value"], top["count"]),
+        levels=_make_levels(top["value"], top["count"]),
     )
 
 
-def _count_ordered(ordered: NDArray[np.generic], dtype: pl.DataType, limits: Limits) -> _Counted:
-    """Count sorted values: equal ones are neighbours."""
+def _count_ordered(
+    ordered: NDArray[np.generic], dtype: pl.DataType, limits: Limits
+) -> _ValueCounts:
+    """Count sorted values; equal ones are neighbours."""
     starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(ordered)])
     counts = np.diff(starts, append=len(ordered))
-    top = _largest(counts, _most_levels(len(counts), limits))
-    return _Counted(
+    top = _find_largest(counts, _choose_level_count(len(counts), limits))
+    return _ValueCounts(
         rows=len(ordered),
         distinct=len(counts),
         rarest=int(counts.min(initial=len(ordered))),
-        levels=_levels(pl.Series(ordered[starts[top]]).cast(dtype), counts[top]),
+        levels=_make_levels(pl.Series(ordered[starts[top]]).cast(dtype), counts[top]),
     )
 
 
-def _most_levels(distinct: int, limits: Limits) -> int:
-    """All of them where they may be classes; else a taste."""
+def _choose_level_count(distinct: int, limits: Limits) -> int:
+    """Return how many levels to list: all where they may be classes; else a few."""
     return distinct if distinct <= limits.max_classes else SHOWN_LEVELS
 
 
-def _largest(counts: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """Where the largest counts are, in falling order; of equal ones the first."""
-    if len(counts) <= most:
+def _find_largest(counts: NDArray[np.int64], limit: int) -> NDArray[np.int64]:
+    """Return where the largest counts are, in falling order; of equal ones the first."""
+    if len(counts) <= limit:
         return np.argsort(-counts, kind="stable")
-    least = np.partition(counts, -most)[-most]
-    above, equal = np.flatnonzero(counts > least), np.flatnonzero(counts == least)
+    smallest = np.partition(counts, -limit)[-limit]
+    above, equal = np.flatnonzero(counts > smallest), np.flatnonzero(counts == smallest)
     above = above[np.argsort(-counts[above], kind="stable")]
-    return np.concatenate([above, equal[: most - len(above)]])
+    return np.concatenate([above, equal[: limit - len(above)]])
 
 
-def _levels(values: pl.Series, rows: pl.Series | NDArray[np.int64]) -> tuple[Level, ...]:
+def _make_levels(values: pl.Series, rows: pl.Series | NDArray[np.int64]) -> tuple[Level, ...]:
     return tuple(
         Level(value=format_label(value), rows=int(n))
         for value, n in zip(values.to_list(), rows, strict=True)
     )
 
 
-def _kind_of_strings(present: pl.Series, counted: _Counted, *, is_matrix: bool) -> ColumnKind:
-    if counted.distinct <= 1:
+def _find_string_kind(present: pl.Series, summary: _ValueCounts, *, is_matrix: bool) -> ColumnKind:
+    if summary.distinct <= 1:
         return ColumnKind.constant
-    is_unique = counted.distinct == counted.rows > MIN_IDENTIFIERS
-    is_text = counted.distinct > TEXT_LEVELS and counted.distinct > TEXT_SHARE * counted.rows
+    is_unique = summary.distinct == summary.rows > MIN_IDENTIFIERS
+    is_text = summary.distinct > TEXT_LEVELS and summary.distinct > TEXT_SHARE * summary.rows
     if not is_matrix and (is_unique or (is_text and present.str.contains(UUID).all())):
         return ColumnKind.identifier
     return ColumnKind.text if is_text or is_unique else ColumnKind.categorical
 
 
-def _kind_of_numbers(dtype: pl.DataType, counted: _Counted) -> ColumnKind:
-    if counted.distinct <= 1:
+def _find_number_kind(dtype: pl.DataType, summary: _ValueCounts) -> ColumnKind:
+    if summary.distinct <= 1:
         return ColumnKind.constant
     if dtype == pl.Boolean:
         return ColumnKind.boolean
@@ -139,23 +141,23 @@ def _kind_of_numbers(dtype: pl.DataType, counted: _Counted) -> ColumnKind:
     return ColumnKind.numeric
 
 
-def _kind_of_integers(numbers: Numbers, counted: _Counted, *, rows: int) -> ColumnKind:
-    """The kind of sorted whole numbers in a table of some rows."""
-    # As many values as lie between the least and the greatest: they count up.
-    if float(numbers[-1]) - float(numbers[0]) + 1 != counted.distinct:
+def _find_integer_kind(numbers: Numbers, summary: _ValueCounts, *, rows: int) -> ColumnKind:
+    """Return the kind of sorted whole numbers in a table of `rows`."""
+    # They count up if there are as many values as whole numbers from lowest to highest.
+    if float(numbers[-1]) - float(numbers[0]) + 1 != summary.distinct:
         return ColumnKind.numeric
-    # Where they number the rows, they give away how the table was sorted.
-    if counted.distinct == rows > MIN_IDENTIFIERS:
+    # Numbers of the rows would reveal how the table was sorted.
+    if summary.distinct == rows > MIN_IDENTIFIERS:
         return ColumnKind.identifier
-    is_code = numbers[0] in {0, 1} and counted.distinct in CODES
-    has_rows = counted.rows >= ROWS_OF_CODE * counted.distinct
-    if is_code and has_rows and counted.rarest >= MIN_ROWS_OF_CODE:
+    is_code = numbers[0] in {0, 1} and summary.distinct in CODES
+    has_rows = summary.rows >= ROWS_OF_CODE * summary.distinct
+    if is_code and has_rows and summary.rarest >= MIN_ROWS_OF_CODE:
         return ColumnKind.integer_category
     return ColumnKind.numeric
 
 
-def _as_numbers(ordered: NDArray[np.generic], dtype: pl.DataType) -> Numbers:
-    """Numbers, booleans as 0 and 1, dates as days since 1970-01-01."""
+def _to_numbers(ordered: NDArray[np.generic], dtype: pl.DataType) -> Numbers:
+    """Convert to numbers: booleans as 0 and 1, dates as days since 1970-01-01."""
     numbers: Numbers = ordered.astype(np.float64)
     return numbers / DAY_MICROSECONDS if dtype == pl.Datetime else numbers
 
@@ -164,24 +166,24 @@ def _is_whole(numbers: Numbers) -> bool:
     return bool(np.array_equal(numbers, np.rint(numbers)))
 
 
-def _spread(numbers: Numbers) -> dict[str, object]:
-    """Where sorted numbers lie. What is too large to be squared has no standard deviation."""
+def _measure_spread(numbers: Numbers) -> dict[str, object]:
+    """Measure sorted numbers. What is too large to be squared has no standard deviation."""
     with np.errstate(over="ignore", invalid="ignore"):
         mean, sd = float(numbers.mean()), float(numbers.std())
-    # Values that are there, not means of two: whole numbers stay whole.
-    places = np.rint(np.array(QUANTILES) * (len(numbers) - 1)).astype(np.int64)
+    # Existing values, not means of two: whole numbers stay whole.
+    indices = np.rint(np.array(QUANTILES) * (len(numbers) - 1)).astype(np.int64)
     return {
         "min": float(numbers[0]),
         "max": float(numbers[-1]),
         "mean": mean if math.isfinite(mean) else None,
         "sd": sd if math.isfinite(sd) else None,
-        "quantiles": tuple(map(float, numbers[places])),
-        "histogram": _histogram(numbers),
+        "quantiles": tuple(map(float, numbers[indices])),
+        "histogram": _count_bins(numbers),
     }
 
 
-def _histogram(numbers: Numbers) -> Histogram | None:
-    """Sorted numbers in bins that are open to the right, but for the last.
+def _count_bins(numbers: Numbers) -> Histogram | None:
+    """Return sorted numbers in bins that are open to the right, but for the last.
 
     None where there is no room for a bin between the least and the greatest, or too much. Few whole
     numbers have a bin each.
@@ -193,6 +195,6 @@ def _histogram(numbers: Numbers) -> Histogram | None:
     edges = np.linspace(low, high, 1 + int(min(BINS, span + 1 if _is_whole(numbers) else BINS)))
     if not np.all(np.diff(edges) > 0):
         return None
-    places = np.searchsorted(numbers, edges[1:-1])
-    counts = np.diff(places, prepend=0, append=len(numbers))
+    starts = np.searchsorted(numbers, edges[1:-1])
+    counts = np.diff(starts, prepend=0, append=len(numbers))
     return Histogram(edges=tuple(map(float, edges)), counts=tuple(map(int, counts)))

@@ -1,4 +1,4 @@
-"""Reads an uploaded table, whatever its format, into typed columns."""
+"""Reads an uploaded table of any format into typed columns."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lowloss.results import TableFormat
 from service.settings import Limits
 from service.tables.columnar import read_columnar
 from service.tables.csv_text import CsvText, read_text
-from service.tables.csv_types import typed_column
+from service.tables.csv_types import parse_column
 from service.tables.npz import read_npz
 from service.tables.options import ParseOptions
 from service.tables.table import Table, check_size
@@ -24,7 +24,7 @@ def read_table(
     *,
     limits: Limits,
 ) -> Table:
-    """Read a table; any way in which the bytes are no such table is a TableInvalid problem."""
+    """Read a table; raise a TableInvalid where the bytes are not one of the format."""
     options.check_format(format)
     match format:
         case TableFormat.csv:
@@ -39,13 +39,13 @@ def _read_csv(path: Path, options: ParseOptions, limits: Limits) -> Table:
     text = read_text(path.read_bytes(), options)
     check_size(text.rows, len(text.names), limits)
     names, decimal = text.names, options.decimal or ("," if text.delimiter != "," else ".")
-    strings = _parse(text)
+    strings = _read_strings(text)
     del text  # its bytes: the strings are a copy of them
     strings.columns = list(names)
-    # The last first, and away with its strings: they and the values are never all there at once.
+    # The last column first, and its strings freed: memory never holds all strings and values.
     untyped = strings.get_columns()
     del strings
-    columns = [typed_column(untyped.pop(), decimal, options.decimal) for _ in names]
+    columns = [parse_column(untyped.pop(), decimal, options.decimal) for _ in names]
     frame = pl.DataFrame(columns[::-1])
     if frame.width > 1:
         frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))
@@ -53,8 +53,8 @@ def _read_csv(path: Path, options: ParseOptions, limits: Limits) -> Table:
     return Table(frame)
 
 
-def _parse(text: CsvText) -> pl.DataFrame:
-    """All columns as strings: their types are decided over the whole column, by our own rules."""
+def _read_strings(text: CsvText) -> pl.DataFrame:
+    """Read all columns as strings: our own rules decide their types over the whole column."""
     try:
         return pl.read_csv(
             text.data,

@@ -16,22 +16,22 @@ NUL = "\0"
 class Table:
     """Typed columns: booleans, integers, floats, strings, dates and datetimes.
 
-    A missing value is null; a float that is not finite is missing, too, and so is a date before the
-    year 1 or after 9999. An NPZ is a matrix: its columns are `X[0]`, `X[1]`, … and `y`.
+    A missing value is null, as are floats that are not finite and dates outside the years 1 to
+    9999. An NPZ is a matrix: its columns are `X[0]`, `X[1]`, … and `y`.
     """
 
     frame: pl.DataFrame
     is_matrix: bool = False
 
 
-def in_calendar(column: pl.Series) -> pl.Series:
-    """Dates or datetimes without those that no calendar of Python's holds."""
-    is_known = column.dt.year().is_between(1, 9999).fill_null(value=False)
-    return column if is_known.all() else column.set(~is_known, None)
+def drop_out_of_calendar(column: pl.Series) -> pl.Series:
+    """Remove dates or datetimes that Python's calendar does not hold."""
+    is_inside = column.dt.year().is_between(1, 9999).fill_null(value=False)
+    return column if is_inside.all() else column.set(~is_inside, None)
 
 
 def check_text(column: pl.Series) -> pl.Series:
-    """A column, unless it holds text that PostgreSQL cannot store."""
+    """Return a column, unless it holds text that PostgreSQL cannot store."""
     if column.dtype == pl.String and column.str.contains(NUL, literal=True).any():
         raise TableInvalid(
             f"column {column.name!r} holds a NUL character", fix="take NUL characters out of texts"
@@ -40,10 +40,10 @@ def check_text(column: pl.Series) -> pl.Series:
 
 
 def check_size(rows: int, columns: int, limits: Limits) -> None:
-    """Refuse a table that has no cells, or more than the server allows."""
+    """Refuse a table without cells, or with more than the server allows."""
     if rows == 0 or columns == 0:
-        what = "columns" if columns == 0 else "rows"
-        raise TableEmpty(f"the table has no {what}", fix="upload a table with a header and rows")
+        noun = "columns" if columns == 0 else "rows"
+        raise TableEmpty(f"the table has no {noun}", fix="upload a table with a header and rows")
     for name, value, limit in (
         ("rows", rows, limits.max_rows),
         ("columns", columns, limits.max_columns),
@@ -57,7 +57,7 @@ def check_size(rows: int, columns: int, limits: Limits) -> None:
 
 
 def check_names(names: list[str], *, or_else: str = "") -> None:
-    """Refuse columns without a name of their own; `or_else` is another way out."""
+    """Refuse missing and repeated names; `or_else` completes the suggested fix."""
     for position, name in enumerate(names, start=1):
         if not name.strip():
             raise TableInvalid(

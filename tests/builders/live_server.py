@@ -36,13 +36,13 @@ def note_waits(changes: Changes, count: int) -> asyncio.Event:
     wait = changes.wait
 
     async def noted(
-        job_id: str, until: Callable[[Change], bool], *, seconds: float
+        job_id: str, is_met: Callable[[Change], bool], *, seconds: float
     ) -> Change | None:
         nonlocal seen
         seen += 1
         if seen >= count:
             begun.set()
-        return await wait(job_id, until, seconds=seconds)
+        return await wait(job_id, is_met, seconds=seconds)
 
     changes.wait = noted  # type: ignore[method-assign]
     return begun

@@ -11,7 +11,7 @@ import polars as pl
 from lowloss.errors import JobFailed
 from lowloss.results import Column
 from lowloss.spec import Choice, JobSpec, Scaling, Task
-from service.tables.check import MIN_HELD_ROWS, MIN_TRAIN_ROWS, CheckedJob
+from service.tables.check import MIN_SPLIT_ROWS, MIN_TRAIN_ROWS, CheckedJob
 from service.tables.table import Table
 from worker.data.columns import RawColumns, read_columns, read_strings
 from worker.data.features import EMBEDDING_SIZE, FittedFeatures, design_matrix
@@ -156,7 +156,7 @@ def _check_split(labelled: LabelledRows, split: Split, test: Rows) -> None:
     """Refuse parts that groups or an order leave without enough rows, or classes."""
     parts = {"training": split.train, "validation": split.validation, "test": test}
     for name, rows in parts.items():
-        min_rows = MIN_TRAIN_ROWS if name == "training" else MIN_HELD_ROWS
+        min_rows = MIN_TRAIN_ROWS if name == "training" else MIN_SPLIT_ROWS
         if len(rows) < min_rows:
             raise JobFailed(
                 "split_too_small",
