@@ -25,7 +25,7 @@ import polars as pl
 from sklearn import datasets
 
 from benchmarks.results_page import write_page
-from lowloss.cli.demo import running_server
+from lowloss.cli.demo import run_server
 from lowloss.client.client import Client
 from lowloss.results import Job, JobState
 from lowloss.spec import REGRESSION_METRICS
@@ -178,7 +178,7 @@ def main() -> None:
     }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with running_server(folder) as url, Client(url) as client:
+        with run_server(folder) as url, Client(url) as client:
             for table in given.only or TABLES:
                 found = run(table, client, folder, json.loads(given.set))
                 print(table, json.dumps(found), flush=True)
