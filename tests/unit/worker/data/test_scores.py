@@ -41,7 +41,9 @@ def test_shares_of_a_target_of_zero_are_not_defined() -> None:
 def test_ranking_of_one_class_is_not_defined() -> None:
     target = Target("y", Task.binary, ("no", "yes"))
 
-    found = scores(target, np.ones(3), target.to_predictions(np.full((3, 1), 0.7, dtype=np.float32)))
+    found = scores(
+        target, np.ones(3), target.to_predictions(np.full((3, 1), 0.7, dtype=np.float32))
+    )
 
     assert "roc_auc" not in found
     assert found["accuracy"] == 1.0

@@ -76,7 +76,9 @@ def test_answers_of_a_logarithm_stay_near_the_training_rows() -> None:
     y = RNG(0).lognormal(size=200)
     target = fit_target(Y, y, scale=True, log_offset=0.0)
 
-    low, lowest, high, highest = target.to_predictions(np.array([[-50.0], [-1e30], [50.0], [1e30]]))[:, 0]
+    low, lowest, high, highest = target.to_predictions(
+        np.array([[-50.0], [-1e30], [50.0], [1e30]])
+    )[:, 0]
 
     assert low == lowest == pytest.approx(y.min() * np.exp(-LOG_REACH * target.sd))
     assert high == highest == pytest.approx(y.max() * np.exp(LOG_REACH * target.sd))
