@@ -1,4 +1,4 @@
-"""What every engine does: one suite for `keras_fit` and for cohorts."""
+"""What every engine does: one suite for `KerasEngine` and for cohorts."""
 
 from __future__ import annotations
 

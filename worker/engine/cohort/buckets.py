@@ -1,4 +1,4 @@
-"""Which program trains a plan: the rule for padding, for a further compile, and for `keras_fit`.
+"""Which program trains a plan: the rule for padding, for a further compile, and for stock Keras.
 
 A program costs a compile; padding a plan into a larger program costs arithmetic. A plan is padded
 until its bucket, the plans of its own depth and width, has wasted as much as its own program would
