@@ -30,7 +30,7 @@ EVERYWHERE: tuple[type[Problem], ...] = (
     InternalError,
     NotReady,
 )
-"""What every route under /v1 may answer."""
+"""The problems that every route under /v1 may return."""
 
 DATASET = "ds_9f86d081884c7d659a2feaa0c55ad015"
 

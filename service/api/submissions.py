@@ -22,7 +22,7 @@ IdempotencyKey = Annotated[
         alias="Idempotency-Key",
         min_length=1,
         max_length=200,
-        description="A resend with the same key gets the first answer, and no second job.",
+        description="A resend with the same key gets the first response, and no second job.",
         examples=["7c1d9e8a-house-prices"],
     ),
 ]
@@ -60,7 +60,7 @@ def require_dataset(session: Session, spec: JobSpec | DiagnosisSpec) -> Dataset:
         raise UnknownDataset(
             f"there is no dataset {spec.dataset!r}",
             field="dataset",
-            fix="upload the table first: POST /v1/datasets answers its id",
+            fix="upload the table first: POST /v1/datasets returns its id",
         )
     return dataset
 

@@ -153,7 +153,7 @@ class Database:
         self.engine.dispose()
 
     def prepare(self) -> None:
-        """Bring the schema up to date at a process's start; raise NotReady where nobody answers."""
+        """Bring the schema up to date at a process's start; raise NotReady without a database."""
         try:
             self.migrate()
         except OperationalError as error:
@@ -162,7 +162,7 @@ class Database:
             raise NotReady(f"the database {url} cannot be used: {reason}") from error
 
     def is_ready(self) -> bool:
-        """Return whether the database answers and has the schema of this code."""
+        """Return whether the database responds and has the schema of this version."""
         head = ScriptDirectory.from_config(alembic_config()).get_current_head()
         try:
             # Read-only: a probe must not wait for SQLite's one writer.
@@ -187,7 +187,7 @@ def alembic_config() -> Config:
 
 
 def is_busy(error: BaseException) -> bool:
-    """Return whether an error means that the database could not answer now, and may soon."""
+    """Return whether an error means that the database is unavailable for now."""
     # SQLite uses the same class for a missing table, which waiting does not repair.
     is_operational = isinstance(error, OperationalError) and "no such" not in str(error)
     return is_operational or isinstance(error, PoolTimeout)

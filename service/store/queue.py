@@ -384,7 +384,7 @@ def _end_attempt(
 
 
 def _close(session: Session, job: JobRow) -> None:
-    """End a job for good: no trial is left running, and everyone is told."""
+    """Complete every end of a job: delete checkpoints, end running trials, record the event."""
     deletion = delete(CheckpointRow).where(CheckpointRow.job_id == job.id)
     release_blobs(session, session.scalars(deletion.returning(CheckpointRow.sha256)).all())
     session.execute(

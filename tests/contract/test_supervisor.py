@@ -129,7 +129,7 @@ def test_silent_child_is_killed_and_its_job_queued_again(sqlite_database: Databa
 def test_job_far_over_its_time_is_killed(
     sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.supervisor.OVERTIME_SECONDS", 0.2)
+    monkeypatch.setattr("worker.supervisor.loop.OVERTIME_SECONDS", 0.2)
     budget = {"max_seconds": 0.1, "diagnosis_seconds": 0}
     job_id = a_job(sqlite_database, max_attempts=1, budget=budget)
 
