@@ -33,10 +33,10 @@ format: setup  ## Format the code and mend what lint can mend
 	$(RUN)ruff format .
 
 test: setup  ## Set up and run the tests, but for the slow ones
-	$(RUN)pytest -n 2 --dist loadfile -m "not slow"
+	$(RUN)pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-all: setup  ## Run all tests, the slow ones, too
-	$(RUN)pytest -n 2 --dist loadfile
+	$(RUN)pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 chaos: setup  ## Kill processes in the middle of jobs
 	$(RUN)pytest tests/chaos

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,6 +13,9 @@ import pytest
 
 from service.store.database import Database
 from tests.builders import postgres
+
+# Two test processes share two cores: OpenMP's threads would wait for each other, spinning.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 KINDS = ("sqlite", "postgres_18", "postgres_15")
 

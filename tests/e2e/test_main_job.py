@@ -79,6 +79,7 @@ def test_downloaded_model_has_the_error_that_was_reported(client: Client, tmp_pa
     assert ridge < mean
 
 
+@pytest.mark.slow
 def test_same_job_runs_on_postgresql(postgres_client: Client, tmp_path: Path) -> None:
     job = postgres_client.submit(QUICK | {"dataset": upload(postgres_client, "iris")})
 

@@ -154,12 +154,12 @@ def test_100_steps_are_keras_own_in_single_precision(name: str) -> None:
 
 
 def test_engine_trains_many_plans_as_keras_trains_each() -> None:
-    plans, arrays = some_plans(6), some_arrays()
+    plans, arrays = some_plans(4), some_arrays()
     plans = [dataclasses.replace(plan, dropout=0.0) for plan in plans]
 
     together = run(a_cohort_engine(arrays), plans)
 
-    assert sorted(together) == list(range(1, 7))
+    assert sorted(together) == list(range(1, 5))
     stock = run(KerasEngine(arrays), plans)
     for number, trained in together.items():
         assert trained.program.startswith("cohort")
@@ -169,11 +169,10 @@ def test_engine_trains_many_plans_as_keras_trains_each() -> None:
         assert trained.best_epoch == stock[number].best_epoch
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("slots", "widths"),
-    slow_but(
-        [(1, (32, 32)), (4, (32, 32)), (2, (64, 128)), (3, (32, 32, 64))], fast=[(3, (32, 32, 64))]
-    ),
+    [(1, (32, 32)), (4, (32, 32)), (2, (64, 128)), (3, (32, 32, 64))],
 )
 def test_cohort_size_and_padding_change_nothing_but_rounding(
     slots: int, widths: tuple[int, ...]
@@ -197,7 +196,7 @@ def test_cohort_size_and_padding_change_nothing_but_rounding(
             *((name, "adam") for name in ACTIVATIONS),
             *(("gelu", name) for name in ("adamw", "rmsprop", "sgd")),
         ],
-        fast=[("gelu", "adam"), ("gelu", "rmsprop")],
+        fast=[("gelu", "adam")],
     ),
 )
 def test_padding_stays_exactly_zero(activation: str, optimizer: str) -> None:
@@ -277,6 +276,7 @@ def test_data_fed_in_pieces_gives_the_same_losses(
         )
 
 
+@pytest.mark.slow
 def test_long_epochs_are_several_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     plan, arrays = a_plan(max_epochs=2), some_arrays()
     signs: list[int] = []

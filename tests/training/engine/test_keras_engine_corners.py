@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests.builders.slow import slow_but
 from tests.builders.trainings import a_plan, holdout, some_arrays
 from tests.training.engine.test_keras_engine import data_loss, train
 from worker.engine.arrays import Loss
@@ -116,7 +117,7 @@ def test_wide_network_gives_the_same_bits_twice() -> None:
     assert all(np.array_equal(a, b) for a, b in zip(first.weights, again.weights, strict=True))
 
 
-@pytest.mark.parametrize("loss", [Loss.binary, Loss.multiclass])
+@pytest.mark.parametrize("loss", slow_but([Loss.binary, Loss.multiclass], fast=[Loss.multiclass]))
 def test_class_weights_pull_the_answers(loss: Loss) -> None:
     arrays = some_arrays(loss)
     heavy = np.where(arrays.rows().y_train_N == 0, 0.01, 1.0).astype(np.float32)
