@@ -68,7 +68,7 @@ def lowloss(folder: Path) -> dict[str, Any]:
     assert claim is not None
     started = time.perf_counter()
     with _timed() as seconds:
-        channel, resources = _Channel(folder), JobResources(Limits(), Programs())
+        channel, resources = _Channel(folder), JobResources(Limits(), Programs(), folder)
         ended = run_safely(database, claim.fence, channel, resources)  # type: ignore[arg-type]
     whole = time.perf_counter() - started
     assert ended.ending == "succeeded", ended
@@ -174,7 +174,8 @@ def _job(database: Database) -> Job:
 def _arrays(database: Database, folder: Path) -> Arrays:
     """Return the job's own arrays."""
     job = load_job(database, Fence(_job(database).id, "bench", 1))
-    return prepare_data(database, job, folder, Limits())[0].arrays
+    resources = JobResources(Limits(), Programs(), folder)
+    return prepare_data(database, job, resources)[0].arrays
 
 
 def _adding_to(

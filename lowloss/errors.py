@@ -25,8 +25,8 @@ class LowlossError(Exception):
 class Problem(LowlossError):
     """An error with a stable code, rendered as RFC 9457 problem details.
 
-    `detail` says what is wrong, `field` where it is (a dotted path into the request), and `fix`
-    what to do. `errors` lists all faults where a request has several.
+    `detail` says what is wrong, `field` where (a dotted path into the request), `fix` what to do.
+    `errors` lists all faults where a request has several.
     """
 
     code: ClassVar[str]
@@ -155,11 +155,8 @@ class DiagnosisNotReady(Problem):
 class IdempotencyKeyReused(Problem):
     """409: this Idempotency-Key came with another request."""
 
-    code, status, title = (
-        "idempotency_key_reused",
-        409,
-        "This Idempotency-Key came with another request",
-    )
+    code, status = "idempotency_key_reused", 409
+    title = "This Idempotency-Key came with another request"
 
 
 class BodyTooLarge(Problem):

@@ -185,8 +185,8 @@ class Client:
         """Read a recipe from a Recipe as JSON, a Keras model's JSON, or a `.keras` file.
 
         The file is read on this machine, as data: no server is asked, and no code of the model is
-        run. `fit` are fields of
-        a Recipe that a model's file does not hold, such as `epochs`, `loss` and `optimizer`.
+        run. `fit` are fields of a Recipe that a model's file does not hold, such as `epochs`,
+        `loss` and `optimizer`.
         """
         data = source if isinstance(source, bytes) else Path(source).read_bytes()
         return read_recipe(data, fit)

@@ -109,7 +109,7 @@ class Retries:
     def unreachable(self, error: Exception) -> ServerUnreachable:
         """Turn a transport's error into a ServerUnreachable with one plain sentence."""
         if isinstance(error, httpx2.TimeoutException):
-            return ServerUnreachable(f"{self.url} did not response in time: try again later")
+            return ServerUnreachable(f"{self.url} did not respond in time: try again later")
         if isinstance(error, httpx2.UnsupportedProtocol):
             return ServerUnreachable(f"{self.url} is no URL of a server: write http://HOST:PORT")
         reason = str(error) or type(error).__name__

@@ -69,7 +69,11 @@ BODY: dict[str, Any] = {
     ),
 )
 async def predict(deps: Dependencies, request: Request, job_id: JobId) -> Response:
-    """Predict with the model, loaded in safe mode [rows, outputs]."""
+    """Predict raw rows with a job's best model: numbers in the target's units, or labels.
+
+    Values are read as those of an uploaded table; null is a missing value. `ignored` names the
+    columns that the model does not use.
+    """
     body = await request.body()
     # Parsing in the thread, too: a large body must not block the event loop.
     return await to_thread.run_sync(_predict, deps, job_id, body, limiter=deps.predictors)

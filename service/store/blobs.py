@@ -61,7 +61,7 @@ def adopt_blob(session: Session, sha256: str) -> None:
 
 
 def release_blobs(session: Session, sha256s: Collection[str]) -> None:
-    """Return mark blobs for deletion soon, unless something still refers to them."""
+    """Mark blobs for deletion soon, unless something still refers to them."""
     if sha256s:
         session.execute(
             update(BlobRow)

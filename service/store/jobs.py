@@ -267,7 +267,7 @@ def _make_progress(joined: Row[Any], spec: JobSpec | DiagnosisSpec) -> Progress:
 def _estimate_seconds_left(
     joined: Row[Any], spec: JobSpec | DiagnosisSpec, seconds: float
 ) -> float | None:
-    """Return estimate the seconds until the budget's nearest limit; None without a basis."""
+    """Estimate the seconds until the budget's nearest limit; None without a basis."""
     if JobState(joined.JobRow.state).is_finished:
         return 0.0
     if joined.JobRow.state != JobState.running:

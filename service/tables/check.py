@@ -338,9 +338,9 @@ def _explain_exclusion(column: Column, dataset: Dataset, spec: JobSpec) -> str |
 
     A number that the user names is a number, whatever it looks like, and may be a code.
     """
-    named_columns = {*(spec.features.include or ()), *spec.features.categorical}
+    chosen_columns = {*(spec.features.include or ()), *spec.features.categorical}
     is_number = column.min is not None
-    if column.kind is ColumnKind.identifier and column.name in named_columns and is_number:
+    if column.kind is ColumnKind.identifier and column.name in chosen_columns and is_number:
         return None
     return _explain_uselessness(column, dataset.rows) or _explain_grouping(column, spec)
 

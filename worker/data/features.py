@@ -1,7 +1,6 @@
 """Fitted features: pure data, and what they make of raw columns with numpy.
 
-`worker.artifacts.model` writes
-the same steps as Keras layers and as ONNX nodes.
+`worker.artifacts.model` writes the same steps as Keras layers and as ONNX nodes.
 """
 
 from __future__ import annotations
@@ -160,7 +159,7 @@ def _scaled(features: FittedFeatures, filled_NR: FloatArray) -> FloatArray:
 
 
 def _season(days_N: FloatArray, period: float) -> tuple[FloatArray, FloatArray]:
-    """Return the sine and the cosine of a date's phase within a period of days [N, 2]."""
+    """Return sine and cosine, [N, 1] each, of a date's phase within a period of days."""
     # A remainder is exact in float32, where a quotient of thousands has few digits left.
     angle_N = np.mod(days_N, np.float32(period)) * np.float32(2 * math.pi / period)
     return np.sin(angle_N)[:, None], np.cos(angle_N)[:, None]

@@ -110,7 +110,7 @@ def prepare_refit(prepared: Prepared, spec: JobSpec, scaling: Scaling) -> Prepar
 
     These are the rows that a fold has: ordered folds, too, together hold all of them.
     """
-    everything = Split(prepared.splits.known, NO_ROWS)
+    everything = Split(prepared.splits.non_test_rows, NO_ROWS)
     splits = Splits((everything,), prepared.splits.test)
     log = prepared.fits[0].target.log
     offset = None if log is None else log.offset

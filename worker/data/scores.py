@@ -145,7 +145,7 @@ def _scored_classes(target: Target, present: Rows) -> list[int]:
 def _f1(is_class_M: NDArray[np.bool_], is_answered_M: NDArray[np.bool_]) -> float:
     """Return the harmonic mean of precision and recall.
 
-    0 where no row is or is predicted the class.
+    It is 0 where no row is of the class, or is predicted as it.
     """
     count = int(is_class_M.sum() + is_answered_M.sum())
     return 2.0 * float(np.sum(is_class_M & is_answered_M)) / count if count else 0.0

@@ -32,7 +32,7 @@ class Splits:
     test: Rows
 
     @property
-    def known(self) -> Rows:
+    def non_test_rows(self) -> Rows:
         """All rows but the test rows."""
         rows = np.concatenate(
             [part for fold in self.folds for part in (fold.train, fold.validation)]
@@ -93,8 +93,8 @@ def _stratified(
             parts, np.split(order, [test_count, test_count + validation_count]), strict=True
         ):
             part.append(part_rows)
-    tested_rows, held_rows, train = (np.sort(np.concatenate(part)) for part in parts)
-    return train, held_rows, tested_rows
+    tested_rows, validation_rows, train = (np.sort(np.concatenate(part)) for part in parts)
+    return train, validation_rows, tested_rows
 
 
 def _strata(traits: Traits) -> list[Rows]:
@@ -210,24 +210,27 @@ def _ordered(traits: Traits, validation: Validation) -> Splits:
     assert traits.order is not None
     order = np.argsort(traits.order, kind="stable")
     sorted_N = traits.order[order]
-    known_count = _boundary(
+    non_test_count = _boundary(
         sorted_N, traits.count - max(1, round(traits.count * validation.test_fraction))
     )
     if validation.folds is None:
         validation_count = max(1, round(traits.count * validation.fraction))
-        cuts = [_boundary(sorted_N[:known_count], known_count - validation_count), known_count]
+        cuts = [
+            _boundary(sorted_N[:non_test_count], non_test_count - validation_count),
+            non_test_count,
+        ]
     else:
         blocks = validation.folds + 1
         cuts = [
-            _boundary(sorted_N[:known_count], round(known_count * b / blocks))
+            _boundary(sorted_N[:non_test_count], round(non_test_count * b / blocks))
             for b in range(1, blocks)
         ]
-        cuts.append(known_count)
+        cuts.append(non_test_count)
     folds = tuple(
         Split(np.sort(order[:start]), np.sort(order[start:end]))
         for start, end in itertools.pairwise(cuts)
     )
-    return Splits(folds, np.sort(order[known_count:]))
+    return Splits(folds, np.sort(order[non_test_count:]))
 
 
 def _boundary(sorted_N: Rows, cut: int) -> int:
@@ -240,11 +243,11 @@ def _boundary(sorted_N: Rows, cut: int) -> int:
 
 def _of_folds(fold_N: Rows, folds: int) -> Splits:
     """Build splits from each row's fold, where it validates; -1 is the test."""
-    is_known = fold_N >= 0
+    is_not_test = fold_N >= 0
     return Splits(
         tuple(
-            Split(np.flatnonzero(is_known & (fold_N != f)), np.flatnonzero(fold_N == f))
+            Split(np.flatnonzero(is_not_test & (fold_N != f)), np.flatnonzero(fold_N == f))
             for f in range(folds)
         ),
-        np.flatnonzero(~is_known),
+        np.flatnonzero(~is_not_test),
     )

@@ -22,7 +22,7 @@ from worker.diagnosis.checks.suspects import Suspect
 from worker.diagnosis.findings.assemble import MeasuredEffects, build_diagnosis
 from worker.diagnosis.training.data import DiagnosisData, read_data
 from worker.diagnosis.training.judging import relative_loss
-from worker.diagnosis.training.peers import BOOSTING, fit_peers, mean_constant_loss
+from worker.diagnosis.training.peers import BOOSTING, Peer, fit_peers, mean_constant_loss
 from worker.diagnosis.training.probe import probe_network
 from worker.diagnosis.training.trainer import Clock, Trainer
 from worker.diagnosis.training.variants import Variant, count_weights
@@ -46,42 +46,36 @@ def diagnose(
     *,
     programs: Programs,
     sound_recipes: Mapping[str, Recipe] | None = None,
-    is_wanted: Callable[[], bool] = lambda: True,
+    should_continue: Callable[[], bool] = lambda: True,
     on_phase: Callable[[str], None] = lambda _: None,
     clock: Clock = time.monotonic,
 ) -> Diagnosis:
     """Reproduce the recipe, try remedies beside it, and tell which causes its loss has.
 
-    `sound_recipes` are named recipes that it is compared with besides the usual ones. `is_wanted`
-    is called now and then: once it returns False, the diagnosis is of what was measured so far;
-    what it raises ends the diagnosis.
+    `sound_recipes` are named recipes that it is compared with besides the usual ones.
+    `should_continue` is called now and then: once it returns False, the diagnosis is of what was
+    measured so far; what it raises ends the diagnosis.
     """
     started, recipe = clock(), spec.recipe
     on_phase("check")
     data = _read_sample(table, checked, spec)
     deadline = started + TRAINING_SHARE * spec.budget.max_seconds
-    trainer = Trainer(data, recipe, programs, deadline, clock, is_wanted)
+    trainer = Trainer(data, recipe, programs, deadline, clock, should_continue)
     exploring, fresh = range(EXPLORING), range(EXPLORING, EXPLORING + CONFIRMING)
-    peers = fit_peers(data, data.draws[:EXPLORING], seed=spec.seed, is_wanted=is_wanted)
+    peers = fit_peers(data, data.draws[:EXPLORING], seed=spec.seed, should_continue=should_continue)
     boosting = next(peer for peer in peers if peer.name == BOOSTING)
-    suspects = [*check_data(data, recipe, checked.excluded), *check_recipe(data, recipe)]
-    suspects += find_irrelevant_features(data, recipe)
+    suspects = _check_before_training(data, recipe, checked)
 
     on_phase("reproduce")
     start = Variant(recipe)
-    references = {Variant(build_sound_recipe(data, recipe)): SOUND}
-    references |= {Variant(variant): name for name, variant in (sound_recipes or {}).items()}
+    references = _name_references(data, recipe, sound_recipes or {})
     trainer.train([start, *references], exploring)
     suspects_by_cause = merge_suspects([*suspects, *_check_runs(trainer, start)])
 
     on_phase("experiment")
-    reachable = [
-        mean_relative_loss(runs) for variant in references if (runs := trainer.runs_of(variant))
-    ]
-    reachable += [relative_loss(peer.loss / mean_constant_loss(data)) for peer in peers]
-    ended = [run.trained.reason for run in trainer.runs_of(start) if run.trained]
-    is_stopped_early = set(ended) == {"early_stopping"}
-    tried = list_candidates(data, recipe, suspects_by_cause, is_stopped_early=is_stopped_early)
+    reachable = _reachable_losses(trainer, references, peers)
+    is_stopped = _is_stopped_early(trainer, start)
+    tried = list_candidates(data, recipe, suspects_by_cause, is_stopped_early=is_stopped)
     explanation = explain(trainer, start, tried, references=list(references), draws=exploring)
 
     on_phase("confirm")
@@ -106,6 +100,38 @@ def _read_sample(table: Table, checked: CheckedJob, spec: DiagnosisSpec) -> Diag
     steps = RUN_SHARE * spec.budget.max_seconds / step / max(1, recipe.epochs)
     max_rows = max(MIN_ROWS, int(steps * recipe.batch_size))
     return data if max_rows >= len(data.y) else read(max_rows)
+
+
+def _check_before_training(
+    data: DiagnosisData, recipe: Recipe, checked: CheckedJob
+) -> list[Suspect]:
+    """Return what the data and the recipe alone make suspect."""
+    suspects = [*check_data(data, recipe, checked.excluded), *check_recipe(data, recipe)]
+    return suspects + find_irrelevant_features(data, recipe)
+
+
+def _name_references(
+    data: DiagnosisData, recipe: Recipe, sound_recipes: Mapping[str, Recipe]
+) -> dict[Variant, str]:
+    """Return the sound recipes that the diagnosed one is compared with, each with its name."""
+    references = {Variant(build_sound_recipe(data, recipe)): SOUND}
+    return references | {Variant(sound): name for name, sound in sound_recipes.items()}
+
+
+def _is_stopped_early(trainer: Trainer, variant: Variant) -> bool:
+    """Return whether early stopping ended every training of a variant."""
+    reasons = {run.trained.reason for run in trainer.runs_of(variant) if run.trained}
+    return reasons == {"early_stopping"}
+
+
+def _reachable_losses(
+    trainer: Trainer, references: Iterable[Variant], peers: Iterable[Peer]
+) -> list[float]:
+    """Return the relative losses of sound recipes that were trained, and of peers."""
+    runs = [trainer.runs_of(variant) for variant in references]
+    constant = mean_constant_loss(trainer.data)
+    of_peers = [relative_loss(peer.loss / constant) for peer in peers]
+    return [mean_relative_loss(trained) for trained in runs if trained] + of_peers
 
 
 def _check_runs(trainer: Trainer, start: Variant) -> Iterable[Suspect]:

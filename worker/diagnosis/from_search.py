@@ -8,7 +8,10 @@ from worker.engine.plans import Plan
 
 
 def first_recipe_spec(spec: JobSpec, task: Task, winner: Recipe) -> DiagnosisSpec:
-    """Return the diagnosis of what many would train first: raw columns, two layers, all epochs."""
+    """Return the specification that diagnoses a usual first recipe.
+
+    Its columns are raw; it has two layers, and trains for all epochs.
+    """
     hidden = {"units": 64, "activation": "relu"}
     layer, loss = usual_output(task, winner.output.units, "mean_squared_error")
     recipe = Recipe.model_validate(

@@ -72,11 +72,11 @@ class Plan:
 
     `activation` and `dropout` are of all hidden layers, or one each; `l1` and `l2` of all layers,
     or one each, the output layer last. `initializers` are one for each layer; where there are none
-    they follow from the activations. `momentum` is of SGD alone.
-    `fold` says which of the data's folds it trains and validates on. `noise` is the standard
-    deviation of what is added to every feature of a training batch, `mixup` the alpha of the
-    distribution Beta(alpha, alpha) of the shares by which a batch's rows are mixed with one another
-    (Zhang et al. 2018); 0 for none. Where it goes on from a `checkpoint`, its result is the same.
+    they follow from the activations. `momentum` is of SGD alone. `fold` says which of the data's
+    folds it trains and validates on. `noise` is the standard deviation of what is added to every
+    feature of a training batch, `mixup` the alpha of the distribution Beta(alpha, alpha) of the
+    shares by which a batch's rows are mixed with one another (Zhang et al. 2018); 0 for none. Where
+    it goes on from a `checkpoint`, its result is the same.
     """
 
     number: int
@@ -109,7 +109,7 @@ class Plan:
 
     @property
     def activations(self) -> tuple[str, ...]:
-        """That of each hidden layer."""
+        """The activation of each hidden layer."""
         return per_layer(self.activation, len(self.widths))
 
     @property
@@ -119,18 +119,18 @@ class Plan:
 
     @property
     def l1s(self) -> tuple[float, ...]:
-        """That of each layer, last the output layer's."""
+        """The L1 strength of each layer, the output layer last."""
         return per_layer(self.l1, len(self.widths) + 1)
 
     @property
     def l2s(self) -> tuple[float, ...]:
-        """That of each layer, last the output layer's."""
+        """The L2 strength of each layer, the output layer last."""
         return per_layer(self.l2, len(self.widths) + 1)
 
     def natural_end(self, epochs: int, waited: int) -> str | None:
         """Return why training ends after `epochs`, the last `waited` of them no better.
 
-        None to go on.
+        Return None where it goes on.
         """
         # Keras looks at patience after an epoch that was no better: 0 is as 1.
         if waited >= max(1, self.patience):

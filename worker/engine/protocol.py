@@ -13,9 +13,9 @@ NextPlans = Callable[[int], list[Plan]]
 TakeCheckpoint = Callable[[], Checkpoint]
 """Copies what a training goes on from; to be called before the next epoch begins."""
 OnEpoch = Callable[[Plan, Epoch, TakeCheckpoint], bool]
-"""Told of every epoch as it ends; answers whether its training goes on.
+"""Called after every epoch; returns whether its training goes on.
 
-One whose patience or epochs are used up, or that diverged, ends whatever the answer.
+One whose patience or epochs are used up, or that diverged, ends in any case.
 """
 OnBatch = Callable[[], None]
 """Called now and then inside an epoch: a sign of life."""

@@ -29,18 +29,16 @@ REMEDIED, SCRIPT = "remedied.json", "train.py"
 TUNED_RECIPE = "the tuned setting"
 
 
-def run_diagnosis_job(
-    spec: DiagnosisSpec, reporter: Reporter, resources: JobResources, folder: Path
-) -> Ended:
+def run_diagnosis_job(spec: DiagnosisSpec, reporter: Reporter, resources: JobResources) -> Ended:
     """Diagnose a recipe, store the result, and return how the job ended."""
     reporter.phase("prepare")
     with reporter.database.reading() as session:
         dataset = get_dataset(session, spec.dataset)
         options = ParseOptions.model_validate(get_parse_options(session, spec.dataset))
-    table = read_dataset(reporter.database, dataset, options, folder, resources.limits)
+    table = read_dataset(reporter.database, dataset, options, resources)
     diagnosis = run_diagnosis(table, spec, dataset, reporter=reporter, resources=resources)
     reporter.phase("export")
-    export_diagnosis(diagnosis, spec, reporter, folder)
+    export_diagnosis(diagnosis, spec, reporter, resources.folder)
     if reporter.stop_cause is StopCause.cancel:
         return Ended(Ending.cancelled, reason="cancelled")
     return Ended(Ending.succeeded, reason="diagnosed")
@@ -61,7 +59,7 @@ def run_diagnosis(
     diagnosed one is compared with.
     """
 
-    def is_wanted() -> bool:
+    def should_continue() -> bool:
         reporter.poll()
         reporter.raise_if_suspended()
         return reporter.stop_cause is not StopCause.cancel
@@ -72,7 +70,7 @@ def run_diagnosis(
         check_diagnosis(spec, dataset, limits=resources.limits),
         programs=resources.programs,
         sound_recipes=sound_recipes,
-        is_wanted=is_wanted,
+        should_continue=should_continue,
         on_phase=reporter.phase,
     )
     reporter.record(diagnosis=_verdict(diagnosis).model_dump(mode="json"))

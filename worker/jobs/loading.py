@@ -29,10 +29,14 @@ from worker.trials.loop import EarlierAttempts
 
 @dataclass(frozen=True)
 class JobResources:
-    """What all jobs of this process share: `programs` are those that diagnoses compiled."""
+    """What a job works with: `programs` are those that diagnoses of this process compiled.
+
+    Files of the job are in `folder` while it runs.
+    """
 
     limits: Limits
     programs: Programs
+    folder: Path
 
 
 @dataclass(frozen=True)
@@ -87,22 +91,23 @@ def load_earlier_attempts(database: Database, job: LoadedJob, folder: Path) -> E
 
 
 def prepare_data(
-    database: Database, job: LoadedJob, folder: Path, limits: Limits
+    database: Database, job: LoadedJob, resources: JobResources
 ) -> tuple[Prepared, CheckedJob]:
     """Read the job's table, check the JobSpec against it again, and make arrays of it."""
-    table = read_dataset(database, job.dataset, job.options, folder, limits)
+    limits = resources.limits
+    table = read_dataset(database, job.dataset, job.options, resources)
     checked = check_job(job.spec, job.dataset, limits=limits)
     return prepare(table, checked, max_levels=limits.max_levels), checked
 
 
 def read_dataset(
-    database: Database, dataset: Dataset, options: ParseOptions, folder: Path, limits: Limits
+    database: Database, dataset: Dataset, options: ParseOptions, resources: JobResources
 ) -> Table:
     """Read a dataset's bytes out of the store, and parse them."""
-    path = folder / "table"
+    path = resources.folder / "table"
     with path.open("wb") as file:
         for chunk in read_blob(database, dataset.sha256):
             file.write(chunk)
-    table = read_table(path, dataset.format, options, limits=limits)
+    table = read_table(path, dataset.format, options, limits=resources.limits)
     path.unlink()
     return table

@@ -10,6 +10,7 @@ import signal
 import sys
 import tempfile
 import traceback
+from dataclasses import replace
 from pathlib import Path
 
 from lowloss.errors import JobFailed, LeaseLost, Problem
@@ -35,7 +36,7 @@ def main() -> None:
     channel = Channel(Path(sys.argv[1]))
     settings = Settings()
     database = Database(settings.url)
-    resources = JobResources(settings.limits, Programs())
+    resources = JobResources(settings.limits, Programs(), channel.folder)
     channel.ready()
     for fence in channel.jobs():
         channel.ended(run_safely(database, fence, channel, resources))
@@ -63,10 +64,11 @@ def run_job(database: Database, fence: Fence, channel: Channel, resources: JobRe
     with database.reading() as session:
         spec = get_job(session, fence.job_id).spec
     with tempfile.TemporaryDirectory(dir=channel.folder) as name:
+        resources = replace(resources, folder=Path(name))
         try:
             if isinstance(spec, DiagnosisSpec):
-                return run_diagnosis_job(spec, reporter, resources, Path(name))
-            return run_search_job(reporter, resources, Path(name))
+                return run_diagnosis_job(spec, reporter, resources)
+            return run_search_job(reporter, resources)
         except JobSuspended:
             return Ended(Ending(str(reporter.stop_cause)))
 

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -49,17 +48,17 @@ SEARCH_SHARE = 0.8
 """The part of a job's `max_seconds` that the search may use: the rest confirms the winner."""
 
 
-def run_search_job(reporter: Reporter, resources: JobResources, folder: Path) -> Ended:
+def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
     """Run a search from its table to its exported model, and return how it ended.
 
     A trial is asked for by the oracle, trained on every fold, scored, told to the oracle
     (`SearchLoop.run`), trained again on other seeds where it is among the best (`confirm_winner`),
     and, where it wins, refitted on several seeds (`make_final_model`) and exported.
     """
-    database = reporter.database
+    database, folder = reporter.database, resources.folder
     job = load_job(database, reporter.fence)
     reporter.phase("prepare")
-    prepared, checked = prepare_data(database, job, folder, resources.limits)
+    prepared, checked = prepare_data(database, job, resources)
     job = replace(job, spec=checked.spec)
     reporter.phase("baselines", rows=count_rows(prepared), excluded=as_json(checked.excluded))
     baselines = fit_baselines(prepared, job.spec)
@@ -85,13 +84,10 @@ def run_search_job(reporter: Reporter, resources: JobResources, folder: Path) ->
     reporter.record(insights=search_insights(database, job, prepared))
     if confirmed is not None:
         reporter.record(**confirmation_fields(confirmed, prepared))
-        diagnosis = diagnose_search(
-            job, checked, confirmed, reporter, resources=resources, folder=folder
-        )
+        diagnosis = diagnose_search(job, checked, confirmed, reporter, resources)
         reporter.phase("export")
-        export(
-            final_model, gain, baselines, reporter, folder, diagnosis=diagnosis, seed=job.spec.seed
-        )
+        seed = job.spec.seed
+        export(final_model, gain, baselines, reporter, folder, diagnosis=diagnosis, seed=seed)
     if reporter.stop_cause is StopCause.cancel:
         return Ended(Ending.cancelled, reason="cancelled")
     if confirmed is None:
@@ -134,9 +130,7 @@ def diagnose_search(
     checked: CheckedJob,
     confirmed: Confirmed,
     reporter: Reporter,
-    *,
     resources: JobResources,
-    folder: Path,
 ) -> Diagnosis | str | None:
     """Diagnose what would have been tried first on the search's table, beside its winner.
 
@@ -148,7 +142,7 @@ def diagnose_search(
     plan = confirmed.winner.plan
     scaling = scalings(job.spec)[plan.fold // job.spec.validation.fold_count]
     winner = recipe_of_plan(plan, scaling, job.spec, checked.task, len(checked.labels))
-    table = read_dataset(reporter.database, job.dataset, job.options, folder, resources.limits)
+    table = read_dataset(reporter.database, job.dataset, job.options, resources)
     return diagnose_first_recipe(
         table,
         job.spec,

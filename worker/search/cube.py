@@ -64,10 +64,7 @@ class Side:
         return values[min(int(share * len(values)), len(values) - 1)]
 
     def share(self, value: Any) -> float:
-        """Return the share of the range at which a value lies.
-
-        The middle of its part of a finite set.
-        """
+        """Return the share at which a value lies; in a finite set the middle of its part."""
         if self.values is not None and not self.is_log:
             return (self.values.index(value) + 0.5) / len(self.values)
         return float(self.hp.value_to_prob(value))
@@ -84,10 +81,7 @@ class Side:
         return len(self.hp.values) if isinstance(self.hp, hp_types.Choice) else 1
 
     def encode(self, share_N: FloatMatrix, has_it_N: NDArray[np.bool_]) -> FloatMatrix:
-        """Return shares as a model of the space sees them [N, columns].
-
-        Those of equal values equal.
-        """
+        """Encode shares for a model of the space [N, columns]; equal values get equal codes."""
         if isinstance(self.hp, hp_types.Choice):
             index_N = np.minimum(share_N * self.columns, self.columns - 1).astype(int)
             return np.where(has_it_N[:, None], np.eye(self.columns)[index_N], ABSENT) / math.sqrt(2)
@@ -108,7 +102,7 @@ class Cube:
     def __init__(self, space: HyperParameters) -> None:
         self._space = space.space
         self.sides = [Side(hp) for hp in self._space if not isinstance(hp, hp_types.Fixed)]
-        self._place = {side.hp.name: index for index, side in enumerate(self.sides)}
+        self._side_index = {side.hp.name: index for index, side in enumerate(self.sides)}
 
     @property
     def is_finite(self) -> bool:
@@ -124,7 +118,7 @@ class Cube:
         values: dict[str, Any] = {}
         for hp in self._space:
             if self._exists(hp, values):
-                index = self._place.get(hp.name)
+                index = self._side_index.get(hp.name)
                 value = hp.value if index is None else self.sides[index].value(share_U[index])
                 values[hp.name] = value
         return values
@@ -159,7 +153,7 @@ class Cube:
         return all(values.get(condition.name) in condition.values for condition in hp.conditions)
 
     def _allows(self, hp: Any, value: Any) -> bool:
-        index = self._place.get(hp.name)
+        index = self._side_index.get(hp.name)
         return bool(value == hp.value) if index is None else self.sides[index].allows(value)
 
     def _has(self, side: Side, share_NU: FloatMatrix) -> NDArray[np.bool_]:
@@ -167,7 +161,7 @@ class Cube:
         has_N = np.ones(len(share_NU), dtype=bool)
         for condition in side.hp.conditions:
             # A fixed parent has the value that its conditions were made for.
-            if (index := self._place.get(condition.name)) is not None:
+            if (index := self._side_index.get(condition.name)) is not None:
                 value = self.sides[index].value
                 fits = [value(share) in condition.values for share in share_NU[:, index]]
                 has_N &= np.array(fits, dtype=bool)

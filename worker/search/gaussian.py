@@ -86,7 +86,7 @@ class Surrogate:
         return np.concatenate([self._cube.draw(rng, DRAWS), near_MU])
 
     def expected_improvement(self, rng: np.random.Generator) -> float:
-        """Return that of the best candidate, in units of the loss."""
+        """Return the best candidate's expected improvement, in units of the loss."""
         with self.on_one_thread():
             fitted = self.fit()
             improvement_M = fitted.expected_improvement(self._cube.encode(self.candidates(rng)))
@@ -128,11 +128,9 @@ class FittedSurrogate:
     weight_N: FloatMatrix
 
     def expected_improvement(self, x_ME: FloatMatrix) -> FloatMatrix:
-        """Return how far below the best a point is expected to come [M] (Jones et al. 1998.
+        """Return how far below the best each point is expected to come [M].
 
-        Equation 15).
-
-        In units of `unit`; without the noise of a single trial.
+        Jones et al. 1998, equation 15; in units of `unit`, without the noise of a single trial.
         """
         signal = self.kernel.k1
         covariance_MN = signal(x_ME, self.x_NE)

@@ -45,7 +45,7 @@ class _Block:
         return math.prod(len(values_of_name) for values_of_name in self.values)
 
     def at(self, index: int) -> dict[str, Any]:
-        """Return the setting of a number; the last digit of the number changes first."""
+        """Return the block's point of a number; its last digit changes first."""
         setting = {}
         for name, values in zip(reversed(self.names), reversed(self.values), strict=True):
             index, digit = divmod(index, len(values))

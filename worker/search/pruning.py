@@ -75,7 +75,7 @@ class Pruner:
         return self._rungs(number).goes_on(number, epoch, best)
 
     def reached(self, number: int) -> Reached:
-        """Return the rungs that a trial has reached."""
+        """Return the rungs of its bracket that a trial has reached."""
         return self._rungs(number).reached(number)
 
     def replay(self, number: int, val_loss: Iterable[float | None]) -> None:

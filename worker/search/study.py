@@ -28,7 +28,7 @@ from worker.search.ranges import distribution_of, searched
 from worker.search.space import to_values
 
 STUDY = "study.db"
-TOLD = {
+ATTRIBUTE_FIELDS = {
     "number", "state", "reason", "seed", "program", "attempt", "epochs", "best_epoch", "seconds",
 }  # fmt: skip
 """Fields of a trial that become user attributes, where they have a value; so do its metrics."""
@@ -135,7 +135,7 @@ def _params(trials: Sequence[Trial], spec: JobSpec) -> Iterator[Row]:
 
 def _attributes(trials: Sequence[Trial]) -> Iterator[Row]:
     for trial_id, trial in enumerate(trials, start=1):
-        fields = trial.model_dump(mode="json", include=TOLD, exclude_none=True)
+        fields = trial.model_dump(mode="json", include=ATTRIBUTE_FIELDS, exclude_none=True)
         for key, value in {**trial.metrics, **fields}.items():
             yield {"trial_id": trial_id, "key": key, "value_json": json.dumps(value)}
 

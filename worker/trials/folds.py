@@ -53,7 +53,7 @@ class TrainingResult:
 
     @property
     def checkpoints(self) -> dict[int, Checkpoint]:
-        """Return what a plan's folds are to go on from, by fold."""
+        """The checkpoint of each fold, by fold; a fold that had not started has none."""
         return {
             fold.plan.fold: fold.checkpoint for fold in self.folds if fold.checkpoint is not None
         }
@@ -69,7 +69,7 @@ class TrainingResult:
 
 
 class TrainFunction(Protocol):
-    """Trains plans; answers those that ended."""
+    """Trains plans and returns those that ended."""
 
     def __call__(
         self, plans: Sequence[Plan], needed: Plan | None

@@ -53,7 +53,9 @@ def fit_baselines(prepared: Prepared, spec: JobSpec) -> tuple[FittedBaseline, ..
         (fold, _fit(prepared, fold, split.train, spec.seed), split.validation)
         for fold, split in enumerate(splits.folds)
     ]
-    tested = _fit(prepared, 0, splits.known, spec.seed) if spec.final.refit else of_folds[0][1]
+    tested = (
+        _fit(prepared, 0, splits.non_test_rows, spec.seed) if spec.final.refit else of_folds[0][1]
+    )
     fitted = []
     for name, model in tested.items():
         metrics_of_folds = [

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class FinalModel:
-    """Networks that were trained on one fold; the model answers the mean of what they answer."""
+    """Networks that were trained on one fold; the model predicts the mean of theirs."""
 
     prepared: Prepared
     members: tuple[TrainedPlan, ...]

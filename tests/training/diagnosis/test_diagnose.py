@@ -135,7 +135,7 @@ def test_diagnosis_that_nobody_waits_for_tells_what_it_found(programs: Programs)
     calls = iter(range(1_000_000))
 
     diagnosis = diagnosed(
-        some_numbers(), a_network(16, epochs=5), programs, is_wanted=lambda: next(calls) < 40
+        some_numbers(), a_network(16, epochs=5), programs, should_continue=lambda: next(calls) < 40
     )
 
     assert diagnosis.skipped
@@ -145,11 +145,11 @@ def test_what_ends_a_diagnosis_is_raised(programs: Programs) -> None:
     class EndedError(Exception):
         pass
 
-    def is_wanted() -> bool:
+    def should_continue() -> bool:
         raise EndedError
 
     with pytest.raises(EndedError):
-        diagnosed(some_numbers(), a_network(16), programs, is_wanted=is_wanted)
+        diagnosed(some_numbers(), a_network(16), programs, should_continue=should_continue)
 
 
 @pytest.mark.slow

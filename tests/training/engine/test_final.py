@@ -252,7 +252,7 @@ def test_refit_trains_on_all_known_rows_for_the_median_of_the_best_epochs(
 
     (engine,) = case.refits
     (fold,) = engine.arrays.folds
-    assert np.array_equal(fold.train_N, case.prepared.splits.known)
+    assert np.array_equal(fold.train_N, case.prepared.splits.non_test_rows)
     assert not fold.is_validated
     assert case.engine.started == []
     # Of 4, 7 and 5. A schedule still leads to the plan's own last epoch.

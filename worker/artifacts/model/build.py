@@ -76,7 +76,7 @@ def _embedded(table: FloatArray, code: Any, name: str) -> Any:
 
 
 def _parts(features: FittedFeatures, raw: list[Any]) -> tuple[list[Any], list[Any]]:
-    """Return the columns of the design matrix that are numbers, and those that are codes."""
+    """Return tensors of the design matrix: columns of numbers, and columns of codes."""
     numbers = raw[: len(raw) - len(features.categorical)]
     strings = raw[len(numbers) :]
     parts: list[Any] = []
@@ -154,9 +154,9 @@ def _lookup(category: CategoricalFeature, number: int) -> keras.layers.Layer:
 
 
 def _one_hot(category: CategoricalFeature, index: Any, number: int) -> Any:
-    """Return one-hot codes [rows, width]; a value that is no level is in the last column.
+    """Return one-hot codes [rows, width].
 
-    Or in none.
+    A value that is no level is in the column of other levels, or in none.
     """
     index = keras.ops.subtract(index, 1)
     if category.has_other:

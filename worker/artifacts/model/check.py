@@ -22,7 +22,7 @@ BATCH = 8192
 
 
 class ModelDiffers(RuntimeError):
-    """A file answers otherwise than the engine that trained it."""
+    """A file's predictions differ from those of the engine that trained it."""
 
 
 def check_keras(
@@ -38,8 +38,8 @@ def check_keras(
     Raises ModelDiffers where that is above 1e-4, and above what `rounding` explains: how exact the
     engine's own output is in float32, which raw features far from 0 leave few digits.
     """
-    found_TC = load_model(path).predict(model_inputs(content.features, raw), verbose=0)
-    return _difference("model.keras", found_TC, content, prediction_TC, rounding)
+    file_prediction_TC = load_model(path).predict(model_inputs(content.features, raw), verbose=0)
+    return _difference("model.keras", file_prediction_TC, content, prediction_TC, rounding)
 
 
 def check_onnx(
@@ -73,19 +73,26 @@ def check_saved_model(
     """Check a SavedModel's folder, by its serving signature, as `check_keras` does."""
     serve = tf.saved_model.load(str(path)).signatures["serving_default"]
     answered = serve(**model_inputs(content.features, raw))
-    found_TC = next(iter(answered.values())).numpy()
-    return _difference("saved_model", found_TC, content, prediction_TC, rounding)
+    file_prediction_TC = next(iter(answered.values())).numpy()
+    return _difference("saved_model", file_prediction_TC, content, prediction_TC, rounding)
 
 
 def _difference(
-    name: str, found_TC: Any, content: Content, prediction_TC: Float64Array, rounding: float
+    name: str,
+    file_prediction_TC: Any,
+    content: Content,
+    prediction_TC: Float64Array,
+    rounding: float,
 ) -> float:
     if content.target.log is not None:
         # Exponentials: what differs by 1e-4 is their logarithm.
         offset = content.target.log.offset
-        found_TC, prediction_TC = np.log(found_TC + offset), np.log(prediction_TC + offset)
+        file_prediction_TC, prediction_TC = (
+            np.log(file_prediction_TC + offset),
+            np.log(prediction_TC + offset),
+        )
     spread = max(float(np.std(prediction_TC)), content.target.sd)
-    worst = float(np.max(np.abs(found_TC - prediction_TC))) / spread
+    worst = float(np.max(np.abs(file_prediction_TC - prediction_TC))) / spread
     # Of the network's output: the target's spread is its unit.
     explained = ROUNDINGS * rounding * content.target.sd / spread
     if not worst <= max(TOLERANCE, explained):

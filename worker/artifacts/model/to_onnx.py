@@ -110,7 +110,7 @@ def _integers(value: Any) -> NDArray[np.int64]:
 
 
 def _parts(graph: _Graph, content: Content) -> tuple[list[str], list[str]]:
-    """Return the columns of the design matrix that are numbers, and those that are codes."""
+    """Add nodes for the design matrix, and return the names of its numbers and of its codes."""
     features = content.features
     numbers = [name for name, _, dtype in content.inputs if dtype == "float32"]
     parts: list[str] = []

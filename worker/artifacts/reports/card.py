@@ -30,7 +30,7 @@ from worker.artifacts.reports.words import (
 
 CARD = "model_card.md"
 MAX_CHARACTERS = 200
-MAX_NAMED = 3
+MAX_IMPORTANCES = 3
 """Hyperparameters that are said to have mattered."""
 MARKS = re.compile(r"([\\`*_{}\[\]<>#|~&$])")
 
@@ -58,7 +58,7 @@ def escaped(text: str) -> str:
     return MARKS.sub(r"\\\1", " ".join(text.split()))
 
 
-def _named(text: str) -> str:
+def _quote_name(text: str) -> str:
     """Quote a user's name, cut where it is long."""
     return escaped(clipped(text, MAX_CHARACTERS))
 
@@ -66,7 +66,7 @@ def _named(text: str) -> str:
 def _details(facts: Facts) -> list[str]:
     job = facts.job
     return [
-        f"# Model card: {_named(facts.target.name)} from {_named(facts.dataset.name)}",
+        f"# Model card: {_quote_name(facts.target.name)} from {_quote_name(facts.dataset.name)}",
         "",
         "## Model details",
         "",
@@ -83,8 +83,8 @@ def _intended_use(facts: Facts) -> list[str]:
     return [
         "## Intended use",
         "",
-        f"It predicts {_named(facts.target.name)}, {what}, for rows like those it was trained on: "
-        "from the same source, with the same columns in the same units. It was not tested on "
+        f"It predicts {_quote_name(facts.target.name)}, {what}, "
+        "for rows like those it was trained on: from the same source, with the same columns in the same units. It was not tested on "
         "others.",
     ]
 
@@ -92,7 +92,7 @@ def _intended_use(facts: Facts) -> list[str]:
 def _inputs(facts: Facts) -> list[str]:
     inputs = facts.metadata["inputs"]
     rows = [
-        (f"`{entry['input']}`", _named(entry["column"]), entry["dtype"], entry["kind"])
+        (f"`{entry['input']}`", _quote_name(entry["column"]), entry["dtype"], entry["kind"])
         for entry in inputs[:MAX_COLUMNS]
     ]
     return [
@@ -109,7 +109,7 @@ def _inputs(facts: Facts) -> list[str]:
 def _output(facts: Facts) -> list[str]:
     lines = ["## Output", "", f"`float` {escaped(describe_output(facts))}."]
     if facts.labels:
-        labels = ", ".join(_named(label) for label in facts.labels)
+        labels = ", ".join(_quote_name(label) for label in facts.labels)
         lines += ["", f"Labels, in order: {labels}."]
     return lines
 
@@ -117,7 +117,7 @@ def _output(facts: Facts) -> list[str]:
 def _metrics(facts: Facts) -> list[str]:
     metrics = metrics_shown(facts)
     models = contenders(facts)
-    units = f" in units of {_named(facts.target.name)}" if not facts.labels else ""
+    units = f" in units of {_quote_name(facts.target.name)}" if not facts.labels else ""
     test_rows = [(c.name, *(number(c.test.get(metric)) for metric in metrics)) for c in models]
     intervals = [
         f"- {name(metric)}: 95 % interval {number(low)} to {number(high)}"
@@ -143,14 +143,15 @@ def _training_data(facts: Facts) -> list[str]:
     lines = [
         "## Training and evaluation data",
         "",
-        f"- Dataset: {_named(dataset.name)}, {dataset.rows:,} rows, {dataset.columns:,} columns.",
+        f"- Dataset: {_quote_name(dataset.name)}, "
+        f"{dataset.rows:,} rows, {dataset.columns:,} columns.",
         f"- SHA-256: `{dataset.sha256}`.",
         f"- Rows: {split or DASH} (strategy {validation.strategy}, seed {facts.job.search.seed}).",
         f"- The networks of the model were trained on {facts.metadata['rows']['train']:,} of them.",
     ]
     if not outcome.excluded:
         return lines
-    rows = [(_named(e.column), _named(e.reason)) for e in outcome.excluded[:MAX_COLUMNS]]
+    rows = [(_quote_name(e.column), _quote_name(e.reason)) for e in outcome.excluded[:MAX_COLUMNS]]
     return [
         *lines,
         "",
@@ -163,7 +164,9 @@ def _training_data(facts: Facts) -> list[str]:
 
 def _limits(facts: Facts) -> list[str]:
     columns = facts.features[:MAX_COLUMNS]
-    rows = [(_named(c.name), escaped(spread(c, facts.dataset.rows)), _unseen(c)) for c in columns]
+    rows = [
+        (_quote_name(c.name), escaped(spread(c, facts.dataset.rows)), _unseen(c)) for c in columns
+    ]
     return [
         "## Caveats and limits",
         "",
@@ -224,7 +227,7 @@ def _searching(facts: Facts) -> list[str]:
     took, trials = insights.consumed, counted(len(facts.trials), "trial")
     mattered = ", ".join(
         f"{name(importance.name)} ({percent(importance.share)})"
-        for importance in insights.importances[:MAX_NAMED]
+        for importance in insights.importances[:MAX_IMPORTANCES]
     )
     return [
         "",

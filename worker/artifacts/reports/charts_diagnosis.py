@@ -19,13 +19,13 @@ BAR, THIN_BAR = 0.4, 0.22
 LIGHT = 0.35
 
 
-def before_and_after(diagnosis: Diagnosis, recipe_told: str) -> Markup | None:
+def before_and_after(diagnosis: Diagnosis, recipe_name: str) -> Markup | None:
     """Draw the losses of the recipe and of the remedied one; None without epochs.
 
     They share an axis where their losses are in the same units.
     """
     recipe, remedied = diagnosis.recipe, diagnosis.remedied_recipe
-    curves = [(recipe_told, diagnosis.recipe_curve)]
+    curves = [(recipe_name, diagnosis.recipe_curve)]
     if remedied != recipe:
         curves.append(("with the remedies", diagnosis.remedied_curve))
     shown = [(title, curve) for title, curve in curves if len(losses_of(curve))]

@@ -23,7 +23,7 @@ def regression_charts(predictions: HeldOutPredictions) -> Markup:
     answered, actual = predictions.answered.ravel(), predictions.actual
     is_finite = np.isfinite(answered) & np.isfinite(actual)
     answered, actual = answered[is_finite], actual[is_finite]
-    shown = _some_rows(len(actual))
+    shown = _sample_rows(len(actual))
 
     def paint(figure: Figure) -> None:
         predicted_axes, residual_axes = figure.subplots(1, 2)
@@ -98,7 +98,7 @@ def _calibration(axes: Axes, probability: Floats, is_second: np.ndarray) -> None
     axes.set_title("calibration", loc="left")
 
 
-def _some_rows(count: int) -> np.ndarray:
+def _sample_rows(count: int) -> np.ndarray:
     """Draw at most as many rows by chance as the chart shows, the same each time."""
     if count <= MAX_DOTS:
         return np.arange(count)

@@ -92,7 +92,7 @@ def convergence_chart(facts: Facts) -> Markup | None:
 
 def hyperparameter_charts(facts: Facts) -> Markup | None:
     """Draw the score against each hyperparameter that was searched; None without any."""
-    trials = _some(facts.completed)
+    trials = _sample_trials(facts.completed)
     columns = {key: _values(trials, key) for key in _by_importance(facts)}
     searched = {key: values for key, values in columns.items() if len(set(values)) > 1}
     if not searched:
@@ -183,7 +183,7 @@ def _order(value: object) -> tuple[bool, float, str]:
     return not is_number, float(value) if is_number else 0.0, str(value)  # type: ignore[arg-type]
 
 
-def _some(trials: Sequence[Trial]) -> list[Trial]:
+def _sample_trials(trials: Sequence[Trial]) -> list[Trial]:
     """Return at most as many trials as the chart shows, evenly over the search."""
     if len(trials) <= MAX_DOTS:
         return list(trials)

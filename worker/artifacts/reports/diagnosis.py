@@ -24,8 +24,8 @@ RECIPE, FIRST_TRY = "the recipe", "the first try"
 class ShownLoss:
     """One of the losses on top: whose it is, and what there is to say of it."""
 
-    of: str
-    told: str
+    label: str
+    text: str
     remark: str = ""
 
 
@@ -88,24 +88,24 @@ def harmful_findings(diagnosis: Diagnosis) -> tuple[Finding, ...]:
     )
 
 
-def view(diagnosis: Diagnosis, recipe_told: str) -> DiagnosisView:
-    """Collect what a page shows of a diagnosis; `recipe_told` is the name of its recipe there."""
+def view(diagnosis: Diagnosis, recipe_name: str) -> DiagnosisView:
+    """Collect what a page shows of a diagnosis; `recipe_name` is the name of its recipe there."""
     harmful = harmful_findings(diagnosis)
     harmless = tuple(entry for entry in diagnosis.findings if entry not in harmful)
     return DiagnosisView(
         diagnosis=diagnosis,
         harmful=harmful,
         harmless=harmless,
-        losses=tuple(_losses(diagnosis, recipe_told)),
+        losses=tuple(_losses(diagnosis, recipe_name)),
         experiments=tuple(_trained(entry) for entry in diagnosis.experiments),
-        curves=before_and_after(diagnosis, recipe_told),
+        curves=before_and_after(diagnosis, recipe_name),
         causes=cause_chart(harmful + harmless),
     )
 
 
-def _losses(diagnosis: Diagnosis, recipe_told: str) -> Iterator[ShownLoss]:
+def _losses(diagnosis: Diagnosis, recipe_name: str) -> Iterator[ShownLoss]:
     floor = diagnosis.noise_floor
-    yield ShownLoss(recipe_told, describe_loss(diagnosis.loss))
+    yield ShownLoss(recipe_name, describe_loss(diagnosis.loss))
     if diagnosis.remedied_recipe != diagnosis.recipe:
         yield ShownLoss("with the remedies", describe_loss(diagnosis.remedied_loss))
     yield ShownLoss("best reached", number(diagnosis.best), f"by {name(diagnosis.best_model)}")

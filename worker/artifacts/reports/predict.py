@@ -96,11 +96,11 @@ def find_delimiter(file: Any, needed: Sequence[str]) -> str:
     file.seek(0)
     names = set(needed)
 
-    def found(delimiter: str) -> int:
+    def count_matches(delimiter: str) -> int:
         fields = next(csv.reader([line], delimiter=delimiter), [])
         return len(names.intersection(name.strip() for name in fields))
 
-    return max(DELIMITERS, key=found)
+    return max(DELIMITERS, key=count_matches)
 
 
 def find_columns(header: Sequence[str], inputs: Sequence[dict[str, Any]]) -> list[int]:

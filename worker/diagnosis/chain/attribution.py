@@ -76,7 +76,7 @@ def _train_chain(
 
 
 def _is_confirmed(trainer: Trainer, tried: TriedRemedy, fresh: Sequence[int]) -> bool:
-    """Check that a remedy gains on fresh draws.
+    """Return whether a remedy gains on fresh draws.
 
     It counts as confirmed where there was no time to train it there.
     """

@@ -1,4 +1,4 @@
-"""Changes to a recipe: each answers the fields that differ, where the recipe then stands."""
+"""Changes to a recipe: each returns the fields that differ."""
 
 from __future__ import annotations
 

@@ -114,7 +114,10 @@ def explain(
 
 
 def _certain_remedies(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Return remedies without which nothing can be learned: the strongest one of each cause."""
+    """Return remedies without which nothing can be learned: the last of each cause.
+
+    The last one is the strongest.
+    """
     last = {candidate.cause: candidate for candidate in candidates if candidate.is_certain}
     return list(last.values())
 

@@ -78,16 +78,9 @@ def _features(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     ]
     if max(beyond) <= 0:
         return
-    sentence = (
-        f"The spreads of the columns differ by a factor of {ratio:.3g} (from "
-        f"{sds[narrowest]:.3g} of {narrowest!r} to {sds[widest]:.3g} of {widest!r}), and the "
-        "recipe does not scale them"
-    )
-    if len(sds) == 1:
-        sentence = f"{widest!r} has a spread of {sds[widest]:.3g}, and the recipe does not scale it"
     yield Suspect(
         Cause.features_not_scaled,
-        sentence,
+        _describe_spreads(sds, widest, narrowest, ratio),
         (
             evidence("largest over smallest standard deviation", ratio, SPREAD_RATIO),
             evidence("largest |mean| over standard deviation", off_centre, OFF_CENTRE),
@@ -95,6 +88,16 @@ def _features(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
         ),
         strength=0.3 + max(beyond),
         columns=tuple(dict.fromkeys((widest, narrowest))),
+    )
+
+
+def _describe_spreads(sds: dict[str, float], widest: str, narrowest: str, ratio: float) -> str:
+    if len(sds) == 1:
+        return f"{widest!r} has a spread of {sds[widest]:.3g}, and the recipe does not scale it"
+    return (
+        f"The spreads of the columns differ by a factor of {ratio:.3g} (from "
+        f"{sds[narrowest]:.3g} of {narrowest!r} to {sds[widest]:.3g} of {widest!r}), and the "
+        "recipe does not scale them"
     )
 
 

@@ -41,7 +41,7 @@ REACH = {
 UNREACHABLE, MOSTLY_UNREACHABLE = 0.02, 0.05
 SMALL_UNITS = 8
 WEIGHTS_PER_ROW = 50.0
-DROPOUT, KEPT_UNITS = 0.5, 8.0
+DROPOUT, MIN_ACTIVE_UNITS = 0.5, 8.0
 PENALTY_L1, PENALTY_L2 = 1e-3, 1e-2
 BATCH_SHARE, BATCH_STEPS, SMALL_BATCH = 0.25, 8, 4
 FEW_EPOCHS = 10
@@ -295,12 +295,12 @@ def _regularisation(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     worst = max(recipe.hidden, key=lambda layer: layer.dropout, default=None)
     if worst is None or not worst.dropout:
         return
-    units_kept = worst.units * (1 - worst.dropout)
-    if worst.dropout > DROPOUT or units_kept < KEPT_UNITS:
+    active_units = worst.units * (1 - worst.dropout)
+    if worst.dropout > DROPOUT or active_units < MIN_ACTIVE_UNITS:
         yield Suspect(
             Cause.dropout_too_strong,
-            f"Dropout of {worst.dropout:g} leaves {units_kept:.3g} of {worst.units} units in each "
-            "step",
+            f"Dropout of {worst.dropout:g} leaves {active_units:.3g} of {worst.units} units "
+            "in each step",
             (evidence("dropout rate", worst.dropout, DROPOUT),),
             strength=0.3 + max(0.0, (worst.dropout - DROPOUT) * 3),
         )

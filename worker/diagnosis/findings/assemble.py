@@ -129,7 +129,7 @@ def _findings(measured: MeasuredEffects) -> list[Finding]:
 
 
 def _verdict(measured: MeasuredEffects, findings: Sequence[Finding]) -> str:
-    """Return summarise the diagnosis in one or two plain sentences."""
+    """Summarise the diagnosis in one or two plain sentences."""
     name = METRICS.get(measured.trainer.metric, measured.trainer.metric)
     runs, loss = measured.trainer.runs_of(measured.start), measured.loss_of(measured.start)
     best, best_model = measured.best

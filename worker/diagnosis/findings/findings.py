@@ -161,7 +161,7 @@ def _evidence(suspect: Suspect | None) -> tuple[Evidence, ...]:
 
 
 def describe_remedy_effect(effect: Effect) -> str:
-    """Return describe an effect: the loss before and after, and its share of the excess loss."""
+    """Describe an effect: the loss before and after, and its share of the excess loss."""
     metric = METRICS.get(effect.metric, effect.metric)
     before = "no finite value" if effect.before is None else f"{effect.before:.3g}"
     after = "no finite value" if effect.after is None else f"{effect.after:.3g}"

@@ -57,7 +57,7 @@ class Treatment:
 
     @classmethod
     def of(cls, recipe: Recipe) -> Treatment:
-        """Return that of a recipe."""
+        """Return the treatment of a recipe."""
         return cls(recipe.scale_features, recipe.missing, recipe.exclude)
 
 
@@ -129,9 +129,7 @@ class DiagnosisData:
         return x_ND
 
     def sources(self, draw: Draw) -> list[str]:
-        """Return the table's column that each column of the design matrix comes from.
-
-        "" for padding.
+        """Return the table's column behind each column of the design matrix; "" for padding.
 
         Indicators of missing values are marked by `missing:`.
         """

@@ -45,17 +45,15 @@ class JudgedVariant:
 
     @property
     def relative_loss(self) -> float:
-        """Scale a loss over the constant prediction's: linear up to 1, then by powers of ten.
-
-        Below 1 it is linear, so that shares of it are shares of the loss.
-        """
+        """The loss relative to the constant prediction's; see the function `relative_loss`."""
         return relative_loss(self.relative)
 
 
 def relative_loss(relative: float) -> float:
-    """Scale a loss over the constant prediction's: linear up to 1, then by powers of ten.
+    """Scale a loss that is given as a multiple of the constant prediction's.
 
-    Below 1 it is linear, so that shares of it are shares of the loss.
+    Up to 1 it stays as it is, so that shares of it are shares of the loss; beyond, 1 more is ten
+    times the loss.
     """
     if not math.isfinite(relative):
         relative = HOPELESS
@@ -93,7 +91,7 @@ def read_predictions(
     """Convert a network's output to predictions [M, C]: target units, or probabilities.
 
     An output that is no probability (one unit for many classes, a linear output) is read by the
-    classes of the known rows with the same output, `fit_NU`.
+    classes of the fit rows with the same output; `fit_NU` is the output for these.
     """
     output = output_MU.astype(np.float64)
     if data.task is Task.regression:

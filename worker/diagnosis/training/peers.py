@@ -47,11 +47,17 @@ class Peer:
 
 
 def fit_peers(
-    data: DiagnosisData, draws: tuple[Draw, ...], *, seed: int, is_wanted: Callable[[], object]
+    data: DiagnosisData,
+    draws: tuple[Draw, ...],
+    *,
+    seed: int,
+    should_continue: Callable[[], object],
 ) -> list[Peer]:
     """Fit linear and boosted models on each draw's known rows."""
     models = {
-        name: [_predict(data, draw, name, seed=seed, is_wanted=is_wanted) for draw in draws]
+        name: [
+            _predict(data, draw, name, seed=seed, should_continue=should_continue) for draw in draws
+        ]
         for name in ("linear", BOOSTING)
     }
     names = {
@@ -70,10 +76,10 @@ def fit_peers(
 
 
 def _predict(
-    data: DiagnosisData, draw: Draw, name: str, *, seed: int, is_wanted: Callable[[], object]
+    data: DiagnosisData, draw: Draw, name: str, *, seed: int, should_continue: Callable[[], object]
 ) -> Float64Array:
     """Fit a model, and predict the judging rows [M, C]."""
-    is_wanted()
+    should_continue()
     x_ND = data.transform(STANDARD, draw).astype(np.float64)
     is_regression = data.task is Task.regression
     if name == "linear":
@@ -144,7 +150,10 @@ def group_equal_rows(data: DiagnosisData) -> NDArray[np.int64]:
 
 
 def _conflicting(data: DiagnosisData) -> float | None:
-    """Return the loss that rows of equal features and other targets leave to any model."""
+    """Return the loss that rows of equal features and other targets leave to any model.
+
+    Return None where there are no such rows.
+    """
     group_N = group_equal_rows(data)
     sizes = np.bincount(group_N)
     if sizes.max() < 2:

@@ -115,12 +115,12 @@ def _units(
     dead, squashed = [], []
     *hidden, _ = unflatten_weights(weights).layers
     for (kernel, bias), name in zip(hidden, activations, strict=True):
-        given_NW = h @ kernel + bias
-        h = np.asarray(keras.activations.get(name)(keras.ops.convert_to_tensor(given_NW)))
+        preactivation_NW = h @ kernel + bias
+        h = np.asarray(keras.activations.get(name)(keras.ops.convert_to_tensor(preactivation_NW)))
         if name in {"relu", "relu6"}:
             dead.append(np.all(h == 0, axis=0))
         if name in SQUASHING:
-            squashed.append(np.abs(given_NW).ravel() > BEYOND)
+            squashed.append(np.abs(preactivation_NW).ravel() > BEYOND)
     return (
         float(np.concatenate(dead).mean()) if dead else 0.0,
         float(np.concatenate(squashed).mean()) if squashed else 0.0,

@@ -66,8 +66,8 @@ OPTION_SECONDS = 1e-5
 class Trainer:
     """Trains variants on draws, each once, until its time is up.
 
-    `is_wanted` is called now and then: its time is up, too, once that returns False, and what it
-    raises ends all. `deadline` is of the `clock`.
+    `should_continue` is called now and then: its time is up, too, once that returns False, and
+    what it raises ends all. `deadline` is of the `clock`.
     """
 
     data: DiagnosisData
@@ -75,7 +75,7 @@ class Trainer:
     programs: Programs
     deadline: float = math.inf
     clock: Clock = time.monotonic
-    is_wanted: Callable[[], bool] = lambda: True
+    should_continue: Callable[[], bool] = lambda: True
     judged: dict[VariantDraw, JudgedVariant] = field(default_factory=dict)
     _views: Views = field(init=False)
     _uses: set[str] = field(default_factory=set)
@@ -91,7 +91,7 @@ class Trainer:
     @property
     def seconds_left(self) -> float:
         """Until the deadline; none once nobody waits for it."""
-        return self.deadline - self.clock() if self.is_wanted() else 0.0
+        return self.deadline - self.clock() if self.should_continue() else 0.0
 
     def train(self, variants: Iterable[Variant], draws: Iterable[int]) -> None:
         """Train what is not trained yet; what the deadline cuts short is left out."""
@@ -163,7 +163,7 @@ class Trainer:
             return self.seconds_left > 0
 
         def on_batch() -> None:
-            self.is_wanted()
+            self.should_continue()
 
         next_plans = next_plans_from(plans)
         ended = engine.run(

@@ -92,7 +92,7 @@ class CohortEngine:
                         once = next_plans_from(plans)
                         yield from self._fallback.run(once, on_epoch=on_epoch, on_batch=on_batch)
                     else:
-                        yield from cohorts.place(plans[0], shape)
+                        yield from cohorts.assign_slot(plans[0], shape)
                 if not cohorts.open:
                     return
                 yield from cohorts.next_epoch(on_epoch, on_batch)
@@ -126,7 +126,7 @@ class _Cohorts:
         training = sum(len(cohort.plans) for cohort in self._cohorts)
         return training + (self.waiting is not None)
 
-    def place(self, plan: Plan, shape: Shape) -> list[TrainedPlan | FailedPlan]:
+    def assign_slot(self, plan: Plan, shape: Shape) -> list[TrainedPlan | FailedPlan]:
         """Give a plan a free slot, or let it wait for one that is free at an epoch's end.
 
         Return its result where it ends at once.
@@ -168,7 +168,7 @@ class _Cohorts:
             if not cohort.plans:
                 self._cohorts.remove(cohort)
         if self.waiting is not None:
-            ended += self.place(*self.waiting)
+            ended += self.assign_slot(*self.waiting)
         return ended
 
     def pause(self, on_batch: OnBatch) -> None:

@@ -57,7 +57,7 @@ class Shape:
 
     @property
     def activations(self) -> tuple[str, ...]:
-        """That of each hidden layer."""
+        """The activation of each hidden layer."""
         return per_layer(self.activation, len(self.widths))
 
     def __str__(self) -> str:
@@ -116,9 +116,9 @@ class Program:
         self.validate = Compiled(self._validate)
 
     def zeros(self) -> Parameters:
-        """Return zero parameters, or a moment of each: kernels [K, in, out] and biases [K, 1, out].
+        """Return zero parameters, or a moment of each: kernels [K, in, out], biases [K, 1, out].
 
-        They alternate. Last come the embeddings' tables [K, codes, size].
+        Kernels and biases alternate; the embeddings' tables [K, codes, size] come last.
         """
         slots, zeros = self.shape.slots, []
         for fan_in, fan_out in itertools.pairwise(self._sizes):
@@ -280,7 +280,7 @@ class Program:
     ) -> Any:
         """Return the head's output [K, B, C] before its activation.
 
-        With dropout where there is a key.
+        Dropout is applied where there is a key.
         """
         h = self._embedded(parameters, x)
         for layer, width in enumerate(self.shape.widths):
@@ -333,9 +333,9 @@ class Program:
         return strength_HK[-1] * tf.add_n(norm_HK)
 
     def _rate(self, time_K: Any, inputs: SlotInputs) -> Any:
-        """Return a step's learning rate [K]: constant.
+        """Return a step's learning rate [K].
 
-        Or half a cosine (Loshchilov and Hutter 2017).
+        It is constant, or follows half a cosine (Loshchilov and Hutter 2017).
         """
         steps_K = tf.maximum(inputs.schedule_steps, 1.0)
         cosine_K = 0.5 * (1 + tf.cos(math.pi * tf.minimum(time_K, steps_K) / steps_K))

@@ -82,7 +82,7 @@ class Cohort:
         return steps * step_seconds(self.program.shape, self._arrays)
 
     def has_room(self, plan: Plan) -> bool:
-        """Return whether a slot is free, and none would wait for one of twice its steps."""
+        """Return whether a slot is free, and none would wait for one of over twice its steps."""
         if None not in self._slots:
             return False
         steps = [self._arrays.steps(other) for other in (*self.plans, plan)]
@@ -159,10 +159,7 @@ class Cohort:
                 return
 
     def _validate(self, settings: SlotInputs, sum_K: Any) -> Any:
-        """Return the validation loss of every slot [K].
-
-        And record its parameters where it is the best.
-        """
+        """Return every slot's validation loss [K], and record parameters where it is the best."""
         chosen = [
             NO_ROWS if slot is None else self._feed.rows_of(slot.fold, slot.fold.validation_M)
             for slot in self._slots
@@ -201,7 +198,10 @@ class Cohort:
         return None if goes_on else (TrainingOutcome.stopped, "stopped")
 
     def _is_best(self, slot: Slot, epoch: Epoch) -> bool:
-        """Return whether an epoch is the best, as Keras's EarlyStopping: strictly less."""
+        """Return whether an epoch is the best so far, as Keras's EarlyStopping has it.
+
+        That is the first one, or one of strictly lower loss.
+        """
         if not slot.fold.is_finite(epoch):
             return False
         if slot.best_epoch is None or not slot.fold.is_validated:

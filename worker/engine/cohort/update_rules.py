@@ -43,9 +43,9 @@ def update(
 
 
 def clip_by_global_norm(gradients: Parameters, limit_K: Any) -> Parameters:
-    """Return scale each slot's gradients to a global norm of `limit_K` at most.
+    """Scale each slot's gradients to a global norm of `limit_K` at most.
 
-    Infinity leaves them.
+    An infinite limit leaves them as they are.
     """
     squares_K = tf.add_n([tf.reduce_sum(tf.square(g), [1, 2]) for g in gradients])
     # Where there is no limit the norm may overflow, and must not matter.

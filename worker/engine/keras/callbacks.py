@@ -50,9 +50,9 @@ class NetworkState:
         return _copies(self._ordered)
 
     def of_keras(self, values: Sequence[Any]) -> tuple[FloatArray, ...]:
-        """Pick the weights in the engine's order out of all that Keras counts as weights.
+        """Pick the weights, in the engine's order, out of all that Keras counts as weights.
 
-        Seeds too.
+        Keras counts seeds among them.
         """
         by_id = {id(v): np.asarray(x) for v, x in zip(self._model.weights, values, strict=True)}
         return tuple(by_id[id(variable)] for variable in self._ordered)

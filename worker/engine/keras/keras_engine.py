@@ -30,6 +30,7 @@ from worker.engine.protocol import NextPlans, OnBatch, OnEpoch, TakeCheckpoint
 from worker.engine.results import FailedPlan, TrainedPlan, failed_plan
 
 PROGRAM = "keras_fit"
+"""Stored with trials since before the engine was renamed: it must not change."""
 
 
 @dataclass(frozen=True)

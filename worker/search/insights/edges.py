@@ -20,7 +20,7 @@ CHANCE = 0.01
 """An edge is named where so many of the best lie near it less often by chance."""
 MIN_CHOICES = 3
 """Of two numbers one is always at the end."""
-LEAST: Mapping[str, float] = {
+LOWEST_VALUES: Mapping[str, float] = {
     "learning_rate": 1e-6,
     "layers": 1,
     "width": 1,
@@ -37,7 +37,7 @@ LEAST: Mapping[str, float] = {
 }
 """Below these there is nothing to search."""
 # Of layers, widths and batches: what servers take by default.
-MOST: Mapping[str, float] = {
+HIGHEST_VALUES: Mapping[str, float] = {
     "learning_rate": 1.0,
     "layers": 10,
     "width": 4096,
@@ -59,7 +59,7 @@ def find_edges(spec: JobSpec, trials: Sequence[Trial]) -> Iterator[Edge]:
         end = _end_of(parameter, values)
         if end is None:
             continue
-        bound = LEAST[name] if end == "min" else _largest_sensible(name, spec)
+        bound = LOWEST_VALUES[name] if end == "min" else _largest_sensible(name, spec)
         proposal = _beyond(parameter, end, bound)
         if proposal is not None:
             limit = _limit(parameter, end)
@@ -80,7 +80,7 @@ def _best_trials(spec: JobSpec, trials: Sequence[Trial]) -> list[Trial]:
 
 def _largest_sensible(name: str, spec: JobSpec) -> float:
     """Return the largest sensible value: a patience of all epochs waits for ever."""
-    return spec.budget.max_epochs if name == "patience" else MOST.get(name, math.inf)
+    return spec.budget.max_epochs if name == "patience" else HIGHEST_VALUES.get(name, math.inf)
 
 
 def _end_of(parameter: Searched, values: Sequence[Any]) -> End | None:

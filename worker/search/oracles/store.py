@@ -36,7 +36,7 @@ MAX_COLLISIONS = 100
 
 
 class StoreOracle(keras_tuner.Oracle):
-    """What all our oracles share; a subclass answers `suggest` and may `learn`."""
+    """The base class of our oracles; a subclass implements `suggest` and may override `learn`."""
 
     def __init__(self, spec: JobSpec) -> None:
         objective = keras_tuner.Objective(spec.objective.value, spec.objective.direction.value)
@@ -201,7 +201,7 @@ class StoreOracle(keras_tuner.Oracle):
     def _next_untried(self, start: int) -> dict[str, Any] | None:
         """Return the first setting from `start` on that no trial had.
 
-        In at most as many tries as trials.
+        A setting that was tried is skipped: that is at most as many tries as there are trials.
         """
         size = self.points.size
         for step in range(size):

@@ -28,7 +28,7 @@ def assert_partition(splits: Splits, rows: int) -> None:
     for fold in splits.folds:
         together = np.concatenate([fold.train, fold.validation, splits.test])
         assert len(np.unique(together)) == len(together)
-    everything = np.concatenate([splits.known, splits.test])
+    everything = np.concatenate([splits.non_test_rows, splits.test])
     assert sorted(everything) == list(range(rows))
 
 
@@ -128,7 +128,7 @@ def test_each_known_row_is_validated_once_by_folds_of_equal_size(
     splits = split_rows(traits, a_validation("kfold", folds=folds), seed=seed)
 
     validated = np.concatenate([fold.validation for fold in splits.folds])
-    assert sorted(validated) == splits.known.tolist()
+    assert sorted(validated) == splits.non_test_rows.tolist()
     sizes = [len(fold.validation) for fold in splits.folds]
     assert max(sizes) - min(sizes) <= 1
 
@@ -232,8 +232,8 @@ def test_later_rows_judge_what_earlier_ones_trained(
             assert earlier.max() <= later.min()
     # Rows of one time are in one part, unless all of the known or of all rows are of one time.
     if len(set(time_N)) > 1:
-        assert not set(time_N[splits.known]) & set(time_N[splits.test])
-    if len(set(time_N[splits.known])) > 1:
+        assert not set(time_N[splits.non_test_rows]) & set(time_N[splits.test])
+    if len(set(time_N[splits.non_test_rows])) > 1:
         for fold in splits.folds:
             assert not set(time_N[fold.train]) & set(time_N[fold.validation])
 

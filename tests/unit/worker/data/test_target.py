@@ -213,7 +213,7 @@ def test_logarithm_is_one_choice_for_all_folds_and_the_refit() -> None:
 
     refit = prepare_refit(prepared, check.spec, "standard")
 
-    known = y[prepared.splits.known]
+    known = y[prepared.splits.non_test_rows]
     assert log_offset("auto", known, lowest=float(y.min())) is None
     logs = [fit.target.log for fit in (*prepared.fits, *refit.fits)]
     assert [log.offset for log in logs if log] == [0.0] * 5

@@ -18,7 +18,7 @@ SPARSE = a_network(8, loss="sparse_categorical_crossentropy")
 
 
 def boosting(data: DiagnosisData) -> Peer:
-    peers = fit_peers(data, data.draws[:1], seed=0, is_wanted=lambda: None)
+    peers = fit_peers(data, data.draws[:1], seed=0, should_continue=lambda: None)
     return next(peer for peer in peers if peer.name == BOOSTING)
 
 

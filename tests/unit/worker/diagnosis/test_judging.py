@@ -26,7 +26,9 @@ from worker.engine.arrays import Loss
 BINARY, SPARSE = "binary_crossentropy", "sparse_categorical_crossentropy"
 
 
-def test_badness_is_the_loss_up_to_the_constant_answers_and_counts_powers_of_ten_beyond() -> None:
+def test_relative_loss_is_the_loss_up_to_the_constant_answers_and_counts_powers_of_ten_beyond() -> (
+    None
+):
     assert relative_loss(0.25) == 0.25
     assert relative_loss(1.0) == 1.0
     assert relative_loss(100.0) == pytest.approx(3.0)

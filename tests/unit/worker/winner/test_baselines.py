@@ -59,7 +59,7 @@ def test_baselines_of_a_refitted_model_know_the_validation_rows(tmp_path: Path) 
     fitted = fit_baselines(prepared, SPEC.model_copy(update={"final": Final(refit=True)}))
 
     mean = fitted[0].baseline
-    known = y[splits.test] - y[splits.known].mean()
+    known = y[splits.test] - y[splits.non_test_rows].mean()
     held = y[splits.folds[0].validation] - y[splits.folds[0].train].mean()
     assert mean.test_metrics["rmse"] == pytest.approx(np.sqrt(np.mean(known**2)))
     assert mean.metrics["rmse"] == pytest.approx(np.sqrt(np.mean(held**2)))
