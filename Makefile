@@ -18,13 +18,13 @@ setup: .venv/.installed  ## Make the environment in .venv from the committed loc
 
 check: lint types  ## Lint, types and import contracts
 
-lint: setup
+lint: setup  ## Lint, import contracts, structure and words
 	$(RUN)ruff check .
 	$(RUN)ruff format --check .
 	$(RUN)lint-imports --no-cache
 	$(RUN)python -m tests.style
 
-types: setup
+types: setup  ## Check types
 	$(RUN)mypy
 	$(RUN)mypy distributions/server/hatch_build.py
 

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 import httpx2
 from pydantic import BaseModel, ValidationError
 
-from lowloss.client.problems import problem_from_document
 from lowloss.errors import InternalError, ServerUnreachable, UnknownProblem
+from lowloss.problem_codes import problem_from_document
 
 M = TypeVar("M", bound=BaseModel)
 

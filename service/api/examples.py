@@ -7,7 +7,6 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from lowloss.client.problems import PROBLEMS
 from lowloss.errors import (
     ForeignPage,
     InternalError,
@@ -18,6 +17,7 @@ from lowloss.errors import (
     Unauthorized,
     UnknownField,
 )
+from lowloss.problem_codes import PROBLEMS
 from service.api.problems import MEDIA_TYPE
 
 Responses = dict[int | str, dict[str, Any]]

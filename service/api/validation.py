@@ -10,8 +10,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from lowloss.client.problems import PROBLEMS
 from lowloss.errors import InvalidJson, InvalidRequest, Problem, UnknownField
+from lowloss.problem_codes import PROBLEMS
 from lowloss.tables.cells import show_value
 
 Location = tuple[str | int, ...]

@@ -15,8 +15,8 @@ from typing import Any
 
 import psutil
 
-from lowloss.client.problems import problem_from_document
 from lowloss.errors import TableTooLarge, TableUnreadable
+from lowloss.problem_codes import problem_from_document
 from lowloss.results import Column, TableFormat
 from service.settings import Limits
 from service.tables.options import ParseOptions

@@ -12,7 +12,7 @@ import typer
 from pydantic import BaseModel
 
 from lowloss.cli import app
-from lowloss.client.problems import PROBLEMS
+from lowloss.problem_codes import PROBLEMS
 from lowloss.spec import DiagnosisSpec, JobSpec, Recipe, RecipeLayer
 from service.app import create_app
 from service.settings import Limits, Settings

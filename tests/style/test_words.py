@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.style.rooms import find_rooms
-from tests.style.words import dialect_bindings, letters_of_key, letters_without_key
+from tests.style.sizes import oversized_parts
+from tests.style.words import (
+    copied_docstrings,
+    dialect_bindings,
+    dialect_names,
+    letters_of_key,
+    letters_without_key,
+)
 
 
 def write(path: Path, text: str) -> Path:
@@ -69,3 +76,34 @@ def test_letters_are_explained_by_the_shared_key_or_the_module(tmp_path: Path) -
     letters = letters_without_key([path], letters_of_key("- N rows"))
 
     assert [letter.name for letter in letters] == ["y_NZ"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "class A:\n    told: str",
+        "def f(self):\n    self.found = 1",
+        "def known(): ...",
+        "found_TC = 1",
+    ],
+)
+def test_dialect_word_in_any_name_is_found(tmp_path: Path, source: str) -> None:
+    path = write(tmp_path / "module.py", source)
+
+    assert len(dialect_names([path])) == 1
+
+
+def test_docstring_of_another_function_of_that_name_is_found(tmp_path: Path) -> None:
+    text = 'def f():\n    """Return what nobody needs to know of this."""'
+    paths = [write(tmp_path / name, text) for name in ("one.py", "two.py")]
+
+    assert len(copied_docstrings(paths)) == 1
+
+
+def test_long_file_and_function_are_found(tmp_path: Path) -> None:
+    path = write(tmp_path / "module.py", "def f():\n" + "    x = 1\n" * 9)
+
+    assert oversized_parts([path], file_lines=9, function_lines=9) == [
+        f"{path}: 10 lines",
+        f"{path}:1: f has 10 lines",
+    ]

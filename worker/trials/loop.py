@@ -36,7 +36,7 @@ class EarlierAttempts:
 
 
 class SearchLoop:
-    """One attempt's search. `held` are the trainings of the best trials so far, by number."""
+    """One attempt's search. `top_trainings` are those of the best trials so far, by number."""
 
     def __init__(
         self, tuner: SearchTuner, prepared: Prepared, reporter: Reporter, folder: Path

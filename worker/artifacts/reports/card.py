@@ -84,8 +84,8 @@ def _intended_use(facts: Facts) -> list[str]:
         "## Intended use",
         "",
         f"It predicts {_quote_name(facts.target.name)}, {what}, "
-        "for rows like those it was trained on: from the same source, with the same columns in the same units. It was not tested on "
-        "others.",
+        "for rows like those it was trained on: from the same source, with the same columns in the "
+        "same units. It was not tested on others.",
     ]
 
 

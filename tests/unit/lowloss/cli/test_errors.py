@@ -10,7 +10,6 @@ import pytest
 from typer.testing import Result
 
 from lowloss import cli
-from lowloss.client.problems import PROBLEMS
 from lowloss.errors import (
     BestModelNotReady,
     InternalError,
@@ -21,6 +20,7 @@ from lowloss.errors import (
     UnknownField,
     WaitTimeout,
 )
+from lowloss.problem_codes import PROBLEMS
 from tests.builders.scripted_server import Server, a_job, a_json, a_refusal
 
 

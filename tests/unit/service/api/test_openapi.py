@@ -9,8 +9,8 @@ import pytest
 from fastapi import FastAPI
 from pydantic import TypeAdapter
 
-from lowloss.client.problems import PROBLEMS, problem_from_document
 from lowloss.errors import Problem, UnknownProblem
+from lowloss.problem_codes import PROBLEMS, problem_from_document
 from lowloss.spec import DiagnosisSpec, JobSpec
 from service.api.examples import DIAGNOSIS_SPECS, EXAMPLES, JOB_SPECS, ProblemDocument
 
