@@ -80,7 +80,8 @@ def _show_finding(position: int, finding: Finding, out: Console) -> None:
         _show_code(finding.remedy.code, out)
     for other in finding.alternatives:
         effect = _format_effect(other.isolated_effect)
-        text = f"or, as if {_format_code(other.cause)}: {other.remedy.text.removesuffix('.')}. Alone it {effect}"
+        remedy = other.remedy.text.removesuffix(".")
+        text = f"or, as if {_format_code(other.cause)}: {remedy}. Alone it {effect}"
         _print_wrapped(out, text, indent=INDENT, hanging=2)
 
 
