@@ -69,10 +69,10 @@ def export(
     prepared, target = final.prepared, final.fit.target
     prediction_TC = final.predict_test()
     test_metrics = scores(target, prepared.y_test, prediction_TC)
-    answers = {OURS: prediction_TC} | {
+    predictions = {OURS: prediction_TC} | {
         entry.baseline.name: entry.prediction_TC for entry in baselines
     }
-    sampled = bootstrap(target, prepared.y_test, answers, seed=seed)
+    sampled = bootstrap(target, prepared.y_test, predictions, seed=seed)
     metadata = describe_model(model_content(final), prepared, test_metrics)
     reporter.record(
         test_metrics=test_metrics,
@@ -147,8 +147,8 @@ def export_reports(
         dataset = get_dataset(session, job.dataset)
         trials, curves = list_trials(session, job_id).items, list_curves(session, job_id)
     prediction_TC = final.predict_test()
-    answered = prediction_TC[:, 0] if job.task is Task.regression else prediction_TC
-    predictions = HeldOutPredictions(answered, final.prepared.y_test)
+    predicted = prediction_TC[:, 0] if job.task is Task.regression else prediction_TC
+    predictions = HeldOutPredictions(predicted, final.prepared.y_test)
     facts = Facts(job, dataset, trials, curves, metadata, predictions)
     if diagnosis is not None:
         diagnosis = diagnosis.model_copy(update={"search": search_remarks(facts)})

@@ -45,7 +45,7 @@ def build_model(content: Content) -> keras.Model:
         for number, member in enumerate(content.members, 1)
     ]
     mean = outputs[0] if len(outputs) == 1 else _mean(outputs)
-    inner = keras.Model(raw, _answer(content.target, mean), name=INNER_NAME)
+    inner = keras.Model(raw, _predictions(content.target, mean), name=INNER_NAME)
     return keras.Model(inputs, inner(list(inputs.values())), name=MODEL_NAME)
 
 
@@ -165,7 +165,7 @@ def _one_hot(category: CategoricalFeature, index: Any, number: int) -> Any:
     return keras.layers.Reshape((category.width,), name=f"category.{number}.levels")(one_hot)
 
 
-def _answer(target: Target, output: Any) -> Any:
+def _predictions(target: Target, output: Any) -> Any:
     ops = keras.ops
     match target.task:
         case Task.regression:

@@ -1,4 +1,4 @@
-"""Holds an exported file against the training engine's answers to the test rows."""
+"""Holds an exported file against the training engine's predictions of the test rows."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def check_keras(
     *,
     rounding: float = 0.0,
 ) -> float:
-    """Check a `.keras` file, and return its largest difference as a share of the answers' spread.
+    """Check a `.keras` file, and return its largest difference over the predictions' spread.
 
     Raises ModelDiffers where that is above 1e-4, and above what `rounding` explains: how exact the
     engine's own output is in float32, which raw features far from 0 leave few digits.
@@ -72,8 +72,8 @@ def check_saved_model(
 ) -> float:
     """Check a SavedModel's folder, by its serving signature, as `check_keras` does."""
     serve = tf.saved_model.load(str(path)).signatures["serving_default"]
-    answered = serve(**model_inputs(content.features, raw))
-    file_prediction_TC = next(iter(answered.values())).numpy()
+    outputs = serve(**model_inputs(content.features, raw))
+    file_prediction_TC = next(iter(outputs.values())).numpy()
     return _difference("saved_model", file_prediction_TC, content, prediction_TC, rounding)
 
 

@@ -44,7 +44,7 @@ def save_onnx(content: Content, path: Path, metadata: dict[str, Any]) -> None:
     numbers, codes = _parts(graph, content)
     outputs = [_network(graph, content, member, numbers, codes) for member in content.members]
     mean = outputs[0] if len(outputs) == 1 else graph.add("Mean", *outputs)
-    output = _answer(graph, content.target, mean)
+    output = _predictions(graph, content.target, mean)
     is_regression = content.target.task is Task.regression
     name, of_type, width = (
         ("prediction", TensorProto.DOUBLE, 1)
@@ -221,7 +221,7 @@ def _head(graph: _Graph, target: Target, logits: str) -> str:
             return graph.add("Softmax", logits, axis=1)
 
 
-def _answer(graph: _Graph, target: Target, output: str) -> str:
+def _predictions(graph: _Graph, target: Target, output: str) -> str:
     if target.task is Task.binary:
         return graph.add("Concat", graph.add("Sub", _floats([[1]]), output), output, axis=1)
     if target.task is Task.multiclass:

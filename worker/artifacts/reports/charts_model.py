@@ -1,4 +1,4 @@
-"""Charts of the model's answers to the test rows."""
+"""Charts of the model's predictions of the test rows."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ RESIDUAL_BINS = 40
 
 def regression_charts(predictions: HeldOutPredictions) -> Markup:
     """Draw predictions against actual values, and how the differences spread."""
-    answered, actual = predictions.answered.ravel(), predictions.actual
-    is_finite = np.isfinite(answered) & np.isfinite(actual)
-    answered, actual = answered[is_finite], actual[is_finite]
+    predicted, actual = predictions.predicted.ravel(), predictions.actual
+    is_finite = np.isfinite(predicted) & np.isfinite(actual)
+    predicted, actual = predicted[is_finite], actual[is_finite]
     shown = _sample_rows(len(actual))
 
     def paint(figure: Figure) -> None:
         predicted_axes, residual_axes = figure.subplots(1, 2)
-        _against_actual(predicted_axes, answered[shown], actual[shown])
-        counts, edges = np.histogram(answered - actual, bins=RESIDUAL_BINS)
+        _against_actual(predicted_axes, predicted[shown], actual[shown])
+        counts, edges = np.histogram(predicted - actual, bins=RESIDUAL_BINS)
         residual_axes.stairs(counts, edges, fill=True, color=OURS)
         residual_axes.axvline(0.0, color=INK, linewidth=0.8)
         residual_axes.set_xlabel(f"predicted {MINUS} actual")
@@ -40,7 +40,7 @@ def regression_charts(predictions: HeldOutPredictions) -> Markup:
 
 def binary_charts(predictions: HeldOutPredictions) -> Markup:
     """Draw the ROC curve, and how often the second class comes at each predicted probability."""
-    probability, is_second = predictions.answered[:, 1], predictions.classes == 1
+    probability, is_second = predictions.predicted[:, 1], predictions.classes == 1
 
     def paint(figure: Figure) -> None:
         roc_axes, calibration_axes = figure.subplots(1, 2)
@@ -63,11 +63,11 @@ def confusion_chart(shares_CC: Floats) -> Markup:
     return draw("confusion", paint, label="Confusion matrix", size=(6.4, 4.8))
 
 
-def _against_actual(axes: Axes, answered: Floats, actual: Floats) -> None:
-    both = np.concatenate([answered, actual])
+def _against_actual(axes: Axes, predicted: Floats, actual: Floats) -> None:
+    both = np.concatenate([predicted, actual])
     ends = [both.min(), both.max()] if len(both) else [0.0, 1.0]
     axes.plot(ends, ends, color=FAINT, linewidth=0.8)
-    dots(axes, actual, answered, OURS, size=2.5)
+    dots(axes, actual, predicted, OURS, size=2.5)
     axes.set_xlabel("actual")
     axes.set_ylabel("predicted")
 

@@ -38,9 +38,9 @@ class Confusion:
 
 def confusion(facts: Facts) -> Confusion:
     """Count the test rows."""
-    labels, answers = facts.labels, facts.predictions
+    labels, predictions = facts.labels, facts.predictions
     counts_CC = np.zeros((len(labels), len(labels)))
-    np.add.at(counts_CC, (answers.classes, answers.likeliest), 1)
+    np.add.at(counts_CC, (predictions.classes, predictions.likeliest), 1)
     wrong_CC = counts_CC * (1 - np.eye(len(labels)))
     order = np.argsort(-wrong_CC, axis=None, kind="stable")[:MAX_PAIRS]
     mistakes = []

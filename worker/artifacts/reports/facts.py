@@ -27,13 +27,13 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class HeldOutPredictions:
-    """The model's answers to the test rows.
+    """The model's predictions of the test rows.
 
-    `answered`: the target's units [T], or probabilities [T, C]. `actual`: the raw target [T], or
+    `predicted`: the target's units [T], or probabilities [T, C]. `actual`: the raw target [T], or
     class indices.
     """
 
-    answered: Floats
+    predicted: Floats
     actual: Floats
 
     @property
@@ -44,7 +44,7 @@ class HeldOutPredictions:
     @property
     def likeliest(self) -> NDArray[np.int64]:
         """[T] The class index that the model finds likeliest."""
-        return np.asarray(self.answered.argmax(axis=1), dtype=np.int64)
+        return np.asarray(self.predicted.argmax(axis=1), dtype=np.int64)
 
 
 @dataclass(frozen=True)

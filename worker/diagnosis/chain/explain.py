@@ -54,7 +54,7 @@ class Step:
 
 @dataclass
 class Explanation:
-    """What was found: the chain, each remedy alone, and what there was no time for."""
+    """The chain of remedies, each remedy tried alone, and what there was no time for."""
 
     start: Variant
     steps: list[Step] = field(default_factory=list)
@@ -68,7 +68,7 @@ class Explanation:
 
     @property
     def causes(self) -> set[Cause]:
-        """Those that the chain remedies."""
+        """The causes that the chain remedies."""
         return {step.remedy.cause for step in self.steps}
 
 

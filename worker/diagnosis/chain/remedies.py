@@ -55,7 +55,7 @@ class Candidate:
 
     @property
     def text(self) -> str:
-        """What to do."""
+        """The remedy in words."""
         return self.rule.text
 
     @property
@@ -70,7 +70,7 @@ class Candidate:
 
     @property
     def strength(self) -> float:
-        """How much speaks for its cause, before anything is measured."""
+        """The strength of the evidence for its cause, before anything is measured."""
         return self.suspect.strength if self.suspect else -1.0
 
     def apply(self, variant: Variant) -> Variant:
@@ -92,7 +92,7 @@ class RemedyContext:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Those that the suspect names."""
+        """The columns that the suspect names."""
         return self.suspect.columns if self.suspect else ()
 
 

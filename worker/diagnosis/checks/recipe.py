@@ -37,7 +37,7 @@ REACH = {
     "gelu": (-0.17, math.inf),
     "mish": (-0.3088, math.inf),
 }
-"""What an output activation can answer; the others answer any number."""
+"""The range of values of an output activation; the others can give any number."""
 UNREACHABLE, MOSTLY_UNREACHABLE = 0.02, 0.05
 SMALL_UNITS = 8
 WEIGHTS_PER_ROW = 50.0

@@ -43,7 +43,7 @@ class Draw:
 
     @cached_property
     def fit_rows(self) -> Rows:
-        """The rows that somebody without a validation split trains on."""
+        """The rows that a recipe without a validation split trains on."""
         return np.sort(np.concatenate([self.train, self.validation]))
 
 

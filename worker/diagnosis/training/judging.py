@@ -21,7 +21,7 @@ from worker.engine.results import TrainedPlan
 
 METRICS = {Task.regression: "mean_squared_error"}
 HOPELESS = 1e3
-"""A loss of so many times the constant answer's, or none at all, is as bad as can be."""
+"""A loss of this many times the constant prediction's counts as the worst, and so does no loss."""
 SMOOTHING = 1.0
 
 
@@ -30,8 +30,8 @@ class JudgedVariant:
     """A variant's training on one draw.
 
     `loss` is of the judging rows, in the units of the metric; None where it diverged, or Keras
-    would not train it. `relative` is that over the loss of the constant answer. `trained` is None
-    where no epoch was trained.
+    would not train it. `relative` is that loss over the loss of the best constant prediction.
+    `trained` is None where no epoch was trained.
     """
 
     variant: Variant

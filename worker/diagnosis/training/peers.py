@@ -34,7 +34,7 @@ STANDARD = Treatment("standard", "mean", ())
 
 @dataclass(frozen=True)
 class Peer:
-    """A model's losses on the judging rows, draw by draw, and its answers to those of the first."""
+    """A model's losses on the judging rows of each draw, and its predictions for the first draw."""
 
     name: str
     losses: tuple[float, ...]
@@ -67,11 +67,12 @@ def fit_peers(
         Peer(
             names.get(name, name),
             tuple(
-                score_predictions(data, d.judge, a)[0] for d, a in zip(draws, answers, strict=True)
+                score_predictions(data, d.judge, p)[0]
+                for d, p in zip(draws, predictions, strict=True)
             ),
-            answers[0],
+            predictions[0],
         )
-        for name, answers in models.items()
+        for name, predictions in models.items()
     ]
 
 

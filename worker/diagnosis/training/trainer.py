@@ -85,7 +85,7 @@ class Trainer:
 
     @property
     def metric(self) -> str:
-        """What variants are judged by."""
+        """The metric that variants are judged by."""
         return metric_of(self.data)
 
     @property
@@ -105,18 +105,18 @@ class Trainer:
         groups: defaultdict[OutputFormat, list[VariantDraw]] = defaultdict(list)
         for variant, draw in untrained:
             try:
-                answer = output_format(variant.recipe, self.data)
+                output = output_format(variant.recipe, self.data)
             except CannotTrainError as error:
                 self.judged[variant, draw] = self._hopeless(variant, draw, refusal=str(error))
                 continue
             if variant.recipe.epochs == 0:
-                self._judge_untrained(answer, variant, draw)
+                self._judge_untrained(output, variant, draw)
             else:
-                groups[answer].append((variant, draw))
-        for answer, runs in groups.items():
+                groups[output].append((variant, draw))
+        for output, runs in groups.items():
             for portion in self._portions(runs):
                 if self.seconds_left > 0:
-                    self._train_group(answer, portion)
+                    self._train_group(output, portion)
 
     def runs_of(self, variant: Variant) -> list[JudgedVariant]:
         """Return a variant's trainings, draw by draw."""
@@ -131,8 +131,8 @@ class Trainer:
 
     def plan(self, variant: Variant, draw: Draw) -> tuple[Plan, Arrays]:
         """Return a variant's training by itself; raise CannotTrainError."""
-        answer = output_format(variant.recipe, self.data)
-        arrays, plans = self._arrays(answer, [(variant, draw.number)])
+        output = output_format(variant.recipe, self.data)
+        arrays, plans = self._arrays(output, [(variant, draw.number)])
         return plans[0], arrays
 
     def _portions(self, runs: list[VariantDraw]) -> list[list[VariantDraw]]:
@@ -153,8 +153,8 @@ class Trainer:
         seconds_of_weight = WEIGHT_SECONDS + recipe.batch_size * CELL_SECONDS
         return steps * (SLOT_SECONDS + weights * seconds_of_weight)
 
-    def _train_group(self, answer: OutputFormat, runs: list[VariantDraw]) -> None:
-        arrays, plans = self._arrays(answer, runs)
+    def _train_group(self, output: OutputFormat, runs: list[VariantDraw]) -> None:
+        arrays, plans = self._arrays(output, runs)
         engine = local_engine(
             arrays, self._reach(plans, arrays), trials=TRIALS, programs=self.programs
         )
@@ -179,14 +179,14 @@ class Trainer:
                 self.judged[variant, number] = self._judge(arrays, variant, number, result)
 
     def _arrays(
-        self, answer: OutputFormat, runs: Sequence[VariantDraw]
+        self, output: OutputFormat, runs: Sequence[VariantDraw]
     ) -> tuple[Arrays, list[Plan]]:
         """Build arrays with a fold for each run, and a plan on it.
 
         Two more folds, which nobody trains on, make all arrays alike: programs are compiled once.
         """
-        y_N = encode_targets(answer, self.data)
-        unit = choose_target_unit(answer, y_N)
+        y_N = encode_targets(output, self.data)
+        unit = choose_target_unit(output, y_N)
         first = runs[0][0]
         alike = [replace(first, share=1.0, without=()) for _ in range(2)]
         alike = [
@@ -209,10 +209,10 @@ class Trainer:
         arrays = Arrays(
             self._views.x_VND,
             ((y_N - unit[0]) / unit[1]).astype(np.float32),
-            answer.loss,
-            answer.outputs,
+            output.loss,
+            output.outputs,
             tuple(folds),
-            head=answer.head,
+            head=output.head,
         )
         plans = [
             build_plan(variant, self._draw(number), number=index + 1, fold=index)
@@ -235,8 +235,8 @@ class Trainer:
         weights = result.weights if is_restored else result.checkpoint.weights
         return self._judge_weights(arrays, variant, number, weights, result)
 
-    def _judge_untrained(self, answer: OutputFormat, variant: Variant, number: int) -> None:
-        arrays, plans = self._arrays(answer, [(variant, number)])
+    def _judge_untrained(self, output: OutputFormat, variant: Variant, number: int) -> None:
+        arrays, plans = self._arrays(output, [(variant, number)])
         weights = tuple(initial_weights(plans[0], arrays))
         self.judged[variant, number] = self._judge_weights(arrays, variant, number, weights, None)
 

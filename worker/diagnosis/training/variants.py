@@ -29,7 +29,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class OutputFormat:
-    """How the network's answer is compared with the target: what a program is compiled for.
+    """How the network's output is compared with the target: a program is compiled for it.
 
     `codes`: the target is a number that stands for a class.
     """
@@ -72,10 +72,10 @@ def _loss(name: str) -> Loss:
     return Loss("categorical_crossentropy" if name == "sparse_categorical_crossentropy" else name)
 
 
-def encode_targets(answer: OutputFormat, data: DiagnosisData) -> Float64Array:
+def encode_targets(output: OutputFormat, data: DiagnosisData) -> Float64Array:
     """Return the target as the loss compares it [N]: numbers, class indices, label numbers."""
     numbers = data.label_numbers
-    if answer.codes and numbers is not None:
+    if output.codes and numbers is not None:
         return numbers[data.y.astype(np.int64)]
     return data.y
 
@@ -168,8 +168,8 @@ def build_fold(
     )
 
 
-def choose_target_unit(answer: OutputFormat, y_N: Float64Array) -> tuple[float, float]:
+def choose_target_unit(output: OutputFormat, y_N: Float64Array) -> tuple[float, float]:
     """Return the unit that arrays hold a target in: float32 would lose a large mean's digits."""
-    if answer.codes or answer.outputs > 1 or answer.loss is Loss.multiclass:
+    if output.codes or output.outputs > 1 or output.loss is Loss.multiclass:
         return 0.0, 1.0
     return float(y_N.mean()), float(y_N.std()) or 1.0
