@@ -187,6 +187,7 @@ def test_time_limit_ends_a_job_with_a_model(client: Client) -> None:
     assert 6 < ended.progress.seconds < 30
 
 
+@pytest.mark.slow
 def test_no_time_at_all_still_gives_a_model(client: Client) -> None:
     spec = ENDLESS | {"dataset": upload(client, "wine"), "budget": {"max_seconds": 0.01}}
 

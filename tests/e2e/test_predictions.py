@@ -20,7 +20,6 @@ import pytest
 from lowloss import Client
 from lowloss.inference.csv_files import write_predictions
 from lowloss.results import JobState
-from tests.builders.slow import slow_but
 from tests.builders.tables import mixed_columns
 
 JOB: dict[str, Any] = {
@@ -92,7 +91,8 @@ def raw_values(rows: list[dict[str, str]]) -> dict[str, list[Any]]:
     }
 
 
-@pytest.mark.parametrize("task", slow_but(["regression", "multiclass"], fast=["multiclass"]))
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["regression", "multiclass"])
 def test_row_is_answered_alike_over_http_by_keras_and_by_onnx(
     client: Client, tmp_path: Path, task: str
 ) -> None:

@@ -35,6 +35,7 @@ def harmful(diagnosis: Diagnosis) -> list[Cause]:
     return [each.cause for each in diagnosis.findings if each.severity is not Severity.harmless]
 
 
+@pytest.mark.slow
 def test_fourth_power_unscaled_wants_its_target_scaled(programs: Programs) -> None:
     recipe = a_network(32, 32, optimizer="adam", epochs=40)
 

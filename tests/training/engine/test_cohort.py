@@ -55,12 +55,10 @@ def train_in(state: Cohort, plans: list[Plan]) -> dict[int, TrainedPlan]:
 RECIPES: dict[str, list[dict[str, Any]]] = {
     **{name: [{"activation": name, "l2": 0.01}] for name in ACTIVATIONS if name != "relu"},
     "adam": [
-        {"l1": 0.01},
-        {"l2": 0.01, "l1": 0.001, "widths": (5,)},
-        {"clip_norm": 0.05, "l2": 0.1, "widths": (30, 3, 17)},
-        {"schedule": "cosine"},
-        {"weight_decay": 0.125},
+        {"clip_norm": 0.05, "l2": 0.1, "l1": 0.001, "widths": (30, 3, 17)},
+        {"schedule": "cosine", "weight_decay": 0.125, "widths": (5,)},
     ],
+    "adam, one option each": [{"l1": 0.01}, {"l2": 0.01}, {"weight_decay": 0.125}],
     "adamw": [{"optimizer": "adamw", "weight_decay": 0.125}],
     "rmsprop": [{"optimizer": "rmsprop", "clip_norm": 0.5, "schedule": "cosine"}],
     "sgd": [{"optimizer": "sgd", "weight_decay": 0.125, "clip_norm": 0.05, "l1": 1e-3}],

@@ -14,6 +14,7 @@ import tensorflow as tf
 from lowloss.spec import Activation
 from lowloss.spec.recipe import InitializerName, LayerActivation
 from tests.builders.engines import a_cohort, a_cohort_engine
+from tests.builders.slow import slow_but
 from tests.builders.trainings import a_plan, holdout, run, some_arrays, with_targets
 from worker.engine.arrays import Arrays, Loss
 from worker.engine.cohort.buckets import Reach
@@ -99,7 +100,7 @@ def measured_by_keras(z_NC: np.ndarray, targets: dict[str, np.ndarray]) -> dict[
     return {name: found[f"{name}_loss"] for name in PAIRS}
 
 
-@pytest.mark.parametrize("outputs", [1, 4])
+@pytest.mark.parametrize("outputs", slow_but([1, 4], fast=[4]))
 # Which is what is tested here.
 @pytest.mark.filterwarnings("ignore:You are using a softmax:UserWarning:keras")
 @pytest.mark.filterwarnings("ignore:In loss categorical_crossentropy:SyntaxWarning:keras")
@@ -130,11 +131,14 @@ def as_given(name: str, y: np.ndarray) -> Any:
 
 @pytest.mark.parametrize(
     ("loss", "head", "outputs", "labels"),
-    [
-        (Loss.binary, "sigmoid", 1, 69),
-        (Loss.binary, "sigmoid", 8, 8),
-        (Loss.huber, "softplus", 1, 1),
-    ],
+    slow_but(
+        [
+            (Loss.binary, "sigmoid", 1, 69),
+            (Loss.binary, "sigmoid", 8, 8),
+            (Loss.huber, "softplus", 1, 1),
+        ],
+        fast=[(Loss.huber, "softplus", 1, 1)],
+    ),
     ids=str,
 )
 def test_losses_and_heads_train_alike_in_both_engines(

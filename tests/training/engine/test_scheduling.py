@@ -64,6 +64,7 @@ def test_slots_whose_epochs_differ_much_in_length_do_not_wait_for_each_other() -
     assert not state.has_room(a_plan(widths=(8,), fold=1))
 
 
+@pytest.mark.slow
 def test_keras_trains_beside_cohorts_what_has_no_program(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(buckets, "MAX_PROGRAMS", 1)
     plans = [a_plan(number=n, seed=n, batch_size=16 if n % 2 else 30) for n in range(1, 7)]
