@@ -160,7 +160,7 @@ class Server(uvicorn.Server):
         self.resources: Resources = app.state.resources
 
     async def startup(self, sockets: Any = None) -> None:
-        """Bind, and say where."""
+        """Bind the sockets, and print the server's URL."""
         await super().startup(sockets)
         if self.started:
             host, port = self.servers[0].sockets[0].getsockname()[:2]

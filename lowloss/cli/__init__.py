@@ -63,7 +63,7 @@ def options(
         bool, typer.Option("--version", callback=show_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Options of every command that talks to a server."""
+    """Build the client of the command from the options that all commands share."""
     ctx.obj = Client(url, token)
     ctx.call_on_close(ctx.obj.close)
 

@@ -115,7 +115,7 @@ def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> N
 
 
 def run(client: Client, folder: Path) -> int:
-    """Upload, submit, watch, download, predict; return the exit code."""
+    """Upload a table, search, download the model and predict; return the exit code."""
     table = folder / "diabetes.csv"
     table.write_bytes(builtin_csv("diabetes"))
     dataset = client.upload(table, name="diabetes")

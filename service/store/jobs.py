@@ -173,7 +173,7 @@ def find_response(session: Session, key: str, *, request: bytes) -> dict[str, An
 
 
 def save_response(session: Session, key: str, *, request: bytes, response: dict[str, Any]) -> None:
-    """Keep the first response to an Idempotency-Key, and forget those of last week."""
+    """Store the first response to an Idempotency-Key; delete those older than `KEY_SECONDS`."""
     session.execute(
         delete(IdempotencyKeyRow).where(IdempotencyKeyRow.created_at < utc_now(-KEY_SECONDS))
     )

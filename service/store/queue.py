@@ -384,7 +384,7 @@ def _end_attempt(
 
 
 def _close(session: Session, job: JobRow) -> None:
-    """Complete every end of a job: delete checkpoints, end running trials, record the event."""
+    """End what belongs to an ended job: delete checkpoints, end trials, record the event."""
     deletion = delete(CheckpointRow).where(CheckpointRow.job_id == job.id)
     release_blobs(session, session.scalars(deletion.returning(CheckpointRow.sha256)).all())
     session.execute(

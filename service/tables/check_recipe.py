@@ -50,7 +50,7 @@ def _check_limits(spec: DiagnosisSpec, limits: Limits) -> None:
 
 
 def _decide_task(spec: DiagnosisSpec, dataset: Dataset, limits: Limits) -> Literal["auto"] | Task:
-    """Decide for classes where the recipe treats the target so, and it may be; else as asked."""
+    """Return the requested task; for `auto`, a classification if recipe and target suggest it."""
     target = next((column for column in dataset.profile if column.name == spec.target), None)
     if spec.task != "auto" or target is None or not _may_be_classes(target, limits):
         return spec.task

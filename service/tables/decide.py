@@ -27,9 +27,10 @@ def decide_validation(spec: JobSpec, dataset: Dataset, target: Column, task: Tas
 
 
 def decide_pruning(spec: JobSpec) -> Pruning | None:
-    """Prune by default where a trial may train as long again, and again, after the first rung.
+    """Return the requested pruning; for `auto`, the default pruning where it pays, else None.
 
-    But not under `tpe`, which pruning makes worse (docs/decisions/0012).
+    It pays where a trial may reach a second rung (`min_epochs` times `reduction`), but not under
+    `tpe`, which pruning makes worse (docs/decisions/0012). With `hyperband`, `auto` always prunes.
     """
     if spec.pruning != "auto":
         return spec.pruning

@@ -25,7 +25,7 @@ class Table:
 
 
 def drop_out_of_calendar(column: pl.Series) -> pl.Series:
-    """Remove dates or datetimes that Python's calendar does not hold."""
+    """Set dates or datetimes outside the years 1 to 9999 to null: Python cannot represent them."""
     is_inside = column.dt.year().is_between(1, 9999).fill_null(value=False)
     return column if is_inside.all() else column.set(~is_inside, None)
 
