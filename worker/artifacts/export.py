@@ -77,7 +77,7 @@ def export(
     reporter.record(
         test_metrics=test_metrics,
         test_intervals={name: interval(values) for name, values in sampled[OURS].items()},
-        baselines=[compared(entry.baseline, sampled).model_dump() for entry in baselines],
+        baselines=[add_difference(entry.baseline, sampled).model_dump() for entry in baselines],
         final_gain=None if gain is None else gain.model_dump(),
         importances=[entry.model_dump() for entry in importances(final, seed=seed)],
     )
@@ -89,7 +89,7 @@ def export(
     export_reports(final, metadata, reporter, folder, diagnosis)
 
 
-def compared(baseline: Baseline, sampled: Mapping[str, Sampled]) -> Baseline:
+def add_difference(baseline: Baseline, sampled: Mapping[str, Sampled]) -> Baseline:
     """Add to a baseline how far the model's test metrics lie from its own."""
     ours, theirs = sampled[OURS], sampled[baseline.name]
     difference = {name: interval(ours[name] - theirs[name]) for name in ours}

@@ -96,5 +96,7 @@ def _difference(
     # Of the network's output: the target's spread is its unit.
     explained = ROUNDINGS * rounding * content.target.sd / spread
     if not worst <= max(TOLERANCE, explained):
-        raise ModelDiffers(f"{name} differs from the engine by {worst:.2e} of the answers' spread")
+        raise ModelDiffers(
+            f"{name} differs from the engine by {worst:.2e} of the predictions' spread"
+        )
     return worst

@@ -102,7 +102,9 @@ def _inputs(facts: Facts) -> list[str]:
         "missing values. A boolean is 0 or 1, a date the days since 1970-01-01 UTC.",
         "",
         *_table(("input", "column", "dtype", "kind"), rows),
-        *_left_out(len(inputs) - len(rows), "`lowloss.json` in the model's file names them all"),
+        *_note_omitted(
+            len(inputs) - len(rows), "`lowloss.json` in the model's file names them all"
+        ),
     ]
 
 
@@ -158,7 +160,9 @@ def _training_data(facts: Facts) -> list[str]:
         "Columns that the model does not see:",
         "",
         *_table(("column", "why"), rows),
-        *_left_out(len(outcome.excluded) - len(rows), "the job's `outcome.excluded` has them all"),
+        *_note_omitted(
+            len(outcome.excluded) - len(rows), "the job's `outcome.excluded` has them all"
+        ),
     ]
 
 
@@ -176,7 +180,7 @@ def _limits(facts: Facts) -> list[str]:
         "groups of people alike was not measured.",
         "",
         *_table(("column", "values in the data", "another value"), rows),
-        *_left_out(len(facts.features) - len(rows), "the dataset's profile has them all"),
+        *_note_omitted(len(facts.features) - len(rows), "the dataset's profile has them all"),
     ]
 
 
@@ -265,7 +269,7 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return ["| " + " | ".join(cells) + " |" for cells in lines]
 
 
-def _left_out(count: int, where: str) -> list[str]:
+def _note_omitted(count: int, where: str) -> list[str]:
     return ["", f"{count:,} more are left out here; {where}."] if count > 0 else []
 
 

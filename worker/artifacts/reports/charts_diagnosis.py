@@ -100,7 +100,7 @@ def cause_chart(findings: tuple[Finding, ...]) -> Markup | None:
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         axes.set_ylim(len(shown) - 0.4, -0.5)
-        axes.set_xlim(*_ends(shown))
+        axes.set_xlim(*_axis_limits(shown))
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: _percent(share)))
         axes.set_xlabel("share of the excess loss that the remedy removes")
@@ -116,8 +116,8 @@ def _bar(axes: Axes, row: float, effect: Effect, height: float, alpha: float) ->
         axes.plot(ends, [row, row], "|-", color=INK, linewidth=1.0, markersize=12 * height)
 
 
-def _ends(findings: tuple[Finding, ...]) -> tuple[float, float]:
-    """Return the ends of the axis: from nothing to all, or as far as intervals reach."""
+def _axis_limits(findings: tuple[Finding, ...]) -> tuple[float, float]:
+    """Return the limits of the axis: from nothing to all, or as far as intervals reach."""
     effects = [
         effect
         for finding in findings

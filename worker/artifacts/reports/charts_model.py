@@ -34,7 +34,7 @@ def regression_charts(predictions: HeldOutPredictions) -> Markup:
         residual_axes.set_xlabel(f"predicted {MINUS} actual")
         residual_axes.set_ylabel("test rows")
 
-    label = "Answers against actual values, and the spread of their differences"
+    label = "Predictions against actual values, and the spread of their differences"
     return draw("regression", paint, label=label)
 
 

@@ -79,7 +79,7 @@ class ReportPage:
     confusion: Confusion | None
     charts: Charts
     usage: Usage
-    answer: str
+    output: str
     diagnosis: DiagnosisView | None
 
 
@@ -115,7 +115,7 @@ def _page(facts: Facts) -> ReportPage:
             confusion=None if matrix is None or is_few else confusion_chart(matrix.shares_CC),
         ),
         usage=usage(facts),
-        answer=describe_output(facts),
+        output=describe_output(facts),
         diagnosis=None if facts.diagnosis is None else view(facts.diagnosis, FIRST_TRY),
     )
 

@@ -1,8 +1,8 @@
 """Predicts the rows of a CSV with a model of lowloss: `python predict.py MODEL.keras ROWS.csv`.
 
 Needs TensorFlow with Keras, and nothing else. The CSV has named columns in any order; columns that
-the model does not use are ignored. The answers are a CSV, too: `prediction` in the target's units,
-or the likeliest label in `prediction` and each label's probability in a column of its own.
+the model does not use are ignored. The predictions are a CSV, too: `prediction` in the target's
+units, or the likeliest label in `prediction` and each label's probability in a column of its own.
 """
 
 from __future__ import annotations
@@ -48,8 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         metadata = read_metadata(options.model)
         columns, count = read_rows(options.rows, metadata)
-        answers = predict(options.model, model_inputs(metadata, columns, count), options.batch_size)
-        write_answers(options.output, metadata["labels"], answers)
+        predictions = predict(
+            options.model, model_inputs(metadata, columns, count), options.batch_size
+        )
+        write_predictions(options.output, metadata["labels"], predictions)
     except (InputError, OSError) as error:
         sys.exit(f"predict.py: {error}")
 
@@ -91,7 +93,7 @@ def read_rows(path: Path, metadata: dict[str, Any]) -> tuple[list[Any], int]:
 
 
 def find_delimiter(file: Any, needed: Sequence[str]) -> str:
-    """Return the delimiter that finds the most of the needed columns in the first line."""
+    """Return the delimiter with which the first line has the most needed columns."""
     line = file.readline()
     file.seek(0)
     names = set(needed)
@@ -228,7 +230,7 @@ def predict(path: Path, inputs: dict[str, Any], batch_size: int) -> Any:
     return model.predict(tensors, batch_size=batch_size, verbose=0)
 
 
-def write_answers(path: Path | None, labels: Sequence[str], answers: Any) -> None:
+def write_predictions(path: Path | None, labels: Sequence[str], predictions: Any) -> None:
     """Write a line for each row's prediction."""
     header = ["prediction", *(f"probability[{label}]" for label in labels)]
     opened = (
@@ -237,7 +239,7 @@ def write_answers(path: Path | None, labels: Sequence[str], answers: Any) -> Non
     with opened as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
-        for row in answers:
+        for row in predictions:
             label = [labels[int(row.argmax())]] if labels else []
             writer.writerow([*label, *map(str, row)])
 

@@ -55,7 +55,7 @@ def write_tensorboard(path: Path, facts: Facts) -> None:
         for trial in facts.trials:
             curve = facts.curves.get(trial.number, Curve())
             events = _events(trial, curve, numeric)
-            _add(archive, f"trial_{trial.number:04}/", _start(trial), events)
+            _add(archive, f"trial_{trial.number:04}/", _start_time(trial), events)
 
 
 def _add(archive: zipfile.ZipFile, folder: str, time: float, events: Iterable[Any]) -> None:
@@ -120,7 +120,7 @@ def _hparam(key: str, trials: Iterable[Trial], *, is_number: bool) -> Any:
 
 def _events(trial: Trial, curve: Curve, numeric: frozenset[str]) -> Iterator[Any]:
     """Yield a trial's hyperparameters, curves and score."""
-    start, end = _start(trial), _end(trial)
+    start, end = _start_time(trial), _end_time(trial)
     begun = SessionStartInfo(start_time_secs=start, group_name=f"trial {trial.number}")
     for key, value in trial.hyperparameters:
         if key in numeric:
@@ -167,10 +167,10 @@ def _plugin_event(time: float, tag: str, data: Any) -> Any:
     return Event(wall_time=time, summary=Summary(value=[value]))
 
 
-def _start(trial: Trial) -> float:
+def _start_time(trial: Trial) -> float:
     return trial.started_at.timestamp()
 
 
-def _end(trial: Trial) -> float:
-    ended: datetime = trial.finished_at or trial.started_at
-    return ended.timestamp()
+def _end_time(trial: Trial) -> float:
+    finished_at: datetime = trial.finished_at or trial.started_at
+    return finished_at.timestamp()

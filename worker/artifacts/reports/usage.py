@@ -75,7 +75,7 @@ def _keras(inputs: list[tuple[str, str, str]]) -> str:
             'model = keras.models.load_model("model.keras")',
             "rows = {",
             *lines,
-            *_rest(inputs),
+            *_omitted_inputs(inputs),
             "}",
             "print(model.predict(rows))",
         ]
@@ -96,7 +96,7 @@ def _onnx(inputs: list[tuple[str, str, str]]) -> str:
             'session = onnxruntime.InferenceSession("model.onnx")',
             "rows = {",
             *lines,
-            *_rest(inputs),
+            *_omitted_inputs(inputs),
             "}",
             "print(session.run(None, rows)[0])",
         ]
@@ -147,6 +147,6 @@ def _nested(example: str) -> str:
     return example if example.startswith("np.") else f"[[{example}]]"
 
 
-def _rest(inputs: list[tuple[str, str, str]]) -> list[str]:
+def _omitted_inputs(inputs: list[tuple[str, str, str]]) -> list[str]:
     more = len(inputs) - MAX_INPUTS
     return [f"    # … and {more:,} more: lowloss.json in the file names them"] if more > 0 else []

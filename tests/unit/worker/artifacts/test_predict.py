@@ -161,12 +161,12 @@ def test_file_that_is_no_model_is_told_of_in_one_line(
     )
 
 
-def test_labels_are_answered_with_their_probabilities(
+def test_labels_are_written_with_their_probabilities(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    answers = np.array([[0.25, 0.75], [0.5, 0.5]])
+    predictions = np.array([[0.25, 0.75], [0.5, 0.5]])
 
-    predict.write_answers(None, ["no", 'a "b", c'], answers)
+    predict.write_predictions(None, ["no", 'a "b", c'], predictions)
 
     rows = list(csv.reader(io.StringIO(capsys.readouterr().out)))
     assert rows == [
