@@ -138,6 +138,11 @@ def some_answers(task: Task, classes: int) -> HeldOutPredictions:
     return HeldOutPredictions(odds / odds.sum(axis=1, keepdims=True), drawn.astype(np.float64))
 
 
+LABELS: dict[Task, tuple[str, ...]] = {
+    Task.regression: (),
+    Task.binary: ("no", "yes"),
+    Task.multiclass: ("a", "b", "c"),
+}
 METRICS = {
     Task.regression: {"rmse": 1.25, "mae": 1.0, "r2": 0.95},
     Task.binary: {"log_loss": 0.3, "accuracy": 0.9, "balanced_accuracy": 0.88, "roc_auc": 0.95},
@@ -176,33 +181,16 @@ def some_facts(
 ) -> Facts:
     """The facts of a job over `columns`; the rest of `given` are fields of Facts."""
     if labels is None:
-        labels = {
-            Task.regression: (),
-            Task.binary: ("no", "yes"),
-            Task.multiclass: ("a", "b", "c"),
-        }[task]
+        labels = LABELS[task]
     columns = some_columns() if columns is None else columns
     aim = a_number(target) if task is Task.regression else a_category(target, labels)
-    found = {
-        "rows": {"train": 720, "validation": 240, "test": TEST_ROWS},
-        "excluded": (ExcludedColumn(column="id", reason="text or an identifier"),),
-        "baselines": some_baselines(task),
-        "confirmations": (
-            Confirmation(trial=1, scores=(0.2, 0.22), mean=0.21, sd=0.01),
-            Confirmation(trial=2, scores=(0.3, 0.31), mean=0.305, sd=0.01),
-        ),
-        "within_noise": False,
-        "winner": 1,
-        "metrics": METRICS[task] | {"val_loss": 0.2},
-        "test_metrics": METRICS[task],
-        "importances": tuple(
-            Importance(column=column.name, increase=1.0 / rank, sd=0.01)
-            for rank, column in enumerate(columns, start=1)
-        ),
-    } | (outcome or {})
     trials = given.pop("trials", some_trials())
     values: dict[str, Any] = {
-        "job": a_job(JobSpec(dataset="ds_1", target=target, **spec or {}), task, Outcome(**found)),
+        "job": a_job(
+            JobSpec(dataset="ds_1", target=target, **spec or {}),
+            task,
+            an_outcome(task, columns, **outcome or {}),
+        ),
         "dataset": Dataset(
             id="ds_1",
             name="houses",
@@ -220,6 +208,28 @@ def some_facts(
         "predictions": some_answers(task, len(labels)),
     }
     return Facts(**values | given)
+
+
+def an_outcome(task: Task, columns: tuple[Column, ...], **changed: Any) -> Outcome:
+    """The outcome of a finished search over `columns`."""
+    values: dict[str, Any] = {
+        "rows": {"train": 720, "validation": 240, "test": TEST_ROWS},
+        "excluded": (ExcludedColumn(column="id", reason="text or an identifier"),),
+        "baselines": some_baselines(task),
+        "confirmations": (
+            Confirmation(trial=1, scores=(0.2, 0.22), mean=0.21, sd=0.01),
+            Confirmation(trial=2, scores=(0.3, 0.31), mean=0.305, sd=0.01),
+        ),
+        "within_noise": False,
+        "winner": 1,
+        "metrics": METRICS[task] | {"val_loss": 0.2},
+        "test_metrics": METRICS[task],
+        "importances": tuple(
+            Importance(column=column.name, increase=1.0 / rank, sd=0.01)
+            for rank, column in enumerate(columns, start=1)
+        ),
+    }
+    return Outcome(**values | changed)
 
 
 def a_job(spec: JobSpec, task: Task, outcome: Outcome) -> Job:

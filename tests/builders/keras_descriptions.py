@@ -7,6 +7,8 @@ import json
 import zipfile
 from typing import Any
 
+from lowloss.recipes import ImportedRecipe, read_recipe
+
 Description = dict[str, Any]
 POLICY = {
     "module": "keras",
@@ -171,3 +173,9 @@ def an_archive(text: bytes, *, member: str = "config.json", compression: int = 0
 
 def written(description: Any) -> bytes:
     return json.dumps(description).encode()
+
+
+def read_model(description: Description, **fit: Any) -> ImportedRecipe:
+    """Return the recipe of a described model, compiled or fitted with some arguments changed."""
+    arguments = {"epochs": 10, "batch_size": 32, "validation_split": 0.0} | fit
+    return read_recipe(written(description), arguments)

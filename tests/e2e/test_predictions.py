@@ -91,16 +91,21 @@ def raw_values(rows: list[dict[str, str]]) -> dict[str, list[Any]]:
     }
 
 
+def a_mixed_table(task: str) -> pl.DataFrame:
+    """400 rows of every kind of column; the target follows `number`."""
+    columns = mixed_columns(rows=400) | {"town": [f"town {i * i % 37}" for i in range(400)]}
+    signal = np.asarray(columns["number"])
+    labels = np.array(["low", "mid", "top"])[np.digitize(signal, [-0.5, 0.5])]
+    target = signal * 250.0 + 1e4 if task == "regression" else labels
+    return pl.DataFrame(columns | {"what we want": target})
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("task", ["regression", "multiclass"])
 def test_row_is_answered_alike_over_http_by_keras_and_by_onnx(
     client: Client, tmp_path: Path, task: str
 ) -> None:
-    columns = mixed_columns(rows=400) | {"town": [f"town {i * i % 37}" for i in range(400)]}
-    signal = np.asarray(columns["number"])
-    labels = np.array(["low", "mid", "top"])[np.digitize(signal, [-0.5, 0.5])]
-    target = signal * 250.0 + 1e4 if task == "regression" else labels
-    frame = pl.DataFrame(columns | {"what we want": target})
+    frame = a_mixed_table(task)
     dataset = client.upload(frame.write_csv().encode(), format="csv", name="mixed")
 
     job = client.wait(client.submit(JOB | {"dataset": dataset.id}).id, timeout=180)
