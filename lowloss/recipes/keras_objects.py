@@ -75,7 +75,7 @@ def function_name(value: Any) -> str | None:
 
     Keras's other names become those of LossName and LayerActivation.
     """
-    if isinstance(value, dict) and value.get("class_name") in _FUNCTIONS:
+    if isinstance(value, dict) and str(value.get("class_name")) in _FUNCTIONS:
         value = value.get("config")
         if isinstance(value, dict):
             return None

@@ -300,6 +300,7 @@ def test_a_frozen_model_is_refused() -> None:
         a_layer("Dropout", rate="much"),
         a_layer("GaussianNoise", stddev=True),
         a_dense(3, kernel_initializer=[1]),
+        a_dense(3, activation={"class_name": []}),
     ],
 )
 def test_a_layer_that_keras_would_not_write_is_unreadable(layer: Any) -> None:
