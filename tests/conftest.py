@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from service.store.database import Database
@@ -16,6 +17,9 @@ from tests.builders import postgres
 
 # Two test processes share two cores: OpenMP's threads would wait for each other, spinning.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+hypothesis.settings.register_profile("fixed_seeds", derandomize=True)
+hypothesis.settings.load_profile("fixed_seeds")
 
 KINDS = ("sqlite", "postgres_18", "postgres_15")
 

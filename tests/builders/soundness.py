@@ -24,7 +24,6 @@ PROMISED = {pl.Boolean, pl.Int64, pl.Float64, pl.String, pl.Date, pl.Datetime("u
 BOUNDED = settings(
     max_examples=60,
     deadline=None,
-    derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
