@@ -147,6 +147,10 @@ class Arrays:
         """Whether some fold weighs its rows."""
         return any(fold.weight_N is not None for fold in self.folds)
 
+    def batch_size(self, plan: Plan) -> int:
+        """Return a plan's batch size: no larger than the training rows of the largest fold."""
+        return min(plan.batch_size, max(len(fold.train_N) for fold in self.folds))
+
     def steps(self, plan: Plan) -> int:
         """Count the training steps of one epoch."""
         return math.ceil(len(self.folds[plan.fold].train_N) / plan.batch_size)

@@ -1,4 +1,4 @@
-"""Which program trains a plan: the rule for padding, for a further compile, and for stock Keras.
+"""Which program trains a plan: the rule for padding, and for a further compile.
 
 A program costs a compile; padding a plan into a larger program costs arithmetic. A plan is padded
 until its bucket, the plans of its own depth and width, has wasted as much as its own program would
@@ -15,9 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from worker.engine.arrays import Arrays
-from worker.engine.cohort.program import LAYER_PENALTIES, OPTIONS, Shape
+from worker.engine.cohort.shape import LAYER_PENALTIES, OPTIONS, UNEVEN, Shape
 from worker.engine.cohort.update_rules import MOMENTS
-from worker.engine.draws import ROW_STRIDE
 from worker.engine.plans import Plan
 
 SLOTS = ((64, 4, 2), (256, 2, 1))
@@ -27,8 +26,10 @@ Above, 1. More slots save time a trial where all are in use, and waste it where 
 shapes leave them idle.
 """
 MIN_WIDTH = 32
-MAX_PROGRAMS = 24
-"""Of one job: half of them for what is worth its own, half for what no other can train."""
+SMALLEST_BATCH = 4
+"""A program trains batches of its own size, and down to one of so many parts of it."""
+MAX_PROGRAMS = 32
+"""What is kept of a job's programs."""
 COMPILE_SECONDS = 1.5
 SLOT_SECONDS, WEIGHT_SECONDS, CELL_SECONDS = 8e-6, 0.7e-9, 75e-12
 """What a step costs each slot, each weight, and each product of a weight and a row."""
@@ -48,65 +49,87 @@ class Reach:
 
 
 class Buckets:
-    """The programs of one job."""
+    """The programs of one job.
 
-    def __init__(self, arrays: Arrays, reach: Reach, *, max_slots_of_cohort: int) -> None:
+    The least recently used one is given up where more than `max_programs` are live: where it is
+    needed again it is compiled again.
+    """
+
+    def __init__(
+        self,
+        arrays: Arrays,
+        reach: Reach,
+        *,
+        max_slots_of_cohort: int,
+        plans_together: int = 1,
+        max_programs: int = MAX_PROGRAMS,
+    ) -> None:
         self._arrays = arrays
         self._reach = reach
         self._max_slots_of_cohort = max_slots_of_cohort
+        self._plans_together = plans_together
+        self._max_programs = max_programs
         self._live: list[Shape] = []
         self._wasted: defaultdict[Shape, float] = defaultdict(float)
 
-    def choose(self, plan: Plan) -> Shape | None:
-        """Return the program that trains a plan; None where `KerasEngine` is to train it."""
-        if max(plan.widths, default=0) > ROW_STRIDE:
-            return None
+    def choose(self, plan: Plan) -> Shape:
+        """Return the program that trains a plan."""
         exact = self._shape(plan, plan.widths)
         holding = [shape for shape in self._live if _holds(shape, exact)]
         if not holding:
-            return self._first_shape(plan, exact)
+            return self._use(self._first_shape(plan, exact))
         best = min(holding, key=self._slot_seconds)
         self._wasted[exact] += self._waste(plan, best, exact)
-        if self._wasted[exact] < COMPILE_SECONDS or len(self._live) >= MAX_PROGRAMS // 2:
-            return best
-        self._live.append(exact)
-        return exact
+        return self._use(best if self._wasted[exact] < COMPILE_SECONDS else exact)
 
-    def _first_shape(self, plan: Plan, exact: Shape) -> Shape | None:
-        """Return the program of a plan that no live one can train."""
-        if len(self._live) >= MAX_PROGRAMS:
-            return None
-        largest = exact
-        if plan.widths:
-            layers = max(self._reach.layers, len(plan.widths))
-            largest = self._shape(plan, (max(self._reach.width, *plan.widths),) * layers)
-        is_cheap = self._waste(plan, largest, exact) < COMPILE_SECONDS
-        # The last programs are kept for what can train all that may come.
-        is_late = len(self._live) >= MAX_PROGRAMS // 2
-        self._live.append(largest if is_cheap or is_late else exact)
-        return self._live[-1]
+    def _use(self, shape: Shape) -> Shape:
+        """Record that a program is used, and give one up where that makes too many."""
+        if shape in self._live:
+            self._live.remove(shape)
+        self._live.append(shape)
+        if len(self._live) > self._max_programs:
+            given_up = self._live.pop(0)
+            self._wasted.pop(given_up, None)
+        return shape
+
+    def _first_shape(self, plan: Plan, exact: Shape) -> Shape:
+        """Return the program of a plan that no live one can train.
+
+        It is the largest that the search may need of this kind, where that costs little.
+        """
+        if not plan.widths:
+            return exact
+        layers = max(self._reach.layers, len(plan.widths))
+        widths = (max(self._reach.width, *plan.widths),) * layers
+        largest = self._shape(plan, widths)
+        return largest if self._waste(plan, largest, exact) < COMPILE_SECONDS else exact
 
     def _shape(self, plan: Plan, widths: tuple[int, ...]) -> Shape:
         padded = tuple(pad(width) for width in widths)
+        names = plan.activations + plan.activations[-1:] * (len(widths) - len(plan.widths))
+        batch_size = self._arrays.batch_size(plan)
+        steps = {-(-len(fold.train_N) // batch_size) for fold in self._arrays.folds}
+        return Shape(
+            slots=self._slots(padded),
+            widths=padded,
+            batch_size=batch_size,
+            activation=names[0] if len(set(names)) == 1 else names,
+            # AdamW is Adam with a decay, which is a run-time value.
+            optimizer="adam" if plan.optimizer == "adamw" else plan.optimizer,
+            uses=self._reach.uses | uses(plan) | ({UNEVEN} if len(steps) > 1 else set()),
+        )
+
+    def _slots(self, widths: tuple[int, ...]) -> int:
+        if self._plans_together > 1:
+            return self._plans_together
         fitting = (
             (max_slots, min_slots)
             for limit, max_slots, min_slots in SLOTS
-            if max(padded, default=0) <= limit
+            if max(widths, default=0) <= limit
         )
         max_slots, min_slots = next(fitting, (1, 1))
-        names = plan.activations + plan.activations[-1:] * (len(widths) - len(plan.widths))
-        return Shape(
-            slots=min(
-                self._max_slots_of_cohort,
-                max_slots,
-                max(min_slots, self._max_slots_of_cohort // self._reach.shapes),
-            ),
-            widths=padded,
-            batch_size=min(plan.batch_size, max(len(f.train_N) for f in self._arrays.folds)),
-            activation=names[0] if len(set(names)) == 1 else names,
-            optimizer=plan.optimizer,
-            uses=self._reach.uses | uses(plan),
-        )
+        of_shapes = max(min_slots, self._max_slots_of_cohort // self._reach.shapes)
+        return min(self._max_slots_of_cohort, max_slots, of_shapes)
 
     def _waste(self, plan: Plan, padded: Shape, exact: Shape) -> float:
         """Return the seconds that a plan takes longer in a larger program."""
@@ -168,5 +191,7 @@ def _holds(shape: Shape, needed_shape: Shape) -> bool:
         and all(have >= need for have, need in zip(shape.widths, needed_widths, strict=True))
         and shape.uses >= needed_shape.uses
         and shape.activations[: len(needed_shape.widths)] == needed_shape.activations
-        and (shape.batch_size, shape.optimizer) == (needed_shape.batch_size, needed_shape.optimizer)
+        and shape.optimizer == needed_shape.optimizer
+        # Rows beyond a plan's batch are masked.
+        and shape.batch_size // SMALLEST_BATCH <= needed_shape.batch_size <= shape.batch_size
     )

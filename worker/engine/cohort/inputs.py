@@ -22,6 +22,7 @@ class SlotInputs(NamedTuple):
     dropout_LK: Any
     noise: Any
     seed: Any
+    patience: Any
     unit_masks: tuple[Any, ...]
     layer_mask_LK11: Any
     y_shift: Any
@@ -29,20 +30,31 @@ class SlotInputs(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """The rows of one call.
+    """The rows of one call: of some epochs, or of a part of one.
 
-    `x_ND` and `y_N` are the data, or the piece of them that `chosen_KI` numbers: each slot's rows
-    in the order in which they are used. `weight_KI` weighs their losses, [K, 0] where none of the
-    job's folds has weights. `share_KS` is each step's share of its own rows in mixup, [K, 0] where
-    the program has none. `rows_K` counts the rows of a slot's whole epoch or validation, of
-    which this call begins with number `first` and takes `count` batches.
+    `x_ND` and `y_N` are the data, or the piece of them that `chosen_EKR` and `validation_KV`
+    number: each slot's rows in the order in which they are used. `weight_EKR` weighs the losses of
+    training rows, [E, K, 0] where none of the job's folds has weights. `share_EKS` is each step's
+    share of its own rows in mixup, [E, K, 0] where the program has none.
+
+    `rows_K` and `validation_rows_K` count a slot's rows of an epoch. The call trains `steps`
+    batches of `batch_size` rows, the first of which is number `first_step` of its epoch, and
+    validates `pieces` batches from `first_piece` on; with `is_end` the epoch ends, and as many
+    `epochs` are trained.
     """
 
     x_ND: Any
     y_N: Any
-    chosen_KI: Any
-    weight_KI: Any
-    share_KS: Any
+    chosen_EKR: Any
+    weight_EKR: Any
+    share_EKS: Any
     rows_K: Any
-    first: Any
-    count: Any
+    batch_size: Any
+    first_step: Any
+    steps: Any
+    validation_KV: Any
+    validation_rows_K: Any
+    first_piece: Any
+    pieces: Any
+    epochs: Any
+    is_end: Any
