@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable
 from contextlib import closing
@@ -40,12 +41,15 @@ from worker.search.tuner import SearchTuner
 from worker.trials.folds import TrainingResult, train_repeats
 from worker.trials.loop import SearchLoop
 from worker.trials.scoring import validation_metrics
-from worker.winner.baselines import fit_baselines
+from worker.winner.baselines import Baselines, fit_baselines
 from worker.winner.confirm import Confirmed, Finalist, confirm
 from worker.winner.refit import make_final_model
 
 SEARCH_SHARE = 0.8
 """The part of a job's `max_seconds` that the search may use: the rest confirms the winner."""
+BASELINES_SHARE = 0.1
+"""The part of it that the baselines may use, within these limits."""
+MIN_BASELINES_SECONDS, MAX_BASELINES_SECONDS = 5.0, 120.0
 
 
 def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
@@ -61,11 +65,9 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
     prepared, checked = prepare_data(database, job, resources)
     job = replace(job, spec=checked.spec)
     reporter.phase("baselines", rows=count_rows(prepared), excluded=as_json(checked.excluded))
-    baselines = fit_baselines(prepared, job.spec)
-    reporter.phase("search", baselines=as_json(fitted.baseline for fitted in baselines))
-
+    baselines = fit_baselines_in_time(prepared, job, reporter)
     engine = new_engine(job.spec, prepared)
-    reporter.record(threads=engine.threads, open_trials=engine.max_open)
+    reporter.phase("search", **baseline_fields(baselines), **engine_fields(engine))
     with closing(SearchTuner(job.spec, directory=folder)) as tuner:
         loop = SearchLoop(tuner, prepared, reporter, folder)
         loop.replay(load_earlier_attempts(database, job, folder))
@@ -87,12 +89,37 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
         diagnosis = diagnose_search(job, checked, confirmed, reporter, resources)
         reporter.phase("export")
         seed = job.spec.seed
-        export(final_model, gain, baselines, reporter, folder, diagnosis=diagnosis, seed=seed)
+        export(
+            final_model, gain, baselines.fitted, reporter, folder, diagnosis=diagnosis, seed=seed
+        )
     if reporter.stop_cause is StopCause.cancel:
         return Ended(Ending.cancelled, reason="cancelled")
     if confirmed is None:
         raise no_trial_completed(tuner)
     return Ended(Ending.succeeded, reason=reason)
+
+
+def fit_baselines_in_time(prepared: Prepared, job: LoadedJob, reporter: Reporter) -> Baselines:
+    """Fit the baselines in their part of the job's time."""
+    seconds_left = job.seconds_left(1.0)
+    share_s = math.inf if seconds_left is None else BASELINES_SHARE * seconds_left
+    seconds = min(MAX_BASELINES_SECONDS, max(MIN_BASELINES_SECONDS, share_s))
+    return fit_baselines(
+        prepared, job.spec, seconds=seconds, should_continue=reporter.should_continue
+    )
+
+
+def baseline_fields(baselines: Baselines) -> dict[str, Any]:
+    """Return the baselines as the store keeps them."""
+    return {
+        "baselines": as_json(fitted.baseline for fitted in baselines.fitted),
+        "missing_baselines": dict(baselines.missing),
+    }
+
+
+def engine_fields(engine: CohortEngine) -> dict[str, Any]:
+    """Return how the engine trains, as the store keeps it."""
+    return {"threads": engine.threads, "open_trials": engine.max_open}
 
 
 def new_engine(spec: JobSpec, prepared: Prepared) -> CohortEngine:

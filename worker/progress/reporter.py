@@ -91,6 +91,15 @@ class Reporter:
         if self.is_suspended:
             raise JobSuspended(str(self.stop_cause))
 
+    def should_continue(self) -> bool:
+        """Listen to users and supervisor; return whether what a model can do without goes on.
+
+        Raise JobSuspended where the job is paused, or its worker stops.
+        """
+        self.poll()
+        self.raise_if_suspended()
+        return self.stop_cause is not StopCause.cancel
+
     def alive(self) -> None:
         """Give the supervisor a sign of life."""
         self._channel.alive()
