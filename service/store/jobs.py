@@ -144,8 +144,13 @@ def check_earlier_jobs(session: Session, job_ids: Sequence[str]) -> None:
         raise InvalidRequest(detail, field="warm_start_from", fix=fix)
 
 
-def record_outcome(session: Session, fence: Fence, *, phase: str | None, **fields: Any) -> None:
-    """Add fields to a job's outcome, and record which phase it has come to."""
+def record_outcome(
+    session: Session, fence: Fence, *, phase: str | None, **fields: Any
+) -> Requested:
+    """Add fields to a job's outcome, and record which phase it has come to.
+
+    Return what users ask of the job.
+    """
     job = hold_fence(session, fence)
     job.outcome = job.outcome | fields
     if (winner := fields.get("winner")) is not None and winner != job.best_trial:
@@ -153,6 +158,7 @@ def record_outcome(session: Session, fence: Fence, *, phase: str | None, **field
         job.version += 1
     if phase is not None:
         record_event(session, job, EventKind.job_phase, phase=phase)
+    return Requested(job.requested)
 
 
 def find_response(session: Session, key: str, *, request: bytes) -> dict[str, Any] | None:

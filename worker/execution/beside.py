@@ -32,6 +32,7 @@ def iterate_beside(items: Iterable[T], check: Callable[[], object]) -> Iterator[
             error = raised
         results.put(_End(error))
 
+    check()
     threading.Thread(target=compute, name="beside", daemon=True).start()
     try:
         while not isinstance(result := _next_result(results, check), _End):

@@ -106,11 +106,6 @@ def fit_baselines(
     return Baselines(tuple(fitted), missing)
 
 
-def leave_out_baselines(prepared: Prepared, spec: JobSpec) -> Baselines:
-    """Return no baselines, and for each that there is no time for it."""
-    return Baselines(missing=dict.fromkeys(_list_trainings(prepared, spec), ENDING))
-
-
 def _list_trainings(prepared: Prepared, spec: JobSpec) -> dict[str, list[_Training]]:
     """Return the models to fit by baseline: one a fold, and last that of all known rows, if any."""
     splits, target = prepared.splits, prepared.labelled.target
