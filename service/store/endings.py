@@ -21,6 +21,7 @@ def end_lease(
     end_attempt(session, job, outcome, number=job.attempt, error=error)
     count_seconds(session, job)
     job.lease_owner = job.lease_expires_at = job.claimed_at = None
+    job.phase = job.phase_started_at = None
     job.requested = Requested.none
     job.version += 1
 

@@ -130,6 +130,8 @@ def _claim_row(session: Session, owner: str, *, lease_seconds: float) -> JobRow 
             lease_expires_at=unless_last(utc_now(lease_seconds)),
             claimed_at=unless_last(utc_now()),
             started_at=case((JobRow.started_at.is_(None), utc_now()), else_=JobRow.started_at),
+            phase=None,
+            phase_started_at=None,
             attempt=JobRow.attempt + 1,
             failures=JobRow.failures + case((expired, 1), else_=0),
             version=JobRow.version + 1,

@@ -22,7 +22,11 @@ while time.monotonic() < deadline:
 def busy_processes(count: int, *, seconds: float = MAX_SECONDS) -> Iterator[None]:
     """Run processes that do nothing but compute, until the block or their time ends."""
     command = [sys.executable, "-c", SPIN, str(seconds)]
-    processes = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(count)]
+    # Linux shares processor time between sessions first: in one, all would count as one process.
+    processes = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)
+        for _ in range(count)
+    ]
     try:
         for process in processes:
             assert process.stdout is not None

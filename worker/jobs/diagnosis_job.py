@@ -60,14 +60,15 @@ def run_diagnosis(
 
     Once the job is to end, it is of what was measured so far. A cancel before the recipe itself was
     trained raises JobCancelled. `sound_recipes` are named recipes that the diagnosed one is
-    compared with.
+    compared with; they are those of a search, which the diagnosis is a phase of.
     """
     is_training = False
+    within = None if sound_recipes is None else "diagnosis"
 
     def on_phase(name: str) -> None:
         nonlocal is_training
         is_training |= name == "reproduce"
-        reporter.phase(name)
+        reporter.phase(name, within=within)
 
     def should_continue() -> bool:
         if not is_training:

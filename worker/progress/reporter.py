@@ -142,9 +142,11 @@ class Reporter:
         """Give the supervisor a sign of life."""
         self._channel.alive()
 
-    def phase(self, name: str, **fields: Any) -> None:
-        """Record which phase the job has come to, and fields of its outcome."""
-        self._requested = self._write(lambda s: record_outcome(s, self.fence, phase=name, **fields))
+    def phase(self, name: str, *, within: str | None = None, **fields: Any) -> None:
+        """Record which phase the job has come to, or one within it, and fields of its outcome."""
+        self._requested = self._write(
+            lambda s: record_outcome(s, self.fence, phase=name, within=within, **fields)
+        )
 
     def record(self, **fields: Any) -> None:
         """Add fields to the job's outcome."""
