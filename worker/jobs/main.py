@@ -65,7 +65,8 @@ def run_job(database: Database, fence: Fence, channel: Channel, resources: JobRe
     reporter = Reporter(database, fence, channel)
     with database.reading() as session:
         spec = get_job(session, fence.job_id).spec
-    with tempfile.TemporaryDirectory(dir=channel.folder) as name:
+    # What a job abandoned may still write there.
+    with tempfile.TemporaryDirectory(dir=channel.folder, ignore_cleanup_errors=True) as name:
         resources = replace(resources, folder=Path(name))
         try:
             if isinstance(spec, DiagnosisSpec):
