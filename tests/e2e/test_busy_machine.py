@@ -101,7 +101,7 @@ def test_short_job_on_a_busy_machine_ends_with_a_model(client: Client, tmp_path:
 
     with busy_processes(BUSY):
         submitted = client.submit({"dataset": dataset, "target": "y", "budget": budget})
-        job = client.wait(submitted.id, timeout=280)
+        job = client.wait(submitted.id, timeout=450)
 
     assert (job.state, job.attempt) == (JobState.succeeded, 1), job.errors
     assert client.download(job.id, tmp_path).stat().st_size > 0
