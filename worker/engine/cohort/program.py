@@ -17,6 +17,7 @@ import tensorflow as tf
 from worker.engine.arrays import Arrays, Loss
 from worker.engine.cohort.compiled import Compiled
 from worker.engine.cohort.inputs import Rows, SlotInputs
+from worker.engine.cohort.kernel_operations import after, product, sum_of_slots
 from worker.engine.cohort.update_rules import (
     MOMENTS,
     Moments,
@@ -201,7 +202,9 @@ class Program:
         if "clip_norm" in shape.uses:
             gradients = clip_by_global_norm(gradients, inputs.clip_norm)
         time_K = tf.cast(step_K, self.dtype)
-        rate = self._rate(time_K, inputs)[:, None, None]
+        # The gradient of the first layer's bias comes last of all that reads a kernel.
+        rate_K = after(self._rate(time_K, inputs), all_K, gradients[1][:, 0, 0])
+        rate = rate_K[:, None, None]
         decay = rate * inputs.weight_decay[:, None, None]
         parameters, moments = update(
             shape.optimizer,
@@ -286,7 +289,7 @@ class Program:
         for layer, width in enumerate(self.shape.widths):
             kernel, bias = parameters[2 * layer], parameters[2 * layer + 1]
             name, mask = self.shape.activations[layer], inputs.unit_masks[layer]
-            new = hidden_activation(name, tf.matmul(h, kernel) + bias, mask)
+            new = hidden_activation(name, product(h, kernel) + bias, mask)
             if key_K is not None and "dropout" in self.shape.uses:
                 rate_K = inputs.dropout_LK[layer]
                 keep = dropout_keep(key_K, layer, new.shape[1], width, rate_K)
@@ -298,7 +301,7 @@ class Program:
                 else tf.where(inputs.layer_mask_LK11[layer], new, _fit_width(h, width))
             )
         kernel, bias = parameters[2 * len(self.shape.widths) :][:2]
-        return tf.matmul(h, kernel) + bias
+        return product(h, kernel) + bias
 
     def _embedded(self, parameters: Parameters, x_KBD: Any) -> Any:
         """Return numbers as they are, and each code's numbers from its table [K, B, inputs]."""
@@ -319,11 +322,11 @@ class Program:
     def _penalty(self, parameters: Parameters, inputs: SlotInputs) -> Any:
         """Return L1 and L2 of the kernels [K]."""
         kernels = parameters[: 2 * len(self.shape.widths) + 2 : 2]
-        l2_HK = [tf.reduce_sum(tf.square(kernel), [1, 2]) for kernel in kernels]
+        l2_HK = [sum_of_slots(tf.square(kernel)) for kernel in kernels]
         penalty_K = self._weighted_sum(l2_HK, inputs.l2_HK)
         if "l1" not in self.shape.uses:
             return penalty_K
-        l1_HK = [tf.reduce_sum(tf.abs(kernel), [1, 2]) for kernel in kernels]
+        l1_HK = [sum_of_slots(tf.abs(kernel)) for kernel in kernels]
         return self._weighted_sum(l1_HK, inputs.l1_HK) + penalty_K
 
     def _weighted_sum(self, norm_HK: list[Any], strength_HK: Any) -> Any:
