@@ -12,6 +12,7 @@ from lowloss.cli.errors import FAILED, PlainErrors
 from lowloss.cli.output import out, print_json
 from lowloss.cli.parameters import AsJson, Builtin, JobId, Target
 from lowloss.cli.rendering import results as render
+from lowloss.cli.rendering.notes import describe_notes, describe_stage
 from lowloss.cli.rendering.watch import watch_job
 from lowloss.cli.specs import find_dataset, read_object, set_fields
 from lowloss.client.client import Client
@@ -83,7 +84,9 @@ def status(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
     elif job.state.is_finished:
         render.show_summary(job, out)
     else:
-        out.print(f"{job.id} {job.state}  {render.describe_progress(job)}")
+        out.print(f"{job.id} {describe_stage(job)}  {render.describe_progress(job)}")
+        for note in describe_notes(job):
+            out.print(note, soft_wrap=True)
 
 
 @app.command()
@@ -148,5 +151,4 @@ def _show_state(job: Job, *, as_json: bool) -> None:
     if as_json:
         print_json(job)
         return
-    request = f", {job.requested} requested" if job.requested != "none" else ""
-    typer.echo(f"{job.id} {job.state}{request}")
+    typer.echo(", ".join([f"{job.id} {job.state}", *describe_notes(job)]))

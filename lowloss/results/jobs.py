@@ -17,7 +17,8 @@ from lowloss.spec import DiagnosisSpec, JobSpec, Task
 class Progress(Result):
     """The progress of a job; a diagnosis has no trials.
 
-    `seconds_left` is an estimate, null where there is no basis for one.
+    `seconds_left` is an estimate, the diagnosis included; null where there is no basis for one, as
+    once a job's time is over and only its export is left.
     """
 
     trials: int
@@ -62,7 +63,12 @@ class Links(Result):
 
 
 class Job(Result):
-    """One durable run of a search or of a diagnosis: `kind` says which, and the type of `spec`."""
+    """One durable run of a search or of a diagnosis: `kind` says which, and the type of `spec`.
+
+    `phase` is what its worker does, null where none has it. `queue_position` is 1 for the queued
+    job that is claimed next. `retry_reason` says how the attempt before this one ended: `crashed`,
+    `lease_expired`, `stopped` or `paused`; null in the first, and once the job has ended.
+    """
 
     id: str
     kind: JobKind = JobKind.search
@@ -73,7 +79,10 @@ class Job(Result):
     dataset: str
     task: Task
     spec: JobSpec | DiagnosisSpec
+    phase: str | None = None
+    queue_position: int | None = None
     attempt: int
+    retry_reason: str | None = None
     failures: int
     errors: tuple[AttemptError, ...]
     created_at: datetime

@@ -16,12 +16,14 @@ class Baseline(Result):
 
     `difference` is, for each metric, the central 95 % of the model's value minus the baseline's
     over resampled test rows: where it contains 0, other test rows might have reversed the order.
+    `note` says how far it came where its time was up before it was complete.
     """
 
     name: str
     metrics: dict[str, float]
     test_metrics: dict[str, float]
     difference: dict[str, tuple[float, float]] | None = None
+    note: str | None = None
 
 
 class Confirmation(Result):
@@ -66,12 +68,13 @@ class ExcludedColumn(Result):
 class Outcome(Result):
     """The results of a job other than its trials, filled in while the worker goes on.
 
-    `threads` is how many threads train, `open_trials` how many trials they train at a time at most.
-    `rows` counts the rows of the first fold. `test_intervals` is the central 95 % of each test
-    metric over resampled test rows. `agreement` is the largest difference of each model file's
-    predictions of the test rows from the training engine's, as a share of their spread. `diagnosis`
-    is a summary; the whole diagnosis has a route of its own. `missing_artifacts` says why an
-    artifact could not be made.
+    `threads` is how many threads train, `open_trials` how many trials they train at a time at
+    most. `rows` counts the rows of the first fold. `best_of_search` is the trial that had the best
+    score, where the confirmation on more seeds chose another as `winner`. `test_intervals` is the
+    central 95 % of each test metric over resampled test rows. `agreement` is the largest
+    difference of each model file's predictions of the test rows from the training engine's, as a
+    share of their spread. `diagnosis` is a summary; the whole diagnosis has a route of its own.
+    `missing_baselines` and `missing_artifacts` say why one could not be made.
     """
 
     threads: int | None = None
@@ -79,9 +82,11 @@ class Outcome(Result):
     rows: dict[Literal["train", "validation", "test"], int] | None = None
     excluded: tuple[ExcludedColumn, ...] = ()
     baselines: tuple[Baseline, ...] = ()
+    missing_baselines: dict[str, str] = Field(default_factory=dict)
     confirmations: tuple[Confirmation, ...] = ()
     within_noise: bool | None = None
     winner: int | None = None
+    best_of_search: int | None = None
     metrics: dict[str, float] | None = None
     test_metrics: dict[str, float] | None = None
     test_intervals: dict[str, tuple[float, float]] | None = None

@@ -8,7 +8,19 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, and_, delete, exists, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    ScalarSelect,
+    Select,
+    and_,
+    case,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy.orm import Session, aliased
 
 from lowloss.errors import IdempotencyKeyReused, InvalidRequest, JobNotFound
@@ -36,6 +48,8 @@ from service.store.schema import AttemptRow, IdempotencyKeyRow, JobRow, TrialRow
 from service.store.specs import read_spec
 from service.store.trials import list_trials
 
+DIAGNOSIS_PHASE, EXPORT_PHASE = "diagnosis", "export"
+"""The phases in which a search has ended: its trials say nothing of the time left then."""
 KEY_SECONDS = 7 * 24 * 3600.0
 """How long the first response to an Idempotency-Key is stored."""
 
@@ -144,15 +158,27 @@ def check_earlier_jobs(session: Session, job_ids: Sequence[str]) -> None:
         raise InvalidRequest(detail, field="warm_start_from", fix=fix)
 
 
-def record_outcome(session: Session, fence: Fence, *, phase: str | None, **fields: Any) -> None:
-    """Add fields to a job's outcome, and record which phase it has come to."""
+def record_outcome(
+    session: Session, fence: Fence, *, phase: str | None, within: str | None = None, **fields: Any
+) -> Requested:
+    """Add fields to a job's outcome, and record which phase it has come to.
+
+    A phase `within` another is an event alone. Return what users ask of the job.
+    """
     job = hold_fence(session, fence)
     job.outcome = job.outcome | fields
     if (winner := fields.get("winner")) is not None and winner != job.best_trial:
+        job.outcome = job.outcome | {"best_of_search": job.best_trial}
+        change = {"trial": winner, "previous": job.best_trial, "reason": "confirmation"}
+        record_event(session, job, EventKind.best_changed, **change)
         job.best_trial = winner
         job.version += 1
-    if phase is not None:
+    if within is not None:
+        record_event(session, job, EventKind.job_phase, phase=phase, within=within)
+    elif phase is not None:
+        job.phase, job.phase_started_at = phase, utc_now()
         record_event(session, job, EventKind.job_phase, phase=phase)
+    return Requested(job.requested)
 
 
 def find_response(session: Session, key: str, *, request: bytes) -> dict[str, Any] | None:
@@ -198,8 +224,36 @@ def _build_query() -> Select[Any]:
         count(TrialRow.state == TrialState.running).label("running"),
         count(failed).label("failed"),
         epochs.label("epochs"),
+        _count_ahead().label("ahead"),
+        _last_outcome().label("last_outcome"),
         utc_now().label("now"),
     ).outerjoin(best, and_(best.job_id == JobRow.id, best.number == JobRow.best_trial))
+
+
+def _count_ahead() -> ColumnElement[int | None]:
+    """Count the queued jobs that are claimed before a queued job; null for others."""
+    ahead = aliased(JobRow, name="ahead")
+    is_older = or_(
+        ahead.created_at < JobRow.created_at,
+        and_(ahead.created_at == JobRow.created_at, ahead.id < JobRow.id),
+    )
+    comes_first = or_(
+        ahead.priority > JobRow.priority, and_(ahead.priority == JobRow.priority, is_older)
+    )
+    count = select(func.count()).where(ahead.state == JobState.queued, comes_first)
+    return case((JobRow.state == JobState.queued, count.scalar_subquery()), else_=None)
+
+
+def _last_outcome() -> ColumnElement[str | None]:
+    """Return how the last attempt that ended did so; null once the job itself has, or is paused."""
+    last = (
+        select(AttemptRow.outcome)
+        .where(AttemptRow.job_id == JobRow.id, AttemptRow.outcome.is_not(None))
+        .order_by(AttemptRow.number.desc())
+        .limit(1)
+    )
+    is_active = JobRow.state.in_([JobState.queued, JobState.running])
+    return case((is_active, last.scalar_subquery()), else_=None)
 
 
 def _make_jobs(session: Session, rows: Sequence[Row[Any]]) -> dict[str, Job]:
@@ -228,7 +282,10 @@ def _make_job(joined: Row[Any], attempts: Sequence[AttemptRow]) -> Job:
         dataset=spec.dataset,
         task=Task(job_row.task),
         spec=spec,
+        phase=job_row.phase,
+        queue_position=None if joined.ahead is None else joined.ahead + 1,
         attempt=job_row.attempt,
+        retry_reason=joined.last_outcome,
         failures=job_row.failures,
         errors=tuple(_make_attempt_error(attempt) for attempt in attempts),
         created_at=job_row.created_at,
@@ -267,17 +324,27 @@ def _make_progress(joined: Row[Any], spec: JobSpec | DiagnosisSpec) -> Progress:
 def _estimate_seconds_left(
     joined: Row[Any], spec: JobSpec | DiagnosisSpec, seconds: float
 ) -> float | None:
-    """Estimate the seconds until the budget's nearest limit; None without a basis."""
-    if JobState(joined.JobRow.state).is_finished:
+    """Estimate the seconds until the job ends; None without a basis, as for an export."""
+    job_row = joined.JobRow
+    if JobState(job_row.state).is_finished:
         return 0.0
-    if joined.JobRow.state != JobState.running:
+    if job_row.state != JobState.running or job_row.requested != Requested.none:
         return None
     if isinstance(spec, DiagnosisSpec):
-        return max(0.0, spec.budget.max_seconds - seconds)
-    return _estimate_search_seconds(joined, spec.budget, seconds) if joined.done else None
+        seconds_left = spec.budget.max_seconds - seconds
+    elif job_row.phase == DIAGNOSIS_PHASE:
+        seconds_left = spec.budget.diagnosis_seconds
+        seconds_left -= (joined.now - job_row.phase_started_at).total_seconds()
+    elif job_row.phase == EXPORT_PHASE or not joined.done:
+        return None
+    else:
+        seconds_left = _estimate_search_seconds(joined, spec.budget, seconds)
+        seconds_left += spec.budget.diagnosis_seconds
+    return seconds_left if seconds_left > 0 else None
 
 
 def _estimate_search_seconds(joined: Row[Any], budget: Budget, seconds: float) -> float:
+    """Estimate the seconds until the winner is known, by the budget's nearest limit."""
     estimates: list[float] = [seconds / joined.done * (budget.max_trials - joined.done)]
     if budget.max_total_epochs is not None and joined.epochs:
         estimates.append(seconds / joined.epochs * (budget.max_total_epochs - joined.epochs))

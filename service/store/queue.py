@@ -15,23 +15,22 @@ import secrets
 from dataclasses import dataclass
 from typing import assert_never
 
-from sqlalchemy import ColumnElement, and_, case, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, or_, select, update
 from sqlalchemy.orm import Session
 
 from lowloss.errors import JobNotFound, LeaseLost, StateConflict
-from lowloss.results import JobKind, JobState, Requested, TrialState
+from lowloss.results import JobState, Requested
 from lowloss.spec import DiagnosisSpec, JobSpec, Task
-from service.store.blobs import release_blobs
 from service.store.database import utc_now
-from service.store.events import EventKind, record_event
-from service.store.schema import (
-    ArtifactRow,
-    AttemptOutcome,
-    AttemptRow,
-    CheckpointRow,
-    JobRow,
-    TrialRow,
+from service.store.endings import (
+    cancel_waiting,
+    close_job,
+    count_seconds,
+    end_attempt,
+    end_lease,
 )
+from service.store.events import EventKind, record_event
+from service.store.schema import ArtifactRow, AttemptOutcome, AttemptRow, JobRow
 from service.store.specs import find_kind, read_spec
 
 
@@ -88,9 +87,9 @@ def claim_job(session: Session, owner: str, *, lease_seconds: float) -> Claim | 
     """
     while (job := _claim_row(session, owner, lease_seconds=lease_seconds)) is not None:
         # The statement left the previous attempt open if, and only if, its lease had expired.
-        _end_attempt(session, job, AttemptOutcome.lease_expired, number=job.attempt - 1)
+        end_attempt(session, job, AttemptOutcome.lease_expired, number=job.attempt - 1)
         if job.state == JobState.failed:
-            _close(session, job)
+            close_job(session, job)
             continue
         session.add(AttemptRow(job_id=job.id, number=job.attempt, worker=owner))
         record_event(session, job, EventKind.job_started, attempt=job.attempt)
@@ -131,6 +130,8 @@ def _claim_row(session: Session, owner: str, *, lease_seconds: float) -> JobRow 
             lease_expires_at=unless_last(utc_now(lease_seconds)),
             claimed_at=unless_last(utc_now()),
             started_at=case((JobRow.started_at.is_(None), utc_now()), else_=JobRow.started_at),
+            phase=None,
+            phase_started_at=None,
             attempt=JobRow.attempt + 1,
             failures=JobRow.failures + case((expired, 1), else_=0),
             version=JobRow.version + 1,
@@ -162,7 +163,7 @@ def hold_fence(session: Session, fence: Fence) -> JobRow:
 def renew_lease(session: Session, fence: Fence, *, lease_seconds: float) -> Requested:
     """Lengthen a lease, counted from now, and return what users ask of the job."""
     job = hold_fence(session, fence)
-    _count_seconds(session, job)
+    count_seconds(session, job)
     job.lease_expires_at = utc_now(lease_seconds)
     return Requested(job.requested)
 
@@ -182,25 +183,31 @@ def finish_job(
         .where(ArtifactRow.job_id == job.id, ArtifactRow.attempt == job.attempt)
         .values(is_published=True)
     )
-    _end_lease(session, job, AttemptOutcome(state.value), error=error)
+    end_lease(session, job, AttemptOutcome(state.value), error=error)
     job.state, job.reason = state, reason
     job.finished_at = utc_now()
-    _close(session, job)
+    close_job(session, job)
 
 
 def pause_running_job(session: Session, fence: Fence) -> None:
     """Pause a running job until a user resumes it."""
     job = hold_fence(session, fence)
-    _end_lease(session, job, AttemptOutcome.paused)
+    end_lease(session, job, AttemptOutcome.paused)
     job.state = JobState.paused
     record_event(session, job, EventKind.job_paused)
 
 
 def release_job(session: Session, fence: Fence) -> None:
-    """Return a job to the queue after a clean stop, without counting a failure."""
+    """Return a job to the queue after a clean stop, without counting a failure.
+
+    One that is to be cancelled, and has nothing to export, ends with that.
+    """
     job = hold_fence(session, fence)
     requested = job.requested
-    _end_lease(session, job, AttemptOutcome.stopped)
+    end_lease(session, job, AttemptOutcome.stopped)
+    if requested == Requested.cancel and job.best_trial is None:
+        cancel_waiting(session, job)
+        return
     job.state = JobState.queued
     if requested == Requested.cancel:
         job.requested = requested
@@ -209,16 +216,30 @@ def release_job(session: Session, fence: Fence) -> None:
     record_event(session, job, EventKind.job_retried, attempt=job.attempt, outcome="stopped")
 
 
-def retry_job(session: Session, fence: Fence, *, error: str, retry_seconds: float) -> None:
-    """Queue a job again after a crash, with a longer wait each time; fail it after the last."""
+def retry_job(
+    session: Session,
+    fence: Fence,
+    *,
+    error: str,
+    retry_seconds: float,
+    last_reason: str = "crashed",
+) -> None:
+    """Queue a job again after a crash, with a longer wait each time.
+
+    After the last attempt it fails with `last_reason`. One that is to be cancelled, and has nothing
+    to export, ends with that.
+    """
     job = hold_fence(session, fence)
     requested = job.requested
-    _end_lease(session, job, AttemptOutcome.crashed, error=error)
+    end_lease(session, job, AttemptOutcome.crashed, error=error)
     job.failures += 1
+    if requested == Requested.cancel and job.best_trial is None:
+        cancel_waiting(session, job)
+        return
     if job.failures >= job.max_attempts:
-        job.state, job.reason = JobState.failed, "crashed"
+        job.state, job.reason = JobState.failed, last_reason
         job.finished_at = utc_now()
-        _close(session, job)
+        close_job(session, job)
         return
     job.state = JobState.paused if requested == Requested.pause else JobState.queued
     if requested == Requested.cancel:
@@ -240,10 +261,7 @@ def cancel_job(session: Session, job_id: str) -> None:
             job.available_at = utc_now()
             _request(session, job, Requested.cancel)
         case JobState.queued | JobState.paused:
-            job.state, job.reason = JobState.cancelled, _find_cancel_reason(JobKind(job.kind))
-            job.requested = Requested.none
-            job.finished_at = utc_now()
-            _close(session, job)
+            cancel_waiting(session, job)
         case JobState.cancelled:
             return
         case JobState.succeeded | JobState.failed:
@@ -319,16 +337,6 @@ def _lock(session: Session, job_id: str) -> JobRow:
     return job
 
 
-def _find_cancel_reason(kind: JobKind) -> str:
-    match kind:
-        case JobKind.search:
-            return "cancelled_before_a_trial_completed"
-        case JobKind.diagnosis:
-            return "cancelled_before_it_was_diagnosed"
-        case never:
-            assert_never(never)
-
-
 def _request(session: Session, job: JobRow, requested: Requested) -> None:
     if job.requested == requested:
         return
@@ -344,53 +352,3 @@ def _make_conflict(
     return StateConflict(
         f"the job cannot be {action}: {because or f'it is {job.state}'}", fix=fix or default_fix
     )
-
-
-def _end_lease(
-    session: Session, job: JobRow, outcome: AttemptOutcome, *, error: str | None = None
-) -> None:
-    _end_attempt(session, job, outcome, number=job.attempt, error=error)
-    _count_seconds(session, job)
-    job.lease_owner = job.lease_expires_at = job.claimed_at = None
-    job.requested = Requested.none
-    job.version += 1
-
-
-def _count_seconds(session: Session, job: JobRow) -> None:
-    """Add the time since `claimed_at` to `seconds`: a crash then loses only one renewal's time."""
-    now = session.scalars(select(utc_now())).one()
-    since = job.claimed_at or now
-    job.seconds += max(0.0, (now - since).total_seconds())
-    job.claimed_at = now
-
-
-def _end_attempt(
-    session: Session,
-    job: JobRow,
-    outcome: AttemptOutcome,
-    *,
-    number: int,
-    error: str | None = None,
-) -> None:
-    session.execute(
-        update(AttemptRow)
-        .where(
-            AttemptRow.job_id == job.id,
-            AttemptRow.number == number,
-            AttemptRow.outcome.is_(None),
-        )
-        .values(outcome=outcome, error=error, ended_at=utc_now())
-    )
-
-
-def _close(session: Session, job: JobRow) -> None:
-    """End what belongs to an ended job: delete checkpoints, end trials, record the event."""
-    deletion = delete(CheckpointRow).where(CheckpointRow.job_id == job.id)
-    release_blobs(session, session.scalars(deletion.returning(CheckpointRow.sha256)).all())
-    session.execute(
-        update(TrialRow)
-        .where(TrialRow.job_id == job.id, TrialRow.state == TrialState.running)
-        .values(state=TrialState.failed, reason="job_ended", finished_at=utc_now())
-    )
-    job.version += 1
-    record_event(session, job, EventKind.job_finished, state=job.state, reason=job.reason)

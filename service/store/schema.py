@@ -108,7 +108,8 @@ class DatasetRow(MappedTable):
 class JobRow(MappedTable):
     """One durable run of a search or a diagnosis.
 
-    `seconds` is the running time up to `claimed_at`: the last claim or renewal.
+    `seconds` is the running time up to `claimed_at`: the last claim or renewal. `phase` is of the
+    attempt that runs.
     `version` rises with every change of state or best trial, `events` is the last event's number.
     """
 
@@ -136,6 +137,8 @@ class JobRow(MappedTable):
     claimed_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     seconds: Mapped[float] = mapped_column(default=0.0)
+    phase: Mapped[str | None]
+    phase_started_at: Mapped[datetime | None]
     best_trial: Mapped[int | None]
     outcome: Mapped[Document] = mapped_column(default=dict)
     version: Mapped[int] = mapped_column(default=1)

@@ -105,7 +105,12 @@ def test_changes_rise_with_state_best_and_events(database: Database) -> None:
 
 
 def test_time_left_is_what_the_nearest_limit_leaves(database: Database) -> None:
-    budget = {"max_trials": 1_000, "max_seconds": None, "max_total_epochs": 4}
+    budget = {
+        "max_trials": 1_000,
+        "max_seconds": None,
+        "max_total_epochs": 4,
+        "diagnosis_seconds": 20,
+    }
     job_id = a_job(database, budget=budget)
     fence = a_claim(database).fence
     a_trial(database, fence, 1)
@@ -115,9 +120,10 @@ def test_time_left_is_what_the_nearest_limit_leaves(database: Database) -> None:
     with database.reading() as session:
         progress = get_job(session, job_id).progress
 
-    # One epoch of four took these 100 seconds, and the moment since the claim.
+    # One epoch of four took these 100 seconds, and the moment since the claim; the diagnosis comes
+    # beside them.
     assert progress.epochs == 1
-    assert progress.seconds_left == pytest.approx(3 * progress.seconds, abs=0.1)
+    assert progress.seconds_left == pytest.approx(3 * progress.seconds + 20, abs=0.1)
 
 
 def test_outcome_accumulates_and_the_winner_becomes_the_best(database: Database) -> None:

@@ -277,6 +277,16 @@ def test_the_database_refuses_a_state_that_cannot_be(
         session.execute(update(JobRow).values(**broken))
 
 
+def test_job_fails_after_its_last_attempt_with_the_reason_of_that(database: Database) -> None:
+    job_id = a_job(database, max_attempts=1)
+    fence = a_claim(database).fence
+
+    with database.transaction() as session:
+        retry_job(session, fence, error="late", retry_seconds=0, last_reason="out_of_time")
+
+    assert read(database, job_id).reason == "out_of_time"
+
+
 def test_every_attempt_is_recorded_with_its_end(database: Database) -> None:
     job_id = a_job(database, max_attempts=5)
     ends: list[Callable[[Session, Fence], None]] = [

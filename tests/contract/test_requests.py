@@ -77,20 +77,41 @@ def test_cancelling_a_paused_job_with_a_best_trial_lets_a_worker_export_it(
         assert renew_lease(session, again, lease_seconds=30) is Requested.cancel
 
 
+LEAVES: list[Callable[[Session, Fence], None]] = [
+    lambda session, fence: retry_job(session, fence, error="boom", retry_seconds=0),
+    release_job,
+]
+
+
 def test_cancel_survives_a_crash_and_a_clean_stop(database: Database) -> None:
     job_id = a_job(database)
-    leaves: list[Callable[[Session, Fence], None]] = [
-        lambda s, f: retry_job(s, f, error="boom", retry_seconds=0),
-        release_job,
-    ]
-    for leave in leaves:
+    for leave in LEAVES:
         fence = a_claim(database).fence
+        a_trial(database, fence, fence.attempt)
         with database.transaction() as session:
             cancel_job(session, job_id)
         with database.transaction() as session:
             leave(session, fence)
 
         assert read(database, job_id).requested is Requested.cancel
+
+
+@pytest.mark.parametrize("leave", LEAVES)
+def test_cancelled_job_with_nothing_to_export_is_not_tried_again(
+    database: Database, leave: Callable[[Session, Fence], None]
+) -> None:
+    job_id = a_job(database)
+    fence = a_claim(database).fence
+    with database.transaction() as session:
+        cancel_job(session, job_id)
+
+    with database.transaction() as session:
+        leave(session, fence)
+
+    job = read(database, job_id)
+    assert (job.state, job.requested) == (JobState.cancelled, Requested.none)
+    assert job.reason == "cancelled_before_a_trial_completed"
+    assert job.finished_at is not None
 
 
 def test_paused_job_waits_until_it_is_resumed(database: Database) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import psutil
@@ -16,9 +18,10 @@ from lowloss.results import Job, JobState
 from service.settings import Settings
 from service.store.database import Database
 from service.store.jobs import get_job
-from service.store.queue import cancel_job, pause_job
+from service.store.queue import cancel_job, pause_job, release_job
 from tests.builders.processes import wait_for
 from tests.builders.store import a_claim, a_job, expire_lease
+from worker.supervisor.limits import GRACE_SECONDS, MIN_FINISH_SECONDS
 from worker.supervisor.loop import Supervisor
 
 CHILD = """
@@ -47,10 +50,16 @@ IGNORE = "'run' in message and [say(alive=True) or time.sleep(0.05) for _ in ran
 
 
 @contextmanager
-def working(database: Database, command: tuple[str, ...], **given: Any) -> Iterator[Supervisor]:
+def working(
+    database: Database,
+    command: tuple[str, ...],
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    **given: Any,
+) -> Iterator[Supervisor]:
     values = {"poll_seconds": 0.05, "retry_seconds": 0.0, "stop_seconds": 0.3, "max_attempts": 3}
     settings = Settings(**values | given)
-    supervisor = Supervisor(database, settings, "worker-1", command=command)
+    supervisor = Supervisor(database, settings, "worker-1", command=command, clock=clock)
     thread = threading.Thread(target=supervisor.work)
     thread.start()
     try:
@@ -126,17 +135,67 @@ def test_silent_child_is_killed_and_its_job_queued_again(sqlite_database: Databa
     assert "no sign of life" in (job.errors[0].error or "")
 
 
-def test_job_far_over_its_time_is_killed(
-    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("worker.supervisor.loop.OVERTIME_SECONDS", 0.2)
-    budget = {"max_seconds": 0.1, "diagnosis_seconds": 0}
-    job_id = a_job(sqlite_database, max_attempts=1, budget=budget)
+def has_attempt(database: Database, job_id: str, attempt: int) -> bool:
+    return read(database, job_id).attempt == attempt
 
-    with working(sqlite_database, a_child(IGNORE)):
+
+class Clock:
+    """Seconds that pass only where a test lets them."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+FINISH = "'finish' in message and say(ended={ended})"
+OVERDUE = {"max_seconds": 0.1, "diagnosis_seconds": 0}
+
+
+def test_overdue_job_is_asked_to_finish_and_is_settled_as_it_does(
+    sqlite_database: Database,
+) -> None:
+    clock, job_id = Clock(), a_job(sqlite_database, budget={"max_seconds": 600})
+    ended = {"ending": "succeeded", "reason": "time_limit", "error": None}
+
+    with working(sqlite_database, a_child(FINISH.replace("{ended}", repr(ended))), clock=clock):
+        wait_for_state(sqlite_database, job_id, JobState.running)
+        clock.now = 600.0 + 30.0 + GRACE_SECONDS
+        job = wait_for_state(sqlite_database, job_id, JobState.succeeded)
+
+    assert (job.reason, job.attempt, job.failures) == ("time_limit", 1, 0)
+
+
+def test_job_that_does_not_finish_is_tried_once_more_and_then_fails(
+    sqlite_database: Database,
+) -> None:
+    clock, job_id = Clock(), a_job(sqlite_database, max_attempts=5, budget=OVERDUE)
+
+    with working(sqlite_database, a_child(IGNORE), clock=clock, renew_seconds=0.2):
+        for attempt in (1, 2):
+            wait_for(partial(has_attempt, sqlite_database, job_id, attempt), seconds=20)
+            clock.now += 0.3
+            wait_for(lambda: read(sqlite_database, job_id).progress.seconds > 0.1, seconds=20)
+            clock.now += GRACE_SECONDS + MIN_FINISH_SECONDS + 1.0
         job = wait_for_state(sqlite_database, job_id, JobState.failed)
 
-    assert "over its budget.max_seconds" in (job.errors[0].error or "")
+    assert (job.reason, job.attempt, job.failures) == ("out_of_time", 2, 1)
+    assert all("did not finish with what it had in 900 s" in (e.error or "") for e in job.errors)
+
+
+def test_attempt_at_an_overdue_job_is_to_finish_at_once(sqlite_database: Database) -> None:
+    clock, job_id = Clock(), a_job(sqlite_database, budget=OVERDUE)
+    fence = a_claim(sqlite_database).fence
+    wait_for(lambda: read(sqlite_database, job_id).progress.seconds > 0.1, seconds=20)
+    with sqlite_database.transaction() as session:
+        release_job(session, fence)
+    ended = {"ending": "succeeded", "reason": "time_limit", "error": None}
+
+    with working(sqlite_database, a_child(FINISH.replace("{ended}", repr(ended))), clock=clock):
+        job = wait_for_state(sqlite_database, job_id, JobState.succeeded)
+
+    assert job.attempt == 2
 
 
 def test_lease_is_renewed_while_the_child_works(sqlite_database: Database) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ from worker.winner.refit import FinalModel
 log = logging.getLogger(__name__)
 
 OURS = "lowloss"
+NOT_NEEDED = "the job was to end: what its model can do without was left out"
+"""Why an artifact is missing that nobody waited for."""
 SAVED_MODEL = "saved_model"
 MEDIA_TYPES = {
     ".csv": "text/csv; charset=utf-8",
@@ -64,29 +67,43 @@ def export(
 ) -> None:
     """Score the model on the test rows, and store it, the search and the reports.
 
-    A `diagnosis` that could not be made is the reason why.
+    A `diagnosis` that could not be made is the reason why. Once the job is to end, intervals,
+    importances and the SavedModel are left out.
     """
     prepared, target = final.prepared, final.fit.target
-    prediction_TC = final.predict_test()
-    test_metrics = scores(target, prepared.y_test, prediction_TC)
-    predictions = {OURS: prediction_TC} | {
-        entry.baseline.name: entry.prediction_TC for entry in baselines
-    }
-    sampled = bootstrap(target, prepared.y_test, predictions, seed=seed)
+    test_metrics = scores(target, prepared.y_test, final.predict_test())
     metadata = describe_model(model_content(final), prepared, test_metrics)
-    reporter.record(
-        test_metrics=test_metrics,
-        test_intervals={name: interval(values) for name, values in sampled[OURS].items()},
-        baselines=[add_difference(entry.baseline, sampled).model_dump() for entry in baselines],
-        final_gain=None if gain is None else gain.model_dump(),
-        importances=[entry.model_dump() for entry in importances(final, seed=seed)],
-    )
+    final_gain = None if gain is None else gain.model_dump()
+    reporter.record(test_metrics=test_metrics, final_gain=final_gain)
+    record_intervals(final, baselines, reporter, seed=seed)
+    measured = reporter.if_not_finishing(partial(importances, final, seed=seed))
+    reporter.record(importances=[entry.model_dump() for entry in measured or ()])
     missing = export_model(final, metadata, reporter, folder)
     if isinstance(diagnosis, str):
         missing[DIAGNOSIS] = diagnosis
         diagnosis = None
     reporter.record(missing_artifacts=missing)
     export_reports(final, metadata, reporter, folder, diagnosis)
+
+
+def record_intervals(
+    final: FinalModel, baselines: Sequence[FittedBaseline], reporter: Reporter, *, seed: int
+) -> None:
+    """Record how far other test rows might have moved the model's metrics and its lead."""
+    predictions = {OURS: final.predict_test()} | {
+        entry.baseline.name: entry.prediction_TC for entry in baselines
+    }
+    sample = partial(bootstrap, final.fit.target, final.prepared.y_test, predictions, seed=seed)
+    sampled = reporter.if_not_finishing(sample)
+    if sampled is None:
+        reporter.record(test_intervals=None)
+        return
+    reporter.record(
+        test_intervals={name: interval(values) for name, values in sampled[OURS].items()}
+    )
+    if baselines:
+        compared = [add_difference(entry.baseline, sampled) for entry in baselines]
+        reporter.record(baselines=[baseline.model_dump() for baseline in compared])
 
 
 def add_difference(baseline: Baseline, sampled: Mapping[str, Sampled]) -> Baseline:
@@ -116,6 +133,10 @@ def export_model(
     store_artifact(onnx_path, reporter)
     missing: dict[str, str] = {}
     zipped = f"{SAVED_MODEL}.zip"
+    reporter.poll()
+    if reporter.is_finishing:
+        reporter.record(agreement=agreement)
+        return {zipped: NOT_NEEDED}
     try:
         path = save_saved_model(model, folder / SAVED_MODEL)
         agreement[zipped] = check_saved_model(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from lowloss.results import Cause, Diagnosis
 from lowloss.spec import DiagnosisSpec, Recipe
@@ -28,6 +29,7 @@ from worker.diagnosis.training.trainer import Clock, Trainer
 from worker.diagnosis.training.variants import Variant, count_weights
 from worker.engine.cohort.buckets import CELL_SECONDS, SLOT_SECONDS, WEIGHT_SECONDS
 from worker.engine.cohort.program import Programs
+from worker.execution.beside import run_beside
 
 EXPLORING, CONFIRMING = 3, 3
 """Draws that the chain is built on, and fresh ones that it must hold on."""
@@ -58,13 +60,13 @@ def diagnose(
     """
     started, recipe = clock(), spec.recipe
     on_phase("check")
-    data = _read_sample(table, checked, spec)
+    data = run_beside(partial(_read_sample, table, checked, spec), should_continue)
     deadline = started + TRAINING_SHARE * spec.budget.max_seconds
     trainer = Trainer(data, recipe, programs, deadline, clock, should_continue)
     exploring, fresh = range(EXPLORING), range(EXPLORING, EXPLORING + CONFIRMING)
     peers = fit_peers(data, data.draws[:EXPLORING], seed=spec.seed, should_continue=should_continue)
     boosting = next(peer for peer in peers if peer.name == BOOSTING)
-    suspects = _check_before_training(data, recipe, checked)
+    suspects = run_beside(partial(_check_before_training, data, recipe, checked), should_continue)
 
     on_phase("reproduce")
     start = Variant(recipe)

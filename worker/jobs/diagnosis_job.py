@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from functools import partial
 from pathlib import Path
 
 from lowloss.errors import LeaseLost
@@ -14,14 +15,15 @@ from service.store.datasets import get_dataset, get_parse_options
 from service.tables.check_recipe import check_diagnosis
 from service.tables.options import ParseOptions
 from service.tables.table import Table
-from worker.artifacts.export import store_artifact, store_diagnosis
+from worker.artifacts.export import NOT_NEEDED, store_artifact, store_diagnosis
 from worker.artifacts.reports.diagnosis import write_diagnosis
 from worker.artifacts.reports.html import REPORT
 from worker.diagnosis.diagnose import diagnose
 from worker.diagnosis.from_search import first_recipe_spec
+from worker.execution.beside import run_beside
 from worker.jobs.loading import JobResources, read_dataset
 from worker.progress.protocol import Ended, Ending
-from worker.progress.reporter import JobSuspended, Reporter, StopCause
+from worker.progress.reporter import JobCancelled, JobSuspended, Reporter, StopCause
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +37,8 @@ def run_diagnosis_job(spec: DiagnosisSpec, reporter: Reporter, resources: JobRes
     with reporter.database.reading() as session:
         dataset = get_dataset(session, spec.dataset)
         options = ParseOptions.model_validate(get_parse_options(session, spec.dataset))
-    table = read_dataset(reporter.database, dataset, options, resources)
+    read = partial(read_dataset, reporter.database, dataset, options, resources)
+    table = run_beside(read, reporter.raise_if_cancelled)
     diagnosis = run_diagnosis(table, spec, dataset, reporter=reporter, resources=resources)
     reporter.phase("export")
     export_diagnosis(diagnosis, spec, reporter, resources.folder)
@@ -55,14 +58,22 @@ def run_diagnosis(
 ) -> Diagnosis:
     """Diagnose a recipe in the phases of a job; raise JobSuspended on a pause or a stop.
 
-    A cancel ends it with what was measured so far. `sound_recipes` are named recipes that the
-    diagnosed one is compared with.
+    Once the job is to end, it is of what was measured so far. A cancel before the recipe itself was
+    trained raises JobCancelled. `sound_recipes` are named recipes that the diagnosed one is
+    compared with; they are those of a search, which the diagnosis is a phase of.
     """
+    is_training = False
+    within = None if sound_recipes is None else "diagnosis"
+
+    def on_phase(name: str) -> None:
+        nonlocal is_training
+        is_training |= name == "reproduce"
+        reporter.phase(name, within=within)
 
     def should_continue() -> bool:
-        reporter.poll()
-        reporter.raise_if_suspended()
-        return reporter.stop_cause is not StopCause.cancel
+        if not is_training:
+            reporter.raise_if_cancelled()
+        return reporter.should_continue()
 
     diagnosis = diagnose(
         table,
@@ -71,7 +82,7 @@ def run_diagnosis(
         programs=resources.programs,
         sound_recipes=sound_recipes,
         should_continue=should_continue,
-        on_phase=reporter.phase,
+        on_phase=on_phase,
     )
     reporter.record(diagnosis=_verdict(diagnosis).model_dump(mode="json"))
     return diagnosis
@@ -119,6 +130,8 @@ def diagnose_first_recipe(
         )
     except (LeaseLost, JobSuspended, MemoryError):
         raise
+    except JobCancelled:
+        return NOT_NEEDED
     except Exception as error:
         log.exception("no diagnosis")
         return f"the diagnosis failed: {error}"

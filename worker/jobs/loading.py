@@ -44,7 +44,8 @@ class LoadedJob:
     """A claimed search as it stands in the store.
 
     It had run for `seconds` at `loaded_at` (`time.monotonic`), and this process, which other jobs
-    used before, had taken `cpu_seconds` of processor time.
+    used before, had taken `cpu_seconds` of processor time. Earlier attempts left a best trial where
+    `has_best`, and baselines where `has_baselines`.
     """
 
     id: str
@@ -54,6 +55,8 @@ class LoadedJob:
     seconds: float
     loaded_at: float
     cpu_seconds: float
+    has_best: bool
+    has_baselines: bool
 
     def seconds_left(self, share: float) -> float | None:
         """Return what is left of a share of the job's `max_seconds`; None without a limit."""
@@ -77,6 +80,8 @@ def load_job(database: Database, fence: Fence) -> LoadedJob:
         seconds=job.progress.seconds,
         loaded_at=time.monotonic(),
         cpu_seconds=time.process_time(),
+        has_best=job.best is not None,
+        has_baselines=bool(job.outcome.baselines),
     )
 
 

@@ -17,15 +17,17 @@ from lowloss.errors import JobFailed, LeaseLost, Problem
 from lowloss.spec import DiagnosisSpec
 from service.settings import Settings
 from service.store.database import Database
+from service.store.endings import find_cancel_reason
 from service.store.jobs import get_job
 from service.store.queue import Fence
+from service.store.specs import find_kind
 from worker.engine.cohort.program import Programs
 from worker.jobs.diagnosis_job import run_diagnosis_job
 from worker.jobs.loading import JobResources
 from worker.jobs.search_job import run_search_job
 from worker.progress.channel import Channel
 from worker.progress.protocol import Ended, Ending
-from worker.progress.reporter import JobSuspended, Reporter
+from worker.progress.reporter import JobCancelled, JobSuspended, Reporter
 
 
 def main() -> None:
@@ -63,7 +65,8 @@ def run_job(database: Database, fence: Fence, channel: Channel, resources: JobRe
     reporter = Reporter(database, fence, channel)
     with database.reading() as session:
         spec = get_job(session, fence.job_id).spec
-    with tempfile.TemporaryDirectory(dir=channel.folder) as name:
+    # What a job abandoned may still write there.
+    with tempfile.TemporaryDirectory(dir=channel.folder, ignore_cleanup_errors=True) as name:
         resources = replace(resources, folder=Path(name))
         try:
             if isinstance(spec, DiagnosisSpec):
@@ -71,6 +74,8 @@ def run_job(database: Database, fence: Fence, channel: Channel, resources: JobRe
             return run_search_job(reporter, resources)
         except JobSuspended:
             return Ended(Ending(str(reporter.stop_cause)))
+        except JobCancelled:
+            return Ended(Ending.cancelled, reason=find_cancel_reason(find_kind(spec)))
 
 
 if __name__ == "__main__":

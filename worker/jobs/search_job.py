@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
@@ -16,12 +18,13 @@ from lowloss.spec import JobSpec
 from service.store.database import Database
 from service.store.trials import list_trials
 from service.tables.check import CheckedJob
-from worker.artifacts.export import export
+from worker.artifacts.export import NOT_NEEDED, export
 from worker.data.prepare import Prepared, scalings
 from worker.data.scores import objective_value
 from worker.diagnosis.from_search import recipe_of_plan
 from worker.engine.cohort.cohort_engine import CohortEngine
 from worker.engine.protocol import Engine
+from worker.execution.beside import run_beside
 from worker.execution.local import local_engine
 from worker.jobs.diagnosis_job import diagnose_first_recipe
 from worker.jobs.loading import (
@@ -33,19 +36,22 @@ from worker.jobs.loading import (
     read_dataset,
 )
 from worker.progress.protocol import Ended, Ending
-from worker.progress.reporter import Reporter, StopCause
+from worker.progress.reporter import JobCancelled, Reporter, StopCause
 from worker.search.insights import summarise_search
 from worker.search.space import reach_of_space
 from worker.search.tuner import SearchTuner
 from worker.trials.folds import TrainingResult, train_repeats
 from worker.trials.loop import SearchLoop
 from worker.trials.scoring import validation_metrics
-from worker.winner.baselines import fit_baselines
+from worker.winner.baselines import FittedBaseline, fit_baselines
 from worker.winner.confirm import Confirmed, Finalist, confirm
 from worker.winner.refit import make_final_model
 
 SEARCH_SHARE = 0.8
 """The part of a job's `max_seconds` that the search may use: the rest confirms the winner."""
+BASELINES_SHARE = 0.1
+"""The part of it that the baselines may use, within these limits."""
+MIN_BASELINES_SECONDS, MAX_BASELINES_SECONDS = 5.0, 120.0
 
 
 def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
@@ -57,15 +63,11 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
     """
     database, folder = reporter.database, resources.folder
     job = load_job(database, reporter.fence)
-    reporter.phase("prepare")
-    prepared, checked = prepare_data(database, job, resources)
+    prepared, checked = prepare_job(job, reporter, resources)
     job = replace(job, spec=checked.spec)
-    reporter.phase("baselines", rows=count_rows(prepared), excluded=as_json(checked.excluded))
-    baselines = fit_baselines(prepared, job.spec)
-    reporter.phase("search", baselines=as_json(fitted.baseline for fitted in baselines))
-
+    baselines = fit_baselines_in_time(prepared, checked, job, reporter)
     engine = new_engine(job.spec, prepared)
-    reporter.record(threads=engine.threads, open_trials=engine.max_open)
+    reporter.phase("search", threads=engine.threads, open_trials=engine.max_open)
     with closing(SearchTuner(job.spec, directory=folder)) as tuner:
         loop = SearchLoop(tuner, prepared, reporter, folder)
         loop.replay(load_earlier_attempts(database, job, folder))
@@ -89,10 +91,49 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
         seed = job.spec.seed
         export(final_model, gain, baselines, reporter, folder, diagnosis=diagnosis, seed=seed)
     if reporter.stop_cause is StopCause.cancel:
+        if confirmed is None:
+            raise JobCancelled
         return Ended(Ending.cancelled, reason="cancelled")
     if confirmed is None:
         raise no_trial_completed(tuner)
     return Ended(Ending.succeeded, reason=reason)
+
+
+def prepare_job(
+    job: LoadedJob, reporter: Reporter, resources: JobResources
+) -> tuple[Prepared, CheckedJob]:
+    """Make arrays of the job's table.
+
+    Raise JobSuspended on a pause or a stop, and JobCancelled where there is nothing to export.
+    """
+    reporter.phase("prepare")
+    check = reporter.should_continue if job.has_best else reporter.raise_if_cancelled
+    return run_beside(partial(prepare_data, reporter.database, job, resources), check)
+
+
+def fit_baselines_in_time(
+    prepared: Prepared, checked: CheckedJob, job: LoadedJob, reporter: Reporter
+) -> tuple[FittedBaseline, ...]:
+    """Fit the baselines in their part of the job's time, and record them.
+
+    Raise JobSuspended on a pause or a stop, and JobCancelled where there is nothing to export.
+    """
+    reporter.phase("baselines", rows=count_rows(prepared), excluded=as_json(checked.excluded))
+    seconds_left = job.seconds_left(1.0)
+    share_s = math.inf if seconds_left is None else BASELINES_SHARE * seconds_left
+    seconds = min(MAX_BASELINES_SECONDS, max(MIN_BASELINES_SECONDS, share_s))
+    baselines = fit_baselines(
+        prepared, job.spec, seconds=seconds, should_continue=reporter.should_continue
+    )
+    # An attempt that is to finish at once has none, but an earlier one may have had them.
+    if baselines.fitted or not job.has_baselines:
+        reporter.record(
+            baselines=as_json(fitted.baseline for fitted in baselines.fitted),
+            missing_baselines=dict(baselines.missing),
+        )
+    if not job.has_best:
+        reporter.raise_if_cancelled()
+    return baselines.fitted
 
 
 def new_engine(spec: JobSpec, prepared: Prepared) -> CohortEngine:
@@ -136,8 +177,10 @@ def diagnose_search(
 
     Return None where the job asks for no diagnosis, and the reason where it cannot be made.
     """
-    if not job.spec.budget.diagnosis_seconds or reporter.stop_cause is StopCause.cancel:
+    if not job.spec.budget.diagnosis_seconds:
         return None
+    if reporter.is_finishing:
+        return NOT_NEEDED
     reporter.phase("diagnosis")
     plan = confirmed.winner.plan
     scaling = scalings(job.spec)[plan.fold // job.spec.validation.fold_count]

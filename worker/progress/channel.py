@@ -34,6 +34,7 @@ class Channel:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
         self._jobs: queue.Queue[Fence] = queue.Queue()
         self._stop = threading.Event()
+        self._finish = threading.Event()
         self._sent_at = 0.0
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -42,12 +43,15 @@ class Channel:
         """Whether the supervisor asked for the job to be left."""
         return self._stop.is_set()
 
+    @property
+    def must_finish(self) -> bool:
+        """Whether the job's time is over: only what its export needs is still to be done."""
+        return self._finish.is_set()
+
     def jobs(self) -> Iterator[Fence]:
         """Yield the jobs that the supervisor hands down, as they come."""
         while True:
-            fence = self._jobs.get()
-            self._stop.clear()
-            yield fence
+            yield self._jobs.get()
 
     def ready(self) -> None:
         """Say that this process can take a job."""
@@ -70,7 +74,12 @@ class Channel:
         for line in sys.stdin:
             message = json.loads(line)
             if "run" in message:
+                # Here, in the order of the messages: what comes next is meant for this job.
+                self._stop.clear()
+                self._finish.clear()
                 self._jobs.put(Fence(**message["run"]))
+            elif "finish" in message:
+                self._finish.set()
             elif "stop" in message:
                 self._stop.set()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,6 +1,7 @@
 """What a supervisor and its child say to each other: one JSON object a line, over pipes.
 
-Down: `{"run": {"job_id", "owner", "attempt"}}`, `{"stop": true}`; the pipe's end is the child's.
+Down: `{"run": {"job_id", "owner", "attempt"}}`, `{"finish": true}` (the job's time is over: export
+the best, and leave out the rest), `{"stop": true}`; the pipe's end is the child's.
 Up: `{"ready": true}`, `{"alive": true}`, `{"ended": {"ending", "reason", "error"}}`.
 """
 
@@ -11,7 +12,7 @@ from enum import StrEnum
 
 
 class Ending(StrEnum):
-    """How a child's run of a job ended."""
+    """How a child's run of a job ended; `overdue`: it did not finish, though it was asked to."""
 
     succeeded = "succeeded"
     failed = "failed"
@@ -19,6 +20,7 @@ class Ending(StrEnum):
     paused = "paused"
     stopped = "stopped"
     crashed = "crashed"
+    overdue = "overdue"
     lease_lost = "lease_lost"
 
 

@@ -18,6 +18,7 @@ from service.store.jobs import record_outcome
 from service.store.queue import Fence, hold_fence
 from service.store.trials import TrialEnd, finish_trial, record_epochs, start_trial
 from worker.engine.plans import Checkpoint, Epoch, Plan
+from worker.execution.beside import run_beside
 from worker.progress.channel import Channel
 
 log = logging.getLogger(__name__)
@@ -39,10 +40,19 @@ class StopCause(StrEnum):
 
 
 SUSPENDING = frozenset({StopCause.pause, StopCause.stop})
+ENDING = frozenset({StopCause.cancel, StopCause.stop})
 
 
 class JobSuspended(Exception):
     """The job is to be left as it is: it is paused, or its worker stops."""
+
+
+class JobCancelled(Exception):
+    """The job was cancelled before it had anything to export."""
+
+
+class JobFinishing(Exception):
+    """The job is to end: what its model can do without is left out."""
 
 
 class Reporter:
@@ -79,7 +89,8 @@ class Reporter:
             return StopCause.stop
         if self._requested is Requested.pause:
             return StopCause.pause
-        return StopCause.time_limit if self._clock() >= self._deadline else None
+        is_late = self._channel.must_finish or self._clock() >= self._deadline
+        return StopCause.time_limit if is_late else None
 
     @property
     def is_suspended(self) -> bool:
@@ -91,17 +102,55 @@ class Reporter:
         if self.is_suspended:
             raise JobSuspended(str(self.stop_cause))
 
+    @property
+    def is_finishing(self) -> bool:
+        """Whether the job is to end, and what its model can do without is to be left out.
+
+        It is cancelled, its worker stops, or the supervisor found its time to be over.
+        """
+        return self._channel.must_finish or self.stop_cause in ENDING
+
+    def should_continue(self) -> bool:
+        """Listen to users and supervisor; return whether what a model can do without goes on.
+
+        Raise JobSuspended where the job is paused, or its worker stops.
+        """
+        self.poll()
+        self.raise_if_suspended()
+        return not self.is_finishing
+
+    def raise_if_cancelled(self) -> None:
+        """Listen, and raise JobCancelled or JobSuspended where somebody ended the job."""
+        self.should_continue()
+        if self.stop_cause is StopCause.cancel:
+            raise JobCancelled
+
+    def if_not_finishing(self, compute: Callable[[], T]) -> T | None:
+        """Compute what the model can do without; return None once the job is to end."""
+
+        def check() -> None:
+            self.poll()
+            if self.is_finishing:
+                raise JobFinishing
+
+        try:
+            return run_beside(compute, check)
+        except JobFinishing:
+            return None
+
     def alive(self) -> None:
         """Give the supervisor a sign of life."""
         self._channel.alive()
 
-    def phase(self, name: str, **fields: Any) -> None:
-        """Record which phase the job has come to, and fields of its outcome."""
-        self._write(lambda s: record_outcome(s, self.fence, phase=name, **fields))
+    def phase(self, name: str, *, within: str | None = None, **fields: Any) -> None:
+        """Record which phase the job has come to, or one within it, and fields of its outcome."""
+        self._requested = self._write(
+            lambda s: record_outcome(s, self.fence, phase=name, within=within, **fields)
+        )
 
     def record(self, **fields: Any) -> None:
         """Add fields to the job's outcome."""
-        self._write(lambda s: record_outcome(s, self.fence, phase=None, **fields))
+        self._requested = self._write(lambda s: record_outcome(s, self.fence, phase=None, **fields))
 
     def start_trial(
         self,

@@ -81,6 +81,10 @@ class Child:
         self._ended.clear()
         self._send({"run": asdict(fence)})
 
+    def finish(self) -> None:
+        """Ask it to end its job with what it has."""
+        self._send({"finish": True})
+
     def stop(self) -> None:
         """Ask it to leave its job at the end of the epoch."""
         self._send({"stop": True})

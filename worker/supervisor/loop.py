@@ -8,14 +8,14 @@ runs out, and another worker claims the job.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from lowloss.errors import LeaseLost
 from lowloss.results import JobState
-from lowloss.spec import JobSpec
 from service.settings import Settings
 from service.store.database import Database, Session, is_busy
 from service.store.queue import (
@@ -29,13 +29,14 @@ from service.store.queue import (
 )
 from worker.progress.protocol import Ended, Ending
 from worker.supervisor.child import COMMAND, Child
+from worker.supervisor.limits import TimeLimits, is_overdue, time_limits
 
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.2
 """How long the supervisor waits for a word of its child before it looks around."""
-OVERTIME_SECONDS = 120.0
-"""Time past a job's `max_seconds` that its child gets to export before it is killed."""
+OUT_OF_TIME = "out_of_time"
+"""Why a job failed that did not come to an end in its time, nor in what it got to finish."""
 
 
 @dataclass
@@ -106,9 +107,9 @@ class Supervisor:
     def _watch(self, child: Child, claim: Claim) -> Ended:
         """Let the child run a job to its end, and renew the lease meanwhile; raise LeaseLost."""
         child.run(claim.fence)
-        overdue_at = self._overdue_at(claim)
+        limits = time_limits(claim, self.clock())
         renew_at = self.clock() + self.settings.renew_seconds
-        stop_at: float | None = None
+        stop_at = math.inf
         while True:
             ended = child.ended(TICK_SECONDS)
             if ended is not None:
@@ -116,30 +117,32 @@ class Supervisor:
             now = self.clock()
             if now >= renew_at:
                 renew_at = now + self._renew(claim)
-            if self.is_stopping and stop_at is None:
+            if now >= limits.finish_at:
+                child.finish()
+                limits = replace(limits, finish_at=math.inf)
+            if self.is_stopping and stop_at == math.inf:
                 child.stop()
                 stop_at = now + self.settings.stop_seconds
-            if stop_at is not None and now >= stop_at:
+            ended = self._end_late(child, now, limits, stop_at=stop_at)
+            if ended is not None:
                 child.end()
-                return Ended(Ending.stopped)
-            if fault := self._fault(child, now, overdue_at):
-                child.end()
-                return Ended(Ending.crashed, error=fault)
+                return ended
 
-    def _overdue_at(self, claim: Claim) -> float:
-        spec = claim.spec
-        limit = spec.budget.max_seconds
-        if limit is None:
-            return float("inf")
-        # A search is diagnosed beside its `max_seconds`.
-        diagnosis = spec.budget.diagnosis_seconds if isinstance(spec, JobSpec) else 0.0
-        return self.clock() + max(0.0, limit - claim.seconds) + diagnosis + OVERTIME_SECONDS
-
-    def _fault(self, child: Child, now: float, overdue_at: float) -> str | None:
+    def _end_late(
+        self, child: Child, now: float, limits: TimeLimits, *, stop_at: float
+    ) -> Ended | None:
+        """Return the end of a job whose child is to be ended: too late, or silent; else None."""
+        if now >= stop_at:
+            return Ended(Ending.stopped)
         if child.silent_seconds > self.settings.silence_seconds:
-            return f"the worker's child gave no sign of life for {child.silent_seconds:.0f} s"
-        if now > overdue_at:
-            return f"the job ran {OVERTIME_SECONDS:.0f} s over its budget.max_seconds"
+            error = f"the worker's child gave no sign of life for {child.silent_seconds:.0f} s"
+            return Ended(Ending.crashed, error=error)
+        if now >= limits.end_at:
+            error = (
+                "the job's budget.max_seconds was over, and it did not finish with what it had in "
+                f"{limits.finish_seconds:.0f} s more"
+            )
+            return Ended(Ending.overdue, error=error)
         return None
 
     def _renew(self, claim: Claim) -> float:
@@ -181,11 +184,24 @@ class Supervisor:
                 pause_running_job(session, fence)
             case Ending.stopped:
                 release_job(session, fence)
+            case Ending.overdue if is_overdue(claim):
+                # It had to finish from its first second on: another attempt could do no better.
+                error = ended.error
+                finish_job(session, fence, state=JobState.failed, reason=OUT_OF_TIME, error=error)
+            case Ending.overdue:
+                self._retry(session, claim, ended, last_reason=OUT_OF_TIME)
             case Ending.crashed:
-                error = ended.error or "the worker's child died"
-                retry_seconds = self.settings.retry_seconds
-                retry_job(session, fence, error=error, retry_seconds=retry_seconds)
+                self._retry(session, claim, ended, last_reason="crashed")
             case Ending.lease_lost:
                 raise LeaseLost(f"{fence.job_id}: the child found the lease taken over")
             case never:
                 assert_never(never)
+
+    def _retry(self, session: Session, claim: Claim, ended: Ended, *, last_reason: str) -> None:
+        retry_job(
+            session,
+            claim.fence,
+            error=ended.error or "the worker's child died",
+            retry_seconds=self.settings.retry_seconds,
+            last_reason=last_reason,
+        )

@@ -78,12 +78,13 @@ def make_final_model(
 ) -> tuple[FinalModel, FinalGain | None]:
     """Return the model to hand out, and what refitting and averaging gained on the test rows.
 
-    Where someone stops the job before any member has ended, it is the winner's best run.
+    Where someone stops the job, or its time is over, before any member has ended, it is the
+    winner's best run.
     """
     spec = tuner.spec
     single = FinalModel(prepared, (_best_fold(confirmed, spec, prepared),))
     final_spec = spec.final
-    if not final_spec.refit and final_spec.members == 1:
+    if (not final_spec.refit and final_spec.members == 1) or reporter.stop_cause is not None:
         return single, None
     plans = tuner.repeats(confirmed.winner.plan.number, final_spec.members)
     if final_spec.refit:

@@ -15,6 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Column, Table
 from rich.text import Text
 
+from lowloss.cli.rendering.notes import describe_notes
 from lowloss.results import (
     Dataset,
     Histogram,
@@ -314,6 +315,8 @@ def show_summary(job: Job, console: Console) -> None:
         show_scores(job, console)
     if choice := describe_choice(job):
         console.print(choice, soft_wrap=True)
+    for note in describe_notes(job):
+        console.print(note, soft_wrap=True)
     show_insights(job, console)
     if job.outcome.diagnosis is not None:
         verdict = f"{job.outcome.diagnosis.sentence} (lowloss diagnosis {job.id} shows all)"

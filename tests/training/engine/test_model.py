@@ -131,7 +131,9 @@ def test_metadata_travels_with_the_file(tmp_path: Path) -> None:
 def test_baselines_beat_the_mean_where_there_is_signal(tmp_path: Path, task: Task) -> None:
     prepared = prepared_of(tmp_path, task)
 
-    baselines = {b.baseline.name: b.baseline.test_metrics for b in fit_baselines(prepared, SPEC)}
+    baselines = {
+        b.baseline.name: b.baseline.test_metrics for b in fit_baselines(prepared, SPEC).fitted
+    }
 
     if task is Task.regression:
         assert baselines["ridge"]["rmse"] < baselines["mean"]["rmse"] / 5

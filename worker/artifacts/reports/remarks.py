@@ -23,12 +23,15 @@ RARE_CLASS = 0.2
 MISSING_SHARE = 0.2
 FEW_TEST_ROWS = 100
 SHOWN = 5
+MAX_REASON = 200
+"""Characters of an error's text that are shown."""
 
 
 def remarks(facts: Facts) -> tuple[str, ...]:
     """Return remarks on a job, the gravest first; none where nothing stands out."""
     parts = (
         _baseline(facts),
+        _incomplete_baselines(facts),
         _worse_on_test(facts),
         _overfit(facts),
         _unsure_winner(facts),
@@ -67,6 +70,15 @@ def _baseline(facts: Facts) -> Iterator[str]:
             f"The best baseline, {name(best.name)}, is within noise of the model: {name(metric)} "
             f"{pair}, and other test rows might have turned the two around."
         )
+
+
+def _incomplete_baselines(facts: Facts) -> Iterator[str]:
+    outcome = facts.job.outcome
+    for baseline in outcome.baselines:
+        if baseline.note:
+            yield f"The baseline {name(baseline.name)} is not complete: it has {baseline.note}."
+    for missing, reason in outcome.missing_baselines.items():
+        yield f"The baseline {name(missing)} was left out: {clipped(reason, MAX_REASON)}."
 
 
 def _gain(facts: Facts) -> Iterator[str]:

@@ -18,6 +18,7 @@ from worker.diagnosis.training.peers import (
     measure_importances,
     surest_error_rate,
 )
+from worker.execution.free_cores import FreeCores
 
 SURE_ERRORS = 0.12
 UNEXPLAINED = 0.6
@@ -99,7 +100,8 @@ def find_irrelevant_features(data: DiagnosisData, recipe: Recipe) -> list[Suspec
     is_wide = len(draw.fit_rows) < ROWS_PER_COLUMN * data.width
     if not (is_wide and MIN_IRRELEVANT <= data.width <= MAX_COLUMNS):
         return []
-    rises, probe = measure_importances(data, draw, seed=draw.seed)
+    with FreeCores().limit_threads():
+        rises, probe = measure_importances(data, draw, seed=draw.seed)
     largest_rise: dict[str, float] = {}
     for source, rise in zip(data.sources(draw), rises, strict=True):
         name = source.removeprefix("missing:")

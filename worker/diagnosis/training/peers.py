@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,14 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import NearestNeighbors
-from threadpoolctl import threadpool_limits
 
 from lowloss.results import NoiseFloor
 from lowloss.spec import Task
 from worker.data.target import Float64Array
 from worker.diagnosis.training.data import DiagnosisData, Draw, Treatment
 from worker.diagnosis.training.judging import constant_loss, score_predictions
+from worker.execution.beside import run_beside
+from worker.execution.free_cores import FreeCores
 
 BOOSTING = "gradient boosting"
 MAX_TREES, MAX_TREE_COLUMNS = 600, 50_000
@@ -53,10 +55,18 @@ def fit_peers(
     seed: int,
     should_continue: Callable[[], object],
 ) -> list[Peer]:
-    """Fit linear and boosted models on each draw's known rows."""
+    """Fit linear and boosted models on each draw's known rows.
+
+    `should_continue` is called a few times a second meanwhile; what it raises ends the fits.
+    """
+    free_cores = FreeCores()
     models = {
         name: [
-            _predict(data, draw, name, seed=seed, should_continue=should_continue) for draw in draws
+            run_beside(
+                partial(_predict, data, draw, name, seed=seed, free_cores=free_cores),
+                should_continue,
+            )
+            for draw in draws
         ]
         for name in ("linear", BOOSTING)
     }
@@ -77,25 +87,23 @@ def fit_peers(
 
 
 def _predict(
-    data: DiagnosisData, draw: Draw, name: str, *, seed: int, should_continue: Callable[[], object]
+    data: DiagnosisData, draw: Draw, name: str, *, seed: int, free_cores: FreeCores
 ) -> Float64Array:
     """Fit a model, and predict the judging rows [M, C]."""
-    should_continue()
     x_ND = data.transform(STANDARD, draw).astype(np.float64)
     is_regression = data.task is Task.regression
     if name == "linear":
         model = Ridge() if is_regression else LogisticRegression(max_iter=300)
     else:
         model = _boosting(data, len(draw.fit_rows), seed=seed)
-    # Its threads wait for each other on cores that train, and tables here are small.
-    with warnings.catch_warnings(), threadpool_limits(1):
+    with free_cores.limit_threads(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(x_ND[draw.fit_rows], data.y[draw.fit_rows])
-    if is_regression:
-        return np.asarray(model.predict(x_ND[draw.judge]), dtype=np.float64)[:, None]
-    probability_MC = np.zeros((len(draw.judge), len(data.target.labels)))
-    probability_MC[:, model.classes_.astype(int)] = model.predict_proba(x_ND[draw.judge])
-    return probability_MC
+        if is_regression:
+            return np.asarray(model.predict(x_ND[draw.judge]), dtype=np.float64)[:, None]
+        probability_MC = np.zeros((len(draw.judge), len(data.target.labels)))
+        probability_MC[:, model.classes_.astype(int)] = model.predict_proba(x_ND[draw.judge])
+        return probability_MC
 
 
 def _boosting(data: DiagnosisData, rows: int, *, seed: int) -> Any:
@@ -192,8 +200,7 @@ def measure_importances(
     wide = np.concatenate([x_ND, noise_NP], axis=1)
     is_regression = data.task is Task.regression
     model = _boosting(data, len(draw.train), seed=seed)
-    with threadpool_limits(1):
-        model.fit(wide[draw.train], data.y[draw.train])
+    model.fit(wide[draw.train], data.y[draw.train])
     validation_MD, y_M = wide[draw.validation], data.y[draw.validation]
 
     def loss(rows: Float64Array) -> float:

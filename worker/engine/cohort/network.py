@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from worker.engine.arrays import Arrays, Loss
 from worker.engine.cohort.inputs import SlotInputs
+from worker.engine.cohort.kernel_operations import after, product, sum_of_slots
 from worker.engine.cohort.shape import LAYER_PENALTIES, Shape
 from worker.engine.cohort.update_rules import Moments, Parameters, clip_by_global_norm, update
 from worker.engine.draws import dropout_keep, dropout_key, normal_noise
@@ -89,7 +90,9 @@ class SlotNetworks:
         if "clip_norm" in shape.uses:
             gradients = clip_by_global_norm(gradients, inputs.clip_norm)
         time_K = tf.cast(step_K, self._dtype)
-        rate = self._rate(time_K, inputs)[:, None, None]
+        # The gradient of the first layer's bias comes last of all that reads a kernel.
+        rate_K = after(self._rate(time_K, inputs), all_K, gradients[1][:, 0, 0])
+        rate = rate_K[:, None, None]
         decay = rate * inputs.weight_decay[:, None, None]
         parameters, moments = update(
             shape.optimizer,
@@ -149,7 +152,7 @@ class SlotNetworks:
         for layer, width in enumerate(self._shape.widths):
             kernel, bias = parameters[2 * layer], parameters[2 * layer + 1]
             name, mask = self._shape.activations[layer], inputs.unit_masks[layer]
-            new = hidden_activation(name, tf.matmul(h, kernel) + bias, mask)
+            new = hidden_activation(name, product(h, kernel) + bias, mask)
             if key_K is not None and "dropout" in self._shape.uses:
                 rate_K = inputs.dropout_LK[layer]
                 keep = dropout_keep(key_K, layer, new.shape[1], width, rate_K)
@@ -161,7 +164,7 @@ class SlotNetworks:
                 else tf.where(inputs.layer_mask_LK11[layer], new, _fit_width(h, width))
             )
         kernel, bias = parameters[2 * len(self._shape.widths) :][:2]
-        return tf.matmul(h, kernel) + bias
+        return product(h, kernel) + bias
 
     def _embedded(self, parameters: Parameters, x_KBD: Any) -> Any:
         """Return numbers as they are, and each code's numbers from its table [K, B, inputs]."""
@@ -182,11 +185,11 @@ class SlotNetworks:
     def _penalty(self, parameters: Parameters, inputs: SlotInputs) -> Any:
         """Return L1 and L2 of the kernels [K]."""
         kernels = parameters[: 2 * len(self._shape.widths) + 2 : 2]
-        l2_HK = [tf.reduce_sum(tf.square(kernel), [1, 2]) for kernel in kernels]
+        l2_HK = [sum_of_slots(tf.square(kernel)) for kernel in kernels]
         penalty_K = self._weighted_sum(l2_HK, inputs.l2_HK)
         if "l1" not in self._shape.uses:
             return penalty_K
-        l1_HK = [tf.reduce_sum(tf.abs(kernel), [1, 2]) for kernel in kernels]
+        l1_HK = [sum_of_slots(tf.abs(kernel)) for kernel in kernels]
         return self._weighted_sum(l1_HK, inputs.l1_HK) + penalty_K
 
     def _weighted_sum(self, norm_HK: list[Any], strength_HK: Any) -> Any:

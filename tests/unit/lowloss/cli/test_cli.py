@@ -299,7 +299,7 @@ def test_status_of_a_running_job_is_one_line(run: Callable[..., Result]) -> None
 def test_pause_says_that_it_is_only_asked_for(run: Callable[..., Result]) -> None:
     done = run("pause", "job_1", server=Server(a_json(a_job(requested=Requested.pause), 202)))
 
-    assert done.stdout == "job_1 running, pause requested\n"
+    assert done.stdout == "job_1 running, pause requested: it waits for its worker\n"
 
 
 def test_names_are_shown_as_they_are(run: Callable[..., Result]) -> None:

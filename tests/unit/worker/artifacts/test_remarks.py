@@ -183,3 +183,19 @@ def test_trial_of_score_0_is_the_best_where_less_is_better() -> None:
     facts = plain_facts(trials=(worst, best))
 
     assert facts.ranked_trials == (best, worst)
+
+
+def test_baselines_that_are_missing_or_not_complete_are_named() -> None:
+    _, baseline, *_ = some_baselines(Task.regression, 1.5)
+    partial = baseline.model_copy(update={"note": "20 of 100 iterations, since its 4 s were up"})
+    missing = {"gradient_boosting": "it failed: " + "x" * 1_000}
+
+    said = remarks(plain_facts(outcome={"baselines": (partial,), "missing_baselines": missing}))
+
+    assert any(
+        sentence.endswith("it has 20 of 100 iterations, since its 4 s were up.")
+        for sentence in said
+    )
+    (left_out,) = (sentence for sentence in said if "was left out" in sentence)
+    assert left_out.startswith("The baseline gradient boosting was left out: it failed: xx")
+    assert len(left_out) < 300

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
 
 from lowloss.results import Baseline
 from lowloss.spec import Final, JobSpec
+from tests.builders.load import busy_processes
 from tests.builders.tables import checked, write_csv
 from worker.data.prepare import Prepared, prepare
-from worker.winner import baselines
-from worker.winner.baselines import fit_baselines
+from worker.execution import beside
+from worker.winner import baseline_models, baselines
+from worker.winner.baseline_models import _iterations, build_models, fit_to, fitting_steps
+from worker.winner.baselines import Baselines, fit_baselines
 
 SPEC = JobSpec(dataset="ds_1", target="y", final=Final(refit=False))
 
@@ -25,7 +35,8 @@ def prepared_of(folder: Path, columns: dict[str, Any]) -> Prepared:
 
 
 def baselines_of(prepared: Prepared) -> dict[str, Baseline]:
-    return {each.baseline.name: each.baseline for each in fit_baselines(prepared, SPEC)}
+    fitted = fit_baselines(prepared, SPEC).fitted
+    return {each.baseline.name: each.baseline for each in fitted}
 
 
 def named(bunch: Any) -> dict[str, Any]:
@@ -58,7 +69,7 @@ def test_baselines_of_a_refitted_model_know_the_validation_rows(tmp_path: Path) 
 
     fitted = fit_baselines(prepared, SPEC.model_copy(update={"final": Final(refit=True)}))
 
-    mean = fitted[0].baseline
+    mean = fitted.fitted[0].baseline
     known = y[splits.test] - y[splits.non_test_rows].mean()
     held = y[splits.folds[0].validation] - y[splits.folds[0].train].mean()
     assert mean.test_metrics["rmse"] == pytest.approx(np.sqrt(np.mean(known**2)))
@@ -118,23 +129,171 @@ def test_large_table_is_sampled_without_losing_a_class(
     monkeypatch.setattr(baselines, "MIN_ROWS", 20)
     monkeypatch.setattr(baselines, "MAX_WORK", 20 * 2 * 3)
     fitted_on = []
-    real = baselines._models
+    real = build_models
 
     def watched(task: Any, arrays: Any, y_N: Any, *, seed: int) -> Any:
         fitted_on.append(np.bincount(y_N.astype(int)))
         return real(task, arrays, y_N, seed=seed)
 
-    monkeypatch.setattr(baselines, "_models", watched)
+    monkeypatch.setattr(baselines, "build_models", watched)
 
     found = fit_baselines(prepared, SPEC)
 
     (rows_of_class,) = fitted_on
     assert 20 <= rows_of_class.sum() <= 20 + 2 * 3
     assert rows_of_class.min() >= 2
-    assert len(found) == 3
+    assert len(found.fitted) == 3
 
 
 def test_boosting_grows_fewer_trees_where_they_are_many_or_wide() -> None:
-    assert baselines._iterations(26) == 100
-    assert baselines._iterations(10_000 * 100) == 10
-    assert baselines._iterations(50_000) == 40
+    assert _iterations(26) == 100
+    assert _iterations(10_000 * 100) == 10
+    assert _iterations(50_000) == 40
+
+
+@pytest.mark.parametrize("threads", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("rows", "classes"), [(300, 0), (12_000, 0), (12_000, 3), (300, 2)])
+def test_boosting_that_grows_in_steps_is_that_of_one_fit(
+    rows: int, classes: int, threads: int
+) -> None:
+    rng = np.random.default_rng(rows + classes)
+    x_ND = rng.normal(size=(rows, 4))
+    y_N = x_ND[:, 0] + np.sin(3 * x_ND[:, 1]) + rng.normal(size=rows)
+    if classes:
+        limits = np.quantile(y_N, np.linspace(0, 1, classes + 1)[1:-1])
+        y_N = np.digitize(y_N, limits).astype(float)
+    kind = HistGradientBoostingClassifier if classes else HistGradientBoostingRegressor
+
+    with threadpool_limits(threads):
+        whole = kind(random_state=0).fit(x_ND, y_N)
+        grown = kind(random_state=0)
+        for step in fitting_steps(grown):
+            fit_to(grown, x_ND, y_N, step)
+
+    assert grown.n_iter_ == whole.n_iter_
+    predict = "predict_proba" if classes else "predict"
+    np.testing.assert_array_equal(getattr(grown, predict)(x_ND), getattr(whole, predict)(x_ND))
+
+
+def test_boosting_that_stops_early_at_the_end_of_a_step_grows_no_further(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(0)
+    x_ND, y_N = rng.normal(size=(12_000, 3)), rng.normal(size=12_000)
+    whole = HistGradientBoostingRegressor(random_state=0).fit(x_ND, y_N)
+    assert whole.n_iter_ < 100
+    monkeypatch.setattr(baseline_models, "BOOSTING_STEPS", (whole.n_iter_,))
+
+    grown = HistGradientBoostingRegressor(random_state=0)
+    for step in fitting_steps(grown):
+        fit_to(grown, x_ND, y_N, step)
+
+    assert grown.n_iter_ == whole.n_iter_
+
+
+class Clock:
+    """Seconds that pass only where a test lets them."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def fit_with(
+    prepared: Prepared, monkeypatch: pytest.MonkeyPatch, on_step: Callable[[Any, Any], None]
+) -> Callable[..., Baselines]:
+    """Fit baselines, with something that happens before each step of each fit."""
+
+    def watched(model: Any, x_ND: Any, y_N: Any, step: int | None) -> Any:
+        on_step(model, step)
+        return fit_to(model, x_ND, y_N, step)
+
+    monkeypatch.setattr(baselines, "fit_to", watched)
+    monkeypatch.setattr(beside, "LISTEN_SECONDS", 0.01)
+    return partial(fit_baselines, prepared, SPEC)
+
+
+def test_baseline_that_fails_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = prepared_of(tmp_path, named(load_diabetes(scaled=False)))
+
+    def fail(_: Any, step: int | None) -> None:
+        if step == 50:
+            raise FloatingPointError("no such tree")
+
+    found = fit_with(prepared, monkeypatch, fail)()
+
+    assert [each.baseline.name for each in found.fitted] == ["mean", "ridge"]
+    assert found.missing == {"gradient_boosting": "it failed: no such tree"}
+
+
+def test_boosting_is_used_as_far_as_it_came_in_its_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared, clock = prepared_of(tmp_path, named(load_diabetes(scaled=False))), Clock()
+    is_over = threading.Event()
+
+    def let_time_pass(_: Any, step: int | None) -> None:
+        if step == 50:
+            clock.now = 31.0
+            is_over.wait(20)
+
+    found = fit_with(prepared, monkeypatch, let_time_pass)(seconds=30.0, clock=clock)
+    is_over.set()
+
+    boosting = found.fitted[-1].baseline
+    assert boosting.name == "gradient_boosting"
+    assert boosting.note == "20 of 100 iterations, since its 30 s were up"
+    assert boosting.test_metrics["rmse"] < found.fitted[0].baseline.test_metrics["rmse"]
+    assert found.missing == {}
+
+
+def test_baseline_without_a_result_in_its_time_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared, clock = prepared_of(tmp_path, named(load_diabetes(scaled=False))), Clock()
+    is_over = threading.Event()
+
+    def let_time_pass(model: Any, _: int | None) -> None:
+        if isinstance(model, Pipeline):
+            clock.now += 15.0
+            is_over.wait(20)
+
+    found = fit_with(prepared, monkeypatch, let_time_pass)(seconds=30.0, clock=clock)
+    is_over.set()
+
+    assert [each.baseline.name for each in found.fitted] == ["mean", "gradient_boosting"]
+    assert found.missing == {"ridge": "its 15 s were up"}
+
+
+def test_job_that_is_to_end_waits_for_no_baseline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = prepared_of(tmp_path, named(load_diabetes(scaled=False)))
+    is_cancelled, is_over = threading.Event(), threading.Event()
+
+    def cancel(_: Any, step: int | None) -> None:
+        if step == 20:
+            is_cancelled.set()
+            is_over.wait(20)
+
+    fit = fit_with(prepared, monkeypatch, cancel)
+    found = fit(should_continue=lambda: not is_cancelled.is_set())
+    is_over.set()
+
+    assert [each.baseline.name for each in found.fitted] == ["mean", "ridge"]
+    assert found.missing == {"gradient_boosting": "the job was to end"}
+
+
+@pytest.mark.slow
+def test_baselines_of_a_small_table_take_seconds_on_a_busy_machine(tmp_path: Path) -> None:
+    prepared = prepared_of(tmp_path, named(load_diabetes(scaled=False)))
+
+    with busy_processes(8), threadpool_limits(2):
+        started = time.monotonic()
+        found = fit_baselines(prepared, SPEC)
+        seconds = time.monotonic() - started
+
+    assert found.missing == {}
+    assert seconds < 30

@@ -1,0 +1,86 @@
+"""The ends of attempts and of jobs, and what goes with them; queue.py says when they come."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from lowloss.results import JobKind, JobState, Requested, TrialState
+from service.store.blobs import release_blobs
+from service.store.database import utc_now
+from service.store.events import EventKind, record_event
+from service.store.schema import AttemptOutcome, AttemptRow, CheckpointRow, JobRow, TrialRow
+
+
+def end_lease(
+    session: Session, job: JobRow, outcome: AttemptOutcome, *, error: str | None = None
+) -> None:
+    """End a worker's attempt and its right to the job; the caller sets the state."""
+    end_attempt(session, job, outcome, number=job.attempt, error=error)
+    count_seconds(session, job)
+    job.lease_owner = job.lease_expires_at = job.claimed_at = None
+    job.phase = job.phase_started_at = None
+    job.requested = Requested.none
+    job.version += 1
+
+
+def count_seconds(session: Session, job: JobRow) -> None:
+    """Add the time since `claimed_at` to `seconds`: a crash then loses only one renewal's time."""
+    now = session.scalars(select(utc_now())).one()
+    since = job.claimed_at or now
+    job.seconds += max(0.0, (now - since).total_seconds())
+    job.claimed_at = now
+
+
+def end_attempt(
+    session: Session,
+    job: JobRow,
+    outcome: AttemptOutcome,
+    *,
+    number: int,
+    error: str | None = None,
+) -> None:
+    """Record how an attempt ended, unless that is recorded."""
+    session.execute(
+        update(AttemptRow)
+        .where(
+            AttemptRow.job_id == job.id,
+            AttemptRow.number == number,
+            AttemptRow.outcome.is_(None),
+        )
+        .values(outcome=outcome, error=error, ended_at=utc_now())
+    )
+
+
+def close_job(session: Session, job: JobRow) -> None:
+    """End what belongs to an ended job: delete checkpoints, end trials, record the event."""
+    deletion = delete(CheckpointRow).where(CheckpointRow.job_id == job.id)
+    release_blobs(session, session.scalars(deletion.returning(CheckpointRow.sha256)).all())
+    session.execute(
+        update(TrialRow)
+        .where(TrialRow.job_id == job.id, TrialRow.state == TrialState.running)
+        .values(state=TrialState.failed, reason="job_ended", finished_at=utc_now())
+    )
+    job.version += 1
+    record_event(session, job, EventKind.job_finished, state=job.state, reason=job.reason)
+
+
+def cancel_waiting(session: Session, job: JobRow) -> None:
+    """End a job that no worker has and that has nothing to export."""
+    job.state, job.reason = JobState.cancelled, find_cancel_reason(JobKind(job.kind))
+    job.requested = Requested.none
+    job.finished_at = utc_now()
+    close_job(session, job)
+
+
+def find_cancel_reason(kind: JobKind) -> str:
+    """Return the reason of a job that was cancelled before it had anything to export."""
+    match kind:
+        case JobKind.search:
+            return "cancelled_before_a_trial_completed"
+        case JobKind.diagnosis:
+            return "cancelled_before_it_was_diagnosed"
+        case never:
+            assert_never(never)

@@ -1,0 +1,50 @@
+"""When a job whose time is over is asked to finish, and when it is ended.
+
+A busy machine is no fault of the job: asked to finish, it exports its best, or trains one trial and
+exports that. Only one that does not come to an end so is killed, and tried once more in that way.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from lowloss.spec import JobSpec
+from service.store.queue import Claim
+
+GRACE_SECONDS = 60.0
+"""Time past its budget that a job gets before it is asked to finish: exports take some seconds."""
+MIN_FINISH_SECONDS = 900.0
+"""Time that a job gets to finish, or as long as its `max_seconds` where that is longer."""
+
+
+@dataclass(frozen=True)
+class TimeLimits:
+    """When to ask a child to finish its job, and when to end it; infinite without `max_seconds`.
+
+    `finish_seconds` lie between the two.
+    """
+
+    finish_at: float = math.inf
+    end_at: float = math.inf
+    finish_seconds: float = math.inf
+
+
+def time_limits(claim: Claim, now: float) -> TimeLimits:
+    """Return the limits of an attempt that begins now."""
+    limit = claim.spec.budget.max_seconds
+    if limit is None:
+        return TimeLimits()
+    finish_at = now
+    if not is_overdue(claim):
+        # A search is diagnosed beside its `max_seconds`.
+        diagnosis = claim.spec.budget.diagnosis_seconds if isinstance(claim.spec, JobSpec) else 0.0
+        finish_at += limit - claim.seconds + diagnosis + GRACE_SECONDS
+    finish_seconds = max(MIN_FINISH_SECONDS, limit)
+    return TimeLimits(finish_at, finish_at + finish_seconds, finish_seconds)
+
+
+def is_overdue(claim: Claim) -> bool:
+    """Return whether earlier attempts used up the job's time: this one is to finish at once."""
+    limit = claim.spec.budget.max_seconds
+    return limit is not None and claim.seconds >= limit
