@@ -122,7 +122,7 @@ def folds(arrays: Arrays) -> dict[str, Any]:
         engine = local_engine(split, Reach(2, 64, frozenset({"dropout"})), trials=len(plans))
         started = time.perf_counter()
         ended = list(
-            engine.run(next_plans_from(plans), on_epoch=lambda *_: True, on_batch=lambda: None)
+            engine.run(next_plans_from(plans), on_epoch=lambda *_: True, on_wait=lambda: True)
         )
         seconds[count] = time.perf_counter() - started
         assert len(ended) == TRIALS * count

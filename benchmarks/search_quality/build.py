@@ -25,7 +25,7 @@ from service.tables.table import Table
 from worker.data.prepare import prepare
 from worker.engine.arrays import Arrays
 from worker.engine.cohort.buckets import pad, step_seconds
-from worker.engine.cohort.program import Shape
+from worker.engine.cohort.shape import Shape
 from worker.engine.plans import Plan
 from worker.engine.protocol import next_plans_from
 from worker.engine.results import TrainedPlan
@@ -47,7 +47,7 @@ def build(name: str, settings: int) -> Lookup:
     plans = [_draw(spec, number) for number in range(1, settings + 1)]
     engine = local_engine(arrays, reach_of_space(spec.search_space), trials=settings)
     started, started_cpu = time.perf_counter(), time.process_time()
-    trained = engine.run(next_plans_from(plans), on_epoch=lambda *_: True, on_batch=lambda: None)
+    trained = engine.run(next_plans_from(plans), on_epoch=lambda *_: True, on_wait=lambda: True)
     ended: dict[int, TrainedPlan] = {}
     for done, result in enumerate(trained, start=1):
         assert isinstance(result, TrainedPlan), result

@@ -11,7 +11,14 @@ import numpy as np
 from worker.engine.array_types import FloatArray
 from worker.engine.arrays import Arrays, Fold, Loss
 from worker.engine.plans import Checkpoint, Epoch, Plan
-from worker.engine.protocol import Engine, OnBatch, OnEpoch, next_plans_from
+from worker.engine.protocol import (
+    Engine,
+    EpochsAhead,
+    OnEpoch,
+    OnWait,
+    look_at_every_epoch,
+    next_plans_from,
+)
 from worker.engine.results import FailedPlan, TrainedPlan, TrainingOutcome
 
 SEARCHED = (Loss.mse, Loss.binary, Loss.multiclass)
@@ -104,10 +111,15 @@ def run(
     plans: Sequence[Plan],
     *,
     on_epoch: OnEpoch = lambda *_: True,
-    on_batch: OnBatch = lambda: None,
+    on_wait: OnWait = lambda: True,
+    epochs_ahead: EpochsAhead = look_at_every_epoch,
 ) -> dict[int, TrainedPlan]:
     """Train plans; answers the trials by number. None may fail."""
-    ended = list(engine.run(next_plans_from(plans), on_epoch=on_epoch, on_batch=on_batch))
+    ended = list(
+        engine.run(
+            next_plans_from(plans), on_epoch=on_epoch, on_wait=on_wait, epochs_ahead=epochs_ahead
+        )
+    )
     failed = [result.error for result in ended if isinstance(result, FailedPlan)]
     assert not failed, failed[0]
     return {end.plan.number: end for end in ended if isinstance(end, TrainedPlan)}

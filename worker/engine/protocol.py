@@ -15,10 +15,19 @@ TakeCheckpoint = Callable[[], Checkpoint]
 OnEpoch = Callable[[Plan, Epoch, TakeCheckpoint], bool]
 """Called after every epoch; returns whether its training goes on.
 
-One whose patience or epochs are used up, or that diverged, ends in any case.
+One whose patience or epochs are used up, or that diverged, ends in any case. Of epochs that are
+trained at once only the last one's answer counts, and only then may a checkpoint be taken.
 """
-OnBatch = Callable[[], None]
-"""Called now and then inside an epoch: a sign of life."""
+EpochsAhead = Callable[[Plan], int]
+"""Returns how many epochs a plan trains before somebody has to look at it; 0 ends it.
+
+More than one makes training faster where epochs are short.
+"""
+OnWait = Callable[[], bool]
+"""Called about once a second while programs compile and epochs train: a sign of life.
+
+Returns whether to go on; where not, all trainings end at once as their last epoch left them.
+"""
 
 
 def next_plans_from(plans: Sequence[Plan]) -> NextPlans:
@@ -32,10 +41,20 @@ def next_plans_from(plans: Sequence[Plan]) -> NextPlans:
     return next_plans
 
 
+def look_at_every_epoch(_: Plan) -> int:
+    """Return that somebody looks at a plan after each epoch."""
+    return 1
+
+
 class Engine(Protocol):
     """What trains plans on a job's arrays."""
 
     def run(
-        self, next_plans: NextPlans, *, on_epoch: OnEpoch, on_batch: OnBatch
+        self,
+        next_plans: NextPlans,
+        *,
+        on_epoch: OnEpoch,
+        on_wait: OnWait,
+        epochs_ahead: EpochsAhead = look_at_every_epoch,
     ) -> Iterator[TrainedPlan | FailedPlan]:
         """Train plans until there are none, and yield each training as it ends."""

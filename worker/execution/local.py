@@ -1,4 +1,4 @@
-"""The executor of this process: cohorts on all its cores, and Keras for what they cannot train."""
+"""The executor of this process: cohorts on all its cores."""
 
 from __future__ import annotations
 
@@ -12,18 +12,28 @@ from worker.engine.arrays import Arrays
 from worker.engine.cohort.buckets import Reach
 from worker.engine.cohort.cohort_engine import CohortEngine, Machine
 from worker.engine.cohort.program import Programs
-from worker.engine.keras.keras_engine import KerasEngine
 
 CGROUP = Path("/sys/fs/cgroup")
 """Where a container's limits stand."""
 
 
 def local_engine(
-    arrays: Arrays, reach: Reach, *, trials: int, programs: Programs | None = None
+    arrays: Arrays,
+    reach: Reach,
+    *,
+    trials: int,
+    plans_together: int = 1,
+    programs: Programs | None = None,
 ) -> CohortEngine:
     """Build what trains a search in this process; `programs` may be shared with others."""
-    fallback, machine = KerasEngine(arrays), this_machine()
-    return CohortEngine(arrays, reach, machine, trials=trials, fallback=fallback, programs=programs)
+    return CohortEngine(
+        arrays,
+        reach,
+        this_machine(),
+        trials=trials,
+        plans_together=plans_together,
+        programs=programs,
+    )
 
 
 def this_machine() -> Machine:

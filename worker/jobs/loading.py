@@ -29,7 +29,7 @@ from worker.trials.loop import EarlierAttempts
 
 @dataclass(frozen=True)
 class JobResources:
-    """What a job works with: `programs` are those that diagnoses of this process compiled.
+    """What a job works with: `programs` are those that jobs of this process compiled.
 
     Files of the job are in `folder` while it runs.
     """

@@ -23,6 +23,7 @@ from worker.data.prepare import Prepared, scalings
 from worker.data.scores import objective_value
 from worker.diagnosis.from_search import recipe_of_plan
 from worker.engine.cohort.cohort_engine import CohortEngine
+from worker.engine.cohort.program import Programs
 from worker.engine.protocol import Engine
 from worker.execution.beside import run_beside
 from worker.execution.local import local_engine
@@ -66,7 +67,8 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
     prepared, checked = prepare_job(job, reporter, resources)
     job = replace(job, spec=checked.spec)
     baselines = fit_baselines_in_time(prepared, checked, job, reporter)
-    engine = new_engine(job.spec, prepared)
+    build_engine = partial(new_engine, job.spec, resources.programs)
+    engine = build_engine(prepared)
     reporter.phase("search", threads=engine.threads, open_trials=engine.max_open)
     with closing(SearchTuner(job.spec, directory=folder)) as tuner:
         loop = SearchLoop(tuner, prepared, reporter, folder)
@@ -80,7 +82,9 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
         reporter.set_deadline(job.seconds_left(1.0))
         confirmed = confirm_winner(tuner, engine, prepared, reporter, loop.top_trainings)
         if confirmed is not None:
-            final_model, gain = make_final_model(confirmed, tuner, engine, prepared, reporter)
+            final_model, gain = make_final_model(
+                confirmed, tuner, engine, prepared, reporter, new_engine=build_engine
+            )
     reporter.raise_if_suspended()
 
     reporter.record(insights=search_insights(database, job, prepared))
@@ -136,10 +140,15 @@ def fit_baselines_in_time(
     return baselines.fitted
 
 
-def new_engine(spec: JobSpec, prepared: Prepared) -> CohortEngine:
-    """Return the engine that trains the job's trials."""
-    trials = spec.budget.max_trials
-    return local_engine(prepared.arrays, reach_of_space(spec.search_space), trials=trials)
+def new_engine(spec: JobSpec, programs: Programs, prepared: Prepared) -> CohortEngine:
+    """Return the engine that trains the job's trials, all folds of one side by side."""
+    return local_engine(
+        prepared.arrays,
+        reach_of_space(spec.search_space),
+        trials=spec.budget.max_trials,
+        plans_together=spec.validation.fold_count,
+        programs=programs,
+    )
 
 
 def confirm_winner(

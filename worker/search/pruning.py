@@ -17,6 +17,10 @@ Reached = tuple[tuple[int, float], ...]
 """The rungs that a trial has reached: epoch, and its best validation loss up to it."""
 
 
+NO_RUNG = 1_000_000
+"""Beyond any epoch."""
+
+
 class Rungs:
     """The epochs at which trials are compared: `min_epochs`, and each `reduction` times the last.
 
@@ -48,6 +52,10 @@ class Rungs:
         rank = sum(other < best for other in rung.values())
         return rank < max(1, len(rung) // self._reduction)
 
+    def next_rung(self, epoch: int) -> int:
+        """Return the first rung after an epoch; a far one after the last."""
+        return min((rung for rung in self._reached if rung > epoch), default=NO_RUNG)
+
     def reached(self, number: int) -> Reached:
         """Return the rungs that a trial has reached."""
         return tuple(
@@ -73,6 +81,10 @@ class Pruner:
         `best` is its least validation loss so far.
         """
         return self._rungs(number).goes_on(number, epoch, best)
+
+    def next_rung(self, number: int, epoch: int) -> int:
+        """Return the first rung of a trial's bracket after an epoch; a far one after the last."""
+        return self._rungs(number).next_rung(epoch)
 
     def reached(self, number: int) -> Reached:
         """Return the rungs of its bracket that a trial has reached."""

@@ -13,7 +13,7 @@ from lowloss.results import Hyperparameters
 from lowloss.spec import Choice, CountRange, Float, Int, JobSpec, SearchSpace, WidthRange
 from worker.data.prepare import scalings
 from worker.engine.cohort.buckets import Reach, pad
-from worker.engine.cohort.program import OPTIONS
+from worker.engine.cohort.shape import OPTIONS
 from worker.engine.plans import Plan
 
 NO_CLIPPING = 0.0

@@ -11,11 +11,21 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from worker.engine.plans import Checkpoint, Epoch, Plan
-from worker.engine.protocol import Engine, NextPlans, OnBatch, OnEpoch, TakeCheckpoint
+from worker.engine.protocol import (
+    Engine,
+    EpochsAhead,
+    NextPlans,
+    OnEpoch,
+    OnWait,
+    TakeCheckpoint,
+    look_at_every_epoch,
+)
 from worker.engine.results import FailedPlan, TrainedPlan, TrainingOutcome
 from worker.progress.reporter import Reporter
 
 log = logging.getLogger(__name__)
+MANY_EPOCHS = 1_000
+"""Ahead of a training that nobody compares with others before it ends."""
 TrialKey = tuple[int, int]
 """A plan's number and seed: it trains once on each fold."""
 
@@ -100,7 +110,13 @@ class FoldScheduler:
         return self._checkpoints.get(_trial_key(plan), {})
 
     def run(
-        self, engine: Engine, next_plans: NextPlans, *, on_epoch: OnEpoch, on_batch: OnBatch
+        self,
+        engine: Engine,
+        next_plans: NextPlans,
+        *,
+        on_epoch: OnEpoch,
+        on_wait: OnWait,
+        epochs_ahead: EpochsAhead = look_at_every_epoch,
     ) -> Iterator[TrainingResult | FailedPlan]:
         """Train plans until there are none, and yield each as its last fold ends."""
 
@@ -116,7 +132,15 @@ class FoldScheduler:
             goes_on = on_epoch(plan, epoch, take)
             return goes_on and _trial_key(plan) not in self._failed_keys
 
-        for result in engine.run(next_folds, on_epoch=on_fold_epoch, on_batch=on_batch):
+        def fold_epochs_ahead(plan: Plan) -> int:
+            key = _trial_key(plan)
+            is_open = key in self._missing and key not in self._failed_keys
+            return epochs_ahead(plan) if is_open else 0
+
+        trained = engine.run(
+            next_folds, on_epoch=on_fold_epoch, on_wait=on_wait, epochs_ahead=fold_epochs_ahead
+        )
+        for result in trained:
             ended = self._combine_folds(result)
             if ended is not None:
                 yield ended
@@ -171,6 +195,7 @@ def train_repeats(engine: Engine, reporter: Reporter, folds: int) -> TrainFuncti
 
     def train(plans: Sequence[Plan], needed: Plan | None) -> Iterator[TrainingResult | FailedPlan]:
         waiting = list(plans)
+        open_needed = [] if needed is None else [needed]
 
         def goes_on(plan: Plan) -> bool:
             # What is exported at a cancel or a deadline was trained to its end.
@@ -187,10 +212,20 @@ def train_repeats(engine: Engine, reporter: Reporter, folds: int) -> TrainFuncti
             reporter.poll()
             return goes_on(plan)
 
+        def on_wait() -> bool:
+            reporter.poll()
+            return reporter.stop_cause is None or (bool(open_needed) and goes_on(open_needed[0]))
+
         ended = FoldScheduler(folds).run(
-            engine, next_plans, on_epoch=on_epoch, on_batch=reporter.alive
+            engine,
+            next_plans,
+            on_epoch=on_epoch,
+            on_wait=on_wait,
+            epochs_ahead=lambda plan: MANY_EPOCHS if goes_on(plan) else 0,
         )
         for result in ended:
+            if open_needed and _trial_key(result.plan) == _trial_key(open_needed[0]):
+                open_needed.clear()
             if isinstance(result, FailedPlan):
                 log.warning("a repeat of trial %d failed: %s", result.plan.number, result.error)
                 yield result

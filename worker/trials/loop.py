@@ -66,7 +66,11 @@ class SearchLoop:
     def run(self, engine: Engine) -> None:
         """Train what the oracle asks for until its search ends, or someone stops it."""
         trained = self._folds.run(
-            engine, self._next_plans, on_epoch=self._on_epoch, on_batch=self._reporter.alive
+            engine,
+            self._next_plans,
+            on_epoch=self._on_epoch,
+            on_wait=self._on_wait,
+            epochs_ahead=self._stopping.epochs_ahead,
         )
         for result in trained:
             if isinstance(result, TrainingResult) and self._is_suspended(result):
@@ -107,6 +111,15 @@ class SearchLoop:
         if goes_on:
             self._writer.on_epoch(plan, take)
         return goes_on
+
+    def _on_wait(self) -> bool:
+        self._reporter.poll()
+        cause = self._reporter.stop_cause
+        # At a deadline trials end with their epoch: without one there would be no model.
+        if cause is None or cause is StopCause.time_limit:
+            return True
+        self._stopping.cut_all(cause)
+        return False
 
     def _is_suspended(self, training: TrainingResult) -> bool:
         """Return whether a pause or a stop cut a trial short: it goes on at the next claim."""

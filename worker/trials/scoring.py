@@ -30,6 +30,10 @@ def trial_end(
         log.warning("trial %d failed: %s", number, result.error)
         return TrialEnd(number, TrialState.failed, result.reason, None, {}, None, 0.0, None)
     worst = result.worst
+    if result.outcome is TrainingOutcome.stopped and result.best_epoch is None:
+        reason = f"{cut[number]} before its first epoch ended"
+        seconds = result.seconds
+        return TrialEnd(number, TrialState.failed, reason, None, {}, None, seconds, worst.program)
     if result.outcome is TrainingOutcome.diverged or result.best_epoch is None:
         reason = f"{worst.reason} at epoch {len(worst.epochs)}"
         state = TrialState.diverged

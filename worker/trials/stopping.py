@@ -116,6 +116,24 @@ class TrialStopping:
             self.cut[plan.number] = reason
         return reason is None and plan.number not in self.cut
 
+    def epochs_ahead(self, plan: Plan) -> int:
+        """Return how many epochs a trial trains before it is compared again; 0 once it is cut."""
+        if plan.number in self.cut:
+            return 0
+        running = self._running[plan.number]
+        fold = running.folds.get(plan.fold, _FoldProgress())
+        epoch = len(fold.min_losses)
+        ahead = self._pruner.next_rung(plan.number, epoch) - epoch
+        limit = self._budget.max_total_epochs
+        if limit is not None:
+            ahead = min(ahead, (limit - self.epochs) // len(self._running))
+        return max(1, ahead)
+
+    def cut_all(self, cause: StopCause) -> None:
+        """Cut all running trials short, whatever epoch they are in."""
+        for number in self._running:
+            self.cut.setdefault(number, cause)
+
     def end(self, number: int) -> None:
         """Record that a trial no longer trains."""
         self._running.pop(number, None)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,14 +20,14 @@ from worker.engine.keras.network import forward
 from worker.engine.plans import Epoch, Plan
 from worker.engine.protocol import Engine, TakeCheckpoint, next_plans_from
 from worker.engine.results import FailedPlan, TrainedPlan, TrainingOutcome
-from worker.execution.local import local_engine
 from worker.progress.reporter import Reporter
-from worker.search.space import reach_of_space
 from worker.search.tuner import SearchTuner
 from worker.trials.scoring import fold_metrics
 from worker.winner.confirm import Confirmed
 
 log = logging.getLogger(__name__)
+NewEngine = Callable[[Prepared], Engine]
+"""Builds what trains a search's plans on other arrays."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ def make_final_model(
     engine: Engine,
     prepared: Prepared,
     reporter: Reporter,
+    *,
+    new_engine: NewEngine,
 ) -> tuple[FinalModel, FinalGain | None]:
     """Return the model to hand out, and what refitting and averaging gained on the test rows.
 
@@ -88,7 +92,7 @@ def make_final_model(
         return single, None
     plans = tuner.repeats(confirmed.winner.plan.number, final_spec.members)
     if final_spec.refit:
-        final = _refit_members(single, plans, confirmed, spec, reporter)
+        final = _refit_members(single, plans, confirmed, spec, reporter, new_engine=new_engine)
     else:
         final = _train_members(single, plans, confirmed, engine, reporter)
     if final is None:
@@ -136,11 +140,13 @@ def _refit_members(
     confirmed: Confirmed,
     spec: JobSpec,
     reporter: Reporter,
+    *,
+    new_engine: NewEngine,
 ) -> FinalModel | None:
     """Train on all rows but the test rows, for as many epochs as were best."""
     scaling = scalings(spec)[single.fold // spec.validation.fold_count]
     prepared = prepare_refit(single.prepared, spec, scaling)
-    engine = local_engine(prepared.arrays, reach_of_space(spec.search_space), trials=len(plans))
+    engine = new_engine(prepared)
     epochs = confirmed.winner.best_epoch
     refits = [replace(plan, fold=0) for plan in plans]
     members = _train_plans(engine, refits, reporter, epochs=epochs)
@@ -160,12 +166,23 @@ def _train_plans(
         reporter.poll()
         return next_batch(n) if reporter.stop_cause is None else []
 
-    def on_epoch(_: Plan, epoch: Epoch, __: TakeCheckpoint) -> bool:
+    epochs_done: Counter[int] = Counter()
+
+    def on_epoch(plan: Plan, epoch: Epoch, _: TakeCheckpoint) -> bool:
         reporter.poll()
+        epochs_done[plan.seed] = epoch.epoch
         return reporter.stop_cause is None and epoch.epoch != epochs
 
+    def on_wait() -> bool:
+        reporter.poll()
+        return reporter.stop_cause is None
+
+    def epochs_ahead(plan: Plan) -> int:
+        return (epochs or plan.max_epochs) - epochs_done[plan.seed]
+
     trained = []
-    for result in engine.run(next_plans, on_epoch=on_epoch, on_batch=reporter.alive):
+    ended = engine.run(next_plans, on_epoch=on_epoch, on_wait=on_wait, epochs_ahead=epochs_ahead)
+    for result in ended:
         if isinstance(result, FailedPlan):
             log.warning("a member of trial %d failed: %s", result.plan.number, result.error)
         elif result.is_good and not _is_cut_short(result, epochs):

@@ -10,7 +10,7 @@ from tests.builders.trainings import a_plan, some_arrays
 from worker.engine.arrays import Arrays
 from worker.engine.cohort import buckets
 from worker.engine.cohort.buckets import Buckets, Reach
-from worker.engine.cohort.program import Shape
+from worker.engine.cohort.shape import Shape
 
 SMALL = some_arrays(rows=90)
 LARGE = some_arrays(rows=200_000)

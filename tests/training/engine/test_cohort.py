@@ -13,15 +13,16 @@ import pytest
 import tensorflow as tf
 
 from lowloss.spec import Activation
-from tests.builders.engines import a_cohort, a_cohort_engine
+from tests.builders.engines import a_cohort, a_cohort_engine, train_epoch
+from tests.builders.keras_engine import KerasEngine
 from tests.builders.slow import slow_but
 from tests.builders.trainings import SEARCHED, a_plan, run, some_arrays, some_plans
 from worker.engine.arrays import Arrays, Loss
-from worker.engine.cohort import feed, slots
+from worker.engine.cohort import call_size, feed
 from worker.engine.cohort.buckets import step_seconds
-from worker.engine.cohort.program import Program, Shape
+from worker.engine.cohort.program import Program
+from worker.engine.cohort.shape import Shape
 from worker.engine.cohort.slots import Cohort
-from worker.engine.keras.keras_engine import KerasEngine
 from worker.engine.keras.network import build_network
 from worker.engine.plans import Epoch, Plan
 from worker.engine.results import TrainedPlan, TrainingOutcome
@@ -45,7 +46,7 @@ def train_in(state: Cohort, plans: list[Plan]) -> dict[int, TrainedPlan]:
     while waiting or state.plans:
         while waiting and state.free_slots:
             state.start(waiting.pop(0))
-        for trained in state.end_epoch(state.train_epoch(), lambda *_: True):
+        for trained in train_epoch(state):
             assert isinstance(trained, TrainedPlan)
             ended[trained.plan.number] = trained
     return ended
@@ -212,7 +213,7 @@ def test_padding_stays_exactly_zero(activation: str, optimizer: str) -> None:
     state.start(a_plan(widths=(5,), **given))
 
     for _ in range(17):  # of 6 steps each
-        state.end_epoch(state.train_epoch(), lambda *_: True)
+        train_epoch(state)
 
     parameters, moments = state._state.parameters, state._state.moments
     assert np.any(parameters[0][0, :, :5].numpy() != 0)
@@ -264,7 +265,7 @@ def test_data_fed_in_pieces_gives_the_same_losses(
     plans = some_plans(5, optimizer="sgd")
     whole = run(a_cohort_engine(arrays), plans)
     # Four batches of 16 rows of 3 columns a piece, and 64 rows of validation at once.
-    monkeypatch.setattr(feed, "PIECE_BYTES", 4 * 4 * 16 * 3 * 4)
+    monkeypatch.setattr(call_size, "PIECE_BYTES", 4 * 4 * 16 * 3 * 4)
 
     pieces = run(a_cohort_engine(arrays, memory_bytes=100), plans)
 
@@ -278,8 +279,8 @@ def test_data_fed_in_pieces_gives_the_same_losses(
 def test_long_epochs_are_several_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     plan, arrays = a_plan(max_epochs=2), some_arrays()
     signs: list[int] = []
-    whole = run(a_cohort_engine(arrays), [plan], on_batch=lambda: signs.append(1))[1]
-    monkeypatch.setattr(slots, "CALL_SECONDS", 2.5 * step_seconds(_shape(8, 4), arrays))
+    whole = run(a_cohort_engine(arrays), [plan], on_wait=lambda: signs.append(1) is None  # type: ignore[func-returns-value])[1]
+    monkeypatch.setattr(call_size, "CALL_SECONDS", 2.5 * step_seconds(_shape(8, 4), arrays))
 
     state = Cohort(Program(_shape(8, 4), arrays), arrays, feed.Feed(arrays, is_resident=True))
     parts = train_in(state, [plan])[1]
@@ -329,10 +330,10 @@ def test_programs_take_what_tensorflow_would_check() -> None:
     # `Compiled` calls past TensorFlow's own checks: wrong shapes must still be refused.
     state = a_cohort(slots=1)
     state.start(a_plan(widths=(8,)))
-    state.train_epoch()
+    train_epoch(state)
 
     with pytest.raises((tf.errors.InvalidArgumentError, ValueError)):
-        state.program.validate(*[tf.zeros((7, 7))] * 3)
+        state.program.run(*[tf.zeros((7, 7))] * 4)
 
 
 def test_slot_as_a_keras_model_predicts_what_the_cohort_measured() -> None:

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from tests.builders.engines import a_cohort_engine
+from tests.builders.keras_engine import KerasEngine
 from tests.builders.slow import slow_but
 from tests.builders.trainings import SEARCHED, a_plan, run, some_arrays, with_targets
 from worker.engine.arrays import Arrays, Embedding, Fold, Loss
-from worker.engine.keras.keras_engine import KerasEngine
 from worker.engine.keras.network import forward
 from worker.engine.plans import Epoch, Plan
 from worker.engine.protocol import Engine, TakeCheckpoint, next_plans_from
@@ -264,7 +264,7 @@ def test_noise_is_added_to_training_rows_alone(new_engine: NewEngine) -> None:
 def test_engine_gives_signs_of_life(new_engine: NewEngine) -> None:
     signs: list[int] = []
 
-    run(new_engine(some_arrays()), [a_plan()], on_batch=lambda: signs.append(1))
+    run(new_engine(some_arrays()), [a_plan()], on_wait=lambda: signs.append(1) is None  # type: ignore[func-returns-value])
 
     assert len(signs) >= 3
 
@@ -285,7 +285,7 @@ def test_trial_that_cannot_be_trained_fails_and_the_search_goes_on(new_engine: N
         engine.run(
             next_plans_from([unknown, a_plan(number=2)]),
             on_epoch=lambda *_: True,
-            on_batch=lambda: None,
+            on_wait=lambda: True,
         )
     )
 
@@ -306,7 +306,7 @@ def test_plans_are_asked_for_as_there_is_room(new_engine: NewEngine) -> None:
         return some
 
     results = new_engine(some_arrays()).run(
-        next_plans, on_epoch=lambda *_: True, on_batch=lambda: None
+        next_plans, on_epoch=lambda *_: True, on_wait=lambda: True
     )
     ended = [next(results) for _ in range(3)]
 

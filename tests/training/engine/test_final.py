@@ -17,15 +17,20 @@ from worker.data.prepare import Prepared, prepare
 from worker.data.scores import scores
 from worker.engine.arrays import Arrays
 from worker.engine.plans import Epoch, Plan
-from worker.engine.protocol import NextPlans, OnBatch, OnEpoch
+from worker.engine.protocol import (
+    EpochsAhead,
+    NextPlans,
+    OnEpoch,
+    OnWait,
+    look_at_every_epoch,
+)
 from worker.engine.results import FailedPlan, TrainedPlan, TrainingOutcome
 from worker.progress.reporter import Reporter, StopCause
 from worker.search.tuner import SearchTuner
 from worker.trials.folds import TrainingResult
-from worker.winner import refit as module
 from worker.winner.confirm import Confirmed
 from worker.winner.importance import importances
-from worker.winner.refit import FinalModel, make_final_model
+from worker.winner.refit import FinalModel, NewEngine, make_final_model
 
 FOLDS = 3
 BEST_EPOCHS = (4, 7, 5)
@@ -76,7 +81,12 @@ class Engine:
         self.started: list[Plan] = []
 
     def run(
-        self, next_plans: NextPlans, *, on_epoch: OnEpoch, on_batch: OnBatch
+        self,
+        next_plans: NextPlans,
+        *,
+        on_epoch: OnEpoch,
+        on_wait: OnWait,
+        epochs_ahead: EpochsAhead = look_at_every_epoch,
     ) -> Iterator[TrainedPlan | FailedPlan]:
         while plans := next_plans(1):
             (plan,) = plans
@@ -143,6 +153,7 @@ class Case:
     confirmed: Confirmed
     search: Search
     engine: Engine
+    new_engine: NewEngine
     refits: list[Engine]
 
     def make(self, report: Report | None = None) -> tuple[FinalModel, Any]:
@@ -152,30 +163,28 @@ class Case:
             self.engine,
             self.prepared,
             cast("Reporter", report or Report()),
+            new_engine=self.new_engine,
         )
 
 
-def a_case(
-    monkeypatch: pytest.MonkeyPatch, *, fails: tuple[int, ...] = (), scaling: int = 0, **given: Any
-) -> Case:
+def a_case(*, fails: tuple[int, ...] = (), scaling: int = 0, **given: Any) -> Case:
     final = {"refit": False, "members": 1} | given.pop("final", {})
     given = {"preprocessing": {"scale_features": "standard"}} | given
     prepared, spec = a_prepared(final=final, **given)
     search = Search(spec, scaling)
     refits: list[Engine] = []
 
-    def local_engine(arrays: Arrays, *_: Any, **__: Any) -> Engine:
-        refits.append(Engine(arrays, fails))
+    def new_engine(prepared: Prepared) -> Engine:
+        refits.append(Engine(prepared.arrays, fails))
         return refits[-1]
 
-    monkeypatch.setattr(module, "local_engine", local_engine)
     engine = Engine(prepared.arrays, fails)
-    return Case(prepared, confirmed_on(prepared, search), search, engine, refits)
+    return Case(prepared, confirmed_on(prepared, search), search, engine, new_engine, refits)
 
 
 @pytest.mark.parametrize("objective", ["val_loss", "val_rmse", "val_r2"])
-def test_winners_best_fold_is_handed_out(monkeypatch: pytest.MonkeyPatch, objective: str) -> None:
-    case = a_case(monkeypatch, objective=objective)
+def test_winners_best_fold_is_handed_out(objective: str) -> None:
+    case = a_case(objective=objective)
 
     final, gain = case.make()
 
@@ -185,10 +194,8 @@ def test_winners_best_fold_is_handed_out(monkeypatch: pytest.MonkeyPatch, object
     assert case.engine.started == []
 
 
-def test_members_are_the_confirmed_repeats_and_as_many_more_as_are_missing(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    case = a_case(monkeypatch, final={"members": 4})
+def test_members_are_the_confirmed_repeats_and_as_many_more_as_are_missing() -> None:
+    case = a_case(final={"members": 4})
 
     final, gain = case.make()
 
@@ -200,8 +207,8 @@ def test_members_are_the_confirmed_repeats_and_as_many_more_as_are_missing(
     assert (gain.refit, gain.members) == (False, 4)
 
 
-def test_fewer_members_than_repeats_train_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    case = a_case(monkeypatch, final={"members": 2})
+def test_fewer_members_than_repeats_train_nothing() -> None:
+    case = a_case(final={"members": 2})
 
     final, _ = case.make()
 
@@ -209,8 +216,8 @@ def test_fewer_members_than_repeats_train_nothing(monkeypatch: pytest.MonkeyPatc
     assert case.engine.started == []
 
 
-def test_model_answers_the_mean_of_its_members(monkeypatch: pytest.MonkeyPatch) -> None:
-    case = a_case(monkeypatch, final={"members": 3})
+def test_model_answers_the_mean_of_its_members() -> None:
+    case = a_case(final={"members": 3})
     final, gain = case.make()
 
     alone = [FinalModel(case.prepared, (member,)).predict_test() for member in final.members]
@@ -221,8 +228,8 @@ def test_model_answers_the_mean_of_its_members(monkeypatch: pytest.MonkeyPatch) 
     assert gain.before == scores(target, y, alone[1])
 
 
-def test_members_that_failed_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    case = a_case(monkeypatch, final={"members": 4}, fails=(2,))
+def test_members_that_failed_are_left_out() -> None:
+    case = a_case(final={"members": 4}, fails=(2,))
 
     final, gain = case.make()
 
@@ -230,10 +237,8 @@ def test_members_that_failed_are_left_out(monkeypatch: pytest.MonkeyPatch) -> No
     assert gain.members == 3
 
 
-def test_cancelled_among_members_it_averages_those_that_ended(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    case = a_case(monkeypatch, final={"members": 4})
+def test_cancelled_among_members_it_averages_those_that_ended() -> None:
+    case = a_case(final={"members": 4})
 
     # The first new member looks before it starts and after each of its 20 epochs.
     final, gain = case.make(Report(looks=25))
@@ -243,10 +248,8 @@ def test_cancelled_among_members_it_averages_those_that_ended(
     assert gain.members == 3
 
 
-def test_refit_trains_on_all_known_rows_for_the_median_of_the_best_epochs(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    case = a_case(monkeypatch, final={"refit": True, "members": 2})
+def test_refit_trains_on_all_known_rows_for_the_median_of_the_best_epochs() -> None:
+    case = a_case(final={"refit": True, "members": 2})
 
     final, gain = case.make()
 
@@ -264,9 +267,9 @@ def test_refit_trains_on_all_known_rows_for_the_median_of_the_best_epochs(
     assert len(final.predict_test()) == len(case.prepared.y_test)
 
 
-def test_refit_scales_features_as_the_winner_did(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refit_scales_features_as_the_winner_did() -> None:
     scalings = {"scale_features": {"choices": ["standard", "quantile"]}}
-    case = a_case(monkeypatch, final={"refit": True}, preprocessing=scalings, scaling=1)
+    case = a_case(final={"refit": True}, preprocessing=scalings, scaling=1)
 
     final, _ = case.make()
 
@@ -280,7 +283,7 @@ def test_refit_scales_features_as_the_winner_did(monkeypatch: pytest.MonkeyPatch
 def test_refit_that_is_cancelled_midway_leaves_the_winners_run(
     monkeypatch: pytest.MonkeyPatch, looks: int
 ) -> None:
-    case = a_case(monkeypatch, final={"refit": True, "members": 2})
+    case = a_case(final={"refit": True, "members": 2})
 
     final, gain = case.make(Report(looks))
 
@@ -289,10 +292,8 @@ def test_refit_that_is_cancelled_midway_leaves_the_winners_run(
     assert gain is None
 
 
-def test_refit_that_is_cancelled_later_keeps_the_members_that_ended(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    case = a_case(monkeypatch, final={"refit": True, "members": 3})
+def test_refit_that_is_cancelled_later_keeps_the_members_that_ended() -> None:
+    case = a_case(final={"refit": True, "members": 3})
 
     final, gain = case.make(Report(looks=9))
 
@@ -300,8 +301,8 @@ def test_refit_that_is_cancelled_later_keeps_the_members_that_ended(
     assert gain.members == 1
 
 
-def test_refit_that_fails_leaves_the_winners_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    case = a_case(monkeypatch, final={"refit": True, "members": 2}, fails=(0, 1))
+def test_refit_that_fails_leaves_the_winners_run() -> None:
+    case = a_case(final={"refit": True, "members": 2}, fails=(0, 1))
 
     final, gain = case.make()
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.builders.engines import a_cohort
+from tests.builders.engines import a_cohort, train_epoch
 from tests.builders.trainings import a_plan, some_arrays
 from worker.engine.cohort.feed import Feed
 from worker.engine.cohort.program import Program
@@ -50,13 +50,13 @@ def train(program: Program, before: list[Plan], plan: Plan, others: list[Plan]) 
     for earlier in before:
         cohort.start(earlier)
         while cohort.plans:
-            cohort.end_epoch(cohort.train_epoch(), lambda *_: True)
+            train_epoch(cohort)
     cohort.start(plan)
     waiting = list(others)
     while True:
         while waiting and cohort.free_slots:
             cohort.start(waiting.pop())
-        for ended in cohort.end_epoch(cohort.train_epoch(), lambda *_: True):
+        for ended in train_epoch(cohort):
             assert isinstance(ended, TrainedPlan)
             if ended.plan == plan:
                 return ended

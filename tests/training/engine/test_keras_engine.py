@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from lowloss.spec import Activation
+from tests.builders import keras_engine
+from tests.builders.keras_callbacks import Draws
 from tests.builders.slow import slow_but
 from tests.builders.trainings import SEARCHED, a_plan, holdout, some_arrays, with_targets
 from worker.engine.arrays import Arrays, Loss
-from worker.engine.keras import keras_engine, network
-from worker.engine.keras.callbacks import Draws
+from worker.engine.keras import network
 from worker.engine.plans import Epoch, Plan
 from worker.engine.protocol import TakeCheckpoint
 from worker.engine.results import TrainedPlan, TrainingOutcome
@@ -23,7 +24,7 @@ ACTIVATIONS = list(get_args(Activation))
 
 
 def train(plan: Plan, arrays: Arrays) -> TrainedPlan:
-    return keras_engine.train(plan, arrays, on_epoch=lambda *_: True, on_batch=lambda: None)
+    return keras_engine.train(plan, arrays, on_epoch=lambda *_: True, on_wait=lambda: True)
 
 
 @pytest.mark.parametrize("loss", SEARCHED)
@@ -130,7 +131,7 @@ def test_training_told_to_stop_keeps_its_best_weights() -> None:
         return len(seen) < 2
 
     trained = keras_engine.train(
-        a_plan(max_epochs=50), some_arrays(), on_epoch=stop_after_two, on_batch=lambda: None
+        a_plan(max_epochs=50), some_arrays(), on_epoch=stop_after_two, on_wait=lambda: True
     )
 
     assert (trained.outcome, trained.reason, len(trained.epochs)) == (

@@ -8,11 +8,12 @@ import keras
 import numpy as np
 import pytest
 
+from tests.builders import keras_engine
 from tests.builders.slow import slow_but
 from tests.builders.trainings import a_plan, holdout, some_arrays
 from tests.training.engine.test_keras_engine import data_loss, train
 from worker.engine.arrays import Loss
-from worker.engine.keras import keras_engine, network
+from worker.engine.keras import network
 from worker.engine.results import TrainingOutcome
 
 
@@ -82,7 +83,10 @@ def test_engine_gives_a_sign_of_life_in_every_epoch() -> None:
     plan = a_plan(batch_size=4, max_epochs=2, schedule="cosine")
 
     keras_engine.train(
-        plan, some_arrays(), on_epoch=lambda *_: True, on_batch=lambda: signs.append(1)
+        plan,
+        some_arrays(),
+        on_epoch=lambda *_: True,
+        on_wait=lambda: signs.append(1) is None,  # type: ignore[func-returns-value]
     )
 
     # 90 rows are 23 batches, which are one call of the compiled function an epoch.

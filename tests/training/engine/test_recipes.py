@@ -13,14 +13,15 @@ import tensorflow as tf
 
 from lowloss.spec import Activation
 from lowloss.spec.recipe import InitializerName, LayerActivation
-from tests.builders.engines import a_cohort, a_cohort_engine
+from tests.builders.engines import a_cohort, a_cohort_engine, train_epoch
+from tests.builders.keras_engine import KerasEngine
 from tests.builders.slow import slow_but
 from tests.builders.trainings import a_plan, holdout, run, some_arrays, with_targets
 from worker.engine.arrays import Arrays, Loss
 from worker.engine.cohort.buckets import Reach
-from worker.engine.cohort.program import LAYER_PENALTIES, Program, Programs, Shape
+from worker.engine.cohort.program import Program, Programs
+from worker.engine.cohort.shape import LAYER_PENALTIES, Shape
 from worker.engine.draws import initial_weights
-from worker.engine.keras.keras_engine import KerasEngine
 from worker.engine.keras.network import build_network, forward
 from worker.engine.losses import row_loss
 from worker.engine.plans import KernelInitializer, Plan
@@ -192,7 +193,7 @@ def test_padding_stays_zero_behind_every_activation() -> None:
     state.start(a_plan(number=2, widths=(5,) * count, activation=FURTHER, dropout=0.3))
 
     for _ in range(2):
-        state.end_epoch(state.train_epoch(), lambda *_: True)
+        train_epoch(state)
 
     *hidden, head, _ = [tensor.numpy() for tensor in state._state.parameters]
     assert all(np.isfinite(tensor).all() for tensor in [*hidden, head])

@@ -1,4 +1,4 @@
-"""Which trials train beside which: open trials, memory, long and short epochs, the fallback."""
+"""Which trials train beside which: open trials, memory, and epochs of unequal length."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import pytest
 
 from tests.builders.engines import a_cohort, a_cohort_engine
 from tests.builders.trainings import a_plan, run, some_arrays, some_plans
-from worker.engine.cohort import buckets
 from worker.engine.cohort import cohort_engine as cohort
 from worker.engine.cohort.buckets import Reach, slot_bytes
-from worker.engine.cohort.program import OPTIONS, Shape
+from worker.engine.cohort.shape import OPTIONS, Shape
 from worker.engine.cohort.slots import Cohort
 
 
@@ -31,11 +30,11 @@ def test_open_trials_follow_from_trials_cores_and_memory() -> None:
 def test_cohorts_wait_for_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     plans, arrays = some_plans(8), some_arrays()
     most: list[int] = []
-    train_epoch = Cohort.train_epoch
+    train = Cohort.train
 
-    def counted(state: Cohort) -> Any:
+    def counted(state: Cohort, epochs: int) -> Any:
         most.append(sum(1 for other in live if other.plans))
-        return train_epoch(state)
+        return train(state, epochs)
 
     live: list[Cohort] = []
     monkeypatch.setattr(
@@ -43,7 +42,7 @@ def test_cohorts_wait_for_memory(monkeypatch: pytest.MonkeyPatch) -> None:
         "Cohort",
         lambda *given: live.append(Cohort(*given)) or live[-1],  # type: ignore[func-returns-value]
     )
-    monkeypatch.setattr(Cohort, "train_epoch", counted)
+    monkeypatch.setattr(Cohort, "train", counted)
     memory = int(4 * slot_bytes(Shape(4, (32, 32, 32), 16, "relu", "adam"), arrays))
 
     ended = run(a_cohort_engine(arrays, memory_bytes=memory, reach=Reach(3, 32, OPTIONS)), plans)
@@ -60,17 +59,5 @@ def test_slots_whose_epochs_differ_much_in_length_do_not_wait_for_each_other() -
 
     state.start(a_plan(widths=(8,)))
 
-    assert state.has_room(a_plan(widths=(8,)))
-    assert not state.has_room(a_plan(widths=(8,), fold=1))
-
-
-@pytest.mark.slow
-def test_keras_trains_beside_cohorts_what_has_no_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(buckets, "MAX_PROGRAMS", 1)
-    plans = [a_plan(number=n, seed=n, batch_size=16 if n % 2 else 30) for n in range(1, 7)]
-
-    ended = run(a_cohort_engine(some_arrays()), plans)
-
-    assert {n: trained.program == "keras_fit" for n, trained in ended.items()} == {
-        n: n % 2 == 0 for n in range(1, 7)
-    }
+    assert state.has_room([a_plan(widths=(8,))])
+    assert not state.has_room([a_plan(widths=(8,), fold=1)])

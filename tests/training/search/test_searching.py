@@ -16,7 +16,13 @@ from service.store.trials import TrialEnd
 from tests.builders.store import a_spec, some_hyperparameters
 from worker.data.prepare import Prepared
 from worker.engine.plans import Checkpoint, Epoch, Plan
-from worker.engine.protocol import NextPlans, OnBatch, OnEpoch
+from worker.engine.protocol import (
+    EpochsAhead,
+    NextPlans,
+    OnEpoch,
+    OnWait,
+    look_at_every_epoch,
+)
 from worker.engine.results import TrainedPlan, TrainingOutcome
 from worker.progress.reporter import Reporter, StopCause
 from worker.search.tuner import SearchTuner
@@ -38,7 +44,12 @@ class Engine:
         """Number of each plan, and the epochs that it had done."""
 
     def run(
-        self, next_plans: NextPlans, *, on_epoch: OnEpoch, on_batch: OnBatch
+        self,
+        next_plans: NextPlans,
+        *,
+        on_epoch: OnEpoch,
+        on_wait: OnWait,
+        epochs_ahead: EpochsAhead = look_at_every_epoch,
     ) -> Iterator[TrainedPlan]:
         while plans := next_plans(1):
             yield self._train(plans[0], on_epoch)

@@ -40,7 +40,8 @@ from worker.engine.cohort.buckets import (
     WEIGHT_SECONDS,
     Reach,
 )
-from worker.engine.cohort.program import LAYER_PENALTIES, Programs
+from worker.engine.cohort.program import Programs
+from worker.engine.cohort.shape import LAYER_PENALTIES
 from worker.engine.draws import initial_weights
 from worker.engine.keras.network import forward
 from worker.engine.plans import Epoch, Plan
@@ -162,14 +163,18 @@ class Trainer:
         def on_epoch(_: Plan, __: Epoch, ___: TakeCheckpoint) -> bool:
             return self.seconds_left > 0
 
-        def on_batch() -> None:
-            self.should_continue()
+        def on_wait() -> bool:
+            return self.should_continue() and self.seconds_left > 0
+
+        def epochs_ahead(plan: Plan) -> int:
+            return plan.max_epochs if self.seconds_left > 0 else 0
 
         next_plans = next_plans_from(plans)
         ended = engine.run(
             lambda n: next_plans(n) if self.seconds_left > 0 else [],
             on_epoch=on_epoch,
-            on_batch=on_batch,
+            on_wait=on_wait,
+            epochs_ahead=epochs_ahead,
         )
         for result in ended:
             variant, number = runs[result.plan.number - 1]

@@ -58,7 +58,7 @@ def call_size(shape: Shape, arrays: Arrays, *, is_resident: bool) -> CallSize:
     epoch_s = math.ceil(max(1, training) / shape.batch_size) * step_s
     rows = min(steps * shape.batch_size, _fill_up(training) + shape.batch_size)
     validation_rows = min(pieces * validation_batch, _fill_up(validation) + validation_batch)
-        if not is_resident:
+    if not is_resident:
         row_bytes = shape.slots * arrays.x_VND.itemsize * max(1, arrays.features)
         most = max(1, PIECE_BYTES // row_bytes)
         rows = min(rows, max(shape.batch_size, most // shape.batch_size * shape.batch_size))
@@ -90,5 +90,3 @@ def _validation_batch(shape: Shape, arrays: Arrays, rows: int) -> int:
         return SMALL_BATCH
     cells_of_row = shape.slots * max(shape.widths, default=arrays.outputs)
     return max(1, min(rows, VALIDATION_CELLS // cells_of_row))
-
-

@@ -1,4 +1,4 @@
-"""The fast engine: many trials in compiled programs, each in a slot that is refilled at once.
+"""The engine: many trials in compiled programs, each in a slot that is refilled at once.
 
 A trial that stops early, diverges or is stopped gives up its slot at the epoch's end, and the next
 plan takes it with its own step counter. Cohorts train on threads of their own, one a core, and none
@@ -8,18 +8,19 @@ the estimated cost of their epochs, never in the order in which they happen to.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any
 
 from worker.engine.arrays import Arrays
 from worker.engine.cohort.buckets import Buckets, Reach, slot_bytes
 from worker.engine.cohort.feed import Feed
-from worker.engine.cohort.program import Programs, Shape
-from worker.engine.cohort.slots import Cohort
+from worker.engine.cohort.program import Programs
+from worker.engine.cohort.shape import Shape
+from worker.engine.cohort.slots import Cohort, Stretch
 from worker.engine.plans import Plan
-from worker.engine.protocol import Engine, NextPlans, OnBatch, OnEpoch, next_plans_from
+from worker.engine.protocol import EpochsAhead, NextPlans, OnEpoch, OnWait, look_at_every_epoch
 from worker.engine.results import FailedPlan, TrainedPlan, failed_plan
 
 TRIALS_PER_OPEN_TRIAL = 4
@@ -29,6 +30,8 @@ MAX_OPEN = 8
 RESIDENT_SHARE, SLOTS_SHARE = 0.2, 0.4
 """Of the machine's memory: above the first, data is fed in pieces; the second is for all slots."""
 LISTEN_SECONDS = 1.0
+HUNG_SECONDS = 300.0
+"""Without a sign of life for so long, whoever waits is no longer told of one."""
 
 
 @dataclass(frozen=True)
@@ -40,17 +43,19 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class _RunningEpoch:
-    """A cohort's epoch, and when it would end by the estimates: seconds since the run began."""
+class _RunningStretch:
+    """Epochs of a cohort, and when they would end by the estimates: seconds since the run began."""
 
     end_s: float
-    measured: Future[Any]
+    stretch: Future[Stretch | None]
 
 
 class CohortEngine:
-    """Trains plans in cohorts; what they cannot train, or not well, goes to the fallback.
+    """Trains plans in cohorts.
 
-    Engines that are given the same `programs` compile once for data of the same shapes.
+    `plans_together` plans are asked for at once, and train side by side in one cohort: the folds
+    of a trial, say. Engines that are given the same `programs` compile once for data of the same
+    shapes.
     """
 
     def __init__(
@@ -60,42 +65,46 @@ class CohortEngine:
         machine: Machine,
         *,
         trials: int,
-        fallback: Engine,
+        plans_together: int = 1,
         programs: Programs | None = None,
     ) -> None:
         self.threads = machine.cores
-        self.max_open = max(machine.cores, min(MAX_OPEN, -(-trials // TRIALS_PER_OPEN_TRIAL)))
+        open_plans = min(MAX_OPEN, -(-trials // TRIALS_PER_OPEN_TRIAL)) // plans_together
+        self.max_open = max(machine.cores, open_plans)
+        self._plans_together = plans_together
         self._arrays = arrays
         self._machine = machine
-        self._fallback = fallback
         self._buckets = Buckets(
-            arrays, reach, max_slots_of_cohort=-(-self.max_open // machine.cores)
+            arrays,
+            reach,
+            max_slots_of_cohort=-(-self.max_open // machine.cores) * plans_together,
+            plans_together=plans_together,
         )
         self._is_resident = arrays.x_VND.nbytes <= RESIDENT_SHARE * machine.memory_bytes
         self._feed = Feed(arrays, is_resident=self._is_resident)
         self._programs = Programs() if programs is None else programs
 
     def run(
-        self, next_plans: NextPlans, *, on_epoch: OnEpoch, on_batch: OnBatch
+        self,
+        next_plans: NextPlans,
+        *,
+        on_epoch: OnEpoch,
+        on_wait: OnWait,
+        epochs_ahead: EpochsAhead = look_at_every_epoch,
     ) -> Iterator[TrainedPlan | FailedPlan]:
         """Train plans until there are none, and yield each training as it ends."""
         cohorts = _Cohorts(self._machine, self._arrays, self._new_cohort)
         try:
             while True:
-                # One by one: who stops the search has one plan at most that has not begun.
+                # One trial at a time: who stops the search has one at most that has not begun.
                 while cohorts.open < self.max_open and not cohorts.waiting:
-                    plans = next_plans(1)
+                    plans = next_plans(self._plans_together)
                     if not plans:
                         break
-                    if (shape := self._buckets.choose(plans[0])) is None:
-                        cohorts.pause(on_batch)
-                        once = next_plans_from(plans)
-                        yield from self._fallback.run(once, on_epoch=on_epoch, on_batch=on_batch)
-                    else:
-                        yield from cohorts.assign_slot(plans[0], shape)
+                    yield from cohorts.assign_slots(plans, self._buckets.choose(plans[0]))
                 if not cohorts.open:
                     return
-                yield from cohorts.next_epoch(on_epoch, on_batch)
+                yield from cohorts.next_stretch(on_epoch, on_wait, epochs_ahead)
         finally:
             cohorts.close()
 
@@ -105,91 +114,105 @@ class CohortEngine:
 
 
 class _Cohorts:
-    """The cohorts that train, and the plan that waits for a slot in one."""
+    """The cohorts that train, and the plans that wait for slots in one."""
 
     def __init__(
         self, machine: Machine, arrays: Arrays, new_cohort: Callable[[Shape], Cohort]
     ) -> None:
-        self.waiting: tuple[Plan, Shape] | None = None
+        self.waiting: tuple[Sequence[Plan], Shape] | None = None
         self._new_cohort = new_cohort
         self._arrays = arrays
         self._max_bytes = int(SLOTS_SHARE * machine.memory_bytes)
         self._pool = ThreadPoolExecutor(machine.cores, thread_name_prefix="cohort")
         self._cohorts: list[Cohort] = []
-        self._running: dict[Cohort, _RunningEpoch] = {}
+        self._running: dict[Cohort, _RunningStretch] = {}
         self._now_s = 0.0
         self._signs = 0
+        self._signed_at = time.monotonic()
 
     @property
     def open(self) -> int:
-        """Plans that train or wait."""
-        training = sum(len(cohort.plans) for cohort in self._cohorts)
-        return training + (self.waiting is not None)
+        """Trials that train or wait."""
+        training = {(p.number, p.seed) for cohort in self._cohorts for p in cohort.plans}
+        return len(training) + (self.waiting is not None)
 
-    def assign_slot(self, plan: Plan, shape: Shape) -> list[TrainedPlan | FailedPlan]:
-        """Give a plan a free slot, or let it wait for one that is free at an epoch's end.
+    def assign_slots(self, plans: Sequence[Plan], shape: Shape) -> list[TrainedPlan | FailedPlan]:
+        """Give plans free slots of one cohort, or let them wait for some that come free.
 
-        Return its result where it ends at once.
+        Return the results of those that end at once.
         """
         self.waiting = None
-        fitting = [c for c in self._cohorts if c.program.shape == shape and c.has_room(plan)]
+        fitting = [c for c in self._cohorts if c.program.shape == shape and c.has_room(plans)]
         cohort = next((c for c in fitting if c not in self._running), None)
         if cohort is None and (fitting or not self._has_memory(shape)):
-            self.waiting = (plan, shape)
+            self.waiting = (plans, shape)
             return []
         try:
             if cohort is None:
                 cohort = self._new_cohort(shape)
-            ended = cohort.start(plan)
+            ended = [result for plan in plans if (result := cohort.start(plan)) is not None]
         except Exception as error:
-            return [failed_plan(plan, error)]
-        if cohort not in self._cohorts and ended is None:
+            return [failed_plan(plan, error) for plan in plans]
+        if cohort not in self._cohorts and cohort.plans:
             self._cohorts.append(cohort)
-        return [] if ended is None else [ended]
+        return list(ended)
 
-    def next_epoch(self, on_epoch: OnEpoch, on_batch: OnBatch) -> list[TrainedPlan | FailedPlan]:
-        """Await the epoch that ends next by the estimates; return the trials that end with it."""
+    def next_stretch(
+        self, on_epoch: OnEpoch, on_wait: OnWait, epochs_ahead: EpochsAhead
+    ) -> list[TrainedPlan | FailedPlan]:
+        """Await the epochs that end next by the estimates; return the trials that end with them."""
         for cohort in self._cohorts:
             if cohort not in self._running:
-                end_s = self._now_s + cohort.epoch_seconds
-                self._running[cohort] = _RunningEpoch(end_s, self._pool.submit(cohort.train_epoch))
+                epochs = cohort.next_epochs(epochs_ahead)
+                end_s = self._now_s + epochs * cohort.epoch_seconds
+                training = self._pool.submit(cohort.train, epochs)
+                self._running[cohort] = _RunningStretch(end_s, training)
         cohort = min(self._running, key=lambda c: self._running[c].end_s)
-        epoch = self._running.pop(cohort)
-        self._await([epoch], on_batch)
-        self._now_s = epoch.end_s
+        running = self._running[cohort]
+        if not self._await(running, on_wait):
+            return self._leave()
+        del self._running[cohort]
+        self._now_s = running.end_s
         ended: list[TrainedPlan | FailedPlan] = []
         try:
-            measured_K3 = epoch.measured.result()
+            stretch = running.stretch.result()
         except Exception as error:
             ended += [failed_plan(plan, error) for plan in cohort.plans]
             self._cohorts.remove(cohort)
         else:
-            ended += cohort.end_epoch(measured_K3, on_epoch)
+            assert stretch is not None
+            ended += cohort.end_stretch(stretch, on_epoch, epochs_ahead)
             if not cohort.plans:
                 self._cohorts.remove(cohort)
         if self.waiting is not None:
-            ended += self.assign_slot(*self.waiting)
+            ended += self.assign_slots(*self.waiting)
         return ended
 
-    def pause(self, on_batch: OnBatch) -> None:
-        """Await what trains, so that another engine has the machine to itself."""
-        self._await(list(self._running.values()), on_batch)
-
     def close(self) -> None:
-        """Leave what trains."""
+        """Leave what trains; a call that runs, or compiles, ends by itself."""
         for cohort in self._cohorts:
             cohort.is_cancelled = True
-        self._pool.shutdown(cancel_futures=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _await(self, epochs: list[_RunningEpoch], on_batch: OnBatch) -> None:
-        """Await epochs, and pass on that some cohort has ended a call meanwhile."""
-        is_running = True
-        while is_running:
-            is_running = bool(wait([e.measured for e in epochs], timeout=LISTEN_SECONDS).not_done)
+    def _leave(self) -> list[TrainedPlan | FailedPlan]:
+        """End all trials as their last epoch left them; those that wait never begin."""
+        self.waiting = None
+        ended = [result for cohort in self._cohorts for result in cohort.leave()]
+        self._cohorts.clear()
+        self._running.clear()
+        return ended
+
+    def _await(self, running: _RunningStretch, on_wait: OnWait) -> bool:
+        """Await epochs, and return whether to go on with what they measured."""
+        while wait([running.stretch], timeout=LISTEN_SECONDS).not_done:
             signs = sum(cohort.signs for cohort in self._cohorts)
             if signs != self._signs:
-                self._signs = signs
-                on_batch()
+                self._signs, self._signed_at = signs, time.monotonic()
+            is_hung = time.monotonic() - self._signed_at > HUNG_SECONDS
+            if not is_hung and not on_wait():
+                return False
+        self._signed_at = time.monotonic()
+        return True
 
     def _has_memory(self, shape: Shape) -> bool:
         shapes = [shape, *(cohort.program.shape for cohort in self._cohorts)]

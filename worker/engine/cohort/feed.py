@@ -156,6 +156,8 @@ class _Draws:
             chosen_EKR=tf.constant(chosen_EKR),
             weight_EKR=tf.constant(weight_EKR, self._program.dtype),
             share_EKS=tf.constant(self._shares(steps), self._program.dtype),
+            is_open_K=tf.constant([slot is not None for slot in self._slots]),
+            steps_before_K=tf.constant(self._steps_before_K(), tf.int32),
             rows_K=tf.constant(self._rows_K, tf.int32),
             batch_size=tf.constant(self.batch_size),
             first_step=tf.constant(steps.start),
@@ -167,6 +169,10 @@ class _Draws:
             epochs=tf.constant(epochs),
             is_end=tf.constant(is_end),
         )
+
+    def _steps_before_K(self) -> list[int]:
+        steps = self._feed.arrays.steps
+        return [(slot.epoch - 1) * steps(slot.plan) if slot else 0 for slot in self._slots]
 
     def _training_rows(self, steps: range) -> tuple[NDArray[np.int32], FloatArray]:
         """Return each slot's rows of some steps, epoch by epoch, and what their losses weigh."""

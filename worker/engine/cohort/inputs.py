@@ -37,6 +37,8 @@ class Rows(NamedTuple):
     training rows, [E, K, 0] where none of the job's folds has weights. `share_EKS` is each step's
     share of its own rows in mixup, [E, K, 0] where the program has none.
 
+    A slot `is_open` where it has a plan, which was trained for `steps_before` these epochs.
+
     `rows_K` and `validation_rows_K` count a slot's rows of an epoch. The call trains `steps`
     batches of `batch_size` rows, the first of which is number `first_step` of its epoch, and
     validates `pieces` batches from `first_piece` on; with `is_end` the epoch ends, and as many
@@ -48,6 +50,8 @@ class Rows(NamedTuple):
     chosen_EKR: Any
     weight_EKR: Any
     share_EKS: Any
+    is_open_K: Any
+    steps_before_K: Any
     rows_K: Any
     batch_size: Any
     first_step: Any

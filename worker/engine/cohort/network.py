@@ -64,7 +64,12 @@ class SlotNetworks:
         self._numbers = arrays.numbers
 
     def train_step(
-        self, parameters: Parameters, moments: Moments, batch: Batch, step_K: Any, inputs: SlotInputs
+        self,
+        parameters: Parameters,
+        moments: Moments,
+        batch: Batch,
+        step_K: Any,
+        inputs: SlotInputs,
     ) -> StepResult:
         """Train every slot for one step, and return the batch's losses; `step_K` counts from 0."""
         shape, count_K = self._shape, tf.maximum(tf.reduce_sum(batch.is_row_KB, 1), 1.0)
@@ -141,9 +146,7 @@ class SlotNetworks:
             return y_KB
         return (y_KB - inputs.y_shift[:, None]) / inputs.y_scale[:, None]
 
-    def forward(
-        self, parameters: Parameters, x: Any, inputs: SlotInputs, key_K: Any | None
-    ) -> Any:
+    def forward(self, parameters: Parameters, x: Any, inputs: SlotInputs, key_K: Any | None) -> Any:
         """Return the head's output [K, B, C] before its activation.
 
         Dropout is applied where there is a key.

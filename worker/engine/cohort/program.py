@@ -81,26 +81,23 @@ class Program:
         return state, Best(self.zeros(), no_loss, tf.zeros(slots, tf.int32))
 
     def _run(
-        self, state: State, best: Best, rows: Rows, step_K: Any, inputs: SlotInputs, is_open_K: Any
+        self, state: State, best: Best, rows: Rows, inputs: SlotInputs
     ) -> tuple[State, Best, Any]:
         """Train every slot for some epochs, or for a part of one.
 
-        `step_K` are the steps of each slot before the first of these epochs. Return the losses that
-        each epoch measured, too [E, 3, K]. It ends early once no slot is open: each one's loss is
-        not finite, or has not fallen for as many epochs as its patience.
+        Return the losses that each epoch measured, too [E, 3, K]. It ends early once no slot is
+        open: each one's loss is not finite, or has not fallen for as many epochs as its patience.
         """
         steps_K = (rows.rows_K + rows.batch_size - 1) // rows.batch_size
         carried = (state, best)
 
         def body(epoch: Any, is_open_K: Any, measured_E3K: Any, *flat: Any) -> Any:
             state, best = tf.nest.pack_sequence_as(carried, flat)
-            state = self._train(state, rows, epoch, step_K + epoch * steps_K, inputs)
+            state = self._train(state, rows, epoch, rows.steps_before_K + epoch * steps_K, inputs)
             state = self._validate(state, rows, inputs)
             losses_3K = state.sums_3K
             best, is_open_K = self._end_epoch(state, best, is_open_K, rows, inputs)
-            measured_E3K = tf.tensor_scatter_nd_update(
-                measured_E3K, [[epoch]], losses_3K[None]
-            )
+            measured_E3K = tf.tensor_scatter_nd_update(measured_E3K, [[epoch]], losses_3K[None])
             sums_3K = tf.where(rows.is_end, tf.zeros_like(losses_3K), losses_3K)
             flat = tf.nest.flatten((state._replace(sums_3K=sums_3K), best))
             return epoch + 1, is_open_K, measured_E3K, *flat
@@ -109,12 +106,14 @@ class Program:
         _, _, measured_E3K, *flat = tf.while_loop(
             lambda epoch, is_open_K, *_: (epoch < rows.epochs) & tf.reduce_any(is_open_K),
             body,
-            [tf.constant(0), is_open_K, measured_E3K, *tf.nest.flatten(carried)],
+            [tf.constant(0), rows.is_open_K, measured_E3K, *tf.nest.flatten(carried)],
             parallel_iterations=1,
         )
         return (*tf.nest.pack_sequence_as(carried, flat), measured_E3K)
 
-    def _train(self, state: State, rows: Rows, epoch: Any, step_K: Any, inputs: SlotInputs) -> State:
+    def _train(
+        self, state: State, rows: Rows, epoch: Any, step_K: Any, inputs: SlotInputs
+    ) -> State:
         """Train some batches of an epoch. A slot past its last batch does nothing.
 
         The losses added up are means over the epoch's rows.

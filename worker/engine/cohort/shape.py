@@ -27,7 +27,7 @@ class Shape:
     batch_size: int
     activation: str | tuple[str, ...]
     optimizer: str
-    uses: frozenset[str] = OPTIONS
+    uses: frozenset[str] = OPTIONS | {UNEVEN}
 
     @property
     def activations(self) -> tuple[str, ...]:

@@ -13,37 +13,52 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from worker.engine.array_types import FloatArray, RowNumbers
+from worker.engine.array_types import FloatArray
 from worker.engine.arrays import Arrays, Fold
 from worker.engine.cohort.buckets import step_seconds
-from worker.engine.cohort.feed import Feed
+from worker.engine.cohort.feed import Feed, SlotEpochs
 from worker.engine.cohort.inputs import SlotInputs
-from worker.engine.cohort.program import BestWeights, Program, Shape
+from worker.engine.cohort.program import Best, Program, State
+from worker.engine.cohort.shape import Shape
 from worker.engine.cohort.update_rules import Parameters
-from worker.engine.draws import initial_weights, mixup_shares, row_order
+from worker.engine.draws import initial_weights
 from worker.engine.keras.network import forward
 from worker.engine.plans import Checkpoint, Epoch, Plan
-from worker.engine.protocol import OnEpoch
+from worker.engine.protocol import EpochsAhead, OnEpoch
 from worker.engine.results import FailedPlan, TrainedPlan, TrainingOutcome, failed_plan
 from worker.engine.weights import unflatten_weights
-
-CALL_SECONDS = 1.0
-"""About how long a call of a program may take: then a cohort gives a sign of life."""
-NO_ROWS: RowNumbers = np.empty(0, dtype=np.int64)
-NO_SHARES: FloatArray = np.empty(0, dtype=np.float32)
 
 
 @dataclass
 class Slot:
-    """A plan in training. `step` counts all its steps, `waited` epochs without improvement."""
+    """A plan in training; `waited` counts epochs without improvement.
+
+    `goes_on` is what the last look at it said.
+    """
 
     plan: Plan
     fold: Fold
     started: float
-    step: int = 0
     waited: int = 0
     best_epoch: int | None = None
     epochs: list[Epoch] = field(default_factory=list)
+    goes_on: bool = True
+
+    @property
+    def natural_end(self) -> str | None:
+        """Why its training has ended, if it has, whoever looks at it."""
+        if self.epochs and not self.fold.is_finite(self.epochs[-1]):
+            return "loss_not_finite"
+        return self.plan.natural_end(len(self.epochs), self.waited)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """What training all slots for some epochs came to: losses are [E, 3, K]."""
+
+    state: State
+    best: Best
+    losses_E3K: NDArray[np.float64]
 
 
 class Cohort:
@@ -62,8 +77,6 @@ class Cohort:
         self._slots: list[Slot | None] = [None] * program.shape.slots
         self._state, self._best = program.start()
         self._settings: SlotInputs | None = None
-        step = step_seconds(program.shape, arrays)
-        self._call_steps = max(1, int(CALL_SECONDS / step))
 
     @property
     def plans(self) -> list[Plan]:
@@ -81,12 +94,15 @@ class Cohort:
         steps = max((self._arrays.steps(plan) for plan in self.plans), default=0)
         return steps * step_seconds(self.program.shape, self._arrays)
 
-    def has_room(self, plan: Plan) -> bool:
-        """Return whether a slot is free, and none would wait for one of over twice its steps."""
-        if None not in self._slots:
-            return False
-        steps = [self._arrays.steps(other) for other in (*self.plans, plan)]
-        return max(steps) <= 2 * min(steps)
+    def has_room(self, plans: Sequence[Plan]) -> bool:
+        """Return whether so many slots are free, and all would train alike.
+
+        That is with one batch size, and none would wait for one of over twice its steps.
+        """
+        together = (*self.plans, *plans)
+        steps = [self._arrays.steps(plan) for plan in together]
+        sizes = {self._arrays.batch_size(plan) for plan in together}
+        return self.free_slots >= len(plans) and len(sizes) == 1 and max(steps) <= 2 * min(steps)
 
     def start(self, plan: Plan) -> TrainedPlan | None:
         """Put a plan into the first free slot, and return its result where it has ended before."""
@@ -100,102 +116,85 @@ class Cohort:
         reason = plan.natural_end(len(slot.epochs), slot.waited)
         return self._end_trial(k, slot, TrainingOutcome.completed, reason) if reason else None
 
-    def train_epoch(self) -> NDArray[np.float64]:
-        """Train every slot for an epoch; return its data, validation and penalised loss [K, 3]."""
+    def next_epochs(self, epochs_ahead: EpochsAhead) -> int:
+        """Return how many epochs to train at once: nobody looks at a trial before they end."""
+        slots = [slot for slot in self._slots if slot is not None]
+        ahead = [
+            min(epochs_ahead(slot.plan), slot.plan.max_epochs - len(slot.epochs)) for slot in slots
+        ]
+        return max(1, min([self._feed.max_epochs(self.program, self._slot_epochs()), *ahead]))
+
+    def train(self, epochs: int) -> Stretch | None:
+        """Train every slot for some epochs; None where that was cancelled.
+
+        It changes nothing here, so that it can be left at any time: see `end_stretch`.
+        """
         settings = self._settings = self._settings or self._run_time_values()
-        zero_K = tf.zeros(len(self._slots), self.program.dtype)
-        self._state = self._state._replace(data_loss=zero_K, all_loss=zero_K)
-        self._train(settings)
-        if self.is_cancelled:
-            return np.full((len(self._slots), 3), math.nan)
-        val_loss = self._validate(settings, zero_K)
-        losses = (self._state.data_loss, val_loss, self._state.all_loss)
-        return np.stack([loss.numpy() for loss in losses], axis=1).astype(np.float64)
-
-    def end_epoch(
-        self, measured_K3: NDArray[np.float64], on_epoch: OnEpoch
-    ) -> list[TrainedPlan | FailedPlan]:
-        """Record what an epoch measured, and return the trials that ended with it."""
-        ended: list[TrainedPlan | FailedPlan] = []
-        for k, slot in enumerate(self._slots):
-            if slot is None:
-                continue
-            loss, val_loss, penalised = (float(v) / slot.fold.loss_unit for v in measured_K3[k])
-            if not slot.fold.is_validated:
-                val_loss = math.nan
-            epoch = Epoch(len(slot.epochs) + 1, loss, val_loss, penalised)
-            if end := self._end_of_slot(k, slot, epoch, on_epoch):
-                try:
-                    ended.append(self._end_trial(k, slot, *end))
-                except Exception as error:
-                    ended.append(failed_plan(slot.plan, error))
-        return ended
-
-    def _train(self, settings: SlotInputs) -> None:
-        chosen, weights, shares = [], [], []
-        for slot in self._slots:
-            rows, weight_N, share_S = NO_ROWS, None, NO_SHARES
-            if slot is not None:
-                fold, epoch = slot.fold, len(slot.epochs) + 1
-                order = row_order(slot.plan.seed, epoch, len(fold.train_N))
-                rows = self._feed.rows_of(fold, fold.train_N[order])
-                weight_N = None if fold.weight_N is None else fold.weight_N[order]
-                share_S = mixup_shares(slot.plan, epoch, self._arrays.steps(slot.plan))
-            chosen.append(rows)
-            weights.append(weight_N)
-            shares.append(share_S)
-        step_K = tf.constant([slot.step if slot else 0 for slot in self._slots], tf.int32)
-        for piece in self._feed.pieces(
-            chosen,
-            weights,
-            shares if "mixup" in self.program.shape.uses else None,
-            unit=self.program.shape.batch_size,
-            max_units=self._call_steps,
-            longest=max(len(fold.train_N) for fold in self._arrays.folds),
-        ):
-            self._state = self.program.train(self._state, piece, step_K, settings)
-            self.signs += 1
+        state = self._state._replace(sums_3K=tf.zeros_like(self._state.sums_3K))
+        best, losses_E3K = self._best, None
+        for rows in self._feed.calls(self.program, self._slot_epochs(), epochs):
             if self.is_cancelled:
-                return
+                return None
+            state, best, losses_E3K = self.program.run(state, best, rows, settings)
+            self.signs += 1
+        assert losses_E3K is not None
+        return Stretch(state, best, losses_E3K.numpy()[:epochs].astype(np.float64))
 
-    def _validate(self, settings: SlotInputs, sum_K: Any) -> Any:
-        """Return every slot's validation loss [K], and record parameters where it is the best."""
-        chosen = [
-            NO_ROWS if slot is None else self._feed.rows_of(slot.fold, slot.fold.validation_M)
+    def end_stretch(
+        self, stretch: Stretch, on_epoch: OnEpoch, epochs_ahead: EpochsAhead
+    ) -> list[TrainedPlan | FailedPlan]:
+        """Record what some epochs measured, and return the trials that ended with them."""
+        self._state, self._best = stretch.state, stretch.best
+        for losses_3K in stretch.losses_E3K:
+            for k, slot in enumerate(self._slots):
+                if slot is not None and slot.natural_end is None:
+                    self._record_epoch(k, slot, losses_3K[:, k], on_epoch)
+        # Only now: how one slot's epochs went may end the trial of another.
+        return self._end_slots(lambda slot: slot.goes_on and epochs_ahead(slot.plan) > 0)
+
+    def leave(self) -> list[TrainedPlan | FailedPlan]:
+        """End all trials as their last epoch left them."""
+        self.is_cancelled = True
+        return self._end_slots(lambda _: False)
+
+    def _slot_epochs(self) -> list[SlotEpochs | None]:
+        return [
+            None if slot is None else SlotEpochs(slot.plan, slot.fold, len(slot.epochs) + 1)
             for slot in self._slots
         ]
-        unit = self.program.validation_rows
-        for piece in self._feed.pieces(
-            chosen,
-            None,
-            unit=unit,
-            max_units=max(1, self._call_steps * self.program.shape.batch_size // unit),
-            longest=max(len(fold.validation_M) for fold in self._arrays.folds),
-        ):
-            sum_K, self._best = self.program.validate(
-                self._state.parameters, self._best, sum_K, piece, settings
-            )
-            self.signs += 1
-            if self.is_cancelled:
-                break
-        return sum_K / np.maximum(1, [len(slot) for slot in chosen])
 
-    def _end_of_slot(
-        self, k: int, slot: Slot, epoch: Epoch, on_epoch: OnEpoch
-    ) -> tuple[TrainingOutcome, str] | None:
-        """Record a slot's epoch, and return how its trial ended, where it did."""
+    def _record_epoch(
+        self, k: int, slot: Slot, losses_3: NDArray[np.float64], on_epoch: OnEpoch
+    ) -> None:
+        loss, val_loss, penalised = (float(value) / slot.fold.loss_unit for value in losses_3)
+        if not slot.fold.is_validated:
+            val_loss = math.nan
+        epoch = Epoch(len(slot.epochs) + 1, loss, val_loss, penalised)
         slot.epochs.append(epoch)
-        slot.step += self._arrays.steps(slot.plan)
         if self._is_best(slot, epoch):
             slot.best_epoch, slot.waited = epoch.epoch, 0
         else:
             slot.waited += 1
-        goes_on = on_epoch(slot.plan, epoch, lambda: self._checkpoint(k, slot))
-        if not slot.fold.is_finite(epoch):
-            return TrainingOutcome.diverged, "loss_not_finite"
-        if reason := slot.plan.natural_end(epoch.epoch, slot.waited):
-            return TrainingOutcome.completed, reason
-        return None if goes_on else (TrainingOutcome.stopped, "stopped")
+        slot.goes_on = on_epoch(slot.plan, epoch, lambda: self._checkpoint(k, slot))
+
+    def _end_slots(self, goes_on: Callable[[Slot], bool]) -> list[TrainedPlan | FailedPlan]:
+        """End the slots that have ended, and those that do not go on."""
+        ended: list[TrainedPlan | FailedPlan] = []
+        for k, slot in enumerate(self._slots):
+            if slot is None:
+                continue
+            reason = slot.natural_end
+            if reason is None and goes_on(slot):
+                continue
+            outcome = TrainingOutcome.completed if reason else TrainingOutcome.stopped
+            if reason == "loss_not_finite":
+                outcome = TrainingOutcome.diverged
+            try:
+                ended.append(self._end_trial(k, slot, outcome, reason or "stopped"))
+            except Exception as error:
+                self._slots[k] = None
+                ended.append(failed_plan(slot.plan, error))
+        return ended
 
     def _is_best(self, slot: Slot, epoch: Epoch) -> bool:
         """Return whether an epoch is the best so far, as Keras's EarlyStopping has it.
@@ -252,14 +251,14 @@ class Cohort:
         best_epoch = checkpoint.best_epoch
         if best_epoch is not None and slot.fold.is_validated:
             loss = checkpoint.epochs[best_epoch - 1].val_loss * slot.fold.loss_unit
-            self._best = BestWeights(
+            self._best = Best(
                 self._filled(self._best.parameters, k, checkpoint.best_weights),
                 _with_value(self._best.loss, k, loss),
+                _with_value(self._best.waited, k, checkpoint.waited),
             )
         return replace(
             slot,
             started=slot.started - checkpoint.seconds,
-            step=len(checkpoint.epochs) * self._arrays.steps(slot.plan),
             waited=checkpoint.waited,
             best_epoch=best_epoch,
             epochs=list(checkpoint.epochs),
@@ -277,7 +276,10 @@ class Cohort:
                 for tensors, slot_moments in zip(self._state.moments, moment_weights, strict=True)
             ],
         )
-        self._best = self._best._replace(loss=_with_value(self._best.loss, k, math.inf))
+        self._best = self._best._replace(
+            loss=_with_value(self._best.loss, k, math.inf),
+            waited=_with_value(self._best.waited, k, 0),
+        )
         self._settings = None
 
     def _filled(self, tensors: Parameters, k: int, weights: Sequence[FloatArray]) -> Parameters:
@@ -357,6 +359,9 @@ class Cohort:
             dropout_LK=self._constant(_of_layers(plans, shape, lambda p: (*p.dropouts, 0.0))[:-1]),
             noise=of_plan(lambda p: p.noise),
             seed=tf.constant([slot.plan.seed if slot else 0 for slot in slots], tf.int32),
+            patience=tf.constant(
+                [max(1, slot.plan.patience) if slot else 1 for slot in slots], tf.int32
+            ),
             unit_masks=tuple(tf.constant(mask) for mask in units),
             layer_mask_LK11=tf.constant(layers),
             y_shift=of_fold(lambda f: f.y_shift, 0.0),

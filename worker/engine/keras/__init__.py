@@ -1,1 +1,1 @@
-"""Networks of stock Keras, and the engine that trains them one at a time."""
+"""Networks of stock Keras, built and compiled; and what weights predict."""

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from worker.engine.array_types import FloatArray
 from worker.engine.arrays import Arrays, Embedding, Loss
 from worker.engine.draws import initial_weights
-from worker.engine.keras.callbacks import DATA_LOSS
 from worker.engine.losses import activation
 from worker.engine.plans import Plan
 from worker.engine.weights import unflatten_weights
 
+DATA_LOSS = "data_loss"
+"""The data loss among Keras's metrics."""
 PREDICT_ROWS = 8192
 """Rows that are put through the network at once when it predicts: 128 MiB at 4,096 units."""
 

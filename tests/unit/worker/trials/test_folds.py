@@ -11,7 +11,15 @@ import pytest
 
 from tests.builders.trainings import a_checkpoint, a_plan, a_training
 from worker.engine.plans import Epoch, Plan
-from worker.engine.protocol import NextPlans, OnBatch, OnEpoch, TakeCheckpoint, next_plans_from
+from worker.engine.protocol import (
+    EpochsAhead,
+    NextPlans,
+    OnEpoch,
+    OnWait,
+    TakeCheckpoint,
+    look_at_every_epoch,
+    next_plans_from,
+)
 from worker.engine.results import FailedPlan, TrainedPlan, TrainingOutcome
 from worker.progress.reporter import Reporter, StopCause, as_curve
 from worker.trials.folds import FoldScheduler, TrainingResult, train_repeats
@@ -33,7 +41,12 @@ class Engine:
         self.told: list[tuple[int, int, int]] = []
 
     def run(
-        self, next_plans: NextPlans, *, on_epoch: OnEpoch, on_batch: OnBatch
+        self,
+        next_plans: NextPlans,
+        *,
+        on_epoch: OnEpoch,
+        on_wait: OnWait,
+        epochs_ahead: EpochsAhead = look_at_every_epoch,
     ) -> Iterator[TrainedPlan | FailedPlan]:
         open_: dict[Plan, int] = {}
         while True:
@@ -43,7 +56,7 @@ class Engine:
             if not open_:
                 return
             for plan in list(open_):
-                on_batch()
+                on_wait()
                 open_[plan] += 1
                 ended = self._epoch(plan, open_[plan], on_epoch)
                 if ended is not None:
@@ -75,7 +88,7 @@ def run_folds(
     on_epoch: OnEpoch = lambda *_: True,
 ) -> list[TrainingResult | FailedPlan]:
     folds = FoldScheduler(count)
-    return list(folds.run(engine, next_plans_from(plans), on_epoch=on_epoch, on_batch=lambda: None))
+    return list(folds.run(engine, next_plans_from(plans), on_epoch=on_epoch, on_wait=lambda: True))
 
 
 def the_plans(*numbers: int, fold: int = 0) -> list[Plan]:
@@ -109,7 +122,7 @@ def test_no_more_trials_are_asked_for_than_the_engine_has_room_for() -> None:
         return given(n)
 
     engine = Engine(slots=4)
-    list(FoldScheduler(3).run(engine, next_plans, on_epoch=lambda *_: True, on_batch=lambda: None))
+    list(FoldScheduler(3).run(engine, next_plans, on_epoch=lambda *_: True, on_wait=lambda: True))
 
     assert asked[0] == 2
     assert engine.started[:4] == [(1, 0), (1, 1), (1, 2), (2, 0)]
@@ -187,7 +200,7 @@ def test_nothing_is_told_of_a_trial_after_it_failed() -> None:
         return True
 
     given = next_plans_from(the_plans(1, 2))
-    ended = FoldScheduler(3).run(engine, given, on_epoch=on_epoch, on_batch=lambda: None)
+    ended = FoldScheduler(3).run(engine, given, on_epoch=on_epoch, on_wait=lambda: True)
     for each in ended:
         open_trials.remove(each.plan.number)
 
@@ -227,7 +240,7 @@ def test_trial_that_is_handed_out_again_trains_anew() -> None:
     def on_epoch(plan: Plan, epoch: Epoch, _: TakeCheckpoint) -> bool:
         return epoch.epoch < 2 or engine.started.count((plan.number, plan.fold)) == 2
 
-    ended = FoldScheduler(2).run(engine, next_plans, on_epoch=on_epoch, on_batch=lambda: None)
+    ended = FoldScheduler(2).run(engine, next_plans, on_epoch=on_epoch, on_wait=lambda: True)
     first = trained(next(ended))
     again.append(first.plan)
     (second,) = (trained(each) for each in ended)

@@ -13,10 +13,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tests.builders.keras_callbacks import Draws, NetworkState, ValidationStopping, Watch
 from worker.engine.array_types import FloatArray
 from worker.engine.arrays import Arrays, FoldRows
-from worker.engine.keras.callbacks import Draws, NetworkState, ValidationStopping, Watch
-from worker.engine.keras.gradients import forgotten_gradients
+from worker.engine.gradients import forgotten_gradients
 from worker.engine.keras.network import (
     PREDICT_ROWS,
     KerasTarget,
@@ -26,7 +26,14 @@ from worker.engine.keras.network import (
     layer_variables,
 )
 from worker.engine.plans import Epoch, Plan
-from worker.engine.protocol import NextPlans, OnBatch, OnEpoch, TakeCheckpoint
+from worker.engine.protocol import (
+    EpochsAhead,
+    NextPlans,
+    OnEpoch,
+    OnWait,
+    TakeCheckpoint,
+    look_at_every_epoch,
+)
 from worker.engine.results import FailedPlan, TrainedPlan, failed_plan
 
 PROGRAM = "keras_fit"
@@ -40,15 +47,18 @@ class KerasEngine:
     arrays: Arrays
 
     def run(
-        self, next_plans: NextPlans, *, on_epoch: OnEpoch, on_batch: OnBatch
+        self,
+        next_plans: NextPlans,
+        *,
+        on_epoch: OnEpoch,
+        on_wait: OnWait,
+        epochs_ahead: EpochsAhead = look_at_every_epoch,
     ) -> Iterator[TrainedPlan | FailedPlan]:
         """Train plans until there are none, and yield each training as it ends."""
         while plans := next_plans(1):
-            callbacks = _Callbacks(on_epoch, on_batch)
+            callbacks = _Callbacks(on_epoch, on_wait)
             try:
-                yield train(
-                    plans[0], self.arrays, on_epoch=callbacks.epoch, on_batch=callbacks.batch
-                )
+                yield train(plans[0], self.arrays, on_epoch=callbacks.epoch, on_wait=callbacks.wait)
             except Exception as error:
                 if callbacks.is_raised:
                     # Not of the trial: the job is to end.
@@ -56,7 +66,7 @@ class KerasEngine:
                 yield failed_plan(plans[0], error)
 
 
-def train(plan: Plan, arrays: Arrays, *, on_epoch: OnEpoch, on_batch: OnBatch) -> TrainedPlan:
+def train(plan: Plan, arrays: Arrays, *, on_epoch: OnEpoch, on_wait: OnWait) -> TrainedPlan:
     """Train one plan to its end, or until `on_epoch` returns False."""
     fold, rows = arrays.folds[plan.fold], arrays.rows(plan.fold)
     keras.backend.clear_session()
@@ -66,7 +76,7 @@ def train(plan: Plan, arrays: Arrays, *, on_epoch: OnEpoch, on_batch: OnBatch) -
         compile_network(model, plan, arrays)
         state = NetworkState(model, layer_variables(model))
         stopping = ValidationStopping(plan, fold, state)
-        watch = Watch(plan, fold, stopping, state, on_epoch=on_epoch, on_batch=on_batch)
+        watch = Watch(plan, fold, stopping, state, on_epoch=on_epoch, on_wait=on_wait)
         if plan.checkpoint is not None:
             state.restore(plan.checkpoint, arrays.steps(plan))
         if watch.reason is None:
@@ -123,19 +133,19 @@ def _fit(
 class _Callbacks:
     """Passes on what an engine tells, and knows whether an error is the listener's."""
 
-    def __init__(self, on_epoch: OnEpoch, on_batch: OnBatch) -> None:
+    def __init__(self, on_epoch: OnEpoch, on_wait: OnWait) -> None:
         self.is_raised = False
-        self._on_epoch, self._on_batch = on_epoch, on_batch
+        self._on_epoch, self._on_wait = on_epoch, on_wait
 
     def epoch(self, plan: Plan, epoch: Epoch, checkpoint: TakeCheckpoint) -> bool:
         """Pass on an epoch."""
         with self._watched():
             return self._on_epoch(plan, epoch, checkpoint)
 
-    def batch(self) -> None:
+    def wait(self) -> bool:
         """Pass on a sign of life."""
         with self._watched():
-            self._on_batch()
+            return self._on_wait()
 
     @contextmanager
     def _watched(self) -> Iterator[None]:

@@ -14,12 +14,10 @@ import tensorflow as tf
 from worker.engine.array_types import FloatArray
 from worker.engine.arrays import Fold
 from worker.engine.draws import mixup_shares, row_order
+from worker.engine.keras.network import DATA_LOSS
 from worker.engine.plans import Checkpoint, Epoch, Plan
-from worker.engine.protocol import OnBatch, OnEpoch
+from worker.engine.protocol import OnEpoch, OnWait
 from worker.engine.results import TrainingOutcome
-
-DATA_LOSS = "data_loss"
-"""The data loss among Keras's metrics."""
 
 
 class Draws(keras.callbacks.Callback):
@@ -32,7 +30,7 @@ class Draws(keras.callbacks.Callback):
         self.is_mixed = plan.mixup > 0
         self._plan = plan
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Draw the epoch's order and shares."""
         self.rows_N.assign(row_order(self._plan.seed, epoch + 1, self.rows_N.shape[0]))
         self.share_S.assign(mixup_shares(self._plan, epoch + 1, self.share_S.shape[0]))
@@ -130,7 +128,7 @@ class Watch(keras.callbacks.Callback):
         weights: NetworkState,
         *,
         on_epoch: OnEpoch,
-        on_batch: OnBatch,
+        on_wait: OnWait,
     ) -> None:
         super().__init__()
         before = plan.checkpoint
@@ -145,11 +143,11 @@ class Watch(keras.callbacks.Callback):
         self._stopping = stopping
         self._weights = weights
         self._on_epoch = on_epoch
-        self._on_batch = on_batch
+        self._on_wait = on_wait
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Give a sign of life."""
-        self._on_batch()
+        self._on_wait()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Record what Keras measured; epochs count from 1 here."""

@@ -12,10 +12,9 @@ from tensorflow.python.framework import ops
 def forgotten_gradients() -> Iterator[None]:
     """Take back the gradients that TensorFlow registers inside the block.
 
-    Keras's optimizers sum gradients over replicas by `all_reduce`, a custom gradient, and
     TensorFlow 2.21 keeps every custom gradient that was ever traced in a global registry, with the
-    whole training step behind it: 6 MB a trial of a small network. One training at a time: the
-    gradients of another thread would go, too.
+    whole training step behind it: 6 MB of a small network, for each program, or each training by
+    Keras's `fit`. One thread at a time: the gradients of another would go, too.
     """
     registry = ops.gradient_registry._registry
     before = set(registry)
