@@ -8,6 +8,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from worker.engine.keras.gradients import forgotten_gradients
+
 
 class Compiled:
     """A function of tensors as one XLA program.
@@ -15,6 +17,9 @@ class Compiled:
     Called as TensorFlow 2.21 calls it inside, without a look at every argument, which takes 0.6 ms
     for 45 tensors: most of a small table's epoch.
     """
+
+    _tracing = threading.Lock()
+    """One function is traced at a time: see `forgotten_gradients`."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = tf.function(function, jit_compile=True, autograph=False)
@@ -25,5 +30,6 @@ class Compiled:
         """Call it; compiled at the first call, for the shapes that come then."""
         with self._lock:
             if self._traced is None:
-                self._traced = self._function.get_concrete_function(*arguments)
+                with self._tracing, forgotten_gradients():
+                    self._traced = self._function.get_concrete_function(*arguments)
         return self._traced._call_flat(tf.nest.flatten(arguments), self._traced.captured_inputs)
