@@ -14,8 +14,8 @@ def forgotten_gradients() -> Iterator[None]:
 
     Keras's optimizers sum gradients over replicas by `all_reduce`, a custom gradient, and
     TensorFlow 2.21 keeps every custom gradient that was ever traced in a global registry, with the
-    whole training step behind it: 6 MB a trial of a small network. One training at a time: the
-    gradients of another thread would go, too.
+    whole training step behind it: 6 MB a trial of a small network. So does a cohort's program.
+    One thread at a time: the gradients of another would go, too.
     """
     registry = ops.gradient_registry._registry
     before = set(registry)
