@@ -49,7 +49,7 @@ SPACE = {
 class _Channel:
     """Stands in for the pipes to a supervisor: nobody asks for anything."""
 
-    is_stopping = False
+    is_stopping = must_finish = False
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

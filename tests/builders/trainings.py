@@ -106,6 +106,16 @@ def with_targets(arrays: Arrays, y_train: FloatArray) -> Arrays:
     return dataclasses.replace(arrays, y_N=y_N)
 
 
+class Waiting:
+    """Counts an engine's signs of life."""
+
+    signs = 0
+
+    def __call__(self) -> bool:
+        self.signs += 1
+        return True
+
+
 def run(
     engine: Engine,
     plans: Sequence[Plan],

@@ -190,42 +190,62 @@ def _trial_key(plan: Plan) -> TrialKey:
     return plan.number, plan.seed
 
 
+class _OpenRepeats:
+    """The finalists' repeats that are to be trained: all of them, until someone stops the job.
+
+    The `needed` one is trained to its end: it is exported at a cancel or a deadline.
+    """
+
+    def __init__(self, plans: Sequence[Plan], needed: Plan | None, reporter: Reporter) -> None:
+        self._waiting = list(plans)
+        self._needed = None if needed is None else _trial_key(needed)
+        self._is_needed_open = needed is not None
+        self._reporter = reporter
+
+    def goes_on(self, plan: Plan) -> bool:
+        """Return whether a plan is trained on."""
+        if _trial_key(plan) == self._needed and not self._reporter.is_suspended:
+            return True
+        return self._reporter.stop_cause is None
+
+    def next_plans(self, n: int) -> list[Plan]:
+        self._reporter.poll()
+        batch = [plan for plan in self._waiting if self.goes_on(plan)]
+        self._waiting = batch[n:]
+        return batch[:n]
+
+    def on_epoch(self, plan: Plan, *_: object) -> bool:
+        self._reporter.poll()
+        return self.goes_on(plan)
+
+    def on_wait(self) -> bool:
+        self._reporter.poll()
+        is_needed_on = self._is_needed_open and not self._reporter.is_suspended
+        return is_needed_on or self._reporter.stop_cause is None
+
+    def epochs_ahead(self, plan: Plan) -> int:
+        return MANY_EPOCHS if self.goes_on(plan) else 0
+
+    def end(self, plan: Plan) -> None:
+        """Record that a plan's training has ended."""
+        if _trial_key(plan) == self._needed:
+            self._is_needed_open = False
+
+
 def train_repeats(engine: Engine, reporter: Reporter, folds: int) -> TrainFunction:
     """Return a function that trains finalists' repeats together, until someone stops the job."""
 
     def train(plans: Sequence[Plan], needed: Plan | None) -> Iterator[TrainingResult | FailedPlan]:
-        waiting = list(plans)
-        open_needed = [] if needed is None else [needed]
-
-        def goes_on(plan: Plan) -> bool:
-            # What is exported at a cancel or a deadline was trained to its end.
-            is_needed = needed is not None and _trial_key(plan) == _trial_key(needed)
-            return (is_needed and not reporter.is_suspended) or reporter.stop_cause is None
-
-        def next_plans(n: int) -> list[Plan]:
-            reporter.poll()
-            batch = [plan for plan in waiting if goes_on(plan)]
-            waiting[:] = batch[n:]
-            return batch[:n]
-
-        def on_epoch(plan: Plan, *_: object) -> bool:
-            reporter.poll()
-            return goes_on(plan)
-
-        def on_wait() -> bool:
-            reporter.poll()
-            return reporter.stop_cause is None or (bool(open_needed) and goes_on(open_needed[0]))
-
+        repeats = _OpenRepeats(plans, needed, reporter)
         ended = FoldScheduler(folds).run(
             engine,
-            next_plans,
-            on_epoch=on_epoch,
-            on_wait=on_wait,
-            epochs_ahead=lambda plan: MANY_EPOCHS if goes_on(plan) else 0,
+            repeats.next_plans,
+            on_epoch=repeats.on_epoch,
+            on_wait=repeats.on_wait,
+            epochs_ahead=repeats.epochs_ahead,
         )
         for result in ended:
-            if open_needed and _trial_key(result.plan) == _trial_key(open_needed[0]):
-                open_needed.clear()
+            repeats.end(result.plan)
             if isinstance(result, FailedPlan):
                 log.warning("a repeat of trial %d failed: %s", result.plan.number, result.error)
                 yield result

@@ -21,9 +21,7 @@ def some_buckets(arrays: Arrays, reach: Reach = Reach(3, 256, frozenset({"dropou
 
 
 def shape_of(chosen: Buckets, **given: Any) -> Shape:
-    shape = chosen.choose(a_plan(**given))
-    assert shape is not None
-    return shape
+    return chosen.choose(a_plan(**given))
 
 
 def test_small_table_has_one_program_for_all_depths_and_widths() -> None:
@@ -61,12 +59,15 @@ def test_bucket_gets_its_own_program_once_padding_has_cost_as_much() -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [{"batch_size": 32}, {"activation": "gelu"}, {"optimizer": "sgd"}], ids=str
+    "given",
+    [{"batch_size": 32}, {"batch_size": 3}, {"activation": "gelu"}, {"optimizer": "sgd"}],
+    ids=str,
 )
 def test_what_a_program_is_compiled_for_is_never_padded(given: dict[str, Any]) -> None:
     chosen = some_buckets(SMALL)
+    usual = shape_of(chosen)
 
-    assert shape_of(chosen, **given) != shape_of(chosen)
+    assert shape_of(chosen, **given) != usual
 
 
 def test_options_that_no_trial_may_use_are_left_out() -> None:
@@ -85,18 +86,20 @@ def test_shallow_plan_needs_its_last_width_in_all_further_layers() -> None:
     assert not buckets._holds(program, Shape(1, (64,), 16, "relu", "adam"))
 
 
-def test_keras_trains_what_would_need_too_many_programs() -> None:
+@pytest.mark.parametrize("given", [{"batch_size": 4}, {"optimizer": "adamw"}], ids=str)
+def test_what_is_a_run_time_value_needs_no_further_program(given: dict[str, Any]) -> None:
     chosen = some_buckets(SMALL)
 
-    sizes = [chosen.choose(a_plan(batch_size=size)) for size in range(1, 40)]
-
-    assert sum(shape is not None for shape in sizes) == buckets.MAX_PROGRAMS
-    # What has a program keeps it.
-    assert chosen.choose(a_plan(batch_size=1)) == sizes[0]
+    assert shape_of(chosen) == shape_of(chosen, **given)
 
 
-def test_keras_trains_what_is_wider_than_dropout_can_tell_apart() -> None:
-    assert some_buckets(SMALL).choose(a_plan(widths=(70_000,))) is None
+def test_least_recently_used_program_is_given_up() -> None:
+    chosen = Buckets(LARGE, Reach(1, 32, frozenset()), max_slots_of_cohort=4, max_programs=2)
+    relu, tanh, gelu = ({"activation": name, "widths": (8,)} for name in ("relu", "tanh", "gelu"))
+
+    shapes = [shape_of(chosen, **of) for of in (relu, tanh, relu, gelu)]
+
+    assert chosen.live == (shapes[0], shapes[3])
 
 
 def test_wide_networks_have_few_slots() -> None:
@@ -115,14 +118,10 @@ def test_search_of_many_shapes_has_few_slots_a_cohort() -> None:
     assert slots == [2, 1, 1]
 
 
-def test_last_programs_are_for_all_that_may_come() -> None:
-    chosen = some_buckets(LARGE, Reach(3, 256, frozenset()))
-    sizes = range(1, buckets.MAX_PROGRAMS // 2 + 2)
+def test_folds_of_a_trial_have_a_slot_each() -> None:
+    chosen = Buckets(SMALL, Reach(1, 64, frozenset()), max_slots_of_cohort=4, plans_together=5)
 
-    widths = [shape_of(chosen, widths=(16,), batch_size=size).widths for size in sizes]
-
-    assert widths[0] == (32,)
-    assert widths[-1] == (256, 256, 256)
+    assert shape_of(chosen).slots == 5
 
 
 def test_batch_is_no_larger_than_the_rows_there_are() -> None:

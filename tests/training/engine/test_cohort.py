@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.framework import ops
 
 from lowloss.spec import Activation
 from tests.builders.engines import a_cohort, a_cohort_engine, train_epoch
@@ -278,8 +279,7 @@ def test_data_fed_in_pieces_gives_the_same_losses(
 @pytest.mark.slow
 def test_long_epochs_are_several_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     plan, arrays = a_plan(max_epochs=2), some_arrays()
-    signs: list[int] = []
-    whole = run(a_cohort_engine(arrays), [plan], on_wait=lambda: signs.append(1) is None  # type: ignore[func-returns-value])[1]
+    whole = run(a_cohort_engine(arrays), [plan])[1]
     monkeypatch.setattr(call_size, "CALL_SECONDS", 2.5 * step_seconds(_shape(8, 4), arrays))
 
     state = Cohort(Program(_shape(8, 4), arrays), arrays, feed.Feed(arrays, is_resident=True))
@@ -324,6 +324,17 @@ def test_dropout_trains_the_same_in_distribution_as_keras() -> None:
     assert np.mean([mine for mine, _ in last]) == pytest.approx(
         np.mean([keras_own for _, keras_own in last]), rel=0.1
     )
+
+
+def test_programs_leave_no_gradients_in_tensorflows_registry() -> None:
+    registry = ops.gradient_registry._registry
+    before = set(registry)
+    state = a_cohort(slots=1, widths=(64,), batch_size=8)
+    state.start(a_plan(widths=(8,), batch_size=8))
+
+    train_epoch(state)
+
+    assert not {name for name in set(registry) - before if name.startswith("CustomGradient")}
 
 
 def test_programs_take_what_tensorflow_would_check() -> None:

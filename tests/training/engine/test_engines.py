@@ -261,14 +261,6 @@ def test_noise_is_added_to_training_rows_alone(new_engine: NewEngine) -> None:
         assert shaken.loss != pytest.approx(calm.loss, rel=1e-3)
 
 
-def test_engine_gives_signs_of_life(new_engine: NewEngine) -> None:
-    signs: list[int] = []
-
-    run(new_engine(some_arrays()), [a_plan()], on_wait=lambda: signs.append(1) is None  # type: ignore[func-returns-value])
-
-    assert len(signs) >= 3
-
-
 def test_error_of_who_listens_ends_the_search(new_engine: NewEngine) -> None:
     def refuse(*_: object) -> bool:
         raise ValueError("the lease is lost")

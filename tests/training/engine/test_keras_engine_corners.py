@@ -10,7 +10,7 @@ import pytest
 
 from tests.builders import keras_engine
 from tests.builders.slow import slow_but
-from tests.builders.trainings import a_plan, holdout, some_arrays
+from tests.builders.trainings import Waiting, a_plan, holdout, some_arrays
 from tests.training.engine.test_keras_engine import data_loss, train
 from worker.engine.arrays import Loss
 from worker.engine.keras import network
@@ -79,18 +79,18 @@ def test_one_epoch_over_a_single_batch_is_keras_own() -> None:
 
 
 def test_engine_gives_a_sign_of_life_in_every_epoch() -> None:
-    signs: list[int] = []
+    waiting = Waiting()
     plan = a_plan(batch_size=4, max_epochs=2, schedule="cosine")
 
     keras_engine.train(
         plan,
         some_arrays(),
         on_epoch=lambda *_: True,
-        on_wait=lambda: signs.append(1) is None,  # type: ignore[func-returns-value]
+        on_wait=waiting,
     )
 
     # 90 rows are 23 batches, which are one call of the compiled function an epoch.
-    assert len(signs) == 2
+    assert waiting.signs == 2
 
 
 def test_validation_in_several_batches_weighs_every_row_alike(

@@ -356,13 +356,18 @@ def test_programs_differ_where_they_are_compiled_for_something_else() -> None:
         dataclasses.replace(arrays, loss=Loss.huber),
         dataclasses.replace(arrays, head="tanh"),
         dataclasses.replace(arrays, outputs=2),
-        dataclasses.replace(arrays, x_VND=np.repeat(arrays.x_VND, 2, axis=0)),
         with_fold(weight_N=np.ones(90, np.float32)),
+        some_arrays(rows=600),
+    ]
+    # Up to 512 rows, all numbers of rows, folds and views are one program's.
+    same = [
+        with_fold(y_shift=1.0),
         with_fold(train_N=fold.train_N[1:]),
         with_fold(validation_M=fold.validation_M[1:]),
+        dataclasses.replace(arrays, x_VND=np.repeat(arrays.x_VND, 2, axis=0)),
         dataclasses.replace(arrays, folds=(fold, with_fold(train_N=fold.train_N[:9]).folds[0])),
+        some_arrays(rows=400),
     ]
-    same = [arrays, with_fold(y_shift=1.0), with_fold(train_N=fold.train_N[::-1])]
 
     kept = programs.get(shape, arrays, is_resident=True)
 

@@ -37,11 +37,12 @@ def test_cohorts_wait_for_memory(monkeypatch: pytest.MonkeyPatch) -> None:
         return train(state, epochs)
 
     live: list[Cohort] = []
-    monkeypatch.setattr(
-        cohort,
-        "Cohort",
-        lambda *given: live.append(Cohort(*given)) or live[-1],  # type: ignore[func-returns-value]
-    )
+
+    def new_cohort(*given: Any) -> Cohort:
+        live.append(Cohort(*given))
+        return live[-1]
+
+    monkeypatch.setattr(cohort, "Cohort", new_cohort)
     monkeypatch.setattr(Cohort, "train", counted)
     memory = int(4 * slot_bytes(Shape(4, (32, 32, 32), 16, "relu", "adam"), arrays))
 

@@ -72,6 +72,11 @@ class Buckets:
         self._live: list[Shape] = []
         self._wasted: defaultdict[Shape, float] = defaultdict(float)
 
+    @property
+    def live(self) -> tuple[Shape, ...]:
+        """The programs that are kept, the least recently used first."""
+        return tuple(self._live)
+
     def choose(self, plan: Plan) -> Shape:
         """Return the program that trains a plan."""
         exact = self._shape(plan, plan.widths)
@@ -88,8 +93,7 @@ class Buckets:
             self._live.remove(shape)
         self._live.append(shape)
         if len(self._live) > self._max_programs:
-            given_up = self._live.pop(0)
-            self._wasted.pop(given_up, None)
+            self._wasted.pop(self._live.pop(0), None)
         return shape
 
     def _first_shape(self, plan: Plan, exact: Shape) -> Shape:

@@ -60,10 +60,10 @@ def call_size(shape: Shape, arrays: Arrays, *, is_resident: bool) -> CallSize:
     validation_rows = min(pieces * validation_batch, _fill_up(validation) + validation_batch)
     if not is_resident:
         row_bytes = shape.slots * arrays.x_VND.itemsize * max(1, arrays.features)
-        most = max(1, PIECE_BYTES // row_bytes)
-        rows = min(rows, max(shape.batch_size, most // shape.batch_size * shape.batch_size))
-        validation_batch = min(validation_batch, most)
-        validation_rows = min(validation_rows, most // validation_batch * validation_batch)
+        limit = max(1, PIECE_BYTES // row_bytes)
+        rows = min(rows, max(shape.batch_size, limit // shape.batch_size * shape.batch_size))
+        validation_batch = min(validation_batch, limit)
+        validation_rows = min(validation_rows, limit // validation_batch * validation_batch)
     epochs = 1 << int(math.log2(max(1.0, min(MAX_EPOCHS, STRETCH_SECONDS / epoch_s))))
     return CallSize(
         epochs=epochs if is_resident else 1,

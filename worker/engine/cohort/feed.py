@@ -136,8 +136,8 @@ class _Draws:
         ]
         self._rows_K = [len(order) for order in self._orders_EK[0]]
         self.steps = math.ceil(max(self._rows_K) / self.batch_size)
-        most = max(len(rows) for rows in self._validation_K)
-        self.pieces = math.ceil(most / program.size.validation_batch)
+        longest = max(len(rows) for rows in self._validation_K)
+        self.pieces = math.ceil(longest / program.size.validation_batch)
 
     def rows(self, steps: range, pieces: range, epochs: int, *, is_end: bool) -> Rows:
         """Return the rows of the call that takes these steps and pieces of its epochs."""

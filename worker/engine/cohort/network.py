@@ -74,11 +74,7 @@ class SlotNetworks:
         """Train every slot for one step, and return the batch's losses; `step_K` counts from 0."""
         shape, count_K = self._shape, tf.maximum(tf.reduce_sum(batch.is_row_KB, 1), 1.0)
         key_K = dropout_key(inputs.seed, step_K)
-        x_KBD = batch.x_KBD
-        if "noise" in shape.uses:
-            noise_KBD = normal_noise(key_K, x_KBD.shape, self._dtype)
-            is_number_D = tf.range(x_KBD.shape[2]) < self._numbers
-            x_KBD += tf.where(is_number_D, inputs.noise[:, None, None] * noise_KBD, 0.0)
+        x_KBD = self._noisy(batch.x_KBD, inputs, key_K)
         with tf.GradientTape() as tape:
             tape.watch(parameters)
             output_KBC = self.forward(parameters, x_KBD, inputs, key_K)
@@ -97,10 +93,27 @@ class SlotNetworks:
         time_K = tf.cast(step_K, self._dtype)
         # The gradient of the first layer's bias comes last of all that reads a kernel.
         rate_K = after(self._rate(time_K, inputs), all_K, gradients[1][:, 0, 0])
+        parameters, moments = self._updated(
+            parameters, gradients, moments, rate_K=rate_K, time_K=time_K, inputs=inputs
+        )
+        data_K = tf.reduce_sum(row_loss_KB * batch.is_row_KB, 1) / count_K
+        return StepResult(parameters, moments, data_K, all_K)
+
+    def _updated(
+        self,
+        parameters: Parameters,
+        gradients: Parameters,
+        moments: Moments,
+        *,
+        rate_K: Any,
+        time_K: Any,
+        inputs: SlotInputs,
+    ) -> tuple[Parameters, Moments]:
+        """Return parameters and moments after the optimizer's step; `time_K` counts from 0."""
         rate = rate_K[:, None, None]
         decay = rate * inputs.weight_decay[:, None, None]
-        parameters, moments = update(
-            shape.optimizer,
+        return update(
+            self._shape.optimizer,
             [p - p * decay for p in parameters],
             gradients,
             moments,
@@ -108,8 +121,14 @@ class SlotNetworks:
             momentum=inputs.momentum[:, None, None],
             step=time_K[:, None, None] + 1,
         )
-        data_K = tf.reduce_sum(row_loss_KB * batch.is_row_KB, 1) / count_K
-        return StepResult(parameters, moments, data_K, all_K)
+
+    def _noisy(self, x_KBD: Any, inputs: SlotInputs, key_K: Any) -> Any:
+        """Add noise to numbers, where the program has any."""
+        if "noise" not in self._shape.uses:
+            return x_KBD
+        noise_KBD = normal_noise(key_K, x_KBD.shape, self._dtype)
+        is_number_D = tf.range(x_KBD.shape[2]) < self._numbers
+        return x_KBD + tf.where(is_number_D, inputs.noise[:, None, None] * noise_KBD, 0.0)
 
     def mix_batch(self, batch: Batch, share_K1: Any) -> Batch:
         """Mix every row of a batch with the next one, the last with the first."""
