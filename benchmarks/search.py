@@ -198,7 +198,6 @@ def _adding_to(
 def _timed() -> Iterator[dict[str, float]]:
     """Return where a job's time goes: seconds inside its parts, of all threads."""
     from worker.engine.cohort.compiled import Compiled
-    from worker.engine.cohort.program import Program
     from worker.progress.reporter import Reporter
     from worker.search.tuner import SearchTuner
     from worker.trials.loop import SearchLoop
@@ -212,24 +211,20 @@ def _timed() -> Iterator[dict[str, float]]:
         (Reporter, "_write_once", "store"),
     ]
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in places]
-    before += [(Compiled, "__call__", Compiled.__call__), (Program, "__init__", Program.__init__)]
+    before += [(Compiled, "__call__", Compiled.__call__)]
 
     def timed(call: Callable[..., Any], part: str) -> Callable[..., Any]:
         return _adding_to(seconds, call, part, lock)
 
-    call, init = Compiled.__call__, Program.__init__
-
-    def named_init(program: Any, *given: Any, **named: Any) -> None:
-        init(program, *given, **named)
-        program.train.part, program.validate.part = "train", "evaluate"
+    call = Compiled.__call__
 
     def compiled_call(compiled: Any, *given: Any) -> Any:
-        part = compiled.part if compiled._traced is not None else "compile"
+        part = "train" if compiled._traced is not None else "compile"
         return timed(call, part)(compiled, *given)
 
     for owner, name, part in places:
         setattr(owner, name, timed(getattr(owner, name), part))
-    Program.__init__, Compiled.__call__ = named_init, compiled_call  # type: ignore[method-assign,assignment]
+    Compiled.__call__ = compiled_call  # type: ignore[method-assign]
     try:
         yield seconds
     finally:
