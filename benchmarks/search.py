@@ -224,7 +224,7 @@ def _timed() -> Iterator[dict[str, float]]:
 
     for owner, name, part in places:
         setattr(owner, name, timed(getattr(owner, name), part))
-    Compiled.__call__ = compiled_call  # type: ignore[method-assign]
+    Compiled.__call__ = compiled_call  # type: ignore[method-assign,assignment]
     try:
         yield seconds
     finally:

@@ -45,7 +45,8 @@ class Trial(Result):
     """One point of the search space, trained and scored.
 
     `metrics` are of the validation rows, in the target's units, with the best weights; `score` is
-    the one that the job's objective names, null unless the trial completed. `program` names what
+    the one that the job's objective names, null unless the trial completed. `score_error` is its
+    standard error: how far other validation rows might have moved it. `program` names what
     trained it: the exact weights depend on it, the seed, the hyperparameters and the job's
     `threads`.
     """
@@ -56,6 +57,7 @@ class Trial(Result):
     seed: int
     hyperparameters: Hyperparameters
     score: float | None
+    score_error: float | None = None
     metrics: dict[str, float]
     epochs: int
     best_epoch: int | None

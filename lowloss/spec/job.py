@@ -70,6 +70,17 @@ class Features(Spec):
     categorical: tuple[Text, ...] = ()
 
 
+def _find_improvement_form(value: object) -> str:
+    return "auto" if isinstance(value, str) else "share"
+
+
+ImprovementParameter = Annotated[
+    Annotated[Literal["auto"], Tag("auto")]
+    | Annotated[Annotated[float, Number, Field(gt=0, lt=1)] | None, Tag("share")],
+    Discriminator(_find_improvement_form),
+]
+
+
 class Budget(Spec):
     """When the search stops (at the limit that is reached first), and what a trial may cost.
 
@@ -77,7 +88,8 @@ class Budget(Spec):
     together; a trial on several folds counts once. The search ends early after
     `no_improvement_trials` trials in a row without improvement, when the best score reaches
     `target_value`, or when the expected improvement of another trial is below the share
-    `min_expected_improvement` of the best score. The diagnosis at the end may take
+    `min_expected_improvement` of the best score. There `auto` is for the algorithm `bayesian`, and
+    means a tenth of the best trial's `score_error`. The diagnosis at the end may take
     `diagnosis_seconds` in addition to `max_seconds`; 0 for no diagnosis.
     """
 
@@ -88,7 +100,7 @@ class Budget(Spec):
     max_total_epochs: Annotated[int, Number, Field(ge=1)] | None = None
     no_improvement_trials: Annotated[int, Number, Field(ge=1)] | None = None
     target_value: float | None = None
-    min_expected_improvement: Annotated[float, Number, Field(gt=0, lt=1)] | None = None
+    min_expected_improvement: ImprovementParameter = "auto"
     diagnosis_seconds: Annotated[float, Number, Field(ge=0)] = 30.0
 
 

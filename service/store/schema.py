@@ -200,6 +200,7 @@ class TrialRow(MappedTable):
     seed: Mapped[int] = mapped_column(BigInteger)
     hyperparameters: Mapped[Document]
     score: Mapped[float | None]
+    score_error: Mapped[float | None]
     metrics: Mapped[Document] = mapped_column(default=dict)
     epochs: Mapped[int] = mapped_column(default=0)
     best_epoch: Mapped[int | None]

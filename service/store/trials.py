@@ -21,7 +21,10 @@ from service.store.schema import CheckpointRow, CurveRow, JobRow, TrialRow
 
 @dataclass(frozen=True)
 class TrialEnd:
-    """The end of a trial. `metrics` are in the target's units, `score` is the objective's value."""
+    """The end of a trial. `metrics` are in the target's units, `score` is the objective's value.
+
+    `score_error` is the standard error of the score.
+    """
 
     number: int
     state: TrialState
@@ -31,6 +34,7 @@ class TrialEnd:
     best_epoch: int | None
     seconds: float
     program: str | None
+    score_error: float | None = None
 
 
 def start_trial(
@@ -94,7 +98,7 @@ def finish_trial(session: Session, fence: Fence, end: TrialEnd, curve: Curve) ->
         raise ValueError(f"trial {end.number} of {job.id} has ended already")
     row.state, row.reason, row.score = end.state, end.reason, end.score
     row.metrics, row.best_epoch, row.seconds = end.metrics, end.best_epoch, end.seconds
-    row.program = end.program
+    row.program, row.score_error = end.program, end.score_error
     row.epochs = len(curve.val_loss)
     row.finished_at = utc_now()
     _save_curve(session, job.id, end.number, curve)
@@ -212,6 +216,7 @@ def _make_trial(row: TrialRow, curve: CurveRow | None) -> Trial:
         seed=row.seed,
         hyperparameters=Hyperparameters.model_validate(row.hyperparameters),
         score=row.score,
+        score_error=row.score_error,
         metrics=row.metrics,
         epochs=row.epochs,
         best_epoch=row.best_epoch,

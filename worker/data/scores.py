@@ -36,7 +36,7 @@ def scores(target: Target, y_M: Float64Array, answer_MC: Float64Array) -> dict[s
     return _classification(target, y_M.astype(np.int64), answer_MC)
 
 
-def objective_value(objective: Objective, metrics: dict[str, float]) -> float:
+def objective_value(objective: Objective, metrics: Mapping[str, float]) -> float:
     """Return a trial's value of the objective; NaN where its rows do not define it."""
     return metrics.get(objective.metric, math.nan)
 

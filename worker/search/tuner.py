@@ -25,6 +25,8 @@ from worker.search.space import to_hyperparameters, to_plan, to_values, trial_se
 NO_RUNGS: Mapping[int, Reached] = MappingProxyType({})
 MIN_FAILED, FAILED_SHARE = 20, 0.9
 """A search is given up once so many trials, and such a share of all, diverged or failed."""
+ERROR_SHARE = 0.1
+"""A search ends once another trial is expected to gain less than this share of the best's error."""
 WARM_TRIALS = 3
 """So many of the best settings of other jobs are tried first."""
 
@@ -50,6 +52,7 @@ class SearchTuner(keras_tuner.Tuner):
         self._open: dict[int, KerasTunerTrial] = {}
         self._again: deque[Plan] = deque()
         self._scores: dict[int, float | None] = {}
+        self._errors: dict[int, float | None] = {}
         self._pruned: set[int] = set()
         self._expected: tuple[int, float | None] | None = None
 
@@ -68,14 +71,21 @@ class SearchTuner(keras_tuner.Tuner):
         return plans
 
     def tell(
-        self, number: int, score: float | None, *, rungs: Reached = (), is_pruned: bool = False
+        self,
+        number: int,
+        score: float | None,
+        *,
+        score_error: float | None = None,
+        rungs: Reached = (),
+        is_pruned: bool = False,
     ) -> None:
         """Take in a trial's end: its value of the objective, None where it diverged or failed.
 
         Of a pruned trial it is the best so far; `rungs` are those that the trial has reached.
+        `score_error` is the value's standard error.
         """
         score = float(score) if score is not None and math.isfinite(score) else None
-        self._scores[number] = score
+        self._scores[number], self._errors[number] = score, score_error
         if is_pruned:
             self._pruned.add(number)
         self.oracle.finish(self._open.pop(number), score, rungs if is_pruned else ())
@@ -132,7 +142,13 @@ class SearchTuner(keras_tuner.Tuner):
             else:
                 is_pruned = trial.state is TrialState.pruned
                 reached = rungs.get(trial.number, ())
-                self.tell(trial.number, trial.score, rungs=reached, is_pruned=is_pruned)
+                self.tell(
+                    trial.number,
+                    trial.score,
+                    score_error=trial.score_error,
+                    rungs=reached,
+                    is_pruned=is_pruned,
+                )
         return list(self._again)
 
     def plan(self, number: int, hyperparameters: Hyperparameters, repeat: int = 0) -> Plan:
@@ -171,11 +187,26 @@ class SearchTuner(keras_tuner.Tuner):
         since = sum(later > number for later in self._scores)
         if budget.no_improvement_trials is not None and since >= budget.no_improvement_trials:
             return "no_improvement"
-        if budget.min_expected_improvement is not None:
+        enough = self._min_expected_improvement(number, score)
+        if enough is not None:
             expected = self._expected_improvement()
-            if expected is not None and expected < budget.min_expected_improvement * abs(score):
+            if expected is not None and expected < enough:
                 return "min_expected_improvement"
         return None
+
+    def _min_expected_improvement(self, number: int, score: float) -> float | None:
+        """Return what another trial must be expected to gain on the best one, if anything.
+
+        By default it is judged by the error of the best score (Makarova et al. 2022, "Automatic
+        termination for hyperparameter optimization").
+        """
+        share = self.spec.budget.min_expected_improvement
+        if share is None:
+            return None
+        if share != "auto":
+            return share * abs(score)
+        error = self._errors[number] if self.spec.algorithm == "bayesian" else None
+        return None if error is None else ERROR_SHARE * error
 
     @property
     def has_hit_target(self) -> bool:

@@ -141,7 +141,9 @@ class SearchLoop:
         self._reporter.finish_trial(end)
         is_pruned = end.state is TrialState.pruned
         rungs = self._pruner.reached(number)
-        self._tuner.tell(number, end.score, rungs=rungs, is_pruned=is_pruned)
+        self._tuner.tell(
+            number, end.score, score_error=end.score_error, rungs=rungs, is_pruned=is_pruned
+        )
         self._stopping.has_hit_target = self._tuner.has_hit_target
         if end.score is not None and isinstance(result, TrainingResult):
             self.top_trainings[number] = result.without_checkpoints()

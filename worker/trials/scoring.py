@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import math
+import statistics
+from collections.abc import Mapping, Sequence
 
 from lowloss.results import TrialState
 from lowloss.spec import JobSpec
@@ -16,6 +18,8 @@ from worker.trials.folds import TrainingResult
 from worker.trials.stopping import CutReason
 
 log = logging.getLogger(__name__)
+HOLDOUT_PARTS = 5
+"""A holdout's score is compared over so many parts of its validation rows."""
 
 
 def trial_end(
@@ -38,7 +42,8 @@ def trial_end(
         reason = f"{worst.reason} at epoch {len(worst.epochs)}"
         state = TrialState.diverged
         return TrialEnd(number, state, reason, None, {}, None, result.seconds, worst.program)
-    metrics = validation_metrics(result, prepared)
+    metrics_of_folds = [fold_metrics(fold, prepared) for fold in result.folds]
+    metrics = mean_metrics(metrics_of_folds)
     # A trial cut short by the deadline or a cancel still has its best weights so far.
     reason = str(cut[number]) if result.outcome is TrainingOutcome.stopped else worst.reason
     return TrialEnd(
@@ -46,6 +51,7 @@ def trial_end(
         state=TrialState.pruned if reason == CutReason.pruned else TrialState.completed,
         reason=reason,
         score=objective_value(spec.objective, metrics),
+        score_error=score_error(result, metrics_of_folds, prepared, spec),
         metrics=metrics,
         best_epoch=result.best_epoch,
         seconds=result.seconds,
@@ -68,3 +74,49 @@ def fold_metrics(trained: TrainedPlan, prepared: Prepared) -> dict[str, float]:
     y_M = prepared.labelled.y[fit.split.validation]
     metrics = scores(fit.target, y_M, fit.target.to_predictions(trained.val_output_MC))
     return {"val_loss": trained.epochs[trained.best_epoch - 1].val_loss} | metrics
+
+
+def score_error(
+    training: TrainingResult,
+    metrics_of_folds: Sequence[Mapping[str, float]],
+    prepared: Prepared,
+    spec: JobSpec,
+) -> float | None:
+    """Return the standard error of a trial's score: how far other rows might have moved it.
+
+    Over folds it is corrected for the training rows that they share (Nadeau and Bengio 2003,
+    equation 8). A holdout's rows are scored in parts, its `val_loss` by the mean squared error or
+    the log loss of each. None where the parts do not define the objective.
+    """
+    folds = training.folds
+    if len(folds) > 1:
+        values = [objective_value(spec.objective, metrics) for metrics in metrics_of_folds]
+        splits = [prepared.fits[fold.plan.fold].split for fold in folds]
+        tested = statistics.fmean(len(s.validation) / len(s.train) for s in splits)
+        return _standard_error(values, 1 / len(folds) + tested)
+    parts = _part_metrics(folds[0], prepared)
+    if spec.objective.metric != "val_loss":
+        values = [objective_value(spec.objective, metrics) for metrics in parts]
+        return _standard_error(values, 1 / len(parts))
+    losses = [
+        metrics["rmse"] ** 2 if "rmse" in metrics else metrics["log_loss"] for metrics in parts
+    ]
+    error, mean = _standard_error(losses, 1 / len(parts)), statistics.fmean(losses)
+    if error is None or not mean:
+        return None
+    return error / mean * metrics_of_folds[0]["val_loss"]
+
+
+def _part_metrics(trained: TrainedPlan, prepared: Prepared) -> list[dict[str, float]]:
+    """Score parts of a holdout's validation rows [parts]."""
+    fit = prepared.fits[trained.plan.fold]
+    y_M = prepared.labelled.y[fit.split.validation]
+    answer_MC = fit.target.to_predictions(trained.val_output_MC)
+    parts = min(HOLDOUT_PARTS, len(y_M))
+    return [scores(fit.target, y_M[part::parts], answer_MC[part::parts]) for part in range(parts)]
+
+
+def _standard_error(values: Sequence[float], variance_share: float) -> float | None:
+    if len(values) < 2 or not all(map(math.isfinite, values)):
+        return None
+    return statistics.stdev(values) * math.sqrt(variance_share)

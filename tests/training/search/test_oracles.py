@@ -270,6 +270,48 @@ def test_search_ends_once_little_is_to_be_expected_of_another_trial(open_search:
     assert search.best()[1] < 1.1
 
 
+def test_search_ends_by_default_once_the_best_scores_error_hides_what_is_to_be_expected(
+    open_search: Any,
+) -> None:
+    budget = {"max_trials": 100}
+    ended: list[int] = []
+    for error in (None, 1e-9, 0.5):
+        search = open_search(algorithm="bayesian", budget=budget)
+        while plans := search.ask(1):
+            search.tell(plans[0].number, 1.0 + loss(plans[0]), score_error=error)
+        ended.append(len(search.oracle.trials))
+
+    assert search.end_reason == "min_expected_improvement"
+    assert ended[:2] == [100, 100]
+    assert 10 <= ended[2] < 60
+
+
+def test_early_end_is_the_same_after_a_restart(open_search: Any) -> None:
+    search = open_search(algorithm="bayesian", budget={"max_trials": 100})
+    trials = []
+    while plans := search.ask(1):
+        score = 1.0 + loss(plans[0])
+        search.tell(plans[0].number, score, score_error=0.5)
+        trials.append(as_trial(plans[0], TrialState.completed, score, score_error=0.5))
+
+    again = open_search(algorithm="bayesian", budget={"max_trials": 100})
+    again.replay(trials[:-1])
+
+    assert again.end_reason is None
+    assert len(again.ask(5)) >= 1
+    whole = open_search(algorithm="bayesian", budget={"max_trials": 100})
+    whole.replay(trials)
+    assert whole.end_reason == "min_expected_improvement"
+
+
+def test_grid_is_walked_to_its_end_whatever_the_error(open_search: Any) -> None:
+    search = open_search(algorithm="grid", search_space=GRID, budget={"max_trials": 500})
+    while plans := search.ask(1):
+        search.tell(plans[0].number, 1.0 + loss(plans[0]), score_error=100.0)
+
+    assert search.end_reason == "search_space_exhausted"
+
+
 SPACES = st.fixed_dictionaries(
     {
         "layers": st.sampled_from([1, 2, {"min": 1, "max": 3}, {"choices": [1, 4]}]),

@@ -59,7 +59,9 @@ def run(search: SearchTuner, trials: int = 10_000, *, at_once: int = 1) -> list[
     return plans
 
 
-def as_trial(plan: Plan, state: TrialState, score: float | None) -> Trial:
+def as_trial(
+    plan: Plan, state: TrialState, score: float | None, score_error: float | None = None
+) -> Trial:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     return Trial(
         number=plan.number,
@@ -68,6 +70,7 @@ def as_trial(plan: Plan, state: TrialState, score: float | None) -> Trial:
         seed=plan.seed,
         hyperparameters=hyperparameters_of(plan, a_spec()),
         score=score,
+        score_error=score_error,
         metrics={},
         epochs=1,
         best_epoch=1,

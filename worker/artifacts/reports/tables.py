@@ -37,7 +37,16 @@ def _row(trial: Trial) -> dict[str, Any]:
     hyperparameters["widths"] = "-".join(map(str, trial.hyperparameters.widths))
     ended = trial.model_dump(
         mode="json",
-        include={"number", "state", "reason", "score", "epochs", "best_epoch", "seconds"},
+        include={
+            "number",
+            "state",
+            "reason",
+            "score",
+            "score_error",
+            "epochs",
+            "best_epoch",
+            "seconds",
+        },
     )
     origin = trial.model_dump(
         mode="json", include={"seed", "program", "attempt", "started_at", "finished_at"}

@@ -24,10 +24,10 @@ from worker.trials.scoring import fold_metrics, trial_end, validation_metrics
 from worker.trials.stopping import CutReason
 
 
-def a_prepared(**given: Any) -> tuple[Prepared, JobSpec]:
+def a_prepared(folds: int | None = 3, **given: Any) -> tuple[Prepared, JobSpec]:
     rng = np.random.default_rng(0)
     columns = {"x": rng.normal(size=90), "y": 1000 + 50 * rng.normal(size=90)}
-    validation = {"strategy": "kfold", "folds": 3}
+    validation = {"strategy": "kfold" if folds else "holdout", "folds": folds}
     table, check = checked_frame(columns, "y", validation=validation, **given)
     return prepare(table, check, max_levels=100), check.spec
 
@@ -115,6 +115,38 @@ def test_score_is_the_objectives_mean(objective: str) -> None:
     assert (end.state, end.number, end.best_epoch) == (TrialState.completed, 3, 1)
     assert end.score == end.metrics[metric] == validation_metrics(training, prepared)[metric]
     assert end.seconds == 6.0
+
+
+def test_error_of_a_score_over_folds_is_corrected_for_the_rows_that_they_share() -> None:
+    prepared, spec = a_prepared()
+
+    end = told(a_training(prepared), prepared, spec)
+
+    # Losses of 0.01, 0.04 and 0.36; the sd of their mean, and 24 rows validate 48.
+    assert end.score_error == pytest.approx(
+        np.std([0.01, 0.04, 0.36], ddof=1) * (1 / 3 + 0.5) ** 0.5
+    )
+
+
+@pytest.mark.parametrize("objective", ["val_loss", "val_rmse", "val_mae"])
+def test_error_of_a_holdouts_score_is_what_it_varies_by_with_its_rows(objective: str) -> None:
+    prepared, spec = a_prepared(folds=None, objective=objective)
+    fold = a_fold(prepared, 0, off=0.0)
+    rng = np.random.default_rng(1)
+    errors = []
+    for _ in range(200):
+        off = rng.normal(size=fold.val_output_MC.shape).astype(np.float32)
+        loss = float(np.mean(off**2))
+        noisy = dataclasses.replace(
+            fold,
+            val_output_MC=fold.val_output_MC + off,
+            epochs=(Epoch(1, 1.0, loss, 1.0),),
+        )
+        end = told(TrainingResult(noisy.plan, (noisy,)), prepared, spec)
+        errors.append((end.score, end.score_error))
+    scores, estimated = np.array(errors, dtype=float).T
+
+    assert math.sqrt(np.mean(estimated**2)) == pytest.approx(scores.std(), rel=0.35)
 
 
 def test_trial_of_which_a_fold_diverged_has_diverged() -> None:
