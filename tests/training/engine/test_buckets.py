@@ -47,15 +47,38 @@ def test_large_table_has_a_program_for_each_size() -> None:
 
 
 def test_bucket_gets_its_own_program_once_padding_has_cost_as_much() -> None:
-    arrays = some_arrays(rows=3_000)
-    chosen = some_buckets(arrays, Reach(1, 1024, frozenset()))
-    plan: dict[str, Any] = {"widths": (32,), "max_epochs": 30}
-
-    widths = [shape_of(chosen, **plan).widths for _ in range(40)]
+    chosen = some_buckets(some_arrays(rows=3_000), Reach(1, 1024, frozenset()))
+    plan = a_plan(widths=(32,), max_epochs=30)
+    widths = []
+    for _ in range(120):
+        shape = chosen.choose(plan)
+        chosen.record(plan, epochs=30)
+        widths.append(shape.widths)
 
     assert widths[0] == (1024,)
     assert widths[-1] == (32,)
     assert widths == sorted(widths, reverse=True)
+
+
+def test_smaller_program_serves_all_plans_that_it_would_have_served() -> None:
+    chosen = some_buckets(some_arrays(rows=3_000), Reach(2, 256, frozenset()))
+    plans = [a_plan(widths=widths, max_epochs=30) for widths in ((33, 64), (64, 32), (60,))]
+    first = chosen.choose(plans[0])
+    for plan in plans * 20:
+        chosen.record(plan, epochs=30)
+
+    assert first.widths == (256, 256)
+    assert {chosen.choose(plan).widths for plan in plans} == {(64, 64)}
+
+
+def test_plans_that_end_early_pay_for_no_further_program() -> None:
+    chosen = some_buckets(some_arrays(rows=3_000), Reach(1, 1024, frozenset()))
+    plan = a_plan(widths=(32,), max_epochs=30)
+    for _ in range(60):
+        chosen.choose(plan)
+        chosen.record(plan, epochs=1)
+
+    assert chosen.choose(plan).widths == (1024,)
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 """Which program trains a plan: the rule for padding, and for a further compile.
 
-A program costs a compile; padding a plan into a larger program costs arithmetic. A plan is padded
-until its bucket, the plans of its own depth and width, has wasted as much as its own program would
-have cost (the ski rental rule: never more than twice the best choice in hindsight). The constants
-are measured (docs/decisions/0006-cohorts.md) and fixed: the choice does not depend on the clock.
+A program costs a compile; padding a plan into a larger program costs arithmetic. Plans are padded
+until a smaller program would have saved as much on those that have ended as its compile costs (the
+ski rental rule: never more than twice the best choice in hindsight). The constants are measured
+(docs/decisions/0006-cohorts.md) and fixed: the choice does not depend on the clock.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ SMALLEST_BATCH = 4
 """A program trains batches of its own size, and down to one of so many parts of it."""
 MAX_PROGRAMS = 32
 """What is kept of a job's programs."""
-COMPILE_SECONDS = 1.5
-SLOT_SECONDS, WEIGHT_SECONDS, CELL_SECONDS = 8e-6, 0.7e-9, 75e-12
+COMPILE_SECONDS = 4.0
+"""Of one core."""
+SLOT_SECONDS, WEIGHT_SECONDS, CELL_SECONDS = 8e-6, 0.7e-9, 125e-12
 """What a step costs each slot, each weight, and each product of a weight and a row."""
 
 
@@ -70,7 +71,7 @@ class Buckets:
         self._plans_together = plans_together
         self._max_programs = max_programs
         self._live: list[Shape] = []
-        self._wasted: defaultdict[Shape, float] = defaultdict(float)
+        self._trained_steps: defaultdict[Shape, int] = defaultdict(int)
 
     @property
     def live(self) -> tuple[Shape, ...]:
@@ -80,12 +81,41 @@ class Buckets:
     def choose(self, plan: Plan) -> Shape:
         """Return the program that trains a plan."""
         exact = self._shape(plan, plan.widths)
-        holding = [shape for shape in self._live if _holds(shape, exact)]
-        if not holding:
+        best = self._fastest(exact)
+        if best is None:
             return self._use(self._first_shape(plan, exact))
-        best = min(holding, key=self._slot_seconds)
-        self._wasted[exact] += self._waste(plan, best, exact)
-        return self._use(best if self._wasted[exact] < COMPILE_SECONDS else exact)
+        smaller = max(self._smaller(plan, best, exact), key=self._saved_seconds, default=best)
+        return self._use(smaller if self._saved_seconds(smaller) >= COMPILE_SECONDS else best)
+
+    def record(self, plan: Plan, epochs: int) -> None:
+        """Count a training that has ended: the next ones are expected to be like it."""
+        self._trained_steps[self._shape(plan, plan.widths)] += epochs * self._arrays.steps(plan)
+
+    def _fastest(self, needed_shape: Shape) -> Shape | None:
+        """Return the program that trains plans of a shape fastest, of those that are live."""
+        holding = [shape for shape in self._live if _holds(shape, needed_shape)]
+        return min(holding, key=self._slot_seconds, default=None)
+
+    def _saved_seconds(self, shape: Shape) -> float:
+        """Return what a program would have saved on all trainings so far."""
+        saved = 0.0
+        for needed_shape, steps in self._trained_steps.items():
+            fastest = self._fastest(needed_shape) if _holds(shape, needed_shape) else None
+            if fastest is not None:
+                difference = self._slot_seconds(fastest) - self._slot_seconds(shape)
+                saved += steps * max(0.0, difference)
+        return saved
+
+    def _smaller(self, plan: Plan, shape: Shape, exact: Shape) -> list[Shape]:
+        """Return programs that train a plan faster: its own, and those of layers of one width."""
+        sizes = {exact.widths} | {
+            (width,) * layers
+            for layers in range(max(1, len(exact.widths)), len(shape.widths) + 1)
+            for width in {*shape.widths, *exact.widths}
+        }
+        programs = [self._shape(plan, widths) for widths in sorted(sizes)]
+        seconds = self._slot_seconds(shape)
+        return [p for p in programs if _holds(p, exact) and self._slot_seconds(p) < seconds]
 
     def _use(self, shape: Shape) -> Shape:
         """Record that a program is used, and give one up where that makes too many."""
@@ -93,7 +123,7 @@ class Buckets:
             self._live.remove(shape)
         self._live.append(shape)
         if len(self._live) > self._max_programs:
-            self._wasted.pop(self._live.pop(0), None)
+            self._live.pop(0)
         return shape
 
     def _first_shape(self, plan: Plan, exact: Shape) -> Shape:
@@ -137,10 +167,8 @@ class Buckets:
 
     def _waste(self, plan: Plan, padded: Shape, exact: Shape) -> float:
         """Return the seconds that a plan takes longer in a larger program."""
-        return self._steps(plan) * (self._slot_seconds(padded) - self._slot_seconds(exact))
-
-    def _steps(self, plan: Plan) -> int:
-        return plan.max_epochs * self._arrays.steps(plan)
+        steps = plan.max_epochs * self._arrays.steps(plan)
+        return steps * (self._slot_seconds(padded) - self._slot_seconds(exact))
 
     def _slot_seconds(self, shape: Shape) -> float:
         return step_seconds(shape, self._arrays) / shape.slots

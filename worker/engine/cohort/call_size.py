@@ -55,7 +55,7 @@ def call_size(shape: Shape, arrays: Arrays, *, is_resident: bool) -> CallSize:
     steps = max(1, int(CALL_SECONDS / step_s))
     validation_batch = _validation_batch(shape, arrays, validation)
     pieces = max(1, steps * shape.batch_size // validation_batch)
-    epoch_s = math.ceil(max(1, training) / shape.batch_size) * step_s
+    epoch_s = math.ceil(_fill_up(training) / shape.batch_size) * step_s
     rows = min(steps * shape.batch_size, _fill_up(training) + shape.batch_size)
     validation_rows = min(pieces * validation_batch, _fill_up(validation) + validation_batch)
     if not is_resident:

@@ -93,7 +93,9 @@ class CohortEngine:
         epochs_ahead: EpochsAhead = look_at_every_epoch,
     ) -> Iterator[TrainedPlan | FailedPlan]:
         """Train plans until there are none, and yield each training as it ends."""
-        cohorts = _Cohorts(self._machine, self._arrays, self._new_cohort)
+        cohorts = _Cohorts(
+            self._machine, self._arrays, self._new_cohort, on_end=self._buckets.record
+        )
         try:
             while True:
                 # One trial at a time: who stops the search has one at most that has not begun.
@@ -117,10 +119,16 @@ class _Cohorts:
     """The cohorts that train, and the plans that wait for slots in one."""
 
     def __init__(
-        self, machine: Machine, arrays: Arrays, new_cohort: Callable[[Shape], Cohort]
+        self,
+        machine: Machine,
+        arrays: Arrays,
+        new_cohort: Callable[[Shape], Cohort],
+        *,
+        on_end: Callable[[Plan, int], None],
     ) -> None:
         self.waiting: tuple[Sequence[Plan], Shape] | None = None
         self._new_cohort = new_cohort
+        self._on_end = on_end
         self._arrays = arrays
         self._max_bytes = int(SLOTS_SHARE * machine.memory_bytes)
         self._pool = ThreadPoolExecutor(machine.cores, thread_name_prefix="cohort")
@@ -182,6 +190,9 @@ class _Cohorts:
         else:
             assert stretch is not None
             ended += cohort.end_stretch(stretch, on_epoch, epochs_ahead)
+            for result in ended:
+                if isinstance(result, TrainedPlan):
+                    self._on_end(result.plan, len(result.epochs))
             if not cohort.plans:
                 self._cohorts.remove(cohort)
         if self.waiting is not None:
