@@ -89,7 +89,7 @@ class Budget(Spec):
     `no_improvement_trials` trials in a row without improvement, when the best score reaches
     `target_value`, or when the expected improvement of another trial is below the share
     `min_expected_improvement` of the best score. There `auto` is for the algorithm `bayesian`, and
-    means a tenth of the best trial's `score_error`. The diagnosis at the end may take
+    means half the best trial's `score_error`, after 30 trials. The diagnosis at the end may take
     `diagnosis_seconds` in addition to `max_seconds`; 0 for no diagnosis.
     """
 

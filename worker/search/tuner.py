@@ -25,8 +25,11 @@ from worker.search.space import to_hyperparameters, to_plan, to_values, trial_se
 NO_RUNGS: Mapping[int, Reached] = MappingProxyType({})
 MIN_FAILED, FAILED_SHARE = 20, 0.9
 """A search is given up once so many trials, and such a share of all, diverged or failed."""
-ERROR_SHARE = 0.1
-"""A search ends once another trial is expected to gain less than this share of the best's error."""
+ERROR_SHARE, MIN_ENDED = 0.5, 30
+"""A search ends once another trial is expected to gain less than that share of the best's error.
+
+Not before so many trials have ended: of fewer the process expects too much here, too little there.
+"""
 WARM_TRIALS = 3
 """So many of the best settings of other jobs are tried first."""
 
@@ -205,7 +208,9 @@ class SearchTuner(keras_tuner.Tuner):
             return None
         if share != "auto":
             return share * abs(score)
-        error = self._errors[number] if self.spec.algorithm == "bayesian" else None
+        if self.spec.algorithm != "bayesian" or len(self._scores) < MIN_ENDED:
+            return None
+        error = self._errors[number]
         return None if error is None else ERROR_SHARE * error
 
     @property
