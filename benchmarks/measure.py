@@ -5,6 +5,7 @@ Prints JSON: what was measured, and the process's peak memory.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import resource
@@ -78,11 +79,9 @@ def step_seconds(peer: str, width: int, arrays: Arrays) -> dict[str, Any]:
     return {"step_seconds": found, "epochs": more, "losses": list(losses.values())}
 
 
-def _search() -> Any:
-    """Import TensorFlow, which not every peer needs."""
-    from benchmarks import search
-
-    return search
+def _module(name: str) -> Any:
+    """Import a module that imports TensorFlow, which not every peer needs."""
+    return importlib.import_module(f"benchmarks.{name}")
 
 
 def main(arguments: Sequence[str]) -> dict[str, Any]:
@@ -90,10 +89,15 @@ def main(arguments: Sequence[str]) -> dict[str, Any]:
     measures: dict[str, Callable[..., dict[str, Any]]] = {
         "steps": lambda peer, width: step_seconds(peer, int(width), diamonds(16_000, 4_000)),
         "rows": lambda peer, rows: step_seconds(peer, 64, generated(int(rows), int(rows) // 4)),
-        "search": lambda folder: _search().lowloss(Path(folder)),
-        "search_peer": lambda folder, peer, every: _search().peer(Path(folder), peer, int(every)),
+        "search": lambda folder: _module("search").lowloss(Path(folder)),
+        "search_peer": lambda folder, peer, every: _module("search").peer(
+            Path(folder), peer, int(every)
+        ),
+        "small": lambda table: _module("small_tables").default_job(table),
+        "small_stock": lambda table: _module("small_tables").stock_script(table),
+        "spaces": lambda rows: _module("spaces").search(int(rows)),
         "upload": lambda rows: upload(int(rows)),
-        "folds": lambda: _search().folds(diamonds(16_000, 4_000)),
+        "folds": lambda: _module("search").folds(diamonds(16_000, 4_000)),
     }
     found = measures[arguments[0]](*arguments[1:])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

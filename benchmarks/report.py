@@ -75,6 +75,22 @@ five times as many networks: they took **{ratio:.1f} times** as long (goal: 4), 
 {folds:.1f} s for {holdout:.1f} s.
 """
 
+SMALL = """## Small tables
+
+`python -m benchmarks.run small`: a default job on each table, from the claimed job to the checked
+and stored model, and a script as the guides of KerasTuner have it: ten trials of Bayesian search on
+the job's first fold, up to 200 epochs with early stopping, without cross-validation, confirmation,
+diagnosis or export. Seconds without the start of Python and TensorFlow. The test metric is that of
+the job's test rows (RMSE or log loss), in brackets the job's 95 % interval.
+"""
+
+SPACES = """## Wide spaces
+
+`python -m benchmarks.run spaces`: 150 random trials of a space of 6 activations, 3 optimizers and 3
+batch sizes, on generated tables; 30 epochs each at 400 training rows, 3 at 16,000. All train in
+cohorts.
+"""
+
 UPLOAD = """## An upload
 
 `python -m benchmarks.run upload`: a CSV of {rows:,} rows and {columns} columns, {mb:.0f} MB, read
@@ -94,6 +110,10 @@ def write_page(results: dict[str, Any]) -> None:
     if "folds" in results:
         holdout, folds = results["folds"]["holdout_seconds"], results["folds"]["folds_seconds"]
         parts.append(FOLDS.format(ratio=folds / holdout, folds=folds, holdout=holdout))
+    if "small" in results:
+        parts.append(SMALL + "\n" + _small(results["small"]))
+    if "spaces" in results:
+        parts.append(SPACES + "\n" + _spaces(results["spaces"]))
     if "upload" in results:
         parts.append(_upload(results["upload"]))
     PAGE.write_text("\n".join(parts))
@@ -104,6 +124,44 @@ def _commits(commits: dict[str, str]) -> str:
     if len(set(commits.values())) == 1:
         return f"commit {next(iter(commits.values()))}"
     return "commits " + ", ".join(f"{commit} ({part})" for part, commit in commits.items())
+
+
+def _small(tables: dict[str, Any]) -> str:
+    head = ["table", "rows", "trials", "job, s", "search, s", "compiles", "stock script, s"]
+    head += ["test of the job", "test of the script"]
+    lines = []
+    for table, found in tables.items():
+        ours, stock = found["small"], found["small_stock"]
+        low, high = ours["interval"]
+        lines.append(
+            [
+                table,
+                f"{ours['rows']:,}",
+                str(ours["trials"]),
+                f"{ours['job_seconds']:.0f}",
+                f"{ours['search_seconds']:.0f}",
+                str(ours["compiles"]),
+                f"{stock['job_seconds']:.0f}",
+                f"{ours['test']:.3g} [{low:.3g}, {high:.3g}] ({ours['metric']})",
+                f"{stock['test']:.3g}",
+            ]
+        )
+    return _table(head, lines)
+
+
+def _spaces(spaces: dict[str, Any]) -> str:
+    head = ["training rows", "search, s", "compiles", "seconds of compiles", "seconds of training"]
+    lines = [
+        [
+            f"{int(rows):,}",
+            f"{found['search_seconds']:.0f}",
+            str(found["compiles"]),
+            f"{found['parts']['compile']:.0f}",
+            f"{found['parts']['train']:.0f}",
+        ]
+        for rows, found in spaces.items()
+    ]
+    return _table(head, lines)
 
 
 def _upload(upload: dict[str, Any]) -> str:

@@ -29,7 +29,9 @@ MAX_ROWS = {"kerastuner": 10_000, "kerastuner_flags": 100_000}
 """Larger tables would take these peers an hour."""
 EVERY = {"kerastuner": 1, "kerastuner_flags": 3, "optuna": 6}
 """Of the whole search's trials, every so-manieth goes through a peer; its time is scaled up."""
-PARTS = ("steps", "rows", "search", "folds", "upload")
+PARTS = ("steps", "rows", "search", "folds", "small", "spaces", "upload")
+SMALL_TABLES = ("wine", "penguins", "diabetes", "breast cancer", "digits", "loan applications")
+SPACE_ROWS = (400, 16_000)
 UPLOADED_ROWS = 1_000_000
 MAX_DISAGREEMENT = 0.1
 """Between the median losses of two ways to train the same plans."""
@@ -124,6 +126,13 @@ def main() -> None:
         results["search"] = whole_search()
     if "folds" in wanted:
         results["folds"] = measure("folds")
+    if "small" in wanted:
+        results["small"] = {
+            table: {kind: measure(kind, table) for kind in ("small", "small_stock")}
+            for table in SMALL_TABLES
+        }
+    if "spaces" in wanted:
+        results["spaces"] = {str(rows): measure("spaces", rows) for rows in SPACE_ROWS}
     if "upload" in wanted:
         results["upload"] = measure("upload", UPLOADED_ROWS)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")

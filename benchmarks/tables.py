@@ -36,10 +36,24 @@ def diamonds(train_rows: int, val_rows: int) -> Arrays:
 
 def generated(train_rows: int, val_rows: int) -> Arrays:
     """Return a target of known noise, variance 0.25, over 26 columns of which six matter."""
+    x, y = _generated_rows(train_rows + val_rows)
+    return _standardised(x, y, train_rows, val_rows)
+
+
+def generated_csv(folder: Path, rows: int) -> Path:
+    """Write the generated table, whose target is `y`."""
+    x, y = _generated_rows(rows)
+    path = folder / "generated.csv"
+    columns = {f"x{number}": values for number, values in enumerate(x.T)}
+    pl.DataFrame(columns | {"y": y}).write_csv(path)
+    return path
+
+
+def _generated_rows(rows: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(train_rows + val_rows, COLUMNS))
+    x = rng.normal(size=(rows, COLUMNS))
     signal = x[:, 0] + np.sin(2 * x[:, 1]) + x[:, 2] * x[:, 3] + np.abs(x[:, 4]) - x[:, 5] ** 2 / 2
-    return _standardised(x, signal + rng.normal(size=len(x)) * 0.5, train_rows, val_rows)
+    return x, signal + rng.normal(size=rows) * 0.5
 
 
 def _standardised(x: np.ndarray, y: np.ndarray, train_rows: int, val_rows: int) -> Arrays:

@@ -1,0 +1,161 @@
+"""A job in this process, as a worker's child runs it on SQLite, and where its time goes."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lowloss.results import Job, TableFormat, Trial
+from lowloss.spec import JobSpec
+from service.settings import Limits
+from service.store.blobs import write_blob
+from service.store.database import Database
+from service.store.datasets import NewDataset, add_dataset, get_dataset
+from service.store.jobs import list_jobs
+from service.store.queue import Fence, claim_job, enqueue_job
+from service.store.trials import list_trials
+from service.tables.check import check_job
+from service.tables.options import ParseOptions
+from service.tables.profile import profile_table
+from service.tables.read import read_table
+from worker.data.prepare import Prepared
+from worker.engine.cohort.program import Programs
+from worker.jobs.loading import JobResources, load_job, prepare_data
+from worker.jobs.main import run_safely
+
+
+class _Channel:
+    """Stands in for the pipes to a supervisor: nobody asks for anything."""
+
+    is_stopping = must_finish = False
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def alive(self) -> None:
+        """Do nothing: nobody listens."""
+
+
+def submit(database: Database, path: Path, request: dict[str, Any]) -> None:
+    """Store a table, and a job on it: `request` names no dataset."""
+    limits, options = Limits(), ParseOptions()
+    table_format = TableFormat(path.suffix.removeprefix("."))
+    table = read_table(path, table_format, options, limits=limits)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    write_blob(database, path, sha256=sha256)
+    new = NewDataset(
+        name=path.stem,
+        sha256=sha256,
+        format=table_format,
+        options=options.model_dump(),
+        size_bytes=path.stat().st_size,
+        rows=table.frame.height,
+        columns=table.frame.width,
+        profile=profile_table(table, limits=limits),
+    )
+    spec = JobSpec.model_validate({"dataset": new.id} | request)
+    with database.transaction() as session:
+        add_dataset(session, new)
+        checked = check_job(spec, get_dataset(session, new.id), limits=limits)
+        enqueue_job(session, checked.spec, task=checked.task, max_attempts=1)
+
+
+def run_job(database: Database, folder: Path) -> dict[str, Any]:
+    """Run the job that was submitted; seconds of the job, its search, and parts of all threads."""
+    with database.transaction() as session:
+        claim = claim_job(session, "bench", lease_seconds=3600)
+    assert claim is not None
+    channel, resources = _Channel(folder), JobResources(Limits(), Programs(), folder)
+    started = time.perf_counter()
+    with _measured_parts() as (seconds, calls):
+        ended = run_safely(database, claim.fence, channel, resources)  # type: ignore[arg-type]
+    whole = time.perf_counter() - started
+    assert ended.ending == "succeeded", ended
+    trials = trials_of(database)
+    return {
+        "job_seconds": whole,
+        "search_seconds": seconds.pop("search"),
+        "parts": seconds,
+        "compiles": calls["compile"],
+        "end_reason": ended.reason,
+        "trials": len(trials),
+        "epochs": sum(trial.epochs for trial in trials),
+    }
+
+
+def trials_of(database: Database) -> tuple[Trial, ...]:
+    """Return the trials of the only job."""
+    with database.reading() as session:
+        return list_trials(session, job_of(database).id).items
+
+
+def job_of(database: Database) -> Job:
+    """Return the only job."""
+    with database.reading() as session:
+        (job,) = list_jobs(session, state=None, cursor=None, limit=1).items
+    return job
+
+
+def prepared_of(database: Database, folder: Path) -> Prepared:
+    """Return the rows of the only job, as its trials see them."""
+    job = load_job(database, Fence(job_of(database).id, "bench", 1))
+    resources = JobResources(Limits(), Programs(), folder)
+    return prepare_data(database, job, resources)[0]
+
+
+@contextmanager
+def _measured_parts() -> Iterator[tuple[dict[str, float], Counter[str]]]:
+    """Measure seconds inside a job's parts, of all threads, and count the calls."""
+    from worker.engine.cohort.compiled import Compiled
+    from worker.progress.reporter import Reporter
+    from worker.search.tuner import SearchTuner
+    from worker.trials.loop import SearchLoop
+
+    seconds: dict[str, float] = defaultdict(float)
+    calls: Counter[str] = Counter()
+    lock = threading.Lock()
+    places: list[tuple[Any, str, str]] = [
+        (SearchLoop, "run", "search"),
+        (SearchTuner, "ask", "oracle"),
+        (SearchTuner, "tell", "oracle"),
+        (Reporter, "_write_once", "store"),
+    ]
+    before = [(owner, name, getattr(owner, name)) for owner, name, _ in places]
+    call = Compiled.__call__
+    before.append((Compiled, "__call__", call))
+    compiling: set[int] = set()
+
+    def timed(measured: Callable[..., Any], part: str) -> Callable[..., Any]:
+        def timed_call(*given: Any, **named: Any) -> Any:
+            started = time.perf_counter()
+            try:
+                return measured(*given, **named)
+            finally:
+                with lock:
+                    seconds[part] += time.perf_counter() - started
+                    calls[part] += 1
+
+        return timed_call
+
+    def compiled_call(compiled: Any, *given: Any) -> Any:
+        with lock:
+            is_first = compiled._traced is None and id(compiled) not in compiling
+            is_waiting = compiled._traced is None and not is_first
+            compiling.add(id(compiled))
+        part = "compile" if is_first else "wait for a compile" if is_waiting else "train"
+        return timed(call, part)(compiled, *given)
+
+    for owner, name, part in places:
+        setattr(owner, name, timed(getattr(owner, name), part))
+    Compiled.__call__ = compiled_call  # type: ignore[method-assign,assignment]
+    try:
+        yield seconds, calls
+    finally:
+        for owner, name, value in before:
+            setattr(owner, name, value)
