@@ -24,15 +24,15 @@ def shape_of(chosen: Buckets, **given: Any) -> Shape:
     return chosen.choose(a_plan(**given))
 
 
-def test_small_table_has_one_program_for_all_depths_and_widths() -> None:
+def test_small_table_has_one_program_for_all_depths_and_usual_widths() -> None:
     chosen = some_buckets(SMALL)
 
-    shapes = {
-        shape_of(chosen, widths=widths, max_epochs=20)
-        for widths in ((16,), (256, 16), (64, 64, 64), (240, 256, 256))
-    }
+    widths = [
+        shape_of(chosen, widths=widths, max_epochs=20).widths
+        for widths in ((16,), (128, 16), (64, 64, 64), (240, 256, 256), (129,))
+    ]
 
-    assert [shape.widths for shape in shapes] == [(256, 256, 256)]
+    assert widths == [(128, 128, 128)] * 3 + [(256, 256, 256)] * 2
 
 
 def test_large_table_has_a_program_for_each_size() -> None:
@@ -48,6 +48,7 @@ def test_large_table_has_a_program_for_each_size() -> None:
 
 def test_bucket_gets_its_own_program_once_padding_has_cost_as_much() -> None:
     chosen = some_buckets(some_arrays(rows=3_000), Reach(1, 1024, frozenset()))
+    chosen.choose(a_plan(widths=(1024,), max_epochs=30))
     plan = a_plan(widths=(32,), max_epochs=30)
     widths = []
     for _ in range(120):
@@ -63,16 +64,17 @@ def test_bucket_gets_its_own_program_once_padding_has_cost_as_much() -> None:
 def test_smaller_program_serves_all_plans_that_it_would_have_served() -> None:
     chosen = some_buckets(some_arrays(rows=3_000), Reach(2, 256, frozenset()))
     plans = [a_plan(widths=widths, max_epochs=30) for widths in ((33, 64), (64, 32), (60,))]
-    first = chosen.choose(plans[0])
+    chosen.choose(a_plan(widths=(200, 200), max_epochs=30))
     for plan in plans * 20:
         chosen.record(plan, epochs=30)
 
-    assert first.widths == (256, 256)
+    assert [shape.widths for shape in chosen.live] == [(256, 256)]
     assert {chosen.choose(plan).widths for plan in plans} == {(64, 64)}
 
 
 def test_plans_that_end_early_pay_for_no_further_program() -> None:
     chosen = some_buckets(some_arrays(rows=3_000), Reach(1, 1024, frozenset()))
+    chosen.choose(a_plan(widths=(1024,), max_epochs=30))
     plan = a_plan(widths=(32,), max_epochs=30)
     for _ in range(60):
         chosen.choose(plan)

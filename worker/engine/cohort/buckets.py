@@ -25,7 +25,8 @@ SLOTS = ((64, 4, 2), (256, 2, 1))
 Above, 1. More slots save time a trial where all are in use, and waste it where trials of many
 shapes leave them idle.
 """
-MIN_WIDTH = 32
+MIN_WIDTH, ROOMY_WIDTH = 32, 128
+"""Narrower layers are padded; a program has room for layers of the second width from the start."""
 SMALLEST_BATCH = 4
 """A program trains batches of its own size, and down to one of so many parts of it."""
 MAX_PROGRAMS = 32
@@ -129,14 +130,14 @@ class Buckets:
     def _first_shape(self, plan: Plan, exact: Shape) -> Shape:
         """Return the program of a plan that no live one can train.
 
-        It is the largest that the search may need of this kind, where that costs little.
+        It is as deep as the search may need, and has room for wider plans, where that costs little.
         """
         if not plan.widths:
             return exact
         layers = max(self._reach.layers, len(plan.widths))
-        widths = (max(self._reach.width, *plan.widths),) * layers
-        largest = self._shape(plan, widths)
-        return largest if self._waste(plan, largest, exact) < COMPILE_SECONDS else exact
+        width = max(min(ROOMY_WIDTH, self._reach.width), *plan.widths)
+        roomy = self._shape(plan, (width,) * layers)
+        return roomy if self._waste(plan, roomy, exact) < COMPILE_SECONDS else exact
 
     def _shape(self, plan: Plan, widths: tuple[int, ...]) -> Shape:
         padded = tuple(pad(width) for width in widths)
