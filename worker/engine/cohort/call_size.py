@@ -22,8 +22,8 @@ SMALL_VALIDATION, SMALL_BATCH = 512, 32
 """Up to so many validation rows, they are taken in small batches: programs are alike then."""
 ROW_COUNTS = (512, 2_048, 8_192, 32_768)
 """Fewer rows are filled up to the next of these, so that jobs and refits share programs."""
-MIN_DATA_ROWS = 2_048
-"""Data is filled up to so many rows at least: whatever the number of its views."""
+FILLED_BYTES = 2**24
+"""Data of fewer bytes is filled up to the largest of these counts, whatever its number of views."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,9 @@ def call_size(shape: Shape, arrays: Arrays, *, is_resident: bool) -> CallSize:
 
 def data_rows(arrays: Arrays) -> int:
     """Return how many rows the data has on the device, those of all views and some that fill it."""
-    return max(MIN_DATA_ROWS, _fill_up(arrays.x_VND.shape[0] * arrays.x_VND.shape[1]))
+    rows = arrays.x_VND.shape[0] * arrays.x_VND.shape[1]
+    is_small = ROW_COUNTS[-1] * arrays.features * arrays.x_VND.itemsize <= FILLED_BYTES
+    return max(ROW_COUNTS[-1] if is_small else 0, _fill_up(rows))
 
 
 def _fill_up(rows: int) -> int:
