@@ -52,7 +52,12 @@ def _lowloss(arrays: Arrays) -> Train:
     engine = local_engine(arrays, reach, trials=64)
 
     def train(plans: Sequence[Plan]) -> dict[int, float]:
-        ended = engine.run(next_plans_from(plans), on_epoch=lambda *_: True, on_wait=lambda: True)
+        ended = engine.run(
+            next_plans_from(plans),
+            on_epoch=lambda *_: True,
+            on_wait=lambda: True,
+            epochs_ahead=lambda plan: plan.max_epochs,
+        )
         return {t.plan.number: _best(t) for t in ended if isinstance(t, TrainedPlan)}
 
     return train

@@ -86,7 +86,12 @@ def folds(arrays: Arrays) -> dict[str, Any]:
         engine = local_engine(split, reach, trials=len(plans), plans_together=count)
         started = time.perf_counter()
         ended = list(
-            engine.run(next_plans_from(plans), on_epoch=lambda *_: True, on_wait=lambda: True)
+            engine.run(
+                next_plans_from(plans),
+                on_epoch=lambda *_: True,
+                on_wait=lambda: True,
+                epochs_ahead=lambda plan: plan.max_epochs,
+            )
         )
         seconds[count] = time.perf_counter() - started
         assert len(ended) == TRIALS * count

@@ -26,13 +26,13 @@ def default_job(name: str) -> dict[str, Any]:
         rows = len(prepared_of(database, Path(folder)).labelled.y)
         job = job_of(database)
     assert job.outcome.test_metrics is not None
+    assert job.outcome.test_intervals is not None
     metric = "rmse" if job.task is Task.regression else "log_loss"
-    interval = None if job.outcome.test_intervals is None else job.outcome.test_intervals[metric]
     return found | {
         "rows": rows,
         "metric": metric,
         "test": job.outcome.test_metrics[metric],
-        "interval": interval,
+        "interval": job.outcome.test_intervals[metric],
     }
 
 

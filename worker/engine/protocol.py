@@ -10,13 +10,16 @@ from worker.engine.results import FailedPlan, TrainedPlan
 
 NextPlans = Callable[[int], list[Plan]]
 """Up to n plans to train; an empty list means none for now, and none ever once all have ended."""
-TakeCheckpoint = Callable[[], Checkpoint]
-"""Copies what a training goes on from; to be called before the next epoch begins."""
+TakeCheckpoint = Callable[[], Checkpoint] | None
+"""Copies what a training goes on from; to be called before the next epoch begins.
+
+None within epochs that were trained at once: what came after the last of them is all there is.
+"""
 OnEpoch = Callable[[Plan, Epoch, TakeCheckpoint], bool]
 """Called after every epoch; returns whether its training goes on.
 
 One whose patience or epochs are used up, or that diverged, ends in any case. Of epochs that are
-trained at once only the last one's answer counts, and only then may a checkpoint be taken.
+trained at once only the last one's answer counts.
 """
 EpochsAhead = Callable[[Plan], int]
 """Returns how many epochs a plan trains before somebody has to look at it; 0 ends it.

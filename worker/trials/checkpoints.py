@@ -43,6 +43,8 @@ class CheckpointWriter:
     def on_epoch(self, plan: Plan, take: TakeCheckpoint) -> None:
         """Save a training where it was not for a while."""
         now = self._clock()
+        if take is None:
+            return
         if now - self._saved_at.setdefault((plan.number, plan.fold), now) >= SAVE_SECONDS:
             self.save(plan.number, plan.fold, take())
 

@@ -24,8 +24,6 @@ from worker.engine.results import FailedPlan, TrainedPlan, TrainingOutcome
 from worker.progress.reporter import Reporter
 
 log = logging.getLogger(__name__)
-MANY_EPOCHS = 1_000
-"""Ahead of a training that nobody compares with others before it ends."""
 TrialKey = tuple[int, int]
 """A plan's number and seed: it trains once on each fold."""
 
@@ -224,7 +222,7 @@ class _OpenRepeats:
         return is_needed_on or self._reporter.stop_cause is None
 
     def epochs_ahead(self, plan: Plan) -> int:
-        return MANY_EPOCHS if self.goes_on(plan) else 0
+        return plan.max_epochs if self.goes_on(plan) else 0
 
     def end(self, plan: Plan) -> None:
         """Record that a plan's training has ended."""

@@ -44,11 +44,15 @@ class _FoldProgress:
 
 @dataclass
 class _Running:
-    """A trial in training, by fold; all its folds were compared up to epoch `compared`."""
+    """A trial in training, by fold; all its folds were compared up to epoch `compared`.
+
+    It may be trained up to epoch `promised` before it is compared again.
+    """
 
     started: float
     folds: dict[int, _FoldProgress] = field(default_factory=dict)
     compared: int = 0
+    promised: int = 0
 
     @property
     def epochs(self) -> int:
@@ -126,7 +130,10 @@ class TrialStopping:
         ahead = self._pruner.next_rung(plan.number, epoch) - epoch
         limit = self._budget.max_total_epochs
         if limit is not None:
-            ahead = min(ahead, (limit - self.epochs) // len(self._running))
+            others = (other for other in self._running.values() if other is not running)
+            promised = sum(max(0, other.promised - other.epochs) for other in others)
+            ahead = min(ahead, limit - self.epochs - promised)
+        running.promised = epoch + max(1, ahead)
         return max(1, ahead)
 
     def cut_all(self, cause: StopCause) -> None:

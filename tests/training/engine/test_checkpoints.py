@@ -106,6 +106,7 @@ def test_checkpoint_is_taken_while_the_training_goes_on(new_engine: NewEngine) -
 
     def take_second(_: Plan, epoch: Epoch, take: TakeCheckpoint) -> bool:
         if epoch.epoch == 2:
+            assert take is not None
             taken.append(take())
         return True
 

@@ -126,9 +126,6 @@ class Report:
     def poll(self) -> None:
         self.looks -= 1
 
-    def alive(self) -> None:
-        """Nobody listens."""
-
 
 def confirmed_on(prepared: Prepared, search: Search, seeds: int = 2) -> Confirmed:
     """A winner that was confirmed on some seeds; its second repeat was the best."""

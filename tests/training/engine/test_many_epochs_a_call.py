@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import threading
 import time
 from typing import Any
@@ -12,12 +13,16 @@ import pytest
 
 from tests.builders.engines import a_cohort_engine
 from tests.builders.trainings import SEARCHED, a_plan, run, some_arrays, some_plans, with_targets
-from worker.engine.arrays import Loss
+from worker.engine.array_types import FloatArray
+from worker.engine.arrays import Arrays, Fold, Loss
 from worker.engine.cohort import cohort_engine
+from worker.engine.cohort.buckets import slot_bytes
+from worker.engine.cohort.cohort_engine import SLOTS_SHARE
 from worker.engine.cohort.program import Program, Programs
+from worker.engine.cohort.shape import Shape
 from worker.engine.cohort.slots import Cohort
-from worker.engine.plans import Epoch, Plan
-from worker.engine.protocol import TakeCheckpoint
+from worker.engine.plans import Checkpoint, Epoch, Plan
+from worker.engine.protocol import TakeCheckpoint, next_plans_from
 from worker.engine.results import TrainedPlan, TrainingOutcome
 
 
@@ -36,6 +41,15 @@ def assert_same(left: TrainedPlan, right: TrainedPlan) -> None:
     for mine, other in zip(left.weights, right.weights, strict=True):
         assert np.array_equal(mine, other)
     assert np.array_equal(left.val_output_MC, right.val_output_MC)
+    if left.checkpoint is None or right.checkpoint is None:
+        assert left.checkpoint is right.checkpoint
+        return
+    for mine, other in zip(saved(left.checkpoint), saved(right.checkpoint), strict=True):
+        assert np.array_equal(mine, other)
+
+
+def saved(checkpoint: Checkpoint) -> list[FloatArray]:
+    return list(itertools.chain(checkpoint.weights, *checkpoint.moments, checkpoint.best_weights))
 
 
 @pytest.mark.parametrize("loss", SEARCHED)
@@ -105,6 +119,75 @@ def test_checkpoint_between_calls_goes_on_with_the_same_bits() -> None:
     assert_same(run(a_cohort_engine(arrays), [rest], epochs_ahead=many)[1], whole)
 
 
+def test_checkpoint_is_taken_after_the_last_epoch_of_a_call_alone() -> None:
+    plan, arrays = a_plan(max_epochs=20, dropout=0.2), some_arrays()
+    taken: list[tuple[int, Checkpoint]] = []
+
+    def take_all(_: Plan, epoch: Epoch, take: TakeCheckpoint) -> bool:
+        if take is not None:
+            taken.append((epoch.epoch, take()))
+        return True
+
+    whole = run(a_cohort_engine(arrays), [plan], on_epoch=take_all, epochs_ahead=lambda _: 6)[1]
+
+    assert [epoch for epoch, _ in taken] == [6, 12, 18, 20]
+    for epoch, checkpoint in taken:
+        assert len(checkpoint.epochs) == epoch
+        resumed = dataclasses.replace(plan, checkpoint=checkpoint)
+        assert_same(run(a_cohort_engine(arrays), [resumed])[1], whole)
+
+
+def test_folds_of_a_trial_train_side_by_side_as_they_train_alone() -> None:
+    arrays = folded_arrays()
+    folds = [a_plan(fold=fold, dropout=0.2, max_epochs=30, patience=3) for fold in range(3)]
+    alone = [run(a_cohort_engine(arrays), [plan])[1] for plan in folds]
+    signs: list[int] = []
+    train = Cohort.train
+
+    def counted(cohort: Cohort, count: int) -> Any:
+        signs.append(count)
+        return train(cohort, count)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Cohort, "train", counted)
+        engine = a_cohort_engine(arrays, plans_together=3)
+        ended = list(
+            engine.run(
+                next_plans_from(folds),
+                on_epoch=lambda *_: True,
+                on_wait=lambda: True,
+                epochs_ahead=many,
+            )
+        )
+
+    together = {end.plan.fold: end for end in ended if isinstance(end, TrainedPlan)}
+    for plan, only in zip(folds, alone, strict=True):
+        assert together[plan.fold].program.startswith("cohort of 3")
+        beside, before = together[plan.fold].epochs, only.epochs
+        assert [e.epoch for e in beside] == [e.epoch for e in before]
+        assert [e.val_loss for e in beside] == pytest.approx([e.val_loss for e in before], rel=1e-4)
+    assert len(signs) < max(len(end.epochs) for end in together.values())
+
+
+def test_folds_that_do_not_fit_into_memory_together_train_one_after_the_other() -> None:
+    arrays = folded_arrays()
+    folds = [a_plan(fold=fold, widths=(32,)) for fold in range(3)]
+    one = slot_bytes(Shape(1, (32,), 16, "relu", "adam"), arrays)
+    engine = a_cohort_engine(arrays, plans_together=3, memory_bytes=int(one * 1.5 / SLOTS_SHARE))
+
+    ended = list(engine.run(next_plans_from(folds), on_epoch=lambda *_: True, on_wait=lambda: True))
+
+    assert sorted(end.plan.fold for end in ended) == [0, 1, 2]
+    assert {end.program[:11] for end in ended if isinstance(end, TrainedPlan)} == {"cohort of 1"}
+
+
+def folded_arrays() -> Arrays:
+    arrays = some_arrays()
+    rows = np.arange(120)
+    folds = tuple(Fold(rows[rows % 3 != fold], rows[rows % 3 == fold]) for fold in range(3))
+    return dataclasses.replace(arrays, folds=folds)
+
+
 @pytest.fixture
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cohort_engine, "LISTEN_SECONDS", 0.005)
@@ -159,6 +242,27 @@ def test_leaving_a_call_goes_on_from_the_epoch_before_it(monkeypatch: pytest.Mon
     assert (left.outcome, len(left.epochs)) == (TrainingOutcome.stopped, 3)
     rest = dataclasses.replace(plan, checkpoint=left.checkpoint)
     assert_same(run(a_cohort_engine(arrays), [rest])[1], whole)
+
+
+@pytest.mark.usefixtures("_no_waiting")
+def test_plans_that_wait_for_a_slot_end_too_where_all_is_left() -> None:
+    plans = [a_plan(number=n, seed=n, max_epochs=1_000) for n in range(1, 4)]
+    memory = int(
+        1.5 * slot_bytes(Shape(1, (32, 32), 16, "relu", "adam"), some_arrays()) / SLOTS_SHARE
+    )
+    seen: list[int] = []
+
+    def on_epoch(plan: Plan, *_: object) -> bool:
+        seen.append(plan.number)
+        return True
+
+    engine = a_cohort_engine(some_arrays(), memory_bytes=memory, trials=1)
+    ended = run(engine, plans, on_epoch=on_epoch, on_wait=lambda: len(seen) < 3)
+
+    assert all(end.outcome is TrainingOutcome.stopped for end in ended.values())
+    # The first one had the only slot; the third was asked for after the others were left.
+    assert len(ended) == 3
+    assert (ended[2].epochs, ended[2].checkpoint) == ((), None)
 
 
 @pytest.mark.usefixtures("_no_waiting")

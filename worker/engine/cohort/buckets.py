@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,10 +27,11 @@ shapes leave them idle.
 """
 MIN_WIDTH, ROOMY_WIDTH = 32, 128
 """Narrower layers are padded; a program has room for layers of the second width from the start."""
-SMALLEST_BATCH = 4
+BATCH_PARTS = 4
 """A program trains batches of its own size, and down to one of so many parts of it."""
 MAX_PROGRAMS = 32
 """What is kept of a job's programs."""
+MANY_BYTES = 2**40
 COMPILE_SECONDS = 4.0
 """Of one core."""
 SLOT_SECONDS, WEIGHT_SECONDS, CELL_SECONDS = 8e-6, 0.7e-9, 125e-12
@@ -64,12 +65,14 @@ class Buckets:
         *,
         max_slots_of_cohort: int,
         plans_together: int = 1,
+        max_bytes: int = MANY_BYTES,
         max_programs: int = MAX_PROGRAMS,
     ) -> None:
         self._arrays = arrays
         self._reach = reach
         self._max_slots_of_cohort = max_slots_of_cohort
         self._plans_together = plans_together
+        self._max_bytes = max_bytes
         self._max_programs = max_programs
         self._live: list[Shape] = []
         self._trained_steps: defaultdict[Shape, int] = defaultdict(int)
@@ -144,8 +147,8 @@ class Buckets:
         names = plan.activations + plan.activations[-1:] * (len(widths) - len(plan.widths))
         batch_size = self._arrays.batch_size(plan)
         steps = {-(-len(fold.train_N) // batch_size) for fold in self._arrays.folds}
-        return Shape(
-            slots=self._slots(padded),
+        shape = Shape(
+            slots=self._plans_together,
             widths=padded,
             batch_size=batch_size,
             activation=names[0] if len(set(names)) == 1 else names,
@@ -153,10 +156,12 @@ class Buckets:
             optimizer="adam" if plan.optimizer == "adamw" else plan.optimizer,
             uses=self._reach.uses | uses(plan) | ({UNEVEN} if len(steps) > 1 else set()),
         )
+        if self._plans_together == 1:
+            return replace(shape, slots=self._slots(padded))
+        fitting = self._max_bytes // slot_bytes(shape, self._arrays)
+        return replace(shape, slots=max(1, min(self._plans_together, fitting)))
 
     def _slots(self, widths: tuple[int, ...]) -> int:
-        if self._plans_together > 1:
-            return self._plans_together
         fitting = (
             (max_slots, min_slots)
             for limit, max_slots, min_slots in SLOTS
@@ -178,6 +183,11 @@ class Buckets:
 def pad(width: int) -> int:
     """Round a width up to a power of two."""
     return max(MIN_WIDTH, 1 << (width - 1).bit_length())
+
+
+def smallest_batch(shape: Shape) -> int:
+    """Return the smallest batch that a program trains."""
+    return -(-shape.batch_size // BATCH_PARTS)
 
 
 def step_seconds(shape: Shape, arrays: Arrays) -> float:
@@ -226,5 +236,5 @@ def _holds(shape: Shape, needed_shape: Shape) -> bool:
         and shape.activations[: len(needed_shape.widths)] == needed_shape.activations
         and shape.optimizer == needed_shape.optimizer
         # Rows beyond a plan's batch are masked.
-        and shape.batch_size // SMALLEST_BATCH <= needed_shape.batch_size <= shape.batch_size
+        and smallest_batch(shape) <= needed_shape.batch_size <= shape.batch_size
     )

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from worker.engine.arrays import Arrays
-from worker.engine.cohort.buckets import SMALLEST_BATCH, step_seconds
+from worker.engine.cohort.buckets import smallest_batch, step_seconds
 from worker.engine.cohort.shape import Shape
 
 CALL_SECONDS = 1.0
@@ -30,11 +30,13 @@ FILLED_BYTES = 2**24
 class CallSize:
     """What one call takes at most: epochs, each slot's training rows, and its validation rows.
 
-    Validation rows are taken in batches of `validation_batch`. `data_rows` are those of the data,
-    or of a piece of it; `shares` are of mixup, one for each step.
+    `batch_size` is the largest of a step. Validation rows are taken in batches of
+    `validation_batch`. `data_rows` are those of the data, or of a piece of it; `shares` are of
+    mixup, one for each step.
     """
 
     epochs: int
+    batch_size: int
     steps: int
     rows: int
     validation_batch: int
@@ -42,9 +44,14 @@ class CallSize:
     data_rows: int
     shares: int
 
-    def steps_of_call(self, batch_size: int, largest_batch: int) -> int:
+    @property
+    def pieces(self) -> int:
+        """Batches of validation rows."""
+        return self.validation_rows // self.validation_batch
+
+    def steps_of_call(self, batch_size: int) -> int:
         """Return how many batches of some rows fit into a call."""
-        return max(1, min(self.steps, (self.rows - largest_batch) // batch_size + 1))
+        return max(1, min(self.steps, (self.rows - self.batch_size) // batch_size + 1))
 
 
 def call_size(shape: Shape, arrays: Arrays, *, is_resident: bool) -> CallSize:
@@ -67,11 +74,12 @@ def call_size(shape: Shape, arrays: Arrays, *, is_resident: bool) -> CallSize:
     epochs = 1 << int(math.log2(max(1.0, min(MAX_EPOCHS, STRETCH_SECONDS / epoch_s))))
     return CallSize(
         epochs=epochs if is_resident else 1,
+        batch_size=shape.batch_size,
         steps=steps,
         rows=rows,
         validation_batch=validation_batch,
         validation_rows=validation_rows,
-        shares=math.ceil(rows * SMALLEST_BATCH / shape.batch_size),
+        shares=math.ceil(rows / smallest_batch(shape)),
         data_rows=data_rows(arrays) if is_resident else shape.slots * max(rows, validation_rows),
     )
 

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
+import numpy as np
+
 from worker.engine.arrays import Arrays
 from worker.engine.cohort.buckets import Buckets, Reach, slot_bytes
 from worker.engine.cohort.feed import Feed
@@ -21,7 +23,7 @@ from worker.engine.cohort.shape import Shape
 from worker.engine.cohort.slots import Cohort, Stretch
 from worker.engine.plans import Plan
 from worker.engine.protocol import EpochsAhead, NextPlans, OnEpoch, OnWait, look_at_every_epoch
-from worker.engine.results import FailedPlan, TrainedPlan, failed_plan
+from worker.engine.results import FailedPlan, TrainedPlan, TrainingOutcome, failed_plan
 
 TRIALS_PER_OPEN_TRIAL = 4
 """A search of 20 trials has 5 open at once: what it learns of the others serves the rest."""
@@ -77,8 +79,9 @@ class CohortEngine:
         self._buckets = Buckets(
             arrays,
             reach,
-            max_slots_of_cohort=-(-self.max_open // machine.cores) * plans_together,
+            max_slots_of_cohort=-(-self.max_open // machine.cores),
             plans_together=plans_together,
+            max_bytes=int(SLOTS_SHARE * machine.memory_bytes),
         )
         self._is_resident = arrays.x_VND.nbytes <= RESIDENT_SHARE * machine.memory_bytes
         self._feed = Feed(arrays, is_resident=self._is_resident)
@@ -94,7 +97,11 @@ class CohortEngine:
     ) -> Iterator[TrainedPlan | FailedPlan]:
         """Train plans until there are none, and yield each training as it ends."""
         cohorts = _Cohorts(
-            self._machine, self._arrays, self._new_cohort, on_end=self._buckets.record
+            self._machine,
+            self._arrays,
+            self._new_cohort,
+            plans_together=self._plans_together,
+            on_end=self._buckets.record,
         )
         try:
             while True:
@@ -124,10 +131,12 @@ class _Cohorts:
         arrays: Arrays,
         new_cohort: Callable[[Shape], Cohort],
         *,
+        plans_together: int,
         on_end: Callable[[Plan, int], None],
     ) -> None:
         self.waiting: tuple[Sequence[Plan], Shape] | None = None
         self._new_cohort = new_cohort
+        self._plans_together = plans_together
         self._on_end = on_end
         self._arrays = arrays
         self._max_bytes = int(SLOTS_SHARE * machine.memory_bytes)
@@ -140,25 +149,27 @@ class _Cohorts:
 
     @property
     def open(self) -> int:
-        """Trials that train or wait."""
-        training = {(p.number, p.seed) for cohort in self._cohorts for p in cohort.plans}
-        return len(training) + (self.waiting is not None)
+        """Groups of plans that train side by side, and one that waits."""
+        plans = sum(len(cohort.plans) for cohort in self._cohorts)
+        training = plans if self._plans_together == 1 else len(self._cohorts)
+        return training + (self.waiting is not None)
 
     def assign_slots(self, plans: Sequence[Plan], shape: Shape) -> list[TrainedPlan | FailedPlan]:
         """Give plans free slots of one cohort, or let them wait for some that come free.
 
-        Return the results of those that end at once.
+        So do those that are more than its slots. Return the results of those that end at once.
         """
-        self.waiting = None
+        plans, later = plans[: shape.slots], plans[shape.slots :]
+        self.waiting = (later, shape) if later else None
         fitting = [c for c in self._cohorts if c.program.shape == shape and c.has_room(plans)]
         cohort = next((c for c in fitting if c not in self._running), None)
         if cohort is None and (fitting or not self._has_memory(shape)):
-            self.waiting = (plans, shape)
+            self.waiting = ([*plans, *later], shape)
             return []
         try:
             if cohort is None:
                 cohort = self._new_cohort(shape)
-            ended = [result for plan in plans if (result := cohort.start(plan)) is not None]
+            ended = cohort.start_all(plans)
         except Exception as error:
             return [failed_plan(plan, error) for plan in plans]
         if cohort not in self._cohorts and cohort.plans:
@@ -169,27 +180,23 @@ class _Cohorts:
         self, on_epoch: OnEpoch, on_wait: OnWait, epochs_ahead: EpochsAhead
     ) -> list[TrainedPlan | FailedPlan]:
         """Await the epochs that end next by the estimates; return the trials that end with them."""
-        for cohort in self._cohorts:
-            if cohort not in self._running:
-                epochs = cohort.next_epochs(epochs_ahead)
-                end_s = self._now_s + epochs * cohort.epoch_seconds
-                training = self._pool.submit(cohort.train, epochs)
-                self._running[cohort] = _RunningStretch(end_s, training)
+        if ended := self._end_cut(epochs_ahead):
+            return ended
+        self._train_resting(epochs_ahead)
         cohort = min(self._running, key=lambda c: self._running[c].end_s)
         running = self._running[cohort]
         if not self._await(running, on_wait):
             return self._leave()
         del self._running[cohort]
         self._now_s = running.end_s
-        ended: list[TrainedPlan | FailedPlan] = []
         try:
             stretch = running.stretch.result()
         except Exception as error:
-            ended += [failed_plan(plan, error) for plan in cohort.plans]
+            ended = [failed_plan(plan, error) for plan in cohort.plans]
             self._cohorts.remove(cohort)
         else:
             assert stretch is not None
-            ended += cohort.end_stretch(stretch, on_epoch, epochs_ahead)
+            ended = cohort.end_stretch(stretch, on_epoch, epochs_ahead)
             for result in ended:
                 if isinstance(result, TrainedPlan):
                     self._on_end(result.plan, len(result.epochs))
@@ -205,10 +212,29 @@ class _Cohorts:
             cohort.is_cancelled = True
         self._pool.shutdown(wait=False, cancel_futures=True)
 
+    def _train_resting(self, epochs_ahead: EpochsAhead) -> None:
+        """Let every cohort train its next epochs."""
+        for cohort in self._cohorts:
+            if cohort not in self._running:
+                epochs = cohort.next_epochs(epochs_ahead)
+                end_s = self._now_s + epochs * cohort.epoch_seconds
+                training = self._pool.submit(cohort.train, epochs)
+                self._running[cohort] = _RunningStretch(end_s, training)
+
+    def _end_cut(self, epochs_ahead: EpochsAhead) -> list[TrainedPlan | FailedPlan]:
+        """End the trials that something beside their own cohort has ended."""
+        resting = [cohort for cohort in self._cohorts if cohort not in self._running]
+        ended = [result for cohort in resting for result in cohort.end_cut(epochs_ahead)]
+        self._cohorts = [cohort for cohort in self._cohorts if cohort.plans]
+        return ended
+
     def _leave(self) -> list[TrainedPlan | FailedPlan]:
-        """End all trials as their last epoch left them; those that wait never begin."""
-        self.waiting = None
+        """End all trials as their last epoch left them."""
         ended = [result for cohort in self._cohorts for result in cohort.leave()]
+        if self.waiting is not None:
+            plans, shape = self.waiting
+            ended += [_never_begun(plan, shape, self._arrays) for plan in plans]
+            self.waiting = None
         self._cohorts.clear()
         self._running.clear()
         return ended
@@ -229,3 +255,19 @@ class _Cohorts:
         shapes = [shape, *(cohort.program.shape for cohort in self._cohorts)]
         needed = sum(any_shape.slots * slot_bytes(any_shape, self._arrays) for any_shape in shapes)
         return not self._cohorts or needed <= self._max_bytes
+
+
+def _never_begun(plan: Plan, shape: Shape, arrays: Arrays) -> TrainedPlan:
+    """Return the result of a plan that was left while it waited for a slot."""
+    return TrainedPlan(
+        plan=plan,
+        outcome=TrainingOutcome.stopped,
+        reason="stopped",
+        epochs=(),
+        best_epoch=None,
+        weights=(),
+        val_output_MC=np.empty((0, arrays.outputs), dtype=np.float32),
+        seconds=0.0,
+        program=str(shape),
+        checkpoint=plan.checkpoint,
+    )

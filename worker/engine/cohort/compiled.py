@@ -18,9 +18,6 @@ class Compiled:
     for 45 tensors: most of a small table's epoch.
     """
 
-    _tracing = threading.Lock()
-    """One function is traced at a time: see `forgotten_gradients`."""
-
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = tf.function(function, jit_compile=True, autograph=False)
         self._traced: Any = None
@@ -30,6 +27,6 @@ class Compiled:
         """Call it; compiled at the first call, for the shapes that come then."""
         with self._lock:
             if self._traced is None:
-                with self._tracing, forgotten_gradients():
+                with forgotten_gradients():
                     self._traced = self._function.get_concrete_function(*arguments)
         return self._traced._call_flat(tf.nest.flatten(arguments), self._traced.captured_inputs)

@@ -60,15 +60,12 @@ class Feed:
         slots; a free slot has no rows.
         """
         draws = _Draws(self, program, slots, epochs)
-        size = program.size
-        steps = size.steps_of_call(draws.batch_size, program.shape.batch_size)
-        pieces = size.validation_rows // size.validation_batch
-        is_whole = draws.steps <= steps and draws.pieces <= pieces and self._device is not None
-        if is_whole:
+        if self._fits(program, slots):
             yield draws.rows(range(draws.steps), range(draws.pieces), epochs, is_end=True)
             return
         if epochs != 1:
-            raise ValueError(f"{epochs} epochs do not fit into a call of {size}")
+            raise ValueError(f"{epochs} epochs do not fit into a call of {program.size}")
+        steps, pieces = program.size.steps_of_call(draws.batch_size), program.size.pieces
         for first in range(0, draws.steps, steps):
             part = range(first, min(first + steps, draws.steps))
             yield draws.rows(part, range(0), 1, is_end=False)
@@ -78,16 +75,18 @@ class Feed:
 
     def max_epochs(self, program: Program, slots: Sequence[SlotEpochs | None]) -> int:
         """Return how many epochs of all slots fit into one call."""
+        return program.size.epochs if self._fits(program, slots) else 1
+
+    def _fits(self, program: Program, slots: Sequence[SlotEpochs | None]) -> bool:
+        """Return whether a whole epoch is one call."""
         size, batch_size = program.size, self.batch_size(slots)
-        steps = size.steps_of_call(batch_size, program.shape.batch_size)
-        pieces = size.validation_rows // size.validation_batch
-        folds = [slot.fold for slot in slots if slot is not None]
-        is_whole = self._device is not None and all(
-            math.ceil(len(fold.train_N) / batch_size) <= steps
-            and math.ceil(len(fold.validation_M) / size.validation_batch) <= pieces
-            for fold in folds
+        steps = size.steps_of_call(batch_size)
+        return self._device is not None and all(
+            math.ceil(len(slot.fold.train_N) / batch_size) <= steps
+            and math.ceil(len(slot.fold.validation_M) / size.validation_batch) <= size.pieces
+            for slot in slots
+            if slot is not None
         )
-        return size.epochs if is_whole else 1
 
     def batch_size(self, slots: Sequence[SlotEpochs | None]) -> int:
         """Return the batch size that all slots have in common."""
@@ -147,8 +146,9 @@ class _Draws:
         window = slice(pieces.start * batch, pieces.stop * batch)
         validation_KV = _stack([rows[window] for rows in self._validation_K], size.validation_rows)
         # Where data is fed in pieces, a call trains or validates.
-        (x_ND, y_N), chosen_EKR = self._feed.data(self._program, chosen_EKR)
-        if not steps and pieces:
+        if steps or not pieces:
+            (x_ND, y_N), chosen_EKR = self._feed.data(self._program, chosen_EKR)
+        else:
             (x_ND, y_N), validation_KV = self._feed.data(self._program, validation_KV)
         return Rows(
             x_ND=x_ND,

@@ -22,7 +22,6 @@ class SlotInputs(NamedTuple):
     dropout_LK: Any
     noise: Any
     seed: Any
-    patience: Any
     unit_masks: tuple[Any, ...]
     layer_mask_LK11: Any
     y_shift: Any

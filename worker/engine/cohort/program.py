@@ -1,4 +1,4 @@
-"""One compiled program: epochs of K networks at once, with their validation and early stopping."""
+"""One compiled program: epochs of K networks at once, with validation and the best weights."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from worker.engine.cohort.network import Batch, SlotNetworks
 from worker.engine.cohort.shape import UNEVEN, Shape
 from worker.engine.cohort.update_rules import MOMENTS, Moments, Parameters
 
-MAX_PROGRAMS = 32
-"""What is kept of those that engines share: more than one job compiles."""
+MAX_PROGRAMS = 64
+"""What is kept of those that a worker's jobs share, above what one job has live."""
 
 
 class State(NamedTuple):
@@ -33,11 +33,10 @@ class State(NamedTuple):
 
 
 class Best(NamedTuple):
-    """The parameters of each slot's best epoch, its loss [K], and the epochs since then [K]."""
+    """The parameters of each slot's best epoch, and its validation loss [K]."""
 
     parameters: Parameters
     loss: Any
-    waited: Any
 
 
 class Program:
@@ -78,7 +77,7 @@ class Program:
         moments = [self.zeros() for _ in range(MOMENTS[self.shape.optimizer])]
         state = State(self.zeros(), moments, tf.zeros((3, slots), self.dtype))
         no_loss = tf.fill([slots], tf.constant(math.inf, self.dtype))
-        return state, Best(self.zeros(), no_loss, tf.zeros(slots, tf.int32))
+        return state, Best(self.zeros(), no_loss)
 
     def _run(
         self, state: State, best: Best, rows: Rows, inputs: SlotInputs
@@ -86,7 +85,7 @@ class Program:
         """Train every slot for some epochs, or for a part of one.
 
         Return the losses that each epoch measured, too [E, 3, K]. It ends early once no slot is
-        open: each one's loss is not finite, or has not fallen for as many epochs as its patience.
+        open: each one's loss is not finite.
         """
         steps_K = (rows.rows_K + rows.batch_size - 1) // rows.batch_size
         carried = (state, best)
@@ -96,7 +95,7 @@ class Program:
             state = self._train(state, rows, epoch, rows.steps_before_K + epoch * steps_K, inputs)
             state = self._validate(state, rows, inputs)
             losses_3K = state.sums_3K
-            best, is_open_K = self._end_epoch(state, best, is_open_K, rows, inputs)
+            best, is_open_K = self._end_epoch(state, best, is_open_K, rows)
             measured_E3K = tf.tensor_scatter_nd_update(measured_E3K, [[epoch]], losses_3K[None])
             sums_3K = tf.where(rows.is_end, tf.zeros_like(losses_3K), losses_3K)
             flat = tf.nest.flatten((state._replace(sums_3K=sums_3K), best))
@@ -183,27 +182,18 @@ class Program:
         mean_K = sum_K / tf.cast(tf.maximum(rows.validation_rows_K, 1), self.dtype)
         return state._replace(sums_3K=state.sums_3K + tf.stack([zero_K, mean_K, zero_K]))
 
-    def _end_epoch(
-        self, state: State, best: Best, is_open_K: Any, rows: Rows, inputs: SlotInputs
-    ) -> tuple[Best, Any]:
+    def _end_epoch(self, state: State, best: Best, is_open_K: Any, rows: Rows) -> tuple[Best, Any]:
         """Return the best epochs so far, and which slots are still open.
 
-        A slot that has ended no longer changes its best epoch.
+        A slot that has diverged no longer changes its best epoch.
         """
         loss_K = state.sums_3K[1]
-        is_validated_K = rows.validation_rows_K > 0
-        is_finite_K = tf.reduce_all(tf.math.is_finite(state.sums_3K), 0)
-        ends_epoch_K = is_open_K & rows.is_end
-        is_better_K = ends_epoch_K & is_validated_K & is_finite_K & (loss_K < best.loss)
+        is_open_K &= ~rows.is_end | tf.reduce_all(tf.math.is_finite(state.sums_3K), 0)
+        is_validated_K = rows.is_end & (rows.validation_rows_K > 0)
+        is_better_K = is_open_K & is_validated_K & (loss_K < best.loss)
         pairs = zip(state.parameters, best.parameters, strict=True)
-        waited_K = tf.where(is_better_K | ~is_validated_K, 0, best.waited + 1)
-        best = Best(
-            [_choose(is_better_K, *pair) for pair in pairs],
-            tf.where(is_better_K, loss_K, best.loss),
-            tf.where(ends_epoch_K, waited_K, best.waited),
-        )
-        has_ended_K = rows.is_end & ~(is_finite_K & (best.waited < inputs.patience))
-        return best, is_open_K & ~has_ended_K
+        parameters = [_choose(is_better_K, *pair) for pair in pairs]
+        return Best(parameters, tf.where(is_better_K, loss_K, best.loss)), is_open_K
 
 
 class Programs:

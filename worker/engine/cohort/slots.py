@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -45,8 +46,14 @@ class Slot:
     goes_on: bool = True
 
     @property
+    def max_epochs_left(self) -> int:
+        """Epochs until its training may end, if it does not diverge."""
+        left = self.plan.max_epochs - len(self.epochs)
+        return min(left, self.plan.patience - self.waited) if self.fold.is_validated else left
+
+    @property
     def natural_end(self) -> str | None:
-        """Why its training has ended, if it has, whoever looks at it."""
+        """The reason why its training has ended; None while it has not."""
         if self.epochs and not self.fold.is_finite(self.epochs[-1]):
             return "loss_not_finite"
         return self.plan.natural_end(len(self.epochs), self.waited)
@@ -80,7 +87,7 @@ class Cohort:
 
     @property
     def plans(self) -> list[Plan]:
-        """What trains here."""
+        """The plans in training."""
         return [slot.plan for slot in self._slots if slot is not None]
 
     @property
@@ -90,7 +97,7 @@ class Cohort:
 
     @property
     def epoch_seconds(self) -> float:
-        """About what an epoch costs."""
+        """An estimate of an epoch's seconds on one core."""
         steps = max((self._arrays.steps(plan) for plan in self.plans), default=0)
         return steps * step_seconds(self.program.shape, self._arrays)
 
@@ -103,6 +110,18 @@ class Cohort:
         steps = [self._arrays.steps(plan) for plan in together]
         sizes = {self._arrays.batch_size(plan) for plan in together}
         return self.free_slots >= len(plans) and len(sizes) == 1 and max(steps) <= 2 * min(steps)
+
+    def start_all(self, plans: Sequence[Plan]) -> list[TrainedPlan | FailedPlan]:
+        """Start plans, and return the results of those that had ended before; all of them or none.
+
+        Raise what kept one from starting.
+        """
+        before = list(self._slots)
+        try:
+            return [result for plan in plans if (result := self.start(plan)) is not None]
+        except Exception:
+            self._slots = before
+            raise
 
     def start(self, plan: Plan) -> TrainedPlan | None:
         """Put a plan into the first free slot, and return its result where it has ended before."""
@@ -117,17 +136,18 @@ class Cohort:
         return self._end_trial(k, slot, TrainingOutcome.completed, reason) if reason else None
 
     def next_epochs(self, epochs_ahead: EpochsAhead) -> int:
-        """Return how many epochs to train at once: nobody looks at a trial before they end."""
+        """Return how many epochs to train at once: nobody looks at a trial before they end.
+
+        No slot ends before the last of them, unless it diverges.
+        """
         slots = [slot for slot in self._slots if slot is not None]
-        ahead = [
-            min(epochs_ahead(slot.plan), slot.plan.max_epochs - len(slot.epochs)) for slot in slots
-        ]
+        ahead = [min(epochs_ahead(slot.plan), slot.max_epochs_left) for slot in slots]
         return max(1, min([self._feed.max_epochs(self.program, self._slot_epochs()), *ahead]))
 
     def train(self, epochs: int) -> Stretch | None:
         """Train every slot for some epochs; None where that was cancelled.
 
-        It changes nothing here, so that it can be left at any time: see `end_stretch`.
+        No slot changes before `end_stretch`: this can be left at any time.
         """
         settings = self._settings = self._settings or self._run_time_values()
         state = self._state._replace(sums_3K=tf.zeros_like(self._state.sums_3K))
@@ -145,12 +165,19 @@ class Cohort:
     ) -> list[TrainedPlan | FailedPlan]:
         """Record what some epochs measured, and return the trials that ended with them."""
         self._state, self._best = stretch.state, stretch.best
-        for losses_3K in stretch.losses_E3K:
+        last = len(stretch.losses_E3K) - 1
+        for index, losses_3K in enumerate(stretch.losses_E3K):
             for k, slot in enumerate(self._slots):
                 if slot is not None and slot.natural_end is None:
-                    self._record_epoch(k, slot, losses_3K[:, k], on_epoch)
+                    epoch = self._record_epoch(slot, losses_3K[:, k])
+                    take = partial(self._checkpoint, k, slot) if index == last else None
+                    slot.goes_on = on_epoch(slot.plan, epoch, take)
         # Only now: how one slot's epochs went may end the trial of another.
         return self._end_slots(lambda slot: slot.goes_on and epochs_ahead(slot.plan) > 0)
+
+    def end_cut(self, epochs_ahead: EpochsAhead) -> list[TrainedPlan | FailedPlan]:
+        """End the trials that are to train no further epoch."""
+        return self._end_slots(lambda slot: epochs_ahead(slot.plan) > 0)
 
     def leave(self) -> list[TrainedPlan | FailedPlan]:
         """End all trials as their last epoch left them."""
@@ -163,9 +190,7 @@ class Cohort:
             for slot in self._slots
         ]
 
-    def _record_epoch(
-        self, k: int, slot: Slot, losses_3: NDArray[np.float64], on_epoch: OnEpoch
-    ) -> None:
+    def _record_epoch(self, slot: Slot, losses_3: NDArray[np.float64]) -> Epoch:
         loss, val_loss, penalised = (float(value) / slot.fold.loss_unit for value in losses_3)
         if not slot.fold.is_validated:
             val_loss = math.nan
@@ -175,7 +200,7 @@ class Cohort:
             slot.best_epoch, slot.waited = epoch.epoch, 0
         else:
             slot.waited += 1
-        slot.goes_on = on_epoch(slot.plan, epoch, lambda: self._checkpoint(k, slot))
+        return epoch
 
     def _end_slots(self, goes_on: Callable[[Slot], bool]) -> list[TrainedPlan | FailedPlan]:
         """End the slots that have ended, and those that do not go on."""
@@ -254,7 +279,6 @@ class Cohort:
             self._best = Best(
                 self._filled(self._best.parameters, k, checkpoint.best_weights),
                 _with_value(self._best.loss, k, loss),
-                _with_value(self._best.waited, k, checkpoint.waited),
             )
         return replace(
             slot,
@@ -276,10 +300,7 @@ class Cohort:
                 for tensors, slot_moments in zip(self._state.moments, moment_weights, strict=True)
             ],
         )
-        self._best = self._best._replace(
-            loss=_with_value(self._best.loss, k, math.inf),
-            waited=_with_value(self._best.waited, k, 0),
-        )
+        self._best = self._best._replace(loss=_with_value(self._best.loss, k, math.inf))
         self._settings = None
 
     def _filled(self, tensors: Parameters, k: int, weights: Sequence[FloatArray]) -> Parameters:
@@ -359,9 +380,6 @@ class Cohort:
             dropout_LK=self._constant(_of_layers(plans, shape, lambda p: (*p.dropouts, 0.0))[:-1]),
             noise=of_plan(lambda p: p.noise),
             seed=tf.constant([slot.plan.seed if slot else 0 for slot in slots], tf.int32),
-            patience=tf.constant(
-                [max(1, slot.plan.patience) if slot else 1 for slot in slots], tf.int32
-            ),
             unit_masks=tuple(tf.constant(mask) for mask in units),
             layer_mask_LK11=tf.constant(layers),
             y_shift=of_fold(lambda f: f.y_shift, 0.0),

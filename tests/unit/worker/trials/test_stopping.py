@@ -163,6 +163,40 @@ def test_all_trials_end_as_the_epochs_are_used_up() -> None:
     assert stopping.cut == {2: CutReason.total_epochs}
 
 
+def test_trials_are_promised_no_more_epochs_than_there_are() -> None:
+    stopping = a_stopping(budget={"max_total_epochs": 100}, pruning=None)
+    first, second = start(stopping, 1, 2)
+
+    assert stopping.epochs_ahead(first) == 100
+    assert stopping.epochs_ahead(second) == 1
+
+    train(stopping, first, [1.0] * 60)
+    assert stopping.epochs_ahead(second) == 1
+    assert stopping.epochs_ahead(first) == 39
+
+
+def test_trial_is_trained_to_its_next_rung_at_once() -> None:
+    stopping = a_stopping()
+    (plan,) = start(stopping, 1)
+
+    assert stopping.epochs_ahead(plan) == 2
+    train(stopping, plan, [1.0])
+    assert stopping.epochs_ahead(plan) == 1
+    train(stopping, plan, [0.9], first=2)
+    assert stopping.epochs_ahead(plan) == 4
+
+
+def test_trial_that_is_cut_trains_no_further_epoch() -> None:
+    stopping = a_stopping()
+    (plan,) = start(stopping, 1)
+    train(stopping, plan, [1.0])
+
+    stopping.cut_all(StopCause.cancel)
+
+    assert stopping.epochs_ahead(plan) == 0
+    assert stopping.cut == {1: StopCause.cancel}
+
+
 def test_epochs_of_a_trial_on_folds_count_once() -> None:
     stopping = a_stopping(validation=KFOLD)
     (plan,) = start(stopping, 1)
