@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from worker.engine.arrays import Arrays, Fold
+from worker.engine.cohort.shape import Shape
+from worker.engine.plans import Plan
 
 
 class SlotInputs(NamedTuple):
@@ -61,3 +71,63 @@ class Rows(NamedTuple):
     pieces: Any
     epochs: Any
     is_end: Any
+
+
+def slot_inputs(
+    slots: Sequence[tuple[Plan, Fold] | None], shape: Shape, arrays: Arrays, dtype: Any
+) -> SlotInputs:
+    """Return the run-time values of plans on their folds; a free slot's are harmless."""
+
+    def constant(values: Any) -> Any:
+        return tf.constant(np.asarray(values), dtype)
+
+    def of_plan(value: Callable[[Plan], float], free: float = 0.0) -> Any:
+        return constant([value(slot[0]) if slot else free for slot in slots])
+
+    def of_fold(value: Callable[[Fold], float], free: float) -> Any:
+        return constant([value(slot[1]) if slot else free for slot in slots])
+
+    def cosine_steps(plan: Plan) -> float:
+        return arrays.steps(plan) * plan.max_epochs if plan.schedule == "cosine" else 0.0
+
+    plans = [slot[0] if slot else None for slot in slots]
+    unit_masks, layer_mask_LK11 = _masks(plans, shape)
+    return SlotInputs(
+        learning_rate=of_plan(lambda p: p.learning_rate),
+        momentum=of_plan(lambda p: p.momentum),
+        schedule_steps=of_plan(cosine_steps),
+        weight_decay=of_plan(lambda p: p.weight_decay),
+        clip_norm=of_plan(lambda p: p.clip_norm or math.inf, math.inf),
+        l1_HK=constant(_of_layers(plans, shape, lambda p: p.l1s)),
+        l2_HK=constant(_of_layers(plans, shape, lambda p: p.l2s)),
+        dropout_LK=constant(_of_layers(plans, shape, lambda p: (*p.dropouts, 0.0))[:-1]),
+        noise=of_plan(lambda p: p.noise),
+        seed=tf.constant([plan.seed if plan else 0 for plan in plans], tf.int32),
+        unit_masks=unit_masks,
+        layer_mask_LK11=layer_mask_LK11,
+        y_shift=of_fold(lambda f: f.y_shift, 0.0),
+        y_scale=of_fold(lambda f: f.y_scale, 1.0),
+    )
+
+
+def _masks(plans: Sequence[Plan | None], shape: Shape) -> tuple[tuple[Any, ...], Any]:
+    """Return which units [K, 1, W] of each layer, and which layers [L, K, 1, 1], plans have."""
+    units = [np.zeros((shape.slots, 1, width), dtype=bool) for width in shape.widths]
+    layers = np.zeros((len(shape.widths), shape.slots, 1, 1), dtype=bool)
+    for k, plan in enumerate(plans):
+        for layer, width in enumerate(plan.widths if plan else ()):
+            units[layer][k, 0, :width] = True
+            layers[layer, k] = True
+    return tuple(tf.constant(mask) for mask in units), tf.constant(layers)
+
+
+def _of_layers(
+    plans: Sequence[Plan | None], shape: Shape, values: Callable[[Plan], tuple[float, ...]]
+) -> NDArray[np.float64]:
+    """Return what plans give each layer of a program [layers, K]; the last value is the head's."""
+    array_HK = np.zeros((len(shape.widths) + 1, shape.slots))
+    for k, plan in enumerate(plans):
+        if plan is not None:
+            *hidden, array_HK[-1, k] = values(plan)
+            array_HK[: len(hidden), k] = hidden
+    return array_HK

@@ -18,9 +18,8 @@ from worker.engine.array_types import FloatArray
 from worker.engine.arrays import Arrays, Fold
 from worker.engine.cohort.buckets import step_seconds
 from worker.engine.cohort.feed import Feed, SlotEpochs
-from worker.engine.cohort.inputs import SlotInputs
+from worker.engine.cohort.inputs import SlotInputs, slot_inputs
 from worker.engine.cohort.program import Best, Program, State
-from worker.engine.cohort.shape import Shape
 from worker.engine.cohort.update_rules import Parameters
 from worker.engine.draws import initial_weights
 from worker.engine.keras.network import forward
@@ -46,10 +45,10 @@ class Slot:
     goes_on: bool = True
 
     @property
-    def max_epochs_left(self) -> int:
+    def max_epochs_ahead(self) -> int:
         """Epochs until its training may end, if it does not diverge."""
-        left = self.plan.max_epochs - len(self.epochs)
-        return min(left, self.plan.patience - self.waited) if self.fold.is_validated else left
+        epochs = self.plan.max_epochs - len(self.epochs)
+        return min(epochs, self.plan.patience - self.waited) if self.fold.is_validated else epochs
 
     @property
     def natural_end(self) -> str | None:
@@ -141,7 +140,7 @@ class Cohort:
         No slot ends before the last of them, unless it diverges.
         """
         slots = [slot for slot in self._slots if slot is not None]
-        ahead = [min(epochs_ahead(slot.plan), slot.max_epochs_left) for slot in slots]
+        ahead = [min(epochs_ahead(slot.plan), slot.max_epochs_ahead) for slot in slots]
         return max(1, min([self._feed.max_epochs(self.program, self._slot_epochs()), *ahead]))
 
     def train(self, epochs: int) -> Stretch | None:
@@ -183,6 +182,10 @@ class Cohort:
         """End all trials as their last epoch left them."""
         self.is_cancelled = True
         return self._end_slots(lambda _: False)
+
+    def _run_time_values(self) -> SlotInputs:
+        trained = [None if slot is None else (slot.plan, slot.fold) for slot in self._slots]
+        return slot_inputs(trained, self.program.shape, self._arrays, self.program.dtype)
 
     def _slot_epochs(self) -> list[SlotEpochs | None]:
         return [
@@ -347,59 +350,6 @@ class Cohort:
         count = 2 * (len(self.program.shape.widths) + 1)
         tables = range(count, count + len(self._arrays.embeddings))
         return [*range(2 * (layers - 1)), count - 2, count - 1, *tables]
-
-    def _run_time_values(self) -> SlotInputs:
-        """Return the plans' values as tensors; a free slot's are harmless."""
-        slots, shape = self._slots, self.program.shape
-        plans = [slot.plan if slot else None for slot in slots]
-
-        def of_plan(value: Callable[[Plan], float], free: float = 0.0) -> Any:
-            return self._constant([value(slot.plan) if slot else free for slot in slots])
-
-        def of_fold(value: Callable[[Fold], float], free: float) -> Any:
-            return self._constant([value(slot.fold) if slot else free for slot in slots])
-
-        def cosine_steps(plan: Plan) -> float:
-            is_cosine = plan.schedule == "cosine"
-            return self._arrays.steps(plan) * plan.max_epochs if is_cosine else 0.0
-
-        units = [np.zeros((shape.slots, 1, width), dtype=bool) for width in shape.widths]
-        layers = np.zeros((len(shape.widths), shape.slots, 1, 1), dtype=bool)
-        for k, slot in enumerate(slots):
-            for layer, width in enumerate(slot.plan.widths if slot else ()):
-                units[layer][k, 0, :width] = True
-                layers[layer, k] = True
-        return SlotInputs(
-            learning_rate=of_plan(lambda p: p.learning_rate),
-            momentum=of_plan(lambda p: p.momentum),
-            schedule_steps=of_plan(cosine_steps),
-            weight_decay=of_plan(lambda p: p.weight_decay),
-            clip_norm=of_plan(lambda p: p.clip_norm or math.inf, math.inf),
-            l1_HK=self._constant(_of_layers(plans, shape, lambda p: p.l1s)),
-            l2_HK=self._constant(_of_layers(plans, shape, lambda p: p.l2s)),
-            dropout_LK=self._constant(_of_layers(plans, shape, lambda p: (*p.dropouts, 0.0))[:-1]),
-            noise=of_plan(lambda p: p.noise),
-            seed=tf.constant([slot.plan.seed if slot else 0 for slot in slots], tf.int32),
-            unit_masks=tuple(tf.constant(mask) for mask in units),
-            layer_mask_LK11=tf.constant(layers),
-            y_shift=of_fold(lambda f: f.y_shift, 0.0),
-            y_scale=of_fold(lambda f: f.y_scale, 1.0),
-        )
-
-    def _constant(self, values: Any) -> Any:
-        return tf.constant(np.asarray(values), self.program.dtype)
-
-
-def _of_layers(
-    plans: Sequence[Plan | None], shape: Shape, values: Callable[[Plan], tuple[float, ...]]
-) -> NDArray[np.float64]:
-    """Return what plans give each layer of a program [layers, K]; the last value is the head's."""
-    array_HK = np.zeros((len(shape.widths) + 1, shape.slots))
-    for k, plan in enumerate(plans):
-        if plan is not None:
-            *hidden, array_HK[-1, k] = values(plan)
-            array_HK[: len(hidden), k] = hidden
-    return array_HK
 
 
 def _with_value(tensor: Any, k: int, value: float) -> Any:
