@@ -28,7 +28,6 @@ from worker.progress.reporter import Reporter, StopCause
 from worker.search.tuner import SearchTuner
 from worker.trials import checkpoints
 from worker.trials import scoring as judge
-from worker.trials.folds import TrainingResult
 from worker.trials.loop import EarlierAttempts, SearchLoop
 
 LossOf = Callable[[int, int], float]
@@ -113,10 +112,11 @@ class Report:
 
 @pytest.fixture
 def new_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    def metrics(training: TrainingResult, _: Prepared) -> dict[str, float]:
-        return {"val_loss": min(epoch.val_loss for epoch in training.folds[0].epochs)}
+    def metrics(trained: TrainedPlan, _: Prepared) -> dict[str, float]:
+        return {"val_loss": min(epoch.val_loss for epoch in trained.epochs)}
 
-    monkeypatch.setattr(judge, "validation_metrics", metrics)
+    monkeypatch.setattr(judge, "fold_metrics", metrics)
+    monkeypatch.setattr(judge, "score_error", lambda *_: None)
     monkeypatch.setattr(checkpoints, "write_blob", lambda *_, **__: None)
     opened: list[SearchTuner] = []
 
