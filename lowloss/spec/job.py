@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from lowloss.spec.objective import Objective, Task
@@ -70,14 +71,20 @@ class Features(Spec):
     categorical: tuple[Text, ...] = ()
 
 
-def _find_improvement_form(value: object) -> str:
-    return "auto" if isinstance(value, str) else "share"
+def _check_improvement(value: object) -> object:
+    is_share = isinstance(value, float | int) and not isinstance(value, bool) and 0 < value < 1
+    if value is None or value == "auto" or is_share:
+        return value
+    raise PydanticCustomError(
+        "improvement_wanted",
+        '{value} is not accepted: give "auto", a number above 0 and below 1, or null for never',
+        {"value": json.dumps(value, default=str)},
+    )
 
 
 ImprovementParameter = Annotated[
-    Annotated[Literal["auto"], Tag("auto")]
-    | Annotated[Annotated[float, Number, Field(gt=0, lt=1)] | None, Tag("share")],
-    Discriminator(_find_improvement_form),
+    Literal["auto"] | Annotated[float, Field(gt=0, lt=1)] | None,
+    BeforeValidator(_check_improvement),
 ]
 
 

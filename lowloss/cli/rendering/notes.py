@@ -6,8 +6,8 @@ from lowloss.results import Job, JobState, Requested
 
 WAITS_FOR = {
     "prepare": "its table to be read",
-    "search": "the epochs that train to end",
-    "confirm": "the epochs that train to end",
+    "search": "its trials to be left as they are",
+    "confirm": "its trainings to be left",
     "diagnosis": "its diagnosis to end",
     "export": "its best model to be exported",
 }
@@ -21,9 +21,25 @@ ENDINGS = {
 """How the attempt before this one ended, by the reason of the retry."""
 
 
+SEARCH_ENDS = {
+    "min_expected_improvement": "the search ended early: too little was expected of another trial "
+    "(budget.min_expected_improvement; null for all trials)",
+    "no_improvement": "the search ended early: the last trials were no better "
+    "(budget.no_improvement_trials)",
+    "target_value": "the search ended early: a trial reached budget.target_value",
+    "search_space_exhausted": "the search tried every setting of its space",
+    "max_total_epochs": "the search ended as its epochs were used up (budget.max_total_epochs)",
+    "time_limit": "the search ended as its time was up (budget.max_seconds)",
+}
+"""Why a search ended before its `max_trials`, by the reason of the job that succeeded."""
+
+
 def describe_notes(job: Job) -> list[str]:
-    """Return what a job waits for, why it is tried again, and what its confirmation changed."""
-    notes = (_queue_position(job), _attempt(job), _request(job), _best(job))
+    """Return what a job waits for, and why it is tried again.
+
+    Of one that ended: why its search did, and what its confirmation changed.
+    """
+    notes = (_queue_position(job), _attempt(job), _request(job), _search_end(job), _best(job))
     return [note for note in notes if note is not None]
 
 
@@ -57,6 +73,10 @@ def _request(job: Job) -> str | None:
         return f"{job.requested} requested: it waits for a worker to export the best model"
     waits_for = WAITS_FOR.get(job.phase or "", "its worker")
     return f"{job.requested} requested: it waits for {waits_for}"
+
+
+def _search_end(job: Job) -> str | None:
+    return SEARCH_ENDS.get(job.reason or "") if job.state is JobState.succeeded else None
 
 
 def _best(job: Job) -> str | None:

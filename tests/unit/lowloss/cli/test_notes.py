@@ -51,7 +51,7 @@ def an_error(error: str) -> AttemptError:
         (
             JobState.running,
             {"requested": Requested.pause, "phase": "search"},
-            "pause requested: it waits for the epochs that train to end",
+            "pause requested: it waits for its trials to be left as they are",
         ),
         (
             JobState.running,
@@ -62,6 +62,12 @@ def an_error(error: str) -> AttemptError:
             JobState.queued,
             {"requested": Requested.cancel},
             "cancel requested: it waits for a worker to export the best model",
+        ),
+        (
+            JobState.succeeded,
+            {"reason": "min_expected_improvement"},
+            "the search ended early: too little was expected of another trial "
+            "(budget.min_expected_improvement; null for all trials)",
         ),
         (
             JobState.running,
