@@ -252,12 +252,13 @@ def show_scores(job: Job, console: Console) -> None:
 
 def trial_table(trials: list[Trial]) -> Table:
     """Return a table of trials, one per line."""
-    table = Table("trial", "state", "score", "epochs", "best epoch", "seconds", "reason")
+    table = Table("trial", "state", "score", "±", "epochs", "best epoch", "seconds", "reason")
     for trial in trials:
         table.add_row(
             str(trial.number),
             trial.state,
             format_number(trial.score),
+            format_number(trial.score_error),
             str(trial.epochs),
             str(trial.best_epoch or "—"),
             format_number(trial.seconds),
