@@ -73,16 +73,16 @@ def run_job(database: Database, folder: Path) -> dict[str, Any]:
     assert claim is not None
     channel, resources = _Channel(folder), JobResources(Limits(), Programs(), folder)
     started = time.perf_counter()
-    with _measured_parts() as (seconds, calls):
+    with _measured_parts() as parts:
         ended = run_safely(database, claim.fence, channel, resources)  # type: ignore[arg-type]
     whole = time.perf_counter() - started
     assert ended.ending == "succeeded", ended
     trials = trials_of(database)
     return {
         "job_seconds": whole,
-        "search_seconds": seconds.pop("search"),
-        "parts": seconds,
-        "compiles": calls["compile"],
+        "search_seconds": parts.seconds.pop("search"),
+        "parts": parts.seconds,
+        "compiles": parts.calls["compile"],
         "end_reason": ended.reason,
         "trials": len(trials),
         "epochs": sum(trial.epochs for trial in trials),
@@ -109,17 +109,53 @@ def prepared_of(database: Database, folder: Path) -> Prepared:
     return prepare_data(database, job, resources)[0]
 
 
+class _Parts:
+    """Seconds inside a job's parts, of all threads, and how often each was called."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self.calls: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._compiling: set[int] = set()
+
+    def timed(self, call: Callable[..., Any], part: str) -> Callable[..., Any]:
+        """Return the same call, whose seconds are added to a part's."""
+
+        def timed_call(*given: Any, **named: Any) -> Any:
+            started = time.perf_counter()
+            try:
+                return call(*given, **named)
+            finally:
+                with self._lock:
+                    self.seconds[part] += time.perf_counter() - started
+                    self.calls[part] += 1
+
+        return timed_call
+
+    def timed_program(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the same call of a compiled function: its first one compiles."""
+
+        def timed_call(compiled: Any, *given: Any) -> Any:
+            part = "train"
+            if compiled._traced is None:
+                with self._lock:
+                    is_first = id(compiled) not in self._compiling
+                    self._compiling.add(id(compiled))
+                part = "compile" if is_first else "wait for a compile"
+            return self.timed(call, part)(compiled, *given)
+
+        return timed_call
+
+
 @contextmanager
-def _measured_parts() -> Iterator[tuple[dict[str, float], Counter[str]]]:
-    """Measure seconds inside a job's parts, of all threads, and count the calls."""
+def _measured_parts() -> Iterator[_Parts]:
+    """Measure a job's parts inside the block."""
     from worker.engine.cohort.compiled import Compiled
     from worker.progress.reporter import Reporter
     from worker.search.tuner import SearchTuner
     from worker.trials.loop import SearchLoop
 
-    seconds: dict[str, float] = defaultdict(float)
-    calls: Counter[str] = Counter()
-    lock = threading.Lock()
+    parts = _Parts()
     places: list[tuple[Any, str, str]] = [
         (SearchLoop, "run", "search"),
         (SearchTuner, "ask", "oracle"),
@@ -127,35 +163,12 @@ def _measured_parts() -> Iterator[tuple[dict[str, float], Counter[str]]]:
         (Reporter, "_write_once", "store"),
     ]
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in places]
-    call = Compiled.__call__
-    before.append((Compiled, "__call__", call))
-    compiling: set[int] = set()
-
-    def timed(measured: Callable[..., Any], part: str) -> Callable[..., Any]:
-        def timed_call(*given: Any, **named: Any) -> Any:
-            started = time.perf_counter()
-            try:
-                return measured(*given, **named)
-            finally:
-                with lock:
-                    seconds[part] += time.perf_counter() - started
-                    calls[part] += 1
-
-        return timed_call
-
-    def compiled_call(compiled: Any, *given: Any) -> Any:
-        with lock:
-            is_first = compiled._traced is None and id(compiled) not in compiling
-            is_waiting = compiled._traced is None and not is_first
-            compiling.add(id(compiled))
-        part = "compile" if is_first else "wait for a compile" if is_waiting else "train"
-        return timed(call, part)(compiled, *given)
-
+    before.append((Compiled, "__call__", Compiled.__call__))
     for owner, name, part in places:
-        setattr(owner, name, timed(getattr(owner, name), part))
-    Compiled.__call__ = compiled_call  # type: ignore[method-assign,assignment]
+        setattr(owner, name, parts.timed(getattr(owner, name), part))
+    Compiled.__call__ = parts.timed_program(Compiled.__call__)  # type: ignore[method-assign]
     try:
-        yield seconds, calls
+        yield parts
     finally:
         for owner, name, value in before:
             setattr(owner, name, value)

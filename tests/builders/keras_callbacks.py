@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from worker.engine.array_types import FloatArray
 from worker.engine.arrays import Fold
@@ -18,6 +20,13 @@ from worker.engine.keras.network import DATA_LOSS
 from worker.engine.plans import Checkpoint, Epoch, Plan
 from worker.engine.protocol import OnEpoch, OnWait
 from worker.engine.results import TrainingOutcome
+
+
+@dataclass(frozen=True)
+class KerasCheckpoint(Checkpoint):
+    """A checkpoint with the states of Keras's random numbers, which a cohort has none of."""
+
+    seeds: tuple[NDArray[np.int64], ...] = ()
 
 
 class Draws(keras.callbacks.Callback):
@@ -88,7 +97,7 @@ class NetworkState:
         # Of plain SGD a cohort keeps what it never looks at.
         for variables, values in zip(self.moments(), checkpoint.moments, strict=False):
             _assign(variables, values)
-        if checkpoint.seeds:
+        if isinstance(checkpoint, KerasCheckpoint):
             _assign(self.seeds(), checkpoint.seeds)
 
 
@@ -181,7 +190,7 @@ class Watch(keras.callbacks.Callback):
 
     def take_checkpoint(self) -> Checkpoint:
         """Copy what the training goes on from."""
-        return Checkpoint(
+        return KerasCheckpoint(
             epochs=tuple(self.epochs),
             best_epoch=self.best_epoch,
             waited=self._waited,

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TypeVar
 
 from worker.engine.array_types import FloatArray
 
@@ -34,8 +31,7 @@ class Checkpoint:
 
     `weights` and `best_weights` are those of the last and of the best epoch, `moments` what the
     optimizer keeps of each weight, all in the order of `TrainedTrial.weights`. `waited` epochs have
-    passed without improvement, and training took so many `seconds` so far. `seeds` are the states
-    of Keras's random numbers; a cohort has none.
+    passed without improvement, and training took so many `seconds` so far.
     """
 
     epochs: tuple[Epoch, ...]
@@ -45,13 +41,12 @@ class Checkpoint:
     weights: tuple[FloatArray, ...]
     moments: tuple[tuple[FloatArray, ...], ...]
     best_weights: tuple[FloatArray, ...]
-    seeds: tuple[NDArray[np.int64], ...] = ()
 
     @property
     def nbytes(self) -> int:
         """Memory of its arrays."""
-        groups: list[tuple[NDArray[Any], ...]] = [self.weights, self.best_weights, self.seeds]
-        return sum(array.nbytes for group in groups + list(self.moments) for array in group)
+        groups = [self.weights, self.best_weights, *self.moments]
+        return sum(array.nbytes for group in groups for array in group)
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,6 @@ def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     groups: dict[str, tuple[Any, ...]] = {
         "weights": checkpoint.weights,
         "best": checkpoint.best_weights,
-        "seeds": checkpoint.seeds,
         **{
             f"moments{number}": moments_of_kind
             for number, moments_of_kind in enumerate(checkpoint.moments)
@@ -136,5 +135,4 @@ def read_checkpoint(path: Path) -> Checkpoint:
             weights=group("weights"),
             moments=tuple(group(f"moments{number}") for number in range(meta["moments"])),
             best_weights=group("best"),
-            seeds=group("seeds"),
         )

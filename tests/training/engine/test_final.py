@@ -79,6 +79,8 @@ class Engine:
     def __init__(self, arrays: Arrays, fails: tuple[int, ...] = ()) -> None:
         self.arrays, self.fails = arrays, fails
         self.started: list[Plan] = []
+        self.ahead: list[int] = []
+        """Epochs that each plan was to be trained for at once."""
 
     def run(
         self,
@@ -91,6 +93,7 @@ class Engine:
         while plans := next_plans(1):
             (plan,) = plans
             self.started.append(plan)
+            self.ahead.append(epochs_ahead(plan))
             yield self._train(plan, on_epoch)
 
     def _train(self, plan: Plan, on_epoch: OnEpoch) -> TrainedPlan | FailedPlan:
@@ -200,6 +203,7 @@ def test_members_are_the_confirmed_repeats_and_as_many_more_as_are_missing() -> 
     assert [member.plan.fold for member in final.members] == [1] * 4
     assert final.members[1] is case.confirmed.winner.folds[1]
     assert [plan.seed for plan in case.engine.started] == [2, 3]
+    assert case.engine.ahead == [20, 20]
     assert case.refits == []
     assert (gain.refit, gain.members) == (False, 4)
 
@@ -242,6 +246,7 @@ def test_cancelled_among_members_it_averages_those_that_ended() -> None:
 
     assert [member.plan.seed for member in final.members] == [0, 1, 2]
     assert [plan.seed for plan in case.engine.started] == [2, 3]
+    assert case.engine.ahead == [20, 20]
     assert gain.members == 3
 
 
@@ -257,6 +262,7 @@ def test_refit_trains_on_all_known_rows_for_the_median_of_the_best_epochs() -> N
     assert case.engine.started == []
     # Of 4, 7 and 5. A schedule still leads to the plan's own last epoch.
     assert [len(member.epochs) for member in final.members] == [5, 5]
+    assert engine.ahead == [5, 5]
     assert [member.plan.max_epochs for member in final.members] == [20, 20]
     assert [member.plan.seed for member in final.members] == [0, 1]
     assert [member.plan.fold for member in final.members] == [0, 0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -106,7 +107,7 @@ class Report:
     def on_epoch(self, plan: Plan, epoch: Epoch) -> StopCause | None:
         return self.cause_of(plan.number, epoch.epoch)
 
-    def alive(self) -> None:
+    def poll(self) -> None:
         """Nobody listens."""
 
 
@@ -180,6 +181,44 @@ def test_trial_that_the_deadline_cut_ends_with_that_reason(new_search: Any) -> N
 
     assert ends(report)[0] == (1, "completed", "time_limit")
     assert report.saved == []
+
+
+def test_cancel_while_a_program_compiles_leaves_the_trial_without_an_epoch(new_search: Any) -> None:
+    report = Report()
+    waited: list[bool] = []
+
+    class Compiling(Engine):
+        """Is asked whether to go on before its first epoch."""
+
+        def run(
+            self,
+            next_plans: NextPlans,
+            *,
+            on_epoch: OnEpoch,
+            on_wait: OnWait,
+            epochs_ahead: EpochsAhead = look_at_every_epoch,
+        ) -> Iterator[TrainedPlan]:
+            (plan,) = next_plans(1)
+            waited.append(on_wait())
+            report.stop_cause = StopCause.cancel
+            waited.append(on_wait())
+            assert epochs_ahead(plan) == 0
+            stopped = self._train(plan, lambda *_: False)
+            yield dataclasses.replace(stopped, epochs=(), best_epoch=None)
+            assert next_plans(1) == []
+
+    new_search(report)[1].run(Compiling(lambda *_: 1.0))
+
+    assert waited == [True, False]
+    assert ends(report) == [(1, "failed", "cancelled before its first epoch ended")]
+
+
+def test_nobody_leaves_at_a_deadline_before_there_is_a_model(new_search: Any) -> None:
+    report = Report()
+    searching = new_search(report)[1]
+    report.stop_cause = StopCause.time_limit
+
+    assert searching._on_wait()
 
 
 def test_worse_trials_are_pruned_and_the_best_is_held(new_search: Any) -> None:

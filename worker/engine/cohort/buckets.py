@@ -32,6 +32,7 @@ BATCH_PARTS = 4
 MAX_PROGRAMS = 32
 """What is kept of a job's programs."""
 MANY_BYTES = 2**40
+"""No limit to speak of."""
 COMPILE_SECONDS = 4.0
 """Of one core."""
 SLOT_SECONDS, WEIGHT_SECONDS, CELL_SECONDS = 8e-6, 0.7e-9, 125e-12
@@ -54,8 +55,8 @@ class Reach:
 class Buckets:
     """The programs of one job.
 
-    The least recently used one is given up where more than `max_programs` are live: where it is
-    needed again it is compiled again.
+    The least recently used one is given up where more than `max_programs` are live: plans go to it
+    again once that saves a compile.
     """
 
     def __init__(

@@ -12,7 +12,7 @@ from worker.engine.cohort.shape import Shape
 CALL_SECONDS = 1.0
 """About how long a call of a program may take: then a cohort gives a sign of life."""
 STRETCH_SECONDS = 0.1
-"""About how long a call of several epochs takes: a trial that ends early waits for its end."""
+"""About how long a call of several epochs takes."""
 MAX_EPOCHS = 32
 PIECE_BYTES = 2**26
 """Of data that is fed in pieces."""

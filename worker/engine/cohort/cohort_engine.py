@@ -1,9 +1,9 @@
 """The engine: many trials in compiled programs, each in a slot that is refilled at once.
 
-A trial that stops early, diverges or is stopped gives up its slot at the epoch's end, and the next
-plan takes it with its own step counter. Cohorts train on threads of their own, one a core, and none
-waits for a slower one. Yet runs repeat: cohorts are served in the order in which they would end by
-the estimated cost of their epochs, never in the order in which they happen to.
+A trial that stops early, diverges or is stopped gives up its slot at the stretch's end, and the
+next plan takes it with its own step counter. Cohorts train on threads of their own, one a core, and
+none waits for a slower one. Yet runs repeat: cohorts are served in the order in which they would
+end by the estimated cost of their epochs, never in the order in which they happen to.
 """
 
 from __future__ import annotations
@@ -171,7 +171,8 @@ class _Cohorts:
                 cohort = self._new_cohort(shape)
             ended = cohort.start_all(plans)
         except Exception as error:
-            return [failed_plan(plan, error) for plan in plans]
+            self.waiting = None
+            return [failed_plan(plan, error) for plan in (*plans, *later)]
         if cohort not in self._cohorts and cohort.plans:
             self._cohorts.append(cohort)
         return list(ended)
