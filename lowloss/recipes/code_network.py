@@ -8,7 +8,6 @@ from lowloss.spec import Initializer, Recipe, RecipeLayer, Task
 
 KERAS = "import keras"
 _NUMPY = "import numpy as np"
-_OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "sgd": "SGD"}
 _MIXUP = '''
 class Mixup(keras.utils.PyDataset):
     """Batches mixed with their own rows in another order (Zhang et al. 2018)."""
@@ -115,21 +114,22 @@ def fitting(recipe: Recipe, task: Task) -> Section:
 
 
 def _format_optimizer(recipe: Recipe) -> list[str]:
-    optimizer = recipe.optimizer
-    is_decayed = optimizer.weight_decay > 0 or optimizer.name == "adamw"  # whose default is not 0
+    optimizer, record = recipe.optimizer, recipe.optimizer.record
+    arguments = {name: str(value) for name, value in record.arguments.items() if value}
     options = {
         "learning_rate": format_literal(optimizer.rate)
         if optimizer.schedule == "constant"
         else "schedule",
         "momentum": format_literal(optimizer.momentum) if optimizer.momentum else None,
-        "weight_decay": format_literal(optimizer.weight_decay) if is_decayed else None,
+        **arguments,
+        "weight_decay": format_literal(optimizer.weight_decay)
+        if optimizer.weight_decay or record.default_decay
+        else None,
         "global_clipnorm": None
         if optimizer.clip_norm is None
         else format_literal(optimizer.clip_norm),
     }
-    return format_call(
-        f"optimizer = keras.optimizers.{_OPTIMIZERS[optimizer.name]}", options=options
-    )
+    return format_call(f"optimizer = keras.optimizers.{record.keras_class}", options=options)
 
 
 def _format_schedule(recipe: Recipe) -> tuple[list[str], tuple[str, ...]]:

@@ -8,13 +8,10 @@ from typing import Any, get_args
 from lowloss.errors import RecipeUnsupported
 from lowloss.recipes.keras_objects import KerasObject, function_name, parse_object
 from lowloss.spec import LossName
-from lowloss.spec.recipe import OptimizerName
+from lowloss.spec.optimizers import OPTIMIZERS, OptimizerRecord, find_optimizer
 from lowloss.tables.cells import show_value
 
 LOSSES: tuple[str, ...] = get_args(LossName)
-OPTIMIZERS: tuple[str, ...] = get_args(OptimizerName)
-ADAMW_DECAY = 0.004
-"""Keras's default; a Recipe's default is 0."""
 
 Note = Callable[[str], None]
 
@@ -24,16 +21,8 @@ _PROBABILITIES = {
     "sparse_categorical_crossentropy": "softmax",
 }
 _MEANS = frozenset({"sum_over_batch_size", "mean", "auto", "mean_with_sample_weight"})
-_CONSTANTS = {
-    "beta_1": (0.9, 0.8, 0.95),
-    "beta_2": (0.999, 0.9, 0.9999),
-    "rho": (0.9, 0.8, 0.99),
-    "epsilon": (1e-7, 0.0, 1e-5),
-}
-"""Keras's own value, and the lowest and highest that train much alike."""
 _FLAGS = ("amsgrad", "centered")
 _UNSUPPORTED_OPTIONS = {
-    "nesterov": "use plain momentum",
     "use_ema": "leave it out",
     "clipvalue": "use global_clipnorm",
     "gradient_accumulation_steps": "use a larger batch",
@@ -47,24 +36,23 @@ def read_optimizer(value: Any, note: Note) -> dict[str, Any]:
         optimizer = KerasObject(value, {}, is_custom=False, document={})
     else:
         optimizer = parse_object(value, "the optimizer")
-    name = optimizer.class_name.lower()
-    if optimizer.is_custom or name not in OPTIMIZERS:
+    record = find_optimizer(optimizer.class_name, optimizer.config)
+    if optimizer.is_custom or record is None:
         raise _unsupported(f"is {show_value(optimizer.class_name)}", f"use {', '.join(OPTIMIZERS)}")
-    _check_constants(optimizer, note)
+    _check_constants(optimizer, record, note)
     momentum = optimizer.read_number("momentum", 0.0)
-    if momentum and name != "sgd":
-        raise _unsupported(f"{name} has momentum", "leave momentum out, or use sgd")
-    decay = ADAMW_DECAY if name == "adamw" else 0.0
+    if momentum and not record.takes_momentum:
+        raise _unsupported(f"{record.name} has momentum", "leave momentum out, or use sgd")
     return {
-        "name": name,
+        "name": record.name,
         "momentum": momentum,
-        "weight_decay": optimizer.read_number("weight_decay", decay),
+        "weight_decay": optimizer.read_number("weight_decay", record.default_decay),
         "clip_norm": _read_clip_norm(optimizer, note),
         **_read_rate(optimizer, note),
     }
 
 
-def _check_constants(optimizer: KerasObject, note: Note) -> None:
+def _check_constants(optimizer: KerasObject, record: OptimizerRecord, note: Note) -> None:
     for key, fix in _UNSUPPORTED_OPTIONS.items():
         value = optimizer.config.get(key)
         is_one_step = key == "gradient_accumulation_steps" and value == 1
@@ -73,7 +61,7 @@ def _check_constants(optimizer: KerasObject, note: Note) -> None:
     for key in _FLAGS:
         if optimizer.is_set(key):
             note(f"the optimizer's {key} is not reproduced")
-    for key, (default, low, high) in _CONSTANTS.items():
+    for key, (default, low, high) in record.constants.items():
         constant = optimizer.read_number(key, default)
         if constant == default:
             continue

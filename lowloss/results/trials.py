@@ -6,7 +6,7 @@ from datetime import datetime
 
 from lowloss.results.parts import Result
 from lowloss.results.states import TrialState
-from lowloss.spec import Activation, Optimizer, Scaling, Schedule
+from lowloss.spec import Activation, OptimizerName, Scaling, Schedule
 
 
 class Hyperparameters(Result):
@@ -21,7 +21,7 @@ class Hyperparameters(Result):
     patience: int
     batch_size: int
     activation: Activation
-    optimizer: Optimizer
+    optimizer: OptimizerName
     weight_decay: float
     schedule: Schedule
     clip_norm: float | None

@@ -14,6 +14,7 @@ from lowloss.spec.job import (
     Validation,
 )
 from lowloss.spec.objective import REGRESSION_METRICS, Direction, Objective, Task, direction_of
+from lowloss.spec.optimizers import OptimizerName
 from lowloss.spec.parameters import (
     FORMS,
     Activation,
@@ -21,7 +22,6 @@ from lowloss.spec.parameters import (
     CountRange,
     Float,
     Int,
-    Optimizer,
     Scaling,
     Schedule,
     WidthRange,
@@ -60,7 +60,7 @@ __all__ = [
     "LayerActivation",
     "LossName",
     "Objective",
-    "Optimizer",
+    "OptimizerName",
     "Preprocessing",
     "Priority",
     "Pruning",

@@ -7,12 +7,12 @@ from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
+from lowloss.spec.optimizers import OptimizerName
 from lowloss.spec.parts import Spec
 
 T = TypeVar("T")
 
 Activation = Literal["relu", "tanh", "gelu", "selu", "silu", "leaky_relu", "mish", "elu"]
-Optimizer = Literal["adam", "adamw", "rmsprop", "sgd"]
 Schedule = Literal["constant", "cosine"]
 Scaling = Literal["standard", "robust", "quantile", "none"]
 Scale = Literal["linear", "log"]
@@ -194,7 +194,7 @@ ActivationParameter = Annotated[
     Annotated[Activation, Fixed] | Annotated[Choice[Activation], Choices], Form
 ]
 OptimizerParameter = Annotated[
-    Annotated[Optimizer, Fixed] | Annotated[Choice[Optimizer], Choices], Form
+    Annotated[OptimizerName, Fixed] | Annotated[Choice[OptimizerName], Choices], Form
 ]
 ScheduleParameter = Annotated[
     Annotated[Schedule, Fixed] | Annotated[Choice[Schedule], Choices], Form

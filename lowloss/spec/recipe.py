@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from lowloss.spec.optimizers import OPTIMIZERS, OptimizerName, OptimizerRecord, find_optimizer
 from lowloss.spec.parameters import Dropout, Mixup, Number, Penalty, Rate, Schedule
 from lowloss.spec.parts import Spec, Text
 
@@ -58,7 +59,6 @@ InitializerName = Literal[
     "ones",
     "constant",
 ]
-OptimizerName = Literal["adam", "adamw", "rmsprop", "sgd"]
 RecipeScaling = Literal["none", "standard", "minmax", "robust", "quantile"]
 
 ALIASES = {
@@ -74,7 +74,6 @@ ALIASES = {
     "leaky_re_lu": "leaky_relu",
 }
 """Keras's other names for losses, activations and optimizers."""
-DEFAULT_RATES = {"adam": 0.001, "adamw": 0.001, "rmsprop": 0.001, "sgd": 0.01}
 SCALES = {
     "random_normal": 0.05,
     "truncated_normal": 0.05,
@@ -144,7 +143,8 @@ class RecipeLayer(Spec):
 class RecipeOptimizer(Spec):
     """An optimizer; `learning_rate` null means Keras's default for it.
 
-    Only SGD has `momentum`. `clip_norm` is Keras's `global_clipnorm`.
+    Only SGD takes `momentum`; with `nesterov`, true or false, it is `sgd_nesterov` or `sgd`.
+    `clip_norm` is Keras's `global_clipnorm`.
     """
 
     name: Annotated[OptimizerName, KerasName] = "rmsprop"
@@ -154,9 +154,21 @@ class RecipeOptimizer(Spec):
     weight_decay: Penalty = 0.0
     clip_norm: Rate | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _name_with_arguments(cls, fields: Any) -> Any:
+        """Replace arguments that a record's name stands for by that name."""
+        if not isinstance(fields, dict) or not isinstance(fields.get("name"), str):
+            return fields
+        record = find_optimizer(fields["name"].replace("_", ""), fields)
+        if record is None:
+            return fields
+        rest = {name: fields[name] for name in fields if name not in record.arguments}
+        return rest | {"name": record.name}
+
     @model_validator(mode="after")
     def _check_momentum(self) -> Self:
-        if self.momentum and self.name != "sgd":
+        if self.momentum and not self.record.takes_momentum:
             raise PydanticCustomError(
                 "momentum_does_not_fit",
                 "{name} takes no momentum: leave it out, or use sgd",
@@ -167,7 +179,12 @@ class RecipeOptimizer(Spec):
     @property
     def rate(self) -> float:
         """The learning rate: the recipe's, or else Keras's default."""
-        return DEFAULT_RATES[self.name] if self.learning_rate is None else self.learning_rate
+        return self.record.default_rate if self.learning_rate is None else self.learning_rate
+
+    @property
+    def record(self) -> OptimizerRecord:
+        """What is known of the optimizer."""
+        return OPTIMIZERS[self.name]
 
 
 class RecipeEarlyStopping(Spec):

@@ -70,16 +70,16 @@ class NetworkState:
         return [weight_by_id.get(id(v), np.asarray(v)) for v in self._model.weights]
 
     def moments(self) -> list[list[Any]]:
-        """Return the optimizer's variables of each weight, in the order of `MOMENTS`."""
+        """Return the optimizer's variables of each weight, in the order of its rule's moments."""
         optimizer = self._model.optimizer
-        match optimizer:
-            case keras.optimizers.Adam():
-                moments = [optimizer._momentums, optimizer._velocities]
-            case keras.optimizers.RMSprop():
-                moments = [optimizer._velocities]
-            case _:
-                # Plain SGD keeps none.
-                moments = [optimizer.momentums] if optimizer.momentum else []
+        count = len(self._ordered)
+        moments = [
+            variables
+            for name, variables in vars(optimizer).items()
+            # Keras keeps each moment as a list. Plain SGD has none.
+            if isinstance(variables, list) and len(variables) == count
+            if name not in {"_trainable_variables", "_variables"}
+        ]
         indices = [optimizer._get_variable_index(variable) for variable in self._ordered]
         return [[variables[index] for index in indices] for variables in moments]
 

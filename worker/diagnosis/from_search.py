@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lowloss.spec import DiagnosisBudget, DiagnosisSpec, JobSpec, Recipe, Scaling, Task
+from lowloss.spec.optimizers import OPTIMIZERS
 from worker.diagnosis.chain.changes import usual_output
 from worker.engine.plans import Plan
 
@@ -64,7 +65,7 @@ def recipe_of_plan(plan: Plan, scaling: Scaling, spec: JobSpec, task: Task, clas
                 "name": plan.optimizer,
                 "learning_rate": plan.learning_rate,
                 "schedule": plan.schedule,
-                "momentum": plan.momentum if plan.optimizer == "sgd" else 0.0,
+                "momentum": plan.momentum if OPTIMIZERS[plan.optimizer].takes_momentum else 0.0,
                 "weight_decay": plan.weight_decay,
                 "clip_norm": plan.clip_norm,
             },

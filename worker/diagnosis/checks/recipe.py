@@ -45,8 +45,6 @@ DROPOUT, MIN_ACTIVE_UNITS = 0.5, 8.0
 PENALTY_L1, PENALTY_L2 = 1e-3, 1e-2
 BATCH_SHARE, BATCH_STEPS, SMALL_BATCH = 0.25, 8, 4
 FEW_EPOCHS = 10
-RATES = {"adam": (1e-4, 1e-2), "adamw": (1e-4, 1e-2), "rmsprop": (1e-4, 1e-2), "sgd": (1e-3, 0.1)}
-"""Learning rates between which most networks on scaled tables train."""
 INITIAL_SPREAD = 4.0
 """Times the usual standard deviation beyond which an initial kernel is suspect; and its inverse."""
 
@@ -353,7 +351,7 @@ def _batches(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
 
 def _optimizer(recipe: Recipe) -> Iterator[Suspect]:
     optimizer = recipe.optimizer
-    low, high = RATES[optimizer.name]
+    low, high = optimizer.record.usual_rates
     if optimizer.rate > high:
         yield Suspect(
             Cause.learning_rate_too_high,
@@ -368,7 +366,7 @@ def _optimizer(recipe: Recipe) -> Iterator[Suspect]:
             (evidence("learning rate", optimizer.rate, low),),
             strength=0.3 + math.log10(low / optimizer.rate),
         )
-    if optimizer.name == "sgd" and not optimizer.momentum:
+    if not optimizer.record.is_adaptive and not optimizer.momentum:
         yield Suspect(
             Cause.optimizer,
             f"Plain SGD at {optimizer.rate:g}: one rate for all weights, and no momentum",

@@ -13,12 +13,12 @@ from worker.diagnosis.training.trainer import Trainer
 from worker.diagnosis.training.variants import SQUASHING, CannotTrainError, Variant
 from worker.engine.array_types import FloatArray
 from worker.engine.draws import initial_weights
-from worker.engine.keras.network import build_network, compile_network
+from worker.engine.keras.network import build_network
+from worker.engine.optimizers import RULES, Step
 from worker.engine.weights import unflatten_weights
 
 ROWS = 1024
 BEYOND = 5.0
-ADAPTIVE = frozenset({"adam", "adamw", "rmsprop"})
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,6 @@ def probe_network(
     x_ND, y_N = rows.x_train_ND[:ROWS], rows.y_train_N[:ROWS]
     start = initial_weights(plan, arrays)
     model = build_network(plan, arrays)
-    compile_network(model, plan, arrays)
     targets = y_N[:, None] if arrays.outputs == 1 else _one_hot(y_N, arrays.outputs)
     if arrays.loss == "sparse_categorical_crossentropy":
         targets = y_N
@@ -69,7 +68,7 @@ def probe_network(
     return Probe(
         loss=float(loss),
         constant_loss=_constant(arrays.loss, targets),
-        step=_step(variant, start, sizes),
+        step=_step(variant, start, gradients),
         first_gradient=sizes[0],
         last_gradient=sizes[-1],
         dead=dead,
@@ -93,18 +92,31 @@ def _constant(loss: str, targets: FloatArray) -> float:
     return max(1e-12, float(keras.ops.mean(keras.losses.get(loss)(targets, mean))))
 
 
-def _step(variant: Variant, start: Sequence[FloatArray], gradients: list[float]) -> float | None:
-    """Return how far a first step moves weights, as a share of their size: a median."""
+def _step(
+    variant: Variant, start: Sequence[FloatArray], gradients: list[FloatArray]
+) -> float | None:
+    """Return how far a first step moves weights, as a share of their size: a median.
+
+    With momentum it is what steps in one direction grow to.
+    """
     optimizer = variant.recipe.optimizer
     kernels = [weight for weight in start if weight.ndim == 2]
     ratios = []
     for kernel, gradient in zip(kernels, gradients, strict=True):
         size = float(np.abs(kernel).mean())
-        # Adam and its kin move every weight by about the rate, whatever its gradient.
-        moved = 1.0 if optimizer.name in ADAPTIVE else gradient / (1 - optimizer.momentum)
+        moved = _first_move(optimizer.name, gradient) / (1 - optimizer.momentum)
         if size > 0 and np.isfinite(moved) and moved > 0:
             ratios.append(optimizer.rate * moved / size)
     return float(np.median(ratios)) if ratios else None
+
+
+def _first_move(optimizer: str, gradient: FloatArray) -> float:
+    """Return how far an optimizer's first step moves weights on average, at a rate of 1."""
+    rule = RULES[optimizer]
+    moments = [[tf.fill((1, *gradient.shape), tf.constant(value))] for value in rule.moments]
+    zeros, one = tf.zeros((1, *gradient.shape)), tf.ones((1, 1, 1))
+    (moved,), _ = rule.update([zeros], [tf.constant(gradient[None])], moments, Step(one, one))
+    return float(np.abs(moved).mean())
 
 
 def _units(

@@ -16,7 +16,7 @@ import numpy as np
 
 from worker.engine.arrays import Arrays
 from worker.engine.cohort.shape import LAYER_PENALTIES, OPTIONS, UNEVEN, Shape
-from worker.engine.cohort.update_rules import MOMENTS
+from worker.engine.optimizers import RULES
 from worker.engine.plans import Plan
 
 SLOTS = ((64, 4, 2), (256, 2, 1))
@@ -153,8 +153,7 @@ class Buckets:
             widths=padded,
             batch_size=batch_size,
             activation=names[0] if len(set(names)) == 1 else names,
-            # AdamW is Adam with a decay, which is a run-time value.
-            optimizer="adam" if plan.optimizer == "adamw" else plan.optimizer,
+            optimizer=RULES[plan.optimizer].name,
             uses=self._reach.uses | uses(plan) | ({UNEVEN} if len(steps) > 1 else set()),
         )
         if self._plans_together == 1:
@@ -204,7 +203,7 @@ def slot_bytes(shape: Shape, arrays: Arrays) -> int:
     That is parameters and moments before and after a step, gradients, the best parameters, and each
     layer's output with its mask and gradient.
     """
-    copies = 2 * (1 + MOMENTS[shape.optimizer]) + 3
+    copies = 2 * (1 + len(RULES[shape.optimizer].moments)) + 3
     outputs = shape.batch_size * (arrays.inputs + sum(shape.widths))
     tables = sum(embedding.codes * embedding.size for embedding in arrays.embeddings)
     return 4 * (copies * (weights_of(shape, arrays) + tables) + 3 * outputs)

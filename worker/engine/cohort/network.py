@@ -15,9 +15,9 @@ from worker.engine.arrays import Arrays, Loss
 from worker.engine.cohort.inputs import SlotInputs
 from worker.engine.cohort.kernel_operations import after, product, sum_of_slots
 from worker.engine.cohort.shape import LAYER_PENALTIES, Shape
-from worker.engine.cohort.update_rules import Moments, Parameters, clip_by_global_norm, update
 from worker.engine.draws import dropout_keep, dropout_key, normal_noise
 from worker.engine.losses import hidden_activation, row_loss
+from worker.engine.optimizers import RULES, Moments, Parameters, Step, clip_by_global_norm
 
 
 class OtherLabels(NamedTuple):
@@ -112,15 +112,9 @@ class SlotNetworks:
         """Return parameters and moments after the optimizer's step; `time_K` counts from 0."""
         rate = rate_K[:, None, None]
         decay = rate * inputs.weight_decay[:, None, None]
-        return update(
-            self._shape.optimizer,
-            [p - p * decay for p in parameters],
-            gradients,
-            moments,
-            rate=rate,
-            momentum=inputs.momentum[:, None, None],
-            step=time_K[:, None, None] + 1,
-        )
+        at = Step(rate, time_K[:, None, None] + 1, inputs.momentum[:, None, None])
+        update = RULES[self._shape.optimizer].update
+        return update([p - p * decay for p in parameters], gradients, moments, at)
 
     def _noisy(self, x_KBD: Any, inputs: SlotInputs, key_K: Any) -> Any:
         """Add noise to numbers, where the program has any."""

@@ -15,7 +15,7 @@ from worker.engine.cohort.compiled import Compiled
 from worker.engine.cohort.inputs import Rows, SlotInputs
 from worker.engine.cohort.network import Batch, SlotNetworks
 from worker.engine.cohort.shape import UNEVEN, Shape
-from worker.engine.cohort.update_rules import MOMENTS, Moments, Parameters
+from worker.engine.optimizers import RULES, Moments, Parameters
 
 MAX_PROGRAMS = 64
 """What is kept of those that a worker's jobs share, above what one job has live."""
@@ -74,7 +74,7 @@ class Program:
     def start(self) -> tuple[State, Best]:
         """Return the state of slots that are all free."""
         slots = self.shape.slots
-        moments = [self.zeros() for _ in range(MOMENTS[self.shape.optimizer])]
+        moments = [self.zeros() for _ in RULES[self.shape.optimizer].moments]
         state = State(self.zeros(), moments, tf.zeros((3, slots), self.dtype))
         no_loss = tf.fill([slots], tf.constant(math.inf, self.dtype))
         return state, Best(self.zeros(), no_loss)

@@ -20,9 +20,9 @@ from worker.engine.cohort.buckets import step_seconds
 from worker.engine.cohort.feed import Feed, SlotEpochs
 from worker.engine.cohort.inputs import SlotInputs, slot_inputs
 from worker.engine.cohort.program import Best, Program, State
-from worker.engine.cohort.update_rules import Parameters
 from worker.engine.draws import initial_weights
 from worker.engine.keras.network import forward
+from worker.engine.optimizers import RULES, Parameters
 from worker.engine.plans import Checkpoint, Epoch, Plan
 from worker.engine.protocol import EpochsAhead, OnEpoch
 from worker.engine.results import FailedPlan, TrainedPlan, TrainingOutcome, failed_plan
@@ -294,23 +294,31 @@ class Cohort:
     def _write_slot(
         self, k: int, weights: Sequence[FloatArray], moments: Sequence[Sequence[FloatArray]] = ()
     ) -> None:
-        """Put weights and moments into a slot, zero beyond their shapes; no best ones yet."""
-        moment_weights = moments or [[] for _ in self._state.moments]
+        """Put weights and moments into a slot, which are as at the start where there are none.
+
+        There are no best weights yet.
+        """
+        starts = RULES[self.program.shape.optimizer].moments
+        moment_weights = moments or [[] for _ in starts]
         self._state = self._state._replace(
             parameters=self._filled(self._state.parameters, k, weights),
             moments=[
-                self._filled(tensors, k, slot_moments)
-                for tensors, slot_moments in zip(self._state.moments, moment_weights, strict=True)
+                self._filled(tensors, k, slot_moments, beyond=start)
+                for tensors, slot_moments, start in zip(
+                    self._state.moments, moment_weights, starts, strict=True
+                )
             ],
         )
         self._best = self._best._replace(loss=_with_value(self._best.loss, k, math.inf))
         self._settings = None
 
-    def _filled(self, tensors: Parameters, k: int, weights: Sequence[FloatArray]) -> Parameters:
-        """Return tensors whose slot k holds these weights, and zero beyond their shapes."""
+    def _filled(
+        self, tensors: Parameters, k: int, weights: Sequence[FloatArray], *, beyond: float = 0.0
+    ) -> Parameters:
+        """Return tensors whose slot k holds these weights, and one value beyond their shapes."""
         arrays = [tensor.numpy().copy() for tensor in tensors]
         for array in arrays:
-            array[k] = 0
+            array[k] = beyond
         layers = len(unflatten_weights(weights).layers)
         for index, weight in zip(self._weight_indices(layers), weights, strict=True):
             matrix = weight if weight.ndim == 2 else weight[None, :]

@@ -14,6 +14,7 @@ from worker.engine.array_types import FloatArray
 from worker.engine.arrays import Arrays, Embedding, Loss
 from worker.engine.draws import initial_weights
 from worker.engine.losses import activation
+from worker.engine.optimizers import RULES
 from worker.engine.plans import Plan
 from worker.engine.weights import unflatten_weights
 
@@ -161,19 +162,12 @@ def _optimizer(plan: Plan, steps: int) -> keras.Optimizer:
     rate: Any = plan.learning_rate
     if plan.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(plan.learning_rate, decay_steps=max(1, steps))
-    arguments = {
-        "learning_rate": rate,
-        "weight_decay": plan.weight_decay or None,
-        "global_clipnorm": plan.clip_norm,
-    }
-    match plan.optimizer:
-        case "adam":
-            return keras.optimizers.Adam(**arguments)
-        case "adamw":
-            # Without a decay Keras's AdamW would take its own default.
-            return keras.optimizers.AdamW(**arguments | {"weight_decay": plan.weight_decay})
-        case "rmsprop":
-            return keras.optimizers.RMSprop(**arguments)
-        case "sgd":
-            return keras.optimizers.SGD(momentum=plan.momentum, **arguments)
-    raise ValueError(f"unknown optimizer {plan.optimizer!r}")
+    rule = RULES[plan.optimizer]
+    momentum = {"momentum": plan.momentum} if rule.takes_momentum else {}
+    return rule.keras(
+        learning_rate=rate,
+        # AdamW alone would take a decay of its own where it is told none.
+        weight_decay=plan.weight_decay,
+        global_clipnorm=plan.clip_norm,
+        **momentum,
+    )

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lowloss.recipes import change_code, training_code
 from lowloss.spec import Recipe, Task
+from lowloss.spec.optimizers import OPTIMIZERS
 from lowloss.spec.recipe import SCALES, InitializerName, LayerActivation, LossName
 
 BEFORE = Recipe.model_validate(
@@ -196,6 +197,20 @@ def test_adamw_decays_as_the_recipe_says_and_not_as_keras_does_by_itself() -> No
     assert "AdamW(learning_rate=0.001, weight_decay=0.0)" in changed({"optimizer": "adamw"})
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "call"),
+    [
+        ("nadam", "Nadam(learning_rate=0.001)"),
+        (
+            {"name": "sgd", "momentum": 0.9, "nesterov": True},
+            "SGD(learning_rate=0.01, momentum=0.9, nesterov=True)",
+        ),
+    ],
+)
+def test_an_optimizer_is_written_with_its_arguments(optimizer: Any, call: str) -> None:
+    assert f"optimizer = keras.optimizers.{call}" in changed({"optimizer": optimizer})
+
+
 Strategy = st.SearchStrategy[Any]
 
 
@@ -218,8 +233,8 @@ LAYERS = fields(
     l2=st.floats(0, 1),
     dropout=st.floats(0, 0.99),
 )
-OPTIMIZERS = fields(
-    {"name": st.sampled_from(["adam", "adamw", "rmsprop", "sgd"])},
+RECIPE_OPTIMIZERS = fields(
+    {"name": st.sampled_from(list(OPTIMIZERS))},
     learning_rate=st.floats(1e-6, 10),
     schedule=st.sampled_from(["constant", "cosine"]),
     weight_decay=st.floats(0, 1),
@@ -231,7 +246,7 @@ RECIPES = fields(
         "layers": st.lists(LAYERS, min_size=1, max_size=5),
         "loss": st.sampled_from(get_args(LossName)),
     },
-    optimizer=OPTIMIZERS,
+    optimizer=RECIPE_OPTIMIZERS,
     scale_features=st.sampled_from(["none", "standard", "minmax", "robust", "quantile"]),
     scale_target=st.sampled_from(["none", "standard", "minmax"]),
     missing=st.sampled_from(["keep", "mean"]),

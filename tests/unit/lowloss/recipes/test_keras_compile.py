@@ -61,7 +61,16 @@ def cosine(**config: Any) -> Description:
             an_optimizer("Adam", global_clipnorm=1.0),
             {"name": "adam", "learning_rate": 0.001, "clip_norm": 1.0},
         ),
+        (
+            an_optimizer("SGD", momentum=0.9, nesterov=True),
+            {"name": "sgd_nesterov", "learning_rate": 0.001, "momentum": 0.9},
+        ),
+        *(
+            (an_optimizer(name), {"name": name.lower(), "learning_rate": 0.001})
+            for name in ("Nadam", "Adamax", "Lion", "Adagrad")
+        ),
         ("sgd", {"name": "sgd"}),
+        ("Nadam", {"name": "nadam"}),
     ],
 )
 def test_an_optimizer_is_read(optimizer: Any, expected: dict[str, Any]) -> None:
@@ -96,10 +105,11 @@ def test_what_hardly_matters_is_noted(config: dict[str, Any], words: str) -> Non
 @pytest.mark.parametrize(
     ("optimizer", "words"),
     [
-        (an_optimizer("Nadam"), 'is "Nadam"'),
-        (an_optimizer("Adagrad"), 'is "Adagrad"'),
+        (an_optimizer("Ftrl"), 'is "Ftrl"'),
+        (an_optimizer("Adadelta"), 'is "Adadelta"'),
         (an_optimizer("Adam") | {"registered_name": "mine>Adam"}, 'is "Adam"'),
-        (an_optimizer("SGD", nesterov=True), "nesterov=true"),
+        (an_optimizer("Adagrad", initial_accumulator_value=10.0), "initial_accumulator_value=10"),
+        (an_optimizer("Lion", beta_2=0.5), "beta_2=0.5"),
         (an_optimizer("RMSprop", momentum=0.9), "rmsprop has momentum"),
         (an_optimizer("Adam", clipvalue=1), "clipvalue=1"),
         (an_optimizer("Adam", use_ema=True), "use_ema=true"),
