@@ -20,6 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from benchmarks.peers import prepare
 from benchmarks.tables import diamonds, generated
 from benchmarks.uploads import upload
+from lowloss.spec.activations import usual_initializers
 from worker.engine.arrays import Arrays
 from worker.engine.plans import Plan
 
@@ -49,6 +50,7 @@ def a_plan(number: int, width: int, epochs: int) -> Plan:
         batch_size=BATCH,
         patience=10_000,
         max_epochs=epochs,
+        initializers=usual_initializers(("relu", "relu")),
     )
 
 

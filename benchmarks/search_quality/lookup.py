@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowloss.spec import Choice, CountRange, Float, Int, SearchSpace
+from lowloss.spec.activations import usual_initializers
 from worker.engine.plans import Plan
 
 Floats = NDArray[np.float64]
@@ -189,7 +190,8 @@ def end_of(val_loss_E: Sequence[float] | Floats, patience: int, *, max_epochs: i
 def _plan(fields: dict[str, Any]) -> Plan:
     # What JSON holds as a list is a tuple here.
     tuples = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
-    return Plan(**fields | tuples)
+    initializers = usual_initializers([fields["activation"]] * len(fields["widths"]))
+    return Plan(**fields | tuples | {"initializers": initializers})
 
 
 def _share(parameter: object, value: float) -> float:

@@ -150,18 +150,13 @@ def _format_initializer(initializer: Initializer) -> str | None:
     name, scale = initializer.name, initializer.scale
     if scale is None:
         return None if name == "glorot_uniform" else format_literal(name)
-    value = format_literal(scale)
-    match name:
-        case "random_normal":
-            return f"keras.initializers.RandomNormal(stddev={value})"
-        case "truncated_normal":
-            return f"keras.initializers.TruncatedNormal(stddev={value})"
-        case "random_uniform":
-            return (
-                f"keras.initializers.RandomUniform(minval={format_literal(-scale)}, maxval={value})"
-            )
-        case _:
-            return f"keras.initializers.Constant({value})"
+    record = initializer.record
+    options = {str(record.argument): format_literal(scale)}
+    if record.distribution == "uniform":
+        options = {"minval": format_literal(-scale)} | options
+    arguments = ", ".join(f"{key}={value}" for key, value in options.items())
+    keras_class = "".join(word.capitalize() for word in name.split("_"))
+    return f"keras.initializers.{keras_class}({arguments})"
 
 
 def _format_regularizer(layer: RecipeLayer) -> str | None:

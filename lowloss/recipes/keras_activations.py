@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import get_args
 
 from lowloss.errors import RecipeUnsupported
 from lowloss.recipes.keras_objects import LAYERS, KerasObject, function_name, parse_object
-from lowloss.spec import LayerActivation
+from lowloss.spec.activations import ACTIVATIONS
 from lowloss.tables.cells import show_value
 
-ACTIVATIONS: tuple[str, ...] = get_args(LayerActivation)
 SLOPE = 0.2
 """The slope below zero of Keras's function `leaky_relu`."""
 NEAR_SLOPES = (0.01, 0.3)
 """The slopes between these train much alike: Keras's LeakyReLU has 0.3, PyTorch's 0.01."""
 ACTIVATION_LAYERS = frozenset({"Activation", "ReLU", "LeakyReLU", "ELU", "Softmax"})
-_NOT_NEGATIVE = frozenset({"relu", "relu6", "softplus", "sigmoid", "hard_sigmoid", "exponential"})
 
 Note = Callable[[str], None]
 
@@ -63,7 +60,7 @@ def combine_activations(first: str, second: str) -> str | None:
         return second
     if second == "relu" and first in {"leaky_relu", "elu"}:
         return "relu"
-    if second == "relu" and first in _NOT_NEGATIVE | {"softmax"}:
+    if second == "relu" and ACTIVATIONS[first].low >= 0:
         return first
     return first if first == second == "relu6" else None
 

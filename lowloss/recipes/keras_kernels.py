@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any
 
 from lowloss.errors import RecipeUnsupported
 from lowloss.recipes.keras_objects import LAYERS, KerasObject, parse_object, read_number
-from lowloss.spec.recipe import SCALES, InitializerName, snake_case
+from lowloss.spec.initializers import INITIALIZERS, InitializerRecord
+from lowloss.spec.recipe import snake_case
 from lowloss.tables.cells import show_value
 
-INITIALIZERS: tuple[str, ...] = get_args(InitializerName)
 DEFAULT_PENALTY = 0.01
 """The strength of Keras's L1 and L2 that are named without one."""
-
-_VARIANCE_SCALING = {
-    (1.0, "fan_avg", "uniform"): "glorot_uniform",
-    (1.0, "fan_avg", "truncated_normal"): "glorot_normal",
-    (2.0, "fan_in", "uniform"): "he_uniform",
-    (2.0, "fan_in", "truncated_normal"): "he_normal",
-    (1.0, "fan_in", "uniform"): "lecun_uniform",
-    (1.0, "fan_in", "truncated_normal"): "lecun_normal",
-}
 
 
 def read_initializer(layer: KerasObject) -> Mapping[str, Any]:
@@ -35,40 +26,36 @@ def read_initializer(layer: KerasObject) -> Mapping[str, Any]:
             raise _unsupported_initializer(layer, value)
         return {"name": name}
     inner = parse_object(value, f"the kernel_initializer of {layer.title}")
-    name = _find_initializer_name(inner)
-    if inner.is_custom or name not in INITIALIZERS:
+    record = _find_record(inner)
+    if inner.is_custom or record is None:
         raise _unsupported_initializer(layer, inner.class_name)
-    if name not in SCALES:
-        return {"name": name}
-    return {"name": name, "scale": _read_scale(layer, inner, name)}
+    if record.argument is None:
+        return {"name": record.name}
+    return {"name": record.name, "scale": _read_scale(layer, inner, record)}
 
 
-def _find_initializer_name(initializer: KerasObject) -> str:
+def _find_record(initializer: KerasObject) -> InitializerRecord | None:
     if initializer.class_name != "VarianceScaling":
-        return snake_case(initializer.class_name)
+        return INITIALIZERS.get(snake_case(initializer.class_name))
     distribution = initializer.config.get("distribution", "truncated_normal")
     # The normal of Keras's VarianceScaling is truncated, too.
     shape = "truncated_normal" if distribution == "normal" else str(distribution)
     mode = str(initializer.config.get("mode", "fan_in"))
-    return _VARIANCE_SCALING.get(
-        (initializer.read_number("scale", 1.0), mode, shape), "VarianceScaling"
-    )
+    scaling = (initializer.read_number("scale", 1.0), mode, shape)
+    for record in INITIALIZERS.values():
+        if (record.scale, record.fan, record.distribution) == scaling:
+            return record
+    return None
 
 
-def _read_scale(layer: KerasObject, initializer: KerasObject, name: str) -> float:
-    if name == "constant":
-        return initializer.read_number("value", 0.0)
-    if name == "random_uniform":
-        low, high = (
-            initializer.read_number("minval", -0.05),
-            initializer.read_number("maxval", 0.05),
-        )
-        if low != -high:
-            raise _unsupported_initializer(layer, f"a uniform from {low:g} to {high:g}")
-        return high
+def _read_scale(layer: KerasObject, initializer: KerasObject, record: InitializerRecord) -> float:
+    scale = initializer.read_number(str(record.argument), record.scale)
+    low = initializer.read_number("minval", -record.scale)
+    if record.distribution == "uniform" and low != -scale:
+        raise _unsupported_initializer(layer, f"a uniform from {low:g} to {scale:g}")
     if mean := initializer.read_number("mean", 0.0):
         raise _unsupported_initializer(layer, f"a normal around {mean:g}")
-    return initializer.read_number("stddev", SCALES[name])
+    return scale
 
 
 def _unsupported_initializer(layer: KerasObject, name: str) -> RecipeUnsupported:

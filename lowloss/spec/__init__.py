@@ -1,5 +1,6 @@
 """The specifications that a user submits: JobSpec, DiagnosisSpec and their parts."""
 
+from lowloss.spec.activations import Activation, LayerActivation
 from lowloss.spec.continuation import Continuation
 from lowloss.spec.diagnosis import DiagnosisBudget, DiagnosisSpec
 from lowloss.spec.job import (
@@ -17,7 +18,6 @@ from lowloss.spec.objective import REGRESSION_METRICS, Direction, Objective, Tas
 from lowloss.spec.optimizers import OptimizerName
 from lowloss.spec.parameters import (
     FORMS,
-    Activation,
     Choice,
     CountRange,
     Float,
@@ -30,7 +30,6 @@ from lowloss.spec.parts import Spec, Text
 from lowloss.spec.recipe import (
     CROSSENTROPIES,
     Initializer,
-    LayerActivation,
     LossName,
     Recipe,
     RecipeEarlyStopping,

@@ -7,12 +7,12 @@ from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
+from lowloss.spec.activations import Activation
 from lowloss.spec.optimizers import OptimizerName
 from lowloss.spec.parts import Spec
 
 T = TypeVar("T")
 
-Activation = Literal["relu", "tanh", "gelu", "selu", "silu", "leaky_relu", "mish", "elu"]
 Schedule = Literal["constant", "cosine"]
 Scaling = Literal["standard", "robust", "quantile", "none"]
 Scale = Literal["linear", "log"]

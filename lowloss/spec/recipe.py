@@ -8,28 +8,12 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from lowloss.spec.activations import LayerActivation
+from lowloss.spec.initializers import INITIALIZERS, InitializerName, InitializerRecord
 from lowloss.spec.optimizers import OPTIMIZERS, OptimizerName, OptimizerRecord, find_optimizer
 from lowloss.spec.parameters import Dropout, Mixup, Number, Penalty, Rate, Schedule
 from lowloss.spec.parts import Spec, Text
 
-LayerActivation = Literal[
-    "linear",
-    "relu",
-    "relu6",
-    "leaky_relu",
-    "elu",
-    "selu",
-    "gelu",
-    "silu",
-    "mish",
-    "softplus",
-    "softsign",
-    "tanh",
-    "sigmoid",
-    "hard_sigmoid",
-    "exponential",
-    "softmax",
-]
 LossName = Literal[
     "mean_squared_error",
     "mean_absolute_error",
@@ -45,20 +29,6 @@ LossName = Literal[
 CROSSENTROPIES = frozenset(
     {"binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy"}
 )
-InitializerName = Literal[
-    "glorot_uniform",
-    "glorot_normal",
-    "he_uniform",
-    "he_normal",
-    "lecun_uniform",
-    "lecun_normal",
-    "random_normal",
-    "random_uniform",
-    "truncated_normal",
-    "zeros",
-    "ones",
-    "constant",
-]
 RecipeScaling = Literal["none", "standard", "minmax", "robust", "quantile"]
 
 ALIASES = {
@@ -74,13 +44,6 @@ ALIASES = {
     "leaky_re_lu": "leaky_relu",
 }
 """Keras's other names for losses, activations and optimizers."""
-SCALES = {
-    "random_normal": 0.05,
-    "truncated_normal": 0.05,
-    "random_uniform": 0.05,
-    "constant": 0.0,
-}
-"""Keras's defaults for the `scale` of an initializer."""
 
 
 def snake_case(name: str) -> str:
@@ -112,11 +75,16 @@ class Initializer(Spec):
 
     @model_validator(mode="after")
     def _check_scale(self) -> Self:
-        if self.scale is not None and self.name not in SCALES:
+        if self.scale is not None and INITIALIZERS[self.name].argument is None:
             raise PydanticCustomError(
                 "scale_does_not_fit", "{name} takes no scale: leave it out", {"name": self.name}
             )
         return self
+
+    @property
+    def record(self) -> InitializerRecord:
+        """How it draws, with this scale."""
+        return INITIALIZERS[self.name].with_scale(self.scale)
 
 
 class RecipeLayer(Spec):

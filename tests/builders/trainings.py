@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from lowloss.spec.activations import usual_initializers
 from worker.engine.array_types import FloatArray
 from worker.engine.arrays import Arrays, Fold, Loss
-from worker.engine.plans import Checkpoint, Epoch, Plan
+from worker.engine.plans import Checkpoint, Epoch, Plan, per_layer
 from worker.engine.protocol import (
     Engine,
     EpochsAhead,
@@ -43,7 +44,13 @@ def a_plan(**given: object) -> Plan:
         "patience": 50,
         "max_epochs": 3,
     }
-    return Plan(**values | given)  # type: ignore[arg-type]
+    values |= given
+    if "initializers" not in values:
+        widths: Any = values["widths"]
+        activation: Any = values["activation"]
+        activations: tuple[str, ...] = per_layer(activation, len(widths))
+        values["initializers"] = usual_initializers(activations)
+    return Plan(**values)  # type: ignore[arg-type]
 
 
 def some_plans(count: int, **given: Any) -> list[Plan]:

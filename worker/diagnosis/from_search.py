@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lowloss.spec import DiagnosisBudget, DiagnosisSpec, JobSpec, Recipe, Scaling, Task
+from lowloss.spec.activations import ACTIVATIONS
 from lowloss.spec.optimizers import OPTIMIZERS
 from worker.diagnosis.chain.changes import usual_output
 from worker.engine.plans import Plan
@@ -44,7 +45,7 @@ def recipe_of_plan(plan: Plan, scaling: Scaling, spec: JobSpec, task: Task, clas
             "units": width,
             "activation": activation,
             "dropout": dropout,
-            "kernel_initializer": _usual_initializer(activation),
+            "kernel_initializer": ACTIVATIONS[activation].initializer,
             **penalties,
         }
         for width, activation, dropout in zip(
@@ -75,7 +76,3 @@ def recipe_of_plan(plan: Plan, scaling: Scaling, spec: JobSpec, task: Task, clas
             "early_stopping": {"patience": plan.patience, "restore_best_weights": True},
         }
     )
-
-
-def _usual_initializer(activation: str) -> str:
-    return {"tanh": "glorot_uniform", "selu": "lecun_normal"}.get(activation, "he_normal")

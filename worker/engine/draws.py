@@ -20,8 +20,6 @@ from worker.engine.plans import KernelInitializer, Plan
 
 TRUNCATED_SD = 0.87962566103423978
 """Standard deviation of a standard normal cut off at 2."""
-DEFAULT_SCALE = 0.05
-"""Keras's for what has a scale and is no constant."""
 ROW_STRIDE = 65_536
 """Above any width, so that a unit's draw does not depend on how wide its layer is padded."""
 
@@ -29,16 +27,14 @@ ROW_STRIDE = 65_536
 def initial_weights(plan: Plan, arrays: Arrays) -> list[FloatArray]:
     """Draw kernel [in, out] and bias [out] of each layer at their true shapes; biases are zero.
 
-    Where the plan names no initializers: Glorot uniform (Glorot and Bengio 2010) before tanh and at
-    the head, LeCun normal before selu, He normal (He et al. 2015) before all else. Last comes each
-    embedding's table: normal, of about the length that a one-hot code has, and 0 for code 0.
+    Last comes each embedding's table: normal, of about the length that a one-hot code has, and 0
+    for code 0.
     """
     sizes = [arrays.inputs, *plan.widths, arrays.outputs]
-    initializers = plan.initializers or _usual_initializers(plan)
     weights: list[FloatArray] = []
     for layer, shape in enumerate(itertools.pairwise(sizes)):
         rng = np.random.default_rng([plan.seed, 0x1417, layer])
-        kernel = _kernel(rng, initializers[layer], shape)
+        kernel = _kernel(rng, plan.initializers[layer], shape)
         weights += [kernel.astype(np.float32), np.zeros(shape[1], dtype=np.float32)]
     for index, embedding in enumerate(arrays.embeddings):
         rng = np.random.default_rng([plan.seed, 0xE3BD, index])
@@ -108,35 +104,27 @@ def _constant(value: int) -> Any:
     return tf.constant(np.uint32(value).astype(np.int32))
 
 
-def _usual_initializers(plan: Plan) -> tuple[KernelInitializer, ...]:
-    names = {"tanh": "glorot_uniform", "selu": "lecun_normal"}
-    hidden = [KernelInitializer(names.get(name, "he_normal")) for name in plan.activations]
-    return (*hidden, KernelInitializer("glorot_uniform"))
-
-
 def _kernel(
     rng: np.random.Generator, initializer: KernelInitializer, shape: tuple[int, int]
 ) -> NDArray[np.float64]:
-    """Draw a kernel [in, out] from one of Keras's initializers."""
-    scale = DEFAULT_SCALE if initializer.scale is None else initializer.scale
-    match initializer.name:
-        case "zeros" | "ones" | "constant":
-            constants = {"zeros": 0.0, "ones": 1.0, "constant": initializer.scale or 0.0}
-            return np.full(shape, constants[initializer.name])
-        case "random_normal":
+    """Draw a kernel [in, out]; of a variance a truncated normal has it after truncation."""
+    scale, is_variance = initializer.scale, initializer.fan is not None
+    if is_variance:
+        fan_in, fan_out = max(1, shape[0]), shape[1]
+        scale /= fan_in if initializer.fan == "fan_in" else (fan_in + fan_out) / 2
+    match initializer.distribution:
+        case "constant":
+            return np.full(shape, scale)
+        case "normal":
             return rng.normal(size=shape) * scale
         case "truncated_normal":
-            return _truncated_normal(rng, shape) * TRUNCATED_SD * scale
-        case "random_uniform":
-            return rng.uniform(-1, 1, shape) * scale
-    rule, _, distribution = initializer.name.partition("_")
-    fan_in, fan_out = max(1, shape[0]), shape[1]
-    rules = {"glorot": (2.0, fan_in + fan_out), "he": (2.0, fan_in), "lecun": (1.0, fan_in)}
-    gain, fan = rules[rule]
-    if distribution == "uniform":
-        limit = math.sqrt(3 * gain / fan)
-        return rng.uniform(-limit, limit, shape)
-    return _truncated_normal(rng, shape) * math.sqrt(gain / fan)
+            return _truncated_normal(rng, shape) * (
+                math.sqrt(scale) if is_variance else TRUNCATED_SD * scale
+            )
+        case "uniform":
+            limit = math.sqrt(3 * scale) if is_variance else scale
+            return rng.uniform(-limit, limit, shape)
+    raise ValueError(f"unknown distribution {initializer.distribution!r}")
 
 
 def _truncated_normal(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:

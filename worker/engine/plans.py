@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from worker.engine.array_types import FloatArray
 
@@ -49,16 +49,25 @@ class Checkpoint:
         return sum(array.nbytes for group in groups for array in group)
 
 
-@dataclass(frozen=True)
-class KernelInitializer:
-    """How a layer's kernel begins: Keras's initializer of that name.
+class KernelInitializer(Protocol):
+    """How a layer's kernel begins.
 
-    `scale` is the standard deviation of a normal, the limit of a uniform, or the constant; Keras's
-    own default where it is None.
+    `distribution` is `constant`, `normal`, `truncated_normal` (at 2 standard deviations) or
+    `uniform`, and `scale` the constant, the standard deviation or the limit. Where there is a
+    `fan`, `fan_in` or `fan_avg`, `scale` over the layer's is the variance.
     """
 
-    name: str
-    scale: float | None = None
+    @property
+    def distribution(self) -> str:
+        """The name of the distribution."""
+
+    @property
+    def scale(self) -> float:
+        """Its scale."""
+
+    @property
+    def fan(self) -> str | None:
+        """The size of a layer that the variance follows from."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +75,11 @@ class Plan:
     """One training: everything, with the data, that its result depends on.
 
     `activation` and `dropout` are of all hidden layers, or one each; `l1` and `l2` of all layers,
-    or one each, the output layer last. `initializers` are one for each layer; where there are none
-    they follow from the activations. `momentum` is of SGD alone. `fold` says which of the data's
-    folds it trains and validates on. `noise` is the standard deviation of what is added to every
-    feature of a training batch, `mixup` the alpha of the distribution Beta(alpha, alpha) of the
-    shares by which a batch's rows are mixed with one another (Zhang et al. 2018); 0 for none. Where
-    it goes on from a `checkpoint`, its result is the same.
+    or one each, the output layer last. `initializers` are one for each layer. `momentum` is of SGD
+    alone. `fold` says which of the data's folds it trains and validates on. `noise` is the standard
+    deviation of what is added to every feature of a training batch, `mixup` the alpha of the
+    distribution Beta(alpha, alpha) of the shares by which a batch's rows are mixed with one another
+    (Zhang et al. 2018); 0 for none. Where it goes on from a `checkpoint`, its result is the same.
     """
 
     number: int
@@ -89,16 +97,16 @@ class Plan:
     batch_size: int
     patience: int
     max_epochs: int
+    initializers: tuple[KernelInitializer, ...]
     noise: float = 0.0
     mixup: float = 0.0
     fold: int = 0
-    initializers: tuple[KernelInitializer, ...] = ()
     momentum: float = 0.9
     checkpoint: Checkpoint | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         hidden = {len(self.activations), len(self.dropouts)}
-        layers = {len(self.l1s), len(self.l2s), len(self.initializers) or len(self.l1s)}
+        layers = {len(self.l1s), len(self.l2s), len(self.initializers)}
         if hidden != {len(self.widths)} or layers != {len(self.widths) + 1}:
             raise ValueError(f"values for another number of layers: {self}")
 

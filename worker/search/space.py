@@ -11,6 +11,7 @@ from keras_tuner import HyperParameters
 
 from lowloss.results import Hyperparameters
 from lowloss.spec import Choice, CountRange, Float, Int, JobSpec, SearchSpace, WidthRange
+from lowloss.spec.activations import usual_initializers
 from worker.data.prepare import scalings
 from worker.engine.cohort.buckets import Reach, pad
 from worker.engine.cohort.shape import OPTIONS
@@ -126,7 +127,16 @@ def to_plan(number: int, seed: int, hyperparameters: Hyperparameters, spec: JobS
     fields = hyperparameters.model_dump(exclude={"layers", "widths", "scale_features"})
     first = scalings(spec).index(hyperparameters.scale_features) * spec.validation.fold_count
     max_epochs = spec.budget.max_epochs
-    return Plan(number, seed, hyperparameters.widths, max_epochs=max_epochs, fold=first, **fields)
+    activations = [hyperparameters.activation] * hyperparameters.layers
+    return Plan(
+        number,
+        seed,
+        hyperparameters.widths,
+        max_epochs=max_epochs,
+        fold=first,
+        initializers=usual_initializers(activations),
+        **fields,
+    )
 
 
 def hyperparameters_of(plan: Plan, spec: JobSpec) -> Hyperparameters:

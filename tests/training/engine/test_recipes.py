@@ -12,7 +12,8 @@ import pytest
 import tensorflow as tf
 
 from lowloss.spec import Activation
-from lowloss.spec.recipe import InitializerName, LayerActivation
+from lowloss.spec.activations import LayerActivation
+from lowloss.spec.initializers import INITIALIZERS
 from tests.builders.engines import a_cohort, a_cohort_engine, train_epoch
 from tests.builders.keras_engine import KerasEngine
 from tests.builders.slow import slow_but
@@ -24,7 +25,7 @@ from worker.engine.cohort.shape import LAYER_PENALTIES, Shape
 from worker.engine.draws import initial_weights
 from worker.engine.keras.network import build_network, forward
 from worker.engine.losses import row_loss
-from worker.engine.plans import KernelInitializer, Plan
+from worker.engine.plans import Plan
 from worker.engine.protocol import Engine
 from worker.engine.results import TrainedPlan
 from worker.engine.weights import unflatten_weights
@@ -207,7 +208,7 @@ def test_every_layer_drops_out_at_its_own_rate(new_engine: NewEngine) -> None:
     # Linear means of what is left of 64 ones, and then of 4: their variances are known.
     ones = np.ones((540, 1), np.float32)
     arrays = holdout(ones, ones[:, 0], ones[:9], ones[:9, 0])
-    means = tuple(KernelInitializer("constant", 1 / count) for count in (1, 64, 4))
+    means = tuple(INITIALIZERS["constant"].with_scale(1 / count) for count in (1, 64, 4))
     given: dict[str, Any] = {"widths": (64, 4), "activation": "linear", "initializers": means}
     given |= {"learning_rate": 1e-12, "max_epochs": 3, "batch_size": 90}
     rates = [(0.75, 0.0), (0.0, 0.75)]
@@ -242,14 +243,13 @@ def test_network_without_hidden_layers_trains_beside_others() -> None:
     assert "no hidden layers" in ours[1].program
 
 
-@pytest.mark.parametrize("name", get_args(InitializerName))
+@pytest.mark.parametrize("name", INITIALIZERS)
 def test_kernels_begin_as_keras_begins_them(name: str) -> None:
     arrays = Arrays(np.zeros((1, 2, 300), np.float32), np.zeros(2, np.float32), Loss.mse, 40, ())
     scale = 0.3 if name in {"random_normal", "truncated_normal", "random_uniform"} else None
     value = 0.7 if name == "constant" else scale
-    plan = a_plan(
-        widths=(500,), initializers=(KernelInitializer(name, value), KernelInitializer(name))
-    )
+    record = INITIALIZERS[name]
+    plan = a_plan(widths=(500,), initializers=(record.with_scale(value), record))
     given: dict[str, Any] = {
         "random_normal": {"stddev": 0.3},
         "truncated_normal": {"stddev": 0.3},

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from lowloss.spec import Recipe, Task
+from lowloss.spec.activations import ACTIVATIONS
 
 Change = dict[str, Any]
 MakeChange = Callable[[Recipe], Change]
 
-RELU_LIKE = frozenset({"relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "mish"})
 NUMBERS = frozenset({"mean_squared_error", "mean_absolute_error", "huber", "log_cosh"})
 """Losses that suit any target of numbers."""
 HE_NORMAL = {"name": "he_normal"}
@@ -58,9 +58,11 @@ def exclude_columns(columns: tuple[str, ...]) -> MakeChange:
 
 def use_usual_initializers(recipe: Recipe) -> Change:
     """Initialise kernels as suits each layer's activation."""
-    usual = {True: HE_NORMAL, False: {"name": "glorot_uniform"}}
     return _layers(
-        recipe, lambda _, layer: {"kernel_initializer": usual[layer["activation"] in RELU_LIKE]}
+        recipe,
+        lambda _, layer: {
+            "kernel_initializer": {"name": ACTIVATIONS[layer["activation"]].initializer}
+        },
     )
 
 

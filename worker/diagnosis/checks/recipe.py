@@ -9,35 +9,18 @@ import numpy as np
 
 from lowloss.results import Cause
 from lowloss.spec import CROSSENTROPIES, Recipe, Task
+from lowloss.spec.activations import ACTIVATIONS
 from worker.data.target import Float64Array
 from worker.diagnosis.checks.suspects import Suspect, evidence
 from worker.diagnosis.training.data import DiagnosisData
 from worker.diagnosis.training.judging import constant_loss
 from worker.diagnosis.training.variants import (
-    SQUASHING,
     CannotTrainError,
     count_weights,
     fit_target_scaling,
     output_format,
 )
 
-REACH = {
-    "relu": (0.0, math.inf),
-    "relu6": (0.0, 6.0),
-    "sigmoid": (0.0, 1.0),
-    "hard_sigmoid": (0.0, 1.0),
-    "softmax": (0.0, 1.0),
-    "tanh": (-1.0, 1.0),
-    "softsign": (-1.0, 1.0),
-    "softplus": (0.0, math.inf),
-    "exponential": (0.0, math.inf),
-    "elu": (-1.0, math.inf),
-    "selu": (-1.7581, math.inf),
-    "silu": (-0.2785, math.inf),
-    "gelu": (-0.17, math.inf),
-    "mish": (-0.3088, math.inf),
-}
-"""The range of values of an output activation; the others can give any number."""
 UNREACHABLE, MOSTLY_UNREACHABLE = 0.02, 0.05
 SMALL_UNITS = 8
 WEIGHTS_PER_ROW = 50.0
@@ -95,7 +78,7 @@ def _output_of_numbers(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]
             is_certain=True,
         )
         return
-    low, high = REACH.get(head, (-math.inf, math.inf))
+    low, high = ACTIVATIONS[head].low, ACTIVATIONS[head].high
     beyond = float(np.mean((y < low) | (y > high)))
     if beyond > UNREACHABLE:
         where = "above 0" if math.isinf(high) and low == 0 else f"between {low:g} and {high:g}"
@@ -187,7 +170,7 @@ def _activation(recipe: Recipe) -> Iterator[Suspect]:
             (evidence("hidden layers with an activation", 0, 1),),
             strength=1.5,
         )
-    squashed = [name for name in names if name in SQUASHING]
+    squashed = [name for name in names if ACTIVATIONS[name].is_squashing]
     is_deep = len([name for name in squashed if name != "tanh"]) >= 3 or len(squashed) >= 6
     if is_deep or "softmax" in names:
         yield Suspect(
@@ -235,7 +218,7 @@ def _initial(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     sizes = [data.width, *(layer.units for layer in recipe.layers)]
     for index, layer in enumerate(recipe.layers):
         initializer, fan_in = layer.kernel_initializer, sizes[index]
-        if initializer.name in {"zeros", "ones", "constant"}:
+        if initializer.record.distribution == "constant":
             if index == len(recipe.layers) - 1 and initializer.name == "zeros":
                 continue
             yield Suspect(
@@ -246,7 +229,7 @@ def _initial(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
                 strength=2.5,
             )
             return
-        sd = _initial_sd(initializer.name, initializer.scale)
+        sd = initializer.record.standard_deviation
         usual = math.sqrt(2.0 / fan_in)
         if sd is not None and not usual / INITIAL_SPREAD**2 < sd < usual * INITIAL_SPREAD:
             yield Suspect(
@@ -261,16 +244,6 @@ def _initial(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
                 strength=0.5 + abs(math.log10(sd / usual)),
             )
             return
-
-
-def _initial_sd(name: str, scale: float | None) -> float | None:
-    match name:
-        case "random_normal" | "truncated_normal":
-            return 0.05 if scale is None else scale
-        case "random_uniform":
-            return (0.05 if scale is None else scale) / math.sqrt(3)
-        case _:
-            return None
 
 
 def _regularisation(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:

@@ -9,8 +9,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from lowloss.spec.activations import ACTIVATIONS
 from worker.diagnosis.training.trainer import Trainer
-from worker.diagnosis.training.variants import SQUASHING, CannotTrainError, Variant
+from worker.diagnosis.training.variants import CannotTrainError, Variant
 from worker.engine.array_types import FloatArray
 from worker.engine.draws import initial_weights
 from worker.engine.keras.network import build_network
@@ -131,7 +132,7 @@ def _units(
         h = np.asarray(keras.activations.get(name)(keras.ops.convert_to_tensor(preactivation_NW)))
         if name in {"relu", "relu6"}:
             dead.append(np.all(h == 0, axis=0))
-        if name in SQUASHING:
+        if ACTIVATIONS[name].is_squashing:
             squashed.append(np.abs(preactivation_NW).ravel() > BEYOND)
     return (
         float(np.concatenate(dead).mean()) if dead else 0.0,

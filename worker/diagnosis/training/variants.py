@@ -12,9 +12,8 @@ from worker.data.splits import Rows
 from worker.data.target import Float64Array, class_weights
 from worker.diagnosis.training.data import DiagnosisData, Draw, sample_rows
 from worker.engine.arrays import Fold, Loss
-from worker.engine.plans import KernelInitializer, Plan
+from worker.engine.plans import Plan
 
-SQUASHING = frozenset({"sigmoid", "hard_sigmoid", "tanh", "softsign", "softmax"})
 ONE_HOT_LOSSES = frozenset({"categorical_crossentropy", "sparse_categorical_crossentropy"})
 
 
@@ -128,10 +127,7 @@ def build_plan(variant: Variant, draw: Draw, *, number: int, fold: int) -> Plan:
         noise=recipe.noise,
         mixup=recipe.mixup,
         fold=fold,
-        initializers=tuple(
-            KernelInitializer(layer.kernel_initializer.name, layer.kernel_initializer.scale)
-            for layer in recipe.layers
-        ),
+        initializers=tuple(layer.kernel_initializer.record for layer in recipe.layers),
         momentum=optimizer.momentum,
     )
 

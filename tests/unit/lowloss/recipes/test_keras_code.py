@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from lowloss.recipes import change_code, training_code
 from lowloss.spec import Recipe, Task
+from lowloss.spec.activations import ACTIVATIONS
+from lowloss.spec.initializers import INITIALIZERS
 from lowloss.spec.optimizers import OPTIMIZERS
-from lowloss.spec.recipe import SCALES, InitializerName, LayerActivation, LossName
+from lowloss.spec.recipe import LossName
 
 BEFORE = Recipe.model_validate(
     {
@@ -220,15 +222,16 @@ def fields(
     return st.fixed_dictionaries(required, optional=optional)
 
 
-INITIALIZERS = st.sampled_from(get_args(InitializerName)).flatmap(
-    lambda name: fields(
-        {"name": st.just(name)}, **({"scale": st.floats(0, 10)} if name in SCALES else {})
+RECIPE_INITIALIZERS = st.sampled_from(list(INITIALIZERS.values())).flatmap(
+    lambda record: fields(
+        {"name": st.just(record.name)},
+        **({"scale": st.floats(0, 10)} if record.argument else {}),
     )
 )
 LAYERS = fields(
     {"units": st.integers(1, 500)},
-    activation=st.sampled_from(get_args(LayerActivation)),
-    kernel_initializer=INITIALIZERS,
+    activation=st.sampled_from(list(ACTIVATIONS)),
+    kernel_initializer=RECIPE_INITIALIZERS,
     l1=st.floats(0, 1),
     l2=st.floats(0, 1),
     dropout=st.floats(0, 0.99),
