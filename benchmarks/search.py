@@ -16,7 +16,7 @@ from service.store.database import Database
 from worker.engine.arrays import Arrays, Fold
 from worker.engine.protocol import next_plans_from
 from worker.engine.results import TrainedPlan
-from worker.search.space import to_plan
+from worker.search.plans import to_plan
 
 TRIALS, EPOCHS = 30, 30
 SPACE = {

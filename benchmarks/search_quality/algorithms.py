@@ -14,8 +14,9 @@ from benchmarks.search_quality.setups import Setup
 from benchmarks.search_quality.simulate import Algorithm, Asked, Ended
 from lowloss.spec import JobSpec
 from worker.engine.plans import Plan
+from worker.search.plans import to_plan, trial_seed
 from worker.search.pruning import make_pruner
-from worker.search.space import define_space, to_hyperparameters, to_plan, trial_seed
+from worker.search.space import Space, define_space, to_hyperparameters
 from worker.search.tuner import SearchTuner
 
 STOCK_FACTOR = 3
@@ -135,10 +136,12 @@ def _stock_hyperband(spec: JobSpec) -> keras_tuner.Oracle:
 def _varying(spec: JobSpec) -> keras_tuner.HyperParameters:
     varying = keras_tuner.HyperParameters()
     is_fixed = keras_tuner.engine.hyperparameters.Fixed
-    varying.merge([hp for hp in define_space(spec).space if not isinstance(hp, is_fixed)])
+    varying.merge([hp for hp in define_space(Space.of(spec)).space if not isinstance(hp, is_fixed)])
     return varying
 
 
 def _fixed(spec: JobSpec) -> dict[str, Any]:
     is_fixed = keras_tuner.engine.hyperparameters.Fixed
-    return {hp.name: hp.value for hp in define_space(spec).space if isinstance(hp, is_fixed)}
+    return {
+        hp.name: hp.value for hp in define_space(Space.of(spec)).space if isinstance(hp, is_fixed)
+    }

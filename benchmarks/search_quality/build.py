@@ -30,13 +30,9 @@ from worker.engine.plans import Plan
 from worker.engine.protocol import next_plans_from
 from worker.engine.results import TrainedPlan
 from worker.execution.local import local_engine
-from worker.search.space import (
-    define_space,
-    reach_of_space,
-    to_hyperparameters,
-    to_plan,
-    trial_seed,
-)
+from worker.search.plans import to_plan, trial_seed
+from worker.search.reach import reach_of_space
+from worker.search.space import Space, define_space, to_hyperparameters
 
 
 def build(name: str, settings: int) -> Lookup:
@@ -75,7 +71,7 @@ def _draw(spec: JobSpec, number: int) -> Plan:
     """
     rng = random.Random(trial_seed(spec.seed, number))
     drawn = keras_tuner.HyperParameters()
-    for hp in define_space(spec).space:
+    for hp in define_space(Space.of(spec)).space:
         drawn.merge([hp])
         if drawn.is_active(hp):
             drawn.values[hp.name] = hp.prob_to_value(rng.random())

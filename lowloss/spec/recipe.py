@@ -203,6 +203,11 @@ class Recipe(Spec):
         return self.layers[-1]
 
     @property
+    def stops_early(self) -> bool:
+        """Whether early stopping has rows to go by."""
+        return self.early_stopping is not None and self.validation_split > 0
+
+    @property
     def is_classifier(self) -> bool:
         """Whether the loss is a crossentropy."""
         return self.loss in CROSSENTROPIES

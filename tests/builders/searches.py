@@ -12,7 +12,7 @@ import numpy as np
 from lowloss.results import Trial, TrialState
 from lowloss.spec import JobSpec
 from worker.search.cube import Cube
-from worker.search.space import define_space, to_hyperparameters
+from worker.search.space import Space, to_hyperparameters
 
 Score = Callable[[Any], float | None]
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -24,11 +24,11 @@ def a_spec(**given: Any) -> JobSpec:
 
 def some_trials(spec: JobSpec, score: Score, count: int = 60) -> list[Trial]:
     """Random settings and what they score; one that scores nothing diverged."""
-    cube = Cube(define_space(spec))
+    cube = Cube(Space.of(spec))
     points_NU = cube.draw(np.random.default_rng(0), count)
     trials = []
     for number, point_U in enumerate(points_NU, start=1):
-        hyperparameters = to_hyperparameters(cube.values(point_U))
+        hyperparameters = to_hyperparameters(cube.setting(point_U))
         value = score(hyperparameters)
         trials.append(
             Trial(

@@ -39,7 +39,7 @@ from worker.jobs.loading import (
 from worker.progress.protocol import Ended, Ending
 from worker.progress.reporter import JobCancelled, Reporter, StopCause
 from worker.search.insights import summarise_search
-from worker.search.space import reach_of_space
+from worker.search.reach import reach_of_space
 from worker.search.tuner import SearchTuner
 from worker.trials.folds import TrainingResult, train_repeats
 from worker.trials.loop import SearchLoop

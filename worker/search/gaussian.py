@@ -19,7 +19,8 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Kernel, Matern, WhiteKernel
 from threadpoolctl import ThreadpoolController
 
-from worker.search.cube import Cube, FloatMatrix
+from worker.search.cube import Cube
+from worker.search.sides import FloatMatrix
 
 MAX_POINTS = 300
 """Above, the best half and the latest half stand for all: a fit takes cubic time."""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from keras_tuner import HyperParameters
-from keras_tuner.src.engine.hyperparameters import hp_types
-
-from worker.search.cube import Side
+from worker.search.sides import Side
+from worker.search.space import Fixed, Setting, Space, exists
 
 SAMPLES = 10
 """Points of a range without steps, as many as KerasTuner takes."""
@@ -20,11 +17,11 @@ SAMPLES = 10
 class Points:
     """The settings of a space by number, from 0; with those hyperparameters that exist in each."""
 
-    def __init__(self, space: HyperParameters) -> None:
-        self._blocks = _blocks(space.space)
+    def __init__(self, space: Space) -> None:
+        self._blocks = _blocks(space)
         self.size = sum(block.size for block in self._blocks)
 
-    def at(self, index: int) -> dict[str, Any]:
+    def at(self, index: int) -> Setting:
         """Return the setting of a number; the last digit of the number changes first."""
         for block in self._blocks:
             if index < block.size:
@@ -35,7 +32,7 @@ class Points:
 
 @dataclass(frozen=True)
 class _Block:
-    """The points that share what others hang on: names, and the values of each."""
+    """The points that have the same hyperparameters: their names, and the values of each."""
 
     names: tuple[str, ...]
     values: tuple[Sequence[Any], ...]
@@ -44,7 +41,7 @@ class _Block:
     def size(self) -> int:
         return math.prod(len(values_of_name) for values_of_name in self.values)
 
-    def at(self, index: int) -> dict[str, Any]:
+    def at(self, index: int) -> Setting:
         """Return the block's point of a number; its last digit changes first."""
         setting = {}
         for name, values in zip(reversed(self.names), reversed(self.values), strict=True):
@@ -53,26 +50,20 @@ class _Block:
         return dict(reversed(setting.items()))
 
 
-def _blocks(space: Sequence[Any]) -> list[_Block]:
-    parents = {condition.name for hp in space for condition in hp.conditions}
-    choices = [[(hp.name, value) for value in _points(hp)] for hp in space if hp.name in parents]
+def _blocks(space: Space) -> list[_Block]:
+    values = {entry.name: _points(entry) for entry in space.entries}
+    depths = [[layers] for layers in values["layers"]] if space.has_absent else [values["layers"]]
     blocks = []
-    for chosen in itertools.product(*choices):
-        parent_values = dict(chosen)
-        there = [
-            hp for hp in space if all(parent_values[c.name] in c.values for c in hp.conditions)
-        ]
-        values = tuple(
-            [parent_values[hp.name]] if hp.name in parent_values else _points(hp) for hp in there
-        )
-        blocks.append(_Block(tuple(hp.name for hp in there), values))
+    for layers in depths:
+        names = [entry.name for entry in space.entries if exists(entry, {"layers": layers[0]})]
+        values_of_block = values | {"layers": layers}
+        blocks.append(_Block(tuple(names), tuple(values_of_block[name] for name in names)))
     return blocks
 
 
-def _points(hp: Any) -> Sequence[Any]:
-    if isinstance(hp, hp_types.Fixed):
-        return [hp.value]
-    side = Side(hp)
-    if side.values is not None:
-        return side.values
-    return [side.value(sample / (SAMPLES - 1)) for sample in range(SAMPLES)]
+def _points(entry: Side | Fixed) -> Sequence[Any]:
+    if isinstance(entry, Fixed):
+        return [entry.value]
+    if entry.values is not None:
+        return entry.values
+    return [entry.value(sample / (SAMPLES - 1)) for sample in range(SAMPLES)]

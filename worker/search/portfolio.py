@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lowloss.spec import JobSpec
-from worker.search.space import nearest_setting
+from worker.search.space import Setting, Space
 
 SHARE = 5
 """At most one in so many of a search's trials is one of these."""
@@ -40,11 +40,11 @@ PORTFOLIO: tuple[dict[str, Any], ...] = (
 """Fast ones first: a usable model is there early."""
 
 
-def first_settings(spec: JobSpec) -> list[dict[str, Any]]:
-    """Return the settings to begin with, as KerasTuner's values, as far as the space allows."""
-    settings: list[dict[str, Any]] = []
-    for portfolio_setting in PORTFOLIO[: max(1, spec.budget.max_trials // SHARE)]:
-        values = nearest_setting(spec, portfolio_setting)
-        if values not in settings:
-            settings.append(values)
+def first_settings(spec: JobSpec) -> list[Setting]:
+    """Return the settings to begin with, as far as the space allows."""
+    space, settings = Space.of(spec), []
+    for values in PORTFOLIO[: max(1, spec.budget.max_trials // SHARE)]:
+        setting = space.nearest(values)
+        if setting not in settings:
+            settings.append(setting)
     return settings

@@ -24,8 +24,7 @@ from optuna.trial import TrialState
 from lowloss import results
 from lowloss.results import Curve, Trial
 from lowloss.spec import Direction, JobSpec
-from worker.search.ranges import distribution_of, searched
-from worker.search.space import to_values
+from worker.search.space import hyperparameter_name, to_setting, varying_sides
 
 STUDY = "study.db"
 ATTRIBUTE_FIELDS = {
@@ -117,13 +116,13 @@ def _values(trials: Sequence[Trial]) -> Iterator[Row]:
 
 def _params(trials: Sequence[Trial], spec: JobSpec) -> Iterator[Row]:
     """Yield the values that vary: a width for each layer, unless all have the same."""
-    distributions = {name: distribution_of(entry) for name, entry in searched(spec).items()}
+    distributions = {name: side.distribution for name, side in varying_sides(spec).items()}
     ranges = {name: distribution_to_json(entry) for name, entry in distributions.items()}
     for trial_id, trial in enumerate(trials, start=1):
-        values = to_values(trial.hyperparameters, spec.search_space)
+        values = to_setting(trial.hyperparameters, spec.search_space)
         values["clip_norm"] = trial.hyperparameters.clip_norm
         for name, value in values.items():
-            key = "width" if name.startswith("width_") else name
+            key = hyperparameter_name(name)
             if key in ranges:
                 yield {
                     "trial_id": trial_id,

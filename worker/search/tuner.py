@@ -19,8 +19,9 @@ from lowloss.spec import Direction, JobSpec
 from service.store.jobs import EarlierJob
 from worker.engine.plans import Plan
 from worker.search.oracles import StoreOracle, make_oracle
+from worker.search.plans import to_plan, trial_seed
 from worker.search.pruning import Reached
-from worker.search.space import to_hyperparameters, to_plan, to_values, trial_seed
+from worker.search.space import to_hyperparameters, to_setting
 
 NO_RUNGS: Mapping[int, Reached] = MappingProxyType({})
 MIN_FAILED, FAILED_SHARE = 20, 0.9
@@ -120,7 +121,7 @@ class SearchTuner(keras_tuner.Tuner):
         """Return the scored trials of a job whose settings this space has, best first."""
         fitting = []
         for trial in job.trials:
-            values = to_values(trial.hyperparameters, self.spec.search_space)
+            values = to_setting(trial.hyperparameters, self.spec.search_space)
             # A space of one width for all layers has no layers of several.
             is_same = to_hyperparameters(values) == trial.hyperparameters
             if trial.score is not None and is_same and self.oracle.allows(values):
@@ -136,7 +137,7 @@ class SearchTuner(keras_tuner.Tuner):
         Return the plans of running ones: they are handed out again.
         """
         for trial in sorted(trials, key=lambda trial: trial.number):
-            values = to_values(trial.hyperparameters, self.spec.search_space)
+            values = to_setting(trial.hyperparameters, self.spec.search_space)
             restored = self.oracle.restore(self.oracle.trial_id(trial.number), values)
             self._open[trial.number] = restored
             if trial.state is TrialState.running:

@@ -13,8 +13,8 @@ from worker.engine.plans import Checkpoint, Epoch, Plan
 from worker.engine.protocol import Engine, TakeCheckpoint
 from worker.engine.results import FailedPlan, TrainingOutcome
 from worker.progress.reporter import SUSPENDING, Reporter, StopCause
+from worker.search.plans import hyperparameters_of
 from worker.search.pruning import make_pruner
-from worker.search.space import hyperparameters_of
 from worker.search.tuner import SearchTuner
 from worker.trials.checkpoints import CheckpointWriter
 from worker.trials.folds import FoldScheduler, TrainingResult

@@ -11,7 +11,7 @@ from lowloss.results import Edge
 from lowloss.spec import JobSpec, SearchSpace
 from tests.builders.searches import Score, a_spec, by_chance, off, some_trials
 from worker.search.insights.edges import find_edges
-from worker.search.ranges import value_of
+from worker.search.space import value_of
 
 FIXED: dict[str, Any] = {
     "learning_rate": 0.01, "layers": 2, "width": 64, "l2": 0.0, "dropout": 0.1, "patience": 9,

@@ -17,7 +17,7 @@ from worker.search.cube import Cube
 from worker.search.gaussian import Surrogate
 from worker.search.oracles.bayesian import RANDOM_TRIALS
 from worker.search.portfolio import PORTFOLIO, first_settings
-from worker.search.space import define_space
+from worker.search.space import Space
 from worker.search.tuner import SearchTuner
 
 GRID: dict[str, Any] = SMALL | {
@@ -331,13 +331,14 @@ SPACES = st.fixed_dictionaries(
 @given(space=SPACES, seed=st.integers(0, 1000))
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_points_and_settings_are_one_another(space: dict[str, Any], seed: int) -> None:
-    cube = Cube(define_space(a_spec(search_space=space)))
+    space_of_job = Space.of(a_spec(search_space=space))
+    cube = Cube(space_of_job)
     points_NU = cube.draw(np.random.default_rng(seed), 20)
 
     for point_U in points_NU:
-        values = cube.values(point_U)
-        again = cube.values(cube.point(values))
-        assert cube.has(values)
+        values = cube.setting(point_U)
+        again = cube.setting(cube.point(values))
+        assert space_of_job.has(values)
         assert again.keys() == values.keys()
         for name, value in values.items():
             assert again[name] == (pytest.approx(value) if isinstance(value, float) else value)
@@ -345,9 +346,9 @@ def test_points_and_settings_are_one_another(space: dict[str, Any], seed: int) -
 
 
 def test_equal_settings_have_equal_encodings() -> None:
-    cube = Cube(define_space(a_spec(search_space=GRID)))
+    cube = Cube(Space.of(a_spec(search_space=GRID)))
     points_NU = cube.draw(np.random.default_rng(0), 300)
-    snapped_NU = np.array([cube.point(cube.values(point)) for point in points_NU])
+    snapped_NU = np.array([cube.point(cube.setting(point)) for point in points_NU])
 
     np.testing.assert_allclose(cube.encode(points_NU), cube.encode(snapped_NU))
 
@@ -357,9 +358,9 @@ def test_equal_settings_have_equal_encodings() -> None:
     [{"learning_rate": 0.2}, {"layers": 4}, {"width_3": 8}, {"dropout": -0.1}, {"l2": 1.0}],
     ids=str,
 )
-def test_cube_knows_what_is_not_in_it(changed: dict[str, Any]) -> None:
-    cube = Cube(define_space(a_spec()))
-    inside = cube.values(np.full(len(cube.sides), 0.5))
+def test_space_knows_what_is_not_in_it(changed: dict[str, Any]) -> None:
+    space = Space.of(a_spec())
+    inside = space.choose(lambda side: side.value(0.5))
 
-    assert cube.has(inside)
-    assert not cube.has(inside | changed)
+    assert space.has(inside)
+    assert not space.has(inside | changed)

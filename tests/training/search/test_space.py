@@ -4,9 +4,50 @@ from __future__ import annotations
 
 from typing import Any
 
-from lowloss.spec import SearchSpace
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lowloss.spec import Choice, Float, Int, SearchSpace
 from worker.engine.cohort.buckets import Reach
-from worker.search.space import reach_of_space
+from worker.search.reach import reach_of_space
+from worker.search.sides import Side
+
+PARAMETERS = st.one_of(
+    st.tuples(st.integers(1, 50), st.integers(1, 9), st.integers(0, 20)).map(
+        lambda ends: Int(min=ends[0], max=ends[0] + ends[1] * ends[2], step=ends[1])
+    ),
+    st.tuples(st.integers(1, 50), st.integers(0, 500)).map(
+        lambda ends: Int(min=ends[0], max=ends[0] + ends[1], scale="log")
+    ),
+    st.tuples(st.integers(0, 9), st.integers(0, 20)).map(
+        lambda ends: Float(min=ends[0] / 10, max=ends[0] / 10 + ends[1] * 0.1, step=0.1)
+    ),
+    st.tuples(st.floats(1e-6, 1), st.floats(1e-3, 1e3), st.sampled_from(["linear", "log"])).map(
+        lambda ends: Float(min=ends[0], max=ends[0] + ends[1], scale=ends[2])
+    ),
+    st.lists(st.sampled_from(["relu", "tanh", "elu", "mish"]), min_size=1, unique=True).map(
+        lambda choices: Choice[Any](choices=tuple(choices))
+    ),
+)
+
+
+@given(parameter=PARAMETERS, share=st.floats(0, 1))
+@settings(max_examples=300, deadline=None)
+def test_a_value_and_its_share_are_one_another(
+    parameter: Choice[Any] | Float | Int, share: float
+) -> None:
+    side = Side("rate", parameter)
+
+    value = side.value(share)
+
+    again = side.value(side.share(value))
+    assert again == (pytest.approx(value, rel=1e-9) if isinstance(value, float) else value)
+    assert side.allows(value)
+    assert 0 <= side.share(value) <= 1
+    assert side.nearest(value) == value
+    if not isinstance(parameter, Choice):
+        assert -1e-9 <= side.position(value) <= 1 + 1e-9
 
 
 def test_reach_is_the_largest_network_and_what_its_programs_need() -> None:

@@ -21,7 +21,7 @@ from tests.training.search.test_stock_keras_tuner import a_range, end
 from tests.training.search.test_tuner import SMALL, a_spec, as_trial, run
 from worker.search.oracles.bayesian import RANDOM_TRIALS
 from worker.search.pruning import Rungs
-from worker.search.space import define_space
+from worker.search.space import Space, define_space
 
 TWENTY = SMALL | {"learning_rate": {"choices": [0.1 / 2**n for n in range(10)]}}
 """A search space of twenty settings."""
@@ -47,7 +47,7 @@ def test_stock_random_search_gives_up_with_settings_left_ours_tries_them_all(
     for seed in range(1, 4):
         stock = open_stock(
             RandomSearchOracle,
-            hyperparameters=define_space(a_spec(search_space=TWENTY)),
+            hyperparameters=define_space(Space.of(a_spec(search_space=TWENTY))),
             max_trials=budget["max_trials"],
             seed=seed * 1000,
         )
@@ -68,7 +68,7 @@ def test_stock_bayesian_search_is_drawn_to_infinite_scores_ours_keeps_away(
     open_stock: Any, open_search: Any
 ) -> None:
     # tuners/bayesian.py:172: `nan_to_num(y, posinf=0)`, and 0 is the best loss of all (#367).
-    space = define_space(a_spec(search_space=ONE_RATE))
+    space = define_space(Space.of(a_spec(search_space=ONE_RATE)))
     stock = open_stock(
         BayesianOptimizationOracle, hyperparameters=space, num_initial_points=10, max_trials=14
     )
@@ -115,7 +115,7 @@ def test_stock_bayesian_search_repeats_settings_ours_does_not(
     open_stock: Any, open_search: Any
 ) -> None:
     # tuners/bayesian.py:203 (#227, #608): only random draws are held against what was tried.
-    space = define_space(a_spec(search_space=TWENTY))
+    space = define_space(Space.of(a_spec(search_space=TWENTY)))
     stock = open_stock(BayesianOptimizationOracle, hyperparameters=space, num_initial_points=4)
     search = open_search(algorithm="bayesian", search_space=TWENTY, budget={"max_trials": 15})
 
@@ -191,7 +191,7 @@ def test_stock_stepped_range_lacks_its_highest_value_ours_has_it(
     space = SMALL | {"learning_rate": 0.1, "layers": 1}
     space |= {"dropout": {"min": 0.0, "max": 0.3, "step": 0.1}}
     stock = open_stock(
-        oracle, hyperparameters=define_space(a_spec(search_space=space)), max_trials=100
+        oracle, hyperparameters=define_space(Space.of(a_spec(search_space=space))), max_trials=100
     )
     search = open_search(algorithm=algorithm, search_space=space)
 
@@ -209,7 +209,9 @@ def test_stock_grid_search_stays_in_one_corner_ours_is_everywhere(
 ) -> None:
     # tuners/gridsearch.py:299: the last hyperparameter changes first, the first one last.
     names = ("learning_rate", "l2", "dropout", "patience", "batch_size")
-    stock = open_stock(GridSearchOracle, hyperparameters=define_space(a_spec()), max_trials=60)
+    stock = open_stock(
+        GridSearchOracle, hyperparameters=define_space(Space.of(a_spec())), max_trials=60
+    )
     search = open_search(algorithm="grid", budget={"max_trials": 60})
 
     trials = []
@@ -262,7 +264,9 @@ def test_stock_range_of_whole_numbers_on_a_log_scale_ends_too_high_ours_does_not
     # engine/hyperparameters/hp_types/int_hp.py: the value at 1, where Bayesian search may look.
     space = SMALL | {"batch_size": {"min": 8, "max": 256, "scale": "log"}}
     (stock,) = (
-        hp for hp in define_space(a_spec(search_space=space)).space if hp.name == "batch_size"
+        hp
+        for hp in define_space(Space.of(a_spec(search_space=space))).space
+        if hp.name == "batch_size"
     )
     search = open_search(algorithm="bayesian", search_space=space, budget={"max_trials": 40})
     asked: list[int] = []
@@ -280,7 +284,7 @@ def test_stock_grid_search_waits_for_open_trials_ours_does_not(
     open_stock: Any, open_search: Any
 ) -> None:
     # tuners/gridsearch.py: a trial's next point is known once, and again when it has ended.
-    space = define_space(a_spec(search_space=TWENTY))
+    space = define_space(Space.of(a_spec(search_space=TWENTY)))
     stock = open_stock(GridSearchOracle, hyperparameters=space)
     search = open_search(algorithm="grid", search_space=TWENTY)
 

@@ -18,7 +18,8 @@ from service.store.jobs import EarlierJob
 from tests.training.search.test_tuner import ALGORITHMS, SMALL, a_spec, as_trial, loss, run
 from worker.engine.plans import Plan
 from worker.search.gaussian import Surrogate
-from worker.search.space import hyperparameters_of, to_values
+from worker.search.plans import hyperparameters_of
+from worker.search.space import to_setting
 from worker.search.tuner import SearchTuner
 
 SUGGESTING = ["tpe", "random", "bayesian", "hyperband"]
@@ -87,7 +88,7 @@ def test_every_suggestion_is_in_the_space_and_none_comes_twice(
         while plans := search.ask(4):
             for plan in plans:
                 hyperparameters = hyperparameters_of(plan, spec)
-                assert search.oracle.allows(to_values(hyperparameters, spec.search_space))
+                assert search.oracle.allows(to_setting(hyperparameters, spec.search_space))
                 assert hyperparameters not in seen
                 seen.add(hyperparameters)
                 # The best lies at an end of every range.
@@ -263,7 +264,7 @@ def test_process_is_bounded_however_many_trials_there_were(open_search: Any) -> 
     rng = np.random.default_rng(0)
     for place, point_U in enumerate(search.oracle.cube.draw(rng, 500)):
         # The first is the best by far.
-        surrogate.add(search.oracle.cube.values(point_U), rng.random() if place else -5.0)
+        surrogate.add(search.oracle.cube.setting(point_U), rng.random() if place else -5.0)
 
     fitted = surrogate.fit()
 

@@ -17,14 +17,9 @@ from keras_tuner.src.engine import oracle as keras_tuner_oracle
 from lowloss.results import Trial, TrialState
 from lowloss.spec import JobSpec
 from worker.engine.plans import Plan
+from worker.search.plans import hyperparameters_of, trial_seed
 from worker.search.portfolio import COMMON
-from worker.search.space import (
-    hyperparameters_of,
-    nearest_setting,
-    to_hyperparameters,
-    to_values,
-    trial_seed,
-)
+from worker.search.space import Space, to_hyperparameters, to_setting
 from worker.search.tuner import SearchTuner
 
 ALGORITHMS = ["tpe", "random", "bayesian", "grid", "hyperband"]
@@ -267,7 +262,7 @@ def test_values_survive_the_way_to_kerastuner_and_back(
 
     for plan in run(search):
         hyperparameters = hyperparameters_of(plan, search.spec)
-        values = to_values(hyperparameters, search.spec.search_space)
+        values = to_setting(hyperparameters, search.spec.search_space)
         stored = search.oracle.trials[search.oracle.trial_id(plan.number)].hyperparameters
         assert values == stored.values
         assert to_hyperparameters(values) == hyperparameters
@@ -304,7 +299,7 @@ def test_known_good_setting_lies_on_the_steps_within_the_range() -> None:
         }
     )
 
-    values = nearest_setting(spec, COMMON)
+    values = Space.of(spec).nearest(COMMON)
 
     assert values["width_1"] == 70
     assert values["dropout"] == 0.06

@@ -13,7 +13,6 @@ from lowloss.spec import Recipe
 from worker.diagnosis.checks.suspects import Suspect, evidence
 from worker.diagnosis.training.judging import JudgedVariant
 from worker.diagnosis.training.probe import Probe
-from worker.diagnosis.training.variants import is_stopped
 
 GAP = 1.1
 EARLY_BEST, LATE_BEST = 0.6, 0.75
@@ -86,7 +85,7 @@ def _overfit(recipe: Recipe, curves: list[LossCurve]) -> Iterator[Suspect]:
     early = _median([(curve.best + 1) / len(curve.val_loss) for curve in curves])
     gap = _median([curve.val_loss[-1] / max(curve.loss[-1], 1e-12) for curve in curves])
     best = [curve.best + 1 for curve in curves]
-    if not is_stopped(recipe) and last > WORSE_THAN_BEST and early < EARLY_BEST:
+    if not recipe.stops_early and last > WORSE_THAN_BEST and early < EARLY_BEST:
         yield Suspect(
             Cause.no_early_stopping,
             f"The held rows' loss was least after {_median(best):.0f} of {len(curves[0].loss)} "
@@ -98,7 +97,7 @@ def _overfit(recipe: Recipe, curves: list[LossCurve]) -> Iterator[Suspect]:
             strength=0.5 + math.log10(last),
         )
     stopping = recipe.early_stopping
-    if stopping is not None and is_stopped(recipe) and not stopping.restore_best_weights:
+    if stopping is not None and recipe.stops_early and not stopping.restore_best_weights:
         yield Suspect(
             Cause.best_weights_not_restored,
             f"Early stopping keeps the last weights, {stopping.patience} epochs after the best: "

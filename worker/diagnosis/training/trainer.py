@@ -19,16 +19,15 @@ from worker.diagnosis.training.judging import (
     read_predictions,
     score_predictions,
 )
+from worker.diagnosis.training.recipe_plans import to_plan
 from worker.diagnosis.training.variants import (
     CannotTrainError,
     OutputFormat,
     Variant,
     build_fold,
-    build_plan,
     choose_target_unit,
     count_weights,
     encode_targets,
-    is_stopped,
     output_format,
 )
 from worker.engine.array_types import FloatArray
@@ -220,7 +219,7 @@ class Trainer:
             head=output.head,
         )
         plans = [
-            build_plan(variant, self._draw(number), number=index + 1, fold=index)
+            to_plan(variant.recipe, number=index + 1, seed=self._draw(number).seed, fold=index)
             for index, (variant, number) in enumerate(runs)
         ]
         return arrays, plans
@@ -235,7 +234,7 @@ class Trainer:
         if result.outcome is TrainingOutcome.diverged or result.checkpoint is None:
             return replace(self._hopeless(variant, number), trained=result)
         stopping = recipe.early_stopping
-        is_restored = stopping is not None and stopping.restore_best_weights and is_stopped(recipe)
+        is_restored = stopping is not None and stopping.restore_best_weights and recipe.stops_early
         # Keras puts the best weights back even where the epochs ran out.
         weights = result.weights if is_restored else result.checkpoint.weights
         return self._judge_weights(arrays, variant, number, weights, result)

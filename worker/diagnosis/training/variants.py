@@ -12,7 +12,6 @@ from worker.data.splits import Rows
 from worker.data.target import Float64Array, class_weights
 from worker.diagnosis.training.data import DiagnosisData, Draw, sample_rows
 from worker.engine.arrays import Fold, Loss
-from worker.engine.plans import Plan
 
 ONE_HOT_LOSSES = frozenset({"categorical_crossentropy", "sparse_categorical_crossentropy"})
 
@@ -93,43 +92,6 @@ def count_weights(inputs: int, recipe: Recipe) -> int:
     """Count weights and biases of a recipe's network on `inputs` columns."""
     sizes = [inputs, *(layer.units for layer in recipe.layers)]
     return sum((fan_in + 1) * fan_out for fan_in, fan_out in itertools.pairwise(sizes))
-
-
-def is_stopped(recipe: Recipe) -> bool:
-    """Return whether early stopping has rows to go by."""
-    return recipe.early_stopping is not None and recipe.validation_split > 0
-
-
-def build_plan(variant: Variant, draw: Draw, *, number: int, fold: int) -> Plan:
-    """Build the plan of a variant's training on a fold."""
-    recipe, optimizer = variant.recipe, variant.recipe.optimizer
-    stopping = recipe.early_stopping
-    # Keras looks at patience after it has counted: 0 is as 1.
-    patience = recipe.epochs + 1
-    if stopping is not None and is_stopped(recipe):
-        patience = max(1, stopping.patience)
-    return Plan(
-        number=number,
-        seed=draw.seed,
-        widths=tuple(layer.units for layer in recipe.hidden),
-        activation=tuple(layer.activation for layer in recipe.hidden),
-        optimizer=optimizer.name,
-        learning_rate=optimizer.rate,
-        schedule=optimizer.schedule,
-        weight_decay=optimizer.weight_decay,
-        clip_norm=optimizer.clip_norm,
-        l1=tuple(layer.l1 for layer in recipe.layers),
-        l2=tuple(layer.l2 for layer in recipe.layers),
-        dropout=tuple(layer.dropout for layer in recipe.hidden),
-        batch_size=recipe.batch_size,
-        patience=patience,
-        max_epochs=recipe.epochs,
-        noise=recipe.noise,
-        mixup=recipe.mixup,
-        fold=fold,
-        initializers=tuple(layer.kernel_initializer.record for layer in recipe.layers),
-        momentum=optimizer.momentum,
-    )
 
 
 def select_rows(variant: Variant, draw: Draw) -> tuple[Rows, Rows]:

@@ -9,7 +9,8 @@ from typing import Any, Literal
 from lowloss.results import Edge, Trial, TrialState
 from lowloss.spec import Choice, Direction, Float, Int, JobSpec
 from worker.search.insights.chance import binomial
-from worker.search.ranges import Searched, position_of, searched, value_of
+from worker.search.sides import Side, Varying
+from worker.search.space import value_of, varying_sides
 
 End = Literal["min", "max"]
 
@@ -54,9 +55,9 @@ def find_edges(spec: JobSpec, trials: Sequence[Trial]) -> Iterator[Edge]:
     Ranges are left out where nothing legal, or nothing that makes a difference, lies beyond.
     """
     best = _best_trials(spec, trials)
-    for name, parameter in searched(spec).items() if best else ():
+    for name, side in varying_sides(spec).items() if best else ():
         values = [value_of(trial.hyperparameters, name) for trial in best]
-        end = _end_of(parameter, values)
+        parameter, end = side.parameter, _end_of(side, values)
         if end is None:
             continue
         bound = LOWEST_VALUES[name] if end == "min" else _largest_sensible(name, spec)
@@ -83,15 +84,16 @@ def _largest_sensible(name: str, spec: JobSpec) -> float:
     return spec.budget.max_epochs if name == "patience" else HIGHEST_VALUES.get(name, math.inf)
 
 
-def _end_of(parameter: Searched, values: Sequence[Any]) -> End | None:
+def _end_of(side: Side, values: Sequence[Any]) -> End | None:
     """Return the end at which the best value lies, and more of the others than by chance."""
+    parameter = side.parameter
     if isinstance(parameter, Choice):
         if not _is_ladder(parameter):
             return None
         ladder = sorted(parameter.choices)
         positions = [ladder.index(value) / (len(ladder) - 1) for value in values]
     else:
-        positions = [position_of(parameter, value) for value in values]
+        positions = [side.position(value) for value in values]
     end: End = "min" if positions[0] <= 0.5 else "max"
     from_end = [position if end == "min" else 1 - position for position in positions]
     if from_end[0] > AT_EDGE:
@@ -107,7 +109,7 @@ def _is_ladder(choice: Choice[Any]) -> bool:
     return len(numbers) == len(choice.choices) >= MIN_CHOICES
 
 
-def _share_near(parameter: Searched) -> float:
+def _share_near(parameter: Varying) -> float:
     """Return the share of a range's values that lie near one end."""
     if isinstance(parameter, Choice):
         steps = len(parameter.choices) - 1
@@ -118,13 +120,13 @@ def _share_near(parameter: Searched) -> float:
     return (int(NEAR_EDGE * steps) + 1) / (steps + 1)
 
 
-def _limit(parameter: Searched, end: End) -> float:
+def _limit(parameter: Varying, end: End) -> float:
     if isinstance(parameter, Choice):
         return float(min(parameter.choices) if end == "min" else max(parameter.choices))
     return parameter.min if end == "min" else parameter.max
 
 
-def _beyond(parameter: Searched, end: End, bound: float) -> dict[str, Any] | None:
+def _beyond(parameter: Varying, end: End, bound: float) -> dict[str, Any] | None:
     """Propose choices or a range that go on beyond an end, up to a bound; None if it is there."""
     limit = _limit(parameter, end)
     if limit <= bound if end == "min" else limit >= bound:

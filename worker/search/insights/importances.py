@@ -12,7 +12,7 @@ from optuna.importance import FanovaImportanceEvaluator
 
 from lowloss.results import HyperparameterImportance, Trial, TrialState
 from lowloss.spec import Direction, JobSpec
-from worker.search.ranges import distribution_of, searched, value_of
+from worker.search.space import value_of, varying_sides
 
 MIN_SCORED = 20
 """With fewer scored trials nothing is said of what mattered."""
@@ -32,17 +32,17 @@ def importances(spec: JobSpec, trials: Sequence[Trial]) -> tuple[HyperparameterI
     are as bad as the worst. Optuna's default, PED-ANOVA, asks where the best trials lie among all;
     a search that has gone to where they are makes it call what decided the scores unimportant.
     """
-    spaces = searched(spec)
+    sides = varying_sides(spec)
     scored_trials = [t for t in trials if t.score is not None or t.state is TrialState.diverged]
     losses_N = _losses(spec, scored_trials)
-    if losses_N is None or not spaces:
+    if losses_N is None or not sides:
         return ()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study()
-    distributions = {name: distribution_of(parameter) for name, parameter in spaces.items()}
+    distributions = {name: side.distribution for name, side in sides.items()}
     study.add_trials(
         optuna.trial.create_trial(
-            params={name: value_of(trial.hyperparameters, name) for name in spaces},
+            params={name: value_of(trial.hyperparameters, name) for name in sides},
             distributions=distributions,
             value=float(loss),
         )

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from lowloss.results import DivergedRegion, Trial, TrialState
 from lowloss.spec import Choice, JobSpec
 from worker.search.insights.chance import fisher
-from worker.search.ranges import Searched, position_of, searched, value_of
+from worker.search.sides import Side
+from worker.search.space import value_of, varying_sides
 
 CHANCE = 0.01
 """A region is named where chance makes any of those looked at seem as bad less often."""
@@ -60,24 +61,24 @@ def find_regions(spec: JobSpec, trials: Sequence[Trial]) -> Iterator[DivergedReg
 
 
 def _regions(spec: JobSpec, trials: Sequence[Trial]) -> Iterator[Region]:
-    for name, parameter in searched(spec).items():
+    for name, side in varying_sides(spec).items():
         values = [value_of(trial.hyperparameters, name) for trial in trials]
-        yield from (region for region in _parts(name, parameter, values) if any(region.inside))
+        yield from (region for region in _parts(side, values) if any(region.inside))
 
 
-def _parts(name: str, parameter: Searched, values: Sequence[object]) -> Iterator[Region]:
+def _parts(side: Side, values: Sequence[object]) -> Iterator[Region]:
     """Yield the parts of a range that are compared with the rest: outer thirds, or each choice."""
-    if isinstance(parameter, Choice):
-        for choice in parameter.choices:
-            yield Region(name, tuple(value == choice for value in values), choice=str(choice))
+    if isinstance(side.parameter, Choice):
+        for choice in side.parameter.choices:
+            yield Region(side.name, tuple(value == choice for value in values), choice=str(choice))
         return
     numbers = [float(value) for value in values]  # type: ignore[arg-type]  # of a range
-    positions = [position_of(parameter, value) for value in numbers]
+    positions = [side.position(value) for value in numbers]
     for low, high in ((-math.inf, 1 / 3), (2 / 3, math.inf)):
         inside = tuple(low <= position <= high for position in positions)
         there = [value for value, is_inside in zip(numbers, inside, strict=True) if is_inside]
         if there:
-            yield Region(name, inside, low=min(there), high=max(there))
+            yield Region(side.name, inside, low=min(there), high=max(there))
 
 
 def _chance(inside: Sequence[bool], lost: Sequence[bool]) -> float:

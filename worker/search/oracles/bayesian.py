@@ -10,11 +10,11 @@ import numpy as np
 from keras_tuner.src.engine.trial import Trial
 
 from lowloss.spec import JobSpec
-from worker.search.cube import FloatMatrix
 from worker.search.gaussian import FittedSurrogate
 from worker.search.oracles.store import StoreOracle
+from worker.search.plans import trial_seed
 from worker.search.pruning import Reached
-from worker.search.space import trial_seed
+from worker.search.sides import FloatMatrix
 
 RANDOM_TRIALS = 10
 """Trials before the process is asked; those that another job found count."""
@@ -65,7 +65,7 @@ class BayesianOracle(StoreOracle):
             points_MU = points_MU[first_M]
         improvement_M = self._fitted.expected_improvement(x_ME)
         for index in np.argsort(-improvement_M, kind="stable"):
-            values = self.cube.values(points_MU[index])
+            values = self.cube.setting(points_MU[index])
             if not self._duplicate(values):
                 return values
         return None

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -24,10 +24,11 @@ from keras_tuner.src.engine.trial import Trial, TrialStatus
 from lowloss.spec import Direction, JobSpec
 from worker.search.cube import Cube
 from worker.search.gaussian import Surrogate
+from worker.search.plans import trial_seed
 from worker.search.points import Points
 from worker.search.portfolio import first_settings
 from worker.search.pruning import Reached
-from worker.search.space import define_space, trial_seed
+from worker.search.space import Space, define_space
 
 MIN_TRIALS = 10
 """Fewer say nothing of how much better another trial may be."""
@@ -39,11 +40,12 @@ class StoreOracle(keras_tuner.Oracle):
     """The base class of our oracles; a subclass implements `suggest` and may override `learn`."""
 
     def __init__(self, spec: JobSpec) -> None:
+        self.space = Space.of(spec)
         objective = keras_tuner.Objective(spec.objective.value, spec.objective.direction.value)
         super().__init__(
             objective=objective,
             max_trials=spec.budget.max_trials,
-            hyperparameters=define_space(spec),
+            hyperparameters=define_space(self.space),
             allow_new_entries=False,
             tune_new_entries=False,
             # KerasTuner takes a seed of 0 for none.
@@ -55,7 +57,7 @@ class StoreOracle(keras_tuner.Oracle):
         self.is_exhausted = False
         self.job_seed = spec.seed
         self.is_min = spec.objective.direction is Direction.min
-        self.cube = Cube(self.hyperparameters)
+        self.cube = Cube(self.space)
         self.surrogate = Surrogate(self.cube)
         self._first = deque(self.first_settings(spec))
         self._worst: float | None = None
@@ -91,7 +93,7 @@ class StoreOracle(keras_tuner.Oracle):
 
     def allows(self, values: Mapping[str, Any]) -> bool:
         """Return whether the space has a setting: each value in its range, and none too many."""
-        return self.cube.has(values)
+        return self.space.has(values)
 
     def begin_with(self, settings: Iterable[dict[str, Any]]) -> None:
         """Try settings before any other."""
@@ -178,22 +180,12 @@ class StoreOracle(keras_tuner.Oracle):
         """Return KerasTuner's id of a trial: it counts from 0, in digits of one width."""
         return f"{number - 1:0{len(str(self.max_trials))}d}"
 
-    def draw(self, pick: Callable[[Any], Any]) -> dict[str, Any]:
-        """Choose values of the hyperparameters that exist, each given those before it."""
-        drawn = keras_tuner.HyperParameters()
-        for hp in self.hyperparameters.space:
-            drawn.merge([hp])
-            if drawn.is_active(hp):
-                drawn.values[hp.name] = pick(hp)
-        values: dict[str, Any] = drawn.values
-        return values
-
     def draw_untried(self, number: int) -> dict[str, Any] | None:
         """Draw values that no trial had; None where all were tried."""
         # Each trial's draws follow from its own number, whatever came before it.
         seed = trial_seed(self.job_seed, number)
         for share_U in self.cube.draw(np.random.default_rng(seed), MAX_COLLISIONS):
-            values = self.cube.values(share_U)
+            values = self.cube.setting(share_U)
             if not self._duplicate(values):
                 return values
         return self._next_untried(seed) if self.cube.is_finite else None
@@ -213,7 +205,7 @@ class StoreOracle(keras_tuner.Oracle):
     @cached_property
     def points(self) -> Points:
         """All settings, or a grid of them where they are without end."""
-        return Points(self.hyperparameters)
+        return Points(self.space)
 
     def restore(self, trial_id: str, values: Mapping[str, Any]) -> Trial:
         """Put a trial of an earlier attempt back, running."""

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import optuna
-from keras_tuner.src.engine.hyperparameters import hp_types
 from keras_tuner.src.engine.trial import Trial
 from optuna.distributions import BaseDistribution
 from optuna.search_space import IntersectionSearchSpace
 from optuna.trial import FrozenTrial
 
-from lowloss.spec import JobSpec
+from lowloss.spec import Choice, Float, Int, JobSpec
 from worker.search.oracles.store import StoreOracle
+from worker.search.plans import trial_seed
 from worker.search.pruning import Reached
-from worker.search.space import trial_seed
+from worker.search.sides import Side
 
 
 class _Sampler(optuna.samplers.TPESampler):
@@ -54,20 +54,13 @@ class TpeOracle(StoreOracle):
         )
         self._common = IntersectionSearchSpace(include_pruned=True)
         self._open: dict[str, optuna.Trial] = {}
-        # Optuna 5 moves the end of a range that its step misses by a rounding error, and refuses
-        # the values there: so it is asked for the number of steps.
-        self._steps: dict[str, Sequence[float]] = {
-            side.hp.name: side.values
-            for side in self.cube.sides
-            if isinstance(side.hp, hp_types.Float) and side.values is not None
-        }
 
     def suggest(self, number: int) -> dict[str, Any] | None:
         """Return the sampler's setting; a random one where that was tried before."""
         # Each trial's draws follow from its own number, so that a restarted search goes on alike.
         self._study.sampler = _Sampler(trial_seed(self.job_seed, number), self._common)
         trial = self._study.ask()
-        values = self.draw(lambda hp: self._suggest(trial, hp))
+        values = self.space.choose(lambda side: _suggest(trial, side))
         if self._duplicate(values):
             self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
             return self.draw_untried(number)
@@ -96,33 +89,31 @@ class TpeOracle(StoreOracle):
 
     def _optuna_trial_of(self, values: Mapping[str, Any]) -> optuna.Trial:
         """Return an Optuna trial of these values."""
-        steps = {
-            name: step_values.index(values[name])
-            for name, step_values in self._steps.items()
-            if name in values
-        }
+        sides = [side for side in self.space.sides if side.name in values]
         # Nothing is drawn of what is given: so no sampler need find out what it would suggest.
         self._study.sampler = optuna.samplers.RandomSampler(seed=0)
-        self._study.enqueue_trial(dict(values) | steps)
+        self._study.enqueue_trial({side.name: _coordinate(side, values) for side in sides})
         trial = self._study.ask()
-        self.draw(lambda hp: self._suggest(trial, hp))
+        for side in sides:
+            _suggest(trial, side)
         return trial
 
-    def _suggest(self, trial: optuna.Trial, hp: Any) -> Any:
-        match hp:
-            case hp_types.Fixed():
-                return hp.value
-            case hp_types.Choice():
-                return trial.suggest_categorical(hp.name, hp.values)
-            case _ if hp.name in self._steps:
-                values = self._steps[hp.name]
-                return values[trial.suggest_int(hp.name, 0, len(values) - 1)]
-            case hp_types.Int():
-                is_log = hp.sampling == "log"
-                step = {} if is_log else {"step": hp.step or 1}
-                return trial.suggest_int(hp.name, hp.min_value, hp.max_value, log=is_log, **step)
-            case hp_types.Float():
-                is_log = hp.sampling == "log"
-                value = trial.suggest_float(hp.name, hp.min_value, hp.max_value, log=is_log)
-                return min(max(value, hp.min_value), hp.max_value)
-        raise TypeError(f"unknown hyperparameter {hp!r}")
+
+def _suggest(trial: optuna.Trial, side: Side) -> Any:
+    """Let Optuna choose a value: by its number where each has an equal part of the side."""
+    match side.parameter:
+        case Choice(choices=choices):
+            return choices[trial.suggest_categorical(side.name, range(len(choices)))]
+        case Int(min=low, max=high) if side.is_log:
+            return trial.suggest_int(side.name, low, high, log=True)
+        case Float(min=low, max=high, step=None):
+            value = trial.suggest_float(side.name, low, high, log=side.is_log)
+            return min(max(value, low), high)
+    values = side.values or ()
+    return values[trial.suggest_int(side.name, 0, len(values) - 1)]
+
+
+def _coordinate(side: Side, values: Mapping[str, Any]) -> Any:
+    """Return what Optuna would have chosen for a value."""
+    value = values[side.name]
+    return value if side.values is None or side.is_log else side.values.index(value)

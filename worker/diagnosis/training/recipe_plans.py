@@ -1,0 +1,97 @@
+"""A recipe as the plan of its training, and a plan as a recipe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lowloss.spec import Recipe
+from lowloss.spec.initializers import INITIALIZERS
+from lowloss.spec.optimizers import OPTIMIZERS
+from worker.engine.plans import KernelInitializer, Plan
+
+
+def to_plan(recipe: Recipe, *, number: int, seed: int, fold: int) -> Plan:
+    """Build the plan that trains a recipe on a fold."""
+    optimizer, stopping = recipe.optimizer, recipe.early_stopping
+    # Keras looks at patience after it has counted: 0 is as 1.
+    patience = max(1, stopping.patience) if stopping and recipe.stops_early else recipe.epochs + 1
+    return Plan(
+        number=number,
+        seed=seed,
+        widths=tuple(layer.units for layer in recipe.hidden),
+        activation=tuple(layer.activation for layer in recipe.hidden),
+        optimizer=optimizer.name,
+        learning_rate=optimizer.rate,
+        schedule=optimizer.schedule,
+        weight_decay=optimizer.weight_decay,
+        clip_norm=optimizer.clip_norm,
+        l1=tuple(layer.l1 for layer in recipe.layers),
+        l2=tuple(layer.l2 for layer in recipe.layers),
+        dropout=tuple(layer.dropout for layer in recipe.hidden),
+        batch_size=recipe.batch_size,
+        patience=patience,
+        max_epochs=recipe.epochs,
+        initializers=tuple(layer.kernel_initializer.record for layer in recipe.layers),
+        noise=recipe.noise,
+        mixup=recipe.mixup,
+        fold=fold,
+        momentum=optimizer.momentum,
+    )
+
+
+def to_recipe(plan: Plan, *, output: dict[str, Any], **fields: Any) -> Recipe:
+    """Return the recipe that a plan trains: the inverse of `to_plan`.
+
+    A plan does not know its data: `output` are units and activation of the output layer, `fields`
+    the loss and the preprocessing. What stops early keeps the best weights of a fifth of the rows.
+    """
+    takes_momentum = OPTIMIZERS[plan.optimizer].takes_momentum
+    optimizer = {
+        "name": plan.optimizer,
+        "learning_rate": plan.learning_rate,
+        "schedule": plan.schedule,
+        "momentum": plan.momentum if takes_momentum else 0.0,
+        "weight_decay": plan.weight_decay,
+        "clip_norm": plan.clip_norm,
+    }
+    stopping = {
+        "validation_split": 0.2,
+        "early_stopping": {"patience": plan.patience, "restore_best_weights": True},
+    }
+    return Recipe.model_validate(
+        {
+            "noise": plan.noise,
+            "mixup": plan.mixup,
+            "layers": _layers(plan, output),
+            "optimizer": optimizer,
+            "batch_size": plan.batch_size,
+            "epochs": plan.max_epochs,
+            **(stopping if plan.patience <= plan.max_epochs else {}),
+            **fields,
+        }
+    )
+
+
+def _layers(plan: Plan, output: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the layers of a plan's network, the output layer last."""
+    hidden = zip(plan.widths, plan.activations, plan.dropouts, strict=True)
+    layers = [
+        *({"units": width, "activation": name, "dropout": rate} for width, name, rate in hidden),
+        output,
+    ]
+    kernels = zip(layers, plan.l1s, plan.l2s, plan.initializers, strict=True)
+    return [
+        layer | {"l1": l1, "l2": l2, "kernel_initializer": _named_initializer(initializer)}
+        for layer, l1, l2, initializer in kernels
+    ]
+
+
+def _named_initializer(initializer: KernelInitializer) -> dict[str, Any]:
+    """Return an initializer in Keras's words."""
+    for record in INITIALIZERS.values():
+        is_alike = (record.distribution, record.fan) == (initializer.distribution, initializer.fan)
+        if is_alike and record.argument is not None:
+            return {"name": record.name, "scale": initializer.scale}
+        if is_alike and record.scale == initializer.scale:
+            return {"name": record.name}
+    raise ValueError(f"no initializer of Keras draws as {initializer}")

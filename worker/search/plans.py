@@ -1,0 +1,42 @@
+"""The plan of a trial, and its hyperparameters again."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lowloss.results import Hyperparameters
+from lowloss.spec import JobSpec
+from lowloss.spec.activations import usual_initializers
+from worker.data.prepare import scalings
+from worker.engine.plans import Plan
+
+
+def to_plan(number: int, seed: int, hyperparameters: Hyperparameters, spec: JobSpec) -> Plan:
+    """Build the plan of a trial, on the first fold that is scaled its way."""
+    fields = hyperparameters.model_dump(exclude={"layers", "widths", "scale_features"})
+    first = scalings(spec).index(hyperparameters.scale_features) * spec.validation.fold_count
+    return Plan(
+        number,
+        seed,
+        hyperparameters.widths,
+        max_epochs=spec.budget.max_epochs,
+        fold=first,
+        initializers=usual_initializers([hyperparameters.activation] * hyperparameters.layers),
+        **fields,
+    )
+
+
+def hyperparameters_of(plan: Plan, spec: JobSpec) -> Hyperparameters:
+    """Return a plan's hyperparameters: the inverse of `to_plan`."""
+    names = Hyperparameters.model_fields.keys() - {"layers", "scale_features"}
+    return Hyperparameters(
+        layers=len(plan.widths),
+        scale_features=scalings(spec)[plan.fold // spec.validation.fold_count],
+        **{name: getattr(plan, name) for name in names},
+    )
+
+
+def trial_seed(job_seed: int, number: int, repeat: int = 0) -> int:
+    """Return the seed of a trial, or of a repeat of it: the same on every machine."""
+    entropy = [job_seed, number, repeat]
+    return int(np.random.SeedSequence(entropy).generate_state(1)[0] >> 1)
