@@ -81,12 +81,12 @@ def _layers(plan: Plan, output: dict[str, Any]) -> list[dict[str, Any]]:
     ]
     kernels = zip(layers, plan.l1s, plan.l2s, plan.initializers, strict=True)
     return [
-        layer | {"l1": l1, "l2": l2, "kernel_initializer": _named_initializer(initializer)}
+        layer | {"l1": l1, "l2": l2, "kernel_initializer": _keras_initializer(initializer)}
         for layer, l1, l2, initializer in kernels
     ]
 
 
-def _named_initializer(initializer: KernelInitializer) -> dict[str, Any]:
+def _keras_initializer(initializer: KernelInitializer) -> dict[str, Any]:
     """Return an initializer in Keras's words."""
     for record in INITIALIZERS.values():
         is_alike = (record.distribution, record.fan) == (initializer.distribution, initializer.fan)
