@@ -26,7 +26,7 @@ from lowloss.spec.parameters import (
     Schedule,
     WidthRange,
 )
-from lowloss.spec.parts import Spec, Text
+from lowloss.spec.parts import Spec, Text, wrong_value
 from lowloss.spec.recipe import (
     CROSSENTROPIES,
     Initializer,
@@ -78,4 +78,5 @@ __all__ = [
     "Validation",
     "WidthRange",
     "direction_of",
+    "wrong_value",
 ]

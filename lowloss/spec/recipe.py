@@ -6,10 +6,9 @@ import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
 from lowloss.spec.parameters import Dropout, Mixup, Number, Penalty, Rate, Schedule
-from lowloss.spec.parts import Spec, Text
+from lowloss.spec.parts import Spec, Text, wrong_value
 
 LayerActivation = Literal[
     "linear",
@@ -114,8 +113,8 @@ class Initializer(Spec):
     @model_validator(mode="after")
     def _check_scale(self) -> Self:
         if self.scale is not None and self.name not in SCALES:
-            raise PydanticCustomError(
-                "scale_does_not_fit", "{name} takes no scale: leave it out", {"name": self.name}
+            raise wrong_value(
+                "scale_does_not_fit", f"{self.name} takes no scale", fix="leave it out"
             )
         return self
 
@@ -157,10 +156,10 @@ class RecipeOptimizer(Spec):
     @model_validator(mode="after")
     def _check_momentum(self) -> Self:
         if self.momentum and self.name != "sgd":
-            raise PydanticCustomError(
+            raise wrong_value(
                 "momentum_does_not_fit",
-                "{name} takes no momentum: leave it out, or use sgd",
-                {"name": self.name},
+                f"{self.name} takes no momentum",
+                fix="leave it out, or use sgd",
             )
         return self
 

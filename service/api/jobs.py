@@ -19,11 +19,11 @@ from lowloss.errors import (
 )
 from lowloss.results import Job, JobKind, JobState, Page
 from lowloss.spec import Continuation, JobSpec, Priority, Spec
+from lowloss.validation import problem_from_error
 from service.api.examples import CONTINUATIONS, JOB_SPECS, PRIORITIES, SPEC_PROBLEMS, problems
 from service.api.parameters import Cursor, JobId, Limit
 from service.api.resources import Dependencies, Resources
 from service.api.submissions import IdempotencyKey, enqueue_checked, require_dataset, submit_once
-from service.api.validation import problem_from_errors
 from service.store.database import Session
 from service.store.datasets import find_dataset
 from service.store.jobs import check_earlier_jobs, get_job, list_jobs, read_changes
@@ -92,8 +92,7 @@ def continue_job(
         try:
             child = changes.child_of(job_id, parent.search)
         except ValidationError as error:
-            errors = [entry | {"loc": ("body", *entry["loc"])} for entry in error.errors()]
-            raise problem_from_errors(errors, JobSpec) from error
+            raise problem_from_error(error, JobSpec) from error
         return _enqueue(session, deps, child)
 
     request = job_id.encode() + changes.model_dump_json(exclude_unset=True).encode()

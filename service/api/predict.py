@@ -6,7 +6,7 @@ from typing import Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from pydantic_core import from_json
 
 from lowloss.errors import (
@@ -22,10 +22,10 @@ from lowloss.errors import (
 from lowloss.inference.rows import Cells, cells_from_columns, cells_from_rows
 from lowloss.inference.signature import Signature
 from lowloss.results import Predictions
+from lowloss.validation import validate
 from service.api.examples import ROWS, problems
 from service.api.parameters import JobId
 from service.api.resources import Dependencies, Resources
-from service.api.validation import problem_from_errors
 from service.store.artifacts import get_served_model
 
 router = APIRouter(tags=["predictions"])
@@ -94,11 +94,7 @@ def _parse(body: bytes) -> RowsToPredict:
         content = from_json(body)
     except ValueError as error:
         raise InvalidJson(f"the body is not JSON: {error}", fix="send JSON in UTF-8") from error
-    try:
-        rows_to_predict = RowsToPredict.model_validate(content)
-    except ValidationError as error:
-        errors = [dict(entry) | {"loc": ("body", *entry["loc"])} for entry in error.errors()]
-        raise problem_from_errors(errors, RowsToPredict) from error
+    rows_to_predict = validate(RowsToPredict, content)
     if (rows_to_predict.rows is None) == (rows_to_predict.columns is None):
         raise InvalidRequest(
             "the body has neither rows nor columns"
