@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
@@ -267,3 +267,46 @@ class JobSpec(Spec):
                 fix="leave pruning out, or name one",
             )
         return self
+
+
+JOB_SPEC_EXAMPLES: dict[str, Any] = {
+    "shortest": {
+        "summary": "Only what is required",
+        "value": {"dataset": "ds_9f86d081884c7d659a2feaa0c55ad015", "target": "price"},
+    },
+    "bounded": {
+        "summary": "A smaller search space and budget",
+        "value": {
+            "name": "house prices",
+            "dataset": "ds_9f86d081884c7d659a2feaa0c55ad015",
+            "target": "price",
+            "features": {"exclude": ["row_id"]},
+            "objective": "val_rmse",
+            "search_space": {
+                "learning_rate": {"min": 1e-4, "max": 1e-2, "scale": "log"},
+                "layers": 2,
+                "width": {"choices": [32, 64, 128]},
+                "dropout": {"min": 0.0, "max": 0.3},
+            },
+            "algorithm": "tpe",
+            "budget": {"max_trials": 20, "max_seconds": 300},
+            "seed": 7,
+        },
+    },
+    "after others": {
+        "summary": "Learning from other jobs, until little is left to gain",
+        "value": {
+            "dataset": "ds_9f86d081884c7d659a2feaa0c55ad015",
+            "target": "price",
+            "warm_start_from": ["job_6c0f1e7a2b9d4835c1aa"],
+            "budget": {
+                "max_trials": 200,
+                "max_seconds": None,
+                "max_trial_seconds": 60,
+                "max_total_epochs": 5_000,
+                "min_expected_improvement": 0.01,
+            },
+        },
+    },
+}
+"""Examples for OpenAPI, by name."""

@@ -23,7 +23,7 @@ from lowloss.inference.rows import Cells, cells_from_columns, cells_from_rows
 from lowloss.inference.signature import Signature
 from lowloss.results import Predictions
 from lowloss.validation import validate
-from service.api.examples import ROWS, problems
+from service.api.examples import problems
 from service.api.parameters import JobId
 from service.api.resources import Dependencies, Resources
 from service.store.artifacts import get_served_model
@@ -43,11 +43,29 @@ class RowsToPredict(BaseModel):
     columns: dict[str, list[Any]] | None = None
 
 
+ROW_EXAMPLES: dict[str, Any] = {
+    "rows": {
+        "summary": "Row by row",
+        "value": {"rows": [{"area": 84.5, "city": "Oslo"}, {"area": 51, "city": None}]},
+    },
+    "columns": {
+        "summary": "Column by column",
+        "value": {"columns": {"area": [84.5, 51], "city": ["Oslo", None]}},
+    },
+    "matrix": {
+        "summary": "For a model of an NPZ",
+        "value": {"rows": [[0.5, 1.25, 3.0], [0.1, 0.75, None]]},
+    },
+}
+
 BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": RowsToPredict.model_json_schema(), "examples": ROWS}
+            "application/json": {
+                "schema": RowsToPredict.model_json_schema(),
+                "examples": ROW_EXAMPLES,
+            }
         },
     }
 }
