@@ -106,7 +106,7 @@ def make_final_model(
 
 
 def _best_fold(confirmed: Confirmed, spec: JobSpec, prepared: Prepared) -> TrainedPlan:
-    sign = 1.0 if spec.objective.direction == "min" else -1.0
+    sign = spec.objective.direction.sign
     return min(
         confirmed.winner.folds,
         key=lambda fold: sign * objective_value(spec.objective, fold_metrics(fold, prepared)),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from lowloss.results import Edge, Trial, TrialState
-from lowloss.spec import Choice, Direction, Float, Int, JobSpec
+from lowloss.spec import Choice, Float, Int, JobSpec
 from worker.search.insights.chance import binomial
 from worker.search.ranges import Searched, position_of, searched, value_of
 
@@ -68,7 +68,7 @@ def find_edges(spec: JobSpec, trials: Sequence[Trial]) -> Iterator[Edge]:
 
 def _best_trials(spec: JobSpec, trials: Sequence[Trial]) -> list[Trial]:
     """Return the best of the completed trials, best first; none where they are too few."""
-    sign = 1.0 if spec.objective.direction is Direction.min else -1.0
+    sign = spec.objective.direction.sign
     ranked = sorted(
         (sign * trial.score, trial.number, trial)
         for trial in trials
