@@ -44,9 +44,9 @@ NOT_NEEDED = "the job was to end: what its model can do without was left out"
 SAVED_MODEL = "saved_model"
 MEDIA_TYPES = {
     ".csv": "text/csv; charset=utf-8",
-    ".db": "application/vnd.sqlite3",
     ".json": "application/json",
     ".html": "text/html; charset=utf-8",
+    ".journal": "application/jsonl",
     ".keras": "application/vnd.keras",
     ".md": "text/markdown; charset=utf-8",
     ".onnx": "application/vnd.onnx",
