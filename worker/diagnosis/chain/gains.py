@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import t
 
 from worker.diagnosis.training.judging import JudgedVariant, relative_loss
 from worker.diagnosis.training.trainer import Trainer
 from worker.diagnosis.training.variants import Variant
 
-STUDENT_T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
-"""97.5 % quantiles of Student's t, for 1 degree of freedom and more: Student 1908."""
 MIN_GAIN, MIN_SHARE = 0.02, 0.09
 """The smallest gain that matters: a share of the loss of a constant prediction, and one of the
 variant's own relative loss."""
@@ -39,7 +38,7 @@ class Gain:
         if count < 2:
             return self.mean, self.mean
         error = float(np.std(self.falls, ddof=1)) / math.sqrt(count)
-        reach = STUDENT_T[min(count - 1, len(STUDENT_T)) - 1] * error
+        reach = float(t.ppf(0.975, count - 1)) * error
         return self.mean - reach, self.mean + reach
 
     @property

@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
+from scipy.stats import binom
+
 from lowloss.results import Edge, Trial, TrialState
 from lowloss.spec import Choice, Float, Int, JobSpec
-from worker.search.insights.chance import binomial
 from worker.search.ranges import Searched, position_of, searched, value_of
 
 End = Literal["min", "max"]
@@ -97,7 +98,8 @@ def _end_of(parameter: Searched, values: Sequence[Any]) -> End | None:
     if from_end[0] > AT_EDGE:
         return None
     near = sum(position <= NEAR_EDGE for position in from_end)
-    chance = binomial(near, len(positions), _share_near(parameter))
+    # The chance of as many or more.
+    chance = binom.sf(near - 1, len(positions), _share_near(parameter))
     return end if chance < CHANCE else None
 
 
