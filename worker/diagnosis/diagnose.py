@@ -78,13 +78,11 @@ def diagnose(
     reachable = _reachable_losses(trainer, references, peers)
     is_stopped = _is_stopped_early(trainer, start)
     tried = list_candidates(data, recipe, suspects_by_cause, is_stopped_early=is_stopped)
-    explanation = explain(trainer, start, tried, references=list(references), draws=exploring)
+    chain = explain(trainer, start, tried, references=list(references), draws=exploring)
 
     on_phase("confirm")
-    attribution = confirm(trainer, explanation, fresh=fresh, best=min(reachable))
-    measured = MeasuredEffects(
-        trainer, explanation, attribution, suspects_by_cause, peers, references, exploring
-    )
+    attribution = confirm(chain, fresh=fresh, best=min(reachable))
+    measured = MeasuredEffects(attribution, suspects_by_cause, peers, references)
     noise = find_noisy_labels(data, boosting, best=measured.best[0])
     return build_diagnosis(measured, noise, seconds=lambda: clock() - started)
 

@@ -48,16 +48,16 @@ class Gain:
         return bool(self.falls) and gaining_draws >= len(self.falls) - (len(self.falls) >= 4)
 
 
-def measure_gain(trainer: Trainer, before: Variant, after: Variant, draws: Sequence[int]) -> Gain:
-    """Return what one variant gains over another, on the draws where both were trained."""
+def paired_runs(
+    trainer: Trainer, first: Variant, second: Variant, draws: Sequence[int]
+) -> list[tuple[JudgedVariant, JudgedVariant]]:
+    """Return the runs of two variants, on the draws where both were trained."""
     judged = trainer.judged
-    return Gain(
-        tuple(
-            judged[before, draw].relative_loss - judged[after, draw].relative_loss
-            for draw in draws
-            if (before, draw) in judged and (after, draw) in judged
-        )
-    )
+    return [
+        (judged[first, draw], judged[second, draw])
+        for draw in draws
+        if (first, draw) in judged and (second, draw) in judged
+    ]
 
 
 def mean_relative_loss(runs: Sequence[JudgedVariant]) -> float:
