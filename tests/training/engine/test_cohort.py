@@ -21,9 +21,9 @@ from tests.builders.trainings import SEARCHED, a_plan, run, some_arrays, some_pl
 from worker.engine.arrays import Arrays, Loss
 from worker.engine.cohort import call_size, feed
 from worker.engine.cohort.buckets import step_seconds
+from worker.engine.cohort.cohort import Cohort
 from worker.engine.cohort.program import Program
 from worker.engine.cohort.shape import Shape
-from worker.engine.cohort.slots import Cohort
 from worker.engine.keras.network import build_network
 from worker.engine.plans import Epoch, Plan
 from worker.engine.results import TrainedPlan, TrainingOutcome
@@ -216,7 +216,7 @@ def test_padding_stays_exactly_zero(activation: str, optimizer: str) -> None:
     for _ in range(17):  # of 6 steps each
         train_epoch(state)
 
-    parameters, moments = state._state.parameters, state._state.moments
+    parameters, moments = state.values.state.parameters, state.values.state.moments
     assert np.any(parameters[0][0, :, :5].numpy() != 0)
     for kernel, bias, *rest in (parameters, *moments):
         inner, head = rest[:-2], rest[-2]
