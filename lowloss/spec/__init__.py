@@ -12,6 +12,7 @@ from lowloss.spec.job import (
     Pruning,
     SearchSpace,
     Validation,
+    remaining,
 )
 from lowloss.spec.objective import REGRESSION_METRICS, Direction, Objective, Task, direction_of
 from lowloss.spec.parameters import (
@@ -78,5 +79,6 @@ __all__ = [
     "Validation",
     "WidthRange",
     "direction_of",
+    "remaining",
     "wrong_value",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
@@ -108,6 +109,11 @@ class Budget(Spec):
     target_value: float | None = None
     min_expected_improvement: ImprovementParameter = "auto"
     diagnosis_seconds: Annotated[float, Number, Field(ge=0)] = 30.0
+
+
+def remaining(limit: float | None, used: float) -> float:
+    """Return what is left of a limit of a budget: infinite without one."""
+    return math.inf if limit is None else limit - used
 
 
 Strategy = Literal["auto", "holdout", "kfold", "repeated", "grouped", "ordered"]

@@ -15,7 +15,7 @@ from keras_tuner.src.engine.trial import Trial as KerasTunerTrial
 from keras_tuner.src.engine.trial import TrialStatus
 
 from lowloss.results import Hyperparameters, Trial, TrialState
-from lowloss.spec import JobSpec
+from lowloss.spec import JobSpec, remaining
 from service.store.jobs import EarlierJob
 from worker.engine.plans import Plan
 from worker.search.oracles import StoreOracle, make_oracle
@@ -188,7 +188,7 @@ class SearchTuner(keras_tuner.Tuner):
         if self.has_hit_target:
             return "target_value"
         since = sum(later > number for later in self._scores)
-        if budget.no_improvement_trials is not None and since >= budget.no_improvement_trials:
+        if remaining(budget.no_improvement_trials, since) <= 0:
             return "no_improvement"
         enough = self._min_expected_improvement(number, score)
         if enough is not None:
