@@ -8,11 +8,8 @@ from dataclasses import dataclass, replace
 from lowloss.results import Effect, Severity
 from worker.diagnosis.chain.explain import Chain, Step, TriedRemedy
 from worker.diagnosis.chain.gains import mean_loss, minimum_gain, paired_runs
+from worker.diagnosis.thresholds import CONFIRMED, LARGE_FALL, LARGE_SHARE
 from worker.diagnosis.training.variants import Variant
-
-CONFIRMED = 0.5
-"""The share of the smallest gain that matters which fresh draws must show."""
-LARGE_FALL, LARGE_SHARE = 0.1, 0.4
 
 
 @dataclass(frozen=True)

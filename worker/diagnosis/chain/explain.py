@@ -13,14 +13,10 @@ from dataclasses import dataclass, field
 from lowloss.results import Cause, Stage
 from worker.diagnosis.chain.gains import Gain, mean_relative_loss, minimum_gain, paired_runs
 from worker.diagnosis.chain.remedies import Candidate
+from worker.diagnosis.thresholds import EXPLAINED_AWAY, NEAR, SAME_STAGE_NEAR
 from worker.diagnosis.training.trainer import Trainer
 from worker.diagnosis.training.variants import Variant
 
-NEAR = 0.7
-"""The share of the best gain from which a remedy is about as good."""
-SAME_STAGE_NEAR = 0.85
-EXPLAINED_AWAY = 0.5
-"""A rival is an alternative where it gains less than this share of what it gained before."""
 MAX_STEPS = 6
 MAX_PAIRED, MAX_RIVALS = 6, 3
 STAGES = {Stage.data: 0, Stage.architecture: 1, Stage.training: 2}

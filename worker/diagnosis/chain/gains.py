@@ -9,15 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import t
 
+from worker.diagnosis.thresholds import MIN_GAIN, MIN_SHARE, UNSUSPECTED
 from worker.diagnosis.training.judging import JudgedVariant, relative_loss
 from worker.diagnosis.training.trainer import Trainer
 from worker.diagnosis.training.variants import Variant
-
-MIN_GAIN, MIN_SHARE = 0.02, 0.09
-"""The smallest gain that matters: a share of the loss of a constant prediction, and one of the
-variant's own relative loss."""
-UNSUSPECTED = 1.5
-"""A remedy of a cause that no check named must gain this many times as much."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,9 @@ class Suspect:
 def evidence(what: str, value: float | None, threshold: float | None = None) -> Evidence:
     """Build evidence from a measured value, rounded to four digits."""
     return Evidence(
-        what=what, value=None if value is None else float(f"{value:.4g}"), threshold=threshold
+        what=what,
+        value=None if value is None else float(f"{value:.4g}"),
+        threshold=None if threshold is None else float(threshold),
     )
 
 

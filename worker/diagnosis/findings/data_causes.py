@@ -13,11 +13,16 @@ from worker.diagnosis.chain.gains import Gain, mean_relative_loss, paired_runs
 from worker.diagnosis.chain.remedies import REMEDIES, Candidate, RemedyContext
 from worker.diagnosis.checks.suspects import Suspect, evidence
 from worker.diagnosis.findings.findings import build_remedy
+from worker.diagnosis.thresholds import (
+    BALANCED_GAIN,
+    BALANCED_SHARE,
+    MIN_FALL,
+    SCARCE_COLUMN_ROWS,
+    SCARCE_FALL,
+    SCARCE_ROWS,
+    SCARCE_SPREAD,
+)
 from worker.diagnosis.training.variants import Variant
-
-SCARCE_ROWS, SCARCE_FALL, SCARCE_SPREAD = 100, 0.15, 0.4
-MIN_FALL, ROWS_PER_COLUMN = 0.04, 5
-BALANCED_GAIN, BALANCED_SHARE = 0.05, 0.15
 
 
 def noise_finding(suspect: Suspect, best: float, metric: str) -> Finding:
@@ -51,7 +56,7 @@ def too_little_data_finding(attribution: Attribution) -> Finding | None:
     trainer = attribution.chain.trainer
     data = trainer.data
     rows = len(data.draws[0].fit_rows)
-    if rows >= max(SCARCE_ROWS, ROWS_PER_COLUMN * data.width) or data.whole_rows > len(data.y):
+    if rows >= max(SCARCE_ROWS, SCARCE_COLUMN_ROWS * data.width) or data.whole_rows > len(data.y):
         return None
     fall, full_loss = compare_with_half_of_rows(attribution, attribution.chain.draws)
     losses = [run.relative_loss for run in trainer.runs_of(attribution.end)]

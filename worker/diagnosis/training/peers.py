@@ -21,6 +21,7 @@ from lowloss.spec import Task
 from worker.data.importance import measure_rises
 from worker.data.splits import Rows
 from worker.data.target import Float64Array
+from worker.diagnosis.thresholds import SURE_SHARE
 from worker.diagnosis.training.data import DiagnosisData, Draw, Treatment
 from worker.diagnosis.training.judging import constant_loss, score_predictions
 from worker.execution.beside import run_beside
@@ -32,7 +33,6 @@ MAX_TREES, MAX_TREE_COLUMNS = 600, 50_000
 PROBES = 20
 NEIGHBOURS = 10
 MAX_NEIGHBOUR_ROWS = 4000
-SURE_SHARE = 0.25
 STANDARD = Treatment("standard", "mean", ())
 
 

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from worker.diagnosis.thresholds import BEYOND
 from worker.diagnosis.training.trainer import Trainer
 from worker.diagnosis.training.variants import SQUASHING, CannotTrainError, Variant
 from worker.engine.array_types import FloatArray
@@ -17,7 +18,6 @@ from worker.engine.keras.network import build_network, compile_network
 from worker.engine.weights import unflatten_weights
 
 ROWS = 1024
-BEYOND = 5.0
 ADAPTIVE = frozenset({"adam", "adamw", "rmsprop"})
 
 
