@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from lowloss.results import Baseline
 from lowloss.spec import direction_of
+from lowloss.wording import counted
 from worker.artifacts.reports.facts import Facts
-from worker.artifacts.reports.words import counted, name, number, percent
+from worker.artifacts.reports.words import name, number, percent
 
 
 @dataclass(frozen=True)

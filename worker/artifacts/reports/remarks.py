@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from lowloss.results import DivergedRegion, TrialState
 from lowloss.spec import Direction, Task, direction_of
+from lowloss.wording import clipped, counted
 from worker.artifacts.reports.comparison import best_baseline, is_within_interval, is_within_noise
 from worker.artifacts.reports.facts import Facts
-from worker.artifacts.reports.words import clipped, counted, name, number, percent, setting
+from worker.artifacts.reports.words import name, number, percent, setting
 
 WORSE_SHARE = 0.2
 """By how much of its error a test result may be worse than the validation result."""
