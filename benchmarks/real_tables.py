@@ -24,6 +24,7 @@ import numpy as np
 import polars as pl
 from sklearn import datasets
 
+from benchmarks.results_file import write_results
 from benchmarks.results_page import write_page
 from lowloss.cli.demo import run_server
 from lowloss.client.client import Client
@@ -149,14 +150,22 @@ def scores_of(job: Job) -> dict[str, Any]:
     assert outcome.metrics is not None
     metrics = list(outcome.test_metrics)
     metric = "rmse" if metrics[0] in REGRESSION_METRICS else "log_loss"
-    best = outcome.confirmations[0]
+    gain = outcome.final_gain
     return {
         "metric": metric,
-        "test": outcome.test_metrics,
+        "test": {metric: outcome.test_metrics[metric]},
         "interval": outcome.test_intervals[metric],
-        "baselines": [each.model_dump(mode="json") for each in outcome.baselines],
-        "seed_sd": best.sd,
-        "gain": None if outcome.final_gain is None else outcome.final_gain.model_dump(),
+        "baselines": [
+            {
+                "name": each.name,
+                "test_metrics": {metric: each.test_metrics[metric]},
+                "difference": {metric: (each.difference or {})[metric]},
+            }
+            for each in outcome.baselines
+        ],
+        "gain": None
+        if gain is None
+        else {"before": {metric: gain.before[metric]}, "after": {metric: gain.after[metric]}},
     }
 
 
@@ -183,7 +192,7 @@ def main() -> None:
                 found = run(table, client, folder, json.loads(given.set))
                 print(table, json.dumps(found), flush=True)
                 results["tables"][table] = found
-                given.out.write_text(json.dumps(results, indent=2) + "\n")
+                write_results(given.out, results)
     if given.out == RESULTS:
         write_page(results)
 

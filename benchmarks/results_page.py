@@ -43,7 +43,7 @@ five networks that were trained anew on all rows but the test rows.
 """
 
 
-def write_page(results: dict[str, Any]) -> None:
+def write_page(results: dict[str, Any], path: Path = PAGE) -> None:
     """Write the page of all that was measured."""
     tables = results["tables"]
     parts = [INTRODUCTION.format(**results["machine"]), _scores(tables), _counts(tables)]
@@ -51,7 +51,7 @@ def write_page(results: dict[str, Any]) -> None:
     if worse:
         parts += [WORSE, *worse]
     parts += [GAIN, _gains(tables)]
-    PAGE.write_text("".join(parts))
+    path.write_text("".join(parts))
 
 
 def _scores(tables: dict[str, Any]) -> str:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import write_page
+from benchmarks.results_file import write_results
 
 RESULTS = Path(__file__).with_name("results.json")
 PEERS = ("lowloss", "kerastuner", "kerastuner_flags", "optuna", "sklearn", "matmul")
@@ -135,7 +136,7 @@ def main() -> None:
         results["spaces"] = {str(rows): measure("spaces", rows) for rows in SPACE_ROWS}
     if "upload" in wanted:
         results["upload"] = measure("upload", UPLOADED_ROWS)
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+    write_results(RESULTS, results)
     write_page(results)
 
 

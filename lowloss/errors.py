@@ -33,6 +33,11 @@ class Problem(LowlossError):
     status: ClassVar[int]
     title: ClassVar[str]
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if cls.__doc__ is None:
+            cls.__doc__ = f"{cls.status}: {cls.title}."
+
     def __init__(
         self,
         detail: str,
@@ -75,301 +80,195 @@ def _restore(
 
 
 class InvalidJson(Problem):
-    """400: the body is not JSON."""
-
     code, status, title = "invalid_json", 400, "The body is not JSON"
 
 
 class Unauthorized(Problem):
-    """401: a valid token is needed."""
-
     code, status, title = "unauthorized", 401, "A valid token is needed"
 
 
 class ForeignPage(Problem):
-    """403: the request comes from another site's page."""
-
     code, status, title = "foreign_page", 403, "The request comes from another site's page"
 
 
 class RouteNotFound(Problem):
-    """404: there is nothing at this address."""
-
     code, status, title = "route_not_found", 404, "There is nothing at this address"
 
 
 class DatasetNotFound(Problem):
-    """404: there is no such dataset."""
-
     code, status, title = "dataset_not_found", 404, "There is no such dataset"
 
 
 class JobNotFound(Problem):
-    """404: there is no such job."""
-
     code, status, title = "job_not_found", 404, "There is no such job"
 
 
 class TrialNotFound(Problem):
-    """404: the job has no such trial."""
-
     code, status, title = "trial_not_found", 404, "The job has no such trial"
 
 
 class ArtifactNotFound(Problem):
-    """404: the job has no such artifact."""
-
     code, status, title = "artifact_not_found", 404, "The job has no such artifact"
 
 
 class MethodNotAllowed(Problem):
-    """405: this address does not take this method."""
-
     code, status, title = "method_not_allowed", 405, "This address does not take this method"
 
 
 class DatasetInUse(Problem):
-    """409: a job needs this dataset."""
-
     code, status, title = "dataset_in_use", 409, "A job needs this dataset"
 
 
 class StateConflict(Problem):
-    """409: the job's state does not allow this."""
-
     code, status, title = "state_conflict", 409, "The job's state does not allow this"
 
 
 class BestModelNotReady(Problem):
-    """409: the best model is not exported yet."""
-
     code, status, title = "best_model_not_ready", 409, "The best model is not exported yet"
 
 
 class DiagnosisNotReady(Problem):
-    """409: the job has no diagnosis, or none yet."""
-
     code, status, title = "diagnosis_not_ready", 409, "The job has no diagnosis, or none yet"
 
 
 class IdempotencyKeyReused(Problem):
-    """409: this Idempotency-Key came with another request."""
-
     code, status = "idempotency_key_reused", 409
     title = "This Idempotency-Key came with another request"
 
 
 class BodyTooLarge(Problem):
-    """413: the body is over the size limit."""
-
     code, status, title = "body_too_large", 413, "The body is over the size limit"
 
 
 class RangeNotSatisfiable(Problem):
-    """416: the range lies outside the artifact."""
-
     code, status, title = "range_not_satisfiable", 416, "The range lies outside the artifact"
 
 
 class InvalidRequest(Problem):
-    """422: a field of the request is wrong."""
-
     code, status, title = "invalid_request", 422, "A field of the request is wrong"
 
 
 class UnknownField(InvalidRequest):
-    """422: the request has a field that does not exist."""
-
     code, status, title = "unknown_field", 422, "The request has a field that does not exist"
 
 
 class RangeReversed(InvalidRequest):
-    """422: a range's min is above its max."""
-
     code, status, title = "range_reversed", 422, "A range's min is above its max"
 
 
 class LogRangeNotPositive(InvalidRequest):
-    """422: a log range reaches zero or below."""
-
     code, status, title = "log_range_not_positive", 422, "A log range reaches zero or below"
 
 
 class StepDoesNotFit(InvalidRequest):
-    """422: a step does not lead from min to max."""
-
     code, status, title = "step_does_not_fit", 422, "A step does not lead from min to max"
 
 
 class LimitExceeded(InvalidRequest):
-    """422: a value is over the server's limit."""
-
     code, status, title = "limit_exceeded", 422, "A value is over the server's limit"
 
 
 class UnknownDataset(InvalidRequest):
-    """422: the job names a dataset that does not exist."""
-
     code, status, title = "unknown_dataset", 422, "The job names a dataset that does not exist"
 
 
 class UnknownTarget(InvalidRequest):
-    """422: the table has no such target column."""
-
     code, status, title = "unknown_target", 422, "The table has no such target column"
 
 
 class UnknownFeature(InvalidRequest):
-    """422: the table has no such feature column."""
-
     code, status, title = "unknown_feature", 422, "The table has no such feature column"
 
 
 class NoFeatures(InvalidRequest):
-    """422: no usable feature column is left."""
-
     code, status, title = "no_features", 422, "No usable feature column is left"
 
 
 class TaskDoesNotFitTarget(InvalidRequest):
-    """422: the task does not fit the target's values."""
-
-    code, status, title = (
-        "task_does_not_fit_target",
-        422,
-        "The task does not fit the target's values",
-    )
+    code, status = "task_does_not_fit_target", 422
+    title = "The task does not fit the target's values"
 
 
 class ObjectiveDoesNotFitTask(InvalidRequest):
-    """422: the objective is not defined for the task."""
-
-    code, status, title = (
-        "objective_does_not_fit_task",
-        422,
-        "The objective is not defined for the task",
-    )
+    code, status = "objective_does_not_fit_task", 422
+    title = "The objective is not defined for the task"
 
 
 class TargetConstant(InvalidRequest):
-    """422: the target has only one value."""
-
     code, status, title = "target_constant", 422, "The target has only one value"
 
 
 class TargetMissing(InvalidRequest):
-    """422: every value of the target is missing."""
-
     code, status, title = "target_missing", 422, "Every value of the target is missing"
 
 
 class TooManyClasses(InvalidRequest):
-    """422: the target has too many classes."""
-
     code, status, title = "too_many_classes", 422, "The target has too many classes"
 
 
 class ClassTooSmall(InvalidRequest):
-    """422: a class has too few rows to be split."""
-
     code, status, title = "class_too_small", 422, "A class has too few rows to be split"
 
 
 class TooFewRows(InvalidRequest):
-    """422: there are too few rows for the splits."""
-
     code, status, title = "too_few_rows", 422, "There are too few rows for the splits"
 
 
 class RecipeUnreadable(InvalidRequest):
-    """422: the bytes are no recipe and no Keras model."""
-
-    code, status, title = (
-        "recipe_unreadable",
-        422,
-        "The bytes are neither a recipe nor a Keras model",
-    )
+    code, status = "recipe_unreadable", 422
+    title = "The bytes are neither a recipe nor a Keras model"
 
 
 class RecipeUnsupported(InvalidRequest):
-    """422: the model has a part that is not reproduced."""
-
-    code, status, title = (
-        "recipe_unsupported",
-        422,
-        "The model has a part that is not reproduced",
-    )
+    code, status = "recipe_unsupported", 422
+    title = "The model has a part that is not reproduced"
 
 
 class TableInvalid(Problem):
-    """422: the table cannot be used."""
-
     code, status, title = "table_invalid", 422, "The table cannot be used"
 
 
 class TableEmpty(TableInvalid):
-    """422: the table has no rows or no columns."""
-
     code, status, title = "table_empty", 422, "The table has no rows or no columns"
 
 
 class TableRagged(TableInvalid):
-    """422: a row has more or fewer fields than the header."""
-
     code, status, title = "table_ragged", 422, "A row has more or fewer fields than the header"
 
 
 class TableUnreadable(TableInvalid):
-    """422: the bytes are not a table of the format given."""
-
     code, status, title = "table_unreadable", 422, "The bytes are not a table of the format given"
 
 
 class TableTooLarge(TableInvalid):
-    """422: the table is over the server's limits."""
-
     code, status, title = "table_too_large", 422, "The table is over the server's limits"
 
 
 class DuplicateColumns(TableInvalid):
-    """422: two columns have the same name."""
-
     code, status, title = "duplicate_columns", 422, "Two columns have the same name"
 
 
 class NpzContainsPickle(TableInvalid):
-    """422: the NPZ file holds pickled objects."""
-
     code, status, title = "npz_contains_pickle", 422, "The NPZ file holds pickled objects"
 
 
 class NpzArraysMissing(TableInvalid):
-    """422: the NPZ file lacks X or y."""
-
     code, status, title = "npz_arrays_missing", 422, "The NPZ file lacks X or y"
 
 
 class NpzShapesDiffer(TableInvalid):
-    """422: X and y do not have matching shapes."""
-
     code, status, title = "npz_shapes_differ", 422, "X and y do not have matching shapes"
 
 
 class RowsInvalid(Problem):
-    """422: the model cannot take these rows."""
-
     code, status, title = "rows_invalid", 422, "The model cannot take these rows"
 
 
 class InternalError(Problem):
-    """500: the server failed; the fault is ours."""
-
     code, status, title = "internal_error", 500, "The server failed; the fault is ours"
 
 
 class NotReady(Problem):
-    """503: the server cannot answer now."""
-
     code, status, title = "not_ready", 503, "The server cannot answer now"
 
 

@@ -8,17 +8,17 @@ docs/diagnosis_quality.md once all programs are diagnosed, or those there are wi
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 from pathlib import Path
 from typing import Any
 
-from benchmarks.diagnosis.page import table_of, write_page
+from benchmarks.diagnosis.page import summarise_results, table_of, write_page
 from benchmarks.diagnosis.programs import Half, Kind, Program, programs
 from benchmarks.diagnosis.records import Cache, Record
 from benchmarks.diagnosis.run import Terms, run_all
 from benchmarks.diagnosis.score import bests, by_cause, describe, summarise
+from benchmarks.results_file import write_results
 
 RESULTS = Path(__file__).parents[1] / "diagnosis.json"
 GOALS = {"recall_1": 0.8, "recall_3": 0.95, "false_alarms": 0.05, "reached": 0.9}
@@ -81,7 +81,7 @@ def main() -> None:
     found = results(records, machine=machine, **terms_)
     print(table_of(found))
     if given.page or len(records) == len(programs()):
-        RESULTS.write_text(json.dumps(found, indent=2) + "\n")
+        write_results(RESULTS, summarise_results(found))
         write_page(found)
 
 

@@ -164,6 +164,12 @@ def _programs(programs: Iterable[dict[str, Any]]) -> str:
     return _table(head, lines) + "\nLosses are in units of the constant answer's.\n"
 
 
+def summarise_results(results: dict[str, Any]) -> dict[str, Any]:
+    """Return what the page tells of: of the programs those from forums, and those missed."""
+    programs = [p for p in results["programs"] if p["kind"] == "forum" or _is_missed(p)]
+    return results | {"causes": {"all": results["causes"]["all"]}, "programs": programs}
+
+
 def _is_missed(program: dict[str, Any]) -> bool:
     if program["half"] != "report" or program["kind"] == "forum":
         return False

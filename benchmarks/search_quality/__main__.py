@@ -7,13 +7,13 @@ searches are kept in a folder of their own; what is there is not made again.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.results_file import write_results
 from benchmarks.search_quality.lookup import load
 from benchmarks.search_quality.page import write_page
 from benchmarks.search_quality.runs import lookup_path, run_all, searches_of
@@ -111,7 +111,7 @@ def main() -> None:
         describe_ = ["git", "describe", "--always", "--dirty"]
         commit = subprocess.check_output(describe_, text=True).strip()
         found = results(given.out, commit)
-        RESULTS.write_text(json.dumps(found, indent=2) + "\n")
+        write_results(RESULTS, found)
         print(write_page(found))
 
 

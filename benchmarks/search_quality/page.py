@@ -85,10 +85,10 @@ average training on one core, and what one took, compiles counted.
 """
 
 
-def write_page(results: dict[str, Any]) -> str:
+def write_page(results: dict[str, Any], path: Path = PAGE) -> str:
     """Write the page of all that was measured, and return it."""
     page = "".join(_parts(results))
-    PAGE.write_text(page)
+    path.write_text(page)
     return page
 
 

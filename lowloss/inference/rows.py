@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -15,6 +14,7 @@ from lowloss.errors import RowsInvalid
 from lowloss.inference.signature import Input, Signature
 from lowloss.inference.values import UnreadableValue, read_column
 from lowloss.tables.cells import show_value
+from lowloss.validation import find_closest
 
 Inputs = dict[str, NDArray[Any]]
 
@@ -159,7 +159,7 @@ def _suggest(missing: list[str], unknown: Sequence[str]) -> str:
     suggestions = [
         f"{name!r} instead of {candidates[close]!r}"
         for name in missing[:MAX_SUGGESTED]
-        for close in difflib.get_close_matches(name[:MAX_NAME].casefold(), candidates, n=1)
+        if (close := find_closest(name[:MAX_NAME].casefold(), candidates)) is not None
     ]
     return f"did you mean {', '.join(suggestions)}?" if suggestions else ""
 

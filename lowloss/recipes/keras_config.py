@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from lowloss.errors import InvalidRequest, RecipeUnreadable, RecipeUnsupported
-from lowloss.recipes.faults import unknown_field, validate_recipe
 from lowloss.recipes.imported import ImportedRecipe
 from lowloss.recipes.keras_chain import order_layers
 from lowloss.recipes.keras_compile import read_loss, read_optimizer
@@ -14,6 +13,7 @@ from lowloss.recipes.keras_layers import Network, read_layers
 from lowloss.recipes.keras_objects import parse_object
 from lowloss.spec import Recipe
 from lowloss.tables.cells import show_value
+from lowloss.validation import unknown_field, validate
 
 FIT = frozenset(Recipe.model_fields) - {"layers"}
 """Fields that a model's description lacks, or that the user may override."""
@@ -48,7 +48,7 @@ def read_description(document: Any, fit: Mapping[str, Any]) -> ImportedRecipe:
         if name not in fit:
             default = Recipe.model_fields[name].default
             network.note(f"{name} is not in a model's file: taken as Keras's default, {default}")
-    return ImportedRecipe(validate_recipe({**fit, **fields}), tuple(network.notes))
+    return ImportedRecipe(validate(Recipe, {**fit, **fields}, field="recipe"), tuple(network.notes))
 
 
 def _is_bare(document: Mapping[str, Any]) -> bool:

@@ -9,10 +9,11 @@ from typing import Any, BinaryIO
 
 from lowloss.errors import RecipeUnreadable
 from lowloss.recipes.bounded_json import parse_json
-from lowloss.recipes.faults import validate_recipe
 from lowloss.recipes.imported import ImportedRecipe
 from lowloss.recipes.keras_archive import is_archive, read_model_description
 from lowloss.recipes.keras_config import is_description, read_description
+from lowloss.spec import Recipe
+from lowloss.validation import validate
 
 
 def read_recipe(data: bytes, fit: Mapping[str, Any]) -> ImportedRecipe:
@@ -32,7 +33,7 @@ def read_recipe(data: bytes, fit: Mapping[str, Any]) -> ImportedRecipe:
             field="recipe",
             fix="send a Recipe, or the text of model.to_json()",
         )
-    return ImportedRecipe(validate_recipe({**document, **fit}))
+    return ImportedRecipe(validate(Recipe, {**document, **fit}, field="recipe"))
 
 
 def recipe_from_json(text: bytes | str, *, fit: Mapping[str, Any]) -> ImportedRecipe:

@@ -13,6 +13,7 @@ from lowloss.spec.job import (
     Pruning,
     SearchSpace,
     Validation,
+    remaining,
 )
 from lowloss.spec.objective import REGRESSION_METRICS, Direction, Objective, Task, direction_of
 from lowloss.spec.optimizers import OptimizerName
@@ -26,7 +27,7 @@ from lowloss.spec.parameters import (
     Schedule,
     WidthRange,
 )
-from lowloss.spec.parts import Spec, Text
+from lowloss.spec.parts import Spec, Text, wrong_value
 from lowloss.spec.recipe import (
     CROSSENTROPIES,
     Initializer,
@@ -77,4 +78,6 @@ __all__ = [
     "Validation",
     "WidthRange",
     "direction_of",
+    "remaining",
+    "wrong_value",
 ]

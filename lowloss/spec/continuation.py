@@ -48,3 +48,13 @@ class Continuation(Spec):
             is_part = isinstance(change, dict) and isinstance(spec[name], dict)
             spec[name] = spec[name] | change if is_part else change
         return JobSpec.model_validate(spec | {"warm_start_from": [job_id]})
+
+
+CONTINUATION_EXAMPLES: dict[str, Any] = {
+    "longer": {"summary": "A larger budget", "value": {"budget": {"max_trials": 100}}},
+    "elsewhere": {
+        "summary": "Another range, where the best lay at an edge",
+        "value": {"search_space": {"width": {"min": 128, "max": 1024, "step": 64}}},
+    },
+}
+"""Examples for OpenAPI, by name."""

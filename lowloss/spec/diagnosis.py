@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -47,3 +47,52 @@ class DiagnosisSpec(Spec):
             seed=self.seed,
             priority=self.priority,
         )
+
+
+DIAGNOSIS_SPEC_EXAMPLES: dict[str, Any] = {
+    "shortest": {
+        "summary": "A network as Keras takes it, trained on raw columns",
+        "value": {
+            "dataset": "ds_9f86d081884c7d659a2feaa0c55ad015",
+            "target": "price",
+            "recipe": {
+                "layers": [{"units": 64, "activation": "relu"}, {"units": 1}],
+                "loss": "mse",
+                "optimizer": "adam",
+                "epochs": 100,
+            },
+        },
+    },
+    "in full": {
+        "summary": "With scaling, regularisation and early stopping",
+        "value": {
+            "name": "why so high?",
+            "dataset": "ds_9f86d081884c7d659a2feaa0c55ad015",
+            "target": "price",
+            "features": {"exclude": ["row_id"]},
+            "recipe": {
+                "scale_features": "standard",
+                "scale_target": "none",
+                "layers": [
+                    {
+                        "units": 128,
+                        "activation": "relu",
+                        "kernel_initializer": "he_normal",
+                        "l2": 1e-4,
+                        "dropout": 0.2,
+                    },
+                    {"units": 1, "activation": "linear"},
+                ],
+                "loss": "mean_squared_error",
+                "optimizer": {"name": "sgd", "learning_rate": 0.1, "momentum": 0.9},
+                "batch_size": 64,
+                "epochs": 200,
+                "validation_split": 0.2,
+                "early_stopping": {"patience": 10, "restore_best_weights": True},
+            },
+            "budget": {"max_seconds": 120},
+            "seed": 7,
+        },
+    },
+}
+"""Examples for OpenAPI, by name."""

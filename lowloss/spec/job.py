@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Literal, Self
+import math
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
-from pydantic_core import PydanticCustomError
 
 from lowloss.spec.objective import Objective, Task
 from lowloss.spec.parameters import (
@@ -31,7 +31,7 @@ from lowloss.spec.parameters import (
     WidthParameter,
     WidthRange,
 )
-from lowloss.spec.parts import Spec, Text
+from lowloss.spec.parts import Spec, Text, wrong_value
 
 MAX_SEED = 2**31 - 1
 Seed = Annotated[int, Number, Field(ge=0, le=MAX_SEED)]
@@ -75,10 +75,10 @@ def _check_improvement(value: object) -> object:
     is_share = isinstance(value, float | int) and not isinstance(value, bool) and 0 < value < 1
     if value is None or value == "auto" or is_share:
         return value
-    raise PydanticCustomError(
+    raise wrong_value(
         "improvement_wanted",
-        '{value} is not accepted: give "auto", a number above 0 and below 1, or null for never',
-        {"value": json.dumps(value, default=str)},
+        f"{json.dumps(value, default=str)} is not accepted",
+        fix='give "auto", a number above 0 and below 1, or null for never',
     )
 
 
@@ -111,6 +111,11 @@ class Budget(Spec):
     diagnosis_seconds: Annotated[float, Number, Field(ge=0)] = 30.0
 
 
+def remaining(limit: float | None, used: float) -> float:
+    """Return what is left of a limit of a budget: infinite without one."""
+    return math.inf if limit is None else limit - used
+
+
 Strategy = Literal["auto", "holdout", "kfold", "repeated", "grouped", "ordered"]
 
 
@@ -135,25 +140,22 @@ class Validation(Spec):
     def _check_strategy_fields(self) -> Self:
         needs_folds = self.strategy in {"kfold", "repeated"}
         if self.strategy in {"auto", "holdout"} and self.folds is not None:
-            raise PydanticCustomError(
+            raise wrong_value(
                 "folds_do_not_fit",
-                "strategy {strategy} takes no folds: use kfold or repeated, or leave folds out",
-                {"strategy": self.strategy},
+                f"strategy {self.strategy} takes no folds",
+                fix="use kfold or repeated, or leave folds out",
             )
         if needs_folds and self.folds is None:
-            raise PydanticCustomError(
+            raise wrong_value(
                 "folds_missing",
-                "strategy {strategy} needs folds: give a number from 2 to 20",
-                {"strategy": self.strategy},
+                f"strategy {self.strategy} needs folds",
+                fix="give a number from 2 to 20",
             )
         needs_column = self.strategy in {"grouped", "ordered"}
         if needs_column != (self.column is not None):
-            raise PydanticCustomError(
-                "column_does_not_fit",
-                "strategy {strategy} needs a column: name it"
-                if needs_column
-                else "strategy {strategy} uses no column: leave it out",
-                {"strategy": self.strategy},
+            verb, fix = ("needs a", "name it") if needs_column else ("uses no", "leave it out")
+            raise wrong_value(
+                "column_does_not_fit", f"strategy {self.strategy} {verb} column", fix=fix
             )
         return self
 
@@ -170,11 +172,11 @@ class Validation(Spec):
     @model_validator(mode="after")
     def _check_training_rows_remain(self) -> Self:
         if self.has_fraction and self.fraction + self.test_fraction >= 1:
-            raise PydanticCustomError(
+            total = f"{self.fraction + self.test_fraction:g}"
+            raise wrong_value(
                 "no_training_rows",
-                "fraction and test_fraction add up to {total}, which leaves no training rows: "
-                "lower one of them",
-                {"total": f"{self.fraction + self.test_fraction:g}"},
+                f"fraction and test_fraction add up to {total}, which leaves no training rows",
+                fix="lower one of them",
             )
         return self
 
@@ -231,9 +233,7 @@ class Final(Spec):
 def _check_unique(job_ids: tuple[str, ...]) -> tuple[str, ...]:
     for job_id in job_ids:
         if job_ids.count(job_id) > 1:
-            raise PydanticCustomError(
-                "job_repeated", "job {job_id} is named twice: name it once", {"job_id": job_id}
-            )
+            raise wrong_value("job_repeated", f"job {job_id} is named twice", fix="name it once")
     return job_ids
 
 
@@ -267,7 +267,52 @@ class JobSpec(Spec):
     @model_validator(mode="after")
     def _check_hyperband_prunes(self) -> Self:
         if self.algorithm == "hyperband" and self.pruning is None:
-            raise PydanticCustomError(
-                "pruning_missing", "hyperband is a way of pruning: leave pruning out, or name one"
+            raise wrong_value(
+                "pruning_missing",
+                "hyperband is a way of pruning",
+                fix="leave pruning out, or name one",
             )
         return self
+
+
+JOB_SPEC_EXAMPLES: dict[str, Any] = {
+    "shortest": {
+        "summary": "Only what is required",
+        "value": {"dataset": "ds_9f86d081884c7d659a2feaa0c55ad015", "target": "price"},
+    },
+    "bounded": {
+        "summary": "A smaller search space and budget",
+        "value": {
+            "name": "house prices",
+            "dataset": "ds_9f86d081884c7d659a2feaa0c55ad015",
+            "target": "price",
+            "features": {"exclude": ["row_id"]},
+            "objective": "val_rmse",
+            "search_space": {
+                "learning_rate": {"min": 1e-4, "max": 1e-2, "scale": "log"},
+                "layers": 2,
+                "width": {"choices": [32, 64, 128]},
+                "dropout": {"min": 0.0, "max": 0.3},
+            },
+            "algorithm": "tpe",
+            "budget": {"max_trials": 20, "max_seconds": 300},
+            "seed": 7,
+        },
+    },
+    "after others": {
+        "summary": "Learning from other jobs, until little is left to gain",
+        "value": {
+            "dataset": "ds_9f86d081884c7d659a2feaa0c55ad015",
+            "target": "price",
+            "warm_start_from": ["job_6c0f1e7a2b9d4835c1aa"],
+            "budget": {
+                "max_trials": 200,
+                "max_seconds": None,
+                "max_trial_seconds": 60,
+                "max_total_epochs": 5_000,
+                "min_expected_improvement": 0.01,
+            },
+        },
+    },
+}
+"""Examples for OpenAPI, by name."""

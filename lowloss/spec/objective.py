@@ -19,6 +19,15 @@ class Direction(StrEnum):
     min = "min"
     max = "max"
 
+    @property
+    def sign(self) -> float:
+        """The factor by which scores become losses: of two products, the lower is better."""
+        return 1.0 if self is Direction.min else -1.0
+
+    def is_better(self, first: float, second: float) -> bool:
+        """Return whether the first score beats the second."""
+        return self.sign * first < self.sign * second
+
 
 class Objective(StrEnum):
     """The validation metric that trials are ranked by."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
-from pydantic_core import PydanticCustomError
 
 from lowloss.spec.activations import Activation
 from lowloss.spec.optimizers import OptimizerName
-from lowloss.spec.parts import Spec
+from lowloss.spec.parts import Spec, wrong_value
 
 T = TypeVar("T")
 
@@ -20,29 +19,27 @@ Scale = Literal["linear", "log"]
 
 def _check_range(low: float, high: float, scale: Scale, step: float | None) -> None:
     if low > high:
-        raise PydanticCustomError(
-            "range_reversed", "min {low} is above max {high}: swap them", {"low": low, "high": high}
-        )
+        raise wrong_value("range_reversed", f"min {low} is above max {high}", fix="swap them")
     if scale == "log" and low <= 0:
-        raise PydanticCustomError(
+        raise wrong_value(
             "log_range_not_positive",
-            "min {low} is not positive, and a log scale has no zero: "
-            "raise min or use a linear scale",
-            {"low": low},
+            f"min {low} is not positive, and a log scale has no zero",
+            fix="raise min or use a linear scale",
         )
     if step is None:
         return
     if scale == "log":
-        raise PydanticCustomError(
-            "step_does_not_fit", "a log scale takes no step: remove step or use a linear scale"
+        raise wrong_value(
+            "step_does_not_fit",
+            "a log scale takes no step",
+            fix="remove step or use a linear scale",
         )
     steps = (high - low) / step if step > 0 else -1.0
     if steps < 0 or abs(steps - round(steps)) > 1e-9 * max(1.0, steps):
-        raise PydanticCustomError(
+        raise wrong_value(
             "step_does_not_fit",
-            "step {step} does not lead from min {low} to max {high} in whole steps: "
-            "change step or max",
-            {"step": step, "low": low, "high": high},
+            f"step {step} does not lead from min {low} to max {high} in whole steps",
+            fix="change step or max",
         )
 
 
@@ -82,8 +79,8 @@ class Choice(Spec, Generic[T]):
     @model_validator(mode="after")
     def _check_no_repeats(self) -> Self:
         if len(set(self.choices)) != len(self.choices):
-            raise PydanticCustomError(
-                "choices_repeat", "a choice is listed twice: list each value once"
+            raise wrong_value(
+                "choices_repeat", "a choice is listed twice", fix="list each value once"
             )
         return self
 
@@ -101,7 +98,9 @@ FORMS = frozenset({"fixed", "choice", "range"})
 
 def _reject_boolean(value: Any) -> Any:
     if isinstance(value, bool):
-        raise PydanticCustomError("number_wanted", "a number is wanted here, not true or false")
+        raise wrong_value(
+            "number_wanted", "a number is wanted here, not true or false", fix="give a number"
+        )
     return value
 
 
@@ -119,8 +118,8 @@ class RateRange(Float):
     @model_validator(mode="after")
     def _check_is_positive(self) -> Self:
         if self.min <= 0:
-            raise PydanticCustomError(
-                "range_outside_domain", "min {low} is not above 0: raise it", {"low": self.min}
+            raise wrong_value(
+                "range_outside_domain", f"min {self.min} is not above 0", fix="raise it"
             )
         return self
 

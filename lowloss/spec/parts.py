@@ -1,8 +1,8 @@
-"""The base class of every part of a specification, and storable text."""
+"""The base class of every part of a specification, its errors, and storable text."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, LiteralString
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic_core import PydanticCustomError
@@ -14,11 +14,18 @@ class Spec(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+def wrong_value(kind: LiteralString, detail: str, *, fix: str) -> PydanticCustomError:
+    """Build the error of a validator: what is wrong, and what to do about it."""
+    return PydanticCustomError(kind, "{detail}: {fix}", {"detail": detail, "fix": fix})
+
+
 def _check_storable(value: str) -> str:
     # PostgreSQL stores no NUL in text; half of a surrogate pair is no UTF-8.
     if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in value):
-        raise PydanticCustomError(
-            "text_not_storable", "no database can hold this text: take out NUL and lone surrogates"
+        raise wrong_value(
+            "text_not_storable",
+            "no database can hold this text",
+            fix="take out NUL and lone surrogates",
         )
     return value
 

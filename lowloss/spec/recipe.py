@@ -6,13 +6,12 @@ import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
 from lowloss.spec.activations import LayerActivation
 from lowloss.spec.initializers import INITIALIZERS, InitializerName, InitializerRecord
 from lowloss.spec.optimizers import OPTIMIZERS, OptimizerName, OptimizerRecord, find_optimizer
 from lowloss.spec.parameters import Dropout, Mixup, Number, Penalty, Rate, Schedule
-from lowloss.spec.parts import Spec, Text
+from lowloss.spec.parts import Spec, Text, wrong_value
 
 LossName = Literal[
     "mean_squared_error",
@@ -76,8 +75,8 @@ class Initializer(Spec):
     @model_validator(mode="after")
     def _check_scale(self) -> Self:
         if self.scale is not None and INITIALIZERS[self.name].argument is None:
-            raise PydanticCustomError(
-                "scale_does_not_fit", "{name} takes no scale: leave it out", {"name": self.name}
+            raise wrong_value(
+                "scale_does_not_fit", f"{self.name} takes no scale", fix="leave it out"
             )
         return self
 
@@ -137,10 +136,10 @@ class RecipeOptimizer(Spec):
     @model_validator(mode="after")
     def _check_momentum(self) -> Self:
         if self.momentum and not self.record.takes_momentum:
-            raise PydanticCustomError(
+            raise wrong_value(
                 "momentum_does_not_fit",
-                "{name} takes no momentum: leave it out, or use sgd",
-                {"name": self.name},
+                f"{self.name} takes no momentum",
+                fix="leave it out, or use sgd",
             )
         return self
 

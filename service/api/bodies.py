@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Any
 
 from anyio import to_thread
 from fastapi import Request
@@ -25,6 +26,14 @@ PREDICT = re.compile(r"/v1/jobs/[^/]+/predict")
 PREFIX = "upload-"
 WRITE_BYTES = 1024**2
 LEFTOVER_SECONDS = 3600.0
+
+
+def describe_body(description: str, example: str, summary: str) -> dict[str, Any]:
+    """Describe a body of raw bytes, for OpenAPI."""
+    examples = {"example": {"summary": summary, "value": example}}
+    schema = {"type": "string", "format": "binary"}
+    content = {"application/octet-stream": {"schema": schema, "examples": examples}}
+    return {"requestBody": {"required": True, "description": description, "content": content}}
 
 
 class BodyLimit:

@@ -11,8 +11,8 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from lowloss.errors import BodyTooLarge, DatasetInUse, DatasetNotFound, TableEmpty
 from lowloss.results import Dataset, Page, TableFormat
 from lowloss.spec import Text
-from service.api.bodies import Upload, spool_body
-from service.api.examples import TABLE_PROBLEMS, UPLOAD_BODY, Responses, problems
+from service.api.bodies import Upload, describe_body, spool_body
+from service.api.examples import TABLE_PROBLEMS, Responses, problems
 from service.api.parameters import Cursor, DatasetId, Limit
 from service.api.resources import Dependencies, Resources
 from service.store.blobs import reap_blobs, write_blob
@@ -70,7 +70,11 @@ async def parse_options(
     summary="Upload a table",
     response_description="The dataset is stored.",
     responses=EXISTING | problems(BodyTooLarge, *TABLE_PROBLEMS),
-    openapi_extra=UPLOAD_BODY,
+    openapi_extra=describe_body(
+        "The table's bytes, as they are: no multipart form.",
+        "area,rooms,price\n84.5,3,310000\n51.0,2,198000\n",
+        "format=csv",
+    ),
 )
 async def upload_dataset(
     request: Request,

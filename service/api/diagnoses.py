@@ -15,7 +15,8 @@ from lowloss.errors import (
 )
 from lowloss.results import Diagnosis, Job
 from lowloss.spec import DiagnosisSpec
-from service.api.examples import DIAGNOSIS_SPECS, SPEC_PROBLEMS, problems
+from lowloss.spec.diagnosis import DIAGNOSIS_SPEC_EXAMPLES
+from service.api.examples import SPEC_PROBLEMS, problems
 from service.api.parameters import JobId
 from service.api.resources import Dependencies
 from service.api.submissions import IdempotencyKey, enqueue_checked, require_dataset, submit_once
@@ -36,7 +37,7 @@ def submit_diagnosis(
     deps: Dependencies,
     response: Response,
     *,
-    spec: Annotated[DiagnosisSpec, Body(openapi_examples=DIAGNOSIS_SPECS)],
+    spec: Annotated[DiagnosisSpec, Body(openapi_examples=DIAGNOSIS_SPEC_EXAMPLES)],
     key: IdempotencyKey = None,
 ) -> Job:
     """Submit a diagnosis: a job that finds out why a recipe's loss is high on a dataset.

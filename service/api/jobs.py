@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Body, Query, Response
@@ -19,11 +19,13 @@ from lowloss.errors import (
 )
 from lowloss.results import Job, JobKind, JobState, Page
 from lowloss.spec import Continuation, JobSpec, Priority, Spec
-from service.api.examples import CONTINUATIONS, JOB_SPECS, PRIORITIES, SPEC_PROBLEMS, problems
+from lowloss.spec.continuation import CONTINUATION_EXAMPLES
+from lowloss.spec.job import JOB_SPEC_EXAMPLES
+from lowloss.validation import problem_from_error
+from service.api.examples import SPEC_PROBLEMS, problems
 from service.api.parameters import Cursor, JobId, Limit
 from service.api.resources import Dependencies, Resources
 from service.api.submissions import IdempotencyKey, enqueue_checked, require_dataset, submit_once
-from service.api.validation import problem_from_errors
 from service.store.database import Session
 from service.store.datasets import find_dataset
 from service.store.jobs import check_earlier_jobs, get_job, list_jobs, read_changes
@@ -39,6 +41,11 @@ class NewPriority(Spec):
     priority: Priority
 
 
+PRIORITY_EXAMPLES: dict[str, Any] = {
+    "urgent": {"summary": "Before all that have less", "value": {"priority": 10}},
+}
+
+
 MAX_WAIT_SECONDS = 60
 
 
@@ -52,7 +59,7 @@ def submit_job(
     deps: Dependencies,
     response: Response,
     *,
-    spec: Annotated[JobSpec, Body(openapi_examples=JOB_SPECS)],
+    spec: Annotated[JobSpec, Body(openapi_examples=JOB_SPEC_EXAMPLES)],
     key: IdempotencyKey = None,
 ) -> Job:
     """Check a JobSpec against its dataset and queue it for a worker."""
@@ -73,7 +80,7 @@ def continue_job(
     response: Response,
     job_id: JobId,
     *,
-    changes: Annotated[Continuation, Body(openapi_examples=CONTINUATIONS)],
+    changes: Annotated[Continuation, Body(openapi_examples=CONTINUATION_EXAMPLES)],
     key: IdempotencyKey = None,
 ) -> Job:
     """Queue a child of a job: its JobSpec with some changes, which learns from all its trials.
@@ -92,8 +99,7 @@ def continue_job(
         try:
             child = changes.child_of(job_id, parent.search)
         except ValidationError as error:
-            errors = [entry | {"loc": ("body", *entry["loc"])} for entry in error.errors()]
-            raise problem_from_errors(errors, JobSpec) from error
+            raise problem_from_error(error, JobSpec) from error
         return _enqueue(session, deps, child)
 
     request = job_id.encode() + changes.model_dump_json(exclude_unset=True).encode()
@@ -226,7 +232,7 @@ def resume(deps: Dependencies, job_id: JobId) -> Job:
 def change_priority(
     deps: Dependencies,
     job_id: JobId,
-    new: Annotated[NewPriority, Body(openapi_examples=PRIORITIES)],
+    new: Annotated[NewPriority, Body(openapi_examples=PRIORITY_EXAMPLES)],
 ) -> Job:
     """Change the priority of a queued or paused job: workers take the highest first."""
     return _change(deps, job_id, lambda s, id_: set_priority(s, id_, new.priority))

@@ -9,7 +9,7 @@ from fastapi.dependencies.models import Dependant
 
 from lowloss.errors import UnknownField
 from lowloss.spec import Text
-from service.api.validation import suggest_field
+from lowloss.validation import suggest_field
 
 MAX_INTEGER = 2**31 - 1
 """The largest number that the database stores for trials and events."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from pydantic_core import from_json
 
 from lowloss.errors import (
@@ -22,10 +22,10 @@ from lowloss.errors import (
 from lowloss.inference.rows import Cells, cells_from_columns, cells_from_rows
 from lowloss.inference.signature import Signature
 from lowloss.results import Predictions
-from service.api.examples import ROWS, problems
+from lowloss.validation import validate
+from service.api.examples import problems
 from service.api.parameters import JobId
 from service.api.resources import Dependencies, Resources
-from service.api.validation import problem_from_errors
 from service.store.artifacts import get_served_model
 
 router = APIRouter(tags=["predictions"])
@@ -43,11 +43,29 @@ class RowsToPredict(BaseModel):
     columns: dict[str, list[Any]] | None = None
 
 
+ROW_EXAMPLES: dict[str, Any] = {
+    "rows": {
+        "summary": "Row by row",
+        "value": {"rows": [{"area": 84.5, "city": "Oslo"}, {"area": 51, "city": None}]},
+    },
+    "columns": {
+        "summary": "Column by column",
+        "value": {"columns": {"area": [84.5, 51], "city": ["Oslo", None]}},
+    },
+    "matrix": {
+        "summary": "For a model of an NPZ",
+        "value": {"rows": [[0.5, 1.25, 3.0], [0.1, 0.75, None]]},
+    },
+}
+
 BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": RowsToPredict.model_json_schema(), "examples": ROWS}
+            "application/json": {
+                "schema": RowsToPredict.model_json_schema(),
+                "examples": ROW_EXAMPLES,
+            }
         },
     }
 }
@@ -94,11 +112,7 @@ def _parse(body: bytes) -> RowsToPredict:
         content = from_json(body)
     except ValueError as error:
         raise InvalidJson(f"the body is not JSON: {error}", fix="send JSON in UTF-8") from error
-    try:
-        rows_to_predict = RowsToPredict.model_validate(content)
-    except ValidationError as error:
-        errors = [dict(entry) | {"loc": ("body", *entry["loc"])} for entry in error.errors()]
-        raise problem_from_errors(errors, RowsToPredict) from error
+    rows_to_predict = validate(RowsToPredict, content)
     if (rows_to_predict.rows is None) == (rows_to_predict.columns is None):
         raise InvalidRequest(
             "the body has neither rows nor columns"

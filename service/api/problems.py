@@ -25,7 +25,7 @@ from lowloss.errors import (
     RouteNotFound,
     Unauthorized,
 )
-from service.api.validation import problem_from_errors
+from lowloss.validation import find_fault, join_faults
 from service.store.database import is_busy
 
 MEDIA_TYPE = "application/problem+json"
@@ -54,7 +54,7 @@ def handle_errors(app: FastAPI) -> None:
 
 async def _handle(request: Request, error: Exception) -> Response:
     if isinstance(error, RequestValidationError):
-        return render_problem(problem_from_errors(error.errors(), _find_body_model(request)))
+        return render_problem(_read_request_errors(error, _find_body_model(request)))
     if isinstance(error, HTTPException) and error.status_code == MethodNotAllowed.status:
         methods = ", ".join(sorted(_allowed_methods(request)))
         problem = MethodNotAllowed(
@@ -80,6 +80,19 @@ def _find_problem(error: Exception) -> Problem:
     logger.error("a request failed", exc_info=error)
     return InternalError(
         "the server failed to answer", fix="try again; the server's log has the reason"
+    )
+
+
+def _read_request_errors(error: RequestValidationError, model: type[BaseModel] | None) -> Problem:
+    entries = error.errors()
+    if entries[0]["type"] == "json_invalid":
+        reason = entries[0].get("ctx", {}).get("error", "it cannot be parsed")
+        position = "".join(f"character {part}" for part in entries[0]["loc"][1:]) or "its start"
+        return InvalidJson(f"the body is not JSON: {reason} at {position}", fix="send JSON")
+    return join_faults(
+        find_fault(entry | {"loc": path}, model if source == "body" else None)
+        for entry in entries
+        for source, *path in [entry["loc"]]
     )
 
 

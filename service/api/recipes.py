@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -12,11 +13,23 @@ from lowloss.errors import BodyTooLarge, RecipeUnreadable, RecipeUnsupported
 from lowloss.recipes import read_recipe
 from lowloss.results import ReadRecipe
 from lowloss.spec import RecipeScaling, Text
-from service.api.bodies import Upload, spool_body
-from service.api.examples import RECIPE_BODY, problems
+from service.api.bodies import Upload, describe_body, spool_body
+from service.api.examples import problems
 from service.api.resources import Dependencies
 
 router = APIRouter(tags=["recipes"])
+
+KERAS_MODEL = json.dumps(
+    {
+        "class_name": "Sequential",
+        "config": {
+            "layers": [
+                {"class_name": "Dense", "config": {"units": 64, "activation": "relu"}},
+                {"class_name": "Dense", "config": {"units": 1}},
+            ]
+        },
+    }
+)
 
 
 Scaled = Query(description="What was done to the columns first.", examples=["standard"])
@@ -69,7 +82,11 @@ async def read_fit(
 @router.post(
     "/v1/recipes",
     summary="Read a recipe",
-    openapi_extra=RECIPE_BODY,
+    openapi_extra=describe_body(
+        "The text of `model.to_json()`, a `.keras` file's bytes, or a recipe.",
+        KERAS_MODEL,
+        "model.to_json()",
+    ),
     responses=problems(BodyTooLarge, RecipeUnreadable, RecipeUnsupported),
 )
 async def read_recipe_of_model(

@@ -92,6 +92,12 @@ def read_blob(
         position, offset = position + 1, 0
 
 
+def copy_blob(database: Database, sha256: str, path: Path) -> None:
+    """Write a blob's bytes into a file."""
+    with path.open("wb") as file:
+        file.writelines(read_blob(database, sha256))
+
+
 def load_blob(session: Session, sha256: str) -> bytes:
     """Return all of a blob at once."""
     chunks = select(BlobChunkRow.data).where(BlobChunkRow.sha256 == sha256)

@@ -39,7 +39,7 @@ from lowloss.results import (
     Trial,
     TrialState,
 )
-from lowloss.spec import Budget, DiagnosisSpec, JobSpec, Task
+from lowloss.spec import Budget, DiagnosisSpec, JobSpec, Task, remaining
 from service.store.cursors import after_cursor, make_page
 from service.store.database import utc_now
 from service.store.events import EventKind, record_event
@@ -331,7 +331,7 @@ def _estimate_seconds_left(
     if job_row.state != JobState.running or job_row.requested != Requested.none:
         return None
     if isinstance(spec, DiagnosisSpec):
-        seconds_left = spec.budget.max_seconds - seconds
+        seconds_left = remaining(spec.budget.max_seconds, seconds)
     elif job_row.phase == DIAGNOSIS_PHASE:
         seconds_left = spec.budget.diagnosis_seconds
         seconds_left -= (joined.now - job_row.phase_started_at).total_seconds()
@@ -346,10 +346,10 @@ def _estimate_seconds_left(
 def _estimate_search_seconds(joined: Row[Any], budget: Budget, seconds: float) -> float:
     """Estimate the seconds until the winner is known, by the budget's nearest limit."""
     estimates: list[float] = [seconds / joined.done * (budget.max_trials - joined.done)]
-    if budget.max_total_epochs is not None and joined.epochs:
-        estimates.append(seconds / joined.epochs * (budget.max_total_epochs - joined.epochs))
-    if budget.max_seconds is not None:
-        estimates.append(budget.max_seconds - seconds)
+    if joined.epochs:
+        epochs_remaining = remaining(budget.max_total_epochs, joined.epochs)
+        estimates.append(seconds / joined.epochs * epochs_remaining)
+    estimates.append(remaining(budget.max_seconds, seconds))
     return max(0.0, min(estimates))
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from lowloss.errors import JobNotFound, StateConflict, TrialNotFound
 from lowloss.results import Curve, Hyperparameters, JobKind, Page, Requested, Trial, TrialState
-from lowloss.spec import Direction, JobSpec
+from lowloss.spec import JobSpec
 from service.store.blobs import release_blobs
 from service.store.database import utc_now
 from service.store.events import EventKind, record_event
@@ -203,9 +203,7 @@ def _is_best(session: Session, job: JobRow, score: float | None) -> bool:
         return True
     best = session.get_one(TrialRow, (job.id, job.best_trial)).score
     direction = JobSpec.model_validate(job.spec).objective.direction
-    if best is None:
-        return True
-    return score < best if direction is Direction.min else score > best
+    return best is None or direction.is_better(score, best)
 
 
 def _make_trial(row: TrialRow, curve: CurveRow | None) -> Trial:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from lowloss.errors import (
 )
 from lowloss.results import Column, ColumnKind, Dataset, ExcludedColumn, TableFormat
 from lowloss.spec import JobSpec, Objective, Task, Validation
+from lowloss.validation import suggest_name
 from service.settings import Limits
 from service.tables.bounds import BoundedField, check_bounds
 from service.tables.decide import decide_pruning, decide_validation
@@ -359,9 +359,4 @@ def _explain_uselessness(column: Column, rows: int) -> str | None:
 
 def suggest_column(name: str, names: Iterable[str]) -> str:
     """Suggest what to do about a column that is not there."""
-    names = list(names)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    if close:
-        return f"did you mean {close[0]!r}?"
-    listed = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
-    return f"its columns are {listed}"
+    return suggest_name(name, list(names), otherwise="its columns are")

@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from pydantic_core import PydanticCustomError
 
 from lowloss.errors import InvalidRequest
 from lowloss.results import TableFormat
+from lowloss.spec import wrong_value
 
 
 def _check_delimiter(value: str) -> str:
     # One byte, for polars; a quote would be ambiguous.
     if not (value.isascii() and (value.isprintable() or value == "\t")) or value in {"'", '"'}:
-        raise PydanticCustomError(
-            "delimiter", "a delimiter is one byte, and no quote: give an ASCII character or a tab"
+        raise wrong_value(
+            "delimiter",
+            "a delimiter is one byte, and no quote",
+            fix="give an ASCII character or a tab",
         )
     return value
 

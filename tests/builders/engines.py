@@ -8,11 +8,11 @@ from typing import Any
 from tests.builders.trainings import some_arrays
 from worker.engine.arrays import Arrays
 from worker.engine.cohort.buckets import Reach
+from worker.engine.cohort.cohort import Cohort
 from worker.engine.cohort.cohort_engine import CohortEngine, Machine
 from worker.engine.cohort.feed import Feed
 from worker.engine.cohort.program import Program, Programs
 from worker.engine.cohort.shape import OPTIONS, Shape
-from worker.engine.cohort.slots import Cohort
 from worker.engine.protocol import OnEpoch, look_at_every_epoch
 from worker.engine.results import FailedPlan, TrainedPlan
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from tests.builders.trainings import a_plan, a_training
 from worker.artifacts.model.build import build_model
-from worker.artifacts.model.check import check_keras, check_onnx
+from worker.artifacts.model.check import Expected, check_keras, check_onnx
 from worker.artifacts.model.content import model_content
 from worker.artifacts.model.save import describe_model, save_model
 from worker.artifacts.model.to_onnx import save_onnx
@@ -52,9 +52,7 @@ def save_both(final: FinalModel, folder: Path) -> tuple[Path, Path]:
 def worst_difference(final: FinalModel, folder: Path) -> float:
     """Of both files from the engine's answers to the test rows, as a share of their spread."""
     keras_path, onnx_path = save_both(final, folder)
-    given, rounding = (
-        (model_content(final), final.prepared.raw_test, final.predict_test()),
-        final.rounding(),
-    )
+    content, raw = model_content(final), final.prepared.raw_test
+    expected = Expected(content, raw, final.predict_test(), final.rounding())
     checks = (check_keras, keras_path), (check_onnx, onnx_path)
-    return max(check(path, *given, rounding=rounding) for check, path in checks)
+    return max(check(path, expected) for check, path in checks)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lowloss.spec.activations import usual_initializers
+from lowloss.spec.activations import ACTIVATIONS, usual_initializers
 from worker.engine.array_types import FloatArray
 from worker.engine.arrays import Arrays, Fold, Loss
 from worker.engine.plans import Checkpoint, Epoch, Plan, per_layer
@@ -49,7 +49,9 @@ def a_plan(**given: object) -> Plan:
         widths: Any = values["widths"]
         activation: Any = values["activation"]
         activations: tuple[str, ...] = per_layer(activation, len(widths))
-        values["initializers"] = usual_initializers(activations)
+        # An activation that nobody knows is the engine's to refuse.
+        known_activations = [name if name in ACTIVATIONS else "relu" for name in activations]
+        values["initializers"] = usual_initializers(known_activations)
     return Plan(**values)  # type: ignore[arg-type]
 
 

@@ -16,6 +16,7 @@ from lowloss.problem_codes import PROBLEMS
 from lowloss.spec import DiagnosisSpec, JobSpec, Recipe, RecipeLayer
 from service.app import create_app
 from service.settings import Limits, Settings
+from worker.diagnosis import thresholds
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -115,3 +116,13 @@ def test_the_diagnosis_in_full_has_every_default() -> None:
 def test_every_link_inside_the_project_leads_somewhere(page: Path) -> None:
     for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
         assert (page.parent / link).exists(), link
+
+
+def test_every_threshold_of_the_diagnosis_is_in_its_page() -> None:
+    listed = [row for row in rows("diagnosis.md") if len(row) == 4 and row[0].isupper()]
+
+    assert listed == [
+        [name, f"{threshold:g}", threshold.unit, threshold.source]
+        for name, threshold in vars(thresholds).items()
+        if isinstance(threshold, thresholds.Threshold)
+    ]

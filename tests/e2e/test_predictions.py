@@ -36,7 +36,7 @@ ARTIFACTS = {
     "predict.py",
     "report.html",
     "saved_model.zip",
-    "study.db",
+    "study.journal",
     "tensorboard.zip",
     "trials.csv",
 }

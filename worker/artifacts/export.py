@@ -18,7 +18,7 @@ from service.store.diagnoses import DIAGNOSIS
 from service.store.jobs import get_job
 from service.store.trials import list_curves, list_trials
 from worker.artifacts.model.build import build_model
-from worker.artifacts.model.check import check_keras, check_onnx, check_saved_model
+from worker.artifacts.model.check import Expected, check_keras, check_onnx, check_saved_model
 from worker.artifacts.model.content import model_content
 from worker.artifacts.model.save import describe_model, save_model, save_saved_model
 from worker.artifacts.model.to_onnx import save_onnx
@@ -44,9 +44,9 @@ NOT_NEEDED = "the job was to end: what its model can do without was left out"
 SAVED_MODEL = "saved_model"
 MEDIA_TYPES = {
     ".csv": "text/csv; charset=utf-8",
-    ".db": "application/vnd.sqlite3",
     ".json": "application/json",
     ".html": "text/html; charset=utf-8",
+    ".journal": "application/jsonl",
     ".keras": "application/vnd.keras",
     ".md": "text/markdown; charset=utf-8",
     ".onnx": "application/vnd.onnx",
@@ -121,15 +121,14 @@ def export_model(
     Return why a format is missing, by its artifact's name.
     """
     content, prepared = model_content(final), final.prepared
-    compared_with = content, prepared.raw_test, final.predict_test()
+    expected = Expected(content, prepared.raw_test, final.predict_test(), final.rounding())
     model = build_model(content)
     keras_path, onnx_path = folder / BEST_MODEL, folder / ONNX_MODEL
     save_model(model, keras_path, metadata)
-    rounding = final.rounding()
-    agreement = {BEST_MODEL: check_keras(keras_path, *compared_with, rounding=rounding)}
+    agreement = {BEST_MODEL: check_keras(keras_path, expected)}
     store_artifact(keras_path, reporter)
     save_onnx(content, onnx_path, metadata)
-    agreement[ONNX_MODEL] = check_onnx(onnx_path, *compared_with, rounding=rounding)
+    agreement[ONNX_MODEL] = check_onnx(onnx_path, expected)
     store_artifact(onnx_path, reporter)
     missing: dict[str, str] = {}
     zipped = f"{SAVED_MODEL}.zip"
@@ -139,9 +138,7 @@ def export_model(
         return {zipped: NOT_NEEDED}
     try:
         path = save_saved_model(model, folder / SAVED_MODEL)
-        agreement[zipped] = check_saved_model(
-            folder / SAVED_MODEL, *compared_with, rounding=rounding
-        )
+        agreement[zipped] = check_saved_model(folder / SAVED_MODEL, expected)
         store_artifact(path, reporter)
     except Exception as error:
         # The one artifact that may be missing: TensorFlow's own export decides.

@@ -26,8 +26,7 @@ from worker.diagnosis.training.judging import relative_loss
 from worker.diagnosis.training.peers import BOOSTING, Peer, fit_peers, mean_constant_loss
 from worker.diagnosis.training.probe import probe_network
 from worker.diagnosis.training.trainer import Clock, Trainer
-from worker.diagnosis.training.variants import Variant, count_weights
-from worker.engine.cohort.buckets import CELL_SECONDS, SLOT_SECONDS, WEIGHT_SECONDS
+from worker.diagnosis.training.variants import Variant, recipe_step_seconds
 from worker.engine.cohort.program import Programs
 from worker.execution.beside import run_beside
 
@@ -78,13 +77,11 @@ def diagnose(
     reachable = _reachable_losses(trainer, references, peers)
     is_stopped = _is_stopped_early(trainer, start)
     tried = list_candidates(data, recipe, suspects_by_cause, is_stopped_early=is_stopped)
-    explanation = explain(trainer, start, tried, references=list(references), draws=exploring)
+    chain = explain(trainer, start, tried, references=list(references), draws=exploring)
 
     on_phase("confirm")
-    attribution = confirm(trainer, explanation, fresh=fresh, best=min(reachable))
-    measured = MeasuredEffects(
-        trainer, explanation, attribution, suspects_by_cause, peers, references, exploring
-    )
+    attribution = confirm(chain, fresh=fresh, best=min(reachable))
+    measured = MeasuredEffects(attribution, suspects_by_cause, peers, references)
     noise = find_noisy_labels(data, boosting, best=measured.best[0])
     return build_diagnosis(measured, noise, seconds=lambda: clock() - started)
 
@@ -97,9 +94,8 @@ def _read_sample(table: Table, checked: CheckedJob, spec: DiagnosisSpec) -> Diag
         return read_data(table, checked, recipe, draws=draws, max_rows=max_rows, seed=spec.seed)
 
     data = read(table.frame.height)
-    weights = count_weights(data.width, recipe)
-    step = SLOT_SECONDS + weights * (WEIGHT_SECONDS + recipe.batch_size * CELL_SECONDS)
-    steps = RUN_SHARE * spec.budget.max_seconds / step / max(1, recipe.epochs)
+    step_s = recipe_step_seconds(data.width, recipe)
+    steps = RUN_SHARE * spec.budget.max_seconds / step_s / max(1, recipe.epochs)
     max_rows = max(MIN_ROWS, int(steps * recipe.batch_size))
     return data if max_rows >= len(data.y) else read(max_rows)
 

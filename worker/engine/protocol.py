@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
@@ -61,3 +62,28 @@ class Engine(Protocol):
         epochs_ahead: EpochsAhead = look_at_every_epoch,
     ) -> Iterator[TrainedPlan | FailedPlan]:
         """Train plans until there are none, and yield each training as it ends."""
+
+
+def train_plans(
+    engine: Engine, plans: Sequence[Plan], goes_on: OnWait, *, epochs: int | None = None
+) -> Iterator[TrainedPlan | FailedPlan]:
+    """Train plans to their end, or for some epochs, and yield each as it ends.
+
+    `goes_on` is asked now and then: once it returns False, all end as their last epoch left them.
+    """
+    next_plans = next_plans_from(plans)
+    done: Counter[tuple[int, int]] = Counter()
+
+    def on_epoch(plan: Plan, epoch: Epoch, _: TakeCheckpoint) -> bool:
+        done[plan.number, plan.seed] = epoch.epoch
+        return goes_on() and epoch.epoch != epochs
+
+    def epochs_ahead(plan: Plan) -> int:
+        return (epochs or plan.max_epochs) - done[plan.number, plan.seed] if goes_on() else 0
+
+    return engine.run(
+        lambda n: next_plans(n) if goes_on() else [],
+        on_epoch=on_epoch,
+        on_wait=goes_on,
+        epochs_ahead=epochs_ahead,
+    )

@@ -10,7 +10,7 @@ from pathlib import Path
 from lowloss.results import Curve, Dataset, Trial
 from lowloss.spec import JobSpec
 from service.settings import Limits
-from service.store.blobs import read_blob
+from service.store.blobs import copy_blob
 from service.store.checkpoints import list_checkpoints
 from service.store.database import Database
 from service.store.datasets import get_dataset, get_parse_options
@@ -110,9 +110,7 @@ def read_dataset(
 ) -> Table:
     """Read a dataset's bytes out of the store, and parse them."""
     path = resources.folder / "table"
-    with path.open("wb") as file:
-        for chunk in read_blob(database, dataset.sha256):
-            file.write(chunk)
+    copy_blob(database, dataset.sha256, path)
     table = read_table(path, dataset.format, options, limits=resources.limits)
     path.unlink()
     return table

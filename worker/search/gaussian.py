@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import erf
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Kernel, Matern, WhiteKernel
@@ -139,7 +140,7 @@ class FittedSurrogate:
         sd_M = np.sqrt(np.maximum(signal.diag(x_ME) - explained_M, 1e-12))
         z_M = (self.y_N.min() - covariance_MN @ self.weight_N) / sd_M
         density_M = np.exp(-0.5 * z_M**2) / math.sqrt(2 * math.pi)
-        share_M = 0.5 * (1 + np.vectorize(math.erf)(z_M / math.sqrt(2)))
+        share_M = 0.5 * (1 + erf(z_M / math.sqrt(2)))
         improvement_M: FloatMatrix = sd_M * (z_M * share_M + density_M)
         return improvement_M
 

@@ -15,7 +15,7 @@ from keras_tuner.src.engine.trial import Trial as KerasTunerTrial
 from keras_tuner.src.engine.trial import TrialStatus
 
 from lowloss.results import Hyperparameters, Trial, TrialState
-from lowloss.spec import Direction, JobSpec
+from lowloss.spec import JobSpec, remaining
 from service.store.jobs import EarlierJob
 from worker.engine.plans import Plan
 from worker.search.oracles import StoreOracle, make_oracle
@@ -126,7 +126,7 @@ class SearchTuner(keras_tuner.Tuner):
             is_same = to_hyperparameters(values) == trial.hyperparameters
             if trial.score is not None and is_same and self.oracle.allows(values):
                 fitting.append((trial.state, trial.score, values))
-        sign = 1.0 if job.spec.objective.direction is Direction.min else -1.0
+        sign = job.spec.objective.direction.sign
         return sorted(fitting, key=lambda setting: sign * setting[1])
 
     def replay(
@@ -189,7 +189,7 @@ class SearchTuner(keras_tuner.Tuner):
         if self.has_hit_target:
             return "target_value"
         since = sum(later > number for later in self._scores)
-        if budget.no_improvement_trials is not None and since >= budget.no_improvement_trials:
+        if remaining(budget.no_improvement_trials, since) <= 0:
             return "no_improvement"
         enough = self._min_expected_improvement(number, score)
         if enough is not None:
@@ -218,7 +218,8 @@ class SearchTuner(keras_tuner.Tuner):
     def has_hit_target(self) -> bool:
         """Whether the best trial is as good as was asked for."""
         target, best = self.spec.budget.target_value, self.best()
-        return target is not None and best is not None and not self._is_better(target, best[1])
+        is_better = self.spec.objective.direction.is_better
+        return target is not None and best is not None and not is_better(target, best[1])
 
     def _expected_improvement(self) -> float | None:
         """Return the expected gain of another trial; computed anew as a trial ends."""
@@ -243,11 +244,11 @@ class SearchTuner(keras_tuner.Tuner):
         return tuple(self.plan(number, hyperparameters, repeat) for repeat in range(n))
 
     def _ranked(self) -> list[tuple[int, float]]:
-        is_min = self.spec.objective.direction is Direction.min
+        sign = self.spec.objective.direction.sign
         scored = [(n, s) for n, s in self._scores.items() if s is not None]
         # A pruned trial's score is of a few epochs: it counts only where nothing else is there.
         scored = [pair for pair in scored if pair[0] not in self._pruned] or scored
-        return sorted(scored, key=lambda pair: (pair[1] if is_min else -pair[1], pair[0]))
+        return sorted(scored, key=lambda pair: (sign * pair[1], pair[0]))
 
     def run_trial(self, trial: KerasTunerTrial, train: Callable[[Plan], float]) -> dict[str, float]:
         """Run one trial in KerasTuner's own loop, `search(train)`."""
@@ -258,7 +259,3 @@ class SearchTuner(keras_tuner.Tuner):
     def close(self) -> None:
         """Let go of what KerasTuner keeps for ever."""
         self.oracle.close()
-
-    def _is_better(self, one: float, other: float) -> bool:
-        is_min = self.spec.objective.direction is Direction.min
-        return one < other if is_min else one > other

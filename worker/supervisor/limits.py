@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from lowloss.spec import JobSpec
+from lowloss.spec import JobSpec, remaining
 from service.store.queue import Claim
 
 GRACE_SECONDS = 60.0
@@ -35,16 +35,15 @@ def time_limits(claim: Claim, now: float) -> TimeLimits:
     limit = claim.spec.budget.max_seconds
     if limit is None:
         return TimeLimits()
-    finish_at = now
-    if not is_overdue(claim):
+    finish_at, seconds_left = now, remaining(limit, claim.seconds)
+    if seconds_left > 0:
         # A search is diagnosed beside its `max_seconds`.
         diagnosis = claim.spec.budget.diagnosis_seconds if isinstance(claim.spec, JobSpec) else 0.0
-        finish_at += limit - claim.seconds + diagnosis + GRACE_SECONDS
+        finish_at += seconds_left + diagnosis + GRACE_SECONDS
     finish_seconds = max(MIN_FINISH_SECONDS, limit)
     return TimeLimits(finish_at, finish_at + finish_seconds, finish_seconds)
 
 
 def is_overdue(claim: Claim) -> bool:
     """Return whether earlier attempts used up the job's time: this one is to finish at once."""
-    limit = claim.spec.budget.max_seconds
-    return limit is not None and claim.seconds >= limit
+    return remaining(claim.spec.budget.max_seconds, claim.seconds) <= 0

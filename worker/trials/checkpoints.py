@@ -13,7 +13,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from service.store.blobs import hash_file, read_blob, write_blob
+from service.store.blobs import copy_blob, hash_file, write_blob
 from service.store.checkpoints import SavedCheckpoint
 from service.store.database import Database, is_busy
 from worker.engine.plans import Checkpoint, Epoch, Plan
@@ -78,9 +78,7 @@ def load_checkpoints(
     path = folder / "checkpoint.npz"
     loaded: dict[int, dict[int, Checkpoint]] = {}
     for checkpoint in saved:
-        with path.open("wb") as file:
-            for chunk in read_blob(database, checkpoint.sha256):
-                file.write(chunk)
+        copy_blob(database, checkpoint.sha256, path)
         try:
             loaded.setdefault(checkpoint.trial, {})[checkpoint.fold] = read_checkpoint(path)
         except (KeyError, ValueError, OSError, EOFError, BadZipFile) as error:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from lowloss.spec import JobSpec
+from lowloss.spec import JobSpec, remaining
 from worker.engine.plans import Checkpoint, Epoch, Plan
 from worker.progress.reporter import SUSPENDING, StopCause
 from worker.search.pruning import Pruner
@@ -128,11 +128,10 @@ class TrialStopping:
         fold = running.folds.get(plan.fold, _FoldProgress())
         epoch = len(fold.min_losses)
         ahead = self._pruner.next_rung(plan.number, epoch) - epoch
-        limit = self._budget.max_total_epochs
-        if limit is not None:
-            others = (other for other in self._running.values() if other is not running)
-            promised = sum(max(0, other.promised - other.epochs) for other in others)
-            ahead = min(ahead, limit - self.epochs - promised)
+        others = (other for other in self._running.values() if other is not running)
+        promised = sum(max(0, other.promised - other.epochs) for other in others)
+        epochs_remaining = remaining(self._budget.max_total_epochs, self.epochs + promised)
+        ahead = ahead if ahead < epochs_remaining else int(epochs_remaining)
         running.promised = epoch + max(1, ahead)
         return max(1, ahead)
 
@@ -152,14 +151,13 @@ class TrialStopping:
     @property
     def is_out_of_epochs(self) -> bool:
         """Whether the search's epochs are used up."""
-        limit = self._budget.max_total_epochs
-        return limit is not None and self.epochs >= limit
+        return remaining(self._budget.max_total_epochs, self.epochs) <= 0
 
     def _cut_reason(self, plan: Plan, running: _Running) -> CutReason | None:
         if self.cut.get(plan.number) is CutReason.pruned or self._is_pruned(plan, running):
             return CutReason.pruned
-        limit_s = self._budget.max_trial_seconds
-        if limit_s is not None and self._clock() - running.started >= limit_s:
+        seconds = self._clock() - running.started
+        if remaining(self._budget.max_trial_seconds, seconds) <= 0:
             return CutReason.trial_time
         if self.is_out_of_epochs:
             return CutReason.total_epochs

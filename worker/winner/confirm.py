@@ -106,7 +106,6 @@ def _sort_by_plan(
 def _choose_winner(
     runs: dict[int, list[tuple[float, TrainingResult]]], direction: Direction
 ) -> Confirmed | None:
-    sign = 1.0 if direction is Direction.min else -1.0
     compared = {number: runs_of_trial for number, runs_of_trial in runs.items() if runs_of_trial}
     if not compared:
         return None
@@ -115,9 +114,9 @@ def _choose_winner(
     confirmations = [
         _confirmation(number, runs_of_trial[:repeats]) for number, runs_of_trial in compared.items()
     ]
-    confirmations.sort(key=lambda c: sign * c.mean)
+    confirmations.sort(key=lambda c: direction.sign * c.mean)
     chosen = compared[confirmations[0].trial]
-    best = min(chosen, key=lambda run: sign * run[0])
+    best = min(chosen, key=lambda run: direction.sign * run[0])
     return Confirmed(
         winner=best[1],
         repeats=tuple(run for _, run in chosen),

@@ -1,6 +1,6 @@
-"""Permutation importance: how much worse the model answers where one column is shuffled.
+"""The importance of columns: how much worse the model answers where one is shuffled.
 
-Breiman 2001, section 10, on rows that nothing was trained on.
+On rows that nothing was trained on.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from lowloss.results import Importance
 from lowloss.spec import Task
 from worker.data.columns import RawColumns
 from worker.data.features import design_matrix
+from worker.data.importance import measure_rises
 from worker.data.scores import scores
+from worker.data.splits import Rows
 from worker.data.target import Float64Array
 from worker.winner.refit import FinalModel
 
@@ -38,19 +40,17 @@ def importances(final: FinalModel, *, seed: int) -> tuple[Importance, ...]:
     raw, y = raw.take(chosen), y[chosen]
     metric = "rmse" if target.task is Task.regression else "log_loss"
 
-    def loss(shuffled: RawColumns) -> float:
+    def loss(position: int, order: Rows) -> float:
+        shuffled = _shuffled(raw, position, order)
         prediction: Float64Array = final.predict(design_matrix(features, shuffled, numbers=numbers))
         return scores(target, y, prediction)[metric]
 
-    plain = loss(raw)
+    rises_DS = measure_rises(loss, columns, len(y), shuffles=SHUFFLES, rng=rng)
     names = [f.column for f in features.numeric] + [f.column for f in features.categorical]
-    results = []
-    for position, name in enumerate(names):
-        rises = [
-            loss(_shuffled(raw, position, rng.permutation(len(y)))) - plain for _ in range(SHUFFLES)
-        ]
-        mean, sd = float(np.mean(rises)), float(np.std(rises, ddof=1))
-        results.append(Importance(column=name, increase=mean, sd=sd))
+    results = (
+        Importance(column=name, increase=float(np.mean(rises)), sd=float(np.std(rises, ddof=1)))
+        for name, rises in zip(names, rises_DS, strict=True)
+    )
     return tuple(sorted(results, key=lambda importance: -importance.increase))
 
 

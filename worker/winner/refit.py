@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,8 +16,8 @@ from worker.data.scores import objective_value, scores
 from worker.data.target import Float64Array
 from worker.engine.array_types import FloatArray
 from worker.engine.keras.network import forward
-from worker.engine.plans import Epoch, Plan
-from worker.engine.protocol import Engine, TakeCheckpoint, next_plans_from
+from worker.engine.plans import Plan
+from worker.engine.protocol import Engine, train_plans
 from worker.engine.results import FailedPlan, TrainedPlan, TrainingOutcome
 from worker.progress.reporter import Reporter
 from worker.search.tuner import SearchTuner
@@ -106,7 +105,7 @@ def make_final_model(
 
 
 def _best_fold(confirmed: Confirmed, spec: JobSpec, prepared: Prepared) -> TrainedPlan:
-    sign = 1.0 if spec.objective.direction == "min" else -1.0
+    sign = spec.objective.direction.sign
     return min(
         confirmed.winner.folds,
         key=lambda fold: sign * objective_value(spec.objective, fold_metrics(fold, prepared)),
@@ -160,29 +159,13 @@ def _train_plans(
 
     A plan's own `max_epochs` stays as it was: a schedule leads to it.
     """
-    next_batch = next_plans_from(plans)
 
-    def next_plans(n: int) -> list[Plan]:
-        reporter.poll()
-        return next_batch(n) if reporter.stop_cause is None else []
-
-    epochs_done: Counter[int] = Counter()
-
-    def on_epoch(plan: Plan, epoch: Epoch, _: TakeCheckpoint) -> bool:
-        reporter.poll()
-        epochs_done[plan.seed] = epoch.epoch
-        return reporter.stop_cause is None and epoch.epoch != epochs
-
-    def on_wait() -> bool:
+    def goes_on() -> bool:
         reporter.poll()
         return reporter.stop_cause is None
 
-    def epochs_ahead(plan: Plan) -> int:
-        return (epochs or plan.max_epochs) - epochs_done[plan.seed]
-
     trained = []
-    ended = engine.run(next_plans, on_epoch=on_epoch, on_wait=on_wait, epochs_ahead=epochs_ahead)
-    for result in ended:
+    for result in train_plans(engine, plans, goes_on, epochs=epochs):
         if isinstance(result, FailedPlan):
             log.warning("a member of trial %d failed: %s", result.plan.number, result.error)
         elif result.is_good and not _is_cut_short(result, epochs):

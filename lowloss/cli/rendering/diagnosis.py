@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from rich.console import Console
 from rich.text import Text
 
 from lowloss.cli.rendering.results import format_duration, format_number
 from lowloss.results import Diagnosis, Effect, Evidence, Finding, Severity
+from lowloss.wording import counted, list_first
 
 LABEL = 22
 INDENT = 3
@@ -69,7 +70,7 @@ def _show_finding(position: int, finding: Finding, out: Console) -> None:
         _print_wrapped(out, f"- {_format_evidence(evidence)}", indent=INDENT, hanging=2)
     for noun, items in (("columns", finding.columns), ("rows", finding.rows)):
         if items:
-            _print_wrapped(out, f"{noun}: {_format_items(items)}", indent=INDENT)
+            _print_wrapped(out, f"{noun}: {list_first(items, MAX_ITEMS)}", indent=INDENT)
     for effect in _list_effects(finding):
         _print_wrapped(out, effect, indent=INDENT)
     if finding.remedy is not None:
@@ -110,8 +111,7 @@ def _format_evidence(evidence: Evidence) -> str:
 
 def _describe_basis(diagnosis: Diagnosis) -> str:
     """Describe how many experiments, seconds and rows the numbers are based on."""
-    experiments = len(diagnosis.experiments)
-    trained = f"{experiments} experiment{'' if experiments == 1 else 's'}"
+    trained = counted(len(diagnosis.experiments), "experiment")
     rows = ", ".join(f"{count:,} {part}" for part, count in diagnosis.rows.items())
     return f"{trained} in {format_duration(diagnosis.seconds)}" + (
         f"; rows: {rows}" if rows else ""
@@ -152,8 +152,3 @@ def _format_loss(value: float | None, metric: str = "") -> str:
     return (
         "diverged" if value is None else f"{format_number(value)} {_format_code(metric)}".rstrip()
     )
-
-
-def _format_items(items: Sequence[object]) -> str:
-    more = len(items) - MAX_ITEMS
-    return ", ".join(map(str, items[:MAX_ITEMS])) + (f" and {more:,} more" if more > 0 else "")

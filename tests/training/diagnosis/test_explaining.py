@@ -10,7 +10,7 @@ from lowloss.results import Cause, Severity
 from lowloss.spec import Recipe
 from tests.builders.trainers import RAW, MadeUp, as_trainer
 from worker.diagnosis.chain.attribution import Attribution, confirm
-from worker.diagnosis.chain.explain import Explanation, explain
+from worker.diagnosis.chain.explain import Chain, explain
 from worker.diagnosis.chain.remedies import list_candidates
 from worker.diagnosis.checks.suspects import Suspect
 from worker.diagnosis.findings.findings import build_findings
@@ -24,7 +24,7 @@ def suspect(cause: Cause, strength: float = 0.5, *, is_certain: bool = False) ->
     return Suspect(cause, "It is there", (), strength=strength, is_certain=is_certain)
 
 
-def explained(loss: Loss, *suspects: Suspect) -> tuple[MadeUp, Explanation]:
+def explained(loss: Loss, *suspects: Suspect) -> tuple[MadeUp, Chain]:
     trainer = MadeUp(lambda recipe: 0.05 if recipe == REFERENCE.recipe else loss(recipe))
     named = {each.cause: each for each in suspects}
     tried = list_candidates(trainer.data, RAW, named, is_stopped_early=False)
@@ -35,11 +35,11 @@ def explained(loss: Loss, *suspects: Suspect) -> tuple[MadeUp, Explanation]:
     return trainer, found
 
 
-def attributed(trainer: MadeUp, found: Explanation) -> Attribution:
-    return confirm(as_trainer(trainer), found, fresh=range(3, 6), best=0.05)
+def attributed(found: Chain) -> Attribution:
+    return confirm(found, fresh=range(3, 6), best=0.05)
 
 
-def causes(found: Explanation) -> list[Cause]:
+def causes(found: Chain) -> list[Cause]:
     return [step.remedy.cause for step in found.steps]
 
 
@@ -66,7 +66,7 @@ def test_of_equal_remedies_the_one_upstream_is_taken_and_the_other_is_its_altern
     def loss(recipe: Recipe) -> float:
         return 0.06 if is_scaled(recipe) or recipe.optimizer.rate > 0.005 else 0.6
 
-    trainer, found = explained(
+    _, found = explained(
         loss,
         suspect(Cause.target_not_scaled),
         suspect(Cause.learning_rate_too_low, strength=3.0),
@@ -77,9 +77,7 @@ def test_of_equal_remedies_the_one_upstream_is_taken_and_the_other_is_its_altern
     assert alternatives == {Cause.learning_rate_too_low}
     (finding,) = [
         each
-        for each in build_findings(
-            as_trainer(trainer), attributed(trainer, found), {}, found.isolated
-        )
+        for each in build_findings(attributed(found), {})
         if each.severity is not Severity.harmless
     ]
     assert finding.alternatives[0].cause is Cause.learning_rate_too_low
@@ -99,11 +97,9 @@ def test_two_causes_are_both_named_and_their_shares_add_up() -> None:
     def loss(recipe: Recipe) -> float:
         return 0.05 + 0.4 * (not is_scaled(recipe)) + 0.3 * (recipe.epochs <= 10)
 
-    trainer, found = explained(
-        loss, suspect(Cause.target_not_scaled), suspect(Cause.too_few_epochs)
-    )
-    attribution = attributed(trainer, found)
-    told = build_findings(as_trainer(trainer), attribution, {}, found.isolated)
+    _, found = explained(loss, suspect(Cause.target_not_scaled), suspect(Cause.too_few_epochs))
+    attribution = attributed(found)
+    told = build_findings(attribution, {})
 
     assert causes(found) == [Cause.target_not_scaled, Cause.too_few_epochs]
     shares = [each.effect.share for each in told if each.effect is not None]
@@ -114,12 +110,10 @@ def test_remedies_that_help_only_together_are_found_as_a_pair() -> None:
     def loss(recipe: Recipe) -> float:
         return 0.06 if is_scaled(recipe) and recipe.epochs > 10 else 0.9
 
-    trainer, found = explained(
-        loss, suspect(Cause.target_not_scaled), suspect(Cause.too_few_epochs)
-    )
+    _, found = explained(loss, suspect(Cause.target_not_scaled), suspect(Cause.too_few_epochs))
 
     assert causes(found) == [Cause.target_not_scaled, Cause.too_few_epochs]
-    told = build_findings(as_trainer(trainer), attributed(trainer, found), {}, found.isolated)
+    told = build_findings(attributed(found), {})
     assert [each.severity for each in told] == [Severity.critical, Severity.critical]
 
 
@@ -161,7 +155,7 @@ def test_gain_that_fresh_draws_do_not_show_is_dropped() -> None:
     )
     trainer._loss = lambda _: 0.6
 
-    attribution = attributed(trainer, found)
+    attribution = attributed(found)
 
     assert attribution.steps == ()
     assert [each.cause for each in attribution.dropped] == [Cause.too_few_epochs]
@@ -169,11 +163,9 @@ def test_gain_that_fresh_draws_do_not_show_is_dropped() -> None:
 
 def test_suspect_whose_remedy_changes_nothing_is_present_and_harmless() -> None:
     named = suspect(Cause.features_not_scaled)
-    trainer, found = explained(lambda _: 0.06, named)
+    _, found = explained(lambda _: 0.06, named)
 
-    told = build_findings(
-        as_trainer(trainer), attributed(trainer, found), {named.cause: named}, found.isolated
-    )
+    told = build_findings(attributed(found), {named.cause: named})
 
     (finding,) = told
     assert finding.severity is Severity.harmless

@@ -22,9 +22,9 @@ from tests.builders.trainings import SEARCHED, a_plan, run, some_arrays, some_pl
 from worker.engine.arrays import Arrays, Loss
 from worker.engine.cohort import call_size, feed
 from worker.engine.cohort.buckets import step_seconds
+from worker.engine.cohort.cohort import Cohort
 from worker.engine.cohort.program import Program
 from worker.engine.cohort.shape import Shape
-from worker.engine.cohort.slots import Cohort
 from worker.engine.keras.network import build_network
 from worker.engine.optimizers import RULES
 from worker.engine.plans import Epoch, Plan
@@ -222,7 +222,7 @@ def test_padding_stays_exactly_as_it_began(activation: str, optimizer: str) -> N
     for _ in range(17):  # of 6 steps each
         train_epoch(state)
 
-    parameters, moments = state._state.parameters, state._state.moments
+    parameters, moments = state.values.state.parameters, state.values.state.moments
     assert np.any(parameters[0][0, :, :5].numpy() != 0)
     starts = (0.0, *map(np.float32, RULES[optimizer].moments))
     for start, (kernel, bias, *rest) in zip(starts, (parameters, *moments), strict=True):

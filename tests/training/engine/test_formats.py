@@ -18,7 +18,13 @@ from tests.builders.models import as_if_trained, save_both, worst_difference
 from tests.builders.slow import slow_but
 from tests.builders.tables import checked_frame
 from worker.artifacts.model.build import build_model
-from worker.artifacts.model.check import ModelDiffers, check_keras, check_onnx, check_saved_model
+from worker.artifacts.model.check import (
+    Expected,
+    ModelDiffers,
+    check_keras,
+    check_onnx,
+    check_saved_model,
+)
 from worker.artifacts.model.content import model_content
 from worker.artifacts.model.inputs import model_inputs, onnx_inputs
 from worker.artifacts.model.save import load_model, save_saved_model
@@ -149,7 +155,7 @@ def test_saved_model_answers_as_the_engine_does(tmp_path: Path, task: str) -> No
 
     given = model_content(final), final.prepared.raw_test, final.predict_test()
     assert path.name == "saved_model.zip"
-    assert check_saved_model(tmp_path / "saved_model", *given) <= 1e-4
+    assert check_saved_model(tmp_path / "saved_model", Expected(*given)) <= 1e-4
 
 
 NAMES = [
@@ -204,7 +210,7 @@ def test_columns_and_levels_may_have_any_name(tmp_path: Path) -> None:
     save_saved_model(build_model(model_content(final)), tmp_path / "saved")
 
     assert difference <= 1e-4
-    assert check_saved_model(tmp_path / "saved", *given) <= 1e-4
+    assert check_saved_model(tmp_path / "saved", Expected(*given)) <= 1e-4
     names = [name for name, _, _ in model_content(final).inputs]
     assert len({name.lower() for name in names}) == len(NAMES)
     assert {"A", "a_", "x", "args", "training", "where"} <= set(names)
@@ -287,13 +293,13 @@ def test_unscaled_numbers_far_from_0_are_held_to_what_float32_can_tell(tmp_path:
 
     rounding = final.rounding()
 
-    assert check_onnx(onnx_path, *given, rounding=rounding) > 1e-4
-    check_keras(keras_path, *given, rounding=rounding)
+    assert check_onnx(onnx_path, Expected(*given, rounding)) > 1e-4
+    check_keras(keras_path, Expected(*given, rounding))
     wrong = final.predict_test() + 100 * rounding
     with pytest.raises(ModelDiffers):
-        check_onnx(onnx_path, *given[:2], wrong, rounding=rounding)
+        check_onnx(onnx_path, Expected(*given[:2], wrong, rounding))
     with pytest.raises(ModelDiffers):
-        check_onnx(onnx_path, *given)
+        check_onnx(onnx_path, Expected(*given))
 
 
 def test_rounding_of_scaled_features_is_far_below_the_tolerance() -> None:

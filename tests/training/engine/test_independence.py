@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from tests.builders.engines import a_cohort, train_epoch
 from tests.builders.trainings import a_plan, some_arrays
+from worker.engine.cohort.cohort import Cohort
 from worker.engine.cohort.feed import Feed
 from worker.engine.cohort.program import Program
-from worker.engine.cohort.slots import Cohort
 from worker.engine.plans import Plan
 from worker.engine.results import TrainedPlan, TrainingOutcome
 

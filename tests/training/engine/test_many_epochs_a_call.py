@@ -17,10 +17,10 @@ from worker.engine.array_types import FloatArray
 from worker.engine.arrays import Arrays, Fold, Loss
 from worker.engine.cohort import cohort_engine
 from worker.engine.cohort.buckets import slot_bytes
+from worker.engine.cohort.cohort import Cohort
 from worker.engine.cohort.cohort_engine import SLOTS_SHARE
 from worker.engine.cohort.program import Program, Programs
 from worker.engine.cohort.shape import Shape
-from worker.engine.cohort.slots import Cohort
 from worker.engine.plans import Checkpoint, Epoch, Plan
 from worker.engine.protocol import TakeCheckpoint, next_plans_from
 from worker.engine.results import TrainedPlan, TrainingOutcome

@@ -18,7 +18,7 @@ from tests.builders.engines import a_cohort_engine
 from tests.builders.models import save_both
 from tests.builders.tables import checked, mixed_columns, write_csv
 from tests.builders.trainings import a_plan, run
-from worker.artifacts.model.check import ModelDiffers, check_keras
+from worker.artifacts.model.check import Expected, ModelDiffers, check_keras
 from worker.artifacts.model.content import model_content
 from worker.artifacts.model.inputs import model_inputs
 from worker.artifacts.model.save import load_model, read_metadata
@@ -69,7 +69,9 @@ def test_check_refuses_a_file_that_answers_otherwise(tmp_path: Path) -> None:
     final, path = trained_model(prepared, tmp_path)
 
     with pytest.raises(ModelDiffers, match="differs from the engine"):
-        check_keras(path, model_content(final), prepared.raw_test, final.predict_test() + 1.0)
+        check_keras(
+            path, Expected(model_content(final), prepared.raw_test, final.predict_test() + 1.0)
+        )
 
 
 @pytest.mark.slow

@@ -196,7 +196,7 @@ def test_padding_stays_zero_behind_every_activation() -> None:
     for _ in range(2):
         train_epoch(state)
 
-    *hidden, head, _ = [tensor.numpy() for tensor in state._state.parameters]
+    *hidden, head, _ = [tensor.numpy() for tensor in state.values.state.parameters]
     assert all(np.isfinite(tensor).all() for tensor in [*hidden, head])
     assert np.any(head[:, :5] != 0)
     assert not head[:, 5:].any()

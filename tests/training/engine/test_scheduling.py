@@ -11,8 +11,8 @@ from tests.builders.engines import a_cohort, a_cohort_engine
 from tests.builders.trainings import a_plan, run, some_arrays, some_plans
 from worker.engine.cohort import cohort_engine as cohort
 from worker.engine.cohort.buckets import Reach, slot_bytes
+from worker.engine.cohort.cohort import Cohort
 from worker.engine.cohort.shape import OPTIONS, Shape
-from worker.engine.cohort.slots import Cohort
 
 
 def test_open_trials_follow_from_trials_cores_and_memory() -> None:

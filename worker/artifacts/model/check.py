@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,69 +22,54 @@ ROUNDINGS = 4.0
 BATCH = 8192
 
 
+@dataclass(frozen=True)
+class Expected:
+    """What the engine predicts of the rows `raw`; `rounding` is how exact that is in float32.
+
+    Raw features far from 0 leave float32 few digits.
+    """
+
+    content: Content
+    raw: RawColumns
+    prediction_TC: Float64Array
+    rounding: float = 0.0
+
+
 class ModelDiffers(RuntimeError):
     """A file's predictions differ from those of the engine that trained it."""
 
 
-def check_keras(
-    path: Path,
-    content: Content,
-    raw: RawColumns,
-    prediction_TC: Float64Array,
-    *,
-    rounding: float = 0.0,
-) -> float:
+def check_keras(path: Path, expected: Expected) -> float:
     """Check a `.keras` file, and return its largest difference over the predictions' spread.
 
-    Raises ModelDiffers where that is above 1e-4, and above what `rounding` explains: how exact the
-    engine's own output is in float32, which raw features far from 0 leave few digits.
+    Raises ModelDiffers where that is above 1e-4, and above what the engine's rounding explains.
     """
-    file_prediction_TC = load_model(path).predict(model_inputs(content.features, raw), verbose=0)
-    return _difference("model.keras", file_prediction_TC, content, prediction_TC, rounding)
+    inputs = model_inputs(expected.content.features, expected.raw)
+    return _difference("model.keras", load_model(path).predict(inputs, verbose=0), expected)
 
 
-def check_onnx(
-    path: Path,
-    content: Content,
-    raw: RawColumns,
-    prediction_TC: Float64Array,
-    *,
-    rounding: float = 0.0,
-) -> float:
+def check_onnx(path: Path, expected: Expected) -> float:
     """Check an ONNX file, run in onnxruntime, as `check_keras` does."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    inputs = onnx_inputs(content.features, raw)
+    inputs = onnx_inputs(expected.content.features, expected.raw)
     parts = [
         session.run(None, {name: value[start : start + BATCH] for name, value in inputs.items()})[0]
-        for start in range(0, len(prediction_TC), BATCH)
+        for start in range(0, len(expected.prediction_TC), BATCH)
     ]
-    return _difference("model.onnx", np.concatenate(parts), content, prediction_TC, rounding)
+    return _difference("model.onnx", np.concatenate(parts), expected)
 
 
-def check_saved_model(
-    path: Path,
-    content: Content,
-    raw: RawColumns,
-    prediction_TC: Float64Array,
-    *,
-    rounding: float = 0.0,
-) -> float:
+def check_saved_model(path: Path, expected: Expected) -> float:
     """Check a SavedModel's folder, by its serving signature, as `check_keras` does."""
     serve = tf.saved_model.load(str(path)).signatures["serving_default"]
-    outputs = serve(**model_inputs(content.features, raw))
-    file_prediction_TC = next(iter(outputs.values())).numpy()
-    return _difference("saved_model", file_prediction_TC, content, prediction_TC, rounding)
+    outputs = serve(**model_inputs(expected.content.features, expected.raw))
+    return _difference("saved_model", next(iter(outputs.values())).numpy(), expected)
 
 
-def _difference(
-    name: str,
-    file_prediction_TC: Any,
-    content: Content,
-    prediction_TC: Float64Array,
-    rounding: float,
-) -> float:
+def _difference(name: str, file_prediction_TC: Any, expected: Expected) -> float:
+    content, prediction_TC = expected.content, expected.prediction_TC
     if content.target.log is not None:
         # Exponentials: what differs by 1e-4 is their logarithm.
         offset = content.target.log.offset
@@ -94,7 +80,7 @@ def _difference(
     spread = max(float(np.std(prediction_TC)), content.target.sd)
     worst = float(np.max(np.abs(file_prediction_TC - prediction_TC))) / spread
     # Of the network's output: the target's spread is its unit.
-    explained = ROUNDINGS * rounding * content.target.sd / spread
+    explained = ROUNDINGS * expected.rounding * content.target.sd / spread
     if not worst <= max(TOLERANCE, explained):
         raise ModelDiffers(
             f"{name} differs from the engine by {worst:.2e} of the predictions' spread"

@@ -11,22 +11,14 @@ from pathlib import Path
 
 from lowloss.results import Column, ColumnKind
 from lowloss.spec import Task
+from lowloss.wording import clipped, counted
 from worker.artifacts.reports.columns import MAX_COLUMNS, spread
 from worker.artifacts.reports.comparison import contenders, describe_rows, metrics_shown, verdict
 from worker.artifacts.reports.diagnosis import harmful_findings
 from worker.artifacts.reports.facts import Facts
 from worker.artifacts.reports.remarks import remarks
 from worker.artifacts.reports.usage import describe_output, usage
-from worker.artifacts.reports.words import (
-    DASH,
-    clipped,
-    counted,
-    duration,
-    name,
-    number,
-    percent,
-    setting,
-)
+from worker.artifacts.reports.words import DASH, duration, name, number, percent, setting
 
 CARD = "model_card.md"
 MAX_CHARACTERS = 200

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from lowloss.results import Curve, Hyperparameters, Trial, TrialState
-from lowloss.spec import Choice, Direction, Float, Int
+from lowloss.spec import Choice, Float, Int
 from worker.artifacts.reports.curves import loss_axis, losses_of, plot_curve
 from worker.artifacts.reports.facts import Facts
 from worker.artifacts.reports.svg import FAINT, INK, OTHER, OURS, THIRD, dots, draw, log_axis
@@ -30,8 +30,8 @@ def search_chart(facts: Facts) -> Markup:
     trials = sorted(facts.completed, key=lambda trial: trial.number)
     numbers = [trial.number for trial in trials]
     scores = np.array([_score(trial) for trial in trials])
-    is_min = facts.job.search.objective.direction is Direction.min
-    best = np.minimum.accumulate(scores) if is_min else np.maximum.accumulate(scores)
+    sign = facts.job.search.objective.direction.sign
+    best = sign * np.minimum.accumulate(sign * scores)
     pruned = [(t.number, _score(t)) for t in facts.trials if t.state is TrialState.pruned]
     ended = [t.number for t in facts.trials if t.state in {TrialState.diverged, TrialState.failed}]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lowloss.results import Column, ColumnKind, Importance
+from lowloss.wording import clipped, counted
 from worker.artifacts.reports.facts import Facts
-from worker.artifacts.reports.words import DASH, clipped, counted, number, percent, value_of
+from worker.artifacts.reports.words import DASH, number, percent, value_of
 
 MAX_COLUMNS = 60
 """Columns that a table of them shows; it says how many are left out."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lowloss.results import Baseline
-from lowloss.spec import Direction, direction_of
-from worker.artifacts.reports.facts import Facts, is_better
-from worker.artifacts.reports.words import counted, name, number, percent
+from lowloss.spec import direction_of
+from lowloss.wording import counted
+from worker.artifacts.reports.facts import Facts
+from worker.artifacts.reports.words import name, number, percent
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ def contenders(facts: Facts) -> tuple[Contender, ...]:
         Contender(name(baseline.name), False, baseline.metrics, baseline.test_metrics)
         for baseline in outcome.baselines
     )
-    sign = 1.0 if direction_of(metric) is Direction.min else -1.0
+    sign = direction_of(metric).sign
     ranked = sorted(
         [ours, *others], key=lambda baseline: sign * baseline.test.get(metric, sign * 1e308)
     )
@@ -47,7 +48,7 @@ def best_baseline(facts: Facts) -> Baseline | None:
     scored = [
         baseline for baseline in facts.job.outcome.baselines if metric in baseline.test_metrics
     ]
-    sign = 1.0 if direction_of(metric) is Direction.min else -1.0
+    sign = direction_of(metric).sign
     return min(scored, key=lambda baseline: sign * baseline.test_metrics[metric], default=None)
 
 
@@ -70,7 +71,7 @@ def verdict(facts: Facts) -> str | None:
     if best is None or ours is None:
         return None
     theirs, who = best.test_metrics[metric], name(best.name)
-    if is_better(metric, ours, theirs):
+    if direction_of(metric).is_better(ours, theirs):
         sentence = (
             f"This model beats every baseline: the best of them, {who}, has "
             f"{name(metric)} {number(theirs)}{_gap(ours, theirs)}."

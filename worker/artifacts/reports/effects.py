@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from lowloss.results import Effect
-from worker.artifacts.reports.words import ARROW, counted, name, number, percent
+from lowloss.wording import counted
+from worker.artifacts.reports.words import ARROW, name, number, percent
 
 
 def describe_loss(value: float | None) -> str:

@@ -20,7 +20,7 @@ from lowloss.results import (
     Trial,
     TrialState,
 )
-from lowloss.spec import Direction, Objective, Task, direction_of
+from lowloss.spec import Objective, Task
 
 Floats = NDArray[np.float64]
 
@@ -97,7 +97,7 @@ class Facts:
     @property
     def ranked_trials(self) -> tuple[Trial, ...]:
         """The trials that have a score, the best first."""
-        sign = 1.0 if self.job.search.objective.direction is Direction.min else -1.0
+        sign = self.job.search.objective.direction.sign
         scored = [(sign * t.score, t) for t in self.completed if t.score is not None]
         return tuple(trial for _, trial in sorted(scored, key=lambda pair: pair[0]))
 
@@ -131,8 +131,3 @@ class Facts:
     def error(self) -> str:
         """The metric that importances are measured in."""
         return "rmse" if self.job.task is Task.regression else "log_loss"
-
-
-def is_better(metric: str, first: float, second: float) -> bool:
-    """Return whether the first value of a metric beats the second."""
-    return first < second if direction_of(metric) is Direction.min else first > second

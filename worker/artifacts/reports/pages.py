@@ -7,6 +7,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from lowloss import wording
 from worker.artifacts.reports import words
 from worker.artifacts.reports.effects import describe_effect, describe_loss
 
@@ -24,10 +25,10 @@ def write_page(path: Path, template: str, *, page: object) -> None:
         "number": words.number,
         "percent": words.percent,
         "words": words.name,
-        "clipped": words.clipped,
+        "clipped": wording.clipped,
         "duration": words.duration,
         "setting": words.setting,
-        "counted": words.counted,
+        "counted": wording.counted,
         "listed": words.listed,
         "loss": describe_loss,
         "effect": describe_effect,

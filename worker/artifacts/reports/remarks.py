@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from lowloss.results import DivergedRegion, TrialState
 from lowloss.spec import Direction, Task, direction_of
+from lowloss.wording import clipped, counted
 from worker.artifacts.reports.comparison import best_baseline, is_within_interval, is_within_noise
-from worker.artifacts.reports.facts import Facts, is_better
-from worker.artifacts.reports.words import clipped, counted, name, number, percent, setting
+from worker.artifacts.reports.facts import Facts
+from worker.artifacts.reports.words import name, number, percent, setting
 
 WORSE_SHARE = 0.2
 """By how much of its error a test result may be worse than the validation result."""
@@ -59,7 +60,7 @@ def _baseline(facts: Facts) -> Iterator[str]:
         return
     theirs = best.test_metrics[metric]
     pair = f"{number(theirs)} against {number(ours)}"
-    if not is_better(metric, ours, theirs):
+    if not direction_of(metric).is_better(ours, theirs):
         doubt = ", within noise" if is_within_noise(facts, best) else ""
         yield (
             f"The baseline {name(best.name)} is no worse on the test rows{doubt}: {name(metric)} "
@@ -89,7 +90,7 @@ def _gain(facts: Facts) -> Iterator[str]:
     before, after = gain.before[metric], gain.after[metric]
     networks = counted(gain.members, "network")
     how = f"{networks}, refitted on all rows but the test rows" if gain.refit else networks
-    verb = "improves" if is_better(metric, after, before) else "does not improve"
+    verb = "improves" if direction_of(metric).is_better(after, before) else "does not improve"
     yield (
         f"The model is the mean of {how}: that {verb} {name(metric)} on the test rows, "
         f"from {number(before)} to {number(after)}."

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from lowloss.results import Column, ColumnKind
+from lowloss.wording import clipped, list_first
 
 NAMES = {
     "rmse": "RMSE",
@@ -25,7 +26,6 @@ NAMES = {
 DASH = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 ARROW = "\N{RIGHTWARDS ARROW}"
-SHOWN_CHARACTERS = 60
 MAX_LISTED = 20
 
 
@@ -52,21 +52,9 @@ def name(key: str) -> str:
     return NAMES.get(key) or key.replace("_", " ")
 
 
-def counted(count: int, noun: str) -> str:
-    """Format a count: `1 row`, `2,000 rows`."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
-def clipped(text: str, max_characters: int = SHOWN_CHARACTERS) -> str:
-    """Cut a text where it is long."""
-    return text if len(text) <= max_characters else text[: max_characters - 1] + "…"
-
-
 def listed(things: Sequence[object]) -> str:
-    """List the first things, and say how many more there are."""
-    first_things = ", ".join(clipped(str(thing)) for thing in things[:MAX_LISTED])
-    more = len(things) - MAX_LISTED
-    return f"{first_things} and {more:,} more" if more > 0 else first_things
+    """List the first things, each cut where it is long, and say how many more there are."""
+    return list_first(things, MAX_LISTED, lambda thing: clipped(str(thing)))
 
 
 def duration(seconds: float) -> str:

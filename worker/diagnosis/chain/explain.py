@@ -7,20 +7,16 @@ lies upstream is taken, and the others are its alternatives if little is left fo
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from lowloss.results import Cause, Stage
-from worker.diagnosis.chain.gains import Gain, mean_relative_loss, measure_gain, minimum_gain
+from worker.diagnosis.chain.gains import Gain, mean_relative_loss, minimum_gain, paired_runs
 from worker.diagnosis.chain.remedies import Candidate
+from worker.diagnosis.thresholds import EXPLAINED_AWAY, NEAR, SAME_STAGE_NEAR
 from worker.diagnosis.training.trainer import Trainer
 from worker.diagnosis.training.variants import Variant
 
-NEAR = 0.7
-"""The share of the best gain from which a remedy is about as good."""
-SAME_STAGE_NEAR = 0.85
-EXPLAINED_AWAY = 0.5
-"""A rival is an alternative where it gains less than this share of what it gained before."""
 MAX_STEPS = 6
 MAX_PAIRED, MAX_RIVALS = 6, 3
 STAGES = {Stage.data: 0, Stage.architecture: 1, Stage.training: 2}
@@ -53,10 +49,17 @@ class Step:
 
 
 @dataclass
-class Explanation:
-    """The chain of remedies, each remedy tried alone, and what there was no time for."""
+class Chain:
+    """The remedies of a recipe, step by step, and what was tried beside them.
 
+    It is built on `draws`; `references` are sound recipes that it is compared with. `isolated` are
+    the best remedies of each cause alone, `skipped` those that there was no time for.
+    """
+
+    trainer: Trainer
     start: Variant
+    references: Sequence[Variant]
+    draws: Sequence[int]
     steps: list[Step] = field(default_factory=list)
     isolated: dict[Cause, TriedRemedy] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
@@ -71,6 +74,34 @@ class Explanation:
         """The causes that the chain remedies."""
         return {step.remedy.cause for step in self.steps}
 
+    @property
+    def gap(self) -> float:
+        """How much worse the chain's end is than a sound recipe."""
+        trained = [variant for variant in self.references if self.trainer.runs_of(variant)]
+        return self.loss_of(self.end) - min(map(self.loss_of, trained), default=0.0)
+
+    @property
+    def is_beaten(self) -> bool:
+        """Whether a sound recipe beats the chain's end by what matters."""
+        return self.gap >= minimum_gain(self.loss_of(self.end), is_suspect=True)
+
+    def train(self, variants: Iterable[Variant], draws: Sequence[int] | None = None) -> None:
+        """Train variants, on the chain's draws unless others are named."""
+        self.trainer.train(variants, self.draws if draws is None else draws)
+
+    def gain(self, before: Variant, after: Variant, draws: Sequence[int] | None = None) -> Gain:
+        """Return what one variant gains over another, on the draws where both were trained."""
+        pairs = paired_runs(self.trainer, before, after, self.draws if draws is None else draws)
+        return Gain(tuple(one.relative_loss - other.relative_loss for one, other in pairs))
+
+    def measure(self, candidate: Candidate, before: Variant, after: Variant) -> TriedRemedy:
+        """Return a remedy with its gain."""
+        return TriedRemedy(candidate, before, after, self.gain(before, after))
+
+    def loss_of(self, variant: Variant) -> float:
+        """Return a variant's mean relative loss."""
+        return mean_relative_loss(self.trainer.runs_of(variant))
+
 
 def explain(
     trainer: Trainer,
@@ -79,38 +110,30 @@ def explain(
     *,
     references: Sequence[Variant],
     draws: Sequence[int],
-) -> Explanation:
+) -> Chain:
     """Build the chain of remedies on these draws."""
-    explanation = Explanation(start)
+    chain = Chain(trainer, start, references, draws)
     usual = [candidate for candidate in candidates if not candidate.is_late]
     first = [(candidate, candidate.apply(start)) for candidate in usual]
-    _train_screened(trainer, start, first, draws)
-    _record_isolated(trainer, explanation, first, draws)
+    _train_screened(chain, first)
+    _record_isolated(chain, first)
     for candidate in _certain_remedies(candidates):
-        if (
-            candidate.cause not in explanation.causes
-            and candidate.apply(explanation.end) != explanation.end
-        ):
-            after = candidate.apply(explanation.end)
-            trainer.train([after], draws)
-            measured = measure_gain(trainer, explanation.end, after, draws)
-            explanation.steps.append(Step(TriedRemedy(candidate, explanation.end, after, measured)))
-    while len(explanation.steps) < MAX_STEPS and trainer.seconds_left > 0:
-        tried = _try_all(trainer, explanation, usual, references, draws)
-        step = _choose_step(trainer, explanation, tried, draws)
-        if step is None and _is_beaten(trainer, explanation.end, references):
-            late = [candidate for candidate in candidates if candidate.is_late]
-            tried += _try_all(trainer, explanation, late, references, draws)
-            step = _choose_step(trainer, explanation, tried, draws)
-        if step is None:
-            step_pair = _best_pair(trainer, explanation, tried, references, draws)
-            if not step_pair:
-                break
-            explanation.steps += step_pair
-        else:
-            explanation.steps.append(step)
-        _settle_alternatives(trainer, explanation, draws)
-    return explanation
+        after = candidate.apply(chain.end)
+        if candidate.cause not in chain.causes and after != chain.end:
+            chain.train([after])
+            chain.steps.append(Step(chain.measure(candidate, chain.end, after)))
+    while len(chain.steps) < MAX_STEPS and trainer.seconds_left > 0:
+        tried = _try_all(chain, usual)
+        step = _choose_step(chain, tried)
+        if step is None and chain.is_beaten:
+            tried += _try_all(chain, [candidate for candidate in candidates if candidate.is_late])
+            step = _choose_step(chain, tried)
+        steps = _best_pair(chain, tried) if step is None else [step]
+        if not steps:
+            break
+        chain.steps += steps
+        _settle_alternatives(chain)
+    return chain
 
 
 def _certain_remedies(candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -122,103 +145,64 @@ def _certain_remedies(candidates: Sequence[Candidate]) -> list[Candidate]:
     return list(last.values())
 
 
-def _train_screened(
-    trainer: Trainer,
-    before: Variant,
-    tried: Sequence[tuple[Candidate, Variant]],
-    draws: Sequence[int],
-) -> None:
+def _train_screened(chain: Chain, tried: Sequence[tuple[Candidate, Variant]]) -> None:
     """Train remedies on one draw, and on the others those that gain there."""
-    trainer.train([before, *(after for _, after in tried)], draws[:1])
-    if (before, draws[0]) not in trainer.judged:
+    before, judged = chain.end, chain.trainer.judged
+    first, *others = chain.draws
+    chain.train([before, *(after for _, after in tried)], [first])
+    if (before, first) not in judged:
         return
-    min_gain = minimum_gain(trainer.judged[before, draws[0]].relative_loss, is_suspect=True) / 2
-    gaining = [
-        after
-        for _, after in tried
-        if measure_gain(trainer, before, after, draws[:1]).mean > min_gain
-    ]
-    trainer.train([before, *gaining], draws[1:])
+    min_gain = minimum_gain(judged[before, first].relative_loss, is_suspect=True) / 2
+    gaining = [after for _, after in tried if chain.gain(before, after, [first]).mean > min_gain]
+    chain.train([before, *gaining], others)
 
 
-def _record_isolated(
-    trainer: Trainer,
-    explanation: Explanation,
-    first: list[tuple[Candidate, Variant]],
-    draws: Sequence[int],
-) -> None:
+def _record_isolated(chain: Chain, first: list[tuple[Candidate, Variant]]) -> None:
     for candidate, after in first:
-        measured = measure_gain(trainer, explanation.start, after, draws)
-        if not measured.falls:
-            explanation.skipped.append(candidate.text)
-            continue
-        best_so_far = explanation.isolated.get(candidate.cause)
-        if best_so_far is None or measured.mean > best_so_far.gain.mean:
-            explanation.isolated[candidate.cause] = TriedRemedy(
-                candidate, explanation.start, after, measured
-            )
+        tried = chain.measure(candidate, chain.start, after)
+        if tried.gain.falls:
+            _keep_best(chain.isolated, tried)
+        else:
+            chain.skipped.append(candidate.text)
 
 
-def _try_all(
-    trainer: Trainer,
-    explanation: Explanation,
-    candidates: Sequence[Candidate],
-    references: Sequence[Variant],
-    draws: Sequence[int],
-) -> list[TriedRemedy]:
+def _keep_best(best: dict[Cause, TriedRemedy], tried: TriedRemedy) -> None:
+    """Keep a remedy where it gains more than the others of its cause."""
+    earlier = best.get(tried.cause)
+    if earlier is None or tried.gain.mean > earlier.gain.mean:
+        best[tried.cause] = tried
+
+
+def _try_all(chain: Chain, candidates: Sequence[Candidate]) -> list[TriedRemedy]:
     """Return the best remedy of each remaining cause, on top of the chain."""
-    current = explanation.end
+    current = chain.end
     remaining = [
         (candidate, after)
         for candidate in candidates
-        if candidate.cause not in explanation.causes
-        and (after := candidate.apply(current)) != current
+        if candidate.cause not in chain.causes and (after := candidate.apply(current)) != current
     ]
-    if explanation.steps:
-        if not _is_beaten(trainer, current, references):
+    if chain.steps:
+        if not chain.is_beaten:
             remaining = [
-                (c, v)
-                for c, v in remaining
-                if c.suspect is not None and _isolated_gain(explanation, c.cause) > 0
+                (candidate, after)
+                for candidate, after in remaining
+                if candidate.suspect is not None and _isolated_gain(chain, candidate.cause) > 0
             ]
-        _train_screened(trainer, current, remaining, draws)
+        _train_screened(chain, remaining)
     best: dict[Cause, TriedRemedy] = {}
     for candidate, after in remaining:
-        tried = TriedRemedy(candidate, current, after, measure_gain(trainer, current, after, draws))
-        best_so_far = best.get(candidate.cause)
-        if best_so_far is None or tried.gain.mean > best_so_far.gain.mean:
-            best[candidate.cause] = tried
+        _keep_best(best, chain.measure(candidate, current, after))
     return list(best.values())
 
 
-def _isolated_gain(explanation: Explanation, cause: Cause) -> float:
-    tried = explanation.isolated.get(cause)
+def _isolated_gain(chain: Chain, cause: Cause) -> float:
+    tried = chain.isolated.get(cause)
     return tried.gain.mean if tried else 0.0
 
 
-def _is_beaten(trainer: Trainer, current: Variant, references: Sequence[Variant]) -> bool:
-    """Return whether a sound recipe beats the chain's end by what matters."""
-    own = mean_relative_loss(trainer.runs_of(current))
-    return _gap(trainer, current, references) >= minimum_gain(own, is_suspect=True)
-
-
-def _gap(trainer: Trainer, current: Variant, references: Sequence[Variant]) -> float:
-    """Return how much worse the chain's end is than a sound recipe."""
-    reached = [mean_relative_loss(runs) for r in references if (runs := trainer.runs_of(r))]
-    return mean_relative_loss(trainer.runs_of(current)) - min(reached, default=0.0)
-
-
-def _choose_step(
-    trainer: Trainer, explanation: Explanation, tried: list[TriedRemedy], draws: Sequence[int]
-) -> Step | None:
+def _choose_step(chain: Chain, tried: list[TriedRemedy]) -> Step | None:
     """Choose the upstream one of the remedies that gain about as much as the best."""
-    before = mean_relative_loss(
-        [
-            trainer.judged[explanation.end, d]
-            for d in draws
-            if (explanation.end, d) in trainer.judged
-        ]
-    )
+    before = chain.loss_of(chain.end)
     passing = [
         remedy
         for remedy in tried
@@ -246,18 +230,11 @@ def _downstream_rank(cause: Cause) -> int:
     return len(STAGES) if cause in LAST else STAGES[cause.stage]
 
 
-def _best_pair(
-    trainer: Trainer,
-    explanation: Explanation,
-    tried: list[TriedRemedy],
-    references: Sequence[Variant],
-    draws: Sequence[int],
-) -> list[Step]:
+def _best_pair(chain: Chain, tried: list[TriedRemedy]) -> list[Step]:
     """Find two suspects' remedies that gain together what neither gains alone; else none."""
-    current = explanation.end
-    before = mean_relative_loss(trainer.runs_of(current))
-    min_gain = minimum_gain(before, is_suspect=False)
-    if _gap(trainer, current, references) < min_gain:
+    current = chain.end
+    min_gain = minimum_gain(chain.loss_of(current), is_suspect=False)
+    if chain.gap < min_gain:
         return []
     suspects = [remedy for remedy in tried if remedy.candidate.suspect is not None]
     suspects = sorted(suspects, key=lambda remedy: -remedy.candidate.strength)[:MAX_PAIRED]
@@ -266,31 +243,25 @@ def _best_pair(
         for pair in itertools.combinations(suspects, 2)
     ]
     combined = [(one, two, two.candidate.apply(one.after)) for one, two in pairs]
-    trainer.train([both for *_, both in combined], draws)
-    best, best_gain = None, min_gain
+    chain.train([both for *_, both in combined])
+    best: list[Step] = []
     for one, two, both in combined:
-        together = measure_gain(trainer, current, both, draws)
-        if together.is_sure and together.mean > best_gain:
-            best, best_gain = (one, two, both), together.mean
-    if best is None:
-        return []
-    one, two, both = best
-    second = TriedRemedy(
-        two.candidate, one.after, both, measure_gain(trainer, one.after, both, draws)
-    )
-    return [Step(one), Step(second)]
+        together = chain.gain(current, both)
+        if together.is_sure and together.mean > min_gain:
+            min_gain = together.mean
+            best = [Step(one), Step(chain.measure(two.candidate, one.after, both))]
+    return best
 
 
-def _settle_alternatives(trainer: Trainer, explanation: Explanation, draws: Sequence[int]) -> None:
+def _settle_alternatives(chain: Chain) -> None:
     """Split the last step's rivals: those that gain little now are its alternatives."""
-    step = explanation.steps[-1]
+    step = chain.steps[-1]
     after = step.remedy.after
     combined = [(rival, rival.candidate.apply(after)) for rival in step.rivals[:MAX_RIVALS]]
-    trainer.train([variant for _, variant in combined if variant != after], draws[:2])
+    chain.train([variant for _, variant in combined if variant != after], chain.draws[:2])
     alternatives = tuple(
         rival
         for rival, variant in combined
-        if variant == after
-        or measure_gain(trainer, after, variant, draws).mean < EXPLAINED_AWAY * rival.gain.mean
+        if variant == after or chain.gain(after, variant).mean < EXPLAINED_AWAY * rival.gain.mean
     )
-    explanation.steps[-1] = Step(step.remedy, step.rivals, alternatives)
+    chain.steps[-1] = Step(step.remedy, step.rivals, alternatives)

@@ -7,18 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import t
 
+from worker.diagnosis.thresholds import MIN_GAIN, MIN_SHARE, UNSUSPECTED
 from worker.diagnosis.training.judging import JudgedVariant, relative_loss
 from worker.diagnosis.training.trainer import Trainer
 from worker.diagnosis.training.variants import Variant
-
-STUDENT_T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
-"""97.5 % quantiles of Student's t, for 1 degree of freedom and more: Student 1908."""
-MIN_GAIN, MIN_SHARE = 0.02, 0.09
-"""The smallest gain that matters: a share of the loss of a constant prediction, and one of the
-variant's own relative loss."""
-UNSUSPECTED = 1.5
-"""A remedy of a cause that no check named must gain this many times as much."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +33,7 @@ class Gain:
         if count < 2:
             return self.mean, self.mean
         error = float(np.std(self.falls, ddof=1)) / math.sqrt(count)
-        reach = STUDENT_T[min(count - 1, len(STUDENT_T)) - 1] * error
+        reach = float(t.ppf(0.975, count - 1)) * error
         return self.mean - reach, self.mean + reach
 
     @property
@@ -49,16 +43,16 @@ class Gain:
         return bool(self.falls) and gaining_draws >= len(self.falls) - (len(self.falls) >= 4)
 
 
-def measure_gain(trainer: Trainer, before: Variant, after: Variant, draws: Sequence[int]) -> Gain:
-    """Return what one variant gains over another, on the draws where both were trained."""
+def paired_runs(
+    trainer: Trainer, first: Variant, second: Variant, draws: Sequence[int]
+) -> list[tuple[JudgedVariant, JudgedVariant]]:
+    """Return the runs of two variants, on the draws where both were trained."""
     judged = trainer.judged
-    return Gain(
-        tuple(
-            judged[before, draw].relative_loss - judged[after, draw].relative_loss
-            for draw in draws
-            if (before, draw) in judged and (after, draw) in judged
-        )
-    )
+    return [
+        (judged[first, draw], judged[second, draw])
+        for draw in draws
+        if (first, draw) in judged and (second, draw) in judged
+    ]
 
 
 def mean_relative_loss(runs: Sequence[JudgedVariant]) -> float:

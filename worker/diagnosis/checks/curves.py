@@ -11,19 +11,24 @@ import numpy as np
 from lowloss.results import Cause
 from lowloss.spec import Recipe
 from worker.diagnosis.checks.suspects import Suspect, evidence
+from worker.diagnosis.thresholds import (
+    DEAD,
+    EARLY_BEST,
+    EXPLODED,
+    FALL,
+    GAP,
+    HIGH_STEP,
+    LATE_BEST,
+    LOW_STEP,
+    NOT_RESTORED,
+    SATURATED,
+    SIGN_CHANGES,
+    STILL_FALLING,
+    VANISHED,
+    WORSE_THAN_BEST,
+)
 from worker.diagnosis.training.judging import JudgedVariant
 from worker.diagnosis.training.probe import Probe
-
-GAP = 1.1
-EARLY_BEST, LATE_BEST = 0.6, 0.75
-WORSE_THAN_BEST = 1.05
-NOT_RESTORED = 1.02
-STILL_FALLING = 0.02
-FALL = 0.1
-SIGN_CHANGES = 0.5
-DEAD, SATURATED = 0.7, 0.5
-LOW_STEP, HIGH_STEP = -4.0, -1.0
-VANISHED, EXPLODED = 1e-3, 1e3
 
 
 @dataclass(frozen=True)

@@ -13,18 +13,23 @@ from lowloss.spec import Recipe, Task
 from worker.data.splits import Rows
 from worker.data.target import Float64Array
 from worker.diagnosis.checks.suspects import Suspect, evidence, list_names
+from worker.diagnosis.thresholds import (
+    DUPLICATE_SHARE,
+    FAR,
+    IMBALANCE,
+    LARGE_SPREAD,
+    LEAK_SCORE,
+    MAX_FAR,
+    OFF_CENTRE,
+    SMALL_SPREAD,
+    SMALL_TARGET,
+    SPREAD_RATIO,
+    TARGET_OFF_CENTRE,
+    TARGET_SPREAD,
+)
 from worker.diagnosis.training.data import DiagnosisData, largest_ratio
+from worker.diagnosis.training.peers import group_equal_rows
 
-SPREAD_RATIO, OFF_CENTRE = 10.0, 3.0
-LARGE_SPREAD, SMALL_SPREAD = 5.0, 0.05
-TARGET_SPREAD, TARGET_OFF_CENTRE, SMALL_TARGET = 10.0, 10.0, 0.02
-IMBALANCE = 10.0
-FAR = 20.0
-"""Interquartile ranges beyond the quartiles from which a value is an outlier."""
-MAX_FAR = 0.05
-"""Share of rows above which such values are a heavy tail, not outliers."""
-LEAK_SCORE = 0.99
-DUPLICATE_SHARE = 0.02
 SHOWN_ROWS = 20
 
 
@@ -264,11 +269,9 @@ def _duplicates(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
 
 def _repeated_rows(data: DiagnosisData) -> NDArray[np.int64]:
     """Return the rows that have an equal one before them."""
-    parts = [np.nan_to_num(data.raw.numeric_NR, nan=-1e30).astype(np.float64), data.y[:, None]]
-    parts += [strings.rank("dense").to_numpy()[:, None] for strings in data.raw.strings]
-    whole = np.ascontiguousarray(np.concatenate(parts, axis=1))
-    _, first = np.unique(whole, axis=0, return_index=True)
-    return np.setdiff1d(np.arange(len(whole)), first)
+    group_N = group_equal_rows(data, with_target=True)
+    _, first = np.unique(group_N, return_index=True)
+    return np.setdiff1d(np.arange(len(group_N)), first)
 
 
 def _outliers(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:

@@ -10,6 +10,16 @@ from lowloss.results import Cause
 from lowloss.spec import Recipe, Task
 from worker.data.splits import Rows
 from worker.diagnosis.checks.suspects import Suspect, evidence, list_names
+from worker.diagnosis.thresholds import (
+    CONFLICT_SHARE,
+    IRRELEVANT_SHARE,
+    MAX_COLUMNS,
+    MIN_IRRELEVANT,
+    SURE_ERRORS,
+    UNEXPLAINED,
+    UNLIKELY,
+    WIDE_ROWS,
+)
 from worker.diagnosis.training.data import DiagnosisData
 from worker.diagnosis.training.peers import (
     Peer,
@@ -20,12 +30,6 @@ from worker.diagnosis.training.peers import (
 )
 from worker.execution.free_cores import FreeCores
 
-SURE_ERRORS = 0.12
-UNEXPLAINED = 0.6
-CONFLICT_SHARE = 0.05
-IRRELEVANT_SHARE, MIN_IRRELEVANT, MAX_COLUMNS = 0.5, 10, 500
-ROWS_PER_COLUMN = 20
-UNLIKELY = 0.2
 SHOWN_ROWS = 50
 
 
@@ -97,7 +101,7 @@ def _numbers(data: DiagnosisData, rows: Rows) -> tuple[int, ...]:
 def find_irrelevant_features(data: DiagnosisData, recipe: Recipe) -> list[Suspect]:
     """Return columns that help boosting no more than columns of noise, where they are many."""
     draw = data.draws[0]
-    is_wide = len(draw.fit_rows) < ROWS_PER_COLUMN * data.width
+    is_wide = len(draw.fit_rows) < WIDE_ROWS * data.width
     if not (is_wide and MIN_IRRELEVANT <= data.width <= MAX_COLUMNS):
         return []
     with FreeCores().limit_threads():

@@ -12,6 +12,21 @@ from lowloss.spec import CROSSENTROPIES, Recipe, Task
 from lowloss.spec.activations import ACTIVATIONS
 from worker.data.target import Float64Array
 from worker.diagnosis.checks.suspects import Suspect, evidence
+from worker.diagnosis.thresholds import (
+    BATCH_SHARE,
+    BATCH_STEPS,
+    DROPOUT,
+    FEW_EPOCHS,
+    INITIAL_SPREAD,
+    MIN_ACTIVE_UNITS,
+    MOSTLY_UNREACHABLE,
+    PENALTY_L1,
+    PENALTY_L2,
+    SMALL_BATCH,
+    SMALL_UNITS,
+    UNREACHABLE,
+    WEIGHTS_PER_ROW,
+)
 from worker.diagnosis.training.data import DiagnosisData
 from worker.diagnosis.training.judging import constant_loss
 from worker.diagnosis.training.variants import (
@@ -20,16 +35,6 @@ from worker.diagnosis.training.variants import (
     fit_target_scaling,
     output_format,
 )
-
-UNREACHABLE, MOSTLY_UNREACHABLE = 0.02, 0.05
-SMALL_UNITS = 8
-WEIGHTS_PER_ROW = 50.0
-DROPOUT, MIN_ACTIVE_UNITS = 0.5, 8.0
-PENALTY_L1, PENALTY_L2 = 1e-3, 1e-2
-BATCH_SHARE, BATCH_STEPS, SMALL_BATCH = 0.25, 8, 4
-FEW_EPOCHS = 10
-INITIAL_SPREAD = 4.0
-"""Times the usual standard deviation beyond which an initial kernel is suspect; and its inverse."""
 
 
 def check_recipe(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lowloss.results import Cause, Evidence
+from lowloss.wording import list_first
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,12 @@ class Suspect:
 def evidence(what: str, value: float | None, threshold: float | None = None) -> Evidence:
     """Build evidence from a measured value, rounded to four digits."""
     return Evidence(
-        what=what, value=None if value is None else float(f"{value:.4g}"), threshold=threshold
+        what=what,
+        value=None if value is None else float(f"{value:.4g}"),
+        threshold=None if threshold is None else float(threshold),
     )
 
 
-def list_names(names: tuple[str, ...] | list[str], limit: int = 5) -> str:
+def list_names(names: Sequence[str], limit: int = 5) -> str:
     """List names for a sentence."""
-    shown = ", ".join(repr(name) for name in names[:limit])
-    more = len(names) - limit
-    return shown if more <= 0 else f"{shown} and {more} more"
+    return list_first(names, limit, repr)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from lowloss.results import Cause, Curve, Diagnosis, Experiment, Finding, NoiseFloor, Severity
 from worker.diagnosis.chain.attribution import Attribution
-from worker.diagnosis.chain.explain import Explanation
 from worker.diagnosis.chain.gains import mean_loss
 from worker.diagnosis.checks.suspects import Suspect
 from worker.diagnosis.findings.data_causes import (
@@ -31,24 +30,25 @@ class MeasuredEffects:
     `references` are sound recipes, each with a name for sentences.
     """
 
-    trainer: Trainer
-    explanation: Explanation
     attribution: Attribution
     suspects: Mapping[Cause, Suspect]
     peers: Sequence[Peer]
     references: Mapping[Variant, str]
-    draws: Sequence[int]
+
+    @property
+    def trainer(self) -> Trainer:
+        """What trained all variants."""
+        return self.attribution.chain.trainer
 
     @property
     def start(self) -> Variant:
         """The recipe as it is."""
-        return self.explanation.start
+        return self.attribution.chain.start
 
     @property
     def end(self) -> Variant:
         """The recipe with all remedies that were confirmed."""
-        steps = self.attribution.steps
-        return steps[-1].remedy.after if steps else self.start
+        return self.attribution.end
 
     def loss_of(self, variant: Variant) -> float | None:
         """Return a variant's mean loss; None where it diverged or was not trained."""
@@ -112,17 +112,17 @@ def build_diagnosis(
 
 def _findings(measured: MeasuredEffects) -> list[Finding]:
     """Return the findings of the chain, and those of causes that a chain does not measure."""
-    trainer, isolated, draws = measured.trainer, measured.explanation.isolated, measured.draws
-    from_chain = build_findings(trainer, measured.attribution, measured.suspects, isolated)
-    chain_causes = {step.remedy.cause for step in measured.attribution.steps}
+    attribution, suspects = measured.attribution, measured.suspects
+    from_chain = build_findings(attribution, suspects)
+    chain_causes = {step.remedy.cause for step in attribution.steps}
     candidates: list[Finding | None] = []
-    imbalance = measured.suspects.get(Cause.class_imbalance)
+    imbalance = suspects.get(Cause.class_imbalance)
     if imbalance is not None and imbalance.cause not in chain_causes:
-        candidates.append(imbalance_finding(trainer, imbalance, measured.end, draws))
-    leak = measured.suspects.get(Cause.leaked_column)
+        candidates.append(imbalance_finding(attribution, imbalance))
+    leak = suspects.get(Cause.leaked_column)
     if leak is not None and leak.cause not in chain_causes:
-        candidates.append(leak_finding(trainer, leak, isolated.get(leak.cause)))
-    candidates.append(too_little_data_finding(trainer, measured.end, draws))
+        candidates.append(leak_finding(attribution, leak))
+    candidates.append(too_little_data_finding(attribution))
     from_data = [finding for finding in candidates if finding is not None]
     data_causes = {finding.cause for finding in from_data}
     return [finding for finding in from_chain if finding.cause not in data_causes] + from_data
@@ -180,7 +180,7 @@ def _experiments(measured: MeasuredEffects) -> Iterable[Experiment]:
         return Experiment(name=name, causes=causes, change=change, losses=losses)
 
     yield experiment("The recipe as it is", (), measured.start)
-    for cause, tried in measured.explanation.isolated.items():
+    for cause, tried in measured.attribution.chain.isolated.items():
         yield experiment(tried.candidate.text, (cause,), tried.after)
     causes: tuple[Cause, ...] = ()
     for step in measured.attribution.steps:
@@ -215,7 +215,8 @@ def _remaining(measured: MeasuredEffects, floor: NoiseFloor) -> Iterable[str]:
             "on held rows: the difference is what more rows, or a simpler network, may take off."
         )
     if trainer.seconds_left > 0:
-        fall, full_loss = compare_with_half_of_rows(trainer, measured.end, measured.draws[:2])
+        draws = measured.attribution.chain.draws[:2]
+        fall, full_loss = compare_with_half_of_rows(measured.attribution, draws)
         if fall.falls and full_loss > 0:
             share = max(0.0, fall.mean) / (full_loss + max(0.0, fall.mean))
             yield f"From half of the training rows to all of them it fell by {share:.0%}."
@@ -225,7 +226,7 @@ def _skipped(measured: MeasuredEffects) -> Iterable[str]:
     data = measured.trainer.data
     if data.whole_rows > len(data.y):
         yield f"{data.whole_rows - len(data.y):,} of {data.whole_rows:,} rows, for want of time"
-    for text in measured.explanation.skipped:
+    for text in measured.attribution.chain.skipped:
         yield f"{text}, for want of time"
     if measured.trainer.seconds_left <= 0:
         yield "further combinations of remedies, for want of time"

@@ -7,18 +7,22 @@ import statistics
 from collections.abc import Sequence
 
 from lowloss.results import Cause, Effect, Finding, Severity
+from worker.diagnosis.chain.attribution import Attribution
 from worker.diagnosis.chain.explain import TriedRemedy
-from worker.diagnosis.chain.gains import Gain, mean_relative_loss
+from worker.diagnosis.chain.gains import Gain, mean_relative_loss, paired_runs
 from worker.diagnosis.chain.remedies import REMEDIES, Candidate, RemedyContext
 from worker.diagnosis.checks.suspects import Suspect, evidence
 from worker.diagnosis.findings.findings import build_remedy
-from worker.diagnosis.training.judging import JudgedVariant
-from worker.diagnosis.training.trainer import Trainer
+from worker.diagnosis.thresholds import (
+    BALANCED_GAIN,
+    BALANCED_SHARE,
+    MIN_FALL,
+    SCARCE_COLUMN_ROWS,
+    SCARCE_FALL,
+    SCARCE_ROWS,
+    SCARCE_SPREAD,
+)
 from worker.diagnosis.training.variants import Variant
-
-SCARCE_ROWS, SCARCE_FALL, SCARCE_SPREAD = 100, 0.15, 0.4
-MIN_FALL, ROWS_PER_COLUMN = 0.04, 5
-BALANCED_GAIN, BALANCED_SHARE = 0.05, 0.15
 
 
 def noise_finding(suspect: Suspect, best: float, metric: str) -> Finding:
@@ -37,25 +41,25 @@ def noise_finding(suspect: Suspect, best: float, metric: str) -> Finding:
     )
 
 
-def compare_with_half_of_rows(
-    trainer: Trainer, end: Variant, draws: Sequence[int]
-) -> tuple[Gain, float]:
+def compare_with_half_of_rows(attribution: Attribution, draws: Sequence[int]) -> tuple[Gain, float]:
     """Return the gain of all training rows over half of them, and the relative loss with all."""
+    trainer, end = attribution.chain.trainer, attribution.end
     half_variant = Variant(end.recipe, 0.5, end.without)
     trainer.train([half_variant, end], draws)
-    pairs = _paired_runs(trainer, half_variant, end, draws)
+    pairs = paired_runs(trainer, half_variant, end, draws)
     falls = Gain(tuple(half.relative_loss - full.relative_loss for half, full in pairs))
     return falls, mean_relative_loss([full for _, full in pairs])
 
 
-def too_little_data_finding(trainer: Trainer, end: Variant, draws: Sequence[int]) -> Finding | None:
+def too_little_data_finding(attribution: Attribution) -> Finding | None:
     """Return a finding where rows are few, and the loss still falls from half of them to all."""
+    trainer = attribution.chain.trainer
     data = trainer.data
     rows = len(data.draws[0].fit_rows)
-    if rows >= max(SCARCE_ROWS, ROWS_PER_COLUMN * data.width) or data.whole_rows > len(data.y):
+    if rows >= max(SCARCE_ROWS, SCARCE_COLUMN_ROWS * data.width) or data.whole_rows > len(data.y):
         return None
-    fall, full_loss = compare_with_half_of_rows(trainer, end, draws)
-    losses = [run.relative_loss for run in trainer.runs_of(end)]
+    fall, full_loss = compare_with_half_of_rows(attribution, attribution.chain.draws)
+    losses = [run.relative_loss for run in trainer.runs_of(attribution.end)]
     spread = (
         statistics.stdev(losses) / full_loss if len(losses) > 1 and full_loss > MIN_FALL else 0.0
     )
@@ -79,20 +83,20 @@ def too_little_data_finding(trainer: Trainer, end: Variant, draws: Sequence[int]
     )
 
 
-def imbalance_finding(
-    trainer: Trainer, suspect: Suspect, end: Variant, draws: Sequence[int]
-) -> Finding | None:
+def imbalance_finding(attribution: Attribution, suspect: Suspect) -> Finding | None:
     """Return a finding where weighting all classes the same predicts the rare ones better.
 
     A mean loss hardly counts rare classes.
     """
+    chain, end = attribution.chain, attribution.end
+    trainer = chain.trainer
     (remedy,) = REMEDIES[suspect.cause](RemedyContext(trainer.data, end.recipe, suspect))
     candidate = Candidate(suspect.cause, remedy, suspect)
     after = candidate.apply(end)
-    trainer.train([end, after], draws)
+    chain.train([end, after])
     errors = [
         (plain.balanced_error, weighted.balanced_error)
-        for plain, weighted in _paired_runs(trainer, end, after, draws)
+        for plain, weighted in paired_runs(trainer, end, after, chain.draws)
         if plain.balanced_error is not None and weighted.balanced_error is not None
     ]
     falls = Gain(tuple(plain - weighted for plain, weighted in errors))
@@ -109,7 +113,7 @@ def imbalance_finding(
             f"goes from {before:.1%} to {before - falls.mean:.1%}."
         ),
         evidence=suspect.evidence,
-        remedy=build_remedy(TriedRemedy(candidate, end, after, falls), trainer),
+        remedy=build_remedy(attribution, TriedRemedy(candidate, end, after, falls)),
         effect=Effect(
             metric="balanced_error",
             before=before,
@@ -123,16 +127,15 @@ def imbalance_finding(
     )
 
 
-def leak_finding(trainer: Trainer, suspect: Suspect, tried: TriedRemedy | None) -> Finding:
+def leak_finding(attribution: Attribution, suspect: Suspect) -> Finding:
     """Return the finding of a leaked column, with the loss without it.
 
     A leak makes a loss too low, not too high: the loss without the column is the honest one.
     """
-    comparison = ""
+    chain = attribution.chain
+    tried, comparison = chain.isolated.get(suspect.cause), ""
     if tried is not None:
-        without, with_it = (
-            mean_relative_loss(trainer.runs_of(variant)) for variant in (tried.after, tried.before)
-        )
+        without, with_it = chain.loss_of(tried.after), chain.loss_of(tried.before)
         comparison = (
             f" With it the loss is {with_it:.0%} of a constant answer's, without it {without:.0%}."
         )
@@ -142,18 +145,6 @@ def leak_finding(trainer: Trainer, suspect: Suspect, tried: TriedRemedy | None) 
         severity=Severity.major,
         sentence=f"{suspect.sentence}.{comparison}",
         evidence=suspect.evidence,
-        remedy=None if tried is None else build_remedy(tried, trainer),
+        remedy=None if tried is None else build_remedy(attribution, tried),
         columns=suspect.columns,
     )
-
-
-def _paired_runs(
-    trainer: Trainer, first: Variant, second: Variant, draws: Sequence[int]
-) -> list[tuple[JudgedVariant, JudgedVariant]]:
-    """Return the runs of two variants, on the draws where both were trained."""
-    judged = trainer.judged
-    return [
-        (judged[first, draw], judged[second, draw])
-        for draw in draws
-        if (first, draw) in judged and (second, draw) in judged
-    ]

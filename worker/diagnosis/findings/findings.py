@@ -16,11 +16,9 @@ from lowloss.results import (
     Severity,
 )
 from lowloss.spec import Recipe
-from worker.diagnosis.chain.attribution import Attribution, measure_effect, rate_severity
+from worker.diagnosis.chain.attribution import Attribution, rate_severity
 from worker.diagnosis.chain.explain import Step, TriedRemedy
-from worker.diagnosis.chain.gains import mean_relative_loss
 from worker.diagnosis.checks.suspects import Suspect
-from worker.diagnosis.training.trainer import Trainer
 
 METRICS = {"mean_squared_error": "mean squared error", "log_loss": "log loss"}
 MAX_ALTERNATIVES = 3
@@ -39,35 +37,30 @@ SYMPTOMS = {
 """Sentences for causes that no check named, but that the measurements show."""
 
 
-def build_findings(
-    trainer: Trainer,
-    attribution: Attribution,
-    suspects: Mapping[Cause, Suspect],
-    isolated: Mapping[Cause, TriedRemedy],
-) -> list[Finding]:
+def build_findings(attribution: Attribution, suspects: Mapping[Cause, Suspect]) -> list[Finding]:
     """Return the findings of the chain's steps, then those that are present but harmless here.
 
     Steps whose cause is certain come first.
     """
     ordered = sorted(attribution.steps, key=lambda step: not step.remedy.candidate.is_certain)
-    explained = [_step_finding(trainer, step, attribution, isolated) for step in ordered]
+    explained = [_step_finding(attribution, step) for step in ordered]
     causes = {finding.cause for finding in explained}
     causes |= {other.cause for finding in explained for other in finding.alternatives}
     harmless = [
-        _harmless_finding(trainer, suspect, isolated.get(cause), attribution)
+        _harmless_finding(attribution, suspect)
         for cause, suspect in suspects.items()
         if cause not in causes
     ]
     return explained + harmless
 
 
-def build_remedy(tried: TriedRemedy, trainer: Trainer) -> Remedy:
+def build_remedy(attribution: Attribution, tried: TriedRemedy) -> Remedy:
     """Return a tried remedy as a change to the recipe it was tried on, and as Keras code."""
     before, after = tried.before.recipe, tried.after.recipe
     return Remedy(
         text=tried.candidate.text,
         change=diff_recipes(before, after),
-        code=change_code(before, after, task=trainer.data.task),
+        code=change_code(before, after, task=attribution.chain.trainer.data.task),
     )
 
 
@@ -86,13 +79,10 @@ def _changed_part(old: Any, new: Any) -> Any:
     return {key: value for key, value in new.items() if value != old.get(key)}
 
 
-def _step_finding(
-    trainer: Trainer, step: Step, attribution: Attribution, isolated: Mapping[Cause, TriedRemedy]
-) -> Finding:
+def _step_finding(attribution: Attribution, step: Step) -> Finding:
     remedy, suspect = step.remedy, step.remedy.candidate.suspect
-    effect = measure_effect(trainer, remedy.before, remedy.after, remedy.gain, attribution)
-    before = mean_relative_loss(trainer.runs_of(remedy.before))
-    severity = rate_severity(before, remedy.gain.mean)
+    effect = attribution.effect_of(remedy)
+    severity = rate_severity(attribution.chain.loss_of(remedy.before), remedy.gain.mean)
     if remedy.candidate.is_certain:
         severity = Severity.critical
     return Finding(
@@ -104,34 +94,31 @@ def _step_finding(
             f"{remedy.candidate.text}: {describe_remedy_effect(effect)}."
         ),
         evidence=_evidence(suspect),
-        remedy=build_remedy(remedy, trainer),
+        remedy=build_remedy(attribution, remedy),
         effect=effect,
-        isolated_effect=_isolated_effect(trainer, isolated.get(remedy.cause), attribution),
-        alternatives=tuple(_alternatives(trainer, step, attribution)),
+        isolated_effect=_isolated_effect(attribution, remedy.cause),
+        alternatives=tuple(_alternatives(attribution, step)),
         rows=suspect.rows if suspect else (),
         columns=suspect.columns if suspect else (),
     )
 
 
-def _alternatives(trainer: Trainer, step: Step, attribution: Attribution) -> Iterable[Alternative]:
+def _alternatives(attribution: Attribution, step: Step) -> Iterable[Alternative]:
     for other in step.alternatives[:MAX_ALTERNATIVES]:
-        effect = measure_effect(trainer, other.before, other.after, other.gain, attribution)
         yield Alternative(
-            cause=other.cause, remedy=build_remedy(other, trainer), isolated_effect=effect
+            cause=other.cause,
+            remedy=build_remedy(attribution, other),
+            isolated_effect=attribution.effect_of(other),
         )
 
 
-def _isolated_effect(
-    trainer: Trainer, tried: TriedRemedy | None, attribution: Attribution
-) -> Effect | None:
-    if tried is None:
-        return None
-    return measure_effect(trainer, tried.before, tried.after, tried.gain, attribution)
+def _isolated_effect(attribution: Attribution, cause: Cause) -> Effect | None:
+    tried = attribution.chain.isolated.get(cause)
+    return None if tried is None else attribution.effect_of(tried)
 
 
-def _harmless_finding(
-    trainer: Trainer, suspect: Suspect, tried: TriedRemedy | None, attribution: Attribution
-) -> Finding:
+def _harmless_finding(attribution: Attribution, suspect: Suspect) -> Finding:
+    tried = attribution.chain.isolated.get(suspect.cause)
     sentence = "Present, harmless here"
     if tried is not None and not suspect.is_inert:
         sentence += (
@@ -144,9 +131,9 @@ def _harmless_finding(
         severity=Severity.harmless,
         sentence=f"{suspect.sentence}. {sentence}.",
         evidence=suspect.evidence,
-        remedy=None if tried is None else build_remedy(tried, trainer),
+        remedy=None if tried is None else build_remedy(attribution, tried),
         effect=None,
-        isolated_effect=_isolated_effect(trainer, tried, attribution),
+        isolated_effect=_isolated_effect(attribution, suspect.cause),
         rows=suspect.rows,
         columns=suspect.columns,
     )

@@ -14,14 +14,13 @@ from lowloss.spec import Recipe, Task
 from worker.data.scores import scores
 from worker.data.splits import Rows
 from worker.data.target import Float64Array
+from worker.diagnosis.thresholds import HOPELESS
 from worker.diagnosis.training.data import DiagnosisData, Draw
 from worker.diagnosis.training.variants import Variant, fit_target_scaling
 from worker.engine.array_types import FloatArray
 from worker.engine.results import TrainedPlan
 
 METRICS = {Task.regression: "mean_squared_error"}
-HOPELESS = 1e3
-"""A loss of this many times the constant prediction's counts as the worst, and so does no loss."""
 SMOOTHING = 1.0
 
 

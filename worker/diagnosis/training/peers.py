@@ -18,7 +18,10 @@ from sklearn.neighbors import NearestNeighbors
 
 from lowloss.results import NoiseFloor
 from lowloss.spec import Task
+from worker.data.importance import measure_rises
+from worker.data.splits import Rows
 from worker.data.target import Float64Array
+from worker.diagnosis.thresholds import SURE_SHARE
 from worker.diagnosis.training.data import DiagnosisData, Draw, Treatment
 from worker.diagnosis.training.judging import constant_loss, score_predictions
 from worker.execution.beside import run_beside
@@ -30,7 +33,6 @@ MAX_TREES, MAX_TREE_COLUMNS = 600, 50_000
 PROBES = 20
 NEIGHBOURS = 10
 MAX_NEIGHBOUR_ROWS = 4000
-SURE_SHARE = 0.25
 STANDARD = Treatment("standard", "mean", ())
 
 
@@ -149,10 +151,11 @@ def _gamma(data: DiagnosisData) -> float:
     return float(max(0.0, at_zero if slope > 0 else gamma_P[0]))
 
 
-def group_equal_rows(data: DiagnosisData) -> NDArray[np.int64]:
-    """Return a number for each row [N]: equal rows of features have the same."""
+def group_equal_rows(data: DiagnosisData, *, with_target: bool = False) -> NDArray[np.int64]:
+    """Return a number for each row [N]: rows of equal features, or target, too, have the same."""
     parts = [np.nan_to_num(data.raw.numeric_NR, nan=-1e30).astype(np.float64)]
     parts += [strings.rank("dense").to_numpy()[:, None] for strings in data.raw.strings]
+    parts += [data.y[:, None]] if with_target else []
     whole = np.ascontiguousarray(np.concatenate(parts, axis=1))
     _, group_N = np.unique(whole, axis=0, return_inverse=True)
     return np.asarray(group_N.ravel(), dtype=np.int64)
@@ -203,7 +206,9 @@ def measure_importances(
     model.fit(wide[draw.train], data.y[draw.train])
     validation_MD, y_M = wide[draw.validation], data.y[draw.validation]
 
-    def loss(rows: Float64Array) -> float:
+    def loss(column: int, order: Rows) -> float:
+        rows = validation_MD.copy()
+        rows[:, column] = rows[order, column]
         if is_regression:
             return float(np.mean((model.predict(rows) - y_M) ** 2))
         probability_MC = np.full((len(rows), len(data.target.labels)), 1e-7)
@@ -214,11 +219,5 @@ def measure_importances(
             )
         )
 
-    plain = loss(validation_MD)
-    rises = np.zeros(wide.shape[1])
-    for column in range(wide.shape[1]):
-        for _ in range(2):
-            shuffled = validation_MD.copy()
-            shuffled[:, column] = rng.permutation(shuffled[:, column])
-            rises[column] += (loss(shuffled) - plain) / 2
+    rises = measure_rises(loss, wide.shape[1], len(y_M), shuffles=2, rng=rng).mean(axis=1)
     return rises[: data.width], float(max(0.0, rises[data.width :].max()))

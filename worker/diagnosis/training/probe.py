@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from lowloss.spec.activations import ACTIVATIONS
+from worker.diagnosis.thresholds import BEYOND
 from worker.diagnosis.training.trainer import Trainer
 from worker.diagnosis.training.variants import CannotTrainError, Variant
 from worker.engine.array_types import FloatArray
@@ -19,7 +20,6 @@ from worker.engine.optimizers import RULES, Step
 from worker.engine.weights import unflatten_weights
 
 ROWS = 1024
-BEYOND = 5.0
 
 
 @dataclass(frozen=True)

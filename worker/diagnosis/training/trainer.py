@@ -26,25 +26,19 @@ from worker.diagnosis.training.variants import (
     Variant,
     build_fold,
     choose_target_unit,
-    count_weights,
     encode_targets,
     output_format,
+    recipe_step_seconds,
 )
 from worker.engine.array_types import FloatArray
 from worker.engine.arrays import Arrays
-from worker.engine.cohort.buckets import (
-    CELL_SECONDS,
-    COMPILE_SECONDS,
-    SLOT_SECONDS,
-    WEIGHT_SECONDS,
-    Reach,
-)
+from worker.engine.cohort.buckets import COMPILE_SECONDS, Reach
 from worker.engine.cohort.program import Programs
 from worker.engine.cohort.shape import LAYER_PENALTIES
 from worker.engine.draws import initial_weights
 from worker.engine.keras.network import forward
-from worker.engine.plans import Epoch, Plan
-from worker.engine.protocol import TakeCheckpoint, next_plans_from
+from worker.engine.plans import Plan
+from worker.engine.protocol import train_plans
 from worker.engine.results import FailedPlan, TrainedPlan, TrainingOutcome
 from worker.execution.local import local_engine
 
@@ -149,9 +143,7 @@ class Trainer:
         """Estimate what a training takes one core, in seconds."""
         recipe = variant.recipe
         steps = recipe.epochs * math.ceil(len(self.data.draws[0].fit_rows) / recipe.batch_size)
-        weights = count_weights(self.data.width, recipe)
-        seconds_of_weight = WEIGHT_SECONDS + recipe.batch_size * CELL_SECONDS
-        return steps * (SLOT_SECONDS + weights * seconds_of_weight)
+        return steps * recipe_step_seconds(self.data.width, recipe)
 
     def _train_group(self, output: OutputFormat, runs: list[VariantDraw]) -> None:
         arrays, plans = self._arrays(output, runs)
@@ -159,23 +151,7 @@ class Trainer:
             arrays, self._reach(plans, arrays), trials=TRIALS, programs=self.programs
         )
 
-        def on_epoch(_: Plan, __: Epoch, ___: TakeCheckpoint) -> bool:
-            return self.seconds_left > 0
-
-        def on_wait() -> bool:
-            return self.should_continue() and self.seconds_left > 0
-
-        def epochs_ahead(plan: Plan) -> int:
-            return plan.max_epochs if self.seconds_left > 0 else 0
-
-        next_plans = next_plans_from(plans)
-        ended = engine.run(
-            lambda n: next_plans(n) if self.seconds_left > 0 else [],
-            on_epoch=on_epoch,
-            on_wait=on_wait,
-            epochs_ahead=epochs_ahead,
-        )
-        for result in ended:
+        for result in train_plans(engine, plans, lambda: self.seconds_left > 0):
             variant, number = runs[result.plan.number - 1]
             if isinstance(result, FailedPlan):
                 raise RuntimeError(f"an engine could not train {variant}: {result.error}")

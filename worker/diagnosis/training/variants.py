@@ -12,6 +12,7 @@ from worker.data.splits import Rows
 from worker.data.target import Float64Array, class_weights
 from worker.diagnosis.training.data import DiagnosisData, Draw, sample_rows
 from worker.engine.arrays import Fold, Loss
+from worker.engine.cohort.buckets import slot_step_seconds
 
 ONE_HOT_LOSSES = frozenset({"categorical_crossentropy", "sparse_categorical_crossentropy"})
 
@@ -92,6 +93,11 @@ def count_weights(inputs: int, recipe: Recipe) -> int:
     """Count weights and biases of a recipe's network on `inputs` columns."""
     sizes = [inputs, *(layer.units for layer in recipe.layers)]
     return sum((fan_in + 1) * fan_out for fan_in, fan_out in itertools.pairwise(sizes))
+
+
+def recipe_step_seconds(inputs: int, recipe: Recipe) -> float:
+    """Estimate what a step of a recipe's training costs a core, in seconds."""
+    return slot_step_seconds(count_weights(inputs, recipe), recipe.batch_size)
 
 
 def select_rows(variant: Variant, draw: Draw) -> tuple[Rows, Rows]:

@@ -192,9 +192,12 @@ def smallest_batch(shape: Shape) -> int:
 
 def step_seconds(shape: Shape, arrays: Arrays) -> float:
     """Estimate what a step of all slots costs on one core, in seconds."""
-    weights = weights_of(shape, arrays)
-    seconds_of_weight = WEIGHT_SECONDS + shape.batch_size * CELL_SECONDS
-    return shape.slots * (SLOT_SECONDS + weights * seconds_of_weight)
+    return shape.slots * slot_step_seconds(weights_of(shape, arrays), shape.batch_size)
+
+
+def slot_step_seconds(weights: int, batch_size: int) -> float:
+    """Estimate what a step of one network costs a core, in seconds."""
+    return SLOT_SECONDS + weights * (WEIGHT_SECONDS + batch_size * CELL_SECONDS)
 
 
 def slot_bytes(shape: Shape, arrays: Arrays) -> int:

@@ -17,10 +17,10 @@ import numpy as np
 
 from worker.engine.arrays import Arrays
 from worker.engine.cohort.buckets import Buckets, Reach, slot_bytes
+from worker.engine.cohort.cohort import Cohort, Stretch
 from worker.engine.cohort.feed import Feed
 from worker.engine.cohort.program import Programs
 from worker.engine.cohort.shape import Shape
-from worker.engine.cohort.slots import Cohort, Stretch
 from worker.engine.plans import Plan
 from worker.engine.protocol import EpochsAhead, NextPlans, OnEpoch, OnWait, look_at_every_epoch
 from worker.engine.results import FailedPlan, TrainedPlan, TrainingOutcome, failed_plan

@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
+from scipy.stats import binom
+
 from lowloss.results import Edge, Trial, TrialState
-from lowloss.spec import Choice, Direction, Float, Int, JobSpec
-from worker.search.insights.chance import binomial
+from lowloss.spec import Choice, Float, Int, JobSpec
 from worker.search.sides import Side, Varying
 from worker.search.space import value_of, varying_sides
 
@@ -69,7 +70,7 @@ def find_edges(spec: JobSpec, trials: Sequence[Trial]) -> Iterator[Edge]:
 
 def _best_trials(spec: JobSpec, trials: Sequence[Trial]) -> list[Trial]:
     """Return the best of the completed trials, best first; none where they are too few."""
-    sign = 1.0 if spec.objective.direction is Direction.min else -1.0
+    sign = spec.objective.direction.sign
     ranked = sorted(
         (sign * trial.score, trial.number, trial)
         for trial in trials
@@ -99,7 +100,8 @@ def _end_of(side: Side, values: Sequence[Any]) -> End | None:
     if from_end[0] > AT_EDGE:
         return None
     near = sum(position <= NEAR_EDGE for position in from_end)
-    chance = binomial(near, len(positions), _share_near(parameter))
+    # The chance of as many or more.
+    chance = binom.sf(near - 1, len(positions), _share_near(parameter))
     return end if chance < CHANCE else None
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from optuna.importance import FanovaImportanceEvaluator
 
 from lowloss.results import HyperparameterImportance, Trial, TrialState
-from lowloss.spec import Direction, JobSpec
+from lowloss.spec import JobSpec
 from worker.search.space import value_of, varying_sides
 
 MIN_SCORED = 20
@@ -63,7 +63,7 @@ def trials_needed(trials: Sequence[Trial]) -> int | None:
 
 def _losses(spec: JobSpec, trials: Sequence[Trial]) -> NDArray[np.float64] | None:
     """Scale losses from 0, the best, to 1, the worst [N]; None if too few, or all the same."""
-    sign = 1.0 if spec.objective.direction is Direction.min else -1.0
+    sign = spec.objective.direction.sign
     scored = np.array([sign * trial.score for trial in trials if trial.score is not None])
     if len(scored) < MIN_SCORED:
         return None

@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from scipy.stats import hypergeom
+
 from lowloss.results import DivergedRegion, Trial, TrialState
 from lowloss.spec import Choice, JobSpec
-from worker.search.insights.chance import fisher
 from worker.search.sides import Side
 from worker.search.space import value_of, varying_sides
 
@@ -85,7 +86,8 @@ def _chance(inside: Sequence[bool], lost: Sequence[bool]) -> float:
     seen = _count_both(inside, lost)
     if seen < MIN_FAILED:
         return 1.0
-    return fisher(seen, sum(inside), lost=sum(lost), total=len(lost))
+    # Fisher's exact test, one-sided (1922).
+    return float(hypergeom.sf(seen - 1, len(lost), sum(lost), sum(inside)))
 
 
 def _count_both(first: Sequence[bool], second: Sequence[bool]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from lowloss.results import Consumed, Improvement, SearchInsights, Trial, TrialState
-from lowloss.spec import Direction, JobSpec
+from lowloss.spec import JobSpec
 from worker.search.insights.edges import find_edges
 from worker.search.insights.importances import importances, trials_needed
 from worker.search.insights.regions import find_regions
@@ -43,7 +43,7 @@ def summarise_search(
 
 def _improvements(spec: JobSpec, ended: Sequence[Trial]) -> Iterator[Improvement]:
     """Yield the trials that were better than all before them, in the order in which they ended."""
-    is_min = spec.objective.direction is Direction.min
+    direction = spec.objective.direction
     begun = min((trial.started_at for trial in ended), default=None)
     best: float | None = None
     epochs = 0
@@ -52,7 +52,7 @@ def _improvements(spec: JobSpec, ended: Sequence[Trial]) -> Iterator[Improvement
         score = trial.score
         if trial.state is not TrialState.completed or score is None:
             continue
-        if best is None or (score < best if is_min else score > best):
+        if best is None or direction.is_better(score, best):
             best = score
             assert begun is not None
             assert trial.finished_at is not None
@@ -71,7 +71,7 @@ def _trials_to_near_best(spec: JobSpec, improvements: Sequence[Improvement]) -> 
         return None
     best = improvements[-1].score
     margin = NEAR_BEST * abs(best)
-    sign = 1.0 if spec.objective.direction is Direction.min else -1.0
+    sign = spec.objective.direction.sign
     return next(
         improvement.ended
         for improvement in improvements

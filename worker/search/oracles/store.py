@@ -21,7 +21,7 @@ import numpy as np
 from keras_tuner.src.engine import oracle as keras_tuner_oracle
 from keras_tuner.src.engine.trial import Trial, TrialStatus
 
-from lowloss.spec import Direction, JobSpec
+from lowloss.spec import JobSpec
 from worker.search.cube import Cube
 from worker.search.gaussian import Surrogate
 from worker.search.plans import trial_seed
@@ -56,7 +56,7 @@ class StoreOracle(keras_tuner.Oracle):
         self.verbose = 0
         self.is_exhausted = False
         self.job_seed = spec.seed
-        self.is_min = spec.objective.direction is Direction.min
+        self.direction = spec.objective.direction
         self.cube = Cube(self.space)
         self.surrogate = Surrogate(self.cube)
         self._first = deque(self.first_settings(spec))
@@ -82,7 +82,7 @@ class StoreOracle(keras_tuner.Oracle):
 
     def teach(self, values: Mapping[str, Any], score: float) -> None:
         """Learn another job's score of a setting, under the same conditions."""
-        self.surrogate.add(values, self._as_loss(score))
+        self.surrogate.add(values, self.direction.sign * score)
 
     def expected_improvement(self) -> float | None:
         """Return the expected gain of another trial; None before there is a basis."""
@@ -128,9 +128,9 @@ class StoreOracle(keras_tuner.Oracle):
         self.update_trial(trial.trial_id, {self.objective.name: score})
         trial.status = TrialStatus.COMPLETED
         self.end_trial(trial)
-        worse = max if self.is_min else min
-        self._worst = score if self._worst is None else worse(self._worst, score)
-        self.surrogate.add(trial.hyperparameters.values, self._as_loss(score))
+        if self._worst is None or self.direction.is_better(self._worst, score):
+            self._worst = score
+        self.surrogate.add(trial.hyperparameters.values, self.direction.sign * score)
         self.learn(trial, score, rungs)
         deferred, self._deferred = self._deferred, []
         for failed_trial in deferred:
@@ -141,11 +141,8 @@ class StoreOracle(keras_tuner.Oracle):
             self._deferred.append(trial)
             return
         trial.status, trial.score, trial.best_step = TrialStatus.COMPLETED, self._worst, 0
-        self.surrogate.add(trial.hyperparameters.values, self._as_loss(self._worst))
+        self.surrogate.add(trial.hyperparameters.values, self.direction.sign * self._worst)
         self.learn(trial, self._worst)
-
-    def _as_loss(self, score: float) -> float:
-        return score if self.is_min else -score
 
     def create_trial(self, tuner_id: str) -> Trial:
         """Create a trial as KerasTuner does; an error releases the lock."""

@@ -11,7 +11,7 @@ from optuna.distributions import BaseDistribution
 from optuna.search_space import IntersectionSearchSpace
 from optuna.trial import FrozenTrial
 
-from lowloss.spec import Choice, Float, Int, JobSpec
+from lowloss.spec import Choice, Direction, Float, Int, JobSpec
 from worker.search.oracles.store import StoreOracle
 from worker.search.plans import trial_seed
 from worker.search.pruning import Reached
@@ -50,7 +50,7 @@ class TpeOracle(StoreOracle):
         super().__init__(spec)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._study = optuna.create_study(
-            direction="minimize" if self.is_min else "maximize",
+            direction="minimize" if self.direction is Direction.min else "maximize",
         )
         self._common = IntersectionSearchSpace(include_pruned=True)
         self._open: dict[str, optuna.Trial] = {}
@@ -79,7 +79,7 @@ class TpeOracle(StoreOracle):
             self._study.tell(optuna_trial, score)
             return
         for epoch, loss in rungs:
-            optuna_trial.report(loss if self.is_min else -loss, epoch)
+            optuna_trial.report(self.direction.sign * loss, epoch)
         self._study.tell(optuna_trial, state=optuna.trial.TrialState.PRUNED)
 
     def teach(self, values: Mapping[str, Any], score: float) -> None:

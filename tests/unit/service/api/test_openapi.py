@@ -12,7 +12,9 @@ from pydantic import TypeAdapter
 from lowloss.errors import Problem, UnknownProblem
 from lowloss.problem_codes import PROBLEMS, problem_from_document
 from lowloss.spec import DiagnosisSpec, JobSpec
-from service.api.examples import DIAGNOSIS_SPECS, EXAMPLES, JOB_SPECS, ProblemDocument
+from lowloss.spec.diagnosis import DIAGNOSIS_SPEC_EXAMPLES
+from lowloss.spec.job import JOB_SPEC_EXAMPLES
+from service.api.examples import EXAMPLES, ProblemDocument
 
 UNDECLARED = {"route_not_found", "method_not_allowed"}
 """Problems of the addresses that there are not."""
@@ -92,14 +94,14 @@ def test_every_code_of_a_server_has_one_example() -> None:
     assert set(EXAMPLES) == OF_A_SERVER
 
 
-@pytest.mark.parametrize("example", JOB_SPECS.values(), ids=JOB_SPECS)
+@pytest.mark.parametrize("example", JOB_SPEC_EXAMPLES.values(), ids=JOB_SPEC_EXAMPLES)
 def test_example_of_a_job_spec_is_one(example: dict[str, Any]) -> None:
     spec = JobSpec.model_validate(example["value"])
 
     assert spec.target == "price"
 
 
-@pytest.mark.parametrize("example", DIAGNOSIS_SPECS.values(), ids=DIAGNOSIS_SPECS)
+@pytest.mark.parametrize("example", DIAGNOSIS_SPEC_EXAMPLES.values(), ids=DIAGNOSIS_SPEC_EXAMPLES)
 def test_example_of_a_diagnosis_is_one(example: dict[str, Any]) -> None:
     spec = DiagnosisSpec.model_validate(example["value"])
 

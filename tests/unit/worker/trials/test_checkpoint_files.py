@@ -81,7 +81,7 @@ def test_size_counts_every_array() -> None:
 def test_checkpoint_that_cannot_be_read_is_left_out(
     content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checkpoints, "read_blob", lambda *_: iter([content]))
+    monkeypatch.setattr(checkpoints, "copy_blob", lambda _, __, path: path.write_bytes(content))
     saved = [SavedCheckpoint(1, 0, 5, "ab", len(content))]
 
     loaded = load_checkpoints(cast("Database", None), saved, tmp_path)

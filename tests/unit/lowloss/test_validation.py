@@ -1,0 +1,60 @@
+"""Problems from pydantic's errors."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import pytest
+from pydantic import AfterValidator, BaseModel
+
+from lowloss.errors import InvalidRequest
+from lowloss.spec import Recipe, wrong_value
+from lowloss.validation import suggest_field, suggest_name, validate
+
+
+def _refuse(value: str) -> str:
+    raise wrong_value("clock", f"no clock shows {value}", fix="write it so: 12:30")
+
+
+class Alarm(BaseModel):
+    at: Annotated[str, AfterValidator(_refuse)]
+
+
+def test_a_fix_with_a_colon_stays_whole() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        validate(Alarm, {"at": "25:00"}, field="alarm")
+
+    assert caught.value.detail == "no clock shows 25:00"
+    assert caught.value.fix == "write it so: 12:30"
+    assert caught.value.field == "alarm.at"
+
+
+def test_an_object_that_is_text_is_refused_at_its_field() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        validate(Recipe, {"layers": ["dense"], "loss": "mse"}, field="recipe")
+
+    assert caught.value.field == "recipe.layers.0"
+    assert caught.value.fix == "it should be a valid object or instance of RecipeLayer"
+
+
+@pytest.mark.parametrize(
+    ("name", "names", "suggestion"),
+    [
+        ("prise", ["area", "price"], "did you mean 'price'?"),
+        ("xyz", ["area", "price"], "leave it out; what is known here: area, price"),
+        ("xyz", [], "leave it out"),
+    ],
+)
+def test_a_field_that_does_not_exist_gets_a_suggestion(
+    name: str, names: list[str], suggestion: str
+) -> None:
+    assert suggest_field(name, names) == suggestion
+
+
+def test_a_suggestion_lists_the_first_of_many_names() -> None:
+    names = [f"column_{i}" for i in range(30)]
+
+    suggestion = suggest_name("?", names, otherwise="its columns are")
+
+    assert suggestion.startswith("its columns are column_0, column_1")
+    assert suggestion.endswith("column_19, …")

@@ -1,0 +1,98 @@
+"""Every threshold of the diagnosis: its value, its unit, and where it comes from."""
+
+from __future__ import annotations
+
+
+class Threshold(float):
+    """A number that a measurement is compared with."""
+
+    unit: str
+    source: str
+
+    def __new__(cls, value: float, unit: str, source: str) -> Threshold:
+        """Make a threshold of a value."""
+        threshold = super().__new__(cls, value)
+        threshold.unit, threshold.source = unit, source
+        return threshold
+
+
+RULES = "published rules: SageMaker Debugger, UMLAUT, DeepDiagnosis"
+TUNED = "`python -m benchmarks.diagnosis --half tune`"
+THUMB = "a common rule of thumb"
+CHOSEN = "chosen"
+
+# Checks of the data.
+SPREAD_RATIO = Threshold(10, "largest over smallest standard deviation of columns", RULES)
+OFF_CENTRE = Threshold(3, "abs(mean) of a column over its standard deviation", RULES)
+LARGE_SPREAD = Threshold(5, "standard deviation of a column", TUNED)
+SMALL_SPREAD = Threshold(0.05, "standard deviation of a column, at least", TUNED)
+TARGET_SPREAD = Threshold(10, "standard deviation of the target", RULES)
+TARGET_OFF_CENTRE = Threshold(10, "abs(mean) of the target over its standard deviation", RULES)
+SMALL_TARGET = Threshold(0.02, "standard deviation of the target, at least", TUNED)
+IMBALANCE = Threshold(10, "rows of the largest over the smallest class", "SageMaker Debugger")
+FAR = Threshold(20, "interquartile ranges beyond the quartiles: an outlier", TUNED)
+MAX_FAR = Threshold(0.05, "share of rows above which such values are a heavy tail", TUNED)
+LEAK_SCORE = Threshold(0.99, "R² or AUC of one column alone", RULES)
+DUPLICATE_SHARE = Threshold(0.02, "share of rows that repeat another", TUNED)
+SURE_ERRORS = Threshold(0.12, "wrong labels among the surest rows", TUNED)
+SURE_SHARE = Threshold(0.25, "share of rows that are the surest", CHOSEN)
+UNEXPLAINED = Threshold(0.6, "share of variance that the best model leaves", TUNED)
+CONFLICT_SHARE = Threshold(0.05, "share of rows that contradict an equal one", TUNED)
+UNLIKELY = Threshold(0.2, "probability of a label that is named as unlikely", CHOSEN)
+IRRELEVANT_SHARE = Threshold(0.5, "share of columns no better than noise", TUNED)
+MIN_IRRELEVANT = Threshold(10, "columns no better than noise, at least", TUNED)
+MAX_COLUMNS = Threshold(500, "columns of which importances are measured", CHOSEN)
+WIDE_ROWS = Threshold(20, "training rows a column below which a table is wide", CHOSEN)
+SCARCE_ROWS = Threshold(100, "training rows below which they are few", TUNED)
+SCARCE_COLUMN_ROWS = Threshold(5, "training rows a column below which they are few", TUNED)
+SCARCE_FALL = Threshold(0.15, "share that the second half of the rows takes off", TUNED)
+SCARCE_SPREAD = Threshold(0.4, "deviation of the loss between draws over its mean", TUNED)
+MIN_FALL = Threshold(0.04, "relative loss that the second half takes off, at least", TUNED)
+BALANCED_GAIN = Threshold(0.05, "balanced error that class weights take off, at least", TUNED)
+BALANCED_SHARE = Threshold(0.15, "share of the balanced error that they take off", TUNED)
+
+# Checks of the recipe.
+UNREACHABLE = Threshold(0.02, "share of targets that the output cannot reach", TUNED)
+MOSTLY_UNREACHABLE = Threshold(0.05, "the same, from which the cause is certain", TUNED)
+SMALL_UNITS = Threshold(8, "units of the narrowest hidden layer, at least", TUNED)
+WEIGHTS_PER_ROW = Threshold(50, "weights per training row", TUNED)
+DROPOUT = Threshold(0.5, "dropout rate", RULES)
+MIN_ACTIVE_UNITS = Threshold(8, "units that dropout leaves, at least", TUNED)
+PENALTY_L1 = Threshold(1e-3, "L1 over the loss of a constant answer", TUNED)
+PENALTY_L2 = Threshold(1e-2, "L2 over the loss of a constant answer", TUNED)
+BATCH_SHARE = Threshold(0.25, "batch size over training rows", TUNED)
+BATCH_STEPS = Threshold(8, "steps an epoch, at least", TUNED)
+SMALL_BATCH = Threshold(4, "rows of a batch, at least", TUNED)
+FEW_EPOCHS = Threshold(10, "epochs, at least", TUNED)
+INITIAL_SPREAD = Threshold(
+    4, "initial over the usual standard deviation; below its inverse squared", TUNED
+)
+
+# Checks of the curve and of the network.
+GAP = Threshold(1.1, "validation loss over training loss", RULES)
+EARLY_BEST = Threshold(0.6, "share of the epochs before which the best is early", RULES)
+LATE_BEST = Threshold(0.75, "share of the epochs after which the best is late", "Tuning Playbook")
+WORSE_THAN_BEST = Threshold(1.05, "last validation loss over the least", TUNED)
+NOT_RESTORED = Threshold(1.02, "last validation loss over the least, with early stopping", TUNED)
+STILL_FALLING = Threshold(0.02, "fall of the loss in the last quarter", TUNED)
+FALL = Threshold(0.1, "fall of the training loss, at least", TUNED)
+SIGN_CHANGES = Threshold(0.5, "share of epochs at which the loss turns", RULES)
+DEAD = Threshold(0.7, "share of hidden units that are always 0", RULES)
+BEYOND = Threshold(5, "abs(input) from which a squashing unit is saturated", RULES)
+SATURATED = Threshold(0.5, "share of inputs to squashing units that are saturated", RULES)
+LOW_STEP = Threshold(-4, "log10 of the first step over the weights' size, at least", THUMB)
+HIGH_STEP = Threshold(-1, "log10 of the first step over the weights' size", THUMB)
+VANISHED = Threshold(1e-3, "gradient of the first over the last kernel, at least", TUNED)
+EXPLODED = Threshold(1e3, "first loss over a constant answer's", RULES)
+
+# The chain of remedies.
+HOPELESS = Threshold(1e3, "times a constant answer's loss: as bad as no loss", CHOSEN)
+MIN_GAIN = Threshold(0.02, "share of a constant answer's loss that matters", TUNED)
+MIN_SHARE = Threshold(0.09, "share of the recipe's own loss that matters", TUNED)
+UNSUSPECTED = Threshold(1.5, "times that, where no check named the cause", TUNED)
+CONFIRMED = Threshold(0.5, "share of that which fresh draws must show", TUNED)
+NEAR = Threshold(0.7, "share of the best gain from which a remedy is as good", TUNED)
+SAME_STAGE_NEAR = Threshold(0.85, "the same among causes of one stage", TUNED)
+EXPLAINED_AWAY = Threshold(0.5, "share of its gain below which a rival is an alternative", TUNED)
+LARGE_FALL = Threshold(0.1, "fall of the relative loss that is large", CHOSEN)
+LARGE_SHARE = Threshold(0.4, "share of the recipe's own loss that is large", CHOSEN)
