@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -97,13 +97,29 @@ def whole_search() -> dict[str, Any]:
         return {"lowloss": ours, "peers": peers}
 
 
+def steps_of(rounds: int) -> dict[str, Any]:
+    """Measure a training step at each width."""
+    return {str(width): rounds_of("steps", width, PEERS, rounds) for width in WIDTHS}
+
+
+def rows_of() -> dict[str, Any]:
+    """Measure a training step on tables of each size, once."""
+    peers = {rows: [p for p in PEERS[:3] if rows <= MAX_ROWS.get(p, rows)] for rows in ROWS}
+    return {str(rows): rounds_of("rows", rows, peers[rows], 1) for rows in ROWS}
+
+
+def small_tables() -> dict[str, Any]:
+    """Measure a default job and a stock script on each small table."""
+    kinds = ("small", "small_stock")
+    return {table: {kind: measure(kind, table) for kind in kinds} for table in SMALL_TABLES}
+
+
 def main() -> None:
     """Run all, or what is named; results that are not measured anew stay."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("only", nargs="*", choices=[*PARTS, []])
     parser.add_argument("--rounds", type=int, default=3)
-    given = parser.parse_args()
-    wanted = given.only or PARTS
+    arguments = parser.parse_args()
     results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     results["machine"] = {
         "cores": len(os.sched_getaffinity(0)),
@@ -111,32 +127,20 @@ def main() -> None:
         "python": platform.python_version(),
     }
     commit = subprocess.check_output(["git", "describe", "--always", "--dirty"], text=True).strip()
-    results["commits"] = results.get("commits", {}) | dict.fromkeys(wanted, commit)
-    if "steps" in wanted:
-        results["steps"] = {
-            str(width): rounds_of("steps", width, PEERS, given.rounds) for width in WIDTHS
-        }
-    if "rows" in wanted:
-        results["rows"] = {
-            str(rows): rounds_of(
-                "rows", rows, [p for p in PEERS[:3] if rows <= MAX_ROWS.get(p, rows)], 1
-            )
-            for rows in ROWS
-        }
-    if "search" in wanted:
-        results["search"] = whole_search()
-    if "folds" in wanted:
-        results["folds"] = measure("folds")
-    if "small" in wanted:
-        results["small"] = {
-            table: {kind: measure(kind, table) for kind in ("small", "small_stock")}
-            for table in SMALL_TABLES
-        }
-    if "spaces" in wanted:
-        results["spaces"] = {str(rows): measure("spaces", rows) for rows in SPACE_ROWS}
-    if "upload" in wanted:
-        results["upload"] = measure("upload", UPLOADED_ROWS)
-    write_results(RESULTS, results)
+    measurements: dict[str, Callable[[], Any]] = {
+        "steps": lambda: steps_of(arguments.rounds),
+        "rows": rows_of,
+        "search": whole_search,
+        "folds": lambda: measure("folds"),
+        "small": small_tables,
+        "spaces": lambda: {str(rows): measure("spaces", rows) for rows in SPACE_ROWS},
+        "upload": lambda: measure("upload", UPLOADED_ROWS),
+    }
+    for part in arguments.only or PARTS:
+        results[part] = measurements[part]()
+        results["commits"] = results.get("commits", {}) | {part: commit}
+        # At once: an hour of measurements must not be lost with the next part.
+        write_results(RESULTS, results)
     write_page(results)
 
 

@@ -29,6 +29,9 @@ SPACE = {
 REQUEST = {
     "target": "price",
     "search_space": SPACE,
+    # Peers train every trial to its end.
+    "algorithm": "tpe",
+    "pruning": None,
     "budget": {"max_trials": TRIALS, "max_epochs": EPOCHS, "max_seconds": None},
     "preprocessing": {"scale_features": "standard"},
     "final": {"confirm_top": 1, "confirm_seeds": 1, "refit": False, "members": 1},
