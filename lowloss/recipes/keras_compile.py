@@ -12,6 +12,7 @@ from lowloss.spec.optimizers import OPTIMIZERS, OptimizerRecord, find_optimizer
 from lowloss.tables.cells import show_value
 
 LOSSES: tuple[str, ...] = get_args(LossName)
+KERAS_CLASSES = sorted({record.keras_class for record in OPTIMIZERS.values()})
 
 Note = Callable[[str], None]
 
@@ -38,7 +39,9 @@ def read_optimizer(value: Any, note: Note) -> dict[str, Any]:
         optimizer = parse_object(value, "the optimizer")
     record = find_optimizer(optimizer.class_name, optimizer.config)
     if optimizer.is_custom or record is None:
-        raise _unsupported(f"is {show_value(optimizer.class_name)}", f"use {', '.join(OPTIMIZERS)}")
+        raise _unsupported(
+            f"is {show_value(optimizer.class_name)}", f"use {', '.join(KERAS_CLASSES)}"
+        )
     _check_constants(optimizer, record, note)
     momentum = optimizer.read_number("momentum", 0.0)
     if momentum and not record.takes_momentum:

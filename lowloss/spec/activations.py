@@ -17,8 +17,9 @@ from lowloss.spec.initializers import INITIALIZERS, InitializerRecord
 class ActivationRecord:
     """An activation of Keras; its values lie between `low` and `high`.
 
-    `initializer` is the usual one of a layer that it follows. A squashing one is flat on both sides
-    of 0. A search may choose those that are `searched`.
+    `initializer` is the usual one of a layer that it follows. A squashing one is a smooth step,
+    flat on both sides of 0; `relu6` is flat, too, but not where inputs usually lie. A search may
+    choose those that are `is_searched`.
     """
 
     name: str

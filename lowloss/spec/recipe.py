@@ -127,6 +127,11 @@ class RecipeOptimizer(Spec):
         """Replace arguments that a record's name stands for by that name."""
         if not isinstance(fields, dict) or not isinstance(fields.get("name"), str):
             return fields
+        nesterov = fields.get("nesterov")
+        if not isinstance(nesterov, bool | None):
+            raise wrong_value(
+                "boolean_wanted", f"nesterov is {nesterov!r}", fix="give true or false"
+            )
         record = find_optimizer(fields["name"].replace("_", ""), fields)
         if record is None:
             return fields

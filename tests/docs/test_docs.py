@@ -14,6 +14,9 @@ from pydantic import BaseModel
 from lowloss.cli import app
 from lowloss.problem_codes import PROBLEMS
 from lowloss.spec import DiagnosisSpec, JobSpec, Recipe, RecipeLayer
+from lowloss.spec.activations import ACTIVATIONS
+from lowloss.spec.initializers import INITIALIZERS
+from lowloss.spec.optimizers import OPTIMIZERS
 from service.app import create_app
 from service.settings import Limits, Settings
 from worker.diagnosis import thresholds
@@ -126,3 +129,12 @@ def test_every_threshold_of_the_diagnosis_is_in_its_page() -> None:
         for name, threshold in vars(thresholds).items()
         if isinstance(threshold, thresholds.Threshold)
     ]
+
+
+@pytest.mark.parametrize("name", [*OPTIMIZERS, *ACTIVATIONS, *INITIALIZERS])
+def test_the_api_page_names_everything_that_a_recipe_may_name(name: str) -> None:
+    page = (DOCS / "api.md").read_text()
+
+    recipe = page[page.index("| field of `recipe` | takes |") :]
+
+    assert f"`{name}`" in recipe

@@ -46,4 +46,6 @@ def recipe_of_plan(plan: Plan, scaling: Scaling, spec: JobSpec, task: Task, clas
         scale_features=scaling,
         scale_target="standard" if scale_target else "none",
         missing="mean",
+        validation_split=0.2,
+        early_stopping={"patience": plan.patience, "restore_best_weights": True},
     )

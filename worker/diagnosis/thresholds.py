@@ -15,6 +15,10 @@ class Threshold(float):
         threshold.unit, threshold.source = unit, source
         return threshold
 
+    def __reduce__(self) -> tuple[type[Threshold], tuple[float, str, str]]:
+        """Return what a copy is made of."""
+        return Threshold, (float(self), self.unit, self.source)
+
 
 RULES = "published rules: SageMaker Debugger, UMLAUT, DeepDiagnosis"
 TUNED = "`python -m benchmarks.diagnosis --half tune`"

@@ -1,5 +1,7 @@
 """Optimizers as pure functions: a step over all slots at once, with Keras's semantics and defaults.
 
+The record of the same name (`lowloss/spec/optimizers.py`) says what users read of it. The engine
+imports nothing of ours, so both have Keras's constants; tests hold both to Keras, and each other.
 Parameters are a list, kernels [K, in, out] and biases [K, 1, out] in turn, for K slots; `moments`
 hold a list of the same shapes for each moment of a rule.
 """
@@ -16,7 +18,6 @@ import numpy as np
 import tensorflow as tf
 
 EPSILON = 1e-7
-MOMENTUM = 0.9
 BETA_1, BETA_2 = 0.9, 0.999
 RHO = 0.9
 LION_BETA_2 = 0.99
@@ -32,7 +33,7 @@ class Step(NamedTuple):
 
     rate: Any
     step: Any
-    momentum: Any = MOMENTUM
+    momentum: Any
 
 
 Update = Callable[[Parameters, Parameters, Moments, Step], tuple[Parameters, Moments]]

@@ -19,6 +19,7 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
+from optuna.trial import Trial
 
 from lowloss.spec import Choice, Float, Int
 
@@ -80,10 +81,10 @@ class Side:
         return self._between(value, low, high - part)
 
     def nearest(self, value: Any) -> Any:
-        """Return the value that is nearest to one that may be outside; the first where none is."""
+        """Return the value that is nearest to one; the first where there is no order."""
         if not isinstance(self.parameter, Choice):
             low, high = self.parameter.min, self.parameter.max
-            inside = low if value is None else min(max(value, low), high)
+            inside = min(max(value, low), high)
             if self.values is None or self.parameter.step is None:
                 return inside
             return self.values[round((inside - low) / self.parameter.step)]
@@ -94,6 +95,23 @@ class Side:
         if not numbers or not isinstance(value, int | float):
             return choices[0]
         return min(numbers, key=lambda number: abs(number - value))
+
+    def suggest(self, trial: Trial) -> Any:
+        """Let Optuna choose a value: by its number where each has an equal part of the side."""
+        match self.parameter:
+            case Choice(choices=choices):
+                return choices[trial.suggest_categorical(self.name, range(len(choices)))]
+            case Int(min=low, max=high) if self.is_log:
+                return trial.suggest_int(self.name, low, high, log=True)
+            case Float(min=low, max=high, step=None):
+                value = trial.suggest_float(self.name, low, high, log=self.is_log)
+                return min(max(value, low), high)
+        values = self.values or ()
+        return values[trial.suggest_int(self.name, 0, len(values) - 1)]
+
+    def coordinate(self, value: Any) -> Any:
+        """Return what Optuna chooses for a value: the inverse of `suggest`."""
+        return value if self.values is None or self.is_log else self.values.index(value)
 
     def allows(self, value: Any) -> bool:
         """Return whether the hyperparameter may have a value."""

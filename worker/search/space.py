@@ -33,7 +33,7 @@ class Space:
     """Everything that a search may choose: how features are scaled, too.
 
     Layer i's width is `width_i`, which exists only where `layers` is i at least; one width for all
-    layers is `width`. Each entry comes after `layers`, if it hangs on that.
+    layers is `width`. An entry that depends on `layers` comes after it.
     """
 
     entries: tuple[Side | Fixed, ...]
@@ -83,7 +83,10 @@ class Space:
 
     def nearest(self, values: Mapping[str, Any]) -> Setting:
         """Return the setting that is nearest to values; their `width` is that of every layer."""
-        return self.choose(lambda side: side.nearest(values[hyperparameter_name(side.name)]))
+        encoded_values = {name: _without_none(value) for name, value in values.items()}
+        return self.choose(
+            lambda side: side.nearest(encoded_values[hyperparameter_name(side.name)])
+        )
 
 
 def exists(entry: Side | Fixed, setting: Mapping[str, Any]) -> bool:

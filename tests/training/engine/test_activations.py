@@ -39,4 +39,4 @@ def test_a_squashing_activation_is_flat_on_both_sides(name: str) -> None:
     y_N = np.asarray(keras.activations.get(name)(x_NW))[:, 0]
 
     is_flat = bool(np.abs(y_N[[0, 2]] - y_N[[1, 3]]).max() < 0.05)
-    assert is_flat is ACTIVATIONS[name].is_squashing or name == "relu6"
+    assert is_flat is (ACTIVATIONS[name].is_squashing or name == "relu6")

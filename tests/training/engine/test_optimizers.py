@@ -75,10 +75,21 @@ def test_adamw_shares_the_programs_of_adam() -> None:
     assert RULES["adamw"].name == "adam"
 
 
+def test_without_momentum_nesterovs_step_is_plain() -> None:
+    one, zero = tf.ones((1, 1, 1)), tf.zeros((1, 1, 1))
+
+    moved = [
+        RULES[name].update([one], [one], [[zero]], Step(one * RATE, one, zero))[0][0].numpy().item()
+        for name in ("sgd", "sgd_nesterov")
+    ]
+
+    assert moved == pytest.approx([1 - RATE, 1 - RATE])
+
+
 def test_nadam_steps_by_its_rate_long_after_the_end_of_its_table() -> None:
     one, late = tf.ones((1, 1, 1)), tf.constant([[[NADAM_STEPS * 1000.0]]])
 
-    (moved,), _ = RULES["nadam"].update([one * 3], [one], [[one], [one]], Step(one, late))
+    (moved,), _ = RULES["nadam"].update([one * 3], [one], [[one], [one]], Step(one, late, one))
 
     # Of gradients that were always 1 both means are 1.
     assert moved.numpy().item() == pytest.approx(2.0, abs=1e-5)

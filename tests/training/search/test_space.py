@@ -9,9 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lowloss.spec import Choice, Float, Int, SearchSpace
+from tests.builders.searches import a_spec
 from worker.engine.cohort.buckets import Reach
+from worker.search.plans import hyperparameters_of, to_plan
+from worker.search.portfolio import first_settings
 from worker.search.reach import reach_of_space
 from worker.search.sides import Side
+from worker.search.space import NO_CLIPPING, Space, to_hyperparameters, to_setting
+
+SCALINGS = ["standard", "quantile"]
 
 PARAMETERS = st.one_of(
     st.tuples(st.integers(1, 50), st.integers(1, 9), st.integers(0, 20)).map(
@@ -67,3 +73,37 @@ def test_reach_is_the_largest_network_and_what_its_programs_need() -> None:
     # Widths 32, 64, 128 and 256 for each layer, and two batch sizes.
     assert found == Reach(3, 256, frozenset({"dropout", "clip_norm"}), 2 * (4 + 4**2 + 4**3))
     assert fixed == Reach(2, 48, frozenset(), 1)
+
+
+SPACES = st.fixed_dictionaries(
+    {
+        "layers": st.sampled_from([2, {"min": 1, "max": 3}]),
+        "width": st.sampled_from([16, {"choices": [8, 16]}, {"min": 8, "max": 64}]),
+        "optimizer": st.sampled_from(["lion", {"choices": ["adam", "sgd_nesterov"]}]),
+        "clip_norm": st.sampled_from([None, {"choices": [1.0, None]}, {"min": 0.1, "max": 1.0}]),
+        "activation": st.sampled_from(["relu", {"choices": ["tanh", "selu"]}]),
+    }
+)
+
+
+@given(space=SPACES, share=st.floats(0, 1))
+@settings(max_examples=100, deadline=None)
+def test_a_setting_comes_back_from_its_hyperparameters_and_from_its_plan(
+    space: dict[str, Any], share: float
+) -> None:
+    spec = a_spec(search_space=space, preprocessing={"scale_features": {"choices": SCALINGS}})
+    setting = Space.of(spec).choose(lambda side: side.value(share))
+
+    hyperparameters = to_hyperparameters(setting)
+
+    plan = to_plan(7, 1, hyperparameters, spec)
+    assert hyperparameters_of(plan, spec) == hyperparameters
+    assert to_setting(hyperparameters, spec.search_space) == setting
+
+
+def test_first_settings_do_not_clip_where_a_space_allows_that() -> None:
+    spec = a_spec(search_space={"clip_norm": {"choices": [1.0, None]}})
+
+    settings_to_begin_with = first_settings(spec)
+
+    assert {setting["clip_norm"] for setting in settings_to_begin_with} == {NO_CLIPPING}

@@ -250,6 +250,7 @@ def _usual_batches(case: RemedyContext) -> list[RemedyRule]:
 
 
 def _adam(case: RemedyContext) -> list[RemedyRule]:
+    # Of Adam's own rate the remedies of the learning rate are told.
     if case.recipe.optimizer.name in {"adam", "adamw"}:
         return []
     adam: Change = {"name": "adam", "learning_rate": 1e-3, "momentum": 0.0}

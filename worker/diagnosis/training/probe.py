@@ -106,17 +106,21 @@ def _step(
     for kernel, gradient in zip(kernels, gradients, strict=True):
         size = float(np.abs(kernel).mean())
         moved = _first_move(optimizer.name, gradient) / (1 - optimizer.momentum)
+        if optimizer.record.is_adaptive:
+            # RMSprop's first step is larger than the later ones, which go by about the rate.
+            moved = min(1.0, moved)
         if size > 0 and np.isfinite(moved) and moved > 0:
             ratios.append(optimizer.rate * moved / size)
     return float(np.median(ratios)) if ratios else None
 
 
 def _first_move(optimizer: str, gradient: FloatArray) -> float:
-    """Return how far an optimizer's first step moves weights on average, at a rate of 1."""
+    """Return how far a first step without momentum moves weights on average, at a rate of 1."""
     rule = RULES[optimizer]
     moments = [[tf.fill((1, *gradient.shape), tf.constant(value))] for value in rule.moments]
     zeros, one = tf.zeros((1, *gradient.shape)), tf.ones((1, 1, 1))
-    (moved,), _ = rule.update([zeros], [tf.constant(gradient[None])], moments, Step(one, one))
+    first_step = Step(one, one, tf.zeros((1, 1, 1)))
+    (moved,), _ = rule.update([zeros], [tf.constant(gradient[None])], moments, first_step)
     return float(np.abs(moved).mean())
 
 

@@ -42,8 +42,8 @@ def to_plan(recipe: Recipe, *, number: int, seed: int, fold: int) -> Plan:
 def to_recipe(plan: Plan, *, output: dict[str, Any], **fields: Any) -> Recipe:
     """Return the recipe that a plan trains: the inverse of `to_plan`.
 
-    A plan does not know its data: `output` are units and activation of the output layer, `fields`
-    the loss and the preprocessing. What stops early keeps the best weights of a fifth of the rows.
+    A plan does not know its data, nor whether its best weights are kept: `output` are units and
+    activation of the output layer, `fields` the loss, the preprocessing, and what stops it early.
     """
     takes_momentum = OPTIMIZERS[plan.optimizer].takes_momentum
     optimizer = {
@@ -54,10 +54,6 @@ def to_recipe(plan: Plan, *, output: dict[str, Any], **fields: Any) -> Recipe:
         "weight_decay": plan.weight_decay,
         "clip_norm": plan.clip_norm,
     }
-    stopping = {
-        "validation_split": 0.2,
-        "early_stopping": {"patience": plan.patience, "restore_best_weights": True},
-    }
     return Recipe.model_validate(
         {
             "noise": plan.noise,
@@ -66,7 +62,6 @@ def to_recipe(plan: Plan, *, output: dict[str, Any], **fields: Any) -> Recipe:
             "optimizer": optimizer,
             "batch_size": plan.batch_size,
             "epochs": plan.max_epochs,
-            **(stopping if plan.patience <= plan.max_epochs else {}),
             **fields,
         }
     )

@@ -11,11 +11,10 @@ from optuna.distributions import BaseDistribution
 from optuna.search_space import IntersectionSearchSpace
 from optuna.trial import FrozenTrial
 
-from lowloss.spec import Choice, Direction, Float, Int, JobSpec
+from lowloss.spec import Direction, JobSpec
 from worker.search.oracles.store import StoreOracle
 from worker.search.plans import trial_seed
 from worker.search.pruning import Reached
-from worker.search.sides import Side
 
 
 class _Sampler(optuna.samplers.TPESampler):
@@ -60,7 +59,7 @@ class TpeOracle(StoreOracle):
         # Each trial's draws follow from its own number, so that a restarted search goes on alike.
         self._study.sampler = _Sampler(trial_seed(self.job_seed, number), self._common)
         trial = self._study.ask()
-        values = self.space.choose(lambda side: _suggest(trial, side))
+        values = self.space.choose(lambda side: side.suggest(trial))
         if self._duplicate(values):
             self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
             return self.draw_untried(number)
@@ -92,28 +91,8 @@ class TpeOracle(StoreOracle):
         sides = [side for side in self.space.sides if side.name in values]
         # Nothing is drawn of what is given: so no sampler need find out what it would suggest.
         self._study.sampler = optuna.samplers.RandomSampler(seed=0)
-        self._study.enqueue_trial({side.name: _coordinate(side, values) for side in sides})
+        self._study.enqueue_trial({side.name: side.coordinate(values[side.name]) for side in sides})
         trial = self._study.ask()
         for side in sides:
-            _suggest(trial, side)
+            side.suggest(trial)
         return trial
-
-
-def _suggest(trial: optuna.Trial, side: Side) -> Any:
-    """Let Optuna choose a value: by its number where each has an equal part of the side."""
-    match side.parameter:
-        case Choice(choices=choices):
-            return choices[trial.suggest_categorical(side.name, range(len(choices)))]
-        case Int(min=low, max=high) if side.is_log:
-            return trial.suggest_int(side.name, low, high, log=True)
-        case Float(min=low, max=high, step=None):
-            value = trial.suggest_float(side.name, low, high, log=side.is_log)
-            return min(max(value, low), high)
-    values = side.values or ()
-    return values[trial.suggest_int(side.name, 0, len(values) - 1)]
-
-
-def _coordinate(side: Side, values: Mapping[str, Any]) -> Any:
-    """Return what Optuna would have chosen for a value."""
-    value = values[side.name]
-    return value if side.values is None or side.is_log else side.values.index(value)
