@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 from lowloss.results.parts import Result
 
@@ -52,12 +53,27 @@ class Level(Result):
     rows: int
 
 
+ColumnType = Literal["number", "category", "boolean", "date", "duration"]
+"""What a column of texts can be read as."""
+
+
+class Reading(Result):
+    """How the texts of a column were read: later rows are read alike."""
+
+    kind: ColumnType
+    decimal: Literal[".", ","] = "."
+    group: Literal["", ",", ".", " ", "'"] = ""
+    order: Literal["ymd", "dmy", "mdy"] | None = None
+    date_format: str | None = None
+
+
 class Column(Result):
     """The profile of one column, made at upload. Missing values count only in `missing`.
 
     `levels` lists the most frequent values, and is complete when `distinct` equals its length.
     `mean`, `sd`, `min`, `max`, `quantiles` (at `QUANTILES`) and `histogram` are null, or empty,
     unless the column holds numbers, booleans (as 0 and 1) or dates (as days since 1970-01-01).
+    `reading` is how the texts of a CSV were read.
     """
 
     name: str
@@ -72,6 +88,23 @@ class Column(Result):
     quantiles: tuple[float, ...] = ()
     histogram: Histogram | None = None
     levels: tuple[Level, ...] = ()
+    reading: Reading | None = None
+
+
+class TableWarning(Result):
+    """What the reader of a table decided or left out, and how to change it.
+
+    `count` is how many cells, rows or columns it concerns, `rows` are the first of these rows, from
+    1 without the header, and `example` is one of the cells as written.
+    """
+
+    code: str
+    column: str | None = None
+    count: int
+    rows: tuple[int, ...] = ()
+    example: str | None = None
+    detail: str
+    fix: str
 
 
 class Dataset(Result):

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from lowloss.errors import BodyTooLarge, DatasetInUse, DatasetNotFound, TableEmpty
 from lowloss.results import Dataset, Page, TableFormat
 from lowloss.spec import Text
+from lowloss.tables.options import Delimiter, ParseOptions, Quote
 from service.api.bodies import Upload, spool_body
 from service.api.examples import TABLE_PROBLEMS, UPLOAD_BODY, Responses, problems
 from service.api.parameters import Cursor, DatasetId, Limit
@@ -26,7 +27,6 @@ from service.store.datasets import (
     get_dataset,
     list_datasets,
 )
-from service.tables.options import Delimiter, ParseOptions, Quote
 from service.tables.parse import Bounds, parse_upload
 
 router = APIRouter(tags=["datasets"])

@@ -9,10 +9,10 @@ from typing import Any
 
 from lowloss.errors import Problem, TableTooLarge
 from lowloss.results import TableFormat
+from lowloss.tables.options import ParseOptions
+from lowloss.tables.read import read_table
 from service.settings import Limits
-from service.tables.options import ParseOptions
 from service.tables.profile import profile_table
-from service.tables.read import read_table
 
 
 def profile_upload(request: dict[str, Any]) -> dict[str, Any]:

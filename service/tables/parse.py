@@ -18,8 +18,8 @@ import psutil
 from lowloss.errors import TableTooLarge, TableUnreadable
 from lowloss.problem_codes import problem_from_document
 from lowloss.results import Column, TableFormat
+from lowloss.tables.options import ParseOptions
 from service.settings import Limits
-from service.tables.options import ParseOptions
 
 COMMAND = (sys.executable, "-m", "service.tables.child")
 WATCH_SECONDS = 0.02

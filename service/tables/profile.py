@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from lowloss.results import QUANTILES, Column, ColumnKind, Histogram, Level
 from lowloss.tables.cells import format_label
+from lowloss.tables.table import Table
 from service.settings import Limits
-from service.tables.table import Table
 
 SHOWN_LEVELS = 10
 TEXT_LEVELS = 100
@@ -43,10 +43,11 @@ class _ValueCounts:
 
 def profile_table(table: Table, *, limits: Limits) -> tuple[Column, ...]:
     """Profile every column."""
-    return tuple(_profile_column(column, limits, table.is_matrix) for column in table.frame)
+    return tuple(_profile_column(column, limits, table) for column in table.frame)
 
 
-def _profile_column(column: pl.Series, limits: Limits, is_matrix: bool) -> Column:
+def _profile_column(column: pl.Series, limits: Limits, table: Table) -> Column:
+    is_matrix, words = table.is_matrix, table.words.get(column.name)
     present = column.drop_nulls()
     if present.dtype == pl.String:
         summary = _count_strings(present, limits)
@@ -55,19 +56,23 @@ def _profile_column(column: pl.Series, limits: Limits, is_matrix: bool) -> Colum
     else:
         # Sorted once: all measures follow from the order.
         ordered = np.sort(present.to_physical().to_numpy())
-        summary = _count_ordered(ordered, present.dtype, limits)
+        summary = _count_ordered(ordered, present.dtype, limits, words)
         numbers = _to_numbers(ordered, present.dtype)
         measures = _measure_spread(numbers) if numbers.size else {}
         measures["is_integer"] = present.dtype.is_numeric() and _is_whole(numbers)
         kind = _find_number_kind(present.dtype, summary)
         if kind is ColumnKind.numeric and measures["is_integer"] and not is_matrix:
             kind = _find_integer_kind(numbers, summary, rows=len(column))
+    if kind is ColumnKind.constant and 0 < len(present) < len(column) and not is_matrix:
+        # A flag: there, or not.
+        kind = ColumnKind.categorical
     return Column(
         name=column.name,
         kind=kind,
         missing=column.null_count(),
         distinct=summary.distinct,
         levels=summary.levels,
+        reading=table.readings.get(column.name),
         **measures,
     )
 
@@ -85,7 +90,10 @@ def _count_strings(present: pl.Series, limits: Limits) -> _ValueCounts:
 
 
 def _count_ordered(
-    ordered: NDArray[np.generic], dtype: pl.DataType, limits: Limits
+    ordered: NDArray[np.generic],
+    dtype: pl.DataType,
+    limits: Limits,
+    words: tuple[str, str] | None,
 ) -> _ValueCounts:
     """Count sorted values; equal ones are neighbours."""
     starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(ordered)])
@@ -95,7 +103,7 @@ def _count_ordered(
         rows=len(ordered),
         distinct=len(counts),
         rarest=int(counts.min(initial=len(ordered))),
-        levels=_make_levels(pl.Series(ordered[starts[top]]).cast(dtype), counts[top]),
+        levels=_make_levels(pl.Series(ordered[starts[top]]).cast(dtype), counts[top], words),
     )
 
 
@@ -114,9 +122,13 @@ def _find_largest(counts: NDArray[np.int64], limit: int) -> NDArray[np.int64]:
     return np.concatenate([above, equal[: limit - len(above)]])
 
 
-def _make_levels(values: pl.Series, rows: pl.Series | NDArray[np.int64]) -> tuple[Level, ...]:
+def _make_levels(
+    values: pl.Series,
+    rows: pl.Series | NDArray[np.int64],
+    words: tuple[str, str] | None = None,
+) -> tuple[Level, ...]:
     return tuple(
-        Level(value=format_label(value), rows=int(n))
+        Level(value=format_label(value, words), rows=int(n))
         for value, n in zip(values.to_list(), rows, strict=True)
     )
 

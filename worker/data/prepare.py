@@ -11,8 +11,8 @@ import polars as pl
 from lowloss.errors import JobFailed
 from lowloss.results import Column
 from lowloss.spec import Choice, JobSpec, Scaling, Task
+from lowloss.tables.table import Table
 from service.tables.check import MIN_SPLIT_ROWS, MIN_TRAIN_ROWS, CheckedJob
-from service.tables.table import Table
 from worker.data.columns import RawColumns, read_columns, read_strings
 from worker.data.features import EMBEDDING_SIZE, FittedFeatures, design_matrix
 from worker.data.fit import as_matrix, fit_features
@@ -88,7 +88,8 @@ def prepare(table: Table, checked: CheckedJob, *, max_levels: int) -> Prepared:
     """Split the labelled rows, fit the transforms on the training rows, and apply them to all."""
     spec = checked.spec
     frame = _labelled(table.frame, spec.target)
-    y = read_target(frame[spec.target], checked.task, checked.labels)
+    words = table.words.get(spec.target)
+    y = read_target(frame[spec.target], checked.task, checked.labels, words)
     labelled = LabelledRows(
         checked.features,
         read_columns(frame, checked.features),

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from lowloss.errors import TableInvalid
 from lowloss.results import TableFormat
+from lowloss.tables.options import ParseOptions
+from lowloss.tables.read import read_table
 from service.settings import Limits
-from service.tables.options import ParseOptions
 from service.tables.parse import Bounds, parse_upload
-from service.tables.read import read_table
 from tests.builders.soundness import BOUNDED, assert_is_helpful, outcome_of
 from tests.builders.tables import LIMITS, a_dataset_of
 

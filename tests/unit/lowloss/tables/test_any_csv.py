@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lowloss.results import TableFormat
-from service.tables.options import ParseOptions
+from lowloss.tables.options import ParseOptions
 from tests.builders.soundness import BOUNDED, outcome_of
 
 WORDS = st.text(

@@ -14,8 +14,8 @@ import polars as pl
 from numpy.lib import format as npy
 
 from lowloss.errors import NpzArraysMissing, NpzContainsPickle, NpzShapesDiffer, TableUnreadable
-from service.settings import Limits
-from service.tables.table import Table, check_size, check_text
+from lowloss.tables.limits import TableLimits
+from lowloss.tables.table import Table, check_size, check_text
 
 FAULTS = (
     zipfile.BadZipFile,
@@ -29,7 +29,7 @@ FAULTS = (
 """The errors of damaged bytes."""
 
 
-def read_npz(path: Path, limits: Limits) -> Table:
+def read_npz(path: Path, limits: TableLimits) -> Table:
     """Read `X` [rows] or [rows, columns] of numbers, and `y` [rows] or [rows, 1]."""
     try:
         with zipfile.ZipFile(path) as archive:
@@ -49,7 +49,7 @@ def read_npz(path: Path, limits: Limits) -> Table:
     return _to_table(x, y, limits)
 
 
-def _read_array(archive: zipfile.ZipFile, name: str, limits: Limits) -> np.ndarray[Any, Any]:
+def _read_array(archive: zipfile.ZipFile, name: str, limits: TableLimits) -> np.ndarray[Any, Any]:
     with archive.open(f"{name}.npy") as file:
         shape, dtype = _read_header(file)
     if dtype.hasobject:
@@ -75,7 +75,7 @@ def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     return shape, dtype
 
 
-def _to_table(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], limits: Limits) -> Table:
+def _to_table(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], limits: TableLimits) -> Table:
     x = x[:, None] if x.ndim == 1 else x
     y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
     if x.ndim != 2 or y.ndim != 1 or len(x) != len(y):

@@ -24,10 +24,10 @@ from lowloss.errors import (
     TableUnreadable,
 )
 from lowloss.results import TableFormat
+from lowloss.tables.csv_text import read_text
+from lowloss.tables.options import ParseOptions
+from lowloss.tables.read import read_table
 from service.settings import Limits
-from service.tables.csv_text import read_text
-from service.tables.options import ParseOptions
-from service.tables.read import read_table
 from tests.builders.tables import read
 
 
@@ -76,12 +76,25 @@ def test_column_is_typed_by_all_of_its_values(
     assert frame["x"].to_list() == expected
 
 
-def test_one_word_deep_in_a_column_of_numbers_makes_it_text(tmp_path: Path) -> None:
+def test_one_word_deep_in_a_column_of_numbers_is_missing_and_said_so(tmp_path: Path) -> None:
     rows = [str(i) for i in range(9000)] + ["many"]
+    path = tmp_path / "table.csv"
+    path.write_text("x,y\n" + "\n".join(f"{r},1" for r in rows))
+
+    table = read(path)
+
+    assert table.frame["x"].to_list() == [*range(9000), None]
+    assert [(w.code, w.column, w.count, w.rows, w.example) for w in table.warnings] == [
+        ("unreadable_cells", "x", 1, (9001,), "many")
+    ]
+
+
+def test_many_words_in_a_column_of_numbers_make_it_text(tmp_path: Path) -> None:
+    rows = [str(i) for i in range(90)] + ["many"] * 10
 
     frame = read_csv(tmp_path, "x,y\n" + "\n".join(f"{r},1" for r in rows))
 
-    assert frame["x"].dtype == pl.String
+    assert frame["x"].to_list() == rows
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
@@ -188,7 +201,7 @@ def test_quoted_csv_counts_rows_as_the_csv_module_does(rows: list[list[str]]) ->
     text = io.StringIO()
     csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows([["h1", "h2"], *rows])
 
-    found = read_text(text.getvalue().encode(), ParseOptions(delimiter=","))
+    found = read_text(text.getvalue().encode(), ParseOptions(delimiter=","), [])
 
     assert found.rows == len(rows)
 
@@ -232,7 +245,7 @@ def test_single_quotes_may_hold_delimiters(tmp_path: Path, quote: str | None) ->
     ],
 )
 def test_apostrophes_are_no_quotes(tmp_path: Path, text: str) -> None:
-    assert read_text(text.encode(), ParseOptions()).quote == '"'
+    assert read_text(text.encode(), ParseOptions(), []).quote == '"'
 
 
 @pytest.mark.parametrize(
@@ -247,7 +260,7 @@ def test_apostrophes_are_no_quotes(tmp_path: Path, text: str) -> None:
     ],
 )
 def test_first_line_of_numbers_is_a_header_if_it_may_be_years(first: str, is_header: bool) -> None:
-    assert read_text(f"{first}\n{first}\n".encode(), ParseOptions()).has_header is is_header
+    assert read_text(f"{first}\n{first}\n".encode(), ParseOptions(), []).has_header is is_header
 
 
 @pytest.mark.parametrize("data", [b"1,1\n3,4\n", b"1.5,,2\n3,4,5\n"])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import polars as pl
 
 from lowloss.errors import DuplicateColumns, TableEmpty, TableInvalid, TableTooLarge
-from service.settings import Limits
+from lowloss.results import Reading, TableWarning
+from lowloss.tables.limits import TableLimits
 
 NUL = "\0"
 
@@ -17,17 +19,15 @@ class Table:
     """Typed columns: booleans, integers, floats, strings, dates and datetimes.
 
     A missing value is null, as are floats that are not finite and dates outside the years 1 to
-    9999. An NPZ is a matrix: its columns are `X[0]`, `X[1]`, … and `y`.
+    9999. An NPZ is a matrix: its columns are `X[0]`, `X[1]`, … and `y`. `readings` are how columns
+    of texts were read, `words` how booleans were written, that of false first.
     """
 
     frame: pl.DataFrame
     is_matrix: bool = False
-
-
-def drop_out_of_calendar(column: pl.Series) -> pl.Series:
-    """Set dates or datetimes outside the years 1 to 9999 to null: Python cannot represent them."""
-    is_inside = column.dt.year().is_between(1, 9999).fill_null(value=False)
-    return column if is_inside.all() else column.set(~is_inside, None)
+    warnings: tuple[TableWarning, ...] = ()
+    readings: Mapping[str, Reading] = field(default_factory=dict)
+    words: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 def check_text(column: pl.Series) -> pl.Series:
@@ -39,7 +39,7 @@ def check_text(column: pl.Series) -> pl.Series:
     return column
 
 
-def check_size(rows: int, columns: int, limits: Limits) -> None:
+def check_size(rows: int, columns: int, limits: TableLimits) -> None:
     """Refuse a table without cells, or with more than the server allows."""
     if rows == 0 or columns == 0:
         noun = "columns" if columns == 0 else "rows"

@@ -9,8 +9,9 @@ import polars as pl
 
 from lowloss.errors import TableUnreadable
 from lowloss.results import TableFormat
-from service.settings import Limits
-from service.tables.table import Table, check_names, check_size, check_text, drop_out_of_calendar
+from lowloss.tables.dates import drop_out_of_calendar
+from lowloss.tables.limits import TableLimits
+from lowloss.tables.table import Table, check_names, check_size, check_text
 
 SCALARS = (
     pl.Boolean,
@@ -36,7 +37,7 @@ class _Layout(Enum):
     arrow_stream = "an Arrow stream"
 
 
-def read_columnar(path: Path, format: TableFormat, limits: Limits) -> Table:  # noqa: A002
+def read_columnar(path: Path, format: TableFormat, limits: TableLimits) -> Table:  # noqa: A002
     """Read a Parquet file, or an Arrow file or stream."""
     layout = _Layout.parquet if format is TableFormat.parquet else _detect_arrow_layout(path)
     try:
@@ -74,7 +75,7 @@ def _detect_arrow_layout(path: Path) -> _Layout:
     return _Layout.arrow_file if start == b"ARROW1" else _Layout.arrow_stream
 
 
-def _measure(path: Path, layout: _Layout, limits: Limits) -> tuple[pl.Schema, int]:
+def _measure(path: Path, layout: _Layout, limits: TableLimits) -> tuple[pl.Schema, int]:
     """Return the columns and how many rows they have, without reading them."""
     if layout is _Layout.arrow_stream:
         schema = pl.read_ipc_stream(path, n_rows=0).schema

@@ -1,4 +1,4 @@
-"""The options of parsing a CSV: a part of a dataset's identity."""
+"""The options of parsing a table: a part of a dataset's identity."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from lowloss.errors import InvalidRequest
-from lowloss.results import TableFormat
+from lowloss.results import ColumnType, TableFormat
 
 
 def _check_delimiter(value: str) -> str:
@@ -22,18 +22,32 @@ def _check_delimiter(value: str) -> str:
 
 Delimiter = Annotated[str, Field(min_length=1, max_length=1), AfterValidator(_check_delimiter)]
 Quote = Literal['"', "'"]
+Decimal = Literal[".", ","]
+Thousands = Literal["", ",", ".", " ", "'"]
+Encoding = Annotated[str, Field(max_length=40)]
+Comment = Annotated[str, Field(min_length=1, max_length=10)]
+DateFormat = Annotated[str, Field(min_length=2, max_length=100)]
+NullValues = Annotated[tuple[Annotated[str, Field(max_length=100)], ...], Field(max_length=100)]
+SkipRows = Annotated[int, Field(ge=0, le=1_000_000)]
+Types = dict[str, ColumnType]
 
 
 class ParseOptions(BaseModel):
-    """The uploader's options for a CSV; null means detection."""
+    """The uploader's options for a table of texts; null means detection."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     delimiter: Delimiter | None = None
-    decimal: Literal[".", ","] | None = None
-    encoding: Annotated[str, Field(max_length=40)] | None = None
+    decimal: Decimal | None = None
+    thousands: Thousands | None = None
+    encoding: Encoding | None = None
     header: bool | None = None
     quote: Quote | None = None
+    skip_rows: SkipRows | None = None
+    comment: Comment | None = None
+    date_format: DateFormat | None = None
+    null_values: NullValues | None = None
+    types: Types | None = None
 
     def check_format(self, format: TableFormat) -> None:  # noqa: A002
         """Refuse options of a CSV for any other format."""

@@ -1,0 +1,376 @@
+"""Decides the type of each column of a CSV from all its cells, with other columns as witnesses."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import polars as pl
+
+from lowloss.results import Reading, TableWarning
+from lowloss.tables.dates import DateReading, Order, read_dates, read_format, read_iso
+from lowloss.tables.durations import read_durations
+from lowloss.tables.marks import (
+    FALSE_WORDS,
+    MISSING,
+    MISSING_AMONG_NUMBERS,
+    MISSING_LOWER,
+    TRUE_WORDS,
+)
+from lowloss.tables.notation import Decision, Mark, Notation, decide_notation, resolve
+from lowloss.tables.numbers import (
+    HEAD_ROWS,
+    Numbers,
+    drop_infinite,
+    has_leading_zeros,
+    read_plain,
+    split_numbers,
+    tidy_signs,
+    to_numbers,
+)
+from lowloss.tables.options import ParseOptions
+from lowloss.tables.remarks import (
+    find_unreadable,
+    warn_of_codes,
+    warn_of_currencies,
+    warn_of_mark,
+    warn_of_order,
+    warn_of_seconds,
+    warn_of_units,
+    warn_of_unreadable,
+)
+from lowloss.tables.values import is_missing, may_be_value
+
+T = TypeVar("T")
+
+READABLE = 0.95
+"""The share of the cells with a value that must be readable for a column of numbers or dates."""
+SAMPLE_CELLS, MIN_VALUES = 500, 0.5
+"""Cells that are looked at first, and the share of values below which a column is text."""
+MAYBE_GROUPED = r"^[-+]?[1-9]\d{0,2}\.\d{3}$"
+MIN_ORDERED = 8
+"""So many dates rise or fall by chance in one of 20,000 columns."""
+BOOLEAN_WORDS_AND_MARKS = [*TRUE_WORDS, *FALSE_WORDS, *MISSING_LOWER]
+
+
+@dataclass(frozen=True)
+class DoubtfulNumbers:
+    """A column of numbers whose mark other columns must decide."""
+
+    text: pl.Series
+    numbers: Numbers
+    mark: Mark
+
+
+@dataclass(frozen=True)
+class DoubtfulDates:
+    """A column of dates whose order other columns must decide."""
+
+    text: pl.Series
+    readings: tuple[DateReading, ...]
+
+
+Doubt = DoubtfulNumbers | DoubtfulDates
+
+
+@dataclass
+class ColumnReader:
+    """Reads the columns of one file: first those that leave no doubt, then the others.
+
+    `earlier` are the readings of columns that another file decided; `decided` are those of this
+    file. `words` are the words of each column of booleans, that of false first. `marks` and
+    `orders` count the columns that prove a decimal mark, or the order of dates with a mark; in
+    `unreadable` rows some cell is missing because it could not be read.
+    """
+
+    options: ParseOptions
+    earlier: Mapping[str, Reading] = field(default_factory=dict)
+    warnings: list[TableWarning] = field(default_factory=list)
+    decided: dict[str, Reading] = field(default_factory=dict)
+    words: dict[str, tuple[str, str]] = field(default_factory=dict)
+    marks: Counter[Mark] = field(default_factory=Counter)
+    orders: Counter[tuple[str, Order]] = field(default_factory=Counter)
+
+    unreadable: pl.Series | None = None
+
+    def read(self, column: pl.Series) -> pl.Series | Doubt:
+        """Read a column of strings, or put it off until all others are read."""
+        name = column.name
+        if self.options.null_values:
+            column = column.set(column.str.strip_chars().is_in(self.options.null_values), None)
+        if name in self.earlier:
+            return self._read_again(column, self.earlier[name])
+        kind = (self.options.types or {}).get(name)
+        self.decided[name] = Reading(kind="category")
+        if kind == "category":
+            return clean(column)
+        if kind in {None, "number"}:
+            plain = self._read_plain(column, is_forced=kind == "number")
+            if plain is not None:
+                return plain
+        text = clean(column)
+        if text.null_count() == len(text):
+            return text
+        return self._read_text(text, kind)
+
+    def settle(self, doubt: Doubt) -> pl.Series:
+        """Read a column that was put off, by what the others prove."""
+        text = doubt.text
+        if isinstance(doubt, DoubtfulNumbers):
+            witness = find_majority(self.marks)
+            notation = resolve(doubt.mark, witness)
+            if witness is None:
+                self.warnings.append(warn_of_mark(text, doubt.mark, notation))
+            return self._finish_numbers(text, doubt.numbers, notation)
+        mark = _find_mark(text)
+        votes = Counter({order: n for (other, order), n in self.orders.items() if other == mark})
+        order = find_majority(votes)
+        if order is None:
+            # As it is most often meant: 4/3/2024 in America, 4.3.2024 in Europe.
+            order = "mdy" if mark == "/" else "dmy"
+            self.warnings.append(warn_of_order(text, order))
+        return self._finish_dates(text, next(r for r in doubt.readings if r.order == order))
+
+    def _read_again(self, column: pl.Series, reading: Reading) -> pl.Series:
+        """Read a column as one of its name was read before."""
+        text = clean(column)
+        tidy = tidy_signs(text)
+        match reading.kind:
+            case "number":
+                notation = Notation(reading.decimal, reading.group)
+                return to_numbers(split_numbers(tidy), notation).alias(column.name)
+            case "duration":
+                seconds = read_durations(tidy)
+                return text.cast(pl.Float64, strict=False) if seconds is None else seconds
+            case "date":
+                return self._read_dates_again(tidy, reading)
+            case "boolean":
+                is_true = text.str.to_lowercase().is_in(list(TRUE_WORDS))
+                is_false = text.str.to_lowercase().is_in(list(FALSE_WORDS))
+                return is_true.set(~(is_true | is_false), None)
+            case "category":
+                return text
+
+    def _read_dates_again(self, tidy: pl.Series, reading: Reading) -> pl.Series:
+        if reading.date_format is not None:
+            return read_format(tidy, reading.date_format).alias(tidy.name)
+        readings = read_dates(tidy)
+        chosen = [r for r in readings if r.order == reading.order] or readings
+        if not chosen:
+            return pl.Series(tidy.name, [None] * len(tidy), dtype=pl.Date)
+        return chosen[0].values.alias(tidy.name)
+
+    def _read_plain(self, column: pl.Series, *, is_forced: bool) -> pl.Series | None:
+        """Read numbers that need no cleaning, as most do."""
+        number = read_plain(column)
+        if number is None or number.null_count() == len(number):
+            return None
+        if number.dtype == pl.Int64:
+            if not is_forced and (zeros := has_leading_zeros(column)).any():
+                self.warnings.append(warn_of_codes(column, zeros))
+                return clean(column)
+            self.decided[column.name] = Reading(kind="number", decimal=self._default_mark())
+            return number
+        if self.options.decimal == "," or self.options.thousands == ".":
+            return None
+        # With a written NaN, the slow path keeps whole numbers whole.
+        if number.is_nan().any() or not self._is_decimal(column):
+            return None
+        self.decided[column.name] = Reading(kind="number")
+        return drop_infinite(number)
+
+    def _default_mark(self) -> Mark:
+        return self.options.decimal or "."
+
+    def _is_decimal(self, column: pl.Series) -> bool:
+        """Return whether points in plain numbers are decimal points without doubt."""
+        if self.options.decimal == ".":
+            return True
+        for part in (column.head(HEAD_ROWS), column):
+            pointed = part.filter(part.str.contains(".", literal=True))
+            if len(pointed) and not pointed.str.contains(MAYBE_GROUPED).all():
+                self.marks["."] += 1
+                return True
+        return not len(pointed)
+
+    def _read_text(self, text: pl.Series, kind: str | None) -> pl.Series | Doubt:
+        """Read texts of which some are no plain numbers."""
+        if kind in {None, "boolean"} and (flags := self._read_booleans(text)) is not None:
+            return flags
+        if kind is None and not _has_values(text):
+            return text
+        if kind in {None, "number"}:
+            among = text.set(text.is_in(MISSING_AMONG_NUMBERS), None)
+            plain = self._read_plain(among, is_forced=kind == "number")
+            if plain is not None:
+                return plain
+        if kind in {None, "date"} and self.options.date_format is None:
+            days = read_iso(text)
+            if days is not None:
+                self.decided[text.name] = Reading(kind="date", order="ymd")
+                return days
+        return self._read_notations(text, kind)
+
+    def _read_booleans(self, text: pl.Series) -> pl.Series | None:
+        for part in (text.head(HEAD_ROWS), text):
+            lower = part.str.to_lowercase()
+            if not lower.is_in(BOOLEAN_WORDS_AND_MARKS).all():
+                return None
+        lower = lower.set(lower.is_in(list(MISSING_LOWER)), None)
+        if not lower.count():
+            return None
+        is_true = lower.is_in(list(TRUE_WORDS))
+        self._warn_of_unreadable(text, is_true, "booleans")
+        false, true = (text.filter(is_true == value).first() for value in (False, True))
+        default = ("False", "True") if str(true or false)[:1].isupper() else ("false", "true")
+        self.words[text.name] = str(false or default[0]), str(true or default[1])
+        self.decided[text.name] = Reading(kind="boolean")
+        return is_true
+
+    def _read_notations(self, text: pl.Series, kind: str | None) -> pl.Series | Doubt:
+        """Read what is neither plain nor text, in the way that reads the most cells."""
+        tidy = tidy_signs(text)
+        tidy = tidy.set(tidy.str.to_lowercase().is_in(MISSING_LOWER), None)
+        present = tidy.count()
+        if not present:
+            return text
+        numbers = split_numbers(tidy)
+        decision = self._decide(numbers) if kind in {None, "number"} else NOTHING
+        is_open = decision.readable < present
+        dates = self._read_dates(tidy) if is_open and kind in {None, "date"} else []
+        seconds = read_durations(tidy) if is_open and kind in {None, "duration"} else None
+        dated = max((reading.readable for reading in dates), default=0)
+        timed = 0 if seconds is None else seconds.count()
+        needed = 1 if kind else READABLE * present
+        if max(decision.readable, dated, timed) < needed:
+            return text
+        if seconds is not None and timed > max(decision.readable, dated):
+            return self._finish_durations(text, seconds)
+        if dated > decision.readable:
+            return self._choose_dates(text, dates)
+        return self._choose_numbers(text, numbers, decision, is_forced=kind is not None)
+
+    def _decide(self, numbers: Numbers) -> Decision:
+        if not numbers.shapes:
+            return NOTHING
+        options = self.options
+        return decide_notation(numbers.shapes, decimal=options.decimal, group=options.thousands)
+
+    def _choose_numbers(
+        self, text: pl.Series, numbers: Numbers, decision: Decision, *, is_forced: bool
+    ) -> pl.Series | Doubt:
+        if decision.doubtful is not None:
+            return DoubtfulNumbers(text, numbers, decision.doubtful)
+        if decision.witness is not None:
+            self.marks[decision.witness] += 1
+        zeros = text.str.contains(r"^0\d+$").fill_null(value=False)
+        if not is_forced and decision.witness is None and zeros.any():
+            self.warnings.append(warn_of_codes(text, zeros))
+            return text
+        return self._finish_numbers(text, numbers, decision.notation)
+
+    def _finish_numbers(self, text: pl.Series, numbers: Numbers, notation: Notation) -> pl.Series:
+        values = to_numbers(numbers, notation).alias(text.name)
+        self.decided[text.name] = Reading(
+            kind="number", decimal=notation.decimal, group=notation.group
+        )
+        self._warn_of_unreadable(text, values, "numbers")
+        around = numbers.around
+        if around.units and not around.is_plain:
+            self.warnings.append(warn_of_units(text, around))
+        if len(around.currencies) > 1:
+            self.warnings.append(warn_of_currencies(text, around))
+        return values
+
+    def _read_dates(self, tidy: pl.Series) -> list[DateReading]:
+        if self.options.date_format is not None:
+            values = read_format(tidy, self.options.date_format)
+            return [DateReading("ymd", values, values.count())]
+        return read_dates(tidy)
+
+    def _choose_dates(self, text: pl.Series, readings: list[DateReading]) -> pl.Series | Doubt:
+        """Choose the order by a day above 12, or by which dates rise or fall; else put it off."""
+        best = max(reading.readable for reading in readings)
+        fitting = [reading for reading in readings if reading.readable == best]
+        if len(fitting) > 1:
+            ordered = [reading for reading in fitting if _is_monotonic(reading.values)]
+            fitting = ordered if len(ordered) == 1 else fitting
+        if len(fitting) > 1 and not fitting[0].values.equals(fitting[1].values):
+            return DoubtfulDates(text, tuple(fitting))
+        if len(readings) > 1 and len(fitting) == 1:
+            self.orders[_find_mark(text), fitting[0].order] += 1
+        return self._finish_dates(text, fitting[0])
+
+    def _finish_dates(self, text: pl.Series, reading: DateReading) -> pl.Series:
+        self.decided[text.name] = Reading(
+            kind="date", order=reading.order, date_format=self.options.date_format
+        )
+        values = reading.values.alias(text.name)
+        self._warn_of_unreadable(text, values, "dates")
+        return values
+
+    def _finish_durations(self, text: pl.Series, seconds: pl.Series) -> pl.Series:
+        self.decided[text.name] = Reading(kind="duration")
+        self._warn_of_unreadable(text, seconds, "times")
+        self.warnings.append(warn_of_seconds(text))
+        return seconds.alias(text.name)
+
+    def _warn_of_unreadable(self, text: pl.Series, values: pl.Series, noun: str) -> None:
+        odd = find_unreadable(text, values)
+        if odd.any():
+            self.warnings.append(warn_of_unreadable(text, odd, noun))
+            self.unreadable = odd if self.unreadable is None else self.unreadable | odd
+
+
+NOTHING = Decision(Notation(), 0)
+
+
+def read_columns(columns: list[pl.Series], reader: ColumnReader) -> list[pl.Series]:
+    """Read columns of strings, the last first, and empty the list.
+
+    Their strings are freed one by one: memory never holds all strings and values.
+    """
+    results: list[pl.Series | Doubt] = []
+    while columns:
+        results.append(reader.read(columns.pop()))
+    results.reverse()
+    values = [r if isinstance(r, pl.Series) else reader.settle(r) for r in results]
+    positions = {series.name: position for position, series in enumerate(values)}
+    reader.warnings.sort(key=lambda warning: positions.get(warning.column or "", -1))
+    return values
+
+
+def clean(column: pl.Series) -> pl.Series:
+    """Return texts without blanks around them; null where one says that it is missing."""
+    text = column.str.strip_chars()
+    return text.set(text.is_in(MISSING), None)
+
+
+def find_majority(votes: Counter[T]) -> T | None:
+    """Return what the largest number of columns prove; None where none does, or two are equal."""
+    ranked = votes.most_common(2)
+    if not ranked or (len(ranked) == 2 and ranked[0][1] == ranked[1][1]):
+        return None
+    return ranked[0][0]
+
+
+def _find_mark(text: pl.Series) -> str:
+    """Return the mark between the parts of dates."""
+    example = str(text.drop_nulls().first())
+    return next((character for character in example if character in "/.-"), "")
+
+
+def _has_values(text: pl.Series) -> bool:
+    """Return whether a sample of the cells has numbers or dates enough to look at them all."""
+    present = text.drop_nulls()
+    sample = present.gather_every(max(1, len(present) // SAMPLE_CELLS)).to_list()
+    others = [cell for cell in sample if not is_missing(cell)]
+    return sum(map(may_be_value, others)) >= MIN_VALUES * len(others) > 0
+
+
+def _is_monotonic(values: pl.Series) -> bool:
+    present = values.drop_nulls()
+    is_sorted = present.is_sorted() or present.is_sorted(descending=True)
+    return is_sorted and present.n_unique() >= MIN_ORDERED
