@@ -37,10 +37,14 @@ class UnreadableValue(ValueError):
 
 
 def read_column(values: Sequence[object], column: Input) -> NDArray[Any]:
-    """Return [N, 1] values as float32 or strings, NaN or "" if missing; raise UnreadableValue."""
+    """Return [N, 1] values of the input's type, NaN or "" if missing; raise UnreadableValue."""
     if column.dtype == "string":
         return np.array(_read_values(values, _parse_text), dtype=object).reshape(-1, 1)
-    return _to_float32(_read_numbers(values, column.kind)).reshape(-1, 1)
+    numbers = _read_numbers(values, column.kind)
+    if column.dtype == "float64":
+        numbers[~np.isfinite(numbers)] = np.nan
+        return numbers.reshape(-1, 1)
+    return _to_float32(numbers).reshape(-1, 1)
 
 
 def _read_numbers(values: Sequence[object], kind: str) -> NDArray[np.float64]:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import Field
 
 from lowloss.results.parts import Result
 
 
 class TableFormat(StrEnum):
-    """How an uploaded table is encoded."""
+    """How an uploaded table is encoded; `xlsx` are workbooks of Excel in all its formats."""
 
     csv = "csv"
     parquet = "parquet"
     arrow = "arrow"
     npz = "npz"
+    xlsx = "xlsx"
+    ods = "ods"
+    jsonl = "jsonl"
 
 
 class ColumnKind(StrEnum):
@@ -108,7 +113,11 @@ class TableWarning(Result):
 
 
 class Dataset(Result):
-    """An uploaded table; immutable, named by its SHA-256 and how it was parsed."""
+    """An uploaded table; immutable, named by its SHA-256 and how it was parsed.
+
+    `options` are those of parsing that were given; `warnings` say what the reader decided in doubt,
+    or left out.
+    """
 
     id: str
     name: str
@@ -118,4 +127,6 @@ class Dataset(Result):
     rows: int
     columns: int
     created_at: datetime
+    options: dict[str, Any] = Field(default_factory=dict)
+    warnings: tuple[TableWarning, ...] = ()
     profile: tuple[Column, ...] = ()

@@ -1,4 +1,7 @@
-"""Reads Parquet and Arrow: typed columns, whose size is checked before they are unpacked."""
+"""Reads Parquet and Arrow: typed columns, whose size is checked before they are unpacked.
+
+Times and durations become seconds.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from lowloss.errors import TableUnreadable
-from lowloss.results import TableFormat
+from lowloss.results import TableFormat, TableWarning
 from lowloss.tables.dates import drop_out_of_calendar
 from lowloss.tables.limits import TableLimits
 from lowloss.tables.table import Table, check_names, check_size, check_text
@@ -20,6 +23,8 @@ SCALARS = (
     pl.Enum,
     pl.Date,
     pl.Datetime,
+    pl.Time,
+    pl.Duration,
     pl.Decimal,
     pl.Null,
 )
@@ -49,14 +54,10 @@ def read_columnar(path: Path, format: TableFormat, limits: TableLimits) -> Table
         ) from error
     check_size(rows, len(schema), limits)
     check_names(list(schema))
-    for name, dtype in schema.items():
-        if not (dtype.is_numeric() or dtype in SCALARS):
-            raise TableUnreadable(
-                f"column {name!r} holds {dtype}, not plain values", fix="drop or flatten it"
-            )
+    warnings: list[TableWarning] = []
+    names = choose_columns(schema, warnings)
     try:
-        frame = _read(path, layout)
-        return Table(pl.DataFrame([check_text(_to_plain(column)) for column in frame]))
+        return Table(to_plain(_read(path, layout, names)), warnings=tuple(warnings))
     except FAULTS as error:
         raise TableUnreadable(
             f"the file is damaged: {_find_reason(error)}", fix="write it anew"
@@ -86,10 +87,38 @@ def _measure(path: Path, layout: _Layout, limits: TableLimits) -> tuple[pl.Schem
     return lazy.collect_schema(), int(lazy.select(pl.len()).collect().item())
 
 
-def _read(path: Path, layout: _Layout) -> pl.DataFrame:
+def choose_columns(schema: pl.Schema, warnings: list[TableWarning]) -> list[str]:
+    """Return the columns of plain values, and say which are left out."""
+    names = []
+    for name, dtype in schema.items():
+        if dtype.is_numeric() or dtype in SCALARS:
+            names.append(name)
+            continue
+        warnings.append(
+            TableWarning(
+                code="column_left_out",
+                column=name,
+                count=1,
+                detail=f"column {name!r} holds {dtype}, not plain values: it was left out",
+                fix="flatten it to plain values if a model should see it",
+            )
+        )
+    if not names:
+        raise TableUnreadable(
+            f"no column holds plain values: {warnings[0].detail}", fix="flatten the columns"
+        )
+    return names
+
+
+def to_plain(frame: pl.DataFrame) -> pl.DataFrame:
+    """Convert columns to the types that Table promises."""
+    return pl.DataFrame([check_text(_to_plain(column)) for column in frame])
+
+
+def _read(path: Path, layout: _Layout, names: list[str]) -> pl.DataFrame:
     if layout is _Layout.arrow_stream:
-        return pl.read_ipc_stream(path)
-    return _scan(path, layout).collect()
+        return pl.read_ipc_stream(path).select(names)
+    return _scan(path, layout).select(names).collect()
 
 
 def _scan(path: Path, layout: _Layout) -> pl.LazyFrame:
@@ -101,7 +130,7 @@ def _find_reason(error: BaseException) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
 
 
-def _to_plain(column: pl.Series) -> pl.Series:
+def _to_plain(column: pl.Series) -> pl.Series:  # a type a line
     """Convert a column to one of the types that Table promises."""
     dtype = column.dtype
     if dtype.is_float() or dtype == pl.Decimal or dtype in WIDE:
@@ -109,6 +138,12 @@ def _to_plain(column: pl.Series) -> pl.Series:
         return column.set(~column.is_finite(), None)
     if dtype.is_integer():
         return column.cast(pl.Int64)
+    if dtype == pl.Time:
+        column = column.cast(pl.Duration("ns"))
+    if isinstance(column.dtype, pl.Duration):
+        # Not by polars, which multiplies by the reciprocal.
+        seconds = column.dt.total_microseconds().cast(pl.Float64).to_numpy() / 1e6
+        return pl.Series(column.name, seconds, nan_to_null=True)
     if dtype in (pl.Categorical, pl.Enum, pl.Null):
         return column.cast(pl.String)
     if isinstance(dtype, pl.Datetime):

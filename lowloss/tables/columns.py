@@ -36,6 +36,7 @@ from lowloss.tables.remarks import (
     warn_of_codes,
     warn_of_currencies,
     warn_of_mark,
+    warn_of_mixed,
     warn_of_order,
     warn_of_seconds,
     warn_of_units,
@@ -49,6 +50,8 @@ READABLE = 0.95
 """The share of the cells with a value that must be readable for a column of numbers or dates."""
 SAMPLE_CELLS, MIN_VALUES = 500, 0.5
 """Cells that are looked at first, and the share of values below which a column is text."""
+MOSTLY = 0.5
+"""The share of numbers in a column of text from which on a warning names the other cells."""
 MAYBE_GROUPED = r"^[-+]?[1-9]\d{0,2}\.\d{3}$"
 MIN_ORDERED = 8
 """So many dates rise or fall by chance in one of 20,000 columns."""
@@ -134,13 +137,18 @@ class ColumnReader:
         return self._finish_dates(text, next(r for r in doubt.readings if r.order == order))
 
     def _read_again(self, column: pl.Series, reading: Reading) -> pl.Series:
-        """Read a column as one of its name was read before."""
+        """Read a column as one of its name was read before; what is unreadable is told."""
         text = clean(column)
+        values = self._apply(text, reading).alias(column.name)
+        self._warn_of_unreadable(text, values, f"{reading.kind}s")
+        return values
+
+    def _apply(self, text: pl.Series, reading: Reading) -> pl.Series:
         tidy = tidy_signs(text)
         match reading.kind:
             case "number":
                 notation = Notation(reading.decimal, reading.group)
-                return to_numbers(split_numbers(tidy), notation).alias(column.name)
+                return to_numbers(split_numbers(tidy), notation)
             case "duration":
                 seconds = read_durations(tidy)
                 return text.cast(pl.Float64, strict=False) if seconds is None else seconds
@@ -245,12 +253,23 @@ class ColumnReader:
         timed = 0 if seconds is None else seconds.count()
         needed = 1 if kind else READABLE * present
         if max(decision.readable, dated, timed) < needed:
+            self._warn_of_mixed(text, numbers, decision, present=present)
             return text
         if seconds is not None and timed > max(decision.readable, dated):
             return self._finish_durations(text, seconds)
         if dated > decision.readable:
             return self._choose_dates(text, dates)
         return self._choose_numbers(text, numbers, decision, is_forced=kind is not None)
+
+    def _warn_of_mixed(
+        self, text: pl.Series, numbers: Numbers, decision: Decision, *, present: int
+    ) -> None:
+        """Say which cells keep a column that is mostly numbers from being one."""
+        if decision.readable < MOSTLY * present:
+            return
+        odd = find_unreadable(text, to_numbers(numbers, decision.notation))
+        if odd.any():
+            self.warnings.append(warn_of_mixed(text, odd))
 
     def _decide(self, numbers: Numbers) -> Decision:
         if not numbers.shapes:

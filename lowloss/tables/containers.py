@@ -27,7 +27,11 @@ SIGNATURES: tuple[Fault, ...] = (
     (b"%PDF-", "a PDF document", "export its table as CSV"),
     (b"version https://git-lfs.github.com", "a pointer of Git LFS, not the file", "git lfs pull"),
     (b"/annex/objects/", "a pointer of git-annex, not the file", "git annex get"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook (.xls)", "save it as .xlsx"),
+    (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        "an old Excel workbook (.xls), not a CSV",
+        "give format=xlsx",
+    ),
     (b"PAR1", "a Parquet file", "give format=parquet"),
     (b"ARROW1", "an Arrow file", "give format=arrow"),
     (b"SQLite format 3\0", "an SQLite database", "export a table of it as CSV"),
@@ -47,7 +51,14 @@ SIGNATURES: tuple[Fault, ...] = (
 
 
 def unpack(data: bytes) -> bytes:
-    """Return the bytes of a table that may be compressed; raise TableUnreadable for no table."""
+    """Return the bytes of a CSV that may be compressed; raise TableUnreadable for no CSV."""
+    data = unpack_bytes(data)
+    _check_is_table(data)
+    return data
+
+
+def unpack_bytes(data: bytes) -> bytes:
+    """Return bytes that may be compressed."""
     for _ in range(NESTED):
         unpacker = _find_unpacker(data)
         if unpacker is None:
@@ -58,7 +69,6 @@ def unpack(data: bytes) -> bytes:
             raise TableUnreadable(
                 f"the compressed file is damaged: {error}", fix="write or download it anew"
             ) from error
-    _check_is_table(data)
     return data
 
 

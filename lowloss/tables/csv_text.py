@@ -76,7 +76,8 @@ def read_text(data: bytes, options: ParseOptions, warnings: list[TableWarning]) 
     delimiter, data = read_sep_line(data)
     data = _drop_lines(data, options)
     # Blank lines around a table are no rows.
-    data = data.lstrip(b"\n").rstrip(b"\n") + b"\n"
+    if data.startswith(b"\n") or data.endswith(b"\n\n"):
+        data = data.strip(b"\n") + b"\n"
     if data.isspace():
         raise TableEmpty("the file is empty", fix="upload a CSV with a header and rows")
     quote = options.quote or detect_quote(data, options.delimiter)
@@ -92,18 +93,13 @@ def _drop_lines(data: bytes, options: ParseOptions) -> bytes:
         data = data.partition(b"\n")[2]
     if options.comment:
         data = re.sub(rb"(?m)^" + re.escape(options.comment.encode()) + rb".*\n?", b"", data)
-    head, newline, rest = _split_head(data)
-    return RULER.sub(b"", head) + newline + rest
-
-
-def _split_head(data: bytes) -> tuple[bytes, bytes, bytes]:
-    """Split the first lines from the others."""
     end = 0
     for _ in range(RULER_LINES):
-        end = data.find(b"\n", end) + 1
-        if not end:
-            return data, b"", b""
-    return data[: end - 1], b"\n", data[end:]
+        end = data.find(b"\n", end) + 1 or len(data)
+    head = data[:end]
+    plain = RULER.sub(b"", head)
+    # A copy of all only where there is something to drop.
+    return data if len(plain) == len(head) else plain + data[end:]
 
 
 def _lay_out(
@@ -144,13 +140,14 @@ def _find_first(records: Records, dialect: _Dialect, width: int, *, has_titles: 
     Titles that are filled up with delimiters are passed over where a full header follows.
     """
     full = np.flatnonzero(records.fields == width)
-    if not has_titles or width < 3:
+    if not has_titles or width < 2:
         return int(full[0])
     for index in full[:MAX_FILLED]:
         fields = dialect.fields(records.text(index))
-        if all(fields):
+        if all(fields) and not all(map(is_value, fields)):
             return int(index)
-        if len([field for field in fields if field]) > width // 3 or any(map(is_value, fields)):
+        filled = sum(map(bool, fields))
+        if filled > max(1, width // 3) or any(map(is_value, fields)):
             break
     return int(full[0])
 

@@ -39,9 +39,9 @@ class Split:
     values: float
 
     @property
-    def rank(self) -> tuple[float, int]:
+    def rank(self) -> tuple[bool, float, int]:
         """How well it fits: alike on every line, cells that are values, then many fields."""
-        return self.share * (0.5 + 0.5 * self.values), self.width
+        return self.share == 1.0, self.share * (0.5 + 0.5 * self.values), self.width
 
 
 def take_sample(data: bytes) -> bytes:

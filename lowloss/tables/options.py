@@ -30,6 +30,18 @@ DateFormat = Annotated[str, Field(min_length=2, max_length=100)]
 NullValues = Annotated[tuple[Annotated[str, Field(max_length=100)], ...], Field(max_length=100)]
 SkipRows = Annotated[int, Field(ge=0, le=1_000_000)]
 Types = dict[str, ColumnType]
+Sheet = Annotated[str, Field(min_length=1, max_length=100)]
+
+CELLS = frozenset({"decimal", "thousands", "date_format", "null_values", "types"})
+LINES = frozenset({"delimiter", "encoding", "header", "quote", "skip_rows", "comment"})
+ROWS = frozenset({"header", "skip_rows", "comment"})
+ALLOWED = {
+    TableFormat.csv: CELLS | LINES,
+    TableFormat.xlsx: CELLS | ROWS | {"sheet"},
+    TableFormat.ods: CELLS | ROWS | {"sheet"},
+    TableFormat.jsonl: CELLS,
+}
+"""The options of each format; those that are not here have none."""
 
 
 class ParseOptions(BaseModel):
@@ -48,13 +60,14 @@ class ParseOptions(BaseModel):
     date_format: DateFormat | None = None
     null_values: NullValues | None = None
     types: Types | None = None
+    sheet: Sheet | None = None
 
     def check_format(self, format: TableFormat) -> None:  # noqa: A002
-        """Refuse options of a CSV for any other format."""
-        set_options = [name for name, value in self if value is not None]
-        if set_options and format is not TableFormat.csv:
-            raise InvalidRequest(
-                f"{set_options[0]} is an option of format=csv, not of {format}",
-                field=set_options[0],
-                fix="leave it out",
-            )
+        """Refuse options that a format does not have."""
+        allowed = ALLOWED.get(format, frozenset())
+        for name, value in self:
+            if value is not None and name not in allowed:
+                owner = "of format=xlsx and ods" if name == "sheet" else "of format=csv"
+                raise InvalidRequest(
+                    f"{name} is an option {owner}, not of {format}", field=name, fix="leave it out"
+                )

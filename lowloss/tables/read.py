@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -13,10 +14,12 @@ from lowloss.tables.columnar import read_columnar
 from lowloss.tables.columns import ColumnReader, read_columns
 from lowloss.tables.containers import unpack
 from lowloss.tables.csv_text import CsvText, read_text
+from lowloss.tables.json_lines import read_json
 from lowloss.tables.limits import TableLimits
 from lowloss.tables.npz import read_npz
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.rows import drop_odd_rows
+from lowloss.tables.spreadsheets import to_csv
 from lowloss.tables.table import Table, check_names, check_size
 
 INDEX = "index"
@@ -28,12 +31,20 @@ def read_table(
     options: ParseOptions,
     *,
     limits: TableLimits,
+    earlier: Mapping[str, Reading] | None = None,
 ) -> Table:
-    """Read a table; raise a TableInvalid where the bytes are not one of the format."""
+    """Read a table; raise a TableInvalid where the bytes are not one of the format.
+
+    Texts in columns named in `earlier` are read as they were before.
+    """
     options.check_format(format)
     match format:
         case TableFormat.csv:
-            return read_csv(path.read_bytes(), options, limits=limits)
+            return read_csv(path, options, limits=limits, earlier=earlier)
+        case TableFormat.xlsx | TableFormat.ods:
+            return _read_workbook(path.read_bytes(), options, limits, earlier)
+        case TableFormat.jsonl:
+            return read_json(path.read_bytes(), options, limits, earlier)
         case TableFormat.parquet | TableFormat.arrow:
             return read_columnar(path, format, limits)
         case TableFormat.npz:
@@ -41,7 +52,7 @@ def read_table(
 
 
 def read_csv(
-    data: bytes,
+    source: Path | bytes,
     options: ParseOptions,
     *,
     limits: TableLimits,
@@ -49,6 +60,8 @@ def read_csv(
 ) -> Table:
     """Read a CSV, packed or not; columns named in `earlier` are read as they were before."""
     reader = ColumnReader(options, earlier or {})
+    # Read here: an argument would stay in memory until the call returns.
+    data = source.read_bytes() if isinstance(source, Path) else source
     text = read_text(unpack(data), options, reader.warnings)
     del data
     names, has_header = text.names, text.has_header
@@ -73,6 +86,22 @@ def read_csv(
         readings=reader.decided,
         words=reader.words,
     )
+
+
+def _read_workbook(
+    data: bytes,
+    options: ParseOptions,
+    limits: TableLimits,
+    earlier: Mapping[str, Reading] | None,
+) -> Table:
+    """Read a sheet: its numbers are written with points, its text as a CSV's."""
+    warnings: list[TableWarning] = []
+    text = to_csv(data, options.sheet, warnings)
+    fixed = {"delimiter": ",", "quote": '"', "encoding": "utf-8", "sheet": None}
+    if options.thousands is None and options.decimal is None:
+        fixed["decimal"] = "."
+    table = read_csv(text, options.model_copy(update=fixed), limits=limits, earlier=earlier)
+    return replace(table, warnings=(*warnings, *table.warnings))
 
 
 def _read_strings(text: CsvText) -> pl.DataFrame:

@@ -80,6 +80,17 @@ def warn_of_unreadable(text: pl.Series, odd: pl.Series, noun: str) -> TableWarni
     )
 
 
+def warn_of_mixed(text: pl.Series, odd: pl.Series) -> TableWarning:
+    """Say which cells keep a column from being one of numbers."""
+    return warn(
+        "mixed_cells",
+        text,
+        odd,
+        detail="{count}, such as {example}, are no numbers: {name} was read as text",
+        fix="mend them, name them in null_values, or set the column's type to number",
+    )
+
+
 def warn_of_mark(text: pl.Series, mark: Mark, notation: Notation) -> TableWarning:
     """Say how a mark was read that may be a decimal mark, or stand between thousands."""
     is_decimal = notation.decimal == mark

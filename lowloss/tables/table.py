@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import polars as pl
 
@@ -28,6 +29,15 @@ class Table:
     warnings: tuple[TableWarning, ...] = ()
     readings: Mapping[str, Reading] = field(default_factory=dict)
     words: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    def to_columns(self) -> dict[str, list[Any]]:
+        """Return the columns as lists of plain values; dates and times in ISO 8601."""
+        return {
+            column.name: (
+                column.dt.to_string("iso") if column.dtype.is_temporal() else column
+            ).to_list()
+            for column in self.frame
+        }
 
 
 def check_text(column: pl.Series) -> pl.Series:

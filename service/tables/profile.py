@@ -79,7 +79,7 @@ def _profile_column(column: pl.Series, limits: Limits, table: Table) -> Column:
 
 def _count_strings(present: pl.Series, limits: Limits) -> _ValueCounts:
     counts = present.alias("value").value_counts(sort=False)
-    level_limit = _choose_level_count(counts.height, limits)
+    level_limit = _choose_level_count(counts.height, len(present), limits)
     top = counts.top_k(level_limit, by=["count", "value"], reverse=[False, True])
     return _ValueCounts(
         rows=len(present),
@@ -98,7 +98,7 @@ def _count_ordered(
     """Count sorted values; equal ones are neighbours."""
     starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(ordered)])
     counts = np.diff(starts, append=len(ordered))
-    top = _find_largest(counts, _choose_level_count(len(counts), limits))
+    top = _find_largest(counts, _choose_level_count(len(counts), len(ordered), limits))
     return _ValueCounts(
         rows=len(ordered),
         distinct=len(counts),
@@ -107,9 +107,10 @@ def _count_ordered(
     )
 
 
-def _choose_level_count(distinct: int, limits: Limits) -> int:
+def _choose_level_count(distinct: int, rows: int, limits: Limits) -> int:
     """Return how many levels to list: all where they may be classes; else a few."""
-    return distinct if distinct <= limits.max_classes else SHOWN_LEVELS
+    may_be_classes = distinct <= limits.max_classes and (distinct < rows or rows <= SHOWN_LEVELS)
+    return distinct if may_be_classes else SHOWN_LEVELS
 
 
 def _find_largest(counts: NDArray[np.int64], limit: int) -> NDArray[np.int64]:
@@ -127,8 +128,9 @@ def _make_levels(
     rows: pl.Series | NDArray[np.int64],
     words: tuple[str, str] | None = None,
 ) -> tuple[Level, ...]:
+    # Without validation: there may be millions, and they are what they say.
     return tuple(
-        Level(value=format_label(value, words), rows=int(n))
+        Level.model_construct(value=format_label(value, words), rows=int(n))
         for value, n in zip(values.to_list(), rows, strict=True)
     )
 

@@ -70,7 +70,7 @@ def read_rows(path: Path, metadata: dict[str, Any]) -> tuple[list[Any], int]:
     """Read a column of values for each of the model's columns, and count the rows."""
     inputs = metadata["inputs"]
     columns: list[Any] = [
-        [] if model_input["dtype"] == "string" else array("f") for model_input in inputs
+        [] if model_input["dtype"] == "string" else array("d") for model_input in inputs
     ]
     count = 0
     try:
@@ -201,8 +201,9 @@ def model_inputs(metadata: dict[str, Any], columns: list[Any], count: int) -> di
         if model_input["dtype"] == "string":
             inputs[model_input["input"]] = [[value] for value in values]
             continue
-        numbers = np.array(values, dtype=np.float32)
-        numbers[~np.isfinite(numbers)] = np.nan  # what float32 cannot hold is missing
+        with np.errstate(over="ignore"):
+            numbers = np.array(values).astype(model_input["dtype"])
+        numbers[~np.isfinite(numbers)] = np.nan  # what the input cannot hold is missing
         if width is None:
             inputs[model_input["input"]] = numbers.reshape(-1, 1)
         else:
@@ -227,7 +228,9 @@ def predict(path: Path, inputs: dict[str, Any], batch_size: int) -> Any:
         name: tf.constant(values, tf.string) if isinstance(values, list) else values
         for name, values in inputs.items()
     }
-    return model.predict(tensors, batch_size=batch_size, verbose=0)
+    # A data set: of arrays `predict` would make float32 first.
+    rows = tf.data.Dataset.from_tensor_slices(tensors).batch(batch_size)
+    return model.predict(rows, verbose=0)
 
 
 def write_predictions(path: Path | None, labels: Sequence[str], predictions: Any) -> None:

@@ -87,8 +87,12 @@ def test_any_typed_columns_are_a_table_or_a_problem(
 
     if table is None:
         return
-    assert (table.frame.columns, table.frame.height) == (frame.columns, frame.height)
-    for found, given_ in zip(table.frame, frame, strict=True):
+    nested = {
+        name for name, dtype in frame.schema.items() if dtype.is_nested() or dtype == pl.Binary
+    }
+    assert table.frame.columns == [name for name in frame.columns if name not in nested]
+    assert table.frame.height == frame.height
+    for found, given_ in zip(table.frame, frame.select(table.frame.columns), strict=True):
         if found.dtype == given_.dtype and found.dtype in {pl.Int64, pl.Boolean, pl.String}:
             assert found.equals(given_)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lowloss.errors import TableUnreadable
+from lowloss.errors import ClassTooSmall, TableUnreadable
 from lowloss.results import ColumnKind
 from lowloss.results import TableFormat as Format
 from lowloss.spec import JobSpec, Task
@@ -18,6 +18,7 @@ from lowloss.tables.read import read_table
 from lowloss.tables.table import Table
 from service.tables.check import CheckedJob, check_job
 from tests.builders.tables import LIMITS, a_dataset_of
+from worker.data.prepare import prepare
 
 CASES = Path(__file__).parent / "cases"
 
@@ -26,9 +27,9 @@ def read_case(name: str) -> Table:
     return read_table(CASES / name, Format.csv, ParseOptions(), limits=TableLimits())
 
 
-def check_case(name: str, target: str) -> CheckedJob:
-    """What the server makes of a job on a case, all options being the defaults."""
-    spec = JobSpec.model_validate({"dataset": "ds_1", "target": target})
+def check_case(name: str, target: str, **fields: Any) -> CheckedJob:
+    """What the server makes of a job on a case, all other options being the defaults."""
+    spec = JobSpec.model_validate({"dataset": "ds_1", "target": target} | fields)
     return check_job(spec, a_dataset_of(read_case(name)), limits=LIMITS)
 
 
@@ -124,6 +125,25 @@ def test_row_numbers_are_left_out_as_identifiers(name: str) -> None:
 
 def test_thousands_in_a_target_are_a_regression() -> None:
     assert check_case("01_thousands_target.csv", "price").task is Task.regression
+
+
+def test_counts_with_a_thin_tail_are_a_regression_and_told() -> None:
+    checked = check_case("13_count_target.csv", "bikes")
+
+    assert checked.task is Task.regression
+    assert [warning.code for warning in checked.warnings] == ["counts_as_regression"]
+
+
+def test_class_of_one_row_is_dropped_where_its_user_says_so() -> None:
+    with pytest.raises(ClassTooSmall, match="rare_classes"):
+        check_case("36_one_row_class.csv", "kind")
+
+    checked = check_case("36_one_row_class.csv", "kind", preprocessing={"rare_classes": "drop"})
+    prepared = prepare(read_case("36_one_row_class.csv"), checked, max_levels=100)
+
+    assert checked.labels == ("a", "b")
+    assert [(w.code, w.count) for w in checked.warnings] == [("classes_dropped", 1)]
+    assert len(prepared.labelled.y) == 499
 
 
 def test_value_or_nothing_is_a_flag_that_the_model_sees() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -76,11 +76,31 @@ def test_bytes_that_are_no_parquet_file_are_refused(tmp_path: Path, data: bytes,
         read(tmp_path / "t.parquet")
 
 
-def test_nested_parquet_column_is_refused_by_name(tmp_path: Path) -> None:
-    pl.DataFrame({"list": [[1, 2], [3]], "y": [1, 2]}).write_parquet(tmp_path / "t.parquet")
+def test_nested_column_is_left_out_by_name(tmp_path: Path) -> None:
+    nested = {"list": [[1, 2], [3]], "y": [1, 2], "raw": [b"a", b"b"]}
+    pl.DataFrame(nested).write_parquet(tmp_path / "t.parquet")
+
+    table = read(tmp_path / "t.parquet")
+
+    assert table.frame.to_dict(as_series=False) == {"y": [1, 2]}
+    assert [(w.code, w.column) for w in table.warnings] == [
+        ("column_left_out", "list"),
+        ("column_left_out", "raw"),
+    ]
+
+
+def test_file_of_nested_columns_alone_is_refused(tmp_path: Path) -> None:
+    pl.DataFrame({"list": [[1, 2], [3]]}).write_parquet(tmp_path / "t.parquet")
 
     with pytest.raises(TableUnreadable, match="'list'"):
         read(tmp_path / "t.parquet")
+
+
+def test_times_and_durations_are_seconds(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"t": [time(0, 1, 0, 500_000)], "d": [timedelta(days=-1, seconds=1)]})
+    frame.write_parquet(tmp_path / "t.parquet")
+
+    assert read(tmp_path / "t.parquet").frame.row(0) == (60.5, -86399.0)
 
 
 def test_whole_numbers_of_any_size_are_kept_as_well_as_a_float_can(tmp_path: Path) -> None:

@@ -106,6 +106,12 @@ def test_nameless_first_column_is_the_index(name: str) -> None:
     assert [warning.code for warning in table.warnings] == ["column_named"]
 
 
+def test_delimiter_that_splits_all_lines_alike_goes_before_one_that_leaves_more_numbers() -> None:
+    text = "name;flag;x\n" + "".join(f"row {i};False;{i},5\n" for i in range(9))
+
+    assert read(text).frame.row(0) == ("row 0", False, 0.5)
+
+
 def test_row_names_of_r_may_be_words() -> None:
     text = '"mpg","cyl"\n' + "".join(f'"Car {i}",{i}.5,{i % 4}\n' for i in range(30))
 
