@@ -141,6 +141,23 @@ def test_files_answer_as_numpy_does(
     assert np.abs(found - expected).max() <= 1e-4 * unit
 
 
+@pytest.mark.parametrize("unit", [1e-13, 1e13])
+@pytest.mark.parametrize("options", [{}, {"scale_target": False}, {"log_target": True}], ids=str)
+def test_targets_of_any_magnitude_are_answered_as_others_are(
+    tmp_path: Path, unit: float, options: dict[str, Any]
+) -> None:
+    x = np.random.default_rng(0).uniform(-1, 1, ROWS)
+    tables = [
+        checked_frame({"x": x, "y": (5 + 3 * x) * factor}, "y", preprocessing=options)
+        for factor in (1.0, unit)
+    ]
+    plain, scaled = (prepare(table, check, max_levels=10) for table, check in tables)
+
+    if options.get("scale_target") is not False:
+        assert np.allclose(scaled.arrays.y_N, plain.arrays.y_N, atol=1e-4)
+    assert worst_difference(as_if_trained(scaled), tmp_path) <= 1e-4
+
+
 @pytest.mark.parametrize("scaling", SCALINGS)
 def test_numbers_that_float32_cannot_tell_apart_are_float64_inputs(
     tmp_path: Path, scaling: str
