@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import polars as pl
 
 from lowloss.results import Reading, TableWarning
 from lowloss.tables.dates import DateReading, Order, read_dates, read_format, read_iso
 from lowloss.tables.durations import read_durations
+from lowloss.tables.evidence import clean, find_majority, find_mark, has_values, is_monotonic
 from lowloss.tables.marks import (
     FALSE_WORDS,
-    MISSING,
     MISSING_AMONG_NUMBERS,
     MISSING_LOWER,
     TRUE_WORDS,
@@ -42,19 +41,12 @@ from lowloss.tables.remarks import (
     warn_of_units,
     warn_of_unreadable,
 )
-from lowloss.tables.values import is_missing, may_be_value
-
-T = TypeVar("T")
 
 READABLE = 0.95
 """The share of the cells with a value that must be readable for a column of numbers or dates."""
-SAMPLE_CELLS, MIN_VALUES = 500, 0.5
-"""Cells that are looked at first, and the share of values below which a column is text."""
 MOSTLY = 0.5
 """The share of numbers in a column of text from which on a warning names the other cells."""
-MAYBE_GROUPED = r"^[-+]?[1-9]\d{0,2}\.\d{3}$"
-MIN_ORDERED = 8
-"""So many dates rise or fall by chance in one of 20,000 columns."""
+MAYBE_GROUPED = r"^[-+]?[1-9]\d{0,2}[.,]\d{3}$"
 BOOLEAN_WORDS_AND_MARKS = [*TRUE_WORDS, *FALSE_WORDS, *MISSING_LOWER]
 
 
@@ -127,7 +119,7 @@ class ColumnReader:
             if witness is None:
                 self.warnings.append(warn_of_mark(text, doubt.mark, notation))
             return self._finish_numbers(text, doubt.numbers, notation)
-        mark = _find_mark(text)
+        mark = find_mark(text)
         votes = Counter({order: n for (other, order), n in self.orders.items() if other == mark})
         order = find_majority(votes)
         if order is None:
@@ -184,22 +176,40 @@ class ColumnReader:
         if self.options.decimal == "," or self.options.thousands == ".":
             return None
         # With a written NaN, the slow path keeps whole numbers whole.
-        if number.is_nan().any() or not self._is_decimal(column):
+        if number.is_nan().any() or not self._is_decimal(column, "."):
             return None
         self.decided[column.name] = Reading(kind="number")
+        return drop_infinite(number)
+
+    def _read_commas(self, text: pl.Series) -> pl.Series | None:
+        """Read numbers with a decimal comma and nothing else around them, as most in Europe are."""
+        if self.options.decimal == "." or self.options.thousands == ",":
+            return None
+        head = text.head(HEAD_ROWS)
+        if not head.str.contains(",", literal=True).any():
+            return None
+        for part in (head, text):
+            # A point, or another comma, is left, and is no number.
+            pointed = part.str.replace(".", "?", literal=True).str.replace(",", ".", literal=True)
+            number = pointed.cast(pl.Float64, strict=False)
+            if number.null_count() != part.null_count() or number.is_nan().any():
+                return None
+        if not self._is_decimal(text, ","):
+            return None
+        self.decided[text.name] = Reading(kind="number", decimal=",")
         return drop_infinite(number)
 
     def _default_mark(self) -> Mark:
         return self.options.decimal or "."
 
-    def _is_decimal(self, column: pl.Series) -> bool:
-        """Return whether points in plain numbers are decimal points without doubt."""
-        if self.options.decimal == ".":
+    def _is_decimal(self, column: pl.Series, mark: Mark) -> bool:
+        """Return whether a mark in plain numbers is the decimal mark without doubt."""
+        if self.options.decimal == mark:
             return True
         for part in (column.head(HEAD_ROWS), column):
-            pointed = part.filter(part.str.contains(".", literal=True))
+            pointed = part.filter(part.str.contains(mark, literal=True))
             if len(pointed) and not pointed.str.contains(MAYBE_GROUPED).all():
-                self.marks["."] += 1
+                self.marks[mark] += 1
                 return True
         return not len(pointed)
 
@@ -207,11 +217,13 @@ class ColumnReader:
         """Read texts of which some are no plain numbers."""
         if kind in {None, "boolean"} and (flags := self._read_booleans(text)) is not None:
             return flags
-        if kind is None and not _has_values(text):
+        if kind is None and not has_values(text):
             return text
         if kind in {None, "number"}:
             among = text.set(text.is_in(MISSING_AMONG_NUMBERS), None)
             plain = self._read_plain(among, is_forced=kind == "number")
+            if plain is None:
+                plain = self._read_commas(among)
             if plain is not None:
                 return plain
         if kind in {None, "date"} and self.options.date_format is None:
@@ -314,12 +326,12 @@ class ColumnReader:
         best = max(reading.readable for reading in readings)
         fitting = [reading for reading in readings if reading.readable == best]
         if len(fitting) > 1:
-            ordered = [reading for reading in fitting if _is_monotonic(reading.values)]
+            ordered = [reading for reading in fitting if is_monotonic(reading.values)]
             fitting = ordered if len(ordered) == 1 else fitting
         if len(fitting) > 1 and not fitting[0].values.equals(fitting[1].values):
             return DoubtfulDates(text, tuple(fitting))
         if len(readings) > 1 and len(fitting) == 1:
-            self.orders[_find_mark(text), fitting[0].order] += 1
+            self.orders[find_mark(text), fitting[0].order] += 1
         return self._finish_dates(text, fitting[0])
 
     def _finish_dates(self, text: pl.Series, reading: DateReading) -> pl.Series:
@@ -359,37 +371,3 @@ def read_columns(columns: list[pl.Series], reader: ColumnReader) -> list[pl.Seri
     positions = {series.name: position for position, series in enumerate(values)}
     reader.warnings.sort(key=lambda warning: positions.get(warning.column or "", -1))
     return values
-
-
-def clean(column: pl.Series) -> pl.Series:
-    """Return texts without blanks around them; null where one says that it is missing."""
-    text = column.str.strip_chars()
-    return text.set(text.is_in(MISSING), None)
-
-
-def find_majority(votes: Counter[T]) -> T | None:
-    """Return what the largest number of columns prove; None where none does, or two are equal."""
-    ranked = votes.most_common(2)
-    if not ranked or (len(ranked) == 2 and ranked[0][1] == ranked[1][1]):
-        return None
-    return ranked[0][0]
-
-
-def _find_mark(text: pl.Series) -> str:
-    """Return the mark between the parts of dates."""
-    example = str(text.drop_nulls().first())
-    return next((character for character in example if character in "/.-"), "")
-
-
-def _has_values(text: pl.Series) -> bool:
-    """Return whether a sample of the cells has numbers or dates enough to look at them all."""
-    present = text.drop_nulls()
-    sample = present.gather_every(max(1, len(present) // SAMPLE_CELLS)).to_list()
-    others = [cell for cell in sample if not is_missing(cell)]
-    return sum(map(may_be_value, others)) >= MIN_VALUES * len(others) > 0
-
-
-def _is_monotonic(values: pl.Series) -> bool:
-    present = values.drop_nulls()
-    is_sorted = present.is_sorted() or present.is_sorted(descending=True)
-    return is_sorted and present.n_unique() >= MIN_ORDERED

@@ -88,7 +88,7 @@ def detect_delimiter(data: bytes, quote: str) -> str:
     splits = [split_sample(text, delimiter, quote) for delimiter in DELIMITERS]
     usable = [split for split in splits if split.width > 1 and split.share > 0.5]
     best = max(usable, key=lambda split: split.rank, default=None)
-    if best is None or best.share < LIKELY:
+    if best is None or (best.share < LIKELY and best.delimiter != "\t"):
         blanks = split_sample(text, BLANKS, quote)
         if _are_blanks_delimiters(text, blanks):
             return BLANKS

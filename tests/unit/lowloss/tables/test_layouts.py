@@ -66,6 +66,12 @@ LAYOUTS: dict[str, tuple[str, set[str]]] = {
     "header again": (PLAIN.replace("9.5,1,A\n", "9.5,1,A\na,b,c\n", 1), {"header_repeated"}),
     "joined files": (PLAIN.replace("A\n", "A\na,b,c\n"), {"header_repeated"}),
     "blanks": (blanks(["a,b,c", *LINES]), set()),
+    "title and source around tabs": (
+        "A title of it\n"
+        + "\n".join(PLAIN.splitlines()[:9]).replace(",", "\t")
+        + "\nSource: an agency of statistics\n",
+        {"lines_skipped"},
+    ),
     "tabs and blanks": (PLAIN.replace(",", " \t "), set()),
     "all in quotes": (PLAIN.replace(",", '","').replace("\n", '"\n"')[:-1].join(['"', ""]), set()),
     "quotes after blanks": (PLAIN.replace(",A", ', "A"').replace(",B", ', "B"'), set()),
@@ -83,7 +89,8 @@ def test_layout_is_read_and_what_is_left_out_is_told(name: str) -> None:
     table = read(text)
 
     assert table.frame.columns == ["a", "b", "c"]
-    assert table.frame.rows() == VALUES
+    assert table.frame.rows() == VALUES[: table.frame.height]
+    assert table.frame.height in {8, len(VALUES)}
     assert {warning.code for warning in table.warnings} == codes
 
 
