@@ -13,6 +13,7 @@ from lowloss.cli.errors import PlainErrors
 from lowloss.cli.output import out, print_json, print_warnings
 from lowloss.cli.parameters import AsJson, Builtin, DatasetId
 from lowloss.cli.parsing import with_parse_options
+from lowloss.cli.queries import run_query
 from lowloss.cli.rendering import results as render
 from lowloss.client.client import Client
 from lowloss.errors import InvalidRequest
@@ -34,6 +35,10 @@ def add_dataset(
         str | None,
         typer.Option("--format", help=f"{FORMATS}; by the file if not given."),
     ] = None,
+    sql: Annotated[str | None, typer.Option(help="A query whose rows are the table.")] = None,
+    database: Annotated[
+        str | None, typer.Option("--from", help="Its database: postgresql://… or sqlite:///PATH.")
+    ] = None,
     as_json: AsJson = False,
     *,
     options: dict[str, Any],
@@ -42,6 +47,10 @@ def add_dataset(
     client: Client = ctx.obj
     if builtin is not None:
         dataset = client.upload(builtin_csv(builtin), name=name or builtin, format="csv")
+    elif sql is not None:
+        if database is None:
+            raise InvalidRequest("a query needs its database", field="--from", fix="give its URL")
+        dataset = client.upload(run_query(sql, database), name=name or "query")
     elif path is not None:
         dataset = client.upload(path, name=name, format=table_format, **options)
     else:
