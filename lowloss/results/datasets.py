@@ -63,11 +63,17 @@ ColumnType = Literal["number", "category", "boolean", "date", "duration"]
 
 
 class Reading(Result):
-    """How the texts of a column were read: later rows are read alike."""
+    """How the texts of a column were read: later rows are read alike.
+
+    Of numbers: the decimal mark, the mark between thousands, and the unit behind them, or what
+    suffixes multiply by. Of dates: the order of their parts, or their format.
+    """
 
     kind: ColumnType
     decimal: Literal[".", ","] = "."
     group: Literal["", ",", ".", " ", "'"] = ""
+    unit: str = ""
+    multiples: dict[str, float] = Field(default_factory=dict)
     order: Literal["ymd", "dmy", "mdy"] | None = None
     date_format: str | None = None
 

@@ -30,6 +30,7 @@ from lowloss.tables.numbers import (
     to_numbers,
 )
 from lowloss.tables.options import ParseOptions
+from lowloss.tables.readings import apply_reading
 from lowloss.tables.remarks import (
     find_unreadable,
     warn_of_codes,
@@ -131,36 +132,9 @@ class ColumnReader:
     def _read_again(self, column: pl.Series, reading: Reading) -> pl.Series:
         """Read a column as one of its name was read before; what is unreadable is told."""
         text = clean(column)
-        values = self._apply(text, reading).alias(column.name)
+        values = apply_reading(text, reading)
         self._warn_of_unreadable(text, values, f"{reading.kind}s")
         return values
-
-    def _apply(self, text: pl.Series, reading: Reading) -> pl.Series:
-        tidy = tidy_signs(text)
-        match reading.kind:
-            case "number":
-                notation = Notation(reading.decimal, reading.group)
-                return to_numbers(split_numbers(tidy), notation)
-            case "duration":
-                seconds = read_durations(tidy)
-                return text.cast(pl.Float64, strict=False) if seconds is None else seconds
-            case "date":
-                return self._read_dates_again(tidy, reading)
-            case "boolean":
-                is_true = text.str.to_lowercase().is_in(list(TRUE_WORDS))
-                is_false = text.str.to_lowercase().is_in(list(FALSE_WORDS))
-                return is_true.set(~(is_true | is_false), None)
-            case "category":
-                return text
-
-    def _read_dates_again(self, tidy: pl.Series, reading: Reading) -> pl.Series:
-        if reading.date_format is not None:
-            return read_format(tidy, reading.date_format).alias(tidy.name)
-        readings = read_dates(tidy)
-        chosen = [r for r in readings if r.order == reading.order] or readings
-        if not chosen:
-            return pl.Series(tidy.name, [None] * len(tidy), dtype=pl.Date)
-        return chosen[0].values.alias(tidy.name)
 
     def _read_plain(self, column: pl.Series, *, is_forced: bool) -> pl.Series | None:
         """Read numbers that need no cleaning, as most do."""
@@ -171,7 +145,7 @@ class ColumnReader:
             if not is_forced and (zeros := has_leading_zeros(column)).any():
                 self.warnings.append(warn_of_codes(column, zeros))
                 return clean(column)
-            self.decided[column.name] = Reading(kind="number", decimal=self._default_mark())
+            self.decided[column.name] = WHOLE
             return number
         if self.options.decimal == "," or self.options.thousands == ".":
             return None
@@ -198,9 +172,6 @@ class ColumnReader:
             return None
         self.decided[text.name] = Reading(kind="number", decimal=",")
         return drop_infinite(number)
-
-    def _default_mark(self) -> Mark:
-        return self.options.decimal or "."
 
     def _is_decimal(self, column: pl.Series, mark: Mark) -> bool:
         """Return whether a mark in plain numbers is the decimal mark without doubt."""
@@ -305,7 +276,11 @@ class ColumnReader:
     def _finish_numbers(self, text: pl.Series, numbers: Numbers, notation: Notation) -> pl.Series:
         values = to_numbers(numbers, notation).alias(text.name)
         self.decided[text.name] = Reading(
-            kind="number", decimal=notation.decimal, group=notation.group
+            kind="number",
+            decimal=notation.decimal,
+            group=notation.group,
+            unit=numbers.around.unit,
+            multiples=dict(numbers.around.multiples),
         )
         self._warn_of_unreadable(text, values, "numbers")
         around = numbers.around
@@ -356,6 +331,8 @@ class ColumnReader:
 
 
 NOTHING = Decision(Notation(), 0)
+WHOLE = Reading(kind="number")
+EUROPEAN = Reading(kind="number", decimal=",", group=".")
 
 
 def read_columns(columns: list[pl.Series], reader: ColumnReader) -> list[pl.Series]:
@@ -368,6 +345,11 @@ def read_columns(columns: list[pl.Series], reader: ColumnReader) -> list[pl.Seri
         results.append(reader.read(columns.pop()))
     results.reverse()
     values = [r if isinstance(r, pl.Series) else reader.settle(r) for r in results]
+    mark = reader.options.decimal or find_majority(reader.marks)
+    if mark == ",":
+        # Whole numbers show no mark: later ones have the file's.
+        whole = [name for name, reading in reader.decided.items() if reading is WHOLE]
+        reader.decided |= dict.fromkeys(whole, EUROPEAN)
     positions = {series.name: position for position, series in enumerate(values)}
     reader.warnings.sort(key=lambda warning: positions.get(warning.column or "", -1))
     return values

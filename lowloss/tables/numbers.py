@@ -112,11 +112,11 @@ def tidy_signs(text: pl.Series) -> pl.Series:
     return text.str.replace_all("[\u2019\u02bc\u2018\u00b4]", "'").str.strip_chars()
 
 
-def split_numbers(tidy: pl.Series) -> Numbers:
-    """Split tidy texts at their numbers, and decide what stands behind them."""
+def split_numbers(tidy: pl.Series, around: Surroundings | None = None) -> Numbers:
+    """Split tidy texts at their numbers, and decide what stands behind them unless it is given."""
     parts = _split(tidy)
     present = parts.filter(pl.col("body").is_not_null())
-    around = decide_surroundings(present["unit"])
+    around = around or decide_surroundings(present["unit"])
     before = present["before"].drop_nulls().unique().to_list()
     behind = [unit for unit in present["unit"].unique() if re.fullmatch(CURRENCY, unit)]
     around = replace(around, currencies=tuple(sorted({*before, *behind})))

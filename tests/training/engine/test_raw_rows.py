@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -11,7 +12,7 @@ import polars as pl
 
 from lowloss.inference.files import plain_rows, read_rows
 from lowloss.inference.model import load_model
-from lowloss.inference.rows import cells_from_columns
+from lowloss.inference.rows import cells_from_columns, cells_from_rows
 from lowloss.results import TableFormat
 from lowloss.spec import JobSpec
 from lowloss.tables.options import ParseOptions
@@ -70,6 +71,10 @@ def test_raw_rows_are_predicted_alike_by_onnx_keras_and_the_engine(tmp_path: Pat
     model = load_model(onnx_path.read_bytes())
     columns = read_rows(path, model.signature, {}).to_columns()
     by_onnx = np.array(model.predict(cells_from_columns(model.signature, columns)).predictions)
+    with path.open(encoding="utf-16", newline="") as file:
+        texts = list(csv.DictReader(file, delimiter=";"))
+    texts = [row | {"preis": None} if row["preis"] == "k.A." else row for row in texts]
+    by_texts = model.predict(cells_from_rows(model.signature, texts)).predictions
     output = io.StringIO()
     with plain_rows(keras_path, path, {}) as plain, redirect_stdout(output):
         predict.main([str(keras_path), str(plain)])
@@ -78,6 +83,7 @@ def test_raw_rows_are_predicted_alike_by_onnx_keras_and_the_engine(tmp_path: Pat
     assert len(by_onnx) == len(by_keras) == ROWS
     spread = expected.std()
     assert np.abs(by_onnx[test_rows] - expected).max() <= 1e-4 * spread
+    assert np.abs(np.array(by_texts)[test_rows] - expected).max() <= 1e-4 * spread
     assert np.abs(by_keras[test_rows] - expected).max() <= 1e-4 * spread
     kinds = {column.column: column.dtype for column in model.signature.inputs}
     assert (kinds["zeit"], kinds["preis"], kinds["code"]) == ("float64", "float32", "string")

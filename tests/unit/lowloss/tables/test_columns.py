@@ -14,6 +14,7 @@ from lowloss.tables.columns import ColumnReader, read_columns
 from lowloss.tables.limits import TableLimits
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.read import read_csv
+from lowloss.tables.readings import apply_reading
 from lowloss.tables.table import Table
 
 
@@ -302,6 +303,42 @@ def test_leading_zeros_mean_a_category(cells: list[str]) -> None:
 
 def test_several_currencies_in_a_column_are_told() -> None:
     assert codes_of(["$5", "€4"]) == {"currencies_mixed"}
+
+
+@pytest.mark.parametrize(
+    ("cells", "later", "expected"),
+    [
+        (["5k", "1.2M", "300"], "1.2M", 1_200_000),
+        (["5KB", "1.5MB", "300B"], "2MB", 2_000_000),
+        (["5 kg", "7 kg"], "3 kg", 3),
+        (["5 kg", "7 kg"], "3 g", None),
+        (["5 kg", "7 kg"], "3", 3),
+        (["1.234,5", "7,25"], "1.250", 1250),
+        (["1.25", "0.5"], "1,250", None),
+        (["2h 30m", "45m"], "45m", 2700),
+        (["17/4/2024", "3/4/2024"], "3/4/2024", date(2024, 4, 3)),
+        (["4/17/2024", "3/4/2024"], "3/4/2024", date(2024, 3, 4)),
+        (["01", "02"], "7", "7"),
+        (["1.5", "2.5"], "$1.50", 1.5),
+    ],
+    ids=str,
+)
+def test_one_later_row_means_what_it_would_have_meant_among_the_first(
+    cells: list[str], later: str, expected: object
+) -> None:
+    reader = ColumnReader(ParseOptions())
+    read_columns([pl.Series("x", cells * 10)], reader)
+
+    read = apply_reading(pl.Series("x", [later]), reader.decided["x"])
+
+    assert read.to_list() == [expected]
+
+
+def test_whole_numbers_have_the_marks_of_their_file() -> None:
+    reader = ColumnReader(ParseOptions())
+    read_columns([pl.Series("n", ["1", "950"] * 5), pl.Series("x", ["1,5", "2,25"] * 5)], reader)
+
+    assert apply_reading(pl.Series("n", ["1.250"]), reader.decided["n"]).to_list() == [1250]
 
 
 def test_later_rows_are_read_as_the_first_were() -> None:
