@@ -284,7 +284,8 @@ class ColumnReader:
         )
         self._warn_of_unreadable(text, values, "numbers")
         around = numbers.around
-        if around.units and not around.is_plain:
+        is_mixed = around.unit == "%" and numbers.has_bare
+        if around.units and (is_mixed or not around.is_plain):
             self.warnings.append(warn_of_units(text, around))
         if len(around.currencies) > 1:
             self.warnings.append(warn_of_currencies(text, around))

@@ -24,14 +24,14 @@ MIXED = r"\d\s*[dhm].*\d\s*[hms]"
 """Words are durations only where some cell has two units: `5 m` may be metres."""
 
 
-def read_durations(text: pl.Series, *, are_known: bool = False) -> pl.Series | None:
+def read_durations(text: pl.Series, *, are_durations: bool = False) -> pl.Series | None:
     """Read the commonest way of writing durations, as seconds; null where a text is none.
 
-    They may be `are_known` to be durations: then `5 m` is five minutes.
+    Where all `are_durations`, `5 m` is five minutes; else it may be metres.
     """
     best: pl.Series | None = None
     for pattern in (CLOCK, ISO, WORDS):
-        if pattern is WORDS and not (are_known or text.str.contains(MIXED).any()):
+        if pattern is WORDS and not (are_durations or text.str.contains(MIXED).any()):
             continue
         seconds = _read(text, pattern)
         if seconds.count() > (0 if best is None else best.count()):

@@ -77,6 +77,12 @@ class Numbers:
     around: Surroundings
     shapes: Counter[str]
 
+    @property
+    def has_bare(self) -> bool:
+        """Whether some number has nothing behind it."""
+        is_bare = (self.parts["unit"] == "") & self.parts["body"].is_not_null()
+        return bool(is_bare.any())
+
 
 def read_plain(column: pl.Series) -> pl.Series | None:
     """Read whole numbers, or else numbers; None where a string is none. The head is tried first."""

@@ -25,7 +25,7 @@ def _apply(text: pl.Series, reading: Reading) -> pl.Series:
             around = Surroundings(reading.unit, tuple(reading.multiples.items()))
             return to_numbers(split_numbers(tidy, around), notation)
         case "duration":
-            seconds = read_durations(tidy, are_known=True)
+            seconds = read_durations(tidy, are_durations=True)
             return text.cast(pl.Float64, strict=False) if seconds is None else seconds
         case "date":
             return _read_dates_again(tidy, reading)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lowloss.errors import ClassTooSmall, TableUnreadable
+from lowloss.errors import ClassTooSmall, TableUnreadable, TaskDoesNotFitTarget
 from lowloss.results import ColumnKind
 from lowloss.results import TableFormat as Format
 from lowloss.spec import JobSpec, Task
@@ -151,6 +151,47 @@ def test_value_or_nothing_is_a_flag_that_the_model_sees() -> None:
 
     kinds = {column.name: column.kind for column in checked.features}
     assert kinds["defaulted_before"] is ColumnKind.categorical
+
+
+def check_text(tmp_path: Path, rows: list[str], **fields: Any) -> tuple[Table, CheckedJob]:
+    path = tmp_path / "table.csv"
+    path.write_text("x,y\n" + "\n".join(rows))
+    table = read_table(path, Format.csv, ParseOptions(), limits=TableLimits())
+    spec = JobSpec.model_validate({"dataset": "ds_1", "target": "y"} | fields)
+    dataset = a_dataset_of(table).model_copy(update={"warnings": table.warnings})
+    return table, check_job(spec, dataset, limits=LIMITS)
+
+
+def test_regression_of_text_names_the_cells_that_are_no_numbers(tmp_path: Path) -> None:
+    rows = [f"{i / 3:.2f},{'cheap' if i % 10 == 4 else i}" for i in range(60)]
+
+    with pytest.raises(TaskDoesNotFitTarget) as refused:
+        check_text(tmp_path, rows, task="regression")
+
+    assert refused.value.detail == (
+        "6 cells, such as 'cheap' in row 5, are no numbers: 'y' was read as text"
+    )
+    assert "null_values" in str(refused.value.fix)
+
+
+def test_regression_of_words_says_what_would_do(tmp_path: Path) -> None:
+    rows = [f"{i / 3:.2f},{'abc'[i % 3]}" for i in range(60)]
+
+    with pytest.raises(TaskDoesNotFitTarget, match="3 texts such as 'a'") as refused:
+        check_text(tmp_path, rows, task="regression")
+
+    assert "auto" not in str(refused.value.fix)
+
+
+@pytest.mark.parametrize("words", [("False", "True"), ("FALSE", "TRUE"), ("false", "true")])
+def test_booleans_are_labels_as_they_are_written(tmp_path: Path, words: tuple[str, str]) -> None:
+    rows = [f"{i / 3:.2f},{words[i % 3 == 0]}" for i in range(60)]
+
+    table, checked = check_text(tmp_path, rows, validation={"strategy": "holdout"})
+
+    assert checked.labels == words
+    prepared = prepare(table, checked, max_levels=100)
+    assert prepared.labelled.y.tolist() == [float(i % 3 == 0) for i in range(60)]
 
 
 def test_labels_keep_their_leading_zeros() -> None:

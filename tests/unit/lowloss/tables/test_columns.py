@@ -301,6 +301,13 @@ def test_leading_zeros_mean_a_category(cells: list[str]) -> None:
     assert codes_of(cells) == {"leading_zeros"}
 
 
+@pytest.mark.parametrize(
+    ("cells", "is_told"), [(["5%", "7%"], False), (["5%", "0.07"], True), (["5 kg"], True)], ids=str
+)
+def test_unit_that_is_left_off_is_told(cells: list[str], is_told: bool) -> None:
+    assert ("units_removed" in codes_of(cells)) is is_told
+
+
 def test_several_currencies_in_a_column_are_told() -> None:
     assert codes_of(["$5", "€4"]) == {"currencies_mixed"}
 
