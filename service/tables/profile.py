@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -48,7 +49,7 @@ def profile_table(table: Table, *, limits: Limits) -> tuple[Column, ...]:
 
 def _profile_column(column: pl.Series, limits: Limits, table: Table) -> Column:
     is_matrix, words = table.is_matrix, table.words.get(column.name)
-    present = column.drop_nulls()
+    present = column.drop_nulls() if column.null_count() else column
     if present.dtype == pl.String:
         summary = _count_strings(present, limits)
         kind = _find_string_kind(present, summary, is_matrix=is_matrix)
@@ -85,7 +86,7 @@ def _count_strings(present: pl.Series, limits: Limits) -> _ValueCounts:
         rows=len(present),
         distinct=counts.height,
         rarest=int(counts["count"].min() or 0),  # type: ignore[arg-type]
-        levels=_make_levels(top["value"], top["count"]),
+        levels=_make_levels(top["value"].to_list(), top["count"]),
     )
 
 
@@ -103,7 +104,7 @@ def _count_ordered(
         rows=len(ordered),
         distinct=len(counts),
         rarest=int(counts.min(initial=len(ordered))),
-        levels=_make_levels(pl.Series(ordered[starts[top]]).cast(dtype), counts[top], words),
+        levels=_make_levels(_to_values(ordered[starts[top]], dtype), counts[top], words),
     )
 
 
@@ -123,15 +124,20 @@ def _find_largest(counts: NDArray[np.int64], limit: int) -> NDArray[np.int64]:
     return np.concatenate([above, equal[: limit - len(above)]])
 
 
+def _to_values(physical: NDArray[np.generic], dtype: pl.DataType) -> list[Any]:
+    """Return plain values of what a column is underneath."""
+    return physical.tolist() if dtype.is_numeric() else pl.Series(physical).cast(dtype).to_list()
+
+
 def _make_levels(
-    values: pl.Series,
+    values: list[Any],
     rows: pl.Series | NDArray[np.int64],
     words: tuple[str, str] | None = None,
 ) -> tuple[Level, ...]:
     # Without validation: there may be millions, and they are what they say.
     return tuple(
         Level.model_construct(value=format_label(value, words), rows=int(n))
-        for value, n in zip(values.to_list(), rows, strict=True)
+        for value, n in zip(values, rows, strict=True)
     )
 
 
