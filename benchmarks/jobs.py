@@ -13,6 +13,8 @@ from typing import Any
 
 from lowloss.results import Job, TableFormat, Trial
 from lowloss.spec import JobSpec
+from lowloss.tables.options import ParseOptions
+from lowloss.tables.read import read_table
 from service.settings import Limits
 from service.store.blobs import write_blob
 from service.store.database import Database
@@ -21,9 +23,7 @@ from service.store.jobs import list_jobs
 from service.store.queue import Fence, claim_job, enqueue_job
 from service.store.trials import list_trials
 from service.tables.check import check_job
-from service.tables.options import ParseOptions
 from service.tables.profile import profile_table
-from service.tables.read import read_table
 from worker.data.prepare import Prepared
 from worker.engine.cohort.program import Programs
 from worker.jobs.loading import JobResources, load_job, prepare_data

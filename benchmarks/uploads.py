@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 
 from lowloss.results import TableFormat
+from lowloss.tables.options import ParseOptions
 from service.settings import Settings
-from service.tables.options import ParseOptions
 from service.tables.parse import Bounds, parse_upload
 
 COLUMNS = 50

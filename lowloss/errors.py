@@ -47,10 +47,7 @@ class Problem(LowlossError):
         errors: tuple[Mapping[str, Any], ...] = (),
     ) -> None:
         super().__init__(detail)
-        self.detail = detail
-        self.field = field
-        self.fix = fix
-        self.errors = errors
+        self.detail, self.field, self.fix, self.errors = detail, field, fix, errors
 
     def __str__(self) -> str:
         field = f"{self.field}: " if self.field else ""
@@ -73,10 +70,8 @@ class Problem(LowlossError):
         return document | {name: value for name, value in optional.items() if value is not None}
 
 
-def _restore(
-    problem_class: type[Problem], detail: str, field: Any, fix: Any, errors: Any
-) -> Problem:
-    return problem_class(detail, field=field, fix=fix, errors=errors)
+def _restore(kind: type[Problem], detail: str, field: Any, fix: Any, errors: Any) -> Problem:
+    return kind(detail, field=field, fix=fix, errors=errors)
 
 
 class InvalidJson(Problem):
@@ -134,6 +129,12 @@ class DiagnosisNotReady(Problem):
 class IdempotencyKeyReused(Problem):
     code, status = "idempotency_key_reused", 409
     title = "This Idempotency-Key came with another request"
+
+
+class UnsupportedMediaType(Problem):
+    """415: the body is of a kind that the route does not read."""
+
+    code, status, title = "unsupported_media_type", 415, "The body is of a kind that is not read"
 
 
 class BodyTooLarge(Problem):

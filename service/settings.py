@@ -5,22 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from lowloss.errors import LowlossError
+from lowloss.tables.limits import TableLimits
 
 
-class Limits(BaseModel):
+class Limits(TableLimits):
     """Bounds on everything that clients send."""
 
-    model_config = ConfigDict(frozen=True)
-
-    max_rows: Annotated[int, Field(gt=0, description="Rows of a table.")] = 20_000_000
-    max_columns: Annotated[int, Field(gt=0, description="Columns of a table.")] = 10_000
-    max_cells: Annotated[int, Field(gt=0, description="Rows times columns of a table.")] = (
-        500_000_000
-    )
     max_classes: Annotated[int, Field(gt=1, description="Classes of a target.")] = 100
     max_levels: Annotated[
         int, Field(gt=1, description="Levels of a categorical column that are told apart.")

@@ -29,11 +29,11 @@ from benchmarks.diagnosis.records import (
 from benchmarks.diagnosis.rules import apply_rules
 from lowloss.results import Dataset, Diagnosis, TableFormat
 from lowloss.spec import DiagnosisSpec
+from lowloss.tables.table import Table
 from service.settings import Limits
 from service.tables.check import CheckedJob
 from service.tables.check_recipe import check_diagnosis
 from service.tables.profile import profile_table
-from service.tables.table import Table
 
 if TYPE_CHECKING:
     from multiprocessing.sharedctypes import Synchronized

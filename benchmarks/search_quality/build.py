@@ -16,12 +16,12 @@ from benchmarks.search_quality.lookup import Lookup
 from benchmarks.search_quality.tables import MAX_EPOCHS, ROWS, TABLES, a_spec
 from lowloss.results import Dataset, TableFormat
 from lowloss.spec import CountRange, JobSpec
+from lowloss.tables.options import ParseOptions
+from lowloss.tables.read import read_table
+from lowloss.tables.table import Table
 from service.settings import Limits
 from service.tables.check import check_job
-from service.tables.options import ParseOptions
 from service.tables.profile import profile_table
-from service.tables.read import read_table
-from service.tables.table import Table
 from worker.data.prepare import prepare
 from worker.engine.arrays import Arrays
 from worker.engine.cohort.buckets import pad, step_seconds

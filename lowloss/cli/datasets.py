@@ -4,59 +4,54 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from lowloss.cli.builtin import builtin_csv
 from lowloss.cli.errors import PlainErrors
-from lowloss.cli.output import out, print_json
+from lowloss.cli.output import out, print_json, print_warnings
 from lowloss.cli.parameters import AsJson, Builtin, DatasetId
+from lowloss.cli.parsing import with_parse_options
+from lowloss.cli.queries import run_query
 from lowloss.cli.rendering import results as render
 from lowloss.client.client import Client
 from lowloss.errors import InvalidRequest
-from lowloss.results import Dataset
+from lowloss.results import Dataset, TableFormat
 
 app = typer.Typer(cls=PlainErrors, help="Uploaded tables.")
 
+FORMATS = ", ".join(TableFormat)
+
 
 @app.command("add")
+@with_parse_options
 def add_dataset(
     ctx: typer.Context,
-    path: Annotated[Path | None, typer.Argument(help="A CSV, Parquet, Arrow or NPZ file.")] = None,
+    path: Annotated[Path | None, typer.Argument(help="A table's file.")] = None,
     builtin: Builtin = None,
     name: Annotated[str | None, typer.Option(help="A name; the file's if not given.")] = None,
     table_format: Annotated[
         str | None,
-        typer.Option("--format", help="csv, parquet, arrow or npz; the suffix's if not given."),
+        typer.Option("--format", help=f"{FORMATS}; by the file if not given."),
     ] = None,
-    delimiter: Annotated[str | None, typer.Option(help="Of a CSV; detected if not given.")] = None,
-    decimal: Annotated[str | None, typer.Option(help="Of a CSV; detected if not given.")] = None,
-    encoding: Annotated[str | None, typer.Option(help="Of a CSV; detected if not given.")] = None,
-    header: Annotated[
-        bool | None,
-        typer.Option(
-            "--header/--no-header",
-            help="Whether a CSV's first line names its columns; detected if not given.",
-        ),
-    ] = None,
-    quote: Annotated[
-        str | None, typer.Option(help="Around a CSV's fields; detected if not given.")
+    sql: Annotated[str | None, typer.Option(help="A query whose rows are the table.")] = None,
+    database: Annotated[
+        str | None, typer.Option("--from", help="Its database: postgresql://… or sqlite:///PATH.")
     ] = None,
     as_json: AsJson = False,
+    *,
+    options: dict[str, Any],
 ) -> None:
     """Upload a table."""
     client: Client = ctx.obj
     if builtin is not None:
         dataset = client.upload(builtin_csv(builtin), name=name or builtin, format="csv")
+    elif sql is not None:
+        if database is None:
+            raise InvalidRequest("a query needs its database", field="--from", fix="give its URL")
+        dataset = client.upload(run_query(sql, database), name=name or "query")
     elif path is not None:
-        options = {
-            "delimiter": delimiter,
-            "decimal": decimal,
-            "encoding": encoding,
-            "header": header,
-            "quote": quote,
-        }
         dataset = client.upload(path, name=name, format=table_format, **options)
     else:
         raise InvalidRequest("there is nothing to upload", field="PATH", fix="or use --builtin")
@@ -76,6 +71,15 @@ def show_dataset(ctx: typer.Context, dataset_id: DatasetId, as_json: AsJson = Fa
     _show_dataset(ctx.obj.dataset(dataset_id), as_json=as_json)
 
 
+@app.command("reread")
+@with_parse_options
+def reread_dataset(
+    ctx: typer.Context, dataset_id: DatasetId, as_json: AsJson = False, *, options: dict[str, Any]
+) -> None:
+    """Read a dataset's bytes with other options, as a dataset of its own."""
+    _show_dataset(ctx.obj.reread(dataset_id, **options), as_json=as_json)
+
+
 @app.command("delete")
 def delete_dataset(ctx: typer.Context, dataset_id: DatasetId, as_json: AsJson = False) -> None:
     """Delete a dataset that no unfinished job needs."""
@@ -89,3 +93,4 @@ def _show_dataset(dataset: Dataset, *, as_json: bool) -> None:
         return
     out.print(f"{dataset.id}  {dataset.rows:,} rows x {dataset.columns} columns")
     out.print(render.profile_table(dataset))
+    print_warnings(dataset.warnings)

@@ -11,6 +11,7 @@ from lowloss.cli.builtin import TARGET
 from lowloss.cli.errors import FAILED, PlainErrors
 from lowloss.cli.output import out, print_json
 from lowloss.cli.parameters import AsJson, Builtin, JobId, Target
+from lowloss.cli.parsing import with_parse_options
 from lowloss.cli.rendering import results as render
 from lowloss.cli.rendering.diagnosis import show_diagnosis
 from lowloss.cli.rendering.watch import watch_job
@@ -38,6 +39,7 @@ NoWait = Annotated[bool, typer.Option("--no-wait", help="Print the job's id.")]
 
 
 @app.command()
+@with_parse_options
 def diagnose(
     ctx: typer.Context,
     dataset: Annotated[
@@ -55,6 +57,7 @@ def diagnose(
     seconds: Seconds = None,
     no_wait: NoWait = False,
     as_json: AsJson = False,
+    options: dict[str, Any],
 ) -> None:
     """Find out why the loss of what you trained is high; a file is uploaded first."""
     client: Client = ctx.obj
@@ -62,7 +65,7 @@ def diagnose(
     fit = {name: value for name, value in fit_options.items() if value is not None}
     spec: dict[str, Any] = {"recipe": _read_recipe(recipe, set_fields(fit, change or []))}
     optional = {
-        "dataset": find_dataset(client, dataset, builtin),
+        "dataset": find_dataset(client, dataset, builtin, options),
         "target": target or (TARGET if builtin else None),
         "task": task,
         "budget": None if seconds is None else {"max_seconds": seconds},

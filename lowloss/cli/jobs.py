@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from lowloss.cli.builtin import TARGET
 from lowloss.cli.errors import FAILED, PlainErrors
-from lowloss.cli.output import out, print_json
+from lowloss.cli.output import out, print_json, print_warnings
 from lowloss.cli.parameters import AsJson, Builtin, JobId, Target
+from lowloss.cli.parsing import with_parse_options
 from lowloss.cli.rendering import results as render
 from lowloss.cli.rendering.notes import describe_notes, describe_stage
 from lowloss.cli.rendering.watch import watch_job
@@ -22,6 +23,7 @@ app = typer.Typer(cls=PlainErrors)
 
 
 @app.command()
+@with_parse_options
 def submit(
     ctx: typer.Context,
     dataset: Annotated[
@@ -36,11 +38,13 @@ def submit(
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Show its progress to the end.")] = False,
     as_json: AsJson = False,
+    *,
+    options: dict[str, Any],
 ) -> None:
     """Submit a job; a file is uploaded first."""
     client: Client = ctx.obj
     fields = set_fields(read_object(spec, field="--spec") if spec else {}, change or [])
-    if (dataset_id := find_dataset(client, dataset, builtin)) is not None:
+    if (dataset_id := find_dataset(client, dataset, builtin, options)) is not None:
         fields["dataset"] = dataset_id
     if builtin is not None:
         target = target or fields.get("target", TARGET)
@@ -67,6 +71,9 @@ def continue_(
 
 
 def _show_submitted(client: Client, job: Job, *, watch: bool, as_json: bool) -> None:
+    for column in job.outcome.excluded:
+        typer.echo(f"left out: {column.column!r}, {column.reason}", err=True)
+    print_warnings(job.outcome.warnings)
     if watch:
         _watch(client, job.id, as_json=as_json)
     elif as_json:

@@ -9,8 +9,15 @@ import typer
 from pydantic import BaseModel
 
 from lowloss.cli.rendering import results as render
+from lowloss.results import TableWarning
 
 out = render.plain_console()
+
+
+def print_warnings(warnings: Sequence[TableWarning]) -> None:
+    """Print what the reader of a table decided in doubt, a line each, on standard error."""
+    for warning in warnings:
+        typer.echo(f"warning: {warning.detail} ({warning.fix})", err=True)
 
 
 def print_json(result: BaseModel | Sequence[BaseModel]) -> None:

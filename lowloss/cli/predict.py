@@ -1,4 +1,4 @@
-"""`lowloss predict`: predicts the rows of a CSV with a model."""
+"""`lowloss predict`: predicts the rows of a table's file with a model."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from lowloss.cli.errors import FAILED, PlainErrors
 from lowloss.cli.extras import require_extra
-from lowloss.cli.output import print_json
+from lowloss.cli.output import print_json, print_warnings
 from lowloss.cli.parameters import AsJson
+from lowloss.cli.parsing import with_parse_options
 from lowloss.client.client import Client
 from lowloss.errors import InvalidRequest, LowlossError
 from lowloss.results import Predictions
@@ -25,42 +26,43 @@ app = typer.Typer(cls=PlainErrors)
 
 
 @app.command()
+@with_parse_options
 def predict(
     ctx: typer.Context,
     model: Annotated[
         str, typer.Argument(metavar="MODEL", help="A job's id, or a .onnx or .keras file.")
     ],
-    rows: Annotated[Path, typer.Argument(metavar="ROWS", help="A CSV file of raw rows.")],
+    rows: Annotated[Path, typer.Argument(metavar="ROWS", help="A table's file of raw rows.")],
     to: Annotated[
         Path | None, typer.Option("--to", "-o", help="A CSV file; printed if not given.")
     ] = None,
     as_json: AsJson = False,
+    *,
+    options: dict[str, Any],
 ) -> None:
-    """Predict the rows of a CSV file; a model's file needs no server."""
+    """Predict the rows of a table's file; a model's file needs no server."""
     suffix = Path(model).suffix
     if suffix == ".keras":
-        _run_keras(Path(model), rows, to, as_json=as_json)
+        _run_keras(Path(model), rows, to, options, as_json=as_json)
     elif suffix == ".onnx":
-        _show(_predict_locally(Path(model), rows), to, as_json=as_json)
+        _show(_predict_locally(Path(model), rows, options), to, as_json=as_json)
     else:
-        # Imported here, since no other command needs it.
-        from lowloss.inference.csv_files import read_rows
-
         client: Client = ctx.obj
-        _show(client.predict(model, read_rows(rows)), to, as_json=as_json)
+        _show(client.predict_file(model, rows, **options), to, as_json=as_json)
 
 
-def _predict_locally(path: Path, rows: Path) -> Predictions:
+def _predict_locally(path: Path, rows: Path, options: dict[str, Any]) -> Predictions:
     require_extra(
         "predict",
         "numpy",
         "onnxruntime",
+        "polars",
         detail="an .onnx file is run by ONNX Runtime, which is not installed",
         field=str(path),
     )
-    from lowloss.inference.csv_files import read_rows
+    from lowloss.inference.files import read_rows
     from lowloss.inference.model import load_model
-    from lowloss.inference.rows import cells_from_rows
+    from lowloss.inference.rows import cells_from_columns
 
     try:
         model = load_model(path.read_bytes())
@@ -68,10 +70,14 @@ def _predict_locally(path: Path, rows: Path) -> Predictions:
         raise InvalidRequest(
             str(error), field=str(path), fix="give a model.onnx of a job"
         ) from error
-    return model.predict(cells_from_rows(model.signature, read_rows(rows)))
+    table = read_rows(rows, model.signature, options)
+    predictions = model.predict(cells_from_columns(model.signature, table.to_columns()))
+    return predictions.model_copy(update={"warnings": table.warnings})
 
 
-def _run_keras(path: Path, rows: Path, to: Path | None, *, as_json: bool) -> None:
+def _run_keras(
+    path: Path, rows: Path, to: Path | None, options: dict[str, Any], *, as_json: bool
+) -> None:
     if as_json and to is None:
         raise InvalidRequest(
             "a .keras file's predictions are written as CSV",
@@ -86,13 +92,14 @@ def _run_keras(path: Path, rows: Path, to: Path | None, *, as_json: bool) -> Non
         field=str(path),
         alternative="give the job's model.onnx",
     )
-    command = [sys.executable, "-m", KERAS_MODULE, str(path), str(rows)]
-    if to is None:
-        process = subprocess.run(command, check=False)
-    else:
+    from lowloss.inference.files import plain_rows
+
+    with plain_rows(path, rows, options) as plain:
+        command = [sys.executable, "-m", KERAS_MODULE, str(path), str(plain)]
+        command += [] if to is None else ["-o", str(to)]
         # This process prints the path itself.
-        command += ["-o", str(to)]
-        process = subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
+        output = None if to is None else subprocess.DEVNULL
+        process = subprocess.run(command, check=False, stdout=output)
     if process.returncode:
         # The process has printed the reason itself.
         raise typer.Exit(process.returncode if process.returncode > 0 else FAILED)
@@ -101,8 +108,9 @@ def _run_keras(path: Path, rows: Path, to: Path | None, *, as_json: bool) -> Non
 
 
 def _show(predictions: Predictions, to: Path | None, *, as_json: bool) -> None:
-    from lowloss.inference.csv_files import write_predictions
+    from lowloss.results.writing import write_predictions
 
+    print_warnings(predictions.warnings)
     if predictions.ignored and not as_json:
         columns = ", ".join(predictions.ignored)
         typer.echo(f"ignored, since the model does not take them: {columns}", err=True)

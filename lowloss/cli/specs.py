@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lowloss.cli.builtin import builtin_csv
+from lowloss.cli.output import print_warnings
 from lowloss.client.client import Client
 from lowloss.errors import InvalidRequest
 
 
-def find_dataset(client: Client, dataset: str | None, builtin: str | None) -> str | None:
-    """Return the id of a dataset; upload a file or a built-in table first."""
+def find_dataset(
+    client: Client, dataset: str | None, builtin: str | None, options: Mapping[str, Any]
+) -> str | None:
+    """Return the id of a dataset; upload a file or a built-in table first.
+
+    The warnings of an upload are printed, a line each, on standard error.
+    """
     if builtin is not None:
         return client.upload(builtin_csv(builtin), name=builtin, format="csv").id
     if dataset is not None and Path(dataset).is_file():
-        return client.upload(Path(dataset)).id
+        uploaded = client.upload(Path(dataset), **options)
+        print_warnings(uploaded.warnings)
+        return uploaded.id
+    if options:
+        raise InvalidRequest(
+            f"{dataset!r} is parsed already",
+            field="--" + next(iter(options)).replace("_", "-"),
+            fix="give the table's file",
+        )
     return dataset
 
 

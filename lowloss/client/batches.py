@@ -33,7 +33,7 @@ def predict_in_batches(retries: Retries, path: str, rows: Rows) -> Predictions:
         except RowsInvalid as error:
             raise _shift_problem(error, start) from error
         start += len(batch)
-    return _join(parts)
+    return join_predictions(parts)
 
 
 def _send(retries: Retries, path: str, batch: Rows) -> Predictions:
@@ -68,7 +68,8 @@ def _shift_field(field: str, rows: int) -> str:
     return re.sub(r"^rows\[(\d+)\]", lambda match: f"rows[{int(match[1]) + rows}]", field)
 
 
-def _join(parts: list[Predictions]) -> Predictions:
+def join_predictions(parts: list[Predictions]) -> Predictions:
+    """Return the predictions of all parts as one."""
     ignored = dict.fromkeys(name for part in parts for name in part.ignored)
     predictions = tuple(value for part in parts for value in part.predictions)
     probabilities = tuple(row for part in parts for row in part.probabilities or ())
@@ -77,5 +78,6 @@ def _join(parts: list[Predictions]) -> Predictions:
             "predictions": predictions,
             "probabilities": None if parts[0].probabilities is None else probabilities,
             "ignored": tuple(ignored),
+            "warnings": tuple(warning for part in parts for warning in part.warnings),
         }
     )

@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx2
 from pydantic import BaseModel
+from pydantic_core import to_json
 
 from lowloss.client.batches import Rows, predict_in_batches
 from lowloss.client.downloads import save_download
 from lowloss.client.follow import read_events
+from lowloss.client.frames import is_frame, to_rows, write_arrow
+from lowloss.client.parts import predict_file
 from lowloss.client.retries import ATTEMPTS, PATIENT_ATTEMPTS, PATIENT_SECONDS, Clock, Retries
 from lowloss.errors import InvalidRequest, ServerUnreachable, WaitTimeout
 from lowloss.recipes import ImportedRecipe, read_recipe
@@ -30,12 +33,15 @@ from lowloss.results import (
     Page,
     Predictions,
     Result,
-    TableFormat,
     Trial,
 )
 from lowloss.spec import Continuation, DiagnosisSpec, JobSpec
 
 R = TypeVar("R", bound=Result)
+Frame = Any
+"""A table of pandas, polars, pyarrow or another library that has Arrow's interface."""
+ParseOption = str | bool | int | Sequence[str] | Mapping[str, str] | None
+"""The value of an option of parsing a table."""
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 TIMEOUT_SECONDS = 30.0
@@ -53,7 +59,14 @@ SUFFIXES = {
     ".feather": "arrow",
     ".ipc": "arrow",
     ".npz": "npz",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
+    ".xls": "xlsx",
+    ".ods": "ods",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
 }
+"""The formats of files by their names; the server tells others by their content."""
 
 
 class Client:
@@ -110,22 +123,25 @@ class Client:
 
     def upload(
         self,
-        source: Path | str | bytes,
+        source: Path | str | bytes | Frame,
         *,
         name: str | None = None,
         format: str | None = None,  # noqa: A002
-        **options: str | bool | None,
+        **options: ParseOption,
     ) -> Dataset:
         """Upload a table, streamed from its file; the same bytes again return the same dataset.
 
-        Without a `format`, the suffix of the file decides. `options` are those of a CSV:
-        `delimiter`, `decimal`, `encoding`, `header`, `quote`.
+        A table of pandas, polars or pyarrow is sent as an Arrow stream. Without a `format`, the
+        suffix of the file decides, or the server by the content. `options` say how a table of texts
+        is parsed (docs/tables.md): `decimal=","`, `skip_rows=3`, `types={"zip": "category"}`, …
         """
+        if not isinstance(source, Path | str | bytes):
+            source, format = write_arrow(source), "arrow"  # noqa: A001
         path = None if isinstance(source, bytes) else Path(source)
-        params = {
-            "name": name or (path.name if path else "table"),
-            "format": format or _find_format(path),
-        } | {key: _format_option(value) for key, value in options.items() if value is not None}
+        by_name = SUFFIXES.get(path.suffix.lower()) if path else None
+        label = name or (path.name if path else "table")
+        fields = {"name": label, "format": format or by_name, **options}
+        params = {key: _format_option(value) for key, value in fields.items() if value is not None}
         read_pieces, size = _open_content(source)
         return self._retries.read(
             "POST",
@@ -145,6 +161,17 @@ class Client:
     def dataset(self, dataset_id: str) -> Dataset:
         """Return a dataset with its profile."""
         return self._retries.read("GET", f"/v1/datasets/{dataset_id}", Dataset)
+
+    def reread(self, dataset_id: str, **options: ParseOption) -> Dataset:
+        """Return a dataset of the same bytes, parsed by other options, without an upload."""
+        params = {key: _format_option(value) for key, value in options.items() if value is not None}
+        return self._retries.read(
+            "POST",
+            f"/v1/datasets/{dataset_id}/reread",
+            Dataset,
+            params=params,
+            seconds=PARSE_SECONDS,
+        )
 
     def delete_dataset(self, dataset_id: str) -> None:
         """Delete a dataset that no unfinished job needs."""
@@ -245,12 +272,35 @@ class Client:
         """Return one trial with its curve."""
         return self._retries.read("GET", f"/v1/jobs/{job_id}/trials/{number}", Trial)
 
-    def predict(self, job_id: str, rows: Rows) -> Predictions:
+    def predict(self, job_id: str, rows: Rows | Frame) -> Predictions:
         """Predict raw rows with the job's best model; any number of rows, sent in batches.
 
-        A row maps columns' names to values; for a model of an NPZ it may be a list of numbers.
+        A row maps columns' names to values; for a model of an NPZ it may be a list of numbers. Rows
+        may be a table of pandas, polars or pyarrow, too.
         """
+        if is_frame(rows):
+            rows = to_rows(rows)
         return predict_in_batches(self._retries, f"/v1/jobs/{job_id}/predict", rows)
+
+    def predict_file(self, job_id: str, path: Path | str, **options: ParseOption) -> Predictions:
+        """Predict the rows of a table's file, sent as it is, or in parts where it is large.
+
+        The server reads it as it read the job's dataset; `options` of parsing change that.
+        """
+        params = {key: _format_option(value) for key, value in options.items() if value is not None}
+
+        def send(content: bytes) -> Predictions:
+            return self._retries.read(
+                "POST",
+                f"/v1/jobs/{job_id}/predict",
+                Predictions,
+                params=params,
+                content=content,
+                headers={"Content-Type": "text/csv"},
+                seconds=PARSE_SECONDS,
+            )
+
+        return predict_file(Path(path), send)
 
     # Artifacts
 
@@ -328,18 +378,14 @@ def _open_content(source: Path | str | bytes) -> tuple[Callable[[], Iterator[byt
     return read_pieces, Path(source).stat().st_size
 
 
-def _format_option(value: str | bool) -> str:
-    """Format an option for a query."""
-    return str(value).lower() if isinstance(value, bool) else value
-
-
-def _find_format(path: Path | None) -> str:
-    suffix = path.suffix.lower() if path else ""
-    if suffix not in SUFFIXES:
-        formats = ", ".join(table_format.value for table_format in TableFormat)
-        raise InvalidRequest(
-            f"the format of {path or 'these bytes'} is not known",
-            field="format",
-            fix=f"give {formats}",
-        )
-    return SUFFIXES[suffix]
+def _format_option(value: ParseOption) -> str | list[str]:
+    """Format an option for a query: objects as JSON, lists as repeated parameters."""
+    match value:
+        case bool() | int():
+            return str(value).lower()
+        case Mapping():
+            return to_json(value).decode()
+        case str():
+            return value
+        case _:
+            return list(value or ())

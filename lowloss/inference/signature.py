@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from lowloss.results import Reading
 from lowloss.spec import Task
 
 METADATA_KEY = "lowloss"
@@ -16,16 +17,18 @@ class Input(BaseModel):
     """One feature: the name of the model's input, and the table's column for it.
 
     `kind` is the column's: a number of kind `boolean` is 0 or 1, one of kind `date` counts days
-    since 1970-01-01 UTC. A matrix model has one input for all features, each at its `position`.
+    since 1970-01-01 UTC. Numbers that float32 cannot tell apart are float64. A matrix model has one
+    input for all features, each at its `position`.
     """
 
     model_config = ConfigDict(frozen=True)
 
     input: str
     column: str
-    dtype: Literal["float32", "string"]
+    dtype: Literal["float32", "float64", "string"]
     kind: str
     position: int | None = None
+    reading: Reading | None = None
 
 
 class Signature(BaseModel):

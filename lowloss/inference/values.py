@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowloss.inference.signature import Input
+from lowloss.results import Reading
 from lowloss.tables.cells import MISSING, MISSING_AMONG_NUMBERS, format_label, show_value
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -37,10 +38,33 @@ class UnreadableValue(ValueError):
 
 
 def read_column(values: Sequence[object], column: Input) -> NDArray[Any]:
-    """Return [N, 1] values as float32 or strings, NaN or "" if missing; raise UnreadableValue."""
+    """Return [N, 1] values of the input's type, NaN or "" if missing; raise UnreadableValue."""
     if column.dtype == "string":
         return np.array(_read_values(values, _parse_text), dtype=object).reshape(-1, 1)
-    return _to_float32(_read_numbers(values, column.kind)).reshape(-1, 1)
+    if column.reading is not None and any(isinstance(value, str) for value in values):
+        values = _read_texts(values, column.reading)
+    numbers = _read_numbers(values, column.kind)
+    if column.dtype == "float64":
+        numbers[~np.isfinite(numbers)] = np.nan
+        return numbers.reshape(-1, 1)
+    return _to_float32(numbers).reshape(-1, 1)
+
+
+def _read_texts(values: Sequence[object], reading: Reading) -> list[object]:
+    """Read texts as those of the training table were; what is none of its kind stays a text."""
+    # Imported here: most rows have no texts among numbers.
+    import polars as pl
+
+    from lowloss.tables.readings import apply_reading
+
+    texts = [value.strip() if isinstance(value, str) else None for value in values]
+    results = apply_reading(pl.Series(texts, dtype=pl.String), reading)
+    if results.dtype.is_temporal():
+        results = results.dt.to_string("iso")
+    return [
+        value if result is None else result
+        for value, result in zip(values, results.to_list(), strict=True)
+    ]
 
 
 def _read_numbers(values: Sequence[object], kind: str) -> NDArray[np.float64]:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import Field
 
 from lowloss.results.parts import Result
 
 
 class TableFormat(StrEnum):
-    """How an uploaded table is encoded."""
+    """How an uploaded table is encoded; `xlsx` are workbooks of Excel in all its formats."""
 
     csv = "csv"
     parquet = "parquet"
     arrow = "arrow"
     npz = "npz"
+    xlsx = "xlsx"
+    ods = "ods"
+    jsonl = "jsonl"
 
 
 class ColumnKind(StrEnum):
@@ -52,12 +58,33 @@ class Level(Result):
     rows: int
 
 
+ColumnType = Literal["number", "category", "boolean", "date", "duration"]
+"""What a column of texts can be read as."""
+
+
+class Reading(Result):
+    """How the texts of a column were read: later rows are read alike.
+
+    Of numbers: the decimal mark, the mark between thousands, and the unit behind them, or what
+    suffixes multiply by. Of dates: the order of their parts, or their format.
+    """
+
+    kind: ColumnType
+    decimal: Literal[".", ","] = "."
+    group: Literal["", ",", ".", " ", "'"] = ""
+    unit: str = ""
+    multiples: dict[str, float] = Field(default_factory=dict)
+    order: Literal["ymd", "dmy", "mdy"] | None = None
+    date_format: str | None = None
+
+
 class Column(Result):
     """The profile of one column, made at upload. Missing values count only in `missing`.
 
     `levels` lists the most frequent values, and is complete when `distinct` equals its length.
     `mean`, `sd`, `min`, `max`, `quantiles` (at `QUANTILES`) and `histogram` are null, or empty,
     unless the column holds numbers, booleans (as 0 and 1) or dates (as days since 1970-01-01).
+    `reading` is how the texts of a CSV were read.
     """
 
     name: str
@@ -72,10 +99,31 @@ class Column(Result):
     quantiles: tuple[float, ...] = ()
     histogram: Histogram | None = None
     levels: tuple[Level, ...] = ()
+    reading: Reading | None = None
+
+
+class TableWarning(Result):
+    """What the reader of a table decided or left out, and how to change it.
+
+    `count` is how many cells, rows or columns it concerns, `rows` are the first of these rows, from
+    1 without the header, and `example` is one of the cells as written.
+    """
+
+    code: str
+    column: str | None = None
+    count: int
+    rows: tuple[int, ...] = ()
+    example: str | None = None
+    detail: str
+    fix: str
 
 
 class Dataset(Result):
-    """An uploaded table; immutable, named by its SHA-256 and how it was parsed."""
+    """An uploaded table; immutable, named by its SHA-256 and how it was parsed.
+
+    `options` are those of parsing that were given; `warnings` say what the reader decided in doubt,
+    or left out.
+    """
 
     id: str
     name: str
@@ -85,4 +133,6 @@ class Dataset(Result):
     rows: int
     columns: int
     created_at: datetime
+    options: dict[str, Any] = Field(default_factory=dict)
+    warnings: tuple[TableWarning, ...] = ()
     profile: tuple[Column, ...] = ()

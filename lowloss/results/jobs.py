@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
+from lowloss.results.datasets import TableWarning
 from lowloss.results.outcome import Outcome
 from lowloss.results.parts import Page, Result
 from lowloss.results.states import JobKind, JobState, Requested
@@ -132,7 +133,8 @@ class Predictions(Result):
     A prediction is a label, or for a regression a number in the target's units; it is null where
     the model's output is not finite. `probabilities` has one list per row, in the order of
     `labels`; it is null for a regression. `ignored` names columns of the rows that the model does
-    not use. `job` is null where the model came from a file.
+    not use, `warnings` say what was decided in doubt where the rows came as a file. `job` is null
+    where the model came from a file.
     """
 
     model_config = ConfigDict(protected_namespaces=())
@@ -145,3 +147,4 @@ class Predictions(Result):
     labels: tuple[str, ...]
     probabilities: tuple[tuple[float | None, ...], ...] | None
     ignored: tuple[str, ...]
+    warnings: tuple[TableWarning, ...] = ()

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from lowloss.results.datasets import TableWarning
 from lowloss.results.diagnosis import Verdict
 from lowloss.results.insights import SearchInsights
 from lowloss.results.parts import Result
@@ -68,19 +69,21 @@ class ExcludedColumn(Result):
 class Outcome(Result):
     """The results of a job other than its trials, filled in while the worker goes on.
 
-    `threads` is how many threads train, `open_trials` how many trials they train at a time at
-    most. `rows` counts the rows of the first fold. `best_of_search` is the trial that had the best
-    score, where the confirmation on more seeds chose another as `winner`. `test_intervals` is the
-    central 95 % of each test metric over resampled test rows. `agreement` is the largest
-    difference of each model file's predictions of the test rows from the training engine's, as a
-    share of their spread. `diagnosis` is a summary; the whole diagnosis has a route of its own.
-    `missing_baselines` and `missing_artifacts` say why one could not be made.
+    `threads` is how many threads train, `open_trials` how many trials they train at a time at most.
+    `rows` counts the rows of the first fold. `excluded` and `warnings` are known when the job is
+    submitted: what the model will not see, and what was decided in doubt. `best_of_search` is the
+    trial that had the best score, where the confirmation on more seeds chose another as `winner`.
+    `test_intervals` is the central 95 % of each test metric over resampled test rows. `agreement`
+    is the largest difference of each model file's predictions of the test rows from the training
+    engine's, as a share of their spread. `diagnosis` is a summary; the whole diagnosis has a route
+    of its own. `missing_baselines` and `missing_artifacts` say why one could not be made.
     """
 
     threads: int | None = None
     open_trials: int | None = None
     rows: dict[Literal["train", "validation", "test"], int] | None = None
     excluded: tuple[ExcludedColumn, ...] = ()
+    warnings: tuple[TableWarning, ...] = ()
     baselines: tuple[Baseline, ...] = ()
     missing_baselines: dict[str, str] = Field(default_factory=dict)
     confirmations: tuple[Confirmation, ...] = ()

@@ -187,12 +187,14 @@ class Preprocessing(Spec):
     `class_weight`: `balanced` gives every class the same weight in training; `auto` does so only
     where the objective does too (balanced accuracy, F1): elsewhere it would bias probabilities.
     `log_target`: `auto` trains on the target's logarithm where the target is skewed.
+    `rare_classes`: `drop` leaves out the rows of classes that are too small to be split.
     """
 
     scale_features: ScalingParameter = Choice[Scaling](choices=("standard", "quantile"))
     scale_target: bool = True
     log_target: Literal["auto"] | bool = False
     class_weight: Literal["auto", "balanced", "none"] = "auto"
+    rare_classes: Literal["refuse", "drop"] = "refuse"
 
 
 class Pruning(Spec):

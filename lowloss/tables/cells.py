@@ -13,10 +13,13 @@ MAX_SHOWN = 60
 """How many characters of a wrong value an error shows."""
 
 
-def format_label(value: object) -> str:
-    """Format a value as a label: whole numbers without a point, booleans in lower case."""
+def format_label(value: object, words: tuple[str, str] | None = None) -> str:
+    """Format a value as a label: whole numbers without a point, booleans by their words.
+
+    These are "false" and "true" unless a table has others.
+    """
     if isinstance(value, bool):
-        return "true" if value else "false"
+        return (words or ("false", "true"))[value]
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value)

@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Literal
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Annotated
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from lowloss.errors import BodyTooLarge, DatasetInUse, DatasetNotFound, TableEmpty
+from lowloss.errors import (
+    BodyTooLarge,
+    DatasetInUse,
+    DatasetNotFound,
+    TableEmpty,
+    UnsupportedMediaType,
+)
 from lowloss.results import Dataset, Page, TableFormat
 from lowloss.spec import Text
-from service.api.bodies import Upload, describe_body, spool_body
+from lowloss.tables.formats import guess_format
+from lowloss.tables.options import ParseOptions
+from service.api.bodies import PREFIX, Upload, describe_body, spool_body
 from service.api.examples import TABLE_PROBLEMS, Responses, problems
+from service.api.options import parse_options
 from service.api.parameters import Cursor, DatasetId, Limit
 from service.api.resources import Dependencies, Resources
-from service.store.blobs import reap_blobs, write_blob
+from service.store.blobs import read_blob, reap_blobs, write_blob
 from service.store.database import retry_on_conflict
 from service.store.datasets import (
     NewDataset,
     add_dataset,
-    dataset_id,
     delete_dataset,
     find_dataset,
     get_dataset,
     list_datasets,
 )
-from service.tables.options import Delimiter, ParseOptions, Quote
+from service.store.datasets import dataset_id as dataset_id_of
 from service.tables.parse import Bounds, parse_upload
 
 router = APIRouter(tags=["datasets"])
@@ -34,42 +44,12 @@ router = APIRouter(tags=["datasets"])
 EXISTING: Responses = {200: {"model": Dataset, "description": "The same bytes came before."}}
 
 
-async def parse_options(
-    delimiter: Annotated[
-        Delimiter | None,
-        Query(description="Of a CSV; detected.", examples=[";"]),
-    ] = None,
-    decimal: Annotated[
-        Literal[".", ","] | None,
-        Query(description="Of a CSV; detected.", examples=[","]),
-    ] = None,
-    encoding: Annotated[
-        Text | None,
-        Query(max_length=40, description="Of a CSV; detected.", examples=["cp1252"]),
-    ] = None,
-    header: Annotated[
-        bool | None,
-        Query(
-            description="Whether a CSV's first line names its columns; detected.", examples=[False]
-        ),
-    ] = None,
-    quote: Annotated[
-        Quote | None,
-        Query(description="Around a CSV's fields; detected.", examples=["'"]),
-    ] = None,
-) -> ParseOptions:
-    """Collect the options by which a CSV is parsed."""
-    return ParseOptions(
-        delimiter=delimiter, decimal=decimal, encoding=encoding, header=header, quote=quote
-    )
-
-
 @router.post(
     "/v1/datasets",
     status_code=201,
     summary="Upload a table",
     response_description="The dataset is stored.",
-    responses=EXISTING | problems(BodyTooLarge, *TABLE_PROBLEMS),
+    responses=EXISTING | problems(BodyTooLarge, UnsupportedMediaType, *TABLE_PROBLEMS),
     openapi_extra=describe_body(
         "The table's bytes, as they are: no multipart form.",
         "area,rooms,price\n84.5,3,310000\n51.0,2,198000\n",
@@ -83,8 +63,9 @@ async def upload_dataset(
     deps: Dependencies,
     options: Annotated[ParseOptions, Depends(parse_options)],
     table_format: Annotated[
-        TableFormat, Query(alias="format", description="What the body is.", examples=["csv"])
-    ],
+        TableFormat | None,
+        Query(alias="format", description="What the body is; by its content.", examples=["csv"]),
+    ] = None,
     name: Annotated[
         Text, Query(max_length=200, description="For people to read.", examples=["houses"])
     ] = "",
@@ -94,19 +75,22 @@ async def upload_dataset(
     A dataset's id follows from its bytes and the options of parsing: the same upload again gets the
     response 200 with the stored dataset.
     """
-    options.check_format(table_format)
+    _check_media_type(request)
     async with spool_body(request, deps.settings.data_dir) as upload:
         if not upload.size_bytes:
             raise TableEmpty("the body is empty", fix="send the table's bytes as the body")
+        if table_format is None:
+            table_format = await to_thread.run_sync(guess_format, upload.path)
+        options.check_format(table_format)
         new = partial(
             NewDataset,
             name=name,
             sha256=upload.sha256,
             format=table_format,
-            options=options.model_dump(exclude_none=True),
+            options=options.model_dump(mode="json", exclude_none=True),
             size_bytes=upload.size_bytes,
         )
-        expected_id = dataset_id(upload.sha256, table_format, options.model_dump())
+        expected_id = dataset_id_of(upload.sha256, table_format, options.model_dump(mode="json"))
         dataset = await to_thread.run_sync(_find, deps, expected_id)
         if dataset is not None:
             response.status_code = 200
@@ -115,6 +99,15 @@ async def upload_dataset(
             dataset = await to_thread.run_sync(store, limiter=deps.parsers)
     response.headers["Location"] = f"/v1/datasets/{dataset.id}"
     return dataset
+
+
+def _check_media_type(request: Request) -> None:
+    """Refuse a form, which would be stored with its boundaries."""
+    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        raise UnsupportedMediaType(
+            "the body is a form; a table is sent as it is",
+            fix="curl --data-binary @table.csv 'SERVER/v1/datasets?name=table'",
+        )
 
 
 def _find(deps: Resources, id: str) -> Dataset | None:  # noqa: A002
@@ -134,12 +127,68 @@ def _store(
         limits=settings.limits,
         bounds=Bounds(settings.parse_memory_bytes, settings.parse_seconds),
     )
-    dataset = new(rows=profile.rows, columns=profile.columns, profile=profile.profile)
+    dataset = new(
+        rows=profile.rows,
+        columns=profile.columns,
+        profile=profile.profile,
+        warnings=profile.warnings,
+    )
     reap_blobs(database)
     write_blob(database, upload.path, sha256=upload.sha256)
     with database.transaction() as session:
         add_dataset(session, dataset)
         return get_dataset(session, dataset.id)
+
+
+@router.post(
+    "/v1/datasets/{dataset_id}/reread",
+    status_code=201,
+    summary="Read a dataset's bytes with other options",
+    response_description="The new dataset is stored.",
+    responses=EXISTING | problems(DatasetNotFound, *TABLE_PROBLEMS),
+)
+async def reread_dataset(
+    deps: Dependencies,
+    response: Response,
+    dataset_id: DatasetId,
+    *,
+    options: Annotated[ParseOptions, Depends(parse_options)],
+) -> Dataset:
+    """Make a dataset of the bytes of another, parsed by these options, without another upload."""
+    original = await to_thread.run_sync(_find, deps, dataset_id)
+    if original is None:
+        raise DatasetNotFound(
+            f"there is no dataset {dataset_id!r}", fix="GET /v1/datasets lists them"
+        )
+    options.check_format(original.format)
+    set_options = options.model_dump(mode="json", exclude_none=True)
+    expected_id = dataset_id_of(original.sha256, original.format, set_options)
+    dataset = await to_thread.run_sync(_find, deps, expected_id)
+    if dataset is not None:
+        response.status_code = 200
+    else:
+        new = partial(
+            NewDataset,
+            name=original.name,
+            sha256=original.sha256,
+            format=original.format,
+            options=set_options,
+            size_bytes=original.size_bytes,
+        )
+        reread = partial(_reread, deps, new, options=options)
+        dataset = await to_thread.run_sync(reread, limiter=deps.parsers)
+    response.headers["Location"] = f"/v1/datasets/{dataset.id}"
+    return dataset
+
+
+def _reread(deps: Resources, new: partial[NewDataset], *, options: ParseOptions) -> Dataset:
+    """Parse stored bytes again, and store them as a dataset of their own."""
+    sha256, size_bytes = new.keywords["sha256"], new.keywords["size_bytes"]
+    with NamedTemporaryFile(dir=deps.settings.data_dir, prefix=PREFIX) as file:
+        for chunk in read_blob(deps.database, sha256):
+            file.write(chunk)
+        file.flush()
+        return _store(deps, Upload(Path(file.name), sha256, size_bytes), new, options=options)
 
 
 @router.get("/v1/datasets", summary="List datasets", responses=problems())

@@ -132,6 +132,11 @@ EXAMPLES: dict[str, tuple[str, str | None, str]] = {
         None,
         "send less, or ask the server's operator to raise LOWLOSS_MAX_BODY_BYTES",
     ),
+    "unsupported_media_type": (
+        "the body is a form; a table is sent as it is",
+        None,
+        "curl --data-binary @table.csv 'SERVER/v1/datasets?name=table'",
+    ),
     "range_not_satisfiable": (
         "the artifact has 4096 bytes, and the range begins after them",
         "Range",

@@ -128,7 +128,7 @@ def _enqueue(session: Session, deps: Resources, spec: JobSpec) -> Job:
     dataset = require_dataset(session, spec)
     check_earlier_jobs(session, spec.warm_start_from)
     checked = check_job(spec, dataset, limits=deps.settings.limits)
-    return enqueue_checked(session, deps, checked.spec, checked.task)
+    return enqueue_checked(session, deps, checked.spec, checked.task, notes=checked)
 
 
 @router.get("/v1/jobs", summary="List jobs", responses=problems())

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 from anyio import to_thread
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import from_json
 
@@ -18,15 +19,21 @@ from lowloss.errors import (
     JobNotFound,
     LimitExceeded,
     RowsInvalid,
+    TableTooLarge,
 )
 from lowloss.inference.rows import Cells, cells_from_columns, cells_from_rows
 from lowloss.inference.signature import Signature
-from lowloss.results import Predictions
+from lowloss.results import Dataset, Predictions
+from lowloss.tables.options import ParseOptions
 from lowloss.validation import validate
-from service.api.examples import problems
+from service.api.bodies import spool_body
+from service.api.examples import TABLE_PROBLEMS, problems
+from service.api.options import parse_options
 from service.api.parameters import JobId
 from service.api.resources import Dependencies, Resources
 from service.store.artifacts import get_served_model
+from service.store.datasets import find_dataset_of_job
+from service.tables.parse import Bounds, parse_rows
 
 router = APIRouter(tags=["predictions"])
 
@@ -58,6 +65,9 @@ ROW_EXAMPLES: dict[str, Any] = {
     },
 }
 
+FILE_OF_ROWS = {"csv": {"summary": "The file itself", "value": "area,city\n84.5,Oslo\n51,\n"}}
+FILES = ("text/csv", "text/tab-separated-values", "application/octet-stream")
+"""The media types of rows that come as the file itself."""
 BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -65,7 +75,8 @@ BODY: dict[str, Any] = {
             "application/json": {
                 "schema": RowsToPredict.model_json_schema(),
                 "examples": ROW_EXAMPLES,
-            }
+            },
+            "text/csv": {"schema": {"type": "string"}, "examples": FILE_OF_ROWS},
         },
     }
 }
@@ -84,14 +95,27 @@ BODY: dict[str, Any] = {
         BestModelNotReady,
         LimitExceeded,
         RowsInvalid,
+        *TABLE_PROBLEMS,
     ),
 )
-async def predict(deps: Dependencies, request: Request, job_id: JobId) -> Response:
+async def predict(
+    deps: Dependencies,
+    request: Request,
+    job_id: JobId,
+    *,
+    options: Annotated[ParseOptions, Depends(parse_options)],
+) -> Response:
     """Predict raw rows with a job's best model: numbers in the target's units, or labels.
 
     Values are read as those of an uploaded table; null is a missing value. `ignored` names the
-    columns that the model does not use.
+    columns that the model does not use. A table's file as `text/csv` is read by the options of the
+    job's dataset, or by those of the query.
     """
+    if request.headers.get("content-type", "").startswith(FILES):
+        async with spool_body(request, deps.settings.data_dir) as upload:
+            return await to_thread.run_sync(
+                _predict_file, deps, job_id, upload.path, options, limiter=deps.parsers
+            )
     body = await request.body()
     # Parsing in the thread, too: a large body must not block the event loop.
     return await to_thread.run_sync(_predict, deps, job_id, body, limiter=deps.predictors)
@@ -105,6 +129,41 @@ def _predict(deps: Resources, job_id: str, body: bytes) -> Response:
     model = deps.models.get(artifact.sha256, size_bytes=artifact.size_bytes)
     predictions = model.predict(_read_cells(model.signature, rows_to_predict), job_id=job_id)
     return Response(predictions.model_dump_json(), media_type="application/json")
+
+
+def _predict_file(deps: Resources, job_id: str, path: Path, options: ParseOptions) -> Response:
+    settings = deps.settings
+    with deps.database.reading() as session:
+        artifact = get_served_model(session, job_id)
+        dataset = find_dataset_of_job(session, job_id)
+    set_options = options.model_dump(exclude_none=True)
+    if dataset is not None:
+        options = ParseOptions.model_validate(_default_options(dataset) | set_options)
+    profile = () if dataset is None else dataset.profile
+    try:
+        columns, warnings = parse_rows(
+            path,
+            options,
+            {column.name: column.reading for column in profile if column.reading is not None},
+            limits=settings.limits.model_copy(
+                update={"max_rows": settings.limits.max_predict_rows}
+            ),
+            bounds=Bounds(settings.parse_memory_bytes, settings.parse_seconds),
+        )
+    except TableTooLarge as problem:
+        raise LimitExceeded(
+            problem.detail, field="rows", fix="send the file in parts, each with the header"
+        ) from problem
+    model = deps.models.get(artifact.sha256, size_bytes=artifact.size_bytes)
+    cells = cells_from_columns(model.signature, columns)
+    predictions = model.predict(cells, job_id=job_id).model_copy(update={"warnings": warnings})
+    return Response(predictions.model_dump_json(), media_type="application/json")
+
+
+def _default_options(dataset: Dataset) -> dict[str, Any]:
+    """Return the options by which the job's dataset was read: of a file without a header, that."""
+    is_headerless = any(warning.code == "no_header" for warning in dataset.warnings)
+    return dataset.options | ({"header": False} if is_headerless else {})
 
 
 def _parse(body: bytes) -> RowsToPredict:

@@ -15,6 +15,7 @@ from service.store.database import Session, retry_on_conflict
 from service.store.datasets import find_dataset
 from service.store.jobs import find_response, get_job, save_response
 from service.store.queue import enqueue_job
+from service.tables.check import CheckedJob
 
 IdempotencyKey = Annotated[
     str | None,
@@ -66,8 +67,21 @@ def require_dataset(session: Session, spec: JobSpec | DiagnosisSpec) -> Dataset:
 
 
 def enqueue_checked(
-    session: Session, deps: Resources, spec: JobSpec | DiagnosisSpec, task: Task
+    session: Session,
+    deps: Resources,
+    spec: JobSpec | DiagnosisSpec,
+    task: Task,
+    *,
+    notes: CheckedJob | None = None,
 ) -> Job:
-    """Queue a checked specification, and return its job."""
+    """Queue a checked specification, and return its job with the notes of its check."""
+    outcome = None
+    if notes is not None:
+        lists = {"excluded": notes.excluded, "warnings": notes.warnings}
+        outcome = {
+            name: [entry.model_dump(mode="json") for entry in entries]
+            for name, entries in lists.items()
+        }
     max_attempts = deps.settings.max_attempts
-    return get_job(session, enqueue_job(session, spec, task=task, max_attempts=max_attempts))
+    job_id = enqueue_job(session, spec, task=task, max_attempts=max_attempts, outcome=outcome)
+    return get_job(session, job_id)

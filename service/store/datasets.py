@@ -11,7 +11,7 @@ from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
 from lowloss.errors import DatasetInUse, DatasetNotFound
-from lowloss.results import Column, Dataset, JobState, Page, TableFormat
+from lowloss.results import Column, Dataset, JobState, Page, TableFormat, TableWarning
 from service.store.blobs import adopt_blob
 from service.store.cursors import after_cursor, make_page
 from service.store.database import insert_if_absent
@@ -30,6 +30,7 @@ class NewDataset:
     rows: int
     columns: int
     profile: tuple[Column, ...]
+    warnings: tuple[TableWarning, ...] = ()
 
     @property
     def id(self) -> str:
@@ -61,6 +62,7 @@ def add_dataset(session: Session, new: NewDataset) -> None:
                 "rows": new.rows,
                 "columns": new.columns,
                 "profile": [column.model_dump(mode="json") for column in new.profile],
+                "warnings": [warning.model_dump(mode="json") for warning in new.warnings],
             }
         ],
     )
@@ -80,6 +82,13 @@ def get_dataset(session: Session, id: str) -> Dataset:  # noqa: A002
     return dataset
 
 
+def find_dataset_of_job(session: Session, job_id: str) -> Dataset | None:
+    """Return the dataset of a job with its profile; None where it was deleted."""
+    is_of_job = (JobRow.dataset_id == DatasetRow.id) & (JobRow.id == job_id)
+    row = session.scalar(select(DatasetRow).join(JobRow, is_of_job))
+    return None if row is None else _make_dataset(row)
+
+
 def get_parse_options(session: Session, id: str) -> dict[str, Any]:  # noqa: A002
     """Return how a dataset's bytes are parsed; raise DatasetNotFound."""
     row = session.get(DatasetRow, id)
@@ -96,7 +105,8 @@ def list_datasets(session: Session, *, cursor: str | None, limit: int) -> Page[D
         .order_by(DatasetRow.created_at.desc(), DatasetRow.id.desc())
         .limit(limit + 1)
     ).all()
-    return make_page(rows, limit, lambda row: _make_dataset(row).model_copy(update={"profile": ()}))
+    short: dict[str, Any] = {"profile": (), "warnings": ()}
+    return make_page(rows, limit, lambda row: _make_dataset(row).model_copy(update=short))
 
 
 def delete_dataset(session: Session, id: str) -> None:  # noqa: A002
@@ -125,5 +135,7 @@ def _make_dataset(row: DatasetRow) -> Dataset:
         rows=row.rows,
         columns=row.columns,
         created_at=row.created_at,
+        options=row.options,
+        warnings=tuple(TableWarning.model_validate(warning) for warning in row.warnings),
         profile=tuple(Column.model_validate(column) for column in row.profile),
     )

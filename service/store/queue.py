@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Any, assert_never
 
 from sqlalchemy import ColumnElement, and_, case, or_, select, update
 from sqlalchemy.orm import Session
@@ -60,8 +60,9 @@ def enqueue_job(
     task: Task,
     max_attempts: int,
     name: str = "",
+    outcome: dict[str, Any] | None = None,
 ) -> str:
-    """Add a queued job, and return its id."""
+    """Add a queued job, and return its id; `outcome` is what is known of it before it runs."""
     job = JobRow(
         id=f"job_{secrets.token_hex(10)}",
         kind=find_kind(spec),
@@ -70,6 +71,7 @@ def enqueue_job(
         task=task,
         spec=spec.model_dump(mode="json"),
         priority=spec.priority,
+        outcome=outcome or {},
         max_attempts=max_attempts,
         events=0,
     )

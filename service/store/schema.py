@@ -101,6 +101,7 @@ class DatasetRow(MappedTable):
     rows: Mapped[int] = mapped_column(BigInteger)
     columns: Mapped[int]
     profile: Mapped[list[Any]] = mapped_column(Json)
+    warnings: Mapped[list[Any]] = mapped_column(Json, default=list, server_default="[]")
     created_at: Mapped[datetime] = mapped_column(default=utc_now())
     __table_args__ = (_one_of("format", TableFormat), Index(None, "created_at", "id"))
 

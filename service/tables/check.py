@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lowloss.errors import (
-    ClassTooSmall,
     NoFeatures,
     ObjectiveDoesNotFitTask,
     TargetConstant,
     TargetMissing,
     TaskDoesNotFitTarget,
     TooFewRows,
-    TooManyClasses,
     UnknownFeature,
     UnknownTarget,
 )
-from lowloss.results import Column, ColumnKind, Dataset, ExcludedColumn, TableFormat
+from lowloss.results import Column, ColumnKind, Dataset, ExcludedColumn, TableFormat, TableWarning
 from lowloss.spec import JobSpec, Objective, Task, Validation
 from lowloss.validation import suggest_name
 from service.settings import Limits
 from service.tables.bounds import BoundedField, check_bounds
+from service.tables.check_target import (
+    check_classes,
+    counts_up,
+    decide_task,
+    drop_rare_classes,
+    make_counts_warning,
+)
 from service.tables.decide import decide_pruning, decide_validation
 
 MIN_TRAIN_ROWS = 8
 MIN_SPLIT_ROWS = 2
 """The validation and the test split must each have at least so many rows."""
-MIN_CLASS_ROWS = 3
-"""One row for each of the three splits."""
-MAX_INTEGER_CLASSES = 20
-"""Whole numbers 0 … k-1 or 1 … k are read as classes up to this k."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class CheckedJob:
     features: tuple[Column, ...]
     excluded: tuple[ExcludedColumn, ...]
     labels: tuple[str, ...]
+    warnings: tuple[TableWarning, ...] = ()
 
 
 def check_job(spec: JobSpec, dataset: Dataset, *, limits: Limits) -> CheckedJob:
@@ -57,7 +58,10 @@ def check_job(spec: JobSpec, dataset: Dataset, *, limits: Limits) -> CheckedJob:
 def check_table(spec: JobSpec, dataset: Dataset, *, limits: Limits) -> CheckedJob:
     """Check all except search space and budget; raise an InvalidRequest."""
     target = _find_target(spec, dataset)
-    task = _decide_task(spec, target)
+    warnings: list[TableWarning] = []
+    task = decide_task(spec, target, dataset.warnings)
+    if spec.task == "auto" and task is Task.regression and counts_up(target):
+        warnings.append(make_counts_warning(target))
     if not spec.objective.fits(task):
         raise ObjectiveDoesNotFitTask(
             f"{spec.objective} is not defined for {task}",
@@ -66,14 +70,16 @@ def check_table(spec: JobSpec, dataset: Dataset, *, limits: Limits) -> CheckedJo
         )
     if task is Task.regression:
         _check_domain(spec, target)
+    if task is not Task.regression and spec.preprocessing.rare_classes == "drop":
+        target = drop_rare_classes(target, spec.validation, warnings)
     validation = decide_validation(spec, dataset, target, task)
     decided = {"validation": validation, "pruning": decide_pruning(spec)}
     spec = spec.model_copy(update=decided)
     _check_strategy(spec, dataset, target)
-    labels = () if task is Task.regression else _check_classes(target, spec.validation, limits)
+    labels = () if task is Task.regression else check_classes(target, spec.validation, limits)
     _check_rows(dataset.rows - target.missing, spec.validation)
     features, excluded = _select_features(spec, dataset)
-    return CheckedJob(spec, task, features, excluded, labels)
+    return CheckedJob(spec, task, features, excluded, labels, tuple(warnings))
 
 
 def _check_domain(spec: JobSpec, target: Column) -> None:
@@ -164,77 +170,6 @@ def _find_target(spec: JobSpec, dataset: Dataset) -> Column:
             fix="name another column",
         )
     return target
-
-
-def _decide_task(spec: JobSpec, target: Column) -> Task:
-    if target.kind is ColumnKind.date:
-        raise TaskDoesNotFitTarget(
-            f"{target.name!r} holds dates, which cannot be predicted",
-            field="target",
-            fix="upload it as a number, for instance of days",
-        )
-    is_text = target.kind in {ColumnKind.categorical, ColumnKind.text}
-    # Identifiers may be numbers, too.
-    is_text |= target.kind is ColumnKind.identifier and target.min is None
-    if spec.task == "auto":
-        return _guess_task(target, is_text=is_text)
-    if spec.task is Task.regression and is_text:
-        raise TaskDoesNotFitTarget(
-            f"{target.name!r} holds text such as {target.levels[0].value!r}, not numbers",
-            field="task",
-            fix="use task auto",
-        )
-    if spec.task is Task.binary and target.distinct != 2:
-        raise TaskDoesNotFitTarget(
-            f"{target.name!r} has {target.distinct} values; binary takes 2",
-            field="task",
-            fix="use task multiclass, or auto",
-        )
-    return spec.task
-
-
-def _guess_task(target: Column, *, is_text: bool) -> Task:
-    if is_text or target.kind is ColumnKind.boolean:
-        return Task.binary if target.distinct == 2 else Task.multiclass
-    if target.is_integer and target.distinct == 2:
-        return Task.binary
-    span = (target.max or 0) - (target.min or 0) + 1
-    counts_up = target.min in {0, 1} and span == target.distinct <= MAX_INTEGER_CLASSES
-    return Task.multiclass if target.is_integer and counts_up else Task.regression
-
-
-def _check_classes(target: Column, validation: Validation, limits: Limits) -> tuple[str, ...]:
-    """Return the labels in order: by number where all are numbers, else as text."""
-    if target.distinct > limits.max_classes:
-        raise TooManyClasses(
-            f"{target.name!r} has {target.distinct} classes; this server allows "
-            f"{limits.max_classes}",
-            field="target",
-            fix="merge rare classes, or use task regression if it is a quantity",
-        )
-    smallest = min(target.levels, key=lambda level: level.rows)
-    # Folds get a class's rows one by one; at least two, so that some rows remain to train on.
-    needed = MIN_CLASS_ROWS if validation.has_fraction else 1 + max(2, validation.fold_count)
-    if smallest.rows < needed:
-        rows = "one row" if smallest.rows == 1 else f"{smallest.rows} rows"
-        parts = "training, validation and test need one each"
-        if not validation.has_fraction:
-            parts = f"{validation.fold_count} folds and the test need one each"
-        raise ClassTooSmall(
-            f"class {smallest.value!r} of {target.name!r} has {rows}; {parts}",
-            field="target",
-            fix="add rows of that class, or drop or merge it",
-        )
-    return tuple(sorted((level.value for level in target.levels), key=_sort_key))
-
-
-def _sort_key(label: str) -> tuple[int, float, str]:
-    try:
-        number = float(label)
-    except ValueError:
-        number = math.nan
-    # A class may be named "nan", which has no order among numbers.
-    return (1, 0.0, label) if math.isnan(number) else (0, number, label)
 
 
 def _check_rows(rows: int, validation: Validation) -> None:

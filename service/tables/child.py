@@ -1,4 +1,4 @@
-"""The process that parses one upload: request on standard input, result on standard output."""
+"""The process that reads one table: request on standard input, result on standard output."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from lowloss.errors import Problem, TableTooLarge
-from lowloss.results import TableFormat
+from lowloss.results import Reading, TableFormat
+from lowloss.tables.formats import guess_format
+from lowloss.tables.limits import TableLimits
+from lowloss.tables.options import ParseOptions
+from lowloss.tables.read import read_table
 from service.settings import Limits
-from service.tables.options import ParseOptions
 from service.tables.profile import profile_table
-from service.tables.read import read_table
 
 
 def profile_upload(request: dict[str, Any]) -> dict[str, Any]:
@@ -34,8 +36,32 @@ def profile_upload(request: dict[str, Any]) -> dict[str, Any]:
     return {
         "rows": table.frame.height,
         "profile": [column.model_dump(mode="json") for column in profile],
+        "warnings": [warning.model_dump(mode="json") for warning in table.warnings],
+    }
+
+
+def read_rows(request: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns of the rows to predict that a request names, as lists of plain values."""
+    path = Path(request["path"])
+    earlier = {
+        name: Reading.model_validate(reading) for name, reading in request["earlier"].items()
+    }
+    try:
+        table = read_table(
+            path,
+            guess_format(path),
+            ParseOptions.model_validate(request["options"]),
+            limits=TableLimits.model_validate(request["limits"]),
+            earlier=earlier,
+        )
+    except Problem as problem:
+        return {"problem": problem.to_document()}
+    return {
+        "columns": table.to_columns(),
+        "warnings": [warning.model_dump(mode="json") for warning in table.warnings],
     }
 
 
 if __name__ == "__main__":
-    json.dump(profile_upload(json.load(sys.stdin)), sys.stdout)
+    request = json.load(sys.stdin)
+    json.dump((read_rows if "earlier" in request else profile_upload)(request), sys.stdout)

@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ import psutil
 
 from lowloss.errors import TableTooLarge, TableUnreadable
 from lowloss.problem_codes import problem_from_document
-from lowloss.results import Column, TableFormat
+from lowloss.results import Column, Reading, TableFormat, TableWarning
+from lowloss.tables.limits import TableLimits
+from lowloss.tables.options import ParseOptions
 from service.settings import Limits
-from service.tables.options import ParseOptions
 
 COMMAND = (sys.executable, "-m", "service.tables.child")
 WATCH_SECONDS = 0.02
@@ -32,6 +34,7 @@ class Profile:
     rows: int
     columns: int
     profile: tuple[Column, ...]
+    warnings: tuple[TableWarning, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,11 +61,34 @@ def parse_upload(
         "options": options.model_dump(),
         "limits": limits.model_dump(),
     }
-    process = subprocess.Popen(
-        COMMAND,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
+    result = _read_in_child(request, bounds)
+    columns = tuple(Column.model_validate(column) for column in result["profile"])
+    warnings = tuple(TableWarning.model_validate(warning) for warning in result["warnings"])
+    return Profile(result["rows"], len(columns), columns, warnings)
+
+
+def parse_rows(
+    path: Path,
+    options: ParseOptions,
+    earlier: Mapping[str, Reading],
+    *,
+    limits: TableLimits,
+    bounds: Bounds,
+) -> tuple[dict[str, list[Any]], tuple[TableWarning, ...]]:
+    """Read rows to predict in a process of its own; their columns as `earlier` ones were read."""
+    request = {
+        "path": str(path),
+        "options": options.model_dump(),
+        "earlier": {name: reading.model_dump() for name, reading in earlier.items()},
+        "limits": limits.model_dump(),
+    }
+    result = _read_in_child(request, bounds)
+    warnings = tuple(TableWarning.model_validate(warning) for warning in result["warnings"])
+    return result["columns"], warnings
+
+
+def _read_in_child(request: dict[str, Any], bounds: Bounds) -> dict[str, Any]:
+    process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     with process:
         try:
             result = _run_child(process, json.dumps(request).encode(), bounds)
@@ -70,8 +96,7 @@ def parse_upload(
             process.kill()
     if "problem" in result:
         raise problem_from_document(result["problem"])
-    columns = tuple(Column.model_validate(column) for column in result["profile"])
-    return Profile(result["rows"], len(columns), columns)
+    return result
 
 
 def _run_child(process: subprocess.Popen[bytes], request: bytes, bounds: Bounds) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -11,8 +12,8 @@ from numpy.typing import NDArray
 
 from lowloss.results import QUANTILES, Column, ColumnKind, Histogram, Level
 from lowloss.tables.cells import format_label
+from lowloss.tables.table import Table
 from service.settings import Limits
-from service.tables.table import Table
 
 SHOWN_LEVELS = 10
 TEXT_LEVELS = 100
@@ -43,11 +44,12 @@ class _ValueCounts:
 
 def profile_table(table: Table, *, limits: Limits) -> tuple[Column, ...]:
     """Profile every column."""
-    return tuple(_profile_column(column, limits, table.is_matrix) for column in table.frame)
+    return tuple(_profile_column(column, limits, table) for column in table.frame)
 
 
-def _profile_column(column: pl.Series, limits: Limits, is_matrix: bool) -> Column:
-    present = column.drop_nulls()
+def _profile_column(column: pl.Series, limits: Limits, table: Table) -> Column:
+    is_matrix, words = table.is_matrix, table.words.get(column.name)
+    present = column.drop_nulls() if column.null_count() else column
     if present.dtype == pl.String:
         summary = _count_strings(present, limits)
         kind = _find_string_kind(present, summary, is_matrix=is_matrix)
@@ -55,53 +57,61 @@ def _profile_column(column: pl.Series, limits: Limits, is_matrix: bool) -> Colum
     else:
         # Sorted once: all measures follow from the order.
         ordered = np.sort(present.to_physical().to_numpy())
-        summary = _count_ordered(ordered, present.dtype, limits)
+        summary = _count_ordered(ordered, present.dtype, limits, words)
         numbers = _to_numbers(ordered, present.dtype)
         measures = _measure_spread(numbers) if numbers.size else {}
         measures["is_integer"] = present.dtype.is_numeric() and _is_whole(numbers)
         kind = _find_number_kind(present.dtype, summary)
         if kind is ColumnKind.numeric and measures["is_integer"] and not is_matrix:
             kind = _find_integer_kind(numbers, summary, rows=len(column))
+    if kind is ColumnKind.constant and 0 < len(present) < len(column) and not is_matrix:
+        # A flag: there, or not.
+        kind = ColumnKind.categorical
     return Column(
         name=column.name,
         kind=kind,
         missing=column.null_count(),
         distinct=summary.distinct,
         levels=summary.levels,
+        reading=table.readings.get(column.name),
         **measures,
     )
 
 
 def _count_strings(present: pl.Series, limits: Limits) -> _ValueCounts:
     counts = present.alias("value").value_counts(sort=False)
-    level_limit = _choose_level_count(counts.height, limits)
+    level_limit = _choose_level_count(counts.height, len(present), limits)
     top = counts.top_k(level_limit, by=["count", "value"], reverse=[False, True])
     return _ValueCounts(
         rows=len(present),
         distinct=counts.height,
         rarest=int(counts["count"].min() or 0),  # type: ignore[arg-type]
-        levels=_make_levels(top["value"], top["count"]),
+        levels=_make_levels(top["value"].to_list(), top["count"]),
     )
 
 
 def _count_ordered(
-    ordered: NDArray[np.generic], dtype: pl.DataType, limits: Limits
+    ordered: NDArray[np.generic],
+    dtype: pl.DataType,
+    limits: Limits,
+    words: tuple[str, str] | None,
 ) -> _ValueCounts:
     """Count sorted values; equal ones are neighbours."""
     starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(ordered)])
     counts = np.diff(starts, append=len(ordered))
-    top = _find_largest(counts, _choose_level_count(len(counts), limits))
+    top = _find_largest(counts, _choose_level_count(len(counts), len(ordered), limits))
     return _ValueCounts(
         rows=len(ordered),
         distinct=len(counts),
         rarest=int(counts.min(initial=len(ordered))),
-        levels=_make_levels(pl.Series(ordered[starts[top]]).cast(dtype), counts[top]),
+        levels=_make_levels(_to_values(ordered[starts[top]], dtype), counts[top], words),
     )
 
 
-def _choose_level_count(distinct: int, limits: Limits) -> int:
+def _choose_level_count(distinct: int, rows: int, limits: Limits) -> int:
     """Return how many levels to list: all where they may be classes; else a few."""
-    return distinct if distinct <= limits.max_classes else SHOWN_LEVELS
+    may_be_classes = distinct <= limits.max_classes and (distinct < rows or rows <= SHOWN_LEVELS)
+    return distinct if may_be_classes else SHOWN_LEVELS
 
 
 def _find_largest(counts: NDArray[np.int64], limit: int) -> NDArray[np.int64]:
@@ -114,10 +124,20 @@ def _find_largest(counts: NDArray[np.int64], limit: int) -> NDArray[np.int64]:
     return np.concatenate([above, equal[: limit - len(above)]])
 
 
-def _make_levels(values: pl.Series, rows: pl.Series | NDArray[np.int64]) -> tuple[Level, ...]:
+def _to_values(physical: NDArray[np.generic], dtype: pl.DataType) -> list[Any]:
+    """Return plain values of what a column is underneath."""
+    return physical.tolist() if dtype.is_numeric() else pl.Series(physical).cast(dtype).to_list()
+
+
+def _make_levels(
+    values: list[Any],
+    rows: pl.Series | NDArray[np.int64],
+    words: tuple[str, str] | None = None,
+) -> tuple[Level, ...]:
+    # Without validation: there may be millions, and they are what they say.
     return tuple(
-        Level(value=format_label(value), rows=int(n))
-        for value, n in zip(values.to_list(), rows, strict=True)
+        Level.model_construct(value=format_label(value, words), rows=int(n))
+        for value, n in zip(values, rows, strict=True)
     )
 
 

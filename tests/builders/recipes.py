@@ -9,9 +9,9 @@ import polars as pl
 
 from lowloss.results import ExcludedColumn
 from lowloss.spec import DiagnosisSpec, Recipe
+from lowloss.tables.table import Table
 from service.tables.check import CheckedJob
 from service.tables.check_recipe import check_diagnosis
-from service.tables.table import Table
 from tests.builders.tables import LIMITS, a_dataset_of
 from worker.diagnosis.training.data import DiagnosisData, read_data
 

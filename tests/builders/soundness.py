@@ -12,10 +12,10 @@ from pydantic import ValidationError
 from lowloss.errors import InvalidRequest, Problem, TableInvalid
 from lowloss.results import QUANTILES, Column, TableFormat
 from lowloss.spec import JobSpec
+from lowloss.tables.options import ParseOptions
+from lowloss.tables.read import read_table
+from lowloss.tables.table import Table
 from service.tables.check import check_job
-from service.tables.options import ParseOptions
-from service.tables.read import read_table
-from service.tables.table import Table
 from tests.builders.tables import LIMITS, a_dataset_of
 
 PROMISED = {pl.Boolean, pl.Int64, pl.Float64, pl.String, pl.Date, pl.Datetime("us")}

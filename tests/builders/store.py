@@ -199,9 +199,9 @@ def a_trial(
 
 def an_uploaded_table(database: Database, rows: int = 300) -> str:
     """A dataset of a linear target `y` over two features, parsed for real; answers its id."""
-    from service.tables.options import ParseOptions
+    from lowloss.tables.options import ParseOptions
+    from lowloss.tables.read import read_table
     from service.tables.profile import profile_table
-    from service.tables.read import read_table
 
     rng = np.random.default_rng(0)
     x = rng.normal(size=(rows, 2)) * [1.0, 100.0]

@@ -11,12 +11,12 @@ import polars as pl
 
 from lowloss.results import Dataset, TableFormat
 from lowloss.spec import JobSpec
+from lowloss.tables.options import ParseOptions
+from lowloss.tables.read import read_table
+from lowloss.tables.table import Table
 from service.settings import Limits
 from service.tables.check import CheckedJob, check_job
-from service.tables.options import ParseOptions
 from service.tables.profile import profile_table
-from service.tables.read import read_table
-from service.tables.table import Table
 
 LIMITS = Limits()
 

@@ -18,8 +18,8 @@ import polars as pl
 import pytest
 
 from lowloss import Client
-from lowloss.inference.csv_files import write_predictions
 from lowloss.results import JobState
+from lowloss.results.writing import write_predictions
 from tests.builders.tables import mixed_columns
 
 JOB: dict[str, Any] = {

@@ -37,9 +37,11 @@ SERVER_SIDE = {
     "numpy",
     "onnxruntime",
     "polars",
+    "python-calamine",
     "psycopg",
     "sqlalchemy",
     "tensorflow",
+    "zstandard",
 }
 
 

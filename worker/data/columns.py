@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -18,6 +18,8 @@ from worker.engine.array_types import FloatArray
 PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 RESERVED = frozenset({"self", "prediction", "probabilities", *keyword.kwlist})
 """Names that no argument of a SavedModel's function can have, and those of ONNX's outputs."""
+MAX_STEP = 1e-3
+"""The step of float32 from which on, as a share of a column's spread, its digits are lost."""
 MISSING = ""
 """The string that stands for a missing value."""
 
@@ -26,15 +28,18 @@ MISSING = ""
 class RawColumns:
     """Feature columns as the model takes them: numbers [N, R] and a series of strings each.
 
-    NaN and the empty string are missing values.
+    NaN and the empty string are missing values. `offsets` are of the numbers that float32 cannot
+    tell apart: what is subtracted from them in float64 before they are here, by their positions.
     """
 
     numeric_NR: FloatArray
     strings: tuple[pl.Series, ...]
+    offsets: Mapping[int, float] = field(default_factory=dict)
 
     def take(self, rows: Rows) -> RawColumns:
         """Return the rows of these numbers."""
-        return RawColumns(self.numeric_NR[rows], tuple(column[rows] for column in self.strings))
+        strings = tuple(column[rows] for column in self.strings)
+        return RawColumns(self.numeric_NR[rows], strings, self.offsets)
 
 
 def is_categorical(column: Column) -> bool:
@@ -42,25 +47,65 @@ def is_categorical(column: Column) -> bool:
     return column.kind is ColumnKind.categorical
 
 
-def read_columns(frame: pl.DataFrame, columns: Sequence[Column]) -> RawColumns:
-    """Read the raw feature columns, numbers as float32, as the exported model takes them."""
-    numbers = [read_numbers(frame[c.name]) for c in columns if not is_categorical(c)]
+def find_offset(column: Column) -> float | None:
+    """Return what to subtract from numbers that float32 cannot tell apart; None for others.
+
+    That is: where the step between neighbours in float32 is over a thousandth of their spread. The
+    offset is the middle of the range, rounded to half of it: it says where the numbers are and
+    nothing else. It is a sum of two numbers of float32, which is what Keras's layers hold.
+    """
+    low, high, spread = column.min, column.max, column.sd
+    if low is None or high is None or not spread:
+        return None
+    largest = max(abs(low), abs(high))
+    if largest > float(np.finfo(np.float32).max):
+        return None
+    if float(np.spacing(np.float32(largest))) <= MAX_STEP * spread:
+        return None
+    unit = (high - low) / 2
+    return sum(split_offset(round((low + high) / 2 / unit) * unit))
+
+
+def split_offset(offset: float) -> tuple[float, float]:
+    """Split an offset into what float32 holds of it, and what it holds of the rest."""
+    first = float(np.float32(offset))
+    return first, float(np.float32(offset - first))
+
+
+def read_columns(
+    frame: pl.DataFrame, columns: Sequence[Column], *, with_offsets: bool = False
+) -> RawColumns:
+    """Read the raw feature columns, numbers as float32, as the exported model sees them.
+
+    With offsets, numbers that float32 cannot tell apart are less theirs.
+    """
+    numeric = [column for column in columns if not is_categorical(column)]
+    offsets = {
+        position: offset
+        for position, column in enumerate(numeric)
+        if with_offsets and (offset := find_offset(column)) is not None
+    }
+    numbers = [
+        read_numbers(frame[column.name], offset=offsets.get(position, 0.0))
+        for position, column in enumerate(numeric)
+    ]
     strings = tuple(read_strings(frame[c.name]) for c in columns if is_categorical(c))
     numeric_NR = (
         np.stack(numbers, axis=1) if numbers else np.empty((frame.height, 0), dtype=np.float32)
     )
-    return RawColumns(numeric_NR, strings)
+    return RawColumns(numeric_NR, strings, offsets)
 
 
-def read_numbers(column: pl.Series) -> FloatArray:
-    """Read a column as float32: booleans as 0 and 1, dates as days since 1970-01-01 UTC."""
+def read_numbers(column: pl.Series, *, offset: float = 0.0) -> FloatArray:
+    """Read a column less an offset as float32: booleans as 0 and 1, dates as days since 1970."""
     if column.dtype == pl.Date:
         column = column.cast(pl.Int32)
     elif isinstance(column.dtype, pl.Datetime):
         microseconds = column.dt.epoch("us").cast(pl.Float64)
         column = microseconds / 86_400e6
     with np.errstate(over="ignore"):  # what float32 cannot hold is missing
-        values = column.cast(pl.Float64).fill_null(float("nan")).to_numpy().astype(np.float32)
+        wide = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        values = (wide - offset).astype(np.float32)
     values[~np.isfinite(values)] = np.nan
     return values
 

@@ -31,7 +31,8 @@ class NumericFeature:
     scaling is robust or by quantiles, and stands for a missing value; `scale` their spread.
     `has_missing` says whether some had none, which adds an indicator to the design matrix. Each of
     a date's `seasons`, in days, adds a sine and a cosine. Scaling by quantiles leads from `knots`,
-    in units of `scale` around `center`, to `heights`, the normal scores there.
+    in units of `scale` around `center`, to `heights`, the normal scores there. Where float32 cannot
+    tell the numbers apart, `offset` was subtracted from them in float64; all else is of the rest.
     """
 
     column: str
@@ -43,6 +44,7 @@ class NumericFeature:
     seasons: tuple[float, ...] = ()
     knots: tuple[float, ...] = ()
     heights: tuple[float, ...] = ()
+    offset: float | None = None
 
 
 EMBEDDING_SIZE = 8

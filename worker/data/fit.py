@@ -50,7 +50,10 @@ def fit_features(
     numbers = [c for c in columns if not is_categorical(c)]
     categories = [c for c in columns if is_categorical(c)]
     numeric = tuple(
-        _fit_numeric(column, inputs[column.name], raw.numeric_NR[:, i], scaling)
+        replace(
+            _fit_numeric(column, inputs[column.name], raw.numeric_NR[:, i], scaling),
+            offset=raw.offsets.get(i),
+        )
         for i, column in enumerate(numbers)
     )
     categorical = tuple(

@@ -11,8 +11,9 @@ import polars as pl
 from lowloss.errors import JobFailed
 from lowloss.results import Column
 from lowloss.spec import Choice, JobSpec, Scaling, Task
+from lowloss.tables.cells import format_label
+from lowloss.tables.table import Table
 from service.tables.check import MIN_SPLIT_ROWS, MIN_TRAIN_ROWS, CheckedJob
-from service.tables.table import Table
 from worker.data.columns import RawColumns, read_columns, read_strings
 from worker.data.features import EMBEDDING_SIZE, FittedFeatures, design_matrix
 from worker.data.fit import as_matrix, fit_features
@@ -87,11 +88,15 @@ class Prepared:
 def prepare(table: Table, checked: CheckedJob, *, max_levels: int) -> Prepared:
     """Split the labelled rows, fit the transforms on the training rows, and apply them to all."""
     spec = checked.spec
+    words = table.words.get(spec.target)
     frame = _labelled(table.frame, spec.target)
-    y = read_target(frame[spec.target], checked.task, checked.labels)
+    if checked.task is not Task.regression and spec.preprocessing.rare_classes == "drop":
+        frame = _of_classes(frame, spec.target, checked.labels, words)
+    y = read_target(frame[spec.target], checked.task, checked.labels, words)
     labelled = LabelledRows(
         checked.features,
-        read_columns(frame, checked.features),
+        # A matrix has one input for all, of float32.
+        read_columns(frame, checked.features, with_offsets=not table.is_matrix),
         y,
         Target(spec.target, checked.task, checked.labels),
         frame.width - 1 if table.is_matrix else None,
@@ -132,6 +137,15 @@ def _labelled(frame: pl.DataFrame, target: str) -> pl.DataFrame:
     if frame.schema[target].is_float():
         has_label &= pl.col(target).is_finite()
     return frame.filter(has_label)
+
+
+def _of_classes(
+    frame: pl.DataFrame, target: str, labels: tuple[str, ...], words: tuple[str, str] | None
+) -> pl.DataFrame:
+    """Return the rows of the classes that are predicted."""
+    values = frame[target].unique().to_list()
+    classes = [value for value in values if format_label(value, words) in labels]
+    return frame.filter(pl.col(target).is_in(classes))
 
 
 def _traits(frame: pl.DataFrame, spec: JobSpec, labelled: LabelledRows) -> Traits:

@@ -86,12 +86,21 @@ class Target:
         return np.exp(within * self.sd + self.mean) - self.log.offset
 
 
-def read_target(column: pl.Series, task: Task, labels: tuple[str, ...]) -> Float64Array:
-    """Read the raw target of labelled rows: numbers, or indices into `labels`."""
+def read_target(
+    column: pl.Series,
+    task: Task,
+    labels: tuple[str, ...],
+    words: tuple[str, str] | None = None,
+) -> Float64Array:
+    """Read the raw target of labelled rows: numbers, or indices into `labels`.
+
+    `words` are those of false and true, where the labels are these.
+    """
     if task is Task.regression:
         return column.cast(pl.Float64).to_numpy().astype(np.float64)
     values = column.unique().to_list()
-    indices = [float(labels.index(format_label(value))) for value in values]
+    written = words if words and set(words) == set(labels) else None
+    indices = [float(labels.index(format_label(value, written))) for value in values]
     return column.replace_strict(values, indices, return_dtype=pl.Float64).to_numpy()
 
 

@@ -9,8 +9,8 @@ from functools import partial
 
 from lowloss.results import Cause, Diagnosis
 from lowloss.spec import DiagnosisSpec, Recipe
+from lowloss.tables.table import Table
 from service.tables.check import CheckedJob
-from service.tables.table import Table
 from worker.diagnosis.chain.attribution import confirm
 from worker.diagnosis.chain.explain import explain
 from worker.diagnosis.chain.gains import mean_relative_loss

@@ -11,10 +11,10 @@ from lowloss.errors import LeaseLost
 from lowloss.recipes import training_code
 from lowloss.results import Dataset, Diagnosis, Severity, Verdict
 from lowloss.spec import DiagnosisSpec, JobSpec, Recipe, Task
+from lowloss.tables.options import ParseOptions
+from lowloss.tables.table import Table
 from service.store.datasets import get_dataset, get_parse_options
 from service.tables.check_recipe import check_diagnosis
-from service.tables.options import ParseOptions
-from service.tables.table import Table
 from worker.artifacts.export import NOT_NEEDED, store_artifact, store_diagnosis
 from worker.artifacts.reports.diagnosis import write_diagnosis
 from worker.artifacts.reports.html import REPORT

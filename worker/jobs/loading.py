@@ -9,6 +9,9 @@ from pathlib import Path
 
 from lowloss.results import Curve, Dataset, Trial
 from lowloss.spec import JobSpec
+from lowloss.tables.options import ParseOptions
+from lowloss.tables.read import read_table
+from lowloss.tables.table import Table
 from service.settings import Limits
 from service.store.blobs import copy_blob
 from service.store.checkpoints import list_checkpoints
@@ -18,9 +21,6 @@ from service.store.jobs import get_job, list_earlier_jobs
 from service.store.queue import Fence
 from service.store.trials import list_curves, list_trials
 from service.tables.check import CheckedJob, check_job
-from service.tables.options import ParseOptions
-from service.tables.read import read_table
-from service.tables.table import Table
 from worker.data.prepare import Prepared, prepare
 from worker.engine.cohort.program import Programs
 from worker.trials.checkpoints import load_checkpoints

@@ -5,6 +5,8 @@ On rows that nothing was trained on.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 
@@ -60,7 +62,7 @@ def _shuffled(raw: RawColumns, position: int, order: np.ndarray) -> RawColumns:
     if position < numbers:
         numeric_NR = raw.numeric_NR.copy()
         numeric_NR[:, position] = numeric_NR[order, position]
-        return RawColumns(numeric_NR, raw.strings)
+        return replace(raw, numeric_NR=numeric_NR)
     strings: list[pl.Series] = list(raw.strings)
     strings[position - numbers] = strings[position - numbers][order]
-    return RawColumns(raw.numeric_NR, tuple(strings))
+    return replace(raw, strings=tuple(strings))

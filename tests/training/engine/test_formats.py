@@ -147,6 +147,50 @@ def test_files_answer_as_numpy_does(
     assert np.abs(found - expected).max() <= 1e-4 * unit
 
 
+@pytest.mark.parametrize("unit", [1e-13, 1e13])
+@pytest.mark.parametrize("options", [{}, {"scale_target": False}, {"log_target": True}], ids=str)
+def test_targets_of_any_magnitude_are_answered_as_others_are(
+    tmp_path: Path, unit: float, options: dict[str, Any]
+) -> None:
+    x = np.random.default_rng(0).uniform(-1, 1, ROWS)
+    tables = [
+        checked_frame({"x": x, "y": (5 + 3 * x) * factor}, "y", preprocessing=options)
+        for factor in (1.0, unit)
+    ]
+    plain, scaled = (prepare(table, check, max_levels=10) for table, check in tables)
+
+    if options.get("scale_target") is not False:
+        assert np.allclose(scaled.arrays.y_N, plain.arrays.y_N, atol=1e-4)
+    assert worst_difference(as_if_trained(scaled), tmp_path) <= 1e-4
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+def test_numbers_that_float32_cannot_tell_apart_are_float64_inputs(
+    tmp_path: Path, scaling: str
+) -> None:
+    seconds = 1_700_000_000 + np.random.default_rng(0).uniform(0, 300, ROWS)
+    instants = np.datetime64("2024-01-01T00:00:00", "us") + (seconds % 300 * 1e6).astype(int)
+    gaps = [None if row % 5 == 0 else float(s) / 1e3 for row, s in enumerate(seconds)]
+    columns = {"second": seconds, "at": instants, "gaps": gaps, "x": seconds % 7, "y": seconds % 60}
+    table, check = checked_frame(columns, "y", preprocessing={"scale_features": scaling})
+    final = as_if_trained(prepare(table, check, max_levels=100))
+
+    difference = worst_difference(final, tmp_path)
+
+    content = model_content(final)
+    assert {name: dtype for name, _, dtype in content.inputs} == {
+        "second": "float64",
+        "at": "float64",
+        "gaps": "float64",
+        "x": "float32",
+    }
+    assert difference <= 1e-4
+    assert np.abs(final.predict_test() - by_numpy(final)).max() <= 1e-4 * by_numpy(final).std()
+    inputs = model_inputs(content.features, final.prepared.raw_test)
+    test_rows = final.prepared.splits.test
+    assert np.abs(inputs["second"][:, 0] - seconds[test_rows]).max() < 1e-4
+
+
 @pytest.mark.parametrize("task", slow_but(TASKS, fast=["binary"]))
 def test_saved_model_answers_as_the_engine_does(tmp_path: Path, task: str) -> None:
     final = as_if_trained(mixed(task, "quantile"), members=2, fold=1, activation="gelu")
@@ -283,7 +327,7 @@ def test_matrix_is_taken_as_a_whole(tmp_path: Path, task: str) -> None:
 
 def test_unscaled_numbers_far_from_0_are_held_to_what_float32_can_tell(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    columns = {"x": 1e7 + rng.normal(size=ROWS), "z": rng.normal(size=ROWS)}
+    columns = {"x": 8e3 + rng.normal(size=ROWS), "z": rng.normal(size=ROWS)}
     table, check = checked_frame(
         columns | {"y": rng.normal(size=ROWS)}, "y", preprocessing={"scale_features": "none"}
     )

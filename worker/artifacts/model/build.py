@@ -19,6 +19,7 @@ import numpy as np
 
 from lowloss.spec import Task
 from worker.artifacts.model.content import Content, ramps
+from worker.data.columns import split_offset
 from worker.data.features import CLIP, FAR, CategoricalFeature, FittedFeatures
 from worker.data.target import Target
 from worker.engine.array_types import FloatArray
@@ -36,7 +37,9 @@ def build_model(content: Content) -> keras.Model:
         name: keras.Input((width,), dtype=dtype, name=name) for name, width, dtype in content.inputs
     }
     raw = [
-        keras.Input((width,), dtype=dtype, name=f"raw.{number}")
+        keras.Input(
+            (width,), dtype="string" if dtype == "string" else "float32", name=f"raw.{number}"
+        )
         for number, (_, width, dtype) in enumerate(content.inputs, start=1)
     ]
     parts = _parts(content.features, raw)
@@ -46,7 +49,24 @@ def build_model(content: Content) -> keras.Model:
     ]
     mean = outputs[0] if len(outputs) == 1 else _mean(outputs)
     inner = keras.Model(raw, _predictions(content.target, mean), name=INNER_NAME)
-    return keras.Model(inputs, inner(list(inputs.values())), name=MODEL_NAME)
+    return keras.Model(inputs, inner(_subtract_offsets(content.features, inputs)), name=MODEL_NAME)
+
+
+def _subtract_offsets(features: FittedFeatures, inputs: dict[str, Any]) -> list[Any]:
+    """Return the inputs; those that float32 cannot hold are less their offsets, in float64.
+
+    Outside of the inner model, which casts to float32 first. A layer holds its offset as float32
+    (Keras 3.15), so there are two of them.
+    """
+    offsets = {feature.input: feature.offset for feature in features.numeric}
+    numbers = []
+    for position, (name, tensor) in enumerate(inputs.items(), start=1):
+        offset, number = offsets.get(name), tensor
+        for part, value in enumerate(() if offset is None else split_offset(offset), start=1):
+            layer = f"offset.{position}.{part}"
+            number = keras.layers.Rescaling(1.0, -value, dtype="float64", name=layer)(number)
+        numbers.append(number)
+    return numbers
 
 
 def _network(

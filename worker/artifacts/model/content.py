@@ -18,7 +18,7 @@ from worker.engine.weights import LayerWeights, unflatten_weights
 from worker.winner.refit import FinalModel
 
 MATRIX_INPUT = "X"
-InputType = Literal["float32", "string"]
+InputType = Literal["float32", "float64", "string"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ class Content:
         if features.matrix_columns is not None:
             return [(MATRIX_INPUT, features.matrix_columns, "float32")]
         numbers: list[tuple[str, int, InputType]] = [
-            (feature.input, 1, "float32") for feature in features.numeric
+            (feature.input, 1, "float32" if feature.offset is None else "float64")
+            for feature in features.numeric
         ]
         return numbers + [(feature.input, 1, "string") for feature in features.categorical]
 

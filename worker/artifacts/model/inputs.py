@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from worker.artifacts.model.content import MATRIX_INPUT
 from worker.data.columns import RawColumns
 from worker.data.features import FittedFeatures
+from worker.engine.array_types import FloatArray
 
 
 def model_inputs(features: FittedFeatures, raw: RawColumns) -> dict[str, Any]:
@@ -19,12 +21,17 @@ def model_inputs(features: FittedFeatures, raw: RawColumns) -> dict[str, Any]:
         matrix[:, features.positions] = raw.numeric_NR
         return {MATRIX_INPUT: tf.constant(matrix)}
     inputs: dict[str, Any] = {
-        feature.input: tf.constant(raw.numeric_NR[:, [position]])
+        feature.input: tf.constant(_add_offset(raw.numeric_NR[:, [position]], feature.offset))
         for position, feature in enumerate(features.numeric)
     }
     for feature, strings in zip(features.categorical, raw.strings, strict=True):
         inputs[feature.input] = tf.constant(strings.to_list(), dtype=tf.string)[:, tf.newaxis]
     return inputs
+
+
+def _add_offset(values_N: FloatArray, offset: float | None) -> NDArray[np.floating[Any]]:
+    """Return numbers as their user has them: in float64 where something was subtracted."""
+    return values_N if offset is None else values_N.astype(np.float64) + offset
 
 
 def onnx_inputs(features: FittedFeatures, raw: RawColumns) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from lowloss import __version__
 from worker.artifacts.model.content import MATRIX_INPUT, Content
+from worker.data.features import FittedFeatures
 from worker.data.prepare import Prepared
 
 Metrics = dict[str, float]
@@ -49,17 +50,6 @@ def save_saved_model(model: keras.Model, folder: Path) -> Path:
 def describe_model(content: Content, prepared: Prepared, test_metrics: Metrics) -> dict[str, Any]:
     """Describe what a user of the file needs to know: inputs, outputs, and the training."""
     features, target, splits = content.features, content.target, prepared.splits
-    inputs: list[dict[str, Any]] = [
-        {"input": f.input, "column": f.column, "dtype": "float32", "kind": f.kind.value}
-        for f in features.numeric
-    ]
-    inputs += [
-        {"input": f.input, "column": f.column, "dtype": "string", "kind": "categorical"}
-        for f in features.categorical
-    ]
-    if features.matrix_columns is not None:
-        for entry, position in zip(inputs, features.positions, strict=True):
-            entry |= {"input": MATRIX_INPUT, "position": position}
     split = prepared.fits[content.members[0].plan.fold].split
     return {
         "lowloss": __version__,
@@ -70,7 +60,7 @@ def describe_model(content: Content, prepared: Prepared, test_metrics: Metrics) 
         "labels": list(target.labels),
         "matrix_columns": features.matrix_columns,
         "scaling": features.scaling,
-        "inputs": inputs,
+        "inputs": _describe_inputs(features, prepared),
         "members": [
             {"plan": asdict(member.plan), "best_epoch": member.best_epoch}
             for member in content.members
@@ -82,3 +72,28 @@ def describe_model(content: Content, prepared: Prepared, test_metrics: Metrics) 
         },
         "test_metrics": test_metrics,
     }
+
+
+def _describe_inputs(features: FittedFeatures, prepared: Prepared) -> list[dict[str, Any]]:
+    """Describe each input: its column, its type, and how the texts of the column were read."""
+    inputs: list[dict[str, Any]] = [
+        {
+            "input": f.input,
+            "column": f.column,
+            "dtype": "float32" if f.offset is None else "float64",
+            "kind": f.kind.value,
+        }
+        for f in features.numeric
+    ]
+    inputs += [
+        {"input": f.input, "column": f.column, "dtype": "string", "kind": "categorical"}
+        for f in features.categorical
+    ]
+    readings = {c.name: c.reading for c in prepared.labelled.columns if c.reading is not None}
+    for entry in inputs:
+        if (reading := readings.get(entry["column"])) is not None:
+            entry["reading"] = reading.model_dump(mode="json", exclude_none=True)
+    if features.matrix_columns is not None:
+        for entry, position in zip(inputs, features.positions, strict=True):
+            entry |= {"input": MATRIX_INPUT, "position": position}
+    return inputs

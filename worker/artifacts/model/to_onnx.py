@@ -27,6 +27,11 @@ from worker.engine.results import TrainedPlan
 OPSET, ML_OPSET, IR_VERSION = 20, 3, 10
 METADATA = "lowloss"
 """The key of the metadata among the file's properties."""
+TENSOR_TYPES = {
+    "float32": TensorProto.FLOAT,
+    "float64": TensorProto.DOUBLE,
+    "string": TensorProto.STRING,
+}
 ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "relu": ("Relu", {}),
     "tanh": ("Tanh", {}),
@@ -59,7 +64,7 @@ def save_onnx(content: Content, path: Path, metadata: dict[str, Any]) -> None:
             [
                 helper.make_tensor_value_info(
                     name,
-                    TensorProto.STRING if dtype == "string" else TensorProto.FLOAT,
+                    TENSOR_TYPES[dtype],
                     ["rows", width],
                 )
                 for name, width, dtype in content.inputs
@@ -112,12 +117,16 @@ def _integers(value: Any) -> NDArray[np.int64]:
 def _parts(graph: _Graph, content: Content) -> tuple[list[str], list[str]]:
     """Add nodes for the design matrix, and return the names of its numbers and of its codes."""
     features = content.features
-    numbers = [name for name, _, dtype in content.inputs if dtype == "float32"]
+    numbers = [name for name, _, dtype in content.inputs if dtype != "string"]
     parts: list[str] = []
     if features.matrix_columns is not None:
         raw = graph.add("Gather", numbers[0], _integers(features.positions), axis=1)
         parts += _numeric(graph, features, raw)
     elif numbers:
+        for position, feature in enumerate(features.numeric):
+            if feature.offset is not None:
+                rest = graph.add("Sub", numbers[position], np.array([feature.offset]))
+                numbers[position] = graph.add("Cast", rest, to=TensorProto.FLOAT)
         parts += _numeric(graph, features, graph.add("Concat", *numbers, axis=1))
     parts += [
         _one_hot(graph, feature) for feature in features.categorical if not feature.is_embedded

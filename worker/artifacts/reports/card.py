@@ -143,6 +143,11 @@ def _training_data(facts: Facts) -> list[str]:
         f"- Rows: {split or DASH} (strategy {validation.strategy}, seed {facts.job.search.seed}).",
         f"- The networks of the model were trained on {facts.metadata['rows']['train']:,} of them.",
     ]
+    if facts.warnings:
+        lines += ["", "How the table was read, where that was in doubt:", ""]
+        lines += [f"- {escaped(warning.detail)}." for warning in facts.warnings[:MAX_COLUMNS]]
+        hidden = len(facts.warnings) - MAX_COLUMNS
+        lines += _note_omitted(hidden, "the dataset's `warnings` has them all")
     if not outcome.excluded:
         return lines
     rows = [(_quote_name(e.column), _quote_name(e.reason)) for e in outcome.excluded[:MAX_COLUMNS]]

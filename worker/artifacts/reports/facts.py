@@ -17,6 +17,7 @@ from lowloss.results import (
     DivergedRegion,
     Importance,
     Job,
+    TableWarning,
     Trial,
     TrialState,
 )
@@ -67,6 +68,11 @@ class Facts:
     def winner(self) -> Trial:
         """The trial that became the model."""
         return next(trial for trial in self.trials if trial.number == self.job.outcome.winner)
+
+    @property
+    def warnings(self) -> tuple[TableWarning, ...]:
+        """What was decided in doubt when the table was read, and when the job was checked."""
+        return self.dataset.warnings + self.job.outcome.warnings
 
     @property
     def test_intervals(self) -> Mapping[str, tuple[float, float]]:

@@ -14,6 +14,7 @@ from lowloss.results import (
     Hyperparameters,
     Importance,
     SearchInsights,
+    TableWarning,
     Trial,
 )
 from lowloss.spec import Task
@@ -76,6 +77,7 @@ class ReportPage:
     importances: tuple[Importance, ...]
     columns: ShownColumns
     excluded: tuple[ExcludedColumn, ...]
+    warnings: tuple[TableWarning, ...]
     confusion: Confusion | None
     charts: Charts
     usage: Usage
@@ -105,6 +107,7 @@ def _page(facts: Facts) -> ReportPage:
         importances=facts.importances[:MAX_COLUMNS],
         columns=column_rows(facts),
         excluded=facts.job.outcome.excluded[:MAX_COLUMNS],
+        warnings=facts.warnings[:MAX_COLUMNS],
         confusion=matrix,
         charts=Charts(
             search=search_chart(facts),

@@ -62,6 +62,7 @@ def _inputs(facts: Facts) -> list[tuple[str, str, str]]:
 
 
 def _keras(inputs: list[tuple[str, str, str]]) -> str:
+    is_wide = any(dtype == "float64" for _, _, dtype in inputs)
     lines = [
         f"    {name!r}: tf.constant({_nested(example)}, tf.{dtype}),"
         for name, example, dtype in inputs[:MAX_INPUTS]
@@ -77,13 +78,14 @@ def _keras(inputs: list[tuple[str, str, str]]) -> str:
             *lines,
             *_omitted_inputs(inputs),
             "}",
-            "print(model.predict(rows))",
+            # `predict` casts arrays to float32 (Keras 3.15); a call does not.
+            "print(model(rows))" if is_wide else "print(model.predict(rows))",
         ]
     )
 
 
 def _onnx(inputs: list[tuple[str, str, str]]) -> str:
-    types = {"float32": "np.float32", "string": "object"}
+    types = {"float32": "np.float32", "float64": "np.float64", "string": "object"}
     lines = [
         f"    {name!r}: np.array({_nested(example)}, dtype={types[dtype]}),"
         for name, example, dtype in inputs[:MAX_INPUTS]

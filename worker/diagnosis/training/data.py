@@ -11,8 +11,8 @@ import polars as pl
 
 from lowloss.results import Column
 from lowloss.spec import Recipe, RecipeScaling, Scaling, Task, Validation
+from lowloss.tables.table import Table
 from service.tables.check import CheckedJob
-from service.tables.table import Table
 from worker.data.columns import RawColumns, read_columns
 from worker.data.features import FittedFeatures, design_matrix
 from worker.data.fit import fit_features

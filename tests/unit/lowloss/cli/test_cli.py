@@ -351,12 +351,16 @@ def test_upload_passes_its_options_on(run: Callable[..., Result], tmp_path: Path
     done = run(
         *("datasets", "add", str(tmp_path / "a.dat"), "--format", "csv", "--name", "n"),
         *("--delimiter", ";", "--decimal", ",", "--encoding", "cp1252"),
-        *("--no-header", "--quote", "'"),
+        *("--no-header", "--quote", "'", "--thousands", ".", "--skip-rows", "2"),
+        *("--comment", "#", "--date-format", "%d/%m/%Y", "--null-value", "-1"),
+        *("--null-value", "x", "--type", "a=b=category"),
         server=server,
     )
 
     assert done.exit_code == 0, done.output
-    assert dict(server.requests[0].url.params) == {
+    params = server.requests[0].url.params
+    assert params.get_list("null_values") == ["-1", "x"]
+    assert dict(params) == {
         "name": "n",
         "format": "csv",
         "delimiter": ";",
@@ -364,6 +368,12 @@ def test_upload_passes_its_options_on(run: Callable[..., Result], tmp_path: Path
         "encoding": "cp1252",
         "header": "false",
         "quote": "'",
+        "thousands": ".",
+        "skip_rows": "2",
+        "comment": "#",
+        "date_format": "%d/%m/%Y",
+        "null_values": params["null_values"],
+        "types": '{"a=b":"category"}',
     }
 
 

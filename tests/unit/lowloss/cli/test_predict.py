@@ -40,9 +40,25 @@ def test_job_predicts_over_http(run: Run, rows: Path) -> None:
     done = run("predict", "job_1", str(rows), server=server)
 
     assert (done.stdout, done.exit_code) == ('prediction\n2.5\n""\n', 0)
-    assert json.loads(server.bodies[0]) == {
-        "rows": [{"x": "0", "id": "a"}, {"x": "1.5", "id": "b"}]
-    }
+    assert server.bodies == [rows.read_bytes()]
+    assert server.requests[0].headers["content-type"] == "text/csv"
+
+
+def test_options_of_parsing_go_to_the_server(run: Run, rows: Path) -> None:
+    server = Server(a_json(some_predictions(2.5, None)))
+
+    run("predict", "job_1", str(rows), "--decimal", ",", "--no-header", server=server)
+
+    assert dict(server.requests[0].url.params) == {"decimal": ",", "header": "false"}
+
+
+def test_onnx_file_predicts_the_file_that_training_took(run: Run, model: Path) -> None:
+    path = model.with_name("rows.txt")
+    path.write_bytes("x\tid\r\n0\ta\r\n1,5\tb\r\n".encode("utf-16"))
+
+    done = run("predict", str(model), str(path))
+
+    assert done.stdout.splitlines()[2].startswith("yes,0.18")
 
 
 def test_onnx_file_predicts_without_a_server(run: Run, model: Path, rows: Path) -> None:
@@ -88,9 +104,9 @@ def test_matrix_model_takes_columns_by_their_places(run: Run, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("content", "table", "shown"),
     [
-        (a_classifier(), "x\nmany\n", 'rows[0].x: "many" is not a number'),
+        (a_classifier(), "x\nmany\n", 'columns.x[0]: "many" is not a number'),
         (a_classifier(), "X\n1\n", "did you mean 'x' instead of 'X'?"),
-        (a_classifier(), "x\n", "rows.csv has no rows"),
+        (a_classifier(), "x\n", "the table has a header but no rows"),
         (a_model_without_metadata(), "x\n1\n", "lowloss did not write it (give a model.onnx of"),
         (b"junk", "x\n1\n", "not an ONNX model that can be loaded"),
     ],
@@ -158,7 +174,7 @@ def test_keras_file_prints_no_json(run: Run) -> None:
 
 
 def test_other_commands_load_neither_numpy_nor_the_runtime() -> None:
-    heavy = ("numpy", "onnxruntime")
+    heavy = ("numpy", "onnxruntime", "polars", "zstandard", "python_calamine", "pandas", "pyarrow")
     program = f"import sys, lowloss.cli; print([m for m in {heavy} if m in sys.modules])"
 
     shown = subprocess.run(

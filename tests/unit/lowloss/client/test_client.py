@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import httpx2
+import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 
 from lowloss import Client, JobSpec
+from lowloss.client.frames import is_frame, to_rows
 from lowloss.errors import InvalidRequest, JobNotFound, ServerUnreachable, WaitTimeout
 from lowloss.results import JobState
 from lowloss.spec import Continuation
@@ -69,17 +74,41 @@ def test_format_follows_from_the_suffix(tmp_path: Path, name: str, wanted: str) 
     assert server.requests[0].url.params["format"] == wanted
 
 
-def test_bytes_need_a_format() -> None:
-    server = Server(a_json(a_dataset(), 201))
+def test_format_of_bytes_is_the_servers_to_tell() -> None:
+    server = Server(*[a_json(a_dataset(), 201)] * 2)
 
-    with pytest.raises(InvalidRequest) as caught:
-        server.client().upload(b"x,y\n1,2\n")
+    server.client().upload(b"x,y\n1,2\n")
     server.client().upload(b"x,y\n1,2\n", format="csv")
 
-    assert caught.value.field == "format"
     assert [dict(request.url.params) for request in server.requests] == [
-        {"name": "table", "format": "csv"}
+        {"name": "table"},
+        {"name": "table", "format": "csv"},
     ]
+
+
+FRAMES: dict[str, Any] = {
+    "polars": pl.DataFrame({"x": [1.5, None], "c": ["a", "b"]}),
+    "pandas": pd.DataFrame({"x": [1.5, None], "c": ["a", "b"]}, index=[7, 3]),
+    "pyarrow": pa.table({"x": [1.5, None], "c": ["a", "b"]}),
+}
+
+
+@pytest.mark.parametrize("library", list(FRAMES))
+def test_table_in_memory_is_uploaded_as_an_arrow_stream(library: str) -> None:
+    server = Server(a_json(a_dataset(), 201))
+
+    server.client().upload(FRAMES[library], name="t")
+
+    assert dict(server.requests[0].url.params) == {"name": "t", "format": "arrow"}
+    frame = pl.read_ipc_stream(server.bodies[0])
+    assert frame.rows() == [(1.5, "a"), (None, "b")]
+    assert frame.columns == ["x", "c"]
+
+
+@pytest.mark.parametrize("library", list(FRAMES))
+def test_rows_to_predict_may_be_a_table_in_memory(library: str) -> None:
+    assert is_frame(FRAMES[library])
+    assert to_rows(FRAMES[library]) == [{"x": 1.5, "c": "a"}, {"x": None, "c": "b"}]
 
 
 def test_upload_that_is_sent_again_starts_over(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import os
@@ -77,6 +78,98 @@ def test_first_line_is_data_where_the_uploader_says_so(client: TestClient) -> No
     assert (again.status_code, again.json()) == (200, given)
 
 
+TYPED = b"zip;day;price\n" + b"".join(b"%d;3/4/2024;1.2%02d\n" % (row, row) for row in range(30))
+
+
+def test_every_option_of_parsing_is_obeyed_and_stored(client: TestClient) -> None:
+    dataset = upload(
+        client,
+        b"junk\n! a remark\n" + TYPED + b"-1;3/4/2024;1.299\n",
+        skip_rows="1",
+        comment="!",
+        thousands=".",
+        date_format="%d/%m/%Y",
+        null_values="-1",
+        types='{"zip": "category"}',
+    ).json()
+
+    columns = {column["name"]: column for column in dataset["profile"]}
+    assert columns["zip"]["missing"] == 1
+    assert columns["zip"]["reading"]["kind"] == "category"
+    assert columns["price"]["min"] == 1200
+    assert columns["day"]["levels"][0]["value"] == "2024-04-03"
+    assert dataset["options"] == {
+        "skip_rows": 1,
+        "comment": "!",
+        "thousands": ".",
+        "date_format": "%d/%m/%Y",
+        "null_values": ["-1"],
+        "types": {"zip": "category"},
+    }
+
+
+def test_doubts_are_answered_with_count_rows_example_and_remedy(client: TestClient) -> None:
+    answer = upload(client, TYPED).json()
+
+    warnings = {warning["code"]: warning for warning in answer["warnings"]}
+    assert warnings.keys() == {"ambiguous_dates", "ambiguous_numbers"}
+    numbers = warnings["ambiguous_numbers"]
+    assert (numbers["column"], numbers["count"], numbers["rows"]) == ("price", 30, [1, 2, 3, 4, 5])
+    assert numbers["example"] == "1.200"
+    assert "thousands" in numbers["fix"]
+    assert client.get(f"/v1/datasets/{answer['id']}").json() == answer
+
+
+def test_stored_bytes_are_read_again_with_other_options(client: TestClient) -> None:
+    first = upload(client, TYPED).json()
+    url = f"/v1/datasets/{first['id']}/reread"
+
+    answer = client.post(url, params={"thousands": "."})
+    again = client.post(url, params={"thousands": "."})
+
+    second = answer.json()
+    assert (answer.status_code, again.status_code) == (201, 200)
+    assert (second["sha256"], second["name"]) == (first["sha256"], first["name"])
+    assert second["id"] != first["id"]
+    assert [column["min"] for column in second["profile"]][2] == 1200
+    assert again.json() == second == upload(client, TYPED, thousands=".").json()
+    assert answer.headers["location"] == f"/v1/datasets/{second['id']}"
+
+
+def test_dataset_that_is_not_there_cannot_be_read_again(client: TestClient) -> None:
+    answer = client.post("/v1/datasets/ds_none/reread")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "dataset_not_found")
+
+
+def test_form_is_refused_with_the_line_that_works(client: TestClient) -> None:
+    answer = client.post("/v1/datasets", files={"file": ("x.csv", TYPED)})
+
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+    assert "--data-binary" in answer.json()["fix"]
+
+
+@pytest.mark.parametrize(
+    ("data", "format_"),
+    [
+        (TYPED, "csv"),
+        (b'{"x": 1, "y": 2}\n{"x": 3, "y": 4}\n', "jsonl"),
+        (gzip.compress(TYPED), "csv"),
+    ],
+)
+def test_format_is_told_by_the_content(client: TestClient, data: bytes, format_: str) -> None:
+    answer = client.post("/v1/datasets", content=data)
+
+    assert (answer.status_code, answer.json()["format"]) == (201, format_)
+
+
+@pytest.mark.parametrize("types", ["{", "[]", '{"zip": "zip"}'])
+def test_types_that_are_no_object_of_kinds_are_refused(client: TestClient, types: str) -> None:
+    problem = upload(client, TYPED, types=types)
+
+    assert (problem.status_code, problem.json()["field"]) == (422, "types")
+
+
 def test_id_of_an_upload_is_the_same_in_every_version(client: TestClient) -> None:
     dataset = upload(client, b"x,y\n1,2\n3,4\n").json()
 
@@ -149,8 +242,8 @@ def test_unusable_table_is_refused_and_stores_nothing(
 @pytest.mark.parametrize(
     ("query", "code", "field"),
     [
-        ("name=t", "invalid_request", "format"),
-        ("name=t&format=xlsx", "invalid_request", "format"),
+        ("name=t&format=doc", "invalid_request", "format"),
+        ("name=t&format=csv&sheet=x", "invalid_request", "sheet"),
         ("name=t&format=csv&delimeter=;", "unknown_field", "delimeter"),
         ("name=t&format=csv&delimiter=ab", "invalid_request", "delimiter"),
         ("name=t&format=csv&delimiter=§", "invalid_request", "delimiter"),

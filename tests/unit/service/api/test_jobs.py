@@ -16,7 +16,7 @@ from lowloss.spec import JobSpec
 from service.app import create_app
 from service.settings import Settings
 from service.store.database import Database
-from tests.builders.live_server import count_rows
+from tests.builders.live_server import count_rows, upload
 from tests.builders.store import a_dataset, a_job
 from tests.unit.service.api.conftest import URL
 
@@ -35,6 +35,18 @@ def test_submitted_job_is_queued(client: TestClient, store: Database) -> None:
     decided = folds | {"pruning": {"reduction": 3, "min_epochs": 5}}
     assert JobSpec.model_validate(job["spec"]) == JobSpec.model_validate(spec | decided)
     assert client.get(answer.headers["location"]).json()["id"] == job["id"]
+
+
+def test_submitted_job_says_what_it_leaves_out_and_what_it_decides(client: TestClient) -> None:
+    rows = [f"{i},{i / 7:.4f},always,{(i * 5) % 13}" for i in range(60)]
+    dataset = upload(client, "\n".join(["id,x,same,bikes", *rows]).encode()).json()
+
+    job = client.post("/v1/jobs", json={"dataset": dataset["id"], "target": "bikes"}).json()
+
+    assert job["task"] == "regression"
+    assert [entry["column"] for entry in job["outcome"]["excluded"]] == ["id", "same"]
+    assert [warning["code"] for warning in job["outcome"]["warnings"]] == ["counts_as_regression"]
+    assert client.get(f"/v1/jobs/{job['id']}").json()["outcome"] == job["outcome"]
 
 
 SUITABLE: dict[str, Any] = {"target": "y"}

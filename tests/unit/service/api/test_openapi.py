@@ -135,6 +135,7 @@ def test_routes_are_those_of_the_contract(document: dict[str, Any]) -> None:
         "GET /v1/datasets",
         "GET /v1/datasets/{dataset_id}",
         "DELETE /v1/datasets/{dataset_id}",
+        "POST /v1/datasets/{dataset_id}/reread",
         "POST /v1/jobs",
         "GET /v1/jobs",
         f"GET {job}",

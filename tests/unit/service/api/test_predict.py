@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 from concurrent.futures import ThreadPoolExecutor
@@ -28,9 +29,11 @@ from tests.unit.service.api.conftest import URL
 HOUSE = {"area": 50, "is_new": True, "sold on": "1970-01-11", "city": "Oslo"}
 
 
-def a_finished_job(store: Database, content: bytes, name: str = "model.onnx") -> str:
+def a_finished_job(
+    store: Database, content: bytes, name: str = "model.onnx", *, job_id: str | None = None
+) -> str:
     """A job that succeeded, with `model.keras` and this artifact; answers its id."""
-    job_id = a_job(store)
+    job_id = job_id or a_job(store)
     fence = a_claim(store).fence
     contents = {"model.keras": b"keras", name: content}
     made = [
@@ -68,7 +71,67 @@ def test_regression_is_predicted_in_the_units_of_its_target(
         "labels": [],
         "probabilities": None,
         "ignored": ["id"],
+        "warnings": [],
     }
+
+
+def ask_file(client: TestClient, job_id: str, data: bytes, **params: str) -> Any:
+    headers = {"content-type": "text/csv"}
+    return client.post(f"/v1/jobs/{job_id}/predict", content=data, headers=headers, params=params)
+
+
+@pytest.mark.parametrize(
+    ("data", "params"),
+    [
+        (b"area,is_new,sold on,city\n50,true,1970-01-11,Oslo\n,,,\n50,,,\n", {}),
+        ("area;is_new;sold on;city\n50,0;TRUE;11.01.1970;Oslo\n".encode("utf-16"), {}),
+        (b"area\tis_new\tsold on\tcity\n50 m\tTrue\t1/11/1970\tOslo\n", {}),
+        (b"x\narea^is_new^sold on^city\n50^true^1970-01-11^Oslo\n", {"delimiter": "^"}),
+        (gzip.compress(b"area,is_new,sold on,city\n50,true,1970-01-11,Oslo\n"), {}),
+    ],
+)
+def test_file_itself_is_predicted(
+    client: TestClient, store: Database, data: bytes, params: dict[str, str]
+) -> None:
+    job_id = a_finished_job(store, a_regression())
+
+    answer = ask_file(client, job_id, data, **params)
+
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["predictions"][0] == 1210.0
+
+
+def test_file_is_read_as_the_jobs_dataset_was(client: TestClient, store: Database) -> None:
+    rows = [f"{1 + i / 8:.3f};{i % 2};{i % 12 + 1}/{i % 28 + 1}/1970;x" for i in range(40)]
+    data = "\n".join(["area;is_new;sold on;city", *rows]).replace(".", ",").encode()
+    dataset = client.post("/v1/datasets", content=data, params={"decimal": ","}).json()
+    job = client.post("/v1/jobs", json={"dataset": dataset["id"], "target": "area"}).json()
+    job_id = a_finished_job(store, a_regression(), job_id=job["id"])
+
+    # On its own, 1/11 would be in November, and 50,000 fifty thousand.
+    answer = ask_file(
+        client, job_id, b"area;is_new;sold on;city\n50,000;1;1/11/1970;Oslo\noops;1;1/11/1970;\n"
+    ).json()
+
+    assert answer["predictions"][0] == 1210.0
+    assert [warning["code"] for warning in answer["warnings"]] == ["unreadable_cells"]
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "code"),
+    [
+        (b"", 422, "table_empty"),
+        (b"<html>", 422, "table_unreadable"),
+        (b"area\n5\n", 422, "rows_invalid"),
+        (b"area,is_new,sold on,city\n" + b"1,1,,\n" * 10_001, 422, "limit_exceeded"),
+    ],
+)
+def test_file_that_cannot_be_predicted_is_refused(
+    client: TestClient, store: Database, data: bytes, status: int, code: str
+) -> None:
+    answer = ask_file(client, a_finished_job(store, a_regression()), data)
+
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
 def test_classification_is_predicted_from_columns(client: TestClient, store: Database) -> None:

@@ -24,9 +24,9 @@ from lowloss.errors import (
 )
 from lowloss.results import TableFormat
 from lowloss.spec import JobSpec, Task
+from lowloss.tables.table import Table
 from service.settings import Limits
 from service.tables.check import CheckedJob, check_job
-from service.tables.table import Table
 from tests.builders.tables import a_dataset_of
 
 ROWS = 60

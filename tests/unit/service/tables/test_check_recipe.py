@@ -18,10 +18,10 @@ from lowloss.errors import (
 )
 from lowloss.results import TableFormat
 from lowloss.spec import DiagnosisSpec, Task
+from lowloss.tables.table import Table
 from service.settings import Limits
 from service.tables.check import CheckedJob
 from service.tables.check_recipe import check_diagnosis
-from service.tables.table import Table
 from tests.builders.diagnoses import a_recipe
 from tests.builders.tables import a_dataset_of
 

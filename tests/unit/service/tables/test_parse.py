@@ -13,9 +13,9 @@ import pytest
 
 from lowloss.errors import InvalidRequest, TableRagged, TableTooLarge, TableUnreadable
 from lowloss.results import TableFormat
+from lowloss.tables.options import ParseOptions
 from service.settings import Limits
 from service.tables import parse
-from service.tables.options import ParseOptions
 from service.tables.parse import Bounds, Profile, parse_upload
 
 BOUNDS = Bounds(memory_bytes=2**30, seconds=60)

@@ -12,9 +12,9 @@ import polars as pl
 import pytest
 
 from lowloss.results import Column, ColumnKind
+from lowloss.tables.table import Table
 from service.settings import Limits
 from service.tables.profile import profile_table
-from service.tables.table import Table
 from tests.builders.tables import LIMITS, read
 
 

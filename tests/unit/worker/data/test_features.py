@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from lowloss.results import Column, ColumnKind
 from lowloss.spec import Scaling, Validation
-from worker.data.columns import RawColumns, read_columns, read_numbers
+from worker.data.columns import RawColumns, find_offset, read_columns, read_numbers
 from worker.data.features import FittedFeatures, design_matrix
 from worker.data.fit import fit_features
 from worker.data.splits import Traits, split_rows
@@ -47,6 +48,51 @@ def test_dates_are_days_since_1970() -> None:
     assert days[[0, 2]].tolist() == [1.0, -1.0]
     assert np.isnan(days[1])
     assert instants.tolist() == [1.5, 10957.0]
+
+
+SECONDS = 1_700_000_000 + np.arange(500) * 3.25
+
+
+def profiled(name: str, values: Sequence[float] | np.ndarray) -> Column:
+    numbers = np.asarray(values, dtype=np.float64)
+    measures = {"min": numbers.min(), "max": numbers.max(), "sd": numbers.std()}
+    return a_column(name).model_copy(update=measures)
+
+
+@pytest.mark.parametrize(
+    ("values", "is_wide"),
+    [
+        (SECONDS, True),
+        (SECONDS * 1000, True),
+        (-SECONDS, True),
+        (1e6 + np.arange(500), False),
+        (20_200_000 + np.arange(500) * 50, False),
+        (np.arange(500) / 7, False),
+        (np.arange(500) * 1e30, False),
+        (np.full(500, 1.7e9), False),
+    ],
+)
+def test_offset_is_of_numbers_that_float32_cannot_tell_apart(
+    values: np.ndarray, is_wide: bool
+) -> None:
+    offset = find_offset(profiled("x", values))
+
+    assert (offset is not None) is is_wide
+    if offset is not None:
+        assert np.min(values) <= offset <= np.max(values)
+
+
+def test_unix_seconds_lose_no_digits() -> None:
+    columns = [profiled("t", SECONDS), profiled("x", np.arange(500))]
+    frame = pl.DataFrame({"t": SECONDS, "x": np.arange(500.0)})
+
+    raw = read_columns(frame, columns, with_offsets=True)
+    features = fit_features(columns, raw, max_levels=10, scaling="standard")
+
+    standardised = (SECONDS - SECONDS.mean()) / SECONDS.std()
+    assert np.abs(design_matrix(features, raw)[:, 0] - standardised).max() < 1e-5
+    assert [feature.offset is None for feature in features.numeric] == [False, True]
+    assert raw.numeric_NR[:, 1].tolist() == list(range(500))
 
 
 def test_spread_beside_a_large_mean_is_not_lost() -> None:

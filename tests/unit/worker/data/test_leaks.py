@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from service.tables.table import Table
+from lowloss.tables.table import Table
 from tests.builders.tables import checked_frame, mixed_columns
 from worker.data import prepare as module
 from worker.data.columns import RawColumns

@@ -1,0 +1,57 @@
+"""Rows to predict from a table's file, read as the model's training table was."""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from pydantic import ValidationError
+
+from lowloss.errors import InvalidRequest
+from lowloss.inference.signature import Signature
+from lowloss.tables.formats import guess_format
+from lowloss.tables.limits import TableLimits
+from lowloss.tables.options import ParseOptions
+from lowloss.tables.read import read_table
+from lowloss.tables.table import Table
+
+METADATA = "lowloss.json"
+"""The member of a `.keras` file that has the model's signature."""
+
+
+def read_rows(path: Path, signature: Signature, options: Mapping[str, Any]) -> Table:
+    """Read a table's file; its columns are read as those that the model was trained on."""
+    earlier = {
+        column.column: column.reading for column in signature.inputs if column.reading is not None
+    }
+    try:
+        parse_options = ParseOptions.model_validate(dict(options))
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise InvalidRequest(fault["msg"], field=str(fault["loc"][0])) from error
+    return read_table(
+        path, guess_format(path), parse_options, limits=TableLimits(), earlier=earlier
+    )
+
+
+@contextmanager
+def plain_rows(model: Path, path: Path, options: Mapping[str, Any]) -> Iterator[Path]:
+    """Yield a plain CSV of a table's file, as `predict.py` reads it."""
+    try:
+        with zipfile.ZipFile(model) as archive:
+            signature = Signature.model_validate_json(archive.read(METADATA))
+    except (OSError, zipfile.BadZipFile, KeyError, ValidationError):
+        # Which the script says itself.
+        yield path
+        return
+    frame = read_rows(path, signature, options).frame
+    texts = [c.dt.to_string("iso") if c.dtype.is_temporal() else c for c in frame]
+    with tempfile.TemporaryDirectory(prefix="lowloss-") as folder:
+        plain = Path(folder) / "rows.csv"
+        pl.DataFrame(texts).write_csv(plain)
+        yield plain

@@ -1,0 +1,153 @@
+"""Reads Parquet and Arrow: typed columns, whose size is checked before they are unpacked.
+
+Times and durations become seconds.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+
+import polars as pl
+
+from lowloss.errors import TableUnreadable
+from lowloss.results import TableFormat, TableWarning
+from lowloss.tables.dates import drop_out_of_calendar
+from lowloss.tables.limits import TableLimits
+from lowloss.tables.table import Table, check_names, check_size, check_text
+
+SCALARS = (
+    pl.Boolean,
+    pl.String,
+    pl.Categorical,
+    pl.Enum,
+    pl.Date,
+    pl.Datetime,
+    pl.Time,
+    pl.Duration,
+    pl.Decimal,
+    pl.Null,
+)
+WIDE = (pl.UInt64, pl.Int128, pl.UInt128)
+"""Integers that may be too large for a signed 64-bit integer."""
+FAULTS = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
+"""The errors of damaged bytes: polars 2.1 panics at some of them."""
+
+
+class _Layout(Enum):
+    """The layout of a file; its value is the name with an article."""
+
+    parquet = "a Parquet file"
+    arrow_file = "an Arrow file"
+    arrow_stream = "an Arrow stream"
+
+
+def read_columnar(path: Path, format: TableFormat, limits: TableLimits) -> Table:  # noqa: A002
+    """Read a Parquet file, or an Arrow file or stream."""
+    layout = _Layout.parquet if format is TableFormat.parquet else _detect_arrow_layout(path)
+    try:
+        schema, rows = _measure(path, layout, limits)
+    except FAULTS as error:
+        raise TableUnreadable(
+            f"the file is not {layout.value}: {_find_reason(error)}",
+            fix="give the format that the file has",
+        ) from error
+    check_size(rows, len(schema), limits)
+    check_names(list(schema))
+    warnings: list[TableWarning] = []
+    names = choose_columns(schema, warnings)
+    try:
+        return Table(to_plain(_read(path, layout, names)), warnings=tuple(warnings))
+    except FAULTS as error:
+        raise TableUnreadable(
+            f"the file is damaged: {_find_reason(error)}", fix="write it anew"
+        ) from error
+
+
+def _detect_arrow_layout(path: Path) -> _Layout:
+    """Return the layout of Arrow data: a file has a mark; without it, it is a stream."""
+    with path.open("rb") as file:
+        start = file.read(6)
+    if start.startswith(b"FEA1"):
+        raise TableUnreadable(
+            "the file is Feather of version 1, which is no Arrow file",
+            fix="write it as version 2: pyarrow.feather.write_feather(table, path, version=2)",
+        )
+    return _Layout.arrow_file if start == b"ARROW1" else _Layout.arrow_stream
+
+
+def _measure(path: Path, layout: _Layout, limits: TableLimits) -> tuple[pl.Schema, int]:
+    """Return the columns and how many rows they have, without reading them."""
+    if layout is _Layout.arrow_stream:
+        schema = pl.read_ipc_stream(path, n_rows=0).schema
+        # A stream does not declare its length: one column is read, up to the limit.
+        columns = [0] if schema else None
+        return schema, pl.read_ipc_stream(path, columns=columns, n_rows=limits.max_rows + 1).height
+    lazy = _scan(path, layout)
+    return lazy.collect_schema(), int(lazy.select(pl.len()).collect().item())
+
+
+def choose_columns(schema: pl.Schema, warnings: list[TableWarning]) -> list[str]:
+    """Return the columns of plain values, and say which are left out."""
+    names = []
+    for name, dtype in schema.items():
+        if dtype.is_numeric() or dtype in SCALARS:
+            names.append(name)
+            continue
+        warnings.append(
+            TableWarning(
+                code="column_left_out",
+                column=name,
+                count=1,
+                detail=f"column {name!r} holds {dtype}, not plain values: it was left out",
+                fix="flatten it to plain values if a model should see it",
+            )
+        )
+    if not names:
+        raise TableUnreadable(
+            f"no column holds plain values: {warnings[0].detail}", fix="flatten the columns"
+        )
+    return names
+
+
+def to_plain(frame: pl.DataFrame) -> pl.DataFrame:
+    """Convert columns to the types that Table promises."""
+    return pl.DataFrame([check_text(_to_plain(column)) for column in frame])
+
+
+def _read(path: Path, layout: _Layout, names: list[str]) -> pl.DataFrame:
+    if layout is _Layout.arrow_stream:
+        return pl.read_ipc_stream(path).select(names)
+    return _scan(path, layout).select(names).collect()
+
+
+def _scan(path: Path, layout: _Layout) -> pl.LazyFrame:
+    scan = pl.scan_parquet if layout is _Layout.parquet else pl.scan_ipc
+    return scan(path, glob=False)
+
+
+def _find_reason(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def _to_plain(column: pl.Series) -> pl.Series:  # a type a line
+    """Convert a column to one of the types that Table promises."""
+    dtype = column.dtype
+    if dtype.is_float() or dtype == pl.Decimal or dtype in WIDE:
+        column = column.cast(pl.Float64)
+        return column.set(~column.is_finite(), None)
+    if dtype.is_integer():
+        return column.cast(pl.Int64)
+    if dtype == pl.Time:
+        column = column.cast(pl.Duration("ns"))
+    if isinstance(column.dtype, pl.Duration):
+        # Not by polars, which multiplies by the reciprocal.
+        seconds = column.dt.total_microseconds().cast(pl.Float64).to_numpy() / 1e6
+        return pl.Series(column.name, seconds, nan_to_null=True)
+    if dtype in (pl.Categorical, pl.Enum, pl.Null):
+        return column.cast(pl.String)
+    if isinstance(dtype, pl.Datetime):
+        # The physical values are in UTC, whatever the zone.
+        utc = column.to_physical().cast(pl.Datetime(dtype.time_unit))
+        return drop_out_of_calendar(utc).cast(pl.Datetime("us"))
+    return drop_out_of_calendar(column) if dtype == pl.Date else column

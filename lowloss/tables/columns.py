@@ -1,0 +1,356 @@
+"""Decides the type of each column of a CSV from all its cells, with other columns as witnesses."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from lowloss.results import Reading, TableWarning
+from lowloss.tables.dates import DateReading, Order, read_dates, read_format, read_iso
+from lowloss.tables.durations import read_durations
+from lowloss.tables.evidence import clean, find_majority, find_mark, has_values, is_monotonic
+from lowloss.tables.marks import (
+    FALSE_WORDS,
+    MISSING_AMONG_NUMBERS,
+    MISSING_LOWER,
+    TRUE_WORDS,
+)
+from lowloss.tables.notation import Decision, Mark, Notation, decide_notation, resolve
+from lowloss.tables.numbers import (
+    HEAD_ROWS,
+    Numbers,
+    drop_infinite,
+    has_leading_zeros,
+    read_plain,
+    split_numbers,
+    tidy_signs,
+    to_numbers,
+)
+from lowloss.tables.options import ParseOptions
+from lowloss.tables.readings import apply_reading
+from lowloss.tables.remarks import (
+    find_unreadable,
+    warn_of_codes,
+    warn_of_currencies,
+    warn_of_mark,
+    warn_of_mixed,
+    warn_of_order,
+    warn_of_seconds,
+    warn_of_units,
+    warn_of_unreadable,
+)
+
+READABLE = 0.95
+"""The share of the cells with a value that must be readable for a column of numbers or dates."""
+MOSTLY = 0.5
+"""The share of numbers in a column of text from which on a warning names the other cells."""
+MAYBE_GROUPED = r"^[-+]?[1-9]\d{0,2}[.,]\d{3}$"
+BOOLEAN_WORDS_AND_MARKS = [*TRUE_WORDS, *FALSE_WORDS, *MISSING_LOWER]
+
+
+@dataclass(frozen=True)
+class DoubtfulNumbers:
+    """A column of numbers whose mark other columns must decide."""
+
+    text: pl.Series
+    numbers: Numbers
+    mark: Mark
+
+
+@dataclass(frozen=True)
+class DoubtfulDates:
+    """A column of dates whose order other columns must decide."""
+
+    text: pl.Series
+    readings: tuple[DateReading, ...]
+
+
+Doubt = DoubtfulNumbers | DoubtfulDates
+
+
+@dataclass
+class ColumnReader:
+    """Reads the columns of one file: first those that leave no doubt, then the others.
+
+    `earlier` are the readings of columns that another file decided; `decided` are those of this
+    file. `words` are the words of each column of booleans, that of false first. `marks` and
+    `orders` count the columns that prove a decimal mark, or the order of dates with a mark; in
+    `unreadable` rows some cell is missing because it could not be read.
+    """
+
+    options: ParseOptions
+    earlier: Mapping[str, Reading] = field(default_factory=dict)
+    warnings: list[TableWarning] = field(default_factory=list)
+    decided: dict[str, Reading] = field(default_factory=dict)
+    words: dict[str, tuple[str, str]] = field(default_factory=dict)
+    marks: Counter[Mark] = field(default_factory=Counter)
+    orders: Counter[tuple[str, Order]] = field(default_factory=Counter)
+
+    unreadable: pl.Series | None = None
+
+    def read(self, column: pl.Series) -> pl.Series | Doubt:
+        """Read a column of strings, or put it off until all others are read."""
+        name = column.name
+        if self.options.null_values:
+            column = column.set(column.str.strip_chars().is_in(self.options.null_values), None)
+        if name in self.earlier:
+            return self._read_again(column, self.earlier[name])
+        kind = (self.options.types or {}).get(name)
+        self.decided[name] = Reading(kind="category")
+        if kind == "category":
+            return clean(column)
+        if kind in {None, "number"}:
+            plain = self._read_plain(column, is_forced=kind == "number")
+            if plain is not None:
+                return plain
+        text = clean(column)
+        if text.null_count() == len(text):
+            return text
+        return self._read_text(text, kind)
+
+    def settle(self, doubt: Doubt) -> pl.Series:
+        """Read a column that was put off, by what the others prove."""
+        text = doubt.text
+        if isinstance(doubt, DoubtfulNumbers):
+            witness = find_majority(self.marks)
+            notation = resolve(doubt.mark, witness)
+            if witness is None:
+                self.warnings.append(warn_of_mark(text, doubt.mark, notation))
+            return self._finish_numbers(text, doubt.numbers, notation)
+        mark = find_mark(text)
+        votes = Counter({order: n for (other, order), n in self.orders.items() if other == mark})
+        order = find_majority(votes)
+        if order is None:
+            # As it is most often meant: 4/3/2024 in America, 4.3.2024 in Europe.
+            order = "mdy" if mark == "/" else "dmy"
+            self.warnings.append(warn_of_order(text, order))
+        return self._finish_dates(text, next(r for r in doubt.readings if r.order == order))
+
+    def _read_again(self, column: pl.Series, reading: Reading) -> pl.Series:
+        """Read a column as one of its name was read before; what is unreadable is told."""
+        text = clean(column)
+        values = apply_reading(text, reading)
+        self._warn_of_unreadable(text, values, f"{reading.kind}s")
+        return values
+
+    def _read_plain(self, column: pl.Series, *, is_forced: bool) -> pl.Series | None:
+        """Read numbers that need no cleaning, as most do."""
+        number = read_plain(column)
+        if number is None or number.null_count() == len(number):
+            return None
+        if number.dtype == pl.Int64:
+            if not is_forced and (zeros := has_leading_zeros(column)).any():
+                self.warnings.append(warn_of_codes(column, zeros))
+                return clean(column)
+            self.decided[column.name] = WHOLE
+            return number
+        if self.options.decimal == "," or self.options.thousands == ".":
+            return None
+        # With a written NaN, the slow path keeps whole numbers whole.
+        if number.is_nan().any() or not self._is_decimal(column, "."):
+            return None
+        self.decided[column.name] = Reading(kind="number")
+        return drop_infinite(number)
+
+    def _read_commas(self, text: pl.Series) -> pl.Series | None:
+        """Read numbers with a decimal comma and nothing else around them, as most in Europe are."""
+        if self.options.decimal == "." or self.options.thousands == ",":
+            return None
+        head = text.head(HEAD_ROWS)
+        if not head.str.contains(",", literal=True).any():
+            return None
+        for part in (head, text):
+            # A point, or another comma, is left, and is no number.
+            pointed = part.str.replace(".", "?", literal=True).str.replace(",", ".", literal=True)
+            number = pointed.cast(pl.Float64, strict=False)
+            if number.null_count() != part.null_count() or number.is_nan().any():
+                return None
+        if not self._is_decimal(text, ","):
+            return None
+        self.decided[text.name] = Reading(kind="number", decimal=",")
+        return drop_infinite(number)
+
+    def _is_decimal(self, column: pl.Series, mark: Mark) -> bool:
+        """Return whether a mark in plain numbers is the decimal mark without doubt."""
+        if self.options.decimal == mark:
+            return True
+        for part in (column.head(HEAD_ROWS), column):
+            pointed = part.filter(part.str.contains(mark, literal=True))
+            if len(pointed) and not pointed.str.contains(MAYBE_GROUPED).all():
+                self.marks[mark] += 1
+                return True
+        return not len(pointed)
+
+    def _read_text(self, text: pl.Series, kind: str | None) -> pl.Series | Doubt:
+        """Read texts of which some are no plain numbers."""
+        if kind in {None, "boolean"} and (flags := self._read_booleans(text)) is not None:
+            return flags
+        if kind is None and not has_values(text):
+            return text
+        if kind in {None, "number"}:
+            among = text.set(text.is_in(MISSING_AMONG_NUMBERS), None)
+            plain = self._read_plain(among, is_forced=kind == "number")
+            if plain is None:
+                plain = self._read_commas(among)
+            if plain is not None:
+                return plain
+        if kind in {None, "date"} and self.options.date_format is None:
+            days = read_iso(text)
+            if days is not None:
+                self.decided[text.name] = Reading(kind="date", order="ymd")
+                return days
+        return self._read_notations(text, kind)
+
+    def _read_booleans(self, text: pl.Series) -> pl.Series | None:
+        for part in (text.head(HEAD_ROWS), text):
+            lower = part.str.to_lowercase()
+            if not lower.is_in(BOOLEAN_WORDS_AND_MARKS).all():
+                return None
+        lower = lower.set(lower.is_in(list(MISSING_LOWER)), None)
+        if not lower.count():
+            return None
+        is_true = lower.is_in(list(TRUE_WORDS))
+        self._warn_of_unreadable(text, is_true, "booleans")
+        false, true = (text.filter(is_true == value).first() for value in (False, True))
+        default = ("False", "True") if str(true or false)[:1].isupper() else ("false", "true")
+        self.words[text.name] = str(false or default[0]), str(true or default[1])
+        self.decided[text.name] = Reading(kind="boolean")
+        return is_true
+
+    def _read_notations(self, text: pl.Series, kind: str | None) -> pl.Series | Doubt:
+        """Read what is neither plain nor text, in the way that reads the most cells."""
+        tidy = tidy_signs(text)
+        tidy = tidy.set(tidy.str.to_lowercase().is_in(MISSING_LOWER), None)
+        present = tidy.count()
+        if not present:
+            return text
+        numbers = split_numbers(tidy)
+        decision = self._decide(numbers) if kind in {None, "number"} else NOTHING
+        is_open = decision.readable < present
+        dates = self._read_dates(tidy) if is_open and kind in {None, "date"} else []
+        seconds = read_durations(tidy) if is_open and kind in {None, "duration"} else None
+        dated = max((reading.readable for reading in dates), default=0)
+        timed = 0 if seconds is None else seconds.count()
+        needed = 1 if kind else READABLE * present
+        if max(decision.readable, dated, timed) < needed:
+            self._warn_of_mixed(text, numbers, decision, present=present)
+            return text
+        if seconds is not None and timed > max(decision.readable, dated):
+            return self._finish_durations(text, seconds)
+        if dated > decision.readable:
+            return self._choose_dates(text, dates)
+        return self._choose_numbers(text, numbers, decision, is_forced=kind is not None)
+
+    def _warn_of_mixed(
+        self, text: pl.Series, numbers: Numbers, decision: Decision, *, present: int
+    ) -> None:
+        """Say which cells keep a column that is mostly numbers from being one."""
+        if decision.readable < MOSTLY * present:
+            return
+        odd = find_unreadable(text, to_numbers(numbers, decision.notation))
+        if odd.any():
+            self.warnings.append(warn_of_mixed(text, odd))
+
+    def _decide(self, numbers: Numbers) -> Decision:
+        if not numbers.shapes:
+            return NOTHING
+        options = self.options
+        return decide_notation(numbers.shapes, decimal=options.decimal, group=options.thousands)
+
+    def _choose_numbers(
+        self, text: pl.Series, numbers: Numbers, decision: Decision, *, is_forced: bool
+    ) -> pl.Series | Doubt:
+        if decision.doubtful is not None:
+            return DoubtfulNumbers(text, numbers, decision.doubtful)
+        if decision.witness is not None:
+            self.marks[decision.witness] += 1
+        zeros = text.str.contains(r"^0\d+$").fill_null(value=False)
+        if not is_forced and decision.witness is None and zeros.any():
+            self.warnings.append(warn_of_codes(text, zeros))
+            return text
+        return self._finish_numbers(text, numbers, decision.notation)
+
+    def _finish_numbers(self, text: pl.Series, numbers: Numbers, notation: Notation) -> pl.Series:
+        values = to_numbers(numbers, notation).alias(text.name)
+        self.decided[text.name] = Reading(
+            kind="number",
+            decimal=notation.decimal,
+            group=notation.group,
+            unit=numbers.around.unit,
+            multiples=dict(numbers.around.multiples),
+        )
+        self._warn_of_unreadable(text, values, "numbers")
+        around = numbers.around
+        is_mixed = around.unit == "%" and numbers.has_bare
+        if around.units and (is_mixed or not around.is_plain):
+            self.warnings.append(warn_of_units(text, around))
+        if len(around.currencies) > 1:
+            self.warnings.append(warn_of_currencies(text, around))
+        return values
+
+    def _read_dates(self, tidy: pl.Series) -> list[DateReading]:
+        if self.options.date_format is not None:
+            values = read_format(tidy, self.options.date_format)
+            return [DateReading("ymd", values, values.count())]
+        return read_dates(tidy)
+
+    def _choose_dates(self, text: pl.Series, readings: list[DateReading]) -> pl.Series | Doubt:
+        """Choose the order by a day above 12, or by which dates rise or fall; else put it off."""
+        best = max(reading.readable for reading in readings)
+        fitting = [reading for reading in readings if reading.readable == best]
+        if len(fitting) > 1:
+            ordered = [reading for reading in fitting if is_monotonic(reading.values)]
+            fitting = ordered if len(ordered) == 1 else fitting
+        if len(fitting) > 1 and not fitting[0].values.equals(fitting[1].values):
+            return DoubtfulDates(text, tuple(fitting))
+        if len(readings) > 1 and len(fitting) == 1:
+            self.orders[find_mark(text), fitting[0].order] += 1
+        return self._finish_dates(text, fitting[0])
+
+    def _finish_dates(self, text: pl.Series, reading: DateReading) -> pl.Series:
+        self.decided[text.name] = Reading(
+            kind="date", order=reading.order, date_format=self.options.date_format
+        )
+        values = reading.values.alias(text.name)
+        self._warn_of_unreadable(text, values, "dates")
+        return values
+
+    def _finish_durations(self, text: pl.Series, seconds: pl.Series) -> pl.Series:
+        self.decided[text.name] = Reading(kind="duration")
+        self._warn_of_unreadable(text, seconds, "times")
+        self.warnings.append(warn_of_seconds(text))
+        return seconds.alias(text.name)
+
+    def _warn_of_unreadable(self, text: pl.Series, values: pl.Series, noun: str) -> None:
+        odd = find_unreadable(text, values)
+        if odd.any():
+            self.warnings.append(warn_of_unreadable(text, odd, noun))
+            self.unreadable = odd if self.unreadable is None else self.unreadable | odd
+
+
+NOTHING = Decision(Notation(), 0)
+WHOLE = Reading(kind="number")
+EUROPEAN = Reading(kind="number", decimal=",", group=".")
+
+
+def read_columns(columns: list[pl.Series], reader: ColumnReader) -> list[pl.Series]:
+    """Read columns of strings, the last first, and empty the list.
+
+    Their strings are freed one by one: memory never holds all strings and values.
+    """
+    results: list[pl.Series | Doubt] = []
+    while columns:
+        results.append(reader.read(columns.pop()))
+    results.reverse()
+    values = [r if isinstance(r, pl.Series) else reader.settle(r) for r in results]
+    mark = reader.options.decimal or find_majority(reader.marks)
+    if mark == ",":
+        # Whole numbers show no mark: later ones have the file's.
+        whole = [name for name, reading in reader.decided.items() if reading is WHOLE]
+        reader.decided |= dict.fromkeys(whole, EUROPEAN)
+    positions = {series.name: position for position, series in enumerate(values)}
+    reader.warnings.sort(key=lambda warning: positions.get(warning.column or "", -1))
+    return values

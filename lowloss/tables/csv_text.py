@@ -1,0 +1,332 @@
+"""Lays out a CSV: what stands above and below its rows, its header, and rows that fit it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from lowloss.errors import TableEmpty, TableRagged, TableUnreadable
+from lowloss.results import TableWarning
+from lowloss.tables.decode import decode
+from lowloss.tables.dialect import (
+    BLANKS,
+    Record,
+    detect_delimiter,
+    detect_quote,
+    is_header,
+    read_sep_line,
+)
+from lowloss.tables.options import ParseOptions
+from lowloss.tables.records import Records, split_records
+from lowloss.tables.values import is_number, is_value
+
+MAX_PREAMBLE, MAX_FOOTER = 100, 20
+"""The most records above the header, and below the rows, that may be no data."""
+RULER = re.compile(rb"(?m)^[ |+:]*-{2,}[-=+|: ]*\n")
+RULER_LINES = 5
+"""A line under a header drawn of hyphens, within the first lines."""
+MAX_FILLED = 20
+"""The most lines above the header that a spreadsheet may have filled up with delimiters."""
+HEADER_ROWS = 200
+"""Rows beside which the first record is judged to be a header or not."""
+NOTE = re.compile(
+    r"[^\W\d_].*[ \t:]|[ \t:].*[^\W\d_]|^[-=*_]{3,}$|^(?:sub)?totals?$", re.IGNORECASE
+)
+"""What a note below a table looks like: words, a label, or a line; but no value."""
+
+
+@dataclass(frozen=True)
+class CsvText:
+    """The rows of a CSV in UTF-8, each with as many fields as `names`.
+
+    They start after `skipped_lines` of the data, which are the header and what stands above it.
+    """
+
+    data: bytes
+    skipped_lines: int
+    delimiter: str
+    quote: str
+    has_header: bool
+    names: tuple[str, ...]
+    rows: int
+
+
+@dataclass(frozen=True)
+class _Dialect:
+    delimiter: str
+    quote: str
+
+    def fields(self, text: str) -> Record:
+        """Return the fields of one record, whose quotes are regular."""
+        lines = io.StringIO(text, newline="")
+        reader = csv.reader(lines, delimiter=self.delimiter, quotechar=self.quote)
+        try:
+            return [field.strip() for field in next(reader, [])] or [""]
+        except csv.Error as error:
+            raise TableUnreadable(f"a line cannot be read: {error}", fix="check quotes") from error
+
+
+def read_text(data: bytes, options: ParseOptions, warnings: list[TableWarning]) -> CsvText:
+    """Decode a CSV and find its rows; raise a TableInvalid that names the line."""
+    data = decode(data, options.encoding, warnings)
+    delimiter, data = read_sep_line(data)
+    data = _drop_lines(data, options)
+    # Blank lines around a table are no rows.
+    if data.startswith(b"\n") or data.endswith(b"\n\n"):
+        data = data.strip(b"\n") + b"\n"
+    if data.isspace():
+        raise TableEmpty("the file is empty", fix="upload a CSV with a header and rows")
+    quote = options.quote or detect_quote(data, options.delimiter)
+    delimiter = options.delimiter or delimiter or detect_delimiter(data, quote)
+    records = split_records(data, delimiter, quote)
+    dialect = _Dialect("\t" if delimiter == BLANKS else delimiter, quote)
+    return _lay_out(records, dialect, options, warnings)
+
+
+def _drop_lines(data: bytes, options: ParseOptions) -> bytes:
+    """Drop the lines that the uploader says are none of the table."""
+    for _ in range(options.skip_rows or 0):
+        data = data.partition(b"\n")[2]
+    if options.comment:
+        data = re.sub(rb"(?m)^" + re.escape(options.comment.encode()) + rb".*\n?", b"", data)
+    end = 0
+    for _ in range(RULER_LINES):
+        end = data.find(b"\n", end) + 1 or len(data)
+    head = data[:end]
+    plain = RULER.sub(b"", head)
+    # A copy of all only where there is something to drop.
+    return data if len(plain) == len(head) else plain + data[end:]
+
+
+def _lay_out(
+    records: Records, dialect: _Dialect, options: ParseOptions, warnings: list[TableWarning]
+) -> CsvText:
+    width = _find_width(records)
+    if width > 1:
+        is_blank = records.ends - records.starts == 1
+        records = records.select(~is_blank)
+    first = _find_first(records, dialect, width, has_titles=options.header is not False)
+    names, rows = _find_names(records, dialect, first, width, options=options, warnings=warnings)
+    has_header = names is not None
+    names = names or tuple(f"column_{position}" for position in range(1, width + 1))
+    body = _fit_rows(records.skip(rows), dialect, width, first_line=rows + 1, warnings=warnings)
+    if not len(body.ends):
+        raise TableEmpty("the table has a header but no rows", fix="upload at least one row")
+    return CsvText(
+        body.data,
+        body.data.count(b"\n", 0, body.offset),
+        dialect.delimiter,
+        dialect.quote,
+        has_header,
+        names,
+        len(body.ends),
+    )
+
+
+def _find_width(records: Records) -> int:
+    """Return the commonest number of fields; of equally common ones that of the first record."""
+    counts = np.bincount(records.fields)
+    first = int(records.fields[0])
+    return first if counts[first] == counts.max() else int(counts.argmax())
+
+
+def _find_first(records: Records, dialect: _Dialect, width: int, *, has_titles: bool) -> int:
+    """Return the index of the first record of full width.
+
+    Titles that are filled up with delimiters are passed over where a full header follows.
+    """
+    full = np.flatnonzero(records.fields == width)
+    if not has_titles or width < 2:
+        return int(full[0])
+    for index in full[:MAX_FILLED]:
+        fields = dialect.fields(records.text(index))
+        if all(fields) and not all(map(is_value, fields)):
+            return int(index)
+        filled = sum(map(bool, fields))
+        if filled > max(1, width // 3) or any(map(is_value, fields)):
+            break
+    return int(full[0])
+
+
+def _find_names(
+    records: Records,
+    dialect: _Dialect,
+    first: int,
+    width: int,
+    *,
+    options: ParseOptions,
+    warnings: list[TableWarning],
+) -> tuple[tuple[str, ...] | None, int]:
+    """Return the columns' names, None where there are none, and the index of the first row."""
+    above = [dialect.fields(records.text(index)) for index in range(min(first, MAX_PREAMBLE + 1))]
+    full = [
+        dialect.fields(records.text(index))
+        for index in first + np.flatnonzero(records.fields[first:] == width)[: HEADER_ROWS + 1]
+    ]
+    has_header = _has_header(above, full, width) if options.header is None else options.header
+    if above and (not has_header or _has_trailing_name(above[-1], width)):
+        names = _fit_header(above[-1], full, width)
+        if names is not None:
+            _warn_of_preamble(above[:-1], dialect, warnings)
+            return names, first
+    _check_preamble(above, width, has_header=has_header)
+    _warn_of_preamble(above, dialect, warnings)
+    if has_header:
+        return _uncomment(full[0]), first + 1
+    if options.header is None:
+        warnings.append(_make_headerless(full[0]))
+    return None, first
+
+
+def _has_header(above: list[Record], full: list[Record], width: int) -> bool:
+    """Return whether the first record of full width names the columns.
+
+    Numbers name none below lines that may do so themselves.
+    """
+    below = full[1:]
+    if above and (len(above[-1]) == width - 1 or all(map(is_value, full[0]))):
+        columns = [[row[position] for row in below] for position in range(width)]
+        return not any(
+            is_value(cell) and sum(map(is_value, column)) > len(column) / 2
+            for cell, column in zip(full[0], columns, strict=True)
+        )
+    return is_header(full[0], below)
+
+
+def _has_trailing_name(record: Record, width: int) -> bool:
+    """Return whether a header has one field more than its rows, and nothing in it."""
+    return len(record) == width + 1 and not record[-1]
+
+
+def _fit_header(header: Record, rows: list[Record], width: int) -> tuple[str, ...] | None:
+    """Fit a header whose width is not that of the rows: row names, or trailing delimiters."""
+    if _has_trailing_name(header, width):
+        return tuple(header[:-1])
+    if len(header) == width - 1 and all(header):
+        is_trailing = all(not row[-1] for row in rows)
+        return (*header, "") if is_trailing else ("", *header)
+    return None
+
+
+def _uncomment(names: Record) -> tuple[str, ...]:
+    """Take off the mark with which numpy writes a header as a comment."""
+    first, *others = names
+    return (first.removeprefix("# ") if others else first, *others)
+
+
+def _check_preamble(above: list[Record], width: int, *, has_header: bool) -> None:
+    """Refuse lines above the rows that look like a header of another width, not like a title."""
+    if not above:
+        return
+    is_title = len(above) <= MAX_PREAMBLE and all(_is_title(record, width) for record in above)
+    is_comment = all(record[0].startswith(("#", "%")) for record in above)
+    if not (is_title and (has_header or is_comment or len(above[-1]) == 1)):
+        raise TableRagged(
+            f"line {len(above)} has {len(above[-1])} fields; most lines have {width}",
+            fix="give every line as many fields as the header, or say skip_rows",
+        )
+
+
+def _is_title(record: Record, width: int) -> bool:
+    return len(record) < width or not all(record)
+
+
+def _warn_of_preamble(above: list[Record], dialect: _Dialect, warnings: list[TableWarning]) -> None:
+    if above:
+        warnings.append(
+            TableWarning(
+                code="lines_skipped",
+                count=len(above),
+                example=dialect.delimiter.join(above[0])[:80],
+                detail=f"lines above the header are no data and were left out: {len(above)}",
+                fix="give skip_rows, or header=false if they are rows",
+            )
+        )
+
+
+def _make_headerless(first: Record) -> TableWarning:
+    return TableWarning(
+        code="no_header",
+        count=1,
+        rows=(1,),
+        example=", ".join(first)[:80],
+        detail="the first line was read as data, and the columns are named column_1, column_2, …",
+        fix="give header=true if it names the columns",
+    )
+
+
+def _fit_rows(
+    body: Records,
+    dialect: _Dialect,
+    width: int,
+    *,
+    first_line: int,
+    warnings: list[TableWarning],
+) -> Records:
+    """Return rows of `width` fields: without notes below them, and without trailing delimiters."""
+    odd = np.flatnonzero(body.fields != width)
+    if not odd.size:
+        return body
+    notes = _find_notes(body, dialect, odd, width)
+    if notes:
+        example = body.text(notes[0])
+        warnings.append(
+            TableWarning(
+                code="lines_skipped",
+                count=len(notes),
+                rows=(),
+                example=example[:80],
+                detail=f"lines below the rows are no data and were left out: {len(notes)}",
+                fix="take them out, or fill up their fields if they are rows",
+            )
+        )
+        is_row = np.ones(len(body.ends), dtype=bool)
+        is_row[notes] = False
+        body = body.select(is_row)
+        odd = odd[: len(odd) - len(notes)]
+    return _trim_rows(body, dialect, odd, width, first_line=first_line)
+
+
+def _find_notes(body: Records, dialect: _Dialect, odd: np.ndarray, width: int) -> list[int]:
+    """Return the last records that are shorter than rows, and words."""
+    notes: list[int] = []
+    for index in range(len(body.ends) - 1, -1, -1):
+        if body.fields[index] >= width or len(notes) == MAX_FOOTER:
+            break
+        text = body.text(index)
+        if is_number(dialect.fields(text)[0]) or not NOTE.search(text):
+            break
+        notes.append(index)
+    has_rows = len(body.ends) - len(odd) >= 2
+    return notes[::-1] if has_rows else []
+
+
+def _trim_rows(
+    body: Records, dialect: _Dialect, odd: np.ndarray, width: int, *, first_line: int
+) -> Records:
+    """Take off delimiters that trail behind the last field; raise TableRagged for other rows."""
+    if not odd.size:
+        return body
+    excess = body.fields - width
+    starts, start = body.starts, body.offset
+    mark = dialect.delimiter.encode()
+    pieces: list[bytes] = []
+    for index in odd:
+        count = int(excess[index])
+        line = body.data[starts[index] : body.ends[index] - 1]
+        if count < 0 or not line.endswith(mark * count):
+            raise TableRagged(
+                f"line {first_line + int(index)} has {body.fields[index]} fields; "
+                f"the header has {width}",
+                fix="give every line as many fields as the header, and quote fields that hold "
+                "delimiters",
+            )
+        pieces += [body.data[start : body.ends[index] - 1 - count], b"\n"]
+        start = int(body.ends[index])
+    pieces.append(body.data[start:])
+    ends = body.ends - body.offset - np.cumsum(excess)
+    return Records(b"".join(pieces), ends, np.full(len(ends), width))

@@ -1,0 +1,160 @@
+"""Reads columns of dates and times in the ways that people write them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import polars as pl
+
+Order = Literal["ymd", "dmy", "mdy"]
+"""The order of a date's parts."""
+
+CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?"
+HALF, ZONE = r"(?P<half>[AaPp]\.?[Mm]\.?)", r"(?P<zone>Z|z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)"
+TIME = rf"(?:[T ,]\s*{CLOCK}\s*{HALF}?\s*{ZONE}?)?$"
+WEEKDAY = r"^(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,?\s+)?"
+WORD = r"(?P<word>[A-Za-zäéû]{3,9})\.?"
+YEAR, LONG_YEAR = r"(?P<y>\d{4}|\d{2})", r"(?P<y>\d{4})"
+MONTH, DAY = r"(?P<m>\d{1,2})", r"(?P<d>\d{1,2})"
+MARK = r"[-/.]\s?"
+PATTERNS: tuple[tuple[str, tuple[Order, ...]], ...] = (
+    (rf"^{LONG_YEAR}{MARK}{MONTH}{MARK}{DAY}{TIME}", ("ymd",)),
+    (rf"^{DAY}{MARK}{MONTH}{MARK}{YEAR}{TIME}", ("dmy", "mdy")),
+    (rf"{WEEKDAY}{DAY}(?:st|nd|rd|th|\.)?[-/ ]\s?{WORD},?[-/ ]{YEAR}{TIME}", ("dmy",)),
+    (rf"{WEEKDAY}{WORD}[-/ ]{DAY}(?:st|nd|rd|th)?,?[-/ ]\s?{LONG_YEAR}{TIME}", ("dmy",)),
+    (r"^(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})$", ("ymd",)),
+    (rf"^{LONG_YEAR}[-/]{MONTH}$", ("ymd",)),
+    (rf"^{MONTH}[-/]{LONG_YEAR}$", ("ymd",)),
+    (rf"^{WORD}[-/ ]{YEAR}$", ("dmy",)),
+    (rf"^{LONG_YEAR}[-/ ]{WORD}(?:[-/ ]{DAY})?$", ("dmy",)),
+)
+"""Ways to write a date, as parts, with the orders that their digits may have."""
+PARTS = ("y", "m", "d", "word", "hour", "minute", "second", "fraction", "half", "zone")
+MONTHS = {
+    word: number
+    for number, words in enumerate(
+        (
+            "jan january januar janvier enero",
+            "feb february februar février febrero",
+            "mar march märz mär mrz mars marzo",
+            "apr april avril abril",
+            "may mai mayo",
+            "jun june juni juin junio",
+            "jul july juli juillet julio",
+            "aug august août agosto ago",
+            "sep sept september septembre septiembre",
+            "oct october oktober okt octobre octubre",
+            "nov november novembre noviembre",
+            "dec december dezember dez décembre diciembre dic",
+        ),
+        start=1,
+    )
+    for word in words.split()
+}
+PIVOT = 69
+"""Years of two digits from this on are of the 20th century, as POSIX has it."""
+
+
+@dataclass(frozen=True)
+class DateReading:
+    """Dates read from a column in one order; null where a text is none."""
+
+    order: Order
+    values: pl.Series
+    readable: int
+
+
+def drop_out_of_calendar(column: pl.Series) -> pl.Series:
+    """Set dates or datetimes outside the years 1 to 9999 to null: Python cannot represent them."""
+    is_inside = column.dt.year().is_between(1, 9999).fill_null(value=False)
+    return column if is_inside.all() else column.set(~is_inside, None)
+
+
+def read_iso(text: pl.Series) -> pl.Series | None:
+    """Read dates in ISO 8601 without a time, as most are; None where one is not."""
+    head = text.head(100)
+    for part in (head, text):
+        days = part.str.to_date("%Y-%m-%d", strict=False)
+        if days.null_count() != part.null_count() or days.null_count() == len(days):
+            return None
+    return drop_out_of_calendar(days)
+
+
+def read_dates(text: pl.Series) -> list[DateReading]:
+    """Read dates in every order in which the commonest way of writing may be meant."""
+    best: list[DateReading] = []
+    for pattern, orders in PATTERNS:
+        parts = _split(text, pattern)
+        if not parts["y"].count():
+            continue
+        readings = list(_read_orders(parts, orders))
+        if max(r.readable for r in readings) > max((r.readable for r in best), default=0):
+            best = readings
+    return best
+
+
+def read_format(text: pl.Series, pattern: str) -> pl.Series:
+    """Read dates or times in a format of strptime; null where a text is none."""
+    if not any(f"%{letter}" in pattern for letter in "HIMSTRXcs"):
+        return drop_out_of_calendar(text.str.to_date(pattern, strict=False))
+    times = text.str.to_datetime(pattern, strict=False, time_unit="us")
+    if times.dtype.time_zone is not None:  # type: ignore[attr-defined]  # a Datetime has one
+        times = times.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    return drop_out_of_calendar(times)
+
+
+def _split(text: pl.Series, pattern: str) -> pl.DataFrame:
+    parts = text.str.extract_groups(pattern).struct.unnest()
+    return parts.with_columns(
+        pl.lit(None, dtype=pl.String).alias(name) for name in PARTS if name not in parts.columns
+    )
+
+
+def _read_orders(parts: pl.DataFrame, orders: tuple[Order, ...]) -> Iterator[DateReading]:
+    word = pl.col("word").str.to_lowercase().replace_strict(MONTHS, default=None)
+    # The day and the month as they stand; a word is always the month.
+    first = pl.col("d").cast(pl.Int32).fill_null(1)
+    second = pl.coalesce(word, pl.col("m").cast(pl.Int32, strict=False))
+    has_times = bool(parts["hour"].count())
+    for order in orders:
+        day, month = (second, first) if order == "mdy" else (first, second)
+        text = pl.concat_str(
+            [_find_year().cast(pl.String).str.zfill(4), _pad(month), _pad(day)], separator="-"
+        )
+        days = parts.select(text.str.to_date("%Y-%m-%d", strict=False).alias("day"))["day"]
+        values = drop_out_of_calendar(_add_times(days, parts) if has_times else days)
+        yield DateReading(order, values, values.count())
+
+
+def _find_year() -> pl.Expr:
+    year = pl.col("y").cast(pl.Int32)
+    century = pl.when(year < PIVOT).then(2000).otherwise(1900)
+    return pl.when(pl.col("y").str.len_bytes() == 2).then(year + century).otherwise(year)
+
+
+def _pad(part: pl.Expr) -> pl.Expr:
+    return part.cast(pl.String).str.zfill(2)
+
+
+def _add_times(days: pl.Series, parts: pl.DataFrame) -> pl.Series:
+    """Return instants in UTC, to the microsecond; a time without a zone is in UTC."""
+
+    def number(name: str) -> pl.Expr:
+        return pl.col(name).cast(pl.Int64).fill_null(0)
+
+    half = pl.col("half").str.to_lowercase().str.replace_all(".", "", literal=True)
+    clock = number("hour") % 12 + pl.when(half == "pm").then(12).otherwise(0)
+    hour = pl.when(half.is_null()).then(number("hour")).otherwise(clock)
+    zone = pl.col("zone").str.extract_groups(r"^([+-])(\d{2}):?(\d{2})?$")
+    minutes = zone.struct.field("2").cast(pl.Int64) * 60
+    minutes += zone.struct.field("3").cast(pl.Int64).fill_null(0)
+    offset = pl.when(zone.struct.field("1") == "-").then(-minutes).otherwise(minutes).fill_null(0)
+    fraction = pl.col("fraction").fill_null("0").str.pad_end(9, "0").str.head(6).cast(pl.Int64)
+    is_time = (hour < 24) & (number("minute") < 60) & (number("second") < 61)
+    seconds = (hour * 60 + number("minute") - offset) * 60 + number("second")
+    micros = seconds * 1_000_000 + fraction
+    shifted = pl.col("day").cast(pl.Datetime("us")) + pl.duration(microseconds=micros)
+    table = parts.with_columns(days.alias("day"))
+    return table.select(pl.when(is_time).then(shifted).otherwise(None).alias("at"))["at"]

@@ -1,0 +1,124 @@
+"""Decodes the bytes of a CSV to UTF-8 with plain line ends, from an encoding of a list."""
+
+from __future__ import annotations
+
+import codecs
+
+from lowloss.errors import TableEmpty, TableUnreadable
+from lowloss.results import TableWarning
+
+BLOCK_BYTES = 16 * 1024**2
+SAMPLE_BYTES = 4096
+NEWLINE, RETURN = b"\n", b"\r"
+ENCODINGS = frozenset(
+    (
+        *("ascii", "utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"),
+        *("utf-32", "utf-32-le", "utf-32-be", "mac-roman", "koi8-r", "koi8-u"),
+        *(f"iso8859-{part}" for part in range(1, 17) if part != 12),
+        *(f"cp{page}" for page in range(1250, 1259)),
+        *("cp437", "cp850", "cp852", "cp855", "cp858", "cp866", "cp874"),
+        *("gb2312", "gbk", "gb18030", "big5", "big5hkscs", "cp950", "hz"),
+        *("shift_jis", "cp932", "euc_jp", "iso2022_jp", "euc_kr", "cp949", "tis-620"),
+    )
+)
+"""The encodings that are read, by Python's names. Others are no text, or take minutes to decode."""
+BOMS = (
+    # UTF-32 first: its mark begins with that of UTF-16.
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+def decode(data: bytes, encoding: str | None, warnings: list[TableWarning]) -> bytes:
+    """Return a CSV's text in UTF-8 without a byte-order mark; lines end with a newline."""
+    data = _to_utf8(data, _check_encoding(encoding), warnings)
+    # Old Macintosh and Windows line ends; polars ends lines only at newlines.
+    if RETURN in data:
+        data = data.replace(b"\r\n", NEWLINE).replace(RETURN, NEWLINE)
+    if data.endswith(b"\x1a"):
+        data = data[:-1]  # the end of a file to MS-DOS
+    if not data or data.isspace():
+        raise TableEmpty("the file is empty", fix="upload a CSV with a header and rows")
+    if b"\0" in data:
+        raise TableUnreadable(
+            "the file holds NUL bytes: it is not a CSV", fix="give the format that the file has"
+        )
+    return data
+
+
+def _check_encoding(encoding: str | None) -> str | None:
+    if encoding is None:
+        return None
+    try:
+        name = codecs.lookup(encoding).name
+    except (LookupError, ValueError):
+        name = ""
+    if name not in ENCODINGS:
+        raise TableUnreadable(
+            f"{encoding!r} is no encoding that is read",
+            field="encoding",
+            fix="name one such as utf-8, utf-16, cp1252, cp1251, iso8859-15, gb18030 or shift_jis",
+        )
+    return name
+
+
+def _to_utf8(data: bytes, encoding: str | None, warnings: list[TableWarning]) -> bytes:
+    encoding = encoding or _detect_unicode(data)
+    if encoding is None:
+        if data.isascii() or _decodes(data, "utf-8"):
+            return data.removeprefix(codecs.BOM_UTF8)
+        encoding = "cp1252" if _decodes(data, "cp1252") else "latin-1"
+        warnings.append(_make_guess(data, encoding))
+    try:
+        return data.decode(encoding).removeprefix("\ufeff").encode()
+    except ValueError as error:
+        raise TableUnreadable(
+            f"the file is not text in {encoding}: {error}",
+            field="encoding",
+            fix="name its encoding",
+        ) from error
+
+
+def _detect_unicode(data: bytes) -> str | None:
+    """Return UTF-16 or UTF-32 by its mark; UTF-16 without one by the zeros in every other byte."""
+    for mark, encoding in BOMS:
+        if data.startswith(mark):
+            return encoding
+    sample = data[: SAMPLE_BYTES - SAMPLE_BYTES % 2]
+    half = len(sample) // 2
+    if len(data) % 2 or half < 2:
+        return None
+    for start, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        zeros, others = sample[start::2].count(0), sample[1 - start :: 2].count(0)
+        if zeros > half / 2 and others == 0:
+            return encoding
+    return None
+
+
+def _make_guess(data: bytes, encoding: str) -> TableWarning:
+    """Return the warning of a text that is not in UTF-8, with its first such line."""
+    lines = data.split(NEWLINE, 100_000)
+    foreign = [number for number, line in enumerate(lines, start=1) if not line.isascii()]
+    example = lines[foreign[0] - 1].decode(encoding, "replace").strip() if foreign else ""
+    return TableWarning(
+        code="encoding_guessed",
+        count=len(foreign),
+        rows=(),
+        example=example[:80],
+        detail=f"the text is not in UTF-8 and was read as {encoding}",
+        fix="give encoding if letters look wrong",
+    )
+
+
+def _decodes(data: bytes, encoding: str) -> bool:
+    """Return whether all is text in an encoding; a block at a time, as text is larger."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        for start in range(0, len(data), BLOCK_BYTES):
+            decoder.decode(data[start : start + BLOCK_BYTES])
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,191 @@
+"""Detects the dialect of a CSV from its first lines: delimiter, quotes, escapes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from lowloss.tables.values import is_missing, is_number, is_value
+
+DELIMITERS = (",", ";", "\t", "|")
+BLANKS = "blanks"
+"""Stands for runs of blanks as the delimiter."""
+SAMPLE_BYTES = 256 * 1024
+MIN_SAMPLE_LINES, MAX_SAMPLE_RECORDS, MAX_SAMPLE_CELLS = 20, 200, 100_000
+SEP_LINE = re.compile(rb'"?sep=(.)"?\s*(?:\n|$)', re.IGNORECASE)
+FIELD = re.compile(r'"(?:[^"]|"")*"|\S+')
+CLOCK = re.compile(r"\d{1,2}:\d{2}")
+LIKELY = 0.9
+"""The share of lines that a delimiter must split alike for runs of blanks not to be tried."""
+
+Record = list[str]
+
+
+@dataclass(frozen=True)
+class Split:
+    """What a delimiter makes of the first lines.
+
+    `width` is the commonest number of fields, `share` that of the lines that have it, `values` the
+    share of their cells that are numbers, dates or missing.
+    """
+
+    delimiter: str
+    width: int
+    share: float
+    values: float
+
+    @property
+    def rank(self) -> tuple[bool, float, int]:
+        """How well it fits: alike on every line, cells that are values, then many fields."""
+        return self.share == 1.0, self.share * (0.5 + 0.5 * self.values), self.width
+
+
+def take_sample(data: bytes) -> bytes:
+    """Return the first lines, whole: enough bytes, and enough lines however long they are."""
+    end = min(len(data), SAMPLE_BYTES)
+    position = 0
+    for _ in range(MIN_SAMPLE_LINES):
+        position = data.find(b"\n", position) + 1
+        if not position:
+            return data
+    end = max(end, position)
+    return data[:end] if end >= len(data) else data[: data.rfind(b"\n", 0, end) + 1]
+
+
+def read_sep_line(data: bytes) -> tuple[str | None, bytes]:
+    """Return the delimiter that Excel's hint `sep=;` names, if any, and the lines after it."""
+    match = SEP_LINE.match(data)
+    if match is None:
+        return None, data
+    return match[1].decode("latin-1"), data[match.end() :]
+
+
+def detect_quote(data: bytes, delimiter: str | None) -> str:
+    """Return a single quote where it encloses the first line, and all are around fields.
+
+    That is: none has anything but a delimiter or a line's end on both sides, and the first line has
+    no double quote.
+    """
+    sample = take_sample(data)
+    line = sample.split(b"\n", 1)[0].strip()
+    if len(line) < 2 or not line[:1] == line[-1:] == b"'" or b'"' in line:
+        return '"'
+    outside = re.escape("".join(DELIMITERS) + (delimiter or "") + "\n")
+    apostrophe = re.compile(f"[^{outside}]'[^{outside}]".encode())
+    return '"' if apostrophe.search(sample.replace(b"''", b"")) else "'"
+
+
+def detect_delimiter(data: bytes, quote: str) -> str:
+    """Return the delimiter that splits the first lines into the most fields, alike on every line.
+
+    One that leaves more numbers is preferred: `1,5;2,5` are two. `BLANKS` are runs of blanks.
+    """
+    text = take_sample(data).decode("utf-8", errors="replace")
+    splits = [split_sample(text, delimiter, quote) for delimiter in DELIMITERS]
+    usable = [split for split in splits if split.width > 1 and split.share > 0.5]
+    best = max(usable, key=lambda split: split.rank, default=None)
+    if best is None or (best.share < LIKELY and best.delimiter != "\t"):
+        blanks = split_sample(text, BLANKS, quote)
+        if _are_blanks_delimiters(text, blanks):
+            return BLANKS
+    return best.delimiter if best else ","
+
+
+def split_sample(text: str, delimiter: str, quote: str) -> Split:
+    """Split the first lines by a delimiter."""
+    records = read_records(text, delimiter, quote)
+    counts = Counter(len(record) for record in records)
+    if not counts:
+        return Split(delimiter, 1, 0.0, 0.0)
+    width = max(counts, key=lambda count: (counts[count], count))
+    cells = [cell for record in records[1:] if len(record) == width for cell in record]
+    values = sum(is_value(cell) or is_missing(cell) for cell in cells)
+    return Split(delimiter, width, counts[width] / len(records), values / max(1, len(cells)))
+
+
+def read_records(text: str, delimiter: str, quote: str) -> list[Record]:
+    """Read the first records of a text, without blank lines; an incomplete one is left out."""
+    records: list[Record] = []
+    cells = 0
+    try:
+        for record in _iterate_records(text, delimiter, quote):
+            if any(cell.strip() for cell in record):
+                records.append(record)
+                cells += len(record)
+            if len(records) >= MAX_SAMPLE_RECORDS or (
+                cells >= MAX_SAMPLE_CELLS and len(records) >= MIN_SAMPLE_LINES
+            ):
+                break
+    except csv.Error:
+        return records
+    return records
+
+
+def _iterate_records(text: str, delimiter: str, quote: str) -> Iterator[Record]:
+    if delimiter == BLANKS:
+        return (split_blanks(line) for line in text.split("\n"))
+    # A space after the delimiter would hide the quote that opens a field.
+    return csv.reader(
+        io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quote, skipinitialspace=True
+    )
+
+
+def split_blanks(line: str) -> Record:
+    """Split a line at runs of blanks; a quoted field may hold some."""
+    fields = FIELD.findall(line)
+    return [
+        field[1:-1].replace('""', '"') if len(field) > 1 and field[0] == field[-1] == '"' else field
+        for field in fields
+    ]
+
+
+def _are_blanks_delimiters(text: str, split: Split) -> bool:
+    """Return whether runs of blanks split the lines alike into fields that are mostly values."""
+    if split.width < 2 or split.share < LIKELY or split.values < 0.5:
+        return False
+    records = read_records(text, BLANKS, '"')
+    header = len(records[0])
+    if header != split.width and (split.width < 3 or header != split.width - 1):
+        return False
+    # A date and its time are one value.
+    return split.width > 2 or not all(CLOCK.match(record[-1]) for record in records[1:])
+
+
+def is_header(first: Sequence[str], rows: Sequence[Record]) -> bool:
+    """Return whether the first record names the columns, by the records below it.
+
+    It is data where all of it are numbers, but not all whole (they may be years); and where beside
+    a number, or in all of its cells, words stand that its columns hold again below.
+    """
+    cells = [cell.strip() for cell in first]
+    below = [row for row in rows if row != list(first) and len(row) == len(first)]
+    numbers = [cell for cell in cells if cell]
+    if numbers and all(map(is_number, numbers)) and (len(numbers) == len(cells) or len(below) > 2):
+        return all(cell.isdigit() for cell in numbers) and _may_count(numbers, below)
+    if len(below) < 3:
+        return True
+    columns = [{row[position].strip() for row in below} for position in range(len(cells))]
+    pairs = list(zip(cells, columns, strict=True))
+    words = [
+        pair for pair in pairs if pair[0] and not is_value(pair[0]) and not is_missing(pair[0])
+    ]
+    recurring = sum(cell in column for cell, column in words)
+    has_value = any(
+        is_value(cell) and sum(map(is_value, column)) > len(column) / 2 for cell, column in pairs
+    )
+    if not words:
+        return not has_value
+    return recurring == 0 if has_value else recurring < len(words) or len(words) < 2
+
+
+def _may_count(cells: list[str], below: list[Record]) -> bool:
+    """Return whether whole numbers may be names, such as years: none twice, rising or falling."""
+    if len(below) < 3:
+        return True
+    numbers = [int(cell) for cell in cells]
+    rising = sorted(set(numbers))
+    return numbers in (rising, rising[::-1])

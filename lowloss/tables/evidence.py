@@ -1,0 +1,53 @@
+"""What the cells of a column show before they are read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TypeVar
+
+import polars as pl
+
+from lowloss.tables.marks import MISSING
+from lowloss.tables.values import is_missing, may_be_value
+
+T = TypeVar("T")
+
+SAMPLE_CELLS, MIN_VALUES = 500, 0.5
+"""Cells that are looked at first, and the share of values below which a column is text."""
+MIN_ORDERED = 8
+"""So many dates rise or fall by chance in one of 20,000 columns."""
+
+
+def clean(column: pl.Series) -> pl.Series:
+    """Return texts without blanks around them; null where one says that it is missing."""
+    text = column.str.strip_chars()
+    return text.set(text.is_in(MISSING), None)
+
+
+def find_majority(votes: Counter[T]) -> T | None:
+    """Return what the largest number of columns prove; None where none does, or two are equal."""
+    ranked = votes.most_common(2)
+    if not ranked or (len(ranked) == 2 and ranked[0][1] == ranked[1][1]):
+        return None
+    return ranked[0][0]
+
+
+def find_mark(text: pl.Series) -> str:
+    """Return the mark between the parts of dates."""
+    example = str(text.drop_nulls().first())
+    return next((character for character in example if character in "/.-"), "")
+
+
+def has_values(text: pl.Series) -> bool:
+    """Return whether a sample of the cells has numbers or dates enough to look at them all."""
+    present = text.drop_nulls()
+    sample = present.gather_every(max(1, len(present) // SAMPLE_CELLS)).to_list()
+    others = [cell for cell in sample if not is_missing(cell)]
+    return sum(map(may_be_value, others)) >= MIN_VALUES * len(others) > 0
+
+
+def is_monotonic(values: pl.Series) -> bool:
+    """Return whether enough different values rise or fall throughout."""
+    present = values.drop_nulls()
+    is_sorted = present.is_sorted() or present.is_sorted(descending=True)
+    return is_sorted and present.n_unique() >= MIN_ORDERED

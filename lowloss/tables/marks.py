@@ -1,0 +1,25 @@
+"""The words and signs by which tables say that a value is missing, and those of booleans."""
+
+from __future__ import annotations
+
+MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "<NA>", "#N/A")
+"""Missing in every column."""
+MISSING_AMONG_NUMBERS = ("?", "-", ".")
+"""Missing without a word where the rest of a column is numbers or dates."""
+MISSING_LOWER = frozenset(
+    (
+        *(mark.lower() for mark in (*MISSING, *MISSING_AMONG_NUMBERS)),
+        *("n.a.", "n.a", "none", "nil", "unknown", "unk", "missing", "(null)", "[null]", "<null>"),
+        "not available",
+        *("nat", r"\n", "..", "...", "--", "---", "??", "\u2013", "\u2014", "\u2212"),
+        *("#na", "#nv", "#div/0!", "#value!", "#wert!", "#num!", "#zahl!", "#ref!", "#bezug!"),
+        *("inf", "-inf", "+inf", "infinity", "-infinity", "∞", "-∞"),
+        *("#name?", "#null!", "1.#inf", "-1.#inf", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"),
+    )
+)
+"""Missing, in any case, where the rest of a column is numbers or dates: what pandas, R, Excel,
+MySQL, SAS and people write."""
+
+TRUE_WORDS = ("true", "wahr", "vrai", "verdadero", "vero")
+FALSE_WORDS = ("false", "falsch", "faux", "falso")
+"""Booleans as spreadsheets write them; Spanish and Italian share their word for false."""

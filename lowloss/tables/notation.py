@@ -1,0 +1,140 @@
+"""Decides how a column's numbers are written: which mark groups digits, and which is the decimal.
+
+A number's *shape* is its text with a 9 for each digit, and `z` in front where it begins with a zero
+and goes on: `1.250` has the shape `9.999`, `0,5` has `z9,9`. A column has few shapes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+Mark = Literal[".", ","]
+Group = Literal["", ",", ".", " ", "'"]
+
+
+@dataclass(frozen=True)
+class Notation:
+    """A decimal mark, and the mark between groups of digits, if any."""
+
+    decimal: Mark = "."
+    group: Group = ""
+
+    def reads(self, shape: str) -> bool:
+        """Return whether a number of a shape is written so."""
+        return _pattern(self).fullmatch(shape) is not None
+
+    def describe(self) -> str:
+        """Describe the notation."""
+        marks = f"{self.decimal!r} as the decimal mark"
+        return f"{marks}, {self.group!r} between thousands" if self.group else marks
+
+
+PLAIN = Notation()
+NOTATIONS = (
+    PLAIN,
+    Notation(","),
+    Notation(".", ","),
+    Notation(",", "."),
+    Notation(".", " "),
+    Notation(",", " "),
+    Notation(".", "'"),
+    Notation(",", "'"),
+)
+OTHER: dict[str, Mark] = {".": ",", ",": "."}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The notation of a column, how many cells it reads, and how sure that is.
+
+    `witness` is the decimal mark of which this column leaves no doubt. `doubtful` is the mark that
+    other columns must decide: it may group digits or be the decimal mark.
+    """
+
+    notation: Notation
+    readable: int
+    witness: Mark | None = None
+    doubtful: Mark | None = None
+
+
+@cache
+def _pattern(notation: Notation) -> re.Pattern[str]:
+    decimal = re.escape(notation.decimal)
+    whole = "z?9+"
+    if notation.group:
+        group = re.escape(notation.group)
+        whole = f"(?:{whole}|9{{1,3}}(?:{group}999)+"
+        # Lakhs and crores: 12,34,567.
+        whole += f"|9{{1,2}}(?:{group}99)+{group}999)" if notation.group == "," else ")"
+    return re.compile(f"{whole}(?:{decimal}9*)?|{decimal}9+")
+
+
+def decide_notation(
+    shapes: Mapping[str, int], *, decimal: Mark | None = None, group: Group | None = None
+) -> Decision:
+    """Decide the notation of a column of shapes with their counts; `decimal` and `group` fix it."""
+    candidates = [
+        notation
+        for notation in NOTATIONS
+        if decimal in {None, notation.decimal} and group in {None, notation.group}
+    ]
+    if group and not candidates:
+        candidates = [Notation(OTHER[group], group)] if group in OTHER else [PLAIN]
+    counts = {
+        notation: sum(count for shape, count in shapes.items() if notation.reads(shape))
+        for notation in candidates
+    }
+    best = max(counts.values())
+    # The first of equals: without groups, with a decimal point.
+    fitting = [notation for notation in candidates if counts[notation] == best]
+    notation = fitting[0]
+    if group is None and (doubtful := _find_doubt(shapes, fitting)):
+        return _decide_doubt(shapes, doubtful, best, decimal)
+    readable = [shape for shape in shapes if notation.reads(shape)]
+    return Decision(notation, best, witness=_find_witness(readable, notation))
+
+
+def _find_doubt(shapes: Mapping[str, int], fitting: list[Notation]) -> Mark | None:
+    """Return the mark that may be a decimal mark as well as between groups of three digits."""
+    marks: tuple[Mark, Mark] = (".", ",")
+    for mark in marks:
+        is_used = any(mark in shape for shape in shapes)
+        grouping = any(notation.group == mark for notation in fitting)
+        decimal = any(notation.decimal == mark and not notation.group for notation in fitting)
+        if is_used and grouping and (decimal or len(fitting) == 1):
+            return mark if decimal else None
+    return None
+
+
+def _decide_doubt(
+    shapes: Mapping[str, int], mark: Mark, readable: int, decimal: Mark | None
+) -> Decision:
+    """Decide by cells of four digits and more without a mark beside: groups would split them."""
+    has_long = any(re.fullmatch(r"9{4,}", shape) for shape in shapes)
+    if has_long or decimal == mark:
+        return Decision(Notation(mark), readable, witness=mark)
+    return Decision(resolve(mark, None), readable, doubtful=mark)
+
+
+def resolve(mark: Mark, witness: Mark | None) -> Notation:
+    """Return the notation of a doubtful mark by the decimal mark of the file.
+
+    Without a witness a point is the decimal mark, and a comma groups.
+    """
+    if witness is None:
+        return Notation(".") if mark == "." else Notation(".", ",")
+    return Notation(mark) if witness == mark else Notation(witness, mark)
+
+
+def _find_witness(shapes: list[str], notation: Notation) -> Mark | None:
+    """Return the decimal mark that these shapes prove."""
+    if any(notation.decimal in shape for shape in shapes):
+        return notation.decimal
+    # Groups by a mark leave only the other one for decimals.
+    if notation.group in OTHER and any(notation.group in shape for shape in shapes):
+        return OTHER[notation.group]
+    return None

@@ -1,0 +1,231 @@
+"""Reads columns of numbers: plain ones at once, others with their signs, marks and units."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from lowloss.tables.notation import Notation
+
+HEAD_ROWS = 1000
+SIGNS = "[$€£¥₹₽₩₺฿₴₦₫₪¢]"
+CODES = (
+    "USD|EUR|GBP|JPY|CHF|CNY|RMB|INR|RUB|BRL|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|TRY|ZAR|MXN|KRW|"
+    "SGD|HKD|ILS|THB|US\\$|CA?\\$|AU?\\$|R\\$|Rs\\.?|kr\\.?|zł|Kč|Ft|Fr\\."
+)
+CURRENCY = f"(?:{SIGNS}|{CODES})"
+BODY = r"\d[\d.,' ]*\d[.,]?|\d[.,]?|[.,]\d+"
+NUMBER = (
+    rf"^(?P<open>\()?\s*(?P<sign>[-+])?\s*(?P<before>{CURRENCY})?\s*(?P<inner>[-+])?\s*(?P<body>{BODY})"
+    r"(?P<power>[eE][-+]?\d+)?\s*(?P<unit>[^\d\s().,'+-](?:[^\d()]*[^\d\s()-])?)?\s*"
+    r"(?P<after>-)?(?P<close>\))?$"
+)
+"""A number with all that people write around it."""
+MULTIPLES: dict[str, float] = {
+    "k": 1e3,
+    "K": 1e3,
+    "m": 1e6,
+    "M": 1e6,
+    "Mio": 1e6,
+    "mio": 1e6,
+    "mn": 1e6,
+    "million": 1e6,
+    "B": 1e9,
+    "b": 1e9,
+    "bn": 1e9,
+    "Mrd": 1e9,
+    "billion": 1e9,
+    "T": 1e12,
+    "tn": 1e12,
+}
+BYTES = {"B": 1.0, "KB": 1e3, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "PB": 1e15}
+SHARED = 0.95
+"""The share of a column's cells that must have the unit, unless it is a currency or a percent."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What stands around a column's numbers: a unit that they share, or multiples; currencies."""
+
+    unit: str = ""
+    multiples: tuple[tuple[str, float], ...] = ()
+    currencies: tuple[str, ...] = ()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the unit is a currency, or a percent."""
+        return self.unit == "%" or re.fullmatch(CURRENCY, self.unit) is not None
+
+    @property
+    def units(self) -> list[str]:
+        """The texts behind a number that are understood."""
+        return [self.unit] if self.unit else [unit for unit, _ in self.multiples]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Texts split at their numbers: columns `negative`, `body`, `power`, `unit` and `shape`.
+
+    `body` is null where a text is no number; `shapes` counts the shapes of the others (see
+    `notation`).
+    """
+
+    parts: pl.DataFrame
+    around: Surroundings
+    shapes: Counter[str]
+
+    @property
+    def has_bare(self) -> bool:
+        """Whether some number has nothing behind it."""
+        is_bare = (self.parts["unit"] == "") & self.parts["body"].is_not_null()
+        return bool(is_bare.any())
+
+
+def read_plain(column: pl.Series) -> pl.Series | None:
+    """Read whole numbers, or else numbers; None where a string is none. The head is tried first."""
+    for dtype in (pl.Int64, pl.Float64):
+        for part in (column.head(HEAD_ROWS), column):
+            number = part.cast(dtype, strict=False)
+            if number.null_count() != part.null_count():
+                break
+        else:
+            return number
+    return None
+
+
+def drop_infinite(number: pl.Series) -> pl.Series:
+    """Set what is not finite to null."""
+    if not number.dtype.is_float():
+        return number
+    is_finite = number.is_finite()
+    return number if is_finite.all() else number.set(~is_finite, None)
+
+
+def has_leading_zeros(column: pl.Series) -> pl.Series:
+    """Return where a whole number begins with a zero and goes on."""
+    return column.str.starts_with("0") & (column.str.len_bytes() > 1)
+
+
+def tidy_signs(text: pl.Series) -> pl.Series:
+    """Write the signs of numbers plainly: minus, spaces and apostrophes of all kinds."""
+    if text.is_null().all() or not text.str.contains(r"[^\x00-\x7f]").any():
+        return text
+    text = text.str.replace_all("[\u2212\u2012\u2013\u2014\ufe63\uff0d]", "-")
+    text = text.str.replace_all("[\u00a0\u202f\u2009\u2007\u2008\u2002\u2003]", " ")
+    return text.str.replace_all("[\u2019\u02bc\u2018\u00b4]", "'").str.strip_chars()
+
+
+def split_numbers(tidy: pl.Series, around: Surroundings | None = None) -> Numbers:
+    """Split tidy texts at their numbers, and decide what stands behind them unless it is given."""
+    parts = _split(tidy)
+    present = parts.filter(pl.col("body").is_not_null())
+    around = around or decide_surroundings(present["unit"])
+    before = present["before"].drop_nulls().unique().to_list()
+    behind = [unit for unit in present["unit"].unique() if re.fullmatch(CURRENCY, unit)]
+    around = replace(around, currencies=tuple(sorted({*before, *behind})))
+    parts = _keep_units(parts, around)
+    shapes = make_shapes(parts["body"])
+    return Numbers(parts.with_columns(shape=shapes), around, count_shapes(shapes))
+
+
+def _split(tidy: pl.Series) -> pl.DataFrame:
+    """Split texts into columns `negative`, `before`, `body`, `power` and `unit`."""
+    parts = tidy.str.extract_groups(NUMBER).struct.unnest()
+    is_open, is_closed = parts["open"].is_not_null(), parts["close"].is_not_null()
+    negative = (is_open & is_closed) | parts["after"].is_not_null()
+    for sign in ("sign", "inner"):
+        negative = negative | (parts[sign] == "-").fill_null(value=False)
+    body = parts["body"].set(is_open != is_closed, None)
+    unit = parts["unit"].fill_null("").str.strip_chars_end(".")
+    return pl.DataFrame(
+        {
+            "negative": negative,
+            "before": parts["before"],
+            "body": body,
+            "power": parts["power"].fill_null(""),
+            "unit": unit,
+        }
+    )
+
+
+def make_shapes(body: pl.Series) -> pl.Series:
+    """Return the shape of each number (see `notation`)."""
+    zero = body.str.starts_with("0") & (body.str.len_bytes() > 1)
+    shape = body.str.replace_all(r"\d", "9")
+    marked = pl.DataFrame({"zero": zero, "shape": shape}).select(
+        pl.when("zero").then(pl.lit("z") + pl.col("shape")).otherwise("shape")
+    )
+    return marked.to_series()
+
+
+def count_shapes(shapes: pl.Series) -> Counter[str]:
+    """Count the shapes of numbers."""
+    return Counter(dict(shapes.drop_nulls().value_counts().iter_rows()))
+
+
+def decide_surroundings(units: pl.Series) -> Surroundings:
+    """Decide what the texts behind numbers mean: a unit of all, multiples, or nothing."""
+    counts = Counter(dict(units.value_counts().iter_rows()))
+    bare = counts.pop("", 0)
+    if not counts:
+        return Surroundings()
+    names, total = set(counts), bare + counts.total()
+    if len(names) > 1 or bare or names == {"k"}:
+        for multiples in (BYTES, MULTIPLES):
+            if names <= set(multiples) and not (multiples is MULTIPLES and names == {"m", "k"}):
+                return Surroundings(multiples=tuple((n, multiples[n]) for n in sorted(names)))
+    unit, _ = counts.most_common(1)[0]
+    singular = _to_singular(unit)
+    share = sum(count for name, count in counts.items() if _to_singular(name) == singular) / total
+    shared = Surroundings(unit)
+    return shared if shared.is_plain or share >= SHARED else Surroundings()
+
+
+def _to_singular(unit: str) -> str:
+    unit = unit.lower()
+    return unit.removesuffix("s") if len(unit) > 2 else unit
+
+
+def _keep_units(parts: pl.DataFrame, around: Surroundings) -> pl.DataFrame:
+    """Set numbers with a unit that is not understood to null."""
+    units = ["", *around.units, *around.currencies]
+    if around.unit:
+        singular = _to_singular(around.unit)
+        units += [unit for unit in parts["unit"].unique() if _to_singular(unit) == singular]
+    is_understood = parts["unit"].is_in(units)
+    return (
+        parts
+        if is_understood.all()
+        else parts.with_columns(body=parts["body"].set(~is_understood, None))
+    )
+
+
+def to_numbers(numbers: Numbers, notation: Notation) -> pl.Series:
+    """Convert split numbers; null where one is not written in the notation.
+
+    The result is of whole numbers where all are whole.
+    """
+    parts = numbers.parts
+    odd = [shape for shape in numbers.shapes if not notation.reads(shape)]
+    body = parts["body"]
+    if odd:
+        body = body.set(parts["shape"].is_in(odd).fill_null(value=False), None)
+    if notation.group:
+        body = body.str.replace_all(notation.group, "", literal=True)
+    if notation.decimal == ",":
+        body = body.str.replace(",", ".", literal=True)
+    sign = parts.select(pl.when("negative").then(pl.lit("-")).otherwise(pl.lit(""))).to_series()
+    text = sign + body + parts["power"]
+    number = read_plain(text)
+    if number is None:
+        number = text.cast(pl.Float64, strict=False)
+    factors = dict(numbers.around.multiples)
+    if not factors:
+        return drop_infinite(number)
+    factor = parts["unit"].replace_strict(factors, default=1.0, return_dtype=pl.Float64)
+    product = drop_infinite(number.cast(pl.Float64) * factor)
+    whole = product.cast(pl.Int64, strict=False)
+    return whole if bool((whole.cast(pl.Float64) == product).all()) else product

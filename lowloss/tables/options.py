@@ -1,0 +1,75 @@
+"""The options of parsing a table: a part of a dataset's identity."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from lowloss.errors import InvalidRequest
+from lowloss.results import ColumnType, TableFormat
+from lowloss.spec import wrong_value
+
+
+def _check_delimiter(value: str) -> str:
+    # One byte, for polars; a quote would be ambiguous.
+    if not (value.isascii() and (value.isprintable() or value == "\t")) or value in {"'", '"'}:
+        raise wrong_value(
+            "delimiter",
+            "a delimiter is one byte, and no quote",
+            fix="give an ASCII character or a tab",
+        )
+    return value
+
+
+Delimiter = Annotated[str, Field(min_length=1, max_length=1), AfterValidator(_check_delimiter)]
+Quote = Literal['"', "'"]
+Decimal = Literal[".", ","]
+Thousands = Literal["", ",", ".", " ", "'"]
+Encoding = Annotated[str, Field(max_length=40)]
+Comment = Annotated[str, Field(min_length=1, max_length=10)]
+DateFormat = Annotated[str, Field(min_length=2, max_length=100)]
+NullValues = Annotated[tuple[Annotated[str, Field(max_length=100)], ...], Field(max_length=100)]
+SkipRows = Annotated[int, Field(ge=0, le=1_000_000)]
+Types = dict[str, ColumnType]
+Sheet = Annotated[str, Field(min_length=1, max_length=100)]
+
+CELLS = frozenset({"decimal", "thousands", "date_format", "null_values", "types"})
+LINES = frozenset({"delimiter", "encoding", "header", "quote", "skip_rows", "comment"})
+ROWS = frozenset({"header", "skip_rows", "comment"})
+ALLOWED = {
+    TableFormat.csv: CELLS | LINES,
+    TableFormat.xlsx: CELLS | ROWS | {"sheet"},
+    TableFormat.ods: CELLS | ROWS | {"sheet"},
+    TableFormat.jsonl: CELLS,
+}
+"""The options of each format; those that are not here have none."""
+
+
+class ParseOptions(BaseModel):
+    """The uploader's options for a table of texts; null means detection."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    delimiter: Delimiter | None = None
+    decimal: Decimal | None = None
+    thousands: Thousands | None = None
+    encoding: Encoding | None = None
+    header: bool | None = None
+    quote: Quote | None = None
+    skip_rows: SkipRows | None = None
+    comment: Comment | None = None
+    date_format: DateFormat | None = None
+    null_values: NullValues | None = None
+    types: Types | None = None
+    sheet: Sheet | None = None
+
+    def check_format(self, format: TableFormat) -> None:  # noqa: A002
+        """Refuse options that a format does not have."""
+        allowed = ALLOWED.get(format, frozenset())
+        for name, value in self:
+            if value is not None and name not in allowed:
+                owner = "of format=xlsx and ods" if name == "sheet" else "of format=csv"
+                raise InvalidRequest(
+                    f"{name} is an option {owner}, not of {format}", field=name, fix="leave it out"
+                )

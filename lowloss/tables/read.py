@@ -1,0 +1,173 @@
+"""Reads an uploaded table of any format into typed columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+
+from lowloss.errors import TableUnreadable
+from lowloss.results import Reading, TableFormat, TableWarning
+from lowloss.tables.columnar import read_columnar
+from lowloss.tables.columns import ColumnReader, read_columns
+from lowloss.tables.containers import unpack
+from lowloss.tables.csv_text import CsvText, read_text
+from lowloss.tables.json_lines import read_json
+from lowloss.tables.limits import TableLimits
+from lowloss.tables.npz import read_npz
+from lowloss.tables.options import ParseOptions
+from lowloss.tables.rows import drop_odd_rows
+from lowloss.tables.spreadsheets import to_csv
+from lowloss.tables.table import Table, check_names, check_size
+
+INDEX = "index"
+
+
+def read_table(
+    path: Path,
+    format: TableFormat,  # noqa: A002
+    options: ParseOptions,
+    *,
+    limits: TableLimits,
+    earlier: Mapping[str, Reading] | None = None,
+) -> Table:
+    """Read a table; raise a TableInvalid where the bytes are not one of the format.
+
+    Texts in columns named in `earlier` are read as they were before.
+    """
+    options.check_format(format)
+    match format:
+        case TableFormat.csv:
+            return read_csv(path, options, limits=limits, earlier=earlier)
+        case TableFormat.xlsx | TableFormat.ods:
+            return _read_workbook(path.read_bytes(), options, limits, earlier)
+        case TableFormat.jsonl:
+            return read_json(path.read_bytes(), options, limits, earlier)
+        case TableFormat.parquet | TableFormat.arrow:
+            return read_columnar(path, format, limits)
+        case TableFormat.npz:
+            return read_npz(path, limits)
+
+
+def read_csv(
+    source: Path | bytes,
+    options: ParseOptions,
+    *,
+    limits: TableLimits,
+    earlier: Mapping[str, Reading] | None = None,
+) -> Table:
+    """Read a CSV, packed or not; columns named in `earlier` are read as they were before."""
+    reader = ColumnReader(options, earlier or {})
+    # Read here: an argument would stay in memory until the call returns.
+    data = source.read_bytes() if isinstance(source, Path) else source
+    text = read_text(unpack(data), options, reader.warnings)
+    del data
+    names, has_header = text.names, text.has_header
+    check_size(text.rows, len(names), limits)
+    strings = _read_strings(text)
+    del text  # its bytes: the strings are a copy of them
+    strings = _name_columns(strings, names, reader.warnings)
+    strings = drop_odd_rows(strings, reader.warnings, has_header=has_header)
+    # The list is emptied from its end, and the frame must not hold what is read.
+    untyped = strings.get_columns()
+    del strings
+    frame = pl.DataFrame(read_columns(untyped, reader))
+    if frame.width > 1:
+        is_empty = frame.select(pl.all_horizontal(pl.all().is_null())).to_series()
+        if reader.unreadable is not None:
+            is_empty &= ~reader.unreadable
+        frame = frame.filter(~is_empty)
+    check_size(frame.height, frame.width, limits)
+    return Table(
+        frame,
+        warnings=tuple(reader.warnings),
+        readings=reader.decided,
+        words=reader.words,
+    )
+
+
+def _read_workbook(
+    data: bytes,
+    options: ParseOptions,
+    limits: TableLimits,
+    earlier: Mapping[str, Reading] | None,
+) -> Table:
+    """Read a sheet: its numbers are written with points, its text as a CSV's."""
+    warnings: list[TableWarning] = []
+    text = to_csv(data, options.sheet, warnings)
+    fixed = {"delimiter": ",", "quote": '"', "encoding": "utf-8", "sheet": None}
+    if options.thousands is None and options.decimal is None:
+        fixed["decimal"] = "."
+    table = read_csv(text, options.model_copy(update=fixed), limits=limits, earlier=earlier)
+    return replace(table, warnings=(*warnings, *table.warnings))
+
+
+def _read_strings(text: CsvText) -> pl.DataFrame:
+    """Read all columns as strings: our own rules decide their types over the whole column."""
+    try:
+        strings = pl.read_csv(
+            text.data,
+            separator=text.delimiter,
+            quote_char=text.quote,
+            has_header=False,
+            skip_lines=text.skipped_lines,
+            infer_schema=False,
+            empty_string_is_null=True,
+        )
+    except pl.exceptions.PolarsError as error:
+        reason = str(error).splitlines()[0]
+        raise TableUnreadable(
+            f"the CSV cannot be read: {reason}", fix="check its quotes"
+        ) from error
+    strings.columns = [str(position) for position in range(strings.width)]
+    return strings
+
+
+def _name_columns(
+    strings: pl.DataFrame, names: tuple[str, ...], warnings: list[TableWarning]
+) -> pl.DataFrame:
+    """Name the columns; one without a name and values, as behind a last delimiter, is dropped."""
+    empty = [
+        position
+        for position, name in enumerate(names)
+        if not name and _is_empty(strings.to_series(position))
+    ]
+    if empty and len(empty) < len(names):
+        warnings.append(
+            TableWarning(
+                code="empty_columns",
+                count=len(empty),
+                detail=f"columns without a name and without values were left out: {len(empty)}",
+                fix="take the delimiters out that trail behind the last column",
+            )
+        )
+        strings = strings.drop([str(position) for position in empty])
+        names = tuple(name for position, name in enumerate(names) if position not in set(empty))
+    if not names[0] and any(names):
+        names = (_name_first(names, warnings), *names[1:])
+    check_names(list(names), or_else=", or say header=false if line 1 is data")
+    strings.columns = list(names)
+    return strings
+
+
+def _name_first(names: tuple[str, ...], warnings: list[TableWarning]) -> str:
+    """Name a first column without a name: names or numbers of the rows, as pandas and R write."""
+    name = INDEX
+    while name in names:
+        name += "_"
+    warnings.append(
+        TableWarning(
+            code="column_named",
+            column=name,
+            count=1,
+            detail=f"the first column has no name: it was named {name!r}",
+            fix="name it in the file, or exclude it from the features",
+        )
+    )
+    return name
+
+
+def _is_empty(column: pl.Series) -> bool:
+    return column.null_count() == len(column) or bool((column.str.strip_chars() == "").all())

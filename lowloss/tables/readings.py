@@ -1,0 +1,47 @@
+"""Reads texts as others of their column were read before."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from lowloss.results import Reading
+from lowloss.tables.dates import read_dates, read_format
+from lowloss.tables.durations import read_durations
+from lowloss.tables.marks import FALSE_WORDS, TRUE_WORDS
+from lowloss.tables.notation import Notation
+from lowloss.tables.numbers import Surroundings, split_numbers, tidy_signs, to_numbers
+
+
+def apply_reading(text: pl.Series, reading: Reading) -> pl.Series:
+    """Read clean texts as others were read before; null where one is none of its kind."""
+    return _apply(text, reading).alias(text.name)
+
+
+def _apply(text: pl.Series, reading: Reading) -> pl.Series:
+    tidy = tidy_signs(text)
+    match reading.kind:
+        case "number":
+            notation = Notation(reading.decimal, reading.group)
+            around = Surroundings(reading.unit, tuple(reading.multiples.items()))
+            return to_numbers(split_numbers(tidy, around), notation)
+        case "duration":
+            seconds = read_durations(tidy, are_durations=True)
+            return text.cast(pl.Float64, strict=False) if seconds is None else seconds
+        case "date":
+            return _read_dates_again(tidy, reading)
+        case "boolean":
+            is_true = text.str.to_lowercase().is_in(list(TRUE_WORDS))
+            is_false = text.str.to_lowercase().is_in(list(FALSE_WORDS))
+            return is_true.set(~(is_true | is_false), None)
+        case "category":
+            return text
+
+
+def _read_dates_again(tidy: pl.Series, reading: Reading) -> pl.Series:
+    if reading.date_format is not None:
+        return read_format(tidy, reading.date_format).alias(tidy.name)
+    readings = read_dates(tidy)
+    chosen = [r for r in readings if r.order == reading.order] or readings
+    if not chosen:
+        return pl.Series(tidy.name, [None] * len(tidy), dtype=pl.Date)
+    return chosen[0].values.alias(tidy.name)

@@ -1,0 +1,154 @@
+"""The warnings of a column's reading: what was done, how often, and how to change it."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from lowloss.results import TableWarning
+from lowloss.tables.dates import Order
+from lowloss.tables.marks import MISSING_AMONG_NUMBERS
+from lowloss.tables.notation import Mark, Notation
+from lowloss.tables.numbers import Surroundings
+
+SHOWN_ROWS, SHOWN_CHARACTERS = 5, 80
+"""How many rows a warning names, and how much of a cell."""
+ORDER_WORDS = {"mdy": "the month before the day", "dmy": "the day before the month"}
+OTHER_FORMATS = {"mdy": "%d/%m/%Y", "dmy": "%m/%d/%Y"}
+
+
+def find_rows(is_row: pl.Series) -> tuple[int, ...]:
+    """Return the numbers of the first rows, from 1, where something holds."""
+    return tuple(int(row) + 1 for row in is_row.fill_null(value=False).arg_true()[:SHOWN_ROWS])
+
+
+def warn(code: str, text: pl.Series, is_row: pl.Series, *, detail: str, fix: str) -> TableWarning:
+    """Return a warning of the rows of a column where something holds; `{example}` is such a cell.
+
+    `{name}` and `{count}` are filled in, too.
+    """
+    rows = find_rows(is_row)
+    example = str(text[rows[0] - 1])[:SHOWN_CHARACTERS]
+    count = int(is_row.sum() or 0)
+    words = {
+        "name": repr(text.name),
+        "count": f"{count:,} cell{'' if count == 1 else 's'}",
+        "example": f"{example!r} in row {rows[0]}",
+    }
+    return TableWarning(
+        code=code,
+        column=text.name,
+        count=count,
+        rows=rows,
+        example=example,
+        detail=_fill(detail, words),
+        fix=fix,
+    )
+
+
+def _fill(detail: str, words: dict[str, str]) -> str:
+    # Names may hold braces: `format` would read them.
+    for word in ("count", "example", "name"):
+        detail = detail.replace(f"{{{word}}}", words[word], 1)
+    return detail
+
+
+def warn_of_codes(text: pl.Series, zeros: pl.Series) -> TableWarning:
+    """Say that numbers with leading zeros are a category."""
+    return warn(
+        "leading_zeros",
+        text,
+        zeros.fill_null(value=False),
+        detail="{count} such as {example} begin with a zero: {name} was read as a category",
+        fix="set its type to number if it is a quantity",
+    )
+
+
+def find_unreadable(text: pl.Series, values: pl.Series) -> pl.Series:
+    """Return where a cell says something, but none of the values of its column."""
+    silent = text.is_in(MISSING_AMONG_NUMBERS).fill_null(value=True)
+    return values.is_null() & ~silent
+
+
+def warn_of_unreadable(text: pl.Series, odd: pl.Series, noun: str) -> TableWarning:
+    """Say which cells among numbers or dates are none."""
+    return warn(
+        "unreadable_cells",
+        text,
+        odd,
+        detail=f"{{count}}, such as {{example}}, hold none of the {noun} of {{name}}: missing",
+        fix="mend them, name them in null_values, or set the column's type to category",
+    )
+
+
+def warn_of_mixed(text: pl.Series, odd: pl.Series) -> TableWarning:
+    """Say which cells keep a column from being one of numbers."""
+    return warn(
+        "mixed_cells",
+        text,
+        odd,
+        detail="{count}, such as {example}, are no numbers: {name} was read as text",
+        fix="mend them, name them in null_values, or set the column's type to number",
+    )
+
+
+def warn_of_mark(text: pl.Series, mark: Mark, notation: Notation) -> TableWarning:
+    """Say how a mark was read that may be a decimal mark, or stand between thousands."""
+    is_decimal = notation.decimal == mark
+    meaning = "the decimal mark" if is_decimal else "a mark between thousands"
+    return warn(
+        "ambiguous_numbers",
+        text,
+        text.str.contains(mark, literal=True).fill_null(value=False),
+        detail=f"{mark!r} in {{count}} such as {{example}} was read as {meaning} of {{name}}; "
+        "nothing in the file proves it",
+        fix=f"set {'thousands' if is_decimal else 'decimal'} to {mark!r} if it is the other way",
+    )
+
+
+def warn_of_order(text: pl.Series, order: Order) -> TableWarning:
+    """Say in which order dates were read that may be meant in another."""
+    return warn(
+        "ambiguous_dates",
+        text,
+        text.is_not_null(),
+        detail=f"{{name}} was read with {ORDER_WORDS[order]}, such as {{example}}; nothing in the "
+        "file proves it",
+        fix=f"set date_format, such as {OTHER_FORMATS[order]}, if it is the other way",
+    )
+
+
+def warn_of_seconds(text: pl.Series) -> TableWarning:
+    """Say that times are numbers of seconds."""
+    return warn(
+        "read_as_seconds",
+        text,
+        text.is_not_null(),
+        detail="{name} holds times such as {example}: it was read as seconds",
+        fix="set its type to category if they are names",
+    )
+
+
+def warn_of_currencies(text: pl.Series, around: Surroundings) -> TableWarning:
+    """Say that amounts in several currencies stand in one column."""
+    listed = ", ".join(around.currencies)
+    return warn(
+        "currencies_mixed",
+        text,
+        text.is_not_null(),
+        detail=f"{{name}} holds amounts in several currencies ({listed}), such as {{example}}; "
+        "they were read as numbers without them",
+        fix="convert them to one currency, or put the currency into a column of its own",
+    )
+
+
+def warn_of_units(text: pl.Series, around: Surroundings) -> TableWarning:
+    """Say that a unit was left off, or multiplied out."""
+    listed = ", ".join(map(repr, around.units))
+    done = "left off" if around.unit else "multiplied out"
+    return warn(
+        "units_removed",
+        text,
+        text.is_not_null(),
+        detail=f"{listed} behind the numbers of {{name}} was {done}, such as {{example}}",
+        fix="set its type to category if they are names",
+    )

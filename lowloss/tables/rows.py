@@ -1,0 +1,113 @@
+"""Finds rows of texts that are no data: headers that come again, units below them, totals."""
+
+from __future__ import annotations
+
+import re
+
+import polars as pl
+
+from lowloss.results import TableWarning
+from lowloss.tables.remarks import find_rows
+from lowloss.tables.values import is_missing, is_value
+
+MIN_ROWS, MAX_ROWS = 5, 200
+"""How many rows tell that the first one is none, at least and at most."""
+NUMERIC = 0.95
+RULE = re.compile(r"[-=_]{2,}")
+TOTAL = re.compile(
+    r"(?:grand |sub)?-?total|total general|sum|summe|somme|gesamt|insgesamt|average|mean",
+    re.IGNORECASE,
+)
+
+
+def drop_odd_rows(
+    strings: pl.DataFrame, warnings: list[TableWarning], *, has_header: bool
+) -> pl.DataFrame:
+    """Drop rows that are no data, and say so; units stand only below a header."""
+    if has_header:
+        strings = _drop_headers(strings, warnings)
+        strings = _drop_units(strings, warnings)
+    return _drop_total(strings, warnings)
+
+
+def _drop_headers(strings: pl.DataFrame, warnings: list[TableWarning]) -> pl.DataFrame:
+    """Drop rows in which every cell is its column's name, as after joining files."""
+    name = strings.columns[0]
+    if strings.width < 2 or not (strings[name] == name).any():
+        return strings
+    again = strings.select(
+        pl.all_horizontal(pl.col(c).str.strip_chars() == c for c in strings.columns)
+    ).to_series()
+    again = again.fill_null(value=False)
+    if not again.any():
+        return strings
+    warnings.append(
+        TableWarning(
+            code="header_repeated",
+            count=int(again.sum()),
+            rows=find_rows(again),
+            example=", ".join(strings.columns)[:80],
+            detail="rows that repeat the header were left out",
+            fix="take them out of the file",
+        )
+    )
+    return strings.filter(~again)
+
+
+def _drop_units(strings: pl.DataFrame, warnings: list[TableWarning]) -> pl.DataFrame:
+    """Drop a first row whose cells are no numbers where all below them are: units, or a line."""
+    if strings.height < MIN_ROWS + 1:
+        return strings
+    first = strings.row(0)
+    suspects = [
+        position
+        for position, cell in enumerate(first)
+        if cell is not None
+        and not is_value(cell)
+        and (not is_missing(cell) or RULE.fullmatch(cell))
+    ]
+    if not suspects:
+        return strings
+    below = strings[1 : MAX_ROWS + 1]
+    numeric = [
+        position
+        for position in range(strings.width)
+        if _is_numeric(below.to_series(position).to_list())
+    ]
+    # A row with one number is a row, and one odd cell may be a mistake.
+    has_number = any(first[p] is not None and p not in suspects for p in numeric)
+    if has_number or len(set(numeric).intersection(suspects)) < 2:
+        return strings
+    warnings.append(_make_row_warning(first, 1, "stands between the header and the numbers"))
+    return strings[1:]
+
+
+def _is_numeric(cells: list[str | None]) -> bool:
+    present = [cell for cell in cells if cell is not None and not is_missing(cell)]
+    return len(present) > 2 and sum(map(is_value, present)) >= NUMERIC * len(present)
+
+
+def _drop_total(strings: pl.DataFrame, warnings: list[TableWarning]) -> pl.DataFrame:
+    """Drop a last row that says it is a total, where no other row says so."""
+    if strings.height < MIN_ROWS + 1 or strings.width < 2:
+        return strings
+    last = strings.row(-1)
+    label = next((cell.strip() for cell in last if cell and cell.strip()), "")
+    if not TOTAL.fullmatch(label.rstrip(":").strip()):
+        return strings
+    position = next(p for p, cell in enumerate(last) if cell and cell.strip())
+    if (strings.to_series(position)[:-1].str.strip_chars() == label).any():
+        return strings
+    warnings.append(_make_row_warning(last, strings.height, f"says {label!r}"))
+    return strings[:-1]
+
+
+def _make_row_warning(cells: tuple[str | None, ...], row: int, reason: str) -> TableWarning:
+    return TableWarning(
+        code="row_skipped",
+        count=1,
+        rows=(row,),
+        example=", ".join(cell or "" for cell in cells)[:80],
+        detail=f"row {row} {reason}: it was left out",
+        fix="take it out of the file, or change its label if it is data",
+    )

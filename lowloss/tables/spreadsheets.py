@@ -1,0 +1,78 @@
+"""Reads the cells of a spreadsheet as a CSV, so that the same rules decide what they are."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+
+from python_calamine import CalamineError, CalamineWorkbook
+
+from lowloss.errors import TableEmpty, TableUnreadable
+from lowloss.results import TableWarning
+
+
+def to_csv(data: bytes, sheet: str | None, warnings: list[TableWarning]) -> bytes:
+    """Return the first sheet that has cells, or a named one, as a CSV in UTF-8."""
+    try:
+        workbook = CalamineWorkbook.from_filelike(io.BytesIO(data))
+        names = list(workbook.sheet_names)
+        if sheet is not None and sheet not in names:
+            raise TableUnreadable(
+                f"the workbook has no sheet {sheet!r}",
+                field="sheet",
+                fix=f"its sheets are {', '.join(names[:20])}",
+            )
+        for name in names if sheet is None else [sheet]:
+            rows = workbook.get_sheet_by_name(name).to_python()
+            if any(cell != "" for row in rows for cell in row):
+                _warn_of_others(name, names, sheet, warnings)
+                return _write(rows)
+    except (CalamineError, OSError, ValueError) as error:
+        raise TableUnreadable(
+            f"the file is not a workbook that can be read: {error}", fix="save it as .xlsx or .csv"
+        ) from error
+    raise TableEmpty("the workbook has no cells", fix="upload a sheet with a header and rows")
+
+
+def _warn_of_others(
+    name: str, names: list[str], sheet: str | None, warnings: list[TableWarning]
+) -> None:
+    if sheet is None and len(names) > 1:
+        warnings.append(
+            TableWarning(
+                code="sheet_chosen",
+                count=len(names),
+                example=name,
+                detail=f"sheet {name!r} of {len(names)} was read",
+                fix="give sheet to read another",
+            )
+        )
+
+
+def _write(rows: Sequence[Sequence[object]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for row in rows:
+        cells = [_write_cell(cell) for cell in row]
+        # A row of one empty field would be quoted, and count as a cell.
+        writer.writerow(cells if any(cells) or len(cells) > 1 else [])
+    return text.getvalue().encode()
+
+
+def _write_cell(cell: object) -> str:
+    match cell:
+        case bool():
+            return str(cell)
+        case float():
+            return repr(int(cell)) if cell.is_integer() and abs(cell) < 2**53 else repr(cell)
+        case datetime():
+            is_day = (cell.hour, cell.minute, cell.second, cell.microsecond) == (0, 0, 0, 0)
+            return cell.date().isoformat() if is_day else cell.isoformat(" ")
+        case date() | time():
+            return cell.isoformat()
+        case timedelta():
+            minutes, seconds = divmod(cell.total_seconds(), 60)
+            return f"{int(minutes) // 60}:{int(minutes) % 60:02}:{seconds:06.3f}"
+    return str(cell).replace("\0", "")

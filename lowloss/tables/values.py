@@ -1,0 +1,43 @@
+"""What a single cell looks like: a number, a date, a missing mark, or text."""
+
+from __future__ import annotations
+
+import re
+
+from lowloss.tables.marks import MISSING_LOWER
+
+NUMBER = re.compile(
+    r"[-+(\u2212]?\s*[$€£¥]?\s*[-+]?(?:\d[\d.,'\u2019 \u00a0\u202f]*|[.,]\d+)(?:[eE][-+]?\d+)?"
+    r"\s*(?:%|€|[A-Za-z°µ$£]{0,3})\)?"
+)
+"""A number in any notation, loosely."""
+DATE = re.compile(
+    r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ,]\s*\d{1,2}:\d{2}.*)?"
+    r"|\d{1,3}:\d{2}(?::\d{2}(?:\.\d+)?)?"
+)
+"""A date, a time or both, in digits, loosely."""
+
+
+def is_number(text: str) -> bool:
+    """Return whether a text is a plain number, with a decimal point or comma."""
+    try:
+        float(text.replace(",", "."))
+    except ValueError:
+        return False
+    return True
+
+
+def is_missing(text: str) -> bool:
+    """Return whether a text says that a number is missing."""
+    return text.strip().lower() in MISSING_LOWER
+
+
+def is_value(text: str) -> bool:
+    """Return whether a text is a number or a date in some notation."""
+    text = text.strip()
+    return bool(NUMBER.fullmatch(text) or DATE.fullmatch(text))
+
+
+def may_be_value(text: str) -> bool:
+    """Return whether a text has a digit, without which it is neither a number nor a date."""
+    return any(character.isdigit() for character in text)
