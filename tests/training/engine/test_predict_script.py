@@ -21,7 +21,7 @@ def test_script_answers_a_csv_as_the_engine_did(tmp_path: Path, task: Task) -> N
     final, model = trained_model(prepared, tmp_path)
     answer, target = final.predict_test(), final.fit.target
     table = read(tmp_path / "t.csv").frame[prepared.splits.test]
-    table.select(reversed(table.columns)).write_csv(rows, separator=";")
+    table.select(reversed(table.columns)).write_csv(rows)
 
     predict.main([str(model), str(rows), "-o", str(out)])
 
