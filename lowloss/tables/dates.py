@@ -59,11 +59,12 @@ PIVOT = 69
 
 @dataclass(frozen=True)
 class DateReading:
-    """Dates read from a column in one order; null where a text is none."""
+    """Dates read from a column in one order, or in the given format; null where a text is none."""
 
     order: Order
     values: pl.Series
     readable: int
+    is_formatted: bool = False
 
 
 def drop_out_of_calendar(column: pl.Series) -> pl.Series:

@@ -41,6 +41,8 @@ def read_durations(text: pl.Series, *, are_durations: bool = False) -> pl.Series
 
 def _read(text: pl.Series, pattern: str) -> pl.Series:
     parts = text.str.extract_groups(pattern).struct.unnest()
+    if pattern is CLOCK:
+        parts = _shift_short_clocks(parts)
     names = ("days", "hours", "minutes", "seconds")
     has_part = pl.any_horizontal(pl.col(name).is_not_null() for name in names)
     total = pl.col("seconds").str.replace(",", ".", literal=True).cast(pl.Float64).fill_null(0.0)
@@ -56,6 +58,25 @@ def _read(text: pl.Series, pattern: str) -> pl.Series:
     seconds = parts.select(pl.when(has_part).then(total).otherwise(None).alias("s"))["s"]
     whole = seconds.cast(pl.Int64, strict=False)
     return whole if bool((whole.cast(pl.Float64) == seconds).all()) else seconds
+
+
+def _shift_short_clocks(parts: pl.DataFrame) -> pl.DataFrame:
+    """Take `59:10` beside `1:02:30` for minutes and seconds: no day has so many hours."""
+    is_clock, is_long = pl.col("hours").is_not_null(), pl.col("seconds").is_not_null()
+    is_short = is_clock & ~is_long & pl.col("half").is_null() & pl.col("days").is_null()
+    hours = pl.col("hours").cast(pl.Int64)
+    shows = parts.select(
+        (is_clock & is_long).any()
+        & (is_short & (hours > 23)).any()
+        & (hours.filter(is_long) < 24).all()
+    )
+    if not shows.item():
+        return parts
+    return parts.with_columns(
+        hours=pl.when(is_short).then(None).otherwise(pl.col("hours")),
+        minutes=pl.when(is_short).then(pl.col("hours")).otherwise(pl.col("minutes")),
+        seconds=pl.when(is_short).then(pl.col("minutes")).otherwise(pl.col("seconds")),
+    )
 
 
 def _shift_half(half: pl.Expr) -> pl.Expr:

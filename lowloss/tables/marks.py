@@ -11,6 +11,8 @@ MISSING_LOWER = frozenset(
         *(mark.lower() for mark in (*MISSING, *MISSING_AMONG_NUMBERS)),
         *("n.a.", "n.a", "none", "nil", "unknown", "unk", "missing", "(null)", "[null]", "<null>"),
         "not available",
+        "0000-00-00",
+        "0000-00-00 00:00:00",
         *("nat", r"\n", "..", "...", "--", "---", "??", "\u2013", "\u2014", "\u2212"),
         *("#na", "#nv", "#div/0!", "#value!", "#wert!", "#num!", "#zahl!", "#ref!", "#bezug!"),
         *("inf", "-inf", "+inf", "infinity", "-infinity", "∞", "-∞"),

@@ -24,6 +24,8 @@ NUMBER = (
     r"(?P<after>-)?(?P<close>\))?$"
 )
 """A number with all that people write around it."""
+DASHED = r"(\d)[.,]-{1,2}([^\d]*)$"
+"""A price whose decimals are a dash."""
 MULTIPLES: dict[str, float] = {
     "k": 1e3,
     "K": 1e3,
@@ -110,12 +112,19 @@ def has_leading_zeros(column: pl.Series) -> pl.Series:
 
 
 def tidy_signs(text: pl.Series) -> pl.Series:
-    """Write the signs of numbers plainly: minus, spaces and apostrophes of all kinds."""
-    if text.is_null().all() or not text.str.contains(r"[^\x00-\x7f]").any():
+    """Write the signs of numbers plainly: minus, spaces and apostrophes of all kinds.
+
+    A dash in place of decimals is left out: `1200,-` is a price in whole euros.
+    """
+    if text.is_null().all():
         return text
-    text = text.str.replace_all("[\u2212\u2012\u2013\u2014\ufe63\uff0d]", "-")
-    text = text.str.replace_all("[\u00a0\u202f\u2009\u2007\u2008\u2002\u2003]", " ")
-    return text.str.replace_all("[\u2019\u02bc\u2018\u00b4]", "'").str.strip_chars()
+    if text.str.contains(r"[^\x00-\x7f]").any():
+        text = text.str.replace_all("[\u2212\u2012\u2013\u2014\ufe63\uff0d]", "-")
+        text = text.str.replace_all("[\u00a0\u202f\u2009\u2007\u2008\u2002\u2003]", " ")
+        text = text.str.replace_all("[\u2019\u02bc\u2018\u00b4]", "'").str.strip_chars()
+    if text.str.contains(DASHED).any():
+        text = text.str.replace(DASHED, "$1$2")
+    return text
 
 
 def split_numbers(tidy: pl.Series, around: Surroundings | None = None) -> Numbers:

@@ -73,3 +73,19 @@ class ParseOptions(BaseModel):
                 raise InvalidRequest(
                     f"{name} is an option {owner}, not of {format}", field=name, fix="leave it out"
                 )
+        self._check_cells()
+
+    def _check_cells(self) -> None:
+        """Refuse options of cells that no cell can fit."""
+        if self.decimal is not None and self.decimal == self.thousands:
+            raise InvalidRequest(
+                f"decimal and thousands are both {self.decimal!r}",
+                field="thousands",
+                fix="give two marks, or leave one out",
+            )
+        if self.date_format is not None and "%" not in self.date_format:
+            raise InvalidRequest(
+                f"date_format {self.date_format!r} has no parts of a date",
+                field="date_format",
+                fix="write it as strptime has it, such as %d/%m/%Y",
+            )

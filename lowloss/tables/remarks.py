@@ -6,6 +6,7 @@ import polars as pl
 
 from lowloss.results import TableWarning
 from lowloss.tables.dates import Order
+from lowloss.tables.evidence import find_mark
 from lowloss.tables.marks import MISSING_AMONG_NUMBERS
 from lowloss.tables.notation import Mark, Notation
 from lowloss.tables.numbers import Surroundings
@@ -80,14 +81,15 @@ def warn_of_unreadable(text: pl.Series, odd: pl.Series, noun: str) -> TableWarni
     )
 
 
-def warn_of_mixed(text: pl.Series, odd: pl.Series) -> TableWarning:
-    """Say which cells keep a column from being one of numbers."""
+def warn_of_mixed(text: pl.Series, odd: pl.Series, noun: str) -> TableWarning:
+    """Say which cells keep a column from being one of numbers or dates."""
     return warn(
         "mixed_cells",
         text,
         odd,
-        detail="{count}, such as {example}, are no numbers: {name} was read as text",
-        fix="mend them, name them in null_values, or set the column's type to number",
+        detail=f"{{count}}, such as {{example}}, are no {noun}: {{name}} was read as text",
+        fix="mend them, name them in null_values, or set the column's type to "
+        f"{noun.removesuffix('s')}",
     )
 
 
@@ -113,7 +115,40 @@ def warn_of_order(text: pl.Series, order: Order) -> TableWarning:
         text.is_not_null(),
         detail=f"{{name}} was read with {ORDER_WORDS[order]}, such as {{example}}; nothing in the "
         "file proves it",
-        fix=f"set date_format, such as {OTHER_FORMATS[order]}, if it is the other way",
+        fix=f"set date_format to {OTHER_FORMATS[order].replace('/', find_mark(text))} "
+        "if it is the other way",
+    )
+
+
+def warn_of_short_years(text: pl.Series, is_short: pl.Series) -> TableWarning:
+    """Say of which century years of two digits are."""
+    return warn(
+        "two_digit_years",
+        text,
+        is_short,
+        detail="{count} of {name}, such as {example}, have years of two digits: read as 20xx",
+        fix="write the years with four digits if some are of another century",
+    )
+
+
+def warn_of_type(text: pl.Series, kind: str) -> TableWarning:
+    """Say that a column has not the type that it was given."""
+    return warn(
+        "type_not_used",
+        text,
+        text.is_not_null(),
+        detail=f"no cell of {{name}}, such as {{example}}, can be read as {kind}: it is text",
+        fix="leave its type out, or mend the cells",
+    )
+
+
+def warn_of_unused_format(pattern: str) -> TableWarning:
+    """Say that a format of dates fits no column."""
+    return TableWarning(
+        code="date_format_unused",
+        count=0,
+        detail=f"date_format {pattern!r} fits no cell: dates were read without it",
+        fix="write it as the cells are, such as %d.%m.%Y for 17.04.2024",
     )
 
 

@@ -1,0 +1,132 @@
+"""What a new user found read wrong without a word: prices with dashes, options that fit nothing."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from lowloss.errors import InvalidRequest
+from lowloss.results import TableFormat
+from lowloss.tables.limits import TableLimits
+from lowloss.tables.options import ParseOptions
+from lowloss.tables.read import read_csv
+from lowloss.tables.table import Table
+
+
+def read_lines(text: str, **options: Any) -> Table:
+    return read_csv(text.encode(), ParseOptions(**options), limits=TableLimits())
+
+
+def codes(table: Table) -> set[str]:
+    return {warning.code for warning in table.warnings}
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (("1200,-", "350,-", "99,50"), [1200.0, 350.0, 99.5]),
+        (("CHF 1'200.-", "CHF 350.-", "CHF 99.50"), [1200.0, 350.0, 99.5]),
+        (("1.200,- €", "350,-- €", "99,50 €"), [1200.0, 350.0, 99.5]),
+        (("12,75-", "3,50", "1,25"), [-12.75, 3.5, 1.25]),
+    ],
+)
+def test_a_dash_in_place_of_decimals_is_no_sign(
+    cells: tuple[str, ...], values: list[float]
+) -> None:
+    rows = "".join(f"{cell};{number}\n" for number, cell in enumerate(cells))
+
+    table = read_lines(f"preis;qm\n{rows}")
+
+    assert table.frame["preis"].to_list() == values
+
+
+@pytest.mark.parametrize("kind", ["boolean", "date", "duration", "number"])
+def test_a_type_that_fits_no_cell_is_told(kind: str) -> None:
+    table = read_lines("d,y\nja,1\nnein,2\nja,3\n", types={"d": kind})
+
+    (warning,) = table.warnings
+    assert (warning.code, warning.column, warning.example) == ("type_not_used", "d", "ja")
+
+
+def test_a_type_of_no_column_is_refused_with_the_columns() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        read_lines("price,y\n1,2\n", types={"prize": "number"})
+
+    assert caught.value.field == "types"
+    assert "price, y" in str(caught.value.fix)
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [({"decimal": ",", "thousands": ","}, "thousands"), ({"date_format": "dd/mm"}, "date_format")],
+)
+def test_options_that_no_cell_can_fit_are_refused(options: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        ParseOptions(**options).check_format(TableFormat.csv)
+
+    assert caught.value.field == field
+
+
+def test_a_date_format_that_fits_nothing_is_told_and_not_used() -> None:
+    table = read_lines("d,y\n17/04/2024,1\n03/12/2023,2\n", date_format="%d.%m.%Y")
+
+    assert table.frame["d"].to_list() == [date(2024, 4, 17), date(2023, 12, 3)]
+    assert "date_format_unused" in codes(table)
+
+
+def test_a_date_format_leaves_dates_in_other_notations_as_they_are() -> None:
+    text = "a,b,y\n03/04/2024,2024-04-03,1\n05/06/2024,2024-06-05,2\n"
+
+    table = read_lines(text, date_format="%d/%m/%Y")
+
+    assert table.frame["a"].to_list() == table.frame["b"].to_list()
+    assert table.frame["b"].to_list() == [date(2024, 4, 3), date(2024, 6, 5)]
+
+
+def test_the_advice_on_ambiguous_dates_has_the_marks_of_the_cells() -> None:
+    text = "d,y\n03-04-2024,1\n05-06-2024,2\n"
+    (warning,) = read_lines(text).warnings
+
+    table = read_lines(text, date_format="%m-%d-%Y")
+
+    assert "%m-%d-%Y" in warning.fix
+    assert table.frame["d"].to_list() == [date(2024, 3, 4), date(2024, 5, 6)]
+
+
+def test_what_keeps_a_column_from_being_dates_is_told() -> None:
+    rows = [f"2024-01-{day:02d},1" for day in range(1, 20)] + ["TBD,1"] * 3
+
+    table = read_lines("d,y\n" + "\n".join(rows))
+
+    (warning,) = [warning for warning in table.warnings if warning.code == "mixed_cells"]
+    assert (warning.column, warning.count, warning.example) == ("d", 3, "TBD")
+
+
+def test_the_null_date_of_mysql_is_missing() -> None:
+    rows = [f"2024-01-{day:02d},1" for day in range(1, 10)] + ["0000-00-00,1"] * 3
+
+    table = read_lines("d,y\n" + "\n".join(rows))
+
+    assert table.frame["d"].dtype.is_temporal()
+    assert table.frame["d"].null_count() == 3
+
+
+def test_years_of_two_digits_that_would_be_late_are_told() -> None:
+    table = read_lines("born,y\n4/17/45,1\n12/3/68,2\n1/5/72,3\n")
+
+    (warning,) = [warning for warning in table.warnings if warning.code == "two_digit_years"]
+    assert warning.rows == (1, 2)
+
+
+def test_minutes_beside_hours_are_minutes() -> None:
+    table = read_lines("run,y\n59:10,1\n1:02:30,2\n58:40,3\n1:10:05,4\n")
+
+    assert table.frame["run"].to_list() == [3550, 3750, 3520, 4205]
+
+
+def test_times_of_a_day_with_and_without_seconds_stay_hours() -> None:
+    table = read_lines("at,y\n08:30,1\n08:30:15,2\n17:45,3\n")
+
+    assert table.frame["at"].to_list() == [30600, 30615, 63900]
