@@ -14,6 +14,7 @@ from lowloss.errors import (
     BodyTooLarge,
     DatasetInUse,
     DatasetNotFound,
+    InvalidRequest,
     TableEmpty,
     UnsupportedMediaType,
 )
@@ -148,6 +149,7 @@ def _store(
     responses=EXISTING | problems(DatasetNotFound, *TABLE_PROBLEMS),
 )
 async def reread_dataset(
+    request: Request,
     deps: Dependencies,
     response: Response,
     dataset_id: DatasetId,
@@ -155,6 +157,12 @@ async def reread_dataset(
     options: Annotated[ParseOptions, Depends(parse_options)],
 ) -> Dataset:
     """Make a dataset of the bytes of another, parsed by these options, without another upload."""
+    if await request.body():
+        raise InvalidRequest(
+            "rereading takes no body",
+            field="body",
+            fix="give the options as parameters of the query, such as ?thousands=.",
+        )
     original = await to_thread.run_sync(_find, deps, dataset_id)
     if original is None:
         raise DatasetNotFound(

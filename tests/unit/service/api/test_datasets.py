@@ -136,6 +136,17 @@ def test_stored_bytes_are_read_again_with_other_options(client: TestClient) -> N
     assert answer.headers["location"] == f"/v1/datasets/{second['id']}"
 
 
+def test_options_of_reading_again_in_a_body_are_refused_with_the_way_to_give_them(
+    client: TestClient,
+) -> None:
+    first = upload(client, TYPED).json()
+
+    answer = client.post(f"/v1/datasets/{first['id']}/reread", json={"thousands": "."})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert "?thousands=." in answer.json()["fix"]
+
+
 def test_dataset_that_is_not_there_cannot_be_read_again(client: TestClient) -> None:
     answer = client.post("/v1/datasets/ds_none/reread")
 
