@@ -51,22 +51,31 @@ def predict_file(path: Path, send: Send) -> Predictions:
     # A file without a header has a row more than lines below its first one.
     prefix = header if len(first.predictions) == size else b""
     if prefix != header and len(first.predictions) != size + header.count(b"\n"):
-        raise InvalidRequest(
-            f"{path} is too large to be sent whole, and has lines that are no rows",
-            field="rows",
-            fix="leave titles, notes and blank lines out, or give it in parts",
-        )
+        raise _make_uneven(path)
     start = size
     while start < len(lines):
+        lines_of_part = lines[start : start + size]
         try:
-            parts.append(send(prefix + b"".join(lines[start : start + size])))
+            part = send(prefix + b"".join(lines_of_part))
         except (BodyTooLarge, LimitExceeded):
             if size <= 1:
                 raise
             size //= 2
             continue
         start += size
+        # Empty rows at the very end are none.
+        if len(part.predictions) != len(lines_of_part) and start < len(lines):
+            raise _make_uneven(path)
+        parts.append(part)
     return join_predictions(parts)
+
+
+def _make_uneven(path: Path) -> InvalidRequest:
+    return InvalidRequest(
+        f"{path} is too large to be sent whole, and has lines that are no rows",
+        field="rows",
+        fix="leave titles, notes and blank lines out, or give it in parts",
+    )
 
 
 def _send_first(header: bytes, lines: list[bytes], send: Send) -> tuple[Predictions, int]:

@@ -26,16 +26,13 @@ METADATA = "lowloss.json"
 
 def read_rows(path: Path, signature: Signature, options: Mapping[str, Any]) -> Table:
     """Read a table's file; its columns are read as those that the model was trained on."""
-    earlier = {
-        column.column: column.reading for column in signature.inputs if column.reading is not None
-    }
     try:
         parse_options = ParseOptions.model_validate(dict(options))
     except ValidationError as error:
         fault = error.errors()[0]
         raise InvalidRequest(fault["msg"], field=str(fault["loc"][0])) from error
     return read_table(
-        path, guess_format(path), parse_options, limits=TableLimits(), earlier=earlier
+        path, guess_format(path), parse_options, limits=TableLimits(), earlier=signature.readings
     )
 
 

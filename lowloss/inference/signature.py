@@ -48,6 +48,11 @@ class Signature(BaseModel):
         return tuple(column.column for column in self.inputs)
 
     @property
+    def readings(self) -> dict[str, Reading]:
+        """How the texts of columns were read at training, by name."""
+        return {c.column: c.reading for c in self.inputs if c.reading is not None}
+
+    @property
     def positions(self) -> tuple[int, ...]:
         """The positions of a matrix model's features in its `X`; empty for named columns."""
         return tuple(column.position for column in self.inputs if column.position is not None)

@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 
 from lowloss.inference.signature import Input
 from lowloss.results import Reading
-from lowloss.tables.cells import MISSING, MISSING_AMONG_NUMBERS, format_label, show_value
+from lowloss.tables.cells import format_label, show_value
+from lowloss.tables.marks import MISSING, MISSING_LOWER
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
-NO_NUMBER = frozenset((*MISSING, *MISSING_AMONG_NUMBERS))
-NO_VALUE = frozenset(MISSING)
 BOOLEANS = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0}
 OR_NULL = "or null where it is missing"
 
@@ -39,6 +38,8 @@ class UnreadableValue(ValueError):
 
 def read_column(values: Sequence[object], column: Input) -> NDArray[Any]:
     """Return [N, 1] values of the input's type, NaN or "" if missing; raise UnreadableValue."""
+    if column.reading is not None and column.reading.null_values:
+        values = _drop_nulls(values, frozenset(column.reading.null_values))
     if column.dtype == "string":
         return np.array(_read_values(values, _parse_text), dtype=object).reshape(-1, 1)
     if column.reading is not None and any(isinstance(value, str) for value in values):
@@ -48,6 +49,17 @@ def read_column(values: Sequence[object], column: Input) -> NDArray[Any]:
         numbers[~np.isfinite(numbers)] = np.nan
         return numbers.reshape(-1, 1)
     return _to_float32(numbers).reshape(-1, 1)
+
+
+def _drop_nulls(values: Sequence[object], null_values: frozenset[str]) -> list[object]:
+    """Replace the values that stood for a missing one in the training table by None."""
+
+    def is_null(value: object) -> bool:
+        if isinstance(value, str):
+            return value.strip() in null_values
+        return _is_number(value) and format_label(value) in null_values
+
+    return [None if is_null(value) else value for value in values]
 
 
 def _read_texts(values: Sequence[object], reading: Reading) -> list[object]:
@@ -103,12 +115,18 @@ def _read_values(values: Sequence[object], read: Callable[[object], Any]) -> lis
     return results
 
 
-def _is_missing(value: object, marks: frozenset[str] = NO_VALUE) -> bool:
-    return value is None or (isinstance(value, str) and value.strip() in marks)
+def _is_missing(value: object) -> bool:
+    """Return whether a value is missing in a column of text."""
+    return value is None or (isinstance(value, str) and value.strip() in MISSING)
+
+
+def _is_no_number(value: object) -> bool:
+    """Return whether a value is missing in a column of numbers, dates or booleans."""
+    return value is None or (isinstance(value, str) and value.strip().lower() in MISSING_LOWER)
 
 
 def _parse_number(value: object) -> float:
-    if _is_missing(value, NO_NUMBER):
+    if _is_no_number(value):
         return math.nan
     if isinstance(value, str):
         text = value.strip()
@@ -122,7 +140,7 @@ def _parse_number(value: object) -> float:
 
 
 def _parse_boolean(value: object) -> float:
-    if _is_missing(value):
+    if _is_no_number(value):
         return math.nan
     if isinstance(value, str):
         if (number := BOOLEANS.get(value.strip().lower())) is not None:
@@ -136,7 +154,7 @@ def _parse_boolean(value: object) -> float:
 
 def _parse_days(value: object) -> float:
     """Return days since 1970-01-01; a time without a zone is in UTC."""
-    if _is_missing(value):
+    if _is_no_number(value):
         return math.nan
     if isinstance(value, str):
         with suppress(ValueError):

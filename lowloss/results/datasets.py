@@ -66,7 +66,8 @@ class Reading(Result):
     """How the texts of a column were read: later rows are read alike.
 
     Of numbers: the decimal mark, the mark between thousands, and the unit behind them, or what
-    suffixes multiply by. Of dates: the order of their parts, or their format.
+    suffixes multiply by. Of dates: the order of their parts, or their format. `null_values` are
+    missing in a column of any kind.
     """
 
     kind: ColumnType
@@ -76,6 +77,7 @@ class Reading(Result):
     multiples: dict[str, float] = Field(default_factory=dict)
     order: Literal["ymd", "dmy", "mdy"] | None = None
     date_format: str | None = None
+    null_values: tuple[str, ...] = ()
 
 
 class Column(Result):

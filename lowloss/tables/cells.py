@@ -1,4 +1,4 @@
-"""The cells of a table: missing values, labels, delimiters."""
+"""The cells of a table: labels, delimiters, and values in errors."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import json
 
 DELIMITERS = (",", ";", "\t", "|")
 """The delimiters between a CSV's fields."""
-MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "<NA>", "#N/A")
-MISSING_AMONG_NUMBERS = ("?", "-", ".")
 
 MAX_SHOWN = 60
 """How many characters of a wrong value an error shows."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from lowloss.errors import InvalidRequest
 from lowloss.results import Reading, TableWarning
 from lowloss.tables.dates import DateReading, Order, read_dates, read_format, read_iso
 from lowloss.tables.durations import read_durations
@@ -41,17 +40,14 @@ from lowloss.tables.remarks import (
     warn_of_order,
     warn_of_seconds,
     warn_of_short_years,
-    warn_of_type,
     warn_of_units,
     warn_of_unreadable,
-    warn_of_unused_format,
 )
 
 READABLE = 0.95
 """The share of the cells with a value that must be readable for a column of numbers or dates."""
 MOSTLY = 0.5
 """The share of numbers in a column of text from which on a warning names the other cells."""
-SHOWN_NAMES = 20
 DOUBTFUL_YEAR = 2040
 """Years of two digits that would be so late are more likely of the century before."""
 MAYBE_GROUPED = r"^[-+]?[1-9]\d{0,2}[.,]\d{3}$"
@@ -136,27 +132,6 @@ class ColumnReader:
             order = "mdy" if mark == "/" else "dmy"
             self.warnings.append(warn_of_order(text, order))
         return self._finish_dates(text, next(r for r in doubt.readings if r.order == order))
-
-    def check_types(self, names: list[str]) -> None:
-        """Raise InvalidRequest where a type is given to a column that the file does not have."""
-        for name in self.options.types or {}:
-            if name not in names and not self.earlier:
-                raise InvalidRequest(
-                    f"types names the column {name!r}, which the table does not have",
-                    field="types",
-                    fix=f"its columns are {', '.join(names[:SHOWN_NAMES])}",
-                )
-
-    def warn_of_unused_options(self, values: list[pl.Series]) -> None:
-        """Say which types and which format of dates fitted no cell."""
-        kinds = self.options.types or {}
-        for series in values:
-            kind = kinds.get(series.name, "category")
-            is_text = series.dtype == pl.String and series.count() > 0
-            if is_text and kind != "category" and not self.earlier:
-                self.warnings.append(warn_of_type(series, kind))
-        if self.options.date_format and not self.is_format_used and not self.earlier:
-            self.warnings.append(warn_of_unused_format(self.options.date_format))
 
     def _read_again(self, column: pl.Series, reading: Reading) -> pl.Series:
         """Read a column as one of its name was read before; what is unreadable is told."""
@@ -382,7 +357,6 @@ def read_columns(columns: list[pl.Series], reader: ColumnReader) -> list[pl.Seri
 
     Their strings are freed one by one: memory never holds all strings and values.
     """
-    reader.check_types([column.name for column in columns])
     results: list[pl.Series | Doubt] = []
     while columns:
         results.append(reader.read(columns.pop()))
@@ -393,7 +367,4 @@ def read_columns(columns: list[pl.Series], reader: ColumnReader) -> list[pl.Seri
         # Whole numbers show no mark: later ones have the file's.
         whole = [name for name, reading in reader.decided.items() if reading is WHOLE]
         reader.decided |= dict.fromkeys(whole, EUROPEAN)
-    reader.warn_of_unused_options(values)
-    positions = {series.name: position for position, series in enumerate(values)}
-    reader.warnings.sort(key=lambda warning: positions.get(warning.column or "", -1))
     return values

@@ -96,6 +96,21 @@ def read_dates(text: pl.Series) -> list[DateReading]:
     return best
 
 
+def read_dates_in(text: pl.Series, order: Order | None) -> pl.Series:
+    """Read each date that is written in an order, or that leaves no doubt; null where none is."""
+    columns: list[pl.Series] = []
+    for pattern, orders in PATTERNS:
+        parts = _split(text, pattern)
+        readings = _read_orders(parts, orders) if parts["y"].count() else ()
+        columns += [r.values for r in readings if len(orders) == 1 or r.order == order]
+    if any(column.dtype == pl.Datetime for column in columns):
+        columns = [column.cast(pl.Datetime("us")) for column in columns]
+    if not columns:
+        return pl.Series([None] * len(text), dtype=pl.Date)
+    frame = pl.DataFrame({str(number): column for number, column in enumerate(columns)})
+    return frame.select(pl.coalesce(pl.all())).to_series()
+
+
 def read_format(text: pl.Series, pattern: str) -> pl.Series:
     """Read dates or times in a format of strptime; null where a text is none."""
     if not any(f"%{letter}" in pattern for letter in "HIMSTRXcs"):

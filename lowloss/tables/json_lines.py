@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
 from lowloss.errors import TableUnreadable
 from lowloss.results import Reading, TableWarning
 from lowloss.tables.columnar import choose_columns, to_plain
-from lowloss.tables.columns import ColumnReader, read_columns
 from lowloss.tables.containers import unpack_bytes
 from lowloss.tables.limits import TableLimits
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.table import Table, check_names, check_size
+from lowloss.tables.typed import check_types, read_typed
 
 
 def read_json(
@@ -23,6 +23,36 @@ def read_json(
     earlier: Mapping[str, Reading] | None = None,
 ) -> Table:
     """Read objects with the same keys; their texts are read as those of a CSV."""
+    frame = _parse(data)
+    check_size(frame.height, frame.width, limits)
+    check_names(frame.columns)
+    warnings: list[TableWarning] = []
+    plain = to_plain(frame.select(choose_columns(frame.schema, warnings)))
+    if earlier is None:
+        check_types(options, frame.columns)
+    kinds = options.types or {}
+    # Numbers whose column is given a type are read as texts.
+    retyped = frozenset(
+        column.name for column in plain if column.dtype.is_numeric() and column.name in kinds
+    )
+    texts = [
+        column.cast(pl.String)
+        for column in plain
+        if column.dtype == pl.String or column.name in retyped
+    ]
+    typed = read_typed(texts, options, warnings, earlier=earlier, exact=retyped)
+    read = {column.name: column for column in typed.values}
+    columns = [read.get(column.name, column) for column in plain]
+    readings = dict(typed.readings)
+    if options.null_values:
+        columns = [_drop_nulls(column, options.null_values) for column in columns]
+        number = Reading(kind="number", null_values=options.null_values)
+        names = [column.name for column in plain if column.dtype.is_numeric()]
+        readings = dict.fromkeys(names, number) | readings
+    return Table(pl.DataFrame(columns), False, tuple(warnings), readings, typed.words)
+
+
+def _parse(data: bytes) -> pl.DataFrame:
     data = unpack_bytes(data).removeprefix(b"\xef\xbb\xbf").strip()
     try:
         # The whole file decides the types: a number may come late.
@@ -37,12 +67,12 @@ def read_json(
             f"the file is not JSON of one object a line: {reason}",
             fix="write it by DataFrame.to_json(path, orient='records', lines=True)",
         ) from error
-    check_size(frame.height, frame.width, limits)
-    check_names(frame.columns)
-    warnings: list[TableWarning] = []
-    plain = to_plain(frame.select(choose_columns(frame.schema, warnings)))
-    texts = [column for column in plain if column.dtype == pl.String]
-    reader = ColumnReader(options, earlier or {}, warnings)
-    read = {column.name: column for column in read_columns(texts, reader)}
-    columns = [read.get(column.name, column) for column in plain]
-    return Table(pl.DataFrame(columns), False, tuple(reader.warnings), reader.decided, reader.words)
+    return frame
+
+
+def _drop_nulls(column: pl.Series, null_values: Sequence[str]) -> pl.Series:
+    """Set numbers that stand for a missing value to null."""
+    if not column.dtype.is_numeric():
+        return column
+    numbers = pl.Series(list(null_values), dtype=pl.String).cast(pl.Float64, strict=False)
+    return column.set(column.cast(pl.Float64).is_in(numbers.drop_nulls().to_list()), None)

@@ -11,7 +11,6 @@ import polars as pl
 from lowloss.errors import TableUnreadable
 from lowloss.results import Reading, TableFormat, TableWarning
 from lowloss.tables.columnar import read_columnar
-from lowloss.tables.columns import ColumnReader, read_columns
 from lowloss.tables.containers import unpack
 from lowloss.tables.csv_text import CsvText, read_text
 from lowloss.tables.json_lines import read_json
@@ -21,6 +20,7 @@ from lowloss.tables.options import ParseOptions
 from lowloss.tables.rows import drop_odd_rows
 from lowloss.tables.spreadsheets import to_csv
 from lowloss.tables.table import Table, check_names, check_size
+from lowloss.tables.typed import check_types, read_typed
 
 INDEX = "index"
 
@@ -35,7 +35,8 @@ def read_table(
 ) -> Table:
     """Read a table; raise a TableInvalid where the bytes are not one of the format.
 
-    Texts in columns named in `earlier` are read as they were before.
+    Rows to predict have `earlier` readings: texts in columns named there are read as they were
+    before, and no row is left out but empty ones at the end.
     """
     options.check_format(format)
     match format:
@@ -57,35 +58,33 @@ def read_csv(
     *,
     limits: TableLimits,
     earlier: Mapping[str, Reading] | None = None,
+    exact: frozenset[int] = frozenset(),
 ) -> Table:
-    """Read a CSV, packed or not; columns named in `earlier` are read as they were before."""
-    reader = ColumnReader(options, earlier or {})
+    """Read a CSV, packed or not; `exact` are positions of columns that a spreadsheet wrote."""
+    warnings: list[TableWarning] = []
     # Read here: an argument would stay in memory until the call returns.
     data = source.read_bytes() if isinstance(source, Path) else source
-    text = read_text(unpack(data), options, reader.warnings)
+    text = read_text(unpack(data), options, warnings)
     del data
     names, has_header = text.names, text.has_header
     check_size(text.rows, len(names), limits)
     strings = _read_strings(text)
     del text  # its bytes: the strings are a copy of them
-    strings = _name_columns(strings, names, reader.warnings)
-    strings = drop_odd_rows(strings, reader.warnings, has_header=has_header)
+    strings, positions = _name_columns(strings, names, warnings)
+    exact_names = frozenset(
+        name for name, position in zip(strings.columns, positions, strict=True) if position in exact
+    )
+    is_training = earlier is None
+    if is_training:
+        check_types(options, strings.columns)
+    strings = drop_odd_rows(strings, warnings, has_header=has_header, has_total=is_training)
     # The list is emptied from its end, and the frame must not hold what is read.
     untyped = strings.get_columns()
     del strings
-    frame = pl.DataFrame(read_columns(untyped, reader))
-    if frame.width > 1:
-        is_empty = frame.select(pl.all_horizontal(pl.all().is_null())).to_series()
-        if reader.unreadable is not None:
-            is_empty &= ~reader.unreadable
-        frame = frame.filter(~is_empty)
+    typed = read_typed(untyped, options, warnings, earlier=earlier, exact=exact_names)
+    frame = _drop_empty_rows(pl.DataFrame(typed.values), typed.unreadable, at_end=not is_training)
     check_size(frame.height, frame.width, limits)
-    return Table(
-        frame,
-        warnings=tuple(reader.warnings),
-        readings=reader.decided,
-        words=reader.words,
-    )
+    return Table(frame, warnings=tuple(warnings), readings=typed.readings, words=typed.words)
 
 
 def _read_workbook(
@@ -96,12 +95,26 @@ def _read_workbook(
 ) -> Table:
     """Read a sheet: its numbers are written with points, its text as a CSV's."""
     warnings: list[TableWarning] = []
-    text = to_csv(data, options.sheet, warnings)
+    text, exact = to_csv(data, options.sheet, warnings)
     fixed = {"delimiter": ",", "quote": '"', "encoding": "utf-8", "sheet": None}
-    if options.thousands is None and options.decimal is None:
-        fixed["decimal"] = "."
-    table = read_csv(text, options.model_copy(update=fixed), limits=limits, earlier=earlier)
+    options = options.model_copy(update=fixed)
+    table = read_csv(text, options, limits=limits, earlier=earlier, exact=exact)
     return replace(table, warnings=(*warnings, *table.warnings))
+
+
+def _drop_empty_rows(
+    frame: pl.DataFrame, unreadable: pl.Series | None, *, at_end: bool
+) -> pl.DataFrame:
+    """Drop rows without any value, or those `at_end` only: the others keep their places."""
+    if frame.width < 2:
+        return frame
+    is_empty = frame.select(pl.all_horizontal(pl.all().is_null())).to_series()
+    if unreadable is not None:
+        is_empty &= ~unreadable
+    if not at_end:
+        return frame.filter(~is_empty)
+    filled = (~is_empty).arg_true()
+    return frame.head(int(filled[-1]) + 1 if len(filled) else 0)
 
 
 def _read_strings(text: CsvText) -> pl.DataFrame:
@@ -127,8 +140,11 @@ def _read_strings(text: CsvText) -> pl.DataFrame:
 
 def _name_columns(
     strings: pl.DataFrame, names: tuple[str, ...], warnings: list[TableWarning]
-) -> pl.DataFrame:
-    """Name the columns; one without a name and values, as behind a last delimiter, is dropped."""
+) -> tuple[pl.DataFrame, list[int]]:
+    """Name the columns, and return their positions in the file, too.
+
+    One without a name and values, as behind a last delimiter, is dropped.
+    """
     empty = [
         position
         for position, name in enumerate(names)
@@ -148,8 +164,9 @@ def _name_columns(
     if not names[0] and any(names):
         names = (_name_first(names, warnings), *names[1:])
     check_names(list(names), or_else=", or say header=false if line 1 is data")
+    positions = [int(column) for column in strings.columns]
     strings.columns = list(names)
-    return strings
+    return strings, positions
 
 
 def _name_first(names: tuple[str, ...], warnings: list[TableWarning]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from lowloss.results import Reading
-from lowloss.tables.dates import read_dates, read_format
+from lowloss.tables.dates import read_dates_in, read_format
 from lowloss.tables.durations import read_durations
 from lowloss.tables.marks import FALSE_WORDS, TRUE_WORDS
 from lowloss.tables.notation import Notation
@@ -14,6 +14,8 @@ from lowloss.tables.numbers import Surroundings, split_numbers, tidy_signs, to_n
 
 def apply_reading(text: pl.Series, reading: Reading) -> pl.Series:
     """Read clean texts as others were read before; null where one is none of its kind."""
+    if reading.null_values:
+        text = text.set(text.str.strip_chars().is_in(reading.null_values), None)
     return _apply(text, reading).alias(text.name)
 
 
@@ -40,8 +42,4 @@ def _apply(text: pl.Series, reading: Reading) -> pl.Series:
 def _read_dates_again(tidy: pl.Series, reading: Reading) -> pl.Series:
     if reading.date_format is not None:
         return read_format(tidy, reading.date_format).alias(tidy.name)
-    readings = read_dates(tidy)
-    chosen = [r for r in readings if r.order == reading.order] or readings
-    if not chosen:
-        return pl.Series(tidy.name, [None] * len(tidy), dtype=pl.Date)
-    return chosen[0].values.alias(tidy.name)
+    return read_dates_in(tidy, reading.order).alias(tidy.name)

@@ -21,13 +21,16 @@ TOTAL = re.compile(
 
 
 def drop_odd_rows(
-    strings: pl.DataFrame, warnings: list[TableWarning], *, has_header: bool
+    strings: pl.DataFrame, warnings: list[TableWarning], *, has_header: bool, has_total: bool
 ) -> pl.DataFrame:
-    """Drop rows that are no data, and say so; units stand only below a header."""
+    """Drop rows that are no data, and say so; units stand only below a header.
+
+    Rows to predict have no total: a row is predicted whatever it is called.
+    """
     if has_header:
         strings = _drop_headers(strings, warnings)
         strings = _drop_units(strings, warnings)
-    return _drop_total(strings, warnings)
+    return _drop_total(strings, warnings) if has_total else strings
 
 
 def _drop_headers(strings: pl.DataFrame, warnings: list[TableWarning]) -> pl.DataFrame:

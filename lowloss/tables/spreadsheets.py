@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 
@@ -12,9 +13,18 @@ from python_calamine import CalamineError, CalamineWorkbook
 from lowloss.errors import TableEmpty, TableUnreadable
 from lowloss.results import TableWarning
 
+WRITTEN_NUMBER = re.compile(r"[^\d]{0,5}\d[\d.,' ]{0,30}[.,]\d{1,20}[^\d]{0,20}")
+"""A number that is stored as text, with a mark that may be read in two ways."""
 
-def to_csv(data: bytes, sheet: str | None, warnings: list[TableWarning]) -> bytes:
-    """Return the first sheet that has cells, or a named one, as a CSV in UTF-8."""
+
+def to_csv(
+    data: bytes, sheet: str | None, warnings: list[TableWarning]
+) -> tuple[bytes, frozenset[int]]:
+    """Return the first sheet that has cells, or a named one, as a CSV in UTF-8.
+
+    Return the positions of columns whose numbers are numbers in the sheet, too: they are written
+    with points.
+    """
     try:
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(data))
         names = list(workbook.sheet_names)
@@ -28,7 +38,7 @@ def to_csv(data: bytes, sheet: str | None, warnings: list[TableWarning]) -> byte
             rows = workbook.get_sheet_by_name(name).to_python()
             if any(cell != "" for row in rows for cell in row):
                 _warn_of_others(name, names, sheet, warnings)
-                return _write(rows)
+                return _write(rows), _find_exact(rows, warnings)
     except (CalamineError, OSError, ValueError) as error:
         raise TableUnreadable(
             f"the file is not a workbook that can be read: {error}", fix="save it as .xlsx or .csv"
@@ -49,6 +59,34 @@ def _warn_of_others(
                 fix="give sheet to read another",
             )
         )
+
+
+def _find_exact(rows: Sequence[Sequence[object]], warnings: list[TableWarning]) -> frozenset[int]:
+    """Return the positions of columns of numbers; say where texts among them look like some."""
+    exact: set[int] = set()
+    for position in range(max(map(len, rows), default=0)):
+        cells = [row[position] for row in rows if position < len(row)]
+        if not any(isinstance(cell, float | int) for cell in cells):
+            continue
+        written = [
+            (row, cell)
+            for row, cell in enumerate(cells)
+            if isinstance(cell, str) and WRITTEN_NUMBER.fullmatch(cell.strip())
+        ]
+        if not written:
+            exact.add(position)
+            continue
+        warnings.append(
+            TableWarning(
+                code="numbers_as_text",
+                count=len(written),
+                example=written[0][1],
+                detail=f"column {position + 1} holds numbers stored as text, such as "
+                f"{written[0][1]!r}, among numbers: their marks are read by the rules of texts",
+                fix="make them numbers in the sheet",
+            )
+        )
+    return frozenset(exact)
 
 
 def _write(rows: Sequence[Sequence[object]]) -> bytes:

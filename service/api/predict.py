@@ -136,15 +136,14 @@ def _predict_file(deps: Resources, job_id: str, path: Path, options: ParseOption
     with deps.database.reading() as session:
         artifact = get_served_model(session, job_id)
         dataset = find_dataset_of_job(session, job_id)
-    set_options = options.model_dump(exclude_none=True)
-    if dataset is not None:
-        options = ParseOptions.model_validate(_default_options(dataset) | set_options)
-    profile = () if dataset is None else dataset.profile
+    model = deps.models.get(artifact.sha256, size_bytes=artifact.size_bytes)
     try:
         columns, warnings = parse_rows(
             path,
             options,
-            {column.name: column.reading for column in profile if column.reading is not None},
+            model.signature.readings,
+            # The job's dataset may be deleted; how its columns were read is in the model.
+            defaults={} if dataset is None else _default_options(dataset),
             limits=settings.limits.model_copy(
                 update={"max_rows": settings.limits.max_predict_rows}
             ),
@@ -154,7 +153,6 @@ def _predict_file(deps: Resources, job_id: str, path: Path, options: ParseOption
         raise LimitExceeded(
             problem.detail, field="rows", fix="send the file in parts, each with the header"
         ) from problem
-    model = deps.models.get(artifact.sha256, size_bytes=artifact.size_bytes)
     cells = cells_from_columns(model.signature, columns)
     predictions = model.predict(cells, job_id=job_id).model_copy(update={"warnings": warnings})
     return Response(predictions.model_dump_json(), media_type="application/json")

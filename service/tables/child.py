@@ -11,7 +11,7 @@ from lowloss.errors import Problem, TableTooLarge
 from lowloss.results import Reading, TableFormat
 from lowloss.tables.formats import guess_format
 from lowloss.tables.limits import TableLimits
-from lowloss.tables.options import ParseOptions
+from lowloss.tables.options import ALLOWED, ParseOptions
 from lowloss.tables.read import read_table
 from service.settings import Limits
 from service.tables.profile import profile_table
@@ -43,14 +43,17 @@ def profile_upload(request: dict[str, Any]) -> dict[str, Any]:
 def read_rows(request: dict[str, Any]) -> dict[str, Any]:
     """Return the columns of the rows to predict that a request names, as lists of plain values."""
     path = Path(request["path"])
+    table_format = guess_format(path)
+    allowed = ALLOWED.get(table_format, frozenset())
+    defaults = {name: value for name, value in request["defaults"].items() if name in allowed}
     earlier = {
         name: Reading.model_validate(reading) for name, reading in request["earlier"].items()
     }
     try:
         table = read_table(
             path,
-            guess_format(path),
-            ParseOptions.model_validate(request["options"]),
+            table_format,
+            ParseOptions.model_validate(defaults | request["options"]),
             limits=TableLimits.model_validate(request["limits"]),
             earlier=earlier,
         )

@@ -72,13 +72,18 @@ def parse_rows(
     options: ParseOptions,
     earlier: Mapping[str, Reading],
     *,
+    defaults: Mapping[str, Any],
     limits: TableLimits,
     bounds: Bounds,
 ) -> tuple[dict[str, list[Any]], tuple[TableWarning, ...]]:
-    """Read rows to predict in a process of its own; their columns as `earlier` ones were read."""
+    """Read rows to predict in a process of its own; their columns as `earlier` ones were read.
+
+    Options that are not set are the `defaults`, as far as the rows' format has them.
+    """
     request = {
         "path": str(path),
-        "options": options.model_dump(),
+        "options": options.model_dump(exclude_none=True),
+        "defaults": dict(defaults),
         "earlier": {name: reading.model_dump() for name, reading in earlier.items()},
         "limits": limits.model_dump(),
     }

@@ -17,10 +17,10 @@ def an_input(name: str, /, kind: str = "numeric", **given: Any) -> dict[str, Any
     return {"input": name, "column": name, "dtype": dtype, "kind": kind} | given
 
 
-def a_regression() -> bytes:
+def a_regression(**readings: dict[str, Any]) -> bytes:
     """`price` = 2·area + 100·(is new) + days + 1000·(city is Oslo) + 7·(city is missing).
 
-    A missing area answers NaN.
+    A missing area answers NaN. `readings` are how columns were read at training, by the input.
     """
     inputs = [
         an_input("area"),
@@ -28,6 +28,9 @@ def a_regression() -> bytes:
         an_input("column_2", "date", column="sold on"),
         an_input("city", "categorical"),
     ]
+    for entry in inputs:
+        if entry["input"] in readings:
+            entry["reading"] = readings[entry["input"]]
     nodes = [
         helper.make_node("Mul", ["area", "two"], ["a"]),
         helper.make_node("Mul", ["is_new", "hundred"], ["b"]),

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lowloss.results import Curve, Dataset, Trial
+import polars as pl
+
+from lowloss.errors import JobFailed
+from lowloss.results import ColumnKind, Curve, Dataset, Trial
 from lowloss.spec import JobSpec
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.read import read_table
@@ -25,6 +28,16 @@ from worker.data.prepare import Prepared, prepare
 from worker.engine.cohort.program import Programs
 from worker.trials.checkpoints import load_checkpoints
 from worker.trials.loop import EarlierAttempts
+
+KINDS_OF_VALUES = {
+    ColumnKind.categorical: True,
+    ColumnKind.text: True,
+    ColumnKind.numeric: False,
+    ColumnKind.integer_category: False,
+    ColumnKind.boolean: False,
+    ColumnKind.date: False,
+}
+"""Whether the values of a column of a kind are texts, where that follows from the kind."""
 
 
 @dataclass(frozen=True)
@@ -113,4 +126,24 @@ def read_dataset(
     copy_blob(database, dataset.sha256, path)
     table = read_table(path, dataset.format, options, limits=resources.limits)
     path.unlink()
+    _check_is_as_profiled(table, dataset)
     return table
+
+
+def _check_is_as_profiled(table: Table, dataset: Dataset) -> None:
+    """Raise JobFailed where an earlier version of lowloss read the dataset otherwise."""
+    names = [column.name for column in dataset.profile]
+    changed = [
+        column.name
+        for column in dataset.profile
+        if column.name in table.frame.columns
+        and column.kind in KINDS_OF_VALUES
+        and (table.frame[column.name].dtype == pl.String) != KINDS_OF_VALUES[column.kind]
+    ]
+    if table.frame.columns != names or table.frame.height != dataset.rows or changed:
+        where = f" (column {changed[0]!r})" if changed else ""
+        raise JobFailed(
+            "dataset_read_otherwise",
+            f"another version of lowloss read the dataset otherwise when it was uploaded{where}: "
+            "delete the dataset, upload the table again, and submit the job anew",
+        )

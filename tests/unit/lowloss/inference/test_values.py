@@ -63,6 +63,31 @@ def test_value_is_missing(kind: str, value: object) -> None:
     assert read(kind, value) == ["" if kind == "categorical" else None]
 
 
+@pytest.mark.parametrize("kind", ["numeric", "boolean", "date"])
+@pytest.mark.parametrize("value", ["-", "n.a.", "#DIV/0!", "unknown", "1.#IND", "?"])
+def test_marks_that_are_missing_in_a_table_are_missing_here(kind: str, value: str) -> None:
+    assert read(kind, value) == [None]
+    assert read("categorical", value) == [value]
+
+
+def test_a_date_in_an_order_that_training_did_not_have_is_refused() -> None:
+    dates = Input.model_validate(
+        {
+            "input": "a",
+            "column": "a",
+            "dtype": "float32",
+            "kind": "date",
+            "reading": {"kind": "date", "order": "ymd"},
+        }
+    )
+
+    assert read_column(["17 Apr 2024", "2024-04-17"], dates)[:, 0].tolist() == [19830.0, 19830.0]
+    with pytest.raises(UnreadableValue) as refused:
+        read_column(["2024-04-17", "04/05/2024", "06/05/2024"], dates)
+
+    assert refused.value.row == 1
+
+
 @pytest.mark.parametrize("value", ["?", "-", ".", 1e39, 10**400, "1e400", -(10**400), "inf"])
 def test_number_that_float32_cannot_hold_is_missing(value: object) -> None:
     assert read("numeric", value) == [None]
@@ -79,7 +104,7 @@ def test_number_that_float32_cannot_hold_is_missing(value: object) -> None:
         ("numeric", [1], "[1] is not a number"),
         ("boolean", 2, "2 is not a boolean"),
         ("boolean", "yes", '"yes" is not a boolean'),
-        ("boolean", "-", '"-" is not a boolean'),
+        ("boolean", "maybe", '"maybe" is not a boolean'),
         ("date", "23.11.2026", '"23.11.2026" is not a date'),
         ("date", "18262", '"18262" is not a date'),
         ("date", False, "false is not a date"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ from lowloss.errors import InvalidRequest
 from lowloss.results import TableFormat
 from lowloss.tables.limits import TableLimits
 from lowloss.tables.options import ParseOptions
-from lowloss.tables.read import read_csv
+from lowloss.tables.read import read_csv, read_table
 from lowloss.tables.table import Table
+from tests.unit.lowloss.tables.test_formats import a_workbook
 
 
 def read_lines(text: str, **options: Any) -> Table:
@@ -130,3 +132,41 @@ def test_times_of_a_day_with_and_without_seconds_stay_hours() -> None:
     table = read_lines("at,y\n08:30,1\n08:30:15,2\n17:45,3\n")
 
     assert table.frame["at"].to_list() == [30600, 30615, 63900]
+
+
+def test_numbers_stored_as_text_in_a_workbook_are_read_by_the_rules_of_texts(
+    tmp_path: Path,
+) -> None:
+    rows = [("einwohner", "flaeche", "preis"), ("3.000", "12,5", 1.255), ("4.500", "7,25", 2.5)]
+    path = tmp_path / "t.xlsx"
+    path.write_bytes(a_workbook(("Tabelle1", rows)))
+
+    table = read_table(path, TableFormat.xlsx, ParseOptions(), limits=TableLimits())
+
+    # The point of the third column is ours, and proves nothing of the first.
+    assert table.frame.to_dict(as_series=False) == {
+        "einwohner": [3000, 4500],
+        "flaeche": [12.5, 7.25],
+        "preis": [1.255, 2.5],
+    }
+
+
+def test_numbers_stored_as_text_among_numbers_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "t.xlsx"
+    path.write_bytes(a_workbook(("Sheet1", [("x", "y"), (2.5, 1), ("3.000", 2), (4, 3)])))
+
+    table = read_table(path, TableFormat.xlsx, ParseOptions(), limits=TableLimits())
+
+    assert "numbers_as_text" in codes(table)
+
+
+def test_types_and_null_values_hold_for_numbers_in_json(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"zip": 1234, "y": -999}\n{"zip": 99, "y": 5}\n')
+    options = ParseOptions(types={"zip": "category"}, null_values=("-999",))
+
+    table = read_table(path, TableFormat.jsonl, options, limits=TableLimits())
+
+    assert table.frame.to_dict(as_series=False) == {"zip": ["1234", "99"], "y": [None, 5]}
+    assert table.warnings == ()
+    assert table.readings["y"].null_values == ("-999",)

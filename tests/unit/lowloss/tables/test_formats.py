@@ -122,7 +122,7 @@ def test_json_objects_are_rows(tmp_path: Path, data: bytes) -> None:
 
 def test_packed_json_can_be_named(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl.gz"
-    path.write_bytes(gzip.compress(b'{"a": 1}\n{"a": null}\n'))
+    path.write_bytes(gzip.compress(b'{"a": 1}\n{"a": null}\n', mtime=0))
 
     table = read_table(path, TableFormat.jsonl, ParseOptions(), limits=TableLimits())
 

@@ -1,0 +1,95 @@
+"""Reads the columns of strings of one file, and says which of the options fitted none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from lowloss.errors import InvalidRequest
+from lowloss.results import Reading, TableWarning
+from lowloss.tables.columns import ColumnReader, read_columns
+from lowloss.tables.options import ParseOptions
+from lowloss.tables.remarks import warn_of_type, warn_of_unused_format
+
+SHOWN_NAMES = 20
+
+
+@dataclass(frozen=True)
+class TypedColumns:
+    """Columns with their types, and what a `Table` tells of them.
+
+    In `unreadable` rows some cell is missing because it could not be read.
+    """
+
+    values: list[pl.Series]
+    readings: Mapping[str, Reading]
+    words: Mapping[str, tuple[str, str]]
+    unreadable: pl.Series | None
+
+
+def read_typed(
+    columns: list[pl.Series],
+    options: ParseOptions,
+    warnings: list[TableWarning],
+    *,
+    earlier: Mapping[str, Reading] | None,
+    exact: frozenset[str] = frozenset(),
+) -> TypedColumns:
+    """Read columns of strings, and empty the list; those named in `earlier` as they were before.
+
+    A program wrote the numbers of `exact` columns, with points: what they look like proves nothing
+    of how people wrote the others.
+    """
+    names = [column.name for column in columns]
+    plain = [columns.pop(p) for p in reversed(range(len(columns))) if columns[p].name in exact]
+    pointed = options.model_copy(update={"decimal": ".", "thousands": None})
+    parts = ((columns, options), (plain, pointed))
+    values: dict[str, pl.Series] = {}
+    readers = []
+    for series_of_part, options_of_part in parts:
+        reader = ColumnReader(options_of_part, earlier or {}, warnings)
+        values |= {series.name: series for series in read_columns(series_of_part, reader)}
+        readers.append(reader)
+    in_order = [values[name] for name in names]
+    if earlier is None:
+        _warn_of_unused(in_order, options, readers, warnings)
+    warnings.sort(key=lambda w: names.index(w.column) if w.column in names else -1)
+    readings = {name: reading for reader in readers for name, reading in reader.decided.items()}
+    if options.null_values:
+        update = {"null_values": options.null_values}
+        readings = {name: reading.model_copy(update=update) for name, reading in readings.items()}
+    words = {name: pair for reader in readers for name, pair in reader.words.items()}
+    unreadable = [reader.unreadable for reader in readers if reader.unreadable is not None]
+    is_unreadable = unreadable[0] if unreadable else None
+    for other in unreadable[1:]:
+        is_unreadable = is_unreadable | other
+    return TypedColumns(in_order, readings, words, is_unreadable)
+
+
+def check_types(options: ParseOptions, names: list[str]) -> None:
+    """Raise InvalidRequest where a type is given to a column that the table does not have."""
+    for name in options.types or {}:
+        if name not in names:
+            raise InvalidRequest(
+                f"types names the column {name!r}, which the table does not have",
+                field="types",
+                fix=f"its columns are {', '.join(names[:SHOWN_NAMES])}",
+            )
+
+
+def _warn_of_unused(
+    values: list[pl.Series],
+    options: ParseOptions,
+    readers: list[ColumnReader],
+    warnings: list[TableWarning],
+) -> None:
+    """Say which types and which format of dates fitted no cell."""
+    kinds = options.types or {}
+    for series in values:
+        kind = kinds.get(series.name, "category")
+        if series.dtype == pl.String and series.count() and kind != "category":
+            warnings.append(warn_of_type(series, kind))
+    if options.date_format and not any(reader.is_format_used for reader in readers):
+        warnings.append(warn_of_unused_format(options.date_format))
