@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from lowloss.results import QUANTILES, Column, ColumnKind, Histogram, Level
+from lowloss.errors import JobFailed
+from lowloss.results import QUANTILES, Column, ColumnKind, Dataset, Histogram, Level
 from lowloss.tables.cells import format_label
 from lowloss.tables.table import Table
 from service.settings import Limits
@@ -26,6 +27,15 @@ UUID = r"(?i)^\{?[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}\}?$"
 CODES, ROWS_OF_CODE = range(3, 21), 10
 """The numbers of codes that an integer category may have, and the least mean rows of a code."""
 MIN_ROWS_OF_CODE = 2
+KINDS_OF_VALUES = {
+    ColumnKind.categorical: True,
+    ColumnKind.text: True,
+    ColumnKind.numeric: False,
+    ColumnKind.integer_category: False,
+    ColumnKind.boolean: False,
+    ColumnKind.date: False,
+}
+"""Whether the values of a column of a kind are texts, where that follows from the kind."""
 BINS = 20
 DAY_MICROSECONDS = 86_400_000_000
 
@@ -45,6 +55,25 @@ class _ValueCounts:
 def profile_table(table: Table, *, limits: Limits) -> tuple[Column, ...]:
     """Profile every column."""
     return tuple(_profile_column(column, limits, table) for column in table.frame)
+
+
+def check_is_as_profiled(table: Table, dataset: Dataset) -> None:
+    """Raise JobFailed where an earlier version of lowloss read the dataset otherwise."""
+    names = [column.name for column in dataset.profile]
+    changed = [
+        column.name
+        for column in dataset.profile
+        if column.name in table.frame.columns
+        and column.kind in KINDS_OF_VALUES
+        and (table.frame[column.name].dtype == pl.String) != KINDS_OF_VALUES[column.kind]
+    ]
+    if table.frame.columns != names or table.frame.height != dataset.rows or changed:
+        where = f" (column {changed[0]!r})" if changed else ""
+        raise JobFailed(
+            "dataset_read_otherwise",
+            f"another version of lowloss read the dataset otherwise when it was uploaded{where}: "
+            "delete the dataset, upload the table again, and submit the job anew",
+        )
 
 
 def _profile_column(column: pl.Series, limits: Limits, table: Table) -> Column:

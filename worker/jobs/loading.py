@@ -7,10 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import polars as pl
-
-from lowloss.errors import JobFailed
-from lowloss.results import ColumnKind, Curve, Dataset, Trial
+from lowloss.results import Curve, Dataset, Trial
 from lowloss.spec import JobSpec
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.read import read_table
@@ -24,20 +21,11 @@ from service.store.jobs import get_job, list_earlier_jobs
 from service.store.queue import Fence
 from service.store.trials import list_curves, list_trials
 from service.tables.check import CheckedJob, check_job
+from service.tables.profile import check_is_as_profiled
 from worker.data.prepare import Prepared, prepare
 from worker.engine.cohort.program import Programs
 from worker.trials.checkpoints import load_checkpoints
 from worker.trials.loop import EarlierAttempts
-
-KINDS_OF_VALUES = {
-    ColumnKind.categorical: True,
-    ColumnKind.text: True,
-    ColumnKind.numeric: False,
-    ColumnKind.integer_category: False,
-    ColumnKind.boolean: False,
-    ColumnKind.date: False,
-}
-"""Whether the values of a column of a kind are texts, where that follows from the kind."""
 
 
 @dataclass(frozen=True)
@@ -126,24 +114,5 @@ def read_dataset(
     copy_blob(database, dataset.sha256, path)
     table = read_table(path, dataset.format, options, limits=resources.limits)
     path.unlink()
-    _check_is_as_profiled(table, dataset)
+    check_is_as_profiled(table, dataset)
     return table
-
-
-def _check_is_as_profiled(table: Table, dataset: Dataset) -> None:
-    """Raise JobFailed where an earlier version of lowloss read the dataset otherwise."""
-    names = [column.name for column in dataset.profile]
-    changed = [
-        column.name
-        for column in dataset.profile
-        if column.name in table.frame.columns
-        and column.kind in KINDS_OF_VALUES
-        and (table.frame[column.name].dtype == pl.String) != KINDS_OF_VALUES[column.kind]
-    ]
-    if table.frame.columns != names or table.frame.height != dataset.rows or changed:
-        where = f" (column {changed[0]!r})" if changed else ""
-        raise JobFailed(
-            "dataset_read_otherwise",
-            f"another version of lowloss read the dataset otherwise when it was uploaded{where}: "
-            "delete the dataset, upload the table again, and submit the job anew",
-        )

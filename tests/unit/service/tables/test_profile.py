@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,10 +11,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from lowloss.results import Column, ColumnKind
+from lowloss.errors import JobFailed
+from lowloss.results import Column, ColumnKind, Dataset, TableFormat
 from lowloss.tables.table import Table
 from service.settings import Limits
-from service.tables.profile import profile_table
+from service.tables.profile import check_is_as_profiled, profile_table
 from tests.builders.tables import LIMITS, read
 
 
@@ -185,3 +186,40 @@ def test_few_of_many_levels_are_kept(kind: type) -> None:
         ("1001", 1),
     ]
     assert len(column.levels) == 10
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {"profile": {"kind": ColumnKind.categorical}},
+        {"profile": {"name": "z"}},
+        {"rows": 4},
+    ],
+)
+def test_a_table_that_an_earlier_version_read_otherwise_trains_no_job(
+    stored: dict[str, Any],
+) -> None:
+    table = Table(pl.DataFrame({"x": [1.5, 2.5, 4.0]}))
+    (column,) = profile_table(table, limits=LIMITS)
+    changed = column.model_copy(update=stored.pop("profile", {}))
+    values = {"rows": 3, "profile": (column,)}
+
+    check_is_as_profiled(table, a_dataset(**values))
+    with pytest.raises(JobFailed) as failed:
+        check_is_as_profiled(table, a_dataset(**values | {"profile": (changed,)} | stored))
+
+    assert failed.value.reason == "dataset_read_otherwise"
+    assert "upload the table again" in str(failed.value)
+
+
+def a_dataset(**values: Any) -> Dataset:
+    return Dataset(
+        id="ds_1",
+        name="t",
+        sha256="0" * 64,
+        format=TableFormat.csv,
+        size_bytes=1,
+        columns=1,
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        **values,
+    )
