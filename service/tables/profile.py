@@ -64,6 +64,8 @@ def check_is_as_profiled(table: Table, dataset: Dataset) -> None:
         column.name
         for column in dataset.profile
         if column.name in table.frame.columns
+        # A flag, one value or missing, is categorical whatever its values are.
+        and column.distinct > 1
         and column.kind in KINDS_OF_VALUES
         and (table.frame[column.name].dtype == pl.String) != KINDS_OF_VALUES[column.kind]
     ]

@@ -212,6 +212,15 @@ def test_a_table_that_an_earlier_version_read_otherwise_trains_no_job(
     assert "upload the table again" in str(failed.value)
 
 
+def test_a_flag_of_numbers_is_read_as_it_was_profiled() -> None:
+    table = Table(pl.DataFrame({"x": [5, None, 5, None], "y": [1.5, 2.5, 4.0, 0.5]}))
+    profile = profile_table(table, limits=LIMITS)
+
+    check_is_as_profiled(table, a_dataset(rows=4, profile=profile))
+
+    assert profile[0].kind is ColumnKind.categorical
+
+
 def a_dataset(**values: Any) -> Dataset:
     return Dataset(
         id="ds_1",
