@@ -266,7 +266,12 @@ class ColumnReader:
         if not numbers.shapes:
             return NOTHING
         options = self.options
-        return decide_notation(numbers.shapes, decimal=options.decimal, group=options.thousands)
+        decision = decide_notation(numbers.shapes, decimal=options.decimal, group=options.thousands)
+        if decision.readable == numbers.shapes.total():
+            return decision
+        # The options are those of the file: a column that is written otherwise speaks for itself.
+        detected = decide_notation(numbers.shapes)
+        return detected if detected.readable > decision.readable else decision
 
     def _choose_numbers(
         self, text: pl.Series, numbers: Numbers, decision: Decision, *, is_forced: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import polars as pl
@@ -14,6 +15,9 @@ from lowloss.tables.limits import TableLimits
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.table import Table, check_names, check_size
 from lowloss.tables.typed import check_types, read_typed
+
+NOT_JSON = re.compile(rb"[:\[,]\s*(?:NaN|-?Infinity)\b")
+"""What Python's `json` writes for floats that JSON does not have."""
 
 
 def read_json(
@@ -65,7 +69,9 @@ def _parse(data: bytes) -> pl.DataFrame:
         reason = next(iter(str(error).splitlines()), "damaged")
         raise TableUnreadable(
             f"the file is not JSON of one object a line: {reason}",
-            fix="write it by DataFrame.to_json(path, orient='records', lines=True)",
+            fix="JSON has no NaN: write null for a missing number"
+            if NOT_JSON.search(data)
+            else "write it by DataFrame.to_json(path, orient='records', lines=True)",
         ) from error
     return frame
 

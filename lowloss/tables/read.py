@@ -17,6 +17,7 @@ from lowloss.tables.json_lines import read_json
 from lowloss.tables.limits import TableLimits
 from lowloss.tables.npz import read_npz
 from lowloss.tables.options import ParseOptions
+from lowloss.tables.remarks import warn_of_one_column
 from lowloss.tables.rows import drop_odd_rows
 from lowloss.tables.spreadsheets import to_csv
 from lowloss.tables.table import Table, check_names, check_size
@@ -84,6 +85,8 @@ def read_csv(
     typed = read_typed(untyped, options, warnings, earlier=earlier, exact=exact_names)
     frame = _drop_empty_rows(pl.DataFrame(typed.values), typed.unreadable, at_end=not is_training)
     check_size(frame.height, frame.width, limits)
+    if is_training and frame.width == 1 and _has_text(frame.to_series()):
+        warnings.append(warn_of_one_column(frame.to_series()))
     return Table(frame, warnings=tuple(warnings), readings=typed.readings, words=typed.words)
 
 
@@ -184,6 +187,10 @@ def _name_first(names: tuple[str, ...], warnings: list[TableWarning]) -> str:
         )
     )
     return name
+
+
+def _has_text(column: pl.Series) -> bool:
+    return column.dtype == pl.String and column.count() > 0
 
 
 def _is_empty(column: pl.Series) -> bool:

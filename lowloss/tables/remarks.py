@@ -142,6 +142,17 @@ def warn_of_type(text: pl.Series, kind: str) -> TableWarning:
     )
 
 
+def warn_of_one_column(text: pl.Series) -> TableWarning:
+    """Say that nothing was found that splits the lines."""
+    return warn(
+        "one_column",
+        text,
+        text.is_not_null(),
+        detail="the table has one column of text, such as {example}: nothing splits its lines",
+        fix="give delimiter if the lines have one, such as delimiter=^",
+    )
+
+
 def warn_of_unused_format(pattern: str) -> TableWarning:
     """Say that a format of dates fits no column."""
     return TableWarning(

@@ -10,6 +10,7 @@ import polars as pl
 from lowloss.errors import InvalidRequest
 from lowloss.results import Reading, TableWarning
 from lowloss.tables.columns import ColumnReader, read_columns
+from lowloss.tables.notation import OTHER
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.remarks import warn_of_type, warn_of_unused_format
 
@@ -57,9 +58,7 @@ def read_typed(
         _warn_of_unused(in_order, options, readers, warnings)
     warnings.sort(key=lambda w: names.index(w.column) if w.column in names else -1)
     readings = {name: reading for reader in readers for name, reading in reader.decided.items()}
-    if options.null_values:
-        update = {"null_values": options.null_values}
-        readings = {name: reading.model_copy(update=update) for name, reading in readings.items()}
+    readings = {name: _complete(reading, options) for name, reading in readings.items()}
     words = {name: pair for reader in readers for name, pair in reader.words.items()}
     unreadable = [reader.unreadable for reader in readers if reader.unreadable is not None]
     is_unreadable = unreadable[0] if unreadable else None
@@ -77,6 +76,17 @@ def check_types(options: ParseOptions, names: list[str]) -> None:
                 field="types",
                 fix=f"its columns are {', '.join(names[:SHOWN_NAMES])}",
             )
+
+
+def _complete(reading: Reading, options: ParseOptions) -> Reading:
+    """Add to a reading what later rows may have, and this table's cells did not show.
+
+    Beside a known decimal mark the other one can only group digits.
+    """
+    update: dict[str, object] = {"null_values": options.null_values or ()}
+    if reading.kind == "number" and not reading.group and options.thousands is None:
+        update["group"] = OTHER[reading.decimal]
+    return reading.model_copy(update=update)
 
 
 def _warn_of_unused(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lowloss.errors import InvalidRequest
+from lowloss.errors import InvalidRequest, TableUnreadable
 from lowloss.results import TableFormat
 from lowloss.tables.limits import TableLimits
 from lowloss.tables.options import ParseOptions
@@ -170,3 +170,40 @@ def test_types_and_null_values_hold_for_numbers_in_json(tmp_path: Path) -> None:
     assert table.frame.to_dict(as_series=False) == {"zip": ["1234", "99"], "y": [None, 5]}
     assert table.warnings == ()
     assert table.readings["y"].null_values == ("-999",)
+
+
+def test_an_option_that_a_column_contradicts_does_not_cost_the_column() -> None:
+    table = read_lines("pop;share\n1.250;0.5\n3.400;0.25\n", thousands=".")
+
+    assert table.frame.to_dict(as_series=False) == {"pop": [1250, 3400], "share": [0.5, 0.25]}
+
+
+def test_lines_that_nothing_splits_are_told() -> None:
+    table = read_lines("a^b\n1^x\n2^y\n")
+
+    assert codes(table) == {"one_column"}
+    assert table.frame.width == 1
+
+
+def test_grouped_digits_are_read_in_later_rows_though_training_had_none() -> None:
+    trained = read_lines("preis;qm\n154,5;52,84\n99,5;61,2\n")
+
+    later = read_csv(
+        b"preis;qm\n1.154,5;52,84\n99,5;1.250\n",
+        ParseOptions(),
+        limits=TableLimits(),
+        earlier=trained.readings,
+    )
+
+    assert later.frame.rows() == [(1154.5, 52.84), (99.5, 1250.0)]
+    assert later.warnings == ()
+
+
+def test_nan_in_json_is_refused_with_what_to_write(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"a": NaN, "b": 1}\n')
+
+    with pytest.raises(TableUnreadable) as caught:
+        read_table(path, TableFormat.jsonl, ParseOptions(), limits=TableLimits())
+
+    assert "write null" in str(caught.value.fix)
