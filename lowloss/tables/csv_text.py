@@ -26,9 +26,8 @@ from lowloss.tables.values import is_number, is_value
 
 MAX_PREAMBLE, MAX_FOOTER = 100, 20
 """The most records above the header, and below the rows, that may be no data."""
-RULER = re.compile(rb"(?m)^[ |+:]*-{2,}[-=+|: ]*\n")
-RULER_LINES = 5
-"""A line under a header drawn of hyphens, within the first lines."""
+RULER = re.compile(rb"[ |+:]*--[-=+|: ]*")
+"""A line drawn of hyphens under a header; each character fits in one way."""
 MAX_FILLED = 20
 """The most lines above the header that a spreadsheet may have filled up with delimiters."""
 HEADER_ROWS = 200
@@ -37,6 +36,8 @@ NOTE = re.compile(
     r"[^\W\d_].*[ \t:]|[ \t:].*[^\W\d_]|^[-=*_]{3,}$|^(?:sub)?totals?$", re.IGNORECASE
 )
 """What a note below a table looks like: words, a label, or a line; but no value."""
+NOTE_CHARACTERS = 200
+"""How much of a line is looked at for a note: the pattern takes quadratic time."""
 
 
 @dataclass(frozen=True)
@@ -80,26 +81,60 @@ def read_text(data: bytes, options: ParseOptions, warnings: list[TableWarning]) 
         data = data.strip(b"\n") + b"\n"
     if data.isspace():
         raise TableEmpty("the file is empty", fix="upload a CSV with a header and rows")
-    quote = options.quote or detect_quote(data, options.delimiter)
-    delimiter = options.delimiter or delimiter or detect_delimiter(data, quote)
-    records = split_records(data, delimiter, quote)
-    dialect = _Dialect("\t" if delimiter == BLANKS else delimiter, quote)
+    delimiter = options.delimiter or delimiter
+    ruler, others = _cut_ruler(data)
+    records, dialect = _split(others, delimiter, options.quote)
+    if ruler and _find_width(records) == 1:
+        # In the only column it may be a missing mark, or a name.
+        records, dialect = _split(data, delimiter, options.quote)
+    elif ruler:
+        warnings.append(_make_ruler_warning(ruler))
     return _lay_out(records, dialect, options, warnings)
+
+
+def _split(data: bytes, delimiter: str | None, quote: str | None) -> tuple[Records, _Dialect]:
+    """Split a CSV into records; a delimiter and a quote that are not given are detected."""
+    quote = quote or detect_quote(data, delimiter)
+    delimiter = delimiter or detect_delimiter(data, quote)
+    records = split_records(data, delimiter, quote)
+    return records, _Dialect("\t" if delimiter == BLANKS else delimiter, quote)
+
+
+def _cut_ruler(data: bytes) -> tuple[bytes, bytes]:
+    """Return the second line if it is a ruler with more lines below it, and the other lines."""
+    start = data.find(b"\n") + 1
+    end = data.find(b"\n", start) + 1
+    if not start or not 0 < end < len(data) or not RULER.fullmatch(data, start, end - 1):
+        return b"", data
+    return data[start : end - 1], data[:start] + data[end:]
+
+
+def _make_ruler_warning(ruler: bytes) -> TableWarning:
+    return TableWarning(
+        code="lines_skipped",
+        count=1,
+        example=ruler.decode()[:80],
+        detail="a line of hyphens below the header is no data and was left out",
+        fix="take it out of the file",
+    )
 
 
 def _drop_lines(data: bytes, options: ParseOptions) -> bytes:
     """Drop the lines that the uploader says are none of the table."""
-    for _ in range(options.skip_rows or 0):
-        data = data.partition(b"\n")[2]
+    data = skip_lines(data, options.skip_rows or 0)
     if options.comment:
         data = re.sub(rb"(?m)^" + re.escape(options.comment.encode()) + rb".*\n?", b"", data)
+    return data
+
+
+def skip_lines(data: bytes, count: int) -> bytes:
+    """Return what follows after the first lines."""
     end = 0
-    for _ in range(RULER_LINES):
-        end = data.find(b"\n", end) + 1 or len(data)
-    head = data[:end]
-    plain = RULER.sub(b"", head)
-    # A copy of all only where there is something to drop.
-    return data if len(plain) == len(head) else plain + data[end:]
+    for _ in range(count):
+        end = data.find(b"\n", end) + 1
+        if not end:
+            return b""
+    return data[end:]
 
 
 def _lay_out(
@@ -298,7 +333,7 @@ def _find_notes(body: Records, dialect: _Dialect, odd: np.ndarray, width: int) -
         if body.fields[index] >= width or len(notes) == MAX_FOOTER:
             break
         text = body.text(index)
-        if is_number(dialect.fields(text)[0]) or not NOTE.search(text):
+        if is_number(dialect.fields(text)[0]) or not NOTE.search(text[:NOTE_CHARACTERS]):
             break
         notes.append(index)
     has_rows = len(body.ends) - len(odd) >= 2
