@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lowloss.tables import csv_text, values
+from lowloss.tables import csv_text, footers, values
 from lowloss.tables.limits import TableLimits
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.read import read_csv
@@ -42,8 +42,8 @@ def test_long_cell_is_no_value_without_a_look(name: str, monkeypatch: pytest.Mon
 
 
 def test_note_is_known_by_its_first_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    watch = Watch(csv_text.NOTE)
-    monkeypatch.setattr(csv_text, "NOTE", watch)
+    watch = Watch(footers.NOTE)
+    monkeypatch.setattr(footers, "NOTE", watch)
 
     table = read_csv(
         f"a,b\n{ROWS}Source: {'x' * LONG}\n".encode(), ParseOptions(), limits=TableLimits()
