@@ -12,7 +12,7 @@ from lowloss.cli.builtin import builtin_csv
 from lowloss.cli.errors import PlainErrors
 from lowloss.cli.output import out, print_json, print_warnings
 from lowloss.cli.parameters import AsJson, Builtin, DatasetId
-from lowloss.cli.parsing import with_parse_options
+from lowloss.cli.parsing import refuse_options, with_parse_options
 from lowloss.cli.queries import run_query
 from lowloss.cli.rendering import results as render
 from lowloss.client.client import Client
@@ -45,17 +45,32 @@ def add_dataset(
 ) -> None:
     """Upload a table."""
     client: Client = ctx.obj
-    if builtin is not None:
-        dataset = client.upload(builtin_csv(builtin), name=name or builtin, format="csv")
-    elif sql is not None:
-        if database is None:
-            raise InvalidRequest("a query needs its database", field="--from", fix="give its URL")
-        dataset = client.upload(run_query(sql, database), name=name or "query")
-    elif path is not None:
+    _check_source({"PATH": path, "--builtin": builtin, "--sql": sql}, database)
+    if path is not None:
         dataset = client.upload(path, name=name, format=table_format, **options)
     else:
-        raise InvalidRequest("there is nothing to upload", field="PATH", fix="or use --builtin")
+        refuse_options({"format": table_format} | options, "only a file is parsed")
+        if builtin is not None:
+            dataset = client.upload(builtin_csv(builtin), name=name or builtin, format="csv")
+        else:
+            dataset = client.upload(run_query(str(sql), str(database)), name=name or "query")
     _show_dataset(dataset, as_json=as_json)
+
+
+def _check_source(sources: dict[str, Path | str | None], database: str | None) -> None:
+    """Raise InvalidRequest unless there is one source of a table, and a database of a query."""
+    present = [name for name, value in sources.items() if value is not None]
+    if not present:
+        raise InvalidRequest("there is nothing to upload", field="PATH", fix="or use --builtin")
+    if len(present) > 1:
+        raise InvalidRequest(
+            f"{' and '.join(present)} are several tables", field=present[0], fix="give one of them"
+        )
+    is_query = present == ["--sql"]
+    if is_query and database is None:
+        raise InvalidRequest("a query needs its database", field="--from", fix="give its URL")
+    if database is not None and not is_query:
+        raise InvalidRequest("only a query has a database", field="--from", fix="give --sql")
 
 
 @app.command("list")

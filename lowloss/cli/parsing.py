@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -60,6 +60,21 @@ def with_parse_options(command: Callable[..., None]) -> Callable[..., None]:
     run.__annotations__ = {p.name: p.annotation for p in [*parameters, *added]}
     del run.__wrapped__  # typer would read its signature
     return run
+
+
+def refuse_options(options: Mapping[str, Any], detail: str) -> None:
+    """Raise InvalidRequest where there are options of parsing and nothing to parse."""
+    for name, value in options.items():
+        if value is not None:
+            raise InvalidRequest(detail, field=_find_flag(name, value), fix="give a table's file")
+
+
+def _find_flag(name: str, value: object) -> str:
+    """Return the option of the command line by which a value was given."""
+    flags = {"null_values": "--null-value", "types": "--type"}
+    if name == "header" and value is False:
+        return "--no-header"
+    return flags.get(name, "--" + name.replace("_", "-"))
 
 
 def _read_types(pairs: Sequence[str]) -> dict[str, str]:

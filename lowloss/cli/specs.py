@@ -9,6 +9,7 @@ from typing import Any
 
 from lowloss.cli.builtin import builtin_csv
 from lowloss.cli.output import print_warnings
+from lowloss.cli.parsing import refuse_options
 from lowloss.client.client import Client
 from lowloss.errors import InvalidRequest
 
@@ -21,17 +22,19 @@ def find_dataset(
     The warnings of an upload are printed, a line each, on standard error.
     """
     if builtin is not None:
+        if dataset is not None:
+            raise InvalidRequest(
+                f"{dataset!r} and the built-in table {builtin!r} are two tables",
+                field="DATASET",
+                fix="leave it out, or --builtin",
+            )
+        refuse_options(options, "a built-in table is parsed already")
         return client.upload(builtin_csv(builtin), name=builtin, format="csv").id
     if dataset is not None and Path(dataset).is_file():
         uploaded = client.upload(Path(dataset), **options)
         print_warnings(uploaded.warnings)
         return uploaded.id
-    if options:
-        raise InvalidRequest(
-            f"{dataset!r} is parsed already",
-            field="--" + next(iter(options)).replace("_", "-"),
-            fix="give the table's file",
-        )
+    refuse_options(options, f"{dataset!r} is parsed already")
     return dataset
 
 

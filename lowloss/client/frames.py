@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from lowloss.errors import InvalidRequest
+from lowloss.errors import DuplicateColumns, InvalidRequest
 
 
 def is_frame(value: object) -> bool:
@@ -17,6 +18,7 @@ def is_frame(value: object) -> bool:
 
 def write_arrow(frame: Any) -> bytes:
     """Write a table as an Arrow IPC stream, by the library that it is of, or by nanoarrow."""
+    frame = _prepare(frame)
     if hasattr(frame, "write_ipc_stream"):
         buffer: io.BytesIO = frame.write_ipc_stream(None)
         return buffer.getvalue()
@@ -39,9 +41,7 @@ def write_arrow(frame: Any) -> bytes:
 def _write_with_pyarrow(frame: Any) -> bytes:
     arrow, ipc = import_module("pyarrow"), import_module("pyarrow.ipc")
     if hasattr(frame, "iloc"):
-        # An index without a name numbers the rows, and is no column.
-        has_index = any(name is not None for name in frame.index.names)
-        table = arrow.Table.from_pandas(frame, preserve_index=has_index)
+        table = arrow.Table.from_pandas(frame, preserve_index=False)
     else:
         table = arrow.table(frame)
     output = io.BytesIO()
@@ -52,6 +52,7 @@ def _write_with_pyarrow(frame: Any) -> bytes:
 
 def to_rows(frame: Any) -> list[dict[str, Any]]:
     """Return the rows of a table; None where a value is missing."""
+    frame = _prepare(frame)
     rows: list[dict[str, Any]]
     if hasattr(frame, "to_dicts"):
         rows = frame.to_dicts()
@@ -60,3 +61,23 @@ def to_rows(frame: Any) -> list[dict[str, Any]]:
     else:
         rows = frame.to_pylist()
     return rows
+
+
+def _prepare(frame: Any) -> Any:
+    """Return a table with the named index of pandas as columns; refuse columns of one name.
+
+    An index without a name numbers the rows, and is no column; nor is one named as a column is.
+    """
+    if hasattr(frame, "iloc"):
+        levels = [
+            name for name in frame.index.names if name is not None and name not in frame.columns
+        ]
+        frame = frame.reset_index(levels) if levels else frame
+    names = frame.columns if hasattr(frame, "iloc") else getattr(frame, "column_names", ())
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise DuplicateColumns(
+            f"two columns are named {', '.join(map(repr, twice))}",
+            fix="give every column a name of its own",
+        )
+    return frame

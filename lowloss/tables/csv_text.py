@@ -2,41 +2,36 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from dataclasses import dataclass
 
 import numpy as np
 
-from lowloss.errors import TableEmpty, TableRagged, TableUnreadable
+from lowloss.errors import TableEmpty, TableRagged
 from lowloss.results import TableWarning
 from lowloss.tables.decode import decode
 from lowloss.tables.dialect import (
     BLANKS,
+    Dialect,
     Record,
     detect_delimiter,
     detect_quote,
     is_header,
     read_sep_line,
 )
+from lowloss.tables.footers import find_notes
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.records import Records, split_records
-from lowloss.tables.values import is_number, is_value
+from lowloss.tables.values import is_value
 
-MAX_PREAMBLE, MAX_FOOTER = 100, 20
-"""The most records above the header, and below the rows, that may be no data."""
-RULER = re.compile(rb"(?m)^[ |+:]*-{2,}[-=+|: ]*\n")
-RULER_LINES = 5
-"""A line under a header drawn of hyphens, within the first lines."""
+MAX_PREAMBLE = 100
+"""The most records above the header that may be no data."""
+RULER = re.compile(rb"[ |+:]*--[-=+|: ]*")
+"""A line drawn of hyphens under a header; each character fits in one way."""
 MAX_FILLED = 20
 """The most lines above the header that a spreadsheet may have filled up with delimiters."""
 HEADER_ROWS = 200
 """Rows beside which the first record is judged to be a header or not."""
-NOTE = re.compile(
-    r"[^\W\d_].*[ \t:]|[ \t:].*[^\W\d_]|^[-=*_]{3,}$|^(?:sub)?totals?$", re.IGNORECASE
-)
-"""What a note below a table looks like: words, a label, or a line; but no value."""
 
 
 @dataclass(frozen=True)
@@ -55,21 +50,6 @@ class CsvText:
     rows: int
 
 
-@dataclass(frozen=True)
-class _Dialect:
-    delimiter: str
-    quote: str
-
-    def fields(self, text: str) -> Record:
-        """Return the fields of one record, whose quotes are regular."""
-        lines = io.StringIO(text, newline="")
-        reader = csv.reader(lines, delimiter=self.delimiter, quotechar=self.quote)
-        try:
-            return [field.strip() for field in next(reader, [])] or [""]
-        except csv.Error as error:
-            raise TableUnreadable(f"a line cannot be read: {error}", fix="check quotes") from error
-
-
 def read_text(data: bytes, options: ParseOptions, warnings: list[TableWarning]) -> CsvText:
     """Decode a CSV and find its rows; raise a TableInvalid that names the line."""
     data = decode(data, options.encoding, warnings)
@@ -80,30 +60,64 @@ def read_text(data: bytes, options: ParseOptions, warnings: list[TableWarning]) 
         data = data.strip(b"\n") + b"\n"
     if data.isspace():
         raise TableEmpty("the file is empty", fix="upload a CSV with a header and rows")
-    quote = options.quote or detect_quote(data, options.delimiter)
-    delimiter = options.delimiter or delimiter or detect_delimiter(data, quote)
-    records = split_records(data, delimiter, quote)
-    dialect = _Dialect("\t" if delimiter == BLANKS else delimiter, quote)
+    delimiter = options.delimiter or delimiter
+    ruler, others = _cut_ruler(data)
+    records, dialect = _split(others, delimiter, options.quote)
+    if ruler and _find_width(records) == 1:
+        # In the only column it may be a missing mark, or a name.
+        records, dialect = _split(data, delimiter, options.quote)
+    elif ruler:
+        warnings.append(_make_ruler_warning(ruler))
     return _lay_out(records, dialect, options, warnings)
+
+
+def _split(data: bytes, delimiter: str | None, quote: str | None) -> tuple[Records, Dialect]:
+    """Split a CSV into records; a delimiter and a quote that are not given are detected."""
+    quote = quote or detect_quote(data, delimiter)
+    delimiter = delimiter or detect_delimiter(data, quote)
+    records = split_records(data, delimiter, quote)
+    return records, Dialect("\t" if delimiter == BLANKS else delimiter, quote)
+
+
+def _cut_ruler(data: bytes) -> tuple[bytes, bytes]:
+    """Return the second line if it is a ruler with more lines below it, and the other lines."""
+    start = data.find(b"\n") + 1
+    end = data.find(b"\n", start) + 1
+    if not start or not 0 < end < len(data) or not RULER.fullmatch(data, start, end - 1):
+        return b"", data
+    return data[start : end - 1], data[:start] + data[end:]
+
+
+def _make_ruler_warning(ruler: bytes) -> TableWarning:
+    return TableWarning(
+        code="lines_skipped",
+        count=1,
+        example=ruler.decode()[:80],
+        detail="a line of hyphens below the header is no data and was left out",
+        fix="take it out of the file",
+    )
 
 
 def _drop_lines(data: bytes, options: ParseOptions) -> bytes:
     """Drop the lines that the uploader says are none of the table."""
-    for _ in range(options.skip_rows or 0):
-        data = data.partition(b"\n")[2]
+    data = skip_lines(data, options.skip_rows or 0)
     if options.comment:
         data = re.sub(rb"(?m)^" + re.escape(options.comment.encode()) + rb".*\n?", b"", data)
+    return data
+
+
+def skip_lines(data: bytes, count: int) -> bytes:
+    """Return what follows after the first lines."""
     end = 0
-    for _ in range(RULER_LINES):
-        end = data.find(b"\n", end) + 1 or len(data)
-    head = data[:end]
-    plain = RULER.sub(b"", head)
-    # A copy of all only where there is something to drop.
-    return data if len(plain) == len(head) else plain + data[end:]
+    for _ in range(count):
+        end = data.find(b"\n", end) + 1
+        if not end:
+            return b""
+    return data[end:]
 
 
 def _lay_out(
-    records: Records, dialect: _Dialect, options: ParseOptions, warnings: list[TableWarning]
+    records: Records, dialect: Dialect, options: ParseOptions, warnings: list[TableWarning]
 ) -> CsvText:
     width = _find_width(records)
     if width > 1:
@@ -134,7 +148,7 @@ def _find_width(records: Records) -> int:
     return first if counts[first] == counts.max() else int(counts.argmax())
 
 
-def _find_first(records: Records, dialect: _Dialect, width: int, *, has_titles: bool) -> int:
+def _find_first(records: Records, dialect: Dialect, width: int, *, has_titles: bool) -> int:
     """Return the index of the first record of full width.
 
     Titles that are filled up with delimiters are passed over where a full header follows.
@@ -154,7 +168,7 @@ def _find_first(records: Records, dialect: _Dialect, width: int, *, has_titles: 
 
 def _find_names(
     records: Records,
-    dialect: _Dialect,
+    dialect: Dialect,
     first: int,
     width: int,
     *,
@@ -235,7 +249,7 @@ def _is_title(record: Record, width: int) -> bool:
     return len(record) < width or not all(record)
 
 
-def _warn_of_preamble(above: list[Record], dialect: _Dialect, warnings: list[TableWarning]) -> None:
+def _warn_of_preamble(above: list[Record], dialect: Dialect, warnings: list[TableWarning]) -> None:
     if above:
         warnings.append(
             TableWarning(
@@ -261,17 +275,14 @@ def _make_headerless(first: Record) -> TableWarning:
 
 def _fit_rows(
     body: Records,
-    dialect: _Dialect,
+    dialect: Dialect,
     width: int,
     *,
     first_line: int,
     warnings: list[TableWarning],
 ) -> Records:
     """Return rows of `width` fields: without notes below them, and without trailing delimiters."""
-    odd = np.flatnonzero(body.fields != width)
-    if not odd.size:
-        return body
-    notes = _find_notes(body, dialect, odd, width)
+    notes = find_notes(body, dialect, width)
     if notes:
         example = body.text(notes[0])
         warnings.append(
@@ -281,32 +292,18 @@ def _fit_rows(
                 rows=(),
                 example=example[:80],
                 detail=f"lines below the rows are no data and were left out: {len(notes)}",
-                fix="take them out, or fill up their fields if they are rows",
+                fix="take them out, or fill in their fields if they are rows",
             )
         )
         is_row = np.ones(len(body.ends), dtype=bool)
         is_row[notes] = False
         body = body.select(is_row)
-        odd = odd[: len(odd) - len(notes)]
+    odd = np.flatnonzero(body.fields != width)
     return _trim_rows(body, dialect, odd, width, first_line=first_line)
 
 
-def _find_notes(body: Records, dialect: _Dialect, odd: np.ndarray, width: int) -> list[int]:
-    """Return the last records that are shorter than rows, and words."""
-    notes: list[int] = []
-    for index in range(len(body.ends) - 1, -1, -1):
-        if body.fields[index] >= width or len(notes) == MAX_FOOTER:
-            break
-        text = body.text(index)
-        if is_number(dialect.fields(text)[0]) or not NOTE.search(text):
-            break
-        notes.append(index)
-    has_rows = len(body.ends) - len(odd) >= 2
-    return notes[::-1] if has_rows else []
-
-
 def _trim_rows(
-    body: Records, dialect: _Dialect, odd: np.ndarray, width: int, *, first_line: int
+    body: Records, dialect: Dialect, odd: np.ndarray, width: int, *, first_line: int
 ) -> Records:
     """Take off delimiters that trail behind the last field; raise TableRagged for other rows."""
     if not odd.size:

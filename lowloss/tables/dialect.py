@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from lowloss.errors import TableUnreadable
 from lowloss.tables.values import is_missing, is_number, is_value
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -23,6 +24,28 @@ LIKELY = 0.9
 """The share of lines that a delimiter must split alike for runs of blanks not to be tried."""
 
 Record = list[str]
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """The delimiter and the quote of a CSV whose quotes are regular."""
+
+    delimiter: str
+    quote: str
+
+    @property
+    def blanks(self) -> str:
+        """What a row without values has between its ends."""
+        return f" \t{self.delimiter}"
+
+    def fields(self, text: str) -> Record:
+        """Return the fields of one record."""
+        lines = io.StringIO(text, newline="")
+        reader = csv.reader(lines, delimiter=self.delimiter, quotechar=self.quote)
+        try:
+            return [field.strip() for field in next(reader, [])] or [""]
+        except csv.Error as error:
+            raise TableUnreadable(f"a line cannot be read: {error}", fix="check quotes") from error
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import codecs
 import re
-import zipfile
 from pathlib import Path
+from zipfile import BadZipFile
 
 from lowloss.results import TableFormat
+from lowloss.tables.archives import list_members
 
 START_BYTES = 4096
 STREAM = b"\xff\xff\xff\xff"
@@ -16,7 +17,10 @@ OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
 def guess_format(path: Path) -> TableFormat:
-    """Return the format of a file; what has no mark of another is a CSV."""
+    """Return the format of a file; what has no mark of another is a CSV.
+
+    Raise TableUnreadable for an archive of too many files to be one.
+    """
     with path.open("rb") as file:
         start = file.read(START_BYTES).removeprefix(codecs.BOM_UTF8)
     if start.startswith(b"PAR1"):
@@ -32,9 +36,8 @@ def guess_format(path: Path) -> TableFormat:
 
 def _guess_archive(path: Path) -> TableFormat:
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except zipfile.BadZipFile:
+        names = list_members(path)
+    except BadZipFile:
         return TableFormat.csv  # which says that the archive is damaged
     if any(name.startswith("xl/") for name in names):
         return TableFormat.xlsx

@@ -43,9 +43,12 @@ MULTIPLES: dict[str, float] = {
     "T": 1e12,
     "tn": 1e12,
 }
+UNIT_LETTERS = frozenset("mbTB")
+"""Multiples that are as often units: metres, bits, tesla, bytes."""
 BYTES = {"B": 1.0, "KB": 1e3, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "PB": 1e15}
-SHARED = 0.95
-"""The share of a column's cells that must have the unit, unless it is a currency or a percent."""
+SHARED, MOSTLY = 0.95, 0.5
+"""The share of a column's cells that must have the unit, unless it is a currency or a percent; and
+the share above which a letter is one that may be a multiple, too."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,9 @@ def split_numbers(tidy: pl.Series, around: Surroundings | None = None) -> Number
     """Split tidy texts at their numbers, and decide what stands behind them unless it is given."""
     parts = _split(tidy)
     present = parts.filter(pl.col("body").is_not_null())
-    around = around or decide_surroundings(present["unit"])
+    if around is None:
+        has_currency = present["before"].count() > 0
+        around = decide_surroundings(present["unit"], has_currency=has_currency)
     before = present["before"].drop_nulls().unique().to_list()
     behind = [unit for unit in present["unit"].unique() if re.fullmatch(CURRENCY, unit)]
     around = replace(around, currencies=tuple(sorted({*before, *behind})))
@@ -175,14 +180,18 @@ def count_shapes(shapes: pl.Series) -> Counter[str]:
     return Counter(dict(shapes.drop_nulls().value_counts().iter_rows()))
 
 
-def decide_surroundings(units: pl.Series) -> Surroundings:
-    """Decide what the texts behind numbers mean: a unit of all, multiples, or nothing."""
+def decide_surroundings(units: pl.Series, *, has_currency: bool = False) -> Surroundings:
+    """Decide what the texts behind numbers mean: a unit of all, multiples, or nothing.
+
+    A letter that may be a unit is a multiple only beside another one or a currency.
+    """
     counts = Counter(dict(units.value_counts().iter_rows()))
     bare = counts.pop("", 0)
     if not counts:
         return Surroundings()
     names, total = set(counts), bare + counts.total()
-    if len(names) > 1 or bare or names == {"k"}:
+    is_letter = len(names) == 1 and names <= UNIT_LETTERS and not has_currency
+    if not is_letter and (len(names) > 1 or bare or names == {"k"}):
         for multiples in (BYTES, MULTIPLES):
             if names <= set(multiples) and not (multiples is MULTIPLES and names == {"m", "k"}):
                 return Surroundings(multiples=tuple((n, multiples[n]) for n in sorted(names)))
@@ -190,7 +199,8 @@ def decide_surroundings(units: pl.Series) -> Surroundings:
     singular = _to_singular(unit)
     share = sum(count for name, count in counts.items() if _to_singular(name) == singular) / total
     shared = Surroundings(unit)
-    return shared if shared.is_plain or share >= SHARED else Surroundings()
+    is_shared = share > MOSTLY if is_letter else share >= SHARED
+    return shared if shared.is_plain or is_shared else Surroundings()
 
 
 def _to_singular(unit: str) -> str:

@@ -9,7 +9,7 @@ from lowloss.tables.dates import Order
 from lowloss.tables.evidence import find_mark
 from lowloss.tables.marks import MISSING_AMONG_NUMBERS
 from lowloss.tables.notation import Mark, Notation
-from lowloss.tables.numbers import Surroundings
+from lowloss.tables.numbers import Surroundings, split_numbers, tidy_signs
 
 SHOWN_ROWS, SHOWN_CHARACTERS = 5, 80
 """How many rows a warning names, and how much of a cell."""
@@ -28,22 +28,29 @@ def warn(code: str, text: pl.Series, is_row: pl.Series, *, detail: str, fix: str
     `{name}` and `{count}` are filled in, too.
     """
     rows = find_rows(is_row)
-    example = str(text[rows[0] - 1])[:SHOWN_CHARACTERS]
-    count = int(is_row.sum() or 0)
-    words = {
-        "name": repr(text.name),
-        "count": f"{count:,} cell{'' if count == 1 else 's'}",
-        "example": f"{example!r} in row {rows[0]}",
-    }
+    words = _describe(text, is_row) | {"name": repr(text.name)}
     return TableWarning(
         code=code,
         column=text.name,
-        count=count,
+        count=int(is_row.sum() or 0),
         rows=rows,
-        example=example,
+        example=_cut_cell(text, rows[0]),
         detail=_fill(detail, words),
         fix=fix,
     )
+
+
+def _describe(text: pl.Series, is_row: pl.Series) -> dict[str, str]:
+    """Say how many cells there are where something holds, and show one."""
+    count, row = int(is_row.sum() or 0), find_rows(is_row)[0]
+    return {
+        "count": f"{count:,} cell{'' if count == 1 else 's'}",
+        "example": f"{_cut_cell(text, row)!r} in row {row}",
+    }
+
+
+def _cut_cell(text: pl.Series, row: int) -> str:
+    return str(text[row - 1])[:SHOWN_CHARACTERS]
 
 
 def _fill(detail: str, words: dict[str, str]) -> str:
@@ -189,12 +196,22 @@ def warn_of_currencies(text: pl.Series, around: Surroundings) -> TableWarning:
 
 def warn_of_units(text: pl.Series, around: Surroundings) -> TableWarning:
     """Say that a unit was left off, or multiplied out."""
+    parts = split_numbers(tidy_signs(text), around).parts
+    unit, is_number = parts["unit"], parts["body"].is_not_null()
+    has_unit = is_number & (unit != "")
+    for currency in set(around.currencies) - set(around.units):
+        has_unit &= unit != currency
     listed = ", ".join(map(repr, around.units))
     done = "left off" if around.unit else "multiplied out"
+    detail = f"{listed} behind the numbers of {{name}} was {done} in {{count}}, such as {{example}}"
+    is_bare = is_number & (unit == "")
+    if around.unit and is_bare.any():
+        words = _describe(text, is_bare)
+        detail += f"; {words['count']} without it, such as {words['example']}, were read alike"
     return warn(
         "units_removed",
         text,
-        text.is_not_null(),
-        detail=f"{listed} behind the numbers of {{name}} was {done}, such as {{example}}",
+        has_unit,
+        detail=detail,
         fix="set its type to category if they are names",
     )

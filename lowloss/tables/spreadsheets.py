@@ -93,13 +93,14 @@ def _write(rows: Sequence[Sequence[object]]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     for row in rows:
-        cells = [_write_cell(cell) for cell in row]
+        cells = [write_cell(cell) for cell in row]
         # A row of one empty field would be quoted, and count as a cell.
         writer.writerow(cells if any(cells) or len(cells) > 1 else [])
     return text.getvalue().encode()
 
 
-def _write_cell(cell: object) -> str:
+def write_cell(cell: object) -> str:
+    """Write a cell as a CSV has it: numbers with points, dates in ISO 8601, durations as clocks."""
     match cell:
         case bool():
             return str(cell)
@@ -111,6 +112,9 @@ def _write_cell(cell: object) -> str:
         case date() | time():
             return cell.isoformat()
         case timedelta():
-            minutes, seconds = divmod(cell.total_seconds(), 60)
-            return f"{int(minutes) // 60}:{int(minutes) % 60:02}:{seconds:06.3f}"
+            # Rounded before it is split, and without its sign: else 59.9997 s has a 60th second.
+            length = round(abs(cell) / timedelta(milliseconds=1))
+            sign = "-" if length and cell < timedelta() else ""
+            minutes, rest = divmod(length, 60_000)
+            return f"{sign}{minutes // 60}:{minutes % 60:02}:{rest // 1000:02}.{rest % 1000:03}"
     return str(cell).replace("\0", "")

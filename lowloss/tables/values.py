@@ -16,6 +16,8 @@ DATE = re.compile(
     r"|\d{1,3}:\d{2}(?::\d{2}(?:\.\d+)?)?"
 )
 """A date, a time or both, in digits, loosely."""
+MAX_CHARACTERS = 200
+"""The longest text that is matched: the patterns take quadratic time, and no value is so long."""
 
 
 def is_number(text: str) -> bool:
@@ -35,6 +37,8 @@ def is_missing(text: str) -> bool:
 def is_value(text: str) -> bool:
     """Return whether a text is a number or a date in some notation."""
     text = text.strip()
+    if len(text) > MAX_CHARACTERS:
+        return False
     return bool(NUMBER.fullmatch(text) or DATE.fullmatch(text))
 
 

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from urllib.parse import quote
 
 import polars as pl
 import pytest
@@ -50,8 +51,12 @@ def test_rows_of_a_query_are_uploaded(run: Run, houses: str) -> None:
     [
         ("SELECT nothing FROM houses", None, "--sql: the query failed: "),
         ("DROP TABLE houses", None, "--sql: the query failed: "),
-        ("SELECT 1", "mysql://host/name", "--from: 'mysql://host/name' is no database"),
-        ("SELECT 1", "sqlite:///no/such/file.db", "--sql: the query failed: "),
+        ("SELECT 1", "mysql://host/name", "--from: 'mysql' is no database that is read"),
+        ("SELECT 1", "houses.db", "--from: the URL of the database has no scheme"),
+        ("SELECT 1", "sqlite:///no/such/file.db", "--from: there is no file 'no/such/file.db'"),
+        ("SELECT 1", "sqlite:///", "--from: there is no file ''"),
+        ("SELECT 1", "sqlite://houses.db", "--from: the URL has no path"),
+        ("SELECT 1 AS a, 2 AS b, 3 AS a", None, "two columns are named 'a'"),
     ],
 )
 def test_query_that_fails_is_one_line(
@@ -62,6 +67,80 @@ def test_query_that_fails_is_one_line(
     assert done.stderr.startswith(f"error: {shown}")
     assert done.stderr.count("\n") == 1
     assert done.exit_code == cli.REFUSED
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://user:SECRET@host/name",
+        "user:SECRET@host/name",
+        "//user:SECRET@host/name",
+        "oracle:SECRET@host",
+        "postgresql://user:SECRET@[::1/name",
+        "postgresql://user:SECRET%zz@127.0.0.1:1/name",
+        "postgresql://user:SECRET/s@127.0.0.1/name",
+        "postgresql://user:x/SECRET@127.0.0.1:1/name",
+        "postgresql://127.0.0.1:1/name?password=SECRET%zz",
+        "postgresql://user:SECRET@127.0.0.1:1/name",
+    ],
+)
+def test_password_of_a_database_is_not_shown(run: Run, url: str) -> None:
+    done = run("datasets", "add", "--sql", "SELECT 1", "--from", url)
+
+    assert done.exit_code == cli.REFUSED
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert "SECRET" not in done.output
+
+
+@pytest.mark.parametrize("name", ["what?.db", "a#1.db", "100%.db", "a b.db"])
+@pytest.mark.parametrize("is_quoted", [True, False])
+def test_any_path_can_be_named(tmp_path: Path, name: str, *, is_quoted: bool) -> None:
+    with sqlite3.connect(tmp_path / name) as connection:
+        connection.execute("CREATE TABLE t AS SELECT 7 AS x")
+    connection.close()
+    path = f"{tmp_path}/{name}"
+
+    table = run_query("SELECT x FROM t", "sqlite:///" + (quote(path) if is_quoted else path))
+
+    assert table.to_pylist() == [{"x": 7}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (("t.csv", "--sql", "SELECT 1", "--from", "sqlite:///x"), "PATH"),
+        (("--builtin", "iris", "--sql", "SELECT 1", "--from", "sqlite:///x"), "--builtin"),
+        (("t.csv", "--builtin", "iris"), "PATH"),
+        (("--sql", "SELECT 1", "--from", "sqlite:///x", "--format", "csv"), "--format"),
+        (("--sql", "SELECT 1", "--from", "sqlite:///x", "--skip-rows", "1"), "--skip-rows"),
+        (("--sql", "SELECT 1", "--from", "sqlite:///x", "--type", "a=number"), "--type"),
+        (("--builtin", "iris", "--decimal", ","), "--decimal"),
+        (("--builtin", "iris", "--null-value", "x"), "--null-value"),
+        (("--builtin", "iris", "--no-header"), "--no-header"),
+        (("--builtin", "iris", "--format", "csv"), "--format"),
+        (("--builtin", "iris", "--from", "sqlite:///x"), "--from"),
+        (("t.csv", "--from", "sqlite:///x"), "--from"),
+    ],
+)
+def test_what_would_be_ignored_is_refused_and_named(
+    run: Run, arguments: tuple[str, ...], option: str
+) -> None:
+    done = run("datasets", "add", *arguments)
+
+    assert done.stderr.startswith(f"error: {option}: ")
+    assert done.exit_code == cli.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"), [(("--no-header",), "--no-header"), (("ds_1",), "DATASET")]
+)
+def test_what_is_beside_a_built_in_table_is_refused(
+    run: Run, arguments: tuple[str, ...], option: str
+) -> None:
+    done = run("submit", "--builtin", "iris", *arguments)
+
+    assert done.stderr.startswith(f"error: {option}: ")
 
 
 def test_query_needs_its_database(run: Run) -> None:

@@ -61,7 +61,7 @@ LAYOUTS: dict[str, tuple[str, set[str]]] = {
     "markdown": (
         "| a | b | c |\n|---|---|---|\n"
         + "".join(f"| {line.replace(',', ' | ')} |\n" for line in LINES),
-        {"empty_columns"},
+        {"empty_columns", "lines_skipped"},
     ),
     "header again": (PLAIN.replace("9.5,1,A\n", "9.5,1,A\na,b,c\n", 1), {"header_repeated"}),
     "joined files": (PLAIN.replace("A\n", "A\na,b,c\n"), {"header_repeated"}),

@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -338,3 +339,16 @@ def test_upload_over_the_limit_is_refused_whether_or_not_it_says_its_size(
         assert "LOWLOSS_MAX_UPLOAD_BYTES" in answer.json()["fix"]
     assert after == before
     assert list(tmp_path.glob(f"{PREFIX}*")) == []
+
+
+def test_archive_of_very_many_files_is_refused(client: TestClient) -> None:
+    output = io.BytesIO()
+    with zipfile.ZipFile(output, "w") as archive:
+        for number in range(2_000):
+            archive.writestr(str(number), b"")
+
+    answer = client.post("/v1/datasets", content=output.getvalue())
+
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "table_unreadable"
+    assert "over 500 files" in answer.json()["detail"]

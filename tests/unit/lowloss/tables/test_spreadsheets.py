@@ -1,0 +1,119 @@
+"""Cells of workbooks: durations of any sign, and OpenDocument as an office suite writes it."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from lowloss.tables.formats import guess_format
+from lowloss.tables.limits import TableLimits
+from lowloss.tables.options import ParseOptions
+from lowloss.tables.read import read_table
+from lowloss.tables.spreadsheets import write_cell
+from lowloss.tables.table import Table
+
+URN = "urn:oasis:names:tc:opendocument:xmlns"
+SPACES = " ".join(f'xmlns:{name}="{URN}:{name}:1.0"' for name in ("office", "table", "text"))
+CONTENT = (
+    '<?xml version="1.0" encoding="UTF-8"?>'
+    f'<office:document-content {SPACES} office:version="1.3"><office:body><office:spreadsheet>'
+    '<table:table table:name="Sheet1">{rows}</table:table>'
+    "</office:spreadsheet></office:body></office:document-content>"
+)
+MEDIA = "application/vnd.oasis.opendocument.spreadsheet"
+MANIFEST = (
+    f'<?xml version="1.0"?><m:manifest xmlns:m="{URN}:manifest:1.0" m:version="1.3">'
+    f'<m:file-entry m:full-path="/" m:media-type="{MEDIA}"/></m:manifest>'
+)
+EMPTY = "<table:table-cell/>"
+
+
+def read(tmp_path: Path, data: bytes) -> Table:
+    path = tmp_path / "table"
+    path.write_bytes(data)
+    return read_table(path, guess_format(path), ParseOptions(), limits=TableLimits())
+
+
+def an_ods_cell(kind: str, value: str, shown: str = "") -> str:
+    """A cell: its value in an attribute of its kind, and what a reader of the sheet sees."""
+    attribute = "value" if kind in {"float", "percentage"} else f"{kind}-value"
+    return (
+        f'<table:table-cell office:value-type="{kind}" office:{attribute}="{value}">'
+        f"<text:p>{shown or value}</text:p></table:table-cell>"
+    )
+
+
+def an_ods(*rows: list[str]) -> bytes:
+    text = "".join(f"<table:table-row>{''.join(row)}</table:table-row>" for row in rows)
+    output = io.BytesIO()
+    with zipfile.ZipFile(output, "w") as archive:
+        archive.writestr("mimetype", MEDIA)
+        archive.writestr("content.xml", CONTENT.format(rows=text))
+        archive.writestr("META-INF/manifest.xml", MANIFEST)
+    return output.getvalue()
+
+
+def test_opendocument_is_read_with_the_types_of_its_cells(tmp_path: Path) -> None:
+    names = ("area", "city", "sold", "seen", "open", "garden", "share", "code")
+    cells = [
+        an_ods_cell("float", "84.5", "84,50"),
+        an_ods_cell("string", "Oslo"),
+        an_ods_cell("date", "2024-04-17", "17.04.24"),
+        an_ods_cell("date", "2024-04-17T08:30:00", "17.04.24 08:30"),
+        an_ods_cell("time", "PT08H30M00S", "08:30"),
+        an_ods_cell("boolean", "true", "WAHR"),
+        an_ods_cell("percentage", "0.125", "12,5 %"),
+        an_ods_cell("string", "007"),
+    ]
+    blank = [EMPTY, cells[1], *[EMPTY] * 6]
+
+    table = read(tmp_path, an_ods([an_ods_cell("string", name) for name in names], cells, blank))
+
+    assert table.frame.columns == list(names)
+    row = (84.5, "Oslo", date(2024, 4, 17), datetime(2024, 4, 17, 8, 30), 30600, True, 0.125, "007")
+    assert table.frame.rows() == [row, (None, "Oslo", *[None] * 6)]
+
+
+def test_long_durations_of_opendocument_are_seconds(tmp_path: Path) -> None:
+    spans = ["PT30H05M00S", "PT100H00M30S", "-PT26H00M00S"]
+    rows = [[an_ods_cell("time", span), an_ods_cell("float", "1")] for span in spans]
+    names = [an_ods_cell("string", "run"), an_ods_cell("string", "n")]
+
+    table = read(tmp_path, an_ods(names, *rows))
+
+    assert table.frame["run"].to_list() == [108_300, 360_030, -93_600]
+
+
+def test_durations_of_a_workbook_have_their_sign(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.append(["run", "n"])
+    for seconds in (-30, 90, -90_061, 108_300):
+        sheet.append([timedelta(seconds=seconds), 1])
+        sheet.cell(sheet.max_row, 1).number_format = "[h]:mm:ss"
+    output = io.BytesIO()
+    book.save(output)
+
+    table = read(tmp_path, output.getvalue())
+
+    assert table.frame["run"].to_list() == [-30, 90, -90_061, 108_300]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-30, "-0:00:30.000"),
+        (59.9997, "0:01:00.000"),
+        (3599.9999, "1:00:00.000"),
+        (-3599.9999, "-1:00:00.000"),
+        (108_300.25, "30:05:00.250"),
+        (-0.0001, "0:00:00.000"),
+    ],
+)
+def test_duration_is_rounded_before_it_is_split(seconds: float, text: str) -> None:
+    assert write_cell(timedelta(seconds=seconds)) == text
