@@ -33,6 +33,7 @@ from lowloss.tables.options import ParseOptions
 from lowloss.tables.readings import apply_reading
 from lowloss.tables.remarks import (
     find_unreadable,
+    tell_inexact,
     warn_of_codes,
     warn_of_currencies,
     warn_of_mark,
@@ -145,16 +146,17 @@ class ColumnReader:
         number = read_plain(column)
         if number is None or number.null_count() == len(number):
             return None
+        if tell_inexact(column, number, self.warnings) and not is_forced:
+            return clean(column)
         if number.dtype == pl.Int64:
             if not is_forced and (zeros := has_leading_zeros(column)).any():
                 self.warnings.append(warn_of_codes(column, zeros))
                 return clean(column)
             self.decided[column.name] = WHOLE
             return number
-        if self.options.decimal == "," or self.options.thousands == ".":
-            return None
+        has_commas = self.options.decimal == "," or self.options.thousands == "."
         # With a written NaN, the slow path keeps whole numbers whole.
-        if number.is_nan().any() or not self._is_decimal(column, "."):
+        if has_commas or number.is_nan().any() or not self._is_decimal(column, "."):
             return None
         self.decided[column.name] = Reading(kind="number")
         return drop_infinite(number)

@@ -24,6 +24,8 @@ NUMBER = (
     r"(?P<after>-)?(?P<close>\))?$"
 )
 """A number with all that people write around it."""
+LONG = r"^[-+]?\d{16,}$"
+"""A whole number that may be above 2^53."""
 DASHED = r"(\d)[.,]-{1,2}([^\d]*)$"
 """A price whose decimals are a dash."""
 MULTIPLES: dict[str, float] = {
@@ -99,6 +101,16 @@ def read_plain(column: pl.Series) -> pl.Series | None:
         else:
             return number
     return None
+
+
+def find_inexact(column: pl.Series, number: pl.Series) -> pl.Series:
+    """Return where a whole number has more digits than float64 holds, and would be another one."""
+    is_long = column.str.contains(LONG).fill_null(value=False)
+    if not is_long.any():
+        return is_long
+    whole = column.set(~is_long, None).str.strip_chars_start("+").cast(pl.Int128, strict=False)
+    rounded = number.cast(pl.Float64).set(~is_long, None).cast(pl.Int128, strict=False)
+    return is_long & (whole.is_null() | (whole != rounded).fill_null(value=True))
 
 
 def drop_infinite(number: pl.Series) -> pl.Series:

@@ -9,7 +9,7 @@ from lowloss.tables.dates import Order
 from lowloss.tables.evidence import find_mark
 from lowloss.tables.marks import MISSING_AMONG_NUMBERS
 from lowloss.tables.notation import Mark, Notation
-from lowloss.tables.numbers import Surroundings, split_numbers, tidy_signs
+from lowloss.tables.numbers import Surroundings, find_inexact, split_numbers, tidy_signs
 
 SHOWN_ROWS, SHOWN_CHARACTERS = 5, 80
 """How many rows a warning names, and how much of a cell."""
@@ -69,6 +69,25 @@ def warn_of_codes(text: pl.Series, zeros: pl.Series) -> TableWarning:
         detail="{count} such as {example} begin with a zero: {name} was read as a category",
         fix="set its type to number if it is a quantity",
     )
+
+
+def tell_inexact(column: pl.Series, number: pl.Series, warnings: list[TableWarning]) -> bool:
+    """Say which whole numbers float64 would change; return whether `number` has changed them."""
+    inexact = find_inexact(column, number)
+    if not inexact.any():
+        return False
+    is_changed = number.dtype.is_float()
+    done = "it was read as a category" if is_changed else "a model sees them rounded"
+    fix = (
+        "set its type to number if it is a quantity"
+        if is_changed
+        else ("set its type to category if they are ids")
+    )
+    detail = (
+        "{count} of {name}, such as {example}, are whole numbers of more digits than float64 has: "
+    )
+    warnings.append(warn("digits_lost", column, inexact, detail=detail + done, fix=fix))
+    return is_changed
 
 
 def find_unreadable(text: pl.Series, values: pl.Series) -> pl.Series:

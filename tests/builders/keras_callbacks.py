@@ -78,6 +78,7 @@ class NetworkState:
             for name, variables in vars(optimizer).items()
             # Keras keeps each moment as a list. Plain SGD has none.
             if isinstance(variables, list) and len(variables) == count
+            if all(isinstance(variable, keras.Variable) for variable in variables)
             if name not in {"_trainable_variables", "_variables"}
         ]
         indices = [optimizer._get_variable_index(variable) for variable in self._ordered]

@@ -47,7 +47,7 @@ import numpy as np, onnxruntime
 session = onnxruntime.InferenceSession(sys.argv[1])
 told = json.loads(session.get_modelmeta().custom_metadata_map["lowloss"])
 raw = json.load(sys.stdin)
-types = {"float32": np.float32, "string": object}
+types = {"float32": np.float32, "float64": np.float64, "string": object}
 inputs = {
     each["input"]: np.array(raw[each["column"]], dtype=types[each["dtype"]])[:, None]
     for each in told["inputs"]

@@ -35,12 +35,14 @@ assert "lowloss" not in sys.modules and "worker" not in sys.modules
 model = keras.models.load_model(sys.argv[1], safe_mode=True)
 raw = json.load(open(sys.argv[2]))
 import tensorflow as tf
+types = {tensor.name: tensor.dtype for tensor in model.inputs}
 inputs = {
     name: tf.constant(values) if isinstance(values[0][0], str) else
-    tf.constant([[float("nan") if v is None else v for v in row] for row in values], tf.float32)
+    tf.constant([[float("nan") if v is None else v for v in row] for row in values], types[name])
     for name, values in raw.items()
 }
-print(json.dumps(np.asarray(model.predict(inputs, verbose=0)).tolist()))
+assert "float64" in types.values()
+print(json.dumps(np.asarray(model(inputs)).tolist()))
 """
 
 TARGETS: dict[Task, Callable[[NDArray[np.float64]], Any]] = {
@@ -81,7 +83,7 @@ def test_model_stands_alone_in_an_environment_without_lowloss(tmp_path: Path) ->
     raw = prepared.raw_test
     rows: dict[str, list[list[object]]] = {}
     for position, feature in enumerate(prepared.fits[0].features.numeric):
-        values = raw.numeric_NR[:, position]
+        values = raw.numeric_NR[:, position].astype(np.float64) + raw.offsets.get(position, 0.0)
         rows[feature.input] = [[None if np.isnan(v) else float(v)] for v in values]
     for category, strings in zip(prepared.fits[0].features.categorical, raw.strings, strict=True):
         rows[category.input] = [[value] for value in strings]
