@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 SHOWN_CHARACTERS = 60
 
 
-def counted(count: int, noun: str) -> str:
+def counted(count: int, noun: str, plural: str = "") -> str:
     """Format a count: `1 row`, `2,000 rows`."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {plural or noun + 's'}"
 
 
 def clipped(text: str, max_characters: int = SHOWN_CHARACTERS) -> str:
@@ -22,3 +22,15 @@ def list_first(things: Sequence[object], limit: int, form: Callable[[object], st
     listed = ", ".join(map(form, things[:limit]))
     more = len(things) - limit
     return f"{listed} and {more:,} more" if more > 0 else listed
+
+
+def describe_missing_loss(runs: int, refusal: str | None = None) -> str:
+    """Say why a recipe has no loss: not trained, refused by Keras, or diverged."""
+    if not runs:
+        return "not trained"
+    return "diverged" if refusal is None else "refused by Keras"
+
+
+def describe_score(metric: str, value: float) -> str:
+    """Format an RMSE or an accuracy."""
+    return f"RMSE {value:,.4g}" if metric == "rmse" else f"accuracy {value:.1%}"

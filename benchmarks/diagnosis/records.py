@@ -34,7 +34,7 @@ class Found(Part):
     @property
     def is_harmful(self) -> bool:
         """Whether it is said to raise the loss."""
-        return self.severity is not Severity.harmless
+        return self.severity is not Severity.none
 
 
 class Injected(Part):
@@ -84,11 +84,13 @@ def findings_of(diagnosis: Diagnosis) -> tuple[Found, ...]:
     """Return what of a diagnosis is scored."""
     return tuple(
         Found(
-            cause=finding.cause,
+            cause=cause,
             severity=finding.severity,
             alternatives=tuple(other.cause for other in finding.alternatives),
         )
         for finding in diagnosis.findings
+        for cause in (finding.cause, finding.together_with)
+        if cause is not None
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -99,7 +99,11 @@ class Runner:
         """Compiled programs."""
         from worker.engine.cohort.program import Programs
 
-        return Programs()
+        return Programs(clock=self._clock)
+
+    @property
+    def _clock(self) -> Callable[[], float]:
+        return time.process_time if self.terms.is_cpu_time else time.monotonic
 
     def record(self, program: Program) -> Record:
         """Diagnose a program, judge it without its faults, and hold the rules against it."""
@@ -135,8 +139,7 @@ class Runner:
         from worker.diagnosis.diagnose import diagnose
 
         table, spec, checked = checked_setting(setting, seconds=self.terms.seconds)
-        clock = time.process_time if self.terms.is_cpu_time else time.monotonic
-        return diagnose(table, spec, checked, programs=self.programs, clock=clock)
+        return diagnose(table, spec, checked, programs=self.programs, clock=self._clock)
 
     def judge(self, setting: Setting) -> float:
         """Return the mean loss of a recipe by itself, over the constant's."""

@@ -81,13 +81,27 @@ class Severity(StrEnum):
     """How much of the excess loss a cause explains.
 
     `critical`: most of it, or nothing can be learned; `major`: much of it; `minor`: little, but
-    more than chance; `harmless`: the cause is present, and its remedy changes nothing here.
+    more than chance; `none`: the cause is present, and no harm of it was measured.
     """
 
     critical = "critical"
     major = "major"
     minor = "minor"
-    harmless = "harmless"
+    none = "none"
+
+
+class EvidenceState(StrEnum):
+    """What was measured of a finding.
+
+    `not_tried`: its remedy was not trained; `unconfirmed`: it gains on the draws that it was tried
+    on; `confirmed`: on fresh draws, too, or the table alone shows it; `no_gain`: it was tried, and
+    gains nothing, or is a part of the remedies above.
+    """
+
+    not_tried = "not_tried"
+    unconfirmed = "unconfirmed"
+    confirmed = "confirmed"
+    no_gain = "no_gain"
 
 
 class Evidence(Result):
@@ -101,9 +115,10 @@ class Evidence(Result):
 class Effect(Result):
     """The effect of a remedy on the loss of the judging rows, as a mean over the runs.
 
-    `before` and `after` are in units of `metric`; null where training diverged. `share` is the part
-    of the excess loss that the remedy removes, `low` and `high` its 95 % interval over `runs`
-    (seeds and splits).
+    `before` and `after` are in units of `metric`; null where a training diverged. `share`, from 0
+    to 1, is the part of the excess loss that the remedy removes, `low` and `high` its 95 % interval
+    over `runs`, each on a draw (a seed and a split) of its own. All are of one mean: losses above a
+    constant answer's count by their logarithm.
     """
 
     metric: str
@@ -138,14 +153,19 @@ class Finding(Result):
     """One diagnosed cause.
 
     `effect` is measured after the remedies of the causes before it in the list, `isolated_effect`
-    on the unchanged recipe; null where no experiment was made. `rows` are indices of the table's
-    rows, from 0, `columns` names of its columns.
+    on the unchanged recipe; null where no experiment was made. `together_with` is another cause
+    where only both remedies at once gain: then the effect is theirs. `seconds_needed` is about how
+    long the trainings take that would try it, or confirm it; null where it needs none. `rows` are
+    indices of the table's rows, from 0, `columns` names of its columns.
     """
 
     cause: Cause
     stage: Stage
     severity: Severity
+    evidence_state: EvidenceState
     sentence: str
+    together_with: Cause | None = None
+    seconds_needed: float | None = None
     evidence: tuple[Evidence, ...] = ()
     remedy: Remedy | None = None
     effect: Effect | None = None
@@ -169,13 +189,15 @@ class NoiseFloor(Result):
 class Experiment(Result):
     """A change to the recipe, trained in comparison with it: losses on the judging rows, by run.
 
-    A run that diverged is null. The first experiment is the unchanged recipe.
+    `draws` are the numbers of the runs' draws. A run that diverged is null. The first experiment is
+    the unchanged recipe.
     """
 
     name: str
     causes: tuple[Cause, ...]
     change: dict[str, Any]
     losses: tuple[float | None, ...]
+    draws: tuple[int, ...] = ()
 
 
 class ReadRecipe(Result):
@@ -186,22 +208,38 @@ class ReadRecipe(Result):
 
 
 class Verdict(Result):
-    """The summary of a diagnosis: one sentence, and the harmful causes in order."""
+    """The summary of a diagnosis: its headline, and the harmful causes in order."""
 
     sentence: str
     causes: tuple[Cause, ...]
 
 
+class FamiliarScores(Result):
+    """The losses of a diagnosis in a unit that people know.
+
+    `metric` is `rmse`, in the target's units, or `accuracy`, from 0 to 1. Null where a training
+    diverged, or none was made.
+    """
+
+    metric: str
+    recipe: float | None
+    remedied: float | None
+    best: float | None
+    constant: float
+
+
 class Diagnosis(Result):
     """The explanation of a high loss.
 
-    All losses are of `metric`: the mean squared error in the target's own units, or the log loss.
-    `loss` is the recipe's, null where it diverged; `best` is the lowest loss, reached by
-    `best_model`; `constant` is the loss of the best constant prediction. `remedied_recipe` is the
-    recipe with the remedies of all harmful findings, `remedied_loss` its loss. `runs` is how many
-    times each recipe was trained, `rows` how many rows train, validate and judge. `remaining`
-    explains the loss that remains after all remedies, `notes` names differences from the request,
-    and `skipped` the checks that there was no time for. Curves of a mean squared error are in the
+    All losses are of `metric`: the mean squared error in the target's own units, or the log loss;
+    `familiar` are the same in units that people know. `loss` is the recipe's, null where it
+    diverged, where Keras refuses to train it (`refusal` says why), or where `runs` is 0: there was
+    no time to train it. `best` is the lowest loss, reached by `best_model`; `constant` is the loss
+    of the best constant prediction. `remedied_recipe` is the recipe with the remedies of all
+    harmful findings, `remedied_loss` its loss, over `remedied_runs`. `runs` is how many times the
+    recipe was trained, `rows` how many rows train, validate and judge. `remaining` explains the
+    loss that remains after all remedies, `notes` names differences from the request, and `skipped`
+    the checks that there was no time for. Curves of a mean squared error are in the
     target's own units. For a search, the recipe is a first try (raw columns, a plain network, no
     early stopping), and `search` explains the high losses during the search.
     """
@@ -224,6 +262,9 @@ class Diagnosis(Result):
     rows: dict[str, int]
     runs: int
     seconds: float
+    remedied_runs: int = 1
+    refusal: str | None = None
+    familiar: FamiliarScores | None = None
     remaining: tuple[str, ...] = ()
     search: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()

@@ -14,9 +14,20 @@ from lowloss.spec.recipe import Recipe
 
 
 class DiagnosisBudget(Spec):
-    """How long a diagnosis may take; it names the checks that it had no time for."""
+    """How long a diagnosis may train; it names the checks that it had no time for.
+
+    `max_seconds` are of trainings: start-up and compiles are not counted. Where they end before the
+    recipe and the remedies of the three strongest suspects were trained once, trainings go on for
+    up to `max_extension` times as long.
+    """
 
     max_seconds: Annotated[float, Number, Field(gt=0)] = 60.0
+    max_extension: Annotated[float, Number, Field(ge=1, le=10)] = 3.0
+
+    @property
+    def latest_seconds(self) -> float:
+        """The seconds of trainings after which a diagnosis ends in any case."""
+        return self.max_seconds * self.max_extension
 
 
 class DiagnosisSpec(Spec):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -28,13 +29,23 @@ def get_diagnosis(session: Session, job_id: str) -> Diagnosis:
 
 
 def read_diagnosis(content: bytes) -> Diagnosis:
-    """Read a stored diagnosis, with today's field names or those before 2026-11-28."""
+    """Read a stored diagnosis, with today's fields or those before 2026-11-28."""
     document = {RENAMED.get(name, name): value for name, value in json.loads(content).items()}
     for finding in document["findings"]:
         for effects in (finding, *finding["alternatives"]):
             if "alone" in effects:
                 effects["isolated_effect"] = effects.pop("alone")
+        if "evidence_state" not in finding:
+            finding.update(_read_state(finding))
     return Diagnosis.model_validate(document)
+
+
+def _read_state(finding: dict[str, Any]) -> dict[str, str]:
+    """Return severity and state of a finding that was stored before it had a state."""
+    if finding["severity"] != "harmless":
+        return {"evidence_state": "confirmed"}
+    is_tried = finding.get("effect") or finding.get("isolated_effect")
+    return {"severity": "none", "evidence_state": "no_gain" if is_tried else "not_tried"}
 
 
 def _not_ready(job: JobRow) -> DiagnosisNotReady:

@@ -13,6 +13,7 @@ from lowloss.results import (
     Diagnosis,
     Effect,
     Evidence,
+    EvidenceState,
     Experiment,
     Finding,
     NoiseFloor,
@@ -54,7 +55,12 @@ def a_remedy(change: dict[str, Any] | None = None, text: str = "Scale the target
 def a_finding(cause: Cause, severity: Severity = Severity.major, **given: Any) -> Finding:
     """A finding without evidence, remedy or effect, but for what is given."""
     sentence = f"{cause.value.replace('_', ' ')} it is."
-    values: dict[str, Any] = {"stage": cause.stage, "sentence": sentence}
+    state = EvidenceState.no_gain if severity is Severity.none else EvidenceState.confirmed
+    values: dict[str, Any] = {
+        "stage": cause.stage,
+        "sentence": sentence,
+        "evidence_state": state,
+    }
     return Finding(cause=cause, severity=severity, **values | given)
 
 
@@ -98,7 +104,7 @@ def features_not_scaled() -> Finding:
 def no_validation_split() -> Finding:
     return a_finding(
         Cause.no_validation_split,
-        Severity.harmless,
+        Severity.none,
         sentence="No rows are held out, so that overfitting cannot be seen.",
         remedy=a_remedy({"validation_split": 0.2}, "Hold out a fifth of the rows."),
         effect=an_effect(0.0, SCALED_LOSS, SCALED_LOSS, low=-0.01, high=0.01),
@@ -225,12 +231,12 @@ def a_named_diagnosis(name: str) -> Diagnosis:
         columns=(name,) * 30,
         rows=tuple(range(1000)),
     )
-    harmless = a_finding(Cause.constant_column, Severity.harmless, sentence=name, columns=(name,))
+    other = a_finding(Cause.constant_column, Severity.none, sentence=name, columns=(name,))
     return a_diagnosis(
         verdict=name,
         best_model=name,
         baselines={name: 1.0},
-        findings=(finding, harmless),
+        findings=(finding, other),
         experiments=(an_experiment(name, (1.0,), exclude=[name]),),
         recipe=a_recipe(exclude=[name]),
         remedied_recipe=a_recipe(exclude=[name, "x"]),

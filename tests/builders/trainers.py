@@ -7,7 +7,7 @@ from typing import Any
 
 from lowloss.spec import Recipe
 from tests.builders.recipes import a_network, data_of, some_numbers
-from worker.diagnosis.training.judging import JudgedVariant
+from worker.diagnosis.training.judging import JudgedVariant, Score
 from worker.diagnosis.training.variants import Variant
 
 RAW = a_network(64, 64, optimizer="adam", epochs=10)
@@ -17,6 +17,7 @@ class MadeUp:
     """Answers a loss, in units of the constant answer's, for each recipe; runs differ a little."""
 
     metric = "mean_squared_error"
+    constant = 1.0
 
     def __init__(self, loss: Callable[[Recipe], float], *, draws: int = 6) -> None:
         self.data, _ = data_of(some_numbers(100), RAW, draws=draws)
@@ -29,8 +30,13 @@ class MadeUp:
         for variant in list(dict.fromkeys(variants)):
             for draw in draws:
                 loss = self._loss(variant.recipe) * (1 + 0.01 * draw)
-                self.judged[variant, draw] = JudgedVariant(variant, draw, loss, loss, None, None)
+                self.judged[variant, draw] = JudgedVariant(variant, draw, Score(loss), loss, None)
                 self.trained.append(variant)
+
+    train_vital = train
+
+    def estimate_seconds(self, variants: Iterable[Variant], draws: Iterable[int]) -> float:
+        return float(len(list(variants)) * len(list(draws)))
 
     def runs_of(self, variant: Variant) -> list[JudgedVariant]:
         runs = [self.judged.get((variant, draw.number)) for draw in self.data.draws]

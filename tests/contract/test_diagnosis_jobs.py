@@ -137,3 +137,21 @@ def test_diagnosis_with_the_names_of_before_is_read() -> None:
     diagnosis = read_diagnosis(json.dumps(document).encode())
 
     assert diagnosis == a_diagnosis()
+
+
+def test_findings_of_before_they_had_a_state_are_read() -> None:
+    document = a_diagnosis().model_dump(mode="json")
+    *harmful, tried = document["findings"]
+    untried = tried | {"cause": "constant_column", "effect": None, "isolated_effect": None}
+    document["findings"] = [*harmful, tried | {"severity": "harmless"}]
+    document["findings"].append(untried | {"severity": "harmless"})
+    for finding in document["findings"]:
+        del finding["evidence_state"]
+
+    diagnosis = read_diagnosis(json.dumps(document).encode())
+
+    assert [(each.severity, each.evidence_state) for each in diagnosis.findings[-2:]] == [
+        ("none", "no_gain"),
+        ("none", "not_tried"),
+    ]
+    assert {each.evidence_state for each in diagnosis.findings[:-2]} == {"confirmed"}

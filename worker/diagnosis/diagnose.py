@@ -17,13 +17,17 @@ from worker.diagnosis.chain.gains import mean_relative_loss
 from worker.diagnosis.chain.remedies import build_sound_recipe, list_candidates
 from worker.diagnosis.checks.curves import check_curves
 from worker.diagnosis.checks.data import check_data
-from worker.diagnosis.checks.labels import find_irrelevant_features, find_noisy_labels
+from worker.diagnosis.checks.labels import (
+    find_irrelevant_features,
+    find_leaked_columns,
+    find_noisy_labels,
+)
 from worker.diagnosis.checks.recipe import check_recipe
 from worker.diagnosis.checks.suspects import Suspect
-from worker.diagnosis.findings.assemble import MeasuredEffects, build_diagnosis
+from worker.diagnosis.findings.assemble import build_diagnosis
+from worker.diagnosis.findings.measured import MeasuredEffects
 from worker.diagnosis.training.data import DiagnosisData, read_data
-from worker.diagnosis.training.judging import relative_loss
-from worker.diagnosis.training.peers import BOOSTING, Peer, fit_peers, mean_constant_loss
+from worker.diagnosis.training.peers import BOOSTING, Peer, fit_peers
 from worker.diagnosis.training.probe import probe_network
 from worker.diagnosis.training.trainer import Clock, Trainer
 from worker.diagnosis.training.variants import Variant, recipe_step_seconds
@@ -32,8 +36,8 @@ from worker.execution.beside import run_beside
 
 EXPLORING, CONFIRMING = 3, 3
 """Draws that the chain is built on, and fresh ones that it must hold on."""
-TRAINING_SHARE = 0.9
-"""Of the time given, when trainings end: the rest is for telling."""
+SOUND_SHARE, MIN_SOUND_EPOCHS = 0.2, 20
+"""Of the time given, what the sound network may take, and the epochs that it has at least."""
 RUN_SHARE = 1 / 60
 """Of the time given, what one training of the recipe may take: else rows are left out."""
 MIN_ROWS = 2_000
@@ -60,29 +64,28 @@ def diagnose(
     started, recipe = clock(), spec.recipe
     on_phase("check")
     data = run_beside(partial(_read_sample, table, checked, spec), should_continue)
-    deadline = started + TRAINING_SHARE * spec.budget.max_seconds
-    trainer = Trainer(data, recipe, programs, deadline, clock, should_continue)
     exploring, fresh = range(EXPLORING), range(EXPLORING, EXPLORING + CONFIRMING)
-    peers = fit_peers(data, data.draws[:EXPLORING], seed=spec.seed, should_continue=should_continue)
-    boosting = next(peer for peer in peers if peer.name == BOOSTING)
     suspects = run_beside(partial(_check_before_training, data, recipe, checked), should_continue)
 
     on_phase("reproduce")
+    trainer = Trainer(data, recipe, programs, spec.budget, clock, should_continue)
     start = Variant(recipe)
-    references = _name_references(data, recipe, sound_recipes or {})
-    trainer.train([start, *references], exploring)
+    trainer.train_vital([start], exploring[:1])
     suspects_by_cause = merge_suspects([*suspects, *_check_runs(trainer, start)])
+    references = _name_references(trainer, start, sound_recipes or {}, spec.budget.max_seconds)
 
     on_phase("experiment")
-    reachable = _reachable_losses(trainer, references, peers)
     is_stopped = _is_stopped_early(trainer, start)
     tried = list_candidates(data, recipe, suspects_by_cause, is_stopped_early=is_stopped)
     chain = explain(trainer, start, tried, references=list(references), draws=exploring)
 
     on_phase("confirm")
+    peers = fit_peers(data, data.draws[:EXPLORING], seed=spec.seed, should_continue=should_continue)
+    boosting = next(peer for peer in peers if peer.name == BOOSTING)
+    reachable = _reachable_losses(trainer, references, peers)
     attribution = confirm(chain, fresh=fresh, best=min(reachable))
     measured = MeasuredEffects(attribution, suspects_by_cause, peers, references)
-    noise = find_noisy_labels(data, boosting, best=measured.best[0])
+    noise = find_noisy_labels(data, boosting, best=measured.best.relative_loss)
     return build_diagnosis(measured, noise, seconds=lambda: clock() - started)
 
 
@@ -105,15 +108,23 @@ def _check_before_training(
 ) -> list[Suspect]:
     """Return what the data and the recipe alone make suspect."""
     suspects = [*check_data(data, recipe, checked.excluded), *check_recipe(data, recipe)]
+    suspects += find_leaked_columns(data, recipe)
     return suspects + find_irrelevant_features(data, recipe)
 
 
 def _name_references(
-    data: DiagnosisData, recipe: Recipe, sound_recipes: Mapping[str, Recipe]
+    trainer: Trainer, start: Variant, sound_recipes: Mapping[str, Recipe], max_seconds: float
 ) -> dict[Variant, str]:
-    """Return the sound recipes that the diagnosed one is compared with, each with its name."""
-    references = {Variant(build_sound_recipe(data, recipe)): SOUND}
-    return references | {Variant(sound): name for name, sound in sound_recipes.items()}
+    """Return the sound recipes that the diagnosed one is compared with, each with its name.
+
+    The usual one costs no more than the recipe, or than its share of the time where that is longer.
+    """
+    sound = Variant(build_sound_recipe(trainer.data, start.recipe))
+    allowed = max(trainer.estimate_run(start), SOUND_SHARE * max_seconds / EXPLORING)
+    epochs = sound.recipe.epochs * min(1.0, allowed / trainer.estimate_run(sound))
+    epochs = max(MIN_SOUND_EPOCHS, round(epochs))
+    references = {Variant(sound.recipe.with_changes({"epochs": epochs})): SOUND}
+    return references | {Variant(recipe): name for name, recipe in sound_recipes.items()}
 
 
 def _is_stopped_early(trainer: Trainer, variant: Variant) -> bool:
@@ -125,11 +136,10 @@ def _is_stopped_early(trainer: Trainer, variant: Variant) -> bool:
 def _reachable_losses(
     trainer: Trainer, references: Iterable[Variant], peers: Iterable[Peer]
 ) -> list[float]:
-    """Return the relative losses of sound recipes that were trained, and of peers."""
+    """Return the relative losses of a constant answer, of peers and of trained sound recipes."""
     runs = [trainer.runs_of(variant) for variant in references]
-    constant = mean_constant_loss(trainer.data)
-    of_peers = [relative_loss(peer.loss / constant) for peer in peers]
-    return [mean_relative_loss(trained) for trained in runs if trained] + of_peers
+    losses = [mean_relative_loss(trained) for trained in runs if trained]
+    return [1.0, *losses, *(peer.relative_loss for peer in peers)]
 
 
 def _check_runs(trainer: Trainer, start: Variant) -> Iterable[Suspect]:

@@ -143,6 +143,6 @@ def _task_of(recipe: Recipe) -> Task:
 
 def _verdict(diagnosis: Diagnosis) -> Verdict:
     causes = [
-        finding.cause for finding in diagnosis.findings if finding.severity is not Severity.harmless
+        finding.cause for finding in diagnosis.findings if finding.severity is not Severity.none
     ]
     return Verdict(sentence=diagnosis.verdict, causes=tuple(causes))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from lowloss.spec import JobSpec, remaining
+from lowloss.spec import DiagnosisBudget, DiagnosisSpec, JobSpec, remaining
 from service.store.queue import Claim
 
 GRACE_SECONDS = 60.0
@@ -32,18 +32,27 @@ class TimeLimits:
 
 def time_limits(claim: Claim, now: float) -> TimeLimits:
     """Return the limits of an attempt that begins now."""
-    limit = claim.spec.budget.max_seconds
+    spec = claim.spec
+    limit = _job_seconds(spec)
     if limit is None:
         return TimeLimits()
     finish_at, seconds_left = now, remaining(limit, claim.seconds)
     if seconds_left > 0:
         # A search is diagnosed beside its `max_seconds`.
-        diagnosis = claim.spec.budget.diagnosis_seconds if isinstance(claim.spec, JobSpec) else 0.0
-        finish_at += seconds_left + diagnosis + GRACE_SECONDS
+        diagnosis = spec.budget.diagnosis_seconds if isinstance(spec, JobSpec) else 0.0
+        extension = DiagnosisBudget().max_extension
+        finish_at += seconds_left + extension * diagnosis + GRACE_SECONDS
     finish_seconds = max(MIN_FINISH_SECONDS, limit)
     return TimeLimits(finish_at, finish_at + finish_seconds, finish_seconds)
 
 
 def is_overdue(claim: Claim) -> bool:
     """Return whether earlier attempts used up the job's time: this one is to finish at once."""
-    return remaining(claim.spec.budget.max_seconds, claim.seconds) <= 0
+    return remaining(_job_seconds(claim.spec), claim.seconds) <= 0
+
+
+def _job_seconds(spec: JobSpec | DiagnosisSpec) -> float | None:
+    """Return how long a job may take by its budget; None without a limit."""
+    if isinstance(spec, DiagnosisSpec):
+        return spec.budget.latest_seconds
+    return spec.budget.max_seconds

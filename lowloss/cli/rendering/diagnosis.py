@@ -5,17 +5,25 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Iterator
+from typing import Literal
 
 from rich.console import Console
 from rich.text import Text
 
 from lowloss.cli.rendering.results import format_duration, format_number
-from lowloss.results import Diagnosis, Effect, Evidence, Finding, Severity
-from lowloss.wording import counted, list_first
+from lowloss.results import Diagnosis, Effect, Evidence, EvidenceState, Finding, Severity
+from lowloss.wording import counted, describe_missing_loss, describe_score, list_first
 
 LABEL = 22
 INDENT = 3
 MIN_WIDTH = 40
+OTHERS = {
+    EvidenceState.not_tried: "not tried",
+    EvidenceState.unconfirmed: "not confirmed",
+    EvidenceState.no_gain: "gains nothing",
+    EvidenceState.confirmed: "as it is",
+}
+"""Headings of the findings without a severity, in their order."""
 MAX_ITEMS = 10
 """How many rows or columns are named; the others are counted."""
 
@@ -23,8 +31,8 @@ MAX_ITEMS = 10
 def show_diagnosis(diagnosis: Diagnosis, out: Console) -> None:
     """Show a whole diagnosis; in bold only where the console can."""
     findings = diagnosis.findings
-    harmful = [finding for finding in findings if finding.severity is not Severity.harmless]
-    harmless = [finding for finding in findings if finding.severity is Severity.harmless]
+    harmful = [finding for finding in findings if finding.severity is not Severity.none]
+    others = [finding for finding in findings if finding.severity is Severity.none]
     _print_wrapped(out, diagnosis.verdict, style="bold")
     out.print()
     for label, loss in _list_losses(diagnosis):
@@ -33,9 +41,11 @@ def show_diagnosis(diagnosis: Diagnosis, out: Console) -> None:
         out.print()
         _show_finding(position, finding, out)
     out.print()
-    if harmless:
-        causes = ", ".join(_format_code(finding.cause) for finding in harmless)
-        _print_wrapped(out, f"present, harmless here: {causes}")
+    for state, heading in OTHERS.items():
+        for finding in others:
+            if finding.evidence_state is state:
+                text = f"{heading}: {_format_code(finding.cause)}. {finding.sentence}"
+                _print_wrapped(out, text, hanging=2)
     for sentence in (*diagnosis.search, *diagnosis.remaining):
         _print_wrapped(out, sentence)
     for skipped in diagnosis.skipped:
@@ -46,15 +56,28 @@ def show_diagnosis(diagnosis: Diagnosis, out: Console) -> None:
 
 
 def _list_losses(diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
-    floor = diagnosis.noise_floor
-    yield "the recipe", _format_loss(diagnosis.loss, diagnosis.metric)
+    floor, runs, refusal = diagnosis.noise_floor, diagnosis.runs, diagnosis.refusal
+
+    def with_score(loss: str, whose: Literal["recipe", "remedied", "best", "constant"]) -> str:
+        score = getattr(diagnosis.familiar, whose, None)
+        if diagnosis.familiar is None or score is None:
+            return loss
+        return f"{loss} ({describe_score(diagnosis.familiar.metric, score)})"
+
+    def loss_of(loss: float | None, runs: int, refusal: str | None = None) -> str:
+        return describe_missing_loss(runs, refusal) if loss is None else format_number(loss)
+
+    recipe = loss_of(diagnosis.loss, runs, refusal)
+    if diagnosis.loss is not None:
+        recipe = f"{recipe} {_format_code(diagnosis.metric)}"
+    yield "the recipe", with_score(recipe, "recipe")
     if diagnosis.remedied_recipe != diagnosis.recipe:
-        yield "with the remedies", _format_loss(diagnosis.remedied_loss)
-    yield (
-        "best reached",
-        f"{format_number(diagnosis.best)}, by {_format_code(diagnosis.best_model)}",
-    )
-    yield "best constant answer", format_number(diagnosis.constant)
+        remedied = loss_of(diagnosis.remedied_loss, diagnosis.remedied_runs)
+        yield "with the remedies", with_score(remedied, "remedied")
+    best = with_score(format_number(diagnosis.best), "best")
+    yield "best reached", f"{best}, by {_format_code(diagnosis.best_model)}"
+    constant = format_number(diagnosis.constant)
+    yield "best constant answer", with_score(constant, "constant")
     if floor and floor.estimate is not None:
         yield "noise floor, estimated", format_number(floor.estimate)
     if floor and floor.conflicting:
@@ -62,9 +85,8 @@ def _list_losses(diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
 
 
 def _show_finding(position: int, finding: Finding, out: Console) -> None:
-    _print_wrapped(
-        out, f"{position}. {_format_code(finding.cause)} ({finding.severity})", style="bold"
-    )
+    heading = f"{position}. {_format_causes(finding)} ({finding.severity}{_format_state(finding)})"
+    _print_wrapped(out, heading, style="bold")
     _print_wrapped(out, finding.sentence, indent=INDENT)
     for evidence in finding.evidence:
         _print_wrapped(out, f"- {_format_evidence(evidence)}", indent=INDENT, hanging=2)
@@ -86,6 +108,17 @@ def _show_finding(position: int, finding: Finding, out: Console) -> None:
         _print_wrapped(out, text, indent=INDENT, hanging=2)
 
 
+def _format_causes(finding: Finding) -> str:
+    partner = finding.together_with
+    return _format_code(finding.cause) + (f" and {_format_code(partner)}" if partner else "")
+
+
+def _format_state(finding: Finding) -> str:
+    """Return what a severity rests on, where fresh draws did not confirm it."""
+    state = finding.evidence_state
+    return "" if state is EvidenceState.confirmed else f", {_format_code(state)}"
+
+
 def _list_effects(finding: Finding) -> Iterator[str]:
     """Yield the effect after the earlier remedies, and the isolated effect where it differs."""
     if finding.effect is not None:
@@ -93,12 +126,17 @@ def _list_effects(finding: Finding) -> Iterator[str]:
     if finding.isolated_effect is not None and finding.isolated_effect != finding.effect:
         yield f"alone: {_format_effect(finding.isolated_effect)}"
     if finding.effect is None and finding.isolated_effect is None:
-        yield "effect: not measured"
+        seconds = finding.seconds_needed
+        yield "effect: not measured" + (f", takes about {seconds:.0f} s" if seconds else "")
 
 
 def _format_effect(effect: Effect) -> str:
     interval = f" ({effect.low:.0%} to {effect.high:.0%})" if effect.runs > 1 else ""
-    change = f"{_format_loss(effect.before)} -> {_format_loss(effect.after, effect.metric)}"
+    before, after = (
+        describe_missing_loss(1) if loss is None else format_number(loss)
+        for loss in (effect.before, effect.after)
+    )
+    change = f"{before} -> {after} {_format_code(effect.metric)}"
     return f"removes {effect.share:.0%} of the excess{interval}, {change}"
 
 
@@ -146,9 +184,3 @@ def _make_printable(text: str) -> str:
 
 def _format_code(code: str) -> str:
     return code.replace("_", " ")
-
-
-def _format_loss(value: float | None, metric: str = "") -> str:
-    return (
-        "diverged" if value is None else f"{format_number(value)} {_format_code(metric)}".rstrip()
-    )

@@ -14,7 +14,7 @@ from lowloss.spec import Recipe
 from tests.builders.recipes import SOUND, a_network
 from tests.builders.trainings import a_plan
 from worker.diagnosis.checks.curves import check_curves
-from worker.diagnosis.training.judging import JudgedVariant
+from worker.diagnosis.training.judging import JudgedVariant, Score
 from worker.diagnosis.training.probe import Probe
 from worker.diagnosis.training.variants import Variant
 from worker.engine.plans import Epoch
@@ -51,10 +51,8 @@ def a_run(
         seconds=1.0,
         program="",
     )
-    judged_loss = 0.1 if is_finite else None
-    return JudgedVariant(
-        Variant(recipe), 0, judged_loss, 0.1 if is_finite else math.inf, None, trained
-    )
+    score = Score(0.1) if is_finite else None
+    return JudgedVariant(Variant(recipe), 0, score, 0.1 if is_finite else math.inf, trained)
 
 
 def named(

@@ -32,7 +32,7 @@ def diagnosed(
 
 
 def harmful(diagnosis: Diagnosis) -> list[Cause]:
-    return [each.cause for each in diagnosis.findings if each.severity is not Severity.harmless]
+    return [each.cause for each in diagnosis.findings if each.severity is not Severity.none]
 
 
 @pytest.mark.slow

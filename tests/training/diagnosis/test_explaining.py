@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from lowloss.results import Cause, Severity
+from lowloss.results import Cause, EvidenceState, Severity
 from lowloss.spec import Recipe
 from tests.builders.trainers import RAW, MadeUp, as_trainer
 from worker.diagnosis.chain.attribution import Attribution, confirm
-from worker.diagnosis.chain.explain import Chain, explain
+from worker.diagnosis.chain.chain import Chain
+from worker.diagnosis.chain.explain import explain
 from worker.diagnosis.chain.remedies import list_candidates
 from worker.diagnosis.checks.suspects import Suspect
 from worker.diagnosis.findings.findings import build_findings
@@ -76,9 +77,7 @@ def test_of_equal_remedies_the_one_upstream_is_taken_and_the_other_is_its_altern
     alternatives = {each.cause for each in found.steps[0].alternatives}
     assert alternatives == {Cause.learning_rate_too_low}
     (finding,) = [
-        each
-        for each in build_findings(attributed(found), {})
-        if each.severity is not Severity.harmless
+        each for each in build_findings(attributed(found), {}) if each.severity is not Severity.none
     ]
     assert finding.alternatives[0].cause is Cause.learning_rate_too_low
     assert finding.alternatives[0].remedy.change
@@ -112,9 +111,13 @@ def test_remedies_that_help_only_together_are_found_as_a_pair() -> None:
 
     _, found = explained(loss, suspect(Cause.target_not_scaled), suspect(Cause.too_few_epochs))
 
-    assert causes(found) == [Cause.target_not_scaled, Cause.too_few_epochs]
-    told = build_findings(attributed(found), {})
-    assert [each.severity for each in told] == [Severity.critical, Severity.critical]
+    (finding,) = build_findings(attributed(found), {})
+    assert (finding.cause, finding.together_with) == (
+        Cause.target_not_scaled,
+        Cause.too_few_epochs,
+    )
+    assert finding.severity is Severity.critical
+    assert "Only both remedies at once gain" in finding.sentence
 
 
 def test_certain_cause_comes_first_though_its_remedy_alone_does_nothing() -> None:
@@ -136,6 +139,50 @@ def test_certain_cause_comes_first_though_its_remedy_alone_does_nothing() -> Non
     found = explain(as_trainer(trainer), start, tried, references=[REFERENCE], draws=range(3))
 
     assert causes(found) == [Cause.wrong_output, Cause.target_not_scaled]
+
+
+def test_symptom_does_not_stand_before_its_cause() -> None:
+    def loss(recipe: Recipe) -> float:
+        if recipe.optimizer.rate < 0.0005:
+            return 0.1
+        return 0.3 if recipe.optimizer.clip_norm else 0.9
+
+    clipping = suspect(Cause.exploding_gradients)
+    _, found = explained(loss, clipping, suspect(Cause.learning_rate_too_high))
+    before = causes(found)
+    attribution = attributed(found)
+
+    assert before == [Cause.exploding_gradients, Cause.learning_rate_too_high]
+    assert causes(found) == [Cause.learning_rate_too_high]
+    findings = build_findings(attribution, {clipping.cause: clipping})
+    assert [each.evidence_state for each in findings] == ["confirmed", "no_gain"]
+
+
+def test_difference_that_breaks_the_sound_recipe_is_a_cause_that_no_check_suspects() -> None:
+    trainer = MadeUp(lambda recipe: 0.05 if recipe.batch_size <= 64 else 0.9)
+    start = Variant(RAW.with_changes({"batch_size": 512}))
+    tried = list_candidates(trainer.data, start.recipe, {}, is_stopped_early=False)
+
+    found = explain(as_trainer(trainer), start, tried, references=[REFERENCE], draws=range(3))
+
+    assert causes(found) == [Cause.batch_size]
+    (step,) = found.steps
+    assert step.remedy.candidate.text == "Use batches of 32 rows"
+
+
+def test_differences_that_break_it_together_are_one_step() -> None:
+    def loss(recipe: Recipe) -> float:
+        return 0.05 if recipe.batch_size <= 64 and recipe.optimizer.name == "adam" else 0.9
+
+    trainer = MadeUp(loss)
+    sgd = {"name": "sgd", "learning_rate": 0.001}
+    start = Variant(RAW.with_changes({"batch_size": 512, "optimizer": sgd}))
+    tried = list_candidates(trainer.data, start.recipe, {}, is_stopped_early=False)
+
+    found = explain(as_trainer(trainer), start, tried, references=[REFERENCE], draws=range(3))
+
+    (step,) = found.steps
+    assert set(step.remedy.candidate.causes) == {Cause.batch_size, Cause.optimizer}
 
 
 def test_remedy_that_nobody_suspects_must_gain_more() -> None:
@@ -161,30 +208,30 @@ def test_gain_that_fresh_draws_do_not_show_is_dropped() -> None:
     assert [each.cause for each in attribution.dropped] == [Cause.too_few_epochs]
 
 
-def test_suspect_whose_remedy_changes_nothing_is_present_and_harmless() -> None:
+def test_suspect_whose_remedy_changes_nothing_gains_nothing() -> None:
     named = suspect(Cause.features_not_scaled)
     _, found = explained(lambda _: 0.06, named)
 
     told = build_findings(attributed(found), {named.cause: named})
 
     (finding,) = told
-    assert finding.severity is Severity.harmless
-    assert "harmless here" in finding.sentence
+    assert finding.severity is Severity.none
+    assert finding.evidence_state is EvidenceState.no_gain
+    assert "gains nothing" in finding.sentence
     assert finding.isolated_effect is not None
 
 
 def test_what_there_was_no_time_for_is_named() -> None:
     trainer = MadeUp(lambda _: 0.6)
-    tried = list_candidates(
-        trainer.data,
-        RAW,
-        {Cause.too_few_epochs: suspect(Cause.too_few_epochs)},
-        is_stopped_early=False,
-    )
+    named = {Cause.too_few_epochs: suspect(Cause.too_few_epochs)}
+    tried = list_candidates(trainer.data, RAW, named, is_stopped_early=False)
     trainer.seconds_left = 0.0
-    trainer.train = lambda *_: None  # type: ignore[method-assign]
+    trainer.train = trainer.train_vital = lambda *_: None  # type: ignore[method-assign]
 
     found = explain(as_trainer(trainer), Variant(RAW), tried, references=[], draws=range(3))
 
     assert found.steps == []
-    assert any("epochs" in text for text in found.skipped)
+    (finding,) = build_findings(attributed(found), named)
+    assert finding.evidence_state is EvidenceState.not_tried
+    assert finding.seconds_needed is not None
+    assert "Not tried" in finding.sentence

@@ -210,7 +210,7 @@ def test_a_harmless_fault_need_not_be_found() -> None:
     record = a_record(
         an_injected(Cause.wrong_output),
         an_injected(Cause.l2_too_strong, loss=0.2),
-        found=(a_found(Cause.wrong_output), a_found(Cause.l2_too_strong, Severity.harmless)),
+        found=(a_found(Cause.wrong_output), a_found(Cause.l2_too_strong, Severity.none)),
     )
 
     assert truths_of(record) == [frozenset({Cause.wrong_output})]
@@ -218,7 +218,7 @@ def test_a_harmless_fault_need_not_be_found() -> None:
 
 
 def test_a_finding_that_is_called_harmless_finds_nothing() -> None:
-    record = a_record(an_injected(), found=(a_found(Cause.wrong_output, Severity.harmless),))
+    record = a_record(an_injected(), found=(a_found(Cause.wrong_output, Severity.none),))
 
     assert recall(record, by_measuring(record), 3) == 0.0
     assert precision(record, by_measuring(record), 3) is None
@@ -256,7 +256,7 @@ def test_an_interval_holds_its_mean_and_leaves_out_what_is_not_known() -> None:
 
 def test_a_summary_tells_false_alarms_of_sound_programs() -> None:
     blamed = a_record(found=(a_found(Cause.outliers, Severity.minor),))
-    harmless = a_record(found=(a_found(Cause.outliers, Severity.harmless),))
+    harmless = a_record(found=(a_found(Cause.outliers, Severity.none),))
 
     summary = summarise([blamed, harmless, a_record(), a_record(rules=(Cause.outliers,))], {})
 
@@ -267,7 +267,7 @@ def test_a_summary_tells_false_alarms_of_sound_programs() -> None:
 
 def test_a_silent_fault_has_only_to_be_named() -> None:
     fault = an_injected(Cause.leaked_column, is_silent=True)
-    record = a_record(fault, found=(a_found(Cause.leaked_column, Severity.harmless),))
+    record = a_record(fault, found=(a_found(Cause.leaked_column, Severity.none),))
 
     summary = summarise([record], {})
 

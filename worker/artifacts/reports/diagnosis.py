@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
+from typing import Literal
 
 from markupsafe import Markup
 
 from lowloss.results import Diagnosis, Experiment, Finding, Severity
+from lowloss.wording import describe_score
 from worker.artifacts.reports.charts_diagnosis import before_and_after, cause_chart, has_same_units
 from worker.artifacts.reports.effects import describe_loss
 from worker.artifacts.reports.pages import write_page
@@ -46,7 +48,7 @@ class DiagnosisView:
 
     diagnosis: Diagnosis
     harmful: tuple[Finding, ...]
-    harmless: tuple[Finding, ...]
+    others: tuple[Finding, ...]
     losses: tuple[ShownLoss, ...]
     experiments: tuple[TrainedRun, ...]
     curves: Markup | None
@@ -82,34 +84,44 @@ def write_diagnosis(path: Path, diagnosis: Diagnosis, *, title: str) -> None:
 
 
 def harmful_findings(diagnosis: Diagnosis) -> tuple[Finding, ...]:
-    """Return the findings whose remedy lowers the loss, the first to remedy first."""
-    return tuple(
-        finding for finding in diagnosis.findings if finding.severity is not Severity.harmless
-    )
+    """Return the findings that raise the loss, the first to remedy first."""
+    return tuple(finding for finding in diagnosis.findings if finding.severity is not Severity.none)
 
 
 def view(diagnosis: Diagnosis, recipe_name: str) -> DiagnosisView:
     """Collect what a page shows of a diagnosis; `recipe_name` is the name of its recipe there."""
     harmful = harmful_findings(diagnosis)
-    harmless = tuple(entry for entry in diagnosis.findings if entry not in harmful)
+    others = tuple(entry for entry in diagnosis.findings if entry not in harmful)
     return DiagnosisView(
         diagnosis=diagnosis,
         harmful=harmful,
-        harmless=harmless,
+        others=others,
         losses=tuple(_losses(diagnosis, recipe_name)),
         experiments=tuple(_trained(entry) for entry in diagnosis.experiments),
         curves=before_and_after(diagnosis, recipe_name),
-        causes=cause_chart(harmful + harmless),
+        causes=cause_chart(harmful + others),
     )
 
 
 def _losses(diagnosis: Diagnosis, recipe_name: str) -> Iterator[ShownLoss]:
     floor = diagnosis.noise_floor
-    yield ShownLoss(recipe_name, describe_loss(diagnosis.loss))
+
+    def score(whose: Literal["recipe", "remedied", "best", "constant"]) -> str:
+        value = getattr(diagnosis.familiar, whose, None)
+        if diagnosis.familiar is None or value is None:
+            return ""
+        return describe_score(diagnosis.familiar.metric, value)
+
+    recipe = describe_loss(diagnosis.loss, runs=diagnosis.runs, refusal=diagnosis.refusal)
+    yield ShownLoss(recipe_name, recipe, score("recipe"))
     if diagnosis.remedied_recipe != diagnosis.recipe:
-        yield ShownLoss("with the remedies", describe_loss(diagnosis.remedied_loss))
-    yield ShownLoss("best reached", number(diagnosis.best), f"by {name(diagnosis.best_model)}")
-    yield ShownLoss("best constant answer", number(diagnosis.constant))
+        remedied = describe_loss(diagnosis.remedied_loss, runs=diagnosis.remedied_runs)
+        yield ShownLoss("with the remedies", remedied, score("remedied"))
+    by = f"by {name(diagnosis.best_model)}"
+    remark = ", ".join(filter(None, [score("best"), by]))
+    yield ShownLoss("best reached", number(diagnosis.best), remark)
+    constant = score("constant")
+    yield ShownLoss("best constant answer", number(diagnosis.constant), constant)
     if floor is not None and floor.estimate is not None:
         yield ShownLoss("noise floor", number(floor.estimate), "estimated from rows that are alike")
     if floor is not None and floor.conflicting:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from lowloss.results import Effect
-from lowloss.wording import counted
+from lowloss.wording import counted, describe_missing_loss
 from worker.artifacts.reports.words import ARROW, name, number, percent
 
 
-def describe_loss(value: float | None) -> str:
-    """Format a loss; one that diverged says just that."""
-    return "diverged" if value is None else number(value)
+def describe_loss(value: float | None, *, runs: int = 1, refusal: str | None = None) -> str:
+    """Format a loss; where there is none, say why."""
+    return describe_missing_loss(runs, refusal) if value is None else number(value)
 
 
 def describe_effect(effect: Effect) -> str:

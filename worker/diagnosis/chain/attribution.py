@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from lowloss.results import Effect, Severity
-from worker.diagnosis.chain.explain import Chain, Step, TriedRemedy
-from worker.diagnosis.chain.gains import mean_loss, minimum_gain, paired_runs
-from worker.diagnosis.thresholds import CONFIRMED, LARGE_FALL, LARGE_SHARE
+from lowloss.results import Effect, EvidenceState, Severity
+from worker.diagnosis.chain.chain import Chain, Step, TriedRemedy
+from worker.diagnosis.chain.gains import mean_relative_loss, minimum_gain, paired_runs
+from worker.diagnosis.thresholds import CONFIRMED, LARGE_FALL, LARGE_SHARE, MIN_SEEDS
+from worker.diagnosis.training.judging import JudgedVariant, multiple_of_constant
 from worker.diagnosis.training.variants import Variant
 
 
 @dataclass(frozen=True)
 class Attribution:
-    """A chain's steps that were confirmed on fresh draws, and the excess that they share.
+    """A chain's steps that hold on fresh draws or were not tried there, and what they share.
 
-    `excess` is a relative loss; `draws` are all, fresh ones included.
+    `excess` is a relative loss: the recipe's above the least that was reached. `draws` are all,
+    fresh ones included.
     """
 
     chain: Chain
@@ -27,85 +29,136 @@ class Attribution:
 
     @property
     def end(self) -> Variant:
-        """The recipe with the remedies that fresh draws confirmed."""
-        return self.steps[-1].remedy.after if self.steps else self.chain.start
+        """The recipe with the remedies of the steps."""
+        return self.chain.end
 
     def share(self, fall: float) -> float:
-        """Return a fall of the relative loss as a share of the excess; 0 without an excess."""
-        return fall / self.excess if self.excess > 0 else 0.0
+        """Return a fall of the relative loss as a share of the excess, from 0 to 1."""
+        return min(1.0, max(0.0, fall / self.excess)) if self.excess > 0 else 0.0
 
     def effect_of(self, tried: TriedRemedy) -> Effect:
         """Return what a remedy does, in the metric's units and as a share of the excess."""
         trainer = self.chain.trainer
         pairs = paired_runs(trainer, tried.before, tried.after, self.draws)
-        low, high = tried.gain.interval
+        gain = self.chain.gain(tried.before, tried.after, self.draws)
+        relative = mean_relative_loss([before for before, _ in pairs])
+        low, high = gain.interval
         return Effect(
             metric=trainer.metric,
-            before=mean_loss([before for before, _ in pairs]),
-            after=mean_loss([after for _, after in pairs]),
-            share=self.share(tried.gain.mean),
+            before=self._loss(relative, [before for before, _ in pairs]),
+            after=self._loss(relative - gain.mean, [after for _, after in pairs]),
+            share=self.share(gain.mean),
             low=self.share(low),
             high=self.share(high),
             runs=len(pairs),
         )
 
+    def _loss(self, relative: float, runs: Sequence[JudgedVariant]) -> float | None:
+        """Return the loss that a mean relative loss stands for; None where a run diverged."""
+        if any(run.loss is None for run in runs):
+            return None
+        return self.chain.trainer.constant * multiple_of_constant(relative)
+
 
 def confirm(chain: Chain, *, fresh: Sequence[int], best: float) -> Attribution:
-    """Train the chain on fresh draws, and keep the steps that gain there, too.
+    """Train the chain on fresh draws, and leave out the steps that gain nothing there.
 
-    A step that gains nothing at its position may be half of a pair. It is kept where the whole
-    chain loses much without it, and measured by that loss.
+    So are those that nothing is lost without: they treat symptoms of what later steps remedy.
+    `best` is the least relative loss that other models reached.
     """
-    steps = list(chain.steps)
     draws = tuple(draw.number for draw in chain.trainer.data.draws)
-    _train_steps(chain, steps, fresh)
-    weak = [step for step in steps if not _is_confirmed(chain, step.remedy, fresh)]
-    measured_last = {
-        step.remedy.cause: _measure_without(chain, step, draws, fresh) for step in weak
-    }
-    dropped = [step.remedy for step in weak if measured_last[step.remedy.cause] is None]
+    _leave_out_symptoms(chain)
+    _train_steps(chain, chain.steps, fresh)
+    judged = [_judge_step(chain, step, draws, fresh) for step in chain.steps]
+    dropped = [step.remedy for step in judged if _is_dropped(step)]
+    steps = [step for step in judged if not _is_dropped(step)]
     if dropped:
-        causes = {remedy.cause for remedy in dropped}
-        steps = _rebuild(chain, [s for s in steps if s.remedy.cause not in causes], draws)
-    else:
-        steps = [
-            replace(step, remedy=measured_last.get(step.remedy.cause) or step.remedy)
-            for step in steps
-        ]
+        chain.steps = _rebuild(chain, steps, draws)
+        steps = [_judge_step(chain, step, draws, fresh) for step in chain.steps]
     steps = [_measure_step(chain, step, draws) for step in steps]
     attribution = Attribution(chain, tuple(steps), tuple(dropped), 0.0, draws)
     reached = min(best, chain.loss_of(attribution.end))
     return replace(attribution, excess=max(0.0, chain.loss_of(chain.start) - reached))
 
 
+def _leave_out_symptoms(chain: Chain) -> None:
+    """Drop steps without which the chain ends as well, the least useful first."""
+    while len(chain.steps) >= 2:
+        end = chain.end
+        without = {
+            step.remedy.cause: _without(chain, step)
+            for step in chain.steps
+            if not step.remedy.candidate.is_certain
+        }
+        chain.train(without.values())
+        gains = {cause: chain.gain(variant, end) for cause, variant in without.items()}
+        min_gain = CONFIRMED * minimum_gain(chain.loss_of(end), is_suspect=True)
+        useless = [cause for cause, gain in gains.items() if gain.falls and gain.mean < min_gain]
+        if not useless:
+            return
+        dropped = min(useless, key=lambda cause: gains[cause].mean)
+        remaining = [step for step in chain.steps if step.remedy.cause is not dropped]
+        (symptom,) = [step for step in chain.steps if step.remedy.cause is dropped]
+        chain.measure(symptom.remedy.candidate, without[dropped], end)
+        chain.steps = _rebuild(chain, remaining, chain.draws)
+
+
+def _without(chain: Chain, step: Step) -> Variant:
+    """Return the recipe with the remedies of all steps but one."""
+    variant = chain.start
+    for other in chain.steps:
+        if other is not step:
+            variant = other.remedy.candidate.apply(variant)
+    return variant
+
+
 def _train_steps(chain: Chain, steps: Sequence[Step], draws: Sequence[int]) -> None:
     chain.train([chain.start, *(step.remedy.after for step in steps)], draws)
 
 
-def _is_confirmed(chain: Chain, tried: TriedRemedy, fresh: Sequence[int]) -> bool:
-    """Return whether a remedy gains on fresh draws.
+def _is_dropped(step: Step) -> bool:
+    """Return whether fresh draws show no gain; what is certain stays."""
+    return step.state is EvidenceState.no_gain and not step.remedy.candidate.is_certain
 
-    It counts as confirmed where there was no time to train it there.
+
+def _judge_step(chain: Chain, step: Step, draws: Sequence[int], fresh: Sequence[int]) -> Step:
+    """Return a step with what was measured of it.
+
+    What is certain, and gains nothing where it stands in the chain, may be needed for the others to
+    gain: then it is measured by what the whole chain loses without it.
     """
-    measured = chain.gain(tried.before, tried.after, fresh)
-    if not measured.falls or tried.candidate.is_certain:
-        return True
+    state = state_of(chain, step.remedy, fresh)
+    if state is not EvidenceState.no_gain or not step.remedy.candidate.is_certain:
+        return replace(step, state=state)
+    without = _without(chain, step)
+    if without == step.remedy.before:
+        return replace(step, state=state)
+    chain.train([without, chain.end], draws)
+    on_top = replace(
+        step.remedy, before=without, after=chain.end, gain=chain.gain(without, chain.end)
+    )
+    state_on_top = state_of(chain, on_top, fresh)
+    if state_on_top in {EvidenceState.no_gain, EvidenceState.not_tried}:
+        return replace(step, state=state)
+    return replace(step, remedy=on_top, state=state_on_top)
+
+
+def state_of(chain: Chain, tried: TriedRemedy, fresh: Sequence[int]) -> EvidenceState:
+    """Return what is measured of a remedy, on the chain's draws and on fresh ones."""
+    gain = chain.gain(tried.before, tried.after)
+    on_fresh = chain.gain(tried.before, tried.after, fresh)
+    if not (gain.falls or on_fresh.falls):
+        return EvidenceState.not_tried
     is_suspect = tried.candidate.suspect is not None
     min_gain = minimum_gain(chain.loss_of(tried.before), is_suspect=is_suspect)
-    return measured.mean >= CONFIRMED * min_gain
-
-
-def _measure_without(
-    chain: Chain, step: Step, draws: Sequence[int], fresh: Sequence[int]
-) -> TriedRemedy | None:
-    """Return what a step gains on top of all others; None where that is not enough, either."""
-    current = chain.start
-    for other in chain.steps:
-        if other is not step:
-            current = other.remedy.candidate.apply(current)
-    chain.train([current], draws)
-    tried = replace(step.remedy, before=current, after=chain.end)
-    return tried if _is_confirmed(chain, tried, fresh) else None
+    if gain.falls and gain.mean < CONFIRMED * min_gain:
+        return EvidenceState.no_gain
+    if not on_fresh.falls:
+        return EvidenceState.unconfirmed
+    if on_fresh.mean < CONFIRMED * min_gain:
+        return EvidenceState.no_gain
+    has_seeds = len(gain.falls) + len(on_fresh.falls) >= MIN_SEEDS
+    return EvidenceState.confirmed if has_seeds else EvidenceState.unconfirmed
 
 
 def _rebuild(chain: Chain, steps: Sequence[Step], draws: Sequence[int]) -> list[Step]:

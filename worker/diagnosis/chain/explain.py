@@ -7,100 +7,25 @@ lies upstream is taken, and the others are its alternatives if little is left fo
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import replace
 
 from lowloss.results import Cause, Stage
-from worker.diagnosis.chain.gains import Gain, mean_relative_loss, minimum_gain, paired_runs
+from worker.diagnosis.chain.chain import Chain, Step, TriedRemedy
+from worker.diagnosis.chain.gains import minimum_gain
 from worker.diagnosis.chain.remedies import Candidate
+from worker.diagnosis.chain.walk import step_from_sound
 from worker.diagnosis.thresholds import EXPLAINED_AWAY, NEAR, SAME_STAGE_NEAR
 from worker.diagnosis.training.trainer import Trainer
 from worker.diagnosis.training.variants import Variant
 
 MAX_STEPS = 6
+VITAL_SUSPECTS = 3
+"""Of the strongest suspects' remedies one draw is trained in any case, within the longest time."""
 MAX_PAIRED, MAX_RIVALS = 6, 3
 STAGES = {Stage.data: 0, Stage.architecture: 1, Stage.training: 2}
 LAST = frozenset({Cause.augmentation_missing, Cause.regularisation_missing})
 """What helps against overfitting, whatever its cause: taken where nothing else gains as much."""
-
-
-@dataclass(frozen=True)
-class TriedRemedy:
-    """A remedy, and what it gains where it was tried."""
-
-    candidate: Candidate
-    before: Variant
-    after: Variant
-    gain: Gain
-
-    @property
-    def cause(self) -> Cause:
-        """The cause that it is for."""
-        return self.candidate.cause
-
-
-@dataclass(frozen=True)
-class Step:
-    """A link of the chain: the remedy taken, and those that gain about as much there."""
-
-    remedy: TriedRemedy
-    rivals: tuple[TriedRemedy, ...] = ()
-    alternatives: tuple[TriedRemedy, ...] = ()
-
-
-@dataclass
-class Chain:
-    """The remedies of a recipe, step by step, and what was tried beside them.
-
-    It is built on `draws`; `references` are sound recipes that it is compared with. `isolated` are
-    the best remedies of each cause alone, `skipped` those that there was no time for.
-    """
-
-    trainer: Trainer
-    start: Variant
-    references: Sequence[Variant]
-    draws: Sequence[int]
-    steps: list[Step] = field(default_factory=list)
-    isolated: dict[Cause, TriedRemedy] = field(default_factory=dict)
-    skipped: list[str] = field(default_factory=list)
-
-    @property
-    def end(self) -> Variant:
-        """The recipe with all remedies of the chain."""
-        return self.steps[-1].remedy.after if self.steps else self.start
-
-    @property
-    def causes(self) -> set[Cause]:
-        """The causes that the chain remedies."""
-        return {step.remedy.cause for step in self.steps}
-
-    @property
-    def gap(self) -> float:
-        """How much worse the chain's end is than a sound recipe."""
-        trained = [variant for variant in self.references if self.trainer.runs_of(variant)]
-        return self.loss_of(self.end) - min(map(self.loss_of, trained), default=0.0)
-
-    @property
-    def is_beaten(self) -> bool:
-        """Whether a sound recipe beats the chain's end by what matters."""
-        return self.gap >= minimum_gain(self.loss_of(self.end), is_suspect=True)
-
-    def train(self, variants: Iterable[Variant], draws: Sequence[int] | None = None) -> None:
-        """Train variants, on the chain's draws unless others are named."""
-        self.trainer.train(variants, self.draws if draws is None else draws)
-
-    def gain(self, before: Variant, after: Variant, draws: Sequence[int] | None = None) -> Gain:
-        """Return what one variant gains over another, on the draws where both were trained."""
-        pairs = paired_runs(self.trainer, before, after, self.draws if draws is None else draws)
-        return Gain(tuple(one.relative_loss - other.relative_loss for one, other in pairs))
-
-    def measure(self, candidate: Candidate, before: Variant, after: Variant) -> TriedRemedy:
-        """Return a remedy with its gain."""
-        return TriedRemedy(candidate, before, after, self.gain(before, after))
-
-    def loss_of(self, variant: Variant) -> float:
-        """Return a variant's mean relative loss."""
-        return mean_relative_loss(self.trainer.runs_of(variant))
 
 
 def explain(
@@ -111,29 +36,45 @@ def explain(
     references: Sequence[Variant],
     draws: Sequence[int],
 ) -> Chain:
-    """Build the chain of remedies on these draws."""
-    chain = Chain(trainer, start, references, draws)
+    """Build the chain of remedies on these draws, of what there is time to train."""
+    chain = Chain(trainer, start, candidates, references, draws)
     usual = [candidate for candidate in candidates if not candidate.is_late]
-    first = [(candidate, candidate.apply(start)) for candidate in usual]
-    _train_screened(chain, first)
-    _record_isolated(chain, first)
+    _screen_suspects(chain)
+    _try_all(chain, usual)
     for candidate in _certain_remedies(candidates):
         after = candidate.apply(chain.end)
         if candidate.cause not in chain.causes and after != chain.end:
             chain.train([after])
             chain.steps.append(Step(chain.measure(candidate, chain.end, after)))
-    while len(chain.steps) < MAX_STEPS and trainer.seconds_left > 0:
+    while len(chain.steps) < MAX_STEPS:
         tried = _try_all(chain, usual)
         step = _choose_step(chain, tried)
         if step is None and chain.is_beaten:
             tried += _try_all(chain, [candidate for candidate in candidates if candidate.is_late])
             step = _choose_step(chain, tried)
-        steps = _best_pair(chain, tried) if step is None else [step]
-        if not steps:
+        step = step or _best_pair(chain, tried) or step_from_sound(chain)
+        if step is None:
             break
-        chain.steps += steps
+        chain.steps.append(step)
         _settle_alternatives(chain)
     return chain
+
+
+def _screen_suspects(chain: Chain) -> None:
+    """Train every suspect's remedies on one draw, strongest first, then the sound recipes.
+
+    The recipe and the first remedies of the strongest suspects may take longer than all others.
+    """
+    first = chain.draws[:1]
+    suspected = [one for one in chain.candidates if one.suspect is not None]
+    mildest: dict[Cause, Candidate] = {}
+    for candidate in suspected:
+        mildest.setdefault(candidate.cause, candidate)
+    strongest = list(mildest.values())[:VITAL_SUSPECTS]
+    vital = [chain.start, *(candidate.apply(chain.start) for candidate in strongest)]
+    chain.trainer.train_vital(vital, first)
+    chain.train([candidate.apply(chain.start) for candidate in suspected], first)
+    chain.train(chain.references)
 
 
 def _certain_remedies(candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -157,47 +98,35 @@ def _train_screened(chain: Chain, tried: Sequence[tuple[Candidate, Variant]]) ->
     chain.train([before, *gaining], others)
 
 
-def _record_isolated(chain: Chain, first: list[tuple[Candidate, Variant]]) -> None:
-    for candidate, after in first:
-        tried = chain.measure(candidate, chain.start, after)
-        if tried.gain.falls:
-            _keep_best(chain.isolated, tried)
-        else:
-            chain.skipped.append(candidate.text)
-
-
-def _keep_best(best: dict[Cause, TriedRemedy], tried: TriedRemedy) -> None:
-    """Keep a remedy where it gains more than the others of its cause."""
-    earlier = best.get(tried.cause)
-    if earlier is None or tried.gain.mean > earlier.gain.mean:
-        best[tried.cause] = tried
-
-
 def _try_all(chain: Chain, candidates: Sequence[Candidate]) -> list[TriedRemedy]:
     """Return the best remedy of each remaining cause, on top of the chain."""
     current = chain.end
     remaining = [
         (candidate, after)
         for candidate in candidates
-        if candidate.cause not in chain.causes and (after := candidate.apply(current)) != current
+        if candidate.cause not in chain.causes
+        and _is_promising(chain, candidate)
+        and (after := candidate.apply(current)) != current
     ]
-    if chain.steps:
-        if not chain.is_beaten:
-            remaining = [
-                (candidate, after)
-                for candidate, after in remaining
-                if candidate.suspect is not None and _isolated_gain(chain, candidate.cause) > 0
-            ]
-        _train_screened(chain, remaining)
+    _train_screened(chain, remaining)
     best: dict[Cause, TriedRemedy] = {}
     for candidate, after in remaining:
-        _keep_best(best, chain.measure(candidate, current, after))
+        tried = chain.measure(candidate, current, after)
+        if tried.cause not in best or tried.gain.mean > best[tried.cause].gain.mean:
+            best[tried.cause] = tried
     return list(best.values())
 
 
-def _isolated_gain(chain: Chain, cause: Cause) -> float:
-    tried = chain.isolated.get(cause)
-    return tried.gain.mean if tried else 0.0
+def _is_promising(chain: Chain, candidate: Candidate) -> bool:
+    """Return whether a remedy may gain on top of the chain.
+
+    What gains nothing on a recipe that cannot learn may gain once it can.
+    """
+    if not chain.steps or chain.is_beaten:
+        return True
+    isolated = chain.best_attempt(candidate.cause, chain.start)
+    gains_alone = isolated is not None and isolated.gain.mean > 0
+    return candidate.suspect is not None and (gains_alone or chain.is_certain_only)
 
 
 def _choose_step(chain: Chain, tried: list[TriedRemedy]) -> Step | None:
@@ -230,27 +159,26 @@ def _downstream_rank(cause: Cause) -> int:
     return len(STAGES) if cause in LAST else STAGES[cause.stage]
 
 
-def _best_pair(chain: Chain, tried: list[TriedRemedy]) -> list[Step]:
-    """Find two suspects' remedies that gain together what neither gains alone; else none."""
+def _best_pair(chain: Chain, tried: list[TriedRemedy]) -> Step | None:
+    """Find two suspects' remedies that gain together what neither gains alone."""
     current = chain.end
     min_gain = minimum_gain(chain.loss_of(current), is_suspect=False)
     if chain.gap < min_gain:
-        return []
+        return None
     suspects = [remedy for remedy in tried if remedy.candidate.suspect is not None]
     suspects = sorted(suspects, key=lambda remedy: -remedy.candidate.strength)[:MAX_PAIRED]
     pairs = [
         sorted(pair, key=lambda remedy: _downstream_rank(remedy.cause))
         for pair in itertools.combinations(suspects, 2)
     ]
-    combined = [(one, two, two.candidate.apply(one.after)) for one, two in pairs]
-    chain.train([both for *_, both in combined])
-    best: list[Step] = []
-    for one, two, both in combined:
-        together = chain.gain(current, both)
-        if together.is_sure and together.mean > min_gain:
-            min_gain = together.mean
-            best = [Step(one), Step(chain.measure(two.candidate, one.after, both))]
-    return best
+    together = [replace(one.candidate, partner=two.candidate) for one, two in pairs]
+    chain.train([candidate.apply(current) for candidate in together])
+    measured = [
+        chain.measure(candidate, current, candidate.apply(current)) for candidate in together
+    ]
+    gaining = [pair for pair in measured if pair.gain.is_sure and pair.gain.mean > min_gain]
+    best = max(gaining, key=lambda pair: pair.gain.mean, default=None)
+    return None if best is None else Step(best)
 
 
 def _settle_alternatives(chain: Chain) -> None:
@@ -262,6 +190,12 @@ def _settle_alternatives(chain: Chain) -> None:
     alternatives = tuple(
         rival
         for rival, variant in combined
-        if variant == after or chain.gain(after, variant).mean < EXPLAINED_AWAY * rival.gain.mean
+        if variant == after
+        or _is_explained_away(chain.measure(rival.candidate, after, variant), rival)
     )
-    chain.steps[-1] = Step(step.remedy, step.rivals, alternatives)
+    chain.steps[-1] = replace(step, alternatives=alternatives)
+
+
+def _is_explained_away(on_top: TriedRemedy, rival: TriedRemedy) -> bool:
+    """Return whether a rival was trained on top of the step, and gains little there."""
+    return bool(on_top.gain.falls) and on_top.gain.mean < EXPLAINED_AWAY * rival.gain.mean

@@ -10,7 +10,11 @@ import numpy as np
 from scipy.stats import t
 
 from worker.diagnosis.thresholds import MIN_GAIN, MIN_SHARE, UNSUSPECTED
-from worker.diagnosis.training.judging import JudgedVariant, relative_loss
+from worker.diagnosis.training.judging import (
+    JudgedVariant,
+    multiple_of_constant,
+    relative_loss,
+)
 from worker.diagnosis.training.trainer import Trainer
 from worker.diagnosis.training.variants import Variant
 
@@ -62,12 +66,15 @@ def mean_relative_loss(runs: Sequence[JudgedVariant]) -> float:
     return math.fsum(run.relative_loss for run in runs) / len(runs)
 
 
-def mean_loss(runs: Sequence[JudgedVariant]) -> float | None:
-    """Return the mean loss; None where a run has none, or there are no runs."""
-    losses = [run.loss for run in runs]
-    if not losses or None in losses:
+def mean_loss(runs: Sequence[JudgedVariant], constant: float) -> float | None:
+    """Return the mean loss, `constant` being that of the best constant prediction.
+
+    It is the loss that `mean_relative_loss` stands for. None where a run has none, or there are no
+    runs.
+    """
+    if not runs or any(run.loss is None for run in runs):
         return None
-    return math.fsum(loss for loss in losses if loss is not None) / len(losses)
+    return constant * multiple_of_constant(mean_relative_loss(runs))
 
 
 def minimum_gain(loss_before: float, *, is_suspect: bool) -> float:

@@ -34,6 +34,8 @@ from worker.diagnosis.training.variants import Variant
 MAX_EPOCHS = 600
 USUAL_BATCHES = (8, 256)
 LARGE_TABLE = 20_000
+MAX_RATE, MAX_ADAPTIVE_RATE = 1.0, 0.1
+"""The largest learning rates that a remedy may ask for."""
 
 
 @dataclass(frozen=True)
@@ -47,16 +49,24 @@ class RemedyRule:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A remedy that is tried for a cause, suspect or not."""
+    """A remedy that is tried for a cause, suspect or not; with that of a `partner` at once."""
 
     cause: Cause
     rule: RemedyRule
     suspect: Suspect | None = None
+    partner: Candidate | None = None
 
     @property
     def text(self) -> str:
         """The remedy in words."""
-        return self.rule.text
+        if self.partner is None:
+            return self.rule.text
+        return f"{self.rule.text}; {self.partner.text[0].lower()}{self.partner.text[1:]}"
+
+    @property
+    def causes(self) -> tuple[Cause, ...]:
+        """The causes that it is for."""
+        return (self.cause, *(self.partner.causes if self.partner else ()))
 
     @property
     def is_certain(self) -> bool:
@@ -75,11 +85,12 @@ class Candidate:
 
     def apply(self, variant: Variant) -> Variant:
         """Return the variant with this change."""
-        return replace(
+        changed = replace(
             variant,
             recipe=variant.recipe.with_changes(self.rule.make(variant.recipe)),
             without=tuple(sorted({*variant.without, *self.rule.without})),
         )
+        return changed if self.partner is None else self.partner.apply(changed)
 
 
 @dataclass(frozen=True)
@@ -227,9 +238,12 @@ def _slower(case: RemedyContext) -> list[RemedyRule]:
 
 def _faster(case: RemedyContext) -> list[RemedyRule]:
     powers = (1, 2, 3, 4) if case.suspect else (1,)
+    optimizer = case.recipe.optimizer
+    highest = MAX_ADAPTIVE_RATE if optimizer.record.is_adaptive else MAX_RATE
     return [
         RemedyRule(f"Multiply the learning rate by {10**k}", scale_learning_rate(10.0**k))
         for k in powers
+        if optimizer.rate * 10**k <= highest
     ]
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lowloss.results import Cause, ColumnKind, ExcludedColumn
+from lowloss.results import Cause, ColumnKind, Evidence, ExcludedColumn
 from lowloss.spec import Recipe, Task
 from worker.data.splits import Rows
 from worker.data.target import Float64Array
@@ -18,7 +19,6 @@ from worker.diagnosis.thresholds import (
     FAR,
     IMBALANCE,
     LARGE_SPREAD,
-    LEAK_SCORE,
     MAX_FAR,
     OFF_CENTRE,
     SMALL_SPREAD,
@@ -42,13 +42,12 @@ def check_data(
     yield from _missing(data, recipe)
     yield from _constant(excluded)
     yield from _identifiers(data, recipe)
-    yield from _leaks(data, recipe)
     yield from _duplicates(data, recipe)
     yield from _outliers(data, recipe)
     yield from _imbalance(data, recipe)
 
 
-def _numbers(data: DiagnosisData, recipe: Recipe) -> dict[str, Float64Array]:
+def read_numbers(data: DiagnosisData, recipe: Recipe) -> dict[str, Float64Array]:
     """Return the columns of numbers that the network sees: known rows, without missing values."""
     fit_rows = data.draws[0].fit_rows
     names = data.names[: data.raw.numeric_NR.shape[1]]
@@ -66,69 +65,106 @@ def _features(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     kinds = {column.name: column.kind for column in data.columns}
     spread = {
         name: (float(values.std()), abs(float(values.mean())))
-        for name, values in _numbers(data, recipe).items()
+        for name, values in read_numbers(data, recipe).items()
         if kinds[name] is not ColumnKind.boolean and values.size and values.std() > 0
     }
     if not spread:
         return
+    rules = _scale_rules(spread)
+    yield from _unscaled(Cause.features_not_scaled, rules, "the recipe does not scale the features")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule of scales: by how many powers of ten it fires (0 or less: not), and what it saw."""
+
+    beyond: float
+    sentence: str
+    evidence: Evidence
+    columns: tuple[str, ...]
+
+
+def _scale_rules(spread: dict[str, tuple[float, float]]) -> list[Rule]:
+    """Return the rules of scales, given standard deviation and |mean| of each column."""
     sds = {name: sd for name, (sd, _) in spread.items()}
+    off_centre = {name: mean / sd for name, (sd, mean) in spread.items()}
     widest, narrowest = max(sds, key=lambda n: sds[n]), min(sds, key=lambda n: sds[n])
+    farthest = max(off_centre, key=lambda n: off_centre[n])
     ratio = largest_ratio(list(sds.values()))
-    off_centre = max(mean / sd for sd, mean in spread.values())
-    beyond = [
-        math.log10(ratio / SPREAD_RATIO),
-        math.log10(max(off_centre, 1e-9) / OFF_CENTRE),
-        math.log10(sds[widest] / LARGE_SPREAD),
-        math.log10(SMALL_SPREAD / sds[narrowest]),
-    ]
-    if max(beyond) <= 0:
-        return
-    yield Suspect(
-        Cause.features_not_scaled,
-        _describe_spreads(sds, widest, narrowest, ratio),
-        (
+    return [
+        Rule(
+            math.log10(ratio / SPREAD_RATIO),
+            f"the spreads of the columns differ by a factor of {ratio:.3g} (from "
+            f"{sds[narrowest]:.3g} of {narrowest!r} to {sds[widest]:.3g} of {widest!r})",
             evidence("largest over smallest standard deviation", ratio, SPREAD_RATIO),
-            evidence("largest |mean| over standard deviation", off_centre, OFF_CENTRE),
-            evidence("largest standard deviation", sds[widest], LARGE_SPREAD),
+            (widest, narrowest),
         ),
-        strength=0.3 + max(beyond),
-        columns=tuple(dict.fromkeys((widest, narrowest))),
-    )
+        Rule(
+            math.log10(max(off_centre[farthest], 1e-9) / OFF_CENTRE),
+            f"the mean of {farthest!r} is {off_centre[farthest]:.3g} times its spread away from 0",
+            evidence("largest |mean| over standard deviation", off_centre[farthest], OFF_CENTRE),
+            (farthest,),
+        ),
+        Rule(
+            math.log10(sds[widest] / LARGE_SPREAD),
+            f"{widest!r} has a spread of {sds[widest]:.3g}",
+            evidence("largest standard deviation", sds[widest], LARGE_SPREAD),
+            (widest,),
+        ),
+        Rule(
+            math.log10(SMALL_SPREAD / sds[narrowest]),
+            f"{narrowest!r} has a spread of {sds[narrowest]:.3g}",
+            evidence("smallest standard deviation", sds[narrowest], SMALL_SPREAD),
+            (narrowest,),
+        ),
+    ]
 
 
-def _describe_spreads(sds: dict[str, float], widest: str, narrowest: str, ratio: float) -> str:
-    if len(sds) == 1:
-        return f"{widest!r} has a spread of {sds[widest]:.3g}, and the recipe does not scale it"
-    return (
-        f"The spreads of the columns differ by a factor of {ratio:.3g} (from "
-        f"{sds[narrowest]:.3g} of {narrowest!r} to {sds[widest]:.3g} of {widest!r}), and the "
-        "recipe does not scale them"
+def _unscaled(cause: Cause, rules: list[Rule], treatment: str) -> Iterator[Suspect]:
+    """Yield the suspect of the rules that fired, in the words of the one that fired most."""
+    fired = sorted((rule for rule in rules if rule.beyond > 0), key=lambda rule: -rule.beyond)
+    if not fired:
+        return
+    sentence = fired[0].sentence
+    columns = [column for rule in fired for column in rule.columns]
+    yield Suspect(
+        cause,
+        f"{sentence[0].upper()}{sentence[1:]}, and {treatment}",
+        tuple(rule.evidence for rule in fired),
+        strength=0.3 + fired[0].beyond,
+        columns=tuple(dict.fromkeys(columns)),
     )
 
 
 def _target(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     if data.task is not Task.regression or recipe.scale_target != "none":
         return
-    y = data.y[data.draws[0].fit_rows]
-    sd, mean = float(y.std()) or 1e-12, abs(float(y.mean()))
-    beyond = [
-        math.log10(sd / TARGET_SPREAD),
-        math.log10(max(mean, 1e-12) / sd / TARGET_OFF_CENTRE),
-        math.log10(SMALL_TARGET / sd),
-    ]
-    if max(beyond) <= 0:
+    y, name = data.y[data.draws[0].fit_rows], data.target.name
+    sd, mean = float(y.std()), abs(float(y.mean()))
+    if not sd:
         return
-    yield Suspect(
-        Cause.target_not_scaled,
-        f"The target {data.target.name!r} has mean {y.mean():.3g} and standard deviation {sd:.3g}, "
-        "and the recipe trains on it as it is",
-        (
+    rules = [
+        Rule(
+            math.log10(sd / TARGET_SPREAD),
+            f"the target {name!r} has a standard deviation of {sd:.3g}",
             evidence("standard deviation of the target", sd, TARGET_SPREAD),
-            evidence("|mean| over standard deviation of the target", mean / sd, TARGET_OFF_CENTRE),
+            (name,),
         ),
-        strength=0.3 + max(beyond),
-        columns=(data.target.name,),
-    )
+        Rule(
+            math.log10(max(mean / sd, 1e-9) / TARGET_OFF_CENTRE),
+            f"the mean of the target {name!r} is {mean / sd:.3g} times its standard deviation away "
+            "from 0",
+            evidence("|mean| over standard deviation of the target", mean / sd, TARGET_OFF_CENTRE),
+            (name,),
+        ),
+        Rule(
+            math.log10(SMALL_TARGET / sd),
+            f"the target {name!r} has a standard deviation of {sd:.3g}",
+            evidence("standard deviation of the target, at least", sd, SMALL_TARGET),
+            (name,),
+        ),
+    ]
+    yield from _unscaled(Cause.target_not_scaled, rules, "the recipe trains on it as it is")
 
 
 def _missing(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
@@ -187,50 +223,6 @@ def _identifiers(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
             is_inert=True,
             columns=columns,
         )
-
-
-def _leaks(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
-    """Yield columns that each tell the target by themselves; none where there is one column."""
-    columns = _numbers(data, recipe)
-    if len(columns) < 2:
-        return
-    fit_rows = data.draws[0].fit_rows
-    y = data.y[fit_rows]
-    scores = {}
-    for index, name in enumerate(data.names[: data.raw.numeric_NR.shape[1]]):
-        values = data.raw.numeric_NR[fit_rows, index]
-        if name in columns and not np.isnan(values).any():
-            scores[name] = _score_by_neighbours(values, y, data.task)
-    leaked = [name for name, score in scores.items() if score > LEAK_SCORE]
-    for name in leaked:
-        yield Suspect(
-            Cause.leaked_column,
-            f"{name!r} alone predicts {data.target.name!r} almost perfectly (score "
-            f"{scores[name]:.4f}): it may hold what is not known when predictions are needed",
-            (evidence("score of the column alone on held rows", scores[name], LEAK_SCORE),),
-            strength=1.0,
-            is_inert=True,
-            columns=(name,),
-        )
-
-
-def _score_by_neighbours(values: NDArray[np.float32], y: Float64Array, task: Task) -> float:
-    """Return how well the next rows in the order of one column tell a row's target.
-
-    That is R² or accuracy; accuracy is counted from that of the most frequent class.
-    """
-    order = np.argsort(values, kind="stable")
-    sorted_y, sorted_x = y[order], values[order]
-    if len(np.unique(sorted_x)) < min(5, len(np.unique(y))):
-        return 0.0
-    if task is Task.regression:
-        between = (sorted_y[:-2] + sorted_y[2:]) / 2
-        error = float(np.mean((sorted_y[1:-1] - between) ** 2))
-        # The mean of two neighbours has half of a value's own noise on top.
-        return 1 - error / 1.5 / float(y.var())
-    majority = float(np.bincount(y.astype(np.int64)).max()) / len(y)
-    agreed = float(np.mean((sorted_y[1:-1] == sorted_y[:-2]) & (sorted_y[1:-1] == sorted_y[2:])))
-    return (agreed - majority) / (1 - majority) if majority < 1 else 0.0
 
 
 def _duplicates(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:

@@ -1,18 +1,23 @@
-"""Checks that take another model: labels that contradict, columns that are no better than noise."""
+"""Checks that take another model: labels that contradict, columns of noise, leaked columns."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lowloss.results import Cause
 from lowloss.spec import Recipe, Task
 from worker.data.splits import Rows
+from worker.data.target import Float64Array
+from worker.diagnosis.checks.data import read_numbers
 from worker.diagnosis.checks.suspects import Suspect, evidence, list_names
 from worker.diagnosis.thresholds import (
     CONFLICT_SHARE,
     IRRELEVANT_SHARE,
+    LEAK_OTHERS,
+    LEAK_SCORE,
     MAX_COLUMNS,
     MIN_IRRELEVANT,
     SURE_ERRORS,
@@ -23,8 +28,8 @@ from worker.diagnosis.thresholds import (
 from worker.diagnosis.training.data import DiagnosisData
 from worker.diagnosis.training.peers import (
     Peer,
+    explained_without,
     group_equal_rows,
-    mean_constant_loss,
     measure_importances,
     surest_error_rate,
 )
@@ -36,8 +41,8 @@ SHOWN_ROWS = 50
 def find_noisy_labels(data: DiagnosisData, boosting: Peer, *, best: float) -> Suspect | None:
     """Return labels that contradict each other, or even what a model is surest of.
 
-    `best` is the least loss that any model reached. Where classes merely overlap, a model is right
-    about the rows that it is surest of; where labels were flipped by chance, it is not.
+    `best` is the least relative loss that any model reached. Where classes merely overlap, a model
+    is right about the rows that it is surest of; where labels were flipped by chance, it is not.
     """
     rows, share = _conflicts(data)
     if share > CONFLICT_SHARE:
@@ -50,8 +55,8 @@ def find_noisy_labels(data: DiagnosisData, boosting: Peer, *, best: float) -> Su
             rows=_numbers(data, rows),
         )
     if data.task is Task.regression:
-        return _unexplained(data, best)
-    errors = surest_error_rate(data, data.draws[0], boosting.predictions_MC)
+        return _unexplained(best)
+    errors = surest_error_rate(data, boosting)
     if errors <= SURE_ERRORS:
         return None
     return Suspect(
@@ -63,15 +68,14 @@ def find_noisy_labels(data: DiagnosisData, boosting: Peer, *, best: float) -> Su
     )
 
 
-def _unexplained(data: DiagnosisData, best: float) -> Suspect | None:
-    relative = best / mean_constant_loss(data)
-    if relative <= UNEXPLAINED:
+def _unexplained(best: float) -> Suspect | None:
+    if best <= UNEXPLAINED:
         return None
     return Suspect(
         Cause.noisy_labels,
-        f"{min(1.0, relative):.0%} of the target's variance is left by the best of all models: "
+        f"{min(1.0, best):.0%} of the target's variance is left by the best of all models: "
         "what the columns do not tell is noise to any of them",
-        (evidence("share of variance that is left at best", relative, UNEXPLAINED),),
+        (evidence("share of variance that is left at best", best, UNEXPLAINED),),
         is_inert=True,
     )
 
@@ -89,7 +93,7 @@ def _conflicts(data: DiagnosisData) -> tuple[Rows, float]:
 def _unlikely(data: DiagnosisData, boosting: Peer) -> tuple[int, ...]:
     """Return the judging rows whose label boosting finds least likely."""
     judge = data.draws[0].judge
-    probability_M = boosting.predictions_MC[np.arange(len(judge)), data.y[judge].astype(np.int64)]
+    probability_M = boosting.predictions[0][np.arange(len(judge)), data.y[judge].astype(np.int64)]
     worst = np.argsort(probability_M)[: int((probability_M < UNLIKELY).sum())]
     return _numbers(data, judge[worst])
 
@@ -128,3 +132,59 @@ def find_irrelevant_features(data: DiagnosisData, recipe: Recipe) -> list[Suspec
             columns=useless,
         )
     ]
+
+
+def find_leaked_columns(data: DiagnosisData, recipe: Recipe) -> list[Suspect]:
+    """Return columns that tell the target by themselves, where the others tell much of it, too.
+
+    Where the others tell little, the target simply is a function of that column.
+    """
+    columns = read_numbers(data, recipe)
+    fit_rows = data.draws[0].fit_rows
+    y = data.y[fit_rows]
+    scores = {}
+    for index, name in enumerate(data.names[: data.raw.numeric_NR.shape[1]]):
+        values = data.raw.numeric_NR[fit_rows, index]
+        if name in columns and not np.isnan(values).any():
+            scores[name] = _score_by_neighbours(values, y, data.task)
+    leaked = [name for name, score in scores.items() if score > LEAK_SCORE]
+    if not leaked:
+        return []
+    share = explained_without(data, data.draws[0], (*leaked, *recipe.exclude))
+    if share < LEAK_OTHERS:
+        return []
+    return [
+        Suspect(
+            Cause.leaked_column,
+            f"{name!r} alone predicts {data.target.name!r} almost perfectly (score "
+            f"{scores[name]:.4f}), where the other columns take off {share:.0%} of a constant "
+            "answer's loss: it may hold what is not known when predictions are needed",
+            (
+                evidence("score of the column alone on held rows", scores[name], LEAK_SCORE),
+                evidence("share that other columns take off", share, LEAK_OTHERS),
+            ),
+            strength=1.0,
+            is_inert=True,
+            columns=(name,),
+        )
+        for name in leaked
+    ]
+
+
+def _score_by_neighbours(values: NDArray[np.float32], y: Float64Array, task: Task) -> float:
+    """Return how well the next rows in the order of one column tell a row's target.
+
+    That is R² or accuracy; accuracy is counted from that of the most frequent class.
+    """
+    order = np.argsort(values, kind="stable")
+    sorted_y, sorted_x = y[order], values[order]
+    if len(np.unique(sorted_x)) < min(5, len(np.unique(y))):
+        return 0.0
+    if task is Task.regression:
+        between = (sorted_y[:-2] + sorted_y[2:]) / 2
+        error = float(np.mean((sorted_y[1:-1] - between) ** 2))
+        # The mean of two neighbours has half of a value's own noise on top.
+        return 1 - error / 1.5 / float(y.var())
+    majority = float(np.bincount(y.astype(np.int64)).max()) / len(y)
+    agreed = float(np.mean((sorted_y[1:-1] == sorted_y[:-2]) & (sorted_y[1:-1] == sorted_y[2:])))
+    return (agreed - majority) / (1 - majority) if majority < 1 else 0.0

@@ -6,9 +6,10 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from lowloss.results import Cause, Effect, Finding, Severity
+from lowloss.results import Cause, Effect, EvidenceState, Finding, Severity
+from lowloss.wording import counted
 from worker.diagnosis.chain.attribution import Attribution
-from worker.diagnosis.chain.explain import TriedRemedy
+from worker.diagnosis.chain.chain import TriedRemedy
 from worker.diagnosis.chain.gains import Gain, mean_relative_loss, paired_runs
 from worker.diagnosis.chain.remedies import REMEDIES, Candidate, RemedyContext
 from worker.diagnosis.checks.suspects import Suspect, evidence
@@ -17,6 +18,7 @@ from worker.diagnosis.thresholds import (
     BALANCED_GAIN,
     BALANCED_SHARE,
     MIN_FALL,
+    MIN_SEEDS,
     SCARCE_COLUMN_ROWS,
     SCARCE_FALL,
     SCARCE_ROWS,
@@ -28,13 +30,14 @@ from worker.diagnosis.training.variants import Variant
 def noise_finding(suspect: Suspect, best: float, metric: str) -> Finding:
     """Return the finding of noise: the part of the loss that even the best model cannot remove.
 
-    It is harmless where no label looks wrong and the target is only hard to predict.
+    Its severity is none where no label looks wrong and the target is only hard to predict.
     """
     reached = f"the best that was reached is a {metric.replace('_', ' ')} of {best:.3g}"
     return Finding(
         cause=suspect.cause,
         stage=suspect.cause.stage,
-        severity=Severity.harmless if suspect.is_inert else Severity.major,
+        severity=Severity.none if suspect.is_inert else Severity.major,
+        evidence_state=EvidenceState.confirmed,
         sentence=f"{suspect.sentence}; {reached}.",
         evidence=suspect.evidence,
         rows=suspect.rows,
@@ -58,28 +61,37 @@ def too_little_data_finding(attribution: Attribution) -> Finding | None:
     rows = len(data.draws[0].fit_rows)
     if rows >= max(SCARCE_ROWS, SCARCE_COLUMN_ROWS * data.width) or data.whole_rows > len(data.y):
         return None
-    fall, full_loss = compare_with_half_of_rows(attribution, attribution.chain.draws)
+    fall, full_loss = compare_with_half_of_rows(attribution, attribution.draws)
+    if not fall.falls:
+        return None
     losses = [run.relative_loss for run in trainer.runs_of(attribution.end)]
-    spread = (
-        statistics.stdev(losses) / full_loss if len(losses) > 1 and full_loss > MIN_FALL else 0.0
-    )
+    has_spread = len(losses) > 1 and full_loss > MIN_FALL
+    spread = statistics.stdev(losses) / full_loss if has_spread else 0.0
     is_steep = fall.mean >= max(MIN_FALL, SCARCE_FALL * min(1.0, full_loss))
     if not is_steep and spread < SCARCE_SPREAD:
         return None
     share = max(0.0, fall.mean) / (full_loss + max(0.0, fall.mean))
+    is_confirmed = len(fall.falls) >= MIN_SEEDS
+    measured = [f"its loss falls by {share:.0%} from half of them to all"]
+    proof = [
+        evidence("training rows", rows, SCARCE_ROWS),
+        evidence("share that the second half of the rows takes off", share, SCARCE_FALL),
+    ]
+    if has_spread:
+        measured.append(f"deviates by {spread:.0%} from draw to draw")
+        what = "deviation of the loss between draws over its mean"
+        proof.append(evidence(what, spread, SCARCE_SPREAD))
+    remark = "" if is_confirmed else ", not confirmed on more"
     return Finding(
         cause=Cause.too_little_data,
         stage=Cause.too_little_data.stage,
         severity=Severity.major,
+        evidence_state=EvidenceState.confirmed if is_confirmed else EvidenceState.unconfirmed,
         sentence=(
-            f"Only {rows} rows train the network: its loss falls by {share:.0%} from half of them "
-            f"to all, and differs by {spread:.0%} from draw to draw. More rows would lower it."
+            f"Only {rows} rows train the network: {' and '.join(measured)}, on "
+            f"{counted(len(fall.falls), 'draw')}{remark}. More rows may lower it."
         ),
-        evidence=(
-            evidence("training rows", rows, SCARCE_ROWS),
-            evidence("share that the second half of the rows takes off", share, SCARCE_FALL),
-            evidence("deviation of the loss between draws over its mean", spread, SCARCE_SPREAD),
-        ),
+        evidence=tuple(proof),
     )
 
 
@@ -93,24 +105,23 @@ def imbalance_finding(attribution: Attribution, suspect: Suspect) -> Finding | N
     (remedy,) = REMEDIES[suspect.cause](RemedyContext(trainer.data, end.recipe, suspect))
     candidate = Candidate(suspect.cause, remedy, suspect)
     after = candidate.apply(end)
-    chain.train([end, after])
-    errors = [
-        (plain.balanced_error, weighted.balanced_error)
-        for plain, weighted in paired_runs(trainer, end, after, chain.draws)
-        if plain.balanced_error is not None and weighted.balanced_error is not None
-    ]
+    chain.train([end, after], attribution.draws)
+    errors = _balanced_errors(attribution, end, after)
     falls = Gain(tuple(plain - weighted for plain, weighted in errors))
     before = math.fsum(plain for plain, _ in errors) / max(1, len(errors))
     if falls.mean < max(BALANCED_GAIN, BALANCED_SHARE * before) or not falls.is_sure:
         return None
-    low, high = falls.interval
+    low, high = (min(1.0, max(0.0, end_of / before)) for end_of in falls.interval)
+    is_confirmed = len(errors) == len(attribution.draws)
+    remark = "" if is_confirmed else f"; that is of {counted(len(errors), 'draw')}, not confirmed"
     return Finding(
         cause=suspect.cause,
         stage=suspect.cause.stage,
         severity=Severity.major,
+        evidence_state=EvidenceState.confirmed if is_confirmed else EvidenceState.unconfirmed,
         sentence=(
             f"{suspect.sentence}. {candidate.text}: the error where each class counts the same "
-            f"goes from {before:.1%} to {before - falls.mean:.1%}."
+            f"goes from {before:.1%} to {before - falls.mean:.1%}{remark}."
         ),
         evidence=suspect.evidence,
         remedy=build_remedy(attribution, TriedRemedy(candidate, end, after, falls)),
@@ -119,12 +130,25 @@ def imbalance_finding(attribution: Attribution, suspect: Suspect) -> Finding | N
             before=before,
             after=before - falls.mean,
             share=falls.mean / before,
-            low=low / before,
-            high=high / before,
+            low=low,
+            high=high,
             runs=len(errors),
         ),
         columns=suspect.columns,
     )
+
+
+def _balanced_errors(
+    attribution: Attribution, before: Variant, after: Variant
+) -> list[tuple[float, float]]:
+    """Return the errors where each class counts the same, on the draws where both have one."""
+    pairs = paired_runs(attribution.chain.trainer, before, after, attribution.draws)
+    scores = [(one.score, other.score) for one, other in pairs if one.score and other.score]
+    return [
+        (one.balanced_error, other.balanced_error)
+        for one, other in scores
+        if one.balanced_error is not None and other.balanced_error is not None
+    ]
 
 
 def leak_finding(attribution: Attribution, suspect: Suspect) -> Finding:
@@ -133,18 +157,23 @@ def leak_finding(attribution: Attribution, suspect: Suspect) -> Finding:
     A leak makes a loss too low, not too high: the loss without the column is the honest one.
     """
     chain = attribution.chain
-    tried, comparison = chain.isolated.get(suspect.cause), ""
+    tried = chain.best_attempt(suspect.cause, chain.start)
+    comparison = " Not tried, for want of time: leave it out."
     if tried is not None:
-        without, with_it = chain.loss_of(tried.after), chain.loss_of(tried.before)
-        comparison = (
-            f" With it the loss is {with_it:.0%} of a constant answer's, without it {without:.0%}."
-        )
+        effect = attribution.effect_of(tried)
+        before, after = _format_loss(effect.before), _format_loss(effect.after)
+        comparison = f" With it the loss is {before}, without it {after}."
     return Finding(
         cause=suspect.cause,
         stage=suspect.cause.stage,
         severity=Severity.major,
+        evidence_state=EvidenceState.not_tried if tried is None else EvidenceState.confirmed,
         sentence=f"{suspect.sentence}.{comparison}",
         evidence=suspect.evidence,
         remedy=None if tried is None else build_remedy(attribution, tried),
         columns=suspect.columns,
     )
+
+
+def _format_loss(loss: float | None) -> str:
+    return "not finite" if loss is None else f"{loss:.3g}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from lowloss.recipes import change_code
@@ -10,21 +10,27 @@ from lowloss.results import (
     Alternative,
     Cause,
     Effect,
-    Evidence,
+    EvidenceState,
     Finding,
     Remedy,
     Severity,
 )
 from lowloss.spec import Recipe
+from lowloss.wording import counted
 from worker.diagnosis.chain.attribution import Attribution, rate_severity
-from worker.diagnosis.chain.explain import Step, TriedRemedy
+from worker.diagnosis.chain.chain import Step, TriedRemedy
+from worker.diagnosis.chain.remedies import Candidate
+from worker.diagnosis.chain.settled import SettledSuspect, seconds_needed, settle_suspect
 from worker.diagnosis.checks.suspects import Suspect
+from worker.diagnosis.thresholds import MIN_GAIN
+from worker.diagnosis.training.variants import Variant
 
 METRICS = {"mean_squared_error": "mean squared error", "log_loss": "log loss"}
 MAX_ALTERNATIVES = 3
 SYMPTOMS = {
     Cause.too_simple: "The network is too small for the table",
     Cause.too_complex: "The network is larger than the table bears",
+    Cause.wrong_activation: "The hidden layers' activation does not suit the table",
     Cause.learning_rate_too_high: "The learning rate is too high",
     Cause.learning_rate_too_low: "The learning rate is too low",
     Cause.too_few_epochs: "Training ends too early",
@@ -38,29 +44,39 @@ SYMPTOMS = {
 
 
 def build_findings(attribution: Attribution, suspects: Mapping[Cause, Suspect]) -> list[Finding]:
-    """Return the findings of the chain's steps, then those that are present but harmless here.
+    """Return the findings of the chain's steps, then those of the other suspects.
 
-    Steps whose cause is certain come first.
+    Steps whose cause is certain come first, and of the others those that may do harm.
     """
-    ordered = sorted(attribution.steps, key=lambda step: not step.remedy.candidate.is_certain)
-    explained = [_step_finding(attribution, step) for step in ordered]
-    causes = {finding.cause for finding in explained}
+    start = attribution.chain.start
+    positions = [start, *(step.remedy.after for step in attribution.steps)]
+    explained = [
+        _step_finding(attribution, step, position)
+        for step, position in zip(attribution.steps, positions, strict=False)
+    ]
+    causes = attribution.chain.causes
     causes |= {other.cause for finding in explained for other in finding.alternatives}
-    harmless = [
-        _harmless_finding(attribution, suspect)
+    others = [
+        _other_finding(attribution, settle_suspect(attribution, suspect))
         for cause, suspect in suspects.items()
         if cause not in causes
     ]
-    return explained + harmless
+    return explained + sorted(others, key=lambda finding: finding.severity is Severity.none)
 
 
 def build_remedy(attribution: Attribution, tried: TriedRemedy) -> Remedy:
     """Return a tried remedy as a change to the recipe it was tried on, and as Keras code."""
-    before, after = tried.before.recipe, tried.after.recipe
+    return _remedy(attribution, tried.candidate, tried.before, tried.after)
+
+
+def _remedy(
+    attribution: Attribution, candidate: Candidate, before: Variant, after: Variant
+) -> Remedy:
+    task = attribution.chain.trainer.data.task
     return Remedy(
-        text=tried.candidate.text,
-        change=diff_recipes(before, after),
-        code=change_code(before, after, task=attribution.chain.trainer.data.task),
+        text=candidate.text,
+        change=diff_recipes(before.recipe, after.recipe),
+        code=change_code(before.recipe, after.recipe, task=task),
     )
 
 
@@ -79,28 +95,66 @@ def _changed_part(old: Any, new: Any) -> Any:
     return {key: value for key, value in new.items() if value != old.get(key)}
 
 
-def _step_finding(attribution: Attribution, step: Step) -> Finding:
-    remedy, suspect = step.remedy, step.remedy.candidate.suspect
-    effect = attribution.effect_of(remedy)
-    severity = rate_severity(attribution.chain.loss_of(remedy.before), remedy.gain.mean)
-    if remedy.candidate.is_certain:
-        severity = Severity.critical
+def _step_finding(attribution: Attribution, step: Step, position: Variant) -> Finding:
+    """Return the finding of a step; `position` is the recipe with the remedies before it."""
+    remedy, chain = step.remedy, attribution.chain
+    suspect = remedy.candidate.suspect
+    is_tried = step.state is not EvidenceState.not_tried
+    partner = remedy.candidate.partner
+    is_confirmed = step.state is EvidenceState.confirmed
     return Finding(
         cause=remedy.cause,
+        together_with=None if partner is None else partner.cause,
         stage=remedy.cause.stage,
-        severity=severity,
-        sentence=(
-            f"{_symptom(remedy.cause, suspect)}. "
-            f"{remedy.candidate.text}: {describe_remedy_effect(effect)}."
-        ),
-        evidence=_evidence(suspect),
+        severity=_step_severity(attribution, step),
+        evidence_state=step.state,
+        seconds_needed=None
+        if is_confirmed
+        else seconds_needed(chain, [remedy.before, remedy.after], attribution.draws),
+        sentence=_step_sentence(attribution, step, position),
+        evidence=suspect.evidence if suspect else (),
         remedy=build_remedy(attribution, remedy),
-        effect=effect,
+        effect=attribution.effect_of(remedy) if is_tried else None,
         isolated_effect=_isolated_effect(attribution, remedy.cause),
         alternatives=tuple(_alternatives(attribution, step)),
         rows=suspect.rows if suspect else (),
         columns=suspect.columns if suspect else (),
     )
+
+
+def _step_severity(attribution: Attribution, step: Step) -> Severity:
+    if step.state is EvidenceState.no_gain:
+        return Severity.minor
+    if step.remedy.candidate.is_certain:
+        return Severity.critical
+    return rate_severity(attribution.chain.loss_of(step.remedy.before), step.remedy.gain.mean)
+
+
+def _step_sentence(attribution: Attribution, step: Step, position: Variant) -> str:
+    remedy = step.remedy
+    candidate = remedy.candidate
+    symptoms = [_symptom(candidate)]
+    if candidate.partner is not None:
+        symptoms += [_symptom(candidate.partner), "Only both remedies at once gain"]
+    symptom = ". ".join(symptoms)
+    if step.state is EvidenceState.not_tried:
+        return f"{symptom}. Not tried, for want of time: {_lower_first(candidate.text)}."
+    where = "" if remedy.before == position else " (on top of the other remedies)"
+    effect = attribution.effect_of(remedy)
+    remarks = [describe_remedy_effect(effect)]
+    if effect.after is not None and effect.after >= (1 - MIN_GAIN) * _constant(attribution):
+        remarks.append("no better than a constant answer")
+    if step.state is EvidenceState.unconfirmed:
+        remarks.append(_unconfirmed(effect))
+    return f"{symptom}. {candidate.text}{where}: {'; '.join(remarks)}."
+
+
+def _constant(attribution: Attribution) -> float:
+    return attribution.chain.trainer.constant
+
+
+def _unconfirmed(effect: Effect) -> str:
+    return f"that is of {counted(effect.runs, 'draw')}, not confirmed on fresh ones"
 
 
 def _alternatives(attribution: Attribution, step: Step) -> Iterable[Alternative]:
@@ -113,44 +167,85 @@ def _alternatives(attribution: Attribution, step: Step) -> Iterable[Alternative]
 
 
 def _isolated_effect(attribution: Attribution, cause: Cause) -> Effect | None:
-    tried = attribution.chain.isolated.get(cause)
+    chain = attribution.chain
+    tried = chain.best_attempt(cause, chain.start)
     return None if tried is None else attribution.effect_of(tried)
 
 
-def _harmless_finding(attribution: Attribution, suspect: Suspect) -> Finding:
-    tried = attribution.chain.isolated.get(suspect.cause)
-    sentence = "Present, harmless here"
-    if tried is not None and not suspect.is_inert:
-        sentence += (
-            f": {tried.candidate.text[0].lower()}{tried.candidate.text[1:]} changes next to nothing"
-        )
-        sentence += " once the causes above are remedied" if attribution.steps else ""
+def _other_finding(attribution: Attribution, settled: SettledSuspect) -> Finding:
+    """Return the finding of a suspect that is no step of the chain."""
+    suspect, tried, chain = settled.suspect, settled.tried, attribution.chain
+    remedy, effect = None, None
+    if tried is not None:
+        remedy = build_remedy(attribution, tried)
+        effect = attribution.effect_of(tried) if tried.before == chain.end else None
+    elif settled.candidate is not None and not settled.is_contained:
+        after = settled.candidate.apply(chain.end)
+        remedy = _remedy(attribution, settled.candidate, chain.end, after)
+    remark = "; ".join(_settled_remarks(attribution, settled))
     return Finding(
         cause=suspect.cause,
         stage=suspect.cause.stage,
-        severity=Severity.harmless,
-        sentence=f"{suspect.sentence}. {sentence}.",
+        severity=settled.severity,
+        evidence_state=settled.state,
+        seconds_needed=settled.seconds_needed,
+        sentence=f"{suspect.sentence}. {remark}.",
         evidence=suspect.evidence,
-        remedy=None if tried is None else build_remedy(attribution, tried),
-        effect=None,
+        remedy=remedy,
+        effect=effect,
         isolated_effect=_isolated_effect(attribution, suspect.cause),
         rows=suspect.rows,
         columns=suspect.columns,
     )
 
 
-def _symptom(cause: Cause, suspect: Suspect | None) -> str:
-    return SYMPTOMS.get(cause, str(cause)) if suspect is None else suspect.sentence
+def _settled_remarks(attribution: Attribution, settled: SettledSuspect) -> Iterator[str]:
+    """Yield what a sentence says of a suspect's remedy."""
+    tried, chain = settled.tried, attribution.chain
+    if settled.is_contained:
+        is_left_out = settled.candidate is None
+        yield "No network sees it" if is_left_out else "The remedies above do this, too"
+    elif settled.candidate is None:
+        yield "No change to the recipe is a remedy, and none was tried"
+    elif tried is None:
+        yield f"Not tried, for want of time: {_lower_first(settled.candidate.text)}"
+    else:
+        effect = attribution.effect_of(tried)
+        text = tried.candidate.text
+        where = ""
+        if attribution.steps:
+            is_on_top = tried.before == chain.end
+            where = " on top of the remedies above" if is_on_top else " on the recipe as it is"
+        if settled.state is EvidenceState.no_gain:
+            is_sure = tried.gain.is_sure or tried.gain.mean <= 0
+            gains = "gains nothing" if is_sure else "does not gain on every draw"
+            yield f"{text}: {gains}{where}, on {counted(effect.runs, 'draw')}"
+            return
+        yield f"{text}{where}: {describe_remedy_effect(effect)}"
+        yield _unconfirmed(effect)
 
 
-def _evidence(suspect: Suspect | None) -> tuple[Evidence, ...]:
-    return suspect.evidence if suspect else ()
+def _symptom(candidate: Candidate) -> str:
+    if candidate.suspect is not None:
+        return candidate.suspect.sentence
+    return SYMPTOMS.get(candidate.cause, str(candidate.cause))
+
+
+def _lower_first(text: str) -> str:
+    return text[0].lower() + text[1:]
 
 
 def describe_remedy_effect(effect: Effect) -> str:
     """Describe an effect: the loss before and after, and its share of the excess loss."""
     metric = METRICS.get(effect.metric, effect.metric)
-    before = "no finite value" if effect.before is None else f"{effect.before:.3g}"
-    after = "no finite value" if effect.after is None else f"{effect.after:.3g}"
-    share = min(1.0, max(-1.0, effect.share))
-    return f"the {metric} goes from {before} to {after}, {share:.0%} of the excess loss"
+    if effect.before is None and effect.after is None:
+        return "trainings still end without a finite loss"
+    if effect.before is None:
+        return (
+            "trainings that ended without a finite loss come to a "
+            f"{metric} of {effect.after:.3g}, {effect.share:.0%} of the excess loss"
+        )
+    if effect.after is None:
+        return f"the {metric} was {effect.before:.3g}, and a training diverges with it"
+    change = f"the {metric} goes from {effect.before:.3g} to {effect.after:.3g}"
+    return f"{change}, {effect.share:.0%} of the excess loss"

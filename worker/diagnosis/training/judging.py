@@ -6,6 +6,7 @@ U output units.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,22 +26,39 @@ SMOOTHING = 1.0
 
 
 @dataclass(frozen=True)
+class Score:
+    """What predictions are worth on some rows.
+
+    `loss` is in the units of the metric. `accuracy` and `balanced_error`, the error where each
+    class counts the same, are None for a regression.
+    """
+
+    loss: float
+    accuracy: float | None = None
+    balanced_error: float | None = None
+
+
+@dataclass(frozen=True)
 class JudgedVariant:
     """A variant's training on one draw.
 
-    `loss` is of the judging rows, in the units of the metric; None where it diverged, or Keras
-    would not train it. `relative` is that loss over the loss of the best constant prediction.
-    `trained` is None where no epoch was trained.
+    `score` is of the judging rows; None where it diverged, or Keras would not train it. `relative`
+    is its loss over the loss of the best constant prediction. `trained` is None where no epoch was
+    trained.
     """
 
     variant: Variant
     draw: int
-    loss: float | None
+    score: Score | None
     relative: float
-    balanced_error: float | None
     trained: TrainedPlan | None
     weights: tuple[FloatArray, ...] = ()
     refusal: str | None = None
+
+    @property
+    def loss(self) -> float | None:
+        """The loss of the judging rows; None where it diverged, or Keras would not train it."""
+        return None if self.score is None else self.score.loss
 
     @property
     def relative_loss(self) -> float:
@@ -59,6 +77,11 @@ def relative_loss(relative: float) -> float:
     return relative if relative <= 1 else 1 + math.log10(min(relative, HOPELESS))
 
 
+def multiple_of_constant(relative_loss: float) -> float:
+    """Return the multiple of the constant prediction's loss that a relative loss stands for."""
+    return relative_loss if relative_loss <= 1 else 10 ** (relative_loss - 1)
+
+
 def metric_of(data: DiagnosisData) -> str:
     """Return the metric that variants are judged by."""
     return METRICS.get(data.task, "log_loss")
@@ -66,22 +89,45 @@ def metric_of(data: DiagnosisData) -> str:
 
 def constant_loss(data: DiagnosisData, draw: Draw) -> float:
     """Return the loss of the best constant: the known rows' mean, or their share of each class."""
-    y, y_fit = data.y[draw.judge], data.y[draw.fit_rows]
+    return constant_score(data, draw).loss or 1.0
+
+
+def mean_constant_loss(data: DiagnosisData) -> float:
+    """Return the mean loss of the best constant over the draws."""
+    return math.fsum(constant_loss(data, draw) for draw in data.draws) / len(data.draws)
+
+
+def constant_score(data: DiagnosisData, draw: Draw) -> Score:
+    """Return what the best constant is worth on the judging rows of a draw."""
+    y_fit = data.y[draw.fit_rows]
     if data.task is Task.regression:
-        return float(np.mean((y - y_fit.mean()) ** 2)) or 1.0
-    counts = np.bincount(y_fit.astype(np.int64), minlength=len(data.target.labels))
-    shares = np.clip(counts / counts.sum(), 1e-7, 1)
-    return float(-np.mean(np.log(shares[y.astype(np.int64)])))
+        answer_C = np.array([y_fit.mean()])
+    else:
+        counts = np.bincount(y_fit.astype(np.int64), minlength=len(data.target.labels))
+        answer_C = counts / counts.sum()
+    return score_predictions(data, draw.judge, np.tile(answer_C, (len(draw.judge), 1)))
 
 
-def score_predictions(
-    data: DiagnosisData, rows: Rows, predictions_MC: Float64Array
-) -> tuple[float, float | None]:
-    """Return the metric's loss, and the error where each class counts the same."""
+def score_predictions(data: DiagnosisData, rows: Rows, predictions_MC: Float64Array) -> Score:
+    """Score predictions of some rows.
+
+    No row's probability counts as less than 1 / M: the log loss has no bound, and of few rows one
+    would decide alone.
+    """
     metrics = scores(data.target, data.y[rows], predictions_MC)
     if data.task is Task.regression:
-        return metrics["rmse"] ** 2, None
-    return metrics["log_loss"], 1 - metrics["balanced_accuracy"]
+        return Score(metrics["rmse"] ** 2)
+    total_M1 = predictions_MC.sum(axis=1, keepdims=True)
+    label_share_M = predictions_MC[np.arange(len(rows)), data.y[rows].astype(np.int64)]
+    share_M = np.clip(label_share_M / np.where(total_M1 > 0, total_M1, 1)[:, 0], 1 / len(rows), 1)
+    log_loss = float(-np.mean(np.log(share_M)))
+    return Score(log_loss, metrics["accuracy"], 1 - metrics["balanced_accuracy"])
+
+
+def mean_accuracy(scores: Sequence[Score]) -> float | None:
+    """Return the mean accuracy; None for a regression, or without scores."""
+    accuracies = [score.accuracy for score in scores if score.accuracy is not None]
+    return math.fsum(accuracies) / len(accuracies) if accuracies else None
 
 
 def read_predictions(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -23,7 +23,13 @@ from worker.data.splits import Rows
 from worker.data.target import Float64Array
 from worker.diagnosis.thresholds import SURE_SHARE
 from worker.diagnosis.training.data import DiagnosisData, Draw, Treatment
-from worker.diagnosis.training.judging import constant_loss, score_predictions
+from worker.diagnosis.training.judging import (
+    Score,
+    constant_loss,
+    mean_accuracy,
+    relative_loss,
+    score_predictions,
+)
 from worker.execution.beside import run_beside
 from worker.execution.free_cores import FreeCores
 
@@ -38,16 +44,20 @@ STANDARD = Treatment("standard", "mean", ())
 
 @dataclass(frozen=True)
 class Peer:
-    """A model's losses on the judging rows of each draw, and its predictions for the first draw."""
+    """A model's predictions [M, C] of the judging rows of each draw, and their scores.
+
+    `relative_loss` is the mean over the draws of its losses relative to the constant's.
+    """
 
     name: str
-    losses: tuple[float, ...]
-    predictions_MC: Float64Array
+    scores: tuple[Score, ...]
+    relative_loss: float
+    predictions: tuple[Float64Array, ...]
 
     @property
-    def loss(self) -> float:
-        """The mean over the draws."""
-        return math.fsum(self.losses) / len(self.losses)
+    def accuracy(self) -> float | None:
+        """The mean over the draws; None for a regression."""
+        return mean_accuracy(self.scores)
 
 
 def fit_peers(
@@ -76,23 +86,36 @@ def fit_peers(
         "linear": "ridge regression" if data.task is Task.regression else "logistic regression"
     }
     return [
-        Peer(
-            names.get(name, name),
-            tuple(
-                score_predictions(data, d.judge, p)[0]
-                for d, p in zip(draws, predictions, strict=True)
-            ),
-            predictions[0],
-        )
+        _peer(names.get(name, name), data, draws, predictions)
         for name, predictions in models.items()
     ]
 
 
+def _peer(
+    name: str, data: DiagnosisData, draws: tuple[Draw, ...], predictions: list[Float64Array]
+) -> Peer:
+    scores = tuple(
+        score_predictions(data, draw.judge, predictions_MC)
+        for draw, predictions_MC in zip(draws, predictions, strict=True)
+    )
+    relative = [
+        relative_loss(score.loss / constant_loss(data, draw))
+        for draw, score in zip(draws, scores, strict=True)
+    ]
+    return Peer(name, scores, math.fsum(relative) / len(relative), tuple(predictions))
+
+
 def _predict(
-    data: DiagnosisData, draw: Draw, name: str, *, seed: int, free_cores: FreeCores
+    data: DiagnosisData,
+    draw: Draw,
+    name: str,
+    *,
+    seed: int,
+    free_cores: FreeCores,
+    treatment: Treatment = STANDARD,
 ) -> Float64Array:
     """Fit a model, and predict the judging rows [M, C]."""
-    x_ND = data.transform(STANDARD, draw).astype(np.float64)
+    x_ND = data.transform(treatment, draw).astype(np.float64)
     is_regression = data.task is Task.regression
     if name == "linear":
         model = Ridge() if is_regression else LogisticRegression(max_iter=300)
@@ -120,11 +143,6 @@ def _boosting(data: DiagnosisData, rows: int, *, seed: int) -> Any:
         min_samples_leaf=min(20, max(3, rows // 20)),
         random_state=seed,
     )
-
-
-def mean_constant_loss(data: DiagnosisData) -> float:
-    """Return the mean loss of the best constant over the draws."""
-    return math.fsum(constant_loss(data, draw) for draw in data.draws) / len(data.draws)
 
 
 def estimate_noise_floor(data: DiagnosisData, best: float) -> NoiseFloor:
@@ -183,11 +201,33 @@ def _conflicting(data: DiagnosisData) -> float | None:
     return float(-np.mean(np.log(share_N)))
 
 
-def surest_error_rate(data: DiagnosisData, draw: Draw, predictions_MC: Float64Array) -> float:
-    """Return the share of wrong labels in the quarter of judging rows that a model is surest of."""
-    y_M = data.y[draw.judge].astype(np.int64)
-    surest = np.argsort(-predictions_MC.max(axis=1))[: max(1, round(SURE_SHARE * len(y_M)))]
-    return float(np.mean(predictions_MC[surest].argmax(axis=1) != y_M[surest]))
+def surest_error_rate(data: DiagnosisData, peer: Peer) -> float:
+    """Return the share of wrong labels in the quarter of judging rows that a model is surest of.
+
+    It is the mean over the draws that the model was fitted on.
+    """
+    rates = []
+    for draw, predictions_MC in zip(data.draws, peer.predictions, strict=False):
+        y_M = data.y[draw.judge].astype(np.int64)
+        surest = np.argsort(-predictions_MC.max(axis=1))[: max(1, round(SURE_SHARE * len(y_M)))]
+        rates.append(float(np.mean(predictions_MC[surest].argmax(axis=1) != y_M[surest])))
+    return math.fsum(rates) / len(rates)
+
+
+def explained_without(data: DiagnosisData, draw: Draw, columns: Sequence[str]) -> float:
+    """Return the share of a constant answer's loss that boosting takes off without these columns.
+
+    It is of the judging rows; 0 where no column is left.
+    """
+    treatment = replace(STANDARD, exclude=tuple(columns))
+    sources = {source.removeprefix("missing:") for source in data.sources(draw)}
+    if not sources - {"", *columns}:
+        return 0.0
+    predictions_MC = _predict(
+        data, draw, BOOSTING, seed=draw.seed, free_cores=FreeCores(), treatment=treatment
+    )
+    loss = score_predictions(data, draw.judge, predictions_MC).loss
+    return max(0.0, 1 - loss / constant_loss(data, draw))
 
 
 def measure_importances(

@@ -7,14 +7,16 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
-from lowloss.spec import Recipe
+from lowloss.spec import DiagnosisBudget, Recipe
 from worker.diagnosis.training.data import DiagnosisData, Draw, Treatment
 from worker.diagnosis.training.judging import (
     JudgedVariant,
     constant_loss,
+    mean_constant_loss,
     metric_of,
     read_predictions,
     score_predictions,
@@ -60,35 +62,66 @@ OPTION_SECONDS = 1e-5
 class Trainer:
     """Trains variants on draws, each once, until its time is up.
 
-    `should_continue` is called now and then: its time is up, too, once that returns False, and
-    what it raises ends all. `deadline` is of the `clock`.
+    The seconds of the `budget` (None: no limit) are counted by the `clock` from now on, without
+    compiles; what is vital may take up to the latest of them. `should_continue` is called now and
+    then: the time is up, too, once that returns False, and what it raises ends all.
     """
 
     data: DiagnosisData
     recipe: Recipe
     programs: Programs
-    deadline: float = math.inf
+    budget: DiagnosisBudget | None = None
     clock: Clock = time.monotonic
     should_continue: Callable[[], bool] = lambda: True
     judged: dict[VariantDraw, JudgedVariant] = field(default_factory=dict)
     _views: Views = field(init=False)
-    _uses: set[str] = field(default_factory=set)
+    _uses: set[str] = field(init=False, default_factory=set)
+    _constant_losses: dict[int, float] = field(init=False, default_factory=dict)
+    _began: float = field(init=False)
+    _is_vital: bool = field(init=False, default=False)
+    _seconds: float = field(init=False, default=0.0)
+    _estimated: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
         self._views = Views(self.data)
+        self._began = self.clock() - self.programs.compile_timer.seconds
 
     @property
     def metric(self) -> str:
         """The metric that variants are judged by."""
         return metric_of(self.data)
 
+    @cached_property
+    def constant(self) -> float:
+        """The mean loss of the best constant prediction."""
+        return mean_constant_loss(self.data)
+
+    @property
+    def seconds(self) -> float:
+        """Since the first training, compiles not counted."""
+        return self.clock() - self._began - self.programs.compile_timer.seconds
+
     @property
     def seconds_left(self) -> float:
-        """Until the deadline; none once nobody waits for it."""
-        return self.deadline - self.clock() if self.should_continue() else 0.0
+        """What is left of the time; none once nobody waits for it."""
+        if not self.should_continue():
+            return 0.0
+        if self.budget is None:
+            return math.inf
+        budget = self.budget
+        limit = budget.latest_seconds if self._is_vital else budget.max_seconds
+        return limit - self.seconds
+
+    def train_vital(self, variants: Iterable[Variant], draws: Iterable[int]) -> None:
+        """Train what a diagnosis says next to nothing without, for longer than the others."""
+        self._is_vital = True
+        try:
+            self.train(variants, draws)
+        finally:
+            self._is_vital = False
 
     def train(self, variants: Iterable[Variant], draws: Iterable[int]) -> None:
-        """Train what is not trained yet; what the deadline cuts short is left out."""
+        """Train what is not trained yet; what the end of the time cuts short is left out."""
         variants = list(dict.fromkeys(variants))
         untrained = [
             (variant, draw)
@@ -110,7 +143,27 @@ class Trainer:
         for output, runs in groups.items():
             for portion in self._portions(runs):
                 if self.seconds_left > 0:
-                    self._train_group(output, portion)
+                    self._time_group(output, portion)
+
+    def estimate_run(self, variant: Variant) -> float:
+        """Estimate the seconds of one training of a variant, at the speed so far."""
+        return self._estimated_seconds(variant) * self._slowness
+
+    def estimate_seconds(self, variants: Iterable[Variant], draws: Iterable[int]) -> float:
+        """Estimate how long it takes to train what is not trained yet, at the speed so far."""
+        variants = list(dict.fromkeys(variants))
+        estimated = math.fsum(
+            self._estimated_seconds(variant)
+            for draw in draws
+            for variant in variants
+            if (variant, draw) not in self.judged
+        )
+        return estimated * self._slowness
+
+    @property
+    def _slowness(self) -> float:
+        """What trainings took over what was expected of them."""
+        return self._seconds / self._estimated if self._estimated else 1.0
 
     def runs_of(self, variant: Variant) -> list[JudgedVariant]:
         """Return a variant's trainings, draw by draw."""
@@ -144,6 +197,14 @@ class Trainer:
         recipe = variant.recipe
         steps = recipe.epochs * math.ceil(len(self.data.draws[0].fit_rows) / recipe.batch_size)
         return steps * recipe_step_seconds(self.data.width, recipe)
+
+    def _time_group(self, output: OutputFormat, runs: list[VariantDraw]) -> None:
+        """Train a group, and count what it took beside what was expected."""
+        started = self.seconds
+        self._train_group(output, runs)
+        if all(run in self.judged for run in runs):
+            self._seconds += self.seconds - started
+            self._estimated += math.fsum(self._estimated_seconds(variant) for variant, _ in runs)
 
     def _train_group(self, output: OutputFormat, runs: list[VariantDraw]) -> None:
         arrays, plans = self._arrays(output, runs)
@@ -238,14 +299,19 @@ class Trainer:
         if not (np.isfinite(judge_MU).all() and np.isfinite(fit_NU).all()):
             return replace(self._hopeless(variant, number), trained=trained, weights=weights)
         predictions_MC = read_predictions(recipe, data, draw, judge_MU, fit_NU)
-        loss, balanced = score_predictions(data, draw.judge, predictions_MC)
-        relative = loss / constant_loss(data, draw)
-        return JudgedVariant(variant, number, loss, relative, balanced, trained, weights)
+        score = score_predictions(data, draw.judge, predictions_MC)
+        relative = score.loss / self._constant_loss(draw)
+        return JudgedVariant(variant, number, score, relative, trained, weights)
+
+    def _constant_loss(self, draw: Draw) -> float:
+        if draw.number not in self._constant_losses:
+            self._constant_losses[draw.number] = constant_loss(self.data, draw)
+        return self._constant_losses[draw.number]
 
     def _hopeless(
         self, variant: Variant, number: int, *, refusal: str | None = None
     ) -> JudgedVariant:
-        return JudgedVariant(variant, number, None, math.inf, None, None, refusal=refusal)
+        return JudgedVariant(variant, number, None, math.inf, None, refusal=refusal)
 
     def _reach(self, plans: Sequence[Plan], arrays: Arrays) -> Reach:
         """Return what the plans need of programs: the same from call to call, as far as possible.

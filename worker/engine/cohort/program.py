@@ -5,13 +5,15 @@ from __future__ import annotations
 import itertools
 import math
 import threading
+import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from worker.engine.arrays import Arrays
 from worker.engine.cohort.call_size import call_size
-from worker.engine.cohort.compiled import Compiled
+from worker.engine.cohort.compiled import Compiled, CompileTimer
 from worker.engine.cohort.inputs import Rows, SlotInputs
 from worker.engine.cohort.network import Batch, SlotNetworks
 from worker.engine.cohort.shape import UNEVEN, Shape
@@ -43,7 +45,13 @@ class Program:
     """Training steps and validation of one shape, for one job's data."""
 
     def __init__(
-        self, shape: Shape, arrays: Arrays, *, is_resident: bool = True, dtype: str = "float32"
+        self,
+        shape: Shape,
+        arrays: Arrays,
+        *,
+        is_resident: bool = True,
+        dtype: str = "float32",
+        timer: CompileTimer | None = None,
     ) -> None:
         self.shape = shape
         self.dtype = tf.as_dtype(dtype)
@@ -58,7 +66,7 @@ class Program:
             (arrays.loss, arrays.output_activation, arrays.is_scaled, arrays.is_weighted),
             (*self._networks.sizes, arrays.features, *self._tables),
         )
-        self.run = Compiled(self._run)
+        self.run = Compiled(self._run, timer)
 
     def zeros(self) -> Parameters:
         """Return zero parameters, or a moment of each: kernels [K, in, out], biases [K, 1, out].
@@ -197,16 +205,22 @@ class Program:
 
 
 class Programs:
-    """Compiled programs that engines share; the least recently used go first."""
+    """Compiled programs that engines share; the least recently used go first.
 
-    def __init__(self, max_programs: int = MAX_PROGRAMS) -> None:
+    `compile_timer` counts the time that their compiles take, by the `clock`.
+    """
+
+    def __init__(
+        self, max_programs: int = MAX_PROGRAMS, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.compile_timer = CompileTimer(clock)
         self._max_programs = max_programs
         self._programs: dict[tuple[Any, ...], Program] = {}
         self._lock = threading.Lock()
 
     def get(self, shape: Shape, arrays: Arrays, *, is_resident: bool) -> Program:
         """Return the program of a shape, for any data that take the same one."""
-        program = Program(shape, arrays, is_resident=is_resident)
+        program = Program(shape, arrays, is_resident=is_resident, timer=self.compile_timer)
         key = program.compiled_for
         with self._lock:
             shared = self._programs[key] = self._programs.pop(key, program)

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from lowloss.cli.rendering.diagnosis import show_diagnosis
 from lowloss.cli.rendering.results import plain_console
-from lowloss.results import Cause, Diagnosis, Severity
+from lowloss.results import Cause, Diagnosis, EvidenceState, FamiliarScores, Severity
 from tests.builders.diagnoses import (
     a_diagnosis,
     a_diverged_diagnosis,
@@ -60,8 +60,8 @@ def test_finding_has_evidence_effect_remedy_and_alternatives() -> None:
         assert told in text
 
 
-def test_harmful_findings_are_numbered_and_the_others_are_a_line() -> None:
-    severities = (Severity.harmless, Severity.major, Severity.harmless, Severity.minor)
+def test_harmful_findings_are_numbered_and_the_others_have_a_line_each() -> None:
+    severities = (Severity.none, Severity.major, Severity.none, Severity.minor)
     causes = (Cause.outliers, Cause.too_simple, Cause.batch_size, Cause.optimizer)
     findings = tuple(a_finding(c, s) for c, s in zip(causes, severities, strict=True))
 
@@ -69,8 +69,46 @@ def test_harmful_findings_are_numbered_and_the_others_are_a_line() -> None:
 
     assert "\n1. too simple (major)\n" in text
     assert "\n2. optimizer (minor)\n" in text
-    assert "\npresent, harmless here: outliers, batch size\n" in text
+    assert "\ngains nothing: outliers. outliers it is.\n" in text
+    assert "\ngains nothing: batch size. batch size it is.\n" in text
     assert "effect: not measured" in text
+
+
+def test_what_a_finding_rests_on_is_told() -> None:
+    effect = an_effect(0.5, 2.0, 1.0, runs=1)
+    findings = (
+        a_finding(Cause.optimizer, evidence_state=EvidenceState.unconfirmed, effect=effect),
+        a_finding(Cause.wrong_output, evidence_state=EvidenceState.not_tried, seconds_needed=12.0),
+        a_finding(
+            Cause.too_simple,
+            together_with=Cause.too_few_epochs,
+        ),
+    )
+
+    text = shown(a_diagnosis(findings=findings))
+
+    assert "1. optimizer (major, unconfirmed)" in text
+    assert "2. wrong output (major, not tried)" in text
+    assert "effect: not measured, takes about 12 s" in text
+    assert "3. too simple and too few epochs (major)" in text
+
+
+def test_recipe_without_a_loss_is_told_why() -> None:
+    untrained = a_diagnosis(loss=None, runs=0, remedied_runs=0, remedied_loss=None)
+    refused = a_diagnosis(loss=None, refusal="2 output units for 3 classes")
+
+    assert "the recipe not trained with the remedies not trained" in on_one_line(shown(untrained))
+    assert "diverged" not in shown(untrained)
+    assert "the recipe refused by Keras" in on_one_line(shown(refused))
+
+
+def test_losses_stand_beside_scores_that_people_know() -> None:
+    scores = FamiliarScores(metric="rmse", recipe=2000.0, remedied=316.2, best=301.7, constant=2664)
+
+    text = on_one_line(shown(a_diagnosis(familiar=scores)))
+
+    assert "the recipe 4e+06 mean squared error (RMSE 2,000)" in text
+    assert "with the remedies 1e+05 (RMSE 316.2)" in text
 
 
 def test_what_was_skipped_and_taken_otherwise_is_last() -> None:
@@ -97,7 +135,7 @@ def test_sound_recipe_has_its_verdict_and_no_empty_headings() -> None:
 
     assert text.startswith("Nothing wrong found")
     assert "log loss" in text
-    for absent in ("remedies", "harmless", "skipped", "note", "rows", "1."):
+    for absent in ("remedies", "gains nothing", "skipped", "note", "rows", "1."):
         assert absent not in text
 
 

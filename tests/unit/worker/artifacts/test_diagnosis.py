@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lowloss.results import Cause, Curve, Diagnosis, Effect, Severity
+from lowloss.results import Cause, Curve, Diagnosis, Effect, EvidenceState, Severity
 from tests.builders.diagnoses import (
     a_curve,
     a_diagnosis,
@@ -140,14 +140,36 @@ def test_finding_without_a_measured_effect_says_so(tmp_path: Path) -> None:
     assert "share of the excess loss that the remedy removes" not in page.text
 
 
-def test_harmless_findings_are_apart_and_not_numbered(tmp_path: Path) -> None:
+def test_other_findings_are_apart_and_not_numbered(tmp_path: Path) -> None:
     page = parsed(page_of(tmp_path, a_diagnosis()))
 
     assert (
-        "Present, harmless here No validation split: No rows are held out, so that overfitting "
-        "cannot be seen. Its remedy removes 0.0 % of the excess loss" in page.text
+        "What else was looked at No validation split (no gain): No rows are held out, so that "
+        "overfitting cannot be seen." in page.text
     )
     assert "3. " not in page.text
+
+
+def test_finding_that_was_not_confirmed_or_tried_says_so(tmp_path: Path) -> None:
+    findings = (
+        a_finding(Cause.optimizer, evidence_state=EvidenceState.unconfirmed),
+        a_finding(Cause.too_simple, evidence_state=EvidenceState.not_tried, seconds_needed=90.0),
+    )
+
+    page = parsed(page_of(tmp_path, a_diagnosis(findings=findings)))
+
+    assert "1. Optimizer major, unconfirmed" in page.text
+    assert "2. Too simple major, not tried" in page.text
+    assert "was not measured: that takes about 1 min 30 s more." in page.text
+
+
+def test_recipe_that_was_not_trained_did_not_diverge(tmp_path: Path) -> None:
+    diagnosis = a_diagnosis(loss=None, runs=0, experiments=(), recipe_curve=Curve())
+
+    page = parsed(page_of(tmp_path, diagnosis))
+
+    assert "the recipe not trained" in page.text
+    assert "the recipe diverged" not in page.text
 
 
 def test_every_experiment_and_baseline_has_a_line(tmp_path: Path) -> None:
@@ -197,8 +219,8 @@ def test_loss_that_is_not_finite_is_told_as_diverged(tmp_path: Path) -> None:
 def test_sound_recipe_has_no_empty_headings(tmp_path: Path) -> None:
     page = parsed(page_of(tmp_path, a_sound_diagnosis()))
 
-    assert "Nothing that was measured to do harm." in page.text
-    for absent in ("Before and after", "Present, harmless", "All that was trained", "Rows"):
+    assert "Nothing was measured to raise the loss." in page.text
+    for absent in ("Before and after", "What else", "Experiments", "Rows"):
         assert absent not in page.text
     assert not page.tags["svg"]
 

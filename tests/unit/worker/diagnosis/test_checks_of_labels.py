@@ -9,7 +9,11 @@ import pytest
 
 from lowloss.results import Cause
 from tests.builders.recipes import a_network, data_of, some_classes, some_numbers
-from worker.diagnosis.checks.labels import find_irrelevant_features, find_noisy_labels
+from worker.diagnosis.checks.labels import (
+    find_irrelevant_features,
+    find_leaked_columns,
+    find_noisy_labels,
+)
 from worker.diagnosis.checks.suspects import Suspect
 from worker.diagnosis.training.data import DiagnosisData
 from worker.diagnosis.training.peers import BOOSTING, Peer, estimate_noise_floor, fit_peers
@@ -24,7 +28,7 @@ def boosting(data: DiagnosisData) -> Peer:
 
 def noise_of(data: DiagnosisData) -> Suspect | None:
     peer = boosting(data)
-    return find_noisy_labels(data, peer, best=peer.loss)
+    return find_noisy_labels(data, peer, best=peer.relative_loss)
 
 
 def flipped(share: float) -> dict[str, Any]:
@@ -80,6 +84,36 @@ def test_target_that_the_columns_tell_is_not_suspect() -> None:
     data, _ = data_of(some_numbers(), a_network(8))
 
     assert noise_of(data) is None
+
+
+def test_column_that_repeats_the_target_is_a_leak_where_the_others_tell_it_too() -> None:
+    recipe = a_network(8)
+    data, _ = data_of(some_numbers() | {"again": some_numbers()["y"] * 2 + 1}, recipe)
+
+    (suspect,) = find_leaked_columns(data, recipe)
+
+    assert suspect.columns == ("again",)
+    assert suspect.is_inert
+
+
+X = some_numbers()["x0"]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        some_numbers(),
+        {"x": X, "y": X**4},
+        {"x": X, "noise": some_numbers(seed=9)["x1"], "y": X**4},
+        {"x": X, "noise": some_numbers(seed=9)["x1"], "y": 2 * X + 1},
+    ],
+    ids=["no column", "the only column", "a function", "a line"],
+)
+def test_column_that_the_target_is_a_function_of_is_no_leak(columns: dict[str, Any]) -> None:
+    recipe = a_network(8)
+    data, _ = data_of(columns, recipe)
+
+    assert find_leaked_columns(data, recipe) == []
 
 
 def test_columns_of_noise_are_named_and_the_others_are_not() -> None:

@@ -49,7 +49,7 @@ def test_scaled_answers_are_put_back_into_the_targets_units() -> None:
     answer = read_predictions(recipe, data, draw, output, output)
 
     assert answer[:, 0] == pytest.approx(data.y[draw.fit_rows].mean())
-    assert score_predictions(data, draw.judge, answer)[0] == pytest.approx(
+    assert score_predictions(data, draw.judge, answer).loss == pytest.approx(
         constant_loss(data, draw)
     )
 

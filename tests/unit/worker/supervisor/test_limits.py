@@ -24,7 +24,7 @@ def a_search(**budget: Any) -> JobSpec:
 def test_search_is_asked_to_finish_after_its_diagnosis_and_some_grace() -> None:
     limits = time_limits(a_claim(a_search(max_seconds=600, diagnosis_seconds=30)), 1000.0)
 
-    assert limits.finish_at == 1000.0 + 600 + 30 + 60
+    assert limits.finish_at == 1000.0 + 600 + 3 * 30 + 60
     assert limits.end_at == limits.finish_at + 900
 
 
@@ -50,10 +50,10 @@ def test_job_whose_time_is_used_up_is_to_finish_at_once(seconds: float) -> None:
     assert time_limits(claim, 7.0).end_at == 907.0
 
 
-def test_diagnosis_has_no_diagnosis_beside_it() -> None:
-    spec = a_diagnosis_spec("ds_1", budget={"max_seconds": 60})
+def test_diagnosis_may_take_its_longest_time_and_has_none_beside_it() -> None:
+    spec = a_diagnosis_spec("ds_1", budget={"max_seconds": 60, "max_extension": 2})
 
-    assert time_limits(a_claim(spec), 0.0).finish_at == 120.0
+    assert time_limits(a_claim(spec), 0.0).finish_at == 2 * 60 + 60
 
 
 def test_job_without_a_limit_is_never_overdue() -> None:

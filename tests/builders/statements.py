@@ -1,0 +1,114 @@
+"""Holds what a diagnosis says against the record of what was trained."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from lowloss.results import Cause, Diagnosis, Effect, EvidenceState, Finding, Severity
+from worker.diagnosis.chain.gains import mean_relative_loss, minimum_gain
+from worker.diagnosis.thresholds import MIN_SEEDS
+from worker.diagnosis.training.judging import multiple_of_constant, relative_loss
+from worker.diagnosis.training.trainer import Trainer
+from worker.diagnosis.training.variants import Variant
+
+OF_THE_TABLE = frozenset(
+    {Cause.noisy_labels, Cause.leaked_column, Cause.too_little_data, Cause.class_imbalance}
+)
+"""Causes whose evidence is no chain of remedies."""
+
+
+def false_statements(diagnosis: Diagnosis, trainer: Trainer) -> list[str]:
+    """Return what a diagnosis says that its trainings do not show; nothing, one hopes."""
+    findings = [text for finding in diagnosis.findings for text in _of_finding(finding)]
+    return [*_of_losses(diagnosis, trainer), *_of_verdict(diagnosis, trainer), *findings]
+
+
+def _of_losses(diagnosis: Diagnosis, trainer: Trainer) -> Iterator[str]:
+    for name, recipe, loss, count in (
+        ("recipe", diagnosis.recipe, diagnosis.loss, diagnosis.runs),
+        ("remedied", diagnosis.remedied_recipe, diagnosis.remedied_loss, diagnosis.remedied_runs),
+    ):
+        runs = trainer.runs_of(Variant(recipe))
+        if len(runs) != count:
+            yield f"{name}: {count} runs are told, {len(runs)} were made"
+        is_finite = bool(runs) and all(run.loss is not None for run in runs)
+        expected = trainer.constant * multiple_of_constant(mean_relative_loss(runs))
+        if (loss is not None) != is_finite or (is_finite and loss != pytest.approx(expected)):
+            yield f"{name}: a loss of {loss} is told, {expected if is_finite else None} it is"
+    for experiment in diagnosis.experiments:
+        variant = Variant(diagnosis.recipe.with_changes(experiment.change))
+        losses = [run.loss for run in trainer.runs_of(variant)]
+        if list(experiment.losses) != losses or len(experiment.draws) != len(losses):
+            yield f"experiment {experiment.name!r}: {experiment.losses}, and not {losses}"
+
+
+def _of_verdict(diagnosis: Diagnosis, trainer: Trainer) -> Iterator[str]:
+    verdict, start = diagnosis.verdict, trainer.runs_of(Variant(diagnosis.recipe))
+    if ("no time to train the recipe" in verdict) != (not start):
+        yield f"{len(start)} trainings of the recipe, and: {verdict}"
+    is_diverged = any(run.loss is None and run.refusal is None for run in start)
+    if "finite loss" in verdict.split(".")[0] and not is_diverged:
+        yield f"nothing diverged: {verdict}"
+    if "Nothing wrong found" in verdict:
+        if any(finding.severity is not Severity.none for finding in diagnosis.findings):
+            yield f"a finding does harm: {verdict}"
+        unsettled = [
+            finding.cause
+            for finding in diagnosis.findings
+            if finding.evidence_state in {EvidenceState.not_tried, EvidenceState.unconfirmed}
+            and finding.seconds_needed is not None
+        ]
+        if unsettled:
+            yield f"{unsettled} are not settled: {verdict}"
+        loss = mean_relative_loss(start)
+        gap = loss - relative_loss(diagnosis.best / trainer.constant)
+        if gap >= 1.001 * minimum_gain(loss, is_suspect=True):
+            yield f"{diagnosis.best_model} reaches {diagnosis.best}: {verdict}"
+
+
+def _of_finding(finding: Finding) -> Iterator[str]:
+    told = f"{finding.cause}, {finding.evidence_state}: {finding.sentence}"
+    for problem in _of_state(finding):
+        yield f"{problem}; {told}"
+    for effect in (finding.effect, finding.isolated_effect):
+        if effect is not None:
+            yield from _of_effect(finding.cause, effect)
+    shares = re.findall(r"(-?\d+)% of the excess", finding.sentence)
+    if any(not 0 <= int(share) <= 100 for share in shares):
+        yield f"a share beyond 0 to 100 %; {told}"
+
+
+def _of_state(finding: Finding) -> Iterator[str]:
+    sentence, effects = finding.sentence, (finding.effect, finding.isolated_effect)
+    is_measured = any(effect is not None for effect in effects)
+    match finding.evidence_state:
+        case EvidenceState.not_tried:
+            if is_measured or "goes from" in sentence or "gains nothing" in sentence:
+                yield "an effect of what was not tried"
+            if finding.remedy is not None and finding.seconds_needed is None:
+                yield "how long it takes to try it is not told"
+        case EvidenceState.unconfirmed:
+            if "not confirmed" not in sentence:
+                yield "it is not told that this is not confirmed"
+        case EvidenceState.confirmed if finding.cause not in OF_THE_TABLE:
+            runs = 0 if finding.effect is None else finding.effect.runs
+            if runs < MIN_SEEDS or "not confirmed" in sentence:
+                yield f"confirmed by {runs} runs"
+        case EvidenceState.no_gain:
+            is_clear = "The remedies above" in sentence or "No network sees it" in sentence
+            if not is_measured and not is_clear:
+                yield "gains nothing, without a run"
+
+
+def _of_effect(cause: Cause, effect: Effect) -> Iterator[str]:
+    if not 0 <= effect.low <= effect.share + 1e-9 <= effect.high + 2e-9 <= 1 + 1e-8:
+        yield f"{cause}: a share of {effect.share} within {effect.low} and {effect.high}"
+    if effect.runs < 1:
+        yield f"{cause}: an effect of {effect.runs} runs"
+    if effect.before is not None and effect.after is not None:
+        is_less = effect.after < effect.before * (1 - 1e-9)
+        if effect.share > 0 and not is_less:
+            yield f"{cause}: {effect.before} to {effect.after}, a share of {effect.share}"

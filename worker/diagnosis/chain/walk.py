@@ -1,0 +1,183 @@
+"""The walk from a sound recipe back to the diagnosed one: the difference that breaks it is a cause.
+
+It names causes that no check suspects: each difference is put into the sound recipe by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lowloss.results import Cause
+from lowloss.spec import Recipe
+from worker.diagnosis.chain.chain import Chain, Step, TriedRemedy
+from worker.diagnosis.chain.changes import Change, scale_learning_rate, set_fields
+from worker.diagnosis.chain.gains import minimum_gain
+from worker.diagnosis.chain.remedies import Candidate, RemedyRule
+from worker.diagnosis.training.variants import count_weights
+
+MAX_TOGETHER = 3
+"""Differences whose remedies are tried at once, where none gains alone."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Some fields of a recipe that may differ from a sound one's.
+
+    `copy` returns the change that gives the second recipe the first one's values; `cause` and
+    `describe` are of a recipe that takes over a sound one's.
+    """
+
+    cause: Callable[[Recipe, Recipe], Cause]
+    describe: Callable[[Recipe], str]
+    copy: Callable[[Recipe, Recipe], Change]
+
+
+def step_from_sound(chain: Chain) -> Step | None:
+    """Return the step that gives the chain's end what breaks the best sound recipe without it."""
+    trained = [variant for variant in chain.references if chain.trainer.runs_of(variant)]
+    if not (trained and chain.is_beaten):
+        return None
+    sound, end = min(trained, key=chain.loss_of), chain.end
+    remedies = {
+        difference: _remedy(difference, sound.recipe, end.recipe) for difference in DIFFERENCES
+    }
+    broken = {
+        difference: replace(
+            sound, recipe=sound.recipe.with_changes(difference.copy(end.recipe, sound.recipe))
+        )
+        for difference, remedy in remedies.items()
+        if remedy.cause not in chain.causes and remedy.apply(end) != end
+    }
+    chain.train(broken.values())
+    harms = {one: chain.gain(variant, sound) for one, variant in broken.items()}
+    min_harm = minimum_gain(chain.loss_of(sound), is_suspect=False)
+    breaking = [one for one, harm in harms.items() if harm.is_sure and harm.mean >= min_harm]
+    breaking.sort(key=lambda difference: -harms[difference].mean)
+    return _best_remedy(chain, [remedies[difference] for difference in breaking[:MAX_TOGETHER]])
+
+
+def _best_remedy(chain: Chain, remedies: list[Candidate]) -> Step | None:
+    """Return the step of the remedy that gains most at the chain's end; or of all together."""
+    together = None
+    for remedy in reversed(remedies):
+        together = replace(remedy, partner=together)
+    tried = _measure(chain, remedies)
+    if not tried and together is not None and len(remedies) > 1:
+        tried = _measure(chain, [together])
+    best = max(tried, key=lambda remedy: remedy.gain.mean, default=None)
+    return None if best is None else Step(best)
+
+
+def _measure(chain: Chain, remedies: list[Candidate]) -> list[TriedRemedy]:
+    """Train remedies at the chain's end, and return those that gain what matters."""
+    end = chain.end
+    chain.train([remedy.apply(end) for remedy in remedies])
+    min_gain = minimum_gain(chain.loss_of(end), is_suspect=False)
+    tried = [chain.measure(remedy, end, remedy.apply(end)) for remedy in remedies]
+    return [remedy for remedy in tried if remedy.gain.is_sure and remedy.gain.mean >= min_gain]
+
+
+def _remedy(difference: Difference, sound: Recipe, end: Recipe) -> Candidate:
+    rule = RemedyRule(difference.describe(sound), lambda recipe: difference.copy(sound, recipe))
+    return Candidate(difference.cause(end, sound), rule)
+
+
+def _always(cause: Cause) -> Callable[[Recipe, Recipe], Cause]:
+    return lambda _, __: cause
+
+
+def _copy_fields(*names: str) -> Callable[[Recipe, Recipe], Change]:
+    def copy(source: Recipe, _: Recipe) -> Change:
+        values = source.model_dump(mode="json")
+        return {name: values[name] for name in names}
+
+    return copy
+
+
+def _copy_hidden(source: Recipe, target: Recipe) -> Change:
+    layers = [layer.model_dump(mode="json") for layer in (*source.hidden, target.output)]
+    return {"layers": layers}
+
+
+def _copy_output(source: Recipe, target: Recipe) -> Change:
+    layers = [layer.model_dump(mode="json") for layer in (*target.hidden, source.output)]
+    return {"layers": layers, "loss": source.loss}
+
+
+def _copy_rate(source: Recipe, target: Recipe) -> Change:
+    return scale_learning_rate(source.optimizer.rate / target.optimizer.rate)(target)
+
+
+def _copy_optimizer(source: Recipe, target: Recipe) -> Change:
+    optimizer = source.optimizer.model_dump(mode="json")
+    return set_fields(optimizer=optimizer)(target)
+
+
+def _rate_cause(end: Recipe, sound: Recipe) -> Cause:
+    is_high = end.optimizer.rate > sound.optimizer.rate
+    return Cause.learning_rate_too_high if is_high else Cause.learning_rate_too_low
+
+
+def _epochs_cause(end: Recipe, sound: Recipe) -> Cause:
+    return Cause.too_few_epochs if end.epochs < sound.epochs else Cause.no_early_stopping
+
+
+def _size_cause(end: Recipe, sound: Recipe) -> Cause:
+    activations = [{layer.activation for layer in recipe.hidden} for recipe in (end, sound)]
+    weights = [count_weights(1, recipe) for recipe in (end, sound)]
+    if activations[0] != activations[1]:
+        return Cause.wrong_activation
+    return Cause.too_complex if weights[0] > weights[1] else Cause.too_simple
+
+
+def _describe_hidden(sound: Recipe) -> str:
+    layers = ", ".join(f"{layer.units} {layer.activation}" for layer in sound.hidden)
+    return f"Use hidden layers of {layers} units"
+
+
+def _describe(form: Callable[[Recipe], Any]) -> Callable[[Recipe], str]:
+    return lambda recipe: str(form(recipe))
+
+
+DIFFERENCES = (
+    Difference(
+        _always(Cause.features_not_scaled),
+        _describe(lambda recipe: f"Scale the features ({recipe.scale_features})"),
+        _copy_fields("scale_features"),
+    ),
+    Difference(
+        _always(Cause.target_not_scaled),
+        _describe(lambda recipe: f"Scale the target ({recipe.scale_target})"),
+        _copy_fields("scale_target"),
+    ),
+    Difference(
+        _always(Cause.wrong_output),
+        _describe(
+            lambda r: f"End with Dense({r.output.units}, {r.output.activation}) and {r.loss}"
+        ),
+        _copy_output,
+    ),
+    Difference(_size_cause, _describe_hidden, _copy_hidden),
+    Difference(
+        _rate_cause,
+        _describe(lambda recipe: f"Use a learning rate of {recipe.optimizer.rate:g}"),
+        _copy_rate,
+    ),
+    Difference(
+        _always(Cause.optimizer),
+        _describe(lambda r: f"Use {r.optimizer.name} at {r.optimizer.rate:g}"),
+        _copy_optimizer,
+    ),
+    Difference(
+        _always(Cause.batch_size),
+        _describe(lambda recipe: f"Use batches of {recipe.batch_size} rows"),
+        _copy_fields("batch_size"),
+    ),
+    Difference(
+        _epochs_cause,
+        _describe(lambda r: f"Train for up to {r.epochs} epochs, and keep the best weights"),
+        _copy_fields("epochs", "validation_split", "early_stopping"),
+    ),
+)

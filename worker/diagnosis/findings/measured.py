@@ -1,0 +1,127 @@
+"""All that a diagnosis measured, as its sentences need it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lowloss.results import Cause, FamiliarScores
+from lowloss.spec import Task
+from worker.diagnosis.chain.attribution import Attribution
+from worker.diagnosis.chain.gains import mean_loss, mean_relative_loss, minimum_gain
+from worker.diagnosis.checks.suspects import Suspect
+from worker.diagnosis.training.judging import (
+    JudgedVariant,
+    constant_score,
+    mean_accuracy,
+    multiple_of_constant,
+)
+from worker.diagnosis.training.peers import Peer
+from worker.diagnosis.training.trainer import Trainer
+from worker.diagnosis.training.variants import Variant
+
+CONSTANT = "a constant answer"
+
+
+@dataclass(frozen=True)
+class BestModel:
+    """The model whose loss is the least: its name, its relative loss, and its accuracy."""
+
+    name: str
+    relative_loss: float
+    accuracy: float | None
+
+
+@dataclass(frozen=True)
+class MeasuredEffects:
+    """All that a diagnosis measured.
+
+    `references` are sound recipes, each with a name for sentences.
+    """
+
+    attribution: Attribution
+    suspects: Mapping[Cause, Suspect]
+    peers: Sequence[Peer]
+    references: Mapping[Variant, str]
+
+    @property
+    def trainer(self) -> Trainer:
+        """What trained all variants."""
+        return self.attribution.chain.trainer
+
+    @property
+    def start(self) -> Variant:
+        """The recipe as it is."""
+        return self.attribution.chain.start
+
+    @property
+    def end(self) -> Variant:
+        """The recipe with all remedies that hold."""
+        return self.attribution.end
+
+    @property
+    def runs(self) -> list[JudgedVariant]:
+        """The trainings of the recipe as it is."""
+        return self.trainer.runs_of(self.start)
+
+    def loss_of(self, variant: Variant) -> float | None:
+        """Return a variant's mean loss; None where a run diverged, or there is none."""
+        return mean_loss(self.trainer.runs_of(variant), self.trainer.constant)
+
+    @property
+    def best(self) -> BestModel:
+        """The model whose loss is the least of all; a constant answer is one, too."""
+        models = [BestModel(CONSTANT, 1.0, self._constant_accuracy)]
+        models += [BestModel(peer.name, peer.relative_loss, peer.accuracy) for peer in self.peers]
+        variants = {self.end: "the remedied recipe", self.start: "the recipe", **self.references}
+        for variant, name in variants.items():
+            runs = self.trainer.runs_of(variant)
+            if runs and all(run.loss is not None for run in runs):
+                models.append(BestModel(name, mean_relative_loss(runs), _accuracy(runs)))
+        return min(models, key=lambda model: model.relative_loss)
+
+    @property
+    def best_loss(self) -> float:
+        """The least loss, in units of the metric."""
+        return self.trainer.constant * multiple_of_constant(self.best.relative_loss)
+
+    @property
+    def is_beaten(self) -> bool:
+        """Whether a model is better than the recipe with its remedies, by what matters."""
+        loss = self.attribution.chain.loss_of(self.end)
+        return loss - self.best.relative_loss >= minimum_gain(loss, is_suspect=True)
+
+    @property
+    def familiar(self) -> FamiliarScores:
+        """The losses in units that people know."""
+        if self.trainer.data.task is Task.regression:
+            return FamiliarScores(
+                metric="rmse",
+                recipe=_root(self.loss_of(self.start)),
+                remedied=_root(self.loss_of(self.end)),
+                best=math.sqrt(self.best_loss),
+                constant=math.sqrt(self.trainer.constant),
+            )
+        return FamiliarScores(
+            metric="accuracy",
+            recipe=_accuracy(self.runs),
+            remedied=_accuracy(self.trainer.runs_of(self.end)),
+            best=self.best.accuracy,
+            constant=self._constant_accuracy or 0.0,
+        )
+
+    @property
+    def _constant_accuracy(self) -> float | None:
+        data = self.trainer.data
+        return mean_accuracy([constant_score(data, draw) for draw in data.draws])
+
+
+def _accuracy(runs: Sequence[JudgedVariant]) -> float | None:
+    """Return the mean accuracy; None where a run diverged, or there is none."""
+    scores = [run.score for run in runs if run.score is not None]
+    return mean_accuracy(scores) if len(scores) == len(runs) else None
+
+
+def _root(loss: float | None) -> float | None:
+    return None if loss is None else math.sqrt(loss)

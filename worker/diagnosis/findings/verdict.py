@@ -1,0 +1,86 @@
+"""The headline of a diagnosis: what the loss is, what is reachable, and what explains the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lowloss.results import EvidenceState, Finding, Severity
+from lowloss.spec import Task
+from lowloss.wording import list_first
+from worker.diagnosis.chain.settled import seconds_needed
+from worker.diagnosis.findings.findings import METRICS
+from worker.diagnosis.findings.measured import MeasuredEffects
+
+MAX_LISTED = 3
+UNSETTLED = frozenset({EvidenceState.not_tried, EvidenceState.unconfirmed})
+
+
+def write_verdict(measured: MeasuredEffects, findings: Sequence[Finding]) -> str:
+    """Summarise the diagnosis in a few plain sentences."""
+    harmful = [finding for finding in findings if finding.severity is not Severity.none]
+    more = _ask_for_more(measured, findings)
+    result, reached = _describe_result(measured), _describe_best(measured)
+    if not measured.runs:
+        sentences = [f"There was no time to train the recipe; {reached}.", *more]
+    elif harmful:
+        sentences = _tell_harm(measured, harmful)
+        if measured.is_beaten:
+            sentences += more or ["Nothing that was tried explains what is left of the difference."]
+    elif measured.is_beaten:
+        sentences = [f"The recipe {result}; {reached}."]
+        sentences += more or ["Nothing that was tried explains the difference."]
+    elif more:
+        sentences = [f"No fault was found so far: the recipe {result}, and {reached}.", *more]
+    else:
+        sentences = [f"Nothing wrong found: the recipe {result}, and {reached}."]
+    return " ".join(sentences)
+
+
+def _tell_harm(measured: MeasuredEffects, harmful: Sequence[Finding]) -> list[str]:
+    """Return the recipe's result, that of all remedies, and the first finding."""
+    result = _describe_result(measured)
+    remedied = measured.loss_of(measured.end)
+    has_remedies = measured.end != measured.start and remedied is not None
+    if remedied is not None and has_remedies and (len(harmful) > 1 or measured.is_beaten):
+        result += f"; with all remedies {remedied:.3g}, and {_describe_best(measured)}"
+    return [f"The recipe {result}.", harmful[0].sentence]
+
+
+def _describe_result(measured: MeasuredEffects) -> str:
+    metric, loss = measured.trainer.metric, measured.loss_of(measured.start)
+    if any(run.refusal for run in measured.runs):
+        return "cannot be trained"
+    if loss is None:
+        return "does not come to a finite loss"
+    return f"has a {METRICS.get(metric, metric)} of {loss:.3g}{_familiar(measured)}"
+
+
+def _familiar(measured: MeasuredEffects) -> str:
+    """Return the recipe's loss in a unit that people know, in brackets."""
+    value = measured.familiar.recipe
+    if value is None:
+        return ""
+    is_regression = measured.trainer.data.task is Task.regression
+    return f" (RMSE {value:.3g})" if is_regression else f" (accuracy {value:.1%})"
+
+
+def _describe_best(measured: MeasuredEffects) -> str:
+    return f"the best that was reached is {measured.best_loss:.3g}, by {measured.best.name}"
+
+
+def _ask_for_more(measured: MeasuredEffects, findings: Sequence[Finding]) -> list[str]:
+    """Return what was not tried or not confirmed, and about how much time that takes."""
+    unsettled = [
+        finding
+        for finding in findings
+        if finding.evidence_state in UNSETTLED and finding.seconds_needed is not None
+    ]
+    if measured.runs and not unsettled:
+        return []
+    attribution = measured.attribution
+    own = seconds_needed(attribution.chain, [measured.start], attribution.draws)
+    seconds = sum(finding.seconds_needed or 0.0 for finding in unsettled)
+    seconds += 0.0 if measured.runs else own
+    names = [finding.cause.replace("_", " ") for finding in unsettled]
+    of_what = f"settle {list_first(names, MAX_LISTED)}" if names else "train it"
+    return [f"About {seconds:.0f} s more would {of_what}: raise budget.max_seconds."]
