@@ -102,8 +102,18 @@ def class_weights(recipe: Recipe, task: Task) -> Section:
     )
 
 
+def label_encoding(recipe: Recipe, task: Task) -> Section:
+    """Return the lines that count classes from 0 that are other numbers."""
+    if not recipe.encode_labels or task is Task.regression:
+        return Section()
+    names = ["y_train", "y_val"] if is_validated(recipe) else ["y_train"]
+    lines = ["labels = np.unique(y)  # the classes in the order of the network's answers"]
+    lines += [f"{y} = np.searchsorted(labels, {y})" for y in names]
+    return Section(tuple(lines), (_NUMPY,))
+
+
 def labels(recipe: Recipe, task: Task) -> Section:
-    """Return the lines that encode the classes for the loss."""
+    """Return the lines that write the classes as the loss takes them."""
     if not is_one_hot(recipe, task):
         return Section()
     names = ["y_train", "y_val"] if is_validated(recipe) else ["y_train"]

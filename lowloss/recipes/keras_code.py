@@ -26,6 +26,7 @@ def training_code(recipe: Recipe, *, target: str, task: Task) -> str:
         data.feature_scaling(recipe),
         data.imputation(recipe),
         data.target_scaling(recipe, task),
+        data.label_encoding(recipe, task),
         data.class_weights(recipe, task),
         data.labels(recipe, task),
         network.network(recipe),
@@ -37,9 +38,14 @@ def training_code(recipe: Recipe, *, target: str, task: Task) -> str:
     ]
     heading = (
         f"# Predicts {show_value(target)} ({task}).\n"
-        f"# x: a row of numbers for each row of the table; y: {_TARGETS[task]}.\n"
+        f"# x: a row of numbers for each row of the table; y: {_describe_target(recipe, task)}.\n"
     )
     return f"{heading}\n{format_script(sections)}"
+
+
+def _describe_target(recipe: Recipe, task: Task) -> str:
+    is_encoded = recipe.encode_labels and task is not Task.regression
+    return "the label of each row, a number" if is_encoded else _TARGETS[task]
 
 
 _TARGETS = {
@@ -67,6 +73,7 @@ def change_code(before: Recipe, after: Recipe, *, task: Task) -> str:
             changed(data.feature_scaling, "Feed the features as they are: leave the scaler out."),
             changed(data.imputation, "Leave missing numbers as they are."),
             changed(lambda r: _scaled_target(r, task), "Train on the target as it is."),
+            changed(lambda r: data.label_encoding(r, task), "Feed the labels as they are."),
             changed(lambda r: data.class_weights(r, task), "Weigh all rows the same."),
             changed(lambda r: data.labels(r, task), "Give the classes as whole numbers from 0."),
             _changed_layers(before, after),

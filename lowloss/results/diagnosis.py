@@ -23,6 +23,7 @@ class Cause(StrEnum):
 
     features_not_scaled = "features_not_scaled"
     target_not_scaled = "target_not_scaled"
+    labels_not_encoded = "labels_not_encoded"
     missing_values = "missing_values"
     constant_column = "constant_column"
     duplicate_rows = "duplicate_rows"

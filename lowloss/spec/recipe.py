@@ -170,16 +170,18 @@ class Recipe(Spec):
     """One training: the preprocessing of the columns, the network, and how it was fitted.
 
     The last of `layers` is the output layer. `missing` says how missing numbers are fed: `keep`
-    feeds NaN to the network, `mean` the column's mean and an indicator. `class_weight`: `balanced`
-    gives every class the same weight. `noise` is the standard deviation of Gaussian noise added to
-    each scaled feature, `mixup` the alpha of mixup. `exclude` names columns that the network does
-    not see.
+    feeds NaN to the network, `mean` the column's mean and an indicator. `encode_labels`: whether
+    classes that are numbers are counted from 0 before training, as texts are in any case; else the
+    loss gets the numbers as they are. `class_weight`: `balanced` gives every class the same weight.
+    `noise` is the standard deviation of Gaussian noise added to each scaled feature, `mixup` the
+    alpha of mixup. `exclude` names columns that the network does not see.
     """
 
     scale_features: RecipeScaling = "none"
     scale_target: Literal["none", "standard", "minmax"] = "none"
     missing: Literal["keep", "mean"] = "keep"
     exclude: tuple[Text, ...] = ()
+    encode_labels: bool = False
     class_weight: Literal["none", "balanced"] = "none"
     noise: Penalty = 0.0
     mixup: Mixup = 0.0

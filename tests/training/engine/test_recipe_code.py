@@ -58,6 +58,7 @@ CLASSES = {
         (REGRESSION | {"mixup": 0.2, "scale_target": "none"}, Task.regression),
         (CLASSES, Task.multiclass),
         (CLASSES | {"mixup": 0.4}, Task.multiclass),
+        (CLASSES | {"encode_labels": True}, Task.multiclass),
         (CLASSES | {"loss": "categorical_crossentropy"}, Task.multiclass),
         (
             CLASSES
@@ -65,12 +66,21 @@ CLASSES = {
             Task.binary,
         ),
     ],
-    ids=["regression", "mixed rows", "classes", "mixed classes", "one-hot classes", "two classes"],
+    ids=[
+        "regression",
+        "mixed rows",
+        "classes",
+        "mixed classes",
+        "classes from 5",
+        "one-hot classes",
+        "two classes",
+    ],
 )
 def test_the_script_trains_the_recipe(given: dict[str, object], task: Task) -> None:
     recipe = Recipe.model_validate(given)
     classes = 2 if task is Task.binary else 3
     y = X[:, 0] * 1000 if task is Task.regression else RNG.integers(0, classes, ROWS)
+    y = y + 5 if recipe.encode_labels else y
     x = X.copy()
     if recipe.missing == "mean":
         x[::7, 1] = np.nan

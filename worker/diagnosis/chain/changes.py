@@ -34,10 +34,10 @@ def set_all_layers(**fields: Any) -> MakeChange:
     return lambda recipe: _layers(recipe, lambda _, __: fields)
 
 
-def set_output(layer: Change, loss: str) -> MakeChange:
-    """Set these fields for the output layer, and a loss."""
+def set_output(layer: Change, loss: str, **fields: Any) -> MakeChange:
+    """Set these fields for the output layer, a loss, and other fields of the recipe."""
     return lambda recipe: (
-        _layers(recipe, lambda position, _: {} if position else layer) | {"loss": loss}
+        _layers(recipe, lambda position, _: {} if position else layer) | {"loss": loss} | fields
     )
 
 

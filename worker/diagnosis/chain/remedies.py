@@ -163,6 +163,10 @@ def _scaled_target(case: RemedyContext) -> list[RemedyRule]:
     return [RemedyRule(text, set_fields(scale_target="standard"))]
 
 
+def _encoded(_: RemedyContext) -> list[RemedyRule]:
+    return [RemedyRule("Count the classes from 0", set_fields(encode_labels=True))]
+
+
 def _filled(_: RemedyContext) -> list[RemedyRule]:
     return [
         RemedyRule("Fill in the mean, and add a column that says so", set_fields(missing="mean"))
@@ -194,7 +198,9 @@ def _usual_output(case: RemedyContext) -> list[RemedyRule]:
     data = case.data
     layer, loss = usual_output(data.task, len(data.target.labels), case.recipe.loss)
     text = f"End with Dense({layer['units']}, {layer['activation']}), and train on {loss}"
-    return [RemedyRule(text, set_output(layer, loss))]
+    # The new loss takes classes from 0 up, whatever the old one took.
+    is_encoded = case.recipe.encode_labels or data.task is not Task.regression
+    return [RemedyRule(text, set_output(layer, loss, encode_labels=is_encoded))]
 
 
 def _smaller(_: RemedyContext) -> list[RemedyRule]:
@@ -286,6 +292,7 @@ def _stopped(_: RemedyContext) -> list[RemedyRule]:
 REMEDIES: dict[Cause, Callable[[RemedyContext], list[RemedyRule]]] = {
     Cause.features_not_scaled: _scaled_features,
     Cause.target_not_scaled: _scaled_target,
+    Cause.labels_not_encoded: _encoded,
     Cause.missing_values: _filled,
     Cause.duplicate_column: _without_columns,
     Cause.identifier_column: _without_columns,
@@ -335,6 +342,7 @@ def build_sound_recipe(data: DiagnosisData, recipe: Recipe) -> Recipe:
             "scale_features": "standard",
             "scale_target": "standard" if is_regression else "none",
             "missing": "mean",
+            "encode_labels": not is_regression,
             "exclude": recipe.exclude,
             "layers": [dense, dense, layer],
             "loss": loss,

@@ -103,7 +103,7 @@ def _copy_hidden(source: Recipe, target: Recipe) -> Change:
 
 def _copy_output(source: Recipe, target: Recipe) -> Change:
     layers = [layer.model_dump(mode="json") for layer in (*target.hidden, source.output)]
-    return {"layers": layers, "loss": source.loss}
+    return {"layers": layers, "loss": source.loss, "encode_labels": source.encode_labels}
 
 
 def _copy_rate(source: Recipe, target: Recipe) -> Change:

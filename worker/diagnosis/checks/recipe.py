@@ -10,6 +10,7 @@ import numpy as np
 from lowloss.results import Cause
 from lowloss.spec import CROSSENTROPIES, Recipe, Task
 from lowloss.spec.activations import ACTIVATIONS
+from lowloss.wording import list_first
 from worker.data.target import Float64Array
 from worker.diagnosis.checks.suspects import Suspect, evidence
 from worker.diagnosis.thresholds import (
@@ -31,6 +32,7 @@ from worker.diagnosis.training.data import DiagnosisData
 from worker.diagnosis.training.judging import constant_loss
 from worker.diagnosis.training.variants import (
     CannotTrainError,
+    LabelsNotEncodedError,
     count_weights,
     fit_target_scaling,
     output_format,
@@ -53,6 +55,16 @@ def check_recipe(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
 def _output(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     try:
         output_format(recipe, data)
+    except LabelsNotEncodedError as error:
+        yield Suspect(
+            Cause.labels_not_encoded,
+            f"The labels do not fit the loss {recipe.loss}: {error}; Keras refuses them",
+            (evidence("output units", recipe.output.units),),
+            strength=3.0,
+            is_certain=True,
+            columns=(data.target.name,),
+        )
+        return
     except CannotTrainError as error:
         yield Suspect(
             Cause.wrong_output,
@@ -65,6 +77,7 @@ def _output(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     if data.task is Task.regression:
         yield from _output_of_numbers(data, recipe)
     else:
+        yield from _labels(data, recipe)
         yield from _output_of_classes(data, recipe)
 
 
@@ -122,6 +135,29 @@ def _loss_of_numbers(recipe: Recipe, y: Float64Array) -> Iterator[Suspect]:
             f"{y.min():.3g} to {y.max():.3g}",
             (evidence("least target as the network sees it", float(y.min())),),
             strength=0.5,
+        )
+
+
+def _labels(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
+    """Yield labels that one output unit is trained on as they are, and cannot answer."""
+    numbers = data.label_numbers
+    if numbers is None or recipe.encode_labels or recipe.output.units > 1 or len(numbers) > 2:
+        return
+    record = ACTIVATIONS[recipe.output.activation]
+    is_crossentropy = recipe.loss in CROSSENTROPIES
+    low, high = (0.0, 1.0) if is_crossentropy else (record.low, record.high)
+    beyond = numbers[(numbers < low) | (numbers > high)]
+    if len(beyond):
+        what = recipe.loss if is_crossentropy else recipe.output.activation
+        shown = list_first([f"{number:g}" for number in numbers], 5)
+        yield Suspect(
+            Cause.labels_not_encoded,
+            f"The labels are {shown}, and the recipe trains on these numbers: {what} is for "
+            f"{low:g} to {high:g}",
+            (evidence("label farthest out", float(beyond[np.abs(beyond).argmax()]), high),),
+            strength=3.0,
+            is_certain=True,
+            columns=(data.target.name,),
         )
 
 

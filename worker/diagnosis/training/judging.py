@@ -17,7 +17,7 @@ from worker.data.splits import Rows
 from worker.data.target import Float64Array
 from worker.diagnosis.thresholds import HOPELESS
 from worker.diagnosis.training.data import DiagnosisData, Draw
-from worker.diagnosis.training.variants import Variant, fit_target_scaling
+from worker.diagnosis.training.variants import Variant, feeds_numbers, fit_target_scaling
 from worker.engine.array_types import FloatArray
 from worker.engine.results import TrainedPlan
 
@@ -143,36 +143,30 @@ def read_predictions(
         shift, scale = fit_target_scaling(recipe, data, draw)
         return output * scale + shift
     classes = len(data.target.labels)
+    numbers = data.label_numbers if feeds_numbers(recipe, data) else np.arange(float(classes))
+    codes = np.arange(float(classes)) if numbers is None else numbers
     if output.shape[1] == 1 and classes == 2:
-        yes = np.clip(_share(data, output[:, 0]), 0, 1)
+        yes = np.clip((output[:, 0] - codes[0]) / (codes[1] - codes[0]), 0, 1)
         return np.stack([1 - yes, yes], axis=1)
-    if output.shape[1] == classes and recipe.output.activation in {"softmax", "sigmoid"}:
+    if recipe.output.activation in {"softmax", "sigmoid"} and output.shape[1] >= classes:
+        if output.shape[1] > classes:
+            # Classes that do not occur have units, too.
+            output = output[:, codes.astype(np.int64)]
         total = output.sum(axis=1, keepdims=True)
         share: Float64Array = np.where(
             total > 0, output / np.where(total > 0, total, 1), 1 / classes
         )
         return share
-    class_N = _nearest(data, fit_NU.astype(np.float64))
+    class_N = _nearest(fit_NU.astype(np.float64), codes)
     counts = np.full((classes, classes), SMOOTHING / classes)
     np.add.at(counts, (class_N, data.y[draw.fit_rows].astype(np.int64)), 1)
     shares = counts / counts.sum(axis=1, keepdims=True)
-    read: Float64Array = shares[_nearest(data, output)]
+    read: Float64Array = shares[_nearest(output, codes)]
     return read
 
 
-def _share(data: DiagnosisData, output_M: Float64Array) -> Float64Array:
-    """Return an output between the two labels' numbers as a share of the second."""
-    numbers = data.label_numbers
-    if numbers is None:
-        return output_M
-    share_M: Float64Array = (output_M - numbers[0]) / (numbers[1] - numbers[0])
-    return share_M
-
-
-def _nearest(data: DiagnosisData, output_NU: Float64Array) -> Rows:
+def _nearest(output_NU: Float64Array, codes_C: Float64Array) -> Rows:
     """Return the class that each output stands for: the largest unit's, or the nearest label's."""
     if output_NU.shape[1] > 1:
         return np.asarray(output_NU.argmax(axis=1), dtype=np.int64)
-    numbers = data.label_numbers
-    codes = np.arange(len(data.target.labels)) if numbers is None else numbers
-    return np.asarray(np.abs(output_NU - codes[None]).argmin(axis=1), dtype=np.int64)
+    return np.asarray(np.abs(output_NU - codes_C[None]).argmin(axis=1), dtype=np.int64)

@@ -30,17 +30,23 @@ class Variant:
 class OutputFormat:
     """How the network's output is compared with the target: a program is compiled for it.
 
-    `codes`: the target is a number that stands for a class.
+    `codes`: the target is a number that stands for a class; `as_numbers`: the labels' own numbers
+    are fed, else classes count from 0.
     """
 
     loss: Loss
     head: str | None
     outputs: int
     codes: bool
+    as_numbers: bool = False
 
 
 class CannotTrainError(Exception):
     """Keras itself would refuse to train the recipe; says why."""
+
+
+class LabelsNotEncodedError(CannotTrainError):
+    """Keras would refuse the labels: they are no numbers from 0 up to the output's units."""
 
 
 def output_format(recipe: Recipe, data: DiagnosisData) -> OutputFormat:
@@ -55,15 +61,36 @@ def output_format(recipe: Recipe, data: DiagnosisData) -> OutputFormat:
             raise CannotTrainError("sparse categorical crossentropy takes class numbers from 0 up")
         return OutputFormat(_loss(loss), head, 1, codes=False)
     is_soft = head == "softmax" and loss in ONE_HOT_LOSSES
+    as_numbers = feeds_numbers(recipe, data)
     if is_sparse and units < classes:
         raise CannotTrainError(f"{units} output units for {classes} classes")
-    if is_soft and units == classes:
-        return OutputFormat(Loss.multiclass, None, units, codes=False)
+    if is_sparse and units > 1 and as_numbers:
+        _check_labels(data, units)
+    if is_soft and (units == classes or (is_sparse and units > classes)):
+        return OutputFormat(
+            Loss.multiclass, None, units, codes=False, as_numbers=is_sparse and as_numbers
+        )
     if units == 1:
-        return OutputFormat(_loss(loss), head, 1, codes=True)
+        return OutputFormat(_loss(loss), head, 1, codes=True, as_numbers=as_numbers)
     if units != classes:
         raise CannotTrainError(f"{units} output units for {classes} classes")
     return OutputFormat(_loss(loss), head, units, codes=False)
+
+
+def feeds_numbers(recipe: Recipe, data: DiagnosisData) -> bool:
+    """Return whether the loss gets labels as the numbers that they are in the table."""
+    return not recipe.encode_labels and data.label_numbers is not None
+
+
+def _check_labels(data: DiagnosisData, units: int) -> None:
+    numbers = data.label_numbers
+    if numbers is None:
+        return
+    wrong = numbers[(numbers < 0) | (numbers >= units) | (numbers % 1 != 0)]
+    if len(wrong):
+        raise LabelsNotEncodedError(
+            f"the label {wrong[0]:g} is no whole number from 0 to {units - 1}"
+        )
 
 
 def _loss(name: str) -> Loss:
@@ -74,7 +101,7 @@ def _loss(name: str) -> Loss:
 def encode_targets(output: OutputFormat, data: DiagnosisData) -> Float64Array:
     """Return the target as the loss compares it [N]: numbers, class indices, label numbers."""
     numbers = data.label_numbers
-    if output.codes and numbers is not None:
+    if output.as_numbers and numbers is not None:
         return numbers[data.y.astype(np.int64)]
     return data.y
 

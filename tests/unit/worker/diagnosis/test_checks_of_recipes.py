@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 
 from lowloss.results import Cause
@@ -30,6 +32,11 @@ def hidden(*units: int, **fields: Any) -> Recipe:
     return a_network(*units, hidden=fields)
 
 
+def labelled(*labels: float) -> dict[str, Any]:
+    columns = some_classes(classes=len(labels))
+    return columns | {"y": np.array(labels)[columns["y"]]}
+
+
 PRESENT: list[tuple[Cause, dict[str, Any], Recipe]] = [
     (Cause.wrong_output, some_numbers(), ending("softmax")),
     (Cause.wrong_output, THOUSANDS, ending("sigmoid")),
@@ -39,6 +46,10 @@ PRESENT: list[tuple[Cause, dict[str, Any], Recipe]] = [
     (Cause.wrong_output, MANY, ending("sigmoid", loss=BINARY)),
     (Cause.wrong_output, some_classes(), ending("linear", 3, loss=SPARSE)),
     (Cause.wrong_output, some_classes(), ending("softmax", 2, loss=SPARSE)),
+    (Cause.labels_not_encoded, labelled(1, 2), ending("sigmoid", loss=BINARY)),
+    (Cause.labels_not_encoded, labelled(-1, 1), ending("sigmoid", loss=BINARY)),
+    (Cause.labels_not_encoded, labelled(0, 255), ending("sigmoid")),
+    (Cause.labels_not_encoded, labelled(1, 2), ending("softmax", 2, loss=SPARSE)),
     (Cause.wrong_loss, MANY, ending("sigmoid", 69, loss=BINARY)),
     (Cause.wrong_loss, some_classes(), ending("softmax", 3)),
     (Cause.wrong_loss, some_numbers(), ending("sigmoid", loss=BINARY)),
@@ -96,6 +107,21 @@ def test_cause_is_suspect_where_it_is(
 def test_cause_is_not_suspect_in_sound_recipes(cause: Cause) -> None:
     assert cause not in named(some_numbers(), SOUND_NETWORK)
     assert cause not in named(some_classes(), SOUND_CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("labels", "recipe"),
+    [
+        ((0, 1), ending("sigmoid", loss=BINARY)),
+        ((-1, 1), ending("tanh")),
+        ((1, 2), ending("sigmoid", loss=BINARY, encode_labels=True)),
+        ((1, 2), ending("softmax", 3, loss=SPARSE)),
+        (range(5), ending("sigmoid", loss=BINARY)),
+    ],
+    ids=["from 0", "of a tanh", "encoded", "a unit too many", "many classes"],
+)
+def test_labels_that_fit_are_not_suspect(labels: Sequence[int], recipe: Recipe) -> None:
+    assert Cause.labels_not_encoded not in named(labelled(*labels), recipe)
 
 
 @pytest.mark.parametrize(

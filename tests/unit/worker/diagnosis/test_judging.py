@@ -118,3 +118,38 @@ def test_draws_differ_and_each_parts_all_rows() -> None:
 
     assert all(np.array_equal(np.sort(part), np.arange(300)) for part in parts)
     assert len({tuple(draw.judge) for draw in data.draws}) == 3
+
+
+@pytest.mark.parametrize(("is_encoded", "output"), [(False, 1.25), (True, 0.25)])
+def test_output_is_read_by_the_labels_that_were_fed(is_encoded: bool, output: float) -> None:
+    columns = some_classes(classes=2)
+    recipe = a_network(8, output={"activation": "sigmoid"}, loss=BINARY, encode_labels=is_encoded)
+    data, _ = data_of(columns | {"y": columns["y"] + 1}, recipe)
+    fed = encode_targets(output_format(recipe, data), data)
+    output_M1 = np.array([[output]], dtype=np.float32)
+
+    answer = read_predictions(recipe, data, data.draws[0], output_M1, output_M1)
+
+    assert set(fed) == ({0.0, 1.0} if is_encoded else {1.0, 2.0})
+    assert answer[0] == pytest.approx([0.75, 0.25])
+
+
+def test_units_of_classes_that_do_not_occur_count_for_nothing() -> None:
+    recipe = a_network(8, output={"units": 4, "activation": "softmax"}, loss=SPARSE)
+    columns = some_classes()
+    data, _ = data_of(columns | {"y": columns["y"] + 1}, recipe)
+    output = np.array([[0.2, 0.4, 0.3, 0.1]], dtype=np.float32)
+
+    answer = read_predictions(recipe, data, data.draws[0], output, output)
+
+    assert answer[0] == pytest.approx([0.5, 0.375, 0.125])
+
+
+def test_few_judging_rows_bound_the_log_loss() -> None:
+    data, _ = data_of(
+        some_classes(60, 2), a_network(8, output={"activation": "sigmoid"}, loss=BINARY)
+    )
+    rows = data.draws[0].judge
+    wrong = np.eye(2)[1 - data.y[rows].astype(int)]
+
+    assert score_predictions(data, rows, wrong).loss == pytest.approx(np.log(len(rows)))
