@@ -55,8 +55,13 @@ def check_job(spec: JobSpec, dataset: Dataset, *, limits: Limits) -> CheckedJob:
     return check_table(spec, dataset, limits=limits)
 
 
-def check_table(spec: JobSpec, dataset: Dataset, *, limits: Limits) -> CheckedJob:
-    """Check all except search space and budget; raise an InvalidRequest."""
+def check_table(
+    spec: JobSpec, dataset: Dataset, *, limits: Limits, is_split: bool = True
+) -> CheckedJob:
+    """Check all except search space and budget; raise an InvalidRequest.
+
+    Rows that are not split need not be enough for several parts.
+    """
     target = _find_target(spec, dataset)
     warnings: list[TableWarning] = []
     task = decide_task(spec, target, dataset.warnings)
@@ -76,8 +81,11 @@ def check_table(spec: JobSpec, dataset: Dataset, *, limits: Limits) -> CheckedJo
     decided = {"validation": validation, "pruning": decide_pruning(spec)}
     spec = spec.model_copy(update=decided)
     _check_strategy(spec, dataset, target)
-    labels = () if task is Task.regression else check_classes(target, spec.validation, limits)
-    _check_rows(dataset.rows - target.missing, spec.validation)
+    labels: tuple[str, ...] = ()
+    if task is not Task.regression:
+        labels = check_classes(target, spec.validation if is_split else None, limits)
+    if is_split:
+        _check_rows(dataset.rows - target.missing, spec.validation)
     features, excluded = _select_features(spec, dataset)
     return CheckedJob(spec, task, features, excluded, labels, tuple(warnings))
 

@@ -10,24 +10,32 @@ from typing import Literal
 
 from lowloss.errors import NoFeatures, UnknownFeature
 from lowloss.results import Column, ColumnKind, Dataset
-from lowloss.spec import DiagnosisSpec, Features, Recipe, Task
+from lowloss.spec import DiagnosisSpec, Features, Preprocessing, Recipe, Task
 from service.settings import Limits
 from service.tables.bounds import BoundedField, check_bounds
 from service.tables.check import CheckedJob, check_table, suggest_column
+
+MIN_JUDGED_ROWS = 20
+"""Of fewer rows none are held back to judge: all of them train, and all of them judge."""
 
 
 def check_diagnosis(spec: DiagnosisSpec, dataset: Dataset, *, limits: Limits) -> CheckedJob:
     """Check everything that the profile can tell; raise an InvalidRequest problem.
 
-    Features that the recipe excludes are among the returned ones.
+    Features that the recipe excludes are among the returned ones. Classes of too few rows are left
+    out, with a warning.
     """
     _check_limits(spec, limits)
+    target = next((column for column in dataset.profile if column.name == spec.target), None)
+    rows = dataset.rows - (target.missing if target else 0)
+    is_split = rows >= MIN_JUDGED_ROWS
     fields = {
-        "task": _decide_task(spec, dataset, limits),
+        "task": _decide_task(spec, target, limits),
         "features": _find_features(spec, dataset),
+        "preprocessing": Preprocessing(rare_classes="drop" if is_split else "refuse"),
     }
     job = spec.as_job().model_copy(update=fields)
-    checked = check_table(job, dataset, limits=limits)
+    checked = check_table(job, dataset, limits=limits, is_split=is_split)
     _check_excluded(spec.recipe, checked, dataset)
     return checked
 
@@ -49,15 +57,21 @@ def _check_limits(spec: DiagnosisSpec, limits: Limits) -> None:
     check_bounds(fields)
 
 
-def _decide_task(spec: DiagnosisSpec, dataset: Dataset, limits: Limits) -> Literal["auto"] | Task:
-    """Return the requested task; for `auto`, a classification if recipe and target suggest it."""
-    target = next((column for column in dataset.profile if column.name == spec.target), None)
+def _decide_task(
+    spec: DiagnosisSpec, target: Column | None, limits: Limits
+) -> Literal["auto"] | Task:
+    """Return the requested task; for `auto`, the one that recipe and target suggest.
+
+    Numbers of which each has one row are no classes to one linear unit.
+    """
     if spec.task != "auto" or target is None or not _may_be_classes(target, limits):
         return spec.task
-    units = spec.recipe.output.units
-    has_unit_per_class = 1 < units == target.distinct
+    output = spec.recipe.output
+    has_unit_per_class = 1 < output.units == target.distinct
     if not (spec.recipe.is_classifier or has_unit_per_class):
-        return "auto"
+        are_amounts = target.min is not None and all(level.rows == 1 for level in target.levels)
+        has_linear_unit = output.units == 1 and output.activation == "linear"
+        return Task.regression if are_amounts and has_linear_unit else "auto"
     return Task.binary if target.distinct == 2 else Task.multiclass
 
 

@@ -122,8 +122,11 @@ def _count_needed_rows(validation: Validation) -> int:
     return MIN_CLASS_ROWS if is_open else 1 + max(2, validation.fold_count)
 
 
-def check_classes(target: Column, validation: Validation, limits: Limits) -> tuple[str, ...]:
-    """Return the labels in order: by number where all are numbers, else as text."""
+def check_classes(target: Column, validation: Validation | None, limits: Limits) -> tuple[str, ...]:
+    """Return the labels in order: by number where all are numbers, else as text.
+
+    Each class needs rows for all parts of a validation; one row where there is none.
+    """
     if target.distinct > limits.max_classes:
         raise TooManyClasses(
             f"{target.name!r} has {target.distinct} classes; this server allows "
@@ -134,8 +137,7 @@ def check_classes(target: Column, validation: Validation, limits: Limits) -> tup
             else "merge rare classes, or use task regression: it is a quantity",
         )
     smallest = min(target.levels, key=lambda level: level.rows)
-    needed = _count_needed_rows(validation)
-    if smallest.rows < needed:
+    if validation is not None and smallest.rows < _count_needed_rows(validation):
         rows = "one row" if smallest.rows == 1 else f"{smallest.rows} rows"
         parts = "training, validation and test need one each"
         if not validation.has_fraction:

@@ -91,7 +91,7 @@ def prepare(table: Table, checked: CheckedJob, *, max_levels: int) -> Prepared:
     words = table.words.get(spec.target)
     frame = _labelled(table.frame, spec.target)
     if checked.task is not Task.regression and spec.preprocessing.rare_classes == "drop":
-        frame = _of_classes(frame, spec.target, checked.labels, words)
+        frame = keep_classes(frame, spec.target, checked.labels, words)
     y = read_target(frame[spec.target], checked.task, checked.labels, words)
     labelled = LabelledRows(
         checked.features,
@@ -139,7 +139,7 @@ def _labelled(frame: pl.DataFrame, target: str) -> pl.DataFrame:
     return frame.filter(has_label)
 
 
-def _of_classes(
+def keep_classes(
     frame: pl.DataFrame, target: str, labels: tuple[str, ...], words: tuple[str, str] | None
 ) -> pl.DataFrame:
     """Return the rows of the classes that are predicted."""

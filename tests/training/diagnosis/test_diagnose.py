@@ -106,6 +106,40 @@ def test_cause_comes_first(
     assert diagnosis.findings[0].severity is Severity.critical
 
 
+def test_exclusive_or_of_four_rows_wants_more_epochs(programs: Programs) -> None:
+    columns = {"a": [0.0, 0.0, 1.0, 1.0], "b": [0.0, 1.0, 0.0, 1.0], "y": [0, 1, 1, 0]}
+    ending = {"units": 1, "activation": "sigmoid"}
+    recipe = a_network(8, output=ending, loss="binary_crossentropy", optimizer=ADAM, epochs=20)
+
+    diagnosis = diagnosed(columns, recipe, programs)
+
+    assert {"too_few_epochs", "learning_rate_too_low"} & set(harmful(diagnosis)[:1])
+    assert diagnosis.remedied_loss is not None
+    assert diagnosis.remedied_loss < 0.1
+    assert diagnosis.rows == {"train": 3, "validation": 1, "judge": 4}
+    (note,) = diagnosis.notes
+    assert "4 rows" in note
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("labels", [(1, 2), (-1, 1), (0, 255)])
+def test_labels_that_the_loss_does_not_take_come_first(
+    labels: tuple[int, int], programs: Programs
+) -> None:
+    columns = some_classes(300, 2)
+    ending = {"units": 1, "activation": "sigmoid"}
+    recipe = a_network(16, output=ending, loss="binary_crossentropy", optimizer=ADAM, epochs=40)
+
+    diagnosis = diagnosed(columns | {"y": np.array(labels)[columns["y"]]}, recipe, programs)
+
+    assert harmful(diagnosis)[0] is Cause.labels_not_encoded
+    assert diagnosis.remedied_recipe.encode_labels
+    assert diagnosis.remedied_loss is not None
+    assert diagnosis.loss is not None
+    assert diagnosis.remedied_loss < 0.8 * diagnosis.loss
+    assert diagnosis.remedied_loss < 1.1 * diagnosis.best
+
+
 def test_sound_recipe_has_nothing_wrong(programs: Programs) -> None:
     diagnosis = diagnosed(some_numbers(800), a_network(32, 32, **SOUND), programs)
 

@@ -56,6 +56,8 @@ def find_noisy_labels(data: DiagnosisData, boosting: Peer, *, best: float) -> Su
         )
     if data.task is Task.regression:
         return _unexplained(best)
+    if data.is_judged_on_training:
+        return None
     errors = surest_error_rate(data, boosting)
     if errors <= SURE_ERRORS:
         return None
@@ -105,6 +107,8 @@ def _numbers(data: DiagnosisData, rows: Rows) -> tuple[int, ...]:
 def find_irrelevant_features(data: DiagnosisData, recipe: Recipe) -> list[Suspect]:
     """Return columns that help boosting no more than columns of noise, where they are many."""
     draw = data.draws[0]
+    if data.is_judged_on_training:
+        return []
     is_wide = len(draw.fit_rows) < WIDE_ROWS * data.width
     if not (is_wide and MIN_IRRELEVANT <= data.width <= MAX_COLUMNS):
         return []
@@ -139,6 +143,8 @@ def find_leaked_columns(data: DiagnosisData, recipe: Recipe) -> list[Suspect]:
 
     Where the others tell little, the target simply is a function of that column.
     """
+    if data.is_judged_on_training:
+        return []
     columns = read_numbers(data, recipe)
     fit_rows = data.draws[0].fit_rows
     y = data.y[fit_rows]

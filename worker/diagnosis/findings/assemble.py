@@ -64,6 +64,7 @@ def build_diagnosis(
         refusal=next((run.refusal for run in runs if run.refusal), None),
         familiar=measured.familiar,
         skipped=tuple(_skipped(measured)),
+        notes=tuple(_notes(measured)),
         seconds=round(seconds(), 2),
     )
 
@@ -166,12 +167,21 @@ def _remaining(measured: MeasuredEffects, floor: NoiseFloor) -> Iterable[str]:
             f"{curve.loss[-1] / curve.val_loss[-1]:.0%} of that on rows that did not train it: the "
             "difference is what more rows, or a simpler network, may take off."
         )
-    if trainer.seconds_left > 0:
+    if trainer.seconds_left > 0 and not trainer.data.is_judged_on_training:
         draws = measured.attribution.chain.draws[:2]
         fall, full_loss = compare_with_half_of_rows(measured.attribution, draws)
         if fall.falls and full_loss > 0:
             share = max(0.0, fall.mean) / (full_loss + max(0.0, fall.mean))
             yield f"From half of the training rows to all of them it fell by {share:.0%}."
+
+
+def _notes(measured: MeasuredEffects) -> Iterable[str]:
+    data = measured.trainer.data
+    if data.is_judged_on_training:
+        yield (
+            f"The table has {len(data.y)} rows: too few to hold any back. All of them train, and "
+            "the losses are of these same rows; what new rows would have was not measured."
+        )
 
 
 def _skipped(measured: MeasuredEffects) -> Iterable[str]:

@@ -59,6 +59,8 @@ def too_little_data_finding(attribution: Attribution) -> Finding | None:
     trainer = attribution.chain.trainer
     data = trainer.data
     rows = len(data.draws[0].fit_rows)
+    if data.is_judged_on_training:
+        return None
     if rows >= max(SCARCE_ROWS, SCARCE_COLUMN_ROWS * data.width) or data.whole_rows > len(data.y):
         return None
     fall, full_loss = compare_with_half_of_rows(attribution, attribution.draws)

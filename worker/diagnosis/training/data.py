@@ -13,9 +13,11 @@ from lowloss.results import Column
 from lowloss.spec import Recipe, RecipeScaling, Scaling, Task, Validation
 from lowloss.tables.table import Table
 from service.tables.check import CheckedJob
+from service.tables.check_recipe import MIN_JUDGED_ROWS
 from worker.data.columns import RawColumns, read_columns
 from worker.data.features import FittedFeatures, design_matrix
 from worker.data.fit import fit_features
+from worker.data.prepare import keep_classes
 from worker.data.splits import Rows, Traits, split_rows
 from worker.data.target import Float64Array, Target, read_target
 from worker.engine.array_types import FloatArray
@@ -32,7 +34,8 @@ STREAM = 7
 class Draw:
     """One way to part the rows, and the seed of what is trained on it.
 
-    `judge` rows train nothing and stop nothing: every variant is judged on them.
+    `judge` rows train nothing and stop nothing: every variant is judged on them. Of a table of very
+    few rows all of them train, and judge.
     """
 
     number: int
@@ -77,6 +80,11 @@ class DiagnosisData:
     row_numbers: Rows
     whole_rows: int
     _fitted: dict[tuple[int, Scaling], FittedFeatures] = field(default_factory=dict)
+
+    @property
+    def is_judged_on_training(self) -> bool:
+        """Whether rows are so few that all of them train, and judge."""
+        return len(self.y) < MIN_JUDGED_ROWS
 
     @property
     def task(self) -> Task:
@@ -162,10 +170,13 @@ def read_data(
     """Read the labelled rows, at most so many of them, and draw their parts."""
     name = checked.spec.target
     numbered = table.frame.with_row_index("__row__") if table.frame.width else table.frame
-    frame = numbered.filter(_has_label(table.frame[name]))
+    frame, words = numbered.filter(_has_label(table.frame[name])), table.words.get(name)
+    if checked.task is not Task.regression:
+        # Classes of too few rows are left out.
+        frame = keep_classes(frame, name, checked.labels, words)
     whole_rows = frame.height
     frame = _sample(frame, max_rows, seed=seed)
-    y = read_target(frame[name], checked.task, checked.labels)
+    y = read_target(frame[name], checked.task, checked.labels, words)
     return DiagnosisData(
         checked.features,
         read_columns(frame, checked.features),
@@ -192,6 +203,8 @@ def _sample(frame: pl.DataFrame, max_rows: int, *, seed: int) -> pl.DataFrame:
 def _draws(
     y: Float64Array, task: Task, validation_split: float, count: int, *, seed: int
 ) -> tuple[Draw, ...]:
+    if len(y) < MIN_JUDGED_ROWS:
+        return _draws_of_few(len(y), validation_split, count, seed=seed)
     classes = None if task is Task.regression else y.astype(np.int64)
     share = (1 - JUDGE_SHARE) * (validation_split or VALIDATION_SHARE)
     validation = Validation(strategy="holdout", fraction=share, test_fraction=JUDGE_SHARE)
@@ -200,6 +213,18 @@ def _draws(
         splits = split_rows(Traits(len(y), classes=classes), validation, seed=seed + 1000 * number)
         (fold,) = splits.folds
         draws.append(Draw(number, seed + number, fold.train, fold.validation, splits.test))
+    return tuple(draws)
+
+
+def _draws_of_few(rows: int, validation_split: float, count: int, *, seed: int) -> tuple[Draw, ...]:
+    """Draw validation rows, one at least; judge on all rows."""
+    everything = np.arange(rows)
+    validated = min(rows - 1, max(1, round((validation_split or VALIDATION_SHARE) * rows)))
+    draws = []
+    for number in range(count):
+        order = np.random.default_rng([seed + number, STREAM]).permutation(rows)
+        parts = np.sort(order[validated:]), np.sort(order[:validated])
+        draws.append(Draw(number, seed + number, *parts, everything))
     return tuple(draws)
 
 

@@ -8,7 +8,6 @@ import polars as pl
 import pytest
 
 from lowloss.errors import (
-    ClassTooSmall,
     LimitExceeded,
     NoFeatures,
     Problem,
@@ -136,9 +135,26 @@ def test_what_cannot_be_run_is_refused(
     assert caught.value.fix
 
 
-def test_class_of_one_row_is_refused() -> None:
-    with pytest.raises(ClassTooSmall):
-        check([7] + [10, 20, 30] * 20, SPARSE)
+@pytest.mark.parametrize(
+    ("y", "recipe", "task"),
+    [
+        ([1, 3], {}, Task.regression),
+        ([0.5, 1.5, 2.5], {}, Task.regression),
+        ([0, 1, 1, 0], BINARY, Task.binary),
+        (["a", "b"], SPARSE, Task.binary),
+    ],
+    ids=["two numbers", "three numbers", "exclusive or", "two labels"],
+)
+def test_few_rows_are_enough(y: list[Any], recipe: dict[str, Any], task: Task) -> None:
+    assert check(y, recipe).task is task
+
+
+def test_classes_of_too_few_rows_are_left_out_with_a_warning() -> None:
+    checked = check(["a"] * 30 + ["b"] * 30 + ["c"], SPARSE)
+
+    assert checked.labels == ("a", "b")
+    (warning,) = checked.warnings
+    assert "'c'" in warning.detail
 
 
 def test_limits_of_searches_do_not_matter() -> None:
