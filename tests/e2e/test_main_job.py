@@ -52,7 +52,7 @@ def predict_alone(model: Path, columns: dict[str, list[float]]) -> np.ndarray[An
         cwd=model.parent,
         text=True,
     )
-    return np.array(json.loads(answer.stdout))
+    return np.array(json.loads(answer.stdout))[:, 0]
 
 
 def test_downloaded_model_has_the_error_that_was_reported(client: Client, tmp_path: Path) -> None:

@@ -320,7 +320,9 @@ def show_summary(job: Job, console: Console) -> None:
         console.print(note, soft_wrap=True)
     show_insights(job, console)
     if job.outcome.diagnosis is not None:
-        verdict = f"{job.outcome.diagnosis.sentence} (lowloss diagnosis {job.id} shows all)"
+        # A search's diagnosis is of a usual first network, which the winner is not.
+        whose = "a usual first network, on raw columns: " if job.kind is JobKind.search else ""
+        verdict = f"{whose}{job.outcome.diagnosis.sentence} (lowloss diagnosis {job.id} shows all)"
         console.print(verdict, soft_wrap=True)
     for error in job.errors:
         if error.error:
