@@ -20,6 +20,7 @@ from worker.diagnosis.thresholds import (
     LEAK_SCORE,
     MAX_COLUMNS,
     MIN_IRRELEVANT,
+    PLATEAU,
     SURE_ERRORS,
     UNEXPLAINED,
     UNLIKELY,
@@ -28,10 +29,10 @@ from worker.diagnosis.thresholds import (
 from worker.diagnosis.training.data import DiagnosisData
 from worker.diagnosis.training.peers import (
     Peer,
+    error_rates,
     explained_without,
     group_equal_rows,
     measure_importances,
-    surest_error_rate,
 )
 from worker.execution.free_cores import FreeCores
 
@@ -58,14 +59,18 @@ def find_noisy_labels(data: DiagnosisData, boosting: Peer, *, best: float) -> Su
         return _unexplained(best)
     if data.is_judged_on_training:
         return None
-    errors = surest_error_rate(data, boosting)
-    if errors <= SURE_ERRORS:
+    errors, sure_errors = error_rates(data, boosting)
+    share = sure_errors / errors if errors else 0.0
+    if sure_errors <= SURE_ERRORS or share <= PLATEAU:
         return None
     return Suspect(
         Cause.noisy_labels,
-        f"{errors:.0%} of the labels differ even where gradient boosting is surest: labels are "
-        "wrong by chance, or the columns do not tell the classes apart",
-        (evidence("wrong labels among the surest quarter", errors, SURE_ERRORS),),
+        f"{sure_errors:.0%} of the labels differ even where gradient boosting is surest, and "
+        f"{errors:.0%} of all: where classes merely overlap, the surest are right",
+        (
+            evidence("wrong labels among the surest tenth", sure_errors, SURE_ERRORS),
+            evidence("the same over the wrong labels among all", share, PLATEAU),
+        ),
         rows=_unlikely(data, boosting),
     )
 

@@ -201,17 +201,20 @@ def _conflicting(data: DiagnosisData) -> float | None:
     return float(-np.mean(np.log(share_N)))
 
 
-def surest_error_rate(data: DiagnosisData, peer: Peer) -> float:
-    """Return the share of wrong labels in the quarter of judging rows that a model is surest of.
+def error_rates(data: DiagnosisData, peer: Peer) -> tuple[float, float]:
+    """Return the shares of wrong labels among the judging rows: all, and those it is surest of.
 
-    It is the mean over the draws that the model was fitted on.
+    They are means over the draws that the model was fitted on.
     """
     rates = []
     for draw, predictions_MC in zip(data.draws, peer.predictions, strict=False):
-        y_M = data.y[draw.judge].astype(np.int64)
-        surest = np.argsort(-predictions_MC.max(axis=1))[: max(1, round(SURE_SHARE * len(y_M)))]
-        rates.append(float(np.mean(predictions_MC[surest].argmax(axis=1) != y_M[surest])))
-    return math.fsum(rates) / len(rates)
+        is_wrong_M = predictions_MC.argmax(axis=1) != data.y[draw.judge].astype(np.int64)
+        surest = np.argsort(-predictions_MC.max(axis=1))[
+            : max(1, round(SURE_SHARE * len(draw.judge)))
+        ]
+        rates.append((float(is_wrong_M.mean()), float(is_wrong_M[surest].mean())))
+    of_all, of_surest = np.mean(rates, axis=0)
+    return float(of_all), float(of_surest)
 
 
 def explained_without(data: DiagnosisData, draw: Draw, columns: Sequence[str]) -> float:
