@@ -338,9 +338,9 @@ def build_sound_recipe(data: DiagnosisData, recipe: Recipe) -> Recipe:
     is_regression = data.task is Task.regression
     dense = {"units": 64, "activation": "relu", "dropout": 0.1, "kernel_initializer": HE_NORMAL}
     stopping = {"patience": PATIENCE, "restore_best_weights": True}
-    held_back: Change = {"validation_split": SPLIT, "early_stopping": stopping}
+    validation: Change = {"validation_split": SPLIT, "early_stopping": stopping}
     if data.is_judged_on_training:
-        held_back = {}
+        validation = {}
     return Recipe.model_validate(
         {
             "scale_features": "standard",
@@ -353,6 +353,6 @@ def build_sound_recipe(data: DiagnosisData, recipe: Recipe) -> Recipe:
             "optimizer": {"name": "adam", "learning_rate": 2e-3},
             "batch_size": recipe.batch_size if low <= recipe.batch_size <= high else 32,
             "epochs": 500 if data.is_judged_on_training else 200,
-            **held_back,
+            **validation,
         }
     )
