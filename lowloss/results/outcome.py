@@ -75,8 +75,9 @@ class Outcome(Result):
     trial that had the best score, where the confirmation on more seeds chose another as `winner`.
     `test_intervals` is the central 95 % of each test metric over resampled test rows. `agreement`
     is the largest difference of each model file's predictions of the test rows from the training
-    engine's, as a share of their spread. `diagnosis` is a summary; the whole diagnosis has a route
-    of its own. `missing_baselines` and `missing_artifacts` say why one could not be made.
+    engine's, as a share of their spread. `trainings` counts the networks that its diagnosis has
+    trained so far; `diagnosis` is a summary, the whole one has a route of its own.
+    `missing_baselines` and `missing_artifacts` say why one could not be made.
     """
 
     threads: int | None = None
@@ -97,5 +98,6 @@ class Outcome(Result):
     importances: tuple[Importance, ...] = ()
     insights: SearchInsights | None = None
     agreement: dict[str, float] = Field(default_factory=dict)
+    trainings: int | None = None
     diagnosis: Verdict | None = None
     missing_artifacts: dict[str, str] = Field(default_factory=dict)

@@ -53,13 +53,15 @@ def diagnose(
     sound_recipes: Mapping[str, Recipe] | None = None,
     should_continue: Callable[[], bool] = lambda: True,
     on_phase: Callable[[str], None] = lambda _: None,
+    on_training: Callable[[int], None] = lambda _: None,
     clock: Clock = time.monotonic,
 ) -> Diagnosis:
     """Reproduce the recipe, try remedies beside it, and tell which causes its loss has.
 
     `sound_recipes` are named recipes that it is compared with besides the usual ones.
     `should_continue` is called now and then: once it returns False, the diagnosis is of what was
-    measured so far; what it raises ends the diagnosis.
+    measured so far; what it raises ends the diagnosis. `on_training` gets the number of trainings
+    so far after each.
     """
     started, recipe = clock(), spec.recipe
     on_phase("check")
@@ -68,7 +70,7 @@ def diagnose(
     suspects = run_beside(partial(_check_before_training, data, recipe, checked), should_continue)
 
     on_phase("reproduce")
-    trainer = Trainer(data, recipe, programs, spec.budget, clock, should_continue)
+    trainer = Trainer(data, recipe, programs, spec.budget, clock, should_continue, on_training)
     start = Variant(recipe)
     trainer.train_vital([start], exploring[:1])
     suspects_by_cause = merge_suspects([*suspects, *_check_runs(trainer, start)])

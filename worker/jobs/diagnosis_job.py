@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from functools import partial
 from pathlib import Path
 
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 
 REMEDIED, SCRIPT = "remedied.json", "train.py"
 TUNED_RECIPE = "the tuned setting"
+PROGRESS_SECONDS = 2.0
+"""The time between two reports of how many networks were trained."""
 
 
 def run_diagnosis_job(spec: DiagnosisSpec, reporter: Reporter, resources: JobResources) -> Ended:
@@ -62,13 +65,19 @@ def run_diagnosis(
     trained raises JobCancelled. `sound_recipes` are named recipes that the diagnosed one is
     compared with; they are those of a search, which the diagnosis is a phase of.
     """
-    is_training = False
+    phase, is_training, reported_at = "", False, time.monotonic()
     within = None if sound_recipes is None else "diagnosis"
 
     def on_phase(name: str) -> None:
-        nonlocal is_training
-        is_training |= name == "reproduce"
+        nonlocal phase, is_training
+        phase, is_training = name, is_training or name == "reproduce"
         reporter.phase(name, within=within)
+
+    def on_training(count: int) -> None:
+        nonlocal reported_at
+        if time.monotonic() - reported_at >= PROGRESS_SECONDS:
+            reported_at = time.monotonic()
+            reporter.phase(phase, within=within, trainings=count)
 
     def should_continue() -> bool:
         if not is_training:
@@ -83,6 +92,7 @@ def run_diagnosis(
         sound_recipes=sound_recipes,
         should_continue=should_continue,
         on_phase=on_phase,
+        on_training=on_training,
     )
     reporter.record(diagnosis=_verdict(diagnosis).model_dump(mode="json"))
     return diagnosis

@@ -26,6 +26,7 @@ from lowloss.results import (
     SearchInsights,
     Trial,
 )
+from lowloss.wording import counted
 
 LOG_SECONDS = 5.0
 """The time between two lines where there is no terminal for a bar."""
@@ -58,9 +59,10 @@ def describe_progress(job: Job) -> str:
     """Describe a job's progress in one line."""
     progress = job.progress
     if job.kind is JobKind.diagnosis:
-        return (
-            f"{format_duration(progress.seconds)} of {format_duration(job.spec.budget.max_seconds)}"
-        )
+        limit = format_duration(job.spec.budget.max_seconds)
+        trained = counted(job.outcome.trainings, "network") if job.outcome.trainings else ""
+        text = f"{format_duration(progress.seconds)} of {limit}"
+        return f"{text}  {trained} trained" if trained else text
     best = (
         f"best {job.search.objective} {format_number(job.best.score)}"
         if job.best

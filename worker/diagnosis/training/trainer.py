@@ -64,7 +64,8 @@ class Trainer:
 
     The seconds of the `budget` (None: no limit) are counted by the `clock` from now on, without
     compiles; what is vital may take up to the latest of them. `should_continue` is called now and
-    then: the time is up, too, once that returns False, and what it raises ends all.
+    then: the time is up, too, once that returns False, and what it raises ends all. `on_training`
+    gets the number of trainings so far after each.
     """
 
     data: DiagnosisData
@@ -73,6 +74,7 @@ class Trainer:
     budget: DiagnosisBudget | None = None
     clock: Clock = time.monotonic
     should_continue: Callable[[], bool] = lambda: True
+    on_training: Callable[[int], None] = lambda _: None
     judged: dict[VariantDraw, JudgedVariant] = field(default_factory=dict)
     _views: Views = field(init=False)
     _uses: set[str] = field(init=False, default_factory=set)
@@ -218,6 +220,7 @@ class Trainer:
                 raise RuntimeError(f"an engine could not train {variant}: {result.error}")
             if result.outcome is not TrainingOutcome.stopped:
                 self.judged[variant, number] = self._judge(arrays, variant, number, result)
+                self.on_training(len(self.judged))
 
     def _arrays(
         self, output: OutputFormat, runs: Sequence[VariantDraw]

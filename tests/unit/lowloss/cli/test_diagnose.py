@@ -197,12 +197,15 @@ def test_other_commands_know_a_diagnosis(run: Callable[..., Result]) -> None:
     ended = a_diagnosis_job(JobState.succeeded, outcome=Outcome(diagnosis=verdict))
 
     running = run("status", "job_1", server=Server(a_json(a_diagnosis_job())))
+    under_way = a_diagnosis_job(outcome=Outcome(trainings=34))
+    training = run("status", "job_1", server=Server(a_json(under_way)))
     finished = run("status", "job_1", server=Server(a_json(ended)))
     best = run("best", "job_1", server=Server(a_json(ended)))
     server = Server(a_page(ended))
     listed = run("jobs", "--kind", "diagnosis", server=server)
 
     assert running.stdout == "job_1 running  0:20 of 1:00\n"
+    assert training.stdout == "job_1 running  0:20 of 1:00  34 networks trained\n"
     assert "It is the scale. (lowloss diagnosis job_1 shows all)" in finished.stdout
     assert (best.exit_code, "is a diagnosis" in best.stderr) == (cli.FAILED, True)
     assert "diagnosis" in listed.stdout
