@@ -9,6 +9,7 @@ import pytest
 
 from lowloss.results import Cause, Diagnosis, Effect, EvidenceState, Finding, Severity
 from worker.diagnosis.chain.gains import mean_relative_loss, minimum_gain
+from worker.diagnosis.diagnose import EXPLORING
 from worker.diagnosis.thresholds import MIN_SEEDS
 from worker.diagnosis.training.judging import multiple_of_constant, relative_loss
 from worker.diagnosis.training.trainer import Trainer
@@ -91,8 +92,10 @@ def _of_state(finding: Finding) -> Iterator[str]:
             if finding.remedy is not None and finding.seconds_needed is None:
                 yield "how long it takes to try it is not told"
         case EvidenceState.unconfirmed:
-            if "not confirmed" not in sentence:
-                yield "it is not told that this is not confirmed"
+            runs = 0 if finding.effect is None else finding.effect.runs
+            is_on_fresh = finding.cause not in OF_THE_TABLE and runs > EXPLORING
+            if "not confirmed" not in sentence or is_on_fresh:
+                yield f"not confirmed by {runs} runs, or not told so"
         case EvidenceState.confirmed if finding.cause not in OF_THE_TABLE:
             runs = 0 if finding.effect is None else finding.effect.runs
             if runs < MIN_SEEDS or "not confirmed" in sentence:

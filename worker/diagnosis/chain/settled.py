@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lowloss.results import Cause, EvidenceState, Severity
-from worker.diagnosis.chain.attribution import Attribution, rate_severity
+from worker.diagnosis.chain.attribution import Attribution, rate_severity, state_of
 from worker.diagnosis.chain.chain import Chain, TriedRemedy
 from worker.diagnosis.chain.gains import minimum_gain
 from worker.diagnosis.chain.remedies import Candidate
@@ -62,17 +62,20 @@ def settle_suspect(attribution: Attribution, suspect: Suspect) -> SettledSuspect
         return SettledSuspect(
             suspect, EvidenceState.no_gain, candidate=tried.candidate, tried=tried
         )
+    state = state_of(chain, tried, [draw for draw in attribution.draws if draw not in chain.draws])
     # What it gains on top of the chain is known only where it was trained there.
-    is_on_top = tried.before == chain.end
+    is_harmful = tried.before == chain.end and state is not EvidenceState.no_gain
     return SettledSuspect(
         suspect,
-        EvidenceState.unconfirmed,
-        rate_severity(loss, tried.gain.mean) if is_on_top else Severity.none,
+        state,
+        rate_severity(loss, tried.gain.mean) if is_harmful else Severity.none,
         candidate=tried.candidate,
         tried=tried,
         seconds_needed=seconds_needed(
             chain, [chain.end, tried.candidate.apply(chain.end)], attribution.draws
-        ),
+        )
+        if state is EvidenceState.unconfirmed
+        else None,
     )
 
 

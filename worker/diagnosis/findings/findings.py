@@ -217,12 +217,23 @@ def _settled_remarks(attribution: Attribution, settled: SettledSuspect) -> Itera
             is_on_top = tried.before == chain.end
             where = " on top of the remedies above" if is_on_top else " on the recipe as it is"
         if settled.state is EvidenceState.no_gain:
-            is_sure = tried.gain.is_sure or tried.gain.mean <= 0
-            gains = "gains nothing" if is_sure else "does not gain on every draw"
-            yield f"{text}: {gains}{where}, on {counted(effect.runs, 'draw')}"
+            yield f"{text}: {_describe_no_gain(attribution, tried)}{where}, on " + counted(
+                effect.runs, "draw"
+            )
             return
         yield f"{text}{where}: {describe_remedy_effect(effect)}"
-        yield _unconfirmed(effect)
+        if settled.state is EvidenceState.unconfirmed:
+            yield _unconfirmed(effect)
+
+
+def _describe_no_gain(attribution: Attribution, tried: TriedRemedy) -> str:
+    on_all = attribution.chain.gain(tried.before, tried.after, attribution.draws)
+    if on_all.mean <= 0:
+        return "gains nothing"
+    is_fresh = len(on_all.falls) > len(attribution.chain.draws)
+    if not tried.gain.is_sure or is_fresh:
+        return "does not gain on every draw"
+    return "gains next to nothing"
 
 
 def _symptom(candidate: Candidate) -> str:
