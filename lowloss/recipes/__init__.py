@@ -1,11 +1,13 @@
 """Recipes read from Keras models, and written as Keras code."""
 
+from lowloss.recipes.code_table import ScriptTable
 from lowloss.recipes.imported import ImportedRecipe
 from lowloss.recipes.keras_code import change_code, training_code
 from lowloss.recipes.reading import read_recipe, recipe_from_json, recipe_from_keras_file
 
 __all__ = [
     "ImportedRecipe",
+    "ScriptTable",
     "change_code",
     "read_recipe",
     "recipe_from_json",

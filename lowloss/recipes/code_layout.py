@@ -9,6 +9,8 @@ from typing import Any
 
 MAX_WIDTH = 88
 INDENT = "    "
+OF_PYTHON = ("import csv", "import sys")
+"""Imports of the standard library, which stand before the others."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,9 @@ def format_script(sections: Iterable[Section]) -> str:
     filled = [section for section in sections if section.lines]
     imports = sorted({line for section in filled for line in section.imports}, key=_import_order)
     blocks = ["\n".join(section.lines) for section in filled]
-    if imports:
-        blocks.insert(0, "\n".join(imports))
+    own = [line for line in imports if line in OF_PYTHON]
+    others = [line for line in imports if line not in OF_PYTHON]
+    blocks = ["\n".join(lines) for lines in (own, others) if lines] + blocks
     return "\n\n".join(blocks) + "\n" if blocks else ""
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from lowloss.recipes import code_data as data
 from lowloss.recipes import code_network as network
 from lowloss.recipes.code_layout import Section, format_script
+from lowloss.recipes.code_table import ScriptTable, reading
 from lowloss.spec import Recipe, RecipeLayer, Task
 from lowloss.tables.cells import show_value
 
@@ -14,45 +15,34 @@ MAX_LAYERS_ONE_BY_ONE = 3
 """Where more layers than these changed, the whole network is shown."""
 
 
-def training_code(recipe: Recipe, *, target: str, task: Task) -> str:
-    """Write a Keras 3 script that trains the recipe on numpy arrays.
+def training_code(recipe: Recipe, table: ScriptTable) -> str:
+    """Write a Keras 3 script that reads a table and trains the recipe on it.
 
-    It takes `x`, rows of numbers; `y`, a number for each row (classes count from 0); and, where
-    columns are excluded, `columns`, the names of the columns of `x`.
+    It runs as it is beside the table's file, or with another file of the same columns as argument.
     """
+    task = table.task
+    # What is left out is not read, and what is read is encoded.
+    read = recipe.with_changes({"exclude": [], "encode_labels": False})
     sections = [
-        data.exclusion(recipe),
-        data.split(recipe),
-        data.feature_scaling(recipe),
-        data.imputation(recipe),
-        data.target_scaling(recipe, task),
-        data.label_encoding(recipe, task),
-        data.class_weights(recipe, task),
-        data.labels(recipe, task),
-        network.network(recipe),
-        network.compilation(recipe, task),
-        network.early_stopping(recipe),
-        network.mixup(recipe),
-        network.fitting(recipe, task),
-        data.prediction(recipe, task),
+        reading(recipe, table),
+        data.split(read),
+        data.feature_scaling(read),
+        data.imputation(read),
+        data.target_scaling(read, task),
+        data.class_weights(read, task),
+        data.labels(read, task),
+        network.network(read),
+        network.compilation(read, task),
+        network.early_stopping(read),
+        network.mixup(read),
+        network.fitting(read, task),
+        data.prediction(read, task),
     ]
     heading = (
-        f"# Predicts {show_value(target)} ({task}).\n"
-        f"# x: a row of numbers for each row of the table; y: {_describe_target(recipe, task)}.\n"
+        f"# Predicts {show_value(table.target)} ({task}): python train.py [FILE]\n"
+        "# FILE is a CSV: numbers with points, dates as days since 1970, empty where missing.\n"
     )
     return f"{heading}\n{format_script(sections)}"
-
-
-def _describe_target(recipe: Recipe, task: Task) -> str:
-    is_encoded = recipe.encode_labels and task is not Task.regression
-    return "the label of each row, a number" if is_encoded else _TARGETS[task]
-
-
-_TARGETS = {
-    Task.regression: "the target",
-    Task.binary: "the class of each row, 0 or 1",
-    Task.multiclass: "the class of each row, from 0",
-}
 
 
 def change_code(before: Recipe, after: Recipe, *, task: Task) -> str:

@@ -35,7 +35,8 @@ def test_diagnosis_names_the_cause_and_hands_out_its_page(client: Client, tmp_pa
     assert job.outcome.diagnosis.causes[0] is Cause.wrong_output
     assert diagnosis.findings[0].cause is Cause.wrong_output
     names = {artifact.name for artifact in client.artifacts(job.id)}
-    assert names == {"diagnosis.json", "report.html", "remedied.json", "train.py"}
+    handed_out = {"diagnosis.json", "report.html", "remedied.json", "train.py", "table.csv"}
+    assert names == handed_out
     remedied = client.download(job.id, tmp_path / "remedied.json", artifact="remedied.json")
     assert json.loads(remedied.read_text())["layers"][-1]["activation"] == "linear"
     page = client.download(job.id, tmp_path / "report.html", artifact="report.html").read_text()

@@ -15,8 +15,10 @@ from lowloss.spec import DiagnosisSpec, JobSpec, Recipe, Task
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.table import Table
 from service.store.datasets import get_dataset, get_parse_options
+from service.tables.check import CheckedJob
 from service.tables.check_recipe import check_diagnosis
 from worker.artifacts.export import NOT_NEEDED, store_artifact, store_diagnosis
+from worker.artifacts.plain_table import write_plain_table
 from worker.artifacts.reports.diagnosis import write_diagnosis
 from worker.artifacts.reports.html import REPORT
 from worker.diagnosis.diagnose import diagnose
@@ -28,7 +30,7 @@ from worker.progress.reporter import JobCancelled, JobSuspended, Reporter, StopC
 
 log = logging.getLogger(__name__)
 
-REMEDIED, SCRIPT = "remedied.json", "train.py"
+REMEDIED, SCRIPT, TABLE = "remedied.json", "train.py", "table.csv"
 TUNED_RECIPE = "the tuned setting"
 PROGRESS_SECONDS = 2.0
 """The time between two reports of how many networks were trained."""
@@ -42,9 +44,10 @@ def run_diagnosis_job(spec: DiagnosisSpec, reporter: Reporter, resources: JobRes
         options = ParseOptions.model_validate(get_parse_options(session, spec.dataset))
     read = partial(read_dataset, reporter.database, dataset, options, resources)
     table = run_beside(read, reporter.raise_if_cancelled)
-    diagnosis = run_diagnosis(table, spec, dataset, reporter=reporter, resources=resources)
+    checked = check_diagnosis(spec, dataset, limits=resources.limits)
+    diagnosis = run_diagnosis(table, spec, checked, reporter=reporter, resources=resources)
     reporter.phase("export")
-    export_diagnosis(diagnosis, spec, reporter, resources.folder)
+    export_diagnosis(diagnosis, table, checked, reporter, resources.folder)
     if reporter.stop_cause is StopCause.cancel:
         return Ended(Ending.cancelled, reason="cancelled")
     return Ended(Ending.succeeded, reason="diagnosed")
@@ -53,7 +56,7 @@ def run_diagnosis_job(spec: DiagnosisSpec, reporter: Reporter, resources: JobRes
 def run_diagnosis(
     table: Table,
     spec: DiagnosisSpec,
-    dataset: Dataset,
+    checked: CheckedJob,
     *,
     reporter: Reporter,
     resources: JobResources,
@@ -87,7 +90,7 @@ def run_diagnosis(
     diagnosis = diagnose(
         table,
         spec,
-        check_diagnosis(spec, dataset, limits=resources.limits),
+        checked,
         programs=resources.programs,
         sound_recipes=sound_recipes,
         should_continue=should_continue,
@@ -99,18 +102,17 @@ def run_diagnosis(
 
 
 def export_diagnosis(
-    diagnosis: Diagnosis, spec: DiagnosisSpec, reporter: Reporter, folder: Path
+    diagnosis: Diagnosis, table: Table, checked: CheckedJob, reporter: Reporter, folder: Path
 ) -> None:
-    """Store a diagnosis, its page, the remedied recipe, and the script that trains that."""
-    title = f"Why the loss on {spec.target} is high"
+    """Store a diagnosis, its page, the remedied recipe, and the script and table to train it."""
+    title = f"Why the loss on {checked.spec.target} is high"
     write_diagnosis(folder / REPORT, diagnosis, title=title)
     remedied = diagnosis.remedied_recipe.model_dump(mode="json")
     (folder / REMEDIED).write_text(json.dumps(remedied, indent=2) + "\n", encoding="utf-8")
-    is_regression = diagnosis.metric == "mean_squared_error"
-    task = Task.regression if is_regression else _task_of(diagnosis.remedied_recipe)
-    code = training_code(diagnosis.remedied_recipe, target=spec.target, task=task)
+    written = write_plain_table(folder / TABLE, table, checked)
+    code = training_code(diagnosis.remedied_recipe, written)
     (folder / SCRIPT).write_text(code, encoding="utf-8")
-    for name in (REPORT, REMEDIED, SCRIPT):
+    for name in (REPORT, REMEDIED, SCRIPT, TABLE):
         store_artifact(folder / name, reporter)
     store_diagnosis(diagnosis, reporter, folder)
 
@@ -130,10 +132,11 @@ def diagnose_first_recipe(
     Return the reason where that fails: a search never fails for its diagnosis.
     """
     try:
+        first = first_recipe_spec(spec, task, winner)
         return run_diagnosis(
             table,
-            first_recipe_spec(spec, task, winner),
-            dataset,
+            first,
+            check_diagnosis(first, dataset, limits=resources.limits),
             reporter=reporter,
             resources=resources,
             sound_recipes={TUNED_RECIPE: winner},
@@ -145,10 +148,6 @@ def diagnose_first_recipe(
     except Exception as error:
         log.exception("no diagnosis")
         return f"the diagnosis failed: {error}"
-
-
-def _task_of(recipe: Recipe) -> Task:
-    return Task.binary if recipe.output.units == 1 else Task.multiclass
 
 
 def _verdict(diagnosis: Diagnosis) -> Verdict:

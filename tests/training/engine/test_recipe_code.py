@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import polars as pl
 import pytest
 
-from lowloss.recipes import read_recipe, training_code
+from lowloss.recipes import ScriptTable, read_recipe, training_code
 from lowloss.spec import Recipe, Task
 
 RNG = np.random.default_rng(0)
 ROWS = 60
 X = RNG.normal(size=(ROWS, 4)) * [1, 10, 100, 1000]
 COLUMNS = ["a", "b", "c", "row_id"]
+CITIES = ["Lyon", "Nice", ""] * (ROWS // 3)
 
 REGRESSION = {
     "exclude": ["row_id"],
@@ -76,7 +79,9 @@ CLASSES = {
         "two classes",
     ],
 )
-def test_the_script_trains_the_recipe(given: dict[str, object], task: Task) -> None:
+def test_the_script_trains_the_recipe(
+    given: dict[str, object], task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     recipe = Recipe.model_validate(given)
     classes = 2 if task is Task.binary else 3
     y = X[:, 0] * 1000 if task is Task.regression else RNG.integers(0, classes, ROWS)
@@ -84,13 +89,21 @@ def test_the_script_trains_the_recipe(given: dict[str, object], task: Task) -> N
     x = X.copy()
     if recipe.missing == "mean":
         x[::7, 1] = np.nan
+    path = tmp_path / "table.csv"
+    frame = pl.DataFrame(x, schema=COLUMNS).with_columns(city=pl.Series(CITIES), y=y)
+    frame.fill_nan(None).write_csv(path)
+    labels = () if task is Task.regression else tuple(map(str, sorted(set(y.tolist()))))
+    table = ScriptTable(
+        "elsewhere.csv", "y", task, numbers=tuple(COLUMNS), categories=("city",), labels=labels
+    )
+    monkeypatch.setattr("sys.argv", ["train.py", str(path)])
     keras.utils.set_random_seed(0)
-    names: dict[str, Any] = {"x": x, "y": y, "columns": COLUMNS}
+    names: dict[str, Any] = {}
 
-    exec(compile(training_code(recipe, target="y", task=task), "training.py", "exec"), names)
+    exec(compile(training_code(recipe, table), "train.py", "exec"), names)
 
     model = names["model"]
-    answers = names["predict"](x)
+    answers = names["predict"](names["x"])
     losses = model.history.history["loss"]
     assert len(losses) == recipe.epochs
     assert np.isfinite(losses).all()

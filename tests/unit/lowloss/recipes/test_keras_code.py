@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lowloss.recipes import change_code, training_code
+from lowloss.recipes import ScriptTable, change_code, training_code
 from lowloss.spec import Recipe, Task
 from lowloss.spec.activations import ACTIVATIONS
 from lowloss.spec.initializers import INITIALIZERS
@@ -34,14 +34,41 @@ def undone(change: dict[str, Any], *, task: Task = Task.regression) -> str:
     return change_code(BEFORE.with_changes(change), BEFORE, task=task)
 
 
+def a_table(target: str = "price", task: Task = Task.regression, **given: Any) -> ScriptTable:
+    values: dict[str, Any] = {"numbers": ("rooms", "area"), "file": "table.csv"}
+    return ScriptTable(target=target, task=task, **values | given)
+
+
 def test_the_script_of_a_plain_recipe_is_short() -> None:
     assert (
-        training_code(BEFORE, target="price", task=Task.regression)
+        training_code(BEFORE, a_table())
         == """\
-# Predicts "price" (regression).
-# x: a row of numbers for each row of the table; y: the target.
+# Predicts "price" (regression): python train.py [FILE]
+# FILE is a CSV: numbers with points, dates as days since 1970, empty where missing.
+
+import csv
+import sys
 
 import keras
+import numpy as np
+
+FILE = sys.argv[1] if len(sys.argv) > 1 else "table.csv"
+TARGET = "price"
+NUMBERS = ["rooms", "area"]
+
+
+def number(text):
+    \"""Return a cell as a number; NaN where it is empty or holds none.\"""
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
+
+
+with open(FILE, encoding="utf-8-sig", newline="") as file:
+    rows = [row for row in csv.DictReader(file) if row[TARGET]]
+x = np.array([[number(row[name]) for name in NUMBERS] for row in rows])
+y = np.array([number(row[TARGET]) for row in rows])
 
 x_train, y_train = x, y
 
@@ -62,9 +89,35 @@ model.fit(x_train, y_train, epochs=10, batch_size=32)
 
 
 def test_a_target_with_a_line_break_stays_in_its_comment() -> None:
-    code = training_code(BEFORE, target="price\nimport os", task=Task.regression)
+    code = training_code(BEFORE, a_table("price\nimport os"))
 
-    assert code.startswith('# Predicts "price\\nimport os" (regression).\n')
+    assert code.startswith('# Predicts "price\\nimport os" (regression): ')
+
+
+@pytest.mark.parametrize(
+    ("change", "labels", "line"),
+    [
+        ({"loss": "bce"}, ("no", "yes"), 'LABELS = ["no", "yes"]'),
+        ({"loss": "bce"}, ("1", "2"), "y = np.array([number(row[TARGET]) for row in rows])"),
+        ({"loss": "bce", "encode_labels": True}, ("1", "2"), 'LABELS = ["1", "2"]'),
+    ],
+    ids=["texts", "numbers as they are", "numbers encoded"],
+)
+def test_labels_are_fed_as_the_recipe_says(
+    change: dict[str, Any], labels: tuple[str, ...], line: str
+) -> None:
+    code = training_code(BEFORE.with_changes(change), a_table("kind", Task.binary, labels=labels))
+
+    assert line in code.splitlines()
+
+
+def test_excluded_columns_are_not_read() -> None:
+    table = a_table(numbers=("rooms", "row"), categories=("city", "street"))
+
+    code = training_code(BEFORE.with_changes({"exclude": ["row", "street"]}), table)
+
+    assert 'NUMBERS = ["rooms"]' in code
+    assert 'CATEGORIES = ["city"]' in code
 
 
 def test_scaling_the_features_is_shown_as_a_scaler() -> None:
@@ -266,10 +319,13 @@ RECIPES = fields(
 @given(recipe=RECIPES, target=STORABLE, task=st.sampled_from(list(Task)))
 @settings(max_examples=200, deadline=None)
 def test_the_script_of_any_recipe_is_python(recipe: Recipe, target: str, task: Task) -> None:
-    code = training_code(recipe, target=target, task=task)
+    labels = () if task is Task.regression else (target, "1")
+    table = a_table(target, task, numbers=(target, "a"), categories=("b",), labels=labels)
+
+    code = training_code(recipe, table)
 
     compile(code, "training.py", "exec")
-    assert max(map(len, code.splitlines())) <= 140 or recipe.exclude
+    assert max(map(len, code.splitlines())) <= 140 + 2 * len(target)
 
 
 @given(before=RECIPES, after=RECIPES, task=st.sampled_from(list(Task)))
@@ -282,14 +338,14 @@ def test_any_change_is_python_and_no_change_is_nothing(
     assert change_code(before, before, task=task) == ""
 
 
-@given(recipe=RECIPES)
+@given(names=st.lists(STORABLE, min_size=1, max_size=4, unique=True))
 @settings(max_examples=100, deadline=None)
-def test_excluded_columns_are_named_as_they_are(recipe: Recipe) -> None:
-    tree = ast.parse(training_code(recipe, target="y", task=Task.regression))
+def test_columns_are_named_as_they_are(names: list[str]) -> None:
+    tree = ast.parse(training_code(BEFORE, a_table(numbers=tuple(names))))
 
-    excluded = [
+    (found,) = [
         ast.literal_eval(each.value)
         for each in tree.body
-        if isinstance(each, ast.Assign) and ast.unparse(each.targets[0]) == "excluded"
+        if isinstance(each, ast.Assign) and ast.unparse(each.targets[0]) == "NUMBERS"
     ]
-    assert excluded == ([recipe.exclude] if recipe.exclude else [])
+    assert found == names
