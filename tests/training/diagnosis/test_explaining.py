@@ -117,7 +117,35 @@ def test_remedies_that_help_only_together_are_found_as_a_pair() -> None:
         Cause.too_few_epochs,
     )
     assert finding.severity is Severity.critical
-    assert "Only both remedies at once gain" in finding.sentence
+    assert "Both remedies at once gain what neither does alone" in finding.sentence
+
+
+def test_features_and_target_that_must_be_scaled_at_once_stand_before_longer_training() -> None:
+    def loss(recipe: Recipe) -> float:
+        if is_scaled(recipe) and recipe.scale_features == "standard":
+            return 0.06
+        return 0.5 if recipe.epochs > 10 else 0.9
+
+    _, found = explained(
+        loss,
+        suspect(Cause.features_not_scaled),
+        suspect(Cause.target_not_scaled),
+        suspect(Cause.too_few_epochs, strength=3.0),
+    )
+
+    assert found.steps[0].remedy.candidate.causes == (
+        Cause.features_not_scaled,
+        Cause.target_not_scaled,
+    )
+
+
+def test_pair_is_not_taken_where_one_of_its_remedies_does_nearly_as_much() -> None:
+    def loss(recipe: Recipe) -> float:
+        return 0.9 - 0.7 * is_scaled(recipe) - 0.1 * (recipe.scale_features == "standard")
+
+    _, found = explained(loss, suspect(Cause.features_not_scaled), suspect(Cause.target_not_scaled))
+
+    assert causes(found) == [Cause.target_not_scaled, Cause.features_not_scaled]
 
 
 def test_certain_cause_comes_first_though_its_remedy_alone_does_nothing() -> None:

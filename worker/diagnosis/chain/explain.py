@@ -104,16 +104,17 @@ def _try_all(chain: Chain, candidates: Sequence[Candidate]) -> list[TriedRemedy]
     remaining = [
         (candidate, after)
         for candidate in candidates
-        if candidate.cause not in chain.causes
+        if not chain.causes & {*candidate.causes}
         and _is_promising(chain, candidate)
         and (after := candidate.apply(current)) != current
     ]
     _train_screened(chain, remaining)
-    best: dict[Cause, TriedRemedy] = {}
+    best: dict[tuple[Cause, ...], TriedRemedy] = {}
     for candidate, after in remaining:
         tried = chain.measure(candidate, current, after)
-        if tried.cause not in best or tried.gain.mean > best[tried.cause].gain.mean:
-            best[tried.cause] = tried
+        causes = candidate.causes
+        if causes not in best or tried.gain.mean > best[causes].gain.mean:
+            best[causes] = tried
     return list(best.values())
 
 
@@ -124,6 +125,8 @@ def _is_promising(chain: Chain, candidate: Candidate) -> bool:
     """
     if not chain.steps or chain.is_beaten:
         return True
+    if candidate.partner is not None:
+        return False
     isolated = chain.best_attempt(candidate.cause, chain.start)
     gains_alone = isolated is not None and isolated.gain.mean > 0
     return candidate.suspect is not None and (gains_alone or chain.is_certain_only)
@@ -139,6 +142,7 @@ def _choose_step(chain: Chain, tried: list[TriedRemedy]) -> Step | None:
         and remedy.gain.mean
         >= minimum_gain(before, is_suspect=remedy.candidate.suspect is not None)
     ]
+    passing = [remedy for remedy in passing if not _is_needless_pair(remedy, passing)]
     if not passing:
         return None
     best_gain = max(remedy.gain.mean for remedy in passing)
@@ -150,8 +154,21 @@ def _choose_step(chain: Chain, tried: list[TriedRemedy]) -> Step | None:
     best_gain = max(remedy.gain.mean for remedy in upstream)
     close = [remedy for remedy in upstream if remedy.gain.mean >= SAME_STAGE_NEAR * best_gain]
     chosen = max(close, key=lambda remedy: (remedy.candidate.strength, remedy.gain.mean))
-    rivals = [remedy for remedy in passing if remedy is not chosen]
+    rivals = [
+        remedy
+        for remedy in passing
+        if remedy.candidate.partner is None and remedy.cause not in chosen.candidate.causes
+    ]
     return Step(chosen, tuple(sorted(rivals, key=lambda remedy: -remedy.gain.mean)))
+
+
+def _is_needless_pair(remedy: TriedRemedy, passing: list[TriedRemedy]) -> bool:
+    """Return whether one of two remedies gains nearly as much alone as both at once."""
+    causes = remedy.candidate.causes
+    parts = [other for other in passing if other.candidate.partner is None]
+    return remedy.candidate.partner is not None and any(
+        part.cause in causes and part.gain.mean >= NEAR * remedy.gain.mean for part in parts
+    )
 
 
 def _downstream_rank(cause: Cause) -> int:
@@ -165,7 +182,11 @@ def _best_pair(chain: Chain, tried: list[TriedRemedy]) -> Step | None:
     min_gain = minimum_gain(chain.loss_of(current), is_suspect=False)
     if chain.gap < min_gain:
         return None
-    suspects = [remedy for remedy in tried if remedy.candidate.suspect is not None]
+    suspects = [
+        remedy
+        for remedy in tried
+        if remedy.candidate.suspect is not None and remedy.candidate.partner is None
+    ]
     suspects = sorted(suspects, key=lambda remedy: -remedy.candidate.strength)[:MAX_PAIRED]
     pairs = [
         sorted(pair, key=lambda remedy: _downstream_rank(remedy.cause))

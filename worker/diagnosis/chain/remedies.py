@@ -81,7 +81,8 @@ class Candidate:
     @property
     def strength(self) -> float:
         """The strength of the evidence for its cause, before anything is measured."""
-        return self.suspect.strength if self.suspect else -1.0
+        strength = self.suspect.strength if self.suspect else -1.0
+        return strength if self.partner is None else min(strength, self.partner.strength)
 
     def apply(self, variant: Variant) -> Variant:
         """Return the variant with this change."""
@@ -145,9 +146,23 @@ def list_candidates(
         if cause in suspects or cause in usual
         for remedy in remedies(RemedyContext(data, recipe, suspects.get(cause)))
     ]
+    tried += _scale_both(tried)
     effective = [candidate for candidate in tried if candidate.apply(start) != start]
     # The strongest first: what there is no time for is what matters least.
     return sorted(effective, key=lambda candidate: -candidate.strength)
+
+
+def _scale_both(candidates: list[Candidate]) -> list[Candidate]:
+    """Return the remedies of features and target at once, where both are suspect.
+
+    Either alone may gain nothing: unscaled features drown a scaled target, and the other way round.
+    """
+    by_cause = {one.cause: one for one in candidates if one.suspect is not None}
+    features = by_cause.get(Cause.features_not_scaled)
+    target = by_cause.get(Cause.target_not_scaled)
+    if features is None or target is None:
+        return []
+    return [replace(features, partner=target)]
 
 
 def _scaled_features(case: RemedyContext) -> list[RemedyRule]:

@@ -56,6 +56,11 @@ def settle_suspect(attribution: Attribution, suspect: Suspect) -> SettledSuspect
         return SettledSuspect(
             suspect, EvidenceState.not_tried, candidate=candidates[0], seconds_needed=seconds
         )
+    return _settle_tried(attribution, suspect, tried)
+
+
+def _settle_tried(attribution: Attribution, suspect: Suspect, tried: TriedRemedy) -> SettledSuspect:
+    chain = attribution.chain
     loss = chain.loss_of(tried.before)
     is_sure = tried.gain.is_sure or len(tried.gain.falls) < MIN_SEEDS
     if not is_sure or tried.gain.mean < minimum_gain(loss, is_suspect=True):

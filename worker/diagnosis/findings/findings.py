@@ -98,7 +98,7 @@ def _changed_part(old: Any, new: Any) -> Any:
 def _step_finding(attribution: Attribution, step: Step, position: Variant) -> Finding:
     """Return the finding of a step; `position` is the recipe with the remedies before it."""
     remedy, chain = step.remedy, attribution.chain
-    suspect = remedy.candidate.suspect
+    suspects = [suspect for suspect in _suspects(remedy.candidate) if suspect is not None]
     is_tried = step.state is not EvidenceState.not_tried
     partner = remedy.candidate.partner
     is_confirmed = step.state is EvidenceState.confirmed
@@ -112,14 +112,20 @@ def _step_finding(attribution: Attribution, step: Step, position: Variant) -> Fi
         if is_confirmed
         else seconds_needed(chain, [remedy.before, remedy.after], attribution.draws),
         sentence=_step_sentence(attribution, step, position),
-        evidence=suspect.evidence if suspect else (),
+        evidence=tuple(proof for suspect in suspects for proof in suspect.evidence),
         remedy=build_remedy(attribution, remedy),
         effect=attribution.effect_of(remedy) if is_tried else None,
         isolated_effect=_isolated_effect(attribution, remedy.cause),
         alternatives=tuple(_alternatives(attribution, step)),
-        rows=suspect.rows if suspect else (),
-        columns=suspect.columns if suspect else (),
+        rows=tuple(row for suspect in suspects for row in suspect.rows),
+        columns=tuple(column for suspect in suspects for column in suspect.columns),
     )
+
+
+def _suspects(candidate: Candidate) -> tuple[Suspect | None, ...]:
+    """Return the suspects that a remedy is for, its partner's included."""
+    partner = candidate.partner
+    return (candidate.suspect, *(_suspects(partner) if partner else ()))
 
 
 def _step_severity(attribution: Attribution, step: Step) -> Severity:
@@ -135,7 +141,10 @@ def _step_sentence(attribution: Attribution, step: Step, position: Variant) -> s
     candidate = remedy.candidate
     symptoms = [_symptom(candidate)]
     if candidate.partner is not None:
-        symptoms += [_symptom(candidate.partner), "Only both remedies at once gain"]
+        symptoms += [
+            _symptom(candidate.partner),
+            "Both remedies at once gain what neither does alone",
+        ]
     symptom = ". ".join(symptoms)
     if step.state is EvidenceState.not_tried:
         return f"{symptom}. Not tried, for want of time: {_lower_first(candidate.text)}."

@@ -34,15 +34,7 @@ def undone(change: dict[str, Any], *, task: Task = Task.regression) -> str:
     return change_code(BEFORE.with_changes(change), BEFORE, task=task)
 
 
-def a_table(target: str = "price", task: Task = Task.regression, **given: Any) -> ScriptTable:
-    values: dict[str, Any] = {"numbers": ("rooms", "area"), "file": "table.csv"}
-    return ScriptTable(target=target, task=task, **values | given)
-
-
-def test_the_script_of_a_plain_recipe_is_short() -> None:
-    assert (
-        training_code(BEFORE, a_table())
-        == """\
+PLAIN_SCRIPT = """\
 # Predicts "price" (regression): python train.py [FILE]
 # FILE is a CSV: numbers with points, dates as days since 1970, empty where missing.
 
@@ -85,7 +77,15 @@ model.compile(optimizer=optimizer, loss="mean_squared_error")
 
 model.fit(x_train, y_train, epochs=10, batch_size=32)
 """
-    )
+
+
+def a_table(target: str = "price", task: Task = Task.regression, **given: Any) -> ScriptTable:
+    values: dict[str, Any] = {"numbers": ("rooms", "area"), "file": "table.csv"}
+    return ScriptTable(target=target, task=task, **values | given)
+
+
+def test_the_script_of_a_plain_recipe_is_short() -> None:
+    assert training_code(BEFORE, a_table()) == PLAIN_SCRIPT
 
 
 def test_a_target_with_a_line_break_stays_in_its_comment() -> None:
