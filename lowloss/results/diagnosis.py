@@ -154,8 +154,8 @@ class Finding(Result):
     """One diagnosed cause.
 
     `effect` is measured after the remedies of the causes before it in the list, `isolated_effect`
-    on the unchanged recipe; null where no experiment was made. `together_with` is another cause
-    where only both remedies at once gain: then the effect is theirs. `seconds_needed` is about how
+    on the unchanged recipe; null where no experiment was made. `together_with` are other causes
+    where all remedies at once gain what none does alone: then the effect is theirs. `seconds_needed` is about how
     long the trainings take that would try it, or confirm it; null where it needs none. `rows` are
     indices of the table's rows, from 0, `columns` names of its columns.
     """
@@ -165,7 +165,7 @@ class Finding(Result):
     severity: Severity
     evidence_state: EvidenceState
     sentence: str
-    together_with: Cause | None = None
+    together_with: tuple[Cause, ...] = ()
     seconds_needed: float | None = None
     evidence: tuple[Evidence, ...] = ()
     remedy: Remedy | None = None

@@ -152,6 +152,9 @@ def diagnose_first_recipe(
 
 def _verdict(diagnosis: Diagnosis) -> Verdict:
     causes = [
-        finding.cause for finding in diagnosis.findings if finding.severity is not Severity.none
+        cause
+        for finding in diagnosis.findings
+        if finding.severity is not Severity.none
+        for cause in (finding.cause, *finding.together_with)
     ]
     return Verdict(sentence=diagnosis.verdict, causes=tuple(causes))
