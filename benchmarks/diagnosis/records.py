@@ -89,8 +89,7 @@ def findings_of(diagnosis: Diagnosis) -> tuple[Found, ...]:
             alternatives=tuple(other.cause for other in finding.alternatives),
         )
         for finding in diagnosis.findings
-        for cause in (finding.cause, finding.together_with)
-        if cause is not None
+        for cause in (finding.cause, *finding.together_with)
     )
 
 

@@ -155,9 +155,10 @@ class Finding(Result):
 
     `effect` is measured after the remedies of the causes before it in the list, `isolated_effect`
     on the unchanged recipe; null where no experiment was made. `together_with` are other causes
-    where all remedies at once gain what none does alone: then the effect is theirs. `seconds_needed` is about how
-    long the trainings take that would try it, or confirm it; null where it needs none. `rows` are
-    indices of the table's rows, from 0, `columns` names of its columns.
+    where all remedies at once gain what none does alone: then the effect is theirs.
+    `seconds_needed` is about how long the trainings take that would try it, or confirm it; null
+    where it needs none. `rows` are indices of the table's rows, from 0, `columns` names of its
+    columns.
     """
 
     cause: Cause

@@ -109,8 +109,7 @@ def _show_finding(position: int, finding: Finding, out: Console) -> None:
 
 
 def _format_causes(finding: Finding) -> str:
-    partner = finding.together_with
-    return _format_code(finding.cause) + (f" and {_format_code(partner)}" if partner else "")
+    return " and ".join(map(_format_code, (finding.cause, *finding.together_with)))
 
 
 def _format_state(finding: Finding) -> str:

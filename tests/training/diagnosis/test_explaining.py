@@ -112,12 +112,10 @@ def test_remedies_that_help_only_together_are_found_as_a_pair() -> None:
     _, found = explained(loss, suspect(Cause.target_not_scaled), suspect(Cause.too_few_epochs))
 
     (finding,) = build_findings(attributed(found), {})
-    assert (finding.cause, finding.together_with) == (
-        Cause.target_not_scaled,
-        Cause.too_few_epochs,
-    )
+    assert finding.cause is Cause.target_not_scaled
+    assert finding.together_with == (Cause.too_few_epochs,)
     assert finding.severity is Severity.critical
-    assert "Both remedies at once gain what neither does alone" in finding.sentence
+    assert "All remedies at once gain what none does alone" in finding.sentence
 
 
 def test_features_and_target_that_must_be_scaled_at_once_stand_before_longer_training() -> None:

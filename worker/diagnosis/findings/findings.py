@@ -100,11 +100,10 @@ def _step_finding(attribution: Attribution, step: Step, position: Variant) -> Fi
     remedy, chain = step.remedy, attribution.chain
     suspects = [suspect for suspect in _suspects(remedy.candidate) if suspect is not None]
     is_tried = step.state is not EvidenceState.not_tried
-    partner = remedy.candidate.partner
     is_confirmed = step.state is EvidenceState.confirmed
     return Finding(
         cause=remedy.cause,
-        together_with=None if partner is None else partner.cause,
+        together_with=remedy.candidate.causes[1:],
         stage=remedy.cause.stage,
         severity=_step_severity(attribution, step),
         evidence_state=step.state,
@@ -139,13 +138,7 @@ def _step_severity(attribution: Attribution, step: Step) -> Severity:
 def _step_sentence(attribution: Attribution, step: Step, position: Variant) -> str:
     remedy = step.remedy
     candidate = remedy.candidate
-    symptoms = [_symptom(candidate)]
-    if candidate.partner is not None:
-        symptoms += [
-            _symptom(candidate.partner),
-            "Both remedies at once gain what neither does alone",
-        ]
-    symptom = ". ".join(symptoms)
+    symptom = ". ".join(_symptoms(candidate))
     if step.state is EvidenceState.not_tried:
         return f"{symptom}. Not tried, for want of time: {_lower_first(candidate.text)}."
     where = "" if remedy.before == position else " (on top of the other remedies)"
@@ -156,6 +149,16 @@ def _step_sentence(attribution: Attribution, step: Step, position: Variant) -> s
     if step.state is EvidenceState.unconfirmed:
         remarks.append(_unconfirmed(effect))
     return f"{symptom}. {candidate.text}{where}: {'; '.join(remarks)}."
+
+
+def _symptoms(candidate: Candidate) -> Iterator[str]:
+    yield _symptom(candidate)
+    partner = candidate.partner
+    while partner is not None:
+        yield _symptom(partner)
+        partner = partner.partner
+    if candidate.partner is not None:
+        yield "All remedies at once gain what none does alone"
 
 
 def _constant(attribution: Attribution) -> float:

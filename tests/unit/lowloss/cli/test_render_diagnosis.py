@@ -81,7 +81,7 @@ def test_what_a_finding_rests_on_is_told() -> None:
         a_finding(Cause.wrong_output, evidence_state=EvidenceState.not_tried, seconds_needed=12.0),
         a_finding(
             Cause.too_simple,
-            together_with=Cause.too_few_epochs,
+            together_with=(Cause.too_few_epochs,),
         ),
     )
 
