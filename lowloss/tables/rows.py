@@ -72,21 +72,18 @@ def _drop_units(strings: pl.DataFrame, warnings: list[TableWarning]) -> pl.DataF
     if not suspects:
         return strings
     below = strings[1 : MAX_ROWS + 1]
-    numeric = [
-        position
-        for position in range(strings.width)
-        if _is_numeric(below.to_series(position).to_list())
-    ]
+    others = sorted(set(range(strings.width)).difference(suspects))
     # A row with one number is a row, and one odd cell may be a mistake.
-    has_number = any(first[p] is not None and p not in suspects for p in numeric)
-    if has_number or len(set(numeric).intersection(suspects)) < 2:
+    if any(first[p] is not None and _is_numeric(below.to_series(p)) for p in others):
+        return strings
+    if sum(_is_numeric(below.to_series(p)) for p in suspects) < 2:
         return strings
     warnings.append(_make_row_warning(first, 1, "stands between the header and the numbers"))
     return strings[1:]
 
 
-def _is_numeric(cells: list[str | None]) -> bool:
-    present = [cell for cell in cells if cell is not None and not is_missing(cell)]
+def _is_numeric(column: pl.Series) -> bool:
+    present = [cell for cell in column.to_list() if cell is not None and not is_missing(cell)]
     return len(present) > 2 and sum(map(is_value, present)) >= NUMERIC * len(present)
 
 
