@@ -123,12 +123,14 @@ class TableWarning(Result):
 class Dataset(Result):
     """An uploaded table; immutable, named by its SHA-256 and how it was parsed.
 
-    `options` are those of parsing that were given; `warnings` say what the reader decided in doubt,
-    or left out.
+    `name` is its first name, `names` are all under which its bytes were uploaded, the first ones of
+    many. `options` are those of parsing that were given; `warnings` say what the reader decided in
+    doubt, or left out.
     """
 
     id: str
     name: str
+    names: tuple[str, ...] = ()
     sha256: str
     format: TableFormat
     size_bytes: int

@@ -52,7 +52,8 @@ def test_same_bytes_again_answer_the_dataset_that_is_there(
     again = upload(client, a_csv(), name="another name")
 
     assert again.status_code == 200
-    assert again.json() == first.json()
+    assert again.json() == first.json() | {"names": ["table", "another name"]}
+    assert again.json() == client.get(again.headers["location"]).json()
     assert count_rows(store) == before
 
 
