@@ -21,27 +21,34 @@ TOTAL = re.compile(
 
 
 def drop_odd_rows(
-    strings: pl.DataFrame, warnings: list[TableWarning], *, has_header: bool, has_total: bool
+    strings: pl.DataFrame,
+    warnings: list[TableWarning],
+    *,
+    header: tuple[str, ...] | None,
+    has_total: bool,
 ) -> pl.DataFrame:
-    """Drop rows that are no data, and say so; units stand only below a header.
+    """Drop rows that are no data, and say so; units stand only below a header, if there is one.
 
     Rows to predict have no total: a row is predicted whatever it is called.
     """
-    if has_header:
-        strings = _drop_headers(strings, warnings)
+    if header is not None:
+        strings = _drop_headers(strings, header, warnings)
         strings = _drop_units(strings, warnings)
     return _drop_total(strings, warnings) if has_total else strings
 
 
-def _drop_headers(strings: pl.DataFrame, warnings: list[TableWarning]) -> pl.DataFrame:
-    """Drop rows in which every cell is its column's name, as after joining files."""
-    name = strings.columns[0]
-    if strings.width < 2 or not (strings[name] == name).any():
+def _drop_headers(
+    strings: pl.DataFrame, header: tuple[str, ...], warnings: list[TableWarning]
+) -> pl.DataFrame:
+    """Drop rows in which every cell is its column's name in the file, as after joining files."""
+    if strings.width < 2 or not (strings.to_series(0).fill_null("") == header[0]).any():
         return strings
     again = strings.select(
-        pl.all_horizontal(pl.col(c).str.strip_chars() == c for c in strings.columns)
+        pl.all_horizontal(
+            pl.col(column).fill_null("").str.strip_chars() == name
+            for column, name in zip(strings.columns, header, strict=True)
+        )
     ).to_series()
-    again = again.fill_null(value=False)
     if not again.any():
         return strings
     warnings.append(
@@ -49,7 +56,7 @@ def _drop_headers(strings: pl.DataFrame, warnings: list[TableWarning]) -> pl.Dat
             code="header_repeated",
             count=int(again.sum()),
             rows=find_rows(again),
-            example=", ".join(strings.columns)[:80],
+            example=", ".join(header)[:80],
             detail="rows that repeat the header were left out",
             fix="take them out of the file",
         )

@@ -302,14 +302,6 @@ def test_pause_says_that_it_is_only_asked_for(run: Callable[..., Result]) -> Non
     assert done.stdout == "job_1 running, pause requested: it waits for its worker\n"
 
 
-def test_other_names_of_a_dataset_are_shown(run: Callable[..., Result]) -> None:
-    dataset = a_dataset(names=("houses.csv", "copy.csv"))
-
-    done = run("datasets", "show", "ds_1", server=Server(a_json(dataset)))
-
-    assert "the same bytes were uploaded as 'houses.csv', 'copy.csv'\n" in done.stdout
-
-
 def test_names_are_shown_as_they_are(run: Callable[..., Result]) -> None:
     """What looks like rich's markup is a column's name all the same."""
     names = ("[/red]", "[bold]x", ":smile:")
