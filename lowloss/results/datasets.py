@@ -104,6 +104,10 @@ class Column(Result):
     reading: Reading | None = None
 
 
+NOT_A_FEATURE = "not_a_feature"
+"""The code of warnings of columns that jobs leave out: each job says which, too."""
+
+
 class TableWarning(Result):
     """What the reader of a table decided or left out, and how to change it.
 

@@ -23,6 +23,7 @@ from lowloss.results import Column, Reading, TableFormat, TableWarning
 from lowloss.tables.limits import TableLimits
 from lowloss.tables.options import ParseOptions
 from service.settings import Limits
+from service.tables.useless import warn_of_useless
 
 COMMAND = (sys.executable, "-m", "service.tables.child")
 COLUMNS = TypeAdapter(tuple[Column, ...])
@@ -66,6 +67,7 @@ def parse_upload(
     result = _read_in_child(request, bounds)
     columns = COLUMNS.validate_python(result["profile"])
     warnings = tuple(TableWarning.model_validate(warning) for warning in result["warnings"])
+    warnings += warn_of_useless(columns, result["rows"])
     return Profile(result["rows"], len(columns), columns, warnings)
 
 
