@@ -267,5 +267,5 @@ def test_ten_thousand_columns_are_profiled_at_once() -> None:
     seconds = time.process_time() - started
 
     assert len(profile) == 10_000
-    # A column at a time took 4 s; at once it takes 0.9 s.
+    # A loose bound: a mixed table of this size took 3.7 s one column at a time, and 0.6 s at once.
     assert seconds < 3.0
