@@ -18,6 +18,9 @@ from lowloss.cli.rendering import results as render
 from lowloss.client.client import Client
 from lowloss.errors import InvalidRequest
 from lowloss.results import Dataset, TableFormat
+from lowloss.wording import list_first
+
+SHOWN_NAMES = 5
 
 app = typer.Typer(cls=PlainErrors, help="Uploaded tables.")
 
@@ -107,5 +110,7 @@ def _show_dataset(dataset: Dataset, *, as_json: bool) -> None:
         print_json(dataset)
         return
     out.print(f"{dataset.id}  {dataset.rows:,} rows x {dataset.columns} columns")
+    if len(dataset.names) > 1:
+        out.print(f"the same bytes were uploaded as {list_first(dataset.names, SHOWN_NAMES, repr)}")
     out.print(render.profile_table(dataset))
     print_warnings(dataset.warnings)

@@ -17,7 +17,7 @@ from lowloss.cli.rendering.notes import describe_notes, describe_stage
 from lowloss.cli.rendering.watch import watch_job
 from lowloss.cli.specs import find_dataset, read_object, set_fields
 from lowloss.client.client import Client
-from lowloss.results import Job, JobKind, JobState
+from lowloss.results import NOT_A_FEATURE, Job, JobKind, JobState
 
 app = typer.Typer(cls=PlainErrors)
 
@@ -44,7 +44,10 @@ def submit(
     """Submit a job; a file is uploaded first."""
     client: Client = ctx.obj
     fields = set_fields(read_object(spec, field="--spec") if spec else {}, change or [])
-    if (dataset_id := find_dataset(client, dataset, builtin, options)) is not None:
+    # Which columns the job leaves out is told with the job.
+    silent = {NOT_A_FEATURE}
+    dataset_id = find_dataset(client, dataset, builtin, options, silent_codes=silent)
+    if dataset_id is not None:
         fields["dataset"] = dataset_id
     if builtin is not None:
         target = target or fields.get("target", TARGET)

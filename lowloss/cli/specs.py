@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,16 @@ from lowloss.errors import InvalidRequest
 
 
 def find_dataset(
-    client: Client, dataset: str | None, builtin: str | None, options: Mapping[str, Any]
+    client: Client,
+    dataset: str | None,
+    builtin: str | None,
+    options: Mapping[str, Any],
+    *,
+    silent_codes: Container[str] = (),
 ) -> str | None:
     """Return the id of a dataset; upload a file or a built-in table first.
 
-    The warnings of an upload are printed, a line each, on standard error.
+    The warnings of an upload are printed, a line each, on standard error, but for `silent_codes`.
     """
     if builtin is not None:
         if dataset is not None:
@@ -32,7 +37,7 @@ def find_dataset(
         return client.upload(builtin_csv(builtin), name=builtin, format="csv").id
     if dataset is not None and Path(dataset).is_file():
         uploaded = client.upload(Path(dataset), **options)
-        print_warnings(uploaded.warnings)
+        print_warnings([w for w in uploaded.warnings if w.code not in silent_codes])
         return uploaded.id
     refuse_options(options, f"{dataset!r} is parsed already")
     return dataset

@@ -1,6 +1,7 @@
 """The results that the server returns: jobs, trials, curves, datasets, artifacts, states."""
 
 from lowloss.results.datasets import (
+    NOT_A_FEATURE,
     QUANTILES,
     Column,
     ColumnKind,
@@ -61,6 +62,7 @@ from lowloss.results.states import JobKind, JobState, Requested, TrialState
 from lowloss.results.trials import Curve, Hyperparameters, Trial
 
 __all__ = [
+    "NOT_A_FEATURE",
     "QUANTILES",
     "Alternative",
     "Artifact",

@@ -104,6 +104,10 @@ class Column(Result):
     reading: Reading | None = None
 
 
+NOT_A_FEATURE = "not_a_feature"
+"""The code of warnings of columns that jobs leave out: each job says which, too."""
+
+
 class TableWarning(Result):
     """What the reader of a table decided or left out, and how to change it.
 
@@ -123,12 +127,14 @@ class TableWarning(Result):
 class Dataset(Result):
     """An uploaded table; immutable, named by its SHA-256 and how it was parsed.
 
-    `options` are those of parsing that were given; `warnings` say what the reader decided in doubt,
-    or left out.
+    `name` is its first name, `names` are all under which its bytes were uploaded, the first ones of
+    many. `options` are those of parsing that were given; `warnings` say what the reader decided in
+    doubt, or left out.
     """
 
     id: str
     name: str
+    names: tuple[str, ...] = ()
     sha256: str
     format: TableFormat
     size_bytes: int

@@ -14,7 +14,8 @@ from lowloss.errors import TableUnreadable
 from lowloss.results import TableFormat, TableWarning
 from lowloss.tables.dates import drop_out_of_calendar
 from lowloss.tables.limits import TableLimits
-from lowloss.tables.table import Table, check_names, check_size, check_text
+from lowloss.tables.naming import complete_names
+from lowloss.tables.table import Table, check_size, check_text
 
 SCALARS = (
     pl.Boolean,
@@ -53,11 +54,13 @@ def read_columnar(path: Path, format: TableFormat, limits: TableLimits) -> Table
             fix="give the format that the file has",
         ) from error
     check_size(rows, len(schema), limits)
-    check_names(list(schema))
     warnings: list[TableWarning] = []
     names = choose_columns(schema, warnings)
+    completed = complete_names(names, warnings)
     try:
-        return Table(to_plain(_read(path, layout, names)), warnings=tuple(warnings))
+        frame = _read(path, layout, names)
+        frame.columns = completed
+        return Table(to_plain(frame), warnings=tuple(warnings))
     except FAULTS as error:
         raise TableUnreadable(
             f"the file is damaged: {_find_reason(error)}", fix="write it anew"

@@ -356,22 +356,3 @@ class ColumnReader:
 
 NOTHING = Decision(Notation(), 0)
 WHOLE = Reading(kind="number")
-EUROPEAN = Reading(kind="number", decimal=",", group=".")
-
-
-def read_columns(columns: list[pl.Series], reader: ColumnReader) -> list[pl.Series]:
-    """Read columns of strings, the last first, and empty the list.
-
-    Their strings are freed one by one: memory never holds all strings and values.
-    """
-    results: list[pl.Series | Doubt] = []
-    while columns:
-        results.append(reader.read(columns.pop()))
-    results.reverse()
-    values = [r if isinstance(r, pl.Series) else reader.settle(r) for r in results]
-    mark = reader.options.decimal or find_majority(reader.marks)
-    if mark == ",":
-        # Whole numbers show no mark: later ones have the file's.
-        whole = [name for name, reading in reader.decided.items() if reading is WHOLE]
-        reader.decided |= dict.fromkeys(whole, EUROPEAN)
-    return values

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -221,9 +222,20 @@ def _fit_header(header: Record, rows: list[Record], width: int) -> tuple[str, ..
     if _has_trailing_name(header, width):
         return tuple(header[:-1])
     if len(header) == width - 1 and all(header):
-        is_trailing = all(not row[-1] for row in rows)
-        return (*header, "") if is_trailing else ("", *header)
+        if all(not row[-1] for row in rows):
+            return (*header, "")
+        return ("", *header) if _are_row_names([row[0] for row in rows]) else None
     return None
+
+
+def _are_row_names(cells: list[str]) -> bool:
+    """Return whether cells name rows, as R does: they count up, or are texts, none twice.
+
+    Else numbers with decimal commas may have been split.
+    """
+    if all(cell.isdecimal() for cell in cells):
+        return all(int(after) - int(before) == 1 for before, after in pairwise(cells))
+    return len(set(cells)) == len(cells) and not all(map(is_value, cells))
 
 
 def _uncomment(names: Record) -> tuple[str, ...]:
@@ -241,7 +253,8 @@ def _check_preamble(above: list[Record], width: int, *, has_header: bool) -> Non
     if not (is_title and (has_header or is_comment or len(above[-1]) == 1)):
         raise TableRagged(
             f"line {len(above)} has {len(above[-1])} fields; most lines have {width}",
-            fix="give every line as many fields as the header, or say skip_rows",
+            fix="give every line as many fields as the header (quote numbers with decimal commas), "
+            "or say skip_rows",
         )
 
 

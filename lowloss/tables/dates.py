@@ -8,6 +8,8 @@ from typing import Literal
 
 import polars as pl
 
+from lowloss.errors import InvalidRequest
+
 Order = Literal["ymd", "dmy", "mdy"]
 """The order of a date's parts."""
 
@@ -112,10 +114,21 @@ def read_dates_in(text: pl.Series, order: Order | None) -> pl.Series:
 
 
 def read_format(text: pl.Series, pattern: str) -> pl.Series:
-    """Read dates or times in a format of strptime; null where a text is none."""
-    if not any(f"%{letter}" in pattern for letter in "HIMSTRXcs"):
-        return drop_out_of_calendar(text.str.to_date(pattern, strict=False))
-    times = text.str.to_datetime(pattern, strict=False, time_unit="us")
+    """Read dates or times in a format of strptime; null where a text is none.
+
+    Raise InvalidRequest for a format that cannot be used.
+    """
+    try:
+        if not any(f"%{letter}" in pattern for letter in "HIMSTRXcs"):
+            return drop_out_of_calendar(text.str.to_date(pattern, strict=False))
+        times = text.str.to_datetime(pattern, strict=False, time_unit="us")
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        reason = next(iter(str(error).splitlines()), "it cannot be used")
+        raise InvalidRequest(
+            f"date_format {pattern!r} is no format of dates: {reason}",
+            field="date_format",
+            fix="write it as strptime has it, such as %d/%m/%Y or %Y-%m-%d %H:%M",
+        ) from error
     if times.dtype.time_zone is not None:  # type: ignore[attr-defined]  # a Datetime has one
         times = times.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
     return drop_out_of_calendar(times)

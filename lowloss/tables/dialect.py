@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from lowloss.errors import TableUnreadable
 from lowloss.tables.values import is_missing, is_number, is_value
@@ -52,14 +53,20 @@ class Dialect:
 class Split:
     """What a delimiter makes of the first lines.
 
-    `width` is the commonest number of fields, `share` that of the lines that have it, `values` the
-    share of their cells that are numbers, dates or missing.
+    `width` is the commonest number of fields, `share` that of the lines that have it.
     """
 
     delimiter: str
+    records: list[Record]
     width: int
     share: float
-    values: float
+
+    @cached_property
+    def values(self) -> float:
+        """The share of the cells of full lines that are numbers, dates or missing."""
+        rows = [record for record in self.records[1:] if len(record) == self.width]
+        values = sum(is_value(cell) or is_missing(cell) for row in rows for cell in row)
+        return values / max(1, len(rows) * self.width)
 
     @property
     def rank(self) -> tuple[bool, float, int]:
@@ -110,7 +117,9 @@ def detect_delimiter(data: bytes, quote: str) -> str:
     text = take_sample(data).decode("utf-8", errors="replace")
     splits = [split_sample(text, delimiter, quote) for delimiter in DELIMITERS]
     usable = [split for split in splits if split.width > 1 and split.share > 0.5]
-    best = max(usable, key=lambda split: split.rank, default=None)
+    best = (
+        max(usable, key=lambda split: split.rank) if len(usable) > 1 else next(iter(usable), None)
+    )
     if best is None or (best.share < LIKELY and best.delimiter != "\t"):
         blanks = split_sample(text, BLANKS, quote)
         if _are_blanks_delimiters(text, blanks):
@@ -123,11 +132,9 @@ def split_sample(text: str, delimiter: str, quote: str) -> Split:
     records = read_records(text, delimiter, quote)
     counts = Counter(len(record) for record in records)
     if not counts:
-        return Split(delimiter, 1, 0.0, 0.0)
+        return Split(delimiter, records, 1, 0.0)
     width = max(counts, key=lambda count: (counts[count], count))
-    cells = [cell for record in records[1:] if len(record) == width for cell in record]
-    values = sum(is_value(cell) or is_missing(cell) for cell in cells)
-    return Split(delimiter, width, counts[width] / len(records), values / max(1, len(cells)))
+    return Split(delimiter, records, width, counts[width] / len(records))
 
 
 def read_records(text: str, delimiter: str, quote: str) -> list[Record]:

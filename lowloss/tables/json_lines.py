@@ -12,8 +12,9 @@ from lowloss.results import Reading, TableWarning
 from lowloss.tables.columnar import choose_columns, to_plain
 from lowloss.tables.containers import unpack_bytes
 from lowloss.tables.limits import TableLimits
+from lowloss.tables.naming import complete_names
 from lowloss.tables.options import ParseOptions
-from lowloss.tables.table import Table, check_names, check_size
+from lowloss.tables.table import Table, check_size
 from lowloss.tables.typed import check_types, read_typed
 
 NOT_JSON = re.compile(rb"[:\[,]\s*(?:NaN|-?Infinity)\b")
@@ -29,8 +30,8 @@ def read_json(
     """Read objects with the same keys; their texts are read as those of a CSV."""
     frame = _parse(data)
     check_size(frame.height, frame.width, limits)
-    check_names(frame.columns)
     warnings: list[TableWarning] = []
+    frame.columns = complete_names(frame.columns, warnings)
     plain = to_plain(frame.select(choose_columns(frame.schema, warnings)))
     if earlier is None:
         check_types(options, frame.columns)

@@ -15,15 +15,14 @@ from lowloss.tables.containers import unpack
 from lowloss.tables.csv_text import CsvText, read_text
 from lowloss.tables.json_lines import read_json
 from lowloss.tables.limits import TableLimits
+from lowloss.tables.naming import complete_names
 from lowloss.tables.npz import read_npz
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.remarks import warn_of_one_column
 from lowloss.tables.rows import drop_odd_rows
 from lowloss.tables.spreadsheets import to_csv
-from lowloss.tables.table import Table, check_names, check_size
+from lowloss.tables.table import Table, check_size
 from lowloss.tables.typed import check_types, read_typed
-
-INDEX = "index"
 
 
 def read_table(
@@ -71,14 +70,15 @@ def read_csv(
     check_size(text.rows, len(names), limits)
     strings = _read_strings(text)
     del text  # its bytes: the strings are a copy of them
-    strings, positions = _name_columns(strings, names, warnings)
+    strings, names, positions = _name_columns(strings, names, warnings)
     exact_names = frozenset(
         name for name, position in zip(strings.columns, positions, strict=True) if position in exact
     )
     is_training = earlier is None
     if is_training:
         check_types(options, strings.columns)
-    strings = drop_odd_rows(strings, warnings, has_header=has_header, has_total=is_training)
+    header = names if has_header else None
+    strings = drop_odd_rows(strings, warnings, header=header, has_total=is_training)
     # The list is emptied from its end, and the frame must not hold what is read.
     untyped = strings.get_columns()
     del strings
@@ -143,8 +143,8 @@ def _read_strings(text: CsvText) -> pl.DataFrame:
 
 def _name_columns(
     strings: pl.DataFrame, names: tuple[str, ...], warnings: list[TableWarning]
-) -> tuple[pl.DataFrame, list[int]]:
-    """Name the columns, and return their positions in the file, too.
+) -> tuple[pl.DataFrame, tuple[str, ...], list[int]]:
+    """Name the columns, and return their names and positions in the file, too.
 
     One without a name and values, as behind a last delimiter, is dropped.
     """
@@ -164,29 +164,9 @@ def _name_columns(
         )
         strings = strings.drop([str(position) for position in empty])
         names = tuple(name for position, name in enumerate(names) if position not in set(empty))
-    if not names[0] and any(names):
-        names = (_name_first(names, warnings), *names[1:])
-    check_names(list(names), or_else=", or say header=false if line 1 is data")
     positions = [int(column) for column in strings.columns]
-    strings.columns = list(names)
-    return strings, positions
-
-
-def _name_first(names: tuple[str, ...], warnings: list[TableWarning]) -> str:
-    """Name a first column without a name: names or numbers of the rows, as pandas and R write."""
-    name = INDEX
-    while name in names:
-        name += "_"
-    warnings.append(
-        TableWarning(
-            code="column_named",
-            column=name,
-            count=1,
-            detail=f"the first column has no name: it was named {name!r}",
-            fix="name it in the file, or exclude it from the features",
-        )
-    )
-    return name
+    strings.columns = complete_names(names, warnings, has_index=True)
+    return strings, names, positions
 
 
 def _has_text(column: pl.Series) -> bool:

@@ -21,27 +21,34 @@ TOTAL = re.compile(
 
 
 def drop_odd_rows(
-    strings: pl.DataFrame, warnings: list[TableWarning], *, has_header: bool, has_total: bool
+    strings: pl.DataFrame,
+    warnings: list[TableWarning],
+    *,
+    header: tuple[str, ...] | None,
+    has_total: bool,
 ) -> pl.DataFrame:
-    """Drop rows that are no data, and say so; units stand only below a header.
+    """Drop rows that are no data, and say so; units stand only below a header, if there is one.
 
     Rows to predict have no total: a row is predicted whatever it is called.
     """
-    if has_header:
-        strings = _drop_headers(strings, warnings)
+    if header is not None:
+        strings = _drop_headers(strings, header, warnings)
         strings = _drop_units(strings, warnings)
     return _drop_total(strings, warnings) if has_total else strings
 
 
-def _drop_headers(strings: pl.DataFrame, warnings: list[TableWarning]) -> pl.DataFrame:
-    """Drop rows in which every cell is its column's name, as after joining files."""
-    name = strings.columns[0]
-    if strings.width < 2 or not (strings[name] == name).any():
+def _drop_headers(
+    strings: pl.DataFrame, header: tuple[str, ...], warnings: list[TableWarning]
+) -> pl.DataFrame:
+    """Drop rows in which every cell is its column's name in the file, as after joining files."""
+    if strings.width < 2 or not (strings.to_series(0).fill_null("") == header[0]).any():
         return strings
     again = strings.select(
-        pl.all_horizontal(pl.col(c).str.strip_chars() == c for c in strings.columns)
+        pl.all_horizontal(
+            pl.col(column).fill_null("").str.strip_chars() == name
+            for column, name in zip(strings.columns, header, strict=True)
+        )
     ).to_series()
-    again = again.fill_null(value=False)
     if not again.any():
         return strings
     warnings.append(
@@ -49,7 +56,7 @@ def _drop_headers(strings: pl.DataFrame, warnings: list[TableWarning]) -> pl.Dat
             code="header_repeated",
             count=int(again.sum()),
             rows=find_rows(again),
-            example=", ".join(strings.columns)[:80],
+            example=", ".join(header)[:80],
             detail="rows that repeat the header were left out",
             fix="take them out of the file",
         )
@@ -72,21 +79,18 @@ def _drop_units(strings: pl.DataFrame, warnings: list[TableWarning]) -> pl.DataF
     if not suspects:
         return strings
     below = strings[1 : MAX_ROWS + 1]
-    numeric = [
-        position
-        for position in range(strings.width)
-        if _is_numeric(below.to_series(position).to_list())
-    ]
+    others = sorted(set(range(strings.width)).difference(suspects))
     # A row with one number is a row, and one odd cell may be a mistake.
-    has_number = any(first[p] is not None and p not in suspects for p in numeric)
-    if has_number or len(set(numeric).intersection(suspects)) < 2:
+    if any(first[p] is not None and _is_numeric(below.to_series(p)) for p in others):
+        return strings
+    if sum(_is_numeric(below.to_series(p)) for p in suspects) < 2:
         return strings
     warnings.append(_make_row_warning(first, 1, "stands between the header and the numbers"))
     return strings[1:]
 
 
-def _is_numeric(cells: list[str | None]) -> bool:
-    present = [cell for cell in cells if cell is not None and not is_missing(cell)]
+def _is_numeric(column: pl.Series) -> bool:
+    present = [cell for cell in column.to_list() if cell is not None and not is_missing(cell)]
     return len(present) > 2 and sum(map(is_value, present)) >= NUMERIC * len(present)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from lowloss.errors import DuplicateColumns, TableEmpty, TableInvalid, TableTooLarge
+from lowloss.errors import TableEmpty, TableInvalid, TableTooLarge
 from lowloss.results import Reading, TableWarning
 from lowloss.tables.limits import TableLimits
 
@@ -64,24 +64,3 @@ def check_size(rows: int, columns: int, limits: TableLimits) -> None:
                 f"the table has {value:,} {name}; this server allows {limit:,}",
                 fix="upload fewer rows or columns, or ask the server's operator to raise the limit",
             )
-
-
-def check_names(names: list[str], *, or_else: str = "") -> None:
-    """Refuse missing and repeated names; `or_else` completes the suggested fix."""
-    for position, name in enumerate(names, start=1):
-        if not name.strip():
-            raise TableInvalid(
-                f"column {position} has no name", fix=f"give every column a name{or_else}"
-            )
-        if NUL in name:
-            raise TableInvalid(
-                f"the name of column {position} holds a NUL character", fix="take it out"
-            )
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise DuplicateColumns(
-                f"two columns are named {name!r}",
-                fix=f"give every column a name of its own{or_else}",
-            )
-        seen.add(name)

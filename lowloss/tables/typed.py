@@ -9,7 +9,8 @@ import polars as pl
 
 from lowloss.errors import InvalidRequest
 from lowloss.results import Reading, TableWarning
-from lowloss.tables.columns import ColumnReader, read_columns
+from lowloss.tables.batches import read_columns
+from lowloss.tables.columns import ColumnReader
 from lowloss.tables.notation import OTHER
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.remarks import warn_of_type, warn_of_unused_format
@@ -56,7 +57,8 @@ def read_typed(
     in_order = [values[name] for name in names]
     if earlier is None:
         _warn_of_unused(in_order, options, readers, warnings)
-    warnings.sort(key=lambda w: names.index(w.column) if w.column in names else -1)
+    positions = {name: position for position, name in enumerate(names)}
+    warnings.sort(key=lambda w: positions.get(w.column or "", -1))
     readings = {name: reading for reader in readers for name, reading in reader.decided.items()}
     readings = {name: _complete(reading, options) for name, reading in readings.items()}
     words = {name: pair for reader in readers for name, pair in reader.words.items()}

@@ -32,6 +32,7 @@ from service.store.database import retry_on_conflict
 from service.store.datasets import (
     NewDataset,
     add_dataset,
+    add_name,
     delete_dataset,
     find_dataset,
     get_dataset,
@@ -74,7 +75,7 @@ async def upload_dataset(
     """Store a table and profile its columns.
 
     A dataset's id follows from its bytes and the options of parsing: the same upload again gets the
-    response 200 with the stored dataset.
+    response 200 with the stored dataset, whose `names` have another name, too.
     """
     _check_media_type(request)
     async with spool_body(request, deps.settings.data_dir) as upload:
@@ -92,7 +93,7 @@ async def upload_dataset(
             size_bytes=upload.size_bytes,
         )
         expected_id = dataset_id_of(upload.sha256, table_format, options.model_dump(mode="json"))
-        dataset = await to_thread.run_sync(_find, deps, expected_id)
+        dataset = await to_thread.run_sync(_find_again, deps, expected_id, name)
         if dataset is not None:
             response.status_code = 200
         else:
@@ -114,6 +115,20 @@ def _check_media_type(request: Request) -> None:
 def _find(deps: Resources, id: str) -> Dataset | None:  # noqa: A002
     with deps.database.reading() as session:
         return find_dataset(session, id)
+
+
+def _find_again(deps: Resources, id: str, name: str) -> Dataset | None:  # noqa: A002
+    """Return a dataset that is uploaded again, with the name that it has now, too."""
+    dataset = _find(deps, id)
+    if dataset is None or not name or name in dataset.names:
+        return dataset
+
+    def rename() -> Dataset | None:
+        with deps.database.transaction() as session:
+            add_name(session, id, name)
+            return find_dataset(session, id)
+
+    return retry_on_conflict(rename)
 
 
 def _store(

@@ -17,6 +17,9 @@ from service.store.cursors import after_cursor, make_page
 from service.store.database import insert_if_absent
 from service.store.schema import DatasetRow, JobRow
 
+MAX_OTHER_NAMES = 100
+"""A program may name each upload of the same bytes anew."""
+
 
 @dataclass(frozen=True)
 class NewDataset:
@@ -46,7 +49,7 @@ def dataset_id(sha256: str, format: TableFormat, options: dict[str, Any]) -> str
 
 
 def add_dataset(session: Session, new: NewDataset) -> None:
-    """Make a dataset visible; an existing one stays as it is."""
+    """Make a dataset visible; an existing one stays as it is, but for another name."""
     adopt_blob(session, new.sha256)
     insert_if_absent(
         session,
@@ -66,6 +69,19 @@ def add_dataset(session: Session, new: NewDataset) -> None:
             }
         ],
     )
+    add_name(session, new.id, new.name)
+
+
+def add_name(session: Session, id: str, name: str) -> None:  # noqa: A002
+    """Add a name under which a dataset was uploaded again, if it is there."""
+    row = session.get(DatasetRow, id, with_for_update=True, populate_existing=True)
+    if row is None or not name or name == row.name or name in row.other_names:
+        return
+    if not row.name:
+        row.name = name
+    elif len(row.other_names) < MAX_OTHER_NAMES:
+        row.other_names = [*row.other_names, name]
+    session.flush()
 
 
 def find_dataset(session: Session, id: str) -> Dataset | None:  # noqa: A002
@@ -129,6 +145,7 @@ def _make_dataset(row: DatasetRow) -> Dataset:
     return Dataset(
         id=row.id,
         name=row.name,
+        names=tuple(filter(None, (row.name, *row.other_names))),
         sha256=row.sha256,
         format=TableFormat(row.format),
         size_bytes=row.size_bytes,

@@ -102,6 +102,7 @@ class DatasetRow(MappedTable):
     columns: Mapped[int]
     profile: Mapped[list[Any]] = mapped_column(Json)
     warnings: Mapped[list[Any]] = mapped_column(Json, default=list, server_default="[]")
+    other_names: Mapped[list[Any]] = mapped_column(Json, default=list, server_default="[]")
     created_at: Mapped[datetime] = mapped_column(default=utc_now())
     __table_args__ = (_one_of("format", TableFormat), Index(None, "created_at", "id"))
 

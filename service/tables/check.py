@@ -28,6 +28,7 @@ from service.tables.check_target import (
     make_counts_warning,
 )
 from service.tables.decide import decide_pruning, decide_validation
+from service.tables.useless import explain_uselessness
 
 MIN_TRAIN_ROWS = 8
 MIN_SPLIT_ROWS = 2
@@ -285,19 +286,7 @@ def _explain_exclusion(column: Column, dataset: Dataset, spec: JobSpec) -> str |
     is_number = column.min is not None
     if column.kind is ColumnKind.identifier and column.name in chosen_columns and is_number:
         return None
-    return _explain_uselessness(column, dataset.rows) or _explain_grouping(column, spec)
-
-
-def _explain_uselessness(column: Column, rows: int) -> str | None:
-    if column.missing == rows:
-        return "every value is missing"
-    if column.kind is ColumnKind.constant:
-        return f"every value is {column.levels[0].value!r}"
-    if column.kind is ColumnKind.text:
-        return f"text: {column.distinct} distinct values in {rows} rows"
-    if column.kind is ColumnKind.identifier:
-        return f"an identifier: {column.distinct} distinct values in {rows} rows"
-    return None
+    return explain_uselessness(column, dataset.rows) or _explain_grouping(column, spec)
 
 
 def suggest_column(name: str, names: Iterable[str]) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from pydantic import TypeAdapter
 
 from lowloss.errors import TableTooLarge, TableUnreadable
 from lowloss.problem_codes import problem_from_document
@@ -22,8 +23,10 @@ from lowloss.results import Column, Reading, TableFormat, TableWarning
 from lowloss.tables.limits import TableLimits
 from lowloss.tables.options import ParseOptions
 from service.settings import Limits
+from service.tables.useless import warn_of_useless
 
 COMMAND = (sys.executable, "-m", "service.tables.child")
+COLUMNS = TypeAdapter(tuple[Column, ...])
 WATCH_SECONDS = 0.02
 
 
@@ -62,8 +65,9 @@ def parse_upload(
         "limits": limits.model_dump(),
     }
     result = _read_in_child(request, bounds)
-    columns = tuple(Column.model_validate(column) for column in result["profile"])
+    columns = COLUMNS.validate_python(result["profile"])
     warnings = tuple(TableWarning.model_validate(warning) for warning in result["warnings"])
+    warnings += warn_of_useless(columns, result["rows"])
     return Profile(result["rows"], len(columns), columns, warnings)
 
 

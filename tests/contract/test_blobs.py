@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,13 @@ from service.store.artifacts import (
 )
 from service.store.blobs import CHUNK_BYTES, hash_file, read_blob, reap_blobs, write_blob
 from service.store.database import Database, utc_now
-from service.store.datasets import delete_dataset, find_dataset, get_dataset, list_datasets
+from service.store.datasets import (
+    add_name,
+    delete_dataset,
+    find_dataset,
+    get_dataset,
+    list_datasets,
+)
 from service.store.jobs import (
     get_job,
 )
@@ -111,9 +118,36 @@ def test_equal_bytes_parsed_equally_are_one_dataset(database: Database) -> None:
         found = find_dataset(session, first)
         page = list_datasets(session, cursor=None, limit=10)
     assert found is not None
-    assert found.name == "first"
+    assert (found.name, found.names) == ("first", ("first", "second"))
     assert [c.name for c in found.profile] == ["x", "y"]
     assert {d.id for d in page.items} == {first, other}
+
+
+def test_dataset_without_a_name_takes_the_first_that_it_is_given(database: Database) -> None:
+    dataset_id = a_dataset(database, b"a", name="")
+
+    for name in ("", "a.csv", "b.csv", "a.csv"):
+        with database.transaction() as session:
+            add_name(session, dataset_id, name)
+
+    with database.reading() as session:
+        dataset = get_dataset(session, dataset_id)
+    assert (dataset.name, dataset.names) == ("a.csv", ("a.csv", "b.csv"))
+
+
+def test_names_of_a_dataset_that_are_given_at_once_are_all_kept(database: Database) -> None:
+    dataset_id = a_dataset(database, b"a", name="first")
+    names = [f"name {number}" for number in range(4)]
+
+    def add(name: str) -> None:
+        with database.transaction() as session:
+            add_name(session, dataset_id, name)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(add, names))
+
+    with database.reading() as session:
+        assert sorted(get_dataset(session, dataset_id).names) == ["first", *names]
 
 
 def test_dataset_is_not_deleted_while_a_job_needs_it(database: Database) -> None:

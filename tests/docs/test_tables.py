@@ -10,7 +10,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from lowloss.tables.columns import ColumnReader, read_columns
+from lowloss.tables.batches import read_columns
+from lowloss.tables.columns import ColumnReader
 from lowloss.tables.options import ParseOptions
 
 PAGE = (Path(__file__).parents[2] / "docs" / "tables.md").read_text()

@@ -190,7 +190,7 @@ def dataset_table(datasets: list[Dataset]) -> Table:
         created = f"{dataset.created_at:%Y-%m-%d %H:%M}"
         table.add_row(
             dataset.id,
-            dataset.name,
+            ", ".join(dataset.names) or dataset.name,
             dataset.format,
             f"{dataset.rows:,}",
             f"{dataset.columns:,}",

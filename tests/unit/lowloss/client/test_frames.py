@@ -65,3 +65,26 @@ def test_index_stays_where_the_caller_has_it() -> None:
 def test_two_columns_of_one_name_are_refused(convert: Any, frame: Any) -> None:
     with pytest.raises(DuplicateColumns, match="'x'"):
         convert(frame)
+
+
+class Stream:
+    """A table of a library that can only export an Arrow stream."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.table = table
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.table.__arrow_c_stream__(requested_schema)
+
+
+def test_table_that_only_exports_a_stream_is_written_by_nanoarrow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Not yet in the lock: resolving it anew took more than two minutes.
+    pytest.importorskip("nanoarrow.ipc")
+    table = pa.table({"x": [1.5, None], "c": ["a", "b"]})
+    monkeypatch.setattr("lowloss.client.frames.find_spec", lambda name: name == "nanoarrow" or None)
+
+    written = write_arrow(Stream(table))
+
+    assert pl.read_ipc_stream(written).to_dict(as_series=False) == table.to_pydict()

@@ -10,7 +10,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from lowloss.tables.columns import ColumnReader, read_columns
+from lowloss.tables.batches import read_columns
+from lowloss.tables.columns import ColumnReader
 from lowloss.tables.limits import TableLimits
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.read import read_csv

@@ -52,7 +52,8 @@ def test_same_bytes_again_answer_the_dataset_that_is_there(
     again = upload(client, a_csv(), name="another name")
 
     assert again.status_code == 200
-    assert again.json() == first.json()
+    assert again.json() == first.json() | {"names": ["table", "another name"]}
+    assert again.json() == client.get(again.headers["location"]).json()
     assert count_rows(store) == before
 
 
@@ -113,7 +114,7 @@ def test_doubts_are_answered_with_count_rows_example_and_remedy(client: TestClie
     answer = upload(client, TYPED).json()
 
     warnings = {warning["code"]: warning for warning in answer["warnings"]}
-    assert warnings.keys() == {"ambiguous_dates", "ambiguous_numbers"}
+    assert warnings.keys() == {"ambiguous_dates", "ambiguous_numbers", "not_a_feature"}
     numbers = warnings["ambiguous_numbers"]
     assert (numbers["column"], numbers["count"], numbers["rows"]) == ("price", 30, [1, 2, 3, 4, 5])
     assert numbers["example"] == "1.200"

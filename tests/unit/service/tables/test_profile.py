@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -232,3 +233,39 @@ def a_dataset(**values: Any) -> Dataset:
         created_at=datetime(2026, 1, 1, tzinfo=UTC),
         **values,
     )
+
+
+def test_columns_are_profiled_alike_together_and_alone() -> None:
+    rows, rng = 40, np.random.default_rng(0)
+    is_missing = rng.random(rows) < 0.3
+    columns = [
+        pl.Series(f"{name} {step}", values).set(pl.Series(is_missing & bool(step % 2)), None)
+        for step in range(6)
+        for name, values in {
+            "number": rng.normal(size=rows) * 10.0 ** (step * 30),
+            "whole": rng.integers(0, 3 + step * 10, rows),
+            "large": rng.integers(-(2**62), 2**62, rows),
+            "flag": rng.random(rows) < 0.4,
+            "word": rng.choice(np.array(["a", "b", "cc"]), rows),
+            "id": np.array([f"user-{i}" for i in range(rows)]),
+            "day": np.datetime64("2001-01-01") + rng.integers(0, 999, rows),
+            "same": np.zeros(rows),
+        }.items()
+    ]
+
+    together = profile_table(Table(pl.DataFrame(columns)), limits=LIMITS)
+
+    alone = [profile_table(Table(pl.DataFrame([c])), limits=LIMITS)[0] for c in columns]
+    assert list(together) == alone
+
+
+def test_ten_thousand_columns_are_profiled_at_once() -> None:
+    frame = pl.DataFrame(np.random.default_rng(0).normal(size=(50, 10_000)))
+
+    started = time.process_time()
+    profile = profile_table(Table(frame), limits=LIMITS)
+    seconds = time.process_time() - started
+
+    assert len(profile) == 10_000
+    # A loose bound: a mixed table of this size took 3.7 s one column at a time, and 0.6 s at once.
+    assert seconds < 3.0

@@ -1,0 +1,44 @@
+"""What `lowloss datasets` says of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from typer.testing import Result
+
+from lowloss.results import NOT_A_FEATURE, ExcludedColumn, Outcome, TableWarning
+from tests.builders.scripted_server import Server, a_dataset, a_job, a_json
+
+
+def test_other_names_of_a_dataset_are_shown(run: Callable[..., Result]) -> None:
+    dataset = a_dataset(names=("houses.csv", "copy.csv"))
+
+    done = run("datasets", "show", "ds_1", server=Server(a_json(dataset)))
+
+    assert "the same bytes were uploaded as 'houses.csv', 'copy.csv'\n" in done.stdout
+
+
+def test_columns_that_a_job_leaves_out_are_said_once(
+    run: Callable[..., Result], tmp_path: Path
+) -> None:
+    """With the job, where a file is submitted; with the dataset, where it is only uploaded."""
+    path = tmp_path / "t.csv"
+    path.write_text("id,y\n1,2\n")
+    warning = TableWarning(code=NOT_A_FEATURE, column="id", count=1, detail="id: rows", fix="a fix")
+    other = TableWarning(code="no_header", count=1, detail="no names", fix="another")
+    dataset = a_dataset(warnings=(warning, other))
+    excluded = (ExcludedColumn(column="id", reason="an identifier"),)
+    job = a_job(outcome=Outcome(excluded=excluded))
+
+    submitted = run(
+        *("submit", str(path), "--target", "y"),
+        server=Server(a_json(dataset, 201), a_json(job, 202)),
+    )
+    added = run("datasets", "add", str(path), server=Server(a_json(dataset, 201)))
+
+    assert submitted.stderr.splitlines() == [
+        "warning: no names (another)",
+        "left out: 'id', an identifier",
+    ]
+    assert "warning: id: rows (a fix)" in added.stderr.splitlines()
