@@ -30,6 +30,9 @@ from worker.diagnosis.thresholds import (
 from worker.diagnosis.training.judging import JudgedVariant
 from worker.diagnosis.training.probe import Probe
 
+NEXT_TO_NOTHING = 1e-12
+"""Of the largest loss of a curve."""
+
 
 @dataclass(frozen=True)
 class LossCurve:
@@ -43,6 +46,12 @@ class LossCurve:
         """Return the losses of a training."""
         epochs = judged.trained.epochs if judged.trained else ()
         return cls(tuple(e.loss for e in epochs), tuple(e.val_loss for e in epochs))
+
+    @property
+    def floor(self) -> float:
+        """What a loss counts as at least where others are divided by it: next to nothing."""
+        finite = [loss for loss in (*self.loss, *self.val_loss) if math.isfinite(loss)]
+        return NEXT_TO_NOTHING * max(finite, default=0.0) or 1.0
 
     @property
     def best(self) -> int:
@@ -85,10 +94,10 @@ def _diverged(recipe: Recipe, diverged: list[JudgedVariant], count: int) -> Iter
 
 def _overfit(recipe: Recipe, curves: list[LossCurve]) -> Iterator[Suspect]:
     last = _median(
-        [curve.val_loss[-1] / max(curve.val_loss[curve.best], 1e-12) for curve in curves]
+        [curve.val_loss[-1] / max(curve.val_loss[curve.best], curve.floor) for curve in curves]
     )
     early = _median([(curve.best + 1) / len(curve.val_loss) for curve in curves])
-    gap = _median([curve.val_loss[-1] / max(curve.loss[-1], 1e-12) for curve in curves])
+    gap = _median([curve.val_loss[-1] / max(curve.loss[-1], curve.floor) for curve in curves])
     best = [curve.best + 1 for curve in curves]
     if not recipe.stops_early and last > WORSE_THAN_BEST and early < EARLY_BEST:
         yield Suspect(
@@ -140,7 +149,7 @@ def _unfinished(recipe: Recipe, curves: list[LossCurve]) -> Iterator[Suspect]:
             ),
             strength=0.4,
         )
-    fell = _median([1 - min(curve.loss) / max(curve.loss[0], 1e-12) for curve in curves])
+    fell = _median([1 - min(curve.loss) / max(curve.loss[0], curve.floor) for curve in curves])
     if fell < FALL:
         yield Suspect(
             Cause.learning_rate_too_low,
@@ -153,7 +162,7 @@ def _unfinished(recipe: Recipe, curves: list[LossCurve]) -> Iterator[Suspect]:
 
 def _shaky(recipe: Recipe, curves: list[LossCurve]) -> Iterator[Suspect]:
     changes = _median([_sign_changes(curve.loss) for curve in curves])
-    rough = _median([_roughness(curve.loss) for curve in curves])
+    rough = _median([_roughness(curve) for curve in curves])
     if changes > SIGN_CHANGES and rough > 0.1:
         yield Suspect(
             Cause.learning_rate_too_high,
@@ -247,11 +256,9 @@ def _sign_changes(loss: Sequence[float]) -> float:
     return float(np.mean(steps[1:] != steps[:-1])) if len(steps) > 2 else 0.0
 
 
-def _roughness(loss: Sequence[float]) -> float:
+def _roughness(curve: LossCurve) -> float:
     """Return the median change from epoch to epoch in the second half, as a share of the loss."""
-    late = np.asarray(loss[len(loss) // 2 :])
-    return (
-        float(np.median(np.abs(np.diff(late)) / np.maximum(late[:-1], 1e-12)))
-        if len(late) > 1
-        else 0
-    )
+    late = np.asarray(curve.loss[len(curve.loss) // 2 :])
+    if len(late) < 2:
+        return 0.0
+    return float(np.median(np.abs(np.diff(late)) / np.maximum(late[:-1], curve.floor)))

@@ -295,7 +295,7 @@ def _regularisation(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     ):
         strength = max(float(getattr(layer, name)) for layer in recipe.layers)
         # Penalties weigh as much as the loss has units.
-        share = strength / max(constant, 1e-12)
+        share = strength / (constant or 1.0)
         if share > limit:
             yield Suspect(
                 cause,

@@ -90,7 +90,7 @@ def _constant(loss: str, targets: FloatArray) -> float:
     if loss not in {"mean_squared_error", "mean_absolute_error", "huber", "log_cosh"}:
         return 1.0
     mean = np.broadcast_to(targets.mean(axis=0), targets.shape)
-    return max(1e-12, float(keras.ops.mean(keras.losses.get(loss)(targets, mean))))
+    return float(keras.ops.mean(keras.losses.get(loss)(targets, mean))) or 1.0
 
 
 def _step(
