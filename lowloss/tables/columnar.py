@@ -15,6 +15,7 @@ from lowloss.results import TableFormat, TableWarning
 from lowloss.tables.dates import drop_out_of_calendar
 from lowloss.tables.limits import TableLimits
 from lowloss.tables.naming import complete_names
+from lowloss.tables.remarks import tell_inexact
 from lowloss.tables.table import Table, check_size, check_text
 
 SCALARS = (
@@ -29,8 +30,8 @@ SCALARS = (
     pl.Decimal,
     pl.Null,
 )
-WIDE = (pl.UInt64, pl.Int128, pl.UInt128)
-"""Integers that may be too large for a signed 64-bit integer."""
+MAX_EXACT = 2**53
+"""Up to it float64 holds every whole number."""
 FAULTS = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 """The errors of damaged bytes: polars 2.1 panics at some of them."""
 
@@ -60,7 +61,7 @@ def read_columnar(path: Path, format: TableFormat, limits: TableLimits) -> Table
     try:
         frame = _read(path, layout, names)
         frame.columns = completed
-        return Table(to_plain(frame), warnings=tuple(warnings))
+        return Table(to_plain(frame, warnings), warnings=tuple(warnings))
     except FAULTS as error:
         raise TableUnreadable(
             f"the file is damaged: {_find_reason(error)}", fix="write it anew"
@@ -113,9 +114,29 @@ def choose_columns(schema: pl.Schema, warnings: list[TableWarning]) -> list[str]
     return names
 
 
-def to_plain(frame: pl.DataFrame) -> pl.DataFrame:
-    """Convert columns to the types that Table promises."""
-    return pl.DataFrame([check_text(_to_plain(column)) for column in frame])
+def to_plain(frame: pl.DataFrame, warnings: list[TableWarning]) -> pl.DataFrame:
+    """Convert columns to the types that Table promises; warn of integers that lose digits."""
+    return pl.DataFrame(
+        [
+            _read_integers(column, warnings)
+            if column.dtype.is_integer()
+            else check_text(_to_plain(column))
+            for column in frame
+        ]
+    )
+
+
+def _read_integers(column: pl.Series, warnings: list[TableWarning]) -> pl.Series:
+    """Return integers as a file of texts has them: a category where float64 would change them."""
+    low, high = column.min(), column.max()
+    is_exact = low is None or (low >= -MAX_EXACT and high <= MAX_EXACT)  # type: ignore[operator]
+    number = column.cast(pl.Int64, strict=False)
+    if number.null_count() > column.null_count():
+        number = column.cast(pl.Float64)
+    if is_exact:
+        return number
+    text = column.cast(pl.String)
+    return text if tell_inexact(text, number, warnings) else number
 
 
 def _read(path: Path, layout: _Layout, names: list[str]) -> pl.DataFrame:
@@ -136,11 +157,9 @@ def _find_reason(error: BaseException) -> str:
 def _to_plain(column: pl.Series) -> pl.Series:  # a type a line
     """Convert a column to one of the types that Table promises."""
     dtype = column.dtype
-    if dtype.is_float() or dtype == pl.Decimal or dtype in WIDE:
+    if dtype.is_float() or dtype == pl.Decimal:
         column = column.cast(pl.Float64)
         return column.set(~column.is_finite(), None)
-    if dtype.is_integer():
-        return column.cast(pl.Int64)
     if dtype == pl.Time:
         column = column.cast(pl.Duration("ns"))
     if isinstance(column.dtype, pl.Duration):

@@ -32,7 +32,7 @@ def read_json(
     check_size(frame.height, frame.width, limits)
     warnings: list[TableWarning] = []
     frame.columns = complete_names(frame.columns, warnings)
-    plain = to_plain(frame.select(choose_columns(frame.schema, warnings)))
+    plain = to_plain(frame.select(choose_columns(frame.schema, warnings)), warnings)
     if earlier is None:
         check_types(options, frame.columns)
     kinds = options.types or {}

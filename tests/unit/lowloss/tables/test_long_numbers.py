@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import polars as pl
+import pytest
+
+from lowloss.results import TableFormat
 from lowloss.tables.limits import TableLimits
 from lowloss.tables.options import ParseOptions
-from lowloss.tables.read import read_csv
+from lowloss.tables.read import read_csv, read_table
 from lowloss.tables.table import Table
 
 IDS = [f"1234567890123456789{digit}" for digit in range(5)]
@@ -51,3 +56,29 @@ def test_integers_that_a_model_sees_rounded_are_told() -> None:
     (warning,) = table.warnings
     assert (warning.code, warning.count, warning.rows) == ("digits_lost", 2, (1, 3))
     assert "rounded" in warning.detail
+
+
+@pytest.mark.parametrize("format", [TableFormat.parquet, TableFormat.arrow])
+def test_integers_that_float64_would_change_are_a_category_in_typed_files_too(
+    format: TableFormat,  # noqa: A002
+    tmp_path: Path,
+) -> None:
+    frame = pl.DataFrame(
+        {
+            "huge": pl.Series([2**63 + 1, 2**63 + 3], dtype=pl.UInt64),
+            "long": pl.Series([2**53 + 1, 7], dtype=pl.Int64),
+            "short": pl.Series([2**40, 7], dtype=pl.UInt64),
+        }
+    )
+    path = tmp_path / "table"
+    frame.write_parquet(path) if format is TableFormat.parquet else frame.write_ipc(path)
+
+    table = read_table(path, format, ParseOptions(), limits=TableLimits())
+
+    assert table.frame["huge"].to_list() == [str(2**63 + 1), str(2**63 + 3)]
+    assert table.frame["long"].to_list() == [2**53 + 1, 7]
+    assert table.frame["short"].dtype == pl.Int64
+    assert [(w.code, w.column) for w in table.warnings] == [
+        ("digits_lost", "huge"),
+        ("digits_lost", "long"),
+    ]
