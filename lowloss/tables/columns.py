@@ -22,7 +22,6 @@ from lowloss.tables.notation import Decision, Mark, Notation, decide_notation, r
 from lowloss.tables.numbers import (
     HEAD_ROWS,
     Numbers,
-    drop_infinite,
     has_leading_zeros,
     read_plain,
     split_numbers,
@@ -155,11 +154,12 @@ class ColumnReader:
             self.decided[column.name] = WHOLE
             return number
         has_commas = self.options.decimal == "," or self.options.thousands == "."
-        # With a written NaN, the slow path keeps whole numbers whole.
-        if has_commas or number.is_nan().any() or not self._is_decimal(column, "."):
+        # With a written NaN, the slow path keeps whole numbers whole; what is infinite, it tells.
+        is_odd = number.is_nan().any() or number.is_infinite().any()
+        if has_commas or is_odd or not self._is_decimal(column, "."):
             return None
         self.decided[column.name] = Reading(kind="number")
-        return drop_infinite(number)
+        return number
 
     def _read_commas(self, text: pl.Series) -> pl.Series | None:
         """Read numbers with a decimal comma and nothing else around them, as most in Europe are."""
@@ -172,12 +172,12 @@ class ColumnReader:
             # A point, or another comma, is left, and is no number.
             pointed = part.str.replace(".", "?", literal=True).str.replace(",", ".", literal=True)
             number = pointed.cast(pl.Float64, strict=False)
-            if number.null_count() != part.null_count() or number.is_nan().any():
+            if number.null_count() != part.null_count() or not number.is_finite().all():
                 return None
         if not self._is_decimal(text, ","):
             return None
         self.decided[text.name] = Reading(kind="number", decimal=",")
-        return drop_infinite(number)
+        return number
 
     def _is_decimal(self, column: pl.Series, mark: Mark) -> bool:
         """Return whether a mark in plain numbers is the decimal mark without doubt."""

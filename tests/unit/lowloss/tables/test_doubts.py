@@ -207,3 +207,21 @@ def test_nan_in_json_is_refused_with_what_to_write(tmp_path: Path) -> None:
         read_table(path, TableFormat.jsonl, ParseOptions(), limits=TableLimits())
 
     assert "write null" in str(caught.value.fix)
+
+
+@pytest.mark.parametrize("mark", ["inf", "-inf", "Infinity", "∞"])
+@pytest.mark.parametrize("others", [("1.5", "2.5"), ("1,5", "2,5"), ("1", "2"), ("1,234", "2,345")])
+def test_numbers_without_an_end_are_missing_and_told(mark: str, others: tuple[str, str]) -> None:
+    rows = "".join(f"{cell};7\n" for cell in (*others * 20, mark))
+
+    table = read_lines(f"x;y\n{rows}")
+
+    assert table.frame["x"].dtype.is_numeric()
+    assert table.frame["x"].null_count() == 1
+    (warning,) = [each for each in table.warnings if each.code == "unreadable_cells"]
+    assert (warning.column, warning.count, warning.rows) == ("x", 1, (41,))
+    assert warning.example == mark
+
+
+def test_text_of_a_column_of_words_is_not_infinite() -> None:
+    assert codes(read_lines("x;y\nshort;1\ninf;2\nlong;3\n")) == set()
