@@ -34,6 +34,20 @@ def set_all_layers(**fields: Any) -> MakeChange:
     return lambda recipe: _layers(recipe, lambda _, __: fields)
 
 
+def raise_all_layers(name: str, value: float, *, hidden_only: bool = False) -> MakeChange:
+    """Raise a field of every layer to at least a value; of hidden layers only where asked."""
+
+    def make(recipe: Recipe) -> Change:
+        return _layers(
+            recipe,
+            lambda position, layer: (
+                {name: max(layer[name], value)} if position or not hidden_only else {}
+            ),
+        )
+
+    return make
+
+
 def set_output(layer: Change, loss: str, **fields: Any) -> MakeChange:
     """Set these fields for the output layer, a loss, and other fields of the recipe."""
     return lambda recipe: (

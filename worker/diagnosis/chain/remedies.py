@@ -15,6 +15,7 @@ from worker.diagnosis.chain.changes import (
     MakeChange,
     exclude_columns,
     make_shallower,
+    raise_all_layers,
     raise_epochs,
     resize_layers,
     restore_best_weights,
@@ -294,8 +295,8 @@ def _adam(case: RemedyContext) -> list[RemedyRule]:
 
 def _regularised(_: RemedyContext) -> list[RemedyRule]:
     return [
-        RemedyRule("Add dropout of 0.2", set_hidden(dropout=0.2)),
-        RemedyRule("Add L2 of 0.001", set_all_layers(l2=1e-3)),
+        RemedyRule("Add dropout of 0.2", raise_all_layers("dropout", 0.2, hidden_only=True)),
+        RemedyRule("Add L2 of 0.001", raise_all_layers("l2", 1e-3)),
     ]
 
 

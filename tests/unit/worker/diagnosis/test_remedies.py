@@ -141,3 +141,12 @@ def test_sound_recipe_fits_the_task() -> None:
     assert sound.output.units == 3
     assert sound.output.activation == "softmax"
     assert sound.scale_target == "none"
+
+
+def test_regularisation_is_added_and_never_taken_away() -> None:
+    strong = a_network(16, hidden={"l2": 1.0, "dropout": 0.5}, output={"l2": 1.0})
+    data, _ = data_of(some_numbers(), strong)
+
+    tried = list_candidates(data, strong, {}, is_stopped_early=False)
+
+    assert Cause.regularisation_missing not in {candidate.cause for candidate in tried}
