@@ -38,6 +38,7 @@ from service.api.metrics import CountRequests, Metrics
 from service.api.parameters import refuse_unknown_parameters
 from service.api.problems import CatchAll, handle_errors
 from service.api.resources import Resources
+from service.connections import ACCEPTS, make_protocol, raise_descriptor_limit
 from service.predict.cache import make_model_cache
 from service.settings import Settings, read_settings
 from service.store.database import Database
@@ -47,6 +48,8 @@ PARSERS = 2
 PREDICTORS = 4
 """How many predictions are computed at once; other requests wait outside the thread pool."""
 STOP_SECONDS = 10
+LISTEN_BACKLOG = 2048
+"""New connections that the kernel holds until they are accepted."""
 
 DESCRIPTION = """\
 Self-hosted hyperparameter search for Keras models on tables: upload a table, submit a job, wait,
@@ -154,6 +157,10 @@ class Server(uvicorn.Server):
                 port=settings.port,
                 log_config=None,
                 access_log=False,
+                http=make_protocol(settings.connections),  # type: ignore[arg-type]
+                ws="none",
+                backlog=ACCEPTS,
+                timeout_keep_alive=settings.connections.idle_seconds,
                 timeout_graceful_shutdown=STOP_SECONDS,
             )
         )
@@ -163,6 +170,10 @@ class Server(uvicorn.Server):
         """Bind the sockets, and print the server's URL."""
         await super().startup(sockets)
         if self.started:
+            for listener in self.servers[0].sockets:
+                # uvicorn has one number for what is queued and for what is accepted at once.
+                with listener.dup() as queue:
+                    queue.listen(LISTEN_BACKLOG)
             host, port = self.servers[0].sockets[0].getsockname()[:2]
             url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
             sys.stdout.write(f"lowloss serves {url}\n")
@@ -194,6 +205,7 @@ def make_server(settings: Settings) -> Server:
 def main() -> None:
     """Migrate the database and serve until SIGTERM, SIGINT or the end of the parent."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    raise_descriptor_limit()
     try:
         server = make_server(read_settings())
     except LowlossError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from lowloss.errors import LowlossError
@@ -30,11 +30,40 @@ class Limits(TableLimits):
     ] = 10_000
 
 
+class ConnectionLimits(BaseModel):
+    """Bounds on clients' connections: their number, and how long each may be silent."""
+
+    model_config = ConfigDict(frozen=True)
+
+    max_total: Annotated[
+        int,
+        Field(gt=0, description="Connections; fewer where the process may open fewer files."),
+    ] = 4096
+    max_peer: Annotated[
+        int, Field(gt=0, description="Connections from one address, such as that of a proxy.")
+    ] = 2048
+    first_byte_seconds: Annotated[
+        float, Field(gt=0, description="Time until the first byte of a connection.")
+    ] = 10.0
+    header_seconds: Annotated[
+        float, Field(gt=0, description="Time from the first byte of a header to its end.")
+    ] = 10.0
+    body_seconds: Annotated[
+        float, Field(gt=0, description="Time in which another 64 KiB of a body, or its end, come.")
+    ] = 30.0
+    idle_seconds: Annotated[
+        int, Field(gt=0, description="Time between a response and the next request.")
+    ] = 15
+    write_seconds: Annotated[
+        float, Field(gt=0, description="Time that a client may read nothing of its response.")
+    ] = 60.0
+
+
 class Settings(BaseSettings):
     """The settings of the server and the worker.
 
     Each is read from the environment variable `LOWLOSS_<NAME>`; a limit from
-    `LOWLOSS_LIMITS__<NAME>`.
+    `LOWLOSS_LIMITS__<NAME>`, a bound on connections from `LOWLOSS_CONNECTIONS__<NAME>`.
     """
 
     model_config = SettingsConfigDict(
@@ -105,6 +134,7 @@ class Settings(BaseSettings):
         int, Field(gt=0, description="Resident memory above which an idle child is replaced.")
     ] = 2 * 1024**3
     worker_name: Annotated[str, Field(description="Name of this worker in leases.")] = ""
+    connections: ConnectionLimits = ConnectionLimits()
     limits: Limits = Limits()
 
     @field_validator("tokens", mode="before")

@@ -12,6 +12,7 @@ from lowloss.errors import (
     InvalidRequest,
     NotReady,
     Problem,
+    RequestTimeout,
     TableInvalid,
     Unauthorized,
     UnknownField,
@@ -26,6 +27,7 @@ EVERYWHERE: tuple[type[Problem], ...] = (
     ForeignPage,
     InvalidRequest,
     UnknownField,
+    RequestTimeout,
     InternalError,
     NotReady,
 )
@@ -126,6 +128,11 @@ EXAMPLES: dict[str, tuple[str, str | None, str]] = {
         "Idempotency-Key 'monday' came before with another request",
         "Idempotency-Key",
         "use a new key for a new request",
+    ),
+    "request_timeout": (
+        "the request did not arrive in time",
+        None,
+        "send it without pauses",
     ),
     "body_too_large": (
         "the body is over 1048576 bytes",
