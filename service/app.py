@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from threading import Lock
 from typing import Any
 
 import uvicorn
@@ -94,6 +95,7 @@ def create_app(settings: Settings) -> FastAPI:
         CapacityLimiter(PARSERS),
         make_model_cache(database, settings),
         CapacityLimiter(PREDICTORS),
+        Lock(),
     )
     app = Api(
         title="lowloss",

@@ -31,6 +31,8 @@ PROGRESS_BYTES = 64 * 1024
 LINGER_SECONDS = 2.0
 """How long a connection lives after its last response, to let the client read that: a socket that
 is closed while bytes arrive resets the connection."""
+REST_BYTES = 256 * 1024
+"""What is read of a body after its response: a small one may end, and the connection goes on."""
 LINGERING_REFUSALS = 64
 """Refused connections that may linger at once; further ones are closed at once."""
 IPV6_CLIENT_BITS = 64
@@ -162,6 +164,8 @@ class Connection(H11Protocol):
         self._body_bytes += len(data)
         super().data_received(data)
         self._set_deadline()
+        if self._phase == "rest" and self._body_bytes > REST_BYTES:
+            self.flow.pause_reading()
 
     def on_response_complete(self) -> None:
         """Await the next request, or the rest of one that was answered early."""
@@ -195,8 +199,6 @@ class Connection(H11Protocol):
         is_answering = self.cycle is not None and not self.cycle.response_complete
         self.counts.set_expendable(self, is_expendable=not is_answering)
         if is_answering and self.cycle.more_body:
-            if self._phase != "body":
-                self._body_bytes = 0
             self._await("body", self.limits.body_seconds, self._check_body)
         elif is_answering:
             self._cancel_deadline()
@@ -213,7 +215,7 @@ class Connection(H11Protocol):
         """Start a phase's timer; a phase that has begun keeps the one that it has."""
         if phase != self._phase:
             self._cancel_deadline()
-            self._phase = phase
+            self._phase, self._body_bytes = phase, 0
             self._deadline = self.loop.call_later(seconds, callback)
 
     def _cancel_deadline(self) -> None:

@@ -91,7 +91,10 @@ class Settings(BaseSettings):
         int, Field(gt=0, description="Size of every other request's body.")
     ] = 1024**2
     max_predict_bytes: Annotated[
-        int, Field(gt=0, description="Size of a body of rows to predict.")
+        int, Field(gt=0, description="Size of a body of rows to predict, as JSON.")
+    ] = 2 * 1024**2
+    max_predict_file_bytes: Annotated[
+        int, Field(gt=0, description="Size of a table's file of rows to predict.")
     ] = 16 * 1024**2
     max_recipe_bytes: Annotated[
         int, Field(gt=0, description="Size of a Keras model to read a recipe from.")

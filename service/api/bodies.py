@@ -23,6 +23,8 @@ from service.settings import Settings
 UPLOAD = ("POST", "/v1/datasets")
 RECIPE = ("POST", "/v1/recipes")
 PREDICT = re.compile(r"/v1/jobs/[^/]+/predict")
+FILES_OF_ROWS = ("text/csv", "text/tab-separated-values", "application/octet-stream")
+"""The media types of rows to predict that come as the file itself."""
 PREFIX = "upload-"
 WRITE_BYTES = 1024**2
 LEFTOVER_SECONDS = 3600.0
@@ -48,8 +50,9 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        variable, limit = self._find_limit(scope["method"], scope["path"])
-        declared = Headers(scope=scope).get("content-length", "")
+        headers = Headers(scope=scope)
+        variable, limit = self._find_limit(scope["method"], scope["path"], headers)
+        declared = headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > limit:
             raise _too_large(limit, variable)
         received_bytes = 0
@@ -64,15 +67,22 @@ class BodyLimit:
 
         await self.app(scope, receive_limited, send)
 
-    def _find_limit(self, method: str, path: str) -> tuple[str, int]:
+    def _find_limit(self, method: str, path: str, headers: Headers) -> tuple[str, int]:
         """Return the name of the setting of a request's limit, and the limit in bytes."""
         if (method, path) == UPLOAD:
             return "LOWLOSS_MAX_UPLOAD_BYTES", self.settings.max_upload_bytes
         if (method, path) == RECIPE:
             return "LOWLOSS_MAX_RECIPE_BYTES", self.settings.max_recipe_bytes
         if method == "POST" and PREDICT.fullmatch(path):
+            if is_file_of_rows(headers):
+                return "LOWLOSS_MAX_PREDICT_FILE_BYTES", self.settings.max_predict_file_bytes
             return "LOWLOSS_MAX_PREDICT_BYTES", self.settings.max_predict_bytes
         return "LOWLOSS_MAX_BODY_BYTES", self.settings.max_body_bytes
+
+
+def is_file_of_rows(headers: Headers) -> bool:
+    """Return whether rows to predict come as the file itself, and not as JSON."""
+    return headers.get("content-type", "").startswith(FILES_OF_ROWS)
 
 
 def _too_large(limit: int, variable: str) -> BodyTooLarge:

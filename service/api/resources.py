@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Lock
 from typing import Annotated
 
 from anyio import CapacityLimiter
@@ -19,6 +20,7 @@ class Resources:
     """The settings, the database, the change poller and the loaded models.
 
     `parsers` and `predictors` bound how many uploads are parsed and requests predicted at once.
+    `json_lock` is for parsing rows, which stops all other threads: one at a time, they have turns.
     """
 
     settings: Settings
@@ -27,6 +29,7 @@ class Resources:
     parsers: CapacityLimiter
     models: ModelCache
     predictors: CapacityLimiter
+    json_lock: Lock
 
 
 async def find_resources(request: Request) -> Resources:
