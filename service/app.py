@@ -32,11 +32,12 @@ from service.api import (
     trials,
 )
 from service.api.auth import BearerAuth, LocalPrograms, is_open_to_strangers
-from service.api.bodies import BodyLimit, reap_uploads
+from service.api.bodies import BodyLimit, reap_uploads, reap_uploads_hourly
 from service.api.changes import make_changes
 from service.api.examples import ProblemDocument
 from service.api.metrics import CountRequests, Metrics
 from service.api.parameters import refuse_unknown_parameters
+from service.api.places import Places
 from service.api.problems import CatchAll, handle_errors
 from service.api.resources import Resources
 from service.connections import ACCEPTS, make_protocol, raise_descriptor_limit
@@ -45,7 +46,7 @@ from service.settings import Settings, read_settings
 from service.store.database import Database
 
 PARSERS = 2
-"""How many uploads are parsed at once; each may take `parse_memory_bytes`."""
+"""How many uploads are parsed at once; each may take `Settings.parser_bytes`."""
 PREDICTORS = 4
 """How many predictions are computed at once; other requests wait outside the thread pool."""
 STOP_SECONDS = 10
@@ -92,7 +93,7 @@ def create_app(settings: Settings) -> FastAPI:
         settings,
         database,
         make_changes(database),
-        CapacityLimiter(PARSERS),
+        Places(PARSERS, clients=len(settings.tokens)),
         make_model_cache(database, settings),
         CapacityLimiter(PREDICTORS),
         Lock(),
@@ -137,14 +138,18 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     resources: Resources = app.state.resources
     resources.settings.data_dir.mkdir(parents=True, exist_ok=True)
     reap_uploads(resources.settings.data_dir)
-    poller = asyncio.create_task(resources.changes.run(), name="change poller")
+    tasks = [
+        asyncio.create_task(resources.changes.run(), name="change poller"),
+        asyncio.create_task(reap_uploads_hourly(resources.settings.data_dir), name="reaper"),
+    ]
     try:
         yield
     finally:
         resources.changes.stop()
-        poller.cancel()
-        with suppress(asyncio.CancelledError):
-            await poller
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
         resources.database.close()
 
 

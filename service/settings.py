@@ -10,6 +10,10 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from lowloss.errors import LowlossError
 from lowloss.tables.limits import TableLimits
+from service.machine import measure_memory
+
+PARSER_MEMORY_SHARE = 0.25
+"""The part of the machine's memory that one parser may take; there are two at most."""
 
 
 class Limits(TableLimits):
@@ -106,8 +110,9 @@ class Settings(BaseSettings):
         int, Field(gt=0, description="Size of those models' files together.")
     ] = 512 * 1024**2
     parse_memory_bytes: Annotated[
-        int, Field(gt=0, description="Resident memory of the process that parses an upload.")
-    ] = 6 * 1024**3
+        int | None,
+        Field(gt=0, description="Memory of a parser; a quarter of the machine's if unset."),
+    ] = None
     parse_seconds: Annotated[
         float, Field(gt=0, description="Time that parsing an upload may take.")
     ] = 300.0
@@ -151,6 +156,11 @@ class Settings(BaseSettings):
     def url(self) -> str:
         """The URL of the database: the configured one, or SQLite in the data folder."""
         return self.database_url or f"sqlite:///{(self.data_dir / 'lowloss.sqlite3').absolute()}"
+
+    @property
+    def parser_bytes(self) -> int:
+        """The memory of one parser in bytes."""
+        return self.parse_memory_bytes or int(PARSER_MEMORY_SHARE * measure_memory())
 
 
 def read_settings() -> Settings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -115,9 +116,8 @@ async def predict(
     """
     if is_file_of_rows(request.headers):
         async with spool_body(request, deps.settings.data_dir) as upload:
-            return await to_thread.run_sync(
-                _predict_file, deps, job_id, upload.path, options, limiter=deps.parsers
-            )
+            predict_file = partial(_predict_file, deps, job_id, upload.path, options)
+            return await deps.parsers.run(request, predict_file)
     if deps.predictors.statistics().tasks_waiting >= MAX_WAITING:
         raise NotReady("too many predictions wait already", fix="send the request again soon")
     limits = deps.settings.limits
@@ -155,7 +155,7 @@ def _predict_file(deps: Resources, job_id: str, path: Path, options: ParseOption
             limits=settings.limits.model_copy(
                 update={"max_rows": settings.limits.max_predict_rows}
             ),
-            bounds=Bounds(settings.parse_memory_bytes, settings.parse_seconds),
+            bounds=Bounds(settings.parser_bytes, settings.parse_seconds),
         )
     except TableTooLarge as problem:
         raise LimitExceeded(

@@ -10,6 +10,7 @@ from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
 from service.api.changes import Changes
+from service.api.places import Places
 from service.predict.cache import ModelCache
 from service.settings import Settings
 from service.store.database import Database
@@ -26,7 +27,7 @@ class Resources:
     settings: Settings
     database: Database
     changes: Changes
-    parsers: CapacityLimiter
+    parsers: Places
     models: ModelCache
     predictors: CapacityLimiter
     json_lock: Lock

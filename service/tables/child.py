@@ -14,6 +14,7 @@ from lowloss.tables.limits import TableLimits
 from lowloss.tables.options import ALLOWED, ParseOptions
 from lowloss.tables.read import read_table
 from service.settings import Limits
+from service.tables.child_bounds import ChildBounds
 from service.tables.profile import profile_table
 
 
@@ -67,4 +68,5 @@ def read_rows(request: dict[str, Any]) -> dict[str, Any]:
 
 if __name__ == "__main__":
     request = json.load(sys.stdin)
+    ChildBounds(**request.pop("bounds")).enter()
     json.dump((read_rows if "earlier" in request else profile_upload)(request), sys.stdout)
