@@ -49,6 +49,8 @@ PARSERS = 2
 """How many uploads are parsed at once; each may take `Settings.parser_bytes`."""
 PREDICTORS = 4
 """How many predictions are computed at once; other requests wait outside the thread pool."""
+WRITERS = 4
+"""How many transactions write at once; the database's pool has 15 connections for all."""
 STOP_SECONDS = 10
 LISTEN_BACKLOG = 2048
 """New connections that the kernel holds until they are accepted."""
@@ -96,6 +98,7 @@ def create_app(settings: Settings) -> FastAPI:
         Places(PARSERS, clients=len(settings.tokens)),
         make_model_cache(database, settings),
         CapacityLimiter(PREDICTORS),
+        CapacityLimiter(WRITERS),
         Lock(),
     )
     app = Api(

@@ -222,11 +222,11 @@ def read_dataset(deps: Dependencies, dataset_id: DatasetId) -> Dataset:
     summary="Delete a dataset",
     responses=problems(DatasetNotFound, DatasetInUse),
 )
-def remove_dataset(deps: Dependencies, dataset_id: DatasetId) -> None:
+async def remove_dataset(deps: Dependencies, dataset_id: DatasetId) -> None:
     """Delete a dataset that no unfinished job needs; the results of jobs stay."""
 
     def remove() -> None:
         with deps.database.transaction() as session:
             delete_dataset(session, dataset_id)
 
-    retry_on_conflict(remove)
+    await deps.write(partial(retry_on_conflict, remove))

@@ -55,7 +55,7 @@ MAX_WAIT_SECONDS = 60
     summary="Submit a job",
     responses=problems(InvalidJson, BodyTooLarge, IdempotencyKeyReused, *SPEC_PROBLEMS),
 )
-def submit_job(
+async def submit_job(
     deps: Dependencies,
     response: Response,
     *,
@@ -64,7 +64,9 @@ def submit_job(
 ) -> Job:
     """Check a JobSpec against its dataset and queue it for a worker."""
     request = spec.model_dump_json().encode()
-    return submit_once(deps, response, lambda s: _enqueue(s, deps, spec), key=key, request=request)
+    return await submit_once(
+        deps, response, lambda s: _enqueue(s, deps, spec), key=key, request=request
+    )
 
 
 @router.post(
@@ -75,7 +77,7 @@ def submit_job(
         InvalidJson, BodyTooLarge, IdempotencyKeyReused, JobNotFound, StateConflict, *SPEC_PROBLEMS
     ),
 )
-def continue_job(
+async def continue_job(
     deps: Dependencies,
     response: Response,
     job_id: JobId,
@@ -103,7 +105,7 @@ def continue_job(
         return _enqueue(session, deps, child)
 
     request = job_id.encode() + changes.model_dump_json(exclude_unset=True).encode()
-    return submit_once(deps, response, enqueue_child, key=key, request=request)
+    return await submit_once(deps, response, enqueue_child, key=key, request=request)
 
 
 def _check_parent(parent: Job) -> None:
@@ -197,9 +199,9 @@ def _read(deps: Resources, job_id: str) -> Job:
     summary="Cancel a job",
     responses=problems(JobNotFound, StateConflict),
 )
-def cancel(deps: Dependencies, job_id: JobId) -> Job:
+async def cancel(deps: Dependencies, job_id: JobId) -> Job:
     """End a job; its best trial so far is still exported, or its diagnosis so far."""
-    return _change(deps, job_id, cancel_job)
+    return await _change(deps, job_id, cancel_job)
 
 
 @router.post(
@@ -208,9 +210,9 @@ def cancel(deps: Dependencies, job_id: JobId) -> Job:
     summary="Pause a job",
     responses=problems(JobNotFound, StateConflict),
 )
-def pause(deps: Dependencies, job_id: JobId) -> Job:
+async def pause(deps: Dependencies, job_id: JobId) -> Job:
     """Pause a job; its finished trials stay."""
-    return _change(deps, job_id, pause_job)
+    return await _change(deps, job_id, pause_job)
 
 
 @router.post(
@@ -219,9 +221,9 @@ def pause(deps: Dependencies, job_id: JobId) -> Job:
     summary="Resume a job",
     responses=problems(JobNotFound, StateConflict),
 )
-def resume(deps: Dependencies, job_id: JobId) -> Job:
+async def resume(deps: Dependencies, job_id: JobId) -> Job:
     """Queue a paused job again."""
-    return _change(deps, job_id, resume_job)
+    return await _change(deps, job_id, resume_job)
 
 
 @router.post(
@@ -229,18 +231,21 @@ def resume(deps: Dependencies, job_id: JobId) -> Job:
     summary="Make a job more or less urgent",
     responses=problems(JobNotFound, StateConflict, InvalidJson, BodyTooLarge),
 )
-def change_priority(
+async def change_priority(
     deps: Dependencies,
     job_id: JobId,
     new: Annotated[NewPriority, Body(openapi_examples=PRIORITY_EXAMPLES)],
 ) -> Job:
     """Change the priority of a queued or paused job: workers take the highest first."""
-    return _change(deps, job_id, lambda s, id_: set_priority(s, id_, new.priority))
+    return await _change(deps, job_id, lambda s, id_: set_priority(s, id_, new.priority))
 
 
-def _change(deps: Resources, job_id: str, change: Callable[[Session, str], None]) -> Job:
-    with deps.database.transaction() as session:
-        change(session, job_id)
-        job = get_job(session, job_id)
+async def _change(deps: Resources, job_id: str, change: Callable[[Session, str], None]) -> Job:
+    def write() -> Job:
+        with deps.database.transaction() as session:
+            change(session, job_id)
+            return get_job(session, job_id)
+
+    job = await deps.write(write)
     deps.changes.nudge()
     return job
