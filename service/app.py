@@ -35,6 +35,8 @@ from service.api.auth import BearerAuth, LocalPrograms, is_open_to_strangers
 from service.api.bodies import BodyLimit, reap_uploads, reap_uploads_hourly
 from service.api.changes import make_changes
 from service.api.examples import ProblemDocument
+from service.api.feeds import make_feeds
+from service.api.job_memory import JobMemory
 from service.api.metrics import CountRequests, Metrics
 from service.api.parameters import refuse_unknown_parameters
 from service.api.places import Places
@@ -88,19 +90,26 @@ class Api(FastAPI):
         return document
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """Build the server as an ASGI app over a database that is migrated already."""
+def make_resources(settings: Settings) -> Resources:
+    """Build what the handlers share."""
     database = Database(settings.url)
-    resources = Resources(
+    return Resources(
         settings,
         database,
         make_changes(database),
+        JobMemory(),
+        make_feeds(database),
         Places(PARSERS, clients=len(settings.tokens)),
         make_model_cache(database, settings),
         CapacityLimiter(PREDICTORS),
         CapacityLimiter(WRITERS),
         Lock(),
     )
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Build the server as an ASGI app over a database that is migrated already."""
+    resources = make_resources(settings)
     app = Api(
         title="lowloss",
         version=__version__,
@@ -112,7 +121,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.resources = resources
-    app.state.metrics = Metrics(database)
+    app.state.metrics = Metrics(resources.database)
     # The bearer scheme is only for the schema: the middleware below checks the token.
     dependencies = [Depends(refuse_unknown_parameters), Depends(HTTPBearer(auto_error=False))]
     for noun in (datasets, jobs, trials, events, artifacts, predict, diagnoses, recipes):

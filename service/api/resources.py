@@ -11,6 +11,8 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 
 from service.api.changes import Changes
+from service.api.feeds import EventFeeds
+from service.api.job_memory import JobMemory
 from service.api.places import Places
 from service.predict.cache import ModelCache
 from service.settings import Settings
@@ -32,6 +34,8 @@ class Resources:
     settings: Settings
     database: Database
     changes: Changes
+    job_memory: JobMemory
+    feeds: EventFeeds
     parsers: Places
     models: ModelCache
     predictors: CapacityLimiter

@@ -104,7 +104,7 @@ def _read_in_child(request: dict[str, Any], bounds: Bounds) -> dict[str, Any]:
     with _parent_pipe() as read_end:
         file_bytes = Path(request["path"]).stat().st_size
         child_bounds = {
-            # The watch below is stricter, and has better words; this is for what it is too slow for.
+            # The watch below is stricter and has better words, but may be too slow.
             "memory_bytes": bounds.memory_bytes + FILE_SHARE * file_bytes,
             "seconds": bounds.seconds,
             "parent_pipe": read_end,
