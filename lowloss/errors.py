@@ -277,6 +277,10 @@ class NotReady(Problem):
     code, status, title = "not_ready", 503, "The server cannot answer now"
 
 
+class StorageFull(Problem):
+    code, status, title = "storage_full", 507, "The server has no room left to store this"
+
+
 class UnknownProblem(Problem):
     """A problem of a newer server, whose code this client does not know."""
 

@@ -15,6 +15,7 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 import h11
+from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from lowloss.errors import NotReady, Problem, RequestTimeout
@@ -32,7 +33,7 @@ LINGER_SECONDS = 2.0
 """How long a connection lives after its last response, to let the client read that: a socket that
 is closed while bytes arrive resets the connection."""
 REST_BYTES = 256 * 1024
-"""What is read of a body after its response: a small one may end, and the connection goes on."""
+"""What is read of a body after its response."""
 LINGERING_REFUSALS = 64
 """Refused connections that may linger at once; further ones are closed at once."""
 IPV6_CLIENT_BITS = 64
@@ -122,6 +123,22 @@ class ConnectionCounts:
         return True
 
 
+class LingeringTransport:
+    """A transport that is not closed while the client still sends the body of its request."""
+
+    def __init__(self, transport: asyncio.Transport, connection: Connection) -> None:
+        self._transport, self._connection = transport, connection
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what the transport itself has."""
+        return getattr(self._transport, name)
+
+    def close(self) -> None:
+        """Close the transport, or let the client read its response first."""
+        if not self._connection.linger():
+            self._transport.close()
+
+
 class Connection(H11Protocol):
     """uvicorn's HTTP connection with deadlines.
 
@@ -139,10 +156,12 @@ class Connection(H11Protocol):
         self._write_deadline: asyncio.TimerHandle | None = None
         self._body_bytes = 0
         self._is_refused = False
+        self._is_lingering = False
+        self._inner_app, self.app = self.app, self._run_app
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count the connection, or refuse it."""
-        super().connection_made(transport)
+        super().connection_made(LingeringTransport(transport, self))  # type: ignore[arg-type]
         if self.counts.admit(self, self.client[0] if self.client else ""):
             self._await("first byte", self.limits.first_byte_seconds, transport.abort)
         else:
@@ -159,13 +178,13 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Pass on what arrived, and set the deadline of what must come next."""
-        if self._is_refused:
-            return
         self._body_bytes += len(data)
+        if self._is_lingering:
+            if self._body_bytes > REST_BYTES:
+                self.flow.pause_reading()
+            return
         super().data_received(data)
         self._set_deadline()
-        if self._phase == "rest" and self._body_bytes > REST_BYTES:
-            self.flow.pause_reading()
 
     def on_response_complete(self) -> None:
         """Await the next request, or the rest of one that was answered early."""
@@ -192,6 +211,8 @@ class Connection(H11Protocol):
 
     def _set_deadline(self) -> None:
         """Set the deadline that the state of the connection asks for, unless it runs already."""
+        if self._is_lingering:
+            return
         if self.transport.is_closing():
             # The response may still be on its way.
             self._await("close", self.limits.write_seconds, self.transport.abort)
@@ -202,9 +223,6 @@ class Connection(H11Protocol):
             self._await("body", self.limits.body_seconds, self._check_body)
         elif is_answering:
             self._cancel_deadline()
-        elif self.conn.their_state is h11.SEND_BODY:
-            # Without its end: a token or a limit was refused.
-            self._await("rest", LINGER_SECONDS, self.transport.abort)
         elif self.conn.trailing_data[0]:
             self._await("header", self.limits.header_seconds, self._refuse_slow)
         else:
@@ -249,18 +267,40 @@ class Connection(H11Protocol):
         """Answer without a request, and end the connection."""
         self.counts.release(self)
         self.transport.write(_render(problem))
-        self.flow.resume_reading()
         self._is_refused = True
         self.counts.lingering_refusals += 1
+        self._start_to_linger()
         if self.counts.lingering_refusals > LINGERING_REFUSALS:
-            self.transport.close()
-        else:
-            self.transport.write_eof()
+            self.transport.abort()
         if self.cycle is not None:
             # Whoever waits for the rest of the body gives it up.
             self.cycle.disconnected = True
             self.cycle.message_event.set()
+
+    def linger(self) -> bool:
+        """Let the client read its response where it still sends; return whether it does."""
+        if self.conn.their_state is not h11.SEND_BODY or self.transport.is_closing():
+            return False
+        if not self._is_lingering:
+            self._start_to_linger()
+        return True
+
+    def _start_to_linger(self) -> None:
+        self._is_lingering = True
+        self.flow.resume_reading()
+        self.transport.write_eof()
         self._await("close", LINGER_SECONDS, self.transport.abort)
+
+    async def _run_app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the app; an answer before the end of the body says that it ends the connection."""
+        cycle = self.cycle
+
+        async def send_with_end(message: Message) -> None:
+            if message["type"] == "http.response.start" and cycle.more_body:
+                message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
+            await send(message)
+
+        await self._inner_app(scope, receive, send_with_end)  # type: ignore[arg-type]
 
 
 def make_protocol(limits: ConnectionLimits) -> Callable[..., Connection]:

@@ -13,6 +13,7 @@ from lowloss.errors import (
     NotReady,
     Problem,
     RequestTimeout,
+    StorageFull,
     TableInvalid,
     Unauthorized,
     UnknownField,
@@ -30,6 +31,7 @@ EVERYWHERE: tuple[type[Problem], ...] = (
     RequestTimeout,
     InternalError,
     NotReady,
+    StorageFull,
 )
 """The problems that every route under /v1 may return."""
 
@@ -234,6 +236,11 @@ EXAMPLES: dict[str, tuple[str, str | None, str]] = {
         "the server failed to answer",
         None,
         "try again; the server's log has the reason",
+    ),
+    "storage_full": (
+        "the server has no room left to store this",
+        None,
+        "ask its operator to make room",
     ),
     "not_ready": ("the database does not answer", None, "send the request again soon"),
 }

@@ -136,7 +136,11 @@ def test_client_of_a_large_upload_without_a_token_reads_why_it_was_refused(
     with server.client() as client:
         response = client.post("/v1/datasets", content=content())
 
+        healthy = client.get("/healthz")
+
     assert response.json()["code"] == "unauthorized"
+    assert response.headers["connection"] == "close"
+    assert healthy.status_code == 200
 
 
 def test_slow_but_steady_body_is_read(server: ServerProcess) -> None:
