@@ -34,7 +34,7 @@ from service.api import (
 from service.api.auth import BearerAuth, LocalPrograms, is_open_to_strangers
 from service.api.bodies import BodyLimit, reap_uploads, reap_uploads_hourly
 from service.api.changes import make_changes
-from service.api.examples import ProblemDocument
+from service.api.document import Api
 from service.api.feeds import make_feeds
 from service.api.job_memory import JobMemory
 from service.api.metrics import CountRequests, Metrics
@@ -78,16 +78,6 @@ TAGS = [
     {"name": "recipes", "description": "Recipes of trainings, read from Keras models."},
     {"name": "operations", "description": "Probes and metrics."},
 ]
-
-
-class Api(FastAPI):
-    """FastAPI, with problem details in its schema."""
-
-    def openapi(self) -> dict[str, Any]:
-        """Return the OpenAPI document; made once."""
-        document = super().openapi()
-        document["components"]["schemas"].setdefault("Problem", ProblemDocument.model_json_schema())
-        return document
 
 
 def make_resources(settings: Settings) -> Resources:

@@ -300,7 +300,7 @@ class Connection(H11Protocol):
                 message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
             await send(message)
 
-        await self._inner_app(scope, receive, send_with_end)  # type: ignore[arg-type]
+        await self._inner_app(scope, receive, send_with_end)
 
 
 def make_protocol(limits: ConnectionLimits) -> Callable[..., Connection]:

@@ -16,7 +16,7 @@ from lowloss.spec.recipe import Recipe
 class DiagnosisBudget(Spec):
     """How long a diagnosis may take; it names the checks that it had no time for."""
 
-    max_seconds: Annotated[float, Number, Field(gt=0)] = 60.0
+    max_seconds: Annotated[float, Field(gt=0), Number] = 60.0
 
 
 class DiagnosisSpec(Spec):

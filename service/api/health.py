@@ -20,9 +20,10 @@ router = APIRouter(tags=["operations"])
 MIN_FREE_BYTES = 64 * 1024**2
 """Room without which the server is not ready: it could store neither an upload nor a result."""
 
-ALIVE: Responses = {200: {"description": "It is."}}
-READY: Responses = {200: {"description": "It can."}}
-TEXT_FORMAT: Responses = {200: {"description": "The text format."}}
+PLAIN = {"text/plain": {"schema": {"type": "string"}}}
+ALIVE: Responses = {200: {"description": "It is.", "content": PLAIN}}
+READY: Responses = {200: {"description": "It can.", "content": PLAIN}}
+TEXT_FORMAT: Responses = {200: {"description": "The text format.", "content": PLAIN}}
 
 
 @router.get(

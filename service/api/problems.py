@@ -76,6 +76,10 @@ def _find_problem(error: Exception) -> Problem:
             return RouteNotFound("there is nothing at this address", fix="GET /docs lists all")
         if error.status_code == InvalidJson.status:
             return InvalidJson("the body is not JSON in UTF-8", fix="send JSON")
+    return _find_fault_of_server(error)
+
+
+def _find_fault_of_server(error: Exception) -> Problem:
     if is_out_of_space(error):
         logger.error("a disk is full: %s", error)
         return StorageFull(

@@ -6,6 +6,7 @@ import errno
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import pytest
@@ -28,7 +29,7 @@ def settings(new_database_url: NewUrl, tmp_path: Path) -> Settings:
 def test_upload_to_a_full_disk_is_answered_507_and_leaves_nothing(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    open_file = bodies.NamedTemporaryFile
+    open_file = NamedTemporaryFile
 
     def open_on_full_disk(**options: Any) -> Any:
         file = open_file(**options)
