@@ -143,7 +143,12 @@ class Database:
             yield session
 
     def migrate(self) -> None:
-        """Bring the schema up to date; safe when several processes start at once."""
+        """Bring the schema up to date; safe when several processes start at once.
+
+        A schema that is so already needs no lock: on SQLite submits would wait for a starting worker.
+        """
+        if self.is_ready():
+            return
         with self.engine.execution_options(rebuilds_tables=True).begin() as connection:
             if not self.is_sqlite:
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))

@@ -115,7 +115,7 @@ def _request(facts: Facts) -> str:
     # In single quotes a shell takes all but the quote as it is.
     text = json.dumps({"rows": [row]}, ensure_ascii=False)
     # JSON leaves some control characters as they are: those beyond ASCII.
-    text = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+    text = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
     body = text.replace("'", "'\\''")
     return (
         f'curl -X POST "$LOWLOSS_URL/v1/jobs/{facts.job.id}/predict" \\\n'
