@@ -145,7 +145,7 @@ class Database:
     def migrate(self) -> None:
         """Bring the schema up to date; safe when several processes start at once.
 
-        A schema that is so already needs no lock: on SQLite submits would wait for a starting worker.
+        Where it is, no lock is taken: on SQLite submits would wait for a worker that starts.
         """
         if self.is_ready():
             return
