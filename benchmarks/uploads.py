@@ -29,7 +29,7 @@ def upload(rows: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.csv"
         _write(path, rows)
-        bounds = Bounds(settings.parse_memory_bytes, settings.parse_seconds)
+        bounds = Bounds(settings.parser_bytes, settings.parse_seconds)
         started = time.perf_counter()
         profile = parse_upload(
             path, TableFormat.csv, ParseOptions(), limits=settings.limits, bounds=bounds

@@ -137,6 +137,10 @@ class UnsupportedMediaType(Problem):
     code, status, title = "unsupported_media_type", 415, "The body is of a kind that is not read"
 
 
+class RequestTimeout(Problem):
+    code, status, title = "request_timeout", 408, "The request did not arrive in time"
+
+
 class BodyTooLarge(Problem):
     code, status, title = "body_too_large", 413, "The body is over the size limit"
 
@@ -271,6 +275,10 @@ class InternalError(Problem):
 
 class NotReady(Problem):
     code, status, title = "not_ready", 503, "The server cannot answer now"
+
+
+class StorageFull(Problem):
+    code, status, title = "storage_full", 507, "The server has no room left to store this"
 
 
 class UnknownProblem(Problem):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 SHOWN_CHARACTERS = 60
+FORMULA_STARTS = ("=", "+", "-", "@")
+"""What begins a formula in a spreadsheet (OWASP, CSV injection)."""
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:
@@ -15,6 +17,25 @@ def counted(count: int, noun: str, plural: str = "") -> str:
 def clipped(text: str, max_characters: int = SHOWN_CHARACTERS) -> str:
     """Cut a text where it is long."""
     return text if len(text) <= max_characters else text[: max_characters - 1] + "…"
+
+
+def make_printable(text: str) -> str:
+    """Replace line ends and control characters, which a terminal may obey, by spaces."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def make_plain_cell(text: str) -> str:
+    """Return a cell that a spreadsheet shows as it is: a quote comes before what is a formula."""
+    text = make_printable(text)
+    return f"'{text}" if text[:1] in FORMULA_STARTS and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def list_first(things: Sequence[object], limit: int, form: Callable[[object], str] = str) -> str:

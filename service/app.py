@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from threading import Lock
 from typing import Any
 
 import uvicorn
@@ -31,22 +32,30 @@ from service.api import (
     trials,
 )
 from service.api.auth import BearerAuth, LocalPrograms, is_open_to_strangers
-from service.api.bodies import BodyLimit, reap_uploads
+from service.api.bodies import BodyLimit, reap_uploads, reap_uploads_hourly
 from service.api.changes import make_changes
-from service.api.examples import ProblemDocument
+from service.api.document import Api
+from service.api.feeds import make_feeds
+from service.api.job_memory import JobMemory
 from service.api.metrics import CountRequests, Metrics
 from service.api.parameters import refuse_unknown_parameters
+from service.api.places import Places
 from service.api.problems import CatchAll, handle_errors
 from service.api.resources import Resources
+from service.connections import ACCEPTS, make_protocol, raise_descriptor_limit
 from service.predict.cache import make_model_cache
 from service.settings import Settings, read_settings
 from service.store.database import Database
 
 PARSERS = 2
-"""How many uploads are parsed at once; each may take `parse_memory_bytes`."""
+"""How many uploads are parsed at once; each may take `Settings.parser_bytes`."""
 PREDICTORS = 4
 """How many predictions are computed at once; other requests wait outside the thread pool."""
+WRITERS = 4
+"""How many transactions write at once; the database's pool has 15 connections for all."""
 STOP_SECONDS = 10
+LISTEN_BACKLOG = 2048
+"""New connections that the kernel holds until they are accepted."""
 
 DESCRIPTION = """\
 Self-hosted hyperparameter search for Keras models on tables: upload a table, submit a job, wait,
@@ -71,27 +80,26 @@ TAGS = [
 ]
 
 
-class Api(FastAPI):
-    """FastAPI, with problem details in its schema."""
-
-    def openapi(self) -> dict[str, Any]:
-        """Return the OpenAPI document; made once."""
-        document = super().openapi()
-        document["components"]["schemas"].setdefault("Problem", ProblemDocument.model_json_schema())
-        return document
+def make_resources(settings: Settings) -> Resources:
+    """Build what the handlers share."""
+    database = Database(settings.url)
+    return Resources(
+        settings,
+        database,
+        make_changes(database),
+        JobMemory(),
+        make_feeds(database),
+        Places(PARSERS, clients=len(settings.tokens)),
+        make_model_cache(database, settings),
+        CapacityLimiter(PREDICTORS),
+        CapacityLimiter(WRITERS),
+        Lock(),
+    )
 
 
 def create_app(settings: Settings) -> FastAPI:
     """Build the server as an ASGI app over a database that is migrated already."""
-    database = Database(settings.url)
-    resources = Resources(
-        settings,
-        database,
-        make_changes(database),
-        CapacityLimiter(PARSERS),
-        make_model_cache(database, settings),
-        CapacityLimiter(PREDICTORS),
-    )
+    resources = make_resources(settings)
     app = Api(
         title="lowloss",
         version=__version__,
@@ -103,7 +111,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.resources = resources
-    app.state.metrics = Metrics(database)
+    app.state.metrics = Metrics(resources.database)
     # The bearer scheme is only for the schema: the middleware below checks the token.
     dependencies = [Depends(refuse_unknown_parameters), Depends(HTTPBearer(auto_error=False))]
     for noun in (datasets, jobs, trials, events, artifacts, predict, diagnoses, recipes):
@@ -132,14 +140,18 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     resources: Resources = app.state.resources
     resources.settings.data_dir.mkdir(parents=True, exist_ok=True)
     reap_uploads(resources.settings.data_dir)
-    poller = asyncio.create_task(resources.changes.run(), name="change poller")
+    tasks = [
+        asyncio.create_task(resources.changes.run(), name="change poller"),
+        asyncio.create_task(reap_uploads_hourly(resources.settings.data_dir), name="reaper"),
+    ]
     try:
         yield
     finally:
         resources.changes.stop()
-        poller.cancel()
-        with suppress(asyncio.CancelledError):
-            await poller
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
         resources.database.close()
 
 
@@ -154,6 +166,10 @@ class Server(uvicorn.Server):
                 port=settings.port,
                 log_config=None,
                 access_log=False,
+                http=make_protocol(settings.connections),  # type: ignore[arg-type]
+                ws="none",
+                backlog=ACCEPTS,
+                timeout_keep_alive=settings.connections.idle_seconds,
                 timeout_graceful_shutdown=STOP_SECONDS,
             )
         )
@@ -163,6 +179,10 @@ class Server(uvicorn.Server):
         """Bind the sockets, and print the server's URL."""
         await super().startup(sockets)
         if self.started:
+            for listener in self.servers[0].sockets:
+                # uvicorn has one number for what is queued and for what is accepted at once.
+                with listener.dup() as queue:
+                    queue.listen(LISTEN_BACKLOG)
             host, port = self.servers[0].sockets[0].getsockname()[:2]
             url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
             sys.stdout.write(f"lowloss serves {url}\n")
@@ -194,6 +214,7 @@ def make_server(settings: Settings) -> Server:
 def main() -> None:
     """Migrate the database and serve until SIGTERM, SIGINT or the end of the parent."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    raise_descriptor_limit()
     try:
         server = make_server(read_settings())
     except LowlossError as error:

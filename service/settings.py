@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from lowloss.errors import LowlossError
 from lowloss.tables.limits import TableLimits
+from service.machine import measure_memory
+
+PARSER_MEMORY_SHARE = 0.25
+"""The part of the machine's memory that one parser may take; there are two at most."""
 
 
 class Limits(TableLimits):
@@ -30,11 +34,40 @@ class Limits(TableLimits):
     ] = 10_000
 
 
+class ConnectionLimits(BaseModel):
+    """Bounds on clients' connections: their number, and how long each may be silent."""
+
+    model_config = ConfigDict(frozen=True)
+
+    max_total: Annotated[
+        int,
+        Field(gt=0, description="Connections; fewer where the process may open fewer files."),
+    ] = 4096
+    max_peer: Annotated[
+        int, Field(gt=0, description="Connections from one address, such as that of a proxy.")
+    ] = 2048
+    first_byte_seconds: Annotated[
+        float, Field(gt=0, description="Time until the first byte of a connection.")
+    ] = 10.0
+    header_seconds: Annotated[
+        float, Field(gt=0, description="Time from the first byte of a header to its end.")
+    ] = 10.0
+    body_seconds: Annotated[
+        float, Field(gt=0, description="Time in which another 64 KiB of a body, or its end, come.")
+    ] = 30.0
+    idle_seconds: Annotated[
+        int, Field(gt=0, description="Time between a response and the next request.")
+    ] = 15
+    write_seconds: Annotated[
+        float, Field(gt=0, description="Time that a client may read nothing of its response.")
+    ] = 60.0
+
+
 class Settings(BaseSettings):
     """The settings of the server and the worker.
 
     Each is read from the environment variable `LOWLOSS_<NAME>`; a limit from
-    `LOWLOSS_LIMITS__<NAME>`.
+    `LOWLOSS_LIMITS__<NAME>`, a bound on connections from `LOWLOSS_CONNECTIONS__<NAME>`.
     """
 
     model_config = SettingsConfigDict(
@@ -62,7 +95,10 @@ class Settings(BaseSettings):
         int, Field(gt=0, description="Size of every other request's body.")
     ] = 1024**2
     max_predict_bytes: Annotated[
-        int, Field(gt=0, description="Size of a body of rows to predict.")
+        int, Field(gt=0, description="Size of a body of rows to predict, as JSON.")
+    ] = 2 * 1024**2
+    max_predict_file_bytes: Annotated[
+        int, Field(gt=0, description="Size of a table's file of rows to predict.")
     ] = 16 * 1024**2
     max_recipe_bytes: Annotated[
         int, Field(gt=0, description="Size of a Keras model to read a recipe from.")
@@ -74,8 +110,9 @@ class Settings(BaseSettings):
         int, Field(gt=0, description="Size of those models' files together.")
     ] = 512 * 1024**2
     parse_memory_bytes: Annotated[
-        int, Field(gt=0, description="Resident memory of the process that parses an upload.")
-    ] = 6 * 1024**3
+        int | None,
+        Field(gt=0, description="Memory of a parser; a quarter of the machine's if unset."),
+    ] = None
     parse_seconds: Annotated[
         float, Field(gt=0, description="Time that parsing an upload may take.")
     ] = 300.0
@@ -105,6 +142,7 @@ class Settings(BaseSettings):
         int, Field(gt=0, description="Resident memory above which an idle child is replaced.")
     ] = 2 * 1024**3
     worker_name: Annotated[str, Field(description="Name of this worker in leases.")] = ""
+    connections: ConnectionLimits = ConnectionLimits()
     limits: Limits = Limits()
 
     @field_validator("tokens", mode="before")
@@ -118,6 +156,11 @@ class Settings(BaseSettings):
     def url(self) -> str:
         """The URL of the database: the configured one, or SQLite in the data folder."""
         return self.database_url or f"sqlite:///{(self.data_dir / 'lowloss.sqlite3').absolute()}"
+
+    @property
+    def parser_bytes(self) -> int:
+        """The memory of one parser in bytes."""
+        return self.parse_memory_bytes or int(PARSER_MEMORY_SHARE * measure_memory())
 
 
 def read_settings() -> Settings:

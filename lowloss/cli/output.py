@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from lowloss.cli.rendering import results as render
 from lowloss.results import TableWarning
+from lowloss.wording import make_printable
 
 out = render.plain_console()
 
@@ -17,7 +18,7 @@ out = render.plain_console()
 def print_warnings(warnings: Sequence[TableWarning]) -> None:
     """Print what the reader of a table decided in doubt, a line each, on standard error."""
     for warning in warnings:
-        typer.echo(f"warning: {warning.detail} ({warning.fix})", err=True)
+        typer.echo(make_printable(f"warning: {warning.detail} ({warning.fix})"), err=True)
 
 
 def print_json(result: BaseModel | Sequence[BaseModel]) -> None:

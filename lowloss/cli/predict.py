@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from lowloss.cli.parsing import with_parse_options
 from lowloss.client.client import Client
 from lowloss.errors import InvalidRequest, LowlossError
 from lowloss.results import Predictions
+from lowloss.wording import make_printable
 
 KERAS_MODULE = "worker.artifacts.reports.predict"
 """Predicts with a `.keras` file; run by its name, since the client works without TensorFlow."""
@@ -99,7 +101,9 @@ def _run_keras(
         command += [] if to is None else ["-o", str(to)]
         # This process prints the path itself.
         output = None if to is None else subprocess.DEVNULL
-        process = subprocess.run(command, check=False, stdout=output)
+        # A model's file is a stranger's: neither a token nor a database is for it.
+        env = {name: text for name, text in os.environ.items() if not name.startswith("LOWLOSS")}
+        process = subprocess.run(command, check=False, stdout=output, env=env)
     if process.returncode:
         # The process has printed the reason itself.
         raise typer.Exit(process.returncode if process.returncode > 0 else FAILED)
@@ -112,7 +116,7 @@ def _show(predictions: Predictions, to: Path | None, *, as_json: bool) -> None:
 
     print_warnings(predictions.warnings)
     if predictions.ignored and not as_json:
-        columns = ", ".join(predictions.ignored)
+        columns = make_printable(", ".join(predictions.ignored))
         typer.echo(f"ignored, since the model does not take them: {columns}", err=True)
     if to is not None:
         with to.open("w", encoding="utf-8", newline="") as file:

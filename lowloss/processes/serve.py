@@ -15,6 +15,8 @@ from lowloss.processes.parent import PARENT_PIPE, watch_parent
 
 SERVER, WORKER = "service.app", "worker.supervisor"
 STOP_SECONDS = 60.0
+TOKENS = frozenset({"LOWLOSS_TOKEN", "LOWLOSS_TOKENS"})
+"""Settings that only the server needs."""
 
 Child = subprocess.Popen[bytes]
 
@@ -43,6 +45,8 @@ def serve(modules: list[str], settings: Mapping[str, str]) -> str | None:
 
 
 def _start(module: str, env: Mapping[str, str]) -> Child:
+    if module != SERVER:
+        env = {name: text for name, text in env.items() if name not in TOKENS}
     # A session of its own: Ctrl-C reaches only this process, which then ends the children in order.
     return subprocess.Popen(
         [sys.executable, "-m", module], env=env, stdin=subprocess.PIPE, start_new_session=True

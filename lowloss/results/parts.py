@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -17,6 +17,11 @@ class Result(BaseModel):
 
 class Page(Result, Generic[T]):
     """Some items of a list, and the cursor of the next page (null at the end)."""
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """Return the name of a page of some items, for JSON Schema."""
+        return f"{params[0].__name__}Page"
 
     items: tuple[T, ...]
     next: str | None

@@ -21,8 +21,8 @@ class DiagnosisBudget(Spec):
     up to `max_extension` times as long.
     """
 
-    max_seconds: Annotated[float, Number, Field(gt=0)] = 60.0
-    max_extension: Annotated[float, Number, Field(ge=1, le=10)] = 3.0
+    max_seconds: Annotated[float, Field(gt=0), Number] = 60.0
+    max_extension: Annotated[float, Field(ge=1, le=10), Number] = 3.0
 
     @property
     def latest_seconds(self) -> float:

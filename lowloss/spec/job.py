@@ -34,10 +34,10 @@ from lowloss.spec.parameters import (
 from lowloss.spec.parts import Spec, Text, wrong_value
 
 MAX_SEED = 2**31 - 1
-Seed = Annotated[int, Number, Field(ge=0, le=MAX_SEED)]
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED), Number]
 Name = Annotated[Text, Field(max_length=200)]
 Algorithm = Literal["bayesian", "tpe", "random", "grid", "hyperband"]
-Priority = Annotated[int, Number, Field(ge=-100, le=100)]
+Priority = Annotated[int, Field(ge=-100, le=100), Number]
 
 
 class SearchSpace(Spec):
@@ -100,15 +100,15 @@ class Budget(Spec):
     `diagnosis_seconds` in addition to `max_seconds`; 0 for no diagnosis.
     """
 
-    max_trials: Annotated[int, Number, Field(ge=1)] = 150
-    max_seconds: Annotated[float, Number, Field(gt=0)] | None = 600
-    max_epochs: Annotated[int, Number, Field(ge=1)] = 200
-    max_trial_seconds: Annotated[float, Number, Field(gt=0)] | None = None
-    max_total_epochs: Annotated[int, Number, Field(ge=1)] | None = None
-    no_improvement_trials: Annotated[int, Number, Field(ge=1)] | None = None
+    max_trials: Annotated[int, Field(ge=1), Number] = 150
+    max_seconds: Annotated[float, Field(gt=0), Number] | None = 600
+    max_epochs: Annotated[int, Field(ge=1), Number] = 200
+    max_trial_seconds: Annotated[float, Field(gt=0), Number] | None = None
+    max_total_epochs: Annotated[int, Field(ge=1), Number] | None = None
+    no_improvement_trials: Annotated[int, Field(ge=1), Number] | None = None
     target_value: float | None = None
     min_expected_improvement: ImprovementParameter = "auto"
-    diagnosis_seconds: Annotated[float, Number, Field(ge=0)] = 30.0
+    diagnosis_seconds: Annotated[float, Field(ge=0), Number] = 30.0
 
 
 def remaining(limit: float | None, used: float) -> float:
@@ -132,7 +132,7 @@ class Validation(Spec):
 
     strategy: Strategy = "auto"
     fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    folds: Annotated[int, Number, Field(ge=2, le=20)] | None = None
+    folds: Annotated[int, Field(ge=2, le=20), Number] | None = None
     column: Text | None = None
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
 
@@ -204,8 +204,8 @@ class Pruning(Spec):
     if its best validation loss is among the best 1 / `reduction` of the trials that came that far.
     """
 
-    reduction: Annotated[int, Number, Field(ge=2, le=10)] = 3
-    min_epochs: Annotated[int, Number, Field(ge=1)] = 5
+    reduction: Annotated[int, Field(ge=2, le=10), Number] = 3
+    min_epochs: Annotated[int, Field(ge=1), Number] = 5
 
 
 def _find_pruning_form(value: object) -> str:
@@ -227,9 +227,9 @@ class Final(Spec):
     """
 
     refit: bool = True
-    members: Annotated[int, Number, Field(ge=1, le=20)] = 5
-    confirm_top: Annotated[int, Number, Field(ge=1, le=20)] = 3
-    confirm_seeds: Annotated[int, Number, Field(ge=1, le=20)] = 3
+    members: Annotated[int, Field(ge=1, le=20), Number] = 5
+    confirm_top: Annotated[int, Field(ge=1, le=20), Number] = 3
+    confirm_seeds: Annotated[int, Field(ge=1, le=20), Number] = 3
 
 
 def _check_unique(job_ids: tuple[str, ...]) -> tuple[str, ...]:

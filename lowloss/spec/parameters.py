@@ -74,6 +74,12 @@ class Int(Spec):
 class Choice(Spec, Generic[T]):
     """A finite set of values."""
 
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """Return the name of a choice of some values, for JSON Schema."""
+        names = (name for kind, name in CHOICE_NAMES if kind is params[0])
+        return next(names, None) or super().model_parametrized_name(params)
+
     choices: Annotated[tuple[T, ...], Field(min_length=1, max_length=100)]
 
     @model_validator(mode="after")
@@ -104,12 +110,27 @@ def _reject_boolean(value: Any) -> Any:
     return value
 
 
+# A bound stands before this: behind it, it would not be a bound of a number in the JSON Schema.
 Number = BeforeValidator(_reject_boolean)
-Rate = Annotated[float, Number, Field(gt=0)]
-Penalty = Annotated[float, Number, Field(ge=0)]
-Dropout = Annotated[float, Number, Field(ge=0, lt=1)]
-Mixup = Annotated[float, Number, Field(ge=0, le=10)]
-Count = Annotated[int, Number, Field(ge=1)]
+Rate = Annotated[float, Field(gt=0), Number]
+Penalty = Annotated[float, Field(ge=0), Number]
+Dropout = Annotated[float, Field(ge=0, lt=1), Number]
+Mixup = Annotated[float, Field(ge=0, le=10), Number]
+Count = Annotated[int, Field(ge=1), Number]
+
+OptionalRate = Rate | None
+CHOICE_NAMES: tuple[tuple[Any, str], ...] = (
+    (Rate, "RateChoice"),
+    (OptionalRate, "OptionalRateChoice"),
+    (Penalty, "PenaltyChoice"),
+    (Dropout, "DropoutChoice"),
+    (Mixup, "MixupChoice"),
+    (Count, "CountChoice"),
+    (Activation, "ActivationChoice"),
+    (OptimizerName, "OptimizerChoice"),
+    (Schedule, "ScheduleChoice"),
+    (Scaling, "ScalingChoice"),
+)
 
 
 class RateRange(Float):
@@ -162,8 +183,8 @@ RateParameter = Annotated[
     Annotated[Rate, Fixed] | Annotated[Choice[Rate], Choices] | Annotated[RateRange, Range], Form
 ]
 ClipParameter = Annotated[
-    Annotated[Rate | None, Fixed]
-    | Annotated[Choice[Rate | None], Choices]
+    Annotated[OptionalRate, Fixed]
+    | Annotated[Choice[OptionalRate], Choices]
     | Annotated[RateRange, Range],
     Form,
 ]

@@ -89,7 +89,7 @@ class Initializer(Spec):
 class RecipeLayer(Spec):
     """A Dense layer, its activation, and the Dropout after it; biases start at zero."""
 
-    units: Annotated[int, Number, Field(ge=1)]
+    units: Annotated[int, Field(ge=1), Number]
     activation: Annotated[LayerActivation, KerasName] = "linear"
     kernel_initializer: Initializer = Initializer(name="glorot_uniform")
     l1: Penalty = 0.0
@@ -117,7 +117,7 @@ class RecipeOptimizer(Spec):
     name: Annotated[OptimizerName, KerasName] = "rmsprop"
     learning_rate: Rate | None = None
     schedule: Schedule = "constant"
-    momentum: Annotated[float, Number, Field(ge=0, lt=1)] = 0.0
+    momentum: Annotated[float, Field(ge=0, lt=1), Number] = 0.0
     weight_decay: Penalty = 0.0
     clip_norm: Rate | None = None
 
@@ -162,7 +162,7 @@ class RecipeOptimizer(Spec):
 class RecipeEarlyStopping(Spec):
     """Keras's EarlyStopping on `val_loss`."""
 
-    patience: Annotated[int, Number, Field(ge=0)] = 0
+    patience: Annotated[int, Field(ge=0), Number] = 0
     restore_best_weights: bool = False
 
 
@@ -188,9 +188,9 @@ class Recipe(Spec):
     layers: Annotated[tuple[RecipeLayer, ...], Field(min_length=1, max_length=100)]
     loss: Annotated[LossName, KerasName]
     optimizer: RecipeOptimizer = RecipeOptimizer()
-    batch_size: Annotated[int, Number, Field(ge=1)] = 32
-    epochs: Annotated[int, Number, Field(ge=0)] = 1
-    validation_split: Annotated[float, Number, Field(ge=0, lt=1)] = 0.0
+    batch_size: Annotated[int, Field(ge=1), Number] = 32
+    epochs: Annotated[int, Field(ge=0), Number] = 1
+    validation_split: Annotated[float, Field(ge=0, lt=1), Number] = 0.0
     early_stopping: RecipeEarlyStopping | None = None
 
     @field_validator("optimizer", mode="before")

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Request, Response
 from lowloss.errors import ArtifactNotFound, BestModelNotReady, JobNotFound, RangeNotSatisfiable
 from lowloss.results import Artifacts
 from lowloss.spec import Text
-from service.api.downloads import DOWNLOAD, send_artifact
+from service.api.downloads import ARTIFACTS, KERAS_MODEL, describe_download, send_artifact
 from service.api.examples import problems
 from service.api.parameters import JobId
 from service.api.resources import Dependencies
@@ -39,7 +39,8 @@ def list_artifacts_of_job(deps: Dependencies, job_id: JobId) -> Artifacts:
     "/v1/jobs/{job_id}/artifacts/{name}",
     summary="Download an artifact",
     response_class=Response,
-    responses=DOWNLOAD | problems(JobNotFound, ArtifactNotFound, RangeNotSatisfiable),
+    responses=describe_download(ARTIFACTS)
+    | problems(JobNotFound, ArtifactNotFound, RangeNotSatisfiable),
 )
 def download_artifact(
     deps: Dependencies, request: Request, *, job_id: JobId, name: ArtifactName
@@ -55,7 +56,8 @@ def download_artifact(
     "/v1/jobs/{job_id}/best-model",
     summary="Download the best model",
     response_class=Response,
-    responses=DOWNLOAD | problems(JobNotFound, BestModelNotReady, RangeNotSatisfiable),
+    responses=describe_download(KERAS_MODEL)
+    | problems(JobNotFound, BestModelNotReady, RangeNotSatisfiable),
 )
 def download_best_model(deps: Dependencies, request: Request, *, job_id: JobId) -> Response:
     """Return the `.keras` file of a job's best model: raw rows in, the target's units out."""

@@ -16,6 +16,10 @@ OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 """The paths of an orchestrator's probes, which have no token."""
 
 
+CLIENT = "lowloss.client"
+"""Where the scope of a request has the position of its token."""
+
+
 class BearerAuth:
     """Refuses requests without a valid token, before a byte of their body is read."""
 
@@ -26,10 +30,11 @@ class BearerAuth:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check the token; raise Unauthorized."""
         if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
-            self._check(Headers(scope=scope).get("authorization", ""))
+            scope[CLIENT] = self._check(Headers(scope=scope).get("authorization", ""))
         await self.app(scope, receive, send)
 
-    def _check(self, header: str) -> None:
+    def _check(self, header: str) -> int:
+        """Return the position of the token in a header."""
         scheme, _, credentials = header.partition(" ")
         token = credentials.strip().encode("latin-1")
         # All are compared, each in constant time: the delay of a response reveals no token.
@@ -40,6 +45,7 @@ class BearerAuth:
                 field="Authorization",
                 fix="send the header Authorization: Bearer TOKEN",
             )
+        return matches.index(True)
 
 
 class LocalPrograms:

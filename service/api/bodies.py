@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import hashlib
 import re
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any
+from typing import IO, Any
 
 from anyio import to_thread
 from fastapi import Request
@@ -23,9 +24,11 @@ from service.settings import Settings
 UPLOAD = ("POST", "/v1/datasets")
 RECIPE = ("POST", "/v1/recipes")
 PREDICT = re.compile(r"/v1/jobs/[^/]+/predict")
+FILES_OF_ROWS = ("text/csv", "text/tab-separated-values", "application/octet-stream")
+"""The media types of rows to predict that come as the file itself."""
 PREFIX = "upload-"
 WRITE_BYTES = 1024**2
-LEFTOVER_SECONDS = 3600.0
+REAP_SECONDS = 3600.0
 
 
 def describe_body(description: str, example: str, summary: str) -> dict[str, Any]:
@@ -48,8 +51,9 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        variable, limit = self._find_limit(scope["method"], scope["path"])
-        declared = Headers(scope=scope).get("content-length", "")
+        headers = Headers(scope=scope)
+        variable, limit = self._find_limit(scope["method"], scope["path"], headers)
+        declared = headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > limit:
             raise _too_large(limit, variable)
         received_bytes = 0
@@ -64,15 +68,22 @@ class BodyLimit:
 
         await self.app(scope, receive_limited, send)
 
-    def _find_limit(self, method: str, path: str) -> tuple[str, int]:
+    def _find_limit(self, method: str, path: str, headers: Headers) -> tuple[str, int]:
         """Return the name of the setting of a request's limit, and the limit in bytes."""
         if (method, path) == UPLOAD:
             return "LOWLOSS_MAX_UPLOAD_BYTES", self.settings.max_upload_bytes
         if (method, path) == RECIPE:
             return "LOWLOSS_MAX_RECIPE_BYTES", self.settings.max_recipe_bytes
         if method == "POST" and PREDICT.fullmatch(path):
+            if is_file_of_rows(headers):
+                return "LOWLOSS_MAX_PREDICT_FILE_BYTES", self.settings.max_predict_file_bytes
             return "LOWLOSS_MAX_PREDICT_BYTES", self.settings.max_predict_bytes
         return "LOWLOSS_MAX_BODY_BYTES", self.settings.max_body_bytes
+
+
+def is_file_of_rows(headers: Headers) -> bool:
+    """Return whether rows to predict come as the file itself, and not as JSON."""
+    return headers.get("content-type", "").startswith(FILES_OF_ROWS)
 
 
 def _too_large(limit: int, variable: str) -> BodyTooLarge:
@@ -97,7 +108,7 @@ async def spool_body(request: Request, folder: Path) -> AsyncIterator[Upload]:
 
     A thread writes and hashes it, so that a slow disk does not stop the event loop.
     """
-    with NamedTemporaryFile(dir=folder, prefix=PREFIX) as file:
+    with open_temporary(folder) as file:
         digest = hashlib.sha256()
         size_bytes = 0
 
@@ -118,8 +129,31 @@ async def spool_body(request: Request, folder: Path) -> AsyncIterator[Upload]:
         yield Upload(Path(file.name), digest.hexdigest(), size_bytes)
 
 
+@contextmanager
+def open_temporary(folder: Path) -> Iterator[IO[bytes]]:
+    """Open a temporary file, locked as long as it is in use; deleted at the end."""
+    while True:
+        with NamedTemporaryFile(dir=folder, prefix=PREFIX) as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            # Another server may have taken it for a leftover just before.
+            if Path(file.name).exists():
+                yield file
+                return
+
+
+async def reap_uploads_hourly(folder: Path) -> None:
+    """Reap leftovers every hour, until cancelled."""
+    while True:
+        await asyncio.sleep(REAP_SECONDS)
+        await to_thread.run_sync(reap_uploads, folder)
+
+
 def reap_uploads(folder: Path) -> None:
-    """Delete temporary files of servers that were killed; files in use are younger."""
+    """Delete the temporary files of servers that were killed: nobody has them locked."""
     for path in folder.glob(f"{PREFIX}*"):
-        if path.stat().st_mtime < time.time() - LEFTOVER_SECONDS:
-            path.unlink(missing_ok=True)
+        try:
+            with path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink(missing_ok=True)
+        except (BlockingIOError, FileNotFoundError):
+            continue

@@ -1,12 +1,14 @@
-"""The change poller: one task that polls the database for all who wait for jobs."""
+"""The change poller: one task that polls the database for all who wait for jobs or ask often."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
+from time import monotonic
 
 from anyio import CapacityLimiter, to_thread
 
@@ -14,6 +16,11 @@ from service.store.database import Database
 from service.store.jobs import Change, read_changes
 
 POLL_SECONDS = 0.25
+WATCH_SECONDS = 3.0
+"""How long a job is looked at after somebody asked for it."""
+MAX_REQUESTED = 1024
+FRESH_SECONDS = 0.5
+"""How old what is known of a job may be."""
 RETRY_SECONDS = 2.0
 """The time until the next query after one that failed."""
 
@@ -43,6 +50,10 @@ class Changes:
         self._read = read
         self._poll_seconds = poll_seconds
         self._waiters: set[Waiter] = set()
+        self._requested_at: dict[str, float] = {}
+        self._watched_until: dict[str, float] = {}
+        self._recent: dict[str, tuple[Change, float]] = {}
+        self._writes = 0
         self._has_waiters = asyncio.Event()
         self._is_nudged = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -75,8 +86,26 @@ class Changes:
         finally:
             self._waiters.discard(waiter)
 
+    def recall(self, job_id: str) -> Change | None:
+        """Return a job's last change if it is known; look out for the next ones if asked often."""
+        now = monotonic()
+        if len(self._requested_at) >= MAX_REQUESTED:
+            self._requested_at = {}
+        # Once is not often: a single request starts no polling.
+        if now - self._requested_at.get(job_id, -math.inf) <= WATCH_SECONDS:
+            self._watched_until[job_id] = now + WATCH_SECONDS
+            self._has_waiters.set()
+        self._requested_at[job_id] = now
+        change, seen_at = self._recent.get(job_id, (None, -math.inf))
+        return change if now - seen_at <= FRESH_SECONDS else None
+
     def nudge(self) -> None:
-        """Query at once, since this process changed a job; may be called from any thread."""
+        """Query at once, since this process changed a job; may be called from any thread.
+
+        What is known of jobs is forgotten, and so is what a query that runs now will say.
+        """
+        self._writes += 1
+        self._recent = {}
         if self._loop is not None:
             # The loop may have closed in the meantime; nobody waits then.
             with suppress(RuntimeError):
@@ -93,8 +122,13 @@ class Changes:
         self._loop = asyncio.get_running_loop()
         while True:
             await self._has_waiters.wait()
-            if not self._waiters:
+            now = monotonic()
+            self._watched_until = {
+                job_id: until for job_id, until in self._watched_until.items() if until > now
+            }
+            if not self._waiters and not self._watched_until:
                 self._has_waiters.clear()
+                self._recent = {}
                 continue
             seconds = self._poll_seconds if await self._poll() else RETRY_SECONDS
             with suppress(TimeoutError):
@@ -105,13 +139,16 @@ class Changes:
     async def _poll(self) -> bool:
         """Wake the waiters whose condition is met; return whether the query succeeded."""
         waiters = tuple(self._waiters)
-        job_ids = {waiter.job_id for waiter in waiters}
+        job_ids = {waiter.job_id for waiter in waiters} | set(self._watched_until)
+        begun_at, writes = monotonic(), self._writes
         try:
             changes = await to_thread.run_sync(self._read, job_ids, limiter=self._thread)
         except Exception:
             # The poller must survive any error: the waiters have their timeouts.
             logger.warning("looking for changes failed", exc_info=True)
             return False
+        if writes == self._writes:
+            self._recent = {job_id: (change, begun_at) for job_id, change in changes.items()}
         for waiter in waiters:
             change = changes.get(waiter.job_id)
             if change is None or waiter.is_met(change):

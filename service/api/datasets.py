@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Annotated
 
 from anyio import to_thread
@@ -22,7 +21,7 @@ from lowloss.results import Dataset, Page, TableFormat
 from lowloss.spec import Text
 from lowloss.tables.formats import guess_format
 from lowloss.tables.options import ParseOptions
-from service.api.bodies import PREFIX, Upload, describe_body, spool_body
+from service.api.bodies import Upload, describe_body, open_temporary, spool_body
 from service.api.examples import TABLE_PROBLEMS, Responses, problems
 from service.api.options import parse_options
 from service.api.parameters import Cursor, DatasetId, Limit
@@ -98,7 +97,7 @@ async def upload_dataset(
             response.status_code = 200
         else:
             store = partial(_store, deps, upload, new, options=options)
-            dataset = await to_thread.run_sync(store, limiter=deps.parsers)
+            dataset = await deps.parsers.run(request, store)
     response.headers["Location"] = f"/v1/datasets/{dataset.id}"
     return dataset
 
@@ -141,7 +140,7 @@ def _store(
         new.keywords["format"],
         options,
         limits=settings.limits,
-        bounds=Bounds(settings.parse_memory_bytes, settings.parse_seconds),
+        bounds=Bounds(settings.parser_bytes, settings.parse_seconds),
     )
     dataset = new(
         rows=profile.rows,
@@ -199,7 +198,7 @@ async def reread_dataset(
             size_bytes=original.size_bytes,
         )
         reread = partial(_reread, deps, new, options=options)
-        dataset = await to_thread.run_sync(reread, limiter=deps.parsers)
+        dataset = await deps.parsers.run(request, reread)
     response.headers["Location"] = f"/v1/datasets/{dataset.id}"
     return dataset
 
@@ -207,7 +206,7 @@ async def reread_dataset(
 def _reread(deps: Resources, new: partial[NewDataset], *, options: ParseOptions) -> Dataset:
     """Parse stored bytes again, and store them as a dataset of their own."""
     sha256, size_bytes = new.keywords["sha256"], new.keywords["size_bytes"]
-    with NamedTemporaryFile(dir=deps.settings.data_dir, prefix=PREFIX) as file:
+    with open_temporary(deps.settings.data_dir) as file:
         for chunk in read_blob(deps.database, sha256):
             file.write(chunk)
         file.flush()
@@ -238,11 +237,11 @@ def read_dataset(deps: Dependencies, dataset_id: DatasetId) -> Dataset:
     summary="Delete a dataset",
     responses=problems(DatasetNotFound, DatasetInUse),
 )
-def remove_dataset(deps: Dependencies, dataset_id: DatasetId) -> None:
+async def remove_dataset(deps: Dependencies, dataset_id: DatasetId) -> None:
     """Delete a dataset that no unfinished job needs; the results of jobs stay."""
 
     def remove() -> None:
         with deps.database.transaction() as session:
             delete_dataset(session, dataset_id)
 
-    retry_on_conflict(remove)
+    await deps.write(partial(retry_on_conflict, remove))

@@ -33,7 +33,7 @@ router = APIRouter(tags=["diagnoses"])
     summary="Submit a diagnosis",
     responses=problems(InvalidJson, BodyTooLarge, IdempotencyKeyReused, *SPEC_PROBLEMS),
 )
-def submit_diagnosis(
+async def submit_diagnosis(
     deps: Dependencies,
     response: Response,
     *,
@@ -51,7 +51,8 @@ def submit_diagnosis(
         checked = check_diagnosis(spec, dataset, limits=deps.settings.limits)
         return enqueue_checked(session, deps, spec, checked.task)
 
-    return submit_once(deps, response, enqueue, key=key, request=spec.model_dump_json().encode())
+    request = spec.model_dump_json().encode()
+    return await submit_once(deps, response, enqueue, key=key, request=request)
 
 
 @router.get(

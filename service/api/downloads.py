@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from typing import Any
 from urllib.parse import quote
 
 from fastapi import Request, Response
@@ -19,15 +20,29 @@ from service.store.database import Database
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
-DOWNLOAD: Responses = {
-    200: {
-        "description": "The bytes, with `ETag` and `Repr-Digest`.",
-        "content": {"application/octet-stream": {"schema": {"type": "string"}}},
-    },
-    206: {"description": "The range of bytes that was asked for."},
-    304: {"description": "`If-None-Match` names these bytes: they have not changed."},
+BINARY = {"schema": {"type": "string", "format": "binary"}}
+TEXT = {"schema": {"type": "string"}}
+KERAS_MODEL = {"application/vnd.keras": BINARY}
+ARTIFACTS: dict[str, Any] = KERAS_MODEL | {
+    "application/vnd.onnx": BINARY,
+    "application/zip": BINARY,
+    "application/json": {"schema": {}},
+    "application/jsonl": TEXT,
+    "text/csv": TEXT,
+    "text/html": TEXT,
+    "text/markdown": TEXT,
+    "text/x-python": TEXT,
 }
-"""The successful responses of a download, for OpenAPI."""
+"""The media types of artifacts."""
+
+
+def describe_download(content: dict[str, Any]) -> Responses:
+    """Describe the successful responses of a download, for OpenAPI."""
+    return {
+        200: {"description": "The bytes, with `ETag` and `Repr-Digest`.", "content": content},
+        206: {"description": "The range of bytes that was asked for.", "content": content},
+        304: {"description": "`If-None-Match` names these bytes: they have not changed."},
+    }
 
 
 def send_artifact(database: Database, artifact: Artifact, request: Request) -> Response:

@@ -8,23 +8,18 @@ from typing import Annotated
 from anyio import to_thread
 from fastapi import APIRouter, Header, Response
 from fastapi.responses import StreamingResponse
-from fastapi.sse import format_sse_event
-from pydantic_core import to_json
 
 from lowloss.errors import JobNotFound
-from lowloss.results import Event
 from service.api.examples import Responses, problems
 from service.api.parameters import MAX_INTEGER, JobId
 from service.api.resources import Dependencies, Resources
 from service.store.database import is_busy
-from service.store.events import EventKind, list_events
 from service.store.jobs import Change, read_changes
 
 router = APIRouter(tags=["events"])
 
 KEEP_ALIVE_SECONDS = 15.0
 KEEP_ALIVE = b": keep-alive\n\n"
-EVENTS_PER_READ = 500
 
 EXAMPLE = """id: 1
 event: job.queued
@@ -68,7 +63,9 @@ async def follow_job(
     ] = 0,
 ) -> Response:
     """Stream a job's events, from the first or after `Last-Event-ID`, until `job.finished`."""
-    change = await to_thread.run_sync(_read_change, deps, job_id)
+    change = deps.changes.recall(job_id)
+    if change is None:
+        change = await to_thread.run_sync(_read_change, deps, job_id)
     if change.is_finished and last_number >= change.events:
         return Response(status_code=204)
     return StreamingResponse(
@@ -81,25 +78,29 @@ async def follow_job(
 
 async def _stream(deps: Resources, job_id: str, last_number: int) -> AsyncIterator[bytes]:
     last_sent = last_number
-    while not deps.changes.is_stopping:
-        try:
-            events = await to_thread.run_sync(_read_events, deps, job_id, last_sent)
-        except Exception as error:
-            if is_busy(error):
-                # The client reconnects and names the last event that it received.
-                return
-            raise
-        for event in events:
-            yield _format(event)
-            last_sent = event.number
-            if event.kind == EventKind.job_finished:
-                return
-        if len(events) < EVENTS_PER_READ:
-            change = await deps.changes.wait(
-                job_id, _has_events_after(last_sent), seconds=KEEP_ALIVE_SECONDS
-            )
-            if change is None:
-                yield KEEP_ALIVE
+    # Those who follow one job share what is read of it.
+    with deps.feeds.following(job_id) as feed:
+        while not deps.changes.is_stopping:
+            try:
+                events = await feed.read_after(last_sent)
+            except Exception as error:
+                if is_busy(error):
+                    # The client reconnects and names the last event that it received.
+                    return
+                raise
+            for event in events:
+                yield event.message
+                last_sent = event.number
+                if event.is_last:
+                    return
+            if not events:
+                change = await deps.changes.wait(
+                    job_id, _has_events_after(last_sent), seconds=KEEP_ALIVE_SECONDS
+                )
+                if change is None:
+                    yield KEEP_ALIVE
+                else:
+                    feed.expect(change.events)
 
 
 def _has_events_after(number: int) -> Callable[[Change], bool]:
@@ -112,13 +113,3 @@ def _read_change(deps: Resources, job_id: str) -> Change:
     if change is None:
         raise JobNotFound(f"there is no job {job_id!r}", fix="GET /v1/jobs lists them")
     return change
-
-
-def _read_events(deps: Resources, job_id: str, after: int) -> list[Event]:
-    with deps.database.reading() as session:
-        return list_events(session, job_id, after=after, limit=EVENTS_PER_READ)
-
-
-def _format(event: Event) -> bytes:
-    data = event.data | {"created_at": event.created_at}
-    return format_sse_event(id=str(event.number), event=event.kind, data_str=to_json(data).decode())

@@ -12,6 +12,8 @@ from lowloss.errors import (
     InvalidRequest,
     NotReady,
     Problem,
+    RequestTimeout,
+    StorageFull,
     TableInvalid,
     Unauthorized,
     UnknownField,
@@ -26,8 +28,10 @@ EVERYWHERE: tuple[type[Problem], ...] = (
     ForeignPage,
     InvalidRequest,
     UnknownField,
+    RequestTimeout,
     InternalError,
     NotReady,
+    StorageFull,
 )
 """The problems that every route under /v1 may return."""
 
@@ -126,6 +130,11 @@ EXAMPLES: dict[str, tuple[str, str | None, str]] = {
         "Idempotency-Key 'monday' came before with another request",
         "Idempotency-Key",
         "use a new key for a new request",
+    ),
+    "request_timeout": (
+        "the request did not arrive in time",
+        None,
+        "send it without pauses",
     ),
     "body_too_large": (
         "the body is over 1048576 bytes",
@@ -227,6 +236,11 @@ EXAMPLES: dict[str, tuple[str, str | None, str]] = {
         "the server failed to answer",
         None,
         "try again; the server's log has the reason",
+    ),
+    "storage_full": (
+        "the server has no room left to store this",
+        None,
+        "ask its operator to make room",
     ),
     "not_ready": ("the database does not answer", None, "send the request again soon"),
 }

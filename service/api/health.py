@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+
 from fastapi import APIRouter, Response
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -14,9 +17,13 @@ from service.api.resources import Dependencies
 
 router = APIRouter(tags=["operations"])
 
-ALIVE: Responses = {200: {"description": "It is."}}
-READY: Responses = {200: {"description": "It can."}}
-TEXT_FORMAT: Responses = {200: {"description": "The text format."}}
+MIN_FREE_BYTES = 64 * 1024**2
+"""Room without which the server is not ready: it could store neither an upload nor a result."""
+
+PLAIN = {"text/plain": {"schema": {"type": "string"}}}
+ALIVE: Responses = {200: {"description": "It is.", "content": PLAIN}}
+READY: Responses = {200: {"description": "It can.", "content": PLAIN}}
+TEXT_FORMAT: Responses = {200: {"description": "The text format.", "content": PLAIN}}
 
 
 @router.get(
@@ -37,11 +44,24 @@ async def check_alive() -> Response:
     responses=READY | only_problems(InternalError, NotReady),
 )
 def check_ready(deps: Dependencies) -> Response:
-    """Check that the database responds and has the schema of this version."""
+    """Check the database and its schema, and that the data folder has room."""
     if not deps.database.is_ready():
         raise NotReady(
             "the database does not answer, or has another version's schema",
             fix="wait, or start the server with access to the database so that it migrates",
+        )
+    folder = deps.settings.data_dir
+    try:
+        free_bytes = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise NotReady(
+            f"the data folder cannot be used: {error.strerror}", fix="set LOWLOSS_DATA_DIR"
+        ) from error
+    if not os.access(folder, os.W_OK):
+        raise NotReady("the data folder cannot be written", fix="let the server write there")
+    if free_bytes < MIN_FREE_BYTES:
+        raise NotReady(
+            f"the disk of the data folder has {free_bytes / 1e6:.0f} MB left", fix="make room there"
         )
     return Response("ok\n", media_type="text/plain")
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from anyio import to_thread
-from fastapi import APIRouter, Body, Query, Response
+from fastapi import APIRouter, Body, Header, Query, Response
 from pydantic import ValidationError
 
 from lowloss.errors import (
@@ -22,13 +22,21 @@ from lowloss.spec import Continuation, JobSpec, Priority, Spec
 from lowloss.spec.continuation import CONTINUATION_EXAMPLES
 from lowloss.spec.job import JOB_SPEC_EXAMPLES
 from lowloss.validation import problem_from_error
-from service.api.examples import SPEC_PROBLEMS, problems
+from service.api.examples import SPEC_PROBLEMS, Responses, problems
+from service.api.job_memory import make_etag
 from service.api.parameters import Cursor, JobId, Limit
 from service.api.resources import Dependencies, Resources
 from service.api.submissions import IdempotencyKey, enqueue_checked, require_dataset, submit_once
 from service.store.database import Session
 from service.store.datasets import find_dataset
-from service.store.jobs import check_earlier_jobs, get_job, list_jobs, read_changes
+from service.store.jobs import (
+    Change,
+    check_earlier_jobs,
+    get_job,
+    get_job_and_change,
+    list_jobs,
+    read_changes,
+)
 from service.store.queue import cancel_job, pause_job, resume_job, set_priority
 from service.tables.check import check_job
 
@@ -47,6 +55,7 @@ PRIORITY_EXAMPLES: dict[str, Any] = {
 
 
 MAX_WAIT_SECONDS = 60
+NOT_MODIFIED: Responses = {304: {"description": "`If-None-Match` has this version's ETag."}}
 
 
 @router.post(
@@ -55,7 +64,7 @@ MAX_WAIT_SECONDS = 60
     summary="Submit a job",
     responses=problems(InvalidJson, BodyTooLarge, IdempotencyKeyReused, *SPEC_PROBLEMS),
 )
-def submit_job(
+async def submit_job(
     deps: Dependencies,
     response: Response,
     *,
@@ -64,7 +73,9 @@ def submit_job(
 ) -> Job:
     """Check a JobSpec against its dataset and queue it for a worker."""
     request = spec.model_dump_json().encode()
-    return submit_once(deps, response, lambda s: _enqueue(s, deps, spec), key=key, request=request)
+    return await submit_once(
+        deps, response, lambda s: _enqueue(s, deps, spec), key=key, request=request
+    )
 
 
 @router.post(
@@ -75,7 +86,7 @@ def submit_job(
         InvalidJson, BodyTooLarge, IdempotencyKeyReused, JobNotFound, StateConflict, *SPEC_PROBLEMS
     ),
 )
-def continue_job(
+async def continue_job(
     deps: Dependencies,
     response: Response,
     job_id: JobId,
@@ -103,7 +114,7 @@ def continue_job(
         return _enqueue(session, deps, child)
 
     request = job_id.encode() + changes.model_dump_json(exclude_unset=True).encode()
-    return submit_once(deps, response, enqueue_child, key=key, request=request)
+    return await submit_once(deps, response, enqueue_child, key=key, request=request)
 
 
 def _check_parent(parent: Job) -> None:
@@ -149,7 +160,12 @@ def list_all_jobs(
         return list_jobs(session, state=state, kind=kind, cursor=cursor, limit=limit)
 
 
-@router.get("/v1/jobs/{job_id}", summary="Read a job", responses=problems(JobNotFound))
+@router.get(
+    "/v1/jobs/{job_id}",
+    summary="Read a job",
+    response_model=Job,
+    responses=NOT_MODIFIED | problems(JobNotFound),
+)
 async def read_job(
     deps: Dependencies,
     job_id: JobId,
@@ -164,15 +180,33 @@ async def read_job(
             examples=[30],
         ),
     ] = 0,
-) -> Job:
+    etag: Annotated[
+        str | None,
+        Header(
+            alias="If-None-Match",
+            description="The ETag of an earlier response: 304 as long as nothing happened since.",
+            examples=['W/"3.17"'],
+        ),
+    ] = None,
+) -> Response:
     """Return one job: its state, progress and best trial.
 
     With `wait` the response comes when the state or the best trial has changed since the request,
-    or at once for a job that has ended.
+    or at once for a job that has ended. The ETag of a job that is not queued changes with each of
+    its events, and not with its seconds.
     """
     if wait:
         await _await_change(deps, job_id, seconds=wait)
-    return await to_thread.run_sync(_read, deps, job_id)
+    change = deps.changes.recall(job_id)
+    if change is not None and not change.is_queued and etag == make_etag(change):
+        return Response(status_code=304, headers={"ETag": etag})
+    answer = None if change is None else deps.job_memory.find(job_id, change)
+    if answer is None:
+        answer = deps.job_memory.store(job_id, *await to_thread.run_sync(_read, deps, job_id))
+    headers = {} if answer.change.is_queued else {"ETag": answer.etag}
+    if headers and etag == answer.etag:
+        return Response(status_code=304, headers=headers)
+    return Response(answer.body, headers=headers, media_type="application/json")
 
 
 async def _await_change(deps: Resources, job_id: str, *, seconds: float) -> None:
@@ -186,9 +220,10 @@ async def _await_change(deps: Resources, job_id: str, *, seconds: float) -> None
         await deps.changes.wait(job_id, lambda change: change.version != version, seconds=seconds)
 
 
-def _read(deps: Resources, job_id: str) -> Job:
+def _read(deps: Resources, job_id: str) -> tuple[Change, bytes]:
     with deps.database.reading() as session:
-        return get_job(session, job_id)
+        job, change = get_job_and_change(session, job_id)
+    return change, job.model_dump_json().encode()
 
 
 @router.post(
@@ -197,9 +232,9 @@ def _read(deps: Resources, job_id: str) -> Job:
     summary="Cancel a job",
     responses=problems(JobNotFound, StateConflict),
 )
-def cancel(deps: Dependencies, job_id: JobId) -> Job:
+async def cancel(deps: Dependencies, job_id: JobId) -> Job:
     """End a job; its best trial so far is still exported, or its diagnosis so far."""
-    return _change(deps, job_id, cancel_job)
+    return await _change(deps, job_id, cancel_job)
 
 
 @router.post(
@@ -208,9 +243,9 @@ def cancel(deps: Dependencies, job_id: JobId) -> Job:
     summary="Pause a job",
     responses=problems(JobNotFound, StateConflict),
 )
-def pause(deps: Dependencies, job_id: JobId) -> Job:
+async def pause(deps: Dependencies, job_id: JobId) -> Job:
     """Pause a job; its finished trials stay."""
-    return _change(deps, job_id, pause_job)
+    return await _change(deps, job_id, pause_job)
 
 
 @router.post(
@@ -219,9 +254,9 @@ def pause(deps: Dependencies, job_id: JobId) -> Job:
     summary="Resume a job",
     responses=problems(JobNotFound, StateConflict),
 )
-def resume(deps: Dependencies, job_id: JobId) -> Job:
+async def resume(deps: Dependencies, job_id: JobId) -> Job:
     """Queue a paused job again."""
-    return _change(deps, job_id, resume_job)
+    return await _change(deps, job_id, resume_job)
 
 
 @router.post(
@@ -229,18 +264,21 @@ def resume(deps: Dependencies, job_id: JobId) -> Job:
     summary="Make a job more or less urgent",
     responses=problems(JobNotFound, StateConflict, InvalidJson, BodyTooLarge),
 )
-def change_priority(
+async def change_priority(
     deps: Dependencies,
     job_id: JobId,
     new: Annotated[NewPriority, Body(openapi_examples=PRIORITY_EXAMPLES)],
 ) -> Job:
     """Change the priority of a queued or paused job: workers take the highest first."""
-    return _change(deps, job_id, lambda s, id_: set_priority(s, id_, new.priority))
+    return await _change(deps, job_id, lambda s, id_: set_priority(s, id_, new.priority))
 
 
-def _change(deps: Resources, job_id: str, change: Callable[[Session, str], None]) -> Job:
-    with deps.database.transaction() as session:
-        change(session, job_id)
-        job = get_job(session, job_id)
+async def _change(deps: Resources, job_id: str, change: Callable[[Session, str], None]) -> Job:
+    def write() -> Job:
+        with deps.database.transaction() as session:
+            change(session, job_id)
+            return get_job(session, job_id)
+
+    job = await deps.write(write)
     deps.changes.nudge()
     return job

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ from lowloss.errors import (
     InvalidRequest,
     JobNotFound,
     LimitExceeded,
+    NotReady,
     RowsInvalid,
     TableTooLarge,
 )
@@ -26,8 +28,9 @@ from lowloss.inference.signature import Signature
 from lowloss.results import Dataset, Predictions
 from lowloss.tables.options import ParseOptions
 from lowloss.validation import validate
-from service.api.bodies import spool_body
+from service.api.bodies import is_file_of_rows, spool_body
 from service.api.examples import TABLE_PROBLEMS, problems
+from service.api.json_bodies import read_json_body
 from service.api.options import parse_options
 from service.api.parameters import JobId
 from service.api.resources import Dependencies, Resources
@@ -65,9 +68,9 @@ ROW_EXAMPLES: dict[str, Any] = {
     },
 }
 
+MAX_WAITING = 64
+"""Requests whose bodies wait in memory for their turn; further ones are told to come again."""
 FILE_OF_ROWS = {"csv": {"summary": "The file itself", "value": "area,city\n84.5,Oslo\n51,\n"}}
-FILES = ("text/csv", "text/tab-separated-values", "application/octet-stream")
-"""The media types of rows that come as the file itself."""
 BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -111,18 +114,23 @@ async def predict(
     columns that the model does not use. A table's file as `text/csv` is read by the options of the
     job's dataset, or by those of the query.
     """
-    if request.headers.get("content-type", "").startswith(FILES):
+    if is_file_of_rows(request.headers):
         async with spool_body(request, deps.settings.data_dir) as upload:
-            return await to_thread.run_sync(
-                _predict_file, deps, job_id, upload.path, options, limiter=deps.parsers
-            )
-    body = await request.body()
+            predict_file = partial(_predict_file, deps, job_id, upload.path, options)
+            return await deps.parsers.run(request, predict_file)
+    if deps.predictors.statistics().tasks_waiting >= MAX_WAITING:
+        raise NotReady("too many predictions wait already", fix="send the request again soon")
+    limits = deps.settings.limits
+    # Twice as many as can be right: a few too many rows are told their number.
+    maximum = 2 * max(limits.max_predict_rows, limits.max_columns)
+    body = await read_json_body(request.stream(), max_containers=maximum, max_values=maximum)
     # Parsing in the thread, too: a large body must not block the event loop.
     return await to_thread.run_sync(_predict, deps, job_id, body, limiter=deps.predictors)
 
 
 def _predict(deps: Resources, job_id: str, body: bytes) -> Response:
-    rows_to_predict = _parse(body)
+    with deps.json_lock:
+        rows_to_predict = _parse(body)
     _check_count(rows_to_predict, max_rows=deps.settings.limits.max_predict_rows)
     with deps.database.reading() as session:
         artifact = get_served_model(session, job_id)
@@ -147,7 +155,7 @@ def _predict_file(deps: Resources, job_id: str, path: Path, options: ParseOption
             limits=settings.limits.model_copy(
                 update={"max_rows": settings.limits.max_predict_rows}
             ),
-            bounds=Bounds(settings.parse_memory_bytes, settings.parse_seconds),
+            bounds=Bounds(settings.parser_bytes, settings.parse_seconds),
         )
     except TableTooLarge as problem:
         raise LimitExceeded(
@@ -166,7 +174,8 @@ def _default_options(dataset: Dataset) -> dict[str, Any]:
 
 def _parse(body: bytes) -> RowsToPredict:
     try:
-        content = from_json(body)
+        # Texts that repeat are not shared: looking for them takes most of the time.
+        content = from_json(body, cache_strings="none")
     except ValueError as error:
         raise InvalidJson(f"the body is not JSON: {error}", fix="send JSON in UTF-8") from error
     rows_to_predict = validate(RowsToPredict, content)

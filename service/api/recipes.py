@@ -6,7 +6,6 @@ import json
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request
 
 from lowloss.errors import BodyTooLarge, RecipeUnreadable, RecipeUnsupported
@@ -99,7 +98,7 @@ async def read_recipe_of_model(
     """
     async with spool_body(request, deps.settings.data_dir) as upload:
         read = partial(_read, upload, fit)
-        return await to_thread.run_sync(read, limiter=deps.parsers)
+        return await deps.parsers.run(request, read)
 
 
 def _read(upload: Upload, fit: dict[str, Any]) -> ReadRecipe:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from threading import Lock
+from typing import Annotated, TypeVar
 
-from anyio import CapacityLimiter
+from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 
 from service.api.changes import Changes
+from service.api.feeds import EventFeeds
+from service.api.job_memory import JobMemory
+from service.api.places import Places
 from service.predict.cache import ModelCache
 from service.settings import Settings
 from service.store.database import Database
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -19,14 +26,25 @@ class Resources:
     """The settings, the database, the change poller and the loaded models.
 
     `parsers` and `predictors` bound how many uploads are parsed and requests predicted at once.
+    `writers` bounds how many transactions that write are open at once: on SQLite one of them writes
+    and the others wait, which shall take neither the threads nor the connections of readers.
+    `json_lock` is for parsing rows, which stops all other threads: one at a time, they have turns.
     """
 
     settings: Settings
     database: Database
     changes: Changes
-    parsers: CapacityLimiter
+    job_memory: JobMemory
+    feeds: EventFeeds
+    parsers: Places
     models: ModelCache
     predictors: CapacityLimiter
+    writers: CapacityLimiter
+    json_lock: Lock
+
+    async def write(self, transact: Callable[[], T]) -> T:
+        """Call a function that writes in one of the writers' threads."""
+        return await to_thread.run_sync(transact, limiter=self.writers)
 
 
 async def find_resources(request: Request) -> Resources:

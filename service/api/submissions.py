@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 from fastapi import Header, Response
@@ -29,7 +30,7 @@ IdempotencyKey = Annotated[
 ]
 
 
-def submit_once(
+async def submit_once(
     deps: Resources,
     response: Response,
     enqueue: Callable[[Session], Job],
@@ -49,7 +50,7 @@ def submit_once(
             return job
 
     # Of two requests with one key, the later one conflicts, and then finds the first response.
-    job = retry_on_conflict(submit)
+    job = await deps.write(partial(retry_on_conflict, submit))
     response.headers["Location"] = job.links.self
     return job
 

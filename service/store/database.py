@@ -5,6 +5,7 @@ This is the only module that distinguishes dialects.
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,6 +51,7 @@ __all__ = [
     "alembic_config",
     "insert_if_absent",
     "is_busy",
+    "is_out_of_space",
     "retry_on_conflict",
     "utc_now",
 ]
@@ -57,6 +59,7 @@ __all__ = [
 T = TypeVar("T")
 
 BUSY_TIMEOUT_MS = 5_000
+POSTGRES_DISK_FULL = "53100"
 MIGRATION_LOCK = 0x10_7105_5
 """The key of the PostgreSQL advisory lock that lets one process at a time migrate."""
 
@@ -140,7 +143,12 @@ class Database:
             yield session
 
     def migrate(self) -> None:
-        """Bring the schema up to date; safe when several processes start at once."""
+        """Bring the schema up to date; safe when several processes start at once.
+
+        Where it is, no lock is taken: on SQLite submits would wait for a worker that starts.
+        """
+        if self.is_ready():
+            return
         with self.engine.execution_options(rebuilds_tables=True).begin() as connection:
             if not self.is_sqlite:
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
@@ -191,6 +199,16 @@ def is_busy(error: BaseException) -> bool:
     # SQLite uses the same class for a missing table, which waiting does not repair.
     is_operational = isinstance(error, OperationalError) and "no such" not in str(error)
     return is_operational or isinstance(error, PoolTimeout)
+
+
+def is_out_of_space(error: BaseException) -> bool:
+    """Return whether an error means that the disk of a file or of the database is full."""
+    if isinstance(error, OSError):
+        return error.errno in {errno.ENOSPC, errno.EDQUOT}
+    if not isinstance(error, DBAPIError):
+        return False
+    is_full = getattr(error.orig, "sqlstate", None) == POSTGRES_DISK_FULL
+    return is_full or "database or disk is full" in str(error.orig)
 
 
 def retry_on_conflict(write: Callable[[], T]) -> T:

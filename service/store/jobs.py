@@ -68,19 +68,28 @@ class EarlierJob:
 
 @dataclass(frozen=True)
 class Change:
-    """Two numbers of a job that rise: with its state or best trial, and with its events."""
+    """Two numbers of a job that rise: with its state or best trial, and with its events.
+
+    The position of a queued job depends on others: it changes without them.
+    """
 
     version: int
     events: int
     is_finished: bool
+    is_queued: bool = False
 
 
 def get_job(session: Session, job_id: str) -> Job:
     """Return a job with its progress and best trial; raise JobNotFound."""
+    return get_job_and_change(session, job_id)[0]
+
+
+def get_job_and_change(session: Session, job_id: str) -> tuple[Job, Change]:
+    """Return a job, and which of its changes was the last; raise JobNotFound."""
     row = session.execute(_build_query().where(JobRow.id == job_id)).one_or_none()
     if row is None:
         raise JobNotFound(f"there is no job {job_id!r}", fix="GET /v1/jobs lists them")
-    return _make_jobs(session, [row])[job_id]
+    return _make_jobs(session, [row])[job_id], _make_change(row.JobRow)
 
 
 def list_jobs(
@@ -115,9 +124,12 @@ def read_changes(session: Session, job_ids: Collection[str]) -> dict[str, Change
     rows = session.execute(
         select(JobRow.id, JobRow.version, JobRow.events, JobRow.state).where(JobRow.id.in_(job_ids))
     )
-    return {
-        row.id: Change(row.version, row.events, JobState(row.state).is_finished) for row in rows
-    }
+    return {row.id: _make_change(row) for row in rows}
+
+
+def _make_change(row: Any) -> Change:
+    is_finished, is_queued = JobState(row.state).is_finished, row.state == JobState.queued
+    return Change(row.version, row.events, is_finished, is_queued)
 
 
 def list_earlier_jobs(session: Session, job_ids: Sequence[str]) -> tuple[EarlierJob, ...]:

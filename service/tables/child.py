@@ -15,6 +15,7 @@ from lowloss.tables.limits import TableLimits
 from lowloss.tables.options import ALLOWED, ParseOptions
 from lowloss.tables.read import read_table
 from service.settings import Limits
+from service.tables.child_bounds import ChildBounds
 from service.tables.profile import describe_columns
 
 
@@ -70,6 +71,7 @@ if __name__ == "__main__":
     # In so short a process it takes longer to look for garbage than it saves.
     gc.disable()
     request = json.load(sys.stdin)
+    ChildBounds(**request.pop("bounds")).enter()
     result = (read_rows if "earlier" in request else profile_upload)(request)
     # At once: `json.dump` encodes in Python.
     sys.stdout.write(json.dumps(result))

@@ -6,10 +6,14 @@ A few bytes can unpack to gigabytes, and a parser of native code can crash: the 
 from __future__ import annotations
 
 import json
+import logging
+import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +32,10 @@ from service.tables.useless import warn_of_useless
 COMMAND = (sys.executable, "-m", "service.tables.child")
 COLUMNS = TypeAdapter(tuple[Column, ...])
 WATCH_SECONDS = 0.02
+FILE_SHARE = 2
+"""How often the file itself may be in the address space of its parser, beside the memory."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -97,15 +105,43 @@ def parse_rows(
 
 
 def _read_in_child(request: dict[str, Any], bounds: Bounds) -> dict[str, Any]:
-    process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    with process:
-        try:
-            result = _run_child(process, json.dumps(request).encode(), bounds)
-        finally:
-            process.kill()
+    with _parent_pipe() as read_end:
+        file_bytes = Path(request["path"]).stat().st_size
+        child_bounds = {
+            # The watch below is stricter and has better words, but may be too slow.
+            "memory_bytes": bounds.memory_bytes + FILE_SHARE * file_bytes,
+            "seconds": bounds.seconds,
+            "parent_pipe": read_end,
+        }
+        process = subprocess.Popen(
+            COMMAND,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=(read_end,),
+            # Tokens and the database are not for those who read what strangers wrote.
+            env={name: text for name, text in os.environ.items() if not name.startswith("LOWLOSS")},
+        )
+        with process:
+            try:
+                content = json.dumps(request | {"bounds": child_bounds}).encode()
+                result = _run_child(process, content, bounds)
+            finally:
+                process.kill()
     if "problem" in result:
         raise problem_from_document(result["problem"])
     return result
+
+
+@contextmanager
+def _parent_pipe() -> Iterator[int]:
+    """Open a pipe that ends with this process; a child reads from it until then."""
+    read_end, write_end = os.pipe()
+    try:
+        yield read_end
+    finally:
+        os.close(read_end)
+        os.close(write_end)
 
 
 def _run_child(process: subprocess.Popen[bytes], request: bytes, bounds: Bounds) -> dict[str, Any]:
@@ -114,27 +150,45 @@ def _run_child(process: subprocess.Popen[bytes], request: bytes, bounds: Bounds)
     unsent_input: bytes | None = request
     while True:
         try:
-            output, _ = process.communicate(unsent_input, timeout=WATCH_SECONDS)
+            output, errors = process.communicate(unsent_input, timeout=WATCH_SECONDS)
             break
         except subprocess.TimeoutExpired:
             unsent_input = None
         if _measure_memory(process.pid) > bounds.memory_bytes:
-            raise TableTooLarge(
-                f"the table unfolds to over {bounds.memory_bytes / 1e6:,.0f} MB in memory",
-                fix="upload fewer rows or columns, or ask the server's operator to raise "
-                "LOWLOSS_PARSE_MEMORY_BYTES",
-            )
+            raise _too_much_memory(bounds)
         if time.monotonic() > deadline:
-            raise TableTooLarge(
-                f"the table took over {bounds.seconds:.0f} s to parse",
-                fix="upload fewer rows or columns, or as Parquet",
-            )
+            raise _too_much_time(bounds)
+    if process.returncode == -signal.SIGXCPU:
+        raise _too_much_time(bounds)
     if process.returncode != 0:
+        # Rust ends the process where an allocation fails.
+        if b"memory allocation of" in errors:
+            raise _too_much_memory(bounds)
+        logger.warning(
+            "a parser ended with %s: %s",
+            process.returncode,
+            errors[-2000:].decode(errors="replace"),
+        )
         raise TableUnreadable(
             "the table crashed its parser", fix="check the file, or write it in another format"
         )
     result: dict[str, Any] = json.loads(output)
     return result
+
+
+def _too_much_memory(bounds: Bounds) -> TableTooLarge:
+    return TableTooLarge(
+        f"the table unfolds to over {bounds.memory_bytes / 1e6:,.0f} MB in memory",
+        fix="upload fewer rows or columns, or ask the server's operator to raise "
+        "LOWLOSS_PARSE_MEMORY_BYTES",
+    )
+
+
+def _too_much_time(bounds: Bounds) -> TableTooLarge:
+    return TableTooLarge(
+        f"the table took over {bounds.seconds:.0f} s to parse",
+        fix="upload fewer rows or columns, or as Parquet",
+    )
 
 
 def _measure_memory(pid: int) -> int:

@@ -18,7 +18,7 @@ from lowloss.spec.activations import ACTIVATIONS
 from lowloss.spec.initializers import INITIALIZERS
 from lowloss.spec.optimizers import OPTIMIZERS
 from service.app import create_app
-from service.settings import Limits, Settings
+from service.settings import ConnectionLimits, Limits, Settings
 from worker.diagnosis import thresholds
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -43,8 +43,8 @@ def test_every_problem_code_is_in_the_page_of_errors() -> None:
 
 def variables(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str]]:
     for name, field in model.model_fields.items():
-        if field.annotation is Limits:
-            yield from variables(Limits, f"{prefix}LIMITS__")
+        if field.annotation in (ConnectionLimits, Limits):
+            yield from variables(field.annotation, f"{prefix}{name.upper()}__")
             continue
         default = "" if field.default in (None, "", ()) else str(field.default)
         yield f"{prefix}{name.upper()}", default, str(field.description)
@@ -138,3 +138,15 @@ def test_the_api_page_names_everything_that_a_recipe_may_name(name: str) -> None
     recipe = page[page.index("| field of `recipe` | takes |") :]
 
     assert f"`{name}`" in recipe
+
+
+def test_every_promise_of_reliability_is_held_by_tests_that_exist() -> None:
+    tests = {path.name: path.read_text() for path in (DOCS.parent / "tests").rglob("test_*.py")}
+
+    for _, cell in (row for row in rows("reliability.md") if row != ["promise", "test"]):
+        named = re.findall(r"`(?:…|(test_\w+\.py))::(test_\w+)`", cell)
+        assert named, cell
+        file = ""
+        for new_file, name in named:
+            file = new_file or file
+            assert f"def {name}(" in tests[file], f"{file}::{name}"

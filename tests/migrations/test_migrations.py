@@ -121,3 +121,16 @@ def test_insights_of_before_are_read_under_their_new_name(database: Database) ->
         insights = get_job(session, job_id).outcome.insights
     assert insights is not None
     assert insights.trials_to_near_best == 7
+
+
+def test_process_that_starts_over_the_newest_schema_waits_for_no_writer(
+    sqlite_database: Database,
+) -> None:
+    starting = Database(sqlite_database.url.render_as_string())
+
+    with sqlite_database.transaction():
+        # With the lock it would raise NotReady after the busy timeout.
+        starting.prepare()
+
+    assert starting.is_ready()
+    starting.close()

@@ -26,6 +26,8 @@ COMMAND = (sys.executable, "-m", "worker.jobs.main")
 END_SECONDS = 5.0
 """How long a child may take to end by itself once its pipe is closed."""
 
+TOKENS = frozenset({"LOWLOSS_TOKEN", "LOWLOSS_TOKENS"})
+
 
 @dataclass
 class Child:
@@ -46,8 +48,10 @@ class Child:
     def start(cls, command: Sequence[str] = COMMAND) -> Self:
         """Start a child; it says that it is ready once TensorFlow is imported."""
         folder = Path(tempfile.mkdtemp(prefix="lowloss-"))
+        # It needs the database, and no token of the server.
+        env = {name: text for name, text in os.environ.items() if name not in TOKENS}
         process = subprocess.Popen(
-            [*command, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [*command, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env
         )
         return cls(process, folder)
 

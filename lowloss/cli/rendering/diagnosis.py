@@ -12,7 +12,13 @@ from rich.text import Text
 
 from lowloss.cli.rendering.results import format_duration, format_number
 from lowloss.results import Diagnosis, Effect, Evidence, EvidenceState, Finding, Severity
-from lowloss.wording import counted, describe_missing_loss, describe_score, list_first
+from lowloss.wording import (
+    counted,
+    describe_missing_loss,
+    describe_score,
+    list_first,
+    make_printable,
+)
 
 LABEL = 22
 INDENT = 3
@@ -158,7 +164,7 @@ def _describe_basis(diagnosis: Diagnosis) -> str:
 def _show_code(code: str, out: Console) -> None:
     """Print lines unwrapped, however long, so that they can be copied."""
     for line in code.splitlines():
-        out.print(Text(" " * 2 * INDENT + _make_printable(line)), soft_wrap=True)
+        out.print(Text(" " * 2 * INDENT + make_printable(line)), soft_wrap=True)
 
 
 def _print_wrapped(
@@ -166,7 +172,7 @@ def _print_wrapped(
 ) -> None:
     """Print text in lines that fit, without control characters for the terminal."""
     lines = textwrap.wrap(
-        _make_printable(text),
+        make_printable(text),
         max(out.width, MIN_WIDTH),
         initial_indent=" " * indent,
         subsequent_indent=" " * (indent + hanging),
@@ -174,11 +180,6 @@ def _print_wrapped(
     )
     for line in lines:
         out.print(Text(line, style=style), soft_wrap=True)
-
-
-def _make_printable(text: str) -> str:
-    """Replace line ends and control characters by spaces."""
-    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _format_code(code: str) -> str:

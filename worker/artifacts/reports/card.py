@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lowloss.results import Column, ColumnKind
 from lowloss.spec import Task
-from lowloss.wording import clipped, counted
+from lowloss.wording import clipped, counted, make_printable
 from worker.artifacts.reports.columns import MAX_COLUMNS, spread
 from worker.artifacts.reports.comparison import contenders, describe_rows, metrics_shown, verdict
 from worker.artifacts.reports.diagnosis import harmful_findings
@@ -46,8 +46,11 @@ def write_card(path: Path, facts: Facts) -> None:
 
 
 def escaped(text: str) -> str:
-    """Escape text so that Markdown shows it as it is, in a table, too; line ends become spaces."""
-    return MARKS.sub(r"\\\1", " ".join(text.split()))
+    """Escape text so that Markdown shows it as it is, in a table, too.
+
+    Line ends and control characters become spaces.
+    """
+    return MARKS.sub(r"\\\1", " ".join(make_printable(text).split()))
 
 
 def _quote_name(text: str) -> str:

@@ -41,9 +41,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     stream = options.output.open("w", encoding="utf-8", newline="") if options.output else None
     with stream or nullcontext(sys.stdout) as target:
         writer = csv.writer(target, lineterminator="\n")
-        writer.writerow(["prediction", *(f"probability[{label}]" for label in labels)])
+        writer.writerow(["prediction", *(f"probability[{printable(label)}]" for label in labels)])
         for output in outputs:
-            writer.writerow([*([labels[int(output.argmax())]] if labels else []), *output])
+            prediction = [plain_cell(labels[int(output.argmax())])] if labels else []
+            writer.writerow([*prediction, *output])
+
+
+def printable(text: str) -> str:
+    """Replace control characters, which a terminal may obey, by spaces."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def plain_cell(text: str) -> str:
+    """Return a cell that a spreadsheet shows as it is: a quote comes before what is a formula."""
+    text = printable(text)
+    try:
+        float(text)
+    except ValueError:
+        return f"'{text}" if text[:1] in tuple("=+-@") else text
+    return text
 
 
 def convert(row: dict[str, Any], column: dict[str, Any]) -> float | str:

@@ -113,7 +113,10 @@ def _request(facts: Facts) -> str:
         for model_input in inputs
     }
     # In single quotes a shell takes all but the quote as it is.
-    body = json.dumps({"rows": [row]}, ensure_ascii=False).replace("'", "'\\''")
+    text = json.dumps({"rows": [row]}, ensure_ascii=False)
+    # JSON leaves some control characters as they are: those beyond ASCII.
+    text = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+    body = text.replace("'", "'\\''")
     return (
         f'curl -X POST "$LOWLOSS_URL/v1/jobs/{facts.job.id}/predict" \\\n'
         f"     -H 'Content-Type: application/json' -d '{body}'"

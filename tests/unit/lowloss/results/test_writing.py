@@ -31,3 +31,18 @@ def test_labels_are_written_with_their_probabilities() -> None:
     )
 
     assert file.getvalue() == 'prediction,probability[no],"probability[a,b]"\nno,0.75,0.25\n,,\n'
+
+
+def test_labels_are_neither_formulas_nor_escapes_of_a_terminal() -> None:
+    file = io.StringIO()
+    labels = ("=1+1", "-2.5", "a\x1b[2Jb")
+    probabilities = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+
+    write_predictions(
+        answers(Task.multiclass, labels=labels, predictions=labels, probabilities=probabilities),
+        file,
+    )
+
+    header, *lines = file.getvalue().splitlines()
+    assert header == "prediction,probability[=1+1],probability[-2.5],probability[a [2Jb]"
+    assert [line.partition(",")[0] for line in lines] == ["'=1+1", "-2.5", "a [2Jb"]

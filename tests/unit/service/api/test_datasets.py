@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
-import os
 import time
 import zipfile
 from pathlib import Path
@@ -18,7 +17,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from lowloss.results import JobState
-from service.api.bodies import LEFTOVER_SECONDS, PREFIX
+from service.api import bodies
+from service.api.bodies import PREFIX, open_temporary
 from service.settings import Settings
 from service.store.database import Database
 from tests.builders.live_server import a_csv, count_rows, upload
@@ -201,16 +201,26 @@ def test_arrow_file_is_profiled(client: TestClient, tmp_path: Path) -> None:
 
 
 def test_start_reaps_what_a_killed_server_left(app: FastAPI, settings: Settings) -> None:
-    old, young = (settings.data_dir / f"{PREFIX}{name}" for name in ("old", "young"))
-    old.touch()
-    young.touch()
-    long_ago = time.time() - LEFTOVER_SECONDS - 60
-    os.utime(old, (long_ago, long_ago))
+    (settings.data_dir / f"{PREFIX}left").touch()
+
+    with open_temporary(settings.data_dir) as in_use, TestClient(app, URL):
+        paths = set(settings.data_dir.glob(f"{PREFIX}*"))
+
+    assert paths == {Path(in_use.name)}
+
+
+def test_leftovers_are_reaped_every_hour(
+    app: FastAPI, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "REAP_SECONDS", 0.05)
 
     with TestClient(app, URL):
-        found = set(settings.data_dir.glob(f"{PREFIX}*"))
-
-    assert found == {young}
+        left = settings.data_dir / f"{PREFIX}left"
+        left.touch()
+        deadline = time.monotonic() + 20
+        while left.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
 
 
 def _npz(**arrays: Any) -> bytes:

@@ -15,6 +15,7 @@ from lowloss.spec import DiagnosisSpec, JobSpec
 from lowloss.spec.diagnosis import DIAGNOSIS_SPEC_EXAMPLES
 from lowloss.spec.job import JOB_SPEC_EXAMPLES
 from service.api.examples import EXAMPLES, ProblemDocument
+from worker.artifacts.export import MEDIA_TYPES
 
 UNDECLARED = {"route_not_found", "method_not_allowed"}
 """Problems of the addresses that there are not."""
@@ -158,3 +159,57 @@ def test_routes_are_those_of_the_contract(document: dict[str, Any]) -> None:
         "GET /readyz",
         "GET /metrics",
     }
+
+
+def _schemas(part: Any) -> Iterator[dict[str, Any]]:
+    """Every object of the document, but for examples: they are values, not schemas."""
+    if isinstance(part, dict):
+        yield part
+        for name, inner in part.items():
+            if name not in {"example", "examples", "default", "properties"}:
+                yield from _schemas(inner)
+        yield from _schemas(list(part.get("properties", {}).values()))
+    elif isinstance(part, list):
+        for inner in part:
+            yield from _schemas(inner)
+
+
+OF_PYDANTIC = {"ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length", "allow_inf_nan"}
+
+
+def test_bounds_are_in_the_words_of_json_schema(document: dict[str, Any]) -> None:
+    schemas = list(_schemas(document))
+
+    assert [schema for schema in schemas if OF_PYDANTIC & set(schema)] == []
+    assert sum("minimum" in schema or "exclusiveMinimum" in schema for schema in schemas) > 50
+
+
+def test_component_names_are_words_and_every_reference_leads_to_one(
+    document: dict[str, Any],
+) -> None:
+    names = set(document["components"]["schemas"])
+    references = {schema["$ref"] for schema in _schemas(document) if "$ref" in schema}
+
+    assert [name for name in names if not name.isalnum()] == []
+    assert references <= {f"#/components/schemas/{name}" for name in names}
+    assert {"RateChoice", "OptionalRateChoice", "JobPage"} <= names
+
+
+def test_every_response_with_a_body_names_its_content_type(document: dict[str, Any]) -> None:
+    without = {
+        (name, status)
+        for name, operation in _operations(document)
+        for status, response in operation["responses"].items()
+        if not response.get("content")
+    }
+
+    assert {status for _, status in without} == {"204", "304"}
+
+
+def test_media_types_of_artifacts_are_those_that_workers_store(document: dict[str, Any]) -> None:
+    path = "/v1/jobs/{job_id}/artifacts/{name}"
+    described = document["paths"][path]["get"]["responses"]["200"]["content"]
+
+    stored = {media_type.partition(";")[0] for media_type in MEDIA_TYPES.values()}
+
+    assert set(described) == stored

@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 from lowloss.results import JobState
 from service.api import changes as changes_module
 from service.api import events as events_module
+from service.api import feeds as feeds_module
 from service.api.changes import Changes
 from service.store.database import Database
 from service.store.jobs import Change
@@ -278,7 +279,7 @@ def test_stream_that_was_seen_to_its_end_tells_a_browser_not_to_come_back(
 def test_stream_is_longer_than_one_read_of_it(
     client: TestClient, store: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events_module, "EVENTS_PER_READ", 2)
+    monkeypatch.setattr(feeds_module, "EVENTS_PER_READ", 2)
     job_id = a_job(store, state=JobState.succeeded)
 
     answer = client.get(f"/v1/jobs/{job_id}/events")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import polars as pl
 import psutil
 import pytest
 
-from lowloss.errors import InvalidRequest, TableRagged, TableTooLarge, TableUnreadable
+from lowloss.errors import InvalidRequest, TableInvalid, TableRagged, TableTooLarge, TableUnreadable
 from lowloss.results import TableFormat
 from lowloss.tables.options import ParseOptions
 from service.settings import Limits
@@ -93,3 +95,81 @@ def test_server_process_never_imports_polars_or_tensorflow() -> None:
     ).stdout
 
     assert printed.strip() == "[]"
+
+
+def test_parser_that_outruns_the_watch_is_stopped_by_its_own_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = 20_000_000
+    columns = {f"c{i}": pl.repeat(1.5, rows, eager=True) for i in range(8)}
+    pl.DataFrame(columns).write_parquet(tmp_path / "t.parquet", compression="zstd")
+    monkeypatch.setattr(parse, "_measure_memory", lambda pid: 0)
+
+    with pytest.raises(TableTooLarge, match="memory"):
+        parse_file(tmp_path / "t.parquet", Bounds(memory_bytes=400 * 2**20, seconds=60))
+
+
+def test_parser_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    # Opening it for reading waits until somebody writes, and nobody does.
+    os.mkfifo(tmp_path / "t.csv")
+    code = (
+        "from pathlib import Path; from tests.unit.service.tables.test_parse import parse_file;"
+        f"parse_file(Path({str(tmp_path / 't.csv')!r}))"
+    )
+
+    with subprocess.Popen([sys.executable, "-c", code], env=os.environ) as parent:
+        parser = _await_child(psutil.Process(parent.pid))
+        parent.kill()
+
+    # Nobody of ours waits for it any more: it may stay as a zombie where process 1 does not either.
+    gone = {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
+    deadline = time.monotonic() + 30
+    while parser.is_running() and parser.status() not in gone:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _await_child(process: psutil.Process) -> psutil.Process:
+    deadline = time.monotonic() + 60
+    while not (children := process.children()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    child: psutil.Process = children[0]
+    # Its own watch begins when it has read its request.
+    while child.num_threads() < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return child
+
+
+def test_bounds_of_a_parser_are_those_of_its_process() -> None:
+    code = (
+        "import os, resource; from service.tables.child_bounds import ChildBounds;"
+        "ChildBounds(memory_bytes=2**30, seconds=7.5, parent_pipe=os.pipe()[0]).enter();"
+        "kinds = resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_CORE;"
+        "print(*[resource.getrlimit(kind)[0] for kind in kinds])"
+    )
+
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+
+    address_space, processor_seconds, core = map(int, printed.split())
+    assert 2**30 < address_space < 2**31
+    assert processor_seconds == 8 * len(os.sched_getaffinity(0)) + 1
+    assert core == 0
+
+
+def test_parser_has_no_settings_of_the_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+    code = (
+        "import json, os, sys; sys.stdin.read();"
+        "names = [name for name in os.environ if name.startswith('LOWLOSS')];"
+        "print(json.dumps({'problem': {'code': 'table_invalid', 'detail': f'has {names}'}}))"
+    )
+    monkeypatch.setattr(parse, "COMMAND", (sys.executable, "-c", code))
+    monkeypatch.setenv("LOWLOSS_TOKENS", "secret")
+    monkeypatch.setenv("LOWLOSS_DATABASE_URL", "postgresql://user:secret@host/db")
+
+    with pytest.raises(TableInvalid, match=r"has \[\]"):
+        parse_file(tmp_path / "t.csv")

@@ -136,3 +136,20 @@ def test_card_tells_of_the_search(tmp_path: Path) -> None:
         "The search took 12 trials, 300 epochs and 1 min 30 s of processor time. "
         "What mattered most: learning rate (62 %), L2 (20 %), width (10 %)." in text
     )
+
+
+def test_card_has_no_control_characters(tmp_path: Path) -> None:
+    name = "\x1b[31m=HYPERLINK(1)\x07\x9b2J"
+    facts = some_facts(
+        Task.binary,
+        target=name,
+        labels=(name, "b" + name),
+        columns=(a_number(name + "1"), a_category(name + "2", [name, "x"])),
+        outcome={"excluded": (ExcludedColumn(column=name, reason=name),)},
+    )
+
+    text = written(tmp_path, facts)
+
+    assert [character for character in text if not character.isprintable()] == ["\n"] * text.count(
+        "\n"
+    )

@@ -1,0 +1,144 @@
+"""What polls and event streams of a job cost the server: `python -m benchmarks.http_load`.
+
+Prints processor time, memory and delays of one server process over SQLite, and the processor time
+of the clients, which are in this process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import resource
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from service.store.database import Database
+from service.store.queue import Fence
+from service.store.trials import start_trial
+from tests.builders.server_process import ServerProcess, a_server_process
+from tests.builders.store import a_claim, a_job, a_trial, some_hyperparameters
+
+POLLS, CLIENTS, POLL_SECONDS, STREAMS = 2000, 64, 10, 1000
+TRIALS = 100
+EVENTS, EVENT_SECONDS = 20, 0.5
+
+
+def main() -> None:
+    """Measure, and print the figures as JSON."""
+    with tempfile.TemporaryDirectory() as folder, a_server_process(Path(folder)) as server:
+        store, fence = a_running_job(server)
+        job_id = fence.job_id
+        own_before = time.process_time()
+        figures = {
+            "poll_ms": measure_polls(server, job_id),
+            "poll_with_etag_ms": measure_polls(server, job_id, with_etag=True),
+            "list_ms": measure_polls(server, ""),
+            f"{CLIENTS}_clients_once_a_second": asyncio.run(poll_steadily(server, job_id)),
+            f"{STREAMS}_streams": asyncio.run(follow(server, store, fence)),
+            "clients_processor_s": round(time.process_time() - own_before, 2),
+        }
+        store.close()
+    print(json.dumps(figures, indent=2))
+
+
+def a_running_job(server: ServerProcess) -> tuple[Database, Fence]:
+    """Return a server's store, and the claim of a job with trials in it."""
+    store = Database(f"sqlite:///{server.folder}/lowloss.sqlite3")
+    a_job(store)
+    fence = a_claim(store).fence
+    for number in range(1, TRIALS + 1):
+        a_trial(store, fence, number)
+    return store, fence
+
+
+def measure_polls(server: ServerProcess, job_id: str, *, with_etag: bool = False) -> float:
+    """Return the server's processor time for one poll of one client, in milliseconds."""
+    path = f"/v1/jobs/{job_id}".rstrip("/")
+    with server.client() as client:
+        etag = client.get(path).headers.get("etag", "")
+        headers = {"If-None-Match": etag} if with_etag else {}
+        before = server.processor_seconds()
+        for _ in range(POLLS):
+            client.get(path, headers=headers)
+        return round(1000 * (server.processor_seconds() - before) / POLLS, 3)
+
+
+async def poll_steadily(server: ServerProcess, job_id: str) -> dict[str, float]:
+    """Poll once a second each; return latencies and the server's share of a core."""
+    request = f"GET /v1/jobs/{job_id} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+    latencies: list[float] = []
+
+    async def poll(number: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        await asyncio.sleep(number / CLIENTS)
+        for _ in range(POLL_SECONDS):
+            started_at = time.perf_counter()
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(head.lower().partition(b"content-length: ")[2].split(b"\r")[0])
+            await reader.readexactly(length)
+            latencies.append(time.perf_counter() - started_at)
+            await asyncio.sleep(max(0.0, 1.0 - latencies[-1]))
+        writer.close()
+
+    before, started_at = server.processor_seconds(), time.perf_counter()
+    await asyncio.gather(*(poll(number) for number in range(CLIENTS)))
+    seconds = time.perf_counter() - started_at
+    latencies.sort()
+    return {
+        "p50_ms": round(1000 * latencies[len(latencies) // 2], 1),
+        "p99_ms": round(1000 * latencies[int(0.99 * len(latencies))], 1),
+        "server_cores": round((server.processor_seconds() - before) / seconds, 3),
+    }
+
+
+async def follow(
+    server: ServerProcess, store: Database, fence: Fence, *, events: int = EVENTS
+) -> dict[str, Any]:
+    """Follow one job on many streams while events happen; return memory and delays."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, STREAMS + 500)), hard))
+    memory_before = server.reset_peak_memory()
+    request = f"GET /v1/jobs/{fence.job_id}/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+    connections = [
+        await asyncio.open_connection("127.0.0.1", server.port, limit=2**22) for _ in range(STREAMS)
+    ]
+    for _, writer in connections:
+        writer.write(request)
+    last = f'event: trial.finished\ndata: {{"trial":{TRIALS}'.encode()
+    await asyncio.gather(*(reader.readuntil(last) for reader, _ in connections))
+    before, delays = server.processor_seconds(), list[float]()
+    for number in range(TRIALS + 1, TRIALS + 1 + events):
+        await asyncio.sleep(EVENT_SECONDS)
+        await asyncio.to_thread(_start_trial, store, fence, number)
+        happened_at = time.perf_counter()
+        mark = f'"trial":{number}'.encode()
+        waits = [_await_mark(reader, mark, happened_at) for reader, _ in connections]
+        delays += await asyncio.gather(*waits)
+    for _, writer in connections:
+        writer.close()
+    delays.sort()
+    return {
+        "memory_mb": round((server.peak_memory() - memory_before) / 1e6, 1),
+        "delay_p50_s": round(delays[len(delays) // 2], 3),
+        "delay_max_s": round(delays[-1], 3),
+        "processor_ms_for_an_event_on_all": round(
+            1000 * (server.processor_seconds() - before) / events, 1
+        ),
+    }
+
+
+def _start_trial(store: Database, fence: Fence, number: int) -> None:
+    with store.transaction() as session:
+        start_trial(session, fence, number, seed=number, hyperparameters=some_hyperparameters())
+
+
+async def _await_mark(reader: asyncio.StreamReader, mark: bytes, happened_at: float) -> float:
+    await asyncio.wait_for(reader.readuntil(mark), 60)
+    return time.perf_counter() - happened_at
+
+
+if __name__ == "__main__":
+    main()
