@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import t
 
-from worker.diagnosis.thresholds import MIN_GAIN, MIN_SHARE, UNSUSPECTED
+from worker.diagnosis.thresholds import MIN_GAIN, MIN_SHARE, OUTWEIGHED, UNSUSPECTED
 from worker.diagnosis.training.judging import (
     JudgedVariant,
     multiple_of_constant,
@@ -42,9 +42,14 @@ class Gain:
 
     @property
     def is_sure(self) -> bool:
-        """Whether every draw gains; of four draws or more, all but one."""
-        gaining_draws = sum(fall > 0 for fall in self.falls)
-        return bool(self.falls) and gaining_draws >= len(self.falls) - (len(self.falls) >= 4)
+        """Whether every draw gains; of four draws or more, all but one.
+
+        Of three, too, where the mean gain is far above what that one loses.
+        """
+        losing = [-fall for fall in self.falls if fall <= 0]
+        if len(losing) != 1 or len(self.falls) < 3:
+            return bool(self.falls) and not losing
+        return len(self.falls) >= 4 or self.mean >= OUTWEIGHED * losing[0]
 
 
 def paired_runs(
