@@ -61,7 +61,8 @@ def describe_progress(job: Job) -> str:
     if job.kind is JobKind.diagnosis:
         limit = format_duration(job.spec.budget.max_seconds)
         trained = counted(job.outcome.trainings, "network") if job.outcome.trainings else ""
-        text = f"{format_duration(progress.seconds)} of {limit}"
+        # The limit is of trainings alone.
+        text = f"{format_duration(progress.seconds)} of about {limit}"
         return f"{text}  {trained} trained" if trained else text
     best = (
         f"best {job.search.objective} {format_number(job.best.score)}"

@@ -103,7 +103,7 @@ def test_seconds_of_a_diagnosis_go_on_by_themselves() -> None:
         times.append(115.0)
 
     assert "experiments" in shown(console)
-    assert "0:35 of 1:00" in shown(console)
+    assert "0:35 of about 1:00" in shown(console)
 
 
 def test_diagnosis_is_watched_to_its_end() -> None:
@@ -115,7 +115,7 @@ def test_diagnosis_is_watched_to_its_end() -> None:
     job = watch_job(server.client(), "job_1", console)
 
     assert job.state is JobState.succeeded
-    assert shown(console).splitlines() == ["running    0:20 of 1:00", "succeeded  0:20 of 1:00"]
+    assert shown(console).splitlines() == ["running    0:20 of about 1:00", "succeeded  0:20 of about 1:00"]
 
 
 @pytest.mark.parametrize(
