@@ -18,7 +18,7 @@ from lowloss.cli.rendering.watch import watch_job
 from lowloss.cli.specs import find_dataset, set_fields
 from lowloss.client.client import Client
 from lowloss.errors import DiagnosisNotReady
-from lowloss.results import Diagnosis, Job, JobState
+from lowloss.results import NOT_A_FEATURE, Diagnosis, Job, JobState
 from lowloss.spec import Task
 
 app = typer.Typer(cls=PlainErrors)
@@ -65,7 +65,8 @@ def diagnose(
     fit = {name: value for name, value in fit_options.items() if value is not None}
     spec: dict[str, Any] = {"recipe": _read_recipe(recipe, set_fields(fit, change or []))}
     optional = {
-        "dataset": find_dataset(client, dataset, builtin, options),
+        # A diagnosis takes columns that no search does: what of the table is for models is no news.
+        "dataset": find_dataset(client, dataset, builtin, options, silent_codes={NOT_A_FEATURE}),
         "target": target or (TARGET if builtin else None),
         "task": task,
         "budget": None if seconds is None else {"max_seconds": seconds},

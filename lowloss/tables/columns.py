@@ -29,7 +29,7 @@ from lowloss.tables.numbers import (
     to_numbers,
 )
 from lowloss.tables.options import ParseOptions
-from lowloss.tables.readings import apply_reading
+from lowloss.tables.readings import apply_reading, override
 from lowloss.tables.remarks import (
     find_unreadable,
     tell_inexact,
@@ -106,6 +106,8 @@ class ColumnReader:
         self.decided[name] = Reading(kind="category")
         if kind == "category":
             return clean(column)
+        if kind is None and (dates := self._read_compact_dates(column)) is not None:
+            return dates
         if kind in {None, "number"}:
             plain = self._read_plain(column, is_forced=kind == "number")
             if plain is not None:
@@ -135,7 +137,7 @@ class ColumnReader:
 
     def _read_again(self, column: pl.Series, reading: Reading) -> pl.Series:
         """Read a column as one of its name was read before; what is unreadable is told."""
-        text = clean(column)
+        text, reading = clean(column), override(reading, self.options)
         values = apply_reading(text, reading)
         self._warn_of_unreadable(text, values, f"{reading.kind}s")
         return values
@@ -313,6 +315,19 @@ class ColumnReader:
                 self.is_format_used = True
                 return [DateReading("ymd", values, values.count(), is_formatted=True)]
         return read_dates(tidy)
+
+    def _read_compact_dates(self, column: pl.Series) -> pl.Series | None:
+        """Read dates that look like numbers, such as 20240131, where the format says so."""
+        if self.options.date_format is None or read_plain(column) is None:
+            return None
+        text = clean(column)
+        values = read_format(text, self.options.date_format)
+        if not values.count() or values.count() < text.count():
+            return None
+        self.is_format_used = True
+        return self._finish_dates(
+            text, DateReading("ymd", values, values.count(), is_formatted=True)
+        )
 
     def _choose_dates(self, text: pl.Series, readings: list[DateReading]) -> pl.Series | Doubt:
         """Choose the order by a day above 12, or by which dates rise or fall; else put it off."""

@@ -161,11 +161,14 @@ def _split(tidy: pl.Series) -> pl.DataFrame:
     """Split texts into columns `negative`, `before`, `body`, `power` and `unit`."""
     parts = tidy.str.extract_groups(NUMBER).struct.unnest()
     is_open, is_closed = parts["open"].is_not_null(), parts["close"].is_not_null()
-    negative = (is_open & is_closed) | parts["after"].is_not_null()
+    unit = parts["unit"].fill_null("")
+    # In `450/-` and `304:-` the dash stands for no decimals.
+    is_dashed = unit.str.contains(r"[/:]$")
+    negative = (is_open & is_closed) | (parts["after"].is_not_null() & ~is_dashed)
     for sign in ("sign", "inner"):
         negative = negative | (parts[sign] == "-").fill_null(value=False)
     body = parts["body"].set(is_open != is_closed, None)
-    unit = parts["unit"].fill_null("").str.strip_chars_end(".")
+    unit = unit.str.strip_chars_end("./:").str.strip_chars_end()
     return pl.DataFrame(
         {
             "negative": negative,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 
 from lowloss.results import Reading
@@ -10,6 +12,7 @@ from lowloss.tables.durations import read_durations
 from lowloss.tables.marks import FALSE_WORDS, TRUE_WORDS
 from lowloss.tables.notation import Notation
 from lowloss.tables.numbers import Surroundings, split_numbers, tidy_signs, to_numbers
+from lowloss.tables.options import ParseOptions
 
 
 def apply_reading(text: pl.Series, reading: Reading) -> pl.Series:
@@ -17,6 +20,18 @@ def apply_reading(text: pl.Series, reading: Reading) -> pl.Series:
     if reading.null_values:
         text = text.set(text.str.strip_chars().is_in(reading.null_values), None)
     return _apply(text, reading).alias(text.name)
+
+
+def override(reading: Reading, options: ParseOptions) -> Reading:
+    """Return a reading with what options say of numbers and dates."""
+    changes: dict[str, Any] = {}
+    if reading.kind == "number" and (options.decimal or options.thousands):
+        decimal = options.decimal or ("," if options.thousands == "." else ".")
+        group = options.thousands or ("" if reading.group == decimal else reading.group)
+        changes = {"decimal": decimal, "group": group}
+    if reading.kind == "date" and options.date_format is not None:
+        changes = {"date_format": options.date_format, "order": None}
+    return reading.model_copy(update=changes)
 
 
 def _apply(text: pl.Series, reading: Reading) -> pl.Series:

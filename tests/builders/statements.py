@@ -16,7 +16,13 @@ from worker.diagnosis.training.trainer import Trainer
 from worker.diagnosis.training.variants import Variant
 
 OF_THE_TABLE = frozenset(
-    {Cause.noisy_labels, Cause.leaked_column, Cause.too_little_data, Cause.class_imbalance}
+    {
+        Cause.noisy_labels,
+        Cause.leaked_column,
+        Cause.too_little_data,
+        Cause.class_imbalance,
+        Cause.outliers,
+    }
 )
 """Causes whose evidence is no chain of remedies."""
 

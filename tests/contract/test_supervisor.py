@@ -161,7 +161,7 @@ def test_overdue_job_is_asked_to_finish_and_is_settled_as_it_does(
 
     with working(sqlite_database, a_child(FINISH.replace("{ended}", repr(ended))), clock=clock):
         wait_for_state(sqlite_database, job_id, JobState.running)
-        clock.now = 600.0 + 30.0 + GRACE_SECONDS
+        clock.now = 600.0 + 3 * 30.0 + GRACE_SECONDS
         job = wait_for_state(sqlite_database, job_id, JobState.succeeded)
 
     assert (job.reason, job.attempt, job.failures) == ("time_limit", 1, 0)

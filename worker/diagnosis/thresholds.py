@@ -36,6 +36,7 @@ SMALL_TARGET = Threshold(0.02, "standard deviation of the target, at least", TUN
 IMBALANCE = Threshold(10, "rows of the largest over the smallest class", "SageMaker Debugger")
 FAR = Threshold(20, "interquartile ranges beyond the quartiles: an outlier", TUNED)
 MAX_FAR = Threshold(0.05, "share of rows above which such values are a heavy tail", TUNED)
+OUTLIER_SHARE = Threshold(0.5, "share of the squared distances that outliers have", CHOSEN)
 LEAK_SCORE = Threshold(0.99, "R² or AUC of one column alone", RULES)
 LEAK_OTHERS = Threshold(0.3, "share of a constant loss that other columns take off", CHOSEN)
 DUPLICATE_SHARE = Threshold(0.02, "share of rows that repeat another", TUNED)

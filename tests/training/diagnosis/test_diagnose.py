@@ -116,7 +116,8 @@ def test_exclusive_or_of_four_rows_wants_more_epochs(programs: Programs) -> None
     assert {"too_few_epochs", "learning_rate_too_low"} & set(harmful(diagnosis)[:1])
     assert diagnosis.remedied_loss is not None
     assert diagnosis.remedied_loss < 0.1
-    assert diagnosis.rows == {"train": 3, "validation": 1, "judge": 4}
+    assert diagnosis.rows == {"train": 4, "judge": 4}
+    assert not any("did not train it" in sentence for sentence in diagnosis.remaining)
     (note,) = diagnosis.notes
     assert "4 rows" in note
 
@@ -194,3 +195,15 @@ def test_same_seed_gives_the_same_losses(programs: Programs) -> None:
     one, two = (diagnosed(some_numbers(100), recipe, programs) for _ in range(2))
 
     assert one.experiments == two.experiments
+
+
+def test_outlier_that_is_the_whole_loss_is_told(programs: Programs) -> None:
+    columns = some_numbers(300)
+    y = columns["y"].copy()
+    y[17] = 9999.0
+
+    diagnosis = diagnosed(columns | {"y": y}, a_network(16, 16, **SOUND), programs)
+
+    assert harmful(diagnosis)[0] is Cause.outliers
+    assert "Nothing wrong found" not in diagnosis.verdict
+    assert diagnosis.findings[0].rows == (17,)

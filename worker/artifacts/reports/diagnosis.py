@@ -60,6 +60,12 @@ class DiagnosisView:
         return self.diagnosis.remedied_recipe != self.diagnosis.recipe
 
     @property
+    def is_judged_on_training(self) -> bool:
+        """Whether the rows are too few to hold any back: all train, and all judge."""
+        rows = self.diagnosis.rows
+        return bool(rows) and rows.get("train") == rows.get("judge") and "validation" not in rows
+
+    @property
     def has_same_units(self) -> bool:
         """Whether the two curves can be compared."""
         return has_same_units(self.diagnosis)

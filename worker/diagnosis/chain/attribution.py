@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 
 from lowloss.results import Effect, EvidenceState, Severity
 from worker.diagnosis.chain.chain import Chain, Step, TriedRemedy
+from worker.diagnosis.chain.explain import MAX_STEPS
 from worker.diagnosis.chain.gains import mean_relative_loss, minimum_gain, paired_runs
+from worker.diagnosis.chain.remedies import Candidate
 from worker.diagnosis.thresholds import CONFIRMED, LARGE_FALL, LARGE_SHARE, MIN_SEEDS
 from worker.diagnosis.training.judging import JudgedVariant, multiple_of_constant
 from worker.diagnosis.training.variants import Variant
@@ -75,10 +77,41 @@ def confirm(chain: Chain, *, fresh: Sequence[int], best: float) -> Attribution:
     if dropped:
         chain.steps = _rebuild(chain, steps, draws)
         steps = [_judge_step(chain, step, draws, fresh) for step in chain.steps]
-    steps = [_measure_step(chain, step, draws) for step in steps]
-    attribution = Attribution(chain, tuple(steps), tuple(dropped), 0.0, draws)
+    chain.steps = [_measure_step(chain, step, draws) for step in steps]
+    _settle_others(chain, draws, fresh)
+    attribution = Attribution(chain, tuple(chain.steps), tuple(dropped), 0.0, draws)
     reached = min(best, chain.loss_of(attribution.end))
     return replace(attribution, excess=max(0.0, chain.loss_of(chain.start) - reached))
+
+
+def _settle_others(chain: Chain, draws: Sequence[int], fresh: Sequence[int]) -> None:
+    """Train on all draws what may gain on top of the chain, and append what holds there."""
+    while len(chain.steps) < MAX_STEPS:
+        end = chain.end
+        promising = [one for one in _list_promising(chain) if one.apply(end) != end]
+        chain.train([end, *(candidate.apply(end) for candidate in promising)], draws)
+        tried = [chain.measure(candidate, end, candidate.apply(end)) for candidate in promising]
+        holding = [one for one in tried if state_of(chain, one, fresh) is EvidenceState.confirmed]
+        best = max(holding, key=lambda remedy: remedy.gain.mean, default=None)
+        if best is None or not best.gain.is_sure:
+            return
+        step = Step(best, state=EvidenceState.confirmed)
+        chain.steps.append(_measure_step(chain, step, draws))
+
+
+def _list_promising(chain: Chain) -> list[Candidate]:
+    """Return suspects' remedies that gain where they were tried last, or were not tried."""
+    promising = {}
+    for candidate in chain.candidates:
+        is_single = candidate.suspect is not None and candidate.partner is None
+        if not is_single or candidate.cause in chain.causes or candidate.cause in promising:
+            continue
+        causes = candidate.causes
+        tried = chain.best_attempt(causes, chain.end) or chain.best_attempt(causes, chain.start)
+        min_gain = minimum_gain(chain.loss_of(tried.before), is_suspect=True) if tried else 0.0
+        if tried is None or (tried.gain.is_sure and tried.gain.mean >= min_gain):
+            promising[candidate.cause] = candidate if tried is None else tried.candidate
+    return list(promising.values())
 
 
 def _leave_out_symptoms(chain: Chain) -> None:

@@ -85,12 +85,12 @@ class Chain:
         """Whether a sound recipe beats the chain's end by what matters."""
         return self.gap >= minimum_gain(self.loss_of(self.end), is_suspect=True)
 
-    def best_attempt(self, cause: Cause, before: Variant) -> TriedRemedy | None:
-        """Return the remedy of a cause that gains most on top of a variant; None if untried."""
+    def best_attempt(self, causes: tuple[Cause, ...], before: Variant) -> TriedRemedy | None:
+        """Return the remedy that gains most on top of a variant, for these causes at once."""
         attempts = [
             tried
             for tried in self.attempts.values()
-            if tried.candidate.causes == (cause,) and tried.before == before
+            if tried.candidate.causes == causes and tried.before == before
         ]
         return max(attempts, key=lambda tried: tried.gain.mean, default=None)
 

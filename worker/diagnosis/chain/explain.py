@@ -127,7 +127,7 @@ def _is_promising(chain: Chain, candidate: Candidate) -> bool:
         return True
     if candidate.partner is not None:
         return False
-    isolated = chain.best_attempt(candidate.cause, chain.start)
+    isolated = chain.best_attempt((candidate.cause,), chain.start)
     gains_alone = isolated is not None and isolated.gain.mean > 0
     return candidate.suspect is not None and (gains_alone or chain.is_certain_only)
 

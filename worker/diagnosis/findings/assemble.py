@@ -13,12 +13,13 @@ from worker.diagnosis.findings.data_causes import (
     imbalance_finding,
     leak_finding,
     noise_finding,
+    outlier_finding,
     too_little_data_finding,
 )
 from worker.diagnosis.findings.findings import build_findings, diff_recipes
 from worker.diagnosis.findings.measured import MeasuredEffects
 from worker.diagnosis.findings.verdict import write_verdict
-from worker.diagnosis.training.data import Draw
+from worker.diagnosis.training.data import DiagnosisData
 from worker.diagnosis.training.judging import multiple_of_constant
 from worker.diagnosis.training.peers import estimate_noise_floor
 from worker.diagnosis.training.trainer import Trainer
@@ -58,7 +59,7 @@ def build_diagnosis(
         remedied_curve=_curve(trainer, measured.end),
         experiments=tuple(_experiments(measured)),
         remaining=tuple(_remaining(measured, floor)),
-        rows=_count_rows(data.draws[0]),
+        rows=_count_rows(data),
         runs=len(runs),
         remedied_runs=len(trainer.runs_of(measured.end)),
         refusal=next((run.refusal for run in runs if run.refusal), None),
@@ -69,7 +70,10 @@ def build_diagnosis(
     )
 
 
-def _count_rows(draw: Draw) -> dict[str, int]:
+def _count_rows(data: DiagnosisData) -> dict[str, int]:
+    draw = data.draws[0]
+    if data.is_judged_on_training:
+        return {"train": len(draw.fit_rows), "judge": len(draw.judge)}
     parts = {"train": draw.train, "validation": draw.validation, "judge": draw.judge}
     return {name: len(rows) for name, rows in parts.items()}
 
@@ -79,13 +83,16 @@ def _findings(measured: MeasuredEffects) -> list[Finding]:
     attribution, suspects = measured.attribution, measured.suspects
     from_chain = build_findings(attribution, suspects)
     chain_causes = attribution.chain.causes
-    candidates: list[Finding | None] = []
-    imbalance = suspects.get(Cause.class_imbalance)
-    if imbalance is not None and imbalance.cause not in chain_causes:
-        candidates.append(imbalance_finding(attribution, imbalance))
-    leak = suspects.get(Cause.leaked_column)
-    if leak is not None and leak.cause not in chain_causes:
-        candidates.append(leak_finding(attribution, leak))
+    makers = {
+        Cause.class_imbalance: imbalance_finding,
+        Cause.leaked_column: leak_finding,
+        Cause.outliers: outlier_finding,
+    }
+    candidates: list[Finding | None] = [
+        make(attribution, suspects[cause])
+        for cause, make in makers.items()
+        if cause in suspects and cause not in chain_causes
+    ]
     candidates.append(too_little_data_finding(attribution))
     from_data = [finding for finding in candidates if finding is not None]
     data_causes = {finding.cause for finding in from_data}
@@ -160,6 +167,8 @@ def _remaining(measured: MeasuredEffects, floor: NoiseFloor) -> Iterable[str]:
             f"By rows that are equal, {min(1.0, floor.conflicting / loss):.0%} of it is noise that "
             "no model can remove."
         )
+    if trainer.data.is_judged_on_training:
+        return
     curve = _curve(trainer, measured.end)
     if curve.loss and curve.loss[-1] and curve.val_loss[-1] and curve.loss[-1] < curve.val_loss[-1]:
         yield (
@@ -167,7 +176,7 @@ def _remaining(measured: MeasuredEffects, floor: NoiseFloor) -> Iterable[str]:
             f"{curve.loss[-1] / curve.val_loss[-1]:.0%} of that on rows that did not train it: the "
             "difference is what more rows, or a simpler network, may take off."
         )
-    if trainer.seconds_left > 0 and not trainer.data.is_judged_on_training:
+    if trainer.seconds_left > 0:
         draws = measured.attribution.chain.draws[:2]
         fall, full_loss = compare_with_half_of_rows(measured.attribution, draws)
         if fall.falls and full_loss > 0:

@@ -6,6 +6,8 @@ import math
 import statistics
 from collections.abc import Sequence
 
+import numpy as np
+
 from lowloss.results import Cause, Effect, EvidenceState, Finding, Severity
 from lowloss.wording import counted
 from worker.diagnosis.chain.attribution import Attribution
@@ -19,6 +21,7 @@ from worker.diagnosis.thresholds import (
     BALANCED_SHARE,
     MIN_FALL,
     MIN_SEEDS,
+    OUTLIER_SHARE,
     SCARCE_COLUMN_ROWS,
     SCARCE_FALL,
     SCARCE_ROWS,
@@ -153,13 +156,44 @@ def _balanced_errors(
     ]
 
 
+def outlier_finding(attribution: Attribution, suspect: Suspect) -> Finding | None:
+    """Return a finding where outliers of the target are most of what a squared error counts.
+
+    No remedy shows on a loss that they dominate.
+    """
+    data = attribution.chain.trainer.data
+    if suspect.columns != (data.target.name,):
+        return None
+    distances = np.sort((data.y - np.median(data.y)) ** 2)
+    count = int(suspect.evidence[0].value or 0)
+    share = float(distances[-count:].sum() / (distances.sum() or 1.0))
+    if share < OUTLIER_SHARE:
+        return None
+    return Finding(
+        cause=suspect.cause,
+        stage=suspect.cause.stage,
+        severity=Severity.major,
+        evidence_state=EvidenceState.confirmed,
+        sentence=(
+            f"{suspect.sentence}. They have {share:.0%} of the squared distances of all rows from "
+            "the median: the loss says little of the others. Mend them, or leave them out."
+        ),
+        evidence=(
+            *suspect.evidence,
+            evidence("share of the squared distances", share, OUTLIER_SHARE),
+        ),
+        rows=suspect.rows,
+        columns=suspect.columns,
+    )
+
+
 def leak_finding(attribution: Attribution, suspect: Suspect) -> Finding:
     """Return the finding of a leaked column, with the loss without it.
 
     A leak makes a loss too low, not too high: the loss without the column is the honest one.
     """
     chain = attribution.chain
-    tried = chain.best_attempt(suspect.cause, chain.start)
+    tried = chain.best_attempt((suspect.cause,), chain.start)
     comparison = " Not tried, for want of time: leave it out."
     if tried is not None:
         effect = attribution.effect_of(tried)

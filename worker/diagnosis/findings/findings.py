@@ -114,7 +114,7 @@ def _step_finding(attribution: Attribution, step: Step, position: Variant) -> Fi
         evidence=tuple(proof for suspect in suspects for proof in suspect.evidence),
         remedy=build_remedy(attribution, remedy),
         effect=attribution.effect_of(remedy) if is_tried else None,
-        isolated_effect=_isolated_effect(attribution, remedy.cause),
+        isolated_effect=_isolated_effect(attribution, remedy.candidate.causes),
         alternatives=tuple(_alternatives(attribution, step)),
         rows=tuple(row for suspect in suspects for row in suspect.rows),
         columns=tuple(column for suspect in suspects for column in suspect.columns),
@@ -170,7 +170,8 @@ def _unconfirmed(effect: Effect) -> str:
 
 
 def _alternatives(attribution: Attribution, step: Step) -> Iterable[Alternative]:
-    for other in step.alternatives[:MAX_ALTERNATIVES]:
+    others = [other for other in step.alternatives if other.after != step.remedy.after]
+    for other in others[:MAX_ALTERNATIVES]:
         yield Alternative(
             cause=other.cause,
             remedy=build_remedy(attribution, other),
@@ -178,9 +179,9 @@ def _alternatives(attribution: Attribution, step: Step) -> Iterable[Alternative]
         )
 
 
-def _isolated_effect(attribution: Attribution, cause: Cause) -> Effect | None:
+def _isolated_effect(attribution: Attribution, causes: tuple[Cause, ...]) -> Effect | None:
     chain = attribution.chain
-    tried = chain.best_attempt(cause, chain.start)
+    tried = chain.best_attempt(causes, chain.start)
     return None if tried is None else attribution.effect_of(tried)
 
 
@@ -205,7 +206,7 @@ def _other_finding(attribution: Attribution, settled: SettledSuspect) -> Finding
         evidence=suspect.evidence,
         remedy=remedy,
         effect=effect,
-        isolated_effect=_isolated_effect(attribution, suspect.cause),
+        isolated_effect=_isolated_effect(attribution, (suspect.cause,)),
         rows=suspect.rows,
         columns=suspect.columns,
     )

@@ -75,7 +75,8 @@ def _ask_for_more(measured: MeasuredEffects, findings: Sequence[Finding]) -> lis
         for finding in findings
         if finding.evidence_state in UNSETTLED and finding.seconds_needed is not None
     ]
-    if measured.runs and not unsettled:
+    is_over = measured.trainer.seconds_left <= 0
+    if measured.runs and not (unsettled and is_over):
         return []
     attribution = measured.attribution
     own = seconds_needed(attribution.chain, [measured.start], attribution.draws)
@@ -83,4 +84,4 @@ def _ask_for_more(measured: MeasuredEffects, findings: Sequence[Finding]) -> lis
     seconds += 0.0 if measured.runs else own
     names = [finding.cause.replace("_", " ") for finding in unsettled]
     of_what = f"settle {list_first(names, MAX_LISTED)}" if names else "train it"
-    return [f"About {seconds:.0f} s more would {of_what}: raise budget.max_seconds."]
+    return [f"About {seconds:.0f} s more would {of_what}: raise budget.max_seconds (--seconds)."]

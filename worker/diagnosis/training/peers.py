@@ -149,11 +149,12 @@ def estimate_noise_floor(data: DiagnosisData, best: float) -> NoiseFloor:
     """Estimate what no model can remove, from rows of equal features and near neighbours.
 
     The Gamma test (Stefánsson, Končar and Jones 1997) extends half the squared difference of
-    neighbours' targets to a distance of 0; it is an estimate, and no more than the best loss.
+    neighbours' targets to a distance of 0. It is none where it comes to 0, or to more than a model
+    left: then neighbours are too far apart to tell.
     """
-    estimate = None
-    if data.task is Task.regression:
-        estimate = min(best, _gamma(data))
+    estimate = _gamma(data) if data.task is Task.regression else None
+    if estimate is not None and not 0 < estimate < best:
+        estimate = None
     return NoiseFloor(estimate=estimate, conflicting=_conflicting(data))
 
 

@@ -115,7 +115,10 @@ def test_diagnosis_is_watched_to_its_end() -> None:
     job = watch_job(server.client(), "job_1", console)
 
     assert job.state is JobState.succeeded
-    assert shown(console).splitlines() == ["running    0:20 of about 1:00", "succeeded  0:20 of about 1:00"]
+    assert shown(console).splitlines() == [
+        "running    0:20 of about 1:00",
+        "succeeded  0:20 of about 1:00",
+    ]
 
 
 @pytest.mark.parametrize(

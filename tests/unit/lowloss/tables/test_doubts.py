@@ -225,3 +225,45 @@ def test_numbers_without_an_end_are_missing_and_told(mark: str, others: tuple[st
 
 def test_text_of_a_column_of_words_is_not_infinite() -> None:
     assert codes(read_lines("x;y\nshort;1\ninf;2\nlong;3\n")) == set()
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (("Rs. 43,445/-", "Rs. 5,914/-", "Rs. 88,584/-"), [43445.0, 5914.0, 88584.0]),
+        (("₹86,73,693/-", "₹5,000/-", "₹99,000/-"), [8673693.0, 5000.0, 99000.0]),
+        (("304:-", "1 250:-", "99:-"), [304.0, 1250.0, 99.0]),
+    ],
+)
+def test_a_slash_or_a_colon_with_a_dash_is_no_sign(
+    cells: tuple[str, ...], values: list[float]
+) -> None:
+    rows = "".join(f"{cell};{number}\n" for number, cell in enumerate(cells * 10))
+
+    table = read_lines(f"price;y\n{rows}")
+
+    assert table.frame["price"].to_list() == values * 10
+
+
+def test_dates_that_look_like_numbers_are_read_by_their_format() -> None:
+    text = "day,n\n20240131,20240131\n20240229,7\n"
+
+    table = read_lines(text, date_format="%Y%m%d")
+
+    assert table.frame["day"].to_list() == [date(2024, 1, 31), date(2024, 2, 29)]
+    assert table.frame["n"].to_list() == [20240131, 7]
+    assert codes(table) == set()
+
+
+def test_options_count_for_columns_that_were_read_before() -> None:
+    earlier = read_lines("x;d;y\n1,5;01.02.2024;1\n2,5;17.04.2024;2\n")
+
+    table = read_csv(
+        b"x,d\n1.5,04/13/2023\n1200.25,04/14/2023\n",
+        ParseOptions(decimal=".", date_format="%m/%d/%Y"),
+        limits=TableLimits(),
+        earlier=earlier.readings,
+    )
+
+    assert table.frame["x"].to_list() == [1.5, 1200.25]
+    assert table.frame["d"].to_list() == [date(2023, 4, 13), date(2023, 4, 14)]
