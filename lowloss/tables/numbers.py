@@ -126,6 +126,12 @@ def has_leading_zeros(column: pl.Series) -> pl.Series:
     return column.str.starts_with("0") & (column.str.len_bytes() > 1)
 
 
+DIGITS = {
+    chr(ord(zero) + digit): str(digit) for zero in "\u0660\u06f0\u0966\uff10" for digit in range(10)
+} | {"\u066b": ".", "\u066c": ",", "\uff0c": ",", "\uff0e": "."}
+"""Arabic, Persian, Devanagari and full-width digits and marks."""
+
+
 def tidy_signs(text: pl.Series) -> pl.Series:
     """Write the signs of numbers plainly: minus, spaces and apostrophes of all kinds.
 
@@ -137,6 +143,7 @@ def tidy_signs(text: pl.Series) -> pl.Series:
         text = text.str.replace_all("[\u2212\u2012\u2013\u2014\ufe63\uff0d]", "-")
         text = text.str.replace_all("[\u00a0\u202f\u2009\u2007\u2008\u2002\u2003]", " ")
         text = text.str.replace_all("[\u2019\u02bc\u2018\u00b4]", "'").str.strip_chars()
+        text = text.str.replace_many(DIGITS)
     if text.str.contains(DASHED).any():
         text = text.str.replace(DASHED, "$1$2")
     return text

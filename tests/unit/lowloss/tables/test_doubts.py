@@ -267,3 +267,16 @@ def test_options_count_for_columns_that_were_read_before() -> None:
 
     assert table.frame["x"].to_list() == [1.5, 1200.25]
     assert table.frame["d"].to_list() == [date(2023, 4, 13), date(2023, 4, 14)]
+
+
+@pytest.mark.parametrize("zero", ["\u0660", "\u06f0", "\u0966", "\uff10"])
+def test_digits_of_other_scripts_are_digits(zero: str) -> None:
+    def write(number: int) -> str:
+        return "".join(chr(ord(zero) + int(digit)) for digit in str(number))
+
+    rows = "".join(f"{write(187 + row)};no{write(row)}{'abc'[row % 3]}\n" for row in range(20))
+
+    table = read_lines(f"x;room\n{rows}")
+
+    assert table.frame["x"].to_list() == [187 + row for row in range(20)]
+    assert table.frame["room"].to_list()[3] == f"no{write(3)}a"
