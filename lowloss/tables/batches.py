@@ -168,9 +168,12 @@ def _take_batch(columns: list[pl.Series]) -> list[pl.Series]:
 
 def _read_batch(batch: list[pl.Series], reader: ColumnReader) -> Mapping[str, pl.Series]:
     """Read the columns of a batch that leave no doubt."""
-    # What looks like a number may be a date in the format that is asked for.
-    is_formatted = reader.options.date_format is not None
-    if is_formatted or len(batch) < MIN_BATCH or not len(batch[0]):
+    options = reader.options
+    # What looks like a number may be a date in the format that is asked for, and what was read
+    # before is read anew by other marks.
+    is_formatted = options.date_format is not None
+    has_marks = bool(reader.earlier) and bool(options.decimal or options.thousands)
+    if is_formatted or has_marks or len(batch) < MIN_BATCH or not len(batch[0]):
         return {}
     decided = {*reader.earlier, *(reader.options.types or ())}
     columns = [column for column in batch if column.name not in decided]
