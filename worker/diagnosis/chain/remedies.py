@@ -226,8 +226,11 @@ def _smaller(_: RemedyContext) -> list[RemedyRule]:
     ]
 
 
-def _larger(_: RemedyContext) -> list[RemedyRule]:
-    return [RemedyRule("Use four times the units", resize_layers(4.0))]
+def _larger(case: RemedyContext) -> list[RemedyRule]:
+    text = "Use four times the units, and 32 at least"
+    if not case.recipe.hidden:
+        text = "Put two hidden layers of 64 relu units before the output"
+    return [RemedyRule(text, resize_layers(4.0))]
 
 
 def _relu(_: RemedyContext) -> list[RemedyRule]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lowloss.results import Cause, ColumnKind, Evidence, ExcludedColumn
 from lowloss.spec import Recipe, Task
+from lowloss.wording import counted
 from worker.data.splits import Rows
 from worker.data.target import Float64Array
 from worker.diagnosis.checks.suspects import Suspect, evidence, list_names
@@ -284,8 +285,8 @@ def _outliers(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
 def _outlier(data: DiagnosisData, columns: tuple[str, ...], rows: Rows, where: str) -> Suspect:
     return Suspect(
         Cause.outliers,
-        f"{len(rows)} rows hold values of {where} ({list_names(columns)}) more than {FAR:g} "
-        "interquartile ranges away from the rest: they dominate every batch that they are in",
+        f"{counted(len(rows), 'row')} with values of {where} ({list_names(columns)}) more than "
+        f"{FAR:g} interquartile ranges away from the rest dominate every batch with them",
         (evidence(f"rows with outliers in {where}", len(rows), 0.0),),
         strength=0.5,
         columns=columns,

@@ -10,7 +10,7 @@ import numpy as np
 from lowloss.results import Cause
 from lowloss.spec import CROSSENTROPIES, Recipe, Task
 from lowloss.spec.activations import ACTIVATIONS
-from lowloss.wording import list_first
+from lowloss.wording import counted, list_first
 from worker.data.target import Float64Array
 from worker.diagnosis.checks.suspects import Suspect, evidence
 from worker.diagnosis.thresholds import (
@@ -329,14 +329,14 @@ def _constant_training_loss(data: DiagnosisData, recipe: Recipe) -> float:
 
 def _epochs(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     rows = len(data.draws[0].fit_rows)
-    steps = math.ceil(rows / recipe.batch_size)
+    steps = recipe.epochs * math.ceil(rows / recipe.batch_size)
     if recipe.epochs < FEW_EPOCHS:
         never = recipe.epochs == 0
         yield Suspect(
             Cause.too_few_epochs,
             "epochs is 0: nothing was trained, and the network answers by its initial weights"
             if never
-            else f"{recipe.epochs} epochs are {recipe.epochs * steps} steps in all",
+            else f"{counted(recipe.epochs, 'epoch')}: {counted(steps, 'step')} in all",
             (evidence("epochs", recipe.epochs, FEW_EPOCHS),),
             strength=4.0 if never else 0.5 + math.log10(FEW_EPOCHS / max(1, recipe.epochs)),
             is_certain=never,
@@ -350,7 +350,7 @@ def _batches(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     if is_large or (steps < BATCH_STEPS and recipe.batch_size > 128):
         yield Suspect(
             Cause.batch_size,
-            f"A batch of {recipe.batch_size} leaves {steps} steps an epoch on {rows} rows",
+            f"A batch of {recipe.batch_size} leaves {counted(steps, 'step')} an epoch",
             (evidence("batch size over training rows", recipe.batch_size / rows, BATCH_SHARE),),
             strength=0.7 + math.log10(max(1.0, recipe.batch_size / rows / BATCH_SHARE)),
         )

@@ -10,6 +10,7 @@ from lowloss.wording import list_first
 from worker.diagnosis.chain.settled import seconds_needed
 from worker.diagnosis.findings.findings import METRICS
 from worker.diagnosis.findings.measured import MeasuredEffects
+from worker.diagnosis.thresholds import MIN_GAIN
 
 MAX_LISTED = 3
 UNSETTLED = frozenset({EvidenceState.not_tried, EvidenceState.unconfirmed})
@@ -52,7 +53,9 @@ def _describe_result(measured: MeasuredEffects) -> str:
         return "cannot be trained"
     if loss is None:
         return "does not come to a finite loss"
-    return f"has a {METRICS.get(metric, metric)} of {loss:.3g}{_familiar(measured)}"
+    result = f"has a {METRICS.get(metric, metric)} of {loss:.3g}{_familiar(measured)}"
+    is_idle = loss >= (1 - MIN_GAIN) * measured.trainer.constant
+    return f"{result}, no better than a constant answer" if is_idle else result
 
 
 def _familiar(measured: MeasuredEffects) -> str:
