@@ -157,6 +157,7 @@ class Connection(H11Protocol):
         self._body_bytes = 0
         self._is_refused = False
         self._is_lingering = False
+        self._unsent_bytes = 0
         self._inner_app, self.app = self.app, self._run_app
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -192,7 +193,12 @@ class Connection(H11Protocol):
         self._set_deadline()
 
     def timeout_keep_alive_handler(self) -> None:
-        """End a connection that had no new request in time."""
+        """End a connection that had no new request in time; one that still reads has more of it."""
+        if self._is_draining():
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+            return
         super().timeout_keep_alive_handler()
         self._await("close", LINGER_SECONDS, self.transport.abort)
 
@@ -200,14 +206,28 @@ class Connection(H11Protocol):
         """Give the client a time in which it must read."""
         super().pause_writing()
         if self._write_deadline is None:
+            self._unsent_bytes = self.transport.get_write_buffer_size()
             self._write_deadline = self.loop.call_later(
-                self.limits.write_seconds, self.transport.abort
+                self.limits.write_seconds, self._check_reading
             )
 
     def resume_writing(self) -> None:
         """Note that the client reads."""
         super().resume_writing()
         self._stop_write_deadline()
+        self._set_deadline()
+
+    def _check_reading(self) -> None:
+        """Give a client that read something as long again; end the connection of another."""
+        if not self._is_draining():
+            self.transport.abort()
+            return
+        self._write_deadline = self.loop.call_later(self.limits.write_seconds, self._check_reading)
+
+    def _is_draining(self) -> bool:
+        """Return whether a part of the response is unsent, and less than at the last look."""
+        before, self._unsent_bytes = self._unsent_bytes, self.transport.get_write_buffer_size()
+        return self._unsent_bytes > 0 and (not before or self._unsent_bytes < before)
 
     def _set_deadline(self) -> None:
         """Set the deadline that the state of the connection asks for, unless it runs already."""
@@ -218,7 +238,8 @@ class Connection(H11Protocol):
             self._await("close", self.limits.write_seconds, self.transport.abort)
             return
         is_answering = self.cycle is not None and not self.cycle.response_complete
-        self.counts.set_expendable(self, is_expendable=not is_answering)
+        is_sent = not self.transport.get_write_buffer_size()
+        self.counts.set_expendable(self, is_expendable=not is_answering and is_sent)
         if is_answering and self.cycle.more_body:
             self._await("body", self.limits.body_seconds, self._check_body)
         elif is_answering:

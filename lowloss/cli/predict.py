@@ -102,7 +102,11 @@ def _run_keras(
         # This process prints the path itself.
         output = None if to is None else subprocess.DEVNULL
         # A model's file is a stranger's: neither a token nor a database is for it.
-        env = {name: text for name, text in os.environ.items() if not name.startswith("LOWLOSS")}
+        env = {
+            name: text
+            for name, text in os.environ.items()
+            if not name.upper().startswith(("LOWLOSS", "PG"))
+        }
         process = subprocess.run(command, check=False, stdout=output, env=env)
     if process.returncode:
         # The process has printed the reason itself.

@@ -46,7 +46,7 @@ def serve(modules: list[str], settings: Mapping[str, str]) -> str | None:
 
 def _start(module: str, env: Mapping[str, str]) -> Child:
     if module != SERVER:
-        env = {name: text for name, text in env.items() if name not in TOKENS}
+        env = {name: text for name, text in env.items() if name.upper() not in TOKENS}
     # A session of its own: Ctrl-C reaches only this process, which then ends the children in order.
     return subprocess.Popen(
         [sys.executable, "-m", module], env=env, stdin=subprocess.PIPE, start_new_session=True

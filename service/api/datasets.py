@@ -92,7 +92,9 @@ async def upload_dataset(
             size_bytes=upload.size_bytes,
         )
         expected_id = dataset_id_of(upload.sha256, table_format, options.model_dump(mode="json"))
-        dataset = await to_thread.run_sync(_find_again, deps, expected_id, name)
+        dataset = await to_thread.run_sync(_find, deps, expected_id)
+        if dataset is not None and name and name not in dataset.names:
+            dataset = await deps.write(partial(_add_name, deps, expected_id, name))
         if dataset is not None:
             response.status_code = 200
         else:
@@ -116,18 +118,15 @@ def _find(deps: Resources, id: str) -> Dataset | None:  # noqa: A002
         return find_dataset(session, id)
 
 
-def _find_again(deps: Resources, id: str, name: str) -> Dataset | None:  # noqa: A002
-    """Return a dataset that is uploaded again, with the name that it has now, too."""
-    dataset = _find(deps, id)
-    if dataset is None or not name or name in dataset.names:
-        return dataset
+def _add_name(deps: Resources, id: str, name: str) -> Dataset | None:  # noqa: A002
+    """Give a dataset that is uploaded again the name that it has now, too."""
 
-    def rename() -> Dataset | None:
+    def add() -> Dataset | None:
         with deps.database.transaction() as session:
             add_name(session, id, name)
             return find_dataset(session, id)
 
-    return retry_on_conflict(rename)
+    return retry_on_conflict(add)
 
 
 def _store(

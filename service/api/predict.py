@@ -19,7 +19,6 @@ from lowloss.errors import (
     InvalidRequest,
     JobNotFound,
     LimitExceeded,
-    NotReady,
     RowsInvalid,
     TableTooLarge,
 )
@@ -67,9 +66,6 @@ ROW_EXAMPLES: dict[str, Any] = {
         "value": {"rows": [[0.5, 1.25, 3.0], [0.1, 0.75, None]]},
     },
 }
-
-MAX_WAITING = 64
-"""Requests whose bodies wait in memory for their turn; further ones are told to come again."""
 FILE_OF_ROWS = {"csv": {"summary": "The file itself", "value": "area,city\n84.5,Oslo\n51,\n"}}
 BODY: dict[str, Any] = {
     "requestBody": {
@@ -118,14 +114,13 @@ async def predict(
         async with spool_body(request, deps.settings.data_dir) as upload:
             predict_file = partial(_predict_file, deps, job_id, upload.path, options)
             return await deps.parsers.run(request, predict_file)
-    if deps.predictors.statistics().tasks_waiting >= MAX_WAITING:
-        raise NotReady("too many predictions wait already", fix="send the request again soon")
     limits = deps.settings.limits
     # Twice as many as can be right: a few too many rows are told their number.
     maximum = 2 * max(limits.max_predict_rows, limits.max_columns)
-    body = await read_json_body(request.stream(), max_containers=maximum, max_values=maximum)
-    # Parsing in the thread, too: a large body must not block the event loop.
-    return await to_thread.run_sync(_predict, deps, job_id, body, limiter=deps.predictors)
+    with deps.open_predictions.enter():
+        body = await read_json_body(request.stream(), max_containers=maximum, max_values=maximum)
+        # Parsing in the thread, too: a large body must not block the event loop.
+        return await to_thread.run_sync(_predict, deps, job_id, body, limiter=deps.predictors)
 
 
 def _predict(deps: Resources, job_id: str, body: bytes) -> Response:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import Annotated, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 
+from lowloss.errors import NotReady
 from service.api.changes import Changes
 from service.api.feeds import EventFeeds
 from service.api.job_memory import JobMemory
@@ -19,6 +21,27 @@ from service.settings import Settings
 from service.store.database import Database
 
 T = TypeVar("T")
+
+
+class OpenRequests:
+    """Counts requests from before their bodies are read until they are answered."""
+
+    MAXIMUM = 64
+    """Bodies that are in memory at once; further requests are told to come again."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    @contextmanager
+    def enter(self) -> Iterator[None]:
+        """Count a request, or raise NotReady where there are too many."""
+        if self._count >= self.MAXIMUM:
+            raise NotReady("too many predictions wait already", fix="send the request again soon")
+        self._count += 1
+        try:
+            yield
+        finally:
+            self._count -= 1
 
 
 @dataclass(frozen=True)
@@ -41,6 +64,7 @@ class Resources:
     predictors: CapacityLimiter
     writers: CapacityLimiter
     json_lock: Lock
+    open_predictions: OpenRequests = field(default_factory=OpenRequests)
 
     async def write(self, transact: Callable[[], T]) -> T:
         """Call a function that writes in one of the writers' threads."""

@@ -50,7 +50,7 @@ def _check_limits(spec: DiagnosisSpec, limits: Limits) -> None:
         ),
         ("recipe.batch_size", recipe.batch_size, limits.max_batch_size),
         ("recipe.epochs", recipe.epochs, limits.max_epochs),
-        ("budget.max_seconds", spec.budget.max_seconds, limits.max_seconds),
+        ("budget.max_seconds", spec.budget.latest_seconds, limits.max_seconds),
     ]
     if stopping is not None:
         fields.append(("recipe.early_stopping.patience", stopping.patience, limits.max_epochs))

@@ -33,13 +33,16 @@ def profile_upload(request: dict[str, Any]) -> dict[str, Any]:
     except Problem as problem:
         return {"problem": problem.to_document()}
     except MemoryError:
-        too_large = TableTooLarge("the table does not fit into memory", fix="upload fewer rows")
-        return {"problem": too_large.to_document()}
+        return {"problem": _too_large().to_document()}
     return {
         "rows": table.frame.height,
         "profile": profile,
         "warnings": [warning.model_dump(mode="json") for warning in table.warnings],
     }
+
+
+def _too_large() -> TableTooLarge:
+    return TableTooLarge("the table does not fit into memory", fix="send fewer rows")
 
 
 def read_rows(request: dict[str, Any]) -> dict[str, Any]:
@@ -61,6 +64,8 @@ def read_rows(request: dict[str, Any]) -> dict[str, Any]:
         )
     except Problem as problem:
         return {"problem": problem.to_document()}
+    except MemoryError:
+        return {"problem": _too_large().to_document()}
     return {
         "columns": table.to_columns(),
         "warnings": [warning.model_dump(mode="json") for warning in table.warnings],

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 STATUS = Path("/proc/self/status")
+ADDRESSES = 2 * 2**30
+"""Bytes of addresses that threads and allocators reserve and do not use: no memory."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,8 @@ class ChildBounds:
         """Bound this process from now on, and end it with the process that started it."""
         threading.Thread(target=self._end_with_parent, daemon=True).start()
         used_bytes = 1024 * int(STATUS.read_text().partition("VmSize:")[2].split()[0])
-        _lower(resource.RLIMIT_AS, used_bytes + self.memory_bytes)
+        # The server watches the memory itself; this holds where that is gone, or too slow.
+        _lower(resource.RLIMIT_AS, used_bytes + ADDRESSES + self.memory_bytes)
         _lower(resource.RLIMIT_CPU, math.ceil(self.seconds) * len(os.sched_getaffinity(0)) + 1)
         # A parser that is killed shall not write all its memory to the disk.
         _lower(resource.RLIMIT_CORE, 0)

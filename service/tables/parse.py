@@ -120,7 +120,11 @@ def _read_in_child(request: dict[str, Any], bounds: Bounds) -> dict[str, Any]:
             stderr=subprocess.PIPE,
             pass_fds=(read_end,),
             # Tokens and the database are not for those who read what strangers wrote.
-            env={name: text for name, text in os.environ.items() if not name.startswith("LOWLOSS")},
+            env={
+                name: text
+                for name, text in os.environ.items()
+                if not name.upper().startswith(("LOWLOSS", "PG"))
+            },
         )
         with process:
             try:

@@ -21,6 +21,7 @@ def first_recipe_spec(spec: JobSpec, task: Task, winner: Recipe) -> DiagnosisSpe
             "loss": loss,
             "optimizer": "adam",
             "epochs": 100,
+            "encode_labels": task is not Task.regression,
         }
     )
     return DiagnosisSpec(
@@ -46,6 +47,7 @@ def recipe_of_plan(plan: Plan, scaling: Scaling, spec: JobSpec, task: Task, clas
         scale_features=scaling,
         scale_target="standard" if scale_target else "none",
         missing="mean",
+        encode_labels=task is not Task.regression,
         validation_split=0.2,
         early_stopping={"patience": plan.patience, "restore_best_weights": True},
     )

@@ -49,7 +49,7 @@ class Child:
         """Start a child; it says that it is ready once TensorFlow is imported."""
         folder = Path(tempfile.mkdtemp(prefix="lowloss-"))
         # It needs the database, and no token of the server.
-        env = {name: text for name, text in os.environ.items() if name not in TOKENS}
+        env = {name: text for name, text in os.environ.items() if name.upper() not in TOKENS}
         process = subprocess.Popen(
             [*command, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env
         )

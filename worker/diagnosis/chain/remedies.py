@@ -50,12 +50,16 @@ class RemedyRule:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A remedy that is tried for a cause, suspect or not; with that of a `partner` at once."""
+    """A remedy that is tried for a cause, suspect or not; with that of a `partner` at once.
+
+    `symptom` are the words for a cause that no check names, where the usual ones do not fit.
+    """
 
     cause: Cause
     rule: RemedyRule
     suspect: Suspect | None = None
     partner: Candidate | None = None
+    symptom: str = ""
 
     @property
     def text(self) -> str:

@@ -26,12 +26,14 @@ class Difference:
     """Some fields of a recipe that may differ from a sound one's.
 
     `copy` returns the change that gives the second recipe the first one's values; `cause` and
-    `describe` are of a recipe that takes over a sound one's.
+    `describe` are of a recipe that takes over a sound one's. `symptom` says what the diagnosed one
+    has; empty for the usual words of the cause.
     """
 
     cause: Callable[[Recipe, Recipe], Cause]
     describe: Callable[[Recipe], str]
     copy: Callable[[Recipe, Recipe], Change]
+    symptom: Callable[[Recipe], str] = lambda _: ""
 
 
 def step_from_sound(chain: Chain) -> Step | None:
@@ -81,7 +83,7 @@ def _measure(chain: Chain, remedies: list[Candidate]) -> list[TriedRemedy]:
 
 def _remedy(difference: Difference, sound: Recipe, end: Recipe) -> Candidate:
     rule = RemedyRule(difference.describe(sound), lambda recipe: difference.copy(sound, recipe))
-    return Candidate(difference.cause(end, sound), rule)
+    return Candidate(difference.cause(end, sound), rule, symptom=difference.symptom(end))
 
 
 def _always(cause: Cause) -> Callable[[Recipe, Recipe], Cause]:
@@ -137,6 +139,15 @@ def _describe_hidden(sound: Recipe) -> str:
     return f"Use hidden layers of {layers} units"
 
 
+def _describe_scaling(what: str, scaling: str) -> str:
+    return "" if scaling == "none" else f"Scaling the {what} by {scaling} does not suit the table"
+
+
+def _describe_epochs(sound: Recipe) -> str:
+    keeps = ", and keep the best weights" if sound.stops_early else ""
+    return f"Train for up to {sound.epochs} epochs{keeps}"
+
+
 def _describe(form: Callable[[Recipe], Any]) -> Callable[[Recipe], str]:
     return lambda recipe: str(form(recipe))
 
@@ -146,11 +157,13 @@ DIFFERENCES = (
         _always(Cause.features_not_scaled),
         _describe(lambda recipe: f"Scale the features ({recipe.scale_features})"),
         _copy_fields("scale_features"),
+        lambda r: _describe_scaling("features", r.scale_features),
     ),
     Difference(
         _always(Cause.target_not_scaled),
         _describe(lambda recipe: f"Scale the target ({recipe.scale_target})"),
         _copy_fields("scale_target"),
+        lambda r: _describe_scaling("target", r.scale_target),
     ),
     Difference(
         _always(Cause.wrong_output),
@@ -177,7 +190,7 @@ DIFFERENCES = (
     ),
     Difference(
         _epochs_cause,
-        _describe(lambda r: f"Train for up to {r.epochs} epochs, and keep the best weights"),
+        _describe_epochs,
         _copy_fields("epochs", "validation_split", "early_stopping"),
     ),
 )

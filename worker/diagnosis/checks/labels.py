@@ -65,10 +65,10 @@ def find_noisy_labels(data: DiagnosisData, boosting: Peer, *, best: float) -> Su
         return None
     return Suspect(
         Cause.noisy_labels,
-        f"{sure_errors:.0%} of the labels differ even where gradient boosting is surest, and "
-        f"{errors:.0%} of all: where classes merely overlap, the surest are right",
+        f"At least {sure_errors:.0%} of the labels differ where gradient boosting is surest, and "
+        f"{errors:.0%} of all: where classes merely overlap, far fewer of the surest do",
         (
-            evidence("wrong labels among the surest tenth", sure_errors, SURE_ERRORS),
+            evidence("wrong labels among the surest quarter, at least", sure_errors, SURE_ERRORS),
             evidence("the same over the wrong labels among all", share, PLATEAU),
         ),
         rows=_unlikely(data, boosting),

@@ -39,6 +39,8 @@ SYMPTOMS = {
     Cause.no_early_stopping: "Training goes on after the best epoch",
     Cause.features_not_scaled: "The features are not scaled",
     Cause.target_not_scaled: "The target is not scaled",
+    Cause.batch_size: "The batch size does not suit the table",
+    Cause.wrong_output: "The output layer or its loss does not suit the target",
 }
 """Sentences for causes that no check named, but that the measurements show."""
 
@@ -100,7 +102,7 @@ def _step_finding(attribution: Attribution, step: Step, position: Variant) -> Fi
     remedy, chain = step.remedy, attribution.chain
     suspects = [suspect for suspect in _suspects(remedy.candidate) if suspect is not None]
     is_tried = step.state is not EvidenceState.not_tried
-    is_confirmed = step.state is EvidenceState.confirmed
+    is_settled = step.state in {EvidenceState.confirmed, EvidenceState.no_gain}
     return Finding(
         cause=remedy.cause,
         together_with=remedy.candidate.causes[1:],
@@ -108,7 +110,7 @@ def _step_finding(attribution: Attribution, step: Step, position: Variant) -> Fi
         severity=_step_severity(attribution, step),
         evidence_state=step.state,
         seconds_needed=None
-        if is_confirmed
+        if is_settled
         else seconds_needed(chain, [remedy.before, remedy.after], attribution.draws),
         sentence=_step_sentence(attribution, step, position),
         evidence=tuple(proof for suspect in suspects for proof in suspect.evidence),
@@ -243,8 +245,7 @@ def _describe_no_gain(attribution: Attribution, tried: TriedRemedy) -> str:
     on_all = attribution.chain.gain(tried.before, tried.after, attribution.draws)
     if on_all.mean <= 0:
         return "gains nothing"
-    is_fresh = len(on_all.falls) > len(attribution.chain.draws)
-    if not tried.gain.is_sure or is_fresh:
+    if any(fall <= 0 for fall in on_all.falls):
         return "does not gain on every draw"
     return "gains next to nothing"
 
@@ -252,7 +253,7 @@ def _describe_no_gain(attribution: Attribution, tried: TriedRemedy) -> str:
 def _symptom(candidate: Candidate) -> str:
     if candidate.suspect is not None:
         return candidate.suspect.sentence
-    return SYMPTOMS.get(candidate.cause, str(candidate.cause))
+    return candidate.symptom or SYMPTOMS[candidate.cause]
 
 
 def _lower_first(text: str) -> str:

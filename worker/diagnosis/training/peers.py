@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import beta
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -205,17 +206,18 @@ def _conflicting(data: DiagnosisData) -> float | None:
 def error_rates(data: DiagnosisData, peer: Peer) -> tuple[float, float]:
     """Return the shares of wrong labels among the judging rows: all, and those it is surest of.
 
-    They are means over the draws that the model was fitted on.
+    They are of all draws that the model was fitted on; the latter is the least that is likely of so
+    many rows: the lower end of its 95 % interval (Clopper and Pearson 1934).
     """
-    rates = []
+    wrong, rows, sure_wrong, sure_rows = 0, 0, 0, 0
     for draw, predictions_MC in zip(data.draws, peer.predictions, strict=False):
         is_wrong_M = predictions_MC.argmax(axis=1) != data.y[draw.judge].astype(np.int64)
-        surest = np.argsort(-predictions_MC.max(axis=1))[
-            : max(1, round(SURE_SHARE * len(draw.judge)))
-        ]
-        rates.append((float(is_wrong_M.mean()), float(is_wrong_M[surest].mean())))
-    of_all, of_surest = np.mean(rates, axis=0)
-    return float(of_all), float(of_surest)
+        count = max(1, round(SURE_SHARE * len(draw.judge)))
+        surest = np.argsort(-predictions_MC.max(axis=1))[:count]
+        wrong, rows = wrong + int(is_wrong_M.sum()), rows + len(is_wrong_M)
+        sure_wrong, sure_rows = sure_wrong + int(is_wrong_M[surest].sum()), sure_rows + count
+    low = beta.ppf(0.025, sure_wrong, sure_rows - sure_wrong + 1) if sure_wrong else 0.0
+    return wrong / rows, float(low)
 
 
 def explained_without(data: DiagnosisData, draw: Draw, columns: Sequence[str]) -> float:

@@ -22,7 +22,7 @@ SPARSE = a_network(8, loss="sparse_categorical_crossentropy")
 
 
 def boosting(data: DiagnosisData) -> Peer:
-    peers = fit_peers(data, data.draws[:1], seed=0, should_continue=lambda: None)
+    peers = fit_peers(data, data.draws, seed=0, should_continue=lambda: None)
     return next(peer for peer in peers if peer.name == BOOSTING)
 
 
@@ -52,7 +52,7 @@ def with_noise_columns(count: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("columns", [flipped(0.3), contradicting()])
 def test_wrong_labels_are_suspect(columns: dict[str, Any]) -> None:
-    data, _ = data_of(columns, SPARSE)
+    data, _ = data_of(columns, SPARSE, draws=3)
 
     suspect = noise_of(data)
 
@@ -76,6 +76,16 @@ def test_target_that_is_hard_to_tell_is_named_and_no_fault() -> None:
 @pytest.mark.parametrize("columns", [flipped(0.0), flipped(0.02)])
 def test_sound_labels_are_not_suspect(columns: dict[str, Any]) -> None:
     data, _ = data_of(columns, SPARSE)
+
+    assert noise_of(data) is None
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_classes_that_overlap_are_not_suspect(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    label = np.arange(300) % 2
+    columns = {"x": rng.normal(size=300) + 1.5 * label, "z": rng.normal(size=300), "y": label}
+    data, _ = data_of(columns, SPARSE, draws=3)
 
     assert noise_of(data) is None
 
