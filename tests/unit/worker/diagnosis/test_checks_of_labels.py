@@ -32,9 +32,9 @@ def noise_of(data: DiagnosisData) -> Suspect | None:
 
 
 def flipped(share: float) -> dict[str, Any]:
-    columns = some_classes(400, 2)
+    columns = some_classes(900, 2)
     rng = np.random.default_rng(3)
-    is_flipped = rng.uniform(size=400) < share
+    is_flipped = rng.uniform(size=900) < share
     return columns | {"y": np.where(is_flipped, 1 - columns["y"], columns["y"])}
 
 
