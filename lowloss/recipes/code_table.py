@@ -14,7 +14,8 @@ NUMPY = "import numpy as np"
 class ScriptTable:
     """The columns of a plain CSV: numbers with points, a missing cell empty.
 
-    `labels` are the classes in order; empty for a regression. `file` is its usual name.
+    `labels` are the classes in order; empty for a regression. `file` is its usual name, and
+    `rows_left_out` counts the rows that it lacks.
     """
 
     file: str
@@ -23,6 +24,7 @@ class ScriptTable:
     numbers: tuple[str, ...]
     categories: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    rows_left_out: int = 0
 
 
 def feeds_numbers(recipe: Recipe, table: ScriptTable) -> bool:

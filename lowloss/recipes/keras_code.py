@@ -42,6 +42,8 @@ def training_code(recipe: Recipe, table: ScriptTable) -> str:
         f"# Predicts {show_value(table.target)} ({task}): python train.py [FILE]\n"
         "# FILE is a CSV: numbers with points, dates as days since 1970, empty where missing.\n"
     )
+    if table.rows_left_out:
+        heading += f"# {table.file} lacks the table's last {table.rows_left_out:,} rows.\n"
     return f"{heading}\n{format_script(sections)}"
 
 

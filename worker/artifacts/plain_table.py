@@ -32,6 +32,7 @@ def write_plain_table(path: Path, table: Table, checked: CheckedJob) -> ScriptTa
     )
     if task is not Task.regression:
         frame = keep_classes(frame, name, checked.labels, words)
+    rows = frame.height
     frame = frame.head(max(1, MAX_CELLS // (len(checked.features) + 1)))
     y = read_target(frame[name], task, checked.labels, words)
     target = pl.Series(name, y)
@@ -46,6 +47,7 @@ def write_plain_table(path: Path, table: Table, checked: CheckedJob) -> ScriptTa
         numbers=tuple(c.name for c in checked.features if c.kind != ColumnKind.categorical),
         categories=tuple(c.name for c in checked.features if c.kind == ColumnKind.categorical),
         labels=checked.labels,
+        rows_left_out=rows - frame.height,
     )
 
 

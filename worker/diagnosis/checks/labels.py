@@ -164,21 +164,22 @@ def find_leaked_columns(data: DiagnosisData, recipe: Recipe) -> list[Suspect]:
     share = explained_without(data, data.draws[0], (*leaked, *recipe.exclude))
     if share < LEAK_OTHERS:
         return []
+    lowest = min(scores[name] for name in leaked)
+    verb = "alone predicts" if len(leaked) == 1 else "each alone predict"
     return [
         Suspect(
             Cause.leaked_column,
-            f"{name!r} alone predicts {data.target.name!r} almost perfectly (score "
-            f"{scores[name]:.4f}), where the other columns take off {share:.0%} of a constant "
-            "answer's loss: it may hold what is not known when predictions are needed",
+            f"{list_names(leaked)} {verb} {data.target.name!r} almost perfectly (score "
+            f"{lowest:.4f}), where the other columns take off {share:.0%} of a constant answer's "
+            "loss: that may not be known when predictions are needed",
             (
-                evidence("score of the column alone on held rows", scores[name], LEAK_SCORE),
+                evidence("score of the column alone, by its neighbours", lowest, LEAK_SCORE),
                 evidence("share that other columns take off", share, LEAK_OTHERS),
             ),
             strength=1.0,
             is_inert=True,
-            columns=(name,),
+            columns=tuple(leaked),
         )
-        for name in leaked
     ]
 
 

@@ -50,12 +50,10 @@ def build_findings(attribution: Attribution, suspects: Mapping[Cause, Suspect]) 
 
     Steps whose cause is certain come first, and of the others those that may do harm.
     """
-    start = attribution.chain.start
-    positions = [start, *(step.remedy.after for step in attribution.steps)]
-    explained = [
-        _step_finding(attribution, step, position)
-        for step, position in zip(attribution.steps, positions, strict=False)
-    ]
+    position, explained = attribution.chain.start, []
+    for step in attribution.steps:
+        explained.append(_step_finding(attribution, step, position))
+        position = step.remedy.candidate.apply(position)
     causes = attribution.chain.causes
     causes |= {other.cause for finding in explained for other in finding.alternatives}
     others = [

@@ -111,6 +111,12 @@ def test_labels_are_fed_as_the_recipe_says(
     assert line in code.splitlines()
 
 
+def test_script_says_which_rows_its_table_lacks() -> None:
+    lines = training_code(BEFORE, a_table(rows_left_out=1234)).splitlines()
+
+    assert "# table.csv lacks the table's last 1,234 rows." in lines[:4]
+
+
 def test_excluded_columns_are_not_read() -> None:
     table = a_table(numbers=("rooms", "row"), categories=("city", "street"))
 

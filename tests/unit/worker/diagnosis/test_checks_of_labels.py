@@ -106,6 +106,15 @@ def test_column_that_repeats_the_target_is_a_leak_where_the_others_tell_it_too()
     assert suspect.is_inert
 
 
+def test_all_leaked_columns_are_one_suspect_and_left_out_together() -> None:
+    recipe, y = a_network(8), some_numbers()["y"]
+    data, _ = data_of(some_numbers() | {"again": y * 2 + 1, "cents": y * 100}, recipe)
+
+    (suspect,) = find_leaked_columns(data, recipe)
+
+    assert suspect.columns == ("again", "cents")
+
+
 X = some_numbers()["x0"]
 
 
