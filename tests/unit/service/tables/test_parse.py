@@ -18,6 +18,7 @@ from lowloss.results import TableFormat
 from lowloss.tables.options import ParseOptions
 from service.settings import Limits
 from service.tables import parse
+from service.tables.child_bounds import ADDRESSES
 from service.tables.parse import Bounds, Profile, parse_upload
 
 BOUNDS = Bounds(memory_bytes=2**30, seconds=60)
@@ -153,7 +154,7 @@ def test_bounds_of_a_parser_are_those_of_its_process() -> None:
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
 
     address_space, processor_seconds, core = map(int, printed.split())
-    assert 2**30 < address_space < 2**31
+    assert 2**30 + ADDRESSES < address_space < 2**31 + ADDRESSES
     assert processor_seconds == 8 * len(os.sched_getaffinity(0)) + 1
     assert core == 0
 
