@@ -54,7 +54,8 @@ def _of_losses(diagnosis: Diagnosis, trainer: Trainer) -> Iterator[str]:
 
 def _of_verdict(diagnosis: Diagnosis, trainer: Trainer) -> Iterator[str]:
     verdict, start = diagnosis.verdict, trainer.runs_of(Variant(diagnosis.recipe))
-    if ("no time to train the recipe" in verdict) != (not start):
+    is_untold = not trainer.is_ended and "no time to train the recipe" not in verdict
+    if (not start and is_untold) or (start and "no time to train" in verdict):
         yield f"{len(start)} trainings of the recipe, and: {verdict}"
     is_diverged = any(run.loss is None and run.refusal is None for run in start)
     if "finite loss" in verdict.split(".")[0] and not is_diverged:

@@ -27,7 +27,7 @@ from worker.diagnosis.checks.suspects import Suspect
 from worker.diagnosis.findings.assemble import build_diagnosis
 from worker.diagnosis.findings.measured import MeasuredEffects
 from worker.diagnosis.training.data import DiagnosisData, read_data
-from worker.diagnosis.training.peers import BOOSTING, Peer, fit_peers
+from worker.diagnosis.training.peers import Peer, fit_peers
 from worker.diagnosis.training.probe import probe_network
 from worker.diagnosis.training.trainer import Clock, Trainer
 from worker.diagnosis.training.variants import Variant, recipe_step_seconds
@@ -82,12 +82,11 @@ def diagnose(
     chain = explain(trainer, start, tried, references=list(references), draws=exploring)
 
     on_phase("confirm")
-    peers = fit_peers(data, data.draws[:EXPLORING], seed=spec.seed, should_continue=should_continue)
-    boosting = next(peer for peer in peers if peer.name == BOOSTING)
+    peers = _fit_peers(data, spec.seed, should_continue)
     reachable = _reachable_losses(trainer, references, peers)
     attribution = confirm(chain, fresh=fresh, best=min(reachable))
     measured = MeasuredEffects(attribution, suspects_by_cause, peers, references)
-    noise = find_noisy_labels(data, boosting, best=measured.best.relative_loss)
+    noise = find_noisy_labels(data, peers, best=measured.best.relative_loss)
     return build_diagnosis(measured, noise, seconds=lambda: clock() - started)
 
 
@@ -103,6 +102,23 @@ def _read_sample(table: Table, checked: CheckedJob, spec: DiagnosisSpec) -> Diag
     steps = RUN_SHARE * spec.budget.max_seconds / step_s / max(1, recipe.epochs)
     max_rows = max(MIN_ROWS, int(steps * recipe.batch_size))
     return data if max_rows >= len(data.y) else read(max_rows)
+
+
+class _EndedError(Exception):
+    """Nobody waits for the diagnosis any more."""
+
+
+def _fit_peers(data: DiagnosisData, seed: int, should_continue: Callable[[], bool]) -> list[Peer]:
+    """Return the peers of a diagnosis; none where somebody ends it before they are fitted."""
+
+    def check() -> None:
+        if not should_continue():
+            raise _EndedError
+
+    try:
+        return fit_peers(data, data.draws[:EXPLORING], seed=seed, should_continue=check)
+    except _EndedError:
+        return []
 
 
 def _check_before_training(

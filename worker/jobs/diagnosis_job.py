@@ -64,26 +64,26 @@ def run_diagnosis(
 ) -> Diagnosis:
     """Diagnose a recipe in the phases of a job; raise JobSuspended on a pause or a stop.
 
-    Once the job is to end, it is of what was measured so far. A cancel before the recipe itself was
-    trained raises JobCancelled. `sound_recipes` are named recipes that the diagnosed one is
-    compared with; they are those of a search, which the diagnosis is a phase of.
+    Once the job is to end, it is of what was measured so far. A cancel before the end of a first
+    training raises JobCancelled. `sound_recipes` to compare with, by name, come from a search.
     """
-    phase, is_training, reported_at = "", False, time.monotonic()
+    phase, has_trained, reported_at = "", False, time.monotonic()
     within = None if sound_recipes is None else "diagnosis"
 
     def on_phase(name: str) -> None:
-        nonlocal phase, is_training
-        phase, is_training = name, is_training or name == "reproduce"
+        nonlocal phase
+        phase = name
         reporter.phase(name, within=within)
 
     def on_training(count: int) -> None:
-        nonlocal reported_at
+        nonlocal has_trained, reported_at
+        has_trained = True
         if time.monotonic() - reported_at >= PROGRESS_SECONDS:
             reported_at = time.monotonic()
             reporter.phase(phase, within=within, trainings=count)
 
     def should_continue() -> bool:
-        if not is_training:
+        if not has_trained:
             reporter.raise_if_cancelled()
         return reporter.should_continue()
 

@@ -174,7 +174,13 @@ def test_diagnosis_that_nobody_waits_for_tells_what_it_found(programs: Programs)
         some_numbers(), a_network(16, epochs=5), programs, should_continue=lambda: next(calls) < 40
     )
 
+    told = " ".join((diagnosis.verdict, *diagnosis.skipped))
+    told += " ".join(finding.sentence for finding in diagnosis.findings)
     assert diagnosis.skipped
+    assert diagnosis.baselines == {}
+    assert "since the job was to end" in told
+    assert "want of time" not in told
+    assert "max_seconds" not in told
 
 
 def test_what_ends_a_diagnosis_is_raised(programs: Programs) -> None:

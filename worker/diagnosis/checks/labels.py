@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ from worker.diagnosis.thresholds import (
 )
 from worker.diagnosis.training.data import DiagnosisData
 from worker.diagnosis.training.peers import (
+    BOOSTING,
     Peer,
     error_rates,
     explained_without,
@@ -39,7 +41,7 @@ from worker.execution.free_cores import FreeCores
 SHOWN_ROWS = 50
 
 
-def find_noisy_labels(data: DiagnosisData, boosting: Peer, *, best: float) -> Suspect | None:
+def find_noisy_labels(data: DiagnosisData, peers: Sequence[Peer], *, best: float) -> Suspect | None:
     """Return labels that contradict each other, or even what a model is surest of.
 
     `best` is the least relative loss that any model reached. Where classes merely overlap, a model
@@ -57,7 +59,8 @@ def find_noisy_labels(data: DiagnosisData, boosting: Peer, *, best: float) -> Su
         )
     if data.task is Task.regression:
         return _unexplained(best)
-    if data.is_judged_on_training:
+    boosting = next((peer for peer in peers if peer.name == BOOSTING), None)
+    if boosting is None or data.is_judged_on_training:
         return None
     errors, sure_errors = error_rates(data, boosting)
     share = sure_errors / errors if errors else 0.0

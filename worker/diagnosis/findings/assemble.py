@@ -38,7 +38,7 @@ def build_diagnosis(
     if noise is not None:
         findings.append(noise_finding(noise, best, trainer.metric))
     findings.sort(key=lambda finding: finding.severity is Severity.none)
-    floor = estimate_noise_floor(data, best)
+    floor = None if trainer.is_ended else estimate_noise_floor(data, best)
     return Diagnosis(
         verdict=write_verdict(measured, findings),
         metric=trainer.metric,
@@ -148,7 +148,7 @@ def _experiments(measured: MeasuredEffects) -> Iterable[Experiment]:
         yield experiment(name[0].upper() + name[1:], (), variant)
 
 
-def _remaining(measured: MeasuredEffects, floor: NoiseFloor) -> Iterable[str]:
+def _remaining(measured: MeasuredEffects, floor: NoiseFloor | None) -> Iterable[str]:
     """Yield sentences on what the loss with all remedies consists of."""
     trainer, loss = measured.trainer, measured.loss_of(measured.end)
     if loss is None or not loss:
@@ -156,13 +156,13 @@ def _remaining(measured: MeasuredEffects, floor: NoiseFloor) -> Iterable[str]:
     share = loss / trainer.constant
     times = f"{share:.0%} of" if share <= 1 else f"{share:.3g} times"
     yield f"What is left, {loss:.3g}, is {times} the loss of a constant answer."
-    if floor.estimate:
+    if floor and floor.estimate:
         noise = min(1.0, floor.estimate / loss)
         yield (
             f"By an estimate from rows that are nearly equal, {noise:.0%} of it is noise that no "
             "model can remove."
         )
-    elif floor.conflicting:
+    elif floor and floor.conflicting:
         yield (
             f"By rows that are equal, {min(1.0, floor.conflicting / loss):.0%} of it is noise that "
             "no model can remove."
@@ -199,9 +199,10 @@ def _skipped(measured: MeasuredEffects) -> Iterable[str]:
         yield f"{data.whole_rows - len(data.y):,} of {data.whole_rows:,} rows, for want of time"
     if measured.trainer.seconds_left > 0:
         return
+    why = measured.trainer.why_over
     untried = [one for one in measured.attribution.chain.untried if one.suspect is None]
     usual = [one.text for one in untried if not one.is_late]
     if usual:
         names = list_first(usual, MAX_LISTED)
-        yield f"{counted(len(usual), 'usual remedy', 'usual remedies')} ({names}), for want of time"
-    yield "further combinations of remedies, for want of time"
+        yield f"{counted(len(usual), 'usual remedy', 'usual remedies')} ({names}), {why}"
+    yield f"further combinations of remedies, {why}"

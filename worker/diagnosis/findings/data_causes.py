@@ -194,7 +194,7 @@ def leak_finding(attribution: Attribution, suspect: Suspect) -> Finding:
     """
     chain = attribution.chain
     tried = chain.best_attempt((suspect.cause,), chain.start)
-    comparison = " Not tried, for want of time: leave it out."
+    comparison = f" Not tried, {chain.trainer.why_over}: leave it out."
     if tried is not None:
         effect = attribution.effect_of(tried)
         before, after = _format_loss(effect.before), _format_loss(effect.after)

@@ -140,7 +140,8 @@ def _step_sentence(attribution: Attribution, step: Step, position: Variant) -> s
     candidate = remedy.candidate
     symptom = ". ".join(_symptoms(candidate))
     if step.state is EvidenceState.not_tried:
-        return f"{symptom}. Not tried, for want of time: {_lower_first(candidate.text)}."
+        why = attribution.chain.trainer.why_over
+        return f"{symptom}. Not tried, {why}: {_lower_first(candidate.text)}."
     where = "" if remedy.before == position else " (on top of the other remedies)"
     effect = attribution.effect_of(remedy)
     remarks = [describe_remedy_effect(effect)]
@@ -221,7 +222,7 @@ def _settled_remarks(attribution: Attribution, settled: SettledSuspect) -> Itera
     elif settled.candidate is None:
         yield "No change to the recipe is a remedy, and none was tried"
     elif tried is None:
-        yield f"Not tried, for want of time: {_lower_first(settled.candidate.text)}"
+        yield f"Not tried, {chain.trainer.why_over}: {_lower_first(settled.candidate.text)}"
     else:
         effect = attribution.effect_of(tried)
         text = tried.candidate.text

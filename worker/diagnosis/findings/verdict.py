@@ -22,7 +22,10 @@ def write_verdict(measured: MeasuredEffects, findings: Sequence[Finding]) -> str
     more = _ask_for_more(measured, findings)
     result, reached = _describe_result(measured), _describe_best(measured)
     if not measured.runs:
-        sentences = [f"There was no time to train the recipe; {reached}.", *more]
+        untrained = "There was no time to train the recipe"
+        if measured.trainer.is_ended:
+            untrained = "The job was to end before the recipe was trained"
+        sentences = [f"{untrained}; {reached}.", *more]
     elif harmful:
         sentences = _tell_harm(measured, harmful)
         if measured.is_beaten:
@@ -72,19 +75,24 @@ def _describe_best(measured: MeasuredEffects) -> str:
 
 
 def _ask_for_more(measured: MeasuredEffects, findings: Sequence[Finding]) -> list[str]:
-    """Return what was not tried or not confirmed, and about how much time that takes."""
+    """Return what is not settled, and about how long that takes where there was no time."""
     unsettled = [
         finding
         for finding in findings
         if finding.evidence_state in UNSETTLED and finding.seconds_needed is not None
     ]
-    is_over = measured.trainer.seconds_left <= 0
-    if measured.runs and not (unsettled and is_over):
+    if measured.runs and not unsettled:
         return []
+    trainer = measured.trainer
+    if trainer.is_ended or trainer.seconds_left > 0:
+        return [f"Not settled: {_list_causes(unsettled)}."] if unsettled else []
     attribution = measured.attribution
     own = seconds_needed(attribution.chain, [measured.start], attribution.draws)
     seconds = sum(finding.seconds_needed or 0.0 for finding in unsettled)
     seconds += 0.0 if measured.runs else own
-    names = [finding.cause.replace("_", " ") for finding in unsettled]
-    of_what = f"settle {list_first(names, MAX_LISTED)}" if names else "train it"
+    of_what = f"settle {_list_causes(unsettled)}" if unsettled else "train it"
     return [f"About {seconds:.0f} s more would {of_what}: raise budget.max_seconds (--seconds)."]
+
+
+def _list_causes(findings: Sequence[Finding]) -> str:
+    return list_first([finding.cause.replace("_", " ") for finding in findings], MAX_LISTED)

@@ -114,6 +114,16 @@ class Trainer:
         limit = budget.latest_seconds if self._is_vital else budget.max_seconds
         return limit - self.seconds
 
+    @property
+    def is_ended(self) -> bool:
+        """Whether nobody waits for more, however much time is left."""
+        return not self.should_continue()
+
+    @property
+    def why_over(self) -> str:
+        """Why no more is trained, in words."""
+        return "since the job was to end" if self.is_ended else "for want of time"
+
     def train_vital(self, variants: Iterable[Variant], draws: Iterable[int]) -> None:
         """Train what a diagnosis says next to nothing without, for longer than the others."""
         self._is_vital = True

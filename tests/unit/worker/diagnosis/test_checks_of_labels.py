@@ -16,19 +16,15 @@ from worker.diagnosis.checks.labels import (
 )
 from worker.diagnosis.checks.suspects import Suspect
 from worker.diagnosis.training.data import DiagnosisData
-from worker.diagnosis.training.peers import BOOSTING, Peer, estimate_noise_floor, fit_peers
+from worker.diagnosis.training.peers import BOOSTING, estimate_noise_floor, fit_peers
 
 SPARSE = a_network(8, loss="sparse_categorical_crossentropy")
 
 
-def boosting(data: DiagnosisData) -> Peer:
-    peers = fit_peers(data, data.draws, seed=0, should_continue=lambda: None)
-    return next(peer for peer in peers if peer.name == BOOSTING)
-
-
 def noise_of(data: DiagnosisData) -> Suspect | None:
-    peer = boosting(data)
-    return find_noisy_labels(data, peer, best=peer.relative_loss)
+    peers = fit_peers(data, data.draws, seed=0, should_continue=lambda: None)
+    boosting = next(peer for peer in peers if peer.name == BOOSTING)
+    return find_noisy_labels(data, peers, best=boosting.relative_loss)
 
 
 def flipped(share: float) -> dict[str, Any]:
