@@ -67,38 +67,45 @@ def run_diagnosis(
     Once the job is to end, it is of what was measured so far. A cancel before the end of a first
     training raises JobCancelled. `sound_recipes` to compare with, by name, come from a search.
     """
-    phase, has_trained, reported_at = "", False, time.monotonic()
-    within = None if sound_recipes is None else "diagnosis"
-
-    def on_phase(name: str) -> None:
-        nonlocal phase
-        phase = name
-        reporter.phase(name, within=within)
-
-    def on_training(count: int) -> None:
-        nonlocal has_trained, reported_at
-        has_trained = True
-        if time.monotonic() - reported_at >= PROGRESS_SECONDS:
-            reported_at = time.monotonic()
-            reporter.phase(phase, within=within, trainings=count)
-
-    def should_continue() -> bool:
-        if not has_trained:
-            reporter.raise_if_cancelled()
-        return reporter.should_continue()
-
+    progress = _Progress(reporter, within=None if sound_recipes is None else "diagnosis")
     diagnosis = diagnose(
         table,
         spec,
         checked,
         programs=resources.programs,
         sound_recipes=sound_recipes,
-        should_continue=should_continue,
-        on_phase=on_phase,
-        on_training=on_training,
+        should_continue=progress.should_continue,
+        on_phase=progress.on_phase,
+        on_training=progress.on_training,
     )
     reporter.record(diagnosis=_verdict(diagnosis).model_dump(mode="json"))
     return diagnosis
+
+
+class _Progress:
+    """Reports the phases of a diagnosis and its trainings, and hears who ends it."""
+
+    def __init__(self, reporter: Reporter, *, within: str | None) -> None:
+        self._reporter = reporter
+        self._within = within
+        self._phase = ""
+        self._has_trained = False
+        self._reported_at = time.monotonic()
+
+    def on_phase(self, name: str) -> None:
+        self._phase = name
+        self._reporter.phase(name, within=self._within)
+
+    def on_training(self, count: int) -> None:
+        self._has_trained = True
+        if time.monotonic() - self._reported_at >= PROGRESS_SECONDS:
+            self._reported_at = time.monotonic()
+            self._reporter.phase(self._phase, within=self._within, trainings=count)
+
+    def should_continue(self) -> bool:
+        if not self._has_trained:
+            self._reporter.raise_if_cancelled()
+        return self._reporter.should_continue()
 
 
 def export_diagnosis(
