@@ -157,7 +157,6 @@ class Connection(H11Protocol):
         self._body_bytes = 0
         self._is_refused = False
         self._is_lingering = False
-        self._unsent_bytes = 0
         self._inner_app, self.app = self.app, self._run_app
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -193,8 +192,8 @@ class Connection(H11Protocol):
         self._set_deadline()
 
     def timeout_keep_alive_handler(self) -> None:
-        """End a connection that had no new request in time; one that still reads has more of it."""
-        if self._is_draining():
+        """End a connection that had no new request in time; first its response is read."""
+        if self._unsent_bytes:
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
@@ -205,11 +204,7 @@ class Connection(H11Protocol):
     def pause_writing(self) -> None:
         """Give the client a time in which it must read."""
         super().pause_writing()
-        if self._write_deadline is None:
-            self._unsent_bytes = self.transport.get_write_buffer_size()
-            self._write_deadline = self.loop.call_later(
-                self.limits.write_seconds, self._check_reading
-            )
+        self._watch_reading()
 
     def resume_writing(self) -> None:
         """Note that the client reads."""
@@ -217,29 +212,36 @@ class Connection(H11Protocol):
         self._stop_write_deadline()
         self._set_deadline()
 
-    def _check_reading(self) -> None:
-        """Give a client that read something as long again; end the connection of another."""
-        if not self._is_draining():
-            self.transport.abort()
-            return
-        self._write_deadline = self.loop.call_later(self.limits.write_seconds, self._check_reading)
+    @property
+    def _unsent_bytes(self) -> int:
+        return self.transport.get_write_buffer_size()
 
-    def _is_draining(self) -> bool:
-        """Return whether a part of the response is unsent, and less than at the last look."""
-        before, self._unsent_bytes = self._unsent_bytes, self.transport.get_write_buffer_size()
-        return self._unsent_bytes > 0 and (not before or self._unsent_bytes < before)
+    def _watch_reading(self) -> None:
+        """Give a client that reads some of the response as long again; let another go."""
+        before = self._unsent_bytes
+
+        def check() -> None:
+            self._write_deadline = None
+            if self._unsent_bytes >= before:
+                self.transport.abort()
+            elif self._unsent_bytes:
+                self._watch_reading()
+
+        if before and self._write_deadline is None:
+            self._write_deadline = self.loop.call_later(self.limits.write_seconds, check)
 
     def _set_deadline(self) -> None:
         """Set the deadline that the state of the connection asks for, unless it runs already."""
         if self._is_lingering:
             return
-        if self.transport.is_closing():
-            # The response may still be on its way.
-            self._await("close", self.limits.write_seconds, self.transport.abort)
-            return
         is_answering = self.cycle is not None and not self.cycle.response_complete
-        is_sent = not self.transport.get_write_buffer_size()
-        self.counts.set_expendable(self, is_expendable=not is_answering and is_sent)
+        if not is_answering:
+            # The response may still be on its way.
+            self._watch_reading()
+        if self.transport.is_closing():
+            return
+        is_expendable = not is_answering and not self._unsent_bytes
+        self.counts.set_expendable(self, is_expendable=is_expendable)
         if is_answering and self.cycle.more_body:
             self._await("body", self.limits.body_seconds, self._check_body)
         elif is_answering:

@@ -13,6 +13,7 @@ from starlette.datastructures import Headers
 
 from lowloss.errors import RangeNotSatisfiable
 from lowloss.results import Artifact
+from service.api.etags import matches_etag
 from service.api.examples import Responses
 from service.api.problems import render_problem
 from service.store.blobs import read_blob
@@ -50,7 +51,7 @@ def send_artifact(database: Database, artifact: Artifact, request: Request) -> R
     size, etag = artifact.size_bytes, f'"{artifact.sha256}"'
     digest = base64.b64encode(bytes.fromhex(artifact.sha256)).decode()
     headers = {"ETag": etag, "Accept-Ranges": "bytes", "Repr-Digest": f"sha-256=:{digest}:"}
-    if _matches(request.headers.get("if-none-match"), etag):
+    if matches_etag(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
     span = _parse_range(request.headers, etag, size)
     if span is not None and span.start >= span.stop:
@@ -79,14 +80,6 @@ def _as_attachment(name: str) -> str:
     if re.fullmatch(r"[\w.-]+", name, re.ASCII):
         return f'attachment; filename="{name}"'
     return f"attachment; filename*=UTF-8''{quote(name, safe='')}"
-
-
-def _matches(condition: str | None, etag: str) -> bool:
-    """Return whether If-None-Match names these bytes; a weak tag matches like a strong one."""
-    if condition is None:
-        return False
-    tags = {tag.strip().removeprefix("W/") for tag in condition.split(",")}
-    return etag in tags or "*" in tags
 
 
 def _parse_range(headers: Headers, etag: str, size: int) -> range | None:

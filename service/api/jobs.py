@@ -22,6 +22,7 @@ from lowloss.spec import Continuation, JobSpec, Priority, Spec
 from lowloss.spec.continuation import CONTINUATION_EXAMPLES
 from lowloss.spec.job import JOB_SPEC_EXAMPLES
 from lowloss.validation import problem_from_error
+from service.api.etags import matches_etag
 from service.api.examples import SPEC_PROBLEMS, Responses, problems
 from service.api.job_memory import make_etag
 from service.api.parameters import Cursor, JobId, Limit
@@ -198,13 +199,13 @@ async def read_job(
     if wait:
         await _await_change(deps, job_id, seconds=wait)
     change = deps.changes.recall(job_id)
-    if change is not None and not change.is_queued and etag == make_etag(change):
-        return Response(status_code=304, headers={"ETag": etag})
+    if change is not None and not change.is_queued and matches_etag(etag, make_etag(change)):
+        return Response(status_code=304, headers={"ETag": make_etag(change)})
     answer = None if change is None else deps.job_memory.find(job_id, change)
     if answer is None:
         answer = deps.job_memory.store(job_id, *await to_thread.run_sync(_read, deps, job_id))
     headers = {} if answer.change.is_queued else {"ETag": answer.etag}
-    if headers and etag == answer.etag:
+    if headers and matches_etag(etag, answer.etag):
         return Response(status_code=304, headers=headers)
     return Response(answer.body, headers=headers, media_type="application/json")
 

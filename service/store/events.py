@@ -18,6 +18,7 @@ class EventKind(StrEnum):
     job_queued = "job.queued"
     job_started = "job.started"
     job_phase = "job.phase"
+    job_outcome = "job.outcome"
     job_requested = "job.requested"
     job_paused = "job.paused"
     job_resumed = "job.resumed"

@@ -175,7 +175,8 @@ def record_outcome(
 ) -> Requested:
     """Add fields to a job's outcome, and record which phase it has come to.
 
-    A phase `within` another is an event alone. Return what users ask of the job.
+    A phase `within` another is an event alone; fields without a phase are an event, too. Return
+    what users ask of the job.
     """
     job = hold_fence(session, fence)
     job.outcome = job.outcome | fields
@@ -190,6 +191,8 @@ def record_outcome(
     elif phase is not None:
         job.phase, job.phase_started_at = phase, utc_now()
         record_event(session, job, EventKind.job_phase, phase=phase)
+    elif fields:
+        record_event(session, job, EventKind.job_outcome, fields=sorted(fields))
     return Requested(job.requested)
 
 

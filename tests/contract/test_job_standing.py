@@ -170,11 +170,12 @@ def test_best_that_the_confirmation_chose_is_told_beside_that_of_the_search(
     assert job.best is not None
     assert (job.best.trial, job.outcome.best_of_search) == (2, 1)
     with database.reading() as session:
-        last = list_events(session, job_id, after=0, limit=99)[-1]
-    assert (last.kind, last.data) == (
+        *_, change, record = list_events(session, job_id, after=0, limit=99)
+    assert (change.kind, change.data) == (
         "best.changed",
         {"trial": 2, "previous": 1, "reason": "confirmation"},
     )
+    assert (record.kind, record.data) == ("job.outcome", {"fields": ["winner"]})
 
 
 def test_best_that_the_confirmation_kept_is_no_news(database: Database) -> None:

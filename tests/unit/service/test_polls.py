@@ -11,6 +11,7 @@ from benchmarks.http_load import a_running_job, follow, measure_polls
 from tests.builders.server_process import a_server_process
 
 
+@pytest.mark.slow
 def test_poll_of_a_job_takes_a_millisecond_of_the_servers_processor_time(tmp_path: Path) -> None:
     with a_server_process(tmp_path) as server:
         store, fence = a_running_job(server)

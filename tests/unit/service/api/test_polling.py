@@ -11,6 +11,8 @@ from fastapi.testclient import TestClient
 from lowloss.results import JobState
 from service.api import job_memory
 from service.store.database import Database
+from service.store.events import list_events
+from service.store.jobs import record_outcome
 from service.store.queue import Fence
 from tests.builders.live_server import counted_statements, note_waits, serving
 from tests.builders.store import a_claim, a_job, a_trial
@@ -130,3 +132,28 @@ def _start_trial(store: Database, fence: Fence) -> None:
     from lowloss.results import TrialState
 
     a_trial(store, fence, 1, state=TrialState.running)
+
+
+@pytest.mark.parametrize("form", ["{}", '"other", {}', "*"])
+def test_tag_is_found_among_others(client: TestClient, store: Database, form: str) -> None:
+    job_id = a_job(store, state=JobState.running)
+    etag = client.get(f"/v1/jobs/{job_id}").headers["etag"]
+
+    answer = client.get(f"/v1/jobs/{job_id}", headers={"If-None-Match": form.format(etag)})
+
+    assert (answer.status_code, answer.headers["etag"]) == (304, etag)
+
+
+def test_what_is_recorded_of_a_job_changes_its_etag(client: TestClient, store: Database) -> None:
+    job_id = a_job(store)
+    fence = a_claim(store).fence
+    first = client.get(f"/v1/jobs/{job_id}")
+    with store.transaction() as session:
+        record_outcome(session, fence, phase=None, threads=2)
+
+    second = client.get(f"/v1/jobs/{job_id}", headers={"If-None-Match": first.headers["etag"]})
+
+    assert second.json()["outcome"]["threads"] == 2
+    with store.reading() as session:
+        *_, event = list_events(session, job_id, after=0, limit=99)
+    assert (event.kind, event.data) == ("job.outcome", {"fields": ["threads"]})
