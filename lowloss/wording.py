@@ -27,10 +27,11 @@ def make_printable(text: str) -> str:
 def make_plain_cell(text: str) -> str:
     """Return a cell that a spreadsheet shows as it is: a quote comes before what is a formula."""
     text = make_printable(text)
-    return f"'{text}" if text[:1] in FORMULA_STARTS and not _is_number(text) else text
+    return f"'{text}" if text[:1] in FORMULA_STARTS and not is_number(text) else text
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Return whether Python reads a text as a number."""
     try:
         float(text)
     except ValueError:

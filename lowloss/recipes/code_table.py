@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lowloss.recipes.code_layout import Section, format_call, format_literal
+from lowloss.recipes.code_layout import MAX_WIDTH, Section, format_call, format_literal
 from lowloss.spec import Recipe, Task
+from lowloss.wording import is_number
 
 NUMPY = "import numpy as np"
 
@@ -32,7 +33,7 @@ def feeds_numbers(recipe: Recipe, table: ScriptTable) -> bool:
     is_one_hot = recipe.output.units > 1 and recipe.loss != "sparse_categorical_crossentropy"
     if table.task is Task.regression or recipe.encode_labels or is_one_hot:
         return table.task is Task.regression
-    return all(map(_is_number, table.labels))
+    return all(map(is_number, table.labels))
 
 
 def reading(recipe: Recipe, table: ScriptTable) -> Section:
@@ -73,7 +74,7 @@ def reading(recipe: Recipe, table: ScriptTable) -> Section:
 def _names(variable: str, names: tuple[str, ...]) -> list[str]:
     listed = [format_literal(name) for name in names]
     line = f"{variable} = [{', '.join(listed)}]"
-    if len(line) <= 88:
+    if len(line) <= MAX_WIDTH:
         return [line]
     return [f"{variable} = [", *(f"    {name}," for name in listed), "]"]
 
@@ -94,11 +95,3 @@ def _target(recipe: Recipe, table: ScriptTable) -> list[str]:
         *_names("LABELS", table.labels),
         "y = np.array([LABELS.index(row[TARGET]) for row in rows])  # classes from 0",
     ]
-
-
-def _is_number(label: str) -> bool:
-    try:
-        float(label)
-    except ValueError:
-        return False
-    return True

@@ -217,7 +217,8 @@ def decide_surroundings(units: pl.Series, *, has_currency: bool = False) -> Surr
         for multiples in (BYTES, MULTIPLES):
             if names <= set(multiples) and not (multiples is MULTIPLES and names == {"m", "k"}):
                 return Surroundings(multiples=tuple((n, multiples[n]) for n in sorted(names)))
-    unit, _ = counts.most_common(1)[0]
+    # Of equally many the first by name: the order of the counts is no one's.
+    unit, _ = min(counts.items(), key=lambda item: (-item[1], item[0]))
     singular = _to_singular(unit)
     share = sum(count for name, count in counts.items() if _to_singular(name) == singular) / total
     shared = Surroundings(unit)

@@ -31,6 +31,8 @@ def _name_by_titles(document: dict[str, Any]) -> dict[str, Any]:
     text = json.dumps(document)
     for name, schema in list(schemas.items()):
         if not name.isalnum():
+            if schema["title"] in schemas:
+                raise ValueError(f"two schemas are named {schema['title']}")
             text = text.replace(f'"{PREFIX}{name}"', f'"{PREFIX}{schema["title"]}"')
             text = text.replace(f'"{name}": {{', f'"{schema["title"]}": {{')
     renamed: dict[str, Any] = json.loads(text)

@@ -11,7 +11,7 @@ from lowloss.results import ColumnKind
 from lowloss.spec import Task
 from lowloss.tables.table import Table
 from service.tables.check import CheckedJob
-from worker.data.prepare import keep_classes
+from worker.data.prepare import keep_classes, keep_labelled
 from worker.data.target import read_target
 
 MAX_CELLS = 10_000_000
@@ -26,7 +26,7 @@ def write_plain_table(path: Path, table: Table, checked: CheckedJob) -> ScriptTa
     """
     name, task = checked.spec.target, checked.task
     words = table.words.get(name)
-    frame = table.frame.filter(pl.col(name).is_not_null())
+    frame = keep_labelled(table.frame, name)
     frame = (
         frame.filter(pl.col(name).cast(pl.String) != "NaN") if task is Task.regression else frame
     )

@@ -89,7 +89,7 @@ def prepare(table: Table, checked: CheckedJob, *, max_levels: int) -> Prepared:
     """Split the labelled rows, fit the transforms on the training rows, and apply them to all."""
     spec = checked.spec
     words = table.words.get(spec.target)
-    frame = _labelled(table.frame, spec.target)
+    frame = keep_labelled(table.frame, spec.target)
     if checked.task is not Task.regression and spec.preprocessing.rare_classes == "drop":
         frame = keep_classes(frame, spec.target, checked.labels, words)
     y = read_target(frame[spec.target], checked.task, checked.labels, words)
@@ -132,7 +132,8 @@ def scalings(spec: JobSpec) -> tuple[Scaling, ...]:
             return (fixed,)
 
 
-def _labelled(frame: pl.DataFrame, target: str) -> pl.DataFrame:
+def keep_labelled(frame: pl.DataFrame, target: str) -> pl.DataFrame:
+    """Return the rows that have a target."""
     has_label = pl.col(target).is_not_null()
     if frame.schema[target].is_float():
         has_label &= pl.col(target).is_finite()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from functools import partial
 
-from lowloss.results import Cause, Diagnosis
+from lowloss.results import Diagnosis
 from lowloss.spec import DiagnosisSpec, Recipe
 from lowloss.tables.table import Table
 from service.tables.check import CheckedJob
@@ -23,7 +22,7 @@ from worker.diagnosis.checks.labels import (
     find_noisy_labels,
 )
 from worker.diagnosis.checks.recipe import check_recipe
-from worker.diagnosis.checks.suspects import Suspect
+from worker.diagnosis.checks.suspects import Suspect, merge_suspects
 from worker.diagnosis.findings.assemble import build_diagnosis
 from worker.diagnosis.findings.measured import MeasuredEffects
 from worker.diagnosis.training.data import DiagnosisData, read_data
@@ -165,21 +164,3 @@ def _check_runs(trainer: Trainer, start: Variant) -> Iterable[Suspect]:
     runs = trainer.runs_of(start)
     weights = next((run.weights for run in runs if run.weights), ())
     return check_curves(start.recipe, runs, probe_network(trainer, start, weights))
-
-
-def merge_suspects(suspects: Iterable[Suspect]) -> dict[Cause, Suspect]:
-    """Merge to one suspect a cause, upstream first: the strongest one's words, all evidence."""
-    suspects_by_cause: dict[Cause, Suspect] = {}
-    for suspect in suspects:
-        earlier = suspects_by_cause.get(suspect.cause)
-        if earlier is None:
-            suspects_by_cause[suspect.cause] = suspect
-            continue
-        first, second = sorted([earlier, suspect], key=lambda suspect: -suspect.strength)
-        new = [suspect for suspect in second.evidence if suspect not in first.evidence]
-        # Two checks that agree are more than either.
-        strength = first.strength + 0.2
-        suspects_by_cause[suspect.cause] = replace(
-            first, evidence=(*first.evidence, *new), strength=strength
-        )
-    return {cause: suspects_by_cause[cause] for cause in Cause if cause in suspects_by_cause}

@@ -198,9 +198,11 @@ def _without_columns(case: RemedyContext) -> list[RemedyRule]:
 
 
 def _bounded(case: RemedyContext) -> list[RemedyRule]:
-    if case.columns == (case.data.target.name,):
-        return [RemedyRule("Use a loss that grows linearly", set_fields(loss="huber"))]
-    return [RemedyRule("Scale by quartiles and clip smoothly", set_fields(scale_features="robust"))]
+    target = case.data.target.name
+    linear = RemedyRule("Use a loss that grows linearly", set_fields(loss="huber"))
+    robust = RemedyRule("Scale by quartiles and clip smoothly", set_fields(scale_features="robust"))
+    rules = [linear] if target in case.columns else []
+    return rules + ([robust] if {*case.columns} - {target} else [])
 
 
 def _weighed(_: RemedyContext) -> list[RemedyRule]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from lowloss.results import Cause
 from lowloss.spec import Recipe
+from lowloss.wording import counted
 from worker.diagnosis.checks.suspects import Suspect, evidence
 from worker.diagnosis.thresholds import (
     DEAD,
@@ -110,15 +111,7 @@ def _overfit(recipe: Recipe, curves: list[LossCurve]) -> Iterator[Suspect]:
             ),
             strength=0.5 + math.log10(last),
         )
-    stopping = recipe.early_stopping
-    if stopping is not None and recipe.stops_early and not stopping.restore_best_weights:
-        yield Suspect(
-            Cause.best_weights_not_restored,
-            f"Early stopping keeps the last weights, {stopping.patience} epochs after the best: "
-            f"their validation loss is {last:.3g} times the least",
-            (evidence("last validation loss over the least", last, NOT_RESTORED),),
-            strength=0.3 + math.log10(max(1.0, last)),
-        )
+    yield from _unrestored(recipe, curves, last)
     if gap > GAP:
         yield Suspect(
             Cause.regularisation_missing,
@@ -131,6 +124,19 @@ def _overfit(recipe: Recipe, curves: list[LossCurve]) -> Iterator[Suspect]:
             f"The held rows' loss is {gap:.3g} times that of the training rows",
             (evidence("validation loss over training loss", gap, GAP),),
             strength=0.1,
+        )
+
+
+def _unrestored(recipe: Recipe, curves: list[LossCurve], last: float) -> Iterator[Suspect]:
+    stopping = recipe.early_stopping
+    behind = round(_median([len(curve.val_loss) - curve.best - 1 for curve in curves]))
+    if stopping is not None and recipe.stops_early and not stopping.restore_best_weights:
+        yield Suspect(
+            Cause.best_weights_not_restored,
+            f"Early stopping keeps the last weights, {counted(behind, 'epoch')} after the best: "
+            f"their validation loss is {last:.3g} times the least",
+            (evidence("last validation loss over the least", last, NOT_RESTORED),),
+            strength=0.3 + math.log10(max(1.0, last)),
         )
 
 

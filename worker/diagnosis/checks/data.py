@@ -32,6 +32,8 @@ from worker.diagnosis.training.data import DiagnosisData, largest_ratio
 from worker.diagnosis.training.peers import group_equal_rows
 
 SHOWN_ROWS = 20
+FEATURES, TARGET = "the features", "the target"
+OUTLIERS_OF_TARGET = f"rows with outliers of {TARGET}"
 
 
 def check_data(
@@ -180,7 +182,7 @@ def _missing(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     )
     if not columns:
         return
-    rows = np.flatnonzero(missing_NR.any(axis=1))
+    rows = np.flatnonzero(missing_NR[:, [name in columns for name in names]].any(axis=1))
     yield Suspect(
         Cause.missing_values,
         f"{len(rows)} of {len(data.y)} rows have missing or infinite numbers (in "
@@ -277,9 +279,9 @@ def _outliers(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
                 columns.append(name)
                 rows_of_columns.append(rows)
     if columns:
-        yield _outlier(data, tuple(columns), np.unique(np.concatenate(rows_of_columns)), "features")
+        yield _outlier(data, tuple(columns), np.unique(np.concatenate(rows_of_columns)), FEATURES)
     if data.task is Task.regression and 0 < len(rows := _far(data.y)) <= max_rows:
-        yield _outlier(data, (data.target.name,), rows, "the target")
+        yield _outlier(data, (data.target.name,), rows, TARGET)
 
 
 def _outlier(data: DiagnosisData, columns: tuple[str, ...], rows: Rows, where: str) -> Suspect:
@@ -287,7 +289,7 @@ def _outlier(data: DiagnosisData, columns: tuple[str, ...], rows: Rows, where: s
         Cause.outliers,
         f"{counted(len(rows), 'row')} with values of {where} ({list_names(columns)}) more than "
         f"{FAR:g} interquartile ranges away from the rest dominate every batch with them",
-        (evidence(f"rows with outliers in {where}", len(rows), 0.0),),
+        (evidence(f"rows with outliers of {where}", len(rows), 0.0),),
         strength=0.5,
         columns=columns,
         rows=tuple(int(row) for row in data.row_numbers[rows[:SHOWN_ROWS]]),

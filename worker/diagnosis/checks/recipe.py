@@ -55,20 +55,13 @@ def check_recipe(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
 def _output(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     try:
         output_format(recipe, data)
-    except LabelsNotEncodedError as error:
-        yield Suspect(
-            Cause.labels_not_encoded,
-            f"The labels do not fit the loss {recipe.loss}: {error}; Keras refuses them",
-            (evidence("output units", recipe.output.units),),
-            strength=3.0,
-            is_certain=True,
-            columns=(data.target.name,),
-        )
-        return
     except CannotTrainError as error:
+        cause, what = Cause.wrong_output, "output layer does not fit the target"
+        if isinstance(error, LabelsNotEncodedError):
+            cause, what = Cause.labels_not_encoded, f"labels do not fit the loss {recipe.loss}"
         yield Suspect(
-            Cause.wrong_output,
-            f"The output layer does not fit the target: {error}; Keras refuses to train this",
+            cause,
+            f"The {what}: {error}; Keras refuses to train this",
             (evidence("output units", recipe.output.units),),
             strength=3.0,
             is_certain=True,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from lowloss.results import Cause, Evidence
 from lowloss.wording import list_first
@@ -41,3 +41,25 @@ def evidence(what: str, value: float | None, threshold: float | None = None) -> 
 def list_names(names: Sequence[str], limit: int = 5) -> str:
     """List names for a sentence."""
     return list_first(names, limit, repr)
+
+
+def merge_suspects(suspects: Iterable[Suspect]) -> dict[Cause, Suspect]:
+    """Merge to one suspect a cause, upstream first: the strongest one's words, all evidence."""
+    suspects_by_cause: dict[Cause, Suspect] = {}
+    for suspect in suspects:
+        earlier = suspects_by_cause.get(suspect.cause)
+        if earlier is None:
+            suspects_by_cause[suspect.cause] = suspect
+            continue
+        first, second = sorted([earlier, suspect], key=lambda suspect: -suspect.strength)
+        new = [suspect for suspect in second.evidence if suspect not in first.evidence]
+        # Two checks that agree are more than either.
+        strength = first.strength + 0.2
+        suspects_by_cause[suspect.cause] = replace(
+            first,
+            evidence=(*first.evidence, *new),
+            strength=strength,
+            columns=tuple(dict.fromkeys((*first.columns, *second.columns))),
+            rows=tuple(dict.fromkeys((*first.rows, *second.rows))),
+        )
+    return {cause: suspects_by_cause[cause] for cause in Cause if cause in suspects_by_cause}

@@ -14,6 +14,7 @@ from worker.diagnosis.chain.attribution import Attribution
 from worker.diagnosis.chain.chain import TriedRemedy
 from worker.diagnosis.chain.gains import Gain, mean_relative_loss, paired_runs
 from worker.diagnosis.chain.remedies import REMEDIES, Candidate, RemedyContext
+from worker.diagnosis.checks.data import OUTLIERS_OF_TARGET
 from worker.diagnosis.checks.suspects import Suspect, evidence
 from worker.diagnosis.findings.findings import build_remedy
 from worker.diagnosis.thresholds import (
@@ -162,10 +163,11 @@ def outlier_finding(attribution: Attribution, suspect: Suspect) -> Finding | Non
     No remedy shows on a loss that they dominate.
     """
     data = attribution.chain.trainer.data
-    if suspect.columns != (data.target.name,):
+    counts = [proof.value for proof in suspect.evidence if proof.what == OUTLIERS_OF_TARGET]
+    if not counts:
         return None
     distances = np.sort((data.y - np.median(data.y)) ** 2)
-    count = int(suspect.evidence[0].value or 0)
+    count = int(counts[0] or 0)
     share = float(distances[-count:].sum() / (distances.sum() or 1.0))
     if share < OUTLIER_SHARE:
         return None

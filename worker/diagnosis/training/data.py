@@ -17,7 +17,7 @@ from service.tables.check_recipe import MIN_JUDGED_ROWS
 from worker.data.columns import RawColumns, read_columns
 from worker.data.features import FittedFeatures, design_matrix
 from worker.data.fit import fit_features
-from worker.data.prepare import keep_classes
+from worker.data.prepare import keep_classes, keep_labelled
 from worker.data.splits import Rows, Traits, split_rows
 from worker.data.target import Float64Array, Target, read_target
 from worker.engine.array_types import FloatArray
@@ -170,7 +170,7 @@ def read_data(
     """Read the labelled rows, at most so many of them, and draw their parts."""
     name = checked.spec.target
     numbered = table.frame.with_row_index("__row__") if table.frame.width else table.frame
-    frame, words = numbered.filter(_has_label(table.frame[name])), table.words.get(name)
+    frame, words = keep_labelled(numbered, name), table.words.get(name)
     if checked.task is not Task.regression:
         # Classes of too few rows are left out.
         frame = keep_classes(frame, name, checked.labels, words)
@@ -186,11 +186,6 @@ def read_data(
         frame["__row__"].to_numpy().astype(np.int64),
         whole_rows,
     )
-
-
-def _has_label(target: pl.Series) -> pl.Series:
-    has_label = target.is_not_null()
-    return has_label & target.is_finite() if target.dtype.is_float() else has_label
 
 
 def _sample(frame: pl.DataFrame, max_rows: int, *, seed: int) -> pl.DataFrame:

@@ -38,6 +38,16 @@ def test_parsed_upload_is_profiled(tmp_path: Path) -> None:
     assert [column.name for column in profile.profile] == ["a", "b"]
 
 
+def test_small_table_is_parsed_on_a_small_machine(tmp_path: Path) -> None:
+    rows = "".join(f"{row},{row % 7}\n" for row in range(10_000))
+    (tmp_path / "t.csv").write_text(f"a,b\n{rows}")
+
+    # A quarter of 2 GiB.
+    profile = parse_file(tmp_path / "t.csv", Bounds(memory_bytes=2**29, seconds=60))
+
+    assert profile.rows == 10_000
+
+
 def test_problem_of_the_child_is_the_callers(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a,b\n1\n")
 

@@ -17,7 +17,8 @@ from worker.diagnosis.chain.remedies import (
     build_sound_recipe,
     list_candidates,
 )
-from worker.diagnosis.checks.suspects import Suspect
+from worker.diagnosis.checks.data import check_data
+from worker.diagnosis.checks.suspects import Suspect, merge_suspects
 from worker.diagnosis.findings.findings import diff_recipes
 from worker.diagnosis.training.variants import Variant
 
@@ -150,3 +151,18 @@ def test_regularisation_is_added_and_never_taken_away() -> None:
     tried = list_candidates(data, strong, {}, is_stopped_early=False)
 
     assert Cause.regularisation_missing not in {candidate.cause for candidate in tried}
+
+
+def test_outliers_of_features_and_target_are_one_suspect_with_both_remedies() -> None:
+    columns = some_numbers()
+    columns["x1"][3], columns["y"][5] = 1e6, 1e6
+    data, excluded = data_of(columns, RAW)
+
+    merged = merge_suspects(check_data(data, RAW, excluded))
+
+    suspect = merged[Cause.outliers]
+    assert suspect.columns == ("x1", "y")
+    assert set(suspect.rows) == {3, 5}
+    tried = list_candidates(data, RAW, {suspect.cause: suspect}, is_stopped_early=False)
+    texts = [candidate.text for candidate in tried if candidate.cause is Cause.outliers]
+    assert texts == ["Use a loss that grows linearly", "Scale by quartiles and clip smoothly"]
