@@ -1,12 +1,89 @@
-"""Counts and lists for sentences."""
+"""Numbers, names, counts and lists as people read them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 
+NAMES = {
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "mape": "MAPE",
+    "r2": "R²",
+    "roc_auc": "ROC AUC",
+    "f1": "F1",
+    "val_loss": "validation loss",
+    "mean": "mean of the target",
+    "majority": "class frequencies",
+    "l1": "L1",
+    "l2": "L2",
+    "l1_too_strong": "L1 too strong",
+    "l2_too_strong": "L2 too strong",
+}
+DASH = "\N{EN DASH}"
+MINUS = "\N{MINUS SIGN}"
+ARROW = "\N{RIGHTWARDS ARROW}"
 SHOWN_CHARACTERS = 60
+MAX_LISTED = 20
 FORMULA_STARTS = ("=", "+", "-", "@")
 """What begins a formula in a spreadsheet (OWASP, CSV injection)."""
+
+
+def format_number(value: float | None) -> str:
+    """Format a number with four significant digits, or its whole part; a dash for None."""
+    if value is None:
+        return DASH
+    if 1e4 <= abs(value) < 1e15:
+        return f"{value:,.0f}".replace("-", MINUS)
+    return f"{value:.4g}".replace("-", MINUS)
+
+
+def format_percent(share: float) -> str:
+    """Format a share in percent; the smallest shares do not become 0."""
+    if 0 < share < 0.001:
+        return "<0.1 %"
+    digits = 1 if abs(share) < 0.1 else 0
+    # A zero has no sign.
+    return f"{round(100 * share, digits) + 0.0:.{digits}f} %".replace("-", MINUS)
+
+
+def format_duration(seconds: float | None) -> str:
+    """Format a duration: `45 s`, `3 min 20 s`, `2 h 5 min`; a dash for None."""
+    if seconds is None:
+        return DASH
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    if minutes:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    return f"{rest} s"
+
+
+def format_day(days: float) -> str:
+    """Format a date from days since 1970-01-01."""
+    try:
+        return f"{datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=days):%Y-%m-%d}"
+    except OverflowError:
+        return format_number(days)
+
+
+def format_setting(value: object) -> str:
+    """Format a hyperparameter's value."""
+    match value:
+        case None:
+            return "none"
+        case tuple():
+            return "-".join(map(str, value))
+        case float():
+            return format_number(value)
+        case _:
+            return str(value)
+
+
+def in_words(code: str) -> str:
+    """Name a metric, a baseline, a cause or a hyperparameter in words."""
+    return NAMES.get(code) or code.replace("_", " ")
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:
@@ -46,6 +123,11 @@ def list_first(things: Sequence[object], limit: int, form: Callable[[object], st
     return f"{listed} and {more:,} more" if more > 0 else listed
 
 
+def list_clipped(things: Sequence[object]) -> str:
+    """List the first things, each cut where it is long, and say how many more there are."""
+    return list_first(things, MAX_LISTED, lambda thing: clipped(str(thing)))
+
+
 def describe_missing_loss(runs: int, refusal: str | None = None) -> str:
     """Say why a recipe has no loss: not trained, refused by Keras, or diverged."""
     if not runs:
@@ -55,4 +137,4 @@ def describe_missing_loss(runs: int, refusal: str | None = None) -> str:
 
 def describe_score(metric: str, value: float) -> str:
     """Format an RMSE or an accuracy."""
-    return f"RMSE {value:,.4g}" if metric == "rmse" else f"accuracy {value:.1%}"
+    return f"RMSE {format_number(value)}" if metric == "rmse" else f"accuracy {value:.1%}"

@@ -14,12 +14,12 @@ from typing import Any
 import uvicorn
 from anyio import CapacityLimiter
 from fastapi import Depends, FastAPI
-from fastapi.responses import RedirectResponse
 from fastapi.security import HTTPBearer
 
 from lowloss import __version__
 from lowloss.errors import LowlossError
 from lowloss.processes.parent import watch_parent
+from service.access.auth import LocalPrograms, TokenAuth, is_open_to_strangers
 from service.api import (
     artifacts,
     datasets,
@@ -31,19 +31,26 @@ from service.api import (
     recipes,
     trials,
 )
-from service.api.auth import BearerAuth, LocalPrograms, is_open_to_strangers
 from service.api.bodies import BodyLimit, reap_uploads, reap_uploads_hourly
-from service.api.changes import make_changes
 from service.api.document import Api
-from service.api.feeds import make_feeds
-from service.api.job_memory import JobMemory
 from service.api.metrics import CountRequests, Metrics
 from service.api.parameters import refuse_unknown_parameters
-from service.api.places import Places
 from service.api.problems import CatchAll, handle_errors
-from service.api.resources import Resources
 from service.connections import ACCEPTS, make_protocol, raise_descriptor_limit
+from service.dashboard import (
+    api_docs,
+    dataset_pages,
+    job_pages,
+    login,
+    new_pages,
+    static_files,
+)
 from service.predict.cache import make_model_cache
+from service.resources.changes import make_changes
+from service.resources.feeds import make_feeds
+from service.resources.job_memory import JobMemory
+from service.resources.places import Places
+from service.resources.resources import Resources
 from service.settings import Settings, read_settings
 from service.store.database import Database
 
@@ -106,6 +113,8 @@ def create_app(settings: Settings) -> FastAPI:
         summary="Hyperparameter search for Keras models on tables.",
         description=DESCRIPTION,
         openapi_tags=TAGS,
+        # A page of the dashboard, which needs no other site.
+        docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         lifespan=_lifespan,
@@ -117,22 +126,19 @@ def create_app(settings: Settings) -> FastAPI:
     for noun in (datasets, jobs, trials, events, artifacts, predict, diagnoses, recipes):
         app.include_router(noun.router, dependencies=dependencies)
     app.include_router(health.router)
-    app.add_api_route("/", _redirect_to_docs, include_in_schema=False)
+    for pages in (login, job_pages, new_pages, dataset_pages, static_files, api_docs):
+        app.include_router(pages.router)
     handle_errors(app)
     # The last one added sees a request first.
     app.add_middleware(BodyLimit, settings=settings)
     tokens = tuple(token.get_secret_value() for token in settings.tokens)
     if tokens:
-        app.add_middleware(BearerAuth, tokens=tokens)
+        app.add_middleware(TokenAuth, tokens=tokens)
     else:
         app.add_middleware(LocalPrograms)
     app.add_middleware(CatchAll)
     app.add_middleware(CountRequests, metrics=app.state.metrics)
     return app
-
-
-async def _redirect_to_docs() -> RedirectResponse:
-    return RedirectResponse("/docs")
 
 
 @asynccontextmanager

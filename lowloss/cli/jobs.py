@@ -13,11 +13,11 @@ from lowloss.cli.output import out, print_json, print_warnings
 from lowloss.cli.parameters import AsJson, Builtin, JobId, Target
 from lowloss.cli.parsing import with_parse_options
 from lowloss.cli.rendering import results as render
-from lowloss.cli.rendering.notes import describe_notes, describe_stage
 from lowloss.cli.rendering.watch import watch_job
 from lowloss.cli.specs import find_dataset, read_object, set_fields
 from lowloss.client.client import Client
 from lowloss.results import NOT_A_FEATURE, Job, JobKind, JobState
+from lowloss.results.notes import describe_notes, describe_stage
 
 app = typer.Typer(cls=PlainErrors)
 

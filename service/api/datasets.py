@@ -25,7 +25,7 @@ from service.api.bodies import Upload, describe_body, open_temporary, spool_body
 from service.api.examples import TABLE_PROBLEMS, Responses, problems
 from service.api.options import parse_options
 from service.api.parameters import Cursor, DatasetId, Limit
-from service.api.resources import Dependencies, Resources
+from service.resources.resources import Dependencies, Resources
 from service.store.blobs import read_blob, reap_blobs, write_blob
 from service.store.database import retry_on_conflict
 from service.store.datasets import (

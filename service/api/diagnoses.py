@@ -18,8 +18,8 @@ from lowloss.spec import DiagnosisSpec
 from lowloss.spec.diagnosis import DIAGNOSIS_SPEC_EXAMPLES
 from service.api.examples import SPEC_PROBLEMS, problems
 from service.api.parameters import JobId
-from service.api.resources import Dependencies
 from service.api.submissions import IdempotencyKey, enqueue_checked, require_dataset, submit_once
+from service.resources.resources import Dependencies
 from service.store.database import Session
 from service.store.diagnoses import get_diagnosis
 from service.tables.check_recipe import check_diagnosis

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Callable
 from typing import Annotated
 
 from anyio import to_thread
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 
 from lowloss.errors import JobNotFound
 from service.api.examples import Responses, problems
 from service.api.parameters import MAX_INTEGER, JobId
-from service.api.resources import Dependencies, Resources
+from service.resources.resources import Dependencies, Resources
 from service.store.database import is_busy
 from service.store.jobs import Change, read_changes
 
@@ -61,8 +61,18 @@ async def follow_job(
             examples=[6],
         ),
     ] = 0,
+    after: Annotated[
+        int,
+        Query(
+            ge=0,
+            le=MAX_INTEGER,
+            description="As `Last-Event-ID`, for a browser's first request.",
+            examples=[6],
+        ),
+    ] = 0,
 ) -> Response:
     """Stream a job's events, from the first or after `Last-Event-ID`, until `job.finished`."""
+    last_number = max(last_number, after)
     change = deps.changes.recall(job_id)
     if change is None:
         change = await to_thread.run_sync(_read_change, deps, job_id)

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from lowloss.errors import ForeignPage, InternalError, NotReady, Unauthorized
 from service.api.examples import Responses, only_problems
 from service.api.metrics import Metrics
-from service.api.resources import Dependencies
+from service.resources.resources import Dependencies
 
 router = APIRouter(tags=["operations"])
 

@@ -18,26 +18,20 @@ from lowloss.errors import (
     UnknownDataset,
 )
 from lowloss.results import Job, JobKind, JobState, Page
-from lowloss.spec import Continuation, JobSpec, Priority, Spec
+from lowloss.spec import Continuation, JobSpec, Priority, Spec, Text
 from lowloss.spec.continuation import CONTINUATION_EXAMPLES
 from lowloss.spec.job import JOB_SPEC_EXAMPLES
 from lowloss.validation import problem_from_error
 from service.api.etags import matches_etag
 from service.api.examples import SPEC_PROBLEMS, Responses, problems
-from service.api.job_memory import make_etag
 from service.api.parameters import Cursor, JobId, Limit
-from service.api.resources import Dependencies, Resources
 from service.api.submissions import IdempotencyKey, enqueue_checked, require_dataset, submit_once
+from service.resources.job_memory import make_etag
+from service.resources.resources import Dependencies, Resources
 from service.store.database import Session
 from service.store.datasets import find_dataset
-from service.store.jobs import (
-    Change,
-    check_earlier_jobs,
-    get_job,
-    get_job_and_change,
-    list_jobs,
-    read_changes,
-)
+from service.store.earlier_jobs import check_earlier_jobs
+from service.store.jobs import Change, get_job, get_job_and_change, list_jobs, read_changes
 from service.store.queue import cancel_job, pause_job, resume_job, set_priority
 from service.tables.check import check_job
 
@@ -153,12 +147,18 @@ def list_all_jobs(
     kind: Annotated[
         JobKind | None, Query(description="Only jobs of this kind.", examples=["diagnosis"])
     ] = None,
+    name: Annotated[
+        Text,
+        Query(
+            max_length=200, description="Only jobs whose name or id holds this.", examples=["hou"]
+        ),
+    ] = "",
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[Job]:
     """List jobs, newest first."""
     with deps.database.reading() as session:
-        return list_jobs(session, state=state, kind=kind, cursor=cursor, limit=limit)
+        return list_jobs(session, state=state, kind=kind, name=name, cursor=cursor, limit=limit)
 
 
 @router.get(

@@ -32,7 +32,7 @@ from service.api.examples import TABLE_PROBLEMS, problems
 from service.api.json_bodies import read_json_body
 from service.api.options import parse_options
 from service.api.parameters import JobId
-from service.api.resources import Dependencies, Resources
+from service.resources.resources import Dependencies, Resources
 from service.store.artifacts import get_served_model
 from service.store.datasets import find_dataset_of_job
 from service.tables.parse import Bounds, parse_rows

@@ -14,7 +14,7 @@ from lowloss.results import ReadRecipe
 from lowloss.spec import RecipeScaling, Text
 from service.api.bodies import Upload, describe_body, spool_body
 from service.api.examples import problems
-from service.api.resources import Dependencies
+from service.resources.resources import Dependencies
 
 router = APIRouter(tags=["recipes"])
 

@@ -11,7 +11,7 @@ from fastapi import Header, Response
 from lowloss.errors import UnknownDataset
 from lowloss.results import Dataset, Job
 from lowloss.spec import DiagnosisSpec, JobSpec, Task
-from service.api.resources import Resources
+from service.resources.resources import Resources
 from service.store.database import Session, retry_on_conflict
 from service.store.datasets import find_dataset
 from service.store.jobs import find_response, get_job, save_response

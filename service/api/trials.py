@@ -10,7 +10,7 @@ from lowloss.errors import JobNotFound, StateConflict, TrialNotFound
 from lowloss.results import Page, Trial
 from service.api.examples import problems
 from service.api.parameters import MAX_INTEGER, Cursor, JobId, Limit
-from service.api.resources import Dependencies
+from service.resources.resources import Dependencies
 from service.store.cursors import invalid_cursor
 from service.store.trials import get_trial, list_trials
 

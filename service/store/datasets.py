@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,6 +124,12 @@ def list_datasets(session: Session, *, cursor: str | None, limit: int) -> Page[D
     ).all()
     short: dict[str, Any] = {"profile": (), "warnings": ()}
     return make_page(rows, limit, lambda row: _make_dataset(row).model_copy(update=short))
+
+
+def list_names(session: Session, ids: Collection[str]) -> dict[str, str]:
+    """Return the first names of datasets, by id; those that were deleted are not there."""
+    rows = session.execute(select(DatasetRow.id, DatasetRow.name).where(DatasetRow.id.in_(ids)))
+    return {row.id: row.name or row.id for row in rows}
 
 
 def delete_dataset(session: Session, id: str) -> None:  # noqa: A002

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,14 +15,13 @@ from sqlalchemy import (
     and_,
     case,
     delete,
-    exists,
     func,
     or_,
     select,
 )
 from sqlalchemy.orm import Session, aliased
 
-from lowloss.errors import IdempotencyKeyReused, InvalidRequest, JobNotFound
+from lowloss.errors import IdempotencyKeyReused, JobNotFound
 from lowloss.results import (
     AttemptError,
     Best,
@@ -36,7 +34,6 @@ from lowloss.results import (
     Page,
     Progress,
     Requested,
-    Trial,
     TrialState,
 )
 from lowloss.spec import Budget, DiagnosisSpec, JobSpec, Task, remaining
@@ -46,24 +43,11 @@ from service.store.events import EventKind, record_event
 from service.store.queue import Fence, hold_fence
 from service.store.schema import AttemptRow, IdempotencyKeyRow, JobRow, TrialRow
 from service.store.specs import read_spec
-from service.store.trials import list_trials
 
 DIAGNOSIS_PHASE, EXPORT_PHASE = "diagnosis", "export"
 """The phases in which a search has ended: its trials say nothing of the time left then."""
 KEY_SECONDS = 7 * 24 * 3600.0
 """How long the first response to an Idempotency-Key is stored."""
-
-
-MAX_EARLIER_JOBS = 100
-"""A search learns from at most so many jobs, directly or through others."""
-
-
-@dataclass(frozen=True)
-class EarlierJob:
-    """A job to learn from, and its finished trials."""
-
-    spec: JobSpec
-    trials: tuple[Trial, ...]
 
 
 @dataclass(frozen=True)
@@ -97,20 +81,32 @@ def list_jobs(
     *,
     state: JobState | None,
     kind: JobKind | None = None,
+    name: str = "",
     cursor: str | None,
     limit: int,
 ) -> Page[Job]:
-    """List jobs, newest first."""
+    """List jobs, newest first; those whose name or id contains `name`, in any case."""
     query = _build_query().where(after_cursor(cursor, JobRow.created_at, JobRow.id))
     if state is not None:
         query = query.where(JobRow.state == state)
     if kind is not None:
         query = query.where(JobRow.kind == kind)
+    if name:
+        has_name = JobRow.name.icontains(name, autoescape=True)
+        query = query.where(or_(has_name, JobRow.id.icontains(name, autoescape=True)))
     rows = session.execute(
         query.order_by(JobRow.created_at.desc(), JobRow.id.desc()).limit(limit + 1)
     ).all()
     jobs = _make_jobs(session, rows)
     return make_page([row.JobRow for row in rows], limit, lambda row: jobs[row.id])
+
+
+def list_jobs_of_dataset(session: Session, dataset_id: str, *, limit: int) -> tuple[Job, ...]:
+    """List the last jobs on a dataset, newest first."""
+    query = _build_query().where(JobRow.dataset_id == dataset_id)
+    rows = session.execute(query.order_by(JobRow.created_at.desc()).limit(limit)).all()
+    jobs = _make_jobs(session, rows)
+    return tuple(jobs[row.JobRow.id] for row in rows)
 
 
 def count_jobs(session: Session) -> dict[JobState, int]:
@@ -130,44 +126,6 @@ def read_changes(session: Session, job_ids: Collection[str]) -> dict[str, Change
 def _make_change(row: Any) -> Change:
     is_finished, is_queued = JobState(row.state).is_finished, row.state == JobState.queued
     return Change(row.version, row.events, is_finished, is_queued)
-
-
-def list_earlier_jobs(session: Session, job_ids: Sequence[str]) -> tuple[EarlierJob, ...]:
-    """List searches with their finished trials, then those that they learned from, and so on.
-
-    Each search is there once; one that does not exist is left out.
-    """
-    pending, searches = deque(job_ids), dict[str, EarlierJob]()
-    while pending and len(searches) < MAX_EARLIER_JOBS:
-        job_id = pending.popleft()
-        row = None if job_id in searches else session.get(JobRow, job_id)
-        spec = None if row is None else read_spec(row)
-        if not isinstance(spec, JobSpec):
-            continue
-        trials = [t for t in list_trials(session, job_id).items if t.state.is_finished]
-        searches[job_id] = EarlierJob(spec, tuple(trials))
-        pending += spec.warm_start_from
-    return tuple(searches.values())
-
-
-def check_earlier_jobs(session: Session, job_ids: Sequence[str]) -> None:
-    """Raise InvalidRequest for jobs from which nothing can ever be learned."""
-    if not job_ids:
-        return
-    has_score = exists().where(TrialRow.job_id == JobRow.id, TrialRow.score.is_not(None))
-    query = select(JobRow.id, JobRow.kind, JobRow.state, has_score.label("has_score"))
-    jobs = {row.id: row for row in session.execute(query.where(JobRow.id.in_(job_ids)))}
-    for job_id in job_ids:
-        row = jobs.get(job_id)
-        if row is None:
-            detail, fix = f"there is no job {job_id!r}", "GET /v1/jobs lists them"
-        elif row.kind == JobKind.diagnosis:
-            detail, fix = f"job {job_id!r} is a diagnosis, which has no trials", "leave it out"
-        elif JobState(row.state).is_finished and not row.has_score:
-            detail, fix = f"job {job_id!r} {row.state} without a scored trial", "leave it out"
-        else:
-            continue
-        raise InvalidRequest(detail, field="warm_start_from", fix=fix)
 
 
 def record_outcome(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -142,9 +142,13 @@ def list_trials(
     return Page(items=tuple(_make_trial(row, None) for row in shown), next=more)
 
 
-def list_curves(session: Session, job_id: str) -> dict[int, Curve]:
-    """Return the curves of a job's trials, by number."""
+def list_curves(
+    session: Session, job_id: str, numbers: Collection[int] | None = None
+) -> dict[int, Curve]:
+    """Return the curves of a job's trials, or of some of them, by number."""
     query = select(CurveRow).where(CurveRow.job_id == job_id).order_by(CurveRow.trial)
+    if numbers is not None:
+        query = query.where(CurveRow.trial.in_(numbers))
     return {row.trial: Curve.model_validate(row.values) for row in session.scalars(query)}
 
 

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import event, func, select
 
-from service.api.changes import Changes
+from service.resources.changes import Changes
 from service.store.database import Database
 from service.store.jobs import Change
 from service.store.schema import MappedTable

@@ -9,8 +9,9 @@ import pytest
 from lowloss.errors import StateConflict
 from lowloss.results import JobState, TrialState
 from service.store.database import Database
+from service.store.earlier_jobs import EarlierJob, list_earlier_jobs
 from service.store.events import list_events
-from service.store.jobs import EarlierJob, get_job, list_earlier_jobs
+from service.store.jobs import get_job
 from service.store.queue import finish_job, set_priority
 from tests.builders.store import a_claim, a_job, a_trial
 

@@ -17,7 +17,8 @@ from service.store.blobs import copy_blob
 from service.store.checkpoints import list_checkpoints
 from service.store.database import Database
 from service.store.datasets import get_dataset, get_parse_options
-from service.store.jobs import get_job, list_earlier_jobs
+from service.store.earlier_jobs import list_earlier_jobs
+from service.store.jobs import get_job
 from service.store.queue import Fence
 from service.store.trials import list_curves, list_trials
 from service.tables.check import CheckedJob, check_job

@@ -16,7 +16,7 @@ from keras_tuner.src.engine.trial import TrialStatus
 
 from lowloss.results import Hyperparameters, Trial, TrialState
 from lowloss.spec import JobSpec, remaining
-from service.store.jobs import EarlierJob
+from service.store.earlier_jobs import EarlierJob
 from worker.engine.plans import Plan
 from worker.search.oracles import StoreOracle, make_oracle
 from worker.search.plans import to_plan, trial_seed

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lowloss.results import Curve, Trial, TrialState
-from service.store.jobs import EarlierJob
+from service.store.earlier_jobs import EarlierJob
 from worker.data.prepare import Prepared
 from worker.engine.plans import Checkpoint, Epoch, Plan
 from worker.engine.protocol import Engine, TakeCheckpoint

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Iterator
-from typing import Literal
 
 from rich.console import Console
 from rich.text import Text
 
-from lowloss.cli.rendering.results import format_duration, format_number
-from lowloss.results import Diagnosis, Effect, Evidence, EvidenceState, Finding, Severity
+from lowloss.results import Diagnosis, Evidence, EvidenceState, Finding, Severity
+from lowloss.results.losses import describe_effect, list_losses
 from lowloss.wording import (
     counted,
-    describe_missing_loss,
-    describe_score,
+    format_duration,
+    format_number,
+    in_words,
     list_first,
     make_printable,
 )
@@ -41,8 +41,11 @@ def show_diagnosis(diagnosis: Diagnosis, out: Console) -> None:
     others = [finding for finding in findings if finding.severity is Severity.none]
     _print_wrapped(out, diagnosis.verdict, style="bold")
     out.print()
-    for label, loss in _list_losses(diagnosis):
-        _print_wrapped(out, f"{label:<{LABEL}} {loss}", indent=INDENT, hanging=LABEL + 1)
+    for loss in list_losses(diagnosis):
+        remark = f" ({loss.remark})" if loss.remark else ""
+        line = f"{loss.label:<{LABEL}} {loss.text}{remark}"
+        _print_wrapped(out, line, indent=INDENT, hanging=LABEL + 1)
+    _print_wrapped(out, f"losses: {in_words(diagnosis.metric)}", indent=INDENT)
     for position, finding in enumerate(harmful, start=1):
         out.print()
         _show_finding(position, finding, out)
@@ -50,7 +53,7 @@ def show_diagnosis(diagnosis: Diagnosis, out: Console) -> None:
     for state, heading in OTHERS.items():
         for finding in others:
             if finding.evidence_state is state:
-                text = f"{heading}: {_format_code(finding.cause)}. {finding.sentence}"
+                text = f"{heading}: {in_words(finding.cause)}. {finding.sentence}"
                 _print_wrapped(out, text, hanging=2)
     for sentence in (*diagnosis.search, *diagnosis.remaining):
         _print_wrapped(out, sentence)
@@ -59,35 +62,6 @@ def show_diagnosis(diagnosis: Diagnosis, out: Console) -> None:
     for note in diagnosis.notes:
         _print_wrapped(out, f"note: {note}")
     _print_wrapped(out, _describe_basis(diagnosis))
-
-
-def _list_losses(diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
-    floor, runs, refusal = diagnosis.noise_floor, diagnosis.runs, diagnosis.refusal
-
-    def with_score(loss: str, whose: Literal["recipe", "remedied", "best", "constant"]) -> str:
-        score = getattr(diagnosis.familiar, whose, None)
-        if diagnosis.familiar is None or score is None:
-            return loss
-        return f"{loss} ({describe_score(diagnosis.familiar.metric, score)})"
-
-    def loss_of(loss: float | None, runs: int, refusal: str | None = None) -> str:
-        return describe_missing_loss(runs, refusal) if loss is None else format_number(loss)
-
-    recipe = loss_of(diagnosis.loss, runs, refusal)
-    if diagnosis.loss is not None:
-        recipe = f"{recipe} {_format_code(diagnosis.metric)}"
-    yield "the recipe", with_score(recipe, "recipe")
-    if diagnosis.remedied_recipe != diagnosis.recipe:
-        remedied = loss_of(diagnosis.remedied_loss, diagnosis.remedied_runs)
-        yield "with the remedies", with_score(remedied, "remedied")
-    best = with_score(format_number(diagnosis.best), "best")
-    yield "best reached", f"{best}, by {_format_code(diagnosis.best_model)}"
-    constant = format_number(diagnosis.constant)
-    yield "best constant answer", with_score(constant, "constant")
-    if floor and floor.estimate is not None:
-        yield "noise floor, estimated", format_number(floor.estimate)
-    if floor and floor.conflicting:
-        yield "conflicting rows alone", format_number(floor.conflicting)
 
 
 def _show_finding(position: int, finding: Finding, out: Console) -> None:
@@ -108,41 +82,31 @@ def _show_finding(position: int, finding: Finding, out: Console) -> None:
             _print_wrapped(out, f"recipe: {change}", indent=INDENT, hanging=2)
         _show_code(finding.remedy.code, out)
     for other in finding.alternatives:
-        effect = _format_effect(other.isolated_effect)
+        effect = describe_effect(other.isolated_effect)
         remedy = other.remedy.text.removesuffix(".")
-        text = f"or, as if {_format_code(other.cause)}: {remedy}. Alone it {effect}"
+        text = f"or, as if {in_words(other.cause)}: {remedy}. Alone it {effect}"
         _print_wrapped(out, text, indent=INDENT, hanging=2)
 
 
 def _format_causes(finding: Finding) -> str:
-    return " and ".join(map(_format_code, (finding.cause, *finding.together_with)))
+    return " and ".join(map(in_words, (finding.cause, *finding.together_with)))
 
 
 def _format_state(finding: Finding) -> str:
     """Return what a severity rests on, where fresh draws did not confirm it."""
     state = finding.evidence_state
-    return "" if state is EvidenceState.confirmed else f", {_format_code(state)}"
+    return "" if state is EvidenceState.confirmed else f", {in_words(state)}"
 
 
 def _list_effects(finding: Finding) -> Iterator[str]:
     """Yield the effect after the earlier remedies, and the isolated effect where it differs."""
     if finding.effect is not None:
-        yield f"effect: {_format_effect(finding.effect)}"
+        yield f"effect: {describe_effect(finding.effect)}"
     if finding.isolated_effect is not None and finding.isolated_effect != finding.effect:
-        yield f"alone: {_format_effect(finding.isolated_effect)}"
+        yield f"alone: {describe_effect(finding.isolated_effect)}"
     if finding.effect is None and finding.isolated_effect is None:
         seconds = finding.seconds_needed
         yield "effect: not measured" + (f", takes about {seconds:.0f} s" if seconds else "")
-
-
-def _format_effect(effect: Effect) -> str:
-    interval = f" ({effect.low:.0%} to {effect.high:.0%})" if effect.runs > 1 else ""
-    before, after = (
-        describe_missing_loss(1) if loss is None else format_number(loss)
-        for loss in (effect.before, effect.after)
-    )
-    change = f"{before} -> {after} {_format_code(effect.metric)}"
-    return f"removes {effect.share:.0%} of the excess{interval}, {change}"
 
 
 def _format_evidence(evidence: Evidence) -> str:
@@ -180,7 +144,3 @@ def _print_wrapped(
     )
     for line in lines:
         out.print(Text(line, style=style), soft_wrap=True)
-
-
-def _format_code(code: str) -> str:
-    return code.replace("_", " ")

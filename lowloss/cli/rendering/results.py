@@ -15,7 +15,6 @@ from rich.progress_bar import ProgressBar
 from rich.table import Column, Table
 from rich.text import Text
 
-from lowloss.cli.rendering.notes import describe_notes
 from lowloss.results import (
     Dataset,
     Histogram,
@@ -26,7 +25,8 @@ from lowloss.results import (
     SearchInsights,
     Trial,
 )
-from lowloss.wording import counted
+from lowloss.results.notes import describe_notes
+from lowloss.wording import counted, format_duration, format_number
 
 LOG_SECONDS = 5.0
 """The time between two lines where there is no terminal for a bar."""
@@ -39,20 +39,6 @@ MAX_IMPORTANCES = 3
 def plain_console(*, stderr: bool = False) -> Console:
     """Return a console without markup: a column may be named `[/x]` or `:smile:`."""
     return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
-
-
-def format_number(value: float | None) -> str:
-    """Format a number with four significant digits; a dash for None."""
-    return "—" if value is None else f"{value:.4g}"
-
-
-def format_duration(seconds: float | None) -> str:
-    """Format seconds as minutes and seconds; a dash for None."""
-    if seconds is None:
-        return "—"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def describe_progress(job: Job) -> str:

@@ -6,10 +6,10 @@ import time
 
 from rich.console import Console
 
-from lowloss.cli.rendering.notes import describe_notes
 from lowloss.cli.rendering.results import progress_bar
 from lowloss.client.client import Client
 from lowloss.results import Job, JobState
+from lowloss.results.notes import describe_notes
 
 REFRESH_SECONDS = 0.5
 """The time between two displays: a job has thousands of past events, which arrive at once."""

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lowloss.results import Trial, TrialState
-from service.store.jobs import EarlierJob
+from service.store.earlier_jobs import EarlierJob
 from tests.training.search.test_tuner import ALGORITHMS, SMALL, a_spec, as_trial, loss, run
 from worker.engine.plans import Plan
 from worker.search.gaussian import Surrogate

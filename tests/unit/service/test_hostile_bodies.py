@@ -8,7 +8,7 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
-from service.api.resources import OpenRequests
+from service.resources.resources import OpenRequests
 from tests.builders.senders import hostile_senders
 from tests.builders.server_process import ServerProcess, a_server_process
 

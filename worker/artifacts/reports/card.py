@@ -11,14 +11,23 @@ from pathlib import Path
 
 from lowloss.results import Column, ColumnKind
 from lowloss.spec import Task
-from lowloss.wording import clipped, counted, make_printable
+from lowloss.wording import (
+    DASH,
+    clipped,
+    counted,
+    format_duration,
+    format_number,
+    format_percent,
+    format_setting,
+    in_words,
+    make_printable,
+)
 from worker.artifacts.reports.columns import MAX_COLUMNS, spread
 from worker.artifacts.reports.comparison import contenders, describe_rows, metrics_shown, verdict
 from worker.artifacts.reports.diagnosis import harmful_findings
 from worker.artifacts.reports.facts import Facts
 from worker.artifacts.reports.remarks import remarks
 from worker.artifacts.reports.usage import describe_output, usage
-from worker.artifacts.reports.words import DASH, duration, name, number, percent, setting
 
 CARD = "model_card.md"
 MAX_CHARACTERS = 200
@@ -115,9 +124,11 @@ def _metrics(facts: Facts) -> list[str]:
     metrics = metrics_shown(facts)
     models = contenders(facts)
     units = f" in units of {_quote_name(facts.target.name)}" if not facts.labels else ""
-    test_rows = [(c.name, *(number(c.test.get(metric)) for metric in metrics)) for c in models]
+    test_rows = [
+        (c.name, *(format_number(c.test.get(metric)) for metric in metrics)) for c in models
+    ]
     intervals = [
-        f"- {name(metric)}: 95 % interval {number(low)} to {number(high)}"
+        f"- {in_words(metric)}: 95 % interval {format_number(low)} to {format_number(high)}"
         for metric, (low, high) in facts.test_intervals.items()
     ]
     return [
@@ -126,7 +137,7 @@ def _metrics(facts: Facts) -> list[str]:
         f"On {describe_rows(facts)}{units}, "
         "the baselines (fitted on the same training rows) beside:",
         "",
-        *_table(("", *map(name, metrics)), test_rows),
+        *_table(("", *map(in_words, metrics)), test_rows),
         *(["", *intervals] if intervals else []),
         "",
         verdict(facts) or "No baseline was fitted.",
@@ -210,7 +221,7 @@ def _first_try(facts: Facts) -> Iterator[list[str]]:
 
 def _training(facts: Facts) -> list[str]:
     winner = facts.winner
-    settings = [(name(k), escaped(setting(v))) for k, v in winner.hyperparameters]
+    settings = [(in_words(k), escaped(format_setting(v))) for k, v in winner.hyperparameters]
     return [
         "## Training",
         "",
@@ -230,13 +241,13 @@ def _searching(facts: Facts) -> list[str]:
         return []
     took, trials = insights.consumed, counted(len(facts.trials), "trial")
     mattered = ", ".join(
-        f"{name(importance.name)} ({percent(importance.share)})"
+        f"{in_words(importance.name)} ({format_percent(importance.share)})"
         for importance in insights.importances[:MAX_IMPORTANCES]
     )
     return [
         "",
         f"The search took {trials}, {counted(took.epochs, 'epoch')} and "
-        f"{duration(took.cpu_seconds)} of processor time."
+        f"{format_duration(took.cpu_seconds)} of processor time."
         + (f" What mattered most: {mattered}." if mattered else ""),
     ]
 

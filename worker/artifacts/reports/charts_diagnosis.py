@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from lowloss.results import Curve, Diagnosis, Effect, Finding
+from lowloss.wording import MINUS, format_number, in_words
 from worker.artifacts.reports.curves import loss_axis, losses_of, plot_curve
 from worker.artifacts.reports.svg import INK, OURS, THIRD, draw
-from worker.artifacts.reports.words import MINUS, name, number
 
 MAX_CAUSES = 16
 MIN_SHARE, MAX_SHARE = -0.25, 1.25
@@ -38,7 +38,7 @@ def before_and_after(diagnosis: Diagnosis, recipe_name: str) -> Markup | None:
         grid = figure.subplots(1, len(shown), squeeze=False, sharey=is_shared)[0]
         for axes, (title, curve) in zip(grid, shown, strict=True):
             plot_curve(axes, curve)
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda loss, _: number(loss)))
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda loss, _: format_number(loss)))
             loss_axis(axes, together if is_shared else losses_of(curve))
             _mark_end(axes, curve)
             axes.set_title(title, loc="left")
@@ -96,7 +96,7 @@ def cause_chart(findings: tuple[Finding, ...]) -> Markup | None:
             if finding.isolated_effect is not None:
                 _bar(axes, row + (BAR + THIN_BAR) / 2, finding.isolated_effect, THIN_BAR, LIGHT)
         axes.axvline(0.0, color=INK, linewidth=0.8)
-        axes.set_yticks(range(len(shown)), [name(finding.cause) for finding in shown])
+        axes.set_yticks(range(len(shown)), [in_words(finding.cause) for finding in shown])
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         axes.set_ylim(len(shown) - 0.4, -0.5)

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_curve
 
+from lowloss.wording import MINUS
 from worker.artifacts.reports.facts import Floats, HeldOutPredictions
 from worker.artifacts.reports.svg import FAINT, INK, OURS, dots, draw
-from worker.artifacts.reports.words import MINUS
 
 MAX_DOTS = 1000
 MAX_POINTS = 200

@@ -12,10 +12,10 @@ from matplotlib.ticker import MaxNLocator
 
 from lowloss.results import Curve, Hyperparameters, Trial, TrialState
 from lowloss.spec import Choice, Float, Int
+from lowloss.wording import format_setting, in_words
 from worker.artifacts.reports.curves import loss_axis, losses_of, plot_curve
 from worker.artifacts.reports.facts import Facts
 from worker.artifacts.reports.svg import FAINT, INK, OTHER, OURS, THIRD, dots, draw, log_axis
-from worker.artifacts.reports.words import name, setting
 
 MAX_DOTS = 300
 """Trials that each small chart of a hyperparameter shows."""
@@ -51,7 +51,7 @@ def search_chart(facts: Facts) -> Markup:
             marks[0].set(transform=axes.get_xaxis_transform(), clip_on=False)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("trial")
-        axes.set_ylabel(name(facts.job.search.objective))
+        axes.set_ylabel(in_words(facts.job.search.objective))
         figure.legend(loc="outside upper right", ncols=4)
 
     return draw("search", paint, label="The score of each trial and the best so far")
@@ -84,7 +84,7 @@ def convergence_chart(facts: Facts) -> Markup | None:
             axes.set_xlim(left=0)
             axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
             axes.set_xlabel(label)
-        grid[0].set_ylabel(name(facts.job.search.objective))
+        grid[0].set_ylabel(in_words(facts.job.search.objective))
 
     label = "The best score so far by epochs and by time"
     return draw("convergence", paint, label=label, size=(6.4, 2.2))
@@ -105,10 +105,10 @@ def hyperparameter_charts(facts: Facts) -> Markup | None:
         for axes, (key, values) in zip(grid, searched.items(), strict=False):
             loss_axis(axes, scores)
             dots(axes, _positions(axes, facts, key, values), scores, OURS)
-            axes.set_xlabel("largest width" if key == "widths" else name(key))
+            axes.set_xlabel("largest width" if key == "widths" else in_words(key))
         for axes in grid[len(searched) :]:
             axes.set_visible(False)
-        figure.supylabel(name(facts.job.search.objective), fontsize="medium")
+        figure.supylabel(in_words(facts.job.search.objective), fontsize="medium")
 
     size = (6.4, 0.4 + 1.6 * rows)
     return draw("space", paint, label="Score against each hyperparameter", size=size)
@@ -165,10 +165,10 @@ def _positions(axes: Axes, facts: Facts, key: str, values: list[object]) -> list
     numbers = [float(value) for value in values if isinstance(value, int | float)]
     parameter = getattr(facts.job.search.search_space, key, None)
     if len(numbers) < len(values) or isinstance(parameter, Choice):
-        labels = [setting(value) for value in sorted(set(values), key=_order)]
+        labels = [format_setting(value) for value in sorted(set(values), key=_order)]
         axes.set_xticks(range(len(labels)), labels)
         axes.set_xlim(-0.5, len(labels) - 0.5)
-        return [float(labels.index(setting(value))) for value in values]
+        return [float(labels.index(format_setting(value))) for value in values]
     if isinstance(parameter, Float | Int) and parameter.scale == "log":
         log_axis(axes, "x", numbers)
     else:

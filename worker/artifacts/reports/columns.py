@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lowloss.results import Column, ColumnKind, Importance
-from lowloss.wording import clipped, counted
+from lowloss.wording import DASH, clipped, counted, format_day, format_number, format_percent
 from worker.artifacts.reports.facts import Facts
-from worker.artifacts.reports.words import DASH, number, percent, value_of
 
 MAX_COLUMNS = 60
 """Columns that a table of them shows; it says how many are left out."""
@@ -50,15 +49,15 @@ def column_rows(facts: Facts) -> ShownColumns:
 def spread(column: Column, rows: int) -> str:
     """Describe where a column's values lie."""
     if column.kind in NUMBERS and column.min is not None:
-        ends = f"{value_of(column, column.min)} … {value_of(column, column.max)}"
+        ends = f"{_format_value(column, column.min)} … {_format_value(column, column.max)}"
         if column.kind is ColumnKind.date:
             return ends
-        return f"{ends}, mean {number(column.mean)} ± {number(column.sd)}"
+        return f"{ends}, mean {format_number(column.mean)} ± {format_number(column.sd)}"
     if not column.levels:
         return DASH
     present = max(1, rows - column.missing)
     level_list = ", ".join(
-        f"{clipped(level.value, 30)} {percent(level.rows / present)}"
+        f"{clipped(level.value, 30)} {format_percent(level.rows / present)}"
         for level in column.levels[:SHOWN_LEVELS]
     )
     others = column.distinct - min(SHOWN_LEVELS, len(column.levels))
@@ -77,9 +76,16 @@ def _row(column: Column, rows: int, importance: Importance | None) -> ColumnRow:
     return ColumnRow(
         name=clipped(column.name),
         kind=column.kind.value,
-        missing=percent(column.missing / rows) if column.missing else DASH,
+        missing=format_percent(column.missing / rows) if column.missing else DASH,
         distinct=f"{column.distinct:,}",
         spread=spread(column, rows),
         bars=bars(column),
         importance=importance,
     )
+
+
+def _format_value(column: Column, value: float | None) -> str:
+    """Format a value of a column: dates as dates."""
+    if value is not None and column.kind is ColumnKind.date:
+        return format_day(value)
+    return format_number(value)

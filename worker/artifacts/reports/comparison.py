@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from lowloss.results import Baseline
 from lowloss.spec import direction_of
-from lowloss.wording import counted
+from lowloss.wording import counted, format_number, format_percent, in_words
 from worker.artifacts.reports.facts import Facts
-from worker.artifacts.reports.words import name, number, percent
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ def contenders(facts: Facts) -> tuple[Contender, ...]:
     outcome, metric = facts.job.outcome, facts.metric
     ours = Contender("this model", True, outcome.metrics or {}, outcome.test_metrics or {})
     others = (
-        Contender(name(baseline.name), False, baseline.metrics, baseline.test_metrics)
+        Contender(in_words(baseline.name), False, baseline.metrics, baseline.test_metrics)
         for baseline in outcome.baselines
     )
     sign = direction_of(metric).sign
@@ -70,18 +69,18 @@ def verdict(facts: Facts) -> str | None:
     ours = (facts.job.outcome.test_metrics or {}).get(metric)
     if best is None or ours is None:
         return None
-    theirs, who = best.test_metrics[metric], name(best.name)
+    theirs, who = best.test_metrics[metric], in_words(best.name)
     if direction_of(metric).is_better(ours, theirs):
         sentence = (
             f"This model beats every baseline: the best of them, {who}, has "
-            f"{name(metric)} {number(theirs)}{_gap(ours, theirs)}."
+            f"{in_words(metric)} {format_number(theirs)}{_gap(ours, theirs)}."
         )
     elif ours == theirs:
-        sentence = f"The best baseline, {who}, is as good: it has the same {name(metric)}."
+        sentence = f"The best baseline, {who}, is as good: it has the same {in_words(metric)}."
     else:
         sentence = (
-            f"The baseline {who} beats this model: it has {name(metric)} "
-            f"{number(theirs)}{_gap(ours, theirs)}."
+            f"The baseline {who} beats this model: it has {in_words(metric)} "
+            f"{format_number(theirs)}{_gap(ours, theirs)}."
         )
     if is_within_noise(facts, best):
         sentence += " The difference is within what another draw of test rows could bring."
@@ -98,4 +97,4 @@ def _gap(ours: float, theirs: float) -> str:
     """Describe how far the baseline is from the model, where that is a share of its value."""
     if min(ours, theirs) <= 0:
         return ""
-    return f", {percent(abs(theirs - ours) / ours)} {'more' if theirs > ours else 'less'}"
+    return f", {format_percent(abs(theirs - ours) / ours)} {'more' if theirs > ours else 'less'}"

@@ -8,8 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lowloss import wording
-from worker.artifacts.reports import words
-from worker.artifacts.reports.effects import describe_effect, describe_loss
+from lowloss.results.losses import describe_effect, describe_loss
 
 
 def write_page(path: Path, template: str, *, page: object) -> None:
@@ -22,14 +21,14 @@ def write_page(path: Path, template: str, *, page: object) -> None:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "number": words.number,
-        "percent": words.percent,
-        "words": words.name,
+        "number": wording.format_number,
+        "percent": wording.format_percent,
+        "words": wording.in_words,
         "clipped": wording.clipped,
-        "duration": words.duration,
-        "setting": words.setting,
+        "duration": wording.format_duration,
+        "setting": wording.format_setting,
         "counted": wording.counted,
-        "listed": words.listed,
+        "listed": wording.list_clipped,
         "loss": describe_loss,
         "effect": describe_effect,
         "json": _json,

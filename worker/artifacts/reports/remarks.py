@@ -6,10 +6,16 @@ from collections.abc import Iterator
 
 from lowloss.results import DivergedRegion, TrialState
 from lowloss.spec import Direction, Task, direction_of
-from lowloss.wording import clipped, counted
+from lowloss.wording import (
+    clipped,
+    counted,
+    format_number,
+    format_percent,
+    format_setting,
+    in_words,
+)
 from worker.artifacts.reports.comparison import best_baseline, is_within_interval, is_within_noise
 from worker.artifacts.reports.facts import Facts
-from worker.artifacts.reports.words import name, number, percent, setting
 
 WORSE_SHARE = 0.2
 """By how much of its error a test result may be worse than the validation result."""
@@ -59,17 +65,17 @@ def _baseline(facts: Facts) -> Iterator[str]:
     if best is None or ours is None:
         return
     theirs = best.test_metrics[metric]
-    pair = f"{number(theirs)} against {number(ours)}"
+    pair = f"{format_number(theirs)} against {format_number(ours)}"
     if not direction_of(metric).is_better(ours, theirs):
         doubt = ", within noise" if is_within_noise(facts, best) else ""
         yield (
-            f"The baseline {name(best.name)} is no worse on the test rows{doubt}: {name(metric)} "
-            f"{pair}. Use it, or search longer or wider."
+            f"The baseline {in_words(best.name)} is no worse on the test rows{doubt}: "
+            f"{in_words(metric)} {pair}. Use it, or search longer or wider."
         )
     elif is_within_noise(facts, best):
         yield (
-            f"The best baseline, {name(best.name)}, is within noise of the model: {name(metric)} "
-            f"{pair}, and other test rows might have turned the two around."
+            f"The best baseline, {in_words(best.name)}, is within noise of the model: "
+            f"{in_words(metric)} {pair}, and other test rows might have turned the two around."
         )
 
 
@@ -77,9 +83,9 @@ def _incomplete_baselines(facts: Facts) -> Iterator[str]:
     outcome = facts.job.outcome
     for baseline in outcome.baselines:
         if baseline.note:
-            yield f"The baseline {name(baseline.name)} is not complete: it has {baseline.note}."
+            yield f"The baseline {in_words(baseline.name)} is not complete: it has {baseline.note}."
     for missing, reason in outcome.missing_baselines.items():
-        yield f"The baseline {name(missing)} was left out: {clipped(reason, MAX_REASON)}."
+        yield f"The baseline {in_words(missing)} was left out: {clipped(reason, MAX_REASON)}."
 
 
 def _gain(facts: Facts) -> Iterator[str]:
@@ -92,8 +98,8 @@ def _gain(facts: Facts) -> Iterator[str]:
     how = f"{networks}, refitted on all rows but the test rows" if gain.refit else networks
     verb = "improves" if direction_of(metric).is_better(after, before) else "does not improve"
     yield (
-        f"The model is the mean of {how}: that {verb} {name(metric)} on the test rows, "
-        f"from {number(before)} to {number(after)}."
+        f"The model is the mean of {how}: that {verb} {in_words(metric)} on the test rows, "
+        f"from {format_number(before)} to {format_number(after)}."
     )
 
 
@@ -107,9 +113,9 @@ def _worse_on_test(facts: Facts) -> Iterator[str]:
     is_clear = lower or error_test - error_seen > CLEAR_GAP
     if is_clear and error_test > (1 + WORSE_SHARE) * error_seen:
         yield (
-            f"The test result is much worse than the validation result: {name(metric)} "
-            f"{number(test)} against {number(seen)}. Many trials were ranked by the validation "
-            "rows, which favours the lucky; the test result is the one to expect."
+            f"The test result is much worse than the validation result: {in_words(metric)} "
+            f"{format_number(test)} against {format_number(seen)}. Many trials were ranked by the "
+            "validation rows, which favours the lucky; the test result is the one to expect."
         )
 
 
@@ -121,9 +127,9 @@ def _overfit(facts: Facts) -> Iterator[str]:
     train, validation = curve.loss[trial.best_epoch - 1], curve.val_loss[trial.best_epoch - 1]
     if train is not None and validation is not None and train < OVERFIT_RATIO * validation:
         yield (
-            f"The model overfits: at its best epoch the training loss is {number(train)}, the "
-            f"validation loss {number(validation)}. More rows, more dropout or L2, or narrower "
-            "layers may help."
+            "The model overfits: at its best epoch the training loss is "
+            f"{format_number(train)}, the validation loss {format_number(validation)}. More rows, "
+            "more dropout or L2, or narrower layers may help."
         )
 
 
@@ -143,7 +149,7 @@ def _ended_badly(facts: Facts) -> Iterator[str]:
         if count and count >= FAILED_SHARE * len(facts.trials):
             is_plain = state is TrialState.diverged and not facts.regions
             advice = ": lower the largest learning rate" if is_plain else ""
-            share = percent(count / len(facts.trials))
+            share = format_percent(count / len(facts.trials))
             yield f"{counted(count, 'trial')} of {len(facts.trials)} ({share}) {ending}{advice}."
     for region in facts.regions:
         yield (
@@ -157,7 +163,7 @@ def describe_region(region: DivergedRegion) -> str:
     """Describe a part of a search space in words."""
     if region.choice is not None:
         return f"{region.name} is {region.choice}"
-    return f"{region.name} is from {number(region.low)} to {number(region.high)}"
+    return f"{region.name} is from {format_number(region.low)} to {format_number(region.high)}"
 
 
 def _last_epoch(facts: Facts) -> Iterator[str]:
@@ -166,7 +172,8 @@ def _last_epoch(facts: Facts) -> Iterator[str]:
     if (facts.winner.best_epoch or 0) >= limit:
         whose = "the winner's best epoch is"
     elif facts.completed and len(late) >= LAST_EPOCH_SHARE * len(facts.completed):
-        whose = f"{percent(len(late) / len(facts.completed))} of the trials had their best epoch at"
+        share = format_percent(len(late) / len(facts.completed))
+        whose = f"{share} of the trials had their best epoch at"
     else:
         return
     yield (
@@ -181,7 +188,7 @@ def _edges(facts: Facts) -> Iterator[str]:
         return
     ends = {"max": "of at most", "min": "of at least"}
     edge_list = ", ".join(
-        f"{edge.name} {setting(edge.value)} ({ends[edge.end]} {setting(edge.limit)})"
+        f"{edge.name} {format_setting(edge.value)} ({ends[edge.end]} {format_setting(edge.limit)})"
         for edge in insights.edges
     )
     yield (
@@ -200,7 +207,7 @@ def _imbalance(facts: Facts) -> Iterator[str]:
     few = [(count, label) for count, label in rare if count < RARE_CLASS * fair * total]
     if few:
         rare_classes = ", ".join(
-            f"{clipped(label)!r} ({percent(count / total)})" for count, label in few[:SHOWN]
+            f"{clipped(label)!r} ({format_percent(count / total)})" for count, label in few[:SHOWN]
         )
         yield (
             f"The classes are unbalanced: of the rows, few are {rare_classes}"
@@ -218,7 +225,7 @@ def _missing(facts: Facts) -> Iterator[str]:
     if gaps:
         gaps.sort(key=lambda column: -column.missing)
         column_list = ", ".join(
-            f"{clipped(column.name)!r} ({percent(column.missing / rows)})"
+            f"{clipped(column.name)!r} ({format_percent(column.missing / rows)})"
             for column in gaps[:SHOWN]
         )
         others = f" and {len(gaps) - SHOWN} others" if len(gaps) > SHOWN else ""

@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from worker.artifacts.reports.words import number
+from lowloss.wording import format_number
 
 # What matplotlib draws in the left colour, the page shows in the right one, light or dark.
 INK, FAINT, OURS, OTHER, THIRD = "#010101", "#020202", "#030303", "#040404", "#050505"
@@ -92,7 +92,7 @@ def log_axis(axes: Axes, which: str, values: object) -> None:
     decades = range(math.floor(low), math.ceil(high) + 1)
     ticks = [step * 10.0**d for d in decades if d % stride == 0 for step in steps]
     axis.set_major_locator(FixedLocator(ticks))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: format_number(value)))
     axis.set_minor_locator(NullLocator())
     (axes.set_xlim if which == "x" else axes.set_ylim)(10 ** (low - 0.1), 10 ** (high + 0.1))
 

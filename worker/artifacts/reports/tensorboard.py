@@ -37,8 +37,8 @@ from tensorboard.summary.writer.record_writer import (  # type: ignore[import-un
 )
 
 from lowloss.results import Curve, Hyperparameters, Trial, TrialState
+from lowloss.wording import format_setting, in_words
 from worker.artifacts.reports.facts import Facts
-from worker.artifacts.reports.words import name, setting
 
 TENSORBOARD = "tensorboard.zip"
 FILE_VERSION = "brain.Event:2"
@@ -82,7 +82,10 @@ def _experiment(facts: Facts, time: float, numeric: frozenset[str]) -> Any:
         ],
         metric_infos=[
             MetricInfo(name=MetricName(tag=tag), display_name=shown)
-            for tag, shown in [(SCORE, f"score ({objective})"), *((m, name(m)) for m in metrics)]
+            for tag, shown in [
+                (SCORE, f"score ({objective})"),
+                *((m, in_words(m)) for m in metrics),
+            ]
         ],
     )
     data = HParamsPluginData(experiment=experiment)
@@ -107,14 +110,14 @@ def _hparam(key: str, trials: Iterable[Trial], *, is_number: bool) -> Any:
     values = [getattr(trial.hyperparameters, key) for trial in trials]
     info = HParamInfo(
         name=key,
-        display_name=name(key),
+        display_name=in_words(key),
         type=DATA_TYPE_FLOAT64 if is_number else DATA_TYPE_STRING,
     )
     if is_number:
         info.domain_interval.min_value = min(values)
         info.domain_interval.max_value = max(values)
     else:
-        info.domain_discrete.extend(sorted({setting(value) for value in values}))
+        info.domain_discrete.extend(sorted({format_setting(value) for value in values}))
     return info
 
 
@@ -126,7 +129,7 @@ def _events(trial: Trial, curve: Curve, numeric: frozenset[str]) -> Iterator[Any
         if key in numeric:
             begun.hparams[key].number_value = value
         else:
-            begun.hparams[key].string_value = setting(value)
+            begun.hparams[key].string_value = format_setting(value)
     yield _plugin_event(
         start, metadata.SESSION_START_INFO_TAG, HParamsPluginData(session_start_info=begun)
     )

@@ -8,8 +8,8 @@ from typing import Any
 
 from lowloss.results import Column
 from lowloss.spec import Task
+from lowloss.wording import format_day
 from worker.artifacts.reports.facts import Facts
-from worker.artifacts.reports.words import day
 
 MAX_INPUTS = 8
 """Inputs that are spelled out; of a wider model, these are the first."""
@@ -143,7 +143,7 @@ def _example(model_input: dict[str, Any], column: Column | None) -> object:
         case "boolean":
             return column.mean >= 0.5
         case "date":
-            return day(column.mean)
+            return format_day(column.mean)
         case _:
             return float(f"{column.mean:.4g}")
 

@@ -11,7 +11,7 @@ from typer.testing import Result
 
 from lowloss.cli.rendering import results as render
 from lowloss.cli.rendering import watch
-from lowloss.cli.rendering.results import describe_progress, format_duration, format_number
+from lowloss.cli.rendering.results import describe_progress
 from lowloss.cli.rendering.watch import watch_job
 from lowloss.results import (
     Confirmation,
@@ -22,6 +22,7 @@ from lowloss.results import (
     Outcome,
     SearchInsights,
 )
+from lowloss.wording import DASH, MINUS, format_duration, format_number
 from tests.builders.scripted_server import Server, a_diagnosis_job, a_job, a_json, a_stream
 
 SSE = {"content_type": "text/event-stream"}
@@ -92,7 +93,7 @@ def test_terminal_has_a_bar() -> None:
     watch_job(server.client(), "job_1", console)
 
     assert "━" in shown(console)
-    assert "7/50 trials (2 failed)  best val_loss 0.31  2:05 left" in shown(console)
+    assert "7/50 trials (2 failed)  best val_loss 0.31  2 min 5 s left" in shown(console)
 
 
 def test_seconds_of_a_diagnosis_go_on_by_themselves() -> None:
@@ -103,7 +104,7 @@ def test_seconds_of_a_diagnosis_go_on_by_themselves() -> None:
         times.append(115.0)
 
     assert "experiments" in shown(console)
-    assert "0:35 of about 1:00" in shown(console)
+    assert "35 s of about 1 min" in shown(console)
 
 
 def test_diagnosis_is_watched_to_its_end() -> None:
@@ -116,27 +117,36 @@ def test_diagnosis_is_watched_to_its_end() -> None:
 
     assert job.state is JobState.succeeded
     assert shown(console).splitlines() == [
-        "running    0:20 of about 1:00",
-        "succeeded  0:20 of about 1:00",
+        "running    20 s of about 1 min",
+        "succeeded  20 s of about 1 min",
     ]
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(None, "—"), (0.4, "0:00"), (59.6, "1:00"), (3_725, "1:02:05")]
+    ("seconds", "text"), [(None, DASH), (0.4, "0 s"), (59.6, "1 min"), (3_725, "1 h 2 min")]
 )
 def test_time_is_told_as_people_do(seconds: float | None, text: str) -> None:
     assert format_duration(seconds) == text
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(None, "—"), (0.0, "0"), (54.123456, "54.12"), (1.5e-7, "1.5e-07")]
+    ("value", "text"),
+    [
+        (None, DASH),
+        (0.0, "0"),
+        (54.123456, "54.12"),
+        (1.5e-7, "1.5e" + MINUS + "07"),
+        (12_345.6, "12,346"),
+    ],
 )
 def test_numbers_have_four_digits(value: float | None, text: str) -> None:
     assert format_number(value) == text
 
 
 def test_job_without_a_best_trial_has_a_standing() -> None:
-    assert describe_progress(a_job(best=None)) == "7/50 trials (2 failed)  no best yet  2:05 left"
+    assert (
+        describe_progress(a_job(best=None)) == "7/50 trials (2 failed)  no best yet  2 min 5 s left"
+    )
 
 
 def test_summary_says_how_close_the_choice_was() -> None:

@@ -14,7 +14,7 @@ from pysqlite3.dbapi2 import OperationalError as BusyError
 from sqlalchemy.exc import OperationalError
 
 from lowloss.results import JobState
-from service.api.auth import is_open_to_strangers
+from service.access.auth import is_open_to_strangers
 from service.app import create_app
 from service.settings import Settings
 from service.store.database import Database

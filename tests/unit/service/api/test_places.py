@@ -7,8 +7,8 @@ import threading
 
 from fastapi import Request
 
-from service.api.auth import CLIENT
-from service.api.places import Places
+from service.access.auth import CLIENT
+from service.resources.places import Places
 
 
 def test_second_token_has_a_place_beside_a_first_one_that_asks_for_many() -> None:

@@ -14,8 +14,8 @@ from fastapi.testclient import TestClient
 
 from lowloss.inference.model import load_model
 from lowloss.results import JobState, Predictions
-from service.api.resources import Resources
 from service.app import create_app
+from service.resources.resources import Resources
 from service.settings import Limits, Settings
 from service.store.artifacts import NewArtifact, add_artifact
 from service.store.blobs import CHUNK_BYTES

@@ -16,7 +16,7 @@ from lowloss.results import JobState
 from service.api import changes as changes_module
 from service.api import events as events_module
 from service.api import feeds as feeds_module
-from service.api.changes import Changes
+from service.resources.changes import Changes
 from service.store.database import Database
 from service.store.jobs import Change
 from service.store.queue import cancel_job, finish_job, renew_lease

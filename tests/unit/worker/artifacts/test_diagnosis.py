@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from lowloss.results import Cause, Curve, Diagnosis, Effect, EvidenceState, Severity
+from lowloss.results.losses import describe_effect
+from lowloss.wording import DASH, MINUS
 from tests.builders.diagnoses import (
     a_curve,
     a_diagnosis,
@@ -27,9 +29,7 @@ from tests.builders.facts import HOSTILE, some_facts
 from tests.builders.pages import needs_nothing_else, parsed
 from worker.artifacts.reports.card import write_card
 from worker.artifacts.reports.diagnosis import write_diagnosis
-from worker.artifacts.reports.effects import describe_effect
 from worker.artifacts.reports.html import write_report
-from worker.artifacts.reports.words import DASH, MINUS
 
 CASES: dict[str, Callable[[], Diagnosis]] = {
     "quartic": a_diagnosis,

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from lowloss.cli.rendering.notes import describe_notes, describe_stage
 from lowloss.cli.rendering.results import show_summary
 from lowloss.cli.rendering.watch import watch_job
 from lowloss.results import AttemptError, JobState, Outcome, Requested
+from lowloss.results.notes import describe_notes, describe_stage
 from tests.builders.scripted_server import NOON, Server, a_job, a_json, a_stream
 
 BEST = Outcome(winner=3, best_of_search=5)

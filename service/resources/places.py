@@ -8,7 +8,7 @@ from typing import TypeVar
 from anyio import CapacityLimiter, to_thread
 from fastapi import Request
 
-from service.api.auth import CLIENT
+from service.access.auth import CLIENT
 
 T = TypeVar("T")
 

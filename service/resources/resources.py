@@ -12,11 +12,11 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 
 from lowloss.errors import NotReady
-from service.api.changes import Changes
-from service.api.feeds import EventFeeds
-from service.api.job_memory import JobMemory
-from service.api.places import Places
 from service.predict.cache import ModelCache
+from service.resources.changes import Changes
+from service.resources.feeds import EventFeeds
+from service.resources.job_memory import JobMemory
+from service.resources.places import Places
 from service.settings import Settings
 from service.store.database import Database
 

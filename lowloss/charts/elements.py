@@ -1,0 +1,47 @@
+"""Elements of an SVG as text, with everything in them escaped."""
+
+from __future__ import annotations
+
+from html import escape
+
+
+def element(tag: str, content: str = "", **attributes: object) -> str:
+    """Write an element; `content` is SVG already.
+
+    Attributes with the value None are left out; `_` in a name stands for `-`, and a last one is
+    left out (`class_`).
+    """
+    written = "".join(
+        f' {name.rstrip("_").replace("_", "-")}="{escape(str(value))}"'
+        for name, value in attributes.items()
+        if value is not None
+    )
+    return f"<{tag}{written}>{content}</{tag}>" if content else f"<{tag}{written}/>"
+
+
+def text(content: str, x: float, y: float, **attributes: object) -> str:
+    """Write a text at a position."""
+    return element("text", escape(content), x=x, y=y, **attributes)
+
+
+def mark(tag: str, tip: str, *, href: str | None = None, **attributes: object) -> str:
+    """Write a mark that says what it is about, and leads to it."""
+    drawn = element(tag, element("title", escape(tip)), data_tip=tip, **attributes)
+    return drawn if href is None else element("a", drawn, href=href, aria_label=tip)
+
+
+def path(points: list[tuple[float, float]]) -> str:
+    """Return the commands of a line through points."""
+    return "M" + "L".join(f"{x:g} {y:g}" for x, y in points)
+
+
+def picture(content: str, *, width: float, height: float, label: str, class_: str = "") -> str:
+    """Write an SVG that is as wide as its surroundings; `label` says what it shows."""
+    return element(
+        "svg",
+        content,
+        class_=f"chart {class_}".strip(),
+        viewBox=f"0 0 {width:g} {height:g}",
+        role="img",
+        aria_label=label,
+    )

@@ -1,0 +1,69 @@
+"""The losses and effects of a diagnosis as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from lowloss.results.diagnosis import Diagnosis, Effect
+from lowloss.wording import (
+    ARROW,
+    counted,
+    describe_missing_loss,
+    describe_score,
+    format_number,
+    format_percent,
+    in_words,
+)
+
+
+@dataclass(frozen=True)
+class ShownLoss:
+    """One of a diagnosis's losses: whose it is, and what there is to say of it."""
+
+    label: str
+    text: str
+    remark: str = ""
+
+
+def list_losses(diagnosis: Diagnosis, recipe_name: str = "the recipe") -> Iterator[ShownLoss]:
+    """Yield the losses of a diagnosis, the recipe's first."""
+    floor = diagnosis.noise_floor
+
+    def score(whose: Literal["recipe", "remedied", "best", "constant"]) -> str:
+        value = getattr(diagnosis.familiar, whose, None)
+        if diagnosis.familiar is None or value is None:
+            return ""
+        return describe_score(diagnosis.familiar.metric, value)
+
+    recipe = describe_loss(diagnosis.loss, runs=diagnosis.runs, refusal=diagnosis.refusal)
+    yield ShownLoss(recipe_name, recipe, score("recipe"))
+    if diagnosis.remedied_recipe != diagnosis.recipe:
+        remedied = describe_loss(diagnosis.remedied_loss, runs=diagnosis.remedied_runs)
+        yield ShownLoss("with the remedies", remedied, score("remedied"))
+    by = f"by {in_words(diagnosis.best_model)}"
+    remark = ", ".join(filter(None, [score("best"), by]))
+    yield ShownLoss("best reached", format_number(diagnosis.best), remark)
+    constant = format_number(diagnosis.constant)
+    yield ShownLoss("best constant answer", constant, score("constant"))
+    if floor is not None and floor.estimate is not None:
+        estimate = format_number(floor.estimate)
+        yield ShownLoss("noise floor", estimate, "estimated from rows that are alike")
+    if floor is not None and floor.conflicting:
+        conflicting = format_number(floor.conflicting)
+        yield ShownLoss("certain noise", conflicting, "from rows that conflict")
+
+
+def describe_loss(value: float | None, *, runs: int = 1, refusal: str | None = None) -> str:
+    """Format a loss; where there is none, say why."""
+    return describe_missing_loss(runs, refusal) if value is None else format_number(value)
+
+
+def describe_effect(effect: Effect) -> str:
+    """Describe what a remedy does, with the interval where it has more than one run."""
+    removal = f"removes {format_percent(effect.share)} of the excess loss"
+    if effect.runs > 1:
+        removal += f" (95 % interval {format_percent(effect.low)} to {format_percent(effect.high)})"
+    change = f"{describe_loss(effect.before)} {ARROW} {describe_loss(effect.after)}"
+    return f"{removal}: {in_words(effect.metric)} {change}, over {counted(effect.runs, 'run')}"

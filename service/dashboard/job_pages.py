@@ -1,0 +1,237 @@
+"""The pages of jobs: all of them, one, its trials, and what it says of a high loss."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Path, Query, Request, Response
+
+from lowloss.errors import StateConflict
+from lowloss.results import Curve, Diagnosis, Job, JobKind, JobState, Severity, TrialState
+from lowloss.results.losses import list_losses
+from service.dashboard.charts import (
+    draw_best_so_far,
+    draw_causes,
+    draw_curves,
+    draw_importances,
+    draw_recipe_curves,
+    draw_scores,
+    draw_space,
+)
+from service.dashboard.pages import HEADERS, make_router, render_page
+from service.dashboard.trials import (
+    TrialOrder,
+    count_states,
+    list_scores,
+    order_trials,
+    rank_trials,
+)
+from service.resources.resources import Dependencies
+from service.store.artifacts import get_artifact, list_artifacts
+from service.store.blobs import read_blob
+from service.store.database import Session
+from service.store.datasets import list_names
+from service.store.diagnoses import get_diagnosis
+from service.store.jobs import Change, get_job, get_job_and_change, list_jobs
+from service.store.trials import get_trial, list_curves, list_trials
+
+router = make_router()
+
+JOBS_PER_PAGE = 30
+TRIALS_PER_PAGE = 100
+SHOWN_TRIALS = 10
+"""How many of the best trials a job's own page lists."""
+SHOWN_CURVES = 6
+REPORT_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+JobPath = Annotated[str, Path(max_length=200)]
+TrialNumber = Annotated[int, Path(ge=0, le=2**31 - 1)]
+Shown = Annotated[bool, Query()]
+
+
+@router.get("/")
+def show_jobs(
+    request: Request,
+    deps: Dependencies,
+    *,
+    q: Annotated[str, Query(max_length=200)] = "",
+    state: Annotated[JobState | None, Query()] = None,
+    kind: Annotated[JobKind | None, Query()] = None,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+) -> Response:
+    """List jobs, newest first."""
+    with deps.database.reading() as session:
+        page = list_jobs(
+            session, state=state, kind=kind, name=q.strip(), cursor=cursor, limit=JOBS_PER_PAGE
+        )
+        names = list_names(session, {job.dataset for job in page.items})
+    return render_page(
+        request,
+        "jobs",
+        jobs=page.items,
+        next=page.next,
+        names=names,
+        sparklines={job.id: draw_best_so_far(job) for job in page.items},
+        states=list(JobState),
+        kinds=list(JobKind),
+        chosen={"q": q, "state": state or "", "kind": kind or ""},
+    )
+
+
+@router.get("/jobs/{job_id}")
+def show_job(
+    request: Request,
+    deps: Dependencies,
+    job_id: JobPath,
+    *,
+    log: Annotated[bool | None, Query()] = None,
+    pruned: Shown = True,
+    outliers: Shown = False,
+) -> Response:
+    """Show one job: how it stands, its best trial, and its files."""
+    with deps.database.reading() as session:
+        job, change = get_job_and_change(session, job_id)
+        if job.kind is JobKind.diagnosis:
+            return _show_diagnosis_job(request, session, job, change)
+        trials = list_trials(session, job_id).items
+        artifacts = list_artifacts(session, job_id) if job.state.is_finished else None
+        ranked = rank_trials(job, trials)
+        best = [trial.number for trial in ranked[:SHOWN_CURVES]]
+        running = [trial.number for trial in trials if trial.state is TrialState.running]
+        # What a search that runs is asked is how it goes; of one that ended, its files.
+        curves = None if artifacts else list_curves(session, job_id, [*best, *running])
+    return render_page(
+        request,
+        "job",
+        job=job,
+        trials=ranked[:SHOWN_TRIALS],
+        counts=count_states(trials),
+        artifacts=artifacts,
+        scores=draw_scores(job, trials, log=log, pruned=pruned, outliers=outliers),
+        space=draw_space(job, trials),
+        importances=draw_importances(job),
+        curves=draw_curves(job, curves or {}),
+        toggles={"log": log, "pruned": pruned, "outliers": outliers},
+        events=_address_of_events(job, change),
+    )
+
+
+def _show_diagnosis_job(request: Request, session: Session, job: Job, change: Change) -> Response:
+    """Show a job that is a diagnosis: how it stands, and the diagnosis once there is one."""
+    is_done = job.outcome.diagnosis is not None
+    diagnosis = get_diagnosis(session, job.id) if is_done else None
+    artifacts = list_artifacts(session, job.id) if job.state.is_finished else None
+    return render_page(
+        request,
+        "diagnosis",
+        job=job,
+        artifacts=artifacts,
+        **_describe_diagnosis(diagnosis),
+        events=_address_of_events(job, change),
+    )
+
+
+@router.get("/jobs/{job_id}/diagnosis")
+def show_diagnosis(request: Request, deps: Dependencies, job_id: JobPath) -> Response:
+    """Show why the loss of a search's first try is high."""
+    with deps.database.reading() as session:
+        job = get_job(session, job_id)
+        diagnosis = get_diagnosis(session, job_id)
+    return render_page(
+        request,
+        "diagnosis",
+        job=job,
+        artifacts=None,
+        **_describe_diagnosis(diagnosis),
+        events="",
+    )
+
+
+def _describe_diagnosis(diagnosis: Diagnosis | None) -> dict[str, Any]:
+    """Return what a page shows of a diagnosis, if there is one."""
+    if diagnosis is None:
+        return {"diagnosis": None}
+    return {
+        "diagnosis": diagnosis,
+        "losses": tuple(list_losses(diagnosis)),
+        "harmful": [f for f in diagnosis.findings if f.severity is not Severity.none],
+        "others": [f for f in diagnosis.findings if f.severity is Severity.none],
+        "causes": draw_causes(diagnosis),
+        "curves": draw_recipe_curves(diagnosis),
+    }
+
+
+@router.get("/jobs/{job_id}/files/{name}")
+def show_file(
+    deps: Dependencies, job_id: JobPath, name: Annotated[str, Path(max_length=200)]
+) -> Response:
+    """Show a report of a job, which may neither run a script nor reach this server."""
+    with deps.database.reading() as session:
+        artifact = get_artifact(session, job_id, name)
+    if artifact.media_type.partition(";")[0] != "text/html":
+        raise StateConflict(f"{name} is no page", fix="download it")
+    headers = HEADERS | {"Content-Security-Policy": REPORT_POLICY}
+    content = b"".join(read_blob(deps.database, artifact.sha256))
+    return Response(content, 200, headers, artifact.media_type)
+
+
+@router.get("/jobs/{job_id}/trials")
+def show_trials(
+    request: Request,
+    deps: Dependencies,
+    job_id: JobPath,
+    *,
+    order: Annotated[TrialOrder, Query()] = TrialOrder.score,
+    state: Annotated[TrialState | None, Query()] = None,
+    page: Annotated[int, Query(ge=1, le=10_000)] = 1,
+    curve: Annotated[list[int] | None, Query(max_length=20)] = None,
+) -> Response:
+    """List the trials of a search, and the curves of those that are chosen."""
+    with deps.database.reading() as session:
+        job = get_job(session, job_id)
+        trials = list_trials(session, job_id).items
+        best = [trial.number for trial in rank_trials(job, trials)[:SHOWN_CURVES]]
+        curves = list_curves(session, job_id, best if curve is None else curve)
+    listed = [trial for trial in order_trials(job, trials, order) if state in {None, trial.state}]
+    first = (page - 1) * TRIALS_PER_PAGE
+    return render_page(
+        request,
+        "trials",
+        job=job,
+        trials=listed[first : first + TRIALS_PER_PAGE],
+        total=len(listed),
+        page=page,
+        pages=max(1, -(-len(listed) // TRIALS_PER_PAGE)),
+        order=order,
+        orders=list(TrialOrder),
+        state=state or "",
+        states=list(TrialState),
+        curves=draw_curves(job, curves),
+        drawn=set(curves),
+    )
+
+
+@router.get("/jobs/{job_id}/trials/{number}")
+def show_trial(
+    request: Request, deps: Dependencies, job_id: JobPath, number: TrialNumber
+) -> Response:
+    """Show one trial: its hyperparameters, its curve, and its place among the others."""
+    with deps.database.reading() as session:
+        job = get_job(session, job_id)
+        trial = get_trial(session, job_id, number)
+        scores = list_scores(job, list_trials(session, job_id).items)
+    curve = {number: trial.curve or Curve()}
+    return render_page(
+        request,
+        "trial",
+        job=job,
+        trial=trial,
+        rank=scores.index(trial.score) + 1 if trial.score in scores else None,
+        scored=len(scores),
+        curve=draw_curves(job, curve, with_training=True),
+    )
+
+
+def _address_of_events(job: Job, change: Change) -> str:
+    """Return where the page hears of the events that come after it was made; none for the rest."""
+    return "" if job.state.is_finished else f"{job.links.events}?after={change.events}"

@@ -1,0 +1,134 @@
+"""Pages from templates: all that is put in is escaped, and nothing comes from another site."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse
+from fastapi.routing import APIRoute
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from lowloss import __version__, wording
+from lowloss.errors import InvalidRequest, Problem
+from lowloss.results.losses import describe_effect, describe_loss
+from lowloss.results.notes import describe_notes, describe_stage
+from service.access.auth import CLIENT
+from service.dashboard.static_files import load_static_files
+from service.store.events import EventKind
+
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    # A page is of one moment, and may hold what only its reader may see.
+    "Cache-Control": "no-store",
+}
+UNITS = ("B", "kB", "MB", "GB")
+
+
+class PageRoute(APIRoute):
+    """A route whose errors are pages, too."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap the handler: what it raises is shown to the reader."""
+        handle = super().get_route_handler()
+
+        async def handle_or_explain(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except Problem as problem:
+                return render_problem_page(request, problem)
+            except RequestValidationError as error:
+                fault = error.errors()[0]
+                field = str(fault["loc"][-1])
+                problem = InvalidRequest(
+                    f"{field}: {fault['msg']}", field=field, fix="correct the address"
+                )
+                return render_problem_page(request, problem)
+
+        return handle_or_explain
+
+
+def make_router() -> APIRouter:
+    """Build the router of some pages."""
+    return APIRouter(route_class=PageRoute, include_in_schema=False)
+
+
+def render_page(request: Request, template: str, *, status: int = 200, **content: Any) -> Response:
+    """Render a template as a page."""
+    content |= {"request": request, "is_signed_in": CLIENT in request.scope}
+    page = _environment().get_template(f"{template}.html.jinja").render(content)
+    return HTMLResponse(page, status, HEADERS)
+
+
+def render_problem_page(request: Request, problem: Problem) -> Response:
+    """Render a problem as a page with its status."""
+    return render_page(request, "problem", status=problem.status, problem=problem)
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("service.dashboard"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": wording.format_number,
+        "percent": wording.format_percent,
+        "duration": wording.format_duration,
+        "setting": wording.format_setting,
+        "words": wording.in_words,
+        "clipped": wording.clipped,
+        "counted": wording.counted,
+        "listed": wording.list_clipped,
+        "stage": describe_stage,
+        "notes": describe_notes,
+        "loss": describe_loss,
+        "effect": describe_effect,
+        "capitalized": capitalize,
+        "when": format_time,
+        "bytes": format_bytes,
+        "svg": Markup,
+    }
+    files = load_static_files()
+    environment.globals |= {"static": files.address_of, "version": __version__}
+    environment.globals["event_kinds"] = " ".join(EventKind)
+    return environment
+
+
+def capitalize(text: str) -> str:
+    """Make the first letter large, and leave the others as they are: L1 stays L1."""
+    return text[:1].upper() + text[1:]
+
+
+def format_time(time: datetime) -> Markup:
+    """Format a time in UTC; the page's script shows it in the reader's own zone."""
+    text = Markup('<time datetime="{}">{}</time>')
+    return text.format(f"{time:%Y-%m-%dT%H:%M:%SZ}", f"{time:%Y-%m-%d %H:%M} UTC")
+
+
+def format_bytes(size: int) -> str:
+    """Format a number of bytes: `1.5 MB`."""
+    power = min(max(0, (len(str(size)) - 1) // 3), len(UNITS) - 1)
+    return f"{size / 1000**power:.3g} {UNITS[power]}"

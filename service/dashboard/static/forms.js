@@ -1,0 +1,307 @@
+// Forms that talk to the API: their fields become its JSON or query, its problems stand at fields.
+
+export function prepareForms(root) {
+  for (const form of root.querySelectorAll("form[data-action]")) {
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      submit(form);
+    });
+  }
+  for (const select of root.querySelectorAll("select[data-go]")) {
+    select.addEventListener("change", () => {
+      if (select.value) location.href = select.dataset.go + encodeURIComponent(select.value);
+    });
+  }
+  for (const form of root.querySelectorAll("#job")) {
+    applyCopied(form);
+    form.addEventListener("input", () => showEquivalents(form));
+    showEquivalents(form);
+  }
+  for (const input of root.querySelectorAll("input[data-recipe]")) {
+    input.addEventListener("change", () => readRecipe(input));
+  }
+  for (const form of root.querySelectorAll("form[data-predict]")) {
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      predict(form);
+    });
+  }
+  for (const form of root.querySelectorAll("form[data-predict-file]")) {
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      predictFile(form);
+    });
+  }
+}
+
+async function submit(form) {
+  if (form.dataset.confirm && !window.confirm(form.dataset.confirm)) return;
+  clearProblems(form);
+  let body;
+  let address = form.dataset.action;
+  try {
+    if (form.dataset.body === "json") body = JSON.stringify(readFields(form));
+    if (form.dataset.body === "query") address += `?${readQuery(form)}`;
+  } catch (error) {
+    showProblem(form, { detail: error.message, field: error.field });
+    return;
+  }
+  const answer = await call(form, address, {
+    method: form.dataset.method ?? "POST",
+    headers: body === undefined ? {} : { "Content-Type": "application/json" },
+    body,
+  });
+  if (answer === undefined) return;
+  if (form.dataset.next) {
+    location.href = form.dataset.next.replace("{id}", encodeURIComponent(answer?.id ?? ""));
+  } else {
+    document.dispatchEvent(new Event("lowloss:changed"));
+  }
+}
+
+// Send a request; return its JSON (null without one), or undefined once its problem is shown.
+export async function call(form, address, options) {
+  form.dataset.busy = "";
+  for (const button of form.querySelectorAll("button")) button.disabled = true;
+  try {
+    const response = await fetch(address, options);
+    const isJson = (response.headers.get("content-type") ?? "").includes("json");
+    const content = isJson ? await response.json() : null;
+    if (response.ok) return content;
+    showProblem(form, content ?? { detail: `the server answered ${response.status}` });
+  } catch {
+    showProblem(form, { detail: "the server does not answer", fix: "try again soon" });
+  } finally {
+    delete form.dataset.busy;
+    for (const button of form.querySelectorAll("button")) button.disabled = false;
+  }
+  return undefined;
+}
+
+function clearProblems(form) {
+  for (const note of form.querySelectorAll(".field-error")) note.remove();
+  for (const field of form.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
+  const alert = form.querySelector('[role="alert"]');
+  if (alert) alert.textContent = "";
+}
+
+export function showProblem(form, problem) {
+  const entries = problem.errors?.length ? problem.errors : [problem];
+  const rest = [];
+  for (const entry of entries) {
+    const text = capitalize(entry.fix ? `${entry.detail}. What to do: ${entry.fix}` : entry.detail);
+    const field = findField(form, entry.field);
+    if (!field) {
+      rest.push(entry.field && entry.field !== "body" ? `${entry.field}: ${text}` : text);
+      continue;
+    }
+    field.setAttribute("aria-invalid", "true");
+    const note = document.createElement("span");
+    note.className = "field-error";
+    note.textContent = `${text}.`;
+    field.after(note);
+    for (let part = field.closest("details"); part; part = part.parentElement.closest("details")) {
+      part.open = true;
+    }
+    field.focus();
+  }
+  const alert = [...form.querySelectorAll('[role="alert"]')].pop();
+  if (alert) alert.textContent = rest.length ? `${rest.join(" ")}.` : "";
+}
+
+function findField(form, name) {
+  if (!name) return null;
+  for (let path = name; path; path = path.slice(0, Math.max(0, path.lastIndexOf(".")))) {
+    const escaped = CSS.escape(path);
+    const field =
+      form.querySelector(`[name="${escaped}"]`) ??
+      form.querySelector(`[data-range="${escaped}"] input`) ??
+      form.querySelector(`[data-choices="${escaped}"], [data-choice="${escaped}"]`);
+    if (field && field.type !== "hidden") return field;
+    if (!path.includes(".")) break;
+  }
+  return null;
+}
+
+// The fields that were changed, and those that are always sent, as an object by dotted names.
+function readFields(form) {
+  const fields = JSON.parse(form.dataset.copied ?? "{}");
+  for (const input of form.querySelectorAll("[name]")) {
+    if (isChanged(input)) setPath(fields, input.name, readValue(input));
+  }
+  for (const set of form.querySelectorAll("[data-range]")) readRange(set, fields);
+  for (const input of form.querySelectorAll("[data-choices]")) {
+    if (isChanged(input)) setPath(fields, input.dataset.choices, readChoices(input.value));
+  }
+  const ticks = [...form.querySelectorAll("[data-choice]")];
+  for (const name of new Set(ticks.map((tick) => tick.dataset.choice))) {
+    const own = ticks.filter((tick) => tick.dataset.choice === name);
+    const chosen = own.filter((tick) => tick.checked).map((tick) => tick.value);
+    if (own.some((tick) => tick.checked !== tick.defaultChecked)) {
+      setPath(fields, name, chosen.length === 1 ? chosen[0] : { choices: chosen });
+    }
+  }
+  const excluded = [...form.querySelectorAll("[data-exclude]:not(:checked)")];
+  if (excluded.length) {
+    setPath(fields, "features.exclude", excluded.map((tick) => tick.dataset.exclude));
+  }
+  return fields;
+}
+
+function isChanged(input) {
+  if ("always" in input.dataset) return true;
+  if (input instanceof HTMLSelectElement) {
+    const begun = [...input.options].find((option) => option.defaultSelected) ?? input.options[0];
+    return input.value !== begun?.value;
+  }
+  return input.value !== input.defaultValue;
+}
+
+function readValue(input) {
+  if (input.dataset.type === "json") {
+    try {
+      return JSON.parse(input.value);
+    } catch (error) {
+      throw Object.assign(new Error(`this is not JSON: ${error.message}`), { field: input.name });
+    }
+  }
+  if (input.type === "number") return input.value === "" ? null : Number(input.value);
+  return input.value;
+}
+
+function readRange(set, fields) {
+  const [low, high] = set.querySelectorAll("[data-end]");
+  if (!isChanged(low) && !isChanged(high)) return;
+  const range = { min: Number(low.value), max: Number(high.value) };
+  if (range.min === range.max) {
+    setPath(fields, set.dataset.range, range.min);
+    return;
+  }
+  if (set.dataset.scale && range.min > 0) range.scale = set.dataset.scale;
+  const step = Number(set.dataset.step);
+  if (step && (range.max - range.min) % step === 0) range.step = step;
+  setPath(fields, set.dataset.range, range);
+}
+
+function readChoices(text) {
+  const values = text.split(/[,;\s]+/).filter(Boolean).map(Number);
+  return values.length === 1 ? values[0] : { choices: values };
+}
+
+function setPath(fields, path, value) {
+  const names = path.split(".");
+  const last = names.pop();
+  let place = fields;
+  for (const name of names) place = place[name] ??= {};
+  place[last] = value;
+}
+
+function readQuery(form) {
+  const query = new URLSearchParams();
+  for (const input of form.querySelectorAll("[name]")) {
+    if (input.value !== "") query.set(input.name, input.value);
+  }
+  const column = form.querySelector("[data-kind-column]")?.value;
+  if (column) {
+    query.set("types", JSON.stringify({ [column]: form.querySelector("[data-kind-value]").value }));
+  }
+  return query;
+}
+
+// A copied job's values stand in the form; those without a field of their own are sent as they are.
+function applyCopied(form) {
+  const copied = JSON.parse(form.dataset.copied ?? "{}");
+  for (const input of form.querySelectorAll("[name]")) {
+    const value = input.name.split(".").reduce((part, name) => part?.[name], copied);
+    if (value !== undefined && value !== null && typeof value !== "object") {
+      input.value = String(value);
+      if (input instanceof HTMLInputElement) input.defaultValue = String(value);
+    }
+  }
+  for (const tick of form.querySelectorAll("[data-exclude]")) {
+    if (copied.features?.exclude?.includes(tick.dataset.exclude)) tick.checked = false;
+  }
+}
+
+function showEquivalents(form) {
+  let json;
+  try {
+    json = JSON.stringify(readFields(form), null, 2);
+  } catch {
+    return;
+  }
+  const quoted = json.replaceAll("'", "'\\''");
+  const texts = {
+    curl: `curl -H 'Content-Type: application/json' -d '${quoted}' ${location.origin}/v1/jobs`,
+    command: `cat > job.json <<'JSON'\n${json}\nJSON\nlowloss submit --spec job.json --watch`,
+    python: `import json\n\nfrom lowloss.client import Client\n\nclient = Client(${JSON.stringify(location.origin)})\njob = client.submit(json.loads(r'''${json}'''))\nclient.wait(job.id)`,
+  };
+  for (const pre of form.querySelectorAll("[data-as]")) pre.textContent = texts[pre.dataset.as];
+}
+
+async function readRecipe(input) {
+  const form = input.form;
+  clearProblems(form);
+  if (!input.files.length) return;
+  const answer = await call(form, "/v1/recipes", { method: "POST", body: input.files[0] });
+  if (answer === undefined) return;
+  form.querySelector(`[name="${input.dataset.recipe}"]`).value = JSON.stringify(answer.recipe, null, 2);
+  const notes = form.querySelector(".notes");
+  notes.replaceChildren(
+    ...answer.notes.map((note) => Object.assign(document.createElement("li"), { textContent: note })),
+  );
+}
+
+async function predict(form) {
+  clearProblems(form);
+  const row = {};
+  for (const input of form.querySelectorAll("[data-column]")) {
+    const isNumber = "number" in input.dataset && input.value !== "" && !isNaN(Number(input.value));
+    row[input.dataset.column] = input.value === "" ? null : isNumber ? Number(input.value) : input.value;
+  }
+  const answer = await call(form, form.dataset.predict, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ rows: [row] }),
+  });
+  if (answer !== undefined) form.querySelector("output").textContent = describePrediction(answer);
+}
+
+function describePrediction(answer) {
+  const [value] = answer.predictions;
+  const text = typeof value === "number" ? value.toPrecision(6).replace(/\.?0+$/, "") : String(value);
+  const shares = (answer.probabilities?.[0] ?? []).map(
+    (share, i) => `${answer.labels[i]} ${(100 * share).toFixed(1)} %`,
+  );
+  return `${answer.target}: ${text}${shares.length ? ` (${shares.slice(0, 10).join(", ")})` : ""}`;
+}
+
+async function predictFile(form) {
+  clearProblems(form);
+  const file = form.querySelector('input[type="file"]').files[0];
+  const answer = await call(form, form.dataset.predictFile, {
+    method: "POST",
+    headers: { "Content-Type": "text/csv" },
+    body: file,
+  });
+  if (answer === undefined) return;
+  const lines = [[answer.target, ...(answer.probabilities ? answer.labels : [])]];
+  answer.predictions.forEach((value, i) => lines.push([value, ...(answer.probabilities?.[i] ?? [])]));
+  const blob = new Blob([lines.map((cells) => cells.map(quoteCell).join(",")).join("\n") + "\n"]);
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = "predictions.csv";
+  link.textContent = `predictions.csv, ${answer.predictions.length} rows`;
+  form.querySelector(".download").replaceChildren(link);
+}
+
+// A cell that a spreadsheet shows as it is: none is a formula.
+function quoteCell(value) {
+  const text = String(value ?? "");
+  const isFormula = /^[=+\-@]/.test(text) && isNaN(Number(text));
+  return `"${(isFormula ? `'${text}` : text).replaceAll('"', '""')}"`;
+}
+
+function capitalize(text) {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}

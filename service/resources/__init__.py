@@ -1,0 +1,1 @@
+"""What the handlers of all routes share: the database, the change poller, loaded models."""
