@@ -39,6 +39,7 @@ from service.api.problems import CatchAll, handle_errors
 from service.connections import ACCEPTS, make_protocol, raise_descriptor_limit
 from service.dashboard import (
     api_docs,
+    compare,
     dataset_pages,
     job_pages,
     login,
@@ -126,7 +127,7 @@ def create_app(settings: Settings) -> FastAPI:
     for noun in (datasets, jobs, trials, events, artifacts, predict, diagnoses, recipes):
         app.include_router(noun.router, dependencies=dependencies)
     app.include_router(health.router)
-    for pages in (login, job_pages, new_pages, dataset_pages, static_files, api_docs):
+    for pages in (login, job_pages, compare, new_pages, dataset_pages, static_files, api_docs):
         app.include_router(pages.router)
     handle_errors(app)
     # The last one added sees a request first.

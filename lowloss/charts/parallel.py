@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lowloss.charts.elements import element, mark, path, picture, text
 from lowloss.charts.scales import Scale, is_spread, make_scale
-from lowloss.wording import clipped, format_number
+from lowloss.wording import clipped, format_number, in_words
 
 AXIS_DISTANCE = 110
 HEIGHT, ABOVE, BELOW = 280, 34, 20
@@ -71,7 +71,7 @@ def _draw_axis(axis: Axis, index: int) -> str:
     x = SIDE + index * AXIS_DISTANCE
     drawn = [
         element("line", class_="grid", x1=x, x2=x, y1=ABOVE, y2=HEIGHT - BELOW),
-        text(axis.name.replace("_", " "), x, ABOVE - 18, class_="axis", text_anchor="middle"),
+        text(in_words(axis.name), x, ABOVE - 18, class_="axis", text_anchor="middle"),
         # The script's brush: a range is drawn over the axis.
         element(
             "rect",

@@ -11,7 +11,8 @@ from lowloss.charts.scales import Scale, is_spread, make_scale
 from lowloss.wording import format_number
 
 WIDTH, HEIGHT = 480, 270
-BEFORE, BEHIND, ABOVE, BELOW = 54, 12, 12, 36
+BEFORE, BEHIND, ABOVE, BELOW = 54, 12, 26, 36
+LEGEND_WIDTH, LEGEND_HEIGHT = 142, 18
 """The room beside the plot for ticks and labels, in pixels."""
 X_TICKS, Y_TICKS = 6, 5
 MAX_LINE_POINTS = 120
@@ -38,7 +39,6 @@ class Line:
     name: str
     ys: tuple[float | None, ...]
     xs: tuple[float, ...] = ()
-    kind: str = ""
     href: str | None = None
 
     @property
@@ -81,7 +81,8 @@ def draw_plot(plot: Plot) -> str:
         _draw_steps(plot, x_scale, y_scale),
         *(_draw_point(point, x_scale, y_scale) for point in plot.points),
     ]
-    return picture("".join(drawn), width=WIDTH, height=HEIGHT, label=plot.label)
+    legend, height = _draw_legend(plot.lines)
+    return picture("".join(drawn) + legend, width=WIDTH, height=HEIGHT + height, label=plot.label)
 
 
 def _collect(plot: Plot) -> tuple[list[float], list[float]]:
@@ -103,7 +104,7 @@ def _draw_axes(plot: Plot, x_scale: Scale, y_scale: Scale) -> str:
         )
     middle = (BEFORE + WIDTH - BEHIND) / 2
     drawn.append(text(plot.x_label, middle, HEIGHT - 4, class_="axis", text_anchor="middle"))
-    drawn.append(text(plot.y_label, BEFORE, ABOVE - 2, class_="axis"))
+    drawn.append(text(plot.y_label, BEFORE, ABOVE - 14, class_="axis"))
     return "".join(drawn)
 
 
@@ -115,8 +116,27 @@ def _draw_line(line: Line, index: int, x_scale: Scale, y_scale: Scale) -> str:
         else:
             parts[-1].append((x_scale.position(x), y_scale.position(y)))
     commands = "".join(path(part) for part in parts if part)
-    colour = line.kind or f"colour-{index % COLOURS}"
-    return mark("path", line.name, href=line.href, class_=f"line {colour}", d=commands)
+    return mark("path", line.name, href=line.href, class_=f"line {_colour_of(index)}", d=commands)
+
+
+def _colour_of(index: int) -> str:
+    return f"colour-{index % COLOURS}"
+
+
+def _draw_legend(lines: Sequence[Line]) -> tuple[str, float]:
+    """Draw the names of the lines below the chart; return its height, too."""
+    if len(lines) > COLOURS:
+        return "", 0.0
+    per_row = (WIDTH - BEFORE) // LEGEND_WIDTH
+    drawn = []
+    for index, line in enumerate(lines):
+        x = BEFORE + (index % per_row) * LEGEND_WIDTH
+        y = HEIGHT + (index // per_row) * LEGEND_HEIGHT + 12
+        drawn.append(
+            element("line", class_=f"line {_colour_of(index)}", x1=x, x2=x + 14, y1=y - 4, y2=y - 4)
+        )
+        drawn.append(text(line.name, x + 18, y, class_="tick"))
+    return "".join(drawn), -(-len(lines) // per_row) * LEGEND_HEIGHT
 
 
 def _draw_steps(plot: Plot, x_scale: Scale, y_scale: Scale) -> str:

@@ -17,17 +17,15 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lowloss.errors import (
-    InternalError,
     InvalidJson,
     MethodNotAllowed,
     NotReady,
     Problem,
     RouteNotFound,
-    StorageFull,
     Unauthorized,
 )
 from lowloss.validation import find_fault, join_faults
-from service.store.database import is_busy, is_out_of_space
+from service.resources.faults import find_fault_of_server
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 2
@@ -76,21 +74,7 @@ def _find_problem(error: Exception) -> Problem:
             return RouteNotFound("there is nothing at this address", fix="GET /docs lists all")
         if error.status_code == InvalidJson.status:
             return InvalidJson("the body is not JSON in UTF-8", fix="send JSON")
-    return _find_fault_of_server(error)
-
-
-def _find_fault_of_server(error: Exception) -> Problem:
-    if is_out_of_space(error):
-        logger.error("a disk is full: %s", error)
-        return StorageFull(
-            "the server has no room left to store this", fix="ask its operator to make room"
-        )
-    if is_busy(error):
-        return NotReady("the database does not answer", fix="send the request again soon")
-    logger.error("a request failed", exc_info=error)
-    return InternalError(
-        "the server failed to answer", fix="try again; the server's log has the reason"
-    )
+    return find_fault_of_server(error)
 
 
 def _read_request_errors(error: RequestValidationError, model: type[BaseModel] | None) -> Problem:

@@ -41,6 +41,21 @@ def draw_best_so_far(job: Job) -> str:
     return draw_sparkline(f"best score so far: {', '.join(map(format_number, scores))}", scores)
 
 
+def draw_searches(jobs: Sequence[Job]) -> str:
+    """Draw how the best scores of several searches fell, over their trials."""
+    lines = [
+        Line(
+            job.name or job.id,
+            tuple(step.score for step in job.outcome.insights.improvements),
+            tuple(float(step.ended) for step in job.outcome.insights.improvements),
+            address_of_job(job),
+        )
+        for job in jobs
+        if job.outcome.insights is not None
+    ]
+    return draw_plot(Plot("The best score so far", "trials that ended", "best score", lines=lines))
+
+
 def draw_scores(
     job: Job,
     trials: Sequence[Trial],
@@ -94,9 +109,14 @@ def _find_limit(trials: Sequence[Trial]) -> float | None:
     return upper + OUTLIER_FACTOR * (upper - lower)
 
 
+def address_of_job(job: Job) -> str:
+    """Return the address of a job's page."""
+    return f"/jobs/{job.id}"
+
+
 def address_of(job: Job, number: int) -> str:
     """Return the address of a trial's page."""
-    return f"/jobs/{job.id}/trials/{number}"
+    return f"{address_of_job(job)}/trials/{number}"
 
 
 def draw_curves(job: Job, curves: Mapping[int, Curve], *, with_training: bool = False) -> str:
@@ -104,9 +124,9 @@ def draw_curves(job: Job, curves: Mapping[int, Curve], *, with_training: bool = 
     lines = []
     for number, curve in curves.items():
         address = address_of(job, number)
-        lines.append(Line(f"trial {number}, validation loss", curve.val_loss, href=address))
+        lines.append(Line(f"trial {number}, validation", curve.val_loss, href=address))
         if with_training:
-            lines.append(Line(f"trial {number}, training loss", curve.loss))
+            lines.append(Line(f"trial {number}, training", curve.loss))
     lines = [line for line in lines if any(value is not None for value in line.ys)]
     return draw_plot(Plot("Loss by epoch", "epoch", "loss", lines=lines))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Request, Response
@@ -18,16 +19,17 @@ from service.dashboard.charts import (
     draw_scores,
     draw_space,
 )
-from service.dashboard.pages import HEADERS, make_router, render_page
+from service.dashboard.pages import HEADERS, NothingIfEmpty, make_router, render_page
 from service.dashboard.trials import (
     TrialOrder,
     count_states,
     list_scores,
     order_trials,
     rank_trials,
+    search_around,
 )
 from service.resources.resources import Dependencies
-from service.store.artifacts import get_artifact, list_artifacts
+from service.store.artifacts import find_artifacts, get_artifact
 from service.store.blobs import read_blob
 from service.store.database import Session
 from service.store.datasets import list_names
@@ -55,8 +57,8 @@ def show_jobs(
     deps: Dependencies,
     *,
     q: Annotated[str, Query(max_length=200)] = "",
-    state: Annotated[JobState | None, Query()] = None,
-    kind: Annotated[JobKind | None, Query()] = None,
+    state: Annotated[JobState | None, NothingIfEmpty, Query()] = None,
+    kind: Annotated[JobKind | None, NothingIfEmpty, Query()] = None,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Response:
     """List jobs, newest first."""
@@ -94,12 +96,12 @@ def show_job(
         if job.kind is JobKind.diagnosis:
             return _show_diagnosis_job(request, session, job, change)
         trials = list_trials(session, job_id).items
-        artifacts = list_artifacts(session, job_id) if job.state.is_finished else None
+        artifacts = find_artifacts(session, job_id) if job.state.is_finished else ()
         ranked = rank_trials(job, trials)
         best = [trial.number for trial in ranked[:SHOWN_CURVES]]
         running = [trial.number for trial in trials if trial.state is TrialState.running]
         # What a search that runs is asked is how it goes; of one that ended, its files.
-        curves = None if artifacts else list_curves(session, job_id, [*best, *running])
+        curves = None if job.state.is_finished else list_curves(session, job_id, [*best, *running])
     return render_page(
         request,
         "job",
@@ -120,7 +122,7 @@ def _show_diagnosis_job(request: Request, session: Session, job: Job, change: Ch
     """Show a job that is a diagnosis: how it stands, and the diagnosis once there is one."""
     is_done = job.outcome.diagnosis is not None
     diagnosis = get_diagnosis(session, job.id) if is_done else None
-    artifacts = list_artifacts(session, job.id) if job.state.is_finished else None
+    artifacts = find_artifacts(session, job.id) if job.state.is_finished else ()
     return render_page(
         request,
         "diagnosis",
@@ -141,7 +143,7 @@ def show_diagnosis(request: Request, deps: Dependencies, job_id: JobPath) -> Res
         request,
         "diagnosis",
         job=job,
-        artifacts=None,
+        artifacts=(),
         **_describe_diagnosis(diagnosis),
         events="",
     )
@@ -182,7 +184,7 @@ def show_trials(
     job_id: JobPath,
     *,
     order: Annotated[TrialOrder, Query()] = TrialOrder.score,
-    state: Annotated[TrialState | None, Query()] = None,
+    state: Annotated[TrialState | None, NothingIfEmpty, Query()] = None,
     page: Annotated[int, Query(ge=1, le=10_000)] = 1,
     curve: Annotated[list[int] | None, Query(max_length=20)] = None,
 ) -> Response:
@@ -228,6 +230,7 @@ def show_trial(
         trial=trial,
         rank=scores.index(trial.score) + 1 if trial.score in scores else None,
         scored=len(scores),
+        around=json.dumps(search_around(trial)),
         curve=draw_curves(job, curve, with_training=True),
     )
 

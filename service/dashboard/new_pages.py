@@ -19,7 +19,7 @@ from lowloss.wording import format_number
 from service.dashboard.charts import draw_column, draw_levels
 from service.dashboard.pages import make_router, render_page
 from service.resources.resources import Dependencies
-from service.store.artifacts import list_artifacts
+from service.store.artifacts import find_artifacts
 from service.store.datasets import find_dataset, find_dataset_of_job, list_datasets
 from service.store.jobs import get_job
 from service.tables.check import CheckedJob, check_job
@@ -180,8 +180,8 @@ def show_prediction(
     with deps.database.reading() as session:
         job = get_job(session, job_id)
         table = find_dataset_of_job(session, job_id)
-        artifacts = list_artifacts(session, job_id)
-    if job.kind is JobKind.diagnosis or not artifacts.items:
+        artifacts = find_artifacts(session, job_id)
+    if job.kind is JobKind.diagnosis or not artifacts:
         raise StateConflict(
             f"job {job_id!r} has no model that could predict",
             fix="wait until a search has ended, or open another one",

@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from pydantic import BeforeValidator
 
 from lowloss import __version__, wording
 from lowloss.errors import InvalidRequest, Problem
@@ -20,6 +21,7 @@ from lowloss.results.losses import describe_effect, describe_loss
 from lowloss.results.notes import describe_notes, describe_stage
 from service.access.auth import CLIENT
 from service.dashboard.static_files import load_static_files
+from service.resources.faults import find_fault_of_server
 from service.store.events import EventKind
 
 POLICY = "; ".join(
@@ -44,6 +46,10 @@ HEADERS = {
 UNITS = ("B", "kB", "MB", "GB")
 
 
+NothingIfEmpty = BeforeValidator(lambda value: value or None)
+"""A form sends the fields that are empty, too."""
+
+
 class PageRoute(APIRoute):
     """A route whose errors are pages, too."""
 
@@ -63,6 +69,8 @@ class PageRoute(APIRoute):
                     f"{field}: {fault['msg']}", field=field, fix="correct the address"
                 )
                 return render_problem_page(request, problem)
+            except Exception as error:
+                return render_problem_page(request, find_fault_of_server(error))
 
         return handle_or_explain
 

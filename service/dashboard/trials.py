@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from typing import Any
 
 from lowloss.results import Job, Trial, TrialState
+
+AROUND = 3.0
+"""How far a search around a trial goes: so many times less, and more."""
 
 
 class TrialOrder(StrEnum):
@@ -48,6 +52,29 @@ def list_scores(job: Job, trials: Iterable[Trial]) -> list[float]:
     sign = job.search.objective.direction.sign
     scores = [trial.score for trial in trials if is_scored(trial) and trial.score is not None]
     return sorted(scores, key=lambda score: sign * score)
+
+
+def search_around(trial: Trial) -> dict[str, Any]:
+    """Return the changes of a job that searches around a trial: its ranges, and its choices."""
+    values = trial.hyperparameters
+    low, high = max(1, min(values.widths) // 2), 2 * max(values.widths)
+    dropout = {"min": max(0.0, values.dropout - 0.1), "max": min(0.9, values.dropout + 0.1)}
+    return {
+        "search_space": {
+            "learning_rate": _range_around(values.learning_rate),
+            "layers": values.layers,
+            "width": {"min": low, "max": high},
+            "l2": _range_around(values.l2) if values.l2 else 0.0,
+            "dropout": dropout,
+            "batch_size": values.batch_size,
+            "activation": values.activation,
+            "optimizer": values.optimizer,
+        }
+    }
+
+
+def _range_around(value: float) -> dict[str, Any]:
+    return {"min": value / AROUND, "max": value * AROUND, "scale": "log"}
 
 
 def is_scored(trial: Trial) -> bool:

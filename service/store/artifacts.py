@@ -39,13 +39,19 @@ def add_artifact(session: Session, fence: Fence, new: NewArtifact) -> None:
 
 def list_artifacts(session: Session, job_id: str) -> Artifacts:
     """List a job's visible artifacts by name, and why others are missing; raise JobNotFound."""
+    items = find_artifacts(session, job_id)
+    missing = Outcome.model_validate(get_row(session, job_id).outcome).missing_artifacts
+    return Artifacts(items=items, next=None, missing=missing)
+
+
+def find_artifacts(session: Session, job_id: str) -> tuple[Artifact, ...]:
+    """Return a job's visible artifacts by name; none for a job that is not there."""
     rows = session.scalars(
         select(ArtifactRow)
         .where(ArtifactRow.job_id == job_id, ArtifactRow.is_published)
         .order_by(ArtifactRow.name)
-    ).all()
-    missing = Outcome.model_validate(get_row(session, job_id).outcome).missing_artifacts
-    return Artifacts(items=tuple(_make_artifact(row) for row in rows), next=None, missing=missing)
+    )
+    return tuple(_make_artifact(row) for row in rows)
 
 
 def get_artifact(session: Session, job_id: str, name: str) -> Artifact:

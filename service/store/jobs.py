@@ -109,6 +109,16 @@ def list_jobs_of_dataset(session: Session, dataset_id: str, *, limit: int) -> tu
     return tuple(jobs[row.JobRow.id] for row in rows)
 
 
+def get_jobs(session: Session, job_ids: Sequence[str]) -> tuple[Job, ...]:
+    """Return jobs in the order of their ids; raise JobNotFound for the first that is not there."""
+    rows = session.execute(_build_query().where(JobRow.id.in_(job_ids))).all()
+    jobs = _make_jobs(session, rows)
+    for job_id in job_ids:
+        if job_id not in jobs:
+            raise JobNotFound(f"there is no job {job_id!r}", fix="GET /v1/jobs lists them")
+    return tuple(jobs[job_id] for job_id in job_ids)
+
+
 def count_jobs(session: Session) -> dict[JobState, int]:
     """Count the jobs in each state."""
     counts = session.execute(select(JobRow.state, func.count()).group_by(JobRow.state))

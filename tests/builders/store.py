@@ -168,6 +168,12 @@ def some_hyperparameters(**given: Any) -> Hyperparameters:
     return Hyperparameters(**values | given)
 
 
+def a_curve(epochs: int) -> Curve:
+    """Losses that fall with each of some epochs."""
+    losses = tuple(1.0 / epoch for epoch in range(1, epochs + 1))
+    return Curve(loss=losses, val_loss=losses)
+
+
 def a_trial(
     database: Database,
     fence: Fence,

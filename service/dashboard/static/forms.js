@@ -1,5 +1,9 @@
 // Forms that talk to the API: their fields become its JSON or query, its problems stand at fields.
 
+// A field named `dataset` hides its form's property of that name.
+const { get: getDataset } = Object.getOwnPropertyDescriptor(HTMLElement.prototype, "dataset");
+const dataOf = (form) => getDataset.call(form);
+
 export function prepareForms(root) {
   for (const form of root.querySelectorAll("form[data-action]")) {
     form.addEventListener("submit", (event) => {
@@ -35,25 +39,25 @@ export function prepareForms(root) {
 }
 
 async function submit(form) {
-  if (form.dataset.confirm && !window.confirm(form.dataset.confirm)) return;
+  if (dataOf(form).confirm && !window.confirm(dataOf(form).confirm)) return;
   clearProblems(form);
   let body;
-  let address = form.dataset.action;
+  let address = dataOf(form).action;
   try {
-    if (form.dataset.body === "json") body = JSON.stringify(readFields(form));
-    if (form.dataset.body === "query") address += `?${readQuery(form)}`;
+    if (dataOf(form).body === "json") body = JSON.stringify(readFields(form));
+    if (dataOf(form).body === "query") address += `?${readQuery(form)}`;
   } catch (error) {
     showProblem(form, { detail: error.message, field: error.field });
     return;
   }
   const answer = await call(form, address, {
-    method: form.dataset.method ?? "POST",
+    method: dataOf(form).method ?? "POST",
     headers: body === undefined ? {} : { "Content-Type": "application/json" },
     body,
   });
   if (answer === undefined) return;
-  if (form.dataset.next) {
-    location.href = form.dataset.next.replace("{id}", encodeURIComponent(answer?.id ?? ""));
+  if (dataOf(form).next) {
+    location.href = dataOf(form).next.replace("{id}", encodeURIComponent(answer?.id ?? ""));
   } else {
     document.dispatchEvent(new Event("lowloss:changed"));
   }
@@ -61,7 +65,7 @@ async function submit(form) {
 
 // Send a request; return its JSON (null without one), or undefined once its problem is shown.
 export async function call(form, address, options) {
-  form.dataset.busy = "";
+  dataOf(form).busy = "";
   for (const button of form.querySelectorAll("button")) button.disabled = true;
   try {
     const response = await fetch(address, options);
@@ -72,7 +76,7 @@ export async function call(form, address, options) {
   } catch {
     showProblem(form, { detail: "the server does not answer", fix: "try again soon" });
   } finally {
-    delete form.dataset.busy;
+    delete dataOf(form).busy;
     for (const button of form.querySelectorAll("button")) button.disabled = false;
   }
   return undefined;
@@ -125,7 +129,7 @@ function findField(form, name) {
 
 // The fields that were changed, and those that are always sent, as an object by dotted names.
 function readFields(form) {
-  const fields = JSON.parse(form.dataset.copied ?? "{}");
+  const fields = JSON.parse(dataOf(form).copied ?? "{}");
   for (const input of form.querySelectorAll("[name]")) {
     if (isChanged(input)) setPath(fields, input.name, readValue(input));
   }
@@ -210,7 +214,7 @@ function readQuery(form) {
 
 // A copied job's values stand in the form; those without a field of their own are sent as they are.
 function applyCopied(form) {
-  const copied = JSON.parse(form.dataset.copied ?? "{}");
+  const copied = JSON.parse(dataOf(form).copied ?? "{}");
   for (const input of form.querySelectorAll("[name]")) {
     const value = input.name.split(".").reduce((part, name) => part?.[name], copied);
     if (value !== undefined && value !== null && typeof value !== "object") {
@@ -259,7 +263,7 @@ async function predict(form) {
     const isNumber = "number" in input.dataset && input.value !== "" && !isNaN(Number(input.value));
     row[input.dataset.column] = input.value === "" ? null : isNumber ? Number(input.value) : input.value;
   }
-  const answer = await call(form, form.dataset.predict, {
+  const answer = await call(form, dataOf(form).predict, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ rows: [row] }),
@@ -279,7 +283,7 @@ function describePrediction(answer) {
 async function predictFile(form) {
   clearProblems(form);
   const file = form.querySelector('input[type="file"]').files[0];
-  const answer = await call(form, form.dataset.predictFile, {
+  const answer = await call(form, dataOf(form).predictFile, {
     method: "POST",
     headers: { "Content-Type": "text/csv" },
     body: file,

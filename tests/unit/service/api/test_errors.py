@@ -186,8 +186,9 @@ def test_metrics_count_jobs_by_state_and_requests_by_route(
         assert line in lines
 
 
-def test_root_leads_to_the_docs(client: TestClient) -> None:
-    answer = client.get("/")
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_pages_need_no_other_site(client: TestClient, *, path: str) -> None:
+    answer = client.get(path)
 
     assert answer.status_code == 200
-    assert answer.url.path == "/docs"
+    assert "http" not in answer.text.replace("http-equiv", "")

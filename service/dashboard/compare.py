@@ -1,0 +1,91 @@
+"""Jobs side by side: what differs between them, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Query, Request, Response
+
+from lowloss.errors import InvalidRequest
+from lowloss.results import Job, JobKind
+from lowloss.wording import format_number, format_setting, in_words
+from service.dashboard.charts import draw_searches
+from service.dashboard.pages import make_router, render_page
+from service.resources.resources import Dependencies
+from service.store.jobs import get_jobs
+
+router = make_router()
+
+MAX_JOBS = 6
+DASH = format_number(None)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the jobs have in one respect; `differs` where they do not agree."""
+
+    name: str
+    cells: tuple[str, ...]
+
+    @property
+    def differs(self) -> bool:
+        """Whether the jobs do not agree."""
+        return len(set(self.cells)) > 1
+
+
+@router.get("/compare")
+def compare_jobs(
+    request: Request,
+    deps: Dependencies,
+    job: Annotated[list[str], Query(max_length=MAX_JOBS, min_length=1)],
+) -> Response:
+    """Show up to six searches side by side."""
+    with deps.database.reading() as session:
+        jobs = get_jobs(session, list(dict.fromkeys(job)))
+    searches = [entry for entry in jobs if entry.kind is JobKind.search]
+    if len(searches) < 2:
+        raise InvalidRequest("there is nothing to compare", fix="tick two searches or more")
+    return render_page(
+        request,
+        "compare",
+        jobs=searches,
+        results=list(_list_results(searches)),
+        winners=list(_list_winners(searches)),
+        specifications=[row for row in _list_specifications(searches) if row.differs],
+        chart=draw_searches(searches),
+    )
+
+
+def _list_results(jobs: Sequence[Job]) -> Iterator[Row]:
+    metrics = [job.outcome.test_metrics or {} for job in jobs]
+    for name in dict.fromkeys(name for of_job in metrics for name in of_job):
+        cells = tuple(format_number(of_job.get(name)) for of_job in metrics)
+        yield Row(f"test {in_words(name)}", cells)
+    scores = (job.best.score if job.best else None for job in jobs)
+    yield Row("best score", tuple(map(format_number, scores)))
+    yield Row("trials", tuple(str(job.progress.trials_done) for job in jobs))
+    yield Row("seconds", tuple(format_number(job.progress.seconds) for job in jobs))
+
+
+def _list_winners(jobs: Sequence[Job]) -> Iterator[Row]:
+    winners = [dict(job.best.hyperparameters) if job.best else {} for job in jobs]
+    for name in dict.fromkeys(name for winner in winners for name in winner):
+        cells = (format_setting(winner[name]) if name in winner else DASH for winner in winners)
+        yield Row(in_words(name), tuple(cells))
+
+
+def _list_specifications(jobs: Sequence[Job]) -> Iterator[Row]:
+    specs = [dict(_flatten(job.spec.model_dump(mode="json"))) for job in jobs]
+    for name in dict.fromkeys(name for spec in specs for name in spec):
+        yield Row(name, tuple(str(spec.get(name, DASH)) for spec in specs))
+
+
+def _flatten(fields: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the fields of nested objects by dotted names."""
+    for name, value in fields.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value

@@ -1,0 +1,25 @@
+"""Errors that no code of ours raised, as problems."""
+
+from __future__ import annotations
+
+import logging
+
+from lowloss.errors import InternalError, NotReady, Problem, StorageFull
+from service.store.database import is_busy, is_out_of_space
+
+logger = logging.getLogger(__name__)
+
+
+def find_fault_of_server(error: Exception) -> Problem:
+    """Return what is wrong with the server, and log it where its operator has to look."""
+    if is_out_of_space(error):
+        logger.error("a disk is full: %s", error)
+        return StorageFull(
+            "the server has no room left to store this", fix="ask its operator to make room"
+        )
+    if is_busy(error):
+        return NotReady("the database does not answer", fix="send the request again soon")
+    logger.error("a request failed", exc_info=error)
+    return InternalError(
+        "the server failed to answer", fix="try again; the server's log has the reason"
+    )

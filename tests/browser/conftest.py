@@ -1,0 +1,95 @@
+"""Chromium before a real server, over a database that a test fills."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+
+from service.store.database import Database
+from tests.builders.server_process import a_server_process
+from tests.conftest import NewUrl
+
+CHROMIUM = shutil.which("chromium")
+TIMEOUT_MS = 20_000
+WIDTHS = (360, 768, 1440)
+NewPage = Callable[..., Page]
+
+expect.set_options(timeout=TIMEOUT_MS)
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running server, and its database."""
+
+    url: str
+    store: Database
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The browser that `make browser` installs; without one these tests are skipped."""
+    if CHROMIUM is None:
+        pytest.skip("there is no Chromium: `make browser` installs it")
+    with sync_playwright() as playwright:
+        # As root, in a container, Chromium has no sandbox of its own.
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def site(new_database_url: NewUrl, tmp_path: Path) -> Iterator[Site]:
+    """A server without tokens, which is for this machine alone."""
+    url = new_database_url("sqlite")
+    with a_server_process(tmp_path, LOWLOSS_DATABASE_URL=url) as server:
+        store = Database(url)
+        yield Site(server.url, store)
+        store.close()
+
+
+@pytest.fixture
+def new_page(chromium: Browser) -> Iterator[NewPage]:
+    """Opens pages, and fails where one of them reported an error or asked another site."""
+    contexts, faults = [], list[str]()
+
+    def note(message: ConsoleMessage) -> None:
+        # What the API refuses, a page shows at its field; the browser logs it, too.
+        is_answer = "Failed to load resource" in message.text
+        if message.type in {"error", "warning"} and not is_answer:
+            faults.append(message.text)
+
+    def make(*, width: int = 1280, scheme: str = "light") -> Page:
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme=scheme,  # type: ignore[arg-type]
+            accept_downloads=True,
+        )
+        contexts.append(context)
+        context.set_default_timeout(TIMEOUT_MS)
+        page = context.new_page()
+        page.on("console", note)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on(
+            "request",
+            lambda request: (
+                request.url.startswith(("http://127.0.0.1", "data:", "blob:"))
+                or faults.append(request.url)
+            ),
+        )
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+@pytest.fixture
+def page(new_page: NewPage) -> Page:
+    """One page."""
+    return new_page()

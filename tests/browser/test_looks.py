@@ -1,0 +1,79 @@
+"""How the pages look: readable for all, on every screen, with hostile names, and for long."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from service.store.trials import record_epochs, start_trial
+from tests.browser.conftest import WIDTHS, NewPage, Site
+from tests.builders.store import a_claim, a_curve, a_job, some_hyperparameters
+from tests.unit.service.dashboard.test_pages import filled_pages
+
+SERIOUS = frozenset({"serious", "critical"})
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_are_readable_for_all(new_page: NewPage, site: Site, scheme: str) -> None:
+    page = new_page(scheme=scheme)
+    faults = []
+    # Swagger UI is not ours to mend.
+    for address in [a for a in filled_pages(site.store) if a != "/docs"]:
+        page.goto(site.url + address)
+        for violation in Axe().run(page).response["violations"]:
+            if violation["impact"] in SERIOUS:
+                nodes = [node["html"][:120] for node in violation["nodes"][:3]]
+                faults.append((address, violation["id"], nodes))
+
+    assert faults == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_page_is_wider_than_the_screen(new_page: NewPage, site: Site, width: int) -> None:
+    page = new_page(width=width)
+    wide = {}
+    for address in filled_pages(site.store):
+        page.goto(site.url + address)
+        excess = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        if excess > 0:
+            wide[address] = excess
+
+    assert wide == {}
+
+
+def test_hostile_names_run_nothing(new_page: NewPage, site: Site) -> None:
+    page = new_page()
+    alerts = []
+    page.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))
+
+    for address in filled_pages(site.store):
+        page.goto(site.url + address)
+        assert page.locator("img[src=x]").count() == 0, address
+
+    assert alerts == []
+
+
+def test_open_page_does_not_grow(new_page: NewPage, site: Site) -> None:
+    page = new_page()
+    job = a_job(site.store)
+    fence = a_claim(site.store).fence
+    with site.store.transaction() as session:
+        start_trial(session, fence, 1, seed=1, hyperparameters=some_hyperparameters())
+    page.clock.install()
+    page.goto(f"{site.url}/jobs/{job}")
+
+    def count() -> int:
+        counted: int = page.evaluate("document.querySelectorAll('*').length")
+        return counted
+
+    counts = []
+    for epoch in range(1, 13):
+        with site.store.transaction() as session:
+            record_epochs(session, fence, {1: a_curve(epoch)})
+        # Five minutes of the page's own time: its timers run, and it asks again.
+        page.clock.run_for(300_000)
+        expect(page.locator("main")).to_be_visible()
+        counts.append(count())
+
+    assert max(counts) < min(counts) + 100

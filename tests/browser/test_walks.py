@@ -1,0 +1,276 @@
+"""What people do with the pages, in a real browser: each way from its first click to its end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from lowloss.results import JobState
+from service.store.queue import finish_job
+from service.store.trials import record_epochs, start_trial
+from tests.browser.conftest import NewPage, Site
+from tests.builders.live_server import a_csv
+from tests.builders.server_process import a_server_process
+from tests.builders.store import (
+    a_claim,
+    a_curve,
+    a_job,
+    a_trial,
+    add_diagnosis,
+    some_hyperparameters,
+)
+
+GERMAN = "Größe;Preis\n" + "".join(f"{n},5;{n}.000\n" for n in range(10, 60))
+
+
+def write(folder: Path, name: str, data: bytes) -> Path:
+    path = folder / name
+    path.write_bytes(data)
+    return path
+
+
+def drop(page: Page, path: Path) -> None:
+    """Choose a file for the page's upload."""
+    page.locator("form[data-upload] input[type=file]").set_input_files(path)
+
+
+def test_table_is_uploaded_and_a_job_submitted(page: Page, site: Site, tmp_path: Path) -> None:
+    page.goto(site.url)
+    page.get_by_role("link", name="Drop a table").click()
+    drop(page, write(tmp_path, "houses.csv", a_csv()))
+    page.wait_for_url("**/new?dataset=*")
+    page.get_by_label("Target").select_option("y")
+    page.wait_for_url("**target=y")
+    expect(page.get_by_text("This is a regression")).to_be_visible()
+    page.get_by_label("Name, for people").fill("my job")
+    page.get_by_label("Trials, at most").fill("7")
+    page.get_by_role("button", name="Submit the job").click()
+    page.wait_for_url("**/jobs/job_*")
+
+    expect(page.get_by_role("heading", level=1)).to_contain_text("my job")
+    expect(page.get_by_text("0 of 7 trials")).to_be_visible()
+    expect(page.get_by_text("Next in the queue.")).to_be_visible()
+
+
+def test_what_the_command_line_would_send_is_shown(page: Page, site: Site, tmp_path: Path) -> None:
+    page.goto(f"{site.url}/new")
+    drop(page, write(tmp_path, "houses.csv", a_csv()))
+    page.wait_for_url("**/new?dataset=*")
+    page.get_by_label("Target").select_option("y")
+    page.wait_for_url("**target=y")
+    page.get_by_text("What is searched").click()
+    page.locator('[data-range="search_space.learning_rate"] [data-end=max]').fill("0.01")
+    page.get_by_text("The same from elsewhere").click()
+
+    curl = page.locator("[data-as=curl]").text_content() or ""
+    spec = json.loads(curl.split("'")[3])
+    assert spec["target"] == "y"
+    assert spec["search_space"] == {"learning_rate": {"min": 0.0001, "max": 0.01, "scale": "log"}}
+    assert "budget" not in spec
+
+
+def test_table_that_was_read_wrongly_is_read_anew(page: Page, site: Site, tmp_path: Path) -> None:
+    page.goto(f"{site.url}/datasets")
+    drop(page, write(tmp_path, "german.csv", GERMAN.encode()))
+    page.wait_for_url("**/datasets/ds_*")
+    first = page.url
+    summary = page.get_by_text("Was something read wrongly?")
+    if not page.get_by_role("button", name="Read anew").is_visible():
+        summary.click()
+    page.locator("[data-kind-column]").select_option("Preis")
+    page.locator("[data-kind-value]").select_option("category")
+    page.get_by_role("button", name="Read anew").click()
+    page.wait_for_url(lambda url: url != first)
+
+    row = page.locator("table.profile tr", has_text="Preis")
+    expect(row).not_to_contain_text("numeric")
+
+
+def test_error_stands_at_its_field(page: Page, site: Site, tmp_path: Path) -> None:
+    page.goto(f"{site.url}/new")
+    drop(page, write(tmp_path, "houses.csv", a_csv()))
+    page.wait_for_url("**/new?dataset=*")
+    page.get_by_label("Target").select_option("y")
+    page.wait_for_url("**target=y")
+    page.get_by_text("What is searched").click()
+    page.locator('[data-range="search_space.width"] [data-end=min]').fill("512")
+    page.get_by_text("What is searched").click()
+    page.get_by_role("button", name="Submit the job").click()
+
+    field = page.locator('[data-range="search_space.width"]')
+    expect(field.locator(".field-error")).to_contain_text("above max")
+    expect(field.locator("[aria-invalid=true]")).to_be_focused()
+    assert "/new" in page.url
+
+
+def test_bad_upload_is_told_where_the_file_was_dropped(
+    page: Page, site: Site, tmp_path: Path
+) -> None:
+    page.goto(f"{site.url}/new")
+    drop(page, write(tmp_path, "page.csv", b"<!doctype html><html><body>404</body></html>"))
+
+    expect(page.locator("form[data-upload] [role=alert]")).to_contain_text("HTML page")
+
+
+def test_curve_moves_and_the_job_ends_without_a_reload(page: Page, site: Site) -> None:
+    job = a_job(site.store)
+    fence = a_claim(site.store).fence
+    a_trial(site.store, fence, 1)
+    page.goto(f"{site.url}/jobs/{job}")
+    page.evaluate("window.isTheSamePage = true")
+    expect(page.get_by_text("1 of")).to_be_visible()
+    with site.store.transaction() as session:
+        start_trial(session, fence, 2, seed=1, hyperparameters=some_hyperparameters())
+        record_epochs(session, fence, {2: a_curve(5)})
+    expect(page.get_by_text("trial 2, validation").first).to_be_attached()
+    first = page.locator("path.line").last.get_attribute("d")
+    with site.store.transaction() as session:
+        record_epochs(session, fence, {2: a_curve(9)})
+
+    expect(page.locator("path.line").last).not_to_have_attribute("d", first or "")
+    with site.store.transaction() as session:
+        finish_job(session, fence, state=JobState.cancelled)
+    expect(page.locator("h1 .state")).to_have_text("cancelled")
+    assert page.evaluate("window.isTheSamePage")
+
+
+def test_job_is_paused_resumed_and_cancelled(page: Page, site: Site) -> None:
+    job = a_job(site.store)
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.goto(f"{site.url}/jobs/{job}")
+
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator("h1 .state")).to_have_text("paused")
+    page.get_by_role("button", name="Resume").click()
+    expect(page.locator("h1 .state")).to_have_text("queued")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("h1 .state")).to_have_text("cancelled")
+
+
+def test_cancel_can_be_thought_over(page: Page, site: Site) -> None:
+    job = a_job(site.store)
+    page.on("dialog", lambda dialog: dialog.dismiss())
+    page.goto(f"{site.url}/jobs/{job}")
+
+    page.get_by_role("button", name="Cancel").click()
+
+    expect(page.locator("h1 .state")).to_have_text("queued")
+
+
+def test_jobs_are_compared(page: Page, site: Site) -> None:
+    for name in ("first", "second"):
+        a_job(site.store, name=name)
+    page.goto(site.url)
+    for name in ("first", "second"):
+        page.get_by_label(f"Compare {name}").check()
+
+    page.get_by_role("button", name="Compare the ticked ones").click()
+
+    expect(page.get_by_role("heading", name="Results")).to_be_visible()
+    expect(page.get_by_role("link", name="second").first).to_be_visible()
+
+
+def test_diagnosis_is_submitted_with_a_recipe(page: Page, site: Site, tmp_path: Path) -> None:
+    page.goto(f"{site.url}/diagnose")
+    drop(page, write(tmp_path, "houses.csv", a_csv()))
+    page.wait_for_url("**/diagnose?dataset=*")
+    page.get_by_label("Target").select_option("y")
+    page.wait_for_url("**target=y")
+    page.get_by_label("As JSON").fill('{"layers": [{"units": 0}]}')
+    page.get_by_role("button", name="Find out why").click()
+    expect(page.locator(".field-error").first).to_be_visible()
+    page.get_by_label("As JSON").fill("{")
+    page.get_by_role("button", name="Find out why").click()
+    expect(page.locator(".field-error")).to_contain_text("not JSON")
+    page.get_by_label("As JSON").fill(
+        '{"layers": [{"units": 8, "activation": "relu"}, {"units": 1}], "loss": "mse", "epochs": 5}'
+    )
+    page.get_by_role("button", name="Find out why").click()
+    page.wait_for_url("**/jobs/job_*")
+
+    expect(page.get_by_text("diagnosis ·")).to_be_visible()
+
+
+def test_diagnosis_is_shown_with_its_evidence(page: Page, site: Site) -> None:
+    job = a_job(site.store)
+    fence = a_claim(site.store).fence
+    a_trial(site.store, fence, 1)
+    add_diagnosis(site.store, fence)
+    with site.store.transaction() as session:
+        finish_job(session, fence, state=JobState.cancelled)
+    page.goto(f"{site.url}/jobs/{job}/diagnosis")
+
+    page.get_by_text("Evidence").first.click()
+
+    expect(page.get_by_role("heading", name="Target not scaled")).to_be_visible()
+    expect(page.locator("table").first).to_contain_text("suspect from")
+
+
+def test_trials_are_drawn_as_they_are_ticked(page: Page, site: Site) -> None:
+    job = a_job(site.store)
+    fence = a_claim(site.store).fence
+    for number in range(1, 9):
+        a_trial(site.store, fence, number)
+    page.goto(f"{site.url}/jobs/{job}/trials")
+    for box in page.get_by_role("checkbox").all():
+        box.uncheck()
+    page.get_by_label("Draw the curve of trial 7").check()
+    page.get_by_role("button", name="Draw the ticked ones").click()
+
+    expect(page.locator("path.line")).to_have_count(1)
+    expect(page.get_by_label("Draw the curve of trial 7")).to_be_checked()
+    page.get_by_role("link", name="7", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Trial 7")
+
+
+def test_login_with_a_wrong_token_and_then_a_right_one(new_page: NewPage, tmp_path: Path) -> None:
+    page = new_page()
+    with a_server_process(tmp_path, LOWLOSS_TOKENS="right,other") as server:
+        page.goto(f"{server.url}/datasets")
+        page.get_by_label("Token").fill("wrong")
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("alert")).to_contain_text("no valid token")
+        page.get_by_label("Token").fill("right")
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url("**/datasets")
+        drop(page, write(tmp_path, "houses.csv", a_csv()))
+        page.wait_for_url("**/datasets/ds_*")
+
+        page.get_by_role("button", name="Sign out").click()
+
+        page.wait_for_url("**/login")
+        page.goto(server.url)
+        assert "/login" in page.url
+
+
+def test_api_is_shown_without_another_site(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}/docs")
+
+    expect(page.get_by_text("Submit a job").first).to_be_visible()
+
+
+def test_job_is_submitted_with_the_keyboard_alone(page: Page, site: Site, tmp_path: Path) -> None:
+    page.goto(f"{site.url}/datasets")
+    drop(page, write(tmp_path, "houses.csv", a_csv()))
+    page.wait_for_url("**/datasets/ds_*")
+    dataset = page.url.rpartition("/")[2]
+    page.goto(f"{site.url}/new?dataset={dataset}&target=y")
+
+    def press_to(name: str) -> None:
+        for _ in range(80):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.textContent.trim()") == name:
+                return
+        pytest.fail(f"the keyboard does not reach {name}")
+
+    press_to("To the content")
+    press_to("Submit the job")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/jobs/job_*")
+
+    press_to("Pause")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1 .state")).to_have_text("paused")

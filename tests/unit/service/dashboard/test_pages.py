@@ -1,0 +1,246 @@
+"""All pages: what they cost, that they are whole and safe, and how errors look."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from html.parser import HTMLParser
+
+import pytest
+from fastapi.testclient import TestClient
+
+from lowloss.results import Column, ColumnKind, JobState, Level, TableWarning
+from service.dashboard import job_pages
+from service.dashboard.static_files import load_static_files
+from service.store.artifacts import NewArtifact, add_artifact
+from service.store.database import Database
+from service.store.queue import finish_job
+from tests.builders.live_server import counted_statements
+from tests.builders.store import (
+    a_blob,
+    a_claim,
+    a_dataset,
+    a_diagnosis_job,
+    a_job,
+    a_trial,
+    add_diagnosis,
+)
+
+HOSTILE = "<img src=x onerror=alert(1)>'\"&{{7*7}}"
+MAX_PAGE_BYTES = 300_000
+
+
+def a_hostile_dataset(store: Database) -> str:
+    """A dataset whose names and values would run a script where they were not escaped."""
+    profile = (
+        Column(name="y", kind=ColumnKind.numeric, missing=0, distinct=50, mean=0.0, sd=1.0),
+        Column(
+            name=HOSTILE,
+            kind=ColumnKind.categorical,
+            missing=1,
+            distinct=2,
+            levels=(Level(value=HOSTILE, rows=20), Level(value="b", rows=29)),
+        ),
+    )
+    warning = TableWarning(
+        code="c", column=HOSTILE, count=1, rows=(1,), example=HOSTILE, detail=HOSTILE, fix=HOSTILE
+    )
+    return a_dataset(store, name=HOSTILE, profile=profile, warnings=(warning,))
+
+
+def filled_pages(store: Database) -> list[str]:
+    """The addresses of all pages, with something to see on each."""
+    job = a_job(store, name=HOSTILE)
+    fence = a_claim(store).fence
+    for number in range(1, 5):
+        a_trial(store, fence, number)
+    add_diagnosis(store, fence)
+    with store.transaction() as session:
+        finish_job(session, fence, state=JobState.cancelled)
+    running = a_job(store, name="runs")
+    a_trial(store, a_claim(store).fence, 1)
+    waiting = a_diagnosis_job(store, name=HOSTILE)
+    dataset = a_hostile_dataset(store)
+    return [
+        "/",
+        "/?q=%3Cb%3E&state=queued&kind=search",
+        "/?q=&state=&kind=",
+        f"/jobs/{job}",
+        f"/jobs/{running}?log=true&pruned=false&outliers=true",
+        f"/jobs/{waiting}",
+        f"/jobs/{job}/diagnosis",
+        f"/jobs/{job}/trials",
+        f"/jobs/{job}/trials?order=number&state=&curve=1&curve=2",
+        f"/jobs/{job}/trials/2",
+        f"/jobs/{job}/predict",
+        f"/compare?job={job}&job={running}",
+        "/datasets",
+        f"/datasets/{dataset}",
+        "/new",
+        f"/new?dataset={dataset}",
+        f"/new?dataset={dataset}&target=y",
+        f"/new?from={job}",
+        "/diagnose",
+        f"/diagnose?dataset={dataset}&target=y",
+        "/docs",
+    ]
+
+
+class Checker(HTMLParser):
+    """Collects what a page's policy would refuse, and elements that were not closed."""
+
+    VOID = frozenset({"meta", "link", "input", "br", "img", "hr"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.faults: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in self.VOID:
+            self.open.append(tag)
+        for name, value in attrs:
+            if name.startswith("on") or name == "style":
+                self.faults.append(f"{tag} {name}={value}")
+            if name in {"src", "href", "action"} and not (value or "/").startswith(("/", "?", "#")):
+                self.faults.append(f"{tag} {name}={value}")
+        if tag == "script" and not dict(attrs).get("src"):
+            self.faults.append("a script in the page")
+        if tag == "img":
+            self.faults.append("an image of a user")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in self.VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.faults.append(f"</{tag}>")
+
+
+def test_every_page_is_whole_and_obeys_its_policy(client: TestClient, store: Database) -> None:
+    for address in filled_pages(store):
+        answer = client.get(address)
+
+        checker = Checker()
+        checker.feed(answer.text)
+        assert answer.status_code == 200, (address, answer.text[-2000:])
+        assert (address, checker.faults, checker.open) == (address, [], [])
+        assert "{{" not in answer.text.replace("{{7*7}}", "")
+        assert "script-src 'self'" in answer.headers["content-security-policy"]
+        assert "unsafe" not in answer.headers["content-security-policy"]
+
+
+def test_no_page_takes_more_than_three_statements(client: TestClient, store: Database) -> None:
+    taken = {}
+    for address in filled_pages(store):
+        with counted_statements(store) as statements:
+            client.get(address)
+        taken[address] = len(statements)
+
+    assert {address: count for address, count in taken.items() if count > 3} == {}
+    assert taken["/"] >= 1
+
+
+def test_job_of_a_thousand_trials_is_a_small_page(client: TestClient, store: Database) -> None:
+    job = a_job(store)
+    fence = a_claim(store).fence
+    for number in range(1, 1001):
+        a_trial(store, fence, number)
+
+    for address in (f"/jobs/{job}", f"/jobs/{job}/trials"):
+        assert len(client.get(address).content) < MAX_PAGE_BYTES, address
+
+
+def test_long_lists_have_pages(
+    client: TestClient, store: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_pages, "JOBS_PER_PAGE", 2)
+    for name in ("alpha", "beta", "gamma"):
+        a_job(store, name=name)
+
+    first = client.get("/").text
+    (older,) = re.findall(r'href="(\?cursor=[^"]+)"', first)
+    second = client.get(f"/{older}").text
+
+    assert ("gamma" in first, "alpha" in first) == (True, False)
+    assert ("gamma" in second, "alpha" in second) == (False, True)
+
+
+def test_jobs_are_found_by_a_part_of_their_name(client: TestClient, store: Database) -> None:
+    for name in ("Houses 100%", "houses", "cars_1", "carsx1"):
+        a_job(store, name=name)
+
+    def names(q: str) -> set[str]:
+        found = client.get("/v1/jobs", params={"name": q}).json()["items"]
+        page = client.get("/", params={"q": q}).text
+        assert all(job["id"] in page for job in found)
+        return {job["name"] for job in found}
+
+    assert names("HOUSE") == {"Houses 100%", "houses"}
+    assert names("100%") == {"Houses 100%"}
+    assert names("cars_") == {"cars_1"}
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "text"),
+    [
+        ("/jobs/nowhere", 404, "There is no job"),
+        ("/datasets/nowhere", 404, "There is no dataset"),
+        ("/jobs/nowhere/trials/1", 404, "There is no job"),
+        ("/?state=odd", 422, "State: "),
+        ("/compare?job=nowhere", 404, "There is no job"),
+    ],
+)
+def test_errors_are_pages(client: TestClient, address: str, status: int, text: str) -> None:
+    answer = client.get(address)
+
+    assert answer.status_code == status
+    assert answer.headers["content-type"].startswith("text/html")
+    assert text in answer.text
+
+
+def test_fault_of_the_server_is_a_page_too(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(job_pages, "list_jobs", fail)
+
+    answer = client.get("/")
+
+    assert answer.status_code == 500
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "secret" not in answer.text
+
+
+def test_static_files_are_small_and_stay(client: TestClient) -> None:
+    address = load_static_files().address_of("pages.js")
+
+    plain = client.get(address, headers={"Accept-Encoding": "identity"})
+    packed = client.get(address, headers={"Accept-Encoding": "gzip"})
+
+    assert "immutable" in plain.headers["cache-control"]
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.content == plain.content
+    own = [f for name, f in load_static_files().by_name.items() if "swagger" not in name]
+    assert sum(len(gzip.compress(file.content)) for file in own) < 30_000
+    assert client.get(address.replace("pages.js", "none.js")).status_code == 404
+
+
+def test_report_is_shown_where_it_can_do_nothing(client: TestClient, store: Database) -> None:
+    job = a_job(store)
+    fence = a_claim(store).fence
+    report = a_blob(store, b"<h1>report</h1>")
+    with store.transaction() as session:
+        add_artifact(session, fence, NewArtifact("report.html", "text/html", report, 15))
+    with store.transaction() as session:
+        finish_job(session, fence, state=JobState.cancelled)
+
+    answer = client.get(f"/jobs/{job}/files/report.html")
+
+    assert answer.text == "<h1>report</h1>"
+    assert answer.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
+    assert client.get(f"/jobs/{job}/files/model.keras").status_code == 404
