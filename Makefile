@@ -1,9 +1,10 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup bench demo dev test test-all chaos check lint types format migration clean
+.PHONY: help setup bench browser demo dev test test-all chaos check lint types format migration clean
 
 PYTHON ?= python3.11
 UV_VERSION := 0.13.9
 RUN := .venv/bin/
+SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 
 help:  ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +38,10 @@ test: setup  ## Set up and run the tests, but for the slow ones
 
 test-all: setup  ## Run all tests, the slow ones, too
 	$(RUN)pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+browser:  ## Install the Chromium that tests of the pages drive (Debian's package)
+	command -v chromium >/dev/null || $(SUDO) apt-get update -q
+	command -v chromium >/dev/null || $(SUDO) apt-get install -y -q --no-install-recommends chromium
 
 chaos: setup  ## Kill processes in the middle of jobs
 	$(RUN)pytest tests/chaos

@@ -42,6 +42,7 @@ def picture(content: str, *, width: float, height: float, label: str, class_: st
         content,
         class_=f"chart {class_}".strip(),
         viewBox=f"0 0 {width:g} {height:g}",
-        role="img",
+        # A picture has no parts for who cannot see it: links in it could not be reached.
+        role="group" if "<a " in content else "img",
         aria_label=label,
     )

@@ -57,8 +57,11 @@ def _make_axis(name: str, values: Sequence[Value]) -> Axis:
     if len(numbers) < len(values):
         choices = sorted({str(value) for value in values})
         scale = Scale(-0.5, len(choices) - 0.5, HEIGHT - BELOW, ABOVE)
-        places = {choice: scale.position(index) for index, choice in enumerate(choices)}
-        return Axis(name, places, [(clipped(c, MAX_CHOICE), y) for c, y in places.items()])
+        return Axis(
+            name,
+            {value: scale.position(choices.index(str(value))) for value in values},
+            [(clipped(choice, MAX_CHOICE), scale.position(i)) for i, choice in enumerate(choices)],
+        )
     scale = make_scale(numbers, start=HEIGHT - BELOW, end=ABOVE, is_log=is_spread(numbers))
     return Axis(
         name,

@@ -14,6 +14,7 @@ from lowloss.cli.parameters import AsJson, JobId
 from lowloss.cli.rendering import results as render
 from lowloss.errors import LowlossError
 from lowloss.results import Job, JobKind
+from lowloss.wording import format_number
 
 app = typer.Typer(cls=PlainErrors)
 
@@ -42,7 +43,7 @@ def best(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
     if job.outcome.test_metrics:
         render.show_scores(job, out)
     else:
-        metrics = "  ".join(f"{k} {render.format_number(v)}" for k, v in job.best.metrics.items())
+        metrics = "  ".join(f"{k} {format_number(v)}" for k, v in job.best.metrics.items())
         out.print(f"validation: {metrics}")
     render.show_insights(job, out)
 

@@ -144,9 +144,9 @@ def draw_space(job: Job, trials: Sequence[Trial]) -> str:
             tip=f"trial {trial.number}: {format_number(trial.score)}",
             href=address_of(job, trial.number),
             values=values | {objective: trial.score or 0.0},
-            rank=place / len(ranked),
+            rank=position / len(ranked),
         )
-        for place, (trial, values) in enumerate(zip(ranked, settings, strict=True))
+        for position, (trial, values) in enumerate(zip(ranked, settings, strict=True))
     ]
     label = "The hyperparameters of the best trials, a line for each"
     return draw_parallel(label, [*names, objective], threads)

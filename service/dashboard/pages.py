@@ -65,10 +65,9 @@ class PageRoute(APIRoute):
             except RequestValidationError as error:
                 fault = error.errors()[0]
                 field = str(fault["loc"][-1])
-                problem = InvalidRequest(
-                    f"{field}: {fault['msg']}", field=field, fix="correct the address"
-                )
-                return render_problem_page(request, problem)
+                detail = f"{field}: {fault['msg']}"
+                fix = "correct the address"
+                return render_problem_page(request, InvalidRequest(detail, field=field, fix=fix))
             except Exception as error:
                 return render_problem_page(request, find_fault_of_server(error))
 

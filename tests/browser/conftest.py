@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from service.store.database import Database
+from service.store.schema import MappedTable
 from tests.builders.server_process import a_server_process
 from tests.conftest import NewUrl
 
@@ -42,14 +42,25 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def site(new_database_url: NewUrl, tmp_path: Path) -> Iterator[Site]:
+@pytest.fixture(scope="module")
+def running_site(
+    new_database_url: NewUrl, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
     """A server without tokens, which is for this machine alone."""
     url = new_database_url("sqlite")
-    with a_server_process(tmp_path, LOWLOSS_DATABASE_URL=url) as server:
+    with a_server_process(tmp_path_factory.mktemp("site"), LOWLOSS_DATABASE_URL=url) as server:
         store = Database(url)
         yield Site(server.url, store)
         store.close()
+
+
+@pytest.fixture
+def site(running_site: Site) -> Site:
+    """The server, its database empty."""
+    with running_site.store.transaction() as session:
+        for table in reversed(MappedTable.metadata.sorted_tables):
+            session.execute(table.delete())
+    return running_site
 
 
 @pytest.fixture
@@ -63,6 +74,10 @@ def new_page(chromium: Browser) -> Iterator[NewPage]:
         if message.type in {"error", "warning"} and not is_answer:
             faults.append(message.text)
 
+    def note_request(request: Request) -> None:
+        if not request.url.startswith(("http://127.0.0.1", "data:", "blob:")):
+            faults.append(request.url)
+
     def make(*, width: int = 1280, scheme: str = "light") -> Page:
         context = chromium.new_context(
             viewport={"width": width, "height": 900},
@@ -74,13 +89,7 @@ def new_page(chromium: Browser) -> Iterator[NewPage]:
         page = context.new_page()
         page.on("console", note)
         page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on(
-            "request",
-            lambda request: (
-                request.url.startswith(("http://127.0.0.1", "data:", "blob:"))
-                or faults.append(request.url)
-            ),
-        )
+        page.on("request", note_request)
         return page
 
     yield make

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect
+from playwright.sync_api import Dialog, expect
 
 from service.store.trials import record_epochs, start_trial
 from tests.browser.conftest import WIDTHS, NewPage, Site
 from tests.builders.store import a_claim, a_curve, a_job, some_hyperparameters
 from tests.unit.service.dashboard.test_pages import filled_pages
+
+pytestmark = pytest.mark.slow
 
 SERIOUS = frozenset({"serious", "critical"})
 
@@ -44,8 +46,13 @@ def test_no_page_is_wider_than_the_screen(new_page: NewPage, site: Site, width: 
 
 def test_hostile_names_run_nothing(new_page: NewPage, site: Site) -> None:
     page = new_page()
-    alerts = []
-    page.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))
+    alerts = list[str]()
+
+    def note(dialog: Dialog) -> None:
+        alerts.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", note)
 
     for address in filled_pages(site.store):
         page.goto(site.url + address)

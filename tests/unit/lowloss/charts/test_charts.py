@@ -92,6 +92,14 @@ def test_best_thread_is_drawn_last_and_darkest() -> None:
     assert len(drawn[0].get("data-ys", "").split()) == 2
 
 
+def test_axis_may_hold_numbers_and_words() -> None:
+    threads = [Thread("a", "/1", {"a": 1.0}, 0.0), Thread("b", "/2", {"a": "none"}, 0.9)]
+
+    drawn = parts(draw_parallel("l", ["a"], threads), "thread")
+
+    assert len({thread.get("data-ys") for thread in drawn}) == 2
+
+
 def test_names_are_escaped_everywhere() -> None:
     charts = (
         draw_plot(Plot(HOSTILE, HOSTILE, HOSTILE, points=[Point(1, 1, HOSTILE, HOSTILE, HOSTILE)])),

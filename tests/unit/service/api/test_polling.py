@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from lowloss.results import JobState
-from service.api import job_memory
+from service.resources import job_memory
 from service.store.database import Database
 from service.store.events import list_events
 from service.store.jobs import record_outcome

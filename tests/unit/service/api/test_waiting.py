@@ -13,9 +13,9 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from lowloss.results import JobState
-from service.api import changes as changes_module
 from service.api import events as events_module
-from service.api import feeds as feeds_module
+from service.resources import changes as changes_module
+from service.resources import feeds as feeds_module
 from service.resources.changes import Changes
 from service.store.database import Database
 from service.store.jobs import Change
