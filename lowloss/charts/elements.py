@@ -25,9 +25,13 @@ def text(content: str, x: float, y: float, **attributes: object) -> str:
 
 
 def mark(tag: str, tip: str, *, href: str | None = None, **attributes: object) -> str:
-    """Write a mark that says what it is about, and leads to it."""
-    drawn = element(tag, element("title", escape(tip)), data_tip=tip, **attributes)
-    return drawn if href is None else element("a", drawn, href=href, aria_label=tip)
+    """Write a mark that says what it is about, and leads to it.
+
+    The keyboard passes over such links: there may be a thousand, and a table has them, too.
+    """
+    if href is None:
+        return element(tag, data_tip=tip, **attributes)
+    return element("a", element(tag, **attributes), href=href, aria_label=tip, tabindex=-1)
 
 
 def path(points: list[tuple[float, float]]) -> str:

@@ -130,7 +130,8 @@ def run(client: Client, folder: Path) -> int:
         "budget": BUDGET,
     }
     job = client.submit(spec)
-    out.print(f"submitted {job.id}: the whole default search space\n")
+    out.print(f"submitted {job.id}: the whole default search space")
+    out.print(f"to look at it in a browser: {client.url}/jobs/{job.id}\n", soft_wrap=True)
 
     job = watch_job(client, job.id, out)
     show_summary(job, out)

@@ -26,8 +26,8 @@ def order_trials(job: Job, trials: Sequence[Trial], order: TrialOrder) -> list[T
     """Sort trials; by score, those without one are last."""
     match order:
         case TrialOrder.score:
-            ranked = rank_trials(job, trials)
-            return [*ranked, *(trial for trial in trials if trial not in ranked)]
+            others = (trial for trial in trials if not is_scored(trial))
+            return [*rank_trials(job, trials), *others]
         case TrialOrder.number:
             return sorted(trials, key=lambda trial: -trial.number)
         case TrialOrder.epochs:

@@ -5,24 +5,16 @@ export function showTips() {
   tip.setAttribute("aria-hidden", "true");
   document.body.append(tip);
   const show = (mark, x, y) => {
-    tip.textContent = mark.dataset.tip;
+    tip.textContent = mark.dataset.tip ?? mark.getAttribute("aria-label");
     tip.hidden = false;
     tip.style.left = `${Math.min(x + 12, innerWidth - tip.offsetWidth - 8)}px`;
     tip.style.top = `${Math.min(y + 14, innerHeight - tip.offsetHeight - 8)}px`;
   };
-  const markOf = (event) => event.target.closest?.("[data-tip]");
+  const markOf = (event) => event.target.closest?.("[data-tip], .chart a");
   document.addEventListener("pointerover", (event) => {
     const mark = markOf(event);
     if (mark) show(mark, event.clientX, event.clientY);
     else tip.hidden = true;
-  });
-  document.addEventListener("focusin", (event) => {
-    const mark = event.target.querySelector?.(":scope > [data-tip]");
-    tip.hidden = !mark;
-    if (mark) {
-      const box = mark.getBoundingClientRect();
-      show(mark, box.right, box.top);
-    }
   });
 }
 

@@ -223,7 +223,7 @@ def test_watched_job_ends_with_its_result(
     done = run("submit", "ds_1", "--watch", server=server)
 
     assert done.exit_code == code
-    assert f"job_1 {state} after 1:01" in done.stdout
+    assert f"job_1 {state} after 1 min 1 s" in done.stdout
     assert "55.25" in done.stdout
     assert "58.5" in done.stdout
     assert "on 1,020 test rows that no trial saw" in done.stdout
@@ -277,7 +277,7 @@ def test_watch_keeps_its_progress_out_of_the_json(run: Callable[..., Result]) ->
     done = run("watch", "job_1", "--json", server=server)
 
     assert json.loads(done.stdout)["state"] == "succeeded"
-    assert "7/50 trials (2 failed)  best val_loss 0.31  2:05 left" in done.stderr
+    assert "7/50 trials (2 failed)  best val_loss 0.31  2 min 5 s left" in done.stderr
 
 
 def test_download_and_delete_have_json_too(run: Callable[..., Result], tmp_path: Path) -> None:
@@ -293,7 +293,9 @@ def test_download_and_delete_have_json_too(run: Callable[..., Result], tmp_path:
 def test_status_of_a_running_job_is_one_line(run: Callable[..., Result]) -> None:
     done = run("status", "job_1", server=Server(a_json(a_job())))
 
-    assert done.stdout == ("job_1 running  7/50 trials (2 failed)  best val_loss 0.31  2:05 left\n")
+    assert done.stdout == (
+        "job_1 running  7/50 trials (2 failed)  best val_loss 0.31  2 min 5 s left\n"
+    )
 
 
 def test_pause_says_that_it_is_only_asked_for(run: Callable[..., Result]) -> None:

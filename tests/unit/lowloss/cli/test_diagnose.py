@@ -64,7 +64,7 @@ def test_diagnosis_is_awaited_and_shown(run: Callable[..., Result], recipe: str)
     assert Recipe.model_validate(sent["recipe"]) == a_recipe()
     assert set(sent) == {"dataset", "target", "recipe"}
     assert "the target is not scaled" in " ".join(done.stdout.split())
-    assert "0:20 of about 1:00" in done.stdout
+    assert "20 s of about 1 min" in done.stdout
 
 
 def test_json_is_the_diagnosis_and_nothing_else(run: Callable[..., Result], recipe: str) -> None:
@@ -204,8 +204,8 @@ def test_other_commands_know_a_diagnosis(run: Callable[..., Result]) -> None:
     server = Server(a_page(ended))
     listed = run("jobs", "--kind", "diagnosis", server=server)
 
-    assert running.stdout == "job_1 running  0:20 of about 1:00\n"
-    assert training.stdout == "job_1 running  0:20 of about 1:00  34 networks trained\n"
+    assert running.stdout == "job_1 running  20 s of about 1 min\n"
+    assert training.stdout == "job_1 running  20 s of about 1 min  34 networks trained\n"
     assert "It is the scale. (lowloss diagnosis job_1 shows all)" in finished.stdout
     assert (best.exit_code, "is a diagnosis" in best.stderr) == (cli.FAILED, True)
     assert "diagnosis" in listed.stdout
