@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup bench browser demo dev test test-all chaos check lint types format migration clean
+.PHONY: help setup bench browser demo screenshots dev test test-all chaos check lint types format migration clean
 
 PYTHON ?= python3.11
 UV_VERSION := 0.13.9
@@ -52,6 +52,9 @@ bench: setup  ## Compare with KerasTuner, Optuna and scikit-learn; writes docs/p
 
 demo: setup  ## Run the main job on a real table, from upload to a downloaded model
 	$(RUN)python -m lowloss.cli.demo
+
+screenshots: setup browser  ## Make the pictures of the README from the data of `make demo`
+	$(RUN)python -m tests.browser.screenshots
 
 dev: setup  ## Run server and worker on this machine, data in lowloss-data/
 	$(RUN)lowloss serve

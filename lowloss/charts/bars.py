@@ -12,7 +12,7 @@ from lowloss.wording import clipped, format_number
 WIDTH = 480
 ROW_HEIGHT = 26
 NAME_WIDTH, VALUE_WIDTH = 170, 60
-MAX_NAME = 24
+MAX_NAME = 28
 SMALL_WIDTH, SMALL_HEIGHT = 96, 24
 
 

@@ -30,8 +30,8 @@ def mark(tag: str, tip: str, *, href: str | None = None, **attributes: object) -
     The keyboard passes over such links: there may be a thousand, and a table has them, too.
     """
     if href is None:
-        return element(tag, data_tip=tip, **attributes)
-    return element("a", element(tag, **attributes), href=href, aria_label=tip, tabindex=-1)
+        return element(tag, "", data_tip=tip, **attributes)
+    return element("a", element(tag, "", **attributes), href=href, aria_label=tip, tabindex=-1)
 
 
 def path(points: list[tuple[float, float]]) -> str:

@@ -186,6 +186,8 @@ def _bar_of(finding: Finding) -> Bar | None:
         return None
     interval = (effect.low, effect.high) if effect.runs > 1 else None
     name = " and ".join(map(in_words, (finding.cause, *finding.together_with)))
+    if finding.effect is None:
+        name += ", alone"
     return Bar(name, effect.share, format_percent(effect.share), interval)
 
 
