@@ -52,7 +52,8 @@ NullParameter = Annotated[
 TypesParameter = Annotated[
     Text | None,
     Query(
-        max_length=100_000,
+        # The whole line of a request has 64 KiB.
+        max_length=30_000,
         description="Kinds of columns as JSON: number, category, boolean, date or duration.",
         examples=['{"zip": "category"}'],
     ),

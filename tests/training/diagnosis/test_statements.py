@@ -83,6 +83,7 @@ def test_what_is_said_was_measured(
         assert "harmless" not in text
 
 
+@pytest.mark.slow
 def test_few_seconds_are_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
     program = next(each for each in some_programs() if each.kind is Kind.single)
 
