@@ -109,7 +109,7 @@ def float64(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("float64")
-# What the rules of the others do is compared over fewer steps above.
+# Each takes up to a minute.
 @pytest.mark.parametrize("name", slow_but(RECIPES, fast=["sgd"]))
 def test_100_steps_are_keras_own_in_double_precision(name: str) -> None:
     # An epoch is one step: every loss is compared before and after every update.
