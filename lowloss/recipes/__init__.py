@@ -2,6 +2,7 @@
 
 from lowloss.recipes.code_table import ScriptTable
 from lowloss.recipes.imported import ImportedRecipe
+from lowloss.recipes.keras_calls import network_calls
 from lowloss.recipes.keras_code import change_code, training_code
 from lowloss.recipes.reading import read_recipe, recipe_from_json, recipe_from_keras_file
 
@@ -9,6 +10,7 @@ __all__ = [
     "ImportedRecipe",
     "ScriptTable",
     "change_code",
+    "network_calls",
     "read_recipe",
     "recipe_from_json",
     "recipe_from_keras_file",

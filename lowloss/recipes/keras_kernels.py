@@ -8,7 +8,7 @@ from typing import Any
 from lowloss.errors import RecipeUnsupported
 from lowloss.recipes.keras_objects import LAYERS, KerasObject, parse_object, read_number
 from lowloss.spec.initializers import INITIALIZERS, InitializerRecord
-from lowloss.spec.recipe import snake_case
+from lowloss.spec.keras_names import snake_case
 from lowloss.tables.cells import show_value
 
 DEFAULT_PENALTY = 0.01

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from lowloss.spec.activations import LayerActivation
+from lowloss.spec.extra_layers import ExtraLayers
 from lowloss.spec.initializers import INITIALIZERS, InitializerName, InitializerRecord
+from lowloss.spec.keras_names import KerasName
 from lowloss.spec.optimizers import OPTIMIZERS, OptimizerName, OptimizerRecord, find_optimizer
 from lowloss.spec.parameters import Dropout, Mixup, Number, Penalty, Rate, Schedule
 from lowloss.spec.parts import Spec, Text, wrong_value
@@ -29,37 +30,6 @@ CROSSENTROPIES = frozenset(
     {"binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy"}
 )
 RecipeScaling = Literal["none", "standard", "minmax", "robust", "quantile"]
-
-ALIASES = {
-    "mse": "mean_squared_error",
-    "mae": "mean_absolute_error",
-    "mape": "mean_absolute_percentage_error",
-    "msle": "mean_squared_logarithmic_error",
-    "logcosh": "log_cosh",
-    "bce": "binary_crossentropy",
-    "swish": "silu",
-    "adam_w": "adamw",
-    "re_lu": "relu",
-    "leaky_re_lu": "leaky_relu",
-}
-"""Keras's other names for losses, activations and optimizers."""
-
-
-def snake_case(name: str) -> str:
-    """Convert a Keras class's name to its function's: MeanSquaredError to mean_squared_error."""
-    if name.islower():
-        return name
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-
-
-def _find_keras_name(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    name = snake_case(value)
-    return ALIASES.get(name, name)
-
-
-KerasName = BeforeValidator(_find_keras_name)
 
 
 class Initializer(Spec):
@@ -87,14 +57,21 @@ class Initializer(Spec):
 
 
 class RecipeLayer(Spec):
-    """A Dense layer, its activation, and the Dropout after it; biases start at zero."""
+    """A Dense layer, its activation, and the Dropout after it; biases begin at zero.
+
+    `after_dense`, `after_activation` and `after_dropout` are further layers behind each of these.
+    """
 
     units: Annotated[int, Field(ge=1), Number]
+    use_bias: bool = True
     activation: Annotated[LayerActivation, KerasName] = "linear"
     kernel_initializer: Initializer = Initializer(name="glorot_uniform")
     l1: Penalty = 0.0
     l2: Penalty = 0.0
     dropout: Dropout = 0.0
+    after_dense: ExtraLayers = ()
+    after_activation: ExtraLayers = ()
+    after_dropout: ExtraLayers = ()
 
     @field_validator("kernel_initializer", mode="before")
     @classmethod
@@ -105,6 +82,19 @@ class RecipeLayer(Spec):
     @classmethod
     def _none_is_linear(cls, value: Any) -> Any:
         return "linear" if value is None else value
+
+    @property
+    def extra_layers(self) -> ExtraLayers:
+        """All further layers, in their order."""
+        return self.after_dense + self.after_activation + self.after_dropout
+
+    @property
+    def nonlinearity(self) -> str:
+        """Its activation; where that is linear the one that a further layer is nearest to."""
+        if self.activation != "linear":
+            return self.activation
+        computed = (layer.computes for layer in self.extra_layers)
+        return next((name for name in computed if name), "linear")
 
 
 class RecipeOptimizer(Spec):
@@ -174,7 +164,8 @@ class Recipe(Spec):
     classes that are numbers are counted from 0 before training, as texts are in any case; else the
     loss gets the numbers as they are. `class_weight`: `balanced` gives every class the same weight.
     `noise` is the standard deviation of Gaussian noise added to each scaled feature, `mixup` the
-    alpha of mixup. `exclude` names columns that the network does not see.
+    alpha of mixup. `exclude` names columns that the network does not see. `front_layers` stand
+    before the first Dense layer.
     """
 
     scale_features: RecipeScaling = "none"
@@ -185,6 +176,7 @@ class Recipe(Spec):
     class_weight: Literal["none", "balanced"] = "none"
     noise: Penalty = 0.0
     mixup: Mixup = 0.0
+    front_layers: Annotated[ExtraLayers, Field(max_length=100)] = ()
     layers: Annotated[tuple[RecipeLayer, ...], Field(min_length=1, max_length=100)]
     loss: Annotated[LossName, KerasName]
     optimizer: RecipeOptimizer = RecipeOptimizer()
@@ -207,6 +199,26 @@ class Recipe(Spec):
     def output(self) -> RecipeLayer:
         """The output layer."""
         return self.layers[-1]
+
+    @property
+    def extra_layers(self) -> ExtraLayers:
+        """All layers but Dense ones, their activations and the Dropout after them."""
+        return self.front_layers + sum((layer.extra_layers for layer in self.layers), ())
+
+    @property
+    def keras_parts(self) -> tuple[str, ...]:
+        """What only stock Keras trains, in words: the engine's cohorts have no such parts."""
+        parts = [layer.keras_class for layer in self.extra_layers]
+        if self.output.dropout:
+            parts.append("Dropout behind the output layer")
+        if not all(layer.use_bias for layer in self.layers):
+            parts.append("Dense layers without biases")
+        return tuple(dict.fromkeys(parts))
+
+    @property
+    def needs_keras(self) -> bool:
+        """Whether stock Keras alone trains it."""
+        return bool(self.keras_parts)
 
     @property
     def stops_early(self) -> bool:

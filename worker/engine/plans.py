@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from worker.engine.array_types import FloatArray
 
@@ -70,6 +70,25 @@ class KernelInitializer(Protocol):
         """The size of a layer that the variance follows from."""
 
 
+class KerasCall(Protocol):
+    """A call of a class of Keras, `path` being its place in the package.
+
+    Arguments are numbers, texts, and calls; first those by position, then those by name.
+    """
+
+    @property
+    def path(self) -> str:
+        """Where the class is, below `keras`."""
+
+    @property
+    def positional(self) -> tuple[Any, ...]:
+        """Arguments by position."""
+
+    @property
+    def options(self) -> tuple[tuple[str, Any], ...]:
+        """Arguments by name."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """One training: everything, with the data, that its result depends on.
@@ -79,7 +98,9 @@ class Plan:
     alone. `fold` says which of the data's folds it trains and validates on. `noise` is the standard
     deviation of what is added to every feature of a training batch, `mixup` the alpha of the
     distribution Beta(alpha, alpha) of the shares by which a batch's rows are mixed with one another
-    (Zhang et al. 2018); 0 for none. Where it goes on from a `checkpoint`, its result is the same.
+    (Zhang et al. 2018); 0 for none. `layers` are all layers of a network that only stock Keras has,
+    Dense ones of `widths` among them; no cohort trains it. Where it goes on from a `checkpoint`,
+    its result is the same.
     """
 
     number: int
@@ -102,6 +123,7 @@ class Plan:
     mixup: float = 0.0
     fold: int = 0
     momentum: float = 0.9
+    layers: tuple[KerasCall, ...] = ()
     checkpoint: Checkpoint | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:

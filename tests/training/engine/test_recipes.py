@@ -15,7 +15,6 @@ from lowloss.spec import Activation
 from lowloss.spec.activations import LayerActivation
 from lowloss.spec.initializers import INITIALIZERS
 from tests.builders.engines import a_cohort, a_cohort_engine, train_epoch
-from tests.builders.keras_engine import KerasEngine
 from tests.builders.slow import slow_but
 from tests.builders.trainings import a_plan, holdout, run, some_arrays, with_targets
 from worker.engine.arrays import Arrays, Loss
@@ -23,6 +22,7 @@ from worker.engine.cohort.buckets import Reach
 from worker.engine.cohort.program import Program, Programs
 from worker.engine.cohort.shape import LAYER_PENALTIES, Shape
 from worker.engine.draws import initial_weights
+from worker.engine.keras.keras_engine import KerasEngine
 from worker.engine.keras.network import build_network, forward
 from worker.engine.losses import row_loss
 from worker.engine.plans import Plan

@@ -7,19 +7,20 @@ from dataclasses import dataclass, replace
 
 from lowloss.results import Cause
 from lowloss.spec import Recipe, Task
+from lowloss.wording import list_first
 from worker.diagnosis.chain.changes import (
     HE_NORMAL,
-    PATIENCE,
-    SPLIT,
     Change,
     MakeChange,
     exclude_columns,
+    leave_out_extra_layers,
     make_shallower,
     raise_all_layers,
     raise_epochs,
     resize_layers,
     restore_best_weights,
     scale_learning_rate,
+    set_activation,
     set_all_layers,
     set_fields,
     set_hidden,
@@ -33,7 +34,6 @@ from worker.diagnosis.training.data import DiagnosisData
 from worker.diagnosis.training.variants import Variant
 
 MAX_EPOCHS = 600
-USUAL_BATCHES = (8, 256)
 LARGE_TABLE = 20_000
 MAX_RATE, MAX_ADAPTIVE_RATE = 1.0, 0.1
 """The largest learning rates that a remedy may ask for."""
@@ -125,6 +125,17 @@ STANDARD = frozenset(
         Cause.no_early_stopping,
     }
 )
+STANDARD_OF_KERAS = frozenset(
+    {
+        Cause.features_not_scaled,
+        Cause.target_not_scaled,
+        Cause.harmful_layers,
+        Cause.learning_rate_too_high,
+        Cause.learning_rate_too_low,
+        Cause.no_early_stopping,
+    }
+)
+"""Those that are tried whether or not a check names them, of a recipe that stock Keras trains."""
 LATE = frozenset({Cause.too_simple, Cause.optimizer, Cause.wrong_activation})
 """Tried whether or not a check names them; the latter, which take programs of their own, only where
 nothing else explains why a sound recipe does better."""
@@ -142,7 +153,7 @@ def list_candidates(
     Where early stopping ended the recipe, more epochs are no change.
     """
     start = Variant(recipe)
-    usual = STANDARD | LATE
+    usual = STANDARD_OF_KERAS if recipe.needs_keras else STANDARD | LATE
     if is_stopped_early:
         usual -= {Cause.too_few_epochs}
     tried = [
@@ -240,12 +251,12 @@ def _larger(case: RemedyContext) -> list[RemedyRule]:
 
 
 def _relu(_: RemedyContext) -> list[RemedyRule]:
-    make = set_hidden(activation="relu", kernel_initializer=HE_NORMAL)
+    make = set_activation("relu", HE_NORMAL)
     return [RemedyRule("Use relu in the hidden layers, begun by he_normal", make)]
 
 
 def _leaky(_: RemedyContext) -> list[RemedyRule]:
-    make = set_hidden(activation="leaky_relu", kernel_initializer=HE_NORMAL)
+    make = set_activation("leaky_relu", HE_NORMAL)
     return [RemedyRule("Use leaky_relu, which is never flat", make)]
 
 
@@ -257,6 +268,15 @@ def _clipped(_: RemedyContext) -> list[RemedyRule]:
 
 def _begun(_: RemedyContext) -> list[RemedyRule]:
     return [RemedyRule("Begin with weights of the usual size", use_usual_initializers)]
+
+
+def _without_extra_layers(case: RemedyContext) -> list[RemedyRule]:
+    extra = [layer.keras_class for layer in case.recipe.extra_layers if layer.computes is None]
+    extra += ["Dropout behind the output layer"] if case.recipe.output.dropout else []
+    if not extra:
+        return []
+    names = list_first(list(dict.fromkeys(extra)), len(extra))
+    return [RemedyRule(f"Leave out {names}", leave_out_extra_layers)]
 
 
 def _slower(case: RemedyContext) -> list[RemedyRule]:
@@ -336,6 +356,7 @@ REMEDIES: dict[Cause, Callable[[RemedyContext], list[RemedyRule]]] = {
     Cause.vanishing_gradients: _relu,
     Cause.exploding_gradients: _clipped,
     Cause.poor_initialisation: _begun,
+    Cause.harmful_layers: _without_extra_layers,
     Cause.learning_rate_too_high: _slower,
     Cause.learning_rate_too_low: _faster,
     Cause.too_few_epochs: _longer,
@@ -354,30 +375,3 @@ REMEDIES: dict[Cause, Callable[[RemedyContext], list[RemedyRule]]] = {
     Cause.no_validation_split: _stopped,
 }
 """For the other causes no change of a recipe is a remedy."""
-
-
-def build_sound_recipe(data: DiagnosisData, recipe: Recipe) -> Recipe:
-    """Return a sound recipe for the same task, which shows what loss can be reached."""
-    layer, loss = usual_output(data.task, len(data.target.labels), recipe.loss)
-    low, high = USUAL_BATCHES
-    is_regression = data.task is Task.regression
-    dense = {"units": 64, "activation": "relu", "dropout": 0.1, "kernel_initializer": HE_NORMAL}
-    stopping = {"patience": PATIENCE, "restore_best_weights": True}
-    validation: Change = {"validation_split": SPLIT, "early_stopping": stopping}
-    if data.is_judged_on_training:
-        validation = {}
-    return Recipe.model_validate(
-        {
-            "scale_features": "standard",
-            "scale_target": "standard" if is_regression else "none",
-            "missing": "mean",
-            "encode_labels": not is_regression,
-            "exclude": recipe.exclude,
-            "layers": [dense, dense, layer],
-            "loss": loss,
-            "optimizer": {"name": "adam", "learning_rate": 2e-3},
-            "batch_size": recipe.batch_size if low <= recipe.batch_size <= high else 32,
-            "epochs": 500 if data.is_judged_on_training else 200,
-            **validation,
-        }
-    )

@@ -127,7 +127,7 @@ def _epochs_cause(end: Recipe, sound: Recipe) -> Cause:
 
 
 def _size_cause(end: Recipe, sound: Recipe) -> Cause:
-    activations = [{layer.activation for layer in recipe.hidden} for recipe in (end, sound)]
+    activations = [{layer.nonlinearity for layer in recipe.hidden} for recipe in (end, sound)]
     weights = [count_weights(1, recipe) for recipe in (end, sound)]
     if activations[0] != activations[1]:
         return Cause.wrong_activation
@@ -173,6 +173,11 @@ DIFFERENCES = (
         _copy_output,
     ),
     Difference(_size_cause, _describe_hidden, _copy_hidden),
+    Difference(
+        _always(Cause.harmful_layers),
+        _describe(lambda _: "Leave out the layers before the first Dense layer"),
+        _copy_fields("front_layers"),
+    ),
     Difference(
         _rate_cause,
         _describe(lambda recipe: f"Use a learning rate of {recipe.optimizer.rate:g}"),

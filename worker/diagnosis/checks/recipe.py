@@ -12,28 +12,25 @@ from lowloss.spec import CROSSENTROPIES, Recipe, Task
 from lowloss.spec.activations import ACTIVATIONS
 from lowloss.wording import counted, list_first
 from worker.data.target import Float64Array
+from worker.diagnosis.checks.network import check_network
 from worker.diagnosis.checks.suspects import Suspect, evidence
 from worker.diagnosis.thresholds import (
     BATCH_SHARE,
     BATCH_STEPS,
     DROPOUT,
     FEW_EPOCHS,
-    INITIAL_SPREAD,
     MIN_ACTIVE_UNITS,
     MOSTLY_UNREACHABLE,
     PENALTY_L1,
     PENALTY_L2,
     SMALL_BATCH,
-    SMALL_UNITS,
     UNREACHABLE,
-    WEIGHTS_PER_ROW,
 )
 from worker.diagnosis.training.data import DiagnosisData
 from worker.diagnosis.training.judging import constant_loss
 from worker.diagnosis.training.variants import (
     CannotTrainError,
     LabelsNotEncodedError,
-    count_weights,
     fit_target_scaling,
     output_format,
 )
@@ -42,9 +39,7 @@ from worker.diagnosis.training.variants import (
 def check_recipe(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     """Yield suspects that the recipe alone shows."""
     yield from _output(data, recipe)
-    yield from _activation(recipe)
-    yield from _size(data, recipe)
-    yield from _initial(data, recipe)
+    yield from check_network(data, recipe)
     yield from _regularisation(data, recipe)
     yield from _epochs(data, recipe)
     yield from _batches(data, recipe)
@@ -75,7 +70,7 @@ def _output(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
 
 
 def _output_of_numbers(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
-    head = recipe.output.activation
+    head = recipe.output.nonlinearity
     draw = data.draws[0]
     shift, scale = fit_target_scaling(recipe, data, draw)
     y = (data.y[draw.fit_rows] - shift) / scale
@@ -104,7 +99,7 @@ def _output_of_numbers(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]
 
 
 def _loss_of_numbers(recipe: Recipe, y: Float64Array) -> Iterator[Suspect]:
-    head = recipe.output.activation
+    head = recipe.output.nonlinearity
     if recipe.loss in CROSSENTROPIES and (head != "sigmoid" or y.min() < 0 or y.max() > 1):
         yield Suspect(
             Cause.wrong_loss,
@@ -136,12 +131,12 @@ def _labels(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     numbers = data.label_numbers
     if numbers is None or recipe.encode_labels or recipe.output.units > 1 or len(numbers) > 2:
         return
-    record = ACTIVATIONS[recipe.output.activation]
+    record = ACTIVATIONS[recipe.output.nonlinearity]
     is_crossentropy = recipe.loss in CROSSENTROPIES
     low, high = (0.0, 1.0) if is_crossentropy else (record.low, record.high)
     beyond = numbers[(numbers < low) | (numbers > high)]
     if len(beyond):
-        what = recipe.loss if is_crossentropy else recipe.output.activation
+        what = recipe.loss if is_crossentropy else recipe.output.nonlinearity
         shown = list_first([f"{number:g}" for number in numbers], 5)
         yield Suspect(
             Cause.labels_not_encoded,
@@ -155,7 +150,7 @@ def _labels(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
 
 
 def _output_of_classes(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
-    head, units, loss = recipe.output.activation, recipe.output.units, recipe.loss
+    head, units, loss = recipe.output.nonlinearity, recipe.output.units, recipe.loss
     classes = len(data.target.labels)
     is_multiclass = classes > 2
     sentence = None
@@ -193,91 +188,6 @@ def _output_of_classes(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]
             (evidence("output units", units, classes),),
             strength=3.0,
         )
-
-
-def _activation(recipe: Recipe) -> Iterator[Suspect]:
-    names = [layer.activation for layer in recipe.hidden]
-    if names and all(name == "linear" for name in names):
-        yield Suspect(
-            Cause.wrong_activation,
-            f"All {len(names)} hidden layers are linear: together they are one linear layer",
-            (evidence("hidden layers with an activation", 0, 1),),
-            strength=1.5,
-        )
-    squashed = [name for name in names if ACTIVATIONS[name].is_squashing]
-    is_deep = len([name for name in squashed if name != "tanh"]) >= 3 or len(squashed) >= 6
-    if is_deep or "softmax" in names:
-        yield Suspect(
-            Cause.wrong_activation,
-            f"{len(squashed)} hidden layers of {squashed[0]} in a row: each squashes what the one "
-            "before it answers, and the gradients shrink on their way back",
-            (evidence("squashing hidden layers", len(squashed), 3),),
-            strength=1.0,
-        )
-    if "exponential" in names:
-        yield Suspect(
-            Cause.wrong_activation,
-            "A hidden layer is exponential: its output runs away",
-            (evidence("exponential hidden layers", names.count("exponential"), 0),),
-            strength=1.0,
-        )
-
-
-def _size(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
-    rows = len(data.draws[0].fit_rows)
-    weights = count_weights(data.width, recipe)
-    if weights > WEIGHTS_PER_ROW * rows:
-        yield Suspect(
-            Cause.too_complex,
-            f"The network has {weights:,} weights for {rows:,} training rows",
-            (evidence("weights per training row", weights / rows, WEIGHTS_PER_ROW),),
-            strength=0.2 + math.log10(weights / rows / WEIGHTS_PER_ROW),
-        )
-    narrowest = min((layer.units for layer in recipe.hidden), default=0)
-    if narrowest < SMALL_UNITS:
-        sentence = (
-            f"Its narrowest hidden layer has {narrowest} units"
-            if recipe.hidden
-            else "The network has no hidden layer: it is a linear model"
-        )
-        yield Suspect(
-            Cause.too_simple,
-            sentence,
-            (evidence("units of the narrowest hidden layer", narrowest, SMALL_UNITS),),
-            strength=0.7,
-        )
-
-
-def _initial(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
-    sizes = [data.width, *(layer.units for layer in recipe.layers)]
-    for index, layer in enumerate(recipe.layers):
-        initializer, fan_in = layer.kernel_initializer, sizes[index]
-        if initializer.record.distribution == "constant":
-            if index == len(recipe.layers) - 1 and initializer.name == "zeros":
-                continue
-            yield Suspect(
-                Cause.poor_initialisation,
-                f"Layer {index + 1} begins with all weights alike ({initializer.name}): "
-                "its units get the same gradient and stay alike",
-                (evidence("distinct initial weights of the layer", 1, 2),),
-                strength=2.5,
-            )
-            return
-        sd = initializer.record.standard_deviation
-        usual = math.sqrt(2.0 / fan_in)
-        if sd is not None and not usual / INITIAL_SPREAD**2 < sd < usual * INITIAL_SPREAD:
-            yield Suspect(
-                Cause.poor_initialisation,
-                f"Layer {index + 1} begins with weights of standard deviation {sd:.3g}; {fan_in} "
-                f"inputs want about {usual:.3g}",
-                (
-                    evidence(
-                        "initial standard deviation over the usual", sd / usual, INITIAL_SPREAD
-                    ),
-                ),
-                strength=0.5 + abs(math.log10(sd / usual)),
-            )
-            return
 
 
 def _regularisation(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:

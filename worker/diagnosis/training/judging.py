@@ -148,7 +148,7 @@ def read_predictions(
     if output.shape[1] == 1 and classes == 2:
         yes = np.clip((output[:, 0] - codes[0]) / (codes[1] - codes[0]), 0, 1)
         return np.stack([1 - yes, yes], axis=1)
-    if recipe.output.activation in {"softmax", "sigmoid"} and output.shape[1] >= classes:
+    if recipe.output.nonlinearity in {"softmax", "sigmoid"} and output.shape[1] >= classes:
         if output.shape[1] > classes:
             # Classes that do not occur have units, too.
             output = output[:, codes.astype(np.int64)]

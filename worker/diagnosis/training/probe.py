@@ -62,10 +62,14 @@ def probe_network(
         targets = y_N
     kernels = [v for v in model.trainable_variables if len(v.shape) == 2]
     with tf.GradientTape() as tape:
-        loss = keras.ops.mean(keras.losses.get(_loss_name(arrays.loss))(targets, model(x_ND)))
+        # Layers of stock Keras may do otherwise in training, as batch normalisation does.
+        output = model(x_ND, training=bool(plan.layers))
+        loss = keras.ops.mean(keras.losses.get(_loss_name(arrays.loss))(targets, output))
     gradients = [np.asarray(g) for g in tape.gradient(loss, [v.value for v in kernels])]
     sizes = [float(np.abs(g).mean()) for g in gradients]
-    dead, saturated = _units(weights, plan.activations, x_ND) if weights else (0.0, 0.0)
+    # Units of layers that no cohort has are not looked into.
+    has_units = bool(weights) and not plan.layers
+    dead, saturated = _units(weights, plan.activations, x_ND) if has_units else (0.0, 0.0)
     return Probe(
         loss=float(loss),
         constant_loss=_constant(arrays.loss, targets),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lowloss.recipes import network_calls
 from lowloss.spec import Recipe
 from lowloss.spec.initializers import INITIALIZERS
 from lowloss.spec.optimizers import OPTIMIZERS
@@ -36,11 +37,12 @@ def to_plan(recipe: Recipe, *, number: int, seed: int, fold: int) -> Plan:
         mixup=recipe.mixup,
         fold=fold,
         momentum=optimizer.momentum,
+        layers=network_calls(recipe) if recipe.needs_keras else (),
     )
 
 
 def to_recipe(plan: Plan, *, output: dict[str, Any], **fields: Any) -> Recipe:
-    """Return the recipe that a plan trains: the inverse of `to_plan`.
+    """Return the recipe that a plan of a cohort trains: the inverse of `to_plan`.
 
     A plan does not know its data, nor whether its best weights are kept: `output` are units and
     activation of the output layer, `fields` the loss, the preprocessing, and what stops it early.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,8 @@ from worker.diagnosis.training.data import DiagnosisData, Draw, sample_rows
 from worker.engine.arrays import Fold, Loss
 from worker.engine.cohort.buckets import slot_step_seconds
 
+KERAS_START_SECONDS, KERAS_EPOCH_SECONDS, KERAS_STEP_SECONDS = 1.5, 0.02, 4e-4
+"""What a training by stock Keras costs beside arithmetic: building, each epoch, and each step."""
 ONE_HOT_LOSSES = frozenset({"categorical_crossentropy", "sparse_categorical_crossentropy"})
 
 
@@ -52,7 +55,7 @@ class LabelsNotEncodedError(CannotTrainError):
 def output_format(recipe: Recipe, data: DiagnosisData) -> OutputFormat:
     """Return what a recipe's loss compares; raise CannotTrainError where Keras would refuse."""
     units, classes = recipe.output.units, len(data.target.labels)
-    head, loss = recipe.output.activation, recipe.loss
+    head, loss = recipe.output.nonlinearity, recipe.loss
     is_sparse = loss == "sparse_categorical_crossentropy"
     if data.task is Task.regression:
         if units != 1:
@@ -124,7 +127,17 @@ def count_weights(inputs: int, recipe: Recipe) -> int:
 
 def recipe_step_seconds(inputs: int, recipe: Recipe) -> float:
     """Estimate what a step of a recipe's training costs a core, in seconds."""
-    return slot_step_seconds(count_weights(inputs, recipe), recipe.batch_size)
+    seconds = slot_step_seconds(count_weights(inputs, recipe), recipe.batch_size)
+    return seconds + KERAS_STEP_SECONDS if recipe.needs_keras else seconds
+
+
+def training_seconds(inputs: int, rows: int, recipe: Recipe) -> float:
+    """Estimate what a recipe's training on some rows takes, in seconds."""
+    steps = recipe.epochs * math.ceil(rows / recipe.batch_size)
+    seconds = steps * recipe_step_seconds(inputs, recipe)
+    if recipe.needs_keras:
+        seconds += KERAS_START_SECONDS + recipe.epochs * KERAS_EPOCH_SECONDS
+    return seconds
 
 
 def select_rows(variant: Variant, draw: Draw) -> tuple[Rows, Rows]:

@@ -355,3 +355,31 @@ def test_columns_are_named_as_they_are(names: list[str]) -> None:
         if isinstance(each, ast.Assign) and ast.unparse(each.targets[0]) == "NUMBERS"
     ]
     assert found == names
+
+
+def test_further_layers_stand_behind_what_they_follow() -> None:
+    layer = {
+        "units": 8,
+        "use_bias": False,
+        "activation": "relu",
+        "dropout": 0.5,
+        "after_dense": [{"name": "batch_normalization", "momentum": 0.9}],
+        "after_activation": ["prelu"],
+        "after_dropout": [{"name": "gaussian_noise", "stddev": 0.1}],
+    }
+
+    assert changed({"layers": [layer, {"units": 1}]}).splitlines()[-6:] == [
+        "keras.layers.Dense(8, use_bias=False),",
+        "keras.layers.BatchNormalization(momentum=0.9),",
+        'keras.layers.Activation("relu"),',
+        "keras.layers.PReLU(),",
+        "keras.layers.Dropout(0.5),",
+        "keras.layers.GaussianNoise(stddev=0.1),",
+    ]
+
+
+def test_other_layers_at_the_front_show_the_whole_network() -> None:
+    code = changed({"front_layers": ["layer_normalization"]})
+
+    assert "keras.layers.LayerNormalization()," in code
+    assert "keras.Sequential(" in code

@@ -84,6 +84,17 @@ PRESENT: list[tuple[Cause, dict[str, Any], Recipe]] = [
     (Cause.l2_too_strong, some_numbers(), hidden(32, l2=1.0)),
     (Cause.dropout_too_strong, some_numbers(), hidden(32, dropout=0.9)),
     (Cause.no_validation_split, some_numbers(), a_network(32)),
+    (
+        Cause.harmful_layers,
+        some_numbers(),
+        a_network(32, hidden={"after_dense": ["batch_normalization"]}, batch_size=2),
+    ),
+    (Cause.harmful_layers, some_numbers(), a_network(32, output={"units": 1, "dropout": 0.5})),
+    (
+        Cause.harmful_layers,
+        some_numbers(),
+        a_network(32, output={"units": 1, "after_dense": ["batch_normalization"]}),
+    ),
 ]
 SOUND_NETWORK = a_network(32, 32, **SOUND)
 SOUND_CLASSES = a_network(
@@ -143,6 +154,13 @@ def test_sigmoid_suits_a_target_between_0_and_1() -> None:
     recipe = ending("sigmoid", scale_target="minmax")
 
     assert Cause.wrong_output not in named(THOUSANDS, recipe)
+
+
+@pytest.mark.parametrize("layer", ["prelu", {"name": "elu", "alpha": 0.5}, "tanh"])
+def test_an_activation_that_is_a_layer_is_one(layer: Any) -> None:
+    recipe = hidden(32, activation="linear", after_dense=["batch_normalization", layer])
+
+    assert Cause.wrong_activation not in named(some_numbers(), recipe)
 
 
 def test_binary_crossentropy_suits_two_classes() -> None:
