@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lowloss.recipes.code_data import is_balanced, is_one_hot, is_validated
 from lowloss.recipes.code_layout import INDENT, Section, format_call, format_literal
-from lowloss.recipes.keras_calls import format_keras_call, layer_calls, network_calls
+from lowloss.recipes.keras_calls import KerasCall, format_keras_call, layer_calls, network_calls
 from lowloss.spec import Recipe, RecipeLayer, Task
 
 KERAS = "import keras"
@@ -55,11 +55,14 @@ def network(recipe: Recipe) -> Section:
 
 def compilation(recipe: Recipe, task: Task) -> Section:
     """Return the lines that compile the network with its optimizer and loss."""
-    loss = recipe.loss
-    if loss == "sparse_categorical_crossentropy" and is_one_hot(recipe, task):
-        loss = "categorical_crossentropy"
+    loss = format_literal(recipe.loss)
+    if recipe.loss == "sparse_categorical_crossentropy" and is_one_hot(recipe, task):
+        loss = '"categorical_crossentropy"'
+    if recipe.loss_arguments:
+        call = KerasCall(f"losses.{recipe.loss_record.keras_class}", (), recipe.loss_arguments)
+        (loss,) = format_keras_call(call)
     schedule, imports = _format_schedule(recipe)
-    options = {"optimizer": "optimizer", "loss": format_literal(loss)}
+    options = {"optimizer": "optimizer", "loss": loss}
     lines = [*schedule, *_format_optimizer(recipe), *format_call("model.compile", options=options)]
     return Section(tuple(lines), (KERAS, *imports))
 

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any
 
 from lowloss.errors import RecipeUnsupported
 from lowloss.recipes.keras_objects import KerasObject, function_name, parse_object
-from lowloss.spec import LossName
+from lowloss.spec.losses import LOSSES
 from lowloss.spec.optimizers import OPTIMIZERS, OptimizerRecord, find_optimizer
 from lowloss.tables.cells import show_value
 
-LOSSES: tuple[str, ...] = get_args(LossName)
 KERAS_CLASSES = sorted({record.keras_class for record in OPTIMIZERS.values()})
 
 Note = Callable[[str], None]
 
 _PROBABILITIES = {
     "binary_crossentropy": "sigmoid",
+    "binary_focal_crossentropy": "sigmoid",
     "categorical_crossentropy": "softmax",
+    "categorical_focal_crossentropy": "softmax",
     "sparse_categorical_crossentropy": "softmax",
 }
+_FOCAL = {"alpha": 0.25, "gamma": 2.0}
 _MEANS = frozenset({"sum_over_batch_size", "mean", "auto", "mean_with_sample_weight"})
 _FLAGS = ("amsgrad", "centered")
 _UNSUPPORTED_OPTIONS = {
@@ -108,10 +110,10 @@ def _read_rate(optimizer: KerasObject, note: Note) -> dict[str, Any]:
     }
 
 
-def read_loss(value: Any, output: str, note: Note) -> tuple[str, str]:
-    """Return the loss's name and the output's activation, which a loss of logits replaces.
+def read_loss(value: Any, output: str, note: Note) -> tuple[dict[str, Any], str]:
+    """Return a Recipe's fields of the loss, and the output's activation.
 
-    Raise RecipeUnsupported and RecipeUnreadable.
+    A loss of logits replaces that. Raise RecipeUnsupported and RecipeUnreadable.
     """
     name = function_name(value)
     if name is None:
@@ -120,29 +122,38 @@ def read_loss(value: Any, output: str, note: Note) -> tuple[str, str]:
         loss = parse_object(value, "the loss")
         name = "" if loss.is_custom else function_name(loss.class_name)
         if name in LOSSES:
-            return str(name), _read_output(loss, name, output, note)
+            fields = {"loss": str(name), **_read_arguments(loss, str(name), note)}
+            return fields, _read_output(loss, str(name), output, note)
         name = loss.class_name
     if name not in LOSSES:
         raise _unsupported_loss(f"is {show_value(name)}", f"use one of {', '.join(LOSSES)}")
-    return name, output
+    return {"loss": name}, output
 
 
-def _read_output(loss: KerasObject, name: str, output: str, note: Note) -> str:
+def _read_arguments(loss: KerasObject, name: str, note: Note) -> dict[str, float]:
     config = loss.config
     if config.get("reduction", "mean") not in _MEANS:
         raise _unsupported_loss(
             f"has reduction={show_value(config['reduction'])}", "leave reduction out: it is a mean"
         )
-    if loss.read_number("label_smoothing", 0.0):
-        raise _unsupported_loss("smooths its labels", "leave label_smoothing out")
-    if loss.config.get("ignore_class") is not None:
+    if config.get("ignore_class") is not None:
         raise _unsupported_loss("ignores a class", "leave ignore_class out, and drop its rows")
-    if loss.read_number("delta", 1.0) != 1:
-        raise _unsupported_loss(
-            f"has delta={show_value(config['delta'])}", "leave delta out: it is 1"
-        )
+    if loss.is_set("apply_class_balancing"):
+        raise _unsupported_loss("weighs its classes", "use class_weight in place of it")
+    for key, default in _FOCAL.items():
+        if loss.read_number(key, default) != default:
+            raise _unsupported_loss(f"has {key}={show_value(config[key])}", f"leave {key} out")
     if name == "huber" and "delta" not in config:
         note("Keras does not save the delta of a Huber loss: it is taken as 1")
+    values = {
+        "label_smoothing": loss.read_number("label_smoothing", 0.0),
+        "huber_delta": loss.read_number("delta", 1.0),
+    }
+    is_default = {"label_smoothing": 0.0, "huber_delta": 1.0}
+    return {key: number for key, number in values.items() if number != is_default[key]}
+
+
+def _read_output(loss: KerasObject, name: str, output: str, note: Note) -> str:
     if not loss.is_set("from_logits"):
         return output
     if name not in _PROBABILITIES:

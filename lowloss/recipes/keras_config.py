@@ -113,7 +113,8 @@ def _read_compile_fields(
                 fix="name the loss, or compile the model before it is saved",
             )
         last = network.dense[-1]
-        fields["loss"], activation = read_loss(loss, last.activation, network.note)
+        of_loss, activation = read_loss(loss, last.activation, network.note)
+        fields |= of_loss
         if activation != last.activation:
             last.add_activation(activation)
         fields["layers"] = network.layers

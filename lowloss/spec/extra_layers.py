@@ -11,11 +11,10 @@ from pydantic import BeforeValidator, Field
 
 from lowloss.spec.activations import ACTIVATIONS, LayerActivation
 from lowloss.spec.keras_names import KerasName, find_keras_name
-from lowloss.spec.parameters import Number, Penalty, Rate
+from lowloss.spec.parameters import Number, Penalty, Rate, Share
 from lowloss.spec.parts import Spec, wrong_value
 
 MAX_SHOWN = 40
-Share = Annotated[float, Field(ge=0, lt=1), Number]
 
 
 class LayerSpec(Spec):

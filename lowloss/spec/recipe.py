@@ -10,25 +10,11 @@ from lowloss.spec.activations import LayerActivation
 from lowloss.spec.extra_layers import ExtraLayers
 from lowloss.spec.initializers import INITIALIZERS, InitializerName, InitializerRecord
 from lowloss.spec.keras_names import KerasName
+from lowloss.spec.losses import LOSSES, LossName, LossRecord
 from lowloss.spec.optimizers import OPTIMIZERS, OptimizerName, OptimizerRecord, find_optimizer
-from lowloss.spec.parameters import Dropout, Mixup, Number, Penalty, Rate, Schedule
+from lowloss.spec.parameters import Dropout, Mixup, Number, Penalty, Rate, Schedule, Share
 from lowloss.spec.parts import Spec, Text, wrong_value
 
-LossName = Literal[
-    "mean_squared_error",
-    "mean_absolute_error",
-    "mean_absolute_percentage_error",
-    "mean_squared_logarithmic_error",
-    "huber",
-    "log_cosh",
-    "poisson",
-    "binary_crossentropy",
-    "categorical_crossentropy",
-    "sparse_categorical_crossentropy",
-]
-CROSSENTROPIES = frozenset(
-    {"binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy"}
-)
 RecipeScaling = Literal["none", "standard", "minmax", "robust", "quantile"]
 
 
@@ -164,8 +150,8 @@ class Recipe(Spec):
     classes that are numbers are counted from 0 before training, as texts are in any case; else the
     loss gets the numbers as they are. `class_weight`: `balanced` gives every class the same weight.
     `noise` is the standard deviation of Gaussian noise added to each scaled feature, `mixup` the
-    alpha of mixup. `exclude` names columns that the network does not see. `front_layers` stand
-    before the first Dense layer.
+    alpha of mixup. `huber_delta` is where Huber's loss becomes linear. `exclude` names columns that
+    the network does not see. `front_layers` stand before the first Dense layer.
     """
 
     scale_features: RecipeScaling = "none"
@@ -179,6 +165,8 @@ class Recipe(Spec):
     front_layers: Annotated[ExtraLayers, Field(max_length=100)] = ()
     layers: Annotated[tuple[RecipeLayer, ...], Field(min_length=1, max_length=100)]
     loss: Annotated[LossName, KerasName]
+    label_smoothing: Share = 0.0
+    huber_delta: Rate = 1.0
     optimizer: RecipeOptimizer = RecipeOptimizer()
     batch_size: Annotated[int, Field(ge=1), Number] = 32
     epochs: Annotated[int, Field(ge=0), Number] = 1
@@ -189,6 +177,29 @@ class Recipe(Spec):
     @classmethod
     def _expand_name(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _check_smoothing(self) -> Self:
+        if self.label_smoothing and "label_smoothing" not in self.loss_record.arguments:
+            names = [name for name, one in LOSSES.items() if "label_smoothing" in one.arguments]
+            raise wrong_value(
+                "smoothing_does_not_fit",
+                f"{self.loss} smooths no labels",
+                fix=f"leave label_smoothing out, or use one of {', '.join(names)}",
+            )
+        return self
+
+    @property
+    def loss_record(self) -> LossRecord:
+        """What is known of the loss."""
+        return LOSSES[self.loss]
+
+    @property
+    def loss_arguments(self) -> tuple[tuple[str, float], ...]:
+        """The loss's arguments that differ from Keras's defaults."""
+        values = {"label_smoothing": self.label_smoothing, "delta": self.huber_delta}
+        defaults = self.loss_record.arguments
+        return tuple((name, values[name]) for name in defaults if values[name] != defaults[name])
 
     @property
     def hidden(self) -> tuple[RecipeLayer, ...]:
@@ -227,8 +238,8 @@ class Recipe(Spec):
 
     @property
     def is_classifier(self) -> bool:
-        """Whether the loss is a crossentropy."""
-        return self.loss in CROSSENTROPIES
+        """Whether the loss is one of classes."""
+        return self.loss_record.is_of_classes
 
     def with_changes(self, change: dict[str, Any]) -> Recipe:
         """Return the recipe with some fields changed; raise pydantic's ValidationError.

@@ -73,9 +73,8 @@ def raise_all_layers(name: str, value: float, *, hidden_only: bool = False) -> M
 
 def set_output(layer: Change, loss: str, **fields: Any) -> MakeChange:
     """Set these fields for the output layer, a loss, and other fields of the recipe."""
-    return lambda recipe: (
-        _layers(recipe, lambda position, _: {} if position else layer) | {"loss": loss} | fields
-    )
+    other = {"loss": loss, "label_smoothing": 0.0} | fields
+    return lambda recipe: _layers(recipe, lambda position, _: {} if position else layer) | other
 
 
 def scale_learning_rate(factor: float) -> MakeChange:

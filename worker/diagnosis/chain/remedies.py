@@ -210,7 +210,9 @@ def _without_columns(case: RemedyContext) -> list[RemedyRule]:
 
 def _bounded(case: RemedyContext) -> list[RemedyRule]:
     target = case.data.target.name
-    linear = RemedyRule("Use a loss that grows linearly", set_fields(loss="huber"))
+    linear = RemedyRule(
+        "Use a loss that grows linearly", set_fields(loss="huber", label_smoothing=0.0)
+    )
     robust = RemedyRule("Scale by quartiles and clip smoothly", set_fields(scale_features="robust"))
     rules = [linear] if target in case.columns else []
     return rules + ([robust] if {*case.columns} - {target} else [])

@@ -105,7 +105,8 @@ def _copy_hidden(source: Recipe, target: Recipe) -> Change:
 
 def _copy_output(source: Recipe, target: Recipe) -> Change:
     layers = [layer.model_dump(mode="json") for layer in (*target.hidden, source.output)]
-    return {"layers": layers, "loss": source.loss, "encode_labels": source.encode_labels}
+    names = ("loss", "label_smoothing", "huber_delta", "encode_labels")
+    return {"layers": layers} | {name: getattr(source, name) for name in names}
 
 
 def _copy_rate(source: Recipe, target: Recipe) -> Change:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from lowloss.results import Cause
-from lowloss.spec import CROSSENTROPIES, Recipe, Task
+from lowloss.spec import Recipe, Task
 from lowloss.spec.activations import ACTIVATIONS
 from lowloss.wording import counted, list_first
 from worker.data.target import Float64Array
@@ -34,6 +34,18 @@ from worker.diagnosis.training.variants import (
     fit_target_scaling,
     output_format,
 )
+
+OF_TWO_CLASSES = frozenset(
+    {"binary_crossentropy", "binary_focal_crossentropy", "hinge", "squared_hinge"}
+)
+OF_SHARES = frozenset(
+    {
+        "categorical_crossentropy",
+        "categorical_focal_crossentropy",
+        "sparse_categorical_crossentropy",
+    }
+)
+"""Losses of the classes' shares, which add up to 1."""
 
 
 def check_recipe(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
@@ -99,8 +111,9 @@ def _output_of_numbers(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]
 
 
 def _loss_of_numbers(recipe: Recipe, y: Float64Array) -> Iterator[Suspect]:
-    head = recipe.output.nonlinearity
-    if recipe.loss in CROSSENTROPIES and (head != "sigmoid" or y.min() < 0 or y.max() > 1):
+    head, record = recipe.output.nonlinearity, recipe.loss_record
+    is_share = head == "sigmoid" and y.min() >= 0 and y.max() <= 1 and not record.has_margins
+    if record.is_of_classes and not is_share:
         yield Suspect(
             Cause.wrong_loss,
             f"The loss {recipe.loss} is one of classes, and the target is a number from "
@@ -132,11 +145,11 @@ def _labels(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     if numbers is None or recipe.encode_labels or recipe.output.units > 1 or len(numbers) > 2:
         return
     record = ACTIVATIONS[recipe.output.nonlinearity]
-    is_crossentropy = recipe.loss in CROSSENTROPIES
-    low, high = (0.0, 1.0) if is_crossentropy else (record.low, record.high)
+    low, high, what = record.low, record.high, recipe.output.nonlinearity
+    if recipe.is_classifier:
+        low, high, what = (-1.0 if recipe.loss_record.has_margins else 0.0), 1.0, recipe.loss
     beyond = numbers[(numbers < low) | (numbers > high)]
     if len(beyond):
-        what = recipe.loss if is_crossentropy else recipe.output.nonlinearity
         shown = list_first([f"{number:g}" for number in numbers], 5)
         yield Suspect(
             Cause.labels_not_encoded,
@@ -150,8 +163,8 @@ def _labels(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
 
 
 def _output_of_classes(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
-    head, units, loss = recipe.output.nonlinearity, recipe.output.units, recipe.loss
-    classes = len(data.target.labels)
+    head, units = recipe.output.nonlinearity, recipe.output.units
+    classes, has_margins = len(data.target.labels), recipe.loss_record.has_margins
     is_multiclass = classes > 2
     sentence = None
     if head == "softmax" and units == 1:
@@ -163,7 +176,12 @@ def _output_of_classes(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]
             f"The {classes} outputs are {head}s that need not add up to 1, and the classes exclude "
             "each other"
         )
-    elif head not in {"sigmoid", "softmax", "hard_sigmoid"}:
+    elif has_margins and units == 1 and ACTIVATIONS[head].low >= 0:
+        sentence = (
+            f"The output activation {head} answers nothing below 0, where {recipe.loss} wants the "
+            "answers of one class"
+        )
+    elif not has_margins and head not in {"sigmoid", "softmax", "hard_sigmoid"}:
         sentence = f"The output activation {head} gives no probabilities of the {classes} classes"
     is_certain = sentence is not None and (units == 1 and (is_multiclass or head == "softmax"))
     if sentence is not None:
@@ -174,17 +192,29 @@ def _output_of_classes(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]
             strength=3.0 if is_certain else 1.0,
             is_certain=is_certain,
         )
-    if loss not in CROSSENTROPIES or (loss == "binary_crossentropy" and is_multiclass):
+    yield from _loss_of_classes(recipe, classes)
+
+
+def _loss_of_classes(recipe: Recipe, classes: int) -> Iterator[Suspect]:
+    loss, units = recipe.loss, recipe.output.units
+    if not recipe.is_classifier or (loss in OF_TWO_CLASSES and classes > 2):
         yield Suspect(
             Cause.wrong_loss,
             f"The loss {loss} is not that of {classes} classes that exclude each other",
             (evidence("classes", classes, 2),),
             strength=1.0,
         )
-    elif loss in {"categorical_crossentropy", "sparse_categorical_crossentropy"} and units == 1:
+    elif loss in OF_SHARES and units == 1:
         yield Suspect(
             Cause.wrong_loss,
             f"The loss {loss} over one unit is always the same, whatever the network answers",
+            (evidence("output units", units, classes),),
+            strength=3.0,
+        )
+    elif loss == "kl_divergence" and units == 1:
+        yield Suspect(
+            Cause.wrong_loss,
+            "The loss kl_divergence over one unit is least where every row is answered by 1",
             (evidence("output units", units, classes),),
             strength=3.0,
         )

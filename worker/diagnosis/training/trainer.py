@@ -278,6 +278,7 @@ class Trainer:
             output.outputs,
             tuple(folds),
             head=output.head,
+            loss_arguments=output.arguments,
         )
         plans = [
             to_plan(variant.recipe, number=index + 1, seed=self._draw(number).seed, fold=index)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -33,8 +33,8 @@ class Variant:
 class OutputFormat:
     """How the network's output is compared with the target: a program is compiled for it.
 
-    `codes`: the target is a number that stands for a class; `as_numbers`: the labels' own numbers
-    are fed, else classes count from 0.
+    `arguments` are the loss's. `codes`: the target is a number that stands for a class;
+    `as_numbers`: the labels' own numbers are fed, else classes count from 0.
     """
 
     loss: Loss
@@ -42,6 +42,7 @@ class OutputFormat:
     outputs: int
     codes: bool
     as_numbers: bool = False
+    arguments: tuple[tuple[str, float], ...] = ()
 
 
 class CannotTrainError(Exception):
@@ -54,6 +55,10 @@ class LabelsNotEncodedError(CannotTrainError):
 
 def output_format(recipe: Recipe, data: DiagnosisData) -> OutputFormat:
     """Return what a recipe's loss compares; raise CannotTrainError where Keras would refuse."""
+    return replace(_find_format(recipe, data), arguments=recipe.loss_arguments)
+
+
+def _find_format(recipe: Recipe, data: DiagnosisData) -> OutputFormat:
     units, classes = recipe.output.units, len(data.target.labels)
     head, loss = recipe.output.nonlinearity, recipe.loss
     is_sparse = loss == "sparse_categorical_crossentropy"
@@ -63,7 +68,7 @@ def output_format(recipe: Recipe, data: DiagnosisData) -> OutputFormat:
         if is_sparse:
             raise CannotTrainError("sparse categorical crossentropy takes class numbers from 0 up")
         return OutputFormat(_loss(loss), head, 1, codes=False)
-    is_soft = head == "softmax" and loss in ONE_HOT_LOSSES
+    is_soft = head == "softmax" and loss in ONE_HOT_LOSSES and not recipe.label_smoothing
     as_numbers = feeds_numbers(recipe, data)
     if is_sparse and units < classes:
         raise CannotTrainError(f"{units} output units for {classes} classes")

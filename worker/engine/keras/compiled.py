@@ -80,5 +80,6 @@ def _key(plan: Plan, arrays: Arrays) -> Hashable:
         learning_rate=0.0 if is_constant else plan.learning_rate,
         max_epochs=0 if is_constant else plan.max_epochs,
     )
-    shape = (arrays.features, arrays.outputs, arrays.loss, min(32, steps), is_constant or steps)
+    loss = (arrays.loss, arrays.loss_arguments)
+    shape = (arrays.features, arrays.outputs, loss, min(32, steps), is_constant or steps)
     return alike, shape

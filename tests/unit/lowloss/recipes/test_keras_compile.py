@@ -169,6 +169,34 @@ def test_a_loss_is_read(loss: Any, name: str) -> None:
     assert imported.notes == ()
 
 
+@pytest.mark.parametrize(
+    ("loss", "name"),
+    [
+        ("hinge", "hinge"),
+        ("kld", "kl_divergence"),
+        (a_loss("KLDivergence"), "kl_divergence"),
+        (a_loss("SquaredHinge"), "squared_hinge"),
+        (a_loss("CategoricalHinge"), "categorical_hinge"),
+        (
+            a_loss("BinaryFocalCrossentropy", alpha=0.25, gamma=2.0, apply_class_balancing=False),
+            "binary_focal_crossentropy",
+        ),
+    ],
+)
+def test_a_loss_of_classes_is_read(loss: Any, name: str) -> None:
+    recipe = compiled(loss=loss).recipe
+
+    assert recipe.loss == name
+    assert recipe.is_classifier
+
+
+def test_the_arguments_of_a_loss_are_read() -> None:
+    smoothed = a_loss("CategoricalCrossentropy", label_smoothing=0.10000000149011612)
+
+    assert compiled(loss=smoothed).recipe.loss_arguments == (("label_smoothing", 0.1),)
+    assert compiled(loss=a_loss("Huber", delta=2.0)).recipe.loss_arguments == (("delta", 2.0),)
+
+
 def test_the_delta_that_keras_does_not_save_is_noted() -> None:
     assert "delta of a Huber loss" in compiled(loss=a_loss("Huber")).notes[0]
 
@@ -202,14 +230,14 @@ def test_a_loss_of_logits_on_probabilities_is_refused_and_said_to_be_the_likely_
     [
         (["mse"], "are several"),
         ({"output": "mse"}, "are several"),
-        ("hinge", 'is "hinge"'),
-        (a_loss("KLDivergence"), 'is "KLDivergence"'),
+        ("dice", 'is "dice"'),
+        (a_loss("CosineSimilarity"), 'is "CosineSimilarity"'),
+        (a_loss("BinaryFocalCrossentropy", gamma=1.0), "gamma=1.0"),
+        (a_loss("BinaryFocalCrossentropy", apply_class_balancing=True), "weighs its classes"),
         (a_loss("Mine") | {"module": None, "registered_name": "Mine"}, 'is "Mine"'),
         ({"class_name": "__lambda__", "config": {"value": ["4wIA", None, None]}}, "__lambda__"),
         (a_loss("MeanSquaredError", reduction="sum"), 'reduction="sum"'),
-        (a_loss("BinaryCrossentropy", label_smoothing=0.1), "smooths its labels"),
         (a_loss("SparseCategoricalCrossentropy", ignore_class=1), "ignores a class"),
-        (a_loss("Huber", delta=2.0), "delta=2.0"),
     ],
 )
 def test_a_loss_that_is_not_reproduced_is_refused(loss: Any, words: str) -> None:

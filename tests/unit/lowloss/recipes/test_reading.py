@@ -207,7 +207,8 @@ def test_a_file_that_is_no_zip_is_refused(tmp_path: Path) -> None:
         ({"layers": [{"units": 5, "activations": "relu"}]}, "recipe.layers.0.activations", "acti"),
         ({"optimizer": {"name": "adam", "momentum": 0.9}}, "recipe.optimizer", "use sgd"),
         ({"epochs": -1}, "recipe.epochs", "greater than or equal to 0"),
-        ({"loss": "hinge"}, "recipe.loss", "be 'mean_squared_error'"),
+        ({"loss": "dice"}, "recipe.loss", "be 'mean_squared_error'"),
+        ({"label_smoothing": 0.1}, "recipe", "or use one of binary_crossentropy"),
         ({"noise": True}, "recipe.noise", ""),
     ],
 )

@@ -54,6 +54,10 @@ PRESENT: list[tuple[Cause, dict[str, Any], Recipe]] = [
     (Cause.wrong_loss, some_classes(), ending("softmax", 3)),
     (Cause.wrong_loss, some_numbers(), ending("sigmoid", loss=BINARY)),
     (Cause.wrong_loss, some_numbers(), ending("linear", loss="poisson")),
+    (Cause.wrong_loss, some_numbers(), ending("linear", loss="hinge")),
+    (Cause.wrong_loss, some_classes(classes=2), ending("sigmoid", loss="kl_divergence")),
+    (Cause.wrong_output, some_classes(classes=2), ending("sigmoid", loss="hinge")),
+    (Cause.labels_not_encoded, labelled(1, 2), ending("linear", loss="hinge")),
     (Cause.wrong_activation, some_numbers(), hidden(32, 32, activation="linear")),
     (Cause.wrong_activation, some_numbers(), hidden(16, 16, 16, 16, activation="sigmoid")),
     (Cause.too_complex, some_numbers(60), hidden(512, 512)),
@@ -154,6 +158,14 @@ def test_sigmoid_suits_a_target_between_0_and_1() -> None:
     recipe = ending("sigmoid", scale_target="minmax")
 
     assert Cause.wrong_output not in named(THOUSANDS, recipe)
+
+
+@pytest.mark.parametrize("head", ["linear", "tanh"])
+def test_hinge_suits_two_classes(head: str) -> None:
+    suspects = named(labelled(-1, 1), ending(head, loss="hinge"))
+
+    wrong = {Cause.wrong_loss, Cause.wrong_output, Cause.labels_not_encoded}
+    assert suspects.keys() & wrong == set()
 
 
 @pytest.mark.parametrize("layer", ["prelu", {"name": "elu", "alpha": 0.5}, "tanh"])
