@@ -2,7 +2,7 @@
 
 from lowloss.recipes.code_table import ScriptTable
 from lowloss.recipes.imported import ImportedRecipe
-from lowloss.recipes.keras_calls import network_calls
+from lowloss.recipes.keras_calls import network_calls, rate_call
 from lowloss.recipes.keras_code import change_code, training_code
 from lowloss.recipes.reading import read_recipe, recipe_from_json, recipe_from_keras_file
 
@@ -11,6 +11,7 @@ __all__ = [
     "ScriptTable",
     "change_code",
     "network_calls",
+    "rate_call",
     "read_recipe",
     "recipe_from_json",
     "recipe_from_keras_file",

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from lowloss.recipes.code_data import is_balanced, is_one_hot, is_validated
 from lowloss.recipes.code_layout import INDENT, Section, format_call, format_literal
-from lowloss.recipes.keras_calls import KerasCall, format_keras_call, layer_calls, network_calls
+from lowloss.recipes.keras_calls import (
+    KerasCall,
+    format_keras_call,
+    layer_calls,
+    network_calls,
+    rate_call,
+)
 from lowloss.spec import Recipe, RecipeLayer, Task
 
 KERAS = "import keras"
@@ -107,10 +113,10 @@ def fitting(recipe: Recipe, task: Task) -> Section:
 def _format_optimizer(recipe: Recipe) -> list[str]:
     optimizer, record = recipe.optimizer, recipe.optimizer.record
     arguments = {name: str(value) for name, value in record.arguments.items() if value}
+    arguments |= {name: format_literal(value) for name, value in optimizer.keras_arguments}
+    is_scheduled = optimizer.schedule != "constant" or optimizer.decay is not None
     options = {
-        "learning_rate": format_literal(optimizer.rate)
-        if optimizer.schedule == "constant"
-        else "schedule",
+        "learning_rate": "schedule" if is_scheduled else format_literal(optimizer.rate),
         "momentum": format_literal(optimizer.momentum) if optimizer.momentum else None,
         **arguments,
         "weight_decay": format_literal(optimizer.weight_decay)
@@ -125,6 +131,9 @@ def _format_optimizer(recipe: Recipe) -> list[str]:
 
 def _format_schedule(recipe: Recipe) -> tuple[list[str], tuple[str, ...]]:
     """Return the lines of a learning rate that falls to zero over all epochs, and their imports."""
+    if (decay := rate_call(recipe.optimizer)) is not None:
+        first, *others = format_keras_call(decay)
+        return [f"schedule = {first}", *others], ()
     if recipe.optimizer.schedule == "constant":
         return [], ()
     epochs = max(recipe.epochs, 1)

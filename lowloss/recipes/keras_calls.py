@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lowloss.recipes.code_layout import format_call, format_literal
-from lowloss.spec import Initializer, Recipe, RecipeLayer
+from lowloss.spec import Initializer, Recipe, RecipeLayer, RecipeOptimizer
 from lowloss.spec.extra_layers import LayerSpec
 
 
@@ -35,6 +35,17 @@ def network_calls(recipe: Recipe) -> tuple[KerasCall, ...]:
 def layer_calls(layer: RecipeLayer) -> tuple[KerasCall, ...]:
     """Return a Dense layer, and what stands behind it until the next one."""
     return tuple(_layer_calls(layer))
+
+
+def rate_call(optimizer: RecipeOptimizer) -> KerasCall | None:
+    """Return the schedule of a learning rate that falls with every step; None where it does not."""
+    decay = optimizer.decay
+    if decay is None:
+        return None
+    options = {"decay_steps": decay.decay_steps, "decay_rate": decay.decay_rate}
+    flags = {"staircase": True} if decay.staircase else {}
+    path = f"optimizers.schedules.{decay.keras_class}"
+    return KerasCall(path, (optimizer.rate,), tuple((options | flags).items()))
 
 
 def format_keras_call(call: KerasCall, *, indent: str = "", end: str = "") -> list[str]:

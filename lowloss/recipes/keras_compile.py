@@ -25,12 +25,7 @@ _PROBABILITIES = {
 _FOCAL = {"alpha": 0.25, "gamma": 2.0}
 _MEANS = frozenset({"sum_over_batch_size", "mean", "auto", "mean_with_sample_weight"})
 _FLAGS = ("amsgrad", "centered")
-_UNSUPPORTED_OPTIONS = {
-    "use_ema": "leave it out",
-    "clipvalue": "use global_clipnorm",
-    "gradient_accumulation_steps": "use a larger batch",
-    "decay": "use keras.optimizers.schedules.CosineDecay, or a constant learning rate",
-}
+_DECAYS = {"ExponentialDecay": "exponential", "InverseTimeDecay": "inverse_time"}
 
 
 def read_optimizer(value: Any, note: Note) -> dict[str, Any]:
@@ -44,35 +39,42 @@ def read_optimizer(value: Any, note: Note) -> dict[str, Any]:
         raise _unsupported(
             f"is {show_value(optimizer.class_name)}", f"use {', '.join(KERAS_CLASSES)}"
         )
-    _check_constants(optimizer, record, note)
-    momentum = optimizer.read_number("momentum", 0.0)
-    if momentum and not record.takes_momentum:
-        raise _unsupported(f"{record.name} has momentum", "leave momentum out, or use sgd")
+    arguments = _read_arguments_of(optimizer, record, note)
+    momentum = optimizer.read_number("momentum", 0.0) if record.takes_momentum else 0.0
     return {
         "name": record.name,
         "momentum": momentum,
+        "arguments": arguments,
         "weight_decay": optimizer.read_number("weight_decay", record.default_decay),
         "clip_norm": _read_clip_norm(optimizer, note),
         **_read_rate(optimizer, note),
     }
 
 
-def _check_constants(optimizer: KerasObject, record: OptimizerRecord, note: Note) -> None:
-    for key, fix in _UNSUPPORTED_OPTIONS.items():
-        value = optimizer.config.get(key)
-        is_one_step = key == "gradient_accumulation_steps" and value == 1
-        if optimizer.is_set(key) and not is_one_step:
-            raise _unsupported(f"has {key}={show_value(value)}", fix)
+def _read_arguments_of(
+    optimizer: KerasObject, record: OptimizerRecord, note: Note
+) -> dict[str, float]:
+    """Return OptimizerArguments's fields: what differs enough to matter."""
+    if optimizer.is_set("use_ema"):
+        raise _unsupported("has use_ema=true", "leave it out")
     for key in _FLAGS:
         if optimizer.is_set(key):
             note(f"the optimizer's {key} is not reproduced")
+    arguments: dict[str, float] = {}
     for key, (default, low, high) in record.constants.items():
         constant = optimizer.read_number(key, default)
         if constant == default:
             continue
-        if not low <= constant <= high:
-            raise _unsupported(f"has {key}={constant:g}", f"use Keras's own, {default:g}")
-        note(f"the optimizer's {key} is taken as {default:g}, not as {constant:g}")
+        if low <= constant <= high:
+            note(f"the optimizer's {key} is taken as {default:g}, not as {constant:g}")
+        else:
+            arguments[key] = constant
+    if optimizer.config.get("clipvalue") is not None:
+        arguments["clipvalue"] = optimizer.read_number("clipvalue", 0.0)
+    steps = optimizer.config.get("gradient_accumulation_steps")
+    if steps not in (None, 1):
+        arguments["gradient_accumulation_steps"] = steps
+    return arguments
 
 
 def _read_clip_norm(optimizer: KerasObject, note: Note) -> float | None:
@@ -89,12 +91,16 @@ def _read_rate(optimizer: KerasObject, note: Note) -> dict[str, Any]:
     value = optimizer.config.get("learning_rate", optimizer.config.get("lr"))
     if not isinstance(value, dict):
         key = "learning_rate" if "learning_rate" in optimizer.config else "lr"
-        return {"learning_rate": optimizer.read_number(key, 0.0)} if value is not None else {}
+        rate = {"learning_rate": optimizer.read_number(key, 0.0)} if value is not None else {}
+        decay = optimizer.read_number("decay", 0.0)
+        return rate | ({"decay": {"decay_rate": decay}} if decay else {})
     schedule = parse_object(value, "the learning rate")
+    if not schedule.is_custom and schedule.class_name in _DECAYS:
+        return _read_decay(schedule)
     if schedule.is_custom or schedule.class_name != "CosineDecay":
         raise _unsupported(
             f"has the schedule {show_value(schedule.class_name)}",
-            "use keras.optimizers.schedules.CosineDecay, or a constant learning rate",
+            f"use {', '.join(['CosineDecay', *_DECAYS])}, or a constant learning rate",
         )
     if schedule.read_number("warmup_steps", 0) or schedule.config.get("warmup_target") is not None:
         raise _unsupported("warms up its learning rate", "leave warmup_target out")
@@ -107,6 +113,18 @@ def _read_rate(optimizer: KerasObject, note: Note) -> dict[str, Any]:
     return {
         "learning_rate": schedule.read_number("initial_learning_rate", 0.0),
         "schedule": "cosine",
+    }
+
+
+def _read_decay(schedule: KerasObject) -> dict[str, Any]:
+    return {
+        "learning_rate": schedule.read_number("initial_learning_rate", 0.0),
+        "decay": {
+            "form": _DECAYS[schedule.class_name],
+            "decay_steps": schedule.config.get("decay_steps"),
+            "decay_rate": schedule.read_number("decay_rate", 0.0),
+            "staircase": schedule.is_set("staircase"),
+        },
     }
 
 

@@ -34,9 +34,9 @@ from lowloss.spec.recipe import (
     Recipe,
     RecipeEarlyStopping,
     RecipeLayer,
-    RecipeOptimizer,
     RecipeScaling,
 )
+from lowloss.spec.recipe_optimizer import RecipeOptimizer
 
 __all__ = [
     "FORMS",

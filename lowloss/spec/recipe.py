@@ -11,9 +11,9 @@ from lowloss.spec.extra_layers import ExtraLayers
 from lowloss.spec.initializers import INITIALIZERS, InitializerName, InitializerRecord
 from lowloss.spec.keras_names import KerasName
 from lowloss.spec.losses import LOSSES, LossName, LossRecord
-from lowloss.spec.optimizers import OPTIMIZERS, OptimizerName, OptimizerRecord, find_optimizer
-from lowloss.spec.parameters import Dropout, Mixup, Number, Penalty, Rate, Schedule, Share
+from lowloss.spec.parameters import Dropout, Mixup, Number, Penalty, Rate, Share
 from lowloss.spec.parts import Spec, Text, wrong_value
+from lowloss.spec.recipe_optimizer import RecipeOptimizer
 
 RecipeScaling = Literal["none", "standard", "minmax", "robust", "quantile"]
 
@@ -81,58 +81,6 @@ class RecipeLayer(Spec):
             return self.activation
         computed = (layer.computes for layer in self.extra_layers)
         return next((name for name in computed if name), "linear")
-
-
-class RecipeOptimizer(Spec):
-    """An optimizer; `learning_rate` null means Keras's default for it.
-
-    Only SGD takes `momentum`; with `nesterov`, true or false, it is `sgd_nesterov` or `sgd`.
-    `clip_norm` is Keras's `global_clipnorm`.
-    """
-
-    name: Annotated[OptimizerName, KerasName] = "rmsprop"
-    learning_rate: Rate | None = None
-    schedule: Schedule = "constant"
-    momentum: Annotated[float, Field(ge=0, lt=1), Number] = 0.0
-    weight_decay: Penalty = 0.0
-    clip_norm: Rate | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _name_with_arguments(cls, fields: Any) -> Any:
-        """Replace arguments that a record's name stands for by that name."""
-        if not isinstance(fields, dict) or not isinstance(fields.get("name"), str):
-            return fields
-        nesterov = fields.get("nesterov")
-        if not isinstance(nesterov, bool | None):
-            raise wrong_value(
-                "boolean_wanted", f"nesterov is {nesterov!r}", fix="give true or false"
-            )
-        record = find_optimizer(fields["name"].replace("_", ""), fields)
-        if record is None:
-            return fields
-        rest = {name: fields[name] for name in fields if name not in record.arguments}
-        return rest | {"name": record.name}
-
-    @model_validator(mode="after")
-    def _check_momentum(self) -> Self:
-        if self.momentum and not self.record.takes_momentum:
-            raise wrong_value(
-                "momentum_does_not_fit",
-                f"{self.name} takes no momentum",
-                fix="leave it out, or use sgd",
-            )
-        return self
-
-    @property
-    def rate(self) -> float:
-        """The learning rate: the recipe's, or else Keras's default."""
-        return self.record.default_rate if self.learning_rate is None else self.learning_rate
-
-    @property
-    def record(self) -> OptimizerRecord:
-        """What is known of the optimizer."""
-        return OPTIMIZERS[self.name]
 
 
 class RecipeEarlyStopping(Spec):
@@ -224,6 +172,10 @@ class Recipe(Spec):
             parts.append("Dropout behind the output layer")
         if not all(layer.use_bias for layer in self.layers):
             parts.append("Dense layers without biases")
+        if self.optimizer.decay is not None:
+            parts.append(self.optimizer.decay.keras_class)
+        keras_class = self.optimizer.record.keras_class
+        parts += [f"{keras_class}'s {name}" for name, _ in self.optimizer.keras_arguments]
         return tuple(dict.fromkeys(parts))
 
     @property

@@ -99,8 +99,9 @@ class Plan:
     deviation of what is added to every feature of a training batch, `mixup` the alpha of the
     distribution Beta(alpha, alpha) of the shares by which a batch's rows are mixed with one another
     (Zhang et al. 2018); 0 for none. `layers` are all layers of a network that only stock Keras has,
-    Dense ones of `widths` among them; no cohort trains it. Where it goes on from a `checkpoint`,
-    its result is the same.
+    Dense ones of `widths` among them; no cohort trains it. It alone may have further arguments of
+    the optimizer, and a schedule of the learning rate that is built by a call. Where it goes on
+    from a `checkpoint`, its result is the same.
     """
 
     number: int
@@ -124,6 +125,8 @@ class Plan:
     fold: int = 0
     momentum: float = 0.9
     layers: tuple[KerasCall, ...] = ()
+    optimizer_arguments: tuple[tuple[str, Any], ...] = ()
+    rate_schedule: KerasCall | None = None
     checkpoint: Checkpoint | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:

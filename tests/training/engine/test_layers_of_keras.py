@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -40,7 +41,7 @@ def trained(engine: KerasEngine, plan: Plan) -> TrainedPlan:
     return result
 
 
-def with_keras(recipe: Recipe, plan: Plan, arrays: Arrays) -> list[Any]:
+def with_keras(recipe: Recipe, plan: Plan, arrays: Arrays, optimizer: Any) -> list[Any]:
     """Train the network by hand on all rows at once, and return its weights."""
     rows = arrays.rows()
     model = keras.Sequential(
@@ -50,7 +51,7 @@ def with_keras(recipe: Recipe, plan: Plan, arrays: Arrays) -> list[Any]:
     start = unflatten_weights(initial_weights(plan, arrays)).layers
     for layer, (kernel, bias) in zip(dense, start, strict=True):
         layer.set_weights([kernel, bias] if layer.use_bias else [kernel])
-    model.compile(optimizer=keras.optimizers.Adam(), loss="mse")
+    model.compile(optimizer=optimizer, loss="mse")
     model.fit(
         rows.x_train_ND,
         rows.y_train_N[:, None],
@@ -81,9 +82,44 @@ def test_the_engine_trains_what_keras_trains(layer: dict[str, Any]) -> None:
     result = trained(KerasEngine(arrays), plan)
 
     assert result.checkpoint is not None
-    by_hand = with_keras(recipe, plan, arrays)
+    by_hand = with_keras(recipe, plan, arrays, keras.optimizers.Adam())
     for weight, expected in zip(result.checkpoint.weights, by_hand, strict=True):
         np.testing.assert_allclose(weight, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "by_hand"),
+    [
+        (
+            {"name": "adam", "beta_1": 0.5, "epsilon": 0.1},
+            lambda: keras.optimizers.Adam(beta_1=0.5, epsilon=0.1),
+        ),
+        (
+            {"name": "sgd", "learning_rate": 0.1, "decay": 0.5},
+            lambda: keras.optimizers.SGD(
+                keras.optimizers.schedules.InverseTimeDecay(0.1, decay_steps=1, decay_rate=0.5)
+            ),
+        ),
+        (
+            {"name": "rmsprop", "momentum": 0.9, "clipvalue": 0.01},
+            lambda: keras.optimizers.RMSprop(momentum=0.9, clipvalue=0.01),
+        ),
+    ],
+)
+def test_the_engine_takes_the_steps_of_the_optimizer_with_its_arguments(
+    optimizer: dict[str, Any], by_hand: Callable[[], Any]
+) -> None:
+    recipe = a_recipe({"units": 6, "activation": "tanh"}, optimizer=optimizer, batch_size=1000)
+    arrays, plan = some_arrays(), plan_of(recipe)
+    engine = KerasEngine(arrays)
+
+    trained(engine, plan)
+    result = trained(engine, plan)
+
+    assert result.checkpoint is not None
+    expected = with_keras(recipe, plan, arrays, by_hand())
+    for weight, other in zip(result.checkpoint.weights, expected, strict=True):
+        np.testing.assert_allclose(weight, other, rtol=1e-4, atol=1e-5)
 
 
 def test_a_shared_network_begins_anew_with_every_plan() -> None:

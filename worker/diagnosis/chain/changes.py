@@ -82,6 +82,12 @@ def scale_learning_rate(factor: float) -> MakeChange:
     return lambda recipe: {"optimizer": {"learning_rate": recipe.optimizer.rate * factor}}
 
 
+def clip_gradient(recipe: Recipe) -> Change:
+    """Clip the gradient's norm at 1, whatever clipped it."""
+    arguments = recipe.optimizer.arguments.model_dump(exclude={"clipnorm", "clipvalue"})
+    return {"optimizer": {"clip_norm": 1.0, "arguments": arguments}}
+
+
 def raise_epochs(epochs: int) -> MakeChange:
     """Train for at least so many epochs."""
     return lambda recipe: {"epochs": max(recipe.epochs, epochs)}

@@ -12,6 +12,7 @@ from worker.diagnosis.chain.changes import (
     HE_NORMAL,
     Change,
     MakeChange,
+    clip_gradient,
     exclude_columns,
     leave_out_extra_layers,
     make_shallower,
@@ -263,9 +264,7 @@ def _leaky(_: RemedyContext) -> list[RemedyRule]:
 
 
 def _clipped(_: RemedyContext) -> list[RemedyRule]:
-    return [
-        RemedyRule("Clip the gradient to a norm of 1", set_fields(optimizer={"clip_norm": 1.0}))
-    ]
+    return [RemedyRule("Clip the gradient to a norm of 1", clip_gradient)]
 
 
 def _begun(_: RemedyContext) -> list[RemedyRule]:
@@ -318,9 +317,11 @@ def _usual_batches(case: RemedyContext) -> list[RemedyRule]:
 
 def _adam(case: RemedyContext) -> list[RemedyRule]:
     # Of Adam's own rate the remedies of the learning rate are told.
-    if case.recipe.optimizer.name in {"adam", "adamw"}:
+    optimizer = case.recipe.optimizer
+    if optimizer.name in {"adam", "adamw"} and not optimizer.keras_arguments:
         return []
     adam: Change = {"name": "adam", "learning_rate": 1e-3, "momentum": 0.0}
+    adam |= {"arguments": {}, "decay": None}
     return [RemedyRule("Use Adam at 0.001", set_fields(optimizer=adam))]
 
 

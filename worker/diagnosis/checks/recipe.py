@@ -56,6 +56,7 @@ def check_recipe(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     yield from _epochs(data, recipe)
     yield from _batches(data, recipe)
     yield from _optimizer(recipe)
+    yield from _optimizer_arguments(recipe)
     yield from _validation(recipe)
 
 
@@ -320,6 +321,20 @@ def _optimizer(recipe: Recipe) -> Iterator[Suspect]:
             (evidence("momentum", 0.0, 0.9),),
             strength=0.2,
         )
+
+
+def _optimizer_arguments(recipe: Recipe) -> Iterator[Suspect]:
+    record = recipe.optimizer.record
+    for name, value in recipe.optimizer.keras_arguments:
+        constant = record.constants.get(name)
+        if constant is not None and not constant.low <= value <= constant.high:
+            yield Suspect(
+                Cause.optimizer,
+                f"{record.keras_class} has {name}={value:g}, where Keras's default is "
+                f"{constant.default:g}",
+                (evidence(name, value, constant.default),),
+                strength=0.4,
+            )
 
 
 def _validation(recipe: Recipe) -> Iterator[Suspect]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lowloss.recipes import network_calls
+from lowloss.recipes import network_calls, rate_call
 from lowloss.spec import Recipe
 from lowloss.spec.initializers import INITIALIZERS
 from lowloss.spec.optimizers import OPTIMIZERS
@@ -38,6 +38,8 @@ def to_plan(recipe: Recipe, *, number: int, seed: int, fold: int) -> Plan:
         fold=fold,
         momentum=optimizer.momentum,
         layers=network_calls(recipe) if recipe.needs_keras else (),
+        optimizer_arguments=optimizer.keras_arguments,
+        rate_schedule=rate_call(optimizer),
     )
 
 

@@ -45,7 +45,7 @@ class CompiledNetworks:
         for variable, value in compiled.start:
             variable.assign(value)
         begin_network(compiled.model, plan, arrays)
-        if plan.schedule == "constant":
+        if _has_constant_rate(plan):
             compiled.model.optimizer.learning_rate = plan.learning_rate
         _seed(compiled.model, plan.seed)
         return compiled.model
@@ -66,9 +66,13 @@ def _seed(model: keras.Model, seed: int) -> None:
         state.assign(np.array([(seed + index) % 2**31, 0], dtype=str(state.dtype)))
 
 
+def _has_constant_rate(plan: Plan) -> bool:
+    return plan.schedule == "constant" and plan.rate_schedule is None
+
+
 def _key(plan: Plan, arrays: Arrays) -> Hashable:
     """Return what a training step is traced for."""
-    is_constant = plan.schedule == "constant"
+    is_constant = _has_constant_rate(plan)
     steps = arrays.steps(plan)
     alike = replace(
         plan,

@@ -237,6 +237,8 @@ def _optimizer(plan: Plan, steps: int) -> keras.Optimizer:
     rate: Any = plan.learning_rate
     if plan.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(plan.learning_rate, decay_steps=max(1, steps))
+    if plan.rate_schedule is not None:
+        rate = build_call(plan.rate_schedule)
     rule = RULES[plan.optimizer]
     momentum = {"momentum": plan.momentum} if rule.takes_momentum else {}
     return rule.keras(
@@ -245,4 +247,5 @@ def _optimizer(plan: Plan, steps: int) -> keras.Optimizer:
         weight_decay=plan.weight_decay,
         global_clipnorm=plan.clip_norm,
         **momentum,
+        **dict(plan.optimizer_arguments),
     )

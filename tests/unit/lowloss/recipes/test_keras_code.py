@@ -389,3 +389,12 @@ def test_the_arguments_of_a_loss_are_written() -> None:
     code = changed({"loss": "huber", "huber_delta": 0.5})
 
     assert "loss=keras.losses.Huber(delta=0.5)" in code
+
+
+def test_the_arguments_of_an_optimizer_are_written() -> None:
+    optimizer = {"name": "sgd", "learning_rate": 0.1, "decay": 0.001, "clipvalue": 0.5}
+
+    code = changed({"optimizer": optimizer})
+
+    assert "InverseTimeDecay(0.1, decay_steps=1, decay_rate=0.001)" in code
+    assert "keras.optimizers.SGD(learning_rate=schedule, clipvalue=0.5)" in code

@@ -84,6 +84,11 @@ PRESENT: list[tuple[Cause, dict[str, Any], Recipe]] = [
         a_network(32, optimizer={"name": "sgd", "learning_rate": 1e-6}),
     ),
     (Cause.optimizer, some_numbers(), a_network(32, optimizer="sgd")),
+    (
+        Cause.optimizer,
+        some_numbers(),
+        a_network(32, optimizer={"name": "adam", "epsilon": 1.0}),
+    ),
     (Cause.l1_too_strong, some_numbers(), hidden(32, l1=1.0)),
     (Cause.l2_too_strong, some_numbers(), hidden(32, l2=1.0)),
     (Cause.dropout_too_strong, some_numbers(), hidden(32, dropout=0.9)),
