@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from lowloss.errors import RecipeUnsupported
-from lowloss.recipes import network_calls, read_recipe
+from lowloss.recipes import network_calls, read_recipe, recipe_from_hdf5_attributes
+from lowloss.recipes.keras_hdf5 import read_attributes
 from lowloss.spec import Recipe
 from worker.engine.keras.network import build_call
 
@@ -186,6 +187,18 @@ def test_every_further_layer_is_read_as_keras_writes_it(tmp_path: Path) -> None:
     again = keras.Sequential([keras.Input((4,)), *map(build_call, network_calls(recipe))])
     kinds = [(type(each), _arguments(each)) for each in model.layers]
     assert [(type(each), _arguments(each)) for each in again.layers] == kinds
+
+
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+def test_an_hdf5_file_is_the_recipe_that_was_built(tmp_path: Path) -> None:
+    model = functional()
+    model.compile(optimizer=keras.optimizers.SGD(0.05, momentum=0.9), loss="mae")
+    as_json = model.to_json().encode()
+    model.save(tmp_path / "model.h5")
+
+    from_file = recipe_from_hdf5_attributes(read_attributes(tmp_path / "model.h5"), fit=FIT)
+
+    assert from_file == read_recipe(as_json, FIT)
 
 
 def _arguments(layer: Any) -> dict[str, Any]:
