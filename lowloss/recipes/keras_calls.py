@@ -78,7 +78,8 @@ def _dense_call(layer: RecipeLayer, *, activation: str) -> KerasCall:
     options = {
         "use_bias": None if layer.use_bias else False,
         "activation": None if activation == "linear" else activation,
-        "kernel_initializer": _initializer(layer.kernel_initializer),
+        "kernel_initializer": _initializer(layer.kernel_initializer, "glorot_uniform"),
+        "bias_initializer": _initializer(layer.bias_initializer, "zeros"),
         "kernel_regularizer": _regularizer(layer),
     }
     return KerasCall("layers.Dense", (layer.units,), _without_defaults(options))
@@ -92,17 +93,20 @@ def _without_defaults(options: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
     return tuple((name, value) for name, value in options.items() if value is not None)
 
 
-def _initializer(initializer: Initializer) -> str | KerasCall | None:
+def _initializer(initializer: Initializer, default: str) -> str | KerasCall | None:
     """Return an initializer's name, or its call; None for Keras's default."""
-    name, scale = initializer.name, initializer.scale
-    if scale is None:
-        return None if name == "glorot_uniform" else name
-    record = initializer.record
-    options: tuple[tuple[str, Any], ...] = ((str(record.argument), scale),)
-    if record.distribution == "uniform":
-        options = (("minval", -scale), *options)
+    name, record = initializer.name, initializer.record
+    arguments = initializer.model_dump(exclude={"name"}, exclude_defaults=True)
+    if not arguments:
+        return None if name == default else name
+    scale = arguments.pop("scale", None)
+    if record.distribution == "uniform" and record.fan is None:
+        low, high = record.mean - record.scale, record.mean + record.scale
+        arguments = {"minval": low, "maxval": high}
+    elif scale is not None:
+        arguments[str(record.argument)] = scale
     keras_class = "".join(word.capitalize() for word in name.split("_"))
-    return KerasCall(f"initializers.{keras_class}", (), options)
+    return KerasCall(f"initializers.{keras_class}", (), tuple(arguments.items()))
 
 
 def _regularizer(layer: RecipeLayer) -> KerasCall | None:

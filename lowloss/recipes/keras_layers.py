@@ -14,7 +14,7 @@ from lowloss.recipes.keras_activations import (
     read_activation_layer,
 )
 from lowloss.recipes.keras_extras import read_extra_layer
-from lowloss.recipes.keras_kernels import is_zero, read_initializer, read_penalties
+from lowloss.recipes.keras_kernels import read_initializer, read_penalties
 from lowloss.recipes.keras_objects import LAYERS, KerasObject
 from lowloss.spec import RecipeScaling
 from lowloss.tables.cells import show_value
@@ -33,6 +33,7 @@ class _DenseLayer:
     units: int
     use_bias: bool
     kernel_initializer: Mapping[str, Any]
+    bias_initializer: Mapping[str, Any]
     l1: float
     l2: float
     activation: str = "linear"
@@ -143,7 +144,9 @@ def _read_dense(network: Network, layer: KerasObject) -> None:
     _check_dense(network, layer)
     l1, l2 = read_penalties(layer)
     use_bias = layer.config.get("use_bias", True) is True
-    network.dense.append(_DenseLayer(units, use_bias, read_initializer(layer), l1=l1, l2=l2))
+    kernel = read_initializer(layer, "kernel_initializer", "glorot_uniform")
+    bias = read_initializer(layer, "bias_initializer", "zeros")
+    network.dense.append(_DenseLayer(units, use_bias, kernel, bias, l1=l1, l2=l2))
     network.add_activation(read_activation(layer, network.note))
     network.axes = 1
 
@@ -155,8 +158,6 @@ def _check_dense(network: Network, layer: KerasObject) -> None:
     axes = _count_axes(shape or layer.config.get("batch_input_shape")) or network.axes
     if axes is not None and axes != 1:
         _refuse(layer, f"takes rows of {axes} axes", "put a Flatten before it")
-    if not is_zero(layer.config.get("bias_initializer")):
-        _refuse(layer, "has biases that do not begin at zero", "leave bias_initializer out")
     for key in _UNSUPPORTED_OPTIONS:
         if layer.is_set(key):
             _refuse(layer, f"has a {key}, which is not reproduced", "leave it out")
@@ -227,9 +228,15 @@ def _read_rescaling(network: Network, layer: KerasObject) -> None:
     scale, offset = layer.config.get("scale", 1.0), layer.config.get("offset", 0.0)
     if scale == 1 and offset == 0:
         return
-    _check_front(network, layer)
+    is_front = not (network.dense or network.front or network.noise or network.scaling != "none")
     is_of_pixels = isinstance(scale, int | float) and math.isclose(1 / (scale or 1), 255)
-    network.scaling = "minmax" if is_of_pixels else "standard"
+    if is_front and is_of_pixels and offset == 0:
+        network.scaling = "minmax"
+    elif is_front and isinstance(scale, list):
+        network.scaling = "standard"
+    else:
+        network.add(read_extra_layer(layer))
+        return
     network.note(
         f"{layer.title} is taken as scale_features '{network.scaling}', fitted to the training rows"
     )

@@ -22,8 +22,10 @@ ALIASES = {
     "re_lu": "relu",
     "leaky_re_lu": "leaky_relu",
     "pre_lu": "prelu",
+    "orthogonal_initializer": "orthogonal",
+    "identity_initializer": "identity",
 }
-"""Keras's other names for losses, activations, optimizers and layers."""
+"""Keras's other names for losses, activations, optimizers, layers and initializers."""
 
 
 def snake_case(name: str) -> str:

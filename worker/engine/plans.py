@@ -52,9 +52,10 @@ class Checkpoint:
 class KernelInitializer(Protocol):
     """How a layer's kernel begins.
 
-    `distribution` is `constant`, `normal`, `truncated_normal` (at 2 standard deviations) or
-    `uniform`, and `scale` the constant, the standard deviation or the limit. Where there is a
-    `fan`, `fan_in` or `fan_avg`, `scale` over the layer's is the variance.
+    `distribution` is `constant`, `normal`, `truncated_normal` (at 2 standard deviations),
+    `uniform`, `orthogonal` or `identity`, and `scale` the constant, the standard deviation, the
+    limit or the gain; normals and uniforms lie around `mean`. Where there is a `fan`, `fan_in`,
+    `fan_out` or `fan_avg`, `scale` over the layer's is the variance.
     """
 
     @property
@@ -64,6 +65,10 @@ class KernelInitializer(Protocol):
     @property
     def scale(self) -> float:
         """Its scale."""
+
+    @property
+    def mean(self) -> float:
+        """What it lies around."""
 
     @property
     def fan(self) -> str | None:
@@ -94,8 +99,9 @@ class Plan:
     """One training: everything, with the data, that its result depends on.
 
     `activation` and `dropout` are of all hidden layers, or one each; `l1` and `l2` of all layers,
-    or one each, the output layer last. `initializers` are one for each layer. `momentum` is of SGD
-    alone. `fold` says which of the data's folds it trains and validates on. `noise` is the standard
+    or one each, the output layer last. `initializers` are one for each layer, and so are
+    `bias_initializers`; without these biases begin at zero. `momentum` is of SGD alone. `fold` says
+    which of the data's folds it trains and validates on. `noise` is the standard
     deviation of what is added to every feature of a training batch, `mixup` the alpha of the
     distribution Beta(alpha, alpha) of the shares by which a batch's rows are mixed with one another
     (Zhang et al. 2018); 0 for none. `layers` are all layers of a network that only stock Keras has,
@@ -124,6 +130,7 @@ class Plan:
     mixup: float = 0.0
     fold: int = 0
     momentum: float = 0.9
+    bias_initializers: tuple[KernelInitializer, ...] = ()
     layers: tuple[KerasCall, ...] = ()
     optimizer_arguments: tuple[tuple[str, Any], ...] = ()
     rate_schedule: KerasCall | None = None
@@ -132,6 +139,7 @@ class Plan:
     def __post_init__(self) -> None:
         hidden = {len(self.activations), len(self.dropouts)}
         layers = {len(self.l1s), len(self.l2s), len(self.initializers)}
+        layers |= {len(self.bias_initializers)} if self.bias_initializers else set()
         if hidden != {len(self.widths)} or layers != {len(self.widths) + 1}:
             raise ValueError(f"values for another number of layers: {self}")
 

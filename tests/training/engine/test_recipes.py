@@ -246,15 +246,17 @@ def test_network_without_hidden_layers_trains_beside_others() -> None:
 @pytest.mark.parametrize("name", INITIALIZERS)
 def test_kernels_begin_as_keras_begins_them(name: str) -> None:
     arrays = Arrays(np.zeros((1, 2, 300), np.float32), np.zeros(2, np.float32), Loss.mse, 40, ())
-    scale = 0.3 if name in {"random_normal", "truncated_normal", "random_uniform"} else None
-    value = 0.7 if name == "constant" else scale
     record = INITIALIZERS[name]
+    value = {"constant": 0.7}.get(name, 0.3 if record.argument else None)
     plan = a_plan(widths=(500,), initializers=(record.with_scale(value), record))
     given: dict[str, Any] = {
         "random_normal": {"stddev": 0.3},
         "truncated_normal": {"stddev": 0.3},
         "random_uniform": {"minval": -0.3, "maxval": 0.3},
         "constant": {"value": 0.7},
+        "variance_scaling": {"scale": 0.3},
+        "orthogonal": {"gain": 0.3},
+        "identity": {"gain": 0.3},
     }
 
     layers = unflatten_weights(initial_weights(plan, arrays)).layers

@@ -103,9 +103,10 @@ def use_usual_initializers(recipe: Recipe) -> Change:
     return _layers(
         recipe,
         lambda _, layer: {
+            "bias_initializer": {"name": "zeros"},
             "kernel_initializer": {
                 "name": ACTIVATIONS[RecipeLayer.model_validate(layer).nonlinearity].initializer
-            }
+            },
         },
     )
 

@@ -91,6 +91,9 @@ def _initial(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
             )
             return
         sd = initializer.record.standard_deviation
+        if sd is not None:
+            # Weights around another value than 0 are as large as that.
+            sd = math.hypot(sd, initializer.mean)
         usual = math.sqrt(2.0 / fan_in)
         if sd is not None and not usual / INITIAL_SPREAD**2 < sd < usual * INITIAL_SPREAD:
             yield Suspect(

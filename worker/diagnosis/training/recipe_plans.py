@@ -6,7 +6,7 @@ from typing import Any
 
 from lowloss.recipes import network_calls, rate_call
 from lowloss.spec import Recipe
-from lowloss.spec.initializers import INITIALIZERS
+from lowloss.spec.initializers import INITIALIZERS, InitializerRecord
 from lowloss.spec.optimizers import OPTIMIZERS
 from worker.engine.plans import KernelInitializer, Plan
 
@@ -33,6 +33,7 @@ def to_plan(recipe: Recipe, *, number: int, seed: int, fold: int) -> Plan:
         patience=patience,
         max_epochs=recipe.epochs,
         initializers=tuple(layer.kernel_initializer.record for layer in recipe.layers),
+        bias_initializers=_bias_initializers(recipe),
         noise=recipe.noise,
         mixup=recipe.mixup,
         fold=fold,
@@ -85,12 +86,19 @@ def _layers(plan: Plan, output: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def _bias_initializers(recipe: Recipe) -> tuple[InitializerRecord, ...]:
+    """Return how biases begin; nothing where all begin at zero."""
+    records = tuple(layer.bias_initializer.record for layer in recipe.layers)
+    return () if all(record.name == "zeros" for record in records) else records
+
+
 def _keras_initializer(initializer: KernelInitializer) -> dict[str, Any]:
     """Return an initializer in Keras's words."""
+    mean = {"mean": initializer.mean} if initializer.mean else {}
     for record in INITIALIZERS.values():
         is_alike = (record.distribution, record.fan) == (initializer.distribution, initializer.fan)
         if is_alike and record.argument is not None:
-            return {"name": record.name, "scale": initializer.scale}
+            return {"name": record.name, "scale": initializer.scale, **mean}
         if is_alike and record.scale == initializer.scale:
             return {"name": record.name}
     raise ValueError(f"no initializer of Keras draws as {initializer}")

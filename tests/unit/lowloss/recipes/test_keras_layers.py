@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lowloss.errors import Problem, RecipeUnreadable, RecipeUnsupported
-from lowloss.spec import Recipe
+from lowloss.spec import Initializer, Recipe
 from tests.builders.keras_descriptions import (
     POLICY,
     Description,
@@ -148,6 +148,48 @@ def test_an_initializer_is_read_with_its_scale(
 
 
 @pytest.mark.parametrize(
+    ("initializer", "expected"),
+    [
+        (
+            an_initializer("RandomUniform", minval=0.0, maxval=1.0),
+            {"name": "random_uniform", "scale": 0.5, "mean": 0.5},
+        ),
+        (
+            an_initializer("RandomNormal", mean=1.0, stddev=0.1),
+            {"name": "random_normal", "scale": 0.1, "mean": 1.0},
+        ),
+        (an_initializer("Orthogonal", gain=0.5), {"name": "orthogonal", "scale": 0.5}),
+        (an_initializer("OrthogonalInitializer", gain=1.0), {"name": "orthogonal", "scale": 1.0}),
+        (an_initializer("Identity", gain=1.0), {"name": "identity", "scale": 1.0}),
+        (
+            an_initializer(
+                "VarianceScaling", scale=0.5, mode="fan_out", distribution="untruncated_normal"
+            ),
+            {
+                "name": "variance_scaling",
+                "scale": 0.5,
+                "mode": "fan_out",
+                "distribution": "untruncated_normal",
+            },
+        ),
+    ],
+)
+def test_an_initializer_is_read_with_all_arguments(initializer: Any, expected: Description) -> None:
+    layer = recipe_of(a_dense(3, kernel_initializer=initializer, bias_initializer=initializer))
+
+    assert layer.layers[0].kernel_initializer == Initializer.model_validate(expected)
+    assert layer.layers[0].bias_initializer == Initializer.model_validate(expected)
+    assert not layer.needs_keras
+
+
+def test_a_rescaling_of_other_numbers_is_a_layer() -> None:
+    recipe = recipe_of(a_layer("Rescaling", scale=0.5, offset=-1.0))
+
+    assert recipe.scale_features == "none"
+    assert [layer.arguments for layer in recipe.front_layers] == [{"scale": 0.5, "offset": -1.0}]
+
+
+@pytest.mark.parametrize(
     ("regularizer", "expected"),
     [
         (an_object("keras.regularizers", "L1", l1=0.10000000149011612), (0.1, 0.0)),
@@ -176,7 +218,11 @@ def test_another_precision_is_noted() -> None:
 @pytest.mark.parametrize(
     ("layer", "words"),
     [
-        (a_dense(3, bias_initializer=an_initializer("Ones")), "biases that do not begin at zero"),
+        (a_dense(3, kernel_initializer="stft"), 'the kernel_initializer "stft"'),
+        (
+            a_dense(3, bias_initializer=an_initializer("VarianceScaling", mode="fan")),
+            'the bias_initializer "VarianceScaling"',
+        ),
         (a_dense(3, bias_regularizer="l2"), "bias_regularizer"),
         (a_dense(3, activity_regularizer="l2"), "activity_regularizer"),
         (a_dense(3, kernel_constraint=an_object("keras", "NonNeg")), "kernel_constraint"),
@@ -187,15 +233,6 @@ def test_another_precision_is_noted() -> None:
         (a_dense(True), "has true units"),
         (a_dense("8"), 'has "8" units'),
         (a_dense(3, activation="sin"), 'the activation "sin"'),
-        (a_dense(3, kernel_initializer=an_initializer("Orthogonal")), "Orthogonal"),
-        (
-            a_dense(3, kernel_initializer=an_initializer("RandomUniform", minval=0.0, maxval=1.0)),
-            "a uniform from 0 to 1",
-        ),
-        (
-            a_dense(3, kernel_initializer=an_initializer("RandomNormal", mean=1.0)),
-            "a normal around 1",
-        ),
         (
             a_dense(3, kernel_regularizer=an_object("keras.regularizers", "OrthogonalRegularizer")),
             "OrthogonalRegularizer",
