@@ -216,6 +216,7 @@ def _expand_name(value: Any) -> Any:
     return fields | {"name": name}
 
 
-ExtraLayers = tuple[
-    Annotated[ExtraLayer, Field(discriminator="name"), BeforeValidator(_expand_name)], ...
+ExtraLayers = Annotated[
+    tuple[Annotated[ExtraLayer, Field(discriminator="name"), BeforeValidator(_expand_name)], ...],
+    Field(max_length=20),
 ]

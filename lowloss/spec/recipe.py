@@ -146,7 +146,7 @@ class Recipe(Spec):
     class_weight: Literal["none", "balanced"] = "none"
     noise: Penalty = 0.0
     mixup: Mixup = 0.0
-    front_layers: Annotated[ExtraLayers, Field(max_length=100)] = ()
+    front_layers: ExtraLayers = ()
     layers: Annotated[tuple[RecipeLayer, ...], Field(min_length=1, max_length=100)]
     loss: Annotated[LossName, KerasName]
     label_smoothing: Share = 0.0

@@ -207,6 +207,13 @@ def test_a_file_that_is_no_zip_is_refused(tmp_path: Path) -> None:
         ({"optimizer": {"name": "adam", "momentum": 0.9}}, "recipe.optimizer", "use sgd"),
         ({"epochs": -1}, "recipe.epochs", "greater than or equal to 0"),
         ({"loss": "dice"}, "recipe.loss", "be 'mean_squared_error'"),
+        ({"front_layers": ["tanh"] * 21}, "recipe.front_layers", "at most 20 items"),
+        ({"front_layers": ["conv"]}, "recipe.front_layers.0", "use one of batch_normalization"),
+        (
+            {"front_layers": [{"name": "elu", "alfa": 1}]},
+            "recipe.front_layers.0.alfa",
+            "did you mean 'alpha'?",
+        ),
         ({"label_smoothing": 0.1}, "recipe", "or use one of binary_crossentropy"),
         ({"noise": True}, "recipe.noise", ""),
     ],
