@@ -24,7 +24,10 @@ from lowloss.spec import Task
 app = typer.Typer(cls=PlainErrors)
 
 RecipeFile = Annotated[
-    Path, typer.Option(help="What was trained: a recipe, a Keras model's JSON, or a .keras file.")
+    Path,
+    typer.Option(
+        help="What was trained: a recipe, a Keras model's JSON, or its .keras or .h5 file."
+    ),
 ]
 AsTask = Annotated[Task | None, typer.Option("--task", help="By the target if not given.")]
 Epochs = Annotated[int | None, typer.Option(help="How long it was trained.")]
@@ -63,7 +66,7 @@ def diagnose(
     client: Client = ctx.obj
     fit_options = {"epochs": epochs, "batch_size": batch_size, "validation_split": validation_split}
     fit = {name: value for name, value in fit_options.items() if value is not None}
-    spec: dict[str, Any] = {"recipe": _read_recipe(recipe, set_fields(fit, change or []))}
+    spec: dict[str, Any] = {"recipe": _read_recipe(client, recipe, set_fields(fit, change or []))}
     optional = {
         # A diagnosis takes columns that no search does: what of the table is for models is no news.
         "dataset": find_dataset(client, dataset, builtin, options, silent_codes={NOT_A_FEATURE}),
@@ -81,10 +84,10 @@ def diagnose(
         typer.echo(job.id)
 
 
-def _read_recipe(path: Path, fit: dict[str, Any]) -> dict[str, Any]:
+def _read_recipe(client: Client, path: Path, fit: dict[str, Any]) -> dict[str, Any]:
     """Read a file's recipe and apply `fit`; an object's fields that `fit` leaves out stay."""
     plain = {name: value for name, value in fit.items() if not isinstance(value, dict)}
-    imported = Client.read_recipe(path, **plain)
+    imported = client.read_recipe(path, **plain)
     for note in imported.notes:
         typer.echo(f"note: {note}", err=True)
     recipe = imported.recipe.model_dump(mode="json")

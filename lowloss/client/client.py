@@ -21,7 +21,7 @@ from lowloss.client.frames import is_frame, to_rows, write_arrow
 from lowloss.client.parts import predict_file
 from lowloss.client.retries import ATTEMPTS, PATIENT_ATTEMPTS, PATIENT_SECONDS, Clock, Retries
 from lowloss.errors import InvalidRequest, ServerUnreachable, WaitTimeout
-from lowloss.recipes import ImportedRecipe, read_recipe
+from lowloss.recipes import ImportedRecipe, is_hdf5, read_recipe
 from lowloss.results import (
     Artifact,
     Dataset,
@@ -32,10 +32,12 @@ from lowloss.results import (
     JobState,
     Page,
     Predictions,
+    ReadRecipe,
     Result,
     Trial,
 )
-from lowloss.spec import Continuation, DiagnosisSpec, JobSpec
+from lowloss.spec import Continuation, DiagnosisSpec, JobSpec, Recipe
+from lowloss.validation import validate
 
 R = TypeVar("R", bound=Result)
 Frame = Any
@@ -50,6 +52,8 @@ WAIT_SECONDS = 30.0
 PARSE_SECONDS = 600.0
 """How long the server may take to parse an upload after it has arrived."""
 PIECE_BYTES = 1024**2
+READ_BY_SERVER = frozenset({"epochs", "batch_size", "validation_split", "loss", "optimizer"})
+"""Fields of a Recipe that the server takes beside a file."""
 SUFFIXES = {
     ".csv": "csv",
     ".tsv": "csv",
@@ -207,16 +211,21 @@ class Client:
         """Return a job's diagnosis; raise DiagnosisNotReady where it has none, or none yet."""
         return self._retries.read("GET", f"/v1/jobs/{job_id}/diagnosis", Diagnosis)
 
-    @staticmethod
-    def read_recipe(source: Path | str | bytes, **fit: Any) -> ImportedRecipe:
-        """Read a recipe from a Recipe as JSON, a Keras model's JSON, or a `.keras` file.
+    def read_recipe(self, source: Path | str | bytes, **fit: Any) -> ImportedRecipe:
+        """Read a recipe from a Recipe as JSON, a Keras model's JSON, or a `.keras` or `.h5` file.
 
-        The file is read on this machine, as data: no server is asked, and no code of the model is
-        run. `fit` are fields of a Recipe that a model's file does not hold, such as `epochs`,
-        `loss` and `optimizer`.
+        The file is read on this machine, as data, and no code of the model is run. An `.h5` file is
+        read by the server. `fit` are fields of a Recipe that a model's file does not hold, such as
+        `epochs`, `loss` and `optimizer`.
         """
         data = source if isinstance(source, bytes) else Path(source).read_bytes()
-        return read_recipe(data, fit)
+        if not is_hdf5(data):
+            return read_recipe(data, fit)
+        params = {name: fit[name] for name in fit if name in READ_BY_SERVER}
+        answer = self._retries.read("POST", "/v1/recipes", ReadRecipe, params=params, content=data)
+        others = {name: fit[name] for name in fit if name not in params}
+        fields = answer.recipe.model_dump(mode="json") | others
+        return ImportedRecipe(validate(Recipe, fields, field="recipe"), answer.notes)
 
     def job(self, job_id: str, *, wait: float | None = None) -> Job:
         """Return a job; with `wait`, once its state or best trial changes or the seconds pass."""

@@ -2,14 +2,25 @@
 
 from lowloss.recipes.code_table import ScriptTable
 from lowloss.recipes.imported import ImportedRecipe
+from lowloss.recipes.keras_archive import is_hdf5
+from lowloss.recipes.keras_calls import network_calls, rate_call
 from lowloss.recipes.keras_code import change_code, training_code
-from lowloss.recipes.reading import read_recipe, recipe_from_json, recipe_from_keras_file
+from lowloss.recipes.reading import (
+    read_recipe,
+    recipe_from_hdf5_attributes,
+    recipe_from_json,
+    recipe_from_keras_file,
+)
 
 __all__ = [
     "ImportedRecipe",
     "ScriptTable",
     "change_code",
+    "is_hdf5",
+    "network_calls",
+    "rate_call",
     "read_recipe",
+    "recipe_from_hdf5_attributes",
     "recipe_from_json",
     "recipe_from_keras_file",
     "training_code",

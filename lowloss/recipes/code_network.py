@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from lowloss.recipes.code_data import is_balanced, is_one_hot, is_validated
 from lowloss.recipes.code_layout import INDENT, Section, format_call, format_literal
-from lowloss.spec import Initializer, Recipe, RecipeLayer, Task
+from lowloss.recipes.keras_calls import (
+    KerasCall,
+    format_keras_call,
+    layer_calls,
+    network_calls,
+    rate_call,
+)
+from lowloss.spec import Recipe, RecipeLayer, Task
 
 KERAS = "import keras"
 _NUMPY = "import numpy as np"
@@ -34,44 +41,34 @@ class Mixup(keras.utils.PyDataset):
 
 
 def format_layer(layer: RecipeLayer, *, indent: str = "") -> list[str]:
-    """Return the lines of a Dense layer, and of the Dropout after it."""
-    options = {
-        "activation": format_literal(layer.activation) if layer.activation != "linear" else None,
-        "kernel_initializer": _format_initializer(layer.kernel_initializer),
-        "kernel_regularizer": _format_regularizer(layer),
-    }
-    lines = format_call(
-        "keras.layers.Dense", str(layer.units), options=options, indent=indent, end=","
-    )
-    if layer.dropout:
-        lines.append(f"{indent}keras.layers.Dropout({format_literal(layer.dropout)}),")
-    return lines
-
-
-def format_noise(recipe: Recipe) -> str:
-    """Return the line of the layer that adds noise to the features in training."""
-    return f"keras.layers.GaussianNoise({format_literal(recipe.noise)}),"
+    """Return the lines of a Dense layer, and of what stands behind it."""
+    return [
+        line
+        for call in layer_calls(layer)
+        for line in format_keras_call(call, indent=indent, end=",")
+    ]
 
 
 def network(recipe: Recipe) -> Section:
     """Return the lines that build the layers."""
     indent = INDENT * 2
     lines = [f"{indent}keras.Input((x_train.shape[1],)),"]
-    if recipe.noise:
-        lines.append(f"{indent}{format_noise(recipe)}")
-    for layer in recipe.layers:
-        lines += format_layer(layer, indent=indent)
+    for call in network_calls(recipe):
+        lines += format_keras_call(call, indent=indent, end=",")
     opening = ["model = keras.Sequential(", f"{INDENT}["]
     return Section((*opening, *lines, f"{INDENT}]", ")"), (KERAS,))
 
 
 def compilation(recipe: Recipe, task: Task) -> Section:
     """Return the lines that compile the network with its optimizer and loss."""
-    loss = recipe.loss
-    if loss == "sparse_categorical_crossentropy" and is_one_hot(recipe, task):
-        loss = "categorical_crossentropy"
+    loss = format_literal(recipe.loss)
+    if recipe.loss == "sparse_categorical_crossentropy" and is_one_hot(recipe, task):
+        loss = '"categorical_crossentropy"'
+    if recipe.loss_arguments:
+        call = KerasCall(f"losses.{recipe.loss_record.keras_class}", (), recipe.loss_arguments)
+        (loss,) = format_keras_call(call)
     schedule, imports = _format_schedule(recipe)
-    options = {"optimizer": "optimizer", "loss": format_literal(loss)}
+    options = {"optimizer": "optimizer", "loss": loss}
     lines = [*schedule, *_format_optimizer(recipe), *format_call("model.compile", options=options)]
     return Section(tuple(lines), (KERAS, *imports))
 
@@ -116,10 +113,10 @@ def fitting(recipe: Recipe, task: Task) -> Section:
 def _format_optimizer(recipe: Recipe) -> list[str]:
     optimizer, record = recipe.optimizer, recipe.optimizer.record
     arguments = {name: str(value) for name, value in record.arguments.items() if value}
+    arguments |= {name: format_literal(value) for name, value in optimizer.keras_arguments}
+    is_scheduled = optimizer.schedule != "constant" or optimizer.decay is not None
     options = {
-        "learning_rate": format_literal(optimizer.rate)
-        if optimizer.schedule == "constant"
-        else "schedule",
+        "learning_rate": "schedule" if is_scheduled else format_literal(optimizer.rate),
         "momentum": format_literal(optimizer.momentum) if optimizer.momentum else None,
         **arguments,
         "weight_decay": format_literal(optimizer.weight_decay)
@@ -134,6 +131,9 @@ def _format_optimizer(recipe: Recipe) -> list[str]:
 
 def _format_schedule(recipe: Recipe) -> tuple[list[str], tuple[str, ...]]:
     """Return the lines of a learning rate that falls to zero over all epochs, and their imports."""
+    if (decay := rate_call(recipe.optimizer)) is not None:
+        first, *others = format_keras_call(decay)
+        return [f"schedule = {first}", *others], ()
     if recipe.optimizer.schedule == "constant":
         return [], ()
     epochs = max(recipe.epochs, 1)
@@ -143,27 +143,3 @@ def _format_schedule(recipe: Recipe) -> tuple[list[str], tuple[str, ...]]:
     return [steps, *format_call(name, format_literal(recipe.optimizer.rate), options=options)], (
         _NUMPY,
     )
-
-
-def _format_initializer(initializer: Initializer) -> str | None:
-    """Format an initializer; None for Keras's default."""
-    name, scale = initializer.name, initializer.scale
-    if scale is None:
-        return None if name == "glorot_uniform" else format_literal(name)
-    record = initializer.record
-    options = {str(record.argument): format_literal(scale)}
-    if record.distribution == "uniform":
-        options = {"minval": format_literal(-scale)} | options
-    arguments = ", ".join(f"{key}={value}" for key, value in options.items())
-    keras_class = "".join(word.capitalize() for word in name.split("_"))
-    return f"keras.initializers.{keras_class}({arguments})"
-
-
-def _format_regularizer(layer: RecipeLayer) -> str | None:
-    if not (layer.l1 or layer.l2):
-        return None
-    if not layer.l1:
-        return f"keras.regularizers.L2({format_literal(layer.l2)})"
-    if not layer.l2:
-        return f"keras.regularizers.L1({format_literal(layer.l1)})"
-    return f"keras.regularizers.L1L2(l1={format_literal(layer.l1)}, l2={format_literal(layer.l2)})"

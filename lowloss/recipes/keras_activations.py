@@ -13,13 +13,13 @@ SLOPE = 0.2
 """The slope below zero of Keras's function `leaky_relu`."""
 NEAR_SLOPES = (0.01, 0.3)
 """The slopes between these train much alike: Keras's LeakyReLU has 0.3, PyTorch's 0.01."""
-ACTIVATION_LAYERS = frozenset({"Activation", "ReLU", "LeakyReLU", "ELU", "Softmax"})
+ACTIVATION_LAYERS = frozenset({"Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax"})
 
 Note = Callable[[str], None]
 
 
-def read_activation(layer: KerasObject, note: Note) -> str:
-    """Return the activation that a Dense or an Activation layer names."""
+def read_activation(layer: KerasObject, note: Note) -> str | KerasObject:
+    """Return the activation that a Dense or an Activation layer names; a layer where it is one."""
     value = layer.config.get("activation")
     if value is None:
         return "linear"
@@ -36,17 +36,18 @@ def read_activation(layer: KerasObject, note: Note) -> str:
     )
 
 
-def read_activation_layer(layer: KerasObject, note: Note) -> str:
-    """Return the activation that a layer computes."""
+def read_activation_layer(layer: KerasObject, note: Note) -> str | KerasObject:
+    """Return the activation that a layer computes; the layer where no activation is the same."""
     match layer.class_name:
         case "ReLU":
-            return _read_relu(layer, note)
+            return _name_relu(layer, note) or layer
         case "LeakyReLU":
             slope = layer.read_number("negative_slope", layer.read_number("alpha", 0.3))
-            return _read_leaky_relu(layer, slope, note)
+            return _name_leaky_relu(slope, note) or layer
         case "ELU":
-            layer.require("alpha", 1.0, "use alpha 1")
-            return "elu"
+            return "elu" if layer.read_number("alpha", 1.0) == 1 else layer
+        case "PReLU":
+            return layer
         case "Softmax":
             layer.require("axis", -1, "leave axis out")
             return "softmax"
@@ -65,20 +66,19 @@ def combine_activations(first: str, second: str) -> str | None:
     return first if first == second == "relu6" else None
 
 
-def _read_relu(layer: KerasObject, note: Note) -> str:
-    layer.require("threshold", 0.0, "leave it out")
+def _name_relu(layer: KerasObject, note: Note) -> str | None:
     slope = layer.read_number("negative_slope", 0.0)
     cap = layer.config.get("max_value")
+    if layer.read_number("threshold", 0.0):
+        return None
     if cap is None:
-        return _read_leaky_relu(layer, slope, note) if slope else "relu"
-    if cap == 6 and not slope:
-        return "relu6"
-    raise _unsupported(layer, f"has max_value={show_value(cap)}, which is not reproduced")
+        return _name_leaky_relu(slope, note) if slope else "relu"
+    return "relu6" if cap == 6 and not slope else None
 
 
-def _read_leaky_relu(layer: KerasObject, slope: float, note: Note) -> str:
+def _name_leaky_relu(slope: float, note: Note) -> str | None:
     if slope != SLOPE and not NEAR_SLOPES[0] <= slope <= NEAR_SLOPES[1]:
-        raise _unsupported(layer, f"has a negative slope of {slope:g}, far from {SLOPE}")
+        return None
     if slope != SLOPE:
         note(f"a leaky ReLU's negative slope is taken as {SLOPE}, not as {slope:g}")
     return "leaky_relu"

@@ -30,11 +30,10 @@ def read_model_description(file: BinaryIO) -> bytes:
     start = file.read(len(HDF5))
     if start == HDF5:
         raise RecipeUnreadable(
-            "this is an HDF5 file (.h5): Keras runs code from such files even where safe_mode is "
-            "on (CVE-2025-9905), so none is opened here",
+            "this is an HDF5 file (.h5), which only a server reads, in a process of its own",
             field="recipe",
-            fix="save the model with model.save('model.keras'), or send the text of "
-            "model.to_json()",
+            fix="send the file to POST /v1/recipes, save the model with model.save('model.keras'), "
+            "or send the text of model.to_json()",
         )
     if not start.startswith(ZIP):
         raise _unreadable("it is no zip")
@@ -94,6 +93,11 @@ def _find_directory_bytes(file: BinaryIO) -> int:
 def is_archive(data: bytes) -> bool:
     """Return whether the bytes are a saved model, not text."""
     return data.startswith((ZIP, HDF5))
+
+
+def is_hdf5(data: bytes) -> bool:
+    """Return whether the bytes are an HDF5 file, as Keras 2 saved models."""
+    return data.startswith(HDF5)
 
 
 def _unreadable(reason: str) -> RecipeUnreadable:

@@ -8,6 +8,7 @@ from lowloss.recipes import code_data as data
 from lowloss.recipes import code_network as network
 from lowloss.recipes.code_layout import Section, format_script
 from lowloss.recipes.code_table import ScriptTable, reading
+from lowloss.recipes.keras_calls import format_keras_call, network_calls
 from lowloss.spec import Recipe, RecipeLayer, Task
 from lowloss.tables.cells import show_value
 
@@ -92,16 +93,22 @@ def _scaled_target(recipe: Recipe, task: Task) -> Section:
 
 def _changed_layers(before: Recipe, after: Recipe) -> Section:
     """Return the lines of each layer that differs, or of the whole network where many differ."""
-    if (before.layers, before.noise) == (after.layers, after.noise):
+    is_front_same = before.front_layers == after.front_layers
+    if is_front_same and (before.layers, before.noise) == (after.layers, after.noise):
         return Section()
     pairs = list(zip(before.layers, after.layers, strict=False))
     indices = [index for index, (old, new) in enumerate(pairs) if old != new]
-    if len(before.layers) != len(after.layers) or len(indices) > MAX_LAYERS_ONE_BY_ONE:
+    is_other_network = not is_front_same or len(before.layers) != len(after.layers)
+    if is_other_network or len(indices) > MAX_LAYERS_ONE_BY_ONE:
         return network.network(after)
     lines: list[str] = []
     if before.noise != after.noise:
-        first = network.format_noise(after) if after.noise else "leave GaussianNoise out"
-        lines += ["# Before the first layer:", first] if after.noise else [f"# Noise: {first}."]
+        (first, *_) = network_calls(after)
+        lines += (
+            ["# Before the first layer:", *format_keras_call(first, end=",")]
+            if after.noise
+            else ["# Noise: leave GaussianNoise out."]
+        )
     for index in indices:
         lines += _format_changed_layer(index, after, before.layers[index])
     return Section(tuple(lines), (network.KERAS,))

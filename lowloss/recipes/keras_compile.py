@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any
 
 from lowloss.errors import RecipeUnsupported
 from lowloss.recipes.keras_objects import KerasObject, function_name, parse_object
-from lowloss.spec import LossName
+from lowloss.spec.losses import LOSSES
 from lowloss.spec.optimizers import OPTIMIZERS, OptimizerRecord, find_optimizer
 from lowloss.tables.cells import show_value
 
-LOSSES: tuple[str, ...] = get_args(LossName)
 KERAS_CLASSES = sorted({record.keras_class for record in OPTIMIZERS.values()})
 
 Note = Callable[[str], None]
 
 _PROBABILITIES = {
     "binary_crossentropy": "sigmoid",
+    "binary_focal_crossentropy": "sigmoid",
     "categorical_crossentropy": "softmax",
+    "categorical_focal_crossentropy": "softmax",
     "sparse_categorical_crossentropy": "softmax",
 }
+_FOCAL = {"alpha": 0.25, "gamma": 2.0}
 _MEANS = frozenset({"sum_over_batch_size", "mean", "auto", "mean_with_sample_weight"})
 _FLAGS = ("amsgrad", "centered")
-_UNSUPPORTED_OPTIONS = {
-    "use_ema": "leave it out",
-    "clipvalue": "use global_clipnorm",
-    "gradient_accumulation_steps": "use a larger batch",
-    "decay": "use keras.optimizers.schedules.CosineDecay, or a constant learning rate",
-}
+_DECAYS = {"ExponentialDecay": "exponential", "InverseTimeDecay": "inverse_time"}
 
 
 def read_optimizer(value: Any, note: Note) -> dict[str, Any]:
@@ -42,35 +39,42 @@ def read_optimizer(value: Any, note: Note) -> dict[str, Any]:
         raise _unsupported(
             f"is {show_value(optimizer.class_name)}", f"use {', '.join(KERAS_CLASSES)}"
         )
-    _check_constants(optimizer, record, note)
-    momentum = optimizer.read_number("momentum", 0.0)
-    if momentum and not record.takes_momentum:
-        raise _unsupported(f"{record.name} has momentum", "leave momentum out, or use sgd")
+    arguments = _read_arguments_of(optimizer, record, note)
+    momentum = optimizer.read_number("momentum", 0.0) if record.takes_momentum else 0.0
     return {
         "name": record.name,
         "momentum": momentum,
+        "arguments": arguments,
         "weight_decay": optimizer.read_number("weight_decay", record.default_decay),
         "clip_norm": _read_clip_norm(optimizer, note),
         **_read_rate(optimizer, note),
     }
 
 
-def _check_constants(optimizer: KerasObject, record: OptimizerRecord, note: Note) -> None:
-    for key, fix in _UNSUPPORTED_OPTIONS.items():
-        value = optimizer.config.get(key)
-        is_one_step = key == "gradient_accumulation_steps" and value == 1
-        if optimizer.is_set(key) and not is_one_step:
-            raise _unsupported(f"has {key}={show_value(value)}", fix)
+def _read_arguments_of(
+    optimizer: KerasObject, record: OptimizerRecord, note: Note
+) -> dict[str, float]:
+    """Return OptimizerArguments's fields: what differs enough to matter."""
+    if optimizer.is_set("use_ema"):
+        raise _unsupported("has use_ema=true", "leave it out")
     for key in _FLAGS:
         if optimizer.is_set(key):
             note(f"the optimizer's {key} is not reproduced")
+    arguments: dict[str, float] = {}
     for key, (default, low, high) in record.constants.items():
         constant = optimizer.read_number(key, default)
         if constant == default:
             continue
-        if not low <= constant <= high:
-            raise _unsupported(f"has {key}={constant:g}", f"use Keras's own, {default:g}")
-        note(f"the optimizer's {key} is taken as {default:g}, not as {constant:g}")
+        if low <= constant <= high:
+            note(f"the optimizer's {key} is taken as {default:g}, not as {constant:g}")
+        else:
+            arguments[key] = constant
+    if optimizer.config.get("clipvalue") is not None:
+        arguments["clipvalue"] = optimizer.read_number("clipvalue", 0.0)
+    steps = optimizer.config.get("gradient_accumulation_steps")
+    if steps not in (None, 1):
+        arguments["gradient_accumulation_steps"] = steps
+    return arguments
 
 
 def _read_clip_norm(optimizer: KerasObject, note: Note) -> float | None:
@@ -87,12 +91,16 @@ def _read_rate(optimizer: KerasObject, note: Note) -> dict[str, Any]:
     value = optimizer.config.get("learning_rate", optimizer.config.get("lr"))
     if not isinstance(value, dict):
         key = "learning_rate" if "learning_rate" in optimizer.config else "lr"
-        return {"learning_rate": optimizer.read_number(key, 0.0)} if value is not None else {}
+        rate = {"learning_rate": optimizer.read_number(key, 0.0)} if value is not None else {}
+        decay = optimizer.read_number("decay", 0.0)
+        return rate | ({"decay": {"decay_rate": decay}} if decay else {})
     schedule = parse_object(value, "the learning rate")
+    if not schedule.is_custom and schedule.class_name in _DECAYS:
+        return _read_decay(schedule)
     if schedule.is_custom or schedule.class_name != "CosineDecay":
         raise _unsupported(
             f"has the schedule {show_value(schedule.class_name)}",
-            "use keras.optimizers.schedules.CosineDecay, or a constant learning rate",
+            f"use {', '.join(['CosineDecay', *_DECAYS])}, or a constant learning rate",
         )
     if schedule.read_number("warmup_steps", 0) or schedule.config.get("warmup_target") is not None:
         raise _unsupported("warms up its learning rate", "leave warmup_target out")
@@ -108,10 +116,22 @@ def _read_rate(optimizer: KerasObject, note: Note) -> dict[str, Any]:
     }
 
 
-def read_loss(value: Any, output: str, note: Note) -> tuple[str, str]:
-    """Return the loss's name and the output's activation, which a loss of logits replaces.
+def _read_decay(schedule: KerasObject) -> dict[str, Any]:
+    return {
+        "learning_rate": schedule.read_number("initial_learning_rate", 0.0),
+        "decay": {
+            "form": _DECAYS[schedule.class_name],
+            "decay_steps": schedule.config.get("decay_steps"),
+            "decay_rate": schedule.read_number("decay_rate", 0.0),
+            "staircase": schedule.is_set("staircase"),
+        },
+    }
 
-    Raise RecipeUnsupported and RecipeUnreadable.
+
+def read_loss(value: Any, output: str, note: Note) -> tuple[dict[str, Any], str]:
+    """Return a Recipe's fields of the loss, and the output's activation.
+
+    A loss of logits replaces that. Raise RecipeUnsupported and RecipeUnreadable.
     """
     name = function_name(value)
     if name is None:
@@ -120,29 +140,38 @@ def read_loss(value: Any, output: str, note: Note) -> tuple[str, str]:
         loss = parse_object(value, "the loss")
         name = "" if loss.is_custom else function_name(loss.class_name)
         if name in LOSSES:
-            return str(name), _read_output(loss, name, output, note)
+            fields = {"loss": str(name), **_read_arguments(loss, str(name), note)}
+            return fields, _read_output(loss, str(name), output, note)
         name = loss.class_name
     if name not in LOSSES:
         raise _unsupported_loss(f"is {show_value(name)}", f"use one of {', '.join(LOSSES)}")
-    return name, output
+    return {"loss": name}, output
 
 
-def _read_output(loss: KerasObject, name: str, output: str, note: Note) -> str:
+def _read_arguments(loss: KerasObject, name: str, note: Note) -> dict[str, float]:
     config = loss.config
     if config.get("reduction", "mean") not in _MEANS:
         raise _unsupported_loss(
             f"has reduction={show_value(config['reduction'])}", "leave reduction out: it is a mean"
         )
-    if loss.read_number("label_smoothing", 0.0):
-        raise _unsupported_loss("smooths its labels", "leave label_smoothing out")
-    if loss.config.get("ignore_class") is not None:
+    if config.get("ignore_class") is not None:
         raise _unsupported_loss("ignores a class", "leave ignore_class out, and drop its rows")
-    if loss.read_number("delta", 1.0) != 1:
-        raise _unsupported_loss(
-            f"has delta={show_value(config['delta'])}", "leave delta out: it is 1"
-        )
+    if loss.is_set("apply_class_balancing"):
+        raise _unsupported_loss("weighs its classes", "use class_weight in place of it")
+    for key, default in _FOCAL.items():
+        if loss.read_number(key, default) != default:
+            raise _unsupported_loss(f"has {key}={show_value(config[key])}", f"leave {key} out")
     if name == "huber" and "delta" not in config:
         note("Keras does not save the delta of a Huber loss: it is taken as 1")
+    values = {
+        "label_smoothing": loss.read_number("label_smoothing", 0.0),
+        "huber_delta": loss.read_number("delta", 1.0),
+    }
+    is_default = {"label_smoothing": 0.0, "huber_delta": 1.0}
+    return {key: number for key, number in values.items() if number != is_default[key]}
+
+
+def _read_output(loss: KerasObject, name: str, output: str, note: Note) -> str:
     if not loss.is_set("from_logits"):
         return output
     if name not in _PROBABILITIES:

@@ -15,7 +15,7 @@ from lowloss.spec import Recipe
 from lowloss.tables.cells import show_value
 from lowloss.validation import unknown_field, validate
 
-FIT = frozenset(Recipe.model_fields) - {"layers"}
+FIT = frozenset(Recipe.model_fields) - {"layers", "front_layers"}
 """Fields that a model's description lacks, or that the user may override."""
 _DEFAULTS = ("epochs", "batch_size", "validation_split")
 
@@ -63,9 +63,9 @@ def _is_bare(document: Mapping[str, Any]) -> bool:
 
 def _check_fit(fit: Mapping[str, Any]) -> None:
     for name in fit:
-        if name == "layers":
+        if name in {"layers", "front_layers"}:
             raise InvalidRequest(
-                "the layers are those of the model", field="recipe.layers", fix="leave layers out"
+                "the layers are those of the model", field=f"recipe.{name}", fix="leave it out"
             )
         if name not in FIT:
             raise unknown_field(f"recipe.{name}", name, FIT)
@@ -73,7 +73,7 @@ def _check_fit(fit: Mapping[str, Any]) -> None:
 
 def _read_network_fields(network: Network, fit: Mapping[str, Any]) -> dict[str, Any]:
     """Return the recipe's layers, and the scaling and noise inside the model."""
-    fields: dict[str, Any] = {"layers": network.layers}
+    fields: dict[str, Any] = {"layers": network.layers, "front_layers": network.front}
     requested = fit.get("scale_features", "none")
     if network.scaling == "minmax" and requested != "none":
         raise RecipeUnsupported(
@@ -113,7 +113,10 @@ def _read_compile_fields(
                 fix="name the loss, or compile the model before it is saved",
             )
         last = network.dense[-1]
-        fields["loss"], last.activation = read_loss(loss, last.activation, network.note)
+        of_loss, activation = read_loss(loss, last.activation, network.note)
+        fields |= of_loss
+        if activation != last.activation:
+            last.add_activation(activation)
         fields["layers"] = network.layers
     return fields
 

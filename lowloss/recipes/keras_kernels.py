@@ -1,68 +1,72 @@
-"""Reads the initializer and the regularizer of a Dense layer's kernel."""
+"""Reads the initializers of a Dense layer, and the regularizer of its kernel."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from lowloss.errors import RecipeUnsupported
-from lowloss.recipes.keras_objects import LAYERS, KerasObject, parse_object, read_number
-from lowloss.spec.initializers import INITIALIZERS, InitializerRecord
-from lowloss.spec.recipe import snake_case
+from lowloss.recipes.keras_objects import LAYERS, KerasObject, parse_object
+from lowloss.spec.initializers import INITIALIZERS, Fan
+from lowloss.spec.keras_names import find_keras_name, snake_case
 from lowloss.tables.cells import show_value
 
+_DISTRIBUTIONS = frozenset({"truncated_normal", "untruncated_normal", "uniform"})
+"""Those of Keras's VarianceScaling."""
 DEFAULT_PENALTY = 0.01
 """The strength of Keras's L1 and L2 that are named without one."""
 
 
-def read_initializer(layer: KerasObject) -> Mapping[str, Any]:
-    """Return an Initializer's fields."""
-    value = layer.config.get("kernel_initializer")
+def read_initializer(layer: KerasObject, key: str, default: str) -> Mapping[str, Any]:
+    """Return an Initializer's fields; `key` is that of a kernel or of biases."""
+    value = layer.config.get(key)
     if value is None:
-        return {"name": "glorot_uniform"}
+        return {"name": default}
     if isinstance(value, str):
-        name = snake_case(value)
+        name = find_keras_name(value)
         if name not in INITIALIZERS:
-            raise _unsupported_initializer(layer, value)
+            raise _unsupported_initializer(layer, key, value)
         return {"name": name}
-    inner = parse_object(value, f"the kernel_initializer of {layer.title}")
-    record = _find_record(inner)
+    inner = parse_object(value, f"the {key} of {layer.title}")
+    record = INITIALIZERS.get(find_keras_name(inner.class_name))
     if inner.is_custom or record is None:
-        raise _unsupported_initializer(layer, inner.class_name)
+        raise _unsupported_initializer(layer, key, inner.class_name)
+    if record.name == "variance_scaling":
+        return _read_variance_scaling(layer, key, inner)
     if record.argument is None:
         return {"name": record.name}
-    return {"name": record.name, "scale": _read_scale(layer, inner, record)}
+    scale = inner.read_number(record.argument, record.scale)
+    mean = inner.read_number("mean", 0.0)
+    if record.distribution == "uniform":
+        low, high = inner.read_number("minval", -record.scale), scale
+        mean, scale = (low + high) / 2, (high - low) / 2
+    return {"name": record.name, "scale": scale} | ({"mean": mean} if mean else {})
 
 
-def _find_record(initializer: KerasObject) -> InitializerRecord | None:
-    if initializer.class_name != "VarianceScaling":
-        return INITIALIZERS.get(snake_case(initializer.class_name))
-    distribution = initializer.config.get("distribution", "truncated_normal")
+def _read_variance_scaling(layer: KerasObject, key: str, inner: KerasObject) -> Mapping[str, Any]:
+    """Return the initializer of that name, or the usual one that equals it."""
+    distribution = inner.config.get("distribution", "truncated_normal")
     # The normal of Keras's VarianceScaling is truncated, too.
-    shape = "truncated_normal" if distribution == "normal" else str(distribution)
-    mode = str(initializer.config.get("mode", "fan_in"))
-    scaling = (initializer.read_number("scale", 1.0), mode, shape)
+    distribution = "truncated_normal" if distribution == "normal" else distribution
+    mode, scale = inner.config.get("mode", "fan_in"), inner.read_number("scale", 1.0)
     for record in INITIALIZERS.values():
-        if (record.scale, record.fan, record.distribution) == scaling:
-            return record
-    return None
+        if (record.scale, record.fan, record.distribution) == (scale, mode, distribution):
+            return {"name": record.name}
+    if mode not in get_args(Fan) or distribution not in {
+        "truncated_normal",
+        "untruncated_normal",
+        "uniform",
+    }:
+        raise _unsupported_initializer(layer, key, inner.class_name)
+    fields = {"mode": mode, "distribution": distribution}
+    return {"name": "variance_scaling", "scale": scale, **fields}
 
 
-def _read_scale(layer: KerasObject, initializer: KerasObject, record: InitializerRecord) -> float:
-    scale = initializer.read_number(str(record.argument), record.scale)
-    low = initializer.read_number("minval", -record.scale)
-    if record.distribution == "uniform" and low != -scale:
-        raise _unsupported_initializer(layer, f"a uniform from {low:g} to {scale:g}")
-    if mean := initializer.read_number("mean", 0.0):
-        raise _unsupported_initializer(layer, f"a normal around {mean:g}")
-    return scale
-
-
-def _unsupported_initializer(layer: KerasObject, name: str) -> RecipeUnsupported:
+def _unsupported_initializer(layer: KerasObject, key: str, name: str) -> RecipeUnsupported:
     return RecipeUnsupported(
-        f"{layer.title} has the kernel_initializer {show_value(name)}, which is not reproduced",
+        f"{layer.title} has the {key} {show_value(name)}, which is not reproduced",
         field=LAYERS,
-        fix=f"use one of {', '.join(INITIALIZERS)}, around zero",
+        fix=f"use one of {', '.join(INITIALIZERS)}",
     )
 
 
@@ -95,18 +99,3 @@ def _read_strength(layer: KerasObject, regularizer: KerasObject, key: str) -> fl
             fix="give 0 or more",
         )
     return strength
-
-
-def is_zero(initializer: Any) -> bool:
-    """Return whether an initializer of biases starts them at zero, as Keras's default does."""
-    if initializer is None:
-        return True
-    if isinstance(initializer, str):
-        return snake_case(initializer) == "zeros"
-    inner = parse_object(initializer, "a bias_initializer")
-    if inner.is_custom:
-        return False
-    is_constant = inner.class_name == "Constant"
-    return inner.class_name == "Zeros" or (
-        is_constant and read_number(inner.config.get("value"), 0.0, "value") == 0
-    )

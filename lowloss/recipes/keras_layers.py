@@ -13,27 +13,64 @@ from lowloss.recipes.keras_activations import (
     read_activation,
     read_activation_layer,
 )
-from lowloss.recipes.keras_kernels import is_zero, read_initializer, read_penalties
+from lowloss.recipes.keras_extras import read_extra_layer
+from lowloss.recipes.keras_kernels import read_initializer, read_penalties
 from lowloss.recipes.keras_objects import LAYERS, KerasObject
 from lowloss.spec import RecipeScaling
 from lowloss.tables.cells import show_value
 
 MAX_UNITS = 65_536
 SUPPORTED_LAYERS = (
-    "Dense, Dropout, activations, Flatten, and at the front Normalization and GaussianNoise"
+    "Dense, Dropout, activations, BatchNormalization, LayerNormalization, noise, Rescaling, "
+    "Flatten, and Normalization at the front"
 )
 
 
 @dataclass
 class _DenseLayer:
-    """A Dense layer, with the activation and the dropout that follow it so far."""
+    """A Dense layer, with what follows it so far."""
 
     units: int
-    activation: str
+    use_bias: bool
     kernel_initializer: Mapping[str, Any]
+    bias_initializer: Mapping[str, Any]
     l1: float
     l2: float
+    activation: str = "linear"
     dropout: float = 0.0
+    after_dense: list[Mapping[str, Any]] = field(default_factory=list)
+    after_activation: list[Mapping[str, Any]] = field(default_factory=list)
+    after_dropout: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def add(self, extra: Mapping[str, Any]) -> None:
+        """Put a further layer behind what is there."""
+        self._last.append(extra)
+
+    def add_activation(self, name: str) -> None:
+        """Put an activation behind what is there."""
+        # Dropout's factor is never negative: these two commute with it.
+        commutes = not self.dropout or name in {"relu", "leaky_relu"}
+        combination = combine_activations(self.activation, name)
+        if commutes and combination and not (self.after_activation or self.after_dropout):
+            self.activation = combination
+        else:
+            self.add({"name": "activation", "activation": name})
+
+    def add_dropout(self, rate: float) -> None:
+        """Put a Dropout behind what is there."""
+        if self.after_dropout:
+            self.add({"name": "dropout", "rate": rate})
+        else:
+            # Two in a row act as one: their shares of surviving values multiply.
+            self.dropout = rate if not self.dropout else 1 - (1 - self.dropout) * (1 - rate)
+
+    @property
+    def _last(self) -> list[Mapping[str, Any]]:
+        """Where the next layer stands."""
+        if self.dropout or self.after_dropout:
+            return self.after_dropout
+        has_activation = self.activation != "linear" or self.after_activation
+        return self.after_activation if has_activation else self.after_dense
 
 
 @dataclass
@@ -45,6 +82,7 @@ class Network:
     """
 
     dense: list[_DenseLayer] = field(default_factory=list)
+    front: list[Mapping[str, Any]] = field(default_factory=list)
     noise: float = 0.0
     scaling: RecipeScaling = "none"
     axes: int | None = None
@@ -54,6 +92,20 @@ class Network:
     def layers(self) -> list[dict[str, Any]]:
         """The layers as fields of a Recipe."""
         return [asdict(layer) for layer in self.dense]
+
+    def add(self, extra: Mapping[str, Any]) -> None:
+        """Put a further layer behind the last Dense one, or before the first."""
+        (self.dense[-1].add if self.dense else self.front.append)(extra)
+
+    def add_activation(self, activation: str | KerasObject) -> None:
+        """Put an activation there; a layer where it has no name."""
+        if isinstance(activation, KerasObject):
+            self.add(read_extra_layer(activation))
+        elif activation != "linear":
+            if self.dense:
+                self.dense[-1].add_activation(activation)
+            else:
+                self.add({"name": "activation", "activation": activation})
 
     def note(self, text: str) -> None:
         """Note a difference between recipe and model, once."""
@@ -91,15 +143,11 @@ def _read_dense(network: Network, layer: KerasObject) -> None:
         _refuse(layer, f"has {show_value(units)} units", f"give it 1 to {MAX_UNITS} units")
     _check_dense(network, layer)
     l1, l2 = read_penalties(layer)
-    network.dense.append(
-        _DenseLayer(
-            units,
-            read_activation(layer, network.note),
-            read_initializer(layer),
-            l1=l1,
-            l2=l2,
-        )
-    )
+    use_bias = layer.config.get("use_bias", True) is True
+    kernel = read_initializer(layer, "kernel_initializer", "glorot_uniform")
+    bias = read_initializer(layer, "bias_initializer", "zeros")
+    network.dense.append(_DenseLayer(units, use_bias, kernel, bias, l1=l1, l2=l2))
+    network.add_activation(read_activation(layer, network.note))
     network.axes = 1
 
 
@@ -110,10 +158,6 @@ def _check_dense(network: Network, layer: KerasObject) -> None:
     axes = _count_axes(shape or layer.config.get("batch_input_shape")) or network.axes
     if axes is not None and axes != 1:
         _refuse(layer, f"takes rows of {axes} axes", "put a Flatten before it")
-    if layer.config.get("use_bias", True) is not True:
-        _refuse(layer, "has no bias", "set use_bias=True: every layer that is trained here has one")
-    if not is_zero(layer.config.get("bias_initializer")):
-        _refuse(layer, "has biases that do not begin at zero", "leave bias_initializer out")
     for key in _UNSUPPORTED_OPTIONS:
         if layer.is_set(key):
             _refuse(layer, f"has a {key}, which is not reproduced", "leave it out")
@@ -136,23 +180,7 @@ _UNSUPPORTED_OPTIONS = (
 
 
 def _read_activation(network: Network, layer: KerasObject) -> None:
-    name = read_activation_layer(layer, network.note)
-    if name == "linear":
-        return
-    if not network.dense:
-        _refuse(layer, "comes before the first Dense layer", "put it after one")
-    last = network.dense[-1]
-    if last.dropout and name not in {"relu", "leaky_relu"}:
-        # Dropout's factor is never negative: these two commute with it.
-        _refuse(layer, "comes after a Dropout", "put the Dropout after the activation")
-    combination = combine_activations(last.activation, name)
-    if combination is None:
-        _refuse(
-            layer,
-            f"comes after the activation {last.activation}: two in a row are not reproduced",
-            "leave one of them out",
-        )
-    last.activation = combination
+    network.add_activation(read_activation_layer(layer, network.note))
 
 
 def _read_dropout(network: Network, layer: KerasObject) -> None:
@@ -160,22 +188,28 @@ def _read_dropout(network: Network, layer: KerasObject) -> None:
     if rate == 0:
         return
     layer.require("noise_shape", None, "leave it out")
-    if not network.dense:
-        _refuse(layer, "drops features, before the first Dense layer", "put it after a Dense layer")
     if not 0 < rate < 1:
         _refuse(layer, f"has a rate of {rate:g}", "give it a rate from 0 to below 1")
-    last = network.dense[-1]
-    # Two Dropouts in a row act as one: their shares of surviving values multiply.
-    last.dropout = rate if not last.dropout else 1 - (1 - last.dropout) * (1 - rate)
+    if network.dense:
+        network.dense[-1].add_dropout(rate)
+    else:
+        network.add({"name": "dropout", "rate": rate})
 
 
 def _read_noise(network: Network, layer: KerasObject) -> None:
     deviation = layer.read_number("stddev", 0.0)
+    if deviation < 0:
+        _refuse(layer, f"has a stddev of {deviation:g}", "give it 0 or more")
     if deviation == 0:
         return
-    if network.dense or deviation < 0:
-        _refuse(layer, "is not at the input", "put it before the first Dense layer")
-    network.noise = math.hypot(network.noise, deviation)
+    if network.dense or network.front:
+        network.add(read_extra_layer(layer))
+    else:
+        network.noise = math.hypot(network.noise, deviation)
+
+
+def _read_extra(network: Network, layer: KerasObject) -> None:
+    network.add(read_extra_layer(layer))
 
 
 def _read_normalization(network: Network, layer: KerasObject) -> None:
@@ -194,16 +228,22 @@ def _read_rescaling(network: Network, layer: KerasObject) -> None:
     scale, offset = layer.config.get("scale", 1.0), layer.config.get("offset", 0.0)
     if scale == 1 and offset == 0:
         return
-    _check_front(network, layer)
+    is_front = not (network.dense or network.front or network.noise or network.scaling != "none")
     is_of_pixels = isinstance(scale, int | float) and math.isclose(1 / (scale or 1), 255)
-    network.scaling = "minmax" if is_of_pixels else "standard"
+    if is_front and is_of_pixels and offset == 0:
+        network.scaling = "minmax"
+    elif is_front and isinstance(scale, list):
+        network.scaling = "standard"
+    else:
+        network.add(read_extra_layer(layer))
+        return
     network.note(
         f"{layer.title} is taken as scale_features '{network.scaling}', fitted to the training rows"
     )
 
 
 def _check_front(network: Network, layer: KerasObject) -> None:
-    if network.dense or network.noise or network.scaling != "none":
+    if network.dense or network.front or network.noise or network.scaling != "none":
         _refuse(layer, "is not the first layer", "scale the features before all else")
 
 
@@ -247,10 +287,16 @@ _READERS: dict[str, Callable[[Network, KerasObject], None]] = {
     "Activation": _read_activation,
     "ReLU": _read_activation,
     "LeakyReLU": _read_activation,
+    "PReLU": _read_activation,
     "ELU": _read_activation,
     "Softmax": _read_activation,
     "Dropout": _read_dropout,
     "GaussianNoise": _read_noise,
+    "BatchNormalization": _read_extra,
+    "LayerNormalization": _read_extra,
+    "UnitNormalization": _read_extra,
+    "AlphaDropout": _read_extra,
+    "GaussianDropout": _read_extra,
     "Normalization": _read_normalization,
     "Rescaling": _read_rescaling,
     "Flatten": _read_flatten,

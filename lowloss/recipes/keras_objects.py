@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lowloss.errors import RecipeUnreadable, RecipeUnsupported
-from lowloss.spec.recipe import ALIASES, snake_case
+from lowloss.spec.keras_names import ALIASES, snake_case
 from lowloss.tables.cells import MAX_SHOWN, show_value
 
 LAYERS = "recipe.layers"

@@ -12,6 +12,7 @@ from lowloss.recipes.bounded_json import parse_json
 from lowloss.recipes.imported import ImportedRecipe
 from lowloss.recipes.keras_archive import is_archive, read_model_description
 from lowloss.recipes.keras_config import is_description, read_description
+from lowloss.recipes.keras_hdf5 import describe_attributes
 from lowloss.spec import Recipe
 from lowloss.validation import validate
 
@@ -49,3 +50,10 @@ def recipe_from_keras_file(
         with Path(file).open("rb") as opened:
             return recipe_from_keras_file(opened, fit=fit)
     return read_description(parse_json(read_model_description(file)), fit)
+
+
+def recipe_from_hdf5_attributes(
+    attributes: Mapping[str, str], *, fit: Mapping[str, Any]
+) -> ImportedRecipe:
+    """Read the recipe of the attributes of an .h5 file; raise as `read_recipe` does."""
+    return read_description(describe_attributes(attributes), fit)

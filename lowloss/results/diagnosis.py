@@ -46,6 +46,7 @@ class Cause(StrEnum):
     vanishing_gradients = "vanishing_gradients"
     exploding_gradients = "exploding_gradients"
     poor_initialisation = "poor_initialisation"
+    harmful_layers = "harmful_layers"
     learning_rate_too_high = "learning_rate_too_high"
     learning_rate_too_low = "learning_rate_too_low"
     too_few_epochs = "too_few_epochs"

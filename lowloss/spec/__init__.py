@@ -15,6 +15,7 @@ from lowloss.spec.job import (
     Validation,
     remaining,
 )
+from lowloss.spec.losses import LossName
 from lowloss.spec.objective import REGRESSION_METRICS, Direction, Objective, Task, direction_of
 from lowloss.spec.optimizers import OptimizerName
 from lowloss.spec.parameters import (
@@ -29,18 +30,15 @@ from lowloss.spec.parameters import (
 )
 from lowloss.spec.parts import Spec, Text, wrong_value
 from lowloss.spec.recipe import (
-    CROSSENTROPIES,
     Initializer,
-    LossName,
     Recipe,
     RecipeEarlyStopping,
     RecipeLayer,
-    RecipeOptimizer,
     RecipeScaling,
 )
+from lowloss.spec.recipe_optimizer import RecipeOptimizer
 
 __all__ = [
-    "CROSSENTROPIES",
     "FORMS",
     "REGRESSION_METRICS",
     "Activation",

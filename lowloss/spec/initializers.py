@@ -7,17 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-Distribution = Literal["constant", "normal", "truncated_normal", "uniform"]
-Fan = Literal["fan_in", "fan_avg"]
+Distribution = Literal[
+    "constant", "normal", "truncated_normal", "uniform", "orthogonal", "identity"
+]
+Fan = Literal["fan_in", "fan_out", "fan_avg"]
 
 
 @dataclass(frozen=True)
 class InitializerRecord:
     """An initializer of Keras.
 
-    `scale` is the constant, the standard deviation of a normal or the limit of a uniform. Where
-    there is a `fan` it is the variance times the fan, as in Keras's VarianceScaling. `argument` is
-    Keras's name of a scale that users may choose.
+    `scale` is the constant, the standard deviation of a normal, the limit of a uniform around
+    `mean`, or the gain of an orthogonal or identity matrix. Where there is a `fan` it is the
+    variance times the fan, as in Keras's VarianceScaling. `argument` is Keras's name of a scale
+    that users may choose.
     """
 
     name: str
@@ -25,6 +28,7 @@ class InitializerRecord:
     scale: float
     fan: Fan | None = None
     argument: str | None = None
+    mean: float = 0.0
 
     def with_scale(self, scale: float | None) -> InitializerRecord:
         """Return the initializer with a scale; None stands for Keras's default."""
@@ -40,6 +44,8 @@ class InitializerRecord:
                 return 0.0
             case "uniform":
                 return self.scale / math.sqrt(3)
+            case "orthogonal" | "identity":
+                return None
             case _:
                 return self.scale
 
@@ -57,6 +63,10 @@ _RECORDS = (
     InitializerRecord("random_normal", "normal", 0.05, argument="stddev"),
     InitializerRecord("random_uniform", "uniform", 0.05, argument="maxval"),
     InitializerRecord("truncated_normal", "truncated_normal", 0.05, argument="stddev"),
+    InitializerRecord("variance_scaling", "truncated_normal", 1.0, "fan_in", argument="scale"),
+    # Saxe et al. 2014.
+    InitializerRecord("orthogonal", "orthogonal", 1.0, argument="gain"),
+    InitializerRecord("identity", "identity", 1.0, argument="gain"),
     InitializerRecord("zeros", "constant", 0.0),
     InitializerRecord("ones", "constant", 1.0),
     InitializerRecord("constant", "constant", 0.0, argument="value"),

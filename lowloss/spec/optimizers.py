@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 
 class Constant(NamedTuple):
-    """A constructor argument that is not reproduced: Keras's default is.
+    """A constructor argument that only stock Keras varies: all else has Keras's default.
 
     Between `low` and `high` a network trains much alike.
     """
@@ -31,7 +31,8 @@ class OptimizerRecord:
     """An optimizer of Keras.
 
     `usual_rates` are those between which most networks on scaled tables train. An adaptive one
-    scales each weight's step by its gradients. `arguments` are what its name stands for.
+    scales each weight's step by its gradients. `arguments` are what its name stands for; `flags`
+    further ones that only stock Keras has.
     """
 
     name: str
@@ -43,6 +44,7 @@ class OptimizerRecord:
     default_decay: float = 0.0
     constants: Mapping[str, Constant] = field(default_factory=dict)
     arguments: Mapping[str, bool] = field(default_factory=dict)
+    flags: frozenset[str] = frozenset()
 
 
 _ADAM = OptimizerRecord(
@@ -51,6 +53,7 @@ _ADAM = OptimizerRecord(
     0.001,
     (1e-4, 1e-2),
     constants={"beta_1": BETA_1, "beta_2": BETA_2, "epsilon": EPSILON},
+    flags=frozenset({"amsgrad"}),
 )
 _SGD = OptimizerRecord(
     "sgd",
@@ -64,9 +67,15 @@ _SGD = OptimizerRecord(
 _RECORDS = (
     _ADAM,
     replace(_ADAM, name="adamw", keras_class="AdamW", default_decay=0.004),
-    replace(_ADAM, name="nadam", keras_class="Nadam"),
+    replace(_ADAM, name="nadam", keras_class="Nadam", flags=frozenset()),
     # Its paper (Kingma and Ba 2015) takes twice Adam's rate.
-    replace(_ADAM, name="adamax", keras_class="Adamax", usual_rates=(2e-4, 2e-2)),
+    replace(
+        _ADAM,
+        name="adamax",
+        keras_class="Adamax",
+        usual_rates=(2e-4, 2e-2),
+        flags=frozenset(),
+    ),
     # Chen et al. 2023: a third to a tenth of AdamW's rate, since every step has full size.
     OptimizerRecord(
         "lion",
@@ -88,7 +97,12 @@ _RECORDS = (
         "RMSprop",
         0.001,
         (1e-4, 1e-2),
-        constants={"rho": Constant(0.9, 0.8, 0.99), "epsilon": EPSILON},
+        constants={
+            "rho": Constant(0.9, 0.8, 0.99),
+            "epsilon": EPSILON,
+            "momentum": Constant(0.0, 0.0, 0.0),
+        },
+        flags=frozenset({"centered"}),
     ),
     _SGD,
     replace(_SGD, name="sgd_nesterov", arguments={"nesterov": True}),

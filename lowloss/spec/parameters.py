@@ -114,7 +114,8 @@ def _reject_boolean(value: Any) -> Any:
 Number = BeforeValidator(_reject_boolean)
 Rate = Annotated[float, Field(gt=0), Number]
 Penalty = Annotated[float, Field(ge=0), Number]
-Dropout = Annotated[float, Field(ge=0, lt=1), Number]
+Share = Annotated[float, Field(ge=0, lt=1), Number]
+Dropout = Share
 Mixup = Annotated[float, Field(ge=0, le=10), Number]
 Count = Annotated[int, Field(ge=1), Number]
 

@@ -2,161 +2,121 @@
 
 from __future__ import annotations
 
-import re
+from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from lowloss.spec.activations import LayerActivation
-from lowloss.spec.initializers import INITIALIZERS, InitializerName, InitializerRecord
-from lowloss.spec.optimizers import OPTIMIZERS, OptimizerName, OptimizerRecord, find_optimizer
-from lowloss.spec.parameters import Dropout, Mixup, Number, Penalty, Rate, Schedule
-from lowloss.spec.parts import Spec, Text, wrong_value
-
-LossName = Literal[
-    "mean_squared_error",
-    "mean_absolute_error",
-    "mean_absolute_percentage_error",
-    "mean_squared_logarithmic_error",
-    "huber",
-    "log_cosh",
-    "poisson",
-    "binary_crossentropy",
-    "categorical_crossentropy",
-    "sparse_categorical_crossentropy",
-]
-CROSSENTROPIES = frozenset(
-    {"binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy"}
+from lowloss.spec.extra_layers import ExtraLayers
+from lowloss.spec.initializers import (
+    INITIALIZERS,
+    Distribution,
+    Fan,
+    InitializerName,
+    InitializerRecord,
 )
+from lowloss.spec.keras_names import KerasName
+from lowloss.spec.losses import LOSSES, LossName, LossRecord
+from lowloss.spec.parameters import Dropout, Mixup, Number, Penalty, Rate, Share
+from lowloss.spec.parts import Spec, Text, wrong_value
+from lowloss.spec.recipe_optimizer import RecipeOptimizer
+
 RecipeScaling = Literal["none", "standard", "minmax", "robust", "quantile"]
 
-ALIASES = {
-    "mse": "mean_squared_error",
-    "mae": "mean_absolute_error",
-    "mape": "mean_absolute_percentage_error",
-    "msle": "mean_squared_logarithmic_error",
-    "logcosh": "log_cosh",
-    "bce": "binary_crossentropy",
-    "swish": "silu",
-    "adam_w": "adamw",
-    "re_lu": "relu",
-    "leaky_re_lu": "leaky_relu",
-}
-"""Keras's other names for losses, activations and optimizers."""
 
-
-def snake_case(name: str) -> str:
-    """Convert a Keras class's name to its function's: MeanSquaredError to mean_squared_error."""
-    if name.islower():
-        return name
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-
-
-def _find_keras_name(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    name = snake_case(value)
-    return ALIASES.get(name, name)
-
-
-KerasName = BeforeValidator(_find_keras_name)
+CENTRED = frozenset({"random_normal", "random_uniform", "truncated_normal"})
 
 
 class Initializer(Spec):
-    """The initial values of a kernel.
+    """The initial values of a kernel, or of biases.
 
-    `scale` is the standard deviation of a normal, the limit of a uniform, or the constant; null for
-    Keras's default. The other initializers follow from the layer's sizes, and take no scale.
+    `scale` is the standard deviation of a normal, the limit of a uniform around `mean`, the
+    constant, the gain, or the scale of Keras's VarianceScaling, which alone takes `mode` and
+    `distribution`; null for Keras's default. The other initializers follow from the layer's sizes,
+    and take no scale.
     """
 
     name: Annotated[InitializerName, KerasName]
     scale: float | None = None
+    mean: float = 0.0
+    mode: Fan | None = None
+    distribution: Literal["truncated_normal", "untruncated_normal", "uniform"] | None = None
 
     @model_validator(mode="after")
-    def _check_scale(self) -> Self:
-        if self.scale is not None and INITIALIZERS[self.name].argument is None:
-            raise wrong_value(
-                "scale_does_not_fit", f"{self.name} takes no scale", fix="leave it out"
-            )
+    def _check_arguments(self) -> Self:
+        is_scaling = self.name == "variance_scaling"
+        fits = {
+            "scale": self.scale is None or INITIALIZERS[self.name].argument is not None,
+            "mean": not self.mean or self.name in CENTRED,
+            "mode": self.mode is None or is_scaling,
+            "distribution": self.distribution is None or is_scaling,
+        }
+        for argument, does_fit in fits.items():
+            if not does_fit:
+                raise wrong_value(
+                    "argument_does_not_fit", f"{self.name} takes no {argument}", fix="leave it out"
+                )
         return self
 
     @property
     def record(self) -> InitializerRecord:
-        """How it draws, with this scale."""
-        return INITIALIZERS[self.name].with_scale(self.scale)
+        """How it draws, with these arguments."""
+        record = replace(INITIALIZERS[self.name].with_scale(self.scale), mean=self.mean)
+        if self.name != "variance_scaling":
+            return record
+        return replace(record, fan=self.mode or record.fan, distribution=self._drawn)
+
+    @property
+    def _drawn(self) -> Distribution:
+        """The distribution of Keras's VarianceScaling, by the name of a record's."""
+        if self.distribution == "untruncated_normal":
+            return "normal"
+        return self.distribution or "truncated_normal"
+
+
+def _expand_initializer(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+AnyInitializer = Annotated[Initializer, BeforeValidator(_expand_initializer)]
 
 
 class RecipeLayer(Spec):
-    """A Dense layer, its activation, and the Dropout after it; biases start at zero."""
+    """A Dense layer, its activation, and the Dropout after it.
+
+    `after_dense`, `after_activation` and `after_dropout` are further layers behind each of these.
+    """
 
     units: Annotated[int, Field(ge=1), Number]
+    use_bias: bool = True
     activation: Annotated[LayerActivation, KerasName] = "linear"
-    kernel_initializer: Initializer = Initializer(name="glorot_uniform")
+    kernel_initializer: AnyInitializer = Initializer(name="glorot_uniform")
+    bias_initializer: AnyInitializer = Initializer(name="zeros")
     l1: Penalty = 0.0
     l2: Penalty = 0.0
     dropout: Dropout = 0.0
-
-    @field_validator("kernel_initializer", mode="before")
-    @classmethod
-    def _expand_name(cls, value: Any) -> Any:
-        return {"name": value} if isinstance(value, str) else value
+    after_dense: ExtraLayers = ()
+    after_activation: ExtraLayers = ()
+    after_dropout: ExtraLayers = ()
 
     @field_validator("activation", mode="before")
     @classmethod
     def _none_is_linear(cls, value: Any) -> Any:
         return "linear" if value is None else value
 
-
-class RecipeOptimizer(Spec):
-    """An optimizer; `learning_rate` null means Keras's default for it.
-
-    Only SGD takes `momentum`; with `nesterov`, true or false, it is `sgd_nesterov` or `sgd`.
-    `clip_norm` is Keras's `global_clipnorm`.
-    """
-
-    name: Annotated[OptimizerName, KerasName] = "rmsprop"
-    learning_rate: Rate | None = None
-    schedule: Schedule = "constant"
-    momentum: Annotated[float, Field(ge=0, lt=1), Number] = 0.0
-    weight_decay: Penalty = 0.0
-    clip_norm: Rate | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _name_with_arguments(cls, fields: Any) -> Any:
-        """Replace arguments that a record's name stands for by that name."""
-        if not isinstance(fields, dict) or not isinstance(fields.get("name"), str):
-            return fields
-        nesterov = fields.get("nesterov")
-        if not isinstance(nesterov, bool | None):
-            raise wrong_value(
-                "boolean_wanted", f"nesterov is {nesterov!r}", fix="give true or false"
-            )
-        record = find_optimizer(fields["name"].replace("_", ""), fields)
-        if record is None:
-            return fields
-        rest = {name: fields[name] for name in fields if name not in record.arguments}
-        return rest | {"name": record.name}
-
-    @model_validator(mode="after")
-    def _check_momentum(self) -> Self:
-        if self.momentum and not self.record.takes_momentum:
-            raise wrong_value(
-                "momentum_does_not_fit",
-                f"{self.name} takes no momentum",
-                fix="leave it out, or use sgd",
-            )
-        return self
+    @property
+    def extra_layers(self) -> ExtraLayers:
+        """All further layers, in their order."""
+        return self.after_dense + self.after_activation + self.after_dropout
 
     @property
-    def rate(self) -> float:
-        """The learning rate: the recipe's, or else Keras's default."""
-        return self.record.default_rate if self.learning_rate is None else self.learning_rate
-
-    @property
-    def record(self) -> OptimizerRecord:
-        """What is known of the optimizer."""
-        return OPTIMIZERS[self.name]
+    def nonlinearity(self) -> str:
+        """Its activation; where that is linear the one that a further layer is nearest to."""
+        if self.activation != "linear":
+            return self.activation
+        computed = (layer.computes for layer in self.extra_layers)
+        return next((name for name in computed if name), "linear")
 
 
 class RecipeEarlyStopping(Spec):
@@ -174,7 +134,8 @@ class Recipe(Spec):
     classes that are numbers are counted from 0 before training, as texts are in any case; else the
     loss gets the numbers as they are. `class_weight`: `balanced` gives every class the same weight.
     `noise` is the standard deviation of Gaussian noise added to each scaled feature, `mixup` the
-    alpha of mixup. `exclude` names columns that the network does not see.
+    alpha of mixup. `huber_delta` is where Huber's loss becomes linear. `exclude` names columns that
+    the network does not see. `front_layers` stand before the first Dense layer.
     """
 
     scale_features: RecipeScaling = "none"
@@ -185,8 +146,11 @@ class Recipe(Spec):
     class_weight: Literal["none", "balanced"] = "none"
     noise: Penalty = 0.0
     mixup: Mixup = 0.0
+    front_layers: ExtraLayers = ()
     layers: Annotated[tuple[RecipeLayer, ...], Field(min_length=1, max_length=100)]
     loss: Annotated[LossName, KerasName]
+    label_smoothing: Share = 0.0
+    huber_delta: Rate = 1.0
     optimizer: RecipeOptimizer = RecipeOptimizer()
     batch_size: Annotated[int, Field(ge=1), Number] = 32
     epochs: Annotated[int, Field(ge=0), Number] = 1
@@ -197,6 +161,29 @@ class Recipe(Spec):
     @classmethod
     def _expand_name(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _check_smoothing(self) -> Self:
+        if self.label_smoothing and "label_smoothing" not in self.loss_record.arguments:
+            names = [name for name, one in LOSSES.items() if "label_smoothing" in one.arguments]
+            raise wrong_value(
+                "smoothing_does_not_fit",
+                f"{self.loss} smooths no labels",
+                fix=f"leave label_smoothing out, or use one of {', '.join(names)}",
+            )
+        return self
+
+    @property
+    def loss_record(self) -> LossRecord:
+        """What is known of the loss."""
+        return LOSSES[self.loss]
+
+    @property
+    def loss_arguments(self) -> tuple[tuple[str, float], ...]:
+        """The loss's arguments that differ from Keras's defaults."""
+        values = {"label_smoothing": self.label_smoothing, "delta": self.huber_delta}
+        defaults = self.loss_record.arguments
+        return tuple((name, values[name]) for name in defaults if values[name] != defaults[name])
 
     @property
     def hidden(self) -> tuple[RecipeLayer, ...]:
@@ -209,14 +196,38 @@ class Recipe(Spec):
         return self.layers[-1]
 
     @property
+    def extra_layers(self) -> ExtraLayers:
+        """All layers but Dense ones, their activations and the Dropout after them."""
+        return self.front_layers + sum((layer.extra_layers for layer in self.layers), ())
+
+    @property
+    def keras_parts(self) -> tuple[str, ...]:
+        """What only stock Keras trains, in words: the engine's cohorts have no such parts."""
+        parts = [layer.keras_class for layer in self.extra_layers]
+        if self.output.dropout:
+            parts.append("Dropout behind the output layer")
+        if not all(layer.use_bias for layer in self.layers):
+            parts.append("Dense layers without biases")
+        if self.optimizer.decay is not None:
+            parts.append(self.optimizer.decay.keras_class)
+        keras_class = self.optimizer.record.keras_class
+        parts += [f"{keras_class}'s {name}" for name, _ in self.optimizer.keras_arguments]
+        return tuple(dict.fromkeys(parts))
+
+    @property
+    def needs_keras(self) -> bool:
+        """Whether stock Keras alone trains it."""
+        return bool(self.keras_parts)
+
+    @property
     def stops_early(self) -> bool:
         """Whether early stopping has rows to go by."""
         return self.early_stopping is not None and self.validation_split > 0
 
     @property
     def is_classifier(self) -> bool:
-        """Whether the loss is a crossentropy."""
-        return self.loss in CROSSENTROPIES
+        """Whether the loss is one of classes."""
+        return self.loss_record.is_of_classes
 
     def with_changes(self, change: dict[str, Any]) -> Recipe:
         """Return the recipe with some fields changed; raise pydantic's ValidationError.

@@ -9,12 +9,13 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Request
 
 from lowloss.errors import BodyTooLarge, RecipeUnreadable, RecipeUnsupported
-from lowloss.recipes import read_recipe
+from lowloss.recipes import is_hdf5, read_recipe, recipe_from_hdf5_attributes
 from lowloss.results import ReadRecipe
 from lowloss.spec import RecipeScaling, Text
 from service.api.bodies import Upload, describe_body, spool_body
 from service.api.examples import problems
 from service.resources.resources import Dependencies
+from service.tables.parse import Bounds, parse_model
 
 router = APIRouter(tags=["recipes"])
 
@@ -82,7 +83,7 @@ async def read_fit(
     "/v1/recipes",
     summary="Read a recipe",
     openapi_extra=describe_body(
-        "The text of `model.to_json()`, a `.keras` file's bytes, or a recipe.",
+        "The text of `model.to_json()`, the bytes of a `.keras` or `.h5` file, or a recipe.",
         KERAS_MODEL,
         "model.to_json()",
     ),
@@ -97,10 +98,15 @@ async def read_recipe_of_model(
     no code of the model is run.
     """
     async with spool_body(request, deps.settings.data_dir) as upload:
-        read = partial(_read, upload, fit)
+        bounds = Bounds(deps.settings.parser_bytes, deps.settings.parse_seconds)
+        read = partial(_read, upload, fit, bounds)
         return await deps.parsers.run(request, read)
 
 
-def _read(upload: Upload, fit: dict[str, Any]) -> ReadRecipe:
-    imported = read_recipe(upload.path.read_bytes(), fit)
+def _read(upload: Upload, fit: dict[str, Any], bounds: Bounds) -> ReadRecipe:
+    data = upload.path.read_bytes()
+    if is_hdf5(data):
+        imported = recipe_from_hdf5_attributes(parse_model(upload.path, bounds=bounds), fit=fit)
+    else:
+        imported = read_recipe(data, fit)
     return ReadRecipe(recipe=imported.recipe, notes=imported.notes)

@@ -1,4 +1,4 @@
-"""The process that reads one table: request on standard input, result on standard output."""
+"""The process that reads one file: request on standard input, result on standard output."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lowloss.errors import Problem, TableTooLarge
+from lowloss.recipes.keras_hdf5 import read_attributes, unreadable_hdf5
 from lowloss.results import Reading, TableFormat
 from lowloss.tables.formats import guess_format
 from lowloss.tables.limits import TableLimits
@@ -72,11 +73,24 @@ def read_rows(request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def read_model(request: dict[str, Any]) -> dict[str, Any]:
+    """Return the attributes that describe the Keras model of an HDF5 file."""
+    try:
+        return {"attributes": read_attributes(Path(request["path"]))}
+    except Problem as problem:
+        return {"problem": problem.to_document()}
+    except MemoryError:
+        return {"problem": unreadable_hdf5("it does not fit into memory").to_document()}
+
+
+READERS = {"table": profile_upload, "rows": read_rows, "model": read_model}
+
+
 if __name__ == "__main__":
     # In so short a process it takes longer to look for garbage than it saves.
     gc.disable()
     request = json.load(sys.stdin)
     ChildBounds(**request.pop("bounds")).enter()
-    result = (read_rows if "earlier" in request else profile_upload)(request)
+    result = READERS[request["kind"]](request)
     # At once: `json.dump` encodes in Python.
     sys.stdout.write(json.dumps(result))

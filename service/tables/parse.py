@@ -1,4 +1,4 @@
-"""Parses an upload in a child process, with limits on its memory and time.
+"""Parses an upload, or a model of HDF5, in a child process, with limits on its memory and time.
 
 A few bytes can unpack to gigabytes, and a parser of native code can crash: the server must survive.
 """
@@ -23,6 +23,7 @@ from pydantic import TypeAdapter
 
 from lowloss.errors import TableTooLarge, TableUnreadable
 from lowloss.problem_codes import problem_from_document
+from lowloss.recipes.keras_hdf5 import unreadable_hdf5
 from lowloss.results import Column, Reading, TableFormat, TableWarning
 from lowloss.tables.limits import TableLimits
 from lowloss.tables.options import ParseOptions
@@ -67,6 +68,7 @@ def parse_upload(
     """Read and profile a table in a process of its own, and wait; raise a TableInvalid."""
     options.check_format(format)
     request = {
+        "kind": "table",
         "path": str(path),
         "format": format.value,
         "options": options.model_dump(),
@@ -93,6 +95,7 @@ def parse_rows(
     Options that are not set are the `defaults`, as far as the rows' format has them.
     """
     request = {
+        "kind": "rows",
         "path": str(path),
         "options": options.model_dump(exclude_none=True),
         "defaults": dict(defaults),
@@ -102,6 +105,21 @@ def parse_rows(
     result = _read_in_child(request, bounds)
     warnings = tuple(TableWarning.model_validate(warning) for warning in result["warnings"])
     return result["columns"], warnings
+
+
+def parse_model(path: Path, *, bounds: Bounds) -> dict[str, str]:
+    """Read what describes the Keras model of an HDF5 file, in a process of its own.
+
+    Raise RecipeUnreadable.
+    """
+    request = {"kind": "model", "path": str(path)}
+    try:
+        attributes: dict[str, str] = _read_in_child(request, bounds)["attributes"]
+    except TableTooLarge as error:
+        raise unreadable_hdf5("it takes too much memory or time") from error
+    except TableUnreadable as error:
+        raise unreadable_hdf5("it crashed its parser") from error
+    return attributes
 
 
 def _read_in_child(request: dict[str, Any], bounds: Bounds) -> dict[str, Any]:

@@ -104,7 +104,8 @@ def test_every_answer_about_what_is_there_is_in_the_document(
 def test_every_answer_with_and_without_a_token_is_in_the_document(
     database_url: str, tmp_path: Path
 ) -> None:
-    env = {"LOWLOSS_DATABASE_URL": database_url, "LOWLOSS_TOKENS": TOKEN}
-    with a_server_process(tmp_path, **env) as server:
+    with a_server_process(
+        tmp_path, LOWLOSS_DATABASE_URL=database_url, LOWLOSS_TOKENS=TOKEN
+    ) as server:
         header = f"Authorization: Bearer {TOKEN}"
         ask(server, tmp_path, "", "--header", header)

@@ -13,7 +13,8 @@ from service.tables.check import CheckedJob
 from worker.diagnosis.chain.attribution import confirm
 from worker.diagnosis.chain.explain import explain
 from worker.diagnosis.chain.gains import mean_relative_loss
-from worker.diagnosis.chain.remedies import build_sound_recipe, list_candidates
+from worker.diagnosis.chain.remedies import list_candidates
+from worker.diagnosis.chain.sound import build_sound_recipe
 from worker.diagnosis.checks.curves import check_curves
 from worker.diagnosis.checks.data import check_data
 from worker.diagnosis.checks.labels import (
@@ -35,6 +36,8 @@ from worker.execution.beside import run_beside
 
 EXPLORING, CONFIRMING = 3, 3
 """Draws that the chain is built on, and fresh ones that it must hold on."""
+EXPLORING_OF_KERAS, CONFIRMING_OF_KERAS = 2, 2
+"""The same of a recipe that stock Keras trains: that takes far longer."""
 SOUND_SHARE, MIN_SOUND_EPOCHS = 0.2, 20
 """Of the time given, what the sound network may take, and the epochs that it has at least."""
 RUN_SHARE = 1 / 60
@@ -65,7 +68,7 @@ def diagnose(
     started, recipe = clock(), spec.recipe
     on_phase("check")
     data = run_beside(partial(_read_sample, table, checked, spec), should_continue)
-    exploring, fresh = range(EXPLORING), range(EXPLORING, EXPLORING + CONFIRMING)
+    exploring, fresh = _part_draws(recipe)
     suspects = run_beside(partial(_check_before_training, data, recipe, checked), should_continue)
 
     on_phase("reproduce")
@@ -91,7 +94,7 @@ def diagnose(
 
 def _read_sample(table: Table, checked: CheckedJob, spec: DiagnosisSpec) -> DiagnosisData:
     """Read the table, cut to what the recipe can train on in its part of the time."""
-    recipe, draws = spec.recipe, EXPLORING + CONFIRMING
+    recipe, draws = spec.recipe, sum(map(len, _part_draws(spec.recipe)))
 
     def read(max_rows: int) -> DiagnosisData:
         return read_data(table, checked, recipe, draws=draws, max_rows=max_rows, seed=spec.seed)
@@ -101,6 +104,14 @@ def _read_sample(table: Table, checked: CheckedJob, spec: DiagnosisSpec) -> Diag
     steps = RUN_SHARE * spec.budget.max_seconds / step_s / max(1, recipe.epochs)
     max_rows = max(MIN_ROWS, int(steps * recipe.batch_size))
     return data if max_rows >= len(data.y) else read(max_rows)
+
+
+def _part_draws(recipe: Recipe) -> tuple[range, range]:
+    """Return the draws that the chain is built on, and the fresh ones."""
+    exploring, confirming = EXPLORING, CONFIRMING
+    if recipe.needs_keras:
+        exploring, confirming = EXPLORING_OF_KERAS, CONFIRMING_OF_KERAS
+    return range(exploring), range(exploring, exploring + confirming)
 
 
 class _EndedError(Exception):

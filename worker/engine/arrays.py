@@ -25,6 +25,12 @@ class Loss(StrEnum):
     binary = "binary_crossentropy"
     categorical = "categorical_crossentropy"
     multiclass = "sparse_categorical_crossentropy"
+    binary_focal = "binary_focal_crossentropy"
+    categorical_focal = "categorical_focal_crossentropy"
+    kl_divergence = "kl_divergence"
+    hinge = "hinge"
+    squared_hinge = "squared_hinge"
+    categorical_hinge = "categorical_hinge"
 
 
 HEADS = dict.fromkeys(Loss, "linear") | {
@@ -32,6 +38,9 @@ HEADS = dict.fromkeys(Loss, "linear") | {
     Loss.binary: "sigmoid",
     Loss.categorical: "softmax",
     Loss.multiclass: "softmax",
+    Loss.binary_focal: "sigmoid",
+    Loss.categorical_focal: "softmax",
+    Loss.kl_divergence: "softmax",
 }
 """The usual activation of the output layer."""
 
@@ -98,8 +107,8 @@ class Arrays:
 
     The loss compares the target as it is with one output, class indices where it is `multiclass`;
     with several outputs any other loss compares class indices as one-hot codes, and is the mean
-    over the outputs where Keras's is. `head` is the activation of the output layer, the usual one
-    of the loss where it is None.
+    over the outputs where Keras's is. `loss_arguments` are Keras's. `head` is the activation of
+    the output layer, the usual one of the loss where it is None.
     """
 
     x_VND: FloatArray
@@ -109,6 +118,7 @@ class Arrays:
     folds: tuple[Fold, ...]
     embeddings: tuple[Embedding, ...] = ()
     head: str | None = None
+    loss_arguments: tuple[tuple[str, float], ...] = ()
 
     @property
     def output_activation(self) -> str:

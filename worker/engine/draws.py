@@ -25,7 +25,7 @@ ROW_STRIDE = 65_536
 
 
 def initial_weights(plan: Plan, arrays: Arrays) -> list[FloatArray]:
-    """Draw kernel [in, out] and bias [out] of each layer at their true shapes; biases are zero.
+    """Draw kernel [in, out] and bias [out] of each layer at their true shapes.
 
     Last comes each embedding's table: normal, of about the length that a one-hot code has, and 0
     for code 0.
@@ -35,7 +35,7 @@ def initial_weights(plan: Plan, arrays: Arrays) -> list[FloatArray]:
     for layer, shape in enumerate(itertools.pairwise(sizes)):
         rng = np.random.default_rng([plan.seed, 0x1417, layer])
         kernel = _kernel(rng, plan.initializers[layer], shape)
-        weights += [kernel.astype(np.float32), np.zeros(shape[1], dtype=np.float32)]
+        weights += [kernel.astype(np.float32), _bias(plan, layer, shape[1])]
     for index, embedding in enumerate(arrays.embeddings):
         rng = np.random.default_rng([plan.seed, 0xE3BD, index])
         table = rng.normal(size=(embedding.codes, embedding.size)) / math.sqrt(embedding.size)
@@ -104,27 +104,58 @@ def _constant(value: int) -> Any:
     return tf.constant(np.uint32(value).astype(np.int32))
 
 
+def _bias(plan: Plan, layer: int, units: int) -> FloatArray:
+    """Draw a layer's biases [out]; its fans are its units, as Keras has them."""
+    if not plan.bias_initializers:
+        return np.zeros(units, dtype=np.float32)
+    rng = np.random.default_rng([plan.seed, 0xB1A5, layer])
+    initializer = plan.bias_initializers[layer]
+    (bias,) = _kernel(rng, initializer, (1, units), fan_in=units).astype(np.float32)
+    return np.asarray(bias, dtype=np.float32)
+
+
 def _kernel(
-    rng: np.random.Generator, initializer: KernelInitializer, shape: tuple[int, int]
+    rng: np.random.Generator,
+    initializer: KernelInitializer,
+    shape: tuple[int, int],
+    *,
+    fan_in: int | None = None,
 ) -> NDArray[np.float64]:
-    """Draw a kernel [in, out]; of a variance a truncated normal has it after truncation."""
+    """Draw a kernel [in, out]; of a variance a truncated normal has it after truncation.
+
+    `fan_in` is its first size where it is not told.
+    """
     scale, is_variance = initializer.scale, initializer.fan is not None
     if is_variance:
-        fan_in, fan_out = max(1, shape[0]), shape[1]
-        scale /= fan_in if initializer.fan == "fan_in" else (fan_in + fan_out) / 2
+        fans = {"fan_in": max(1, shape[0]) if fan_in is None else fan_in, "fan_out": shape[1]}
+        scale /= fans.get(str(initializer.fan), sum(fans.values()) / 2)
+    mean = initializer.mean
     match initializer.distribution:
         case "constant":
             return np.full(shape, scale)
         case "normal":
-            return rng.normal(size=shape) * scale
+            return mean + rng.normal(size=shape) * (math.sqrt(scale) if is_variance else scale)
         case "truncated_normal":
-            return _truncated_normal(rng, shape) * (
+            return mean + _truncated_normal(rng, shape) * (
                 math.sqrt(scale) if is_variance else TRUNCATED_SD * scale
             )
         case "uniform":
             limit = math.sqrt(3 * scale) if is_variance else scale
-            return rng.uniform(-limit, limit, shape)
+            return mean + rng.uniform(-limit, limit, shape)
+        case "orthogonal":
+            return scale * _orthogonal(rng, shape)
+        case "identity":
+            return scale * np.eye(*shape)
     raise ValueError(f"unknown distribution {initializer.distribution!r}")
+
+
+def _orthogonal(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Draw a matrix whose rows, or columns, are orthogonal and of length 1."""
+    longer, shorter = max(shape), min(shape)
+    basis, triangle = np.linalg.qr(rng.normal(size=(longer, shorter)))
+    # So every orthogonal matrix is as likely (Mezzadri 2007, section 5).
+    drawn = basis * np.sign(np.diag(triangle))
+    return drawn if shape[0] == longer else drawn.T
 
 
 def _truncated_normal(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:

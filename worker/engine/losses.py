@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -37,23 +37,32 @@ def hidden_activation(name: str, x_KBW: Any, is_unit_K1W: Any) -> Any:
     return tf.where(is_unit_K1W, activation(name)(x_KBW), tf.zeros((), x_KBW.dtype))
 
 
-def row_loss(loss: Loss, head: str, output_KBC: Any, y: Any) -> Any:
+def row_loss(
+    loss: Loss, head: str, output_KBC: Any, y: Any, arguments: Sequence[tuple[str, float]] = ()
+) -> Any:
     """Return the data loss of every row [K, B], of the head's output before its activation.
 
-    `y` is [K, B], or [K, B, C] where it is one-hot codes.
+    `y` is [K, B], or [K, B, C] where it is one-hot codes; `arguments` are Keras's.
     """
-    is_single = output_KBC.shape[2] == 1
+    is_single, options = output_KBC.shape[2] == 1, dict(arguments)
     match loss, head:
         case Loss.mse, "linear" if is_single:
             return tf.square(output_KBC[:, :, 0] - y)
-        case Loss.binary, "sigmoid" if is_single:
+        case Loss.binary, "sigmoid" if is_single and not options:
             return tf.nn.sigmoid_cross_entropy_with_logits(y, output_KBC[:, :, 0])
         case Loss.multiclass, "softmax":
             return tf.nn.sparse_softmax_cross_entropy_with_logits(y, output_KBC)
     if is_single and loss is not Loss.multiclass:
         y = y[:, :, None]
     if loss not in CROSSENTROPIES:
-        return keras.losses.get(loss.value)(y, activation(head)(output_KBC))
+        answer_KBC = activation(head)(output_KBC)
+        if head == "softmax":
+            # Keras's own softmax hands its logits on so, to a focal crossentropy, too.
+            answer_KBC._keras_logits = output_KBC
+        return keras.losses.get(loss.value)(y, answer_KBC, **options)
+    if smoothing := options.pop("label_smoothing", 0.0):
+        share = 0.5 if loss is Loss.binary else 1 / output_KBC.shape[2]
+        y = y * (1 - smoothing) + share * smoothing
     if head in WITH_LOGITS:
         return CROSSENTROPIES[loss](y, output_KBC, from_logits=True)
     return CROSSENTROPIES[loss](y, activation(head)(output_KBC))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from worker.engine.array_types import FloatArray
 
@@ -52,9 +52,10 @@ class Checkpoint:
 class KernelInitializer(Protocol):
     """How a layer's kernel begins.
 
-    `distribution` is `constant`, `normal`, `truncated_normal` (at 2 standard deviations) or
-    `uniform`, and `scale` the constant, the standard deviation or the limit. Where there is a
-    `fan`, `fan_in` or `fan_avg`, `scale` over the layer's is the variance.
+    `distribution` is `constant`, `normal`, `truncated_normal` (at 2 standard deviations),
+    `uniform`, `orthogonal` or `identity`, and `scale` the constant, the standard deviation, the
+    limit or the gain; normals and uniforms lie around `mean`. Where there is a `fan`, `fan_in`,
+    `fan_out` or `fan_avg`, `scale` over the layer's is the variance.
     """
 
     @property
@@ -66,8 +67,31 @@ class KernelInitializer(Protocol):
         """Its scale."""
 
     @property
+    def mean(self) -> float:
+        """What it lies around."""
+
+    @property
     def fan(self) -> str | None:
         """The size of a layer that the variance follows from."""
+
+
+class KerasCall(Protocol):
+    """A call of a class of Keras, `path` being its place in the package.
+
+    Arguments are numbers, texts, and calls; first those by position, then those by name.
+    """
+
+    @property
+    def path(self) -> str:
+        """Where the class is, below `keras`."""
+
+    @property
+    def positional(self) -> tuple[Any, ...]:
+        """Arguments by position."""
+
+    @property
+    def options(self) -> tuple[tuple[str, Any], ...]:
+        """Arguments by name."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +99,15 @@ class Plan:
     """One training: everything, with the data, that its result depends on.
 
     `activation` and `dropout` are of all hidden layers, or one each; `l1` and `l2` of all layers,
-    or one each, the output layer last. `initializers` are one for each layer. `momentum` is of SGD
-    alone. `fold` says which of the data's folds it trains and validates on. `noise` is the standard
+    or one each, the output layer last. `initializers` are one for each layer, and so are
+    `bias_initializers`; without these biases begin at zero. `momentum` is of SGD alone. `fold` says
+    which of the data's folds it trains and validates on. `noise` is the standard
     deviation of what is added to every feature of a training batch, `mixup` the alpha of the
     distribution Beta(alpha, alpha) of the shares by which a batch's rows are mixed with one another
-    (Zhang et al. 2018); 0 for none. Where it goes on from a `checkpoint`, its result is the same.
+    (Zhang et al. 2018); 0 for none. `layers` are all layers of a network that only stock Keras has,
+    Dense ones of `widths` among them; no cohort trains it. It alone may have further arguments of
+    the optimizer, and a schedule of the learning rate that is built by a call. Where it goes on
+    from a `checkpoint`, its result is the same.
     """
 
     number: int
@@ -102,11 +130,16 @@ class Plan:
     mixup: float = 0.0
     fold: int = 0
     momentum: float = 0.9
+    bias_initializers: tuple[KernelInitializer, ...] = ()
+    layers: tuple[KerasCall, ...] = ()
+    optimizer_arguments: tuple[tuple[str, Any], ...] = ()
+    rate_schedule: KerasCall | None = None
     checkpoint: Checkpoint | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         hidden = {len(self.activations), len(self.dropouts)}
         layers = {len(self.l1s), len(self.l2s), len(self.initializers)}
+        layers |= {len(self.bias_initializers)} if self.bias_initializers else set()
         if hidden != {len(self.widths)} or layers != {len(self.widths) + 1}:
             raise ValueError(f"values for another number of layers: {self}")
 

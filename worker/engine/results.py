@@ -23,7 +23,8 @@ class TrainedPlan:
     """A finished training, with the weights of its best epoch.
 
     `weights` alternate kernel [in, out] and bias [out], first layer to head, and end with a table
-    [codes, size] for each embedding; `val_output_MC` is their output for the validation rows: the
+    [codes, size] for each embedding; those of a plan of `layers` are all of its network, in Keras's
+    order. `val_output_MC` is their output for the validation rows: the
     standardised target, or probabilities. Both are empty where no epoch had a finite validation
     loss. `reason` says why training ended:
     `early_stopping`, `max_epochs`, `stopped`, `loss_not_finite`. `program` says what trained it,

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from tests.builders.engines import a_cohort_engine
-from tests.builders.keras_engine import KerasEngine
 from tests.builders.trainings import a_plan, run, some_arrays, some_plans
 from worker.engine.arrays import Arrays, Embedding, Loss
+from worker.engine.keras.keras_engine import KerasEngine
 from worker.engine.plans import Checkpoint, Epoch, Plan
 from worker.engine.protocol import Engine, TakeCheckpoint
 from worker.engine.results import TrainedPlan, TrainingOutcome

@@ -16,7 +16,6 @@ from tensorflow.python.framework import ops
 from lowloss.spec import Activation
 from lowloss.spec.optimizers import OPTIMIZERS
 from tests.builders.engines import a_cohort, a_cohort_engine, train_epoch
-from tests.builders.keras_engine import KerasEngine
 from tests.builders.slow import slow_but
 from tests.builders.trainings import SEARCHED, a_plan, run, some_arrays, some_plans
 from worker.engine.arrays import Arrays, Loss
@@ -25,6 +24,7 @@ from worker.engine.cohort.buckets import step_seconds
 from worker.engine.cohort.cohort import Cohort
 from worker.engine.cohort.program import Program
 from worker.engine.cohort.shape import Shape
+from worker.engine.keras.keras_engine import KerasEngine
 from worker.engine.keras.network import build_network
 from worker.engine.optimizers import RULES
 from worker.engine.plans import Epoch, Plan

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lowloss.spec import Initializer
 from tests.builders.trainings import a_plan
 from worker.engine.arrays import Arrays, Loss
 from worker.engine.draws import dropout_keep, dropout_key, initial_weights, row_order
@@ -57,6 +60,63 @@ def test_row_orders_are_permutations_of_their_own() -> None:
 
     assert all(sorted(order) == list(range(100)) for order in orders)
     assert len({tuple(order) for order in orders}) == 4
+
+
+@pytest.mark.parametrize(
+    ("initializer", "stock"),
+    [
+        (
+            {"name": "random_uniform", "scale": 0.5, "mean": 0.5},
+            lambda: keras.initializers.RandomUniform(0.0, 1.0),
+        ),
+        (
+            {"name": "truncated_normal", "scale": 0.5, "mean": 2.0},
+            lambda: keras.initializers.TruncatedNormal(2.0, 0.5),
+        ),
+        (
+            {
+                "name": "variance_scaling",
+                "scale": 3.0,
+                "mode": "fan_out",
+                "distribution": "untruncated_normal",
+            },
+            lambda: keras.initializers.VarianceScaling(3.0, "fan_out", "untruncated_normal"),
+        ),
+        (
+            {"name": "variance_scaling", "mode": "fan_avg", "distribution": "uniform"},
+            lambda: keras.initializers.VarianceScaling(1.0, "fan_avg", "uniform"),
+        ),
+    ],
+)
+def test_kernels_and_biases_begin_as_those_of_keras(
+    initializer: dict[str, Any], stock: Callable[[], Any]
+) -> None:
+    record = Initializer.model_validate(initializer).record
+    arrays = Arrays(np.zeros((1, 2, 300), np.float32), np.zeros(2, np.float32), Loss.mse, 1, ())
+    plan = a_plan(widths=(500,), initializers=(record,) * 2, bias_initializers=(record,) * 2)
+
+    kernel, bias, *_ = initial_weights(plan, arrays)
+
+    for ours, shape in ((kernel, (300, 500)), (bias, (500,))):
+        theirs = np.asarray(stock()(shape))
+        size = float(np.sqrt(np.mean(theirs**2)))
+        assert ours.shape == shape
+        assert ours.mean() == pytest.approx(float(theirs.mean()), abs=0.15 * size)
+        assert ours.std() == pytest.approx(float(theirs.std()), rel=0.12)
+
+
+@pytest.mark.parametrize("shape", [(4, 9), (9, 4), (5, 5)])
+def test_orthogonal_kernels_keep_lengths(shape: tuple[int, int]) -> None:
+    record = Initializer.model_validate({"name": "orthogonal", "scale": 2.0}).record
+    arrays = Arrays(
+        np.zeros((1, 2, shape[0]), np.float32), np.zeros(2, np.float32), Loss.mse, 1, ()
+    )
+    plan = a_plan(widths=(shape[1],), initializers=(record,) * 2)
+
+    kernel = initial_weights(plan, arrays)[0] / 2
+
+    smaller = kernel @ kernel.T if shape[0] <= shape[1] else kernel.T @ kernel
+    assert smaller == pytest.approx(np.eye(min(shape)), abs=1e-6)
 
 
 def test_dropout_keeps_units_at_every_rate() -> None:

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from tests.builders.engines import a_cohort_engine
-from tests.builders.keras_engine import KerasEngine
 from tests.builders.slow import slow_but
 from tests.builders.trainings import SEARCHED, a_plan, run, some_arrays, with_targets
 from worker.engine.arrays import Arrays, Embedding, Fold, Loss
+from worker.engine.keras.keras_engine import KerasEngine
 from worker.engine.keras.network import forward
 from worker.engine.plans import Epoch, Plan
 from worker.engine.protocol import Engine, TakeCheckpoint, next_plans_from

@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 
 from lowloss.spec import Activation
-from tests.builders import keras_engine
-from tests.builders.keras_callbacks import Draws
 from tests.builders.slow import slow_but
 from tests.builders.trainings import SEARCHED, a_plan, holdout, some_arrays, with_targets
 from worker.engine.arrays import Arrays, Loss
-from worker.engine.keras import network
+from worker.engine.keras import keras_engine, network
+from worker.engine.keras.callbacks import Draws
 from worker.engine.plans import Epoch, Plan
 from worker.engine.protocol import TakeCheckpoint
 from worker.engine.results import TrainedPlan, TrainingOutcome

@@ -8,12 +8,11 @@ import keras
 import numpy as np
 import pytest
 
-from tests.builders import keras_engine
 from tests.builders.slow import slow_but
 from tests.builders.trainings import Waiting, a_plan, holdout, some_arrays
 from tests.training.engine.test_keras_engine import data_loss, train
 from worker.engine.arrays import Loss
-from worker.engine.keras import network
+from worker.engine.keras import keras_engine, network
 from worker.engine.results import TrainingOutcome
 
 

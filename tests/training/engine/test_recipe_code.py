@@ -53,11 +53,30 @@ CLASSES = {
 }
 
 
+LAYERED = REGRESSION | {
+    "noise": 0.0,
+    "front_layers": [{"name": "dropout", "rate": 0.1}],
+    "layers": [
+        {
+            "units": 8,
+            "use_bias": False,
+            "activation": "relu",
+            "after_dense": ["batch_normalization"],
+            "after_activation": [{"name": "layer_normalization", "epsilon": 1e-6}],
+            "dropout": 0.1,
+        },
+        {"units": 6, "after_dense": ["prelu", "unit_normalization"]},
+        {"units": 1},
+    ],
+}
+
+
 @pytest.mark.filterwarnings("ignore:n_quantiles:UserWarning:sklearn")
 @pytest.mark.parametrize(
     ("given", "task"),
     [
         (REGRESSION, Task.regression),
+        (LAYERED, Task.regression),
         (REGRESSION | {"mixup": 0.2, "scale_target": "none"}, Task.regression),
         (CLASSES, Task.multiclass),
         (CLASSES | {"mixup": 0.4}, Task.multiclass),
@@ -71,6 +90,7 @@ CLASSES = {
     ],
     ids=[
         "regression",
+        "further layers",
         "mixed rows",
         "classes",
         "mixed classes",
@@ -109,7 +129,9 @@ def test_the_script_trains_the_recipe(
     assert np.isfinite(losses).all()
     assert answers.shape == (ROWS, recipe.output.units)
     # What Keras trained, read again: mixed classes need the other form of the same loss.
-    fit = recipe.model_dump(mode="json", exclude={"layers", "loss", "optimizer", "noise"})
+    fit = recipe.model_dump(
+        mode="json", exclude={"front_layers", "layers", "loss", "optimizer", "noise"}
+    )
     again = read_recipe(model.to_json().encode(), fit).recipe
     loss = again.loss.removeprefix("sparse_")
     assert loss == recipe.loss.removeprefix("sparse_")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lowloss.spec import Recipe, Task
+from lowloss.spec import Recipe, RecipeLayer, Task
 from lowloss.spec.activations import ACTIVATIONS
 
 Change = dict[str, Any]
@@ -13,6 +13,9 @@ MakeChange = Callable[[Recipe], Change]
 
 NUMBERS = frozenset({"mean_squared_error", "mean_absolute_error", "huber", "log_cosh"})
 """Losses that suit any target of numbers."""
+PLACES = ("after_dense", "after_activation", "after_dropout")
+PLAIN: Change = dict.fromkeys(PLACES, ())
+"""No layers but the Dense one, its activation and its Dropout."""
 HE_NORMAL = {"name": "he_normal"}
 SPLIT = 0.2
 PATIENCE, MIN_PATIENCE = 20, 10
@@ -27,6 +30,26 @@ def set_fields(**fields: Any) -> MakeChange:
 def set_hidden(**fields: Any) -> MakeChange:
     """Set these fields for every hidden layer."""
     return lambda recipe: _layers(recipe, lambda position, _: fields if position else {})
+
+
+def set_activation(name: str, initializer: Change) -> MakeChange:
+    """Set the activation of every hidden layer, in place of any other, and how kernels begin."""
+
+    def change(position: int, layer: Change) -> Change:
+        fields = {"activation": name, "kernel_initializer": initializer}
+        return fields | _without_activations(layer) if position else {}
+
+    return lambda recipe: _layers(recipe, change)
+
+
+def leave_out_extra_layers(recipe: Recipe) -> Change:
+    """Keep the Dense layers with the activation of each, and the Dropout after hidden ones."""
+
+    def change(position: int, layer: Change) -> Change:
+        fields = {"activation": RecipeLayer.model_validate(layer).nonlinearity, "use_bias": True}
+        return PLAIN | fields | ({} if position else {"dropout": 0.0})
+
+    return {"front_layers": []} | _layers(recipe, change)
 
 
 def set_all_layers(**fields: Any) -> MakeChange:
@@ -50,14 +73,19 @@ def raise_all_layers(name: str, value: float, *, hidden_only: bool = False) -> M
 
 def set_output(layer: Change, loss: str, **fields: Any) -> MakeChange:
     """Set these fields for the output layer, a loss, and other fields of the recipe."""
-    return lambda recipe: (
-        _layers(recipe, lambda position, _: {} if position else layer) | {"loss": loss} | fields
-    )
+    other = {"loss": loss, "label_smoothing": 0.0} | fields
+    return lambda recipe: _layers(recipe, lambda position, _: {} if position else layer) | other
 
 
 def scale_learning_rate(factor: float) -> MakeChange:
     """Multiply the learning rate by a factor."""
     return lambda recipe: {"optimizer": {"learning_rate": recipe.optimizer.rate * factor}}
+
+
+def clip_gradient(recipe: Recipe) -> Change:
+    """Clip the gradient's norm at 1, whatever clipped it."""
+    arguments = recipe.optimizer.arguments.model_dump(exclude={"clipnorm", "clipvalue"})
+    return {"optimizer": {"clip_norm": 1.0, "arguments": arguments}}
 
 
 def raise_epochs(epochs: int) -> MakeChange:
@@ -75,7 +103,10 @@ def use_usual_initializers(recipe: Recipe) -> Change:
     return _layers(
         recipe,
         lambda _, layer: {
-            "kernel_initializer": {"name": ACTIVATIONS[layer["activation"]].initializer}
+            "bias_initializer": {"name": "zeros"},
+            "kernel_initializer": {
+                "name": ACTIVATIONS[RecipeLayer.model_validate(layer).nonlinearity].initializer
+            },
         },
     )
 
@@ -126,7 +157,7 @@ def usual_output(task: Task, classes: int, loss: str) -> tuple[Change, str]:
 
     A regression keeps a `loss` that fits.
     """
-    begun: Change = {"kernel_initializer": {"name": "glorot_uniform"}}
+    begun: Change = PLAIN | {"kernel_initializer": {"name": "glorot_uniform"}, "dropout": 0.0}
     match task:
         case Task.regression:
             loss = loss if loss in NUMBERS else "mean_squared_error"
@@ -136,6 +167,19 @@ def usual_output(task: Task, classes: int, loss: str) -> tuple[Change, str]:
         case Task.multiclass:
             layer = begun | {"units": classes, "activation": "softmax"}
             return layer, "sparse_categorical_crossentropy"
+
+
+def _without_activations(layer: Change) -> Change:
+    """Return a layer's further layers but those that are activations."""
+    parts = RecipeLayer.model_validate(layer)
+    return {
+        field: [
+            extra.model_dump(mode="json")
+            for extra in getattr(parts, field)
+            if extra.computes is None
+        ]
+        for field in PLACES
+    }
 
 
 def _layers(recipe: Recipe, change: Callable[[int, Change], Change]) -> Change:

@@ -7,19 +7,21 @@ from dataclasses import dataclass, replace
 
 from lowloss.results import Cause
 from lowloss.spec import Recipe, Task
+from lowloss.wording import list_first
 from worker.diagnosis.chain.changes import (
     HE_NORMAL,
-    PATIENCE,
-    SPLIT,
     Change,
     MakeChange,
+    clip_gradient,
     exclude_columns,
+    leave_out_extra_layers,
     make_shallower,
     raise_all_layers,
     raise_epochs,
     resize_layers,
     restore_best_weights,
     scale_learning_rate,
+    set_activation,
     set_all_layers,
     set_fields,
     set_hidden,
@@ -33,7 +35,6 @@ from worker.diagnosis.training.data import DiagnosisData
 from worker.diagnosis.training.variants import Variant
 
 MAX_EPOCHS = 600
-USUAL_BATCHES = (8, 256)
 LARGE_TABLE = 20_000
 MAX_RATE, MAX_ADAPTIVE_RATE = 1.0, 0.1
 """The largest learning rates that a remedy may ask for."""
@@ -125,6 +126,17 @@ STANDARD = frozenset(
         Cause.no_early_stopping,
     }
 )
+STANDARD_OF_KERAS = frozenset(
+    {
+        Cause.features_not_scaled,
+        Cause.target_not_scaled,
+        Cause.harmful_layers,
+        Cause.learning_rate_too_high,
+        Cause.learning_rate_too_low,
+        Cause.no_early_stopping,
+    }
+)
+"""Those that are tried whether or not a check names them, of a recipe that stock Keras trains."""
 LATE = frozenset({Cause.too_simple, Cause.optimizer, Cause.wrong_activation})
 """Tried whether or not a check names them; the latter, which take programs of their own, only where
 nothing else explains why a sound recipe does better."""
@@ -142,7 +154,7 @@ def list_candidates(
     Where early stopping ended the recipe, more epochs are no change.
     """
     start = Variant(recipe)
-    usual = STANDARD | LATE
+    usual = STANDARD_OF_KERAS if recipe.needs_keras else STANDARD | LATE
     if is_stopped_early:
         usual -= {Cause.too_few_epochs}
     tried = [
@@ -199,7 +211,9 @@ def _without_columns(case: RemedyContext) -> list[RemedyRule]:
 
 def _bounded(case: RemedyContext) -> list[RemedyRule]:
     target = case.data.target.name
-    linear = RemedyRule("Use a loss that grows linearly", set_fields(loss="huber"))
+    linear = RemedyRule(
+        "Use a loss that grows linearly", set_fields(loss="huber", label_smoothing=0.0)
+    )
     robust = RemedyRule("Scale by quartiles and clip smoothly", set_fields(scale_features="robust"))
     rules = [linear] if target in case.columns else []
     return rules + ([robust] if {*case.columns} - {target} else [])
@@ -240,23 +254,30 @@ def _larger(case: RemedyContext) -> list[RemedyRule]:
 
 
 def _relu(_: RemedyContext) -> list[RemedyRule]:
-    make = set_hidden(activation="relu", kernel_initializer=HE_NORMAL)
+    make = set_activation("relu", HE_NORMAL)
     return [RemedyRule("Use relu in the hidden layers, begun by he_normal", make)]
 
 
 def _leaky(_: RemedyContext) -> list[RemedyRule]:
-    make = set_hidden(activation="leaky_relu", kernel_initializer=HE_NORMAL)
+    make = set_activation("leaky_relu", HE_NORMAL)
     return [RemedyRule("Use leaky_relu, which is never flat", make)]
 
 
 def _clipped(_: RemedyContext) -> list[RemedyRule]:
-    return [
-        RemedyRule("Clip the gradient to a norm of 1", set_fields(optimizer={"clip_norm": 1.0}))
-    ]
+    return [RemedyRule("Clip the gradient to a norm of 1", clip_gradient)]
 
 
 def _begun(_: RemedyContext) -> list[RemedyRule]:
     return [RemedyRule("Begin with weights of the usual size", use_usual_initializers)]
+
+
+def _without_extra_layers(case: RemedyContext) -> list[RemedyRule]:
+    extra = [layer.keras_class for layer in case.recipe.extra_layers if layer.computes is None]
+    extra += ["Dropout behind the output layer"] if case.recipe.output.dropout else []
+    if not extra:
+        return []
+    names = list_first(list(dict.fromkeys(extra)), len(extra))
+    return [RemedyRule(f"Leave out {names}", leave_out_extra_layers)]
 
 
 def _slower(case: RemedyContext) -> list[RemedyRule]:
@@ -296,9 +317,11 @@ def _usual_batches(case: RemedyContext) -> list[RemedyRule]:
 
 def _adam(case: RemedyContext) -> list[RemedyRule]:
     # Of Adam's own rate the remedies of the learning rate are told.
-    if case.recipe.optimizer.name in {"adam", "adamw"}:
+    optimizer = case.recipe.optimizer
+    if optimizer.name in {"adam", "adamw"} and not optimizer.keras_arguments:
         return []
     adam: Change = {"name": "adam", "learning_rate": 1e-3, "momentum": 0.0}
+    adam |= {"arguments": {}, "decay": None}
     return [RemedyRule("Use Adam at 0.001", set_fields(optimizer=adam))]
 
 
@@ -336,6 +359,7 @@ REMEDIES: dict[Cause, Callable[[RemedyContext], list[RemedyRule]]] = {
     Cause.vanishing_gradients: _relu,
     Cause.exploding_gradients: _clipped,
     Cause.poor_initialisation: _begun,
+    Cause.harmful_layers: _without_extra_layers,
     Cause.learning_rate_too_high: _slower,
     Cause.learning_rate_too_low: _faster,
     Cause.too_few_epochs: _longer,
@@ -354,30 +378,3 @@ REMEDIES: dict[Cause, Callable[[RemedyContext], list[RemedyRule]]] = {
     Cause.no_validation_split: _stopped,
 }
 """For the other causes no change of a recipe is a remedy."""
-
-
-def build_sound_recipe(data: DiagnosisData, recipe: Recipe) -> Recipe:
-    """Return a sound recipe for the same task, which shows what loss can be reached."""
-    layer, loss = usual_output(data.task, len(data.target.labels), recipe.loss)
-    low, high = USUAL_BATCHES
-    is_regression = data.task is Task.regression
-    dense = {"units": 64, "activation": "relu", "dropout": 0.1, "kernel_initializer": HE_NORMAL}
-    stopping = {"patience": PATIENCE, "restore_best_weights": True}
-    validation: Change = {"validation_split": SPLIT, "early_stopping": stopping}
-    if data.is_judged_on_training:
-        validation = {}
-    return Recipe.model_validate(
-        {
-            "scale_features": "standard",
-            "scale_target": "standard" if is_regression else "none",
-            "missing": "mean",
-            "encode_labels": not is_regression,
-            "exclude": recipe.exclude,
-            "layers": [dense, dense, layer],
-            "loss": loss,
-            "optimizer": {"name": "adam", "learning_rate": 2e-3},
-            "batch_size": recipe.batch_size if low <= recipe.batch_size <= high else 32,
-            "epochs": 500 if data.is_judged_on_training else 200,
-            **validation,
-        }
-    )

@@ -105,7 +105,8 @@ def _copy_hidden(source: Recipe, target: Recipe) -> Change:
 
 def _copy_output(source: Recipe, target: Recipe) -> Change:
     layers = [layer.model_dump(mode="json") for layer in (*target.hidden, source.output)]
-    return {"layers": layers, "loss": source.loss, "encode_labels": source.encode_labels}
+    names = ("loss", "label_smoothing", "huber_delta", "encode_labels")
+    return {"layers": layers} | {name: getattr(source, name) for name in names}
 
 
 def _copy_rate(source: Recipe, target: Recipe) -> Change:
@@ -127,7 +128,7 @@ def _epochs_cause(end: Recipe, sound: Recipe) -> Cause:
 
 
 def _size_cause(end: Recipe, sound: Recipe) -> Cause:
-    activations = [{layer.activation for layer in recipe.hidden} for recipe in (end, sound)]
+    activations = [{layer.nonlinearity for layer in recipe.hidden} for recipe in (end, sound)]
     weights = [count_weights(1, recipe) for recipe in (end, sound)]
     if activations[0] != activations[1]:
         return Cause.wrong_activation
@@ -173,6 +174,11 @@ DIFFERENCES = (
         _copy_output,
     ),
     Difference(_size_cause, _describe_hidden, _copy_hidden),
+    Difference(
+        _always(Cause.harmful_layers),
+        _describe(lambda _: "Leave out the layers before the first Dense layer"),
+        _copy_fields("front_layers"),
+    ),
     Difference(
         _rate_cause,
         _describe(lambda recipe: f"Use a learning rate of {recipe.optimizer.rate:g}"),

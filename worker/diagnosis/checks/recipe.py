@@ -8,47 +8,55 @@ from collections.abc import Iterator
 import numpy as np
 
 from lowloss.results import Cause
-from lowloss.spec import CROSSENTROPIES, Recipe, Task
+from lowloss.spec import Recipe, Task
 from lowloss.spec.activations import ACTIVATIONS
 from lowloss.wording import counted, list_first
 from worker.data.target import Float64Array
+from worker.diagnosis.checks.network import check_network
 from worker.diagnosis.checks.suspects import Suspect, evidence
 from worker.diagnosis.thresholds import (
     BATCH_SHARE,
     BATCH_STEPS,
     DROPOUT,
     FEW_EPOCHS,
-    INITIAL_SPREAD,
     MIN_ACTIVE_UNITS,
     MOSTLY_UNREACHABLE,
     PENALTY_L1,
     PENALTY_L2,
     SMALL_BATCH,
-    SMALL_UNITS,
     UNREACHABLE,
-    WEIGHTS_PER_ROW,
 )
 from worker.diagnosis.training.data import DiagnosisData
 from worker.diagnosis.training.judging import constant_loss
 from worker.diagnosis.training.variants import (
     CannotTrainError,
     LabelsNotEncodedError,
-    count_weights,
     fit_target_scaling,
     output_format,
 )
+
+OF_TWO_CLASSES = frozenset(
+    {"binary_crossentropy", "binary_focal_crossentropy", "hinge", "squared_hinge"}
+)
+OF_SHARES = frozenset(
+    {
+        "categorical_crossentropy",
+        "categorical_focal_crossentropy",
+        "sparse_categorical_crossentropy",
+    }
+)
+"""Losses of the classes' shares, which add up to 1."""
 
 
 def check_recipe(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     """Yield suspects that the recipe alone shows."""
     yield from _output(data, recipe)
-    yield from _activation(recipe)
-    yield from _size(data, recipe)
-    yield from _initial(data, recipe)
+    yield from check_network(data, recipe)
     yield from _regularisation(data, recipe)
     yield from _epochs(data, recipe)
     yield from _batches(data, recipe)
     yield from _optimizer(recipe)
+    yield from _optimizer_arguments(recipe)
     yield from _validation(recipe)
 
 
@@ -75,7 +83,7 @@ def _output(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
 
 
 def _output_of_numbers(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
-    head = recipe.output.activation
+    head = recipe.output.nonlinearity
     draw = data.draws[0]
     shift, scale = fit_target_scaling(recipe, data, draw)
     y = (data.y[draw.fit_rows] - shift) / scale
@@ -104,8 +112,9 @@ def _output_of_numbers(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]
 
 
 def _loss_of_numbers(recipe: Recipe, y: Float64Array) -> Iterator[Suspect]:
-    head = recipe.output.activation
-    if recipe.loss in CROSSENTROPIES and (head != "sigmoid" or y.min() < 0 or y.max() > 1):
+    head, record = recipe.output.nonlinearity, recipe.loss_record
+    is_share = head == "sigmoid" and y.min() >= 0 and y.max() <= 1 and not record.has_margins
+    if record.is_of_classes and not is_share:
         yield Suspect(
             Cause.wrong_loss,
             f"The loss {recipe.loss} is one of classes, and the target is a number from "
@@ -136,12 +145,12 @@ def _labels(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     numbers = data.label_numbers
     if numbers is None or recipe.encode_labels or recipe.output.units > 1 or len(numbers) > 2:
         return
-    record = ACTIVATIONS[recipe.output.activation]
-    is_crossentropy = recipe.loss in CROSSENTROPIES
-    low, high = (0.0, 1.0) if is_crossentropy else (record.low, record.high)
+    record = ACTIVATIONS[recipe.output.nonlinearity]
+    low, high, what = record.low, record.high, recipe.output.nonlinearity
+    if recipe.is_classifier:
+        low, high, what = (-1.0 if recipe.loss_record.has_margins else 0.0), 1.0, recipe.loss
     beyond = numbers[(numbers < low) | (numbers > high)]
     if len(beyond):
-        what = recipe.loss if is_crossentropy else recipe.output.activation
         shown = list_first([f"{number:g}" for number in numbers], 5)
         yield Suspect(
             Cause.labels_not_encoded,
@@ -155,8 +164,8 @@ def _labels(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
 
 
 def _output_of_classes(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
-    head, units, loss = recipe.output.activation, recipe.output.units, recipe.loss
-    classes = len(data.target.labels)
+    head, units = recipe.output.nonlinearity, recipe.output.units
+    classes, has_margins = len(data.target.labels), recipe.loss_record.has_margins
     is_multiclass = classes > 2
     sentence = None
     if head == "softmax" and units == 1:
@@ -168,7 +177,12 @@ def _output_of_classes(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]
             f"The {classes} outputs are {head}s that need not add up to 1, and the classes exclude "
             "each other"
         )
-    elif head not in {"sigmoid", "softmax", "hard_sigmoid"}:
+    elif has_margins and units == 1 and ACTIVATIONS[head].low >= 0:
+        sentence = (
+            f"The output activation {head} answers nothing below 0, where {recipe.loss} wants the "
+            "answers of one class"
+        )
+    elif not has_margins and head not in {"sigmoid", "softmax", "hard_sigmoid"}:
         sentence = f"The output activation {head} gives no probabilities of the {classes} classes"
     is_certain = sentence is not None and (units == 1 and (is_multiclass or head == "softmax"))
     if sentence is not None:
@@ -179,105 +193,32 @@ def _output_of_classes(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]
             strength=3.0 if is_certain else 1.0,
             is_certain=is_certain,
         )
-    if loss not in CROSSENTROPIES or (loss == "binary_crossentropy" and is_multiclass):
+    yield from _loss_of_classes(recipe, classes)
+
+
+def _loss_of_classes(recipe: Recipe, classes: int) -> Iterator[Suspect]:
+    loss, units = recipe.loss, recipe.output.units
+    if not recipe.is_classifier or (loss in OF_TWO_CLASSES and classes > 2):
         yield Suspect(
             Cause.wrong_loss,
             f"The loss {loss} is not that of {classes} classes that exclude each other",
             (evidence("classes", classes, 2),),
             strength=1.0,
         )
-    elif loss in {"categorical_crossentropy", "sparse_categorical_crossentropy"} and units == 1:
+    elif loss in OF_SHARES and units == 1:
         yield Suspect(
             Cause.wrong_loss,
             f"The loss {loss} over one unit is always the same, whatever the network answers",
             (evidence("output units", units, classes),),
             strength=3.0,
         )
-
-
-def _activation(recipe: Recipe) -> Iterator[Suspect]:
-    names = [layer.activation for layer in recipe.hidden]
-    if names and all(name == "linear" for name in names):
+    elif loss == "kl_divergence" and units == 1:
         yield Suspect(
-            Cause.wrong_activation,
-            f"All {len(names)} hidden layers are linear: together they are one linear layer",
-            (evidence("hidden layers with an activation", 0, 1),),
-            strength=1.5,
+            Cause.wrong_loss,
+            "The loss kl_divergence over one unit is least where every row is answered by 1",
+            (evidence("output units", units, classes),),
+            strength=3.0,
         )
-    squashed = [name for name in names if ACTIVATIONS[name].is_squashing]
-    is_deep = len([name for name in squashed if name != "tanh"]) >= 3 or len(squashed) >= 6
-    if is_deep or "softmax" in names:
-        yield Suspect(
-            Cause.wrong_activation,
-            f"{len(squashed)} hidden layers of {squashed[0]} in a row: each squashes what the one "
-            "before it answers, and the gradients shrink on their way back",
-            (evidence("squashing hidden layers", len(squashed), 3),),
-            strength=1.0,
-        )
-    if "exponential" in names:
-        yield Suspect(
-            Cause.wrong_activation,
-            "A hidden layer is exponential: its output runs away",
-            (evidence("exponential hidden layers", names.count("exponential"), 0),),
-            strength=1.0,
-        )
-
-
-def _size(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
-    rows = len(data.draws[0].fit_rows)
-    weights = count_weights(data.width, recipe)
-    if weights > WEIGHTS_PER_ROW * rows:
-        yield Suspect(
-            Cause.too_complex,
-            f"The network has {weights:,} weights for {rows:,} training rows",
-            (evidence("weights per training row", weights / rows, WEIGHTS_PER_ROW),),
-            strength=0.2 + math.log10(weights / rows / WEIGHTS_PER_ROW),
-        )
-    narrowest = min((layer.units for layer in recipe.hidden), default=0)
-    if narrowest < SMALL_UNITS:
-        sentence = (
-            f"Its narrowest hidden layer has {narrowest} units"
-            if recipe.hidden
-            else "The network has no hidden layer: it is a linear model"
-        )
-        yield Suspect(
-            Cause.too_simple,
-            sentence,
-            (evidence("units of the narrowest hidden layer", narrowest, SMALL_UNITS),),
-            strength=0.7,
-        )
-
-
-def _initial(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
-    sizes = [data.width, *(layer.units for layer in recipe.layers)]
-    for index, layer in enumerate(recipe.layers):
-        initializer, fan_in = layer.kernel_initializer, sizes[index]
-        if initializer.record.distribution == "constant":
-            if index == len(recipe.layers) - 1 and initializer.name == "zeros":
-                continue
-            yield Suspect(
-                Cause.poor_initialisation,
-                f"Layer {index + 1} begins with all weights alike ({initializer.name}): "
-                "its units get the same gradient and stay alike",
-                (evidence("distinct initial weights of the layer", 1, 2),),
-                strength=2.5,
-            )
-            return
-        sd = initializer.record.standard_deviation
-        usual = math.sqrt(2.0 / fan_in)
-        if sd is not None and not usual / INITIAL_SPREAD**2 < sd < usual * INITIAL_SPREAD:
-            yield Suspect(
-                Cause.poor_initialisation,
-                f"Layer {index + 1} begins with weights of standard deviation {sd:.3g}; {fan_in} "
-                f"inputs want about {usual:.3g}",
-                (
-                    evidence(
-                        "initial standard deviation over the usual", sd / usual, INITIAL_SPREAD
-                    ),
-                ),
-                strength=0.5 + abs(math.log10(sd / usual)),
-            )
-            return
 
 
 def _regularisation(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
@@ -380,6 +321,20 @@ def _optimizer(recipe: Recipe) -> Iterator[Suspect]:
             (evidence("momentum", 0.0, 0.9),),
             strength=0.2,
         )
+
+
+def _optimizer_arguments(recipe: Recipe) -> Iterator[Suspect]:
+    record = recipe.optimizer.record
+    for name, value in recipe.optimizer.keras_arguments:
+        constant = record.constants.get(name)
+        if constant is not None and not constant.low <= value <= constant.high:
+            yield Suspect(
+                Cause.optimizer,
+                f"{record.keras_class} has {name}={value:g}, where Keras's default is "
+                f"{constant.default:g}",
+                (evidence(name, value, constant.default),),
+                strength=0.4,
+            )
 
 
 def _validation(recipe: Recipe) -> Iterator[Suspect]:

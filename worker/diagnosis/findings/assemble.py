@@ -191,6 +191,12 @@ def _notes(measured: MeasuredEffects) -> Iterable[str]:
             f"The table has {len(data.y)} rows: too few to hold any back. All of them train, and "
             "the losses are of these same rows; what new rows would have was not measured."
         )
+    if parts := measured.start.recipe.keras_parts:
+        yield (
+            f"{list_first(parts, MAX_LISTED)}: stock Keras trains this recipe, one training at a "
+            f"time. So fewer remedies were tried than usual, each on {len(data.draws)} draws at "
+            "most."
+        )
 
 
 def _skipped(measured: MeasuredEffects) -> Iterable[str]:

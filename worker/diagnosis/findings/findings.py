@@ -39,6 +39,7 @@ SYMPTOMS = {
     Cause.no_early_stopping: "Training goes on after the best epoch",
     Cause.features_not_scaled: "The features are not scaled",
     Cause.target_not_scaled: "The target is not scaled",
+    Cause.harmful_layers: "What stands between the Dense layers does not suit the table",
     Cause.batch_size: "The batch size does not suit the table",
     Cause.wrong_output: "The output layer or its loss does not suit the target",
 }

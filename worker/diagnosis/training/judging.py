@@ -145,10 +145,13 @@ def read_predictions(
     classes = len(data.target.labels)
     numbers = data.label_numbers if feeds_numbers(recipe, data) else np.arange(float(classes))
     codes = np.arange(float(classes)) if numbers is None else numbers
-    if output.shape[1] == 1 and classes == 2:
+    if recipe.loss_record.has_margins:
+        # Keras's hinges take 0 and 1 as -1 and 1.
+        codes = 2 * codes - 1 if {*codes} == {0.0, 1.0} else codes
+    elif output.shape[1] == 1 and classes == 2:
         yes = np.clip((output[:, 0] - codes[0]) / (codes[1] - codes[0]), 0, 1)
         return np.stack([1 - yes, yes], axis=1)
-    if recipe.output.activation in {"softmax", "sigmoid"} and output.shape[1] >= classes:
+    if recipe.output.nonlinearity in {"softmax", "sigmoid"} and output.shape[1] >= classes:
         if output.shape[1] > classes:
             # Classes that do not occur have units, too.
             output = output[:, codes.astype(np.int64)]

@@ -15,7 +15,7 @@ from worker.diagnosis.training.trainer import Trainer
 from worker.diagnosis.training.variants import CannotTrainError, Variant
 from worker.engine.array_types import FloatArray
 from worker.engine.draws import initial_weights
-from worker.engine.keras.network import build_network
+from worker.engine.keras.network import KerasTarget, build_network
 from worker.engine.optimizers import RULES, Step
 from worker.engine.weights import unflatten_weights
 
@@ -57,15 +57,18 @@ def probe_network(
     x_ND, y_N = rows.x_train_ND[:ROWS], rows.y_train_N[:ROWS]
     start = initial_weights(plan, arrays)
     model = build_network(plan, arrays)
-    targets = y_N[:, None] if arrays.outputs == 1 else _one_hot(y_N, arrays.outputs)
-    if arrays.loss == "sparse_categorical_crossentropy":
-        targets = y_N
+    target = KerasTarget(arrays, is_mixed=False)
+    targets, loss_of = target.of(y_N), target.data_loss_function()
     kernels = [v for v in model.trainable_variables if len(v.shape) == 2]
     with tf.GradientTape() as tape:
-        loss = keras.ops.mean(keras.losses.get(_loss_name(arrays.loss))(targets, model(x_ND)))
+        # Layers of stock Keras may do otherwise in training, as batch normalisation does.
+        output = model(x_ND, training=bool(plan.layers))
+        loss = keras.ops.mean(keras.losses.get(loss_of)(targets, output))
     gradients = [np.asarray(g) for g in tape.gradient(loss, [v.value for v in kernels])]
     sizes = [float(np.abs(g).mean()) for g in gradients]
-    dead, saturated = _units(weights, plan.activations, x_ND) if weights else (0.0, 0.0)
+    # Units of layers that no cohort has are not looked into.
+    has_units = bool(weights) and not plan.layers
+    dead, saturated = _units(weights, plan.activations, x_ND) if has_units else (0.0, 0.0)
     return Probe(
         loss=float(loss),
         constant_loss=_constant(arrays.loss, targets),
@@ -75,14 +78,6 @@ def probe_network(
         dead=dead,
         saturated=saturated,
     )
-
-
-def _loss_name(loss: str) -> str:
-    return str(loss)
-
-
-def _one_hot(y_N: FloatArray, classes: int) -> FloatArray:
-    return np.asarray(y_N.astype(np.int64)[:, None] == np.arange(classes), dtype=np.float32)
 
 
 def _constant(loss: str, targets: FloatArray) -> float:

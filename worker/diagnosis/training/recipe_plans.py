@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from lowloss.recipes import network_calls, rate_call
 from lowloss.spec import Recipe
-from lowloss.spec.initializers import INITIALIZERS
+from lowloss.spec.initializers import INITIALIZERS, InitializerRecord
 from lowloss.spec.optimizers import OPTIMIZERS
 from worker.engine.plans import KernelInitializer, Plan
 
@@ -32,15 +33,19 @@ def to_plan(recipe: Recipe, *, number: int, seed: int, fold: int) -> Plan:
         patience=patience,
         max_epochs=recipe.epochs,
         initializers=tuple(layer.kernel_initializer.record for layer in recipe.layers),
+        bias_initializers=_bias_initializers(recipe),
         noise=recipe.noise,
         mixup=recipe.mixup,
         fold=fold,
         momentum=optimizer.momentum,
+        layers=network_calls(recipe) if recipe.needs_keras else (),
+        optimizer_arguments=optimizer.keras_arguments,
+        rate_schedule=rate_call(optimizer),
     )
 
 
 def to_recipe(plan: Plan, *, output: dict[str, Any], **fields: Any) -> Recipe:
-    """Return the recipe that a plan trains: the inverse of `to_plan`.
+    """Return the recipe that a plan of a cohort trains: the inverse of `to_plan`.
 
     A plan does not know its data, nor whether its best weights are kept: `output` are units and
     activation of the output layer, `fields` the loss, the preprocessing, and what stops it early.
@@ -81,12 +86,19 @@ def _layers(plan: Plan, output: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def _bias_initializers(recipe: Recipe) -> tuple[InitializerRecord, ...]:
+    """Return how biases begin; nothing where all begin at zero."""
+    records = tuple(layer.bias_initializer.record for layer in recipe.layers)
+    return () if all(record.name == "zeros" for record in records) else records
+
+
 def _keras_initializer(initializer: KernelInitializer) -> dict[str, Any]:
     """Return an initializer in Keras's words."""
+    mean = {"mean": initializer.mean} if initializer.mean else {}
     for record in INITIALIZERS.values():
         is_alike = (record.distribution, record.fan) == (initializer.distribution, initializer.fan)
         if is_alike and record.argument is not None:
-            return {"name": record.name, "scale": initializer.scale}
+            return {"name": record.name, "scale": initializer.scale, **mean}
         if is_alike and record.scale == initializer.scale:
             return {"name": record.name}
     raise ValueError(f"no initializer of Keras draws as {initializer}")

@@ -30,17 +30,18 @@ from worker.diagnosis.training.variants import (
     choose_target_unit,
     encode_targets,
     output_format,
-    recipe_step_seconds,
+    training_seconds,
 )
 from worker.engine.array_types import FloatArray
 from worker.engine.arrays import Arrays
 from worker.engine.cohort.buckets import COMPILE_SECONDS, Reach
 from worker.engine.cohort.program import Programs
 from worker.engine.cohort.shape import LAYER_PENALTIES
-from worker.engine.draws import initial_weights
-from worker.engine.keras.network import forward
+from worker.engine.keras.compiled import CompiledNetworks
+from worker.engine.keras.keras_engine import KerasEngine
+from worker.engine.keras.network import predict, starting_weights
 from worker.engine.plans import Plan
-from worker.engine.protocol import train_plans
+from worker.engine.protocol import Engine, train_plans
 from worker.engine.results import FailedPlan, TrainedPlan, TrainingOutcome
 from worker.execution.local import local_engine
 
@@ -77,12 +78,17 @@ class Trainer:
     on_training: Callable[[int], None] = lambda _: None
     judged: dict[VariantDraw, JudgedVariant] = field(default_factory=dict)
     _views: Views = field(init=False)
+    _networks: CompiledNetworks = field(init=False, default_factory=CompiledNetworks)
     _uses: set[str] = field(init=False, default_factory=set)
     _constant_losses: dict[int, float] = field(init=False, default_factory=dict)
     _began: float = field(init=False)
     _is_vital: bool = field(init=False, default=False)
-    _seconds: float = field(init=False, default=0.0)
-    _estimated: float = field(init=False, default=0.0)
+    _seconds: defaultdict[bool, float] = field(
+        init=False, default_factory=lambda: defaultdict(float)
+    )
+    _estimated: defaultdict[bool, float] = field(
+        init=False, default_factory=lambda: defaultdict(float)
+    )
 
     def __post_init__(self) -> None:
         self._views = Views(self.data)
@@ -141,7 +147,7 @@ class Trainer:
             for variant in variants
             if (variant, draw) not in self.judged
         ]
-        groups: defaultdict[OutputFormat, list[VariantDraw]] = defaultdict(list)
+        groups: defaultdict[tuple[bool, OutputFormat], list[VariantDraw]] = defaultdict(list)
         for variant, draw in untrained:
             try:
                 output = output_format(variant.recipe, self.data)
@@ -151,31 +157,31 @@ class Trainer:
             if variant.recipe.epochs == 0:
                 self._judge_untrained(output, variant, draw)
             else:
-                groups[output].append((variant, draw))
-        for output, runs in groups.items():
+                groups[variant.recipe.needs_keras, output].append((variant, draw))
+        # What cohorts train is known sooner.
+        for (_, output), runs in sorted(groups.items(), key=lambda group: group[0][0]):
             for portion in self._portions(runs):
                 if self.seconds_left > 0:
                     self._time_group(output, portion)
 
     def estimate_run(self, variant: Variant) -> float:
         """Estimate the seconds of one training of a variant, at the speed so far."""
-        return self._estimated_seconds(variant) * self._slowness
+        return self._estimated_seconds(variant) * self._slowness(variant)
 
     def estimate_seconds(self, variants: Iterable[Variant], draws: Iterable[int]) -> float:
         """Estimate how long it takes to train what is not trained yet, at the speed so far."""
         variants = list(dict.fromkeys(variants))
-        estimated = math.fsum(
-            self._estimated_seconds(variant)
+        return math.fsum(
+            self.estimate_run(variant)
             for draw in draws
             for variant in variants
             if (variant, draw) not in self.judged
         )
-        return estimated * self._slowness
 
-    @property
-    def _slowness(self) -> float:
-        """What trainings took over what was expected of them."""
-        return self._seconds / self._estimated if self._estimated else 1.0
+    def _slowness(self, variant: Variant) -> float:
+        """Return what trainings by its engine took over what was expected of them."""
+        engine = variant.recipe.needs_keras
+        return self._seconds[engine] / self._estimated[engine] if self._estimated[engine] else 1.0
 
     def runs_of(self, variant: Variant) -> list[JudgedVariant]:
         """Return a variant's trainings, draw by draw."""
@@ -206,31 +212,36 @@ class Trainer:
 
     def _estimated_seconds(self, variant: Variant) -> float:
         """Estimate what a training takes one core, in seconds."""
-        recipe = variant.recipe
-        steps = recipe.epochs * math.ceil(len(self.data.draws[0].fit_rows) / recipe.batch_size)
-        return steps * recipe_step_seconds(self.data.width, recipe)
+        rows = len(self.data.draws[0].fit_rows)
+        return training_seconds(self.data.width, rows, variant.recipe)
 
     def _time_group(self, output: OutputFormat, runs: list[VariantDraw]) -> None:
         """Train a group, and count what it took beside what was expected."""
         started = self.seconds
         self._train_group(output, runs)
         if all(run in self.judged for run in runs):
-            self._seconds += self.seconds - started
-            self._estimated += math.fsum(self._estimated_seconds(variant) for variant, _ in runs)
+            engine = runs[0][0].recipe.needs_keras
+            self._seconds[engine] += self.seconds - started
+            self._estimated[engine] += math.fsum(self._estimated_seconds(run[0]) for run in runs)
 
     def _train_group(self, output: OutputFormat, runs: list[VariantDraw]) -> None:
         arrays, plans = self._arrays(output, runs)
-        engine = local_engine(
-            arrays, self._reach(plans, arrays), trials=TRIALS, programs=self.programs
-        )
-
-        for result in train_plans(engine, plans, lambda: self.seconds_left > 0):
+        for result in train_plans(
+            self._engine(arrays, plans), plans, lambda: self.seconds_left > 0
+        ):
             variant, number = runs[result.plan.number - 1]
             if isinstance(result, FailedPlan):
                 raise RuntimeError(f"an engine could not train {variant}: {result.error}")
             if result.outcome is not TrainingOutcome.stopped:
                 self.judged[variant, number] = self._judge(arrays, variant, number, result)
                 self.on_training(len(self.judged))
+
+    def _engine(self, arrays: Arrays, plans: Sequence[Plan]) -> Engine:
+        """Return what trains the plans: cohorts, or stock Keras where they have no such layers."""
+        if any(plan.layers for plan in plans):
+            return KerasEngine(arrays, self._networks)
+        reach = self._reach(plans, arrays)
+        return local_engine(arrays, reach, trials=TRIALS, programs=self.programs)
 
     def _arrays(
         self, output: OutputFormat, runs: Sequence[VariantDraw]
@@ -267,6 +278,7 @@ class Trainer:
             output.outputs,
             tuple(folds),
             head=output.head,
+            loss_arguments=output.arguments,
         )
         plans = [
             to_plan(variant.recipe, number=index + 1, seed=self._draw(number).seed, fold=index)
@@ -291,7 +303,7 @@ class Trainer:
 
     def _judge_untrained(self, output: OutputFormat, variant: Variant, number: int) -> None:
         arrays, plans = self._arrays(output, [(variant, number)])
-        weights = tuple(initial_weights(plans[0], arrays))
+        weights = starting_weights(plans[0], arrays)
         self.judged[variant, number] = self._judge_weights(arrays, variant, number, weights, None)
 
     def _judge_weights(
@@ -303,12 +315,11 @@ class Trainer:
         trained: TrainedPlan | None,
     ) -> JudgedVariant:
         data, draw, recipe = self.data, self._draw(number), variant.recipe
-        x_ND = self.x_of(variant, draw)
-        names = tuple(layer.activation for layer in recipe.hidden)
-        judge_MU, fit_NU = (
-            forward(weights, names, arrays.output_activation, x_ND[rows])
-            for rows in (draw.judge, draw.fit_rows)
-        )
+        plan = to_plan(recipe, number=number, seed=draw.seed, fold=0)
+        x_ND, judging = self.x_of(variant, draw), len(draw.judge)
+        rows = np.concatenate([draw.judge, draw.fit_rows])
+        output_NU = predict(plan, arrays, weights, x_ND[rows])
+        judge_MU, fit_NU = output_NU[:judging], output_NU[judging:]
         if not (np.isfinite(judge_MU).all() and np.isfinite(fit_NU).all()):
             return replace(self._hopeless(variant, number), trained=trained, weights=weights)
         predictions_MC = read_predictions(recipe, data, draw, judge_MU, fit_NU)

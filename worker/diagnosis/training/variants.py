@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from worker.diagnosis.training.data import DiagnosisData, Draw, sample_rows
 from worker.engine.arrays import Fold, Loss
 from worker.engine.cohort.buckets import slot_step_seconds
 
+KERAS_START_SECONDS, KERAS_EPOCH_SECONDS, KERAS_STEP_SECONDS = 1.5, 0.02, 4e-4
+"""What a training by stock Keras costs beside arithmetic: building, each epoch, and each step."""
 ONE_HOT_LOSSES = frozenset({"categorical_crossentropy", "sparse_categorical_crossentropy"})
 
 
@@ -30,8 +33,8 @@ class Variant:
 class OutputFormat:
     """How the network's output is compared with the target: a program is compiled for it.
 
-    `codes`: the target is a number that stands for a class; `as_numbers`: the labels' own numbers
-    are fed, else classes count from 0.
+    `arguments` are the loss's. `codes`: the target is a number that stands for a class;
+    `as_numbers`: the labels' own numbers are fed, else classes count from 0.
     """
 
     loss: Loss
@@ -39,6 +42,7 @@ class OutputFormat:
     outputs: int
     codes: bool
     as_numbers: bool = False
+    arguments: tuple[tuple[str, float], ...] = ()
 
 
 class CannotTrainError(Exception):
@@ -51,8 +55,12 @@ class LabelsNotEncodedError(CannotTrainError):
 
 def output_format(recipe: Recipe, data: DiagnosisData) -> OutputFormat:
     """Return what a recipe's loss compares; raise CannotTrainError where Keras would refuse."""
+    return replace(_find_format(recipe, data), arguments=recipe.loss_arguments)
+
+
+def _find_format(recipe: Recipe, data: DiagnosisData) -> OutputFormat:
     units, classes = recipe.output.units, len(data.target.labels)
-    head, loss = recipe.output.activation, recipe.loss
+    head, loss = recipe.output.nonlinearity, recipe.loss
     is_sparse = loss == "sparse_categorical_crossentropy"
     if data.task is Task.regression:
         if units != 1:
@@ -60,7 +68,7 @@ def output_format(recipe: Recipe, data: DiagnosisData) -> OutputFormat:
         if is_sparse:
             raise CannotTrainError("sparse categorical crossentropy takes class numbers from 0 up")
         return OutputFormat(_loss(loss), head, 1, codes=False)
-    is_soft = head == "softmax" and loss in ONE_HOT_LOSSES
+    is_soft = head == "softmax" and loss in ONE_HOT_LOSSES and not recipe.label_smoothing
     as_numbers = feeds_numbers(recipe, data)
     if is_sparse and units < classes:
         raise CannotTrainError(f"{units} output units for {classes} classes")
@@ -124,7 +132,17 @@ def count_weights(inputs: int, recipe: Recipe) -> int:
 
 def recipe_step_seconds(inputs: int, recipe: Recipe) -> float:
     """Estimate what a step of a recipe's training costs a core, in seconds."""
-    return slot_step_seconds(count_weights(inputs, recipe), recipe.batch_size)
+    seconds = slot_step_seconds(count_weights(inputs, recipe), recipe.batch_size)
+    return seconds + KERAS_STEP_SECONDS if recipe.needs_keras else seconds
+
+
+def training_seconds(inputs: int, rows: int, recipe: Recipe) -> float:
+    """Estimate what a recipe's training on some rows takes, in seconds."""
+    steps = recipe.epochs * math.ceil(rows / recipe.batch_size)
+    seconds = steps * recipe_step_seconds(inputs, recipe)
+    if recipe.needs_keras:
+        seconds += KERAS_START_SECONDS + recipe.epochs * KERAS_EPOCH_SECONDS
+    return seconds
 
 
 def select_rows(variant: Variant, draw: Draw) -> tuple[Rows, Rows]:

@@ -57,6 +57,7 @@ class SlotNetworks:
         self._shape = shape
         self._dtype = dtype
         self._loss_name = arrays.loss
+        self._loss_arguments = arrays.loss_arguments
         self._head = arrays.output_activation
         self._is_one_hot = arrays.is_one_hot
         self._is_scaled = arrays.is_scaled
@@ -196,7 +197,7 @@ class SlotNetworks:
 
     def row_loss(self, output_KBC: Any, y: Any) -> Any:
         """Return the data loss of every row [K, B]."""
-        return row_loss(self._loss_name, self._head, output_KBC, y)
+        return row_loss(self._loss_name, self._head, output_KBC, y, self._loss_arguments)
 
     def _penalty(self, parameters: Parameters, inputs: SlotInputs) -> Any:
         """Return L1 and L2 of the kernels [K]."""

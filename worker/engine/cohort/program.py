@@ -63,7 +63,8 @@ class Program:
             shape,
             dtype,
             self.size,
-            (arrays.loss, arrays.output_activation, arrays.is_scaled, arrays.is_weighted),
+            (arrays.loss, *arrays.loss_arguments, arrays.output_activation),
+            (arrays.is_scaled, arrays.is_weighted),
             (*self._networks.sizes, arrays.features, *self._tables),
         )
         self.run = Compiled(self._run, timer)

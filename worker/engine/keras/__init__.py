@@ -1,1 +1,1 @@
-"""Networks of stock Keras, built and compiled; and what weights predict."""
+"""Networks of stock Keras: built, trained by `fit`, and what weights predict."""

@@ -10,7 +10,7 @@ import pytest
 
 from lowloss import Client, DiagnosisSpec
 from lowloss.errors import DiagnosisNotReady
-from lowloss.results import JobKind, JobState
+from lowloss.results import JobKind, JobState, ReadRecipe
 from tests.builders.diagnoses import a_diagnosis, a_recipe
 from tests.builders.scripted_server import Server, a_diagnosis_job, a_json, a_page, a_refusal
 
@@ -69,7 +69,20 @@ def test_recipe_is_read_here_from_a_file_or_bytes(tmp_path: Path) -> None:
     path = tmp_path / "recipe.json"
     path.write_text(json.dumps(a_recipe().model_dump(mode="json")))
 
-    from_file = Client.read_recipe(path, epochs=7)
-    from_bytes = Client.read_recipe(path.read_bytes())
+    client = Client()
+    from_file = client.read_recipe(path, epochs=7)
+    from_bytes = client.read_recipe(path.read_bytes())
 
     assert (from_file.recipe, from_bytes.recipe) == (a_recipe(epochs=7), a_recipe())
+
+
+def test_recipe_of_an_hdf5_file_is_read_by_the_server() -> None:
+    server = Server(a_json(ReadRecipe(recipe=a_recipe(epochs=7), notes=("noted",))))
+    body = b"\x89HDF\r\n\x1a\n and more"
+
+    imported = server.client().read_recipe(body, epochs=7, noise=0.1)
+
+    assert server.asked == [("POST", "/v1/recipes?epochs=7")]
+    assert server.bodies[0] == body
+    assert imported.recipe == a_recipe(epochs=7, noise=0.1)
+    assert imported.notes == ("noted",)

@@ -45,7 +45,7 @@ def test_submitted_diagnosis_is_a_queued_job_of_its_kind(
         ({"recipe": RECIPE | {"epoch": 3}}, "unknown_field", "recipe.epoch"),
         ({"recipe": {"loss": "mse"}}, "invalid_request", "recipe.layers"),
         ({"recipe": RECIPE | {"layers": []}}, "invalid_request", "recipe.layers"),
-        ({"recipe": RECIPE | {"loss": "hinge"}}, "invalid_request", "recipe.loss"),
+        ({"recipe": RECIPE | {"loss": "dice"}}, "invalid_request", "recipe.loss"),
         (
             {"recipe": RECIPE | {"layers": [{"units": 8, "activaton": "relu"}, {"units": 1}]}},
             "unknown_field",

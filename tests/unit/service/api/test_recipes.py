@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 from typing import Any
 
+import h5py
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -59,6 +62,35 @@ def test_recipe_of_a_keras_model_has_what_was_given_beside_it(
     assert count_rows(store) == before
 
 
+def a_model_of_keras_2(path: Path, **attributes: str) -> bytes:
+    with h5py.File(path, "w") as file:
+        file.create_group("model_weights")
+        for name, text in attributes.items():
+            file.attrs[name] = text
+    return path.read_bytes()
+
+
+def test_recipe_of_an_hdf5_file_is_read_in_a_process_of_its_own(
+    client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = {"loss": "mae", "optimizer_config": {"class_name": "Adam", "config": {}}}
+    body = a_model_of_keras_2(
+        tmp_path / "model.h5",
+        model_config=a_model().decode(),
+        training_config=json.dumps(training),
+    )
+    # The server itself would fail.
+    monkeypatch.setitem(sys.modules, "h5py", None)
+
+    answer = post(client, body, epochs=50)
+
+    assert answer.status_code == 200, answer.json()
+    recipe = Recipe.model_validate(answer.json()["recipe"])
+    assert [layer.units for layer in recipe.layers] == [64, 1]
+    assert (recipe.loss, recipe.optimizer.name) == ("mean_absolute_error", "adam")
+    assert recipe.epochs == 50
+
+
 def test_recipe_of_ours_is_answered_as_it_is(client: TestClient) -> None:
     answer = post(client, a_recipe().model_dump_json().encode())
 
@@ -71,7 +103,8 @@ def test_recipe_of_ours_is_answered_as_it_is(client: TestClient) -> None:
         (b"", {}, "recipe_unreadable"),
         (b"hello", {}, "recipe_unreadable"),
         (b"PK\x03\x04", {}, "recipe_unreadable"),
-        (a_model(), {"loss": "hinge", "optimizer": "adam"}, "invalid_request"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(100), {}, "recipe_unreadable"),
+        (a_model(), {"loss": "dice", "optimizer": "adam"}, "invalid_request"),
         (a_model(), {"epochs": "many"}, "invalid_request"),
         (a_model(), {"epoch": 3}, "unknown_field"),
     ],

@@ -54,6 +54,10 @@ PRESENT: list[tuple[Cause, dict[str, Any], Recipe]] = [
     (Cause.wrong_loss, some_classes(), ending("softmax", 3)),
     (Cause.wrong_loss, some_numbers(), ending("sigmoid", loss=BINARY)),
     (Cause.wrong_loss, some_numbers(), ending("linear", loss="poisson")),
+    (Cause.wrong_loss, some_numbers(), ending("linear", loss="hinge")),
+    (Cause.wrong_loss, some_classes(classes=2), ending("sigmoid", loss="kl_divergence")),
+    (Cause.wrong_output, some_classes(classes=2), ending("sigmoid", loss="hinge")),
+    (Cause.labels_not_encoded, labelled(1, 2), ending("linear", loss="hinge")),
     (Cause.wrong_activation, some_numbers(), hidden(32, 32, activation="linear")),
     (Cause.wrong_activation, some_numbers(), hidden(16, 16, 16, 16, activation="sigmoid")),
     (Cause.too_complex, some_numbers(60), hidden(512, 512)),
@@ -80,10 +84,26 @@ PRESENT: list[tuple[Cause, dict[str, Any], Recipe]] = [
         a_network(32, optimizer={"name": "sgd", "learning_rate": 1e-6}),
     ),
     (Cause.optimizer, some_numbers(), a_network(32, optimizer="sgd")),
+    (
+        Cause.optimizer,
+        some_numbers(),
+        a_network(32, optimizer={"name": "adam", "epsilon": 1.0}),
+    ),
     (Cause.l1_too_strong, some_numbers(), hidden(32, l1=1.0)),
     (Cause.l2_too_strong, some_numbers(), hidden(32, l2=1.0)),
     (Cause.dropout_too_strong, some_numbers(), hidden(32, dropout=0.9)),
     (Cause.no_validation_split, some_numbers(), a_network(32)),
+    (
+        Cause.harmful_layers,
+        some_numbers(),
+        a_network(32, hidden={"after_dense": ["batch_normalization"]}, batch_size=2),
+    ),
+    (Cause.harmful_layers, some_numbers(), a_network(32, output={"units": 1, "dropout": 0.5})),
+    (
+        Cause.harmful_layers,
+        some_numbers(),
+        a_network(32, output={"units": 1, "after_dense": ["batch_normalization"]}),
+    ),
 ]
 SOUND_NETWORK = a_network(32, 32, **SOUND)
 SOUND_CLASSES = a_network(
@@ -143,6 +163,21 @@ def test_sigmoid_suits_a_target_between_0_and_1() -> None:
     recipe = ending("sigmoid", scale_target="minmax")
 
     assert Cause.wrong_output not in named(THOUSANDS, recipe)
+
+
+@pytest.mark.parametrize("head", ["linear", "tanh"])
+def test_hinge_suits_two_classes(head: str) -> None:
+    suspects = named(labelled(-1, 1), ending(head, loss="hinge"))
+
+    wrong = {Cause.wrong_loss, Cause.wrong_output, Cause.labels_not_encoded}
+    assert suspects.keys() & wrong == set()
+
+
+@pytest.mark.parametrize("layer", ["prelu", {"name": "elu", "alpha": 0.5}, "tanh"])
+def test_an_activation_that_is_a_layer_is_one(layer: Any) -> None:
+    recipe = hidden(32, activation="linear", after_dense=["batch_normalization", layer])
+
+    assert Cause.wrong_activation not in named(some_numbers(), recipe)
 
 
 def test_binary_crossentropy_suits_two_classes() -> None:

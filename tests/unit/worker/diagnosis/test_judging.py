@@ -77,6 +77,36 @@ def test_one_unit_for_many_classes_is_read_by_what_the_known_rows_of_that_answer
     assert answer.sum(axis=1) == pytest.approx(1)
 
 
+@pytest.mark.parametrize("first", [0, -1])
+def test_margins_are_read_by_what_the_known_rows_on_that_side_are(first: int) -> None:
+    columns = some_classes(classes=2)
+    columns |= {"y": np.where(columns["y"] == 0, first, 1)}
+    recipe = a_network(8, loss="hinge")
+    data, _ = data_of(columns, recipe)
+    draw = data.draws[0]
+    known = (2 * data.y[draw.fit_rows][:, None] - 1).astype(np.float32)
+    output = np.array([[-0.1], [0.1]], dtype=np.float32)
+
+    answer = read_predictions(recipe, data, draw, output, known)
+
+    assert answer.argmax(axis=1).tolist() == [0, 1]
+    assert answer.max(axis=1).min() > 0.9
+
+
+def test_smoothed_labels_are_compared_as_one_hot_codes() -> None:
+    recipe = a_network(
+        8,
+        output={"units": 3, "activation": "softmax"},
+        loss="categorical_crossentropy",
+        label_smoothing=0.1,
+    )
+    data, _ = data_of(some_classes(), recipe)
+
+    answer = output_format(recipe, data)
+
+    assert (answer.loss, answer.arguments) == (Loss.categorical, (("label_smoothing", 0.1),))
+
+
 def test_recipe_that_keras_refuses_cannot_train() -> None:
     recipe = a_network(8, output={"units": 2, "activation": "softmax"}, loss=SPARSE)
     data, _ = data_of(some_classes(), recipe)

@@ -14,9 +14,9 @@ from worker.diagnosis.chain.remedies import (
     REMEDIES,
     STANDARD,
     RemedyContext,
-    build_sound_recipe,
     list_candidates,
 )
+from worker.diagnosis.chain.sound import build_sound_recipe
 from worker.diagnosis.checks.data import check_data
 from worker.diagnosis.checks.suspects import Suspect, merge_suspects
 from worker.diagnosis.findings.findings import diff_recipes
@@ -76,6 +76,50 @@ def test_early_stopping_keeps_a_split_and_a_patience_that_are_there() -> None:
     assert after.early_stopping is not None
     assert after.early_stopping.patience == 30
     assert after.early_stopping.restore_best_weights
+
+
+LAYERED = Recipe.model_validate(
+    {
+        "front_layers": ["batch_normalization"],
+        "layers": [
+            {
+                "units": 8,
+                "use_bias": False,
+                "after_dense": ["batch_normalization", {"name": "elu", "alpha": 0.5}],
+                "dropout": 0.1,
+            },
+            {"units": 1, "dropout": 0.5},
+        ],
+        "loss": "mse",
+    }
+)
+
+
+def test_without_further_layers_the_activations_stay_and_the_recipe_is_plain() -> None:
+    after = LAYERED.with_changes(changes.leave_out_extra_layers(LAYERED))
+
+    assert not after.needs_keras
+    assert [(layer.activation, layer.dropout) for layer in after.layers] == [
+        ("elu", 0.1),
+        ("linear", 0.0),
+    ]
+
+
+def test_an_activation_takes_the_place_of_one_that_is_a_layer() -> None:
+    after = LAYERED.with_changes(changes.set_activation("relu", changes.HE_NORMAL)(LAYERED))
+
+    assert [layer.name for layer in after.layers[0].extra_layers] == ["batch_normalization"]
+    assert after.layers[0].nonlinearity == "relu"
+
+
+def test_a_recipe_for_keras_is_tried_with_fewer_usual_remedies() -> None:
+    data, _ = data_of(some_numbers(), LAYERED)
+
+    tried = list_candidates(data, LAYERED, {}, is_stopped_early=False)
+
+    texts = [candidate.text for candidate in tried]
+    assert "Leave out BatchNormalization, Dropout behind the output layer" in texts
+    assert not {Cause.too_complex, Cause.regularisation_missing} & {one.cause for one in tried}
 
 
 @pytest.mark.parametrize(

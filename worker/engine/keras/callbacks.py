@@ -39,7 +39,7 @@ class Draws(keras.callbacks.Callback):
         self.is_mixed = plan.mixup > 0
         self._plan = plan
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - Keras passes it
         """Draw the epoch's order and shares."""
         self.rows_N.assign(row_order(self._plan.seed, epoch + 1, self.rows_N.shape[0]))
         self.share_S.assign(mixup_shares(self._plan, epoch + 1, self.share_S.shape[0]))
@@ -72,7 +72,8 @@ class NetworkState:
     def moments(self) -> list[list[Any]]:
         """Return the optimizer's variables of each weight, in the order of its rule's moments."""
         optimizer = self._model.optimizer
-        count = len(self._ordered)
+        trained = [variable for variable in self._ordered if variable.trainable]
+        count = len(trained)
         moments = [
             variables
             for name, variables in vars(optimizer).items()
@@ -81,7 +82,7 @@ class NetworkState:
             if all(isinstance(variable, keras.Variable) for variable in variables)
             if name not in {"_trainable_variables", "_variables"}
         ]
-        indices = [optimizer._get_variable_index(variable) for variable in self._ordered]
+        indices = [optimizer._get_variable_index(variable) for variable in trained]
         return [[variables[index] for index in indices] for variables in moments]
 
     def seeds(self) -> list[Any]:
@@ -155,7 +156,7 @@ class Watch(keras.callbacks.Callback):
         self._on_epoch = on_epoch
         self._on_wait = on_wait
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002 - as above
         """Give a sign of life."""
         self._on_wait()
 

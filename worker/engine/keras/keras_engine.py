@@ -1,4 +1,7 @@
-"""The reference engine: one trial at a time through stock Keras `fit`."""
+"""The engine of stock Keras: one plan at a time through `fit`, whatever layers it has.
+
+It trains what cohorts can't express, and is what cohorts are compared with in tests.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +9,25 @@ import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tests.builders.keras_callbacks import Draws, NetworkState, ValidationStopping, Watch
 from worker.engine.array_types import FloatArray
 from worker.engine.arrays import Arrays, FoldRows
 from worker.engine.gradients import forgotten_gradients
+from worker.engine.keras.callbacks import Draws, NetworkState, ValidationStopping, Watch
+from worker.engine.keras.compiled import CompiledNetworks
 from worker.engine.keras.network import (
     PREDICT_ROWS,
     KerasTarget,
     build_network,
     compile_network,
-    forward,
-    layer_variables,
+    network_variables,
+    predict,
 )
 from worker.engine.plans import Epoch, Plan
 from worker.engine.protocol import (
@@ -42,9 +46,10 @@ PROGRAM = "keras_fit"
 
 @dataclass(frozen=True)
 class KerasEngine:
-    """Trains plans one after the other."""
+    """Trains plans one after the other; `networks` may be shared with other engines."""
 
     arrays: Arrays
+    networks: CompiledNetworks = field(default_factory=CompiledNetworks)
 
     def run(
         self,
@@ -52,13 +57,19 @@ class KerasEngine:
         *,
         on_epoch: OnEpoch,
         on_wait: OnWait,
-        epochs_ahead: EpochsAhead = look_at_every_epoch,
+        epochs_ahead: EpochsAhead = look_at_every_epoch,  # noqa: ARG002 - looks at every epoch
     ) -> Iterator[TrainedPlan | FailedPlan]:
         """Train plans until there are none, and yield each training as it ends."""
         while plans := next_plans(1):
             callbacks = _Callbacks(on_epoch, on_wait)
             try:
-                yield train(plans[0], self.arrays, on_epoch=callbacks.epoch, on_wait=callbacks.wait)
+                yield train(
+                    plans[0],
+                    self.arrays,
+                    self.networks,
+                    on_epoch=callbacks.epoch,
+                    on_wait=callbacks.wait,
+                )
             except Exception as error:
                 if callbacks.is_raised:
                     # Not of the trial: the job is to end.
@@ -66,15 +77,19 @@ class KerasEngine:
                 yield failed_plan(plans[0], error)
 
 
-def train(plan: Plan, arrays: Arrays, *, on_epoch: OnEpoch, on_wait: OnWait) -> TrainedPlan:
+def train(
+    plan: Plan,
+    arrays: Arrays,
+    networks: CompiledNetworks | None = None,
+    *,
+    on_epoch: OnEpoch,
+    on_wait: OnWait,
+) -> TrainedPlan:
     """Train one plan to its end, or until `on_epoch` returns False."""
     fold, rows = arrays.folds[plan.fold], arrays.rows(plan.fold)
-    keras.backend.clear_session()
-    keras.utils.set_random_seed(plan.seed)  # of dropout and noise
     with _without_warnings():
-        model = build_network(plan, arrays)
-        compile_network(model, plan, arrays)
-        state = NetworkState(model, layer_variables(model))
+        model = _prepare(plan, arrays, networks or CompiledNetworks())
+        state = NetworkState(model, network_variables(model, plan))
         stopping = ValidationStopping(plan, fold, state)
         watch = Watch(plan, fold, stopping, state, on_epoch=on_epoch, on_wait=on_wait)
         if plan.checkpoint is not None:
@@ -86,7 +101,7 @@ def train(plan: Plan, arrays: Arrays, *, on_epoch: OnEpoch, on_wait: OnWait) -> 
     if watch.best_epoch is not None:
         checkpoint = watch.checkpoint
         weights = watch.best_weights() if checkpoint is None else checkpoint.best_weights
-        val_output_MC = forward(weights, plan.activations, arrays.output_activation, rows.x_val_MD)
+        val_output_MC = predict(plan, arrays, weights, rows.x_val_MD)
     return TrainedPlan(
         plan=plan,
         outcome=watch.outcome,
@@ -99,6 +114,17 @@ def train(plan: Plan, arrays: Arrays, *, on_epoch: OnEpoch, on_wait: OnWait) -> 
         program=PROGRAM,
         checkpoint=watch.checkpoint,
     )
+
+
+def _prepare(plan: Plan, arrays: Arrays, networks: CompiledNetworks) -> keras.Model:
+    """Return a plan's network, compiled and as it begins."""
+    if plan.layers:
+        return networks.prepare(plan, arrays)
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(plan.seed)  # of dropout and noise
+    model = build_network(plan, arrays)
+    compile_network(model, plan, arrays)
+    return model
 
 
 @contextmanager

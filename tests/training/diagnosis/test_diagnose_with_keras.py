@@ -1,0 +1,93 @@
+"""Whole diagnoses of networks that stock Keras trains: nothing that people wrote is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lowloss.results import Cause, Diagnosis, EvidenceState, Severity
+from lowloss.spec import Recipe
+from tests.builders.recipes import a_case, a_network, data_of, some_numbers
+from worker.diagnosis.chain.changes import leave_out_extra_layers
+from worker.diagnosis.diagnose import diagnose
+from worker.diagnosis.training.trainer import Trainer
+from worker.diagnosis.training.variants import Variant
+from worker.engine.cohort.program import Programs
+
+NORM = "batch_normalization"
+ADAM = {"name": "adam", "learning_rate": 0.003}
+
+
+@pytest.fixture(scope="module")
+def programs() -> Programs:
+    """Compiled once for what is alike."""
+    return Programs()
+
+
+def diagnosed(columns: dict[str, Any], recipe: Recipe, programs: Programs) -> Diagnosis:
+    table, spec, checked = a_case(columns, recipe, seconds=200)
+    return diagnose(table, spec, checked, programs=programs)
+
+
+@pytest.mark.slow
+def test_a_network_with_batch_normalisation_wants_its_target_scaled(programs: Programs) -> None:
+    layer = {"after_dense": [NORM], "use_bias": False}
+    recipe = a_network(32, 16, hidden=layer, optimizer="adam", epochs=20)
+
+    diagnosis = diagnosed(some_numbers(300, scale=300), recipe, programs)
+
+    first = diagnosis.findings[0]
+    assert first.cause is Cause.target_not_scaled
+    assert first.evidence_state is EvidenceState.confirmed
+    assert diagnosis.runs == 4
+    assert "BatchNormalization, Dense layers without biases: stock Keras" in diagnosis.notes[0]
+    assert diagnosis.remedied_recipe.layers[0].after_dense == recipe.layers[0].after_dense
+
+
+def test_stock_keras_and_cohorts_train_side_by_side(programs: Programs) -> None:
+    layered = a_network(8, hidden={"after_dense": [NORM, "prelu"]}, optimizer=ADAM, epochs=3)
+    plain = layered.with_changes(leave_out_extra_layers(layered))
+    data, _ = data_of(some_numbers(100), layered)
+    trainer = Trainer(data, layered, programs)
+
+    trainer.train([Variant(layered), Variant(plain)], range(1))
+
+    (with_keras,), (in_cohort,) = (trainer.runs_of(Variant(one)) for one in (layered, plain))
+    assert with_keras.trained is not None
+    assert in_cohort.trained is not None
+    assert with_keras.trained.program == "keras_fit"
+    assert in_cohort.trained.program.startswith("cohort")
+    assert 0 < with_keras.relative < 2
+    assert trainer.estimate_run(Variant(layered)) > trainer.estimate_run(Variant(plain))
+
+
+def test_an_untrained_network_of_keras_is_judged_by_its_initial_weights(
+    programs: Programs,
+) -> None:
+    recipe = a_network(8, hidden={"after_dense": [NORM]}, epochs=0)
+    data, _ = data_of(some_numbers(100), recipe)
+    trainer = Trainer(data, recipe, programs)
+
+    trainer.train([Variant(recipe)], range(1))
+
+    (judged,) = trainer.runs_of(Variant(recipe))
+    assert judged.trained is None
+    assert judged.loss is not None
+
+
+@pytest.mark.slow
+def test_dropout_behind_the_output_is_left_out(programs: Programs) -> None:
+    recipe = a_network(
+        32,
+        output={"units": 1, "dropout": 0.6},
+        scale_features="standard",
+        scale_target="standard",
+        optimizer=ADAM,
+        epochs=30,
+    )
+
+    diagnosis = diagnosed(some_numbers(200), recipe, programs)
+
+    harmful = [one.cause for one in diagnosis.findings if one.severity is not Severity.none]
+    assert harmful[0] is Cause.harmful_layers

@@ -1,0 +1,42 @@
+"""Losses with arguments, and those of margins: both engines train them alike."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tests.builders.engines import a_cohort_engine
+from tests.builders.trainings import a_plan, run
+from tests.training.engine.test_recipes import arrays_of, train_in_both
+from worker.engine.arrays import Loss
+from worker.engine.cohort.buckets import Reach
+
+
+@pytest.mark.parametrize(
+    ("loss", "head", "outputs", "arguments"),
+    [
+        (Loss.huber, "linear", 1, (("delta", 0.3),)),
+        (Loss.binary, "sigmoid", 1, (("label_smoothing", 0.2),)),
+        (Loss.categorical, "softmax", 3, (("label_smoothing", 0.2),)),
+        (Loss.hinge, "linear", 1, ()),
+    ],
+    ids=str,
+)
+def test_arguments_of_losses_train_alike_in_both_engines(
+    loss: Loss, head: str, outputs: int, arguments: tuple[tuple[str, float], ...]
+) -> None:
+    labels = 2 if outputs == 1 else outputs
+    arrays = arrays_of(loss, head, outputs, labels)
+    if loss is Loss.hinge:
+        arrays = dataclasses.replace(arrays, y_N=(arrays.y_N > 1).astype(np.float32))
+    arrays = dataclasses.replace(arrays, loss_arguments=arguments)
+
+    trained = train_in_both(arrays, [a_plan(max_epochs=3)], Reach(1, 1, frozenset()))[1]
+
+    assert trained.epochs[-1].loss < trained.epochs[0].loss
+    if arguments:
+        plain = dataclasses.replace(arrays, loss_arguments=())
+        (other,) = run(a_cohort_engine(plain), [a_plan(max_epochs=3)]).values()
+        assert other.epochs[0].loss != pytest.approx(trained.epochs[0].loss, rel=1e-3)

@@ -1,0 +1,130 @@
+"""Checks of the network that a recipe describes: its activations, size, initial weights, layers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from lowloss.results import Cause
+from lowloss.spec import Recipe
+from lowloss.spec.activations import ACTIVATIONS
+from worker.diagnosis.checks.suspects import Suspect, evidence
+from worker.diagnosis.thresholds import INITIAL_SPREAD, SMALL_BATCH, SMALL_UNITS, WEIGHTS_PER_ROW
+from worker.diagnosis.training.data import DiagnosisData
+from worker.diagnosis.training.variants import count_weights
+
+
+def check_network(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
+    """Yield suspects that the layers alone show."""
+    yield from _activation(recipe)
+    yield from _size(data, recipe)
+    yield from _initial(data, recipe)
+    yield from _extra_layers(recipe)
+
+
+def _activation(recipe: Recipe) -> Iterator[Suspect]:
+    names = [layer.nonlinearity for layer in recipe.hidden]
+    if names and all(name == "linear" for name in names):
+        yield Suspect(
+            Cause.wrong_activation,
+            f"All {len(names)} hidden layers are linear: together they are one linear layer",
+            (evidence("hidden layers with an activation", 0, 1),),
+            strength=1.5,
+        )
+    squashed = [name for name in names if ACTIVATIONS[name].is_squashing]
+    is_deep = len([name for name in squashed if name != "tanh"]) >= 3 or len(squashed) >= 6
+    if is_deep or "softmax" in names:
+        yield Suspect(
+            Cause.wrong_activation,
+            f"{len(squashed)} hidden layers of {squashed[0]} in a row: each squashes what the one "
+            "before it answers, and the gradients shrink on their way back",
+            (evidence("squashing hidden layers", len(squashed), 3),),
+            strength=1.0,
+        )
+    if "exponential" in names:
+        yield Suspect(
+            Cause.wrong_activation,
+            "A hidden layer is exponential: its output runs away",
+            (evidence("exponential hidden layers", names.count("exponential"), 0),),
+            strength=1.0,
+        )
+
+
+def _size(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
+    rows = len(data.draws[0].fit_rows)
+    weights = count_weights(data.width, recipe)
+    if weights > WEIGHTS_PER_ROW * rows:
+        yield Suspect(
+            Cause.too_complex,
+            f"The network has {weights:,} weights for {rows:,} training rows",
+            (evidence("weights per training row", weights / rows, WEIGHTS_PER_ROW),),
+            strength=0.2 + math.log10(weights / rows / WEIGHTS_PER_ROW),
+        )
+    narrowest = min((layer.units for layer in recipe.hidden), default=0)
+    if narrowest < SMALL_UNITS:
+        sentence = (
+            f"Its narrowest hidden layer has {narrowest} units"
+            if recipe.hidden
+            else "The network has no hidden layer: it is a linear model"
+        )
+        yield Suspect(
+            Cause.too_simple,
+            sentence,
+            (evidence("units of the narrowest hidden layer", narrowest, SMALL_UNITS),),
+            strength=0.7,
+        )
+
+
+def _initial(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
+    sizes = [data.width, *(layer.units for layer in recipe.layers)]
+    for index, layer in enumerate(recipe.layers):
+        initializer, fan_in = layer.kernel_initializer, sizes[index]
+        if initializer.record.distribution == "constant":
+            if index == len(recipe.layers) - 1 and initializer.name == "zeros":
+                continue
+            yield Suspect(
+                Cause.poor_initialisation,
+                f"Layer {index + 1} begins with all weights alike ({initializer.name}): "
+                "its units get the same gradient and stay alike",
+                (evidence("distinct initial weights of the layer", 1, 2),),
+                strength=2.5,
+            )
+            return
+        sd = initializer.record.standard_deviation
+        if sd is not None:
+            # Weights around another value than 0 are as large as that.
+            sd = math.hypot(sd, initializer.mean)
+        usual = math.sqrt(2.0 / fan_in)
+        if sd is not None and not usual / INITIAL_SPREAD**2 < sd < usual * INITIAL_SPREAD:
+            yield Suspect(
+                Cause.poor_initialisation,
+                f"Layer {index + 1} begins with weights of standard deviation {sd:.3g}; {fan_in} "
+                f"inputs want about {usual:.3g}",
+                (
+                    evidence(
+                        "initial standard deviation over the usual", sd / usual, INITIAL_SPREAD
+                    ),
+                ),
+                strength=0.5 + abs(math.log10(sd / usual)),
+            )
+            return
+
+
+def _extra_layers(recipe: Recipe) -> Iterator[Suspect]:
+    names = {layer.keras_class for layer in recipe.extra_layers}
+    if "BatchNormalization" in names and recipe.batch_size <= SMALL_BATCH:
+        yield Suspect(
+            Cause.harmful_layers,
+            f"BatchNormalization takes mean and deviation of {recipe.batch_size} rows at a time",
+            (evidence("batch size", recipe.batch_size, SMALL_BATCH),),
+            strength=0.7,
+        )
+    behind = [layer.keras_class for layer in recipe.output.extra_layers if not layer.computes]
+    behind += ["Dropout"] if recipe.output.dropout else []
+    if behind:
+        yield Suspect(
+            Cause.harmful_layers,
+            f"{' and '.join(behind)} behind the output layer changes the answers themselves",
+            (evidence("layers behind the output layer", len(behind), 0),),
+            strength=1.0,
+        )
