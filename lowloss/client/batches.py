@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic_core import to_json
 
 from lowloss.client.retries import Retries
 from lowloss.errors import BodyTooLarge, InvalidRequest, LimitExceeded, RowsInvalid
-from lowloss.results import Predictions
+from lowloss.results import Predictions, TableWarning
 
 Rows = Sequence[Mapping[str, Any]] | Sequence[Sequence[Any]]
 
@@ -78,6 +78,30 @@ def join_predictions(parts: list[Predictions]) -> Predictions:
             "predictions": predictions,
             "probabilities": None if parts[0].probabilities is None else probabilities,
             "ignored": tuple(ignored),
-            "warnings": tuple(warning for part in parts for warning in part.warnings),
+            "warnings": tuple(_join_warnings(parts)),
         }
     )
+
+
+def _join_warnings(parts: list[Predictions]) -> Iterator[TableWarning]:
+    """Yield the warnings of all parts, their rows counted over all; those alike are one."""
+    alike: dict[tuple[str, str | None, str | None], list[TableWarning]] = {}
+    start = 0
+    for part in parts:
+        for warning in part.warnings:
+            key = (warning.code, warning.column, warning.example)
+            alike.setdefault(key, []).append(_shift_warning(warning, start))
+        start += len(part.predictions)
+    for first, *others in alike.values():
+        count = first.count + sum(warning.count for warning in others)
+        suffix = f" (in {len(others) + 1:,} parts of the rows)" if others else ""
+        yield first.model_copy(update={"count": count, "detail": first.detail + suffix})
+
+
+def _shift_warning(warning: TableWarning, start: int) -> TableWarning:
+    """Count a warning's rows from the first of all; `start` is how many came before its part."""
+    if not start:
+        return warning
+    rows = tuple(row + start for row in warning.rows)
+    detail = f"in the rows from {start + 1:,} on: {warning.detail}"
+    return warning.model_copy(update={"rows": rows, "detail": detail})

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from lowloss.errors import LowlossError
 from lowloss.inference.rows import Cells, Inputs, read_inputs
 from lowloss.inference.signature import METADATA_KEY, Signature
+from lowloss.inference.unseen import find_unseen
 from lowloss.results import Predictions
 from lowloss.spec import Task
 
@@ -52,6 +53,7 @@ class Model:
             labels=self.signature.labels,
             probabilities=probabilities,
             ignored=cells.ignored,
+            warnings=find_unseen(self.signature, inputs),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -17,8 +18,9 @@ class Input(BaseModel):
     """One feature: the name of the model's input, and the table's column for it.
 
     `kind` is the column's: a number of kind `boolean` is 0 or 1, one of kind `date` counts days
-    since 1970-01-01 UTC. Numbers that float32 cannot tell apart are float64. A matrix model has one
-    input for all features, each at its `position`.
+    since 1970-01-01 UTC. Numbers that float32 cannot tell apart are float64. `values` are what
+    training rows had of a category, "" where some was missing; null where they are very many. A
+    matrix model has one input for all features, each at its `position`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -29,6 +31,7 @@ class Input(BaseModel):
     kind: str
     position: int | None = None
     reading: Reading | None = None
+    values: tuple[str, ...] | None = None
 
 
 class Signature(BaseModel):
@@ -46,6 +49,11 @@ class Signature(BaseModel):
     def columns(self) -> tuple[str, ...]:
         """The names of the columns that the model takes."""
         return tuple(column.column for column in self.inputs)
+
+    @cached_property
+    def training_values(self) -> dict[str, frozenset[str]]:
+        """The values that training rows had, by the column of each category that lists them."""
+        return {c.column: frozenset(c.values) for c in self.inputs if c.values is not None}
 
     @property
     def readings(self) -> dict[str, Reading]:

@@ -66,8 +66,9 @@ class Reading(Result):
     """How the texts of a column were read: later rows are read alike.
 
     Of numbers: the decimal mark, the mark between thousands, and the unit behind them, or what
-    suffixes multiply by. Of dates: the order of their parts, or their format. `null_values` are
-    missing in a column of any kind.
+    suffixes multiply by. Of dates: the order of their parts, or their format. Of durations: what
+    clocks of two numbers show; null where an earlier version read them, which decides anew.
+    `null_values` are missing in a column of any kind.
     """
 
     kind: ColumnType
@@ -77,6 +78,7 @@ class Reading(Result):
     multiples: dict[str, float] = Field(default_factory=dict)
     order: Literal["ymd", "dmy", "mdy"] | None = None
     date_format: str | None = None
+    clock: Literal["h:m", "m:s"] | None = None
     null_values: tuple[str, ...] = ()
 
 

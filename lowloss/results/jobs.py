@@ -133,8 +133,8 @@ class Predictions(Result):
     A prediction is a label, or for a regression a number in the target's units; it is null where
     the model's output is not finite. `probabilities` has one list per row, in the order of
     `labels`; it is null for a regression. `ignored` names columns of the rows that the model does
-    not use, `warnings` say what was decided in doubt where the rows came as a file. `job` is null
-    where the model came from a file.
+    not use, `warnings` say which values no training row had, and what was decided in doubt where
+    the rows came as a file. `job` is null where the model came from a file.
     """
 
     model_config = ConfigDict(protected_namespaces=())
@@ -148,3 +148,7 @@ class Predictions(Result):
     probabilities: tuple[tuple[float | None, ...], ...] | None
     ignored: tuple[str, ...]
     warnings: tuple[TableWarning, ...] = ()
+
+    def with_warnings(self, warnings: tuple[TableWarning, ...]) -> Predictions:
+        """Return them with the warnings of the reader of their rows before their own."""
+        return self.model_copy(update={"warnings": (*warnings, *self.warnings)})

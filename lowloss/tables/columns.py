@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from lowloss.results import Reading, TableWarning
+from lowloss.tables.approximations import strip_marks
 from lowloss.tables.dates import DateReading, Order, read_dates, read_format, read_iso
-from lowloss.tables.durations import read_durations
+from lowloss.tables.durations import Durations, read_durations
 from lowloss.tables.evidence import clean, find_majority, find_mark, has_values, is_monotonic
+from lowloss.tables.lookalikes import find_lookalikes
 from lowloss.tables.marks import (
     FALSE_WORDS,
     MISSING_AMONG_NUMBERS,
@@ -24,7 +26,7 @@ from lowloss.tables.numbers import (
     Numbers,
     has_leading_zeros,
     read_plain,
-    split_numbers,
+    split_approximations,
     tidy_signs,
     to_numbers,
 )
@@ -33,6 +35,7 @@ from lowloss.tables.readings import apply_reading, override
 from lowloss.tables.remarks import (
     find_unreadable,
     tell_inexact,
+    warn_of_approximations,
     warn_of_codes,
     warn_of_currencies,
     warn_of_mark,
@@ -140,6 +143,8 @@ class ColumnReader:
         text, reading = clean(column), override(reading, self.options)
         values = apply_reading(text, reading)
         self._warn_of_unreadable(text, values, f"{reading.kind}s")
+        if reading.kind == "number":
+            self._warn_of_approximations(text, strip_marks(text).is_marked, values)
         return values
 
     def _read_plain(self, column: pl.Series, *, is_forced: bool) -> pl.Series | None:
@@ -235,32 +240,34 @@ class ColumnReader:
         present = tidy.count()
         if not present:
             return text
-        numbers = split_numbers(tidy)
+        numbers = split_approximations(tidy)
         decision = self._decide(numbers) if kind in {None, "number"} else NOTHING
         is_open = decision.readable < present
         dates = self._read_dates(tidy) if is_open and kind in {None, "date"} else []
-        seconds = read_durations(tidy) if is_open and kind in {None, "duration"} else None
+        durations = read_durations(tidy) if is_open and kind in {None, "duration"} else None
         dated = max((reading.readable for reading in dates), default=0)
-        timed = 0 if seconds is None else seconds.count()
+        timed = 0 if durations is None else durations.seconds.count()
         needed = 1 if kind else READABLE * present
         if max(decision.readable, dated, timed) < needed:
-            self._warn_of_mixed(text, numbers, decision, present=present)
+            self._warn_of_mixed(text, tidy, numbers, decision)
             if dates and dated >= max(MOSTLY * present, decision.readable):
                 best = max(dates, key=lambda reading: reading.readable)
                 odd = find_unreadable(text, best.values)
                 self.warnings.append(warn_of_mixed(text, odd, "dates"))
             return text
-        if seconds is not None and timed > max(decision.readable, dated):
-            return self._finish_durations(text, seconds)
+        if durations is not None and timed > max(decision.readable, dated):
+            return self._finish_durations(text, durations)
         if dated > decision.readable:
             return self._choose_dates(text, dates)
         return self._choose_numbers(text, numbers, decision, is_forced=kind is not None)
 
     def _warn_of_mixed(
-        self, text: pl.Series, numbers: Numbers, decision: Decision, *, present: int
+        self, text: pl.Series, tidy: pl.Series, numbers: Numbers, decision: Decision
     ) -> None:
         """Say which cells keep a column that is mostly numbers from being one."""
-        if decision.readable < MOSTLY * present:
+        if decision.readable < MOSTLY * tidy.count():
+            lookalikes = find_lookalikes(text.set(tidy.is_null(), None))
+            self.warnings += [] if lookalikes is None else [lookalikes]
             return
         odd = find_unreadable(text, to_numbers(numbers, decision.notation))
         if odd.any():
@@ -303,10 +310,19 @@ class ColumnReader:
         around = numbers.around
         is_mixed = around.unit == "%" and numbers.has_bare
         if around.units and (is_mixed or not around.is_plain):
-            self.warnings.append(warn_of_units(text, around))
+            self.warnings.append(warn_of_units(text, numbers))
+        self._warn_of_approximations(text, numbers.is_marked, values)
         if len(around.currencies) > 1:
             self.warnings.append(warn_of_currencies(text, around))
         return values
+
+    def _warn_of_approximations(
+        self, text: pl.Series, is_marked: pl.Series | None, values: pl.Series
+    ) -> None:
+        """Say which numbers are not exact."""
+        if is_marked is not None and (is_marked & values.is_not_null()).any():
+            is_read = is_marked & values.is_not_null()
+            self.warnings.append(warn_of_approximations(text, is_read))
 
     def _read_dates(self, tidy: pl.Series) -> list[DateReading]:
         if self.options.date_format is not None:
@@ -356,8 +372,9 @@ class ColumnReader:
         self._warn_of_unreadable(text, values, "dates")
         return values
 
-    def _finish_durations(self, text: pl.Series, seconds: pl.Series) -> pl.Series:
-        self.decided[text.name] = Reading(kind="duration")
+    def _finish_durations(self, text: pl.Series, durations: Durations) -> pl.Series:
+        seconds = durations.seconds
+        self.decided[text.name] = Reading(kind="duration", clock=durations.clock)
         self._warn_of_unreadable(text, seconds, "times")
         self.warnings.append(warn_of_seconds(text))
         return seconds.alias(text.name)

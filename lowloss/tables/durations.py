@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
 import polars as pl
 
+Clock = Literal["h:m", "m:s"]
+"""What a clock of two numbers shows."""
 CLOCK = (
     r"^(?P<sign>-)?(?:(?P<days>\d+)\s*(?:days?,?\s+|d\s*|\.)(?P<plus>\+)?)?"
     r"(?P<hours>\d{1,4}):(?P<minutes>[0-5]\d)(?::(?P<seconds>[0-5]\d(?:[.,]\d+)?))?"
     r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?$"
 )
+LAP = (
+    r"^(?P<sign>-)?(?:(?P<days>\d+)\s*(?:days?,?\s+|d\s*)(?P<plus>\+)?)?"
+    r"(?:(?:(?P<hours>\d{1,4}):)?(?P<minutes>\d{1,4}):)?(?P<seconds>\d{1,2}(?:[.,]\d+)?)$"
+)
+"""Clocks of which all have seconds; those below a minute may have nothing else."""
+FRACTION = r"^-?\d{1,4}:[0-5]\d[.,]\d+$"
+"""A fraction is one of seconds: `1:23.456` is a minute and more."""
 ISO = (
     r"^(?P<sign>-)?P(?:(?P<days>\d+)D)?"
     r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?$"
@@ -24,25 +36,35 @@ MIXED = r"\d\s*[dhm].*\d\s*[hms]"
 """Words are durations only where some cell has two units: `5 m` may be metres."""
 
 
-def read_durations(text: pl.Series, *, are_durations: bool = False) -> pl.Series | None:
+@dataclass(frozen=True)
+class Durations:
+    """Durations in seconds, null where a text is none, and what clocks of two numbers show."""
+
+    seconds: pl.Series
+    clock: Clock
+
+
+def read_durations(
+    text: pl.Series, *, are_durations: bool = False, clock: Clock | None = None
+) -> Durations | None:
     """Read the commonest way of writing durations, as seconds; null where a text is none.
 
-    Where all `are_durations`, `5 m` is five minutes; else it may be metres.
+    Where all `are_durations`, `5 m` is five minutes; else it may be metres. A `clock` that is not
+    given is detected.
     """
+    clock = clock or _detect_clock(text)
     best: pl.Series | None = None
-    for pattern in (CLOCK, ISO, WORDS):
+    for pattern in (LAP if clock == "m:s" else CLOCK, ISO, WORDS):
         if pattern is WORDS and not (are_durations or text.str.contains(MIXED).any()):
             continue
         seconds = _read(text, pattern)
         if seconds.count() > (0 if best is None else best.count()):
             best = seconds
-    return best
+    return None if best is None else Durations(best, clock)
 
 
 def _read(text: pl.Series, pattern: str) -> pl.Series:
     parts = text.str.extract_groups(pattern).struct.unnest()
-    if pattern is CLOCK:
-        parts = _shift_short_clocks(parts)
     names = ("days", "hours", "minutes", "seconds")
     has_part = pl.any_horizontal(pl.col(name).is_not_null() for name in names)
     total = pl.col("seconds").str.replace(",", ".", literal=True).cast(pl.Float64).fill_null(0.0)
@@ -52,16 +74,22 @@ def _read(text: pl.Series, pattern: str) -> pl.Series:
     days = pl.col("days").cast(pl.Float64).fill_null(0.0) * DAY
     if pattern is CLOCK:
         total += _shift_half(pl.col("half").str.head(1).str.to_lowercase())
+    if pattern in {CLOCK, LAP}:
         # pandas writes an hour before midnight as -1 days +23:00:00.
         total = pl.when(pl.col("plus") == "+").then(total * sign).otherwise(total)
     total = (total + days) * sign
     seconds = parts.select(pl.when(has_part).then(total).otherwise(None).alias("s"))["s"]
+    # Sums of binary fractions: 60 + 23.456 is not 83.456.
+    seconds = seconds.round(9)
     whole = seconds.cast(pl.Int64, strict=False)
     return whole if bool((whole.cast(pl.Float64) == seconds).all()) else seconds
 
 
-def _shift_short_clocks(parts: pl.DataFrame) -> pl.DataFrame:
-    """Take `59:10` beside `1:02:30` for minutes and seconds: no day has so many hours."""
+def _detect_clock(text: pl.Series) -> Clock:
+    """Return what `59:10` is: beside `1:23.4`, or `1:02:30`, as no day has 59 hours, minutes."""
+    if text.str.contains(FRACTION).any():
+        return "m:s"
+    parts = text.str.extract_groups(CLOCK).struct.unnest()
     is_clock, is_long = pl.col("hours").is_not_null(), pl.col("seconds").is_not_null()
     is_short = is_clock & ~is_long & pl.col("half").is_null() & pl.col("days").is_null()
     hours = pl.col("hours").cast(pl.Int64)
@@ -70,13 +98,7 @@ def _shift_short_clocks(parts: pl.DataFrame) -> pl.DataFrame:
         & (is_short & (hours > 23)).any()
         & (hours.filter(is_long) < 24).all()
     )
-    if not shows.item():
-        return parts
-    return parts.with_columns(
-        hours=pl.when(is_short).then(None).otherwise(pl.col("hours")),
-        minutes=pl.when(is_short).then(pl.col("hours")).otherwise(pl.col("minutes")),
-        seconds=pl.when(is_short).then(pl.col("minutes")).otherwise(pl.col("seconds")),
-    )
+    return "m:s" if shows.item() else "h:m"
 
 
 def _shift_half(half: pl.Expr) -> pl.Expr:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
 
 import polars as pl
 
+from lowloss.tables.approximations import choose_marks
 from lowloss.tables.notation import Notation
+from lowloss.tables.units import CURRENCY, DOUBTFUL, find_multiples
 
 HEAD_ROWS = 1000
-SIGNS = "[$€£¥₹₽₩₺฿₴₦₫₪¢]"
-CODES = (
-    "USD|EUR|GBP|JPY|CHF|CNY|RMB|INR|RUB|BRL|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|TRY|ZAR|MXN|KRW|"
-    "SGD|HKD|ILS|THB|US\\$|CA?\\$|AU?\\$|R\\$|Rs\\.?|kr\\.?|zł|Kč|Ft|Fr\\."
-)
-CURRENCY = f"(?:{SIGNS}|{CODES})"
 BODY = r"\d[\d.,' ]*\d[.,]?|\d[.,]?|[.,]\d+"
+UNIT = (
+    r"[^\d\s().,'+-](?:[^\d()]*[^\d\s()-])?|(?:[^\d\s().,'+-][^\d()]*)?"
+    r"(?:[mcdk]?m|ft|in|yd|mi|feet|inch|met(?:er|re)s?)\^?[23]"
+)
+"""What may stand behind a number; a digit only as the power of a length: `kg/m2`."""
 NUMBER = (
     rf"^(?P<open>\()?\s*(?P<sign>[-+])?\s*(?P<before>{CURRENCY})?\s*(?P<inner>[-+])?\s*(?P<body>{BODY})"
-    r"(?P<power>[eE][-+]?\d+)?\s*(?P<unit>[^\d\s().,'+-](?:[^\d()]*[^\d\s()-])?)?\s*"
+    rf"(?P<power>[eE][-+]?\d+)?\s*(?P<unit>{UNIT})?\s*"
     r"(?P<after>-)?(?P<close>\))?$"
 )
 """A number with all that people write around it."""
@@ -28,26 +30,6 @@ LONG = r"^[-+]?\d{16,}$"
 """A whole number that may be above 2^53."""
 DASHED = r"(\d)[.,]-{1,2}([^\d]*)$"
 """A price whose decimals are a dash."""
-MULTIPLES: dict[str, float] = {
-    "k": 1e3,
-    "K": 1e3,
-    "m": 1e6,
-    "M": 1e6,
-    "Mio": 1e6,
-    "mio": 1e6,
-    "mn": 1e6,
-    "million": 1e6,
-    "B": 1e9,
-    "b": 1e9,
-    "bn": 1e9,
-    "Mrd": 1e9,
-    "billion": 1e9,
-    "T": 1e12,
-    "tn": 1e12,
-}
-UNIT_LETTERS = frozenset("mbTB")
-"""Multiples that are as often units: metres, bits, tesla, bytes."""
-BYTES = {"B": 1.0, "KB": 1e3, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "PB": 1e15}
 SHARED, MOSTLY = 0.95, 0.5
 """The share of a column's cells that must have the unit, unless it is a currency or a percent; and
 the share above which a letter is one that may be a multiple, too."""
@@ -77,12 +59,13 @@ class Numbers:
     """Texts split at their numbers: columns `negative`, `body`, `power`, `unit` and `shape`.
 
     `body` is null where a text is no number; `shapes` counts the shapes of the others (see
-    `notation`).
+    `notation`). `is_marked` where a number is not exact, if some are not.
     """
 
     parts: pl.DataFrame
     around: Surroundings
     shapes: Counter[str]
+    is_marked: pl.Series | None = None
 
     @property
     def has_bare(self) -> bool:
@@ -164,6 +147,13 @@ def split_numbers(tidy: pl.Series, around: Surroundings | None = None) -> Number
     return Numbers(parts.with_columns(shape=shapes), around, count_shapes(shapes))
 
 
+def split_approximations(tidy: pl.Series) -> Numbers:
+    """Split tidy texts at their numbers, of which some may not be exact."""
+    approximations = choose_marks(tidy)
+    numbers = split_numbers(approximations.text)
+    return replace(numbers, is_marked=approximations.is_marked)
+
+
 def _split(tidy: pl.Series) -> pl.DataFrame:
     """Split texts into columns `negative`, `before`, `body`, `power` and `unit`."""
     parts = tidy.str.extract_groups(NUMBER).struct.unnest()
@@ -212,11 +202,10 @@ def decide_surroundings(units: pl.Series, *, has_currency: bool = False) -> Surr
     if not counts:
         return Surroundings()
     names, total = set(counts), bare + counts.total()
-    is_letter = len(names) == 1 and names <= UNIT_LETTERS and not has_currency
-    if not is_letter and (len(names) > 1 or bare or names == {"k"}):
-        for multiples in (BYTES, MULTIPLES):
-            if names <= set(multiples) and not (multiples is MULTIPLES and names == {"m", "k"}):
-                return Surroundings(multiples=tuple((n, multiples[n]) for n in sorted(names)))
+    multiples = find_multiples(names, has_bare=bare > 0, has_currency=has_currency)
+    if multiples:
+        return Surroundings(multiples=tuple(sorted(multiples.items())))
+    is_letter = len(names) == 1 and names <= DOUBTFUL
     # Of equally many the first by name: the order of the counts is no one's.
     unit, _ = min(counts.items(), key=lambda item: (-item[1], item[0]))
     singular = _to_singular(unit)
@@ -260,14 +249,19 @@ def to_numbers(numbers: Numbers, notation: Notation) -> pl.Series:
     if notation.decimal == ",":
         body = body.str.replace(",", ".", literal=True)
     sign = parts.select(pl.when("negative").then(pl.lit("-")).otherwise(pl.lit(""))).to_series()
-    text = sign + body + parts["power"]
+    factors = {unit: f"e{round(math.log10(factor))}" for unit, factor in numbers.around.multiples}
+    power = parts["power"]
+    if factors:
+        # Written, not multiplied: 1.14 million is 1140000 then.
+        factor = parts["unit"].replace_strict(factors, default="", return_dtype=pl.String)
+        body = body.set((power != "") & (factor != ""), None)
+        power = power + factor
+    text = sign + body + power
     number = read_plain(text)
     if number is None:
         number = text.cast(pl.Float64, strict=False)
-    factors = dict(numbers.around.multiples)
-    if not factors:
-        return drop_infinite(number)
-    factor = parts["unit"].replace_strict(factors, default=1.0, return_dtype=pl.Float64)
-    product = drop_infinite(number.cast(pl.Float64) * factor)
-    whole = product.cast(pl.Int64, strict=False)
-    return whole if bool((whole.cast(pl.Float64) == product).all()) else product
+    number = drop_infinite(number)
+    if not factors or not number.dtype.is_float():
+        return number
+    whole = number.cast(pl.Int64, strict=False)
+    return whole if bool((whole.cast(pl.Float64) == number).all()) else number

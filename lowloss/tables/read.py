@@ -86,6 +86,8 @@ def read_csv(
     frame = _drop_empty_rows(pl.DataFrame(typed.values), typed.unreadable, at_end=not is_training)
     check_size(frame.height, frame.width, limits)
     if is_training and frame.width == 1 and _has_text(frame.to_series()):
+        # What begins with a number is then a whole line.
+        warnings = [warning for warning in warnings if warning.code != "looks_numeric"]
         warnings.append(warn_of_one_column(frame.to_series()))
     return Table(frame, warnings=tuple(warnings), readings=typed.readings, words=typed.words)
 

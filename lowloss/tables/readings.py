@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from lowloss.results import Reading
+from lowloss.tables.approximations import strip_marks
 from lowloss.tables.dates import read_dates_in, read_format
 from lowloss.tables.durations import read_durations
 from lowloss.tables.marks import FALSE_WORDS, TRUE_WORDS
@@ -40,10 +41,10 @@ def _apply(text: pl.Series, reading: Reading) -> pl.Series:
         case "number":
             notation = Notation(reading.decimal, reading.group)
             around = Surroundings(reading.unit, tuple(reading.multiples.items()))
-            return to_numbers(split_numbers(tidy, around), notation)
+            return to_numbers(split_numbers(strip_marks(tidy).text, around), notation)
         case "duration":
-            seconds = read_durations(tidy, are_durations=True)
-            return text.cast(pl.Float64, strict=False) if seconds is None else seconds
+            durations = read_durations(tidy, are_durations=True, clock=reading.clock)
+            return text.cast(pl.Float64, strict=False) if durations is None else durations.seconds
         case "date":
             return _read_dates_again(tidy, reading)
         case "boolean":

@@ -9,7 +9,7 @@ from lowloss.tables.dates import Order
 from lowloss.tables.evidence import find_mark
 from lowloss.tables.marks import MISSING_AMONG_NUMBERS
 from lowloss.tables.notation import Mark, Notation
-from lowloss.tables.numbers import Surroundings, find_inexact, split_numbers, tidy_signs
+from lowloss.tables.numbers import Numbers, Surroundings, find_inexact
 
 SHOWN_ROWS, SHOWN_CHARACTERS = 5, 80
 """How many rows a warning names, and how much of a cell."""
@@ -213,9 +213,21 @@ def warn_of_currencies(text: pl.Series, around: Surroundings) -> TableWarning:
     )
 
 
-def warn_of_units(text: pl.Series, around: Surroundings) -> TableWarning:
+def warn_of_approximations(text: pl.Series, is_marked: pl.Series) -> TableWarning:
+    """Say which numbers are not exact, or bounds."""
+    return warn(
+        "approximate_numbers",
+        text,
+        is_marked,
+        detail="{count} of {name}, such as {example}, are approximate or bounds: read as the "
+        "numbers in them",
+        fix="set its type to category if they are names",
+    )
+
+
+def warn_of_units(text: pl.Series, numbers: Numbers) -> TableWarning:
     """Say that a unit was left off, or multiplied out."""
-    parts = split_numbers(tidy_signs(text), around).parts
+    parts, around = numbers.parts, numbers.around
     unit, is_number = parts["unit"], parts["body"].is_not_null()
     has_unit = is_number & (unit != "")
     for currency in set(around.currencies) - set(around.units):

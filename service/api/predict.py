@@ -108,7 +108,8 @@ async def predict(
 
     Values are read as those of an uploaded table; null is a missing value. `ignored` names the
     columns that the model does not use. A table's file as `text/csv` is read by the options of the
-    job's dataset, or by those of the query.
+    job's dataset, or by those of the query. `warnings` name values of categories that the model was
+    not trained on.
     """
     if is_file_of_rows(request.headers):
         async with spool_body(request, deps.settings.data_dir) as upload:
@@ -157,7 +158,7 @@ def _predict_file(deps: Resources, job_id: str, path: Path, options: ParseOption
             problem.detail, field="rows", fix="send the file in parts, each with the header"
         ) from problem
     cells = cells_from_columns(model.signature, columns)
-    predictions = model.predict(cells, job_id=job_id).model_copy(update={"warnings": warnings})
+    predictions = model.predict(cells, job_id=job_id).with_warnings(warnings)
     return Response(predictions.model_dump_json(), media_type="application/json")
 
 

@@ -17,16 +17,17 @@ def an_input(name: str, /, kind: str = "numeric", **given: Any) -> dict[str, Any
     return {"input": name, "column": name, "dtype": dtype, "kind": kind} | given
 
 
-def a_regression(**readings: dict[str, Any]) -> bytes:
+def a_regression(known_cities: list[str] | None = None, **readings: dict[str, Any]) -> bytes:
     """`price` = 2·area + 100·(is new) + days + 1000·(city is Oslo) + 7·(city is missing).
 
-    A missing area answers NaN. `readings` are how columns were read at training, by the input.
+    A missing area answers NaN. `known_cities` are those that training rows had, `readings` are how
+    columns were read at training, by the input.
     """
     inputs = [
         an_input("area"),
         an_input("is_new", "boolean"),
         an_input("column_2", "date", column="sold on"),
-        an_input("city", "categorical"),
+        an_input("city", "categorical", values=known_cities),
     ]
     for entry in inputs:
         if entry["input"] in readings:

@@ -59,14 +59,19 @@ class CategoricalFeature:
     each level has a column of the design matrix; where training rows had a value that is no level,
     since it is rare, `has_other` adds a column for all such values, unseen ones included; else they
     leave all columns 0. Embedded, there is one column of codes: 0 for a value that is no level,
-    else the level's number from 1 up.
+    else the level's number from 1 up. `others` are the values of training rows that are no levels.
     """
 
     column: str
     input: str
     levels: tuple[str, ...]
-    has_other: bool
+    others: tuple[str, ...] = ()
     is_embedded: bool = False
+
+    @property
+    def has_other(self) -> bool:
+        """Whether training rows had a value that is no level."""
+        return bool(self.others)
 
     @property
     def width(self) -> int:

@@ -152,4 +152,6 @@ def _fit_categorical(
     )
     frequent_levels = [level for level, rows in ordered if rows >= min_rows or level == MISSING]
     levels = tuple(frequent_levels[:max_levels])
-    return CategoricalFeature(column.name, name, levels, has_other=len(levels) < len(counted))
+    frequent = frozenset(levels)
+    others = tuple(level for level, _ in ordered if level not in frequent)
+    return CategoricalFeature(column.name, name, levels, others)

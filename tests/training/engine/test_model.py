@@ -131,6 +131,18 @@ def test_metadata_travels_with_the_file(tmp_path: Path) -> None:
     assert set(columns.values()) == set(load_model(path).input)
 
 
+def test_metadata_has_all_values_of_the_training_rows(tmp_path: Path) -> None:
+    prepared = prepared_of(tmp_path, Task.binary)
+    _, path = trained_model(prepared, tmp_path)
+    (feature,) = prepared.fits[0].features.categorical
+
+    (entry,) = [each for each in read_metadata(path)["inputs"] if each["dtype"] == "string"]
+
+    assert entry["column"] == "category"
+    assert entry["values"] == [*feature.levels, *feature.others]
+    assert set(entry["values"]) <= {*mixed_columns()["category"], ""}
+
+
 @pytest.mark.parametrize("task", list(Task))
 def test_baselines_beat_the_mean_where_there_is_signal(tmp_path: Path, task: Task) -> None:
     prepared = prepared_of(tmp_path, task)

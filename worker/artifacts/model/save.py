@@ -14,10 +14,12 @@ import tensorflow as tf
 
 from lowloss import __version__
 from worker.artifacts.model.content import MATRIX_INPUT, Content
-from worker.data.features import FittedFeatures
+from worker.data.features import CategoricalFeature, FittedFeatures
 from worker.data.prepare import Prepared
 
 Metrics = dict[str, float]
+MAX_LISTED = 10_000
+"""The most values of a category that the metadata lists."""
 METADATA = "lowloss.json"
 """The member of the archive with the metadata; Keras reads the members it knows and no other."""
 
@@ -86,7 +88,13 @@ def _describe_inputs(features: FittedFeatures, prepared: Prepared) -> list[dict[
         for f in features.numeric
     ]
     inputs += [
-        {"input": f.input, "column": f.column, "dtype": "string", "kind": "categorical"}
+        {
+            "input": f.input,
+            "column": f.column,
+            "dtype": "string",
+            "kind": "categorical",
+            "values": _list_values(f),
+        }
         for f in features.categorical
     ]
     readings = {c.name: c.reading for c in prepared.labelled.columns if c.reading is not None}
@@ -97,3 +105,9 @@ def _describe_inputs(features: FittedFeatures, prepared: Prepared) -> list[dict[
         for entry, position in zip(inputs, features.positions, strict=True):
             entry |= {"input": MATRIX_INPUT, "position": position}
     return inputs
+
+
+def _list_values(feature: CategoricalFeature) -> list[str] | None:
+    """Return the values that training rows had; None where these are too many."""
+    values = [*feature.levels, *feature.others]
+    return values if len(values) <= MAX_LISTED else None

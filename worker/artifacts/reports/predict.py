@@ -34,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with options.rows.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
         columns = [[convert(row, column) for row in rows] for column in metadata["inputs"]]
+        for column, values in zip(metadata["inputs"], columns, strict=True):
+            warn_of_unseen(column, values)
         outputs = predict(options.model, metadata, columns) if rows else []
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         sys.exit(f"predict.py: {error}")
@@ -75,6 +77,17 @@ def convert(row: dict[str, Any], column: dict[str, Any]) -> float | str:
         time = datetime.fromisoformat(text)
         return ((time if time.tzinfo else time.replace(tzinfo=UTC)) - EPOCH) / DAY
     return float({"true": "1", "false": "0"}.get(text.lower(), text))
+
+
+def warn_of_unseen(column: dict[str, Any], values: list[Any]) -> None:
+    """Name on standard error the values of a category that no training row had."""
+    trained = column.get("values")
+    unseen = [] if trained is None else sorted(set(values).difference(trained))
+    if unseen:
+        listed = ", ".join(repr(value) if value else "a missing value" for value in unseen[:5])
+        more = f" and {len(unseen) - 5:,} more" if len(unseen) > 5 else ""
+        name = printable(column["column"])
+        sys.stderr.write(f"warning: no training row had {listed}{more} in column {name!r}\n")
 
 
 def predict(path: Path, metadata: dict[str, Any], columns: list[list[Any]]) -> Any:

@@ -14,7 +14,12 @@ from typer.testing import Result
 from lowloss import cli
 from lowloss.cli import predict
 from lowloss.errors import RowsInvalid
-from tests.builders.onnx_models import a_classifier, a_matrix_model, a_model_without_metadata
+from tests.builders.onnx_models import (
+    a_classifier,
+    a_matrix_model,
+    a_model_without_metadata,
+    a_regression,
+)
 from tests.builders.scripted_server import Server, a_json, a_refusal, some_predictions
 
 Run = Callable[..., Result]
@@ -69,6 +74,17 @@ def test_onnx_file_predicts_without_a_server(run: Run, model: Path, rows: Path) 
     assert lines[0] == "prediction,probability[no],probability[yes]"
     assert lines[2].startswith("yes,0.18")
     assert done.stderr == "ignored, since the model does not take them: id\n"
+
+
+def test_value_that_no_training_row_had_is_told(run: Run, tmp_path: Path) -> None:
+    model, rows = tmp_path / "model.onnx", tmp_path / "rows.csv"
+    model.write_bytes(a_regression(known_cities=["Oslo"]))
+    rows.write_text("area,is_new,sold on,city\n50,true,1970-01-11,Bergen\n")
+
+    done = run("predict", str(model), str(rows))
+
+    assert (done.exit_code, done.stdout) == (0, "prediction\n210.0\n")
+    assert "no training row had 'Bergen' in column 'city'" in done.stderr
 
 
 def test_predictions_are_written_to_a_file(

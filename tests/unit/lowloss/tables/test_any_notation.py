@@ -68,6 +68,7 @@ def numbers(draw: st.DrawFn, locale: tuple[str, str]) -> Notation:
                 ("", " €"),
                 ("", "%"),
                 ("", " kg"),
+                ("", " m2"),
                 ("(", ""),
             ]
         )
@@ -116,14 +117,25 @@ def clocks() -> Notation:
     return Notation(seconds, write)
 
 
+def laps() -> Notation:
+    milliseconds = st.integers(0, 5_999_999).map(lambda ms: timedelta(milliseconds=ms))
+
+    def write(value: timedelta) -> str:
+        minutes, rest = divmod(value // timedelta(milliseconds=1), 60_000)
+        return f"{minutes}:{rest // 1000:02}.{rest % 1000:03}"
+
+    return Notation(milliseconds, write)
+
+
 @st.composite
 def notations(draw: st.DrawFn, locale: tuple[str, str], order: str) -> Notation:
-    return draw(
+    notation: Notation = draw(
         st.one_of(
             numbers(locale),
             numbers(locale),
             dates(order),
             st.just(clocks()),
+            st.just(laps()),
             st.sampled_from(
                 [
                     Notation(st.booleans(), str),
@@ -133,6 +145,7 @@ def notations(draw: st.DrawFn, locale: tuple[str, str], order: str) -> Notation:
             ),
         )
     )
+    return notation
 
 
 @dataclass(frozen=True)

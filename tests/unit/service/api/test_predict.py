@@ -75,6 +75,29 @@ def test_regression_is_predicted_in_the_units_of_its_target(
     }
 
 
+@pytest.mark.parametrize("form", ["rows", "columns", "file"])
+def test_value_that_no_training_row_had_is_told(
+    client: TestClient, store: Database, form: str
+) -> None:
+    job_id = a_finished_job(store, a_regression(known_cities=["Oslo", "Moss"]))
+    columns = {name: [value, value, value] for name, value in HOUSE.items()}
+    columns["city"] = ["Oslo", "Bergen", "Bergen"]
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    lines = [",".join(columns), *(",".join(map(str, row.values())) for row in rows)]
+
+    match form:
+        case "rows":
+            answer = ask(client, job_id, rows=rows)
+        case "columns":
+            answer = ask(client, job_id, columns=columns)
+        case _:
+            answer = ask_file(client, job_id, "\n".join(lines).encode())
+
+    (warning,) = answer.json()["warnings"]
+    assert (warning["code"], warning["column"]) == ("unseen_values", "city")
+    assert (warning["count"], warning["rows"], warning["example"]) == (2, [2, 3], "Bergen")
+
+
 def ask_file(client: TestClient, job_id: str, data: bytes, **params: str) -> Any:
     headers = {"content-type": "text/csv"}
     return client.post(f"/v1/jobs/{job_id}/predict", content=data, headers=headers, params=params)

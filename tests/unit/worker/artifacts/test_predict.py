@@ -127,6 +127,23 @@ def test_script_alone_predicts_the_rows_of_a_file(tmp_path: Path) -> None:
     assert found["prediction"].to_list() == [12.0, 1.5, 0.0]
 
 
+def test_value_that_no_training_row_had_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inputs = [
+        {"input": "rooms", "column": "rooms", "dtype": "float32", "kind": "numeric"},
+        {"input": "city", "column": "city", "dtype": "string", "values": ["Oslo"]},
+    ]
+    model = a_model(tmp_path, {"labels": [], "matrix_columns": None, "inputs": inputs})
+    (tmp_path / "rows.csv").write_text("city,rooms\nOslo,2\nRome,1.5\n,0\n")
+
+    predict.main([str(model), str(tmp_path / "rows.csv"), "-o", str(tmp_path / "out.csv")])
+
+    assert capsys.readouterr().err == (
+        "warning: no training row had a missing value, 'Rome' in column 'city'\n"
+    )
+
+
 def test_matrix_model_takes_columns_by_position(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -268,3 +268,14 @@ def test_missing_level_among_rare_ones_does_not_hide_them() -> None:
 
     assert category.levels == ("", "a", "b", "c", "d")
     assert not category.has_other
+
+
+def test_rare_values_are_kept_as_others() -> None:
+    values = pl.Series(["a"] * 5 + ["b"] * 4 + ["c", "d"])
+    columns = [Column(name="c", kind=ColumnKind.categorical, missing=0, distinct=4)]
+    raw = read_columns(pl.DataFrame({"c": values}), columns)
+
+    (category,) = fit_features(columns, raw, max_levels=10, scaling="none").categorical
+
+    assert (category.levels, category.others) == (("a", "b"), ("c", "d"))
+    assert category.width == 3

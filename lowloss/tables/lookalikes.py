@@ -1,0 +1,44 @@
+"""Finds columns of text whose cells look like numbers that the reader does not understand."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from lowloss.results import TableWarning
+from lowloss.tables.remarks import warn
+from lowloss.tables.units import CURRENCY
+
+START = rf"^[-+(~≈<>≤≥=]{{0,3}}\s*(?:{CURRENCY})?\s*\.?\d"
+DIGITS = r"\d+(?:[.,' ]\d+)*"
+CODE = r"^\D?\d+(?:\.\d+){2,}$|^\+?\d+(?:[-/.]\d+){2,}$"
+"""What begins with a number and is none: versions, addresses of networks, phone numbers."""
+MAX_CHARACTERS = 40
+SHARE, MAX_FORMS, SHOWN_FORMS = 0.8, 12, 3
+"""How many of the cells must begin with a number, in how few ways to go on: names of streets have
+more."""
+
+
+def find_lookalikes(text: pl.Series) -> TableWarning | None:
+    """Return a warning where most cells of a text begin with a number."""
+    present = text.count()
+    is_alike = (
+        text.str.contains(START)
+        & ~text.str.contains(CODE)
+        & (text.str.len_chars() <= MAX_CHARACTERS)
+    ).fill_null(value=False)
+    if not present or is_alike.sum() < SHARE * present:
+        return None
+    forms = text.filter(is_alike).str.replace_all(DIGITS, "9").value_counts(sort=True)
+    if forms["count"].head(MAX_FORMS).sum() < SHARE * present:
+        return None
+    listed = ", ".join(
+        f"{form!r} in {count:,}" for form, count in forms.head(SHOWN_FORMS).iter_rows()
+    )
+    return warn(
+        "looks_numeric",
+        text,
+        is_alike,
+        detail=f"{{count}} of {present:,} in {{name}} begin with a number, such as {{example}}, "
+        f"but not all are numbers of one unit (9 for a number: {listed}): read as text",
+        fix="convert them to numbers of one unit, or set its type to category if they are names",
+    )
