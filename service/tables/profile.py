@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 
 from lowloss.errors import JobFailed
 from lowloss.results import Column, ColumnKind, Dataset
+from lowloss.tables.naming import INDEX
 from lowloss.tables.table import Table
 from service.settings import Limits
 from service.tables.summaries import Summary, summarize
@@ -19,6 +20,8 @@ TEXT_SHARE = 0.5
 text: nothing in it repeats enough to be learned."""
 MIN_IDENTIFIERS = 20
 """A column of more rows than this, all with different values, is an identifier."""
+INDEX_NAMES = frozenset({INDEX, "Unnamed: 0"})
+"""What a column of row numbers is named by us, and by pandas where it was written twice."""
 UUID = r"(?i)^\{?[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}\}?$"
 CODES, ROWS_OF_CODE = range(3, 21), 10
 """The numbers of codes that an integer category may have, and the least mean rows of a code."""
@@ -95,7 +98,7 @@ def _find_kind(column: pl.Series, summary: Summary, *, is_matrix: bool) -> Colum
     if column.dtype.is_temporal():
         return ColumnKind.date
     if summary.measures["is_integer"] and not is_matrix:
-        return _find_integer_kind(summary, rows=len(column))
+        return _find_integer_kind(summary, rows=len(column), is_index=column.name in INDEX_NAMES)
     return ColumnKind.numeric
 
 
@@ -107,9 +110,11 @@ def _find_string_kind(column: pl.Series, summary: Summary, *, is_matrix: bool) -
     return ColumnKind.text if is_text or is_unique else ColumnKind.categorical
 
 
-def _find_integer_kind(summary: Summary, *, rows: int) -> ColumnKind:
-    """Return the kind of whole numbers in a table of `rows`."""
+def _find_integer_kind(summary: Summary, *, rows: int, is_index: bool) -> ColumnKind:
+    """Return the kind of whole numbers in a table of `rows`; an index may be that of a sample."""
     low, high = summary.measures["min"], summary.measures["max"]
+    if is_index and low >= 0 and summary.distinct == rows > MIN_IDENTIFIERS:
+        return ColumnKind.identifier
     # They count up if there are as many values as whole numbers from lowest to highest.
     if high - low + 1 != summary.distinct:
         return ColumnKind.numeric

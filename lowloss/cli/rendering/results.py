@@ -26,7 +26,7 @@ from lowloss.results import (
     Trial,
 )
 from lowloss.results.notes import describe_notes
-from lowloss.wording import counted, format_duration, format_number
+from lowloss.wording import counted, format_duration, format_number, in_words
 
 LOG_SECONDS = 5.0
 """The time between two lines where there is no terminal for a bar."""
@@ -222,10 +222,10 @@ def score_table(job: Job) -> Table:
     """Return a table of the winner's and the baselines' test metrics, in the target's units."""
     winner = job.outcome.test_metrics or {}
     baselines = job.outcome.baselines
-    table = Table("metric", "lowloss", *(b.name.replace("_", " ") for b in baselines))
+    table = Table("metric", "lowloss", *(in_words(b.name) for b in baselines))
     for name in winner:
         table.add_row(
-            name,
+            in_words(name),
             Text(format_number(winner[name]), style="bold"),
             *(format_number(b.test_metrics.get(name)) for b in baselines),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -256,3 +257,25 @@ def test_columns_are_profiled_alike_together_and_alone() -> None:
 
     alone = [profile_table(Table(pl.DataFrame([c])), limits=LIMITS)[0] for c in columns]
     assert list(together) == alone
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "kind"),
+    [
+        ("", range(0, 500, 7), ColumnKind.identifier),
+        ("", [n * 37 % 101 for n in range(90)], ColumnKind.identifier),
+        ("Unnamed: 0", [n * 37 % 101 for n in range(90)], ColumnKind.identifier),
+        ("area", [n * 37 % 101 for n in range(90)], ColumnKind.numeric),
+        ("", [n % 45 for n in range(90)], ColumnKind.numeric),
+        ("", range(-50, 300, 5), ColumnKind.numeric),
+    ],
+)
+def test_row_numbers_of_a_sample_are_no_feature(
+    tmp_path: Path, name: str, values: Iterable[int], kind: ColumnKind
+) -> None:
+    rows = "".join(f"{value},{position * 0.37:.2f}\n" for position, value in enumerate(values))
+    (tmp_path / "t.csv").write_text(f"{name},y\n{rows}")
+
+    first, _ = profile_table(read(tmp_path / "t.csv"), limits=LIMITS)
+
+    assert first.kind is kind
