@@ -33,7 +33,7 @@ def format_number(value: float | None) -> str:
     """Format a number with four significant digits, or its whole part; a dash for None."""
     if value is None:
         return DASH
-    if 1e4 <= abs(value) < 1e15:
+    if 9999.5 <= abs(value) < 1e15:
         return f"{value:,.0f}".replace("-", MINUS)
     return f"{value:.4g}".replace("-", MINUS)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hmac
 import time
-from http.cookies import CookieError, SimpleCookie
 from ipaddress import ip_address
 from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -59,10 +59,9 @@ class TokenAuth:
 
     def _find_client(self, headers: Headers, method: str) -> int | None:
         """Return the position of the token of a request, or None."""
-        if (header := headers.get("authorization")) is not None:
-            scheme, _, credentials = header.partition(" ")
-            token = credentials.strip().encode("latin-1")
-            return find_token(token, self.tokens) if scheme.lower() == "bearer" else None
+        scheme, _, credentials = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            return find_token(credentials.strip().encode("latin-1"), self.tokens)
         client = find_session(_read_cookie(headers), self.tokens, now=time.time())
         if client is not None and method not in SAFE_METHODS:
             check_same_origin(headers)
@@ -79,7 +78,7 @@ def find_token(token: bytes, tokens: tuple[bytes, ...]) -> int | None:
 def check_same_origin(headers: Headers) -> None:
     """Raise ForeignPage unless a browser says that a request comes from a page of this server."""
     site, origin = headers.get("sec-fetch-site"), headers.get("origin", "")
-    is_same = site == "same-origin" if site else urlsplit(origin).netloc == headers.get("host")
+    is_same = site == "same-origin" if site else _host_of(origin) == headers.get("host")
     if not is_same:
         raise ForeignPage(
             f"a page at {origin or 'another address'} may not change anything here",
@@ -103,7 +102,7 @@ class LocalPrograms:
         if scope["type"] == "http":
             headers = Headers(scope=scope)
             host, origin = headers.get("host", ""), headers.get("origin")
-            is_same_origin = origin is None or urlsplit(origin).netloc == host
+            is_same_origin = origin is None or _host_of(origin) == host
             if not (is_same_origin and _is_loopback(urlsplit(f"//{host}").hostname or "")):
                 raise ForeignPage(
                     f"a page at {origin or host} may not use this server",
@@ -134,11 +133,15 @@ def _query_of(scope: Scope) -> str:
 
 
 def _read_cookie(headers: Headers) -> str:
+    # Cookies of a host are those of all its ports: others may be written oddly.
+    return cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
+
+
+def _host_of(origin: str) -> str:
     try:
-        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-    except CookieError:
+        return urlsplit(origin).netloc
+    except ValueError:
         return ""
-    return "" if cookie is None else cookie.value
 
 
 def _is_loopback(host: str) -> bool:

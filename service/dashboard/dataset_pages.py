@@ -6,7 +6,6 @@ from typing import Annotated
 
 from fastapi import Path, Query, Request, Response
 
-from lowloss.tables.options import ParseOptions
 from service.dashboard.charts import draw_column
 from service.dashboard.pages import make_router, render_page
 from service.resources.resources import Dependencies
@@ -49,5 +48,4 @@ def show_dataset(
         columns=columns,
         drawn={column.name: draw_column(column) for column in columns},
         jobs=jobs,
-        options=list(ParseOptions.model_fields),
     )

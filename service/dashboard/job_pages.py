@@ -6,6 +6,7 @@ import json
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Request, Response
+from pydantic import Field
 
 from lowloss.errors import StateConflict
 from lowloss.results import Curve, Diagnosis, Job, JobKind, JobState, Severity, TrialState
@@ -44,6 +45,7 @@ TRIALS_PER_PAGE = 100
 SHOWN_TRIALS = 10
 """How many of the best trials a job's own page lists."""
 SHOWN_CURVES = 6
+MAX_CURVES = 20
 REPORT_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 JobPath = Annotated[str, Path(max_length=200)]
@@ -186,14 +188,14 @@ def show_trials(
     order: Annotated[TrialOrder, Query()] = TrialOrder.score,
     state: Annotated[TrialState | None, NothingIfEmpty, Query()] = None,
     page: Annotated[int, Query(ge=1, le=10_000)] = 1,
-    curve: Annotated[list[int] | None, Query(max_length=20)] = None,
+    curve: Annotated[list[Annotated[int, Field(ge=0, le=2**31 - 1)]] | None, Query()] = None,
 ) -> Response:
     """List the trials of a search, and the curves of those that are chosen."""
     with deps.database.reading() as session:
         job = get_job(session, job_id)
         trials = list_trials(session, job_id).items
         best = [trial.number for trial in rank_trials(job, trials)[:SHOWN_CURVES]]
-        curves = list_curves(session, job_id, best if curve is None else curve)
+        curves = list_curves(session, job_id, best if curve is None else curve[:MAX_CURVES])
     listed = [trial for trial in order_trials(job, trials, order) if state in {None, trial.state}]
     first = (page - 1) * TRIALS_PER_PAGE
     return render_page(

@@ -30,9 +30,12 @@ class Site:
     store: Database
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The browser that `make browser` installs; without one these tests are skipped."""
+    """The browser that `make browser` installs; without one these tests are skipped.
+
+    It has an event loop of its own, beside which no other test could run one.
+    """
     if CHROMIUM is None:
         pytest.skip("there is no Chromium: `make browser` installs it")
     with sync_playwright() as playwright:

@@ -69,8 +69,9 @@ export async function call(form, address, options) {
   for (const button of form.querySelectorAll("button")) button.disabled = true;
   try {
     const response = await fetch(address, options);
+    const text = await response.text();
     const isJson = (response.headers.get("content-type") ?? "").includes("json");
-    const content = isJson ? await response.json() : null;
+    const content = isJson && text ? JSON.parse(text) : null;
     if (response.ok) return content;
     showProblem(form, content ?? { detail: `the server answered ${response.status}` });
   } catch {
@@ -268,12 +269,15 @@ async function predict(form) {
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ rows: [row] }),
   });
-  if (answer !== undefined) form.querySelector("output").textContent = describePrediction(answer);
+  const warnings = (answer?.warnings ?? []).map((warning) => warning.detail).join(". ");
+  const output = form.querySelector("output");
+  output.textContent = answer === undefined ? "" : describePrediction(answer);
+  if (warnings) output.append(Object.assign(document.createElement("p"), { className: "quiet", textContent: `${warnings}.` }));
 }
 
 function describePrediction(answer) {
   const [value] = answer.predictions;
-  const text = typeof value === "number" ? value.toPrecision(6).replace(/\.?0+$/, "") : String(value);
+  const text = typeof value === "number" ? Number(value.toPrecision(6)).toLocaleString("en") : String(value);
   const shares = (answer.probabilities?.[0] ?? []).map(
     (share, i) => `${answer.labels[i]} ${(100 * share).toFixed(1)} %`,
   );
@@ -283,6 +287,7 @@ function describePrediction(answer) {
 async function predictFile(form) {
   clearProblems(form);
   const file = form.querySelector('input[type="file"]').files[0];
+  form.querySelector(".download").replaceChildren();
   const answer = await call(form, dataOf(form).predictFile, {
     method: "POST",
     headers: { "Content-Type": "text/csv" },

@@ -12,7 +12,7 @@ export function keepLive(prepare) {
   } else if (main.dataset.poll) {
     setInterval(() => document.hidden || refresher.request(), 1000 * Number(main.dataset.poll));
   }
-  document.addEventListener("lowloss:changed", () => refresher.request());
+  document.addEventListener("lowloss:changed", () => refresher.request({ isUrgent: true }));
 }
 
 function followEvents(address, kinds, refresher) {
@@ -29,23 +29,32 @@ class Refresher {
   constructor(prepare) {
     this.prepare = prepare;
     this.isWaiting = false;
+    this.isStale = false;
     this.pause = LEAST_MS;
   }
 
-  // However many events come, there is one request at a time, and a pause between two.
-  request() {
-    if (this.isWaiting || document.hidden) return;
+  // However many events come, there is one request at a time, and a pause between two. What comes
+  // while the page is fetched, or what could not be shown, asks for another one.
+  request({ isUrgent = false } = {}) {
+    if (this.isWaiting || document.hidden) {
+      this.isStale = true;
+      return;
+    }
     this.isWaiting = true;
-    setTimeout(async () => {
-      const begin = performance.now();
-      try {
-        await this.refresh();
-      } catch {
-        // The server is away: the next event, or the next look, tries again.
-      }
-      this.pause = Math.max(LEAST_MS, (performance.now() - begin) / SHARE);
-      this.isWaiting = false;
-    }, this.pause);
+    setTimeout(() => this.run(), isUrgent ? 0 : this.pause);
+  }
+
+  async run() {
+    const begin = performance.now();
+    this.isStale = false;
+    try {
+      await this.refresh();
+    } catch {
+      this.isStale = true;
+    }
+    this.pause = Math.max(LEAST_MS, (performance.now() - begin) / SHARE);
+    this.isWaiting = false;
+    if (this.isStale) this.request();
   }
 
   async refresh() {
@@ -61,7 +70,11 @@ class Refresher {
   swap(part, successor) {
     const html = successor.innerHTML;
     // What somebody writes in, or points at, stays until the next time.
-    if (html === part.lastHtml || isInUse(part)) return;
+    if (html === part.lastHtml) return;
+    if (isInUse(part)) {
+      this.isStale = true;
+      return;
+    }
     if (part.lastHtml === undefined && html === part.innerHTML) return;
     part.lastHtml = html;
     const open = [...part.querySelectorAll("details")].map((details) => details.open);
@@ -78,7 +91,10 @@ class Refresher {
 function isInUse(part) {
   const active = document.activeElement;
   const isWriting = part.contains(active) && active.matches("input, select, textarea");
-  return isWriting || part.querySelector(".chart:hover, [data-busy]") !== null;
+  const isFilled = [...part.querySelectorAll("input")].some(
+    (input) => input.checked !== input.defaultChecked || input.value !== input.defaultValue,
+  );
+  return isWriting || isFilled || part.querySelector(".chart:hover, [data-busy]") !== null;
 }
 
 function focusables(part) {
