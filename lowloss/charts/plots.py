@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lowloss.charts.elements import element, mark, path, picture, text
-from lowloss.charts.scales import Scale, is_spread, make_scale
-from lowloss.wording import format_number
+from lowloss.charts.scales import Scale, format_tick, is_spread, make_scale
 
 WIDTH, HEIGHT = 480, 270
 BEFORE, BEHIND, ABOVE, BELOW = 54, 12, 26, 36
@@ -96,11 +95,11 @@ def _draw_axes(plot: Plot, x_scale: Scale, y_scale: Scale) -> str:
     for tick in y_scale.ticks(Y_TICKS):
         y = y_scale.position(tick)
         drawn.append(element("line", class_="grid", x1=BEFORE, x2=WIDTH - BEHIND, y1=y, y2=y))
-        drawn.append(text(format_number(tick), BEFORE - 6, y + 4, class_="tick", text_anchor="end"))
+        drawn.append(text(format_tick(tick), BEFORE - 6, y + 4, class_="tick", text_anchor="end"))
     for tick in x_scale.ticks(X_TICKS):
         x = x_scale.position(tick)
         drawn.append(
-            text(format_number(tick), x, HEIGHT - BELOW + 16, class_="tick", text_anchor="middle")
+            text(format_tick(tick), x, HEIGHT - BELOW + 16, class_="tick", text_anchor="middle")
         )
     middle = (BEFORE + WIDTH - BEHIND) / 2
     drawn.append(text(plot.x_label, middle, HEIGHT - 4, class_="axis", text_anchor="middle"))

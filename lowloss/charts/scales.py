@@ -6,8 +6,12 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from lowloss.wording import format_number
+
 MARGIN = 0.04
 """The share of an axis that is left free at both of its ends."""
+LARGE = 1e5
+"""Ticks from here on are written by their power of ten."""
 LOG_SPAN = 8.0
 """Positive values are shown by their logarithm where the largest is so many times the smallest."""
 
@@ -37,6 +41,11 @@ class Scale:
 
     def _convert(self, value: float) -> float:
         return math.log10(value) if self.is_log else value
+
+
+def format_tick(value: float) -> str:
+    """Format a number of an axis, for which there is little room."""
+    return f"{value:.3g}" if abs(value) >= LARGE else format_number(value)
 
 
 def is_spread(values: Iterable[float]) -> bool:
