@@ -21,6 +21,7 @@ from lowloss.tables.dialect import (
     read_sep_line,
 )
 from lowloss.tables.footers import find_notes
+from lowloss.tables.headers import TwoLines, join_groups, join_two_lines
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.records import Records, split_records
 from lowloss.tables.values import is_value
@@ -157,8 +158,10 @@ def _find_first(records: Records, dialect: Dialect, width: int, *, has_titles: b
     full = np.flatnonzero(records.fields == width)
     if not has_titles or width < 2:
         return int(full[0])
-    for index in full[:MAX_FILLED]:
-        fields = dialect.fields(records.text(index))
+    head = [dialect.fields(records.text(index)) for index in full[:MAX_FILLED]]
+    if not all(head[0]) and join_two_lines(head) is not None:
+        return int(full[0])
+    for index, fields in zip(full[:MAX_FILLED], head, strict=True):
         if all(fields) and not all(map(is_value, fields)):
             return int(index)
         filled = sum(map(bool, fields))
@@ -182,6 +185,12 @@ def _find_names(
         dialect.fields(records.text(index))
         for index in first + np.flatnonzero(records.fields[first:] == width)[: HEADER_ROWS + 1]
     ]
+    lines = _find_two_lines(records, first, above, full, options=options)
+    if lines is not None:
+        warnings.append(lines.warn())
+        is_group = lines.records == 1
+        _warn_of_preamble(above[:-1] if is_group else above, dialect, warnings)
+        return lines.names, first + lines.records
     has_header = _has_header(above, full, width) if options.header is None else options.header
     if above and (not has_header or _has_trailing_name(above[-1], width)):
         names = _fit_header(above[-1], full, width)
@@ -195,6 +204,26 @@ def _find_names(
     if options.header is None:
         warnings.append(_make_headerless(full[0]))
     return None, first
+
+
+def _find_two_lines(
+    records: Records,
+    first: int,
+    above: list[Record],
+    full: list[Record],
+    *,
+    options: ParseOptions,
+) -> TwoLines | None:
+    """Return a header of two lines: both are `full`, or the groups stand in the line above."""
+    width = len(full[0])
+    if options.header is False or any(len(record) >= width for record in above[:-1]):
+        return None
+    if above and (groups := join_groups(above[-1], full[0])) is not None:
+        return groups
+    if above and len(above[-1]) >= width:
+        return None
+    is_next = bool((records.fields[first : first + 3] == width).all())
+    return join_two_lines(full) if is_next else None
 
 
 def _has_header(above: list[Record], full: list[Record], width: int) -> bool:
