@@ -10,6 +10,8 @@ export function prepareForms(root) {
       event.preventDefault();
       submit(form);
     });
+    // The browser can only point at a field that is open.
+    form.addEventListener("invalid", (event) => openAround(event.target), true);
   }
   for (const select of root.querySelectorAll("select[data-go]")) {
     select.addEventListener("change", () => {
@@ -105,13 +107,17 @@ export function showProblem(form, problem) {
     note.className = "field-error";
     note.textContent = `${text}.`;
     field.after(note);
-    for (let part = field.closest("details"); part; part = part.parentElement.closest("details")) {
-      part.open = true;
-    }
+    openAround(field);
     field.focus();
   }
   const alert = [...form.querySelectorAll('[role="alert"]')].pop();
   if (alert) alert.textContent = rest.length ? `${rest.join(" ")}.` : "";
+}
+
+function openAround(field) {
+  for (let part = field.closest("details"); part; part = part.parentElement.closest("details")) {
+    part.open = true;
+  }
 }
 
 function findField(form, name) {
