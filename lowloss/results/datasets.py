@@ -62,13 +62,18 @@ ColumnType = Literal["number", "category", "boolean", "date", "duration"]
 """What a column of texts can be read as."""
 
 
+InexactMark = Literal["about", "bound", "plus"]
+"""What is written around a number that is not exact: `~5`, `<5`, `5+`."""
+
+
 class Reading(Result):
     """How the texts of a column were read: later rows are read alike.
 
     Of numbers: the decimal mark, the mark between thousands, and the unit behind them, or what
-    suffixes multiply by. Of dates: the order of their parts, or their format. Of durations: what
-    clocks of two numbers show; null where an earlier version read them, which decides anew.
-    `null_values` are missing in a column of any kind.
+    suffixes multiply by; `unread_marks` are those with which a cell is no number. Of dates: the
+    order of their parts, or their format. Of durations: what clocks of two numbers show; null where
+    an earlier version read them, which decides anew. `null_values` are missing in a column of any
+    kind.
     """
 
     kind: ColumnType
@@ -76,6 +81,7 @@ class Reading(Result):
     group: Literal["", ",", ".", " ", "'"] = ""
     unit: str = ""
     multiples: dict[str, float] = Field(default_factory=dict)
+    unread_marks: tuple[InexactMark, ...] = ()
     order: Literal["ymd", "dmy", "mdy"] | None = None
     date_format: str | None = None
     clock: Literal["h:m", "m:s"] | None = None

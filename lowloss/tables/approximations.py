@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import polars as pl
+
+from lowloss.results import InexactMark
 
 NUMBER = r"([-+(]?\s*[^\d\s\pL]?\s*(?:\pL{1,3}\.?\s*)?[.,]?\d.*)$"
 """The rest of a cell: a number, perhaps with a currency."""
@@ -19,19 +22,32 @@ FEW_LEVELS, FEW_BOUNDS = 20, 0.5
 """As a category of more levels, bounds are worth little; where most cells are, they are names."""
 
 
+PATTERNS: dict[InexactMark, tuple[str, str]] = {
+    "about": (ABOUT, "$1"),
+    "bound": (BOUND, "$1"),
+    "plus": (PLUS, "$1$2"),
+}
+"""What a mark is taken off by, and what of the cell stays."""
+
+
 @dataclass(frozen=True)
 class Approximations:
-    """Texts without the marks of numbers that are not exact, and where some were taken off."""
+    """Texts without the marks of numbers that are not exact, and where some were taken off.
+
+    `unread` are the marks with which cells are no numbers of their column.
+    """
 
     text: pl.Series
     is_marked: pl.Series
+    unread: tuple[InexactMark, ...] = ()
 
 
-def strip_marks(text: pl.Series) -> Approximations:
-    """Take off all marks of numbers that are not exact."""
-    if not text.str.contains(SIGNS).any():
-        return Approximations(text, pl.repeat(False, len(text), dtype=pl.Boolean, eager=True))
-    bare = text.str.replace(ABOUT, "$1").str.replace(BOUND, "$1").str.replace(PLUS, "$1$2")
+def strip_marks(text: pl.Series, unread: Collection[InexactMark] = ()) -> Approximations:
+    """Take off the marks of numbers that are not exact, but for those with which none is one."""
+    bare = text
+    if text.str.contains(SIGNS).any():
+        for mark in PATTERNS:
+            bare = bare if mark in unread else _take_off(bare, mark)
     return Approximations(bare, _differ(text, bare))
 
 
@@ -44,16 +60,26 @@ def choose_marks(text: pl.Series) -> Approximations:
     everything = strip_marks(text)
     if not everything.is_marked.any():
         return everything
-    bare = text.str.replace(ABOUT, "$1")
-    without_plus = bare.str.replace(PLUS, "$1$2")
+    unread: list[InexactMark] = []
+    bare = _take_off(text, "about")
+    without_plus = _take_off(bare, "plus")
     has_plus = _differ(bare, without_plus)
-    if not without_plus.filter(has_plus).is_in(bare.filter(~has_plus).unique().implode()).any():
+    if without_plus.filter(has_plus).is_in(bare.filter(~has_plus).unique().implode()).any():
+        unread.append("plus")
+    else:
         bare = without_plus
-    without_bound = bare.str.replace(BOUND, "$1")
+    without_bound = _take_off(bare, "bound")
     bounds = int(_differ(bare, without_bound).sum())
-    if 0 < bounds <= FEW_BOUNDS * text.count() and bare.n_unique() > FEW_LEVELS:
+    if bounds <= FEW_BOUNDS * text.count() and bare.n_unique() > FEW_LEVELS:
         bare = without_bound
-    return Approximations(bare, _differ(text, bare))
+    elif bounds:
+        unread.append("bound")
+    return Approximations(bare, _differ(text, bare), tuple(unread))
+
+
+def _take_off(text: pl.Series, mark: InexactMark) -> pl.Series:
+    pattern, rest = PATTERNS[mark]
+    return text.str.replace(pattern, rest)
 
 
 def _differ(text: pl.Series, other: pl.Series) -> pl.Series:

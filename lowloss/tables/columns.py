@@ -144,7 +144,9 @@ class ColumnReader:
         values = apply_reading(text, reading)
         self._warn_of_unreadable(text, values, f"{reading.kind}s")
         if reading.kind == "number":
-            self._warn_of_approximations(text, strip_marks(text).is_marked, values)
+            self._warn_of_approximations(
+                text, strip_marks(text, reading.unread_marks).is_marked, values
+            )
         return values
 
     def _read_plain(self, column: pl.Series, *, is_forced: bool) -> pl.Series | None:
@@ -305,6 +307,7 @@ class ColumnReader:
             group=notation.group,
             unit=numbers.around.unit,
             multiples=dict(numbers.around.multiples),
+            unread_marks=numbers.unread_marks,
         )
         self._warn_of_unreadable(text, values, "numbers")
         around = numbers.around

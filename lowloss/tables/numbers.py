@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from lowloss.results import InexactMark
 from lowloss.tables.approximations import choose_marks
 from lowloss.tables.notation import Notation
 from lowloss.tables.units import CURRENCY, DOUBTFUL, find_multiples
@@ -66,6 +67,7 @@ class Numbers:
     around: Surroundings
     shapes: Counter[str]
     is_marked: pl.Series | None = None
+    unread_marks: tuple[InexactMark, ...] = ()
 
     @property
     def has_bare(self) -> bool:
@@ -151,7 +153,7 @@ def split_approximations(tidy: pl.Series) -> Numbers:
     """Split tidy texts at their numbers, of which some may not be exact."""
     approximations = choose_marks(tidy)
     numbers = split_numbers(approximations.text)
-    return replace(numbers, is_marked=approximations.is_marked)
+    return replace(numbers, is_marked=approximations.is_marked, unread_marks=approximations.unread)
 
 
 def _split(tidy: pl.Series) -> pl.DataFrame:

@@ -41,7 +41,9 @@ def _apply(text: pl.Series, reading: Reading) -> pl.Series:
         case "number":
             notation = Notation(reading.decimal, reading.group)
             around = Surroundings(reading.unit, tuple(reading.multiples.items()))
-            return to_numbers(split_numbers(strip_marks(tidy).text, around), notation)
+            return to_numbers(
+                split_numbers(strip_marks(tidy, reading.unread_marks).text, around), notation
+            )
         case "duration":
             durations = read_durations(tidy, are_durations=True, clock=reading.clock)
             return text.cast(pl.Float64, strict=False) if durations is None else durations.seconds

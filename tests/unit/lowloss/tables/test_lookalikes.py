@@ -232,3 +232,12 @@ def test_multiples_are_exact_numbers() -> None:
     table = read([f"{number / 100:.2f} Mio." for number in cents])
 
     assert table.frame["x"].to_list() == [number * 10_000 for number in cents]
+
+
+def test_marks_that_made_no_numbers_make_none_later() -> None:
+    cells = ["1", "2", "3", "4", "5"] * 20 + ["5+"] * 3 + ["<2"] * 2
+
+    later = read_later(cells, ["5", "5+", "<2", "~3"])
+
+    assert read(cells).frame["x"].tail(5).to_list() == [None] * 5
+    assert later.frame["x"].to_list() == [5, None, None, 3]
