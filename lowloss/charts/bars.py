@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lowloss.charts.elements import element, mark, path, picture, text
 from lowloss.charts.scales import is_spread, make_scale
-from lowloss.wording import clipped, format_number
+from lowloss.wording import clipped
 
 WIDTH = 480
 ROW_HEIGHT = 26
@@ -63,13 +63,13 @@ def _draw_bar(bar: Bar, *, y: float, full: float) -> str:
     return "".join(drawn)
 
 
-def draw_histogram(label: str, edges: Sequence[float], counts: Sequence[int]) -> str:
-    """Draw how many values lie in each bin; `edges` has one value more than `counts`."""
+def draw_histogram(label: str, edges: Sequence[str], counts: Sequence[int]) -> str:
+    """Draw how many values lie in each bin; `edges`, in words, has one more than `counts`."""
     full, width = max(counts, default=0) or 1, SMALL_WIDTH / max(len(counts), 1)
     bars = []
     for index, count in enumerate(counts):
         height = round(count / full * SMALL_HEIGHT, 1)
-        low, high = map(format_number, edges[index : index + 2])
+        low, high = edges[index : index + 2]
         bars.append(
             mark(
                 "rect",

@@ -35,7 +35,9 @@ def mark(tag: str, tip: str, *, href: str | None = None, **attributes: object) -
 
 
 def path(points: list[tuple[float, float]]) -> str:
-    """Return the commands of a line through points."""
+    """Return the commands of a line through points; a single one is a line of length 0."""
+    if len(points) == 1:
+        return f"M{points[0][0]:g} {points[0][1]:g}h0"
     return "M" + "L".join(f"{x:g} {y:g}" for x, y in points)
 
 

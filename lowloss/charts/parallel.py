@@ -73,7 +73,7 @@ def _make_axis(name: str, values: Sequence[Value]) -> Axis:
 def _draw_axis(axis: Axis, index: int) -> str:
     x = SIDE + index * AXIS_DISTANCE
     drawn = [
-        element("line", class_="grid", x1=x, x2=x, y1=ABOVE, y2=HEIGHT - BELOW),
+        element("line", class_="gridline", x1=x, x2=x, y1=ABOVE, y2=HEIGHT - BELOW),
         text(in_words(axis.name), x, ABOVE - 18, class_="axis", text_anchor="middle"),
         # The script's brush: a range is drawn over the axis.
         element(

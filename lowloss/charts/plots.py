@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from lowloss.charts.elements import element, mark, path, picture, text
 from lowloss.charts.scales import Scale, format_tick, is_spread, make_scale
@@ -60,7 +60,7 @@ class Plot:
     lines: Sequence[Line] = ()
     y_log: bool | None = None
     y_limit: float | None = None
-    steps: tuple[tuple[float, float], ...] = field(default=())
+    steps: tuple[tuple[float, float], ...] = ()
 
 
 def draw_plot(plot: Plot) -> str:
@@ -94,7 +94,7 @@ def _draw_axes(plot: Plot, x_scale: Scale, y_scale: Scale) -> str:
     drawn = []
     for tick in y_scale.ticks(Y_TICKS):
         y = y_scale.position(tick)
-        drawn.append(element("line", class_="grid", x1=BEFORE, x2=WIDTH - BEHIND, y1=y, y2=y))
+        drawn.append(element("line", class_="gridline", x1=BEFORE, x2=WIDTH - BEHIND, y1=y, y2=y))
         drawn.append(text(format_tick(tick), BEFORE - 6, y + 4, class_="tick", text_anchor="end"))
     for tick in x_scale.ticks(X_TICKS):
         x = x_scale.position(tick)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from lowloss.results.parts import Result
+from lowloss.wording import format_day, format_number
 
 
 class TableFormat(StrEnum):
@@ -110,6 +111,12 @@ class Column(Result):
     histogram: Histogram | None = None
     levels: tuple[Level, ...] = ()
     reading: Reading | None = None
+
+    def describe(self, value: float | None) -> str:
+        """Format a value of the column: dates as dates."""
+        if value is not None and self.kind is ColumnKind.date:
+            return format_day(value)
+        return format_number(value)
 
 
 NOT_A_FEATURE = "not_a_feature"

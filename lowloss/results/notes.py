@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lowloss.results import Job, JobState, Requested
+from lowloss.results.page_filters import capitalize
 
 WAITS_FOR = {
     "prepare": "its table to be read",
@@ -41,6 +42,11 @@ def describe_notes(job: Job) -> list[str]:
     """
     notes = (_queue_position(job), _attempt(job), _request(job), _search_end(job), _best(job))
     return [note for note in notes if note is not None]
+
+
+def describe_title(job: Job) -> str:
+    """Return a job's name; without one, what it is of."""
+    return job.name or f"{capitalize(job.kind)} of {job.spec.target}"
 
 
 def describe_stage(job: Job) -> str:

@@ -18,8 +18,9 @@ from service.settings import Settings
 
 LOGIN_PATH = "/login"
 STATIC_PATH = "/static/"
-OPEN_PATHS = frozenset({"/healthz", "/readyz", LOGIN_PATH})
-"""The paths of an orchestrator's probes, which have no token, and of signing in."""
+LOGOUT_PATH = "/logout"
+OPEN_PATHS = frozenset({"/healthz", "/readyz", LOGIN_PATH, LOGOUT_PATH})
+"""The paths of an orchestrator's probes, which have no token, and of signing in and out."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 

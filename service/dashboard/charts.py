@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from lowloss.charts.bars import Bar, draw_bars, draw_histogram, draw_sparkline
 from lowloss.charts.parallel import Thread, Value, draw_parallel
 from lowloss.charts.plots import Line, Plot, Point, draw_plot
+from lowloss.charts.scales import is_spread
 from lowloss.results import (
     Column,
     Curve,
@@ -17,6 +18,7 @@ from lowloss.results import (
     Trial,
     TrialState,
 )
+from lowloss.results.notes import describe_title
 from lowloss.wording import (
     format_number,
     format_percent,
@@ -43,17 +45,22 @@ def draw_best_so_far(job: Job) -> str:
 
 def draw_searches(jobs: Sequence[Job]) -> str:
     """Draw how the best scores of several searches fell, over their trials."""
-    lines = [
-        Line(
-            job.name or job.id,
-            tuple(step.score for step in job.outcome.insights.improvements),
-            tuple(float(step.ended) for step in job.outcome.insights.improvements),
-            address_of_job(job),
-        )
-        for job in jobs
-        if job.outcome.insights is not None
-    ]
+    lines = [line for job in jobs if (line := _line_of(job)) is not None]
     return draw_plot(Plot("The best score so far", "trials that ended", "best score", lines=lines))
+
+
+def _line_of(job: Job) -> Line | None:
+    """Return the best score of a search after each of its trials; None until it has ended."""
+    insights = job.outcome.insights
+    if insights is None or not insights.improvements:
+        return None
+    steps = {step.ended: step.score for step in insights.improvements}
+    xs = range(min(steps), max(job.progress.trials_done, *steps) + 1)
+    ys, best = [], 0.0
+    for x in xs:
+        best = steps.get(x, best)
+        ys.append(best)
+    return Line(describe_title(job), tuple(ys), tuple(map(float, xs)), address_of_job(job))
 
 
 def draw_scores(
@@ -91,6 +98,11 @@ def draw_scores(
         steps=tuple(steps),
     )
     return draw_plot(plot)
+
+
+def has_log_scale(trials: Sequence[Trial]) -> bool:
+    """Return whether the scores of trials are shown by their logarithm unless somebody chooses."""
+    return is_spread(trial.score for trial in trials if trial.score is not None)
 
 
 def _point_of(job: Job, trial: Trial) -> Point:
@@ -207,11 +219,12 @@ def draw_recipe_curves(diagnosis: Diagnosis) -> str:
 
 
 def draw_column(column: Column) -> str:
-    """Draw the values of a column: a histogram, or its most frequent levels."""
-    if column.histogram is not None:
-        histogram = column.histogram
-        return draw_histogram(f"values of {column.name}", histogram.edges, histogram.counts)
-    return ""
+    """Draw the histogram of a column; nothing for one of levels."""
+    if column.histogram is None:
+        return ""
+    histogram = column.histogram
+    edges = [column.describe(edge) for edge in histogram.edges]
+    return draw_histogram(f"values of {column.name}", edges, histogram.counts)
 
 
 def draw_levels(column: Column) -> str:

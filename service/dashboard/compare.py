@@ -39,11 +39,12 @@ class Row:
 def compare_jobs(
     request: Request,
     deps: Dependencies,
-    job: Annotated[list[str], Query(max_length=MAX_JOBS, min_length=1)],
+    job: Annotated[list[str], Query(default_factory=list)],
 ) -> Response:
-    """Show up to six searches side by side."""
+    """Show the first six of some searches side by side."""
+    job_ids = list(dict.fromkeys(job))
     with deps.database.reading() as session:
-        jobs = get_jobs(session, list(dict.fromkeys(job)))
+        jobs = get_jobs(session, job_ids[:MAX_JOBS])
     searches = [entry for entry in jobs if entry.kind is JobKind.search]
     if len(searches) < 2:
         raise InvalidRequest("there is nothing to compare", fix="tick two searches or more")
@@ -51,6 +52,7 @@ def compare_jobs(
         request,
         "compare",
         jobs=searches,
+        missing=len(job_ids) - len(searches),
         results=list(_list_results(searches)),
         winners=list(_list_winners(searches)),
         specifications=[row for row in _list_specifications(searches) if row.differs],

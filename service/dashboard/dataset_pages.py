@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import Path, Query, Request, Response
+from fastapi import Request, Response
 
 from service.dashboard.charts import draw_column
 from service.dashboard.pages import make_router, render_page
+from service.dashboard.parameters import Cursor, DatasetPath
 from service.resources.resources import Dependencies
 from service.store.datasets import get_dataset, list_datasets
 from service.store.jobs import list_jobs_of_dataset
@@ -24,7 +23,7 @@ SHOWN_COLUMNS = 200
 def show_datasets(
     request: Request,
     deps: Dependencies,
-    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    cursor: Cursor = None,
 ) -> Response:
     """List datasets, newest first."""
     with deps.database.reading() as session:
@@ -33,9 +32,7 @@ def show_datasets(
 
 
 @router.get("/datasets/{dataset_id}")
-def show_dataset(
-    request: Request, deps: Dependencies, dataset_id: Annotated[str, Path(max_length=200)]
-) -> Response:
+def show_dataset(request: Request, deps: Dependencies, dataset_id: DatasetPath) -> Response:
     """Show how a dataset was read, and its columns."""
     with deps.database.reading() as session:
         dataset = get_dataset(session, dataset_id)

@@ -19,12 +19,13 @@ from service.dashboard.charts import (
     draw_recipe_curves,
     draw_scores,
     draw_space,
+    has_log_scale,
 )
-from service.dashboard.pages import HEADERS, NothingIfEmpty, make_router, render_page
+from service.dashboard.pages import HEADERS, make_router, render_page
+from service.dashboard.parameters import Cursor, JobPath, NothingIfEmpty, TrialPath
 from service.dashboard.trials import (
     TrialOrder,
     count_states,
-    list_scores,
     order_trials,
     rank_trials,
     search_around,
@@ -36,7 +37,7 @@ from service.store.database import Session
 from service.store.datasets import list_names
 from service.store.diagnoses import get_diagnosis
 from service.store.jobs import Change, get_job, get_job_and_change, list_jobs
-from service.store.trials import get_trial, list_curves, list_trials
+from service.store.trials import find_trials, get_trial, list_curves
 
 router = make_router()
 
@@ -48,8 +49,6 @@ SHOWN_CURVES = 6
 MAX_CURVES = 20
 REPORT_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
-JobPath = Annotated[str, Path(max_length=200)]
-TrialNumber = Annotated[int, Path(ge=0, le=2**31 - 1)]
 Shown = Annotated[bool, Query()]
 
 
@@ -61,7 +60,7 @@ def show_jobs(
     q: Annotated[str, Query(max_length=200)] = "",
     state: Annotated[JobState | None, NothingIfEmpty, Query()] = None,
     kind: Annotated[JobKind | None, NothingIfEmpty, Query()] = None,
-    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    cursor: Cursor = None,
 ) -> Response:
     """List jobs, newest first."""
     with deps.database.reading() as session:
@@ -96,14 +95,18 @@ def show_job(
     with deps.database.reading() as session:
         job, change = get_job_and_change(session, job_id)
         if job.kind is JobKind.diagnosis:
-            return _show_diagnosis_job(request, session, job, change)
-        trials = list_trials(session, job_id).items
+            content = _read_diagnosis_job(session, job)
+            return render_page(
+                request, "diagnosis", job=job, events=_address_of_events(job, change), **content
+            )
+        trials = find_trials(session, job_id)
         artifacts = find_artifacts(session, job_id) if job.state.is_finished else ()
         ranked = rank_trials(job, trials)
-        best = [trial.number for trial in ranked[:SHOWN_CURVES]]
-        running = [trial.number for trial in trials if trial.state is TrialState.running]
+        running = [trial for trial in trials if trial.state is TrialState.running]
         # What a search that runs is asked is how it goes; of one that ended, its files.
-        curves = None if job.state.is_finished else list_curves(session, job_id, [*best, *running])
+        shown = () if job.state.is_finished else (*ranked[:SHOWN_CURVES], *running)
+        curves = list_curves(session, job_id, [trial.number for trial in shown])
+    is_log = has_log_scale(trials) if log is None else log
     return render_page(
         request,
         "job",
@@ -114,25 +117,18 @@ def show_job(
         scores=draw_scores(job, trials, log=log, pruned=pruned, outliers=outliers),
         space=draw_space(job, trials),
         importances=draw_importances(job),
-        curves=draw_curves(job, curves or {}),
-        toggles={"log": log, "pruned": pruned, "outliers": outliers},
+        curves=draw_curves(job, curves),
+        toggles={"log": is_log, "pruned": pruned, "outliers": outliers},
         events=_address_of_events(job, change),
     )
 
 
-def _show_diagnosis_job(request: Request, session: Session, job: Job, change: Change) -> Response:
-    """Show a job that is a diagnosis: how it stands, and the diagnosis once there is one."""
+def _read_diagnosis_job(session: Session, job: Job) -> dict[str, Any]:
+    """Return what a job that is a diagnosis has so far: the diagnosis, and its files."""
     is_done = job.outcome.diagnosis is not None
-    diagnosis = get_diagnosis(session, job.id) if is_done else None
+    content = _describe_diagnosis(get_diagnosis(session, job.id) if is_done else None)
     artifacts = find_artifacts(session, job.id) if job.state.is_finished else ()
-    return render_page(
-        request,
-        "diagnosis",
-        job=job,
-        artifacts=artifacts,
-        **_describe_diagnosis(diagnosis),
-        events=_address_of_events(job, change),
-    )
+    return content | {"artifacts": artifacts}
 
 
 @router.get("/jobs/{job_id}/diagnosis")
@@ -193,7 +189,7 @@ def show_trials(
     """List the trials of a search, and the curves of those that are chosen."""
     with deps.database.reading() as session:
         job = get_job(session, job_id)
-        trials = list_trials(session, job_id).items
+        trials = find_trials(session, job_id)
         best = [trial.number for trial in rank_trials(job, trials)[:SHOWN_CURVES]]
         curves = list_curves(session, job_id, best if curve is None else curve[:MAX_CURVES])
     listed = [trial for trial in order_trials(job, trials, order) if state in {None, trial.state}]
@@ -217,21 +213,21 @@ def show_trials(
 
 @router.get("/jobs/{job_id}/trials/{number}")
 def show_trial(
-    request: Request, deps: Dependencies, job_id: JobPath, number: TrialNumber
+    request: Request, deps: Dependencies, job_id: JobPath, number: TrialPath
 ) -> Response:
     """Show one trial: its hyperparameters, its curve, and its place among the others."""
     with deps.database.reading() as session:
         job = get_job(session, job_id)
         trial = get_trial(session, job_id, number)
-        scores = list_scores(job, list_trials(session, job_id).items)
+        ranked = [entry.number for entry in rank_trials(job, find_trials(session, job_id))]
     curve = {number: trial.curve or Curve()}
     return render_page(
         request,
         "trial",
         job=job,
         trial=trial,
-        rank=scores.index(trial.score) + 1 if trial.score in scores else None,
-        scored=len(scores),
+        rank=ranked.index(number) + 1 if number in ranked else None,
+        scored=len(ranked),
         around=json.dumps(search_around(trial)),
         curve=draw_curves(job, curve, with_training=True),
     )

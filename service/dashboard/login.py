@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 from fastapi import Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from service.access.auth import LOGIN_PATH, check_same_origin, find_token
+from service.access.auth import LOGIN_PATH, LOGOUT_PATH, check_same_origin, find_token
 from service.access.sessions import COOKIE, SESSION_SECONDS, make_session
 from service.dashboard.pages import make_router, render_page
 from service.resources.resources import Dependencies
@@ -43,18 +43,18 @@ async def sign_in(request: Request, deps: Dependencies) -> Response:
         make_session(token, now=time.time()),
         max_age=SESSION_SECONDS,
         httponly=True,
-        samesite="strict",
+        samesite="lax",
         secure=_is_encrypted(request),
     )
     return response
 
 
-@router.post("/logout")
+@router.post(LOGOUT_PATH)
 async def sign_out(request: Request) -> Response:
     """End the session of this browser."""
     check_same_origin(request.headers)
     response = RedirectResponse(LOGIN_PATH, status_code=303)
-    response.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=_is_encrypted(request))
+    response.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=_is_encrypted(request))
     return response
 
 

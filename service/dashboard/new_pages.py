@@ -4,38 +4,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import Path, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import ValidationError
 
 from lowloss.errors import Problem, StateConflict
 from lowloss.results import Column, Dataset, JobKind
-from lowloss.spec import JobSpec, Objective, SearchSpace, Task
-from lowloss.spec.activations import ACTIVATIONS
-from lowloss.spec.optimizers import OPTIMIZERS
+from lowloss.spec import JobSpec, Objective, Task
 from lowloss.validation import problem_from_error
 from lowloss.wording import format_number
 from service.dashboard.charts import draw_column, draw_levels
+from service.dashboard.job_form import make_form
 from service.dashboard.pages import make_router, render_page
+from service.dashboard.parameters import JobPath
 from service.resources.resources import Dependencies
 from service.store.artifacts import find_artifacts
+from service.store.database import Session
 from service.store.datasets import find_dataset, find_dataset_of_job, list_datasets
 from service.store.jobs import get_job
 from service.tables.check import CheckedJob, check_job
 
 router = make_router()
 
-RANGES = {
-    "learning_rate": "How far a step goes. The most important one: too high and the loss jumps "
-    "about, too low and it hardly falls.",
-    "layers": "Hidden layers. Two or three are enough for most tables.",
-    "width": "Units of a layer: the more, the more it can learn, noise included.",
-    "l2": "Pulls weights towards 0, against overfitting.",
-    "dropout": "The share of units left out in each step, against overfitting.",
-    "patience": "Epochs without improvement until a training stops.",
-}
-"""The hyperparameters of a form that have a range, and what they are about."""
 RECIPE = {
     "layers": [
         {"units": 64, "activation": "relu"},
@@ -48,10 +40,13 @@ RECIPE = {
     "batch_size": 32,
 }
 """What the form of a diagnosis begins with."""
-CHOICES = 50
+OFFERED = 50
 """Datasets that a form offers, the newest ones."""
+SHOWN_COLUMNS = 200
+"""Columns that a form shows."""
 
-Chosen = Annotated[str | None, Query(max_length=200)]
+ChosenDataset = Annotated[str | None, Query(max_length=200)]
+ChosenTarget = Annotated[str | None, Query(max_length=2000)]
 
 
 @router.get("/new")
@@ -59,69 +54,81 @@ def show_new_job(
     request: Request,
     deps: Dependencies,
     *,
-    dataset: Chosen = None,
-    target: Annotated[str | None, Query(max_length=2000)] = None,
-    template: Annotated[str | None, Query(alias="from", max_length=200)] = None,
+    dataset: ChosenDataset = None,
+    target: ChosenTarget = None,
+    source: Annotated[str | None, Query(alias="from", max_length=200)] = None,
 ) -> Response:
     """Show the form of a new job: its table, its target, and what is searched."""
     with deps.database.reading() as session:
-        spec = None if template is None else get_job(session, template).spec
+        spec = None if source is None else get_job(session, source).spec
         copied = spec if isinstance(spec, JobSpec) else None
         if copied is not None:
             dataset, target = dataset or copied.dataset, target or copied.target
-        table = None if dataset is None else find_dataset(session, dataset)
-        others = list_datasets(session, cursor=None, limit=CHOICES).items if table is None else ()
-    checked, problem = _check(deps, table, target, copied)
+        choice = _choose(session, dataset, target)
+    checked, problem = _check(deps, choice, copied)
     return render_page(
         request,
         "new",
-        dataset=table,
-        datasets=others,
-        drawn=_draw_columns(table),
-        target=_find_column(table, target),
-        target_chart=_draw_target(_find_column(table, target)),
-        scaling=_describe_scaling(_find_column(table, target), checked),
+        choice=choice,
+        source=source,
+        drawn={column.name: draw_column(column) for column in choice.columns},
+        scaling=_describe_scaling(choice.target, checked),
         checked=checked,
         problem=problem,
-        copied=_differences(copied),
-        defaults=JobSpec(dataset="x", target="y"),
-        ranges={name: (getattr(SearchSpace(), name), text) for name, text in RANGES.items()},
+        form=make_form(copied),
         objectives=_objectives(checked),
-        activations=list(ACTIVATIONS),
-        optimizers=list(OPTIMIZERS),
     )
 
 
+@dataclass(frozen=True)
+class Choice:
+    """The table and the target that were chosen for a form; else the tables to choose from.
+
+    `is_deleted` where the chosen table is not there any more.
+    """
+
+    dataset: Dataset | None
+    target: Column | None
+    others: Sequence[Dataset]
+    is_deleted: bool
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        """The columns that the form shows."""
+        return () if self.dataset is None else self.dataset.profile[:SHOWN_COLUMNS]
+
+    @property
+    def target_chart(self) -> str:
+        """The values of the target."""
+        if self.target is None:
+            return ""
+        draw = draw_levels if self.target.histogram is None else draw_column
+        return draw(self.target)
+
+
+def _choose(session: Session, dataset: str | None, target: str | None) -> Choice:
+    table = None if dataset is None else find_dataset(session, dataset)
+    if table is None:
+        others = list_datasets(session, cursor=None, limit=OFFERED).items
+        return Choice(None, None, others, is_deleted=dataset is not None)
+    column = next((column for column in table.profile if column.name == target), None)
+    return Choice(table, column, (), is_deleted=False)
+
+
 def _check(
-    deps: Dependencies, table: Dataset | None, target: str | None, copied: JobSpec | None
+    deps: Dependencies, choice: Choice, copied: JobSpec | None
 ) -> tuple[CheckedJob | None, Problem | None]:
     """Check a job before it is submitted: what it will leave out, or what is wrong."""
-    if table is None or not target:
+    if choice.dataset is None or choice.target is None:
         return None, None
-    changes: dict[str, Any] = {"dataset": table.id, "target": target}
+    changes: dict[str, Any] = {"dataset": choice.dataset.id, "target": choice.target.name}
     try:
         spec = JobSpec(**changes) if copied is None else copied.model_copy(update=changes)
-        return check_job(spec, table, limits=deps.settings.limits), None
+        return check_job(spec, choice.dataset, limits=deps.settings.limits), None
     except ValidationError as error:
         return None, problem_from_error(error, JobSpec)
     except Problem as problem:
         return None, problem
-
-
-def _find_column(table: Dataset | None, name: str | None) -> Column | None:
-    columns = () if table is None else table.profile
-    return next((column for column in columns if column.name == name), None)
-
-
-def _draw_columns(table: Dataset | None) -> dict[str, str]:
-    columns = () if table is None else table.profile
-    return {column.name: draw_column(column) for column in columns}
-
-
-def _draw_target(column: Column | None) -> str:
-    if column is None:
-        return ""
-    return draw_column(column) if column.histogram is not None else draw_levels(column)
 
 
 def _describe_scaling(column: Column | None, checked: CheckedJob | None) -> str | None:
@@ -130,17 +137,9 @@ def _describe_scaling(column: Column | None, checked: CheckedJob | None) -> str 
         return None
     ends = f"{format_number(column.min)} to {format_number(column.max)}"
     return (
-        f"The target ranges from {ends}. It is standardised for the training; scores and "
-        "predictions are in its own units."
+        f"The target ranges from {ends}. It is standardised for the training, and the validation "
+        "loss is of that; RMSE, MAE and predictions are in its own units."
     )
-
-
-def _differences(spec: JobSpec | None) -> str:
-    """Return the fields of a specification that differ from the defaults, as JSON."""
-    if spec is None:
-        return "{}"
-    fields = spec.model_dump(mode="json", exclude_defaults=True, exclude={"dataset", "target"})
-    return json.dumps(fields, ensure_ascii=False)
 
 
 def _objectives(checked: CheckedJob | None) -> Sequence[Objective]:
@@ -154,28 +153,17 @@ def show_new_diagnosis(
     request: Request,
     deps: Dependencies,
     *,
-    dataset: Chosen = None,
-    target: Annotated[str | None, Query(max_length=2000)] = None,
+    dataset: ChosenDataset = None,
+    target: ChosenTarget = None,
 ) -> Response:
     """Show the form of a diagnosis: a table, a target and a recipe."""
     with deps.database.reading() as session:
-        table = None if dataset is None else find_dataset(session, dataset)
-        others = list_datasets(session, cursor=None, limit=CHOICES).items if table is None else ()
-    return render_page(
-        request,
-        "diagnose",
-        dataset=table,
-        datasets=others,
-        target=_find_column(table, target),
-        target_chart=_draw_target(_find_column(table, target)),
-        recipe=json.dumps(RECIPE, indent=2),
-    )
+        choice = _choose(session, dataset, target)
+    return render_page(request, "diagnose", choice=choice, recipe=json.dumps(RECIPE, indent=2))
 
 
 @router.get("/jobs/{job_id}/predict")
-def show_prediction(
-    request: Request, deps: Dependencies, job_id: Annotated[str, Path(max_length=200)]
-) -> Response:
+def show_prediction(request: Request, deps: Dependencies, job_id: JobPath) -> Response:
     """Show a form with a field for each column, for a prediction of a job's model."""
     with deps.database.reading() as session:
         job = get_job(session, job_id)
@@ -188,10 +176,11 @@ def show_prediction(
         )
     excluded = {entry.column for entry in job.outcome.excluded} | {job.spec.target}
     columns = () if table is None else table.profile
+    features = [column for column in columns if column.name not in excluded]
     return render_page(
         request,
         "predict",
         job=job,
-        is_table_there=table is not None,
-        columns=[column for column in columns if column.name not in excluded],
+        # A form of more fields is filled in by nobody: a file is.
+        columns=features if len(features) <= SHOWN_COLUMNS else [],
     )

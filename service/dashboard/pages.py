@@ -13,12 +13,11 @@ from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from pydantic import BeforeValidator
 
-from lowloss import __version__, wording
+from lowloss import __version__
 from lowloss.errors import InvalidRequest, Problem
-from lowloss.results.losses import describe_effect, describe_loss
-from lowloss.results.notes import describe_notes, describe_stage
+from lowloss.results.notes import describe_notes, describe_title
+from lowloss.results.page_filters import FILTERS
 from service.access.auth import CLIENT
 from service.dashboard.static_files import load_static_files
 from service.resources.faults import find_fault_of_server
@@ -46,10 +45,6 @@ HEADERS = {
 UNITS = ("B", "kB", "MB", "GB")
 
 
-NothingIfEmpty = BeforeValidator(lambda value: value or None)
-"""A form sends the fields that are empty, too."""
-
-
 class PageRoute(APIRoute):
     """A route whose errors are pages, too."""
 
@@ -64,7 +59,7 @@ class PageRoute(APIRoute):
                 return render_problem_page(request, problem)
             except RequestValidationError as error:
                 fault = error.errors()[0]
-                field = str(fault["loc"][-1])
+                field = ".".join(map(str, fault["loc"][1:]))
                 detail = f"{field}: {fault['msg']}"
                 fix = "correct the address"
                 return render_problem_page(request, InvalidRequest(detail, field=field, fix=fix))
@@ -100,20 +95,9 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
-        "number": wording.format_number,
-        "percent": wording.format_percent,
-        "duration": wording.format_duration,
-        "setting": wording.format_setting,
-        "words": wording.in_words,
-        "clipped": wording.clipped,
-        "counted": wording.counted,
-        "listed": wording.list_clipped,
-        "stage": describe_stage,
+    environment.filters |= FILTERS | {
         "notes": describe_notes,
-        "loss": describe_loss,
-        "effect": describe_effect,
-        "capitalized": capitalize,
+        "title": describe_title,
         "when": format_time,
         "bytes": format_bytes,
         "svg": Markup,
@@ -122,11 +106,6 @@ def _environment() -> Environment:
     environment.globals |= {"static": files.address_of, "version": __version__}
     environment.globals["event_kinds"] = " ".join(EventKind)
     return environment
-
-
-def capitalize(text: str) -> str:
-    """Make the first letter large, and leave the others as they are: L1 stays L1."""
-    return text[:1].upper() + text[1:]
 
 
 def format_time(time: datetime) -> Markup:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
@@ -23,11 +24,11 @@ class TrialOrder(StrEnum):
 
 
 def order_trials(job: Job, trials: Sequence[Trial], order: TrialOrder) -> list[Trial]:
-    """Sort trials; by score, those without one are last."""
+    """Sort trials; by score, those that completed are first, and those without one last."""
     match order:
         case TrialOrder.score:
-            others = (trial for trial in trials if not is_scored(trial))
-            return [*rank_trials(job, trials), *others]
+            others = [trial for trial in trials if trial.state is not TrialState.completed]
+            return [*rank_trials(job, trials), *_sort_by_score(job, others)]
         case TrialOrder.number:
             return sorted(trials, key=lambda trial: -trial.number)
         case TrialOrder.epochs:
@@ -37,21 +38,25 @@ def order_trials(job: Job, trials: Sequence[Trial], order: TrialOrder) -> list[T
 
 
 def rank_trials(job: Job, trials: Iterable[Trial]) -> list[Trial]:
-    """Return the completed trials, the best first; the job's best stands before its equals."""
+    """Return the completed trials, that with the best score first; of equals the job's best."""
+    completed = [trial for trial in trials if trial.state is TrialState.completed]
+    return _sort_by_score(job, completed)
+
+
+def _sort_by_score(job: Job, trials: Iterable[Trial]) -> list[Trial]:
     sign = job.search.objective.direction.sign
-    scored = [(trial.score, trial) for trial in trials if is_scored(trial)]
     winner = job.best.trial if job.best else None
-    ranked = sorted(
-        scored, key=lambda pair: (pair[1].number != winner, sign * (pair[0] or 0.0), pair[1].number)
-    )
-    return [trial for _, trial in ranked]
+
+    def loss_of(trial: Trial) -> float:
+        return math.inf if trial.score is None else sign * trial.score
+
+    return sorted(trials, key=lambda trial: (loss_of(trial), trial.number != winner, trial.number))
 
 
-def list_scores(job: Job, trials: Iterable[Trial]) -> list[float]:
-    """Return the scores of the completed trials, the best first."""
-    sign = job.search.objective.direction.sign
-    scores = [trial.score for trial in trials if is_scored(trial) and trial.score is not None]
-    return sorted(scores, key=lambda score: sign * score)
+def count_states(trials: Iterable[Trial]) -> dict[TrialState, int]:
+    """Count the trials in each state that there is."""
+    counts = Counter(trial.state for trial in trials)
+    return {state: counts[state] for state in TrialState if counts[state]}
 
 
 def search_around(trial: Trial) -> dict[str, Any]:
@@ -75,14 +80,3 @@ def search_around(trial: Trial) -> dict[str, Any]:
 
 def _range_around(value: float) -> dict[str, Any]:
     return {"min": value / AROUND, "max": value * AROUND, "scale": "log"}
-
-
-def is_scored(trial: Trial) -> bool:
-    """Return whether a trial completed, and has a score."""
-    return trial.state is TrialState.completed and trial.score is not None
-
-
-def count_states(trials: Iterable[Trial]) -> dict[TrialState, int]:
-    """Count the trials in each state that there is."""
-    counts = Counter(trial.state for trial in trials)
-    return {state: counts[state] for state in TrialState if counts[state]}

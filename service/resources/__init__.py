@@ -1,1 +1,1 @@
-"""What the handlers of all routes share: the database, the change poller, loaded models."""
+"""The database, the change poller, event feeds and loaded models, for API and pages alike."""

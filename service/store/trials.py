@@ -142,10 +142,18 @@ def list_trials(
     return Page(items=tuple(_make_trial(row, None) for row in shown), next=more)
 
 
+def find_trials(session: Session, job_id: str) -> tuple[Trial, ...]:
+    """Return all trials of a job by number, without their curves; none for a job without any."""
+    query = select(TrialRow).where(TrialRow.job_id == job_id).order_by(TrialRow.number)
+    return tuple(_make_trial(row, None) for row in session.scalars(query))
+
+
 def list_curves(
     session: Session, job_id: str, numbers: Collection[int] | None = None
 ) -> dict[int, Curve]:
     """Return the curves of a job's trials, or of some of them, by number."""
+    if numbers is not None and not numbers:
+        return {}
     query = select(CurveRow).where(CurveRow.job_id == job_id).order_by(CurveRow.trial)
     if numbers is not None:
         query = query.where(CurveRow.trial.in_(numbers))

@@ -73,7 +73,9 @@ def new_page(chromium: Browser) -> Iterator[NewPage]:
 
     def note(message: ConsoleMessage) -> None:
         # What the API refuses, a page shows at its field; the browser logs it, too.
-        is_answer = "Failed to load resource" in message.text
+        address = message.location["url"]
+        is_refusal = "/v1/" in address or address.endswith("/login")
+        is_answer = "Failed to load resource" in message.text and is_refusal
         if message.type in {"error", "warning"} and not is_answer:
             faults.append(message.text)
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from lowloss.results import JobState
+from service.store.artifacts import NewArtifact, add_artifact
 from service.store.queue import finish_job
 from service.store.trials import record_epochs, start_trial
 from tests.browser.conftest import NewPage, Site
 from tests.builders.live_server import a_csv
 from tests.builders.server_process import a_server_process
 from tests.builders.store import (
+    a_blob,
     a_claim,
     a_curve,
     a_job,
@@ -32,20 +35,28 @@ def write(folder: Path, name: str, data: bytes) -> Path:
     return path
 
 
+def choose(page: Page, site: Site, folder: Path, at: str = "/new") -> None:
+    """Upload a table of houses for a form, and choose its target."""
+    page.goto(site.url + at)
+    drop(page, write(folder, "houses.csv", a_csv()))
+    page.wait_for_url(f"**{at}?dataset=*")
+    page.get_by_label("Target").select_option("y")
+    page.wait_for_url("**target=y")
+
+
 def drop(page: Page, path: Path) -> None:
     """Choose a file for the page's upload."""
     page.locator("form[data-upload] input[type=file]").set_input_files(path)
 
 
 def test_table_is_uploaded_and_a_job_submitted(page: Page, site: Site, tmp_path: Path) -> None:
-    page.goto(site.url)
-    page.get_by_role("link", name="New job").first.click()
-    drop(page, write(tmp_path, "houses.csv", a_csv()))
-    page.wait_for_url("**/new?dataset=*")
-    page.get_by_label("Target").select_option("y")
-    page.wait_for_url("**target=y")
+    choose(page, site, tmp_path)
     expect(page.get_by_text("This is a regression")).to_be_visible()
     page.get_by_label("Name, for people").fill("my job")
+    page.get_by_label("Target").select_option("x")
+    page.wait_for_url("**target=x")
+    page.get_by_label("Target").select_option("y")
+    page.wait_for_url("**target=y")
     page.get_by_label("Trials, at most").fill("7")
     page.get_by_role("button", name="Submit the job").click()
     page.wait_for_url("**/jobs/job_*")
@@ -56,11 +67,7 @@ def test_table_is_uploaded_and_a_job_submitted(page: Page, site: Site, tmp_path:
 
 
 def test_what_the_command_line_would_send_is_shown(page: Page, site: Site, tmp_path: Path) -> None:
-    page.goto(f"{site.url}/new")
-    drop(page, write(tmp_path, "houses.csv", a_csv()))
-    page.wait_for_url("**/new?dataset=*")
-    page.get_by_label("Target").select_option("y")
-    page.wait_for_url("**target=y")
+    choose(page, site, tmp_path)
     page.get_by_text("What is searched").click()
     page.locator('[data-range="search_space.learning_rate"] [data-end=max]').fill("0.01")
     page.get_by_text("The same from elsewhere").click()
@@ -90,11 +97,7 @@ def test_table_that_was_read_wrongly_is_read_anew(page: Page, site: Site, tmp_pa
 
 
 def test_error_stands_at_its_field(page: Page, site: Site, tmp_path: Path) -> None:
-    page.goto(f"{site.url}/new")
-    drop(page, write(tmp_path, "houses.csv", a_csv()))
-    page.wait_for_url("**/new?dataset=*")
-    page.get_by_label("Target").select_option("y")
-    page.wait_for_url("**target=y")
+    choose(page, site, tmp_path)
     page.get_by_text("What is searched").click()
     page.locator('[data-range="search_space.width"] [data-end=min]').fill("512")
     page.get_by_text("What is searched").click()
@@ -174,11 +177,7 @@ def test_jobs_are_compared(page: Page, site: Site) -> None:
 
 
 def test_diagnosis_is_submitted_with_a_recipe(page: Page, site: Site, tmp_path: Path) -> None:
-    page.goto(f"{site.url}/diagnose")
-    drop(page, write(tmp_path, "houses.csv", a_csv()))
-    page.wait_for_url("**/diagnose?dataset=*")
-    page.get_by_label("Target").select_option("y")
-    page.wait_for_url("**target=y")
+    choose(page, site, tmp_path, "/diagnose")
     page.get_by_label("As JSON").fill('{"layers": [{"units": 0}]}')
     page.get_by_role("button", name="Find out why").click()
     expect(page.locator(".field-error").first).to_be_visible()
@@ -274,3 +273,104 @@ def test_job_is_submitted_with_the_keyboard_alone(page: Page, site: Site, tmp_pa
     press_to("Pause")
     page.keyboard.press("Enter")
     expect(page.locator("h1 .state")).to_have_text("paused")
+
+
+def test_copy_is_what_its_form_shows(page: Page, site: Site) -> None:
+    space = {"width": {"choices": [8, 24]}, "learning_rate": 0.01, "optimizer": "sgd"}
+    job = a_job(
+        site.store,
+        name="first",
+        algorithm="tpe",
+        search_space=space,
+        budget={"max_trials": 7},
+        final={"members": 2},
+    )
+    page.goto(f"{site.url}/jobs/{job}")
+    page.get_by_role("link", name="Clone").click()
+    page.get_by_text("What is searched").click()
+    expect(page.get_by_label("Algorithm")).to_have_value("tpe")
+    expect(page.get_by_text("width 8, 24")).to_be_visible()
+    page.get_by_label("Algorithm").select_option("bayesian")
+    page.locator('[data-range="search_space.learning_rate"] [data-end=max]').fill("0.1")
+    page.get_by_label("Trials, at most").fill("150")
+    page.get_by_role("button", name="Submit the job").click()
+    page.wait_for_url(lambda url: "/jobs/job_" in url and job not in url)
+
+    copy = page.request.get(f"{site.url}/v1/jobs/{page.url.rpartition('/')[2]}").json()["spec"]
+    assert (copy["algorithm"], copy["budget"]["max_trials"]) == ("bayesian", 150)
+    assert copy["search_space"]["width"] == {"choices": [8, 24]}
+    assert copy["search_space"]["learning_rate"]["max"] == 0.1
+    assert copy["search_space"]["optimizer"] == "sgd"
+    assert copy["final"]["members"] == 2
+
+
+def test_every_reading_adds_to_the_last(page: Page, site: Site, tmp_path: Path) -> None:
+    page.goto(f"{site.url}/datasets")
+    rows = "".join(f"{n},{n % 9},{n % 7}\n" for n in range(60)) + "-1,k.A.,x\n"
+    drop(page, write(tmp_path, "table.csv", b"a,b,c\n" + rows.encode()))
+    page.wait_for_url("**/datasets/ds_*")
+    for column in ("b", "c"):
+        first = page.url
+        if not page.get_by_role("button", name="Read anew").is_visible():
+            page.get_by_text("Was something read wrongly?").click()
+        page.get_by_label("Also missing").fill("k.A.\nx")
+        page.locator("[data-kind-column]").select_option(column)
+        page.locator("[data-kind-value]").select_option("category")
+        page.get_by_role("button", name="Read anew").click()
+        page.wait_for_url(re.compile(f"^(?!{re.escape(first)}$).*/datasets/ds_"))
+
+    dataset = page.request.get(f"{site.url}/v1/datasets/{page.url.rpartition('/')[2]}").json()
+    assert dataset["options"]["types"] == {"b": "category", "c": "category"}
+    assert dataset["options"]["null_values"] == ["k.A.", "x"]
+
+
+def test_dataset_is_deleted(page: Page, site: Site, tmp_path: Path) -> None:
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.goto(f"{site.url}/datasets")
+    drop(page, write(tmp_path, "houses.csv", a_csv()))
+    page.wait_for_url("**/datasets/ds_*")
+
+    page.get_by_role("button", name="Delete the dataset").click()
+
+    page.wait_for_url("**/datasets")
+    expect(page.get_by_text("There are no datasets yet.")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(300000.0, "300,000"), (250000.3, "250,000"), (0.012345678, "0.0123457")]
+)
+def test_prediction_is_shown_as_it_is(page: Page, site: Site, value: float, shown: str) -> None:
+    job, fence = a_job(site.store), a_claim(site.store).fence
+    card = a_blob(site.store, b"# card")
+    with site.store.transaction() as session:
+        add_artifact(session, fence, NewArtifact("model_card.md", "text/markdown", card, 6))
+        finish_job(session, fence, state=JobState.succeeded)
+    answer = {"target": "y", "predictions": [value], "probabilities": None, "labels": []}
+    warning = {"detail": "a value that no row had"}
+    page.route(
+        "**/predict",
+        lambda route: (
+            route.fulfill(json=answer | {"warnings": [warning]})
+            if route.request.method == "POST"
+            else route.continue_()
+        ),
+    )
+    page.goto(f"{site.url}/jobs/{job}/predict")
+
+    page.get_by_role("button", name="Predict", exact=True).click()
+
+    expect(page.locator("output")).to_contain_text(f"y: {shown}")
+    expect(page.locator("output")).to_contain_text("a value that no row had.")
+
+
+def test_session_that_ended_leads_to_the_login(new_page: NewPage, tmp_path: Path) -> None:
+    page = new_page()
+    with a_server_process(tmp_path, LOWLOSS_TOKENS="right") as server:
+        page.goto(server.url)
+        page.get_by_label("Token").fill("right")
+        page.get_by_role("button", name="Sign in").click()
+        page.goto(f"{server.url}/diagnose")
+        page.context.clear_cookies()
+        drop(page, write(tmp_path, "houses.csv", a_csv()))
+
+        page.wait_for_url("**/login?next=*")

@@ -15,11 +15,10 @@ export function prepareForms(root) {
   }
   for (const select of root.querySelectorAll("select[data-go]")) {
     select.addEventListener("change", () => {
-      if (select.value) location.href = select.dataset.go + encodeURIComponent(select.value);
+      if (select.value) showTarget(select.dataset.go + encodeURIComponent(select.value));
     });
   }
   for (const form of root.querySelectorAll("#job")) {
-    applyCopied(form);
     form.addEventListener("input", () => showEquivalents(form));
     showEquivalents(form);
   }
@@ -38,6 +37,21 @@ export function prepareForms(root) {
       predictFile(form);
     });
   }
+}
+
+// What depends on the target is fetched anew; what was typed into the rest of the form stays.
+async function showTarget(address) {
+  const response = await fetch(address, { headers: { Accept: "text/html" } });
+  if (!response.ok || response.redirected) {
+    location.href = address;
+    return;
+  }
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  for (const part of document.querySelectorAll("[data-part]")) {
+    const successor = page.getElementById(part.id);
+    if (successor) part.replaceChildren(...successor.childNodes);
+  }
+  history.replaceState(null, "", address);
 }
 
 async function submit(form) {
@@ -71,6 +85,10 @@ export async function call(form, address, options) {
   for (const button of form.querySelectorAll("button")) button.disabled = true;
   try {
     const response = await fetch(address, options);
+    if (response.status === 401) {
+      signIn();
+      return undefined;
+    }
     const text = await response.text();
     const isJson = (response.headers.get("content-type") ?? "").includes("json");
     const content = isJson && text ? JSON.parse(text) : null;
@@ -83,6 +101,11 @@ export async function call(form, address, options) {
     for (const button of form.querySelectorAll("button")) button.disabled = false;
   }
   return undefined;
+}
+
+// The session has ended.
+export function signIn() {
+  location.href = `/login?next=${encodeURIComponent(location.pathname + location.search)}`;
 }
 
 function clearProblems(form) {
@@ -134,36 +157,46 @@ function findField(form, name) {
   return null;
 }
 
-// The fields that were changed, and those that are always sent, as an object by dotted names.
+// The fields that were changed, and those that are always sent, as an object by dotted names. Of a
+// copied job all are sent, with those that the form does not have.
 function readFields(form) {
   const fields = JSON.parse(dataOf(form).copied ?? "{}");
+  const isWhole = "whole" in dataOf(form);
+  const isSent = (input) => isWhole || isChanged(input);
   for (const input of form.querySelectorAll("[name]")) {
-    if (isChanged(input)) setPath(fields, input.name, readValue(input));
+    if (isSent(input)) setPath(fields, input.name, readValue(input));
   }
-  for (const set of form.querySelectorAll("[data-range]")) readRange(set, fields);
+  for (const set of form.querySelectorAll("[data-range]")) {
+    if ([...set.querySelectorAll("[data-end]")].some(isSent)) readRange(set, fields);
+  }
   for (const input of form.querySelectorAll("[data-choices]")) {
-    if (isChanged(input)) setPath(fields, input.dataset.choices, readChoices(input.value));
+    if (isSent(input)) setPath(fields, input.dataset.choices, readChoices(input.value));
   }
-  const ticks = [...form.querySelectorAll("[data-choice]")];
-  for (const name of new Set(ticks.map((tick) => tick.dataset.choice))) {
-    const own = ticks.filter((tick) => tick.dataset.choice === name);
-    const chosen = own.filter((tick) => tick.checked).map((tick) => tick.value);
-    if (own.some((tick) => tick.checked !== tick.defaultChecked)) {
-      setPath(fields, name, chosen.length === 1 ? chosen[0] : { choices: chosen });
-    }
-  }
-  const excluded = [...form.querySelectorAll("[data-exclude]:not(:checked)")];
-  if (excluded.length) {
-    setPath(fields, "features.exclude", excluded.map((tick) => tick.dataset.exclude));
+  readTicks(form, fields, isSent);
+  const unticked = [...form.querySelectorAll("[data-exclude]:not(:checked)")];
+  if (unticked.length) {
+    setPath(fields, "features.exclude", unticked.map((tick) => tick.dataset.exclude));
   }
   return fields;
 }
 
+function readTicks(form, fields, isSent) {
+  const ticks = [...form.querySelectorAll("[data-choice]")];
+  for (const name of new Set(ticks.map((tick) => tick.dataset.choice))) {
+    const options = ticks.filter((tick) => tick.dataset.choice === name);
+    const chosen = options.filter((tick) => tick.checked).map((tick) => tick.value);
+    if (options.some(isSent)) {
+      setPath(fields, name, chosen.length === 1 ? chosen[0] : { choices: chosen });
+    }
+  }
+}
+
 function isChanged(input) {
   if ("always" in input.dataset) return true;
+  if (input.type === "checkbox") return input.checked !== input.defaultChecked;
   if (input instanceof HTMLSelectElement) {
-    const begun = [...input.options].find((option) => option.defaultSelected) ?? input.options[0];
-    return input.value !== begun?.value;
+    const first = [...input.options].find((option) => option.defaultSelected) ?? input.options[0];
+    return input.value !== first?.value;
   }
   return input.value !== input.defaultValue;
 }
@@ -181,16 +214,14 @@ function readValue(input) {
 }
 
 function readRange(set, fields) {
-  const [low, high] = set.querySelectorAll("[data-end]");
-  if (!isChanged(low) && !isChanged(high)) return;
-  const range = { min: Number(low.value), max: Number(high.value) };
-  if (range.min === range.max) {
-    setPath(fields, set.dataset.range, range.min);
+  const [low, high] = [...set.querySelectorAll("[data-end]")].map((input) => Number(input.value));
+  if (low === high) {
+    setPath(fields, set.dataset.range, low);
     return;
   }
-  if (set.dataset.scale && range.min > 0) range.scale = set.dataset.scale;
-  const step = Number(set.dataset.step);
-  if (step && (range.max - range.min) % step === 0) range.step = step;
+  const { step, ...more } = JSON.parse(set.dataset.more);
+  const range = { min: low, max: high, ...more };
+  if (step && (high - low) % step === 0) range.step = step;
   setPath(fields, set.dataset.range, range);
 }
 
@@ -202,36 +233,29 @@ function readChoices(text) {
 function setPath(fields, path, value) {
   const names = path.split(".");
   const last = names.pop();
-  let place = fields;
-  for (const name of names) place = place[name] ??= {};
-  place[last] = value;
+  let part = fields;
+  for (const name of names) part = part[name] ??= {};
+  part[last] = value;
 }
 
+// The options of the last reading, with those that the form has.
 function readQuery(form) {
-  const query = new URLSearchParams();
+  const options = JSON.parse(dataOf(form).options ?? "{}");
   for (const input of form.querySelectorAll("[name]")) {
-    if (input.value !== "") query.set(input.name, input.value);
+    const value = input.name === "null_values" ? input.value.split("\n").filter(Boolean) : input.value;
+    if (value.length) options[input.name] = value;
+    else delete options[input.name];
   }
   const column = form.querySelector("[data-kind-column]")?.value;
   if (column) {
-    query.set("types", JSON.stringify({ [column]: form.querySelector("[data-kind-value]").value }));
+    options.types = { ...options.types, [column]: form.querySelector("[data-kind-value]").value };
+  }
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(options)) {
+    if (Array.isArray(value)) value.forEach((entry) => query.append(name, entry));
+    else query.set(name, typeof value === "object" ? JSON.stringify(value) : value);
   }
   return query;
-}
-
-// A copied job's values stand in the form; those without a field of their own are sent as they are.
-function applyCopied(form) {
-  const copied = JSON.parse(dataOf(form).copied ?? "{}");
-  for (const input of form.querySelectorAll("[name]")) {
-    const value = input.name.split(".").reduce((part, name) => part?.[name], copied);
-    if (value !== undefined && value !== null && typeof value !== "object") {
-      input.value = String(value);
-      if (input instanceof HTMLInputElement) input.defaultValue = String(value);
-    }
-  }
-  for (const tick of form.querySelectorAll("[data-exclude]")) {
-    if (copied.features?.exclude?.includes(tick.dataset.exclude)) tick.checked = false;
-  }
 }
 
 function showEquivalents(form) {
@@ -242,10 +266,15 @@ function showEquivalents(form) {
     return;
   }
   const quoted = json.replaceAll("'", "'\\''");
+  const server = location.origin;
+  const hasLogin = document.querySelector('form[action="/logout"]') !== null;
+  const header = hasLogin ? `-H "Authorization: Bearer $TOKEN" ` : "";
+  const variables = hasLogin ? `LOWLOSS_TOKEN=$TOKEN ` : "";
+  const token = hasLogin ? `, token=TOKEN` : "";
   const texts = {
-    curl: `curl -H 'Content-Type: application/json' -d '${quoted}' ${location.origin}/v1/jobs`,
-    command: `cat > job.json <<'JSON'\n${json}\nJSON\nlowloss submit --spec job.json --watch`,
-    python: `import json\n\nfrom lowloss.client import Client\n\nclient = Client(${JSON.stringify(location.origin)})\njob = client.submit(json.loads(r'''${json}'''))\nclient.wait(job.id)`,
+    curl: `curl ${header}-H 'Content-Type: application/json' -d '${quoted}' ${server}/v1/jobs`,
+    command: `cat > job.json <<'JSON'\n${json}\nJSON\n${variables}lowloss --url ${server} submit --spec job.json --watch`,
+    python: `import json\n\nfrom lowloss import Client\n\nclient = Client(${JSON.stringify(server)}${token})\njob = client.submit(json.loads(r'''${json}'''))\nclient.wait(job.id)`,
   };
   for (const pre of form.querySelectorAll("[data-as]")) pre.textContent = texts[pre.dataset.as];
 }
@@ -283,7 +312,7 @@ async function predict(form) {
 
 function describePrediction(answer) {
   const [value] = answer.predictions;
-  const text = typeof value === "number" ? Number(value.toPrecision(6)).toLocaleString("en") : String(value);
+  const text = typeof value === "number" ? value.toLocaleString("en", { maximumSignificantDigits: 6 }) : String(value);
   const shares = (answer.probabilities?.[0] ?? []).map(
     (share, i) => `${answer.labels[i]} ${(100 * share).toFixed(1)} %`,
   );

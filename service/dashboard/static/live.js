@@ -15,14 +15,29 @@ export function keepLive(prepare) {
   document.addEventListener("lowloss:changed", () => refresher.request({ isUrgent: true }));
 }
 
+// A hidden page holds no connection: a browser has six for all pages of a server.
 function followEvents(address, kinds, refresher) {
-  const source = new EventSource(address);
-  for (const kind of kinds) {
-    source.addEventListener(kind, () => refresher.request());
-  }
-  source.addEventListener("job.finished", () => source.close());
-  document.addEventListener("visibilitychange", () => refresher.request());
-  window.addEventListener("pagehide", () => source.close());
+  let source = null;
+  const open = () => {
+    source = new EventSource(address);
+    for (const kind of kinds) {
+      source.addEventListener(kind, () => refresher.request());
+    }
+    source.addEventListener("job.finished", close);
+  };
+  const close = () => {
+    source?.close();
+    source = null;
+  };
+  document.addEventListener("visibilitychange", () => {
+    close();
+    if (!document.hidden) {
+      open();
+      refresher.request({ isUrgent: true });
+    }
+  });
+  window.addEventListener("pagehide", close);
+  open();
 }
 
 class Refresher {
@@ -59,6 +74,7 @@ class Refresher {
 
   async refresh() {
     const response = await fetch(location.href, { headers: { Accept: "text/html" } });
+    if (response.redirected) location.href = response.url;
     if (!response.ok || response.redirected) return;
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     for (const part of document.querySelectorAll("[data-live]")) {

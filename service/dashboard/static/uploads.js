@@ -1,6 +1,6 @@
 // Uploads of tables: dropped or chosen, with their progress.
 
-import { showProblem } from "./forms.js";
+import { showProblem, signIn } from "./forms.js";
 
 export function prepareUploads() {
   for (const form of document.querySelectorAll("form[data-upload]")) {
@@ -37,6 +37,10 @@ function upload(form, file) {
   });
   request.addEventListener("load", () => {
     progress.hidden = true;
+    if (request.status === 401) {
+      signIn();
+      return;
+    }
     const answer = parse(request.responseText);
     if (request.status >= 200 && request.status < 300 && answer) {
       location.href = form.dataset.next.replace("{id}", encodeURIComponent(answer.id));

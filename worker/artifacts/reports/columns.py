@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lowloss.results import Column, ColumnKind, Importance
-from lowloss.wording import DASH, clipped, counted, format_day, format_number, format_percent
+from lowloss.wording import DASH, clipped, counted, format_number, format_percent
 from worker.artifacts.reports.facts import Facts
 
 MAX_COLUMNS = 60
@@ -49,7 +49,7 @@ def column_rows(facts: Facts) -> ShownColumns:
 def spread(column: Column, rows: int) -> str:
     """Describe where a column's values lie."""
     if column.kind in NUMBERS and column.min is not None:
-        ends = f"{_format_value(column, column.min)} … {_format_value(column, column.max)}"
+        ends = f"{column.describe(column.min)} … {column.describe(column.max)}"
         if column.kind is ColumnKind.date:
             return ends
         return f"{ends}, mean {format_number(column.mean)} ± {format_number(column.sd)}"
@@ -82,10 +82,3 @@ def _row(column: Column, rows: int, importance: Importance | None) -> ColumnRow:
         bars=bars(column),
         importance=importance,
     )
-
-
-def _format_value(column: Column, value: float | None) -> str:
-    """Format a value of a column: dates as dates."""
-    if value is not None and column.kind is ColumnKind.date:
-        return format_day(value)
-    return format_number(value)

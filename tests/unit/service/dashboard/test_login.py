@@ -53,7 +53,7 @@ def test_cookie_is_for_this_site_and_for_no_script(browser: TestClient) -> None:
 
     cookie = answer.headers["set-cookie"].lower()
     assert "httponly" in cookie
-    assert "samesite=strict" in cookie
+    assert "samesite=lax" in cookie
     assert "secure" not in cookie
     assert "first" not in cookie
 
@@ -122,6 +122,40 @@ def test_own_pages_change_things_with_a_session(
     sign_in(browser)
 
     assert browser.post("/v1/jobs/x/cancel", headers=headers).status_code == 404
+
+
+def test_session_stands_beside_cookies_of_others(browser: TestClient) -> None:
+    sign_in(browser)
+    session = f"{COOKIE}={browser.cookies[COOKIE]}"
+    browser.cookies.clear()
+
+    for others in ('prefs={"a":1}', "odd", "a=b=c; @=1", 'q="x;y"'):
+        answer = browser.get("/v1/jobs", headers={"Cookie": f"{others}; {session}"})
+
+        assert answer.status_code == 200, others
+
+
+def test_session_stands_beside_the_password_of_a_proxy(browser: TestClient) -> None:
+    sign_in(browser)
+
+    answer = browser.get("/v1/jobs", headers={"Authorization": "Basic dXNlcjpwYXNz"})
+
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "\t"])
+def test_origin_that_is_none_is_refused(browser: TestClient, origin: str) -> None:
+    sign_in(browser)
+
+    answer = browser.post("/v1/jobs/x/cancel", headers={"Origin": origin})
+
+    assert answer.status_code == 403
+
+
+def test_signing_out_twice_leads_to_the_login(browser: TestClient) -> None:
+    answer = browser.post("/logout", headers=OWN)
+
+    assert answer.headers["location"] == "/login"
 
 
 def test_program_with_a_token_needs_no_origin(browser: TestClient) -> None:

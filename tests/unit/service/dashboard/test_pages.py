@@ -60,14 +60,19 @@ def filled_pages(store: Database) -> list[str]:
     running = a_job(store, name="runs")
     a_trial(store, a_claim(store).fence, 1)
     waiting = a_diagnosis_job(store, name=HOSTILE)
+    queued = a_job(store, name="queued", search_space={"width": {"choices": [8, 16]}})
     dataset = a_hostile_dataset(store)
     return [
         "/",
-        "/?q=%3Cb%3E&state=queued&kind=search",
-        "/?q=&state=&kind=",
+        "/?q=%3Cb%3E&state=queued&kind=",
         f"/jobs/{job}",
         f"/jobs/{running}?log=true&pruned=false&outliers=true",
         f"/jobs/{waiting}",
+        f"/jobs/{queued}",
+        f"/jobs/{queued}/trials",
+        f"/new?from={queued}",
+        "/compare?job=" + "&job=".join([job, running] * 5),
+        f"/jobs/{job}/trials?" + "&".join(f"curve={number}" for number in range(30)),
         f"/jobs/{job}/diagnosis",
         f"/jobs/{job}/trials",
         f"/jobs/{job}/trials?order=number&state=&curve=1&curve=2",
@@ -76,7 +81,6 @@ def filled_pages(store: Database) -> list[str]:
         f"/compare?job={job}&job={running}",
         "/datasets",
         f"/datasets/{dataset}",
-        "/new",
         f"/new?dataset={dataset}",
         f"/new?dataset={dataset}&target=y",
         f"/new?from={job}",
@@ -191,6 +195,8 @@ def test_jobs_are_found_by_a_part_of_their_name(client: TestClient, store: Datab
         ("/jobs/nowhere/trials/1", 404, "There is no job"),
         ("/?state=odd", 422, "State: "),
         ("/compare?job=nowhere", 404, "There is no job"),
+        ("/compare", 422, "tick two searches"),
+        ("/jobs/x/trials?curve=99999999999999999999", 422, "Curve.0"),
     ],
 )
 def test_errors_are_pages(client: TestClient, address: str, status: int, text: str) -> None:

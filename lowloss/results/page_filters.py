@@ -1,0 +1,29 @@
+"""How templates of pages and reports write what they are given, by the filters' names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lowloss import wording
+from lowloss.results.losses import describe_effect, describe_loss
+
+
+def capitalize(text: str) -> str:
+    """Make the first letter large, and leave the others as they are: L1 stays L1."""
+    return text[:1].upper() + text[1:]
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "number": wording.format_number,
+    "percent": wording.format_percent,
+    "words": wording.in_words,
+    "clipped": wording.clipped,
+    "duration": wording.format_duration,
+    "setting": wording.format_setting,
+    "counted": wording.counted,
+    "listed": wording.list_clipped,
+    "loss": describe_loss,
+    "effect": describe_effect,
+    "capitalized": capitalize,
+}
