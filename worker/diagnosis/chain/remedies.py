@@ -277,7 +277,13 @@ def _without_extra_layers(case: RemedyContext) -> list[RemedyRule]:
     if not extra:
         return []
     names = list_first(list(dict.fromkeys(extra)), len(extra))
-    return [RemedyRule(f"Leave out {names}", leave_out_extra_layers)]
+    instead = []
+    if not all(layer.use_bias for layer in case.recipe.layers):
+        instead.append("biases")
+    if any(layer.computes is not None for layer in case.recipe.extra_layers):
+        instead.append("plain activations")
+    text = f"Leave out {names}" + (f", and use {' and '.join(instead)}" if instead else "")
+    return [RemedyRule(text, leave_out_extra_layers)]
 
 
 def _slower(case: RemedyContext) -> list[RemedyRule]:
