@@ -24,6 +24,7 @@ RANGES = {
     "patience": "Epochs without improvement until a training stops.",
 }
 """The hyperparameters that have a range, and what they are about."""
+SEARCHED_ACTIVATIONS = tuple(name for name, record in ACTIVATIONS.items() if record.is_searched)
 FIELDS = (
     *("name", "task", "objective", "algorithm", "seed", "priority", "features.exclude"),
     *("budget.max_seconds", "budget.max_trials", "budget.max_epochs", "budget.diagnosis_seconds"),
@@ -76,7 +77,7 @@ def make_form(copied: JobSpec | None) -> JobForm:
         field for name, about in RANGES.items() if (field := _make_range(name, about, space[name]))
     )
     ticks: tuple[TickField, ...] = (
-        _make_ticks("activation", tuple(ACTIVATIONS), space["activation"]),
+        _make_ticks("activation", SEARCHED_ACTIVATIONS, space["activation"]),
         _make_ticks("optimizer", tuple(OPTIMIZERS), space["optimizer"]),
     )
     batch_sizes = _list_values(space["batch_size"])
