@@ -1,4 +1,4 @@
-"""Unpacks compressed tables, and names what is no table for what it is."""
+"""Unpacks compressed tables."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import bz2
 import gzip
 import io
 import lzma
-import re
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -14,46 +13,17 @@ from collections.abc import Callable
 import zstandard
 
 from lowloss.errors import TableUnreadable
+from lowloss.tables.signatures import check_is_text
 
 NESTED = 2
 """An archive in an archive is unpacked, and no deeper."""
 FAULTS = (OSError, EOFError, lzma.LZMAError, zlib.error, zstandard.ZstdError, zipfile.BadZipFile)
-HTML_STARTS = (b"<!doctype html", b"<html", b"<head", b"<body")
-JSON = re.compile(rb'\{\s*"[^"]*"\s*:|\[\s*[\[{]|\{\s*\}')
-TAR_MARK = slice(257, 262)
-Fault = tuple[bytes, str, str]
-
-SIGNATURES: tuple[Fault, ...] = (
-    (b"%PDF-", "a PDF document", "export its table as CSV"),
-    (b"version https://git-lfs.github.com", "a pointer of Git LFS, not the file", "git lfs pull"),
-    (b"/annex/objects/", "a pointer of git-annex, not the file", "git annex get"),
-    (
-        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
-        "an old Excel workbook (.xls), not a CSV",
-        "give format=xlsx",
-    ),
-    (b"PAR1", "a Parquet file", "give format=parquet"),
-    (b"ARROW1", "an Arrow file", "give format=arrow"),
-    (b"SQLite format 3\0", "an SQLite database", "export a table of it as CSV"),
-    (b"\x89HDF\r\n", "an HDF5 file", "write its table as CSV or Parquet"),
-    (b"\x89PNG", "a PNG image", "give a table"),
-    (b"\xff\xd8\xff", "a JPEG image", "give a table"),
-    (b"GIF8", "a GIF image", "give a table"),
-    (b"{\\rtf", "a document in rich text", "export its table as CSV"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it, and give one table"),
-    (b"Rar!", "a RAR archive", "unpack it, and give one table"),
-    (b"\x80\x04\x95", "a Python pickle", "write the table as CSV or Parquet"),
-    (b"\x93NUMPY", "a NumPy array", "write it by numpy.savez(path, X=…, y=…), as format=npz"),
-    (b"RDX", "an R data file", "write the table by write.csv"),
-    (b"<?xml", "an XML document", "export its table as CSV"),
-)
-"""The first bytes of files that are no CSV, what they are, and what to do."""
 
 
 def unpack(data: bytes) -> bytes:
     """Return the bytes of a CSV that may be compressed; raise TableUnreadable for no CSV."""
     data = unpack_bytes(data)
-    _check_is_table(data)
+    check_is_text(data)
     return data
 
 
@@ -103,6 +73,10 @@ def _unpack_zip(data: bytes) -> bytes:
 
 
 def _check_members(names: list[str]) -> None:
+    if any(name.startswith(("word/", "ppt/")) for name in names):
+        raise TableUnreadable(
+            "the file is a document or a presentation", fix="export its table as CSV"
+        )
     if "[Content_Types].xml" in names or "content.xml" in names:
         raise TableUnreadable(
             "the file is a spreadsheet, not a CSV", fix="give format=xlsx or format=ods"
@@ -121,23 +95,3 @@ def _is_hidden(name: str) -> bool:
     """Return whether a member is a folder, or what a file manager adds."""
     file = name.rpartition("/")[2]
     return not file or name.startswith("__MACOSX/") or file.startswith(".")
-
-
-def _check_is_table(data: bytes) -> None:
-    start = data[:1024].removeprefix(b"\xef\xbb\xbf").lstrip()
-    if start.lower().startswith(HTML_STARTS):
-        raise TableUnreadable(
-            "the file is an HTML page, not a table",
-            fix="download the table itself; a page may ask you to sign in first",
-        )
-    if data[TAR_MARK] == b"ustar":
-        raise TableUnreadable(
-            "the file is a tar archive, not one table", fix="unpack it, and give one table"
-        )
-    if JSON.match(start):
-        raise TableUnreadable(
-            "the file is JSON, not a CSV", fix="give format=jsonl if it has an object on each line"
-        )
-    for mark, thing, fix in SIGNATURES:
-        if start.startswith(mark):
-            raise TableUnreadable(f"the file is {thing}", fix=fix)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 
 from lowloss.errors import TableEmpty, TableUnreadable
 from lowloss.results import TableWarning
@@ -10,6 +11,8 @@ from lowloss.results import TableWarning
 BLOCK_BYTES = 16 * 1024**2
 SAMPLE_BYTES = 4096
 NEWLINE, RETURN = b"\n", b"\r"
+NOT_ASCII, STRAY = re.compile(r"[^\x00-\x7f]"), re.compile(r"[\udc80-\udcff]")
+"""Characters of a text in UTF-8: those beyond ASCII, and what stands for a byte that is none."""
 ENCODINGS = frozenset(
     (
         *("ascii", "utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"),
@@ -69,6 +72,9 @@ def _to_utf8(data: bytes, encoding: str | None, warnings: list[TableWarning]) ->
     if encoding is None:
         if data.isascii() or _decodes(data, "utf-8"):
             return data.removeprefix(codecs.BOM_UTF8)
+        mixed = _decode_mixed(data, warnings)
+        if mixed is not None:
+            return mixed
         encoding = "cp1252" if _decodes(data, "cp1252") else "latin-1"
         warnings.append(_make_guess(data, encoding))
     try:
@@ -79,6 +85,34 @@ def _to_utf8(data: bytes, encoding: str | None, warnings: list[TableWarning]) ->
             field="encoding",
             fix="name its encoding",
         ) from error
+
+
+def _decode_mixed(data: bytes, warnings: list[TableWarning]) -> bytes | None:
+    """Return UTF-8 with its few foreign bytes read as cp1252; None where most are foreign.
+
+    Files in two encodings that were joined are such a text.
+    """
+    text = data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
+    strays = len(STRAY.findall(text))
+    if strays > len(NOT_ASCII.findall(text)) - strays:
+        return None
+    first = STRAY.search(text)
+    line = text[text.rfind("\n", 0, first.start()) + 1 :].split("\n", 1)[0] if first else ""
+    warnings.append(
+        TableWarning(
+            code="encoding_guessed",
+            count=strays,
+            rows=(),
+            example=STRAY.sub(_read_stray, line).strip()[:80],
+            detail=f"the text is in UTF-8 but for single bytes, read as cp1252: {strays:,}",
+            fix="write the whole file in one encoding if letters look wrong",
+        )
+    )
+    return STRAY.sub(_read_stray, text).encode()
+
+
+def _read_stray(stray: re.Match[str]) -> str:
+    return stray[0].encode("utf-8", "surrogateescape").decode("cp1252", "replace")
 
 
 def _detect_unicode(data: bytes) -> str | None:

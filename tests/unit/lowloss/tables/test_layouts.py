@@ -6,7 +6,9 @@ import bz2
 import gzip
 import io
 import lzma
+import pickle
 import zipfile
+from datetime import date
 from typing import Any
 
 import pytest
@@ -222,6 +224,22 @@ def test_packed_table_is_unpacked(data: bytes) -> None:
         (gzip.compress(b"a,b\n1,2\n", mtime=0)[:-6], "damaged"),
         (zipped("a.csv")[:-30], "damaged"),
         (b"SQLite format 3\0", "SQLite"),
+        (b"% about\n% it\n@RELATION iris\n\n@attribute x numeric\n@data\n1\n", "ARFF"),
+        (b"+1 1:0.5 7:1\n-1 3:-2e-3 # a note\n", "LIBSVM"),
+        (b"2 qid:1 1:3 2:0\n1 qid:1 1:2 2:0\n", "LIBSVM"),
+        (b"outs:\n- md5: 0123\n  path: a.csv\n", "DVC"),
+        (pickle.dumps({"a": [1, 2]}, protocol=0), "pickle"),
+        (pickle.dumps([{"a": 1}], protocol=2), "pickle"),
+        (pickle.dumps(date(2026, 1, 1), protocol=0), "pickle"),
+        (pickle.dumps({"a": 1}, protocol=5), "pickle"),
+        (b"MATLAB 5.0 MAT-file, Platform: GLNXA64", "MATLAB"),
+        (b"<stata_dta><header>", "Stata"),
+        (b"\x72\x02\x01\x00\x05\x00", "Stata"),
+        (b"$FL2@(#) SPSS DATA FILE", "SPSS"),
+        (b"\0" * 12 + b"\xc2\xea\x81\x60\xb3\x14", "SAS"),
+        (gzip.compress(b"X\n\0\0\0\x03\0\x04", mtime=0), "R data file"),
+        (b"RDX3\nX\n\0", "R data file"),
+        (zipped("[Content_Types].xml", "word/document.xml"), "document"),
     ],
 )
 def test_what_is_no_table_is_named(data: bytes, thing: str) -> None:
@@ -229,6 +247,25 @@ def test_what_is_no_table_is_named(data: bytes, thing: str) -> None:
         read(data)
 
     assert refused.value.fix
+
+
+@pytest.mark.parametrize(
+    "header", ["ORCHARD", "outs", "RDX2", "GIF8", "md5", "(lp", "@relations", "copy_reg", "1 1"]
+)
+def test_names_like_the_marks_of_other_files_are_read(header: str) -> None:
+    table = read(f"{header},b\n1,2\n3,4\n")
+
+    assert table.frame.columns == [header, "b"]
+
+
+@pytest.mark.parametrize("stray", [b"caf\xe9", b"\x80 5", b"\x81"])
+def test_bytes_of_another_encoding_do_not_change_the_others(stray: bytes) -> None:
+    table = read("city,b\ncafé,1\nZürich,2\n".encode() + stray + b",3\n")
+
+    assert table.frame["city"].to_list() == ["café", "Zürich", stray.decode("cp1252", "replace")]
+    (warning,) = table.warnings
+    assert (warning.code, warning.count) == ("encoding_guessed", 1)
+    assert warning.example == stray.decode("cp1252", "replace") + ",3"
 
 
 @pytest.mark.parametrize(
