@@ -12,7 +12,7 @@ from lowloss.tables.archives import list_members
 
 START_BYTES = 4096
 STREAM = b"\xff\xff\xff\xff"
-JSON_START = re.compile(rb"\s*(?:\{\s*\"|\[\s*\{)")
+JSON_START = re.compile(rb"\s*(?:\{\s*\"|\[\s*[\[{])")
 OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 

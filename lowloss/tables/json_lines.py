@@ -1,24 +1,20 @@
-"""Reads JSON: an object on each line, or a list of objects."""
+"""Reads JSON: an object on each line, a list of objects, or another layout of a table."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from lowloss.errors import TableUnreadable
 from lowloss.results import Reading, TableWarning
 from lowloss.tables.columnar import choose_columns, to_plain
 from lowloss.tables.containers import unpack_bytes
+from lowloss.tables.json_layouts import read_layouts
 from lowloss.tables.limits import TableLimits
 from lowloss.tables.naming import complete_names
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.table import Table, check_size
 from lowloss.tables.typed import check_types, read_typed
-
-NOT_JSON = re.compile(rb"[:\[,]\s*(?:NaN|-?Infinity)\b")
-"""What Python's `json` writes for floats that JSON does not have."""
 
 
 def read_json(
@@ -28,9 +24,9 @@ def read_json(
     earlier: Mapping[str, Reading] | None = None,
 ) -> Table:
     """Read objects with the same keys; their texts are read as those of a CSV."""
-    frame = _parse(data)
-    check_size(frame.height, frame.width, limits)
     warnings: list[TableWarning] = []
+    frame = _parse(data, warnings)
+    check_size(frame.height, frame.width, limits)
     frame.columns = complete_names(frame.columns, warnings)
     plain = to_plain(frame.select(choose_columns(frame.schema, warnings)), warnings)
     if earlier is None:
@@ -57,24 +53,17 @@ def read_json(
     return Table(pl.DataFrame(columns), False, tuple(warnings), readings, typed.words)
 
 
-def _parse(data: bytes) -> pl.DataFrame:
+def _parse(data: bytes, warnings: list[TableWarning]) -> pl.DataFrame:
     data = unpack_bytes(data).removeprefix(b"\xef\xbb\xbf").strip()
+    read = pl.read_json if data.startswith(b"[") else pl.read_ndjson
     try:
         # The whole file decides the types: a number may come late.
-        frame = (
-            pl.read_json(data, infer_schema_length=None)
-            if data.startswith(b"[")
-            else pl.read_ndjson(data, infer_schema_length=None)
-        )
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        reason = next(iter(str(error).splitlines()), "damaged")
-        raise TableUnreadable(
-            f"the file is not JSON of one object a line: {reason}",
-            fix="JSON has no NaN: write null for a missing number"
-            if NOT_JSON.search(data)
-            else "write it by DataFrame.to_json(path, orient='records', lines=True)",
-        ) from error
-    return frame
+        frame = read(data, infer_schema_length=None)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        return read_layouts(data, warnings)
+    # An object alone may hold all rows.
+    is_nested = any(dtype.is_nested() for dtype in frame.dtypes)
+    return read_layouts(data, warnings) if frame.height == 1 and is_nested else frame
 
 
 def _drop_nulls(column: pl.Series, null_values: Sequence[str]) -> pl.Series:

@@ -20,12 +20,16 @@ SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (
         rb"\s*(?:\{\s*\"[^\"]*\"\s*:|\[\s*[\[{]|\{\s*\})",
         "JSON, not a CSV",
-        "give format=jsonl if it has an object on each line",
+        "give format=jsonl",
     ),
     (rb"(?s).{257}ustar", "a tar archive, not one table", "unpack it, and give one table"),
     (rb"\s*<\?xml", "an XML document", "export its table as CSV"),
     (rb"%PDF-", "a PDF document", "export its table as CSV"),
-    (rb"version https://git-lfs\.github\.com", "a pointer of Git LFS, not the file", "git lfs pull"),
+    (
+        rb"version https://git-lfs\.github\.com",
+        "a pointer of Git LFS, not the file",
+        "git lfs pull",
+    ),
     (rb"/annex/objects/", "a pointer of git-annex, not the file", "git annex get"),
     (
         rb"(?:md5: \w+\n)?(?:outs|deps):\r?\n- ",

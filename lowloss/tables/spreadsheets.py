@@ -15,12 +15,15 @@ from lowloss.results import TableWarning
 
 WRITTEN_NUMBER = re.compile(r"[^\d]{0,5}\d[\d.,' ]{0,30}[.,]\d{1,20}[^\d]{0,20}")
 """A number that is stored as text, with a mark that may be read in two ways."""
+MIN_ROWS = 3
+"""Rows of two or more cells, of which the first sheet with a table has as many."""
+Rows = Sequence[Sequence[object]]
 
 
 def to_csv(
     data: bytes, sheet: str | None, warnings: list[TableWarning]
 ) -> tuple[bytes, frozenset[int]]:
-    """Return the first sheet that has cells, or a named one, as a CSV in UTF-8.
+    """Return the first sheet that has a table, or a named one, as a CSV in UTF-8.
 
     Return the positions of columns whose numbers are numbers in the sheet, too: they are written
     with points.
@@ -34,16 +37,31 @@ def to_csv(
                 field="sheet",
                 fix=f"its sheets are {', '.join(names[:20])}",
             )
-        for name in names if sheet is None else [sheet]:
-            rows = workbook.get_sheet_by_name(name).to_python()
-            if any(cell != "" for row in rows for cell in row):
-                _warn_of_others(name, names, sheet, warnings)
-                return _write(rows), _find_exact(rows, warnings)
+        name, rows = _find_table(workbook, names if sheet is None else [sheet])
     except (CalamineError, OSError, ValueError) as error:
         raise TableUnreadable(
             f"the file is not a workbook that can be read: {error}", fix="save it as .xlsx or .csv"
         ) from error
-    raise TableEmpty("the workbook has no cells", fix="upload a sheet with a header and rows")
+    if not rows:
+        raise TableEmpty("the workbook has no cells", fix="upload a sheet with a header and rows")
+    _warn_of_others(name, names, sheet, warnings)
+    return _write(rows), _find_exact(rows, warnings)
+
+
+def _find_table(workbook: CalamineWorkbook, names: Sequence[str]) -> tuple[str, Rows]:
+    """Return the first sheet that has rows of several cells, else the first that has cells.
+
+    A cover sheet has a title, and a few lines about the table.
+    """
+    first: tuple[str, Rows] = ("", [])
+    for name in names:
+        rows = workbook.get_sheet_by_name(name).to_python()
+        filled = [sum(cell != "" for cell in row) for row in rows]
+        if sum(count > 1 for count in filled) >= MIN_ROWS:
+            return name, rows
+        if not first[0] and any(filled):
+            first = name, rows
+    return first
 
 
 def _warn_of_others(
@@ -61,7 +79,7 @@ def _warn_of_others(
         )
 
 
-def _find_exact(rows: Sequence[Sequence[object]], warnings: list[TableWarning]) -> frozenset[int]:
+def _find_exact(rows: Rows, warnings: list[TableWarning]) -> frozenset[int]:
     """Return the positions of columns of numbers; say where texts among them look like some."""
     exact: set[int] = set()
     for position in range(max(map(len, rows), default=0)):
@@ -89,7 +107,7 @@ def _find_exact(rows: Sequence[Sequence[object]], warnings: list[TableWarning]) 
     return frozenset(exact)
 
 
-def _write(rows: Sequence[Sequence[object]]) -> bytes:
+def _write(rows: Rows) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     for row in rows:

@@ -10,6 +10,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
+from lowloss.results import TableFormat
 from lowloss.tables.formats import guess_format
 from lowloss.tables.limits import TableLimits
 from lowloss.tables.options import ParseOptions
@@ -117,3 +118,39 @@ def test_durations_of_a_workbook_have_their_sign(tmp_path: Path) -> None:
 )
 def test_duration_is_rounded_before_it_is_split(seconds: float, text: str) -> None:
     assert write_cell(timedelta(seconds=seconds)) == text
+
+
+@pytest.mark.parametrize(
+    "cover",
+    [
+        [],
+        [["Sales of 2026"]],
+        [["Sales of 2026"], [None, "by the finance department"], ["Author", "A. Smith"]],
+    ],
+)
+def test_cover_sheet_is_passed_over(tmp_path: Path, cover: list[list[str | None]]) -> None:
+    book = openpyxl.Workbook()
+    for row in cover:
+        book.active.append(row)
+    data = book.create_sheet("data")
+    for row in (["a", "b"], [1, 2], [3, 4]):
+        data.append(row)
+    book.save(tmp_path / "t.xlsx")
+
+    table = read_table(tmp_path / "t.xlsx", TableFormat.xlsx, ParseOptions(), limits=TableLimits())
+
+    assert table.frame.rows() == [(1, 2), (3, 4)]
+    (warning,) = table.warnings
+    assert (warning.code, warning.example) == ("sheet_chosen", "data")
+
+
+def test_sheet_of_one_column_is_read_where_no_other_has_a_table(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for cell in ("a", 1, 2):
+        book.active.append([cell])
+    book.create_sheet("empty")
+    book.save(tmp_path / "t.xlsx")
+
+    table = read_table(tmp_path / "t.xlsx", TableFormat.xlsx, ParseOptions(), limits=TableLimits())
+
+    assert table.frame.rows() == [(1,), (2,)]

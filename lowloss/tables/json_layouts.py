@@ -1,0 +1,157 @@
+"""Reads JSON in the layouts that pandas and web services write; polars reads that of records."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from lowloss.errors import TableUnreadable
+from lowloss.results import TableWarning
+from lowloss.wording import list_clipped
+
+FIX = "write it by DataFrame.to_json(path, orient='records', lines=True)"
+BLANKS = re.compile(r"\s*")
+
+
+def read_layouts(data: bytes, warnings: list[TableWarning]) -> pl.DataFrame:
+    """Return the rows of any layout; NaN and Infinity, which Python writes, are missing.
+
+    Raise TableUnreadable, with line and column, for what is no JSON or no table.
+    """
+    values = _load(data)
+    value = values[0] if len(values) == 1 else values
+    columns = _find_columns(value, warnings)
+    try:
+        return pl.DataFrame(columns, strict=False)
+    except (
+        pl.exceptions.PolarsError,
+        pl.exceptions.PanicException,
+        TypeError,
+        OverflowError,
+    ) as error:
+        reason = next(iter(str(error).splitlines()), "damaged")
+        raise TableUnreadable(f"the JSON is no table: {reason}", fix=FIX) from error
+
+
+def _load(data: bytes) -> list[Any]:
+    """Return the values of a file: one, or several behind each other."""
+    text = data.decode("utf-8", "replace")
+    decoder = json.JSONDecoder(parse_constant=lambda _: None)
+    values, start = [], 0
+    try:
+        while start < len(text):
+            value, end = decoder.raw_decode(text, start)
+            values.append(value)
+            start = BLANKS.match(text, end).end()  # type: ignore[union-attr]
+    except (json.JSONDecodeError, RecursionError) as error:
+        position = (
+            f" in line {error.lineno}, column {error.colno}: {error.msg}"
+            if isinstance(error, json.JSONDecodeError)
+            else ": it is nested too deep"
+        )
+        raise TableUnreadable(f"the file is not JSON{position}", fix=FIX) from error
+    return values
+
+
+def _find_columns(value: Any, warnings: list[TableWarning]) -> dict[str, list[Any]]:
+    if isinstance(value, dict):
+        return _read_object(value, warnings)
+    if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
+        return _read_records(value)
+    if isinstance(value, list) and value and all(isinstance(row, list) for row in value):
+        return _read_lists(value, warnings)
+    raise TableUnreadable("the JSON is neither objects nor lists of cells, one a row", fix=FIX)
+
+
+def _read_object(value: dict[str, Any], warnings: list[TableWarning]) -> dict[str, list[Any]]:
+    """Read an object of columns, of rows by their index, or one that holds a list of rows."""
+    names = value.get("columns")
+    rows: Any = value.get("data")
+    if isinstance(names, list) and _is_rows(rows, list):
+        return _transpose(list(map(str, names)), rows)
+    members = value.values()
+    if members and all(isinstance(member, list) for member in members):
+        lengths = set(map(len, members))
+        if len(lengths) == 1 and not any(_is_rows(member, dict) for member in members):
+            return value
+    if members and all(isinstance(member, dict) for member in members):
+        is_by_row = all(key.isdecimal() for key in value)
+        return _read_records(list(members)) if is_by_row else _join_columns(value)
+    return _read_member(value, warnings)
+
+
+def _read_member(value: dict[str, Any], warnings: list[TableWarning]) -> dict[str, list[Any]]:
+    """Read the one list of rows of an object, as web services answer; else its values are a row."""
+    lists = [key for key, member in value.items() if _is_rows(member, dict)]
+    if not lists:
+        return {key: [member] for key, member in value.items()}
+    if len(lists) > 1:
+        raise TableUnreadable(
+            f"the JSON holds several lists of rows: {list_clipped(lists)}",
+            fix="give one of them as a file of its own",
+        )
+    (key,) = lists
+    warnings.append(
+        TableWarning(
+            code="json_member",
+            count=len(value),
+            example=key,
+            detail=f"the rows are those of {key!r}; other members of the JSON were left out: "
+            f"{len(value) - 1}",
+            fix="give the list alone if that is wrong",
+        )
+    )
+    return _read_records(value[key])
+
+
+def _is_rows(value: Any, kind: type) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(row, kind) for row in value)
+
+
+def _read_records(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    names = dict.fromkeys(name for record in records for name in record)
+    return {name: [record.get(name) for record in records] for name in names}
+
+
+def _join_columns(value: Mapping[str, Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Join columns by the index of their cells, as pandas writes them."""
+    index = dict.fromkeys(key for column in value.values() for key in column)
+    return {name: [column.get(key) for key in index] for name, column in value.items()}
+
+
+def _read_lists(rows: list[list[Any]], warnings: list[TableWarning]) -> dict[str, list[Any]]:
+    """Read lists of cells; the first names the columns if it alone holds nothing but texts."""
+    first, *others = rows
+    if (
+        others
+        and all(isinstance(cell, str) for cell in first)
+        and not all(isinstance(cell, str) for row in others for cell in row)
+    ):
+        return _transpose(first, others)
+    warnings.append(
+        TableWarning(
+            code="no_header",
+            count=1,
+            rows=(1,),
+            example=json.dumps(first)[:80],
+            detail="the lists have no names: the columns are named column_1, column_2, …",
+            fix="give the columns' names as the first list, or write objects",
+        )
+    )
+    return _transpose([f"column_{position}" for position in range(1, len(first) + 1)], rows)
+
+
+def _transpose(names: list[str], rows: list[list[Any]]) -> dict[str, list[Any]]:
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(names):
+            raise TableUnreadable(
+                f"row {number} of the JSON has {len(row)} cells; there are {len(names)} columns",
+                fix="give every row as many cells",
+            )
+    if len(set(names)) < len(names):
+        raise TableUnreadable("two columns of the JSON have one name", fix="rename one of them")
+    return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))

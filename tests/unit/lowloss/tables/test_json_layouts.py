@@ -1,0 +1,95 @@
+"""JSON in the layouts that pandas, Python and web services write has the rows that it means."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from lowloss.errors import TableUnreadable
+from lowloss.results import TableFormat
+from lowloss.tables.formats import guess_format
+from lowloss.tables.json_lines import read_json
+from lowloss.tables.limits import TableLimits
+from lowloss.tables.options import ParseOptions
+from lowloss.tables.table import Table
+
+ROWS = [{"a": 1.5, "b": "x", "c": 1}, {"a": None, "b": "y", "c": 2}, {"a": 3.0, "b": "z", "c": 3}]
+FRAME = pd.DataFrame(ROWS)
+
+
+def read(text: str) -> Table:
+    return read_json(text.encode(), ParseOptions(), TableLimits())
+
+
+@pytest.mark.parametrize("orient", ["records", "columns", "index", "split", "table", "values"])
+def test_every_layout_of_pandas_has_its_rows(orient: str) -> None:
+    table = read(FRAME.to_json(orient=orient))
+
+    frame = table.frame.drop("index", strict=False)
+    assert frame.rows() == [tuple(row.values()) for row in ROWS]
+    names = ["column_1", "column_2", "column_3"] if orient == "values" else ["a", "b", "c"]
+    assert frame.columns == names
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps(ROWS),
+        "\n".join(json.dumps(row) for row in ROWS),
+        "\n\n".join(json.dumps(row, indent=2) for row in ROWS),
+        json.dumps([["a", "b", "c"], *(list(row.values()) for row in ROWS)]),
+        json.dumps({name: [row[name] for row in ROWS] for name in "abc"}),
+        json.dumps({"count": 3, "next": None, "results": ROWS}),
+        json.dumps(ROWS).replace("null", "NaN"),
+        json.dumps(ROWS).replace("null", "-Infinity"),
+        "\n".join(json.dumps(row) for row in ROWS).replace("null", "NaN"),
+    ],
+)
+def test_rows_are_read_from_what_programs_write(text: str) -> None:
+    assert read(text).frame.to_dicts() == ROWS
+
+
+def test_list_that_was_read_of_an_answer_is_told() -> None:
+    (warning,) = read(json.dumps({"page": 1, "pages": 9, "items": ROWS})).warnings
+
+    assert (warning.code, warning.count, warning.example) == ("json_member", 3, "items")
+    assert "'items'" in warning.detail
+    assert "2" in warning.detail
+
+
+def test_lists_without_names_are_told() -> None:
+    (warning,) = read("[[1, 2], [3, 4]]").warnings
+
+    assert (warning.code, warning.rows, warning.example) == ("no_header", (1,), "[1, 2]")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('[{"a": 1}, {"a": 2}', "line 1, column 20: Expecting ',' delimiter"),
+        ('{"a": 1}\n{"a": 2\n{"a": 3}', "line 3, column 1"),
+        ("[1, 2, 3]", "neither objects nor lists"),
+        ('[{"a": 1}, [2]]', "neither objects nor lists"),
+        ("[[1, 2], [3]]", "row 2 of the JSON has 1 cells"),
+        ('[["a", "a"], [1, 2]]', "two columns of the JSON have one name"),
+        ('{"x": [{"a": 1}], "y": [{"a": 1}]}', "several lists of rows: x, y"),
+        ("[" * 100_000, "nested too deep"),
+        ('[{"a": {"b": 1}}]', "no column holds plain values"),
+    ],
+)
+def test_json_that_is_no_table_is_refused_with_a_fix(text: str, reason: str) -> None:
+    with pytest.raises(TableUnreadable, match=reason) as refused:
+        read(text)
+
+    assert refused.value.fix
+
+
+@pytest.mark.parametrize("text", ['[["a"], [1]]', '[{"a": 1}]', '{"a": 1}\n', '\n {\n"a": [1]}'])
+def test_json_is_recognised(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "table"
+    path.write_text(text)
+
+    assert guess_format(path) is TableFormat.jsonl
