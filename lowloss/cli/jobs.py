@@ -1,7 +1,8 @@
-"""Commands for jobs: submit, continue, follow, list, cancel, pause, resume, set priority."""
+"""Commands for jobs: submit, continue, follow, list, cancel, pause, resume, delete."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -143,6 +144,13 @@ def pause(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
 def resume(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
     """Queue a paused job again."""
     _show_state(ctx.obj.resume(job_id), as_json=as_json)
+
+
+@app.command("delete")
+def delete_job(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
+    """Delete a job that has ended, with its trials and artifacts; its dataset stays."""
+    ctx.obj.delete_job(job_id)
+    typer.echo(json.dumps({"deleted": job_id}) if as_json else f"{job_id} deleted")
 
 
 # A negative number is not an option.

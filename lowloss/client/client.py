@@ -268,6 +268,10 @@ class Client:
         """Queue a paused job again."""
         return self._request(job_id, "resume")
 
+    def delete_job(self, job_id: str) -> None:
+        """Delete a job that has ended, with its trials and artifacts; its dataset stays."""
+        self._retries.send("DELETE", f"/v1/jobs/{job_id}", attempts=1)
+
     def set_priority(self, job_id: str, priority: int) -> Job:
         """Set the priority of a waiting job, from -100 to 100."""
         body = {"priority": priority}

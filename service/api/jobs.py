@@ -1,8 +1,9 @@
-"""/v1/jobs: submit, continue, list, read, cancel, pause, resume, set the priority."""
+"""/v1/jobs: submit, continue, list, read, cancel, pause, resume, set the priority, delete."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 from anyio import to_thread
@@ -28,8 +29,9 @@ from service.api.parameters import Cursor, JobId, Limit
 from service.api.submissions import IdempotencyKey, enqueue_checked, require_dataset, submit_once
 from service.resources.job_memory import make_etag
 from service.resources.resources import Dependencies, Resources
-from service.store.database import Session
+from service.store.database import Session, retry_on_conflict
 from service.store.datasets import find_dataset
+from service.store.deletions import delete_job
 from service.store.earlier_jobs import check_earlier_jobs
 from service.store.jobs import Change, get_job, get_job_and_change, list_jobs, read_changes
 from service.store.queue import cancel_job, pause_job, resume_job, set_priority
@@ -225,6 +227,23 @@ def _read(deps: Resources, job_id: str) -> tuple[Change, bytes]:
     with deps.database.reading() as session:
         job, change = get_job_and_change(session, job_id)
     return change, job.model_dump_json().encode()
+
+
+@router.delete(
+    "/v1/jobs/{job_id}",
+    status_code=204,
+    summary="Delete a job",
+    responses=problems(JobNotFound, StateConflict),
+)
+async def remove_job(deps: Dependencies, job_id: JobId) -> None:
+    """Delete a job that has ended, with its trials, events and artifacts; its dataset stays."""
+
+    def remove() -> None:
+        with deps.database.transaction() as session:
+            delete_job(session, job_id)
+
+    await deps.write(partial(retry_on_conflict, remove))
+    deps.changes.nudge()
 
 
 @router.post(

@@ -336,6 +336,18 @@ def test_dataset_is_deleted(page: Page, site: Site, tmp_path: Path) -> None:
     expect(page.get_by_text("There are no datasets yet.")).to_be_visible()
 
 
+def test_job_that_has_ended_is_deleted(page: Page, site: Site) -> None:
+    job_id = a_job(site.store, state=JobState.failed)
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.goto(f"{site.url}/jobs/{job_id}")
+
+    page.get_by_role("button", name="Delete").click()
+
+    page.wait_for_url(f"{site.url}/")
+    expect(page.get_by_text("There are no jobs yet.")).to_be_visible()
+    assert page.request.get(f"{site.url}/v1/jobs/{job_id}").status == 404
+
+
 @pytest.mark.parametrize(
     ("value", "shown"), [(300000.0, "300,000"), (250000.3, "250,000"), (0.012345678, "0.0123457")]
 )

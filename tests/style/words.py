@@ -17,7 +17,7 @@ KEY = re.compile(r"\b([B-HJ-Z])(?:,| and)? [a-z(]")
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
-SHARED_NAMES = frozenset({"run", "list_datasets", "delete_dataset", "resume"})
+SHARED_NAMES = frozenset({"run", "list_datasets", "delete_dataset", "delete_job", "resume"})
 """Functions of which two implementations, or two sides of one request, say the same."""
 ALLOWED = re.compile(r"_?(?:\w+_)?(?:seconds_left|left_out)|connection_made")
 """Names in which such a word is the plain one; a method of asyncio's protocols."""

@@ -59,6 +59,7 @@ COMMANDS = (
     "pause",
     "resume",
     "priority",
+    "delete",
     "datasets",
 )
 FINISHED = Outcome(
@@ -280,14 +281,19 @@ def test_watch_keeps_its_progress_out_of_the_json(run: Callable[..., Result]) ->
     assert "7/50 trials (2 failed)  best val_loss 0.31  2 min 5 s left" in done.stderr
 
 
-def test_download_and_delete_have_json_too(run: Callable[..., Result], tmp_path: Path) -> None:
+def test_download_has_json_too(run: Callable[..., Result], tmp_path: Path) -> None:
     downloaded = run(
         "download", "job_1", "-o", str(tmp_path), "--json", server=Server(a_stream(b"-"))
     )
-    deleted = run("datasets", "delete", "ds_1", "--json", server=Server(httpx2.Response(204)))
 
     assert json.loads(downloaded.stdout) == {"path": str(tmp_path / "model.keras")}
-    assert json.loads(deleted.stdout) == {"deleted": "ds_1"}
+
+
+@pytest.mark.parametrize("command", [("delete",), ("datasets", "delete")], ids=" ".join)
+def test_delete_has_json_too(run: Callable[..., Result], command: tuple[str, ...]) -> None:
+    deleted = run(*command, "x_1", "--json", server=Server(httpx2.Response(204)))
+
+    assert json.loads(deleted.stdout) == {"deleted": "x_1"}
 
 
 def test_status_of_a_running_job_is_one_line(run: Callable[..., Result]) -> None:

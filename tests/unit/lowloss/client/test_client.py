@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -303,13 +304,19 @@ def test_wrong_url_is_told_at_once(url: str) -> None:
         client.job("job_1")
 
 
-def test_dataset_is_deleted_once() -> None:
+@pytest.mark.parametrize(
+    ("delete", "path"),
+    [(Client.delete_dataset, "/v1/datasets/x_1"), (Client.delete_job, "/v1/jobs/x_1")],
+)
+def test_what_is_deleted_is_asked_for_once(
+    delete: Callable[[Client, str], None], path: str
+) -> None:
     server = Server(httpx2.ReadTimeout("slow"))
 
     with pytest.raises(ServerUnreachable, match="in time"):
-        server.client().delete_dataset("ds_1")
+        delete(server.client(), "x_1")
 
-    assert server.asked == [("DELETE", "/v1/datasets/ds_1")]
+    assert server.asked == [("DELETE", path)]
 
 
 def test_client_is_closed_at_the_end() -> None:

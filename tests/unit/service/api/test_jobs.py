@@ -369,3 +369,24 @@ def test_finished_job_changes_no_more(client: TestClient, store: Database, *, ve
 
     assert (answer.status_code, answer.json()["code"]) == (409, "state_conflict")
     assert client.post(f"/v1/jobs/job_nowhere/{verb}").status_code == 404
+
+
+def test_finished_job_is_deleted_at_once(client: TestClient, store: Database) -> None:
+    address = f"/v1/jobs/{a_job(store, state=JobState.succeeded)}"
+    # Twice: the second poll is answered from memory.
+    client.get(address)
+    client.get(address)
+
+    answers = [client.delete(address), client.get(address), client.delete(address)]
+
+    assert [answer.status_code for answer in answers] == [204, 404, 404]
+    assert client.get("/v1/jobs").json()["items"] == []
+
+
+def test_job_that_runs_is_not_deleted(client: TestClient, store: Database) -> None:
+    job_id = a_job(store, state=JobState.running)
+
+    answer = client.delete(f"/v1/jobs/{job_id}")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "state_conflict")
+    assert f"POST /v1/jobs/{job_id}/cancel" in answer.json()["fix"]

@@ -140,6 +140,7 @@ def test_routes_are_those_of_the_contract(document: dict[str, Any]) -> None:
         "POST /v1/jobs",
         "GET /v1/jobs",
         f"GET {job}",
+        f"DELETE {job}",
         f"POST {job}/cancel",
         f"POST {job}/pause",
         f"POST {job}/resume",

@@ -1,0 +1,34 @@
+"""The deletion of a job with all that it has; its dataset stays."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from lowloss.errors import JobNotFound, StateConflict
+from lowloss.results import JobState
+from service.store.blobs import release_blobs
+from service.store.schema import ArtifactRow, CheckpointRow, JobRow
+
+
+def delete_job(session: Session, job_id: str) -> None:
+    """Delete a job that has ended, with its trials, events and artifacts; its bytes go later.
+
+    Raise JobNotFound, or StateConflict for a job that has not ended.
+    """
+    state = session.scalar(select(JobRow.state).where(JobRow.id == job_id).with_for_update())
+    if state is None:
+        raise JobNotFound(f"there is no job {job_id!r}", fix="GET /v1/jobs lists them")
+    if not JobState(state).is_finished:
+        raise StateConflict(
+            f"the job cannot be deleted: it is {state}",
+            fix=f"POST /v1/jobs/{job_id}/cancel, and delete it once it has ended",
+        )
+    blobs = [
+        sha256
+        for table in (ArtifactRow, CheckpointRow)
+        for sha256 in session.scalars(select(table.sha256).where(table.job_id == job_id))
+    ]
+    # The database deletes what belongs to the job with its row.
+    session.execute(delete(JobRow).where(JobRow.id == job_id))
+    release_blobs(session, blobs)

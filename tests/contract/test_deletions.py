@@ -1,0 +1,97 @@
+"""The deletion of jobs: the same on every database."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from lowloss.errors import JobNotFound, StateConflict
+from lowloss.results import JobState, TrialState
+from service.store.artifacts import NewArtifact, add_artifact, find_artifacts
+from service.store.blobs import reap_blobs
+from service.store.database import Database
+from service.store.datasets import find_dataset
+from service.store.deletions import delete_job
+from service.store.jobs import get_job
+from service.store.queue import Fence, finish_job
+from service.store.schema import (
+    ArtifactRow,
+    AttemptRow,
+    BlobRow,
+    CurveRow,
+    EventRow,
+    JobRow,
+    TrialRow,
+)
+from tests.builders.store import a_blob, a_claim, a_job, a_trial
+
+
+def a_finished_job(database: Database, data: bytes = b"model") -> Fence:
+    """A job with a trial, events and a model."""
+    a_job(database)
+    fence = a_claim(database).fence
+    a_trial(database, fence, 1, state=TrialState.completed)
+    new = NewArtifact("model.keras", "application/zip", a_blob(database, data), len(data))
+    with database.transaction() as session:
+        add_artifact(session, fence, new)
+        finish_job(session, fence, state=JobState.succeeded)
+    return fence
+
+
+def delete(database: Database, job_id: str) -> None:
+    with database.transaction() as session:
+        delete_job(session, job_id)
+
+
+def reap_later(database: Database) -> int:
+    """Delete what nothing refers to, as if a minute had passed."""
+    with database.transaction() as session:
+        for row in session.scalars(select(BlobRow)):
+            row.touched_at -= timedelta(seconds=61)
+    return reap_blobs(database)
+
+
+def test_job_goes_with_all_that_it_has(database: Database) -> None:
+    job_id = a_finished_job(database).job_id
+    with database.reading() as session:
+        dataset = get_job(session, job_id).dataset
+
+    delete(database, job_id)
+
+    with database.reading() as session:
+        for row in (JobRow, AttemptRow, TrialRow, CurveRow, EventRow, ArtifactRow):
+            assert session.scalar(select(func.count()).select_from(row)) == 0, row.__tablename__
+        assert find_dataset(session, dataset) is not None
+        with pytest.raises(JobNotFound):
+            get_job(session, job_id)
+    assert reap_later(database) == 1
+
+
+def test_bytes_that_another_job_has_stay(database: Database) -> None:
+    first, second = a_finished_job(database), a_finished_job(database)
+
+    delete(database, first.job_id)
+
+    assert reap_later(database) == 0
+    with database.reading() as session:
+        assert len(find_artifacts(session, second.job_id)) == 1
+        assert get_job(session, second.job_id).progress.trials_done == 1
+
+
+@pytest.mark.parametrize("state", [JobState.queued, JobState.running, JobState.paused])
+def test_job_that_has_not_ended_stays(database: Database, state: JobState) -> None:
+    job_id = a_job(database, state=state)
+
+    with pytest.raises(StateConflict, match=f"it is {state}") as refused:
+        delete(database, job_id)
+
+    assert "cancel" in str(refused.value.fix)
+    with database.reading() as session:
+        assert get_job(session, job_id).state is state
+
+
+def test_job_that_is_not_there_is_not_deleted(database: Database) -> None:
+    with pytest.raises(JobNotFound):
+        delete(database, "job_0")
