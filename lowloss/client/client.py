@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import httpx2
 from pydantic import BaseModel
@@ -30,16 +30,13 @@ from lowloss.results import (
     Job,
     JobKind,
     JobState,
-    Page,
     Predictions,
     ReadRecipe,
-    Result,
     Trial,
 )
 from lowloss.spec import Continuation, DiagnosisSpec, JobSpec, Recipe
 from lowloss.validation import validate
 
-R = TypeVar("R", bound=Result)
 Frame = Any
 """A table of pandas, polars, pyarrow or another library that has Arrow's interface."""
 ParseOption = str | bool | int | Sequence[str] | Mapping[str, str] | None
@@ -160,7 +157,7 @@ class Client:
 
     def datasets(self) -> Iterator[Dataset]:
         """Yield every dataset, newest first, without its profile."""
-        return self._read_pages("/v1/datasets", Dataset)
+        return self._retries.read_pages("/v1/datasets", Dataset)
 
     def dataset(self, dataset_id: str) -> Dataset:
         """Return a dataset with its profile."""
@@ -237,7 +234,7 @@ class Client:
         """Yield every job, newest first, or only those in a state or of a kind."""
         filters = {"state": state, "kind": kind}
         params = {name: value.value for name, value in filters.items() if value is not None}
-        return self._read_pages("/v1/jobs", Job, params)
+        return self._retries.read_pages("/v1/jobs", Job, params)
 
     def wait(self, job_id: str, *, timeout: float | None = None) -> Job:
         """Return the job when it has ended; raise WaitTimeout after `timeout` seconds."""
@@ -279,7 +276,7 @@ class Client:
 
     def trials(self, job_id: str) -> Iterator[Trial]:
         """Yield the job's trials by number, without their curves."""
-        return self._read_pages(f"/v1/jobs/{job_id}/trials", Trial)
+        return self._retries.read_pages(f"/v1/jobs/{job_id}/trials", Trial)
 
     def trial(self, job_id: str, number: int) -> Trial:
         """Return one trial with its curve."""
@@ -319,7 +316,7 @@ class Client:
 
     def artifacts(self, job_id: str) -> Iterator[Artifact]:
         """Yield the downloadable artifacts of a job."""
-        return self._read_pages(f"/v1/jobs/{job_id}/artifacts", Artifact)
+        return self._retries.read_pages(f"/v1/jobs/{job_id}/artifacts", Artifact)
 
     def download(self, job_id: str, path: Path | str, *, artifact: str | None = None) -> Path:
         """Download an artifact, or the best model; checked against its SHA-256.
@@ -353,19 +350,6 @@ class Client:
             attempts=attempts,
             seconds=self._timeout + wait,
         )
-
-    def _read_pages(
-        self, path: str, item: type[R], params: Mapping[str, str] | None = None
-    ) -> Iterator[R]:
-        cursor: dict[str, str] = {}
-        while True:
-            query = dict(params or {}) | cursor
-            page_model: type[Page[R]] = Page[item]  # type: ignore[valid-type]
-            page = self._retries.read("GET", path, page_model, params=query)
-            yield from page.items
-            if page.next is None:
-                return
-            cursor = {"cursor": page.next}
 
 
 def _as_body(spec: BaseModel | Mapping[str, Any]) -> dict[str, Any]:

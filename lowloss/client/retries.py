@@ -14,8 +14,10 @@ from pydantic import BaseModel, ValidationError
 
 from lowloss.errors import InternalError, ServerUnreachable, UnknownProblem
 from lowloss.problem_codes import problem_from_document
+from lowloss.results import Page, Result
 
 M = TypeVar("M", bound=BaseModel)
+R = TypeVar("R", bound=Result)
 
 ATTEMPTS = 5
 PATIENT_ATTEMPTS, PATIENT_SECONDS = 12, 60.0
@@ -87,6 +89,19 @@ class Retries:
             return model.model_validate_json(response.content)
         except ValidationError as error:
             raise self.unexpected_response(response) from error
+
+    def read_pages(
+        self, path: str, item: type[R], params: Mapping[str, str] | None = None
+    ) -> Iterator[R]:
+        """Yield the items of a list, a page after another."""
+        page_model: type[Page[R]] = Page[item]  # type: ignore[valid-type]
+        cursor: dict[str, str] = {}
+        while True:
+            page = self.read("GET", path, page_model, params=dict(params or {}) | cursor)
+            yield from page.items
+            if page.next is None:
+                return
+            cursor = {"cursor": page.next}
 
     @contextmanager
     def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[httpx2.Response]:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 import typer
 from pydantic import BaseModel
@@ -287,13 +286,6 @@ def test_download_has_json_too(run: Callable[..., Result], tmp_path: Path) -> No
     )
 
     assert json.loads(downloaded.stdout) == {"path": str(tmp_path / "model.keras")}
-
-
-@pytest.mark.parametrize("command", [("delete",), ("datasets", "delete")], ids=" ".join)
-def test_delete_has_json_too(run: Callable[..., Result], command: tuple[str, ...]) -> None:
-    deleted = run(*command, "x_1", "--json", server=Server(httpx2.Response(204)))
-
-    assert json.loads(deleted.stdout) == {"deleted": "x_1"}
 
 
 def test_status_of_a_running_job_is_one_line(run: Callable[..., Result]) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx2
+import pytest
 from typer.testing import Result
 
 from lowloss.results import NOT_A_FEATURE, ExcludedColumn, Outcome, TableWarning
@@ -42,3 +45,10 @@ def test_columns_that_a_job_leaves_out_are_said_once(
         "left out: 'id', an identifier",
     ]
     assert "warning: id: rows (a fix)" in added.stderr.splitlines()
+
+
+@pytest.mark.parametrize("command", [("delete",), ("datasets", "delete")], ids=" ".join)
+def test_delete_has_json_too(run: Callable[..., Result], command: tuple[str, ...]) -> None:
+    deleted = run(*command, "x_1", "--json", server=Server(httpx2.Response(204)))
+
+    assert json.loads(deleted.stdout) == {"deleted": "x_1"}

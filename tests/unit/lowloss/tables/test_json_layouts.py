@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -16,7 +17,11 @@ from lowloss.tables.limits import TableLimits
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.table import Table
 
-ROWS = [{"a": 1.5, "b": "x", "c": 1}, {"a": None, "b": "y", "c": 2}, {"a": 3.0, "b": "z", "c": 3}]
+ROWS: list[dict[str, Any]] = [
+    {"a": 1.5, "b": "x", "c": 1},
+    {"a": None, "b": "y", "c": 2},
+    {"a": 3.0, "b": "z", "c": 3},
+]
 FRAME = pd.DataFrame(ROWS)
 
 

@@ -133,8 +133,8 @@ def test_cover_sheet_is_passed_over(tmp_path: Path, cover: list[list[str | None]
     for row in cover:
         book.active.append(row)
     data = book.create_sheet("data")
-    for row in (["a", "b"], [1, 2], [3, 4]):
-        data.append(row)
+    for cells in (["a", "b"], [1, 2], [3, 4]):
+        data.append(cells)
     book.save(tmp_path / "t.xlsx")
 
     table = read_table(tmp_path / "t.xlsx", TableFormat.xlsx, ParseOptions(), limits=TableLimits())
