@@ -46,6 +46,7 @@ from service.dashboard import (
     new_pages,
     static_files,
 )
+from service.dashboard.pages import render_problem_page
 from service.predict.cache import make_model_cache
 from service.resources.changes import make_changes
 from service.resources.feeds import make_feeds
@@ -129,7 +130,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(health.router)
     for pages in (login, job_pages, compare, new_pages, dataset_pages, static_files, api_docs):
         app.include_router(pages.router)
-    handle_errors(app)
+    handle_errors(app, render_problem_page)
     # The last one added sees a request first.
     app.add_middleware(BodyLimit, settings=settings)
     tokens = tuple(token.get_secret_value() for token in settings.tokens)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -45,10 +45,22 @@ def render_problem(problem: Problem, headers: Mapping[str, str] | None = None) -
     return Response(content, problem.status, all_headers, MEDIA_TYPE)
 
 
-def handle_errors(app: FastAPI) -> None:
-    """Make an app respond to every error with problem details."""
+def handle_errors(app: FastAPI, show_page: Callable[[Request, Problem], Response]) -> None:
+    """Make an app respond to every error with problem details.
+
+    A browser at an address where nothing is gets the page that `show_page` makes.
+    """
+
+    async def show_missing(request: Request, error: Exception) -> Response:
+        accepts_page = "text/html" in request.headers.get("accept", "")
+        if accepts_page and request.method == "GET" and not request.url.path.startswith("/v1/"):
+            lost = RouteNotFound("there is nothing at this address", fix="choose a page above")
+            return show_page(request, lost)
+        return await _handle(request, error)
+
     for error in (Problem, HTTPException, RequestValidationError):
         app.add_exception_handler(error, _handle)
+    app.add_exception_handler(RouteNotFound.status, show_missing)
 
 
 async def _handle(request: Request, error: Exception) -> Response:

@@ -207,6 +207,23 @@ def test_errors_are_pages(client: TestClient, address: str, status: int, text: s
     assert text in answer.text
 
 
+@pytest.mark.parametrize("address", ["/nowhere", "/jobs/job_1/nothing", "/v1"])
+def test_browser_that_is_lost_gets_a_page(client: TestClient, address: str) -> None:
+    page = client.get(address, headers={"Accept": "text/html,*/*;q=0.8"})
+    document = client.get(address, headers={"Accept": "*/*"})
+
+    assert (page.status_code, document.status_code) == (404, 404)
+    assert "There is nothing at this address." in page.text
+    assert 'href="/"' in page.text
+    assert document.json()["code"] == "route_not_found"
+
+
+def test_program_at_a_wrong_address_of_the_api_gets_a_document(client: TestClient) -> None:
+    answer = client.get("/v1/nowhere", headers={"Accept": "text/html"})
+
+    assert answer.json()["code"] == "route_not_found"
+
+
 def test_fault_of_the_server_is_a_page_too(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
