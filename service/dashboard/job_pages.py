@@ -21,6 +21,7 @@ from service.dashboard.charts import (
     draw_space,
     has_log_scale,
 )
+from service.dashboard.history import describe_event, describe_resources
 from service.dashboard.pages import HEADERS, make_router, render_page
 from service.dashboard.parameters import Cursor, JobPath, NothingIfEmpty, TrialPath
 from service.dashboard.trials import (
@@ -36,6 +37,7 @@ from service.store.blobs import read_blob
 from service.store.database import Session
 from service.store.datasets import list_names
 from service.store.diagnoses import get_diagnosis
+from service.store.events import list_milestones
 from service.store.jobs import Change, get_job, get_job_and_change, list_jobs
 from service.store.trials import find_trials, get_trial, list_curves
 
@@ -47,6 +49,7 @@ SHOWN_TRIALS = 10
 """How many of the best trials a job's own page lists."""
 SHOWN_CURVES = 6
 MAX_CURVES = 20
+SHOWN_EVENTS = 200
 REPORT_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 Shown = Annotated[bool, Query()]
@@ -118,6 +121,7 @@ def show_job(
         space=draw_space(job, trials),
         importances=draw_importances(job),
         curves=draw_curves(job, curves),
+        used=describe_resources(job),
         toggles={"log": is_log, "pruned": pruned, "outliers": outliers},
         events=_address_of_events(job, change),
     )
@@ -129,6 +133,21 @@ def _read_diagnosis_job(session: Session, job: Job) -> dict[str, Any]:
     content = _describe_diagnosis(get_diagnosis(session, job.id) if is_done else None)
     artifacts = find_artifacts(session, job.id) if job.state.is_finished else ()
     return content | {"artifacts": artifacts}
+
+
+@router.get("/jobs/{job_id}/history")
+def show_history(request: Request, deps: Dependencies, job_id: JobPath) -> Response:
+    """Show what happened to a job, the last first."""
+    with deps.database.reading() as session:
+        job = get_job(session, job_id)
+        events = list_milestones(session, job_id, limit=SHOWN_EVENTS + 1)
+    return render_page(
+        request,
+        "history",
+        job=job,
+        entries=[(event.created_at, describe_event(event)) for event in events[:SHOWN_EVENTS]],
+        is_cut=len(events) > SHOWN_EVENTS,
+    )
 
 
 @router.get("/jobs/{job_id}/diagnosis")

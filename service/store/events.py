@@ -37,6 +37,21 @@ def record_event(session: Session, job: JobRow, kind: EventKind, /, **data: Any)
     session.add(EventRow(job_id=job.id, number=job.events, kind=kind, data=data))
 
 
+TRAINING = (EventKind.trial_epoch, EventKind.trial_started, EventKind.trial_finished)
+"""The kinds of which a search has thousands."""
+
+
+def list_milestones(session: Session, job_id: str, *, limit: int) -> list[Event]:
+    """List the last events of a job but those of its trials, newest first."""
+    rows = session.scalars(
+        select(EventRow)
+        .where(EventRow.job_id == job_id, EventRow.kind.not_in(TRAINING))
+        .order_by(EventRow.number.desc())
+        .limit(limit)
+    )
+    return list(map(_make_event, rows))
+
+
 def list_events(session: Session, job_id: str, *, after: int, limit: int) -> list[Event]:
     """List the events of a job that come after a number, oldest first."""
     rows = session.scalars(
@@ -45,7 +60,8 @@ def list_events(session: Session, job_id: str, *, after: int, limit: int) -> lis
         .order_by(EventRow.number)
         .limit(limit)
     )
-    return [
-        Event(number=row.number, kind=row.kind, data=row.data, created_at=row.created_at)
-        for row in rows
-    ]
+    return list(map(_make_event, rows))
+
+
+def _make_event(row: EventRow) -> Event:
+    return Event(number=row.number, kind=row.kind, data=row.data, created_at=row.created_at)

@@ -74,6 +74,7 @@ def filled_pages(store: Database) -> list[str]:
         "/compare?job=" + "&job=".join([job, running] * 5),
         f"/jobs/{job}/trials?" + "&".join(f"curve={number}" for number in range(30)),
         f"/jobs/{job}/diagnosis",
+        f"/jobs/{job}/history",
         f"/jobs/{job}/trials",
         f"/jobs/{job}/trials?order=number&state=&curve=1&curve=2",
         f"/jobs/{job}/trials/2",

@@ -1,0 +1,60 @@
+"""What happened to a job, and what it used, in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lowloss.results import Event, Job
+from lowloss.results.notes import ENDINGS
+from lowloss.wording import format_duration, format_number, in_words
+from service.store.events import EventKind
+
+
+def describe_event(event: Event) -> str:
+    """Describe an event that is not of one trial, in a few words."""
+    data, words = event.data, in_words(event.kind.rpartition(".")[2])
+    match event.kind:
+        case EventKind.job_started:
+            words = f"a worker took it (attempt {data['attempt']})"
+        case EventKind.job_phase:
+            within = f" of the {in_words(data['within'])}" if "within" in data else ""
+            words = f"phase {in_words(data['phase'])}{within}"
+        case EventKind.job_outcome:
+            words = f"known now: {', '.join(map(in_words, data['fields']))}"
+        case EventKind.job_requested:
+            words = f"a {data['requested']} was asked for"
+        case EventKind.job_priority:
+            words = f"priority set to {data['priority']}"
+        case EventKind.job_retried:
+            words = f"attempt {data['attempt']} {ENDINGS.get(data['outcome'], data['outcome'])}"
+        case EventKind.job_finished:
+            reason = f": {in_words(data['reason'])}" if data.get("reason") else ""
+            words = f"{data['state']}{reason}"
+        case EventKind.best_changed:
+            words = _describe_best(data)
+    return words
+
+
+def describe_resources(job: Job) -> list[tuple[str, str]]:
+    """Return what a job used, as far as it is known: a name and words each."""
+    outcome, rows = job.outcome, job.outcome.rows or {}
+    used = [(f"{part} rows", f"{count:,}") for part, count in rows.items()]
+    if outcome.threads is not None:
+        used.append(("training threads", str(outcome.threads)))
+    if outcome.open_trials is not None:
+        used.append(("trials at a time", f"up to {outcome.open_trials}"))
+    if job.progress.epochs:
+        used.append(("epochs", f"{job.progress.epochs:,}"))
+    if outcome.trainings is not None:
+        used.append(("networks of the diagnosis", f"{outcome.trainings:,}"))
+    if outcome.insights is not None:
+        consumed = outcome.insights.consumed
+        used.append(("rows trained on", f"{consumed.rows:,}"))
+        used.append(("processor time", format_duration(consumed.cpu_seconds)))
+    return used
+
+
+def _describe_best(data: dict[str, Any]) -> str:
+    if data.get("reason") == "confirmation":
+        return f"more seeds chose trial {data['trial']}, not {data['previous']}"
+    return f"trial {data['trial']} is the best so far: {format_number(data['score'])}"
