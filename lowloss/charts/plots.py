@@ -56,7 +56,10 @@ class Point:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a chart through values of y at 1, 2, 3 …, or at `xs`; null ends a part of it."""
+    """A line of a chart through values of y at 1, 2, 3 …, or at `xs`; null ends a part of it.
+
+    One without a name is not in the legend.
+    """
 
     name: str
     ys: tuple[float | None, ...]
@@ -193,7 +196,10 @@ def _draw_line(line: Line, index: int, frame: _Frame) -> str:
         else:
             parts[-1].append(frame.at(x, y))
     commands = "".join(path(part) for part in parts if part)
-    return mark("path", line.name, href=line.href, class_=f"line {_colour_of(index)}", d=commands)
+    class_ = f"line {_colour_of(index)}"
+    if not line.name:
+        return element("path", class_=class_, d=commands)
+    return mark("path", line.name, href=line.href, class_=class_, d=commands)
 
 
 def _colour_of(index: int) -> str:
@@ -244,13 +250,9 @@ def _draw_point(point: Point, x: float, y: float) -> str:
 
 
 def _draw_legend(plot: Plot, frame: _Frame) -> tuple[str, float]:
-    """Draw the names of lines, steps and kinds of points below the chart; return its height, too.
-
-    A single line is what the axis says.
-    """
-    entries = [(f"line {_colour_of(index)}", line.name) for index, line in enumerate(plot.lines)]
-    if not 1 < len(entries) <= COLOURS:
-        entries = []
+    """Draw the names of lines, steps and kinds of points below a chart; return its height, too."""
+    lines = plot.lines if len(plot.lines) <= COLOURS else ()
+    entries = [(f"line {_colour_of(i)}", line.name) for i, line in enumerate(lines) if line.name]
     entries += plot.legend.items()
     drawn, x, row = [], frame.x.start, 0
     for class_, name in entries:

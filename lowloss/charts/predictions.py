@@ -102,7 +102,7 @@ def _draw_roc(summary: PredictionSummary) -> str:
             label="ROC curve",
             x=Axis("false positive rate", is_log=False, is_percent=True, ends=WHOLE),
             y=Axis("true positive rate", is_log=False, is_percent=True, ends=WHOLE),
-            lines=[Line("ROC curve", ys, xs)],
+            lines=[Line("", ys, xs)],
             guides=(DIAGONAL,),
         )
     )
@@ -119,7 +119,7 @@ def _draw_calibration(groups: tuple[CalibrationGroup, ...]) -> str:
         for group in groups
     ]
     line = Line(
-        "calibration",
+        "",
         tuple(group.observed for group in groups),
         tuple(group.predicted for group in groups),
     )
