@@ -34,5 +34,5 @@ CMD ["python", "-m", "service.app"]
 FROM base AS worker
 COPY --from=build-worker /app/.venv /app/.venv
 # The root file system may be read-only.
-ENV TMPDIR=/data KERAS_HOME=/data/keras MPLCONFIGDIR=/data/matplotlib
+ENV TMPDIR=/data KERAS_HOME=/data/keras
 CMD ["python", "-m", "worker.supervisor"]

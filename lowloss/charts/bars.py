@@ -11,8 +11,8 @@ from lowloss.wording import clipped
 
 WIDTH = 480
 ROW_HEIGHT = 26
-NAME_WIDTH, VALUE_WIDTH = 170, 60
-MAX_NAME = 28
+NAME_WIDTH, VALUE_WIDTH = 176, 116
+MAX_NAME = 24
 SMALL_WIDTH, SMALL_HEIGHT = 96, 24
 
 
@@ -63,17 +63,16 @@ def _draw_bar(bar: Bar, *, y: float, full: float) -> str:
     return "".join(drawn)
 
 
-def draw_histogram(label: str, edges: Sequence[str], counts: Sequence[int]) -> str:
-    """Draw how many values lie in each bin; `edges`, in words, has one more than `counts`."""
+def draw_histogram(label: str, names: Sequence[str], counts: Sequence[int]) -> str:
+    """Draw how many values lie in each bin, or have each name."""
     full, width = max(counts, default=0) or 1, SMALL_WIDTH / max(len(counts), 1)
     bars = []
-    for index, count in enumerate(counts):
+    for index, (name, count) in enumerate(zip(names, counts, strict=True)):
         height = round(count / full * SMALL_HEIGHT, 1)
-        low, high = edges[index : index + 2]
         bars.append(
             mark(
                 "rect",
-                f"{low} to {high}: {count:,}",
+                f"{name}: {count:,}",
                 class_="bar",
                 x=round(index * width, 1),
                 y=round(SMALL_HEIGHT - height, 1),
@@ -81,7 +80,7 @@ def draw_histogram(label: str, edges: Sequence[str], counts: Sequence[int]) -> s
                 height=height,
             )
         )
-    return _draw_small("".join(bars), label)
+    return _draw_small("".join(bars), label) if bars else ""
 
 
 def draw_sparkline(label: str, values: Sequence[float]) -> str:

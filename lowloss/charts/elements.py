@@ -1,4 +1,4 @@
-"""Elements of an SVG as text, with everything in them escaped."""
+"""Elements of SVG and HTML as text, with everything in them escaped."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from html import escape
 
 
 def element(tag: str, content: str = "", **attributes: object) -> str:
-    """Write an element; `content` is SVG already.
+    """Write an element; `content` is written already.
 
     Attributes with the value None are left out; `_` in a name stands for `-`, and a last one is
     left out (`class_`).

@@ -1,39 +1,65 @@
-"""Charts with two axes: scores of trials, learning curves, points."""
+"""Charts with two axes: points, lines, steps and bins."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
+from lowloss.charts.axes import Axis, Tick, width_of
 from lowloss.charts.elements import element, mark, path, picture, text
-from lowloss.charts.scales import Scale, format_tick, is_spread, make_scale
+from lowloss.charts.scales import Scale
 
-WIDTH, HEIGHT = 480, 270
-BEFORE, BEHIND, ABOVE, BELOW = 54, 12, 26, 36
-LEGEND_WIDTH, LEGEND_HEIGHT = 142, 18
+ABOVE, BELOW, BEHIND = 26, 36, 16
 """The room beside the plot for ticks and labels, in pixels."""
-X_TICKS, Y_TICKS = 6, 5
+MIN_BEFORE = 34.0
+X_TICK_DISTANCE, Y_TICK_DISTANCE = 70, 42
+LEGEND_HEIGHT = 18
 MAX_LINE_POINTS = 120
 """A line of more points is thinned: a screen shows no more."""
 COLOURS = 8
 """How many lines have colours of their own; the style sheet names them."""
+CROSS = "m-3.5 -3.5l7 7m0 -7l-7 7"
+"""The commands of a cross around a position."""
+STEPS = "steps"
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a chart is, in pixels; the style sheet knows it by its class."""
+
+    width: float
+    height: float
+    class_: str = ""
+
+
+NORMAL = Size(480, 270)
+BROAD = Size(960, 300, "broad")
+PART = Size(300, 190, "part")
+"""One of several small charts, side by side."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """A point of a chart; `kind` is a class of the style sheet."""
+    """A point of a chart; `kind` is a class of the style sheet.
+
+    One whose y is not finite is a cross at that edge. Points without a tip are drawn together,
+    which takes a tenth of the bytes.
+    """
 
     x: float
     y: float
-    tip: str
+    tip: str = ""
     kind: str = ""
     href: str | None = None
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a chart through values of y at 1, 2, 3 …, or at `xs`; null ends a part of it."""
+    """A line of a chart through values of y at 1, 2, 3 …, or at `xs`; null ends a part of it.
+
+    One without a name is not in the legend.
+    """
 
     name: str
     ys: tuple[float | None, ...]
@@ -50,115 +76,200 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Bin:
+    """A bar that stands on the axis, from `low` to `high`."""
+
+    low: float
+    high: float
+    count: float
+    tip: str
+
+
+Pair = tuple[float, float]
+
+
+@dataclass(frozen=True)
 class Plot:
-    """What a chart with two axes shows; `y_log` null is by the spread of the values."""
+    """What a chart with two axes shows.
+
+    `steps` is a line that stays level until its next point; `guides` are faint lines from one point
+    to another, as far as the axes reach. What is above `y_limit` stands at the upper edge. `legend`
+    names the kinds of points, and the steps.
+    """
 
     label: str
-    x_label: str
-    y_label: str
+    x: Axis
+    y: Axis
     points: Sequence[Point] = ()
     lines: Sequence[Line] = ()
-    y_log: bool | None = None
+    bins: Sequence[Bin] = ()
+    steps: Sequence[Pair] = ()
+    guides: Sequence[tuple[Pair, Pair]] = ()
     y_limit: float | None = None
-    steps: tuple[tuple[float, float], ...] = ()
+    legend: Mapping[str, str] = field(default_factory=dict)
+    size: Size = NORMAL
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """Where a plot lies in its picture."""
+
+    x: Scale
+    y: Scale
+    y_ticks: Sequence[Tick]
+
+    def at(self, x: float, y: float) -> Pair:
+        return self.x.position(x), self.y.position(y)
 
 
 def draw_plot(plot: Plot) -> str:
-    """Draw points, lines and steps over two axes; what is above `y_limit` stands at the top."""
+    """Draw what a plot shows over two axes; nothing where no value is finite."""
     xs, ys = _collect(plot)
     if not ys:
         return ""
-    is_log = plot.y_log if plot.y_log is not None else is_spread(ys)
-    is_log = is_log and min(ys) > 0
-    if plot.y_limit is not None:
-        ys = [min(y, plot.y_limit) for y in ys]
-    x_scale = make_scale(xs, start=BEFORE, end=WIDTH - BEHIND)
-    y_scale = make_scale(ys, start=HEIGHT - BELOW, end=ABOVE, is_log=is_log)
+    frame = _fit(plot, xs, ys)
+    legend, height = _draw_legend(plot, frame)
     drawn = [
-        _draw_axes(plot, x_scale, y_scale),
-        *(_draw_line(line, index, x_scale, y_scale) for index, line in enumerate(plot.lines)),
-        _draw_steps(plot, x_scale, y_scale),
-        *(_draw_point(point, x_scale, y_scale) for point in plot.points),
+        _draw_axes(plot, frame),
+        *(element("path", class_="guide", d=path([*_ends(g, frame)])) for g in plot.guides),
+        *(_draw_bin(entry, frame) for entry in plot.bins),
+        *(_draw_line(line, index, frame) for index, line in enumerate(plot.lines)),
+        _draw_steps(plot, frame),
+        _draw_points(plot.points, frame),
+        legend,
     ]
-    legend, height = _draw_legend(plot.lines)
-    return picture("".join(drawn) + legend, width=WIDTH, height=HEIGHT + height, label=plot.label)
+    size = plot.size
+    return picture(
+        "".join(drawn),
+        width=size.width,
+        height=size.height + height,
+        label=plot.label,
+        class_=size.class_,
+    )
+
+
+def has_values(values: Sequence[float | None]) -> bool:
+    """Return whether a line has anything to draw."""
+    return any(value is not None for value in values)
 
 
 def _collect(plot: Plot) -> tuple[list[float], list[float]]:
-    pairs = [(point.x, point.y) for point in plot.points]
+    """Return the values that the axes must reach."""
+    pairs: list[Pair] = [(point.x, point.y) for point in plot.points]
     pairs += [(x, y) for line in plot.lines for x, y in line.points if y is not None]
-    return [x for x, _ in pairs], [y for _, y in pairs]
+    pairs += [(x, y) for bar in plot.bins for x, y in ((bar.low, 0.0), (bar.high, bar.count))]
+    return [x for x, _ in pairs], [y for _, y in pairs if math.isfinite(y)]
 
 
-def _draw_axes(plot: Plot, x_scale: Scale, y_scale: Scale) -> str:
+def _fit(plot: Plot, xs: Sequence[float], ys: Sequence[float]) -> _Frame:
+    """Find the scales; the ticks of y decide how much room there is before the plot."""
+    size = plot.size
+    if plot.y_limit is not None:
+        ys = [min(y, plot.y_limit) for y in ys]
+    y_scale = plot.y.scale(ys, start=size.height - BELOW, end=ABOVE)
+    y_ticks = plot.y.ticks(y_scale, round((size.height - ABOVE - BELOW) / Y_TICK_DISTANCE))
+    before = max(MIN_BEFORE, *(width_of(shown) + 10 for shown, _ in y_ticks))
+    return _Frame(plot.x.scale(xs, start=before, end=size.width - BEHIND), y_scale, y_ticks)
+
+
+def _draw_axes(plot: Plot, frame: _Frame) -> str:
+    start, end = frame.x.start, frame.x.end
     drawn = []
-    for tick in y_scale.ticks(Y_TICKS):
-        y = y_scale.position(tick)
-        drawn.append(element("line", class_="gridline", x1=BEFORE, x2=WIDTH - BEHIND, y1=y, y2=y))
-        drawn.append(text(format_tick(tick), BEFORE - 6, y + 4, class_="tick", text_anchor="end"))
-    for tick in x_scale.ticks(X_TICKS):
-        x = x_scale.position(tick)
-        drawn.append(
-            text(format_tick(tick), x, HEIGHT - BELOW + 16, class_="tick", text_anchor="middle")
-        )
-    middle = (BEFORE + WIDTH - BEHIND) / 2
-    drawn.append(text(plot.x_label, middle, HEIGHT - 4, class_="axis", text_anchor="middle"))
-    drawn.append(text(plot.y_label, BEFORE, ABOVE - 14, class_="axis"))
+    for shown, y in frame.y_ticks:
+        drawn.append(element("line", class_="gridline", x1=start, x2=end, y1=y, y2=y))
+        drawn.append(text(shown, start - 6, y + 4, class_="tick", text_anchor="end"))
+    for shown, x in plot.x.ticks_apart(frame.x, round((end - start) / X_TICK_DISTANCE)):
+        within = min(x, plot.size.width - width_of(shown) / 2)
+        y = plot.size.height - BELOW + 16
+        drawn.append(text(shown, within, y, class_="tick", text_anchor="middle"))
+    below = plot.size.height - 4
+    drawn.append(text(plot.x.label, (start + end) / 2, below, class_="axis", text_anchor="middle"))
+    drawn.append(text(plot.y.label, start, ABOVE - 14, class_="axis"))
     return "".join(drawn)
 
 
-def _draw_line(line: Line, index: int, x_scale: Scale, y_scale: Scale) -> str:
-    parts: list[list[tuple[float, float]]] = [[]]
+def _draw_line(line: Line, index: int, frame: _Frame) -> str:
+    parts: list[list[Pair]] = [[]]
     for x, y in line.points:
         if y is None:
             parts.append([])
         else:
-            parts[-1].append((x_scale.position(x), y_scale.position(y)))
+            parts[-1].append(frame.at(x, y))
     commands = "".join(path(part) for part in parts if part)
-    return mark("path", line.name, href=line.href, class_=f"line {_colour_of(index)}", d=commands)
+    class_ = f"line {_colour_of(index)}"
+    if not line.name:
+        return element("path", class_=class_, d=commands)
+    return mark("path", line.name, href=line.href, class_=class_, d=commands)
 
 
 def _colour_of(index: int) -> str:
     return f"colour-{index % COLOURS}"
 
 
-def _draw_legend(lines: Sequence[Line]) -> tuple[str, float]:
-    """Draw the names of the lines below the chart; return its height, too."""
-    if len(lines) > COLOURS:
-        return "", 0.0
-    per_row = (WIDTH - BEFORE) // LEGEND_WIDTH
-    drawn = []
-    for index, line in enumerate(lines):
-        x = BEFORE + (index % per_row) * LEGEND_WIDTH
-        y = HEIGHT + (index // per_row) * LEGEND_HEIGHT + 12
-        drawn.append(
-            element("line", class_=f"line {_colour_of(index)}", x1=x, x2=x + 14, y1=y - 4, y2=y - 4)
-        )
-        drawn.append(text(line.name, x + 18, y, class_="tick"))
-    return "".join(drawn), -(-len(lines) // per_row) * LEGEND_HEIGHT
+def _draw_bin(entry: Bin, frame: _Frame) -> str:
+    (x1, y1), (x2, y2) = frame.at(entry.low, entry.count), frame.at(entry.high, 0.0)
+    width = max(round(x2 - x1 - 1, 1), 1)
+    height = round(y2 - y1, 1)
+    return mark("rect", entry.tip, class_="bar", x=x1, y=y1, width=width, height=height)
 
 
-def _draw_steps(plot: Plot, x_scale: Scale, y_scale: Scale) -> str:
-    """Draw a line that stays level until the next point, such as of the best so far."""
+def _ends(guide: tuple[Pair, Pair], frame: _Frame) -> tuple[Pair, Pair]:
+    return frame.at(*guide[0]), frame.at(*guide[1])
+
+
+def _draw_steps(plot: Plot, frame: _Frame) -> str:
     if not plot.steps:
         return ""
-    corners: list[tuple[float, float]] = []
+    corners: list[Pair] = []
     for x, y in plot.steps:
-        position = (x_scale.position(x), y_scale.position(y))
+        position = frame.at(x, y)
         if corners:
             corners.append((position[0], corners[-1][1]))
         corners.append(position)
-    corners.append((x_scale.end, corners[-1][1]))
-    return element("path", class_="steps", d=path(corners))
+    corners.append((frame.x.end, corners[-1][1]))
+    return element("path", class_=STEPS, d=path(corners))
 
 
-def _draw_point(point: Point, x_scale: Scale, y_scale: Scale) -> str:
-    return mark(
-        "circle",
-        point.tip,
-        href=point.href,
-        class_=f"point {point.kind}".strip(),
-        cx=x_scale.position(point.x),
-        cy=y_scale.position(point.y),
-        r=4,
-    )
+def _draw_points(points: Sequence[Point], frame: _Frame) -> str:
+    silent = [point for point in points if not point.tip]
+    drawn = []
+    for kind in dict.fromkeys(point.kind for point in silent):
+        positions = [frame.at(p.x, p.y) for p in silent if p.kind == kind]
+        commands = "".join(path([position]) for position in positions)
+        drawn.append(element("path", class_=f"dots {kind}".strip(), d=commands))
+    drawn += [_draw_point(point, *frame.at(point.x, point.y)) for point in points if point.tip]
+    return "".join(drawn)
+
+
+def _draw_point(point: Point, x: float, y: float) -> str:
+    class_ = f"point {point.kind}".strip()
+    if not math.isfinite(point.y):
+        commands = f"M{x:g} {y:g}{CROSS}"
+        return mark("path", point.tip, href=point.href, class_=class_, d=commands)
+    return mark("circle", point.tip, href=point.href, class_=class_, cx=x, cy=y, r=4)
+
+
+def _draw_legend(plot: Plot, frame: _Frame) -> tuple[str, float]:
+    """Draw the names of lines, steps and kinds of points below a chart; return its height, too."""
+    lines = plot.lines if len(plot.lines) <= COLOURS else ()
+    entries = [(f"line {_colour_of(i)}", line.name) for i, line in enumerate(lines) if line.name]
+    entries += plot.legend.items()
+    drawn, x, row = [], frame.x.start, 0
+    for class_, name in entries:
+        width = 24 + width_of(name)
+        if x + width > plot.size.width and x > frame.x.start:
+            x, row = frame.x.start, row + 1
+        y = plot.size.height + row * LEGEND_HEIGHT + 12
+        drawn.append(_draw_key(class_, x, y - 4))
+        drawn.append(text(name, x + 18, y, class_="tick"))
+        x += width
+    return "".join(drawn), (row + 1) * LEGEND_HEIGHT if entries else 0.0
+
+
+def _draw_key(class_: str, x: float, y: float) -> str:
+    """Draw what a name of the legend belongs to."""
+    if class_ == STEPS or class_.startswith("line"):
+        return element("line", class_=class_, x1=x, x2=x + 14, y1=y, y2=y)
+    if class_ == "cross":
+        return element("path", class_=f"point {class_}", d=f"M{x + 7:g} {y:g}{CROSS}")
+    return element("circle", class_=f"point {class_}", cx=x + 7, cy=y, r=4)

@@ -18,13 +18,17 @@ LOG_SPAN = 8.0
 
 @dataclass(frozen=True)
 class Scale:
-    """Places values from `low` to `high` between the positions `start` and `end`, in pixels."""
+    """Places values from `low` to `high` between the positions `start` and `end`, in pixels.
+
+    A scale of whole numbers, such as of trials and epochs, has no ticks between them.
+    """
 
     low: float
     high: float
     start: float
     end: float
     is_log: bool = False
+    is_whole: bool = False
 
     def position(self, value: float) -> float:
         """Return the position of a value; a value beyond an end is placed at that end."""
@@ -35,9 +39,11 @@ class Scale:
 
     def ticks(self, count: int) -> list[float]:
         """Return about `count` round values within the scale."""
-        if self.is_log:
-            return _log_ticks(self.low, self.high, count)
-        return _linear_ticks(self.low, self.high, count)
+        smallest = 1.0 if self.is_whole else 0.0
+        if not self.is_log:
+            return _linear_ticks(self.low, self.high, count, smallest)
+        ticks = _log_ticks(self.low, self.high, count)
+        return [tick for tick in ticks if tick >= smallest]
 
     def _convert(self, value: float) -> float:
         return math.log10(value) if self.is_log else value
@@ -58,17 +64,19 @@ def make_scale(values: Iterable[float], *, start: float, end: float, is_log: boo
     """Build a scale over finite values, with a little room at its ends."""
     values = list(values) or [0.0, 1.0]
     low, high = min(values), max(values)
+    is_whole = all(float(value).is_integer() for value in values)
     if is_log:
         low, high = math.log10(low), math.log10(high)
-    room = (high - low) * MARGIN if high > low else abs(low) * 0.1 or 1.0
+    alone = 0.5 if is_whole else abs(low) * 0.1 or 1.0
+    room = (high - low) * MARGIN if high > low else alone
     low, high = low - room, high + room
     if is_log:
         low, high = 10**low, 10**high
-    return Scale(low, high, start, end, is_log)
+    return Scale(low, high, start, end, is_log, is_whole)
 
 
-def _linear_ticks(low: float, high: float, count: int) -> list[float]:
-    rough = (high - low) / max(count, 1)
+def _linear_ticks(low: float, high: float, count: int, smallest: float = 0.0) -> list[float]:
+    rough = max((high - low) / max(count, 1), smallest)
     power = 10 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= 0.7 * rough)
     first = math.ceil(low / step - 1e-9)

@@ -59,6 +59,7 @@ from lowloss.results.outcome import (
     Outcome,
 )
 from lowloss.results.parts import Page, Result
+from lowloss.results.predictions import CalibrationGroup, Mistake, PredictionSummary
 from lowloss.results.states import JobKind, JobState, Requested, TrialState
 from lowloss.results.trials import Curve, Hyperparameters, Trial
 
@@ -71,6 +72,7 @@ __all__ = [
     "AttemptError",
     "Baseline",
     "Best",
+    "CalibrationGroup",
     "Cause",
     "Column",
     "ColumnKind",
@@ -102,9 +104,11 @@ __all__ = [
     "JobState",
     "Level",
     "Links",
+    "Mistake",
     "NoiseFloor",
     "Outcome",
     "Page",
+    "PredictionSummary",
     "Predictions",
     "Progress",
     "ReadRecipe",

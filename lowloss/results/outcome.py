@@ -10,6 +10,7 @@ from lowloss.results.datasets import TableWarning
 from lowloss.results.diagnosis import Verdict
 from lowloss.results.insights import SearchInsights
 from lowloss.results.parts import Result
+from lowloss.results.predictions import PredictionSummary
 
 
 class Baseline(Result):
@@ -73,11 +74,12 @@ class Outcome(Result):
     `rows` counts the rows of the first fold. `excluded` and `warnings` are known when the job is
     submitted: what the model will not see, and what was decided in doubt. `best_of_search` is the
     trial that had the best score, where the confirmation on more seeds chose another as `winner`.
-    `test_intervals` is the central 95 % of each test metric over resampled test rows. `agreement`
-    is the largest difference of each model file's predictions of the test rows from the training
-    engine's, as a share of their spread. `trainings` counts the networks that its diagnosis has
-    trained so far; `diagnosis` is a summary, the whole one has a route of its own.
-    `missing_baselines` and `missing_artifacts` say why one could not be made.
+    `test_intervals` is the central 95 % of each test metric over resampled test rows.
+    `test_predictions` is what charts of the predictions of these rows show, and `remarks` say what
+    stands out. `agreement` is the largest difference of each model file's predictions of the test
+    rows from the training engine's, as a share of their spread. `trainings` counts the networks
+    that its diagnosis has trained so far; `diagnosis` is a summary, the whole one has a route of
+    its own. `missing_baselines` and `missing_artifacts` say why one could not be made.
     """
 
     threads: int | None = None
@@ -94,6 +96,7 @@ class Outcome(Result):
     metrics: dict[str, float] | None = None
     test_metrics: dict[str, float] | None = None
     test_intervals: dict[str, tuple[float, float]] | None = None
+    test_predictions: PredictionSummary | None = None
     final_gain: FinalGain | None = None
     importances: tuple[Importance, ...] = ()
     insights: SearchInsights | None = None
@@ -101,3 +104,4 @@ class Outcome(Result):
     trainings: int | None = None
     diagnosis: Verdict | None = None
     missing_artifacts: dict[str, str] = Field(default_factory=dict)
+    remarks: tuple[str, ...] = ()

@@ -8,10 +8,12 @@ from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
 
+from lowloss.charts.axes import Axis
+from lowloss.charts.plots import Line, Plot, draw_plot
 from lowloss.errors import InvalidRequest
 from lowloss.results import Job, JobKind
+from lowloss.results.notes import describe_title
 from lowloss.wording import format_number, format_setting, in_words
-from service.dashboard.charts import draw_searches
 from service.dashboard.pages import make_router, render_page
 from service.resources.resources import Dependencies
 from service.store.jobs import get_jobs
@@ -56,8 +58,29 @@ def compare_jobs(
         results=list(_list_results(searches)),
         winners=list(_list_winners(searches)),
         specifications=[row for row in _list_specifications(searches) if row.differs],
-        chart=draw_searches(searches),
+        chart=_draw_searches(searches),
     )
+
+
+def _draw_searches(jobs: Sequence[Job]) -> str:
+    """Draw how the best scores of several searches fell, over their trials."""
+    lines = [line for job in jobs if (line := _line_of(job)) is not None]
+    ended = Axis("trials that ended", is_log=False)
+    return draw_plot(Plot("The best score so far", ended, Axis("best score"), lines=lines))
+
+
+def _line_of(job: Job) -> Line | None:
+    """Return the best score of a search after each of its trials; None until it has ended."""
+    insights = job.outcome.insights
+    if insights is None or not insights.improvements:
+        return None
+    steps = {step.ended: step.score for step in insights.improvements}
+    xs = range(min(steps), max(job.progress.trials_done, *steps) + 1)
+    ys, best = [], 0.0
+    for x in xs:
+        best = steps.get(x, best)
+        ys.append(best)
+    return Line(describe_title(job), tuple(ys), tuple(xs), f"/jobs/{job.id}")
 
 
 def _list_results(jobs: Sequence[Job]) -> Iterator[Row]:

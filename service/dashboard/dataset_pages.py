@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import Request, Response
 
-from service.dashboard.charts import draw_column
+from lowloss.charts.columns import draw_column
 from service.dashboard.pages import make_router, render_page
 from service.dashboard.parameters import Cursor, DatasetPath
 from service.resources.resources import Dependencies

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Request, Response
 from pydantic import Field
 
-from lowloss.errors import StateConflict
-from lowloss.results import Curve, Diagnosis, Job, JobKind, JobState, Severity, TrialState
-from lowloss.results.losses import list_losses
-from service.dashboard.charts import (
+from lowloss.charts.columns import draw_column_importances
+from lowloss.charts.diagnoses import draw_causes, draw_recipe_curves
+from lowloss.charts.inline import script_source
+from lowloss.charts.predictions import draw_predictions
+from lowloss.charts.searches import (
     draw_best_so_far,
-    draw_causes,
     draw_curves,
     draw_importances,
-    draw_recipe_curves,
+    draw_losses,
     draw_scores,
     draw_space,
     has_log_scale,
 )
+from lowloss.errors import StateConflict
+from lowloss.results import Curve, Diagnosis, Job, JobKind, JobState, Severity, Trial, TrialState
+from lowloss.results.losses import list_losses
+from lowloss.results.ranking import rank_trials
 from service.dashboard.history import describe_event, describe_resources
 from service.dashboard.pages import HEADERS, make_router, render_page
 from service.dashboard.parameters import Cursor, JobPath, NothingIfEmpty, TrialPath
@@ -28,7 +33,6 @@ from service.dashboard.trials import (
     TrialOrder,
     count_states,
     order_trials,
-    rank_trials,
     search_around,
 )
 from service.resources.resources import Dependencies
@@ -48,9 +52,20 @@ TRIALS_PER_PAGE = 100
 SHOWN_TRIALS = 10
 """How many of the best trials a job's own page lists."""
 SHOWN_CURVES = 6
+SHOWN_COLUMNS = 12
 MAX_CURVES = 20
 SHOWN_EVENTS = 200
-REPORT_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+REPORT_POLICY = "; ".join(
+    (
+        # A report is of the names of a table: it has no part in this site, and runs no script but
+        # that of charts.
+        "sandbox allow-scripts",
+        "default-src 'none'",
+        f"script-src {script_source()}",
+        "style-src 'unsafe-inline'",
+        "img-src data:",
+    )
+)
 
 Shown = Annotated[bool, Query()]
 
@@ -77,7 +92,7 @@ def show_jobs(
         jobs=page.items,
         next=page.next,
         names=names,
-        sparklines={job.id: draw_best_so_far(job) for job in page.items},
+        sparklines={job.id: draw_best_so_far(job.outcome.insights) for job in page.items},
         states=list(JobState),
         kinds=list(JobKind),
         chosen={"q": q, "state": state or "", "kind": kind or ""},
@@ -110,6 +125,7 @@ def show_job(
         shown = () if job.state.is_finished else (*ranked[:SHOWN_CURVES], *running)
         curves = list_curves(session, job_id, [trial.number for trial in shown])
     is_log = has_log_scale(trials) if log is None else log
+    toggles = {"log": is_log, "pruned": pruned, "outliers": outliers}
     return render_page(
         request,
         "job",
@@ -117,14 +133,33 @@ def show_job(
         trials=ranked[:SHOWN_TRIALS],
         counts=count_states(trials),
         artifacts=artifacts,
-        scores=draw_scores(job, trials, log=log, pruned=pruned, outliers=outliers),
-        space=draw_space(job, trials),
-        importances=draw_importances(job),
-        curves=draw_curves(job, curves),
+        **_draw_charts(job, trials, curves, toggles),
         used=describe_resources(job),
-        toggles={"log": is_log, "pruned": pruned, "outliers": outliers},
+        toggles=toggles,
         events=_address_of_events(job, change),
     )
+
+
+def _draw_charts(
+    job: Job, trials: Sequence[Trial], curves: Mapping[int, Curve], toggles: Mapping[str, bool]
+) -> dict[str, Any]:
+    """Draw a search, and how its model predicts."""
+    address, outcome = _address_of_trials(job), job.outcome
+    return {
+        "scores": draw_scores(
+            job,
+            trials,
+            address=address,
+            log=toggles["log"],
+            pruned=toggles["pruned"],
+            outliers=toggles["outliers"],
+        ),
+        "space": draw_space(job, trials, address=address),
+        "importances": draw_importances(outcome.insights),
+        "curves": draw_curves(curves, address=address),
+        "predictions": draw_predictions(outcome.test_predictions, job.spec.target),
+        "columns": draw_column_importances(outcome.importances[:SHOWN_COLUMNS]),
+    }
 
 
 def _read_diagnosis_job(session: Session, job: Job) -> dict[str, Any]:
@@ -184,7 +219,7 @@ def _describe_diagnosis(diagnosis: Diagnosis | None) -> dict[str, Any]:
 def show_file(
     deps: Dependencies, job_id: JobPath, name: Annotated[str, Path(max_length=200)]
 ) -> Response:
-    """Show a report of a job, which may neither run a script nor reach this server."""
+    """Show a report of a job: it may run the script of charts alone, and not reach this server."""
     with deps.database.reading() as session:
         artifact = get_artifact(session, job_id, name)
     if artifact.media_type.partition(";")[0] != "text/html":
@@ -225,7 +260,7 @@ def show_trials(
         orders=list(TrialOrder),
         state=state or "",
         states=list(TrialState),
-        curves=draw_curves(job, curves),
+        curves=draw_curves(curves, address=_address_of_trials(job)),
         drawn=set(curves),
     )
 
@@ -239,7 +274,6 @@ def show_trial(
         job = get_job(session, job_id)
         trial = get_trial(session, job_id, number)
         ranked = [entry.number for entry in rank_trials(job, find_trials(session, job_id))]
-    curve = {number: trial.curve or Curve()}
     return render_page(
         request,
         "trial",
@@ -248,8 +282,12 @@ def show_trial(
         rank=ranked.index(number) + 1 if number in ranked else None,
         scored=len(ranked),
         around=json.dumps(search_around(trial)),
-        curve=draw_curves(job, curve, with_training=True),
+        losses=draw_losses(trial, trial.curve or Curve()),
     )
+
+
+def _address_of_trials(job: Job) -> str:
+    return f"/jobs/{job.id}/trials"
 
 
 def _address_of_events(job: Job, change: Change) -> str:

@@ -10,12 +10,12 @@ from typing import Annotated, Any
 from fastapi import Query, Request, Response
 from pydantic import ValidationError
 
+from lowloss.charts.columns import draw_column, draw_levels
 from lowloss.errors import Problem, StateConflict
 from lowloss.results import Column, Dataset, JobKind
 from lowloss.spec import JobSpec, Objective, Task
 from lowloss.validation import problem_from_error
 from lowloss.wording import format_number
-from service.dashboard.charts import draw_column, draw_levels
 from service.dashboard.job_form import make_form
 from service.dashboard.pages import make_router, render_page
 from service.dashboard.parameters import JobPath

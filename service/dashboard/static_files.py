@@ -12,6 +12,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Response
 
+from lowloss.charts.inline import chart_files
 from lowloss.errors import RouteNotFound
 from service.access.auth import STATIC_PATH
 
@@ -45,10 +46,11 @@ class StaticFiles:
 
 @lru_cache(maxsize=1)
 def load_static_files() -> StaticFiles:
-    """Read the files of this package, and those of Swagger UI, once."""
+    """Read the files of this package, of the charts, and of Swagger UI, once."""
     by_name = {}
     folders = (files("service.dashboard") / "static", files("fastapi_swagger") / "resources")
     entries = [entry for folder in folders for entry in folder.iterdir() if _is_static(entry.name)]
+    entries += chart_files()
     for entry in sorted(entries, key=lambda entry: entry.name):
         content = entry.read_bytes()
         media_type = guess_type(entry.name)[0] or "application/octet-stream"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Any
 
 from lowloss.results import Job, Trial, TrialState
+from lowloss.results.ranking import rank_trials, sort_by_score
 
 AROUND = 3.0
 """How far a search around a trial goes: so many times less, and more."""
@@ -28,29 +28,13 @@ def order_trials(job: Job, trials: Sequence[Trial], order: TrialOrder) -> list[T
     match order:
         case TrialOrder.score:
             others = [trial for trial in trials if trial.state is not TrialState.completed]
-            return [*rank_trials(job, trials), *_sort_by_score(job, others)]
+            return [*rank_trials(job, trials), *sort_by_score(job, others)]
         case TrialOrder.number:
             return sorted(trials, key=lambda trial: -trial.number)
         case TrialOrder.epochs:
             return sorted(trials, key=lambda trial: -trial.epochs)
         case TrialOrder.seconds:
             return sorted(trials, key=lambda trial: -(trial.seconds or 0.0))
-
-
-def rank_trials(job: Job, trials: Iterable[Trial]) -> list[Trial]:
-    """Return the completed trials, that with the best score first; of equals the job's best."""
-    completed = [trial for trial in trials if trial.state is TrialState.completed]
-    return _sort_by_score(job, completed)
-
-
-def _sort_by_score(job: Job, trials: Iterable[Trial]) -> list[Trial]:
-    sign = job.search.objective.direction.sign
-    winner = job.best.trial if job.best else None
-
-    def loss_of(trial: Trial) -> float:
-        return math.inf if trial.score is None else sign * trial.score
-
-    return sorted(trials, key=lambda trial: (loss_of(trial), trial.number != winner, trial.number))
 
 
 def count_states(trials: Iterable[Trial]) -> dict[TrialState, int]:

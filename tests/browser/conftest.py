@@ -80,7 +80,7 @@ def new_page(chromium: Browser) -> Iterator[NewPage]:
             faults.append(message.text)
 
     def note_request(request: Request) -> None:
-        if not request.url.startswith(("http://127.0.0.1", "data:", "blob:")):
+        if not request.url.startswith(("http://127.0.0.1", "data:", "blob:", "file:")):
             faults.append(request.url)
 
     def make(*, width: int = 1280, scheme: str = "light") -> Page:

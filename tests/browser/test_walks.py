@@ -128,7 +128,7 @@ def test_curve_moves_and_the_job_ends_without_a_reload(page: Page, site: Site) -
     with site.store.transaction() as session:
         start_trial(session, fence, 2, seed=1, hyperparameters=some_hyperparameters())
         record_epochs(session, fence, {2: a_curve(5)})
-    expect(page.get_by_text("trial 2, validation").first).to_be_attached()
+    expect(page.locator("#charts").get_by_text("trial 2", exact=True).first).to_be_attached()
     first = page.locator("path.line").last.get_attribute("d")
     with site.store.transaction() as session:
         record_epochs(session, fence, {2: a_curve(9)})

@@ -34,7 +34,8 @@ from lowloss.results import (
 )
 from lowloss.spec import JobSpec, Task
 from tests.builders.trainings import a_plan
-from worker.artifacts.reports.facts import Facts, HeldOutPredictions
+from worker.artifacts.reports.facts import Facts
+from worker.artifacts.reports.predictions import HeldOutPredictions, summarise_predictions
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TEST_ROWS = 240
@@ -179,17 +180,21 @@ def some_facts(
     spec: dict[str, Any] | None = None,
     **given: Any,
 ) -> Facts:
-    """The facts of a job over `columns`; the rest of `given` are fields of Facts."""
+    """The facts of a job over `columns`; `predictions` are summed up, and the rest of `given` are
+    fields of Facts.
+    """
     if labels is None:
         labels = LABELS[task]
     columns = some_columns() if columns is None else columns
     aim = a_number(target) if task is Task.regression else a_category(target, labels)
     trials = given.pop("trials", some_trials())
+    predictions = given.pop("predictions", None) or some_answers(task, len(labels))
+    test_predictions = summarise_predictions(predictions, labels)
     values: dict[str, Any] = {
         "job": a_job(
             JobSpec(dataset="ds_1", target=target, **spec or {}),
             task,
-            an_outcome(task, columns, **outcome or {}),
+            an_outcome(task, columns, **{"test_predictions": test_predictions} | (outcome or {})),
         ),
         "dataset": Dataset(
             id="ds_1",
@@ -205,7 +210,6 @@ def some_facts(
         "trials": trials,
         "curves": {t.number: a_curve(t.score, t.epochs) for t in trials if t.score is not None},
         "metadata": a_description(task, target, labels, columns),
-        "predictions": some_answers(task, len(labels)),
     }
     return Facts(**values | given)
 

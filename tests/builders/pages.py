@@ -6,6 +6,8 @@ import re
 from collections import Counter
 from html.parser import HTMLParser
 
+from lowloss.charts.inline import read_script, script_source
+
 VOID = {"meta", "br", "hr", "img", "input", "link"}
 
 
@@ -33,7 +35,7 @@ class Page(HTMLParser):
         assert self._open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if self._open[-1:] != ["style"]:
+        if self._open[-1:] not in (["style"], ["script"]):
             self.text += f" {data}"
 
     def close(self) -> None:
@@ -50,18 +52,22 @@ def parsed(text: str) -> Page:
 
 
 def needs_nothing_else(text: str) -> None:
-    """Assert that a page is whole, runs nothing, and loads nothing from elsewhere."""
+    """Assert that a page is whole, runs the script of charts alone, and loads nothing."""
     page = parsed(text)
     ids = Counter(value for name, value in page.attributes if name == "id")
-    targets = {v.removeprefix("#") for n, v in page.attributes if n == "xlink:href" and v[0] == "#"}
-    links = [v for n, v in page.attributes if n in {"src", "href", "xlink:href"} and v[0] != "#"]
+    links = [value for name, value in page.attributes if name in {"src", "href"}]
+    policies = [value for _, value in page.attributes if value.startswith("default-src")]
     assert page.tags["html"] == page.tags["body"] == page.tags["h1"] == 1
-    assert not page.tags["script"]
+    assert re.findall(r"<script[^>]*>(.*?)</script>", text, re.DOTALL) == [read_script()]
+    assert page.tags["script"] == 1
+    assert [policy.split("; ")[:2] for policy in policies] == [
+        ["default-src 'none'", f"script-src {script_source()}"]
+    ]
     assert not page.tags["link"]
     assert not page.tags["iframe"]
     assert not [name for name, _ in page.attributes if name.startswith("on")]
-    assert all(link.startswith("data:image/png") for link in links)
+    assert all(link.startswith("#") for link in links)
     assert "@import" not in text
     assert set(ids.values()) <= {1}
-    assert targets <= set(ids)
-    assert set(re.findall(r"url\(#([^)]*)\)", text)) <= set(ids)
+    assert {link.removeprefix("#") for link in links} <= set(ids)
+    assert "url(" not in text

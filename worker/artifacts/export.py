@@ -9,8 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lowloss.results import Baseline, Diagnosis, FinalGain
-from lowloss.spec import Task
+from lowloss.results import Baseline, Diagnosis, FinalGain, PredictionSummary
 from service.store.artifacts import BEST_MODEL, ONNX_MODEL, NewArtifact
 from service.store.blobs import hash_file, write_blob
 from service.store.datasets import get_dataset
@@ -23,9 +22,10 @@ from worker.artifacts.model.content import model_content
 from worker.artifacts.model.save import describe_model, save_model, save_saved_model
 from worker.artifacts.model.to_onnx import save_onnx
 from worker.artifacts.reports.card import CARD, write_card
-from worker.artifacts.reports.facts import Facts, HeldOutPredictions
+from worker.artifacts.reports.facts import Facts
 from worker.artifacts.reports.html import REPORT, write_report
-from worker.artifacts.reports.remarks import search_remarks
+from worker.artifacts.reports.predictions import HeldOutPredictions, summarise_predictions
+from worker.artifacts.reports.remarks import remarks, search_remarks
 from worker.artifacts.reports.script import PREDICT, write_script
 from worker.artifacts.reports.tables import CURVES, TRIALS, write_curves, write_trials
 from worker.artifacts.reports.tensorboard import TENSORBOARD, write_tensorboard
@@ -74,7 +74,11 @@ def export(
     test_metrics = scores(target, prepared.y_test, final.predict_test())
     metadata = describe_model(model_content(final), prepared, test_metrics)
     final_gain = None if gain is None else gain.model_dump()
-    reporter.record(test_metrics=test_metrics, final_gain=final_gain)
+    reporter.record(
+        test_metrics=test_metrics,
+        final_gain=final_gain,
+        test_predictions=summarise_test_rows(final, metadata["labels"]).model_dump(),
+    )
     record_intervals(final, baselines, reporter, seed=seed)
     measured = reporter.if_not_finishing(partial(importances, final, seed=seed))
     reporter.record(importances=[entry.model_dump() for entry in measured or ()])
@@ -83,7 +87,15 @@ def export(
         missing[DIAGNOSIS] = diagnosis
         diagnosis = None
     reporter.record(missing_artifacts=missing)
-    export_reports(final, metadata, reporter, folder, diagnosis)
+    export_reports(metadata, reporter, folder, diagnosis)
+
+
+def summarise_test_rows(final: FinalModel, labels: Sequence[str]) -> PredictionSummary:
+    """Sum up the model's predictions of the test rows; `labels` are none for a regression."""
+    prediction_TC = final.predict_test()
+    predicted = prediction_TC if labels else prediction_TC[:, 0]
+    predictions = HeldOutPredictions(predicted, final.prepared.y_test)
+    return summarise_predictions(predictions, tuple(labels))
 
 
 def record_intervals(
@@ -149,7 +161,6 @@ def export_model(
 
 
 def export_reports(
-    final: FinalModel,
     metadata: dict[str, Any],
     reporter: Reporter,
     folder: Path,
@@ -164,10 +175,8 @@ def export_reports(
         job = get_job(session, job_id)
         dataset = get_dataset(session, job.dataset)
         trials, curves = list_trials(session, job_id).items, list_curves(session, job_id)
-    prediction_TC = final.predict_test()
-    predicted = prediction_TC[:, 0] if job.task is Task.regression else prediction_TC
-    predictions = HeldOutPredictions(predicted, final.prepared.y_test)
-    facts = Facts(job, dataset, trials, curves, metadata, predictions)
+    facts = Facts(job, dataset, trials, curves, metadata)
+    reporter.record(remarks=remarks(facts))
     if diagnosis is not None:
         diagnosis = diagnosis.model_copy(update={"search": search_remarks(facts)})
         store_diagnosis(diagnosis, reporter, folder)

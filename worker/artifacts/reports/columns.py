@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lowloss.results import Column, ColumnKind, Importance
+from markupsafe import Markup
+
+from lowloss.charts.columns import draw_column
+from lowloss.results import Column, ColumnKind
 from lowloss.wording import DASH, clipped, counted, format_number, format_percent
 from worker.artifacts.reports.facts import Facts
 
@@ -16,15 +19,14 @@ NUMBERS = {ColumnKind.numeric, ColumnKind.integer_category, ColumnKind.identifie
 
 @dataclass(frozen=True)
 class ColumnRow:
-    """A column's line in a table. `bars` are the heights of a tiny chart, from 0 to 1."""
+    """A column's line in a table."""
 
     name: str
     kind: str
     missing: str
     distinct: str
     spread: str
-    bars: tuple[float, ...]
-    importance: Importance | None
+    chart: Markup
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,8 @@ class ShownColumns:
 
 def column_rows(facts: Facts) -> ShownColumns:
     """Return the target and the model's columns, the most important first."""
-    importances = {importance.column: importance for importance in facts.importances}
     columns = (facts.target, *facts.features)
-    rows = tuple(
-        _row(column, facts.dataset.rows, importances.get(column.name))
-        for column in columns[: MAX_COLUMNS + 1]
-    )
+    rows = tuple(_row(column, facts.dataset.rows) for column in columns[: MAX_COLUMNS + 1])
     return ShownColumns(rows, len(columns) - len(rows))
 
 
@@ -64,21 +62,12 @@ def spread(column: Column, rows: int) -> str:
     return f"{level_list} and {counted(others, 'other')}" if others else level_list
 
 
-def bars(column: Column) -> tuple[float, ...]:
-    """Return a histogram of numbers; else how often each value occurs, where there are few."""
-    counts = list(column.histogram.counts) if column.histogram else []
-    if not counts and column.distinct == len(column.levels):
-        counts = [level.rows for level in column.levels]
-    return tuple(count / max(counts) for count in counts)
-
-
-def _row(column: Column, rows: int, importance: Importance | None) -> ColumnRow:
+def _row(column: Column, rows: int) -> ColumnRow:
     return ColumnRow(
         name=clipped(column.name),
         kind=column.kind.value,
         missing=format_percent(column.missing / rows) if column.missing else DASH,
         distinct=f"{column.distinct:,}",
         spread=spread(column, rows),
-        bars=bars(column),
-        importance=importance,
+        chart=Markup(draw_column(column)),
     )

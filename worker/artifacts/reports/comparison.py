@@ -89,8 +89,9 @@ def verdict(facts: Facts) -> str | None:
 
 def describe_rows(facts: Facts) -> str:
     """Describe how many rows the test result is of."""
-    count = (facts.job.outcome.rows or {}).get("test", len(facts.predictions.actual))
-    return f"{counted(count, 'row')} that no trial saw"
+    count = (facts.job.outcome.rows or {}).get("test")
+    rows = "rows" if count is None else counted(count, "row")
+    return f"{rows} that no trial saw"
 
 
 def _gap(ours: float, theirs: float) -> str:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from markupsafe import Markup
-
+from lowloss.charts.diagnoses import draw_causes, draw_recipe_curves
+from lowloss.charts.figures import Figure
 from lowloss.results import Diagnosis, Experiment, Finding, Severity
 from lowloss.results.losses import ShownLoss, list_losses
 from lowloss.wording import DASH, format_number
-from worker.artifacts.reports.charts_diagnosis import before_and_after, cause_chart, has_same_units
 from worker.artifacts.reports.pages import write_page
 
 TEMPLATE = "diagnosis.html.jinja"
@@ -32,15 +32,14 @@ class TrainedRun:
 
 @dataclass(frozen=True)
 class DiagnosisView:
-    """What the templates show; charts are None where there is nothing to draw."""
+    """What the templates show."""
 
     diagnosis: Diagnosis
     harmful: tuple[Finding, ...]
     others: tuple[Finding, ...]
     losses: tuple[ShownLoss, ...]
     experiments: tuple[TrainedRun, ...]
-    curves: Markup | None
-    causes: Markup | None
+    figures: tuple[Figure, ...]
 
     @property
     def is_remedied(self) -> bool:
@@ -52,11 +51,6 @@ class DiagnosisView:
         """Whether the rows are too few to hold any back: all train, and all judge."""
         rows = self.diagnosis.rows
         return bool(rows) and rows.get("train") == rows.get("judge") and "validation" not in rows
-
-    @property
-    def has_same_units(self) -> bool:
-        """Whether the two curves can be compared."""
-        return has_same_units(self.diagnosis)
 
     @property
     def runs(self) -> int:
@@ -92,9 +86,19 @@ def view(diagnosis: Diagnosis, recipe_name: str) -> DiagnosisView:
         others=others,
         losses=tuple(list_losses(diagnosis, recipe_name)),
         experiments=tuple(_trained(entry) for entry in diagnosis.experiments),
-        curves=before_and_after(diagnosis, recipe_name),
-        causes=cause_chart(harmful + others),
+        figures=tuple(_figures(diagnosis, recipe_name)),
     )
+
+
+def _figures(diagnosis: Diagnosis, recipe_name: str) -> Iterator[Figure]:
+    yield from draw_recipe_curves(diagnosis, recipe_name)
+    causes = draw_causes(diagnosis)
+    if causes:
+        yield Figure(
+            causes,
+            "What each remedy removes of the excess loss, behind those above it or alone. Thin "
+            "lines: 95 % intervals.",
+        )
 
 
 def _trained(experiment: Experiment) -> TrainedRun:

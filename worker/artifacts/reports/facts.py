@@ -6,9 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from lowloss.results import (
     Column,
     Curve,
@@ -21,31 +18,8 @@ from lowloss.results import (
     Trial,
     TrialState,
 )
+from lowloss.results.ranking import rank_trials
 from lowloss.spec import Objective, Task
-
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class HeldOutPredictions:
-    """The model's predictions of the test rows.
-
-    `predicted`: the target's units [T], or probabilities [T, C]. `actual`: the raw target [T], or
-    class indices.
-    """
-
-    predicted: Floats
-    actual: Floats
-
-    @property
-    def classes(self) -> NDArray[np.int64]:
-        """[T] The actual class indices."""
-        return self.actual.astype(np.int64)
-
-    @property
-    def likeliest(self) -> NDArray[np.int64]:
-        """[T] The class index that the model finds likeliest."""
-        return np.asarray(self.predicted.argmax(axis=1), dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -61,7 +35,6 @@ class Facts:
     trials: tuple[Trial, ...]
     curves: Mapping[int, Curve]
     metadata: Mapping[str, Any]
-    predictions: HeldOutPredictions
     diagnosis: Diagnosis | None = None
 
     @property
@@ -103,9 +76,7 @@ class Facts:
     @property
     def ranked_trials(self) -> tuple[Trial, ...]:
         """The trials that have a score, the best first."""
-        sign = self.job.search.objective.direction.sign
-        scored = [(sign * t.score, t) for t in self.completed if t.score is not None]
-        return tuple(trial for _, trial in sorted(scored, key=lambda pair: pair[0]))
+        return tuple(rank_trials(self.job, self.trials))
 
     @property
     def target(self) -> Column:

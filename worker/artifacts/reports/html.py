@@ -6,24 +6,26 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from markupsafe import Markup
-
+from lowloss.charts.bars import Bar, draw_bars
+from lowloss.charts.columns import draw_column_importances
+from lowloss.charts.figures import Figure
+from lowloss.charts.plots import BROAD
+from lowloss.charts.predictions import draw_predictions
+from lowloss.charts.searches import (
+    draw_best_losses,
+    draw_convergence,
+    draw_hyperparameters,
+    draw_importances,
+    draw_scores,
+    draw_space,
+)
 from lowloss.results import (
-    DivergedRegion,
     ExcludedColumn,
     Hyperparameters,
-    Importance,
+    Mistake,
     SearchInsights,
     TableWarning,
     Trial,
-)
-from lowloss.spec import Task
-from worker.artifacts.reports.charts_model import binary_charts, confusion_chart, regression_charts
-from worker.artifacts.reports.charts_search import (
-    convergence_chart,
-    curve_charts,
-    hyperparameter_charts,
-    search_chart,
 )
 from worker.artifacts.reports.columns import MAX_COLUMNS, ShownColumns, column_rows
 from worker.artifacts.reports.comparison import (
@@ -33,7 +35,6 @@ from worker.artifacts.reports.comparison import (
     metrics_shown,
     verdict,
 )
-from worker.artifacts.reports.confusion import Confusion, confusion
 from worker.artifacts.reports.diagnosis import FIRST_TRY, DiagnosisView, view
 from worker.artifacts.reports.facts import Facts
 from worker.artifacts.reports.pages import write_page
@@ -44,20 +45,23 @@ REPORT = "report.html"
 TEMPLATE = "report.html.jinja"
 MAX_TRIALS = 20
 """Trials that the table of the best shows."""
-MAX_LABELS = 20
-"""Classes up to which the confusion matrix is a table; with more it is a chart."""
+MAX_ROWS = 500
+"""Trials that the table of all shows."""
 
 
 @dataclass(frozen=True)
 class Charts:
-    """The charts of a page; None where there is nothing to draw."""
+    """The charts of a page; those with nothing to draw are empty."""
 
-    search: Markup
-    space: Markup | None
-    convergence: Markup | None
-    curves: Markup | None
-    model: Markup | None
-    confusion: Markup | None
+    scores: str
+    space: str
+    hyperparameters: tuple[str, ...]
+    hyperparameter_importances: str
+    convergence: tuple[Figure, ...]
+    losses: tuple[Figure, ...]
+    predictions: tuple[Figure, ...]
+    importances: str
+    regions: str
 
 
 @dataclass(frozen=True)
@@ -71,14 +75,14 @@ class ReportPage:
     verdict: str | None
     scored_rows: str
     best_trials: tuple[Trial, ...]
+    trials: tuple[Trial, ...]
     searched: tuple[str, ...]
-    regions: tuple[tuple[DivergedRegion, str], ...]
     next_space: str | None
-    importances: tuple[Importance, ...]
     columns: ShownColumns
+    columns_shown: int
     excluded: tuple[ExcludedColumn, ...]
     warnings: tuple[TableWarning, ...]
-    confusion: Confusion | None
+    mistakes: tuple[Mistake, ...]
     charts: Charts
     usage: Usage
     output: str
@@ -91,8 +95,7 @@ def write_report(path: Path, facts: Facts) -> None:
 
 
 def _page(facts: Facts) -> ReportPage:
-    is_few = len(facts.labels) <= MAX_LABELS
-    matrix = confusion(facts) if facts.labels else None
+    outcome = facts.job.outcome
     return ReportPage(
         facts=facts,
         remarks=remarks(facts),
@@ -101,36 +104,46 @@ def _page(facts: Facts) -> ReportPage:
         verdict=verdict(facts),
         scored_rows=describe_rows(facts),
         best_trials=facts.ranked_trials[:MAX_TRIALS],
+        trials=tuple(sorted(facts.trials, key=lambda trial: trial.number)[:MAX_ROWS]),
         searched=_searched(facts),
-        regions=tuple((region, describe_region(region)) for region in facts.regions),
-        next_space=_next_space(facts.job.outcome.insights),
-        importances=facts.importances[:MAX_COLUMNS],
+        next_space=_next_space(outcome.insights),
         columns=column_rows(facts),
-        excluded=facts.job.outcome.excluded[:MAX_COLUMNS],
+        columns_shown=len(facts.importances[:MAX_COLUMNS]),
+        excluded=outcome.excluded[:MAX_COLUMNS],
         warnings=facts.warnings[:MAX_COLUMNS],
-        confusion=matrix,
-        charts=Charts(
-            search=search_chart(facts),
-            space=hyperparameter_charts(facts),
-            convergence=convergence_chart(facts),
-            curves=curve_charts(facts),
-            model=_model_charts(facts),
-            confusion=None if matrix is None or is_few else confusion_chart(matrix.shares_CC),
-        ),
+        mistakes=outcome.test_predictions.mistakes if outcome.test_predictions else (),
+        charts=_draw_charts(facts),
         usage=usage(facts),
         output=describe_output(facts),
         diagnosis=None if facts.diagnosis is None else view(facts.diagnosis, FIRST_TRY),
     )
 
 
-def _model_charts(facts: Facts) -> Markup | None:
-    match facts.job.task:
-        case Task.regression:
-            return regression_charts(facts.predictions)
-        case Task.binary:
-            return binary_charts(facts.predictions)
-        case Task.multiclass:
-            return None
+def _draw_charts(facts: Facts) -> Charts:
+    job, outcome = facts.job, facts.job.outcome
+    return Charts(
+        scores=draw_scores(job, facts.trials, size=BROAD),
+        space=draw_space(job, facts.trials),
+        hyperparameters=tuple(draw_hyperparameters(job, facts.trials)),
+        hyperparameter_importances=draw_importances(outcome.insights),
+        convergence=tuple(draw_convergence(job, facts.trials)),
+        losses=tuple(draw_best_losses(job, facts.trials, facts.curves)),
+        predictions=tuple(draw_predictions(outcome.test_predictions, facts.target.name)),
+        importances=draw_column_importances(facts.importances[:MAX_COLUMNS]),
+        regions=_draw_regions(facts),
+    )
+
+
+def _draw_regions(facts: Facts) -> str:
+    bars = [
+        Bar(
+            name=describe_region(region),
+            value=region.failed / region.trials,
+            shown=f"{region.failed} of {region.trials}",
+        )
+        for region in facts.regions
+    ]
+    return draw_bars("The share of trials that diverged or failed", bars, longest=1.0)
 
 
 def _searched(facts: Facts) -> tuple[str, ...]:

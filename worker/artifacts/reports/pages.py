@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
+from lowloss.charts.inline import read_script, read_style, script_source
 from lowloss.results.page_filters import FILTERS
 
 
@@ -19,7 +21,12 @@ def write_page(path: Path, template: str, *, page: object) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= FILTERS | {"json": _json}
+    environment.filters |= FILTERS | {"json": _json, "svg": Markup}
+    environment.globals |= {
+        "chart_style": Markup(read_style()),
+        "chart_script": Markup(read_script()),
+        "script_source": script_source(),
+    }
     path.write_text(environment.get_template(template).render(page=page), encoding="utf-8")
 
 

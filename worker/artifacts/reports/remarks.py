@@ -193,7 +193,7 @@ def _edges(facts: Facts) -> Iterator[str]:
     )
     yield (
         f"The best trials lie at an end of what was searched: {edge_list}. Beyond it there may be "
-        "better ones: continue the job with the space proposed below."
+        "better ones: continue the job with the proposed space, insights.next_space."
     )
 
 
@@ -233,6 +233,6 @@ def _missing(facts: Facts) -> Iterator[str]:
 
 
 def _few_rows(facts: Facts) -> Iterator[str]:
-    count = len(facts.predictions.actual)
-    if count < FEW_TEST_ROWS:
+    count = (facts.job.outcome.rows or {}).get("test")
+    if count is not None and count < FEW_TEST_ROWS:
         yield f"There are only {counted(count, 'test row')}: the test result is uncertain."

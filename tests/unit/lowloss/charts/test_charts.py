@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from xml.etree import ElementTree
 
-from lowloss.charts.bars import Bar, draw_bars, draw_histogram, draw_sparkline
-from lowloss.charts.parallel import Thread, draw_parallel
-from lowloss.charts.plots import MAX_LINE_POINTS, Line, Plot, Point, draw_plot
+import pytest
 
-HOSTILE = '"><script>alert(1)</script>&'
+from lowloss.charts.axes import Axis
+from lowloss.charts.bars import Bar, draw_bars, draw_histogram, draw_sparkline
+from lowloss.charts.matrix import MAX_CLASSES, draw_matrix
+from lowloss.charts.parallel import Thread, draw_parallel
+from lowloss.charts.plots import MAX_LINE_POINTS, Bin, Line, Plot, Point, draw_plot
+
+X, Y = Axis("x"), Axis("y")
+HOSTILE = '"><script>alert(1)</script>& $x_1$ 😀'
 
 
 def parts(svg: str, class_: str) -> list[ElementTree.Element]:
@@ -16,8 +23,16 @@ def parts(svg: str, class_: str) -> list[ElementTree.Element]:
     return [e for e in ElementTree.fromstring(svg).iter() if class_ in e.get("class", "").split()]
 
 
+def texts(svg: str, class_: str) -> list[str]:
+    return [element.text or "" for element in parts(svg, class_)]
+
+
+def bottom_of(bar: ElementTree.Element) -> float:
+    return float(bar.get("y", "")) + float(bar.get("height", ""))
+
+
 def test_higher_values_stand_higher() -> None:
-    plot = Plot("l", "x", "y", points=[Point(1, 5.0, "a"), Point(2, 7.0, "b")])
+    plot = Plot("l", X, Y, points=[Point(1, 5.0, "a"), Point(2, 7.0, "b")])
 
     low, high = parts(draw_plot(plot), "point")
 
@@ -29,14 +44,14 @@ def test_higher_values_stand_higher() -> None:
 def test_bad_scores_stand_at_the_upper_edge() -> None:
     points = [Point(n, 1.0 + n / 100, "t") for n in range(9)] + [Point(9, 1e6, "bad")]
 
-    *_, bad = parts(draw_plot(Plot("l", "x", "y", points=points, y_limit=2.0)), "point")
-    good = parts(draw_plot(Plot("l", "x", "y", points=points, y_limit=2.0)), "point")[0]
+    *_, bad = parts(draw_plot(Plot("l", X, Y, points=points, y_limit=2.0)), "point")
+    good = parts(draw_plot(Plot("l", X, Y, points=points, y_limit=2.0)), "point")[0]
 
     assert float(bad.get("cy", "")) < 50 < float(good.get("cy", ""))
 
 
 def test_line_has_a_gap_where_a_value_is_missing() -> None:
-    svg = draw_plot(Plot("l", "x", "y", lines=[Line("a", (1.0, 2.0, None, 3.0))]))
+    svg = draw_plot(Plot("l", X, Y, lines=[Line("a", (1.0, 2.0, None, 3.0))]))
 
     (line,) = [e for e in parts(svg, "line") if e.tag == "path"]
     assert line.get("d", "").count("M") == 2
@@ -50,19 +65,77 @@ def test_long_lines_are_thinned_and_keep_their_end() -> None:
 
 
 def test_nothing_to_draw_is_no_chart() -> None:
-    assert draw_plot(Plot("l", "x", "y")) == ""
-    assert draw_plot(Plot("l", "x", "y", lines=[Line("a", (None,))])) == ""
+    assert draw_plot(Plot("l", X, Y)) == ""
+    assert draw_plot(Plot("l", X, Y, lines=[Line("a", (None,))])) == ""
     assert draw_bars("l", []) == ""
     assert draw_parallel("l", [], []) == ""
     assert draw_sparkline("l", [1.0]) == ""
 
 
 def test_values_without_a_logarithm_have_a_linear_scale() -> None:
-    svg = draw_plot(
-        Plot("l", "x", "y", points=[Point(1, -1.0, "a"), Point(2, 5.0, "b")], y_log=True)
-    )
+    points = [Point(1, -1.0, "a"), Point(2, 5.0, "b")]
+
+    svg = draw_plot(Plot("l", X, Axis("y", is_log=True), points=points))
 
     assert len(parts(svg, "point")) == 2
+
+
+@pytest.mark.parametrize(("y", "edge"), [(math.inf, min), (-math.inf, max)])
+def test_point_without_a_finite_value_is_a_cross_at_the_edge(
+    y: float, edge: Callable[..., float]
+) -> None:
+    points = [Point(1, 5.0, "a"), Point(2, 7.0, "b"), Point(3, y, "diverged", "cross")]
+
+    *circles, cross = parts(draw_plot(Plot("l", X, Y, points=points)), "point")
+
+    at_edge = float(cross.get("d", "").removeprefix("M").split("m")[0].split()[1])
+    assert cross.tag.endswith("path")
+    assert edge(at_edge, *(float(circle.get("cy", "")) for circle in circles)) == at_edge
+
+
+def test_points_that_say_nothing_are_one_path_for_each_kind() -> None:
+    points = [Point(n, n, kind="pruned" if n % 2 else "") for n in range(100)]
+
+    drawn = parts(draw_plot(Plot("l", X, Y, points=points)), "dots")
+
+    assert [dots.get("class") for dots in drawn] == ["dots", "dots pruned"]
+    assert [dots.get("d", "").count("M") for dots in drawn] == [50, 50]
+
+
+def test_bins_stand_on_the_axis() -> None:
+    bins = [Bin(0.0, 1.0, 3, "a"), Bin(1.0, 2.0, 6, "b")]
+
+    low, high = parts(draw_plot(Plot("l", X, Y, bins=bins)), "bar")
+
+    assert bottom_of(low) == bottom_of(high)
+    assert float(low.get("height", "")) * 2 == pytest.approx(float(high.get("height", "")), abs=1)
+
+
+def test_charts_with_the_same_ends_have_the_same_scale() -> None:
+    y_axis = Axis("y", ends=(0.0, 100.0))
+
+    drawn = [draw_plot(Plot("l", X, y_axis, lines=[Line("a", ys)])) for ys in [(1, 2), (50, 99)]]
+
+    first, second = (texts(svg, "tick") for svg in drawn)
+    assert [tick for tick in first if tick.endswith("0")] == [
+        tick for tick in second if tick.endswith("0")
+    ]
+
+
+def test_legend_names_lines_steps_and_kinds_of_points() -> None:
+    plot = Plot(
+        "l",
+        X,
+        Y,
+        lines=[Line("training", (1, 2)), Line("validation", (2, 3))],
+        points=[Point(1, math.inf, "t", "cross")],
+        steps=[(1, 2)],
+        legend={"cross": "diverged", "steps": "best so far"},
+    )
+
+    shown = texts(draw_plot(plot), "tick")
+
+    assert shown[-4:] == ["training", "validation", "diverged", "best so far"]
 
 
 def test_bars_are_as_long_as_their_values() -> None:
@@ -74,15 +147,15 @@ def test_bars_are_as_long_as_their_values() -> None:
 
 
 def test_histogram_has_a_bar_for_each_bin() -> None:
-    svg = draw_histogram("l", ["0", "1", "2"], [1, 4])
+    svg = draw_histogram("l", ["0 to 1", "<b>"], [1, 4])
 
-    assert [bar.get("data-tip") for bar in parts(svg, "bar")] == ["0 to 1: 1", "1 to 2: 4"]
+    assert [bar.get("data-tip") for bar in parts(svg, "bar")] == ["0 to 1: 1", "<b>: 4"]
 
 
 def test_best_thread_is_drawn_last_and_darkest() -> None:
     threads = [
-        Thread("best", "/1", {"a": 1.0, "b": "x"}, 0.0),
-        Thread("worst", "/2", {"a": 2.0, "b": "y"}, 0.9),
+        Thread("best", {"a": 1.0, "b": "x"}, 0.0, "/1"),
+        Thread("worst", {"a": 2.0, "b": "y"}, 0.9, "/2"),
     ]
 
     svg = draw_parallel("l", ["a", "b"], threads)
@@ -94,7 +167,7 @@ def test_best_thread_is_drawn_last_and_darkest() -> None:
 
 
 def test_axis_may_hold_numbers_and_words() -> None:
-    threads = [Thread("a", "/1", {"a": 1.0}, 0.0), Thread("b", "/2", {"a": "none"}, 0.9)]
+    threads = [Thread("a", {"a": 1.0}, 0.0), Thread("b", {"a": "none"}, 0.9)]
 
     drawn = parts(draw_parallel("l", ["a"], threads), "thread")
 
@@ -103,13 +176,51 @@ def test_axis_may_hold_numbers_and_words() -> None:
 
 def test_names_are_escaped_everywhere() -> None:
     charts = (
-        draw_plot(Plot(HOSTILE, HOSTILE, HOSTILE, points=[Point(1, 1, HOSTILE, HOSTILE, HOSTILE)])),
-        draw_plot(Plot(HOSTILE, "x", "y", lines=[Line(HOSTILE, (1.0, 2.0), href=HOSTILE)])),
+        draw_plot(
+            Plot(
+                HOSTILE,
+                Axis(HOSTILE),
+                Axis(HOSTILE),
+                points=[Point(1, 1, HOSTILE, HOSTILE, HOSTILE)],
+            )
+        ),
+        draw_plot(Plot(HOSTILE, X, Y, lines=[Line(HOSTILE, (1.0, 2.0), href=HOSTILE)])),
         draw_bars(HOSTILE, [Bar(HOSTILE, 1.0, HOSTILE)]),
-        draw_parallel(HOSTILE, [HOSTILE], [Thread(HOSTILE, HOSTILE, {HOSTILE: HOSTILE}, 0.0)]),
+        draw_parallel(HOSTILE, [HOSTILE], [Thread(HOSTILE, {HOSTILE: HOSTILE}, 0.0, HOSTILE)]),
         draw_sparkline(HOSTILE, [1.0, 2.0]),
+        draw_plot(Plot(HOSTILE, Axis(HOSTILE, choices=(HOSTILE, "b")), Y, points=[Point(0, 1)])),
+        draw_plot(Plot(HOSTILE, X, Y, bins=[Bin(0, 1, 2, HOSTILE)])),
+        draw_plot(Plot(HOSTILE, X, Y, points=[Point(1, 1, HOSTILE)], legend={HOSTILE: HOSTILE})),
+        draw_histogram(HOSTILE, [HOSTILE], [1]),
+        draw_matrix(HOSTILE, (HOSTILE, "b"), ((1, 2), (3, 4))),
     )
 
     for chart in charts:
         assert "<script" not in chart
         ElementTree.fromstring(chart)
+
+
+def test_matrix_of_few_classes_has_a_cell_for_each_pair() -> None:
+    drawn = draw_matrix("Confusion", ("a", "b"), ((3, 1), (0, 1200)))
+
+    cells = [e for e in ElementTree.fromstring(drawn).iter() if e.tag == "td"]
+    assert [cell.text for cell in cells] == ["3", "1", "0", "1,200"]
+    assert [cell.get("class") for cell in cells] == ["heat-4", "heat-1", "heat-0", "heat-5"]
+    assert cells[1].get("data-tip") == "a predicted as b: 1 row, 25 %"
+
+
+def test_matrix_of_many_classes_is_a_small_picture() -> None:
+    count = 5 * MAX_CLASSES
+    names = [f"c{index}" for index in range(count)]
+
+    drawn = draw_matrix("Confusion", names, [[1] * count for _ in names])
+
+    (squares,) = parts(drawn, "heat-1")
+    assert squares.get("d", "").count("M") == count**2
+    assert len(drawn) < 400_000
+
+
+def test_class_without_rows_is_no_division_by_zero() -> None:
+    drawn = draw_matrix("Confusion", ("a", "b"), ((0, 0), (0, 1)))
+
+    assert "a predicted as b: 0 rows, 0.0 %" in drawn

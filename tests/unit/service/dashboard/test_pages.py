@@ -9,11 +9,22 @@ from html.parser import HTMLParser
 import pytest
 from fastapi.testclient import TestClient
 
-from lowloss.results import Column, ColumnKind, JobState, Level, TableWarning
+from lowloss.charts.inline import script_source
+from lowloss.results import (
+    Column,
+    ColumnKind,
+    Histogram,
+    Importance,
+    JobState,
+    Level,
+    PredictionSummary,
+    TableWarning,
+)
 from service.dashboard import job_pages
 from service.dashboard.static_files import load_static_files
 from service.store.artifacts import NewArtifact, add_artifact
 from service.store.database import Database
+from service.store.jobs import record_outcome
 from service.store.queue import finish_job
 from tests.builders.live_server import counted_statements
 from tests.builders.store import (
@@ -254,6 +265,37 @@ def test_static_files_are_small_and_stay(client: TestClient) -> None:
     assert client.get(address.replace("pages.js", "none.js")).status_code == 404
 
 
+def test_job_shows_how_its_model_predicts_and_what_stands_out(
+    client: TestClient, store: Database
+) -> None:
+    job = a_job(store)
+    fence = a_claim(store).fence
+    summary = PredictionSummary(
+        labels=(HOSTILE, "b"),
+        confusion=((8, 2), (1, 9)),
+        residuals=Histogram(edges=(0.0, 1.0), counts=(4,)),
+    )
+    importance = Importance(column=HOSTILE, increase=0.5, sd=0.1)
+    with store.transaction() as session:
+        record_outcome(
+            session,
+            fence,
+            phase=None,
+            test_predictions=summary.model_dump(),
+            importances=[importance.model_dump()],
+            remarks=[f"The model overfits {HOSTILE}."],
+        )
+    a_trial(store, fence, 1)
+
+    text = client.get(f"/jobs/{job}").text
+
+    assert "The model overfits &lt;img" in text
+    assert "<img" not in text
+    assert "0 to 1: 4 rows" in text
+    assert "predicted as b: 2 rows, 20 %" in text
+    assert "0.5 ± 0.1" in text
+
+
 def test_report_is_shown_where_it_can_do_nothing(client: TestClient, store: Database) -> None:
     job = a_job(store)
     fence = a_claim(store).fence
@@ -266,5 +308,9 @@ def test_report_is_shown_where_it_can_do_nothing(client: TestClient, store: Data
     answer = client.get(f"/jobs/{job}/files/report.html")
 
     assert answer.text == "<h1>report</h1>"
-    assert answer.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
+    policy = answer.headers["content-security-policy"].split("; ")
+    assert policy[:2] == ["sandbox allow-scripts", "default-src 'none'"]
+    assert [rule for rule in policy if rule.startswith("script")] == [
+        f"script-src {script_source()}"
+    ]
     assert client.get(f"/jobs/{job}/files/model.keras").status_code == 404

@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, Literal
 
-import numpy as np
 import pytest
 
 from lowloss.results import Curve, DivergedRegion, Edge, Trial, TrialState
@@ -21,7 +20,7 @@ from tests.builders.facts import (
     some_trials,
 )
 from worker.artifacts.reports.comparison import verdict
-from worker.artifacts.reports.facts import Facts, HeldOutPredictions
+from worker.artifacts.reports.facts import Facts
 from worker.artifacts.reports.remarks import remarks
 
 
@@ -101,7 +100,7 @@ CASES: dict[str, Callable[[], Facts]] = {
     "300 rows of 1,200 have no 'price' and were left out.": lambda: with_target(missing=300),
     "Many values are missing in 'x' (50 %).": lambda: plain_facts(columns=(a_number("x", missing=600),)),
     "There are only 40 test rows: the test result is uncertain.": lambda: plain_facts(
-        predictions=HeldOutPredictions(np.zeros(40), np.zeros(40))
+        outcome={"rows": {"train": 720, "validation": 240, "test": 40}}
     ),
 }  # fmt: skip
 

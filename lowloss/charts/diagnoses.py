@@ -1,0 +1,82 @@
+"""Charts of a diagnosis: the recipe's losses beside the remedied one's, and what causes cost."""
+
+from __future__ import annotations
+
+from lowloss.charts.axes import Axis
+from lowloss.charts.bars import Bar, draw_bars
+from lowloss.charts.figures import Figure
+from lowloss.charts.plots import Line, Plot, Point, draw_plot, has_values
+from lowloss.results import Curve, Diagnosis, Finding
+from lowloss.wording import format_percent, in_words
+
+MAX_CAUSES = 16
+
+
+def draw_causes(diagnosis: Diagnosis) -> str:
+    """Draw the share of the excess loss that each remedy removes, with its interval."""
+    bars = [bar for bar in map(_bar_of, diagnosis.findings) if bar is not None]
+    label = "The share of the excess loss that each remedy removes"
+    return draw_bars(label, bars[:MAX_CAUSES], longest=1.0)
+
+
+def _bar_of(finding: Finding) -> Bar | None:
+    effect = finding.effect or finding.isolated_effect
+    if effect is None:
+        return None
+    interval = (effect.low, effect.high) if effect.runs > 1 else None
+    name = " and ".join(map(in_words, (finding.cause, *finding.together_with)))
+    if finding.effect is None:
+        name += ", alone"
+    return Bar(name, effect.share, format_percent(effect.share), interval)
+
+
+def draw_recipe_curves(diagnosis: Diagnosis, recipe_name: str = "the recipe") -> list[Figure]:
+    """Draw the losses of the recipe and of the remedied one by epoch; `recipe_name` names it.
+
+    They share a scale where their losses are in the same units.
+    """
+    curves = {recipe_name: diagnosis.recipe_curve}
+    if diagnosis.remedied_recipe != diagnosis.recipe:
+        curves["with the remedies"] = diagnosis.remedied_curve
+    is_shared = has_same_units(diagnosis)
+    ends = tuple(loss for curve in curves.values() for loss in _losses_of(curve))
+    note = "" if is_shared or len(curves) == 1 else ", in the units that it trains in"
+    figures = [
+        Figure(_draw_curve(name, curve, ends if is_shared else ()), f"Loss by epoch, {name}{note}.")
+        for name, curve in curves.items()
+    ]
+    return [figure for figure in figures if figure.chart]
+
+
+def has_same_units(diagnosis: Diagnosis) -> bool:
+    """Return whether the curves of both recipes are of one loss, in one unit.
+
+    Squared errors are in the target's own units, whichever way it was scaled.
+    """
+    recipe, remedied = diagnosis.recipe, diagnosis.remedied_recipe
+    is_squared = diagnosis.metric == recipe.loss == "mean_squared_error"
+    is_scaled_alike = is_squared or recipe.scale_target == remedied.scale_target
+    return recipe.loss == remedied.loss and is_scaled_alike
+
+
+def _losses_of(curve: Curve) -> list[float]:
+    return [loss for loss in curve.loss + curve.val_loss if loss is not None]
+
+
+def _draw_curve(name: str, curve: Curve, ends: tuple[float, ...]) -> str:
+    """Draw the losses of a training; a cross marks the first epoch that has no finite loss."""
+    parts = {"validation": curve.val_loss, "training": curve.loss}
+    lines = [Line(part, values) for part, values in parts.items() if has_values(values)]
+    is_diverged = None in curve.loss
+    epoch = curve.loss.index(None) + 1 if is_diverged else 0
+    cross = Point(epoch, float("inf"), f"diverged in epoch {epoch}", "cross")
+    return draw_plot(
+        Plot(
+            label=f"Training and validation loss by epoch, {name}",
+            x=Axis("epoch", is_log=False),
+            y=Axis("loss", ends=ends),
+            lines=lines,
+            points=[cross] if is_diverged else [],
+            legend={"cross": "diverged"} if is_diverged else {},
+        )
+    )

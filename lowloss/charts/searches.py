@@ -1,0 +1,325 @@
+"""Charts of a search: its scores, its hyperparameters, and the curves of its trials.
+
+`address` is where pages of its trials are, such as `/jobs/JOB/trials`; without one, marks lead
+nowhere.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from lowloss.charts.axes import Axis, Value, fit_axis
+from lowloss.charts.bars import Bar, draw_bars, draw_sparkline
+from lowloss.charts.figures import Figure
+from lowloss.charts.parallel import Thread, draw_parallel
+from lowloss.charts.plots import NORMAL, PART, Line, Plot, Point, Size, draw_plot, has_values
+from lowloss.charts.scales import is_spread
+from lowloss.results import (
+    Curve,
+    Hyperparameters,
+    Improvement,
+    Job,
+    SearchInsights,
+    Trial,
+    TrialState,
+)
+from lowloss.results.ranking import rank_trials
+from lowloss.wording import format_number, format_percent, format_setting, in_words
+
+OUTLIER_FACTOR = 3.0
+"""Scores so many times the distance of the quartiles above the upper one flatten a chart."""
+MAX_TIPS = 2_000
+"""Trials that say their scores; of more, the last ones are only dots."""
+MAX_THREADS = 200
+"""Trials in parallel coordinates: the best ones."""
+MAX_DOTS = 300
+"""Trials that each small chart of a hyperparameter shows."""
+MAX_BARS = 12
+MAX_SECONDS = 600.0
+"""A longer search is shown in minutes."""
+MAX_CURVES = 6
+ENDED_BADLY = frozenset({TrialState.diverged, TrialState.failed})
+WIDEST = "widest layer"
+BEST, CROSS, STEPS = "best", "cross", "steps"
+LEGEND = {
+    str(TrialState.completed): "completed",
+    str(TrialState.pruned): "pruned",
+    CROSS: "diverged or failed",
+    BEST: "the best",
+    STEPS: "best so far",
+}
+EPOCHS = Axis("epoch", is_log=False)
+
+
+def draw_best_so_far(insights: SearchInsights | None) -> str:
+    """Draw how the best score of a search that has ended fell, for a table's row."""
+    if insights is None:
+        return ""
+    scores = [step.score for step in insights.improvements]
+    return draw_sparkline(f"best score so far: {', '.join(map(format_number, scores))}", scores)
+
+
+def draw_scores(
+    job: Job,
+    trials: Sequence[Trial],
+    *,
+    address: str = "",
+    log: bool | None = None,
+    pruned: bool = True,
+    outliers: bool = False,
+    size: Size = NORMAL,
+) -> str:
+    """Draw the score of each trial in order, and the best so far.
+
+    `log` null is by the scores' spread; without `outliers` bad scores stand at the edge, where
+    trials that diverged or failed do.
+    """
+    ordered = sorted(trials, key=lambda trial: trial.number)
+    shown = [trial for trial in ordered if pruned or trial.state is not TrialState.pruned]
+    scored = [trial for trial in shown if trial.score is not None]
+    points = [_point_of(job, trial, address) for trial in shown if _has_ended(trial)]
+    # What is drawn last lies on top.
+    points.sort(key=lambda point: point.kind == BEST)
+    steps = _best_so_far(job, scored)
+    kinds = {point.kind for point in points} | ({STEPS} if steps else set())
+    objective = in_words(job.search.objective)
+    is_limited = not outliers and job.search.objective.direction.sign > 0
+    return draw_plot(
+        Plot(
+            label=f"{objective} of each trial, and the best so far",
+            x=Axis("trial", is_log=False),
+            y=Axis(objective, is_log=log),
+            points=[*map(_silence, points[:-MAX_TIPS]), *points[-MAX_TIPS:]],
+            steps=steps,
+            y_limit=_find_limit(scored) if is_limited else None,
+            legend={kind: name for kind, name in LEGEND.items() if kind in kinds},
+            size=size,
+        )
+    )
+
+
+def has_log_scale(trials: Sequence[Trial]) -> bool:
+    """Return whether the scores of trials are shown by their logarithm unless somebody chooses."""
+    return is_spread(trial.score for trial in trials if trial.score is not None)
+
+
+def _has_ended(trial: Trial) -> bool:
+    return trial.score is not None or trial.state in ENDED_BADLY
+
+
+def _best_so_far(job: Job, scored: Sequence[Trial]) -> list[tuple[float, float]]:
+    direction, steps = job.search.objective.direction, list[tuple[float, float]]()
+    for trial in scored:
+        score = trial.score or 0.0
+        is_new = not steps or direction.is_better(score, steps[-1][1])
+        if trial.state is TrialState.completed and is_new:
+            steps.append((float(trial.number), score))
+    return steps
+
+
+def _point_of(job: Job, trial: Trial, address: str) -> Point:
+    number, href = trial.number, f"{address}/{trial.number}" if address else None
+    if trial.score is None:
+        worst = job.search.objective.direction.sign * math.inf
+        return Point(number, worst, f"trial {number}: {trial.state}", CROSS, href)
+    tip = f"trial {number}: {format_number(trial.score)}, {trial.state}"
+    return Point(number, trial.score, tip, BEST if number == _find_best(job) else trial.state, href)
+
+
+def _find_best(job: Job) -> int | None:
+    return job.best.trial if job.best else job.outcome.winner
+
+
+def _silence(point: Point) -> Point:
+    return replace(point, tip="")
+
+
+def _find_limit(scored: Sequence[Trial]) -> float | None:
+    """Return the score above which a trial would flatten the others; None for few trials."""
+    scores = sorted(trial.score for trial in scored if trial.score is not None)
+    if len(scores) < 8:
+        return None
+    lower, upper = scores[len(scores) // 4], scores[3 * len(scores) // 4]
+    return upper + OUTLIER_FACTOR * (upper - lower)
+
+
+def draw_convergence(job: Job, trials: Sequence[Trial]) -> list[Figure]:
+    """Draw the best score so far by epochs and by time; nothing if the first trial was best."""
+    insights = job.outcome.insights
+    if insights is None or len(insights.improvements) < 2:
+        return []
+    improvements = insights.improvements
+    ends = [trial.finished_at for trial in trials if trial.finished_at]
+    begun = min(trial.started_at for trial in trials)
+    seconds = max(ends, default=begun) - begun
+    unit, length = ("minutes", 60.0) if seconds.total_seconds() > MAX_SECONDS else ("seconds", 1.0)
+    lasted = seconds.total_seconds() / length
+    axes = {
+        "epochs": ([float(entry.epochs) for entry in improvements], insights.consumed.epochs),
+        unit: ([entry.seconds / length for entry in improvements], lasted),
+    }
+    return [
+        Figure(
+            _draw_improvements(job, improvements, Axis(unit, is_log=False, ends=(0, end)), xs),
+            f"The best score so far, by the {unit} of all trials that had ended.",
+        )
+        for unit, (xs, end) in axes.items()
+    ]
+
+
+def _draw_improvements(
+    job: Job, improvements: Sequence[Improvement], axis: Axis, xs: Sequence[float]
+) -> str:
+    objective = in_words(job.search.objective)
+    points = [
+        Point(x, entry.score, f"trial {entry.trial}: {format_number(entry.score)}")
+        for x, entry in zip(xs, improvements, strict=True)
+    ]
+    return draw_plot(
+        Plot(
+            label=f"The best score so far by {axis.label}",
+            x=axis,
+            y=Axis(objective),
+            points=points,
+            steps=[(point.x, point.y) for point in points],
+        )
+    )
+
+
+def draw_hyperparameters(job: Job, trials: Sequence[Trial]) -> list[str]:
+    """Draw the score against each hyperparameter that differs, the most important first."""
+    ranked = _sample_evenly(rank_trials(job, trials), MAX_DOTS)
+    scores = [trial.score or 0.0 for trial in ranked]
+    columns = _columns_of(job, ranked)
+    y_axis = Axis(in_words(job.search.objective), ends=tuple(scores))
+    return [_draw_hyperparameter(name, values, scores, y_axis) for name, values in columns.items()]
+
+
+def _draw_hyperparameter(
+    name: str, values: Sequence[Value], scores: Sequence[float], y_axis: Axis
+) -> str:
+    x_axis, xs = fit_axis(in_words(name), values)
+    return draw_plot(
+        Plot(
+            label=f"Score against {in_words(name)}",
+            x=x_axis,
+            y=y_axis,
+            points=[Point(x, score) for x, score in zip(xs, scores, strict=True)],
+            size=PART,
+        )
+    )
+
+
+def draw_curves(curves: Mapping[int, Curve], *, address: str = "") -> str:
+    """Draw the validation loss of several trials by epoch."""
+    lines = [
+        Line(
+            f"trial {number}",
+            curve.val_loss,
+            href=f"{address}/{number}" if address else None,
+        )
+        for number, curve in curves.items()
+        if has_values(curve.val_loss)
+    ]
+    return draw_plot(Plot("Validation loss by epoch", EPOCHS, Axis("loss"), lines=lines))
+
+
+def draw_losses(
+    trial: Trial, curve: Curve, *, ends: tuple[float, ...] = (), size: Size = NORMAL
+) -> str:
+    """Draw the losses of one trial by epoch; a faint line marks its best epoch.
+
+    `ends` are losses that the axis reaches at least.
+    """
+    parts = {"validation": curve.val_loss, "training": curve.loss}
+    best = trial.best_epoch
+    return draw_plot(
+        Plot(
+            label=f"Training and validation loss of trial {trial.number} by epoch",
+            x=EPOCHS,
+            y=Axis("loss", ends=ends),
+            lines=[Line(name, values) for name, values in parts.items() if has_values(values)],
+            guides=[] if best is None else [((best, -math.inf), (best, math.inf))],
+            size=size,
+        )
+    )
+
+
+def draw_best_losses(
+    job: Job, trials: Sequence[Trial], curves: Mapping[int, Curve]
+) -> list[Figure]:
+    """Draw the losses of the best trials, the job's own first, on one scale."""
+    best = _find_best(job)
+    ranked = sorted(rank_trials(job, trials), key=lambda trial: trial.number != best)
+    shown = [(trial, curves[trial.number]) for trial in ranked if trial.number in curves]
+    shown = [(trial, curve) for trial, curve in shown if has_values(curve.val_loss)][:MAX_CURVES]
+    ends = tuple(
+        loss for _, curve in shown for loss in curve.loss + curve.val_loss if loss is not None
+    )
+    return [
+        Figure(draw_losses(trial, curve, ends=ends, size=PART), f"Trial {trial.number}")
+        for trial, curve in shown
+    ]
+
+
+def draw_space(job: Job, trials: Sequence[Trial], *, address: str = "") -> str:
+    """Draw the hyperparameters that differ among the best trials as parallel coordinates."""
+    ranked = rank_trials(job, trials)[:MAX_THREADS]
+    if len(ranked) < 2:
+        return ""
+    columns = _columns_of(job, ranked)
+    objective = in_words(job.search.objective)
+    threads = [
+        Thread(
+            tip=f"trial {trial.number}: {format_number(trial.score)}",
+            href=f"{address}/{trial.number}" if address else None,
+            values={name: values[position] for name, values in columns.items()}
+            | {objective: trial.score or 0.0},
+            rank=position / len(ranked),
+        )
+        for position, trial in enumerate(ranked)
+    ]
+    label = "The hyperparameters of the best trials, a line for each"
+    return draw_parallel(label, [*columns, objective], threads)
+
+
+def _columns_of(job: Job, trials: Sequence[Trial]) -> dict[str, list[Value]]:
+    """Return the values of the hyperparameters that differ, the most important ones first."""
+    insights = job.outcome.insights
+    importances = insights.importances if insights else ()
+    ranks = {
+        WIDEST if importance.name == "width" else importance.name: rank
+        for rank, importance in enumerate(importances)
+    }
+    settings = [_values_of(trial.hyperparameters) for trial in trials]
+    names = sorted(settings[0] if settings else (), key=lambda name: ranks.get(name, len(ranks)))
+    columns = {name: [values[name] for values in settings] for name in names}
+    return {name: values for name, values in columns.items() if len(set(values)) > 1}
+
+
+def _values_of(hyperparameters: Hyperparameters) -> dict[str, Value]:
+    """Return the hyperparameters as an axis has them: the widest layer stands for all."""
+    values: dict[str, Value] = {}
+    for name, value in hyperparameters:
+        if name == "widths":
+            values[WIDEST] = max(value, default=0)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            values[name] = value
+        else:
+            values[name] = format_setting(value)
+    return values
+
+
+def draw_importances(insights: SearchInsights | None) -> str:
+    """Draw what share of the differences between trials each hyperparameter explains."""
+    importances = insights.importances[:MAX_BARS] if insights else ()
+    bars = [Bar(in_words(i.name), i.share, format_percent(i.share)) for i in importances]
+    return draw_bars("The share of the differences that each hyperparameter explains", bars)
+
+
+def _sample_evenly(trials: Sequence[Trial], count: int) -> list[Trial]:
+    """Return at most so many trials, evenly over all of them."""
+    step = max(1.0, len(trials) / count)
+    return [trials[int(index * step)] for index in range(min(count, len(trials)))]

@@ -1,0 +1,67 @@
+"""Charts of a diagnosis: losses in their units, where training ended, and what causes cost."""
+
+from __future__ import annotations
+
+from lowloss.charts.diagnoses import draw_causes, draw_recipe_curves
+from lowloss.results import Cause
+from tests.builders.diagnoses import (
+    a_curve,
+    a_diagnosis,
+    a_diverged_diagnosis,
+    a_finding,
+    a_recipe,
+    a_sound_diagnosis,
+    an_effect,
+)
+from tests.unit.lowloss.charts.test_charts import parts, texts
+
+
+def test_curves_in_the_same_units_share_a_scale() -> None:
+    remedied = a_recipe(scale_features="standard")
+    diagnosis = a_diagnosis(remedied_recipe=remedied, remedied_curve=a_curve(1e6, 1e5))
+
+    recipe, with_remedies = draw_recipe_curves(diagnosis)
+
+    assert [t for t in texts(recipe.chart, "tick") if "," in t] == [
+        t for t in texts(with_remedies.chart, "tick") if "," in t
+    ]
+    assert recipe.caption == "Loss by epoch, the recipe."
+
+
+def test_curves_in_other_units_say_so() -> None:
+    diagnosis = a_diagnosis(remedied_recipe=a_recipe(loss="huber"))
+
+    captions = [figure.caption for figure in draw_recipe_curves(diagnosis)]
+
+    assert captions == [
+        "Loss by epoch, the recipe, in the units that it trains in.",
+        "Loss by epoch, with the remedies, in the units that it trains in.",
+    ]
+
+
+def test_cross_marks_the_epoch_in_which_training_diverged() -> None:
+    (figure,) = draw_recipe_curves(a_diverged_diagnosis())
+
+    crosses = [mark.get("data-tip") for mark in parts(figure.chart, "cross")]
+    assert crosses == ["diverged in epoch 2", None]
+    assert texts(figure.chart, "tick")[-1] == "diverged"
+
+
+def test_sound_diagnosis_has_nothing_to_draw() -> None:
+    diagnosis = a_sound_diagnosis()
+
+    assert draw_recipe_curves(diagnosis) == []
+    assert draw_causes(diagnosis) == ""
+
+
+def test_causes_have_a_bar_in_percent_in_the_order_of_the_findings() -> None:
+    findings = (
+        a_finding(Cause.outliers, effect=an_effect(0.5, 2.0, 1.0)),
+        a_finding(Cause.too_little_data),
+        a_finding(Cause.optimizer, isolated_effect=an_effect(0.25, 2.0, 1.5, runs=1)),
+    )
+
+    svg = draw_causes(a_diagnosis(findings=findings))
+
+    assert texts(svg, "tick") == ["outliers", "50 %", "optimizer, alone", "25 %"]
+    assert len(parts(svg, "interval")) == 1

@@ -1,0 +1,135 @@
+"""Charts of a search: all its trials, as what they ended as, and on one scale."""
+
+from __future__ import annotations
+
+import pytest
+
+from lowloss.charts.plots import BROAD
+from lowloss.charts.searches import (
+    MAX_CURVES,
+    draw_best_losses,
+    draw_best_so_far,
+    draw_convergence,
+    draw_curves,
+    draw_hyperparameters,
+    draw_importances,
+    draw_losses,
+    draw_scores,
+    draw_space,
+)
+from lowloss.results import HyperparameterImportance, Improvement, TrialState
+from tests.builders.facts import a_curve, some_facts, some_insights, some_trials
+from tests.unit.lowloss.charts.test_charts import parts, texts
+
+TRIALS = some_trials(10, diverged=2)
+PRUNED = TRIALS[5].model_copy(update={"state": TrialState.pruned})
+ALL = (*TRIALS[:5], PRUNED, *TRIALS[6:])
+JOB = some_facts(trials=ALL).job
+ADDRESS = "/jobs/job_1/trials"
+
+
+def test_every_trial_that_ended_has_a_mark_of_its_kind() -> None:
+    svg = draw_scores(JOB, ALL)
+
+    tips = [mark.get("data-tip", "") for mark in parts(svg, "point") if mark.get("data-tip")]
+    assert sorted(int(tip.split()[1].strip(":")) for tip in tips) == list(range(1, 11))
+    assert [tip for tip in tips if tip.endswith("pruned")] == ["trial 6: 0.45, pruned"]
+    assert [tip for tip in tips if tip.endswith("diverged")] == [
+        "trial 9: diverged",
+        "trial 10: diverged",
+    ]
+    assert texts(svg, "tick")[-5:] == [
+        "completed",
+        "pruned",
+        "diverged or failed",
+        "the best",
+        "best so far",
+    ]
+
+
+def test_trial_numbers_have_no_fractions() -> None:
+    svg = draw_scores(JOB, ALL[:3], size=BROAD)
+
+    assert {"1", "2", "3"} <= set(texts(svg, "tick"))
+    assert "1.5" not in texts(svg, "tick")
+
+
+def test_marks_lead_to_their_trials_where_these_have_pages() -> None:
+    assert f'href="{ADDRESS}/6"' in draw_scores(JOB, ALL, address=ADDRESS)
+    assert f'href="{ADDRESS}/1"' in draw_space(JOB, ALL, address=ADDRESS)
+    assert f'href="{ADDRESS}/3"' in draw_curves({3: a_curve(0.2, 9)}, address=ADDRESS)
+    for svg in (draw_scores(JOB, ALL), draw_space(JOB, ALL), draw_curves({3: a_curve(0.2, 9)})):
+        assert "href" not in svg
+
+
+def test_pruned_trials_are_left_out_where_asked() -> None:
+    assert "pruned" not in draw_scores(JOB, ALL, pruned=False)
+
+
+def test_ten_thousand_trials_are_all_drawn_and_small() -> None:
+    trials = [TRIALS[0].model_copy(update={"number": n, "score": n / 7}) for n in range(1, 10_001)]
+
+    svg = draw_scores(JOB, trials)
+
+    (dots,) = parts(svg, "dots")
+    assert dots.get("d", "").count("M") + len(svg.split("data-tip")) - 1 == 10_000
+    assert len(svg) < 500_000
+
+
+def test_convergence_is_by_epochs_and_by_time() -> None:
+    steps = tuple(
+        Improvement(trial=n, score=1.0 / n, ended=n, epochs=30 * n, seconds=10.0 * n)
+        for n in (1, 2, 5)
+    )
+    job = some_facts(outcome={"insights": some_insights(improvements=steps)}).job
+
+    figures = draw_convergence(job, TRIALS)
+
+    assert [texts(figure.chart, "axis")[0] for figure in figures] == ["epochs", "seconds"]
+    assert all(len(parts(figure.chart, "point")) == 3 for figure in figures)
+    assert "1, 0.5, 0.2" in draw_best_so_far(job.outcome.insights)
+
+
+def test_hyperparameters_that_differ_have_a_chart_the_most_important_first() -> None:
+    importances = (
+        HyperparameterImportance(name="width", share=0.6),
+        HyperparameterImportance(name="optimizer", share=0.3),
+    )
+    job = some_facts(outcome={"insights": some_insights(importances=importances)}).job
+
+    charts = draw_hyperparameters(job, TRIALS)
+
+    labels = [texts(chart, "axis")[0] for chart in charts]
+    assert labels[:2] == ["widest layer", "optimizer"]
+    assert "activation" not in labels
+    assert {"adam", "sgd"} <= set(texts(charts[1], "tick"))
+    assert texts(draw_importances(job.outcome.insights), "tick")[:2] == ["width", "60 %"]
+
+
+def test_best_losses_share_a_scale_and_begin_with_the_winner() -> None:
+    curves = {trial.number: a_curve(0.1 * trial.number, 30) for trial in TRIALS}
+    job = some_facts(outcome={"winner": 3}).job
+
+    figures = draw_best_losses(job, TRIALS, curves)
+
+    assert [figure.caption for figure in figures][:2] == ["Trial 3", "Trial 1"]
+    assert len(figures) == MAX_CURVES
+    assert len({tuple(t.get("y") for t in parts(f.chart, "gridline")) for f in figures}) == 1
+
+
+def test_losses_have_whole_epochs_and_a_mark_at_the_best() -> None:
+    svg = draw_losses(TRIALS[0].model_copy(update={"best_epoch": 2}), a_curve(0.2, 3))
+
+    assert {"1", "2", "3"} <= set(texts(svg, "tick"))
+    assert "1.5" not in texts(svg, "tick")
+    assert len(parts(svg, "guide")) == 1
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_search_without_trials_to_compare_has_no_charts(count: int) -> None:
+    trials = ALL[:count]
+
+    assert draw_space(JOB, trials) == ""
+    assert draw_hyperparameters(JOB, trials) == []
+    assert draw_convergence(JOB, trials) == []
+    assert bool(draw_scores(JOB, trials)) == bool(count)
