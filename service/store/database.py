@@ -198,7 +198,9 @@ def is_busy(error: BaseException) -> bool:
     """Return whether an error means that the database is unavailable for now."""
     # SQLite uses the same class for a missing table, which waiting does not repair.
     is_operational = isinstance(error, OperationalError) and "no such" not in str(error)
-    return is_operational or isinstance(error, PoolTimeout)
+    # PostgreSQL ends idle transactions, and stops, with errors of other classes, too.
+    is_cut_off = isinstance(error, DBAPIError) and error.connection_invalidated
+    return is_operational or is_cut_off or isinstance(error, PoolTimeout)
 
 
 def is_out_of_space(error: BaseException) -> bool:
