@@ -130,8 +130,12 @@ class Settings(BaseSettings):
         float, Field(ge=0, description="First wait before a retry; it doubles with each failure.")
     ] = 2.0
     silence_seconds: Annotated[
-        float, Field(gt=0, description="Silence after which a worker's child is taken for hung.")
+        float, Field(gt=0, description="Silence after which a worker's child is ended.")
     ] = 300.0
+    hang_seconds: Annotated[
+        float,
+        Field(gt=0, description="Silence, without processor time used, after which it is ended."),
+    ] = 45.0
     stop_seconds: Annotated[
         float, Field(gt=0, description="Time that a stopping child gets before it is killed.")
     ] = 20.0

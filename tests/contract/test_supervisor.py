@@ -46,6 +46,7 @@ def ending(**ended: Any) -> tuple[str, ...]:
 
 
 HANG = "'run' in message and time.sleep(3600)"
+COMPUTE = "'run' in message and any(False for _ in range(10**12))"
 IGNORE = "'run' in message and [say(alive=True) or time.sleep(0.05) for _ in range(10**6)]"
 
 
@@ -133,6 +134,24 @@ def test_silent_child_is_killed_and_its_job_queued_again(sqlite_database: Databa
         job = wait_for_state(sqlite_database, job_id, JobState.failed)
 
     assert "no sign of life" in (job.errors[0].error or "")
+
+
+def test_hung_child_is_killed_long_before_one_that_computes(sqlite_database: Database) -> None:
+    job_id = a_job(sqlite_database, max_attempts=1)
+
+    with working(sqlite_database, a_child(HANG), hang_seconds=0.5):
+        job = wait_for_state(sqlite_database, job_id, JobState.failed)
+
+    assert "used no processor time for 0 s" in (job.errors[0].error or "")
+
+
+def test_silent_child_that_computes_is_not_taken_for_hung(sqlite_database: Database) -> None:
+    job_id = a_job(sqlite_database, max_attempts=1)
+
+    with working(sqlite_database, a_child(COMPUTE), hang_seconds=1.0, silence_seconds=3.0):
+        job = wait_for_state(sqlite_database, job_id, JobState.failed)
+
+    assert "gave no sign of life for 3 s" in (job.errors[0].error or "")
 
 
 def has_attempt(database: Database, job_id: str, attempt: int) -> bool:

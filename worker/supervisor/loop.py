@@ -71,7 +71,10 @@ class Supervisor:
         is_used_up = (
             child.jobs >= settings.child_jobs or child.memory_bytes > settings.child_memory_bytes
         )
-        is_hung = not child.is_ready and child.silent_seconds > settings.silence_seconds
+        is_hung = not child.is_ready and (
+            child.silent_seconds > settings.silence_seconds
+            or child.measure_idle_seconds() > settings.hang_seconds
+        )
         if child.is_alive and not is_used_up and not is_hung:
             return child
         if not child.is_alive and not child.is_ready:
@@ -136,6 +139,12 @@ class Supervisor:
             return Ended(Ending.stopped)
         if child.silent_seconds > self.settings.silence_seconds:
             error = f"the worker's child gave no sign of life for {child.silent_seconds:.0f} s"
+            return Ended(Ending.crashed, error=error)
+        if child.measure_idle_seconds() > self.settings.hang_seconds:
+            error = (
+                "the worker's child hung: it gave no sign of life and used no processor time for "
+                f"{self.settings.hang_seconds:.0f} s"
+            )
             return Ended(Ending.crashed, error=error)
         if now >= limits.end_at:
             error = (
