@@ -13,7 +13,9 @@ from typing import Any
 
 import psutil
 import pytest
+from sqlalchemy import text
 
+from lowloss.errors import NotReady
 from lowloss.results import Job, JobState
 from service.settings import Settings
 from service.store.database import Database
@@ -240,6 +242,20 @@ def test_stopped_supervisor_hands_back_the_job_of_a_child_that_ignores_it(
     job = read(sqlite_database, job_id)
     assert (job.state, job.failures) == (JobState.queued, 0)
     assert psutil.Process().children() == before
+
+
+def test_worker_claims_nothing_once_another_version_has_changed_the_schema(
+    sqlite_database: Database,
+) -> None:
+    job_id = a_job(sqlite_database)
+    with sqlite_database.transaction() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '29990101_later'"))
+    supervisor = Supervisor(sqlite_database, Settings(), "old", command=ending())
+
+    with pytest.raises(NotReady, match="install that version here"):
+        supervisor.work()
+
+    assert read(sqlite_database, job_id).state is JobState.queued
 
 
 def test_lost_lease_ends_the_child_and_changes_nothing(sqlite_database: Database) -> None:

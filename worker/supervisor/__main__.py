@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 
-from lowloss.errors import LowlossError
+from lowloss.errors import LowlossError, NotReady
 from lowloss.processes.parent import watch_parent
 from service.settings import read_settings
 from service.store.database import Database
@@ -32,8 +32,12 @@ def main() -> None:
         signal.signal(number, lambda *_: supervisor.stop())
     watch_parent(supervisor.stop)
     threading.Thread(target=reap_hourly, name="reaper", daemon=True).start()
-    supervisor.work()
-    database.close()
+    try:
+        supervisor.work()
+    except NotReady as error:
+        sys.exit(f"lowloss: {error}")
+    finally:
+        database.close()
 
 
 if __name__ == "__main__":

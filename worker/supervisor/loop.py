@@ -55,7 +55,7 @@ class Supervisor:
         self.is_stopping = True
 
     def work(self) -> None:
-        """Run jobs until stopped."""
+        """Run jobs until stopped; raise NotReady once the schema is of another version."""
         child = Child.start(self.command)
         try:
             while not self.is_stopping:
@@ -87,6 +87,7 @@ class Supervisor:
         settings = self.settings
         try:
             with self.database.transaction() as session:
+                self.database.require_schema(session)
                 claim = claim_job(session, self.name, lease_seconds=settings.lease_seconds)
         except Exception as error:
             if not is_busy(error):
