@@ -48,6 +48,7 @@ def ending(**ended: Any) -> tuple[str, ...]:
 
 
 HANG = "'run' in message and time.sleep(3600)"
+GROW = "text = 'run' in message and (b'x' * 2**28, time.sleep(3600))"
 COMPUTE = "'run' in message and any(False for _ in range(10**12))"
 IGNORE = "'run' in message and [say(alive=True) or time.sleep(0.05) for _ in range(10**6)]"
 
@@ -145,6 +146,17 @@ def test_hung_child_is_killed_long_before_one_that_computes(sqlite_database: Dat
         job = wait_for_state(sqlite_database, job_id, JobState.failed)
 
     assert "used no processor time for 0 s" in (job.errors[0].error or "")
+
+
+def test_child_that_takes_too_much_memory_is_ended_with_the_reason(
+    sqlite_database: Database,
+) -> None:
+    job_id = a_job(sqlite_database, max_attempts=1)
+
+    with working(sqlite_database, a_child(GROW), job_memory_bytes=2**27):
+        job = wait_for_state(sqlite_database, job_id, JobState.failed)
+
+    assert "took more than 0.1 GiB of memory" in (job.errors[0].error or "")
 
 
 def test_silent_child_that_computes_is_not_taken_for_hung(sqlite_database: Database) -> None:

@@ -48,7 +48,7 @@ def reap_folders(*, now: float | None = None) -> None:
     """Delete the folders of workers that were killed together with their children."""
     for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with suppress(OSError):
-            if _is_left_behind(path, time.time() if now is None else now):
+            if _is_unused(path, time.time() if now is None else now):
                 shutil.rmtree(path, ignore_errors=True)
 
 
@@ -59,7 +59,7 @@ def reap_hourly() -> None:
         time.sleep(REAP_SECONDS)
 
 
-def _is_left_behind(path: Path, now: float) -> bool:
+def _is_unused(path: Path, now: float) -> bool:
     try:
         with (path / LOCK).open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

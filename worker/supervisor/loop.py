@@ -50,6 +50,9 @@ class Supervisor:
     clock: Callable[[], float] = time.monotonic
     is_stopping: bool = False
 
+    def __post_init__(self) -> None:
+        self._job_bytes = self.settings.job_bytes
+
     def stop(self) -> None:
         """End after handing back the running job; safe to call from a signal handler."""
         self.is_stopping = True
@@ -145,6 +148,12 @@ class Supervisor:
             error = (
                 "the worker's child hung: it gave no sign of life and used no processor time for "
                 f"{self.settings.hang_seconds:.0f} s"
+            )
+            return Ended(Ending.crashed, error=error)
+        if child.memory_bytes > self._job_bytes:
+            error = (
+                f"the job took more than {self._job_bytes / 2**30:.1f} GiB of memory: make its "
+                "networks or batches smaller, or give it more by LOWLOSS_JOB_MEMORY_BYTES"
             )
             return Ended(Ending.crashed, error=error)
         if now >= limits.end_at:
