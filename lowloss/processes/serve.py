@@ -58,7 +58,7 @@ class _Service:
         """Restart it after some seconds, and return them."""
         if self.seconds >= STEADY_SECONDS:
             self.restarts = 0
-        wait_seconds = min(FIRST_WAIT_SECONDS * 2**self.restarts, LONGEST_WAIT_SECONDS)
+        wait_seconds = min(FIRST_WAIT_SECONDS * 2.0**self.restarts, LONGEST_WAIT_SECONDS)
         self.restarts += 1
         timer = Timer(wait_seconds, self.ends.put, [_Event(self, None)])
         timer.daemon = True
