@@ -7,18 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    Bundle,
     RuleBasedStateMachine,
-    consumes,
     invariant,
-    multiple,
+    precondition,
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import update
+from sqlalchemy import event, update
 
 from lowloss.errors import JobNotFound, LeaseLost, StateConflict
 from lowloss.results import JobState, Requested
@@ -43,8 +41,29 @@ from tests.builders.store import LEASE_SECONDS, a_job, a_trial, expire_lease
 from tests.conftest import NewUrl
 
 MAX_ATTEMPTS = 3
+STEPS = 40
 LONG_WAIT = 3600.0
 FINISHED = [state for state in JobState if state.is_finished]
+INDEX = st.integers(0, 3)
+WORKER = st.sampled_from(["ann", "bob"])
+WORKER_ACTIONS = [
+    "renew",
+    "finish_a_trial",
+    "pause_as_worker",
+    "release",
+    "retry:0",
+    f"retry:{LONG_WAIT}",
+    *(f"finish:{state}" for state in FINISHED),
+]
+USER_ACTIONS = [
+    "cancel",
+    "pause",
+    "resume",
+    "change_priority",
+    "delete",
+    "expire",
+    "wait_for_the_retry",
+]
 OPEN = (JobState.queued, JobState.paused)
 
 
@@ -90,38 +109,60 @@ class ModelJob:
 class JobMachine(RuleBasedStateMachine):
     """Users and workers, on the store and on the model at once."""
 
-    jobs = Bundle("jobs")
-    fences = Bundle("fences")
-
     def __init__(self, database: Database) -> None:
         super().__init__()
         self.database = database
         self.model: dict[str, ModelJob] = {}
+        self.jobs: list[str] = []
+        self.fences: list[Fence] = []
 
-    @rule(target=jobs, priority=st.integers(-1, 1))
-    def submit(self, priority: int) -> str:
+    @precondition(lambda self: len(self.model) < 3)
+    @rule(priority=st.integers(-1, 1))
+    def submit(self, priority: int) -> None:
         job_id = a_job(self.database, max_attempts=MAX_ATTEMPTS, priority=priority)
         with self.database.reading() as session:
             created_at = get_job(session, job_id).created_at
         self.model[job_id] = ModelJob(created_at, priority)
-        return job_id
+        self.jobs.append(job_id)
 
-    @rule(target=fences, worker=st.sampled_from(["ann", "bob"]))
-    def claim(self, worker: str) -> object:
+    @precondition(lambda self: self.fences)
+    @rule(index=INDEX, action=st.sampled_from(WORKER_ACTIONS), worker=WORKER)
+    def work(self, index: int, action: str, worker: str) -> None:
+        if all(job.fence is None for job in self.model.values()):
+            self.claim(worker)
+        fence = self._pick_fence(index)
+        match action.split(":"):
+            case ["finish", state]:
+                self.finish(fence, JobState(state))
+            case ["retry", seconds]:
+                self.retry(fence, float(seconds))
+            case [name]:
+                getattr(self, name)(fence)
+
+    @precondition(lambda self: self.jobs)
+    @rule(index=INDEX, action=st.sampled_from(USER_ACTIONS), priority=st.integers(-1, 1))
+    def use(self, index: int, action: str, priority: int) -> None:
+        job_id = self._pick_job(index)
+        if action == "change_priority":
+            self.change_priority(job_id, priority)
+        else:
+            getattr(self, action)(job_id)
+
+    @rule(worker=WORKER)
+    def claim(self, worker: str) -> None:
         with self.database.transaction() as session:
             claim = claim_job(session, worker, lease_seconds=LEASE_SECONDS)
 
         expected = self._claim_in_model(worker)
         assert (claim and claim.fence) == expected
-        return multiple() if expected is None else expected
+        if expected is not None:
+            self.fences.append(expected)
 
-    @rule(fence=fences)
     def renew(self, fence: Fence) -> None:
         job = self._work(fence, lambda s: renew_lease(s, fence, lease_seconds=LEASE_SECONDS))
         if job is not None:
             job.is_expired = False
 
-    @rule(fence=fences)
     def finish_a_trial(self, fence: Fence) -> None:
         job = self._held_job(fence)
         if job is None:
@@ -131,26 +172,22 @@ class JobMachine(RuleBasedStateMachine):
         job.trials += 1
         a_trial(self.database, fence, job.trials)
 
-    @rule(fence=consumes(fences), state=st.sampled_from(FINISHED))
     def finish(self, fence: Fence, state: JobState) -> None:
         reason = "because" if state is JobState.failed else None
         job = self._work(fence, lambda s: finish_job(s, fence, state=state, reason=reason))
         if job is not None:
             job.leave_worker(state)
 
-    @rule(fence=fences)
     def pause_as_worker(self, fence: Fence) -> None:
         job = self._work(fence, lambda s: pause_running_job(s, fence))
         if job is not None:
             job.leave_worker(JobState.paused)
 
-    @rule(fence=fences)
     def release(self, fence: Fence) -> None:
         job = self._work(fence, lambda s: release_job(s, fence))
         if job is not None:
             job.go_back()
 
-    @rule(fence=fences, wait_seconds=st.sampled_from([0.0, LONG_WAIT]))
     def retry(self, fence: Fence, wait_seconds: float) -> None:
         job = self._work(
             fence, lambda s: retry_job(s, fence, error="boom", retry_seconds=wait_seconds)
@@ -165,14 +202,12 @@ class JobMachine(RuleBasedStateMachine):
         job.go_back()
         job.is_available = wait_seconds == 0.0
 
-    @rule(job_id=jobs)
     def expire(self, job_id: str) -> None:
         job = self.model.get(job_id)
         if job is not None and job.state is JobState.running:
             expire_lease(self.database, job_id)
             job.is_expired = True
 
-    @rule(job_id=jobs)
     def wait_for_the_retry(self, job_id: str) -> None:
         with self.database.transaction() as session:
             query = update(JobRow).where(JobRow.id == job_id)
@@ -180,7 +215,6 @@ class JobMachine(RuleBasedStateMachine):
         if job_id in self.model:
             self.model[job_id].is_available = True
 
-    @rule(job_id=jobs)
     def cancel(self, job_id: str) -> None:
         job = self._ask(job_id, cancel_job, unless=(JobState.succeeded, JobState.failed))
         if job is None:
@@ -193,7 +227,6 @@ class JobMachine(RuleBasedStateMachine):
         elif job.state in OPEN:
             job.leave_worker(JobState.cancelled)
 
-    @rule(job_id=jobs)
     def pause(self, job_id: str) -> None:
         is_cancelled = self._requested(job_id) is Requested.cancel
         unless = tuple(JobState) if is_cancelled else tuple(FINISHED)
@@ -203,7 +236,6 @@ class JobMachine(RuleBasedStateMachine):
         elif job is not None:
             job.state = JobState.paused
 
-    @rule(job_id=jobs)
     def resume(self, job_id: str) -> None:
         job = self._ask(job_id, resume_job, unless=tuple(FINISHED))
         if job is not None and job.state is JobState.paused:
@@ -211,14 +243,12 @@ class JobMachine(RuleBasedStateMachine):
         elif job is not None and job.requested is Requested.pause:
             job.requested = Requested.none
 
-    @rule(job_id=jobs, priority=st.integers(-1, 1))
     def change_priority(self, job_id: str, priority: int) -> None:
         unless = (JobState.running, *FINISHED)
         job = self._ask(job_id, lambda s, i: set_priority(s, i, priority), unless=unless)
         if job is not None:
             job.priority = priority
 
-    @rule(job_id=jobs)
     def delete(self, job_id: str) -> None:
         unless = tuple(state for state in JobState if not state.is_finished)
         if self._ask(job_id, delete_job, unless=unless) is not None:
@@ -255,6 +285,18 @@ class JobMachine(RuleBasedStateMachine):
     def _claim_order(self, job_id: str) -> tuple[int, datetime, str]:
         job = self.model[job_id]
         return -job.priority, job.created_at, job_id
+
+    def _pick_job(self, index: int) -> str:
+        """Choose a job: first those that workers have, last those that are deleted."""
+        running = [i for i, job in self.model.items() if job.fence is not None]
+        job_ids = list(dict.fromkeys([*running, *self.model, *self.jobs]))
+        return job_ids[index % len(job_ids)]
+
+    def _pick_fence(self, index: int) -> Fence:
+        """Choose a claim: first those in force, then the newest ones that are not."""
+        in_force = [job.fence for job in self.model.values() if job.fence is not None]
+        fences = list(dict.fromkeys([*in_force, *reversed(self.fences)]))
+        return fences[index % len(fences)]
 
     def _held_job(self, fence: Fence) -> ModelJob | None:
         job = self.model.get(fence.job_id)
@@ -294,21 +336,33 @@ class JobMachine(RuleBasedStateMachine):
         return job
 
 
+def opened(url: str) -> Database:
+    """Open a database that need not outlive the machine: SQLite does not wait for the disk."""
+    database = Database(url)
+    if database.is_sqlite:
+        event.listen(database.engine, "connect", lambda c, _: c.execute("PRAGMA synchronous=OFF"))
+    return database
+
+
 @pytest.mark.parametrize(
     ("kind", "examples"),
     [
-        ("sqlite", 20),
+        ("sqlite", 15),
         pytest.param("sqlite", 300, marks=pytest.mark.slow),
         pytest.param("postgres_18", 100, marks=pytest.mark.slow),
     ],
 )
 def test_store_does_what_the_model_says(kind: str, examples: int, new_database_url: NewUrl) -> None:
     run_state_machine_as_test(
-        lambda: JobMachine(Database(new_database_url(kind))),
+        lambda: JobMachine(opened(new_database_url(kind))),
         settings=settings(
             max_examples=examples,
-            stateful_step_count=40,
+            stateful_step_count=STEPS,
             deadline=None,
+            # No shrinking: it takes minutes, and a failure prints its steps.
+            phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         ),
+        # Left to itself, Hypothesis mostly ends after a few steps.
+        _min_steps=STEPS,
     )
