@@ -354,7 +354,7 @@ def opened(url: str) -> Database:
 )
 def test_store_does_what_the_model_says(kind: str, examples: int, new_database_url: NewUrl) -> None:
     run_state_machine_as_test(
-        lambda: JobMachine(opened(new_database_url(kind))),
+        lambda: JobMachine(opened(new_database_url(kind))),  # type: ignore[arg-type]  # any maker of one
         settings=settings(
             max_examples=examples,
             stateful_step_count=STEPS,
