@@ -28,6 +28,7 @@ from worker.data.prepare import Prepared
 from worker.engine.cohort.program import Programs
 from worker.jobs.loading import JobResources, load_job, prepare_data
 from worker.jobs.main import run_safely
+from worker.progress.reporter import Reporter
 
 
 class _Channel:
@@ -104,9 +105,10 @@ def job_of(database: Database) -> Job:
 
 def prepared_of(database: Database, folder: Path) -> Prepared:
     """Return the rows of the only job, as its trials see them."""
-    job = load_job(database, Fence(job_of(database).id, "bench", 1))
+    fence = Fence(job_of(database).id, "bench", 1)
+    reporter = Reporter(database, fence, _Channel(folder))  # type: ignore[arg-type]
     resources = JobResources(Limits(), Programs(), folder)
-    return prepare_data(database, job, resources)[0]
+    return prepare_data(reporter, load_job(reporter), resources)[0]
 
 
 class _Parts:

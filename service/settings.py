@@ -16,6 +16,10 @@ PARSER_MEMORY_SHARE = 0.25
 """The part of the machine's memory that one parser may take; there are two at most."""
 
 
+JOB_MEMORY_SHARE = 0.8
+"""The part of the machine's memory that a running job may take."""
+
+
 class Limits(TableLimits):
     """Bounds on everything that clients send."""
 
@@ -130,8 +134,12 @@ class Settings(BaseSettings):
         float, Field(ge=0, description="First wait before a retry; it doubles with each failure.")
     ] = 2.0
     silence_seconds: Annotated[
-        float, Field(gt=0, description="Silence after which a worker's child is taken for hung.")
+        float, Field(gt=0, description="Silence after which a worker's child is ended.")
     ] = 300.0
+    hang_seconds: Annotated[
+        float,
+        Field(gt=0, description="Silence, without processor time used, after which it is ended."),
+    ] = 45.0
     stop_seconds: Annotated[
         float, Field(gt=0, description="Time that a stopping child gets before it is killed.")
     ] = 20.0
@@ -141,6 +149,10 @@ class Settings(BaseSettings):
     child_memory_bytes: Annotated[
         int, Field(gt=0, description="Resident memory above which an idle child is replaced.")
     ] = 2 * 1024**3
+    job_memory_bytes: Annotated[
+        int | None,
+        Field(gt=0, description="Memory of a running job; four fifths of the machine's if unset."),
+    ] = None
     worker_name: Annotated[str, Field(description="Name of this worker in leases.")] = ""
     connections: ConnectionLimits = ConnectionLimits()
     limits: Limits = Limits()
@@ -161,6 +173,11 @@ class Settings(BaseSettings):
     def parser_bytes(self) -> int:
         """The memory of one parser in bytes."""
         return self.parse_memory_bytes or int(PARSER_MEMORY_SHARE * measure_memory())
+
+    @property
+    def job_bytes(self) -> int:
+        """The memory of a running job's process in bytes."""
+        return self.job_memory_bytes or int(JOB_MEMORY_SHARE * measure_memory())
 
 
 def read_settings() -> Settings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -52,7 +53,7 @@ def _require_worker(*, alternative: str = "") -> None:
 
 def _serve(modules: list[str], options: dict[str, Any]) -> None:
     settings = {f"LOWLOSS_{name}": str(v) for name, v in options.items() if v is not None}
-    reason = serve(modules, settings)
+    reason = serve(modules, settings, say=partial(typer.echo, err=True))
     if reason is not None:
         typer.echo(f"error: {reason}; everything was stopped", err=True)
         raise typer.Exit(SERVER_FAILED)

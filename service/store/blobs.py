@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
+from typing import BinaryIO
 
 from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
@@ -86,16 +87,19 @@ def read_blob(
             )
         if data is None:
             return
+        is_last = len(data) < CHUNK_BYTES
         data = data[offset : None if remaining is None else offset + remaining]
         yield data
+        if is_last:
+            return
         remaining = None if remaining is None else remaining - len(data)
         position, offset = position + 1, 0
 
 
-def copy_blob(database: Database, sha256: str, path: Path) -> None:
-    """Write a blob's bytes into a file."""
-    with path.open("wb") as file:
-        file.writelines(read_blob(database, sha256))
+def copy_blob(database: Database, sha256: str, file: BinaryIO) -> None:
+    """Write a blob's bytes into a file, from its position on: after an error it goes on there."""
+    for data in read_blob(database, sha256, start=file.tell()):
+        file.write(data)
 
 
 def load_blob(session: Session, sha256: str) -> bytes:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +19,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import (
     JSON,
     TIMESTAMP,
@@ -60,6 +61,10 @@ T = TypeVar("T")
 
 BUSY_TIMEOUT_MS = 5_000
 POSTGRES_DISK_FULL = "53100"
+NEWER_SCHEMA = (
+    "the database has the schema of another version of lowloss: "
+    "install that version here, too, and start again"
+)
 MIGRATION_LOCK = 0x10_7105_5
 """The key of the PostgreSQL advisory lock that lets one process at a time migrate."""
 
@@ -164,6 +169,8 @@ class Database:
         """Bring the schema up to date at a process's start; raise NotReady without a database."""
         try:
             self.migrate()
+        except CommandError as error:
+            raise NotReady(NEWER_SCHEMA) from error
         except OperationalError as error:
             url = self.url.render_as_string()
             reason = str(error.orig).strip().splitlines()[0]
@@ -171,13 +178,22 @@ class Database:
 
     def is_ready(self) -> bool:
         """Return whether the database responds and has the schema of this version."""
-        head = ScriptDirectory.from_config(alembic_config()).get_current_head()
         try:
             # Read-only: a probe must not wait for SQLite's one writer.
             with self.engine.execution_options(read_only=True).connect() as connection:
-                return MigrationContext.configure(connection).get_current_revision() == head
+                revision = MigrationContext.configure(connection).get_current_revision()
+                return revision == self._newest_revision
         except DBAPIError:
             return False
+
+    def require_schema(self, session: Session) -> None:
+        """Raise NotReady where another version has changed the schema since this process began."""
+        if session.scalar(text("SELECT version_num FROM alembic_version")) != self._newest_revision:
+            raise NotReady(NEWER_SCHEMA)
+
+    @cached_property
+    def _newest_revision(self) -> str | None:
+        return ScriptDirectory.from_config(alembic_config()).get_current_head()
 
     def close(self) -> None:
         """Close every connection."""
@@ -198,7 +214,9 @@ def is_busy(error: BaseException) -> bool:
     """Return whether an error means that the database is unavailable for now."""
     # SQLite uses the same class for a missing table, which waiting does not repair.
     is_operational = isinstance(error, OperationalError) and "no such" not in str(error)
-    return is_operational or isinstance(error, PoolTimeout)
+    # PostgreSQL ends idle transactions, and stops, with errors of other classes, too.
+    is_cut_off = isinstance(error, DBAPIError) and error.connection_invalidated
+    return is_operational or is_cut_off or isinstance(error, PoolTimeout)
 
 
 def is_out_of_space(error: BaseException) -> bool:

@@ -95,6 +95,9 @@ def finish_trial(session: Session, fence: Fence, end: TrialEnd, curve: Curve) ->
     job = hold_fence(session, fence)
     row = session.get_one(TrialRow, (job.id, end.number))
     if row.state != TrialState.running:
+        if (row.attempt, row.state, row.score) == (fence.attempt, end.state, end.score):
+            # The database went away as it committed this, before its worker heard of that.
+            return Requested(job.requested)
         raise ValueError(f"trial {end.number} of {job.id} has ended already")
     row.state, row.reason, row.score = end.state, end.reason, end.score
     row.metrics, row.best_epoch, row.seconds = end.metrics, end.best_epoch, end.seconds

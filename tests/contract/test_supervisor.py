@@ -13,7 +13,9 @@ from typing import Any
 
 import psutil
 import pytest
+from sqlalchemy import text
 
+from lowloss.errors import NotReady
 from lowloss.results import Job, JobState
 from service.settings import Settings
 from service.store.database import Database
@@ -46,6 +48,8 @@ def ending(**ended: Any) -> tuple[str, ...]:
 
 
 HANG = "'run' in message and time.sleep(3600)"
+GROW = "text = 'run' in message and (b'x' * 2**28, time.sleep(3600))"
+COMPUTE = "'run' in message and any(False for _ in range(10**12))"
 IGNORE = "'run' in message and [say(alive=True) or time.sleep(0.05) for _ in range(10**6)]"
 
 
@@ -135,6 +139,35 @@ def test_silent_child_is_killed_and_its_job_queued_again(sqlite_database: Databa
     assert "no sign of life" in (job.errors[0].error or "")
 
 
+def test_hung_child_is_killed_long_before_one_that_computes(sqlite_database: Database) -> None:
+    job_id = a_job(sqlite_database, max_attempts=1)
+
+    with working(sqlite_database, a_child(HANG), hang_seconds=0.5):
+        job = wait_for_state(sqlite_database, job_id, JobState.failed)
+
+    assert "used no processor time for 0 s" in (job.errors[0].error or "")
+
+
+def test_child_that_takes_too_much_memory_is_ended_with_the_reason(
+    sqlite_database: Database,
+) -> None:
+    job_id = a_job(sqlite_database, max_attempts=1)
+
+    with working(sqlite_database, a_child(GROW), job_memory_bytes=2**27):
+        job = wait_for_state(sqlite_database, job_id, JobState.failed)
+
+    assert "took more than 0.1 GiB of memory" in (job.errors[0].error or "")
+
+
+def test_silent_child_that_computes_is_not_taken_for_hung(sqlite_database: Database) -> None:
+    job_id = a_job(sqlite_database, max_attempts=1)
+
+    with working(sqlite_database, a_child(COMPUTE), hang_seconds=1.0, silence_seconds=3.0):
+        job = wait_for_state(sqlite_database, job_id, JobState.failed)
+
+    assert "gave no sign of life for 3 s" in (job.errors[0].error or "")
+
+
 def has_attempt(database: Database, job_id: str, attempt: int) -> bool:
     return read(database, job_id).attempt == attempt
 
@@ -221,6 +254,20 @@ def test_stopped_supervisor_hands_back_the_job_of_a_child_that_ignores_it(
     job = read(sqlite_database, job_id)
     assert (job.state, job.failures) == (JobState.queued, 0)
     assert psutil.Process().children() == before
+
+
+def test_worker_claims_nothing_once_another_version_has_changed_the_schema(
+    sqlite_database: Database,
+) -> None:
+    job_id = a_job(sqlite_database)
+    with sqlite_database.transaction() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '29990101_later'"))
+    supervisor = Supervisor(sqlite_database, Settings(), "old", command=ending())
+
+    with pytest.raises(NotReady, match="install that version here"):
+        supervisor.work()
+
+    assert read(sqlite_database, job_id).state is JobState.queued
 
 
 def test_lost_lease_ends_the_child_and_changes_nothing(sqlite_database: Database) -> None:

@@ -143,7 +143,7 @@ def test_the_api_page_names_everything_that_a_recipe_may_name(name: str) -> None
 def test_every_promise_of_reliability_is_held_by_tests_that_exist() -> None:
     tests = {path.name: path.read_text() for path in (DOCS.parent / "tests").rglob("test_*.py")}
 
-    for _, cell in (row for row in rows("reliability.md") if row != ["promise", "test"]):
+    for *_, cell in (row for row in rows("reliability.md") if row[-1] != "test"):
         named = re.findall(r"`(?:…|(test_\w+\.py))::(test_\w+)`", cell)
         assert named, cell
         file = ""

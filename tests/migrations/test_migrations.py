@@ -11,12 +11,22 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from lowloss.errors import JobNotFound
-from lowloss.results import JobKind
+from lowloss.errors import JobNotFound, NotReady
+from lowloss.results import JobKind, JobState, TrialState
+from service.store.artifacts import NewArtifact, add_artifact, get_artifact
+from service.store.blobs import read_blob
 from service.store.database import Database, alembic_config
 from service.store.datasets import get_dataset
 from service.store.jobs import get_job
-from tests.builders.store import a_diagnosis_job, a_job
+from service.store.queue import finish_job
+from service.store.trials import list_curves, list_trials
+from tests.builders.store import a_blob, a_claim, a_diagnosis_job, a_job, a_trial
+
+REVISIONS = [
+    script.revision
+    for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()
+    if not script.is_head
+]
 
 
 def test_migrated_schema_is_the_one_in_the_code(database: Database) -> None:
@@ -103,6 +113,45 @@ def test_jobs_keep_their_dataset_where_its_table_is_rebuilt(database: Database) 
         session.execute(text("UPDATE datasets SET format = 'nonsense'"))
     with pytest.raises(IntegrityError), database.transaction() as session:
         session.execute(text("DELETE FROM blobs"))
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_database_of_each_past_version_is_upgraded_with_its_data(
+    sqlite_database: Database, revision: str
+) -> None:
+    database, data = sqlite_database, b"x,y\n1,2\n"
+    job_id = a_job(database)
+    fence = a_claim(database).fence
+    a_trial(database, fence, 1, score=0.5)
+    new = NewArtifact("model.onnx", "application/vnd.onnx", a_blob(database, data), len(data))
+    with database.transaction() as session:
+        add_artifact(session, fence, new)
+        finish_job(session, fence, state=JobState.succeeded)
+    config = alembic_config()
+    with database.engine.execution_options(rebuilds_tables=True).begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
+    assert not database.is_ready()
+
+    database.migrate()
+
+    assert database.is_ready()
+    with database.reading() as session:
+        job, curves = get_job(session, job_id), list_curves(session, job_id)
+        (trial,) = list_trials(session, job_id).items
+        artifact = get_artifact(session, job_id, "model.onnx")
+        assert get_dataset(session, job.dataset).rows > 0
+    assert (job.state, job.best and job.best.score) == (JobState.succeeded, 0.5)
+    assert (trial.state, curves[1].val_loss) == (TrialState.completed, (0.5,))
+    assert b"".join(read_blob(database, artifact.sha256)) == data
+
+
+def test_database_of_a_later_version_is_refused(sqlite_database: Database) -> None:
+    with sqlite_database.transaction() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '29990101_later'"))
+
+    with pytest.raises(NotReady, match="another version of lowloss"):
+        sqlite_database.prepare()
 
 
 def test_insights_of_before_are_read_under_their_new_name(database: Database) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from lowloss.results import Baseline, Diagnosis, FinalGain, PredictionSummary
-from service.store.artifacts import BEST_MODEL, ONNX_MODEL, NewArtifact
-from service.store.blobs import hash_file, write_blob
+from service.store.artifacts import BEST_MODEL, ONNX_MODEL
+from service.store.database import Session
 from service.store.datasets import get_dataset
 from service.store.diagnoses import DIAGNOSIS
 from service.store.jobs import get_job
@@ -151,11 +151,12 @@ def export_model(
     try:
         path = save_saved_model(model, folder / SAVED_MODEL)
         agreement[zipped] = check_saved_model(folder / SAVED_MODEL, expected)
-        store_artifact(path, reporter)
     except Exception as error:
         # The one artifact that may be missing: TensorFlow's own export decides.
         log.exception("no SavedModel")
         missing[zipped] = f"TensorFlow could not export the model: {error}"
+    else:
+        store_artifact(path, reporter)
     reporter.record(agreement=agreement)
     return missing
 
@@ -171,17 +172,14 @@ def export_reports(
     Call it once all other results of the job are in the store.
     """
     job_id = reporter.fence.job_id
-    with reporter.database.reading() as session:
-        job = get_job(session, job_id)
-        dataset = get_dataset(session, job.dataset)
-        trials, curves = list_trials(session, job_id).items, list_curves(session, job_id)
-    facts = Facts(job, dataset, trials, curves, metadata)
+    facts = reporter.read(lambda s: read_facts(s, job_id, metadata))
     reporter.record(remarks=remarks(facts))
     if diagnosis is not None:
         diagnosis = diagnosis.model_copy(update={"search": search_remarks(facts)})
         store_diagnosis(diagnosis, reporter, folder)
         facts = replace(facts, diagnosis=diagnosis)
-    write_study(folder / STUDY, job_id, job.search, trials, curves)
+    job, trials, curves = facts.job, facts.trials, facts.curves
+    write_study(folder / STUDY, job.id, job.search, trials, curves)
     write_trials(folder / TRIALS, trials)
     write_curves(folder / CURVES, curves)
     write_report(folder / REPORT, facts)
@@ -190,6 +188,14 @@ def export_reports(
     write_script(folder / PREDICT)
     for name in (TRIALS, CURVES, STUDY, REPORT, CARD, TENSORBOARD, PREDICT):
         store_artifact(folder / name, reporter)
+
+
+def read_facts(session: Session, job_id: str, metadata: dict[str, Any]) -> Facts:
+    """Read what the reports on a job say."""
+    job = get_job(session, job_id)
+    dataset = get_dataset(session, job.dataset)
+    trials, curves = list_trials(session, job_id).items, list_curves(session, job_id)
+    return Facts(job, dataset, trials, curves, metadata)
 
 
 def store_diagnosis(diagnosis: Diagnosis, reporter: Reporter, folder: Path) -> None:
@@ -201,8 +207,4 @@ def store_diagnosis(diagnosis: Diagnosis, reporter: Reporter, folder: Path) -> N
 
 def store_artifact(path: Path, reporter: Reporter) -> None:
     """Store a file as an artifact of the job, visible once that is settled."""
-    reporter.alive()
-    sha256 = hash_file(path)
-    write_blob(reporter.database, path, sha256=sha256)
-    media_type = MEDIA_TYPES[path.suffix]
-    reporter.add_artifact(NewArtifact(path.name, media_type, sha256, path.stat().st_size))
+    reporter.add_artifact(path, MEDIA_TYPES[path.suffix])

@@ -12,9 +12,7 @@ from lowloss.errors import LeaseLost
 from lowloss.recipes import training_code
 from lowloss.results import Dataset, Diagnosis, Severity, Verdict
 from lowloss.spec import DiagnosisSpec, JobSpec, Recipe, Task
-from lowloss.tables.options import ParseOptions
 from lowloss.tables.table import Table
-from service.store.datasets import get_dataset, get_parse_options
 from service.tables.check import CheckedJob
 from service.tables.check_recipe import check_diagnosis
 from worker.artifacts.export import NOT_NEEDED, store_artifact, store_diagnosis
@@ -24,7 +22,7 @@ from worker.artifacts.reports.html import REPORT
 from worker.diagnosis.diagnose import diagnose
 from worker.diagnosis.from_search import first_recipe_spec
 from worker.execution.beside import run_beside
-from worker.jobs.loading import JobResources, read_dataset
+from worker.jobs.loading import JobResources, describe_dataset, read_dataset
 from worker.progress.protocol import Ended, Ending
 from worker.progress.reporter import JobCancelled, JobSuspended, Reporter, StopCause
 
@@ -39,10 +37,8 @@ PROGRESS_SECONDS = 2.0
 def run_diagnosis_job(spec: DiagnosisSpec, reporter: Reporter, resources: JobResources) -> Ended:
     """Diagnose a recipe, store the result, and return how the job ended."""
     reporter.phase("prepare")
-    with reporter.database.reading() as session:
-        dataset = get_dataset(session, spec.dataset)
-        options = ParseOptions.model_validate(get_parse_options(session, spec.dataset))
-    read = partial(read_dataset, reporter.database, dataset, options, resources)
+    dataset, options = describe_dataset(reporter, spec.dataset)
+    read = partial(read_dataset, reporter, dataset, options, resources)
     table = run_beside(read, reporter.raise_if_cancelled)
     checked = check_diagnosis(spec, dataset, limits=resources.limits)
     diagnosis = run_diagnosis(table, spec, checked, reporter=reporter, resources=resources)

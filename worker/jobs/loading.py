@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lowloss.results import Curve, Dataset, Trial
+from lowloss.results import Dataset
 from lowloss.spec import JobSpec
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.read import read_table
 from lowloss.tables.table import Table
 from service.settings import Limits
-from service.store.blobs import copy_blob
-from service.store.checkpoints import list_checkpoints
-from service.store.database import Database
+from service.store.checkpoints import SavedCheckpoint, list_checkpoints
+from service.store.database import Session
 from service.store.datasets import get_dataset, get_parse_options
 from service.store.earlier_jobs import list_earlier_jobs
 from service.store.jobs import get_job
-from service.store.queue import Fence
 from service.store.trials import list_curves, list_trials
 from service.tables.check import CheckedJob, check_job
 from service.tables.profile import check_is_as_profiled
 from worker.data.prepare import Prepared, prepare
 from worker.engine.cohort.program import Programs
+from worker.progress.reporter import Reporter
 from worker.trials.checkpoints import load_checkpoints
 from worker.trials.loop import EarlierAttempts
 
@@ -68,12 +66,10 @@ class LoadedJob:
         return share * limit - self.seconds - (time.monotonic() - self.loaded_at)
 
 
-def load_job(database: Database, fence: Fence) -> LoadedJob:
+def load_job(reporter: Reporter) -> LoadedJob:
     """Read a claimed search and its dataset's description."""
-    with database.reading() as session:
-        job = get_job(session, fence.job_id)
-        dataset = get_dataset(session, job.dataset)
-        options = ParseOptions.model_validate(get_parse_options(session, job.dataset))
+    job = reporter.read(lambda session: get_job(session, reporter.fence.job_id))
+    dataset, options = describe_dataset(reporter, job.dataset)
     return LoadedJob(
         id=job.id,
         spec=job.search,
@@ -87,32 +83,44 @@ def load_job(database: Database, fence: Fence) -> LoadedJob:
     )
 
 
-def load_earlier_attempts(database: Database, job: LoadedJob, folder: Path) -> EarlierAttempts:
+def describe_dataset(reporter: Reporter, dataset_id: str) -> tuple[Dataset, ParseOptions]:
+    """Read a dataset's description, and the options that it is parsed with."""
+
+    def read(session: Session) -> tuple[Dataset, ParseOptions]:
+        options = get_parse_options(session, dataset_id)
+        return get_dataset(session, dataset_id), ParseOptions.model_validate(options)
+
+    return reporter.read(read)
+
+
+def load_earlier_attempts(reporter: Reporter, job: LoadedJob, folder: Path) -> EarlierAttempts:
     """Read what earlier attempts at a search left, and the jobs that it is to learn from."""
-    with database.reading() as session:
-        trials: tuple[Trial, ...] = list_trials(session, job.id).items
-        curves: Mapping[int, Curve] = list_curves(session, job.id)
-        saved = list_checkpoints(session, job.id)
+
+    def read(session: Session) -> tuple[EarlierAttempts, tuple[SavedCheckpoint, ...]]:
+        trials, curves = list_trials(session, job.id).items, list_curves(session, job.id)
         teachers = list_earlier_jobs(session, job.spec.warm_start_from)
-    return EarlierAttempts(trials, curves, load_checkpoints(database, saved, folder), teachers)
+        return EarlierAttempts(trials, curves, {}, teachers), list_checkpoints(session, job.id)
+
+    earlier, saved = reporter.read(read)
+    return replace(earlier, checkpoints=load_checkpoints(reporter, saved, folder))
 
 
 def prepare_data(
-    database: Database, job: LoadedJob, resources: JobResources
+    reporter: Reporter, job: LoadedJob, resources: JobResources
 ) -> tuple[Prepared, CheckedJob]:
     """Read the job's table, check the JobSpec against it again, and make arrays of it."""
     limits = resources.limits
-    table = read_dataset(database, job.dataset, job.options, resources)
+    table = read_dataset(reporter, job.dataset, job.options, resources)
     checked = check_job(job.spec, job.dataset, limits=limits)
     return prepare(table, checked, max_levels=limits.max_levels), checked
 
 
 def read_dataset(
-    database: Database, dataset: Dataset, options: ParseOptions, resources: JobResources
+    reporter: Reporter, dataset: Dataset, options: ParseOptions, resources: JobResources
 ) -> Table:
     """Read a dataset's bytes out of the store, and parse them."""
     path = resources.folder / "table"
-    copy_blob(database, dataset.sha256, path)
+    reporter.copy_blob(dataset.sha256, path)
     table = read_table(path, dataset.format, options, limits=resources.limits)
     path.unlink()
     check_is_as_profiled(table, dataset)

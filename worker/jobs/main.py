@@ -63,8 +63,7 @@ def run_safely(
 def run_job(database: Database, fence: Fence, channel: Channel, resources: JobResources) -> Ended:
     """Run a claimed job of either kind, and return how it ended."""
     reporter = Reporter(database, fence, channel)
-    with database.reading() as session:
-        spec = get_job(session, fence.job_id).spec
+    spec = reporter.read(lambda session: get_job(session, fence.job_id)).spec
     # What a job abandoned may still write there.
     with tempfile.TemporaryDirectory(dir=channel.folder, ignore_cleanup_errors=True) as name:
         resources = replace(resources, folder=Path(name))

@@ -15,7 +15,6 @@ from pydantic import BaseModel
 from lowloss.errors import JobFailed
 from lowloss.results import Diagnosis
 from lowloss.spec import JobSpec
-from service.store.database import Database
 from service.store.trials import list_trials
 from service.tables.check import CheckedJob
 from worker.artifacts.export import NOT_NEEDED, export
@@ -62,8 +61,8 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
     (`SearchLoop.run`), trained again on other seeds where it is among the best (`confirm_winner`),
     and, where it wins, refitted on several seeds (`make_final_model`) and exported.
     """
-    database, folder = reporter.database, resources.folder
-    job = load_job(database, reporter.fence)
+    folder = resources.folder
+    job = load_job(reporter)
     prepared, checked = prepare_job(job, reporter, resources)
     job = replace(job, spec=checked.spec)
     baselines = fit_baselines_in_time(prepared, checked, job, reporter)
@@ -72,7 +71,7 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
     reporter.phase("search", threads=engine.threads, open_trials=engine.max_open)
     with closing(SearchTuner(job.spec, directory=folder)) as tuner:
         loop = SearchLoop(tuner, prepared, reporter, folder)
-        loop.replay(load_earlier_attempts(database, job, folder))
+        loop.replay(load_earlier_attempts(reporter, job, folder))
         reporter.set_deadline(job.seconds_left(SEARCH_SHARE))
         loop.run(engine)
         reason = loop.end_reason
@@ -87,7 +86,7 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
             )
     reporter.raise_if_suspended()
 
-    reporter.record(insights=search_insights(database, job, prepared))
+    reporter.record(insights=search_insights(reporter, job, prepared))
     if confirmed is not None:
         reporter.record(**confirmation_fields(confirmed, prepared))
         diagnosis = diagnose_search(job, checked, confirmed, reporter, resources)
@@ -112,7 +111,7 @@ def prepare_job(
     """
     reporter.phase("prepare")
     check = reporter.should_continue if job.has_best else reporter.raise_if_cancelled
-    return run_beside(partial(prepare_data, reporter.database, job, resources), check)
+    return run_beside(partial(prepare_data, reporter, job, resources), check)
 
 
 def fit_baselines_in_time(
@@ -194,7 +193,7 @@ def diagnose_search(
     plan = confirmed.winner.plan
     scaling = scalings(job.spec)[plan.fold // job.spec.validation.fold_count]
     winner = recipe_of_plan(plan, scaling, job.spec, checked.task, len(checked.labels))
-    table = read_dataset(reporter.database, job.dataset, job.options, resources)
+    table = read_dataset(reporter, job.dataset, job.options, resources)
     return diagnose_first_recipe(
         table,
         job.spec,
@@ -216,10 +215,9 @@ def confirmation_fields(confirmed: Confirmed, prepared: Prepared) -> dict[str, A
     }
 
 
-def search_insights(database: Database, job: LoadedJob, prepared: Prepared) -> dict[str, Any]:
+def search_insights(reporter: Reporter, job: LoadedJob, prepared: Prepared) -> dict[str, Any]:
     """Return what all trials of the job show together, those of earlier attempts included."""
-    with database.reading() as session:
-        trials = list_trials(session, job.id).items
+    trials = reporter.read(lambda session: list_trials(session, job.id)).items
     insights = summarise_search(
         job.spec,
         trials,

@@ -36,6 +36,7 @@ class Channel:
         self._stop = threading.Event()
         self._finish = threading.Event()
         self._sent_at = 0.0
+        self._sending = threading.Lock()
         threading.Thread(target=self._listen, daemon=True).start()
 
     @property
@@ -68,7 +69,9 @@ class Channel:
 
     def _send(self, message: dict[str, Any]) -> None:
         self._sent_at = time.monotonic()
-        self._out.write(json.dumps(message) + "\n")
+        # Computations beside the job's own thread wait for the database, too, and say so.
+        with self._sending:
+            self._out.write(json.dumps(message) + "\n")
 
     def _listen(self) -> None:
         for line in sys.stdin:

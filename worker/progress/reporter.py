@@ -1,4 +1,4 @@
-"""Writes a job's progress under its fence, and knows when its search must stop."""
+"""Reads and writes what a job needs of the store, and knows when its search must stop."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, TypeVar
 
 from lowloss.results import Curve, Hyperparameters, Requested
 from service.store.artifacts import NewArtifact, add_artifact
+from service.store.blobs import copy_blob, hash_file, write_blob
 from service.store.checkpoints import SavedCheckpoint, save_checkpoint
 from service.store.database import Database, Session, is_busy
 from service.store.jobs import record_outcome
@@ -56,7 +58,11 @@ class JobFinishing(Exception):
 
 
 class Reporter:
-    """Writes an attempt's progress; LeaseLost from any write once another worker has the job."""
+    """An attempt's way to the store; LeaseLost from any write once another worker has the job.
+
+    Where the database is away, reads and writes wait for it, however long that takes: an outage
+    is no failure of the job.
+    """
 
     def __init__(
         self,
@@ -196,13 +202,36 @@ class Reporter:
         if self._clock() - self._wrote_at >= WRITE_SECONDS:
             self._requested = self._write(lambda s: Requested(hold_fence(s, self.fence).requested))
 
-    def save_checkpoint(self, saved: SavedCheckpoint) -> None:
-        """Record what a trial goes on from after a stop or a crash."""
-        self._write(lambda s: save_checkpoint(s, self.fence, saved))
+    def save_checkpoint(self, saved: SavedCheckpoint, path: Path) -> None:
+        """Store what a trial goes on from after a stop or a crash; without waiting."""
+        write_blob(self.database, path, sha256=saved.sha256)
+        self._write_once(lambda s: save_checkpoint(s, self.fence, saved))
 
-    def add_artifact(self, new: NewArtifact) -> None:
-        """Add an artifact, visible once the job is settled."""
-        self._write(lambda s: add_artifact(s, self.fence, new))
+    def add_artifact(self, path: Path, media_type: str) -> None:
+        """Store a file as an artifact, visible once the job is settled."""
+        self.alive()
+        new = NewArtifact(path.name, media_type, hash_file(path), path.stat().st_size)
+
+        def store() -> None:
+            # Both again after an outage: one of an hour makes the bytes a leftover.
+            write_blob(self.database, path, sha256=new.sha256)
+            self._write_once(lambda s: add_artifact(s, self.fence, new))
+
+        self._wait_for_database(store)
+
+    def read(self, read: Callable[[Session], T]) -> T:
+        """Return what a function reads from one snapshot of the store."""
+
+        def read_once() -> T:
+            with self.database.reading() as session:
+                return read(session)
+
+        return self._wait_for_database(read_once)
+
+    def copy_blob(self, sha256: str, path: Path) -> None:
+        """Write a blob's bytes into a file."""
+        with path.open("wb") as file:
+            self._wait_for_database(lambda: copy_blob(self.database, sha256, file))
 
     def finish_trial(self, end: TrialEnd) -> None:
         """Record a trial's end and its whole curve."""
@@ -217,15 +246,18 @@ class Reporter:
         return answer
 
     def _write(self, write: Callable[[Session], T]) -> T:
-        """Write, however long the database takes: a result is never dropped."""
+        return self._wait_for_database(lambda: self._write_once(write))
+
+    def _wait_for_database(self, action: Callable[[], T]) -> T:
+        """Repeat what is safe to repeat until the database answers, and return its answer."""
         while True:
             self.alive()
             try:
-                return self._write_once(write)
+                return action()
             except Exception as error:
                 if not is_busy(error):
                     raise
-                log.warning("%s: cannot write yet: %s", self.fence.job_id, error)
+                log.warning("%s: waits for the database: %s", self.fence.job_id, error)
                 time.sleep(WRITE_SECONDS)
 
 

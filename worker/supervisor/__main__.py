@@ -7,11 +7,13 @@ import os
 import signal
 import socket
 import sys
+import threading
 
-from lowloss.errors import LowlossError
+from lowloss.errors import LowlossError, NotReady
 from lowloss.processes.parent import watch_parent
 from service.settings import read_settings
 from service.store.database import Database
+from worker.supervisor.folders import reap_hourly
 from worker.supervisor.loop import Supervisor
 
 
@@ -29,8 +31,13 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: supervisor.stop())
     watch_parent(supervisor.stop)
-    supervisor.work()
-    database.close()
+    threading.Thread(target=reap_hourly, name="reaper", daemon=True).start()
+    try:
+        supervisor.work()
+    except NotReady as error:
+        sys.exit(f"lowloss: {error}")
+    finally:
+        database.close()
 
 
 if __name__ == "__main__":

@@ -5,53 +5,69 @@ from __future__ import annotations
 import json
 import os
 import selectors
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, Self
 
 import psutil
 
 from service.store.queue import Fence
 from worker.progress.protocol import Ended, Ending
+from worker.supervisor.folders import WorkFolder
 
 COMMAND = (sys.executable, "-m", "worker.jobs.main")
 END_SECONDS = 5.0
 """How long a child may take to end by itself once its pipe is closed."""
 
+IDLE_CPU_SECONDS = 0.1
+"""Processor time below which a child counts as idle: the least that a busy machine gives it in the
+time after which it is taken for hung."""
+UNWATCHED_SECONDS = 5.0
+"""Where nobody looked for longer, as while the database was away, idleness is measured anew."""
+
 TOKENS = frozenset({"LOWLOSS_TOKEN", "LOWLOSS_TOKENS"})
+
+
+@dataclass
+class _Idle:
+    """Since when a child has been idle, its processor time then, and when somebody looked last."""
+
+    since: float
+    cpu_seconds: float
+    looked_at: float
 
 
 @dataclass
 class Child:
     """A running `python -m worker.jobs.main FOLDER`, and what it said last.
 
-    The folder holds a job's table while it runs; it goes with the child, however that ends.
+    The folder holds a job's table while it runs, and what libraries write into temporary files; it
+    goes with the child, however that ends.
     """
 
     process: subprocess.Popen[bytes]
-    folder: Path
+    folder: WorkFolder
     jobs: int = 0
     is_ready: bool = False
     _heard_at: float = field(default_factory=time.monotonic)
     _pending: bytes = b""
     _ended: deque[Ended] = field(default_factory=deque)
+    _idle: _Idle = field(default_factory=lambda: _Idle(0.0, 0.0, 0.0))
 
     @classmethod
     def start(cls, command: Sequence[str] = COMMAND) -> Self:
         """Start a child; it says that it is ready once TensorFlow is imported."""
-        folder = Path(tempfile.mkdtemp(prefix="lowloss-"))
+        folder = WorkFolder.make()
         # It needs the database, and no token of the server.
         env = {name: text for name, text in os.environ.items() if name.upper() not in TOKENS}
+        env["TMPDIR"] = str(folder.path)
         process = subprocess.Popen(
-            [*command, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env
+            [*command, str(folder.path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env
         )
         return cls(process, folder)
 
@@ -64,6 +80,23 @@ class Child:
     def silent_seconds(self) -> float:
         """How long ago it said something, or was told to do something."""
         return time.monotonic() - self._heard_at
+
+    def measure_idle_seconds(self) -> float:
+        """Return for how long it has said nothing and used no processor time, as looks show."""
+        now, cpu_seconds = time.monotonic(), self._cpu_seconds()
+        is_active = self._heard_at > self._idle.since
+        is_active |= cpu_seconds - self._idle.cpu_seconds > IDLE_CPU_SECONDS
+        if is_active or now - self._idle.looked_at > UNWATCHED_SECONDS:
+            self._idle = _Idle(now, cpu_seconds, now)
+        self._idle.looked_at = now
+        return now - self._idle.since
+
+    def _cpu_seconds(self) -> float:
+        try:
+            times = psutil.Process(self.process.pid).cpu_times()
+        except psutil.Error:
+            return 0.0
+        return float(times.user + times.system)
 
     @property
     def memory_bytes(self) -> int:
@@ -117,7 +150,7 @@ class Child:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.remove()
 
     def _send(self, message: dict[str, Any]) -> None:
         self._heard_at = time.monotonic()

@@ -50,12 +50,15 @@ class Supervisor:
     clock: Callable[[], float] = time.monotonic
     is_stopping: bool = False
 
+    def __post_init__(self) -> None:
+        self._job_bytes = self.settings.job_bytes
+
     def stop(self) -> None:
         """End after handing back the running job; safe to call from a signal handler."""
         self.is_stopping = True
 
     def work(self) -> None:
-        """Run jobs until stopped."""
+        """Run jobs until stopped; raise NotReady once the schema is of another version."""
         child = Child.start(self.command)
         try:
             while not self.is_stopping:
@@ -71,7 +74,10 @@ class Supervisor:
         is_used_up = (
             child.jobs >= settings.child_jobs or child.memory_bytes > settings.child_memory_bytes
         )
-        is_hung = not child.is_ready and child.silent_seconds > settings.silence_seconds
+        is_hung = not child.is_ready and (
+            child.silent_seconds > settings.silence_seconds
+            or child.measure_idle_seconds() > settings.hang_seconds
+        )
         if child.is_alive and not is_used_up and not is_hung:
             return child
         if not child.is_alive and not child.is_ready:
@@ -84,6 +90,7 @@ class Supervisor:
         settings = self.settings
         try:
             with self.database.transaction() as session:
+                self.database.require_schema(session)
                 claim = claim_job(session, self.name, lease_seconds=settings.lease_seconds)
         except Exception as error:
             if not is_busy(error):
@@ -136,6 +143,18 @@ class Supervisor:
             return Ended(Ending.stopped)
         if child.silent_seconds > self.settings.silence_seconds:
             error = f"the worker's child gave no sign of life for {child.silent_seconds:.0f} s"
+            return Ended(Ending.crashed, error=error)
+        if child.measure_idle_seconds() > self.settings.hang_seconds:
+            error = (
+                "the worker's child hung: it gave no sign of life and used no processor time for "
+                f"{self.settings.hang_seconds:.0f} s"
+            )
+            return Ended(Ending.crashed, error=error)
+        if child.memory_bytes > self._job_bytes:
+            error = (
+                f"the job took more than {self._job_bytes / 2**30:.1f} GiB of memory: make its "
+                "networks or batches smaller, or give it more by LOWLOSS_JOB_MEMORY_BYTES"
+            )
             return Ended(Ending.crashed, error=error)
         if now >= limits.end_at:
             error = (

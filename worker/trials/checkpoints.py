@@ -13,9 +13,9 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from service.store.blobs import copy_blob, hash_file, write_blob
+from service.store.blobs import hash_file
 from service.store.checkpoints import SavedCheckpoint
-from service.store.database import Database, is_busy
+from service.store.database import is_busy
 from worker.engine.plans import Checkpoint, Epoch, Plan
 from worker.engine.protocol import TakeCheckpoint
 from worker.progress.reporter import Reporter
@@ -56,29 +56,26 @@ class CheckpointWriter:
             return
         write_checkpoint(checkpoint, self._path)
         sha256, size_bytes = hash_file(self._path), self._path.stat().st_size
+        saved = SavedCheckpoint(trial, fold, len(checkpoint.epochs), sha256, size_bytes)
         try:
-            write_blob(self._reporter.database, self._path, sha256=sha256)
+            self._reporter.save_checkpoint(saved, self._path)
         except Exception as error:
             # What a crash may cost is more training, which is no reason to stop this one.
             if not is_busy(error):
                 raise
             log.warning("trial %d is not saved: %s", trial, error)
-            return
         finally:
             self._path.unlink()
-        self._reporter.save_checkpoint(
-            SavedCheckpoint(trial, fold, len(checkpoint.epochs), sha256, size_bytes)
-        )
 
 
 def load_checkpoints(
-    database: Database, saved: Iterable[SavedCheckpoint], folder: Path
+    reporter: Reporter, saved: Iterable[SavedCheckpoint], folder: Path
 ) -> Mapping[int, Mapping[int, Checkpoint]]:
     """Load the checkpoints of trials, by number and fold; one that cannot be read is left out."""
     path = folder / "checkpoint.npz"
     loaded: dict[int, dict[int, Checkpoint]] = {}
     for checkpoint in saved:
-        copy_blob(database, checkpoint.sha256, path)
+        reporter.copy_blob(checkpoint.sha256, path)
         try:
             loaded.setdefault(checkpoint.trial, {})[checkpoint.fold] = read_checkpoint(path)
         except (KeyError, ValueError, OSError, EOFError, BadZipFile) as error:

@@ -1,4 +1,4 @@
-"""`lowloss serve` runs its children together, and none outlives it."""
+"""`lowloss serve` runs its children together, restarts them, and none outlives it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from queue import SimpleQueue
+from unittest.mock import Mock
 
 import psutil
 import pytest
 
 from lowloss.cli import SERVER_FAILED
+from lowloss.processes import serve as serving_module
 from lowloss.processes.parent import PARENT_PIPE
 from lowloss.processes.serve import serve
 from tests.builders.processes import free_port, kill, wait_for
@@ -32,6 +36,18 @@ while not pathlib.Path(os.environ["FOLDER"], "started").exists():
     time.sleep(0.01)
 sys.exit(3)
 """
+DIES = """
+import os, pathlib, signal, sys
+starts = pathlib.Path(os.environ["FOLDER"], "starts")
+count = len(starts.read_text()) if starts.exists() else 0
+starts.write_text("x" * (count + 1))
+if count == 0:
+    os.kill(os.getpid(), signal.SIGKILL)
+if count == 1:
+    sys.exit(3)
+os.kill(os.getppid(), signal.SIGTERM)
+sys.stdin.read()
+"""
 
 
 @pytest.fixture
@@ -42,10 +58,19 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_one_that_ends_ends_the_other(folder: Path) -> None:
+def run_serve(modules: list[str], folder: Path) -> tuple[str | None, list[str]]:
+    """Answers why it ended, and what it said."""
+    said: list[str] = []
+    settings = {"PYTHONPATH": str(folder), "FOLDER": str(folder)}
+    return serve(modules, settings, say=said.append), said
+
+
+def test_one_that_gives_up_at_its_start_ends_the_other(folder: Path) -> None:
     before = signal.getsignal(signal.SIGTERM)
 
-    ended = serve(["stays", "ends"], {"PYTHONPATH": str(folder), "FOLDER": str(folder)})
+    ended, said = run_serve(["stays", "ends"], folder)
+
+    assert said == []
 
     assert ended == "ends ended with code 3"
     assert (folder / "stopped").exists()
@@ -55,10 +80,40 @@ def test_one_that_ends_ends_the_other(folder: Path) -> None:
 def test_module_that_cannot_start_ends_the_other(folder: Path) -> None:
     before = psutil.Process().children()
 
-    ended = serve(["stays", "no_such_module"], {"PYTHONPATH": str(folder), "FOLDER": str(folder)})
+    ended, _ = run_serve(["stays", "no_such_module"], folder)
 
     assert ended == "no_such_module ended with code 1"
     assert psutil.Process().children() == before
+
+
+def test_dead_process_is_started_again_after_waits_that_double(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving_module, "FIRST_WAIT_SECONDS", 0.01)
+    (folder / "dies.py").write_text(DIES)
+
+    ended, said = run_serve(["dies"], folder)
+
+    assert ended is None
+    # A signal first; then its own code, which at a first start would have ended all.
+    assert said == [
+        "dies ended with code -9; it is started again in 0 s",
+        "dies ended with code 3; it is started again in 0 s",
+    ]
+
+
+def test_waits_double_up_to_a_minute_and_begin_anew_after_a_steady_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(serving_module, "Timer", Mock())
+    service = serving_module._Service("any", {}, SimpleQueue(), started_at=time.monotonic())
+
+    waits = [service.restart_later() for _ in range(8)]
+    service.started_at -= serving_module.STEADY_SECONDS
+    after_steady_run = service.restart_later()
+
+    assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
+    assert after_steady_run == 1.0
 
 
 class Serving:
@@ -107,12 +162,34 @@ def test_signal_ends_all_well(serving: Serving, number: int) -> None:
     assert "Traceback" not in serving.log.read_text()
 
 
-def test_server_that_dies_ends_all_with_one_line(serving: Serving) -> None:
+def test_server_that_dies_is_started_again_with_a_line(serving: Serving) -> None:
     kill(serving.server)
 
-    assert serving.process.wait(30) == SERVER_FAILED
-    last = serving.log.read_text().splitlines()[-1]
-    assert last == "error: service.app ended with code -9; everything was stopped"
+    def restarted() -> bool:
+        return serving.log.read_text().count("lowloss serves http://127.0.0.1:") == 2
+
+    wait_for(restarted, what="the restarted server")
+    assert (
+        "service.app ended with code -9; it is started again in 1 s"
+        in serving.log.read_text().splitlines()
+    )
+    (serving.server,) = psutil.Process(serving.process.pid).children()
+
+
+def test_server_that_cannot_start_ends_all_with_one_line(serving: Serving, tmp_path: Path) -> None:
+    port = serving.log.read_text().rpartition(":")[2].strip()
+    command = [sys.executable, "-m", "lowloss", "serve", "--no-worker", "--port", port]
+
+    ended = subprocess.run(
+        [*command, "--data-dir", str(tmp_path / "other")],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    assert ended.returncode == SERVER_FAILED
+    last = ended.stderr.splitlines()[-1]
+    assert last == "error: service.app ended with code 3; everything was stopped"
 
 
 def test_killed_serve_leaves_nothing_behind(serving: Serving) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +18,21 @@ def test_child_has_the_database_and_no_tokens(monkeypatch: pytest.MonkeyPatch) -
 
     child = Child.start([sys.executable, "-c", code])
     output, _ = child.process.communicate(timeout=30)
-    child.folder.rmdir()
+    child.end()
 
     assert "LOWLOSS_DATABASE_URL" in output.decode()
     assert "LOWLOSS_TOKEN" not in output.decode()
+
+
+def test_temporary_files_of_a_child_go_with_it() -> None:
+    code = "import tempfile; print(tempfile.mkdtemp(), flush=True)"
+
+    child = Child.start([sys.executable, "-c", code])
+    output, _ = child.process.communicate(timeout=30)
+    folder = Path(output.decode().strip())
+    was_there = folder.exists()
+    child.end()
+
+    assert was_there
+    assert folder.parent == child.folder.path
+    assert not folder.parent.exists()

@@ -13,10 +13,8 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from service.store.checkpoints import SavedCheckpoint
-from service.store.database import Database
 from worker.engine.plans import Checkpoint, Epoch
 from worker.progress.reporter import Reporter
-from worker.trials import checkpoints
 from worker.trials.checkpoints import (
     CheckpointWriter,
     load_checkpoints,
@@ -78,30 +76,23 @@ def test_size_counts_every_array() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x05\x06" + b"\0" * 18])
-def test_checkpoint_that_cannot_be_read_is_left_out(
-    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(checkpoints, "copy_blob", lambda _, __, path: path.write_bytes(content))
+def test_checkpoint_that_cannot_be_read_is_left_out(content: bytes, tmp_path: Path) -> None:
+    class Store:
+        def copy_blob(self, _sha256: str, path: Path) -> None:
+            path.write_bytes(content)
+
     saved = [SavedCheckpoint(1, 0, 5, "ab", len(content))]
 
-    loaded = load_checkpoints(cast("Database", None), saved, tmp_path)
+    loaded = load_checkpoints(cast("Reporter", Store()), saved, tmp_path)
 
     assert loaded.get(1, {}) == {}
 
 
-def test_busy_database_does_not_end_a_training(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def busy(*_: object, **__: object) -> None:
-        raise OperationalError("INSERT", {}, sqlite3.OperationalError("database is locked"))
-
+def test_busy_database_does_not_end_a_training(tmp_path: Path) -> None:
     class Report:
-        database = None
-
-        def save_checkpoint(self, saved: SavedCheckpoint) -> None:
-            raise AssertionError("there is nothing to tell of")
-
-    monkeypatch.setattr(checkpoints, "write_blob", busy)
+        def save_checkpoint(self, _saved: SavedCheckpoint, path: Path) -> None:
+            assert read_checkpoint(path).best_epoch == FULL.best_epoch
+            raise OperationalError("INSERT", {}, sqlite3.OperationalError("database is locked"))
 
     CheckpointWriter(cast("Reporter", Report()), tmp_path).save(1, 0, FULL)
 

@@ -1,0 +1,70 @@
+"""The temporary folders of children: locked while they are in use, and reaped once they are not."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Self
+
+PREFIX = "lowloss-worker-"
+LOCK = "in-use"
+REAP_SECONDS = 3600.0
+"""The time between two looks for leftovers."""
+UNLOCKED_SECONDS = 60.0
+"""A folder without a lock is younger than this while somebody makes it."""
+
+
+@dataclass(frozen=True)
+class WorkFolder:
+    """A temporary folder that nobody reaps while this process runs."""
+
+    path: Path
+    lock: IO[bytes]
+
+    @classmethod
+    def make(cls) -> Self:
+        """Make a folder, and lock it."""
+        while True:
+            path = Path(tempfile.mkdtemp(prefix=PREFIX))
+            lock = (path / LOCK).open("wb")
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            # Another worker may have taken it for a leftover just before.
+            if (path / LOCK).exists():
+                return cls(path, lock)
+            lock.close()
+
+    def remove(self) -> None:
+        """Delete the folder with all that is in it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        self.lock.close()
+
+
+def reap_folders(*, now: float | None = None) -> None:
+    """Delete the folders of workers that were killed together with their children."""
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with suppress(OSError):
+            if _is_unused(path, time.time() if now is None else now):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def reap_hourly() -> None:
+    """Reap leftovers at once, and then every hour."""
+    while True:
+        reap_folders()
+        time.sleep(REAP_SECONDS)
+
+
+def _is_unused(path: Path, now: float) -> bool:
+    try:
+        with (path / LOCK).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return now - path.stat().st_mtime > UNLOCKED_SECONDS
+    except BlockingIOError:
+        return False
+    return True
