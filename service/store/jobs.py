@@ -85,7 +85,10 @@ def list_jobs(
     cursor: str | None,
     limit: int,
 ) -> Page[Job]:
-    """List jobs, newest first; those whose name or id contains `name`, in any case."""
+    """List jobs, newest first; those whose name or id contains `name`, in any case.
+
+    They lack what only one job's page shows: the summary of its predictions.
+    """
     query = _build_query().where(after_cursor(cursor, JobRow.created_at, JobRow.id))
     if state is not None:
         query = query.where(JobRow.state == state)
@@ -97,7 +100,7 @@ def list_jobs(
     rows = session.execute(
         query.order_by(JobRow.created_at.desc(), JobRow.id.desc()).limit(limit + 1)
     ).all()
-    jobs = _make_jobs(session, rows)
+    jobs = {id_: _without_predictions(job) for id_, job in _make_jobs(session, rows).items()}
     return make_page([row.JobRow for row in rows], limit, lambda row: jobs[row.id])
 
 
@@ -248,6 +251,11 @@ def _make_jobs(session: Session, rows: Sequence[Row[Any]]) -> dict[str, Job]:
         for attempt in session.scalars(query.order_by(AttemptRow.number)):
             errors.setdefault(attempt.job_id, []).append(attempt)
     return {row.JobRow.id: _make_job(row, errors.get(row.JobRow.id, [])) for row in rows}
+
+
+def _without_predictions(job: Job) -> Job:
+    outcome = job.outcome.model_copy(update={"test_predictions": None})
+    return job.model_copy(update={"outcome": outcome})
 
 
 def _make_job(joined: Row[Any], attempts: Sequence[AttemptRow]) -> Job:

@@ -14,6 +14,7 @@ from lowloss.errors import (
     InvalidRequest,
 )
 from lowloss.results import JobState, TrialState
+from lowloss.results.predictions import PredictionSummary
 from service.store.database import Database
 from service.store.events import list_events
 from service.store.jobs import (
@@ -71,6 +72,21 @@ def test_jobs_are_listed_newest_first_in_pages_and_by_state(database: Database) 
     assert third.next is None
     assert [job.id for job in running.items] == [jobs[0]]
     assert (counts[JobState.queued], counts[JobState.running]) == (4, 1)
+
+
+def test_lists_lack_what_only_one_page_shows(database: Database) -> None:
+    job_id = a_job(database)
+    fence = a_claim(database).fence
+    with database.transaction() as session:
+        summary = PredictionSummary(pairs=((1.0, 2.0),)).model_dump()
+        record_outcome(session, fence, phase=None, test_predictions=summary, threads=2)
+
+    with database.reading() as session:
+        one = get_job(session, job_id).outcome
+        (listed,) = list_jobs(session, state=None, cursor=None, limit=2).items
+
+    assert one.test_predictions is not None
+    assert (listed.outcome.test_predictions, listed.outcome.threads) == (None, 2)
 
 
 @pytest.mark.parametrize("cursor", ["nonsense", "WzEsMl0=", "é"])
