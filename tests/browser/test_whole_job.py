@@ -51,7 +51,7 @@ def test_dropped_table_becomes_a_model_that_predicts(
 
         # Not once is the page loaded again.
         expect(page.locator("h1 .state")).to_have_text("succeeded", timeout=JOB_MS)
-        expect(page.get_by_text("On the test rows")).to_be_visible()
+        expect(page.get_by_role("heading", name="On the test rows")).to_be_visible()
         assert page.evaluate("window.isTheSamePage")
 
         with page.expect_download() as downloaded:
