@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from lowloss.results import Event, Job
-from lowloss.results.notes import ENDINGS
+from lowloss.results.notes import ENDINGS, SEARCH_ENDS
 from lowloss.wording import format_duration, format_number, in_words
 from service.store.events import EventKind
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of a job's history: when it happened, how long after the job was submitted, what."""
+
+    time: datetime
+    after: float
+    words: str
+
+
+def list_history(job: Job, events: Sequence[Event]) -> list[Entry]:
+    """Describe events, newest first; of equal ones in a row the first that happened."""
+    entries: list[Entry] = []
+    for event in events:
+        after = (event.created_at - job.created_at).total_seconds()
+        entry = Entry(event.created_at, after, describe_event(event))
+        if entries and entries[-1].words == entry.words:
+            entries.pop()
+        entries.append(entry)
+    return entries
 
 
 def describe_event(event: Event) -> str:
@@ -19,8 +43,6 @@ def describe_event(event: Event) -> str:
         case EventKind.job_phase:
             within = f" of the {in_words(data['within'])}" if "within" in data else ""
             words = f"phase {in_words(data['phase'])}{within}"
-        case EventKind.job_outcome:
-            words = f"known now: {', '.join(map(in_words, data['fields']))}"
         case EventKind.job_requested:
             words = f"a {data['requested']} was asked for"
         case EventKind.job_priority:
@@ -28,8 +50,9 @@ def describe_event(event: Event) -> str:
         case EventKind.job_retried:
             words = f"attempt {data['attempt']} {ENDINGS.get(data['outcome'], data['outcome'])}"
         case EventKind.job_finished:
-            reason = f": {in_words(data['reason'])}" if data.get("reason") else ""
-            words = f"{data['state']}{reason}"
+            reason = data.get("reason") or ""
+            why = SEARCH_ENDS.get(reason, in_words(reason))
+            words = f"{data['state']}: {why}" if why else str(data["state"])
         case EventKind.best_changed:
             words = _describe_best(data)
     return words

@@ -26,7 +26,7 @@ from lowloss.errors import StateConflict
 from lowloss.results import Curve, Diagnosis, Job, JobKind, JobState, Severity, Trial, TrialState
 from lowloss.results.losses import list_losses
 from lowloss.results.ranking import rank_trials
-from service.dashboard.history import describe_event, describe_resources
+from service.dashboard.history import describe_resources, list_history
 from service.dashboard.pages import HEADERS, make_router, render_page
 from service.dashboard.parameters import Cursor, JobPath, NothingIfEmpty, TrialPath
 from service.dashboard.trials import (
@@ -180,7 +180,7 @@ def show_history(request: Request, deps: Dependencies, job_id: JobPath) -> Respo
         request,
         "history",
         job=job,
-        entries=[(event.created_at, describe_event(event)) for event in events[:SHOWN_EVENTS]],
+        entries=list_history(job, events[:SHOWN_EVENTS]),
         is_cut=len(events) > SHOWN_EVENTS,
     )
 

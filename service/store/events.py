@@ -37,15 +37,20 @@ def record_event(session: Session, job: JobRow, kind: EventKind, /, **data: Any)
     session.add(EventRow(job_id=job.id, number=job.events, kind=kind, data=data))
 
 
-TRAINING = (EventKind.trial_epoch, EventKind.trial_started, EventKind.trial_finished)
-"""The kinds of which a search has thousands."""
+DETAILS = (
+    EventKind.trial_epoch,
+    EventKind.trial_started,
+    EventKind.trial_finished,
+    EventKind.job_outcome,
+)
+"""The kinds for programs that follow a job: a search has thousands."""
 
 
 def list_milestones(session: Session, job_id: str, *, limit: int) -> list[Event]:
-    """List the last events of a job but those of its trials, newest first."""
+    """List the last events of a job but those of its trials and results, newest first."""
     rows = session.scalars(
         select(EventRow)
-        .where(EventRow.job_id == job_id, EventRow.kind.not_in(TRAINING))
+        .where(EventRow.job_id == job_id, EventRow.kind.not_in(DETAILS))
         .order_by(EventRow.number.desc())
         .limit(limit)
     )

@@ -28,11 +28,6 @@ from tests.builders.store import a_claim, a_job, a_trial
             {"phase": "reproduce", "within": "diagnosis"},
             "phase reproduce of the diagnosis",
         ),
-        (
-            EventKind.job_outcome,
-            {"fields": ["rows", "test_metrics"]},
-            "known now: rows, test metrics",
-        ),
         (EventKind.job_requested, {"requested": "cancel"}, "a cancel was asked for"),
         (EventKind.job_priority, {"priority": -5}, "priority set to -5"),
         (
@@ -41,6 +36,11 @@ from tests.builders.store import a_claim, a_job, a_trial
             "attempt 1 lost its worker",
         ),
         (EventKind.job_finished, {"state": "succeeded", "reason": None}, "succeeded"),
+        (
+            EventKind.job_finished,
+            {"state": "succeeded", "reason": "search_space_exhausted"},
+            "succeeded: the search tried every setting of its space",
+        ),
         (
             EventKind.job_finished,
             {"state": "failed", "reason": "too_many_crashes"},
@@ -80,13 +80,13 @@ def test_all_that_the_store_records_has_words(client: TestClient, store: Databas
         "Queued",
         "A worker took it (attempt 2)",
         "Phase search",
-        "Known now: open trials",
+        "Phase check of the diagnosis",
     ):
         assert words in page
     with store.reading() as session:
         kinds = {event.kind for event in list_milestones(session, job_id, limit=100)}
     assert "trial.finished" not in kinds
-    assert page.count("<tr>") == 1 + 10
+    assert page.count("<tr>") == 1 + 9
 
 
 def test_job_says_what_it_used(client: TestClient, store: Database) -> None:
@@ -101,3 +101,15 @@ def test_job_says_what_it_used(client: TestClient, store: Database) -> None:
 
     for name, value in [("train rows", "6,000"), ("trials at a time", "up to 8")]:
         assert f"<dt>{name}</dt><dd>{value}</dd>" in page
+
+
+def test_equal_events_in_a_row_are_one_line(client: TestClient, store: Database) -> None:
+    job_id = a_job(store)
+    fence = a_claim(store).fence
+    with store.transaction() as session:
+        for phase in ("experiment", "experiment", "confirm", "experiment"):
+            record_outcome(session, fence, phase=phase, within="diagnosis")
+
+    page = client.get(f"/jobs/{job_id}/history").text
+
+    assert page.count("Phase experiment of the diagnosis") == 2
