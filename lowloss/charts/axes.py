@@ -9,7 +9,7 @@ from itertools import pairwise
 from lowloss.charts.scales import Scale, format_tick, is_spread, make_scale
 from lowloss.wording import MINUS, clipped
 
-CHARACTER = 7.0
+CHARACTER = 7.8
 """The width of a character, in pixels: that of a phone, where texts are larger than the chart."""
 GAP = 6.0
 MAX_CHOICE = 12
