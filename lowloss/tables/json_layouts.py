@@ -32,6 +32,7 @@ def read_layouts(data: bytes, warnings: list[TableWarning]) -> pl.DataFrame:
         pl.exceptions.PanicException,
         TypeError,
         OverflowError,
+        ValueError,
     ) as error:
         reason = next(iter(str(error).splitlines()), "damaged")
         raise TableUnreadable(f"the JSON is no table: {reason}", fix=FIX) from error
@@ -47,14 +48,16 @@ def _load(data: bytes) -> list[Any]:
             value, end = decoder.raw_decode(text, start)
             values.append(value)
             start = BLANKS.match(text, end).end()  # type: ignore[union-attr]
-    except (json.JSONDecodeError, RecursionError) as error:
-        position = (
-            f" in line {error.lineno}, column {error.colno}: {error.msg}"
-            if isinstance(error, json.JSONDecodeError)
-            else ": it is nested too deep"
-        )
-        raise TableUnreadable(f"the file is not JSON{position}", fix=FIX) from error
+    except (ValueError, RecursionError) as error:
+        raise TableUnreadable(f"the file is not JSON{_describe(error)}", fix=FIX) from error
     return values
+
+
+def _describe(error: ValueError | RecursionError) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f" in line {error.lineno}, column {error.colno}: {error.msg}"
+    # Python reads no whole number of thousands of digits.
+    return ": it is nested too deep" if isinstance(error, RecursionError) else f": {error}"
 
 
 def _find_columns(value: Any, warnings: list[TableWarning]) -> dict[str, list[Any]]:
@@ -72,15 +75,14 @@ def _read_object(value: dict[str, Any], warnings: list[TableWarning]) -> dict[st
     names = value.get("columns")
     rows: Any = value.get("data")
     if isinstance(names, list) and _is_rows(rows, list):
-        return _transpose(list(map(str, names)), rows)
+        return _transpose(["" if name is None else str(name) for name in names], rows)
     members = value.values()
     if members and all(isinstance(member, list) for member in members):
         lengths = set(map(len, members))
         if len(lengths) == 1 and not any(_is_rows(member, dict) for member in members):
             return value
     if members and all(isinstance(member, dict) for member in members):
-        is_by_row = all(key.isdecimal() for key in value)
-        return _read_records(list(members)) if is_by_row else _join_columns(value)
+        return _read_crossed(value, warnings)
     return _read_member(value, warnings)
 
 
@@ -115,6 +117,35 @@ def _is_rows(value: Any, kind: type) -> bool:
 def _read_records(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     names = dict.fromkeys(name for record in records for name in record)
     return {name: [record.get(name) for record in records] for name in names}
+
+
+def _read_crossed(
+    value: Mapping[str, Mapping[str, Any]], warnings: list[TableWarning]
+) -> dict[str, list[Any]]:
+    """Read objects of objects: of the two sides the one that counts up from 0 are the rows.
+
+    Where both do, or neither, the longer one; and a warning says so.
+    """
+    outer, inner = list(value), list(dict.fromkeys(key for part in value.values() for key in part))
+    if _counts_up(outer) != _counts_up(inner):
+        return _join_columns(value) if _counts_up(inner) else _read_records(list(value.values()))
+    is_by_row = len(outer) > len(inner)
+    warnings.append(
+        TableWarning(
+            code="json_orientation",
+            count=len(outer),
+            example=outer[0],
+            detail=f"the JSON's {len(outer):,} outer keys, such as {outer[0]!r}, were read as "
+            f"{'rows' if is_by_row else 'columns'}, its {len(inner):,} inner ones as "
+            f"{'columns' if is_by_row else 'rows'}",
+            fix=f"{FIX} if it is the other way",
+        )
+    )
+    return _read_records(list(value.values())) if is_by_row else _join_columns(value)
+
+
+def _counts_up(keys: Sequence[str]) -> bool:
+    return all(key == str(position) for position, key in enumerate(keys))
 
 
 def _join_columns(value: Mapping[str, Mapping[str, Any]]) -> dict[str, list[Any]]:

@@ -25,7 +25,7 @@ def read_json(
 ) -> Table:
     """Read objects with the same keys; their texts are read as those of a CSV."""
     warnings: list[TableWarning] = []
-    frame = _parse(data, warnings)
+    frame = _parse(data, frozenset(earlier or ()), warnings)
     check_size(frame.height, frame.width, limits)
     frame.columns = complete_names(frame.columns, warnings)
     plain = to_plain(frame.select(choose_columns(frame.schema, warnings)), warnings)
@@ -53,7 +53,8 @@ def read_json(
     return Table(pl.DataFrame(columns), False, tuple(warnings), readings, typed.words)
 
 
-def _parse(data: bytes, warnings: list[TableWarning]) -> pl.DataFrame:
+def _parse(data: bytes, names: frozenset[str], warnings: list[TableWarning]) -> pl.DataFrame:
+    """Read objects; one alone may hold all rows, unless it has a column of `names`."""
     data = unpack_bytes(data).removeprefix(b"\xef\xbb\xbf").strip()
     read = pl.read_json if data.startswith(b"[") else pl.read_ndjson
     try:
@@ -61,9 +62,9 @@ def _parse(data: bytes, warnings: list[TableWarning]) -> pl.DataFrame:
         frame = read(data, infer_schema_length=None)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
         return read_layouts(data, warnings)
-    # An object alone may hold all rows.
+    is_alone = frame.height == 1 and names.isdisjoint(frame.columns)
     is_nested = any(dtype.is_nested() for dtype in frame.dtypes)
-    return read_layouts(data, warnings) if frame.height == 1 and is_nested else frame
+    return read_layouts(data, warnings) if is_alone and is_nested else frame
 
 
 def _drop_nulls(column: pl.Series, null_values: Sequence[str]) -> pl.Series:

@@ -8,8 +8,11 @@ from lowloss.errors import TableUnreadable
 
 START_BYTES = 4096
 AS_CSV = "write its table as CSV or Parquet"
-PAIRS = rb"[-+.\deE]+(?:[ \t]+(?:qid:\d+|\d+:[-+.\deE]+))+[ \t]*(?:#.*)?\r?\n"
+PAIR = rb"[ \t]+(?:qid:\d+|\d+:[-+.\deE]+)"
+PAIRS = rb"[-+.\deE]+(?:%s)+[ \t]*(?:#.*)?\r?\n" % PAIR
 """A line of LIBSVM: a label and pairs of a column's number and its value."""
+NO_CLOCK = rb"(?=.*[ \t]\d+:(?![0-5]\d(?:[^.\deE]|$)))"
+"""Not all values of a line have two digits: else they are times of day."""
 
 SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (
@@ -41,7 +44,7 @@ SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (rb"ARROW1", "an Arrow file", "give format=arrow"),
     (rb"(?i)\s*(?:%.*\n\s*)*@relation\s", "an ARFF file", f"{AS_CSV}, such as by scipy.io.arff"),
     (
-        rb"(?:#.*\n)*(?:%s){2}" % PAIRS,
+        rb"(?:#.*\n)*%s(?:(?:%s){2}|[-+.\deE]+(?:%s){20})" % (NO_CLOCK, PAIRS, PAIR),
         "a LIBSVM file of index:value pairs",
         "read it by sklearn.datasets.load_svmlight_file, and write its columns as CSV or Parquet",
     ),

@@ -7,14 +7,17 @@ from sqlalchemy.orm import Session
 
 from lowloss.errors import JobNotFound, StateConflict
 from lowloss.results import JobState
+from lowloss.spec import JobSpec
 from service.store.blobs import release_blobs
 from service.store.schema import ArtifactRow, CheckpointRow, JobRow
+from service.store.specs import read_spec
 
 
 def delete_job(session: Session, job_id: str) -> None:
     """Delete a job that has ended, with its trials, events and artifacts; its bytes go later.
 
-    Raise JobNotFound, or StateConflict for a job that has not ended.
+    Raise JobNotFound, or StateConflict for a job that has not ended, or that another one which has
+    not ended learns from.
     """
     state = session.scalar(select(JobRow.state).where(JobRow.id == job_id).with_for_update())
     if state is None:
@@ -24,6 +27,7 @@ def delete_job(session: Session, job_id: str) -> None:
             f"the job cannot be deleted: it is {state}",
             fix=f"POST /v1/jobs/{job_id}/cancel, and delete it once it has ended",
         )
+    _check_no_learner(session, job_id)
     blobs = [
         sha256
         for table in (ArtifactRow, CheckpointRow)
@@ -32,3 +36,14 @@ def delete_job(session: Session, job_id: str) -> None:
     # The database deletes what belongs to the job with its row.
     session.execute(delete(JobRow).where(JobRow.id == job_id))
     release_blobs(session, blobs)
+
+
+def _check_no_learner(session: Session, job_id: str) -> None:
+    unfinished = [state for state in JobState if not state.is_finished]
+    for row in session.scalars(select(JobRow).where(JobRow.state.in_(unfinished))):
+        spec = read_spec(row)
+        if isinstance(spec, JobSpec) and job_id in spec.warm_start_from:
+            raise StateConflict(
+                f"the job cannot be deleted: {row.id} learns from it, and has not ended",
+                fix="delete it once that job has ended",
+            )

@@ -95,3 +95,16 @@ def test_job_that_has_not_ended_stays(database: Database, state: JobState) -> No
 def test_job_that_is_not_there_is_not_deleted(database: Database) -> None:
     with pytest.raises(JobNotFound):
         delete(database, "job_0")
+
+
+def test_job_that_another_one_learns_from_stays(database: Database) -> None:
+    teacher = a_finished_job(database).job_id
+    learner = a_job(database, warm_start_from=[teacher])
+
+    with pytest.raises(StateConflict, match=f"{learner} learns from it"):
+        delete(database, teacher)
+
+    fence = a_claim(database).fence
+    with database.transaction() as session:
+        finish_job(session, fence, state=JobState.cancelled)
+    delete(database, teacher)

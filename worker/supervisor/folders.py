@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 import tempfile
 import time
@@ -45,11 +46,11 @@ class WorkFolder:
 
 
 def reap_folders(*, now: float | None = None) -> None:
-    """Delete the folders of workers that were killed together with their children."""
+    """Delete the folders of this user's workers that were killed together with their children."""
     for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with suppress(OSError):
-            if _is_unused(path, time.time() if now is None else now):
-                shutil.rmtree(path, ignore_errors=True)
+            if path.lstat().st_uid == os.getuid():
+                _reap(path, time.time() if now is None else now)
 
 
 def reap_hourly() -> None:
@@ -59,12 +60,13 @@ def reap_hourly() -> None:
         time.sleep(REAP_SECONDS)
 
 
-def _is_unused(path: Path, now: float) -> bool:
+def _reap(path: Path, now: float) -> None:
+    """Delete a folder that nobody has locked, or makes."""
     try:
         with (path / LOCK).open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Under the lock: who makes the folder waits for it, and then makes another.
+            shutil.rmtree(path, ignore_errors=True)
     except FileNotFoundError:
-        return now - path.stat().st_mtime > UNLOCKED_SECONDS
-    except BlockingIOError:
-        return False
-    return True
+        if now - path.stat().st_mtime > UNLOCKED_SECONDS:
+            shutil.rmtree(path, ignore_errors=True)

@@ -27,7 +27,6 @@ from worker.engine.protocol import (
 from worker.engine.results import TrainedPlan, TrainingOutcome
 from worker.progress.reporter import Reporter, StopCause
 from worker.search.tuner import SearchTuner
-from worker.trials import checkpoints
 from worker.trials import scoring as judge
 from worker.trials.loop import EarlierAttempts, SearchLoop
 
@@ -86,8 +85,6 @@ class Engine:
 class Report:
     """What is told of a job; `cause_of` says why to stop after an epoch of a trial."""
 
-    database = None
-
     def __init__(self, cause_of: Callable[[int, int], StopCause | None] = lambda *_: None) -> None:
         self.cause_of = cause_of
         self.stop_cause: StopCause | None = None
@@ -101,7 +98,7 @@ class Report:
     def finish_trial(self, end: TrialEnd) -> None:
         self.ended.append(end)
 
-    def save_checkpoint(self, saved: SavedCheckpoint) -> None:
+    def save_checkpoint(self, saved: SavedCheckpoint, _: Path) -> None:
         self.saved.append(saved)
 
     def on_epoch(self, plan: Plan, epoch: Epoch) -> StopCause | None:
@@ -118,7 +115,6 @@ def new_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]
 
     monkeypatch.setattr(judge, "fold_metrics", metrics)
     monkeypatch.setattr(judge, "score_error", lambda *_: None)
-    monkeypatch.setattr(checkpoints, "write_blob", lambda *_, **__: None)
     opened: list[SearchTuner] = []
 
     def make(report: Report, **given: Any) -> tuple[SearchTuner, SearchLoop]:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from lowloss.errors import TableUnreadable
-from lowloss.results import TableFormat
+from lowloss.results import Reading, TableFormat
 from lowloss.tables.formats import guess_format
 from lowloss.tables.json_lines import read_json
 from lowloss.tables.limits import TableLimits
@@ -71,6 +71,28 @@ def test_lists_without_names_are_told() -> None:
     assert (warning.code, warning.rows, warning.example) == ("no_header", (1,), "[1, 2]")
 
 
+NUMBERS = pd.DataFrame([[1, 7], [2, 8], [3, 9]])
+NAMED = pd.DataFrame({"x": [1, 2, 3], "y": [7, 8, 9]}, index=["ann", "bob", "cy"])
+
+
+@pytest.mark.parametrize("orient", ["columns", "index"])
+@pytest.mark.parametrize("frame", [NUMBERS, NAMED, NAMED.reset_index(drop=True)], ids=list("abc"))
+def test_sides_that_both_count_up_or_neither_are_told(frame: pd.DataFrame, orient: str) -> None:
+    table = read(frame.to_json(orient=orient))
+
+    assert table.frame.rows() == [(1, 7), (2, 8), (3, 9)]
+    is_plain = list(frame.columns) == ["x", "y"] and list(frame.index) == [0, 1, 2]
+    assert [warning.code for warning in table.warnings] == ["json_orientation"] * (not is_plain)
+
+
+def test_row_to_predict_with_a_list_in_it_stays_a_row() -> None:
+    text = '{"time": "x", "tags": [{"n": 1}, {"n": 2}], "v": 3}'
+
+    table = read_json(text.encode(), ParseOptions(), TableLimits(), {"v": Reading(kind="number")})
+
+    assert table.frame.to_dicts() == [{"time": "x", "v": 3}]
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -82,6 +104,8 @@ def test_lists_without_names_are_told() -> None:
         ('[["a", "a"], [1, 2]]', "two columns of the JSON have one name"),
         ('{"x": [{"a": 1}], "y": [{"a": 1}]}', "several lists of rows: x, y"),
         ("[" * 100_000, "nested too deep"),
+        ('{"a": [' + "9" * 5_000 + "]}", "not JSON: Exceeds the limit"),
+        ('{"a": "x\\ud800"}\n{"a": NaN}', "the JSON is no table"),
         ('[{"a": {"b": 1}}]', "no column holds plain values"),
     ],
 )

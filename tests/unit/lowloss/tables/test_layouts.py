@@ -226,6 +226,7 @@ def test_packed_table_is_unpacked(data: bytes) -> None:
         (b"SQLite format 3\0", "SQLite"),
         (b"% about\n% it\n@RELATION iris\n\n@attribute x numeric\n@data\n1\n", "ARFF"),
         (b"+1 1:0.5 7:1\n-1 3:-2e-3 # a note\n", "LIBSVM"),
+        (b"5 " + b" ".join(b"%d:12.5" % i for i in range(1, 900)), "LIBSVM"),
         (b"2 qid:1 1:3 2:0\n1 qid:1 1:2 2:0\n", "LIBSVM"),
         (b"outs:\n- md5: 0123\n  path: a.csv\n", "DVC"),
         (pickle.dumps({"a": [1, 2]}, protocol=0), "pickle"),
@@ -256,6 +257,10 @@ def test_names_like_the_marks_of_other_files_are_read(header: str) -> None:
     table = read(f"{header},b\n1,2\n3,4\n")
 
     assert table.frame.columns == [header, "b"]
+
+
+def test_times_behind_numbers_are_no_libsvm() -> None:
+    assert read("1 10:30\n2 10:45\n3 11:00\n").frame.height > 0
 
 
 @pytest.mark.parametrize("stray", [b"caf\xe9", b"\x80 5", b"\x81"])

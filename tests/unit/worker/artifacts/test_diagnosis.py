@@ -196,7 +196,9 @@ def test_page_says_what_it_rests_on_and_what_was_skipped(tmp_path: Path) -> None
 def test_page_has_both_recipes_in_full(tmp_path: Path) -> None:
     diagnosis = a_diagnosis()
 
-    found = re.findall(r"in full</summary>\s*<pre>(.*?)</pre>", page_of(tmp_path, diagnosis), re.S)
+    found = re.findall(
+        r"in full</summary>\s*<pre[^>]*>(.*?)</pre>", page_of(tmp_path, diagnosis), re.S
+    )
 
     told = [json.loads(unescape(each)) for each in found]
     assert told == [

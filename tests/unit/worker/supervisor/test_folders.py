@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import tempfile
 import time
 from pathlib import Path
@@ -57,3 +58,20 @@ def test_folders_of_others_stay(temporary: Path) -> None:
     reap_folders(now=time.time() + 2 * UNLOCKED_SECONDS)
 
     assert (temporary / "lowloss-data" / LOCK).exists()
+
+
+def test_folder_is_locked_while_it_is_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else who makes it could hold it for his own, just before it is gone."""
+    WorkFolder.make().lock.close()
+    refusals = []
+
+    def delete(path: Path, **_: object) -> None:
+        with (path / LOCK).open("rb") as lock, pytest.raises(BlockingIOError) as refused:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        refusals.append(refused.value)
+
+    monkeypatch.setattr("worker.supervisor.folders.shutil.rmtree", delete)
+
+    reap_folders()
+
+    assert len(refusals) == 1
