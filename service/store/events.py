@@ -31,12 +31,6 @@ class EventKind(StrEnum):
     best_changed = "best.changed"
 
 
-def record_event(session: Session, job: JobRow, kind: EventKind, /, **data: Any) -> None:
-    """Add an event to a job; the caller must hold the lock of the job's row."""
-    job.events += 1
-    session.add(EventRow(job_id=job.id, number=job.events, kind=kind, data=data))
-
-
 DETAILS = (
     EventKind.trial_epoch,
     EventKind.trial_started,
@@ -44,6 +38,12 @@ DETAILS = (
     EventKind.job_outcome,
 )
 """The kinds for programs that follow a job: a search has thousands."""
+
+
+def record_event(session: Session, job: JobRow, kind: EventKind, /, **data: Any) -> None:
+    """Add an event to a job; the caller must hold the lock of the job's row."""
+    job.events += 1
+    session.add(EventRow(job_id=job.id, number=job.events, kind=kind, data=data))
 
 
 def list_milestones(session: Session, job_id: str, *, limit: int) -> list[Event]:

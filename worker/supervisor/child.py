@@ -100,7 +100,7 @@ class Child:
 
     @property
     def memory_bytes(self) -> int:
-        """Its resident memory; 0 when it is gone."""
+        """Its resident memory, without that of its children; 0 when it is gone."""
         try:
             return int(psutil.Process(self.process.pid).memory_info().rss)
         except psutil.Error:

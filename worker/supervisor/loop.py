@@ -146,8 +146,8 @@ class Supervisor:
             return Ended(Ending.crashed, error=error)
         if child.measure_idle_seconds() > self.settings.hang_seconds:
             error = (
-                "the worker's child hung: it gave no sign of life and used no processor time for "
-                f"{self.settings.hang_seconds:.0f} s"
+                "the worker's child hung: it gave no sign of life and used almost no processor "
+                f"time for {self.settings.hang_seconds:.0f} s"
             )
             return Ended(Ending.crashed, error=error)
         if child.memory_bytes > self._job_bytes:
