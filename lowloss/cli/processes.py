@@ -53,7 +53,7 @@ def _require_worker(*, alternative: str = "") -> None:
 
 def _serve(modules: list[str], options: dict[str, Any]) -> None:
     settings = {f"LOWLOSS_{name}": str(v) for name, v in options.items() if v is not None}
-    reason = serve(modules, settings, say=partial(typer.echo, err=True))
+    reason = serve(modules, settings, report=partial(typer.echo, err=True))
     if reason is not None:
         typer.echo(f"error: {reason}; everything was stopped", err=True)
         raise typer.Exit(SERVER_FAILED)

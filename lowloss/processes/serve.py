@@ -84,9 +84,9 @@ class _Event:
 
 
 def serve(
-    modules: list[str], settings: Mapping[str, str], *, say: Callable[[str], object]
+    modules: list[str], settings: Mapping[str, str], *, report: Callable[[str], object]
 ) -> str | None:
-    """Run modules until a signal; restart one that ends, after a wait that doubles, and say so.
+    """Run modules until a signal; restart one that ends, after a wait that doubles, and report it.
 
     Return why a module gave up at its first start, which ends them all. Each process holds the
     other end of a pipe, and so ends however this process ends.
@@ -109,7 +109,7 @@ def serve(
             reason = f"{service.module} ended with code {event.code}"
             if service.never_worked(event.code):
                 return reason
-            say(f"{reason}; it is started again in {service.restart_later():.0f} s")
+            report(f"{reason}; it is started again in {service.restart_later():.0f} s")
         return None
     finally:
         _end_children([service.process for service in services if service.process is not None])

@@ -41,9 +41,9 @@ def end_attempt(
     *,
     number: int,
     error: str | None = None,
-) -> None:
-    """Record how an attempt ended, unless that is recorded."""
-    session.execute(
+) -> bool:
+    """Record how an attempt ended, and return True, unless that is recorded."""
+    ended = session.scalar(
         update(AttemptRow)
         .where(
             AttemptRow.job_id == job.id,
@@ -51,7 +51,9 @@ def end_attempt(
             AttemptRow.outcome.is_(None),
         )
         .values(outcome=outcome, error=error, ended_at=utc_now())
+        .returning(AttemptRow.number)
     )
+    return ended is not None
 
 
 def close_job(session: Session, job: JobRow) -> None:

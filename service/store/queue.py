@@ -89,7 +89,9 @@ def claim_job(session: Session, owner: str, *, lease_seconds: float) -> Claim | 
     """
     while (job := _claim_row(session, owner, lease_seconds=lease_seconds)) is not None:
         # The statement left the previous attempt open if, and only if, its lease had expired.
-        end_attempt(session, job, AttemptOutcome.lease_expired, number=job.attempt - 1)
+        previous, outcome = job.attempt - 1, AttemptOutcome.lease_expired
+        if end_attempt(session, job, outcome, number=previous):
+            record_event(session, job, EventKind.job_retried, attempt=previous, outcome=outcome)
         if job.state == JobState.failed:
             close_job(session, job)
             continue

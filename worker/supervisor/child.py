@@ -181,8 +181,8 @@ class Child:
         if "ready" in message:
             self.is_ready = True
         elif "ended" in message:
-            said = message["ended"]
-            self._ended.append(Ended(Ending(said["ending"]), said["reason"], said["error"]))
+            end = message["ended"]
+            self._ended.append(Ended(Ending(end["ending"]), end["reason"], end["error"]))
 
 
 def _cause_of_death(code: int) -> str:

@@ -59,19 +59,18 @@ def folder(tmp_path: Path) -> Path:
 
 
 def run_serve(modules: list[str], folder: Path) -> tuple[str | None, list[str]]:
-    """Answers why it ended, and what it said."""
-    said: list[str] = []
+    """Answers why it ended, and what it reported."""
+    reports: list[str] = []
     settings = {"PYTHONPATH": str(folder), "FOLDER": str(folder)}
-    return serve(modules, settings, say=said.append), said
+    return serve(modules, settings, report=reports.append), reports
 
 
 def test_one_that_gives_up_at_its_start_ends_the_other(folder: Path) -> None:
     before = signal.getsignal(signal.SIGTERM)
 
-    ended, said = run_serve(["stays", "ends"], folder)
+    ended, reports = run_serve(["stays", "ends"], folder)
 
-    assert said == []
-
+    assert reports == []
     assert ended == "ends ended with code 3"
     assert (folder / "stopped").exists()
     assert signal.getsignal(signal.SIGTERM) is before
@@ -92,11 +91,11 @@ def test_dead_process_is_started_again_after_waits_that_double(
     monkeypatch.setattr(serving_module, "FIRST_WAIT_SECONDS", 0.01)
     (folder / "dies.py").write_text(DIES)
 
-    ended, said = run_serve(["dies"], folder)
+    ended, reports = run_serve(["dies"], folder)
 
     assert ended is None
     # A signal first; then its own code, which at a first start would have ended all.
-    assert said == [
+    assert reports == [
         "dies ended with code -9; it is started again in 0 s",
         "dies ended with code 3; it is started again in 0 s",
     ]
