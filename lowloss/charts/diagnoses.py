@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import math
+
 from lowloss.charts.axes import Axis
 from lowloss.charts.bars import Bar, draw_bars
+from lowloss.charts.curves import EPOCHS, loss_lines, losses_of
 from lowloss.charts.figures import Figure
-from lowloss.charts.plots import Line, Plot, Point, draw_plot, has_values
+from lowloss.charts.plots import CROSS, Plot, Point, draw_plot
 from lowloss.results import Curve, Diagnosis, Finding
 from lowloss.wording import format_percent, in_words
 
 MAX_CAUSES = 16
 
 
-def draw_causes(diagnosis: Diagnosis) -> str:
+def draw_diagnosis(diagnosis: Diagnosis, recipe_name: str = "the recipe") -> list[Figure]:
+    """Draw the losses by epoch, and what each remedy gains; `recipe_name` names the recipe."""
+    figures = [*_draw_curves(diagnosis, recipe_name), _draw_causes(diagnosis)]
+    return [figure for figure in figures if figure.chart]
+
+
+def _draw_causes(diagnosis: Diagnosis) -> Figure:
     """Draw the share of the excess loss that each remedy removes, with its interval."""
     bars = [bar for bar in map(_bar_of, diagnosis.findings) if bar is not None]
     label = "The share of the excess loss that each remedy removes"
-    return draw_bars(label, bars[:MAX_CAUSES], longest=1.0)
+    return Figure(
+        draw_bars(label, bars[:MAX_CAUSES], longest=1.0),
+        "What each remedy removes of the excess loss, behind those above it or alone. Thin lines: "
+        "95 % intervals.",
+    )
 
 
 def _bar_of(finding: Finding) -> Bar | None:
@@ -30,22 +43,18 @@ def _bar_of(finding: Finding) -> Bar | None:
     return Bar(name, effect.share, format_percent(effect.share), interval)
 
 
-def draw_recipe_curves(diagnosis: Diagnosis, recipe_name: str = "the recipe") -> list[Figure]:
-    """Draw the losses of the recipe and of the remedied one by epoch; `recipe_name` names it.
-
-    They share a scale where their losses are in the same units.
-    """
+def _draw_curves(diagnosis: Diagnosis, recipe_name: str) -> list[Figure]:
+    """Draw the losses of the recipe and of the remedied one; on one scale if in the same units."""
     curves = {recipe_name: diagnosis.recipe_curve}
     if diagnosis.remedied_recipe != diagnosis.recipe:
         curves["with the remedies"] = diagnosis.remedied_curve
     is_shared = has_same_units(diagnosis)
-    ends = tuple(loss for curve in curves.values() for loss in _losses_of(curve))
+    ends = losses_of(curves.values())
     note = "" if is_shared or len(curves) == 1 else ", in the units that it trains in"
-    figures = [
+    return [
         Figure(_draw_curve(name, curve, ends if is_shared else ()), f"Loss by epoch, {name}{note}.")
         for name, curve in curves.items()
     ]
-    return [figure for figure in figures if figure.chart]
 
 
 def has_same_units(diagnosis: Diagnosis) -> bool:
@@ -59,24 +68,18 @@ def has_same_units(diagnosis: Diagnosis) -> bool:
     return recipe.loss == remedied.loss and is_scaled_alike
 
 
-def _losses_of(curve: Curve) -> list[float]:
-    return [loss for loss in curve.loss + curve.val_loss if loss is not None]
-
-
 def _draw_curve(name: str, curve: Curve, ends: tuple[float, ...]) -> str:
     """Draw the losses of a training; a cross marks the first epoch that has no finite loss."""
-    parts = {"validation": curve.val_loss, "training": curve.loss}
-    lines = [Line(part, values) for part, values in parts.items() if has_values(values)]
     is_diverged = None in curve.loss
     epoch = curve.loss.index(None) + 1 if is_diverged else 0
-    cross = Point(epoch, float("inf"), f"diverged in epoch {epoch}", "cross")
+    cross = Point(epoch, math.inf, f"diverged in epoch {epoch}", CROSS)
     return draw_plot(
         Plot(
             label=f"Training and validation loss by epoch, {name}",
-            x=Axis("epoch", is_log=False),
+            x=EPOCHS,
             y=Axis("loss", ends=ends),
-            lines=lines,
+            lines=loss_lines(curve),
             points=[cross] if is_diverged else [],
-            legend={"cross": "diverged"} if is_diverged else {},
+            legend={CROSS: "diverged"} if is_diverged else {},
         )
     )

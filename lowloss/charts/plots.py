@@ -19,9 +19,10 @@ MAX_LINE_POINTS = 120
 """A line of more points is thinned: a screen shows no more."""
 COLOURS = 8
 """How many lines have colours of their own; the style sheet names them."""
-CROSS = "m-3.5 -3.5l7 7m0 -7l-7 7"
+CROSS, STEPS = "cross", "steps"
+"""What the style sheet and a legend call a point without a finite y, and the steps."""
+CROSS_COMMANDS = "m-3.5 -3.5l7 7m0 -7l-7 7"
 """The commands of a cross around a position."""
-STEPS = "steps"
 
 
 @dataclass(frozen=True)
@@ -123,15 +124,19 @@ class _Frame:
 
 
 def draw_plot(plot: Plot) -> str:
-    """Draw what a plot shows over two axes; nothing where no value is finite."""
+    """Draw what a plot shows over two axes.
+
+    Nothing where no value is finite, or where the largest and the smallest are too far apart to be
+    subtracted.
+    """
     xs, ys = _collect(plot)
-    if not ys:
+    if not ys or not all(math.isfinite(max(values) - min(values)) for values in (xs, ys)):
         return ""
     frame = _fit(plot, xs, ys)
     legend, height = _draw_legend(plot, frame)
     drawn = [
         _draw_axes(plot, frame),
-        *(element("path", class_="guide", d=path([*_ends(g, frame)])) for g in plot.guides),
+        *(_draw_guide(guide, frame) for guide in plot.guides),
         *(_draw_bin(entry, frame) for entry in plot.bins),
         *(_draw_line(line, index, frame) for index, line in enumerate(plot.lines)),
         _draw_steps(plot, frame),
@@ -213,8 +218,8 @@ def _draw_bin(entry: Bin, frame: _Frame) -> str:
     return mark("rect", entry.tip, class_="bar", x=x1, y=y1, width=width, height=height)
 
 
-def _ends(guide: tuple[Pair, Pair], frame: _Frame) -> tuple[Pair, Pair]:
-    return frame.at(*guide[0]), frame.at(*guide[1])
+def _draw_guide(guide: tuple[Pair, Pair], frame: _Frame) -> str:
+    return element("path", class_="guide", d=path([frame.at(*end) for end in guide]))
 
 
 def _draw_steps(plot: Plot, frame: _Frame) -> str:
@@ -244,7 +249,7 @@ def _draw_points(points: Sequence[Point], frame: _Frame) -> str:
 def _draw_point(point: Point, x: float, y: float) -> str:
     class_ = f"point {point.kind}".strip()
     if not math.isfinite(point.y):
-        commands = f"M{x:g} {y:g}{CROSS}"
+        commands = f"M{x:g} {y:g}{CROSS_COMMANDS}"
         return mark("path", point.tip, href=point.href, class_=class_, d=commands)
     return mark("circle", point.tip, href=point.href, class_=class_, cx=x, cy=y, r=4)
 
@@ -270,6 +275,6 @@ def _draw_key(class_: str, x: float, y: float) -> str:
     """Draw what a name of the legend belongs to."""
     if class_ == STEPS or class_.startswith("line"):
         return element("line", class_=class_, x1=x, x2=x + 14, y1=y, y2=y)
-    if class_ == "cross":
-        return element("path", class_=f"point {class_}", d=f"M{x + 7:g} {y:g}{CROSS}")
+    if class_ == CROSS:
+        return element("path", class_=f"point {class_}", d=f"M{x + 7:g} {y:g}{CROSS_COMMANDS}")
     return element("circle", class_=f"point {class_}", cx=x + 7, cy=y, r=4)

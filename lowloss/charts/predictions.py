@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -13,7 +14,6 @@ from lowloss.results import CalibrationGroup, PredictionSummary
 from lowloss.results.datasets import Histogram
 from lowloss.wording import MINUS, clipped, counted, format_number, format_percent
 
-INFINITY = float("inf")
 WHOLE = (0.0, 1.0)
 DIAGONAL = ((0.0, 0.0), (1.0, 1.0))
 
@@ -44,8 +44,8 @@ def _figures(summary: PredictionSummary, target: str) -> Iterator[Figure]:
         )
         yield Figure(
             _draw_calibration(summary.calibration),
-            f"Groups of equally many test rows, by the predicted probability of {second}. On the "
-            "line, that is how often it comes.",
+            f"Groups of equally many test rows, by the predicted probability of {second}: on the "
+            "line a group holds as many of it as was predicted.",
         )
     if summary.confusion:
         yield Figure(
@@ -58,7 +58,11 @@ def _figures(summary: PredictionSummary, target: str) -> Iterator[Figure]:
 def _draw_pairs(summary: PredictionSummary) -> str:
     values = [value for pair in summary.pairs for value in pair]
     points = [
-        Point(actual, predicted, f"actual {format_number(actual)}, {format_number(predicted)}")
+        Point(
+            actual,
+            predicted,
+            f"actual {format_number(actual)}, predicted {format_number(predicted)}",
+        )
         for actual, predicted in summary.pairs
     ]
     axes = {name: Axis(name, is_log=False, ends=tuple(values)) for name in ("actual", "predicted")}
@@ -85,7 +89,7 @@ def _draw_residuals(residuals: Histogram) -> str:
             x=Axis(f"predicted {MINUS} actual", is_log=False),
             y=Axis("test rows", is_log=False),
             bins=bins,
-            guides=(((0.0, 0.0), (0.0, INFINITY)),),
+            guides=(((0.0, 0.0), (0.0, math.inf)),),
         )
     )
 

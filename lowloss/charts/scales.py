@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lowloss.wording import format_number
+from lowloss.wording import MINUS, format_number
 
 MARGIN = 0.04
 """The share of an axis that is left free at both of its ends."""
@@ -42,7 +42,7 @@ class Scale:
         smallest = 1.0 if self.is_whole else 0.0
         if not self.is_log:
             return _linear_ticks(self.low, self.high, count, smallest)
-        ticks = _log_ticks(self.low, self.high, count)
+        ticks = _log_ticks(self.low, self.high, count, smallest)
         return [tick for tick in ticks if tick >= smallest]
 
     def _convert(self, value: float) -> float:
@@ -51,7 +51,9 @@ class Scale:
 
 def format_tick(value: float) -> str:
     """Format a number of an axis, for which there is little room."""
-    return f"{value:.3g}" if abs(value) >= LARGE else format_number(value)
+    if abs(value) >= LARGE:
+        return f"{value:.3g}".replace("-", MINUS)
+    return format_number(value)
 
 
 def is_spread(values: Iterable[float]) -> bool:
@@ -67,7 +69,10 @@ def make_scale(values: Iterable[float], *, start: float, end: float, is_log: boo
     is_whole = all(float(value).is_integer() for value in values)
     if is_log:
         low, high = math.log10(low), math.log10(high)
-    alone = 0.5 if is_whole else abs(low) * 0.1 or 1.0
+        alone = 0.5
+    else:
+        # Large floats are whole, and lie further apart than half a unit.
+        alone = max(0.5, abs(low) * 1e-6) if is_whole else abs(low) * 0.1 or 1.0
     room = (high - low) * MARGIN if high > low else alone
     low, high = low - room, high + room
     if is_log:
@@ -75,7 +80,7 @@ def make_scale(values: Iterable[float], *, start: float, end: float, is_log: boo
     return Scale(low, high, start, end, is_log, is_whole)
 
 
-def _linear_ticks(low: float, high: float, count: int, smallest: float = 0.0) -> list[float]:
+def _linear_ticks(low: float, high: float, count: int, smallest: float) -> list[float]:
     rough = max((high - low) / max(count, 1), smallest)
     power = 10 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= 0.7 * rough)
@@ -84,11 +89,11 @@ def _linear_ticks(low: float, high: float, count: int, smallest: float = 0.0) ->
     return [float(f"{index * step:.10g}") for index in range(first, last + 1)]
 
 
-def _log_ticks(low: float, high: float, count: int) -> list[float]:
+def _log_ticks(low: float, high: float, count: int, smallest: float) -> list[float]:
     """Return powers of ten; with their doubles and fives, or linear ticks, where they are few."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for factors in ((1,), (1, 3), (1, 2, 5)):
         ticks = [f * 10.0**p for p in powers for f in factors if low <= f * 10.0**p <= high]
         if len(ticks) >= min(3, count):
             return ticks[:: max(1, math.ceil(len(ticks) / (count + 1)))]
-    return [tick for tick in _linear_ticks(low, high, count) if tick > 0]
+    return [tick for tick in _linear_ticks(low, high, count, smallest) if tick > 0]

@@ -12,9 +12,21 @@ from dataclasses import replace
 
 from lowloss.charts.axes import Axis, Value, fit_axis
 from lowloss.charts.bars import Bar, draw_bars, draw_sparkline
+from lowloss.charts.curves import EPOCHS, loss_lines, losses_of
 from lowloss.charts.figures import Figure
 from lowloss.charts.parallel import Thread, draw_parallel
-from lowloss.charts.plots import NORMAL, PART, Line, Plot, Point, Size, draw_plot, has_values
+from lowloss.charts.plots import (
+    CROSS,
+    NORMAL,
+    PART,
+    STEPS,
+    Line,
+    Plot,
+    Point,
+    Size,
+    draw_plot,
+    has_values,
+)
 from lowloss.charts.scales import is_spread
 from lowloss.results import (
     Curve,
@@ -25,13 +37,13 @@ from lowloss.results import (
     Trial,
     TrialState,
 )
-from lowloss.results.ranking import rank_trials
+from lowloss.results.ranking import find_best, rank_trials
 from lowloss.wording import format_number, format_percent, format_setting, in_words
 
 OUTLIER_FACTOR = 3.0
 """Scores so many times the distance of the quartiles above the upper one flatten a chart."""
 MAX_TIPS = 2_000
-"""Trials that say their scores; of more, the last ones are only dots."""
+"""Trials that say their scores; of more, the first ones are only dots, but for the best."""
 MAX_THREADS = 200
 """Trials in parallel coordinates: the best ones."""
 MAX_DOTS = 300
@@ -42,7 +54,7 @@ MAX_SECONDS = 600.0
 MAX_CURVES = 6
 ENDED_BADLY = frozenset({TrialState.diverged, TrialState.failed})
 WIDEST = "widest layer"
-BEST, CROSS, STEPS = "best", "cross", "steps"
+BEST = "best"
 LEGEND = {
     str(TrialState.completed): "completed",
     str(TrialState.pruned): "pruned",
@@ -50,7 +62,6 @@ LEGEND = {
     BEST: "the best",
     STEPS: "best so far",
 }
-EPOCHS = Axis("epoch", is_log=False)
 
 
 def draw_best_so_far(insights: SearchInsights | None) -> str:
@@ -70,7 +81,7 @@ def draw_scores(
     pruned: bool = True,
     outliers: bool = False,
     size: Size = NORMAL,
-) -> str:
+) -> Figure:
     """Draw the score of each trial in order, and the best so far.
 
     `log` null is by the scores' spread; without `outliers` bad scores stand at the edge, where
@@ -86,18 +97,19 @@ def draw_scores(
     kinds = {point.kind for point in points} | ({STEPS} if steps else set())
     objective = in_words(job.search.objective)
     is_limited = not outliers and job.search.objective.direction.sign > 0
-    return draw_plot(
-        Plot(
-            label=f"{objective} of each trial, and the best so far",
-            x=Axis("trial", is_log=False),
-            y=Axis(objective, is_log=log),
-            points=[*map(_silence, points[:-MAX_TIPS]), *points[-MAX_TIPS:]],
-            steps=steps,
-            y_limit=_find_limit(scored) if is_limited else None,
-            legend={kind: name for kind, name in LEGEND.items() if kind in kinds},
-            size=size,
-        )
+    plot = Plot(
+        label=f"{objective} of each trial, and the best so far",
+        x=Axis("trial", is_log=False),
+        y=Axis(objective, is_log=log),
+        points=[*map(_silence, points[:-MAX_TIPS]), *points[-MAX_TIPS:]],
+        steps=steps,
+        y_limit=_find_limit(scored) if is_limited else None,
+        legend={kind: name for kind, name in LEGEND.items() if kind in kinds},
+        size=size,
     )
+    caption = "The score of each trial; a cross has none."
+    caption += " Far worse ones stand at the edge." if plot.y_limit is not None else ""
+    return Figure(draw_plot(plot), caption + (" A click opens the trial." if address else ""))
 
 
 def has_log_scale(trials: Sequence[Trial]) -> bool:
@@ -120,16 +132,16 @@ def _best_so_far(job: Job, scored: Sequence[Trial]) -> list[tuple[float, float]]
 
 
 def _point_of(job: Job, trial: Trial, address: str) -> Point:
-    number, href = trial.number, f"{address}/{trial.number}" if address else None
+    number, href = trial.number, _find_address(address, trial.number)
     if trial.score is None:
         worst = job.search.objective.direction.sign * math.inf
         return Point(number, worst, f"trial {number}: {trial.state}", CROSS, href)
     tip = f"trial {number}: {format_number(trial.score)}, {trial.state}"
-    return Point(number, trial.score, tip, BEST if number == _find_best(job) else trial.state, href)
+    return Point(number, trial.score, tip, BEST if number == find_best(job) else trial.state, href)
 
 
-def _find_best(job: Job) -> int | None:
-    return job.best.trial if job.best else job.outcome.winner
+def _find_address(trials: str, number: int) -> str | None:
+    return f"{trials}/{number}" if trials else None
 
 
 def _silence(point: Point) -> Point:
@@ -215,11 +227,7 @@ def _draw_hyperparameter(
 def draw_curves(curves: Mapping[int, Curve], *, address: str = "") -> str:
     """Draw the validation loss of several trials by epoch."""
     lines = [
-        Line(
-            f"trial {number}",
-            curve.val_loss,
-            href=f"{address}/{number}" if address else None,
-        )
+        Line(f"trial {number}", curve.val_loss, href=_find_address(address, number))
         for number, curve in curves.items()
         if has_values(curve.val_loss)
     ]
@@ -233,14 +241,13 @@ def draw_losses(
 
     `ends` are losses that the axis reaches at least.
     """
-    parts = {"validation": curve.val_loss, "training": curve.loss}
     best = trial.best_epoch
     return draw_plot(
         Plot(
             label=f"Training and validation loss of trial {trial.number} by epoch",
             x=EPOCHS,
             y=Axis("loss", ends=ends),
-            lines=[Line(name, values) for name, values in parts.items() if has_values(values)],
+            lines=loss_lines(curve),
             guides=[] if best is None else [((best, -math.inf), (best, math.inf))],
             size=size,
         )
@@ -251,30 +258,26 @@ def draw_best_losses(
     job: Job, trials: Sequence[Trial], curves: Mapping[int, Curve]
 ) -> list[Figure]:
     """Draw the losses of the best trials, the job's own first, on one scale."""
-    best = _find_best(job)
+    best = find_best(job)
     ranked = sorted(rank_trials(job, trials), key=lambda trial: trial.number != best)
     shown = [(trial, curves[trial.number]) for trial in ranked if trial.number in curves]
     shown = [(trial, curve) for trial, curve in shown if has_values(curve.val_loss)][:MAX_CURVES]
-    ends = tuple(
-        loss for _, curve in shown for loss in curve.loss + curve.val_loss if loss is not None
-    )
+    ends = losses_of(curve for _, curve in shown)
     return [
         Figure(draw_losses(trial, curve, ends=ends, size=PART), f"Trial {trial.number}")
         for trial, curve in shown
     ]
 
 
-def draw_space(job: Job, trials: Sequence[Trial], *, address: str = "") -> str:
+def draw_space(job: Job, trials: Sequence[Trial], *, address: str = "") -> Figure:
     """Draw the hyperparameters that differ among the best trials as parallel coordinates."""
     ranked = rank_trials(job, trials)[:MAX_THREADS]
-    if len(ranked) < 2:
-        return ""
     columns = _columns_of(job, ranked)
     objective = in_words(job.search.objective)
     threads = [
         Thread(
             tip=f"trial {trial.number}: {format_number(trial.score)}",
-            href=f"{address}/{trial.number}" if address else None,
+            href=_find_address(address, trial.number),
             values={name: values[position] for name, values in columns.items()}
             | {objective: trial.score or 0.0},
             rank=position / len(ranked),
@@ -282,7 +285,11 @@ def draw_space(job: Job, trials: Sequence[Trial], *, address: str = "") -> str:
         for position, trial in enumerate(ranked)
     ]
     label = "The hyperparameters of the best trials, a line for each"
-    return draw_parallel(label, [*columns, objective], threads)
+    return Figure(
+        draw_parallel(label, [*columns, objective], threads) if len(ranked) > 1 else "",
+        "A line for each of the best trials, the best ones darkest. Draw along an axis to choose "
+        "lines.",
+    )
 
 
 def _columns_of(job: Job, trials: Sequence[Trial]) -> dict[str, list[Value]]:
@@ -312,11 +319,15 @@ def _values_of(hyperparameters: Hyperparameters) -> dict[str, Value]:
     return values
 
 
-def draw_importances(insights: SearchInsights | None) -> str:
+def draw_importances(insights: SearchInsights | None) -> Figure:
     """Draw what share of the differences between trials each hyperparameter explains."""
     importances = insights.importances[:MAX_BARS] if insights else ()
     bars = [Bar(in_words(i.name), i.share, format_percent(i.share)) for i in importances]
-    return draw_bars("The share of the differences that each hyperparameter explains", bars)
+    return Figure(
+        draw_bars("The share of the differences that each hyperparameter explains", bars),
+        "What mattered: how much of the differences between the scores of trials each "
+        "hyperparameter explains (fANOVA; a trial that diverged is as bad as the worst).",
+    )
 
 
 def _sample_evenly(trials: Sequence[Trial], count: int) -> list[Trial]:

@@ -13,13 +13,11 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Thread, Timer
 
+from lowloss.processes.environment import without_tokens
 from lowloss.processes.parent import PARENT_PIPE, watch_parent
 
 SERVER, WORKER = "service.app", "worker.supervisor"
 STOP_SECONDS = 60.0
-TOKENS = frozenset({"LOWLOSS_TOKEN", "LOWLOSS_TOKENS"})
-"""Settings that only the server needs."""
-
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 60.0
 """The wait before a first restart, and the longest: it doubles with each."""
 STEADY_SECONDS = 60.0
@@ -97,7 +95,10 @@ def serve(
     signals = (signal.SIGINT, signal.SIGTERM)
     previous = {number: signal.signal(number, lambda *_: ends.put(None)) for number in signals}
     watch_parent(lambda: ends.put(None))
-    services = [_Service(module, _environment(module, env), ends) for module in modules]
+    services = [
+        _Service(module, env if module == SERVER else without_tokens(env), ends)
+        for module in modules
+    ]
     try:
         for service in services:
             service.start()
@@ -115,12 +116,6 @@ def serve(
         _end_children([service.process for service in services if service.process is not None])
         for number, handler in previous.items():
             signal.signal(number, handler)
-
-
-def _environment(module: str, env: Mapping[str, str]) -> Mapping[str, str]:
-    if module == SERVER:
-        return env
-    return {name: text for name, text in env.items() if name.upper() not in TOKENS}
 
 
 def _end_children(children: list[subprocess.Popen[bytes]]) -> None:

@@ -60,12 +60,13 @@ from lowloss.results.outcome import (
 )
 from lowloss.results.parts import Page, Result
 from lowloss.results.predictions import CalibrationGroup, Mistake, PredictionSummary
-from lowloss.results.states import JobKind, JobState, Requested, TrialState
+from lowloss.results.states import UNFINISHED_STATES, JobKind, JobState, Requested, TrialState
 from lowloss.results.trials import Curve, Hyperparameters, Trial
 
 __all__ = [
     "NOT_A_FEATURE",
     "QUANTILES",
+    "UNFINISHED_STATES",
     "Alternative",
     "Artifact",
     "Artifacts",

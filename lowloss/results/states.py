@@ -28,6 +28,9 @@ class JobState(StrEnum):
         return self in {JobState.succeeded, JobState.failed, JobState.cancelled}
 
 
+UNFINISHED_STATES = tuple(state for state in JobState if not state.is_finished)
+
+
 class Requested(StrEnum):
     """What a user requested of a running job, until the worker has done it."""
 

@@ -96,8 +96,7 @@ def _decode_mixed(data: bytes, warnings: list[TableWarning]) -> bytes | None:
     strays = len(STRAY.findall(text))
     if strays > len(NOT_ASCII.findall(text)) - strays:
         return None
-    first = STRAY.search(text)
-    line = text[text.rfind("\n", 0, first.start()) + 1 :].split("\n", 1)[0] if first else ""
+    line = next(line for line in text.splitlines() if STRAY.search(line))
     warnings.append(
         TableWarning(
             code="encoding_guessed",

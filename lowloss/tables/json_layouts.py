@@ -63,9 +63,9 @@ def _describe(error: ValueError | RecursionError) -> str:
 def _find_columns(value: Any, warnings: list[TableWarning]) -> dict[str, list[Any]]:
     if isinstance(value, dict):
         return _read_object(value, warnings)
-    if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
+    if _is_rows(value, dict):
         return _read_records(value)
-    if isinstance(value, list) and value and all(isinstance(row, list) for row in value):
+    if _is_rows(value, list):
         return _read_lists(value, warnings)
     raise TableUnreadable("the JSON is neither objects nor lists of cells, one a row", fix=FIX)
 

@@ -1,4 +1,4 @@
-"""What happened to a job, and what it used, in words."""
+"""Describes a job's events, and what it used, in words."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from service.store.events import EventKind
 
 
 @dataclass(frozen=True)
-class Entry:
+class HistoryEntry:
     """A line of a job's history: when it happened, how long after the job was submitted, what."""
 
     time: datetime
-    after: float
+    after_s: float
     words: str
 
 
-def list_history(job: Job, events: Sequence[Event]) -> list[Entry]:
+def list_history(job: Job, events: Sequence[Event]) -> list[HistoryEntry]:
     """Describe events, newest first; of equal ones in a row the first that happened."""
-    entries: list[Entry] = []
+    entries: list[HistoryEntry] = []
     for event in events:
-        after = (event.created_at - job.created_at).total_seconds()
-        entry = Entry(event.created_at, after, describe_event(event))
+        after_s = (event.created_at - job.created_at).total_seconds()
+        entry = HistoryEntry(event.created_at, after_s, describe_event(event))
         if entries and entries[-1].words == entry.words:
             entries.pop()
         entries.append(entry)
@@ -44,7 +44,7 @@ def describe_event(event: Event) -> str:
             within = f" of the {in_words(data['within'])}" if "within" in data else ""
             words = f"phase {in_words(data['phase'])}{within}"
         case EventKind.job_requested:
-            words = f"a {data['requested']} was asked for"
+            words = f"{data['requested']} requested"
         case EventKind.job_priority:
             words = f"priority set to {data['priority']}"
         case EventKind.job_retried:

@@ -10,7 +10,7 @@ from fastapi import Path, Query, Request, Response
 from pydantic import Field
 
 from lowloss.charts.columns import draw_column_importances
-from lowloss.charts.diagnoses import draw_causes, draw_recipe_curves
+from lowloss.charts.diagnoses import draw_diagnosis
 from lowloss.charts.inline import script_source
 from lowloss.charts.predictions import draw_predictions
 from lowloss.charts.searches import (
@@ -41,7 +41,7 @@ from service.store.blobs import read_blob
 from service.store.database import Session
 from service.store.datasets import list_names
 from service.store.diagnoses import get_diagnosis
-from service.store.events import list_milestones
+from service.store.events import list_job_events
 from service.store.jobs import Change, get_job, get_job_and_change, list_jobs
 from service.store.trials import find_trials, get_trial, list_curves
 
@@ -57,13 +57,12 @@ MAX_CURVES = 20
 SHOWN_EVENTS = 200
 REPORT_POLICY = "; ".join(
     (
-        # A report is of the names of a table: it has no part in this site, and runs no script but
-        # that of charts.
+        # A report shows names out of an uploaded table: it runs apart from this site, and no script
+        # but that of charts.
         "sandbox allow-scripts",
         "default-src 'none'",
         f"script-src {script_source()}",
         "style-src 'unsafe-inline'",
-        "img-src data:",
     )
 )
 
@@ -175,7 +174,7 @@ def show_history(request: Request, deps: Dependencies, job_id: JobPath) -> Respo
     """Show what happened to a job, the last first."""
     with deps.database.reading() as session:
         job = get_job(session, job_id)
-        events = list_milestones(session, job_id, limit=SHOWN_EVENTS + 1)
+        events = list_job_events(session, job_id, limit=SHOWN_EVENTS + 1)
     return render_page(
         request,
         "history",
@@ -210,8 +209,7 @@ def _describe_diagnosis(diagnosis: Diagnosis | None) -> dict[str, Any]:
         "losses": tuple(list_losses(diagnosis)),
         "harmful": [f for f in diagnosis.findings if f.severity is not Severity.none],
         "others": [f for f in diagnosis.findings if f.severity is Severity.none],
-        "causes": draw_causes(diagnosis),
-        "curves": draw_recipe_curves(diagnosis),
+        "figures": draw_diagnosis(diagnosis),
     }
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
 from lowloss.errors import DatasetInUse, DatasetNotFound
-from lowloss.results import Column, Dataset, JobState, Page, TableFormat, TableWarning
+from lowloss.results import UNFINISHED_STATES, Column, Dataset, Page, TableFormat, TableWarning
 from service.store.blobs import adopt_blob
 from service.store.cursors import after_cursor, make_page
 from service.store.database import insert_if_absent
@@ -137,8 +137,7 @@ def delete_dataset(session: Session, id: str) -> None:  # noqa: A002
 
     Raise DatasetInUse while a job that has not ended needs it.
     """
-    unfinished = [state for state in JobState if not state.is_finished]
-    needed = exists().where(JobRow.dataset_id == id, JobRow.state.in_(unfinished))
+    needed = exists().where(JobRow.dataset_id == id, JobRow.state.in_(UNFINISHED_STATES))
     if session.scalar(select(needed)):
         raise DatasetInUse(
             f"a job that has not ended needs dataset {id!r}", fix="cancel the job or wait for it"

@@ -6,7 +6,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from lowloss.errors import JobNotFound, StateConflict
-from lowloss.results import JobState
+from lowloss.results import UNFINISHED_STATES, JobState
 from lowloss.spec import JobSpec
 from service.store.blobs import release_blobs
 from service.store.schema import ArtifactRow, CheckpointRow, JobRow
@@ -39,8 +39,7 @@ def delete_job(session: Session, job_id: str) -> None:
 
 
 def _check_no_learner(session: Session, job_id: str) -> None:
-    unfinished = [state for state in JobState if not state.is_finished]
-    for row in session.scalars(select(JobRow).where(JobRow.state.in_(unfinished))):
+    for row in session.scalars(select(JobRow).where(JobRow.state.in_(UNFINISHED_STATES))):
         spec = read_spec(row)
         if isinstance(spec, JobSpec) and job_id in spec.warm_start_from:
             raise StateConflict(

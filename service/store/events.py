@@ -31,13 +31,14 @@ class EventKind(StrEnum):
     best_changed = "best.changed"
 
 
-DETAILS = (
+HIDDEN_KINDS = (
     EventKind.trial_epoch,
     EventKind.trial_started,
     EventKind.trial_finished,
     EventKind.job_outcome,
 )
-"""The kinds for programs that follow a job: a search has thousands."""
+"""The kinds that a job's history does not show: those of trials, of which a search has thousands,
+and which fields of its outcome were written."""
 
 
 def record_event(session: Session, job: JobRow, kind: EventKind, /, **data: Any) -> None:
@@ -46,11 +47,11 @@ def record_event(session: Session, job: JobRow, kind: EventKind, /, **data: Any)
     session.add(EventRow(job_id=job.id, number=job.events, kind=kind, data=data))
 
 
-def list_milestones(session: Session, job_id: str, *, limit: int) -> list[Event]:
+def list_job_events(session: Session, job_id: str, *, limit: int) -> list[Event]:
     """List the last events of a job but those of its trials and results, newest first."""
     rows = session.scalars(
         select(EventRow)
-        .where(EventRow.job_id == job_id, EventRow.kind.not_in(DETAILS))
+        .where(EventRow.job_id == job_id, EventRow.kind.not_in(HIDDEN_KINDS))
         .order_by(EventRow.number.desc())
         .limit(limit)
     )

@@ -172,7 +172,7 @@ def export_reports(
     Call it once all other results of the job are in the store.
     """
     job_id = reporter.fence.job_id
-    facts = reporter.read(lambda s: read_facts(s, job_id, metadata))
+    facts = reporter.read(lambda session: read_facts(session, job_id, metadata))
     reporter.record(remarks=remarks(facts))
     if diagnosis is not None:
         diagnosis = diagnosis.model_copy(update={"search": search_remarks(facts)})

@@ -22,7 +22,7 @@ from worker.artifacts.reports.html import REPORT
 from worker.diagnosis.diagnose import diagnose
 from worker.diagnosis.from_search import first_recipe_spec
 from worker.execution.beside import run_beside
-from worker.jobs.loading import JobResources, describe_dataset, read_dataset
+from worker.jobs.loading import JobResources, load_description, read_dataset
 from worker.progress.protocol import Ended, Ending
 from worker.progress.reporter import JobCancelled, JobSuspended, Reporter, StopCause
 
@@ -37,7 +37,7 @@ PROGRESS_SECONDS = 2.0
 def run_diagnosis_job(spec: DiagnosisSpec, reporter: Reporter, resources: JobResources) -> Ended:
     """Diagnose a recipe, store the result, and return how the job ended."""
     reporter.phase("prepare")
-    dataset, options = describe_dataset(reporter, spec.dataset)
+    dataset, options = load_description(reporter, spec.dataset)
     read = partial(read_dataset, reporter, dataset, options, resources)
     table = run_beside(read, reporter.raise_if_cancelled)
     checked = check_diagnosis(spec, dataset, limits=resources.limits)

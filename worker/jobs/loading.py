@@ -69,7 +69,7 @@ class LoadedJob:
 def load_job(reporter: Reporter) -> LoadedJob:
     """Read a claimed search and its dataset's description."""
     job = reporter.read(lambda session: get_job(session, reporter.fence.job_id))
-    dataset, options = describe_dataset(reporter, job.dataset)
+    dataset, options = load_description(reporter, job.dataset)
     return LoadedJob(
         id=job.id,
         spec=job.search,
@@ -83,7 +83,7 @@ def load_job(reporter: Reporter) -> LoadedJob:
     )
 
 
-def describe_dataset(reporter: Reporter, dataset_id: str) -> tuple[Dataset, ParseOptions]:
+def load_description(reporter: Reporter, dataset_id: str) -> tuple[Dataset, ParseOptions]:
     """Read a dataset's description, and the options that it is parsed with."""
 
     def read(session: Session) -> tuple[Dataset, ParseOptions]:

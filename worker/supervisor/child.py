@@ -16,6 +16,7 @@ from typing import Any, Self
 
 import psutil
 
+from lowloss.processes.environment import without_tokens
 from service.store.queue import Fence
 from worker.progress.protocol import Ended, Ending
 from worker.supervisor.folders import WorkFolder
@@ -29,8 +30,6 @@ IDLE_CPU_SECONDS = 0.1
 time after which it is taken for hung."""
 UNWATCHED_SECONDS = 5.0
 """Where nobody looked for longer, as while the database was away, idleness is measured anew."""
-
-TOKENS = frozenset({"LOWLOSS_TOKEN", "LOWLOSS_TOKENS"})
 
 
 @dataclass
@@ -64,8 +63,7 @@ class Child:
         """Start a child; it says that it is ready once TensorFlow is imported."""
         folder = WorkFolder.make()
         # It needs the database, and no token of the server.
-        env = {name: text for name, text in os.environ.items() if name.upper() not in TOKENS}
-        env["TMPDIR"] = str(folder.path)
+        env = without_tokens(os.environ) | {"TMPDIR": str(folder.path)}
         process = subprocess.Popen(
             [*command, str(folder.path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env
         )

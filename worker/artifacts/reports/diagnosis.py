@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from lowloss.charts.diagnoses import draw_causes, draw_recipe_curves
+from lowloss.charts.diagnoses import draw_diagnosis
 from lowloss.charts.figures import Figure
 from lowloss.results import Diagnosis, Experiment, Finding, Severity
 from lowloss.results.losses import ShownLoss, list_losses
@@ -86,19 +85,8 @@ def view(diagnosis: Diagnosis, recipe_name: str) -> DiagnosisView:
         others=others,
         losses=tuple(list_losses(diagnosis, recipe_name)),
         experiments=tuple(_trained(entry) for entry in diagnosis.experiments),
-        figures=tuple(_figures(diagnosis, recipe_name)),
+        figures=tuple(draw_diagnosis(diagnosis, recipe_name)),
     )
-
-
-def _figures(diagnosis: Diagnosis, recipe_name: str) -> Iterator[Figure]:
-    yield from draw_recipe_curves(diagnosis, recipe_name)
-    causes = draw_causes(diagnosis)
-    if causes:
-        yield Figure(
-            causes,
-            "What each remedy removes of the excess loss, behind those above it or alone. Thin "
-            "lines: 95 % intervals.",
-        )
 
 
 def _trained(experiment: Experiment) -> TrainedRun:

@@ -22,7 +22,6 @@ from lowloss.charts.searches import (
 from lowloss.results import (
     ExcludedColumn,
     Hyperparameters,
-    Mistake,
     SearchInsights,
     TableWarning,
     Trial,
@@ -45,7 +44,7 @@ REPORT = "report.html"
 TEMPLATE = "report.html.jinja"
 MAX_TRIALS = 20
 """Trials that the table of the best shows."""
-MAX_ROWS = 500
+MAX_LISTED_TRIALS = 500
 """Trials that the table of all shows."""
 
 
@@ -53,15 +52,15 @@ MAX_ROWS = 500
 class Charts:
     """The charts of a page; those with nothing to draw are empty."""
 
-    scores: str
-    space: str
+    scores: Figure
+    space: Figure
     hyperparameters: tuple[str, ...]
-    hyperparameter_importances: str
+    hyperparameter_importances: Figure
     convergence: tuple[Figure, ...]
     losses: tuple[Figure, ...]
     predictions: tuple[Figure, ...]
-    importances: str
-    regions: str
+    column_importances: str
+    regions: Figure
 
 
 @dataclass(frozen=True)
@@ -79,10 +78,9 @@ class ReportPage:
     searched: tuple[str, ...]
     next_space: str | None
     columns: ShownColumns
-    columns_shown: int
+    unimportant: int
     excluded: tuple[ExcludedColumn, ...]
     warnings: tuple[TableWarning, ...]
-    mistakes: tuple[Mistake, ...]
     charts: Charts
     usage: Usage
     output: str
@@ -104,14 +102,13 @@ def _page(facts: Facts) -> ReportPage:
         verdict=verdict(facts),
         scored_rows=describe_rows(facts),
         best_trials=facts.ranked_trials[:MAX_TRIALS],
-        trials=tuple(sorted(facts.trials, key=lambda trial: trial.number)[:MAX_ROWS]),
+        trials=tuple(sorted(facts.trials, key=lambda trial: trial.number)[:MAX_LISTED_TRIALS]),
         searched=_searched(facts),
         next_space=_next_space(outcome.insights),
         columns=column_rows(facts),
-        columns_shown=len(facts.importances[:MAX_COLUMNS]),
+        unimportant=max(0, len(facts.importances) - MAX_COLUMNS),
         excluded=outcome.excluded[:MAX_COLUMNS],
         warnings=facts.warnings[:MAX_COLUMNS],
-        mistakes=outcome.test_predictions.mistakes if outcome.test_predictions else (),
         charts=_draw_charts(facts),
         usage=usage(facts),
         output=describe_output(facts),
@@ -129,12 +126,12 @@ def _draw_charts(facts: Facts) -> Charts:
         convergence=tuple(draw_convergence(job, facts.trials)),
         losses=tuple(draw_best_losses(job, facts.trials, facts.curves)),
         predictions=tuple(draw_predictions(outcome.test_predictions, facts.target.name)),
-        importances=draw_column_importances(facts.importances[:MAX_COLUMNS]),
+        column_importances=draw_column_importances(facts.importances[:MAX_COLUMNS]),
         regions=_draw_regions(facts),
     )
 
 
-def _draw_regions(facts: Facts) -> str:
+def _draw_regions(facts: Facts) -> Figure:
     bars = [
         Bar(
             name=describe_region(region),
@@ -143,7 +140,10 @@ def _draw_regions(facts: Facts) -> str:
         )
         for region in facts.regions
     ]
-    return draw_bars("The share of trials that diverged or failed", bars, longest=1.0)
+    return Figure(
+        draw_bars("The share of trials that diverged or failed", bars, longest=1.0),
+        "Where trials diverged or failed: how many of those there.",
+    )
 
 
 def _searched(facts: Facts) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_curve
+from sklearn.metrics import confusion_matrix, roc_curve
 
 from lowloss.results import CalibrationGroup, Histogram, Mistake, PredictionSummary
 
@@ -51,8 +51,9 @@ def summarise_predictions(
     """Sum predictions up; `labels` are the classes in order, none for a regression."""
     if not labels:
         return _summarise_regression(predictions)
-    counts_CC = np.zeros((len(labels), len(labels)), dtype=np.int64)
-    np.add.at(counts_CC, (predictions.classes, predictions.likeliest), 1)
+    counts_CC: Counts = confusion_matrix(
+        predictions.classes, predictions.likeliest, labels=range(len(labels))
+    )
     is_few, is_binary = len(labels) <= MAX_CLASSES, len(labels) == 2
     return PredictionSummary(
         labels=labels,
@@ -64,7 +65,7 @@ def summarise_predictions(
 
 
 def _summarise_regression(predictions: HeldOutPredictions) -> PredictionSummary:
-    predicted, actual = predictions.predicted.ravel(), predictions.actual
+    predicted, actual = predictions.predicted, predictions.actual
     with np.errstate(over="ignore", invalid="ignore"):
         residuals = predicted - actual
         is_finite = np.isfinite(residuals)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lowloss.charts.axes import Axis, Tick, fit_axis, width_of
@@ -20,6 +20,8 @@ def overlaps(ticks: list[Tick]) -> bool:
 
 @pytest.mark.parametrize("is_log", [False, True, None])
 @given(last=st.integers(1, 10_000))
+@example(last=2)
+@example(last=4)
 def test_axis_of_whole_numbers_has_no_fractions(last: int, *, is_log: bool | None) -> None:
     axis = Axis("trial", is_log=is_log)
     scale = axis.scale([1, last], start=0, end=400)

@@ -29,7 +29,7 @@ ADDRESS = "/jobs/job_1/trials"
 
 
 def test_every_trial_that_ended_has_a_mark_of_its_kind() -> None:
-    svg = draw_scores(JOB, ALL)
+    svg = draw_scores(JOB, ALL).chart
 
     tips = [mark.get("data-tip", "") for mark in parts(svg, "point") if mark.get("data-tip")]
     assert sorted(int(tip.split()[1].strip(":")) for tip in tips) == list(range(1, 11))
@@ -48,28 +48,32 @@ def test_every_trial_that_ended_has_a_mark_of_its_kind() -> None:
 
 
 def test_trial_numbers_have_no_fractions() -> None:
-    svg = draw_scores(JOB, ALL[:3], size=BROAD)
+    svg = draw_scores(JOB, ALL[:3], size=BROAD).chart
 
     assert {"1", "2", "3"} <= set(texts(svg, "tick"))
     assert "1.5" not in texts(svg, "tick")
 
 
 def test_marks_lead_to_their_trials_where_these_have_pages() -> None:
-    assert f'href="{ADDRESS}/6"' in draw_scores(JOB, ALL, address=ADDRESS)
-    assert f'href="{ADDRESS}/1"' in draw_space(JOB, ALL, address=ADDRESS)
+    assert f'href="{ADDRESS}/6"' in draw_scores(JOB, ALL, address=ADDRESS).chart
+    assert f'href="{ADDRESS}/1"' in draw_space(JOB, ALL, address=ADDRESS).chart
     assert f'href="{ADDRESS}/3"' in draw_curves({3: a_curve(0.2, 9)}, address=ADDRESS)
-    for svg in (draw_scores(JOB, ALL), draw_space(JOB, ALL), draw_curves({3: a_curve(0.2, 9)})):
+    for svg in (
+        draw_scores(JOB, ALL).chart,
+        draw_space(JOB, ALL).chart,
+        draw_curves({3: a_curve(0.2, 9)}),
+    ):
         assert "href" not in svg
 
 
 def test_pruned_trials_are_left_out_where_asked() -> None:
-    assert "pruned" not in draw_scores(JOB, ALL, pruned=False)
+    assert "pruned" not in draw_scores(JOB, ALL, pruned=False).chart
 
 
 def test_ten_thousand_trials_are_all_drawn_and_small() -> None:
     trials = [TRIALS[0].model_copy(update={"number": n, "score": n / 7}) for n in range(1, 10_001)]
 
-    svg = draw_scores(JOB, trials)
+    svg = draw_scores(JOB, trials).chart
 
     (dots,) = parts(svg, "dots")
     assert dots.get("d", "").count("M") + len(svg.split("data-tip")) - 1 == 10_000
@@ -103,7 +107,7 @@ def test_hyperparameters_that_differ_have_a_chart_the_most_important_first() -> 
     assert labels[:2] == ["widest layer", "optimizer"]
     assert "activation" not in labels
     assert {"adam", "sgd"} <= set(texts(charts[1], "tick"))
-    assert texts(draw_importances(job.outcome.insights), "tick")[:2] == ["width", "60 %"]
+    assert texts(draw_importances(job.outcome.insights).chart, "tick")[:2] == ["width", "60 %"]
 
 
 def test_best_losses_share_a_scale_and_begin_with_the_winner() -> None:
@@ -129,7 +133,7 @@ def test_losses_have_whole_epochs_and_a_mark_at_the_best() -> None:
 def test_search_without_trials_to_compare_has_no_charts(count: int) -> None:
     trials = ALL[:count]
 
-    assert draw_space(JOB, trials) == ""
+    assert draw_space(JOB, trials).chart == ""
     assert draw_hyperparameters(JOB, trials) == []
     assert draw_convergence(JOB, trials) == []
-    assert bool(draw_scores(JOB, trials)) == bool(count)
+    assert bool(draw_scores(JOB, trials).chart) == bool(count)

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from lowloss.results import Event, JobState
 from service.dashboard.history import describe_event
 from service.store.database import Database
-from service.store.events import EventKind, list_milestones
+from service.store.events import EventKind, list_job_events
 from service.store.jobs import record_outcome
 from service.store.queue import cancel_job, finish_job, release_job
 from tests.builders.store import a_claim, a_job, a_trial
@@ -28,7 +28,7 @@ from tests.builders.store import a_claim, a_job, a_trial
             {"phase": "reproduce", "within": "diagnosis"},
             "phase reproduce of the diagnosis",
         ),
-        (EventKind.job_requested, {"requested": "cancel"}, "a cancel was asked for"),
+        (EventKind.job_requested, {"requested": "cancel"}, "cancel requested"),
         (EventKind.job_priority, {"priority": -5}, "priority set to -5"),
         (
             EventKind.job_retried,
@@ -84,7 +84,7 @@ def test_all_that_the_store_records_has_words(client: TestClient, store: Databas
     ):
         assert words in page
     with store.reading() as session:
-        kinds = {event.kind for event in list_milestones(session, job_id, limit=100)}
+        kinds = {event.kind for event in list_job_events(session, job_id, limit=100)}
     assert "trial.finished" not in kinds
     assert page.count("<tr>") == 1 + 9
 

@@ -118,9 +118,9 @@ def test_page_says_how_much_it_leaves_out(tmp_path: Path) -> None:
 
     page = parsed(written(tmp_path, facts))
 
-    assert "9,940 less important columns are left out" in page.text
-    assert "9,940 more columns are left out here" in page.text
-    assert "10 more columns are excluded" in page.text
+    assert "9,940 less important columns left out" in page.text
+    assert "9,940 more columns left out here" in page.text
+    assert "10 more excluded columns" in page.text
     assert "column 59" in page.text
     assert "column 60 " not in page.text
 
@@ -163,7 +163,7 @@ def test_page_says_how_many_trials_importance_takes(tmp_path: Path) -> None:
 
     page = parsed(written(tmp_path, some_facts(outcome={"insights": insights})))
 
-    assert "Which hyperparameters mattered takes 20 scored trials to tell." in page.text
+    assert "From 20 scored trials on, this page says which hyperparameters mattered." in page.text
     assert "What mattered" not in page.text
 
 
@@ -248,7 +248,7 @@ def test_report_of_many_trials_stays_below_a_megabyte(tmp_path: Path) -> None:
     text = written(tmp_path, some_facts(trials=some_trials(2000)))
 
     assert len(text.encode()) < 1_000_000
-    assert "1,500 more are in trials.csv." in text
+    assert "1,500 more trials in trials.csv." in text
 
 
 def test_what_is_wide_can_be_moved(tmp_path: Path) -> None:

@@ -1,0 +1,24 @@
+"""The losses of trainings as lines by epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lowloss.charts.axes import Axis
+from lowloss.charts.plots import Line, has_values
+from lowloss.results import Curve
+
+EPOCHS = Axis("epoch", is_log=False)
+
+
+def loss_lines(curve: Curve) -> list[Line]:
+    """Return the lines of a training's losses, those without any value left out."""
+    parts = {"validation": curve.val_loss, "training": curve.loss}
+    return [Line(name, values) for name, values in parts.items() if has_values(values)]
+
+
+def losses_of(curves: Iterable[Curve]) -> tuple[float, ...]:
+    """Return all finite losses of trainings."""
+    return tuple(
+        loss for curve in curves for loss in curve.loss + curve.val_loss if loss is not None
+    )
