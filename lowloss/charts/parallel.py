@@ -66,13 +66,13 @@ def _draw_axis(axis: Axis, scale: Scale, index: int) -> str:
 
 
 def _draw_thread(thread: Thread, ys: Sequence[float]) -> str:
-    points = [(SIDE + index * AXIS_DISTANCE, y) for index, y in enumerate(ys)]
+    points = [(float(SIDE + index * AXIS_DISTANCE), y) for index, y in enumerate(ys)]
     shade = min(math.floor(thread.rank * SHADES), SHADES - 1)
     return mark(
         "path",
         thread.tip,
         href=thread.href,
         class_=f"thread shade-{shade}",
-        d=path([(float(x), y) for x, y in points]),
+        d=path(points),
         data_ys=" ".join(f"{y:g}" for y in ys),
     )

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Dialog, expect
 
 from service.store.trials import record_epochs, start_trial
+from tests.browser.accessibility import find_faults
 from tests.browser.conftest import WIDTHS, NewPage, Site
 from tests.builders.store import a_claim, a_curve, a_job, some_hyperparameters
 from tests.unit.service.dashboard.test_pages import filled_pages
 
 pytestmark = pytest.mark.slow
-
-SERIOUS = frozenset({"serious", "critical"})
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -23,10 +21,7 @@ def test_pages_are_readable_for_all(new_page: NewPage, site: Site, scheme: str) 
     # Swagger UI is not ours to mend.
     for address in [a for a in filled_pages(site.store) if a != "/docs"]:
         page.goto(site.url + address)
-        for violation in Axe().run(page).response["violations"]:
-            if violation["impact"] in SERIOUS:
-                nodes = [node["html"][:120] for node in violation["nodes"][:3]]
-                faults.append((address, violation["id"], nodes))
+        faults += [(address, fault) for fault in find_faults(page)]
 
     assert faults == []
 

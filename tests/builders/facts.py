@@ -20,6 +20,7 @@ from lowloss.results import (
     ExcludedColumn,
     Hyperparameters,
     Importance,
+    Improvement,
     Job,
     JobState,
     Level,
@@ -168,6 +169,13 @@ def some_baselines(
 def some_insights(**given: Any) -> SearchInsights:
     consumed = Consumed(epochs=300, trial_seconds=80.0, rows=216_000, cpu_seconds=90.0)
     return SearchInsights(consumed=consumed, **given)
+
+
+def some_improvements() -> tuple[Improvement, ...]:
+    return tuple(
+        Improvement(trial=n, score=1.0 / n, ended=n, epochs=30 * n, seconds=10.0 * n)
+        for n in (1, 2, 5)
+    )
 
 
 def some_facts(

@@ -1,4 +1,4 @@
-"""A database that goes away at every place where somebody uses it."""
+"""Builders of outages: a database that goes away wherever it is used, and a quiet supervisor."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum, auto
+from pathlib import Path
 
 from sqlalchemy.exc import OperationalError
 
@@ -67,6 +68,18 @@ class FailingDatabase(Database):
         if outage is not None:
             self.failures[callers[0].rpartition(".")[2]] += 1
         return outage
+
+
+class QuietChannel:
+    """The pipes to a supervisor that asks for nothing."""
+
+    is_stopping = must_finish = False
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder
+
+    def alive(self) -> None:
+        """Do nothing: nobody listens."""
 
 
 def gone_away() -> OperationalError:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from lowloss.results import (
     Column,
@@ -106,12 +106,30 @@ def a_diagnosis_job(
     return _job(database, a_diagnosis_spec(a_dataset(database), **given), state, max_attempts)
 
 
+def an_artifact(
+    database: Database,
+    fence: Fence,
+    data: bytes = b"model",
+    *,
+    name: str = "model.keras",
+    media_type: str = "application/zip",
+) -> None:
+    """A file that a worker stored, not visible yet."""
+    new = NewArtifact(name, media_type, a_blob(database, data), len(data))
+    with database.transaction() as session:
+        add_artifact(session, fence, new)
+
+
 def add_diagnosis(database: Database, fence: Fence) -> None:
     """What a worker found, not visible yet."""
     data = a_diagnosis().model_dump_json().encode()
-    new = NewArtifact(DIAGNOSIS, "application/json", a_blob(database, data), len(data))
+    an_artifact(database, fence, data, name=DIAGNOSIS, media_type="application/json")
+
+
+def use_later_schema(database: Database) -> None:
+    """Say that a later version of lowloss has changed the schema."""
     with database.transaction() as session:
-        add_artifact(session, fence, new)
+        session.execute(text("UPDATE alembic_version SET version_num = '29990101_later'"))
 
 
 def _job(

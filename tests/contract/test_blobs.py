@@ -19,8 +19,6 @@ from lowloss.errors import (
 )
 from lowloss.results import JobState
 from service.store.artifacts import (
-    NewArtifact,
-    add_artifact,
     get_artifact,
     get_best_model,
     list_artifacts,
@@ -37,9 +35,9 @@ from service.store.datasets import (
 from service.store.jobs import (
     get_job,
 )
-from service.store.queue import Fence, finish_job, release_job
+from service.store.queue import finish_job, release_job
 from service.store.schema import BlobChunkRow, BlobRow
-from tests.builders.store import a_blob, a_claim, a_dataset, a_job, expire_lease
+from tests.builders.store import a_blob, a_claim, a_dataset, a_job, an_artifact, expire_lease
 
 
 def test_blob_reads_back_whole_and_in_ranges(database: Database, tmp_path: Path) -> None:
@@ -168,12 +166,6 @@ def test_dataset_is_not_deleted_while_a_job_needs_it(database: Database) -> None
         assert get_job(session, job_id).dataset == dataset
     with pytest.raises(DatasetNotFound), database.transaction() as session:
         delete_dataset(session, dataset)
-
-
-def an_artifact(database: Database, fence: Fence, data: bytes = b"model") -> None:
-    new = NewArtifact("model.keras", "application/zip", a_blob(database, data), len(data))
-    with database.transaction() as session:
-        add_artifact(session, fence, new)
 
 
 def test_artifact_is_visible_once_its_job_is_settled(database: Database) -> None:

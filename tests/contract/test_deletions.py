@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from lowloss.errors import JobNotFound, StateConflict
 from lowloss.results import JobState, TrialState
-from service.store.artifacts import NewArtifact, add_artifact, find_artifacts
+from service.store.artifacts import find_artifacts
 from service.store.blobs import reap_blobs
 from service.store.database import Database
 from service.store.datasets import find_dataset
@@ -25,17 +25,16 @@ from service.store.schema import (
     JobRow,
     TrialRow,
 )
-from tests.builders.store import a_blob, a_claim, a_job, a_trial
+from tests.builders.store import a_claim, a_job, a_trial, an_artifact
 
 
-def a_finished_job(database: Database, data: bytes = b"model") -> Fence:
+def a_finished_job(database: Database) -> Fence:
     """A job with a trial, events and a model."""
     a_job(database)
     fence = a_claim(database).fence
     a_trial(database, fence, 1, state=TrialState.completed)
-    new = NewArtifact("model.keras", "application/zip", a_blob(database, data), len(data))
+    an_artifact(database, fence)
     with database.transaction() as session:
-        add_artifact(session, fence, new)
         finish_job(session, fence, state=JobState.succeeded)
     return fence
 

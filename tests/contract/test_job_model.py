@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 from sqlalchemy import event, update
 
 from lowloss.errors import JobNotFound, LeaseLost, StateConflict
-from lowloss.results import JobState, Requested
+from lowloss.results import UNFINISHED_STATES, JobState, Requested
 from service.store.database import Database, Session, utc_now
 from service.store.deletions import delete_job
 from service.store.jobs import get_job
@@ -46,24 +46,6 @@ LONG_WAIT = 3600.0
 FINISHED = [state for state in JobState if state.is_finished]
 INDEX = st.integers(0, 3)
 WORKER = st.sampled_from(["ann", "bob"])
-WORKER_ACTIONS = [
-    "renew",
-    "finish_a_trial",
-    "pause_as_worker",
-    "release",
-    "retry:0",
-    f"retry:{LONG_WAIT}",
-    *(f"finish:{state}" for state in FINISHED),
-]
-USER_ACTIONS = [
-    "cancel",
-    "pause",
-    "resume",
-    "change_priority",
-    "delete",
-    "expire",
-    "wait_for_the_retry",
-]
 OPEN = (JobState.queued, JobState.paused)
 
 
@@ -106,6 +88,30 @@ class ModelJob:
         return is_waiting or (self.state is JobState.running and self.is_expired)
 
 
+WORKER_ACTIONS: dict[str, Callable[[JobMachine, Fence], None]] = {
+    "renew": lambda jobs, fence: jobs.renew(fence),
+    "finish a trial": lambda jobs, fence: jobs.finish_a_trial(fence),
+    "pause": lambda jobs, fence: jobs.pause_as_worker(fence),
+    "release": lambda jobs, fence: jobs.release(fence),
+    "retry at once": lambda jobs, fence: jobs.retry(fence, 0.0),
+    "retry later": lambda jobs, fence: jobs.retry(fence, LONG_WAIT),
+    "succeed": lambda jobs, fence: jobs.finish(fence, JobState.succeeded),
+    "fail": lambda jobs, fence: jobs.finish(fence, JobState.failed),
+    "end as cancelled": lambda jobs, fence: jobs.finish(fence, JobState.cancelled),
+}
+USER_ACTIONS: dict[str, Callable[[JobMachine, str], None]] = {
+    "cancel": lambda jobs, job_id: jobs.cancel(job_id),
+    "pause": lambda jobs, job_id: jobs.pause(job_id),
+    "resume": lambda jobs, job_id: jobs.resume(job_id),
+    "lower the priority": lambda jobs, job_id: jobs.change_priority(job_id, -1),
+    "raise the priority": lambda jobs, job_id: jobs.change_priority(job_id, 1),
+    "delete": lambda jobs, job_id: jobs.delete(job_id),
+    "let the lease expire": lambda jobs, job_id: jobs.expire(job_id),
+    "wait for the retry": lambda jobs, job_id: jobs.wait_for_the_retry(job_id),
+}
+"""Drawn by name, as Hypothesis prints what it drew for the steps of a failure."""
+
+
 class JobMachine(RuleBasedStateMachine):
     """Users and workers, on the store and on the model at once."""
 
@@ -126,27 +132,16 @@ class JobMachine(RuleBasedStateMachine):
         self.jobs.append(job_id)
 
     @precondition(lambda self: self.fences)
-    @rule(index=INDEX, action=st.sampled_from(WORKER_ACTIONS), worker=WORKER)
+    @rule(index=INDEX, action=st.sampled_from(list(WORKER_ACTIONS)), worker=WORKER)
     def work(self, index: int, action: str, worker: str) -> None:
         if all(job.fence is None for job in self.model.values()):
             self.claim(worker)
-        fence = self._pick_fence(index)
-        match action.split(":"):
-            case ["finish", state]:
-                self.finish(fence, JobState(state))
-            case ["retry", seconds]:
-                self.retry(fence, float(seconds))
-            case [name]:
-                getattr(self, name)(fence)
+        WORKER_ACTIONS[action](self, self._pick_fence(index))
 
     @precondition(lambda self: self.jobs)
-    @rule(index=INDEX, action=st.sampled_from(USER_ACTIONS), priority=st.integers(-1, 1))
-    def use(self, index: int, action: str, priority: int) -> None:
-        job_id = self._pick_job(index)
-        if action == "change_priority":
-            self.change_priority(job_id, priority)
-        else:
-            getattr(self, action)(job_id)
+    @rule(index=INDEX, action=st.sampled_from(list(USER_ACTIONS)))
+    def use(self, index: int, action: str) -> None:
+        USER_ACTIONS[action](self, self._pick_job(index))
 
     @rule(worker=WORKER)
     def claim(self, worker: str) -> None:
@@ -250,8 +245,7 @@ class JobMachine(RuleBasedStateMachine):
             job.priority = priority
 
     def delete(self, job_id: str) -> None:
-        unless = tuple(state for state in JobState if not state.is_finished)
-        if self._ask(job_id, delete_job, unless=unless) is not None:
+        if self._ask(job_id, delete_job, unless=UNFINISHED_STATES) is not None:
             del self.model[job_id]
 
     @invariant()

@@ -17,23 +17,15 @@ from service.store.database import Database, Session
 from service.store.jobs import get_job
 from service.store.queue import finish_job
 from service.store.trials import TrialEnd, list_trials
-from tests.builders.outages import FailingDatabase, Outage, gone_away
+from tests.builders.outages import FailingDatabase, Outage, QuietChannel, gone_away
 from tests.builders.store import a_blob, a_claim, a_job, some_hyperparameters
-from worker.engine.plans import Epoch, Plan
+from tests.builders.trainings import a_plan
+from worker.engine.plans import Epoch
 from worker.progress import reporter as reporter_module
 from worker.progress.channel import Channel
 from worker.progress.reporter import Reporter
 
 DATA = b"".join(bytes([number]) * CHUNK_BYTES for number in range(5)) + b"the end"
-
-
-class _Channel:
-    """The pipes to a supervisor that asks for nothing."""
-
-    is_stopping = must_finish = False
-
-    def alive(self) -> None:
-        """Do nothing: nobody listens."""
 
 
 @pytest.fixture
@@ -47,11 +39,7 @@ def failing(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fai
 @pytest.fixture
 def reporter(database: Database, failing: FailingDatabase) -> Reporter:
     a_job(database)
-    return Reporter(failing, a_claim(database).fence, cast("Channel", _Channel()))
-
-
-def a_plan() -> Plan:
-    return cast("Plan", type("Plan", (), {"number": 1, "seed": 7, "fold": 0}))
+    return Reporter(failing, a_claim(database).fence, cast("Channel", QuietChannel()))
 
 
 END = TrialEnd(

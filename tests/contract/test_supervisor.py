@@ -13,7 +13,6 @@ from typing import Any
 
 import psutil
 import pytest
-from sqlalchemy import text
 
 from lowloss.errors import NotReady
 from lowloss.results import Job, JobState
@@ -22,7 +21,7 @@ from service.store.database import Database
 from service.store.jobs import get_job
 from service.store.queue import cancel_job, pause_job, release_job
 from tests.builders.processes import wait_for
-from tests.builders.store import a_claim, a_job, expire_lease
+from tests.builders.store import a_claim, a_job, expire_lease, use_later_schema
 from worker.supervisor.limits import GRACE_SECONDS, MIN_FINISH_SECONDS
 from worker.supervisor.loop import Supervisor
 
@@ -260,8 +259,7 @@ def test_worker_claims_nothing_once_another_version_has_changed_the_schema(
     sqlite_database: Database,
 ) -> None:
     job_id = a_job(sqlite_database)
-    with sqlite_database.transaction() as session:
-        session.execute(text("UPDATE alembic_version SET version_num = '29990101_later'"))
+    use_later_schema(sqlite_database)
     supervisor = Supervisor(sqlite_database, Settings(), "old", command=ending())
 
     with pytest.raises(NotReady, match="install that version here"):

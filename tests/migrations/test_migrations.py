@@ -13,14 +13,21 @@ from sqlalchemy.exc import IntegrityError
 
 from lowloss.errors import JobNotFound, NotReady
 from lowloss.results import JobKind, JobState, TrialState
-from service.store.artifacts import NewArtifact, add_artifact, get_artifact
+from service.store.artifacts import get_artifact
 from service.store.blobs import read_blob
 from service.store.database import Database, alembic_config
 from service.store.datasets import get_dataset
 from service.store.jobs import get_job
 from service.store.queue import finish_job
 from service.store.trials import list_curves, list_trials
-from tests.builders.store import a_blob, a_claim, a_diagnosis_job, a_job, a_trial
+from tests.builders.store import (
+    a_claim,
+    a_diagnosis_job,
+    a_job,
+    a_trial,
+    an_artifact,
+    use_later_schema,
+)
 
 REVISIONS = [
     script.revision
@@ -123,9 +130,8 @@ def test_database_of_each_past_version_is_upgraded_with_its_data(
     job_id = a_job(database)
     fence = a_claim(database).fence
     a_trial(database, fence, 1, score=0.5)
-    new = NewArtifact("model.onnx", "application/vnd.onnx", a_blob(database, data), len(data))
+    an_artifact(database, fence, data, name="model.onnx", media_type="application/vnd.onnx")
     with database.transaction() as session:
-        add_artifact(session, fence, new)
         finish_job(session, fence, state=JobState.succeeded)
     config = alembic_config()
     with database.engine.execution_options(rebuilds_tables=True).begin() as connection:
@@ -147,8 +153,7 @@ def test_database_of_each_past_version_is_upgraded_with_its_data(
 
 
 def test_database_of_a_later_version_is_refused(sqlite_database: Database) -> None:
-    with sqlite_database.transaction() as session:
-        session.execute(text("UPDATE alembic_version SET version_num = '29990101_later'"))
+    use_later_schema(sqlite_database)
 
     with pytest.raises(NotReady, match="another version of lowloss"):
         sqlite_database.prepare()

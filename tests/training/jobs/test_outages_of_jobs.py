@@ -15,7 +15,7 @@ from service.store.database import Database
 from service.store.jobs import get_job
 from service.store.queue import enqueue_job, finish_job
 from service.store.trials import list_trials
-from tests.builders.outages import FailingDatabase
+from tests.builders.outages import FailingDatabase, QuietChannel
 from tests.builders.store import a_claim, a_spec, an_uploaded_table
 from worker.engine.cohort.program import Programs
 from worker.jobs.loading import JobResources
@@ -25,18 +25,6 @@ from worker.progress.channel import Channel
 from worker.progress.protocol import Ending
 
 pytestmark = pytest.mark.slow
-
-
-class _Channel:
-    """The pipes to a supervisor that asks for nothing."""
-
-    is_stopping = must_finish = False
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def alive(self) -> None:
-        """Do nothing: nobody listens."""
 
 
 def test_search_succeeds_with_all_artifacts(
@@ -57,7 +45,7 @@ def test_search_succeeds_with_all_artifacts(
     failing = FailingDatabase(sqlite_database.url.render_as_string())
     resources = JobResources(Limits(), Programs(), tmp_path)
 
-    ended = run_safely(failing, fence, cast("Channel", _Channel(tmp_path)), resources)
+    ended = run_safely(failing, fence, cast("Channel", QuietChannel(tmp_path)), resources)
 
     failing.close()
     assert ended.ending is Ending.succeeded, ended.error

@@ -17,8 +17,8 @@ from lowloss.charts.searches import (
     draw_scores,
     draw_space,
 )
-from lowloss.results import HyperparameterImportance, Improvement, TrialState
-from tests.builders.facts import a_curve, some_facts, some_insights, some_trials
+from lowloss.results import HyperparameterImportance, TrialState
+from tests.builders.facts import a_curve, some_facts, some_improvements, some_insights, some_trials
 from tests.unit.lowloss.charts.test_charts import parts, texts
 
 TRIALS = some_trials(10, diverged=2)
@@ -81,11 +81,7 @@ def test_ten_thousand_trials_are_all_drawn_and_small() -> None:
 
 
 def test_convergence_is_by_epochs_and_by_time() -> None:
-    steps = tuple(
-        Improvement(trial=n, score=1.0 / n, ended=n, epochs=30 * n, seconds=10.0 * n)
-        for n in (1, 2, 5)
-    )
-    job = some_facts(outcome={"insights": some_insights(improvements=steps)}).job
+    job = some_facts(outcome={"insights": some_insights(improvements=some_improvements())}).job
 
     figures = draw_convergence(job, TRIALS)
 

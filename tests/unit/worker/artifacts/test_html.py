@@ -16,7 +16,6 @@ from lowloss.results import (
     DivergedRegion,
     ExcludedColumn,
     HyperparameterImportance,
-    Improvement,
     TrialState,
 )
 from lowloss.spec import Task
@@ -25,6 +24,7 @@ from tests.builders.facts import (
     a_category,
     a_number,
     some_facts,
+    some_improvements,
     some_insights,
     some_matrix_facts,
     some_trials,
@@ -191,15 +191,14 @@ def test_charts_begin_with_what_mattered_most(tmp_path: Path) -> None:
 
 
 def test_convergence_is_drawn_where_the_search_found_better(tmp_path: Path) -> None:
-    found = tuple(
-        Improvement(trial=n, score=1.0 / n, ended=n, epochs=30 * n, seconds=10.0 * n)
-        for n in (1, 2, 5)
-    )
+    improvements = some_improvements()
     drawn = "The best score so far, by the epochs of all trials that had ended."
 
-    better = written(tmp_path, some_facts(outcome={"insights": some_insights(improvements=found)}))
+    better = written(
+        tmp_path, some_facts(outcome={"insights": some_insights(improvements=improvements)})
+    )
     first = written(
-        tmp_path, some_facts(outcome={"insights": some_insights(improvements=found[:1])})
+        tmp_path, some_facts(outcome={"insights": some_insights(improvements=improvements[:1])})
     )
 
     assert drawn in better
