@@ -30,6 +30,8 @@ MAX_PREAMBLE = 100
 """The most records above the header that may be no data."""
 RULER = re.compile(rb"[ |+:]*--[-=+|: ]*")
 """A line drawn of hyphens under a header; each character fits in one way."""
+FRAME = re.compile(rb"(?m)^\+[-=+]+\+[ \t]*(?:\n|\Z)")
+"""A line of the frame that database clients draw around a table."""
 MAX_FILLED = 20
 """The most lines above the header that a spreadsheet may have filled up with delimiters."""
 HEADER_ROWS = 200
@@ -56,6 +58,7 @@ def read_text(data: bytes, options: ParseOptions, warnings: list[TableWarning]) 
     """Decode a CSV and find its rows; raise a TableInvalid that names the line."""
     data = decode(data, options.encoding, warnings)
     delimiter, data = read_sep_line(data)
+    data = _drop_frame(data, warnings)
     data = _drop_lines(data, options)
     # Blank lines around a table are no rows.
     if data.startswith(b"\n") or data.endswith(b"\n\n"):
@@ -79,6 +82,23 @@ def _split(data: bytes, delimiter: str | None, quote: str | None) -> tuple[Recor
     delimiter = delimiter or detect_delimiter(data, quote)
     records = split_records(data, delimiter, quote)
     return records, Dialect("\t" if delimiter == BLANKS else delimiter, quote)
+
+
+def _drop_frame(data: bytes, warnings: list[TableWarning]) -> bytes:
+    """Drop the horizontal lines of a frame that begins the file."""
+    if not FRAME.match(data):
+        return data
+    data, count = FRAME.subn(b"", data)
+    warnings.append(
+        TableWarning(
+            code="lines_skipped",
+            count=count,
+            example="+---+",
+            detail=f"lines of a drawn frame are no data and were left out: {count:,}",
+            fix="export the table as CSV",
+        )
+    )
+    return data
 
 
 def _cut_ruler(data: bytes) -> tuple[bytes, bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -15,6 +15,8 @@ from lowloss.wording import list_clipped
 
 FIX = "write it by DataFrame.to_json(path, orient='records', lines=True)"
 BLANKS = re.compile(r"\s*")
+MAX_DEPTH = 4
+"""How deep a list of rows may lie in an answer of a web service."""
 
 
 def read_layouts(data: bytes, warnings: list[TableWarning]) -> pl.DataFrame:
@@ -49,15 +51,18 @@ def _load(data: bytes) -> list[Any]:
             values.append(value)
             start = BLANKS.match(text, end).end()  # type: ignore[union-attr]
     except (ValueError, RecursionError) as error:
-        raise TableUnreadable(f"the file is not JSON{_describe(error)}", fix=FIX) from error
+        line = text.count("\n", 0, start) + 1
+        raise TableUnreadable(
+            f"the file is not JSON from line {line} on: {_describe(error)}", fix=FIX
+        ) from error
     return values
 
 
 def _describe(error: ValueError | RecursionError) -> str:
     if isinstance(error, json.JSONDecodeError):
-        return f" in line {error.lineno}, column {error.colno}: {error.msg}"
+        return f"{error.msg} in line {error.lineno}, column {error.colno}"
     # Python reads no whole number of thousands of digits.
-    return ": it is nested too deep" if isinstance(error, RecursionError) else f": {error}"
+    return "it is nested too deep" if isinstance(error, RecursionError) else str(error)
 
 
 def _find_columns(value: Any, warnings: list[TableWarning]) -> dict[str, list[Any]]:
@@ -75,39 +80,67 @@ def _read_object(value: dict[str, Any], warnings: list[TableWarning]) -> dict[st
     names = value.get("columns")
     rows: Any = value.get("data")
     if isinstance(names, list) and _is_rows(rows, list):
-        return _transpose(["" if name is None else str(name) for name in names], rows)
+        columns = _transpose(["" if name is None else str(name) for name in names], rows)
+        return _with_index(value.get("index"), columns)
+    lists = dict(_find_lists(value))
+    if lists:
+        return _read_member(value, lists, warnings)
     members = value.values()
     if members and all(isinstance(member, list) for member in members):
-        lengths = set(map(len, members))
-        if len(lengths) == 1 and not any(_is_rows(member, dict) for member in members):
-            return value
+        return _check_lengths(value)
     if members and all(isinstance(member, dict) for member in members):
         return _read_crossed(value, warnings)
-    return _read_member(value, warnings)
+    if len(value) > 1 and _counts_up(list(value)):
+        return {"column_1": list(members)}  # a Series
+    return {key: [member] for key, member in value.items()}
 
 
-def _read_member(value: dict[str, Any], warnings: list[TableWarning]) -> dict[str, list[Any]]:
-    """Read the one list of rows of an object, as web services answer; else its values are a row."""
-    lists = [key for key, member in value.items() if _is_rows(member, dict)]
-    if not lists:
-        return {key: [member] for key, member in value.items()}
-    if len(lists) > 1:
+def _check_lengths(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    lengths = {name: len(cells) for name, cells in columns.items()}
+    if len(set(lengths.values())) > 1:
+        shown = [f"{name} has {length:,}" for name, length in lengths.items()]
         raise TableUnreadable(
-            f"the JSON holds several lists of rows: {list_clipped(lists)}",
+            f"the JSON's columns differ in their number of cells: {list_clipped(shown)}",
+            fix="give every column as many",
+        )
+    return columns
+
+
+def _find_lists(value: dict[str, Any], depth: int = 1) -> Iterator[tuple[str, list[Any]]]:
+    """Yield the lists of objects that an object holds, and how to get there: `data.items`."""
+    for key, member in value.items():
+        if _is_rows(member, dict):
+            yield key, member
+        elif isinstance(member, dict) and depth < MAX_DEPTH:
+            yield from ((f"{key}.{path}", rows) for path, rows in _find_lists(member, depth + 1))
+
+
+def _read_member(
+    value: dict[str, Any], lists: dict[str, list[Any]], warnings: list[TableWarning]
+) -> dict[str, list[Any]]:
+    """Read the list of rows of an object, as web services answer: the outermost, longest one."""
+    depth = min(path.count(".") for path in lists)
+    outermost = {path: len(rows) for path, rows in lists.items() if path.count(".") == depth}
+    paths = [path for path, rows in outermost.items() if rows == max(outermost.values())]
+    if len(paths) > 1:
+        raise TableUnreadable(
+            f"the JSON holds several lists of rows: {list_clipped(paths)}",
             fix="give one of them as a file of its own",
         )
-    (key,) = lists
+    (path,) = paths
+    others = [other for other in lists if other != path]
+    others += [key for key in value if key != path.partition(".")[0]]
     warnings.append(
         TableWarning(
             code="json_member",
-            count=len(value),
-            example=key,
-            detail=f"the rows are those of {key!r}; other members of the JSON were left out: "
-            f"{len(value) - 1}",
-            fix="give the list alone if that is wrong",
+            count=len(lists[path]),
+            example=path,
+            detail=f"the rows are those of {path!r}; what else the JSON holds was left out"
+            + (f": {list_clipped(others)}" if others else ""),
+            fix="give the list that is meant as a file of its own if that is wrong",
         )
     )
-    return _read_records(value[key])
+    return _read_records(lists[path])
 
 
 def _is_rows(value: Any, kind: type) -> bool:
@@ -128,7 +161,7 @@ def _read_crossed(
     """
     outer, inner = list(value), list(dict.fromkeys(key for part in value.values() for key in part))
     if _counts_up(outer) != _counts_up(inner):
-        return _join_columns(value) if _counts_up(inner) else _read_records(list(value.values()))
+        return _read_side(value, outer, inner, is_by_row=_counts_up(outer))
     is_by_row = len(outer) > len(inner)
     warnings.append(
         TableWarning(
@@ -141,17 +174,31 @@ def _read_crossed(
             fix=f"{FIX} if it is the other way",
         )
     )
-    return _read_records(list(value.values())) if is_by_row else _join_columns(value)
+    return _read_side(value, outer, inner, is_by_row=is_by_row)
+
+
+def _read_side(
+    value: Mapping[str, Mapping[str, Any]],
+    outer: Sequence[str],
+    inner: Sequence[str],
+    *,
+    is_by_row: bool,
+) -> dict[str, list[Any]]:
+    if is_by_row:
+        return _with_index(outer, _read_records(list(value.values())))
+    columns = {name: [column.get(key) for key in inner] for name, column in value.items()}
+    return _with_index(inner, columns)
+
+
+def _with_index(index: Sequence[Any] | None, columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Add the names of the rows as a column, as a CSV has them, unless they only count."""
+    if not index or _counts_up(list(map(str, index))) or "index" in columns:
+        return columns
+    return {"index": list(index)} | columns
 
 
 def _counts_up(keys: Sequence[str]) -> bool:
     return all(key == str(position) for position, key in enumerate(keys))
-
-
-def _join_columns(value: Mapping[str, Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """Join columns by the index of their cells, as pandas writes them."""
-    index = dict.fromkeys(key for column in value.values() for key in column)
-    return {name: [column.get(key) for key in index] for name, column in value.items()}
 
 
 def _read_lists(rows: list[list[Any]], warnings: list[TableWarning]) -> dict[str, list[Any]]:

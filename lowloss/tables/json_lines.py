@@ -16,6 +16,9 @@ from lowloss.tables.options import ParseOptions
 from lowloss.tables.table import Table, check_size
 from lowloss.tables.typed import check_types, read_typed
 
+MAX_NESTED = 5
+"""How deep objects may lie within each other; deeper ones are left out."""
+
 
 def read_json(
     data: bytes,
@@ -25,7 +28,7 @@ def read_json(
 ) -> Table:
     """Read objects with the same keys; their texts are read as those of a CSV."""
     warnings: list[TableWarning] = []
-    frame = _parse(data, frozenset(earlier or ()), warnings)
+    frame = _flatten(_parse(data, frozenset(earlier or ()), warnings))
     check_size(frame.height, frame.width, limits)
     frame.columns = complete_names(frame.columns, warnings)
     plain = to_plain(frame.select(choose_columns(frame.schema, warnings)), warnings)
@@ -64,7 +67,22 @@ def _parse(data: bytes, names: frozenset[str], warnings: list[TableWarning]) -> 
         return read_layouts(data, warnings)
     is_alone = frame.height == 1 and names.isdisjoint(frame.columns)
     is_nested = any(dtype.is_nested() for dtype in frame.dtypes)
-    return read_layouts(data, warnings) if is_alone and is_nested else frame
+    # Whose order polars does not keep.
+    is_series = all(name.isdecimal() for name in frame.columns)
+    return read_layouts(data, warnings) if is_alone and (is_nested or is_series) else frame
+
+
+def _flatten(frame: pl.DataFrame) -> pl.DataFrame:
+    """Give the members of nested objects columns of their own, named as `owner.age`."""
+    for _ in range(MAX_NESTED):
+        nested = [name for name, dtype in frame.schema.items() if dtype == pl.Struct]
+        if not nested:
+            break
+        try:
+            frame = frame.unnest(nested, separator=".")
+        except pl.exceptions.DuplicateError:
+            break
+    return frame
 
 
 def _drop_nulls(column: pl.Series, null_values: Sequence[str]) -> pl.Series:

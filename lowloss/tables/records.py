@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -154,7 +155,8 @@ def _rewrite(data: bytes, delimiter: str, quote: str) -> bytes:
         null = rb"(?m)(?:(?<=" + border + rb")|^)\\N(?=" + border + rb"|$)"
         data = re.sub(null, b"", data)
     lines = io.TextIOWrapper(io.BytesIO(data + SENTINEL.encode()), "utf-8", newline="")
-    reader = csv.reader(lines, delimiter=delimiter, quotechar=quote, **dialect)
+    read: list[str] = []
+    reader = csv.reader(_note(lines, read), delimiter=delimiter, quotechar=quote, **dialect)
     output = io.StringIO()
     writer = csv.writer(output, delimiter=delimiter, quotechar=quote, lineterminator="\n")
     line, last_line = 1, 0
@@ -164,16 +166,41 @@ def _rewrite(data: bytes, delimiter: str, quote: str) -> bytes:
             if previous is not None:
                 writer.writerow(previous)
                 line = last_line + 1
+            if len(read) > 1 and record != [SENTINEL]:
+                _check_is_closed(
+                    read, line=last_line + 1, delimiter=delimiter, quote=quote, **dialect
+                )
+            read.clear()
             previous, last_line = record, reader.line_num
     except csv.Error as error:
         raise TableUnreadable(
             f"line {reader.line_num} cannot be read: {error}", fix="check its quotes"
         ) from error
     if previous != [SENTINEL]:
-        raise TableUnreadable(
-            f"line {line} cannot be read: a quote in it is not closed", fix="check its quotes"
-        )
+        raise _unclosed(line)
     return output.getvalue().encode()
+
+
+def _note(lines: Iterable[str], read: list[str]) -> Iterator[str]:
+    """Yield lines, and note them."""
+    for line in lines:
+        read.append(line)
+        yield line
+
+
+def _check_is_closed(lines: list[str], *, line: int, **dialect: Any) -> None:
+    """Refuse a record of several lines whose quotes are irregular: one is likelier not closed."""
+    quote = dialect.pop("quote")
+    try:
+        list(csv.reader(lines, quotechar=quote, strict=True, **dialect))
+    except csv.Error as error:
+        raise _unclosed(line) from error
+
+
+def _unclosed(line: int) -> TableUnreadable:
+    return TableUnreadable(
+        f"line {line} cannot be read: a quote in it is not closed", fix="check its quotes"
+    )
 
 
 def _detect_dialect(data: bytes, delimiter: str, quote: str) -> dict[str, Any]:

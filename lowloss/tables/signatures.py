@@ -16,7 +16,7 @@ NO_CLOCK = rb"(?=.*[ \t]\d+:(?![0-5]\d(?:[^.\deE]|$)))"
 
 SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (
-        rb"(?i)\s*<(?:!doctype html|html|head|body)",
+        rb"(?i)\s*<(?:!doctype html|html|head|body|table)",
         "an HTML page, not a table",
         "download the table itself; a page may ask you to sign in first",
     ),

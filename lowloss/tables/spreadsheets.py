@@ -12,11 +12,12 @@ from python_calamine import CalamineError, CalamineWorkbook
 
 from lowloss.errors import TableEmpty, TableUnreadable
 from lowloss.results import TableWarning
+from lowloss.wording import list_clipped
 
 WRITTEN_NUMBER = re.compile(r"[^\d]{0,5}\d[\d.,' ]{0,30}[.,]\d{1,20}[^\d]{0,20}")
 """A number that is stored as text, with a mark that may be read in two ways."""
-MIN_ROWS = 3
-"""Rows of two or more cells, of which the first sheet with a table has as many."""
+MANY_ROWS, SOME_ROWS = 10, 3
+"""Rows of two or more cells that a table has, and a small one."""
 Rows = Sequence[Sequence[object]]
 
 
@@ -49,19 +50,20 @@ def to_csv(
 
 
 def _find_table(workbook: CalamineWorkbook, names: Sequence[str]) -> tuple[str, Rows]:
-    """Return the first sheet that has rows of several cells, else the first that has cells.
+    """Return the first sheet with a table: many rows of several cells, else some, else any cell.
 
-    A cover sheet has a title, and a few lines about the table.
+    A cover has a title, and lines such as `Author` and a name.
     """
-    first: tuple[str, Rows] = ("", [])
-    for name in names:
-        rows = workbook.get_sheet_by_name(name).to_python()
-        filled = [sum(cell != "" for cell in row) for row in rows]
-        if sum(count > 1 for count in filled) >= MIN_ROWS:
-            return name, rows
-        if not first[0] and any(filled):
-            first = name, rows
-    return first
+    sheets = {name: workbook.get_sheet_by_name(name).to_python() for name in names}
+    for minimum in (MANY_ROWS, SOME_ROWS):
+        for name, rows in sheets.items():
+            if sum(sum(cell != "" for cell in row) > 1 for row in rows) >= minimum:
+                return name, rows
+    filled = (
+        name for name, rows in sheets.items() if any(cell != "" for row in rows for cell in row)
+    )
+    name = next(filled, "")
+    return name, sheets.get(name, [])
 
 
 def _warn_of_others(
@@ -73,7 +75,8 @@ def _warn_of_others(
                 code="sheet_chosen",
                 count=len(names),
                 example=name,
-                detail=f"sheet {name!r} of {len(names)} was read",
+                detail=f"sheet {name!r} was read, and not "
+                + list_clipped([repr(other) for other in names if other != name]),
                 fix="give sheet to read another",
             )
         )

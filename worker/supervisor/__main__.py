@@ -20,6 +20,7 @@ from worker.supervisor.loop import Supervisor
 def main() -> None:
     """Run one worker until SIGTERM, SIGINT or the end of its parent."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         settings = read_settings()
         database = Database(settings.url)

@@ -106,7 +106,8 @@ class Supervisor:
         try:
             ended = self._watch(child, claim)
             self._settle(claim, ended)
-            log.info("%s: %s %s", claim.fence.job_id, ended.ending, ended.reason or "")
+            why = (ended.reason or ended.error or "").strip().rpartition("\n")[2]
+            log.info("%s: %s %s", claim.fence.job_id, ended.ending, why)
         except LeaseLost as lost:
             log.warning("%s", lost)
             child.end()

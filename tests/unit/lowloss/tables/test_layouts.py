@@ -356,3 +356,30 @@ def test_quotes_are_read_as_spreadsheets_python_and_databases_write_them(
 def test_lines_of_another_width_are_refused(text: str, line: str) -> None:
     with pytest.raises(Problem, match=line):
         read(text)
+
+
+def test_table_in_a_drawn_frame_is_read() -> None:
+    rows = "".join(f"| {i:2d} | Rome  | {i}.5 |\n" for i in range(12))
+    rule = "+----+-------+------+\n"
+    text = f"{rule}| id | city  | price |\n{rule}{rows}{rule}12 rows in set (0.01 sec)\n"
+
+    table = read(text)
+
+    assert table.frame.columns == ["id", "city", "price"]
+    assert table.frame.row(11) == (11, "Rome", 11.5)
+    assert table.frame.height == 12
+
+
+@pytest.mark.parametrize("broken", ['20,"x2,232.94', '20,x"2,"232.94'])
+def test_quote_that_is_closed_in_the_next_row_is_refused_with_its_line(broken: str) -> None:
+    rows = [f'{i},"x{i % 3}",{i}.25' for i in range(40)]
+    rows[20] = broken
+
+    with pytest.raises(TableUnreadable, match="line 22 cannot be read: a quote in it is not"):
+        read("a,b,price\n" + "\n".join(rows) + "\n")
+
+
+def test_irregular_quotes_within_a_line_are_read() -> None:
+    table = read('a,b\n1,6" pipe\n2,"one\nline"\n3,5" pipe\n')
+
+    assert table.frame["b"].to_list() == ['6" pipe', "one\nline", '5" pipe']

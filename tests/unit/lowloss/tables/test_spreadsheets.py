@@ -126,22 +126,25 @@ def test_duration_is_rounded_before_it_is_split(seconds: float, text: str) -> No
         [],
         [["Sales of 2026"]],
         [["Sales of 2026"], [None, "by the finance department"], ["Author", "A. Smith"]],
+        [["Author", "A. Smith"], ["Date", "2026-01-01"], ["Version", 3], ["State", "final"]],
     ],
 )
-def test_cover_sheet_is_passed_over(tmp_path: Path, cover: list[list[str | None]]) -> None:
+def test_cover_sheet_is_passed_over(tmp_path: Path, cover: list[list[str | int | None]]) -> None:
     book = openpyxl.Workbook()
     for row in cover:
         book.active.append(row)
     data = book.create_sheet("data")
-    for cells in (["a", "b"], [1, 2], [3, 4]):
-        data.append(cells)
+    data.append(["a", "b"])
+    for row_number in range(12):
+        data.append([row_number, 2])
     book.save(tmp_path / "t.xlsx")
 
     table = read_table(tmp_path / "t.xlsx", TableFormat.xlsx, ParseOptions(), limits=TableLimits())
 
-    assert table.frame.rows() == [(1, 2), (3, 4)]
+    assert table.frame.rows() == [(row_number, 2) for row_number in range(12)]
     (warning,) = table.warnings
     assert (warning.code, warning.example) == ("sheet_chosen", "data")
+    assert warning.detail == "sheet 'data' was read, and not 'Sheet'"
 
 
 def test_sheet_of_one_column_is_read_where_no_other_has_a_table(tmp_path: Path) -> None:
