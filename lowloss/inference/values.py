@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from lowloss.inference.signature import Input
 from lowloss.results import Reading
-from lowloss.tables.cells import format_label, show_value
+from lowloss.tables.cells import MAX_DAYS, format_label, show_value
 from lowloss.tables.marks import MISSING, MISSING_LOWER
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -85,7 +85,9 @@ def _read_numbers(values: Sequence[object], kind: str) -> NDArray[np.float64]:
     if set(map(type, values)) <= {int, float, type(None)}:
         # All at once; None becomes NaN. An integer beyond float64 is read by the slow path below.
         with suppress(OverflowError):
-            return np.array(values, dtype=np.float64)
+            numbers = np.array(values, dtype=np.float64)
+            if kind != "date" or not (np.abs(numbers[np.isfinite(numbers)]) > MAX_DAYS).any():
+                return numbers
     read = _parse_days if kind == "date" else _parse_number
     return np.array(_read_values(values, read), dtype=np.float64)
 
@@ -161,7 +163,9 @@ def _parse_days(value: object) -> float:
             time = datetime.fromisoformat(value.strip())
             return ((time if time.tzinfo else time.replace(tzinfo=UTC)) - EPOCH) / DAY
     elif _is_number(value):
-        return _to_float(value)
+        days = _to_float(value)
+        if abs(days) <= MAX_DAYS or not math.isfinite(days):
+            return days
     fix = f"give a date or a time in ISO 8601 like 2026-11-23 or 2026-11-23T12:00:00Z, {OR_NULL}"
     raise _ValueError(value, "a date", fix)
 

@@ -9,6 +9,8 @@ from collections.abc import Callable
 PARENT_PIPE = "LOWLOSS_PARENT_PIPE"
 """Set to 1 by a parent that holds the other end of its child's standard input."""
 
+PREDECESSOR = "LOWLOSS_PREDECESSOR"
+"""Set to the id of the process that a parent starts anew, which is dead."""
 STDIN = 0
 
 

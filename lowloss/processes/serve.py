@@ -14,7 +14,7 @@ from queue import SimpleQueue
 from threading import Thread, Timer
 
 from lowloss.processes.environment import without_tokens
-from lowloss.processes.parent import PARENT_PIPE, watch_parent
+from lowloss.processes.parent import PARENT_PIPE, PREDECESSOR, watch_parent
 
 SERVER, WORKER = "service.app", "worker.supervisor"
 STOP_SECONDS = 60.0
@@ -40,12 +40,14 @@ class _Service:
 
     def start(self) -> None:
         """Start a process of it, and report its end."""
+        env = dict(self.env)
         if self.process is not None and self.process.stdin is not None:
             self.process.stdin.close()
+            env[PREDECESSOR] = str(self.process.pid)
         # A session of its own: Ctrl-C reaches only this process, which then ends the rest in order.
         process = subprocess.Popen(
             [sys.executable, "-m", self.module],
-            env=self.env,
+            env=env,
             stdin=subprocess.PIPE,
             start_new_session=True,
         )

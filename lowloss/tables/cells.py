@@ -7,6 +7,9 @@ import json
 DELIMITERS = (",", ";", "\t", "|")
 """The delimiters between a CSV's fields."""
 
+MAX_DAYS = 2_932_896
+"""The days from 1970 to the end of the year 9999: no date is a larger number of days."""
+
 MAX_SHOWN = 60
 """How many characters of a wrong value an error shows."""
 

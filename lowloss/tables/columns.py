@@ -385,7 +385,7 @@ class ColumnReader:
     def _warn_of_unreadable(self, text: pl.Series, values: pl.Series, noun: str) -> None:
         odd = find_unreadable(text, values)
         if odd.any():
-            self.warnings.append(warn_of_unreadable(text, odd, noun))
+            self.warnings.append(warn_of_unreadable(text, odd, noun, is_training=not self.earlier))
             self.unreadable = odd if self.unreadable is None else self.unreadable | odd
 
 

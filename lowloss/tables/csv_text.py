@@ -303,7 +303,7 @@ def _check_preamble(above: list[Record], width: int, *, has_header: bool) -> Non
         raise TableRagged(
             f"line {len(above)} has {len(above[-1])} fields; most lines have {width}",
             fix="give every line as many fields as the header (quote numbers with decimal commas), "
-            "or say skip_rows",
+            "or say skip_rows or quote",
         )
 
 

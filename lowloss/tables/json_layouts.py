@@ -15,6 +15,7 @@ from lowloss.wording import list_clipped
 
 FIX = "write it by DataFrame.to_json(path, orient='records', lines=True)"
 BLANKS = re.compile(r"\s*")
+NO_ROWS = "the JSON is neither objects nor lists of cells, one a row"
 MAX_DEPTH = 4
 """How deep a list of rows may lie in an answer of a web service."""
 
@@ -72,7 +73,7 @@ def _find_columns(value: Any, warnings: list[TableWarning]) -> dict[str, list[An
         return _read_records(value)
     if _is_rows(value, list):
         return _read_lists(value, warnings)
-    raise TableUnreadable("the JSON is neither objects nor lists of cells, one a row", fix=FIX)
+    raise TableUnreadable(NO_ROWS, fix=FIX)
 
 
 def _read_object(value: dict[str, Any], warnings: list[TableWarning]) -> dict[str, list[Any]]:
@@ -204,6 +205,8 @@ def _counts_up(keys: Sequence[str]) -> bool:
 def _read_lists(rows: list[list[Any]], warnings: list[TableWarning]) -> dict[str, list[Any]]:
     """Read lists of cells; the first names the columns if it alone holds nothing but texts."""
     first, *others = rows
+    if any(isinstance(cell, dict | list) for cell in first):
+        raise TableUnreadable(NO_ROWS, fix=FIX)
     if (
         others
         and all(isinstance(cell, str) for cell in first)

@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from lowloss.results import Reading, TableWarning
+from lowloss.tables.cells import MAX_DAYS
 from lowloss.tables.columnar import choose_columns, to_plain
 from lowloss.tables.containers import unpack_bytes
 from lowloss.tables.json_layouts import read_layouts
 from lowloss.tables.limits import TableLimits
 from lowloss.tables.naming import complete_names
 from lowloss.tables.options import ParseOptions
+from lowloss.tables.remarks import warn
 from lowloss.tables.table import Table, check_size
 from lowloss.tables.typed import check_types, read_typed
 
@@ -34,6 +36,8 @@ def read_json(
     plain = to_plain(frame.select(choose_columns(frame.schema, warnings)), warnings)
     if earlier is None:
         check_types(options, frame.columns)
+    else:
+        plain = pl.DataFrame([_read_instants(column, earlier, warnings) for column in plain])
     kinds = options.types or {}
     # Numbers whose column is given a type are read as texts.
     retyped = frozenset(
@@ -57,7 +61,7 @@ def read_json(
 
 
 def _parse(data: bytes, names: frozenset[str], warnings: list[TableWarning]) -> pl.DataFrame:
-    """Read objects; one alone may hold all rows, unless it has a column of `names`."""
+    """Read objects; one alone may hold all rows, unless it has a value of a column of `names`."""
     data = unpack_bytes(data).removeprefix(b"\xef\xbb\xbf").strip()
     read = pl.read_json if data.startswith(b"[") else pl.read_ndjson
     try:
@@ -65,8 +69,9 @@ def _parse(data: bytes, names: frozenset[str], warnings: list[TableWarning]) -> 
         frame = read(data, infer_schema_length=None)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
         return read_layouts(data, warnings)
-    is_alone = frame.height == 1 and names.isdisjoint(frame.columns)
-    is_nested = any(dtype.is_nested() for dtype in frame.dtypes)
+    plain = [name for name, dtype in frame.schema.items() if not dtype.is_nested()]
+    is_alone = frame.height == 1 and names.isdisjoint(plain)
+    is_nested = len(plain) < frame.width
     # Whose order polars does not keep.
     is_series = all(name.isdecimal() for name in frame.columns)
     return read_layouts(data, warnings) if is_alone and (is_nested or is_series) else frame
@@ -91,3 +96,26 @@ def _drop_nulls(column: pl.Series, null_values: Sequence[str]) -> pl.Series:
         return column
     numbers = pl.Series(list(null_values), dtype=pl.String).cast(pl.Float64, strict=False)
     return column.set(column.cast(pl.Float64).is_in(numbers.drop_nulls().to_list()), None)
+
+
+def _read_instants(
+    column: pl.Series, earlier: Mapping[str, Reading], warnings: list[TableWarning]
+) -> pl.Series:
+    """Read numbers of a column of dates as pandas writes these: milliseconds since 1970."""
+    reading = earlier.get(column.name)
+    if reading is None or reading.kind != "date" or not column.dtype.is_numeric():
+        return column
+    is_instant = (column.abs() > MAX_DAYS).fill_null(value=False)
+    if not is_instant.any():
+        return column
+    warnings.append(
+        warn(
+            "read_as_instants",
+            column.cast(pl.String),
+            is_instant,
+            detail="{count} of {name}, such as {example}, were read as milliseconds since 1970, as "
+            "pandas writes dates",
+            fix="write dates as texts: DataFrame.to_json(path, date_format='iso')",
+        )
+    )
+    return column.cast(pl.Int64).cast(pl.Datetime("ms")).cast(pl.Datetime("us"))

@@ -96,14 +96,17 @@ def find_unreadable(text: pl.Series, values: pl.Series) -> pl.Series:
     return values.is_null() & ~silent
 
 
-def warn_of_unreadable(text: pl.Series, odd: pl.Series, noun: str) -> TableWarning:
+def warn_of_unreadable(
+    text: pl.Series, odd: pl.Series, noun: str, *, is_training: bool
+) -> TableWarning:
     """Say which cells among numbers or dates are none."""
+    other = "set the column's type to category" if is_training else "write them as in training"
     return warn(
         "unreadable_cells",
         text,
         odd,
         detail=f"{{count}}, such as {{example}}, hold none of the {noun} of {{name}}: missing",
-        fix="mend them, name them in null_values, or set the column's type to category",
+        fix=f"mend them, name them in null_values, or {other}",
     )
 
 

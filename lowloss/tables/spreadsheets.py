@@ -16,7 +16,7 @@ from lowloss.wording import list_clipped
 
 WRITTEN_NUMBER = re.compile(r"[^\d]{0,5}\d[\d.,' ]{0,30}[.,]\d{1,20}[^\d]{0,20}")
 """A number that is stored as text, with a mark that may be read in two ways."""
-MANY_ROWS, SOME_ROWS = 10, 3
+MANY_ROWS, FEW_ROWS = 10, 3
 """Rows of two or more cells that a table has, and a small one."""
 Rows = Sequence[Sequence[object]]
 
@@ -55,7 +55,7 @@ def _find_table(workbook: CalamineWorkbook, names: Sequence[str]) -> tuple[str, 
     A cover has a title, and lines such as `Author` and a name.
     """
     sheets = {name: workbook.get_sheet_by_name(name).to_python() for name in names}
-    for minimum in (MANY_ROWS, SOME_ROWS):
+    for minimum in (MANY_ROWS, FEW_ROWS):
         for name, rows in sheets.items():
             if sum(sum(cell != "" for cell in row) > 1 for row in rows) >= minimum:
                 return name, rows

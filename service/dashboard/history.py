@@ -12,6 +12,8 @@ from lowloss.results.notes import ENDINGS, SEARCH_ENDS
 from lowloss.wording import format_duration, format_number, in_words
 from service.store.events import EventKind
 
+ENDS = SEARCH_ENDS | {"max_trials": "all its trials were tried (budget.max_trials)"}
+
 
 @dataclass(frozen=True)
 class HistoryEntry:
@@ -49,9 +51,10 @@ def describe_event(event: Event) -> str:
             words = f"priority set to {data['priority']}"
         case EventKind.job_retried:
             words = f"attempt {data['attempt']} {ENDINGS.get(data['outcome'], data['outcome'])}"
+            words += f": {data['error']}" if data.get("error") else ""
         case EventKind.job_finished:
             reason = data.get("reason") or ""
-            why = SEARCH_ENDS.get(reason, in_words(reason))
+            why = ENDS.get(reason, in_words(reason))
             words = f"{data['state']}: {why}" if why else str(data["state"])
         case EventKind.best_changed:
             words = _describe_best(data)

@@ -33,6 +33,9 @@ from service.store.events import EventKind, record_event
 from service.store.schema import ArtifactRow, AttemptOutcome, AttemptRow, JobRow
 from service.store.specs import find_kind, read_spec
 
+MAX_SHOWN_ERROR = 200
+"""Characters of an error that an event holds; the attempt has all of it."""
+
 
 @dataclass(frozen=True)
 class Fence:
@@ -104,6 +107,15 @@ def claim_job(session: Session, owner: str, *, lease_seconds: float) -> Claim | 
             job.seconds,
         )
     return None
+
+
+def expire_leases(session: Session, owner: str) -> None:
+    """End the leases of a worker that is known to be dead: its jobs can be claimed at once."""
+    session.execute(
+        update(JobRow)
+        .where(JobRow.lease_owner == owner, JobRow.state == JobState.running)
+        .values(lease_expires_at=utc_now(-1))
+    )
 
 
 def _claim_row(session: Session, owner: str, *, lease_seconds: float) -> JobRow | None:
@@ -250,7 +262,10 @@ def retry_job(
         job.requested = requested
     wait_seconds = retry_seconds * 2 ** (job.failures - 1)
     job.available_at = utc_now(wait_seconds)
-    record_event(session, job, EventKind.job_retried, attempt=job.attempt, outcome="crashed")
+    why = error.strip().rpartition("\n")[2][:MAX_SHOWN_ERROR]
+    record_event(
+        session, job, EventKind.job_retried, attempt=job.attempt, outcome="crashed", error=why
+    )
 
 
 def cancel_job(session: Session, job_id: str) -> None:

@@ -19,6 +19,7 @@ from service.store.queue import (
     Fence,
     cancel_job,
     claim_job,
+    expire_leases,
     finish_job,
     pause_running_job,
     release_job,
@@ -312,3 +313,17 @@ def test_every_attempt_is_recorded_with_its_end(database: Database) -> None:
         (3, "succeeded", None),
     ]
     assert all(a.ended_at for a in attempts)
+
+
+def test_jobs_of_a_dead_worker_are_claimed_at_once(database: Database) -> None:
+    job_id, other = a_job(database), a_job(database)
+    a_claim(database, "dead")
+    a_claim(database, "alive")
+
+    with database.transaction() as session:
+        expire_leases(session, "dead")
+
+    assert a_claim(database, "new").fence == Fence(job_id, "new", 2)
+    assert read(database, other).attempt == 1
+    with database.transaction() as session:
+        assert claim_job(session, "new", lease_seconds=30) is None

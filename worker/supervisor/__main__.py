@@ -10,7 +10,7 @@ import sys
 import threading
 
 from lowloss.errors import LowlossError, NotReady
-from lowloss.processes.parent import watch_parent
+from lowloss.processes.parent import PREDECESSOR, watch_parent
 from service.settings import read_settings
 from service.store.database import Database
 from worker.supervisor.folders import reap_hourly
@@ -27,8 +27,9 @@ def main() -> None:
         database.prepare()
     except LowlossError as error:
         sys.exit(f"lowloss: {error}")
-    name = settings.worker_name or f"{socket.gethostname()}-{os.getpid()}"
-    supervisor = Supervisor(database, settings, name)
+    supervisor = Supervisor(database, settings, settings.worker_name or _name_of(os.getpid()))
+    if predecessor := os.environ.get(PREDECESSOR):
+        supervisor.take_over(settings.worker_name or _name_of(predecessor))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: supervisor.stop())
     watch_parent(supervisor.stop)
@@ -39,6 +40,10 @@ def main() -> None:
         sys.exit(f"lowloss: {error}")
     finally:
         database.close()
+
+
+def _name_of(pid: int | str) -> str:
+    return f"{socket.gethostname()}-{pid}"
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from service.store.database import Database, Session, is_busy
 from service.store.queue import (
     Claim,
     claim_job,
+    expire_leases,
     finish_job,
     pause_running_job,
     release_job,
@@ -56,6 +57,16 @@ class Supervisor:
     def stop(self) -> None:
         """End after handing back the running job; safe to call from a signal handler."""
         self.is_stopping = True
+
+    def take_over(self, predecessor: str) -> None:
+        """End the leases of a worker whose process is dead; what fails here, time does."""
+        try:
+            with self.database.transaction() as session:
+                expire_leases(session, predecessor)
+        except Exception as error:
+            if not is_busy(error):
+                raise
+            log.warning("the leases of %s have to expire: %s", predecessor, error)
 
     def work(self) -> None:
         """Run jobs until stopped; raise NotReady once the schema is of another version."""

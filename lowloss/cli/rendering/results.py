@@ -191,7 +191,10 @@ def profile_table(dataset: Dataset) -> Table:
     table = Table("column", "kind", "missing", "distinct", "min", "mean", "max", "sd")
     table.add_column("values", no_wrap=True)
     for column in dataset.profile:
-        spread = (format_number(v) for v in (column.min, column.mean, column.max, column.sd))
+        spread = (
+            *map(column.describe, (column.min, column.mean, column.max)),
+            format_number(column.sd),
+        )
         missing, distinct = f"{column.missing:,}", f"{column.distinct:,}"
         table.add_row(
             column.name, column.kind, missing, distinct, *spread, sparkline(column.histogram)
@@ -303,6 +306,9 @@ def show_summary(job: Job, console: Console) -> None:
         console.print(hyperparameter_table(job.best.trial, job.best.hyperparameters))
     if job.outcome.test_metrics:
         show_scores(job, console)
+    # The gravest comes first; the job's page and its report have all.
+    for remark in job.outcome.remarks[:1]:
+        console.print(f"what stands out: {remark}", soft_wrap=True, markup=False)
     if choice := describe_choice(job):
         console.print(choice, soft_wrap=True)
     for note in describe_notes(job):

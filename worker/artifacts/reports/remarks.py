@@ -69,7 +69,8 @@ def _baseline(facts: Facts) -> Iterator[str]:
     if not direction_of(metric).is_better(ours, theirs):
         doubt = ", within noise" if is_within_noise(facts, best) else ""
         yield (
-            f"The baseline {in_words(best.name)} is no worse on the test rows{doubt}: "
+            f"The baseline {in_words(best.name)} is {'better' if theirs != ours else 'as good'} on "
+            f"the test rows{doubt}: "
             f"{in_words(metric)} {pair}. Use it, or search longer or wider."
         )
     elif is_within_noise(facts, best):

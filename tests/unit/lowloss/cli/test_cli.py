@@ -65,6 +65,7 @@ FINISHED = Outcome(
     rows={"train": 60, "validation": 20, "test": 1_020},
     baselines=(Baseline(name="ridge", metrics={}, test_metrics={"rmse": 58.5}),),
     test_metrics={"rmse": 55.25},
+    remarks=("The winner is [within] noise.", "a lesser one"),
 )
 
 
@@ -227,6 +228,7 @@ def test_watched_job_ends_with_its_result(
     assert "55.25" in done.stdout
     assert "58.5" in done.stdout
     assert "on 1,020 test rows that no trial saw" in done.stdout
+    assert "what stands out: The winner is [within] noise." in done.stdout
 
 
 @pytest.mark.parametrize(

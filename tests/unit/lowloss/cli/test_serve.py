@@ -41,6 +41,8 @@ import os, pathlib, signal, sys
 starts = pathlib.Path(os.environ["FOLDER"], "starts")
 count = len(starts.read_text()) if starts.exists() else 0
 starts.write_text("x" * (count + 1))
+with pathlib.Path(os.environ["FOLDER"], "pids").open("a") as pids:
+    print(os.getpid(), os.environ.get("LOWLOSS_PREDECESSOR"), file=pids)
 if count == 0:
     os.kill(os.getpid(), signal.SIGKILL)
 if count == 1:
@@ -99,6 +101,8 @@ def test_dead_process_is_started_again_after_waits_that_double(
         "dies ended with code -9; it is started again in 0 s",
         "dies ended with code 3; it is started again in 0 s",
     ]
+    pids = [line.split() for line in (folder / "pids").read_text().splitlines()]
+    assert [predecessor for _, predecessor in pids] == ["None", pids[0][0], pids[1][0]]
 
 
 def test_waits_double_up_to_a_minute_and_begin_anew_after_a_steady_run(

@@ -70,6 +70,15 @@ def test_marks_that_are_missing_in_a_table_are_missing_here(kind: str, value: st
     assert read("categorical", value) == [value]
 
 
+@pytest.mark.parametrize("value", [1_672_531_200_000, 1_672_531_200.0, -3e6])
+def test_number_that_is_beyond_every_day_is_no_date(value: float) -> None:
+    with pytest.raises(UnreadableValue, match="is not a date") as refused:
+        read("date", 19_724, value)
+
+    assert refused.value.row == 1
+    assert "ISO 8601" in refused.value.fix
+
+
 def test_a_date_in_an_order_that_training_did_not_have_is_refused() -> None:
     dates = Input.model_validate(
         {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,18 @@ def test_sides_that_both_count_up_or_neither_are_told(frame: pd.DataFrame, orien
     assert [warning.code for warning in table.warnings] == ["json_orientation"] * (not is_plain)
 
 
+@pytest.mark.parametrize("orient", ["records", "columns", "index", "split"])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_rows_to_predict_may_have_any_layout(orient: str, rows: int) -> None:
+    frame = pd.DataFrame({"x": [1, 2, 3], "y": [7, 8, 9]}).head(rows)
+    earlier = {"x": Reading(kind="number"), "y": Reading(kind="number")}
+
+    text = frame.to_json(orient=orient)
+    table = read_json(text.encode(), ParseOptions(), TableLimits(), earlier)
+
+    assert table.frame.rows() == frame.apply(tuple, axis=1).tolist()
+
+
 def test_row_to_predict_with_a_list_in_it_stays_a_row() -> None:
     text = '{"time": "x", "tags": [{"n": 1}, {"n": 2}], "v": 3}'
 
@@ -135,6 +148,7 @@ def test_row_to_predict_with_a_list_in_it_stays_a_row() -> None:
         ('[{"a": 1}, {"a": 2}', "from line 1 on: Expecting ',' delimiter in line 1, column 20"),
         ('{"a": 1}\n{"a": 2\n{"a": 3}', "from line 2 on: .* in line 3, column 1"),
         ("[1, 2, 3]", "neither objects nor lists"),
+        ('[[{"a": 1}], [{"a": 2}]]', "neither objects nor lists"),
         ('[{"a": 1}, [2]]', "neither objects nor lists"),
         ("[[1, 2], [3]]", "row 2 of the JSON has 1 cells"),
         ('[["a", "a"], [1, 2]]', "two columns of the JSON have one name"),
@@ -159,3 +173,24 @@ def test_json_is_recognised(tmp_path: Path, text: str) -> None:
     path.write_text(text)
 
     assert guess_format(path) is TableFormat.jsonl
+
+
+def test_dates_to_predict_may_be_as_pandas_writes_them() -> None:
+    earlier = {"sold": Reading(kind="date"), "n": Reading(kind="number")}
+    milliseconds = [1_704_153_600_000, None, -86_400_000]
+    text = json.dumps([{"sold": ms, "n": n} for n, ms in enumerate(milliseconds)])
+
+    table = read_json(text.encode(), ParseOptions(), TableLimits(), earlier)
+
+    assert table.frame["sold"].to_list() == [datetime(2024, 1, 2), None, datetime(1969, 12, 31)]
+    assert table.frame["n"].to_list() == [0, 1, 2]
+    (warning,) = table.warnings
+    assert (warning.code, warning.column, warning.count) == ("read_as_instants", "sold", 2)
+
+
+def test_days_to_predict_stay_days() -> None:
+    text, earlier = '[{"sold": 19724}, {"sold": -1}]', {"sold": Reading(kind="date")}
+
+    table = read_json(text.encode(), ParseOptions(), TableLimits(), earlier)
+
+    assert (table.frame["sold"].to_list(), table.warnings) == ([19724, -1], ())
