@@ -16,8 +16,8 @@ from lowloss.tables.columns import (
     MAYBE_GROUPED,
     WHOLE,
     ColumnReader,
-    Doubt,
 )
+from lowloss.tables.doubts import Doubt
 from lowloss.tables.evidence import clean, find_majority
 from lowloss.tables.marks import MISSING_AMONG_NUMBERS
 from lowloss.tables.notation import Mark

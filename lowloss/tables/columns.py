@@ -11,6 +11,7 @@ import polars as pl
 from lowloss.results import Reading, TableWarning
 from lowloss.tables.approximations import strip_marks
 from lowloss.tables.dates import DateReading, Order, read_dates, read_format, read_iso
+from lowloss.tables.doubts import Doubt, DoubtfulDates, DoubtfulNumbers
 from lowloss.tables.durations import Durations, read_durations
 from lowloss.tables.evidence import clean, find_majority, find_mark, has_values, is_monotonic
 from lowloss.tables.lookalikes import find_lookalikes
@@ -43,6 +44,7 @@ from lowloss.tables.remarks import (
     warn_of_order,
     warn_of_seconds,
     warn_of_short_years,
+    warn_of_type,
     warn_of_units,
     warn_of_unreadable,
 )
@@ -55,26 +57,6 @@ DOUBTFUL_YEAR = 2040
 """Years of two digits that would be so late are more likely of the century before."""
 MAYBE_GROUPED = r"^[-+]?[1-9]\d{0,2}[.,]\d{3}$"
 BOOLEAN_WORDS_AND_MARKS = [*TRUE_WORDS, *FALSE_WORDS, *MISSING_LOWER]
-
-
-@dataclass(frozen=True)
-class DoubtfulNumbers:
-    """A column of numbers whose mark other columns must decide."""
-
-    text: pl.Series
-    numbers: Numbers
-    mark: Mark
-
-
-@dataclass(frozen=True)
-class DoubtfulDates:
-    """A column of dates whose order other columns must decide."""
-
-    text: pl.Series
-    readings: tuple[DateReading, ...]
-
-
-Doubt = DoubtfulNumbers | DoubtfulDates
 
 
 @dataclass
@@ -106,7 +88,17 @@ class ColumnReader:
         if name in self.earlier:
             return self._read_again(column, self.earlier[name])
         kind = (self.options.types or {}).get(name)
-        self.decided[name] = Reading(kind="category")
+        warned = len(self.warnings)
+        values = self._read_as(column, kind)
+        if kind in {None, "category"} or not _is_text(values):
+            return values
+        # No cell has the type that was chosen: the cells decide.
+        self.warnings[warned:] = [warn_of_type(clean(column), str(kind))]
+        return self._read_as(column, None)
+
+    def _read_as(self, column: pl.Series, kind: str | None) -> pl.Series | Doubt:
+        """Read a column of strings as a kind, or as its cells are."""
+        self.decided[column.name] = Reading(kind="category")
         if kind == "category":
             return clean(column)
         if kind is None and (dates := self._read_compact_dates(column)) is not None:
@@ -387,6 +379,10 @@ class ColumnReader:
         if odd.any():
             self.warnings.append(warn_of_unreadable(text, odd, noun, is_training=not self.earlier))
             self.unreadable = odd if self.unreadable is None else self.unreadable | odd
+
+
+def _is_text(values: pl.Series | Doubt) -> bool:
+    return isinstance(values, pl.Series) and values.dtype == pl.String and values.count() > 0
 
 
 NOTHING = Decision(Notation(), 0)

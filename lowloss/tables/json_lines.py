@@ -7,19 +7,19 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from lowloss.results import Reading, TableWarning
-from lowloss.tables.cells import MAX_DAYS
 from lowloss.tables.columnar import choose_columns, to_plain
 from lowloss.tables.containers import unpack_bytes
+from lowloss.tables.instants import read_instants
 from lowloss.tables.json_layouts import read_layouts
 from lowloss.tables.limits import TableLimits
 from lowloss.tables.naming import complete_names
 from lowloss.tables.options import ParseOptions
-from lowloss.tables.remarks import warn
 from lowloss.tables.table import Table, check_size
 from lowloss.tables.typed import check_types, read_typed
 
 MAX_NESTED = 5
 """How deep objects may lie within each other; deeper ones are left out."""
+DATE = Reading(kind="date", order="ymd")
 
 
 def read_json(
@@ -36,8 +36,7 @@ def read_json(
     plain = to_plain(frame.select(choose_columns(frame.schema, warnings)), warnings)
     if earlier is None:
         check_types(options, frame.columns)
-    else:
-        plain = pl.DataFrame([_read_instants(column, earlier, warnings) for column in plain])
+    plain = pl.DataFrame([read_instants(column, options, earlier, warnings) for column in plain])
     kinds = options.types or {}
     # Numbers whose column is given a type are read as texts.
     retyped = frozenset(
@@ -51,7 +50,8 @@ def read_json(
     typed = read_typed(texts, options, warnings, earlier=earlier, exact=retyped)
     read = {column.name: column for column in typed.values}
     columns = [read.get(column.name, column) for column in plain]
-    readings = dict(typed.readings)
+    readings = {column.name: DATE for column in columns if column.dtype == pl.Datetime}
+    readings |= typed.readings
     if options.null_values:
         columns = [_drop_nulls(column, options.null_values) for column in columns]
         number = Reading(kind="number", null_values=options.null_values)
@@ -96,26 +96,3 @@ def _drop_nulls(column: pl.Series, null_values: Sequence[str]) -> pl.Series:
         return column
     numbers = pl.Series(list(null_values), dtype=pl.String).cast(pl.Float64, strict=False)
     return column.set(column.cast(pl.Float64).is_in(numbers.drop_nulls().to_list()), None)
-
-
-def _read_instants(
-    column: pl.Series, earlier: Mapping[str, Reading], warnings: list[TableWarning]
-) -> pl.Series:
-    """Read numbers of a column of dates as pandas writes these: milliseconds since 1970."""
-    reading = earlier.get(column.name)
-    if reading is None or reading.kind != "date" or not column.dtype.is_numeric():
-        return column
-    is_instant = (column.abs() > MAX_DAYS).fill_null(value=False)
-    if not is_instant.any():
-        return column
-    warnings.append(
-        warn(
-            "read_as_instants",
-            column.cast(pl.String),
-            is_instant,
-            detail="{count} of {name}, such as {example}, were read as milliseconds since 1970, as "
-            "pandas writes dates",
-            fix="write dates as texts: DataFrame.to_json(path, date_format='iso')",
-        )
-    )
-    return column.cast(pl.Int64).cast(pl.Datetime("ms")).cast(pl.Datetime("us"))

@@ -8,10 +8,13 @@ from lowloss.results import TableWarning
 from lowloss.tables.remarks import warn
 from lowloss.tables.units import CURRENCY
 
-START = rf"^[-+(~≈<>≤≥=]{{0,3}}\s*(?:{CURRENCY})?\s*\.?\d"
+NUMBERED = r"(?:#|№|[Nn](?:[or]\.|[°º]\.?))"
+START = rf"^[-+(~≈<>≤≥=]{{0,3}}\s*(?:{CURRENCY}|{NUMBERED})?\s*\.?\d"
 DIGITS = r"\d+(?:[.,' ]\d+)*"
 CODE = r"^\D?\d+(?:\.\d+){2,}$|^\+?\d+(?:[-/.]\d+){2,}$"
 """What begins with a number and is none: versions, addresses of networks, phone numbers."""
+LETTERED, MIN_LETTERS = r"^\d{1,4}[A-Za-z]?$", 3
+"""Numbers of houses, seats and gates, where so many different letters stand behind them."""
 MAX_CHARACTERS = 40
 SHARE, MAX_FORMS, SHOWN_FORMS = 0.8, 12, 3
 """How many of the cells must begin with a number, in how few ways to go on: names of streets have
@@ -28,6 +31,8 @@ def find_lookalikes(text: pl.Series) -> TableWarning | None:
     ).fill_null(value=False)
     if not present or is_alike.sum() < SHARE * present:
         return None
+    if _are_lettered(text.filter(is_alike)):
+        return None
     forms = text.filter(is_alike).str.replace_all(DIGITS, "9").value_counts(sort=True)
     if forms["count"].head(MAX_FORMS).sum() < SHARE * present:
         return None
@@ -42,3 +47,10 @@ def find_lookalikes(text: pl.Series) -> TableWarning | None:
         f"but not all are numbers of one unit (9 for a number: {listed}): read as text",
         fix="convert them to numbers of one unit, or set its type to category if they are names",
     )
+
+
+def _are_lettered(text: pl.Series) -> bool:
+    """Return whether most texts are numbers with one of several letters, as of houses."""
+    lettered = text.filter(text.str.contains(LETTERED))
+    letters = lettered.str.extract(r"([A-Za-z])$").drop_nulls().str.to_lowercase()
+    return len(lettered) >= SHARE * len(text) and letters.n_unique() >= MIN_LETTERS

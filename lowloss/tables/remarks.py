@@ -161,12 +161,13 @@ def warn_of_short_years(text: pl.Series, is_short: pl.Series) -> TableWarning:
 
 
 def warn_of_type(text: pl.Series, kind: str) -> TableWarning:
-    """Say that a column has not the type that it was given."""
+    """Say that a column was read without the type that it was given."""
     return warn(
         "type_not_used",
         text,
         text.is_not_null(),
-        detail=f"no cell of {{name}}, such as {{example}}, can be read as {kind}: it is text",
+        detail=f"no cell of {{name}}, such as {{example}}, can be read as {kind}: its cells "
+        "decided what it is",
         fix="leave its type out, or mend the cells",
     )
 

@@ -12,6 +12,7 @@ from python_calamine import CalamineError, CalamineWorkbook
 
 from lowloss.errors import TableEmpty, TableUnreadable
 from lowloss.results import TableWarning
+from lowloss.tables.formulas import warn_of_unsaved_formulas
 from lowloss.wording import list_clipped
 
 WRITTEN_NUMBER = re.compile(r"[^\d]{0,5}\d[\d.,' ]{0,30}[.,]\d{1,20}[^\d]{0,20}")
@@ -46,6 +47,7 @@ def to_csv(
     if not rows:
         raise TableEmpty("the workbook has no cells", fix="upload a sheet with a header and rows")
     _warn_of_others(name, names, sheet, warnings)
+    warn_of_unsaved_formulas(data, name, warnings)
     return _write(rows), _find_exact(rows, warnings)
 
 

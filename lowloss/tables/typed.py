@@ -13,7 +13,7 @@ from lowloss.tables.batches import read_columns
 from lowloss.tables.columns import ColumnReader
 from lowloss.tables.notation import OTHER
 from lowloss.tables.options import ParseOptions
-from lowloss.tables.remarks import warn_of_type, warn_of_unused_format
+from lowloss.tables.remarks import warn_of_unused_format
 
 SHOWN_NAMES = 20
 
@@ -55,8 +55,9 @@ def read_typed(
         values |= {series.name: series for series in read_columns(series_of_part, reader)}
         readers.append(reader)
     in_order = [values[name] for name in names]
-    if earlier is None:
-        _warn_of_unused(in_order, options, readers, warnings)
+    is_unused = not any(reader.is_format_used for reader in readers)
+    if earlier is None and options.date_format and is_unused:
+        warnings.append(warn_of_unused_format(options.date_format))
     positions = {name: position for position, name in enumerate(names)}
     warnings.sort(key=lambda w: positions.get(w.column or "", -1))
     readings = {name: reading for reader in readers for name, reading in reader.decided.items()}
@@ -89,19 +90,3 @@ def _complete(reading: Reading, options: ParseOptions) -> Reading:
     if reading.kind == "number" and not reading.group and options.thousands is None:
         update["group"] = OTHER[reading.decimal]
     return reading.model_copy(update=update)
-
-
-def _warn_of_unused(
-    values: list[pl.Series],
-    options: ParseOptions,
-    readers: list[ColumnReader],
-    warnings: list[TableWarning],
-) -> None:
-    """Say which types and which format of dates fitted no cell."""
-    kinds = options.types or {}
-    for series in values:
-        kind = kinds.get(series.name, "category")
-        if series.dtype == pl.String and series.count() and kind != "category":
-            warnings.append(warn_of_type(series, kind))
-    if options.date_format and not any(reader.is_format_used for reader in readers):
-        warnings.append(warn_of_unused_format(options.date_format))

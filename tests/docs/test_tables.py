@@ -12,6 +12,7 @@ import pytest
 
 from lowloss.tables.batches import read_columns
 from lowloss.tables.columns import ColumnReader
+from lowloss.tables.decode import ENCODINGS
 from lowloss.tables.options import ParseOptions
 
 PAGE = (Path(__file__).parents[2] / "docs" / "tables.md").read_text()
@@ -56,3 +57,13 @@ def test_every_option_is_on_the_page() -> None:
     listed = CODE.findall(PAGE.split("## Options")[1])
 
     assert set(ParseOptions.model_fields) <= set(listed)
+
+
+def test_every_encoding_is_on_the_page() -> None:
+    text = PAGE.split("## Encodings")[1].replace(" without 12", "")
+    for first, last in re.findall(r"`([a-z0-9-]+?\d+)` to `([a-z0-9-]+)`", text):
+        stem = re.split(r"(?<=[-p])(?=\d+$)", first)[0]
+        numbers = range(int(first.removeprefix(stem)), int(last.removeprefix(stem)) + 1)
+        text += "".join(f" `{stem}{number}`" for number in numbers)
+
+    assert {*CODE.findall(text)} - {"encoding", "iso8859-12"} == ENCODINGS

@@ -45,11 +45,33 @@ def test_a_dash_in_place_of_decimals_is_no_sign(
 
 
 @pytest.mark.parametrize("kind", ["boolean", "date", "duration", "number"])
-def test_a_type_that_fits_no_cell_is_told(kind: str) -> None:
-    table = read_lines("d,y\nja,1\nnein,2\nja,3\n", types={"d": kind})
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (("ja", "nein"), ["ja", "nein"]),
+        (("61.5", "70"), [61.5, 70.0]),
+        (("1.250 €", "12 €"), [1.25, 12.0]),
+        (("17/4/2024", "3/12/2023"), [date(2024, 4, 17), date(2023, 12, 3)]),
+        (("True", "False"), [True, False]),
+    ],
+    ids=lambda cells: str(cells[0]),
+)
+def test_a_column_whose_type_fits_no_cell_is_read_by_its_cells_and_told(
+    kind: str, cells: tuple[str, ...], values: list[Any]
+) -> None:
+    rows = "".join(f"{cell};{number}\n" for number, cell in enumerate(cells))
+    detected = read_lines(f"d;y\n{rows}")
 
-    (warning,) = table.warnings
-    assert (warning.code, warning.column, warning.example) == ("type_not_used", "d", "ja")
+    table = read_lines(f"d;y\n{rows}", types={"d": kind})
+
+    told = [w for w in table.warnings if w.code == "type_not_used"]
+    if {"number": float, "date": date, "boolean": bool}.get(kind) is type(values[0]):
+        assert told == []
+    else:
+        (warning,) = told
+        assert (warning.column, warning.count, warning.example) == ("d", 2, cells[0])
+        assert table.readings == detected.readings
+    assert table.frame["d"].to_list() == values
 
 
 def test_a_type_of_no_column_is_refused_with_the_columns() -> None:

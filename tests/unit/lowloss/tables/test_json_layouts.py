@@ -194,3 +194,49 @@ def test_days_to_predict_stay_days() -> None:
     table = read_json(text.encode(), ParseOptions(), TableLimits(), earlier)
 
     assert (table.frame["sold"].to_list(), table.warnings) == ([19724, -1], ())
+
+
+def read_sales(sold: list[int], **options: Any) -> Table:
+    text = json.dumps([{"sold": ms, "n": n} for n, ms in enumerate(sold)])
+    return read_json(text.encode(), ParseOptions(**options), TableLimits())
+
+
+@pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
+def test_dates_that_pandas_wrote_as_numbers_are_dates_and_told() -> None:
+    days = [datetime(2024, 1, 2), None, datetime(2019, 7, 31, 12, 30)]
+    frame = pd.DataFrame({"sold": pd.to_datetime(days), "n": [0, 1, 2]})
+
+    table = read(frame.to_json(orient="records"))
+
+    assert table.frame["sold"].to_list() == days
+    assert table.readings["sold"].kind == "date"
+    (warning,) = table.warnings
+    assert (warning.code, warning.column, warning.count) == ("read_as_instants", "sold", 2)
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        [4_006_381_333_931, 4_006_381_333_948],  # numbers of articles
+        [1_704_153_600_123, 1_704_153_600_457],  # not of seconds
+        [1_704_153_600_000, 12],
+        [1_704_153_600_000, 1_704_153_600_000],
+    ],
+)
+def test_other_large_numbers_stay_numbers(numbers: list[int]) -> None:
+    table = read_sales(numbers)
+
+    assert (table.frame["sold"].to_list(), table.warnings) == (numbers, ())
+
+
+def test_type_decides_whether_numbers_are_dates() -> None:
+    milliseconds = [1_704_153_600_000, 1_704_240_000_000]
+
+    numbers = read_sales(milliseconds, types={"sold": "number"})
+    dates = read_sales([-86_400_000, 123], types={"sold": "date"})
+
+    assert numbers.frame["sold"].to_list() == milliseconds
+    assert dates.frame["sold"].to_list() == [
+        datetime(1969, 12, 31),
+        datetime(1970, 1, 1, 0, 0, 0, 123_000),
+    ]

@@ -157,3 +157,59 @@ def test_sheet_of_one_column_is_read_where_no_other_has_a_table(tmp_path: Path) 
     table = read_table(tmp_path / "t.xlsx", TableFormat.xlsx, ParseOptions(), limits=TableLimits())
 
     assert table.frame.rows() == [(1,), (2,)]
+
+
+def a_workbook_of_formulas(title: str = "sales") -> bytes:
+    """A workbook as openpyxl writes it: nothing has computed its formulas; a sheet without any."""
+    workbook = openpyxl.Workbook()
+    plain = workbook.active
+    assert plain is not None
+    plain.title = "plain"
+    other = workbook.create_sheet(title)
+    plain.append(["price", "n"])
+    other.append(["price", "double"])
+    for row in range(2, 22):
+        plain.append([row * 1.5, row])
+        other.append([row * 1.5, f"=A{row}*2"])
+    output = io.BytesIO()
+    workbook.save(output)
+    return output.getvalue()
+
+
+@pytest.mark.parametrize("title", ["sales", "Sales & more <2024>"])
+def test_formulas_without_results_are_told(tmp_path: Path, title: str) -> None:
+    path = tmp_path / "table.xlsx"
+    path.write_bytes(a_workbook_of_formulas(title))
+
+    table = read_table(path, TableFormat.xlsx, ParseOptions(sheet=title), limits=TableLimits())
+
+    (warning,) = [w for w in table.warnings if w.code == "formulas_without_values"]
+    assert (warning.count, warning.example) == (20, "=A2*2")
+    assert "in B2" in warning.detail
+    assert table.frame["double"].null_count() == 20
+
+
+def test_formulas_of_a_sheet_that_is_not_read_are_not_told(tmp_path: Path) -> None:
+    path = tmp_path / "table.xlsx"
+    path.write_bytes(a_workbook_of_formulas())
+
+    table = read_table(path, TableFormat.xlsx, ParseOptions(), limits=TableLimits())
+
+    assert [warning.code for warning in table.warnings] == ["sheet_chosen"]
+
+
+def test_formulas_with_results_are_values(tmp_path: Path) -> None:
+    source = io.BytesIO(a_workbook_of_formulas())
+    path = tmp_path / "table.xlsx"
+    with zipfile.ZipFile(source) as unsaved, zipfile.ZipFile(path, "w") as saved:
+        for name in unsaved.namelist():
+            # As spreadsheet programs save them.
+            part = (
+                unsaved.read(name).replace(b"<v></v>", b"<v>7</v>").replace(b"<v />", b"<v>7</v>")
+            )
+            saved.writestr(name, part)
+
+    table = read_table(path, TableFormat.xlsx, ParseOptions(sheet="sales"), limits=TableLimits())
+
+    assert table.warnings == ()
+    assert table.frame["double"].to_list() == [7] * 20

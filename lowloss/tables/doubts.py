@@ -1,0 +1,31 @@
+"""Columns that leave a doubt, which the other columns of a file must decide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from lowloss.tables.dates import DateReading
+from lowloss.tables.notation import Mark
+from lowloss.tables.numbers import Numbers
+
+
+@dataclass(frozen=True)
+class DoubtfulNumbers:
+    """A column of numbers whose mark other columns must decide."""
+
+    text: pl.Series
+    numbers: Numbers
+    mark: Mark
+
+
+@dataclass(frozen=True)
+class DoubtfulDates:
+    """A column of dates whose order other columns must decide."""
+
+    text: pl.Series
+    readings: tuple[DateReading, ...]
+
+
+Doubt = DoubtfulNumbers | DoubtfulDates

@@ -1,0 +1,62 @@
+"""Finds formulas of an .xlsx workbook whose results no program has saved: readers see no value."""
+
+from __future__ import annotations
+
+import io
+import posixpath
+import re
+import zipfile
+from xml.etree import ElementTree
+
+from lowloss.results import TableWarning
+
+NAMESPACES = {
+    "m": "http://schemas.openxmlformats.org/spreadsheetml/2006/main",
+    "p": "http://schemas.openxmlformats.org/package/2006/relationships",
+}
+RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+UNSAVED = re.compile(
+    rb"<c\b[^>]*?\br=\"(\w+)\"[^>]*><f\b[^>]*(?:/>|>([^<]*)</f>)(?:<v\s*/>|<v>\s*</v>)?</c>"
+)
+"""A cell that has a formula and no value: its reference and its formula."""
+SHOWN_CHARACTERS = 80
+
+
+def warn_of_unsaved_formulas(data: bytes, sheet: str, warnings: list[TableWarning]) -> None:
+    """Say which cells of a sheet are missing since the results of their formulas were not saved."""
+    unsaved = UNSAVED.findall(_read_sheet(data, sheet))
+    if not unsaved:
+        return
+    reference, formula = (part.decode("utf-8", "replace") for part in unsaved[0])
+    warnings.append(
+        TableWarning(
+            code="formulas_without_values",
+            count=len(unsaved),
+            example=f"={formula}"[:SHOWN_CHARACTERS],
+            detail=f"no results of {len(unsaved):,} formulas, such as that in {reference}, are in the "
+            "file: their cells are missing",
+            fix="open the workbook in a spreadsheet program and save it, or write values",
+        )
+    )
+
+
+def _read_sheet(data: bytes, sheet: str) -> bytes:
+    """Return a sheet's XML; nothing where the workbook is no .xlsx, or has it nowhere."""
+    if not zipfile.is_zipfile(io.BytesIO(data)):
+        return b""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        try:
+            book = ElementTree.fromstring(archive.read("xl/workbook.xml"))
+            relations = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))
+            ids = {
+                s.get("name"): s.get(RELATION)
+                for s in book.iterfind("m:sheets/m:sheet", NAMESPACES)
+            }
+            paths = {
+                r.get("Id"): r.get("Target", "")
+                for r in relations.iterfind("p:Relationship", NAMESPACES)
+            }
+            path = posixpath.join("/xl", paths[ids[sheet]])
+            return archive.read(posixpath.normpath(path).lstrip("/"))
+        except (KeyError, ElementTree.ParseError):
+            return b""
