@@ -21,6 +21,7 @@ WORD = r"(?P<word>[A-Za-zäéû]{3,9})\.?"
 YEAR, LONG_YEAR = r"(?P<y>\d{4}|\d{2})", r"(?P<y>\d{4})"
 MONTH, DAY = r"(?P<m>\d{1,2})", r"(?P<d>\d{1,2})"
 MARK = r"[-/.]\s?"
+QUARTER = r"(?P<q>[1-4])"
 PATTERNS: tuple[tuple[str, tuple[Order, ...]], ...] = (
     (rf"^{LONG_YEAR}{MARK}{MONTH}{MARK}{DAY}{TIME}", ("ymd",)),
     (rf"^{DAY}{MARK}{MONTH}{MARK}{YEAR}{TIME}", ("dmy", "mdy")),
@@ -31,9 +32,15 @@ PATTERNS: tuple[tuple[str, tuple[Order, ...]], ...] = (
     (rf"^{MONTH}[-/]{LONG_YEAR}$", ("ymd",)),
     (rf"^{WORD}[-/ ]{YEAR}$", ("dmy",)),
     (rf"^{LONG_YEAR}[-/ ]{WORD}(?:[-/ ]{DAY})?$", ("dmy",)),
+    # SAS, Stata and Oracle: 17APR2024, 17APR2024:08:30:00.
+    (rf"^{DAY}(?P<word>[A-Za-z]{{3}}){YEAR}(?:[: ]\s?{CLOCK})?$", ("dmy",)),
+    (rf"^{LONG_YEAR}[年년]\s?{MONTH}[月월](?:\s?{DAY}[日일])?$", ("ymd",)),
+    (rf"^{LONG_YEAR}[- ]?Q{QUARTER}$", ("ymd",)),
+    (rf"^Q{QUARTER}[-/ ]\s?{LONG_YEAR}$", ("ymd",)),
+    (rf"^{QUARTER}Q[- ]?{YEAR}$", ("ymd",)),
 )
 """Ways to write a date, as parts, with the orders that their digits may have."""
-PARTS = ("y", "m", "d", "word", "hour", "minute", "second", "fraction", "half", "zone")
+PARTS = ("y", "q", "m", "d", "word", "hour", "minute", "second", "fraction", "half", "zone")
 MONTHS = {
     word: number
     for number, words in enumerate(
@@ -95,6 +102,8 @@ def read_dates(text: pl.Series) -> list[DateReading]:
         readings = list(_read_orders(parts, orders))
         if max(r.readable for r in readings) > max((r.readable for r in best), default=0):
             best = readings
+        if best and max(r.readable for r in best) == text.count():
+            break
     return best
 
 
@@ -145,7 +154,8 @@ def _read_orders(parts: pl.DataFrame, orders: tuple[Order, ...]) -> Iterator[Dat
     word = pl.col("word").str.to_lowercase().replace_strict(MONTHS, default=None)
     # The day and the month as they stand; a word is always the month.
     first = pl.col("d").cast(pl.Int32).fill_null(1)
-    second = pl.coalesce(word, pl.col("m").cast(pl.Int32, strict=False))
+    of_quarter = pl.col("q").cast(pl.Int32) * 3 - 2
+    second = pl.coalesce(word, pl.col("m").cast(pl.Int32, strict=False), of_quarter)
     has_times = bool(parts["hour"].count())
     for order in orders:
         day, month = (second, first) if order == "mdy" else (first, second)

@@ -33,8 +33,8 @@ def warn_of_unsaved_formulas(data: bytes, sheet: str, warnings: list[TableWarnin
             code="formulas_without_values",
             count=len(unsaved),
             example=f"={formula}"[:SHOWN_CHARACTERS],
-            detail=f"no results of {len(unsaved):,} formulas, such as that in {reference}, are in the "
-            "file: their cells are missing",
+            detail=f"no results of {len(unsaved):,} formulas, such as that in {reference}, were "
+            "saved: their cells are missing",
             fix="open the workbook in a spreadsheet program and save it, or write values",
         )
     )

@@ -202,6 +202,16 @@ def test_column_is_numeric_where_95_percent_of_its_cells_are(odd: int, is_number
         (["2021-04", "2022-12"], [date(2021, 4, 1), date(2022, 12, 1)]),
         (["04/2021", "12/2022"], [date(2021, 4, 1), date(2022, 12, 1)]),
         (["Dec-2015", "Jan-2014"], [date(2015, 12, 1), date(2014, 1, 1)]),
+        (["17APR2021", "3dec99"], [date(2021, 4, 17), date(1999, 12, 3)]),
+        (
+            ["17APR2021:08:30:00", "03DEC2022:23:15:01.5"],
+            [datetime(2021, 4, 17, 8, 30), datetime(2022, 12, 3, 23, 15, 1, 500_000)],
+        ),
+        (["2021年4月17日", "2022年12月"], [date(2021, 4, 17), date(2022, 12, 1)]),
+        (["2021년 4월 17일", "2022년 12월 3일"], [date(2021, 4, 17), date(2022, 12, 3)]),
+        (["2021Q2", "2022-Q4"], [date(2021, 4, 1), date(2022, 10, 1)]),
+        (["Q2 2021", "Q4/2022"], [date(2021, 4, 1), date(2022, 10, 1)]),
+        (["2Q21", "4Q2022"], [date(2021, 4, 1), date(2022, 10, 1)]),
         (
             ["2021-04-17T08:30:00+02:00", "2021-04-17 08:30:00.25Z"],
             [datetime(2021, 4, 17, 6, 30), datetime(2021, 4, 17, 8, 30, 0, 250_000)],
@@ -361,3 +371,17 @@ def test_later_rows_are_read_as_the_first_were() -> None:
 
     assert again.frame.row(0) == first.frame.row(0)
     assert again.frame.row(0) == (1250.0, date(2024, 4, 3), 3600, True, "01", 5)
+
+
+@pytest.mark.parametrize("cells", [["12ABC2024", "13XYZ2024"], ["2024Q5", "2024Q0"], ["Q7 2024"]])
+def test_codes_that_look_like_dates_stay_text(cells: list[str]) -> None:
+    assert values_of(cells) == cells
+
+
+def test_quarter_of_a_single_later_row_is_the_same_date() -> None:
+    first = read_cells(["2021Q2", "2022Q4"])
+    reader = ColumnReader(ParseOptions(), first.readings)
+
+    (column,) = read_columns([pl.Series("x", ["2023Q3"])], reader)
+
+    assert column.to_list() == [date(2023, 7, 1)]
