@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -22,18 +21,22 @@ from lowloss.tables.dialect import (
 )
 from lowloss.tables.footers import find_notes
 from lowloss.tables.headers import TwoLines, join_groups, join_two_lines
+from lowloss.tables.lines import (
+    cut_ruler,
+    drop_frame,
+    drop_lines,
+    make_ruler_warning,
+    unwrap_lines,
+)
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.records import Records, split_records
 from lowloss.tables.values import is_value
 
 MAX_PREAMBLE = 100
 """The most records above the header that may be no data."""
-RULER = re.compile(rb"[ |+:]*--[-=+|: ]*")
-"""A line drawn of hyphens under a header; each character fits in one way."""
-FRAME = re.compile(rb"(?m)^\+[-=+]+\+[ \t]*(?:\n|\Z)")
-"""A line of the frame that database clients draw around a table."""
 MAX_FILLED = 20
 """The most lines above the header that a spreadsheet may have filled up with delimiters."""
+COMMENT = ("#", "//", "%%")
 HEADER_ROWS = 200
 """Rows beside which the first record is judged to be a header or not."""
 
@@ -58,21 +61,22 @@ def read_text(data: bytes, options: ParseOptions, warnings: list[TableWarning]) 
     """Decode a CSV and find its rows; raise a TableInvalid that names the line."""
     data = decode(data, options.encoding, warnings)
     delimiter, data = read_sep_line(data)
-    data = _drop_frame(data, warnings)
-    data = _drop_lines(data, options)
+    data = drop_frame(data, warnings)
+    data = drop_lines(data, options)
+    data = unwrap_lines(data, warnings)
     # Blank lines around a table are no rows.
     if data.startswith(b"\n") or data.endswith(b"\n\n"):
         data = data.strip(b"\n") + b"\n"
     if data.isspace():
         raise TableEmpty("the file is empty", fix="upload a CSV with a header and rows")
     delimiter = options.delimiter or delimiter
-    ruler, others = _cut_ruler(data)
+    ruler, others = cut_ruler(data)
     records, dialect = _split(others, delimiter, options.quote)
     if ruler and _find_width(records) == 1:
         # In the only column it may be a missing mark, or a name.
         records, dialect = _split(data, delimiter, options.quote)
     elif ruler:
-        warnings.append(_make_ruler_warning(ruler))
+        warnings.append(make_ruler_warning(ruler))
     return _lay_out(records, dialect, options, warnings)
 
 
@@ -82,60 +86,6 @@ def _split(data: bytes, delimiter: str | None, quote: str | None) -> tuple[Recor
     delimiter = delimiter or detect_delimiter(data, quote)
     records = split_records(data, delimiter, quote)
     return records, Dialect("\t" if delimiter == BLANKS else delimiter, quote)
-
-
-def _drop_frame(data: bytes, warnings: list[TableWarning]) -> bytes:
-    """Drop the horizontal lines of a frame that begins the file."""
-    if not FRAME.match(data):
-        return data
-    data, count = FRAME.subn(b"", data)
-    warnings.append(
-        TableWarning(
-            code="lines_skipped",
-            count=count,
-            example="+---+",
-            detail=f"lines of a drawn frame are no data and were left out: {count:,}",
-            fix="export the table as CSV",
-        )
-    )
-    return data
-
-
-def _cut_ruler(data: bytes) -> tuple[bytes, bytes]:
-    """Return the second line if it is a ruler with more lines below it, and the other lines."""
-    start = data.find(b"\n") + 1
-    end = data.find(b"\n", start) + 1
-    if not start or not 0 < end < len(data) or not RULER.fullmatch(data, start, end - 1):
-        return b"", data
-    return data[start : end - 1], data[:start] + data[end:]
-
-
-def _make_ruler_warning(ruler: bytes) -> TableWarning:
-    return TableWarning(
-        code="lines_skipped",
-        count=1,
-        example=ruler.decode()[:80],
-        detail="a line of hyphens below the header is no data and was left out",
-        fix="take it out of the file",
-    )
-
-
-def _drop_lines(data: bytes, options: ParseOptions) -> bytes:
-    """Drop the lines that the uploader says are none of the table."""
-    data = skip_lines(data, options.skip_rows or 0)
-    if options.comment:
-        data = re.sub(rb"(?m)^" + re.escape(options.comment.encode()) + rb".*\n?", b"", data)
-    return data
-
-
-def skip_lines(data: bytes, count: int) -> bytes:
-    """Return what follows after the first lines."""
-    end = 0
-    for _ in range(count):
-        end = data.find(b"\n", end) + 1
-        if not end:
-            return b""
-    return data[end:]
 
 
 def _lay_out(
@@ -360,8 +310,31 @@ def _fit_rows(
         is_row = np.ones(len(body.ends), dtype=bool)
         is_row[notes] = False
         body = body.select(is_row)
+    body = _drop_comments(body, width, warnings)
     odd = np.flatnonzero(body.fields != width)
     return _trim_rows(body, dialect, odd, width, first_line=first_line)
+
+
+def _drop_comments(body: Records, width: int, warnings: list[TableWarning]) -> Records:
+    """Drop lines among the rows that have another width and begin as comments do."""
+    odd = np.flatnonzero(body.fields != width)
+    first = np.frombuffer(body.data, dtype=np.uint8)[body.starts[odd]]
+    marked = odd[np.isin(first, [ord(mark[0]) for mark in COMMENT])]
+    comments = [int(index) for index in marked if body.text(int(index)).startswith(COMMENT)]
+    if not comments:
+        return body
+    warnings.append(
+        TableWarning(
+            code="lines_skipped",
+            count=len(comments),
+            example=body.text(comments[0])[:80],
+            detail=f"comments among the rows are no data and were left out: {len(comments):,}",
+            fix="give comment if others begin otherwise",
+        )
+    )
+    is_row = np.ones(len(body.ends), dtype=bool)
+    is_row[comments] = False
+    return body.select(is_row)
 
 
 def _trim_rows(

@@ -14,6 +14,8 @@ from lowloss.errors import TableUnreadable
 from lowloss.tables.values import is_missing, is_number, is_value
 
 DELIMITERS = (",", ";", "\t", "|")
+RARE_DELIMITERS = ("^", "~", "\x01", "\x1f")
+"""Of Hive and others: tried where nothing else splits the lines."""
 BLANKS = "blanks"
 """Stands for runs of blanks as the delimiter."""
 SAMPLE_BYTES = 256 * 1024
@@ -120,6 +122,9 @@ def detect_delimiter(data: bytes, quote: str) -> str:
     best = (
         max(usable, key=lambda split: split.rank) if len(usable) > 1 else next(iter(usable), None)
     )
+    if best is None:
+        rare = [split_sample(text, delimiter, quote) for delimiter in RARE_DELIMITERS]
+        best = next((split for split in rare if split.width > 1 and split.share == 1.0), None)
     if best is None or (best.share < LIKELY and best.delimiter != "\t"):
         blanks = split_sample(text, BLANKS, quote)
         if _are_blanks_delimiters(text, blanks):

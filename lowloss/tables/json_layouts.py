@@ -14,7 +14,8 @@ from lowloss.results import TableWarning
 from lowloss.wording import list_clipped
 
 FIX = "write it by DataFrame.to_json(path, orient='records', lines=True)"
-BLANKS = re.compile(r"\s*")
+BEHIND = re.compile(r"\s*,?\s*")
+"""What stands between values behind each other: some write a comma at the end of each line."""
 NO_ROWS = "the JSON is neither objects nor lists of cells, one a row"
 MAX_DEPTH = 4
 """How deep a list of rows may lie in an answer of a web service."""
@@ -50,7 +51,7 @@ def _load(data: bytes) -> list[Any]:
         while start < len(text):
             value, end = decoder.raw_decode(text, start)
             values.append(value)
-            start = BLANKS.match(text, end).end()  # type: ignore[union-attr]
+            start = BEHIND.match(text, end).end()  # type: ignore[union-attr]
     except (ValueError, RecursionError) as error:
         line = text.count("\n", 0, start) + 1
         raise TableUnreadable(
@@ -61,6 +62,11 @@ def _load(data: bytes) -> list[Any]:
 
 def _describe(error: ValueError | RecursionError) -> str:
     if isinstance(error, json.JSONDecodeError):
+        if error.doc[error.pos : error.pos + 1] == "'":
+            return (
+                f"a single quote in line {error.lineno}, column {error.colno}, as Python prints "
+                "values; JSON has double ones"
+            )
         return f"{error.msg} in line {error.lineno}, column {error.colno}"
     # Python reads no whole number of thousands of digits.
     return "it is nested too deep" if isinstance(error, RecursionError) else str(error)

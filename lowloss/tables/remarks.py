@@ -179,7 +179,7 @@ def warn_of_one_column(text: pl.Series) -> TableWarning:
         text,
         text.is_not_null(),
         detail="the table has one column of text, such as {example}: nothing splits its lines",
-        fix="give delimiter if the lines have one, such as delimiter=^",
+        fix="give delimiter if the lines have one, such as delimiter=:",
     )
 
 

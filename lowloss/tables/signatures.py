@@ -26,7 +26,24 @@ SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
         "give format=jsonl",
     ),
     (rb"(?s).{257}ustar", "a tar archive, not one table", "unpack it, and give one table"),
-    (rb"\s*<\?xml", "an XML document", "export its table as CSV"),
+    (
+        rb"\s*<(?:\?xml|(?!stata_dta)[A-Za-z][\w:.-]*(?:\s[^<>]*)?>\s*<[A-Za-z])",
+        "an XML document",
+        f"{AS_CSV}: pandas.read_xml reads it",
+    ),
+    (
+        rb"(?i)\s*(?:(?:--|#).*\n\s*|/\*.*\*/;?\s*)*"
+        rb"(?:create table|insert into|drop table|begin transaction|pragma \w+\s*=|set [@\w]+\s*=)",
+        "SQL, not a table",
+        "run it in a database, and export the table as CSV",
+    ),
+    (rb"(?:---[ \t]*\r?\n)?- [\w ]+: .*\n {2,}[\w ]+: ", "YAML, not a CSV", "write it as JSON"),
+    (
+        rb"\s*(?:%.*\n\s*)*\\(?:documentclass|begin\{)",
+        "a LaTeX document",
+        "export its table as CSV",
+    ),
+    (rb"\x03[\x00-\xff][\x01-\x0c][\x01-\x1f]", "a dBASE file", AS_CSV),
     (rb"%PDF-", "a PDF document", "export its table as CSV"),
     (
         rb"version https://git-lfs\.github\.com",

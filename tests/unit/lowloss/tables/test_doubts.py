@@ -201,7 +201,7 @@ def test_an_option_that_a_column_contradicts_does_not_cost_the_column() -> None:
 
 
 def test_lines_that_nothing_splits_are_told() -> None:
-    table = read_lines("a^b\n1^x\n2^y\n")
+    table = read_lines("a:b\n1:x\n2:y\n")
 
     assert codes(table) == {"one_column"}
     assert table.frame.width == 1

@@ -47,6 +47,7 @@ def test_every_layout_of_pandas_has_its_rows(orient: str) -> None:
         json.dumps(ROWS),
         "\n".join(json.dumps(row) for row in ROWS),
         "\n\n".join(json.dumps(row, indent=2) for row in ROWS),
+        "".join(f"{json.dumps(row)},\n" for row in ROWS),
         json.dumps([["a", "b", "c"], *(list(row.values()) for row in ROWS)]),
         json.dumps({name: [row[name] for row in ROWS] for name in "abc"}),
         json.dumps({"count": 3, "next": None, "results": ROWS}),
@@ -240,3 +241,8 @@ def test_type_decides_whether_numbers_are_dates() -> None:
         datetime(1969, 12, 31),
         datetime(1970, 1, 1, 0, 0, 0, 123_000),
     ]
+
+
+def test_values_as_python_prints_them_are_told() -> None:
+    with pytest.raises(TableUnreadable, match="a single quote in line 1, column 3, as Python"):
+        read(repr(ROWS))

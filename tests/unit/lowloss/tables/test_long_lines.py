@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lowloss.tables import csv_text, footers, values
+from lowloss.tables import footers, lines, values
 from lowloss.tables.limits import TableLimits
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.read import read_csv
@@ -62,10 +62,10 @@ def test_lines_at_the_top_are_skipped_in_one_copy() -> None:
 
     data = Lines(b"junk\n" * LONG + b"a,b\n" + ROWS.encode())
 
-    assert csv_text.skip_lines(data, LONG) == b"a,b\n" + ROWS.encode()
-    assert csv_text.skip_lines(data, 2 * LONG) == b""
-    assert csv_text.skip_lines(b"a\nb", 1) == b"b"
-    assert csv_text.skip_lines(b"a\nb", 2) == b""
+    assert lines.skip_lines(data, LONG) == b"a,b\n" + ROWS.encode()
+    assert lines.skip_lines(data, 2 * LONG) == b""
+    assert lines.skip_lines(b"a\nb", 1) == b"b"
+    assert lines.skip_lines(b"a\nb", 2) == b""
 
 
 def test_long_run_of_blanks_parts_two_fields() -> None:
@@ -79,5 +79,5 @@ def test_long_run_of_blanks_parts_two_fields() -> None:
 def test_long_line_of_hyphens_is_matched_once(monkeypatch: pytest.MonkeyPatch) -> None:
     line = b"-" * LONG
 
-    assert csv_text.RULER.fullmatch(line)
-    assert not csv_text.RULER.fullmatch(line + b"!")
+    assert lines.RULER.fullmatch(line)
+    assert not lines.RULER.fullmatch(line + b"!")
