@@ -37,6 +37,7 @@ MAX_PREAMBLE = 100
 MAX_FILLED = 20
 """The most lines above the header that a spreadsheet may have filled up with delimiters."""
 COMMENT = ("#", "//", "%%")
+"""What a comment among the rows begins with."""
 HEADER_ROWS = 200
 """Rows beside which the first record is judged to be a header or not."""
 
