@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import Progress, ProgressColumn, Task, TextColumn
 from rich.progress_bar import ProgressBar
@@ -34,6 +35,7 @@ BARS = "▁▂▃▄▅▆▇█"
 BAR_WIDTH = 40
 MAX_BARS = 10
 MAX_IMPORTANCES = 3
+MIN_NAME = 6
 
 
 def plain_console(*, stderr: bool = False) -> Console:
@@ -143,9 +145,14 @@ def _log_lines(console: Console) -> Callable[[Job, str], None]:
     return show
 
 
+def _plain_table(*columns: str) -> Table:
+    """Return a table that has room for its cells on a terminal of 80 columns."""
+    return Table(*columns, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+
+
 def _table_by_id(*columns: str) -> Table:
     """Return a table whose ids are never wrapped, so that they can be copied."""
-    table = Table()
+    table = _plain_table()
     table.add_column("id", no_wrap=True)
     for column in columns:
         table.add_column(column)
@@ -188,13 +195,12 @@ def dataset_table(datasets: list[Dataset]) -> Table:
 
 def profile_table(dataset: Dataset) -> Table:
     """Return a table of a dataset's columns, one per line."""
-    table = Table("column", "kind", "missing", "distinct", "min", "mean", "max", "sd")
-    table.add_column("values", no_wrap=True)
+    table = _plain_table()
+    table.add_column("column", overflow="fold", min_width=MIN_NAME)
+    for heading in ("kind", "missing", "distinct", "min", "max", "values"):
+        table.add_column(heading, no_wrap=True)
     for column in dataset.profile:
-        spread = (
-            *map(column.describe, (column.min, column.mean, column.max)),
-            format_number(column.sd),
-        )
+        spread = map(column.describe, (column.min, column.max))
         missing, distinct = f"{column.missing:,}", f"{column.distinct:,}"
         table.add_row(
             column.name, column.kind, missing, distinct, *spread, sparkline(column.histogram)
