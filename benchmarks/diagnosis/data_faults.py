@@ -181,4 +181,18 @@ DATA_FAULTS = (
         table=edits.repeated_rows(0.3),
         is_silent=True,
     ),
+    Fault(
+        "last rows of an ordered table validate",
+        Cause.ordered_rows,
+        ("friedman", "wine", "house prices"),
+        given(validation_rows="last"),
+        edits.in_order,
+    ),
+    Fault(
+        "ordered table, not shuffled",
+        Cause.ordered_rows,
+        ("digits", "diamonds"),
+        given(shuffle=False),
+        edits.in_order,
+    ),
 )

@@ -103,6 +103,11 @@ def with_leak(frame: pl.DataFrame, target: str, rng: np.random.Generator) -> pl.
     return frame.with_columns(pl.Series(LEAK, values + noise))
 
 
+def in_order(frame: pl.DataFrame, target: str, _: np.random.Generator) -> pl.DataFrame:
+    """Sort the rows by the target."""
+    return frame.sort(target)
+
+
 def repeated_rows(share: float) -> Edit:
     """Repeat a share of the rows."""
 

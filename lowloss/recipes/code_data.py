@@ -47,7 +47,9 @@ def split(recipe: Recipe) -> Section:
     """Return the lines that split the rows into training and validation rows."""
     if not is_validated(recipe):
         return Section(("x_train, y_train = x, y",))
-    options = {"test_size": format_literal(recipe.validation_split), "random_state": "0"}
+    is_last = recipe.validation_rows == "last"
+    order = {"shuffle": "False"} if is_last else {"random_state": "0"}
+    options = {"test_size": format_literal(recipe.validation_split), **order}
     name = "x_train, x_val, y_train, y_val = train_test_split"
     return Section(
         tuple(format_call(name, "x", "y", options=options)),

@@ -89,7 +89,11 @@ def early_stopping(recipe: Recipe) -> Section:
 
 def mixup(recipe: Recipe) -> Section:
     """Return the lines of the class that mixes the rows of batches."""
-    return Section(tuple(_MIXUP.split("\n")), (KERAS, _NUMPY)) if recipe.mixup else Section()
+    if not recipe.mixup:
+        return Section()
+    order = "self.rng.permutation(len(self.x))"
+    code = _MIXUP if recipe.shuffle else _MIXUP.replace(order, "np.arange(len(self.x))")
+    return Section(tuple(code.split("\n")), (KERAS, _NUMPY))
 
 
 def fitting(recipe: Recipe, task: Task) -> Section:
@@ -104,6 +108,7 @@ def fitting(recipe: Recipe, task: Task) -> Section:
         "validation_data": "(x_val, y_val)" if is_validated(recipe) else None,
         "epochs": recipe.epochs,
         "batch_size": None if recipe.mixup else recipe.batch_size,
+        "shuffle": None if recipe.shuffle or recipe.mixup else "False",
         "class_weight": "class_weight" if is_balanced(recipe, task) else None,
         "callbacks": "[early_stopping]" if recipe.early_stopping else None,
     }

@@ -62,7 +62,7 @@ def change_code(before: Recipe, after: Recipe, *, task: Task) -> str:
     return format_script(
         [
             changed(data.exclusion, "Feed all columns to the network: exclude none."),
-            data.split(after) if before.validation_split != after.validation_split else Section(),
+            data.split(after) if data.split(before) != data.split(after) else Section(),
             changed(data.feature_scaling, "Feed the features as they are: leave the scaler out."),
             changed(data.imputation, "Leave missing numbers as they are."),
             changed(lambda r: _scaled_target(r, task), "Train on the target as it is."),

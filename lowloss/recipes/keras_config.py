@@ -48,6 +48,11 @@ def read_description(document: Any, fit: Mapping[str, Any]) -> ImportedRecipe:
         if name not in fit:
             default = Recipe.model_fields[name].default
             network.note(f"{name} is not in a model's file: taken as Keras's default, {default}")
+    if fit.get("validation_split") and "validation_rows" not in fit:
+        network.note(
+            "validation_rows is not in a model's file: taken as random; say last where fit itself "
+            "split off its validation rows and nobody had shuffled them"
+        )
     return ImportedRecipe(validate(Recipe, {**fit, **fields}, field="recipe"), tuple(network.notes))
 
 

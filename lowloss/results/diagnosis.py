@@ -32,6 +32,7 @@ class Cause(StrEnum):
     leaked_column = "leaked_column"
     outliers = "outliers"
     class_imbalance = "class_imbalance"
+    ordered_rows = "ordered_rows"
     noisy_labels = "noisy_labels"
     too_little_data = "too_little_data"
     irrelevant_features = "irrelevant_features"

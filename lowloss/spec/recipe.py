@@ -135,7 +135,9 @@ class Recipe(Spec):
     loss gets the numbers as they are. `class_weight`: `balanced` gives every class the same weight.
     `noise` is the standard deviation of Gaussian noise added to each scaled feature, `mixup` the
     alpha of mixup. `huber_delta` is where Huber's loss becomes linear. `exclude` names columns that
-    the network does not see. `front_layers` stand before the first Dense layer.
+    the network does not see. `front_layers` stand before the first Dense layer. `validation_rows`
+    are drawn at random, or the table's `last`: so Keras's own `validation_split` takes them.
+    `shuffle`: whether each epoch sees the training rows in another order, else in the table's.
     """
 
     scale_features: RecipeScaling = "none"
@@ -155,6 +157,8 @@ class Recipe(Spec):
     batch_size: Annotated[int, Field(ge=1), Number] = 32
     epochs: Annotated[int, Field(ge=0), Number] = 1
     validation_split: Annotated[float, Field(ge=0, lt=1), Number] = 0.0
+    validation_rows: Literal["random", "last"] = "random"
+    shuffle: bool = True
     early_stopping: RecipeEarlyStopping | None = None
 
     @field_validator("optimizer", mode="before")

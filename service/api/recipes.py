@@ -56,6 +56,11 @@ async def read_fit(
     validation_split: Annotated[
         float | None, Query(allow_inf_nan=False, description="Of `fit`.", examples=[0.2])
     ] = None,
+    validation_rows: Annotated[
+        Literal["random", "last"] | None,
+        Query(description="`last` as `fit` takes them.", examples=["last"]),
+    ] = None,
+    shuffle: Annotated[bool | None, Query(description="Of `fit`.", examples=[True])] = None,
     class_weight: Annotated[
         Literal["none", "balanced"] | None, Query(description="Of `fit`.", examples=["none"])
     ] = None,
@@ -69,6 +74,8 @@ async def read_fit(
         "epochs": epochs,
         "batch_size": batch_size,
         "validation_split": validation_split,
+        "validation_rows": validation_rows,
+        "shuffle": shuffle,
         "class_weight": class_weight,
         "early_stopping": stopping,
         "loss": loss,

@@ -22,6 +22,7 @@ from worker.diagnosis.checks.labels import (
     find_leaked_columns,
     find_noisy_labels,
 )
+from worker.diagnosis.checks.order import check_order
 from worker.diagnosis.checks.recipe import check_recipe
 from worker.diagnosis.checks.suspects import Suspect, merge_suspects
 from worker.diagnosis.findings.assemble import build_diagnosis
@@ -136,6 +137,7 @@ def _check_before_training(
 ) -> list[Suspect]:
     """Return what the data and the recipe alone make suspect."""
     suspects = [*check_data(data, recipe, checked.excluded), *check_recipe(data, recipe)]
+    suspects += check_order(data, recipe)
     suspects += find_leaked_columns(data, recipe)
     return suspects + find_irrelevant_features(data, recipe)
 

@@ -44,9 +44,11 @@ def initial_weights(plan: Plan, arrays: Arrays) -> list[FloatArray]:
     return weights
 
 
-def row_order(seed: int, epoch: int, rows: int) -> NDArray[np.int32]:
+def row_order(plan: Plan, epoch: int, rows: int) -> NDArray[np.int32]:
     """Draw the order in which an epoch (from 1) sees the training rows [rows]."""
-    return np.random.default_rng([seed, 0x0DE2, epoch]).permutation(rows).astype(np.int32)
+    if not plan.shuffle:
+        return np.arange(rows, dtype=np.int32)
+    return np.random.default_rng([plan.seed, 0x0DE2, epoch]).permutation(rows).astype(np.int32)
 
 
 def dropout_keep(key_K: Any, layer: int, batch: int, width: int, rate_K: Any) -> Any:

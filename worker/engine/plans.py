@@ -101,7 +101,8 @@ class Plan:
     `activation` and `dropout` are of all hidden layers, or one each; `l1` and `l2` of all layers,
     or one each, the output layer last. `initializers` are one for each layer, and so are
     `bias_initializers`; without these biases begin at zero. `momentum` is of SGD alone. `fold` says
-    which of the data's folds it trains and validates on. `noise` is the standard
+    which of the data's folds it trains and validates on; without `shuffle` each epoch sees its rows
+    in the fold's order. `noise` is the standard
     deviation of what is added to every feature of a training batch, `mixup` the alpha of the
     distribution Beta(alpha, alpha) of the shares by which a batch's rows are mixed with one another
     (Zhang et al. 2018); 0 for none. `layers` are all layers of a network that only stock Keras has,
@@ -130,6 +131,7 @@ class Plan:
     mixup: float = 0.0
     fold: int = 0
     momentum: float = 0.9
+    shuffle: bool = True
     bias_initializers: tuple[KernelInitializer, ...] = ()
     layers: tuple[KerasCall, ...] = ()
     optimizer_arguments: tuple[tuple[str, Any], ...] = ()

@@ -106,6 +106,42 @@ def test_cause_comes_first(
     assert diagnosis.findings[0].severity is Severity.critical
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"validation_split": 0.3, "validation_rows": "last", "early_stopping": {"patience": 5}},
+        {"shuffle": False},
+    ],
+    ids=["last", "unshuffled"],
+)
+def test_rows_in_the_order_of_their_classes_want_to_be_shuffled(
+    fields: dict[str, Any], programs: Programs
+) -> None:
+    columns = some_classes(300)
+    order = np.argsort(columns["y"], kind="stable")
+    in_order = {name: values[order] for name, values in columns.items()}
+    softmax = {"units": 3, "activation": "softmax"}
+    loss = "sparse_categorical_crossentropy"
+    recipe = a_network(
+        32,
+        output=softmax,
+        loss=loss,
+        optimizer=ADAM,
+        epochs=40,
+        scale_features="standard",
+        **fields,
+    )
+
+    diagnosis = diagnosed(in_order, recipe, programs)
+    shuffled = diagnosed(columns, recipe, programs)
+
+    assert harmful(diagnosis)[0] is Cause.ordered_rows
+    assert diagnosis.findings[0].remedy is not None
+    assert diagnosis.findings[0].remedy.change.keys() <= {"validation_rows", "shuffle"}
+    assert Cause.ordered_rows not in {finding.cause for finding in shuffled.findings}
+
+
 def test_exclusive_or_of_four_rows_wants_more_epochs(programs: Programs) -> None:
     columns = {"a": [0.0, 0.0, 1.0, 1.0], "b": [0.0, 1.0, 0.0, 1.0], "y": [0, 1, 1, 0]}
     ending = {"units": 1, "activation": "sigmoid"}

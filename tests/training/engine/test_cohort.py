@@ -162,6 +162,7 @@ def test_100_steps_are_keras_own_in_single_precision(name: str) -> None:
 def test_engine_trains_many_plans_as_keras_trains_each() -> None:
     plans, arrays = some_plans(4), some_arrays()
     plans = [dataclasses.replace(plan, dropout=0.0) for plan in plans]
+    plans[-1] = dataclasses.replace(plans[-1], shuffle=False)
 
     together = run(a_cohort_engine(arrays), plans)
 

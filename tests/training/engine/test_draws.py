@@ -56,10 +56,18 @@ def test_initial_kernels_have_the_spread_of_their_rule(
 
 
 def test_row_orders_are_permutations_of_their_own() -> None:
-    orders = [row_order(seed, epoch, 100).tolist() for seed in (1, 2) for epoch in (1, 2)]
+    orders = [
+        row_order(a_plan(seed=seed), epoch, 100).tolist() for seed in (1, 2) for epoch in (1, 2)
+    ]
 
     assert all(sorted(order) == list(range(100)) for order in orders)
     assert len({tuple(order) for order in orders}) == 4
+
+
+def test_rows_that_are_not_shuffled_stay_in_their_order() -> None:
+    orders = [row_order(a_plan(shuffle=False), epoch, 100).tolist() for epoch in (1, 2)]
+
+    assert orders == [list(range(100))] * 2
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,7 @@ LAYERED = REGRESSION | {
         (REGRESSION | {"mixup": 0.2, "scale_target": "none"}, Task.regression),
         (CLASSES, Task.multiclass),
         (CLASSES | {"mixup": 0.4}, Task.multiclass),
+        (CLASSES | {"validation_rows": "last", "shuffle": False}, Task.multiclass),
         (CLASSES | {"encode_labels": True}, Task.multiclass),
         (CLASSES | {"loss": "categorical_crossentropy"}, Task.multiclass),
         (
@@ -94,6 +95,7 @@ LAYERED = REGRESSION | {
         "mixed rows",
         "classes",
         "mixed classes",
+        "rows in their order",
         "classes from 5",
         "one-hot classes",
         "two classes",

@@ -223,6 +223,16 @@ def _weighed(_: RemedyContext) -> list[RemedyRule]:
     return [RemedyRule("Weigh every class the same", set_fields(class_weight="balanced"))]
 
 
+def _shuffled(case: RemedyContext) -> list[RemedyRule]:
+    recipe, texts = case.recipe, []
+    if recipe.validation_split and recipe.validation_rows == "last":
+        texts.append("Shuffle the rows before the last are held out")
+    if not recipe.shuffle:
+        texts.append("Shuffle the training rows in each epoch")
+    text = "; ".join(texts)
+    return [RemedyRule(text, set_fields(validation_rows="random", shuffle=True))] if texts else []
+
+
 def _augmented(_: RemedyContext) -> list[RemedyRule]:
     return [
         RemedyRule("Add noise to the features while training", set_fields(noise=0.1)),
@@ -353,6 +363,7 @@ REMEDIES: dict[Cause, Callable[[RemedyContext], list[RemedyRule]]] = {
     Cause.leaked_column: _without_columns,
     Cause.outliers: _bounded,
     Cause.class_imbalance: _weighed,
+    Cause.ordered_rows: _shuffled,
     Cause.irrelevant_features: _without_columns,
     Cause.augmentation_missing: _augmented,
     Cause.wrong_output: _usual_output,

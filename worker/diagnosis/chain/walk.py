@@ -175,6 +175,11 @@ DIFFERENCES = (
     ),
     Difference(_size_cause, _describe_hidden, _copy_hidden),
     Difference(
+        _always(Cause.ordered_rows),
+        _describe(lambda _: "Shuffle the rows, before the split and in each epoch"),
+        _copy_fields("validation_rows", "shuffle"),
+    ),
+    Difference(
         _always(Cause.harmful_layers),
         _describe(lambda _: "Leave out the layers before the first Dense layer"),
         _copy_fields("front_layers"),

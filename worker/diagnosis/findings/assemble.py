@@ -59,7 +59,7 @@ def build_diagnosis(
         remedied_curve=_curve(trainer, measured.end),
         experiments=tuple(_experiments(measured)),
         remaining=tuple(_remaining(measured, floor)),
-        rows=_count_rows(data),
+        rows=_count_rows(data, measured.start),
         runs=len(runs),
         remedied_runs=len(trainer.runs_of(measured.end)),
         refusal=next((run.refusal for run in runs if run.refusal), None),
@@ -70,11 +70,14 @@ def build_diagnosis(
     )
 
 
-def _count_rows(data: DiagnosisData) -> dict[str, int]:
-    draw = data.draws[0]
+def _count_rows(data: DiagnosisData, start: Variant) -> dict[str, int]:
+    draw, recipe = data.draws[0], start.recipe
     if data.is_judged_on_training:
         return {"train": len(draw.fit_rows), "judge": len(draw.judge)}
-    parts = {"train": draw.train, "validation": draw.validation, "judge": draw.judge}
+    train, validation = draw.train, draw.validation
+    if recipe.validation_split and recipe.validation_rows == "last":
+        train, validation = draw.part_last(recipe.validation_split)
+    parts = {"train": train, "validation": validation, "judge": draw.judge}
     return {name: len(rows) for name, rows in parts.items()}
 
 

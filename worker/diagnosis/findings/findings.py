@@ -40,6 +40,7 @@ SYMPTOMS = {
     Cause.features_not_scaled: "The features are not scaled",
     Cause.target_not_scaled: "The target is not scaled",
     Cause.harmful_layers: "What stands between the Dense layers does not suit the table",
+    Cause.ordered_rows: "The rows stand in an order, and are split or seen in it",
     Cause.batch_size: "The batch size does not suit the table",
     Cause.wrong_output: "The output layer or its loss does not suit the target",
 }

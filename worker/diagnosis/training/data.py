@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -48,6 +49,12 @@ class Draw:
     def fit_rows(self) -> Rows:
         """The rows that a recipe without a validation split trains on."""
         return np.sort(np.concatenate([self.train, self.validation]))
+
+    def part_last(self, validation_split: float) -> tuple[Rows, Rows]:
+        """Return the rows but for the last, and the last, as Keras's validation split has them."""
+        count = len(self.fit_rows)
+        trained = min(count - 1, max(1, math.floor(count * (1 - validation_split))))
+        return self.fit_rows[:trained], self.fit_rows[trained:]
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ def to_plan(recipe: Recipe, *, number: int, seed: int, fold: int) -> Plan:
         mixup=recipe.mixup,
         fold=fold,
         momentum=optimizer.momentum,
+        shuffle=recipe.shuffle,
         layers=network_calls(recipe) if recipe.needs_keras else (),
         optimizer_arguments=optimizer.keras_arguments,
         rate_schedule=rate_call(optimizer),
@@ -63,6 +64,7 @@ def to_recipe(plan: Plan, *, output: dict[str, Any], **fields: Any) -> Recipe:
         {
             "noise": plan.noise,
             "mixup": plan.mixup,
+            "shuffle": plan.shuffle,
             "layers": _layers(plan, output),
             "optimizer": optimizer,
             "batch_size": plan.batch_size,

@@ -150,13 +150,18 @@ def select_rows(variant: Variant, draw: Draw) -> tuple[Rows, Rows]:
 
     Without a validation split the curve shows the judging rows' loss, and nothing depends on it.
     """
-    is_validated = variant.recipe.validation_split > 0
-    train = draw.train if is_validated else draw.fit_rows
+    recipe = variant.recipe
+    is_validated = recipe.validation_split > 0
+    train, validation = draw.fit_rows, draw.judge
+    if is_validated and recipe.validation_rows == "last":
+        train, validation = draw.part_last(recipe.validation_split)
+    elif is_validated:
+        train, validation = draw.train, draw.validation
     if variant.without:
         train = train[~np.isin(train, variant.without)]
     if variant.share < 1:
         train = sample_rows(train, variant.share, seed=draw.seed)
-    return train, draw.validation if is_validated else draw.judge
+    return train, validation
 
 
 def build_fold(

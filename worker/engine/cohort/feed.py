@@ -124,7 +124,7 @@ class _Draws:
             [
                 NO_ROWS
                 if slot is None
-                else row_order(slot.plan.seed, slot.epoch + epoch, len(slot.fold.train_N))
+                else row_order(slot.plan, slot.epoch + epoch, len(slot.fold.train_N))
                 for slot in slots
             ]
             for epoch in range(epochs)

@@ -41,7 +41,7 @@ class Draws(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - Keras passes it
         """Draw the epoch's order and shares."""
-        self.rows_N.assign(row_order(self._plan.seed, epoch + 1, self.rows_N.shape[0]))
+        self.rows_N.assign(row_order(self._plan, epoch + 1, self.rows_N.shape[0]))
         self.share_S.assign(mixup_shares(self._plan, epoch + 1, self.share_S.shape[0]))
 
 

@@ -222,6 +222,24 @@ model.fit(
     )
 
 
+def test_last_rows_are_shown_as_a_split_without_shuffling_and_back() -> None:
+    last = BEFORE.with_changes({"validation_split": 0.2, "validation_rows": "last"})
+    random = last.with_changes({"validation_rows": "random"})
+
+    split = "x_train, x_val, y_train, y_val = train_test_split(x, y, test_size=0.2, "
+    assert f"{split}shuffle=False)" in change_code(random, last, task=Task.regression)
+    assert f"{split}random_state=0)" in change_code(last, random, task=Task.regression)
+
+
+def test_epochs_without_shuffling_are_shown_in_fit() -> None:
+    assert ", shuffle=False)" in changed({"shuffle": False})
+    assert "shuffle" not in undone({"shuffle": False})
+    mixed = BEFORE.with_changes({"mixup": 0.2})
+    assert "self.order = np.arange(" in change_code(
+        mixed, mixed.with_changes({"shuffle": False}), task=Task.regression
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -232,6 +250,7 @@ model.fit(
         ({"early_stopping": {}}, "leave EarlyStopping out"),
         ({"mixup": 0.2}, "unmixed"),
         ({"noise": 0.1}, "leave GaussianNoise out"),
+        ({"validation_split": 0.2, "validation_rows": "last"}, "x_train, y_train = x, y"),
     ],
 )
 def test_what_is_taken_away_is_said_in_words(change: dict[str, Any], words: str) -> None:
@@ -318,6 +337,8 @@ RECIPES = fields(
     mixup=st.floats(0, 1),
     epochs=st.integers(0, 1000),
     validation_split=st.floats(0, 0.9),
+    validation_rows=st.sampled_from(["random", "last"]),
+    shuffle=st.booleans(),
     early_stopping=st.none() | st.just({"patience": 3, "restore_best_weights": True}),
 ).map(Recipe.model_validate)
 

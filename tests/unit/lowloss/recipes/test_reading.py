@@ -370,3 +370,20 @@ def test_any_zip_is_a_recipe_or_a_problem(changes: dict[int, int], end: int) -> 
     outcome = read(bytes(data), {})
 
     assert isinstance(outcome, ImportedRecipe) or outcome.fix
+
+
+@pytest.mark.parametrize(
+    ("fit", "is_told"),
+    [
+        ({"validation_split": 0.2}, True),
+        ({"validation_split": 0.2, "validation_rows": "last"}, False),
+        ({"validation_split": 0.0}, False),
+        ({}, False),
+    ],
+)
+def test_which_rows_validate_is_told_where_nobody_says_it(
+    fit: dict[str, Any], is_told: bool
+) -> None:
+    notes = read_recipe(written(a_network()), fit).notes
+
+    assert any(note.startswith("validation_rows") for note in notes) is is_told
