@@ -124,7 +124,9 @@ def detect_delimiter(data: bytes, quote: str) -> str:
     )
     if best is None:
         rare = [split_sample(text, delimiter, quote) for delimiter in RARE_DELIMITERS]
-        best = next((split for split in rare if split.width > 1 and split.share == 1.0), None)
+        # A column of `~55` alone begins with one.
+        usable = [split for split in rare if split.width > 1 and split.share == 1.0]
+        best = next((split for split in usable if all(split.records[0])), None)
     if best is None or (best.share < LIKELY and best.delimiter != "\t"):
         blanks = split_sample(text, BLANKS, quote)
         if _are_blanks_delimiters(text, blanks):

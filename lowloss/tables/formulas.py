@@ -24,7 +24,8 @@ SHOWN_CHARACTERS = 80
 
 def warn_of_unsaved_formulas(data: bytes, sheet: str, warnings: list[TableWarning]) -> None:
     """Say which cells of a sheet are missing since the results of their formulas were not saved."""
-    unsaved = UNSAVED.findall(_read_sheet(data, sheet))
+    xml = _read_sheet(data, sheet)
+    unsaved = UNSAVED.findall(xml) if b"<f" in xml else []
     if not unsaved:
         return
     reference, formula = (part.decode("utf-8", "replace") for part in unsaved[0])

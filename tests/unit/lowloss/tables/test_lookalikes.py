@@ -59,6 +59,13 @@ def test_words_that_multiply_are_multiplied_out_and_told(
     assert "multiplied out" in warning_of(table, "units_removed").detail
 
 
+def test_column_of_approximate_numbers_alone_is_not_split_at_its_marks() -> None:
+    table = read_csv(b"~55\n~60\n~71.5\n", ParseOptions(), limits=TableLimits())
+
+    assert table.frame.width == 1
+    assert table.frame.to_series().to_list()[-2:] == [60, 71.5]
+
+
 def test_word_that_may_be_credits_is_a_unit_where_it_stands_alone() -> None:
     table = read(["1.25 Cr", "3.5 Cr"])
 
