@@ -35,7 +35,6 @@ BARS = "▁▂▃▄▅▆▇█"
 BAR_WIDTH = 40
 MAX_BARS = 10
 MAX_IMPORTANCES = 3
-MIN_NAME = 6
 
 
 def plain_console(*, stderr: bool = False) -> Console:
@@ -196,9 +195,9 @@ def dataset_table(datasets: list[Dataset]) -> Table:
 def profile_table(dataset: Dataset) -> Table:
     """Return a table of a dataset's columns, one per line."""
     table = _plain_table()
-    table.add_column("column", overflow="fold", min_width=MIN_NAME)
-    for heading in ("kind", "missing", "distinct", "min", "max", "values"):
-        table.add_column(heading, no_wrap=True)
+    for heading in ("column", "kind", "missing", "distinct", "min", "max", "values"):
+        # Where there is no room, names and numbers are wrapped: nothing is cut.
+        table.add_column(heading, no_wrap=heading not in {"column", "min", "max"}, overflow="fold")
     for column in dataset.profile:
         spread = map(column.describe, (column.min, column.max))
         missing, distinct = f"{column.missing:,}", f"{column.distinct:,}"

@@ -42,7 +42,7 @@ def _last_rows(
     yield Suspect(
         Cause.ordered_rows,
         f"The table's last {len(y_last):,} rows validate, and their target is another: "
-        f"{_describe(data, y_last)}, that of the training rows {_describe(data, y_train)}",
+        + _compare(data, y_train, y_last),
         (evidence("distance of the last rows' target from the others'", distance, ORDERED),),
         strength=1.0 + math.log10(distance / ORDERED),
     )
@@ -52,17 +52,28 @@ def _distance(data: DiagnosisData, y_train: Float64Array, y_last: Float64Array) 
     """Return the largest difference of the shares of rows: up to a value, or of a class."""
     if data.task is Task.regression:
         return float(ks_2samp(y_train, y_last).statistic)
-    classes = len(data.target.labels)
-    before, last = (np.bincount(y.astype(np.int64), minlength=classes) for y in (y_train, y_last))
-    return float(np.abs(before / len(y_train) - last / len(y_last)).max())
+    return float(np.abs(_shares(data, y_train) - _shares(data, y_last)).max())
 
 
-def _describe(data: DiagnosisData, y: Float64Array) -> str:
+def _shares(data: DiagnosisData, y: Float64Array) -> Float64Array:
+    """Return the share of the rows that each class has."""
+    shares: Float64Array = np.bincount(y.astype(np.int64), minlength=len(data.target.labels)) / len(
+        y
+    )
+    return shares
+
+
+def _compare(data: DiagnosisData, y_train: Float64Array, y_last: Float64Array) -> str:
+    """Say how the target of the last rows differs most from that of the training rows."""
     if data.task is Task.regression:
-        return f"has a mean of {format_number(float(y.mean()))}"
-    counts = np.bincount(y.astype(np.int64), minlength=len(data.target.labels))
-    commonest = int(counts.argmax())
-    return f"is {data.target.labels[commonest]!r} in {counts[commonest] / len(y):.0%}"
+        means = [format_number(float(y.mean())) for y in (y_last, y_train)]
+        return f"its mean is {means[0]}, and {means[1]} in the training rows"
+    last, train = _shares(data, y_last), _shares(data, y_train)
+    farthest = int(np.abs(last - train).argmax())
+    label = data.target.labels[farthest]
+    return (
+        f"{label!r} is {last[farthest]:.0%} of them, and {train[farthest]:.0%} of the training rows"
+    )
 
 
 def _neighbours(data: DiagnosisData, y: Float64Array) -> Iterator[Suspect]:
