@@ -83,6 +83,7 @@ def run_job(database: Database, folder: Path) -> dict[str, Any]:
         "job_seconds": whole,
         "search_seconds": parts.seconds.pop("search"),
         "parts": parts.seconds,
+        "phases": parts.end_phase(),
         "compiles": parts.calls["compile"],
         "end_reason": ended.reason,
         "trials": len(trials),
@@ -112,13 +113,33 @@ def prepared_of(database: Database, folder: Path) -> Prepared:
 
 
 class _Parts:
-    """Seconds inside a job's parts, of all threads, and how often each was called."""
+    """Seconds of a job's phases, and inside its parts, of all threads, with the calls of each."""
 
     def __init__(self) -> None:
+        self.phases: dict[str, float] = defaultdict(float)
+        self._phase, self._since = "", time.perf_counter()
         self.seconds: dict[str, float] = defaultdict(float)
         self.calls: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._compiling: set[int] = set()
+
+    def end_phase(self, next_name: str = "") -> dict[str, float]:
+        """Count the seconds of the phase that ends, and return those of all."""
+        now = time.perf_counter()
+        if self._phase:
+            self.phases[self._phase] += now - self._since
+        self._phase, self._since = next_name, now
+        return dict(self.phases)
+
+    def with_phases(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the same call, which begins a phase unless it is one within another."""
+
+        def begin(reporter: Any, name: str, *given: Any, **named: Any) -> Any:
+            if named.get("within") is None:
+                self.end_phase(name)
+            return call(reporter, name, *given, **named)
+
+        return begin
 
     def timed(self, call: Callable[..., Any], part: str) -> Callable[..., Any]:
         """Return the same call, whose seconds are added to a part's."""
@@ -166,6 +187,8 @@ def _measured_parts() -> Iterator[_Parts]:
     ]
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in places]
     before.append((Compiled, "__call__", Compiled.__call__))
+    before.append((Reporter, "phase", Reporter.phase))
+    Reporter.phase = parts.with_phases(Reporter.phase)  # type: ignore[method-assign]
     for owner, name, part in places:
         setattr(owner, name, parts.timed(getattr(owner, name), part))
     Compiled.__call__ = parts.timed_program(Compiled.__call__)  # type: ignore[method-assign]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx2
 import numpy as np
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 from lowloss.results import Curve, TrialState
 from service.store.database import Database
@@ -95,14 +95,23 @@ def measure_browser(server: ServerProcess, paths: list[str], running: Running) -
             page.goto(server.url + path)
             painted_at = page.evaluate(FIRST_PAINT)
             print(f"{path:<40} first painted after {painted_at:.0f} ms")
+        page.goto("about:blank")
+        alone = train_for_a_while(server, page, running)
         page.goto(f"{server.url}/jobs/{running.fence.job_id}")
-        used, begun_at = server.processor_seconds(), time.monotonic()
-        while time.monotonic() - begun_at < OPEN_SECONDS:
-            running.train()
-            page.wait_for_timeout(1000)
-        share = (server.processor_seconds() - used) / (time.monotonic() - begun_at)
-        print(f"an open page of a job with an epoch a second: {share:.1%} of a core in the server")
+        page.wait_for_timeout(1000)
+        share = train_for_a_while(server, page, running) - alone
+        print(f"a job with an epoch a second: {alone:.1%} of a core in the server without a page")
+        print(f"each open page of it: {share:.1%} more")
         browser.close()
+
+
+def train_for_a_while(server: ServerProcess, page: Page, running: Running) -> float:
+    """Train an epoch a second, and return the share of a core that the server takes meanwhile."""
+    used, begun_at = server.processor_seconds(), time.monotonic()
+    while time.monotonic() - begun_at < OPEN_SECONDS:
+        running.train()
+        page.wait_for_timeout(1000)
+    return (server.processor_seconds() - used) / (time.monotonic() - begun_at)
 
 
 def main() -> None:

@@ -84,6 +84,10 @@ diagnosis or export. Seconds without the start of Python and TensorFlow. The tes
 the job's test rows (RMSE or log loss), in brackets the job's 95 % interval.
 """
 
+PHASES = """Where the seconds of these jobs go, by phase. A diagnosis has 30 seconds by default
+(`budget.diagnosis_seconds`), compiles not counted.
+"""
+
 SPACES = """## Wide spaces
 
 `python -m benchmarks.run spaces`: 150 random trials of a space of 6 activations, 3 optimizers and 3
@@ -114,6 +118,7 @@ def write_page(results: dict[str, Any]) -> None:
         parts.append(FOLDS.format(ratio=folds / holdout, folds=folds, holdout=holdout))
     if "small" in results:
         parts.append(SMALL + "\n" + _small(results["small"]))
+        parts.append(PHASES + "\n" + _phases(results["small"]))
     if "spaces" in results:
         parts.append(SPACES + "\n" + _spaces(results["spaces"], results.get("spaces_before", {})))
     if "upload" in results:
@@ -149,6 +154,17 @@ def _small(tables: dict[str, Any]) -> str:
             ]
         )
     return _table(head, lines)
+
+
+def _phases(tables: dict[str, Any]) -> str:
+    """Return a table of where the seconds of small jobs go, of those that were measured so."""
+    phases = {table: found["small"]["phases"] for table, found in tables.items()}
+    names = list(dict.fromkeys(name for seconds in phases.values() for name in seconds))
+    lines = [
+        [table, *(f"{seconds.get(name, 0.0):.1f}" for name in names)]
+        for table, seconds in phases.items()
+    ]
+    return _table(["table", *names], lines)
 
 
 def _spaces(spaces: dict[str, Any], before: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 const LEAST_MS = 1500;
 // A page takes at most this share of the server's time, however long it takes to make.
-const SHARE = 0.015;
+const SHARE = 0.01;
 
 export function keepLive(prepare) {
   const main = document.querySelector("main");
