@@ -118,7 +118,9 @@ def write_page(results: dict[str, Any]) -> None:
         parts.append(FOLDS.format(ratio=folds / holdout, folds=folds, holdout=holdout))
     if "small" in results:
         parts.append(SMALL + "\n" + _small(results["small"]))
-        parts.append(PHASES + "\n" + _phases(results["small"]))
+        phases = {table: found["small"].get("phases") for table, found in results["small"].items()}
+        if all(phases.values()):
+            parts.append(PHASES + "\n" + _phases(phases))
     if "spaces" in results:
         parts.append(SPACES + "\n" + _spaces(results["spaces"], results.get("spaces_before", {})))
     if "upload" in results:
@@ -156,9 +158,8 @@ def _small(tables: dict[str, Any]) -> str:
     return _table(head, lines)
 
 
-def _phases(tables: dict[str, Any]) -> str:
-    """Return a table of where the seconds of small jobs go, of those that were measured so."""
-    phases = {table: found["small"]["phases"] for table, found in tables.items()}
+def _phases(phases: dict[str, dict[str, float]]) -> str:
+    """Return a table of the seconds of each table's phases."""
     names = list(dict.fromkeys(name for seconds in phases.values() for name in seconds))
     lines = [
         [table, *(f"{seconds.get(name, 0.0):.1f}" for name in names)]
