@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -216,7 +218,19 @@ def make_server(settings: Settings) -> Server:
     app = create_app(settings)
     resources: Resources = app.state.resources
     resources.database.prepare()
+    _make_data_folder(settings.data_dir)
     return Server(app, settings)
+
+
+def _make_data_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LowlossError(
+            f"the data folder {folder} cannot be made: {error.strerror}; set LOWLOSS_DATA_DIR"
+        ) from error
+    if not os.access(folder, os.W_OK):
+        raise LowlossError(f"the data folder {folder} cannot be written")
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import hashlib
+import logging
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -18,8 +19,11 @@ from fastapi import Request
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lowloss.errors import BodyTooLarge
+from lowloss.errors import BodyTooLarge, NotReady
 from service.settings import Settings
+from service.store.database import is_out_of_space
+
+logger = logging.getLogger(__name__)
 
 UPLOAD = ("POST", "/v1/datasets")
 RECIPE = ("POST", "/v1/recipes")
@@ -131,14 +135,30 @@ async def spool_body(request: Request, folder: Path) -> AsyncIterator[Upload]:
 
 @contextmanager
 def open_temporary(folder: Path) -> Iterator[IO[bytes]]:
-    """Open a temporary file, locked as long as it is in use; deleted at the end."""
+    """Open a temporary file, locked as long as it is in use; deleted at the end.
+
+    Raise NotReady where the folder cannot be written, as on a disk that became read-only.
+    """
     while True:
-        with NamedTemporaryFile(dir=folder, prefix=PREFIX) as file:
+        with _make_temporary(folder) as file:
             fcntl.flock(file, fcntl.LOCK_SH)
             # Another server may have taken it for a leftover just before.
             if Path(file.name).exists():
                 yield file
                 return
+
+
+def _make_temporary(folder: Path) -> IO[bytes]:
+    try:
+        return NamedTemporaryFile(dir=folder, prefix=PREFIX)
+    except OSError as error:
+        if is_out_of_space(error):
+            raise
+        logger.error("the data folder cannot be written: %s", error)
+        raise NotReady(
+            f"the server cannot write its data folder: {error.strerror}",
+            fix="ask its operator to look at /readyz",
+        ) from error
 
 
 async def reap_uploads_hourly(folder: Path) -> None:

@@ -18,6 +18,7 @@ def find_fault_of_server(error: Exception) -> Problem:
             "the server has no room left to store this", fix="ask its operator to make room"
         )
     if is_busy(error):
+        logger.warning("the database does not answer: %s", error)
         return NotReady("the database does not answer", fix="send the request again soon")
     logger.error("a request failed", exc_info=error)
     return InternalError(

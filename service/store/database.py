@@ -41,6 +41,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, Operationa
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from lowloss.errors import LowlossError, NotReady
 
@@ -65,6 +66,8 @@ NEWER_SCHEMA = (
     "the database has the schema of another version of lowloss: "
     "install that version here, too, and start again"
 )
+OPEN_FILE = "open_file"
+"""The file that a connection of SQLite has open, in the pool's notes of the connection."""
 MIGRATION_LOCK = 0x10_7105_5
 """The key of the PostgreSQL advisory lock that lets one process at a time migrate."""
 
@@ -257,12 +260,21 @@ def _create_engine(url: URL) -> Engine:
     to_json = partial(json.dumps, allow_nan=False, ensure_ascii=False)
     if url.get_backend_name() == "sqlite":
         if url.database:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(Path(url.database).parent)
         engine = create_engine(url, module=pysqlite3.dbapi2, json_serializer=to_json)
         event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "connect", partial(_remember_file, url))
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     return create_engine(url, json_serializer=to_json, pool_pre_ping=True)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"the database's folder {folder} cannot be made: {error.strerror}"
+        raise LowlossError(reason) from error
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
@@ -277,7 +289,32 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
         connection.execute(f"PRAGMA {pragma}").close()
 
 
+def _remember_file(url: URL, _connection: object, record: ConnectionPoolEntry) -> None:
+    record.info[OPEN_FILE] = _identify_file(url.database)
+
+
+def _require_file(connection: Connection) -> None:
+    """Raise OperationalError where the file of a connection was deleted, moved or replaced.
+
+    SQLite goes on with the file that it opened: what is committed would be lost, and nobody told.
+    """
+    path = connection.engine.url.database
+    if _identify_file(path) != connection.connection.info[OPEN_FILE]:
+        reason = f"{path} was deleted, moved or replaced: put it back, or restart what uses it"
+        raise OperationalError("BEGIN", None, pysqlite3.dbapi2.OperationalError(reason))
+
+
+def _identify_file(path: str | None) -> tuple[int, int] | None:
+    """Return the device and the inode of a file; None where there is none."""
+    try:
+        status = Path(path or "").stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def _begin_sqlite(connection: Connection) -> None:
+    _require_file(connection)
     # A deferred transaction that reads first and writes later fails at once when another one has
     # written in between, despite the busy timeout; an immediate one waits.
     options = connection.get_execution_options()

@@ -58,8 +58,7 @@ def end_attempt(
 
 def close_job(session: Session, job: JobRow) -> None:
     """End what belongs to an ended job: delete checkpoints, end trials, record the event."""
-    deletion = delete(CheckpointRow).where(CheckpointRow.job_id == job.id)
-    release_blobs(session, session.scalars(deletion.returning(CheckpointRow.sha256)).all())
+    delete_checkpoints(session, job.id)
     session.execute(
         update(TrialRow)
         .where(TrialRow.job_id == job.id, TrialRow.state == TrialState.running)
@@ -67,6 +66,14 @@ def close_job(session: Session, job: JobRow) -> None:
     )
     job.version += 1
     record_event(session, job, EventKind.job_finished, state=job.state, reason=job.reason)
+
+
+def delete_checkpoints(session: Session, job_id: str, trial: int | None = None) -> None:
+    """Delete the checkpoints of a trial, or of all trials of a job, and release their bytes."""
+    deletion = delete(CheckpointRow).where(CheckpointRow.job_id == job_id)
+    if trial is not None:
+        deletion = deletion.where(CheckpointRow.trial == trial)
+    release_blobs(session, session.scalars(deletion.returning(CheckpointRow.sha256)).all())
 
 
 def cancel_waiting(session: Session, job: JobRow) -> None:

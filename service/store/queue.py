@@ -15,12 +15,13 @@ import secrets
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-from sqlalchemy import ColumnElement, and_, case, or_, select, update
+from sqlalchemy import and_, case, or_, select, update
 from sqlalchemy.orm import Session
 
 from lowloss.errors import JobNotFound, LeaseLost, StateConflict
 from lowloss.results import JobState, Requested
 from lowloss.spec import DiagnosisSpec, JobSpec, Task
+from service.store.crashes import blame_trials, count_failure, shorten_error
 from service.store.database import utc_now
 from service.store.endings import (
     cancel_waiting,
@@ -32,9 +33,6 @@ from service.store.endings import (
 from service.store.events import EventKind, record_event
 from service.store.schema import ArtifactRow, AttemptOutcome, AttemptRow, JobRow
 from service.store.specs import find_kind, read_spec
-
-MAX_SHOWN_ERROR = 200
-"""Characters of an error that an event holds; the attempt has all of it."""
 
 
 @dataclass(frozen=True)
@@ -88,16 +86,17 @@ def claim_job(session: Session, owner: str, *, lease_seconds: float) -> Claim | 
     """Claim the most urgent and oldest job that is queued or whose lease has expired; else None.
 
     An expired lease is a failure of its attempt. A job with `max_attempts` failures fails, and the
-    next job is tried.
+    next job is tried. It is no trial's fault: machines and networks go away, too.
     """
     while (job := _claim_row(session, owner, lease_seconds=lease_seconds)) is not None:
         # The statement left the previous attempt open if, and only if, its lease had expired.
         previous, outcome = job.attempt - 1, AttemptOutcome.lease_expired
         if end_attempt(session, job, outcome, number=previous):
             record_event(session, job, EventKind.job_retried, attempt=previous, outcome=outcome)
-        if job.state == JobState.failed:
-            close_job(session, job)
-            continue
+            count_failure(session, job, attempt=previous)
+            if job.failures >= job.max_attempts:
+                _fail_job(session, job, "lease_expired")
+                continue
         session.add(AttemptRow(job_id=job.id, number=job.attempt, worker=owner))
         record_event(session, job, EventKind.job_started, attempt=job.attempt)
         return Claim(
@@ -129,27 +128,18 @@ def _claim_row(session: Session, owner: str, *, lease_seconds: float) -> JobRow 
         .with_for_update(skip_locked=True)
         .scalar_subquery()
     )
-    is_last = and_(expired, JobRow.failures + 1 >= JobRow.max_attempts)
-
-    def unless_last(value: object) -> ColumnElement[object]:
-        return case((is_last, None), else_=value)
-
     claim = (
         update(JobRow)
         .where(JobRow.id == chosen)
         .values(
-            state=case((is_last, JobState.failed.value), else_=JobState.running.value),
-            reason=case((is_last, "lease_expired"), else_=None),
-            requested=case((is_last, Requested.none.value), else_=JobRow.requested),
-            finished_at=case((is_last, utc_now()), else_=None),
-            lease_owner=unless_last(owner),
-            lease_expires_at=unless_last(utc_now(lease_seconds)),
-            claimed_at=unless_last(utc_now()),
+            state=JobState.running,
+            lease_owner=owner,
+            lease_expires_at=utc_now(lease_seconds),
+            claimed_at=utc_now(),
             started_at=case((JobRow.started_at.is_(None), utc_now()), else_=JobRow.started_at),
             phase=None,
             phase_started_at=None,
             attempt=JobRow.attempt + 1,
-            failures=JobRow.failures + case((expired, 1), else_=0),
             version=JobRow.version + 1,
         )
         .returning(JobRow)
@@ -239,33 +229,46 @@ def retry_job(
     error: str,
     retry_seconds: float,
     last_reason: str = "crashed",
+    is_process_dead: bool = False,
 ) -> None:
-    """Queue a job again after a crash, with a longer wait each time.
+    """Queue a job again after a failure, with a longer wait each time.
 
     After the last attempt it fails with `last_reason`. One that is to be cancelled, and has nothing
-    to export, ends with that.
+    to export, ends with that. Where the attempt's process died, a trial may be the cause.
     """
     job = hold_fence(session, fence)
     requested = job.requested
+    if is_process_dead:
+        blame_trials(session, job, error=error)
+    count_failure(session, job, attempt=job.attempt)
     end_lease(session, job, AttemptOutcome.crashed, error=error)
-    job.failures += 1
     if requested == Requested.cancel and job.best_trial is None:
         cancel_waiting(session, job)
         return
     if job.failures >= job.max_attempts:
-        job.state, job.reason = JobState.failed, last_reason
-        job.finished_at = utc_now()
-        close_job(session, job)
+        _fail_job(session, job, last_reason)
         return
     job.state = JobState.paused if requested == Requested.pause else JobState.queued
     if requested == Requested.cancel:
         job.requested = requested
     wait_seconds = retry_seconds * 2 ** (job.failures - 1)
     job.available_at = utc_now(wait_seconds)
-    why = error.strip().rpartition("\n")[2][:MAX_SHOWN_ERROR]
     record_event(
-        session, job, EventKind.job_retried, attempt=job.attempt, outcome="crashed", error=why
+        session,
+        job,
+        EventKind.job_retried,
+        attempt=job.attempt,
+        outcome="crashed",
+        error=shorten_error(error),
     )
+
+
+def _fail_job(session: Session, job: JobRow, reason: str) -> None:
+    """End a job that has failed too often."""
+    job.state, job.reason, job.requested = JobState.failed, reason, Requested.none
+    job.lease_owner = job.lease_expires_at = job.claimed_at = None
+    job.finished_at = utc_now()
+    close_job(session, job)
 
 
 def cancel_job(session: Session, job_id: str) -> None:

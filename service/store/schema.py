@@ -192,7 +192,10 @@ class AttemptRow(MappedTable):
 
 
 class TrialRow(MappedTable):
-    """One trained and scored point of the search space; `attempt` is the last that wrote."""
+    """One trained and scored point of the search space; `attempt` is the last that wrote.
+
+    `crashes` counts the attempts whose process ended while they trained it.
+    """
 
     __tablename__ = "trials"
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
@@ -209,6 +212,7 @@ class TrialRow(MappedTable):
     seconds: Mapped[float | None]
     program: Mapped[str | None]
     attempt: Mapped[int]
+    crashes: Mapped[int] = mapped_column(default=0, server_default="0")
     started_at: Mapped[datetime] = mapped_column(default=utc_now())
     finished_at: Mapped[datetime | None]
     __table_args__ = (

@@ -6,17 +6,17 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from lowloss.errors import JobNotFound, StateConflict, TrialNotFound
 from lowloss.results import Curve, Hyperparameters, JobKind, Page, Requested, Trial, TrialState
 from lowloss.spec import JobSpec
-from service.store.blobs import release_blobs
 from service.store.database import utc_now
+from service.store.endings import delete_checkpoints
 from service.store.events import EventKind, record_event
 from service.store.queue import Fence, hold_fence
-from service.store.schema import CheckpointRow, CurveRow, JobRow, TrialRow
+from service.store.schema import CurveRow, JobRow, TrialRow
 
 
 @dataclass(frozen=True)
@@ -105,10 +105,7 @@ def finish_trial(session: Session, fence: Fence, end: TrialEnd, curve: Curve) ->
     row.epochs = len(curve.val_loss)
     row.finished_at = utc_now()
     _save_curve(session, job.id, end.number, curve)
-    deletion = delete(CheckpointRow).where(
-        CheckpointRow.job_id == job.id, CheckpointRow.trial == end.number
-    )
-    release_blobs(session, session.scalars(deletion.returning(CheckpointRow.sha256)).all())
+    delete_checkpoints(session, job.id, end.number)
     record_event(
         session,
         job,

@@ -60,6 +60,7 @@ class ModelJob:
     attempt: int = 0
     failures: int = 0
     trials: int = 0
+    has_progressed: bool = False
     fence: Fence | None = None
     is_expired: bool = False
     is_available: bool = True
@@ -68,6 +69,10 @@ class ModelJob:
         """End a worker's attempt."""
         self.state, self.requested, self.fence = state, Requested.none, None
         self.is_expired = False
+
+    def fail_once(self) -> None:
+        """Count a failure; they count anew once an attempt has ended a trial."""
+        self.failures = 1 if self.has_progressed else self.failures + 1
 
     def go_back(self) -> None:
         """Go back to the queue, where what users asked for does not end the job."""
@@ -165,6 +170,7 @@ class JobMachine(RuleBasedStateMachine):
                 a_trial(self.database, fence, 1)
             return
         job.trials += 1
+        job.has_progressed = True
         a_trial(self.database, fence, job.trials)
 
     def finish(self, fence: Fence, state: JobState) -> None:
@@ -189,7 +195,7 @@ class JobMachine(RuleBasedStateMachine):
         )
         if job is None:
             return
-        job.failures += 1
+        job.fail_once()
         is_cancelled = job.requested is Requested.cancel and not job.trials
         if job.failures >= MAX_ATTEMPTS and not is_cancelled:
             job.leave_worker(JobState.failed)
@@ -267,7 +273,9 @@ class JobMachine(RuleBasedStateMachine):
             job_id = min(candidates, key=self._claim_order)
             job = self.model[job_id]
             job.attempt += 1
-            job.failures += job.is_expired
+            if job.is_expired:
+                job.fail_once()
+            job.has_progressed = False
             if job.is_expired and job.failures >= MAX_ATTEMPTS:
                 job.leave_worker(JobState.failed)
                 continue

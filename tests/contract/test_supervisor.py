@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import json
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
 from lowloss.errors import NotReady
-from lowloss.results import Job, JobState
+from lowloss.results import JobState, TrialState
 from service.settings import Settings
+from service.store.crashes import list_blamed
 from service.store.database import Database
-from service.store.jobs import get_job
-from service.store.queue import cancel_job, pause_job, release_job
+from service.store.queue import Fence, cancel_job, pause_job, release_job
 from tests.builders.processes import wait_for
-from tests.builders.store import a_claim, a_job, expire_lease, use_later_schema
+from tests.builders.store import a_claim, a_job, a_trial, expire_lease, use_later_schema
+from tests.builders.workers import read, wait_for_state, working
 from worker.supervisor.limits import GRACE_SECONDS, MIN_FINISH_SECONDS
 from worker.supervisor.loop import Supervisor
 
@@ -50,40 +48,6 @@ HANG = "'run' in message and time.sleep(3600)"
 GROW = "text = 'run' in message and (b'x' * 2**28, time.sleep(3600))"
 COMPUTE = "'run' in message and any(False for _ in range(10**12))"
 IGNORE = "'run' in message and [say(alive=True) or time.sleep(0.05) for _ in range(10**6)]"
-
-
-@contextmanager
-def working(
-    database: Database,
-    command: tuple[str, ...],
-    *,
-    clock: Callable[[], float] = time.monotonic,
-    **given: Any,
-) -> Iterator[Supervisor]:
-    values = {"poll_seconds": 0.05, "retry_seconds": 0.0, "stop_seconds": 0.3, "max_attempts": 3}
-    settings = Settings(**values | given)
-    supervisor = Supervisor(database, settings, "worker-1", command=command, clock=clock)
-    thread = threading.Thread(target=supervisor.work)
-    thread.start()
-    try:
-        yield supervisor
-    finally:
-        supervisor.stop()
-        thread.join(30)
-        assert not thread.is_alive()
-
-
-def read(database: Database, job_id: str) -> Job:
-    with database.reading() as session:
-        return get_job(session, job_id)
-
-
-def wait_for_state(database: Database, job_id: str, state: JobState) -> Job:
-    def look() -> Job | None:
-        job = read(database, job_id)
-        return job if job.state is state else None
-
-    return wait_for(look, seconds=20, what=state)
 
 
 @pytest.mark.parametrize(
@@ -127,6 +91,29 @@ def test_dead_child_is_replaced_until_the_job_has_failed_too_often(
 
     assert (job.reason, job.attempt, job.failures) == ("crashed", 3, 3)
     assert all(error in (e.error or "") for e in job.errors)
+
+
+@pytest.mark.parametrize(
+    ("act", "blamed"),
+    [
+        ("os._exit(7)", {1}),
+        ("say(ended={'ending': 'crashed', 'reason': None, 'error': 'ValueError'})", set()),
+    ],
+)
+def test_trials_are_blamed_for_the_death_of_their_process_and_not_for_an_error(
+    sqlite_database: Database, tmp_path: Path, act: str, blamed: set[int]
+) -> None:
+    job_id, has_trial = a_job(sqlite_database), tmp_path / "has_trial"
+    wait = f"[time.sleep(0.05) for _ in iter(lambda: os.path.exists({str(has_trial)!r}), True)]"
+
+    with working(sqlite_database, a_child(f"{wait} and {act}")):
+        wait_for_state(sqlite_database, job_id, JobState.running)
+        a_trial(sqlite_database, Fence(job_id, "worker-1", 1), 1, state=TrialState.running)
+        has_trial.touch()
+        wait_for(partial(has_attempt, sqlite_database, job_id, 2), seconds=20)
+
+    with sqlite_database.reading() as session:
+        assert list_blamed(session, job_id) == blamed
 
 
 def test_silent_child_is_killed_and_its_job_queued_again(sqlite_database: Database) -> None:

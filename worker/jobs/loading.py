@@ -13,6 +13,7 @@ from lowloss.tables.read import read_table
 from lowloss.tables.table import Table
 from service.settings import Limits
 from service.store.checkpoints import SavedCheckpoint, list_checkpoints
+from service.store.crashes import list_blamed
 from service.store.database import Session
 from service.store.datasets import get_dataset, get_parse_options
 from service.store.earlier_jobs import list_earlier_jobs
@@ -99,7 +100,9 @@ def load_earlier_attempts(reporter: Reporter, job: LoadedJob, folder: Path) -> E
     def read(session: Session) -> tuple[EarlierAttempts, tuple[SavedCheckpoint, ...]]:
         trials, curves = list_trials(session, job.id).items, list_curves(session, job.id)
         teachers = list_earlier_jobs(session, job.spec.warm_start_from)
-        return EarlierAttempts(trials, curves, {}, teachers), list_checkpoints(session, job.id)
+        blamed = list_blamed(session, job.id)
+        earlier = EarlierAttempts(trials, curves, {}, blamed, teachers)
+        return earlier, list_checkpoints(session, job.id)
 
     earlier, saved = reporter.read(read)
     return replace(earlier, checkpoints=load_checkpoints(reporter, saved, folder))

@@ -12,7 +12,11 @@ from enum import StrEnum
 
 
 class Ending(StrEnum):
-    """How a child's run of a job ended; `overdue`: it did not finish, though it was asked to."""
+    """How a child's run of a job ended.
+
+    `crashed`: by an error; `died`: with its process, which may have been ended because it hung or
+    took too much memory; `overdue`: it did not finish, though it was asked to.
+    """
 
     succeeded = "succeeded"
     failed = "failed"
@@ -20,6 +24,7 @@ class Ending(StrEnum):
     paused = "paused"
     stopped = "stopped"
     crashed = "crashed"
+    died = "died"
     overdue = "overdue"
     lease_lost = "lease_lost"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import chain, zip_longest
 from pathlib import Path
 from types import MappingProxyType
@@ -55,13 +55,24 @@ class SearchTuner(keras_tuner.Tuner):
         self.spec = spec
         self._open: dict[int, KerasTunerTrial] = {}
         self._again: deque[Plan] = deque()
+        self._blamed: deque[Plan] = deque()
+        self._alone: int | None = None
         self._scores: dict[int, float | None] = {}
         self._errors: dict[int, float | None] = {}
         self._pruned: set[int] = set()
         self._expected: tuple[int, float | None] | None = None
 
     def ask(self, n: int) -> list[Plan]:
-        """Return up to n plans; an empty list means nothing now, `is_exhausted` the end."""
+        """Return up to n plans; an empty list means nothing now, `is_exhausted` the end.
+
+        Blamed trials come first, and each trains alone.
+        """
+        if self._alone is not None:
+            return []
+        if self._blamed:
+            plan = self._blamed.popleft()
+            self._alone = plan.number
+            return [plan]
         plans: list[Plan] = []
         while len(plans) < n and self._again:
             plans.append(self._again.popleft())
@@ -92,11 +103,17 @@ class SearchTuner(keras_tuner.Tuner):
         self._scores[number], self._errors[number] = score, score_error
         if is_pruned:
             self._pruned.add(number)
+        if number == self._alone:
+            self._alone = None
         self.oracle.finish(self._open.pop(number), score, rungs if is_pruned else ())
 
     def put_back(self, plan: Plan) -> None:
         """Hand a plan out again: its training was left."""
-        self._again.append(plan)
+        if plan.number == self._alone:
+            self._alone = None
+            self._blamed.appendleft(plan)
+        else:
+            self._again.append(plan)
 
     def warm_start(self, earlier: Sequence[EarlierJob]) -> int:
         """Learn from finished trials of other jobs, before any replay; return how many fit.
@@ -130,11 +147,15 @@ class SearchTuner(keras_tuner.Tuner):
         return sorted(fitting, key=lambda setting: sign * setting[1])
 
     def replay(
-        self, trials: Iterable[Trial], rungs: Mapping[int, Reached] = NO_RUNGS
+        self,
+        trials: Iterable[Trial],
+        rungs: Mapping[int, Reached] = NO_RUNGS,
+        blamed: Collection[int] = (),
     ) -> list[Plan]:
         """Replay the trials of earlier attempts, by number, and the rungs that they reached.
 
-        Return the plans of running ones: they are handed out again.
+        Return the plans of running ones: they are handed out again; `blamed` ones, one of which may
+        have ended the process of an attempt, train alone.
         """
         for trial in sorted(trials, key=lambda trial: trial.number):
             values = to_setting(trial.hyperparameters, self.spec.search_space)
@@ -142,7 +163,8 @@ class SearchTuner(keras_tuner.Tuner):
             self._open[trial.number] = restored
             if trial.state is TrialState.running:
                 self.oracle.ongoing_trials[str(trial.number)] = restored
-                self._again.append(self.plan(trial.number, trial.hyperparameters))
+                waiting = self._blamed if trial.number in blamed else self._again
+                waiting.append(self.plan(trial.number, trial.hyperparameters))
             else:
                 is_pruned = trial.state is TrialState.pruned
                 reached = rungs.get(trial.number, ())
@@ -153,7 +175,7 @@ class SearchTuner(keras_tuner.Tuner):
                     rungs=reached,
                     is_pruned=is_pruned,
                 )
-        return list(self._again)
+        return [*self._blamed, *self._again]
 
     def plan(self, number: int, hyperparameters: Hyperparameters, repeat: int = 0) -> Plan:
         """Build the plan of a trial, or of a repeat of it on another seed."""
@@ -168,7 +190,7 @@ class SearchTuner(keras_tuner.Tuner):
     @property
     def is_idle(self) -> bool:
         """Whether no trial that was asked for has yet to be told."""
-        return len(self._open) == len(self._again)
+        return len(self._open) == len(self._blamed) + len(self._again)
 
     @property
     def end_reason(self) -> str | None:

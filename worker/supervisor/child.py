@@ -125,7 +125,7 @@ class Child:
         self._send({"stop": True})
 
     def ended(self, seconds: float) -> Ended | None:
-        """Return how its job ended, if it did within `seconds`. A dead child has crashed."""
+        """Return how its job ended, if it did within `seconds`. A dead child ended it."""
         if not self._ended:
             self._listen(seconds)
         if self._ended:
@@ -135,7 +135,7 @@ class Child:
         self._listen(0)  # its last words, where it died right after them
         if self._ended:
             return self._ended.popleft()
-        return Ended(Ending.crashed, error=_cause_of_death(self.process.returncode))
+        return Ended(Ending.died, error=_cause_of_death(self.process.returncode))
 
     def end(self) -> None:
         """Close its pipe, which ends it; kill it if that takes long; remove its folder."""

@@ -155,19 +155,19 @@ class Supervisor:
             return Ended(Ending.stopped)
         if child.silent_seconds > self.settings.silence_seconds:
             error = f"the worker's child gave no sign of life for {child.silent_seconds:.0f} s"
-            return Ended(Ending.crashed, error=error)
+            return Ended(Ending.died, error=error)
         if child.measure_idle_seconds() > self.settings.hang_seconds:
             error = (
                 "the worker's child hung: it gave no sign of life and used almost no processor "
                 f"time for {self.settings.hang_seconds:.0f} s"
             )
-            return Ended(Ending.crashed, error=error)
+            return Ended(Ending.died, error=error)
         if child.memory_bytes > self._job_bytes:
             error = (
                 f"the job took more than {self._job_bytes / 2**30:.1f} GiB of memory: make its "
                 "networks or batches smaller, or give it more by LOWLOSS_JOB_MEMORY_BYTES"
             )
-            return Ended(Ending.crashed, error=error)
+            return Ended(Ending.died, error=error)
         if now >= limits.end_at:
             error = (
                 "the job's budget.max_seconds was over, and it did not finish with what it had in "
@@ -221,7 +221,7 @@ class Supervisor:
                 finish_job(session, fence, state=JobState.failed, reason=OUT_OF_TIME, error=error)
             case Ending.overdue:
                 self._retry(session, claim, ended, last_reason=OUT_OF_TIME)
-            case Ending.crashed:
+            case Ending.crashed | Ending.died:
                 self._retry(session, claim, ended, last_reason="crashed")
             case Ending.lease_lost:
                 raise LeaseLost(f"{fence.job_id}: the child found the lease taken over")
@@ -235,4 +235,5 @@ class Supervisor:
             error=ended.error or "the worker's child died",
             retry_seconds=self.settings.retry_seconds,
             last_reason=last_reason,
+            is_process_dead=ended.ending is Ending.died,
         )

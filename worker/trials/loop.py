@@ -26,12 +26,14 @@ from worker.trials.stopping import TrialStopping
 class EarlierAttempts:
     """What earlier attempts at a job left: its trials, their curves, what unfinished ones saved.
 
+    `blamed` are the unfinished trials one of which may have ended the process of an attempt.
     `teachers` are other jobs, which it is to learn from.
     """
 
     trials: tuple[Trial, ...]
     curves: Mapping[int, Curve]
     checkpoints: Mapping[int, Mapping[int, Checkpoint]]
+    blamed: frozenset[int] = frozenset()
     teachers: tuple[EarlierJob, ...] = ()
 
 
@@ -60,7 +62,7 @@ class SearchLoop:
             self._pruner.replay(trial.number, earlier.curves.get(trial.number, Curve()).val_loss)
             self._stopping.epochs += trial.epochs
         rungs = {trial.number: self._pruner.reached(trial.number) for trial in finished}
-        for plan in self._tuner.replay(earlier.trials, rungs=rungs):
+        for plan in self._tuner.replay(earlier.trials, rungs, earlier.blamed):
             self._folds.go_on_from(plan, earlier.checkpoints.get(plan.number, {}))
 
     def run(self, engine: Engine) -> None:

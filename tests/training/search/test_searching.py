@@ -289,6 +289,18 @@ def test_unfinished_trial_goes_on_from_what_an_earlier_attempt_saved(new_search:
     assert report.started == [(2, 4), (3, 0)]
 
 
+def test_blamed_trial_goes_on_from_its_checkpoint_before_the_others(new_search: Any) -> None:
+    report, engine = Report(), Engine(lambda *_: 1.0)
+    _, searching = new_search(report)
+    running = (a_trial(n, state=TrialState.running, epochs=2, score=None) for n in (1, 2))
+    saved = {2: {0: Engine._checkpoint([Epoch(n, 1.0, 1.0, 1.0) for n in (1, 2)])}}
+
+    searching.replay(EarlierAttempts(tuple(running), {}, saved, blamed=frozenset({2})))
+    searching.run(engine)
+
+    assert engine.begun == [(2, 2), (1, 0), (3, 0)]
+
+
 def test_epochs_of_earlier_attempts_count(new_search: Any) -> None:
     report, engine = Report(), Engine(lambda *_: 1.0)
     _, searching = new_search(report, budget={"max_trials": 9, "max_total_epochs": 12})

@@ -195,6 +195,34 @@ def test_replayed_search_goes_on_where_it_was(open_search: Any, algorithm: str) 
     assert not known & {hyperparameters_of(plan, a_spec()).model_dump_json() for plan in after}
 
 
+def test_blamed_trials_of_a_replayed_search_train_alone_before_the_others(open_search: Any) -> None:
+    before = open_search(budget={"max_trials": 9}).ask(4)
+    search = open_search(budget={"max_trials": 9})
+    search.replay([as_trial(p, TrialState.running, None) for p in before], blamed={2, 4})
+
+    alone = []
+    for _ in range(2):
+        (plan,) = search.ask(3)
+        assert search.ask(3) == []
+        search.tell(plan.number, 1.0)
+        alone.append(plan.number)
+
+    assert alone == [2, 4]
+    assert [plan.number for plan in search.ask(3)] == [1, 3, 5]
+
+
+def test_blamed_trial_whose_training_was_left_comes_again_alone(open_search: Any) -> None:
+    before = open_search(budget={"max_trials": 9}).ask(3)
+    search = open_search(budget={"max_trials": 9})
+    search.replay([as_trial(p, TrialState.running, None) for p in before], blamed={2})
+    (plan,) = search.ask(3)
+
+    search.put_back(plan)
+
+    assert search.ask(3) == [plan]
+    assert search.ask(3) == []
+
+
 def test_replaying_a_finished_search_leaves_nothing_to_ask(open_search: Any) -> None:
     plans = run(open_search(search_space=SMALL))
     search = open_search(search_space=SMALL)

@@ -1,0 +1,76 @@
+"""Failures of attempts: what they count for the job, and for the trials that its process trained.
+
+A trial whose training ended the process of two attempts is not trained again (quarantine).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import exists, select, update
+from sqlalchemy.orm import Session
+
+from lowloss.results import TrialState
+from service.store.database import utc_now
+from service.store.endings import delete_checkpoints
+from service.store.events import EventKind, record_event
+from service.store.schema import JobRow, TrialRow
+
+MAX_CRASHES = 2
+"""So many processes a trial may end: the first may have been ended by one that trained beside it,
+and the blamed trials train alone afterwards."""
+MAX_SHOWN_ERROR = 200
+"""Characters of an error that an event or a trial's reason holds; the attempt has all of it."""
+
+
+def count_failure(session: Session, job: JobRow, *, attempt: int) -> None:
+    """Count a failure of an attempt. One that ended a trial was progress: counting begins anew."""
+    has_progressed = session.scalar(
+        select(
+            exists().where(
+                TrialRow.job_id == job.id,
+                TrialRow.attempt == attempt,
+                TrialRow.state != TrialState.running,
+            )
+        )
+    )
+    job.failures = 1 if has_progressed else job.failures + 1
+
+
+def blame_trials(session: Session, job: JobRow, *, error: str) -> None:
+    """Count the end of an attempt's process for the trials that it trained.
+
+    One to which that happens for the second time has failed.
+    """
+    trained = (
+        TrialRow.job_id == job.id,
+        TrialRow.attempt == job.attempt,
+        TrialRow.state == TrialState.running,
+    )
+    session.execute(update(TrialRow).where(*trained).values(crashes=TrialRow.crashes + 1))
+    guilty = select(TrialRow).where(*trained, TrialRow.crashes >= MAX_CRASHES)
+    for row in session.scalars(guilty.execution_options(populate_existing=True)):
+        row.state = TrialState.failed
+        row.reason = f"its worker's process ended twice while it trained: {shorten_error(error)}"
+        row.finished_at = utc_now()
+        delete_checkpoints(session, job.id, row.number)
+        record_event(
+            session,
+            job,
+            EventKind.trial_finished,
+            trial=row.number,
+            state=row.state,
+            reason=row.reason,
+            score=None,
+        )
+
+
+def list_blamed(session: Session, job_id: str) -> frozenset[int]:
+    """Return the running trials of a job one of which may have ended an attempt's process."""
+    query = select(TrialRow.number).where(
+        TrialRow.job_id == job_id, TrialRow.state == TrialState.running, TrialRow.crashes > 0
+    )
+    return frozenset(session.scalars(query))
+
+
+def shorten_error(error: str) -> str:
+    """Return the last line of an error, or its beginning."""
+    return error.strip().rpartition("\n")[2][:MAX_SHOWN_ERROR]
