@@ -266,6 +266,16 @@ class JobSpec(Spec):
     seed: Seed = 0
     priority: Priority = 0
 
+    def balances_classes(self, task: Task) -> bool:
+        """Return whether every class has the same weight in training."""
+        match self.preprocessing.class_weight:
+            case "balanced":
+                return task is not Task.regression
+            case "auto":
+                return task is not Task.regression and self.objective.is_balanced
+            case "none":
+                return False
+
     @model_validator(mode="after")
     def _check_hyperband_prunes(self) -> Self:
         if self.algorithm == "hyperband" and self.pruning is None:

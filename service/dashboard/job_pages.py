@@ -33,17 +33,19 @@ from service.dashboard.trials import (
     TrialOrder,
     count_states,
     order_trials,
+    repeat,
     search_around,
+    write_code,
 )
 from service.resources.resources import Dependencies
 from service.store.artifacts import find_artifacts, get_artifact
 from service.store.blobs import read_blob
 from service.store.database import Session
-from service.store.datasets import list_names
+from service.store.datasets import find_dataset_of_job, list_names
 from service.store.diagnoses import get_diagnosis
 from service.store.events import list_job_events
 from service.store.jobs import Change, get_job, get_job_and_change, list_jobs
-from service.store.trials import find_trials, get_trial, list_curves
+from service.store.trials import find_trials, get_trial_among_all, list_curves
 
 router = make_router()
 
@@ -270,8 +272,9 @@ def show_trial(
     """Show one trial: its hyperparameters, its curve, and its place among the others."""
     with deps.database.reading() as session:
         job = get_job(session, job_id)
-        trial = get_trial(session, job_id, number)
-        ranked = [entry.number for entry in rank_trials(job, find_trials(session, job_id))]
+        trial, trials = get_trial_among_all(session, job_id, number)
+        dataset = find_dataset_of_job(session, job_id)
+    ranked = [entry.number for entry in rank_trials(job, trials)]
     return render_page(
         request,
         "trial",
@@ -280,6 +283,8 @@ def show_trial(
         rank=ranked.index(number) + 1 if number in ranked else None,
         scored=len(ranked),
         around=json.dumps(search_around(trial)),
+        again=json.dumps(repeat(trial, job.search)),
+        code=write_code(job, trial, dataset, deps.settings.limits) if dataset else "",
         losses=draw_losses(trial, trial.curve or Curve()),
     )
 

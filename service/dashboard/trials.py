@@ -7,9 +7,17 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Any
 
-from lowloss.results import Job, Trial, TrialState
+from lowloss.errors import InvalidRequest
+from lowloss.recipes import recipe_of_trial, training_code
+from lowloss.results import Dataset, Job, Trial, TrialState
 from lowloss.results.ranking import rank_trials, sort_by_score
+from lowloss.spec import JobSpec
+from service.settings import Limits
+from service.tables.check import check_table
+from service.tables.script_table import describe_table
 
+TABLE = "table.csv"
+"""The file that a trial's script reads."""
 AROUND = 3.0
 """How far a search around a trial goes: so many times less, and more."""
 
@@ -60,6 +68,35 @@ def search_around(trial: Trial) -> dict[str, Any]:
             "optimizer": values.optimizer,
         }
     }
+
+
+def repeat(trial: Trial, spec: JobSpec) -> dict[str, Any]:
+    """Return the changes of a job that trains a trial's hyperparameters alone, on the same rows.
+
+    Layers of several widths are a choice of these; a child job begins with its parent's trial.
+    """
+    values = trial.hyperparameters.model_dump(mode="json", exclude={"widths", "scale_features"})
+    widths = sorted(set(trial.hyperparameters.widths))
+    return {
+        "search_space": values | {"width": widths[0] if len(widths) == 1 else {"choices": widths}},
+        "preprocessing": {"scale_features": trial.hyperparameters.scale_features},
+        "algorithm": "random",
+        "pruning": None,
+        "budget": {"max_trials": 1},
+        "seed": spec.seed,
+    }
+
+
+def write_code(job: Job, trial: Trial, dataset: Dataset, limits: Limits) -> str:
+    """Write the Keras script of a trial; none where the table does not pass today's checks."""
+    try:
+        checked = check_table(job.search, dataset, limits=limits, is_split=False)
+    except InvalidRequest:
+        return ""
+    recipe = recipe_of_trial(
+        trial.hyperparameters, job.search, job.task, classes=len(checked.labels)
+    )
+    return training_code(recipe, describe_table(checked, TABLE))
 
 
 def _range_around(value: float) -> dict[str, Any]:

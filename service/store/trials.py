@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from lowloss.errors import JobNotFound, StateConflict, TrialNotFound
@@ -165,20 +165,48 @@ def get_trial(session: Session, job_id: str, number: int) -> Trial:
 
     Raise JobNotFound, TrialNotFound, or StateConflict for a diagnosis.
     """
-    pair = session.execute(
-        select(TrialRow, CurveRow)
-        .outerjoin(
-            CurveRow, (CurveRow.job_id == TrialRow.job_id) & (CurveRow.trial == TrialRow.number)
-        )
-        .where(TrialRow.job_id == job_id, TrialRow.number == number)
-    ).one_or_none()
+    query = _query_with_curve(job_id, number).where(TrialRow.number == number)
+    pair = session.execute(query).one_or_none()
     if pair is None:
-        _require_search(session, job_id)
-        raise TrialNotFound(
-            f"job {job_id!r} has no trial {number}", fix=f"GET /v1/jobs/{job_id}/trials lists them"
-        )
+        raise _no_trial(session, job_id, number)
     row, curve = pair
     return _make_trial(row, curve)
+
+
+def get_trial_among_all(
+    session: Session, job_id: str, number: int
+) -> tuple[Trial, tuple[Trial, ...]]:
+    """Return one trial with its curve, and all trials of its job by number; raise as `get_trial`.
+
+    Those others are without their curves.
+    """
+    query = _query_with_curve(job_id, number).order_by(TrialRow.number)
+    trials = {row.number: _make_trial(row, curve) for row, curve in session.execute(query)}
+    if number not in trials:
+        raise _no_trial(session, job_id, number)
+    return trials[number], tuple(trials.values())
+
+
+def _query_with_curve(job_id: str, number: int) -> Select[TrialRow, CurveRow]:
+    """Select the trials of a job, the curve of one of them beside it."""
+    is_its_curve = (
+        (CurveRow.job_id == TrialRow.job_id)
+        & (CurveRow.trial == TrialRow.number)
+        & (CurveRow.trial == number)
+    )
+    return (
+        select(TrialRow, CurveRow)
+        .outerjoin(CurveRow, is_its_curve)
+        .where(TrialRow.job_id == job_id)
+    )
+
+
+def _no_trial(session: Session, job_id: str, number: int) -> TrialNotFound:
+    """Return the error of a trial that a search does not have; raise that of no search."""
+    _require_search(session, job_id)
+    return TrialNotFound(
+        f"job {job_id!r} has no trial {number}", fix=f"GET /v1/jobs/{job_id}/trials lists them"
+    )
 
 
 def _require_search(session: Session, job_id: str) -> None:

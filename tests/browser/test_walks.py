@@ -208,23 +208,6 @@ def test_diagnosis_is_shown_with_its_evidence(page: Page, site: Site) -> None:
     expect(page.locator("table").first).to_contain_text("suspect from")
 
 
-def test_trials_are_drawn_as_they_are_ticked(page: Page, site: Site) -> None:
-    job = a_job(site.store)
-    fence = a_claim(site.store).fence
-    for number in range(1, 9):
-        a_trial(site.store, fence, number)
-    page.goto(f"{site.url}/jobs/{job}/trials")
-    for box in page.get_by_role("checkbox").all():
-        box.uncheck()
-    page.get_by_label("Draw the curve of trial 7").check()
-    page.get_by_role("button", name="Draw the ticked ones").click()
-
-    expect(page.locator("path.line")).to_have_count(1)
-    expect(page.get_by_label("Draw the curve of trial 7")).to_be_checked()
-    page.get_by_role("link", name="7", exact=True).click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Trial 7")
-
-
 def test_login_with_a_wrong_token_and_then_a_right_one(new_page: NewPage, tmp_path: Path) -> None:
     page = new_page()
     with a_server_process(tmp_path, LOWLOSS_TOKENS="right,other") as server:

@@ -7,10 +7,10 @@ from pathlib import Path
 import polars as pl
 
 from lowloss.recipes import ScriptTable
-from lowloss.results import ColumnKind
 from lowloss.spec import Task
 from lowloss.tables.table import Table
 from service.tables.check import CheckedJob
+from service.tables.script_table import describe_table
 from worker.data.prepare import keep_classes, keep_labelled
 from worker.data.target import read_target
 
@@ -40,15 +40,7 @@ def write_plain_table(path: Path, table: Table, checked: CheckedJob) -> ScriptTa
         target = pl.Series(name, [checked.labels[int(code)] for code in y], dtype=pl.String)
     columns = [_as_plain(frame[column.name]) for column in checked.features]
     pl.DataFrame([*columns, target]).write_csv(path)
-    return ScriptTable(
-        file=path.name,
-        target=name,
-        task=task,
-        numbers=tuple(c.name for c in checked.features if c.kind != ColumnKind.categorical),
-        categories=tuple(c.name for c in checked.features if c.kind == ColumnKind.categorical),
-        labels=checked.labels,
-        rows_left_out=rows - frame.height,
-    )
+    return describe_table(checked, path.name, rows_left_out=rows - frame.height)
 
 
 def _as_plain(column: pl.Series) -> pl.Series:

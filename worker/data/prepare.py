@@ -266,22 +266,9 @@ def _fold(view: int, fit: FittedFold, unit: Target, y: Float64Array, spec: JobSp
     return Fold(
         train_N=fit.split.train,
         validation_M=fit.split.validation,
-        weight_N=class_weights(y, fit.split.train) if _is_weighted(unit, spec) else None,
+        weight_N=class_weights(y, fit.split.train) if spec.balances_classes(unit.task) else None,
         view=view,
         y_shift=(fit.target.mean - unit.mean) / unit.sd,
         y_scale=fit.target.sd / unit.sd,
         loss_unit=fit.target.loss_unit,
     )
-
-
-def _is_weighted(target: Target, spec: JobSpec) -> bool:
-    """Return whether classes have the same weight in training."""
-    if target.task is Task.regression:
-        return False
-    match spec.preprocessing.class_weight:
-        case "balanced":
-            return True
-        case "auto":
-            return spec.objective.is_balanced
-        case "none":
-            return False

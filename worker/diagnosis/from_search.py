@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from lowloss.spec import DiagnosisBudget, DiagnosisSpec, JobSpec, Recipe, Scaling, Task
+from lowloss.spec import DiagnosisBudget, DiagnosisSpec, JobSpec, Recipe, Task
 from worker.diagnosis.chain.changes import usual_output
-from worker.diagnosis.training.recipe_plans import to_recipe
-from worker.engine.plans import Plan
 
 
 def first_recipe_spec(spec: JobSpec, task: Task, winner: Recipe) -> DiagnosisSpec:
@@ -33,21 +31,4 @@ def first_recipe_spec(spec: JobSpec, task: Task, winner: Recipe) -> DiagnosisSpe
         recipe=recipe,
         budget=DiagnosisBudget(max_seconds=spec.budget.diagnosis_seconds),
         seed=spec.seed,
-    )
-
-
-def recipe_of_plan(plan: Plan, scaling: Scaling, spec: JobSpec, task: Task, classes: int) -> Recipe:
-    """Return the setting of a plan as a recipe."""
-    layer, loss = usual_output(task, classes, "mean_squared_error")
-    scale_target = task is Task.regression and spec.preprocessing.scale_target
-    return to_recipe(
-        plan,
-        output={name: layer[name] for name in ("units", "activation")},
-        loss=loss,
-        scale_features=scaling,
-        scale_target="standard" if scale_target else "none",
-        missing="mean",
-        encode_labels=task is not Task.regression,
-        validation_split=0.2,
-        early_stopping={"patience": plan.patience, "restore_best_weights": True},
     )

@@ -13,14 +13,14 @@ from typing import Any
 from pydantic import BaseModel
 
 from lowloss.errors import JobFailed
+from lowloss.recipes import recipe_of_trial
 from lowloss.results import Diagnosis
 from lowloss.spec import JobSpec
 from service.store.trials import list_trials
 from service.tables.check import CheckedJob
 from worker.artifacts.export import NOT_NEEDED, export
-from worker.data.prepare import Prepared, scalings
+from worker.data.prepare import Prepared
 from worker.data.scores import objective_value
-from worker.diagnosis.from_search import recipe_of_plan
 from worker.engine.cohort.cohort_engine import CohortEngine
 from worker.engine.cohort.program import Programs
 from worker.engine.protocol import Engine
@@ -38,6 +38,7 @@ from worker.jobs.loading import (
 from worker.progress.protocol import Ended, Ending
 from worker.progress.reporter import JobCancelled, Reporter, StopCause
 from worker.search.insights import summarise_search
+from worker.search.plans import hyperparameters_of
 from worker.search.reach import reach_of_space
 from worker.search.tuner import SearchTuner
 from worker.trials.folds import TrainingResult, train_repeats
@@ -190,9 +191,10 @@ def diagnose_search(
     if reporter.is_finishing:
         return NOT_NEEDED
     reporter.phase("diagnosis")
-    plan = confirmed.winner.plan
-    scaling = scalings(job.spec)[plan.fold // job.spec.validation.fold_count]
-    winner = recipe_of_plan(plan, scaling, job.spec, checked.task, len(checked.labels))
+    hyperparameters = hyperparameters_of(confirmed.winner.plan, job.spec)
+    winner = recipe_of_trial(hyperparameters, job.spec, checked.task, classes=len(checked.labels))
+    # The diagnosis goes by the loss, which balanced classes raise.
+    winner = winner.with_changes({"class_weight": "none"})
     table = read_dataset(reporter, job.dataset, job.options, resources)
     return diagnose_first_recipe(
         table,

@@ -11,11 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lowloss.results import TrialState
+from lowloss.spec import Continuation
+from service.dashboard.trials import repeat
 from service.store.earlier_jobs import EarlierJob
 from tests.training.search.test_tuner import ALGORITHMS, SMALL, a_spec, as_trial, loss, run
 from worker.search.cube import Cube
 from worker.search.gaussian import Surrogate
 from worker.search.oracles.bayesian import RANDOM_TRIALS
+from worker.search.plans import hyperparameters_of
 from worker.search.portfolio import PORTFOLIO, first_settings
 from worker.search.space import Space
 from worker.search.tuner import SearchTuner
@@ -239,6 +242,19 @@ def test_setting_outside_the_space_does_not_fit(open_search: Any) -> None:
         if trial.hyperparameters.layers == 2 and 1e-3 <= trial.hyperparameters.learning_rate <= 2e-3
     ]
     assert fitting == len(inside)
+
+
+def test_repeat_of_a_trial_trains_its_hyperparameters_alone(open_search: Any) -> None:
+    before = earlier(open_search(seed=1), 20)
+    trial = next(t for t in before.trials if len(set(t.hyperparameters.widths)) > 1)
+    changes = Continuation.model_validate(repeat(trial, before.spec))
+    child = changes.child_of("job_1", before.spec)
+    search = open_search(**child.model_dump(mode="json"))
+
+    search.warm_start([before])
+
+    (plan,) = run(search)
+    assert hyperparameters_of(plan, child) == trial.hyperparameters
 
 
 def test_restarted_warm_search_goes_on_where_it_was(open_search: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from lowloss.recipes import fitting_output
 from lowloss.spec import Recipe, RecipeLayer, Task
 from lowloss.spec.activations import ACTIVATIONS
 
@@ -158,15 +159,9 @@ def usual_output(task: Task, classes: int, loss: str) -> tuple[Change, str]:
     A regression keeps a `loss` that fits.
     """
     begun: Change = PLAIN | {"kernel_initializer": {"name": "glorot_uniform"}, "dropout": 0.0}
-    match task:
-        case Task.regression:
-            loss = loss if loss in NUMBERS else "mean_squared_error"
-            return begun | {"units": 1, "activation": "linear"}, loss
-        case Task.binary:
-            return begun | {"units": 1, "activation": "sigmoid"}, "binary_crossentropy"
-        case Task.multiclass:
-            layer = begun | {"units": classes, "activation": "softmax"}
-            return layer, "sparse_categorical_crossentropy"
+    units, activation, fitting_loss = fitting_output(task, classes)
+    fits = task is Task.regression and loss in NUMBERS
+    return begun | {"units": units, "activation": activation}, loss if fits else fitting_loss
 
 
 def _without_activations(layer: Change) -> Change:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import html
+import json
 import re
 from html.parser import HTMLParser
 
@@ -20,6 +22,7 @@ from lowloss.results import (
     PredictionSummary,
     TableWarning,
 )
+from lowloss.spec import JobSpec
 from service.dashboard import job_pages
 from service.dashboard.static_files import load_static_files
 from service.store.artifacts import NewArtifact, add_artifact
@@ -35,6 +38,7 @@ from tests.builders.store import (
     a_job,
     a_trial,
     add_diagnosis,
+    some_hyperparameters,
 )
 
 HOSTILE = "<img src=x onerror=alert(1)>'\"&{{7*7}}"
@@ -314,3 +318,48 @@ def test_report_is_shown_where_it_can_do_nothing(client: TestClient, store: Data
         f"script-src {script_source()}"
     ]
     assert client.get(f"/jobs/{job}/files/model.keras").status_code == 404
+
+
+def test_trial_is_shown_as_keras_code(client: TestClient, store: Database) -> None:
+    job = a_job(store)
+    a_trial(store, a_claim(store).fence, 1)
+
+    text = client.get(f"/jobs/{job}/trials/1").text
+
+    code = html.unescape(text.split("<pre", 1)[1].split(">", 1)[1].split("</pre>")[0])
+    compile(code, "train.py", "exec")
+    layer = 'keras.layers.Dense(8, activation="relu", kernel_initializer="he_normal")'
+    assert layer in code
+    assert "keras.optimizers.Adam(learning_rate=0.001)" in code
+
+
+def test_code_of_a_trial_needs_its_table(client: TestClient, store: Database) -> None:
+    job = a_job(store)
+    fence = a_claim(store).fence
+    a_trial(store, fence, 1)
+    with store.transaction() as session:
+        finish_job(session, fence, state=JobState.cancelled)
+    dataset = client.get(f"/v1/jobs/{job}").json()["dataset"]
+    assert "Keras code" in client.get(f"/jobs/{job}/trials/1").text
+
+    client.delete(f"/v1/datasets/{dataset}")
+
+    assert "Keras code" not in client.get(f"/jobs/{job}/trials/1").text
+
+
+def test_repeat_is_a_job_of_the_trial_alone(client: TestClient, store: Database) -> None:
+    job = a_job(store, seed=7, algorithm="hyperband")
+    fence = a_claim(store).fence
+    a_trial(store, fence, 1)
+    with store.transaction() as session:
+        finish_job(session, fence, state=JobState.cancelled)
+    text = client.get(f"/jobs/{job}/trials/1").text
+    _, changes = re.findall(r'data-copied="([^"]+)"', text)
+
+    child = client.post(f"/v1/jobs/{job}/continue", json=json.loads(html.unescape(changes)))
+
+    spec = JobSpec.model_validate(child.json()["spec"])
+    values = some_hyperparameters().model_dump(exclude={"widths", "scale_features"})
+    assert spec.search_space.model_dump() == values | {"width": 8}
+    assert spec.preprocessing.scale_features == some_hyperparameters().scale_features
+    assert (spec.seed, spec.budget.max_trials, spec.pruning) == (7, 1, None)

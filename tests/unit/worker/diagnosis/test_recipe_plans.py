@@ -1,115 +1,86 @@
-"""Recipes become plans, and plans become recipes: each the inverse of the other."""
+"""A trial's recipe trains as the search trained the trial."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lowloss.spec import Recipe
+from lowloss.recipes import recipe_of_trial
+from lowloss.results import Hyperparameters
+from lowloss.spec import Scaling, Task
 from lowloss.spec.activations import ACTIVATIONS
-from lowloss.spec.initializers import INITIALIZERS
 from lowloss.spec.optimizers import OPTIMIZERS
-from tests.builders.trainings import a_plan
-from worker.diagnosis.training.recipe_plans import to_plan, to_recipe
+from tests.builders.searches import a_spec
+from tests.builders.store import some_hyperparameters
+from worker.diagnosis.training.recipe_plans import to_plan
+from worker.engine.plans import Plan
+from worker.search import plans
 
-OUTPUT = {"units": 1, "activation": "linear"}
-PER_LAYER = st.sampled_from([0.0, 0.25])
-
-
-@st.composite
-def optimizers(draw: st.DrawFn) -> dict[str, Any]:
-    optimizer: dict[str, Any] = {
-        "name": draw(st.sampled_from(list(OPTIMIZERS))),
-        "learning_rate": 0.02,
-        "schedule": draw(st.sampled_from(["constant", "cosine"])),
-        "weight_decay": draw(PER_LAYER),
-        "clip_norm": draw(st.sampled_from([None, 1.0])),
+SCALINGS = get_args(Scaling)
+SEARCHED = [record.name for record in ACTIVATIONS.values() if record.is_searched]
+SHARES = st.sampled_from([0.0, 0.25])
+SETTINGS = st.fixed_dictionaries(
+    {
+        "learning_rate": st.sampled_from([0.001, 0.0234567]),
+        "widths": st.lists(st.integers(1, 99), min_size=1, max_size=3).map(tuple),
+        "l2": SHARES,
+        "l1": SHARES,
+        "dropout": SHARES,
+        "patience": st.integers(1, 30),
+        "batch_size": st.integers(1, 99),
+        "activation": st.sampled_from(SEARCHED),
+        "optimizer": st.sampled_from(list(OPTIMIZERS)),
+        "weight_decay": SHARES,
+        "schedule": st.sampled_from(["constant", "cosine"]),
+        "clip_norm": st.sampled_from([None, 1.0]),
+        "noise": SHARES,
+        "mixup": SHARES,
+        "scale_features": st.sampled_from(SCALINGS),
     }
-    if OPTIMIZERS[optimizer["name"]].takes_momentum:
-        optimizer["momentum"] = draw(PER_LAYER)
-    return optimizer
+)
 
 
-@st.composite
-def recipes(draw: st.DrawFn) -> Recipe:
-    """Recipes in full: nothing is left to a default of Keras."""
-    initializers = [
-        {"name": record.name} | ({"scale": 0.5} if record.argument else {})
-        for record in INITIALIZERS.values()
-    ]
-    layer = st.fixed_dictionaries(
-        {
-            "units": st.integers(1, 9),
-            "kernel_initializer": st.sampled_from(initializers),
-            "l1": PER_LAYER,
-            "l2": PER_LAYER,
-        }
-    )
-    hidden = st.fixed_dictionaries(
-        {"activation": st.sampled_from(list(ACTIVATIONS)), "dropout": PER_LAYER}
-    )
-    layers = [draw(layer) | draw(hidden) for _ in range(draw(st.integers(0, 3)))] + [
-        draw(layer) | OUTPUT
-    ]
-    is_stopped = draw(st.booleans())
-    return Recipe.model_validate(
-        {
-            "layers": layers,
-            "loss": "huber",
-            "scale_features": "robust",
-            "optimizer": draw(optimizers()),
-            "batch_size": 7,
-            "epochs": 9,
-            "noise": draw(PER_LAYER),
-            "mixup": draw(PER_LAYER),
-            "validation_split": 0.2 if is_stopped else 0.0,
-            "early_stopping": {"patience": 3, "restore_best_weights": True} if is_stopped else None,
-        }
-    )
-
-
-@given(recipe=recipes())
+@given(values=SETTINGS)
 @settings(max_examples=200, deadline=None)
-def test_a_recipe_comes_back_from_its_plan(recipe: Recipe) -> None:
-    plan = to_plan(recipe, number=3, seed=5, fold=2)
+def test_recipe_of_a_trial_has_its_plan(values: dict[str, Any]) -> None:
+    spec = a_spec(preprocessing={"scale_features": {"choices": SCALINGS}})
+    hyperparameters = Hyperparameters(layers=len(values["widths"]), **values)
 
-    again = to_recipe(
-        plan,
-        output=OUTPUT,
-        loss="huber",
-        scale_features="robust",
-        validation_split=recipe.validation_split,
-        early_stopping=recipe.early_stopping,
+    recipe = recipe_of_trial(hyperparameters, spec, Task.regression, classes=0)
+
+    plan = plans.to_plan(7, 5, hyperparameters, spec)
+    if not OPTIMIZERS[plan.optimizer].takes_momentum:
+        plan = replace(plan, momentum=0.0)
+    again = to_plan(recipe, number=7, seed=5, fold=plan.fold)
+    assert again == _with_values_of_each_layer(plan)
+    assert recipe.scale_features == hyperparameters.scale_features
+
+
+def _with_values_of_each_layer(plan: Plan) -> Plan:
+    return replace(
+        plan, activation=plan.activations, dropout=plan.dropouts, l1=plan.l1s, l2=plan.l2s
     )
 
-    assert (plan.number, plan.seed, plan.fold) == (3, 5, 2)
-    assert again == recipe
 
+@pytest.mark.parametrize(
+    ("task", "objective", "class_weight", "expected"),
+    [
+        (Task.binary, "val_loss", "auto", "none"),
+        (Task.binary, "val_f1", "auto", "balanced"),
+        (Task.multiclass, "val_loss", "balanced", "balanced"),
+        (Task.binary, "val_f1", "none", "none"),
+        (Task.regression, "val_loss", "balanced", "none"),
+    ],
+)
+def test_recipe_of_a_trial_weighs_classes_as_the_search_did(
+    task: Task, objective: str, class_weight: str, expected: str
+) -> None:
+    spec = a_spec(objective=objective, preprocessing={"class_weight": class_weight})
+    recipe = recipe_of_trial(some_hyperparameters(), spec, task, classes=3)
 
-@pytest.mark.parametrize("patience", [2, 50])
-@pytest.mark.parametrize("optimizer", ["adam", "sgd_nesterov"])
-def test_a_plan_comes_back_from_its_recipe(optimizer: str, patience: int) -> None:
-    momentum = 0.9 if OPTIMIZERS[optimizer].takes_momentum else 0.0
-    plan = a_plan(
-        optimizer=optimizer,
-        momentum=momentum,
-        patience=patience,
-        activation=("relu", "tanh"),
-        dropout=(0.1, 0.2),
-        l1=(0.0, 0.1, 0.0),
-        l2=(0.1, 0.0, 0.1),
-        fold=3,
-    )
-
-    recipe = to_recipe(
-        plan,
-        output=OUTPUT,
-        loss="mse",
-        validation_split=0.2,
-        early_stopping={"patience": patience, "restore_best_weights": True},
-    )
-
-    assert to_plan(recipe, number=plan.number, seed=plan.seed, fold=plan.fold) == plan
+    assert recipe.class_weight == expected
+    assert recipe.scale_target == ("standard" if task is Task.regression else "none")

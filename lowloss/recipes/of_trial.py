@@ -1,0 +1,68 @@
+"""A trial of a search as a recipe."""
+
+from __future__ import annotations
+
+from lowloss.results import Hyperparameters
+from lowloss.spec import JobSpec, Recipe, Task
+from lowloss.spec.activations import usual_initializers
+from lowloss.spec.optimizers import OPTIMIZERS
+
+MOMENTUM = 0.9
+"""That of every search's SGD."""
+
+
+def recipe_of_trial(
+    hyperparameters: Hyperparameters, spec: JobSpec, task: Task, *, classes: int
+) -> Recipe:
+    """Return the training of a trial as a recipe.
+
+    A recipe has no folds and no logarithm of the target: it validates on a fifth of the rows.
+    """
+    values, is_regression = hyperparameters, task is Task.regression
+    scales_target = is_regression and spec.preprocessing.scale_target
+    units, activation, loss = fitting_output(task, classes)
+    hidden = {"activation": values.activation, "dropout": values.dropout}
+    layers = [
+        *(hidden | {"units": width} for width in values.widths),
+        {"units": units, "activation": activation},
+    ]
+    initializers = usual_initializers([values.activation] * values.layers)
+    return Recipe.model_validate(
+        {
+            "scale_features": values.scale_features,
+            "scale_target": "standard" if scales_target else "none",
+            "missing": "mean",
+            "encode_labels": not is_regression,
+            "class_weight": "balanced" if spec.balances_classes(task) else "none",
+            "noise": values.noise,
+            "mixup": values.mixup,
+            "layers": [
+                layer | {"l1": values.l1, "l2": values.l2, "kernel_initializer": record.name}
+                for layer, record in zip(layers, initializers, strict=True)
+            ],
+            "loss": loss,
+            "optimizer": {
+                "name": values.optimizer,
+                "learning_rate": values.learning_rate,
+                "schedule": values.schedule,
+                "momentum": MOMENTUM if OPTIMIZERS[values.optimizer].takes_momentum else 0.0,
+                "weight_decay": values.weight_decay,
+                "clip_norm": values.clip_norm,
+            },
+            "batch_size": values.batch_size,
+            "epochs": spec.budget.max_epochs,
+            "validation_split": 0.2,
+            "early_stopping": {"patience": values.patience, "restore_best_weights": True},
+        }
+    )
+
+
+def fitting_output(task: Task, classes: int) -> tuple[int, str, str]:
+    """Return the units and the activation of the output layer, and the loss, that fit a target."""
+    match task:
+        case Task.regression:
+            return 1, "linear", "mean_squared_error"
+        case Task.binary:
+            return 1, "sigmoid", "binary_crossentropy"
+        case Task.multiclass:
+            return classes, "softmax", "sparse_categorical_crossentropy"

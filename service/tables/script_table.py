@@ -1,0 +1,21 @@
+"""The table of a checked job as a Keras script reads it."""
+
+from __future__ import annotations
+
+from lowloss.recipes import ScriptTable
+from lowloss.results import ColumnKind
+from service.tables.check import CheckedJob
+
+
+def describe_table(checked: CheckedJob, file: str, *, rows_left_out: int = 0) -> ScriptTable:
+    """Return the columns of a plain CSV with the features and the target of a job."""
+    categories = {c.name for c in checked.features if c.kind is ColumnKind.categorical}
+    return ScriptTable(
+        file=file,
+        target=checked.spec.target,
+        task=checked.task,
+        numbers=tuple(c.name for c in checked.features if c.name not in categories),
+        categories=tuple(c.name for c in checked.features if c.name in categories),
+        labels=checked.labels,
+        rows_left_out=rows_left_out,
+    )
