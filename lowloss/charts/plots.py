@@ -19,8 +19,10 @@ MAX_LINE_POINTS = 120
 """A line of more points is thinned: a screen shows no more."""
 COLOURS = 8
 """How many lines have colours of their own; the style sheet names them."""
-CROSS, STEPS = "cross", "steps"
-"""What the style sheet and a legend call a point without a finite y, and the steps."""
+CROSS, STEPS, SPAN = "cross", "steps", "span"
+"""What the style sheet and a legend call a point without a finite y, the steps, and a span."""
+MIN_SPAN, MAX_SPAN = 2.0, 12.0
+"""How thick a span is, in pixels."""
 CROSS_COMMANDS = "m-3.5 -3.5l7 7m0 -7l-7 7"
 """The commands of a cross around a position."""
 
@@ -86,6 +88,21 @@ class Bin:
     tip: str
 
 
+@dataclass(frozen=True)
+class Span:
+    """A level bar at `y` from `low` to `high`; `kind` is a class of the style sheet.
+
+    Spans without a tip are drawn together, as points are.
+    """
+
+    low: float
+    high: float
+    y: float
+    tip: str = ""
+    kind: str = ""
+    href: str | None = None
+
+
 Pair = tuple[float, float]
 
 
@@ -104,6 +121,7 @@ class Plot:
     points: Sequence[Point] = ()
     lines: Sequence[Line] = ()
     bins: Sequence[Bin] = ()
+    spans: Sequence[Span] = ()
     steps: Sequence[Pair] = ()
     guides: Sequence[tuple[Pair, Pair]] = ()
     y_limit: float | None = None
@@ -138,6 +156,7 @@ def draw_plot(plot: Plot) -> str:
         _draw_axes(plot, frame),
         *(_draw_guide(guide, frame) for guide in plot.guides),
         *(_draw_bin(entry, frame) for entry in plot.bins),
+        _draw_spans(plot.spans, frame),
         *(_draw_line(line, index, frame) for index, line in enumerate(plot.lines)),
         _draw_steps(plot, frame),
         _draw_points(plot.points, frame),
@@ -163,6 +182,7 @@ def _collect(plot: Plot) -> tuple[list[float], list[float]]:
     pairs: list[Pair] = [(point.x, point.y) for point in plot.points]
     pairs += [(x, y) for line in plot.lines for x, y in line.points if y is not None]
     pairs += [(x, y) for bar in plot.bins for x, y in ((bar.low, 0.0), (bar.high, bar.count))]
+    pairs += [(x, span.y) for span in plot.spans for x in (span.low, span.high)]
     return [x for x, _ in pairs], [y for _, y in pairs if math.isfinite(y)]
 
 
@@ -216,6 +236,36 @@ def _draw_bin(entry: Bin, frame: _Frame) -> str:
     width = max(round(x2 - x1 - 1, 1), 1)
     height = round(y2 - y1, 1)
     return mark("rect", entry.tip, class_="bar", x=x1, y=y1, width=width, height=height)
+
+
+def _draw_spans(spans: Sequence[Span], frame: _Frame) -> str:
+    if not spans:
+        return ""
+    lanes = {span.y for span in spans}
+    distance = abs(frame.y.start - frame.y.end) / len(lanes)
+    thickness = round(max(MIN_SPAN, min(0.7 * distance, MAX_SPAN)), 1)
+    drawn, silent = [], [span for span in spans if not span.tip]
+    for kind in dict.fromkeys(span.kind for span in silent):
+        commands = "".join(_span_path(span, frame) for span in silent if span.kind == kind)
+        drawn.append(element("path", class_=f"{SPAN} {kind}", stroke_width=thickness, d=commands))
+    drawn += [
+        mark(
+            "path",
+            span.tip,
+            href=span.href,
+            class_=f"{SPAN} {span.kind}",
+            stroke_width=thickness,
+            d=_span_path(span, frame),
+        )
+        for span in spans
+        if span.tip
+    ]
+    return "".join(drawn)
+
+
+def _span_path(span: Span, frame: _Frame) -> str:
+    (x1, y), (x2, _) = frame.at(span.low, span.y), frame.at(span.high, span.y)
+    return f"M{x1:g} {y:g}h{max(round(x2 - x1, 1), 1):g}"
 
 
 def _draw_guide(guide: tuple[Pair, Pair], frame: _Frame) -> str:
@@ -273,7 +323,7 @@ def _draw_legend(plot: Plot, frame: _Frame) -> tuple[str, float]:
 
 def _draw_key(class_: str, x: float, y: float) -> str:
     """Draw what a name of the legend belongs to."""
-    if class_ == STEPS or class_.startswith("line"):
+    if class_ == STEPS or class_.startswith(("line", SPAN)):
         return element("line", class_=class_, x1=x, x2=x + 14, y1=y, y2=y)
     if class_ == CROSS:
         return element("path", class_=f"point {class_}", d=f"M{x + 7:g} {y:g}{CROSS_COMMANDS}")

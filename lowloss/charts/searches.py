@@ -28,6 +28,7 @@ from lowloss.charts.plots import (
     has_values,
 )
 from lowloss.charts.scales import is_spread
+from lowloss.charts.timelines import unit_of
 from lowloss.results import (
     Curve,
     Hyperparameters,
@@ -42,15 +43,17 @@ from lowloss.wording import format_number, format_percent, format_setting, in_wo
 
 OUTLIER_FACTOR = 3.0
 """Scores so many times the distance of the quartiles above the upper one flatten a chart."""
-MAX_TIPS = 2_000
+MAX_TIPS = 750
 """Trials that say their scores; of more, the first ones are only dots, but for the best."""
 MAX_THREADS = 200
 """Trials in parallel coordinates: the best ones."""
-MAX_DOTS = 300
+MAX_DOTS = 150
 """Trials that each small chart of a hyperparameter shows."""
+MAX_PAIR_TIPS = 50
+"""Trials that say their scores in the chart of two hyperparameters: the best ones."""
+FIFTHS = 5
+"""Trials are shaded by their rank in so many steps; the style sheet names them."""
 MAX_BARS = 12
-MAX_SECONDS = 600.0
-"""A longer search is shown in minutes."""
 MAX_CURVES = 6
 ENDED_BADLY = frozenset({TrialState.diverged, TrialState.failed})
 WIDEST = "widest layer"
@@ -166,7 +169,7 @@ def draw_convergence(job: Job, trials: Sequence[Trial]) -> list[Figure]:
     ends = [trial.finished_at for trial in trials if trial.finished_at]
     begun = min(trial.started_at for trial in trials)
     seconds = max(ends, default=begun) - begun
-    unit, length = ("minutes", 60.0) if seconds.total_seconds() > MAX_SECONDS else ("seconds", 1.0)
+    unit, length = unit_of(seconds.total_seconds())
     lasted = seconds.total_seconds() / length
     axes = {
         "epochs": ([float(entry.epochs) for entry in improvements], insights.consumed.epochs),
@@ -222,6 +225,39 @@ def _draw_hyperparameter(
             size=PART,
         )
     )
+
+
+def draw_pair(job: Job, trials: Sequence[Trial], *, address: str = "") -> Figure:
+    """Draw good and bad trials by the two hyperparameters that matter most, once that is known."""
+    ranked = rank_trials(job, trials)[::-1]
+    insights = job.outcome.insights
+    columns = list(_columns_of(job, ranked).items())[:2]
+    if insights is None or not insights.importances or len(columns) < 2:
+        return Figure("", "")
+    (x_axis, xs), (y_axis, ys) = (fit_axis(in_words(name), values) for name, values in columns)
+    points = []
+    for index, (trial, x, y) in enumerate(zip(ranked, xs, ys, strict=True)):
+        rank = len(ranked) - 1 - index
+        tip = f"trial {trial.number}: {format_number(trial.score)}"
+        points.append(
+            Point(
+                x,
+                y,
+                tip if rank < MAX_PAIR_TIPS else "",
+                f"shade-{FIFTHS * rank // len(ranked)}",
+                _find_address(address, trial.number),
+            )
+        )
+    names = " and ".join(axis.label for axis in (x_axis, y_axis))
+    plot = Plot(
+        label=f"The trials by {names}",
+        x=x_axis,
+        y=y_axis,
+        points=points,
+        legend={"shade-0": "the best fifth", f"shade-{FIFTHS - 1}": "the worst fifth"},
+    )
+    caption = f"Which {names} are good together: the darker a trial, the better."
+    return Figure(draw_plot(plot), caption)
 
 
 def draw_curves(curves: Mapping[int, Curve], *, address: str = "") -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Request, Response
@@ -16,14 +17,26 @@ from lowloss.charts.predictions import draw_predictions
 from lowloss.charts.searches import (
     draw_best_so_far,
     draw_curves,
+    draw_hyperparameters,
     draw_importances,
     draw_losses,
+    draw_pair,
     draw_scores,
     draw_space,
     has_log_scale,
 )
+from lowloss.charts.timelines import draw_timeline
 from lowloss.errors import StateConflict
-from lowloss.results import Curve, Diagnosis, Job, JobKind, JobState, Severity, Trial, TrialState
+from lowloss.results import (
+    Curve,
+    Diagnosis,
+    Job,
+    JobKind,
+    JobState,
+    Severity,
+    Trial,
+    TrialState,
+)
 from lowloss.results.losses import list_losses
 from lowloss.results.ranking import rank_trials
 from service.dashboard.history import describe_resources, list_history
@@ -32,6 +45,7 @@ from service.dashboard.parameters import Cursor, JobPath, NothingIfEmpty, TrialP
 from service.dashboard.trials import (
     TrialOrder,
     count_states,
+    list_finalists,
     order_trials,
     repeat,
     search_around,
@@ -69,6 +83,7 @@ REPORT_POLICY = "; ".join(
 )
 
 Shown = Annotated[bool, Query()]
+ChosenCurves = Annotated[list[Annotated[int, Field(ge=0, le=2**31 - 1)]] | None, Query()]
 
 
 @router.get("/")
@@ -109,22 +124,23 @@ def show_job(
     log: Annotated[bool | None, Query()] = None,
     pruned: Shown = True,
     outliers: Shown = False,
+    curve: ChosenCurves = None,
 ) -> Response:
     """Show one job: how it stands, its best trial, and its files."""
     with deps.database.reading() as session:
         job, change = get_job_and_change(session, job_id)
+        events = _address_of_events(job, change)
         if job.kind is JobKind.diagnosis:
             content = _read_diagnosis_job(session, job)
-            return render_page(
-                request, "diagnosis", job=job, events=_address_of_events(job, change), **content
-            )
-        trials = find_trials(session, job_id)
-        artifacts = find_artifacts(session, job_id) if job.state.is_finished else ()
+            return render_page(request, "diagnosis", job=job, events=events, **content)
+        chosen = list_finalists(job) if curve is None else curve[:MAX_CURVES]
+        trials = find_trials(session, job_id, curves_of=chosen)
         ranked = rank_trials(job, trials)
-        running = [trial for trial in trials if trial.state is TrialState.running]
-        # What a search that runs is asked is how it goes; of one that ended, its files.
-        shown = () if job.state.is_finished else (*ranked[:SHOWN_CURVES], *running)
-        curves = list_curves(session, job_id, [trial.number for trial in shown])
+        curves = {trial.number: trial.curve for trial in trials if trial.curve}
+        artifacts = find_artifacts(session, job_id) if job.state.is_finished else ()
+        if curve is None and not job.state.is_finished:
+            shown = ranked[:SHOWN_CURVES] + [t for t in trials if t.state is TrialState.running]
+            curves = list_curves(session, job_id, [trial.number for trial in shown])
     is_log = has_log_scale(trials) if log is None else log
     toggles = {"log": is_log, "pruned": pruned, "outliers": outliers}
     return render_page(
@@ -137,7 +153,9 @@ def show_job(
         **_draw_charts(job, trials, curves, toggles),
         used=describe_resources(job),
         toggles=toggles,
-        events=_address_of_events(job, change),
+        chosen=chosen if curve is not None else (),
+        drawn=set(curves),
+        events=events,
     )
 
 
@@ -146,6 +164,7 @@ def _draw_charts(
 ) -> dict[str, Any]:
     """Draw a search, and how its model predicts."""
     address, outcome = _address_of_trials(job), job.outcome
+    end = job.finished_at or datetime.now(UTC)
     return {
         "scores": draw_scores(
             job,
@@ -156,6 +175,9 @@ def _draw_charts(
             outliers=toggles["outliers"],
         ),
         "space": draw_space(job, trials, address=address),
+        "slices": draw_hyperparameters(job, trials),
+        "pair": draw_pair(job, trials, address=address),
+        "timeline": draw_timeline(trials, now=end, address=address),
         "importances": draw_importances(outcome.insights),
         "curves": draw_curves(curves, address=address),
         "predictions": draw_predictions(outcome.test_predictions, job.spec.target),
@@ -238,7 +260,7 @@ def show_trials(
     order: Annotated[TrialOrder, Query()] = TrialOrder.score,
     state: Annotated[TrialState | None, NothingIfEmpty, Query()] = None,
     page: Annotated[int, Query(ge=1, le=10_000)] = 1,
-    curve: Annotated[list[Annotated[int, Field(ge=0, le=2**31 - 1)]] | None, Query()] = None,
+    curve: ChosenCurves = None,
 ) -> Response:
     """List the trials of a search, and the curves of those that are chosen."""
     with deps.database.reading() as session:

@@ -51,6 +51,13 @@ def count_states(trials: Iterable[Trial]) -> dict[TrialState, int]:
     return {state: counts[state] for state in TrialState if counts[state]}
 
 
+def list_finalists(job: Job) -> list[int]:
+    """Return the best trials as far as the job itself knows them: those trained on more seeds."""
+    best = [job.best.trial] if job.best else []
+    confirmed = [confirmation.trial for confirmation in job.outcome.confirmations]
+    return list(dict.fromkeys(best + confirmed))
+
+
 def search_around(trial: Trial) -> dict[str, Any]:
     """Return the changes of a job that searches around a trial: its ranges, and its choices."""
     values = trial.hyperparameters
@@ -73,7 +80,7 @@ def search_around(trial: Trial) -> dict[str, Any]:
 def repeat(trial: Trial, spec: JobSpec) -> dict[str, Any]:
     """Return the changes of a job that trains a trial's hyperparameters alone, on the same rows.
 
-    Layers of several widths are a choice of these; a child job begins with its parent's trial.
+    Layers of several widths are a choice of these: a child begins with what its parent completed.
     """
     values = trial.hyperparameters.model_dump(mode="json", exclude={"widths", "scale_features"})
     widths = sorted(set(trial.hyperparameters.widths))

@@ -142,10 +142,12 @@ def list_trials(
     return Page(items=tuple(_make_trial(row, None) for row in shown), next=more)
 
 
-def find_trials(session: Session, job_id: str) -> tuple[Trial, ...]:
-    """Return all trials of a job by number, without their curves; none for a job without any."""
-    query = select(TrialRow).where(TrialRow.job_id == job_id).order_by(TrialRow.number)
-    return tuple(_make_trial(row, None) for row in session.scalars(query))
+def find_trials(
+    session: Session, job_id: str, *, curves_of: Collection[int] = ()
+) -> tuple[Trial, ...]:
+    """Return all trials of a job by number, some with their curves; none for a job without any."""
+    query = _query_with_curves(job_id, curves_of).order_by(TrialRow.number)
+    return tuple(_make_trial(row, curve) for row, curve in session.execute(query))
 
 
 def list_curves(
@@ -165,7 +167,7 @@ def get_trial(session: Session, job_id: str, number: int) -> Trial:
 
     Raise JobNotFound, TrialNotFound, or StateConflict for a diagnosis.
     """
-    query = _query_with_curve(job_id, number).where(TrialRow.number == number)
+    query = _query_with_curves(job_id, [number]).where(TrialRow.number == number)
     pair = session.execute(query).one_or_none()
     if pair is None:
         raise _no_trial(session, job_id, number)
@@ -180,25 +182,22 @@ def get_trial_among_all(
 
     Those others are without their curves.
     """
-    query = _query_with_curve(job_id, number).order_by(TrialRow.number)
-    trials = {row.number: _make_trial(row, curve) for row, curve in session.execute(query)}
-    if number not in trials:
+    trials = find_trials(session, job_id, curves_of=[number])
+    trial = next((trial for trial in trials if trial.number == number), None)
+    if trial is None:
         raise _no_trial(session, job_id, number)
-    return trials[number], tuple(trials.values())
+    return trial, trials
 
 
-def _query_with_curve(job_id: str, number: int) -> Select[TrialRow, CurveRow]:
-    """Select the trials of a job, the curve of one of them beside it."""
+def _query_with_curves(job_id: str, numbers: Collection[int]) -> Select[TrialRow, CurveRow]:
+    """Select the trials of a job, beside some of them their curves."""
     is_its_curve = (
         (CurveRow.job_id == TrialRow.job_id)
         & (CurveRow.trial == TrialRow.number)
-        & (CurveRow.trial == number)
+        & CurveRow.trial.in_(numbers)
     )
-    return (
-        select(TrialRow, CurveRow)
-        .outerjoin(CurveRow, is_its_curve)
-        .where(TrialRow.job_id == job_id)
-    )
+    joined = select(TrialRow, CurveRow).outerjoin(CurveRow, is_its_curve)
+    return joined.where(TrialRow.job_id == job_id)
 
 
 def _no_trial(session: Session, job_id: str, number: int) -> TrialNotFound:

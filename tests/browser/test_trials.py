@@ -41,3 +41,34 @@ def test_trial_is_repeated(page: Page, site: Site) -> None:
     page.wait_for_url(lambda url: "/jobs/job_" in url and job not in url)
     expect(page.get_by_text("0 of 1 trials")).to_be_visible()
     expect(page.get_by_text("It learns from")).to_be_visible()
+
+
+def test_curves_of_a_job_that_has_ended_are_drawn_as_they_are_ticked(
+    page: Page, site: Site
+) -> None:
+    job = a_job(site.store)
+    fence = a_claim(site.store).fence
+    for number in range(1, 5):
+        a_trial(site.store, fence, number)
+    with site.store.transaction() as session:
+        finish_job(session, fence, state=JobState.cancelled)
+    page.goto(f"{site.url}/jobs/{job}")
+    page.get_by_label("Draw the curve of trial 2").check()
+    page.get_by_label("Draw the curve of trial 4").check()
+    page.get_by_role("button", name="Draw the ticked ones").click()
+    page.wait_for_url("**curve=4**")
+
+    expect(page.get_by_label("Draw the curve of trial 4")).to_be_checked()
+    expect(page.locator("path.line")).to_have_count(3)
+    page.get_by_role("switch", name="pruned trials").click()
+    expect(page.get_by_label("Draw the curve of trial 2")).to_be_checked()
+    # A level line has no height, and so no element to hover for Playwright.
+    x, y = page.locator("path.span").first.evaluate(
+        """(span) => {
+          span.scrollIntoView({ block: "center" });
+          const box = span.getBoundingClientRect();
+          return [box.x + box.width / 2, box.y + box.height / 2];
+        }"""
+    )
+    page.mouse.move(x, y)
+    expect(page.locator("#tip")).to_contain_text("completed")

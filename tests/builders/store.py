@@ -199,10 +199,12 @@ def a_trial(
     *,
     state: TrialState = TrialState.completed,
     score: float | None = 1.0,
+    **given: Any,
 ) -> None:
     """A trial of a claimed job, finished unless its state is running."""
+    hyperparameters = some_hyperparameters(**given)
     with database.transaction() as session:
-        start_trial(session, fence, number, seed=number, hyperparameters=some_hyperparameters())
+        start_trial(session, fence, number, seed=number, hyperparameters=hyperparameters)
     if state is TrialState.running:
         return
     completed = state is TrialState.completed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from lowloss.charts.bars import Bar, draw_bars
@@ -16,9 +17,11 @@ from lowloss.charts.searches import (
     draw_convergence,
     draw_hyperparameters,
     draw_importances,
+    draw_pair,
     draw_scores,
     draw_space,
 )
+from lowloss.charts.timelines import draw_timeline
 from lowloss.results import (
     ExcludedColumn,
     Hyperparameters,
@@ -55,6 +58,8 @@ class Charts:
     scores: Figure
     space: Figure
     hyperparameters: tuple[str, ...]
+    pair: Figure
+    timeline: Figure
     hyperparameter_importances: Figure
     convergence: tuple[Figure, ...]
     losses: tuple[Figure, ...]
@@ -122,6 +127,8 @@ def _draw_charts(facts: Facts) -> Charts:
         scores=draw_scores(job, facts.trials, size=BROAD),
         space=draw_space(job, facts.trials),
         hyperparameters=tuple(draw_hyperparameters(job, facts.trials)),
+        pair=draw_pair(job, facts.trials),
+        timeline=draw_timeline(facts.trials, now=_end_of(facts)),
         hyperparameter_importances=draw_importances(outcome.insights),
         convergence=tuple(draw_convergence(job, facts.trials)),
         losses=tuple(draw_best_losses(job, facts.trials, facts.curves)),
@@ -129,6 +136,12 @@ def _draw_charts(facts: Facts) -> Charts:
         column_importances=draw_column_importances(facts.importances[:MAX_COLUMNS]),
         regions=_draw_regions(facts),
     )
+
+
+def _end_of(facts: Facts) -> datetime:
+    """Return when the last trial ended: a report is written once none runs."""
+    ends = (trial.finished_at or trial.started_at for trial in facts.trials)
+    return max(ends, default=facts.job.created_at)
 
 
 def _draw_regions(facts: Facts) -> Figure:

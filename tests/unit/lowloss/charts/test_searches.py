@@ -14,6 +14,7 @@ from lowloss.charts.searches import (
     draw_hyperparameters,
     draw_importances,
     draw_losses,
+    draw_pair,
     draw_scores,
     draw_space,
 )
@@ -104,6 +105,21 @@ def test_hyperparameters_that_differ_have_a_chart_the_most_important_first() -> 
     assert "activation" not in labels
     assert {"adam", "sgd"} <= set(texts(charts[1], "tick"))
     assert texts(draw_importances(job.outcome.insights).chart, "tick")[:2] == ["width", "60 %"]
+
+
+def test_good_and_bad_trials_lie_by_the_two_that_matter_most() -> None:
+    importances = (
+        HyperparameterImportance(name="width", share=0.6),
+        HyperparameterImportance(name="optimizer", share=0.3),
+    )
+    job = some_facts(outcome={"insights": some_insights(importances=importances)}).job
+
+    svg = draw_pair(job, TRIALS, address=ADDRESS).chart
+
+    assert texts(svg, "axis") == ["widest layer", "optimizer"]
+    assert f'href="{ADDRESS}/1"' in svg
+    assert len(parts(svg, "shade-0")) == 2 + 1  # two of eight, and the legend's
+    assert draw_pair(JOB, TRIALS).chart == ""
 
 
 def test_best_losses_share_a_scale_and_begin_with_the_winner() -> None:

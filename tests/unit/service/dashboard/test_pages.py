@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import gzip
-import html
-import json
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -22,7 +21,6 @@ from lowloss.results import (
     PredictionSummary,
     TableWarning,
 )
-from lowloss.spec import JobSpec
 from service.dashboard import job_pages
 from service.dashboard.static_files import load_static_files
 from service.store.artifacts import NewArtifact, add_artifact
@@ -38,7 +36,6 @@ from tests.builders.store import (
     a_job,
     a_trial,
     add_diagnosis,
-    some_hyperparameters,
 )
 
 HOSTILE = "<img src=x onerror=alert(1)>'\"&{{7*7}}"
@@ -167,7 +164,17 @@ def test_job_of_a_thousand_trials_is_a_small_page(client: TestClient, store: Dat
     job = a_job(store)
     fence = a_claim(store).fence
     for number in range(1, 1001):
-        a_trial(store, fence, number)
+        varied: dict[str, Any] = {
+            "learning_rate": 0.0001 * number,
+            "l2": 1e-7 * number,
+            "dropout": number / 2001,
+            "patience": 5 + number % 25,
+            "widths": (16 + number % 16,),
+            "batch_size": 32 * (1 + number % 4),
+            "activation": ("relu", "tanh")[number % 2],
+            "optimizer": ("adam", "sgd")[number % 2],
+        }
+        a_trial(store, fence, number, score=1.0 + 1 / number, **varied)
 
     for address in (f"/jobs/{job}", f"/jobs/{job}/trials"):
         assert len(client.get(address).content) < MAX_PAGE_BYTES, address
@@ -318,48 +325,3 @@ def test_report_is_shown_where_it_can_do_nothing(client: TestClient, store: Data
         f"script-src {script_source()}"
     ]
     assert client.get(f"/jobs/{job}/files/model.keras").status_code == 404
-
-
-def test_trial_is_shown_as_keras_code(client: TestClient, store: Database) -> None:
-    job = a_job(store)
-    a_trial(store, a_claim(store).fence, 1)
-
-    text = client.get(f"/jobs/{job}/trials/1").text
-
-    code = html.unescape(text.split("<pre", 1)[1].split(">", 1)[1].split("</pre>")[0])
-    compile(code, "train.py", "exec")
-    layer = 'keras.layers.Dense(8, activation="relu", kernel_initializer="he_normal")'
-    assert layer in code
-    assert "keras.optimizers.Adam(learning_rate=0.001)" in code
-
-
-def test_code_of_a_trial_needs_its_table(client: TestClient, store: Database) -> None:
-    job = a_job(store)
-    fence = a_claim(store).fence
-    a_trial(store, fence, 1)
-    with store.transaction() as session:
-        finish_job(session, fence, state=JobState.cancelled)
-    dataset = client.get(f"/v1/jobs/{job}").json()["dataset"]
-    assert "Keras code" in client.get(f"/jobs/{job}/trials/1").text
-
-    client.delete(f"/v1/datasets/{dataset}")
-
-    assert "Keras code" not in client.get(f"/jobs/{job}/trials/1").text
-
-
-def test_repeat_is_a_job_of_the_trial_alone(client: TestClient, store: Database) -> None:
-    job = a_job(store, seed=7, algorithm="hyperband")
-    fence = a_claim(store).fence
-    a_trial(store, fence, 1)
-    with store.transaction() as session:
-        finish_job(session, fence, state=JobState.cancelled)
-    text = client.get(f"/jobs/{job}/trials/1").text
-    _, changes = re.findall(r'data-copied="([^"]+)"', text)
-
-    child = client.post(f"/v1/jobs/{job}/continue", json=json.loads(html.unescape(changes)))
-
-    spec = JobSpec.model_validate(child.json()["spec"])
-    values = some_hyperparameters().model_dump(exclude={"widths", "scale_features"})
-    assert spec.search_space.model_dump() == values | {"width": 8}
-    assert spec.preprocessing.scale_features == some_hyperparameters().scale_features
-    assert (spec.seed, spec.budget.max_trials, spec.pruning) == (7, 1, None)

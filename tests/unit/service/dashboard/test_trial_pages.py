@@ -1,0 +1,87 @@
+"""The page of a trial, and a job's curves of chosen trials."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+
+from fastapi.testclient import TestClient
+
+from lowloss.results import JobState
+from lowloss.spec import JobSpec
+from service.store.database import Database
+from service.store.queue import finish_job
+from tests.builders.live_server import counted_statements
+from tests.builders.store import a_claim, a_job, a_trial, some_hyperparameters
+
+
+def test_trial_is_shown_as_keras_code(client: TestClient, store: Database) -> None:
+    job = a_job(store)
+    a_trial(store, a_claim(store).fence, 1)
+
+    text = client.get(f"/jobs/{job}/trials/1").text
+
+    code = html.unescape(text.split("<pre", 1)[1].split(">", 1)[1].split("</pre>")[0])
+    compile(code, "train.py", "exec")
+    layer = 'keras.layers.Dense(8, activation="relu", kernel_initializer="he_normal")'
+    assert layer in code
+    assert "keras.optimizers.Adam(learning_rate=0.001)" in code
+
+
+def test_code_of_a_trial_needs_its_table(client: TestClient, store: Database) -> None:
+    job = a_job(store)
+    fence = a_claim(store).fence
+    a_trial(store, fence, 1)
+    with store.transaction() as session:
+        finish_job(session, fence, state=JobState.cancelled)
+    dataset = client.get(f"/v1/jobs/{job}").json()["dataset"]
+    assert "Keras code" in client.get(f"/jobs/{job}/trials/1").text
+
+    client.delete(f"/v1/datasets/{dataset}")
+
+    assert "Keras code" not in client.get(f"/jobs/{job}/trials/1").text
+
+
+def test_repeat_is_a_job_of_the_trial_alone(client: TestClient, store: Database) -> None:
+    job = a_job(store, seed=7, algorithm="hyperband")
+    fence = a_claim(store).fence
+    a_trial(store, fence, 1)
+    with store.transaction() as session:
+        finish_job(session, fence, state=JobState.cancelled)
+    text = client.get(f"/jobs/{job}/trials/1").text
+    _, changes = re.findall(r'data-copied="([^"]+)"', text)
+
+    child = client.post(f"/v1/jobs/{job}/continue", json=json.loads(html.unescape(changes)))
+
+    spec = JobSpec.model_validate(child.json()["spec"])
+    values = some_hyperparameters().model_dump(exclude={"widths", "scale_features"})
+    assert spec.search_space.model_dump() == values | {"width": 8}
+    assert spec.preprocessing.scale_features == some_hyperparameters().scale_features
+    assert (spec.seed, spec.budget.max_trials, spec.pruning) == (7, 1, None)
+
+
+def test_job_that_has_ended_shows_the_curves_of_chosen_trials(
+    client: TestClient, store: Database
+) -> None:
+    job = a_job(store)
+    fence = a_claim(store).fence
+    for number in range(1, 5):
+        a_trial(store, fence, number, score=float(number), learning_rate=0.01 * number)
+    with store.transaction() as session:
+        finish_job(session, fence, state=JobState.cancelled)
+
+    best = client.get(f"/jobs/{job}").text
+    with counted_statements(store) as statements:
+        chosen = client.get(f"/jobs/{job}?log=True&curve=2&curve=3").text
+
+    def drawn(text: str) -> list[str]:
+        return re.findall(r'value="(\d+)" aria-label="Draw the curve of trial \d+" checked', text)
+
+    assert (drawn(best), drawn(chosen)) == (["1"], ["2", "3"])
+    assert len(re.findall('class="line colour', chosen)) == 2 * len(
+        re.findall('class="line colour', best)
+    )
+    assert "curve=2&amp;curve=3&amp;pruned=False" in chosen
+    assert "Score against learning rate" in chosen
+    assert len(statements) <= 3
