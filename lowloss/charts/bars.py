@@ -27,39 +27,56 @@ class Bar:
 
 
 def draw_bars(label: str, bars: Sequence[Bar], *, longest: float | None = None) -> str:
-    """Draw bars from 0, one below the other; `longest` is the value of a bar of full length."""
+    """Draw bars from 0, one below the other; `longest` is the value of a bar of full length.
+
+    Bars below 0 go to the left of a line at 0, and never further than those above it.
+    """
     if not bars:
         return ""
-    full = longest or max(max(bar.value, *(bar.interval or (0,))) for bar in bars) or 1.0
-    drawn = [_draw_bar(bar, y=index * ROW_HEIGHT, full=full) for index, bar in enumerate(bars)]
-    return picture("".join(drawn), width=WIDTH, height=len(bars) * ROW_HEIGHT, label=label)
+    ends = [end for bar in bars for end in (bar.value, *(bar.interval or ()))]
+    full = longest or max(ends) or 1.0
+    span = _Span(max(min(0.0, *ends), -full), full)
+    drawn = [_draw_bar(bar, y=index * ROW_HEIGHT, span=span) for index, bar in enumerate(bars)]
+    height = len(bars) * ROW_HEIGHT
+    if span.low < 0:
+        zero = span.position(0)
+        drawn.append(element("line", class_="zero", x1=zero, x2=zero, y1=0, y2=height))
+    return picture("".join(drawn), width=WIDTH, height=height, label=label)
 
 
-def _draw_bar(bar: Bar, *, y: float, full: float) -> str:
-    def measure(value: float) -> float:
-        share = max(0.0, min(value, full)) / full
-        return round(share * (WIDTH - NAME_WIDTH - VALUE_WIDTH), 1)
+@dataclass(frozen=True)
+class _Span:
+    """The values at both ends of the width that bars have."""
 
+    low: float
+    high: float
+
+    def position(self, value: float) -> float:
+        share = (max(self.low, min(value, self.high)) - self.low) / (self.high - self.low)
+        return NAME_WIDTH + round(share * (WIDTH - NAME_WIDTH - VALUE_WIDTH), 1)
+
+
+def _draw_bar(bar: Bar, *, y: float, span: _Span) -> str:
     name, baseline = clipped(bar.name, MAX_NAME), y + 17
-    end = measure(bar.value)
+    start, end = sorted((span.position(0), span.position(bar.value)))
     drawn = [
         text(name, NAME_WIDTH - 8, baseline, class_="tick", text_anchor="end"),
         mark(
             "rect",
             f"{bar.name}: {bar.shown}",
-            class_="bar",
-            x=NAME_WIDTH,
+            class_="bar negative" if bar.value < 0 else "bar",
+            x=start,
             y=y + 5,
-            width=max(end, 1),
+            width=max(round(end - start, 1), 1),
             height=ROW_HEIGHT - 10,
         ),
     ]
     if bar.interval is not None:
-        x1, x2 = (NAME_WIDTH + measure(edge) for edge in bar.interval)
+        x1, x2 = (span.position(edge) for edge in bar.interval)
         middle = y + ROW_HEIGHT / 2
         drawn.append(element("line", class_="interval", x1=x1, x2=x2, y1=middle, y2=middle))
-        end = max(end, measure(bar.interval[1]))
-    drawn.append(text(bar.shown, NAME_WIDTH + end + 6, baseline, class_="tick"))
+        end = max(end, x2)
+    drawn.append(text(bar.shown, end + 6, baseline, class_="tick"))
     return "".join(drawn)
 
 

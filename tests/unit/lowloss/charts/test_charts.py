@@ -146,6 +146,20 @@ def test_bars_are_as_long_as_their_values() -> None:
     assert len(parts(svg, "interval")) == 1
 
 
+def test_bars_below_zero_go_to_the_left_of_a_line() -> None:
+    bars = [Bar("a", 0.5, "50 %"), Bar("b", -0.5, "-50 %", (-0.7, -0.3)), Bar("c", -9.0, "-900 %")]
+
+    svg = draw_bars("l", bars, longest=1.0)
+
+    above, below, far = parts(svg, "bar")
+    (zero,) = (float(line.get("x1", "")) for line in parts(svg, "zero"))
+    assert float(above.get("x", "")) == zero
+    assert float(below.get("x", "")) + float(below.get("width", "")) == pytest.approx(zero)
+    assert below.get("width") == above.get("width")
+    assert float(far.get("width", "")) == 2 * float(below.get("width", ""))
+    assert not parts(draw_bars("l", bars[:1], longest=1.0), "zero")
+
+
 def test_histogram_has_a_bar_for_each_bin() -> None:
     svg = draw_histogram("l", ["0 to 1", "<b>"], [1, 4])
 
