@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import Request, Response
+from typing import Annotated
+
+from fastapi import Query, Request, Response
 
 from lowloss.charts.columns import draw_column
 from service.dashboard.pages import make_router, render_page
@@ -23,12 +25,14 @@ SHOWN_COLUMNS = 200
 def show_datasets(
     request: Request,
     deps: Dependencies,
+    *,
+    q: Annotated[str, Query(max_length=200)] = "",
     cursor: Cursor = None,
 ) -> Response:
     """List datasets, newest first."""
     with deps.database.reading() as session:
-        page = list_datasets(session, cursor=cursor, limit=DATASETS_PER_PAGE)
-    return render_page(request, "datasets", datasets=page.items, next=page.next)
+        page = list_datasets(session, name=q.strip(), cursor=cursor, limit=DATASETS_PER_PAGE)
+    return render_page(request, "datasets", datasets=page.items, next=page.next, chosen={"q": q})
 
 
 @router.get("/datasets/{dataset_id}")

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import delete, exists, or_, select
 from sqlalchemy.orm import Session
 
 from lowloss.errors import DatasetInUse, DatasetNotFound
@@ -114,13 +114,19 @@ def get_parse_options(session: Session, id: str) -> dict[str, Any]:  # noqa: A00
     return row.options
 
 
-def list_datasets(session: Session, *, cursor: str | None, limit: int) -> Page[Dataset]:
-    """List datasets without their profiles, newest first."""
+def list_datasets(
+    session: Session, *, name: str = "", cursor: str | None, limit: int
+) -> Page[Dataset]:
+    """List datasets without their profiles, newest first.
+
+    With `name`, those whose first name or id contains it, in any case.
+    """
+    query = select(DatasetRow).where(after_cursor(cursor, DatasetRow.created_at, DatasetRow.id))
+    if name:
+        has_name = DatasetRow.name.icontains(name, autoescape=True)
+        query = query.where(or_(has_name, DatasetRow.id.icontains(name, autoescape=True)))
     rows = session.scalars(
-        select(DatasetRow)
-        .where(after_cursor(cursor, DatasetRow.created_at, DatasetRow.id))
-        .order_by(DatasetRow.created_at.desc(), DatasetRow.id.desc())
-        .limit(limit + 1)
+        query.order_by(DatasetRow.created_at.desc(), DatasetRow.id.desc()).limit(limit + 1)
     ).all()
     short: dict[str, Any] = {"profile": (), "warnings": ()}
     return make_page(rows, limit, lambda row: _make_dataset(row).model_copy(update=short))

@@ -230,6 +230,18 @@ def test_errors_are_pages(client: TestClient, address: str, status: int, text: s
     assert text in answer.text
 
 
+def test_datasets_are_searched_by_name(client: TestClient, store: Database) -> None:
+    a_dataset(store, b"x,y\n1,2\n", name="Houses 100%.csv")
+    a_dataset(store, b"x,y\n1,3\n", name="wines.csv")
+
+    page = client.get("/datasets?q=hOUSES+100%25").text
+
+    assert "Houses 100%.csv" in page
+    assert "wines.csv" not in page
+    assert "No dataset fits" in client.get("/datasets?q=h_uses").text
+    assert "<b>" not in client.get("/datasets?q=%3Cb%3E").text
+
+
 @pytest.mark.parametrize("address", ["/nowhere", "/jobs/job_1/nothing", "/v1"])
 def test_browser_that_is_lost_gets_a_page(client: TestClient, address: str) -> None:
     page = client.get(address, headers={"Accept": "text/html,*/*;q=0.8"})
