@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from lowloss.charts.axes import Axis
@@ -14,6 +15,7 @@ from lowloss.wording import format_duration
 
 MAX_TIPS = 50
 """Trials that a timeline names; of more, the first ones are only bars."""
+HEIGHT, LANE_HEIGHT = 60, 30
 MAX_SECONDS, MAX_MINUTES = 600.0, 300.0
 """A longer search is shown in minutes, and one that is longer than these in hours."""
 
@@ -51,7 +53,7 @@ def draw_timeline(trials: Sequence[Trial], *, now: datetime, address: str = "") 
         y=Axis("at the same time", is_log=False),
         spans=spans,
         legend={f"{SPAN} {state}": state.value for state in TrialState if state in states},
-        size=BROAD,
+        size=replace(BROAD, height=min(BROAD.height, HEIGHT + LANE_HEIGHT * max(lanes))),
     )
     return Figure(
         draw_plot(plot),
