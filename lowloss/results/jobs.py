@@ -66,9 +66,10 @@ class Links(Result):
 class Job(Result):
     """One durable run of a search or of a diagnosis: `kind` says which, and the type of `spec`.
 
-    `phase` is what its worker does, null where none has it. `queue_position` is 1 for the queued
-    job that is claimed next. `retry_reason` says how the attempt before this one ended: `crashed`,
-    `lease_expired`, `stopped` or `paused`; null in the first, and once the job has ended.
+    `worker` has it, and `phase` is what that does; null where none has it. `queue_position` is 1
+    for the queued job that is claimed next. `retry_reason` says how the attempt before this one
+    ended: `crashed`, `lease_expired`, `stopped` or `paused`; null in the first, and once the job
+    has ended.
     """
 
     id: str
@@ -80,6 +81,7 @@ class Job(Result):
     dataset: str
     task: Task
     spec: JobSpec | DiagnosisSpec
+    worker: str | None = None
     phase: str | None = None
     queue_position: int | None = None
     attempt: int

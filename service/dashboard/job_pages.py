@@ -58,13 +58,14 @@ from service.store.database import Session
 from service.store.datasets import find_dataset_of_job, list_names
 from service.store.diagnoses import get_diagnosis
 from service.store.events import list_job_events
-from service.store.jobs import Change, get_job, get_job_and_change, list_jobs
+from service.store.jobs import Change, get_job, get_job_and_change, list_jobs, list_unfinished_jobs
 from service.store.trials import find_trials, get_trial_among_all, list_curves
 
 router = make_router()
 
 JOBS_PER_PAGE = 30
 TRIALS_PER_PAGE = 100
+SHOWN_QUEUE = 100
 SHOWN_TRIALS = 10
 """How many of the best trials a job's own page lists."""
 SHOWN_CURVES = 6
@@ -112,6 +113,22 @@ def show_jobs(
         states=list(JobState),
         kinds=list(JobKind),
         chosen={"q": q, "state": state or "", "kind": kind or ""},
+    )
+
+
+@router.get("/queue")
+def show_queue(request: Request, deps: Dependencies) -> Response:
+    """Show which worker has which job, and which wait, in the order in which they are taken."""
+    with deps.database.reading() as session:
+        jobs = list_unfinished_jobs(session, limit=SHOWN_QUEUE + 1)
+    shown = jobs[:SHOWN_QUEUE]
+    return render_page(
+        request,
+        "queue",
+        jobs=shown,
+        running=[job for job in shown if job.state is JobState.running],
+        waiting=[job for job in shown if job.state is not JobState.running],
+        is_cut=len(jobs) > SHOWN_QUEUE,
     )
 
 

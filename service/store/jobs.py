@@ -36,6 +36,7 @@ from lowloss.results import (
     Requested,
     TrialState,
 )
+from lowloss.results.states import UNFINISHED_STATES
 from lowloss.spec import Budget, DiagnosisSpec, JobSpec, Task, remaining
 from service.store.cursors import after_cursor, make_page
 from service.store.database import utc_now
@@ -102,6 +103,15 @@ def list_jobs(
     ).all()
     jobs = {id_: _without_predictions(job) for id_, job in _make_jobs(session, rows).items()}
     return make_page([row.JobRow for row in rows], limit, lambda row: jobs[row.id])
+
+
+def list_unfinished_jobs(session: Session, *, limit: int) -> tuple[Job, ...]:
+    """List jobs that have not ended: those that run, those that are queued in order, and others."""
+    standing = case({JobState.running: 0, JobState.queued: 1}, value=JobRow.state, else_=2)
+    query = _build_query().where(JobRow.state.in_(UNFINISHED_STATES))
+    order = (standing, JobRow.priority.desc(), JobRow.created_at, JobRow.id)
+    rows = session.execute(query.order_by(*order).limit(limit)).all()
+    return tuple(_make_jobs(session, rows).values())
 
 
 def list_jobs_of_dataset(session: Session, dataset_id: str, *, limit: int) -> tuple[Job, ...]:
@@ -273,6 +283,7 @@ def _make_job(joined: Row[Any], attempts: Sequence[AttemptRow]) -> Job:
         dataset=spec.dataset,
         task=Task(job_row.task),
         spec=spec,
+        worker=job_row.lease_owner,
         phase=job_row.phase,
         queue_position=None if joined.ahead is None else joined.ahead + 1,
         attempt=job_row.attempt,

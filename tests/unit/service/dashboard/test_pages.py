@@ -77,6 +77,7 @@ def filled_pages(store: Database) -> list[str]:
     return [
         "/",
         "/?q=%3Cb%3E&state=queued&kind=",
+        "/queue",
         f"/jobs/{job}",
         f"/jobs/{running}?log=true&pruned=false&outliers=true",
         f"/jobs/{waiting}",
@@ -337,3 +338,30 @@ def test_report_is_shown_where_it_can_do_nothing(client: TestClient, store: Data
         f"script-src {script_source()}"
     ]
     assert client.get(f"/jobs/{job}/files/model.keras").status_code == 404
+
+
+def test_queue_shows_what_runs_where_and_what_waits_in_its_order(
+    client: TestClient, store: Database
+) -> None:
+    a_job(store, name="first one")
+    a_job(store, name="urgent", priority=5)
+    a_job(store, name="second one")
+    a_trial(store, a_claim(store, "box-7").fence, 1)
+
+    text = client.get("/queue").text
+
+    running, waiting = text.split("<h2>Waiting</h2>")
+    assert "urgent" in running
+    assert "box-7" in running
+    assert waiting.index("first one") < waiting.index("second one")
+    assert "next in the queue" in waiting
+    assert "number 2 in the queue" in waiting
+    assert "No job runs" not in text
+
+
+def test_queue_without_a_worker_says_how_to_start_one(client: TestClient, store: Database) -> None:
+    assert "No job runs, and none waits" in client.get("/queue").text
+
+    a_job(store, name="alone")
+
+    assert "lowloss worker</code> starts one" in client.get("/queue").text
