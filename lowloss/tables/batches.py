@@ -17,6 +17,7 @@ from lowloss.tables.columns import (
     WHOLE,
     ColumnReader,
 )
+from lowloss.tables.dates import COMPACT_DAYS
 from lowloss.tables.doubts import Doubt
 from lowloss.tables.evidence import clean, find_majority
 from lowloss.tables.marks import MISSING_AMONG_NUMBERS
@@ -79,6 +80,8 @@ class BatchReader:
         whole = among.cast(pl.Int64, strict=False)
         is_whole = has_value & ~_any(whole.is_null() & among.is_not_null(), count)
         is_whole &= ~_any(has_leading_zeros(among), count)
+        # Numbers of eight digits may be days.
+        is_whole &= ~_all(whole.is_between(*COMPACT_DAYS) | whole.is_null(), count)
         self._keep(names, whole, is_whole, WHOLE)
         number = among.cast(pl.Float64, strict=False)
         is_number = has_value & _all(number.is_finite() | among.is_null(), count)

@@ -10,7 +10,14 @@ import polars as pl
 
 from lowloss.results import Reading, TableWarning
 from lowloss.tables.approximations import strip_marks
-from lowloss.tables.dates import DateReading, Order, read_dates, read_format, read_iso
+from lowloss.tables.dates import (
+    DateReading,
+    Order,
+    read_compact_days,
+    read_dates,
+    read_format,
+    read_iso,
+)
 from lowloss.tables.doubts import Doubt, DoubtfulDates, DoubtfulNumbers
 from lowloss.tables.durations import Durations, read_durations
 from lowloss.tables.evidence import clean, find_majority, find_mark, has_values, is_monotonic
@@ -38,23 +45,22 @@ from lowloss.tables.remarks import (
     tell_inexact,
     warn_of_approximations,
     warn_of_codes,
+    warn_of_compact_days,
     warn_of_currencies,
     warn_of_mark,
     warn_of_mixed,
     warn_of_order,
     warn_of_seconds,
-    warn_of_short_years,
     warn_of_type,
     warn_of_units,
     warn_of_unreadable,
+    warn_of_years,
 )
 
 READABLE = 0.95
 """The share of the cells with a value that must be readable for a column of numbers or dates."""
 MOSTLY = 0.5
 """The share of numbers in a column of text from which on a warning names the other cells."""
-DOUBTFUL_YEAR = 2040
-"""Years of two digits that would be so late are more likely of the century before."""
 MAYBE_GROUPED = r"^[-+]?[1-9]\d{0,2}[.,]\d{3}$"
 BOOLEAN_WORDS_AND_MARKS = [*TRUE_WORDS, *FALSE_WORDS, *MISSING_LOWER]
 
@@ -76,7 +82,6 @@ class ColumnReader:
     words: dict[str, tuple[str, str]] = field(default_factory=dict)
     marks: Counter[Mark] = field(default_factory=Counter)
     orders: Counter[tuple[str, Order]] = field(default_factory=Counter)
-
     unreadable: pl.Series | None = None
     is_format_used: bool = False
 
@@ -149,17 +154,25 @@ class ColumnReader:
         if tell_inexact(column, number, self.warnings) and not is_forced:
             return clean(column)
         if number.dtype == pl.Int64:
-            if not is_forced and (zeros := has_leading_zeros(column)).any():
-                self.warnings.append(warn_of_codes(column, zeros))
-                return clean(column)
-            self.decided[column.name] = WHOLE
-            return number
+            return self._read_whole(column, number, is_forced=is_forced)
         has_commas = self.options.decimal == "," or self.options.thousands == "."
         # With a written NaN, the slow path keeps whole numbers whole; what is infinite, it tells.
         is_odd = number.is_nan().any() or number.is_infinite().any()
         if has_commas or is_odd or not self._is_decimal(column, "."):
             return None
         self.decided[column.name] = Reading(kind="number")
+        return number
+
+    def _read_whole(self, column: pl.Series, number: pl.Series, *, is_forced: bool) -> pl.Series:
+        """Read whole numbers, of which some are days or codes."""
+        if not is_forced and (days := read_compact_days(number)) is not None:
+            self.warnings.append(warn_of_compact_days(column))
+            self.decided[column.name] = Reading(kind="date", order="ymd")
+            return days
+        if not is_forced and (zeros := has_leading_zeros(column)).any():
+            self.warnings.append(warn_of_codes(column, zeros))
+            return clean(column)
+        self.decided[column.name] = WHOLE
         return number
 
     def _read_commas(self, text: pl.Series) -> pl.Series | None:
@@ -361,9 +374,7 @@ class ColumnReader:
             date_format=self.options.date_format if is_formatted else None,
         )
         values = reading.values.alias(text.name)
-        is_short = ~text.str.contains(r"\d{4}") & (values.dt.year() >= DOUBTFUL_YEAR)
-        if is_short.any():
-            self.warnings.append(warn_of_short_years(text, is_short))
+        self.warnings += warn_of_years(text, values)
         self._warn_of_unreadable(text, values, "dates")
         return values
 

@@ -9,15 +9,19 @@ from typing import Literal
 import polars as pl
 
 from lowloss.errors import InvalidRequest
+from lowloss.tables.evidence import is_monotonic
 
 Order = Literal["ymd", "dmy", "mdy"]
 """The order of a date's parts."""
 
 CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?"
-HALF, ZONE = r"(?P<half>[AaPp]\.?[Mm]\.?)", r"(?P<zone>Z|z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)"
-TIME = rf"(?:[T ,]\s*{CLOCK}\s*{HALF}?\s*{ZONE}?)?$"
+HALF, ZONE = (
+    r"(?P<half>[AaPp]\.?[Mm]\.?)",
+    r"(?P<zone>Z|z|(?:UTC|GMT)?[+-]\d{1,2}(?::?\d{2})?|UTC|GMT)",
+)
+TIME = rf"(?:[T ,:]\s*{CLOCK}\s*{HALF}?\s*{ZONE}?)?$"
 WEEKDAY = r"^(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,?\s+)?"
-WORD = r"(?P<word>[A-Za-zäéû]{3,9})\.?"
+WORD = r"(?P<word>[A-Za-zäéûç]{3,10})\.?"
 YEAR, LONG_YEAR = r"(?P<y>\d{4}|\d{2})", r"(?P<y>\d{4})"
 MONTH, DAY = r"(?P<m>\d{1,2})", r"(?P<d>\d{1,2})"
 MARK = r"[-/.]\s?"
@@ -25,7 +29,10 @@ QUARTER = r"(?P<q>[1-4])"
 PATTERNS: tuple[tuple[str, tuple[Order, ...]], ...] = (
     (rf"^{LONG_YEAR}{MARK}{MONTH}{MARK}{DAY}{TIME}", ("ymd",)),
     (rf"^{DAY}{MARK}{MONTH}{MARK}{YEAR}{TIME}", ("dmy", "mdy")),
-    (rf"{WEEKDAY}{DAY}(?:st|nd|rd|th|\.)?[-/ ]\s?{WORD},?[-/ ]{YEAR}{TIME}", ("dmy",)),
+    (
+        rf"{WEEKDAY}{DAY}(?:st|nd|rd|th|\.)?(?: de)?[-/ ]\s?{WORD},?(?: de)?[-/ ]{YEAR}{TIME}",
+        ("dmy",),
+    ),
     (rf"{WEEKDAY}{WORD}[-/ ]{DAY}(?:st|nd|rd|th)?,?[-/ ]\s?{LONG_YEAR}{TIME}", ("dmy",)),
     (r"^(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})$", ("ymd",)),
     (rf"^{LONG_YEAR}[-/]{MONTH}$", ("ymd",)),
@@ -45,23 +52,27 @@ MONTHS = {
     word: number
     for number, words in enumerate(
         (
-            "jan january januar janvier enero",
-            "feb february februar février febrero",
-            "mar march märz mär mrz mars marzo",
-            "apr april avril abril",
-            "may mai mayo",
-            "jun june juni juin junio",
-            "jul july juli juillet julio",
-            "aug august août agosto ago",
-            "sep sept september septembre septiembre",
-            "oct october oktober okt octobre octubre",
-            "nov november novembre noviembre",
-            "dec december dezember dez décembre diciembre dic",
+            "jan january januar janvier janv enero ene januari gennaio gen janeiro",
+            "feb february februar février févr fevr febrero febr februari febbraio fevereiro fev",
+            "mar march märz mär mrz mars marzo maart mrt março",
+            "apr april avril avr abril abr aprile",
+            "may mai mayo mei maggio mag maio",
+            "jun june juni juin junio giugno giu junho",
+            "jul july juli juillet juil julio luglio lug julho",
+            "aug august août aout agosto ago augustus",
+            "sep sept september septembre septiembre settembre set setembro",
+            "oct october oktober okt octobre octubre ottobre ott outubro out",
+            "nov november novembre noviembre novembro",
+            "dec december dezember dez décembre déc diciembre dic dicembre dezembro",
         ),
         start=1,
     )
     for word in words.split()
 }
+SHORT_YEAR_FIRST = rf"^(?P<y>\d{{2}}){MARK}{MONTH}{MARK}{DAY}{TIME}"
+"""Read so only where the dates rise or fall throughout, and in no other order."""
+COMPACT_DAYS = (19_000_101, 21_001_231)
+"""The numbers between which whole numbers may be days, such as 20240131."""
 PIVOT = 69
 """Years of two digits from this on are of the 20th century, as POSIX has it."""
 
@@ -104,12 +115,29 @@ def read_dates(text: pl.Series) -> list[DateReading]:
             best = readings
         if best and max(r.readable for r in best) == text.count():
             break
+    if best and not any(is_monotonic(reading.values) for reading in best):
+        short = _read_short_years(text)
+        if short.count() >= max(r.readable for r in best) and is_monotonic(short):
+            return [DateReading("ymd", short, short.count())]
     return best
+
+
+def read_compact_days(numbers: pl.Series) -> pl.Series | None:
+    """Return days written as whole numbers, such as 20240131; None where one is no day of 1900 on.
+
+    Of one day alone it is None, too: it may be a number.
+    """
+    low, high = numbers.min(), numbers.max()
+    if low is None or low < COMPACT_DAYS[0] or high > COMPACT_DAYS[1] or low == high:  # type: ignore[operator]
+        return None
+    text = numbers.cast(pl.Int64, strict=False).cast(pl.String)
+    days = text.str.to_date("%Y%m%d", strict=False)
+    return days if days.null_count() == numbers.null_count() else None
 
 
 def read_dates_in(text: pl.Series, order: Order | None) -> pl.Series:
     """Read each date that is written in an order, or that leaves no doubt; null where none is."""
-    columns: list[pl.Series] = []
+    columns: list[pl.Series] = [_read_short_years(text)] if order == "ymd" else []
     for pattern, orders in PATTERNS:
         parts = _split(text, pattern)
         readings = _read_orders(parts, orders) if parts["y"].count() else ()
@@ -141,6 +169,11 @@ def read_format(text: pl.Series, pattern: str) -> pl.Series:
     if times.dtype.time_zone is not None:  # type: ignore[attr-defined]  # a Datetime has one
         times = times.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
     return drop_out_of_calendar(times)
+
+
+def _read_short_years(text: pl.Series) -> pl.Series:
+    (reading,) = _read_orders(_split(text, SHORT_YEAR_FIRST), ("ymd",))
+    return reading.values
 
 
 def _split(text: pl.Series, pattern: str) -> pl.DataFrame:
@@ -186,7 +219,7 @@ def _add_times(days: pl.Series, parts: pl.DataFrame) -> pl.Series:
     half = pl.col("half").str.to_lowercase().str.replace_all(".", "", literal=True)
     clock = number("hour") % 12 + pl.when(half == "pm").then(12).otherwise(0)
     hour = pl.when(half.is_null()).then(number("hour")).otherwise(clock)
-    zone = pl.col("zone").str.extract_groups(r"^([+-])(\d{2}):?(\d{2})?$")
+    zone = pl.col("zone").str.extract_groups(r"([+-])(\d{1,2}):?(\d{2})?$")
     minutes = zone.struct.field("2").cast(pl.Int64) * 60
     minutes += zone.struct.field("3").cast(pl.Int64).fill_null(0)
     offset = pl.when(zone.struct.field("1") == "-").then(-minutes).otherwise(minutes).fill_null(0)

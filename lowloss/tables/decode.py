@@ -141,7 +141,7 @@ def _make_guess(data: bytes, encoding: str) -> TableWarning:
         rows=(),
         example=example[:80],
         detail=f"the text is not in UTF-8 and was read as {encoding}",
-        fix="give encoding if letters look wrong",
+        fix="give encoding if letters look wrong, such as cp1250, cp1251 or shift_jis",
     )
 
 

@@ -33,6 +33,9 @@ def find_notes(body: Records, dialect: Dialect, width: int) -> list[int]:
     last = len(body.ends) - 1
     for index in range(last, max(-1, last - MAX_FOOTER), -1):
         text = body.text(index)
+        if body.fields[index] < width and not any(dialect.fields(text[:NOTE_CHARACTERS])):
+            notes.append(index)
+            continue
         if body.fields[index] < width:
             start = text[:NOTE_CHARACTERS]
             is_note = not is_number(dialect.fields(text)[0]) and bool(NOTE.search(start))

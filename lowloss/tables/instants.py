@@ -8,6 +8,7 @@ import polars as pl
 
 from lowloss.results import Reading, TableWarning
 from lowloss.tables.cells import MAX_DAYS
+from lowloss.tables.dates import read_compact_days
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.remarks import warn
 
@@ -39,6 +40,8 @@ def read_instants(
         is_date = kind == "date" or (kind is None and _are_likely(column))
     if not is_date:
         return column
+    if (days := read_compact_days(column)) is not None:
+        return days
     warnings.append(
         warn(
             "read_as_instants",

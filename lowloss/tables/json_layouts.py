@@ -136,7 +136,7 @@ def _read_member(
         )
     (path,) = paths
     others = [other for other in lists if other != path]
-    others += [key for key in value if key != path.partition(".")[0]]
+    others += [key for key in value if key != path.partition(".")[0] and key not in others]
     warnings.append(
         TableWarning(
             code="json_member",

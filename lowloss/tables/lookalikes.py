@@ -9,7 +9,7 @@ from lowloss.tables.remarks import warn
 from lowloss.tables.units import CURRENCY
 
 NUMBERED = r"(?:#|№|[Nn](?:[or]\.|[°º]\.?))"
-START = rf"^[-+(~≈<>≤≥=]{{0,3}}\s*(?:{CURRENCY}|{NUMBERED})?\s*\.?\d"
+START = rf"^[-+(~≈<>≤≥=▲▼△▽↑↓]{{0,3}}\s*(?:{CURRENCY}|{NUMBERED})?\s*\(?\.?\d"
 DIGITS = r"\d+(?:[.,' ]\d+)*"
 CODE = r"^\D?\d+(?:\.\d+){2,}$|^\+?\d+(?:[-/.]\d+){2,}$"
 """What begins with a number and is none: versions, addresses of networks, phone numbers."""

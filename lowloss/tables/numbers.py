@@ -22,7 +22,7 @@ UNIT = (
 )
 """What may stand behind a number; a digit only as the power of a length: `kg/m2`."""
 NUMBER = (
-    rf"^(?P<open>\()?\s*(?P<sign>[-+])?\s*(?P<before>{CURRENCY})?\s*(?P<inner>[-+])?\s*(?P<body>{BODY})"
+    rf"^(?:(?P<outer>{CURRENCY})\s*(?P<bracket>\()|(?P<open>\()?)\s*(?P<sign>[-+])?\s*(?P<before>{CURRENCY})?\s*(?P<inner>[-+])?\s*(?P<body>{BODY})"
     rf"(?P<power>[eE][-+]?\d+)?\s*(?P<unit>{UNIT})?\s*"
     r"(?P<after>-)?(?P<close>\))?$"
 )
@@ -159,7 +159,8 @@ def split_approximations(tidy: pl.Series) -> Numbers:
 def _split(tidy: pl.Series) -> pl.DataFrame:
     """Split texts into columns `negative`, `before`, `body`, `power` and `unit`."""
     parts = tidy.str.extract_groups(NUMBER).struct.unnest()
-    is_open, is_closed = parts["open"].is_not_null(), parts["close"].is_not_null()
+    is_open = parts["open"].is_not_null() | parts["bracket"].is_not_null()
+    is_closed = parts["close"].is_not_null()
     unit = parts["unit"].fill_null("")
     # In `450/-` and `304:-` the dash stands for no decimals.
     is_dashed = unit.str.contains(r"[/:]$")
@@ -171,7 +172,7 @@ def _split(tidy: pl.Series) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "negative": negative,
-            "before": parts["before"],
+            "before": parts["before"].fill_null(parts["outer"]),
             "body": body,
             "power": parts["power"].fill_null(""),
             "unit": unit,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import polars as pl
 
 from lowloss.results import TableWarning
@@ -11,6 +13,9 @@ from lowloss.tables.marks import MISSING_AMONG_NUMBERS
 from lowloss.tables.notation import Mark, Notation
 from lowloss.tables.numbers import Numbers, Surroundings, find_inexact
 
+DOUBTFUL_YEAR, LATE_YEAR = 2040, 2200
+"""Years of two digits that would be so late are more likely of the century before; later ones are
+of another calendar, or stand for no date."""
 SHOWN_ROWS, SHOWN_CHARACTERS = 5, 80
 """How many rows a warning names, and how much of a cell."""
 ORDER_WORDS = {"mdy": "the month before the day", "dmy": "the day before the month"}
@@ -149,14 +154,37 @@ def warn_of_order(text: pl.Series, order: Order) -> TableWarning:
     )
 
 
-def warn_of_short_years(text: pl.Series, is_short: pl.Series) -> TableWarning:
-    """Say of which century years of two digits are."""
+def warn_of_years(text: pl.Series, values: pl.Series) -> Iterator[TableWarning]:
+    """Say which dates may be of another century, or another calendar."""
+    years = values.dt.year()
+    is_short = ~text.str.contains(r"\d{4}") & (years >= DOUBTFUL_YEAR)
+    if is_short.any():
+        yield warn(
+            "two_digit_years",
+            text,
+            is_short,
+            detail="{count} of {name}, such as {example}, have years of two digits: read as 20xx",
+            fix="write the years with four digits if some are of another century",
+        )
+    if (is_late := years > LATE_YEAR).any():
+        yield warn(
+            "late_years",
+            text,
+            is_late,
+            detail="{count} of {name}, such as {example}, are of years after 2200",
+            fix="write years of the common era (Buddhist ones less 543), or name what is no date in "
+            "null_values",
+        )
+
+
+def warn_of_compact_days(column: pl.Series) -> TableWarning:
+    """Say that whole numbers are dates."""
     return warn(
-        "two_digit_years",
-        text,
-        is_short,
-        detail="{count} of {name}, such as {example}, have years of two digits: read as 20xx",
-        fix="write the years with four digits if some are of another century",
+        "read_as_days",
+        column,
+        column.is_not_null(),
+        detail="{name} holds numbers such as {example}, all of them days: it was read as dates",
+        fix="set its type to number if they are quantities, to category if they are names",
     )
 
 

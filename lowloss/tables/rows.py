@@ -15,7 +15,8 @@ MIN_ROWS, MAX_ROWS = 5, 200
 NUMERIC = 0.95
 RULE = re.compile(r"[-=_]{2,}")
 TOTAL = re.compile(
-    r"(?:grand |sub)?-?total|total general|sum|summe|somme|gesamt|insgesamt|average|mean",
+    r"(?:grand |sub)?-?total|total general|sum|summe|somme|gesamt|insgesamt|average|mean|median"
+    r"|std\.? ?dev\.?|standard deviation",
     re.IGNORECASE,
 )
 
@@ -95,7 +96,13 @@ def _is_numeric(column: pl.Series) -> bool:
 
 
 def _drop_total(strings: pl.DataFrame, warnings: list[TableWarning]) -> pl.DataFrame:
-    """Drop a last row that says it is a total, where no other row says so."""
+    """Drop the last rows that say they are totals or means, where no other row says so."""
+    while (shorter := _drop_last(strings, warnings)).height < strings.height:
+        strings = shorter
+    return strings
+
+
+def _drop_last(strings: pl.DataFrame, warnings: list[TableWarning]) -> pl.DataFrame:
     if strings.height < MIN_ROWS + 1 or strings.width < 2:
         return strings
     last = strings.row(-1)

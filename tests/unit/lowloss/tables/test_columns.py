@@ -202,6 +202,15 @@ def test_column_is_numeric_where_95_percent_of_its_cells_are(odd: int, is_number
         (["2021-04", "2022-12"], [date(2021, 4, 1), date(2022, 12, 1)]),
         (["04/2021", "12/2022"], [date(2021, 4, 1), date(2022, 12, 1)]),
         (["Dec-2015", "Jan-2014"], [date(2015, 12, 1), date(2014, 1, 1)]),
+        (["02-feb-24", "04-abr-24"], [date(2024, 2, 2), date(2024, 4, 4)]),
+        (["janv. 2020", "févr. 2020"], [date(2020, 1, 1), date(2020, 2, 1)]),
+        (["2 de febrero de 2024", "4 de enero de 2024"], [date(2024, 2, 2), date(2024, 1, 4)]),
+        (["3 março 2024", "9 dez 2024"], [date(2024, 3, 3), date(2024, 12, 9)]),
+        (
+            ["02/Jan/2024:10:30:00 +0100", "17/Feb/2024:00:00:00 +0000"],
+            [datetime(2024, 1, 2, 9, 30), datetime(2024, 2, 17)],
+        ),
+        (["2024/03/01 9:01:11 AM GMT+1"], [datetime(2024, 3, 1, 8, 1, 11)]),
         (["17APR2021", "3dec99"], [date(2021, 4, 17), date(1999, 12, 3)]),
         (
             ["17APR2021:08:30:00", "03DEC2022:23:15:01.5"],
@@ -385,3 +394,41 @@ def test_quarter_of_a_single_later_row_is_the_same_date() -> None:
     (column,) = read_columns([pl.Series("x", ["2023Q3"])], reader)
 
     assert column.to_list() == [date(2023, 7, 1)]
+
+
+def test_year_of_two_digits_comes_first_where_only_so_the_dates_rise() -> None:
+    cells = [f"24/{month:02}/{day:02}" for month in range(1, 6) for day in (2, 15, 28)]
+    reader = ColumnReader(ParseOptions())
+
+    (column,) = read_columns([pl.Series("x", cells)], reader)
+    again = ColumnReader(ParseOptions(), reader.decided)
+    (later,) = read_columns([pl.Series("x", ["25/01/07"])], again)
+
+    expected = [date(2024, month, day) for month in range(1, 6) for day in (2, 15, 28)]
+    assert column.to_list() == expected
+    assert later.to_list() == [date(2025, 1, 7)]
+
+
+def test_whole_numbers_that_are_days_are_dates_and_told() -> None:
+    days = [date(2024, 1, day) for day in range(1, 32)]
+
+    values = values_of([f"{day:%Y%m%d}" for day in days])
+
+    assert values == days
+    assert codes_of([f"{day:%Y%m%d}" for day in days]) == {"read_as_days"}
+
+
+@pytest.mark.parametrize(
+    "cells", [["20240101", "20241301"], ["20240101", "20240101"], ["18991231", "20240101"]]
+)
+def test_other_numbers_of_eight_digits_stay_numbers(cells: list[str]) -> None:
+    assert values_of(cells) == [int(cell) for cell in cells]
+
+
+def test_dates_of_another_calendar_are_told() -> None:
+    assert "late_years" in codes_of(["13/03/2567", "28/03/2567"])
+
+
+@pytest.mark.parametrize("cell", ["$(1,031.50)", "$ (1,031.50)", "($1,031.50)", "(1,031.50 $)"])
+def test_amounts_in_brackets_are_negative_wherever_the_currency_stands(cell: str) -> None:
+    assert values_of([cell, "$2.25"])[0] == -1031.5
