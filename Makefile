@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup bench browser demo screenshots dev test test-all chaos check lint types format migration clean
+.PHONY: help setup bench browser demo screenshots dev test test-all chaos fuzz check lint types format migration clean
 
 PYTHON ?= python3.11
 UV_VERSION := 0.13.9
@@ -45,6 +45,9 @@ browser:  ## Install the Chromium that tests of the pages drive (Debian's packag
 
 chaos: setup  ## Kill processes in the middle of jobs
 	$(RUN)pytest tests/chaos
+
+fuzz: setup  ## Fuzz the readers of tables, recipes and rows, SECONDS each (60)
+	for reader in text_table json_table recipe rows; do $(RUN)python -m tests.fuzz.coverage_guided $$reader $(or $(SECONDS),60) || exit 1; done
 
 bench: setup  ## Compare with KerasTuner, Optuna and scikit-learn; writes docs/performance.md
 	VIRTUAL_ENV=.venv UV_PROJECT_ENVIRONMENT=.venv $(RUN)uv sync --quiet --frozen --inexact --extra all --group bench

@@ -133,6 +133,10 @@ class Settings(BaseSettings):
     retry_seconds: Annotated[
         float, Field(ge=0, description="First wait before a retry; it doubles with each failure.")
     ] = 2.0
+    full_disk_seconds: Annotated[
+        float,
+        Field(ge=0, description="Wait of a job whose worker had no room for temporary files."),
+    ] = 60.0
     silence_seconds: Annotated[
         float, Field(gt=0, description="Silence after which a worker's child is ended.")
     ] = 300.0

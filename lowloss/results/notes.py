@@ -16,6 +16,8 @@ WAITS_FOR = {
 ENDINGS = {
     "crashed": "crashed",
     "lease_expired": "lost its worker",
+    "out_of_time": "did not finish in its time",
+    "disk_full": "had no room for its files on the worker's disk",
     "stopped": "ended with its worker, which was stopped",
     "paused": "was paused",
 }

@@ -126,7 +126,7 @@ async def predict(
 
 def _predict(deps: Resources, job_id: str, body: bytes) -> Response:
     with deps.json_lock:
-        rows_to_predict = _parse(body)
+        rows_to_predict = parse_body(body)
     _check_count(rows_to_predict, max_rows=deps.settings.limits.max_predict_rows)
     with deps.database.reading() as session:
         artifact = get_served_model(session, job_id)
@@ -168,7 +168,8 @@ def _default_options(dataset: Dataset) -> dict[str, Any]:
     return dataset.options | ({"header": False} if is_headerless else {})
 
 
-def _parse(body: bytes) -> RowsToPredict:
+def parse_body(body: bytes) -> RowsToPredict:
+    """Read a body of rows to predict; raise InvalidJson or InvalidRequest."""
     try:
         # Texts that repeat are not shared: looking for them takes most of the time.
         content = from_json(body, cache_strings="none")

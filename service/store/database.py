@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -224,10 +225,11 @@ def is_busy(error: BaseException) -> bool:
 
 def is_out_of_space(error: BaseException) -> bool:
     """Return whether an error means that the disk of a file or of the database is full."""
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and error.errno is not None:
         return error.errno in {errno.ENOSPC, errno.EDQUOT}
     if not isinstance(error, DBAPIError):
-        return False
+        # Native code, such as HDF5 and TensorFlow, raises classes of its own.
+        return os.strerror(errno.ENOSPC) in str(error)
     is_full = getattr(error.orig, "sqlstate", None) == POSTGRES_DISK_FULL
     return is_full or "database or disk is full" in str(error.orig)
 

@@ -42,7 +42,7 @@ from service.store.cursors import after_cursor, make_page
 from service.store.database import utc_now
 from service.store.events import EventKind, record_event
 from service.store.queue import Fence, hold_fence
-from service.store.schema import AttemptRow, IdempotencyKeyRow, JobRow, TrialRow
+from service.store.schema import AttemptOutcome, AttemptRow, IdempotencyKeyRow, JobRow, TrialRow
 from service.store.specs import read_spec
 
 DIAGNOSIS_PHASE, EXPORT_PHASE = "diagnosis", "export"
@@ -253,14 +253,19 @@ def _last_outcome() -> ColumnElement[str | None]:
 
 
 def _make_jobs(session: Session, rows: Sequence[Row[Any]]) -> dict[str, Job]:
-    jobs = [row.JobRow for row in rows]
-    failed = [job.id for job in jobs if job.failures or job.state == JobState.failed]
+    failed = [row.JobRow.id for row in rows if _has_errors(row)]
     errors: dict[str, list[AttemptRow]] = {}
     if failed:
         query = select(AttemptRow).where(AttemptRow.job_id.in_(failed))
         for attempt in session.scalars(query.order_by(AttemptRow.number)):
             errors.setdefault(attempt.job_id, []).append(attempt)
     return {row.JobRow.id: _make_job(row, errors.get(row.JobRow.id, [])) for row in rows}
+
+
+def _has_errors(row: Row[Any]) -> bool:
+    job: JobRow = row.JobRow
+    is_disk_full = row.last_outcome == AttemptOutcome.disk_full
+    return job.failures > 0 or job.state == JobState.failed or is_disk_full
 
 
 def _without_predictions(job: Job) -> Job:

@@ -203,14 +203,21 @@ def pause_running_job(session: Session, fence: Fence) -> None:
     record_event(session, job, EventKind.job_paused)
 
 
-def release_job(session: Session, fence: Fence) -> None:
-    """Return a job to the queue after a clean stop, without counting a failure.
+def release_job(
+    session: Session,
+    fence: Fence,
+    *,
+    outcome: AttemptOutcome = AttemptOutcome.stopped,
+    error: str | None = None,
+    wait_seconds: float = 0.0,
+) -> None:
+    """Return a job to the queue, without counting a failure: no fault of the job ended the attempt.
 
     One that is to be cancelled, and has nothing to export, ends with that.
     """
     job = hold_fence(session, fence)
     requested = job.requested
-    end_lease(session, job, AttemptOutcome.stopped)
+    end_lease(session, job, outcome, error=error)
     if requested == Requested.cancel and job.best_trial is None:
         cancel_waiting(session, job)
         return
@@ -219,7 +226,8 @@ def release_job(session: Session, fence: Fence) -> None:
         job.requested = requested
     elif requested == Requested.pause:
         job.state = JobState.paused
-    record_event(session, job, EventKind.job_retried, attempt=job.attempt, outcome="stopped")
+    job.available_at = utc_now(wait_seconds)
+    _record_retry(session, job, outcome, error)
 
 
 def retry_job(
@@ -228,39 +236,40 @@ def retry_job(
     *,
     error: str,
     retry_seconds: float,
-    last_reason: str = "crashed",
+    outcome: AttemptOutcome = AttemptOutcome.crashed,
     is_process_dead: bool = False,
 ) -> None:
     """Queue a job again after a failure, with a longer wait each time.
 
-    After the last attempt it fails with `last_reason`. One that is to be cancelled, and has nothing
-    to export, ends with that. Where the attempt's process died, a trial may be the cause.
+    After the last attempt it fails, with the outcome as its reason. One that is to be cancelled,
+    and has nothing to export, ends with that. Where the attempt's process died, a trial may be the
+    cause.
     """
     job = hold_fence(session, fence)
     requested = job.requested
     if is_process_dead:
         blame_trials(session, job, error=error)
     count_failure(session, job, attempt=job.attempt)
-    end_lease(session, job, AttemptOutcome.crashed, error=error)
+    end_lease(session, job, outcome, error=error)
     if requested == Requested.cancel and job.best_trial is None:
         cancel_waiting(session, job)
         return
     if job.failures >= job.max_attempts:
-        _fail_job(session, job, last_reason)
+        _fail_job(session, job, outcome)
         return
     job.state = JobState.paused if requested == Requested.pause else JobState.queued
     if requested == Requested.cancel:
         job.requested = requested
     wait_seconds = retry_seconds * 2 ** (job.failures - 1)
     job.available_at = utc_now(wait_seconds)
-    record_event(
-        session,
-        job,
-        EventKind.job_retried,
-        attempt=job.attempt,
-        outcome="crashed",
-        error=shorten_error(error),
-    )
+    _record_retry(session, job, outcome, error)
+
+
+def _record_retry(
+    session: Session, job: JobRow, outcome: AttemptOutcome, error: str | None
+) -> None:
+    data = {} if error is None else {"error": shorten_error(error)}
+    record_event(session, job, EventKind.job_retried, attempt=job.attempt, outcome=outcome, **data)
 
 
 def _fail_job(session: Session, job: JobRow, reason: str) -> None:

@@ -38,6 +38,8 @@ class AttemptOutcome(StrEnum):
     stopped = "stopped"
     crashed = "crashed"
     lease_expired = "lease_expired"
+    out_of_time = "out_of_time"
+    disk_full = "disk_full"
 
 
 def _one_of(column: str, states: type[StrEnum]) -> CheckConstraint:

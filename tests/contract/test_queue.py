@@ -26,7 +26,7 @@ from service.store.queue import (
     renew_lease,
     retry_job,
 )
-from service.store.schema import AttemptRow, JobRow
+from service.store.schema import AttemptOutcome, AttemptRow, JobRow
 from service.store.trials import list_trials
 from tests.builders.store import LEASE_SECONDS, a_claim, a_job, a_trial, expire_lease
 
@@ -285,7 +285,7 @@ def test_job_fails_after_its_last_attempt_with_the_reason_of_that(database: Data
     fence = a_claim(database).fence
 
     with database.transaction() as session:
-        retry_job(session, fence, error="late", retry_seconds=0, last_reason="out_of_time")
+        retry_job(session, fence, error="late", retry_seconds=0, outcome=AttemptOutcome.out_of_time)
 
     assert read(database, job_id).reason == "out_of_time"
 

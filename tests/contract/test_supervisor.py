@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from service.store.queue import Fence, cancel_job, pause_job, release_job
 from tests.builders.processes import wait_for
 from tests.builders.store import a_claim, a_job, a_trial, expire_lease, use_later_schema
 from tests.builders.workers import read, wait_for_state, working
+from worker.supervisor import folders
 from worker.supervisor.limits import GRACE_SECONDS, MIN_FINISH_SECONDS
 from worker.supervisor.loop import Supervisor
 
@@ -201,6 +203,43 @@ def test_job_that_does_not_finish_is_tried_once_more_and_then_fails(
 
     assert (job.reason, job.attempt, job.failures) == ("out_of_time", 2, 1)
     assert all("did not finish with what it had in 900 s" in (e.error or "") for e in job.errors)
+    assert [error.outcome for error in job.errors] == ["out_of_time", "failed"]
+
+
+def test_job_whose_worker_has_a_full_disk_waits_without_a_failure(
+    sqlite_database: Database,
+) -> None:
+    job_id = a_job(sqlite_database, max_attempts=1)
+    full = ending(ending="disk_full", error="no room for temporary files")
+
+    with working(sqlite_database, full, full_disk_seconds=0.5):
+        wait_for(partial(has_attempt, sqlite_database, job_id, 1), seconds=20)
+        waiting = wait_for_state(sqlite_database, job_id, JobState.queued)
+        wait_for(partial(has_attempt, sqlite_database, job_id, 2), seconds=20)
+
+    first, *_ = waiting.errors
+    assert (first.outcome, first.error) == ("disk_full", "no room for temporary files")
+    assert first.ended_at is not None
+    second = read(sqlite_database, job_id).errors[1]
+    assert (second.started_at - first.ended_at).total_seconds() >= 0.5
+    assert read(sqlite_database, job_id).failures == 0
+
+
+def test_worker_without_room_for_temporary_files_claims_nothing_until_there_is_some(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    job_id = a_job(sqlite_database)
+    monkeypatch.setattr(folders, "MIN_FREE_BYTES", 2**60)
+
+    with working(sqlite_database, ending()):
+        wait_for(lambda: "the disk of" in caplog.text, seconds=20)
+        time.sleep(0.3)
+        before = read(sqlite_database, job_id)
+        monkeypatch.setattr(folders, "MIN_FREE_BYTES", 0)
+        wait_for_state(sqlite_database, job_id, JobState.succeeded)
+
+    assert (before.state, before.attempt) == (JobState.queued, 0)
+    assert caplog.text.count("no job is claimed") == 1
 
 
 def test_attempt_at_an_overdue_job_is_to_finish_at_once(sqlite_database: Database) -> None:

@@ -18,7 +18,8 @@ from service.store.blobs import read_blob
 from service.store.database import Database, alembic_config
 from service.store.datasets import get_dataset
 from service.store.jobs import get_job
-from service.store.queue import finish_job
+from service.store.queue import finish_job, release_job
+from service.store.schema import AttemptOutcome
 from service.store.trials import list_curves, list_trials
 from tests.builders.store import (
     a_claim,
@@ -188,3 +189,24 @@ def test_process_that_starts_over_the_newest_schema_waits_for_no_writer(
 
     assert starting.is_ready()
     starting.close()
+
+
+def test_new_ends_of_attempts_have_names_that_an_older_version_has(database: Database) -> None:
+    outcomes = (AttemptOutcome.out_of_time, AttemptOutcome.disk_full)
+    for outcome in outcomes:
+        a_job(database)
+        fence = a_claim(database).fence
+        with database.transaction() as session:
+            release_job(session, fence, outcome=outcome, wait_seconds=600)
+    config = alembic_config()
+
+    with database.engine.execution_options(rebuilds_tables=True).begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "20261205_crashes")
+        older = connection.execute(text("SELECT outcome FROM attempts")).scalars().all()
+
+    assert sorted(older) == ["crashed", "stopped"]
+    database.migrate()
+    for broken in ("outcome = 'nonsense'", "outcome = NULL"):
+        with pytest.raises(IntegrityError), database.transaction() as session:
+            session.execute(text(f"UPDATE attempts SET {broken}"))

@@ -11,7 +11,7 @@ from typing import Any
 
 from lowloss.results import Baseline, Diagnosis, FinalGain, PredictionSummary
 from service.store.artifacts import BEST_MODEL, ONNX_MODEL
-from service.store.database import Session
+from service.store.database import Session, is_out_of_space
 from service.store.datasets import get_dataset
 from service.store.diagnoses import DIAGNOSIS
 from service.store.jobs import get_job
@@ -152,6 +152,8 @@ def export_model(
         path = save_saved_model(model, folder / SAVED_MODEL)
         agreement[zipped] = check_saved_model(folder / SAVED_MODEL, expected)
     except Exception as error:
+        if is_out_of_space(error):
+            raise
         # The one artifact that may be missing: TensorFlow's own export decides.
         log.exception("no SavedModel")
         missing[zipped] = f"TensorFlow could not export the model: {error}"

@@ -13,6 +13,7 @@ from lowloss.recipes import training_code
 from lowloss.results import Dataset, Diagnosis, Severity, Verdict
 from lowloss.spec import DiagnosisSpec, JobSpec, Recipe, Task
 from lowloss.tables.table import Table
+from service.store.database import is_out_of_space
 from service.tables.check import CheckedJob
 from service.tables.check_recipe import check_diagnosis
 from worker.artifacts.export import NOT_NEEDED, store_artifact, store_diagnosis
@@ -149,6 +150,8 @@ def diagnose_first_recipe(
     except JobCancelled:
         return NOT_NEEDED
     except Exception as error:
+        if is_out_of_space(error):
+            raise
         log.exception("no diagnosis")
         return f"the diagnosis failed: {error}"
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from lowloss.errors import JobFailed, LeaseLost, Problem
 from lowloss.spec import DiagnosisSpec
 from service.settings import Settings
-from service.store.database import Database
+from service.store.database import Database, is_out_of_space
 from service.store.endings import find_cancel_reason
 from service.store.jobs import get_job
 from service.store.queue import Fence
@@ -28,6 +28,8 @@ from worker.jobs.search_job import run_search_job
 from worker.progress.channel import Channel
 from worker.progress.protocol import Ended, Ending
 from worker.progress.reporter import JobCancelled, JobSuspended, Reporter
+
+NO_ROOM = "the worker has no room for temporary files (TMPDIR)"
 
 
 def main() -> None:
@@ -56,7 +58,9 @@ def run_safely(
         return Ended(Ending.failed, reason=failure.reason, error=str(failure))
     except Problem as problem:
         return Ended(Ending.failed, reason=problem.code, error=str(problem))
-    except Exception:
+    except Exception as error:
+        if is_out_of_space(error):
+            return Ended(Ending.disk_full, error=f"{NO_ROOM}: {error}")
         return Ended(Ending.crashed, error=traceback.format_exc())
 
 

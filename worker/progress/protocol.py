@@ -15,7 +15,8 @@ class Ending(StrEnum):
     """How a child's run of a job ended.
 
     `crashed`: by an error; `died`: with its process, which may have been ended because it hung or
-    took too much memory; `overdue`: it did not finish, though it was asked to.
+    took too much memory; `overdue`: it did not finish, though it was asked to; `disk_full`: there
+    was no room for its temporary files.
     """
 
     succeeded = "succeeded"
@@ -26,6 +27,7 @@ class Ending(StrEnum):
     crashed = "crashed"
     died = "died"
     overdue = "overdue"
+    disk_full = "disk_full"
     lease_lost = "lease_lost"
 
 

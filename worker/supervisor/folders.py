@@ -18,6 +18,8 @@ REAP_SECONDS = 3600.0
 """The time between two looks for leftovers."""
 UNLOCKED_SECONDS = 60.0
 """A folder without a lock is younger than this while somebody makes it."""
+MIN_FREE_BYTES = 64 * 1024**2
+"""Room for temporary files without which a worker claims no job."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,11 @@ class WorkFolder:
         """Delete the folder with all that is in it."""
         shutil.rmtree(self.path, ignore_errors=True)
         self.lock.close()
+
+
+def has_room() -> bool:
+    """Return whether the disk of temporary files has room for those of a job."""
+    return shutil.disk_usage(tempfile.gettempdir()).free >= MIN_FREE_BYTES
 
 
 def reap_folders(*, now: float | None = None) -> None:

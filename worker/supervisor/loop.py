@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -28,16 +29,16 @@ from service.store.queue import (
     renew_lease,
     retry_job,
 )
+from service.store.schema import AttemptOutcome
 from worker.progress.protocol import Ended, Ending
 from worker.supervisor.child import COMMAND, Child
+from worker.supervisor.folders import has_room
 from worker.supervisor.limits import TimeLimits, is_overdue, time_limits
 
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.2
 """How long the supervisor waits for a word of its child before it looks around."""
-OUT_OF_TIME = "out_of_time"
-"""Why a job failed that did not come to an end in its time, nor in what it got to finish."""
 
 
 @dataclass
@@ -53,6 +54,7 @@ class Supervisor:
 
     def __post_init__(self) -> None:
         self._job_bytes = self.settings.job_bytes
+        self._has_room = True
 
     def stop(self) -> None:
         """End after handing back the running job; safe to call from a signal handler."""
@@ -74,7 +76,8 @@ class Supervisor:
         try:
             while not self.is_stopping:
                 child = self._fresh(child)
-                if child.wait_until_ready(TICK_SECONDS) and (claim := self._claim()):
+                is_ready = child.wait_until_ready(TICK_SECONDS) and self._look_for_room()
+                if is_ready and (claim := self._claim()):
                     self._run(child, claim)
         finally:
             child.end()
@@ -96,6 +99,16 @@ class Supervisor:
             time.sleep(settings.poll_seconds)
         child.end()
         return Child.start(self.command)
+
+    def _look_for_room(self) -> bool:
+        """Return whether there is room for a job's temporary files; wait where there is none."""
+        room = has_room()
+        if not room:
+            if self._has_room:
+                log.warning("no job is claimed: the disk of %s is full", tempfile.gettempdir())
+            time.sleep(self.settings.poll_seconds)
+        self._has_room = room
+        return room
 
     def _claim(self) -> Claim | None:
         settings = self.settings
@@ -215,25 +228,38 @@ class Supervisor:
                 pause_running_job(session, fence)
             case Ending.stopped:
                 release_job(session, fence)
-            case Ending.overdue if is_overdue(claim):
-                # It had to finish from its first second on: another attempt could do no better.
-                error = ended.error
-                finish_job(session, fence, state=JobState.failed, reason=OUT_OF_TIME, error=error)
             case Ending.overdue:
-                self._retry(session, claim, ended, last_reason=OUT_OF_TIME)
+                self._settle_overdue(session, claim, ended)
             case Ending.crashed | Ending.died:
-                self._retry(session, claim, ended, last_reason="crashed")
+                self._retry(session, claim, ended, AttemptOutcome.crashed)
+            case Ending.disk_full:
+                release_job(
+                    session,
+                    fence,
+                    outcome=AttemptOutcome.disk_full,
+                    error=ended.error,
+                    wait_seconds=self.settings.full_disk_seconds,
+                )
             case Ending.lease_lost:
                 raise LeaseLost(f"{fence.job_id}: the child found the lease taken over")
             case never:
                 assert_never(never)
 
-    def _retry(self, session: Session, claim: Claim, ended: Ended, *, last_reason: str) -> None:
+    def _settle_overdue(self, session: Session, claim: Claim, ended: Ended) -> None:
+        reason = AttemptOutcome.out_of_time
+        if not is_overdue(claim):
+            self._retry(session, claim, ended, reason)
+            return
+        # It had to finish from its first second on: another attempt could do no better.
+        state, error = JobState.failed, ended.error
+        finish_job(session, claim.fence, state=state, reason=reason, error=error)
+
+    def _retry(self, session: Session, claim: Claim, ended: Ended, outcome: AttemptOutcome) -> None:
         retry_job(
             session,
             claim.fence,
             error=ended.error or "the worker's child died",
             retry_seconds=self.settings.retry_seconds,
-            last_reason=last_reason,
+            outcome=outcome,
             is_process_dead=ended.ending is Ending.died,
         )

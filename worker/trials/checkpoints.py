@@ -15,7 +15,7 @@ import numpy as np
 
 from service.store.blobs import hash_file
 from service.store.checkpoints import SavedCheckpoint
-from service.store.database import is_busy
+from service.store.database import is_busy, is_out_of_space
 from worker.engine.plans import Checkpoint, Epoch, Plan
 from worker.engine.protocol import TakeCheckpoint
 from worker.progress.reporter import Reporter
@@ -54,18 +54,18 @@ class CheckpointWriter:
         if checkpoint.nbytes > MAX_BYTES:
             log.info("trial %d is too large to be saved while it trains", trial)
             return
-        write_checkpoint(checkpoint, self._path)
-        sha256, size_bytes = hash_file(self._path), self._path.stat().st_size
-        saved = SavedCheckpoint(trial, fold, len(checkpoint.epochs), sha256, size_bytes)
         try:
+            write_checkpoint(checkpoint, self._path)
+            sha256, size_bytes = hash_file(self._path), self._path.stat().st_size
+            saved = SavedCheckpoint(trial, fold, len(checkpoint.epochs), sha256, size_bytes)
             self._reporter.save_checkpoint(saved, self._path)
         except Exception as error:
             # What a crash may cost is more training, which is no reason to stop this one.
-            if not is_busy(error):
+            if not (is_busy(error) or is_out_of_space(error)):
                 raise
             log.warning("trial %d is not saved: %s", trial, error)
         finally:
-            self._path.unlink()
+            self._path.unlink(missing_ok=True)
 
 
 def load_checkpoints(

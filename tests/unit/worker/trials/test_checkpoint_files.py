@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import math
 import sqlite3
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -96,4 +98,20 @@ def test_busy_database_does_not_end_a_training(tmp_path: Path) -> None:
 
     CheckpointWriter(cast("Reporter", Report()), tmp_path).save(1, 0, FULL)
 
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_full_disk_does_not_end_a_training(tmp_path: Path) -> None:
+    saved: list[SavedCheckpoint] = []
+
+    class Report:
+        def save_checkpoint(self, checkpoint: SavedCheckpoint, _: Path) -> None:
+            saved.append(checkpoint)
+
+    with pytest.MonkeyPatch.context() as patch:
+        full = OSError(errno.ENOSPC, "No space left on device")
+        patch.setattr(np, "savez", Mock(side_effect=full))
+        CheckpointWriter(cast("Reporter", Report()), tmp_path).save(1, 0, FULL)
+
+    assert saved == []
     assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,41 @@
+"""Attempts may end because their job's time was over, or because a worker's disk was full.
+
+Revision ID: 20261206_attempt_ends
+Revises: 20261205_crashes
+"""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "20261206_attempt_ends"
+down_revision = "20261205_crashes"
+branch_labels = None
+depends_on = None
+
+NAME = "ck_attempts_outcome_known"
+OLD = "'succeeded', 'failed', 'cancelled', 'paused', 'stopped', 'crashed', 'lease_expired'"
+
+
+def upgrade() -> None:
+    _allow(f"{OLD}, 'out_of_time', 'disk_full'")
+
+
+def downgrade() -> None:
+    op.execute("UPDATE attempts SET outcome = 'crashed' WHERE outcome = 'out_of_time'")
+    op.execute("UPDATE attempts SET outcome = 'stopped' WHERE outcome = 'disk_full'")
+    _allow(OLD)
+
+
+def _allow(outcomes: str) -> None:
+    is_sqlite = op.get_bind().dialect.name == "sqlite"
+    with op.batch_alter_table("attempts") as batch:
+        # SQLite's table is written anew without its checks: they are not reflected.
+        if not is_sqlite:
+            batch.drop_constraint(op.f(NAME), type_="check")
+        batch.create_check_constraint(op.f(NAME), f"outcome IN ({outcomes})")
+        if is_sqlite:
+            batch.create_check_constraint(
+                op.f("ck_attempts_ended_has_an_outcome"),
+                "(outcome IS NULL) = (ended_at IS NULL)",
+            )
