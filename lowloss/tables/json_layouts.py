@@ -26,9 +26,7 @@ def read_layouts(data: bytes, warnings: list[TableWarning]) -> pl.DataFrame:
 
     Raise TableUnreadable, with line and column, for what is no JSON or no table.
     """
-    values = _load(data)
-    value = values[0] if len(values) == 1 else values
-    columns = _find_columns(value, warnings)
+    columns = load_columns(data, warnings)
     try:
         return pl.DataFrame(columns, strict=False)
     except (
@@ -40,6 +38,12 @@ def read_layouts(data: bytes, warnings: list[TableWarning]) -> pl.DataFrame:
     ) as error:
         reason = next(iter(str(error).splitlines()), "damaged")
         raise TableUnreadable(f"the JSON is no table: {reason}", fix=FIX) from error
+
+
+def load_columns(data: bytes, warnings: list[TableWarning]) -> dict[str, list[Any]]:
+    """Return the cells of each column, as JSON has them; raise TableUnreadable."""
+    values = _load(data)
+    return _find_columns(values[0] if len(values) == 1 else values, warnings)
 
 
 def _load(data: bytes) -> list[Any]:

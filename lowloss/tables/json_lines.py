@@ -11,6 +11,7 @@ from lowloss.tables.columnar import choose_columns, to_plain
 from lowloss.tables.containers import unpack_bytes
 from lowloss.tables.instants import read_instants
 from lowloss.tables.json_layouts import read_layouts
+from lowloss.tables.json_numbers import find_numbers, put_numbers
 from lowloss.tables.limits import TableLimits
 from lowloss.tables.naming import complete_names
 from lowloss.tables.options import ParseOptions
@@ -30,8 +31,10 @@ def read_json(
 ) -> Table:
     """Read objects with the same keys; their texts are read as those of a CSV."""
     warnings: list[TableWarning] = []
+    data = unpack_bytes(data).removeprefix(b"\xef\xbb\xbf").strip()
     frame = _flatten(_parse(data, frozenset(earlier or ()), warnings))
     check_size(frame.height, frame.width, limits)
+    numbers = find_numbers(data, frame)
     frame.columns = complete_names(frame.columns, warnings)
     plain = to_plain(frame.select(choose_columns(frame.schema, warnings)), warnings)
     if earlier is None:
@@ -49,6 +52,8 @@ def read_json(
     ]
     typed = read_typed(texts, options, warnings, earlier=earlier, exact=retyped)
     read = {column.name: column for column in typed.values}
+    for name in numbers:
+        read[name] = put_numbers(read[name], numbers[name], plain[name], warnings)
     columns = [read.get(column.name, column) for column in plain]
     readings = {column.name: DATE for column in columns if column.dtype == pl.Datetime}
     readings |= typed.readings
@@ -62,7 +67,6 @@ def read_json(
 
 def _parse(data: bytes, names: frozenset[str], warnings: list[TableWarning]) -> pl.DataFrame:
     """Read objects; one alone may hold all rows, unless it has a value of a column of `names`."""
-    data = unpack_bytes(data).removeprefix(b"\xef\xbb\xbf").strip()
     read = pl.read_json if data.startswith(b"[") else pl.read_ndjson
     try:
         # The whole file decides the types: a number may come late.

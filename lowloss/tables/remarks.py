@@ -172,7 +172,7 @@ def warn_of_years(text: pl.Series, values: pl.Series) -> Iterator[TableWarning]:
             text,
             is_late,
             detail="{count} of {name}, such as {example}, are of years after 2200",
-            fix="write years of the common era (Buddhist ones less 543), or name what is no date in "
+            fix="write years of the common era (Buddhist ones less 543), or name what is none in "
             "null_values",
         )
 

@@ -28,6 +28,7 @@ from lowloss.results import Column, Reading, TableFormat, TableWarning
 from lowloss.tables.limits import TableLimits
 from lowloss.tables.options import ParseOptions
 from service.settings import Limits
+from service.tables.sentinels import warn_of_sentinels
 from service.tables.useless import warn_of_useless
 
 COMMAND = (sys.executable, "-m", "service.tables.child")
@@ -77,7 +78,7 @@ def parse_upload(
     result = _read_in_child(request, bounds)
     columns = COLUMNS.validate_python(result["profile"])
     warnings = tuple(TableWarning.model_validate(warning) for warning in result["warnings"])
-    warnings += warn_of_useless(columns, result["rows"])
+    warnings += (*warn_of_sentinels(columns), *warn_of_useless(columns, result["rows"]))
     return Profile(result["rows"], len(columns), columns, warnings)
 
 

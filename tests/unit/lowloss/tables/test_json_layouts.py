@@ -246,3 +246,24 @@ def test_type_decides_whether_numbers_are_dates() -> None:
 def test_values_as_python_prints_them_are_told() -> None:
     with pytest.raises(TableUnreadable, match="a single quote in line 1, column 3, as Python"):
         read(repr(ROWS))
+
+
+@pytest.mark.parametrize("is_list", [False, True])
+def test_number_of_json_is_one_beside_texts_in_another_notation(is_list: bool) -> None:
+    prices = ["1.007,00 €", 1.234, 1234, None, "2,5"]
+    rows = [{"price": price, "n": n} for n, price in enumerate(prices)]
+    text = json.dumps(rows) if is_list else "\n".join(map(json.dumps, rows))
+    earlier = {"price": Reading(kind="number", decimal=",", group=".", unit="€")}
+
+    first = read(text)
+    later = read_json(text.encode(), ParseOptions(), TableLimits(), earlier)
+
+    for table in (first, later):
+        assert table.frame["price"].to_list() == [1007.0, 1.234, 1234.0, None, 2.5]
+        assert table.warnings == ()
+
+
+def test_number_of_json_in_a_column_of_words_is_a_word() -> None:
+    table = read('[{"code": "A1"}, {"code": 7}, {"code": "B2"}]')
+
+    assert table.frame["code"].to_list() == ["A1", "7", "B2"]

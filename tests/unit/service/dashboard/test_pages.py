@@ -75,9 +75,7 @@ def filled_pages(store: Database) -> list[str]:
     queued = a_job(store, name="queued", search_space={"width": {"choices": [8, 16]}})
     dataset = a_hostile_dataset(store)
     return [
-        "/",
-        "/?q=%3Cb%3E&state=queued&kind=",
-        "/queue",
+        *("/", "/?q=%3Cb%3E&state=queued&kind=", "/queue", "/datasets", "/diagnose", "/docs"),
         f"/jobs/{job}",
         f"/jobs/{running}?log=true&pruned=false&outliers=true",
         f"/jobs/{waiting}",
@@ -93,14 +91,11 @@ def filled_pages(store: Database) -> list[str]:
         f"/jobs/{job}/trials/2",
         f"/jobs/{job}/predict",
         f"/compare?job={job}&job={running}",
-        "/datasets",
         f"/datasets/{dataset}",
         f"/new?dataset={dataset}",
         f"/new?dataset={dataset}&target=y",
         f"/new?from={job}",
-        "/diagnose",
         f"/diagnose?dataset={dataset}&target=y",
-        "/docs",
     ]
 
 
