@@ -57,5 +57,9 @@ def _may_be_mixed(column: pl.Series) -> bool:
 
 
 def _to_number(cell: object) -> float | None:
-    is_number = isinstance(cell, int | float) and not isinstance(cell, bool)
-    return float(cell) if is_number else None  # type: ignore[arg-type]
+    if isinstance(cell, bool) or not isinstance(cell, int | float):
+        return None
+    try:
+        return float(cell)
+    except OverflowError:
+        return None  # a whole number of hundreds of digits

@@ -263,6 +263,12 @@ def test_number_of_json_is_one_beside_texts_in_another_notation(is_list: bool) -
         assert table.warnings == ()
 
 
+def test_number_of_json_that_is_too_large_is_none() -> None:
+    table = read(f'[{{"a": "1,5"}}, {{"a": {"9" * 400}}}, {{"a": 2.5}}]')
+
+    assert table.frame.height == 3
+
+
 def test_number_of_json_in_a_column_of_words_is_a_word() -> None:
     table = read('[{"code": "A1"}, {"code": 7}, {"code": "B2"}]')
 
