@@ -128,7 +128,11 @@ class Settings(BaseSettings):
         float, Field(gt=0, description="Time between two looks at the queue by an idle worker.")
     ] = 0.5
     max_attempts: Annotated[
-        int, Field(gt=0, description="Crashes and lost leases after which a job fails.")
+        int,
+        Field(
+            gt=0,
+            description="Failures without a trial that ended in between, after which a job fails.",
+        ),
     ] = 5
     retry_seconds: Annotated[
         float, Field(ge=0, description="First wait before a retry; it doubles with each failure.")

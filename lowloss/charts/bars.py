@@ -34,7 +34,7 @@ def draw_bars(label: str, bars: Sequence[Bar], *, longest: float | None = None) 
     if not bars:
         return ""
     ends = [end for bar in bars for end in (bar.value, *(bar.interval or ()))]
-    full = longest or max(ends) or 1.0
+    full = longest or max(0.0, *ends) or -min(ends) or 1.0
     span = _Span(max(min(0.0, *ends), -full), full)
     drawn = [_draw_bar(bar, y=index * ROW_HEIGHT, span=span) for index, bar in enumerate(bars)]
     height = len(bars) * ROW_HEIGHT

@@ -83,7 +83,7 @@ class Reading(Result):
     unit: str = ""
     multiples: dict[str, float] = Field(default_factory=dict)
     unread_marks: tuple[InexactMark, ...] = ()
-    order: Literal["ymd", "dmy", "mdy"] | None = None
+    order: Literal["ymd", "yymd", "dmy", "mdy"] | None = None
     date_format: str | None = None
     clock: Literal["h:m", "m:s"] | None = None
     null_values: tuple[str, ...] = ()

@@ -64,7 +64,8 @@ def read_text(data: bytes, options: ParseOptions, warnings: list[TableWarning]) 
     delimiter, data = read_sep_line(data)
     data = drop_frame(data, warnings)
     data = drop_lines(data, options)
-    data = unwrap_lines(data, warnings)
+    if options.delimiter is None and options.quote is None:
+        data = unwrap_lines(data, warnings)
     # Blank lines around a table are no rows.
     if data.startswith(b"\n") or data.endswith(b"\n\n"):
         data = data.strip(b"\n") + b"\n"
@@ -318,10 +319,14 @@ def _fit_rows(
 
 def _drop_comments(body: Records, width: int, warnings: list[TableWarning]) -> Records:
     """Drop lines among the rows that have another width and begin as comments do."""
-    odd = np.flatnonzero(body.fields != width)
-    first = np.frombuffer(body.data, dtype=np.uint8)[body.starts[odd]]
-    marked = odd[np.isin(first, [ord(mark[0]) for mark in COMMENT])]
-    comments = [int(index) for index in marked if body.text(int(index)).startswith(COMMENT)]
+    is_odd = body.fields != width
+    if not is_odd.any():
+        return body
+    first = np.frombuffer(body.data, dtype=np.uint8)[body.starts]
+    # What rows begin with, too, such as `#1`, is no mark of comments.
+    marks = tuple(mark for mark in COMMENT if not (first[~is_odd] == ord(mark[0])).any())
+    marked = np.flatnonzero(is_odd & np.isin(first, [ord(mark[0]) for mark in marks]))
+    comments = [int(index) for index in marked if body.text(int(index)).startswith(marks)]
     if not comments:
         return body
     warnings.append(

@@ -11,8 +11,8 @@ import polars as pl
 from lowloss.errors import InvalidRequest
 from lowloss.tables.evidence import is_monotonic
 
-Order = Literal["ymd", "dmy", "mdy"]
-"""The order of a date's parts."""
+Order = Literal["ymd", "yymd", "dmy", "mdy"]
+"""The order of a date's parts; `yymd` is that of years of two digits."""
 
 CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?"
 HALF, ZONE = (
@@ -118,17 +118,19 @@ def read_dates(text: pl.Series) -> list[DateReading]:
     if best and not any(is_monotonic(reading.values) for reading in best):
         short = _read_short_years(text)
         if short.count() >= max(r.readable for r in best) and is_monotonic(short):
-            return [DateReading("ymd", short, short.count())]
+            return [DateReading("yymd", short, short.count())]
     return best
 
 
-def read_compact_days(numbers: pl.Series) -> pl.Series | None:
+def read_compact_days(numbers: pl.Series, *, are_dates: bool = False) -> pl.Series | None:
     """Return days written as whole numbers, such as 20240131; None where one is no day of 1900 on.
 
-    Of one day alone it is None, too: it may be a number.
+    Of one day alone it is None, too, unless all `are_dates`: it may be a number.
     """
     low, high = numbers.min(), numbers.max()
-    if low is None or low < COMPACT_DAYS[0] or high > COMPACT_DAYS[1] or low == high:  # type: ignore[operator]
+    if low is None or low < COMPACT_DAYS[0] or high > COMPACT_DAYS[1]:  # type: ignore[operator]
+        return None
+    if low == high and not are_dates:
         return None
     text = numbers.cast(pl.Int64, strict=False).cast(pl.String)
     days = text.str.to_date("%Y%m%d", strict=False)
@@ -137,7 +139,7 @@ def read_compact_days(numbers: pl.Series) -> pl.Series | None:
 
 def read_dates_in(text: pl.Series, order: Order | None) -> pl.Series:
     """Read each date that is written in an order, or that leaves no doubt; null where none is."""
-    columns: list[pl.Series] = [_read_short_years(text)] if order == "ymd" else []
+    columns: list[pl.Series] = [_read_short_years(text)] if order == "yymd" else []
     for pattern, orders in PATTERNS:
         parts = _split(text, pattern)
         readings = _read_orders(parts, orders) if parts["y"].count() else ()
@@ -172,7 +174,7 @@ def read_format(text: pl.Series, pattern: str) -> pl.Series:
 
 
 def _read_short_years(text: pl.Series) -> pl.Series:
-    (reading,) = _read_orders(_split(text, SHORT_YEAR_FIRST), ("ymd",))
+    (reading,) = _read_orders(_split(text, SHORT_YEAR_FIRST), ("yymd",))
     return reading.values
 
 

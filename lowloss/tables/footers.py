@@ -33,7 +33,8 @@ def find_notes(body: Records, dialect: Dialect, width: int) -> list[int]:
     last = len(body.ends) - 1
     for index in range(last, max(-1, last - MAX_FOOTER), -1):
         text = body.text(index)
-        if body.fields[index] < width and not any(dialect.fields(text[:NOTE_CHARACTERS])):
+        is_short = body.fields[index] < width and len(text) <= ROW_CHARACTERS
+        if is_short and not any(dialect.fields(text)):
             notes.append(index)
             continue
         if body.fields[index] < width:

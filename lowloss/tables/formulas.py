@@ -6,6 +6,7 @@ import io
 import posixpath
 import re
 import zipfile
+from html import unescape
 from xml.etree import ElementTree
 
 from lowloss.results import TableWarning
@@ -16,9 +17,9 @@ NAMESPACES = {
 }
 RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 UNSAVED = re.compile(
-    rb"<c\b[^>]*?\br=\"(\w+)\"[^>]*><f\b[^>]*(?:/>|>([^<]*)</f>)(?:<v\s*/>|<v>\s*</v>)?</c>"
+    rb"<c\b(?![^>]*\bt=\"str\")[^>]*?\br=\"(\w+)\"[^>]*><f\b[^>]*(?:/>|>([^<]*)</f>)(?:<v\s*/>|<v>\s*</v>)?</c>"
 )
-"""A cell that has a formula and no value: its reference and its formula."""
+"""A cell that has a formula and no value: its reference and its formula. One of a text is empty."""
 SHOWN_CHARACTERS = 80
 
 
@@ -28,12 +29,12 @@ def warn_of_unsaved_formulas(data: bytes, sheet: str, warnings: list[TableWarnin
     unsaved = UNSAVED.findall(xml) if b"<f" in xml else []
     if not unsaved:
         return
-    reference, formula = (part.decode("utf-8", "replace") for part in unsaved[0])
+    reference, formula = (unescape(part.decode("utf-8", "replace")) for part in unsaved[0])
     warnings.append(
         TableWarning(
             code="formulas_without_values",
             count=len(unsaved),
-            example=f"={formula}"[:SHOWN_CHARACTERS],
+            example=f"={formula}"[:SHOWN_CHARACTERS] if formula else reference,
             detail=f"no results of {len(unsaved):,} formulas, such as that in {reference}, were "
             "saved: their cells are missing",
             fix="open the workbook in a spreadsheet program and save it, or write values",

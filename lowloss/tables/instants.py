@@ -40,7 +40,7 @@ def read_instants(
         is_date = kind == "date" or (kind is None and _are_likely(column))
     if not is_date:
         return column
-    if (days := read_compact_days(column)) is not None:
+    if (days := read_compact_days(column, are_dates=True)) is not None:
         return days
     warnings.append(
         warn(

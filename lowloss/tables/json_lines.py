@@ -34,8 +34,9 @@ def read_json(
     data = unpack_bytes(data).removeprefix(b"\xef\xbb\xbf").strip()
     frame = _flatten(_parse(data, frozenset(earlier or ()), warnings))
     check_size(frame.height, frame.width, limits)
-    numbers = find_numbers(data, frame)
-    frame.columns = complete_names(frame.columns, warnings)
+    names = complete_names(frame.columns, warnings)
+    numbers = find_numbers(data, frame, names)
+    frame.columns = names
     plain = to_plain(frame.select(choose_columns(frame.schema, warnings)), warnings)
     if earlier is None:
         check_types(options, frame.columns)
@@ -55,7 +56,7 @@ def read_json(
     for name in numbers:
         read[name] = put_numbers(read[name], numbers[name], plain[name], warnings)
     columns = [read.get(column.name, column) for column in plain]
-    readings = {column.name: DATE for column in columns if column.dtype == pl.Datetime}
+    readings = {column.name: DATE for column in columns if column.dtype.is_temporal()}
     readings |= typed.readings
     if options.null_values:
         columns = [_drop_nulls(column, options.null_values) for column in columns]

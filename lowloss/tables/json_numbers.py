@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import polars as pl
 
 from lowloss.errors import TableUnreadable
@@ -10,27 +13,30 @@ from lowloss.tables.json_layouts import load_columns
 
 WRITTEN = r"^-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?$"
 """How polars writes a number into a column of texts."""
+MAX_BYTES = 64 * 1024**2
+"""Larger files are not read a second time, by Python."""
 OF_NOTATION = frozenset({"unreadable_cells", "ambiguous_numbers"})
 
 
-def find_numbers(data: bytes, frame: pl.DataFrame) -> dict[str, pl.Series]:
-    """Return the numbers of columns that hold texts, too: null where a cell is none.
+def find_numbers(data: bytes, frame: pl.DataFrame, names: Sequence[str]) -> dict[str, pl.Series]:
+    """Return the numbers in columns of texts, by the new `names`: null where a cell is none.
 
     `frame` has all as texts in such a column. Numbers of nested objects are not looked for.
     """
-    mixed = [name for name in frame.columns if _may_be_mixed(frame[name])]
-    if not mixed:
+    mixed = {
+        old: new for old, new in zip(frame.columns, names, strict=True) if _has_numbers(frame[old])
+    }
+    if not mixed or len(data) > MAX_BYTES:
         return {}
     try:
         columns = load_columns(data, [])
     except TableUnreadable:
         return {}
     numbers = {}
-    for name in mixed:
-        cells = columns.get(name, [])
-        values = [_to_number(cell) for cell in cells]
-        if len(cells) == frame.height and any(value is not None for value in values):
-            numbers[name] = pl.Series(name, values, dtype=pl.Float64)
+    for old, new in mixed.items():
+        values = [_to_number(cell) for cell in columns.get(old, [])]
+        if len(values) == frame.height and any(value is not None for value in values):
+            numbers[new] = pl.Series(new, values, dtype=pl.Float64)
     return numbers
 
 
@@ -49,17 +55,16 @@ def put_numbers(
     return values
 
 
-def _may_be_mixed(column: pl.Series) -> bool:
+def _has_numbers(column: pl.Series) -> bool:
     if column.dtype != pl.String:
         return False
-    is_written = column.str.contains(WRITTEN).fill_null(value=False)
-    return bool(is_written.any()) and int(is_written.sum()) < column.count()
+    return bool(column.str.contains(WRITTEN).any())
 
 
 def _to_number(cell: object) -> float | None:
     if isinstance(cell, bool) or not isinstance(cell, int | float):
         return None
     try:
-        return float(cell)
+        return float(cell) if math.isfinite(cell) else None
     except OverflowError:
         return None  # a whole number of hundreds of digits

@@ -90,7 +90,7 @@ def unwrap_lines(data: bytes, warnings: list[TableWarning]) -> bytes:
             count=len(lines),
             example=sample[0].decode("utf-8", "replace")[:80],
             detail="each line is in quotes as a whole: they were taken off, and the lines split",
-            fix="save the file without quotes around its lines",
+            fix="save the file without quotes around its lines, or give quote if they are texts",
         )
     )
     return b"\n".join(map(_unwrap, lines)) + b"\n"

@@ -32,7 +32,7 @@ SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
         f"{AS_CSV}: pandas.read_xml reads it",
     ),
     (
-        rb"(?i)\s*(?:(?:--|#).*\n\s*|/\*.*\*/;?\s*)*"
+        rb"(?i)\s*(?:(?:--|#).*\n\s*|/\*(?:[^*]|\*(?!/))*\*/;?\s*)*"
         rb"(?:create table|insert into|drop table|begin transaction|pragma \w+\s*=|set [@\w]+\s*=)",
         "SQL, not a table",
         "run it in a database, and export the table as CSV",

@@ -128,6 +128,8 @@ def show_queue(request: Request, deps: Dependencies) -> Response:
         jobs=shown,
         running=[job for job in shown if job.state is JobState.running],
         waiting=[job for job in shown if job.state is not JobState.running],
+        is_idle={job.state for job in shown} >= {JobState.queued}
+        and JobState.running not in {job.state for job in shown},
         is_cut=len(jobs) > SHOWN_QUEUE,
     )
 

@@ -58,4 +58,3 @@ def test_job_goes_on_without_the_trials_that_kill_its_worker(
     assert len(completed) == TRIALS - len(DEADLY_TRIALS)
     # Both were open at once, or one after the other: no more than two attempts for each.
     assert job.attempt <= 2 * len(DEADLY_TRIALS) + 1
-    assert job.failures < 2

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.stats import ks_2samp
+from scipy.stats import ks_2samp, rankdata
 
 from lowloss.results import Cause
 from lowloss.spec import Recipe, Task
@@ -94,7 +94,9 @@ def _neighbours(data: DiagnosisData, y: Float64Array) -> Iterator[Suspect]:
 def _likeness(data: DiagnosisData, y: Float64Array) -> float:
     """Return how alike neighbours are, at most 1: their correlation, or agreement beyond chance."""
     if data.task is Task.regression:
-        ranks = np.argsort(np.argsort(y)).astype(np.float64)
+        ranks = rankdata(y)
+        if not (ranks[:-1].std() and ranks[1:].std()):
+            return 0.0
         return float(np.corrcoef(ranks[:-1], ranks[1:])[0, 1])
     shares = np.bincount(y.astype(np.int64)) / len(y)
     by_chance = float((shares**2).sum())

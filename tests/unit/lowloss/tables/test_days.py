@@ -49,3 +49,14 @@ def test_dates_of_another_calendar_are_told() -> None:
 @pytest.mark.parametrize("cell", ["$(1,031.50)", "$ (1,031.50)", "($1,031.50)", "(1,031.50 $)"])
 def test_amounts_in_brackets_are_negative_wherever_the_currency_stands(cell: str) -> None:
     assert values_of([cell, "$2.25"])[0] == -1031.5
+
+
+def test_order_of_iso_dates_does_not_read_years_of_two_digits() -> None:
+    reader = ColumnReader(ParseOptions())
+    read_columns([pl.Series("x", ["2024-01-02", "2024-03-04"])], reader)
+
+    (later,) = read_columns(
+        [pl.Series("x", ["17/04/24"])], ColumnReader(ParseOptions(), reader.decided)
+    )
+
+    assert later.to_list() == [None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -273,3 +273,41 @@ def test_number_of_json_in_a_column_of_words_is_a_word() -> None:
     table = read('[{"code": "A1"}, {"code": 7}, {"code": "B2"}]')
 
     assert table.frame["code"].to_list() == ["A1", "7", "B2"]
+
+
+@pytest.mark.parametrize("days", [[20240131], [20240131, 20240131], [20240131, 20240201]])
+def test_days_as_numbers_are_days_in_rows_to_predict(days: list[int]) -> None:
+    text = json.dumps([{"d": day} for day in days])
+
+    table = read_json(
+        text.encode(), ParseOptions(), TableLimits(), {"d": Reading(kind="date", order="ymd")}
+    )
+
+    assert table.frame["d"].to_list()[0] == date(2024, 1, 31)
+    assert table.warnings == ()
+
+
+def test_column_that_a_type_makes_dates_is_read_so_later() -> None:
+    table = read_sales([20240101, 20240102], types={"sold": "date"})
+
+    assert table.readings["sold"].kind == "date"
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ('[{"": 1}, {"": "a"}]', ["1", "a"]),
+        ('[{"a": 1.5}, {"a": NaN}, {"a": "2.5 €"}]', [1.5, None, 2.5]),
+    ],
+)
+def test_odd_columns_of_numbers_and_texts_are_read(text: str, values: list[Any]) -> None:
+    assert read(text).frame.to_series(0).to_list() == values
+
+
+def test_number_of_json_is_one_beside_a_text_that_looks_like_it() -> None:
+    earlier = {"x": Reading(kind="number", decimal=",", group=".")}
+    text = '[{"x": 1.234}, {"x": "1.234"}]'
+
+    table = read_json(text.encode(), ParseOptions(), TableLimits(), earlier)
+
+    assert table.frame["x"].to_list() == [1.234, 1234.0]

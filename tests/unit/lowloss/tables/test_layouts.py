@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import zstandard
 
-from lowloss.errors import Problem, TableUnreadable
+from lowloss.errors import Problem, TableRagged, TableUnreadable
 from lowloss.tables.limits import TableLimits
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.read import read_csv
@@ -338,3 +338,14 @@ def test_irregular_quotes_within_a_line_are_read() -> None:
     table = read('a,b\n1,6" pipe\n2,"one\nline"\n3,5" pipe\n')
 
     assert table.frame["b"].to_list() == ['6" pipe', "one\nline", '5" pipe']
+
+
+def test_rows_that_begin_like_comments_are_rows() -> None:
+    with pytest.raises(TableRagged, match="line 3 has 2 fields"):
+        read("id,a,b\n#1,2,3\n#2,4\n#3,5,6\n")
+
+
+def test_quote_that_is_given_keeps_texts_in_one_column() -> None:
+    text = '"name"\n"Doe, John"\n"Roe, Jane"\n'
+
+    assert read(text, quote='"').frame.to_series(0).to_list() == ["Doe, John", "Roe, Jane"]

@@ -91,3 +91,7 @@ def test_names_like_the_marks_of_other_files_are_read(header: str) -> None:
 
 def test_times_behind_numbers_are_no_libsvm() -> None:
     assert read("1 10:30\n2 10:45\n3 11:00\n").frame.height > 0
+
+
+def test_comments_without_sql_are_looked_at_once() -> None:
+    assert read("/**/" * 500 + ",x\n1,2\n3,4\n").frame.height == 2

@@ -360,3 +360,12 @@ def test_queue_without_a_worker_says_how_to_start_one(client: TestClient, store:
     a_job(store, name="alone")
 
     assert "lowloss worker</code> starts one" in client.get("/queue").text
+
+
+def test_queue_of_a_paused_job_does_not_miss_a_worker(client: TestClient, store: Database) -> None:
+    a_job(store, name="at rest", state=JobState.paused)
+
+    text = client.get("/queue").text
+
+    assert "paused, until it is resumed" in text
+    assert "No job runs. Where" not in text

@@ -29,7 +29,7 @@ def test_nines_far_from_all_others_are_told(sentinel: float, count: int) -> None
     assert warning.fix == f"name {sentinel:.10g} in null_values if it does"
 
 
-@pytest.mark.parametrize("last", [500.0, 99.0, -40.0])
+@pytest.mark.parametrize("last", [500.0, 99.0, -40.0, 999.5])
 def test_other_extremes_are_not_told(last: float) -> None:
     assert list(warn_of_sentinels(profile_of([*TEMPERATURES, last]))) == []
 

@@ -66,3 +66,11 @@ def test_tables_of_few_rows_are_looked_at(rows: int) -> None:
     columns = in_order(some_numbers(rows))
 
     assert suspects_of(columns, a_network(8, shuffle=False, **LAST)) == []
+
+
+def test_target_of_many_zeros_in_no_order_is_not_suspect() -> None:
+    columns = some_numbers()
+    is_zero = np.random.default_rng(1).random(len(columns["y"])) < 0.9
+    columns = columns | {"y": np.where(is_zero, 0.0, columns["y"])}
+
+    assert suspects_of(columns, a_network(8, shuffle=False)) == []
