@@ -8,7 +8,7 @@ from lowloss.spec.activations import usual_initializers
 from lowloss.spec.optimizers import OPTIMIZERS
 
 MOMENTUM = 0.9
-"""That of every search's SGD."""
+"""The momentum of SGD in every search, as `Plan` has it by default."""
 
 
 def recipe_of_trial(
@@ -17,6 +17,7 @@ def recipe_of_trial(
     """Return the training of a trial as a recipe.
 
     A recipe has no folds and no logarithm of the target: it validates on a fifth of the rows.
+    `classes` is not looked at for a regression.
     """
     values, is_regression = hyperparameters, task is Task.regression
     scales_target = is_regression and spec.preprocessing.scale_target
