@@ -183,7 +183,9 @@ def _draw_charts(
 ) -> dict[str, Any]:
     """Draw a search, and how its model predicts."""
     address, outcome = _address_of_trials(job), job.outcome
-    end = job.finished_at or datetime.now(UTC)
+    # A trial that waits for its job's next attempt is not being trained.
+    is_running = job.state is JobState.running
+    trained = [t for t in trials if is_running or t.state is not TrialState.running]
     return {
         "scores": draw_scores(
             job,
@@ -196,7 +198,7 @@ def _draw_charts(
         "space": draw_space(job, trials, address=address),
         "slices": draw_hyperparameters(job, trials),
         "pair": draw_pair(job, trials, address=address),
-        "timeline": draw_timeline(trials, now=end, address=address),
+        "timeline": draw_timeline(trained, now=datetime.now(UTC), address=address),
         "importances": draw_importances(outcome.insights),
         "curves": draw_curves(curves, address=address),
         "predictions": draw_predictions(outcome.test_predictions, job.spec.target),
