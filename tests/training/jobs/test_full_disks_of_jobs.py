@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -13,6 +12,7 @@ from lowloss.spec import Task
 from service.settings import Limits
 from service.store.database import Database, is_out_of_space
 from service.store.queue import enqueue_job
+from tests.builders.disks import a_small_disk
 from tests.builders.outages import QuietChannel
 from tests.builders.store import a_claim, a_spec, an_uploaded_table
 from worker.engine.cohort.program import Programs
@@ -25,13 +25,8 @@ from worker.progress.protocol import Ending
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 128 KB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(folder)]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("only root may mount a file system")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with a_small_disk(tmp_path, "128k") as folder:
+        yield folder
 
 
 def test_table_that_has_no_room_hands_the_job_back(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -15,6 +14,7 @@ from fastapi.testclient import TestClient
 from service.api import bodies, health
 from service.app import create_app
 from service.settings import Settings
+from tests.builders.disks import a_small_disk
 from tests.builders.server_process import a_server_process
 from tests.conftest import NewUrl
 
@@ -74,13 +74,8 @@ def test_server_without_its_data_folder_is_not_ready(settings: Settings) -> None
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 70 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=70m", "tmpfs", str(folder)]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("only root may mount a file system")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with a_small_disk(tmp_path, "70m") as folder:
+        yield folder
 
 
 def test_server_on_a_full_disk_says_so_and_goes_on_when_there_is_room(small_disk: Path) -> None:
