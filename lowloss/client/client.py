@@ -155,9 +155,12 @@ class Client:
             seconds=PARSE_SECONDS,
         )
 
-    def datasets(self) -> Iterator[Dataset]:
-        """Yield every dataset, newest first, without its profile."""
-        return self._retries.read_pages("/v1/datasets", Dataset)
+    def datasets(self, name: str = "") -> Iterator[Dataset]:
+        """Yield every dataset, newest first, without its profile.
+
+        With `name`, only those whose first name or id holds it.
+        """
+        return self._retries.read_pages("/v1/datasets", Dataset, {"name": name} if name else {})
 
     def dataset(self, dataset_id: str) -> Dataset:
         """Return a dataset with its profile."""

@@ -24,7 +24,7 @@ from lowloss.tables.options import ParseOptions
 from service.api.bodies import Upload, describe_body, open_temporary, spool_body
 from service.api.examples import TABLE_PROBLEMS, Responses, problems
 from service.api.options import parse_options
-from service.api.parameters import Cursor, DatasetId, Limit
+from service.api.parameters import Cursor, DatasetId, Limit, NamePart
 from service.resources.resources import Dependencies, Resources
 from service.store.blobs import read_blob, reap_blobs, write_blob
 from service.store.database import retry_on_conflict
@@ -214,11 +214,11 @@ def _reread(deps: Resources, new: partial[NewDataset], *, options: ParseOptions)
 
 @router.get("/v1/datasets", summary="List datasets", responses=problems())
 def list_all_datasets(
-    deps: Dependencies, *, cursor: Cursor = None, limit: Limit = 50
+    deps: Dependencies, *, name: NamePart = "", cursor: Cursor = None, limit: Limit = 50
 ) -> Page[Dataset]:
     """List datasets without their profiles, newest first."""
     with deps.database.reading() as session:
-        return list_datasets(session, cursor=cursor, limit=limit)
+        return list_datasets(session, name=name, cursor=cursor, limit=limit)
 
 
 @router.get(

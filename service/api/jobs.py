@@ -19,13 +19,13 @@ from lowloss.errors import (
     UnknownDataset,
 )
 from lowloss.results import Job, JobKind, JobState, Page
-from lowloss.spec import Continuation, JobSpec, Priority, Spec, Text
+from lowloss.spec import Continuation, JobSpec, Priority, Spec
 from lowloss.spec.continuation import CONTINUATION_EXAMPLES
 from lowloss.spec.job import JOB_SPEC_EXAMPLES
 from lowloss.validation import problem_from_error
 from service.api.etags import matches_etag
 from service.api.examples import SPEC_PROBLEMS, Responses, problems
-from service.api.parameters import Cursor, JobId, Limit
+from service.api.parameters import Cursor, JobId, Limit, NamePart
 from service.api.submissions import IdempotencyKey, enqueue_checked, require_dataset, submit_once
 from service.resources.job_memory import make_etag
 from service.resources.resources import Dependencies, Resources
@@ -149,12 +149,7 @@ def list_all_jobs(
     kind: Annotated[
         JobKind | None, Query(description="Only jobs of this kind.", examples=["diagnosis"])
     ] = None,
-    name: Annotated[
-        Text,
-        Query(
-            max_length=200, description="Only jobs whose name or id holds this.", examples=["hou"]
-        ),
-    ] = "",
+    name: NamePart = "",
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[Job]:

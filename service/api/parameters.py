@@ -34,6 +34,14 @@ Cursor = Annotated[
         examples=["WyIyMDI2LTExLTIzVDEyOjAwOjAwKzAwOjAwIiwgImpvYl81ZjJiIl0="],
     ),
 ]
+NamePart = Annotated[
+    Text,
+    Query(
+        max_length=200,
+        description="Only those whose name or id holds this, in any case.",
+        examples=["hou"],
+    ),
+]
 
 
 async def refuse_unknown_parameters(request: Request) -> None:

@@ -305,6 +305,20 @@ def test_list_is_read_page_by_page_newest_first(client: TestClient, store: Datab
     assert all(item["profile"] == [] for item in first["items"])
 
 
+def test_list_is_of_the_names_and_ids_that_hold_a_text(client: TestClient, store: Database) -> None:
+    houses = a_dataset(store, b"x,y\n1,2\n", name="Houses 100%.csv")
+    wines = a_dataset(store, b"x,y\n1,3\n", name="wines.csv")
+
+    def listed(name: str) -> list[str]:
+        items = client.get("/v1/datasets", params={"name": name}).json()["items"]
+        return [item["id"] for item in items]
+
+    assert listed("hOUSE") == listed("100%") == [houses]
+    assert listed(wines[-8:]) == [wines]
+    assert listed("%") == [houses]
+    assert listed("nothing") == []
+
+
 def test_dataset_is_deleted_once_no_job_needs_it(client: TestClient, store: Database) -> None:
     dataset = a_dataset(store)
 
