@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,10 @@ lowloss is {stock} times as fast. Where a goal is missed, this is why: what is l
 products are the optimizer's passes over weights and moments.
 """
 
+STEPS_BEFORE = """Before these passes were made one, with the code of commit e20ce39 (`python -m
+benchmarks.measure steps lowloss WIDTH` in a checkout of it): {before} microseconds.
+"""
+
 ROWS = """## Tables of other sizes
 
 `python -m benchmarks.run rows`: generated tables, 2x64, as above. A short epoch costs more a step:
@@ -75,13 +79,18 @@ five times as many networks: they took **{ratio:.1f} times** as long (goal: 4), 
 {folds:.1f} s for {holdout:.1f} s.
 """
 
+FOLDS_BEFORE = """With the code of commit e20ce39 it was {ratio:.1f} times: {folds:.1f} s for
+{holdout:.1f} s.
+"""
+
 SMALL = """## Small tables
 
 `python -m benchmarks.run small`: a default job on each table, from the claimed job to the checked
 and stored model, and a script as the guides of KerasTuner have it: ten trials of Bayesian search on
 the job's first fold, up to 200 epochs with early stopping, without cross-validation, confirmation,
 diagnosis or export. Seconds without the start of Python and TensorFlow. The test metric is that of
-the job's test rows (RMSE or log loss), in brackets the job's 95 % interval.
+the job's test rows (RMSE or log loss), in brackets the job's 95 % interval. Before is the same job
+with the code of commit c6845eb.
 """
 
 PHASES = """Where the seconds of these jobs go, by phase. A diagnosis has 30 seconds by default
@@ -104,28 +113,14 @@ and profiled by the server's child process: {seconds:.1f} s, with {peak:.2f} GiB
 """
 
 
-def write_page(results: dict[str, Any]) -> None:
-    """Write the page of all that was measured."""
+def write_page(results: dict[str, Any], page: Path = PAGE) -> None:
+    """Write the page of all that was measured, and of what was measured `before` these changes."""
+    before = results.get("before", {})
     parts = [INTRODUCTION.format(**results["machine"], commits=_commits(results["commits"]))]
-    if "steps" in results:
-        parts.append(STEPS + "\n" + _steps(results["steps"]))
-    if "rows" in results:
-        parts.append(ROWS + "\n" + _rows(results["rows"]))
-    if "search" in results:
-        parts.append(_search(results["search"]))
-    if "folds" in results:
-        holdout, folds = results["folds"]["holdout_seconds"], results["folds"]["folds_seconds"]
-        parts.append(FOLDS.format(ratio=folds / holdout, folds=folds, holdout=holdout))
-    if "small" in results:
-        parts.append(SMALL + "\n" + _small(results["small"]))
-        phases = {table: found["small"].get("phases") for table, found in results["small"].items()}
-        if all(phases.values()):
-            parts.append(PHASES + "\n" + _phases(phases))
-    if "spaces" in results:
-        parts.append(SPACES + "\n" + _spaces(results["spaces"], results.get("spaces_before", {})))
-    if "upload" in results:
-        parts.append(_upload(results["upload"]))
-    PAGE.write_text("\n".join(parts))
+    for name, section in SECTIONS.items():
+        if name in results:
+            parts.append(section(results[name], before.get(name, {})))
+    page.write_text("\n".join(parts))
 
 
 def _commits(commits: dict[str, str]) -> str:
@@ -135,9 +130,21 @@ def _commits(commits: dict[str, str]) -> str:
     return "commits " + ", ".join(f"{commit} ({part})" for part, commit in commits.items())
 
 
-def _small(tables: dict[str, Any]) -> str:
-    head = ["table", "rows", "trials", "job, s", "search, s", "compiles", "stock script, s"]
-    head += ["test of the job", "test of the script"]
+def _folds(found: dict[str, float], before: dict[str, float]) -> str:
+    texts = [_folds_text(FOLDS, found)]
+    if before:
+        texts.append(_folds_text(FOLDS_BEFORE, before))
+    return "\n".join(texts)
+
+
+def _folds_text(text: str, found: dict[str, float]) -> str:
+    holdout, folds = found["holdout_seconds"], found["folds_seconds"]
+    return text.format(ratio=folds / holdout, folds=folds, holdout=holdout)
+
+
+def _small(tables: dict[str, Any], before: dict[str, float]) -> str:
+    head = ["table", "rows", "trials", "job, s", "before, s", "search, s", "compiles"]
+    head += ["stock script, s", "test of the job", "test of the script"]
     lines = []
     for table, found in tables.items():
         ours, stock = found["small"], found["small_stock"]
@@ -148,6 +155,7 @@ def _small(tables: dict[str, Any]) -> str:
                 f"{ours['rows']:,}",
                 str(ours["trials"]),
                 f"{ours['job_seconds']:.0f}",
+                f"{before[table]:.0f}" if table in before else "not run",
                 f"{ours['search_seconds']:.0f}",
                 str(ours["compiles"]),
                 f"{stock['job_seconds']:.0f}",
@@ -155,7 +163,8 @@ def _small(tables: dict[str, Any]) -> str:
                 f"{stock['test']:.3g}",
             ]
         )
-    return _table(head, lines)
+    phases = {table: found["small"]["phases"] for table, found in tables.items()}
+    return "\n".join([SMALL, _table(head, lines), PHASES, _phases(phases)])
 
 
 def _phases(phases: dict[str, dict[str, float]]) -> str:
@@ -186,10 +195,10 @@ def _spaces(spaces: dict[str, Any], before: dict[str, Any]) -> str:
                 str(earlier["in_stock_fit"]) if earlier else "not run",
             ]
         )
-    return _table(head, lines)
+    return f"{SPACES}\n{_table(head, lines)}"
 
 
-def _upload(upload: dict[str, Any]) -> str:
+def _upload(upload: dict[str, Any], _before: dict[str, Any]) -> str:
     return UPLOAD.format(
         rows=upload["rows"],
         columns=upload["columns"],
@@ -199,7 +208,7 @@ def _upload(upload: dict[str, Any]) -> str:
     )
 
 
-def _steps(steps: dict[str, Any]) -> str:
+def _steps(steps: dict[str, Any], before: dict[str, float]) -> str:
     widths = list(steps)
     head = ["", *(f"2x{width}" for width in widths), *(f"ratio at 2x{width}" for width in widths)]
     lines = []
@@ -219,10 +228,14 @@ def _steps(steps: dict[str, Any]) -> str:
         bare.append(f"{kerastuner / matmul:.2g}")
         stock.append(f"{kerastuner:.2g}")
     text = FLOORS.format(ours=", ".join(ours), bare=", ".join(bare), stock=", ".join(stock))
-    return _table(head, lines) + "\n" + text
+    parts = [STEPS, _table(head, lines), text]
+    if before:
+        seconds = (f"{seconds * 1e6:,.0f} at 2x{width}" for width, seconds in before.items())
+        parts.append(STEPS_BEFORE.format(before=", ".join(seconds)))
+    return "\n".join(parts)
 
 
-def _rows(rows: dict[str, Any]) -> str:
+def _rows(rows: dict[str, Any], _before: dict[str, Any]) -> str:
     peers = [peer for peer in NAMES if peer in rows[min(rows, key=int)]]
     head = ["training rows", *(NAMES[peer] for peer in peers)]
     lines = []
@@ -236,10 +249,10 @@ def _rows(rows: dict[str, Any]) -> str:
             ratio = "" if peer == "lowloss" else f" ({each['ratio']:.0f} times)"
             cells.append(f"{each['step_seconds'] * 1e6:,.0f}{ratio}")
         lines.append([f"{int(count):,}", *cells])
-    return _table(head, lines)
+    return f"{ROWS}\n{_table(head, lines)}"
 
 
-def _search(search: dict[str, Any]) -> str:
+def _search(search: dict[str, Any], _before: dict[str, Any]) -> str:
     ours = search["lowloss"]
     head = ["", "seconds", "ratio", "trials trained", "losses differ by", "peak memory, MiB"]
     peak = f"{ours['peak_bytes'] / 2**20:,.0f}"
@@ -263,3 +276,15 @@ def _search(search: dict[str, Any]) -> str:
 def _table(head: list[str], lines: Iterable[list[str]]) -> str:
     rows = [head, ["---"] * len(head), *lines]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+SECTIONS: dict[str, Callable[[dict[str, Any], dict[str, Any]], str]] = {
+    "steps": _steps,
+    "rows": _rows,
+    "search": _search,
+    "folds": _folds,
+    "small": _small,
+    "spaces": _spaces,
+    "upload": _upload,
+}
+"""What writes each part, from what was measured and from what was before."""

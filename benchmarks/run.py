@@ -28,7 +28,7 @@ WIDTHS = (64, 256, 512)
 ROWS = (1_000, 10_000, 100_000, 1_000_000)
 MAX_ROWS = {"kerastuner": 10_000, "kerastuner_flags": 100_000}
 """Larger tables would take these peers an hour."""
-EVERY = {"kerastuner": 1, "kerastuner_flags": 3, "optuna": 6}
+EVERY = {"kerastuner": 5, "kerastuner_flags": 5, "optuna": 6}
 """Of the whole search's trials, every so-manieth goes through a peer; its time is scaled up."""
 PARTS = ("steps", "rows", "search", "folds", "small", "spaces", "upload")
 SMALL_TABLES = ("wine", "penguins", "diabetes", "breast cancer", "digits", "loan applications")
