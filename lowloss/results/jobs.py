@@ -42,12 +42,13 @@ class Best(Result):
 
 
 class AttemptError(Result):
-    """Why one attempt at a job ended early."""
+    """Why one attempt at a job ended early, and the last phase that it came to."""
 
     attempt: int
     worker: str
     started_at: datetime
     ended_at: datetime | None
+    phase: str | None = None
     outcome: str | None
     error: str | None
 

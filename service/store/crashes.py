@@ -1,22 +1,25 @@
 """Failures of attempts: what they count for the job, and for the trials that its process trained.
 
-A trial whose training ended the process of two attempts is not trained again (quarantine).
+A trial whose training ended the process of two attempts is not trained again (quarantine). A job
+that twice ended its process after its search finishes with what it has.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
 from lowloss.results import TrialState
 from service.store.database import utc_now
 from service.store.endings import delete_checkpoints
 from service.store.events import EventKind, record_event
-from service.store.schema import JobRow, TrialRow
+from service.store.schema import AttemptOutcome, AttemptRow, JobRow, TrialRow
 
 MAX_CRASHES = 2
 """So many processes a trial may end: the first may have been ended by one that trained beside it,
 and the blamed trials train alone afterwards."""
+PHASES_AFTER_SEARCH = ("confirm", "diagnosis", "export")
+"""Phases in which only what a model can do without, and its export, is computed."""
 MAX_SHOWN_ERROR = 200
 """Characters of an error that an event or a trial's reason holds; the attempt has all of it."""
 
@@ -69,6 +72,23 @@ def list_blamed(session: Session, job_id: str) -> frozenset[int]:
         TrialRow.job_id == job_id, TrialRow.state == TrialState.running, TrialRow.crashes > 0
     )
     return frozenset(session.scalars(query))
+
+
+def must_finish(session: Session, job: JobRow) -> bool:
+    """Return whether an attempt is to leave out what its model can do without.
+
+    Confirmation, refits or the diagnosis ended the process of earlier attempts: of two, or of all
+    but the last that the job may have.
+    """
+    ended = session.scalar(
+        select(func.count()).where(
+            AttemptRow.job_id == job.id,
+            AttemptRow.phase.in_(PHASES_AFTER_SEARCH),
+            AttemptRow.outcome.in_((AttemptOutcome.crashed, AttemptOutcome.lease_expired)),
+        )
+    )
+    enough = max(1, min(MAX_CRASHES, job.max_attempts - 1))
+    return job.best_trial is not None and (ended or 0) >= enough
 
 
 def shorten_error(error: str) -> str:

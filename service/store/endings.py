@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import assert_never
 
 from sqlalchemy import delete, select, update
@@ -29,9 +30,18 @@ def end_lease(
 def count_seconds(session: Session, job: JobRow) -> None:
     """Add the time since `claimed_at` to `seconds`: a crash then loses only one renewal's time."""
     now = session.scalars(select(utc_now())).one()
-    since = job.claimed_at or now
-    job.seconds += max(0.0, (now - since).total_seconds())
+    job.seconds += seconds_since_renewal(job, now)
     job.claimed_at = now
+
+
+def seconds_since_renewal(job: JobRow, now: datetime) -> float:
+    """Return the running time since a job's claim or last renewal: as long as its lease, at most.
+
+    A clock that jumps ahead, and a database that was away, add no more than that.
+    """
+    if job.claimed_at is None or job.lease_expires_at is None:
+        return 0.0
+    return max(0.0, (min(now, job.lease_expires_at) - job.claimed_at).total_seconds())
 
 
 def end_attempt(

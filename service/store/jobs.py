@@ -18,6 +18,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    update,
 )
 from sqlalchemy.orm import Session, aliased
 
@@ -40,6 +41,7 @@ from lowloss.results.states import UNFINISHED_STATES
 from lowloss.spec import Budget, DiagnosisSpec, JobSpec, Task, remaining
 from service.store.cursors import after_cursor, make_page
 from service.store.database import utc_now
+from service.store.endings import seconds_since_renewal
 from service.store.events import EventKind, record_event
 from service.store.queue import Fence, hold_fence
 from service.store.schema import AttemptOutcome, AttemptRow, IdempotencyKeyRow, JobRow, TrialRow
@@ -171,6 +173,11 @@ def record_outcome(
         record_event(session, job, EventKind.job_phase, phase=phase, within=within)
     elif phase is not None:
         job.phase, job.phase_started_at = phase, utc_now()
+        session.execute(
+            update(AttemptRow)
+            .where(AttemptRow.job_id == job.id, AttemptRow.number == job.attempt)
+            .values(phase=phase)
+        )
         record_event(session, job, EventKind.job_phase, phase=phase)
     elif fields:
         record_event(session, job, EventKind.job_outcome, fields=sorted(fields))
@@ -314,8 +321,7 @@ def _make_job(joined: Row[Any], attempts: Sequence[AttemptRow]) -> Job:
 
 def _make_progress(joined: Row[Any], spec: JobSpec | DiagnosisSpec) -> Progress:
     job_row = joined.JobRow
-    elapsed = (joined.now - job_row.claimed_at).total_seconds() if job_row.claimed_at else 0.0
-    seconds = job_row.seconds + max(0.0, elapsed)
+    seconds = job_row.seconds + seconds_since_renewal(job_row, joined.now)
     seconds_left = _estimate_seconds_left(joined, spec, seconds)
     return Progress(
         trials=spec.budget.max_trials if isinstance(spec, JobSpec) else 0,
@@ -378,6 +384,7 @@ def _make_attempt_error(row: AttemptRow) -> AttemptError:
         worker=row.worker,
         started_at=row.started_at,
         ended_at=row.ended_at,
+        phase=row.phase,
         outcome=row.outcome,
         error=row.error,
     )

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from lowloss.errors import JobNotFound, LeaseLost, StateConflict
 from lowloss.results import JobState, Requested
 from lowloss.spec import DiagnosisSpec, JobSpec, Task
-from service.store.crashes import blame_trials, count_failure, shorten_error
+from service.store.crashes import blame_trials, count_failure, must_finish, shorten_error
 from service.store.database import utc_now
 from service.store.endings import (
     cancel_waiting,
@@ -46,12 +46,16 @@ class Fence:
 
 @dataclass(frozen=True)
 class Claim:
-    """A job handed to a worker. `seconds` is how long earlier attempts ran."""
+    """A job handed to a worker. `seconds` is how long earlier attempts ran.
+
+    It `must_finish` at once where what follows the search ended their processes.
+    """
 
     fence: Fence
     spec: JobSpec | DiagnosisSpec
     task: Task
     seconds: float
+    must_finish: bool = False
 
 
 def enqueue_job(
@@ -104,6 +108,7 @@ def claim_job(session: Session, owner: str, *, lease_seconds: float) -> Claim | 
             read_spec(job),
             Task(job.task),
             job.seconds,
+            must_finish(session, job),
         )
     return None
 

@@ -177,7 +177,7 @@ class JobRow(MappedTable):
 
 
 class AttemptRow(MappedTable):
-    """One worker's attempt at a job, and the error that ended it."""
+    """One worker's attempt at a job, the last phase it came to, and the error that ended it."""
 
     __tablename__ = "attempts"
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
@@ -185,6 +185,7 @@ class AttemptRow(MappedTable):
     worker: Mapped[str]
     started_at: Mapped[datetime] = mapped_column(default=utc_now())
     ended_at: Mapped[datetime | None]
+    phase: Mapped[str | None]
     outcome: Mapped[str | None]
     error: Mapped[str | None] = mapped_column(Text)
     __table_args__ = (

@@ -77,7 +77,7 @@ def test_lease_is_as_short_as_ever_after_a_jump_backwards(database: Database) ->
 def test_running_time_does_not_fall_with_the_clock(database: Database) -> None:
     job_id = a_job(database)
     fence = a_claim(database).fence
-    jump(database, 100)
+    jump(database, 20)
     renew(database, fence)
 
     jump(database, -HOUR)
@@ -85,5 +85,18 @@ def test_running_time_does_not_fall_with_the_clock(database: Database) -> None:
     renew(database, fence)
     renewed = read(database, job_id).progress.seconds
 
-    assert 100 <= at_once < 110
-    assert 100 <= renewed < 110
+    assert 20 <= at_once < LEASE_SECONDS
+    assert 20 <= renewed < LEASE_SECONDS
+
+
+def test_running_time_rises_by_one_lease_at_most_as_the_clock_jumps(database: Database) -> None:
+    job_id = a_job(database)
+    fence = a_claim(database).fence
+
+    jump(database, HOUR)
+    at_once = read(database, job_id).progress.seconds
+    renew(database, fence)
+    renewed = read(database, job_id).progress.seconds
+
+    assert at_once == LEASE_SECONDS
+    assert LEASE_SECONDS <= renewed < LEASE_SECONDS + 10

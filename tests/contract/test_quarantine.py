@@ -10,6 +10,7 @@ from service.store.checkpoints import SavedCheckpoint, list_checkpoints, save_ch
 from service.store.crashes import list_blamed
 from service.store.database import Database
 from service.store.events import list_events
+from service.store.jobs import record_outcome
 from service.store.queue import Fence, claim_job, release_job, retry_job
 from service.store.schema import JobRow
 from service.store.trials import list_trials
@@ -159,3 +160,64 @@ def test_what_says_nothing_of_the_trials_blames_none(database: Database, end: st
 
     assert blamed(database, job_id) == set()
     assert trials(database, job_id)[1].state is TrialState.running
+
+
+def end_in_phase(database: Database, phase: str, how: str = "a crash") -> bool:
+    """An attempt that ends in some phase; return whether it was to finish at once."""
+    claim = a_claim(database)
+    with database.transaction() as session:
+        record_outcome(session, claim.fence, phase="search")
+        record_outcome(session, claim.fence, phase=phase)
+    match how:
+        case "an expired lease":
+            expire_lease(database, claim.fence.job_id)
+        case "a clean stop":
+            with database.transaction() as session:
+                release_job(session, claim.fence)
+        case _:
+            crash(database, claim.fence)
+    return claim.must_finish
+
+
+@pytest.mark.parametrize("how", ["a crash", "an expired lease"])
+@pytest.mark.parametrize("max_attempts", [2, 3, 5])
+def test_job_that_dies_after_its_search_twice_is_to_finish(
+    database: Database, how: str, max_attempts: int
+) -> None:
+    job_id = a_job(database, max_attempts=max_attempts)
+    fence = a_claim(database).fence
+    a_trial(database, fence, 1, score=0.5)
+    with database.transaction() as session:
+        release_job(session, fence)
+
+    attempts = [end_in_phase(database, phase, how) for phase in ("confirm", "diagnosis")]
+
+    assert attempts == [False, max_attempts == 2]
+    if max_attempts > 2:
+        assert a_claim(database).must_finish
+        phases = [error.phase for error in read(database, job_id).errors]
+        assert phases == [None, "confirm", "diagnosis", None]
+
+
+@pytest.mark.parametrize(("phase", "how"), [("search", "a crash"), ("confirm", "a clean stop")])
+def test_job_that_ended_otherwise_goes_on_as_before(
+    database: Database, phase: str, how: str
+) -> None:
+    a_job(database, max_attempts=5)
+    fence = a_claim(database).fence
+    a_trial(database, fence, 1, score=0.5)
+    with database.transaction() as session:
+        release_job(session, fence)
+
+    for _ in range(2):
+        end_in_phase(database, phase, how)
+
+    assert not a_claim(database).must_finish
+
+
+def test_job_without_a_model_is_not_told_to_finish(database: Database) -> None:
+    a_job(database, max_attempts=5)
+    for _ in range(3):
+        end_in_phase(database, "confirm")
+
+    assert not a_claim(database).must_finish

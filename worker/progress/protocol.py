@@ -1,7 +1,8 @@
 """What a supervisor and its child say to each other: one JSON object a line, over pipes.
 
-Down: `{"run": {"job_id", "owner", "attempt"}}`, `{"finish": true}` (the job's time is over: export
-the best, and leave out the rest), `{"stop": true}`; the pipe's end is the child's.
+Down: `{"run": {"job_id", "owner", "attempt"}}`, `{"finish": true}` (the job's time is over, or the
+rest killed earlier attempts: export the best, and leave out the rest), `{"stop": true}`; the pipe's
+end is the child's.
 Up: `{"ready": true}`, `{"alive": true}`, `{"ended": {"ending", "reason", "error"}}`.
 """
 

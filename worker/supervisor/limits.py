@@ -35,9 +35,9 @@ def time_limits(claim: Claim, now: float) -> TimeLimits:
     spec = claim.spec
     limit = _job_seconds(spec)
     if limit is None:
-        return TimeLimits()
+        return TimeLimits(finish_at=now if claim.must_finish else math.inf)
     finish_at, seconds_left = now, remaining(limit, claim.seconds)
-    if seconds_left > 0:
+    if seconds_left > 0 and not claim.must_finish:
         # A search is diagnosed beside its `max_seconds`.
         diagnosis = spec.budget.diagnosis_seconds if isinstance(spec, JobSpec) else 0.0
         extension = DiagnosisBudget().max_extension

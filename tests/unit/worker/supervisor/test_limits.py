@@ -13,8 +13,10 @@ from tests.builders.store import a_diagnosis_spec, a_spec
 from worker.supervisor.limits import is_overdue, time_limits
 
 
-def a_claim(spec: JobSpec | DiagnosisSpec, *, seconds: float = 0.0) -> Claim:
-    return Claim(Fence("job_1", "worker-1", 1), spec, Task.regression, seconds)
+def a_claim(
+    spec: JobSpec | DiagnosisSpec, *, seconds: float = 0.0, must_finish: bool = False
+) -> Claim:
+    return Claim(Fence("job_1", "worker-1", 1), spec, Task.regression, seconds, must_finish)
 
 
 def a_search(**budget: Any) -> JobSpec:
@@ -61,3 +63,11 @@ def test_job_without_a_limit_is_never_overdue() -> None:
 
     assert not is_overdue(claim)
     assert time_limits(claim, 0.0).finish_at == math.inf
+
+
+@pytest.mark.parametrize("max_seconds", [None, 600])
+def test_job_that_is_to_finish_is_asked_to_at_once(max_seconds: float | None) -> None:
+    limits = time_limits(a_claim(a_search(max_seconds=max_seconds), must_finish=True), 7.0)
+
+    assert limits.finish_at == 7.0
+    assert limits.end_at == (math.inf if max_seconds is None else 907.0)
