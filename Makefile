@@ -43,8 +43,8 @@ browser:  ## Install the Chromium that tests of the pages drive (Debian's packag
 	command -v chromium >/dev/null || $(SUDO) apt-get update -q
 	command -v chromium >/dev/null || $(SUDO) apt-get install -y -q --no-install-recommends chromium
 
-chaos: setup  ## Kill processes in the middle of jobs
-	$(RUN)pytest tests/chaos
+chaos: setup  ## Kill processes in the middle of jobs, in 200 rounds; run 2,000 jobs in a row
+	LOWLOSS_CHAOS_ROUNDS=$(or $(ROUNDS),200) LOWLOSS_SOAK_JOBS=$(or $(JOBS),2000) $(RUN)pytest tests/chaos
 
 fuzz: setup  ## Fuzz the readers of tables, recipes and rows, SECONDS each (60)
 	for reader in text_table json_table recipe rows; do $(RUN)python -m tests.fuzz.coverage_guided $$reader $(or $(SECONDS),60) || exit 1; done

@@ -39,9 +39,13 @@ def database(request: pytest.FixtureRequest, new_database_url: NewUrl) -> Iterat
 
 @pytest.fixture
 def job_id(database: Database) -> str:
-    """A queued job whose search takes some seconds."""
+    return a_training_job(database, an_uploaded_table(database, rows=20_000))
+
+
+def a_training_job(database: Database, dataset: str) -> str:
+    """A queued job whose search takes some seconds; answers its id."""
     spec = a_spec(
-        an_uploaded_table(database, rows=20_000),
+        dataset,
         budget={
             "max_trials": TRIALS,
             "max_epochs": 35,

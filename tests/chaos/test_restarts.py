@@ -30,11 +30,17 @@ __all__ = ["database", "job_id"]
 pytestmark = pytest.mark.slow
 
 
+def stands_still(process: psutil.Process) -> bool:
+    """Whether a process has heard that it is to stand still: a thread may still be writing."""
+    return bool(process.status() == psutil.STATUS_STOPPED)
+
+
 def suspend(processes: list[psutil.Process], database: Database) -> None:
     """Let processes stand still, none of them within a transaction: SQLite has one writer."""
     while True:
         for process in processes:
             process.suspend()
+        wait_for(lambda: all(map(stands_still, processes)), what="processes that stand still")
         try:
             with database.transaction():
                 return

@@ -1,0 +1,117 @@
+"""Many jobs in a row, with pretended training: memory, descriptors, files and the database's bytes.
+
+`LOWLOSS_SOAK_JOBS` says how many: `make chaos` runs 2,000. What was measured is printed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import Popen
+
+import psutil
+import pytest
+from sqlalchemy import func, select
+
+from lowloss import Client
+from lowloss.results import JobState
+from lowloss.spec import Task
+from service.store.database import Database
+from service.store.queue import enqueue_job
+from service.store.schema import JobRow
+from tests.builders.pretended_worker import MODULE, TRIALS
+from tests.builders.processes import free_port, running, wait_for, wait_until_ready
+from tests.builders.store import a_dataset, a_spec
+from tests.chaos.test_crashes import SERVER, url
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+JOBS = int(os.environ.get("LOWLOSS_SOAK_JOBS", "200"))
+PARTS = 10
+MAX_GROWTH = 0.15
+"""Of memory and of the bytes of a job, from the second tenth of the jobs to the last."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What worker, server and database take after a tenth of the jobs."""
+
+    worker_bytes: int
+    worker_descriptors: int
+    server_bytes: int
+    server_descriptors: int
+    database_bytes: int
+    temporary_files: int
+
+
+def take_sample(
+    database: Database, worker: Popen[bytes], server: Popen[bytes], temporary: Path
+) -> Sample:
+    processes = psutil.Process(worker.pid), psutil.Process(server.pid)
+    path = database.url.database
+    assert path is not None
+    return Sample(
+        processes[0].memory_info().rss,
+        processes[0].num_fds(),
+        processes[1].memory_info().rss,
+        processes[1].num_fds(),
+        Path(path).stat().st_size,
+        len(list(temporary.iterdir())),
+    )
+
+
+def run_part(database: Database, client: Client, dataset: str) -> None:
+    """Submit a tenth of the jobs, wait for them, and read each of them over HTTP."""
+    with database.transaction() as session:
+        ids = [
+            enqueue_job(session, a_spec(dataset), task=Task.regression, max_attempts=1)
+            for _ in range(JOBS // PARTS)
+        ]
+    wait_for(lambda: count_unfinished(database) == 0, seconds=JOBS, what="the jobs' ends")
+    for job_id in ids:
+        job = client.job(job_id)
+        assert (job.state, job.progress.trials_done) == (JobState.succeeded, TRIALS)
+
+
+def count_unfinished(database: Database) -> int:
+    query = select(func.count()).where(JobRow.finished_at.is_(None))
+    with database.reading() as session:
+        return session.scalar(query) or 0
+
+
+def test_many_jobs_take_no_more_than_few(
+    sqlite_database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where, port, temporary = url(sqlite_database), str(free_port()), tmp_path / "tmp"
+    temporary.mkdir()
+
+    def start(module: str, **settings: str) -> AbstractContextManager[Popen[bytes]]:
+        settings |= {"TMPDIR": str(temporary)}
+        return running(module, data_dir=tmp_path, database_url=where, **settings)
+
+    with (
+        Client(f"http://127.0.0.1:{port}") as client,
+        start(SERVER, LOWLOSS_PORT=port) as server,
+        start(MODULE, PRETENDED_EPOCH_SECONDS="0", LOWLOSS_POLL_SECONDS="0.02") as worker,
+    ):
+        wait_until_ready(client)
+        dataset = a_dataset(sqlite_database)
+        samples = []
+        for _ in range(PARTS):
+            run_part(sqlite_database, client, dataset)
+            samples.append(take_sample(sqlite_database, worker, server, temporary))
+
+    with capsys.disabled():
+        sys.stdout.write(f"\nafter each {JOBS // PARTS} jobs:\n")
+        sys.stdout.writelines(f"  {sample}\n" for sample in samples)
+    first, last = samples[1], samples[-1]
+    assert last.worker_bytes <= first.worker_bytes * (1 + MAX_GROWTH)
+    assert last.server_bytes <= first.server_bytes * (1 + MAX_GROWTH)
+    assert last.worker_descriptors <= first.worker_descriptors
+    assert last.server_descriptors <= first.server_descriptors + 2
+    assert last.temporary_files <= first.temporary_files
+    of_a_job = (first.database_bytes - samples[0].database_bytes) / (JOBS // PARTS)
+    of_all = (last.database_bytes - first.database_bytes) / (JOBS // PARTS * (PARTS - 2))
+    assert of_all <= of_a_job * (1 + MAX_GROWTH)
