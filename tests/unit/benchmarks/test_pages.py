@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import results_page
+from benchmarks import report, results_page
 from benchmarks.diagnosis import page as diagnosis_page
 from benchmarks.results_file import write_results
 from benchmarks.search_quality import page as search_quality_page
@@ -19,6 +19,7 @@ MAX_LINES = 200
 WritePage = Callable[[dict[str, Any], Path], object]
 PAGES: list[tuple[str, WritePage, str]] = [
     ("diagnosis.json", diagnosis_page.write_page, "diagnosis_quality.md"),
+    ("results.json", report.write_page, "performance.md"),
     ("real_tables.json", results_page.write_page, "results.md"),
     ("search_quality.json", search_quality_page.write_page, "search_quality.md"),
 ]
