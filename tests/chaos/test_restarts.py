@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from lowloss import Client
@@ -42,8 +43,9 @@ def suspend(processes: list[psutil.Process], database: Database) -> None:
             process.suspend()
         wait_for(lambda: all(map(stands_still, processes)), what="processes that stand still")
         try:
-            with database.transaction():
-                return
+            with database.transaction() as session:
+                session.execute(text("SELECT 1"))  # begins, and so takes SQLite's lock
+            return
         except OperationalError:
             for process in processes:
                 process.resume()

@@ -28,15 +28,16 @@ END_SECONDS = 5.0
 IDLE_CPU_SECONDS = 0.1
 """Processor time below which a child counts as idle: the least that a busy machine gives it in the
 time after which it is taken for hung."""
-UNWATCHED_SECONDS = 5.0
-"""Where nobody looked for longer, as while the database was away, idleness is measured anew."""
+MAX_IDLE_STEP = 5.0
+"""Seconds of idleness that are counted between two looks: both may have stood still together. Where
+the child hangs with the database's lock, the supervisor looks only now and then."""
 
 
 @dataclass
 class _Idle:
-    """Since when a child has been idle, its processor time then, and when somebody looked last."""
+    """How long a child has been idle, its processor time before that, and when it was looked at."""
 
-    since: float
+    seconds: float
     cpu_seconds: float
     looked_at: float
 
@@ -81,13 +82,15 @@ class Child:
 
     def measure_idle_seconds(self) -> float:
         """Return for how long it has said nothing and used no processor time, as looks show."""
-        now, cpu_seconds = time.monotonic(), self._cpu_seconds()
-        is_active = self._heard_at > self._idle.since
-        is_active |= cpu_seconds - self._idle.cpu_seconds > IDLE_CPU_SECONDS
-        if is_active or now - self._idle.looked_at > UNWATCHED_SECONDS:
-            self._idle = _Idle(now, cpu_seconds, now)
-        self._idle.looked_at = now
-        return now - self._idle.since
+        now, cpu_seconds, idle = time.monotonic(), self._cpu_seconds(), self._idle
+        is_active = self._heard_at > idle.looked_at
+        is_active |= cpu_seconds - idle.cpu_seconds > IDLE_CPU_SECONDS
+        if is_active:
+            self._idle = _Idle(0.0, cpu_seconds, now)
+        else:
+            step = min(now - idle.looked_at, MAX_IDLE_STEP)
+            self._idle = _Idle(idle.seconds + step, idle.cpu_seconds, now)
+        return self._idle.seconds
 
     def _cpu_seconds(self) -> float:
         try:
