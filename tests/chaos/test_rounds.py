@@ -148,10 +148,13 @@ def stop_past_lease(workers: Workers, job: Job) -> None:
     """Let a worker and its child stand still until their lease has expired, and then go on."""
     worker = workers.of(job)
     still = [psutil.Process(worker.pid), child_of(worker)]
-    suspend(still, workers.database)
-    time.sleep(float(SETTINGS["LOWLOSS_LEASE_SECONDS"]) + 0.2)
-    for process in still:
-        process.resume()
+    try:
+        suspend(still, workers.database)
+        time.sleep(float(SETTINGS["LOWLOSS_LEASE_SECONDS"]) + 0.2)
+    finally:
+        for process in still:
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
 
 
 def pause_and_resume(workers: Workers, job: Job) -> None:
@@ -203,7 +206,9 @@ def run_round(workers: Workers, counts: Counter[str]) -> None:
         wait_for_trial(database, job_id, chosen.randint(1, TRIALS))
         time.sleep(chosen.uniform(0, 0.1))
         fault = chosen.choice(FAULTS)
-        fault(workers, read(database, job_id))
+        # Its target may end by itself meanwhile, as a child that an earlier fault hung.
+        with suppress(psutil.NoSuchProcess, ProcessLookupError):
+            fault(workers, read(database, job_id))
         counts[fault.__name__] += 1
         kills += fault in (kill_child, hang_child)
         workers.replace_ended()
