@@ -91,6 +91,16 @@ def counted(count: int, noun: str, plural: str = "") -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {plural or noun + 's'}"
 
 
+def capitalize(text: str) -> str:
+    """Make the first letter large, and leave the others as they are: L1 stays L1."""
+    return text[:1].upper() + text[1:]
+
+
+def lower_first(text: str) -> str:
+    """Make the first letter small, and leave the others as they are."""
+    return text[:1].lower() + text[1:]
+
+
 def clipped(text: str, max_characters: int = SHOWN_CHARACTERS) -> str:
     """Cut a text where it is long."""
     return text if len(text) <= max_characters else text[: max_characters - 1] + "…"
