@@ -138,6 +138,11 @@ def list_clipped(things: Sequence[object]) -> str:
     return list_first(things, MAX_LISTED, lambda thing: clipped(str(thing)))
 
 
+def describe_error(error: BaseException) -> str:
+    """Return the first line of an error; its class where it says nothing."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
 def describe_missing_loss(runs: int, refusal: str | None = None) -> str:
     """Say why a recipe has no loss: not trained, refused by Keras, or diverged."""
     if not runs:
