@@ -17,7 +17,7 @@ from worker.data.splits import Rows
 from worker.data.target import Float64Array
 from worker.diagnosis.thresholds import HOPELESS
 from worker.diagnosis.training.data import DiagnosisData, Draw
-from worker.diagnosis.training.variants import Variant, feeds_numbers, fit_target_scaling
+from worker.diagnosis.training.variants import feeds_numbers, fit_target_scaling
 from worker.engine.array_types import FloatArray
 from worker.engine.results import TrainedPlan
 
@@ -46,11 +46,10 @@ class JudgedVariant:
     trained.
     """
 
-    variant: Variant
     draw: int
-    score: Score | None
-    relative: float
-    trained: TrainedPlan | None
+    score: Score | None = None
+    relative: float = math.inf
+    trained: TrainedPlan | None = None
     weights: tuple[FloatArray, ...] = ()
     refusal: str | None = None
 

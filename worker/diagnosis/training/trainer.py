@@ -6,7 +6,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -144,7 +144,7 @@ class Trainer:
             try:
                 output = output_format(variant.recipe, self.data)
             except CannotTrainError as error:
-                self.judged[variant, draw] = self._hopeless(variant, draw, refusal=str(error))
+                self.judged[variant, draw] = JudgedVariant(draw, refusal=str(error))
                 continue
             if variant.recipe.epochs == 0:
                 self._judge_untrained(output, variant, draw)
@@ -278,7 +278,7 @@ class Trainer:
     ) -> JudgedVariant:
         recipe = variant.recipe
         if result.outcome is TrainingOutcome.diverged or result.checkpoint is None:
-            return replace(self._hopeless(variant, number), trained=result)
+            return JudgedVariant(number, trained=result)
         stopping = recipe.early_stopping
         is_restored = stopping is not None and stopping.restore_best_weights and recipe.stops_early
         # Keras puts the best weights back even where the epochs ran out.
@@ -305,21 +305,16 @@ class Trainer:
         output_NU = predict(plan, arrays, weights, x_ND[rows])
         judge_MU, fit_NU = output_NU[:judging], output_NU[judging:]
         if not (np.isfinite(judge_MU).all() and np.isfinite(fit_NU).all()):
-            return replace(self._hopeless(variant, number), trained=trained, weights=weights)
+            return JudgedVariant(number, trained=trained, weights=weights)
         predictions_MC = read_predictions(recipe, data, draw, judge_MU, fit_NU)
         score = score_predictions(data, draw.judge, predictions_MC)
         relative = score.loss / self._constant_loss(draw)
-        return JudgedVariant(variant, number, score, relative, trained, weights)
+        return JudgedVariant(number, score, relative, trained, weights)
 
     def _constant_loss(self, draw: Draw) -> float:
         if draw.number not in self._constant_losses:
             self._constant_losses[draw.number] = constant_loss(self.data, draw)
         return self._constant_losses[draw.number]
-
-    def _hopeless(
-        self, variant: Variant, number: int, *, refusal: str | None = None
-    ) -> JudgedVariant:
-        return JudgedVariant(variant, number, None, math.inf, None, refusal=refusal)
 
     def _reach(self, plans: Sequence[Plan], arrays: Arrays) -> Reach:
         """Return what the plans need of programs: the same from call to call, as far as possible.
