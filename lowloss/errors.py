@@ -93,9 +93,19 @@ class RouteNotFound(Problem):
 class DatasetNotFound(Problem):
     code, status, title = "dataset_not_found", 404, "There is no such dataset"
 
+    @classmethod
+    def of(cls, dataset_id: str) -> DatasetNotFound:
+        """Return the error of an id that no dataset has."""
+        return cls(f"there is no dataset {dataset_id!r}", fix="GET /v1/datasets lists them")
+
 
 class JobNotFound(Problem):
     code, status, title = "job_not_found", 404, "There is no such job"
+
+    @classmethod
+    def of(cls, job_id: str) -> JobNotFound:
+        """Return the error of an id that no job has."""
+        return cls(f"there is no job {job_id!r}", fix="GET /v1/jobs lists them")
 
 
 class TrialNotFound(Problem):

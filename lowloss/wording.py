@@ -91,6 +91,16 @@ def counted(count: int, noun: str, plural: str = "") -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {plural or noun + 's'}"
 
 
+def capitalize(text: str) -> str:
+    """Make the first letter large, and leave the others as they are: L1 stays L1."""
+    return text[:1].upper() + text[1:]
+
+
+def lower_first(text: str) -> str:
+    """Make the first letter small, and leave the others as they are."""
+    return text[:1].lower() + text[1:]
+
+
 def clipped(text: str, max_characters: int = SHOWN_CHARACTERS) -> str:
     """Cut a text where it is long."""
     return text if len(text) <= max_characters else text[: max_characters - 1] + "…"
@@ -126,6 +136,11 @@ def list_first(things: Sequence[object], limit: int, form: Callable[[object], st
 def list_clipped(things: Sequence[object]) -> str:
     """List the first things, each cut where it is long, and say how many more there are."""
     return list_first(things, MAX_LISTED, lambda thing: clipped(str(thing)))
+
+
+def describe_error(error: BaseException) -> str:
+    """Return the first line of an error; its class where it says nothing."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def describe_missing_loss(runs: int, refusal: str | None = None) -> str:

@@ -9,7 +9,6 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -49,6 +48,7 @@ from service.dashboard import (
     static_files,
 )
 from service.dashboard.pages import render_problem_page
+from service.machine import make_folder
 from service.predict.cache import make_model_cache
 from service.resources.changes import make_changes
 from service.resources.feeds import make_feeds
@@ -218,19 +218,11 @@ def make_server(settings: Settings) -> Server:
     app = create_app(settings)
     resources: Resources = app.state.resources
     resources.database.prepare()
-    _make_data_folder(settings.data_dir)
-    return Server(app, settings)
-
-
-def _make_data_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise LowlossError(
-            f"the data folder {folder} cannot be made: {error.strerror}; set LOWLOSS_DATA_DIR"
-        ) from error
+    folder = settings.data_dir
+    make_folder(folder, "the data folder", fix="; set LOWLOSS_DATA_DIR")
     if not os.access(folder, os.W_OK):
         raise LowlossError(f"the data folder {folder} cannot be written")
+    return Server(app, settings)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What the machine, or the container on it, has."""
+"""What the machine, or the container on it, has: memory, and room on its disks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from pathlib import Path
 
 import psutil
 
+from lowloss.errors import LowlossError
+
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+MIN_FREE_BYTES = 64 * 1024**2
+"""Room on a disk without which a server is not ready, and a worker claims no job."""
 
 
 def measure_memory() -> int:
@@ -14,3 +18,11 @@ def measure_memory() -> int:
     total = int(psutil.virtual_memory().total)
     limit = CGROUP_LIMIT.read_text().strip() if CGROUP_LIMIT.exists() else "max"
     return min(total, int(limit)) if limit.isdigit() else total
+
+
+def make_folder(folder: Path, noun: str, *, fix: str = "") -> None:
+    """Make a folder if it is not there; raise LowlossError, `fix` included, where that fails."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LowlossError(f"{noun} {folder} cannot be made: {error.strerror}{fix}") from error

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lowloss.charts.elements import element, mark, path, picture, text
-from lowloss.charts.scales import is_spread, make_scale
+from lowloss.charts.scales import Scale, is_spread, make_scale
 from lowloss.wording import clipped
 
 WIDTH = 480
@@ -35,30 +35,18 @@ def draw_bars(label: str, bars: Sequence[Bar], *, longest: float | None = None) 
         return ""
     ends = [end for bar in bars for end in (bar.value, *(bar.interval or ()))]
     full = longest or max(0.0, *ends) or -min(ends) or 1.0
-    span = _Span(max(min(0.0, *ends), -full), full)
-    drawn = [_draw_bar(bar, y=index * ROW_HEIGHT, span=span) for index, bar in enumerate(bars)]
+    scale = Scale(max(min(0.0, *ends), -full), full, NAME_WIDTH, WIDTH - VALUE_WIDTH)
+    drawn = [_draw_bar(bar, scale, y=index * ROW_HEIGHT) for index, bar in enumerate(bars)]
     height = len(bars) * ROW_HEIGHT
-    if span.low < 0:
-        zero = span.position(0)
+    if scale.low < 0:
+        zero = scale.position(0)
         drawn.append(element("line", class_="zero", x1=zero, x2=zero, y1=0, y2=height))
     return picture("".join(drawn), width=WIDTH, height=height, label=label)
 
 
-@dataclass(frozen=True)
-class _Span:
-    """The values at both ends of the width that bars have."""
-
-    low: float
-    high: float
-
-    def position(self, value: float) -> float:
-        share = (max(self.low, min(value, self.high)) - self.low) / (self.high - self.low)
-        return NAME_WIDTH + round(share * (WIDTH - NAME_WIDTH - VALUE_WIDTH), 1)
-
-
-def _draw_bar(bar: Bar, *, y: float, span: _Span) -> str:
+def _draw_bar(bar: Bar, scale: Scale, *, y: float) -> str:
     name, baseline = clipped(bar.name, MAX_NAME), y + 17
-    start, end = sorted((span.position(0), span.position(bar.value)))
+    start, end = sorted((scale.position(0), scale.position(bar.value)))
     drawn = [
         text(name, NAME_WIDTH - 8, baseline, class_="tick", text_anchor="end"),
         mark(
@@ -72,7 +60,7 @@ def _draw_bar(bar: Bar, *, y: float, span: _Span) -> str:
         ),
     ]
     if bar.interval is not None:
-        x1, x2 = (span.position(edge) for edge in bar.interval)
+        x1, x2 = (scale.position(edge) for edge in bar.interval)
         middle = y + ROW_HEIGHT / 2
         drawn.append(element("line", class_="interval", x1=x1, x2=x2, y1=middle, y2=middle))
         end = max(end, x2)

@@ -28,7 +28,7 @@ from lowloss.charts.plots import (
     has_values,
 )
 from lowloss.charts.scales import is_spread
-from lowloss.charts.timelines import unit_of
+from lowloss.charts.timelines import choose_time_unit, find_page
 from lowloss.results import (
     Curve,
     Hyperparameters,
@@ -135,16 +135,12 @@ def _best_so_far(job: Job, scored: Sequence[Trial]) -> list[tuple[float, float]]
 
 
 def _point_of(job: Job, trial: Trial, address: str) -> Point:
-    number, href = trial.number, _find_address(address, trial.number)
+    number, href = trial.number, find_page(address, trial.number)
     if trial.score is None:
         worst = job.search.objective.direction.sign * math.inf
         return Point(number, worst, f"trial {number}: {trial.state}", CROSS, href)
     tip = f"trial {number}: {format_number(trial.score)}, {trial.state}"
     return Point(number, trial.score, tip, BEST if number == find_best(job) else trial.state, href)
-
-
-def _find_address(trials: str, number: int) -> str | None:
-    return f"{trials}/{number}" if trials else None
 
 
 def _silence(point: Point) -> Point:
@@ -168,12 +164,11 @@ def draw_convergence(job: Job, trials: Sequence[Trial]) -> list[Figure]:
     improvements = insights.improvements
     ends = [trial.finished_at for trial in trials if trial.finished_at]
     begun = min(trial.started_at for trial in trials)
-    seconds = max(ends, default=begun) - begun
-    unit, length = unit_of(seconds.total_seconds())
-    lasted = seconds.total_seconds() / length
+    seconds = (max(ends, default=begun) - begun).total_seconds()
+    unit, length = choose_time_unit(seconds)
     axes = {
         "epochs": ([float(entry.epochs) for entry in improvements], insights.consumed.epochs),
-        unit: ([entry.seconds / length for entry in improvements], lasted),
+        unit: ([entry.seconds / length for entry in improvements], seconds / length),
     }
     return [
         Figure(
@@ -245,7 +240,7 @@ def draw_pair(job: Job, trials: Sequence[Trial], *, address: str = "") -> Figure
                 y,
                 tip if rank < MAX_PAIR_TIPS else "",
                 f"shade-{FIFTHS * rank // len(ranked)}",
-                _find_address(address, trial.number),
+                find_page(address, trial.number),
             )
         )
     names = " and ".join(axis.label for axis in (x_axis, y_axis))
@@ -263,7 +258,7 @@ def draw_pair(job: Job, trials: Sequence[Trial], *, address: str = "") -> Figure
 def draw_curves(curves: Mapping[int, Curve], *, address: str = "") -> str:
     """Draw the validation loss of several trials by epoch."""
     lines = [
-        Line(f"trial {number}", curve.val_loss, href=_find_address(address, number))
+        Line(f"trial {number}", curve.val_loss, href=find_page(address, number))
         for number, curve in curves.items()
         if has_values(curve.val_loss)
     ]
@@ -313,7 +308,7 @@ def draw_space(job: Job, trials: Sequence[Trial], *, address: str = "") -> Figur
     threads = [
         Thread(
             tip=f"trial {trial.number}: {format_number(trial.score)}",
-            href=_find_address(address, trial.number),
+            href=find_page(address, trial.number),
             values={name: values[position] for name, values in columns.items()}
             | {objective: trial.score or 0.0},
             rank=position / len(ranked),

@@ -30,20 +30,20 @@ def draw_timeline(trials: Sequence[Trial], *, now: datetime, address: str = "") 
         return Figure("", "")
     begun = ordered[0].started_at
     ends = [((trial.finished_at or now) - begun).total_seconds() for trial in ordered]
-    unit, length = unit_of(max(ends))
+    unit, length = choose_time_unit(max(ends))
     spans = []
-    lanes = _assign_lanes([(trial.started_at - begun).total_seconds() for trial in ordered], ends)
-    for index, (trial, end, lane) in enumerate(zip(ordered, ends, lanes, strict=True)):
-        start = (trial.started_at - begun).total_seconds()
+    starts = [(trial.started_at - begun).total_seconds() for trial in ordered]
+    lanes = _assign_lanes(starts, ends)
+    for index, (trial, start, end) in enumerate(zip(ordered, starts, ends, strict=True)):
         tip = f"trial {trial.number}: {trial.state}, {format_duration(end - start)}"
         spans.append(
             Span(
                 start / length,
                 end / length,
-                lane,
+                lanes[index],
                 tip if index >= len(ordered) - MAX_TIPS else "",
                 trial.state,
-                f"{address}/{trial.number}" if address else None,
+                find_page(address, trial.number),
             )
         )
     states = {trial.state for trial in ordered}
@@ -61,13 +61,18 @@ def draw_timeline(trials: Sequence[Trial], *, now: datetime, address: str = "") 
     )
 
 
-def unit_of(seconds: float) -> tuple[str, float]:
+def choose_time_unit(seconds: float) -> tuple[str, float]:
     """Return the unit of time of an axis as long as this, and how many seconds it has."""
     if seconds <= MAX_SECONDS:
         return "seconds", 1.0
     if seconds <= 60 * MAX_MINUTES:
         return "minutes", 60.0
     return "hours", 3600.0
+
+
+def find_page(address: str, number: int) -> str | None:
+    """Return where the page of a trial is; None where no address of pages is known."""
+    return f"{address}/{number}" if address else None
 
 
 def _assign_lanes(starts: Sequence[float], ends: Sequence[float]) -> list[int]:

@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote
 
 from lowloss.cli.extras import require_extra
 from lowloss.errors import InvalidRequest
+from lowloss.wording import describe_error
 
 MODULES = ("adbc_driver_manager", "adbc_driver_postgresql", "adbc_driver_sqlite", "pyarrow")
 URLS = "give postgresql://USER@HOST/NAME or sqlite:///PATH"
@@ -27,7 +28,7 @@ def run_query(query: str, url: str) -> Any:
             cursor.execute(query)
             table = cursor.fetch_arrow_table()
     except adbc_driver_manager.Error as error:
-        reason = _hide_password(str(error).splitlines()[0], url)
+        reason = _hide_password(describe_error(error), url)
         raise InvalidRequest(f"the query failed: {reason}", field="--sql") from error
     # PostgreSQL's numeric comes as text. Not by a mapping, in which one of two names would be lost.
     columns = [_to_plain(column) for column in table.columns]

@@ -6,7 +6,6 @@ Only the lines of a text are told apart here. What they mean is the server's to 
 from __future__ import annotations
 
 import bz2
-import codecs
 import gzip
 import lzma
 from collections import Counter
@@ -16,22 +15,17 @@ from pathlib import Path
 from lowloss.client.batches import join_predictions
 from lowloss.errors import BodyTooLarge, InvalidRequest, LimitExceeded
 from lowloss.results import Predictions
+from lowloss.tables.decode import BOMS
+from lowloss.tables.dialect import DELIMITERS
 
 PART_ROWS = 5000
 WHOLE_BYTES = 8 * 1024**2
 """A file up to this size is sent whole first."""
 SAMPLE_LINES = 100
-DELIMITERS = (b",", b";", b"\t", b"|")
 UNPACKERS: dict[bytes, Callable[[bytes], bytes]] = {
     b"\x1f\x8b": gzip.decompress,
     b"BZh": bz2.decompress,
     b"\xfd7zXZ\0": lzma.decompress,
-}
-BOMS = {
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
 }
 
 Send = Callable[[bytes], Predictions]
@@ -95,7 +89,7 @@ def _split(data: bytes, path: Path) -> tuple[bytes, list[bytes]]:
     for mark, unpack in UNPACKERS.items():
         if data.startswith(mark):
             data = unpack(data)
-    for mark, encoding in BOMS.items():
+    for mark, encoding in BOMS:
         if data.startswith(mark):
             data = data.decode(encoding).encode()
             break
@@ -129,7 +123,7 @@ def _iterate_lines(data: bytes) -> list[bytes]:
 def _find_header(lines: list[bytes]) -> int:
     """Return the index of the first line with as many delimiters as most have."""
     best, share = 0, 0
-    for delimiter in DELIMITERS:
+    for delimiter in map(str.encode, DELIMITERS):
         counts = [line.count(delimiter) for line in lines]
         count, frequency = Counter(counts).most_common(1)[0] if counts else (0, 0)
         if count and frequency > share:

@@ -18,6 +18,7 @@ from lowloss.inference.signature import METADATA_KEY, Signature
 from lowloss.inference.unseen import find_unseen
 from lowloss.results import Predictions
 from lowloss.spec import Task
+from lowloss.wording import describe_error
 
 RUN_ROWS = 1024
 """Rows that go through a network at once: this bounds the memory of a request."""
@@ -73,7 +74,7 @@ def load_model(content: bytes) -> Model:
     try:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its errors have no class of their own but Exception
-        reason = str(error).splitlines()[0]
+        reason = describe_error(error)
         raise LowlossError(f"this is not an ONNX model that can be loaded: {reason}") from error
     signature = _read_signature(session.get_modelmeta().custom_metadata_map)
     return Model(

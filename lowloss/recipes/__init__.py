@@ -9,7 +9,6 @@ from lowloss.recipes.of_trial import fitting_output, recipe_of_trial
 from lowloss.recipes.reading import (
     read_recipe,
     recipe_from_hdf5_attributes,
-    recipe_from_json,
     recipe_from_keras_file,
 )
 
@@ -23,7 +22,6 @@ __all__ = [
     "rate_call",
     "read_recipe",
     "recipe_from_hdf5_attributes",
-    "recipe_from_json",
     "recipe_from_keras_file",
     "recipe_of_trial",
     "training_code",

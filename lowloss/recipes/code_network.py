@@ -40,13 +40,9 @@ class Mixup(keras.utils.PyDataset):
 '''
 
 
-def format_layer(layer: RecipeLayer, *, indent: str = "") -> list[str]:
+def format_layer(layer: RecipeLayer) -> list[str]:
     """Return the lines of a Dense layer, and of what stands behind it."""
-    return [
-        line
-        for call in layer_calls(layer)
-        for line in format_keras_call(call, indent=indent, end=",")
-    ]
+    return [line for call in layer_calls(layer) for line in format_keras_call(call, end=",")]
 
 
 def network(recipe: Recipe) -> Section:

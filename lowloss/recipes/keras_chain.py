@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeGuard
 
-from lowloss.errors import RecipeUnreadable, RecipeUnsupported
+from lowloss.errors import RecipeUnsupported
+from lowloss.recipes.bounded_json import not_as_written
 from lowloss.recipes.keras_objects import LAYERS, KerasObject, parse_object, quote_name
 
 MAX_LAYERS = 100
@@ -46,7 +47,7 @@ def _flatten_model(model: KerasObject) -> Iterator[KerasObject]:
         )
     entries = model.config.get("layers")
     if not isinstance(entries, list):
-        raise _unreadable(f"the model {quote_name(model.name)} has no list of layers")
+        raise not_as_written(f"the model {quote_name(model.name)} has no list of layers")
     layers = [parse_object(entry, "a layer") for entry in entries]
     if model.class_name != "Sequential":
         layers = _follow_layers(model, layers)
@@ -59,7 +60,7 @@ def _follow_layers(model: KerasObject, layers: list[KerasObject]) -> list[KerasO
     """Return a functional model's layers from its input to its output."""
     by_name = {layer.name: layer for layer in layers}
     if len(by_name) < len(layers):
-        raise _unreadable("two layers have the same name")
+        raise not_as_written("two layers have the same name")
     successors: dict[str, str] = {}
     for layer in layers:
         for source in _find_sources(layer):
@@ -86,7 +87,7 @@ def _find_sources(layer: KerasObject) -> list[str]:
     """Return the names of a layer's input layers: none for an input, one in a chain."""
     nodes = layer.document.get("inbound_nodes")
     if not isinstance(nodes, list):
-        raise _unreadable(f"{layer.title} does not say what it takes: it has no inbound_nodes")
+        raise not_as_written(f"{layer.title} does not say what it takes: it has no inbound_nodes")
     if len(nodes) > 1:
         raise _branching_error(f"{layer.title} is used {len(nodes)} times")
     if _is_always_training(nodes):
@@ -99,7 +100,7 @@ def _find_sources(layer: KerasObject) -> list[str]:
     if len(names) > 1:
         raise _branching_error(f"{layer.title} takes {len(names)} inputs")
     if nodes and not names:
-        raise _unreadable(f"what {layer.title} takes cannot be told")
+        raise not_as_written(f"what {layer.title} takes cannot be told")
     return names
 
 
@@ -153,7 +154,3 @@ def _list_values(value: Any) -> Any:
 
 def _branching_error(detail: str) -> RecipeUnsupported:
     return RecipeUnsupported(f"the model is no chain: {detail}", field=LAYERS, fix=_CHAIN_FIX)
-
-
-def _unreadable(detail: str) -> RecipeUnreadable:
-    return RecipeUnreadable(detail, field="recipe", fix="send the text of model.to_json() as it is")

@@ -57,11 +57,12 @@ def read_extra_layer(layer: KerasObject) -> Mapping[str, Any]:
                 field=LAYERS,
                 fix="leave it out",
             )
-    _check_trainable(layer)
+    check_trainable(layer)
     return _validate(layer, keras_class, arguments)
 
 
-def _check_trainable(layer: KerasObject) -> None:
+def check_trainable(layer: KerasObject) -> None:
+    """Refuse a layer that is frozen."""
     if layer.config.get("trainable") is False:
         raise RecipeUnsupported(
             f"{layer.title} is frozen: its trainable is false",

@@ -52,11 +52,7 @@ def _read_variance_scaling(layer: KerasObject, key: str, inner: KerasObject) -> 
     for record in INITIALIZERS.values():
         if (record.scale, record.fan, record.distribution) == (scale, mode, distribution):
             return {"name": record.name}
-    if mode not in get_args(Fan) or distribution not in {
-        "truncated_normal",
-        "untruncated_normal",
-        "uniform",
-    }:
+    if mode not in get_args(Fan) or distribution not in _DISTRIBUTIONS:
         raise _unsupported_initializer(layer, key, inner.class_name)
     fields = {"mode": mode, "distribution": distribution}
     return {"name": "variance_scaling", "scale": scale, **fields}

@@ -13,7 +13,7 @@ from lowloss.recipes.keras_activations import (
     read_activation,
     read_activation_layer,
 )
-from lowloss.recipes.keras_extras import read_extra_layer
+from lowloss.recipes.keras_extras import check_trainable, read_extra_layer
 from lowloss.recipes.keras_kernels import read_initializer, read_penalties
 from lowloss.recipes.keras_objects import LAYERS, KerasObject
 from lowloss.spec import RecipeScaling
@@ -89,6 +89,11 @@ class Network:
     notes: list[str] = field(default_factory=list)
 
     @property
+    def is_begun(self) -> bool:
+        """Whether there is more than an input."""
+        return bool(self.dense or self.front or self.noise) or self.scaling != "none"
+
+    @property
     def layers(self) -> list[dict[str, Any]]:
         """The layers as fields of a Recipe."""
         return [asdict(layer) for layer in self.dense]
@@ -161,8 +166,7 @@ def _check_dense(network: Network, layer: KerasObject) -> None:
     for key in _UNSUPPORTED_OPTIONS:
         if layer.is_set(key):
             _refuse(layer, f"has a {key}, which is not reproduced", "leave it out")
-    if layer.config.get("trainable") is False:
-        _refuse(layer, "is frozen: its trainable is false", "set trainable = True")
+    check_trainable(layer)
     dtype = layer.config.get("dtype")
     policy = dtype.get("config", {}) if isinstance(dtype, dict) else {"name": dtype}
     if isinstance(policy, dict) and policy.get("name") not in (None, "float32"):
@@ -213,7 +217,8 @@ def _read_extra(network: Network, layer: KerasObject) -> None:
 
 
 def _read_normalization(network: Network, layer: KerasObject) -> None:
-    _check_front(network, layer)
+    if network.is_begun:
+        _refuse(layer, "is not the first layer", "scale the features before all else")
     layer.require("invert", False, "leave it out")
     if layer.config.get("axis", -1) not in (-1, 1, [-1], [1]):
         _refuse(layer, "normalises all features with one mean", "leave axis out")
@@ -228,7 +233,7 @@ def _read_rescaling(network: Network, layer: KerasObject) -> None:
     scale, offset = layer.config.get("scale", 1.0), layer.config.get("offset", 0.0)
     if scale == 1 and offset == 0:
         return
-    is_front = not (network.dense or network.front or network.noise or network.scaling != "none")
+    is_front = not network.is_begun
     is_of_pixels = isinstance(scale, int | float) and math.isclose(1 / (scale or 1), 255)
     if is_front and is_of_pixels and offset == 0:
         network.scaling = "minmax"
@@ -240,11 +245,6 @@ def _read_rescaling(network: Network, layer: KerasObject) -> None:
     network.note(
         f"{layer.title} is taken as scale_features '{network.scaling}', fitted to the training rows"
     )
-
-
-def _check_front(network: Network, layer: KerasObject) -> None:
-    if network.dense or network.front or network.noise or network.scaling != "none":
-        _refuse(layer, "is not the first layer", "scale the features before all else")
 
 
 def _read_flatten(network: Network, _layer: KerasObject) -> None:

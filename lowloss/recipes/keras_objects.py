@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lowloss.errors import RecipeUnreadable, RecipeUnsupported
+from lowloss.errors import RecipeUnsupported
+from lowloss.recipes.bounded_json import not_as_written
 from lowloss.spec.keras_names import ALIASES, snake_case
 from lowloss.tables.cells import MAX_SHOWN, show_value
 
@@ -62,10 +63,8 @@ def parse_object(value: Any, what: str) -> KerasObject:
         and isinstance(value.get("class_name"), str)
         and isinstance(value.get("config"), dict)
     ):
-        raise RecipeUnreadable(
-            f"{what} is no object as Keras writes it: it needs class_name and config",
-            field="recipe",
-            fix="send the text of model.to_json() as it is",
+        raise not_as_written(
+            f"{what} is no object as Keras writes it: it needs class_name and config"
         )
     return KerasObject(value["class_name"], value["config"], _is_custom(value), value)
 
@@ -91,11 +90,7 @@ def read_number(value: Any, default: float, what: str) -> float:
         return default
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or abs(value) > 1e300 or math.isnan(value):
-        raise RecipeUnreadable(
-            f"{what} is {show_value(value)}, which is no number",
-            field="recipe",
-            fix="send the text of model.to_json() as it is",
-        )
+        raise not_as_written(f"{what} is {show_value(value)}, which is no number")
     return _restore_float64(float(value))
 
 

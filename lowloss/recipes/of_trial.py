@@ -5,10 +5,7 @@ from __future__ import annotations
 from lowloss.results import Hyperparameters
 from lowloss.spec import JobSpec, Recipe, Task
 from lowloss.spec.activations import usual_initializers
-from lowloss.spec.optimizers import OPTIMIZERS
-
-MOMENTUM = 0.9
-"""The momentum of SGD in every search, as `Plan` has it by default."""
+from lowloss.spec.optimizers import OPTIMIZERS, USUAL_MOMENTUM
 
 
 def recipe_of_trial(
@@ -46,7 +43,7 @@ def recipe_of_trial(
                 "name": values.optimizer,
                 "learning_rate": values.learning_rate,
                 "schedule": values.schedule,
-                "momentum": MOMENTUM if OPTIMIZERS[values.optimizer].takes_momentum else 0.0,
+                "momentum": USUAL_MOMENTUM if OPTIMIZERS[values.optimizer].takes_momentum else 0.0,
                 "weight_decay": values.weight_decay,
                 "clip_norm": values.clip_norm,
             },

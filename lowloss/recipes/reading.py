@@ -37,11 +37,6 @@ def read_recipe(data: bytes, fit: Mapping[str, Any]) -> ImportedRecipe:
     return ImportedRecipe(validate(Recipe, {**document, **fit}, field="recipe"))
 
 
-def recipe_from_json(text: bytes | str, *, fit: Mapping[str, Any]) -> ImportedRecipe:
-    """Read the recipe of a Keras model's `to_json()`; raise as `read_recipe` does."""
-    return read_description(parse_json(text), fit)
-
-
 def recipe_from_keras_file(
     file: str | Path | BinaryIO, *, fit: Mapping[str, Any]
 ) -> ImportedRecipe:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from lowloss.results.parts import Result
 from lowloss.wording import format_day, format_number
@@ -123,6 +123,11 @@ NOT_A_FEATURE = "not_a_feature"
 """The code of warnings of columns that jobs leave out: each job says which, too."""
 
 
+MAX_EXAMPLE = 80
+"""How many characters of a cell or a line a warning shows."""
+Example = Annotated[str | None, AfterValidator(lambda text: text and text[:MAX_EXAMPLE])]
+
+
 class TableWarning(Result):
     """What the reader of a table decided or left out, and how to change it.
 
@@ -134,7 +139,7 @@ class TableWarning(Result):
     column: str | None = None
     count: int
     rows: tuple[int, ...] = ()
-    example: str | None = None
+    example: Example = None
     detail: str
     fix: str
 

@@ -273,3 +273,13 @@ class Diagnosis(Result):
     search: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def harmful(self) -> tuple[Finding, ...]:
+        """The findings that raise the loss, the first to remedy first."""
+        return tuple(f for f in self.findings if f.severity is not Severity.none)
+
+    @property
+    def others(self) -> tuple[Finding, ...]:
+        """The findings that do no harm."""
+        return tuple(f for f in self.findings if f.severity is Severity.none)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lowloss.results import Job, JobState, Requested
-from lowloss.results.page_filters import capitalize
+from lowloss.wording import capitalize
 
 WAITS_FOR = {
     "prepare": "its table to be read",

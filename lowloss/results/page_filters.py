@@ -8,12 +8,6 @@ from typing import Any
 from lowloss import wording
 from lowloss.results.losses import describe_effect, describe_loss
 
-
-def capitalize(text: str) -> str:
-    """Make the first letter large, and leave the others as they are: L1 stays L1."""
-    return text[:1].upper() + text[1:]
-
-
 FILTERS: dict[str, Callable[..., Any]] = {
     "number": wording.format_number,
     "percent": wording.format_percent,
@@ -25,5 +19,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "listed": wording.list_clipped,
     "loss": describe_loss,
     "effect": describe_effect,
-    "capitalized": capitalize,
+    "capitalized": wording.capitalize,
 }

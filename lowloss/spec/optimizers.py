@@ -24,6 +24,8 @@ class Constant(NamedTuple):
 BETA_1 = Constant(0.9, 0.8, 0.95)
 BETA_2 = Constant(0.999, 0.9, 0.9999)
 EPSILON = Constant(1e-7, 0.0, 1e-5)
+USUAL_MOMENTUM = 0.9
+"""The momentum of SGD in every search."""
 
 
 @dataclass(frozen=True)

@@ -229,6 +229,11 @@ class Recipe(Spec):
         return self.early_stopping is not None and self.validation_split > 0
 
     @property
+    def validates_on_last_rows(self) -> bool:
+        """Whether the last rows validate, as with Keras's own `validation_split`."""
+        return self.validation_split > 0 and self.validation_rows == "last"
+
+    @property
     def is_classifier(self) -> bool:
         """Whether the loss is one of classes."""
         return self.loss_record.is_of_classes

@@ -49,7 +49,7 @@ class BatchReader:
     def read(self, columns: list[pl.Series]) -> None:
         """Read the columns that leave no doubt."""
         names = np.array([column.name for column in columns], dtype=object)
-        cells = pl.concat([column.alias("") for column in columns], rechunk=True)
+        cells = _join(columns)
         if self.options.null_values:
             cells = cells.set(cells.str.strip_chars().is_in(self.options.null_values), None)
         text = clean(cells)
@@ -63,7 +63,7 @@ class BatchReader:
     def read_again(self, columns: list[pl.Series]) -> None:
         """Read columns that were numbers with points before, and are plain ones now."""
         names = np.array([column.name for column in columns], dtype=object)
-        text = clean(pl.concat([column.alias("") for column in columns], rechunk=True))
+        text = clean(_join(columns))
         among = text.set(text.is_in(MISSING_AMONG_NUMBERS), None)
         whole = among.cast(pl.Int64, strict=False)
         number = among.cast(pl.Float64, strict=False)
@@ -196,6 +196,11 @@ def _is_with_points(reading: Reading | None) -> bool:
     if reading is None or reading.kind != "number":
         return False
     return reading.decimal == "." and not reading.multiples and not reading.null_values
+
+
+def _join(columns: list[pl.Series]) -> pl.Series:
+    """Return the cells of columns, one behind the other."""
+    return pl.concat([column.alias("") for column in columns], rechunk=True)
 
 
 def _any(cells: pl.Series, count: int) -> Flags:

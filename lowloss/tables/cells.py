@@ -1,11 +1,8 @@
-"""The cells of a table: labels, delimiters, and values in errors."""
+"""The cells of a table: labels, and values in errors."""
 
 from __future__ import annotations
 
 import json
-
-DELIMITERS = (",", ";", "\t", "|")
-"""The delimiters between a CSV's fields."""
 
 MAX_DAYS = 2_932_896
 """The days from 1970 to the end of the year 9999: no date is a larger number of days."""

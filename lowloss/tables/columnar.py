@@ -16,7 +16,8 @@ from lowloss.tables.dates import drop_out_of_calendar
 from lowloss.tables.limits import TableLimits
 from lowloss.tables.naming import complete_names
 from lowloss.tables.remarks import tell_inexact
-from lowloss.tables.table import Table, check_size, check_text
+from lowloss.tables.table import POLARS_FAULTS, Table, check_size, check_text
+from lowloss.wording import describe_error
 
 SCALARS = (
     pl.Boolean,
@@ -32,8 +33,8 @@ SCALARS = (
 )
 MAX_EXACT = 2**53
 """Up to it float64 holds every whole number."""
-FAULTS = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
-"""The errors of damaged bytes: polars 2.1 panics at some of them."""
+FAULTS = (*POLARS_FAULTS, OSError)
+"""The errors of damaged bytes."""
 
 
 class _Layout(Enum):
@@ -51,7 +52,7 @@ def read_columnar(path: Path, format: TableFormat, limits: TableLimits) -> Table
         schema, rows = _measure(path, layout, limits)
     except FAULTS as error:
         raise TableUnreadable(
-            f"the file is not {layout.value}: {_find_reason(error)}",
+            f"the file is not {layout.value}: {describe_error(error)}",
             fix="give the format that the file has",
         ) from error
     check_size(rows, len(schema), limits)
@@ -64,7 +65,7 @@ def read_columnar(path: Path, format: TableFormat, limits: TableLimits) -> Table
         return Table(to_plain(frame, warnings), warnings=tuple(warnings))
     except FAULTS as error:
         raise TableUnreadable(
-            f"the file is damaged: {_find_reason(error)}", fix="write it anew"
+            f"the file is damaged: {describe_error(error)}", fix="write it anew"
         ) from error
 
 
@@ -148,10 +149,6 @@ def _read(path: Path, layout: _Layout, names: list[str]) -> pl.DataFrame:
 def _scan(path: Path, layout: _Layout) -> pl.LazyFrame:
     scan = pl.scan_parquet if layout is _Layout.parquet else pl.scan_ipc
     return scan(path, glob=False)
-
-
-def _find_reason(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _to_plain(column: pl.Series) -> pl.Series:  # a type a line

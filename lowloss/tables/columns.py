@@ -337,7 +337,7 @@ class ColumnReader:
             values = read_format(tidy, self.options.date_format)
             if values.count():
                 self.is_format_used = True
-                return [DateReading("ymd", values, values.count(), is_formatted=True)]
+                return [DateReading("ymd", values, is_formatted=True)]
         return read_dates(tidy)
 
     def _read_compact_dates(self, column: pl.Series) -> pl.Series | None:
@@ -349,9 +349,7 @@ class ColumnReader:
         if not values.count() or values.count() < text.count():
             return None
         self.is_format_used = True
-        return self._finish_dates(
-            text, DateReading("ymd", values, values.count(), is_formatted=True)
-        )
+        return self._finish_dates(text, DateReading("ymd", values, is_formatted=True))
 
     def _choose_dates(self, text: pl.Series, readings: list[DateReading]) -> pl.Series | Doubt:
         """Choose the order by a day above 12, or by which dates rise or fall; else put it off."""

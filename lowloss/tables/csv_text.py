@@ -27,10 +27,11 @@ from lowloss.tables.lines import (
     drop_lines,
     make_ruler_warning,
     unwrap_lines,
+    warn_of_lines,
 )
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.records import Records, split_records
-from lowloss.tables.values import is_value
+from lowloss.tables.values import are_mostly_values, is_value
 
 MAX_PREAMBLE = 100
 """The most records above the header that may be no data."""
@@ -207,7 +208,7 @@ def _has_header(above: list[Record], full: list[Record], width: int) -> bool:
     if above and (len(above[-1]) == width - 1 or all(map(is_value, full[0]))):
         columns = [[row[position] for row in below] for position in range(width)]
         return not any(
-            is_value(cell) and sum(map(is_value, column)) > len(column) / 2
+            is_value(cell) and are_mostly_values(column)
             for cell, column in zip(full[0], columns, strict=True)
         )
     return is_header(full[0], below)
@@ -266,10 +267,9 @@ def _is_title(record: Record, width: int) -> bool:
 def _warn_of_preamble(above: list[Record], dialect: Dialect, warnings: list[TableWarning]) -> None:
     if above:
         warnings.append(
-            TableWarning(
-                code="lines_skipped",
-                count=len(above),
-                example=dialect.delimiter.join(above[0])[:80],
+            warn_of_lines(
+                len(above),
+                dialect.delimiter.join(above[0]),
                 detail=f"lines above the header are no data and were left out: {len(above)}",
                 fix="give skip_rows, or header=false if they are rows",
             )
@@ -281,7 +281,7 @@ def _make_headerless(first: Record) -> TableWarning:
         code="no_header",
         count=1,
         rows=(1,),
-        example=", ".join(first)[:80],
+        example=", ".join(first),
         detail="the first line was read as data, and the columns are named column_1, column_2, …",
         fix="give header=true if it names the columns",
     )
@@ -298,20 +298,15 @@ def _fit_rows(
     """Return rows of `width` fields: without notes below them, and without trailing delimiters."""
     notes = find_notes(body, dialect, width)
     if notes:
-        example = body.text(notes[0])
         warnings.append(
-            TableWarning(
-                code="lines_skipped",
-                count=len(notes),
-                rows=(),
-                example=example[:80],
+            warn_of_lines(
+                len(notes),
+                body.text(notes[0]),
                 detail=f"lines below the rows are no data and were left out: {len(notes)}",
                 fix="take them out, or fill in their fields if they are rows",
             )
         )
-        is_row = np.ones(len(body.ends), dtype=bool)
-        is_row[notes] = False
-        body = body.select(is_row)
+        body = body.drop(notes)
     body = _drop_comments(body, width, warnings)
     odd = np.flatnonzero(body.fields != width)
     return _trim_rows(body, dialect, odd, width, first_line=first_line)
@@ -330,17 +325,14 @@ def _drop_comments(body: Records, width: int, warnings: list[TableWarning]) -> R
     if not comments:
         return body
     warnings.append(
-        TableWarning(
-            code="lines_skipped",
-            count=len(comments),
-            example=body.text(comments[0])[:80],
+        warn_of_lines(
+            len(comments),
+            body.text(comments[0]),
             detail=f"comments among the rows are no data and were left out: {len(comments):,}",
             fix="give comment if others begin otherwise",
         )
     )
-    is_row = np.ones(len(body.ends), dtype=bool)
-    is_row[comments] = False
-    return body.select(is_row)
+    return body.drop(comments)
 
 
 def _trim_rows(

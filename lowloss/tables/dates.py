@@ -10,6 +10,8 @@ import polars as pl
 
 from lowloss.errors import InvalidRequest
 from lowloss.tables.evidence import is_monotonic
+from lowloss.tables.table import POLARS_FAULTS
+from lowloss.wording import describe_error
 
 Order = Literal["ymd", "yymd", "dmy", "mdy"]
 """The order of a date's parts; `yymd` is that of years of two digits."""
@@ -83,8 +85,12 @@ class DateReading:
 
     order: Order
     values: pl.Series
-    readable: int
     is_formatted: bool = False
+
+    @property
+    def readable(self) -> int:
+        """How many texts are dates."""
+        return self.values.count()
 
 
 def drop_out_of_calendar(column: pl.Series) -> pl.Series:
@@ -118,7 +124,7 @@ def read_dates(text: pl.Series) -> list[DateReading]:
     if best and not any(is_monotonic(reading.values) for reading in best):
         short = _read_short_years(text)
         if short.count() >= max(r.readable for r in best) and is_monotonic(short):
-            return [DateReading("yymd", short, short.count())]
+            return [DateReading("yymd", short)]
     return best
 
 
@@ -161,10 +167,9 @@ def read_format(text: pl.Series, pattern: str) -> pl.Series:
         if not any(f"%{letter}" in pattern for letter in "HIMSTRXcs"):
             return drop_out_of_calendar(text.str.to_date(pattern, strict=False))
         times = text.str.to_datetime(pattern, strict=False, time_unit="us")
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        reason = next(iter(str(error).splitlines()), "it cannot be used")
+    except POLARS_FAULTS as error:
         raise InvalidRequest(
-            f"date_format {pattern!r} is no format of dates: {reason}",
+            f"date_format {pattern!r} is no format of dates: {describe_error(error)}",
             field="date_format",
             fix="write it as strptime has it, such as %d/%m/%Y or %Y-%m-%d %H:%M",
         ) from error
@@ -198,8 +203,8 @@ def _read_orders(parts: pl.DataFrame, orders: tuple[Order, ...]) -> Iterator[Dat
             [_find_year().cast(pl.String).str.zfill(4), _pad(month), _pad(day)], separator="-"
         )
         days = parts.select(text.str.to_date("%Y-%m-%d", strict=False).alias("day"))["day"]
-        values = drop_out_of_calendar(_add_times(days, parts) if has_times else days)
-        yield DateReading(order, values, values.count())
+        values = _add_times(days, parts) if has_times else days
+        yield DateReading(order, drop_out_of_calendar(values))
 
 
 def _find_year() -> pl.Expr:

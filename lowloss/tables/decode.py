@@ -101,8 +101,7 @@ def _decode_mixed(data: bytes, warnings: list[TableWarning]) -> bytes | None:
         TableWarning(
             code="encoding_guessed",
             count=strays,
-            rows=(),
-            example=STRAY.sub(_read_stray, line).strip()[:80],
+            example=STRAY.sub(_read_stray, line).strip(),
             detail=f"the text is in UTF-8 but for single bytes, read as cp1252: {strays:,}",
             fix="write the whole file in one encoding if letters look wrong",
         )
@@ -138,8 +137,7 @@ def _make_guess(data: bytes, encoding: str) -> TableWarning:
     return TableWarning(
         code="encoding_guessed",
         count=len(foreign),
-        rows=(),
-        example=example[:80],
+        example=example,
         detail=f"the text is not in UTF-8 and was read as {encoding}",
         fix="give encoding if letters look wrong, such as cp1250, cp1251 or shift_jis",
     )

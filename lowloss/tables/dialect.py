@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from lowloss.errors import TableUnreadable
-from lowloss.tables.values import is_missing, is_number, is_value
+from lowloss.tables.values import are_mostly_values, is_missing, is_number, is_value
 
 DELIMITERS = (",", ";", "\t", "|")
 RARE_DELIMITERS = ("^", "~", "\x01", "\x1f")
@@ -211,9 +211,7 @@ def is_header(first: Sequence[str], rows: Sequence[Record]) -> bool:
         pair for pair in pairs if pair[0] and not is_value(pair[0]) and not is_missing(pair[0])
     ]
     recurring = sum(cell in column for cell, column in words)
-    has_value = any(
-        is_value(cell) and sum(map(is_value, column)) > len(column) / 2 for cell, column in pairs
-    )
+    has_value = any(is_value(cell) and are_mostly_values(column) for cell, column in pairs)
     if not words:
         return not has_value
     return recurring == 0 if has_value else recurring < len(words) or len(words) < 2

@@ -20,7 +20,6 @@ UNSAVED = re.compile(
     rb"<c\b(?![^>]*\bt=\"str\")[^>]*?\br=\"(\w+)\"[^>]*><f\b[^>]*(?:/>|>([^<]*)</f>)(?:<v\s*/>|<v>\s*</v>)?</c>"
 )
 """A cell that has a formula and no value: its reference and its formula. One of a text is empty."""
-SHOWN_CHARACTERS = 80
 
 
 def warn_of_unsaved_formulas(data: bytes, sheet: str, warnings: list[TableWarning]) -> None:
@@ -34,7 +33,7 @@ def warn_of_unsaved_formulas(data: bytes, sheet: str, warnings: list[TableWarnin
         TableWarning(
             code="formulas_without_values",
             count=len(unsaved),
-            example=f"={formula}"[:SHOWN_CHARACTERS] if formula else reference,
+            example=f"={formula}" if formula else reference,
             detail=f"no results of {len(unsaved):,} formulas, such as that in {reference}, were "
             "saved: their cells are missing",
             fix="open the workbook in a spreadsheet program and save it, or write values",

@@ -49,7 +49,7 @@ class TwoLines:
         return TableWarning(
             code="header_joined",
             count=2,
-            example=example[:80],
+            example=example,
             detail=f"the header has two lines, whose names were joined, as in {example!r}",
             fix="name each column in one line, or give skip_rows to leave the first line out",
         )

@@ -11,7 +11,8 @@ import polars as pl
 
 from lowloss.errors import TableUnreadable
 from lowloss.results import TableWarning
-from lowloss.wording import list_clipped
+from lowloss.tables.table import POLARS_FAULTS
+from lowloss.wording import describe_error, list_clipped
 
 FIX = "write it by DataFrame.to_json(path, orient='records', lines=True)"
 BEHIND = re.compile(r"\s*,?\s*")
@@ -29,15 +30,8 @@ def read_layouts(data: bytes, warnings: list[TableWarning]) -> pl.DataFrame:
     columns = load_columns(data, warnings)
     try:
         return pl.DataFrame(columns, strict=False)
-    except (
-        pl.exceptions.PolarsError,
-        pl.exceptions.PanicException,
-        TypeError,
-        OverflowError,
-        ValueError,
-    ) as error:
-        reason = next(iter(str(error).splitlines()), "damaged")
-        raise TableUnreadable(f"the JSON is no table: {reason}", fix=FIX) from error
+    except (*POLARS_FAULTS, TypeError, OverflowError, ValueError) as error:
+        raise TableUnreadable(f"the JSON is no table: {describe_error(error)}", fix=FIX) from error
 
 
 def load_columns(data: bytes, warnings: list[TableWarning]) -> dict[str, list[Any]]:
@@ -228,7 +222,7 @@ def _read_lists(rows: list[list[Any]], warnings: list[TableWarning]) -> dict[str
             code="no_header",
             count=1,
             rows=(1,),
-            example=json.dumps(first)[:80],
+            example=json.dumps(first),
             detail="the lists have no names: the columns are named column_1, column_2, …",
             fix="give the columns' names as the first list, or write objects",
         )

@@ -15,7 +15,7 @@ from lowloss.tables.json_numbers import find_numbers, put_numbers
 from lowloss.tables.limits import TableLimits
 from lowloss.tables.naming import complete_names
 from lowloss.tables.options import ParseOptions
-from lowloss.tables.table import Table, check_size
+from lowloss.tables.table import POLARS_FAULTS, Table, check_size
 from lowloss.tables.typed import check_types, read_typed
 
 MAX_NESTED = 5
@@ -72,7 +72,7 @@ def _parse(data: bytes, names: frozenset[str], warnings: list[TableWarning]) -> 
     try:
         # The whole file decides the types: a number may come late.
         frame = read(data, infer_schema_length=None)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+    except POLARS_FAULTS:
         return read_layouts(data, warnings)
     plain = [name for name, dtype in frame.schema.items() if not dtype.is_nested()]
     is_alone = frame.height == 1 and names.isdisjoint(plain)

@@ -22,15 +22,8 @@ def drop_frame(data: bytes, warnings: list[TableWarning]) -> bytes:
     if not FRAME.match(data):
         return data
     data, count = FRAME.subn(b"", data)
-    warnings.append(
-        TableWarning(
-            code="lines_skipped",
-            count=count,
-            example="+---+",
-            detail=f"lines of a drawn frame are no data and were left out: {count:,}",
-            fix="export the table as CSV",
-        )
-    )
+    detail = f"lines of a drawn frame are no data and were left out: {count:,}"
+    warnings.append(warn_of_lines(count, "+---+", detail=detail, fix="export the table as CSV"))
     return data
 
 
@@ -45,13 +38,17 @@ def cut_ruler(data: bytes) -> tuple[bytes, bytes]:
 
 def make_ruler_warning(ruler: bytes) -> TableWarning:
     """Say that a line drawn of hyphens was left out."""
-    return TableWarning(
-        code="lines_skipped",
-        count=1,
-        example=ruler.decode()[:80],
+    return warn_of_lines(
+        1,
+        ruler.decode(),
         detail="a line of hyphens below the header is no data and was left out",
         fix="take it out of the file",
     )
+
+
+def warn_of_lines(count: int, example: str, *, detail: str, fix: str) -> TableWarning:
+    """Say that lines were left out, such as `example`."""
+    return TableWarning(code="lines_skipped", count=count, example=example, detail=detail, fix=fix)
 
 
 def drop_lines(data: bytes, options: ParseOptions) -> bytes:
@@ -88,7 +85,7 @@ def unwrap_lines(data: bytes, warnings: list[TableWarning]) -> bytes:
         TableWarning(
             code="lines_unwrapped",
             count=len(lines),
-            example=sample[0].decode("utf-8", "replace")[:80],
+            example=sample[0].decode("utf-8", "replace"),
             detail="each line is in quotes as a whole: they were taken off, and the lines split",
             fix="save the file without quotes around its lines, or give quote if they are texts",
         )

@@ -182,7 +182,7 @@ def _split(tidy: pl.Series) -> pl.DataFrame:
 
 def make_shapes(body: pl.Series) -> pl.Series:
     """Return the shape of each number (see `notation`)."""
-    zero = body.str.starts_with("0") & (body.str.len_bytes() > 1)
+    zero = has_leading_zeros(body)
     shape = body.str.replace_all(r"\d", "9")
     marked = pl.DataFrame({"zero": zero, "shape": shape}).select(
         pl.when("zero").then(pl.lit("z") + pl.col("shape")).otherwise("shape")

@@ -23,6 +23,7 @@ from lowloss.tables.rows import drop_odd_rows
 from lowloss.tables.spreadsheets import to_csv
 from lowloss.tables.table import Table, check_size
 from lowloss.tables.typed import check_types, read_typed
+from lowloss.wording import describe_error
 
 
 def read_table(
@@ -135,9 +136,8 @@ def _read_strings(text: CsvText) -> pl.DataFrame:
             empty_string_is_null=True,
         )
     except pl.exceptions.PolarsError as error:
-        reason = str(error).splitlines()[0]
         raise TableUnreadable(
-            f"the CSV cannot be read: {reason}", fix="check its quotes"
+            f"the CSV cannot be read: {describe_error(error)}", fix="check its quotes"
         ) from error
     strings.columns = [str(position) for position in range(strings.width)]
     return strings

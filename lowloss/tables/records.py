@@ -20,8 +20,6 @@ BLOCK_BYTES = 16 * 1024**2
 NEWLINE = b"\n"
 SENTINEL = "\ue000"
 """A record after the last: where it is missing, an open quote has swallowed it."""
-NULL_FIELD = rb"\N"
-"""A missing value as MySQL escapes it."""
 
 Offsets = NDArray[np.int64]
 
@@ -53,6 +51,12 @@ class Records:
         if not count:
             return self
         return Records(self.data, self.ends[count:], self.fields[count:], int(self.ends[count - 1]))
+
+    def drop(self, indices: list[int]) -> Records:
+        """Return the records without some of them."""
+        is_row = np.ones(len(self.ends), dtype=bool)
+        is_row[indices] = False
+        return self.select(is_row)
 
     def select(self, is_row: NDArray[np.bool_]) -> Records:
         """Return some of the records, with data of their own."""
@@ -150,7 +154,7 @@ def _rewrite(data: bytes, delimiter: str, quote: str) -> bytes:
     """Write a CSV anew with regular quotes, read in the dialect that fits its first lines."""
     dialect = _detect_dialect(data, delimiter, quote)
     if dialect.get("escapechar"):
-        # An escaped N is a null, not the letter.
+        # An escaped N is a null, not the letter, as MySQL writes it.
         border = re.escape(delimiter).encode()
         null = rb"(?m)(?:(?<=" + border + rb")|^)\\N(?=" + border + rb"|$)"
         data = re.sub(null, b"", data)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from lowloss.results import TableWarning
+from lowloss.results.datasets import MAX_EXAMPLE
 from lowloss.tables.dates import Order
 from lowloss.tables.evidence import find_mark
 from lowloss.tables.marks import MISSING_AMONG_NUMBERS
@@ -16,8 +17,8 @@ from lowloss.tables.numbers import Numbers, Surroundings, find_inexact
 DOUBTFUL_YEAR, LATE_YEAR = 2040, 2200
 """Years of two digits that would be so late are more likely of the century before; later ones are
 of another calendar, or stand for no date."""
-SHOWN_ROWS, SHOWN_CHARACTERS = 5, 80
-"""How many rows a warning names, and how much of a cell."""
+SHOWN_ROWS = 5
+"""How many rows a warning names."""
 ORDER_WORDS = {"mdy": "the month before the day", "dmy": "the day before the month"}
 OTHER_FORMATS = {"mdy": "%d/%m/%Y", "dmy": "%m/%d/%Y"}
 
@@ -55,7 +56,7 @@ def _describe(text: pl.Series, is_row: pl.Series) -> dict[str, str]:
 
 
 def _cut_cell(text: pl.Series, row: int) -> str:
-    return str(text[row - 1])[:SHOWN_CHARACTERS]
+    return str(text[row - 1])[:MAX_EXAMPLE]
 
 
 def _fill(detail: str, words: dict[str, str]) -> str:

@@ -57,7 +57,7 @@ def _drop_headers(
             code="header_repeated",
             count=int(again.sum()),
             rows=find_rows(again),
-            example=", ".join(header)[:80],
+            example=", ".join(header),
             detail="rows that repeat the header were left out",
             fix="take them out of the file",
         )
@@ -121,7 +121,7 @@ def _make_row_warning(cells: tuple[str | None, ...], row: int, reason: str) -> T
         code="row_skipped",
         count=1,
         rows=(row,),
-        example=", ".join(cell or "" for cell in cells)[:80],
+        example=", ".join(cell or "" for cell in cells),
         detail=f"row {row} {reason}: it was left out",
         fix="take it out of the file, or change its label if it is data",
     )

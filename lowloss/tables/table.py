@@ -13,6 +13,8 @@ from lowloss.results import Reading, TableWarning
 from lowloss.tables.limits import TableLimits
 
 NUL = "\0"
+POLARS_FAULTS = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
+"""The errors of polars; version 2.1 panics at some damaged bytes."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from lowloss.tables.marks import MISSING_LOWER
 
@@ -40,6 +41,11 @@ def is_value(text: str) -> bool:
     if len(text) > MAX_CHARACTERS:
         return False
     return bool(NUMBER.fullmatch(text) or DATE.fullmatch(text))
+
+
+def are_mostly_values(texts: Collection[str]) -> bool:
+    """Return whether more than half of some texts are numbers or dates."""
+    return sum(map(is_value, texts)) > len(texts) / 2
 
 
 def may_be_value(text: str) -> bool:

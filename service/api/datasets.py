@@ -178,9 +178,7 @@ async def reread_dataset(
         )
     original = await to_thread.run_sync(_find, deps, dataset_id)
     if original is None:
-        raise DatasetNotFound(
-            f"there is no dataset {dataset_id!r}", fix="GET /v1/datasets lists them"
-        )
+        raise DatasetNotFound.of(dataset_id)
     options.check_format(original.format)
     set_options = options.model_dump(mode="json", exclude_none=True)
     expected_id = dataset_id_of(original.sha256, original.format, set_options)

@@ -121,5 +121,5 @@ def _read_change(deps: Resources, job_id: str) -> Change:
     with deps.database.reading() as session:
         change = read_changes(session, [job_id]).get(job_id)
     if change is None:
-        raise JobNotFound(f"there is no job {job_id!r}", fix="GET /v1/jobs lists them")
+        raise JobNotFound.of(job_id)
     return change

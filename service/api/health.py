@@ -13,12 +13,10 @@ from starlette.requests import Request
 from lowloss.errors import ForeignPage, InternalError, NotReady, Unauthorized
 from service.api.examples import Responses, only_problems
 from service.api.metrics import Metrics
+from service.machine import MIN_FREE_BYTES
 from service.resources.resources import Dependencies
 
 router = APIRouter(tags=["operations"])
-
-MIN_FREE_BYTES = 64 * 1024**2
-"""Room without which the server is not ready: it could store neither an upload nor a result."""
 
 PLAIN = {"text/plain": {"schema": {"type": "string"}}}
 ALIVE: Responses = {200: {"description": "It is.", "content": PLAIN}}
@@ -59,6 +57,7 @@ def check_ready(deps: Dependencies) -> Response:
         ) from error
     if not os.access(folder, os.W_OK):
         raise NotReady("the data folder cannot be written", fix="let the server write there")
+    # It could store neither an upload nor a result.
     if free_bytes < MIN_FREE_BYTES:
         raise NotReady(
             f"the disk of the data folder has {free_bytes / 1e6:.0f} MB left", fix="make room there"

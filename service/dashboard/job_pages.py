@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import Path, Query, Request, Response
+from fastapi import Depends, Path, Query, Request, Response
 from pydantic import Field
 
 from lowloss.charts.columns import draw_column_importances
@@ -33,7 +34,6 @@ from lowloss.results import (
     Job,
     JobKind,
     JobState,
-    Severity,
     Trial,
     TrialState,
 )
@@ -47,8 +47,8 @@ from service.dashboard.trials import (
     count_states,
     list_finalists,
     order_trials,
-    repeat,
     search_around,
+    train_alone,
     write_code,
 )
 from service.resources.resources import Dependencies
@@ -83,7 +83,6 @@ REPORT_POLICY = "; ".join(
     )
 )
 
-Shown = Annotated[bool, Query()]
 ChosenCurves = Annotated[list[Annotated[int, Field(ge=0, le=2**31 - 1)]] | None, Query()]
 
 
@@ -134,15 +133,32 @@ def show_queue(request: Request, deps: Dependencies) -> Response:
     )
 
 
+@dataclass(frozen=True)
+class ScoreToggles:
+    """What the chart of scores shows; `log` null is by their spread."""
+
+    log: bool | None
+    pruned: bool
+    outliers: bool
+
+
+def read_toggles(
+    *,
+    log: Annotated[bool | None, Query()] = None,
+    pruned: Annotated[bool, Query()] = True,
+    outliers: Annotated[bool, Query()] = False,
+) -> ScoreToggles:
+    """Return what a request asks of the chart of scores."""
+    return ScoreToggles(log, pruned, outliers)
+
+
 @router.get("/jobs/{job_id}")
 def show_job(
     request: Request,
     deps: Dependencies,
     job_id: JobPath,
     *,
-    log: Annotated[bool | None, Query()] = None,
-    pruned: Shown = True,
-    outliers: Shown = False,
+    toggles: Annotated[ScoreToggles, Depends(read_toggles)],
     curve: ChosenCurves = None,
 ) -> Response:
     """Show one job: how it stands, its best trial, and its files."""
@@ -160,8 +176,8 @@ def show_job(
         if curve is None and not job.state.is_finished:
             shown = ranked[:SHOWN_CURVES] + [t for t in trials if t.state is TrialState.running]
             curves = list_curves(session, job_id, [trial.number for trial in shown])
-    is_log = has_log_scale(trials) if log is None else log
-    toggles = {"log": is_log, "pruned": pruned, "outliers": outliers}
+    if toggles.log is None:
+        toggles = replace(toggles, log=has_log_scale(trials))
     return render_page(
         request,
         "job",
@@ -171,7 +187,7 @@ def show_job(
         artifacts=artifacts,
         **_draw_charts(job, trials, curves, toggles),
         used=describe_resources(job),
-        toggles=toggles,
+        toggles=asdict(toggles),
         chosen=chosen if curve is not None else (),
         drawn=set(curves),
         events=events,
@@ -179,7 +195,7 @@ def show_job(
 
 
 def _draw_charts(
-    job: Job, trials: Sequence[Trial], curves: Mapping[int, Curve], toggles: Mapping[str, bool]
+    job: Job, trials: Sequence[Trial], curves: Mapping[int, Curve], toggles: ScoreToggles
 ) -> dict[str, Any]:
     """Draw a search, and how its model predicts."""
     address, outcome = _address_of_trials(job), job.outcome
@@ -187,14 +203,7 @@ def _draw_charts(
     is_running = job.state is JobState.running
     trained = [t for t in trials if is_running or t.state is not TrialState.running]
     return {
-        "scores": draw_scores(
-            job,
-            trials,
-            address=address,
-            log=toggles["log"],
-            pruned=toggles["pruned"],
-            outliers=toggles["outliers"],
-        ),
+        "scores": draw_scores(job, trials, address=address, **asdict(toggles)),
         "space": draw_space(job, trials, address=address),
         "slices": draw_hyperparameters(job, trials),
         "pair": draw_pair(job, trials, address=address),
@@ -252,8 +261,8 @@ def _describe_diagnosis(diagnosis: Diagnosis | None) -> dict[str, Any]:
     return {
         "diagnosis": diagnosis,
         "losses": tuple(list_losses(diagnosis)),
-        "harmful": [f for f in diagnosis.findings if f.severity is not Severity.none],
-        "others": [f for f in diagnosis.findings if f.severity is Severity.none],
+        "harmful": diagnosis.harmful,
+        "others": diagnosis.others,
         "figures": draw_diagnosis(diagnosis),
     }
 
@@ -326,7 +335,7 @@ def show_trial(
         rank=ranked.index(number) + 1 if number in ranked else None,
         scored=len(ranked),
         around=json.dumps(search_around(trial)),
-        again=json.dumps(repeat(trial, job.search)),
+        again=json.dumps(train_alone(trial, job.search)),
         code=write_code(job, trial, dataset, deps.settings.limits) if dataset else "",
         losses=draw_losses(trial, trial.curve or Curve()),
     )

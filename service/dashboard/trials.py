@@ -16,8 +16,6 @@ from service.settings import Limits
 from service.tables.check import check_table
 from service.tables.script_table import describe_table
 
-TABLE = "table.csv"
-"""The file that a trial's script reads."""
 AROUND = 3.0
 """How far a search around a trial goes: so many times less, and more."""
 
@@ -77,7 +75,7 @@ def search_around(trial: Trial) -> dict[str, Any]:
     }
 
 
-def repeat(trial: Trial, spec: JobSpec) -> dict[str, Any]:
+def train_alone(trial: Trial, spec: JobSpec) -> dict[str, Any]:
     """Return the changes of a job that trains a trial's hyperparameters alone, on the same rows.
 
     Layers of several widths are a choice of these: a child begins with what its parent completed.
@@ -103,7 +101,7 @@ def write_code(job: Job, trial: Trial, dataset: Dataset, limits: Limits) -> str:
     recipe = recipe_of_trial(
         trial.hyperparameters, job.search, job.task, classes=len(checked.labels)
     )
-    return training_code(recipe, describe_table(checked, TABLE))
+    return training_code(recipe, describe_table(checked))
 
 
 def _range_around(value: float) -> dict[str, Any]:

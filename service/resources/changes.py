@@ -45,10 +45,10 @@ class Waiter:
 class Changes:
     """Wakes waiters when jobs change: one query for all of them, and none while nobody waits."""
 
-    def __init__(self, read: Read, *, poll_seconds: float = POLL_SECONDS) -> None:
+    def __init__(self, read: Read) -> None:
         self.is_stopping = False
         self._read = read
-        self._poll_seconds = poll_seconds
+        self._poll_seconds = POLL_SECONDS
         self._waiters: set[Waiter] = set()
         self._requested_at: dict[str, float] = {}
         self._watched_until: dict[str, float] = {}

@@ -106,7 +106,7 @@ def get_row(session: Session, job_id: str) -> JobRow:
     """Return a job's row; raise JobNotFound."""
     job = session.get(JobRow, job_id)
     if job is None:
-        raise JobNotFound(f"there is no job {job_id!r}", fix="GET /v1/jobs lists them")
+        raise JobNotFound.of(job_id)
     return job
 
 

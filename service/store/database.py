@@ -45,6 +45,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from lowloss.errors import LowlossError, NotReady
+from service.machine import make_folder
 
 __all__ = [
     "Database",
@@ -262,21 +263,13 @@ def _create_engine(url: URL) -> Engine:
     to_json = partial(json.dumps, allow_nan=False, ensure_ascii=False)
     if url.get_backend_name() == "sqlite":
         if url.database:
-            _make_folder(Path(url.database).parent)
+            make_folder(Path(url.database).parent, "the database's folder")
         engine = create_engine(url, module=pysqlite3.dbapi2, json_serializer=to_json)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "connect", partial(_remember_file, url))
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     return create_engine(url, json_serializer=to_json, pool_pre_ping=True)
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = f"the database's folder {folder} cannot be made: {error.strerror}"
-        raise LowlossError(reason) from error
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -95,7 +95,7 @@ def get_dataset(session: Session, id: str) -> Dataset:  # noqa: A002
     """Return a dataset with its profile; raise DatasetNotFound."""
     dataset = find_dataset(session, id)
     if dataset is None:
-        raise DatasetNotFound(f"there is no dataset {id!r}", fix="GET /v1/datasets lists them")
+        raise DatasetNotFound.of(id)
     return dataset
 
 
@@ -104,14 +104,6 @@ def find_dataset_of_job(session: Session, job_id: str) -> Dataset | None:
     is_of_job = (JobRow.dataset_id == DatasetRow.id) & (JobRow.id == job_id)
     row = session.scalar(select(DatasetRow).join(JobRow, is_of_job))
     return None if row is None else _make_dataset(row)
-
-
-def get_parse_options(session: Session, id: str) -> dict[str, Any]:  # noqa: A002
-    """Return how a dataset's bytes are parsed; raise DatasetNotFound."""
-    row = session.get(DatasetRow, id)
-    if row is None:
-        raise DatasetNotFound(f"there is no dataset {id!r}")
-    return row.options
 
 
 def list_datasets(
@@ -150,7 +142,7 @@ def delete_dataset(session: Session, id: str) -> None:  # noqa: A002
         )
     deleted = session.scalar(delete(DatasetRow).where(DatasetRow.id == id).returning(DatasetRow.id))
     if deleted is None:
-        raise DatasetNotFound(f"there is no dataset {id!r}", fix="GET /v1/datasets lists them")
+        raise DatasetNotFound.of(id)
 
 
 def _make_dataset(row: DatasetRow) -> Dataset:

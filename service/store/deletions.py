@@ -21,7 +21,7 @@ def delete_job(session: Session, job_id: str) -> None:
     """
     state = session.scalar(select(JobRow.state).where(JobRow.id == job_id).with_for_update())
     if state is None:
-        raise JobNotFound(f"there is no job {job_id!r}", fix="GET /v1/jobs lists them")
+        raise JobNotFound.of(job_id)
     if not JobState(state).is_finished:
         raise StateConflict(
             f"the job cannot be deleted: it is {state}",

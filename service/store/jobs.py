@@ -75,7 +75,7 @@ def get_job_and_change(session: Session, job_id: str) -> tuple[Job, Change]:
     """Return a job, and which of its changes was the last; raise JobNotFound."""
     row = session.execute(_build_query().where(JobRow.id == job_id)).one_or_none()
     if row is None:
-        raise JobNotFound(f"there is no job {job_id!r}", fix="GET /v1/jobs lists them")
+        raise JobNotFound.of(job_id)
     return _make_jobs(session, [row])[job_id], _make_change(row.JobRow)
 
 
@@ -130,7 +130,7 @@ def get_jobs(session: Session, job_ids: Sequence[str]) -> tuple[Job, ...]:
     jobs = _make_jobs(session, rows)
     for job_id in job_ids:
         if job_id not in jobs:
-            raise JobNotFound(f"there is no job {job_id!r}", fix="GET /v1/jobs lists them")
+            raise JobNotFound.of(job_id)
     return tuple(jobs[job_id] for job_id in job_ids)
 
 

@@ -64,14 +64,13 @@ def enqueue_job(
     *,
     task: Task,
     max_attempts: int,
-    name: str = "",
     outcome: dict[str, Any] | None = None,
 ) -> str:
     """Add a queued job, and return its id; `outcome` is what is known of it before it runs."""
     job = JobRow(
         id=f"job_{secrets.token_hex(10)}",
         kind=find_kind(spec),
-        name=name or spec.name,
+        name=spec.name,
         dataset_id=spec.dataset,
         task=task,
         spec=spec.model_dump(mode="json"),
@@ -221,18 +220,7 @@ def release_job(
     One that is to be cancelled, and has nothing to export, ends with that.
     """
     job = hold_fence(session, fence)
-    requested = job.requested
-    end_lease(session, job, outcome, error=error)
-    if requested == Requested.cancel and job.best_trial is None:
-        cancel_waiting(session, job)
-        return
-    job.state = JobState.queued
-    if requested == Requested.cancel:
-        job.requested = requested
-    elif requested == Requested.pause:
-        job.state = JobState.paused
-    job.available_at = utc_now(wait_seconds)
-    _record_retry(session, job, outcome, error)
+    _queue_again(session, job, outcome, error=error, wait_seconds=wait_seconds)
 
 
 def retry_job(
@@ -251,10 +239,23 @@ def retry_job(
     cause.
     """
     job = hold_fence(session, fence)
-    requested = job.requested
     if is_process_dead:
         blame_trials(session, job, error=error)
     count_failure(session, job, attempt=job.attempt)
+    wait_seconds = retry_seconds * 2 ** (job.failures - 1)
+    _queue_again(session, job, outcome, error=error, wait_seconds=wait_seconds)
+
+
+def _queue_again(
+    session: Session,
+    job: JobRow,
+    outcome: AttemptOutcome,
+    *,
+    error: str | None,
+    wait_seconds: float,
+) -> None:
+    """End an attempt, and do what was requested of its job; one with too many failures fails."""
+    requested = job.requested
     end_lease(session, job, outcome, error=error)
     if requested == Requested.cancel and job.best_trial is None:
         cancel_waiting(session, job)
@@ -265,14 +266,7 @@ def retry_job(
     job.state = JobState.paused if requested == Requested.pause else JobState.queued
     if requested == Requested.cancel:
         job.requested = requested
-    wait_seconds = retry_seconds * 2 ** (job.failures - 1)
     job.available_at = utc_now(wait_seconds)
-    _record_retry(session, job, outcome, error)
-
-
-def _record_retry(
-    session: Session, job: JobRow, outcome: AttemptOutcome, error: str | None
-) -> None:
     data = {} if error is None else {"error": shorten_error(error)}
     record_event(session, job, EventKind.job_retried, attempt=job.attempt, outcome=outcome, **data)
 
@@ -369,7 +363,7 @@ def resume_job(session: Session, job_id: str) -> None:
 def _lock(session: Session, job_id: str) -> JobRow:
     job = session.get(JobRow, job_id, with_for_update=True)
     if job is None:
-        raise JobNotFound(f"there is no job {job_id!r}", fix="GET /v1/jobs lists them")
+        raise JobNotFound.of(job_id)
     return job
 
 

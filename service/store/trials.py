@@ -211,7 +211,7 @@ def _no_trial(session: Session, job_id: str, number: int) -> TrialNotFound:
 def _require_search(session: Session, job_id: str) -> None:
     kind = session.scalar(select(JobRow.kind).where(JobRow.id == job_id))
     if kind is None:
-        raise JobNotFound(f"there is no job {job_id!r}", fix="GET /v1/jobs lists them")
+        raise JobNotFound.of(job_id)
     if kind == JobKind.diagnosis:
         raise StateConflict(
             f"job {job_id!r} is a diagnosis, which has no trials",

@@ -6,12 +6,15 @@ from lowloss.recipes import ScriptTable
 from lowloss.results import ColumnKind
 from service.tables.check import CheckedJob
 
+SCRIPT_TABLE = "table.csv"
+"""The file that a script reads: a plain CSV."""
 
-def describe_table(checked: CheckedJob, file: str, *, rows_left_out: int = 0) -> ScriptTable:
+
+def describe_table(checked: CheckedJob, *, rows_left_out: int = 0) -> ScriptTable:
     """Return the columns of a plain CSV with the features and the target of a job."""
     categories = {c.name for c in checked.features if c.kind is ColumnKind.categorical}
     return ScriptTable(
-        file=file,
+        file=SCRIPT_TABLE,
         target=checked.spec.target,
         task=checked.task,
         numbers=tuple(c.name for c in checked.features if c.name not in categories),

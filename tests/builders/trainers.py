@@ -32,7 +32,7 @@ class MadeUp:
         for variant in list(dict.fromkeys(variants)):
             for draw in draws:
                 loss = self._loss(variant.recipe) * (1 + 0.01 * draw)
-                self.judged[variant, draw] = JudgedVariant(variant, draw, Score(loss), loss, None)
+                self.judged[variant, draw] = JudgedVariant(draw, Score(loss), loss)
                 self.trained.append(variant)
 
     train_vital = train

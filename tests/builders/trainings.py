@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lowloss.spec.activations import ACTIVATIONS, usual_initializers
+from lowloss.spec.optimizers import USUAL_MOMENTUM
 from worker.engine.array_types import FloatArray
 from worker.engine.arrays import Arrays, Fold, Loss
 from worker.engine.plans import Checkpoint, Epoch, Plan, per_layer
@@ -43,6 +44,7 @@ def a_plan(**given: object) -> Plan:
         "batch_size": 16,
         "patience": 50,
         "max_epochs": 3,
+        "momentum": USUAL_MOMENTUM,
     }
     values |= given
     if "initializers" not in values:

@@ -40,7 +40,7 @@ def write_plain_table(path: Path, table: Table, checked: CheckedJob) -> ScriptTa
         target = pl.Series(name, [checked.labels[int(code)] for code in y], dtype=pl.String)
     columns = [_as_plain(frame[column.name]) for column in checked.features]
     pl.DataFrame([*columns, target]).write_csv(path)
-    return describe_table(checked, path.name, rows_left_out=rows - frame.height)
+    return describe_table(checked, rows_left_out=rows - frame.height)
 
 
 def _as_plain(column: pl.Series) -> pl.Series:

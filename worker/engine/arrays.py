@@ -122,7 +122,7 @@ class Arrays:
 
     @property
     def output_activation(self) -> str:
-        """That of the output layer."""
+        """The activation of the output layer."""
         return self.head or HEADS[self.loss]
 
     @property

@@ -130,7 +130,7 @@ class Plan:
     noise: float = 0.0
     mixup: float = 0.0
     fold: int = 0
-    momentum: float = 0.9
+    momentum: float = 0.0
     shuffle: bool = True
     bias_initializers: tuple[KernelInitializer, ...] = ()
     layers: tuple[KerasCall, ...] = ()

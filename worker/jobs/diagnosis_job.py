@@ -10,12 +10,13 @@ from pathlib import Path
 
 from lowloss.errors import LeaseLost
 from lowloss.recipes import training_code
-from lowloss.results import Dataset, Diagnosis, Severity, Verdict
+from lowloss.results import Dataset, Diagnosis, Verdict
 from lowloss.spec import DiagnosisSpec, JobSpec, Recipe, Task
 from lowloss.tables.table import Table
 from service.store.database import is_out_of_space
 from service.tables.check import CheckedJob
 from service.tables.check_recipe import check_diagnosis
+from service.tables.script_table import SCRIPT_TABLE
 from worker.artifacts.export import NOT_NEEDED, store_artifact, store_diagnosis
 from worker.artifacts.plain_table import write_plain_table
 from worker.artifacts.reports.diagnosis import write_diagnosis
@@ -29,7 +30,7 @@ from worker.progress.reporter import JobCancelled, JobSuspended, Reporter, StopC
 
 log = logging.getLogger(__name__)
 
-REMEDIED, SCRIPT, TABLE = "remedied.json", "train.py", "table.csv"
+REMEDIED, SCRIPT = "remedied.json", "train.py"
 TUNED_RECIPE = "the tuned setting"
 PROGRESS_SECONDS = 2.0
 """The time between two reports of how many networks were trained."""
@@ -113,10 +114,10 @@ def export_diagnosis(
     write_diagnosis(folder / REPORT, diagnosis, title=title)
     remedied = diagnosis.remedied_recipe.model_dump(mode="json")
     (folder / REMEDIED).write_text(json.dumps(remedied, indent=2) + "\n", encoding="utf-8")
-    written = write_plain_table(folder / TABLE, table, checked)
+    written = write_plain_table(folder / SCRIPT_TABLE, table, checked)
     code = training_code(diagnosis.remedied_recipe, written)
     (folder / SCRIPT).write_text(code, encoding="utf-8")
-    for name in (REPORT, REMEDIED, SCRIPT, TABLE):
+    for name in (REPORT, REMEDIED, SCRIPT, SCRIPT_TABLE):
         store_artifact(folder / name, reporter)
     store_diagnosis(diagnosis, reporter, folder)
 
@@ -158,9 +159,6 @@ def diagnose_first_recipe(
 
 def _verdict(diagnosis: Diagnosis) -> Verdict:
     causes = [
-        cause
-        for finding in diagnosis.findings
-        if finding.severity is not Severity.none
-        for cause in (finding.cause, *finding.together_with)
+        cause for finding in diagnosis.harmful for cause in (finding.cause, *finding.together_with)
     ]
     return Verdict(sentence=diagnosis.verdict, causes=tuple(causes))

@@ -15,7 +15,7 @@ from service.settings import Limits
 from service.store.checkpoints import SavedCheckpoint, list_checkpoints
 from service.store.crashes import list_blamed
 from service.store.database import Session
-from service.store.datasets import get_dataset, get_parse_options
+from service.store.datasets import get_dataset
 from service.store.earlier_jobs import list_earlier_jobs
 from service.store.jobs import get_job
 from service.store.trials import list_curves, list_trials
@@ -88,8 +88,8 @@ def load_description(reporter: Reporter, dataset_id: str) -> tuple[Dataset, Pars
     """Read a dataset's description, and the options that it is parsed with."""
 
     def read(session: Session) -> tuple[Dataset, ParseOptions]:
-        options = get_parse_options(session, dataset_id)
-        return get_dataset(session, dataset_id), ParseOptions.model_validate(options)
+        dataset = get_dataset(session, dataset_id)
+        return dataset, ParseOptions.model_validate(dataset.options)
 
     return reporter.read(read)
 

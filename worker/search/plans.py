@@ -7,6 +7,7 @@ import numpy as np
 from lowloss.results import Hyperparameters
 from lowloss.spec import JobSpec
 from lowloss.spec.activations import usual_initializers
+from lowloss.spec.optimizers import USUAL_MOMENTUM
 from worker.data.prepare import scalings
 from worker.engine.plans import Plan
 
@@ -21,6 +22,7 @@ def to_plan(number: int, seed: int, hyperparameters: Hyperparameters, spec: JobS
         hyperparameters.widths,
         max_epochs=spec.budget.max_epochs,
         fold=first,
+        momentum=USUAL_MOMENTUM,
         initializers=usual_initializers([hyperparameters.activation] * hyperparameters.layers),
         **fields,
     )

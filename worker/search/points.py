@@ -63,7 +63,5 @@ def _blocks(space: Space) -> list[_Block]:
 
 def _points(entry: Side | Fixed) -> Sequence[Any]:
     if isinstance(entry, Fixed):
-        return [entry.value]
-    if entry.values is not None:
         return entry.values
-    return [entry.value(sample / (SAMPLES - 1)) for sample in range(SAMPLES)]
+    return entry.values or [entry.value(sample / (SAMPLES - 1)) for sample in range(SAMPLES)]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from keras_tuner import HyperParameters
 
 from lowloss.results import Hyperparameters
-from lowloss.spec import Choice, CountRange, Float, Int, JobSpec, SearchSpace, WidthRange
+from lowloss.spec import Choice, Float, Int, JobSpec, SearchSpace, WidthRange
 from worker.search.sides import Side
 
 NO_CLIPPING = 0.0
@@ -26,6 +26,15 @@ class Fixed:
     name: str
     value: Any
     min_layers: int = 0
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """The one value."""
+        return (self.value,)
+
+    def allows(self, value: Any) -> bool:
+        """Return whether the hyperparameter has a value."""
+        return bool(value == self.value)
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,7 @@ class Space:
         ]
         if not is_width_per_layer(space):
             return cls((*entries, _entry("width", space.width)))
-        depths = possible_depths(space)
+        depths = possible_values(space.layers)
         for layer in range(1, max(depths) + 1):
             min_layers = layer if layer > min(depths) else 0
             entries.append(_entry(f"width_{layer}", space.width, min_layers))
@@ -75,10 +84,7 @@ class Space:
         """Return whether a setting is one of the space's."""
         entries = {entry.name: entry for entry in self.entries if exists(entry, setting)}
         return entries.keys() == setting.keys() and all(
-            setting[name] == entry.value
-            if isinstance(entry, Fixed)
-            else entry.allows(setting[name])
-            for name, entry in entries.items()
+            entry.allows(setting[name]) for name, entry in entries.items()
         )
 
     def nearest(self, values: Mapping[str, Any]) -> Setting:
@@ -97,7 +103,7 @@ def exists(entry: Side | Fixed, setting: Mapping[str, Any]) -> bool:
 def define_space(space: Space) -> HyperParameters:
     """Define a space as KerasTuner's hyperparameters."""
     hp = HyperParameters()
-    depths = next((_values(entry) for entry in space.entries if entry.name == "layers"), ())
+    depths = next((entry.values for entry in space.entries if entry.name == "layers"), None) or ()
     for entry in space.entries:
         if entry.min_layers:
             with hp.conditional_scope("layers", [d for d in depths if d >= entry.min_layers]):
@@ -164,15 +170,9 @@ def value_of(hyperparameters: Hyperparameters, name: str) -> Any:
     return max(hyperparameters.widths) if name == "width" else getattr(hyperparameters, name)
 
 
-def possible_depths(space: SearchSpace) -> list[int]:
-    """Return the numbers of layers that the space allows, in order."""
-    match space.layers:
-        case Choice(choices=choices):
-            return sorted(choices)
-        case CountRange() as layers:
-            return list(range(layers.min, layers.max + 1, layers.step or 1))
-        case layers:
-            return [layers]
+def possible_values(parameter: Any) -> Sequence[Any]:
+    """Return the values of a parameter that has no range of real numbers."""
+    return _entry("", parameter).values or ()
 
 
 def is_width_per_layer(space: SearchSpace) -> bool:
@@ -195,10 +195,6 @@ def _entry(name: str, value: Any, min_layers: int = 0) -> Side | Fixed:
             return Side(name, value, min_layers)
         case fixed:
             return Fixed(name, _without_none(fixed), min_layers)
-
-
-def _values(entry: Side | Fixed) -> tuple[Any, ...]:
-    return (entry.value,) if isinstance(entry, Fixed) else tuple(entry.values or ())
 
 
 def _define(hp: HyperParameters, entry: Side | Fixed) -> None:

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
 
+from service.machine import MIN_FREE_BYTES
+
 PREFIX = "lowloss-worker-"
 LOCK = "in-use"
 REAP_SECONDS = 3600.0
 """The time between two looks for leftovers."""
 UNLOCKED_SECONDS = 60.0
 """A folder without a lock is younger than this while somebody makes it."""
-MIN_FREE_BYTES = 64 * 1024**2
-"""Room for temporary files without which a worker claims no job."""
 
 
 @dataclass(frozen=True)

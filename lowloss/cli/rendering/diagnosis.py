@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.text import Text
 
-from lowloss.results import Diagnosis, Evidence, EvidenceState, Finding, Severity
+from lowloss.results import Diagnosis, Evidence, EvidenceState, Finding
 from lowloss.results.losses import describe_effect, list_losses
 from lowloss.wording import (
     counted,
@@ -36,9 +36,6 @@ MAX_ITEMS = 10
 
 def show_diagnosis(diagnosis: Diagnosis, out: Console) -> None:
     """Show a whole diagnosis; in bold only where the console can."""
-    findings = diagnosis.findings
-    harmful = [finding for finding in findings if finding.severity is not Severity.none]
-    others = [finding for finding in findings if finding.severity is Severity.none]
     _print_wrapped(out, diagnosis.verdict, style="bold")
     out.print()
     for loss in list_losses(diagnosis):
@@ -46,12 +43,12 @@ def show_diagnosis(diagnosis: Diagnosis, out: Console) -> None:
         line = f"{loss.label:<{LABEL}} {loss.text}{remark}"
         _print_wrapped(out, line, indent=INDENT, hanging=LABEL + 1)
     _print_wrapped(out, f"losses: {in_words(diagnosis.metric)}", indent=INDENT)
-    for position, finding in enumerate(harmful, start=1):
+    for position, finding in enumerate(diagnosis.harmful, start=1):
         out.print()
         _show_finding(position, finding, out)
     out.print()
     for state, heading in OTHERS.items():
-        for finding in others:
+        for finding in diagnosis.others:
             if finding.evidence_state is state:
                 text = f"{heading}: {in_words(finding.cause)}. {finding.sentence}"
                 _print_wrapped(out, text, hanging=2)

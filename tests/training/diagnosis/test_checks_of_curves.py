@@ -16,7 +16,6 @@ from tests.builders.trainings import a_plan
 from worker.diagnosis.checks.curves import check_curves
 from worker.diagnosis.training.judging import JudgedVariant, Score
 from worker.diagnosis.training.probe import Probe
-from worker.diagnosis.training.variants import Variant
 from worker.engine.plans import Epoch
 from worker.engine.results import TrainedPlan, TrainingOutcome
 
@@ -36,7 +35,7 @@ SOUND_PROBE: dict[str, Any] = {
 
 
 def a_run(
-    recipe: Recipe, loss: Sequence[float], val_loss: Sequence[float], *, is_finite: bool = True
+    loss: Sequence[float], val_loss: Sequence[float], *, is_finite: bool = True
 ) -> JudgedVariant:
     pairs = zip(loss, val_loss, strict=True)
     epochs = tuple(Epoch(n + 1, one, two, one) for n, (one, two) in enumerate(pairs))
@@ -52,13 +51,13 @@ def a_run(
         program="",
     )
     score = Score(0.1) if is_finite else None
-    return JudgedVariant(Variant(recipe), 0, score, 0.1 if is_finite else math.inf, trained)
+    return JudgedVariant(0, score, 0.1 if is_finite else math.inf, trained)
 
 
 def named(
     recipe: Recipe, curve: Sequence[float], held: Sequence[float] | None = None, **probe: Any
 ) -> set[Cause]:
-    run = a_run(recipe, curve, curve if held is None else held)
+    run = a_run(curve, curve if held is None else held)
     return {each.cause for each in check_curves(recipe, [run], Probe(**SOUND_PROBE | probe))}
 
 
@@ -113,7 +112,7 @@ def test_loss_that_goes_up_and_down_speaks_for_a_high_learning_rate() -> None:
 
 
 def test_divergence_speaks_for_a_high_learning_rate_and_exploding_gradients() -> None:
-    run = a_run(PLAIN, [1.0, math.nan], [1.0, math.nan], is_finite=False)
+    run = a_run([1.0, math.nan], [1.0, math.nan], is_finite=False)
 
     found = {each.cause for each in check_curves(PLAIN, [run], None)}
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lowloss.results import TrialState
 from lowloss.spec import Continuation
-from service.dashboard.trials import repeat
+from service.dashboard.trials import train_alone
 from service.store.earlier_jobs import EarlierJob
 from tests.training.search.test_tuner import ALGORITHMS, SMALL, a_spec, as_trial, loss, run
 from worker.search.cube import Cube
@@ -247,7 +247,7 @@ def test_setting_outside_the_space_does_not_fit(open_search: Any) -> None:
 def test_repeat_of_a_trial_trains_its_hyperparameters_alone(open_search: Any) -> None:
     before = earlier(open_search(seed=1), 20)
     trial = next(t for t in before.trials if len(set(t.hyperparameters.widths)) > 1)
-    changes = Continuation.model_validate(repeat(trial, before.spec))
+    changes = Continuation.model_validate(train_alone(trial, before.spec))
     child = changes.child_of("job_1", before.spec)
     search = open_search(**child.model_dump(mode="json"))
 

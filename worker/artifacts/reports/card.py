@@ -24,7 +24,6 @@ from lowloss.wording import (
 )
 from worker.artifacts.reports.columns import MAX_COLUMNS, spread
 from worker.artifacts.reports.comparison import contenders, describe_rows, metrics_shown, verdict
-from worker.artifacts.reports.diagnosis import harmful_findings
 from worker.artifacts.reports.facts import Facts
 from worker.artifacts.reports.remarks import remarks
 from worker.artifacts.reports.usage import describe_output, usage
@@ -209,7 +208,7 @@ def _first_try(facts: Facts) -> Iterator[list[str]]:
     """Write why a plain network on these data has a high loss; nothing without a diagnosis."""
     if facts.diagnosis is None:
         return
-    causes = [f"- {escaped(finding.sentence)}" for finding in harmful_findings(facts.diagnosis)]
+    causes = [f"- {escaped(finding.sentence)}" for finding in facts.diagnosis.harmful]
     yield [
         "## What a first try gets wrong",
         "",

@@ -9,7 +9,7 @@ from statistics import fmean
 
 from lowloss.charts.diagnoses import draw_diagnosis
 from lowloss.charts.figures import Figure
-from lowloss.results import Diagnosis, Experiment, Finding, Severity
+from lowloss.results import Diagnosis, Experiment
 from lowloss.results.losses import ShownLoss, list_losses
 from lowloss.wording import DASH, format_number
 from worker.artifacts.reports.pages import write_page
@@ -34,8 +34,6 @@ class DiagnosisView:
     """What the templates show."""
 
     diagnosis: Diagnosis
-    harmful: tuple[Finding, ...]
-    others: tuple[Finding, ...]
     losses: tuple[ShownLoss, ...]
     experiments: tuple[TrainedRun, ...]
     figures: tuple[Figure, ...]
@@ -70,19 +68,10 @@ def write_diagnosis(path: Path, diagnosis: Diagnosis, *, title: str) -> None:
     write_page(path, TEMPLATE, page=DiagnosisPage(title, view(diagnosis, RECIPE)))
 
 
-def harmful_findings(diagnosis: Diagnosis) -> tuple[Finding, ...]:
-    """Return the findings that raise the loss, the first to remedy first."""
-    return tuple(finding for finding in diagnosis.findings if finding.severity is not Severity.none)
-
-
 def view(diagnosis: Diagnosis, recipe_name: str) -> DiagnosisView:
     """Collect what a page shows of a diagnosis; `recipe_name` is the name of its recipe there."""
-    harmful = harmful_findings(diagnosis)
-    others = tuple(entry for entry in diagnosis.findings if entry not in harmful)
     return DiagnosisView(
         diagnosis=diagnosis,
-        harmful=harmful,
-        others=others,
         losses=tuple(list_losses(diagnosis, recipe_name)),
         experiments=tuple(_trained(entry) for entry in diagnosis.experiments),
         figures=tuple(draw_diagnosis(diagnosis, recipe_name)),

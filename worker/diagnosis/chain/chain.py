@@ -6,7 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from lowloss.results import Cause, EvidenceState
-from worker.diagnosis.chain.gains import Gain, mean_relative_loss, minimum_gain, paired_runs
+from worker.diagnosis.chain.gains import (
+    Gain,
+    gain_of,
+    mean_relative_loss,
+    minimum_gain,
+    paired_runs,
+)
 from worker.diagnosis.chain.remedies import Candidate
 from worker.diagnosis.training.trainer import Trainer
 from worker.diagnosis.training.variants import Variant
@@ -75,10 +81,14 @@ class Chain:
         return [one for one in self.candidates if (one.cause, one.text) not in tried]
 
     @property
+    def trained_references(self) -> list[Variant]:
+        """The sound recipes of which there is a run."""
+        return [variant for variant in self.references if self.trainer.runs_of(variant)]
+
+    @property
     def gap(self) -> float:
         """How much worse the chain's end is than a sound recipe."""
-        trained = [variant for variant in self.references if self.trainer.runs_of(variant)]
-        return self.loss_of(self.end) - min(map(self.loss_of, trained), default=0.0)
+        return self.loss_of(self.end) - min(map(self.loss_of, self.trained_references), default=0.0)
 
     @property
     def is_beaten(self) -> bool:
@@ -94,14 +104,18 @@ class Chain:
         ]
         return max(attempts, key=lambda tried: tried.gain.mean, default=None)
 
+    def last_attempt(self, cause: Cause) -> TriedRemedy | None:
+        """Return the best remedy of a cause at the chain's end, or else at its start."""
+        return self.best_attempt((cause,), self.end) or self.best_attempt((cause,), self.start)
+
     def train(self, variants: Iterable[Variant], draws: Sequence[int] | None = None) -> None:
         """Train variants, on the chain's draws unless others are named."""
         self.trainer.train(variants, self.draws if draws is None else draws)
 
     def gain(self, before: Variant, after: Variant, draws: Sequence[int] | None = None) -> Gain:
         """Return what one variant gains over another, on the draws where both were trained."""
-        pairs = paired_runs(self.trainer, before, after, self.draws if draws is None else draws)
-        return Gain(tuple(one.relative_loss - other.relative_loss for one, other in pairs))
+        draws = self.draws if draws is None else draws
+        return gain_of(paired_runs(self.trainer, before, after, draws))
 
     def measure(self, candidate: Candidate, before: Variant, after: Variant) -> TriedRemedy:
         """Return a remedy with its gain, and keep it among the attempts where it was trained."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +62,11 @@ def paired_runs(
         for draw in draws
         if (first, draw) in judged and (second, draw) in judged
     ]
+
+
+def gain_of(pairs: Iterable[tuple[JudgedVariant, JudgedVariant]]) -> Gain:
+    """Return what the second runs gain over the first ones."""
+    return Gain(tuple(first.relative_loss - second.relative_loss for first, second in pairs))
 
 
 def mean_relative_loss(runs: Sequence[JudgedVariant]) -> float:

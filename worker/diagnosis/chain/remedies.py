@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from lowloss.results import Cause
 from lowloss.spec import Recipe, Task
-from lowloss.wording import list_first
+from lowloss.wording import list_first, lower_first
 from worker.diagnosis.chain.changes import (
     HE_NORMAL,
     Change,
@@ -42,11 +42,10 @@ MAX_RATE, MAX_ADAPTIVE_RATE = 1.0, 0.1
 
 @dataclass(frozen=True)
 class RemedyRule:
-    """A change in words, and as what it makes of a recipe; or rows that are left out."""
+    """A change in words, and as what it makes of a recipe."""
 
     text: str
     make: MakeChange
-    without: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,16 +62,20 @@ class Candidate:
     symptom: str = ""
 
     @property
+    def parts(self) -> tuple[Candidate, ...]:
+        """The candidate and its partner, and that one's, each to be looked at by itself."""
+        return (self, *(self.partner.parts if self.partner else ()))
+
+    @property
     def text(self) -> str:
         """The remedy in words."""
-        if self.partner is None:
-            return self.rule.text
-        return f"{self.rule.text}; {self.partner.text[0].lower()}{self.partner.text[1:]}"
+        others = (lower_first(part.rule.text) for part in self.parts[1:])
+        return "; ".join((self.rule.text, *others))
 
     @property
     def causes(self) -> tuple[Cause, ...]:
         """The causes that it is for."""
-        return (self.cause, *(self.partner.causes if self.partner else ()))
+        return tuple(part.cause for part in self.parts)
 
     @property
     def is_certain(self) -> bool:
@@ -87,17 +90,14 @@ class Candidate:
     @property
     def strength(self) -> float:
         """The strength of the evidence for its cause, before anything is measured."""
-        strength = self.suspect.strength if self.suspect else -1.0
-        return strength if self.partner is None else min(strength, self.partner.strength)
+        return min(part.suspect.strength if part.suspect else -1.0 for part in self.parts)
 
     def apply(self, variant: Variant) -> Variant:
         """Return the variant with this change."""
-        changed = replace(
-            variant,
-            recipe=variant.recipe.with_changes(self.rule.make(variant.recipe)),
-            without=tuple(sorted({*variant.without, *self.rule.without})),
-        )
-        return changed if self.partner is None else self.partner.apply(changed)
+        for part in self.parts:
+            recipe = variant.recipe
+            variant = replace(variant, recipe=recipe.with_changes(part.rule.make(recipe)))
+        return variant
 
 
 @dataclass(frozen=True)
@@ -195,16 +195,6 @@ def _scaled_target(case: RemedyContext) -> list[RemedyRule]:
     return [RemedyRule(text, set_fields(scale_target="standard"))]
 
 
-def _encoded(_: RemedyContext) -> list[RemedyRule]:
-    return [RemedyRule("Count the classes from 0", set_fields(encode_labels=True))]
-
-
-def _filled(_: RemedyContext) -> list[RemedyRule]:
-    return [
-        RemedyRule("Fill in the mean, and add a column that says so", set_fields(missing="mean"))
-    ]
-
-
 def _without_columns(case: RemedyContext) -> list[RemedyRule]:
     return [RemedyRule("Leave these columns out", exclude_columns(case.columns))]
 
@@ -219,25 +209,14 @@ def _bounded(case: RemedyContext) -> list[RemedyRule]:
     return rules + ([robust] if {*case.columns} - {target} else [])
 
 
-def _weighed(_: RemedyContext) -> list[RemedyRule]:
-    return [RemedyRule("Weigh every class the same", set_fields(class_weight="balanced"))]
-
-
 def _shuffled(case: RemedyContext) -> list[RemedyRule]:
     recipe, texts = case.recipe, []
-    if recipe.validation_split and recipe.validation_rows == "last":
+    if recipe.validates_on_last_rows:
         texts.append("Shuffle the rows before the last are held out")
     if not recipe.shuffle:
         texts.append("Shuffle the training rows in each epoch")
     text = "; ".join(texts)
     return [RemedyRule(text, set_fields(validation_rows="random", shuffle=True))] if texts else []
-
-
-def _augmented(_: RemedyContext) -> list[RemedyRule]:
-    return [
-        RemedyRule("Add noise to the features while training", set_fields(noise=0.1)),
-        RemedyRule("Mix rows with one another (mixup)", set_fields(mixup=0.2)),
-    ]
 
 
 def _usual_output(case: RemedyContext) -> list[RemedyRule]:
@@ -249,36 +228,11 @@ def _usual_output(case: RemedyContext) -> list[RemedyRule]:
     return [RemedyRule(text, set_output(layer, loss, encode_labels=is_encoded))]
 
 
-def _smaller(_: RemedyContext) -> list[RemedyRule]:
-    return [
-        RemedyRule("Use a quarter of the units", resize_layers(0.25)),
-        RemedyRule("Use one or two layers of at most 64 units", make_shallower),
-    ]
-
-
 def _larger(case: RemedyContext) -> list[RemedyRule]:
     text = "Use four times the units, and 32 at least"
     if not case.recipe.hidden:
         text = "Put two hidden layers of 64 relu units before the output"
     return [RemedyRule(text, resize_layers(4.0))]
-
-
-def _relu(_: RemedyContext) -> list[RemedyRule]:
-    make = set_activation("relu", HE_NORMAL)
-    return [RemedyRule("Use relu in the hidden layers, begun by he_normal", make)]
-
-
-def _leaky(_: RemedyContext) -> list[RemedyRule]:
-    make = set_activation("leaky_relu", HE_NORMAL)
-    return [RemedyRule("Use leaky_relu, which is never flat", make)]
-
-
-def _clipped(_: RemedyContext) -> list[RemedyRule]:
-    return [RemedyRule("Clip the gradient to a norm of 1", clip_gradient)]
-
-
-def _begun(_: RemedyContext) -> list[RemedyRule]:
-    return [RemedyRule("Begin with weights of the usual size", use_usual_initializers)]
 
 
 def _without_extra_layers(case: RemedyContext) -> list[RemedyRule]:
@@ -341,57 +295,80 @@ def _adam(case: RemedyContext) -> list[RemedyRule]:
     return [RemedyRule("Use Adam at 0.001", set_fields(optimizer=adam))]
 
 
-def _regularised(_: RemedyContext) -> list[RemedyRule]:
-    return [
-        RemedyRule("Add dropout of 0.2", raise_all_layers("dropout", 0.2, hidden_only=True)),
-        RemedyRule("Add L2 of 0.001", raise_all_layers("l2", 1e-3)),
-    ]
+Rules = Callable[[RemedyContext], list[RemedyRule]]
 
 
-def _stopped(_: RemedyContext) -> list[RemedyRule]:
-    text = "Hold rows out, stop when they get worse, and put the best weights back"
-    return [RemedyRule(text, stop_early)]
+def _always(*rules: RemedyRule) -> Rules:
+    """Return rules that are the same in every case."""
+    return lambda _: list(rules)
 
 
-REMEDIES: dict[Cause, Callable[[RemedyContext], list[RemedyRule]]] = {
+RELU = _always(
+    RemedyRule(
+        "Use relu in the hidden layers, begun by he_normal", set_activation("relu", HE_NORMAL)
+    )
+)
+STOP_EARLY = _always(
+    RemedyRule("Hold rows out, stop when they get worse, and put the best weights back", stop_early)
+)
+REMEDIES: dict[Cause, Rules] = {
     Cause.features_not_scaled: _scaled_features,
     Cause.target_not_scaled: _scaled_target,
-    Cause.labels_not_encoded: _encoded,
-    Cause.missing_values: _filled,
+    Cause.labels_not_encoded: _always(
+        RemedyRule("Count the classes from 0", set_fields(encode_labels=True))
+    ),
+    Cause.missing_values: _always(
+        RemedyRule("Fill in the mean, and add a column that says so", set_fields(missing="mean"))
+    ),
     Cause.duplicate_column: _without_columns,
     Cause.identifier_column: _without_columns,
     Cause.leaked_column: _without_columns,
     Cause.outliers: _bounded,
-    Cause.class_imbalance: _weighed,
+    Cause.class_imbalance: _always(
+        RemedyRule("Weigh every class the same", set_fields(class_weight="balanced"))
+    ),
     Cause.ordered_rows: _shuffled,
     Cause.irrelevant_features: _without_columns,
-    Cause.augmentation_missing: _augmented,
+    Cause.augmentation_missing: _always(
+        RemedyRule("Add noise to the features while training", set_fields(noise=0.1)),
+        RemedyRule("Mix rows with one another (mixup)", set_fields(mixup=0.2)),
+    ),
     Cause.wrong_output: _usual_output,
     Cause.wrong_loss: _usual_output,
-    Cause.too_complex: _smaller,
+    Cause.too_complex: _always(
+        RemedyRule("Use a quarter of the units", resize_layers(0.25)),
+        RemedyRule("Use one or two layers of at most 64 units", make_shallower),
+    ),
     Cause.too_simple: _larger,
-    Cause.wrong_activation: _relu,
-    Cause.dead_units: _leaky,
-    Cause.saturated_units: _relu,
-    Cause.vanishing_gradients: _relu,
-    Cause.exploding_gradients: _clipped,
-    Cause.poor_initialisation: _begun,
+    Cause.wrong_activation: RELU,
+    Cause.dead_units: _always(
+        RemedyRule("Use leaky_relu, which is never flat", set_activation("leaky_relu", HE_NORMAL))
+    ),
+    Cause.saturated_units: RELU,
+    Cause.vanishing_gradients: RELU,
+    Cause.exploding_gradients: _always(
+        RemedyRule("Clip the gradient to a norm of 1", clip_gradient)
+    ),
+    Cause.poor_initialisation: _always(
+        RemedyRule("Begin with weights of the usual size", use_usual_initializers)
+    ),
     Cause.harmful_layers: _without_extra_layers,
     Cause.learning_rate_too_high: _slower,
     Cause.learning_rate_too_low: _faster,
     Cause.too_few_epochs: _longer,
     Cause.batch_size: _usual_batches,
     Cause.optimizer: _adam,
-    Cause.l1_too_strong: lambda _: [RemedyRule("Train without L1", set_all_layers(l1=0.0))],
-    Cause.l2_too_strong: lambda _: [RemedyRule("Train without L2", set_all_layers(l2=0.0))],
-    Cause.dropout_too_strong: lambda _: [
-        RemedyRule("Train without dropout", set_hidden(dropout=0.0))
-    ],
-    Cause.regularisation_missing: _regularised,
-    Cause.no_early_stopping: _stopped,
-    Cause.best_weights_not_restored: lambda _: [
+    Cause.l1_too_strong: _always(RemedyRule("Train without L1", set_all_layers(l1=0.0))),
+    Cause.l2_too_strong: _always(RemedyRule("Train without L2", set_all_layers(l2=0.0))),
+    Cause.dropout_too_strong: _always(RemedyRule("Train without dropout", set_hidden(dropout=0.0))),
+    Cause.regularisation_missing: _always(
+        RemedyRule("Add dropout of 0.2", raise_all_layers("dropout", 0.2, hidden_only=True)),
+        RemedyRule("Add L2 of 0.001", raise_all_layers("l2", 1e-3)),
+    ),
+    Cause.no_early_stopping: STOP_EARLY,
+    Cause.best_weights_not_restored: _always(
         RemedyRule("Put the best weights back", restore_best_weights)
-    ],
-    Cause.no_validation_split: _stopped,
+    ),
+    Cause.no_validation_split: STOP_EARLY,
 }
 """For the other causes no change of a recipe is a remedy."""

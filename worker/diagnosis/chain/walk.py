@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from lowloss.results import Cause
 from lowloss.spec import Recipe
 from worker.diagnosis.chain.chain import Chain, Step, TriedRemedy
-from worker.diagnosis.chain.changes import Change, scale_learning_rate, set_fields
+from worker.diagnosis.chain.changes import Change, scale_learning_rate
 from worker.diagnosis.chain.gains import minimum_gain
 from worker.diagnosis.chain.remedies import Candidate, RemedyRule
 from worker.diagnosis.training.variants import count_weights
@@ -38,10 +37,9 @@ class Difference:
 
 def step_from_sound(chain: Chain) -> Step | None:
     """Return the step that gives the chain's end what breaks the best sound recipe without it."""
-    trained = [variant for variant in chain.references if chain.trainer.runs_of(variant)]
-    if not (trained and chain.is_beaten):
+    if not (chain.trained_references and chain.is_beaten):
         return None
-    sound, end = min(trained, key=chain.loss_of), chain.end
+    sound, end = min(chain.trained_references, key=chain.loss_of), chain.end
     remedies = {
         difference: _remedy(difference, sound.recipe, end.recipe) for difference in DIFFERENCES
     }
@@ -113,11 +111,6 @@ def _copy_rate(source: Recipe, target: Recipe) -> Change:
     return scale_learning_rate(source.optimizer.rate / target.optimizer.rate)(target)
 
 
-def _copy_optimizer(source: Recipe, target: Recipe) -> Change:
-    optimizer = source.optimizer.model_dump(mode="json")
-    return set_fields(optimizer=optimizer)(target)
-
-
 def _rate_cause(end: Recipe, sound: Recipe) -> Cause:
     is_high = end.optimizer.rate > sound.optimizer.rate
     return Cause.learning_rate_too_high if is_high else Cause.learning_rate_too_low
@@ -149,54 +142,48 @@ def _describe_epochs(sound: Recipe) -> str:
     return f"Train for up to {sound.epochs} epochs{keeps}"
 
 
-def _describe(form: Callable[[Recipe], Any]) -> Callable[[Recipe], str]:
-    return lambda recipe: str(form(recipe))
-
-
 DIFFERENCES = (
     Difference(
         _always(Cause.features_not_scaled),
-        _describe(lambda recipe: f"Scale the features ({recipe.scale_features})"),
+        lambda recipe: f"Scale the features ({recipe.scale_features})",
         _copy_fields("scale_features"),
         lambda r: _describe_scaling("features", r.scale_features),
     ),
     Difference(
         _always(Cause.target_not_scaled),
-        _describe(lambda recipe: f"Scale the target ({recipe.scale_target})"),
+        lambda recipe: f"Scale the target ({recipe.scale_target})",
         _copy_fields("scale_target"),
         lambda r: _describe_scaling("target", r.scale_target),
     ),
     Difference(
         _always(Cause.wrong_output),
-        _describe(
-            lambda r: f"End with Dense({r.output.units}, {r.output.activation}) and {r.loss}"
-        ),
+        lambda r: f"End with Dense({r.output.units}, {r.output.activation}) and {r.loss}",
         _copy_output,
     ),
     Difference(_size_cause, _describe_hidden, _copy_hidden),
     Difference(
         _always(Cause.ordered_rows),
-        _describe(lambda _: "Shuffle the rows, before the split and in each epoch"),
+        lambda _: "Shuffle the rows, before the split and in each epoch",
         _copy_fields("validation_rows", "shuffle"),
     ),
     Difference(
         _always(Cause.harmful_layers),
-        _describe(lambda _: "Leave out the layers before the first Dense layer"),
+        lambda _: "Leave out the layers before the first Dense layer",
         _copy_fields("front_layers"),
     ),
     Difference(
         _rate_cause,
-        _describe(lambda recipe: f"Use a learning rate of {recipe.optimizer.rate:g}"),
+        lambda recipe: f"Use a learning rate of {recipe.optimizer.rate:g}",
         _copy_rate,
     ),
     Difference(
         _always(Cause.optimizer),
-        _describe(lambda r: f"Use {r.optimizer.name} at {r.optimizer.rate:g}"),
-        _copy_optimizer,
+        lambda r: f"Use {r.optimizer.name} at {r.optimizer.rate:g}",
+        _copy_fields("optimizer"),
     ),
     Difference(
         _always(Cause.batch_size),
-        _describe(lambda recipe: f"Use batches of {recipe.batch_size} rows"),
+        lambda recipe: f"Use batches of {recipe.batch_size} rows",
         _copy_fields("batch_size"),
     ),
     Difference(

@@ -59,6 +59,11 @@ class LossCurve:
         """The epoch, from 0, of the least validation loss."""
         return int(np.nanargmin(self.val_loss))
 
+    @property
+    def best_share(self) -> float:
+        """The share of the epochs after which the validation loss was least."""
+        return (self.best + 1) / len(self.val_loss)
+
 
 def check_curves(
     recipe: Recipe, runs: Sequence[JudgedVariant], probe: Probe | None
@@ -75,7 +80,9 @@ def check_curves(
         yield from _unfinished(recipe, curves)
         yield from _shaky(recipe, curves)
     if probe is not None:
-        yield from _probed(recipe, probe)
+        yield from _units(recipe, probe)
+        yield from _gradients(recipe, probe)
+        yield from _first_step(recipe, probe)
 
 
 def _diverged(recipe: Recipe, diverged: list[JudgedVariant], count: int) -> Iterator[Suspect]:
@@ -97,7 +104,7 @@ def _overfit(recipe: Recipe, curves: list[LossCurve]) -> Iterator[Suspect]:
     last = _median(
         [curve.val_loss[-1] / max(curve.val_loss[curve.best], curve.floor) for curve in curves]
     )
-    early = _median([(curve.best + 1) / len(curve.val_loss) for curve in curves])
+    early = _median([curve.best_share for curve in curves])
     gap = _median([curve.val_loss[-1] / max(curve.loss[-1], curve.floor) for curve in curves])
     best = [curve.best + 1 for curve in curves]
     if not recipe.stops_early and last > WORSE_THAN_BEST and early < EARLY_BEST:
@@ -113,18 +120,13 @@ def _overfit(recipe: Recipe, curves: list[LossCurve]) -> Iterator[Suspect]:
         )
     yield from _unrestored(recipe, curves, last)
     if gap > GAP:
-        yield Suspect(
-            Cause.regularisation_missing,
-            f"The held rows' loss is {gap:.3g} times that of the training rows",
-            (evidence("validation loss over training loss", gap, GAP),),
-            strength=0.1,
-        )
-        yield Suspect(
-            Cause.augmentation_missing,
-            f"The held rows' loss is {gap:.3g} times that of the training rows",
-            (evidence("validation loss over training loss", gap, GAP),),
-            strength=0.1,
-        )
+        for cause in (Cause.regularisation_missing, Cause.augmentation_missing):
+            yield Suspect(
+                cause,
+                f"The held rows' loss is {gap:.3g} times that of the training rows",
+                (evidence("validation loss over training loss", gap, GAP),),
+                strength=0.1,
+            )
 
 
 def _unrestored(recipe: Recipe, curves: list[LossCurve], last: float) -> Iterator[Suspect]:
@@ -141,7 +143,7 @@ def _unrestored(recipe: Recipe, curves: list[LossCurve], last: float) -> Iterato
 
 
 def _unfinished(recipe: Recipe, curves: list[LossCurve]) -> Iterator[Suspect]:
-    late = _median([(curve.best + 1) / len(curve.val_loss) for curve in curves])
+    late = _median([curve.best_share for curve in curves])
     fall = _median([_late_fall(curve) for curve in curves])
     epochs = len(curves[0].loss)
     if late > LATE_BEST and fall > STILL_FALLING and epochs >= recipe.epochs:
@@ -177,12 +179,6 @@ def _shaky(recipe: Recipe, curves: list[LossCurve]) -> Iterator[Suspect]:
             (evidence("share of epochs at which the loss turns", changes, SIGN_CHANGES),),
             strength=0.3 + rough,
         )
-
-
-def _probed(recipe: Recipe, probe: Probe) -> Iterator[Suspect]:
-    yield from _units(recipe, probe)
-    yield from _gradients(recipe, probe)
-    yield from _first_step(recipe, probe)
 
 
 def _units(recipe: Recipe, probe: Probe) -> Iterator[Suspect]:

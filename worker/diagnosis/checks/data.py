@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lowloss.results import Cause, ColumnKind, Evidence, ExcludedColumn
 from lowloss.spec import Recipe, Task
-from lowloss.wording import counted
+from lowloss.wording import capitalize, counted
 from worker.data.splits import Rows
 from worker.data.target import Float64Array
 from worker.diagnosis.checks.suspects import Suspect, evidence, list_names
@@ -53,9 +53,8 @@ def check_data(
 def read_numbers(data: DiagnosisData, recipe: Recipe) -> dict[str, Float64Array]:
     """Return the columns of numbers that the network sees: known rows, without missing values."""
     fit_rows = data.draws[0].fit_rows
-    names = data.names[: data.raw.numeric_NR.shape[1]]
     values_by_name = {}
-    for index, name in enumerate(names):
+    for index, name in enumerate(data.numeric_names):
         values = data.raw.numeric_NR[fit_rows, index].astype(np.float64)
         if name not in recipe.exclude:
             values_by_name[name] = values[~np.isnan(values)]
@@ -128,11 +127,10 @@ def _unscaled(cause: Cause, rules: list[Rule], treatment: str) -> Iterator[Suspe
     fired = sorted((rule for rule in rules if rule.beyond > 0), key=lambda rule: -rule.beyond)
     if not fired:
         return
-    sentence = fired[0].sentence
     columns = [column for rule in fired for column in rule.columns]
     yield Suspect(
         cause,
-        f"{sentence[0].upper()}{sentence[1:]}, and {treatment}",
+        f"{capitalize(fired[0].sentence)}, and {treatment}",
         tuple(rule.evidence for rule in fired),
         strength=0.3 + fired[0].beyond,
         columns=tuple(dict.fromkeys(columns)),
@@ -173,8 +171,7 @@ def _target(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
 def _missing(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     if recipe.missing != "keep" or not data.has_missing:
         return
-    missing_NR = np.isnan(data.raw.numeric_NR)
-    names = data.names[: missing_NR.shape[1]]
+    missing_NR, names = np.isnan(data.raw.numeric_NR), data.numeric_names
     columns = tuple(
         name
         for name, missing_N in zip(names, missing_NR.T, strict=True)
@@ -192,7 +189,7 @@ def _missing(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
         strength=3.0,
         is_certain=True,
         columns=columns,
-        rows=tuple(int(row) for row in data.row_numbers[rows[:SHOWN_ROWS]]),
+        rows=data.uploaded_rows(rows, SHOWN_ROWS),
     )
 
 
@@ -229,24 +226,23 @@ def _identifiers(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
 
 
 def _duplicates(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
-    names = data.names[: data.raw.numeric_NR.shape[1]]
     fit_NR = data.raw.numeric_NR[data.draws[0].fit_rows]
-    used = [index for index, name in enumerate(names) if name not in recipe.exclude]
-    seen: dict[bytes, str] = {}
+    seen: set[bytes] = set()
     doubled = []
-    for index in used:
+    for index, name in enumerate(data.numeric_names):
+        if name in recipe.exclude:
+            continue
         key = np.nan_to_num(fit_NR[:, index], nan=-1e30).tobytes()
         if key in seen:
-            doubled.append((seen[key], names[index]))
-        seen.setdefault(key, names[index])
+            doubled.append(name)
+        seen.add(key)
     if doubled:
         yield Suspect(
             Cause.duplicate_column,
-            f"{list_names([second for _, second in doubled])} repeats another column: "
-            "it counts twice",
+            f"{list_names(doubled)} repeats another column: it counts twice",
             (evidence("columns that repeat another", len(doubled), 0.0),),
             is_inert=True,
-            columns=tuple(second for _, second in doubled),
+            columns=tuple(doubled),
         )
     rows = _repeated_rows(data)
     share = len(rows) / len(data.y)
@@ -258,7 +254,7 @@ def _duplicates(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
             (evidence("share of rows that repeat another", share, DUPLICATE_SHARE),),
             strength=0.3,
             is_inert=True,
-            rows=tuple(int(row) for row in data.row_numbers[rows[:SHOWN_ROWS]]),
+            rows=data.uploaded_rows(rows, SHOWN_ROWS),
         )
 
 
@@ -273,7 +269,7 @@ def _outliers(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     max_rows = MAX_FAR * len(data.y)
     columns, rows_of_columns = [], []
     if recipe.scale_features not in {"robust", "quantile"}:
-        for index, name in enumerate(data.names[: data.raw.numeric_NR.shape[1]]):
+        for index, name in enumerate(data.numeric_names):
             rows = _far(data.raw.numeric_NR[:, index].astype(np.float64))
             if name not in recipe.exclude and 0 < len(rows) <= max_rows:
                 columns.append(name)
@@ -292,7 +288,7 @@ def _outlier(data: DiagnosisData, columns: tuple[str, ...], rows: Rows, where: s
         (evidence(f"rows with outliers of {where}", len(rows), 0.0),),
         strength=0.5,
         columns=columns,
-        rows=tuple(int(row) for row in data.row_numbers[rows[:SHOWN_ROWS]]),
+        rows=data.uploaded_rows(rows, SHOWN_ROWS),
     )
 
 
@@ -311,7 +307,7 @@ def _far(values: Float64Array) -> NDArray[np.int64]:
 def _imbalance(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     if data.task is Task.regression or recipe.class_weight == "balanced":
         return
-    counts = np.bincount(data.y.astype(np.int64), minlength=len(data.target.labels))
+    counts = data.count_classes()
     ratio = float(counts.max() / max(1, counts.min()))
     if ratio <= IMBALANCE:
         return

@@ -55,7 +55,7 @@ def find_noisy_labels(data: DiagnosisData, peers: Sequence[Peer], *, best: float
             (evidence("share of rows that contradict another", share, CONFLICT_SHARE),),
             # Numbers differ where columns do not tell all: no fault of anybody's.
             is_inert=data.task is Task.regression,
-            rows=_numbers(data, rows),
+            rows=data.uploaded_rows(rows, SHOWN_ROWS),
         )
     if data.task is Task.regression:
         return _unexplained(best)
@@ -105,11 +105,7 @@ def _unlikely(data: DiagnosisData, boosting: Peer) -> tuple[int, ...]:
     judge = data.draws[0].judge
     probability_M = boosting.predictions[0][np.arange(len(judge)), data.y[judge].astype(np.int64)]
     worst = np.argsort(probability_M)[: int((probability_M < UNLIKELY).sum())]
-    return _numbers(data, judge[worst])
-
-
-def _numbers(data: DiagnosisData, rows: Rows) -> tuple[int, ...]:
-    return tuple(int(row) for row in data.row_numbers[rows[:SHOWN_ROWS]])
+    return data.uploaded_rows(judge[worst], SHOWN_ROWS)
 
 
 def find_irrelevant_features(data: DiagnosisData, recipe: Recipe) -> list[Suspect]:
@@ -157,7 +153,7 @@ def find_leaked_columns(data: DiagnosisData, recipe: Recipe) -> list[Suspect]:
     fit_rows = data.draws[0].fit_rows
     y = data.y[fit_rows]
     scores = {}
-    for index, name in enumerate(data.names[: data.raw.numeric_NR.shape[1]]):
+    for index, name in enumerate(data.numeric_names):
         values = data.raw.numeric_NR[fit_rows, index]
         if name in columns and not np.isnan(values).any():
             scores[name] = _score_by_neighbours(values, y, data.task)

@@ -1,4 +1,7 @@
-"""Checks of the order in which the rows stand, where the recipe splits or sees them in it."""
+"""Checks of the order in which the rows stand, where the recipe splits or sees them in it.
+
+N training rows, M last rows, C classes.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from scipy.stats import ks_2samp, rankdata
 from lowloss.results import Cause
 from lowloss.spec import Recipe, Task
 from lowloss.wording import format_number
-from worker.data.target import Float64Array
+from worker.data.splits import Rows
 from worker.diagnosis.checks.suspects import Suspect, evidence
 from worker.diagnosis.thresholds import ORDERED, ORDERED_NEIGHBOURS
 from worker.diagnosis.training.data import DiagnosisData
@@ -25,61 +28,53 @@ MIN_ROWS = 20
 def check_order(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     """Yield suspects of rows in an order: the last validate, or no epoch shuffles them."""
     draw = data.draws[0]
-    if recipe.validation_split and recipe.validation_rows == "last":
-        train, validation = draw.part_last(recipe.validation_split)
-        yield from _last_rows(data, data.y[train], data.y[validation])
+    if recipe.validates_on_last_rows:
+        yield from _last_rows(data, *draw.part_last(recipe.validation_split))
     if not recipe.shuffle:
-        yield from _neighbours(data, data.y[draw.fit_rows])
+        yield from _neighbours(data, draw.fit_rows)
 
 
-def _last_rows(
-    data: DiagnosisData, y_train: Float64Array, y_last: Float64Array
-) -> Iterator[Suspect]:
-    distance = _distance(data, y_train, y_last)
-    by_chance = CRITICAL * math.sqrt(1 / len(y_train) + 1 / len(y_last))
+def _last_rows(data: DiagnosisData, train_N: Rows, last_M: Rows) -> Iterator[Suspect]:
+    measure = _compare_numbers if data.task is Task.regression else _compare_classes
+    distance, difference = measure(data, train_N, last_M)
+    by_chance = CRITICAL * math.sqrt(1 / len(train_N) + 1 / len(last_M))
     if distance <= max(ORDERED, by_chance):
         return
     yield Suspect(
         Cause.ordered_rows,
-        f"The table's last {len(y_last):,} rows validate, and their target is another: "
-        + _compare(data, y_train, y_last),
+        f"The table's last {len(last_M):,} rows validate, and their target is another: "
+        f"{difference}",
         (evidence("distance of the last rows' target from the others'", distance, ORDERED),),
         strength=1.0 + math.log10(distance / ORDERED),
     )
 
 
-def _distance(data: DiagnosisData, y_train: Float64Array, y_last: Float64Array) -> float:
-    """Return the largest difference of the shares of rows: up to a value, or of a class."""
-    if data.task is Task.regression:
-        return float(ks_2samp(y_train, y_last).statistic)
-    return float(np.abs(_shares(data, y_train) - _shares(data, y_last)).max())
-
-
-def _shares(data: DiagnosisData, y: Float64Array) -> Float64Array:
-    """Return the share of the rows that each class has."""
-    shares: Float64Array = np.bincount(y.astype(np.int64), minlength=len(data.target.labels)) / len(
-        y
+def _compare_numbers(data: DiagnosisData, train_N: Rows, last_M: Rows) -> tuple[float, str]:
+    """Return the largest difference of the shares of rows up to a value, and the means in words."""
+    train_mean, last_mean = (
+        format_number(float(data.y[rows].mean())) for rows in (train_N, last_M)
     )
-    return shares
+    distance = float(ks_2samp(data.y[train_N], data.y[last_M]).statistic)
+    return distance, f"its mean is {last_mean}, and {train_mean} in the training rows"
 
 
-def _compare(data: DiagnosisData, y_train: Float64Array, y_last: Float64Array) -> str:
-    """Say how the target of the last rows differs most from that of the training rows."""
-    if data.task is Task.regression:
-        means = [format_number(float(y.mean())) for y in (y_last, y_train)]
-        return f"its mean is {means[0]}, and {means[1]} in the training rows"
-    last, train = _shares(data, y_last), _shares(data, y_train)
-    farthest = int(np.abs(last - train).argmax())
-    label = data.target.labels[farthest]
-    return (
-        f"{label!r} is {last[farthest]:.0%} of them, and {train[farthest]:.0%} of the training rows"
+def _compare_classes(data: DiagnosisData, train_N: Rows, last_M: Rows) -> tuple[float, str]:
+    """Return the largest difference of the shares of a class, and say which class has it."""
+    train_share_C, last_share_C = (
+        data.count_classes(rows) / len(rows) for rows in (train_N, last_M)
+    )
+    distance_C = np.abs(last_share_C - train_share_C)
+    farthest = int(distance_C.argmax())
+    return float(distance_C[farthest]), (
+        f"{data.target.labels[farthest]!r} is {last_share_C[farthest]:.0%} of them, and "
+        f"{train_share_C[farthest]:.0%} of the training rows"
     )
 
 
-def _neighbours(data: DiagnosisData, y: Float64Array) -> Iterator[Suspect]:
-    if len(y) < MIN_ROWS:
+def _neighbours(data: DiagnosisData, rows_N: Rows) -> Iterator[Suspect]:
+    if len(rows_N) < MIN_ROWS:
         return
-    alike = _likeness(data, y)
+    alike = _likeness(data, rows_N)
     if alike <= ORDERED_NEIGHBOURS:
         return
     yield Suspect(
@@ -91,14 +86,15 @@ def _neighbours(data: DiagnosisData, y: Float64Array) -> Iterator[Suspect]:
     )
 
 
-def _likeness(data: DiagnosisData, y: Float64Array) -> float:
+def _likeness(data: DiagnosisData, rows_N: Rows) -> float:
     """Return how alike neighbours are, at most 1: their correlation, or agreement beyond chance."""
+    y_N = data.y[rows_N]
     if data.task is Task.regression:
-        ranks = rankdata(y)
-        if not (ranks[:-1].std() and ranks[1:].std()):
+        rank_N = rankdata(y_N)
+        if not (rank_N[:-1].std() and rank_N[1:].std()):
             return 0.0
-        return float(np.corrcoef(ranks[:-1], ranks[1:])[0, 1])
-    shares = np.bincount(y.astype(np.int64)) / len(y)
-    by_chance = float((shares**2).sum())
-    agreement = float((y[:-1] == y[1:]).mean())
+        return float(np.corrcoef(rank_N[:-1], rank_N[1:])[0, 1])
+    share_C = data.count_classes(rows_N) / len(rows_N)
+    by_chance = float((share_C**2).sum())
+    agreement = float((y_N[:-1] == y_N[1:]).mean())
     return (agreement - by_chance) / (1 - by_chance) if by_chance < 1 else 0.0

@@ -10,6 +10,7 @@ import numpy as np
 from lowloss.results import Cause
 from lowloss.spec import Recipe, Task
 from lowloss.spec.activations import ACTIVATIONS
+from lowloss.spec.optimizers import USUAL_MOMENTUM
 from lowloss.wording import counted, list_first
 from worker.data.target import Float64Array
 from worker.diagnosis.checks.network import check_network
@@ -318,7 +319,7 @@ def _optimizer(recipe: Recipe) -> Iterator[Suspect]:
         yield Suspect(
             Cause.optimizer,
             f"Plain SGD at {optimizer.rate:g}: one rate for all weights, and no momentum",
-            (evidence("momentum", 0.0, 0.9),),
+            (evidence("momentum", 0.0, USUAL_MOMENTUM),),
             strength=0.2,
         )
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 
 from lowloss.results import Cause, Curve, Diagnosis, Experiment, Finding, NoiseFloor, Severity
-from lowloss.wording import counted, list_first
+from lowloss.wording import capitalize, counted, list_first
 from worker.diagnosis.checks.suspects import Suspect
 from worker.diagnosis.findings.data_causes import (
     compare_with_half_of_rows,
@@ -23,7 +23,7 @@ from worker.diagnosis.training.data import DiagnosisData
 from worker.diagnosis.training.judging import multiple_of_constant
 from worker.diagnosis.training.peers import estimate_noise_floor
 from worker.diagnosis.training.trainer import Trainer
-from worker.diagnosis.training.variants import Variant, fit_target_scaling
+from worker.diagnosis.training.variants import Variant, fit_target_scaling, select_rows
 
 MAX_LISTED = 3
 
@@ -71,12 +71,12 @@ def build_diagnosis(
 
 
 def _count_rows(data: DiagnosisData, start: Variant) -> dict[str, int]:
-    draw, recipe = data.draws[0], start.recipe
+    draw = data.draws[0]
     if data.is_judged_on_training:
         return {"train": len(draw.fit_rows), "judge": len(draw.judge)}
     train, validation = draw.train, draw.validation
-    if recipe.validation_split and recipe.validation_rows == "last":
-        train, validation = draw.part_last(recipe.validation_split)
+    if start.recipe.validation_split:
+        train, validation = select_rows(start, draw)
     parts = {"train": train, "validation": validation, "judge": draw.judge}
     return {name: len(rows) for name, rows in parts.items()}
 
@@ -148,7 +148,7 @@ def _experiments(measured: MeasuredEffects) -> Iterable[Experiment]:
         causes = tuple(measured.attribution.chain.causes)
         yield experiment("With all remedies", causes, measured.end)
     for variant, name in measured.references.items():
-        yield experiment(name[0].upper() + name[1:], (), variant)
+        yield experiment(capitalize(name), (), variant)
 
 
 def _remaining(measured: MeasuredEffects, floor: NoiseFloor | None) -> Iterable[str]:
@@ -181,10 +181,9 @@ def _remaining(measured: MeasuredEffects, floor: NoiseFloor | None) -> Iterable[
         )
     if trainer.seconds_left > 0:
         draws = measured.attribution.chain.draws[:2]
-        fall, full_loss = compare_with_half_of_rows(measured.attribution, draws)
-        if fall.falls and full_loss > 0:
-            share = max(0.0, fall.mean) / (full_loss + max(0.0, fall.mean))
-            yield f"From half of the training rows to all of them it fell by {share:.0%}."
+        half = compare_with_half_of_rows(measured.attribution, draws)
+        if half.gain.falls and half.full_loss > 0:
+            yield f"From half of the training rows to all of them it fell by {half.share:.0%}."
 
 
 def _notes(measured: MeasuredEffects) -> Iterable[str]:

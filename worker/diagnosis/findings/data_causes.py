@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from lowloss.results import Cause, Effect, EvidenceState, Finding, Severity
-from lowloss.wording import counted
+from lowloss.wording import counted, in_words
 from worker.diagnosis.chain.attribution import Attribution
 from worker.diagnosis.chain.chain import TriedRemedy
-from worker.diagnosis.chain.gains import Gain, mean_relative_loss, paired_runs
+from worker.diagnosis.chain.gains import Gain, gain_of, mean_relative_loss, paired_runs
 from worker.diagnosis.chain.remedies import REMEDIES, Candidate, RemedyContext
 from worker.diagnosis.checks.data import OUTLIERS_OF_TARGET
 from worker.diagnosis.checks.suspects import Suspect, evidence
@@ -36,7 +37,7 @@ def noise_finding(suspect: Suspect, best: float, metric: str) -> Finding:
 
     Its severity is none where no label looks wrong and the target is only hard to predict.
     """
-    reached = f"the best that was reached is a {metric.replace('_', ' ')} of {best:.3g}"
+    reached = f"the best that was reached is a {in_words(metric)} of {best:.3g}"
     return Finding(
         cause=suspect.cause,
         stage=suspect.cause.stage,
@@ -48,14 +49,27 @@ def noise_finding(suspect: Suspect, best: float, metric: str) -> Finding:
     )
 
 
-def compare_with_half_of_rows(attribution: Attribution, draws: Sequence[int]) -> tuple[Gain, float]:
-    """Return the gain of all training rows over half of them, and the relative loss with all."""
+@dataclass(frozen=True)
+class HalfOfRows:
+    """The gain of all training rows over half of them, and the relative loss with all."""
+
+    gain: Gain
+    full_loss: float
+
+    @property
+    def share(self) -> float:
+        """The share of the loss that the second half of the rows takes off."""
+        fall = max(0.0, self.gain.mean)
+        return fall / (self.full_loss + fall)
+
+
+def compare_with_half_of_rows(attribution: Attribution, draws: Sequence[int]) -> HalfOfRows:
+    """Train on half of the training rows, and compare that with all of them."""
     trainer, end = attribution.chain.trainer, attribution.end
-    half_variant = Variant(end.recipe, 0.5, end.without)
+    half_variant = Variant(end.recipe, 0.5)
     trainer.train([half_variant, end], draws)
     pairs = paired_runs(trainer, half_variant, end, draws)
-    falls = Gain(tuple(half.relative_loss - full.relative_loss for half, full in pairs))
-    return falls, mean_relative_loss([full for _, full in pairs])
+    return HalfOfRows(gain_of(pairs), mean_relative_loss([full for _, full in pairs]))
 
 
 def too_little_data_finding(attribution: Attribution) -> Finding | None:
@@ -67,7 +81,8 @@ def too_little_data_finding(attribution: Attribution) -> Finding | None:
         return None
     if rows >= max(SCARCE_ROWS, SCARCE_COLUMN_ROWS * data.width) or data.whole_rows > len(data.y):
         return None
-    fall, full_loss = compare_with_half_of_rows(attribution, attribution.draws)
+    half = compare_with_half_of_rows(attribution, attribution.draws)
+    fall, full_loss = half.gain, half.full_loss
     if not fall.falls:
         return None
     losses = [run.relative_loss for run in trainer.runs_of(attribution.end)]
@@ -76,12 +91,11 @@ def too_little_data_finding(attribution: Attribution) -> Finding | None:
     is_steep = fall.mean >= max(MIN_FALL, SCARCE_FALL * min(1.0, full_loss))
     if not is_steep and spread < SCARCE_SPREAD:
         return None
-    share = max(0.0, fall.mean) / (full_loss + max(0.0, fall.mean))
     is_confirmed = len(fall.falls) >= MIN_SEEDS
-    measured = [f"its loss falls by {share:.0%} from half of them to all"]
+    measured = [f"its loss falls by {half.share:.0%} from half of them to all"]
     proof = [
         evidence("training rows", rows, SCARCE_ROWS),
-        evidence("share that the second half of the rows takes off", share, SCARCE_FALL),
+        evidence("share that the second half of the rows takes off", half.share, SCARCE_FALL),
     ]
     if has_spread:
         measured.append(f"deviates by {spread:.0%} from draw to draw")

@@ -16,7 +16,7 @@ from lowloss.results import (
     Severity,
 )
 from lowloss.spec import Recipe
-from lowloss.wording import counted
+from lowloss.wording import counted, in_words, lower_first
 from worker.diagnosis.chain.attribution import Attribution, rate_severity
 from worker.diagnosis.chain.chain import Step, TriedRemedy
 from worker.diagnosis.chain.remedies import Candidate
@@ -25,7 +25,6 @@ from worker.diagnosis.checks.suspects import Suspect
 from worker.diagnosis.thresholds import MIN_GAIN
 from worker.diagnosis.training.variants import Variant
 
-METRICS = {"mean_squared_error": "mean squared error", "log_loss": "log loss"}
 MAX_ALTERNATIVES = 3
 SYMPTOMS = {
     Cause.too_simple: "The network is too small for the table",
@@ -100,7 +99,7 @@ def _changed_part(old: Any, new: Any) -> Any:
 def _step_finding(attribution: Attribution, step: Step, position: Variant) -> Finding:
     """Return the finding of a step; `position` is the recipe with the remedies before it."""
     remedy, chain = step.remedy, attribution.chain
-    suspects = [suspect for suspect in _suspects(remedy.candidate) if suspect is not None]
+    suspects = [part.suspect for part in remedy.candidate.parts if part.suspect is not None]
     is_tried = step.state is not EvidenceState.not_tried
     is_settled = step.state in {EvidenceState.confirmed, EvidenceState.no_gain}
     return Finding(
@@ -123,12 +122,6 @@ def _step_finding(attribution: Attribution, step: Step, position: Variant) -> Fi
     )
 
 
-def _suspects(candidate: Candidate) -> tuple[Suspect | None, ...]:
-    """Return the suspects that a remedy is for, its partner's included."""
-    partner = candidate.partner
-    return (candidate.suspect, *(_suspects(partner) if partner else ()))
-
-
 def _step_severity(attribution: Attribution, step: Step) -> Severity:
     if step.state is EvidenceState.no_gain:
         return Severity.minor
@@ -140,32 +133,22 @@ def _step_severity(attribution: Attribution, step: Step) -> Severity:
 def _step_sentence(attribution: Attribution, step: Step, position: Variant) -> str:
     remedy = step.remedy
     candidate = remedy.candidate
-    symptom = ". ".join(_symptoms(candidate))
+    symptoms = [_symptom(part) for part in candidate.parts]
+    if candidate.partner is not None:
+        symptoms.append("All remedies at once gain what none does alone")
+    symptom = ". ".join(symptoms)
     if step.state is EvidenceState.not_tried:
         why = attribution.chain.trainer.why_over
-        return f"{symptom}. Not tried, {why}: {_lower_first(candidate.text)}."
+        return f"{symptom}. Not tried, {why}: {lower_first(candidate.text)}."
     where = "" if remedy.before == position else " (on top of the other remedies)"
     effect = attribution.effect_of(remedy)
     remarks = [describe_remedy_effect(effect)]
-    if effect.after is not None and effect.after >= (1 - MIN_GAIN) * _constant(attribution):
+    constant = attribution.chain.trainer.constant
+    if effect.after is not None and effect.after >= (1 - MIN_GAIN) * constant:
         remarks.append("no better than a constant answer")
     if step.state is EvidenceState.unconfirmed:
         remarks.append(_unconfirmed(effect))
     return f"{symptom}. {candidate.text}{where}: {'; '.join(remarks)}."
-
-
-def _symptoms(candidate: Candidate) -> Iterator[str]:
-    yield _symptom(candidate)
-    partner = candidate.partner
-    while partner is not None:
-        yield _symptom(partner)
-        partner = partner.partner
-    if candidate.partner is not None:
-        yield "All remedies at once gain what none does alone"
-
-
-def _constant(attribution: Attribution) -> float:
-    return attribution.chain.trainer.constant
 
 
 def _unconfirmed(effect: Effect) -> str:
@@ -224,7 +207,7 @@ def _settled_remarks(attribution: Attribution, settled: SettledSuspect) -> Itera
     elif settled.candidate is None:
         yield "No change to the recipe is a remedy, and none was tried"
     elif tried is None:
-        yield f"Not tried, {chain.trainer.why_over}: {_lower_first(settled.candidate.text)}"
+        yield f"Not tried, {chain.trainer.why_over}: {lower_first(settled.candidate.text)}"
     else:
         effect = attribution.effect_of(tried)
         text = tried.candidate.text
@@ -257,13 +240,9 @@ def _symptom(candidate: Candidate) -> str:
     return candidate.symptom or SYMPTOMS[candidate.cause]
 
 
-def _lower_first(text: str) -> str:
-    return text[0].lower() + text[1:]
-
-
 def describe_remedy_effect(effect: Effect) -> str:
     """Describe an effect: the loss before and after, and its share of the excess loss."""
-    metric = METRICS.get(effect.metric, effect.metric)
+    metric = in_words(effect.metric)
     if effect.before is None and effect.after is None:
         return "trainings still end without a finite loss"
     if effect.before is None:

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 from lowloss.results import EvidenceState, Finding, Severity
 from lowloss.spec import Task
-from lowloss.wording import list_first
+from lowloss.wording import in_words, list_first
 from worker.diagnosis.chain.settled import seconds_needed
-from worker.diagnosis.findings.findings import METRICS
 from worker.diagnosis.findings.measured import MeasuredEffects
 from worker.diagnosis.thresholds import MIN_GAIN
 
@@ -56,7 +55,7 @@ def _describe_result(measured: MeasuredEffects) -> str:
         return "cannot be trained"
     if loss is None:
         return "does not come to a finite loss"
-    result = f"has a {METRICS.get(metric, metric)} of {loss:.3g}{_familiar(measured)}"
+    result = f"has a {in_words(metric)} of {loss:.3g}{_familiar(measured)}"
     is_idle = loss >= (1 - MIN_GAIN) * measured.trainer.constant
     return f"{result}, no better than a constant answer" if is_idle else result
 

@@ -104,6 +104,11 @@ class DiagnosisData:
         numbers = [c.name for c in self.columns if c.kind != "categorical"]
         return numbers + [c.name for c in self.columns if c.kind == "categorical"]
 
+    @property
+    def numeric_names(self) -> list[str]:
+        """The feature columns of numbers, as `raw.numeric_NR` has them."""
+        return self.names[: self.raw.numeric_NR.shape[1]]
+
     @cached_property
     def label_numbers(self) -> Float64Array | None:
         """The labels as numbers, where all are; else None."""
@@ -121,6 +126,14 @@ class DiagnosisData:
     def width(self) -> int:
         """D: the most columns that any draw's design matrix has."""
         return max(self._features(draw, "standard").numbers for draw in self.draws)
+
+    def count_classes(self, rows: Rows | slice = slice(None)) -> Rows:
+        """Count the rows of each class [C], among all rows or some."""
+        return np.bincount(self.y[rows].astype(np.int64), minlength=len(self.target.labels))
+
+    def uploaded_rows(self, rows: Rows, limit: int) -> tuple[int, ...]:
+        """Return where the first of some rows stand in the uploaded table."""
+        return tuple(int(row) for row in self.row_numbers[rows[:limit]])
 
     def transform(self, treatment: Treatment, draw: Draw) -> FloatArray:
         """Return what a recipe's network sees [N, D]; transforms are fitted on the known rows."""

@@ -17,11 +17,10 @@ from worker.data.splits import Rows
 from worker.data.target import Float64Array
 from worker.diagnosis.thresholds import HOPELESS
 from worker.diagnosis.training.data import DiagnosisData, Draw
-from worker.diagnosis.training.variants import Variant, feeds_numbers, fit_target_scaling
+from worker.diagnosis.training.variants import feeds_numbers, fit_target_scaling
 from worker.engine.array_types import FloatArray
 from worker.engine.results import TrainedPlan
 
-METRICS = {Task.regression: "mean_squared_error"}
 SMOOTHING = 1.0
 
 
@@ -47,11 +46,10 @@ class JudgedVariant:
     trained.
     """
 
-    variant: Variant
     draw: int
-    score: Score | None
-    relative: float
-    trained: TrainedPlan | None
+    score: Score | None = None
+    relative: float = math.inf
+    trained: TrainedPlan | None = None
     weights: tuple[FloatArray, ...] = ()
     refusal: str | None = None
 
@@ -82,28 +80,17 @@ def multiple_of_constant(relative_loss: float) -> float:
     return relative_loss if relative_loss <= 1 else 10 ** (relative_loss - 1)
 
 
-def metric_of(data: DiagnosisData) -> str:
-    """Return the metric that variants are judged by."""
-    return METRICS.get(data.task, "log_loss")
-
-
 def constant_loss(data: DiagnosisData, draw: Draw) -> float:
     """Return the loss of the best constant: the known rows' mean, or their share of each class."""
     return constant_score(data, draw).loss or 1.0
 
 
-def mean_constant_loss(data: DiagnosisData) -> float:
-    """Return the mean loss of the best constant over the draws."""
-    return math.fsum(constant_loss(data, draw) for draw in data.draws) / len(data.draws)
-
-
 def constant_score(data: DiagnosisData, draw: Draw) -> Score:
     """Return what the best constant is worth on the judging rows of a draw."""
-    y_fit = data.y[draw.fit_rows]
     if data.task is Task.regression:
-        answer_C = np.array([y_fit.mean()])
+        answer_C = np.array([data.y[draw.fit_rows].mean()])
     else:
-        counts = np.bincount(y_fit.astype(np.int64), minlength=len(data.target.labels))
+        counts = data.count_classes(draw.fit_rows)
         answer_C = counts / counts.sum()
     return score_predictions(data, draw.judge, np.tile(answer_C, (len(draw.judge), 1)))
 

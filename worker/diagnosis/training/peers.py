@@ -34,7 +34,7 @@ from worker.diagnosis.training.judging import (
 from worker.execution.beside import run_beside
 from worker.execution.free_cores import FreeCores
 
-BOOSTING = "gradient boosting"
+LINEAR, BOOSTING = "linear model", "gradient boosting"
 MAX_TREES, MAX_TREE_COLUMNS = 600, 50_000
 """Trees that boosting may grow, one a class and iteration, and trees x columns: seconds at most."""
 PROBES = 20
@@ -73,23 +73,14 @@ def fit_peers(
     `should_continue` is called a few times a second meanwhile; what it raises ends the fits.
     """
     free_cores = FreeCores()
-    models = {
-        name: [
-            run_beside(
-                partial(_predict, data, draw, name, seed=seed, free_cores=free_cores),
-                should_continue,
-            )
-            for draw in draws
+    linear = "ridge regression" if data.task is Task.regression else "logistic regression"
+    peers = []
+    for kind, name in ((LINEAR, linear), (BOOSTING, BOOSTING)):
+        fits = [
+            partial(_predict, data, draw, kind, seed=seed, free_cores=free_cores) for draw in draws
         ]
-        for name in ("linear", BOOSTING)
-    }
-    names = {
-        "linear": "ridge regression" if data.task is Task.regression else "logistic regression"
-    }
-    return [
-        _peer(names.get(name, name), data, draws, predictions)
-        for name, predictions in models.items()
-    ]
+        peers.append(_peer(name, data, draws, [run_beside(fit, should_continue) for fit in fits]))
+    return peers
 
 
 def _peer(
@@ -109,7 +100,7 @@ def _peer(
 def _predict(
     data: DiagnosisData,
     draw: Draw,
-    name: str,
+    kind: str,
     *,
     seed: int,
     free_cores: FreeCores,
@@ -117,19 +108,24 @@ def _predict(
 ) -> Float64Array:
     """Fit a model, and predict the judging rows [M, C]."""
     x_ND = data.transform(treatment, draw).astype(np.float64)
-    is_regression = data.task is Task.regression
-    if name == "linear":
+    if kind == LINEAR:
+        is_regression = data.task is Task.regression
         model = Ridge() if is_regression else LogisticRegression(max_iter=300)
     else:
         model = _boosting(data, len(draw.fit_rows), seed=seed)
     with free_cores.limit_threads(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(x_ND[draw.fit_rows], data.y[draw.fit_rows])
-        if is_regression:
-            return np.asarray(model.predict(x_ND[draw.judge]), dtype=np.float64)[:, None]
-        probability_MC = np.zeros((len(draw.judge), len(data.target.labels)))
-        probability_MC[:, model.classes_.astype(int)] = model.predict_proba(x_ND[draw.judge])
-        return probability_MC
+        return _ask(model, data, x_ND[draw.judge])
+
+
+def _ask(model: Any, data: DiagnosisData, x_MD: Float64Array) -> Float64Array:
+    """Return a fitted model's predictions [M, C]: target units, or a probability of each class."""
+    if data.task is Task.regression:
+        return np.asarray(model.predict(x_MD), dtype=np.float64)[:, None]
+    probability_MC = np.zeros((len(x_MD), len(data.target.labels)))
+    probability_MC[:, model.classes_.astype(int)] = model.predict_proba(x_MD)
+    return probability_MC
 
 
 def _boosting(data: DiagnosisData, rows: int, *, seed: int) -> Any:
@@ -247,7 +243,6 @@ def measure_importances(
     x_ND = data.transform(STANDARD, draw).astype(np.float64)
     noise_NP = rng.normal(size=(len(x_ND), PROBES))
     wide = np.concatenate([x_ND, noise_NP], axis=1)
-    is_regression = data.task is Task.regression
     model = _boosting(data, len(draw.train), seed=seed)
     model.fit(wide[draw.train], data.y[draw.train])
     validation_MD, y_M = wide[draw.validation], data.y[draw.validation]
@@ -255,15 +250,11 @@ def measure_importances(
     def loss(column: int, order: Rows) -> float:
         rows = validation_MD.copy()
         rows[:, column] = rows[order, column]
-        if is_regression:
-            return float(np.mean((model.predict(rows) - y_M) ** 2))
-        probability_MC = np.full((len(rows), len(data.target.labels)), 1e-7)
-        probability_MC[:, model.classes_.astype(int)] = model.predict_proba(rows)
-        return float(
-            -np.mean(
-                np.log(np.clip(probability_MC[np.arange(len(rows)), y_M.astype(int)], 1e-7, 1))
-            )
-        )
+        predictions_MC = _ask(model, data, rows)
+        if data.task is Task.regression:
+            return float(np.mean((predictions_MC[:, 0] - y_M) ** 2))
+        share_M = predictions_MC[np.arange(len(rows)), y_M.astype(int)]
+        return float(-np.mean(np.log(np.clip(share_M, 1e-7, 1))))
 
     rises = measure_rises(loss, wide.shape[1], len(y_M), shuffles=2, rng=rng).mean(axis=1)
     return rises[: data.width], float(max(0.0, rises[data.width :].max()))

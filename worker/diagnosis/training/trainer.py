@@ -6,18 +6,16 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
-from lowloss.spec import DiagnosisBudget, Recipe
+from lowloss.spec import DiagnosisBudget, Recipe, Task
 from worker.diagnosis.training.data import DiagnosisData, Draw, Treatment
 from worker.diagnosis.training.judging import (
     JudgedVariant,
     constant_loss,
-    mean_constant_loss,
-    metric_of,
     read_predictions,
     score_predictions,
 )
@@ -33,7 +31,7 @@ from worker.diagnosis.training.variants import (
     training_seconds,
 )
 from worker.engine.array_types import FloatArray
-from worker.engine.arrays import Arrays
+from worker.engine.arrays import Arrays, Fold
 from worker.engine.cohort.buckets import COMPILE_SECONDS, Reach
 from worker.engine.cohort.program import Programs
 from worker.engine.cohort.shape import LAYER_PENALTIES
@@ -97,12 +95,13 @@ class Trainer:
     @property
     def metric(self) -> str:
         """The metric that variants are judged by."""
-        return metric_of(self.data)
+        return "mean_squared_error" if self.data.task is Task.regression else "log_loss"
 
     @cached_property
     def constant(self) -> float:
         """The mean loss of the best constant prediction."""
-        return mean_constant_loss(self.data)
+        draws = self.data.draws
+        return math.fsum(map(self._constant_loss, draws)) / len(draws)
 
     @property
     def seconds(self) -> float:
@@ -140,19 +139,12 @@ class Trainer:
 
     def train(self, variants: Iterable[Variant], draws: Iterable[int]) -> None:
         """Train what is not trained yet; what the end of the time cuts short is left out."""
-        variants = list(dict.fromkeys(variants))
-        untrained = [
-            (variant, draw)
-            for draw in draws
-            for variant in variants
-            if (variant, draw) not in self.judged
-        ]
         groups: defaultdict[tuple[bool, OutputFormat], list[VariantDraw]] = defaultdict(list)
-        for variant, draw in untrained:
+        for variant, draw in self._list_untrained(variants, draws):
             try:
                 output = output_format(variant.recipe, self.data)
             except CannotTrainError as error:
-                self.judged[variant, draw] = self._hopeless(variant, draw, refusal=str(error))
+                self.judged[variant, draw] = JudgedVariant(draw, refusal=str(error))
                 continue
             if variant.recipe.epochs == 0:
                 self._judge_untrained(output, variant, draw)
@@ -170,13 +162,16 @@ class Trainer:
 
     def estimate_seconds(self, variants: Iterable[Variant], draws: Iterable[int]) -> float:
         """Estimate how long it takes to train what is not trained yet, at the speed so far."""
-        variants = list(dict.fromkeys(variants))
         return math.fsum(
-            self.estimate_run(variant)
-            for draw in draws
-            for variant in variants
-            if (variant, draw) not in self.judged
+            self.estimate_run(variant) for variant, _ in self._list_untrained(variants, draws)
         )
+
+    def _list_untrained(
+        self, variants: Iterable[Variant], draws: Iterable[int]
+    ) -> list[VariantDraw]:
+        variants = list(dict.fromkeys(variants))
+        runs = [(variant, draw) for draw in draws for variant in variants]
+        return [run for run in runs if run not in self.judged]
 
     def _slowness(self, variant: Variant) -> float:
         """Return what trainings by its engine took over what was expected of them."""
@@ -250,27 +245,15 @@ class Trainer:
 
         Two more folds, which nobody trains on, make all arrays alike: programs are compiled once.
         """
+        draws = self.data.draws
         y_N = encode_targets(output, self.data)
         unit = choose_target_unit(output, y_N)
-        first = runs[0][0]
-        alike = [replace(first, share=1.0, without=()) for _ in range(2)]
+        first, first_draw = runs[0]
         alike = [
-            replace(variant, recipe=variant.recipe.with_changes({"validation_split": split}))
-            for variant, split in zip(alike, (0.0, 0.2), strict=True)
+            (Variant(first.recipe.with_changes({"validation_split": split})), first_draw)
+            for split in (0.0, 0.2)
         ]
-        folds = [
-            build_fold(
-                variant,
-                self.data,
-                draw,
-                view=self._views.find_view(Treatment.of(variant.recipe), draw),
-                unit=unit,
-            )
-            for variant, draw in [
-                *((variant, self._draw(number)) for variant, number in runs),
-                *((variant, self._draw(runs[0][1])) for variant in alike),
-            ]
-        ]
+        folds = [self._fold(variant, draws[number], unit) for variant, number in [*runs, *alike]]
         arrays = Arrays(
             self._views.x_VND,
             ((y_N - unit[0]) / unit[1]).astype(np.float32),
@@ -281,20 +264,21 @@ class Trainer:
             loss_arguments=output.arguments,
         )
         plans = [
-            to_plan(variant.recipe, number=index + 1, seed=self._draw(number).seed, fold=index)
+            to_plan(variant.recipe, number=index + 1, seed=draws[number].seed, fold=index)
             for index, (variant, number) in enumerate(runs)
         ]
         return arrays, plans
 
-    def _draw(self, number: int) -> Draw:
-        return self.data.draws[number]
+    def _fold(self, variant: Variant, draw: Draw, unit: tuple[float, float]) -> Fold:
+        view = self._views.find_view(Treatment.of(variant.recipe), draw)
+        return build_fold(variant, self.data, draw, view=view, unit=unit)
 
     def _judge(
         self, arrays: Arrays, variant: Variant, number: int, result: TrainedPlan
     ) -> JudgedVariant:
         recipe = variant.recipe
         if result.outcome is TrainingOutcome.diverged or result.checkpoint is None:
-            return replace(self._hopeless(variant, number), trained=result)
+            return JudgedVariant(number, trained=result)
         stopping = recipe.early_stopping
         is_restored = stopping is not None and stopping.restore_best_weights and recipe.stops_early
         # Keras puts the best weights back even where the epochs ran out.
@@ -314,28 +298,23 @@ class Trainer:
         weights: tuple[FloatArray, ...],
         trained: TrainedPlan | None,
     ) -> JudgedVariant:
-        data, draw, recipe = self.data, self._draw(number), variant.recipe
+        data, draw, recipe = self.data, self.data.draws[number], variant.recipe
         plan = to_plan(recipe, number=number, seed=draw.seed, fold=0)
         x_ND, judging = self.x_of(variant, draw), len(draw.judge)
         rows = np.concatenate([draw.judge, draw.fit_rows])
         output_NU = predict(plan, arrays, weights, x_ND[rows])
         judge_MU, fit_NU = output_NU[:judging], output_NU[judging:]
         if not (np.isfinite(judge_MU).all() and np.isfinite(fit_NU).all()):
-            return replace(self._hopeless(variant, number), trained=trained, weights=weights)
+            return JudgedVariant(number, trained=trained, weights=weights)
         predictions_MC = read_predictions(recipe, data, draw, judge_MU, fit_NU)
         score = score_predictions(data, draw.judge, predictions_MC)
         relative = score.loss / self._constant_loss(draw)
-        return JudgedVariant(variant, number, score, relative, trained, weights)
+        return JudgedVariant(number, score, relative, trained, weights)
 
     def _constant_loss(self, draw: Draw) -> float:
         if draw.number not in self._constant_losses:
             self._constant_losses[draw.number] = constant_loss(self.data, draw)
         return self._constant_losses[draw.number]
-
-    def _hopeless(
-        self, variant: Variant, number: int, *, refusal: str | None = None
-    ) -> JudgedVariant:
-        return JudgedVariant(variant, number, None, math.inf, None, refusal=refusal)
 
     def _reach(self, plans: Sequence[Plan], arrays: Arrays) -> Reach:
         """Return what the plans need of programs: the same from call to call, as far as possible.

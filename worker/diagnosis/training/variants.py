@@ -22,11 +22,10 @@ ONE_HOT_LOSSES = frozenset({"categorical_crossentropy", "sparse_categorical_cros
 
 @dataclass(frozen=True)
 class Variant:
-    """A recipe, the share of the training rows that it trains on, and rows that it leaves out."""
+    """A recipe, and the share of the training rows that it trains on."""
 
     recipe: Recipe
     share: float = 1.0
-    without: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -151,14 +150,11 @@ def select_rows(variant: Variant, draw: Draw) -> tuple[Rows, Rows]:
     Without a validation split the curve shows the judging rows' loss, and nothing depends on it.
     """
     recipe = variant.recipe
-    is_validated = recipe.validation_split > 0
     train, validation = draw.fit_rows, draw.judge
-    if is_validated and recipe.validation_rows == "last":
+    if recipe.validates_on_last_rows:
         train, validation = draw.part_last(recipe.validation_split)
-    elif is_validated:
+    elif recipe.validation_split:
         train, validation = draw.train, draw.validation
-    if variant.without:
-        train = train[~np.isin(train, variant.without)]
     if variant.share < 1:
         train = sample_rows(train, variant.share, seed=draw.seed)
     return train, validation

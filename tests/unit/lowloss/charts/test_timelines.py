@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from lowloss.charts.timelines import MAX_TIPS, draw_timeline, unit_of
+from lowloss.charts.timelines import MAX_TIPS, choose_time_unit, draw_timeline
 from lowloss.results import Trial, TrialState
 from tests.builders.facts import START, some_trials
 from tests.unit.lowloss.charts.test_charts import parts, texts
@@ -62,7 +62,7 @@ def test_search_without_trials_has_no_timeline() -> None:
 
 
 def test_unit_of_time_grows_with_the_search() -> None:
-    assert [unit_of(seconds)[0] for seconds in (60, 3600, 86_400)] == [
+    assert [choose_time_unit(seconds)[0] for seconds in (60, 3600, 86_400)] == [
         "seconds",
         "minutes",
         "hours",

@@ -20,7 +20,7 @@ from lowloss.errors import (
     RecipeUnsupported,
     UnknownField,
 )
-from lowloss.recipes import ImportedRecipe, read_recipe, recipe_from_json, recipe_from_keras_file
+from lowloss.recipes import ImportedRecipe, read_recipe, recipe_from_keras_file
 from lowloss.spec import Recipe
 from tests.builders.keras_descriptions import (
     a_dense,
@@ -69,7 +69,7 @@ def test_a_keras_file_is_the_same_as_its_json(tmp_path: Path) -> None:
     path = tmp_path / "model.keras"
     path.write_bytes(an_archive(text))
 
-    from_json = recipe_from_json(text.decode(), fit={"epochs": 5})
+    from_json = read_recipe(text, {"epochs": 5})
 
     assert recipe_from_keras_file(path, fit={"epochs": 5}) == from_json
     assert read_recipe(an_archive(text), {"epochs": 5}) == from_json
