@@ -14,7 +14,7 @@ NUMBER = re.compile(
 """A number in any notation, loosely."""
 DATE = re.compile(
     r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ,]\s*\d{1,2}:\d{2}.*)?"
-    r"|\d{1,3}:\d{2}(?::\d{2}(?:\.\d+)?)?"
+    r"|\d{1,3}:\d{2}(?::\d{2})?(?:\.\d+)?"
 )
 """A date, a time or both, in digits, loosely."""
 MAX_CHARACTERS = 200

@@ -66,3 +66,12 @@ def test_text_in_the_only_column_is_a_row() -> None:
     table = read("text\n" + "a word\n" * 9 + "Source: Eurostat\n")
 
     assert table.frame.height == 10
+
+
+def test_times_with_fractions_are_values_beside_which_a_comma_is_a_decimal_mark() -> None:
+    row = "row w0;00:00:00;0:00.000;0:00.000;0:00.000;0,0\n"
+    text = f"{row}{row}Source: an agency of statistics\n"
+
+    table = read_csv(text.encode(), ParseOptions(header=False), limits=TableLimits())
+
+    assert table.frame.row(0) == ("row w0", 0.0, 0.0, 0.0, 0.0, 0.0)
