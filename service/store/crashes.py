@@ -6,7 +6,7 @@ that twice ended its process after its search finishes with what it has.
 
 from __future__ import annotations
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
 from lowloss.results import TrialState
@@ -77,18 +77,19 @@ def list_blamed(session: Session, job_id: str) -> frozenset[int]:
 def must_finish(session: Session, job: JobRow) -> bool:
     """Return whether an attempt is to leave out what its model can do without.
 
-    Confirmation, refits or the diagnosis ended the process of earlier attempts: of two, or of all
-    but the last that the job may have.
+    What follows the search ended two attempts by their process's death or an error; or one attempt
+    in any way, and the job fails with the next one that ends so.
     """
-    ended = session.scalar(
-        select(func.count()).where(
+    outcomes = session.scalars(
+        select(AttemptRow.outcome).where(
             AttemptRow.job_id == job.id,
             AttemptRow.phase.in_(PHASES_AFTER_SEARCH),
             AttemptRow.outcome.in_((AttemptOutcome.crashed, AttemptOutcome.lease_expired)),
         )
-    )
-    enough = max(1, min(MAX_CRASHES, job.max_attempts - 1))
-    return job.best_trial is not None and (ended or 0) >= enough
+    ).all()
+    is_last = bool(outcomes) and job.failures >= job.max_attempts - 1
+    is_blamed = outcomes.count(AttemptOutcome.crashed) >= MAX_CRASHES
+    return job.best_trial is not None and (is_last or is_blamed)
 
 
 def shorten_error(error: str) -> str:

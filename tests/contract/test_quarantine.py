@@ -179,24 +179,51 @@ def end_in_phase(database: Database, phase: str, how: str = "a crash") -> bool:
     return claim.must_finish
 
 
-@pytest.mark.parametrize("how", ["a crash", "an expired lease"])
-@pytest.mark.parametrize("max_attempts", [2, 3, 5])
-def test_job_that_dies_after_its_search_twice_is_to_finish(
-    database: Database, how: str, max_attempts: int
-) -> None:
-    job_id = a_job(database, max_attempts=max_attempts)
+@pytest.fixture
+def job_with_model(database: Database) -> str:
+    """A queued job of three attempts at most; one of its trials has completed."""
+    job_id = a_job(database, max_attempts=3)
     fence = a_claim(database).fence
     a_trial(database, fence, 1, score=0.5)
     with database.transaction() as session:
         release_job(session, fence)
+    return job_id
 
-    attempts = [end_in_phase(database, phase, how) for phase in ("confirm", "diagnosis")]
 
-    assert attempts == [False, max_attempts == 2]
-    if max_attempts > 2:
-        assert a_claim(database).must_finish
-        phases = [error.phase for error in read(database, job_id).errors]
-        assert phases == [None, "confirm", "diagnosis", None]
+def test_job_that_dies_after_its_search_twice_is_to_finish(
+    database: Database, job_with_model: str
+) -> None:
+    with database.transaction() as session:
+        session.get_one(JobRow, job_with_model).max_attempts = 10
+
+    attempts = [end_in_phase(database, phase) for phase in ("confirm", "diagnosis")]
+
+    assert attempts == [False, False]
+    assert a_claim(database).must_finish
+    phases = [error.phase for error in read(database, job_with_model).errors]
+    assert phases == [None, "confirm", "diagnosis", None]
+
+
+@pytest.mark.parametrize("how", ["a crash", "an expired lease"])
+@pytest.mark.parametrize("first", ["search", "confirm"])
+def test_last_attempt_of_a_job_that_died_after_its_search_is_to_finish(
+    database: Database, job_with_model: str, how: str, first: str
+) -> None:
+    attempts = [end_in_phase(database, phase, how) for phase in (first, "export")]
+
+    assert attempts == [False, False]
+    assert read(database, job_with_model).failures == 2 - (how == "an expired lease")
+    assert a_claim(database).must_finish
+
+
+def test_leases_that_expire_are_no_fault_of_what_follows_the_search(
+    database: Database, job_with_model: str
+) -> None:
+    with database.transaction() as session:
+        session.get_one(JobRow, job_with_model).max_attempts = 10
+
+    for _ in range(3):
+        assert not end_in_phase(database, "confirm", "an expired lease")
 
 
 @pytest.mark.parametrize(("phase", "how"), [("search", "a crash"), ("confirm", "a clean stop")])
