@@ -105,9 +105,9 @@ def load_checkpoint(reporter: Reporter, number: int) -> dict[int, Checkpoint]:
 
     def read(session: Session) -> dict[int, Checkpoint]:
         saved = [c for c in list_checkpoints(session, reporter.fence.job_id) if c.trial == number]
-        for each in saved:
-            assert load_blob(session, each.sha256) == saved_state(number, each.epochs)
-        return {each.fold: a_checkpoint(number, each.epochs) for each in saved}
+        for one in saved:
+            assert load_blob(session, one.sha256) == saved_state(number, one.epochs)
+        return {one.fold: a_checkpoint(number, one.epochs) for one in saved}
 
     return reporter.read(read)
 
