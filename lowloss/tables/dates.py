@@ -28,6 +28,8 @@ YEAR, LONG_YEAR = r"(?P<y>\d{4}|\d{2})", r"(?P<y>\d{4})"
 MONTH, DAY = r"(?P<m>\d{1,2})", r"(?P<d>\d{1,2})"
 MARK = r"[-/.]\s?"
 QUARTER = r"(?P<q>[1-4])"
+WEEK, YEAR_OF_WEEK = r"(?P<week>\d{2})", r"(?P<y>(?:19|20)\d{2})"
+"""Of other years, `2835W12` is a type of lamp."""
 PATTERNS: tuple[tuple[str, tuple[Order, ...]], ...] = (
     (rf"^{LONG_YEAR}{MARK}{MONTH}{MARK}{DAY}{TIME}", ("ymd",)),
     (rf"^{DAY}{MARK}{MONTH}{MARK}{YEAR}{TIME}", ("dmy", "mdy")),
@@ -47,9 +49,14 @@ PATTERNS: tuple[tuple[str, tuple[Order, ...]], ...] = (
     (rf"^{LONG_YEAR}[- ]?Q{QUARTER}$", ("ymd",)),
     (rf"^Q{QUARTER}[-/ ]\s?{LONG_YEAR}$", ("ymd",)),
     (rf"^{QUARTER}Q[- ]?{YEAR}$", ("ymd",)),
+    (rf"^{YEAR_OF_WEEK}-?W{WEEK}(?:-?(?P<weekday>[1-7]))?$", ("ymd",)),
+    (rf"^(?i:W|KW|week)[- ]?{WEEK}[-/ ]\s?{YEAR_OF_WEEK}$", ("ymd",)),
 )
 """Ways to write a date, as parts, with the orders that their digits may have."""
-PARTS = ("y", "q", "m", "d", "word", "hour", "minute", "second", "fraction", "half", "zone")
+PARTS = (
+    *("y", "q", "m", "d", "word", "week", "weekday"),
+    *("hour", "minute", "second", "fraction", "half", "zone"),
+)
 MONTHS = {
     word: number
     for number, words in enumerate(
@@ -191,6 +198,9 @@ def _split(text: pl.Series, pattern: str) -> pl.DataFrame:
 
 
 def _read_orders(parts: pl.DataFrame, orders: tuple[Order, ...]) -> Iterator[DateReading]:
+    if parts["week"].count():
+        yield DateReading("ymd", _read_weeks(parts))
+        return
     word = pl.col("word").str.to_lowercase().replace_strict(MONTHS, default=None)
     # The day and the month as they stand; a word is always the month.
     first = pl.col("d").cast(pl.Int32).fill_null(1)
@@ -205,6 +215,13 @@ def _read_orders(parts: pl.DataFrame, orders: tuple[Order, ...]) -> Iterator[Dat
         days = parts.select(text.str.to_date("%Y-%m-%d", strict=False).alias("day"))["day"]
         values = _add_times(days, parts) if has_times else days
         yield DateReading(order, drop_out_of_calendar(values))
+
+
+def _read_weeks(parts: pl.DataFrame) -> pl.Series:
+    """Return the days of ISO weeks, Mondays where none is named."""
+    weekday = pl.col("weekday").fill_null("1")
+    text = pl.concat_str(["y", "week", weekday], separator="-")
+    return parts.select(text.str.to_date("%G-%V-%u", strict=False).alias("day"))["day"]
 
 
 def _find_year() -> pl.Expr:

@@ -60,3 +60,29 @@ def test_order_of_iso_dates_does_not_read_years_of_two_digits() -> None:
     )
 
     assert later.to_list() == [None]
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (["2024-W05", "2024-W06"], [date(2024, 1, 29), date(2024, 2, 5)]),
+        (["2024W05", "2024-W05-3"], [date(2024, 1, 29), date(2024, 1, 31)]),
+        (["KW 05/2024", "KW 01/2021"], [date(2024, 1, 29), date(2021, 1, 4)]),
+        (["Week 53 2020", "week 5 2020"], ["Week 53 2020", "week 5 2020"]),
+        (["W53 2020", "W52 2021"], [date(2020, 12, 28), date(2021, 12, 27)]),
+    ],
+)
+def test_weeks_of_iso_are_their_days(cells: list[str], expected: list[object]) -> None:
+    assert values_of(cells) == expected
+
+
+def test_week_that_its_year_does_not_have_is_missing_and_told() -> None:
+    cells = ["2024-W05"] * 30 + ["2021-W53"]
+
+    assert values_of(cells) == [date(2024, 1, 29)] * 30 + [None]
+    assert codes_of(cells) == {"unreadable_cells"}
+
+
+@pytest.mark.parametrize("cells", [["2835W12", "3528W24"], ["5 W", "12 W"], ["2024W5", "2024W61"]])
+def test_other_numbers_with_a_w_are_no_weeks(cells: list[str]) -> None:
+    assert not any(isinstance(value, date) for value in values_of(cells))
