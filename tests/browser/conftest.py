@@ -15,7 +15,7 @@ from tests.builders.server_process import a_server_process
 from tests.conftest import NewUrl
 
 CHROMIUM = shutil.which("chromium")
-TIMEOUT_MS = 20_000
+TIMEOUT_MS = 60_000
 WIDTHS = (360, 768, 1440)
 NewPage = Callable[..., Page]
 
