@@ -63,6 +63,7 @@ __all__ = [
 T = TypeVar("T")
 
 BUSY_TIMEOUT_MS = 5_000
+"""How long a statement waits for another transaction's lock."""
 POSTGRES_DISK_FULL = "53100"
 NEWER_SCHEMA = (
     "the database has the schema of another version of lowloss: "
@@ -161,6 +162,8 @@ class Database:
             return
         with self.engine.execution_options(rebuilds_tables=True).begin() as connection:
             if not self.is_sqlite:
+                # Another process may be at it, for as long as that takes.
+                connection.execute(text("SET LOCAL lock_timeout = 0"))
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
             config = alembic_config()
             config.attributes["connection"] = connection
@@ -269,7 +272,16 @@ def _create_engine(url: URL) -> Engine:
         event.listen(engine, "connect", partial(_remember_file, url))
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return create_engine(url, json_serializer=to_json, pool_pre_ping=True)
+    engine = create_engine(url, json_serializer=to_json, pool_pre_ping=True)
+    event.listen(engine, "connect", _prepare_postgres)
+    return engine
+
+
+def _prepare_postgres(connection: Any, _record: object) -> None:
+    # As SQLite: a supervisor that waited without end for its child's lock would not see it hang.
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = {BUSY_TIMEOUT_MS}")
+    connection.commit()
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -48,10 +48,11 @@ def ending(**ended: Any) -> tuple[str, ...]:
 
 HANG = "'run' in message and time.sleep(3600)"
 HOLD_LOCK = """if 'run' in message:
-        import sqlite3
-        writer = sqlite3.connect('{path}', isolation_level=None)
-        writer.execute('BEGIN IMMEDIATE')
-        time.sleep(3600)"""
+        from service.store.database import Database
+        from service.store.queue import Fence, hold_fence
+        with Database('{url}').transaction() as session:
+            hold_fence(session, Fence(**message['run']))
+            time.sleep(3600)"""
 GROW = "text = 'run' in message and (b'x' * 2**28, time.sleep(3600))"
 COMPUTE = "'run' in message and any(False for _ in range(10**12))"
 IGNORE = "'run' in message and [say(alive=True) or time.sleep(0.05) for _ in range(10**6)]"
@@ -142,13 +143,13 @@ def test_hung_child_is_killed_long_before_one_that_computes(sqlite_database: Dat
 
 
 @pytest.mark.slow
-def test_child_that_hangs_with_the_databases_lock_is_killed(sqlite_database: Database) -> None:
-    job_id = a_job(sqlite_database, max_attempts=1)
-    act = HOLD_LOCK.replace("{path}", str(sqlite_database.url.database))
+def test_child_that_hangs_with_its_jobs_lock_is_killed(database: Database) -> None:
+    job_id = a_job(database, max_attempts=1)
+    act = HOLD_LOCK.replace("{url}", database.url.render_as_string(hide_password=False))
 
     # Each renewal waits for the lock, so that the child is looked at only in between.
-    with working(sqlite_database, a_child(act), hang_seconds=4.0, renew_seconds=0.1):
-        job = wait_for_state(sqlite_database, job_id, JobState.failed)
+    with working(database, a_child(act), hang_seconds=4.0, renew_seconds=0.1):
+        job = wait_for_state(database, job_id, JobState.failed, seconds=60)
 
     assert "used almost no processor time for 4 s" in (job.errors[0].error or "")
 
