@@ -93,8 +93,8 @@ SMALL = """## Small tables
 and stored model, and a script as the guides of KerasTuner have it: ten trials of Bayesian search on
 the job's first fold, up to 200 epochs with early stopping, without cross-validation, confirmation,
 diagnosis or export. Seconds without the start of Python and TensorFlow. The test metric is that of
-the job's test rows (RMSE or log loss), in brackets the job's 95 % interval. Before is the same job
-with the code of commit c6845eb.
+the job's test rows (RMSE or log loss), in brackets the job's 95 % interval. Before is the same job,
+as `lowloss submit` has it, in a checkout of commit c6845eb.
 """
 
 SMALL_GOALS = """The goals are {short:.0f} s, {long:.0f} s from {rows:,} rows on, and less than the
@@ -109,8 +109,8 @@ SPACES = """## Wide spaces
 
 `python -m benchmarks.run spaces`: 150 random trials of a space of 6 activations, 3 optimizers and 3
 batch sizes, on generated tables; 30 epochs each at 400 training rows, 3 at 16,000. All train in
-cohorts. Seconds of compiles and of training are of all threads. Before is the same search, on
-another day, with the code of commit c6845eb, which sent trials to stock `fit` once it had 24
+cohorts. Seconds of compiles and of training are of all threads. Before is the same request, on
+another day, in a checkout of commit c6845eb, which sent trials to stock `fit` once it had 24
 programs; its compiles are two a program.
 """
 
