@@ -21,13 +21,14 @@ from subprocess import Popen
 
 import psutil
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from lowloss.errors import StateConflict
 from lowloss.results import Job, JobState, TrialState
 from service.store.artifacts import get_best_model
 from service.store.blobs import load_blob
 from service.store.checkpoints import list_checkpoints
-from service.store.database import Database
+from service.store.database import Database, Session, is_busy
 from service.store.events import list_events
 from service.store.queue import pause_job, resume_job
 from service.store.trials import list_curves, list_trials
@@ -157,16 +158,30 @@ def stop_past_lease(workers: Workers, job: Job) -> None:
                 process.resume()
 
 
+def change(database: Database, write: Callable[[Session], None]) -> None:
+    """Write as a client does that is told to come again while a child hangs with the job's lock."""
+
+    def write_once() -> bool:
+        try:
+            with database.transaction() as session:
+                write(session)
+        except OperationalError as error:
+            if not is_busy(error):
+                raise
+            return False
+        return True
+
+    wait_for(write_once, what="the job's lock")
+
+
 def pause_and_resume(workers: Workers, job: Job) -> None:
     def has_paused() -> bool:
         return read(workers.database, job.id).state is not JobState.running
 
     with suppress(StateConflict):  # it has ended meanwhile
-        with workers.database.transaction() as session:
-            pause_job(session, job.id)
+        change(workers.database, partial(pause_job, job_id=job.id))
         wait_for(has_paused, what="a pause")
-        with workers.database.transaction() as session:
-            resume_job(session, job.id)
+        change(workers.database, partial(resume_job, job_id=job.id))
 
 
 FAULTS: tuple[Callable[[Workers, Job], None], ...] = (
