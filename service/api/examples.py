@@ -242,7 +242,7 @@ EXAMPLES: dict[str, tuple[str, str | None, str]] = {
         None,
         "ask its operator to make room",
     ),
-    "not_ready": ("the database does not answer", None, "send the request again soon"),
+    "not_ready": ("the database is away or busy", None, "send the request again soon"),
 }
 
 TABLE_PROBLEMS = tuple(kind for kind in PROBLEMS.values() if issubclass(kind, TableInvalid))

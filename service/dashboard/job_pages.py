@@ -121,14 +121,14 @@ def show_queue(request: Request, deps: Dependencies) -> Response:
     with deps.database.reading() as session:
         jobs = list_unfinished_jobs(session, limit=SHOWN_QUEUE + 1)
     shown = jobs[:SHOWN_QUEUE]
+    states = {job.state for job in shown}
     return render_page(
         request,
         "queue",
         jobs=shown,
         running=[job for job in shown if job.state is JobState.running],
         waiting=[job for job in shown if job.state is not JobState.running],
-        is_idle={job.state for job in shown} >= {JobState.queued}
-        and JobState.running not in {job.state for job in shown},
+        is_idle=JobState.queued in states and JobState.running not in states,
         is_cut=len(jobs) > SHOWN_QUEUE,
     )
 

@@ -18,8 +18,8 @@ def find_fault_of_server(error: Exception) -> Problem:
             "the server has no room left to store this", fix="ask its operator to make room"
         )
     if is_busy(error):
-        logger.warning("the database does not answer: %s", error)
-        return NotReady("the database does not answer", fix="send the request again soon")
+        logger.warning("the database is away or busy: %s", error)
+        return NotReady("the database is away or busy", fix="send the request again soon")
     logger.error("a request failed", exc_info=error)
     return InternalError(
         "the server failed to answer", fix="try again; the server's log has the reason"

@@ -45,6 +45,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from lowloss.errors import LowlossError, NotReady
+from lowloss.wording import describe_error
 from service.machine import make_folder
 
 __all__ = [
@@ -181,7 +182,7 @@ class Database:
             raise NotReady(NEWER_SCHEMA) from error
         except OperationalError as error:
             url = self.url.render_as_string()
-            reason = str(error.orig).strip().splitlines()[0]
+            reason = describe_error(error.orig or error)
             raise NotReady(f"the database {url} cannot be used: {reason}") from error
 
     def is_ready(self) -> bool:

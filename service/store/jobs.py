@@ -44,9 +44,11 @@ from service.store.database import utc_now
 from service.store.endings import seconds_since_renewal
 from service.store.events import EventKind, record_event
 from service.store.queue import Fence, hold_fence
-from service.store.schema import AttemptOutcome, AttemptRow, IdempotencyKeyRow, JobRow, TrialRow
+from service.store.schema import AttemptRow, IdempotencyKeyRow, JobRow, TrialRow
 from service.store.specs import read_spec
 
+ENDED_EARLY = {JobState.queued, JobState.paused, JobState.failed}
+"""The states of a job whose last attempt did."""
 DIAGNOSIS_PHASE, EXPORT_PHASE = "diagnosis", "export"
 """The phases in which a search has ended: its trials say nothing of the time left then."""
 KEY_SECONDS = 7 * 24 * 3600.0
@@ -260,7 +262,7 @@ def _last_outcome() -> ColumnElement[str | None]:
 
 
 def _make_jobs(session: Session, rows: Sequence[Row[Any]]) -> dict[str, Job]:
-    failed = [row.JobRow.id for row in rows if _has_errors(row)]
+    failed = [row.JobRow.id for row in rows if _has_errors(row.JobRow)]
     errors: dict[str, list[AttemptRow]] = {}
     if failed:
         query = select(AttemptRow).where(AttemptRow.job_id.in_(failed))
@@ -269,10 +271,9 @@ def _make_jobs(session: Session, rows: Sequence[Row[Any]]) -> dict[str, Job]:
     return {row.JobRow.id: _make_job(row, errors.get(row.JobRow.id, [])) for row in rows}
 
 
-def _has_errors(row: Row[Any]) -> bool:
-    job: JobRow = row.JobRow
-    is_disk_full = row.last_outcome == AttemptOutcome.disk_full
-    return job.failures > 0 or job.state == JobState.failed or is_disk_full
+def _has_errors(job: JobRow) -> bool:
+    """Return whether an attempt at a job ended early."""
+    return job.attempt > 1 or (job.attempt == 1 and job.state in ENDED_EARLY)
 
 
 def _without_predictions(job: Job) -> Job:

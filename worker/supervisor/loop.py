@@ -119,7 +119,7 @@ class Supervisor:
         except Exception as error:
             if not is_busy(error):
                 raise
-            log.warning("the database does not answer: %s", error)
+            log.warning("the database is away or busy: %s", error)
             claim = None
         if claim is None:
             time.sleep(settings.poll_seconds)

@@ -106,7 +106,7 @@ def _list_promising(chain: Chain) -> list[Candidate]:
         is_single = candidate.suspect is not None and candidate.partner is None
         if not is_single or candidate.cause in chain.causes or candidate.cause in promising:
             continue
-        tried = chain.last_attempt(candidate.cause)
+        tried = chain.best_remedy(candidate.cause)
         min_gain = minimum_gain(chain.loss_of(tried.before), is_suspect=True) if tried else 0.0
         if tried is None or (tried.gain.is_sure and tried.gain.mean >= min_gain):
             promising[candidate.cause] = candidate if tried is None else tried.candidate

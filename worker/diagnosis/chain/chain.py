@@ -104,7 +104,7 @@ class Chain:
         ]
         return max(attempts, key=lambda tried: tried.gain.mean, default=None)
 
-    def last_attempt(self, cause: Cause) -> TriedRemedy | None:
+    def best_remedy(self, cause: Cause) -> TriedRemedy | None:
         """Return the best remedy of a cause at the chain's end, or else at its start."""
         return self.best_attempt((cause,), self.end) or self.best_attempt((cause,), self.start)
 

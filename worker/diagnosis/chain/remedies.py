@@ -63,7 +63,7 @@ class Candidate:
 
     @property
     def parts(self) -> tuple[Candidate, ...]:
-        """The candidate and its partner, and that one's, each to be looked at by itself."""
+        """The candidate and its partner, and that one's: each for its own rule and cause alone."""
         return (self, *(self.partner.parts if self.partner else ()))
 
     @property

@@ -43,7 +43,7 @@ def settle_suspect(attribution: Attribution, suspect: Suspect) -> SettledSuspect
         is_left_out = suspect.cause is Cause.constant_column
         state = EvidenceState.no_gain if is_left_out else EvidenceState.not_tried
         return SettledSuspect(suspect, state, is_contained=is_left_out)
-    tried = chain.last_attempt(suspect.cause)
+    tried = chain.best_remedy(suspect.cause)
     if all(one.apply(chain.end) == chain.end for one in candidates):
         return SettledSuspect(
             suspect, EvidenceState.no_gain, candidate=candidates[0], is_contained=True

@@ -94,4 +94,4 @@ def _ask_for_more(measured: MeasuredEffects, findings: Sequence[Finding]) -> lis
 
 
 def _list_causes(findings: Sequence[Finding]) -> str:
-    return list_first([finding.cause.replace("_", " ") for finding in findings], MAX_LISTED)
+    return list_first([in_words(finding.cause) for finding in findings], MAX_LISTED)
