@@ -214,7 +214,7 @@ def _reread(deps: Resources, new: partial[NewDataset], *, options: ParseOptions)
 def list_all_datasets(
     deps: Dependencies, *, name: NamePart = "", cursor: Cursor = None, limit: Limit = 50
 ) -> Page[Dataset]:
-    """List datasets without their profiles, newest first."""
+    """List datasets without their profiles and warnings, newest first."""
     with deps.database.reading() as session:
         return list_datasets(session, name=name, cursor=cursor, limit=limit)
 

@@ -305,6 +305,20 @@ def has_epochs(database: Database, job_id: str) -> bool:
         return any(trial.epochs for trial in list_trials(session, job_id).items)
 
 
+def wait_for_reaper(workers: Workers) -> None:
+    """Start a worker, which deletes what the killed ones left, and stop it."""
+    left = set(os.listdir(workers.temporary))
+
+    def has_reaped() -> bool:
+        there = set(os.listdir(workers.temporary))
+        return not there & left and bool(there)
+
+    workers.replace_ended()
+    wait_for(has_reaped, what=f"the reaping of {left}")
+    workers.stop()
+    assert os.listdir(workers.temporary) == []
+
+
 def run_rounds(
     workers: Workers,
     count: int,
@@ -320,10 +334,8 @@ def run_rounds(
             error.add_note(f"round {number} of seed {SEED}, so far {dict(counts)}")
             raise
     workers.end_hung()
-    wait_for(lambda: len(os.listdir(workers.temporary)) <= workers.count, what="reapers")
     workers.stop()
-
-    assert os.listdir(workers.temporary) == []
+    wait_for_reaper(workers)
     # Faults that come too late, or hit a worker without a job, show nothing.
     assert counts["jobs with more than one"] >= count / 4
     kind = workers.database.url.get_backend_name()

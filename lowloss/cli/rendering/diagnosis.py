@@ -67,7 +67,7 @@ def _show_finding(position: int, finding: Finding, out: Console) -> None:
     _print_wrapped(out, finding.sentence, indent=INDENT)
     for evidence in finding.evidence:
         _print_wrapped(out, f"- {_format_evidence(evidence)}", indent=INDENT, hanging=2)
-    for noun, items in (("columns", finding.columns), ("rows", finding.rows)):
+    for noun, items in (("columns", finding.columns), ("rows, from 0", finding.rows)):
         if items:
             _print_wrapped(out, f"{noun}: {list_first(items, MAX_ITEMS)}", indent=INDENT)
     for effect in _list_effects(finding):

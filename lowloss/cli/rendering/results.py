@@ -272,7 +272,7 @@ def describe_choice(job: Job) -> str | None:
     seeds = len(confirmations[0].scores)
     mean = f"trial {confirmations[0].trial} has the best mean {job.search.objective}"
     noise = "; the next best is within seed noise of it" if job.outcome.within_noise else ""
-    return f"{mean} of the top {len(confirmations)} trials over {seeds} seeds{noise}"
+    return f"{mean} of the top {len(confirmations)} trials over {counted(seeds, 'seed')}{noise}"
 
 
 def describe_importances(insights: SearchInsights) -> str | None:

@@ -177,7 +177,7 @@ def test_long_lists_say_how_much_they_leave_out() -> None:
     text = on_one_line(shown(a_named_diagnosis("c")))
 
     assert "columns: c, c, c, c, c, c, c, c, c, c and 20 more" in text
-    assert "rows: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 990 more" in text
+    assert "rows, from 0: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 990 more" in text
 
 
 def test_headings_are_bold_on_a_terminal() -> None:
