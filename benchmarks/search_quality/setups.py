@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lowloss.spec import Pruning
 
-SEEDS = 30
+SEEDS = 10
 ENGINE_OPEN = 8
 """Trials that the engine has open at once, about, beside one at a time."""
 MAX_TRIALS, BAYESIAN_TRIALS = 250, 150
