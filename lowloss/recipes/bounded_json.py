@@ -52,9 +52,9 @@ def _check_depth(document: Any) -> None:
 
 
 def _too_deep() -> RecipeUnreadable:
-    return not_as_written(f"the JSON is nested more than {MAX_DEPTH} deep")
+    return wrong_description(f"the JSON is nested more than {MAX_DEPTH} deep")
 
 
-def not_as_written(detail: str) -> RecipeUnreadable:
+def wrong_description(detail: str) -> RecipeUnreadable:
     """Return the problem of a model's description that is not what Keras wrote."""
     return RecipeUnreadable(detail, field="recipe", fix="send the text of model.to_json() as it is")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeGuard
 
 from lowloss.errors import RecipeUnsupported
-from lowloss.recipes.bounded_json import not_as_written
+from lowloss.recipes.bounded_json import wrong_description
 from lowloss.recipes.keras_objects import LAYERS, KerasObject, parse_object, quote_name
 
 MAX_LAYERS = 100
@@ -47,7 +47,7 @@ def _flatten_model(model: KerasObject) -> Iterator[KerasObject]:
         )
     entries = model.config.get("layers")
     if not isinstance(entries, list):
-        raise not_as_written(f"the model {quote_name(model.name)} has no list of layers")
+        raise wrong_description(f"the model {quote_name(model.name)} has no list of layers")
     layers = [parse_object(entry, "a layer") for entry in entries]
     if model.class_name != "Sequential":
         layers = _follow_layers(model, layers)
@@ -60,7 +60,7 @@ def _follow_layers(model: KerasObject, layers: list[KerasObject]) -> list[KerasO
     """Return a functional model's layers from its input to its output."""
     by_name = {layer.name: layer for layer in layers}
     if len(by_name) < len(layers):
-        raise not_as_written("two layers have the same name")
+        raise wrong_description("two layers have the same name")
     successors: dict[str, str] = {}
     for layer in layers:
         for source in _find_sources(layer):
@@ -87,7 +87,9 @@ def _find_sources(layer: KerasObject) -> list[str]:
     """Return the names of a layer's input layers: none for an input, one in a chain."""
     nodes = layer.document.get("inbound_nodes")
     if not isinstance(nodes, list):
-        raise not_as_written(f"{layer.title} does not say what it takes: it has no inbound_nodes")
+        raise wrong_description(
+            f"{layer.title} does not say what it takes: it has no inbound_nodes"
+        )
     if len(nodes) > 1:
         raise _branching_error(f"{layer.title} is used {len(nodes)} times")
     if _is_always_training(nodes):
@@ -100,7 +102,7 @@ def _find_sources(layer: KerasObject) -> list[str]:
     if len(names) > 1:
         raise _branching_error(f"{layer.title} takes {len(names)} inputs")
     if nodes and not names:
-        raise not_as_written(f"what {layer.title} takes cannot be told")
+        raise wrong_description(f"what {layer.title} takes cannot be told")
     return names
 
 

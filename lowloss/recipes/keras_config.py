@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lowloss.errors import InvalidRequest, RecipeUnsupported
-from lowloss.recipes.bounded_json import not_as_written
+from lowloss.recipes.bounded_json import wrong_description
 from lowloss.recipes.imported import ImportedRecipe
 from lowloss.recipes.keras_chain import order_layers
 from lowloss.recipes.keras_compile import read_loss, read_optimizer
@@ -39,7 +39,7 @@ def read_description(document: Any, fit: Mapping[str, Any]) -> ImportedRecipe:
     network = read_layers(order_layers(model))
     compiled = model.document.get("compile_config") or {}
     if not isinstance(compiled, dict):
-        raise not_as_written("compile_config is no object")
+        raise wrong_description("compile_config is no object")
     fields = {**_read_network_fields(network, fit), **_read_compile_fields(network, compiled, fit)}
     for name in _DEFAULTS:
         if name not in fit:

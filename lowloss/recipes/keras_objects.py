@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lowloss.errors import RecipeUnsupported
-from lowloss.recipes.bounded_json import not_as_written
+from lowloss.recipes.bounded_json import wrong_description
 from lowloss.spec.keras_names import ALIASES, snake_case
 from lowloss.tables.cells import MAX_SHOWN, show_value
 
@@ -63,7 +63,7 @@ def parse_object(value: Any, what: str) -> KerasObject:
         and isinstance(value.get("class_name"), str)
         and isinstance(value.get("config"), dict)
     ):
-        raise not_as_written(
+        raise wrong_description(
             f"{what} is no object as Keras writes it: it needs class_name and config"
         )
     return KerasObject(value["class_name"], value["config"], _is_custom(value), value)
@@ -90,7 +90,7 @@ def read_number(value: Any, default: float, what: str) -> float:
         return default
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or abs(value) > 1e300 or math.isnan(value):
-        raise not_as_written(f"{what} is {show_value(value)}, which is no number")
+        raise wrong_description(f"{what} is {show_value(value)}, which is no number")
     return _restore_float64(float(value))
 
 

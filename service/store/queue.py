@@ -242,6 +242,10 @@ def retry_job(
     if is_process_dead:
         blame_trials(session, job, error=error)
     count_failure(session, job, attempt=job.attempt)
+    if job.failures >= job.max_attempts and not _ends_by_cancel(job):
+        end_lease(session, job, outcome, error=error)
+        _fail_job(session, job, outcome)
+        return
     wait_seconds = retry_seconds * 2 ** (job.failures - 1)
     _queue_again(session, job, outcome, error=error, wait_seconds=wait_seconds)
 
@@ -254,14 +258,11 @@ def _queue_again(
     error: str | None,
     wait_seconds: float,
 ) -> None:
-    """End an attempt, and do what was requested of its job; one with too many failures fails."""
-    requested = job.requested
+    """End an attempt, and do what was requested of its job."""
+    requested, is_over = job.requested, _ends_by_cancel(job)
     end_lease(session, job, outcome, error=error)
-    if requested == Requested.cancel and job.best_trial is None:
+    if is_over:
         cancel_waiting(session, job)
-        return
-    if job.failures >= job.max_attempts:
-        _fail_job(session, job, outcome)
         return
     job.state = JobState.paused if requested == Requested.pause else JobState.queued
     if requested == Requested.cancel:
@@ -269,6 +270,11 @@ def _queue_again(
     job.available_at = utc_now(wait_seconds)
     data = {} if error is None else {"error": shorten_error(error)}
     record_event(session, job, EventKind.job_retried, attempt=job.attempt, outcome=outcome, **data)
+
+
+def _ends_by_cancel(job: JobRow) -> bool:
+    """Return whether a job is to be cancelled, and has nothing to export."""
+    return job.requested == Requested.cancel and job.best_trial is None
 
 
 def _fail_job(session: Session, job: JobRow, reason: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from tests.builders.trainings import a_plan, a_training
 from worker.artifacts.model.build import build_model
 from worker.artifacts.model.check import Expected, check_keras, check_onnx
 from worker.artifacts.model.content import model_content
-from worker.artifacts.model.save import describe_model, save_model
+from worker.artifacts.model.save import METADATA, describe_model, save_model
 from worker.artifacts.model.to_onnx import save_onnx
 from worker.data.prepare import Prepared
 from worker.winner.refit import FinalModel
@@ -56,3 +58,10 @@ def worst_difference(final: FinalModel, folder: Path) -> float:
     expected = Expected(content, raw, final.predict_test(), final.rounding())
     checks = (check_keras, keras_path), (check_onnx, onnx_path)
     return max(check(path, expected) for check, path in checks)
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """Read the metadata inside a `.keras` file of ours."""
+    with zipfile.ZipFile(path) as archive:
+        content: dict[str, Any] = json.loads(archive.read(METADATA))
+    return content

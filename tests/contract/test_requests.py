@@ -96,11 +96,12 @@ def test_cancel_survives_a_crash_and_a_clean_stop(database: Database) -> None:
         assert read(database, job_id).requested is Requested.cancel
 
 
+@pytest.mark.parametrize("max_attempts", [1, 3])
 @pytest.mark.parametrize("leave", LEAVES)
 def test_cancelled_job_with_nothing_to_export_is_not_tried_again(
-    database: Database, leave: Callable[[Session, Fence], None]
+    database: Database, leave: Callable[[Session, Fence], None], max_attempts: int
 ) -> None:
-    job_id = a_job(database)
+    job_id = a_job(database, max_attempts=max_attempts)
     fence = a_claim(database).fence
     with database.transaction() as session:
         cancel_job(session, job_id)

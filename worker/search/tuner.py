@@ -273,7 +273,7 @@ class SearchTuner(keras_tuner.Tuner):
         return sorted(scored, key=lambda pair: (sign * pair[1], pair[0]))
 
     def run_trial(self, trial: KerasTunerTrial, train: Callable[[Plan], float]) -> dict[str, float]:
-        """Run one trial in KerasTuner's own loop, `search(train)`."""
+        """Run one trial in KerasTuner's own loop, `search(train)`; no Tuner is made without it."""
         number = int(trial.trial_id) + 1
         plan = self.plan(number, to_hyperparameters(trial.hyperparameters.values))
         return {self.oracle.objective.name: train(plan)}

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from lowloss.spec import JobSpec, Task
 from tests.builders.engines import a_cohort_engine
-from tests.builders.models import save_both
+from tests.builders.models import read_metadata, save_both
 from tests.builders.tables import checked, mixed_columns, write_csv
 from tests.builders.trainings import a_plan, run
 from worker.artifacts.model.check import Expected, ModelDiffers, check_keras
 from worker.artifacts.model.content import model_content
 from worker.artifacts.model.inputs import model_inputs
-from worker.artifacts.model.save import load_model, read_metadata
+from worker.artifacts.model.save import load_model
 from worker.data.prepare import Prepared, prepare
 from worker.winner.baselines import fit_baselines
 from worker.winner.refit import FinalModel

@@ -11,11 +11,11 @@ import tensorflow as tf
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_wine
 
 from lowloss.spec import Task
-from tests.builders.models import as_if_trained, worst_difference
+from tests.builders.models import as_if_trained, read_metadata, worst_difference
 from tests.builders.slow import slow_but
 from tests.builders.tables import checked, write_csv
 from worker.artifacts.model.inputs import model_inputs
-from worker.artifacts.model.save import load_model, read_metadata
+from worker.artifacts.model.save import load_model
 from worker.data.prepare import Prepared, prepare
 
 ROWS = 120

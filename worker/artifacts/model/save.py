@@ -36,13 +36,6 @@ def load_model(path: Path) -> keras.Model:
     return keras.models.load_model(path, safe_mode=True, compile=False)
 
 
-def read_metadata(path: Path) -> dict[str, Any]:
-    """Read the metadata inside a `.keras` file of ours."""
-    with zipfile.ZipFile(path) as archive:
-        content: dict[str, Any] = json.loads(archive.read(METADATA))
-    return content
-
-
 def save_saved_model(model: keras.Model, folder: Path) -> Path:
     """Write a SavedModel with its serving signature into a folder, and return the zip of it."""
     model.export(folder, format="tf_saved_model", verbose=False)

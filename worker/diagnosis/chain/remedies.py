@@ -295,61 +295,61 @@ def _adam(case: RemedyContext) -> list[RemedyRule]:
     return [RemedyRule("Use Adam at 0.001", set_fields(optimizer=adam))]
 
 
-Rules = Callable[[RemedyContext], list[RemedyRule]]
+MakeRules = Callable[[RemedyContext], list[RemedyRule]]
 
 
-def _always(*rules: RemedyRule) -> Rules:
+def _constant_rules(*rules: RemedyRule) -> MakeRules:
     """Return rules that are the same in every case."""
     return lambda _: list(rules)
 
 
-RELU = _always(
+RELU = _constant_rules(
     RemedyRule(
         "Use relu in the hidden layers, begun by he_normal", set_activation("relu", HE_NORMAL)
     )
 )
-STOP_EARLY = _always(
+STOP_EARLY = _constant_rules(
     RemedyRule("Hold rows out, stop when they get worse, and put the best weights back", stop_early)
 )
-REMEDIES: dict[Cause, Rules] = {
+REMEDIES: dict[Cause, MakeRules] = {
     Cause.features_not_scaled: _scaled_features,
     Cause.target_not_scaled: _scaled_target,
-    Cause.labels_not_encoded: _always(
+    Cause.labels_not_encoded: _constant_rules(
         RemedyRule("Count the classes from 0", set_fields(encode_labels=True))
     ),
-    Cause.missing_values: _always(
+    Cause.missing_values: _constant_rules(
         RemedyRule("Fill in the mean, and add a column that says so", set_fields(missing="mean"))
     ),
     Cause.duplicate_column: _without_columns,
     Cause.identifier_column: _without_columns,
     Cause.leaked_column: _without_columns,
     Cause.outliers: _bounded,
-    Cause.class_imbalance: _always(
+    Cause.class_imbalance: _constant_rules(
         RemedyRule("Weigh every class the same", set_fields(class_weight="balanced"))
     ),
     Cause.ordered_rows: _shuffled,
     Cause.irrelevant_features: _without_columns,
-    Cause.augmentation_missing: _always(
+    Cause.augmentation_missing: _constant_rules(
         RemedyRule("Add noise to the features while training", set_fields(noise=0.1)),
         RemedyRule("Mix rows with one another (mixup)", set_fields(mixup=0.2)),
     ),
     Cause.wrong_output: _usual_output,
     Cause.wrong_loss: _usual_output,
-    Cause.too_complex: _always(
+    Cause.too_complex: _constant_rules(
         RemedyRule("Use a quarter of the units", resize_layers(0.25)),
         RemedyRule("Use one or two layers of at most 64 units", make_shallower),
     ),
     Cause.too_simple: _larger,
     Cause.wrong_activation: RELU,
-    Cause.dead_units: _always(
+    Cause.dead_units: _constant_rules(
         RemedyRule("Use leaky_relu, which is never flat", set_activation("leaky_relu", HE_NORMAL))
     ),
     Cause.saturated_units: RELU,
     Cause.vanishing_gradients: RELU,
-    Cause.exploding_gradients: _always(
+    Cause.exploding_gradients: _constant_rules(
         RemedyRule("Clip the gradient to a norm of 1", clip_gradient)
     ),
-    Cause.poor_initialisation: _always(
+    Cause.poor_initialisation: _constant_rules(
         RemedyRule("Begin with weights of the usual size", use_usual_initializers)
     ),
     Cause.harmful_layers: _without_extra_layers,
@@ -358,15 +358,17 @@ REMEDIES: dict[Cause, Rules] = {
     Cause.too_few_epochs: _longer,
     Cause.batch_size: _usual_batches,
     Cause.optimizer: _adam,
-    Cause.l1_too_strong: _always(RemedyRule("Train without L1", set_all_layers(l1=0.0))),
-    Cause.l2_too_strong: _always(RemedyRule("Train without L2", set_all_layers(l2=0.0))),
-    Cause.dropout_too_strong: _always(RemedyRule("Train without dropout", set_hidden(dropout=0.0))),
-    Cause.regularisation_missing: _always(
+    Cause.l1_too_strong: _constant_rules(RemedyRule("Train without L1", set_all_layers(l1=0.0))),
+    Cause.l2_too_strong: _constant_rules(RemedyRule("Train without L2", set_all_layers(l2=0.0))),
+    Cause.dropout_too_strong: _constant_rules(
+        RemedyRule("Train without dropout", set_hidden(dropout=0.0))
+    ),
+    Cause.regularisation_missing: _constant_rules(
         RemedyRule("Add dropout of 0.2", raise_all_layers("dropout", 0.2, hidden_only=True)),
         RemedyRule("Add L2 of 0.001", raise_all_layers("l2", 1e-3)),
     ),
     Cause.no_early_stopping: STOP_EARLY,
-    Cause.best_weights_not_restored: _always(
+    Cause.best_weights_not_restored: _constant_rules(
         RemedyRule("Put the best weights back", restore_best_weights)
     ),
     Cause.no_validation_split: STOP_EARLY,

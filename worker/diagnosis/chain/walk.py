@@ -84,7 +84,7 @@ def _remedy(difference: Difference, sound: Recipe, end: Recipe) -> Candidate:
     return Candidate(difference.cause(end, sound), rule, symptom=difference.symptom(end))
 
 
-def _always(cause: Cause) -> Callable[[Recipe, Recipe], Cause]:
+def _constant_cause(cause: Cause) -> Callable[[Recipe, Recipe], Cause]:
     return lambda _, __: cause
 
 
@@ -144,30 +144,30 @@ def _describe_epochs(sound: Recipe) -> str:
 
 DIFFERENCES = (
     Difference(
-        _always(Cause.features_not_scaled),
+        _constant_cause(Cause.features_not_scaled),
         lambda recipe: f"Scale the features ({recipe.scale_features})",
         _copy_fields("scale_features"),
         lambda r: _describe_scaling("features", r.scale_features),
     ),
     Difference(
-        _always(Cause.target_not_scaled),
+        _constant_cause(Cause.target_not_scaled),
         lambda recipe: f"Scale the target ({recipe.scale_target})",
         _copy_fields("scale_target"),
         lambda r: _describe_scaling("target", r.scale_target),
     ),
     Difference(
-        _always(Cause.wrong_output),
+        _constant_cause(Cause.wrong_output),
         lambda r: f"End with Dense({r.output.units}, {r.output.activation}) and {r.loss}",
         _copy_output,
     ),
     Difference(_size_cause, _describe_hidden, _copy_hidden),
     Difference(
-        _always(Cause.ordered_rows),
+        _constant_cause(Cause.ordered_rows),
         lambda _: "Shuffle the rows, before the split and in each epoch",
         _copy_fields("validation_rows", "shuffle"),
     ),
     Difference(
-        _always(Cause.harmful_layers),
+        _constant_cause(Cause.harmful_layers),
         lambda _: "Leave out the layers before the first Dense layer",
         _copy_fields("front_layers"),
     ),
@@ -177,12 +177,12 @@ DIFFERENCES = (
         _copy_rate,
     ),
     Difference(
-        _always(Cause.optimizer),
+        _constant_cause(Cause.optimizer),
         lambda r: f"Use {r.optimizer.name} at {r.optimizer.rate:g}",
         _copy_fields("optimizer"),
     ),
     Difference(
-        _always(Cause.batch_size),
+        _constant_cause(Cause.batch_size),
         lambda recipe: f"Use batches of {recipe.batch_size} rows",
         _copy_fields("batch_size"),
     ),

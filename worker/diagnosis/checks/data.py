@@ -189,7 +189,7 @@ def _missing(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
         strength=3.0,
         is_certain=True,
         columns=columns,
-        rows=data.uploaded_rows(rows, SHOWN_ROWS),
+        rows=data.first_row_numbers(rows, SHOWN_ROWS),
     )
 
 
@@ -254,7 +254,7 @@ def _duplicates(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
             (evidence("share of rows that repeat another", share, DUPLICATE_SHARE),),
             strength=0.3,
             is_inert=True,
-            rows=data.uploaded_rows(rows, SHOWN_ROWS),
+            rows=data.first_row_numbers(rows, SHOWN_ROWS),
         )
 
 
@@ -288,7 +288,7 @@ def _outlier(data: DiagnosisData, columns: tuple[str, ...], rows: Rows, where: s
         (evidence(f"rows with outliers of {where}", len(rows), 0.0),),
         strength=0.5,
         columns=columns,
-        rows=data.uploaded_rows(rows, SHOWN_ROWS),
+        rows=data.first_row_numbers(rows, SHOWN_ROWS),
     )
 
 
@@ -307,7 +307,7 @@ def _far(values: Float64Array) -> NDArray[np.int64]:
 def _imbalance(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     if data.task is Task.regression or recipe.class_weight == "balanced":
         return
-    counts = data.count_classes()
+    counts = data.count_rows_by_class()
     ratio = float(counts.max() / max(1, counts.min()))
     if ratio <= IMBALANCE:
         return

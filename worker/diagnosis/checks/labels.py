@@ -55,7 +55,7 @@ def find_noisy_labels(data: DiagnosisData, peers: Sequence[Peer], *, best: float
             (evidence("share of rows that contradict another", share, CONFLICT_SHARE),),
             # Numbers differ where columns do not tell all: no fault of anybody's.
             is_inert=data.task is Task.regression,
-            rows=data.uploaded_rows(rows, SHOWN_ROWS),
+            rows=data.first_row_numbers(rows, SHOWN_ROWS),
         )
     if data.task is Task.regression:
         return _unexplained(best)
@@ -105,7 +105,7 @@ def _unlikely(data: DiagnosisData, boosting: Peer) -> tuple[int, ...]:
     judge = data.draws[0].judge
     probability_M = boosting.predictions[0][np.arange(len(judge)), data.y[judge].astype(np.int64)]
     worst = np.argsort(probability_M)[: int((probability_M < UNLIKELY).sum())]
-    return data.uploaded_rows(judge[worst], SHOWN_ROWS)
+    return data.first_row_numbers(judge[worst], SHOWN_ROWS)
 
 
 def find_irrelevant_features(data: DiagnosisData, recipe: Recipe) -> list[Suspect]:

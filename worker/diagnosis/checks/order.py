@@ -61,7 +61,7 @@ def _compare_numbers(data: DiagnosisData, train_N: Rows, last_M: Rows) -> tuple[
 def _compare_classes(data: DiagnosisData, train_N: Rows, last_M: Rows) -> tuple[float, str]:
     """Return the largest difference of the shares of a class, and say which class has it."""
     train_share_C, last_share_C = (
-        data.count_classes(rows) / len(rows) for rows in (train_N, last_M)
+        data.count_rows_by_class(rows) / len(rows) for rows in (train_N, last_M)
     )
     distance_C = np.abs(last_share_C - train_share_C)
     farthest = int(distance_C.argmax())
@@ -94,7 +94,7 @@ def _likeness(data: DiagnosisData, rows_N: Rows) -> float:
         if not (rank_N[:-1].std() and rank_N[1:].std()):
             return 0.0
         return float(np.corrcoef(rank_N[:-1], rank_N[1:])[0, 1])
-    share_C = data.count_classes(rows_N) / len(rows_N)
+    share_C = data.count_rows_by_class(rows_N) / len(rows_N)
     by_chance = float((share_C**2).sum())
     agreement = float((y_N[:-1] == y_N[1:]).mean())
     return (agreement - by_chance) / (1 - by_chance) if by_chance < 1 else 0.0

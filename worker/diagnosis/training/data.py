@@ -9,6 +9,7 @@ from functools import cached_property
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from lowloss.results import Column
 from lowloss.spec import Recipe, RecipeScaling, Scaling, Task, Validation
@@ -23,6 +24,7 @@ from worker.data.splits import Rows, Traits, split_rows
 from worker.data.target import Float64Array, Target, read_target
 from worker.engine.array_types import FloatArray
 
+Counts = NDArray[np.int64]
 JUDGE_SHARE, VALIDATION_SHARE = 0.2, 0.2
 """Of all rows, those that judge; of the others, those that validate where a recipe says nothing."""
 MAX_LEVELS = 64
@@ -127,12 +129,12 @@ class DiagnosisData:
         """D: the most columns that any draw's design matrix has."""
         return max(self._features(draw, "standard").numbers for draw in self.draws)
 
-    def count_classes(self, rows: Rows | slice = slice(None)) -> Rows:
+    def count_rows_by_class(self, rows: Rows | slice = slice(None)) -> Counts:
         """Count the rows of each class [C], among all rows or some."""
         return np.bincount(self.y[rows].astype(np.int64), minlength=len(self.target.labels))
 
-    def uploaded_rows(self, rows: Rows, limit: int) -> tuple[int, ...]:
-        """Return where the first of some rows stand in the uploaded table."""
+    def first_row_numbers(self, rows: Rows, limit: int) -> tuple[int, ...]:
+        """Return the numbers that the first of some rows have in the uploaded table."""
         return tuple(int(row) for row in self.row_numbers[rows[:limit]])
 
     def transform(self, treatment: Treatment, draw: Draw) -> FloatArray:

@@ -90,7 +90,7 @@ def constant_score(data: DiagnosisData, draw: Draw) -> Score:
     if data.task is Task.regression:
         answer_C = np.array([data.y[draw.fit_rows].mean()])
     else:
-        counts = data.count_classes(draw.fit_rows)
+        counts = data.count_rows_by_class(draw.fit_rows)
         answer_C = counts / counts.sum()
     return score_predictions(data, draw.judge, np.tile(answer_C, (len(draw.judge), 1)))
 

@@ -78,11 +78,6 @@ class Buckets:
         self._live: list[Shape] = []
         self._trained_steps: defaultdict[Shape, int] = defaultdict(int)
 
-    @property
-    def live(self) -> tuple[Shape, ...]:
-        """The programs that are kept, the least recently used first."""
-        return tuple(self._live)
-
     def choose(self, plan: Plan) -> Shape:
         """Return the program that trains a plan."""
         exact = self._shape(plan, plan.widths)
