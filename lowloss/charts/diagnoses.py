@@ -10,7 +10,8 @@ from lowloss.charts.curves import EPOCHS, loss_lines, losses_of
 from lowloss.charts.figures import Figure
 from lowloss.charts.plots import CROSS, Plot, Point, draw_plot
 from lowloss.results import Curve, Diagnosis, Finding
-from lowloss.wording import format_percent, in_words
+from lowloss.results.losses import describe_causes
+from lowloss.wording import format_percent
 
 MAX_CAUSES = 16
 
@@ -37,7 +38,7 @@ def _bar_of(finding: Finding) -> Bar | None:
     if effect is None:
         return None
     interval = (effect.low, effect.high) if effect.runs > 1 else None
-    name = " and ".join(map(in_words, (finding.cause, *finding.together_with)))
+    name = describe_causes(finding)
     if finding.effect is None:
         name += ", alone"
     return Bar(name, effect.share, format_percent(effect.share), interval)

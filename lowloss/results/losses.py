@@ -1,4 +1,4 @@
-"""The losses and effects of a diagnosis as people read them."""
+"""The losses, findings and effects of a diagnosis as people read them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from lowloss.results.diagnosis import Diagnosis, Effect
+from lowloss.results.diagnosis import Diagnosis, Effect, EvidenceState, Finding
 from lowloss.wording import (
     ARROW,
     counted,
     describe_missing_loss,
     describe_score,
+    format_duration,
     format_number,
     format_percent,
     in_words,
@@ -67,3 +68,30 @@ def describe_effect(effect: Effect) -> str:
         removal += f" (95 % interval {format_percent(effect.low)} to {format_percent(effect.high)})"
     change = f"{describe_loss(effect.before)} {ARROW} {describe_loss(effect.after)}"
     return f"{removal}: {in_words(effect.metric)} {change}, over {counted(effect.runs, 'run')}"
+
+
+def describe_causes(finding: Finding) -> str:
+    """Name the cause of a finding, and those that gain together with it."""
+    return " and ".join(map(in_words, (finding.cause, *finding.together_with)))
+
+
+def describe_severity(finding: Finding) -> str:
+    """Return a severity, and what it rests on where fresh draws did not confirm it."""
+    state = finding.evidence_state
+    confirmed = state is EvidenceState.confirmed
+    return str(finding.severity) if confirmed else f"{finding.severity}, {in_words(state)}"
+
+
+def list_effects(finding: Finding) -> Iterator[str]:
+    """Yield sentences: the effect after the earlier remedies, and the isolated one if it differs.
+
+    Where neither was measured, how long that takes.
+    """
+    if finding.effect is not None:
+        yield f"The remedy {describe_effect(finding.effect)}."
+    if finding.isolated_effect is not None and finding.isolated_effect != finding.effect:
+        yield f"Alone, on the recipe as it is, it {describe_effect(finding.isolated_effect)}."
+    if finding.effect is None and finding.isolated_effect is None:
+        seconds = finding.seconds_needed
+        needed = f": that takes about {format_duration(seconds)} more" if seconds else ""
+        yield f"The remedy's effect was not measured{needed}."

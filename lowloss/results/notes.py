@@ -1,9 +1,9 @@
-"""What is to be known of a job that has not ended, beside its progress: a sentence each."""
+"""What is to be known of a job or a trial, beside its progress: a sentence each."""
 
 from __future__ import annotations
 
-from lowloss.results import Job, JobState, Requested
-from lowloss.wording import capitalize
+from lowloss.results import Job, JobState, Requested, Trial
+from lowloss.wording import capitalize, in_words
 
 WAITS_FOR = {
     "prepare": "its table to be read",
@@ -54,6 +54,14 @@ def describe_title(job: Job) -> str:
 def describe_stage(job: Job) -> str:
     """Return a job's state, and of one that runs its phase."""
     return f"{job.state} ({job.phase})" if job.phase else str(job.state)
+
+
+def describe_trial_end(trial: Trial) -> str:
+    """Return why a trial ended, where its state does not say that; a code is put into words."""
+    reason = trial.reason
+    if reason is None or reason == trial.state:
+        return ""
+    return reason if " " in reason else in_words(reason)
 
 
 def _queue_position(job: Job) -> str | None:

@@ -6,7 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from lowloss import wording
-from lowloss.results.losses import describe_effect, describe_loss
+from lowloss.results.losses import (
+    describe_causes,
+    describe_effect,
+    describe_loss,
+    describe_severity,
+    list_effects,
+)
+from lowloss.results.notes import describe_trial_end
 
 FILTERS: dict[str, Callable[..., Any]] = {
     "number": wording.format_number,
@@ -19,5 +26,9 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "listed": wording.list_clipped,
     "loss": describe_loss,
     "effect": describe_effect,
+    "causes": describe_causes,
+    "severity": describe_severity,
+    "effects": list_effects,
+    "end": describe_trial_end,
     "capitalized": wording.capitalize,
 }

@@ -10,7 +10,12 @@ from rich.console import Console
 from rich.text import Text
 
 from lowloss.results import Diagnosis, Evidence, EvidenceState, Finding
-from lowloss.results.losses import describe_effect, list_losses
+from lowloss.results.losses import (
+    describe_causes,
+    describe_effect,
+    describe_severity,
+    list_losses,
+)
 from lowloss.wording import (
     counted,
     format_duration,
@@ -62,7 +67,7 @@ def show_diagnosis(diagnosis: Diagnosis, out: Console) -> None:
 
 
 def _show_finding(position: int, finding: Finding, out: Console) -> None:
-    heading = f"{position}. {_format_causes(finding)} ({finding.severity}{_format_state(finding)})"
+    heading = f"{position}. {describe_causes(finding)} ({describe_severity(finding)})"
     _print_wrapped(out, heading, style="bold")
     _print_wrapped(out, finding.sentence, indent=INDENT)
     for evidence in finding.evidence:
@@ -83,16 +88,6 @@ def _show_finding(position: int, finding: Finding, out: Console) -> None:
         remedy = other.remedy.text.removesuffix(".")
         text = f"or, as if {in_words(other.cause)}: {remedy}. Alone it {effect}"
         _print_wrapped(out, text, indent=INDENT, hanging=2)
-
-
-def _format_causes(finding: Finding) -> str:
-    return " and ".join(map(in_words, (finding.cause, *finding.together_with)))
-
-
-def _format_state(finding: Finding) -> str:
-    """Return what a severity rests on, where fresh draws did not confirm it."""
-    state = finding.evidence_state
-    return "" if state is EvidenceState.confirmed else f", {in_words(state)}"
 
 
 def _list_effects(finding: Finding) -> Iterator[str]:

@@ -10,8 +10,9 @@ from rich.console import Console
 
 from lowloss.cli.rendering.results import show_summary
 from lowloss.cli.rendering.watch import watch_job
-from lowloss.results import AttemptError, JobState, Outcome, Requested
-from lowloss.results.notes import describe_notes, describe_stage
+from lowloss.results import AttemptError, JobState, Outcome, Requested, TrialState
+from lowloss.results.notes import describe_notes, describe_stage, describe_trial_end
+from tests.builders.facts import some_trials
 from tests.builders.scripted_server import NOON, Server, a_job, a_json, a_stream
 
 BEST = Outcome(winner=3, best_of_search=5)
@@ -90,6 +91,23 @@ def test_plain_job_has_no_notes() -> None:
 def test_stage_has_the_phase() -> None:
     assert describe_stage(a_job(phase="confirm")) == "running (confirm)"
     assert describe_stage(a_job(JobState.paused)) == "paused"
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "end"),
+    [
+        (TrialState.completed, None, ""),
+        (TrialState.diverged, "diverged", ""),
+        (TrialState.failed, "job_ended", "job ended"),
+        (TrialState.failed, "no column_a in row 3", "no column_a in row 3"),
+    ],
+)
+def test_end_of_a_trial_is_a_sentence_or_a_code_in_words(
+    state: TrialState, reason: str | None, end: str
+) -> None:
+    trial = some_trials()[0].model_copy(update={"state": state, "reason": reason})
+
+    assert describe_trial_end(trial) == end
 
 
 def test_note_of_a_watched_job_is_printed_once() -> None:
