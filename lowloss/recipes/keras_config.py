@@ -12,7 +12,7 @@ from lowloss.recipes.keras_chain import order_layers
 from lowloss.recipes.keras_compile import read_loss, read_optimizer
 from lowloss.recipes.keras_layers import Network, read_layers
 from lowloss.recipes.keras_objects import parse_object
-from lowloss.spec import Recipe
+from lowloss.spec import Recipe, RecipeOptimizer
 from lowloss.tables.cells import show_value
 from lowloss.validation import unknown_field, validate
 
@@ -106,7 +106,8 @@ def _read_compile_fields(
         if (optimizer := compiled.get("optimizer")) is not None:
             fields["optimizer"] = read_optimizer(optimizer, network.note)
         else:
-            network.note("the model was saved without an optimizer: taken as Keras's, rmsprop")
+            default = RecipeOptimizer().name
+            network.note(f"the model was saved without an optimizer: taken as Keras's, {default}")
     if "loss" not in fit:
         if (loss := compiled.get("loss")) is None:
             raise InvalidRequest(

@@ -18,8 +18,9 @@ class ActivationRecord:
     """An activation of Keras; its values lie between `low` and `high`.
 
     `initializer` is the usual one of a layer that it follows. A squashing one is a smooth step,
-    flat on both sides of 0; `relu6` is flat, too, but not where inputs usually lie. A search may
-    choose those that are `is_searched`.
+    flat on both sides of 0; `relu6` is flat, too, but not where inputs usually lie. One that
+    `can_die` is 0 below 0: a unit that is 0 for every row learns no more. A search may choose those
+    that are `is_searched`.
     """
 
     name: str
@@ -27,13 +28,14 @@ class ActivationRecord:
     high: float = math.inf
     initializer: str = "glorot_uniform"
     is_squashing: bool = False
+    can_die: bool = False
     is_searched: bool = False
 
 
 _RECORDS = (
     ActivationRecord("linear"),
-    ActivationRecord("relu", 0.0, initializer="he_normal", is_searched=True),
-    ActivationRecord("relu6", 0.0, 6.0, initializer="he_normal"),
+    ActivationRecord("relu", 0.0, initializer="he_normal", can_die=True, is_searched=True),
+    ActivationRecord("relu6", 0.0, 6.0, initializer="he_normal", can_die=True),
     ActivationRecord("leaky_relu", initializer="he_normal", is_searched=True),
     ActivationRecord("elu", -1.0, initializer="he_normal", is_searched=True),
     # Klambauer et al. 2017.

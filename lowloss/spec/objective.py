@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
 
 
 class Task(StrEnum):
@@ -23,6 +24,11 @@ class Direction(StrEnum):
     def sign(self) -> float:
         """The factor by which scores become losses: of two products, the lower is better."""
         return 1.0 if self is Direction.min else -1.0
+
+    @property
+    def verb(self) -> Literal["minimize", "maximize"]:
+        """What a search does to the objective."""
+        return "minimize" if self is Direction.min else "maximize"
 
     def is_better(self, first: float, second: float) -> bool:
         """Return whether the first score beats the second."""

@@ -17,7 +17,7 @@ FOR_ALL = frozenset({"clipnorm", "clipvalue", "gradient_accumulation_steps"})
 class OptimizerArguments(Spec):
     """Keras's arguments that no cohort of the engine has; null for Keras's default.
 
-    `momentum` is that of RMSprop.
+    `momentum` is that of an optimizer without one of its own, such as RMSprop.
     """
 
     beta_1: Share | None = None
@@ -88,7 +88,8 @@ class RecipeOptimizer(Spec):
         if not isinstance(fields, dict) or not isinstance(fields.get("arguments", {}), dict):
             return fields
         names = OptimizerArguments.model_fields.keys() - {"momentum"}
-        if str(fields.get("name")).lower() == "rmsprop" and fields.get("momentum"):
+        record = find_optimizer(str(fields.get("name")), fields)
+        if record is not None and "momentum" in record.constants and fields.get("momentum"):
             names |= {"momentum"}
         beside = {name: fields[name] for name in fields if name in names}
         if not beside:

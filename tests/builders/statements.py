@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from lowloss.results import Cause, Diagnosis, Effect, EvidenceState, Finding, Severity
+from lowloss.wording import MINUS
 from worker.diagnosis.chain.gains import mean_relative_loss, minimum_gain
 from worker.diagnosis.diagnose import EXPLORING
 from worker.diagnosis.thresholds import MIN_SEEDS
@@ -84,8 +85,8 @@ def _of_finding(finding: Finding) -> Iterator[str]:
     for effect in (finding.effect, finding.isolated_effect):
         if effect is not None:
             yield from _of_effect(finding.cause, effect)
-    shares = re.findall(r"(-?\d+)% of the excess", finding.sentence)
-    if any(not 0 <= int(share) <= 100 for share in shares):
+    shares = re.findall(r"([\N{MINUS SIGN}\d.]+) % of the excess", finding.sentence)
+    if any(not 0 <= float(share.replace(MINUS, "-")) <= 100 for share in shares):
         yield f"a share beyond 0 to 100 %; {told}"
 
 

@@ -40,6 +40,10 @@ OUTLIER_SHARE = Threshold(0.5, "share of the squared distances that outliers hav
 LEAK_SCORE = Threshold(0.99, "R² or accuracy above chance, of one column's neighbours", RULES)
 LEAK_OTHERS = Threshold(0.3, "share of a constant loss that other columns take off", CHOSEN)
 ORDERED = Threshold(0.1, "distance of the last rows' target from that of the others", CHOSEN)
+BY_CHANCE = Threshold(
+    1.95, "that distance by chance, for samples of size 1", "Kolmogorov and Smirnov's test at 0.1 %"
+)
+NEIGHBOURS = Threshold(20, "rows below which neighbours are alike by chance", CHOSEN)
 ORDERED_NEIGHBOURS = Threshold(0.3, "how alike the targets of neighbouring rows are", CHOSEN)
 DUPLICATE_SHARE = Threshold(0.02, "share of rows that repeat another", TUNED)
 SURE_ERRORS = Threshold(0.08, "wrong labels among the surest rows, at least", CHOSEN)
@@ -63,6 +67,8 @@ BALANCED_SHARE = Threshold(0.15, "share of the balanced error that they take off
 # Checks of the recipe.
 UNREACHABLE = Threshold(0.02, "share of targets that the output cannot reach", TUNED)
 MOSTLY_UNREACHABLE = Threshold(0.05, "the same, from which the cause is certain", TUNED)
+SQUASHING_LAYERS = Threshold(3, "squashing hidden layers other than tanh", CHOSEN)
+TANH_LAYERS = Threshold(6, "squashing hidden layers with those of tanh", CHOSEN)
 SMALL_UNITS = Threshold(8, "units of the narrowest hidden layer, at least", TUNED)
 WEIGHTS_PER_ROW = Threshold(50, "weights per training row", TUNED)
 DROPOUT = Threshold(0.5, "dropout rate", RULES)
@@ -71,6 +77,8 @@ PENALTY_L1 = Threshold(1e-3, "L1 over the loss of a constant answer", TUNED)
 PENALTY_L2 = Threshold(1e-2, "L2 over the loss of a constant answer", TUNED)
 BATCH_SHARE = Threshold(0.25, "batch size over training rows", TUNED)
 BATCH_STEPS = Threshold(8, "steps an epoch, at least", TUNED)
+LARGE_BATCH = Threshold(64, "rows of a batch above which its share counts", CHOSEN)
+LONG_BATCH = Threshold(128, "rows of a batch above which its steps count", CHOSEN)
 SMALL_BATCH = Threshold(4, "rows of a batch, at least", TUNED)
 FEW_EPOCHS = Threshold(10, "epochs, at least", TUNED)
 INITIAL_SPREAD = Threshold(
@@ -91,6 +99,7 @@ BEYOND = Threshold(5, "abs(input) from which a squashing unit is saturated", RUL
 SATURATED = Threshold(0.5, "share of inputs to squashing units that are saturated", RULES)
 LOW_STEP = Threshold(-4, "log10 of the first step over the weights' size, at least", THUMB)
 HIGH_STEP = Threshold(-1, "log10 of the first step over the weights' size", THUMB)
+VANISHING_LAYERS = Threshold(3, "hidden layers that let a gradient vanish, at least", CHOSEN)
 VANISHED = Threshold(1e-3, "gradient of the first over the last kernel, at least", TUNED)
 EXPLODED = Threshold(1e3, "first loss over a constant answer's", RULES)
 

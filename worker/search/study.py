@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lowloss import results
 from lowloss.results import Curve, Trial
-from lowloss.spec import Direction, JobSpec
+from lowloss.spec import JobSpec
 from worker.search.space import hyperparameter_name, to_setting, varying_sides
 
 STUDY = "study.journal"
@@ -35,7 +35,7 @@ def write_study(
     study = optuna.create_study(
         storage=JournalStorage(JournalFileBackend(str(path))),
         study_name=name,
-        direction="minimize" if spec.objective.direction is Direction.min else "maximize",
+        direction=spec.objective.direction.verb,
     )
     attributes = {"objective": spec.objective.value, "target": spec.target, "seed": spec.seed}
     for key, value in attributes.items():

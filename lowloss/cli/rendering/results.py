@@ -27,7 +27,7 @@ from lowloss.results import (
     Trial,
 )
 from lowloss.results.notes import describe_notes
-from lowloss.wording import counted, format_duration, format_number, in_words
+from lowloss.wording import counted, format_duration, format_number, format_percent, in_words
 
 LOG_SECONDS = 5.0
 """The time between two lines where there is no terminal for a bar."""
@@ -278,7 +278,7 @@ def describe_choice(job: Job) -> str | None:
 def describe_importances(insights: SearchInsights) -> str | None:
     """Describe the most important hyperparameters; None where they are unknown."""
     top = insights.importances[:MAX_IMPORTANCES]
-    shares = [f"{importance.name} ({importance.share:.0%})" for importance in top]
+    shares = [f"{importance.name} ({format_percent(importance.share)})" for importance in top]
     return f"what mattered in the search: {', '.join(shares)}" if shares else None
 
 

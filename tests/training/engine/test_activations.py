@@ -40,3 +40,12 @@ def test_a_squashing_activation_is_flat_on_both_sides(name: str) -> None:
 
     is_flat = bool(np.abs(y_N[[0, 2]] - y_N[[1, 3]]).max() < 0.05)
     assert is_flat is (ACTIVATIONS[name].is_squashing or name == "relu6")
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_an_activation_that_can_die_is_0_below_0(name: str) -> None:
+    x_NW = np.array([[-2.0, 0.0], [-0.5, 0.0]], dtype=np.float32)
+
+    y_N = np.asarray(keras.activations.get(name)(x_NW))[:, 0]
+
+    assert bool((y_N == 0.0).all()) is ACTIVATIONS[name].can_die

@@ -10,7 +10,7 @@ import numpy as np
 
 from lowloss.results import Cause
 from lowloss.spec import Recipe
-from lowloss.wording import counted
+from lowloss.wording import counted, format_percent
 from worker.diagnosis.checks.suspects import Suspect, evidence
 from worker.diagnosis.thresholds import (
     DEAD,
@@ -26,6 +26,7 @@ from worker.diagnosis.thresholds import (
     SIGN_CHANGES,
     STILL_FALLING,
     VANISHED,
+    VANISHING_LAYERS,
     WORSE_THAN_BEST,
 )
 from worker.diagnosis.training.judging import JudgedVariant
@@ -150,7 +151,7 @@ def _unfinished(recipe: Recipe, curves: list[LossCurve]) -> Iterator[Suspect]:
         yield Suspect(
             Cause.too_few_epochs,
             f"The loss still falls at the end: the last quarter of the {epochs} epochs took off "
-            f"{fall:.0%} of it",
+            f"{format_percent(fall)} of it",
             (
                 evidence("share of the epochs at which the loss was least", late, LATE_BEST),
                 evidence("fall of the loss in the last quarter", fall, STILL_FALLING),
@@ -161,8 +162,8 @@ def _unfinished(recipe: Recipe, curves: list[LossCurve]) -> Iterator[Suspect]:
     if fell < FALL:
         yield Suspect(
             Cause.learning_rate_too_low,
-            f"The training loss fell by {fell:.1%} in {epochs} epochs, at a learning rate of "
-            f"{recipe.optimizer.rate:g}",
+            f"The training loss fell by {format_percent(fell)} in {epochs} epochs, at a learning "
+            f"rate of {recipe.optimizer.rate:g}",
             (evidence("fall of the training loss", fell, FALL),),
             strength=0.3,
         )
@@ -174,8 +175,8 @@ def _shaky(recipe: Recipe, curves: list[LossCurve]) -> Iterator[Suspect]:
     if changes > SIGN_CHANGES and rough > 0.1:
         yield Suspect(
             Cause.learning_rate_too_high,
-            f"The training loss goes up and down: {changes:.0%} of its steps change direction, at "
-            f"a learning rate of {recipe.optimizer.rate:g}",
+            f"The training loss goes up and down: {format_percent(changes)} of its steps change "
+            f"direction, at a learning rate of {recipe.optimizer.rate:g}",
             (evidence("share of epochs at which the loss turns", changes, SIGN_CHANGES),),
             strength=0.3 + rough,
         )
@@ -185,22 +186,23 @@ def _units(recipe: Recipe, probe: Probe) -> Iterator[Suspect]:
     if recipe.hidden and probe.dead > DEAD:
         yield Suspect(
             Cause.dead_units,
-            f"{probe.dead:.0%} of the hidden units answer 0 to every row",
+            f"{format_percent(probe.dead)} of the hidden units answer 0 to every row",
             (evidence("share of hidden units that are always 0", probe.dead, DEAD),),
             strength=0.5,
         )
     if recipe.hidden and probe.saturated > SATURATED:
         yield Suspect(
             Cause.saturated_units,
-            f"{probe.saturated:.0%} of what squashing units are given lies beyond ±5, where "
-            "their slope is next to nothing",
+            f"{format_percent(probe.saturated)} of what squashing units are given lies beyond ±5, "
+            "where their slope is next to nothing",
             (evidence("share of inputs to squashing units beyond ±5", probe.saturated, SATURATED),),
             strength=0.5,
         )
 
 
 def _gradients(recipe: Recipe, probe: Probe) -> Iterator[Suspect]:
-    if probe.first_gradient < VANISHED * probe.last_gradient and len(recipe.hidden) > 2:
+    is_deep = len(recipe.hidden) >= VANISHING_LAYERS
+    if is_deep and probe.first_gradient < VANISHED * probe.last_gradient:
         yield Suspect(
             Cause.vanishing_gradients,
             f"The gradient of the first layer is {probe.first_gradient:.2g}, that of the last "

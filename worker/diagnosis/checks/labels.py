@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lowloss.results import Cause
 from lowloss.spec import Recipe, Task
+from lowloss.wording import format_percent
 from worker.data.splits import Rows
 from worker.data.target import Float64Array
 from worker.diagnosis.checks.data import read_numbers
@@ -51,7 +52,8 @@ def find_noisy_labels(data: DiagnosisData, peers: Sequence[Peer], *, best: float
     if share > CONFLICT_SHARE:
         return Suspect(
             Cause.noisy_labels,
-            f"{share:.0%} of the rows have the features of another row and a different target",
+            f"{format_percent(share)} of the rows have the features of another row and a different "
+            "target",
             (evidence("share of rows that contradict another", share, CONFLICT_SHARE),),
             # Numbers differ where columns do not tell all: no fault of anybody's.
             is_inert=data.task is Task.regression,
@@ -68,8 +70,9 @@ def find_noisy_labels(data: DiagnosisData, peers: Sequence[Peer], *, best: float
         return None
     return Suspect(
         Cause.noisy_labels,
-        f"At least {sure_errors:.0%} of the labels differ where gradient boosting is surest, and "
-        f"{errors:.0%} of all: where classes merely overlap, far fewer of the surest do",
+        f"At least {format_percent(sure_errors)} of the labels differ where gradient boosting is "
+        f"surest, and {format_percent(errors)} of all: where classes merely overlap, far fewer of "
+        "the surest do",
         (
             evidence("wrong labels among the surest quarter, at least", sure_errors, SURE_ERRORS),
             evidence("the same over the wrong labels among all", share, PLATEAU),
@@ -83,8 +86,8 @@ def _unexplained(best: float) -> Suspect | None:
         return None
     return Suspect(
         Cause.noisy_labels,
-        f"{min(1.0, best):.0%} of the target's variance is left by the best of all models: "
-        "what the columns do not tell is noise to any of them",
+        f"{format_percent(min(1.0, best))} of the target's variance is left by the best of all "
+        "models: what the columns do not tell is noise to any of them",
         (evidence("share of variance that is left at best", best, UNEXPLAINED),),
         is_inert=True,
     )
@@ -169,8 +172,8 @@ def find_leaked_columns(data: DiagnosisData, recipe: Recipe) -> list[Suspect]:
         Suspect(
             Cause.leaked_column,
             f"{list_names(leaked)} {verb} {data.target.name!r} almost perfectly (score "
-            f"{lowest:.4f}), where the other columns take off {share:.0%} of a constant answer's "
-            "loss: that may not be known when predictions are needed",
+            f"{lowest:.4f}), where the other columns take off {format_percent(share)} of a "
+            "constant answer's loss: that may not be known when predictions are needed",
             (
                 evidence("score of the column alone, by its neighbours", lowest, LEAK_SCORE),
                 evidence("share that other columns take off", share, LEAK_OTHERS),

@@ -9,7 +9,14 @@ from lowloss.results import Cause
 from lowloss.spec import Recipe
 from lowloss.spec.activations import ACTIVATIONS
 from worker.diagnosis.checks.suspects import Suspect, evidence
-from worker.diagnosis.thresholds import INITIAL_SPREAD, SMALL_BATCH, SMALL_UNITS, WEIGHTS_PER_ROW
+from worker.diagnosis.thresholds import (
+    INITIAL_SPREAD,
+    SMALL_BATCH,
+    SMALL_UNITS,
+    SQUASHING_LAYERS,
+    TANH_LAYERS,
+    WEIGHTS_PER_ROW,
+)
 from worker.diagnosis.training.data import DiagnosisData
 from worker.diagnosis.training.variants import count_weights
 
@@ -32,13 +39,14 @@ def _activation(recipe: Recipe) -> Iterator[Suspect]:
             strength=1.5,
         )
     squashed = [name for name in names if ACTIVATIONS[name].is_squashing]
-    is_deep = len([name for name in squashed if name != "tanh"]) >= 3 or len(squashed) >= 6
+    others = [name for name in squashed if name != "tanh"]
+    is_deep = len(others) >= SQUASHING_LAYERS or len(squashed) >= TANH_LAYERS
     if is_deep or "softmax" in names:
         yield Suspect(
             Cause.wrong_activation,
             f"{len(squashed)} hidden layers of {squashed[0]} in a row: each squashes what the one "
             "before it answers, and the gradients shrink on their way back",
-            (evidence("squashing hidden layers", len(squashed), 3),),
+            (evidence("squashing hidden layers", len(squashed), SQUASHING_LAYERS),),
             strength=1.0,
         )
     if "exponential" in names:

@@ -13,16 +13,11 @@ from scipy.stats import ks_2samp, rankdata
 
 from lowloss.results import Cause
 from lowloss.spec import Recipe, Task
-from lowloss.wording import format_number
+from lowloss.wording import format_number, format_percent
 from worker.data.splits import Rows
 from worker.diagnosis.checks.suspects import Suspect, evidence
-from worker.diagnosis.thresholds import ORDERED, ORDERED_NEIGHBOURS
+from worker.diagnosis.thresholds import BY_CHANCE, NEIGHBOURS, ORDERED, ORDERED_NEIGHBOURS
 from worker.diagnosis.training.data import DiagnosisData
-
-CRITICAL = 1.95
-"""Of the two-sample test by Kolmogorov and Smirnov at 0.1 %, for samples of size 1."""
-MIN_ROWS = 20
-"""Below this neighbours are alike by chance."""
 
 
 def check_order(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
@@ -37,7 +32,7 @@ def check_order(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
 def _last_rows(data: DiagnosisData, train_N: Rows, last_M: Rows) -> Iterator[Suspect]:
     measure = _compare_numbers if data.task is Task.regression else _compare_classes
     distance, difference = measure(data, train_N, last_M)
-    by_chance = CRITICAL * math.sqrt(1 / len(train_N) + 1 / len(last_M))
+    by_chance = BY_CHANCE * math.sqrt(1 / len(train_N) + 1 / len(last_M))
     if distance <= max(ORDERED, by_chance):
         return
     yield Suspect(
@@ -66,13 +61,13 @@ def _compare_classes(data: DiagnosisData, train_N: Rows, last_M: Rows) -> tuple[
     distance_C = np.abs(last_share_C - train_share_C)
     farthest = int(distance_C.argmax())
     return float(distance_C[farthest]), (
-        f"{data.target.labels[farthest]!r} is {last_share_C[farthest]:.0%} of them, and "
-        f"{train_share_C[farthest]:.0%} of the training rows"
+        f"{data.target.labels[farthest]!r} is {format_percent(last_share_C[farthest])} of them, "
+        f"and {format_percent(train_share_C[farthest])} of the training rows"
     )
 
 
 def _neighbours(data: DiagnosisData, rows_N: Rows) -> Iterator[Suspect]:
-    if len(rows_N) < MIN_ROWS:
+    if len(rows_N) < NEIGHBOURS:
         return
     alike = _likeness(data, rows_N)
     if alike <= ORDERED_NEIGHBOURS:

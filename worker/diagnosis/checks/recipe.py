@@ -11,7 +11,7 @@ from lowloss.results import Cause
 from lowloss.spec import Recipe, Task
 from lowloss.spec.activations import ACTIVATIONS
 from lowloss.spec.optimizers import USUAL_MOMENTUM
-from lowloss.wording import counted, list_first
+from lowloss.wording import counted, format_percent, list_first
 from worker.data.target import Float64Array
 from worker.diagnosis.checks.network import check_network
 from worker.diagnosis.checks.suspects import Suspect, evidence
@@ -20,6 +20,8 @@ from worker.diagnosis.thresholds import (
     BATCH_STEPS,
     DROPOUT,
     FEW_EPOCHS,
+    LARGE_BATCH,
+    LONG_BATCH,
     MIN_ACTIVE_UNITS,
     MOSTLY_UNREACHABLE,
     PENALTY_L1,
@@ -104,8 +106,8 @@ def _output_of_numbers(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]
         where = "above 0" if math.isinf(high) and low == 0 else f"between {low:g} and {high:g}"
         yield Suspect(
             Cause.wrong_output,
-            f"The output activation {head} answers {where}, and {beyond:.0%} of the targets (from "
-            f"{y.min():.3g} to {y.max():.3g}) lie outside",
+            f"The output activation {head} answers {where}, and {format_percent(beyond)} of the "
+            f"targets (from {y.min():.3g} to {y.max():.3g}) lie outside",
             (evidence("share of targets that the output cannot reach", beyond, UNREACHABLE),),
             strength=1.0 + 2 * beyond,
             is_certain=beyond > MOSTLY_UNREACHABLE,
@@ -281,8 +283,8 @@ def _epochs(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
 def _batches(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     rows = len(data.draws[0].fit_rows)
     steps = math.ceil(rows / recipe.batch_size)
-    is_large = recipe.batch_size > BATCH_SHARE * rows and recipe.batch_size > 64
-    if is_large or (steps < BATCH_STEPS and recipe.batch_size > 128):
+    is_large = recipe.batch_size > BATCH_SHARE * rows and recipe.batch_size > LARGE_BATCH
+    if is_large or (steps < BATCH_STEPS and recipe.batch_size > LONG_BATCH):
         yield Suspect(
             Cause.batch_size,
             f"A batch of {recipe.batch_size} leaves {counted(steps, 'step')} an epoch",

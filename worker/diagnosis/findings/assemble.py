@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 
 from lowloss.results import Cause, Curve, Diagnosis, Experiment, Finding, NoiseFloor, Severity
-from lowloss.wording import capitalize, counted, list_first
+from lowloss.wording import capitalize, counted, format_percent, list_first
 from worker.diagnosis.checks.suspects import Suspect
 from worker.diagnosis.findings.data_causes import (
     compare_with_half_of_rows,
@@ -157,18 +157,18 @@ def _remaining(measured: MeasuredEffects, floor: NoiseFloor | None) -> Iterable[
     if loss is None or not loss:
         return
     share = loss / trainer.constant
-    times = f"{share:.0%} of" if share <= 1 else f"{share:.3g} times"
+    times = f"{format_percent(share)} of" if share <= 1 else f"{share:.3g} times"
     yield f"What is left, {loss:.3g}, is {times} the loss of a constant answer."
     if floor and floor.estimate:
         noise = min(1.0, floor.estimate / loss)
         yield (
-            f"By an estimate from rows that are nearly equal, {noise:.0%} of it is noise that no "
-            "model can remove."
+            f"By an estimate from rows that are nearly equal, {format_percent(noise)} of it is "
+            "noise that no model can remove."
         )
     elif floor and floor.conflicting:
         yield (
-            f"By rows that are equal, {min(1.0, floor.conflicting / loss):.0%} of it is noise that "
-            "no model can remove."
+            f"By rows that are equal, {format_percent(min(1.0, floor.conflicting / loss))} of it "
+            "is noise that no model can remove."
         )
     if trainer.data.is_judged_on_training:
         return
@@ -176,14 +176,15 @@ def _remaining(measured: MeasuredEffects, floor: NoiseFloor | None) -> Iterable[
     if curve.loss and curve.loss[-1] and curve.val_loss[-1] and curve.loss[-1] < curve.val_loss[-1]:
         yield (
             f"After the last epoch the loss on its training rows is "
-            f"{curve.loss[-1] / curve.val_loss[-1]:.0%} of that on rows that did not train it: the "
-            "difference is what more rows, or a simpler network, may take off."
+            f"{format_percent(curve.loss[-1] / curve.val_loss[-1])} of that on rows that did not "
+            "train it: the difference is what more rows, or a simpler network, may take off."
         )
     if trainer.seconds_left > 0:
         draws = measured.attribution.chain.draws[:2]
         half = compare_with_half_of_rows(measured.attribution, draws)
         if half.gain.falls and half.full_loss > 0:
-            yield f"From half of the training rows to all of them it fell by {half.share:.0%}."
+            fall = format_percent(half.share)
+            yield f"From half of the training rows to all of them it fell by {fall}."
 
 
 def _notes(measured: MeasuredEffects) -> Iterable[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lowloss.results import Cause, Effect, EvidenceState, Finding, Severity
-from lowloss.wording import counted, in_words
+from lowloss.wording import counted, format_percent, in_words
 from worker.diagnosis.chain.attribution import Attribution
 from worker.diagnosis.chain.chain import TriedRemedy
 from worker.diagnosis.chain.gains import Gain, gain_of, mean_relative_loss, paired_runs
@@ -92,13 +92,13 @@ def too_little_data_finding(attribution: Attribution) -> Finding | None:
     if not is_steep and spread < SCARCE_SPREAD:
         return None
     is_confirmed = len(fall.falls) >= MIN_SEEDS
-    measured = [f"its loss falls by {half.share:.0%} from half of them to all"]
+    measured = [f"its loss falls by {format_percent(half.share)} from half of them to all"]
     proof = [
         evidence("training rows", rows, SCARCE_ROWS),
         evidence("share that the second half of the rows takes off", half.share, SCARCE_FALL),
     ]
     if has_spread:
-        measured.append(f"deviates by {spread:.0%} from draw to draw")
+        measured.append(f"deviates by {format_percent(spread)} from draw to draw")
         what = "deviation of the loss between draws over its mean"
         proof.append(evidence(what, spread, SCARCE_SPREAD))
     remark = "" if is_confirmed else ", not confirmed on more"
@@ -141,7 +141,7 @@ def imbalance_finding(attribution: Attribution, suspect: Suspect) -> Finding | N
         evidence_state=EvidenceState.confirmed if is_confirmed else EvidenceState.unconfirmed,
         sentence=(
             f"{suspect.sentence}. {candidate.text}: the error where each class counts the same "
-            f"goes from {before:.1%} to {before - falls.mean:.1%}{remark}."
+            f"goes from {format_percent(before)} to {format_percent(before - falls.mean)}{remark}."
         ),
         evidence=suspect.evidence,
         remedy=build_remedy(attribution, TriedRemedy(candidate, end, after, falls)),
@@ -191,8 +191,9 @@ def outlier_finding(attribution: Attribution, suspect: Suspect) -> Finding | Non
         severity=Severity.major,
         evidence_state=EvidenceState.confirmed,
         sentence=(
-            f"{suspect.sentence}. They have {share:.0%} of the squared distances of all rows from "
-            "the median: the loss says little of the others. Mend them, or leave them out."
+            f"{suspect.sentence}. They have {format_percent(share)} of the squared distances of "
+            "all rows from the median: the loss says little of the others. Mend them, or leave "
+            "them out."
         ),
         evidence=(
             *suspect.evidence,

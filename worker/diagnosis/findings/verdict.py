@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lowloss.results import EvidenceState, Finding, Severity
 from lowloss.spec import Task
-from lowloss.wording import in_words, list_first
+from lowloss.wording import describe_score, in_words, list_first
 from worker.diagnosis.chain.settled import seconds_needed
 from worker.diagnosis.findings.measured import MeasuredEffects
 from worker.diagnosis.thresholds import MIN_GAIN
@@ -66,7 +66,7 @@ def _familiar(measured: MeasuredEffects) -> str:
     if value is None:
         return ""
     is_regression = measured.trainer.data.task is Task.regression
-    return f" (RMSE {value:.3g})" if is_regression else f" (accuracy {value:.1%})"
+    return f" (RMSE {value:.3g})" if is_regression else f" ({describe_score('accuracy', value)})"
 
 
 def _describe_best(measured: MeasuredEffects) -> str:

@@ -129,7 +129,7 @@ def _units(
     for (kernel, bias), name in zip(hidden, activations, strict=True):
         preactivation_NW = h @ kernel + bias
         h = np.asarray(keras.activations.get(name)(keras.ops.convert_to_tensor(preactivation_NW)))
-        if name in {"relu", "relu6"}:
+        if ACTIVATIONS[name].can_die:
             dead.append(np.all(h == 0, axis=0))
         if ACTIVATIONS[name].is_squashing:
             squashed.append(np.abs(preactivation_NW).ravel() > BEYOND)

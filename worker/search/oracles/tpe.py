@@ -11,7 +11,7 @@ from optuna.distributions import BaseDistribution
 from optuna.search_space import IntersectionSearchSpace
 from optuna.trial import FrozenTrial
 
-from lowloss.spec import Direction, JobSpec
+from lowloss.spec import JobSpec
 from worker.search.oracles.store import StoreOracle
 from worker.search.plans import trial_seed
 from worker.search.pruning import Reached
@@ -49,7 +49,7 @@ class TpeOracle(StoreOracle):
         super().__init__(spec)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._study = optuna.create_study(
-            direction="minimize" if self.direction is Direction.min else "maximize",
+            direction=self.direction.verb,
         )
         self._common = IntersectionSearchSpace(include_pruned=True)
         self._open: dict[str, optuna.Trial] = {}

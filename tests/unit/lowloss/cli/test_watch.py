@@ -176,7 +176,7 @@ def test_summary_and_best_say_what_mattered_and_how_to_go_on(run: Callable[..., 
     best = run("best", "job_1", server=Server(a_json(job)))
 
     for told in (
-        "what mattered in the search: learning_rate (62%)",
+        "what mattered in the search: learning_rate (62 %)",
         "the best trials lie at the max of width",
         """lowloss continue job_1 --set 'search_space.width={"min": 128, "max": 384}'""",
     ):

@@ -58,7 +58,7 @@ def test_sentence_says_what_the_last_rows_have() -> None:
 
     assert "last 48 rows validate" in numbers.sentence
     assert re.search(r"its mean is [\d.]+, and .?[\d.]+ in the training rows", numbers.sentence)
-    assert "'2' is 100% of them, and 17% of the training rows" in classes.sentence
+    assert "'2' is 100 % of them, and 17 % of the training rows" in classes.sentence
 
 
 @pytest.mark.parametrize("rows", [2, 3, 12])
