@@ -134,20 +134,20 @@ class _Parts:
     def with_phases(self, call: Callable[..., Any]) -> Callable[..., Any]:
         """Return the same call, which begins a phase unless it is one within another."""
 
-        def begin(reporter: Any, name: str, *given: Any, **named: Any) -> Any:
-            if named.get("within") is None:
+        def begin(reporter: Any, name: str, *arguments: Any, **options: Any) -> Any:
+            if options.get("within") is None:
                 self.end_phase(name)
-            return call(reporter, name, *given, **named)
+            return call(reporter, name, *arguments, **options)
 
         return begin
 
     def timed(self, call: Callable[..., Any], part: str) -> Callable[..., Any]:
         """Return the same call, whose seconds are added to a part's."""
 
-        def timed_call(*given: Any, **named: Any) -> Any:
+        def timed_call(*arguments: Any, **options: Any) -> Any:
             started = time.perf_counter()
             try:
-                return call(*given, **named)
+                return call(*arguments, **options)
             finally:
                 with self._lock:
                     self.seconds[part] += time.perf_counter() - started
@@ -158,14 +158,14 @@ class _Parts:
     def timed_program(self, call: Callable[..., Any]) -> Callable[..., Any]:
         """Return the same call of a compiled function: its first one compiles."""
 
-        def timed_call(compiled: Any, *given: Any) -> Any:
+        def timed_call(compiled: Any, *arguments: Any) -> Any:
             part = "train"
             if compiled._traced is None:
                 with self._lock:
                     is_first = id(compiled) not in self._compiling
                     self._compiling.add(id(compiled))
                 part = "compile" if is_first else "wait for a compile"
-            return self.timed(call, part)(compiled, *given)
+            return self.timed(call, part)(compiled, *arguments)
 
         return timed_call
 

@@ -77,8 +77,8 @@ def step_seconds(peer: str, width: int, arrays: Arrays) -> dict[str, Any]:
     seconds(1)  # compiles, starts processes, warms caches
     short, _ = seconds(few)
     long, losses = seconds(more)
-    found = (long - short) / (more - few) / steps / trials
-    return {"step_seconds": found, "epochs": more, "losses": list(losses.values())}
+    measured = (long - short) / (more - few) / steps / trials
+    return {"step_seconds": measured, "epochs": more, "losses": list(losses.values())}
 
 
 def _module(name: str) -> Any:
@@ -101,9 +101,9 @@ def main(arguments: Sequence[str]) -> dict[str, Any]:
         "upload": lambda rows: upload(int(rows)),
         "folds": lambda: _module("search").folds(diamonds(16_000, 4_000)),
     }
-    found = measures[arguments[0]](*arguments[1:])
+    measured = measures[arguments[0]](*arguments[1:])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return found | {"peak_bytes": peak}
+    return measured | {"peak_bytes": peak}
 
 
 if __name__ == "__main__":

@@ -97,14 +97,14 @@ def _hands_out(plans: Sequence[Plan], objective: Any) -> Any:
     """Return an oracle that hands out the plans' numbers."""
     import keras_tuner
 
-    class Given(keras_tuner.Oracle):  # type: ignore[misc]
+    class PlannedOracle(keras_tuner.Oracle):  # type: ignore[misc]
         def populate_space(self, trial_id: str) -> dict[str, Any]:  # noqa: ARG002
             done = len(self.trials)
             if done >= len(plans):
                 return {"status": "STOPPED", "values": None}
             return {"status": "RUNNING", "values": {"number": plans[done].number}}
 
-    return Given(objective, max_trials=len(plans))
+    return PlannedOracle(objective, max_trials=len(plans))
 
 
 def _kerastuner(plans: Sequence[Plan], arrays: Arrays, flags: dict[str, Any]) -> dict[int, float]:
@@ -121,14 +121,14 @@ def _kerastuner(plans: Sequence[Plan], arrays: Arrays, flags: dict[str, Any]) ->
             number = hp.Choice("number", list(of_number))
             return _network(of_number[number], arrays.features, flags)
 
-        def fit(self, hp: Any, model: Any, *given: Any, callbacks: Any, **named: Any) -> Any:
+        def fit(self, hp: Any, model: Any, *arguments: Any, callbacks: Any, **options: Any) -> Any:
             plan = of_number[hp.get("number")]
             return model.fit(
-                *given,
+                *arguments,
                 callbacks=[*callbacks, _stopping(plan)],
                 batch_size=plan.batch_size,
                 epochs=plan.max_epochs,
-                **named,
+                **options,
             )
 
     with tempfile.TemporaryDirectory() as folder:
@@ -220,11 +220,11 @@ def _sklearn(plans: Sequence[Plan], arrays: Arrays) -> dict[int, float]:
 def _matmul(plans: Sequence[Plan], arrays: Arrays) -> dict[int, float]:
     """Compute the bare matrix products of forward and backward: the floor."""
     steps = arrays.steps(plans[0])
-    given = [
+    products = [
         (plan.widths, plan.batch_size, arrays.features, steps * plan.max_epochs) for plan in plans
     ]
     with ProcessPoolExecutor(2, initializer=_one_thread) as pool:
-        list(pool.map(_multiply, given))
+        list(pool.map(_multiply, products))
     return {}
 
 
@@ -234,8 +234,8 @@ def _one_thread() -> None:
     threadpool_limits(1)
 
 
-def _multiply(given: tuple[tuple[int, ...], int, int, int]) -> None:
-    widths, batch, columns, steps = given
+def _multiply(product: tuple[tuple[int, ...], int, int, int]) -> None:
+    widths, batch, columns, steps = product
     rng = np.random.default_rng(0)
     sizes = [columns, *widths, 1]
     x = [rng.normal(size=(batch, size)).astype(np.float32) for size in sizes]

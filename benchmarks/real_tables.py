@@ -71,9 +71,9 @@ def unpacked(package: str, file: str) -> Callable[[Path], Path]:
     return write
 
 
-def _of_sklearn(load: Callable[..., Any], **given: Any) -> Callable[[Path], Path]:
+def _of_sklearn(load: Callable[..., Any], **arguments: Any) -> Callable[[Path], Path]:
     def write(folder: Path) -> Path:
-        bunch = load(**given)
+        bunch = load(**arguments)
         columns = dict(zip(bunch.feature_names, np.asarray(bunch.data).T, strict=True))
         names = getattr(bunch, "target_names", None)
         target = bunch.target if names is None else np.asarray(names)[bunch.target].astype(str)
@@ -129,7 +129,7 @@ def run(name: str, client: Client, folder: Path, changes: dict[str, Any]) -> dic
     job = client.wait(job.id, timeout=3600)
     if job.state is not JobState.succeeded:
         raise SystemExit(f"{name}: {job.state}, {job.reason}")
-    found = {
+    measured = {
         "kind": table.kind,
         "why": table.why_worse,
         "rows": dataset.rows,
@@ -139,7 +139,7 @@ def run(name: str, client: Client, folder: Path, changes: dict[str, Any]) -> dic
         "trials": job.progress.trials,
         "epochs": job.progress.epochs,
     }
-    return found | scores_of(job)
+    return measured | scores_of(job)
 
 
 def scores_of(job: Job) -> dict[str, Any]:
@@ -157,11 +157,11 @@ def scores_of(job: Job) -> dict[str, Any]:
         "interval": outcome.test_intervals[metric],
         "baselines": [
             {
-                "name": each.name,
-                "test_metrics": {metric: each.test_metrics[metric]},
-                "difference": {metric: (each.difference or {})[metric]},
+                "name": baseline.name,
+                "test_metrics": {metric: baseline.test_metrics[metric]},
+                "difference": {metric: (baseline.difference or {})[metric]},
             }
-            for each in outcome.baselines
+            for baseline in outcome.baselines
         ],
         "gain": None
         if gain is None
@@ -175,9 +175,9 @@ def main() -> None:
     parser.add_argument("only", nargs="*", metavar="TABLE", help=", ".join(TABLES))
     parser.add_argument("--set", default="{}", help="changes of the job, as JSON: an experiment")
     parser.add_argument("--out", type=Path, default=RESULTS)
-    given = parser.parse_args()
+    options = parser.parse_args()
     results: dict[str, Any] = (
-        json.loads(given.out.read_text()) if given.out.exists() else {"tables": {}}
+        json.loads(options.out.read_text()) if options.out.exists() else {"tables": {}}
     )
     results["machine"] = {
         "cores": len(os.sched_getaffinity(0)),
@@ -188,12 +188,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with run_server(folder) as url, Client(url) as client:
-            for table in given.only or TABLES:
-                found = run(table, client, folder, json.loads(given.set))
-                print(table, json.dumps(found), flush=True)
-                results["tables"][table] = found
-                write_results(given.out, results)
-    if given.out == RESULTS:
+            for table in options.only or TABLES:
+                measured = run(table, client, folder, json.loads(options.set))
+                print(table, json.dumps(measured), flush=True)
+                results["tables"][table] = measured
+                write_results(options.out, results)
+    if options.out == RESULTS:
         write_page(results)
 
 

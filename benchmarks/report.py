@@ -148,15 +148,15 @@ def _commits(commits: dict[str, str]) -> str:
     return "commits " + ", ".join(f"{commit} ({part})" for part, commit in commits.items())
 
 
-def _folds(found: dict[str, float], before: dict[str, float]) -> str:
-    texts = [_folds_text(FOLDS, found)]
+def _folds(measured: dict[str, float], before: dict[str, float]) -> str:
+    texts = [_folds_text(FOLDS, measured)]
     if before:
         texts.append(_folds_text(FOLDS_BEFORE, before))
     return "\n".join(texts)
 
 
-def _folds_text(text: str, found: dict[str, float]) -> str:
-    holdout, folds = found["holdout_seconds"], found["folds_seconds"]
+def _folds_text(text: str, measured: dict[str, float]) -> str:
+    holdout, folds = measured["holdout_seconds"], measured["folds_seconds"]
     return text.format(ratio=folds / holdout, folds=folds, holdout=holdout)
 
 
@@ -164,8 +164,8 @@ def _small(tables: dict[str, Any], before: dict[str, float]) -> str:
     head = ["table", "rows", "trials", "job, s", "before, s", "search, s", "compiles"]
     head += ["stock script, s", "test of the job", "test of the script"]
     lines = []
-    for table, found in tables.items():
-        ours, stock = found["small"], found["small_stock"]
+    for table, measured in tables.items():
+        ours, stock = measured["small"], measured["small_stock"]
         low, high = ours["interval"]
         lines.append(
             [
@@ -181,7 +181,7 @@ def _small(tables: dict[str, Any], before: dict[str, float]) -> str:
                 f"{stock['test']:.3g}",
             ]
         )
-    phases = {table: found["small"]["phases"] for table, found in tables.items()}
+    phases = {table: measured["small"]["phases"] for table, measured in tables.items()}
     missed = ", ".join(_list_missed(tables)) or "none"
     goals = SMALL_GOALS.format(
         short=SMALL_SECONDS, long=LARGER_SECONDS, rows=LARGER_ROWS, missed=missed
@@ -192,9 +192,9 @@ def _small(tables: dict[str, Any], before: dict[str, float]) -> str:
 def _list_missed(tables: dict[str, Any]) -> list[str]:
     """Return the tables whose job misses a goal, and by how much."""
     missed = []
-    for table, found in tables.items():
-        ours, stock = (found[kind]["job_seconds"] for kind in ("small", "small_stock"))
-        goal = LARGER_SECONDS if found["small"]["rows"] >= LARGER_ROWS else SMALL_SECONDS
+    for table, measured in tables.items():
+        ours, stock = (measured[kind]["job_seconds"] for kind in ("small", "small_stock"))
+        goal = LARGER_SECONDS if measured["small"]["rows"] >= LARGER_ROWS else SMALL_SECONDS
         if ours > min(goal, stock):
             missed.append(f"{table} ({ours:.0f} s, the script {stock:.0f} s)")
     return missed
@@ -214,17 +214,17 @@ def _spaces(spaces: dict[str, Any], before: dict[str, Any]) -> str:
     head = ["training rows", "search, s", "before, s", "compiles", "before"]
     head += ["seconds of compiles", "seconds of training", "trials in stock `fit` before"]
     lines = []
-    for rows, found in spaces.items():
+    for rows, measured in spaces.items():
         earlier = before.get(rows)
         lines.append(
             [
                 f"{int(rows):,}",
-                f"{found['search_seconds']:.0f}",
+                f"{measured['search_seconds']:.0f}",
                 f"{earlier['search_seconds']:.0f}" if earlier else "not run",
-                str(found["compiles"]),
+                str(measured["compiles"]),
                 str(earlier["compiles"]) if earlier else "not run",
-                f"{found['parts']['compile']:.0f}",
-                f"{found['parts']['train']:.0f}",
+                f"{measured['parts']['compile']:.0f}",
+                f"{measured['parts']['train']:.0f}",
                 str(earlier["in_stock_fit"]) if earlier else "not run",
             ]
         )
@@ -246,11 +246,11 @@ def _steps(steps: dict[str, Any], before: dict[str, list[float]]) -> str:
     head = ["", *(f"2x{width}" for width in widths), *(f"ratio at 2x{width}" for width in widths)]
     lines = []
     for peer, name in NAMES.items():
-        found = [steps[width][peer] for width in widths]
-        cells = [f"{each['step_seconds'] * 1e6:,.0f}" for each in found]
-        for width, each in zip(widths, found, strict=True):
-            low, high = each["ratios"]
-            text = f"{_ratio(each['ratio'])} ({_ratio(low)} to {_ratio(high)})"
+        measured = [steps[width][peer] for width in widths]
+        cells = [f"{step['step_seconds'] * 1e6:,.0f}" for step in measured]
+        for width, step in zip(widths, measured, strict=True):
+            low, high = step["ratios"]
+            text = f"{_ratio(step['ratio'])} ({_ratio(low)} to {_ratio(high)})"
             goal = GOALS.get(peer, {}).get(width)
             cells.append(text + (f", goal {goal}" if goal else "") if peer != "lowloss" else "1")
         lines.append([name, *cells])
@@ -278,15 +278,15 @@ def _rows(rows: dict[str, Any], _before: dict[str, Any]) -> str:
     peers = [peer for peer in NAMES if peer in rows[min(rows, key=int)]]
     head = ["training rows", *(NAMES[peer] for peer in peers)]
     lines = []
-    for count, found in rows.items():
+    for count, measured in rows.items():
         cells = []
         for peer in peers:
-            each = found.get(peer)
-            if each is None:
+            step = measured.get(peer)
+            if step is None:
                 cells.append("not run")
                 continue
-            ratio = "" if peer == "lowloss" else f" ({each['ratio']:.0f} times)"
-            cells.append(f"{each['step_seconds'] * 1e6:,.0f}{ratio}")
+            ratio = "" if peer == "lowloss" else f" ({step['ratio']:.0f} times)"
+            cells.append(f"{step['step_seconds'] * 1e6:,.0f}{ratio}")
         lines.append([f"{int(count):,}", *cells])
     return f"{ROWS}\n{_table(head, lines)}"
 
@@ -296,23 +296,23 @@ def _search(search: dict[str, Any], _before: dict[str, Any]) -> str:
     head = ["", "seconds", "ratio", "trials trained", "losses differ by", "peak memory, MiB"]
     peak = f"{ours['peak_bytes'] / 2**20:,.0f}"
     lines = [["lowloss", f"{ours['search_seconds']:.1f}", "1", str(ours["trials"]), "", peak]]
-    for peer, found in search["peers"].items():
+    for peer, measured in search["peers"].items():
         lines.append(
             [
                 NAMES[peer],
-                f"{found['seconds']:,.0f}",
-                f"{found['ratio']:.1f}",
-                str(found["trials"]),
-                f"{found['disagreement']:.1%}",
-                f"{found['peak_bytes'] / 2**20:,.0f}",
+                f"{measured['seconds']:,.0f}",
+                f"{measured['ratio']:.1f}",
+                str(measured["trials"]),
+                f"{measured['disagreement']:.1%}",
+                f"{measured['peak_bytes'] / 2**20:,.0f}",
             ]
         )
-    named = ", ".join(f"{part} {seconds:.1f}" for part, seconds in ours["parts"].items())
+    shares = ", ".join(f"{part} {seconds:.1f}" for part, seconds in ours["parts"].items())
     stock = search["peers"]["kerastuner"]
     missed = ["speed"] if stock["ratio"] < SEARCH_RATIO else []
     missed += ["memory"] if ours["peak_bytes"] > stock["peak_bytes"] else []
     goals = SEARCH_GOALS.format(missed=", ".join(missed) or "none")
-    text = PARTS.format(search=ours["search_seconds"], parts=named, job=ours["job_seconds"])
+    text = PARTS.format(search=ours["search_seconds"], parts=shares, job=ours["job_seconds"])
     return "\n".join([SEARCH.format(trials=ours["trials"]), _table(head, lines), goals, text])
 
 

@@ -44,10 +44,10 @@ five networks that were trained anew on all rows but the test rows.
 
 
 def write_page(results: dict[str, Any], path: Path = PAGE) -> None:
-    """Write the page of all that was measured."""
+    """Write the page of all tables that were measured."""
     tables = results["tables"]
     parts = [INTRODUCTION.format(**results["machine"]), _scores(tables), _counts(tables)]
-    worse = [line for name, found in tables.items() for line in _worse(name, found)]
+    worse = [line for name, measured in tables.items() for line in _worse(name, measured)]
     if worse:
         parts += [WORSE, *worse]
     parts += [GAIN, _gains(tables)]
@@ -60,23 +60,23 @@ def _scores(tables: dict[str, Any]) -> str:
         "less linear", "less boosting", "trials", "seconds",
     ]  # fmt: skip
     lines = []
-    for name, found in tables.items():
-        metric = found["metric"]
-        linear, trees = _baseline(found, LINEAR), _baseline(found, TREES)
-        ours = f"{found['test'][metric]:.4g} [{_range(found['interval'])}]"
+    for name, measured in tables.items():
+        metric = measured["metric"]
+        linear, trees = _baseline(measured, LINEAR), _baseline(measured, TREES)
+        ours = f"{measured['test'][metric]:.4g} [{_range(measured['interval'])}]"
         lines.append(
             [
                 name,
-                found["kind"],
-                f"{found['rows']:,} x {found['columns']}",
+                measured["kind"],
+                f"{measured['rows']:,} x {measured['columns']}",
                 metric.replace("_", " "),
                 ours,
                 f"{linear['test_metrics'][metric]:.4g}",
                 f"{trees['test_metrics'][metric]:.4g}",
                 f"[{_range(linear['difference'][metric])}]",
                 f"[{_range(trees['difference'][metric])}]",
-                str(found["trials"]),
-                f"{found['seconds']:.0f}",
+                str(measured["trials"]),
+                f"{measured['seconds']:.0f}",
             ]
         )
     return _table(head, lines)
@@ -85,7 +85,8 @@ def _scores(tables: dict[str, Any]) -> str:
 def _counts(tables: dict[str, Any]) -> str:
     def count(names: tuple[str, ...], end: int) -> int:
         bounds = (
-            _baseline(found, names)["difference"][found["metric"]] for found in tables.values()
+            _baseline(measured, names)["difference"][measured["metric"]]
+            for measured in tables.values()
         )
         return sum(bound[end] <= 0 for bound in bounds)
 
@@ -98,27 +99,28 @@ def _counts(tables: dict[str, Any]) -> str:
     )
 
 
-def _worse(name: str, found: dict[str, Any]) -> list[str]:
-    metric = found["metric"]
+def _worse(name: str, measured: dict[str, Any]) -> list[str]:
+    metric = measured["metric"]
     return [
-        f"- **{name}**: {each['name'].replace('_', ' ')} has {each['test_metrics'][metric]:.4g}, "
-        f"lowloss {found['test'][metric]:.4g}. {found['why']}\n"
-        for each in found["baselines"]
-        if each["difference"][metric][0] > 0
+        f"- **{name}**: {baseline['name'].replace('_', ' ')} has "
+        f"{baseline['test_metrics'][metric]:.4g}, lowloss {measured['test'][metric]:.4g}. "
+        f"{measured['why']}\n"
+        for baseline in measured["baselines"]
+        if baseline["difference"][metric][0] > 0
     ]
 
 
 def _gains(tables: dict[str, Any]) -> str:
     lines = []
-    for name, found in tables.items():
-        gain, metric = found["gain"], found["metric"]
+    for name, measured in tables.items():
+        gain, metric = measured["gain"], measured["metric"]
         before, after = gain["before"][metric], gain["after"][metric]
         lines.append([name, f"{before:.4g}", f"{after:.4g}", f"{after / before - 1:+.1%}"])
     return _table(["table", "one run", "the model", "change"], lines)
 
 
-def _baseline(found: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    return next(each for each in found["baselines"] if each["name"] in names)
+def _baseline(measured: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return next(baseline for baseline in measured["baselines"] if baseline["name"] in names)
 
 
 def _range(bounds: list[float]) -> str:

@@ -46,8 +46,8 @@ def measure(*arguments: object) -> dict[str, Any]:
     if done.returncode or not lines:
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-3000:]}")
     print(f"{time.strftime('%H:%M:%S')} {' '.join(map(str, arguments))}", flush=True)
-    found: dict[str, Any] = json.loads(lines[-1].removeprefix("RESULT "))
-    return found
+    measured: dict[str, Any] = json.loads(lines[-1].removeprefix("RESULT "))
+    return measured
 
 
 def rounds_of(kind: str, size: int, peers: Sequence[str], rounds: int) -> dict[str, Any]:
@@ -56,17 +56,17 @@ def rounds_of(kind: str, size: int, peers: Sequence[str], rounds: int) -> dict[s
     for _ in range(rounds):
         for peer in peers:
             seen[peer].append(measure(kind, peer, size))
-    ours = [found["step_seconds"] for found in seen["lowloss"]]
+    ours = [measured["step_seconds"] for measured in seen["lowloss"]]
     answer: dict[str, Any] = {}
-    for peer, some in seen.items():
-        seconds = [found["step_seconds"] for found in some]
+    for peer, runs in seen.items():
+        seconds = [measured["step_seconds"] for measured in runs]
         ratios = [theirs / mine for theirs, mine in zip(seconds, ours, strict=True)]
         answer[peer] = {
             "step_seconds": statistics.median(seconds),
             "ratio": statistics.median(ratios),
             "ratios": [min(ratios), max(ratios)],
-            "loss": statistics.median(some[-1]["losses"]) if some[-1]["losses"] else None,
-            "epochs": some[-1]["epochs"],
+            "loss": statistics.median(runs[-1]["losses"]) if runs[-1]["losses"] else None,
+            "epochs": runs[-1]["epochs"],
         }
     return answer
 
@@ -77,22 +77,22 @@ def whole_search() -> dict[str, Any]:
         ours = measure("search", folder)
         peers = {}
         for peer, every in EVERY.items():
-            found = measure("search_peer", folder, peer, every)
+            measured = measure("search_peer", folder, peer, every)
             pairs = [
                 (loss, ours["val_losses"][number])
-                for number, loss in found["val_losses"].items()
+                for number, loss in measured["val_losses"].items()
                 if ours["val_losses"][number] is not None
             ]
             disagreement = statistics.median(abs(theirs / mine - 1) for theirs, mine in pairs)
             if disagreement > MAX_DISAGREEMENT:
                 raise SystemExit(f"{peer} and lowloss disagree on the losses: {pairs}")
-            seconds = found["seconds"] / found["share"]
+            seconds = measured["seconds"] / measured["share"]
             peers[peer] = {
                 "seconds": seconds,
                 "trials": len(pairs),
                 "ratio": seconds / ours["search_seconds"],
                 "disagreement": disagreement,
-                "peak_bytes": found["peak_bytes"],
+                "peak_bytes": measured["peak_bytes"],
             }
         return {"lowloss": ours, "peers": peers}
 

@@ -43,9 +43,9 @@ def lowloss(folder: Path) -> dict[str, Any]:
     database = Database(f"sqlite:///{folder / 'bench.db'}")
     database.prepare()
     submit(database, diamonds_csv(), REQUEST)
-    found = run_job(database, folder)
+    measured = run_job(database, folder)
     losses = {trial.number: trial.metrics.get("val_loss") for trial in trials_of(database)}
-    return found | {"val_losses": losses}
+    return measured | {"val_losses": losses}
 
 
 def peer(folder: Path, name: str, every: int) -> dict[str, Any]:

@@ -22,13 +22,13 @@ def default_job(name: str) -> dict[str, Any]:
     """Run the job that names nothing but the table and its target."""
     with tempfile.TemporaryDirectory() as folder:
         database = _submitted(name, Path(folder))
-        found = run_job(database, Path(folder))
+        measured = run_job(database, Path(folder))
         rows = len(prepared_of(database, Path(folder)).labelled.y)
         job = job_of(database)
     assert job.outcome.test_metrics is not None
     assert job.outcome.test_intervals is not None
     metric = "rmse" if job.task is Task.regression else "log_loss"
-    return found | {
+    return measured | {
         "rows": rows,
         "metric": metric,
         "test": job.outcome.test_metrics[metric],

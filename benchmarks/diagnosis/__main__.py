@@ -36,16 +36,16 @@ def chosen(half: str, only: list[str]) -> list[Program]:
 
 def results(records: list[Record], **terms: Any) -> dict[str, Any]:
     """Summarise all records as plain data."""
-    asked = [record for record in records if record.kind is Kind.forum]
+    forum_records = [record for record in records if record.kind is Kind.forum]
     generated = [record for record in records if record.kind is not Kind.forum]
     halves = {half.value: [r for r in generated if r.half is half] for half in Half}
     best = bests(records)
-    groups = halves | {"all": generated, "forum": asked}
+    groups = halves | {"all": generated, "forum": forum_records}
     return {
         **terms,
         "goals": GOALS,
-        "groups": {name: summarise(some, best) for name, some in groups.items() if some},
-        "causes": {name: by_cause(some) for name, some in groups.items() if some},
+        "groups": {name: summarise(members, best) for name, members in groups.items() if members},
+        "causes": {name: by_cause(members) for name, members in groups.items() if members},
         "programs": [describe(record, best) for record in records],
     }
 
@@ -61,15 +61,15 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("benchmark-data/diagnosis"))
     parser.add_argument("--again", action="store_true", help="forget what was diagnosed")
     parser.add_argument("--page", action="store_true", help="write the page of what there is")
-    given = parser.parse_args()
-    cache, wanted = Cache(given.cache), chosen(given.half, given.only)
-    if given.again:
+    options = parser.parse_args()
+    cache, selected = Cache(options.cache), chosen(options.half, options.only)
+    if options.again:
         cache.forget_records()
-    if not given.page:
-        terms = Terms(given.cache, given.seconds, is_cpu_time=given.cpu)
-        run_all(wanted, terms, workers=given.workers)
-    named = {program.name for program in wanted}
-    records = [record for record in cache.records() if record.name in named]
+    if not options.page:
+        terms = Terms(options.cache, options.seconds, is_cpu_time=options.cpu)
+        run_all(selected, terms, workers=options.workers)
+    names = {program.name for program in selected}
+    records = [record for record in cache.records() if record.name in names]
     if not records:
         raise SystemExit("nothing was diagnosed")
     describe_ = ["git", "describe", "--always", "--dirty"]
@@ -77,12 +77,12 @@ def main() -> None:
         "cores": len(os.sched_getaffinity(0)),
         "commit": subprocess.check_output(describe_, text=True).strip(),
     }
-    terms_ = {"seconds": given.seconds, "is_cpu_time": given.cpu, "workers": given.workers}
-    found = results(records, machine=machine, **terms_)
-    print(table_of(found))
-    if given.page or len(records) == len(programs()):
-        write_results(RESULTS, summarise_results(found))
-        write_page(found)
+    terms_ = {"seconds": options.seconds, "is_cpu_time": options.cpu, "workers": options.workers}
+    summary = results(records, machine=machine, **terms_)
+    print(table_of(summary))
+    if options.page or len(records) == len(programs()):
+        write_results(RESULTS, summarise_results(summary))
+        write_page(summary)
 
 
 if __name__ == "__main__":

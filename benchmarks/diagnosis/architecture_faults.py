@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks.diagnosis import recipe_edits as edits
 from benchmarks.diagnosis import table_edits
 from benchmarks.diagnosis.faults import Fault
-from benchmarks.diagnosis.recipe_edits import both, given, hidden, output, stacked
+from benchmarks.diagnosis.recipe_edits import both, hidden, output, stacked, with_fields
 from lowloss.results import Cause
 
 OVERFITTING_ROWS = 100
@@ -67,7 +67,7 @@ OUTPUTS_AND_LOSSES = (
         "sigmoid and binary crossentropy over classes",
         Cause.wrong_loss,
         ("digits", "penguins"),
-        both(output("sigmoid"), given(loss="binary_crossentropy")),
+        both(output("sigmoid"), with_fields(loss="binary_crossentropy")),
         also=HEAD_AND_LOSS,
     ),
     Fault(
@@ -81,19 +81,19 @@ OUTPUTS_AND_LOSSES = (
         "percentage error of a signed target",
         Cause.wrong_loss,
         ("friedman", "wage panel"),
-        given(loss="mean_absolute_percentage_error"),
+        with_fields(loss="mean_absolute_percentage_error"),
     ),
     Fault(
         "logarithmic error of a signed target",
         Cause.wrong_loss,
         ("diabetes",),
-        given(loss="mean_squared_logarithmic_error"),
+        with_fields(loss="mean_squared_logarithmic_error"),
     ),
     Fault(
         "absolute error of skewed counts",
         Cause.wrong_loss,
         ("health visits",),
-        given(loss="mean_absolute_error"),
+        with_fields(loss="mean_absolute_error"),
     ),
 )
 SIZES_AND_WEIGHTS = (
@@ -103,7 +103,7 @@ SIZES_AND_WEIGHTS = (
         ("diabetes", "breast cancer"),
         both(
             both(edits.unregularised, stacked(4, units=512)),
-            given(epochs=200, early_stopping=None, batch_size=32),
+            with_fields(epochs=200, early_stopping=None, batch_size=32),
         ),
         table_edits.first_rows(OVERFITTING_ROWS),
     ),
@@ -153,7 +153,7 @@ SIZES_AND_WEIGHTS = (
         "negative weights on positive columns",
         Cause.dead_units,
         ("friedman", "breast cancer"),
-        both(given(scale_features="minmax"), hidden(activation="relu", **constant(-0.5))),
+        both(with_fields(scale_features="minmax"), hidden(activation="relu", **constant(-0.5))),
     ),
     Fault(
         "5 relu layers and weights of sd 1",

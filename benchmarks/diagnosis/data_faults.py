@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.diagnosis import table_edits as edits
 from benchmarks.diagnosis.faults import Fault
-from benchmarks.diagnosis.recipe_edits import given
+from benchmarks.diagnosis.recipe_edits import with_fields
 from lowloss.results import Cause
 
 FEW_ROWS = 300
@@ -18,7 +18,7 @@ def noise_columns(count: int, *tables: str) -> Fault:
         Cause.irrelevant_features,
         tables,
         table=edits.with_noise_columns(count, FEW_ROWS),
-        sound=given(exclude=list(edits.noise_columns(count))),
+        sound=with_fields(exclude=list(edits.noise_columns(count))),
     )
 
 
@@ -27,73 +27,73 @@ DATA_FAULTS = (
         "unscaled columns as they are",
         Cause.features_not_scaled,
         ("house prices", "breast cancer", "loan applications"),
-        given(scale_features="none"),
+        with_fields(scale_features="none"),
     ),
     Fault(
         "unscaled columns x1e3",
         Cause.features_not_scaled,
         ("friedman", "wine"),
-        given(scale_features="none"),
+        with_fields(scale_features="none"),
         edits.other_units(1e3),
     ),
     Fault(
         "unscaled columns x1e5",
         Cause.features_not_scaled,
         ("two moons", "wage panel"),
-        given(scale_features="none"),
+        with_fields(scale_features="none"),
         edits.other_units(1e5),
     ),
     Fault(
         "unscaled target as it is",
         Cause.target_not_scaled,
         ("house prices", "diamonds"),
-        given(scale_target="none"),
+        with_fields(scale_target="none"),
     ),
     Fault(
         "unscaled target x1e3",
         Cause.target_not_scaled,
         ("friedman",),
-        given(scale_target="none"),
+        with_fields(scale_target="none"),
         edits.target_times(1e3),
     ),
     Fault(
         "unscaled target x1e6",
         Cause.target_not_scaled,
         ("wage panel", "avocados"),
-        given(scale_target="none"),
+        with_fields(scale_target="none"),
         edits.target_times(1e6),
     ),
     Fault(
         "one missing cell kept",
         Cause.missing_values,
         ("friedman", "breast cancer"),
-        given(missing="keep"),
+        with_fields(missing="keep"),
         edits.missing_cells(0.0),
-        given(missing="mean"),
+        with_fields(missing="mean"),
     ),
     Fault(
         "missing cells kept",
         Cause.missing_values,
         ("diabetes", "penguins"),
-        given(missing="keep"),
+        with_fields(missing="keep"),
         edits.missing_cells(0.05),
-        given(missing="mean"),
+        with_fields(missing="mean"),
     ),
     Fault(
         "outliers in 0.5 %",
         Cause.outliers,
         ("friedman", "breast cancer"),
-        given(scale_features="standard"),
+        with_fields(scale_features="standard"),
         edits.outlying_cells(0.005),
-        given(scale_features="quantile"),
+        with_fields(scale_features="quantile"),
     ),
     Fault(
         "outliers in 2 %",
         Cause.outliers,
         ("two moons", "diabetes"),
-        given(scale_features="standard"),
+        with_fields(scale_features="standard"),
         edits.outlying_cells(0.02),
-        given(scale_features="quantile"),
+        with_fields(scale_features="quantile"),
     ),
     Fault(
         "labels of 30 % changed",
@@ -185,14 +185,14 @@ DATA_FAULTS = (
         "last rows of an ordered table validate",
         Cause.ordered_rows,
         ("friedman", "wine", "house prices"),
-        given(validation_rows="last"),
+        with_fields(validation_rows="last"),
         edits.in_order,
     ),
     Fault(
         "ordered table, not shuffled",
         Cause.ordered_rows,
         ("digits", "diamonds"),
-        given(shuffle=False),
+        with_fields(shuffle=False),
         edits.in_order,
     ),
 )

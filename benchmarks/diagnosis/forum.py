@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.diagnosis.faults import Fault
-from benchmarks.diagnosis.recipe_edits import Edit, both, given, optimizer, output
+from benchmarks.diagnosis.recipe_edits import Edit, both, optimizer, output, with_fields
 from lowloss.results import Cause
 from lowloss.spec import Recipe
 
@@ -43,7 +43,7 @@ FORUM_FAULTS = (
         plain("sigmoid", "mean_squared_error", scale_features="standard"),
         also=frozenset({Cause.target_not_scaled}),
     ),
-    Fault("epochs=0", Cause.too_few_epochs, ("wage panel",), given(epochs=0)),
+    Fault("epochs=0", Cause.too_few_epochs, ("wage panel",), with_fields(epochs=0)),
     Fault(
         "relu output of a signed target",
         Cause.wrong_output,
@@ -61,7 +61,7 @@ FORUM_FAULTS = (
         "69 sigmoids, binary crossentropy",
         Cause.wrong_loss,
         ("69 classes",),
-        both(output("sigmoid"), given(loss="binary_crossentropy")),
+        both(output("sigmoid"), with_fields(loss="binary_crossentropy")),
         also=HEAD_AND_LOSS,
     ),
     Fault(

@@ -139,12 +139,14 @@ def _causes(causes: dict[str, Any]) -> str:
     head = ["cause", "programs"]
     head += [f"{name}, {of}" for name in SYSTEMS.values() for of in ("first", "of three")]
     lines = []
-    for cause, found in causes.items():
-        line = [f"`{cause}`", str(found["programs"])]
+    for cause, shares_of in causes.items():
+        line = [f"`{cause}`", str(shares_of["programs"])]
         for system in SYSTEMS:
-            shares = found[system]
-            named = f"named {shares['named']:.0%}" if "named" in shares else ""
-            line += [named, ""] if named else [f"{share:.0%}" for share in shares.values()]
+            shares = shares_of[system]
+            if "named" in shares:
+                line += [f"named {shares['named']:.0%}", ""]
+            else:
+                line += [f"{share:.0%}" for share in shares.values()]
         lines.append(line)
     return _table(head, lines)
 
@@ -179,12 +181,12 @@ def _is_missed(program: dict[str, Any]) -> bool:
     return program["label"] == "harmful" and not right & set(program["told"][:1])
 
 
-def _estimate(found: dict[str, float] | None, measure: str) -> str:
+def _estimate(estimate: dict[str, float] | None, measure: str) -> str:
     """Return a mean and its interval."""
-    if found is None:
+    if estimate is None:
         return "none"
     form = ".1f" if measure == "told" else ".0%"
-    return f"{found['mean']:{form}} [{found['low']:{form}}, {found['high']:{form}}]"
+    return f"{estimate['mean']:{form}} [{estimate['low']:{form}}, {estimate['high']:{form}}]"
 
 
 def _table(head: list[str], lines: Iterable[list[str]]) -> str:

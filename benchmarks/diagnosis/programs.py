@@ -27,7 +27,7 @@ from benchmarks.diagnosis.tables import (
 from benchmarks.diagnosis.training_faults import TRAINING_FAULTS
 from lowloss.spec import Recipe, Task
 
-CONTROLS_EACH = 8
+CONTROLS_PER_TABLE = 8
 """Sound programs of each table."""
 FAULTS = {f.name: f for f in DATA_FAULTS + ARCHITECTURE_FAULTS + TRAINING_FAULTS}
 
@@ -116,7 +116,7 @@ def _controls() -> list[Program]:
     return [
         Program(Kind.control, table, number)
         for table in REGRESSIONS + CLASSIFICATIONS
-        for number in range(CONTROLS_EACH)
+        for number in range(CONTROLS_PER_TABLE)
     ]
 
 
@@ -146,21 +146,21 @@ def _forum() -> list[Program]:
 
 def _faulty(kind: Kind, table: ProgramTable, faults: tuple[Fault, ...]) -> Program:
     """Yield programs, beginning with one of the table's controls."""
-    drawn = seed_of(table.name, *(fault.name for fault in faults)) % CONTROLS_EACH
+    drawn = seed_of(table.name, *(fault.name for fault in faults)) % CONTROLS_PER_TABLE
     return Program(kind, table, drawn, faults)
 
 
-def _halved(some: Iterable[Program]) -> Iterable[Program]:
+def _halved(to_halve: Iterable[Program]) -> Iterable[Program]:
     """Return programs of one cause, or one table's controls.
 
     Dealt out by the hashes of their names.
     """
     groups: dict[str, list[Program]] = {}
-    for program in some:
+    for program in to_halve:
         group = program.faults[0].cause if program.faults else program.table.name
         groups.setdefault(group, []).append(program)
     for group, members in groups.items():
         ordered = sorted(members, key=lambda program: seed_of(program.name))
         first = seed_of(group, "half") % 2
-        for place, program in enumerate(ordered, start=first):
-            yield replace(program, half=list(Half)[place % 2])
+        for index, program in enumerate(ordered, start=first):
+            yield replace(program, half=list(Half)[index % 2])

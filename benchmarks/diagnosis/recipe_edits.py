@@ -11,7 +11,7 @@ Edit = Callable[[Recipe], Recipe]
 SMALL_NETWORK = RecipeLayer(units=64, activation="relu")
 
 
-def given(**fields: Any) -> Edit:
+def with_fields(**fields: Any) -> Edit:
     """Set these fields."""
     return lambda recipe: recipe.with_changes(fields)
 
@@ -19,7 +19,7 @@ def given(**fields: Any) -> Edit:
 def optimizer(name: str, rate: float, momentum: float = 0.0) -> Edit:
     """Use another optimizer, with its learning rate."""
     fields = {"name": name, "learning_rate": rate, "momentum": momentum, "weight_decay": 0.0}
-    return given(optimizer=fields)
+    return with_fields(optimizer=fields)
 
 
 def rate_times(factor: float) -> Edit:
@@ -65,7 +65,7 @@ def output(activation: str, *, units: int | None = None, loss: str | None = None
 def stopping(patience: int, *, restores: bool) -> Edit:
     """Use another early stopping."""
     fields = {"patience": patience, "restore_best_weights": restores}
-    return given(early_stopping=fields)
+    return with_fields(early_stopping=fields)
 
 
 def both(first: Edit, second: Edit) -> Edit:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from benchmarks.diagnosis.programs import Half, Kind, Setting
 from lowloss.results import Cause, Diagnosis, Severity
@@ -24,7 +24,7 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class Found(Part):
+class RecordedFinding(Part):
     """A finding: its cause, its severity, and the causes of its alternatives."""
 
     cause: Cause
@@ -68,7 +68,10 @@ class Record(Part):
     remedied: float
     best: float
     sound: float
-    found: tuple[Found, ...]
+    # Caches of earlier runs have it by its old name.
+    findings: tuple[RecordedFinding, ...] = Field(
+        validation_alias=AliasChoices("findings", "found")
+    )
     rules: tuple[Cause, ...]
     seconds: float
     skipped: int = 0
@@ -80,10 +83,10 @@ def relative(loss: float | None, constant: float) -> float:
     return HOPELESS if loss is None else min(HOPELESS, loss / constant)
 
 
-def findings_of(diagnosis: Diagnosis) -> tuple[Found, ...]:
+def findings_of(diagnosis: Diagnosis) -> tuple[RecordedFinding, ...]:
     """Return what of a diagnosis is scored."""
     return tuple(
-        Found(
+        RecordedFinding(
             cause=cause,
             severity=finding.severity,
             alternatives=tuple(other.cause for other in finding.alternatives),
@@ -127,8 +130,8 @@ class Cache:
 
     def records(self) -> list[Record]:
         """Return all that was diagnosed, the latest of each program."""
-        found = map(Record.model_validate_json, _lines(self._records))
-        return list({record.name: record for record in found}.values())
+        records = map(Record.model_validate_json, _lines(self._records))
+        return list({record.name: record for record in records}.values())
 
     def forget_records(self) -> None:
         """Diagnose all programs again."""

@@ -138,8 +138,8 @@ def _has_identifier(w: Watched) -> bool:
 
 def _has_leak(w: Watched) -> bool:
     for values_N in w.numbers_ND.T:
-        is_known = ~np.isnan(values_N)
-        x, y = values_N[is_known], w.y_N[is_known]
+        is_present = ~np.isnan(values_N)
+        x, y = values_N[is_present], w.y_N[is_present]
         if x.std() == 0 or y.std() == 0:
             continue
         if np.corrcoef(x, y)[0, 1] ** 2 > LEAK:
@@ -172,8 +172,8 @@ def _labels_are_noisy(w: Watched) -> bool:
     x_ND = (x_ND - x_ND.mean(axis=0)) / np.where(x_ND.std(axis=0) > 0, x_ND.std(axis=0), 1)
     near_NK = NearestNeighbors(n_neighbors=NEIGHBOURS + 1).fit(x_ND).kneighbors(x_ND)[1][:, 1:]
     codes_N = w.y_N.astype(np.int64)
-    named_N = [np.bincount(codes_N[near]).argmax() for near in near_NK]
-    return bool(np.mean(named_N != codes_N) > DISAGREEMENT)
+    nearest_N = [np.bincount(codes_N[near]).argmax() for near in near_NK]
+    return bool(np.mean(nearest_N != codes_N) > DISAGREEMENT)
 
 
 def _output_is_wrong(w: Watched) -> bool:
@@ -185,8 +185,8 @@ def _output_is_wrong(w: Watched) -> bool:
         return bool(w.y_N.min() < low or w.y_N.max() > high)
     classes = len(np.unique(w.y_N))
     is_one_yes_or_no = classes == 2 and output.units == 1 and output.activation == "sigmoid"
-    is_one_each = output.units == classes and output.activation == "softmax"
-    return not (is_one_yes_or_no or is_one_each)
+    is_unit_per_class = output.units == classes and output.activation == "softmax"
+    return not (is_one_yes_or_no or is_unit_per_class)
 
 
 def _loss_is_wrong(w: Watched) -> bool:
@@ -243,17 +243,17 @@ def _ends_early(w: Watched) -> bool:
     seen = w.val_losses if any(map(math.isfinite, w.val_losses)) else w.losses
     if not seen:
         return True
-    return _best_place(seen) > LATE_BEST
+    return _best_position(seen) > LATE_BEST
 
 
 def _overfits(w: Watched) -> bool:
     if not w.val_losses or not any(map(math.isfinite, w.val_losses)):
         return False
     is_worse = w.val_losses[-1] > (1 + OVERFITTING) * w.losses[-1]
-    return is_worse and _best_place(w.val_losses) < EARLY_BEST
+    return is_worse and _best_position(w.val_losses) < EARLY_BEST
 
 
-def _best_place(losses: list[float]) -> float:
+def _best_position(losses: list[float]) -> float:
     """Return where the least loss lies, as a share of the epochs."""
     finite = [math.inf if math.isnan(loss) else loss for loss in losses]
     return (int(np.argmin(finite)) + 1) / len(finite)
@@ -277,7 +277,7 @@ RULES: tuple[tuple[Cause, Callable[[Watched], bool]], ...] = (
     (Cause.exploding_gradients, _explodes),
     (Cause.dead_units, lambda w: w.first.zero_share >= ZEROS),
     (Cause.saturated_units, lambda w: w.first.saturated_share > SATURATED),
-    (Cause.vanishing_gradients, lambda w: w.first.least_gradient < MIN_GRADIENT),
+    (Cause.vanishing_gradients, lambda w: w.first.min_gradient < MIN_GRADIENT),
     (Cause.learning_rate_too_high, _rate_is_high),
     (Cause.learning_rate_too_low, _rate_is_low),
     (Cause.l1_too_strong, lambda w: _penalty_is_strong(w, "l1")),

@@ -43,7 +43,7 @@ class FirstPass:
 
     zero_share: float
     saturated_share: float
-    least_gradient: float
+    min_gradient: float
 
 
 def first_pass(setting: Setting, *, seed: int = 0) -> FirstPass:
@@ -69,8 +69,8 @@ def first_pass(setting: Setting, *, seed: int = 0) -> FirstPass:
                 zero = max(zero, float(np.mean(a_NI == 0)))
             if layer.activation in BOUNDED and not is_output:
                 saturated = max(saturated, float(np.mean(np.abs(z_NU) > SATURATED_AT)))
-        least = _least_gradient(inputs, kernels, slopes)
-    return FirstPass(zero, saturated, least)
+        min_gradient = _min_gradient(inputs, kernels, slopes)
+    return FirstPass(zero, saturated, min_gradient)
 
 
 def design(setting: Setting) -> Floats:
@@ -137,7 +137,7 @@ def _kernel(layer: RecipeLayer, inputs: int, rng: np.random.Generator) -> Floats
     return kernel_IU
 
 
-def _least_gradient(inputs: list[Floats], kernels: list[Floats], slopes: list[Floats]) -> float:
+def _min_gradient(inputs: list[Floats], kernels: list[Floats], slopes: list[Floats]) -> float:
     """Return the least mean absolute gradient of the kernels, of (output - 1)² / 2."""
     answer_NU = inputs[-1] @ kernels[-1]
     delta_NU = (answer_NU - 1) / len(answer_NU)

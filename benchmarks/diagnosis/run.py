@@ -57,34 +57,34 @@ class Terms:
     is_cpu_time: bool = False
 
 
-def run_all(wanted: Sequence[Program], terms: Terms, *, workers: int) -> None:
+def run_all(selected: Sequence[Program], terms: Terms, *, workers: int) -> None:
     """Diagnose what is not kept yet or failed, the programs of one table in one process."""
-    kept = Cache(terms.cache).records()
-    done = {record.name for record in kept if record.error is None}
-    missing = [program for program in wanted if program.name not in done]
+    cached = Cache(terms.cache).records()
+    done = {record.name for record in cached if record.error is None}
+    missing = [program for program in selected if program.name not in done]
     tables = [
-        tuple(program.name for program in some)
-        for _, some in groupby(missing, key=lambda program: program.table.name)
+        tuple(program.name for program in members)
+        for _, members in groupby(missing, key=lambda program: program.table.name)
     ]
     if workers == 1:
-        for some in tables:
-            _run_table(some, terms)
+        for members in tables:
+            _run_table(members, terms)
         return
     context = get_context("spawn")
     started = context.Value("i", 0)
     with ProcessPoolExecutor(workers, context, _take_core, (started,)) as pool:
-        for future in as_completed(pool.submit(_run_table, some, terms) for some in tables):
+        for future in as_completed(pool.submit(_run_table, members, terms) for members in tables):
             future.result()
 
 
-def _run_table(wanted: Iterable[str], terms: Terms) -> None:
+def _run_table(names: Iterable[str], terms: Terms) -> None:
     by_name = {program.name: program for program in programs()}
     runner = Runner(Cache(terms.cache), terms)
-    for name in wanted:
+    for name in names:
         record = runner.record(by_name[name])
         runner.cache.add_record(record)
-        told = record.error or ", ".join(f.cause for f in record.found if f.is_harmful)
-        print(f"{time.strftime('%H:%M:%S')} {record.seconds:5.1f} s {name}: {told}", flush=True)
+        shown = record.error or ", ".join(f.cause for f in record.findings if f.is_harmful)
+        print(f"{time.strftime('%H:%M:%S')} {record.seconds:5.1f} s {name}: {shown}", flush=True)
 
 
 @dataclass
@@ -128,7 +128,7 @@ class Runner:
             remedied=relative(diagnosis.remedied_loss, constant) if is_reproduced else loss,
             best=relative(diagnosis.best, constant),
             sound=self.judge(program.sound),
-            found=findings_of(diagnosis),
+            findings=findings_of(diagnosis),
             rules=apply_rules(setting, diagnosis.recipe_curve),
             seconds=seconds,
             skipped=len(diagnosis.skipped),
@@ -168,10 +168,10 @@ class Runner:
         return float(np.mean([relative(j.relative, 1.0) for j in trainer.runs_of(variant)]))
 
     def _injected(self, program: Program) -> tuple[Injected, ...]:
-        found = []
+        findings = []
         for fault in program.faults:
             alone = program.alone(fault)
-            found.append(
+            findings.append(
                 Injected(
                     name=fault.name,
                     cause=fault.cause,
@@ -181,7 +181,7 @@ class Runner:
                     without=self.judge(alone.clean),
                 )
             )
-        return tuple(found)
+        return tuple(findings)
 
     def _failed(self, program: Program, seconds: float, error: str) -> Record:
         loss = self.judge(program.setting)
@@ -195,7 +195,7 @@ class Runner:
             remedied=loss,
             best=loss,
             sound=self.judge(program.sound),
-            found=(),
+            findings=(),
             rules=(),
             seconds=seconds,
             error=error,

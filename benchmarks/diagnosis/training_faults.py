@@ -6,13 +6,13 @@ from benchmarks.diagnosis.faults import Fault
 from benchmarks.diagnosis.recipe_edits import (
     both,
     every_layer,
-    given,
     hidden,
     optimizer,
     rate_times,
     stacked,
     stopping,
     unregularised,
+    with_fields,
 )
 from lowloss.results import Cause
 
@@ -51,20 +51,20 @@ TRAINING_FAULTS = (
         ("avocados", "two moons"),
         rate_times(0.0001),
     ),
-    Fault("0 epochs", Cause.too_few_epochs, ("diabetes", "iris"), given(epochs=0)),
-    Fault("1 epoch", Cause.too_few_epochs, ("fourth power", "penguins"), given(epochs=1)),
-    Fault("3 epochs", Cause.too_few_epochs, ("house prices", "two moons"), given(epochs=3)),
+    Fault("0 epochs", Cause.too_few_epochs, ("diabetes", "iris"), with_fields(epochs=0)),
+    Fault("1 epoch", Cause.too_few_epochs, ("fourth power", "penguins"), with_fields(epochs=1)),
+    Fault("3 epochs", Cause.too_few_epochs, ("house prices", "two moons"), with_fields(epochs=3)),
     Fault(
         "all rows in a batch, 40 epochs",
         Cause.batch_size,
         ("friedman", "penguins"),
-        given(batch_size=5_000, epochs=40),
+        with_fields(batch_size=5_000, epochs=40),
     ),
     Fault(
         "batches of 512, 30 epochs",
         Cause.batch_size,
         ("diamonds", "digits"),
-        given(batch_size=512, epochs=30),
+        with_fields(batch_size=512, epochs=30),
     ),
     Fault(
         "plain sgd at 0.001",
@@ -95,25 +95,25 @@ TRAINING_FAULTS = (
         ("diabetes", "pension plans"),
         both(
             both(unregularised, stacked(2, units=256)),
-            given(epochs=200, early_stopping=None),
+            with_fields(epochs=200, early_stopping=None),
         ),
     ),
     Fault(
         "400 epochs without early stopping",
         Cause.no_early_stopping,
         ("wage panel", "two moons", "loan applications"),
-        both(unregularised, given(epochs=400, early_stopping=None)),
+        both(unregularised, with_fields(epochs=400, early_stopping=None)),
     ),
     Fault(
         "last weights kept",
         Cause.best_weights_not_restored,
         ("diabetes", "loan applications", "pension plans"),
-        both(unregularised, both(given(epochs=300), stopping(60, restores=False))),
+        both(unregularised, both(with_fields(epochs=300), stopping(60, restores=False))),
     ),
     Fault(
         "early stopping without validation rows",
         Cause.no_validation_split,
         ("diabetes", "breast cancer", "wage panel"),
-        both(unregularised, given(epochs=400, validation_split=0.0)),
+        both(unregularised, with_fields(epochs=400, validation_split=0.0)),
     ),
 )

@@ -56,10 +56,10 @@ def results(out: Path, commit: str) -> dict[str, Any]:
     targets = targets_of(searches_of(RANDOM, out))
     setups = {setup.name: setup for group in GROUPS.values() for setup in group}
     searches = {name: searches_of(setup, out) for name, setup in setups.items()}
-    searches = {name: found for name, found in searches.items() if len(found) == len(lookups)}
+    searches = {name: runs for name, runs in searches.items() if len(runs) == len(lookups)}
     groups = {
-        group: [setup.name for setup in some if setup.name in searches]
-        for group, some in GROUPS.items()
+        group: [setup.name for setup in members if setup.name in searches]
+        for group, members in GROUPS.items()
     }
     return {
         "machine": {"cores": cores, "commit": commit},
@@ -70,13 +70,13 @@ def results(out: Path, commit: str) -> dict[str, Any]:
         "limits": {
             "most_trials": MAX_TRIALS,
             "bayesian_trials": BAYESIAN_TRIALS,
-            "stock_trials": STOCK_BAYESIAN.most_trials,
+            "stock_trials": STOCK_BAYESIAN.max_trials,
         },
         "max_epochs": MAX_EPOCHS,
         "tables": {name: describe(lookups[name], targets[name]) for name in lookups},
         "setups": {
-            name: summarise(setups[name], some, lookups, targets, cores=cores)
-            for name, some in searches.items()
+            name: summarise(setups[name], runs, lookups, targets, cores=cores)
+            for name, runs in searches.items()
         },
         "groups": groups,
         "ranks": rank({name: searches[name] for name in groups["algorithms"]}, lookups),
@@ -100,19 +100,19 @@ def main() -> None:
     parser.add_argument("--settings", type=int, default=1_000, help="of each table")
     parser.add_argument("--setup", action="append", default=[], help="search with these alone")
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
-    given = parser.parse_args()
-    parts = given.only or PARTS
-    given.out.mkdir(parents=True, exist_ok=True)
+    options = parser.parse_args()
+    parts = options.only or PARTS
+    options.out.mkdir(parents=True, exist_ok=True)
     if "lookups" in parts:
-        build_lookups(given.out, given.settings)
+        build_lookups(options.out, options.settings)
     if "searches" in parts:
-        run_all(_chosen(given.setup), given.out, processes=given.processes)
+        run_all(_chosen(options.setup), options.out, processes=options.processes)
     if "page" in parts:
         describe_ = ["git", "describe", "--always", "--dirty"]
         commit = subprocess.check_output(describe_, text=True).strip()
-        found = results(given.out, commit)
-        write_results(RESULTS, found)
-        print(write_page(found))
+        summary = results(options.out, commit)
+        write_results(RESULTS, summary)
+        print(write_page(summary))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from keras_tuner.src.engine import oracle as keras_tuner_oracle
 from keras_tuner.src.engine.trial import TrialStatus
 
 from benchmarks.search_quality.setups import Setup
-from benchmarks.search_quality.simulate import Algorithm, Asked, Ended
+from benchmarks.search_quality.simulate import Algorithm, Ended, TrainingRequest
 from lowloss.spec import JobSpec
 from worker.engine.plans import Plan
 from worker.search.plans import to_plan, trial_seed
@@ -42,10 +42,10 @@ class Ours:
         self._search = SearchTuner(spec, directory=folder)
         self._pruner = make_pruner(spec)
 
-    def ask(self) -> Asked | None:
+    def ask(self) -> TrainingRequest | None:
         """Return the oracle's next setting."""
         plans = self._search.ask(1)
-        return Asked(plans[0]) if plans else None
+        return TrainingRequest(plans[0]) if plans else None
 
     def goes_on(self, number: int, epoch: int, best: float) -> bool:
         """Return whether a trial is among the best of its rung."""
@@ -77,7 +77,7 @@ class Stock:
         oracle.verbose = 0
         oracle._set_project_dir(str(folder), "stock")
 
-    def ask(self) -> Asked | None:
+    def ask(self) -> TrainingRequest | None:
         """Return the oracle's next trial; Hyperband's may go on from an earlier one."""
         number = len(self._oracle.trials) + 1
         trial = self._oracle.create_trial(str(number))
@@ -88,7 +88,7 @@ class Stock:
         plan = _plan(number, self._fixed | values, self._spec)
         last = values.get("tuner/epochs", plan.max_epochs)
         plan = dataclasses.replace(plan, max_epochs=min(last, plan.max_epochs))
-        return Asked(plan, values.get("tuner/initial_epoch", 0))
+        return TrainingRequest(plan, values.get("tuner/initial_epoch", 0))
 
     def goes_on(self, number: int, epoch: int, best: float) -> bool:  # noqa: ARG002
         """Return True: its trainings know where they end."""
@@ -104,7 +104,7 @@ class Stock:
         self._oracle.end_trial(trial)
 
     def close(self) -> None:
-        """Let go of what KerasTuner keeps for ever."""
+        """Let KerasTuner forget the oracle."""
         keras_tuner_oracle.LOCKS.pop(self._oracle, None)
         keras_tuner_oracle.THREADS.pop(self._oracle, None)
 

@@ -115,17 +115,20 @@ class Lookup:
         for setting, plan in enumerate(self.plans):
             kinds.setdefault(kind_of(plan), []).append(setting)
         return {
-            kind: (np.array(some), np.array([self._coordinates(self.plans[s]) for s in some]))
-            for kind, some in kinds.items()
+            kind: (
+                np.array(settings),
+                np.array([self._coordinates(self.plans[setting]) for setting in settings]),
+            )
+            for kind, settings in kinds.items()
         }
 
     def _coordinates(self, plan: Plan) -> Floats:
-        named = [
+        coordinates = [
             weight * _share(getattr(self.space, name), getattr(plan, name))
             for name, weight in WEIGHTS.items()
         ]
         widths = [WIDTH_WEIGHT * _share(self.space.width, width) for width in plan.widths]
-        return np.array(named + widths)
+        return np.array(coordinates + widths)
 
     def save(self, path: Path) -> None:
         """Write an NPZ, all of it or nothing."""
@@ -151,11 +154,11 @@ class Answers:
 
     def answer(self, plan: Plan, after_epoch: int = 0) -> Curve:
         """Return the curve of the nearest training that answered for no other setting yet."""
-        asked = replace(plan, number=0, seed=0, patience=0, max_epochs=0)
-        if asked not in self._of_setting:
+        key = replace(plan, number=0, seed=0, patience=0, max_epochs=0)
+        if key not in self._of_setting:
             tried = set(self._of_setting.values())
-            self._of_setting[asked] = self._lookup.nearest(plan, tried)
-        return self._lookup.curve(self._of_setting[asked], plan, after_epoch)
+            self._of_setting[key] = self._lookup.nearest(plan, tried)
+        return self._lookup.curve(self._of_setting[key], plan, after_epoch)
 
 
 def load(path: Path) -> Lookup:

@@ -57,23 +57,28 @@ def seconds_to_reach(search: Search, target: float) -> float:
 
 def regret(best: float, lookup: Lookup) -> float:
     """Return how much worse than the table's best: 1 is a setting of the middle."""
-    least, middle = float(lookup.best_S.min()), float(np.median(lookup.best_S))
+    best_loss, middle = float(lookup.best_S.min()), float(np.median(lookup.best_S))
     # A search that has no model yet is no worse off than with a middling one.
-    return (min(best, middle) - least) / (middle - least)
+    return (min(best, middle) - best_loss) / (middle - best_loss)
 
 
 def mean_over_tables(values_of: Mapping[str, Floats]) -> Estimate | None:
     """Return the mean of the tables' means over seeds; None where some search has no value."""
     values = list(values_of.values())
-    if not values or any(not each.size or np.isnan(each).any() for each in values):
+    if not values or any(not values_S.size or np.isnan(values_S).any() for values_S in values):
         return None
     rng = np.random.default_rng(0)
     drawn = np.mean(
-        [each[rng.integers(each.size, size=(DRAWS, each.size))].mean(axis=1) for each in values],
+        [
+            values_S[rng.integers(values_S.size, size=(DRAWS, values_S.size))].mean(axis=1)
+            for values_S in values
+        ],
         axis=0,
     )
     low, high = np.quantile(drawn, [0.025, 0.975])
-    return Estimate(float(np.mean([each.mean() for each in values])), float(low), float(high))
+    return Estimate(
+        float(np.mean([values_S.mean() for values_S in values])), float(low), float(high)
+    )
 
 
 def mean_ranks(bests_of: Mapping[str, Mapping[str, Floats]]) -> dict[str, float]:
@@ -103,6 +108,6 @@ def _beats(ones: Floats, others: Floats) -> float:
 def over_seeds(searches: Searches, measure: Callable[[Search, str], float]) -> dict[str, Floats]:
     """Return a measure of every search, by table."""
     return {
-        table: np.array([measure(search, table) for search in some])
-        for table, some in searches.items()
+        table: np.array([measure(search, table) for search in runs])
+        for table, runs in searches.items()
     }

@@ -94,7 +94,7 @@ def write_page(results: dict[str, Any], path: Path = PAGE) -> str:
 
 def _parts(results: dict[str, Any]) -> Iterable[str]:
     groups, setups, tables = results["groups"], results["setups"], results["tables"]
-    named = {name: setups[name] for name in groups["algorithms"]}
+    compared = {name: setups[name] for name in groups["algorithms"]}
     first = next(iter(tables.values()))
     yield INTRODUCTION.format(
         **results["machine"],
@@ -103,19 +103,19 @@ def _parts(results: dict[str, Any]) -> Iterable[str]:
         rows=results["rows"],
         max_epochs=results["max_epochs"],
         width=results["width"],
-        seeds=max(found["seeds"] for found in named.values()),
+        seeds=max(measured["seeds"] for measured in compared.values()),
     )
     yield BY_COST.format(ranked=results["ranked_at"], **results["limits"])
     ranks = results["ranks"]
-    names = sorted(named, key=lambda name: ranks[name])
-    yield _regrets({name: named[name] for name in names}, "after_trainings", ranks)
+    names = sorted(compared, key=lambda name: ranks[name])
+    yield _regrets({name: compared[name] for name in names}, "after_trainings", ranks)
     yield BY_TRIALS
-    yield _regrets({name: named[name] for name in names}, "after_trials", {})
+    yield _regrets({name: compared[name] for name in names}, "after_trials", {})
     yield TO_RANDOM.format(
         longest=results["longest"], cores=results["machine"]["cores"], rows=results["rows"]
     )
-    yield _reaching({name: named[name] for name in names})
-    yield from (_goals(name, named[name], ranks) for name in GOALS_OF if name in named)
+    yield _reaching({name: compared[name] for name in names})
+    yield from (_goals(name, compared[name], ranks) for name in GOALS_OF if name in compared)
     yield PRUNINGS
     yield _regrets({n: setups[n] for n in groups["prunings"]}, "after_trainings", {}, pruned=True)
     yield TABLES
@@ -129,14 +129,14 @@ def _regrets(
     head = ["", *counts, "seeds"]
     head += ["rank"] * bool(ranks) + ["pruned", "trials a training", "to random 200"] * pruned
     lines = []
-    for name, found in setups.items():
-        line = [f"`{name}`", *(_estimate(found[kind][count]) for count in counts)]
-        line.append(str(found["seeds"]))
+    for name, measured in setups.items():
+        line = [f"`{name}`", *(_estimate(measured[kind][count]) for count in counts)]
+        line.append(str(measured["seeds"]))
         if ranks:
             line.append(f"{ranks[name]:.2f}")
         if pruned:
-            line += [f"{found['pruned']:.0%}", f"{found['trials_a_training']:.1f}"]
-            line.append(_estimate(found["to_random_200"], ".1f"))
+            line += [f"{measured['pruned']:.0%}", f"{measured['trials_a_training']:.1f}"]
+            line.append(_estimate(measured["to_random_200"], ".1f"))
         lines.append(line)
     return _table(head, lines)
 
@@ -146,23 +146,23 @@ def _reaching(setups: dict[str, Any]) -> str:
     lines = [
         [
             f"`{name}`",
-            _estimate(found["to_random_200"], ".1f"),
-            f"{found['reached_in_40']['mean']:.0%}",
-            f"{found['oracle_seconds'] * 1e3:.1f}",
-            f"{found['oracle_share']:.1%}",
+            _estimate(measured["to_random_200"], ".1f"),
+            f"{measured['reached_in_40']['mean']:.0%}",
+            f"{measured['oracle_seconds'] * 1e3:.1f}",
+            f"{measured['oracle_share']:.1%}",
         ]
-        for name, found in setups.items()
+        for name, measured in setups.items()
     ]
     return _table(head, lines)
 
 
-def _goals(name: str, found: dict[str, Any], ranks: dict[str, float]) -> str:
+def _goals(name: str, measured: dict[str, Any], ranks: dict[str, float]) -> str:
     return GOALS.format(
         name=name,
-        trainings=_estimate(found["to_random_200"], ".1f"),
+        trainings=_estimate(measured["to_random_200"], ".1f"),
         rank=ranks[name],
         stock=ranks.get(STOCK, math.nan),
-        share=found["oracle_share"],
+        share=measured["oracle_share"],
     )
 
 
@@ -172,22 +172,22 @@ def _tables(tables: dict[str, Any]) -> str:
     lines = [
         [
             name,
-            *(f"{found['quantiles'][q]:.4g}" for q in ("0.0", "0.005", "0.5")),
-            f"{found['random_200_regret']:.3f}",
-            f"{found['epochs']:.0f}",
-            f"{found['training_seconds']:.3f}",
-            f"{found['cpu_seconds']:.2f}",
+            *(f"{measured['quantiles'][q]:.4g}" for q in ("0.0", "0.005", "0.5")),
+            f"{measured['random_200_regret']:.3f}",
+            f"{measured['epochs']:.0f}",
+            f"{measured['training_seconds']:.3f}",
+            f"{measured['cpu_seconds']:.2f}",
         ]
-        for name, found in tables.items()
+        for name, measured in tables.items()
     ]
     return _table(head, lines)
 
 
-def _estimate(found: dict[str, float] | None, form: str = ".3f") -> str:
+def _estimate(measured: dict[str, float] | None, form: str = ".3f") -> str:
     """Return a mean and its interval."""
-    if found is None:
+    if measured is None:
         return "not run"
-    return f"{found['mean']:{form}} [{found['low']:{form}}, {found['high']:{form}}]"
+    return f"{measured['mean']:{form}} [{measured['low']:{form}}, {measured['high']:{form}}]"
 
 
 def _table(head: list[str], lines: Iterable[list[str]]) -> str:

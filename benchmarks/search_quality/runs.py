@@ -30,7 +30,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class _PlannedRun:
     """A search to run."""
 
     setup: Setup
@@ -45,17 +45,17 @@ def lookup_path(out: Path, table: str) -> Path:
 
 def run_all(setups: Iterable[Setup], out: Path, *, processes: int) -> None:
     """Run every search that is not there yet; seed by seed, so that what is there compares."""
-    missing = (each for setup in setups for each in _missing(setup, out))
-    wanted = sorted(missing, key=lambda each: each.seed)
+    missing = (planned for setup in setups for planned in _missing(setup, out))
+    planned_runs = sorted(missing, key=lambda planned: planned.seed)
     context = get_context("spawn")
     with ProcessPoolExecutor(processes, context, initializer=_one_thread) as pool:
-        running = {pool.submit(_run, each, out): each for each in wanted}
+        running = {pool.submit(_run, planned, out): planned for planned in planned_runs}
         for done, future in enumerate(as_completed(running), start=1):
-            each, run = running[future], future.result()
-            with _runs_path(out, each.setup).open("a") as file:
+            planned, run = running[future], future.result()
+            with _runs_path(out, planned.setup).open("a") as file:
                 file.write(json.dumps(asdict(run)) + "\n")
-            if done % 50 == 0 or done == len(wanted):
-                print(f"{time.strftime('%H:%M:%S')} {done} of {len(wanted)}", flush=True)
+            if done % 50 == 0 or done == len(planned_runs):
+                print(f"{time.strftime('%H:%M:%S')} {done} of {len(planned_runs)}", flush=True)
 
 
 def searches_of(setup: Setup, out: Path) -> dict[str, list[Search]]:
@@ -69,36 +69,36 @@ def searches_of(setup: Setup, out: Path) -> dict[str, list[Search]]:
 def _runs(setup: Setup, out: Path) -> Iterator[Run]:
     path = _runs_path(out, setup)
     for line in path.read_text().splitlines() if path.exists() else ():
-        kept = json.loads(line)
-        search = kept["search"]
+        document = json.loads(line)
+        search = document["search"]
         search |= {name: tuple(search[name]) for name in ("best", "seconds")}
-        yield Run(**kept | {"search": Search(**search)})
+        yield Run(**document | {"search": Search(**search)})
 
 
-def _missing(setup: Setup, out: Path) -> Iterator[_Wanted]:
+def _missing(setup: Setup, out: Path) -> Iterator[_PlannedRun]:
     there = {(run.table, run.seed) for run in _runs(setup, out)}
     for table in TABLES:
         if lookup_path(out, table).exists():
             for seed in range(setup.seeds):
                 if (table, seed) not in there:
-                    yield _Wanted(setup, table, seed)
+                    yield _PlannedRun(setup, table, seed)
 
 
-def _run(wanted: _Wanted, out: Path) -> Run:
+def _run(planned: _PlannedRun, out: Path) -> Run:
     from benchmarks.search_quality.algorithms import make
 
-    lookup, setup = _loaded(lookup_path(out, wanted.table)), wanted.setup
-    spec = a_spec(wanted.table, seed=wanted.seed)
+    lookup, setup = _loaded(lookup_path(out, planned.table)), planned.setup
+    spec = a_spec(planned.table, seed=planned.seed)
     limit = Limit(
-        trials=min(setup.trials, setup.most_trials),
+        trials=min(setup.trials, setup.max_trials),
         seconds=setup.trainings * lookup.mean_seconds,
-        most_trials=min(setup.most_trials, MAX_TRIALS),
+        max_trials=min(setup.max_trials, MAX_TRIALS),
     )
     with tempfile.TemporaryDirectory() as folder:
         algorithm = make(setup, spec, Path(folder))
         with closing(algorithm):
             search = simulate(algorithm, lookup, limit, open_trials=setup.open_trials)
-    return Run(setup.name, wanted.table, wanted.seed, search)
+    return Run(setup.name, planned.table, planned.seed, search)
 
 
 @cache

@@ -18,7 +18,7 @@ class Setup:
     """An algorithm, whether it prunes, and how many trials are open at once.
 
     A search ends after `trials` trials that cost `trainings` average trainings at least, or after
-    `most_trials`.
+    `max_trials`.
     """
 
     algorithm: str
@@ -27,7 +27,7 @@ class Setup:
     seeds: int = SEEDS
     trials: int = 100
     trainings: float = 100.0
-    most_trials: int = MAX_TRIALS
+    max_trials: int = MAX_TRIALS
 
     @property
     def name(self) -> str:
@@ -41,7 +41,7 @@ class Setup:
 
 
 RANDOM = Setup("random", trials=200)
-STOCK_BAYESIAN = Setup("kerastuner_bayesian", seeds=3, trials=50, trainings=40, most_trials=50)
+STOCK_BAYESIAN = Setup("kerastuner_bayesian", seeds=3, trials=50, trainings=40, max_trials=50)
 """It takes half a second for each suggestion, and more and more."""
 ALGORITHMS = (
     RANDOM,
@@ -50,17 +50,17 @@ ALGORITHMS = (
     Setup("tpe", Pruning()),
     Setup("tpe", None, ENGINE_OPEN),
     Setup("tpe", Pruning(), ENGINE_OPEN),
-    Setup("bayesian", most_trials=BAYESIAN_TRIALS),
-    Setup("bayesian", Pruning(), most_trials=BAYESIAN_TRIALS),
-    Setup("bayesian", None, ENGINE_OPEN, most_trials=BAYESIAN_TRIALS),
-    Setup("bayesian", Pruning(), ENGINE_OPEN, most_trials=BAYESIAN_TRIALS),
+    Setup("bayesian", max_trials=BAYESIAN_TRIALS),
+    Setup("bayesian", Pruning(), max_trials=BAYESIAN_TRIALS),
+    Setup("bayesian", None, ENGINE_OPEN, max_trials=BAYESIAN_TRIALS),
+    Setup("bayesian", Pruning(), ENGINE_OPEN, max_trials=BAYESIAN_TRIALS),
     Setup("hyperband", Pruning(), ENGINE_OPEN),
     Setup("kerastuner_hyperband"),
     STOCK_BAYESIAN,
 )
 PRUNINGS = tuple(
-    Setup(algorithm, Pruning(reduction=reduction, min_epochs=min_epochs), most_trials=most_trials)
-    for algorithm, most_trials in (("random", MAX_TRIALS), ("bayesian", BAYESIAN_TRIALS))
+    Setup(algorithm, Pruning(reduction=reduction, min_epochs=min_epochs), max_trials=max_trials)
+    for algorithm, max_trials in (("random", MAX_TRIALS), ("bayesian", BAYESIAN_TRIALS))
     for reduction in (2, 3, 4)
     for min_epochs in (3, 5, 10)
 )

@@ -15,7 +15,7 @@ from worker.engine.plans import Plan
 
 
 @dataclass(frozen=True)
-class Asked:
+class TrainingRequest:
     """What an algorithm wants trained next: to `plan.max_epochs`, from a training's epoch on."""
 
     plan: Plan
@@ -34,7 +34,7 @@ class Ended:
 class Algorithm(Protocol):
     """Asks for trainings, and is told how they end."""
 
-    def ask(self) -> Asked | None:
+    def ask(self) -> TrainingRequest | None:
         """Return the next training; None where there is none for now."""
 
     def goes_on(self, number: int, epoch: int, best: float) -> bool:
@@ -67,12 +67,12 @@ class Limit:
 
     trials: int
     seconds: float
-    most_trials: int
+    max_trials: int
 
     def is_reached(self, trials: int, seconds: float) -> bool:
         """Return whether no more trials are begun."""
         enough = trials >= self.trials and seconds >= self.seconds
-        return enough or trials >= self.most_trials
+        return enough or trials >= self.max_trials
 
 
 @dataclass
@@ -144,12 +144,12 @@ class _Simulation:
         if self.limit.is_reached(self.begun, self.spent):
             return False
         with self.oracle.running():
-            asked = self.algorithm.ask()
-        if asked is None:
+            request = self.algorithm.ask()
+        if request is None:
             return False
         self.begun += 1
-        curve = self.answers.answer(asked.plan, asked.after_epoch)
-        self._await_epoch(clock, _Training(asked.plan.number, curve, asked.after_epoch))
+        curve = self.answers.answer(request.plan, request.after_epoch)
+        self._await_epoch(clock, _Training(request.plan.number, curve, request.after_epoch))
         return True
 
     def next_epoch(self) -> float | None:

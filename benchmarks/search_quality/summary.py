@@ -36,8 +36,8 @@ Lookups = Mapping[str, Lookup]
 def targets_of(random: Searches) -> dict[str, float]:
     """Return by table: the median of the best that random searches of 200 trials find."""
     return {
-        table: float(np.median([best_after_trials(search, RANDOM_TRIALS) for search in some]))
-        for table, some in random.items()
+        table: float(np.median([best_after_trials(search, RANDOM_TRIALS) for search in runs]))
+        for table, runs in random.items()
     }
 
 
@@ -60,8 +60,8 @@ def summarise(
     """Return what one setup's searches came to; on so many cores, if trainings use all of them."""
 
     def estimate(measure: Callable[[Search, str], float]) -> dict[str, float] | None:
-        found = mean_over_tables(over_seeds(searches, measure))
-        return None if found is None else asdict(found)
+        mean = mean_over_tables(over_seeds(searches, measure))
+        return None if mean is None else asdict(mean)
 
     def after_trials(count: int) -> dict[str, float] | None:
         return estimate(lambda search, table: of(best_after_trials(search, count), table))
@@ -80,7 +80,7 @@ def summarise(
         needed = seconds_to_reach(search, targets[table]) / lookups[table].mean_seconds
         return min(needed, LONGEST)
 
-    every = [search for some in searches.values() for search in some]
+    every = [search for runs in searches.values() for search in runs]
     trials = sum(len(search.best) for search in every)
     return {
         "seeds": min(map(len, searches.values())),
@@ -115,17 +115,17 @@ def _trainings(searches: Searches, lookups: Lookups) -> list[float]:
     """Return what each search trained, in average trainings."""
     return [
         search.seconds[-1] / lookups[table].mean_seconds
-        for table, some in searches.items()
-        for search in some
+        for table, runs in searches.items()
+        for search in runs
     ]
 
 
 def _oracle_share(searches: Searches, lookups: Lookups, cores: int) -> float:
     """Return the oracle's part of a search, if trainings take what they took to tabulate."""
-    oracle = sum(search.oracle_seconds for some in searches.values() for search in some)
+    oracle = sum(search.oracle_seconds for runs in searches.values() for search in runs)
     trained = sum(
         search.seconds[-1] * lookups[table].cpu_per_second / cores
-        for table, some in searches.items()
-        for search in some
+        for table, runs in searches.items()
+        for search in runs
     )
     return oracle / (oracle + trained)

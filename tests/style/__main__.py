@@ -17,7 +17,7 @@ from tests.style.words import (
 )
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("lowloss", "service", "worker", "migrations")
+PACKAGES = ("lowloss", "service", "worker", "migrations", "benchmarks")
 MAX_ROOMS, MAX_FLOORS = 11, 7
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 40
 

@@ -11,7 +11,14 @@ import pytest
 from benchmarks.diagnosis.__main__ import results
 from benchmarks.diagnosis.page import table_of, write_page
 from benchmarks.diagnosis.programs import FAULTS, Half, Kind, Program, programs
-from benchmarks.diagnosis.records import Cache, Found, Injected, Record, fingerprint, relative
+from benchmarks.diagnosis.records import (
+    Cache,
+    Injected,
+    Record,
+    RecordedFinding,
+    fingerprint,
+    relative,
+)
 from benchmarks.diagnosis.run import checked_setting
 from benchmarks.diagnosis.score import (
     Harm,
@@ -48,11 +55,11 @@ def an_injected(cause: Cause = Cause.wrong_output, **given: Any) -> Injected:
     return Injected(cause=cause, **values | {"loss": 0.9, "without": 0.2} | given)
 
 
-def a_found(cause: Cause, severity: Severity = Severity.major, **given: Any) -> Found:
-    return Found(cause=cause, severity=severity, **given)
+def a_finding(cause: Cause, severity: Severity = Severity.major, **given: Any) -> RecordedFinding:
+    return RecordedFinding(cause=cause, severity=severity, **given)
 
 
-def a_record(*faults: Injected, found: tuple[Found, ...] = (), **given: Any) -> Record:
+def a_record(*faults: Injected, findings: tuple[RecordedFinding, ...] = (), **given: Any) -> Record:
     values: dict[str, Any] = {
         "name": "a program",
         "kind": (Kind.control, Kind.single, Kind.pair)[len(faults)],
@@ -65,7 +72,7 @@ def a_record(*faults: Injected, found: tuple[Found, ...] = (), **given: Any) -> 
         "rules": (),
         "seconds": 5.0,
     }
-    return Record(faults=faults, found=found, **values | given)
+    return Record(faults=faults, findings=findings, **values | given)
 
 
 def test_there_are_enough_programs_of_each_kind() -> None:
@@ -197,10 +204,10 @@ def test_recall_is_of_as_many_faults_as_could_be_found() -> None:
     record = a_record(
         an_injected(Cause.wrong_output),
         an_injected(Cause.l2_too_strong),
-        found=(
-            a_found(Cause.l2_too_strong),
-            a_found(Cause.too_simple),
-            a_found(Cause.wrong_output),
+        findings=(
+            a_finding(Cause.l2_too_strong),
+            a_finding(Cause.too_simple),
+            a_finding(Cause.wrong_output),
         ),
     )
     told = by_measuring(record)
@@ -215,7 +222,7 @@ def test_a_harmless_fault_need_not_be_found() -> None:
     record = a_record(
         an_injected(Cause.wrong_output),
         an_injected(Cause.l2_too_strong, loss=0.2),
-        found=(a_found(Cause.wrong_output), a_found(Cause.l2_too_strong, Severity.none)),
+        findings=(a_finding(Cause.wrong_output), a_finding(Cause.l2_too_strong, Severity.none)),
     )
 
     assert truths_of(record) == [frozenset({Cause.wrong_output})]
@@ -223,15 +230,15 @@ def test_a_harmless_fault_need_not_be_found() -> None:
 
 
 def test_a_finding_that_is_called_harmless_finds_nothing() -> None:
-    record = a_record(an_injected(), found=(a_found(Cause.wrong_output, Severity.none),))
+    record = a_record(an_injected(), findings=(a_finding(Cause.wrong_output, Severity.none),))
 
     assert recall(record, by_measuring(record), 3) == 0.0
     assert precision(record, by_measuring(record), 3) is None
 
 
 def test_the_cause_of_an_alternative_counts_only_where_it_is_said_to() -> None:
-    found = a_found(Cause.too_simple, alternatives=(Cause.wrong_output,))
-    record = a_record(an_injected(), found=(found,))
+    found = a_finding(Cause.too_simple, alternatives=(Cause.wrong_output,))
+    record = a_record(an_injected(), findings=(found,))
     told = by_measuring(record)
 
     assert recall(record, told, 1) == 0.0
@@ -260,8 +267,8 @@ def test_an_interval_holds_its_mean_and_leaves_out_what_is_not_known() -> None:
 
 
 def test_a_summary_tells_false_alarms_of_sound_programs() -> None:
-    blamed = a_record(found=(a_found(Cause.outliers, Severity.minor),))
-    harmless = a_record(found=(a_found(Cause.outliers, Severity.none),))
+    blamed = a_record(findings=(a_finding(Cause.outliers, Severity.minor),))
+    harmless = a_record(findings=(a_finding(Cause.outliers, Severity.none),))
 
     summary = summarise([blamed, harmless, a_record(), a_record(rules=(Cause.outliers,))], {})
 
@@ -272,7 +279,7 @@ def test_a_summary_tells_false_alarms_of_sound_programs() -> None:
 
 def test_a_silent_fault_has_only_to_be_named() -> None:
     fault = an_injected(Cause.leaked_column, is_silent=True)
-    record = a_record(fault, found=(a_found(Cause.leaked_column, Severity.none),))
+    record = a_record(fault, findings=(a_finding(Cause.leaked_column, Severity.none),))
 
     summary = summarise([record], {})
 
@@ -292,7 +299,7 @@ def test_a_table_is_printed_of_groups_without_some_labels() -> None:
 def test_a_page_is_written_of_what_was_measured(tmp_path: Path) -> None:
     records = [
         a_record(),
-        a_record(an_injected(), found=(a_found(Cause.wrong_output),)),
+        a_record(an_injected(), findings=(a_finding(Cause.wrong_output),)),
         a_record(an_injected(Cause.leaked_column, is_silent=True)),
         a_record(an_injected(Cause.l2_too_strong), name="forgotten"),
         a_record(an_injected(Cause.wrong_loss), kind=Kind.forum, name="asked"),
@@ -311,7 +318,7 @@ def test_a_page_is_written_of_what_was_measured(tmp_path: Path) -> None:
 
 
 def test_what_is_kept_is_read_again(tmp_path: Path) -> None:
-    record = a_record(an_injected(), found=(a_found(Cause.outliers),), rules=(Cause.outliers,))
+    record = a_record(an_injected(), findings=(a_finding(Cause.outliers),), rules=(Cause.outliers,))
     Cache(tmp_path).add_record(record)
     Cache(tmp_path).add_losses({"a": 0.5})
 

@@ -19,13 +19,13 @@ from benchmarks.search_quality.measures import (
     regret,
     seconds_to_reach,
 )
-from benchmarks.search_quality.simulate import Asked, Ended, Limit, Search, simulate
+from benchmarks.search_quality.simulate import Ended, Limit, Search, TrainingRequest, simulate
 from lowloss.spec import SearchSpace
 from tests.builders.trainings import a_plan
 from worker.engine.plans import Plan
 
 EPOCHS = 4
-ENOUGH = Limit(trials=10, seconds=0.0, most_trials=10)
+ENOUGH = Limit(trials=10, seconds=0.0, max_trials=10)
 
 
 def a_setting(number: int, **given: object) -> Plan:
@@ -55,13 +55,13 @@ def a_lookup(curves: Sequence[Sequence[float]], plans: Sequence[Plan] | None = N
 class Given:
     """Asks for what it is given; prunes what it is told to."""
 
-    def __init__(self, asked: Sequence[Asked], prune_at: int | None = None) -> None:
+    def __init__(self, asked: Sequence[TrainingRequest], prune_at: int | None = None) -> None:
         self.waiting = list(asked)
         self.told: list[Ended] = []
         self.open = self.max_open = 0
         self._prune_at = prune_at
 
-    def ask(self) -> Asked | None:
+    def ask(self) -> TrainingRequest | None:
         if not self.waiting:
             return None
         self.open += 1
@@ -152,7 +152,7 @@ def test_a_random_settings_cost_is_the_mean_over_settings_and_patience() -> None
 
 
 def test_a_search_costs_what_its_epochs_cost() -> None:
-    algorithm = Given([Asked(a_setting(n, learning_rate=10.0**-n)) for n in (1, 2)])
+    algorithm = Given([TrainingRequest(a_setting(n, learning_rate=10.0**-n)) for n in (1, 2)])
 
     search = simulate(algorithm, a_lookup([[0.5, 0.4], [0.6, 0.3, 0.2]]), ENOUGH, open_trials=1)
 
@@ -161,7 +161,7 @@ def test_a_search_costs_what_its_epochs_cost() -> None:
 
 
 def test_a_pruned_trial_costs_its_epochs_and_is_no_winner() -> None:
-    algorithm = Given([Asked(a_setting(1, learning_rate=0.1))], prune_at=2)
+    algorithm = Given([TrainingRequest(a_setting(1, learning_rate=0.1))], prune_at=2)
 
     search = simulate(algorithm, a_lookup([[0.5, 0.4, 0.3]]), ENOUGH, open_trials=1)
 
@@ -170,7 +170,7 @@ def test_a_pruned_trial_costs_its_epochs_and_is_no_winner() -> None:
 
 
 def test_a_trial_that_ends_by_itself_is_not_pruned() -> None:
-    algorithm = Given([Asked(a_setting(1, learning_rate=0.1))], prune_at=3)
+    algorithm = Given([TrainingRequest(a_setting(1, learning_rate=0.1))], prune_at=3)
 
     search = simulate(algorithm, a_lookup([[0.5, 0.4, 0.3]]), ENOUGH, open_trials=1)
 
@@ -178,7 +178,7 @@ def test_a_trial_that_ends_by_itself_is_not_pruned() -> None:
 
 
 def test_a_trial_that_diverges_is_told_without_a_score() -> None:
-    algorithm = Given([Asked(a_setting(1, learning_rate=0.1))])
+    algorithm = Given([TrainingRequest(a_setting(1, learning_rate=0.1))])
 
     search = simulate(algorithm, a_lookup([[0.5, math.inf]]), ENOUGH, open_trials=1)
 
@@ -188,7 +188,12 @@ def test_a_trial_that_diverges_is_told_without_a_score() -> None:
 
 def test_a_training_that_goes_on_costs_its_new_epochs_alone() -> None:
     plan = a_setting(1, learning_rate=0.1)
-    algorithm = Given([Asked(plan, after_epoch=2), Asked(dataclasses.replace(plan, number=2), 4)])
+    algorithm = Given(
+        [
+            TrainingRequest(plan, after_epoch=2),
+            TrainingRequest(dataclasses.replace(plan, number=2), 4),
+        ]
+    )
 
     search = simulate(algorithm, a_lookup([[0.1, 0.4, 0.3, 0.2]]), ENOUGH, open_trials=1)
 
@@ -196,7 +201,7 @@ def test_a_training_that_goes_on_costs_its_new_epochs_alone() -> None:
 
 
 def test_trials_are_open_side_by_side_and_end_by_their_own_pace() -> None:
-    asked = [Asked(a_setting(n, learning_rate=10.0**-n)) for n in (2, 1, 3)]
+    asked = [TrainingRequest(a_setting(n, learning_rate=10.0**-n)) for n in (2, 1, 3)]
     algorithm = Given(asked)
 
     search = simulate(algorithm, a_lookup([[0.5], [0.4], [0.3]]), ENOUGH, open_trials=2)
@@ -208,12 +213,12 @@ def test_trials_are_open_side_by_side_and_end_by_their_own_pace() -> None:
 
 def test_a_search_ends_once_it_has_its_trials_and_its_seconds() -> None:
     def trials(limit: Limit) -> int:
-        algorithm = Given([Asked(a_setting(n, learning_rate=0.1)) for n in range(1, 20)])
+        algorithm = Given([TrainingRequest(a_setting(n, learning_rate=0.1)) for n in range(1, 20)])
         return len(simulate(algorithm, a_lookup([[0.5]]), limit, open_trials=1).best)
 
-    assert trials(Limit(trials=3, seconds=0.0, most_trials=9)) == 3
-    assert trials(Limit(trials=3, seconds=5.0, most_trials=9)) == 5
-    assert trials(Limit(trials=3, seconds=50.0, most_trials=9)) == 9
+    assert trials(Limit(trials=3, seconds=0.0, max_trials=9)) == 3
+    assert trials(Limit(trials=3, seconds=5.0, max_trials=9)) == 5
+    assert trials(Limit(trials=3, seconds=50.0, max_trials=9)) == 9
 
 
 A_SEARCH = Search((0.5, math.inf, 0.2), (1.0, 2.0, 4.0), 0, 0.0)
