@@ -23,6 +23,7 @@ NAMES = {
 DASH = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 ARROW = "\N{RIGHTWARDS ARROW}"
+BYTE_UNITS = ("B", "kB", "MB", "GB", "TB")
 SHOWN_CHARACTERS = 60
 MAX_LISTED = 20
 FORMULA_STARTS = ("=", "+", "-", "@")
@@ -66,6 +67,15 @@ def format_day(days: float) -> str:
         return f"{datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=days):%Y-%m-%d}"
     except OverflowError:
         return format_number(days)
+
+
+def format_bytes(size: float) -> str:
+    """Format a number of bytes: `1.5 MB`."""
+    power = 0
+    # From there on three digits round to a thousand.
+    while size >= 999.5 and power < len(BYTE_UNITS) - 1:
+        size, power = size / 1000, power + 1
+    return f"{size:.3g} {BYTE_UNITS[power]}"
 
 
 def format_setting(value: object) -> str:

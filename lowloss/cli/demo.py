@@ -24,6 +24,7 @@ from lowloss.errors import LowlossError, ServerUnreachable
 from lowloss.processes.parent import PARENT_PIPE
 from lowloss.processes.serve import STOP_SECONDS
 from lowloss.results import Job, JobState
+from lowloss.wording import format_bytes
 
 BUDGET = {"max_trials": 100, "max_seconds": 75}
 START_SECONDS = 60.0
@@ -139,7 +140,7 @@ def run(client: Client, folder: Path) -> int:
         return 1
     model = client.download(job.id, folder / "model.keras")
     size = model.stat().st_size
-    message = f"downloaded {model} ({size / 1000:.0f} kB); loaded by stock Keras, it predicts:"
+    message = f"downloaded {model} ({format_bytes(size)}); loaded by stock Keras, it predicts:"
     out.print(f"\n{message}", soft_wrap=True)
     show_predictions(table, model)
     show_curl(client.url, table, spec, job)

@@ -20,6 +20,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "percent": wording.format_percent,
     "words": wording.in_words,
     "clipped": wording.clipped,
+    "bytes": wording.format_bytes,
     "duration": wording.format_duration,
     "setting": wording.format_setting,
     "counted": wording.counted,

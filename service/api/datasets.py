@@ -27,7 +27,7 @@ from service.api.options import parse_options
 from service.api.parameters import Cursor, DatasetId, Limit, NamePart
 from service.resources.resources import Dependencies, Resources
 from service.store.blobs import read_blob, reap_blobs, write_blob
-from service.store.database import retry_on_conflict
+from service.store.database import Session
 from service.store.datasets import (
     NewDataset,
     add_dataset,
@@ -94,7 +94,7 @@ async def upload_dataset(
         expected_id = dataset_id_of(upload.sha256, table_format, options.model_dump(mode="json"))
         dataset = await to_thread.run_sync(_find, deps, expected_id)
         if dataset is not None and name and name not in dataset.names:
-            dataset = await deps.write(partial(_add_name, deps, expected_id, name))
+            dataset = await deps.write(lambda session: _add_name(session, expected_id, name))
         if dataset is not None:
             response.status_code = 200
         else:
@@ -118,15 +118,10 @@ def _find(deps: Resources, id: str) -> Dataset | None:  # noqa: A002
         return find_dataset(session, id)
 
 
-def _add_name(deps: Resources, id: str, name: str) -> Dataset | None:  # noqa: A002
+def _add_name(session: Session, id: str, name: str) -> Dataset | None:  # noqa: A002
     """Give a dataset that is uploaded again the name that it has now, too."""
-
-    def add() -> Dataset | None:
-        with deps.database.transaction() as session:
-            add_name(session, id, name)
-            return find_dataset(session, id)
-
-    return retry_on_conflict(add)
+    add_name(session, id, name)
+    return find_dataset(session, id)
 
 
 def _store(
@@ -236,9 +231,4 @@ def read_dataset(deps: Dependencies, dataset_id: DatasetId) -> Dataset:
 )
 async def remove_dataset(deps: Dependencies, dataset_id: DatasetId) -> None:
     """Delete a dataset that no unfinished job needs; the results of jobs stay."""
-
-    def remove() -> None:
-        with deps.database.transaction() as session:
-            delete_dataset(session, dataset_id)
-
-    await deps.write(partial(retry_on_conflict, remove))
+    await deps.write(lambda session: delete_dataset(session, dataset_id))

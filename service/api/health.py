@@ -11,6 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.requests import Request
 
 from lowloss.errors import ForeignPage, InternalError, NotReady, Unauthorized
+from lowloss.wording import format_bytes
 from service.api.examples import Responses, only_problems
 from service.api.metrics import Metrics
 from service.machine import MIN_FREE_BYTES
@@ -60,7 +61,8 @@ def check_ready(deps: Dependencies) -> Response:
     # It could store neither an upload nor a result.
     if free_bytes < MIN_FREE_BYTES:
         raise NotReady(
-            f"the disk of the data folder has {free_bytes / 1e6:.0f} MB left", fix="make room there"
+            f"the disk of the data folder has {format_bytes(free_bytes)} left",
+            fix="make room there",
         )
     return Response("ok\n", media_type="text/plain")
 

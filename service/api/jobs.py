@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Annotated, Any
 
 from anyio import to_thread
@@ -29,7 +28,7 @@ from service.api.parameters import Cursor, JobId, Limit, NamePart
 from service.api.submissions import IdempotencyKey, enqueue_checked, require_dataset, submit_once
 from service.resources.job_memory import make_etag
 from service.resources.resources import Dependencies, Resources
-from service.store.database import Session, retry_on_conflict
+from service.store.database import Session
 from service.store.datasets import find_dataset
 from service.store.deletions import delete_job
 from service.store.earlier_jobs import check_earlier_jobs
@@ -232,12 +231,7 @@ def _read(deps: Resources, job_id: str) -> tuple[Change, bytes]:
 )
 async def remove_job(deps: Dependencies, job_id: JobId) -> None:
     """Delete a job that has ended, with its trials, events and artifacts; its dataset stays."""
-
-    def remove() -> None:
-        with deps.database.transaction() as session:
-            delete_job(session, job_id)
-
-    await deps.write(partial(retry_on_conflict, remove))
+    await deps.write(lambda session: delete_job(session, job_id))
     deps.changes.nudge()
 
 
@@ -289,11 +283,10 @@ async def change_priority(
 
 
 async def _change(deps: Resources, job_id: str, change: Callable[[Session, str], None]) -> Job:
-    def write() -> Job:
-        with deps.database.transaction() as session:
-            change(session, job_id)
-            return get_job(session, job_id)
+    def change_and_read(session: Session) -> Job:
+        change(session, job_id)
+        return get_job(session, job_id)
 
-    job = await deps.write(write)
+    job = await deps.write(change_and_read)
     deps.changes.nudge()
     return job

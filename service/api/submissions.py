@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Annotated
 
 from fastapi import Header, Response
@@ -12,7 +11,7 @@ from lowloss.errors import UnknownDataset
 from lowloss.results import Dataset, Job
 from lowloss.spec import DiagnosisSpec, JobSpec, Task
 from service.resources.resources import Resources
-from service.store.database import Session, retry_on_conflict
+from service.store.database import Session
 from service.store.datasets import find_dataset
 from service.store.jobs import find_response, get_job, save_response
 from service.store.queue import enqueue_job
@@ -40,17 +39,16 @@ async def submit_once(
 ) -> Job:
     """Queue a job unless the same key has queued it before; set the Location header."""
 
-    def submit() -> Job:
-        with deps.database.transaction() as session:
-            if key is not None and (earlier := find_response(session, key, request=request)):
-                return Job.model_validate(earlier)
-            job = enqueue(session)
-            if key is not None:
-                save_response(session, key, request=request, response=job.model_dump(mode="json"))
-            return job
+    def submit(session: Session) -> Job:
+        if key is not None and (earlier := find_response(session, key, request=request)):
+            return Job.model_validate(earlier)
+        job = enqueue(session)
+        if key is not None:
+            save_response(session, key, request=request, response=job.model_dump(mode="json"))
+        return job
 
     # Of two requests with one key, the later one conflicts, and then finds the first response.
-    job = await deps.write(partial(retry_on_conflict, submit))
+    job = await deps.write(submit)
     response.headers["Location"] = job.links.self
     return job
 

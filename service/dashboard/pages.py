@@ -42,7 +42,6 @@ HEADERS = {
     # A page is of one moment, and may hold what only its reader may see.
     "Cache-Control": "no-store",
 }
-UNITS = ("B", "kB", "MB", "GB")
 
 
 class PageRoute(APIRoute):
@@ -99,7 +98,6 @@ def _environment() -> Environment:
         "notes": describe_notes,
         "title": describe_title,
         "when": format_time,
-        "bytes": format_bytes,
         "svg": Markup,
     }
     files = load_static_files()
@@ -112,9 +110,3 @@ def format_time(time: datetime) -> Markup:
     """Format a time in UTC; the page's script shows it in the reader's own zone."""
     text = Markup('<time datetime="{}">{}</time>')
     return text.format(f"{time:%Y-%m-%dT%H:%M:%SZ}", f"{time:%Y-%m-%d %H:%M} UTC")
-
-
-def format_bytes(size: int) -> str:
-    """Format a number of bytes: `1.5 MB`."""
-    power = min(max(0, (len(str(size)) - 1) // 3), len(UNITS) - 1)
-    return f"{size / 1000**power:.3g} {UNITS[power]}"

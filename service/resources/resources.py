@@ -18,7 +18,7 @@ from service.resources.feeds import EventFeeds
 from service.resources.job_memory import JobMemory
 from service.resources.places import Places
 from service.settings import Settings
-from service.store.database import Database
+from service.store.database import Database, Session, retry_on_conflict
 
 T = TypeVar("T")
 
@@ -66,9 +66,17 @@ class Resources:
     json_lock: Lock
     open_predictions: OpenRequests = field(default_factory=OpenRequests)
 
-    async def write(self, transact: Callable[[], T]) -> T:
-        """Call a function that writes in one of the writers' threads."""
-        return await to_thread.run_sync(transact, limiter=self.writers)
+    async def write(self, change: Callable[[Session], T]) -> T:
+        """Make a change in a transaction of its own, in one of the writers' threads.
+
+        It is made again where another transaction wrote between its read and its write.
+        """
+
+        def transact() -> T:
+            with self.database.transaction() as session:
+                return change(session)
+
+        return await to_thread.run_sync(retry_on_conflict, transact, limiter=self.writers)
 
 
 async def find_resources(request: Request) -> Resources:

@@ -27,6 +27,7 @@ from lowloss.recipes.keras_hdf5 import unreadable_hdf5
 from lowloss.results import Column, Reading, TableFormat, TableWarning
 from lowloss.tables.limits import TableLimits
 from lowloss.tables.options import ParseOptions
+from lowloss.wording import format_bytes
 from service.settings import Limits
 from service.tables.sentinels import warn_of_sentinels
 from service.tables.useless import warn_of_useless
@@ -201,7 +202,7 @@ def _run_child(process: subprocess.Popen[bytes], request: bytes, bounds: Bounds)
 
 def _too_much_memory(bounds: Bounds) -> TableTooLarge:
     return TableTooLarge(
-        f"the table unfolds to over {bounds.memory_bytes / 1e6:,.0f} MB in memory",
+        f"the table unfolds to over {format_bytes(bounds.memory_bytes)} in memory",
         fix="upload fewer rows or columns, or ask the server's operator to raise "
         "LOWLOSS_PARSE_MEMORY_BYTES",
     )

@@ -162,7 +162,7 @@ def test_child_that_takes_too_much_memory_is_ended_with_the_reason(
     with working(sqlite_database, a_child(GROW), job_memory_bytes=2**27):
         job = wait_for_state(sqlite_database, job_id, JobState.failed)
 
-    assert "took more than 0.1 GiB of memory" in (job.errors[0].error or "")
+    assert "took more than 134 MB of memory" in (job.errors[0].error or "")
 
 
 def test_silent_child_that_computes_is_not_taken_for_hung(sqlite_database: Database) -> None:

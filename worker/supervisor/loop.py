@@ -17,6 +17,7 @@ from typing import assert_never
 
 from lowloss.errors import LeaseLost
 from lowloss.results import JobState
+from lowloss.wording import format_bytes
 from service.settings import Settings
 from service.store.database import Database, Session, is_busy
 from service.store.queue import (
@@ -177,7 +178,7 @@ class Supervisor:
             return Ended(Ending.died, error=error)
         if child.memory_bytes > self._job_bytes:
             error = (
-                f"the job took more than {self._job_bytes / 2**30:.1f} GiB of memory: make its "
+                f"the job took more than {format_bytes(self._job_bytes)} of memory: make its "
                 "networks or batches smaller, or give it more by LOWLOSS_JOB_MEMORY_BYTES"
             )
             return Ended(Ending.died, error=error)

@@ -59,7 +59,7 @@ def test_server_that_has_hardly_any_room_is_not_ready(
 
     assert before.status_code == 200
     assert answer.status_code == 503
-    assert "MB left" in answer.json()["detail"]
+    assert "B left" in answer.json()["detail"]
 
 
 def test_server_without_its_data_folder_is_not_ready(settings: Settings) -> None:
@@ -92,6 +92,6 @@ def test_server_on_a_full_disk_says_so_and_goes_on_when_there_is_room(small_disk
         assert ready.status_code == 200
         assert (refused.status_code, refused.json()["code"]) == (507, "storage_full")
         assert not_ready.status_code == 503
-        assert "MB left" in not_ready.json()["detail"]
+        assert "B left" in not_ready.json()["detail"]
         assert stored.status_code == 201
         assert server.uploads() == []
