@@ -96,14 +96,39 @@ def a_job(
     **given: Any,
 ) -> str:
     """A job in a state, over a dataset of its own; answers its id."""
-    return _job(database, a_spec(a_dataset(database), **given), state, max_attempts)
+    spec = a_spec(a_dataset(database), **given)
+    return a_job_of(database, spec, state=state, max_attempts=max_attempts)
 
 
 def a_diagnosis_job(
     database: Database, *, state: JobState = JobState.queued, max_attempts: int = 3, **given: Any
 ) -> str:
     """A diagnosis in a state, over a dataset of its own, without a result; answers its id."""
-    return _job(database, a_diagnosis_spec(a_dataset(database), **given), state, max_attempts)
+    spec = a_diagnosis_spec(a_dataset(database), **given)
+    return a_job_of(database, spec, state=state, max_attempts=max_attempts)
+
+
+def a_job_of(
+    database: Database,
+    spec: JobSpec | DiagnosisSpec,
+    *,
+    state: JobState = JobState.queued,
+    max_attempts: int = 3,
+) -> str:
+    """A job of a specification in a state; answers its id."""
+    with database.transaction() as session:
+        job_id = enqueue_job(session, spec, task=Task.regression, max_attempts=max_attempts)
+    if state is JobState.queued:
+        return job_id
+    fence = a_claim(database).fence
+    assert fence.job_id == job_id, "another job was waiting"
+    with database.transaction() as session:
+        if state is JobState.paused:
+            pause_running_job(session, fence)
+        elif state.is_finished:
+            reason = "because" if state is JobState.failed else None
+            finish_job(session, fence, state=state, reason=reason)
+    return job_id
 
 
 def an_artifact(
@@ -130,24 +155,6 @@ def use_later_schema(database: Database) -> None:
     """Say that a later version of lowloss has changed the schema."""
     with database.transaction() as session:
         session.execute(text("UPDATE alembic_version SET version_num = '29990101_later'"))
-
-
-def _job(
-    database: Database, spec: JobSpec | DiagnosisSpec, state: JobState, max_attempts: int
-) -> str:
-    with database.transaction() as session:
-        job_id = enqueue_job(session, spec, task=Task.regression, max_attempts=max_attempts)
-    if state is JobState.queued:
-        return job_id
-    fence = a_claim(database).fence
-    assert fence.job_id == job_id, "another job was waiting"
-    with database.transaction() as session:
-        if state is JobState.paused:
-            pause_running_job(session, fence)
-        elif state.is_finished:
-            reason = "because" if state is JobState.failed else None
-            finish_job(session, fence, state=state, reason=reason)
-    return job_id
 
 
 def a_claim(database: Database, owner: str = "worker-1") -> Claim:
@@ -225,18 +232,23 @@ def a_trial(
 
 def an_uploaded_table(database: Database, rows: int = 300) -> str:
     """A dataset of a linear target `y` over two features, parsed for real; answers its id."""
-    from lowloss.tables.options import ParseOptions
-    from lowloss.tables.read import read_table
-    from service.tables.profile import profile_table
-
     rng = np.random.default_rng(0)
     x = rng.normal(size=(rows, 2)) * [1.0, 100.0]
     y = 3.0 * x[:, 0] + 0.05 * x[:, 1] + rng.normal(size=rows) * 0.1 + 500.0
     lines = [f"{a:.6f},{b:.6f},{c:.6f}" for (a, b), c in zip(x, y, strict=True)]
-    data = ("a,b,y\n" + "\n".join(lines) + "\n").encode()
+    return a_parsed_csv(database, ("a,b,y\n" + "\n".join(lines) + "\n").encode())
+
+
+def a_parsed_csv(database: Database, data: bytes) -> str:
+    """A dataset of a CSV, parsed for real; answers its id."""
+    from lowloss.tables.options import ParseOptions
+    from lowloss.tables.read import read_table
+    from service.tables.profile import profile_table
+
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.csv"
         path.write_bytes(data)
         table = read_table(path, TableFormat.csv, ParseOptions(), limits=Limits())
         profile = profile_table(table, limits=Limits())
-    return a_dataset(database, data, rows=rows, columns=3, profile=profile)
+    rows, columns = table.frame.shape
+    return a_dataset(database, data, rows=rows, columns=columns, profile=profile)
