@@ -19,6 +19,7 @@ from fastapi.security import HTTPBearer
 
 from lowloss import __version__
 from lowloss.errors import LowlossError
+from lowloss.processes.address import check_address
 from lowloss.processes.parent import watch_parent
 from service.access.auth import LocalPrograms, TokenAuth, is_open_to_strangers
 from service.api import (
@@ -230,7 +231,9 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     raise_descriptor_limit()
     try:
-        server = make_server(read_settings())
+        settings = read_settings()
+        check_address(settings.host, settings.port)
+        server = make_server(settings)
     except LowlossError as error:
         sys.exit(f"lowloss: {error}")
     watch_parent(server.stop)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from lowloss.errors import LowlossError
+from lowloss.processes.address import DEFAULT_HOST, DEFAULT_PORT
 from lowloss.tables.limits import TableLimits
 from service.machine import measure_memory
 
@@ -85,8 +86,8 @@ class Settings(BaseSettings):
         str | None,
         Field(description="`postgresql://…` or `sqlite:///…`; SQLite in the data folder if unset."),
     ] = None
-    host: Annotated[str, Field(description="Address that the server binds to.")] = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535, description="Port of the server.")] = 8000
+    host: Annotated[str, Field(description="Address that the server binds to.")] = DEFAULT_HOST
+    port: Annotated[int, Field(ge=0, le=65535, description="Port of the server.")] = DEFAULT_PORT
     tokens: Annotated[
         tuple[SecretStr, ...],
         NoDecode,
@@ -139,7 +140,10 @@ class Settings(BaseSettings):
     ] = 2.0
     full_disk_seconds: Annotated[
         float,
-        Field(ge=0, description="Wait of a job whose worker had no room for temporary files."),
+        Field(
+            ge=0,
+            description="First wait of a job whose worker had no room for its files; it doubles.",
+        ),
     ] = 60.0
     silence_seconds: Annotated[
         float, Field(gt=0, description="Silence after which a worker's child is ended.")

@@ -10,6 +10,8 @@ import typer
 
 from lowloss.cli.errors import SERVER_FAILED, PlainErrors
 from lowloss.cli.extras import require_extra
+from lowloss.errors import LowlossError
+from lowloss.processes.address import DEFAULT_HOST, DEFAULT_PORT, check_address
 from lowloss.processes.serve import SERVER, WORKER, serve
 
 app = typer.Typer(cls=PlainErrors)
@@ -17,8 +19,12 @@ app = typer.Typer(cls=PlainErrors)
 
 @app.command("serve")
 def serve_command(
-    host: Annotated[str | None, typer.Option(help="Address to bind to.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    host: Annotated[
+        str, typer.Option(envvar="LOWLOSS_HOST", help="Address to bind to.")
+    ] = DEFAULT_HOST,
+    port: Annotated[
+        int, typer.Option(envvar="LOWLOSS_PORT", min=0, max=65535, help="Port to listen on.")
+    ] = DEFAULT_PORT,
     data_dir: Annotated[Path | None, typer.Option(help="Folder of the SQLite database.")] = None,
     no_worker: Annotated[bool, typer.Option("--no-worker", help="Run the server alone.")] = False,
 ) -> None:
@@ -27,6 +33,10 @@ def serve_command(
         require_extra("server", "service", detail="the server is not installed")
     else:
         _require_worker(alternative="add --no-worker to run the server alone")
+    try:
+        check_address(host, port)
+    except LowlossError as error:
+        raise typer.BadParameter(str(error)) from error
     options = {"HOST": host, "PORT": port, "DATA_DIR": data_dir}
     _serve([SERVER] if no_worker else [SERVER, WORKER], options)
 

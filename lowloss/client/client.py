@@ -21,6 +21,7 @@ from lowloss.client.frames import is_frame, to_rows, write_arrow
 from lowloss.client.parts import predict_file
 from lowloss.client.retries import ATTEMPTS, PATIENT_ATTEMPTS, PATIENT_SECONDS, Clock, Retries
 from lowloss.errors import InvalidRequest, ServerUnreachable, WaitTimeout
+from lowloss.processes.address import DEFAULT_HOST, DEFAULT_PORT
 from lowloss.recipes import ImportedRecipe, is_hdf5, read_recipe
 from lowloss.results import (
     Artifact,
@@ -42,7 +43,7 @@ Frame = Any
 ParseOption = str | bool | int | Sequence[str] | Mapping[str, str] | None
 """The value of an option of parsing a table."""
 
-DEFAULT_URL = "http://127.0.0.1:8000"
+DEFAULT_URL = f"http://{DEFAULT_HOST}:{DEFAULT_PORT}"
 TIMEOUT_SECONDS = 30.0
 WAIT_SECONDS = 30.0
 """How long the server may delay its response to one long poll."""

@@ -16,6 +16,7 @@ WAITS_FOR = {
 ENDINGS = {
     "crashed": "crashed",
     "lease_expired": "lost its worker",
+    "worker_died": "ended with its worker, whose process died",
     "out_of_time": "did not finish in its time",
     "disk_full": "had no room for its files on the worker's disk",
     "stopped": "ended with its worker, which was stopped",

@@ -6,7 +6,7 @@ that twice ended its process after its search finishes with what it has.
 
 from __future__ import annotations
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
 from lowloss.results import TrialState
@@ -84,12 +84,23 @@ def must_finish(session: Session, job: JobRow) -> bool:
         select(AttemptRow.outcome).where(
             AttemptRow.job_id == job.id,
             AttemptRow.phase.in_(PHASES_AFTER_SEARCH),
-            AttemptRow.outcome.in_((AttemptOutcome.crashed, AttemptOutcome.lease_expired)),
+            AttemptRow.outcome.in_(
+                (AttemptOutcome.crashed, AttemptOutcome.lease_expired, AttemptOutcome.worker_died)
+            ),
         )
     ).all()
     is_last = bool(outcomes) and job.failures >= job.max_attempts - 1
     is_blamed = outcomes.count(AttemptOutcome.crashed) >= MAX_CRASHES
     return job.best_trial is not None and (is_last or is_blamed)
+
+
+def count_full_disks(session: Session, job_id: str) -> int:
+    """Return how many of a job's last attempts, one after the other, ended for want of room."""
+    ended = (AttemptRow.job_id == job_id, AttemptRow.outcome.is_not(None))
+    is_other = AttemptRow.outcome != AttemptOutcome.disk_full
+    last_other = select(func.coalesce(func.max(AttemptRow.number), 0)).where(*ended, is_other)
+    count = select(func.count()).where(*ended, AttemptRow.number > last_other.scalar_subquery())
+    return session.scalars(count).one()
 
 
 def shorten_error(error: str) -> str:

@@ -15,7 +15,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-from sqlalchemy import and_, case, or_, select, update
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from lowloss.errors import JobNotFound, LeaseLost, StateConflict
@@ -112,44 +112,41 @@ def claim_job(session: Session, owner: str, *, lease_seconds: float) -> Claim | 
     return None
 
 
-def expire_leases(session: Session, owner: str) -> None:
-    """End the leases of a worker that is known to be dead: its jobs can be claimed at once."""
-    session.execute(
-        update(JobRow)
-        .where(JobRow.lease_owner == owner, JobRow.state == JobState.running)
-        .values(lease_expires_at=utc_now(-1))
-    )
+def end_dead_worker(session: Session, owner: str) -> None:
+    """Queue the jobs of a worker that is known to be dead: they can be claimed at once.
+
+    Like an expired lease, it is a failure of the attempt, and no trial's fault.
+    """
+    outcome, error = AttemptOutcome.worker_died, "the worker's process ended"
+    is_its = JobRow.lease_owner == owner, JobRow.state == JobState.running
+    for job in session.scalars(select(JobRow).where(*is_its).with_for_update()):
+        _retry(session, job, outcome, error=error, retry_seconds=0.0)
 
 
 def _claim_row(session: Session, owner: str, *, lease_seconds: float) -> JobRow | None:
     expired = and_(JobRow.state == JobState.running, JobRow.lease_expires_at < utc_now())
     waiting = and_(JobRow.state == JobState.queued, JobRow.available_at <= utc_now())
-    chosen = (
-        select(JobRow.id)
+    job = session.scalars(
+        select(JobRow)
         .where(or_(waiting, expired))
         .order_by(JobRow.priority.desc(), JobRow.created_at, JobRow.id)
         .limit(1)
         .with_for_update(skip_locked=True)
-        .scalar_subquery()
-    )
-    claim = (
-        update(JobRow)
-        .where(JobRow.id == chosen)
-        .values(
-            state=JobState.running,
-            lease_owner=owner,
-            lease_expires_at=utc_now(lease_seconds),
-            claimed_at=utc_now(),
-            started_at=case((JobRow.started_at.is_(None), utc_now()), else_=JobRow.started_at),
-            phase=None,
-            phase_started_at=None,
-            attempt=JobRow.attempt + 1,
-            version=JobRow.version + 1,
-        )
-        .returning(JobRow)
-        .execution_options(synchronize_session=False, populate_existing=True)
-    )
-    return session.scalars(claim).one_or_none()
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+    if job is None:
+        return None
+    if job.state == JobState.running:
+        # What it ran since its last renewal was shown: `seconds` must not fall.
+        count_seconds(session, job)
+    job.state, job.phase, job.phase_started_at = JobState.running, None, None
+    job.lease_owner, job.lease_expires_at = owner, utc_now(lease_seconds)
+    job.claimed_at = utc_now()
+    job.started_at = job.started_at or utc_now()
+    job.attempt += 1
+    job.version += 1
+    session.flush()
+    return job
 
 
 def hold_fence(session: Session, fence: Fence) -> JobRow:
@@ -241,6 +238,13 @@ def retry_job(
     job = hold_fence(session, fence)
     if is_process_dead:
         blame_trials(session, job, error=error)
+    _retry(session, job, outcome, error=error, retry_seconds=retry_seconds)
+
+
+def _retry(
+    session: Session, job: JobRow, outcome: AttemptOutcome, *, error: str, retry_seconds: float
+) -> None:
+    """Count a failure, and queue the job again; one with too many fails."""
     count_failure(session, job, attempt=job.attempt)
     if job.failures >= job.max_attempts and not _ends_by_cancel(job):
         end_lease(session, job, outcome, error=error)

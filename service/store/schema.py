@@ -38,6 +38,7 @@ class AttemptOutcome(StrEnum):
     stopped = "stopped"
     crashed = "crashed"
     lease_expired = "lease_expired"
+    worker_died = "worker_died"
     out_of_time = "out_of_time"
     disk_full = "disk_full"
 

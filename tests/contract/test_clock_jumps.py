@@ -100,3 +100,15 @@ def test_running_time_rises_by_one_lease_at_most_as_the_clock_jumps(database: Da
 
     assert at_once == LEASE_SECONDS
     assert LEASE_SECONDS <= renewed < LEASE_SECONDS + 10
+
+
+def test_running_time_does_not_fall_as_another_worker_claims_the_job(database: Database) -> None:
+    job_id = a_job(database)
+    a_claim(database)
+    jump(database, LEASE_SECONDS + 5)
+    before = read(database, job_id).progress.seconds
+
+    a_claim(database, "worker-2")
+
+    assert before == LEASE_SECONDS
+    assert before <= read(database, job_id).progress.seconds < LEASE_SECONDS + 10

@@ -19,7 +19,7 @@ from service.store.queue import (
     Fence,
     cancel_job,
     claim_job,
-    expire_leases,
+    end_dead_worker,
     finish_job,
     pause_running_job,
     release_job,
@@ -321,9 +321,23 @@ def test_jobs_of_a_dead_worker_are_claimed_at_once(database: Database) -> None:
     a_claim(database, "alive")
 
     with database.transaction() as session:
-        expire_leases(session, "dead")
+        end_dead_worker(session, "dead")
 
     assert a_claim(database, "new").fence == Fence(job_id, "new", 2)
+    job = read(database, job_id)
+    assert (job.errors[0].outcome, job.failures) == ("worker_died", 1)
+    assert job.errors[0].error == "the worker's process ended"
     assert read(database, other).attempt == 1
     with database.transaction() as session:
         assert claim_job(session, "new", lease_seconds=30) is None
+
+
+def test_job_whose_workers_died_too_often_has_failed(database: Database) -> None:
+    job_id = a_job(database, max_attempts=1)
+    a_claim(database, "dead")
+
+    with database.transaction() as session:
+        end_dead_worker(session, "dead")
+
+    job = read(database, job_id)
+    assert (job.state, job.reason, job.failures) == (JobState.failed, "worker_died", 1)

@@ -22,7 +22,7 @@ from tests.builders.processes import wait_for
 from tests.builders.store import a_claim, a_job, a_trial, expire_lease, use_later_schema
 from tests.builders.workers import read, wait_for_state, working
 from worker.supervisor import folders
-from worker.supervisor.limits import GRACE_SECONDS, MIN_FINISH_SECONDS
+from worker.supervisor.limits import GRACE_SECONDS, MAX_FULL_DISKS, MIN_FINISH_SECONDS
 from worker.supervisor.loop import Supervisor
 
 CHILD = """
@@ -241,6 +241,19 @@ def test_job_whose_worker_has_a_full_disk_waits_without_a_failure(
     second = read(sqlite_database, job_id).errors[1]
     assert (second.started_at - first.ended_at).total_seconds() >= 0.5
     assert read(sqlite_database, job_id).failures == 0
+
+
+def test_job_that_never_has_room_fails_and_says_what_to_do(sqlite_database: Database) -> None:
+    job_id = a_job(sqlite_database)
+    full = ending(ending="disk_full", error="no room for temporary files")
+
+    with working(sqlite_database, full, full_disk_seconds=0.001):
+        job = wait_for_state(sqlite_database, job_id, JobState.failed)
+
+    assert (job.reason, job.attempt, job.failures) == ("disk_full", MAX_FULL_DISKS, 0)
+    last = job.errors[-1].error or ""
+    assert "no room for temporary files; so it was 8 times in a row: give" in last
+    assert "TMPDIR" in last
 
 
 def test_worker_without_room_for_temporary_files_claims_nothing_until_there_is_some(

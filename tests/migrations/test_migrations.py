@@ -192,7 +192,7 @@ def test_process_that_starts_over_the_newest_schema_waits_for_no_writer(
 
 
 def test_new_ends_of_attempts_have_names_that_an_older_version_has(database: Database) -> None:
-    outcomes = (AttemptOutcome.out_of_time, AttemptOutcome.disk_full)
+    outcomes = (AttemptOutcome.out_of_time, AttemptOutcome.disk_full, AttemptOutcome.worker_died)
     for outcome in outcomes:
         a_job(database)
         fence = a_claim(database).fence
@@ -205,7 +205,7 @@ def test_new_ends_of_attempts_have_names_that_an_older_version_has(database: Dat
         command.downgrade(config, "20261205_crashes")
         older = connection.execute(text("SELECT outcome FROM attempts")).scalars().all()
 
-    assert sorted(older) == ["crashed", "stopped"]
+    assert sorted(older) == ["crashed", "lease_expired", "stopped"]
     database.migrate()
     for broken in ("outcome = 'nonsense'", "outcome = NULL"):
         with pytest.raises(IntegrityError), database.transaction() as session:

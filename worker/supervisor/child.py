@@ -141,7 +141,12 @@ class Child:
         return Ended(Ending.died, error=_cause_of_death(self.process.returncode))
 
     def end(self) -> None:
-        """Close its pipe, which ends it; kill it if that takes long; remove its folder."""
+        """Close its pipe, which ends it; kill it if that takes long; remove its folder.
+
+        One that still imports has nothing to lose, and would only write of its libraries.
+        """
+        if not self.is_ready:
+            self.process.kill()
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
                 with suppress(BrokenPipeError):

@@ -19,11 +19,13 @@ from lowloss.errors import LeaseLost
 from lowloss.results import JobState
 from lowloss.wording import format_bytes
 from service.settings import Settings
+from service.store.crashes import count_full_disks
 from service.store.database import Database, Session, is_busy
 from service.store.queue import (
     Claim,
+    Fence,
     claim_job,
-    expire_leases,
+    end_dead_worker,
     finish_job,
     pause_running_job,
     release_job,
@@ -34,7 +36,7 @@ from service.store.schema import AttemptOutcome
 from worker.progress.protocol import Ended, Ending
 from worker.supervisor.child import COMMAND, Child
 from worker.supervisor.folders import has_room
-from worker.supervisor.limits import TimeLimits, is_overdue, time_limits
+from worker.supervisor.limits import MAX_FULL_DISKS, TimeLimits, is_overdue, time_limits
 
 log = logging.getLogger(__name__)
 
@@ -62,10 +64,10 @@ class Supervisor:
         self.is_stopping = True
 
     def take_over(self, predecessor: str) -> None:
-        """End the leases of a worker whose process is dead; what fails here, time does."""
+        """Queue the jobs of a worker whose process is dead; what fails here, time does."""
         try:
             with self.database.transaction() as session:
-                expire_leases(session, predecessor)
+                end_dead_worker(session, predecessor)
         except Exception as error:
             if not is_busy(error):
                 raise
@@ -234,13 +236,7 @@ class Supervisor:
             case Ending.crashed | Ending.died:
                 self._retry(session, claim, ended, AttemptOutcome.crashed)
             case Ending.disk_full:
-                release_job(
-                    session,
-                    fence,
-                    outcome=AttemptOutcome.disk_full,
-                    error=ended.error,
-                    wait_seconds=self.settings.full_disk_seconds,
-                )
+                self._settle_full_disk(session, fence, ended)
             case Ending.lease_lost:
                 raise LeaseLost(f"{fence.job_id}: the child found the lease taken over")
             case never:
@@ -254,6 +250,20 @@ class Supervisor:
         # It had to finish from its first second on: another attempt could do no better.
         state, error = JobState.failed, ended.error
         finish_job(session, claim.fence, state=state, reason=reason, error=error)
+
+    def _settle_full_disk(self, session: Session, fence: Fence, ended: Ended) -> None:
+        outcome, error = AttemptOutcome.disk_full, ended.error
+        count = 1 + count_full_disks(session, fence.job_id)
+        if count >= MAX_FULL_DISKS:
+            error = (
+                f"{error}; so it was {count} times in a row: give the worker's temporary files "
+                f"(TMPDIR) a disk with more room than there is in {tempfile.gettempdir()}, or "
+                "start a worker elsewhere, and submit the job again"
+            )
+            finish_job(session, fence, state=JobState.failed, reason=outcome, error=error)
+            return
+        wait_seconds = self.settings.full_disk_seconds * 2 ** (count - 1)
+        release_job(session, fence, outcome=outcome, error=error, wait_seconds=wait_seconds)
 
     def _retry(self, session: Session, claim: Claim, ended: Ended, outcome: AttemptOutcome) -> None:
         retry_job(

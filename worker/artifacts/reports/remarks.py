@@ -42,6 +42,7 @@ def remarks(facts: Facts) -> tuple[str, ...]:
         _worse_on_test(facts),
         _overfit(facts),
         _unsure_winner(facts),
+        _unconfirmed_winner(facts),
         _gain(facts),
         _ended_badly(facts),
         _last_epoch(facts),
@@ -141,6 +142,17 @@ def _unsure_winner(facts: Facts) -> Iterator[str]:
         yield (
             f"The winner, trial {first.trial}, is within seed noise of the runner-up, trial "
             f"{second.trial}: other seeds might have chosen otherwise."
+        )
+
+
+def _unconfirmed_winner(facts: Facts) -> Iterator[str]:
+    """Say that nothing was trained on a second seed, where it was asked for."""
+    confirmations, seeds = facts.job.outcome.confirmations, facts.job.search.final.confirm_seeds
+    if confirmations and len(confirmations[0].scores) < min(2, seeds):
+        yield (
+            f"The winner was not confirmed: it was compared on one seed, not on {seeds}, as no "
+            "time was left (budget.max_seconds) or the job was to end. Another seed might have "
+            "chosen otherwise."
         )
 
 

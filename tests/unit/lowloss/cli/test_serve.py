@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from lowloss.cli import SERVER_FAILED
+from lowloss.cli.errors import REFUSED
 from lowloss.processes import serve as serving_module
 from lowloss.processes.parent import PARENT_PIPE
 from lowloss.processes.serve import serve
@@ -179,20 +180,52 @@ def test_server_that_dies_is_started_again_with_a_line(serving: Serving) -> None
     (serving.server,) = psutil.Process(serving.process.pid).children()
 
 
-def test_server_that_cannot_start_ends_all_with_one_line(serving: Serving, tmp_path: Path) -> None:
-    port = serving.log.read_text().rpartition(":")[2].strip()
-    command = [sys.executable, "-m", "lowloss", "serve", "--no-worker", "--port", port]
-
-    ended = subprocess.run(
-        [*command, "--data-dir", str(tmp_path / "other")],
+def start_serve(*options: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "lowloss", "serve", *options],
+        env=os.environ | env,
         check=False,
         capture_output=True,
         text=True,
     )
 
+
+def test_port_that_is_taken_is_said_in_one_line(serving: Serving, tmp_path: Path) -> None:
+    port = serving.log.read_text().rpartition(":")[2].strip()
+
+    ended = start_serve("--port", port, "--data-dir", str(tmp_path / "other"))
+
+    assert ended.returncode == REFUSED
+    (line,) = ended.stderr.splitlines()
+    assert f"--port (LOWLOSS_PORT): another program listens on port {port} of 127.0.0.1" in line
+
+
+@pytest.mark.parametrize(
+    ("host", "words"),
+    [
+        ("192.0.2.1", "192.0.2.1 is no address of this machine"),
+        ("no.such.host.invalid", "there is no host 'no.such.host.invalid'"),
+    ],
+)
+def test_host_that_cannot_be_used_is_said_in_one_line(
+    host: str, words: str, tmp_path: Path
+) -> None:
+    ended = start_serve("--data-dir", str(tmp_path), LOWLOSS_HOST=host)
+
+    assert ended.returncode == REFUSED
+    (line,) = ended.stderr.splitlines()
+    assert f"--host (LOWLOSS_HOST): {words}" in line
+
+
+def test_server_that_cannot_start_ends_all_with_one_line(tmp_path: Path) -> None:
+    options = ("--no-worker", "--host", "0.0.0.0", "--port", str(free_port()))
+
+    ended = start_serve(*options, "--data-dir", str(tmp_path))
+
     assert ended.returncode == SERVER_FAILED
-    last = ended.stderr.splitlines()[-1]
-    assert last == "error: service.app ended with code 3; everything was stopped"
+    why, last = ended.stderr.splitlines()
+    assert "without LOWLOSS_TOKENS anyone could use the server" in why
+    assert last == "error: service.app ended with code 1; everything was stopped"
 
 
 def test_killed_serve_leaves_nothing_behind(serving: Serving) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pytest
 
-from lowloss.results import Curve, DivergedRegion, Edge, Trial, TrialState
+from lowloss.results import Confirmation, Curve, DivergedRegion, Edge, Trial, TrialState
 from lowloss.spec import Task
 from tests.builders.facts import (
     METRICS,
@@ -75,6 +75,9 @@ CASES: dict[str, Callable[[], Facts]] = {
     ),
     "The winner, trial 1, is within seed noise of the runner-up, trial 2": lambda: plain_facts(
         outcome={"within_noise": True}
+    ),
+    "The winner was not confirmed: it was compared on one seed, not on 3": lambda: plain_facts(
+        outcome={"confirmations": (Confirmation(trial=1, scores=(0.2,), mean=0.2, sd=0.0),)}
     ),
     "The model overfits: at its best epoch the training loss is 0.1": lambda: plain_facts(
         curves={1: Curve(loss=(0.1,) * 30, val_loss=(0.4,) * 30, penalised_loss=(0.1,) * 30)}

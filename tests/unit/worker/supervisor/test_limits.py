@@ -71,3 +71,10 @@ def test_job_that_is_to_finish_is_asked_to_at_once(max_seconds: float | None) ->
 
     assert limits.finish_at == 7.0
     assert limits.end_at == (math.inf if max_seconds is None else 907.0)
+
+
+def test_attempt_that_is_to_finish_at_once_is_the_last_that_may_run_out_of_time() -> None:
+    search = a_search(max_seconds=600)
+
+    assert is_overdue(a_claim(search, must_finish=True))
+    assert not is_overdue(a_claim(search))
