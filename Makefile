@@ -46,8 +46,9 @@ browser:  ## Install the Chromium that tests of the pages drive (Debian's packag
 chaos: setup  ## Kill processes in the middle of jobs, in 200 rounds; run 2,000 jobs in a row
 	LOWLOSS_CHAOS_ROUNDS=$(or $(ROUNDS),200) LOWLOSS_SOAK_JOBS=$(or $(JOBS),2000) $(RUN)pytest tests/chaos
 
-fuzz: setup  ## Fuzz the readers of tables, recipes and rows, SECONDS each (60)
-	for reader in text_table json_table recipe rows; do $(RUN)python -m tests.fuzz.coverage_guided $$reader $(or $(SECONDS),60) || exit 1; done
+fuzz: setup  ## Fuzz the readers of tables, recipes and rows, and damage binary tables, SECONDS each (60)
+	for reader in text_table json_table packed recipe rows; do $(RUN)python -m tests.fuzz.coverage_guided $$reader $(or $(SECONDS),60) || exit 1; done
+	for format in parquet arrow xlsx ods packed; do $(RUN)python -m tests.fuzz.binary_tables $$format $(or $(SECONDS),60) || exit 1; done
 
 bench: setup  ## Compare with KerasTuner, Optuna and scikit-learn; writes docs/performance.md
 	VIRTUAL_ENV=.venv UV_PROJECT_ENVIRONMENT=.venv $(RUN)uv sync --quiet --frozen --inexact --extra all --group bench

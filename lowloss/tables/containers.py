@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -17,7 +18,11 @@ from lowloss.tables.signatures import check_is_text
 
 NESTED = 2
 """An archive in an archive is unpacked, and no deeper."""
-FAULTS = (OSError, EOFError, lzma.LZMAError, zlib.error, zstandard.ZstdError, zipfile.BadZipFile)
+FAULTS = (
+    *(OSError, EOFError, ValueError, RuntimeError, struct.error),
+    *(lzma.LZMAError, zlib.error, zstandard.ZstdError, zipfile.BadZipFile),
+)
+"""The errors of damaged archives. `zipfile` raises those of what it computes with their numbers."""
 
 
 def unpack(data: bytes) -> bytes:

@@ -10,6 +10,7 @@ from html import unescape
 from xml.etree import ElementTree
 
 from lowloss.results import TableWarning
+from lowloss.tables.containers import FAULTS
 
 NAMESPACES = {
     "m": "http://schemas.openxmlformats.org/spreadsheetml/2006/main",
@@ -42,11 +43,12 @@ def warn_of_unsaved_formulas(data: bytes, sheet: str, warnings: list[TableWarnin
 
 
 def _read_sheet(data: bytes, sheet: str) -> bytes:
-    """Return a sheet's XML; nothing where the workbook is no .xlsx, or has it nowhere."""
-    if not zipfile.is_zipfile(io.BytesIO(data)):
-        return b""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        try:
+    """Return a sheet's XML; nothing where the workbook is no .xlsx, has it nowhere, or is damaged.
+
+    The reader of cells has taken more than this one does.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
             book = ElementTree.fromstring(archive.read("xl/workbook.xml"))
             relations = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))
             ids = {
@@ -59,5 +61,5 @@ def _read_sheet(data: bytes, sheet: str) -> bytes:
             }
             path = posixpath.join("/xl", paths[ids[sheet]])
             return archive.read(posixpath.normpath(path).lstrip("/"))
-        except (KeyError, ElementTree.ParseError):
-            return b""
+    except (KeyError, ElementTree.ParseError, *FAULTS):
+        return b""

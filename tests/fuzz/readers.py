@@ -36,7 +36,7 @@ SIGNATURE = Signature.model_validate(
 
 
 def read_text_table(data: bytes) -> None:
-    """Read bytes as a CSV."""
+    """Read bytes as a CSV, packed or not."""
     read_csv(data, ParseOptions(), limits=LIMITS)
 
 
@@ -66,6 +66,7 @@ READERS: Mapping[str, Callable[[bytes], None]] = MappingProxyType(
     {
         "text_table": read_text_table,
         "json_table": read_json_table,
+        "packed": read_text_table,
         "recipe": read_any_recipe,
         "rows": read_rows,
     }
