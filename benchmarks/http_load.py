@@ -1,7 +1,9 @@
-"""What polls and event streams of a job cost the server: `python -m benchmarks.http_load`.
+"""What polls, lists and event streams cost the server: `python -m benchmarks.http_load [PART …]`.
 
 Prints processor time, memory and delays of one server process over SQLite, and the processor time
-of the clients, which are in this process.
+of the clients, which are in this process. Parts are `polls`, `streams`, `jobs` (lists beside many
+jobs) and `peers` (MLflow's server and optuna-dashboard, asked by the same clients); all of them
+where none is named.
 """
 
 from __future__ import annotations
@@ -9,16 +11,20 @@ from __future__ import annotations
 import asyncio
 import json
 import resource
+import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.http_many_jobs import POINTS_A_CURVE, measure_many_jobs
+from benchmarks.http_peers import measure_peers, measure_rate
+from lowloss.results import JobState, TrialState
 from service.store.database import Database
-from service.store.queue import Fence
-from service.store.trials import start_trial
+from service.store.queue import Fence, finish_job
+from service.store.trials import TrialEnd, finish_trial, start_trial
 from tests.builders.server_process import ServerProcess, a_server_process
-from tests.builders.store import a_claim, a_job, a_trial, some_hyperparameters
+from tests.builders.store import a_claim, a_curve, a_job, a_trial, some_hyperparameters
 
 POLLS, CLIENTS, POLL_SECONDS, STREAMS = 2000, 64, 10, 1000
 TRIALS = 100
@@ -27,20 +33,64 @@ EVENTS, EVENT_SECONDS = 20, 0.5
 
 def main() -> None:
     """Measure, and print the figures as JSON."""
-    with tempfile.TemporaryDirectory() as folder, a_server_process(Path(folder)) as server:
+    parts = sys.argv[1:] or ["polls", "streams", "jobs", "peers"]
+    with tempfile.TemporaryDirectory() as name, a_server_process(Path(name)) as server:
         store, fence = a_running_job(server)
-        job_id = fence.job_id
         own_before = time.process_time()
-        figures = {
-            "poll_ms": measure_polls(server, job_id),
-            "poll_with_etag_ms": measure_polls(server, job_id, with_etag=True),
-            "list_ms": measure_polls(server, ""),
-            f"{CLIENTS}_clients_once_a_second": asyncio.run(poll_steadily(server, job_id)),
-            f"{STREAMS}_streams": asyncio.run(follow(server, store, fence)),
-            "clients_processor_s": round(time.process_time() - own_before, 2),
-        }
+        figures: dict[str, Any] = {}
+        if "polls" in parts:
+            figures |= measure_job(server, fence.job_id)
+        if "streams" in parts:
+            figures[f"{STREAMS}_streams"] = asyncio.run(follow(server, store, fence))
+        if "peers" in parts:
+            figures["closed_loop"] = measure_beside_peers(server, fence.job_id)
+        if "jobs" in parts:
+            figures["many_jobs"] = measure_many_jobs(server, store, a_finished_job(store))
+        figures["clients_processor_s"] = round(time.process_time() - own_before, 2)
         store.close()
     print(json.dumps(figures, indent=2))
+
+
+def measure_job(server: ServerProcess, job_id: str) -> dict[str, Any]:
+    """Return what polls of a job and of the list cost."""
+    return {
+        "poll_ms": measure_polls(server, job_id),
+        "poll_with_etag_ms": measure_polls(server, job_id, with_etag=True),
+        "list_ms": measure_polls(server, ""),
+        f"{CLIENTS}_clients_once_a_second": asyncio.run(poll_steadily(server, job_id)),
+    }
+
+
+def measure_beside_peers(server: ServerProcess, job_id: str) -> dict[str, dict[str, float]]:
+    """Return rates of clients that ask again at once, of this server and of its peers."""
+    with tempfile.TemporaryDirectory() as folder:
+        return {
+            "lowloss_job": measure_rate(server.pid, server.port, f"/v1/jobs/{job_id}"),
+            "lowloss_list": measure_rate(server.pid, server.port, "/v1/jobs"),
+            **measure_peers(Path(folder)),
+        }
+
+
+def a_finished_job(store: Database) -> str:
+    """Return a job that has ended, with one trial and its curve."""
+    job_id = a_job(store)
+    fence = a_claim(store).fence
+    curve = a_curve(POINTS_A_CURVE)
+    with store.transaction() as session:
+        start_trial(session, fence, 1, seed=1, hyperparameters=some_hyperparameters())
+        end = TrialEnd(
+            number=1,
+            state=TrialState.completed,
+            reason=None,
+            score=1.0,
+            metrics={"val_loss": 1.0},
+            best_epoch=1,
+            seconds=0.1,
+            program="keras_fit",
+        )
+        finish_trial(session, fence, end, curve)
+        finish_job(session, fence, state=JobState.succeeded)
+    return job_id
 
 
 def a_running_job(server: ServerProcess) -> tuple[Database, Fence]:
