@@ -40,11 +40,13 @@ class Confirmation(Result):
 class FinalGain(Result):
     """The gain from refitting on all rows, or from averaging members.
 
-    `before` are the test metrics of the winner's best run, `after` those of the model.
+    `before` are the test metrics of the winner's best run, `after` those of the model. `trials`
+    are the numbers of the trials whose settings the members have, one each.
     """
 
     refit: bool
     members: int
+    trials: tuple[int, ...] = ()
     before: dict[str, float]
     after: dict[str, float]
 

@@ -221,12 +221,14 @@ PruningParameter = Annotated[
 class Final(Spec):
     """What happens after the search: the top trials are trained again on several seeds.
 
-    The model is the winner's best run, or the mean of `members` runs on different seeds. With
-    `refit` these runs are trained again on all rows except the test rows, for the best number of
-    epochs.
+    The model is the winner's best run, or the mean of `members` runs. With `ensemble` their
+    settings are those of the best trials whose mean predicts the validation rows best, else all
+    are the winner's, on different seeds. With `refit` these runs are trained again on all rows
+    except the test rows, for the best number of epochs.
     """
 
     refit: bool = True
+    ensemble: bool = True
     members: Annotated[int, Field(ge=1, le=20), Number] = 5
     confirm_top: Annotated[int, Field(ge=1, le=20), Number] = 3
     confirm_seeds: Annotated[int, Field(ge=1, le=20), Number] = 3

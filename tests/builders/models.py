@@ -18,7 +18,7 @@ from worker.artifacts.model.content import model_content
 from worker.artifacts.model.save import METADATA, describe_model, save_model
 from worker.artifacts.model.to_onnx import save_onnx
 from worker.data.prepare import Prepared
-from worker.winner.refit import FinalModel
+from worker.winner.final_model import FinalModel
 
 
 def as_if_trained(

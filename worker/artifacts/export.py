@@ -33,8 +33,8 @@ from worker.data.scores import Sampled, bootstrap, interval, scores
 from worker.progress.reporter import Reporter
 from worker.search.study import STUDY, write_study
 from worker.winner.baselines import FittedBaseline
+from worker.winner.final_model import FinalModel
 from worker.winner.importance import importances
-from worker.winner.refit import FinalModel
 
 log = logging.getLogger(__name__)
 

@@ -110,16 +110,19 @@ def prepare(table: Table, checked: CheckedJob, *, max_levels: int) -> Prepared:
     return _fitted(labelled, splits, scalings(spec), spec, offset=offset)
 
 
-def prepare_refit(prepared: Prepared, spec: JobSpec, scaling: Scaling) -> Prepared:
-    """Prepare one fold that trains on all rows but the test rows, and validates on none.
+def prepare_refit(
+    prepared: Prepared, spec: JobSpec, scaling_names: tuple[Scaling, ...]
+) -> Prepared:
+    """Prepare a fold for each way of scaling, which trains on all rows but the test rows.
 
-    These are the rows that a fold has: ordered folds, too, together hold all of them.
+    None validates. These are the rows that a fold has: ordered folds, too, together hold all of
+    them.
     """
     everything = Split(prepared.splits.non_test_rows, NO_ROWS)
     splits = Splits((everything,), prepared.splits.test)
     log = prepared.fits[0].target.log
     offset = None if log is None else log.offset
-    return _fitted(prepared.labelled, splits, (scaling,), spec, offset=offset)
+    return _fitted(prepared.labelled, splits, scaling_names, spec, offset=offset)
 
 
 def scalings(spec: JobSpec) -> tuple[Scaling, ...]:

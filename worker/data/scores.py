@@ -17,6 +17,8 @@ MAX_RESAMPLES, MIN_RESAMPLES = 300, 100
 RESAMPLED_ROWS = 1_000_000
 """Rows that all resamples of a bootstrap have together: a few seconds of metrics."""
 CONFIDENCE = 0.95
+SMALLEST_PROBABILITY = 1e-7
+"""A label's probability counts as no less: the logarithm of 0 has no end."""
 Interval = tuple[float, float]
 Sampled = dict[str, Float64Array]
 """The values of each metric over resampled rows."""
@@ -99,7 +101,7 @@ def _regression(y_M: Float64Array, predicted_M: Float64Array) -> dict[str, float
 
 
 def _classification(target: Target, y_M: Rows, probability_MC: Float64Array) -> dict[str, float]:
-    clipped = np.clip(probability_MC, 1e-7, 1.0)
+    clipped = np.clip(probability_MC, SMALLEST_PROBABILITY, 1.0)
     predicted_M = probability_MC.argmax(axis=1)
     present = np.unique(y_M)
     watched = _scored_classes(target, present)

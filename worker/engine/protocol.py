@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol
 
 from worker.engine.plans import Checkpoint, Epoch, Plan
@@ -32,6 +33,10 @@ OnWait = Callable[[], bool]
 
 Returns whether to go on; where not, all trainings end at once as their last epoch left them.
 """
+
+
+NATURAL_ENDS: Mapping[int, int] = MappingProxyType({})
+"""No number of epochs: plans train to their end."""
 
 
 def next_plans_from(plans: Sequence[Plan]) -> NextPlans:
@@ -65,9 +70,13 @@ class Engine(Protocol):
 
 
 def train_plans(
-    engine: Engine, plans: Sequence[Plan], goes_on: OnWait, *, epochs: int | None = None
+    engine: Engine,
+    plans: Sequence[Plan],
+    goes_on: OnWait,
+    *,
+    epochs: Mapping[int, int] = NATURAL_ENDS,
 ) -> Iterator[TrainedPlan | FailedPlan]:
-    """Train plans to their end, or for some epochs, and yield each as it ends.
+    """Train plans to their end, or for some epochs by their number, and yield each as it ends.
 
     `goes_on` is asked now and then: once it returns False, all end as their last epoch left them.
     """
@@ -76,10 +85,11 @@ def train_plans(
 
     def on_epoch(plan: Plan, epoch: Epoch, _: TakeCheckpoint) -> bool:
         done[plan.number, plan.seed] = epoch.epoch
-        return goes_on() and epoch.epoch != epochs
+        return goes_on() and epoch.epoch != epochs.get(plan.number)
 
     def epochs_ahead(plan: Plan) -> int:
-        return (epochs or plan.max_epochs) - done[plan.number, plan.seed] if goes_on() else 0
+        last = epochs.get(plan.number, plan.max_epochs)
+        return last - done[plan.number, plan.seed] if goes_on() else 0
 
     return engine.run(
         lambda n: next_plans(n) if goes_on() else [],

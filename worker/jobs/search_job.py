@@ -46,7 +46,7 @@ from worker.trials.loop import SearchLoop
 from worker.trials.scoring import validation_metrics
 from worker.winner.baselines import FittedBaseline, fit_baselines
 from worker.winner.confirm import Confirmed, Finalist, confirm
-from worker.winner.refit import make_final_model
+from worker.winner.refit import Engines, make_final_model, plan_members
 
 SEARCH_SHARE = 0.8
 """The part of a job's `max_seconds` that the search may use: the rest confirms the winner."""
@@ -82,8 +82,10 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
         reporter.set_deadline(job.seconds_left(1.0))
         confirmed = confirm_winner(tuner, engine, prepared, reporter, loop.top_trainings)
         if confirmed is not None:
+            members = plan_members(confirmed, loop.best_candidates, tuner, prepared)
+            engines = Engines(engine, build_engine)
             final_model, gain = make_final_model(
-                confirmed, tuner, engine, prepared, reporter, new_engine=build_engine
+                members, confirmed, prepared, job.spec, reporter, engines=engines
             )
     reporter.raise_if_suspended()
 
@@ -94,12 +96,10 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
         reporter.phase("export")
         seed = job.spec.seed
         export(final_model, gain, baselines, reporter, folder, diagnosis=diagnosis, seed=seed)
-    if reporter.stop_cause is StopCause.cancel:
-        if confirmed is None:
-            raise JobCancelled
-        return Ended(Ending.cancelled, reason="cancelled")
     if confirmed is None:
-        raise no_trial_completed(tuner)
+        raise JobCancelled if reporter.stop_cause is StopCause.cancel else no_trial_completed(tuner)
+    if reporter.stop_cause is StopCause.cancel:
+        return Ended(Ending.cancelled, reason="cancelled")
     return Ended(Ending.succeeded, reason=reason)
 
 

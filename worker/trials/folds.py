@@ -70,6 +70,16 @@ class TrainingResult:
         """Return the result without checkpoints: a fraction of the memory."""
         return replace(self, folds=tuple(replace(fold, checkpoint=None) for fold in self.folds))
 
+    def without_weights(self) -> TrainingResult:
+        """Return the result with its predictions of validation rows, and nothing larger."""
+        folds = (replace(fold, checkpoint=None, weights=()) for fold in self.folds)
+        return replace(self, folds=tuple(folds))
+
+    @property
+    def output_bytes(self) -> int:
+        """Memory of its predictions of validation rows."""
+        return sum(fold.val_output_MC.nbytes for fold in self.folds)
+
     @property
     def is_good(self) -> bool:
         """Whether every fold has weights, and did not diverge after them."""

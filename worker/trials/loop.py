@@ -21,6 +21,9 @@ from worker.trials.folds import FoldScheduler, TrainingResult
 from worker.trials.scoring import trial_end
 from worker.trials.stopping import TrialStopping
 
+MAX_CANDIDATES, MAX_CANDIDATE_BYTES = 50, 64 * 2**20
+"""So many of the best trials may have networks in the model; their predictions are in memory."""
+
 
 @dataclass(frozen=True)
 class EarlierAttempts:
@@ -38,13 +41,18 @@ class EarlierAttempts:
 
 
 class SearchLoop:
-    """One attempt's search. `top_trainings` are those of the best trials so far, by number."""
+    """One attempt's search.
+
+    `top_trainings` are those of the best trials so far, by number, and `candidates` those of more
+    of them, without their weights.
+    """
 
     def __init__(
         self, tuner: SearchTuner, prepared: Prepared, reporter: Reporter, folder: Path
     ) -> None:
         spec = tuner.spec
         self.top_trainings: dict[int, TrainingResult] = {}
+        self.candidates: dict[int, TrainingResult] = {}
         self._tuner = tuner
         self._prepared = prepared
         self._reporter = reporter
@@ -79,6 +87,12 @@ class SearchLoop:
                 self._put_back(result)
             else:
                 self._end_trial(result)
+
+    @property
+    def best_candidates(self) -> list[TrainingResult]:
+        """The `candidates`, best first."""
+        top = self._tuner.top(MAX_CANDIDATES)
+        return [self.candidates[number] for number in top if number in self.candidates]
 
     @property
     def end_reason(self) -> str:
@@ -148,8 +162,15 @@ class SearchLoop:
         )
         self._stopping.has_hit_target = self._tuner.has_hit_target
         if end.score is not None and isinstance(result, TrainingResult):
-            self.top_trainings[number] = result.without_checkpoints()
-            top = self._tuner.top(spec.final.confirm_top)
-            self.top_trainings = {
-                number: training for number, training in self.top_trainings.items() if number in top
-            }
+            self._remember(number, result)
+
+    def _remember(self, number: int, training: TrainingResult) -> None:
+        """Add a training to the best ones, of which as many remain as are needed."""
+        self.top_trainings[number] = training.without_checkpoints()
+        top = self._tuner.top(self._tuner.spec.final.confirm_top)
+        self.top_trainings = {n: t for n, t in self.top_trainings.items() if n in top}
+        if self._tuner.spec.final.ensemble:
+            self.candidates[number] = training.without_weights()
+            count = max(1, MAX_CANDIDATE_BYTES // max(1, self.candidates[number].output_bytes))
+            top = self._tuner.top(min(MAX_CANDIDATES, count))
+            self.candidates = {n: t for n, t in self.candidates.items() if n in top}

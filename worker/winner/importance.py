@@ -13,12 +13,10 @@ import polars as pl
 from lowloss.results import Importance
 from lowloss.spec import Task
 from worker.data.columns import RawColumns
-from worker.data.features import design_matrix
 from worker.data.importance import measure_rises
 from worker.data.scores import scores
 from worker.data.splits import Rows
-from worker.data.target import Float64Array
-from worker.winner.refit import FinalModel
+from worker.winner.final_model import FinalModel
 
 STREAM = 3
 SHUFFLES = 5
@@ -30,7 +28,6 @@ MAX_PRODUCTS = 2e11
 def importances(final: FinalModel, *, seed: int) -> tuple[Importance, ...]:
     """Measure the rise of rmse or log loss by column, largest first; none if too slow."""
     features, target = final.fit.features, final.fit.target
-    numbers = final.prepared.arrays.numbers
     raw, y = final.prepared.raw_test, final.prepared.y_test
     columns = len(features.numeric) + len(features.categorical)
     weights = sum(weight.size for member in final.members for weight in member.weights)
@@ -44,8 +41,7 @@ def importances(final: FinalModel, *, seed: int) -> tuple[Importance, ...]:
 
     def loss(position: int, order: Rows) -> float:
         shuffled = _shuffled(raw, position, order)
-        prediction: Float64Array = final.predict(design_matrix(features, shuffled, numbers=numbers))
-        return scores(target, y, prediction)[metric]
+        return scores(target, y, final.predict(shuffled))[metric]
 
     rises_DS = measure_rises(loss, columns, len(y), shuffles=SHUFFLES, rng=rng)
     names = [f.column for f in features.numeric] + [f.column for f in features.categorical]

@@ -3,102 +3,111 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
-
-import numpy as np
 
 from lowloss.results import FinalGain
 from lowloss.spec import JobSpec
-from worker.data.prepare import FittedFold, Prepared, prepare_refit, scalings
+from worker.data.prepare import Prepared, prepare_refit
 from worker.data.scores import objective_value, scores
-from worker.data.target import Float64Array
-from worker.engine.array_types import FloatArray
-from worker.engine.keras.network import forward
 from worker.engine.plans import Plan
-from worker.engine.protocol import Engine, train_plans
+from worker.engine.protocol import NATURAL_ENDS, Engine, train_plans
 from worker.engine.results import FailedPlan, TrainedPlan, TrainingOutcome
 from worker.progress.reporter import Reporter
 from worker.search.tuner import SearchTuner
+from worker.trials.folds import TrainingResult
 from worker.trials.scoring import fold_metrics
 from worker.winner.confirm import Confirmed
+from worker.winner.ensemble import choose_members
+from worker.winner.final_model import FinalModel
 
 log = logging.getLogger(__name__)
 NewEngine = Callable[[Prepared], Engine]
 """Builds what trains a search's plans on other arrays."""
+MemberKey = tuple[int, int]
+"""A plan's number and seed."""
 
 
 @dataclass(frozen=True)
-class FinalModel:
-    """Networks that were trained on one fold; the model predicts the mean of theirs."""
+class Engines:
+    """The engine that trained the search, and what builds one for other arrays."""
 
-    prepared: Prepared
-    members: tuple[TrainedPlan, ...]
+    of_search: Engine
+    new: NewEngine
 
-    @property
-    def fold(self) -> int:
-        """The fold that all members were trained on."""
-        return self.members[0].plan.fold
 
-    @property
-    def fit(self) -> FittedFold:
-        """What was fitted on that fold's training rows."""
-        return self.prepared.fits[self.fold]
+@dataclass(frozen=True)
+class MemberPlans:
+    """The networks to train for a model, each on the first fold that is scaled its way.
 
-    def predict(self, x_ND: FloatArray) -> Float64Array:
-        """Predict rows of the design matrix [N, C], in the units of `Target.to_predictions`."""
-        return self.fit.target.to_predictions(self._output(x_ND))
+    `epochs` is how many were best for the setting of a trial, by its number.
+    """
 
-    def predict_test(self) -> Float64Array:
-        """Predict the test rows [T, C]."""
-        return self.predict(self.prepared.x_test(self.fold))
+    plans: tuple[Plan, ...]
+    epochs: Mapping[int, int]
 
-    def rounding(self) -> float:
-        """Return how far float32 may lead the network's output on test rows from float64's."""
-        x_TD = self.prepared.x_test(self.fold)
-        output_TC, exact_TC = self._output(x_TD), self._output(x_TD, np.float64)
-        step = np.finfo(np.float32).eps * np.max(np.abs(output_TC))
-        return float(max(step, np.max(np.abs(output_TC - exact_TC))))
 
-    def _output(self, x_ND: FloatArray, dtype: type[np.floating[Any]] = np.float32) -> FloatArray:
-        head, outputs = self.prepared.arrays.output_activation, []
-        for member in self.members:
-            weights = tuple(weight.astype(dtype) for weight in member.weights)
-            outputs.append(forward(weights, member.plan.activations, head, x_ND.astype(dtype)))
-        mean_NC: FloatArray = np.mean(np.stack(outputs), axis=0)
-        return mean_NC
+def plan_members(
+    confirmed: Confirmed,
+    candidates: Sequence[TrainingResult],
+    tuner: SearchTuner,
+    prepared: Prepared,
+) -> MemberPlans:
+    """Choose the settings of a model's networks; those of one setting differ by their seeds.
+
+    `candidates` are the best trials that may have networks in it, beside the winner.
+    """
+    final, winner = tuner.spec.final, confirmed.winner
+    number = winner.plan.number
+    chosen = [winner] * final.members
+    if final.ensemble and final.members > 1:
+        others = [candidate for candidate in candidates if candidate.plan.number != number]
+        pool = [
+            training
+            for training in (*confirmed.repeats, *others)
+            if training.is_good and len(training.folds) == len(prepared.splits.folds)
+        ]
+        if pool:
+            chosen = choose_members(pool, prepared, tuner.spec.objective, final.members)
+    counts = Counter(training.plan.number for training in chosen)
+    epochs = {training.plan.number: training.best_epoch or 1 for training in chosen}
+    if number in epochs:
+        epochs[number] = winner.best_epoch or 1
+    return MemberPlans(
+        tuple(plan for trial, count in counts.items() for plan in tuner.repeats(trial, count)),
+        epochs,
+    )
 
 
 def make_final_model(
+    members: MemberPlans,
     confirmed: Confirmed,
-    tuner: SearchTuner,
-    engine: Engine,
     prepared: Prepared,
+    spec: JobSpec,
     reporter: Reporter,
     *,
-    new_engine: NewEngine,
+    engines: Engines,
 ) -> tuple[FinalModel, FinalGain | None]:
     """Return the model to hand out, and what refitting and averaging gained on the test rows.
 
     Where someone stops the job, or its time is over, before any member has ended, it is the
     winner's best run.
     """
-    spec = tuner.spec
     single = FinalModel(prepared, (_best_fold(confirmed, spec, prepared),))
     final_spec = spec.final
     if (not final_spec.refit and final_spec.members == 1) or reporter.stop_cause is not None:
         return single, None
-    plans = tuner.repeats(confirmed.winner.plan.number, final_spec.members)
     if final_spec.refit:
-        final = _refit_members(single, plans, confirmed, spec, reporter, new_engine=new_engine)
+        final = _refit_members(members, prepared, spec, reporter, engines)
     else:
-        final = _train_members(single, plans, confirmed, engine, reporter)
+        final = _train_members(members, single, confirmed, engines, reporter)
     if final is None:
         return single, None
     return final, FinalGain(
         refit=final_spec.refit,
         members=len(final.members),
+        trials=tuple(member.plan.number for member in final.members),
         before=_test_metrics(single),
         after=_test_metrics(final),
     )
@@ -113,48 +122,50 @@ def _best_fold(confirmed: Confirmed, spec: JobSpec, prepared: Prepared) -> Train
 
 
 def _train_members(
+    members: MemberPlans,
     single: FinalModel,
-    plans: tuple[Plan, ...],
     confirmed: Confirmed,
-    engine: Engine,
+    engines: Engines,
     reporter: Reporter,
 ) -> FinalModel | None:
-    """Train the same fold on several seeds; trainings that confirmed the winner are reused."""
-    trained_by_seed = {
-        fold.plan.seed: fold
+    """Train on the same fold; trainings that confirmed the winner are reused."""
+    count = len(single.prepared.splits.folds)
+    fold = single.members[0].plan.fold % count
+    plans = [replace(plan, fold=plan.fold + fold) for plan in members.plans]
+    trained = {
+        _member_key(run_fold.plan): run_fold
         for run in confirmed.repeats
-        for fold in run.folds
-        if fold.plan.fold == single.fold
+        for run_fold in run.folds
+        if run_fold.plan.fold % count == fold
     }
-    missing = [replace(p, fold=single.fold) for p in plans if p.seed not in trained_by_seed]
-    trained = _train_plans(engine, missing, reporter, epochs=None)
-    by_seed = trained_by_seed | {member.plan.seed: member for member in trained}
-    members = tuple(by_seed[plan.seed] for plan in plans if plan.seed in by_seed)
-    return FinalModel(single.prepared, members) if members else None
+    missing = [plan for plan in plans if _member_key(plan) not in trained]
+    trained |= _train_plans(engines.of_search, missing, reporter)
+    return _model_of(single.prepared, plans, trained)
 
 
 def _refit_members(
-    single: FinalModel,
-    plans: tuple[Plan, ...],
-    confirmed: Confirmed,
+    members: MemberPlans,
+    prepared: Prepared,
     spec: JobSpec,
     reporter: Reporter,
-    *,
-    new_engine: NewEngine,
+    engines: Engines,
 ) -> FinalModel | None:
     """Train on all rows but the test rows, for as many epochs as were best."""
-    scaling = scalings(spec)[single.fold // spec.validation.fold_count]
-    prepared = prepare_refit(single.prepared, spec, scaling)
-    engine = new_engine(prepared)
-    epochs = confirmed.winner.best_epoch
-    refits = [replace(plan, fold=0) for plan in plans]
-    members = _train_plans(engine, refits, reporter, epochs=epochs)
-    return FinalModel(prepared, tuple(members)) if members else None
+    first_folds = sorted({plan.fold for plan in members.plans})
+    scalings = tuple(prepared.fits[fold].features.scaling for fold in first_folds)
+    refit = prepare_refit(prepared, spec, scalings)
+    plans = [replace(plan, fold=first_folds.index(plan.fold)) for plan in members.plans]
+    trained = _train_plans(engines.new(refit), plans, reporter, epochs=members.epochs)
+    return _model_of(refit, plans, trained)
 
 
 def _train_plans(
-    engine: Engine, plans: list[Plan], reporter: Reporter, *, epochs: int | None
-) -> list[TrainedPlan]:
+    engine: Engine,
+    plans: Sequence[Plan],
+    reporter: Reporter,
+    *,
+    epochs: Mapping[int, int] = NATURAL_ENDS,
+) -> dict[MemberKey, TrainedPlan]:
     """Train members to their end, or for some epochs; those that someone stopped are left out.
 
     A plan's own `max_epochs` stays as it was: a schedule leads to it.
@@ -164,13 +175,26 @@ def _train_plans(
         reporter.poll()
         return reporter.stop_cause is None
 
-    trained = []
+    trained = {}
     for result in train_plans(engine, plans, goes_on, epochs=epochs):
         if isinstance(result, FailedPlan):
             log.warning("a member of trial %d failed: %s", result.plan.number, result.error)
-        elif result.is_good and not _is_cut_short(result, epochs):
-            trained.append(replace(result, checkpoint=None))
-    return sorted(trained, key=lambda member: [plan.seed for plan in plans].index(member.plan.seed))
+        elif result.is_good and not _is_cut_short(result, epochs.get(result.plan.number)):
+            trained[_member_key(result.plan)] = replace(result, checkpoint=None)
+    return trained
+
+
+def _member_key(plan: Plan) -> MemberKey:
+    return plan.number, plan.seed
+
+
+def _model_of(
+    prepared: Prepared, plans: Sequence[Plan], trained: Mapping[MemberKey, TrainedPlan]
+) -> FinalModel | None:
+    """Return the mean of those plans that were trained, in their order; None where none was."""
+    keys = [_member_key(plan) for plan in plans]
+    members = tuple(trained[key] for key in keys if key in trained)
+    return FinalModel(prepared, members) if members else None
 
 
 def _is_cut_short(result: TrainedPlan, epochs: int | None) -> bool:

@@ -29,8 +29,9 @@ from worker.progress.reporter import Reporter, StopCause
 from worker.search.tuner import SearchTuner
 from worker.trials.folds import TrainingResult
 from worker.winner.confirm import Confirmed
+from worker.winner.final_model import FinalModel
 from worker.winner.importance import importances
-from worker.winner.refit import FinalModel, NewEngine, make_final_model
+from worker.winner.refit import Engines, NewEngine, make_final_model, plan_members
 
 FOLDS = 3
 BEST_EPOCHS = (4, 7, 5)
@@ -110,9 +111,11 @@ class Search:
 
     def __init__(self, spec: JobSpec, scaling: int) -> None:
         self.spec, self.scaling = spec, scaling
+        self.scaling_of: dict[int, int] = {}
 
     def repeats(self, number: int, n: int) -> tuple[Plan, ...]:
-        first = a_plan(number=number, max_epochs=20, widths=(4,), fold=self.scaling * FOLDS)
+        scaling = self.scaling_of.get(number, self.scaling)
+        first = a_plan(number=number, max_epochs=20, widths=(4,), fold=scaling * FOLDS)
         return tuple(dataclasses.replace(first, seed=seed) for seed in range(n))
 
 
@@ -155,20 +158,22 @@ class Case:
     engine: Engine
     new_engine: NewEngine
     refits: list[Engine]
+    candidates: list[TrainingResult] = dataclasses.field(default_factory=list)
 
     def make(self, report: Report | None = None) -> tuple[FinalModel, Any]:
+        tuner = cast("SearchTuner", self.search)
         return make_final_model(
+            plan_members(self.confirmed, self.candidates, tuner, self.prepared),
             self.confirmed,
-            cast("SearchTuner", self.search),
-            self.engine,
             self.prepared,
+            self.search.spec,
             cast("Reporter", report or Report()),
-            new_engine=self.new_engine,
+            engines=Engines(self.engine, self.new_engine),
         )
 
 
 def a_case(*, fails: tuple[int, ...] = (), scaling: int = 0, **given: Any) -> Case:
-    final = {"refit": False, "members": 1} | given.pop("final", {})
+    final = {"refit": False, "members": 1, "ensemble": False} | given.pop("final", {})
     given = {"preprocessing": {"scale_features": "standard"}} | given
     prepared, spec = a_prepared(final=final, **given)
     search = Search(spec, scaling)
@@ -190,7 +195,7 @@ def test_winners_best_fold_is_handed_out(objective: str) -> None:
 
     assert gain is None
     assert final.members == (case.confirmed.winner.folds[1],)
-    assert final.fold == 1
+    assert final.members[0].plan.fold == 1
     assert case.engine.started == []
 
 
@@ -280,6 +285,62 @@ def test_refit_scales_features_as_the_winner_did() -> None:
         "quantile"
     ] * 3
     assert final.fit.features.scaling == "quantile"
+
+
+def an_ensemble(*, refit: bool, **given: Any) -> Case:
+    """A winner whose answers are too high, and a trial scaled another way whose are too low."""
+    scalings = {"scale_features": {"choices": ["standard", "quantile"]}}
+    case = a_case(
+        final={"refit": refit, "members": 4, "ensemble": True}, preprocessing=scalings, **given
+    )
+    plan = a_plan(number=8, max_epochs=20, widths=(4,), fold=FOLDS)
+    case.search.scaling_of[8] = 1
+    folds = [
+        trained(case.prepared.arrays, plan_of_fold, 6, TrainingOutcome.completed)
+        for plan_of_fold in (dataclasses.replace(plan, fold=FOLDS + f) for f in range(FOLDS))
+    ]
+    low = [
+        dataclasses.replace(
+            fold,
+            val_output_MC=2 * case.prepared.arrays.rows(fold.plan.fold).y_val_M[:, None]
+            - fold.val_output_MC,
+        )
+        for fold in folds
+    ]
+    case.candidates = [
+        TrainingResult(plan, tuple(low)),
+        # One fold of a trial that was stopped says nothing of the others.
+        TrainingResult(dataclasses.replace(plan, number=9), tuple(low[:1])),
+    ]
+    return case
+
+
+def test_networks_of_an_ensemble_are_refitted_each_for_its_own_epochs() -> None:
+    case = an_ensemble(refit=True)
+
+    final, gain = case.make()
+
+    assert sorted(gain.trials) == [3, 3, 8, 8]
+    assert [len(member.epochs) for member in final.members] == [
+        {3: 5, 8: 6}[number] for number in gain.trials
+    ]
+    by_trial = {member.plan.number: final.fit_of(member) for member in final.members}
+    assert by_trial[3].features.scaling == "standard"
+    assert by_trial[8].features.scaling == "quantile"
+    assert len({(member.plan.number, member.plan.seed) for member in final.members}) == 4
+    assert np.array_equal(by_trial[8].split.train, case.prepared.splits.non_test_rows)
+    assert gain.after == scores(final.fit.target, case.prepared.y_test, final.predict_test())
+
+
+def test_networks_of_an_ensemble_without_refit_are_of_the_winners_fold() -> None:
+    case = an_ensemble(refit=False)
+
+    final, gain = case.make()
+
+    assert sorted(gain.trials) == [3, 3, 8, 8]
+    assert {member.plan.fold % FOLDS for member in final.members} == {1}
+    assert {member.plan.fold // FOLDS for member in final.members} == {0, 1}
+    assert sorted((p.number, p.seed) for p in case.engine.started) == [(8, 0), (8, 1)]
 
 
 @pytest.mark.parametrize("looks", [0, 1, 3, 5])

@@ -27,10 +27,10 @@ from worker.artifacts.model.check import (
 )
 from worker.artifacts.model.content import model_content
 from worker.artifacts.model.inputs import model_inputs, onnx_inputs
-from worker.artifacts.model.save import load_model, save_saved_model
+from worker.artifacts.model.save import describe_model, load_model, save_saved_model
 from worker.data.columns import MISSING, RawColumns
 from worker.data.prepare import Prepared, prepare
-from worker.winner.refit import FinalModel
+from worker.winner.final_model import FinalModel
 
 ROWS = 180
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -59,7 +59,7 @@ CASES = [
 ]
 
 
-def mixed(task: str, scaling: str, rows: int = ROWS) -> Prepared:
+def mixed(task: str, scaling: Any, rows: int = ROWS) -> Prepared:
     """Three folds by time, of which the second knows fewer levels than the third.
 
     The test rows, the last, have gaps, levels that nobody knows, and numbers far beyond the others.
@@ -93,10 +93,9 @@ def mixed(task: str, scaling: str, rows: int = ROWS) -> Prepared:
 
 def by_numpy(final: FinalModel) -> Array:
     """The answers to the test rows in float64, by nothing but numpy."""
-    x_TD = final.prepared.x_test(final.fold).astype(np.float64)
     outputs = []
     for member in final.members:
-        h = x_TD
+        h = final.prepared.x_test(member.plan.fold).astype(np.float64)
         *hidden, (kernel, bias) = zip(member.weights[::2], member.weights[1::2], strict=True)
         for name, (hidden_kernel, hidden_bias) in zip(member.plan.activations, hidden, strict=True):
             h = ACTIVATIONS[name](h @ hidden_kernel + hidden_bias)
@@ -145,6 +144,25 @@ def test_files_answer_as_numpy_does(
     expected, found = by_numpy(final), final.predict_test()
     unit = expected.std() if task in {"regression", "logarithm"} else 1.0
     assert np.abs(found - expected).max() <= 1e-4 * unit
+
+
+@pytest.mark.parametrize("task", slow_but(list(TASKS), fast=["regression", "multiclass"]))
+def test_networks_that_see_numbers_scaled_in_several_ways_answer_together(
+    tmp_path: Path, task: str
+) -> None:
+    prepared = mixed(task, {"choices": ["standard", "robust", "quantile"]})
+    # The second fold of each way; the first has the last network, too.
+    alone = [as_if_trained(prepared, fold=fold) for fold in (1, 7, 4, 1)]
+    final = FinalModel(prepared, tuple(member for model in alone for member in model.members))
+
+    assert worst_difference(final, tmp_path) <= 1e-4
+    expected = by_numpy(final)
+    unit = expected.std() if task in {"regression", "logarithm"} else 1.0
+    assert np.abs(final.predict_test() - expected).max() <= 1e-4 * unit
+    metadata = describe_model(model_content(final), prepared, {})
+    scalings = [member["scaling"] for member in metadata["members"]]
+    assert scalings == ["standard", "quantile", "robust", "standard"]
+    assert np.allclose(final.predict(prepared.raw_test), final.predict_test())
 
 
 @pytest.mark.parametrize("unit", [1e-13, 1e13])

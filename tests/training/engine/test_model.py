@@ -24,7 +24,7 @@ from worker.artifacts.model.inputs import model_inputs
 from worker.artifacts.model.save import load_model
 from worker.data.prepare import Prepared, prepare
 from worker.winner.baselines import fit_baselines
-from worker.winner.refit import FinalModel
+from worker.winner.final_model import FinalModel
 
 SPEC = JobSpec(dataset="ds_1", target="what we want")
 

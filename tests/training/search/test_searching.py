@@ -236,6 +236,30 @@ def test_worse_trials_are_pruned_and_the_best_is_held(new_search: Any) -> None:
     assert all(
         fold.checkpoint is None for held in searching.top_trainings.values() for fold in held.folds
     )
+    candidates = searching.best_candidates
+    assert [candidate.plan.number for candidate in candidates] == [2, 1]
+    assert all(fold.weights == () for candidate in candidates for fold in candidate.folds)
+
+
+@pytest.mark.parametrize(("name", "limit"), [("MAX_CANDIDATES", 2), ("MAX_CANDIDATE_BYTES", 1)])
+def test_predictions_of_few_trials_are_kept(
+    new_search: Any, monkeypatch: pytest.MonkeyPatch, name: str, limit: int
+) -> None:
+    monkeypatch.setattr(f"worker.trials.loop.{name}", limit)
+    _, searching = new_search(Report(), pruning=None, budget={"max_trials": 4})
+
+    searching.run(Engine(lambda number, _: [5.0, 1.0, 3.0, 2.0][number - 1]))
+
+    numbers = [candidate.plan.number for candidate in searching.best_candidates]
+    assert numbers == [2, 4][:limit]
+
+
+def test_nothing_is_kept_for_an_ensemble_that_nobody_wants(new_search: Any) -> None:
+    _, searching = new_search(Report(), final={"ensemble": False})
+
+    searching.run(Engine(lambda *_: 1.0))
+
+    assert searching.best_candidates == []
 
 
 def test_search_ends_as_its_epochs_are_used_up(new_search: Any) -> None:

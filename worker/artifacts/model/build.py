@@ -12,23 +12,32 @@ Q steps between quantiles.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
 from lowloss.spec import Task
-from worker.artifacts.model.content import Content, ramps
+from worker.artifacts.model.content import Content, Member, ramps
 from worker.data.columns import split_offset
 from worker.data.features import CLIP, FAR, CategoricalFeature, FittedFeatures
 from worker.data.target import Target
 from worker.engine.array_types import FloatArray
 from worker.engine.arrays import HEADS
-from worker.engine.results import TrainedPlan
 
 # Names of our layers have a dot, which names of inputs never have: they cannot collide.
 MODEL_NAME = "lowloss.model"
 INNER_NAME = "lowloss.network"
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """Tensors of the design matrix: numbers by how they are scaled, levels, and codes."""
+
+    numbers: dict[FittedFeatures, list[Any]]
+    levels: list[Any]
+    codes: list[Any]
 
 
 def build_model(content: Content) -> keras.Model:
@@ -42,9 +51,9 @@ def build_model(content: Content) -> keras.Model:
         )
         for number, (_, width, dtype) in enumerate(content.inputs, start=1)
     ]
-    parts = _parts(content.features, raw)
+    parts = _parts(content, raw)
     outputs = [
-        _network(content, member, number, *parts)
+        _network(content.target, member, number, parts)
         for number, member in enumerate(content.members, 1)
     ]
     mean = outputs[0] if len(outputs) == 1 else _mean(outputs)
@@ -69,15 +78,14 @@ def _subtract_offsets(features: FittedFeatures, inputs: dict[str, Any]) -> list[
     return numbers
 
 
-def _network(
-    content: Content, member: TrainedPlan, number: int, numbers: list[Any], codes: list[Any]
-) -> Any:
-    activations = [*member.plan.activations, HEADS[content.target.loss]]
-    weights = content.weights(member)
+def _network(target: Target, member: Member, number: int, parts: _Parts) -> Any:
+    activations = [*member.trained.plan.activations, HEADS[target.loss]]
+    weights = member.weights
     learned = [
         _embedded(table, code, f"member.{number}.embedding.{index}")
-        for index, (table, code) in enumerate(zip(weights.tables, codes, strict=True), start=1)
+        for index, (table, code) in enumerate(zip(weights.tables, parts.codes, strict=True), 1)
     ]
+    numbers = parts.numbers[member.features] + parts.levels
     x = _joined(numbers + learned, f"member.{number}.join")
     pairs = zip(weights.layers, activations, strict=True)
     for layer, ((kernel, bias), activation) in enumerate(pairs, start=1):
@@ -95,16 +103,20 @@ def _embedded(table: FloatArray, code: Any, name: str) -> Any:
     return learned
 
 
-def _parts(features: FittedFeatures, raw: list[Any]) -> tuple[list[Any], list[Any]]:
-    """Return tensors of the design matrix: columns of numbers, and columns of codes."""
-    numbers = raw[: len(raw) - len(features.categorical)]
-    strings = raw[len(numbers) :]
-    parts: list[Any] = []
+def _parts(content: Content, raw: list[Any]) -> _Parts:
+    features = content.features
+    inputs = raw[: len(raw) - len(features.categorical)]
+    strings = raw[len(inputs) :]
+    levels: list[Any] = []
     codes: list[Any] = []
     if features.matrix_columns is not None:
-        parts += _numeric(features, keras.ops.take(numbers[0], list(features.positions), axis=1))
-    elif numbers:
-        parts += _numeric(features, _joined(numbers, "numbers.join"))
+        joined = keras.ops.take(inputs[0], list(features.positions), axis=1)
+    elif inputs:
+        joined = _joined(inputs, "numbers.join")
+    numbers = {
+        scaled: _numeric(scaled, joined, number) if inputs else []
+        for number, scaled in enumerate(content.scaled_features, start=1)
+    }
     for number, (category, column) in enumerate(
         zip(features.categorical, strings, strict=True), start=1
     ):
@@ -113,11 +125,11 @@ def _parts(features: FittedFeatures, raw: list[Any]) -> tuple[list[Any], list[An
         if category.is_embedded:
             codes.append(index)
         else:
-            parts.append(_one_hot(category, index, number))
-    return parts, codes
+            levels.append(_one_hot(category, index, number))
+    return _Parts(numbers, levels, codes)
 
 
-def _numeric(features: FittedFeatures, raw: Any) -> list[Any]:
+def _numeric(features: FittedFeatures, raw: Any, number: int) -> list[Any]:
     """Return scaled numbers, the seasons of dates, and the indicators of missing values.
 
     These are operations and no Normalization layer: that would take spreads below 1e-7 for 1e-7,
@@ -126,7 +138,7 @@ def _numeric(features: FittedFeatures, raw: Any) -> list[Any]:
     ops = keras.ops
     is_present = ops.isfinite(raw)
     filled = ops.where(is_present, raw, features.centers)
-    parts = [_scaled(features, filled)]
+    parts = [_scaled(features, filled, number)]
     if features.seasons:
         dates, periods = zip(*features.seasons, strict=True)
         days = ops.take(filled, list(dates), axis=1)
@@ -134,14 +146,14 @@ def _numeric(features: FittedFeatures, raw: Any) -> list[Any]:
         angle = ops.multiply(ops.mod(days, period), 2 * math.pi / period)
         # Sine and cosine of each season in turn.
         waves = ops.stack([ops.sin(angle), ops.cos(angle)], axis=2)
-        parts.append(keras.layers.Reshape((2 * len(dates),), name="dates.seasons")(waves))
+        parts.append(keras.layers.Reshape((2 * len(dates),), name=f"dates.seasons.{number}")(waves))
     if features.missing_positions:
         watched = ops.take(is_present, list(features.missing_positions), axis=1)
         parts.append(ops.cast(ops.logical_not(watched), "float32"))
     return parts
 
 
-def _scaled(features: FittedFeatures, filled: Any) -> Any:
+def _scaled(features: FittedFeatures, filled: Any, number: int) -> Any:
     ops = keras.ops
     if features.scaling == "none":
         return filled
@@ -155,7 +167,8 @@ def _scaled(features: FittedFeatures, filled: Any) -> Any:
             return ops.divide(ops.multiply(share, CLIP), root)
         case "quantile":
             steps = ramps(features)
-            wide = keras.layers.Reshape((len(features.numeric), 1), name="quantiles.ramps")(scaled)
+            name = f"quantiles.ramps.{number}"
+            wide = keras.layers.Reshape((len(features.numeric), 1), name=name)(scaled)
             share = ops.divide(ops.subtract(wide, steps.starts_RQ), steps.widths_RQ)
             risen = ops.multiply(ops.clip(share, 0.0, 1.0), steps.rises_RQ)
             return ops.add(ops.sum(risen, axis=2), steps.floor_R)

@@ -15,19 +15,48 @@ from worker.data.target import Target
 from worker.engine.array_types import FloatArray
 from worker.engine.results import TrainedPlan
 from worker.engine.weights import LayerWeights, unflatten_weights
-from worker.winner.refit import FinalModel
+from worker.winner.final_model import FinalModel
 
 MATRIX_INPUT = "X"
 InputType = Literal["float32", "float64", "string"]
 
 
 @dataclass(frozen=True)
-class Content:
-    """Fitted transforms, and the networks whose outputs the model averages."""
+class Member:
+    """A network, and what it sees of the inputs."""
 
+    trained: TrainedPlan
     features: FittedFeatures
+
+    @property
+    def weights(self) -> LayerWeights:
+        """Its weights, without the columns that only other folds have."""
+        weights = unflatten_weights(self.trained.weights)
+        (kernel, bias), *rest = weights.layers
+        learned = sum(table.shape[1] for table in weights.tables)
+        seen = np.r_[0 : self.features.numbers, len(kernel) - learned : len(kernel)]
+        return LayerWeights(((kernel[seen], bias), *rest), weights.tables)
+
+
+@dataclass(frozen=True)
+class Content:
+    """Fitted transforms, and the networks whose outputs the model averages.
+
+    Networks may see numbers scaled in several ways; inputs and categories are the same for all.
+    """
+
     target: Target
-    members: tuple[TrainedPlan, ...]
+    members: tuple[Member, ...]
+
+    @property
+    def features(self) -> FittedFeatures:
+        """What the first network sees."""
+        return self.members[0].features
+
+    @property
+    def scaled_features(self) -> tuple[FittedFeatures, ...]:
+        """What networks see, one for each way of scaling."""
+        return tuple(dict.fromkeys(member.features for member in self.members))
 
     @property
     def inputs(self) -> list[tuple[str, int, InputType]]:
@@ -41,18 +70,11 @@ class Content:
         ]
         return numbers + [(feature.input, 1, "string") for feature in features.categorical]
 
-    def weights(self, member: TrainedPlan) -> LayerWeights:
-        """Return a member's weights, without the columns that only other folds have."""
-        weights = unflatten_weights(member.weights)
-        (kernel, bias), *rest = weights.layers
-        learned = sum(table.shape[1] for table in weights.tables)
-        seen = np.r_[0 : self.features.numbers, len(kernel) - learned : len(kernel)]
-        return LayerWeights(((kernel[seen], bias), *rest), weights.tables)
-
 
 def model_content(final: FinalModel) -> Content:
     """Return what a job's model consists of."""
-    return Content(final.fit.features, final.fit.target, final.members)
+    members = (Member(trained, final.fit_of(trained).features) for trained in final.members)
+    return Content(final.fit.target, tuple(members))
 
 
 @dataclass(frozen=True)

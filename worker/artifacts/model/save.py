@@ -45,7 +45,7 @@ def save_saved_model(model: keras.Model, folder: Path) -> Path:
 def describe_model(content: Content, prepared: Prepared, test_metrics: Metrics) -> dict[str, Any]:
     """Describe what a user of the file needs to know: inputs, outputs, and the training."""
     features, target, splits = content.features, content.target, prepared.splits
-    split = prepared.fits[content.members[0].plan.fold].split
+    split = prepared.fits[content.members[0].trained.plan.fold].split
     return {
         "lowloss": __version__,
         "keras": keras.__version__,
@@ -54,10 +54,13 @@ def describe_model(content: Content, prepared: Prepared, test_metrics: Metrics) 
         "target": target.name,
         "labels": list(target.labels),
         "matrix_columns": features.matrix_columns,
-        "scaling": features.scaling,
         "inputs": _describe_inputs(features, prepared),
         "members": [
-            {"plan": asdict(member.plan), "best_epoch": member.best_epoch}
+            {
+                "plan": asdict(member.trained.plan),
+                "best_epoch": member.trained.best_epoch,
+                "scaling": member.features.scaling,
+            }
             for member in content.members
         ],
         "rows": {

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from lowloss.spec import Task
-from worker.artifacts.model.content import Content, ramps
+from worker.artifacts.model.content import Content, Member, ramps
 from worker.data.features import CLIP, FAR, CategoricalFeature, FittedFeatures
 from worker.data.target import Target
-from worker.engine.results import TrainedPlan
 
 OPSET, ML_OPSET, IR_VERSION = 20, 3, 10
 METADATA = "lowloss"
@@ -46,8 +46,8 @@ ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
 def save_onnx(content: Content, path: Path, metadata: dict[str, Any]) -> None:
     """Write an ONNX file with its metadata inside; ValidationError of onnx if it is invalid."""
     graph = _Graph()
-    numbers, codes = _parts(graph, content)
-    outputs = [_network(graph, content, member, numbers, codes) for member in content.members]
+    parts = _parts(graph, content)
+    outputs = [_network(graph, content.target, member, parts) for member in content.members]
     mean = outputs[0] if len(outputs) == 1 else graph.add("Mean", *outputs)
     output = _predictions(graph, content.target, mean)
     is_regression = content.target.task is Task.regression
@@ -114,24 +114,36 @@ def _integers(value: Any) -> NDArray[np.int64]:
     return np.asarray(value, dtype=np.int64)
 
 
-def _parts(graph: _Graph, content: Content) -> tuple[list[str], list[str]]:
-    """Add nodes for the design matrix, and return the names of its numbers and of its codes."""
+@dataclass(frozen=True)
+class _Parts:
+    """Names of the design matrix's parts: numbers by how they are scaled, levels, and codes."""
+
+    numbers: dict[FittedFeatures, list[str]]
+    levels: list[str]
+    codes: list[str]
+
+
+def _parts(graph: _Graph, content: Content) -> _Parts:
+    """Add nodes for the design matrix."""
     features = content.features
-    numbers = [name for name, _, dtype in content.inputs if dtype != "string"]
-    parts: list[str] = []
+    inputs = [name for name, _, dtype in content.inputs if dtype != "string"]
     if features.matrix_columns is not None:
-        raw = graph.add("Gather", numbers[0], _integers(features.positions), axis=1)
-        parts += _numeric(graph, features, raw)
-    elif numbers:
+        raw = graph.add("Gather", inputs[0], _integers(features.positions), axis=1)
+    elif inputs:
         for position, feature in enumerate(features.numeric):
             if feature.offset is not None:
-                rest = graph.add("Sub", numbers[position], np.array([feature.offset]))
-                numbers[position] = graph.add("Cast", rest, to=TensorProto.FLOAT)
-        parts += _numeric(graph, features, graph.add("Concat", *numbers, axis=1))
-    parts += [
-        _one_hot(graph, feature) for feature in features.categorical if not feature.is_embedded
-    ]
-    return parts, [_code(graph, feature, first=1, other=0) for feature in features.embedded]
+                rest = graph.add("Sub", inputs[position], np.array([feature.offset]))
+                inputs[position] = graph.add("Cast", rest, to=TensorProto.FLOAT)
+        raw = graph.add("Concat", *inputs, axis=1)
+    categories = features.categorical
+    return _Parts(
+        {
+            scaled: _numeric(graph, scaled, raw) if inputs else []
+            for scaled in content.scaled_features
+        },
+        [_one_hot(graph, feature) for feature in categories if not feature.is_embedded],
+        [_code(graph, feature, first=1, other=0) for feature in features.embedded],
+    )
 
 
 def _numeric(graph: _Graph, features: FittedFeatures, raw: str) -> list[str]:
@@ -199,25 +211,23 @@ def _code(graph: _Graph, category: CategoricalFeature, *, first: int, other: int
     )
 
 
-def _network(
-    graph: _Graph, content: Content, member: TrainedPlan, numbers: list[str], codes: list[str]
-) -> str:
-    weights = content.weights(member)
+def _network(graph: _Graph, target: Target, member: Member, parts: _Parts) -> str:
+    weights = member.weights
     learned = [
         # [rows, 1, size] without its middle.
         graph.add("Squeeze", graph.add("Gather", table, code, axis=0), _integers([1]))
-        for table, code in zip(weights.tables, codes, strict=True)
+        for table, code in zip(weights.tables, parts.codes, strict=True)
     ]
-    x = graph.add("Concat", *numbers, *learned, axis=1)
+    x = graph.add("Concat", *parts.numbers[member.features], *parts.levels, *learned, axis=1)
     *hidden, head = weights.layers
-    for (kernel, bias), activation in zip(hidden, member.plan.activations, strict=True):
+    for (kernel, bias), activation in zip(hidden, member.trained.plan.activations, strict=True):
         x = graph.add("Gemm", x, kernel, bias)
         if activation == "silu":
             x = graph.add("Mul", x, graph.add("Sigmoid", x))
         else:
             name, attributes = ACTIVATIONS[activation]
             x = graph.add(name, x, **attributes)
-    return _head(graph, content.target, graph.add("Gemm", x, *head))
+    return _head(graph, target, graph.add("Gemm", x, *head))
 
 
 def _head(graph: _Graph, target: Target, logits: str) -> str:

@@ -148,7 +148,7 @@ def test_table_is_prepared_whole_and_finite_or_refused_with_a_reason(
         case prepared, spec:
             assert len(prepared.fits) == spec.validation.fold_count * len(scalings(spec))
             assert_whole(prepared)
-            assert_whole(prepare_refit(prepared, spec, scalings(spec)[-1]))
+            assert_whole(prepare_refit(prepared, spec, scalings(spec)[-1:]))
 
 
 STRATEGIES: list[dict[str, Any]] = [

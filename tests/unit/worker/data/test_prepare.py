@@ -104,7 +104,7 @@ def test_refit_trains_on_all_rows_but_the_test_rows(tmp_path: Path) -> None:
     table, check = checked(path, "y", validation={"strategy": "kfold", "folds": 4})
     prepared = prepare(table, check, max_levels=100)
 
-    refit = prepare_refit(prepared, check.spec, "robust")
+    refit = prepare_refit(prepared, check.spec, ("robust",))
 
     (fold,) = refit.arrays.folds
     assert not fold.is_validated

@@ -1,0 +1,81 @@
+"""Chooses the networks whose mean a model predicts, by their predictions of validation rows.
+
+Greedily and with replacement (Caruana et al. 2004, "Ensemble selection from libraries of models").
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from lowloss.spec import Objective, Task
+from worker.data.prepare import FittedFold, Prepared
+from worker.data.scores import SMALLEST_PROBABILITY, mean_metrics, objective_value, scores
+from worker.data.target import Float64Array
+from worker.trials.folds import TrainingResult
+
+Outputs = list[Float64Array]
+"""A network's output for the validation rows of each fold [M, C]."""
+
+
+def choose_members(
+    candidates: Sequence[TrainingResult], prepared: Prepared, objective: Objective, count: int
+) -> list[TrainingResult]:
+    """Return `count` of the candidates, some of them several times, whose mean predicts best.
+
+    That is the objective of validation rows, on average over folds; the first of equals is taken.
+    Every candidate was trained on all folds.
+    """
+    fits = [prepared.fits[fold.plan.fold] for fold in candidates[0].folds]
+    y_of_folds = [prepared.labelled.y[fit.split.validation] for fit in fits]
+    outputs = [_outputs(candidate) for candidate in candidates]
+    totals = [np.zeros_like(output_MC) for output_MC in outputs[0]]
+    chosen: list[TrainingResult] = []
+    while len(chosen) < count:
+        means = [
+            [(total + more) / (len(chosen) + 1) for total, more in zip(totals, output, strict=True)]
+            for output in outputs
+        ]
+        costs = [_cost(mean, y_of_folds, fits, objective) for mean in means]
+        best = int(np.argmin(costs))
+        totals = [total + more for total, more in zip(totals, outputs[best], strict=True)]
+        chosen.append(candidates[best])
+    return chosen
+
+
+def _outputs(training: TrainingResult) -> Outputs:
+    return [fold.val_output_MC.astype(np.float64) for fold in training.folds]
+
+
+def _cost(
+    outputs: Outputs,
+    y_of_folds: Sequence[Float64Array],
+    fits: Sequence[FittedFold],
+    objective: Objective,
+) -> float:
+    """Return the objective, of which less is better; infinity where the rows do not define it."""
+    pairs = list(zip(outputs, y_of_folds, fits, strict=True))
+    if objective is Objective.val_loss:
+        return float(np.mean([_val_loss(output_MC, y_M, fit) for output_MC, y_M, fit in pairs]))
+    metrics = [
+        scores(fit.target, y_M, fit.target.to_predictions(output_MC.astype(np.float32)))
+        for output_MC, y_M, fit in pairs
+    ]
+    value = objective_value(objective, mean_metrics(metrics))
+    return math.inf if math.isnan(value) else objective.direction.sign * value
+
+
+def _val_loss(output_MC: Float64Array, y_M: Float64Array, fit: FittedFold) -> float:
+    """Return the mean squared error, or the log loss, of rows as the network sees them."""
+    target, rows = fit.target, np.arange(len(y_M))
+    match target.task:
+        case Task.regression:
+            error_M = output_MC[:, 0] - target.standardise(y_M)
+            return float(np.mean(error_M**2)) / target.loss_unit
+        case Task.binary:
+            probability_M = np.abs(output_MC[:, 0] + y_M - 1)
+        case Task.multiclass:
+            probability_M = output_MC[rows, y_M.astype(np.int64)]
+    return float(-np.mean(np.log(np.maximum(probability_M, SMALLEST_PROBABILITY))))
