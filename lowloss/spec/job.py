@@ -229,7 +229,7 @@ class Final(Spec):
 
     refit: bool = True
     ensemble: bool = True
-    members: Annotated[int, Field(ge=1, le=20), Number] = 5
+    members: Annotated[int, Field(ge=1, le=20), Number] = 8
     confirm_top: Annotated[int, Field(ge=1, le=20), Number] = 3
     confirm_seeds: Annotated[int, Field(ge=1, le=20), Number] = 3
 

@@ -97,6 +97,8 @@ def _gain(facts: Facts) -> Iterator[str]:
         return
     before, after = gain.before[metric], gain.after[metric]
     networks = counted(gain.members, "network")
+    if len(set(gain.trials)) > 1:
+        networks += f" of {counted(len(set(gain.trials)), 'trial')}"
     how = f"{networks}, refitted on all rows but the test rows" if gain.refit else networks
     verb = "improves" if direction_of(metric).is_better(after, before) else "does not improve"
     yield (
