@@ -12,6 +12,23 @@ _SCALERS = {
     "quantile": 'QuantileTransformer(output_distribution="normal")',
 }
 _NUMPY = "import numpy as np"
+_PIECEWISE = (
+    "bins = max(1, min(16, len(x_train) // 20))",
+    "shares = np.linspace(0, 1, bins + 1)",
+    "ends = [np.unique(np.quantile(column, shares)) for column in x_train.T]",
+    "",
+    "",
+    "def piecewise(x):",
+    '    """Write each number as how far it has come in each of its column\'s bins."""',
+    "    parts = [",
+    "        np.clip((x[:, [i]] - column[:-1]) / np.diff(column), 0, 1) * 2 - 1",
+    "        for i, column in enumerate(ends)",
+    "    ]",
+    "    return np.concatenate(parts, axis=1)",
+    "",
+    "",
+)
+"""Piecewise linear encoding (Gorishniy et al. 2022), as a search fits it."""
 
 
 def is_validated(recipe: Recipe) -> bool:
@@ -61,7 +78,16 @@ def feature_scaling(recipe: Recipe) -> Section:
     """Return the lines that scale the features, fitted on the training rows alone."""
     if recipe.scale_features == "none":
         return Section()
+    if recipe.scale_features == "piecewise":
+        return Section((*_PIECEWISE, _format_calls(recipe, "x", "piecewise({})")), (_NUMPY,))
     return _format_scaler(recipe, "x", recipe.scale_features, "{}")
+
+
+def feature_transforms(recipe: Recipe) -> tuple[Section, Section]:
+    """Return the lines that scale the features and those that impute them, in their order."""
+    scaling, imputing = feature_scaling(recipe), imputation(recipe)
+    # A missing number has come nowhere in any bin: it needs a value first.
+    return (imputing, scaling) if recipe.scale_features == "piecewise" else (scaling, imputing)
 
 
 def imputation(recipe: Recipe) -> Section:
@@ -125,9 +151,15 @@ def labels(recipe: Recipe, task: Task) -> Section:
 
 def prediction(recipe: Recipe, task: Task) -> Section:
     """Return a `predict` function from raw rows, where they or the predictions are transformed."""
-    steps = ["x_scaler"] if recipe.scale_features != "none" else []
-    steps += ["imputer"] if recipe.missing == "mean" else []
-    lines = [f"    x = {step}.transform(x)" for step in steps]
+    imputing = ["imputer.transform(x)"] if recipe.missing == "mean" else []
+    match recipe.scale_features:
+        case "none":
+            steps = imputing
+        case "piecewise":
+            steps = [*imputing, "piecewise(x)"]
+        case _:
+            steps = ["x_scaler.transform(x)", *imputing]
+    lines = [f"    x = {step}" for step in steps]
     if recipe.exclude:
         lines.insert(0, "    x = x[:, [name not in excluded for name in columns]]")
     output = "model.predict(x)"
@@ -160,5 +192,10 @@ def _format_scaler(recipe: Recipe, array: str, scaling: str, shape: str) -> Sect
 
 
 def _format_transforms(recipe: Recipe, array: str, transform: str, shape: str) -> str:
+    return _format_calls(recipe, array, f"{transform}.transform({shape})")
+
+
+def _format_calls(recipe: Recipe, array: str, call: str) -> str:
+    """Return the lines that replace the parts of `x` or `y` by a call of each."""
     names = [f"{array}_train", f"{array}_val"] if is_validated(recipe) else [f"{array}_train"]
-    return "\n".join(f"{name} = {transform}.transform({shape.format(name)})" for name in names)
+    return "\n".join(f"{name} = {call.format(name)}" for name in names)

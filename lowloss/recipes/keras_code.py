@@ -27,8 +27,7 @@ def training_code(recipe: Recipe, table: ScriptTable) -> str:
     sections = [
         reading(recipe, table),
         data.split(read),
-        data.feature_scaling(read),
-        data.imputation(read),
+        *data.feature_transforms(read),
         data.target_scaling(read, task),
         data.class_weights(read, task),
         data.labels(read, task),

@@ -13,7 +13,7 @@ from lowloss.spec.parts import Spec, wrong_value
 T = TypeVar("T")
 
 Schedule = Literal["constant", "cosine"]
-Scaling = Literal["standard", "robust", "quantile", "none"]
+Scaling = Literal["standard", "robust", "quantile", "piecewise", "none"]
 Scale = Literal["linear", "log"]
 
 

@@ -22,7 +22,7 @@ from lowloss.spec.parameters import Dropout, Mixup, Number, Penalty, Rate, Share
 from lowloss.spec.parts import Spec, Text, wrong_value
 from lowloss.spec.recipe_optimizer import RecipeOptimizer
 
-RecipeScaling = Literal["none", "standard", "minmax", "robust", "quantile"]
+RecipeScaling = Literal["none", "standard", "minmax", "robust", "quantile", "piecewise"]
 
 
 CENTRED = frozenset({"random_normal", "random_uniform", "truncated_normal"})

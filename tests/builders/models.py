@@ -27,10 +27,11 @@ def as_if_trained(
     """Networks with random weights: what a model makes of them owes nothing to training."""
     rng = np.random.default_rng(0)
     arrays = prepared.arrays
-    sizes = [arrays.inputs, 8, arrays.outputs]
+    plan_of_all = a_plan(widths=(8,), fold=fold, **plan)
+    sizes = [arrays.inputs(has_bins=arrays.has_bins(plan_of_all)), 8, arrays.outputs]
     shapes = [shape for pair in itertools.pairwise(sizes) for shape in (pair, pair[1:])]
     shapes += [(embedding.codes, embedding.size) for embedding in arrays.embeddings]
-    trained = a_training(a_plan(widths=(8,), fold=fold, **plan))
+    trained = a_training(plan_of_all)
     return FinalModel(
         prepared,
         tuple(

@@ -15,6 +15,7 @@ from lowloss.results import ColumnKind
 from lowloss.spec import Scaling
 from worker.data.columns import RawColumns
 from worker.engine.array_types import FloatArray
+from worker.engine.bins import Bins
 
 CLIP = 3.0
 """Robust scaling leads x to x / sqrt(1 + (x / 3)²) (RealMLP, Holzmüller et al. 2024)."""
@@ -31,7 +32,8 @@ class NumericFeature:
     scaling is robust or by quantiles, and stands for a missing value; `scale` their spread.
     `has_missing` says whether some had none, which adds an indicator to the design matrix. Each of
     a date's `seasons`, in days, adds a sine and a cosine. Scaling by quantiles leads from `knots`,
-    in units of `scale` around `center`, to `heights`, the normal scores there. Where float32 cannot
+    in units of `scale` around `center`, to `heights`, the normal scores there; where scaling is
+    piecewise, `knots` are the ends of bins. Where float32 cannot
     tell the numbers apart, `offset` was subtracted from them in float64; all else is of the rest.
     """
 
@@ -47,6 +49,7 @@ class NumericFeature:
     offset: float | None = None
 
 
+NO_NUMBERS: FloatArray = np.empty(0, dtype=np.float32)
 EMBEDDING_SIZE = 8
 """What an embedding learns of each code."""
 
@@ -115,6 +118,19 @@ class FittedFeatures:
         return np.array([feature.scale for feature in self.numeric], dtype=np.float32)
 
     @property
+    def bins(self) -> Bins | None:
+        """The bins of all numeric features, where scaling is piecewise."""
+        if self.scaling != "piecewise":
+            return None
+        counts = [len(feature.knots) - 1 for feature in self.numeric]
+        ends = [np.array(feature.knots, dtype=np.float32) for feature in self.numeric]
+        return Bins(
+            np.repeat(np.arange(len(counts)), counts),
+            np.concatenate([NO_NUMBERS, *(knots[:-1] for knots in ends)]),
+            np.concatenate([NO_NUMBERS, *(np.diff(knots) for knots in ends)]),
+        )
+
+    @property
     def embedded(self) -> tuple[CategoricalFeature, ...]:
         """The categories whose codes are embedded."""
         return tuple(feature for feature in self.categorical if feature.is_embedded)
@@ -131,7 +147,10 @@ class FittedFeatures:
 def design_matrix(
     features: FittedFeatures, raw: RawColumns, *, numbers: int | None = None
 ) -> FloatArray:
-    """Compute what the network sees [N, D]; zeros make it `numbers` columns before the codes."""
+    """Compute what arrays hold of rows [N, D]; zeros make it `numbers` columns before the codes.
+
+    Where scaling is piecewise, the network sees bins in place of the first columns.
+    """
     missing_NR = np.isnan(raw.numeric_NR)
     filled_NR = np.where(missing_NR, features.centers, raw.numeric_NR)
     parts = [_scaled(features, filled_NR)]
@@ -152,7 +171,7 @@ def _scaled(features: FittedFeatures, filled_NR: FloatArray) -> FloatArray:
         # Subtract, then divide: x·scale + offset would lose a large mean's digits in float32.
         scaled_NR = (filled_NR - features.centers) / features.scales
     match features.scaling:
-        case "standard":
+        case "standard" | "piecewise":
             cut_NR: FloatArray = np.clip(scaled_NR, -FAR, FAR)
             return cut_NR
         case "robust":

@@ -26,6 +26,8 @@ DAY, WEEK, YEAR = 1.0, 7.0, 365.2425
 """The periods of seasons, in days."""
 QUANTILES = 33
 """Knots of scaling by quantiles: the extreme ones are at the shares 1/66 and 65/66."""
+MAX_BINS, MIN_BIN_ROWS = 16, 20
+"""A column's range is cut into at most so many bins, of about so many training rows at least."""
 ONE_HOT_LEVELS = 16
 """A category of more levels is embedded."""
 NEAR, FAR_AWAY = 1e-30, 1e30
@@ -75,7 +77,7 @@ def as_matrix(features: FittedFeatures, *, matrix_columns: int) -> FittedFeature
 
 def _fit_numeric(column: Column, name: str, values: FloatArray, scaling: Scaling) -> NumericFeature:
     present = values[~np.isnan(values)].astype(np.float64)
-    is_by_rank = scaling in {"robust", "quantile"}
+    is_by_rank = scaling in {"robust", "quantile", "piecewise"}
     center, spread = _by_rank(present) if is_by_rank else _by_moments(present)
     is_flat = spread <= max(FLAT_SHARE * abs(center), FLAT_SPREAD)
     scale = 1.0 if is_flat else spread
@@ -83,6 +85,8 @@ def _fit_numeric(column: Column, name: str, values: FloatArray, scaling: Scaling
     heights: tuple[float, ...] = ()
     if scaling == "quantile":
         knots, heights = _quantile_knots((present - center) / scale)
+    elif scaling == "piecewise":
+        knots = _bin_ends((present - center) / scale)
     return NumericFeature(
         column=column.name,
         input=name,
@@ -121,11 +125,24 @@ def _quantile_knots(scaled: Float64Array) -> tuple[tuple[float, ...], tuple[floa
         return (0.0,), (0.0,)
     shares = (np.arange(QUANTILES) + 0.5) / QUANTILES
     scores = np.array([NormalDist().inv_cdf(share) for share in shares])
-    quantiles = np.clip(np.quantile(scaled, shares), -FAR_AWAY, FAR_AWAY)
-    quantiles = np.where(np.abs(quantiles) < NEAR, 0.0, quantiles).astype(np.float32)
-    knots, groups = np.unique(quantiles, return_inverse=True)
+    knots, groups = np.unique(_as_float32(np.quantile(scaled, shares)), return_inverse=True)
     heights = np.bincount(groups, weights=scores) / np.bincount(groups)
     return tuple(map(float, knots)), tuple(map(float, heights))
+
+
+def _bin_ends(scaled: Float64Array) -> tuple[float, ...]:
+    """Return the ends of bins that hold about the same number of rows each; two ends at least."""
+    bins = max(1, min(MAX_BINS, scaled.size // MIN_BIN_ROWS))
+    shares = np.linspace(0, 1, bins + 1)
+    ends = np.unique(_as_float32(np.quantile(scaled, shares))) if scaled.size else np.zeros(1)
+    # A column of one value has one bin, at whose start it is.
+    return tuple(map(float, ends)) if len(ends) > 1 else (float(ends[0]), float(ends[0]) + 1.0)
+
+
+def _as_float32(quantiles: Float64Array) -> FloatArray:
+    """Round quantiles to float32, within what it can subtract and divide."""
+    within = np.clip(quantiles, -FAR_AWAY, FAR_AWAY)
+    return np.where(np.abs(within) < NEAR, 0.0, within).astype(np.float32)
 
 
 def _seasons(days: Float64Array) -> tuple[float, ...]:

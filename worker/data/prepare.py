@@ -28,6 +28,7 @@ from worker.data.target import (
 )
 from worker.engine.array_types import FloatArray
 from worker.engine.arrays import Arrays, Embedding, Fold
+from worker.engine.bins import align_bins
 
 NO_ROWS: Rows = np.empty(0, dtype=np.int64)
 
@@ -79,6 +80,13 @@ class Prepared:
     def raw_test(self) -> RawColumns:
         """The test rows as the exported model takes them."""
         return self.labelled.raw.take(self.splits.test)
+
+    def x_raw(self, raw: RawColumns, fold: int = 0) -> FloatArray:
+        """Return any rows as a fold's network sees them [N, D]."""
+        arrays = self.arrays
+        x_ND = design_matrix(self.fits[fold].features, raw, numbers=arrays.numbers)
+        bins = arrays.bins_of(arrays.folds[fold])
+        return x_ND if bins is None else bins.encode(x_ND)
 
     def x_test(self, fold: int = 0) -> FloatArray:
         """Return the test rows as a fold's network sees them [T, D]."""
@@ -238,6 +246,7 @@ def _fitted(
         unit.outputs,
         folds=tuple(_fold(view, fit, unit, labelled.y, spec) for view, fit in enumerate(fits)),
         embeddings=_embeddings(fits),
+        bins=align_bins([fit.features.bins for fit in fits]),
     )
     return Prepared(labelled, splits, tuple(fits), arrays)
 

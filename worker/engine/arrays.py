@@ -9,7 +9,10 @@ from enum import StrEnum
 import numpy as np
 
 from worker.engine.array_types import FloatArray, RowNumbers
+from worker.engine.bins import Bins
 from worker.engine.plans import Epoch, Plan
+
+NO_COLUMNS: RowNumbers = np.empty(0, dtype=np.int64)
 
 
 class Loss(StrEnum):
@@ -103,7 +106,8 @@ class Arrays:
     """One copy of the data, and the folds that are made of it.
 
     `x_VND` has one view, or several ways to write the same rows: other transforms, say. Its last
-    columns are codes, one for each of `embeddings`; all others are numbers.
+    columns are codes, one for each of `embeddings`; all others are numbers. A view that has `bins`
+    shows a network these in place of its first columns.
 
     The loss compares the target as it is with one output, class indices where it is `multiclass`;
     with several outputs any other loss compares class indices as one-hot codes, and is the mean
@@ -119,6 +123,7 @@ class Arrays:
     embeddings: tuple[Embedding, ...] = ()
     head: str | None = None
     loss_arguments: tuple[tuple[str, float], ...] = ()
+    bins: tuple[Bins | None, ...] = ()
 
     @property
     def output_activation(self) -> str:
@@ -148,9 +153,28 @@ class Arrays:
         return self.features - len(self.embeddings)
 
     @property
-    def inputs(self) -> int:
-        """What the first layer sees: numbers, and what stands for the codes."""
-        return self.numbers + sum(embedding.size for embedding in self.embeddings)
+    def column_J(self) -> RowNumbers:
+        """The column of each bin; the same in all views that have some."""
+        return next((bins.column_J for bins in self.bins if bins is not None), NO_COLUMNS)
+
+    def bins_of(self, fold: Fold) -> Bins | None:
+        """Return the bins that a fold's networks see."""
+        return self.bins[fold.view] if self.bins else None
+
+    def has_bins(self, plan: Plan) -> bool:
+        """Return whether a plan's network sees bins."""
+        return self.bins_of(self.folds[plan.fold]) is not None
+
+    def numbers_seen(self, *, has_bins: bool) -> int:
+        """Return how many numbers a network sees, bins or the columns themselves."""
+        column_J = self.column_J
+        binned = int(column_J[-1]) + 1 if column_J.size else 0
+        return self.numbers + (len(column_J) - binned if has_bins else 0)
+
+    def inputs(self, *, has_bins: bool) -> int:
+        """Return what the first layer sees: numbers, and what stands for the codes."""
+        numbers = self.numbers_seen(has_bins=has_bins)
+        return numbers + sum(embedding.size for embedding in self.embeddings)
 
     @property
     def is_weighted(self) -> bool:
@@ -177,9 +201,10 @@ class Arrays:
         )
 
     def x_of(self, fold: Fold, rows: RowNumbers) -> FloatArray:
-        """Return the features of rows as a fold sees them."""
+        """Return the features of rows as a fold's networks see them."""
         x_ND: FloatArray = self.x_VND[fold.view, rows]
-        return x_ND
+        bins = self.bins_of(fold)
+        return x_ND if bins is None else bins.encode(x_ND)
 
     def y_of(self, fold: Fold, rows: RowNumbers) -> FloatArray:
         """Return the targets of rows as a fold sees them."""

@@ -30,7 +30,7 @@ def initial_weights(plan: Plan, arrays: Arrays) -> list[FloatArray]:
     Last comes each embedding's table: normal, of about the length that a one-hot code has, and 0
     for code 0.
     """
-    sizes = [arrays.inputs, *plan.widths, arrays.outputs]
+    sizes = [arrays.inputs(has_bins=arrays.has_bins(plan)), *plan.widths, arrays.outputs]
     weights: list[FloatArray] = []
     for layer, shape in enumerate(itertools.pairwise(sizes)):
         rng = np.random.default_rng([plan.seed, 0x1417, layer])

@@ -205,7 +205,9 @@ def _sample_training(prepared: Prepared, train: Rows, *, seed: int) -> Rows:
 
 
 def _features(prepared: Prepared, fold: int, rows: Rows) -> FloatArray:
-    return prepared.arrays.x_of(prepared.arrays.folds[fold], rows)
+    # Baselines see columns, even where networks see bins.
+    x_MD: FloatArray = prepared.arrays.x_VND[prepared.arrays.folds[fold].view, rows]
+    return x_MD
 
 
 def _sample(y_N: Float64Array, limit: int, *, seed: int, keep_classes: bool) -> Rows:

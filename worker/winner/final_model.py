@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from worker.data.columns import RawColumns
-from worker.data.features import design_matrix
 from worker.data.prepare import FittedFold, Prepared
 from worker.data.target import Float64Array
 from worker.engine.array_types import FloatArray
@@ -41,11 +41,7 @@ class FinalModel:
 
     def predict(self, raw: RawColumns) -> Float64Array:
         """Predict rows [N, C], in the units of `Target.to_predictions`."""
-        fits, numbers = self.prepared.fits, self.prepared.arrays.numbers
-        output_NC = self._output(
-            lambda fold: design_matrix(fits[fold].features, raw, numbers=numbers)
-        )
-        return self.fit.target.to_predictions(output_NC)
+        return self.fit.target.to_predictions(self._output(partial(self.prepared.x_raw, raw)))
 
     def predict_test(self) -> Float64Array:
         """Predict the test rows [T, C]."""

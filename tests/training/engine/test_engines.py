@@ -13,6 +13,7 @@ from tests.builders.engines import a_cohort_engine
 from tests.builders.slow import slow_but
 from tests.builders.trainings import SEARCHED, a_plan, run, some_arrays, with_targets
 from worker.engine.arrays import Arrays, Embedding, Fold, Loss
+from worker.engine.bins import Bins
 from worker.engine.keras.keras_engine import KerasEngine
 from worker.engine.keras.network import forward
 from worker.engine.plans import Epoch, Plan
@@ -237,6 +238,48 @@ def test_embeddings_train_alike_in_every_engine(loss: Loss, given: dict[str, obj
     for weight, same in zip(ours.weights, theirs.weights, strict=True):
         assert np.allclose(weight, same, atol=2e-3)
     assert np.allclose(ours.val_output_MC, theirs.val_output_MC, atol=2e-3)
+
+
+def binned(arrays: Arrays) -> tuple[Arrays, Arrays]:
+    """Data of two views, one of which has bins; and the same with these as columns."""
+    views = np.stack([arrays.x_VND[0], arrays.x_VND[0]])
+    bins = Bins(
+        np.array([0, 0, 0, 1]),
+        np.array([-1.0, 0.0, 0.5, -0.5], dtype=np.float32),
+        np.array([1.0, 0.5, 2.0, 1.0], dtype=np.float32),
+    )
+    folds = (arrays.folds[0], dataclasses.replace(arrays.folds[0], view=1))
+    with_bins = dataclasses.replace(arrays, x_VND=views, folds=folds, bins=(None, bins))
+    columns = dataclasses.replace(arrays, x_VND=bins.encode(arrays.x_VND[0])[None])
+    return with_bins, columns
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"noise": 0.1}, {"mixup": 0.4, "batch_size": 7}],
+    ids=["plain", "noise", "mixup"],
+)
+@pytest.mark.parametrize("loss", slow_but([Loss.mse, Loss.multiclass], fast=[Loss.multiclass]))
+def test_bins_train_as_if_they_were_columns(
+    new_engine: NewEngine, loss: Loss, options: dict[str, object]
+) -> None:
+    with_bins, columns = binned(with_codes(some_arrays(loss)))
+    plain = a_plan(number=1, max_epochs=4, l2=1e-3, **options)
+    plans = [plain, dataclasses.replace(plain, number=2, fold=1)]
+
+    ended = run(new_engine(with_bins), plans)
+
+    expected = run(new_engine(columns), [plain])[1]
+    assert ended[2].weights[0].shape == expected.weights[0].shape
+    assert ended[2].weights[0].shape != ended[1].weights[0].shape
+    for ours, theirs in zip(ended[2].epochs, expected.epochs, strict=True):
+        assert ours.val_loss == pytest.approx(theirs.val_loss, rel=1e-4)
+        assert ours.penalised_loss == pytest.approx(theirs.penalised_loss, rel=1e-4)
+    assert np.allclose(ended[2].val_output_MC, expected.val_output_MC, atol=1e-3)
+    # A view without bins trains as it would alone.
+    alone = run(new_engine(with_codes(some_arrays(loss))), [plain])[1]
+    losses = [[epoch.val_loss for epoch in run.epochs] for run in (ended[1], alone)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
 def test_code_that_no_training_row_holds_keeps_its_zeros(new_engine: NewEngine) -> None:

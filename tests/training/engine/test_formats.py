@@ -51,7 +51,7 @@ TASKS: dict[str, Callable[[Array], tuple[Any, dict[str, Any]]]] = {
     "binary": lambda z: (np.where(z > 0, "yes", "no").tolist(), {}),
     "multiclass": lambda z: (np.digitize(z, [-0.5, 0.5]), {}),
 }
-SCALINGS = ["standard", "robust", "quantile", "none"]
+SCALINGS = ["standard", "robust", "quantile", "piecewise", "none"]
 # Every task with every scaling; each activation twice; one network, and three.
 CASES = [
     (task, scaling, list(ACTIVATIONS)[number % 8], 1 + 2 * (number % 3 == 0))
@@ -150,7 +150,7 @@ def test_files_answer_as_numpy_does(
 def test_networks_that_see_numbers_scaled_in_several_ways_answer_together(
     tmp_path: Path, task: str
 ) -> None:
-    prepared = mixed(task, {"choices": ["standard", "robust", "quantile"]})
+    prepared = mixed(task, {"choices": ["standard", "piecewise", "quantile"]})
     # The second fold of each way; the first has the last network, too.
     alone = [as_if_trained(prepared, fold=fold) for fold in (1, 7, 4, 1)]
     final = FinalModel(prepared, tuple(member for model in alone for member in model.members))
@@ -161,7 +161,7 @@ def test_networks_that_see_numbers_scaled_in_several_ways_answer_together(
     assert np.abs(final.predict_test() - expected).max() <= 1e-4 * unit
     metadata = describe_model(model_content(final), prepared, {})
     scalings = [member["scaling"] for member in metadata["members"]]
-    assert scalings == ["standard", "quantile", "robust", "standard"]
+    assert scalings == ["standard", "quantile", "piecewise", "standard"]
     assert np.allclose(final.predict(prepared.raw_test), final.predict_test())
 
 
@@ -294,7 +294,7 @@ def test_row_is_answered_alone_as_among_others(tmp_path: Path, task: str) -> Non
         assert each.shape == (0, expected.shape[1])
 
 
-@pytest.mark.parametrize("scaling", slow_but(SCALINGS, fast=["quantile"]))
+@pytest.mark.parametrize("scaling", slow_but(SCALINGS, fast=["quantile", "piecewise"]))
 def test_infinite_numbers_are_missing_and_unknown_levels_are_alike(
     tmp_path: Path, scaling: str
 ) -> None:
@@ -313,7 +313,7 @@ def test_infinite_numbers_are_missing_and_unknown_levels_are_alike(
         assert found == pytest.approx(np.full_like(found, found[0, 0]), rel=1e-6)
 
 
-@pytest.mark.parametrize("scaling", ["standard", "robust", "quantile"])
+@pytest.mark.parametrize("scaling", ["standard", "robust", "quantile", "piecewise"])
 def test_largest_number_of_float32_is_answered_finitely(tmp_path: Path, scaling: str) -> None:
     final = as_if_trained(mixed("binary", scaling), fold=1)
     raw = final.prepared.raw_test.take(np.zeros(2, dtype=np.int64))

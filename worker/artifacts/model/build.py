@@ -165,6 +165,13 @@ def _scaled(features: FittedFeatures, filled: Any, number: int) -> Any:
             share = ops.divide(ops.clip(scaled, -float(FAR), float(FAR)), CLIP)
             root = ops.sqrt(ops.add(ops.multiply(share, share), 1.0))
             return ops.divide(ops.multiply(share, CLIP), root)
+        case "piecewise":
+            bins = features.bins
+            assert bins is not None
+            cut = ops.clip(scaled, -float(FAR), float(FAR))
+            wide = ops.take(cut, bins.column_J.tolist(), axis=1)
+            share = ops.divide(ops.subtract(wide, bins.start_J), bins.width_J)
+            return ops.subtract(ops.multiply(ops.clip(share, 0.0, 1.0), 2.0), 1.0)
         case "quantile":
             steps = ramps(features)
             name = f"quantiles.ramps.{number}"

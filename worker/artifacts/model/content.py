@@ -10,9 +10,10 @@ from typing import Literal
 
 import numpy as np
 
-from worker.data.features import FittedFeatures
+from worker.data.features import NO_NUMBERS, FittedFeatures
 from worker.data.target import Target
 from worker.engine.array_types import FloatArray
+from worker.engine.bins import Bins
 from worker.engine.results import TrainedPlan
 from worker.engine.weights import LayerWeights, unflatten_weights
 from worker.winner.final_model import FinalModel
@@ -27,14 +28,23 @@ class Member:
 
     trained: TrainedPlan
     features: FittedFeatures
+    bins: Bins | None
 
     @property
     def weights(self) -> LayerWeights:
-        """Its weights, without the columns that only other folds have."""
+        """Its weights, without the columns and the bins that only other folds have."""
         weights = unflatten_weights(self.trained.weights)
         (kernel, bias), *rest = weights.layers
         learned = sum(table.shape[1] for table in weights.tables)
-        seen = np.r_[0 : self.features.numbers, len(kernel) - learned : len(kernel)]
+        bins, binned = NO_NUMBERS, 0
+        if self.bins is not None:
+            bins, binned = self.bins.is_there_J, self.bins.columns
+        others = self.features.numbers - binned
+        seen = np.r_[
+            np.flatnonzero(bins),
+            len(bins) : len(bins) + others,
+            len(kernel) - learned : len(kernel),
+        ]
         return LayerWeights(((kernel[seen], bias), *rest), weights.tables)
 
 
@@ -73,7 +83,13 @@ class Content:
 
 def model_content(final: FinalModel) -> Content:
     """Return what a job's model consists of."""
-    members = (Member(trained, final.fit_of(trained).features) for trained in final.members)
+    arrays = final.prepared.arrays
+    members = (
+        Member(
+            trained, final.fit_of(trained).features, arrays.bins_of(arrays.folds[trained.plan.fold])
+        )
+        for trained in final.members
+    )
     return Content(final.fit.target, tuple(members))
 
 

@@ -182,6 +182,14 @@ def _scaled(graph: _Graph, features: FittedFeatures, filled: str) -> str:
             return graph.add(
                 "Div", graph.add("Mul", share, _floats(CLIP)), graph.add("Sqrt", squared)
             )
+        case "piecewise":
+            bins = features.bins
+            assert bins is not None
+            cut = graph.add("Clip", scaled, _floats(-FAR), _floats(FAR))
+            wide = graph.add("Gather", cut, _integers(bins.column_J), axis=1)
+            share = graph.add("Div", graph.add("Sub", wide, bins.start_J), bins.width_J)
+            within = graph.add("Clip", share, _floats(0), _floats(1))
+            return graph.add("Sub", graph.add("Mul", within, _floats(2)), _floats(1))
         case "quantile":
             steps = ramps(features)
             wide = graph.add("Unsqueeze", scaled, _integers([2]))

@@ -23,6 +23,7 @@ from worker.data.prepare import keep_classes, keep_labelled
 from worker.data.splits import Rows, Traits, split_rows
 from worker.data.target import Float64Array, Target, read_target
 from worker.engine.array_types import FloatArray
+from worker.engine.bins import Bins
 
 Counts = NDArray[np.int64]
 JUDGE_SHARE, VALIDATION_SHARE = 0.2, 0.2
@@ -138,7 +139,7 @@ class DiagnosisData:
         return tuple(int(row) for row in self.row_numbers[rows[:limit]])
 
     def transform(self, treatment: Treatment, draw: Draw) -> FloatArray:
-        """Return what a recipe's network sees [N, D]; transforms are fitted on the known rows."""
+        """Return what arrays hold for a recipe's network [N, D]; fitted on the known rows."""
         scaling = treatment.scale_features
         features = self._features(draw, "none" if scaling == "minmax" else scaling)
         # A copy: an unscaled design matrix may be the raw numbers themselves.
@@ -157,6 +158,11 @@ class DiagnosisData:
         gone = [source.removeprefix("missing:") in treatment.exclude for source in sources]
         x_ND[:, np.array(gone)] = 0
         return x_ND
+
+    def bins(self, treatment: Treatment, draw: Draw) -> Bins | None:
+        """Return the bins that a recipe's network sees in place of numbers, if any."""
+        scaling = treatment.scale_features
+        return self._features(draw, scaling).bins if scaling == "piecewise" else None
 
     def sources(self, draw: Draw) -> list[str]:
         """Return the table's column behind each column of the design matrix; "" for padding.

@@ -32,6 +32,7 @@ from worker.diagnosis.training.variants import (
 )
 from worker.engine.array_types import FloatArray
 from worker.engine.arrays import Arrays, Fold
+from worker.engine.bins import Bins, align_bins
 from worker.engine.cohort.buckets import COMPILE_SECONDS, Reach
 from worker.engine.cohort.program import Programs
 from worker.engine.cohort.shape import LAYER_PENALTIES
@@ -183,12 +184,6 @@ class Trainer:
         numbers = [draw.number for draw in self.data.draws]
         return [self.judged[variant, n] for n in numbers if (variant, n) in self.judged]
 
-    def x_of(self, variant: Variant, draw: Draw) -> FloatArray:
-        """Return all rows as a variant's network sees them [N, D]."""
-        view = self._views.find_view(Treatment.of(variant.recipe), draw)
-        x_ND: FloatArray = self._views.x_VND[view]
-        return x_ND
-
     def plan(self, variant: Variant, draw: Draw) -> tuple[Plan, Arrays]:
         """Return a variant's training by itself; raise CannotTrainError."""
         output = output_format(variant.recipe, self.data)
@@ -262,6 +257,7 @@ class Trainer:
             tuple(folds),
             head=output.head,
             loss_arguments=output.arguments,
+            bins=align_bins(self._views.bins),
         )
         plans = [
             to_plan(variant.recipe, number=index + 1, seed=draws[number].seed, fold=index)
@@ -299,10 +295,10 @@ class Trainer:
         trained: TrainedPlan | None,
     ) -> JudgedVariant:
         data, draw, recipe = self.data, self.data.draws[number], variant.recipe
-        plan = to_plan(recipe, number=number, seed=draw.seed, fold=0)
-        x_ND, judging = self.x_of(variant, draw), len(draw.judge)
-        rows = np.concatenate([draw.judge, draw.fit_rows])
-        output_NU = predict(plan, arrays, weights, x_ND[rows])
+        fold = 0 if trained is None else trained.plan.fold
+        plan = to_plan(recipe, number=number, seed=draw.seed, fold=fold)
+        rows, judging = np.concatenate([draw.judge, draw.fit_rows]), len(draw.judge)
+        output_NU = predict(plan, arrays, weights, arrays.x_of(arrays.folds[fold], rows))
         judge_MU, fit_NU = output_NU[:judging], output_NU[judging:]
         if not (np.isfinite(judge_MU).all() and np.isfinite(fit_NU).all()):
             return JudgedVariant(number, trained=trained, weights=weights)
@@ -343,6 +339,7 @@ class Views:
         room = ROOMY if bytes_of_view * count * ROOMY < MAX_BYTES else 2
         # Programs are compiled for the number of views.
         self.x_VND = np.zeros((room * count, len(data.y), data.width), dtype=np.float32)
+        self.bins: list[Bins | None] = [None] * (room * count)
 
     def find_view(self, treatment: Treatment, draw: Draw) -> int:
         """Return the number of the view that shows a treatment on a draw."""
@@ -351,5 +348,7 @@ class Views:
             view = self._numbers[key] = len(self._numbers)
             if view == len(self.x_VND):
                 self.x_VND = np.concatenate([self.x_VND, np.zeros_like(self.x_VND)])
+                self.bins += [None] * len(self.bins)
             self.x_VND[view] = self._data.transform(treatment, draw)
+            self.bins[view] = self._data.bins(treatment, draw)
         return self._numbers[key]

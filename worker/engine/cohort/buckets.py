@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from worker.engine.arrays import Arrays
-from worker.engine.cohort.shape import LAYER_PENALTIES, OPTIONS, UNEVEN, Shape
+from worker.engine.cohort.shape import BINS, LAYER_PENALTIES, OPTIONS, UNEVEN, Shape
 from worker.engine.optimizers import RULES
 from worker.engine.plans import Plan
 
@@ -149,7 +149,10 @@ class Buckets:
             batch_size=batch_size,
             activation=names[0] if len(set(names)) == 1 else names,
             optimizer=RULES[plan.optimizer].name,
-            uses=self._reach.uses | uses(plan) | ({UNEVEN} if len(steps) > 1 else set()),
+            uses=self._reach.uses
+            | uses(plan)
+            | ({BINS} if self._arrays.has_bins(plan) else set())
+            | ({UNEVEN} if len(steps) > 1 else set()),
         )
         if self._plans_together == 1:
             return replace(shape, slots=self._slots(padded))
@@ -202,14 +205,19 @@ def slot_bytes(shape: Shape, arrays: Arrays) -> int:
     layer's output with its mask and gradient.
     """
     copies = 2 * (1 + len(RULES[shape.optimizer].moments)) + 3
-    outputs = shape.batch_size * (arrays.inputs + sum(shape.widths))
+    outputs = shape.batch_size * (inputs_of(shape, arrays) + sum(shape.widths))
     tables = sum(embedding.codes * embedding.size for embedding in arrays.embeddings)
     return 4 * (copies * (weights_of(shape, arrays) + tables) + 3 * outputs)
 
 
+def inputs_of(shape: Shape, arrays: Arrays) -> int:
+    """Count what the first layer of a program's networks sees."""
+    return arrays.inputs(has_bins=BINS in shape.uses)
+
+
 def weights_of(shape: Shape, arrays: Arrays) -> int:
     """Count the weights of a slot's padded kernels."""
-    sizes = itertools.pairwise((arrays.inputs, *shape.widths, arrays.outputs))
+    sizes = itertools.pairwise((inputs_of(shape, arrays), *shape.widths, arrays.outputs))
     return sum(fan_in * fan_out for fan_in, fan_out in sizes)
 
 
@@ -231,6 +239,7 @@ def _holds(shape: Shape, needed_shape: Shape) -> bool:
         and bool(shape.widths) == bool(needed_shape.widths)
         and all(have >= need for have, need in zip(shape.widths, needed_widths, strict=True))
         and shape.uses >= needed_shape.uses
+        and (BINS in shape.uses) == (BINS in needed_shape.uses)
         and shape.activations[: len(needed_shape.widths)] == needed_shape.activations
         and shape.optimizer == needed_shape.optimizer
         # Rows beyond a plan's batch are masked.

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from worker.engine.arrays import Arrays, Loss
+from worker.engine.cohort.buckets import inputs_of
 from worker.engine.cohort.inputs import SlotInputs
 from worker.engine.cohort.kernel_operations import after, product, sum_of_slots
-from worker.engine.cohort.shape import LAYER_PENALTIES, Shape
+from worker.engine.cohort.shape import BINS, LAYER_PENALTIES, Shape
 from worker.engine.draws import dropout_keep, dropout_key, normal_noise
 from worker.engine.losses import hidden_activation, row_loss
 from worker.engine.optimizers import RULES, Moments, Parameters, Step, clip_by_global_norm
@@ -53,7 +54,7 @@ class SlotNetworks:
     """The networks of K slots, padded to one shape."""
 
     def __init__(self, shape: Shape, arrays: Arrays, dtype: Any) -> None:
-        self.sizes = [arrays.inputs, *shape.widths, arrays.outputs]
+        self.sizes = [inputs_of(shape, arrays), *shape.widths, arrays.outputs]
         self._shape = shape
         self._dtype = dtype
         self._loss_name = arrays.loss
@@ -62,7 +63,18 @@ class SlotNetworks:
         self._is_one_hot = arrays.is_one_hot
         self._is_scaled = arrays.is_scaled
         self._embeddings = arrays.embeddings
-        self._numbers = arrays.numbers
+        self._has_bins = BINS in shape.uses
+        self._numbers = arrays.numbers_seen(has_bins=self._has_bins)
+        self._column_J = arrays.column_J
+
+    def features(self, x_KBD: Any, inputs: SlotInputs) -> Any:
+        """Return rows as the networks see them: bins in place of the columns that have some."""
+        if not self._has_bins or not self._column_J.size:
+            return x_KBD
+        share_KBJ = tf.gather(x_KBD, self._column_J, axis=2) - inputs.bin_start_K1J
+        share_KBJ = tf.clip_by_value(share_KBJ / inputs.bin_divisor_K1J, 0.0, 1.0)
+        binned = int(self._column_J[-1]) + 1
+        return tf.concat([(share_KBJ * 2 - 1) * inputs.is_bin_K1J, x_KBD[:, :, binned:]], 2)
 
     def train_step(
         self,

@@ -16,7 +16,7 @@ from worker.engine.cohort.call_size import call_size
 from worker.engine.cohort.compiled import Compiled, CompileTimer
 from worker.engine.cohort.inputs import Rows, SlotInputs
 from worker.engine.cohort.network import Batch, SlotNetworks
-from worker.engine.cohort.shape import UNEVEN, Shape
+from worker.engine.cohort.shape import BINS, UNEVEN, Shape
 from worker.engine.optimizers import RULES, Moments, Parameters
 
 MAX_PROGRAMS = 64
@@ -66,6 +66,7 @@ class Program:
             (arrays.loss, *arrays.loss_arguments, arrays.output_activation),
             (arrays.is_scaled, arrays.is_weighted),
             (*self._networks.sizes, arrays.features, *self._tables),
+            tuple(arrays.column_J.tolist()) if BINS in shape.uses else (),
         )
         self.run = Compiled(self._run, timer)
 
@@ -166,7 +167,8 @@ class Program:
         if self._is_weighted:
             weight_KB *= tf.slice(rows.weight_EKR, start, size)[0]
         y = self._networks.targets(tf.gather(rows.y_N, chosen_KB), inputs)
-        batch = Batch(tf.gather(rows.x_ND, chosen_KB), y, None, is_row_KB, weight_KB)
+        x_KBD = self._networks.features(tf.gather(rows.x_ND, chosen_KB), inputs)
+        batch = Batch(x_KBD, y, None, is_row_KB, weight_KB)
         if "mixup" in shape.uses:
             share_K1 = tf.slice(rows.share_EKS, [epoch, 0, i], [1, slots, 1])[0]
             batch = self._networks.mix_batch(batch, share_K1)
@@ -178,7 +180,7 @@ class Program:
 
         def body(i: Any, sum_K: Any) -> Any:
             chosen_KP = tf.slice(rows.validation_KV, [0, i * piece], [slots, piece])
-            x_KPD = tf.gather(rows.x_ND, chosen_KP)
+            x_KPD = self._networks.features(tf.gather(rows.x_ND, chosen_KP), inputs)
             y = self._networks.targets(tf.gather(rows.y_N, chosen_KP), inputs)
             number_P = (rows.first_piece + i) * piece + tf.range(piece)
             is_row_KP = number_P < rows.validation_rows_K[:, None]

@@ -10,6 +10,8 @@ OPTIONS = frozenset({"clip_norm", "dropout", "l1", "mixup", "noise"})
 """What costs a program time even where its value does nothing, and so is left out unless needed."""
 LAYER_PENALTIES = "layer_penalties"
 """Further option: other penalties for each layer of a network."""
+BINS = "bins"
+"""Further option: networks that see bins. A program has it for all of its slots or for none."""
 UNEVEN = "uneven"
 """Further option: slots whose epochs have unequal numbers of steps."""
 

@@ -96,7 +96,8 @@ class SlotValues:
 
     def _read(self, k: int, plan: Plan, tensors: Parameters) -> tuple[FloatArray, ...]:
         """Cut a slot's values out of tensors, at its weights' true shapes."""
-        sizes = [self._arrays.inputs, *plan.widths, self._arrays.outputs]
+        inputs = self._arrays.inputs(has_bins=self._arrays.has_bins(plan))
+        sizes = [inputs, *plan.widths, self._arrays.outputs]
         # Cut by numpy, in place: TensorFlow takes 0.2 ms for each slice.
         slot_values = [tensors[index].numpy()[k] for index in self._weight_indices(len(sizes) - 1)]
         cut: list[FloatArray] = []

@@ -85,5 +85,6 @@ def _key(plan: Plan, arrays: Arrays) -> Hashable:
         max_epochs=0 if is_constant else plan.max_epochs,
     )
     loss = (arrays.loss, arrays.loss_arguments)
-    shape = (arrays.features, arrays.outputs, loss, min(32, steps), is_constant or steps)
+    inputs = arrays.inputs(has_bins=arrays.has_bins(plan))
+    shape = (inputs, arrays.outputs, loss, min(32, steps), is_constant or steps)
     return alike, shape

@@ -187,7 +187,8 @@ def _training_batches(rows: FoldRows, labels: KerasTarget, batch_size: int, draw
 
     Keras would make the same of bare arrays, at three times the cost an epoch for a small table.
     """
-    count, numbers = len(rows.x_train_ND), labels.arrays.numbers
+    count, features = rows.x_train_ND.shape
+    numbers = features - len(labels.arrays.embeddings)
     columns = [rows.x_train_ND, labels.of(rows.y_train_N)]
     if rows.weight_train_N is not None:
         columns.append(rows.weight_train_N)
@@ -201,7 +202,7 @@ def _training_batches(rows: FoldRows, labels: KerasTarget, batch_size: int, draw
             return batches
         share = draws.share_S[number]
         # No code lies between two: that of the larger share stays.
-        of_columns = tf.where(tf.range(labels.arrays.features) < numbers, share, tf.round(share))
+        of_columns = tf.where(tf.range(features) < numbers, share, tf.round(share))
         # Every row with the next one of its batch, and the last with the first.
         shares = (of_columns, *(share for _ in batches[1:]))
         pairs = zip(shares, batches, strict=True)

@@ -34,7 +34,7 @@ def _build_layers(plan: Plan, arrays: Arrays) -> keras.Model:
     """Build the layers that a plan names; kernels and biases begin as in any other network."""
     if arrays.embeddings:
         raise ValueError("no embeddings before layers of stock Keras")
-    x = inputs = keras.Input((arrays.features,))
+    x = inputs = keras.Input((arrays.numbers_seen(has_bins=arrays.has_bins(plan)),))
     for call in plan.layers:
         x = build_call(call)(x)
     model = keras.Model(inputs, x)
@@ -58,12 +58,13 @@ def _build_plain(plan: Plan, arrays: Arrays) -> keras.Model:
         keras.regularizers.L1L2(l1, l2) if l1 or l2 else None
         for l1, l2 in zip(plan.l1s, plan.l2s, strict=True)
     ]
-    inputs = keras.Input((arrays.features,))
-    x = inputs[:, : arrays.numbers] if arrays.embeddings else inputs
+    numbers = arrays.numbers_seen(has_bins=arrays.has_bins(plan))
+    inputs = keras.Input((numbers + len(arrays.embeddings),))
+    x = inputs[:, :numbers] if arrays.embeddings else inputs
     if plan.noise:
         x = keras.layers.GaussianNoise(plan.noise, seed=plan.seed % 2**31)(x)
     learned = [
-        _learned(embedding, inputs[:, arrays.numbers + index])
+        _learned(embedding, inputs[:, numbers + index])
         for index, embedding in enumerate(arrays.embeddings)
     ]
     if learned:

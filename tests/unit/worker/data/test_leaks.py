@@ -13,6 +13,7 @@ from tests.builders.tables import checked_frame, mixed_columns
 from worker.data import prepare as module
 from worker.data.columns import RawColumns
 from worker.data.prepare import Prepared, prepare
+from worker.engine.array_types import FloatArray
 from worker.data.target import Float64Array, fit_target, read_target
 
 STRATEGIES: dict[str, dict[str, Any]] = {
@@ -58,17 +59,27 @@ def poisoned(frame: pl.DataFrame, is_held: pl.Series) -> Table:
 def same_fit(one: Prepared, other: Prepared, fold: int) -> bool:
     """Whether a fold's transforms are the same, and its training rows as its network sees them."""
     mine, theirs = one.arrays.rows(fold), other.arrays.rows(fold)
+    x_ND, other_x_ND = own_columns(one, fold), own_columns(other, fold)
     # Beyond its own columns a view has zeros, as many as the widest fold makes of it.
-    width = min(one.arrays.features, other.arrays.features)
+    width = min(x_ND.shape[1], other_x_ND.shape[1])
     units = {each.arrays.folds[fold].loss_unit for each in (one, other)}
     return (
         one.fits[fold].features == other.fits[fold].features
         and one.fits[fold].target == other.fits[fold].target
-        and np.array_equal(mine.x_train_ND[:, :width], theirs.x_train_ND[:, :width])
+        and np.array_equal(x_ND[:, :width], other_x_ND[:, :width])
         and np.allclose(mine.y_train_N, theirs.y_train_N, atol=1e-5)
         and len(units) == 1
         and str(mine.weight_train_N) == str(theirs.weight_train_N)
     )
+
+
+def own_columns(prepared: Prepared, fold: int) -> FloatArray:
+    """The training rows as a fold's network sees them, without bins that only other folds have."""
+    x_ND = prepared.arrays.rows(fold).x_train_ND
+    bins = prepared.arrays.bins_of(prepared.arrays.folds[fold])
+    if bins is None:
+        return x_ND
+    return np.delete(x_ND, np.flatnonzero(bins.is_there_J == 0), axis=1)
 
 
 def leaking_folds(columns: dict[str, Any], **given: Any) -> list[int]:
@@ -89,7 +100,7 @@ def leaking_folds(columns: dict[str, Any], **given: Any) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("scaling", ["standard", "robust", "quantile", "none"])
+@pytest.mark.parametrize("scaling", ["standard", "robust", "quantile", "piecewise", "none"])
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_no_fold_sees_rows_that_it_does_not_train_on(strategy: str, scaling: str) -> None:
     leaking = leaking_folds(

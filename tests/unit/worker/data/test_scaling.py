@@ -16,7 +16,7 @@ from lowloss.results import Column, ColumnKind
 from lowloss.spec import Scaling
 from worker.data.columns import RawColumns, read_columns
 from worker.data.features import FittedFeatures, design_matrix
-from worker.data.fit import QUANTILES, fit_features
+from worker.data.fit import MAX_BINS, MIN_BIN_ROWS, QUANTILES, fit_features
 from worker.engine.array_types import FloatArray
 
 SCALINGS: tuple[Scaling, ...] = get_args(Scaling)
@@ -94,7 +94,7 @@ def test_value_of_several_quantiles_has_the_mean_of_their_scores() -> None:
 
 
 @given(values=COLUMNS, later=st.lists(FLOATS, min_size=2, max_size=20))
-@pytest.mark.parametrize("scaling", ["standard", "robust", "quantile"])
+@pytest.mark.parametrize("scaling", ["standard", "robust", "quantile", "piecewise"])
 def test_order_is_kept_and_all_is_finite(
     scaling: Scaling, values: list[float], later: list[float]
 ) -> None:
@@ -116,6 +116,30 @@ def test_knots_rise_and_can_be_told_apart_in_float32(values: list[float]) -> Non
     assert np.isfinite(knots).all()
     assert (np.diff(knots) >= np.finfo(np.float32).tiny).all()
     assert (np.diff(feature.heights) > 0).all()
+
+
+@given(values=COLUMNS)
+@example(values=[0.0] * 500 + [1.0] * 500)
+@example(values=[float(np.finfo(np.float32).min)] * 5 + [0.001, 0.002] * 20)
+def test_bins_hold_all_training_rows_and_can_be_told_apart_in_float32(values: list[float]) -> None:
+    features = fitted(pl.Series(values), "piecewise")
+
+    bins = features.bins
+    assert bins is not None
+    assert 1 <= len(bins.column_J) <= min(MAX_BINS, max(1, len(values) // MIN_BIN_ROWS))
+    assert (bins.width_J > 0).all()
+    assert np.isfinite(bins.start_J + bins.width_J).all()
+    seen = bins.encode(as_seen(features, values))
+    assert np.isfinite(seen).all()
+    # No training row lies outside of all bins: what differs by a bin is seen to differ.
+    assert len(np.unique(values)) == 1 or seen.min() == -1.0
+
+
+def test_two_values_have_one_bin() -> None:
+    features = fitted(pl.Series([0.0] * 500 + [1.0] * 500), "piecewise")
+
+    assert features.bins is not None
+    assert features.bins.encode(as_seen(features, [0.0, 1.0])).tolist() == [[-1.0], [1.0]]
 
 
 @pytest.mark.parametrize("scaling", SCALINGS)
@@ -155,7 +179,7 @@ def test_value_beyond_float32_is_missing(scaling: Scaling) -> None:
     assert len({tuple(row) for row in found[3:]}) == 1
 
 
-@pytest.mark.parametrize("scaling", ["standard", "robust", "quantile"])
+@pytest.mark.parametrize("scaling", ["standard", "robust", "quantile", "piecewise"])
 @pytest.mark.parametrize("unit", [1e-30, 1e-6, 1e30])
 def test_unit_changes_nothing(scaling: Scaling, unit: float) -> None:
     values = np.random.default_rng(0).normal(size=101)
@@ -166,7 +190,7 @@ def test_unit_changes_nothing(scaling: Scaling, unit: float) -> None:
     assert found == pytest.approx(plain, abs=1e-4)
 
 
-@pytest.mark.parametrize("scaling", ["standard", "robust", "quantile"])
+@pytest.mark.parametrize("scaling", ["standard", "robust", "quantile", "piecewise"])
 def test_sentinel_of_the_largest_size_leaves_the_others_apart(scaling: Scaling) -> None:
     lowest = float(np.finfo(np.float32).min)
     features = fitted(pl.Series([0.001, 0.002, 0.003] * 10), scaling)

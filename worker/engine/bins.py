@@ -1,0 +1,71 @@
+"""Numbers written piecewise: how far each has come in every bin of its range.
+
+That is the piecewise linear encoding of Gorishniy et al. 2022 ("On embeddings for numerical
+features in tabular deep learning"), from -1 to 1.
+
+J bins of all columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from worker.engine.array_types import FloatArray, RowNumbers
+
+
+@dataclass(frozen=True)
+class Bins:
+    """The bins of a table's first columns: the column of each, where it starts, and its width.
+
+    Columns are in order, and each has one bin at least. A bin of width 0 stands for one that
+    other fits have: it is seen as 0.
+    """
+
+    column_J: RowNumbers
+    start_J: FloatArray
+    width_J: FloatArray
+
+    @property
+    def columns(self) -> int:
+        """How many columns have bins."""
+        return int(self.column_J[-1]) + 1 if self.column_J.size else 0
+
+    @property
+    def is_there_J(self) -> FloatArray:
+        """1 for a bin that is there, else 0."""
+        return (self.width_J > 0).astype(np.float32)
+
+    @property
+    def divisor_J(self) -> FloatArray:
+        """The width, and 1 where there is no bin."""
+        return np.where(self.width_J > 0, self.width_J, np.float32(1))
+
+    def encode(self, x_ND: FloatArray) -> FloatArray:
+        """Return rows that have bins in place of their first columns."""
+        share_NJ = (x_ND[:, self.column_J] - self.start_J) / self.divisor_J
+        risen_NJ = np.clip(share_NJ, 0, 1) * np.float32(2) - np.float32(1)
+        return np.concatenate([risen_NJ * self.is_there_J, x_ND[:, self.columns :]], axis=1)
+
+
+def align_bins(views: Sequence[Bins | None]) -> tuple[Bins | None, ...]:
+    """Give all views as many bins of a column as the one that has most of it."""
+    fitted = [bins for bins in views if bins is not None]
+    if not fitted:
+        return ()
+    counts_VR = [np.bincount(bins.column_J, minlength=bins.columns) for bins in fitted]
+    count_R = np.max(counts_VR, axis=0)
+    return tuple(None if bins is None else _padded(bins, count_R) for bins in views)
+
+
+def _padded(bins: Bins, count_R: RowNumbers) -> Bins:
+    column_J = np.repeat(np.arange(len(count_R)), count_R)
+    start_J, width_J = (np.zeros(len(column_J), dtype=np.float32) for _ in range(2))
+    first_R = np.concatenate([[0], np.cumsum(count_R)])
+    for column, first in enumerate(first_R[:-1]):
+        own = bins.column_J == column
+        there = slice(first, first + np.count_nonzero(own))
+        start_J[there], width_J[there] = bins.start_J[own], bins.width_J[own]
+    return Bins(column_J, start_J, width_J)
