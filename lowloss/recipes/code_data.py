@@ -15,7 +15,7 @@ _NUMPY = "import numpy as np"
 _PIECEWISE = (
     "bins = max(1, min(16, len(x_train) // 20))",
     "shares = np.linspace(0, 1, bins + 1)",
-    "ends = [np.unique(np.quantile(column, shares)) for column in x_train.T]",
+    'ends = [np.unique(np.quantile(column, shares, method="nearest")) for column in x_train.T]',
     "",
     "",
     "def piecewise(x):",

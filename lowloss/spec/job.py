@@ -190,7 +190,9 @@ class Preprocessing(Spec):
     `rare_classes`: `drop` leaves out the rows of classes that are too small to be split.
     """
 
-    scale_features: ScalingParameter = Choice[Scaling](choices=("standard", "quantile"))
+    scale_features: ScalingParameter = Choice[Scaling](
+        choices=("standard", "quantile", "piecewise")
+    )
     scale_target: bool = True
     log_target: Literal["auto"] | bool = False
     class_weight: Literal["auto", "balanced", "none"] = "auto"

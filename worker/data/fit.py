@@ -13,7 +13,7 @@ import polars as pl
 from lowloss.results import Column, ColumnKind
 from lowloss.spec import Scaling
 from worker.data.columns import MISSING, RawColumns, input_names, is_categorical
-from worker.data.features import CategoricalFeature, FittedFeatures, NumericFeature
+from worker.data.features import FAR, CategoricalFeature, FittedFeatures, NumericFeature
 from worker.data.target import Float64Array
 from worker.engine.array_types import FloatArray
 
@@ -134,7 +134,10 @@ def _bin_ends(scaled: Float64Array) -> tuple[float, ...]:
     """Return the ends of bins that hold about the same number of rows each; two ends at least."""
     bins = max(1, min(MAX_BINS, scaled.size // MIN_BIN_ROWS))
     shares = np.linspace(0, 1, bins + 1)
-    ends = np.unique(_as_float32(np.quantile(scaled, shares))) if scaled.size else np.zeros(1)
+    # Values that there are: two of them have one bin, not a further end between them.
+    within = np.clip(scaled, -FAR, FAR)
+    quantiles = np.quantile(within, shares, method="nearest") if scaled.size else np.zeros(1)
+    ends = np.unique(_as_float32(quantiles))
     # A column of one value has one bin, at whose start it is.
     return tuple(map(float, ends)) if len(ends) > 1 else (float(ends[0]), float(ends[0]) + 1.0)
 

@@ -30,6 +30,8 @@ COMMON: dict[str, Any] = {
 }
 PORTFOLIO: tuple[dict[str, Any], ...] = (
     COMMON,
+    # By bins: what tables want whose target rises and falls along a column.
+    COMMON | {"width": 128, "scale_features": "piecewise"},
     # Wide, slow, and held back: what large tables want.
     COMMON | {"learning_rate": 1e-3, "width": 256, "dropout": 0.2, "scale_features": "quantile"},
     # Shallow and fast: what small and nearly linear tables want.

@@ -80,7 +80,11 @@ def test_bayesian_search_finds_more_than_random_search(open_search: Any) -> None
 
 
 def test_bayesian_search_stays_away_from_where_trials_diverge(open_search: Any) -> None:
-    search = open_search(algorithm="bayesian", budget={"max_trials": 40})
+    search = open_search(
+        algorithm="bayesian",
+        budget={"max_trials": 40},
+        preprocessing={"scale_features": {"choices": ["standard", "quantile"]}},
+    )
     late = []
 
     while plans := search.ask(1):
@@ -126,10 +130,11 @@ def test_process_is_fitted_once_for_all_trials_asked_for_at_once(
 def test_search_begins_with_settings_that_are_known_to_do_well(
     open_search: Any, algorithm: str
 ) -> None:
-    plans = open_search(algorithm=algorithm).ask(4)
+    plans = open_search(algorithm=algorithm).ask(5)
 
     assert [(plan.learning_rate, plan.widths) for plan in plans] == [
         (3e-3, (64, 64)),
+        (3e-3, (128, 128)),
         (1e-3, (256, 256)),
         (1e-2, (128,)),
         (3e-3, (128, 128, 128)),

@@ -328,7 +328,9 @@ RECIPES = fields(
         "loss": st.sampled_from(list(LOSSES)),
     },
     optimizer=RECIPE_OPTIMIZERS,
-    scale_features=st.sampled_from(["none", "standard", "minmax", "robust", "quantile"]),
+    scale_features=st.sampled_from(
+        ["none", "standard", "minmax", "robust", "quantile", "piecewise"]
+    ),
     scale_target=st.sampled_from(["none", "standard", "minmax"]),
     missing=st.sampled_from(["keep", "mean"]),
     exclude=st.lists(STORABLE, max_size=3),

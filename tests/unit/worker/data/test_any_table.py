@@ -90,7 +90,9 @@ def jobs(draw: st.DrawFn) -> dict[str, Any]:
     return {
         "validation": validation,
         "preprocessing": {
-            "scale_features": draw(scaling | st.just({"choices": ["standard", "quantile"]})),
+            "scale_features": draw(
+                scaling | st.just({"choices": ["standard", "quantile", "piecewise"]})
+            ),
             "scale_target": draw(st.booleans()),
             "log_target": draw(st.sampled_from([True, False, "auto"])),
             "class_weight": draw(st.sampled_from(["auto", "none"])),

@@ -13,8 +13,8 @@ from tests.builders.tables import checked_frame, mixed_columns
 from worker.data import prepare as module
 from worker.data.columns import RawColumns
 from worker.data.prepare import Prepared, prepare
-from worker.engine.array_types import FloatArray
 from worker.data.target import Float64Array, fit_target, read_target
+from worker.engine.array_types import FloatArray
 
 STRATEGIES: dict[str, dict[str, Any]] = {
     "holdout": {"strategy": "holdout"},
@@ -130,7 +130,7 @@ def test_two_ways_of_scaling_see_no_more(scale_target: bool) -> None:
         some_columns(),
         validation=STRATEGIES["kfold"],
         preprocessing={
-            "scale_features": {"choices": ["standard", "quantile"]},
+            "scale_features": {"choices": ["standard", "quantile", "piecewise"]},
             "scale_target": scale_target,
         },
     )

@@ -132,7 +132,7 @@ def test_bins_hold_all_training_rows_and_can_be_told_apart_in_float32(values: li
     seen = bins.encode(as_seen(features, values))
     assert np.isfinite(seen).all()
     # No training row lies outside of all bins: what differs by a bin is seen to differ.
-    assert len(np.unique(values)) == 1 or seen.min() == -1.0
+    assert len(np.unique(values)) == 1 or seen.min() < -0.99
 
 
 def test_two_values_have_one_bin() -> None:
