@@ -216,21 +216,7 @@ def _fitted(
     offset: float | None,
 ) -> Prepared:
     """Fit and transform; whether the target is seen as a logarithm is one choice for all folds."""
-    scale = spec.preprocessing.scale_target
-    fits: list[FittedFold] = []
-    for scaling in scalings_of_folds:
-        for split in splits.folds:
-            # What is embedded is one choice for all folds: it decides what a network consists of.
-            embedded_before = fits[0].features.embedded if fits else None
-            embedded = (
-                None
-                if embedded_before is None
-                else frozenset(feature.column for feature in embedded_before)
-            )
-            features = _features(labelled, split, scaling, embedded)
-            y_train = labelled.y[split.train]
-            target = fit_target(labelled.target, y_train, scale=scale, log_offset=offset)
-            fits.append(FittedFold(split, features, target))
+    fits = _fit_folds(labelled, splits, scalings_of_folds, spec, offset=offset)
     # Folds see other levels: views are as wide as the widest.
     numbers = max(fit.features.numbers for fit in fits)
     width = numbers + len(fits[0].features.embedded)
@@ -249,6 +235,33 @@ def _fitted(
         bins=align_bins([fit.features.bins for fit in fits]),
     )
     return Prepared(labelled, splits, tuple(fits), arrays)
+
+
+def _fit_folds(
+    labelled: LabelledRows,
+    splits: Splits,
+    scalings_of_folds: tuple[Scaling, ...],
+    spec: JobSpec,
+    *,
+    offset: float | None,
+) -> list[FittedFold]:
+    """Fit every fold's transforms on its training rows, one way of scaling after the other."""
+    scale = spec.preprocessing.scale_target
+    fits: list[FittedFold] = []
+    for scaling in scalings_of_folds:
+        for split in splits.folds:
+            # What is embedded is one choice for all folds: it decides what a network consists of.
+            embedded_before = fits[0].features.embedded if fits else None
+            embedded = (
+                None
+                if embedded_before is None
+                else frozenset(feature.column for feature in embedded_before)
+            )
+            features = _features(labelled, split, scaling, embedded)
+            y_train = labelled.y[split.train]
+            target = fit_target(labelled.target, y_train, scale=scale, log_offset=offset)
+            fits.append(FittedFold(split, features, target))
+    return fits
 
 
 def _embeddings(fits: list[FittedFold]) -> tuple[Embedding, ...]:

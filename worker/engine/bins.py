@@ -2,8 +2,6 @@
 
 That is the piecewise linear encoding of Gorishniy et al. 2022 ("On embeddings for numerical
 features in tabular deep learning"), from -1 to 1.
-
-J bins of all columns.
 """
 
 from __future__ import annotations

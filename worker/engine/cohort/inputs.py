@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from worker.engine.array_types import FloatArray
 from worker.engine.arrays import Arrays, Fold
-from worker.engine.bins import Bins
 from worker.engine.cohort.shape import BINS, Shape
 from worker.engine.plans import Plan
 
@@ -21,7 +20,7 @@ class SlotInputs(NamedTuple):
     """The run-time values of K slots, each a tensor [K] unless another shape is given.
 
     `unit_masks` are of each layer [K, 1, W]; `schedule_steps` is 0 for a constant rate, `clip_norm`
-    infinite for none; `y_*` are the target's units, `*_K1J` the bins that networks see. The last of
+    infinite for none; `y_*` are the target's units. Of `bins_3K1J` see `_bins`. The last of
     the penalties is the head's.
     """
 
@@ -39,9 +38,7 @@ class SlotInputs(NamedTuple):
     layer_mask_LK11: Any
     y_shift: Any
     y_scale: Any
-    bin_start_K1J: Any
-    bin_divisor_K1J: Any
-    is_bin_K1J: Any
+    bins_3K1J: Any
 
 
 class Rows(NamedTuple):
@@ -93,14 +90,6 @@ def slot_inputs(
     def of_fold(value: Callable[[Fold], float], free: float) -> Any:
         return constant([value(slot[1]) if slot else free for slot in slots])
 
-    def of_bins(value: Callable[[Bins], FloatArray], free: float) -> Any:
-        count = len(arrays.column_J) if BINS in shape.uses else 0
-        value_KJ = np.full((shape.slots, count), free)
-        for k, slot in enumerate(slots if count else ()):
-            if slot and (bins := arrays.bins_of(slot[1])):
-                value_KJ[k] = value(bins)
-        return constant(value_KJ[:, None, :])
-
     def cosine_steps(plan: Plan) -> float:
         return arrays.steps(plan) * plan.max_epochs if plan.schedule == "cosine" else 0.0
 
@@ -121,9 +110,7 @@ def slot_inputs(
         layer_mask_LK11=layer_mask_LK11,
         y_shift=of_fold(lambda f: f.y_shift, 0.0),
         y_scale=of_fold(lambda f: f.y_scale, 1.0),
-        bin_start_K1J=of_bins(lambda bins: bins.start_J, 0.0),
-        bin_divisor_K1J=of_bins(lambda bins: bins.divisor_J, 1.0),
-        is_bin_K1J=of_bins(lambda bins: bins.is_there_J, 0.0),
+        bins_3K1J=constant(_bins([slot[1] if slot else None for slot in slots], shape, arrays)),
     )
 
 
@@ -136,6 +123,17 @@ def _masks(plans: Sequence[Plan | None], shape: Shape) -> tuple[tuple[Any, ...],
             units[layer][k, 0, :width] = True
             layers[layer, k] = True
     return tuple(tf.constant(mask) for mask in units), tf.constant(layers)
+
+
+def _bins(folds: Sequence[Fold | None], shape: Shape, arrays: Arrays) -> FloatArray:
+    """Return starts, divisors, and which bins are there; none where the program has no bins."""
+    count = len(arrays.column_J) if BINS in shape.uses else 0
+    bins_3K1J = np.zeros((3, shape.slots, 1, count), dtype=np.float32)
+    bins_3K1J[1] = 1
+    for k, fold in enumerate(folds if count else ()):
+        if fold is not None and (bins := arrays.bins_of(fold)) is not None:
+            bins_3K1J[:, k, 0] = bins.start_J, bins.divisor_J, bins.is_there_J
+    return bins_3K1J
 
 
 def _of_layers(

@@ -71,10 +71,10 @@ class SlotNetworks:
         """Return rows as the networks see them: bins in place of the columns that have some."""
         if not self._has_bins or not self._column_J.size:
             return x_KBD
-        share_KBJ = tf.gather(x_KBD, self._column_J, axis=2) - inputs.bin_start_K1J
-        share_KBJ = tf.clip_by_value(share_KBJ / inputs.bin_divisor_K1J, 0.0, 1.0)
-        binned = int(self._column_J[-1]) + 1
-        return tf.concat([(share_KBJ * 2 - 1) * inputs.is_bin_K1J, x_KBD[:, :, binned:]], 2)
+        start_K1J, divisor_K1J, is_there_K1J = tf.unstack(inputs.bins_3K1J)
+        share_KBJ = (tf.gather(x_KBD, self._column_J, axis=2) - start_K1J) / divisor_K1J
+        risen_KBJ = (tf.clip_by_value(share_KBJ, 0.0, 1.0) * 2 - 1) * is_there_K1J
+        return tf.concat([risen_KBJ, x_KBD[:, :, int(self._column_J[-1]) + 1 :]], 2)
 
     def train_step(
         self,
