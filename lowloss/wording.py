@@ -39,6 +39,15 @@ def format_number(value: float | None) -> str:
     return f"{value:.4g}".replace("-", MINUS)
 
 
+def format_short(value: float | None) -> str:
+    """Format a number with three significant digits, or its whole part; a dash for None."""
+    if value is None:
+        return DASH
+    rounded = float(f"{value:.3g}")
+    is_whole = 1000 <= abs(rounded) < 1e15
+    return (f"{rounded:,.0f}" if is_whole else f"{value:.3g}").replace("-", MINUS)
+
+
 def format_percent(share: float) -> str:
     """Format a share in percent; the smallest shares do not become 0."""
     if 0 < share < 0.001:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lowloss.wording import format_bytes
+from lowloss.wording import format_bytes, format_short
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,23 @@ from lowloss.wording import format_bytes
 )
 def test_bytes_have_three_digits_and_the_unit_that_fits(size: float, text: str) -> None:
     assert format_bytes(size) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (0.123456, "0.123"),
+        (-2.5, "\N{MINUS SIGN}2.5"),
+        (999.4, "999"),
+        (999.9, "1,000"),
+        (1_234.5, "1,230"),
+        (6.911e8, "691,000,000"),
+        (1.5e-7, "1.5e\N{MINUS SIGN}07"),
+        (2e15, "2e+15"),
+        (float("inf"), "inf"),
+        (None, "\N{EN DASH}"),
+    ],
+)
+def test_short_numbers_have_three_digits(value: float | None, text: str) -> None:
+    assert format_short(value) == text

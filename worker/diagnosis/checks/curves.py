@@ -10,7 +10,7 @@ import numpy as np
 
 from lowloss.results import Cause
 from lowloss.spec import Recipe
-from lowloss.wording import counted, format_percent
+from lowloss.wording import counted, format_percent, format_short
 from worker.diagnosis.checks.suspects import Suspect, evidence
 from worker.diagnosis.thresholds import (
     DEAD,
@@ -112,7 +112,7 @@ def _overfit(recipe: Recipe, curves: list[LossCurve]) -> Iterator[Suspect]:
         yield Suspect(
             Cause.no_early_stopping,
             f"The held rows' loss was least after {_median(best):.0f} of {len(curves[0].loss)} "
-            f"epochs, and is {last:.3g} times that at the end",
+            f"epochs, and is {format_short(last)} times that at the end",
             (
                 evidence("last validation loss over the least", last, WORSE_THAN_BEST),
                 evidence("share of the epochs at which it was least", early, EARLY_BEST),
@@ -124,7 +124,7 @@ def _overfit(recipe: Recipe, curves: list[LossCurve]) -> Iterator[Suspect]:
         for cause in (Cause.regularisation_missing, Cause.augmentation_missing):
             yield Suspect(
                 cause,
-                f"The held rows' loss is {gap:.3g} times that of the training rows",
+                f"The held rows' loss is {format_short(gap)} times that of the training rows",
                 (evidence("validation loss over training loss", gap, GAP),),
                 strength=0.1,
             )
@@ -137,7 +137,7 @@ def _unrestored(recipe: Recipe, curves: list[LossCurve], last: float) -> Iterato
         yield Suspect(
             Cause.best_weights_not_restored,
             f"Early stopping keeps the last weights, {counted(behind, 'epoch')} after the best: "
-            f"their validation loss is {last:.3g} times the least",
+            f"their validation loss is {format_short(last)} times the least",
             (evidence("last validation loss over the least", last, NOT_RESTORED),),
             strength=0.3 + math.log10(max(1.0, last)),
         )
@@ -220,8 +220,8 @@ def _gradients(recipe: Recipe, probe: Probe) -> Iterator[Suspect]:
     if ratio > EXPLODED:
         yield Suspect(
             Cause.exploding_gradients,
-            f"The first loss is {probe.loss:.3g}, where a constant answer has "
-            f"{probe.constant_loss:.3g}",
+            f"The first loss is {format_short(probe.loss)}, where a constant answer has "
+            f"{format_short(probe.constant_loss)}",
             (evidence("first loss over a constant answer's", ratio, EXPLODED),),
             strength=0.5,
         )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lowloss.results import Cause, ColumnKind, Evidence, ExcludedColumn
 from lowloss.spec import Recipe, Task
-from lowloss.wording import capitalize, counted
+from lowloss.wording import capitalize, counted, format_short
 from worker.data.splits import Rows
 from worker.data.target import Float64Array
 from worker.diagnosis.checks.suspects import Suspect, evidence, list_names
@@ -96,26 +96,28 @@ def _scale_rules(spread: dict[str, tuple[float, float]]) -> list[Rule]:
     return [
         Rule(
             math.log10(ratio / SPREAD_RATIO),
-            f"the spreads of the columns differ by a factor of {ratio:.3g} (from "
-            f"{sds[narrowest]:.3g} of {narrowest!r} to {sds[widest]:.3g} of {widest!r})",
+            f"the spreads of the columns differ by a factor of {format_short(ratio)} (from "
+            f"{format_short(sds[narrowest])} of {narrowest!r} to {format_short(sds[widest])} of "
+            f"{widest!r})",
             evidence("largest over smallest standard deviation", ratio, SPREAD_RATIO),
             (widest, narrowest),
         ),
         Rule(
             math.log10(max(off_centre[farthest], 1e-9) / OFF_CENTRE),
-            f"the mean of {farthest!r} is {off_centre[farthest]:.3g} times its spread away from 0",
+            f"the mean of {farthest!r} is {format_short(off_centre[farthest])} times its spread "
+            "away from 0",
             evidence("largest |mean| over standard deviation", off_centre[farthest], OFF_CENTRE),
             (farthest,),
         ),
         Rule(
             math.log10(sds[widest] / LARGE_SPREAD),
-            f"{widest!r} has a spread of {sds[widest]:.3g}",
+            f"{widest!r} has a spread of {format_short(sds[widest])}",
             evidence("largest standard deviation", sds[widest], LARGE_SPREAD),
             (widest,),
         ),
         Rule(
             math.log10(SMALL_SPREAD / sds[narrowest]),
-            f"{narrowest!r} has a spread of {sds[narrowest]:.3g}",
+            f"{narrowest!r} has a spread of {format_short(sds[narrowest])}",
             evidence("smallest standard deviation", sds[narrowest], SMALL_SPREAD),
             (narrowest,),
         ),
@@ -147,20 +149,20 @@ def _target(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     rules = [
         Rule(
             math.log10(sd / TARGET_SPREAD),
-            f"the target {name!r} has a standard deviation of {sd:.3g}",
+            f"the target {name!r} has a standard deviation of {format_short(sd)}",
             evidence("standard deviation of the target", sd, TARGET_SPREAD),
             (name,),
         ),
         Rule(
             math.log10(max(mean / sd, 1e-9) / TARGET_OFF_CENTRE),
-            f"the mean of the target {name!r} is {mean / sd:.3g} times its standard deviation away "
-            "from 0",
+            f"the mean of the target {name!r} is {format_short(mean / sd)} times its standard "
+            "deviation away from 0",
             evidence("|mean| over standard deviation of the target", mean / sd, TARGET_OFF_CENTRE),
             (name,),
         ),
         Rule(
             math.log10(SMALL_TARGET / sd),
-            f"the target {name!r} has a standard deviation of {sd:.3g}",
+            f"the target {name!r} has a standard deviation of {format_short(sd)}",
             evidence("standard deviation of the target, at least", sd, SMALL_TARGET),
             (name,),
         ),
@@ -316,8 +318,8 @@ def _imbalance(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     )
     yield Suspect(
         Cause.class_imbalance,
-        f"Class {frequent!r} has {ratio:.3g} times the rows of class {rare!r} ({counts.max()} "
-        f"against {counts.min()}), and every row weighs the same",
+        f"Class {frequent!r} has {format_short(ratio)} times the rows of class {rare!r} "
+        f"({counts.max()} against {counts.min()}), and every row weighs the same",
         (evidence("rows of the largest over the smallest class", ratio, IMBALANCE),),
         strength=0.3 + math.log10(ratio / IMBALANCE),
     )

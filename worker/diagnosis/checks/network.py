@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from lowloss.results import Cause
 from lowloss.spec import Recipe
 from lowloss.spec.activations import ACTIVATIONS
+from lowloss.wording import format_short
 from worker.diagnosis.checks.suspects import Suspect, evidence
 from worker.diagnosis.thresholds import (
     INITIAL_SPREAD,
@@ -106,8 +107,8 @@ def _initial(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
         if sd is not None and not usual / INITIAL_SPREAD**2 < sd < usual * INITIAL_SPREAD:
             yield Suspect(
                 Cause.poor_initialisation,
-                f"Layer {index + 1} begins with weights of standard deviation {sd:.3g}; {fan_in} "
-                f"inputs want about {usual:.3g}",
+                f"Layer {index + 1} begins with weights of standard deviation {format_short(sd)}; "
+                f"{fan_in} inputs want about {format_short(usual)}",
                 (
                     evidence(
                         "initial standard deviation over the usual", sd / usual, INITIAL_SPREAD

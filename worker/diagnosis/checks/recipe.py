@@ -11,7 +11,7 @@ from lowloss.results import Cause
 from lowloss.spec import Recipe, Task
 from lowloss.spec.activations import ACTIVATIONS
 from lowloss.spec.optimizers import USUAL_MOMENTUM
-from lowloss.wording import counted, format_percent, list_first
+from lowloss.wording import counted, format_percent, format_short, list_first
 from worker.data.target import Float64Array
 from worker.diagnosis.checks.network import check_network
 from worker.diagnosis.checks.suspects import Suspect, evidence
@@ -107,7 +107,7 @@ def _output_of_numbers(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]
         yield Suspect(
             Cause.wrong_output,
             f"The output activation {head} answers {where}, and {format_percent(beyond)} of the "
-            f"targets (from {y.min():.3g} to {y.max():.3g}) lie outside",
+            f"targets (from {format_short(y.min())} to {format_short(y.max())}) lie outside",
             (evidence("share of targets that the output cannot reach", beyond, UNREACHABLE),),
             strength=1.0 + 2 * beyond,
             is_certain=beyond > MOSTLY_UNREACHABLE,
@@ -121,7 +121,7 @@ def _loss_of_numbers(recipe: Recipe, y: Float64Array) -> Iterator[Suspect]:
         yield Suspect(
             Cause.wrong_loss,
             f"The loss {recipe.loss} is one of classes, and the target is a number from "
-            f"{y.min():.3g} to {y.max():.3g}",
+            f"{format_short(y.min())} to {format_short(y.max())}",
             (evidence("least target as the network sees it", float(y.min()), 0.0),),
             strength=3.0,
             is_certain=True,
@@ -129,7 +129,7 @@ def _loss_of_numbers(recipe: Recipe, y: Float64Array) -> Iterator[Suspect]:
     elif recipe.loss == "poisson" and y.min() < 0:
         yield Suspect(
             Cause.wrong_loss,
-            f"The loss poisson is of counts, and the target falls to {y.min():.3g}",
+            f"The loss poisson is of counts, and the target falls to {format_short(y.min())}",
             (evidence("least target as the network sees it", float(y.min()), 0.0),),
             strength=2.0,
         )
@@ -137,7 +137,7 @@ def _loss_of_numbers(recipe: Recipe, y: Float64Array) -> Iterator[Suspect]:
         yield Suspect(
             Cause.wrong_loss,
             f"The loss {recipe.loss} weighs small targets most, and the target goes from "
-            f"{y.min():.3g} to {y.max():.3g}",
+            f"{format_short(y.min())} to {format_short(y.max())}",
             (evidence("least target as the network sees it", float(y.min())),),
             strength=0.5,
         )
@@ -237,7 +237,7 @@ def _regularisation(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
             yield Suspect(
                 cause,
                 f"{name.upper()} of {strength:g} weighs heavily against a loss that begins near "
-                f"{constant:.3g}",
+                f"{format_short(constant)}",
                 (evidence(f"{name} over the loss of a constant answer", share, limit),),
                 strength=0.3 + math.log10(share / limit),
             )
@@ -248,8 +248,8 @@ def _regularisation(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     if worst.dropout > DROPOUT or active_units < MIN_ACTIVE_UNITS:
         yield Suspect(
             Cause.dropout_too_strong,
-            f"Dropout of {worst.dropout:g} leaves {active_units:.3g} of {worst.units} units "
-            "in each step",
+            f"Dropout of {worst.dropout:g} leaves {format_short(active_units)} of {worst.units} "
+            "units in each step",
             (evidence("dropout rate", worst.dropout, DROPOUT),),
             strength=0.3 + max(0.0, (worst.dropout - DROPOUT) * 3),
         )

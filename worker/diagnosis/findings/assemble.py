@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 
 from lowloss.results import Cause, Curve, Diagnosis, Experiment, Finding, NoiseFloor, Severity
-from lowloss.wording import capitalize, counted, format_percent, list_first
+from lowloss.wording import capitalize, counted, format_percent, format_short, list_first
 from worker.diagnosis.checks.suspects import Suspect
 from worker.diagnosis.findings.data_causes import (
     compare_with_half_of_rows,
@@ -157,8 +157,8 @@ def _remaining(measured: MeasuredEffects, floor: NoiseFloor | None) -> Iterable[
     if loss is None or not loss:
         return
     share = loss / trainer.constant
-    times = f"{format_percent(share)} of" if share <= 1 else f"{share:.3g} times"
-    yield f"What is left, {loss:.3g}, is {times} the loss of a constant answer."
+    times = f"{format_percent(share)} of" if share <= 1 else f"{format_short(share)} times"
+    yield f"What is left, {format_short(loss)}, is {times} the loss of a constant answer."
     if floor and floor.estimate:
         noise = min(1.0, floor.estimate / loss)
         yield (

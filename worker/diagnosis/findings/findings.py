@@ -16,7 +16,7 @@ from lowloss.results import (
     Severity,
 )
 from lowloss.spec import Recipe
-from lowloss.wording import counted, format_percent, in_words, lower_first
+from lowloss.wording import counted, format_percent, format_short, in_words, lower_first
 from worker.diagnosis.chain.attribution import Attribution, rate_severity
 from worker.diagnosis.chain.chain import Step, TriedRemedy
 from worker.diagnosis.chain.remedies import Candidate
@@ -248,9 +248,10 @@ def describe_remedy_effect(effect: Effect) -> str:
     if effect.before is None:
         return (
             "trainings that ended without a finite loss come to a "
-            f"{metric} of {effect.after:.3g}, {format_percent(effect.share)} of the excess loss"
+            f"{metric} of {format_short(effect.after)}, {format_percent(effect.share)} of the "
+            "excess loss"
         )
     if effect.after is None:
-        return f"the {metric} was {effect.before:.3g}, and a training diverges with it"
-    change = f"the {metric} goes from {effect.before:.3g} to {effect.after:.3g}"
+        return f"the {metric} was {format_short(effect.before)}, and a training diverges with it"
+    change = f"the {metric} goes from {format_short(effect.before)} to {format_short(effect.after)}"
     return f"{change}, {format_percent(effect.share)} of the excess loss"
