@@ -8,7 +8,15 @@ from typing import Any, Literal
 
 import pytest
 
-from lowloss.results import Confirmation, Curve, DivergedRegion, Edge, Trial, TrialState
+from lowloss.results import (
+    Confirmation,
+    Curve,
+    DivergedRegion,
+    Edge,
+    FinalGain,
+    Trial,
+    TrialState,
+)
 from lowloss.spec import Task
 from tests.builders.facts import (
     METRICS,
@@ -57,6 +65,11 @@ def a_region(**given: Any) -> DivergedRegion:
     return DivergedRegion(name="learning_rate", **counts | given)
 
 
+def a_gain(**given: Any) -> FinalGain:
+    values = {"refit": True, "members": 3, "before": {"rmse": 1.5}, "after": {"rmse": 1.25}}
+    return FinalGain.model_validate(values | given)
+
+
 def worse(metrics: dict[str, float]) -> dict[str, Any]:
     return {"test_metrics": METRICS[Task.regression] | metrics}
 
@@ -102,6 +115,11 @@ CASES: dict[str, Callable[[], Facts]] = {
     ),
     "300 rows of 1,200 have no 'price' and were left out.": lambda: with_target(missing=300),
     "Many values are missing in 'x' (50 %).": lambda: plain_facts(columns=(a_number("x", missing=600),)),
+    "The model is the mean of 3 networks of 2 trials, refitted on all rows but the test rows: that improves RMSE on "
+    "the test rows, from 1.5 to 1.25.": lambda: plain_facts(outcome={"final_gain": a_gain(trials=(4, 4, 1))}),
+    "The model is the mean of 3 networks, refitted on all rows but the test rows: that does not improve RMSE": lambda: (
+        plain_facts(outcome={"final_gain": a_gain(trials=(4, 4, 4), before={"rmse": 1.0})})
+    ),
     "There are only 40 test rows: the test result is uncertain.": lambda: plain_facts(
         outcome={"rows": {"train": 720, "validation": 240, "test": 40}}
     ),
