@@ -163,7 +163,7 @@ class Arrays:
 
     def has_bins(self, plan: Plan) -> bool:
         """Return whether a plan's network sees bins."""
-        return self.bins_of(self.folds[plan.fold]) is not None
+        return bool(self.bins) and self.bins_of(self.folds[plan.fold]) is not None
 
     def numbers_seen(self, *, has_bins: bool) -> int:
         """Return how many numbers a network sees, bins or the columns themselves."""
