@@ -40,7 +40,7 @@ def format_number(value: float | None) -> str:
 
 
 def format_short(value: float | None) -> str:
-    """Format a number with three significant digits, or its whole part; a dash for None."""
+    """Format a number with three digits, large ones with their zeros; a dash for None."""
     if value is None:
         return DASH
     rounded = float(f"{value:.3g}")

@@ -15,7 +15,7 @@ _NUMPY = "import numpy as np"
 _PIECEWISE = (
     "bins = max(1, min(16, len(x_train) // 20))",
     "shares = np.linspace(0, 1, bins + 1)",
-    'ends = [np.unique(np.quantile(column, shares, method="nearest")) for column in x_train.T]',
+    'ends = [np.unique(np.nanquantile(column, shares, method="nearest")) for column in x_train.T]',
     "",
     "",
     "def piecewise(x):",
@@ -28,7 +28,7 @@ _PIECEWISE = (
     "",
     "",
 )
-"""Piecewise linear encoding (Gorishniy et al. 2022), as a search fits it."""
+"""Piecewise linear encoding (Gorishniy et al. 2022), with the bins of a search."""
 
 
 def is_validated(recipe: Recipe) -> bool:

@@ -83,8 +83,8 @@ def _read_network_fields(network: Network, fit: Mapping[str, Any]) -> dict[str, 
             field="recipe.scale_features",
             fix="leave one of them out",
         )
-    if network.scaling != "none" and requested != "quantile":
-        # Standardising cancels every earlier scaling except the one by quantiles.
+    if network.scaling != "none" and requested not in {"quantile", "piecewise"}:
+        # Standardising cancels every earlier scaling that is a straight line.
         fields["scale_features"] = network.scaling
     if network.noise and fit.get("noise"):
         raise InvalidRequest(

@@ -120,14 +120,14 @@ class FittedFeatures:
     @property
     def bins(self) -> Bins | None:
         """The bins of all numeric features, where scaling is piecewise."""
-        if self.scaling != "piecewise":
+        if self.scaling != "piecewise" or not self.numeric:
             return None
         counts = [len(feature.knots) - 1 for feature in self.numeric]
         ends = [np.array(feature.knots, dtype=np.float32) for feature in self.numeric]
         return Bins(
             np.repeat(np.arange(len(counts)), counts),
-            np.concatenate([NO_NUMBERS, *(knots[:-1] for knots in ends)]),
-            np.concatenate([NO_NUMBERS, *(np.diff(knots) for knots in ends)]),
+            np.concatenate([knots[:-1] for knots in ends]),
+            np.concatenate([np.diff(knots) for knots in ends]),
         )
 
     @property

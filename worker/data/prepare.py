@@ -81,13 +81,6 @@ class Prepared:
         """The test rows as the exported model takes them."""
         return self.labelled.raw.take(self.splits.test)
 
-    def x_raw(self, raw: RawColumns, fold: int = 0) -> FloatArray:
-        """Return any rows as a fold's network sees them [N, D]."""
-        arrays = self.arrays
-        x_ND = design_matrix(self.fits[fold].features, raw, numbers=arrays.numbers)
-        bins = arrays.bins_of(arrays.folds[fold])
-        return x_ND if bins is None else bins.encode(x_ND)
-
     def x_test(self, fold: int = 0) -> FloatArray:
         """Return the test rows as a fold's network sees them [T, D]."""
         return self.arrays.x_of(self.arrays.folds[fold], self.splits.test)

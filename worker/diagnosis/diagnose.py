@@ -101,7 +101,7 @@ def _read_sample(table: Table, checked: CheckedJob, spec: DiagnosisSpec) -> Diag
         return read_data(table, checked, recipe, draws=draws, max_rows=max_rows, seed=spec.seed)
 
     data = read(table.frame.height)
-    step_s = recipe_step_seconds(data.width, recipe)
+    step_s = recipe_step_seconds(data.inputs(recipe), recipe)
     steps = RUN_SHARE * spec.budget.max_seconds / step_s / max(1, recipe.epochs)
     max_rows = max(MIN_ROWS, int(steps * recipe.batch_size))
     return data if max_rows >= len(data.y) else read(max_rows)

@@ -157,6 +157,11 @@ class Arrays:
         """The column of each bin; the same in all views that have some."""
         return next((bins.column_J for bins in self.bins if bins is not None), NO_COLUMNS)
 
+    @property
+    def binned_columns(self) -> int:
+        """How many columns, the first ones, have bins."""
+        return next((bins.columns for bins in self.bins if bins is not None), 0)
+
     def bins_of(self, fold: Fold) -> Bins | None:
         """Return the bins that a fold's networks see."""
         return self.bins[fold.view] if self.bins else None
@@ -167,9 +172,7 @@ class Arrays:
 
     def numbers_seen(self, *, has_bins: bool) -> int:
         """Return how many numbers a network sees, bins or the columns themselves."""
-        column_J = self.column_J
-        binned = int(column_J[-1]) + 1 if column_J.size else 0
-        return self.numbers + (len(column_J) - binned if has_bins else 0)
+        return self.numbers + (len(self.column_J) - self.binned_columns if has_bins else 0)
 
     def inputs(self, *, has_bins: bool) -> int:
         """Return what the first layer sees: numbers, and what stands for the codes."""
@@ -202,9 +205,13 @@ class Arrays:
 
     def x_of(self, fold: Fold, rows: RowNumbers) -> FloatArray:
         """Return the features of rows as a fold's networks see them."""
-        x_ND: FloatArray = self.x_VND[fold.view, rows]
-        bins = self.bins_of(fold)
+        x_ND, bins = self.columns_of(fold, rows), self.bins_of(fold)
         return x_ND if bins is None else bins.encode(x_ND)
+
+    def columns_of(self, fold: Fold, rows: RowNumbers) -> FloatArray:
+        """Return the features of rows as a fold's view has them, without bins."""
+        x_ND: FloatArray = self.x_VND[fold.view, rows]
+        return x_ND
 
     def y_of(self, fold: Fold, rows: RowNumbers) -> FloatArray:
         """Return the targets of rows as a fold sees them."""

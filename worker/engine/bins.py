@@ -43,9 +43,18 @@ class Bins:
 
     def encode(self, x_ND: FloatArray) -> FloatArray:
         """Return rows that have bins in place of their first columns."""
-        share_NJ = (x_ND[:, self.column_J] - self.start_J) / self.divisor_J
-        risen_NJ = np.clip(share_NJ, 0, 1) * np.float32(2) - np.float32(1)
-        return np.concatenate([risen_NJ * self.is_there_J, x_ND[:, self.columns :]], axis=1)
+        others, bins = x_ND.shape[1] - self.columns, len(self.column_J)
+        seen_NE = np.empty((len(x_ND), bins + others), dtype=x_ND.dtype)
+        seen_NE[:, bins:] = x_ND[:, self.columns :]
+        risen_NJ = seen_NE[:, :bins]
+        np.take(x_ND, self.column_J, axis=1, out=risen_NJ, mode="clip")
+        risen_NJ -= self.start_J
+        risen_NJ /= self.divisor_J
+        np.clip(risen_NJ, 0, 1, out=risen_NJ)
+        risen_NJ *= 2
+        risen_NJ -= 1
+        risen_NJ *= self.is_there_J
+        return seen_NE
 
 
 def align_bins(views: Sequence[Bins | None]) -> tuple[Bins | None, ...]:

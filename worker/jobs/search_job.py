@@ -46,7 +46,7 @@ from worker.trials.loop import SearchLoop
 from worker.trials.scoring import validation_metrics
 from worker.winner.baselines import FittedBaseline, fit_baselines
 from worker.winner.confirm import Confirmed, Finalist, confirm
-from worker.winner.refit import Engines, make_final_model, plan_members
+from worker.winner.refit import Engines, make_final_model
 
 SEARCH_SHARE = 0.8
 """The part of a job's `max_seconds` that the search may use: the rest confirms the winner."""
@@ -59,8 +59,8 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
     """Run a search from its table to its exported model, and return how it ended.
 
     A trial is asked for by the oracle, trained on every fold, scored, told to the oracle
-    (`SearchLoop.run`), trained again on other seeds where it is among the best (`confirm_winner`),
-    and, where it wins, refitted on several seeds (`make_final_model`) and exported.
+    (`SearchLoop.run`), and trained again on other seeds where it is among the best
+    (`confirm_winner`). Networks of the best are refitted (`make_final_model`) and exported.
     """
     folder = resources.folder
     job = load_job(reporter)
@@ -82,10 +82,9 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
         reporter.set_deadline(job.seconds_left(1.0))
         confirmed = confirm_winner(tuner, engine, prepared, reporter, loop.top_trainings)
         if confirmed is not None:
-            members = plan_members(confirmed, loop.best_candidates, tuner, prepared)
-            engines = Engines(engine, build_engine)
+            candidates, engines = loop.best_candidates, Engines(engine, build_engine)
             final_model, gain = make_final_model(
-                members, confirmed, prepared, job.spec, reporter, engines=engines
+                confirmed, candidates, tuner, prepared, reporter, engines=engines
             )
     reporter.raise_if_suspended()
 

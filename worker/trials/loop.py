@@ -169,7 +169,8 @@ class SearchLoop:
         self.top_trainings[number] = training.without_checkpoints()
         top = self._tuner.top(self._tuner.spec.final.confirm_top)
         self.top_trainings = {n: t for n, t in self.top_trainings.items() if n in top}
-        if self._tuner.spec.final.ensemble:
+        final = self._tuner.spec.final
+        if final.ensemble and final.members > 1:
             self.candidates[number] = training.without_weights()
             count = max(1, MAX_CANDIDATE_BYTES // max(1, self.candidates[number].output_bytes))
             top = self._tuner.top(min(MAX_CANDIDATES, count))

@@ -5,8 +5,7 @@ Greedily and with replacement (Caruana et al. 2004, "Ensemble selection from lib
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -14,39 +13,46 @@ from lowloss.spec import Objective, Task
 from worker.data.prepare import FittedFold, Prepared
 from worker.data.scores import SMALLEST_PROBABILITY, mean_metrics, objective_value, scores
 from worker.data.target import Float64Array
+from worker.engine.array_types import FloatArray
 from worker.trials.folds import TrainingResult
 
 Outputs = list[Float64Array]
-"""A network's output for the validation rows of each fold [M, C]."""
+"""Sums or means of networks' outputs for the validation rows of each fold [M, C]."""
 
 
 def choose_members(
-    candidates: Sequence[TrainingResult], prepared: Prepared, objective: Objective, count: int
+    candidates: Sequence[TrainingResult],
+    prepared: Prepared,
+    objective: Objective,
+    count: int,
+    *,
+    goes_on: Callable[[], bool] = lambda: True,
 ) -> list[TrainingResult]:
     """Return `count` of the candidates, some of them several times, whose mean predicts best.
 
     That is the objective of validation rows, on average over folds; the first of equals is taken.
-    Every candidate was trained on all folds.
+    Every candidate was trained on all folds. Fewer are returned once `goes_on` returns False.
     """
     fits = [prepared.fits[fold.plan.fold] for fold in candidates[0].folds]
     y_of_folds = [prepared.labelled.y[fit.split.validation] for fit in fits]
-    outputs = [_outputs(candidate) for candidate in candidates]
-    totals = [np.zeros_like(output_MC) for output_MC in outputs[0]]
+    outputs = [[fold.val_output_MC for fold in candidate.folds] for candidate in candidates]
+    totals: Outputs = [np.zeros(output_MC.shape) for output_MC in outputs[0]]
     chosen: list[TrainingResult] = []
     while len(chosen) < count:
-        means = [
-            [(total + more) / (len(chosen) + 1) for total, more in zip(totals, output, strict=True)]
-            for output in outputs
-        ]
-        costs = [_cost(mean, y_of_folds, fits, objective) for mean in means]
+        costs = []
+        for output in outputs:
+            if not goes_on():
+                return chosen
+            mean = [total / (len(chosen) + 1) for total in _sums(totals, output)]
+            costs.append(_cost(mean, y_of_folds, fits, objective))
         best = int(np.argmin(costs))
-        totals = [total + more for total, more in zip(totals, outputs[best], strict=True)]
+        totals = _sums(totals, outputs[best])
         chosen.append(candidates[best])
     return chosen
 
 
-def _outputs(training: TrainingResult) -> Outputs:
-    return [fold.val_output_MC.astype(np.float64) for fold in training.folds]
+def _sums(totals: Outputs, output: Sequence[FloatArray]) -> Outputs:
+    return [total_MC + output_MC for total_MC, output_MC in zip(totals, output, strict=True)]
 
 
 def _cost(
@@ -55,7 +61,7 @@ def _cost(
     fits: Sequence[FittedFold],
     objective: Objective,
 ) -> float:
-    """Return the objective, of which less is better; infinity where the rows do not define it."""
+    """Return the objective, of which less is better; NaN where the rows do not define it."""
     pairs = list(zip(outputs, y_of_folds, fits, strict=True))
     if objective is Objective.val_loss:
         return float(np.mean([_val_loss(output_MC, y_M, fit) for output_MC, y_M, fit in pairs]))
@@ -63,8 +69,7 @@ def _cost(
         scores(fit.target, y_M, fit.target.to_predictions(output_MC.astype(np.float32)))
         for output_MC, y_M, fit in pairs
     ]
-    value = objective_value(objective, mean_metrics(metrics))
-    return math.inf if math.isnan(value) else objective.direction.sign * value
+    return objective.direction.sign * objective_value(objective, mean_metrics(metrics))
 
 
 def _val_loss(output_MC: Float64Array, y_M: Float64Array, fit: FittedFold) -> float:

@@ -1,15 +1,15 @@
-"""The model that a job hands out: networks, and the mean that it predicts of theirs."""
+"""What a job hands out: networks, and the mean that it predicts of theirs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from worker.data.columns import RawColumns
+from worker.data.features import design_matrix
 from worker.data.prepare import FittedFold, Prepared
 from worker.data.target import Float64Array
 from worker.engine.array_types import FloatArray
@@ -41,29 +41,37 @@ class FinalModel:
 
     def predict(self, raw: RawColumns) -> Float64Array:
         """Predict rows [N, C], in the units of `Target.to_predictions`."""
-        return self.fit.target.to_predictions(self._output(partial(self.prepared.x_raw, raw)))
+        fits, numbers = self.prepared.fits, self.prepared.arrays.numbers
+        output_NC = self._output(
+            lambda fold: design_matrix(fits[fold].features, raw, numbers=numbers)
+        )
+        return self.fit.target.to_predictions(output_NC)
 
     def predict_test(self) -> Float64Array:
         """Predict the test rows [T, C]."""
-        return self.fit.target.to_predictions(self._output(self.prepared.x_test))
+        return self.fit.target.to_predictions(self._output(self._test_columns))
 
     def rounding(self) -> float:
         """Return how far float32 may lead the network's output on test rows from float64's."""
-        output_TC = self._output(self.prepared.x_test)
-        exact_TC = self._output(self.prepared.x_test, np.float64)
+        output_TC = self._output(self._test_columns)
+        exact_TC = self._output(self._test_columns, np.float64)
         step = np.finfo(np.float32).eps * np.max(np.abs(output_TC))
         return float(max(step, np.max(np.abs(output_TC - exact_TC))))
 
+    def _test_columns(self, fold: int) -> FloatArray:
+        arrays = self.prepared.arrays
+        return arrays.columns_of(arrays.folds[fold], self.prepared.splits.test)
+
     def _output(
-        self, x_of: Callable[[int], FloatArray], dtype: type[np.floating[Any]] = np.float32
+        self, columns_of: Callable[[int], FloatArray], dtype: type[np.floating[Any]] = np.float32
     ) -> FloatArray:
-        """Return the networks' mean output [N, C]; `x_of` returns the rows as a fold sees them."""
-        folds = {member.plan.fold for member in self.members}
-        x_by_fold = {fold: x_of(fold).astype(dtype) for fold in sorted(folds)}
-        head, outputs = self.prepared.arrays.output_activation, []
+        """Return the networks' mean output [N, C]; `columns_of` those of the rows by fold."""
+        arrays, folds = self.prepared.arrays, {member.plan.fold for member in self.members}
+        x_by_fold = {fold: columns_of(fold).astype(dtype) for fold in sorted(folds)}
+        head, outputs = arrays.output_activation, []
         for member in self.members:
             weights = tuple(weight.astype(dtype) for weight in member.weights)
-            x_ND = x_by_fold[member.plan.fold]
-            outputs.append(forward(weights, member.plan.activations, head, x_ND))
+            x_ND, bins = x_by_fold[member.plan.fold], arrays.bins_of(arrays.folds[member.plan.fold])
+            outputs.append(forward(weights, member.plan.activations, head, x_ND, bins=bins))
         mean_NC: FloatArray = np.mean(np.stack(outputs), axis=0)
         return mean_NC

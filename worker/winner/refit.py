@@ -1,4 +1,4 @@
-"""The model that a job hands out: the winner's best run, several runs, or refits on all rows."""
+"""Makes the model that a job hands out: the winner's best run, several runs, or refits."""
 
 from __future__ import annotations
 
@@ -34,69 +34,50 @@ class Engines:
     """The engine that trained the search, and what builds one for other arrays."""
 
     of_search: Engine
-    new: NewEngine
+    build_for: NewEngine
 
 
 @dataclass(frozen=True)
 class MemberPlans:
     """The networks to train for a model, each on the first fold that is scaled its way.
 
-    `epochs` is how many were best for the setting of a trial, by its number.
+    `epochs` is how many were best for the setting of a trial, by its number; `winner` is the
+    winner's.
     """
 
     plans: tuple[Plan, ...]
     epochs: Mapping[int, int]
+    winner: int
 
 
-def plan_members(
+def make_final_model(
     confirmed: Confirmed,
     candidates: Sequence[TrainingResult],
     tuner: SearchTuner,
     prepared: Prepared,
-) -> MemberPlans:
-    """Choose the settings of a model's networks; those of one setting differ by their seeds.
-
-    `candidates` are the best trials that may have networks in it, beside the winner.
-    """
-    final, winner = tuner.spec.final, confirmed.winner
-    number = winner.plan.number
-    chosen = [winner] * final.members
-    if final.ensemble and final.members > 1:
-        others = [candidate for candidate in candidates if candidate.plan.number != number]
-        pool = [
-            training
-            for training in (*confirmed.repeats, *others)
-            if training.is_good and len(training.folds) == len(prepared.splits.folds)
-        ]
-        if pool:
-            chosen = choose_members(pool, prepared, tuner.spec.objective, final.members)
-    counts = Counter(training.plan.number for training in chosen)
-    epochs = {training.plan.number: training.best_epoch or 1 for training in chosen}
-    if number in epochs:
-        epochs[number] = winner.best_epoch or 1
-    return MemberPlans(
-        tuple(plan for trial, count in counts.items() for plan in tuner.repeats(trial, count)),
-        epochs,
-    )
-
-
-def make_final_model(
-    members: MemberPlans,
-    confirmed: Confirmed,
-    prepared: Prepared,
-    spec: JobSpec,
     reporter: Reporter,
     *,
     engines: Engines,
 ) -> tuple[FinalModel, FinalGain | None]:
     """Return the model to hand out, and what refitting and averaging gained on the test rows.
 
-    Where someone stops the job, or its time is over, before any member has ended, it is the
+    `candidates` are the best trials that may have networks in it, beside the winner. Where someone
+    stops the job, or its time is over, before all members have ended, it is the mean of those of
+    the winner's setting, for the others were chosen to go together; without any of these it is the
     winner's best run.
     """
+    spec = tuner.spec
     single = FinalModel(prepared, (_best_fold(confirmed, spec, prepared),))
     final_spec = spec.final
     if (not final_spec.refit and final_spec.members == 1) or reporter.stop_cause is not None:
+        return single, None
+
+    def goes_on() -> bool:
+        reporter.poll()
+        return reporter.stop_cause is None
+
+    members = _plan_members(confirmed, candidates, tuner, prepared, goes_on=goes_on)
+    if reporter.stop_cause is not None:
         return single, None
     if final_spec.refit:
         final = _refit_members(members, prepared, spec, reporter, engines)
@@ -121,6 +102,39 @@ def _best_fold(confirmed: Confirmed, spec: JobSpec, prepared: Prepared) -> Train
     )
 
 
+def _plan_members(
+    confirmed: Confirmed,
+    candidates: Sequence[TrainingResult],
+    tuner: SearchTuner,
+    prepared: Prepared,
+    *,
+    goes_on: Callable[[], bool],
+) -> MemberPlans:
+    """Choose the settings of a model's networks; those of one setting differ by their seeds."""
+    final, winner = tuner.spec.final, confirmed.winner
+    winner_number = winner.plan.number
+    chosen = [winner] * final.members
+    if final.ensemble and final.members > 1:
+        others = [candidate for candidate in candidates if candidate.plan.number != winner_number]
+        pool = [
+            training
+            for training in (*confirmed.repeats, *others)
+            if training.is_good and len(training.folds) == len(prepared.splits.folds)
+        ]
+        if pool:
+            objective = tuner.spec.objective
+            chosen = choose_members(pool, prepared, objective, final.members, goes_on=goes_on)
+    counts = Counter(training.plan.number for training in chosen)
+    epochs = {training.plan.number: training.best_epoch or 1 for training in chosen}
+    if winner_number in epochs:
+        epochs[winner_number] = winner.best_epoch or 1
+    return MemberPlans(
+        tuple(plan for trial, count in counts.items() for plan in tuner.repeats(trial, count)),
+        epochs,
+        winner_number,
+    )
+
+
 def _train_members(
     members: MemberPlans,
     single: FinalModel,
@@ -140,7 +154,7 @@ def _train_members(
     }
     missing = [plan for plan in plans if _member_key(plan) not in trained]
     trained |= _train_plans(engines.of_search, missing, reporter)
-    return _model_of(single.prepared, plans, trained)
+    return _model_of(single.prepared, plans, trained, winner=members.winner)
 
 
 def _refit_members(
@@ -155,8 +169,8 @@ def _refit_members(
     scalings = tuple(prepared.fits[fold].features.scaling for fold in first_folds)
     refit = prepare_refit(prepared, spec, scalings)
     plans = [replace(plan, fold=first_folds.index(plan.fold)) for plan in members.plans]
-    trained = _train_plans(engines.new(refit), plans, reporter, epochs=members.epochs)
-    return _model_of(refit, plans, trained)
+    trained = _train_plans(engines.build_for(refit), plans, reporter, epochs=members.epochs)
+    return _model_of(refit, plans, trained, winner=members.winner)
 
 
 def _train_plans(
@@ -189,11 +203,20 @@ def _member_key(plan: Plan) -> MemberKey:
 
 
 def _model_of(
-    prepared: Prepared, plans: Sequence[Plan], trained: Mapping[MemberKey, TrainedPlan]
+    prepared: Prepared,
+    plans: Sequence[Plan],
+    trained: Mapping[MemberKey, TrainedPlan],
+    *,
+    winner: int,
 ) -> FinalModel | None:
-    """Return the mean of those plans that were trained, in their order; None where none was."""
+    """Return the mean of the plans that were trained; of the winner's alone where some were not.
+
+    None where there is none of these.
+    """
     keys = [_member_key(plan) for plan in plans]
     members = tuple(trained[key] for key in keys if key in trained)
+    if len(members) < len(plans):
+        members = tuple(member for member in members if member.plan.number == winner)
     return FinalModel(prepared, members) if members else None
 
 

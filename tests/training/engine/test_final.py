@@ -31,7 +31,7 @@ from worker.trials.folds import TrainingResult
 from worker.winner.confirm import Confirmed
 from worker.winner.final_model import FinalModel
 from worker.winner.importance import importances
-from worker.winner.refit import Engines, NewEngine, make_final_model, plan_members
+from worker.winner.refit import Engines, NewEngine, make_final_model
 
 FOLDS = 3
 BEST_EPOCHS = (4, 7, 5)
@@ -163,10 +163,10 @@ class Case:
     def make(self, report: Report | None = None) -> tuple[FinalModel, Any]:
         tuner = cast("SearchTuner", self.search)
         return make_final_model(
-            plan_members(self.confirmed, self.candidates, tuner, self.prepared),
             self.confirmed,
+            self.candidates,
+            tuner,
             self.prepared,
-            self.search.spec,
             cast("Reporter", report or Report()),
             engines=Engines(self.engine, self.new_engine),
         )
@@ -330,6 +330,16 @@ def test_networks_of_an_ensemble_are_refitted_each_for_its_own_epochs() -> None:
     assert len({(member.plan.number, member.plan.seed) for member in final.members}) == 4
     assert np.array_equal(by_trial[8].split.train, case.prepared.splits.non_test_rows)
     assert gain.after == scores(final.fit.target, case.prepared.y_test, final.predict_test())
+
+
+def test_incomplete_ensemble_is_that_of_the_winner_alone() -> None:
+    case = an_ensemble(refit=True, fails=(1,))
+
+    final, gain = case.make()
+
+    # The first networks of both trials ended: nobody chose these two to go together.
+    assert [(member.plan.number, member.plan.seed) for member in final.members] == [(3, 0)]
+    assert gain.trials == (3,)
 
 
 def test_networks_of_an_ensemble_without_refit_are_of_the_winners_fold() -> None:

@@ -28,6 +28,7 @@ from worker.engine.results import TrainedPlan, TrainingOutcome
 from worker.progress.reporter import Reporter, StopCause
 from worker.search.tuner import SearchTuner
 from worker.trials import scoring as judge
+from worker.trials.folds import TrainingResult
 from worker.trials.loop import EarlierAttempts, SearchLoop
 
 LossOf = Callable[[int, int], float]
@@ -241,17 +242,20 @@ def test_worse_trials_are_pruned_and_the_best_is_held(new_search: Any) -> None:
     assert all(fold.weights == () for candidate in candidates for fold in candidate.folds)
 
 
-@pytest.mark.parametrize(("name", "limit"), [("MAX_CANDIDATES", 2), ("MAX_CANDIDATE_BYTES", 1)])
+@pytest.mark.parametrize(
+    ("name", "limit"), [("MAX_CANDIDATES", 2), ("MAX_CANDIDATE_BYTES", 250)], ids=str
+)
 def test_predictions_of_few_trials_are_kept(
     new_search: Any, monkeypatch: pytest.MonkeyPatch, name: str, limit: int
 ) -> None:
     monkeypatch.setattr(f"worker.trials.loop.{name}", limit)
+    monkeypatch.setattr(TrainingResult, "output_bytes", 100)
     _, searching = new_search(Report(), pruning=None, budget={"max_trials": 4})
 
     searching.run(Engine(lambda number, _: [5.0, 1.0, 3.0, 2.0][number - 1]))
 
     numbers = [candidate.plan.number for candidate in searching.best_candidates]
-    assert numbers == [2, 4][:limit]
+    assert numbers == [2, 4]
 
 
 def test_nothing_is_kept_for_an_ensemble_that_nobody_wants(new_search: Any) -> None:

@@ -270,7 +270,7 @@ def _repeated_rows(data: DiagnosisData) -> NDArray[np.int64]:
 def _outliers(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     max_rows = MAX_FAR * len(data.y)
     columns, rows_of_columns = [], []
-    if recipe.scale_features not in {"robust", "quantile"}:
+    if recipe.scale_features not in {"robust", "quantile", "piecewise"}:
         for index, name in enumerate(data.numeric_names):
             rows = _far(data.raw.numeric_NR[:, index].astype(np.float64))
             if name not in recipe.exclude and 0 < len(rows) <= max_rows:

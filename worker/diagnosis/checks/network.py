@@ -85,7 +85,7 @@ def _size(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
 
 
 def _initial(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
-    sizes = [data.width, *(layer.units for layer in recipe.layers)]
+    sizes = [data.inputs(recipe), *(layer.units for layer in recipe.layers)]
     for index, layer in enumerate(recipe.layers):
         initializer, fan_in = layer.kernel_initializer, sizes[index]
         if initializer.record.distribution == "constant":

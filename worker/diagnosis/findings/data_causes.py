@@ -229,4 +229,4 @@ def leak_finding(attribution: Attribution, suspect: Suspect) -> Finding:
 
 
 def _format_loss(loss: float | None) -> str:
-    return "not finite" if loss is None else f"{format_short(loss)}"
+    return "not finite" if loss is None else format_short(loss)

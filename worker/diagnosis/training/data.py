@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -161,8 +161,21 @@ class DiagnosisData:
 
     def bins(self, treatment: Treatment, draw: Draw) -> Bins | None:
         """Return the bins that a recipe's network sees in place of numbers, if any."""
-        scaling = treatment.scale_features
-        return self._features(draw, scaling).bins if scaling == "piecewise" else None
+        if treatment.scale_features != "piecewise":
+            return None
+        bins = self._features(draw, "piecewise").bins
+        if bins is None:
+            return None
+        gone = np.array([name in treatment.exclude for name in self.numeric_names])
+        return replace(bins, width_J=np.where(gone[bins.column_J], np.float32(0), bins.width_J))
+
+    def inputs(self, recipe: Recipe) -> int:
+        """Count what a recipe's first layer sees, in the draw that has most of it."""
+        treatment = Treatment.of(recipe)
+        return self.width + max(
+            len(bins.column_J) - bins.columns if (bins := self.bins(treatment, draw)) else 0
+            for draw in self.draws
+        )
 
     def sources(self, draw: Draw) -> list[str]:
         """Return the table's column behind each column of the design matrix; "" for padding.

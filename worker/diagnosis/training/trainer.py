@@ -203,7 +203,7 @@ class Trainer:
     def _estimated_seconds(self, variant: Variant) -> float:
         """Estimate what a training takes one core, in seconds."""
         rows = len(self.data.draws[0].fit_rows)
-        return training_seconds(self.data.width, rows, variant.recipe)
+        return training_seconds(self.data.inputs(variant.recipe), rows, variant.recipe)
 
     def _time_group(self, output: OutputFormat, runs: list[VariantDraw]) -> None:
         """Train a group, and count what it took beside what was expected."""

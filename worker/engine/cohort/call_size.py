@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 from worker.engine.arrays import Arrays
-from worker.engine.cohort.buckets import smallest_batch, step_seconds
-from worker.engine.cohort.shape import Shape
+from worker.engine.cohort.buckets import inputs_of, smallest_batch, step_seconds
+from worker.engine.cohort.shape import BINS, Shape
 
 CALL_SECONDS = 1.0
 """About how long a call of a program may take: then a cohort gives a sign of life."""
@@ -98,5 +98,8 @@ def _fill_up(rows: int) -> int:
 def _validation_batch(shape: Shape, arrays: Arrays, rows: int) -> int:
     if rows <= SMALL_VALIDATION:
         return SMALL_BATCH
-    cells_of_row = shape.slots * max(shape.widths, default=arrays.outputs)
+    widest = max(shape.widths, default=arrays.outputs)
+    if BINS in shape.uses:
+        widest = max(widest, inputs_of(shape, arrays))
+    cells_of_row = shape.slots * widest
     return max(1, min(rows, VALIDATION_CELLS // cells_of_row))

@@ -184,9 +184,12 @@ class Cohort:
         output_MC = np.empty((0, self._arrays.outputs), dtype=np.float32)
         if slot.best_epoch is not None:
             weights = self.values.best_weights(k, slot)
-            x_val_MD = self._arrays.x_of(slot.fold, slot.fold.validation_M)
             output_MC = forward(
-                weights, slot.plan.activations, self._arrays.output_activation, x_val_MD
+                weights,
+                slot.plan.activations,
+                self._arrays.output_activation,
+                self._arrays.columns_of(slot.fold, slot.fold.validation_M),
+                bins=self._arrays.bins_of(slot.fold),
             )
         # What a diverged trial leaves must not reach the next one, not even as 0 times NaN.
         self.values.write(k, [])

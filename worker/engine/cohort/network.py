@@ -65,16 +65,16 @@ class SlotNetworks:
         self._embeddings = arrays.embeddings
         self._has_bins = BINS in shape.uses
         self._numbers = arrays.numbers_seen(has_bins=self._has_bins)
-        self._column_J = arrays.column_J
+        self._column_J, self._binned_columns = arrays.column_J, arrays.binned_columns
 
-    def features(self, x_KBD: Any, inputs: SlotInputs) -> Any:
+    def encode_features(self, x_KBD: Any, inputs: SlotInputs) -> Any:
         """Return rows as the networks see them: bins in place of the columns that have some."""
-        if not self._has_bins or not self._column_J.size:
+        if not self._has_bins:
             return x_KBD
         start_K1J, divisor_K1J, is_there_K1J = tf.unstack(inputs.bins_3K1J)
         share_KBJ = (tf.gather(x_KBD, self._column_J, axis=2) - start_K1J) / divisor_K1J
         risen_KBJ = (tf.clip_by_value(share_KBJ, 0.0, 1.0) * 2 - 1) * is_there_K1J
-        return tf.concat([risen_KBJ, x_KBD[:, :, int(self._column_J[-1]) + 1 :]], 2)
+        return tf.concat([risen_KBJ, x_KBD[:, :, self._binned_columns :]], 2)
 
     def train_step(
         self,

@@ -167,7 +167,7 @@ class Program:
         if self._is_weighted:
             weight_KB *= tf.slice(rows.weight_EKR, start, size)[0]
         y = self._networks.targets(tf.gather(rows.y_N, chosen_KB), inputs)
-        x_KBD = self._networks.features(tf.gather(rows.x_ND, chosen_KB), inputs)
+        x_KBD = self._networks.encode_features(tf.gather(rows.x_ND, chosen_KB), inputs)
         batch = Batch(x_KBD, y, None, is_row_KB, weight_KB)
         if "mixup" in shape.uses:
             share_K1 = tf.slice(rows.share_EKS, [epoch, 0, i], [1, slots, 1])[0]
@@ -180,7 +180,7 @@ class Program:
 
         def body(i: Any, sum_K: Any) -> Any:
             chosen_KP = tf.slice(rows.validation_KV, [0, i * piece], [slots, piece])
-            x_KPD = self._networks.features(tf.gather(rows.x_ND, chosen_KP), inputs)
+            x_KPD = self._networks.encode_features(tf.gather(rows.x_ND, chosen_KP), inputs)
             y = self._networks.targets(tf.gather(rows.y_N, chosen_KP), inputs)
             number_P = (rows.first_piece + i) * piece + tf.range(piece)
             is_row_KP = number_P < rows.validation_rows_K[:, None]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from worker.engine.array_types import FloatArray
 from worker.engine.arrays import Arrays, Embedding, Loss
+from worker.engine.bins import Bins
 from worker.engine.draws import initial_weights
 from worker.engine.losses import activation
 from worker.engine.optimizers import RULES
@@ -154,11 +155,17 @@ def predict(
 
 
 def forward(
-    weights: Sequence[FloatArray], activations: str | Sequence[str], head: str, x_ND: FloatArray
+    weights: Sequence[FloatArray],
+    activations: str | Sequence[str],
+    head: str,
+    x_ND: FloatArray,
+    *,
+    bins: Bins | None = None,
 ) -> FloatArray:
     """Return what a network of these weights predicts [N, C], without its dropout.
 
-    `activations` are of all hidden layers, or one each; `head` that of the output layer.
+    `activations` are of all hidden layers, or one each; `head` that of the output layer. A network
+    that sees `bins` is given the columns that have them, and encodes some rows at a time.
     """
     *hidden, (kernel, bias) = unflatten_weights(weights).layers
     names = [activations] * len(hidden) if isinstance(activations, str) else activations
@@ -166,7 +173,9 @@ def forward(
     answer = activation(head)
     parts = []
     for start in range(0, len(x_ND), PREDICT_ROWS):
-        h = keras.ops.convert_to_tensor(_embedded(weights, x_ND[start : start + PREDICT_ROWS]))
+        part_ND = x_ND[start : start + PREDICT_ROWS]
+        seen_ND = part_ND if bins is None else bins.encode(part_ND)
+        h = keras.ops.convert_to_tensor(_embedded(weights, seen_ND))
         for (hidden_kernel, hidden_bias), activate in zip(hidden, functions, strict=True):
             h = activate(keras.ops.matmul(h, hidden_kernel) + hidden_bias)
         parts.append(np.asarray(answer(keras.ops.matmul(h, kernel) + bias), dtype=np.float32))

@@ -116,11 +116,16 @@ def test_the_mean_of_noisy_networks_is_better_than_the_best_of_them(
     assert len({run.plan.number for run in chosen}) > 1
 
 
-def test_first_is_as_good_as_any_where_the_rows_do_not_define_the_objective() -> None:
-    prepared = a_prepared("binary")
-    # One class alone has no ranking.
-    labelled = dataclasses.replace(prepared.labelled, y=np.ones(len(prepared.labelled.y)))
-    prepared = dataclasses.replace(prepared, labelled=labelled)
-    runs = [a_run(prepared, number) for number in (1, 2)]
+def test_nothing_more_is_chosen_once_somebody_stops_the_job() -> None:
+    prepared = a_prepared()
+    looks = iter([True, True, True, True, False])
 
-    assert numbers_of(runs, prepared, 2, Objective.val_roc_auc) == [1, 1]
+    chosen = choose_members(
+        [a_run(prepared, number, noise=1.0) for number in (1, 2)],
+        prepared,
+        Objective.val_loss,
+        8,
+        goes_on=lambda: next(looks),
+    )
+
+    assert len(chosen) == 2
