@@ -136,7 +136,7 @@ def run(name: str, client: Client, folder: Path, changes: dict[str, Any]) -> dic
         "columns": dataset.columns,
         "task": job.task.value,
         "seconds": time.perf_counter() - started,
-        "trials": job.progress.trials,
+        "trials": job.progress.trials_done,
         "epochs": job.progress.epochs,
     }
     return measured | scores_of(job)
