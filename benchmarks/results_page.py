@@ -38,7 +38,7 @@ GAIN = """
 ## What refitting and averaging gain
 
 The same metric of the winner's best run alone, and of the model that is handed out: the mean of
-eight networks, chosen among the best trials, that were trained anew on all rows but the test rows.
+several networks that were trained anew on all rows but the test rows.
 
 """
 
