@@ -140,12 +140,15 @@ def fit_baselines_in_time(
 
 
 def new_engine(spec: JobSpec, programs: Programs, prepared: Prepared) -> CohortEngine:
-    """Return the engine that trains the job's trials, all folds of one side by side."""
+    """Return an engine for the job's trials, which trains all folds of one side by side.
+
+    Those that it trains together are to be of one setting: a refit has one fold, and any settings.
+    """
     return local_engine(
         prepared.arrays,
         reach_of_space(spec.search_space),
         trials=spec.budget.max_trials,
-        plans_together=spec.validation.fold_count,
+        plans_together=len(prepared.splits.folds),
         programs=programs,
     )
 

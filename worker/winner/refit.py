@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from lowloss.results import FinalGain
 from lowloss.spec import JobSpec
@@ -153,7 +154,9 @@ def _train_members(
         if run_fold.plan.fold % count == fold
     }
     missing = [plan for plan in plans if _member_key(plan) not in trained]
-    trained |= _train_plans(engines.of_search, missing, reporter)
+    # The search's engine trains plans side by side that have one setting.
+    for _, of_trial in groupby(missing, key=lambda plan: plan.number):
+        trained |= _train_plans(engines.of_search, list(of_trial), reporter)
     return _model_of(single.prepared, plans, trained, winner=members.winner)
 
 

@@ -13,9 +13,10 @@ import pytest
 from lowloss.spec import JobSpec
 from tests.builders.tables import checked_frame
 from tests.builders.trainings import a_checkpoint, a_plan
-from worker.data.prepare import Prepared, prepare
+from worker.data.prepare import Prepared, prepare, prepare_refit
 from worker.data.scores import scores
 from worker.engine.arrays import Arrays
+from worker.engine.cohort.program import Programs
 from worker.engine.plans import Epoch, Plan
 from worker.engine.protocol import (
     EpochsAhead,
@@ -23,8 +24,10 @@ from worker.engine.protocol import (
     OnEpoch,
     OnWait,
     look_at_every_epoch,
+    train_plans,
 )
 from worker.engine.results import FailedPlan, TrainedPlan, TrainingOutcome
+from worker.jobs.search_job import new_engine
 from worker.progress.reporter import Reporter, StopCause
 from worker.search.tuner import SearchTuner
 from worker.trials.folds import TrainingResult
@@ -397,3 +400,18 @@ def test_importances_are_of_every_fold_however_few_levels_it_knows(fold: int) ->
     assert [each.increase for each in found] == sorted((e.increase for e in found), reverse=True)
     # The levels of the last rows are new to every fold: shuffled, they are what they were.
     assert {each.column: each.increase for each in found}["level"] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_refits_of_several_settings_train_in_one_engine() -> None:
+    prepared, spec = a_prepared()
+    refit = prepare_refit(prepared, spec, ("standard", "piecewise"))
+    widths = [(8,), (160,), (40, 40), (8,)]
+    plans = [
+        a_plan(number=number, seed=number, widths=width, fold=number % 2, max_epochs=2)
+        for number, width in enumerate(widths, start=1)
+    ]
+
+    ended = list(train_plans(new_engine(spec, Programs(), refit), plans, lambda: True))
+
+    assert [type(result) for result in ended] == [TrainedPlan] * 4
+    assert sorted(result.plan.number for result in ended) == [1, 2, 3, 4]
