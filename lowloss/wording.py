@@ -48,11 +48,14 @@ def format_short(value: float | None) -> str:
     return (f"{rounded:,.0f}" if is_whole else f"{value:.3g}").replace("-", MINUS)
 
 
-def format_percent(share: float) -> str:
-    """Format a share in percent; the smallest shares do not become 0."""
+def format_percent(share: float, *, is_precise: bool = False) -> str:
+    """Format a share in percent; the smallest shares do not become 0.
+
+    Where it `is_precise`, larger ones have a decimal, too: 99.6 % correct is not all.
+    """
     if 0 < share < 0.001:
         return "<0.1 %"
-    digits = 1 if abs(share) < 0.1 else 0
+    digits = 1 if is_precise or abs(share) < 0.1 else 0
     # A zero has no sign.
     return f"{round(100 * share, digits) + 0.0:.{digits}f} %".replace("-", MINUS)
 
@@ -171,4 +174,6 @@ def describe_missing_loss(runs: int, refusal: str | None = None) -> str:
 
 def describe_score(metric: str, value: float) -> str:
     """Format an RMSE or an accuracy."""
-    return f"RMSE {format_number(value)}" if metric == "rmse" else f"accuracy {value:.1%}"
+    if metric == "rmse":
+        return f"RMSE {format_number(value)}"
+    return f"accuracy {format_percent(value, is_precise=True)}"

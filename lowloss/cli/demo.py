@@ -24,7 +24,7 @@ from lowloss.errors import LowlossError, ServerUnreachable
 from lowloss.processes.parent import PARENT_PIPE
 from lowloss.processes.serve import STOP_SECONDS
 from lowloss.results import Job, JobState
-from lowloss.wording import format_bytes
+from lowloss.wording import format_bytes, format_percent
 
 BUDGET = {"max_trials": 100, "max_seconds": 75}
 START_SECONDS = 60.0
@@ -167,7 +167,8 @@ def show_predictions(table: Path, model: Path) -> None:
     predictions = json.loads(process.stdout)
     for number, (truth, shares) in enumerate(zip(truths, predictions, strict=True), 1):
         share, label = max(zip(shares, labels, strict=True))
-        out.print(f"  row {number}: {label} with a probability of {share:.1%}; true: {truth}")
+        probability = format_percent(share, is_precise=True)
+        out.print(f"  row {number}: {label} with a probability of {probability}; true: {truth}")
 
 
 def show_curl(url: str, table: Path, spec: dict[str, object], job: Job) -> None:

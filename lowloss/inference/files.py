@@ -12,13 +12,13 @@ from typing import Any
 import polars as pl
 from pydantic import ValidationError
 
-from lowloss.errors import InvalidRequest
 from lowloss.inference.signature import Signature
 from lowloss.tables.formats import guess_format
 from lowloss.tables.limits import TableLimits
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.read import read_table
 from lowloss.tables.table import Table
+from lowloss.validation import validate
 
 METADATA = "lowloss.json"
 """The member of a `.keras` file that has the model's signature."""
@@ -26,11 +26,7 @@ METADATA = "lowloss.json"
 
 def read_rows(path: Path, signature: Signature, options: Mapping[str, Any]) -> Table:
     """Read a table's file; its columns are read as those that the model was trained on."""
-    try:
-        parse_options = ParseOptions.model_validate(dict(options))
-    except ValidationError as error:
-        fault = error.errors()[0]
-        raise InvalidRequest(fault["msg"], field=str(fault["loc"][0])) from error
+    parse_options = validate(ParseOptions, dict(options))
     return read_table(
         path, guess_format(path), parse_options, limits=TableLimits(), earlier=signature.readings
     )

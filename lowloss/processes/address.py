@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import errno
 import socket
+from typing import Any
 
 from lowloss.errors import LowlossError
 
+AddressInfo = tuple[Any, Any, int, str, Any]
+"""What `socket.getaddrinfo` says of an address."""
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8000
 
 
@@ -14,17 +17,28 @@ def check_address(host: str, port: int) -> None:
     """Raise LowlossError, with the option to change, where a server cannot listen there."""
     try:
         infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError:
+    # A label that is too long is no OSError.
+    except (OSError, UnicodeError):
         raise LowlossError(f"--host (LOWLOSS_HOST): there is no host {host!r}") from None
-    for family, kind, protocol, _, address in infos:
+    faults = [fault for info in infos if (fault := _bind(info)) is not None]
+    # A machine may lack one of the families that a name has addresses of.
+    fatal = [fault for fault in faults if fault.errno in {errno.EADDRINUSE, errno.EACCES}]
+    if fatal or len(faults) == len(infos):
+        raise LowlossError(_explain((fatal or faults)[0], host, port))
+
+
+def _bind(info: AddressInfo) -> OSError | None:
+    """Return why one of a host's addresses cannot be bound, if it cannot."""
+    family, kind, protocol, _, address = info
+    try:
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            try:
-                probe.bind(address)
-            except OSError as error:
-                raise LowlossError(_explain(error, host, port)) from None
+            probe.bind(address)
+    except OSError as error:
+        return error
+    return None
 
 
 def _explain(error: OSError, host: str, port: int) -> str:

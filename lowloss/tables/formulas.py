@@ -48,18 +48,25 @@ def _read_sheet(data: bytes, sheet: str) -> bytes:
     The reader of cells has taken more than this one does.
     """
     try:
+        book = ElementTree.fromstring(_read_member(data, "xl/workbook.xml"))
+        relations = ElementTree.fromstring(_read_member(data, "xl/_rels/workbook.xml.rels"))
+        ids = {
+            s.get("name"): s.get(RELATION) for s in book.iterfind("m:sheets/m:sheet", NAMESPACES)
+        }
+        paths = {
+            r.get("Id"): r.get("Target", "")
+            for r in relations.iterfind("p:Relationship", NAMESPACES)
+        }
+        path = posixpath.join("/xl", paths[ids[sheet]])
+    except (KeyError, ElementTree.ParseError):
+        return b""
+    return _read_member(data, posixpath.normpath(path).lstrip("/"))
+
+
+def _read_member(data: bytes, name: str) -> bytes:
+    """Return a file of an archive; nothing where that is damaged, or has none of the name."""
+    try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            book = ElementTree.fromstring(archive.read("xl/workbook.xml"))
-            relations = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))
-            ids = {
-                s.get("name"): s.get(RELATION)
-                for s in book.iterfind("m:sheets/m:sheet", NAMESPACES)
-            }
-            paths = {
-                r.get("Id"): r.get("Target", "")
-                for r in relations.iterfind("p:Relationship", NAMESPACES)
-            }
-            path = posixpath.join("/xl", paths[ids[sheet]])
-            return archive.read(posixpath.normpath(path).lstrip("/"))
-    except (KeyError, ElementTree.ParseError, *FAULTS):
+            return archive.read(name)
+    except (KeyError, *FAULTS):
         return b""

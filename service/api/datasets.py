@@ -26,7 +26,7 @@ from service.api.examples import TABLE_PROBLEMS, Responses, problems
 from service.api.options import parse_options
 from service.api.parameters import Cursor, DatasetId, Limit, NamePart
 from service.resources.resources import Dependencies, Resources
-from service.store.blobs import read_blob, reap_blobs, write_blob
+from service.store.blobs import copy_blob, reap_blobs, write_blob
 from service.store.database import Session
 from service.store.datasets import (
     NewDataset,
@@ -199,8 +199,7 @@ def _reread(deps: Resources, new: partial[NewDataset], *, options: ParseOptions)
     """Parse stored bytes again, and store them as a dataset of their own."""
     sha256, size_bytes = new.keywords["sha256"], new.keywords["size_bytes"]
     with open_temporary(deps.settings.data_dir) as file:
-        for chunk in read_blob(deps.database, sha256):
-            file.write(chunk)
+        copy_blob(deps.database, sha256, file)
         file.flush()
         return _store(deps, Upload(Path(file.name), sha256, size_bytes), new, options=options)
 

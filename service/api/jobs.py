@@ -33,7 +33,7 @@ from service.store.datasets import find_dataset
 from service.store.deletions import delete_job
 from service.store.earlier_jobs import check_earlier_jobs
 from service.store.jobs import Change, get_job, get_job_and_change, list_jobs, read_changes
-from service.store.queue import cancel_job, pause_job, resume_job, set_priority
+from service.store.requests import cancel_job, pause_job, resume_job, set_priority
 from service.tables.check import check_job
 
 router = APIRouter(tags=["jobs"])

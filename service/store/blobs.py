@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
@@ -96,7 +96,7 @@ def read_blob(
         position, offset = position + 1, 0
 
 
-def copy_blob(database: Database, sha256: str, file: BinaryIO) -> None:
+def copy_blob(database: Database, sha256: str, file: IO[bytes]) -> None:
     """Write a blob's bytes into a file, from its position on: after an error it goes on there."""
     for data in read_blob(database, sha256, start=file.tell()):
         file.write(data)

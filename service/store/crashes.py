@@ -20,6 +20,8 @@ MAX_CRASHES = 2
 and the blamed trials train alone afterwards."""
 PHASES_AFTER_SEARCH = ("confirm", "diagnosis", "export")
 """Phases in which only what a model can do without, and its export, is computed."""
+MAX_FULL_DISKS = 8
+"""So many attempts in a row may lack room: with the default waits, that is two hours."""
 MAX_SHOWN_ERROR = 200
 """Characters of an error that an event or a trial's reason holds; the attempt has all of it."""
 
@@ -94,13 +96,18 @@ def must_finish(session: Session, job: JobRow) -> bool:
     return job.best_trial is not None and (is_last or is_blamed)
 
 
-def count_full_disks(session: Session, job_id: str) -> int:
-    """Return how many of a job's last attempts, one after the other, ended for want of room."""
-    ended = (AttemptRow.job_id == job_id, AttemptRow.outcome.is_not(None))
+def count_full_disks(session: Session, job: JobRow) -> int:
+    """Return how many of a job's last attempts, one after the other, ended for want of room.
+
+    One that ended a trial was progress: counting begins anew with it.
+    """
+    ended = (AttemptRow.job_id == job.id, AttemptRow.outcome.is_not(None))
     is_other = AttemptRow.outcome != AttemptOutcome.disk_full
-    last_other = select(func.coalesce(func.max(AttemptRow.number), 0)).where(*ended, is_other)
-    count = select(func.count()).where(*ended, AttemptRow.number > last_other.scalar_subquery())
-    return session.scalars(count).one()
+    last_other = session.scalar(select(func.max(AttemptRow.number)).where(*ended, is_other))
+    is_over = (TrialRow.job_id == job.id, TrialRow.state != TrialState.running)
+    last_progress = session.scalar(select(func.max(TrialRow.attempt)).where(*is_over))
+    first = max((last_other or 0) + 1, last_progress or 0)
+    return session.scalars(select(func.count()).where(*ended, AttemptRow.number >= first)).one()
 
 
 def shorten_error(error: str) -> str:

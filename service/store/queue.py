@@ -13,15 +13,22 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import Any, assert_never
+from typing import Any
 
 from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session
 
-from lowloss.errors import JobNotFound, LeaseLost, StateConflict
+from lowloss.errors import LeaseLost
 from lowloss.results import JobState, Requested
 from lowloss.spec import DiagnosisSpec, JobSpec, Task
-from service.store.crashes import blame_trials, count_failure, must_finish, shorten_error
+from service.store.crashes import (
+    MAX_FULL_DISKS,
+    blame_trials,
+    count_failure,
+    count_full_disks,
+    must_finish,
+    shorten_error,
+)
 from service.store.database import utc_now
 from service.store.endings import (
     cancel_waiting,
@@ -97,8 +104,13 @@ def claim_job(session: Session, owner: str, *, lease_seconds: float) -> Claim | 
         if end_attempt(session, job, outcome, number=previous):
             record_event(session, job, EventKind.job_retried, attempt=previous, outcome=outcome)
             count_failure(session, job, attempt=previous)
+            if _ends_by_cancel(job):
+                _leave(job)
+                cancel_waiting(session, job)
+                continue
             if job.failures >= job.max_attempts:
-                _fail_job(session, job, "lease_expired")
+                _leave(job)
+                _fail_job(session, job, outcome)
                 continue
         session.add(AttemptRow(job_id=job.id, number=job.attempt, worker=owner))
         record_event(session, job, EventKind.job_started, attempt=job.attempt)
@@ -118,8 +130,8 @@ def end_dead_worker(session: Session, owner: str) -> None:
     Like an expired lease, it is a failure of the attempt, and no trial's fault.
     """
     outcome, error = AttemptOutcome.worker_died, "the worker's process ended"
-    is_its = JobRow.lease_owner == owner, JobRow.state == JobState.running
-    for job in session.scalars(select(JobRow).where(*is_its).with_for_update()):
+    jobs_of_owner = JobRow.lease_owner == owner, JobRow.state == JobState.running
+    for job in session.scalars(select(JobRow).where(*jobs_of_owner).with_for_update()):
         _retry(session, job, outcome, error=error, retry_seconds=0.0)
 
 
@@ -204,20 +216,13 @@ def pause_running_job(session: Session, fence: Fence) -> None:
     record_event(session, job, EventKind.job_paused)
 
 
-def release_job(
-    session: Session,
-    fence: Fence,
-    *,
-    outcome: AttemptOutcome = AttemptOutcome.stopped,
-    error: str | None = None,
-    wait_seconds: float = 0.0,
-) -> None:
+def release_job(session: Session, fence: Fence) -> None:
     """Return a job to the queue, without counting a failure: no fault of the job ended the attempt.
 
     One that is to be cancelled, and has nothing to export, ends with that.
     """
     job = hold_fence(session, fence)
-    _queue_again(session, job, outcome, error=error, wait_seconds=wait_seconds)
+    _queue_again(session, job, AttemptOutcome.stopped)
 
 
 def retry_job(
@@ -241,6 +246,26 @@ def retry_job(
     _retry(session, job, outcome, error=error, retry_seconds=retry_seconds)
 
 
+def wait_for_room(
+    session: Session, fence: Fence, *, error: str, advice: str, wait_seconds: float
+) -> None:
+    """Return a job to the queue whose worker had no room for its files.
+
+    That is no failure, and each wait is twice the last one. After MAX_FULL_DISKS such attempts in a
+    row the job fails, and its error ends with `advice`. A pause or a cancel comes first.
+    """
+    job, outcome = hold_fence(session, fence), AttemptOutcome.disk_full
+    count = 1 + count_full_disks(session, job)
+    is_paused = job.requested == Requested.pause
+    if count >= MAX_FULL_DISKS and not is_paused and not _ends_by_cancel(job):
+        error = f"{error}; this happened {count} times in a row: {advice}"
+        end_lease(session, job, outcome, error=error)
+        _fail_job(session, job, outcome)
+        return
+    wait_seconds *= 2 ** (count - 1)
+    _queue_again(session, job, outcome, error=error, wait_seconds=wait_seconds)
+
+
 def _retry(
     session: Session, job: JobRow, outcome: AttemptOutcome, *, error: str, retry_seconds: float
 ) -> None:
@@ -259,8 +284,8 @@ def _queue_again(
     job: JobRow,
     outcome: AttemptOutcome,
     *,
-    error: str | None,
-    wait_seconds: float,
+    error: str | None = None,
+    wait_seconds: float = 0.0,
 ) -> None:
     """End an attempt, and do what was requested of its job."""
     requested, is_over = job.requested, _ends_by_cancel(job)
@@ -284,111 +309,10 @@ def _ends_by_cancel(job: JobRow) -> bool:
 def _fail_job(session: Session, job: JobRow, reason: str) -> None:
     """End a job that has failed too often."""
     job.state, job.reason, job.requested = JobState.failed, reason, Requested.none
-    job.lease_owner = job.lease_expires_at = job.claimed_at = None
     job.finished_at = utc_now()
     close_job(session, job)
 
 
-def cancel_job(session: Session, job_id: str) -> None:
-    """Request that a job ends; its results so far are still exported."""
-    job = _lock(session, job_id)
-    match JobState(job.state):
-        case JobState.running:
-            _request(session, job, Requested.cancel)
-        case JobState.queued | JobState.paused if job.best_trial is not None:
-            # There is a model to export, which only a worker can do.
-            job.state = JobState.queued
-            job.available_at = utc_now()
-            _request(session, job, Requested.cancel)
-        case JobState.queued | JobState.paused:
-            cancel_waiting(session, job)
-        case JobState.cancelled:
-            return
-        case JobState.succeeded | JobState.failed:
-            raise _make_conflict(job, "cancelled")
-        case never:
-            assert_never(never)
-
-
-def pause_job(session: Session, job_id: str) -> None:
-    """Request that a job pauses; its finished trials stay."""
-    job = _lock(session, job_id)
-    match JobState(job.state):
-        case JobState.running if job.requested == Requested.cancel:
-            raise _make_conflict(job, "paused", because="it is being cancelled")
-        case JobState.running:
-            _request(session, job, Requested.pause)
-        case JobState.queued if job.requested == Requested.cancel:
-            raise _make_conflict(job, "paused", because="it is being cancelled")
-        case JobState.queued:
-            job.state = JobState.paused
-            job.version += 1
-            record_event(session, job, EventKind.job_paused)
-        case JobState.paused:
-            return
-        case JobState.succeeded | JobState.failed | JobState.cancelled:
-            raise _make_conflict(job, "paused")
-        case never:
-            assert_never(never)
-
-
-def set_priority(session: Session, job_id: str, priority: int) -> None:
-    """Change the priority of a job that no worker has."""
-    job = _lock(session, job_id)
-    match JobState(job.state):
-        case JobState.queued | JobState.paused if job.priority == priority:
-            return
-        case JobState.queued | JobState.paused:
-            job.priority = priority
-            job.spec = job.spec | {"priority": priority}
-            job.version += 1
-            record_event(session, job, EventKind.job_priority, priority=priority)
-        case JobState.running:
-            raise _make_conflict(job, "made more or less urgent", fix="pause it first")
-        case JobState.succeeded | JobState.failed | JobState.cancelled:
-            raise _make_conflict(job, "made more or less urgent")
-        case never:
-            assert_never(never)
-
-
-def resume_job(session: Session, job_id: str) -> None:
-    """Queue a paused job again, or withdraw a pause that no worker has carried out yet."""
-    job = _lock(session, job_id)
-    match JobState(job.state):
-        case JobState.paused:
-            job.state = JobState.queued
-            job.available_at = utc_now()
-            job.version += 1
-            record_event(session, job, EventKind.job_resumed)
-        case JobState.running if job.requested == Requested.pause:
-            _request(session, job, Requested.none)
-        case JobState.running | JobState.queued:
-            return
-        case JobState.succeeded | JobState.failed | JobState.cancelled:
-            raise _make_conflict(job, "resumed")
-        case never:
-            assert_never(never)
-
-
-def _lock(session: Session, job_id: str) -> JobRow:
-    job = session.get(JobRow, job_id, with_for_update=True)
-    if job is None:
-        raise JobNotFound.of(job_id)
-    return job
-
-
-def _request(session: Session, job: JobRow, requested: Requested) -> None:
-    if job.requested == requested:
-        return
-    job.requested = requested
-    job.version += 1
-    record_event(session, job, EventKind.job_requested, requested=requested)
-
-
-def _make_conflict(
-    job: JobRow, action: str, *, because: str | None = None, fix: str | None = None
-) -> StateConflict:
-    default_fix = "submit a new job" if because is None else "wait until it has ended"
-    return StateConflict(
-        f"the job cannot be {action}: {because or f'it is {job.state}'}", fix=fix or default_fix
-    )
+def _leave(job: JobRow) -> None:
+    """Take back a claim that has come to nothing."""
+    job.lease_owner = job.lease_expires_at = job.claimed_at = None

@@ -20,7 +20,8 @@ from service.store.artifacts import get_best_model
 from service.store.checkpoints import list_checkpoints
 from service.store.database import Database
 from service.store.jobs import get_job
-from service.store.queue import cancel_job, enqueue_job
+from service.store.queue import enqueue_job
+from service.store.requests import cancel_job
 from service.store.trials import list_trials
 from tests.builders.processes import child_of, free_port, kill, running, wait_for, wait_until_ready
 from tests.builders.store import a_spec, an_uploaded_table

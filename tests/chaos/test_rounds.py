@@ -30,7 +30,7 @@ from service.store.blobs import load_blob
 from service.store.checkpoints import list_checkpoints
 from service.store.database import Database, Session, is_busy
 from service.store.events import list_events
-from service.store.queue import pause_job, resume_job
+from service.store.requests import pause_job, resume_job
 from service.store.trials import list_curves, list_trials
 from tests.builders.pretended_worker import EPOCHS, MODULE, TRIALS, loss_of, saved_state
 from tests.builders.processes import child_of, kill, start, wait_for

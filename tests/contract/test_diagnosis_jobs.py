@@ -16,7 +16,8 @@ from service.store.database import Database
 from service.store.diagnoses import get_diagnosis, read_diagnosis
 from service.store.earlier_jobs import list_earlier_jobs
 from service.store.jobs import get_job, list_jobs, record_outcome
-from service.store.queue import cancel_job, finish_job, pause_running_job, resume_job
+from service.store.queue import finish_job, pause_running_job
+from service.store.requests import cancel_job, resume_job
 from tests.builders.diagnoses import a_diagnosis, a_recipe
 from tests.builders.store import a_claim, a_diagnosis_job, a_job, add_diagnosis
 

@@ -12,7 +12,8 @@ from service.store.database import Database
 from service.store.earlier_jobs import EarlierJob, list_earlier_jobs
 from service.store.events import list_events
 from service.store.jobs import get_job
-from service.store.queue import finish_job, set_priority
+from service.store.queue import finish_job
+from service.store.requests import set_priority
 from tests.builders.store import a_claim, a_job, a_trial
 
 

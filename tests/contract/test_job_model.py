@@ -25,17 +25,14 @@ from service.store.deletions import delete_job
 from service.store.jobs import get_job
 from service.store.queue import (
     Fence,
-    cancel_job,
     claim_job,
     finish_job,
-    pause_job,
     pause_running_job,
     release_job,
     renew_lease,
-    resume_job,
     retry_job,
-    set_priority,
 )
+from service.store.requests import cancel_job, pause_job, resume_job, set_priority
 from service.store.schema import JobRow
 from tests.builders.store import LEASE_SECONDS, a_job, a_trial, expire_lease
 from tests.conftest import NewUrl

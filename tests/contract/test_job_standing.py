@@ -11,16 +11,8 @@ from lowloss.results import Job, JobState
 from service.store.database import Database, Session, utc_now
 from service.store.events import list_events
 from service.store.jobs import get_job, list_jobs, record_outcome
-from service.store.queue import (
-    Fence,
-    cancel_job,
-    finish_job,
-    pause_running_job,
-    release_job,
-    resume_job,
-    retry_job,
-    set_priority,
-)
+from service.store.queue import Fence, finish_job, pause_running_job, release_job, retry_job
+from service.store.requests import cancel_job, resume_job, set_priority
 from service.store.schema import JobRow
 from tests.builders.store import a_claim, a_job, a_trial, expire_lease
 

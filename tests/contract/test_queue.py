@@ -17,7 +17,6 @@ from service.store.events import list_events
 from service.store.jobs import get_job
 from service.store.queue import (
     Fence,
-    cancel_job,
     claim_job,
     end_dead_worker,
     finish_job,
@@ -26,6 +25,7 @@ from service.store.queue import (
     renew_lease,
     retry_job,
 )
+from service.store.requests import cancel_job
 from service.store.schema import AttemptOutcome, AttemptRow, JobRow
 from service.store.trials import list_trials
 from tests.builders.store import LEASE_SECONDS, a_claim, a_job, a_trial, expire_lease
@@ -255,6 +255,22 @@ def test_job_fails_after_its_last_lease_expired_and_the_next_is_claimed(
     assert (job.state, job.reason, job.failures) == (JobState.failed, "lease_expired", 1)
     assert job.errors[0].outcome == "lease_expired"
     assert event_kinds(database, doomed)[-2:] == ["job.retried", "job.finished"]
+
+
+def test_job_that_is_to_be_cancelled_is_no_failure_once_its_last_lease_expires(
+    database: Database,
+) -> None:
+    job_id = a_job(database, max_attempts=1)
+    a_claim(database)
+    with database.transaction() as session:
+        cancel_job(session, job_id)
+    expire_lease(database, job_id)
+
+    with database.transaction() as session:
+        assert claim_job(session, "next", lease_seconds=LEASE_SECONDS) is None
+
+    job = read(database, job_id)
+    assert (job.state, job.errors[0].outcome) == (JobState.cancelled, "lease_expired")
 
 
 @pytest.mark.parametrize(

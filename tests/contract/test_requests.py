@@ -13,15 +13,13 @@ from service.store.events import list_events
 from service.store.jobs import get_job
 from service.store.queue import (
     Fence,
-    cancel_job,
     claim_job,
-    pause_job,
     pause_running_job,
     release_job,
     renew_lease,
-    resume_job,
     retry_job,
 )
+from service.store.requests import cancel_job, pause_job, resume_job
 from tests.builders.store import a_claim, a_job, a_trial
 
 FINISHED = [state for state in JobState if state.is_finished]

@@ -15,14 +15,15 @@ import pytest
 from lowloss.errors import NotReady
 from lowloss.results import JobState, TrialState
 from service.settings import Settings
-from service.store.crashes import list_blamed
+from service.store.crashes import MAX_FULL_DISKS, list_blamed
 from service.store.database import Database
-from service.store.queue import Fence, cancel_job, pause_job, release_job
+from service.store.queue import Fence, release_job
+from service.store.requests import cancel_job, pause_job
 from tests.builders.processes import wait_for
 from tests.builders.store import a_claim, a_job, a_trial, expire_lease, use_later_schema
 from tests.builders.workers import read, wait_for_state, working
 from worker.supervisor import folders
-from worker.supervisor.limits import GRACE_SECONDS, MAX_FULL_DISKS, MIN_FINISH_SECONDS
+from worker.supervisor.limits import GRACE_SECONDS, MIN_FINISH_SECONDS
 from worker.supervisor.loop import Supervisor
 
 CHILD = """
@@ -252,7 +253,7 @@ def test_job_that_never_has_room_fails_and_says_what_to_do(sqlite_database: Data
 
     assert (job.reason, job.attempt, job.failures) == ("disk_full", MAX_FULL_DISKS, 0)
     last = job.errors[-1].error or ""
-    assert "no room for temporary files; so it was 8 times in a row: give" in last
+    assert "no room for temporary files; this happened 8 times in a row: give" in last
     assert "TMPDIR" in last
 
 

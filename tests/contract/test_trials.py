@@ -16,7 +16,7 @@ from service.store.database import Database
 from service.store.jobs import (
     get_job,
 )
-from service.store.queue import cancel_job
+from service.store.requests import cancel_job
 from service.store.schema import TrialRow
 from service.store.trials import get_trial, list_trials, record_epochs, start_trial
 from tests.builders.store import a_claim, a_job, a_trial, expire_lease, some_hyperparameters

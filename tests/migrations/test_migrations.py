@@ -18,7 +18,7 @@ from service.store.blobs import read_blob
 from service.store.database import Database, alembic_config
 from service.store.datasets import get_dataset
 from service.store.jobs import get_job
-from service.store.queue import finish_job, release_job
+from service.store.queue import finish_job, retry_job
 from service.store.schema import AttemptOutcome
 from service.store.trials import list_curves, list_trials
 from tests.builders.store import (
@@ -197,7 +197,7 @@ def test_new_ends_of_attempts_have_names_that_an_older_version_has(database: Dat
         a_job(database)
         fence = a_claim(database).fence
         with database.transaction() as session:
-            release_job(session, fence, outcome=outcome, wait_seconds=600)
+            retry_job(session, fence, error="", retry_seconds=600, outcome=outcome)
     config = alembic_config()
 
     with database.engine.execution_options(rebuilds_tables=True).begin() as connection:

@@ -1,4 +1,4 @@
-"""When a job whose time is over is asked to finish, and when it, or one without room, is ended.
+"""When a job whose time is over is asked to finish, and when it is ended.
 
 A busy machine is no fault of the job: asked to finish, it exports its best, or trains one trial and
 exports that. Only one that does not come to an end so is killed, and tried once more in that way.
@@ -16,8 +16,6 @@ GRACE_SECONDS = 60.0
 """Time past its budget that a job gets before it is asked to finish: exports take some seconds."""
 MIN_FINISH_SECONDS = 900.0
 """Time that a job gets to finish, or as long as its `max_seconds` where that is longer."""
-MAX_FULL_DISKS = 8
-"""So many attempts in a row may lack room: with waits from a minute on, that is two hours."""
 
 
 @dataclass(frozen=True)

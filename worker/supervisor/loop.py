@@ -19,7 +19,6 @@ from lowloss.errors import LeaseLost
 from lowloss.results import JobState
 from lowloss.wording import format_bytes
 from service.settings import Settings
-from service.store.crashes import count_full_disks
 from service.store.database import Database, Session, is_busy
 from service.store.queue import (
     Claim,
@@ -31,12 +30,13 @@ from service.store.queue import (
     release_job,
     renew_lease,
     retry_job,
+    wait_for_room,
 )
 from service.store.schema import AttemptOutcome
 from worker.progress.protocol import Ended, Ending
 from worker.supervisor.child import COMMAND, Child
 from worker.supervisor.folders import has_room
-from worker.supervisor.limits import MAX_FULL_DISKS, TimeLimits, is_overdue, time_limits
+from worker.supervisor.limits import TimeLimits, is_overdue, time_limits
 
 log = logging.getLogger(__name__)
 
@@ -252,18 +252,13 @@ class Supervisor:
         finish_job(session, claim.fence, state=state, reason=reason, error=error)
 
     def _settle_full_disk(self, session: Session, fence: Fence, ended: Ended) -> None:
-        outcome, error = AttemptOutcome.disk_full, ended.error
-        count = 1 + count_full_disks(session, fence.job_id)
-        if count >= MAX_FULL_DISKS:
-            error = (
-                f"{error}; so it was {count} times in a row: give the worker's temporary files "
-                f"(TMPDIR) a disk with more room than there is in {tempfile.gettempdir()}, or "
-                "start a worker elsewhere, and submit the job again"
-            )
-            finish_job(session, fence, state=JobState.failed, reason=outcome, error=error)
-            return
-        wait_seconds = self.settings.full_disk_seconds * 2 ** (count - 1)
-        release_job(session, fence, outcome=outcome, error=error, wait_seconds=wait_seconds)
+        advice = (
+            "give the worker's temporary files (TMPDIR) a disk with more room than there is in "
+            f"{tempfile.gettempdir()}, or start a worker elsewhere, and submit the job again"
+        )
+        error = ended.error or "the worker has no room for its files"
+        wait = self.settings.full_disk_seconds
+        wait_for_room(session, fence, error=error, advice=advice, wait_seconds=wait)
 
     def _retry(self, session: Session, claim: Claim, ended: Ended, outcome: AttemptOutcome) -> None:
         retry_job(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterator
 
 from rich.console import Console
 from rich.text import Text
@@ -14,6 +13,7 @@ from lowloss.results.losses import (
     describe_causes,
     describe_effect,
     describe_severity,
+    list_effects,
     list_losses,
 )
 from lowloss.wording import (
@@ -75,7 +75,7 @@ def _show_finding(position: int, finding: Finding, out: Console) -> None:
     for noun, items in (("columns", finding.columns), ("rows, from 0", finding.rows)):
         if items:
             _print_wrapped(out, f"{noun}: {list_first(items, MAX_ITEMS)}", indent=INDENT)
-    for effect in _list_effects(finding):
+    for effect in list_effects(finding):
         _print_wrapped(out, effect, indent=INDENT)
     if finding.remedy is not None:
         _print_wrapped(out, f"remedy: {finding.remedy.text}", indent=INDENT)
@@ -88,17 +88,6 @@ def _show_finding(position: int, finding: Finding, out: Console) -> None:
         remedy = other.remedy.text.removesuffix(".")
         text = f"or, as if {in_words(other.cause)}: {remedy}. Alone it {effect}"
         _print_wrapped(out, text, indent=INDENT, hanging=2)
-
-
-def _list_effects(finding: Finding) -> Iterator[str]:
-    """Yield the effect after the earlier remedies, and the isolated effect where it differs."""
-    if finding.effect is not None:
-        yield f"effect: {describe_effect(finding.effect)}"
-    if finding.isolated_effect is not None and finding.isolated_effect != finding.effect:
-        yield f"alone: {describe_effect(finding.isolated_effect)}"
-    if finding.effect is None and finding.isolated_effect is None:
-        seconds = finding.seconds_needed
-        yield "effect: not measured" + (f", takes about {seconds:.0f} s" if seconds else "")
 
 
 def _format_evidence(evidence: Evidence) -> str:

@@ -26,7 +26,7 @@ from lowloss.results import (
     SearchInsights,
     Trial,
 )
-from lowloss.results.notes import describe_notes
+from lowloss.results.notes import describe_notes, describe_trial_end
 from lowloss.wording import counted, format_duration, format_number, format_percent, in_words
 
 LOG_SECONDS = 5.0
@@ -259,7 +259,7 @@ def trial_table(trials: list[Trial]) -> Table:
             str(trial.epochs),
             str(trial.best_epoch or "—"),
             format_number(trial.seconds),
-            trial.reason or "",
+            describe_trial_end(trial),
         )
     return table
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lowloss.wording import format_bytes, format_short
+from lowloss.wording import format_bytes, format_percent, format_short
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,17 @@ def test_bytes_have_three_digits_and_the_unit_that_fits(size: float, text: str) 
 )
 def test_short_numbers_have_three_digits(value: float | None, text: str) -> None:
     assert format_short(value) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text", "precise"),
+    [
+        (0.9964, "100 %", "99.6 %"),
+        (0.05, "5.0 %", "5.0 %"),
+        (0.0, "0.0 %", "0.0 %"),
+        (1e-5, "<0.1 %", "<0.1 %"),
+    ],
+)
+def test_shares_have_a_decimal_where_it_matters(share: float, text: str, precise: str) -> None:
+    assert format_percent(share) == text
+    assert format_percent(share, is_precise=True) == precise

@@ -152,9 +152,9 @@ def _unconfirmed_winner(facts: Facts) -> Iterator[str]:
     confirmations, seeds = facts.job.outcome.confirmations, facts.job.search.final.confirm_seeds
     if confirmations and len(confirmations[0].scores) < min(2, seeds):
         yield (
-            f"The winner was not confirmed: it was compared on one seed, not on {seeds}, as no "
-            "time was left (budget.max_seconds) or the job was to end. Another seed might have "
-            "chosen otherwise."
+            f"The winner was not confirmed: it was compared on one seed, not on {seeds}. Either no "
+            "time was left for more (budget.max_seconds), or the job was to end, or the other "
+            "seeds of the best trials diverged or failed. Another seed might have chosen otherwise."
         )
 
 

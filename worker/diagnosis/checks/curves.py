@@ -22,6 +22,7 @@ from worker.diagnosis.thresholds import (
     LATE_BEST,
     LOW_STEP,
     NOT_RESTORED,
+    ROUGH,
     SATURATED,
     SIGN_CHANGES,
     STILL_FALLING,
@@ -172,12 +173,15 @@ def _unfinished(recipe: Recipe, curves: list[LossCurve]) -> Iterator[Suspect]:
 def _shaky(recipe: Recipe, curves: list[LossCurve]) -> Iterator[Suspect]:
     changes = _median([_sign_changes(curve.loss) for curve in curves])
     rough = _median([_roughness(curve) for curve in curves])
-    if changes > SIGN_CHANGES and rough > 0.1:
+    if changes > SIGN_CHANGES and rough > ROUGH:
         yield Suspect(
             Cause.learning_rate_too_high,
             f"The training loss goes up and down: {format_percent(changes)} of its steps change "
             f"direction, at a learning rate of {recipe.optimizer.rate:g}",
-            (evidence("share of epochs at which the loss turns", changes, SIGN_CHANGES),),
+            (
+                evidence("share of epochs at which the loss turns", changes, SIGN_CHANGES),
+                evidence("median change of the loss from epoch to epoch, as a share", rough, ROUGH),
+            ),
             strength=0.3 + rough,
         )
 

@@ -18,10 +18,10 @@ from worker.diagnosis.checks.suspects import Suspect, evidence
 from worker.diagnosis.thresholds import (
     BATCH_SHARE,
     BATCH_STEPS,
+    BATCH_WITH_SHARE,
+    BATCH_WITH_STEPS,
     DROPOUT,
     FEW_EPOCHS,
-    LARGE_BATCH,
-    LONG_BATCH,
     MIN_ACTIVE_UNITS,
     MOSTLY_UNREACHABLE,
     PENALTY_L1,
@@ -283,8 +283,8 @@ def _epochs(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
 def _batches(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     rows = len(data.draws[0].fit_rows)
     steps = math.ceil(rows / recipe.batch_size)
-    is_large = recipe.batch_size > BATCH_SHARE * rows and recipe.batch_size > LARGE_BATCH
-    if is_large or (steps < BATCH_STEPS and recipe.batch_size > LONG_BATCH):
+    is_large = recipe.batch_size > BATCH_SHARE * rows and recipe.batch_size > BATCH_WITH_SHARE
+    if is_large or (steps < BATCH_STEPS and recipe.batch_size > BATCH_WITH_STEPS):
         yield Suspect(
             Cause.batch_size,
             f"A batch of {recipe.batch_size} leaves {counted(steps, 'step')} an epoch",

@@ -53,12 +53,12 @@ def test_finding_has_evidence_effect_remedy_and_alternatives() -> None:
         "1. target not scaled (critical) 'y' has a standard deviation of 2,667;",
         "- standard deviation of 'y': 2667 (suspect from 10)",
         "- loss before training, in variances: 1.56 columns: y",
-        "effect: removes 93 % of the excess loss (95 % interval 88 % to 98 %): "
+        "The remedy removes 93 % of the excess loss (95 % interval 88 % to 98 %): "
         "mean squared error 4,000,000 → 360,000, over 5 runs",
         'remedy: Scale the target. recipe: {"scale_target": "standard"}',
         "or, as if learning rate too low: Raise the learning rate to 1. Alone it removes 99 %",
         "2. features not scaled (minor)",
-        f"alone: removes 1.0 % of the excess loss (95 % interval {MINUS}2.0 % to 3.0 %)",
+        f"Alone, on the recipe as it is, it removes 1.0 % of the excess loss (95 % interval {MINUS}2.0 % to 3.0 %)",
     ):
         assert told in text
 
@@ -74,7 +74,7 @@ def test_harmful_findings_are_numbered_and_the_others_have_a_line_each() -> None
     assert "\n2. optimizer (minor)\n" in text
     assert "\ngains nothing: outliers. outliers it is.\n" in text
     assert "\ngains nothing: batch size. batch size it is.\n" in text
-    assert "effect: not measured" in text
+    assert "The remedy's effect was not measured." in text
 
 
 def test_what_a_finding_rests_on_is_told() -> None:
@@ -92,7 +92,7 @@ def test_what_a_finding_rests_on_is_told() -> None:
 
     assert "1. optimizer (major, unconfirmed)" in text
     assert "2. wrong output (major, not tried)" in text
-    assert "effect: not measured, takes about 12 s" in text
+    assert "The remedy's effect was not measured: that takes about 12 s more." in text
     assert "3. too simple and too few epochs (major)" in text
 
 
@@ -147,9 +147,11 @@ def test_sound_recipe_has_its_verdict_and_no_empty_headings() -> None:
 def test_interval_of_one_run_is_not_told() -> None:
     finding = a_finding(Cause.optimizer, effect=an_effect(0.5, 2.0, 1.0, runs=1))
 
-    text = shown(a_diagnosis(findings=(finding,)))
+    text = on_one_line(shown(a_diagnosis(findings=(finding,))))
 
-    assert "effect: removes 50 % of the excess loss: mean squared error 2 → 1, over 1 run" in text
+    assert (
+        "The remedy removes 50 % of the excess loss: mean squared error 2 → 1, over 1 run" in text
+    )
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 200])

@@ -217,7 +217,7 @@ def test_host_that_cannot_be_used_is_said_in_one_line(
     assert f"--host (LOWLOSS_HOST): {words}" in line
 
 
-def test_server_that_cannot_start_ends_all_with_one_line(tmp_path: Path) -> None:
+def test_server_that_cannot_start_ends_all_and_says_why(tmp_path: Path) -> None:
     options = ("--no-worker", "--host", "0.0.0.0", "--port", str(free_port()))
 
     ended = start_serve(*options, "--data-dir", str(tmp_path))

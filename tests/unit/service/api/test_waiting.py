@@ -19,7 +19,8 @@ from service.resources import feeds as feeds_module
 from service.resources.changes import Changes
 from service.store.database import Database
 from service.store.jobs import Change
-from service.store.queue import cancel_job, finish_job, renew_lease
+from service.store.queue import finish_job, renew_lease
+from service.store.requests import cancel_job
 from tests.builders.live_server import counted_statements, note_waits, serving
 from tests.builders.store import a_claim, a_job, a_trial
 

@@ -13,7 +13,8 @@ from service.dashboard.history import describe_event
 from service.store.database import Database
 from service.store.events import EventKind, list_job_events
 from service.store.jobs import record_outcome
-from service.store.queue import cancel_job, finish_job, release_job
+from service.store.queue import finish_job, release_job
+from service.store.requests import cancel_job
 from tests.builders.store import a_claim, a_job, a_trial
 
 

@@ -8,7 +8,8 @@ from typing import cast
 import pytest
 
 from service.store.database import Database
-from service.store.queue import Fence, cancel_job, pause_job
+from service.store.queue import Fence
+from service.store.requests import cancel_job, pause_job
 from tests.builders.store import a_claim, a_job
 from worker.execution import beside
 from worker.progress.channel import Channel

@@ -1,7 +1,8 @@
-"""What a worker's child inherits."""
+"""What a worker's child inherits, and how it ends."""
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -36,3 +37,12 @@ def test_temporary_files_of_a_child_go_with_it() -> None:
     assert was_there
     assert folder.parent == child.folder.path
     assert not folder.parent.exists()
+
+
+def test_child_that_still_imports_is_killed_at_once() -> None:
+    # Once ready, one is ended by its pipe, and exits with 0.
+    child = Child.start([sys.executable, "-c", "import sys; sys.stdin.read()"])
+
+    child.end()
+
+    assert child.process.returncode == -signal.SIGKILL

@@ -1,0 +1,107 @@
+"""A model of networks with the settings of several trials."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from tests.builders.finals import (
+    FOLDS,
+    Case,
+    a_case,
+    a_prepared,
+    trained,
+)
+from tests.builders.trainings import a_plan
+from worker.data.prepare import prepare_refit
+from worker.data.scores import scores
+from worker.engine.cohort.program import Programs
+from worker.engine.protocol import (
+    train_plans,
+)
+from worker.engine.results import TrainedPlan, TrainingOutcome
+from worker.jobs.search_job import new_engine
+from worker.trials.folds import TrainingResult
+
+
+def an_ensemble(*, refit: bool, **given: Any) -> Case:
+    """A winner whose answers are too high, and a trial scaled another way whose are too low."""
+    scalings = {"scale_features": {"choices": ["standard", "quantile"]}}
+    case = a_case(
+        final={"refit": refit, "members": 4, "ensemble": True}, preprocessing=scalings, **given
+    )
+    plan = a_plan(number=8, max_epochs=20, widths=(4,), fold=FOLDS)
+    case.search.scaling_of[8] = 1
+    folds = [
+        trained(case.prepared.arrays, plan_of_fold, 6, TrainingOutcome.completed)
+        for plan_of_fold in (dataclasses.replace(plan, fold=FOLDS + f) for f in range(FOLDS))
+    ]
+    low = [
+        dataclasses.replace(
+            fold,
+            val_output_MC=2 * case.prepared.arrays.rows(fold.plan.fold).y_val_M[:, None]
+            - fold.val_output_MC,
+        )
+        for fold in folds
+    ]
+    case.candidates = [
+        TrainingResult(plan, tuple(low)),
+        # One fold of a trial that was stopped says nothing of the others.
+        TrainingResult(dataclasses.replace(plan, number=9), tuple(low[:1])),
+    ]
+    return case
+
+
+def test_networks_of_an_ensemble_are_refitted_each_for_its_own_epochs() -> None:
+    case = an_ensemble(refit=True)
+
+    final, gain = case.make()
+
+    assert sorted(gain.trials) == [3, 3, 8, 8]
+    assert [len(member.epochs) for member in final.members] == [
+        {3: 5, 8: 6}[number] for number in gain.trials
+    ]
+    by_trial = {member.plan.number: final.fit_of(member) for member in final.members}
+    assert by_trial[3].features.scaling == "standard"
+    assert by_trial[8].features.scaling == "quantile"
+    assert len({(member.plan.number, member.plan.seed) for member in final.members}) == 4
+    assert np.array_equal(by_trial[8].split.train, case.prepared.splits.non_test_rows)
+    assert gain.after == scores(final.fit.target, case.prepared.y_test, final.predict_test())
+
+
+def test_incomplete_ensemble_is_that_of_the_winner_alone() -> None:
+    case = an_ensemble(refit=True, fails=(1,))
+
+    final, gain = case.make()
+
+    # The first networks of both trials ended: nobody chose these two to go together.
+    assert [(member.plan.number, member.plan.seed) for member in final.members] == [(3, 0)]
+    assert gain.trials == (3,)
+
+
+def test_networks_of_an_ensemble_without_refit_are_of_the_winners_fold() -> None:
+    case = an_ensemble(refit=False)
+
+    final, gain = case.make()
+
+    assert sorted(gain.trials) == [3, 3, 8, 8]
+    assert {member.plan.fold % FOLDS for member in final.members} == {1}
+    assert {member.plan.fold // FOLDS for member in final.members} == {0, 1}
+    assert sorted((p.number, p.seed) for p in case.engine.started) == [(8, 0), (8, 1)]
+
+
+def test_refits_of_several_settings_train_in_one_engine() -> None:
+    prepared, spec = a_prepared()
+    refit = prepare_refit(prepared, spec, ("standard", "piecewise"))
+    widths = [(8,), (160,), (40, 40), (8,)]
+    plans = [
+        a_plan(number=number, seed=number, widths=width, fold=number % 2, max_epochs=2)
+        for number, width in enumerate(widths, start=1)
+    ]
+
+    ended = list(train_plans(new_engine(spec, Programs(), refit), plans, lambda: True))
+
+    assert [type(result) for result in ended] == [TrainedPlan] * 4
+    assert sorted(result.plan.number for result in ended) == [1, 2, 3, 4]
