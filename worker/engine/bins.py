@@ -68,11 +68,13 @@ def align_bins(views: Sequence[Bins | None]) -> tuple[Bins | None, ...]:
 
 
 def _padded(bins: Bins, count_R: RowNumbers) -> Bins:
+    """Return bins with so many of each column, the further ones of width 0."""
     column_J = np.repeat(np.arange(len(count_R)), count_R)
     start_J, width_J = (np.zeros(len(column_J), dtype=np.float32) for _ in range(2))
     first_R = np.concatenate([[0], np.cumsum(count_R)])
     for column, first in enumerate(first_R[:-1]):
-        own = bins.column_J == column
-        there = slice(first, first + np.count_nonzero(own))
-        start_J[there], width_J[there] = bins.start_J[own], bins.width_J[own]
+        is_of_column_J = bins.column_J == column
+        filled = slice(first, first + np.count_nonzero(is_of_column_J))
+        start_J[filled] = bins.start_J[is_of_column_J]
+        width_J[filled] = bins.width_J[is_of_column_J]
     return Bins(column_J, start_J, width_J)

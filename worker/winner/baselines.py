@@ -206,8 +206,7 @@ def _sample_training(prepared: Prepared, train: Rows, *, seed: int) -> Rows:
 
 def _features(prepared: Prepared, fold: int, rows: Rows) -> FloatArray:
     # Baselines see columns, even where networks see bins.
-    x_MD: FloatArray = prepared.arrays.x_VND[prepared.arrays.folds[fold].view, rows]
-    return x_MD
+    return prepared.arrays.columns_of(prepared.arrays.folds[fold], rows)
 
 
 def _sample(y_N: Float64Array, limit: int, *, seed: int, keep_classes: bool) -> Rows:

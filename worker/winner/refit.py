@@ -129,8 +129,10 @@ def _plan_members(
     epochs = {training.plan.number: training.best_epoch or 1 for training in chosen}
     if winner_number in epochs:
         epochs[winner_number] = winner.best_epoch or 1
+    # The winner's first: they are the model where time is up before the others have ended.
+    trials = sorted(counts, key=lambda trial: trial != winner_number)
     return MemberPlans(
-        tuple(plan for trial, count in counts.items() for plan in tuner.repeats(trial, count)),
+        tuple(plan for trial in trials for plan in tuner.repeats(trial, counts[trial])),
         epochs,
         winner_number,
     )
