@@ -16,7 +16,7 @@ from lowloss.wording import format_percent
 MAX_CAUSES = 16
 
 
-def draw_diagnosis(diagnosis: Diagnosis, recipe_name: str = "the recipe") -> list[Figure]:
+def draw_diagnosis(diagnosis: Diagnosis, recipe_name: str) -> list[Figure]:
     """Draw the losses by epoch, and what each remedy gains; `recipe_name` names the recipe."""
     figures = [*_draw_curves(diagnosis, recipe_name), _draw_causes(diagnosis)]
     return [figure for figure in figures if figure.chart]

@@ -18,6 +18,9 @@ from lowloss.wording import (
     in_words,
 )
 
+RECIPE, FIRST_TRY = "the recipe", "the first try"
+"""Whose loss it is: of a diagnosis that was asked for, and of one that belongs to a search."""
+
 
 @dataclass(frozen=True)
 class ShownLoss:
@@ -28,8 +31,8 @@ class ShownLoss:
     remark: str = ""
 
 
-def list_losses(diagnosis: Diagnosis, recipe_name: str = "the recipe") -> Iterator[ShownLoss]:
-    """Yield the losses of a diagnosis, the recipe's first."""
+def list_losses(diagnosis: Diagnosis, recipe_name: str) -> Iterator[ShownLoss]:
+    """Yield the losses of a diagnosis, the recipe's first, under the name that it has there."""
     floor = diagnosis.noise_floor
 
     def score(whose: Literal["recipe", "remedied", "best", "constant"]) -> str:

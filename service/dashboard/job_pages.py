@@ -12,7 +12,6 @@ from fastapi import Depends, Path, Query, Request, Response
 from pydantic import Field
 
 from lowloss.charts.columns import draw_column_importances
-from lowloss.charts.diagnoses import draw_diagnosis
 from lowloss.charts.inline import script_source
 from lowloss.charts.predictions import draw_predictions
 from lowloss.charts.searches import (
@@ -28,16 +27,16 @@ from lowloss.charts.searches import (
 )
 from lowloss.charts.timelines import draw_timeline
 from lowloss.errors import StateConflict
+from lowloss.pages.diagnosis import view_diagnosis
 from lowloss.results import (
     Curve,
-    Diagnosis,
     Job,
     JobKind,
     JobState,
     Trial,
     TrialState,
 )
-from lowloss.results.losses import list_losses
+from lowloss.results.losses import FIRST_TRY, RECIPE
 from lowloss.results.ranking import rank_trials
 from service.dashboard.history import describe_resources, list_history
 from service.dashboard.pages import HEADERS, make_router, render_page
@@ -218,9 +217,10 @@ def _draw_charts(
 def _read_diagnosis_job(session: Session, job: Job) -> dict[str, Any]:
     """Return what a job that is a diagnosis has so far: the diagnosis, and its files."""
     is_done = job.outcome.diagnosis is not None
-    content = _describe_diagnosis(get_diagnosis(session, job.id) if is_done else None)
-    artifacts = find_artifacts(session, job.id) if job.state.is_finished else ()
-    return content | {"artifacts": artifacts}
+    return {
+        "view": view_diagnosis(get_diagnosis(session, job.id), RECIPE) if is_done else None,
+        "artifacts": find_artifacts(session, job.id) if job.state.is_finished else (),
+    }
 
 
 @router.get("/jobs/{job_id}/history")
@@ -249,22 +249,9 @@ def show_diagnosis(request: Request, deps: Dependencies, job_id: JobPath) -> Res
         "diagnosis",
         job=job,
         artifacts=(),
-        **_describe_diagnosis(diagnosis),
+        view=view_diagnosis(diagnosis, FIRST_TRY),
         events="",
     )
-
-
-def _describe_diagnosis(diagnosis: Diagnosis | None) -> dict[str, Any]:
-    """Return what a page shows of a diagnosis, if there is one."""
-    if diagnosis is None:
-        return {"diagnosis": None}
-    return {
-        "diagnosis": diagnosis,
-        "losses": tuple(list_losses(diagnosis)),
-        "harmful": diagnosis.harmful,
-        "others": diagnosis.others,
-        "figures": draw_diagnosis(diagnosis),
-    }
 
 
 @router.get("/jobs/{job_id}/files/{name}")

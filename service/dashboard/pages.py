@@ -11,13 +11,13 @@ from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from lowloss import __version__
 from lowloss.errors import InvalidRequest, Problem
+from lowloss.pages.environment import make_environment
 from lowloss.results.notes import describe_notes, describe_title
-from lowloss.results.page_filters import FILTERS
 from service.access.auth import CLIENT
 from service.dashboard.static_files import load_static_files
 from service.resources.faults import find_fault_of_server
@@ -87,18 +87,11 @@ def render_problem_page(request: Request, problem: Problem) -> Response:
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("service.dashboard"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= FILTERS | {
+    environment = make_environment("service.dashboard")
+    environment.filters |= {
         "notes": describe_notes,
         "title": describe_title,
         "when": format_time,
-        "svg": Markup,
     }
     files = load_static_files()
     environment.globals |= {"static": files.address_of, "version": __version__}

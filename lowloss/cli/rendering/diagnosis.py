@@ -10,6 +10,7 @@ from rich.text import Text
 
 from lowloss.results import Diagnosis, Evidence, EvidenceState, Finding
 from lowloss.results.losses import (
+    RECIPE,
     describe_causes,
     describe_effect,
     describe_severity,
@@ -43,7 +44,7 @@ def show_diagnosis(diagnosis: Diagnosis, out: Console) -> None:
     """Show a whole diagnosis; in bold only where the console can."""
     _print_wrapped(out, diagnosis.verdict, style="bold")
     out.print()
-    for loss in list_losses(diagnosis):
+    for loss in list_losses(diagnosis, RECIPE):
         remark = f" ({loss.remark})" if loss.remark else ""
         line = f"{loss.label:<{LABEL}} {loss.text}{remark}"
         _print_wrapped(out, line, indent=INDENT, hanging=LABEL + 1)

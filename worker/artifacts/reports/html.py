@@ -22,6 +22,7 @@ from lowloss.charts.searches import (
     draw_space,
 )
 from lowloss.charts.timelines import draw_timeline
+from lowloss.pages.diagnosis import DiagnosisView, view_diagnosis
 from lowloss.results import (
     ExcludedColumn,
     Hyperparameters,
@@ -29,6 +30,7 @@ from lowloss.results import (
     TableWarning,
     Trial,
 )
+from lowloss.results.losses import FIRST_TRY
 from worker.artifacts.reports.columns import MAX_COLUMNS, ShownColumns, column_rows
 from worker.artifacts.reports.comparison import (
     Contender,
@@ -37,7 +39,6 @@ from worker.artifacts.reports.comparison import (
     metrics_shown,
     verdict,
 )
-from worker.artifacts.reports.diagnosis import FIRST_TRY, DiagnosisView, view
 from worker.artifacts.reports.facts import Facts
 from worker.artifacts.reports.pages import write_page
 from worker.artifacts.reports.remarks import describe_region, remarks
@@ -117,7 +118,7 @@ def _page(facts: Facts) -> ReportPage:
         charts=_draw_charts(facts),
         usage=usage(facts),
         output=describe_output(facts),
-        diagnosis=None if facts.diagnosis is None else view(facts.diagnosis, FIRST_TRY),
+        diagnosis=None if facts.diagnosis is None else view_diagnosis(facts.diagnosis, FIRST_TRY),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lowloss.charts.diagnoses import draw_diagnosis
 from lowloss.results import Cause
+from lowloss.results.losses import RECIPE
 from tests.builders.diagnoses import (
     a_curve,
     a_diagnosis,
@@ -20,7 +21,7 @@ def test_curves_in_the_same_units_share_a_scale() -> None:
     remedied = a_recipe(scale_features="standard")
     diagnosis = a_diagnosis(remedied_recipe=remedied, remedied_curve=a_curve(1e6, 1e5))
 
-    recipe, with_remedies = draw_diagnosis(diagnosis)[:2]
+    recipe, with_remedies = draw_diagnosis(diagnosis, RECIPE)[:2]
 
     ticks = texts(recipe.chart, "tick")
     assert ticks == texts(with_remedies.chart, "tick")
@@ -31,7 +32,7 @@ def test_curves_in_the_same_units_share_a_scale() -> None:
 def test_curves_in_other_units_say_so() -> None:
     diagnosis = a_diagnosis(remedied_recipe=a_recipe(loss="huber"))
 
-    captions = [figure.caption for figure in draw_diagnosis(diagnosis)[:2]]
+    captions = [figure.caption for figure in draw_diagnosis(diagnosis, RECIPE)[:2]]
 
     assert captions == [
         "Loss by epoch, the recipe, in the units that it trains in.",
@@ -40,7 +41,7 @@ def test_curves_in_other_units_say_so() -> None:
 
 
 def test_cross_marks_the_epoch_in_which_training_diverged() -> None:
-    figure = draw_diagnosis(a_diverged_diagnosis())[0]
+    figure = draw_diagnosis(a_diverged_diagnosis(), RECIPE)[0]
 
     crosses = [mark.get("data-tip") for mark in parts(figure.chart, "cross")]
     assert crosses == ["diverged in epoch 2", None]
@@ -50,7 +51,7 @@ def test_cross_marks_the_epoch_in_which_training_diverged() -> None:
 def test_sound_diagnosis_has_nothing_to_draw() -> None:
     diagnosis = a_sound_diagnosis()
 
-    assert draw_diagnosis(diagnosis) == []
+    assert draw_diagnosis(diagnosis, RECIPE) == []
 
 
 def test_causes_have_a_bar_in_percent_in_the_order_of_the_findings() -> None:
@@ -60,7 +61,7 @@ def test_causes_have_a_bar_in_percent_in_the_order_of_the_findings() -> None:
         a_finding(Cause.optimizer, isolated_effect=an_effect(0.25, 2.0, 1.5, runs=1)),
     )
 
-    svg = draw_diagnosis(a_diagnosis(findings=findings))[-1].chart
+    svg = draw_diagnosis(a_diagnosis(findings=findings), RECIPE)[-1].chart
 
     assert texts(svg, "tick") == ["outliers", "50 %", "optimizer, alone", "25 %"]
     assert len(parts(svg, "interval")) == 1

@@ -1,0 +1,71 @@
+"""What a page shows of a diagnosis."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from statistics import fmean
+
+from lowloss.charts.diagnoses import draw_diagnosis
+from lowloss.charts.figures import Figure
+from lowloss.results import Diagnosis, Experiment
+from lowloss.results.losses import ShownLoss, list_losses
+from lowloss.wording import DASH, format_number
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """An experiment's line in a table."""
+
+    name: str
+    mean: str
+    runs: int
+    diverged: int
+    change: str
+
+
+@dataclass(frozen=True)
+class DiagnosisView:
+    """A diagnosis with what is drawn, written and counted of it."""
+
+    diagnosis: Diagnosis
+    losses: tuple[ShownLoss, ...]
+    experiments: tuple[TrainedRun, ...]
+    figures: tuple[Figure, ...]
+
+    @property
+    def is_remedied(self) -> bool:
+        """Whether there is a remedied recipe at all."""
+        return self.diagnosis.remedied_recipe != self.diagnosis.recipe
+
+    @property
+    def is_judged_on_training(self) -> bool:
+        """Whether the rows are too few to hold any back: all train, and all judge."""
+        rows = self.diagnosis.rows
+        return bool(rows) and rows.get("train") == rows.get("judge") and "validation" not in rows
+
+    @property
+    def runs(self) -> int:
+        """How many runs the recipe's loss is the mean of."""
+        return self.experiments[0].runs if self.experiments else 0
+
+
+def view_diagnosis(diagnosis: Diagnosis, recipe_name: str) -> DiagnosisView:
+    """Collect what a page shows of a diagnosis; `recipe_name` is the name of its recipe there."""
+    return DiagnosisView(
+        diagnosis=diagnosis,
+        losses=tuple(list_losses(diagnosis, recipe_name)),
+        experiments=tuple(_trained(entry) for entry in diagnosis.experiments),
+        figures=tuple(draw_diagnosis(diagnosis, recipe_name)),
+    )
+
+
+def _trained(experiment: Experiment) -> TrainedRun:
+    losses = [loss for loss in experiment.losses if loss is not None]
+    return TrainedRun(
+        name=experiment.name,
+        mean=format_number(fmean(losses)) if losses else DASH,
+        runs=len(experiment.losses),
+        diverged=len(experiment.losses) - len(losses),
+        change=json.dumps(experiment.change, ensure_ascii=False) if experiment.change else "",
+    )
