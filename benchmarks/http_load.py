@@ -2,8 +2,8 @@
 
 Prints processor time, memory and delays of one server process over SQLite, and the processor time
 of the clients, which are in this process. Parts are `polls`, `streams`, `jobs` (lists beside many
-jobs) and `peers` (MLflow's server and optuna-dashboard, asked by the same clients); all of them
-where none is named.
+jobs), `peers` (MLflow's server and optuna-dashboard, asked by the same clients) and `training` (a
+worker that trains while clients poll); all of them where none is named.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from typing import Any
 
 from benchmarks.http_many_jobs import POINTS_A_CURVE, measure_many_jobs
 from benchmarks.http_peers import measure_peers, measure_rate
+from benchmarks.http_polls import CLIENTS, poll_steadily
+from benchmarks.http_training import measure_training
 from lowloss.results import JobState, TrialState
 from service.store.database import Database
 from service.store.queue import Fence, finish_job
@@ -26,14 +28,14 @@ from service.store.trials import TrialEnd, finish_trial, start_trial
 from tests.builders.server_process import ServerProcess, a_server_process
 from tests.builders.store import a_claim, a_curve, a_job, a_trial, some_hyperparameters
 
-POLLS, CLIENTS, POLL_SECONDS, STREAMS = 2000, 64, 10, 1000
+POLLS, POLL_SECONDS, STREAMS = 2000, 10, 1000
 TRIALS = 100
 EVENTS, EVENT_SECONDS = 20, 0.5
 
 
 def main() -> None:
     """Measure, and print the figures as JSON."""
-    parts = sys.argv[1:] or ["polls", "streams", "jobs", "peers"]
+    parts = sys.argv[1:] or ["polls", "streams", "jobs", "peers", "training"]
     with tempfile.TemporaryDirectory() as name, a_server_process(Path(name)) as server:
         store, fence = a_running_job(server)
         own_before = time.process_time()
@@ -48,6 +50,9 @@ def main() -> None:
             figures["many_jobs"] = measure_many_jobs(server, store, a_finished_job(store))
         figures["clients_processor_s"] = round(time.process_time() - own_before, 2)
         store.close()
+    if "training" in parts:
+        with tempfile.TemporaryDirectory() as name, a_server_process(Path(name)) as server:
+            figures["training"] = measure_training(server)
     print(json.dumps(figures, indent=2))
 
 
@@ -57,7 +62,9 @@ def measure_job(server: ServerProcess, job_id: str) -> dict[str, Any]:
         "poll_ms": measure_polls(server, job_id),
         "poll_with_etag_ms": measure_polls(server, job_id, with_etag=True),
         "list_ms": measure_polls(server, ""),
-        f"{CLIENTS}_clients_once_a_second": asyncio.run(poll_steadily(server, job_id)),
+        f"{CLIENTS}_clients_once_a_second": asyncio.run(
+            poll_steadily(server, job_id, seconds=POLL_SECONDS)
+        ),
     }
 
 
@@ -113,35 +120,6 @@ def measure_polls(server: ServerProcess, job_id: str, *, with_etag: bool = False
         for _ in range(POLLS):
             client.get(path, headers=headers)
         return round(1000 * (server.processor_seconds() - before) / POLLS, 3)
-
-
-async def poll_steadily(server: ServerProcess, job_id: str) -> dict[str, float]:
-    """Poll once a second each; return latencies and the server's share of a core."""
-    request = f"GET /v1/jobs/{job_id} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
-    latencies: list[float] = []
-
-    async def poll(number: int) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        await asyncio.sleep(number / CLIENTS)
-        for _ in range(POLL_SECONDS):
-            started_at = time.perf_counter()
-            writer.write(request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = int(head.lower().partition(b"content-length: ")[2].split(b"\r")[0])
-            await reader.readexactly(length)
-            latencies.append(time.perf_counter() - started_at)
-            await asyncio.sleep(max(0.0, 1.0 - latencies[-1]))
-        writer.close()
-
-    before, started_at = server.processor_seconds(), time.perf_counter()
-    await asyncio.gather(*(poll(number) for number in range(CLIENTS)))
-    seconds = time.perf_counter() - started_at
-    latencies.sort()
-    return {
-        "p50_ms": round(1000 * latencies[len(latencies) // 2], 1),
-        "p99_ms": round(1000 * latencies[int(0.99 * len(latencies))], 1),
-        "server_cores": round((server.processor_seconds() - before) / seconds, 3),
-    }
 
 
 async def follow(
