@@ -86,7 +86,7 @@ def folds(arrays: Arrays) -> dict[str, Any]:
             for fold in range(count)
         ]
         reach = Reach(2, 64, frozenset({"dropout"}))
-        engine = local_engine(split, reach, trials=len(plans), plans_together=count)
+        engine = local_engine(split, reach, trials=len(plans), plans_together=count, slots=count)
         started = time.perf_counter()
         ended = list(
             engine.run(

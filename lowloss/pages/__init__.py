@@ -1,1 +1,1 @@
-"""What the server's pages and the reports share: how a page is made, and what it shows of one."""
+"""What pages and reports share: how they are made, and what they show of a diagnosis."""

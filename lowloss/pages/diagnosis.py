@@ -29,6 +29,7 @@ class DiagnosisView:
     """A diagnosis with what is drawn, written and counted of it."""
 
     diagnosis: Diagnosis
+    recipe_name: str
     losses: tuple[ShownLoss, ...]
     experiments: tuple[TrainedRun, ...]
     figures: tuple[Figure, ...]
@@ -54,6 +55,7 @@ def view_diagnosis(diagnosis: Diagnosis, recipe_name: str) -> DiagnosisView:
     """Collect what a page shows of a diagnosis; `recipe_name` is the name of its recipe there."""
     return DiagnosisView(
         diagnosis=diagnosis,
+        recipe_name=recipe_name,
         losses=tuple(list_losses(diagnosis, recipe_name)),
         experiments=tuple(_trained(entry) for entry in diagnosis.experiments),
         figures=tuple(draw_diagnosis(diagnosis, recipe_name)),

@@ -21,8 +21,8 @@ def check_address(host: str, port: int) -> None:
     except (OSError, UnicodeError):
         raise LowlossError(f"--host (LOWLOSS_HOST): there is no host {host!r}") from None
     faults = [fault for info in infos if (fault := _bind(info)) is not None]
-    # A machine may lack one of the families that a name has addresses of.
-    fatal = [fault for fault in faults if fault.errno in {errno.EADDRINUSE, errno.EACCES}]
+    # A kernel may lack one of the families that a name has addresses of: asyncio skips those alone.
+    fatal = [fault for fault in faults if fault.errno != errno.EAFNOSUPPORT]
     if fatal or len(faults) == len(infos):
         raise LowlossError(_explain((fatal or faults)[0], host, port))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
@@ -222,6 +223,10 @@ class Recipe(Spec):
     def needs_keras(self) -> bool:
         """Whether stock Keras alone trains it."""
         return bool(self.keras_parts)
+
+    def count_steps(self, rows: int) -> int:
+        """Return the steps of an epoch on so many training rows: its last batch may be short."""
+        return math.ceil(rows / self.batch_size)
 
     @property
     def stops_early(self) -> bool:

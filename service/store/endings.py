@@ -1,4 +1,4 @@
-"""The ends of attempts and of jobs, and what goes with them; queue.py says when they come."""
+"""The ends of attempts and of jobs; queue.py and requests.py say when they come."""
 
 from __future__ import annotations
 

@@ -1,11 +1,12 @@
-"""The queue: all transitions of a job's state, each conditional on the state that it leaves.
+"""The queue: what workers do to a job's state; what users ask of it is in requests.py.
+
+Each transition is conditional on the state that it leaves:
 
     queued  → running | paused | cancelled
     running → succeeded | failed | cancelled | paused | queued
     paused  → queued | cancelled
 
-The functions for users (`enqueue_job`, `cancel_job`, `pause_job`, `resume_job`) lock the job's row.
-The functions for workers take a `Fence`: who claimed the job, and in which attempt. `attempt` only
+The functions take a `Fence`: who claimed the job, and in which attempt. `attempt` only
 rises, so a worker whose lease was taken over gets LeaseLost and changes nothing.
 """
 
@@ -96,7 +97,8 @@ def claim_job(session: Session, owner: str, *, lease_seconds: float) -> Claim | 
     """Claim the most urgent and oldest job that is queued or whose lease has expired; else None.
 
     An expired lease is a failure of its attempt. A job with `max_attempts` failures fails, and the
-    next job is tried. It is no trial's fault: machines and networks go away, too.
+    next job is tried; so it is after one that is to be cancelled and has nothing to export, which
+    is cancelled. It is no trial's fault: machines and networks go away, too.
     """
     while (job := _claim_row(session, owner, lease_seconds=lease_seconds)) is not None:
         # The statement left the previous attempt open if, and only if, its lease had expired.
@@ -105,11 +107,11 @@ def claim_job(session: Session, owner: str, *, lease_seconds: float) -> Claim | 
             record_event(session, job, EventKind.job_retried, attempt=previous, outcome=outcome)
             count_failure(session, job, attempt=previous)
             if _ends_by_cancel(job):
-                _leave(job)
+                _take_back_claim(job)
                 cancel_waiting(session, job)
                 continue
             if job.failures >= job.max_attempts:
-                _leave(job)
+                _take_back_claim(job)
                 _fail_job(session, job, outcome)
                 continue
         session.add(AttemptRow(job_id=job.id, number=job.attempt, worker=owner))
@@ -252,7 +254,8 @@ def wait_for_room(
     """Return a job to the queue whose worker had no room for its files.
 
     That is no failure, and each wait is twice the last one. After MAX_FULL_DISKS such attempts in a
-    row the job fails, and its error ends with `advice`. A pause or a cancel comes first.
+    row the job fails, and its error ends with `advice`. A pause comes first, and so does a cancel
+    of a job that has nothing to export.
     """
     job, outcome = hold_fence(session, fence), AttemptOutcome.disk_full
     count = 1 + count_full_disks(session, job)
@@ -307,12 +310,12 @@ def _ends_by_cancel(job: JobRow) -> bool:
 
 
 def _fail_job(session: Session, job: JobRow, reason: str) -> None:
-    """End a job that has failed too often."""
+    """End a job that is not tried again."""
     job.state, job.reason, job.requested = JobState.failed, reason, Requested.none
     job.finished_at = utc_now()
     close_job(session, job)
 
 
-def _leave(job: JobRow) -> None:
-    """Take back a claim that has come to nothing."""
+def _take_back_claim(job: JobRow) -> None:
+    """Take back a claim that has come to nothing; the job gets its next state before a flush."""
     job.lease_owner = job.lease_expires_at = job.claimed_at = None

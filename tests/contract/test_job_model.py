@@ -26,6 +26,7 @@ from service.store.jobs import get_job
 from service.store.queue import (
     Fence,
     claim_job,
+    end_dead_worker,
     finish_job,
     pause_running_job,
     release_job,
@@ -71,6 +72,15 @@ class ModelJob:
         """Count a failure; they count anew once an attempt has ended a trial."""
         self.failures = 1 if self.has_progressed else self.failures + 1
 
+    def fail_attempt(self) -> None:
+        """Count a failure, and go back to the queue unless there were too many."""
+        self.fail_once()
+        is_cancelled = self.requested is Requested.cancel and not self.trials
+        if self.failures >= MAX_ATTEMPTS and not is_cancelled:
+            self.leave_worker(JobState.failed)
+        else:
+            self.go_back()
+
     def go_back(self) -> None:
         """Go back to the queue, where what users asked for does not end the job."""
         requested = self.requested
@@ -96,6 +106,7 @@ WORKER_ACTIONS: dict[str, Callable[[JobMachine, Fence], None]] = {
     "pause": lambda jobs, fence: jobs.pause_as_worker(fence),
     "release": lambda jobs, fence: jobs.release(fence),
     "retry at once": lambda jobs, fence: jobs.retry(fence, 0.0),
+    "die": lambda jobs, fence: jobs.die(fence.owner),
     "retry later": lambda jobs, fence: jobs.retry(fence, LONG_WAIT),
     "succeed": lambda jobs, fence: jobs.finish(fence, JobState.succeeded),
     "fail": lambda jobs, fence: jobs.finish(fence, JobState.failed),
@@ -190,15 +201,16 @@ class JobMachine(RuleBasedStateMachine):
         job = self._work(
             fence, lambda s: retry_job(s, fence, error="boom", retry_seconds=wait_seconds)
         )
-        if job is None:
-            return
-        job.fail_once()
-        is_cancelled = job.requested is Requested.cancel and not job.trials
-        if job.failures >= MAX_ATTEMPTS and not is_cancelled:
-            job.leave_worker(JobState.failed)
-            return
-        job.go_back()
-        job.is_available = wait_seconds == 0.0
+        if job is not None:
+            job.fail_attempt()
+            job.is_available = job.state is not JobState.queued or wait_seconds == 0.0
+
+    def die(self, worker: str) -> None:
+        with self.database.transaction() as session:
+            end_dead_worker(session, worker)
+        for job in self.model.values():
+            if job.fence is not None and job.fence.owner == worker:
+                job.fail_attempt()
 
     def expire(self, job_id: str) -> None:
         job = self.model.get(job_id)
@@ -272,6 +284,9 @@ class JobMachine(RuleBasedStateMachine):
             job.attempt += 1
             if job.is_expired:
                 job.fail_once()
+            if job.is_expired and job.requested is Requested.cancel and not job.trials:
+                job.leave_worker(JobState.cancelled)
+                continue
             job.has_progressed = False
             if job.is_expired and job.failures >= MAX_ATTEMPTS:
                 job.leave_worker(JobState.failed)

@@ -22,6 +22,7 @@ def local_engine(
     *,
     trials: int,
     plans_together: int = 1,
+    slots: int | None = None,
     programs: Programs | None = None,
 ) -> CohortEngine:
     """Build what trains a search in this process; `programs` may be shared with others."""
@@ -31,6 +32,7 @@ def local_engine(
         this_machine(),
         trials=trials,
         plans_together=plans_together,
+        slots=slots,
         programs=programs,
     )
 

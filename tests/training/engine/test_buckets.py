@@ -148,7 +148,7 @@ def test_search_of_many_shapes_has_few_slots_a_cohort() -> None:
 
 
 def test_folds_of_a_trial_have_a_slot_each() -> None:
-    chosen = Buckets(SMALL, Reach(1, 64, frozenset()), max_slots_of_cohort=4, plans_together=5)
+    chosen = Buckets(SMALL, Reach(1, 64, frozenset()), max_slots_of_cohort=4, slots=5)
 
     assert shape_of(chosen).slots == 5
 

@@ -60,6 +60,7 @@ def test_networks_of_an_ensemble_are_refitted_each_for_its_own_epochs() -> None:
     final, gain = case.make()
 
     assert sorted(gain.trials) == [3, 3, 8, 8]
+    assert [plan.number for plan in case.refits[0].started] == [3, 3, 8, 8], "the winner's first"
     assert [len(member.epochs) for member in final.members] == [
         {3: 5, 8: 6}[number] for number in gain.trials
     ]

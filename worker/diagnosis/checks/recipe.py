@@ -266,7 +266,7 @@ def _constant_training_loss(data: DiagnosisData, recipe: Recipe) -> float:
 
 def _epochs(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     rows = len(data.draws[0].fit_rows)
-    steps = recipe.epochs * math.ceil(rows / recipe.batch_size)
+    steps = recipe.epochs * recipe.count_steps(rows)
     if recipe.epochs < FEW_EPOCHS:
         never = recipe.epochs == 0
         yield Suspect(
@@ -282,7 +282,7 @@ def _epochs(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
 
 def _batches(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     rows = len(data.draws[0].fit_rows)
-    steps = math.ceil(rows / recipe.batch_size)
+    steps = recipe.count_steps(rows)
     is_large = recipe.batch_size > BATCH_SHARE * rows and recipe.batch_size > BATCH_WITH_SHARE
     if is_large or (steps < BATCH_STEPS and recipe.batch_size > BATCH_WITH_STEPS):
         yield Suspect(

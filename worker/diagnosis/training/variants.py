@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -137,7 +136,7 @@ def recipe_step_seconds(inputs: int, recipe: Recipe) -> float:
 
 def training_seconds(inputs: int, rows: int, recipe: Recipe) -> float:
     """Estimate what a recipe's training on some rows takes, in seconds."""
-    steps = recipe.epochs * math.ceil(rows / recipe.batch_size)
+    steps = recipe.epochs * recipe.count_steps(rows)
     seconds = steps * recipe_step_seconds(inputs, recipe)
     if recipe.needs_keras:
         seconds += KERAS_START_SECONDS + recipe.epochs * KERAS_EPOCH_SECONDS

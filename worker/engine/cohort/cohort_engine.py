@@ -56,7 +56,8 @@ class CohortEngine:
     """Trains plans in cohorts.
 
     `plans_together` plans are asked for at once, and train side by side in one cohort: the folds
-    of a trial, say. Engines that are given the same `programs` compile once for data of the same
+    of a trial, say. Programs have so many `slots`; by the width of their networks where that is
+    None. Engines that are given the same `programs` compile once for data of the same
     shapes.
     """
 
@@ -68,6 +69,7 @@ class CohortEngine:
         *,
         trials: int,
         plans_together: int = 1,
+        slots: int | None = None,
         programs: Programs | None = None,
     ) -> None:
         self.threads = machine.cores
@@ -80,7 +82,7 @@ class CohortEngine:
             arrays,
             reach,
             max_slots_of_cohort=-(-self.max_open // machine.cores),
-            plans_together=plans_together,
+            slots=slots,
             max_bytes=int(SLOTS_SHARE * machine.memory_bytes),
         )
         self._is_resident = arrays.x_VND.nbytes <= RESIDENT_SHARE * machine.memory_bytes
