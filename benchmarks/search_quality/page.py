@@ -15,11 +15,11 @@ INTRODUCTION = """# How good the searches are
 
 Written by `python -m benchmarks.search_quality` from `benchmarks/search_quality.json` (`make bench`
 installs the tables' packages; {cores} cores, commit {commit}). On each of {tables} real tables the
-cohort engine trained {settings:,} random settings of the default job, with widths to {width}, on
-half of {rows:,} rows or all that there are, for up to {max_epochs} epochs. Their curves are lookup
-tables. Then searches are simulated on {seeds} seeds: an oracle proposes a setting, and is told the
-curve of the nearest tabulated one of the same depth, batch size and scaling, cut where its patience
-ends it.
+cohort engine trained {settings:,} random settings of the job that was the default at that commit,
+with widths to {width}, on half of {rows:,} rows or all that there are, for up to {max_epochs}
+epochs. Their curves are lookup tables. Then searches are simulated on {seeds} seeds: an oracle
+proposes a setting, and is told the curve of the nearest tabulated one of the same depth, batch size
+and scaling, cut where its patience ends it.
 
 So every answer is a training that happened, but not quite of what was asked for: no search can
 refine below the distance of neighbours, and all meet the noise of one seed. Which search is better

@@ -72,7 +72,7 @@ class Buckets:
         self._arrays = arrays
         self._reach = reach
         self._max_slots_of_cohort = max_slots_of_cohort
-        self._wanted_slots = slots
+        self._fixed_slots = slots
         self._max_bytes = max_bytes
         self._max_programs = max_programs
         self._live: list[Shape] = []
@@ -144,7 +144,7 @@ class Buckets:
         batch_size = self._arrays.batch_size(plan)
         steps = {-(-len(fold.train_N) // batch_size) for fold in self._arrays.folds}
         shape = Shape(
-            slots=self._wanted_slots or 1,
+            slots=self._fixed_slots or 1,
             widths=padded,
             batch_size=batch_size,
             activation=names[0] if len(set(names)) == 1 else names,
@@ -154,10 +154,10 @@ class Buckets:
             | ({BINS} if self._arrays.has_bins(plan) else set())
             | ({UNEVEN} if len(steps) > 1 else set()),
         )
-        if self._wanted_slots is None:
+        if self._fixed_slots is None:
             return replace(shape, slots=self._slots(padded))
         fitting = self._max_bytes // slot_bytes(shape, self._arrays)
-        return replace(shape, slots=max(1, min(self._wanted_slots, fitting)))
+        return replace(shape, slots=max(1, min(self._fixed_slots, fitting)))
 
     def _slots(self, widths: tuple[int, ...]) -> int:
         fitting = (
