@@ -14,8 +14,9 @@ from tests.builders.finals import (
     a_prepared,
     trained,
 )
+from tests.builders.tables import checked_frame
 from tests.builders.trainings import a_plan
-from worker.data.prepare import prepare_refit
+from worker.data.prepare import prepare, prepare_refit
 from worker.data.scores import scores
 from worker.engine.cohort.program import Programs
 from worker.engine.protocol import (
@@ -106,3 +107,23 @@ def test_refits_of_several_settings_train_in_one_engine() -> None:
 
     assert [type(result) for result in ended] == [TrainedPlan] * 4
     assert sorted(result.plan.number for result in ended) == [1, 2, 3, 4]
+
+
+def test_refits_train_in_the_programs_of_the_search() -> None:
+    x = np.random.default_rng(0).normal(size=150)
+    validation = {"strategy": "kfold", "folds": 5}
+    table, check = checked_frame({"x": x, "y": x + 1}, "y", validation=validation)
+    prepared, spec = prepare(table, check, max_levels=100), check.spec
+    programs = Programs()
+    plan = a_plan(widths=(8,), max_epochs=2)
+    folds = [dataclasses.replace(plan, fold=fold) for fold in range(len(prepared.splits.folds))]
+    of_search = list(train_plans(new_engine(spec, programs, prepared), folds, lambda: True))
+    compile_seconds = programs.compile_timer.seconds
+
+    refit = prepare_refit(prepared, spec, ("standard",))
+    plans = [dataclasses.replace(plan, number=number) for number in range(1, 9)]
+    refits = list(train_plans(new_engine(spec, programs, refit), plans, lambda: True))
+
+    assert compile_seconds > 0
+    assert programs.compile_timer.seconds == compile_seconds
+    assert {result.program for result in refits} == {result.program for result in of_search}
