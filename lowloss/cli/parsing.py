@@ -29,7 +29,9 @@ PARAMETERS: dict[str, Any] = {
     "null_values": Annotated[
         list[str] | None, typer.Option("--null-value", help="Another cell that is missing.")
     ],
-    "sheet": Annotated[str | None, typer.Option(help="Of a workbook; the first if not given.")],
+    "sheet": Annotated[
+        str | None, typer.Option(help="Of a workbook; else the first with a table.")
+    ],
     "types": Annotated[
         list[str] | None,
         typer.Option("--type", help="COLUMN=KIND: number, category, boolean, date or duration."),

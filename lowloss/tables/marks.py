@@ -10,7 +10,7 @@ MISSING_LOWER = frozenset(
     (
         *(mark.lower() for mark in (*MISSING, *MISSING_AMONG_NUMBERS)),
         *("n.a.", "n.a", "none", "nil", "unknown", "unk", "missing", "(null)", "[null]", "<null>"),
-        "not available",
+        *("n.d.", "n.d", "n/d", "k.a.", "k. a.", "not available"),
         "0000-00-00",
         "0000-00-00 00:00:00",
         *("nat", r"\n", "..", "...", "--", "---", "??", "\u2013", "\u2014", "\u2212"),

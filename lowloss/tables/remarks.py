@@ -111,7 +111,7 @@ def warn_of_unreadable(
         "unreadable_cells",
         text,
         odd,
-        detail=f"{{count}}, such as {{example}}, hold none of the {noun} of {{name}}: missing",
+        detail=f"{{count}}, such as {{example}}, cannot be read as {noun} of {{name}}: missing",
         fix=f"mend them, name them in null_values, or {other}",
     )
 

@@ -25,8 +25,8 @@ class Uselessness(Enum):
         "name them in features.include if they are quantities",
     )
     identifier = (
-        "another value in every row, an identifier",
-        "cut them down to parts that come again if those say something",
+        "a different value in every row, an identifier",
+        "cut them down to parts that repeat, if those say something",
     )
 
     @property

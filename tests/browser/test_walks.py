@@ -202,10 +202,12 @@ def test_diagnosis_is_shown_with_its_evidence(page: Page, site: Site) -> None:
         finish_job(session, fence, state=JobState.cancelled)
     page.goto(f"{site.url}/jobs/{job}/diagnosis")
 
-    page.get_by_text("Evidence").first.click()
-
     expect(page.get_by_role("heading", name="Target not scaled")).to_be_visible()
-    expect(page.locator("table").first).to_contain_text("suspect from")
+    evidence = page.locator("table").first
+    expect(evidence).to_be_visible()
+    expect(evidence).to_contain_text("suspect from")
+    page.get_by_text("Experiments").click()
+    expect(page.get_by_role("cell", name="the recipe as it is", exact=True)).to_be_visible()
 
 
 def test_login_with_a_wrong_token_and_then_a_right_one(new_page: NewPage, tmp_path: Path) -> None:

@@ -256,8 +256,11 @@ def binned(arrays: Arrays) -> tuple[Arrays, Arrays]:
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"noise": 0.1}, {"mixup": 0.4, "batch_size": 7}],
-    ids=["plain", "noise", "mixup"],
+    [
+        pytest.param({}, id="plain", marks=pytest.mark.slow),
+        pytest.param({"noise": 0.1}, id="noise", marks=pytest.mark.slow),
+        pytest.param({"mixup": 0.4, "batch_size": 7}, id="mixup"),
+    ],
 )
 @pytest.mark.parametrize("loss", slow_but([Loss.mse, Loss.multiclass], fast=[Loss.multiclass]))
 def test_bins_train_as_if_they_were_columns(

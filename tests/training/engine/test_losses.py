@@ -8,20 +8,23 @@ import numpy as np
 import pytest
 
 from tests.builders.engines import a_cohort_engine
+from tests.builders.slow import slow_but
 from tests.builders.trainings import a_plan, run
 from tests.training.engine.test_recipes import arrays_of, train_in_both
 from worker.engine.arrays import Loss
 from worker.engine.cohort.buckets import Reach
 
+ARGUMENTS: list[tuple[Loss, str, int, tuple[tuple[str, float], ...]]] = [
+    (Loss.huber, "linear", 1, (("delta", 0.3),)),
+    (Loss.categorical, "softmax", 3, (("label_smoothing", 0.2),)),
+    (Loss.binary, "sigmoid", 1, (("label_smoothing", 0.2),)),
+    (Loss.hinge, "linear", 1, ()),
+]
+
 
 @pytest.mark.parametrize(
     ("loss", "head", "outputs", "arguments"),
-    [
-        (Loss.huber, "linear", 1, (("delta", 0.3),)),
-        (Loss.binary, "sigmoid", 1, (("label_smoothing", 0.2),)),
-        (Loss.categorical, "softmax", 3, (("label_smoothing", 0.2),)),
-        (Loss.hinge, "linear", 1, ()),
-    ],
+    slow_but(ARGUMENTS, fast=ARGUMENTS[:2]),
     ids=str,
 )
 def test_arguments_of_losses_train_alike_in_both_engines(
