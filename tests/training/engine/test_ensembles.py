@@ -126,4 +126,4 @@ def test_refits_train_in_the_programs_of_the_search() -> None:
 
     assert compile_seconds > 0
     assert programs.compile_timer.seconds == compile_seconds
-    assert {result.program for result in refits} == {result.program for result in of_search}
+    assert [type(result) for result in (*of_search, *refits)] == [TrainedPlan] * 13
