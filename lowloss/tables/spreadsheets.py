@@ -16,7 +16,9 @@ from lowloss.tables.formulas import warn_of_unsaved_formulas
 from lowloss.wording import list_clipped
 
 WRITTEN_NUMBER = re.compile(r"[^\d]{0,5}\d[\d.,' ]{0,30}[.,]\d{1,20}[^\d]{0,20}")
-"""A number that is stored as text, with a mark that may be read in two ways."""
+"""A number that is stored as text, with a mark."""
+DECIMAL = re.compile(r"[^\d.,]{0,5}(?:\d{1,30}[.,](?:\d{1,2}|\d{4,20})|0[.,]\d{1,20})[^\d.,]{0,20}")
+"""One whose mark is decimal for sure: no group of three digits stands behind it, or a 0 before."""
 MANY_ROWS, FEW_ROWS = 10, 3
 """Rows of two or more cells that a table has, and a small one."""
 Rows = Sequence[Sequence[object]]
@@ -48,7 +50,8 @@ def to_csv(
         raise TableEmpty("the workbook has no cells", fix="upload a sheet with a header and rows")
     _warn_of_others(name, names, sheet, warnings)
     warn_of_unsaved_formulas(data, name, warnings)
-    return _write(rows), _find_exact(rows, warnings)
+    exact = _find_exact(rows, warnings)
+    return _write(rows, exact), exact
 
 
 def _find_table(workbook: CalamineWorkbook, names: Sequence[str]) -> tuple[str, Rows]:
@@ -85,7 +88,10 @@ def _warn_of_others(
 
 
 def _find_exact(rows: Rows, warnings: list[TableWarning]) -> frozenset[int]:
-    """Return the positions of columns of numbers; say where texts among them look like some."""
+    """Return the positions of columns of numbers; say where texts among them look like some.
+
+    A text whose mark is decimal for sure is one of the numbers, whatever its mark.
+    """
     exact: set[int] = set()
     for position in range(max(map(len, rows), default=0)):
         cells = [row[position] for row in rows if position < len(row)]
@@ -96,27 +102,36 @@ def _find_exact(rows: Rows, warnings: list[TableWarning]) -> frozenset[int]:
             for row, cell in enumerate(cells)
             if isinstance(cell, str) and WRITTEN_NUMBER.fullmatch(cell.strip())
         ]
-        if not written:
+        is_sure = all(DECIMAL.fullmatch(cell.strip()) for _, cell in written)
+        if is_sure:
             exact.add(position)
+        if not written:
             continue
+        by_rules = "their marks are read by the rules of texts"
+        reading = "their marks are decimal" if is_sure else by_rules
         warnings.append(
             TableWarning(
                 code="numbers_as_text",
                 count=len(written),
                 example=written[0][1],
                 detail=f"column {position + 1} holds numbers stored as text, such as "
-                f"{written[0][1]!r}, among numbers: their marks are read by the rules of texts",
+                f"{written[0][1]!r}, among numbers: {reading}",
                 fix="make them numbers in the sheet",
             )
         )
     return frozenset(exact)
 
 
-def _write(rows: Rows) -> bytes:
+def _write(rows: Rows, exact: frozenset[int]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     for row in rows:
-        cells = [write_cell(cell) for cell in row]
+        cells = [
+            cell.replace(",", ".")
+            if position in exact and isinstance(cell, str) and DECIMAL.fullmatch(cell.strip())
+            else write_cell(cell)
+            for position, cell in enumerate(row)
+        ]
         # A row of one empty field would be quoted, and count as a cell.
         writer.writerow(cells if any(cells) or len(cells) > 1 else [])
     return text.getvalue().encode()

@@ -182,6 +182,22 @@ def test_numbers_stored_as_text_among_numbers_are_told(tmp_path: Path) -> None:
     assert "numbers_as_text" in codes(table)
 
 
+def test_decimal_comma_of_a_text_among_numbers_is_one_and_proves_nothing_elsewhere(
+    tmp_path: Path,
+) -> None:
+    rows = [("sales", "temp"), ("9,974", 12.3), ("1,227", "17,5"), ("2,450", 18.25), ("3,001", -1)]
+    path = tmp_path / "t.xlsx"
+    path.write_bytes(a_workbook(("Sheet1", rows)))
+
+    table = read_table(path, TableFormat.xlsx, ParseOptions(), limits=TableLimits())
+
+    assert table.frame.to_dict(as_series=False) == {
+        "sales": [9974, 1227, 2450, 3001],
+        "temp": [12.3, 17.5, 18.25, -1.0],
+    }
+    assert codes(table) == {"numbers_as_text", "ambiguous_numbers"}
+
+
 def test_types_and_null_values_hold_for_numbers_in_json(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text('{"zip": 1234, "y": -999}\n{"zip": 99, "y": 5}\n')
