@@ -51,10 +51,12 @@ def format_short(value: float | None) -> str:
 def format_percent(share: float, *, is_precise: bool = False) -> str:
     """Format a share in percent; the smallest shares do not become 0.
 
-    Where it `is_precise`, larger ones have a decimal, too: 99.6 % correct is not all.
+    Where it `is_precise`, larger ones have a decimal, too, and what is not all is not 100 %.
     """
     if 0 < share < 0.001:
         return "<0.1 %"
+    if is_precise and 0.999 < share < 1:
+        return ">99.9 %"
     digits = 1 if is_precise or abs(share) < 0.1 else 0
     # A zero has no sign.
     return f"{round(100 * share, digits) + 0.0:.{digits}f} %".replace("-", MINUS)

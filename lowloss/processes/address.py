@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import errno
 import socket
-from typing import Any
 
 from lowloss.errors import LowlossError
 
-AddressInfo = tuple[Any, Any, int, str, Any]
+AddressInfo = tuple[
+    socket.AddressFamily,
+    socket.SocketKind,
+    int,
+    str,
+    tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes],
+]
 """What `socket.getaddrinfo` says of an address."""
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8000
 

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 from lowloss.results import TableWarning
 from lowloss.tables.containers import FAULTS
 
+SHEETS = "m:sheets/m:sheet"
 NAMESPACES = {
     "m": "http://schemas.openxmlformats.org/spreadsheetml/2006/main",
     "p": "http://schemas.openxmlformats.org/package/2006/relationships",
@@ -48,25 +49,19 @@ def _read_sheet(data: bytes, sheet: str) -> bytes:
     The reader of cells has taken more than this one does.
     """
     try:
-        book = ElementTree.fromstring(_read_member(data, "xl/workbook.xml"))
-        relations = ElementTree.fromstring(_read_member(data, "xl/_rels/workbook.xml.rels"))
-        ids = {
-            s.get("name"): s.get(RELATION) for s in book.iterfind("m:sheets/m:sheet", NAMESPACES)
-        }
-        paths = {
-            r.get("Id"): r.get("Target", "")
-            for r in relations.iterfind("p:Relationship", NAMESPACES)
-        }
-        path = posixpath.join("/xl", paths[ids[sheet]])
-    except (KeyError, ElementTree.ParseError):
-        return b""
-    return _read_member(data, posixpath.normpath(path).lstrip("/"))
-
-
-def _read_member(data: bytes, name: str) -> bytes:
-    """Return a file of an archive; nothing where that is damaged, or has none of the name."""
-    try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return archive.read(name)
-    except (KeyError, *FAULTS):
+            return archive.read(_find_sheet(archive, sheet))
+    except (KeyError, ElementTree.ParseError, *FAULTS):
         return b""
+
+
+def _find_sheet(archive: zipfile.ZipFile, sheet: str) -> str:
+    """Return the name of a sheet's file; KeyError where there is none."""
+    book = ElementTree.fromstring(archive.read("xl/workbook.xml"))
+    relations = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))
+    ids = {entry.get("name"): entry.get(RELATION) for entry in book.iterfind(SHEETS, NAMESPACES)}
+    paths = {
+        relation.get("Id"): relation.get("Target", "")
+        for relation in relations.iterfind("p:Relationship", NAMESPACES)
+    }
+    return posixpath.normpath(posixpath.join("/xl", paths[ids[sheet]])).lstrip("/")

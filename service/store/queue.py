@@ -6,8 +6,9 @@ Each transition is conditional on the state that it leaves:
     running → succeeded | failed | cancelled | paused | queued
     paused  → queued | cancelled
 
-The functions take a `Fence`: who claimed the job, and in which attempt. `attempt` only
-rises, so a worker whose lease was taken over gets LeaseLost and changes nothing.
+A claim is a `Fence`: who claimed the job, and in which attempt. What a worker does with its job
+takes the fence; `attempt` only rises, so a worker whose lease was taken over gets LeaseLost and
+changes nothing.
 """
 
 from __future__ import annotations

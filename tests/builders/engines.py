@@ -40,7 +40,7 @@ def a_cohort_engine(
         Machine(cores, memory_bytes),
         trials=trials,
         plans_together=plans_together,
-        slots=plans_together if plans_together > 1 else None,
+        slots=plans_together,
         programs=programs,
     )
 

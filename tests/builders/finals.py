@@ -71,7 +71,7 @@ def trained(arrays: Arrays, plan: Plan, epochs: int, outcome: TrainingOutcome) -
     )
 
 
-class Engine:
+class FakeEngine:
     """Trains plans one after the other, all of their epochs unless it is told to stop."""
 
     def __init__(self, arrays: Arrays, fails: tuple[int, ...] = ()) -> None:
@@ -103,7 +103,7 @@ class Engine:
         return trained(self.arrays, plan, plan.max_epochs, TrainingOutcome.completed)
 
 
-class Search:
+class FakeSearch:
     """What is known of the winner: how its plan is repeated on other seeds."""
 
     def __init__(self, spec: JobSpec, scaling: int) -> None:
@@ -116,7 +116,7 @@ class Search:
         return tuple(dataclasses.replace(first, seed=seed) for seed in range(n))
 
 
-class Report:
+class FakeReport:
     """Says that the job is cancelled after some looks."""
 
     def __init__(self, looks: float = float("inf")) -> None:
@@ -130,7 +130,7 @@ class Report:
         self.looks -= 1
 
 
-def confirmed_on(prepared: Prepared, search: Search, seeds: int = 2) -> Confirmed:
+def confirmed_on(prepared: Prepared, search: FakeSearch, seeds: int = 2) -> Confirmed:
     """A winner that was confirmed on some seeds; its second repeat was the best."""
 
     def run(plan: Plan) -> TrainingResult:
@@ -151,20 +151,20 @@ class Case:
 
     prepared: Prepared
     confirmed: Confirmed
-    search: Search
-    engine: Engine
+    search: FakeSearch
+    engine: FakeEngine
     new_engine: NewEngine
-    refits: list[Engine]
+    refits: list[FakeEngine]
     candidates: list[TrainingResult] = dataclasses.field(default_factory=list)
 
-    def make(self, report: Report | None = None) -> tuple[FinalModel, Any]:
+    def make(self, report: FakeReport | None = None) -> tuple[FinalModel, Any]:
         tuner = cast("SearchTuner", self.search)
         return make_final_model(
             self.confirmed,
             self.candidates,
             tuner,
             self.prepared,
-            cast("Reporter", report or Report()),
+            cast("Reporter", report or FakeReport()),
             engines=Engines(self.engine, self.new_engine),
         )
 
@@ -173,12 +173,12 @@ def a_case(*, fails: tuple[int, ...] = (), scaling: int = 0, **given: Any) -> Ca
     final = {"refit": False, "members": 1, "ensemble": False} | given.pop("final", {})
     given = {"preprocessing": {"scale_features": "standard"}} | given
     prepared, spec = a_prepared(final=final, **given)
-    search = Search(spec, scaling)
-    refits: list[Engine] = []
+    search = FakeSearch(spec, scaling)
+    refits: list[FakeEngine] = []
 
-    def new_engine(prepared: Prepared) -> Engine:
-        refits.append(Engine(prepared.arrays, fails))
+    def new_engine(prepared: Prepared) -> FakeEngine:
+        refits.append(FakeEngine(prepared.arrays, fails))
         return refits[-1]
 
-    engine = Engine(prepared.arrays, fails)
+    engine = FakeEngine(prepared.arrays, fails)
     return Case(prepared, confirmed_on(prepared, search), search, engine, new_engine, refits)

@@ -22,7 +22,7 @@ def local_engine(
     *,
     trials: int,
     plans_together: int = 1,
-    slots: int | None = None,
+    slots: int = 1,
     programs: Programs | None = None,
 ) -> CohortEngine:
     """Build what trains a search in this process; `programs` may be shared with others."""

@@ -146,13 +146,12 @@ def new_engine(spec: JobSpec, programs: Programs, prepared: Prepared) -> CohortE
     Its networks take as many slots as the folds did, in the programs that the search compiled.
     """
     folds = len(prepared.splits.folds)
-    slots = folds if folds > 1 else min(spec.validation.fold_count, spec.final.members)
     return local_engine(
         prepared.arrays,
         reach_of_space(spec.search_space),
         trials=spec.budget.max_trials,
         plans_together=folds,
-        slots=slots if slots > 1 else None,
+        slots=folds if folds > 1 else min(spec.validation.fold_count, spec.final.members),
         programs=programs,
     )
 

@@ -7,21 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from tests.builders.finals import (
-    FOLDS,
-    Case,
-    a_case,
-    a_prepared,
-    trained,
-)
+from tests.builders.finals import FOLDS, Case, a_case, a_prepared, trained
 from tests.builders.tables import checked_frame
 from tests.builders.trainings import a_plan
 from worker.data.prepare import prepare, prepare_refit
 from worker.data.scores import scores
 from worker.engine.cohort.program import Programs
-from worker.engine.protocol import (
-    train_plans,
-)
+from worker.engine.protocol import train_plans
 from worker.engine.results import TrainedPlan, TrainingOutcome
 from worker.jobs.search_job import new_engine
 from worker.trials.folds import TrainingResult

@@ -7,7 +7,7 @@ import pytest
 
 from tests.builders.finals import (
     FOLDS,
-    Report,
+    FakeReport,
     a_case,
     a_prepared,
     trained,
@@ -79,7 +79,7 @@ def test_cancelled_among_members_it_averages_those_that_ended() -> None:
     case = a_case(final={"members": 4})
 
     # The first new member looks before it starts and after each of its 20 epochs.
-    final, gain = case.make(Report(looks=25))
+    final, gain = case.make(FakeReport(looks=25))
 
     assert [member.plan.seed for member in final.members] == [0, 1, 2]
     assert [plan.seed for plan in case.engine.started] == [2, 3]
@@ -125,7 +125,7 @@ def test_refit_that_is_cancelled_midway_leaves_the_winners_run(
 ) -> None:
     case = a_case(final={"refit": True, "members": 2})
 
-    final, gain = case.make(Report(looks))
+    final, gain = case.make(FakeReport(looks))
 
     assert final.members == (case.confirmed.winner.folds[1],)
     assert final.prepared is case.prepared
@@ -135,7 +135,7 @@ def test_refit_that_is_cancelled_midway_leaves_the_winners_run(
 def test_refit_that_is_cancelled_later_keeps_the_members_that_ended() -> None:
     case = a_case(final={"refit": True, "members": 3})
 
-    final, gain = case.make(Report(looks=9))
+    final, gain = case.make(FakeReport(looks=9))
 
     assert [member.plan.seed for member in final.members] == [0]
     assert gain.members == 1

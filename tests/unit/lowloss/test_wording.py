@@ -47,6 +47,8 @@ def test_short_numbers_have_three_digits(value: float | None, text: str) -> None
     ("share", "text", "precise"),
     [
         (0.9964, "100 %", "99.6 %"),
+        (0.9996, "100 %", ">99.9 %"),
+        (1.0, "100 %", "100.0 %"),
         (0.05, "5.0 %", "5.0 %"),
         (0.0, "0.0 %", "0.0 %"),
         (1e-5, "<0.1 %", "<0.1 %"),

@@ -65,7 +65,7 @@ class Buckets:
         reach: Reach,
         *,
         max_slots_of_cohort: int,
-        slots: int | None = None,
+        slots: int = 1,
         max_bytes: int = MANY_BYTES,
         max_programs: int = MAX_PROGRAMS,
     ) -> None:
@@ -144,7 +144,7 @@ class Buckets:
         batch_size = self._arrays.batch_size(plan)
         steps = {-(-len(fold.train_N) // batch_size) for fold in self._arrays.folds}
         shape = Shape(
-            slots=self._fixed_slots or 1,
+            slots=self._fixed_slots,
             widths=padded,
             batch_size=batch_size,
             activation=names[0] if len(set(names)) == 1 else names,
@@ -154,7 +154,7 @@ class Buckets:
             | ({BINS} if self._arrays.has_bins(plan) else set())
             | ({UNEVEN} if len(steps) > 1 else set()),
         )
-        if self._fixed_slots is None:
+        if self._fixed_slots == 1:
             return replace(shape, slots=self._slots(padded))
         fitting = self._max_bytes // slot_bytes(shape, self._arrays)
         return replace(shape, slots=max(1, min(self._fixed_slots, fitting)))

@@ -56,9 +56,9 @@ class CohortEngine:
     """Trains plans in cohorts.
 
     `plans_together` plans are asked for at once, and train side by side in one cohort: the folds
-    of a trial, say. Programs have so many `slots`; by the width of their networks where that is
-    None. Engines that are given the same `programs` compile once for data of the same
-    shapes.
+    of a trial, say. Programs have so many `slots`, or, where that is 1, as many as the width of
+    their networks allows. Engines that are given the same `programs` compile once for data of the
+    same shapes.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class CohortEngine:
         *,
         trials: int,
         plans_together: int = 1,
-        slots: int | None = None,
+        slots: int = 1,
         programs: Programs | None = None,
     ) -> None:
         self.threads = machine.cores

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import socket
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from lowloss.errors import LowlossError
 from lowloss.processes.address import AddressInfo, check_address
 
-NO_FAMILY = 999
+NO_FAMILY = cast("socket.AddressFamily", 999)
 """No kernel has it."""
 
 
-def an_info(address: str, family: int = socket.AF_INET) -> AddressInfo:
+def an_info(address: str, family: socket.AddressFamily = socket.AF_INET) -> AddressInfo:
     return family, socket.SOCK_STREAM, 0, "", (address, 0)
 
 
