@@ -30,6 +30,7 @@ from lowloss.tables.options import ParseOptions
 from lowloss.wording import format_bytes
 from service.settings import Limits
 from service.tables.sentinels import warn_of_sentinels
+from service.tables.spellings import warn_of_spellings
 from service.tables.useless import warn_of_useless
 
 COMMAND = (sys.executable, "-m", "service.tables.child")
@@ -79,7 +80,11 @@ def parse_upload(
     result = _read_in_child(request, bounds)
     columns = COLUMNS.validate_python(result["profile"])
     warnings = tuple(TableWarning.model_validate(warning) for warning in result["warnings"])
-    warnings += (*warn_of_sentinels(columns), *warn_of_useless(columns, result["rows"]))
+    warnings += (
+        *warn_of_sentinels(columns),
+        *warn_of_spellings(columns),
+        *warn_of_useless(columns, result["rows"]),
+    )
     return Profile(result["rows"], len(columns), columns, warnings)
 
 

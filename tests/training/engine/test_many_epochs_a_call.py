@@ -245,19 +245,32 @@ def test_leaving_a_call_goes_on_from_the_epoch_before_it(monkeypatch: pytest.Mon
 
 
 @pytest.mark.usefixtures("_no_waiting")
-def test_plans_that_wait_for_a_slot_end_too_where_all_is_left() -> None:
+def test_plans_that_wait_for_a_slot_end_too_where_all_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     plans = [a_plan(number=n, seed=n, max_epochs=1_000) for n in range(1, 4)]
     memory = int(
         1.5 * slot_bytes(Shape(1, (32, 32), 16, "relu", "adam"), some_arrays()) / SLOTS_SHARE
     )
     seen: list[int] = []
+    may_end = threading.Event()
+    train = Cohort.train
 
     def on_epoch(plan: Plan, *_: object) -> bool:
         seen.append(plan.number)
         return True
 
+    def train_three_epochs(cohort: Cohort, epochs: int) -> Any:
+        # Else a plan might come to its own end before anybody waits for it.
+        assert len(seen) < 3 or may_end.wait(timeout=60)
+        return train(cohort, epochs)
+
+    monkeypatch.setattr(Cohort, "train", train_three_epochs)
     engine = a_cohort_engine(some_arrays(), memory_bytes=memory, trials=1)
-    ended = run(engine, plans, on_epoch=on_epoch, on_wait=lambda: len(seen) < 3)
+    try:
+        ended = run(engine, plans, on_epoch=on_epoch, on_wait=lambda: len(seen) < 3)
+    finally:
+        may_end.set()
 
     assert all(end.outcome is TrainingOutcome.stopped for end in ended.values())
     # The first one had the only slot; the third was asked for after the others were left.
