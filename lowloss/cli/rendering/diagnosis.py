@@ -87,7 +87,7 @@ def _show_finding(position: int, finding: Finding, out: Console) -> None:
     for other in finding.alternatives:
         effect = describe_effect(other.isolated_effect)
         remedy = other.remedy.text.removesuffix(".")
-        text = f"or, as if {in_words(other.cause)}: {remedy}. Alone it {effect}"
+        text = f"or the remedy of {in_words(other.cause)}: {remedy}. Alone it {effect}"
         _print_wrapped(out, text, indent=INDENT, hanging=2)
 
 

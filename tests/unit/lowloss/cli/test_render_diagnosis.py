@@ -56,7 +56,7 @@ def test_finding_has_evidence_effect_remedy_and_alternatives() -> None:
         "The remedy removes 93 % of the excess loss (95 % interval 88 % to 98 %): "
         "mean squared error 4,000,000 → 360,000, over 5 runs",
         'remedy: Scale the target. recipe: {"scale_target": "standard"}',
-        "or, as if learning rate too low: Raise the learning rate to 1. Alone it removes 99 %",
+        "or the remedy of learning rate too low: Raise the learning rate to 1. Alone it removes 99 %",
         "2. features not scaled (minor)",
         f"Alone, on the recipe as it is, it removes 1.0 % of the excess loss (95 % interval {MINUS}2.0 % to 3.0 %)",
     ):

@@ -122,7 +122,7 @@ def test_finding_has_evidence_effect_remedy_and_alternatives(tmp_path: Path) -> 
         "squared error 4,000,000 → 360,000, over 5 runs.",
         'Remedy. Scale the target. In the recipe: {"scale_target": "standard"}',
         "model.fit(x, (y - y_mean) / y_sd)",
-        "Or, as if the cause were learning rate too low: Raise the learning rate to 1. Alone it "
+        "Or the remedy of learning rate too low: Raise the learning rate to 1. Alone it "
         "removes 99 %",
         "2. Features not scaled minor",
         f"Alone, on the recipe as it is, it removes 1.0 % of the excess loss (95 % interval "
