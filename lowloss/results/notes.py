@@ -26,7 +26,7 @@ ENDINGS = {
 
 
 SEARCH_ENDS = {
-    "min_expected_improvement": "the search ended early: too little was expected of another trial "
+    "min_expected_improvement": "the search ended early: another trial was to gain too little "
     "(budget.min_expected_improvement; null for all trials)",
     "no_improvement": "the search ended early: the last trials were no better "
     "(budget.no_improvement_trials)",

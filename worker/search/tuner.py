@@ -31,6 +31,8 @@ ERROR_SHARE, MIN_ENDED = 0.5, 30
 
 Not before so many trials have ended: of fewer the process expects too much here, too little there.
 """
+GAIN_TRIALS = 20
+"""It ends, too, once so many trials have together gained less than that share."""
 WARM_TRIALS = 3
 """So many of the best settings of other jobs are tried first."""
 
@@ -214,11 +216,21 @@ class SearchTuner(keras_tuner.Tuner):
         if remaining(budget.no_improvement_trials, since) <= 0:
             return "no_improvement"
         enough = self._min_expected_improvement(number, score)
-        if enough is not None:
-            expected = self._expected_improvement()
-            if expected is not None and expected < enough:
-                return "min_expected_improvement"
+        if enough is None:
+            return None
+        if budget.min_expected_improvement == "auto" and self._gain_of_last(score) < enough:
+            return "min_expected_improvement"
+        expected = self._expected_improvement()
+        if expected is not None and expected < enough:
+            return "min_expected_improvement"
         return None
+
+    def _gain_of_last(self, score: float) -> float:
+        """Return what the last `GAIN_TRIALS` trials have gained on those before them."""
+        last = max(self._scores) - GAIN_TRIALS
+        before = [ranked for number, ranked in self._ranked() if number <= last]
+        sign = self.spec.objective.direction.sign
+        return sign * (before[0] - score) if before else math.inf
 
     def _min_expected_improvement(self, number: int, score: float) -> float | None:
         """Return what another trial must be expected to gain on the best one, if anything.

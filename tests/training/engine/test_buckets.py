@@ -24,15 +24,21 @@ def shape_of(chosen: Buckets, **given: Any) -> Shape:
     return chosen.choose(a_plan(**given))
 
 
-def test_small_table_has_one_program_for_all_depths_and_usual_widths() -> None:
-    chosen = some_buckets(SMALL)
+@pytest.mark.parametrize(
+    ("rows", "usual", "wide"),
+    [(90, (256, 256, 256), (256, 256, 256)), (9_000, (128, 128, 128), (256, 256, 256))],
+)
+def test_first_program_has_room_for_all_that_a_table_trains_fast(
+    rows: int, usual: tuple[int, ...], wide: tuple[int, ...]
+) -> None:
+    chosen = some_buckets(some_arrays(rows=rows))
 
     widths = [
         shape_of(chosen, widths=widths, max_epochs=20).widths
         for widths in ((16,), (128, 16), (64, 64, 64), (240, 256, 256), (129,))
     ]
 
-    assert widths == [(128, 128, 128)] * 3 + [(256, 256, 256)] * 2
+    assert widths == [usual] * 3 + [wide] * 2
 
 
 def test_large_table_has_a_program_for_each_size() -> None:
@@ -118,9 +124,9 @@ def test_what_is_a_run_time_value_needs_no_further_program(given: dict[str, Any]
 
 
 def test_least_recently_used_program_is_given_up() -> None:
-    chosen = Buckets(LARGE, Reach(1, 256, frozenset()), max_slots_of_cohort=4, max_programs=2)
+    chosen = Buckets(LARGE, Reach(1, 1024, frozenset()), max_slots_of_cohort=4, max_programs=2)
     for name in ("relu", "tanh", "relu", "gelu"):
-        shape_of(chosen, activation=name, widths=(256,), max_epochs=30)
+        shape_of(chosen, activation=name, widths=(1024,), max_epochs=30)
 
     # A narrow plan goes to a wide program only where that is there already.
     widths = [
@@ -128,7 +134,7 @@ def test_least_recently_used_program_is_given_up() -> None:
         for name in ("relu", "gelu", "tanh")
     ]
 
-    assert widths == [(256,), (256,), (128,)]
+    assert widths == [(1024,), (1024,), (128,)]
 
 
 def test_wide_networks_have_few_slots() -> None:

@@ -13,6 +13,7 @@ from worker.engine.cohort import cohort_engine as cohort
 from worker.engine.cohort.buckets import Reach, slot_bytes
 from worker.engine.cohort.cohort import Cohort
 from worker.engine.cohort.shape import OPTIONS, Shape
+from worker.engine.plans import Plan
 
 
 def test_open_trials_follow_from_trials_cores_and_memory() -> None:
@@ -50,6 +51,26 @@ def test_cohorts_wait_for_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert len(ended) == 8
     assert max(most) == 1
+
+
+def test_nobody_waits_for_what_still_compiles() -> None:
+    engine = a_cohort_engine(some_arrays())
+    run(engine, [a_plan(widths=(8,))])
+    looked_at: list[int] = []
+
+    def look(plan: Plan, *_: Any) -> bool:
+        looked_at.append(plan.number)
+        return True
+
+    plans = [a_plan(number=1, widths=(64,)), a_plan(number=2, widths=(8,), max_epochs=9)]
+    run(engine, plans, on_epoch=look)
+    first, *_ = looked_at[9:]
+    run(engine, plans, on_epoch=look)
+
+    assert looked_at[:9] == [2] * 9
+    assert first == 1
+    # By its own epochs alone the wide one is not nine times as slow.
+    assert looked_at[12:].index(1) < 9
 
 
 def test_slots_whose_epochs_differ_much_in_length_do_not_wait_for_each_other() -> None:

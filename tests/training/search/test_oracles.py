@@ -1,4 +1,4 @@
-"""Grid and Bayesian search, the first trials, warm starts, and when a search is given up."""
+"""Grid and Bayesian search, the first trials, and warm starts."""
 
 from __future__ import annotations
 
@@ -163,18 +163,6 @@ def test_space_without_a_choice_is_one_trial(open_search: Any, algorithm: str) -
     assert search.end_reason == "search_space_exhausted"
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_search_in_which_nearly_all_fails_is_given_up(open_search: Any, algorithm: str) -> None:
-    search = open_search(algorithm=algorithm, budget={"max_trials": 100})
-    ended = 0
-
-    while plans := search.ask(1):
-        ended += 1
-        search.tell(plans[0].number, 1.0 if ended in {3, 6} else None)
-
-    assert (ended, search.end_reason) == (22, "too_many_failures")
-
-
 def test_search_in_which_some_do_well_goes_on(open_search: Any) -> None:
     search = open_search(algorithm="random", budget={"max_trials": 60})
 
@@ -274,63 +262,6 @@ def test_restarted_warm_search_goes_on_where_it_was(open_search: Any) -> None:
     again.replay([as_trial(plan, TrialState.completed, loss(plan)) for plan in plans[:5]])
 
     assert run(again) == plans[5:]
-
-
-def test_search_ends_once_little_is_to_be_expected_of_another_trial(open_search: Any) -> None:
-    search = open_search(
-        algorithm="bayesian",
-        search_space=SMALL | {"learning_rate": {"min": 1e-4, "max": 1e-1, "scale": "log"}},
-        budget={"max_trials": 100, "min_expected_improvement": 0.01},
-    )
-
-    while plans := search.ask(1):
-        search.tell(plans[0].number, 1.0 + loss(plans[0]))
-
-    assert search.end_reason == "min_expected_improvement"
-    assert 10 <= len(search.oracle.trials) < 60
-    assert search.best()[1] < 1.1
-
-
-def test_search_ends_by_default_once_the_best_scores_error_hides_what_is_to_be_expected(
-    open_search: Any,
-) -> None:
-    budget = {"max_trials": 100}
-    ended: list[int] = []
-    for error in (None, 1e-9, 0.5):
-        search = open_search(algorithm="bayesian", budget=budget)
-        while plans := search.ask(1):
-            search.tell(plans[0].number, 1.0 + loss(plans[0]), score_error=error)
-        ended.append(len(search.oracle.trials))
-
-    assert search.end_reason == "min_expected_improvement"
-    assert ended[:2] == [100, 100]
-    assert 30 <= ended[2] < 60
-
-
-def test_early_end_is_the_same_after_a_restart(open_search: Any) -> None:
-    search = open_search(algorithm="bayesian", budget={"max_trials": 100})
-    trials = []
-    while plans := search.ask(1):
-        score = 1.0 + loss(plans[0])
-        search.tell(plans[0].number, score, score_error=0.5)
-        trials.append(as_trial(plans[0], TrialState.completed, score, score_error=0.5))
-
-    again = open_search(algorithm="bayesian", budget={"max_trials": 100})
-    again.replay(trials[:-1])
-
-    assert again.end_reason is None
-    assert len(again.ask(5)) >= 1
-    whole = open_search(algorithm="bayesian", budget={"max_trials": 100})
-    whole.replay(trials)
-    assert whole.end_reason == "min_expected_improvement"
-
-
-def test_grid_is_walked_to_its_end_whatever_the_error(open_search: Any) -> None:
-    search = open_search(algorithm="grid", search_space=GRID, budget={"max_trials": 500})
-    while plans := search.ask(1):
-        search.tell(plans[0].number, 1.0 + loss(plans[0]), score_error=100.0)
-
-    assert search.end_reason == "search_space_exhausted"
 
 
 SPACES = st.fixed_dictionaries(

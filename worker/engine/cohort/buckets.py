@@ -26,7 +26,7 @@ Above, 1. More slots save time a trial where all are in use, and waste it where 
 shapes leave them idle.
 """
 MIN_WIDTH, ROOMY_WIDTH = 32, 128
-"""Narrower layers are padded; a program has room for layers of the second width from the start."""
+"""Narrower layers are padded; the first program has room for all, or for those of the second."""
 BATCH_PARTS = 4
 """A program trains batches of its own size, and down to one of so many parts of it."""
 MAX_PROGRAMS = 32
@@ -134,9 +134,12 @@ class Buckets:
         if not plan.widths:
             return exact
         layers = max(self._reach.layers, len(plan.widths))
-        width = max(min(ROOMY_WIDTH, self._reach.width), *plan.widths)
-        roomy = self._shape(plan, (width,) * layers)
-        return roomy if self._waste(plan, roomy, exact) < COMPILE_SECONDS else exact
+        for limit in (self._reach.width, ROOMY_WIDTH):
+            width = max(min(limit, self._reach.width), *plan.widths)
+            roomy = self._shape(plan, (width,) * layers)
+            if self._waste(plan, roomy, exact) < COMPILE_SECONDS:
+                return roomy
+        return exact
 
     def _shape(self, plan: Plan, widths: tuple[int, ...]) -> Shape:
         padded = tuple(pad(width) for width in widths)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from worker.engine.arrays import Arrays
-from worker.engine.cohort.buckets import Buckets, Reach, slot_bytes
+from worker.engine.cohort.buckets import COMPILE_SECONDS, Buckets, Reach, slot_bytes
 from worker.engine.cohort.cohort import Cohort, Stretch
 from worker.engine.cohort.feed import Feed
 from worker.engine.cohort.program import Programs
@@ -88,6 +88,7 @@ class CohortEngine:
         self._is_resident = arrays.x_VND.nbytes <= RESIDENT_SHARE * machine.memory_bytes
         self._feed = Feed(arrays, is_resident=self._is_resident)
         self._programs = Programs() if programs is None else programs
+        self._trained_shapes: set[Shape] = set()
 
     def run(
         self,
@@ -103,6 +104,7 @@ class CohortEngine:
             self._arrays,
             self._new_cohort,
             plans_together=self._plans_together,
+            trained_shapes=self._trained_shapes,
             on_end=self._buckets.record,
         )
         try:
@@ -134,11 +136,13 @@ class _Cohorts:
         new_cohort: Callable[[Shape], Cohort],
         *,
         plans_together: int,
+        trained_shapes: set[Shape],
         on_end: Callable[[Plan, int], None],
     ) -> None:
         self.waiting: tuple[Sequence[Plan], Shape] | None = None
         self._new_cohort = new_cohort
         self._plans_together = plans_together
+        self._trained_shapes = trained_shapes
         self._on_end = on_end
         self._arrays = arrays
         self._max_bytes = int(SLOTS_SHARE * machine.memory_bytes)
@@ -221,6 +225,10 @@ class _Cohorts:
             if cohort not in self._running:
                 epochs = cohort.next_epochs(epochs_ahead)
                 end_s = self._now_s + epochs * cohort.epoch_seconds
+                # Whether it is compiled already does not count, or no search could be repeated.
+                if cohort.program.shape not in self._trained_shapes:
+                    self._trained_shapes.add(cohort.program.shape)
+                    end_s += COMPILE_SECONDS
                 training = self._pool.submit(cohort.train, epochs)
                 self._running[cohort] = _RunningStretch(end_s, training)
 

@@ -67,7 +67,7 @@ def an_error(error: str) -> AttemptError:
         (
             JobState.succeeded,
             {"reason": "min_expected_improvement"},
-            "the search ended early: too little was expected of another trial "
+            "the search ended early: another trial was to gain too little "
             "(budget.min_expected_improvement; null for all trials)",
         ),
         (
