@@ -39,13 +39,18 @@ def format_number(value: float | None) -> str:
     return f"{value:.4g}".replace("-", MINUS)
 
 
-def format_short(value: float | None) -> str:
-    """Format a number with three digits, large ones with their zeros; a dash for None."""
+def format_short(value: float | None, *, digits: int = 3) -> str:
+    """Format a number with a few digits, large ones with their zeros; a dash for None."""
     if value is None:
         return DASH
-    rounded = float(f"{value:.3g}")
+    rounded = float(f"{value:.{digits}g}")
     is_whole = 1000 <= abs(rounded) < 1e15
-    return (f"{rounded:,.0f}" if is_whole else f"{value:.3g}").replace("-", MINUS)
+    return (f"{rounded:,.0f}" if is_whole else f"{value:.{digits}g}").replace("-", MINUS)
+
+
+def format_loss(value: float | None) -> str:
+    """Format a loss of a diagnosis, the same wherever it stands; a dash for None."""
+    return format_short(value, digits=4)
 
 
 def format_percent(share: float, *, is_precise: bool = False) -> str:

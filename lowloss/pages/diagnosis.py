@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from statistics import fmean
 
 from lowloss.charts.diagnoses import draw_diagnosis
 from lowloss.charts.figures import Figure
 from lowloss.results import Diagnosis, Experiment
 from lowloss.results.losses import ShownLoss, list_losses
-from lowloss.wording import DASH, format_number
+from lowloss.wording import format_loss
 
 
 @dataclass(frozen=True)
@@ -63,11 +62,10 @@ def view_diagnosis(diagnosis: Diagnosis, recipe_name: str) -> DiagnosisView:
 
 
 def _trained(experiment: Experiment) -> TrainedRun:
-    losses = [loss for loss in experiment.losses if loss is not None]
     return TrainedRun(
         name=experiment.name,
-        mean=format_number(fmean(losses)) if losses else DASH,
+        mean=format_loss(experiment.loss),
         runs=len(experiment.losses),
-        diverged=len(experiment.losses) - len(losses),
+        diverged=experiment.losses.count(None),
         change=json.dumps(experiment.change, ensure_ascii=False) if experiment.change else "",
     )

@@ -193,8 +193,9 @@ class NoiseFloor(Result):
 class Experiment(Result):
     """A change to the recipe, trained in comparison with it: losses on the judging rows, by run.
 
-    `draws` are the numbers of the runs' draws. A run that diverged is null. The first experiment is
-    the unchanged recipe.
+    `draws` are the numbers of the runs' draws. A run that diverged is null. `loss` is the mean that
+    the diagnosis tells of all of them, null where one diverged. The first experiment is the
+    unchanged recipe.
     """
 
     name: str
@@ -202,6 +203,7 @@ class Experiment(Result):
     change: dict[str, Any]
     losses: tuple[float | None, ...]
     draws: tuple[int, ...] = ()
+    loss: float | None = None
 
 
 class ReadRecipe(Result):

@@ -13,7 +13,7 @@ from lowloss.wording import (
     describe_missing_loss,
     describe_score,
     format_duration,
-    format_number,
+    format_loss,
     format_percent,
     in_words,
 )
@@ -48,20 +48,20 @@ def list_losses(diagnosis: Diagnosis, recipe_name: str) -> Iterator[ShownLoss]:
         yield ShownLoss("with the remedies", remedied, score("remedied"))
     by = f"by {in_words(diagnosis.best_model)}"
     remark = ", ".join(filter(None, [score("best"), by]))
-    yield ShownLoss("best reached", format_number(diagnosis.best), remark)
-    constant = format_number(diagnosis.constant)
+    yield ShownLoss("best reached", format_loss(diagnosis.best), remark)
+    constant = format_loss(diagnosis.constant)
     yield ShownLoss("best constant answer", constant, score("constant"))
     if floor is not None and floor.estimate is not None:
-        estimate = format_number(floor.estimate)
+        estimate = format_loss(floor.estimate)
         yield ShownLoss("noise floor", estimate, "estimated from rows that are alike")
     if floor is not None and floor.conflicting:
-        conflicting = format_number(floor.conflicting)
+        conflicting = format_loss(floor.conflicting)
         yield ShownLoss("certain noise", conflicting, "from rows that conflict")
 
 
 def describe_loss(value: float | None, *, runs: int = 1, refusal: str | None = None) -> str:
     """Format a loss; where there is none, say why."""
-    return describe_missing_loss(runs, refusal) if value is None else format_number(value)
+    return describe_missing_loss(runs, refusal) if value is None else format_loss(value)
 
 
 def describe_effect(effect: Effect) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from statistics import fmean
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -29,7 +30,7 @@ def get_diagnosis(session: Session, job_id: str) -> Diagnosis:
 
 
 def read_diagnosis(content: bytes) -> Diagnosis:
-    """Read a stored diagnosis, with today's fields or those before 2026-11-28."""
+    """Read a stored diagnosis, with today's fields or those of before."""
     document = {RENAMED.get(name, name): value for name, value in json.loads(content).items()}
     for finding in document["findings"]:
         for effects in (finding, *finding["alternatives"]):
@@ -37,6 +38,10 @@ def read_diagnosis(content: bytes) -> Diagnosis:
                 effects["isolated_effect"] = effects.pop("alone")
         if "evidence_state" not in finding:
             finding.update(_read_state(finding))
+    for experiment in document["experiments"]:
+        losses = experiment["losses"]
+        if "loss" not in experiment and losses and None not in losses:
+            experiment["loss"] = fmean(losses)
     return Diagnosis.model_validate(document)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -124,7 +125,9 @@ def a_curve(first: float, last: float, epochs: int = 60) -> Curve:
 def an_experiment(
     name: str, losses: tuple[float | None, ...], *causes: Cause, **change: Any
 ) -> Experiment:
-    return Experiment(name=name, causes=causes, change=change, losses=losses)
+    finite = [loss for loss in losses if loss is not None]
+    loss = fmean(finite) if len(finite) == len(losses) else None
+    return Experiment(name=name, causes=causes, change=change, losses=losses, loss=loss)
 
 
 def a_diagnosis(**given: Any) -> Diagnosis:

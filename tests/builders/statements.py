@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from lowloss.results import Cause, Diagnosis, Effect, EvidenceState, Finding, Severity
-from lowloss.wording import MINUS
+from lowloss.wording import MINUS, format_loss
 from worker.diagnosis.chain.gains import mean_relative_loss, minimum_gain
 from worker.diagnosis.diagnose import EXPLORING
 from worker.diagnosis.thresholds import MIN_SEEDS
@@ -51,6 +51,11 @@ def _of_losses(diagnosis: Diagnosis, trainer: Trainer) -> Iterator[str]:
         losses = [run.loss for run in trainer.runs_of(variant)]
         if list(experiment.losses) != losses or len(experiment.draws) != len(losses):
             yield f"experiment {experiment.name!r}: {experiment.losses}, and not {losses}"
+        is_finite = bool(losses) and None not in losses
+        mean = mean_relative_loss(trainer.runs_of(variant))
+        mean_loss = pytest.approx(trainer.constant * multiple_of_constant(mean))
+        if experiment.loss != (mean_loss if is_finite else None):
+            yield f"experiment {experiment.name!r}: a mean of {experiment.loss}"
 
 
 def _of_verdict(diagnosis: Diagnosis, trainer: Trainer) -> Iterator[str]:
@@ -58,6 +63,8 @@ def _of_verdict(diagnosis: Diagnosis, trainer: Trainer) -> Iterator[str]:
     is_untold = not trainer.is_ended and "no time to train the recipe" not in verdict
     if (not start and is_untold) or (start and "no time to train" in verdict):
         yield f"{len(start)} trainings of the recipe, and: {verdict}"
+    if diagnosis.loss is not None and f" of {format_loss(diagnosis.loss)}" not in verdict:
+        yield f"a loss of {format_loss(diagnosis.loss)}, and: {verdict}"
     is_diverged = any(run.loss is None and run.refusal is None for run in start)
     if "finite loss" in verdict.split(".")[0] and not is_diverged:
         yield f"nothing diverged: {verdict}"
@@ -82,9 +89,13 @@ def _of_finding(finding: Finding) -> Iterator[str]:
     told = f"{finding.cause}, {finding.evidence_state}: {finding.sentence}"
     for problem in _of_state(finding):
         yield f"{problem}; {told}"
-    for effect in (finding.effect, finding.isolated_effect):
-        if effect is not None:
-            yield from _of_effect(finding.cause, effect)
+    effects = [one for one in (finding.effect, finding.isolated_effect) if one is not None]
+    for effect in effects:
+        yield from _of_effect(finding.cause, effect)
+    losses = [(format_loss(effect.before), format_loss(effect.after)) for effect in effects]
+    change = re.search(r"goes from (\S+) to (\S+) over", finding.sentence)
+    if change and change.groups() not in losses:
+        yield f"{losses} stands beside it; {told}"
     shares = re.findall(r"([\N{MINUS SIGN}\d.]+) % of the excess", finding.sentence)
     if any(not 0 <= float(share.replace(MINUS, "-")) <= 100 for share in shares):
         yield f"a share beyond 0 to 100 %; {told}"

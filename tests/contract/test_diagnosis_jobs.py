@@ -141,6 +141,16 @@ def test_diagnosis_with_the_names_of_before_is_read() -> None:
     assert diagnosis == a_diagnosis()
 
 
+def test_experiments_of_before_they_had_a_mean_get_that_of_their_losses() -> None:
+    document = a_diagnosis().model_dump(mode="json")
+    for experiment in document["experiments"]:
+        del experiment["loss"]
+
+    diagnosis = read_diagnosis(json.dumps(document).encode())
+
+    assert diagnosis == a_diagnosis()
+
+
 def test_findings_of_before_they_had_a_state_are_read() -> None:
     document = a_diagnosis().model_dump(mode="json")
     *harmful, tried = document["findings"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lowloss.wording import format_bytes, format_percent, format_short
+from lowloss.wording import format_bytes, format_loss, format_percent, format_short
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,20 @@ def test_bytes_have_three_digits_and_the_unit_that_fits(size: float, text: str) 
 )
 def test_short_numbers_have_three_digits(value: float | None, text: str) -> None:
     assert format_short(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.123456, "0.1235"),
+        (59.2859, "59.29"),
+        (3_320.6, "3,321"),
+        (13_156_515_138.0, "13,160,000,000"),
+        (None, "\N{EN DASH}"),
+    ],
+)
+def test_losses_have_four_digits(value: float | None, text: str) -> None:
+    assert format_loss(value) == text
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,14 @@ import math
 from collections.abc import Callable, Iterable
 
 from lowloss.results import Cause, Curve, Diagnosis, Experiment, Finding, NoiseFloor, Severity
-from lowloss.wording import capitalize, counted, format_percent, format_short, list_first
+from lowloss.wording import (
+    capitalize,
+    counted,
+    format_loss,
+    format_percent,
+    format_short,
+    list_first,
+)
 from worker.diagnosis.checks.suspects import Suspect
 from worker.diagnosis.findings.data_causes import (
     compare_with_half_of_rows,
@@ -135,6 +142,7 @@ def _experiments(measured: MeasuredEffects) -> Iterable[Experiment]:
             change=diff_recipes(measured.start.recipe, variant.recipe),
             losses=tuple(run.loss for run in runs),
             draws=tuple(run.draw for run in runs),
+            loss=measured.loss_of(variant),
         )
 
     yield experiment("The recipe as it is", (), measured.start)
@@ -158,7 +166,7 @@ def _remaining(measured: MeasuredEffects, floor: NoiseFloor | None) -> Iterable[
         return
     share = loss / trainer.constant
     times = f"{format_percent(share)} of" if share <= 1 else f"{format_short(share)} times"
-    yield f"What is left, {format_short(loss)}, is {times} the loss of a constant answer."
+    yield f"What is left, {format_loss(loss)}, is {times} the loss of a constant answer."
     if floor and floor.estimate:
         noise = min(1.0, floor.estimate / loss)
         yield (

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lowloss.results import Cause, Effect, EvidenceState, Finding, Severity
-from lowloss.wording import counted, format_percent, format_short, in_words
+from lowloss.wording import counted, format_loss, format_percent, in_words
 from worker.diagnosis.chain.attribution import Attribution
 from worker.diagnosis.chain.chain import TriedRemedy
 from worker.diagnosis.chain.gains import Gain, gain_of, mean_relative_loss, paired_runs
@@ -37,7 +37,7 @@ def noise_finding(suspect: Suspect, best: float, metric: str) -> Finding:
 
     Its severity is none where no label looks wrong and the target is only hard to predict.
     """
-    reached = f"the best that was reached is a {in_words(metric)} of {format_short(best)}"
+    reached = f"the best that was reached is a {in_words(metric)} of {format_loss(best)}"
     return Finding(
         cause=suspect.cause,
         stage=suspect.cause.stage,
@@ -229,4 +229,4 @@ def leak_finding(attribution: Attribution, suspect: Suspect) -> Finding:
 
 
 def _format_loss(loss: float | None) -> str:
-    return "not finite" if loss is None else format_short(loss)
+    return "not finite" if loss is None else format_loss(loss)

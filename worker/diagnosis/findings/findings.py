@@ -16,7 +16,7 @@ from lowloss.results import (
     Severity,
 )
 from lowloss.spec import Recipe
-from lowloss.wording import counted, format_percent, format_short, in_words, lower_first
+from lowloss.wording import counted, format_loss, format_percent, in_words, lower_first
 from worker.diagnosis.chain.attribution import Attribution, rate_severity
 from worker.diagnosis.chain.chain import Step, TriedRemedy
 from worker.diagnosis.chain.remedies import Candidate
@@ -26,6 +26,7 @@ from worker.diagnosis.thresholds import MIN_GAIN
 from worker.diagnosis.training.variants import Variant
 
 MAX_ALTERNATIVES = 3
+UNCONFIRMED = "not confirmed on fresh draws"
 SYMPTOMS = {
     Cause.too_simple: "The network is too small for the table",
     Cause.too_complex: "The network is larger than the table bears",
@@ -147,12 +148,8 @@ def _step_sentence(attribution: Attribution, step: Step, position: Variant) -> s
     if effect.after is not None and effect.after >= (1 - MIN_GAIN) * constant:
         remarks.append("no better than a constant answer")
     if step.state is EvidenceState.unconfirmed:
-        remarks.append(_unconfirmed(effect))
+        remarks.append(UNCONFIRMED)
     return f"{symptom}. {candidate.text}{where}: {'; '.join(remarks)}."
-
-
-def _unconfirmed(effect: Effect) -> str:
-    return f"that is of {counted(effect.runs, 'draw')}, not confirmed on fresh ones"
 
 
 def _alternatives(attribution: Attribution, step: Step) -> Iterable[Alternative]:
@@ -222,7 +219,7 @@ def _settled_remarks(attribution: Attribution, settled: SettledSuspect) -> Itera
             return
         yield f"{text}{where}: {describe_remedy_effect(effect)}"
         if settled.state is EvidenceState.unconfirmed:
-            yield _unconfirmed(effect)
+            yield UNCONFIRMED
 
 
 def _describe_no_gain(attribution: Attribution, tried: TriedRemedy) -> str:
@@ -242,16 +239,16 @@ def _symptom(candidate: Candidate) -> str:
 
 def describe_remedy_effect(effect: Effect) -> str:
     """Describe an effect: the loss before and after, and its share of the excess loss."""
-    metric = in_words(effect.metric)
+    metric, over = in_words(effect.metric), f" over {counted(effect.runs, 'draw')}"
     if effect.before is None and effect.after is None:
         return "trainings still end without a finite loss"
     if effect.before is None:
         return (
             "trainings that ended without a finite loss come to a "
-            f"{metric} of {format_short(effect.after)}, {format_percent(effect.share)} of the "
-            "excess loss"
+            f"{metric} of {format_loss(effect.after)}{over}, {format_percent(effect.share)} of "
+            "the excess loss"
         )
     if effect.after is None:
-        return f"the {metric} was {format_short(effect.before)}, and a training diverges with it"
-    change = f"the {metric} goes from {format_short(effect.before)} to {format_short(effect.after)}"
-    return f"{change}, {format_percent(effect.share)} of the excess loss"
+        return f"the {metric} was {format_loss(effect.before)}, and a training diverges with it"
+    change = f"the {metric} goes from {format_loss(effect.before)} to {format_loss(effect.after)}"
+    return f"{change}{over}, {format_percent(effect.share)} of the excess loss"

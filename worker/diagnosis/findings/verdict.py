@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lowloss.results import EvidenceState, Finding, Severity
-from lowloss.spec import Task
-from lowloss.wording import describe_score, format_short, in_words, list_first
+from lowloss.wording import describe_score, format_loss, in_words, list_first
 from worker.diagnosis.chain.settled import seconds_needed
 from worker.diagnosis.findings.measured import MeasuredEffects
 from worker.diagnosis.thresholds import MIN_GAIN
@@ -45,7 +44,7 @@ def _tell_harm(measured: MeasuredEffects, harmful: Sequence[Finding]) -> list[st
     remedied = measured.loss_of(measured.end)
     has_remedies = measured.end != measured.start and remedied is not None
     if remedied is not None and has_remedies and (len(harmful) > 1 or measured.is_beaten):
-        result += f"; with all remedies {format_short(remedied)}, and {_describe_best(measured)}"
+        result += f"; with all remedies {format_loss(remedied)}, and {_describe_best(measured)}"
     return [f"The recipe {result}.", harmful[0].sentence]
 
 
@@ -55,7 +54,7 @@ def _describe_result(measured: MeasuredEffects) -> str:
         return "cannot be trained"
     if loss is None:
         return "does not come to a finite loss"
-    result = f"has a {in_words(metric)} of {format_short(loss)}{_familiar(measured)}"
+    result = f"has a {in_words(metric)} of {format_loss(loss)}{_familiar(measured)}"
     is_idle = loss >= (1 - MIN_GAIN) * measured.trainer.constant
     return f"{result}, no better than a constant answer" if is_idle else result
 
@@ -65,14 +64,11 @@ def _familiar(measured: MeasuredEffects) -> str:
     value = measured.familiar.recipe
     if value is None:
         return ""
-    is_regression = measured.trainer.data.task is Task.regression
-    if is_regression:
-        return f" (RMSE {format_short(value)})"
-    return f" ({describe_score('accuracy', value)})"
+    return f" ({describe_score(measured.familiar.metric, value)})"
 
 
 def _describe_best(measured: MeasuredEffects) -> str:
-    reached = format_short(measured.best_loss)
+    reached = format_loss(measured.best_loss)
     return f"the best that was reached is {reached}, by {measured.best.name}"
 
 

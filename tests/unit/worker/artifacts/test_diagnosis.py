@@ -11,7 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from lowloss.results import Cause, Curve, Diagnosis, Effect, EvidenceState, Severity
+from lowloss.results import (
+    Cause,
+    Curve,
+    Diagnosis,
+    Effect,
+    EvidenceState,
+    Experiment,
+    Severity,
+)
 from lowloss.results.losses import describe_effect
 from lowloss.wording import DASH, MINUS
 from tests.builders.diagnoses import (
@@ -178,7 +186,7 @@ def test_every_experiment_and_baseline_has_a_line(tmp_path: Path) -> None:
     for told in (
         "the recipe as it is 4,000,000 3",
         'target standardised 360,000 3 {"scale_target": "standard"}',
-        "learning rate x 10,000 130,000 3 2",
+        f"learning rate x 10,000 {DASH} 3 2",
         "linear 7,000,000 not a network",
     ):
         assert told in page.text
@@ -338,3 +346,15 @@ def test_names_cannot_break_out_of_the_card(tmp_path: Path) -> None:
 
     assert not re.search(r"(?<!\\)<script", text)
     assert "\n# ]]>" not in text
+
+
+def test_one_loss_is_written_the_same_wherever_it_stands(tmp_path: Path) -> None:
+    as_it_is = Experiment(
+        name="as it is", causes=(), change={}, losses=(3000.0, 3634.0), loss=3320.6
+    )
+    diagnosis = a_diagnosis(loss=3320.6, experiments=(as_it_is,), baselines={"ridge": 3320.6})
+
+    page = parsed(page_of(tmp_path, diagnosis))
+
+    assert page.text.count("3,321") == 3
+    assert "3317" not in page.text.replace(",", "")
