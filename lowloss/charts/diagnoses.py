@@ -9,7 +9,7 @@ from lowloss.charts.bars import Bar, draw_bars
 from lowloss.charts.curves import EPOCHS, loss_lines, losses_of
 from lowloss.charts.figures import Figure
 from lowloss.charts.plots import CROSS, Plot, Point, draw_plot
-from lowloss.results import Curve, Diagnosis, Finding
+from lowloss.results import Curve, Diagnosis, EvidenceState, Finding
 from lowloss.results.losses import describe_causes
 from lowloss.wording import format_percent
 
@@ -23,8 +23,11 @@ def draw_diagnosis(diagnosis: Diagnosis, recipe_name: str) -> list[Figure]:
 
 
 def _draw_causes(diagnosis: Diagnosis) -> Figure:
-    """Draw the share of the excess loss that each remedy removes, with its interval."""
-    bars = [bar for bar in map(_bar_of, diagnosis.findings) if bar is not None]
+    """Draw the share of the excess loss that each harmful cause's remedy removes.
+
+    What was tried and does no harm is no cause: it has no bar.
+    """
+    bars = [bar for bar in map(_bar_of, diagnosis.harmful) if bar is not None]
     label = "The share of the excess loss that each remedy removes"
     return Figure(
         draw_bars(label, bars[:MAX_CAUSES], longest=1.0),
@@ -41,7 +44,10 @@ def _bar_of(finding: Finding) -> Bar | None:
     name = describe_causes(finding)
     if finding.effect is None:
         name += ", alone"
-    return Bar(name, effect.share, format_percent(effect.share), interval)
+    share = format_percent(effect.share)
+    if finding.evidence_state is EvidenceState.unconfirmed:
+        share += ", not confirmed"
+    return Bar(name, effect.share, share, interval)
 
 
 def _draw_curves(diagnosis: Diagnosis, recipe_name: str) -> list[Figure]:

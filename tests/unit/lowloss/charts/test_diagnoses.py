@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lowloss.charts.diagnoses import draw_diagnosis
-from lowloss.results import Cause
+from lowloss.results import Cause, EvidenceState, Severity
 from lowloss.results.losses import RECIPE
 from tests.builders.diagnoses import (
     a_curve,
@@ -65,3 +65,25 @@ def test_causes_have_a_bar_in_percent_in_the_order_of_the_findings() -> None:
 
     assert texts(svg, "tick") == ["outliers", "50 %", "optimizer, alone", "25 %"]
     assert len(parts(svg, "interval")) == 1
+
+
+def test_what_does_no_harm_has_no_bar() -> None:
+    one_draw = an_effect(0.14, 2.0, 1.9, runs=1)
+    tried = a_finding(Cause.features_not_scaled, Severity.none, isolated_effect=one_draw)
+    diagnosis = a_diagnosis(findings=(tried,), remedied_recipe=a_recipe())
+
+    captions = [figure.caption for figure in draw_diagnosis(diagnosis, RECIPE)]
+
+    assert captions == ["Loss by epoch, the recipe."]
+
+
+def test_bar_of_what_is_not_confirmed_says_so() -> None:
+    unconfirmed = a_finding(
+        Cause.outliers,
+        evidence_state=EvidenceState.unconfirmed,
+        effect=an_effect(0.14, 2.0, 1.9, runs=1),
+    )
+
+    svg = draw_diagnosis(a_diagnosis(findings=(unconfirmed,)), RECIPE)[-1].chart
+
+    assert texts(svg, "tick") == ["outliers", "14 %, not confirmed"]
