@@ -83,8 +83,8 @@ _ARCHITECTURE = frozenset(
 class Severity(StrEnum):
     """How much of the excess loss a cause explains.
 
-    `critical`: most of it, or nothing can be learned; `major`: much of it; `minor`: little, but
-    more than chance; `none`: the cause is present, and no harm of it was measured.
+    `critical`: 40 % of it or more, and much of the loss; `major`: 10 % or more; `minor`: little,
+    but more than chance; `none`: the cause is present, and no harm of it was measured.
     """
 
     critical = "critical"

@@ -66,7 +66,8 @@ def describe_loss(value: float | None, *, runs: int = 1, refusal: str | None = N
 
 def describe_effect(effect: Effect) -> str:
     """Describe what a remedy does, with the interval where it has more than one run."""
-    removal = f"removes {format_percent(effect.share)} of the excess loss"
+    whole = "the balanced error" if effect.metric == "balanced_error" else "the excess loss"
+    removal = f"removes {format_percent(effect.share)} of {whole}"
     if effect.runs > 1:
         removal += f" (95 % interval {format_percent(effect.low)} to {format_percent(effect.high)})"
     change = f"{describe_loss(effect.before)} {ARROW} {describe_loss(effect.after)}"

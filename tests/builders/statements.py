@@ -11,7 +11,7 @@ from lowloss.results import Cause, Diagnosis, Effect, EvidenceState, Finding, Se
 from lowloss.wording import MINUS, format_loss
 from worker.diagnosis.chain.gains import mean_relative_loss, minimum_gain
 from worker.diagnosis.diagnose import EXPLORING
-from worker.diagnosis.thresholds import MIN_SEEDS
+from worker.diagnosis.thresholds import CRITICAL_SHARE, MAJOR_SHARE, MIN_SEEDS
 from worker.diagnosis.training.judging import multiple_of_constant, relative_loss
 from worker.diagnosis.training.trainer import Trainer
 from worker.diagnosis.training.variants import Variant
@@ -26,6 +26,8 @@ OF_THE_TABLE = frozenset(
     }
 )
 """Causes whose evidence is no chain of remedies."""
+CHANGE = re.compile(r"goes from (\S+) to (\S+) over")
+"""How a sentence tells a remedy's effect."""
 
 
 def false_statements(diagnosis: Diagnosis, trainer: Trainer) -> list[str]:
@@ -89,11 +91,12 @@ def _of_finding(finding: Finding) -> Iterator[str]:
     told = f"{finding.cause}, {finding.evidence_state}: {finding.sentence}"
     for problem in _of_state(finding):
         yield f"{problem}; {told}"
+    yield from _of_severity(finding)
     effects = [one for one in (finding.effect, finding.isolated_effect) if one is not None]
     for effect in effects:
         yield from _of_effect(finding.cause, effect)
     losses = [(format_loss(effect.before), format_loss(effect.after)) for effect in effects]
-    change = re.search(r"goes from (\S+) to (\S+) over", finding.sentence)
+    change = CHANGE.search(finding.sentence)
     if change and change.groups() not in losses:
         yield f"{losses} stands beside it; {told}"
     shares = re.findall(r"([\N{MINUS SIGN}\d.]+) % of the excess", finding.sentence)
@@ -101,12 +104,18 @@ def _of_finding(finding: Finding) -> Iterator[str]:
         yield f"a share beyond 0 to 100 %; {told}"
 
 
+def _of_severity(finding: Finding) -> Iterator[str]:
+    least = {Severity.critical: CRITICAL_SHARE, Severity.major: MAJOR_SHARE}.get(finding.severity)
+    if finding.effect is not None and least is not None and finding.effect.share < least:
+        yield f"{finding.cause}: {finding.severity}, and a share of {finding.effect.share}"
+
+
 def _of_state(finding: Finding) -> Iterator[str]:
     sentence, effects = finding.sentence, (finding.effect, finding.isolated_effect)
     is_measured = any(effect is not None for effect in effects)
     match finding.evidence_state:
         case EvidenceState.not_tried:
-            if is_measured or "goes from" in sentence or "gains nothing" in sentence:
+            if is_measured or CHANGE.search(sentence) or "gains nothing" in sentence:
                 yield "an effect of what was not tried"
             if finding.remedy is not None and finding.seconds_needed is None:
                 yield "how long it takes to try it is not told"

@@ -261,3 +261,30 @@ def test_what_there_was_no_time_for_is_named() -> None:
     assert finding.evidence_state is EvidenceState.not_tried
     assert finding.seconds_needed is not None
     assert "Not tried" in finding.sentence
+
+
+@pytest.mark.parametrize(
+    ("raw", "scaled", "with_epochs", "severities"),
+    [
+        (100.0, 0.3, 0.05, [Severity.critical, Severity.minor]),
+        (100.0, 0.9, 0.05, [Severity.critical, Severity.major]),
+        (0.9, 0.5, 0.05, [Severity.critical, Severity.critical]),
+        (0.9, 0.78, 0.05, [Severity.major, Severity.critical]),
+    ],
+)
+def test_severity_agrees_with_the_share_beside_it(
+    raw: float, scaled: float, with_epochs: float, severities: list[Severity]
+) -> None:
+    def loss(recipe: Recipe) -> float:
+        if not is_scaled(recipe):
+            return raw
+        return with_epochs if recipe.epochs > 10 else scaled
+
+    _, found = explained(loss, suspect(Cause.target_not_scaled), suspect(Cause.too_few_epochs))
+    told = build_findings(attributed(found), {})
+
+    assert [each.severity for each in told] == severities
+    for each in told:
+        assert each.effect is not None
+        assert (each.severity is Severity.critical) == (each.effect.share >= 0.4)
+        assert (each.severity is Severity.minor) == (each.effect.share < 0.1)

@@ -10,7 +10,14 @@ from worker.diagnosis.chain.chain import Chain, Step, TriedRemedy
 from worker.diagnosis.chain.explain import MAX_STEPS
 from worker.diagnosis.chain.gains import mean_relative_loss, minimum_gain, paired_runs
 from worker.diagnosis.chain.remedies import Candidate
-from worker.diagnosis.thresholds import CONFIRMED, LARGE_FALL, LARGE_SHARE, MIN_SEEDS
+from worker.diagnosis.thresholds import (
+    CONFIRMED,
+    CRITICAL_SHARE,
+    LARGE_FALL,
+    LARGE_SHARE,
+    MAJOR_SHARE,
+    MIN_SEEDS,
+)
 from worker.diagnosis.training.judging import JudgedVariant, multiple_of_constant
 from worker.diagnosis.training.variants import Variant
 
@@ -54,6 +61,20 @@ class Attribution:
             high=self.share(high),
             runs=len(pairs),
         )
+
+    def rate_severity(self, tried: TriedRemedy) -> Severity:
+        """Return how grave a cause is: by what its remedy takes off the loss, and off the excess.
+
+        Without what is certain nothing can be learned: there the share of the excess decides alone.
+        """
+        fall = self.chain.gain(tried.before, tried.after, self.draws).mean
+        before, share = self.chain.loss_of(tried.before), self.share(fall)
+        is_certain, is_large = tried.candidate.is_certain, fall >= LARGE_FALL
+        is_much = before > 0 and fall / min(1.0, before) >= LARGE_SHARE
+        if share >= CRITICAL_SHARE and (is_certain or (is_large and is_much)):
+            return Severity.critical
+        is_major = share >= MAJOR_SHARE and (is_certain or is_large or is_much)
+        return Severity.major if is_major else Severity.minor
 
     def _loss(self, relative: float, runs: Sequence[JudgedVariant]) -> float | None:
         """Return the loss that a mean relative loss stands for; None where a run diverged."""
@@ -207,11 +228,3 @@ def _rebuild(chain: Chain, steps: Sequence[Step], draws: Sequence[int]) -> list[
 def _measure_step(chain: Chain, step: Step, draws: Sequence[int]) -> Step:
     gain = chain.gain(step.remedy.before, step.remedy.after, draws)
     return replace(step, remedy=replace(step.remedy, gain=gain))
-
-
-def rate_severity(before: float, fall: float) -> Severity:
-    """Return how grave a cause is whose remedy lowers the relative loss from `before` by `fall`."""
-    share = fall / min(1.0, before) if before > 0 else 0.0
-    if fall >= LARGE_FALL and share >= LARGE_SHARE:
-        return Severity.critical
-    return Severity.major if fall >= LARGE_FALL or share >= LARGE_SHARE else Severity.minor

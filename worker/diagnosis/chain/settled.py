@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lowloss.results import Cause, EvidenceState, Severity
-from worker.diagnosis.chain.attribution import Attribution, rate_severity, state_of
+from worker.diagnosis.chain.attribution import Attribution, state_of
 from worker.diagnosis.chain.chain import Chain, TriedRemedy
 from worker.diagnosis.chain.gains import minimum_gain
 from worker.diagnosis.chain.remedies import Candidate
@@ -72,7 +72,7 @@ def _settle_tried(attribution: Attribution, suspect: Suspect, tried: TriedRemedy
     return SettledSuspect(
         suspect,
         state,
-        rate_severity(loss, tried.gain.mean) if is_harmful else Severity.none,
+        attribution.rate_severity(tried) if is_harmful else Severity.none,
         candidate=tried.candidate,
         tried=tried,
         seconds_needed=seconds_needed(

@@ -17,7 +17,7 @@ from lowloss.results import (
 )
 from lowloss.spec import Recipe
 from lowloss.wording import counted, format_loss, format_percent, in_words, lower_first
-from worker.diagnosis.chain.attribution import Attribution, rate_severity
+from worker.diagnosis.chain.attribution import Attribution
 from worker.diagnosis.chain.chain import Step, TriedRemedy
 from worker.diagnosis.chain.remedies import Candidate
 from worker.diagnosis.chain.settled import SettledSuspect, seconds_needed, settle_suspect
@@ -126,9 +126,9 @@ def _step_finding(attribution: Attribution, step: Step, position: Variant) -> Fi
 def _step_severity(attribution: Attribution, step: Step) -> Severity:
     if step.state is EvidenceState.no_gain:
         return Severity.minor
-    if step.remedy.candidate.is_certain:
+    if step.state is EvidenceState.not_tried and step.remedy.candidate.is_certain:
         return Severity.critical
-    return rate_severity(attribution.chain.loss_of(step.remedy.before), step.remedy.gain.mean)
+    return attribution.rate_severity(step.remedy)
 
 
 def _step_sentence(attribution: Attribution, step: Step, position: Variant) -> str:

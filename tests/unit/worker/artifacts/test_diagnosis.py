@@ -286,6 +286,10 @@ def test_bars_have_the_causes_in_the_order_of_the_findings(tmp_path: Path) -> No
             "removes 50 % of the excess loss: mean squared error 2 → diverged, over 1 run",
         ),
         (
+            an_effect(0.5, 0.4, 0.2, runs=1, metric="balanced_error"),
+            "removes 50 % of the balanced error: balanced error 0.4 → 0.2, over 1 run",
+        ),
+        (
             an_effect(-0.3, None, 3.0, metric="log_loss", low=-0.4, high=-0.00001),
             f"removes {MINUS}30 % of the excess loss (95 % interval {MINUS}40 % to 0.0 %): log loss diverged → 3, over 5 runs",
         ),
