@@ -44,6 +44,8 @@ def _bar_of(finding: Finding) -> Bar | None:
     name = describe_causes(finding)
     if finding.effect is None:
         name += ", alone"
+    if effect.unbeaten_constant is not None:
+        return Bar(name, effect.share, "no better than constant", interval)
     share = format_percent(effect.share)
     if finding.evidence_state is EvidenceState.unconfirmed:
         share += ", not confirmed"

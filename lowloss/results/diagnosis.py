@@ -121,7 +121,8 @@ class Effect(Result):
     `before` and `after` are in units of `metric`; null where a training diverged. `share`, from 0
     to 1, is the part of the excess loss that the remedy removes, `low` and `high` its 95 % interval
     over `runs`, each on a draw (a seed and a split) of its own. All are of one mean: losses above a
-    constant answer's count by their logarithm.
+    constant answer's count by their logarithm. `unbeaten_constant` is the loss of a constant answer
+    where the remedy ends no better than that; else null.
     """
 
     metric: str
@@ -131,6 +132,7 @@ class Effect(Result):
     low: float
     high: float
     runs: int
+    unbeaten_constant: float | None = None
 
 
 class Remedy(Result):

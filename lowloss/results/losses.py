@@ -65,13 +65,29 @@ def describe_loss(value: float | None, *, runs: int = 1, refusal: str | None = N
 
 
 def describe_effect(effect: Effect) -> str:
-    """Describe what a remedy does, with the interval where it has more than one run."""
+    """Describe what a remedy does, with the interval where it has more than one run.
+
+    What ends no better than a constant answer, or diverges, gets no praise: no share of the excess.
+    """
+    change = f"{describe_loss(effect.before)} {ARROW} {describe_loss(effect.after)}"
+    change = f"{in_words(effect.metric)} {change}, over {counted(effect.runs, 'run')}"
+    if effect.after is None:
+        return f"leaves trainings without a finite loss: {change}"
+    if effect.unbeaten_constant is not None:
+        return f"ends {compare_with_constant(effect, effect.unbeaten_constant)}: {change}"
     whole = "the balanced error" if effect.metric == "balanced_error" else "the excess loss"
     removal = f"removes {format_percent(effect.share)} of {whole}"
     if effect.runs > 1:
         removal += f" (95 % interval {format_percent(effect.low)} to {format_percent(effect.high)})"
-    change = f"{describe_loss(effect.before)} {ARROW} {describe_loss(effect.after)}"
-    return f"{removal}: {in_words(effect.metric)} {change}, over {counted(effect.runs, 'run')}"
+    return f"{removal}: {change}"
+
+
+def compare_with_constant(effect: Effect, constant: float) -> str:
+    """Say that a remedy ends no better than a constant answer, whose loss is `constant`."""
+    is_worse = effect.after is None or effect.after > constant
+    how = "still worse" if is_worse else "no better"
+    answer = "the mean" if effect.metric == "mean_squared_error" else "the shares of the classes"
+    return f"{how} than a constant answer ({answer}), which has {format_loss(constant)}"
 
 
 def describe_causes(finding: Finding) -> str:

@@ -288,3 +288,17 @@ def test_severity_agrees_with_the_share_beside_it(
         assert each.effect is not None
         assert (each.severity is Severity.critical) == (each.effect.share >= 0.4)
         assert (each.severity is Severity.minor) == (each.effect.share < 0.1)
+
+
+def test_remedy_that_ends_above_a_constant_answer_is_not_praised() -> None:
+    def loss(recipe: Recipe) -> float:
+        return 5.0 if is_scaled(recipe) else 900.0
+
+    _, found = explained(loss, suspect(Cause.target_not_scaled))
+
+    (finding,) = build_findings(attributed(found), {})
+    assert finding.effect is not None
+    assert finding.effect.share > 0.5
+    assert finding.effect.unbeaten_constant == 1.0
+    assert "still worse than a constant answer (the mean), which has 1." in finding.sentence
+    assert "%" not in finding.sentence

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from lowloss.results import Effect, EvidenceState, Severity
 from worker.diagnosis.chain.chain import Chain, Step, TriedRemedy
 from worker.diagnosis.chain.explain import MAX_STEPS
-from worker.diagnosis.chain.gains import mean_relative_loss, minimum_gain, paired_runs
+from worker.diagnosis.chain.gains import is_idle, mean_relative_loss, minimum_gain, paired_runs
 from worker.diagnosis.chain.remedies import Candidate
 from worker.diagnosis.thresholds import (
     CONFIRMED,
@@ -52,10 +52,12 @@ class Attribution:
         gain = self.chain.gain(tried.before, tried.after, self.draws)
         relative = mean_relative_loss([before for before, _ in pairs])
         low, high = gain.interval
+        after = self._loss(relative - gain.mean, [after for _, after in pairs])
         return Effect(
             metric=trainer.metric,
             before=self._loss(relative, [before for before, _ in pairs]),
-            after=self._loss(relative - gain.mean, [after for _, after in pairs]),
+            after=after,
+            unbeaten_constant=trainer.constant if is_idle(after, trainer.constant) else None,
             share=self.share(gain.mean),
             low=self.share(low),
             high=self.share(high),

@@ -87,6 +87,11 @@ def mean_loss(runs: Sequence[JudgedVariant], constant: float) -> float | None:
     return constant * multiple_of_constant(mean_relative_loss(runs))
 
 
+def is_idle(loss: float | None, constant: float) -> bool:
+    """Return whether a loss is no better than that of a constant answer, by what matters."""
+    return loss is not None and loss >= (1 - MIN_GAIN) * constant
+
+
 def minimum_gain(loss_before: float, *, is_suspect: bool) -> float:
     """Return the smallest gain that matters, given the relative loss before."""
     minimum = max(MIN_GAIN, MIN_SHARE * min(1.0, loss_before))

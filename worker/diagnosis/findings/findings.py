@@ -15,6 +15,7 @@ from lowloss.results import (
     Remedy,
     Severity,
 )
+from lowloss.results.losses import compare_with_constant
 from lowloss.spec import Recipe
 from lowloss.wording import counted, format_loss, format_percent, in_words, lower_first
 from worker.diagnosis.chain.attribution import Attribution
@@ -22,7 +23,6 @@ from worker.diagnosis.chain.chain import Step, TriedRemedy
 from worker.diagnosis.chain.remedies import Candidate
 from worker.diagnosis.chain.settled import SettledSuspect, seconds_needed, settle_suspect
 from worker.diagnosis.checks.suspects import Suspect
-from worker.diagnosis.thresholds import MIN_GAIN
 from worker.diagnosis.training.variants import Variant
 
 MAX_ALTERNATIVES = 3
@@ -144,9 +144,6 @@ def _step_sentence(attribution: Attribution, step: Step, position: Variant) -> s
     where = "" if remedy.before == position else " (on top of the other remedies)"
     effect = attribution.effect_of(remedy)
     remarks = [describe_remedy_effect(effect)]
-    constant = attribution.chain.trainer.constant
-    if effect.after is not None and effect.after >= (1 - MIN_GAIN) * constant:
-        remarks.append("no better than a constant answer")
     if step.state is EvidenceState.unconfirmed:
         remarks.append(UNCONFIRMED)
     return f"{symptom}. {candidate.text}{where}: {'; '.join(remarks)}."
@@ -238,17 +235,19 @@ def _symptom(candidate: Candidate) -> str:
 
 
 def describe_remedy_effect(effect: Effect) -> str:
-    """Describe an effect: the loss before and after, and its share of the excess loss."""
+    """Describe an effect: the loss before and after, and its share of the excess loss.
+
+    What ends no better than a constant answer has no share: that would be praise.
+    """
     metric, over = in_words(effect.metric), f" over {counted(effect.runs, 'draw')}"
     if effect.before is None and effect.after is None:
         return "trainings still end without a finite loss"
-    if effect.before is None:
-        return (
-            "trainings that ended without a finite loss come to a "
-            f"{metric} of {format_loss(effect.after)}{over}, {format_percent(effect.share)} of "
-            "the excess loss"
-        )
     if effect.after is None:
         return f"the {metric} was {format_loss(effect.before)}, and a training diverges with it"
     change = f"the {metric} goes from {format_loss(effect.before)} to {format_loss(effect.after)}"
+    if effect.before is None:
+        end = f"a {metric} of {format_loss(effect.after)}"
+        change = f"trainings that ended without a finite loss come to {end}"
+    if effect.unbeaten_constant is not None:
+        return f"{change}{over}, {compare_with_constant(effect, effect.unbeaten_constant)}"
     return f"{change}{over}, {format_percent(effect.share)} of the excess loss"

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from lowloss.results import EvidenceState, Finding, Severity
 from lowloss.wording import describe_score, format_loss, in_words, list_first
+from worker.diagnosis.chain.gains import is_idle
 from worker.diagnosis.chain.settled import seconds_needed
 from worker.diagnosis.findings.measured import MeasuredEffects
-from worker.diagnosis.thresholds import MIN_GAIN
 
 MAX_LISTED = 3
 UNSETTLED = frozenset({EvidenceState.not_tried, EvidenceState.unconfirmed})
@@ -44,7 +44,8 @@ def _tell_harm(measured: MeasuredEffects, harmful: Sequence[Finding]) -> list[st
     remedied = measured.loss_of(measured.end)
     has_remedies = measured.end != measured.start and remedied is not None
     if remedied is not None and has_remedies and (len(harmful) > 1 or measured.is_beaten):
-        result += f"; with all remedies {format_loss(remedied)}, and {_describe_best(measured)}"
+        result += f"; with all remedies {format_loss(remedied)}"
+        result += f"{_compare_with_constant(measured, remedied)}, and {_describe_best(measured)}"
     return [f"The recipe {result}.", harmful[0].sentence]
 
 
@@ -55,8 +56,14 @@ def _describe_result(measured: MeasuredEffects) -> str:
     if loss is None:
         return "does not come to a finite loss"
     result = f"has a {in_words(metric)} of {format_loss(loss)}{_familiar(measured)}"
-    is_idle = loss >= (1 - MIN_GAIN) * measured.trainer.constant
-    return f"{result}, no better than a constant answer" if is_idle else result
+    return result + _compare_with_constant(measured, loss)
+
+
+def _compare_with_constant(measured: MeasuredEffects, loss: float) -> str:
+    constant = measured.trainer.constant
+    if not is_idle(loss, constant):
+        return ""
+    return f", no better than a constant answer ({format_loss(constant)})"
 
 
 def _familiar(measured: MeasuredEffects) -> str:

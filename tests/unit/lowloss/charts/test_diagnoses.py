@@ -77,6 +77,15 @@ def test_what_does_no_harm_has_no_bar() -> None:
     assert captions == ["Loss by epoch, the recipe."]
 
 
+def test_bar_of_what_ends_above_a_constant_answer_tells_no_share() -> None:
+    effect = an_effect(0.75, None, 3.3e9, unbeaten_constant=1.3e9)
+    finding = a_finding(Cause.exploding_gradients, effect=effect)
+
+    svg = draw_diagnosis(a_diagnosis(findings=(finding,)), RECIPE)[-1].chart
+
+    assert texts(svg, "tick") == ["exploding gradients", "no better than constant"]
+
+
 def test_bar_of_what_is_not_confirmed_says_so() -> None:
     unconfirmed = a_finding(
         Cause.outliers,

@@ -283,7 +283,17 @@ def test_bars_have_the_causes_in_the_order_of_the_findings(tmp_path: Path) -> No
     [
         (
             an_effect(0.5, 2.0, None, runs=1),
-            "removes 50 % of the excess loss: mean squared error 2 → diverged, over 1 run",
+            "leaves trainings without a finite loss: mean squared error 2 → diverged, over 1 run",
+        ),
+        (
+            an_effect(0.75, None, 3.3e9, runs=3, unbeaten_constant=1.3e9),
+            "ends still worse than a constant answer (the mean), which has 1,300,000,000: "
+            "mean squared error diverged → 3,300,000,000, over 3 runs",
+        ),
+        (
+            an_effect(0.75, None, 0.686, runs=3, metric="log_loss", unbeaten_constant=0.69),
+            "ends no better than a constant answer (the shares of the classes), which has 0.69: "
+            "log loss diverged → 0.686, over 3 runs",
         ),
         (
             an_effect(0.5, 0.4, 0.2, runs=1, metric="balanced_error"),
