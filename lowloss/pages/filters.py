@@ -7,8 +7,8 @@ from typing import Any
 
 from lowloss import wording
 from lowloss.results.losses import (
+    describe_alternative,
     describe_causes,
-    describe_effect,
     describe_loss,
     describe_severity,
     list_effects,
@@ -26,7 +26,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "counted": wording.counted,
     "listed": wording.list_clipped,
     "loss": describe_loss,
-    "effect": describe_effect,
+    "alternative": describe_alternative,
     "causes": describe_causes,
     "severity": describe_severity,
     "effects": list_effects,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from lowloss.results.diagnosis import Diagnosis, Effect, EvidenceState, Finding
+from lowloss.results.diagnosis import Alternative, Diagnosis, Effect, EvidenceState, Finding
 from lowloss.wording import (
     ARROW,
     counted,
@@ -80,6 +80,16 @@ def describe_effect(effect: Effect) -> str:
     if effect.runs > 1:
         removal += f" (95 % interval {format_percent(effect.low)} to {format_percent(effect.high)})"
     return f"{removal}: {change}"
+
+
+def describe_alternative(other: Alternative) -> str:
+    """Describe what another remedy does in a remedy's place, and that one's loss beside it."""
+    effect = other.isolated_effect
+    sentence = f"In its place it {describe_effect(effect)}"
+    if other.remedy_loss is None:
+        return f"{sentence}."
+    which = "this" if effect.runs == 1 else "these"
+    return f"{sentence}; on {which} the remedy above has {format_loss(other.remedy_loss)}."
 
 
 def compare_with_constant(effect: Effect, constant: float) -> str:

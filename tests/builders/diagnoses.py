@@ -83,6 +83,7 @@ def target_not_scaled() -> Finding:
                 cause=Cause.learning_rate_too_low,
                 remedy=faster,
                 isolated_effect=an_effect(0.99, RAW_LOSS, 1.3e5),
+                remedy_loss=SCALED_TARGET_LOSS,
             ),
         ),
         columns=("y",),

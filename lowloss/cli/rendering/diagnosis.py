@@ -11,8 +11,8 @@ from rich.text import Text
 from lowloss.results import Diagnosis, Evidence, EvidenceState, Finding
 from lowloss.results.losses import (
     RECIPE,
+    describe_alternative,
     describe_causes,
-    describe_effect,
     describe_severity,
     list_effects,
     list_losses,
@@ -85,9 +85,9 @@ def _show_finding(position: int, finding: Finding, out: Console) -> None:
             _print_wrapped(out, f"recipe: {change}", indent=INDENT, hanging=2)
         _show_code(finding.remedy.code, out)
     for other in finding.alternatives:
-        effect = describe_effect(other.isolated_effect)
         remedy = other.remedy.text.removesuffix(".")
-        text = f"or the remedy of {in_words(other.cause)}: {remedy}. Alone it {effect}"
+        effect = describe_alternative(other)
+        text = f"or the remedy of {in_words(other.cause)}: {remedy}. {effect}"
         _print_wrapped(out, text, indent=INDENT, hanging=2)
 
 

@@ -8,7 +8,13 @@ from dataclasses import dataclass, replace
 from lowloss.results import Effect, EvidenceState, Severity
 from worker.diagnosis.chain.chain import Chain, Step, TriedRemedy
 from worker.diagnosis.chain.explain import MAX_STEPS
-from worker.diagnosis.chain.gains import is_idle, mean_relative_loss, minimum_gain, paired_runs
+from worker.diagnosis.chain.gains import (
+    is_idle,
+    mean_loss,
+    mean_relative_loss,
+    minimum_gain,
+    paired_runs,
+)
 from worker.diagnosis.chain.remedies import Candidate
 from worker.diagnosis.thresholds import (
     CONFIRMED,
@@ -78,6 +84,14 @@ class Attribution:
         is_major = share >= MAJOR_SHARE and (is_certain or is_large or is_much)
         return Severity.major if is_major else Severity.minor
 
+    def loss_beside(self, variant: Variant, other: Variant) -> float | None:
+        """Return a variant's mean loss on the draws that another was trained on, too.
+
+        None where a run diverged, or there is none.
+        """
+        pairs = paired_runs(self.chain.trainer, variant, other, self.draws)
+        return mean_loss([run for run, _ in pairs], self.chain.trainer.constant)
+
     def _loss(self, relative: float, runs: Sequence[JudgedVariant]) -> float | None:
         """Return the loss that a mean relative loss stands for; None where a run diverged."""
         if any(run.loss is None for run in runs):
@@ -102,6 +116,7 @@ def confirm(chain: Chain, *, fresh: Sequence[int], best: float) -> Attribution:
         steps = [_judge_step(chain, step, draws, fresh) for step in chain.steps]
     chain.steps = [_measure_step(chain, step, draws) for step in steps]
     _settle_others(chain, draws, fresh)
+    _measure_alternatives(chain, draws)
     attribution = Attribution(chain, tuple(chain.steps), tuple(dropped), 0.0, draws)
     reached = min(best, chain.loss_of(attribution.end))
     return replace(attribution, excess=max(0.0, chain.loss_of(chain.start) - reached))
@@ -120,6 +135,30 @@ def _settle_others(chain: Chain, draws: Sequence[int], fresh: Sequence[int]) -> 
             return
         step = Step(best, state=EvidenceState.confirmed)
         chain.steps.append(_measure_step(chain, step, draws))
+
+
+def _measure_alternatives(chain: Chain, draws: Sequence[int]) -> None:
+    """Train alternatives in the place of their remedies, on all draws: so both are compared alike.
+
+    Those that gain nothing there are none.
+    """
+    moved = [[_try_instead(one, step.remedy) for one in step.alternatives] for step in chain.steps]
+    chain.train([one.after for alternatives in moved for one in alternatives], draws)
+    chain.steps = [
+        replace(step, alternatives=tuple(one for one in alternatives if _is_gaining(chain, one)))
+        for step, alternatives in zip(chain.steps, moved, strict=True)
+    ]
+
+
+def _try_instead(other: TriedRemedy, remedy: TriedRemedy) -> TriedRemedy:
+    after = other.candidate.apply(remedy.before)
+    return replace(other, before=remedy.before, after=after)
+
+
+def _is_gaining(chain: Chain, tried: TriedRemedy) -> bool:
+    gain = chain.gain(tried.before, tried.after)
+    min_gain = CONFIRMED * minimum_gain(chain.loss_of(tried.before), is_suspect=True)
+    return bool(gain.falls) and gain.mean >= min_gain
 
 
 def _list_promising(chain: Chain) -> list[Candidate]:

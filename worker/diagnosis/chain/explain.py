@@ -10,12 +10,13 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
-from lowloss.results import Cause, Stage
+from lowloss.results import Cause
 from worker.diagnosis.chain.chain import Chain, Step, TriedRemedy
+from worker.diagnosis.chain.choice import choose_step, downstream_rank
 from worker.diagnosis.chain.gains import minimum_gain
 from worker.diagnosis.chain.remedies import Candidate
 from worker.diagnosis.chain.walk import step_from_sound
-from worker.diagnosis.thresholds import EXPLAINED_AWAY, NEAR, SAME_STAGE_NEAR
+from worker.diagnosis.thresholds import EXPLAINED_AWAY
 from worker.diagnosis.training.trainer import Trainer
 from worker.diagnosis.training.variants import Variant
 
@@ -23,9 +24,6 @@ MAX_STEPS = 6
 VITAL_SUSPECTS = 3
 """Of the strongest suspects' remedies one draw is trained in any case, within the longest time."""
 MAX_PAIRED, MAX_RIVALS = 6, 3
-STAGES = {Stage.data: 0, Stage.architecture: 1, Stage.training: 2}
-LAST = frozenset({Cause.augmentation_missing, Cause.regularisation_missing})
-"""What helps against overfitting, whatever its cause: taken where nothing else gains as much."""
 
 
 def explain(
@@ -48,10 +46,10 @@ def explain(
             chain.steps.append(Step(chain.measure(candidate, chain.end, after)))
     while len(chain.steps) < MAX_STEPS:
         tried = _try_all(chain, usual)
-        step = _choose_step(chain, tried)
+        step = choose_step(chain, tried)
         if step is None and chain.is_beaten:
             tried += _try_all(chain, [candidate for candidate in candidates if candidate.is_late])
-            step = _choose_step(chain, tried)
+            step = choose_step(chain, tried)
         step = step or _best_pair(chain, tried) or step_from_sound(chain)
         if step is None:
             break
@@ -132,50 +130,6 @@ def _is_promising(chain: Chain, candidate: Candidate) -> bool:
     return candidate.suspect is not None and (gains_alone or chain.is_certain_only)
 
 
-def _choose_step(chain: Chain, tried: list[TriedRemedy]) -> Step | None:
-    """Choose the upstream one of the remedies that gain about as much as the best."""
-    before = chain.loss_of(chain.end)
-    passing = [
-        remedy
-        for remedy in tried
-        if remedy.gain.is_sure
-        and remedy.gain.mean
-        >= minimum_gain(before, is_suspect=remedy.candidate.suspect is not None)
-    ]
-    passing = [remedy for remedy in passing if not _is_needless_pair(remedy, passing)]
-    if not passing:
-        return None
-    best_gain = max(remedy.gain.mean for remedy in passing)
-    near = [remedy for remedy in passing if remedy.gain.mean >= NEAR * best_gain]
-    if any(remedy.candidate.suspect for remedy in near):
-        near = [remedy for remedy in near if remedy.candidate.suspect]
-    first = min(_downstream_rank(remedy.cause) for remedy in near)
-    upstream = [remedy for remedy in near if _downstream_rank(remedy.cause) == first]
-    best_gain = max(remedy.gain.mean for remedy in upstream)
-    close = [remedy for remedy in upstream if remedy.gain.mean >= SAME_STAGE_NEAR * best_gain]
-    chosen = max(close, key=lambda remedy: (remedy.candidate.strength, remedy.gain.mean))
-    rivals = [
-        remedy
-        for remedy in passing
-        if remedy.candidate.partner is None and remedy.cause not in chosen.candidate.causes
-    ]
-    return Step(chosen, tuple(sorted(rivals, key=lambda remedy: -remedy.gain.mean)))
-
-
-def _is_needless_pair(remedy: TriedRemedy, passing: list[TriedRemedy]) -> bool:
-    """Return whether one of two remedies gains nearly as much alone as both at once."""
-    causes = remedy.candidate.causes
-    parts = [other for other in passing if other.candidate.partner is None]
-    return remedy.candidate.partner is not None and any(
-        part.cause in causes and part.gain.mean >= NEAR * remedy.gain.mean for part in parts
-    )
-
-
-def _downstream_rank(cause: Cause) -> int:
-    """Return how far downstream a cause lies."""
-    return len(STAGES) if cause in LAST else STAGES[cause.stage]
-
-
 def _best_pair(chain: Chain, tried: list[TriedRemedy]) -> Step | None:
     """Find two suspects' remedies that gain together what neither gains alone."""
     current = chain.end
@@ -189,7 +143,7 @@ def _best_pair(chain: Chain, tried: list[TriedRemedy]) -> Step | None:
     ]
     suspects = sorted(suspects, key=lambda remedy: -remedy.candidate.strength)[:MAX_PAIRED]
     pairs = [
-        sorted(pair, key=lambda remedy: _downstream_rank(remedy.cause))
+        sorted(pair, key=lambda remedy: downstream_rank(remedy.cause))
         for pair in itertools.combinations(suspects, 2)
     ]
     together = [replace(one.candidate, partner=two.candidate) for one, two in pairs]

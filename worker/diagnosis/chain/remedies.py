@@ -137,6 +137,7 @@ STANDARD_OF_KERAS = frozenset(
     }
 )
 """Those that are tried whether or not a check names them, of a recipe that stock Keras trains."""
+SCALING = (Cause.features_not_scaled, Cause.target_not_scaled)
 LATE = frozenset({Cause.too_simple, Cause.optimizer, Cause.wrong_activation})
 """Tried whether or not a check names them; the latter, which take programs of their own, only where
 nothing else explains why a sound recipe does better."""
@@ -163,23 +164,29 @@ def list_candidates(
         if cause in suspects or cause in usual
         for remedy in remedies(RemedyContext(data, recipe, suspects.get(cause)))
     ]
-    tried += _scale_both(tried)
+    tried += _combine(tried)
     effective = [candidate for candidate in tried if candidate.apply(start) != start]
     # The strongest first: what there is no time for is what matters least.
     return sorted(effective, key=lambda candidate: -candidate.strength)
 
 
-def _scale_both(candidates: list[Candidate]) -> list[Candidate]:
-    """Return the remedies of features and target at once, where both are suspect.
+def _combine(candidates: list[Candidate]) -> list[Candidate]:
+    """Return remedies at once of which each alone may gain nothing, where all are suspect.
 
-    Either alone may gain nothing: unscaled features drown a scaled target, and the other way round.
+    Unscaled features drown a scaled target, and the other way round. A learning rate that is too
+    high for scaled columns is far too high for raw ones, and a lower one learns nothing from them.
     """
-    by_cause = {one.cause: one for one in candidates if one.suspect is not None}
-    features = by_cause.get(Cause.features_not_scaled)
-    target = by_cause.get(Cause.target_not_scaled)
-    if features is None or target is None:
-        return []
-    return [replace(features, partner=target)]
+    suspected = [one for one in candidates if one.suspect is not None]
+    by_cause = {one.cause: one for one in suspected}
+    scaled = [by_cause[cause] for cause in SCALING if cause in by_cause]
+    slower = [one for one in suspected if one.cause is Cause.learning_rate_too_high]
+    combined = [_join(*scaled)] if len(scaled) > 1 else []
+    return combined + ([_join(*scaled, one) for one in slower] if scaled else [])
+
+
+def _join(first: Candidate, *others: Candidate) -> Candidate:
+    """Return several remedies as one."""
+    return replace(first, partner=_join(*others)) if others else first
 
 
 def _scaled_features(case: RemedyContext) -> list[RemedyRule]:

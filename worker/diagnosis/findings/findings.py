@@ -156,6 +156,7 @@ def _alternatives(attribution: Attribution, step: Step) -> Iterable[Alternative]
             cause=other.cause,
             remedy=build_remedy(attribution, other),
             isolated_effect=attribution.effect_of(other),
+            remedy_loss=attribution.loss_beside(step.remedy.after, other.after),
         )
 
 

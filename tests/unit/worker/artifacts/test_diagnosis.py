@@ -130,8 +130,9 @@ def test_finding_has_evidence_effect_remedy_and_alternatives(tmp_path: Path) -> 
         "squared error 4,000,000 → 360,000, over 5 runs.",
         'Remedy. Scale the target. In the recipe: {"scale_target": "standard"}',
         "model.fit(x, (y - y_mean) / y_sd)",
-        "Or the remedy of learning rate too low: Raise the learning rate to 1. Alone it "
-        "removes 99 %",
+        "Or the remedy of learning rate too low: Raise the learning rate to 1. In its "
+        "place it removes 99 %",
+        "over 5 runs; on these the remedy above has 360,000.",
         "2. Features not scaled minor",
         f"Alone, on the recipe as it is, it removes 1.0 % of the excess loss (95 % interval "
         f"{MINUS}2.0 % to 3.0 %)",
