@@ -377,7 +377,8 @@ def test_lower_rate_and_scaling_that_help_only_together_are_one_finding_with_the
         suspect(Cause.target_not_scaled),
     )
 
-    finding = build_findings(attributed(found), {})[0]
+    (finding,) = build_findings(attributed(found), {})
+    assert finding.alternatives == ()
     assert (finding.cause, *finding.together_with) == (
         Cause.features_not_scaled,
         Cause.target_not_scaled,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from lowloss.results import Effect, EvidenceState, Severity
 from worker.diagnosis.chain.chain import Chain, Step, TriedRemedy
+from worker.diagnosis.chain.choice import is_far_better
 from worker.diagnosis.chain.explain import MAX_STEPS
 from worker.diagnosis.chain.gains import (
     is_idle,
@@ -140,12 +141,19 @@ def _settle_others(chain: Chain, draws: Sequence[int], fresh: Sequence[int]) -> 
 def _measure_alternatives(chain: Chain, draws: Sequence[int]) -> None:
     """Train alternatives in the place of their remedies, on all draws: so both are compared alike.
 
-    Those that gain nothing there are none.
+    Those that gain nothing there are none, nor are those that the remedy is far better than.
     """
     moved = [[_try_instead(one, step.remedy) for one in step.alternatives] for step in chain.steps]
     chain.train([one.after for alternatives in moved for one in alternatives], draws)
     chain.steps = [
-        replace(step, alternatives=tuple(one for one in alternatives if _is_gaining(chain, one)))
+        replace(
+            step,
+            alternatives=tuple(
+                one
+                for one in alternatives
+                if _is_gaining(chain, one) and not is_far_better(chain, step.remedy, one, draws)
+            ),
+        )
         for step, alternatives in zip(chain.steps, moved, strict=True)
     ]
 

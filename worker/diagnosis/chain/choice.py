@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from lowloss.results import Cause, Stage
@@ -42,7 +43,7 @@ def choose_step(chain: Chain, tried: list[TriedRemedy]) -> Step | None:
         remedy
         for remedy in passing
         if remedy.gain.mean - worthless >= NEAR * (best.gain.mean - worthless)
-        and not _is_far_better(chain, best, remedy)
+        and not is_far_better(chain, best, remedy, chain.draws)
     ]
     if any(remedy.candidate.suspect for remedy in near):
         near = [remedy for remedy in near if remedy.candidate.suspect]
@@ -68,6 +69,14 @@ def downstream_rank(cause: Cause) -> int:
     return len(STAGES) if cause in LAST else STAGES[cause.stage]
 
 
+def is_far_better(
+    chain: Chain, best: TriedRemedy, other: TriedRemedy, draws: Sequence[int]
+) -> bool:
+    """Return whether a remedy takes off, on every draw, a large part of what another leaves."""
+    fall, loss = chain.gain(other.after, best.after, draws), chain.loss_of(other.after)
+    return fall.is_sure and fall.mean >= max(LARGE_FALL, LARGE_SHARE * min(1.0, loss))
+
+
 def _measure_alike(chain: Chain, remedies: list[TriedRemedy]) -> list[TriedRemedy]:
     """Return remedies with their gains on the draws that all of them were trained on."""
     judged = chain.trainer.judged
@@ -87,12 +96,6 @@ def _worthless_gain(before: float, remedies: list[TriedRemedy]) -> float:
     above = max(0.0, before - 1.0)
     is_beaten = any(remedy.gain.mean - above >= MIN_GAIN for remedy in remedies)
     return above if is_beaten else 0.0
-
-
-def _is_far_better(chain: Chain, best: TriedRemedy, other: TriedRemedy) -> bool:
-    """Return whether a remedy takes off, on every draw, a large part of what another leaves."""
-    fall, loss = chain.gain(other.after, best.after), chain.loss_of(other.after)
-    return fall.is_sure and fall.mean >= max(LARGE_FALL, LARGE_SHARE * min(1.0, loss))
 
 
 def _is_needless(remedy: TriedRemedy, passing: list[TriedRemedy], worthless: float) -> bool:
