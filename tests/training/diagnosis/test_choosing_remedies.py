@@ -1,0 +1,152 @@
+"""Which remedy comes first, and what is said of it and of the others."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from lowloss.results import Cause, Severity
+from lowloss.spec import Recipe
+from tests.builders.chains import attributed, causes, explained, is_scaled, suspect
+from tests.builders.trainers import RAW
+from worker.diagnosis.chain.choice import choose_step
+from worker.diagnosis.chain.remedies import list_candidates
+from worker.diagnosis.findings.findings import build_findings
+from worker.diagnosis.training.judging import JudgedVariant, Score
+from worker.diagnosis.training.variants import Variant
+
+
+@pytest.mark.parametrize(
+    ("raw", "scaled", "with_epochs", "severities"),
+    [
+        (100.0, 0.3, 0.05, [Severity.critical, Severity.minor]),
+        (100.0, 0.9, 0.05, [Severity.critical, Severity.major]),
+        (0.9, 0.5, 0.05, [Severity.critical, Severity.critical]),
+        (0.9, 0.78, 0.05, [Severity.major, Severity.critical]),
+    ],
+)
+def test_severity_agrees_with_the_share_beside_it(
+    raw: float, scaled: float, with_epochs: float, severities: list[Severity]
+) -> None:
+    def loss(recipe: Recipe) -> float:
+        if not is_scaled(recipe):
+            return raw
+        return with_epochs if recipe.epochs > 10 else scaled
+
+    _, found = explained(loss, suspect(Cause.target_not_scaled), suspect(Cause.too_few_epochs))
+    told = build_findings(attributed(found), {})
+
+    assert [each.severity for each in told] == severities
+    for each in told:
+        assert each.effect is not None
+        assert (each.severity is Severity.critical) == (each.effect.share >= 0.4)
+        assert (each.severity is Severity.minor) == (each.effect.share < 0.1)
+
+
+def test_remedy_that_ends_above_a_constant_answer_is_not_praised() -> None:
+    def loss(recipe: Recipe) -> float:
+        return 5.0 if is_scaled(recipe) else 900.0
+
+    _, found = explained(loss, suspect(Cause.target_not_scaled))
+
+    (finding,) = build_findings(attributed(found), {})
+    assert finding.effect is not None
+    assert finding.effect.share > 0.5
+    assert finding.effect.unbeaten_constant == 1.0
+    assert "still worse than a constant answer (the mean), which has 1." in finding.sentence
+    assert "%" not in finding.sentence
+
+
+def test_what_ends_above_a_constant_answer_does_not_stand_before_what_beats_it() -> None:
+    def loss(recipe: Recipe) -> float:
+        if recipe.optimizer.rate < 0.0005:
+            return 0.8
+        return 1.2 if recipe.optimizer.clip_norm else math.inf
+
+    _, found = explained(
+        loss, suspect(Cause.exploding_gradients), suspect(Cause.learning_rate_too_high)
+    )
+
+    assert causes(found) == [Cause.learning_rate_too_high]
+
+
+def test_remedy_that_leaves_a_large_part_of_what_another_takes_off_is_not_as_good() -> None:
+    def loss(recipe: Recipe) -> float:
+        if recipe.epochs > 10:
+            return 0.1
+        return 0.33 if is_scaled(recipe) else 1.0
+
+    _, found = explained(loss, suspect(Cause.target_not_scaled), suspect(Cause.too_few_epochs))
+
+    assert causes(found) == [Cause.too_few_epochs]
+
+
+def test_remedies_are_compared_on_the_draws_that_all_of_them_have() -> None:
+    trainer, found = explained(
+        lambda recipe: 0.7 - 0.5 * is_scaled(recipe), suspect(Cause.target_not_scaled)
+    )
+    start, scaled = found.start, found.steps[0].remedy.after
+    longer = Variant(RAW.with_changes({"epochs": 200}))
+    for draw, loss in enumerate([0.3, 0.01, 0.01]):
+        trainer.judged[longer, draw] = JudgedVariant(draw, Score(loss), loss)
+    for draw in (1, 2):
+        del trainer.judged[scaled, draw]
+    epochs = suspect(Cause.too_few_epochs)
+    (candidate,) = [
+        each
+        for each in list_candidates(
+            trainer.data, RAW, {epochs.cause: epochs}, is_stopped_early=False
+        )
+        if each.apply(start) == longer
+    ]
+    tried = [
+        found.measure(candidate, start, longer),
+        found.measure(found.steps[0].remedy.candidate, start, scaled),
+    ]
+    found.steps = []
+
+    step = choose_step(found, tried)
+
+    assert step is not None
+    assert step.remedy.cause is Cause.target_not_scaled
+    assert len(step.remedy.gain.falls) == 1
+
+
+def test_lower_rate_and_scaling_that_help_only_together_are_one_finding_with_their_loss() -> None:
+    def loss(recipe: Recipe) -> float:
+        is_slower = recipe.optimizer.rate < 0.0005
+        if is_slower and is_scaled(recipe) and recipe.scale_features == "standard":
+            return 0.1
+        return 1.3 if recipe.optimizer.clip_norm else math.inf
+
+    _, found = explained(
+        loss,
+        suspect(Cause.exploding_gradients, strength=3.0),
+        suspect(Cause.learning_rate_too_high, strength=3.0),
+        suspect(Cause.features_not_scaled),
+        suspect(Cause.target_not_scaled),
+    )
+
+    (finding,) = build_findings(attributed(found), {})
+    assert finding.alternatives == ()
+    assert (finding.cause, *finding.together_with) == (
+        Cause.features_not_scaled,
+        Cause.target_not_scaled,
+        Cause.learning_rate_too_high,
+    )
+    assert " to 0.1025 over 6 draws" in finding.sentence
+    assert "divide the learning rate by 10" in finding.sentence
+
+
+def test_alternative_is_measured_on_the_draws_of_the_remedy_that_it_stands_beside() -> None:
+    def loss(recipe: Recipe) -> float:
+        return 0.1 if is_scaled(recipe) or recipe.epochs > 10 else 0.9
+
+    _, found = explained(loss, suspect(Cause.target_not_scaled), suspect(Cause.too_few_epochs))
+
+    (finding,) = build_findings(attributed(found), {})
+    (other,) = finding.alternatives
+    assert finding.effect is not None
+    assert other.isolated_effect.runs == finding.effect.runs == 6
+    assert other.remedy_loss == pytest.approx(finding.effect.after)
