@@ -9,8 +9,10 @@ import pytest
 
 from lowloss.results import Cause, Diagnosis, Severity
 from lowloss.spec import Recipe
+from lowloss.wording import format_loss
 from tests.builders.recipes import SOUND, a_case, a_network, some_classes, some_numbers
 from worker.diagnosis.diagnose import diagnose
+from worker.diagnosis.thresholds import CRITICAL_SHARE
 from worker.engine.cohort.program import Programs
 
 FOURTH = np.random.default_rng(0).uniform(-10, 10, 250)
@@ -52,7 +54,7 @@ def test_fourth_power_unscaled_wants_its_target_scaled(programs: Programs) -> No
     assert diagnosis.remedied_loss is not None
     assert diagnosis.remedied_loss < 0.1 * diagnosis.loss
     assert diagnosis.remedied_recipe.scale_target == "standard"
-    assert f"{diagnosis.loss:.3g}" in diagnosis.verdict
+    assert format_loss(diagnosis.loss) in diagnosis.verdict
     assert len(diagnosis.recipe_curve.loss) == 40
 
 
@@ -102,8 +104,11 @@ def test_cause_comes_first(
 ) -> None:
     diagnosis = diagnosed(columns, recipe, programs)
 
+    first = diagnosis.findings[0]
     assert harmful(diagnosis)[0] is cause
-    assert diagnosis.findings[0].severity is Severity.critical
+    assert first.effect is not None
+    is_most = first.effect.share >= CRITICAL_SHARE
+    assert first.severity is (Severity.critical if is_most else Severity.major)
 
 
 @pytest.mark.slow

@@ -71,6 +71,7 @@ def texts_of(diagnosis: Diagnosis, folder: Path) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("seconds", BUDGETS)
 @pytest.mark.parametrize("program", some_programs(), ids=lambda program: program.name)
+@pytest.mark.filterwarnings("ignore:You are using a softmax over axis -1:UserWarning:keras")
 def test_what_is_said_was_measured(
     program: Program, seconds: float, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
