@@ -18,6 +18,7 @@ class TrainedRun:
 
     name: str
     mean: str
+    recipe_mean: str
     runs: int
     diverged: int
     change: str
@@ -65,6 +66,7 @@ def _trained(experiment: Experiment) -> TrainedRun:
     return TrainedRun(
         name=experiment.name,
         mean=format_loss(experiment.loss),
+        recipe_mean=format_loss(experiment.recipe_loss),
         runs=len(experiment.losses),
         diverged=experiment.losses.count(None),
         change=json.dumps(experiment.change, ensure_ascii=False) if experiment.change else "",

@@ -201,8 +201,8 @@ class Experiment(Result):
     """A change to the recipe, trained in comparison with it: losses on the judging rows, by run.
 
     `draws` are the numbers of the runs' draws. A run that diverged is null. `loss` is the mean that
-    the diagnosis tells of all of them, null where one diverged. The first experiment is the
-    unchanged recipe.
+    the diagnosis tells of all of them, `recipe_loss` the unchanged recipe's on the same draws; null
+    where one diverged. The first experiment is the unchanged recipe.
     """
 
     name: str
@@ -211,6 +211,7 @@ class Experiment(Result):
     losses: tuple[float | None, ...]
     draws: tuple[int, ...] = ()
     loss: float | None = None
+    recipe_loss: float | None = None
 
 
 class ReadRecipe(Result):

@@ -128,7 +128,10 @@ def an_experiment(
 ) -> Experiment:
     finite = [loss for loss in losses if loss is not None]
     loss = fmean(finite) if len(finite) == len(losses) else None
-    return Experiment(name=name, causes=causes, change=change, losses=losses, loss=loss)
+    recipe_loss = RAW_LOSS if change or causes else loss
+    return Experiment(
+        name=name, causes=causes, change=change, losses=losses, loss=loss, recipe_loss=recipe_loss
+    )
 
 
 def a_diagnosis(**given: Any) -> Diagnosis:

@@ -58,6 +58,9 @@ def _of_losses(diagnosis: Diagnosis, trainer: Trainer) -> Iterator[str]:
         mean_loss = pytest.approx(trainer.constant * multiple_of_constant(mean))
         if experiment.loss != (mean_loss if is_finite else None):
             yield f"experiment {experiment.name!r}: a mean of {experiment.loss}"
+        is_alike = experiment.draws == diagnosis.experiments[0].draws
+        if is_alike and experiment.recipe_loss != diagnosis.loss:
+            yield f"experiment {experiment.name!r}: a recipe's loss of {experiment.recipe_loss}"
 
 
 def _of_verdict(diagnosis: Diagnosis, trainer: Trainer) -> Iterator[str]:

@@ -143,6 +143,7 @@ def _experiments(measured: MeasuredEffects) -> Iterable[Experiment]:
             losses=tuple(run.loss for run in runs),
             draws=tuple(run.draw for run in runs),
             loss=measured.loss_of(variant),
+            recipe_loss=measured.attribution.loss_beside(measured.start, variant),
         )
 
     yield experiment("The recipe as it is", (), measured.start)

@@ -185,9 +185,9 @@ def test_every_experiment_and_baseline_has_a_line(tmp_path: Path) -> None:
     page = parsed(page_of(tmp_path, a_diagnosis()))
 
     for told in (
-        "the recipe as it is 4,000,000 3",
-        'target standardised 360,000 3 {"scale_target": "standard"}',
-        f"learning rate x 10,000 {DASH} 3 2",
+        "the recipe as it is 4,000,000 4,000,000 3",
+        'target standardised 360,000 4,000,000 3 {"scale_target": "standard"}',
+        f"learning rate x 10,000 {DASH} 4,000,000 3 2",
         "linear 7,000,000 not a network",
     ):
         assert told in page.text
@@ -223,7 +223,7 @@ def test_loss_that_is_not_finite_is_told_as_diverged(tmp_path: Path) -> None:
     assert "the recipe diverged with the remedies diverged" in page.text
     assert "last finite loss not finite 1000" in page.text
     assert "mean squared error diverged → 0.3, over 5 runs" in page.text
-    assert f"the recipe as it is {DASH} 2 2" in page.text
+    assert f"the recipe as it is {DASH} {DASH} 2 2" in page.text
     assert "noise floor" not in page.text
 
 
