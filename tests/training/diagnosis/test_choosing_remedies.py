@@ -13,6 +13,8 @@ from tests.builders.trainers import RAW
 from worker.diagnosis.chain.choice import choose_step
 from worker.diagnosis.chain.remedies import list_candidates
 from worker.diagnosis.findings.findings import build_findings
+from worker.diagnosis.findings.measured import MeasuredEffects
+from worker.diagnosis.findings.verdict import write_verdict
 from worker.diagnosis.training.judging import JudgedVariant, Score
 from worker.diagnosis.training.variants import Variant
 
@@ -24,6 +26,7 @@ from worker.diagnosis.training.variants import Variant
         (100.0, 0.9, 0.05, [Severity.critical, Severity.major]),
         (0.9, 0.5, 0.05, [Severity.critical, Severity.critical]),
         (0.9, 0.78, 0.05, [Severity.major, Severity.critical]),
+        (0.36, 0.27, 0.1, [Severity.major, Severity.critical]),
     ],
 )
 def test_severity_agrees_with_the_share_beside_it(
@@ -150,3 +153,32 @@ def test_alternative_is_measured_on_the_draws_of_the_remedy_that_it_stands_besid
     assert finding.effect is not None
     assert other.isolated_effect.runs == finding.effect.runs == 6
     assert other.remedy_loss == pytest.approx(finding.effect.after)
+
+
+def test_verdict_tells_the_larger_finding_that_stands_behind_the_first() -> None:
+    def loss(recipe: Recipe) -> float:
+        if not is_scaled(recipe):
+            return 0.9
+        return 0.05 if recipe.epochs > 10 else 0.78
+
+    _, chain = explained(loss, suspect(Cause.target_not_scaled), suspect(Cause.too_few_epochs))
+    attribution = attributed(chain)
+    first, second = build_findings(attribution, {})
+
+    verdict = write_verdict(MeasuredEffects(attribution, {}, [], {}), [first, second])
+
+    assert verdict.endswith(f"{first.sentence} More is gained behind that: {second.sentence}")
+
+
+@pytest.mark.parametrize(
+    ("raw", "severity"),
+    [(0.08, Severity.minor), (0.12, Severity.major), (0.6, Severity.critical)],
+)
+def test_small_excess_has_no_grave_cause(raw: float, severity: Severity) -> None:
+    _, chain = explained(
+        lambda recipe: 0.05 if is_scaled(recipe) else raw, suspect(Cause.target_not_scaled)
+    )
+
+    (finding,) = build_findings(attributed(chain), {})
+
+    assert finding.severity is severity

@@ -72,14 +72,14 @@ class Attribution:
         )
 
     def rate_severity(self, tried: TriedRemedy) -> Severity:
-        """Return how grave a cause is: by what its remedy takes off the loss, and off the excess.
+        """Return how grave a cause is: by its share of the excess, where the excess is large.
 
-        Without what is certain nothing can be learned: there the share of the excess decides alone.
+        Without what is certain nothing can be learned: there the share decides alone.
         """
-        fall = self.chain.gain(tried.before, tried.after, self.draws).mean
-        before, share = self.chain.loss_of(tried.before), self.share(fall)
-        is_certain, is_large = tried.candidate.is_certain, fall >= LARGE_FALL
-        is_much = before > 0 and fall / min(1.0, before) >= LARGE_SHARE
+        share = self.share(self.chain.gain(tried.before, tried.after, self.draws).mean)
+        start = self.chain.loss_of(self.chain.start)
+        is_certain, is_large = tried.candidate.is_certain, self.excess >= LARGE_FALL
+        is_much = start > 0 and self.excess / min(1.0, start) >= LARGE_SHARE
         if share >= CRITICAL_SHARE and (is_certain or (is_large and is_much)):
             return Severity.critical
         is_major = share >= MAJOR_SHARE and (is_certain or is_large or is_much)

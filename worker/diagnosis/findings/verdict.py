@@ -9,6 +9,7 @@ from lowloss.wording import describe_score, format_loss, in_words, list_first
 from worker.diagnosis.chain.gains import is_idle
 from worker.diagnosis.chain.settled import seconds_needed
 from worker.diagnosis.findings.measured import MeasuredEffects
+from worker.diagnosis.thresholds import MAJOR_SHARE
 
 MAX_LISTED = 3
 UNSETTLED = frozenset({EvidenceState.not_tried, EvidenceState.unconfirmed})
@@ -39,14 +40,23 @@ def write_verdict(measured: MeasuredEffects, findings: Sequence[Finding]) -> str
 
 
 def _tell_harm(measured: MeasuredEffects, harmful: Sequence[Finding]) -> list[str]:
-    """Return the recipe's result, that of all remedies, and the first finding."""
+    """Return the recipe's result, that of all remedies, the first finding, and a larger one."""
     result = _describe_result(measured)
     remedied = measured.loss_of(measured.end)
     has_remedies = measured.end != measured.start and remedied is not None
     if remedied is not None and has_remedies and (len(harmful) > 1 or measured.is_beaten):
         result += f"; with all remedies {format_loss(remedied)}"
         result += f"{_compare_with_constant(measured, remedied)}, and {_describe_best(measured)}"
-    return [f"The recipe {result}.", harmful[0].sentence]
+    first, largest = harmful[0], max(harmful, key=_share_of)
+    sentences = [f"The recipe {result}.", first.sentence]
+    if _share_of(largest) - _share_of(first) >= MAJOR_SHARE:
+        sentences.append(f"More is gained behind that: {largest.sentence}")
+    return sentences
+
+
+def _share_of(finding: Finding) -> float:
+    """Return the share of the excess that a finding's remedy removes; 0 where it has none."""
+    return finding.effect.share if finding.effect else 0.0
 
 
 def _describe_result(measured: MeasuredEffects) -> str:
