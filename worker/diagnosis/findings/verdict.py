@@ -73,7 +73,8 @@ def _compare_with_constant(measured: MeasuredEffects, loss: float) -> str:
     constant = measured.trainer.constant
     if not is_idle(loss, constant):
         return ""
-    return f", no better than a constant answer ({format_loss(constant)})"
+    how = "worse" if loss > constant else "no better"
+    return f", {how} than a constant answer ({format_loss(constant)})"
 
 
 def _familiar(measured: MeasuredEffects) -> str:
