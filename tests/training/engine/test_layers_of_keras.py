@@ -13,7 +13,7 @@ import pytest
 from lowloss.recipes import network_calls
 from lowloss.spec import Recipe
 from tests.builders.trainings import a_plan, holdout, some_arrays
-from worker.diagnosis.training.recipe_plans import to_plan
+from worker.diagnosis.training.recipe_plans import plan_of_recipe
 from worker.engine.arrays import Arrays
 from worker.engine.draws import initial_weights
 from worker.engine.keras.keras_engine import KerasEngine
@@ -32,7 +32,7 @@ def a_recipe(*layers: dict[str, Any], **fields: Any) -> Recipe:
 
 
 def plan_of(recipe: Recipe, **fields: Any) -> Plan:
-    return dataclasses.replace(to_plan(recipe, number=1, seed=5, fold=0), **fields)
+    return dataclasses.replace(plan_of_recipe(recipe, number=1, seed=5, fold=0), **fields)
 
 
 def trained(engine: KerasEngine, plan: Plan) -> TrainedPlan:

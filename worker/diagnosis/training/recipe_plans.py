@@ -8,7 +8,7 @@ from lowloss.spec.initializers import InitializerRecord
 from worker.engine.plans import Plan
 
 
-def to_plan(recipe: Recipe, *, number: int, seed: int, fold: int) -> Plan:
+def plan_of_recipe(recipe: Recipe, *, number: int, seed: int, fold: int) -> Plan:
     """Build the plan that trains a recipe on a fold."""
     optimizer, stopping = recipe.optimizer, recipe.early_stopping
     # Keras looks at patience after it has counted: 0 is as 1.

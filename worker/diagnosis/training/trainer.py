@@ -19,7 +19,7 @@ from worker.diagnosis.training.judging import (
     read_predictions,
     score_predictions,
 )
-from worker.diagnosis.training.recipe_plans import to_plan
+from worker.diagnosis.training.recipe_plans import plan_of_recipe
 from worker.diagnosis.training.variants import (
     CannotTrainError,
     OutputFormat,
@@ -260,7 +260,7 @@ class Trainer:
             bins=align_bins(self._views.bins),
         )
         plans = [
-            to_plan(variant.recipe, number=index + 1, seed=draws[number].seed, fold=index)
+            plan_of_recipe(variant.recipe, number=index + 1, seed=draws[number].seed, fold=index)
             for index, (variant, number) in enumerate(runs)
         ]
         return arrays, plans
@@ -296,7 +296,7 @@ class Trainer:
     ) -> JudgedVariant:
         data, draw, recipe = self.data, self.data.draws[number], variant.recipe
         fold = 0 if trained is None else trained.plan.fold
-        plan = to_plan(recipe, number=number, seed=draw.seed, fold=fold)
+        plan = plan_of_recipe(recipe, number=number, seed=draw.seed, fold=fold)
         rows, judging = np.concatenate([draw.judge, draw.fit_rows]), len(draw.judge)
         output_NU = predict(plan, arrays, weights, arrays.x_of(arrays.folds[fold], rows))
         judge_MU, fit_NU = output_NU[:judging], output_NU[judging:]

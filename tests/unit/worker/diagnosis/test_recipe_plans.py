@@ -16,7 +16,7 @@ from lowloss.spec.activations import ACTIVATIONS
 from lowloss.spec.optimizers import OPTIMIZERS
 from tests.builders.searches import a_spec
 from tests.builders.store import some_hyperparameters
-from worker.diagnosis.training.recipe_plans import to_plan
+from worker.diagnosis.training.recipe_plans import plan_of_recipe
 from worker.engine.plans import Plan
 from worker.search import plans
 
@@ -55,7 +55,7 @@ def test_recipe_of_a_trial_has_its_plan(values: dict[str, Any]) -> None:
     plan = plans.to_plan(7, 5, hyperparameters, spec)
     if not OPTIMIZERS[plan.optimizer].takes_momentum:
         plan = replace(plan, momentum=0.0)
-    again = to_plan(recipe, number=7, seed=5, fold=plan.fold)
+    again = plan_of_recipe(recipe, number=7, seed=5, fold=plan.fold)
     assert again == _with_values_of_each_layer(plan)
     assert recipe.scale_features == hyperparameters.scale_features
 
