@@ -80,6 +80,8 @@ class BatchReader:
         whole = among.cast(pl.Int64, strict=False)
         is_whole = has_value & ~_any(whole.is_null() & among.is_not_null(), count)
         is_whole &= ~_any(has_leading_zeros(among), count)
+        # Numbers with a plus may be those of phones.
+        is_whole &= ~_any(among.str.starts_with("+"), count)
         # Numbers of eight digits may be days.
         is_whole &= ~_all(whole.is_between(*COMPACT_DAYS) | whole.is_null(), count)
         self._keep(names, whole, is_whole, WHOLE)

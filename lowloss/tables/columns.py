@@ -22,12 +22,7 @@ from lowloss.tables.doubts import Doubt, DoubtfulDates, DoubtfulNumbers
 from lowloss.tables.durations import Durations, read_durations
 from lowloss.tables.evidence import clean, find_majority, find_mark, has_values, is_monotonic
 from lowloss.tables.lookalikes import find_lookalikes
-from lowloss.tables.marks import (
-    FALSE_WORDS,
-    MISSING_AMONG_NUMBERS,
-    MISSING_LOWER,
-    TRUE_WORDS,
-)
+from lowloss.tables.marks import FALSE_WORDS, MISSING_AMONG_NUMBERS, MISSING_LOWER, TRUE_WORDS
 from lowloss.tables.notation import Decision, Mark, Notation, decide_notation, resolve
 from lowloss.tables.numbers import (
     HEAD_ROWS,
@@ -39,6 +34,7 @@ from lowloss.tables.numbers import (
     to_numbers,
 )
 from lowloss.tables.options import ParseOptions
+from lowloss.tables.phones import are_phones
 from lowloss.tables.readings import apply_reading, override
 from lowloss.tables.remarks import (
     find_unreadable,
@@ -50,6 +46,7 @@ from lowloss.tables.remarks import (
     warn_of_mark,
     warn_of_mixed,
     warn_of_order,
+    warn_of_phones,
     warn_of_seconds,
     warn_of_type,
     warn_of_units,
@@ -171,6 +168,9 @@ class ColumnReader:
             return days
         if not is_forced and (zeros := has_leading_zeros(column)).any():
             self.warnings.append(warn_of_codes(column, zeros))
+            return clean(column)
+        if not is_forced and are_phones(column):
+            self.warnings.append(warn_of_phones(column))
             return clean(column)
         self.decided[column.name] = WHOLE
         return number

@@ -5,14 +5,15 @@ from __future__ import annotations
 import polars as pl
 
 from lowloss.results import TableWarning
+from lowloss.tables.phones import find_phones
 from lowloss.tables.remarks import warn
 from lowloss.tables.units import CURRENCY
 
 NUMBERED = r"(?:#|№|[Nn](?:[or]\.|[°º]\.?))"
 START = rf"^[-+(~≈<>≤≥=▲▼△▽↑↓]{{0,3}}\s*(?:{CURRENCY}|{NUMBERED})?\s*\(?\.?\d"
 DIGITS = r"\d+(?:[.,' ]\d+)*"
-CODE = r"^\D?\d+(?:\.\d+){2,}$|^\+?\d+(?:[-/.]\d+){2,}$"
-"""What begins with a number and is none: versions, addresses of networks, phone numbers."""
+CODE = r"^\D?\d+(?:\.\d+){2,}$|^\d+(?:[-/.]\d+){2,}$"
+"""What begins with a number and is none: versions, addresses of networks, dates."""
 LETTERED, MIN_LETTERS = r"^\d{1,4}[A-Za-z]?$", 3
 """Numbers of houses, seats and gates, where so many different letters stand behind them."""
 MAX_CHARACTERS = 40
@@ -27,6 +28,7 @@ def find_lookalikes(text: pl.Series) -> TableWarning | None:
     is_alike = (
         text.str.contains(START)
         & ~text.str.contains(CODE)
+        & ~find_phones(text)
         & (text.str.len_chars() <= MAX_CHARACTERS)
     ).fill_null(value=False)
     if not present or is_alike.sum() < SHARE * present:

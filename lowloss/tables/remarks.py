@@ -77,6 +77,17 @@ def warn_of_codes(text: pl.Series, zeros: pl.Series) -> TableWarning:
     )
 
 
+def warn_of_phones(text: pl.Series) -> TableWarning:
+    """Say that long numbers with a plus before them are a category."""
+    return warn(
+        "phone_numbers",
+        text,
+        text.is_not_null(),
+        detail="{count} such as {example} look like phone numbers: {name} was read as a category",
+        fix="set its type to number if it is a quantity",
+    )
+
+
 def tell_inexact(column: pl.Series, number: pl.Series, warnings: list[TableWarning]) -> bool:
     """Say which whole numbers float64 would change; return whether `number` has changed them."""
     inexact = find_inexact(column, number)

@@ -12,17 +12,15 @@ from lowloss.results import Column, ColumnKind, Dataset
 from lowloss.tables.naming import INDEX
 from lowloss.tables.table import Table
 from service.settings import Limits
+from service.tables.identifiers import MIN_IDENTIFIERS, are_long_numbers, are_names
 from service.tables.summaries import Summary, summarize
 
 TEXT_LEVELS = 100
 TEXT_SHARE = 0.5
 """A string column with more distinct values than `TEXT_LEVELS`, and than this share of its rows, is
 text: nothing in it repeats enough to be learned."""
-MIN_IDENTIFIERS = 20
-"""A column of more rows than this, all with different values, is an identifier."""
 INDEX_NAMES = frozenset({INDEX, "Unnamed: 0"})
 """What a column of row numbers is named by us, and by pandas where it was written twice."""
-UUID = r"(?i)^\{?[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}\}?$"
 CODES, ROWS_OF_CODE = range(3, 21), 10
 """The numbers of codes that an integer category may have, and the least mean rows of a code."""
 MIN_ROWS_OF_CODE = 2
@@ -98,28 +96,31 @@ def _find_kind(column: pl.Series, summary: Summary, *, is_matrix: bool) -> Colum
     if column.dtype.is_temporal():
         return ColumnKind.date
     if summary.measures["is_integer"] and not is_matrix:
-        return _find_integer_kind(summary, rows=len(column), is_index=column.name in INDEX_NAMES)
+        return _find_integer_kind(column, summary)
     return ColumnKind.numeric
 
 
 def _find_string_kind(column: pl.Series, summary: Summary, *, is_matrix: bool) -> ColumnKind:
     is_unique = summary.distinct == summary.rows > MIN_IDENTIFIERS
     is_text = summary.distinct > TEXT_LEVELS and summary.distinct > TEXT_SHARE * summary.rows
-    if not is_matrix and (is_unique or (is_text and column.str.contains(UUID).all())):
+    if not is_matrix and are_names(column, summary, is_text=is_text):
         return ColumnKind.identifier
     return ColumnKind.text if is_text or is_unique else ColumnKind.categorical
 
 
-def _find_integer_kind(summary: Summary, *, rows: int, is_index: bool) -> ColumnKind:
-    """Return the kind of whole numbers in a table of `rows`; an index may be that of a sample."""
+def _find_integer_kind(column: pl.Series, summary: Summary) -> ColumnKind:
+    """Return the kind of whole numbers; an index may be that of a sample."""
     low, high = summary.measures["min"], summary.measures["max"]
-    if is_index and low >= 0 and summary.distinct == rows > MIN_IDENTIFIERS:
+    is_unique = summary.distinct == len(column) > MIN_IDENTIFIERS
+    if is_unique and column.name in INDEX_NAMES and low >= 0:
+        return ColumnKind.identifier
+    if are_long_numbers(column, summary):
         return ColumnKind.identifier
     # They count up if there are as many values as whole numbers from lowest to highest.
     if high - low + 1 != summary.distinct:
         return ColumnKind.numeric
     # Numbers of the rows would reveal how the table was sorted.
-    if summary.distinct == rows > MIN_IDENTIFIERS:
+    if is_unique:
         return ColumnKind.identifier
     is_code = low in {0, 1} and summary.distinct in CODES
     has_rows = summary.rows >= ROWS_OF_CODE * summary.distinct

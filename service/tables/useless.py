@@ -21,8 +21,8 @@ class Uselessness(Enum):
         "replace them by categories or numbers if they say what the target depends on",
     )
     number = (
-        "numbers that count the rows, an identifier",
-        "name them in features.include if they are quantities",
+        "numbers that count the rows, or name them: an identifier",
+        "name them in features.include, with all other features, if they are quantities",
     )
     identifier = (
         "a different value in every row, an identifier",
@@ -66,8 +66,13 @@ def explain_uselessness(column: Column, rows: int) -> str | None:
             return f"every value is {column.levels[0].value!r}"
         case Uselessness.text:
             return f"text: {column.distinct} distinct values in {rows} rows"
-        case Uselessness.number | Uselessness.identifier:
+        case Uselessness.identifier:
             return f"an identifier: {column.distinct} distinct values in {rows} rows"
+        case Uselessness.number:
+            return (
+                f"an identifier: {column.distinct} distinct numbers in {rows} rows "
+                "(name it in features.include, with all other features, if it is a quantity)"
+            )
 
 
 def warn_of_useless(profile: Sequence[Column], rows: int) -> tuple[TableWarning, ...]:
