@@ -20,7 +20,7 @@ from lowloss.tables.npz import read_npz
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.remarks import warn_of_one_column
 from lowloss.tables.rows import drop_odd_rows
-from lowloss.tables.spreadsheets import to_csv
+from lowloss.tables.spreadsheets import SheetColumns, to_csv
 from lowloss.tables.table import Table, check_size
 from lowloss.tables.typed import check_types, read_typed
 from lowloss.wording import describe_error
@@ -59,9 +59,9 @@ def read_csv(
     *,
     limits: TableLimits,
     earlier: Mapping[str, Reading] | None = None,
-    exact: frozenset[int] = frozenset(),
+    sheet: SheetColumns | None = None,
 ) -> Table:
-    """Read a CSV, packed or not; `exact` are positions of columns that a spreadsheet wrote."""
+    """Read a CSV, packed or not; `sheet` has the columns of the spreadsheet that it was."""
     warnings: list[TableWarning] = []
     # Read here: an argument would stay in memory until the call returns.
     data = source.read_bytes() if isinstance(source, Path) else source
@@ -72,9 +72,9 @@ def read_csv(
     strings = _read_strings(text)
     del text  # its bytes: the strings are a copy of them
     strings, names, positions = _name_columns(strings, names, warnings)
-    exact_names = frozenset(
-        name for name, position in zip(strings.columns, positions, strict=True) if position in exact
-    )
+    by_position = dict(zip(positions, strings.columns, strict=True))
+    sheet = sheet or SheetColumns()
+    warnings += sheet.warn(by_position)
     is_training = earlier is None
     if is_training:
         check_types(options, strings.columns)
@@ -83,7 +83,8 @@ def read_csv(
     # The list is emptied from its end, and the frame must not hold what is read.
     untyped = strings.get_columns()
     del strings
-    typed = read_typed(untyped, options, warnings, earlier=earlier, exact=exact_names)
+    exact = frozenset(by_position[p] for p in sheet.exact if p in by_position)
+    typed = read_typed(untyped, options, warnings, earlier=earlier, exact=exact)
     frame = _drop_empty_rows(pl.DataFrame(typed.values), typed.unreadable, at_end=not is_training)
     check_size(frame.height, frame.width, limits)
     if is_training and frame.width == 1 and _has_text(frame.to_series()):
@@ -101,10 +102,10 @@ def _read_workbook(
 ) -> Table:
     """Read a sheet: its numbers are written with points, its text as a CSV's."""
     warnings: list[TableWarning] = []
-    text, exact = to_csv(data, options.sheet, warnings)
+    text, columns = to_csv(data, options.sheet, warnings)
     fixed = {"delimiter": ",", "quote": '"', "encoding": "utf-8", "sheet": None}
     options = options.model_copy(update=fixed)
-    table = read_csv(text, options, limits=limits, earlier=earlier, exact=exact)
+    table = read_csv(text, options, limits=limits, earlier=earlier, sheet=columns)
     return replace(table, warnings=(*warnings, *table.warnings))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 
 from python_calamine import CalamineError, CalamineWorkbook
@@ -24,13 +25,52 @@ MANY_ROWS, FEW_ROWS = 10, 3
 Rows = Sequence[Sequence[object]]
 
 
+@dataclass(frozen=True)
+class WrittenNumbers:
+    """Numbers that a sheet has as texts, in a column of numbers; `are_decimal` by their marks."""
+
+    count: int
+    example: str
+    are_decimal: bool
+
+    def warn(self, name: str) -> TableWarning:
+        """Return a warning of the column that they stand in."""
+        by_rules = "their marks are read by the rules of texts"
+        reading = "their marks are decimal" if self.are_decimal else by_rules
+        return TableWarning(
+            code="numbers_as_text",
+            column=name,
+            count=self.count,
+            example=self.example,
+            detail=f"{name!r} holds numbers stored as text, such as {self.example!r}, among "
+            f"numbers: {reading}",
+            fix="make them numbers in the sheet",
+        )
+
+
+@dataclass(frozen=True)
+class SheetColumns:
+    """The columns of a sheet, by their positions, that hold numbers.
+
+    The numbers of `exact` ones are written with points; `written` are those of texts among them.
+    """
+
+    exact: frozenset[int] = frozenset()
+    written: Mapping[int, WrittenNumbers] = field(default_factory=dict)
+
+    def warn(self, names: Mapping[int, str]) -> Iterator[TableWarning]:
+        """Say which columns hold numbers that are texts, by their names."""
+        for position, written in self.written.items():
+            if position in names:
+                yield written.warn(names[position])
+
+
 def to_csv(
     data: bytes, sheet: str | None, warnings: list[TableWarning]
-) -> tuple[bytes, frozenset[int]]:
+) -> tuple[bytes, SheetColumns]:
     """Return the first sheet that has a table, or a named one, as a CSV in UTF-8.
 
-    Return the positions of columns whose numbers are numbers in the sheet, too: they are written
-    with points.
+    Return its columns of numbers, too.
     """
     try:
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(data))
@@ -50,8 +90,8 @@ def to_csv(
         raise TableEmpty("the workbook has no cells", fix="upload a sheet with a header and rows")
     _warn_of_others(name, names, sheet, warnings)
     warn_of_unsaved_formulas(data, name, warnings)
-    exact = _find_exact(rows, warnings)
-    return _write(rows, exact), exact
+    columns = _find_numbers(rows)
+    return _write(rows, columns.exact), columns
 
 
 def _find_table(workbook: CalamineWorkbook, names: Sequence[str]) -> tuple[str, Rows]:
@@ -87,39 +127,28 @@ def _warn_of_others(
         )
 
 
-def _find_exact(rows: Rows, warnings: list[TableWarning]) -> frozenset[int]:
-    """Return the positions of columns of numbers; say where texts among them look like some.
+def _find_numbers(rows: Rows) -> SheetColumns:
+    """Return the columns of numbers, and where texts among them look like some.
 
     A text whose mark is decimal for sure is one of the numbers, whatever its mark.
     """
     exact: set[int] = set()
+    written: dict[int, WrittenNumbers] = {}
     for position in range(max(map(len, rows), default=0)):
         cells = [row[position] for row in rows if position < len(row)]
         if not any(isinstance(cell, float | int) for cell in cells):
             continue
-        written = [
-            (row, cell)
-            for row, cell in enumerate(cells)
+        texts = [
+            cell
+            for cell in cells
             if isinstance(cell, str) and WRITTEN_NUMBER.fullmatch(cell.strip())
         ]
-        is_sure = all(DECIMAL.fullmatch(cell.strip()) for _, cell in written)
-        if is_sure:
+        are_decimal = all(DECIMAL.fullmatch(text.strip()) for text in texts)
+        if are_decimal:
             exact.add(position)
-        if not written:
-            continue
-        by_rules = "their marks are read by the rules of texts"
-        reading = "their marks are decimal" if is_sure else by_rules
-        warnings.append(
-            TableWarning(
-                code="numbers_as_text",
-                count=len(written),
-                example=written[0][1],
-                detail=f"column {position + 1} holds numbers stored as text, such as "
-                f"{written[0][1]!r}, among numbers: {reading}",
-                fix="make them numbers in the sheet",
-            )
-        )
-    return frozenset(exact)
+        if texts:
+            written[position] = WrittenNumbers(len(texts), texts[0], are_decimal)
+    return SheetColumns(frozenset(exact), written)
 
 
 def _write(rows: Rows, exact: frozenset[int]) -> bytes:
