@@ -14,6 +14,7 @@ from lowloss.cli.output import out, print_json, print_warnings
 from lowloss.cli.parameters import AsJson, Builtin, JobId, Target
 from lowloss.cli.parsing import with_parse_options
 from lowloss.cli.rendering import results as render
+from lowloss.cli.rendering.lists import show_jobs
 from lowloss.cli.rendering.watch import watch_job
 from lowloss.cli.specs import find_dataset, read_object, set_fields
 from lowloss.client.client import Client
@@ -125,7 +126,7 @@ def jobs(
 ) -> None:
     """List jobs, newest first."""
     listed = list(ctx.obj.jobs(state, kind))
-    print_json(listed) if as_json else out.print(render.job_table(listed))
+    print_json(listed) if as_json else show_jobs(listed, out)
 
 
 @app.command()

@@ -12,6 +12,7 @@ from lowloss.cli.errors import PlainErrors
 from lowloss.cli.output import out, print_json
 from lowloss.cli.parameters import AsJson, JobId
 from lowloss.cli.rendering import results as render
+from lowloss.cli.rendering.lists import show_trials
 from lowloss.errors import LowlossError
 from lowloss.results import Job, JobKind
 from lowloss.wording import format_number
@@ -23,7 +24,15 @@ app = typer.Typer(cls=PlainErrors)
 def trials(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
     """List a job's trials."""
     listed = list(ctx.obj.trials(job_id))
-    print_json(listed) if as_json else out.print(render.trial_table(listed))
+    if as_json:
+        print_json(listed)
+        return
+    job: Job = ctx.obj.job(job_id)
+    if job.kind is JobKind.diagnosis:
+        raise LowlossError(
+            f"{job_id} is a diagnosis, which has no trials: lowloss diagnosis {job_id} shows it"
+        )
+    show_trials(listed, job, out)
 
 
 @app.command()

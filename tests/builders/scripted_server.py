@@ -25,6 +25,8 @@ from lowloss.results import (
     Progress,
     Requested,
     TableFormat,
+    Trial,
+    TrialState,
 )
 from lowloss.spec import DiagnosisSpec, JobSpec, Task
 from tests.builders.diagnoses import a_recipe
@@ -159,6 +161,26 @@ def a_job(state: JobState = JobState.running, **given: Any) -> Job:
         ),
     }
     return Job(**values | given)
+
+
+def a_trial(**given: Any) -> Trial:
+    """A trial that diverged."""
+    values: dict[str, Any] = {
+        "number": 4,
+        "state": TrialState.diverged,
+        "reason": "loss_not_finite",
+        "seed": 1,
+        "hyperparameters": some_hyperparameters(),
+        "score": None,
+        "metrics": {},
+        "epochs": 12,
+        "best_epoch": None,
+        "seconds": 1.5,
+        "attempt": 1,
+        "started_at": NOON,
+        "finished_at": NOON,
+    }
+    return Trial(**values | given)
 
 
 def a_diagnosis_job(state: JobState = JobState.running, **given: Any) -> Job:

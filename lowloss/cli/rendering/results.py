@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import Progress, ProgressColumn, Task, TextColumn
 from rich.progress_bar import ProgressBar
@@ -17,23 +15,18 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from lowloss.results import (
-    Dataset,
-    Histogram,
     Hyperparameters,
     Job,
     JobKind,
     JobState,
     SearchInsights,
-    Trial,
 )
-from lowloss.results.notes import describe_notes, describe_trial_end
+from lowloss.results.notes import describe_notes
 from lowloss.wording import counted, format_duration, format_number, format_percent, in_words
 
 LOG_SECONDS = 5.0
 """The time between two lines where there is no terminal for a bar."""
-BARS = "▁▂▃▄▅▆▇█"
 BAR_WIDTH = 40
-MAX_BARS = 10
 MAX_IMPORTANCES = 3
 
 
@@ -144,80 +137,6 @@ def _log_lines(console: Console) -> Callable[[Job, str], None]:
     return show
 
 
-def _plain_table(*columns: str) -> Table:
-    """Return a table that has room for its cells on a terminal of 80 columns."""
-    return Table(*columns, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-
-
-def _table_by_id(*columns: str) -> Table:
-    """Return a table whose ids are never wrapped, so that they can be copied."""
-    table = _plain_table()
-    table.add_column("id", no_wrap=True)
-    for column in columns:
-        table.add_column(column)
-    return table
-
-
-def job_table(jobs: list[Job]) -> Table:
-    """Return a table of jobs, one per line."""
-    table = _table_by_id("kind", "name", "state", "trials", "objective", "best", "created")
-    for job in jobs:
-        state = job.state + (f" ({job.reason})" if job.reason else "")
-        created = f"{job.created_at:%Y-%m-%d %H:%M}"
-        table.add_row(job.id, job.kind, job.name, state, *_format_search(job), created)
-    return table
-
-
-def _format_search(job: Job) -> tuple[str, str, str]:
-    """Format a search's trials, objective and best score; dashes for a diagnosis."""
-    if job.kind is JobKind.diagnosis:
-        return "—", "—", "—"
-    trials = f"{job.progress.trials_done}/{job.progress.trials}"
-    return trials, job.search.objective, format_number(job.best.score if job.best else None)
-
-
-def dataset_table(datasets: list[Dataset]) -> Table:
-    """Return a table of datasets, one per line."""
-    table = _table_by_id("name", "format", "rows", "columns", "created")
-    for dataset in datasets:
-        created = f"{dataset.created_at:%Y-%m-%d %H:%M}"
-        table.add_row(
-            dataset.id,
-            ", ".join(dataset.names) or dataset.name,
-            dataset.format,
-            f"{dataset.rows:,}",
-            f"{dataset.columns:,}",
-            created,
-        )
-    return table
-
-
-def profile_table(dataset: Dataset) -> Table:
-    """Return a table of a dataset's columns, one per line."""
-    table = _plain_table()
-    for heading in ("column", "kind", "missing", "distinct", "min", "max", "values"):
-        # Where there is no room, names and numbers are wrapped: nothing is cut.
-        table.add_column(heading, no_wrap=heading not in {"column", "min", "max"}, overflow="fold")
-    for column in dataset.profile:
-        spread = map(column.describe, (column.min, column.max))
-        missing, distinct = f"{column.missing:,}", f"{column.distinct:,}"
-        table.add_row(
-            column.name, column.kind, missing, distinct, *spread, sparkline(column.histogram)
-        )
-    return table
-
-
-def sparkline(histogram: Histogram | None) -> str:
-    """Draw a histogram as a line of bars, blank for empty bins; one bar for two bins if many."""
-    if histogram is None:
-        return ""
-    counts, width = histogram.counts, 1 if len(histogram.counts) <= MAX_BARS else 2
-    bars = [counts[i : i + width] for i in range(0, len(counts), width)]
-    heights = [sum(bar) / len(bar) for bar in bars]
-    step = max(heights) / len(BARS)
-    return "".join(BARS[math.ceil(h / step) - 1] if h else " " for h in heights)
-
-
 def hyperparameter_table(trial: int, hyperparameters: Hyperparameters) -> Table:
     """Return a table of a trial's hyperparameters, one per line."""
     table = Table("hyperparameter", f"trial {trial}")
@@ -245,23 +164,6 @@ def show_scores(job: Job, console: Console) -> None:
     rows = (job.outcome.rows or {}).get("test", 0)
     console.print(f"on {rows:,} test rows that no trial saw:")
     console.print(score_table(job))
-
-
-def trial_table(trials: list[Trial]) -> Table:
-    """Return a table of trials, one per line."""
-    table = Table("trial", "state", "score", "±", "epochs", "best epoch", "seconds", "reason")
-    for trial in trials:
-        table.add_row(
-            str(trial.number),
-            trial.state,
-            format_number(trial.score),
-            format_number(trial.score_error),
-            str(trial.epochs),
-            str(trial.best_epoch or "—"),
-            format_number(trial.seconds),
-            describe_trial_end(trial),
-        )
-    return table
 
 
 def describe_choice(job: Job) -> str | None:

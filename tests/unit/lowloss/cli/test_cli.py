@@ -25,11 +25,8 @@ from lowloss.results import (
     JobState,
     Outcome,
     Requested,
-    Trial,
-    TrialState,
 )
 from tests.builders.scripted_server import (
-    NOON,
     Answer,
     Server,
     a_dataset,
@@ -37,8 +34,8 @@ from tests.builders.scripted_server import (
     a_json,
     a_page,
     a_stream,
+    a_trial,
 )
-from tests.builders.store import some_hyperparameters
 
 COMMANDS = (
     "serve",
@@ -72,25 +69,6 @@ FINISHED = Outcome(
 def a_finished_stream() -> Answer:
     data = b'id: 1\nevent: job.finished\ndata: {"created_at": "2026-11-23T12:00:00Z"}\n\n'
     return a_stream(data, content_type="text/event-stream")
-
-
-def a_trial(**given: Any) -> Trial:
-    values: dict[str, Any] = {
-        "number": 4,
-        "state": TrialState.diverged,
-        "reason": "loss_not_finite",
-        "seed": 1,
-        "hyperparameters": some_hyperparameters(),
-        "score": None,
-        "metrics": {},
-        "epochs": 12,
-        "best_epoch": None,
-        "seconds": 1.5,
-        "attempt": 1,
-        "started_at": NOON,
-        "finished_at": NOON,
-    }
-    return Trial(**values | given)
 
 
 def test_every_command_is_in_the_help(run: Callable[..., Result]) -> None:
