@@ -5,21 +5,21 @@ from __future__ import annotations
 import math
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import httpx2
 from pydantic import BaseModel
-from pydantic_core import to_json
 
 from lowloss.client.batches import Rows, predict_in_batches
 from lowloss.client.downloads import save_download
 from lowloss.client.follow import read_events
-from lowloss.client.frames import is_frame, to_rows, write_arrow
+from lowloss.client.frames import is_frame, to_rows
 from lowloss.client.parts import predict_file
 from lowloss.client.retries import ATTEMPTS, PATIENT_ATTEMPTS, PATIENT_SECONDS, Clock, Retries
+from lowloss.client.uploads import PARSE_SECONDS, Frame, ParseOption, format_options, upload
 from lowloss.errors import InvalidRequest, ServerUnreachable, WaitTimeout
 from lowloss.processes.address import DEFAULT_HOST, DEFAULT_PORT
 from lowloss.recipes import ImportedRecipe, is_hdf5, read_recipe
@@ -38,37 +38,12 @@ from lowloss.results import (
 from lowloss.spec import Continuation, DiagnosisSpec, JobSpec, Recipe
 from lowloss.validation import validate
 
-Frame = Any
-"""A table of pandas, polars, pyarrow or another library that has Arrow's interface."""
-ParseOption = str | bool | int | Sequence[str] | Mapping[str, str] | None
-"""The value of an option of parsing a table."""
-
 DEFAULT_URL = f"http://{DEFAULT_HOST}:{DEFAULT_PORT}"
 TIMEOUT_SECONDS = 30.0
 WAIT_SECONDS = 30.0
 """How long the server may delay its response to one long poll."""
-PARSE_SECONDS = 600.0
-"""How long the server may take to parse an upload after it has arrived."""
-PIECE_BYTES = 1024**2
 READ_BY_SERVER = frozenset({"epochs", "batch_size", "validation_split", "loss", "optimizer"})
 """Fields of a Recipe that the server takes beside a file."""
-SUFFIXES = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".txt": "csv",
-    ".parquet": "parquet",
-    ".arrow": "arrow",
-    ".feather": "arrow",
-    ".ipc": "arrow",
-    ".npz": "npz",
-    ".xlsx": "xlsx",
-    ".xlsm": "xlsx",
-    ".xls": "xlsx",
-    ".ods": "ods",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-}
-"""The formats of files by their names; the server tells others by their content."""
 
 
 class Client:
@@ -137,24 +112,20 @@ class Client:
         suffix of the file decides, or the server by the content. `options` say how a table of texts
         is parsed (docs/tables.md): `decimal=","`, `skip_rows=3`, `types={"zip": "category"}`, …
         """
-        if not isinstance(source, Path | str | bytes):
-            source, format = write_arrow(source), "arrow"  # noqa: A001
-        path = None if isinstance(source, bytes) else Path(source)
-        by_name = SUFFIXES.get(path.suffix.lower()) if path else None
-        label = name or (path.name if path else "table")
-        fields = {"name": label, "format": format or by_name, **options}
-        params = {key: _format_option(value) for key, value in fields.items() if value is not None}
-        read_pieces, size = _open_content(source)
-        return self._retries.read(
-            "POST",
-            "/v1/datasets",
-            Dataset,
-            params=params,
-            make_content=read_pieces,
-            # The size in advance lets the server refuse too large a table at once.
-            headers={"Content-Length": str(size)},
-            seconds=PARSE_SECONDS,
-        )
+        dataset, _ = self.upload_or_find(source, name=name, format=format, **options)
+        return dataset
+
+    def upload_or_find(
+        self,
+        source: Path | str | bytes | Frame,
+        *,
+        name: str | None = None,
+        format: str | None = None,  # noqa: A002
+        **options: ParseOption,
+    ) -> tuple[Dataset, bool]:
+        """Upload a table; return its dataset, and whether it is new."""
+        fields = {"name": name or None, "format": format or None, **options}
+        return upload(self._retries, source, fields)
 
     def datasets(self, name: str = "") -> Iterator[Dataset]:
         """Yield every dataset, newest first, without its profile.
@@ -169,7 +140,7 @@ class Client:
 
     def reread(self, dataset_id: str, **options: ParseOption) -> Dataset:
         """Return a dataset of the same bytes, parsed by other options, without an upload."""
-        params = {key: _format_option(value) for key, value in options.items() if value is not None}
+        params = format_options(options)
         return self._retries.read(
             "POST",
             f"/v1/datasets/{dataset_id}/reread",
@@ -301,7 +272,7 @@ class Client:
 
         The server reads it as it read the job's dataset; `options` of parsing change that.
         """
-        params = {key: _format_option(value) for key, value in options.items() if value is not None}
+        params = format_options(options)
 
         def send(content: bytes) -> Predictions:
             return self._retries.read(
@@ -364,29 +335,3 @@ def _as_body(spec: BaseModel | Mapping[str, Any]) -> dict[str, Any]:
         name: value.model_dump(mode="json") if isinstance(value, BaseModel) else value
         for name, value in spec.items()
     }
-
-
-def _open_content(source: Path | str | bytes) -> tuple[Callable[[], Iterator[bytes]], int]:
-    """Return a function that yields a source's pieces from the start, and its size in bytes."""
-    if isinstance(source, bytes):
-        return lambda: iter([source]), len(source)
-
-    def read_pieces() -> Iterator[bytes]:
-        with Path(source).open("rb") as file:
-            while piece := file.read(PIECE_BYTES):
-                yield piece
-
-    return read_pieces, Path(source).stat().st_size
-
-
-def _format_option(value: ParseOption) -> str | list[str]:
-    """Format an option for a query: objects as JSON, lists as repeated parameters."""
-    match value:
-        case bool() | int():
-            return str(value).lower()
-        case Mapping():
-            return to_json(value).decode()
-        case str():
-            return value
-        case _:
-            return list(value or ())

@@ -84,7 +84,10 @@ class Retries:
 
     def read(self, method: str, path: str, model: type[M], **options: Any) -> M:
         """Send a request and parse the response as a model."""
-        response = self.send(method, path, **options)
+        return self.parse(self.send(method, path, **options), model)
+
+    def parse(self, response: httpx2.Response, model: type[M]) -> M:
+        """Parse a response as a model."""
         try:
             return model.model_validate_json(response.content)
         except ValidationError as error:

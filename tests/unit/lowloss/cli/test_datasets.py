@@ -47,6 +47,23 @@ def test_columns_that_a_job_leaves_out_are_said_once(
     assert "warning: id: rows (a fix)" in added.stderr.splitlines()
 
 
+def test_warnings_of_a_table_that_was_uploaded_before_are_not_repeated_with_a_job(
+    run: Callable[..., Result], tmp_path: Path
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("1,2\n")
+    warning = TableWarning(code="no_header", count=1, detail="no names", fix="another")
+    left_out = TableWarning(code=NOT_A_FEATURE, count=1, detail="id: rows", fix="a fix")
+    dataset = a_dataset(warnings=(warning, left_out))
+    server = Server(a_json(dataset, 200), a_json(a_job(), 202))
+
+    submitted = run("submit", str(path), "--target", "y", server=server)
+
+    assert submitted.stderr.splitlines() == [
+        "houses.csv was uploaded before, with 1 warning (lowloss datasets show ds_1)"
+    ]
+
+
 @pytest.mark.parametrize("command", [("delete",), ("datasets", "delete")], ids=" ".join)
 def test_delete_has_json_too(run: Callable[..., Result], command: tuple[str, ...]) -> None:
     deleted = run(*command, "x_1", "--json", server=Server(httpx2.Response(204)))
