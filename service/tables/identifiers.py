@@ -61,8 +61,8 @@ def are_long_numbers(column: pl.Series, summary: Summary) -> bool:
     if len(whole) < summary.rows or (whole % 10 == 0).all():
         return False
     # Not those of the summary, which are floats: they round the longest.
-    ends = whole.sort()
-    low, high = ends[0], ends[-1]
+    numbers = whole.to_numpy()
+    low, high = int(numbers.min()), int(numbers.max())
     if _are_times(whole, low, high):
         return False
     return _are_drawn_once(len(whole), high - low + 1) or _share_length(column, summary, low, high)

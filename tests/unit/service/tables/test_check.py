@@ -315,11 +315,12 @@ def test_number_that_looks_like_an_identifier_is_a_feature_where_it_is_named() -
         "id": list(range(ROWS)),
         "key": [f"user {i}" for i in range(ROWS)],
         "code": [0, 1, 2] * 20,
+        "card": [4 * 10**15 + i * i * 97_003_007 + i for i in range(ROWS)],
     }
 
     default = check(WHOLE, extra=extra)
-    named = check(WHOLE, extra=extra, features={"include": ["id", "key"]})
+    named = check(WHOLE, extra=extra, features={"include": ["id", "key", "card"]})
 
     assert [column.name for column in default.features] == ["x", "code"]
-    assert [column.name for column in named.features] == ["id"]
+    assert [column.name for column in named.features] == ["id", "card"]
     assert [column.column for column in named.excluded] == ["key"]
