@@ -26,8 +26,8 @@ ENDINGS = {
 
 
 SEARCH_ENDS = {
-    "min_expected_improvement": "the search ended early: another trial was to gain too little "
-    "(budget.min_expected_improvement; null for all trials)",
+    "min_expected_improvement": "the search ended early: the last trials gained too little, or "
+    "too little was expected of another (budget.min_expected_improvement; null for all trials)",
     "no_improvement": "the search ended early: the last trials were no better "
     "(budget.no_improvement_trials)",
     "target_value": "the search ended early: a trial reached budget.target_value",

@@ -32,7 +32,10 @@ ERROR_SHARE, MIN_ENDED = 0.5, 30
 Not before so many trials have ended: of fewer the process expects too much here, too little there.
 """
 GAIN_TRIALS = 20
-"""It ends, too, once so many trials have together gained less than that share."""
+"""It ends, too, once so many trials have together gained less than that share.
+
+Those that diverged or failed do not count: they say nothing of what there is to gain.
+"""
 WARM_TRIALS = 3
 """So many of the best settings of other jobs are tried first."""
 
@@ -225,12 +228,14 @@ class SearchTuner(keras_tuner.Tuner):
             return "min_expected_improvement"
         return None
 
-    def _gain_of_last(self, score: float) -> float:
-        """Return what the last `GAIN_TRIALS` trials have gained on those before them."""
-        last = max(self._scores) - GAIN_TRIALS
-        before = [ranked for number, ranked in self._ranked() if number <= last]
-        sign = self.spec.objective.direction.sign
-        return sign * (before[0] - score) if before else math.inf
+    def _gain_of_last(self, best: float) -> float:
+        """Return what the last `GAIN_TRIALS` trials have gained on the best of those before."""
+        scored = sorted(number for number, score in self._scores.items() if score is not None)
+        earlier = set(scored[:-GAIN_TRIALS])
+        before = next((score for number, score in self._ranked() if number in earlier), None)
+        if before is None:
+            return math.inf
+        return self.spec.objective.direction.sign * (before - best)
 
     def _min_expected_improvement(self, number: int, score: float) -> float | None:
         """Return what another trial must be expected to gain on the best one, if anything.

@@ -53,24 +53,27 @@ def test_cohorts_wait_for_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     assert max(most) == 1
 
 
-def test_nobody_waits_for_what_still_compiles() -> None:
+def test_nobody_waits_for_what_others_compile() -> None:
     engine = a_cohort_engine(some_arrays())
     run(engine, [a_plan(widths=(8,))])
-    looked_at: list[int] = []
+    # Of the wide ones, each fills a cohort of the same program.
+    wide = [a_plan(number=number, widths=(300,), max_epochs=1) for number in (1, 2)]
+    plans = [*wide, a_plan(number=3, widths=(8,), max_epochs=9)]
 
-    def look(plan: Plan, *_: Any) -> bool:
-        looked_at.append(plan.number)
-        return True
+    def order_of_epochs() -> list[int]:
+        numbers: list[int] = []
 
-    plans = [a_plan(number=1, widths=(64,)), a_plan(number=2, widths=(8,), max_epochs=9)]
-    run(engine, plans, on_epoch=look)
-    first, *_ = looked_at[9:]
-    run(engine, plans, on_epoch=look)
+        def look(plan: Plan, *_: Any) -> bool:
+            numbers.append(plan.number)
+            return True
 
-    assert looked_at[:9] == [2] * 9
-    assert first == 1
-    # By its own epochs alone the wide one is not nine times as slow.
-    assert looked_at[12:].index(1) < 9
+        run(engine, plans, on_epoch=look)
+        return numbers
+
+    compiling, compiled = order_of_epochs(), order_of_epochs()
+
+    assert compiling == [3] * 9 + [1, 2]
+    assert compiled.index(1) < 9
 
 
 def test_slots_whose_epochs_differ_much_in_length_do_not_wait_for_each_other() -> None:

@@ -54,18 +54,26 @@ def test_search_ends_by_default_once_the_best_scores_error_hides_what_is_to_be_e
     assert 30 <= ended[2] < ended[1] < 60
 
 
+@pytest.mark.parametrize(("objective", "sign"), [("val_loss", -1), ("val_r2", 1)])
 def test_search_ends_by_default_once_its_last_trials_have_gained_nothing(
-    open_search: Any, monkeypatch: pytest.MonkeyPatch
+    open_search: Any, monkeypatch: pytest.MonkeyPatch, objective: str, sign: int
 ) -> None:
-    search = open_search(algorithm="bayesian", budget={"max_trials": 200})
+    search = open_search(algorithm="bayesian", objective=objective, budget={"max_trials": 200})
     monkeypatch.setattr(search.oracle, "expected_improvement", lambda: 1.0)
-    while plans := search.ask(1):
-        # The first 40 gain more than the error of the best, and nothing else ever does.
-        score = 2.0 - 0.01 * min(plans[0].number, 40)
-        search.tell(plans[0].number, score, score_error=0.001)
+    while plans := search.ask(4):
+        # Those asked for at once end in the other order.
+        for plan in reversed(plans):
+            # The first 40 gain more than the error of the best, and nothing else ever does.
+            score = 2.0 + sign * 0.01 * min(plan.number, 40)
+            # What diverged says nothing, and what was pruned is none of the best.
+            failed, is_pruned = plan.number in range(41, 51), plan.number == 55
+            better = 99.0 * sign if is_pruned else score
+            search.tell(
+                plan.number, None if failed else better, score_error=0.001, is_pruned=is_pruned
+            )
 
     assert search.end_reason == "min_expected_improvement"
-    assert len(search.oracle.trials) == 60
+    assert 40 + 10 + 20 <= len(search.oracle.trials) <= 40 + 10 + 20 + 3
 
 
 def test_early_end_is_the_same_after_a_restart(open_search: Any) -> None:

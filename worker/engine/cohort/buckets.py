@@ -134,9 +134,8 @@ class Buckets:
         if not plan.widths:
             return exact
         layers = max(self._reach.layers, len(plan.widths))
-        for limit in (self._reach.width, ROOMY_WIDTH):
-            width = max(min(limit, self._reach.width), *plan.widths)
-            roomy = self._shape(plan, (width,) * layers)
+        for width in (self._reach.width, min(ROOMY_WIDTH, self._reach.width)):
+            roomy = self._shape(plan, (max(width, *plan.widths),) * layers)
             if self._waste(plan, roomy, exact) < COMPILE_SECONDS:
                 return roomy
         return exact

@@ -196,6 +196,7 @@ class _Cohorts:
             return self._leave()
         del self._running[cohort]
         self._now_s = running.end_s
+        self._trained_shapes.add(cohort.program.shape)
         try:
             stretch = running.stretch.result()
         except Exception as error:
@@ -227,7 +228,6 @@ class _Cohorts:
                 end_s = self._now_s + epochs * cohort.epoch_seconds
                 # Whether it is compiled already does not count, or no search could be repeated.
                 if cohort.program.shape not in self._trained_shapes:
-                    self._trained_shapes.add(cohort.program.shape)
                     end_s += COMPILE_SECONDS
                 training = self._pool.submit(cohort.train, epochs)
                 self._running[cohort] = _RunningStretch(end_s, training)

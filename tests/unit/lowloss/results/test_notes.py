@@ -67,8 +67,8 @@ def an_error(error: str) -> AttemptError:
         (
             JobState.succeeded,
             {"reason": "min_expected_improvement"},
-            "the search ended early: another trial was to gain too little "
-            "(budget.min_expected_improvement; null for all trials)",
+            "the search ended early: the last trials gained too little, or too little was expected "
+            "of another (budget.min_expected_improvement; null for all trials)",
         ),
         (
             JobState.running,
