@@ -40,14 +40,16 @@ def _bar_of(finding: Finding) -> Bar | None:
     effect = finding.effect or finding.isolated_effect
     if effect is None:
         return None
-    interval = (effect.low, effect.high) if effect.runs > 1 else None
     name = describe_causes(finding)
     if finding.effect is None:
         name += ", alone"
     if effect.unbeaten_constant is not None:
-        return Bar(name, effect.share, "no better than constant", interval)
+        return Bar(name, 0.0, "no better than constant", None)
+    interval = (effect.low, effect.high) if effect.runs > 1 else None
     share = format_percent(effect.share)
-    if finding.evidence_state is EvidenceState.unconfirmed:
+    if effect.metric == "balanced_error":
+        share += " of balanced error"
+    elif finding.evidence_state is EvidenceState.unconfirmed:
         share += ", not confirmed"
     return Bar(name, effect.share, share, interval)
 

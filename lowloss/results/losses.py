@@ -74,7 +74,7 @@ def describe_effect(effect: Effect) -> str:
     if effect.after is None:
         return f"leaves trainings without a finite loss: {change}"
     if effect.unbeaten_constant is not None:
-        return f"ends {compare_with_constant(effect, effect.unbeaten_constant)}: {change}"
+        return f"ends {describe_unbeaten_constant(effect)}: {change}"
     whole = "the balanced error" if effect.metric == "balanced_error" else "the excess loss"
     removal = f"removes {format_percent(effect.share)} of {whole}"
     if effect.runs > 1:
@@ -92,12 +92,23 @@ def describe_alternative(other: Alternative) -> str:
     return f"{sentence}; on {which} the remedy above has {format_loss(other.remedy_loss)}."
 
 
-def compare_with_constant(effect: Effect, constant: float) -> str:
-    """Say that a remedy ends no better than a constant answer, whose loss is `constant`."""
-    is_worse = effect.after is None or effect.after > constant
-    how = "still worse" if is_worse else "no better"
+def describe_unbeaten_constant(effect: Effect) -> str:
+    """Say how a remedy ends beside a constant answer that it does not beat, and what that has."""
+    assert effect.after is not None
+    assert effect.unbeaten_constant is not None
+    constant = effect.unbeaten_constant
+    how = compare_with_constant(effect.after, constant)
+    if effect.after > constant and (effect.before is None or effect.before > constant):
+        how = f"still {how}"
     answer = "the mean" if effect.metric == "mean_squared_error" else "the shares of the classes"
     return f"{how} than a constant answer ({answer}), which has {format_loss(constant)}"
+
+
+def compare_with_constant(loss: float, constant: float) -> str:
+    """Compare a loss with that of a constant answer that it does not beat by what matters."""
+    if loss == constant:
+        return "no better"
+    return "worse" if loss > constant else "hardly better"
 
 
 def describe_causes(finding: Finding) -> str:

@@ -165,9 +165,16 @@ def test_verdict_tells_the_larger_finding_that_stands_behind_the_first() -> None
     attribution = attributed(chain)
     first, second = build_findings(attribution, {})
 
-    verdict = write_verdict(MeasuredEffects(attribution, {}, [], {}), [first, second])
+    measured = MeasuredEffects(attribution, {}, [], {})
+
+    verdict = write_verdict(measured, [first, second])
 
     assert verdict.endswith(f"{first.sentence} More is gained behind that: {second.sentence}")
+    assert second.effect is not None
+    for change in ({"metric": "balanced_error"}, {"unbeaten_constant": 1.0}):
+        # What has no share of the excess loss does not compare.
+        other = second.model_copy(update={"effect": second.effect.model_copy(update=change)})
+        assert write_verdict(measured, [first, other]).endswith(first.sentence)
 
 
 @pytest.mark.parametrize(

@@ -143,30 +143,38 @@ def _measure_alternatives(chain: Chain, draws: Sequence[int]) -> None:
 
     Those that gain nothing there are none, nor are those that the remedy is far better than.
     """
-    moved = [[_try_instead(one, step.remedy) for one in step.alternatives] for step in chain.steps]
-    chain.train([one.after for alternatives in moved for one in alternatives], draws)
+    instead = {
+        (step.remedy, other.candidate): other.candidate.apply(step.remedy.before)
+        for step in chain.steps
+        for other in step.alternatives
+    }
+    chain.train(instead.values(), draws)
+
+    def measure(step: Step, other: TriedRemedy) -> TriedRemedy:
+        before, after = step.remedy.before, instead[step.remedy, other.candidate]
+        gain = chain.gain(before, after, draws)
+        return replace(other, before=before, after=after, gain=gain)
+
+    def list_gaining(step: Step) -> list[TriedRemedy]:
+        measured = [measure(step, other) for other in step.alternatives]
+        return [
+            one
+            for one in measured
+            if _is_gaining(chain, one) and not is_far_better(chain, step.remedy, one, draws)
+        ]
+
     chain.steps = [
         replace(
             step,
-            alternatives=tuple(
-                one
-                for one in alternatives
-                if _is_gaining(chain, one) and not is_far_better(chain, step.remedy, one, draws)
-            ),
+            alternatives=tuple(sorted(list_gaining(step), key=lambda one: -one.gain.mean)),
         )
-        for step, alternatives in zip(chain.steps, moved, strict=True)
+        for step in chain.steps
     ]
 
 
-def _try_instead(other: TriedRemedy, remedy: TriedRemedy) -> TriedRemedy:
-    after = other.candidate.apply(remedy.before)
-    return replace(other, before=remedy.before, after=after)
-
-
 def _is_gaining(chain: Chain, tried: TriedRemedy) -> bool:
-    gain = chain.gain(tried.before, tried.after)
     min_gain = CONFIRMED * minimum_gain(chain.loss_of(tried.before), is_suspect=True)
-    return bool(gain.falls) and gain.mean >= min_gain
+    return bool(tried.gain.falls) and tried.gain.mean >= min_gain
 
 
 def _list_promising(chain: Chain) -> list[Candidate]:

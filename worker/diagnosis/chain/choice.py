@@ -72,7 +72,7 @@ def downstream_rank(cause: Cause) -> int:
 def is_far_better(
     chain: Chain, best: TriedRemedy, other: TriedRemedy, draws: Sequence[int]
 ) -> bool:
-    """Return whether a remedy takes off, on every draw, a large part of what another leaves."""
+    """Return whether a remedy surely takes off a large part of what another leaves."""
     fall, loss = chain.gain(other.after, best.after, draws), chain.loss_of(other.after)
     return fall.is_sure and fall.mean >= max(LARGE_FALL, LARGE_SHARE * min(1.0, loss))
 

@@ -15,7 +15,7 @@ from lowloss.results import (
     Remedy,
     Severity,
 )
-from lowloss.results.losses import compare_with_constant
+from lowloss.results.losses import describe_unbeaten_constant
 from lowloss.spec import Recipe
 from lowloss.wording import counted, format_loss, format_percent, in_words, lower_first
 from worker.diagnosis.chain.attribution import Attribution
@@ -250,5 +250,5 @@ def describe_remedy_effect(effect: Effect) -> str:
         end = f"a {metric} of {format_loss(effect.after)}"
         change = f"trainings that ended without a finite loss come to {end}"
     if effect.unbeaten_constant is not None:
-        return f"{change}{over}, {compare_with_constant(effect, effect.unbeaten_constant)}"
+        return f"{change}{over}, {describe_unbeaten_constant(effect)}"
     return f"{change}{over}, {format_percent(effect.share)} of the excess loss"

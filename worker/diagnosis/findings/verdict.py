@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lowloss.results import EvidenceState, Finding, Severity
+from lowloss.results.losses import compare_with_constant
 from lowloss.wording import describe_score, format_loss, in_words, list_first
 from worker.diagnosis.chain.gains import is_idle
 from worker.diagnosis.chain.settled import seconds_needed
@@ -47,16 +48,23 @@ def _tell_harm(measured: MeasuredEffects, harmful: Sequence[Finding]) -> list[st
     if remedied is not None and has_remedies and (len(harmful) > 1 or measured.is_beaten):
         result += f"; with all remedies {format_loss(remedied)}"
         result += f"{_compare_with_constant(measured, remedied)}, and {_describe_best(measured)}"
-    first, largest = harmful[0], max(harmful, key=_share_of)
-    sentences = [f"The recipe {result}.", first.sentence]
-    if _share_of(largest) - _share_of(first) >= MAJOR_SHARE:
+    shares = [_share_of_excess(measured, finding) for finding in harmful]
+    largest = harmful[shares.index(max(shares))]
+    sentences = [f"The recipe {result}.", harmful[0].sentence]
+    if max(shares) - shares[0] >= MAJOR_SHARE:
         sentences.append(f"More is gained behind that: {largest.sentence}")
     return sentences
 
 
-def _share_of(finding: Finding) -> float:
-    """Return the share of the excess that a finding's remedy removes; 0 where it has none."""
-    return finding.effect.share if finding.effect else 0.0
+def _share_of_excess(measured: MeasuredEffects, finding: Finding) -> float:
+    """Return the share of the excess loss that a finding's remedy removes; 0 where it has none.
+
+    So it is with what ends no better than a constant answer, and with shares of other metrics.
+    """
+    effect = finding.effect
+    if effect is None or effect.unbeaten_constant is not None:
+        return 0.0
+    return effect.share if effect.metric == measured.trainer.metric else 0.0
 
 
 def _describe_result(measured: MeasuredEffects) -> str:
@@ -73,7 +81,7 @@ def _compare_with_constant(measured: MeasuredEffects, loss: float) -> str:
     constant = measured.trainer.constant
     if not is_idle(loss, constant):
         return ""
-    how = "worse" if loss > constant else "no better"
+    how = compare_with_constant(loss, constant)
     return f", {how} than a constant answer ({format_loss(constant)})"
 
 

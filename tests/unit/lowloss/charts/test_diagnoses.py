@@ -84,6 +84,18 @@ def test_bar_of_what_ends_above_a_constant_answer_tells_no_share() -> None:
     svg = draw_diagnosis(a_diagnosis(findings=(finding,)), RECIPE)[-1].chart
 
     assert texts(svg, "tick") == ["exploding gradients", "no better than constant"]
+    # A line where bars begin.
+    assert 'class="bar" x="190.0" y="5" width="1"' in svg
+
+
+def test_bar_of_another_metric_names_it() -> None:
+    effect = an_effect(0.8, 0.4, 0.1, metric="balanced_error")
+
+    svg = draw_diagnosis(
+        a_diagnosis(findings=(a_finding(Cause.class_imbalance, effect=effect),)), RECIPE
+    )[-1].chart
+
+    assert texts(svg, "tick") == ["class imbalance", "80 % of balanced error"]
 
 
 def test_bar_of_what_is_not_confirmed_says_so() -> None:

@@ -293,7 +293,7 @@ def test_bars_have_the_causes_in_the_order_of_the_findings(tmp_path: Path) -> No
         ),
         (
             an_effect(0.75, None, 0.686, runs=3, metric="log_loss", unbeaten_constant=0.69),
-            "ends no better than a constant answer (the shares of the classes), which has 0.69: "
+            "ends hardly better than a constant answer (the shares of the classes), which has 0.69: "
             "log loss diverged → 0.686, over 3 runs",
         ),
         (
