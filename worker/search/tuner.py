@@ -31,7 +31,7 @@ ERROR_SHARE, MIN_ENDED = 0.5, 30
 
 Not before so many trials have ended: of fewer the process expects too much here, too little there.
 """
-GAIN_TRIALS = 20
+GAIN_TRIALS = 60
 """It ends, too, once so many trials have together gained less than that share.
 
 Those that diverged or failed do not count: they say nothing of what there is to gain.
