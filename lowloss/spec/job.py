@@ -96,9 +96,9 @@ class Budget(Spec):
     `no_improvement_trials` trials in a row without improvement, when the best score reaches
     `target_value`, or when the expected improvement of another trial is below the share
     `min_expected_improvement` of the best score. There `auto` is for the algorithm `bayesian`, and
-    means half the best trial's `score_error`, after 30 trials; the search ends, too, once the last 60
-    have gained less than that. The diagnosis at the end may take `diagnosis_seconds` in addition to
-    `max_seconds`; 0 for no diagnosis.
+    means half the best trial's `score_error`, after 30 trials; the search ends, too, once the last
+    60 have gained less than that. The diagnosis at the end may take `diagnosis_seconds` in addition
+    to `max_seconds`; 0 for no diagnosis.
     """
 
     max_trials: Annotated[int, Field(ge=1), Number] = 150
