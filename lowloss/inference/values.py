@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from lowloss.inference.signature import Input
 from lowloss.results import Reading
-from lowloss.tables.cells import MAX_DAYS, format_label, show_value
+from lowloss.tables.cells import EPOCH_DAYS, MAX_DAYS, format_label, show_value
 from lowloss.tables.marks import MISSING, MISSING_LOWER
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -42,6 +42,9 @@ def read_column(values: Sequence[object], column: Input) -> NDArray[Any]:
         values = _drop_nulls(values, frozenset(column.reading.null_values))
     if column.dtype == "string":
         return np.array(_read_values(values, _parse_text), dtype=object).reshape(-1, 1)
+    if column.reading is not None and column.reading.is_serial:
+        # As the training table had them: days of a spreadsheet, not since 1970.
+        values = [v - EPOCH_DAYS if _is_number(v) else v for v in values]
     if column.reading is not None and any(isinstance(value, str) for value in values):
         values = _read_texts(values, column.reading)
     numbers = _read_numbers(values, column.kind)

@@ -71,10 +71,11 @@ class Reading(Result):
     """How the texts of a column were read: later rows are read alike.
 
     Of numbers: the decimal mark, the mark between thousands, and the unit behind them, or what
-    suffixes multiply by; `unread_marks` are those with which a cell is no number. Of dates: the
-    order of their parts, or their format. Of durations: what clocks of two numbers show; null where
-    an earlier version read them, which decides anew. `null_values` are missing in a column of any
-    kind.
+    suffixes multiply by; `unread_marks` are those with which a cell is no number; `has_footnotes`
+    where numbers have marks of footnotes behind them, which are left off. Of dates: the
+    order of their parts, or their format; `is_serial` where they are numbers of a spreadsheet, days
+    since 1899-12-30. Of durations: what clocks of two numbers show; null where an earlier version
+    read them, which decides anew. `null_values` are missing in a column of any kind.
     """
 
     kind: ColumnType
@@ -83,8 +84,10 @@ class Reading(Result):
     unit: str = ""
     multiples: dict[str, float] = Field(default_factory=dict)
     unread_marks: tuple[InexactMark, ...] = ()
+    has_footnotes: bool = False
     order: Literal["ymd", "yymd", "dmy", "mdy"] | None = None
     date_format: str | None = None
+    is_serial: bool = False
     clock: Literal["h:m", "m:s"] | None = None
     null_values: tuple[str, ...] = ()
 

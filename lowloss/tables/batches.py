@@ -11,9 +11,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from lowloss.results import Reading
+from lowloss.tables.booleans import BOOLEAN_WORDS_AND_MARKS
 from lowloss.tables.columns import (
-    BOOLEAN_WORDS_AND_MARKS,
-    MAYBE_GROUPED,
     WHOLE,
     ColumnReader,
 )
@@ -22,8 +21,9 @@ from lowloss.tables.doubts import Doubt
 from lowloss.tables.evidence import clean, find_majority
 from lowloss.tables.marks import MISSING_AMONG_NUMBERS
 from lowloss.tables.notation import Mark
-from lowloss.tables.numbers import LONG, has_leading_zeros
+from lowloss.tables.numbers import LONG, MAYBE_GROUPED, has_leading_zeros
 from lowloss.tables.options import ParseOptions
+from lowloss.tables.serials import says_date
 
 BATCH_CELLS, MIN_BATCH = 2**19, 8
 """How many cells are read at once, and of how many columns at least: a call of polars costs more
@@ -181,7 +181,8 @@ def _read_batch(batch: list[pl.Series], reader: ColumnReader) -> Mapping[str, pl
     if is_formatted or has_marks or len(batch) < MIN_BATCH or not len(batch[0]):
         return {}
     decided = {*reader.earlier, *(reader.options.types or ())}
-    columns = [column for column in batch if column.name not in decided]
+    # Numbers in a column of dates may be those of a spreadsheet.
+    columns = [c for c in batch if c.name not in decided and not says_date(c.name)]
     batch_reader = BatchReader(reader.options)
     if columns:
         batch_reader.read(columns)

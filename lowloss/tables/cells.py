@@ -7,6 +7,9 @@ import json
 MAX_DAYS = 2_932_896
 """The days from 1970 to the end of the year 9999: no date is a larger number of days."""
 
+EPOCH_DAYS = 25_569
+"""The day 1970-01-01 as spreadsheets count days, since 1899-12-30."""
+
 MAX_SHOWN = 60
 """How many characters of a wrong value an error shows."""
 

@@ -10,9 +10,13 @@ import polars as pl
 
 from lowloss.results import Reading, TableWarning
 from lowloss.tables.approximations import strip_marks
+from lowloss.tables.booleans import find_words, read_booleans
 from lowloss.tables.dates import (
     DateReading,
+    MixedDates,
     Order,
+    choose_firsts,
+    mix_dates,
     read_compact_days,
     read_dates,
     read_format,
@@ -21,13 +25,14 @@ from lowloss.tables.dates import (
 from lowloss.tables.doubts import Doubt, DoubtfulDates, DoubtfulNumbers
 from lowloss.tables.durations import Durations, read_durations
 from lowloss.tables.evidence import clean, find_majority, find_mark, has_values, is_monotonic
-from lowloss.tables.lookalikes import find_lookalikes
-from lowloss.tables.marks import FALSE_WORDS, MISSING_AMONG_NUMBERS, MISSING_LOWER, TRUE_WORDS
+from lowloss.tables.marks import MISSING_AMONG_NUMBERS, MISSING_LOWER
+from lowloss.tables.mixed import explain_text
 from lowloss.tables.notation import Decision, Mark, Notation, decide_notation, resolve
 from lowloss.tables.numbers import (
-    HEAD_ROWS,
     Numbers,
+    find_proof,
     has_leading_zeros,
+    read_commas,
     read_plain,
     split_approximations,
     tidy_signs,
@@ -43,23 +48,23 @@ from lowloss.tables.remarks import (
     warn_of_codes,
     warn_of_compact_days,
     warn_of_currencies,
+    warn_of_doubtful_serials,
+    warn_of_footnotes,
     warn_of_mark,
-    warn_of_mixed,
+    warn_of_mixed_dates,
     warn_of_order,
     warn_of_phones,
     warn_of_seconds,
+    warn_of_serials,
     warn_of_type,
     warn_of_units,
     warn_of_unreadable,
     warn_of_years,
 )
+from lowloss.tables.serials import find_serials, says_date
 
 READABLE = 0.95
 """The share of the cells with a value that must be readable for a column of numbers or dates."""
-MOSTLY = 0.5
-"""The share of numbers in a column of text from which on a warning names the other cells."""
-MAYBE_GROUPED = r"^[-+]?[1-9]\d{0,2}[.,]\d{3}$"
-BOOLEAN_WORDS_AND_MARKS = [*TRUE_WORDS, *FALSE_WORDS, *MISSING_LOWER]
 
 
 @dataclass
@@ -103,6 +108,10 @@ class ColumnReader:
         self.decided[column.name] = Reading(kind="category")
         if kind == "category":
             return clean(column)
+        if kind == "date" or (kind is None and says_date(column.name)):
+            serials = self._read_serials(column, is_chosen=kind is not None)
+            if serials is not None:
+                return serials
         if kind is None and (dates := self._read_compact_dates(column)) is not None:
             return dates
         if kind in {None, "number"}:
@@ -128,7 +137,7 @@ class ColumnReader:
         order = find_majority(votes)
         if order is None:
             # As it is most often meant: 4/3/2024 in America, 4.3.2024 in Europe.
-            order = "mdy" if mark == "/" else "dmy"
+            order = choose_firsts(doubt.readings) or ("mdy" if mark == "/" else "dmy")
             self.warnings.append(warn_of_order(text, order))
         return self._finish_dates(text, next(r for r in doubt.readings if r.order == order))
 
@@ -175,20 +184,27 @@ class ColumnReader:
         self.decided[column.name] = WHOLE
         return number
 
+    def _read_serials(self, column: pl.Series, *, is_chosen: bool) -> pl.Series | None:
+        """Read numbers that a spreadsheet means as dates."""
+        text = clean(column)
+        serials = None if self.options.date_format else find_serials(text)
+        if serials is None:
+            return None
+        values = serials.values
+        if serials.may_be_of_others and not is_chosen:
+            self.warnings.append(warn_of_doubtful_serials(text, values))
+            return None
+        self.decided[text.name] = serials.reading
+        self.warnings += [warn_of_serials(text, values), *warn_of_years(text, values)]
+        self._warn_of_unreadable(text, values, "dates")
+        return values
+
     def _read_commas(self, text: pl.Series) -> pl.Series | None:
         """Read numbers with a decimal comma and nothing else around them, as most in Europe are."""
         if self.options.decimal == "." or self.options.thousands == ",":
             return None
-        head = text.head(HEAD_ROWS)
-        if not head.str.contains(",", literal=True).any():
-            return None
-        for part in (head, text):
-            # A point, or another comma, is left, and is no number.
-            pointed = part.str.replace(".", "?", literal=True).str.replace(",", ".", literal=True)
-            number = pointed.cast(pl.Float64, strict=False)
-            if number.null_count() != part.null_count() or not number.is_finite().all():
-                return None
-        if not self._is_decimal(text, ","):
+        number = read_commas(text)
+        if number is None or not self._is_decimal(text, ","):
             return None
         self.decided[text.name] = Reading(kind="number", decimal=",")
         return number
@@ -197,12 +213,10 @@ class ColumnReader:
         """Return whether a mark in plain numbers is the decimal mark without doubt."""
         if self.options.decimal == mark:
             return True
-        for part in (column.head(HEAD_ROWS), column):
-            pointed = part.filter(part.str.contains(mark, literal=True))
-            if len(pointed) and not pointed.str.contains(MAYBE_GROUPED).all():
-                self.marks[mark] += 1
-                return True
-        return not len(pointed)
+        proof = find_proof(column, mark)
+        if proof:
+            self.marks[mark] += 1
+        return proof is not False
 
     def _read_text(self, text: pl.Series, kind: str | None) -> pl.Series | Doubt:
         """Read texts of which some are no plain numbers."""
@@ -225,18 +239,11 @@ class ColumnReader:
         return self._read_notations(text, kind)
 
     def _read_booleans(self, text: pl.Series) -> pl.Series | None:
-        for part in (text.head(HEAD_ROWS), text):
-            lower = part.str.to_lowercase()
-            if not lower.is_in(BOOLEAN_WORDS_AND_MARKS).all():
-                return None
-        lower = lower.set(lower.is_in(list(MISSING_LOWER)), None)
-        if not lower.count():
+        is_true = read_booleans(text)
+        if is_true is None:
             return None
-        is_true = lower.is_in(list(TRUE_WORDS))
         self._warn_of_unreadable(text, is_true, "booleans")
-        false, true = (text.filter(is_true == value).first() for value in (False, True))
-        default = ("False", "True") if str(true or false)[:1].isupper() else ("false", "true")
-        self.words[text.name] = str(false or default[0]), str(true or default[1])
+        self.words[text.name] = find_words(text, is_true)
         self.decided[text.name] = Reading(kind="boolean")
         return is_true
 
@@ -256,29 +263,16 @@ class ColumnReader:
         timed = 0 if durations is None else durations.seconds.count()
         needed = 1 if kind else READABLE * present
         if max(decision.readable, dated, timed) < needed:
-            self._warn_of_mixed(text, tidy, numbers, decision)
-            if dates and dated >= max(MOSTLY * present, decision.readable):
-                best = max(dates, key=lambda reading: reading.readable)
-                odd = find_unreadable(text, best.values)
-                self.warnings.append(warn_of_mixed(text, odd, "dates"))
+            mixed = mix_dates(tidy, dates) if dated > decision.readable else None
+            if mixed is not None and mixed.reading.readable >= needed:
+                return self._finish_mixed_dates(text, mixed)
+            self.warnings += explain_text(text, tidy, numbers, decision, dates=dates)
             return text
         if durations is not None and timed > max(decision.readable, dated):
             return self._finish_durations(text, durations)
         if dated > decision.readable:
             return self._choose_dates(text, dates)
         return self._choose_numbers(text, numbers, decision, is_forced=kind is not None)
-
-    def _warn_of_mixed(
-        self, text: pl.Series, tidy: pl.Series, numbers: Numbers, decision: Decision
-    ) -> None:
-        """Say which cells keep a column that is mostly numbers from being one."""
-        if decision.readable < MOSTLY * tidy.count():
-            lookalikes = find_lookalikes(text.set(tidy.is_null(), None))
-            self.warnings += [] if lookalikes is None else [lookalikes]
-            return
-        odd = find_unreadable(text, to_numbers(numbers, decision.notation))
-        if odd.any():
-            self.warnings.append(warn_of_mixed(text, odd, "numbers"))
 
     def _decide(self, numbers: Numbers) -> Decision:
         if not numbers.shapes:
@@ -313,6 +307,7 @@ class ColumnReader:
             unit=numbers.around.unit,
             multiples=dict(numbers.around.multiples),
             unread_marks=numbers.unread_marks,
+            has_footnotes=numbers.is_noted is not None,
         )
         self._warn_of_unreadable(text, values, "numbers")
         around = numbers.around
@@ -320,6 +315,8 @@ class ColumnReader:
         if around.units and (is_mixed or not around.is_plain):
             self.warnings.append(warn_of_units(text, numbers))
         self._warn_of_approximations(text, numbers.is_marked, values)
+        if numbers.is_noted is not None:
+            self.warnings.append(warn_of_footnotes(text, numbers.is_noted))
         if len(around.currencies) > 1:
             self.warnings.append(warn_of_currencies(text, around))
         return values
@@ -375,6 +372,10 @@ class ColumnReader:
         self.warnings += warn_of_years(text, values)
         self._warn_of_unreadable(text, values, "dates")
         return values
+
+    def _finish_mixed_dates(self, text: pl.Series, mixed: MixedDates) -> pl.Series:
+        self.warnings.append(warn_of_mixed_dates(text, mixed.is_other, may_swap=mixed.may_swap))
+        return self._finish_dates(text, mixed.reading)
 
     def _finish_durations(self, text: pl.Series, durations: Durations) -> pl.Series:
         seconds = durations.seconds

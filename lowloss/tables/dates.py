@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -82,6 +82,8 @@ SHORT_YEAR_FIRST = rf"^(?P<y>\d{{2}}){MARK}{MONTH}{MARK}{DAY}{TIME}"
 """Read so only where the dates rise or fall throughout, and in no other order."""
 COMPACT_DAYS = (19_000_101, 21_001_231)
 """The numbers between which whole numbers may be days, such as 20240131."""
+MONTHS_OF_YEAR, MIN_FIRSTS = 12, 3
+"""A larger number is no month; so many first days of months are no days of one month."""
 PIVOT = 69
 """Years of two digits from this on are of the 20th century, as POSIX has it."""
 
@@ -98,6 +100,18 @@ class DateReading:
     def readable(self) -> int:
         """How many texts are dates."""
         return self.values.count()
+
+
+@dataclass(frozen=True)
+class MixedDates:
+    """Dates that are written in two ways; `may_swap` where one has days up to 12, the other above.
+
+    `is_other` where a date is not written as most.
+    """
+
+    reading: DateReading
+    is_other: pl.Series
+    may_swap: bool
 
 
 def drop_out_of_calendar(column: pl.Series) -> pl.Series:
@@ -148,6 +162,53 @@ def read_compact_days(numbers: pl.Series, *, are_dates: bool = False) -> pl.Seri
     text = numbers.cast(pl.Int64, strict=False).cast(pl.String)
     days = text.str.to_date("%Y%m%d", strict=False)
     return days if days.null_count() == numbers.null_count() else None
+
+
+def mix_dates(text: pl.Series, readings: list[DateReading]) -> MixedDates | None:
+    """Return dates of which some are written in another way than most; None where one is in doubt.
+
+    Spreadsheets leave such a column where they take only some texts for dates.
+    """
+    best = _choose_only(readings)
+    if best is None:
+        return None
+    is_other = best.values.is_null() & text.is_not_null()
+    others = _choose_only(read_dates(text.set(~is_other, None)))
+    # The month and the day must not change places within a column.
+    if others is None or {best.order, others.order} == {"dmy", "mdy"}:
+        return None
+    parts = [best.values, others.values]
+    if len({part.dtype for part in parts}) > 1:
+        parts = [part.cast(pl.Datetime("us")) for part in parts]
+    values = pl.select(pl.coalesce(*parts)).to_series()
+    order = others.order if best.order == "ymd" else best.order
+    days = sorted((_find_days(part) for part in parts), key=max)
+    may_swap = max(days[0]) <= MONTHS_OF_YEAR < min(days[1])
+    is_read = is_other & others.values.is_not_null()
+    return MixedDates(DateReading(order, values), is_read, may_swap)
+
+
+def _choose_only(readings: list[DateReading]) -> DateReading | None:
+    """Return the reading that reads the most; None where two that differ read as much."""
+    best = max((reading.readable for reading in readings), default=0)
+    fitting = [reading for reading in readings if reading.readable == best > 0]
+    if not fitting or any(not r.values.equals(fitting[0].values) for r in fitting[1:]):
+        return None
+    return fitting[0]
+
+
+def _find_days(dates: pl.Series) -> list[int]:
+    return dates.dt.day().drop_nulls().unique().to_list()
+
+
+def choose_firsts(readings: Sequence[DateReading]) -> Order | None:
+    """Return the order in which all dates are first days of several months, if it is one."""
+    orders: list[Order] = []
+    for reading in readings:
+        months = reading.values.dt.month().drop_nulls().n_unique()
+        if months >= MIN_FIRSTS and _find_days(reading.values) == [1]:
+            orders.append(reading.order)
+    return orders[0] if len(orders) == 1 else None
 
 
 def read_dates_in(text: pl.Series, order: Order | None) -> pl.Series:

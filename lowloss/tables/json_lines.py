@@ -15,6 +15,7 @@ from lowloss.tables.json_numbers import find_numbers, put_numbers
 from lowloss.tables.limits import TableLimits
 from lowloss.tables.naming import complete_names
 from lowloss.tables.options import ParseOptions
+from lowloss.tables.serials import SERIAL, read_serial_columns
 from lowloss.tables.table import POLARS_FAULTS, Table, check_size
 from lowloss.tables.typed import check_types, read_typed
 
@@ -40,7 +41,7 @@ def read_json(
     plain = to_plain(frame.select(choose_columns(frame.schema, warnings)), warnings)
     if earlier is None:
         check_types(options, frame.columns)
-    plain = pl.DataFrame([read_instants(column, options, earlier, warnings) for column in plain])
+    plain, serials = _read_dates(plain, options, earlier, warnings)
     kinds = options.types or {}
     # Numbers whose column is given a type are read as texts.
     retyped = frozenset(
@@ -57,7 +58,7 @@ def read_json(
         read[name] = put_numbers(read[name], numbers[name], plain[name], warnings)
     columns = [read.get(column.name, column) for column in plain]
     readings = {column.name: DATE for column in columns if column.dtype.is_temporal()}
-    readings |= typed.readings
+    readings |= {**serials, **typed.readings}
     if options.null_values:
         columns = [_drop_nulls(column, options.null_values) for column in columns]
         number = Reading(kind="number", null_values=options.null_values)
@@ -80,6 +81,20 @@ def _parse(data: bytes, names: frozenset[str], warnings: list[TableWarning]) -> 
     # Whose order polars does not keep.
     is_series = all(name.isdecimal() for name in frame.columns)
     return read_layouts(data, warnings) if is_alone and (is_nested or is_series) else frame
+
+
+def _read_dates(
+    frame: pl.DataFrame,
+    options: ParseOptions,
+    earlier: Mapping[str, Reading] | None,
+    warnings: list[TableWarning],
+) -> tuple[pl.DataFrame, dict[str, Reading]]:
+    """Read dates that are numbers; return the readings of those of a spreadsheet, too."""
+    frame = pl.DataFrame([read_instants(column, options, earlier, warnings) for column in frame])
+    if earlier is not None:
+        return frame, {}
+    serials = read_serial_columns(frame, options, warnings)
+    return frame.with_columns(serials.values()), dict.fromkeys(serials, SERIAL)
 
 
 def _flatten(frame: pl.DataFrame) -> pl.DataFrame:

@@ -10,7 +10,8 @@ MISSING_LOWER = frozenset(
     (
         *(mark.lower() for mark in (*MISSING, *MISSING_AMONG_NUMBERS)),
         *("n.a.", "n.a", "none", "nil", "unknown", "unk", "missing", "(null)", "[null]", "<null>"),
-        *("n.d.", "n.d", "n/d", "k.a.", "k. a.", "not available"),
+        *("n.d.", "n.d", "n/d", "nd", "k.a.", "k. a.", "not available", "not detected"),
+        *("<lod", "< lod", "<loq", "< loq", "<mdl", "< mdl", "bdl", "bloq", ":"),
         "0000-00-00",
         "0000-00-00 00:00:00",
         *("nat", r"\n", "..", "...", "--", "---", "??", "\u2013", "\u2014", "\u2212"),
@@ -20,7 +21,7 @@ MISSING_LOWER = frozenset(
     )
 )
 """Missing, in any case, where the rest of a column is numbers or dates: what pandas, R, Excel,
-MySQL, SAS and people write."""
+MySQL, SAS, laboratories, Eurostat and people write."""
 
 TRUE_WORDS = ("true", "wahr", "vrai", "verdadero", "vero")
 FALSE_WORDS = ("false", "falsch", "faux", "falso")

@@ -11,6 +11,7 @@ import polars as pl
 
 from lowloss.results import InexactMark
 from lowloss.tables.approximations import choose_marks
+from lowloss.tables.footnotes import find_footnotes, strip_footnotes
 from lowloss.tables.notation import Notation
 from lowloss.tables.units import CURRENCY, DOUBTFUL, find_multiples
 
@@ -27,6 +28,8 @@ NUMBER = (
     r"(?P<after>-)?(?P<close>\))?$"
 )
 """A number with all that people write around it."""
+MAYBE_GROUPED = r"^[-+]?[1-9]\d{0,2}[.,]\d{3}$"
+"""A number whose mark may stand between thousands."""
 LONG = r"^[-+]?\d{16,}$"
 """A whole number that may be above 2^53."""
 DASHED = r"(\d)[.,]-{1,2}([^\d]*)$"
@@ -60,7 +63,8 @@ class Numbers:
     """Texts split at their numbers: columns `negative`, `body`, `power`, `unit` and `shape`.
 
     `body` is null where a text is no number; `shapes` counts the shapes of the others (see
-    `notation`). `is_marked` where a number is not exact, if some are not.
+    `notation`). `is_marked` where a number is not exact, if some are not; `is_noted` where one has
+    the mark of a footnote, if some have.
     """
 
     parts: pl.DataFrame
@@ -68,6 +72,7 @@ class Numbers:
     shapes: Counter[str]
     is_marked: pl.Series | None = None
     unread_marks: tuple[InexactMark, ...] = ()
+    is_noted: pl.Series | None = None
 
     @property
     def has_bare(self) -> bool:
@@ -86,6 +91,29 @@ def read_plain(column: pl.Series) -> pl.Series | None:
         else:
             return number
     return None
+
+
+def read_commas(text: pl.Series) -> pl.Series | None:
+    """Read numbers with a decimal comma and nothing else around them; None where a text is none."""
+    head = text.head(HEAD_ROWS)
+    if not head.str.contains(",", literal=True).any():
+        return None
+    for part in (head, text):
+        # A point, or another comma, is left, and is no number.
+        pointed = part.str.replace(".", "?", literal=True).str.replace(",", ".", literal=True)
+        number = pointed.cast(pl.Float64, strict=False)
+        if number.null_count() != part.null_count() or not number.is_finite().all():
+            return None
+    return number
+
+
+def find_proof(column: pl.Series, mark: str) -> bool | None:
+    """Return whether a mark in plain numbers must be the decimal mark; None where none has it."""
+    for part in (column.head(HEAD_ROWS), column):
+        pointed = part.filter(part.str.contains(mark, literal=True))
+        if len(pointed) and not pointed.str.contains(MAYBE_GROUPED).all():
+            return True
+    return False if len(pointed) else None
 
 
 def find_inexact(column: pl.Series, number: pl.Series) -> pl.Series:
@@ -151,9 +179,15 @@ def split_numbers(tidy: pl.Series, around: Surroundings | None = None) -> Number
 
 def split_approximations(tidy: pl.Series) -> Numbers:
     """Split tidy texts at their numbers, of which some may not be exact."""
-    approximations = choose_marks(tidy)
+    is_noted = find_footnotes(tidy)
+    approximations = choose_marks(tidy if is_noted is None else strip_footnotes(tidy))
     numbers = split_numbers(approximations.text)
-    return replace(numbers, is_marked=approximations.is_marked, unread_marks=approximations.unread)
+    return replace(
+        numbers,
+        is_marked=approximations.is_marked,
+        unread_marks=approximations.unread,
+        is_noted=is_noted,
+    )
 
 
 def _split(tidy: pl.Series) -> pl.DataFrame:

@@ -10,10 +10,12 @@ from lowloss.results import Reading
 from lowloss.tables.approximations import strip_marks
 from lowloss.tables.dates import read_dates_in, read_format
 from lowloss.tables.durations import read_durations
+from lowloss.tables.footnotes import strip_footnotes
 from lowloss.tables.marks import FALSE_WORDS, TRUE_WORDS
 from lowloss.tables.notation import Notation
 from lowloss.tables.numbers import Surroundings, split_numbers, tidy_signs, to_numbers
 from lowloss.tables.options import ParseOptions
+from lowloss.tables.serials import read_serials_again
 
 
 def apply_reading(text: pl.Series, reading: Reading) -> pl.Series:
@@ -31,7 +33,7 @@ def override(reading: Reading, options: ParseOptions) -> Reading:
         group = options.thousands or ("" if reading.group == decimal else reading.group)
         changes = {"decimal": decimal, "group": group}
     if reading.kind == "date" and options.date_format is not None:
-        changes = {"date_format": options.date_format, "order": None}
+        changes = {"date_format": options.date_format, "order": None, "is_serial": False}
     return reading.model_copy(update=changes)
 
 
@@ -40,9 +42,10 @@ def _apply(text: pl.Series, reading: Reading) -> pl.Series:
     match reading.kind:
         case "number":
             notation = Notation(reading.decimal, reading.group)
+            bare = strip_footnotes(tidy) if reading.has_footnotes else tidy
             around = Surroundings(reading.unit, tuple(reading.multiples.items()))
             return to_numbers(
-                split_numbers(strip_marks(tidy, reading.unread_marks).text, around), notation
+                split_numbers(strip_marks(bare, reading.unread_marks).text, around), notation
             )
         case "duration":
             durations = read_durations(tidy, are_durations=True, clock=reading.clock)
@@ -60,4 +63,6 @@ def _apply(text: pl.Series, reading: Reading) -> pl.Series:
 def _read_dates_again(tidy: pl.Series, reading: Reading) -> pl.Series:
     if reading.date_format is not None:
         return read_format(tidy, reading.date_format).alias(tidy.name)
+    if reading.is_serial:
+        return read_serials_again(tidy, reading).alias(tidy.name)
     return read_dates_in(tidy, reading.order).alias(tidy.name)

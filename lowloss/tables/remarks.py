@@ -10,15 +10,16 @@ from lowloss.results import TableWarning
 from lowloss.results.datasets import MAX_EXAMPLE
 from lowloss.tables.dates import Order
 from lowloss.tables.evidence import find_mark
+from lowloss.tables.footnotes import list_marks
 from lowloss.tables.marks import MISSING_AMONG_NUMBERS
 from lowloss.tables.notation import Mark, Notation
-from lowloss.tables.numbers import Numbers, Surroundings, find_inexact
+from lowloss.tables.numbers import Numbers, Surroundings, find_inexact, tidy_signs
 
 DOUBTFUL_YEAR, LATE_YEAR = 2040, 2200
 """Years of two digits that would be so late are more likely of the century before; later ones are
 of another calendar, or stand for no date."""
-SHOWN_ROWS = 5
-"""How many rows a warning names."""
+SHOWN_ROWS, SHOWN_MARKS = 5, 5
+"""How many rows a warning names, and how many marks."""
 ORDER_WORDS = {"mdy": "the month before the day", "dmy": "the day before the month"}
 OTHER_FORMATS = {"mdy": "%d/%m/%Y", "dmy": "%m/%d/%Y"}
 
@@ -200,6 +201,36 @@ def warn_of_compact_days(column: pl.Series) -> TableWarning:
     )
 
 
+def warn_of_serials(text: pl.Series, values: pl.Series) -> TableWarning:
+    """Say that numbers are dates, as a spreadsheet counts them."""
+    is_read = values.is_not_null()
+    return warn(
+        "read_as_serial_dates",
+        text,
+        is_read,
+        detail="{name} holds numbers such as {example}, read as dates of a spreadsheet, in days "
+        f"since 1899-12-30: {_show_first(values)}",
+        fix="set its type to number if they are quantities; write dates if they are days since "
+        "1904, 1960 or 1970",
+    )
+
+
+def warn_of_doubtful_serials(text: pl.Series, values: pl.Series) -> TableWarning:
+    """Say that numbers may be dates in one of two ways."""
+    return warn(
+        "ambiguous_dates",
+        text,
+        values.is_not_null(),
+        detail="{name} holds numbers such as {example}: days since 1960 or 1970, or dates of a "
+        f"spreadsheet ({_show_first(values)}); nothing proves it, and it was read as numbers",
+        fix="set its type to date if they are dates of a spreadsheet, or write dates",
+    )
+
+
+def _show_first(values: pl.Series) -> str:
+    return str(values.drop_nulls().first())
+
+
 def warn_of_type(text: pl.Series, kind: str) -> TableWarning:
     """Say that a column was read without the type that it was given."""
     return warn(
@@ -267,6 +298,31 @@ def warn_of_approximations(text: pl.Series, is_marked: pl.Series) -> TableWarnin
         "numbers in them",
         fix="set its type to category if they are names",
     )
+
+
+def warn_of_footnotes(text: pl.Series, is_noted: pl.Series) -> TableWarning:
+    """Say that marks of footnotes were left off."""
+    listed = ", ".join(map(repr, list_marks(tidy_signs(text).filter(is_noted))[:SHOWN_MARKS]))
+    return warn(
+        "marks_removed",
+        text,
+        is_noted,
+        detail=f"{listed} behind {{count}} of {{name}}, such as {{example}}, was left off as the "
+        "mark of a footnote",
+        fix="put the marks into a column of their own if they matter, or set its type to category",
+    )
+
+
+def warn_of_mixed_dates(text: pl.Series, is_other: pl.Series, *, may_swap: bool) -> TableWarning:
+    """Say that dates are written in several ways."""
+    detail = "{count} of {name}, such as {example}, write dates in another way than the others"
+    if may_swap:
+        detail += (
+            "; the others have no day above 12, and these no other: a spreadsheet may have taken "
+            "days for months in the others"
+        )
+    fix = "write all dates in one way, such as 2024-04-17"
+    return warn("dates_mixed", text, is_other, detail=detail, fix=fix)
 
 
 def warn_of_units(text: pl.Series, numbers: Numbers) -> TableWarning:

@@ -14,6 +14,8 @@ LETTERS = {"k": 3, "K": 3, "m": 6, "M": 6, "b": 9, "B": 9, "T": 12, "L": 5}
 WORDS = {
     word: power
     for power, words in (
+        (4, "万 萬 만"),
+        (8, "亿 億 억"),
         (3, "tsd tausend thousand thousands"),
         (5, "lakh lakhs lac lacs"),
         (6, "mio mill mln mn million millions millionen"),

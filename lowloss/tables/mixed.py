@@ -1,0 +1,40 @@
+"""Says why a column that looks like one of numbers or dates is read as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from lowloss.results import TableWarning
+from lowloss.tables.dates import DateReading
+from lowloss.tables.lookalikes import find_lookalikes
+from lowloss.tables.notation import Decision
+from lowloss.tables.numbers import Numbers, to_numbers
+from lowloss.tables.remarks import find_unreadable, warn_of_mixed
+
+MOSTLY = 0.5
+"""The share of numbers or dates in a column of text from which on a warning names other cells."""
+
+
+def explain_text(
+    text: pl.Series,
+    tidy: pl.Series,
+    numbers: Numbers,
+    decision: Decision,
+    *,
+    dates: Sequence[DateReading],
+) -> list[TableWarning]:
+    """Say which cells keep a column that is mostly numbers, or mostly dates, from being one."""
+    warnings: list[TableWarning] = []
+    needed = MOSTLY * tidy.count()
+    if decision.readable >= needed:
+        odd = find_unreadable(text, to_numbers(numbers, decision.notation))
+        warnings += [warn_of_mixed(text, odd, "numbers")] if odd.any() else []
+    elif (lookalikes := find_lookalikes(text.set(tidy.is_null(), None))) is not None:
+        warnings.append(lookalikes)
+    best = max(dates, key=lambda reading: reading.readable, default=None)
+    if best is not None and best.readable >= max(needed, decision.readable):
+        odd = find_unreadable(text, best.values)
+        warnings.append(warn_of_mixed(text, odd, "dates"))
+    return warnings

@@ -1,0 +1,99 @@
+"""Marks behind numbers: of footnotes, ten thousands, and below a limit of detection."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+import pytest
+
+from lowloss.tables.batches import read_columns
+from lowloss.tables.columns import ColumnReader
+from lowloss.tables.options import ParseOptions
+from tests.unit.lowloss.tables.test_columns import codes_of, values_of
+
+BARE = ["12.5", "7", "8.25", "9"]
+
+
+def read_again(cells: list[str], later: str) -> object:
+    reader = ColumnReader(ParseOptions())
+    read_columns([pl.Series("x", cells * 10)], reader)
+    again = ColumnReader(ParseOptions(), reader.decided)
+    return read_columns([pl.Series("x", [later])], again)[0].to_list()[0]
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        *(("5.1*", 5.1), ("5.1 **", 5.1), ("6.5 (e)", 6.5), ("6.5 [1]", 6.5), ("3†", 3)),
+        *(("1.5¹", 1.5), ("7 (bp)", 7), ("-3.5*", -3.5)),
+    ],
+)
+def test_marks_of_footnotes_are_left_off_and_told(cell: str, value: float) -> None:
+    assert values_of([*BARE, cell]) == [12.5, 7, 8.25, 9, value]
+    assert codes_of([*BARE, cell]) == {"marks_removed"}
+    assert read_again([*BARE, cell], cell) == value
+
+
+def test_marks_stand_behind_numbers_in_any_notation() -> None:
+    assert values_of(["1 234 (e)", "12 345", "1 500", "2 000*"]) == [1234, 12345, 1500, 2000]
+    assert values_of(["1.234,5*", "12,5", "1,25", "7,5"]) == [1234.5, 12.5, 1.25, 7.5]
+    assert values_of(["12.5%*", "13.5%", "7%", "8%"]) == [12.5, 13.5, 7, 8]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["5*", "6*", "7*"],
+        ["12.5 d", "6.5", "7", "8"],
+        ["2.0 p", "50 p", "1.5", "7", "8"],
+        ["1.9d", "1.6", "2.0", "1.4"],
+        ["12b", "7", "8", "9"],
+        ["8 (2)", "7", "9", "10"],
+        ["5 kg", "6.5*", "7", "8"],
+    ],
+)
+def test_what_may_say_more_than_a_footnote_is_no_mark(cells: list[str]) -> None:
+    assert "marks_removed" not in codes_of(cells)
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (["1.5万", "3万", "200"], [15000, 30000, 200]),
+        (["1.5亿", "3万", "200"], [150_000_000, 30000, 200]),
+        (["3만", "2억", "¥200"], [30000, 200_000_000, 200]),
+    ],
+)
+def test_ten_thousands_are_multiples(cells: list[str], expected: list[float]) -> None:
+    assert values_of(cells) == expected
+    assert codes_of(cells) == {"units_removed"}
+
+
+@pytest.mark.parametrize("mark", ["<LOD", "< LOQ", "n.d.", "ND", "BDL", ":"])
+@pytest.mark.parametrize("unit", ["", " mg/L", " µg/m3"])
+def test_what_is_below_a_limit_is_missing_beside_units(mark: str, unit: str) -> None:
+    cells = [f"5.25{unit}", mark, f"7{unit}", f"8.5{unit}"]
+
+    assert values_of(cells) == [5.25, None, 7, 8.5]
+    assert "unreadable_cells" in codes_of(cells)
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ([f"01/{m:02}/2024" for m in range(1, 13)], [date(2024, m, 1) for m in range(1, 13)]),
+        ([f"01.{m:02}.2024" for m in (5, 3, 11)], [date(2024, m, 1) for m in (5, 3, 11)]),
+        ([f"{m}/1/2024" for m in (5, 3, 11)], [date(2024, m, 1) for m in (5, 3, 11)]),
+        ([f"{m:02}-01-2024" for m in (5, 3, 11)], [date(2024, m, 1) for m in (5, 3, 11)]),
+    ],
+)
+def test_first_days_of_months_are_such_and_told(cells: list[str], expected: list[date]) -> None:
+    assert values_of(cells) == expected
+    assert codes_of(cells) == {"ambiguous_dates"}
+
+
+def test_other_columns_decide_first_days_of_months_without_a_doubt() -> None:
+    cells = [f"01/{m:02}/2024" for m in (5, 3, 11)]
+
+    assert values_of(cells, ["4/17/2024", "4/18/2024"])[0] == date(2024, 1, 5)
