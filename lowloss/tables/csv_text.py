@@ -25,6 +25,7 @@ from lowloss.tables.lines import (
     cut_ruler,
     drop_frame,
     drop_lines,
+    drop_logger,
     make_ruler_warning,
     unwrap_lines,
     warn_of_lines,
@@ -64,6 +65,7 @@ def read_text(data: bytes, options: ParseOptions, warnings: list[TableWarning]) 
     data = decode(data, options.encoding, warnings)
     delimiter, data = read_sep_line(data)
     data = drop_frame(data, warnings)
+    data = drop_logger(data, warnings)
     data = drop_lines(data, options)
     if options.delimiter is None and options.quote is None:
         data = unwrap_lines(data, warnings)
@@ -132,9 +134,9 @@ def _find_first(records: Records, dialect: Dialect, width: int, *, has_titles: b
     if not has_titles or width < 2:
         return int(full[0])
     head = [dialect.fields(records.text(index)) for index in full[:MAX_FILLED]]
-    if not all(head[0]) and join_two_lines(head) is not None:
-        return int(full[0])
-    for index, fields in zip(full[:MAX_FILLED], head, strict=True):
+    for position, (index, fields) in enumerate(zip(full[:MAX_FILLED], head, strict=True)):
+        if not all(fields) and join_two_lines(head[position:]) is not None:
+            return int(index)
         if all(fields) and not all(map(is_value, fields)):
             return int(index)
         filled = sum(map(bool, fields))
@@ -189,11 +191,13 @@ def _find_two_lines(
 ) -> TwoLines | None:
     """Return a header of two lines: both are `full`, or the groups stand in the line above."""
     width = len(full[0])
-    if options.header is False or any(len(record) >= width for record in above[:-1]):
+    # Titles that a spreadsheet filled up are no names.
+    names = [len(record) >= width and sum(map(bool, record)) > 1 for record in above]
+    if options.header is False or any(names[:-1]):
         return None
-    if above and (groups := join_groups(above[-1], full[0])) is not None:
+    if above and names[-1] and (groups := join_groups(above[-1], full[0])) is not None:
         return groups
-    if above and len(above[-1]) >= width:
+    if any(names):
         return None
     is_next = bool((records.fields[first : first + 3] == width).all())
     return join_two_lines(full) if is_next else None

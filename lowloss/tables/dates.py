@@ -82,8 +82,9 @@ SHORT_YEAR_FIRST = rf"^(?P<y>\d{{2}}){MARK}{MONTH}{MARK}{DAY}{TIME}"
 """Read so only where the dates rise or fall throughout, and in no other order."""
 COMPACT_DAYS = (19_000_101, 21_001_231)
 """The numbers between which whole numbers may be days, such as 20240131."""
-MONTHS_OF_YEAR, MIN_FIRSTS = 12, 3
-"""A larger number is no month; so many first days of months are no days of one month."""
+MONTHS_OF_YEAR, MIN_FIRSTS, MIN_YEARS = 12, 3, 2
+"""A larger number is no month; in several years, first days of so many months are hardly the first
+days of one January after the other."""
 PIVOT = 69
 """Years of two digits from this on are of the 20th century, as POSIX has it."""
 
@@ -205,8 +206,9 @@ def choose_firsts(readings: Sequence[DateReading]) -> Order | None:
     """Return the order in which all dates are first days of several months, if it is one."""
     orders: list[Order] = []
     for reading in readings:
-        months = reading.values.dt.month().drop_nulls().n_unique()
-        if months >= MIN_FIRSTS and _find_days(reading.values) == [1]:
+        days = reading.values.drop_nulls().dt
+        is_long = days.month().n_unique() >= MIN_FIRSTS and days.year().n_unique() >= MIN_YEARS
+        if is_long and _find_days(reading.values) == [1]:
             orders.append(reading.order)
     return orders[0] if len(orders) == 1 else None
 

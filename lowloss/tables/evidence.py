@@ -24,6 +24,11 @@ def clean(column: pl.Series) -> pl.Series:
     return text.set(text.is_in(MISSING), None)
 
 
+def find_empty(column: pl.Series) -> pl.Series:
+    """Return where a cell is empty: quotes with nothing between them are, too."""
+    return column.fill_null("") == ""
+
+
 def find_majority(votes: Counter[T]) -> T | None:
     """Return what the largest number of columns prove; None where none does, or two are equal."""
     ranked = votes.most_common(2)

@@ -77,6 +77,10 @@ def _find_columns(value: Any, warnings: list[TableWarning]) -> dict[str, list[An
         return _read_records(value)
     if _is_rows(value, list):
         return _read_lists(value, warnings)
+    if _is_answer(value):
+        # The World Bank's: what the answer is about, and its rows.
+        warnings.append(_make_member_warning("[1]", len(value[1]), ["[0]"]))
+        return _find_columns(value[1], warnings)
     raise TableUnreadable(NO_ROWS, fix=FIX)
 
 
@@ -90,14 +94,15 @@ def _read_object(value: dict[str, Any], warnings: list[TableWarning]) -> dict[st
     lists = dict(_find_lists(value))
     if lists:
         return _read_member(value, lists, warnings)
+    if series := dict(_find_series(value)):
+        return _read_series(value, series, warnings)
     members = value.values()
     if members and all(isinstance(member, list) for member in members):
         return _check_lengths(value)
     if members and all(isinstance(member, dict) for member in members):
         return _read_crossed(value, warnings)
-    if len(value) > 1 and _counts_up(list(value)):
-        return {"column_1": list(members)}  # a Series
-    return {key: [member] for key, member in value.items()}
+    is_series = len(value) > 1 and _counts_up(list(value))
+    return {"column_1": list(members)} if is_series else {k: [m] for k, m in value.items()}
 
 
 def _check_lengths(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
@@ -120,6 +125,63 @@ def _find_lists(value: dict[str, Any], depth: int = 1) -> Iterator[tuple[str, li
             yield from ((f"{key}.{path}", rows) for path, rows in _find_lists(member, depth + 1))
 
 
+def _is_answer(value: Any) -> bool:
+    """Return whether a list has an object and a list of rows, and nothing else."""
+    is_pair = isinstance(value, list) and len(value) == 2 and isinstance(value[0], dict)
+    return is_pair and (_is_rows(value[1], dict) or _is_rows(value[1], list))
+
+
+def _find_series(value: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the members of objects that are columns, beside other members, and how to get there.
+
+    Columns are lists of as many plain cells: two of them, or more.
+    """
+    columns = {name: cells for name, cells in value.items() if _is_column(cells)}
+    is_plain = not path and len(columns) == len(value)
+    if len(columns) > 1 and len(set(map(len, columns.values()))) == 1 and not is_plain:
+        yield path, columns
+    if path.count(".") < MAX_DEPTH - 1:
+        for key, member in value.items():
+            if isinstance(member, dict):
+                yield from _find_series(member, f"{path}.{key}" if path else key)
+
+
+def _is_column(cells: Any) -> bool:
+    is_list = isinstance(cells, list) and len(cells) > 1
+    return is_list and not any(isinstance(cell, dict | list) for cell in cells)
+
+
+def _read_series(
+    value: dict[str, Any], series: dict[str, dict[str, Any]], warnings: list[TableWarning]
+) -> dict[str, list[Any]]:
+    """Read the lists in one member of an object, as weather services answer: the longest ones."""
+    lengths = {path: len(next(iter(columns.values()))) for path, columns in series.items()}
+    paths = [path for path, length in lengths.items() if length == max(lengths.values())]
+    if len(paths) > 1:
+        raise TableUnreadable(
+            f"the JSON holds several tables: {list_clipped(paths)}",
+            fix="give one of them as a file of its own",
+        )
+    (path,) = paths
+    columns = series[path]
+    others = [other for other in series if other not in {path, ""}]
+    inside = columns if not path else {path.partition(".")[0]}
+    others += [key for key in value if key not in inside and key not in others]
+    warnings.append(_make_member_warning(path or ", ".join(columns), lengths[path], others))
+    return columns
+
+
+def _make_member_warning(path: str, rows: int, others: Sequence[str]) -> TableWarning:
+    return TableWarning(
+        code="json_member",
+        count=rows,
+        example=path[:80],
+        detail=f"the rows are those of {path[:80]!r}; what else the JSON holds was left out"
+        + (f": {list_clipped(others)}" if others else ""),
+        fix="give the list that is meant as a file of its own if that is wrong",
+    )
+
+
 def _read_member(
     value: dict[str, Any], lists: dict[str, list[Any]], warnings: list[TableWarning]
 ) -> dict[str, list[Any]]:
@@ -135,16 +197,7 @@ def _read_member(
     (path,) = paths
     others = [other for other in lists if other != path]
     others += [key for key in value if key != path.partition(".")[0] and key not in others]
-    warnings.append(
-        TableWarning(
-            code="json_member",
-            count=len(lists[path]),
-            example=path,
-            detail=f"the rows are those of {path!r}; what else the JSON holds was left out"
-            + (f": {list_clipped(others)}" if others else ""),
-            fix="give the list that is meant as a file of its own if that is wrong",
-        )
-    )
+    warnings.append(_make_member_warning(path, len(lists[path]), others))
     return _read_records(lists[path])
 
 

@@ -15,6 +15,8 @@ FRAME = re.compile(rb"(?m)^\+[-=+]+\+[ \t]*(?:\n|\Z)")
 WRAPPED = re.compile(rb'"((?:[^"\n]|"")*)"[,;\t]*')
 """A line in quotes as a whole, with delimiters of empty columns behind it."""
 MIN_WRAPPED = 2
+LOGGER = re.compile(rb'"?TOA5"?,[^\n]*\n(?="?TIMESTAMP"?,)')
+"""The first line of a file of a data logger, above the names: which one wrote it."""
 
 
 def drop_frame(data: bytes, warnings: list[TableWarning]) -> bytes:
@@ -25,6 +27,23 @@ def drop_frame(data: bytes, warnings: list[TableWarning]) -> bytes:
     detail = f"lines of a drawn frame are no data and were left out: {count:,}"
     warnings.append(warn_of_lines(count, "+---+", detail=detail, fix="export the table as CSV"))
     return data
+
+
+def drop_logger(data: bytes, warnings: list[TableWarning]) -> bytes:
+    """Drop the line above the header that names a data logger and its program."""
+    match = LOGGER.match(data)
+    if match is None:
+        return data
+    warnings.append(
+        TableWarning(
+            code="lines_skipped",
+            count=1,
+            example=match[0].decode("utf-8", "replace").strip(),
+            detail="the line above the header names a data logger and was left out",
+            fix="take it out of the file",
+        )
+    )
+    return data[match.end() :]
 
 
 def cut_ruler(data: bytes) -> tuple[bytes, bytes]:

@@ -17,6 +17,7 @@ from lowloss.tables.json_lines import read_json
 from lowloss.tables.limits import TableLimits
 from lowloss.tables.naming import complete_names
 from lowloss.tables.npz import read_npz
+from lowloss.tables.numbered import NumberedRows, renumber
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.remarks import warn_of_one_column
 from lowloss.tables.rows import drop_odd_rows
@@ -79,18 +80,20 @@ def read_csv(
     if is_training:
         check_types(options, strings.columns)
     header = names if has_header else None
-    strings = drop_odd_rows(strings, warnings, header=header, has_total=is_training)
-    # The list is emptied from its end, and the frame must not hold what is read.
-    untyped = strings.get_columns()
+    rows = NumberedRows(strings)
     del strings
+    rows = drop_odd_rows(rows, warnings, header=header, is_training=is_training)
+    numbers, before = rows.numbers if is_training else None, list(warnings)
+    # The list is emptied from its end, and the frame must not hold what is read.
+    untyped = rows.strings.get_columns()
+    del rows
     exact = frozenset(by_position[p] for p in sheet.exact if p in by_position)
     typed = read_typed(untyped, options, warnings, earlier=earlier, exact=exact)
+    renumber(warnings, numbers, earlier=before)
     frame = _drop_empty_rows(pl.DataFrame(typed.values), typed.unreadable, at_end=not is_training)
     check_size(frame.height, frame.width, limits)
-    if is_training and frame.width == 1 and _has_text(frame.to_series()):
-        # What begins with a number is then a whole line.
-        warnings = [warning for warning in warnings if warning.code != "looks_numeric"]
-        warnings.append(warn_of_one_column(frame.to_series()))
+    if is_training:
+        warnings = _tell_one_column(frame, warnings)
     return Table(frame, warnings=tuple(warnings), readings=typed.readings, words=typed.words)
 
 
@@ -170,6 +173,15 @@ def _name_columns(
     positions = [int(column) for column in strings.columns]
     strings.columns = complete_names(names, warnings, has_index=True)
     return strings, names, positions
+
+
+def _tell_one_column(frame: pl.DataFrame, warnings: list[TableWarning]) -> list[TableWarning]:
+    """Return warnings that say so where the only column is text."""
+    if frame.width != 1 or not _has_text(frame.to_series()):
+        return warnings
+    # What begins with a number is then a whole line.
+    others = [warning for warning in warnings if warning.code != "looks_numeric"]
+    return [*others, warn_of_one_column(frame.to_series())]
 
 
 def _has_text(column: pl.Series) -> bool:

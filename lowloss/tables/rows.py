@@ -7,43 +7,49 @@ import re
 import polars as pl
 
 from lowloss.results import TableWarning
-from lowloss.tables.remarks import find_rows
+from lowloss.tables.groups import warn_of_groups
+from lowloss.tables.numbered import NumberedRows, make_row_warning
+from lowloss.tables.totals import drop_totals
 from lowloss.tables.values import is_missing, is_value
 
 MIN_ROWS, MAX_ROWS = 5, 200
 """How many rows tell that the first one is none, at least and at most."""
+MAX_UNITS, QUESTION_ROWS = 3, 2
+"""How many lines of units or types stand below a header, and how many of Qualtrics."""
 NUMERIC = 0.95
 RULE = re.compile(r"[-=_]{2,}")
-TOTAL = re.compile(
-    r"(?:grand |sub)?-?total|total general|sum|summe|somme|gesamt|insgesamt|average|mean|median"
-    r"|std\.? ?dev\.?|standard deviation",
-    re.IGNORECASE,
-)
+IMPORT_ID = re.compile(r'\s*\{\s*"ImportId"')
 
 
 def drop_odd_rows(
-    strings: pl.DataFrame,
+    rows: NumberedRows,
     warnings: list[TableWarning],
     *,
     header: tuple[str, ...] | None,
-    has_total: bool,
-) -> pl.DataFrame:
+    is_training: bool,
+) -> NumberedRows:
     """Drop rows that are no data, and say so; units stand only below a header, if there is one.
 
-    Rows to predict have no total: a row is predicted whatever it is called.
+    Rows to predict have no totals: a row is predicted whatever it is called.
     """
     if header is not None:
-        strings = _drop_headers(strings, header, warnings)
-        strings = _drop_units(strings, warnings)
-    return _drop_total(strings, warnings) if has_total else strings
+        rows = _drop_headers(rows, header, warnings)
+        rows = _drop_questions(rows, warnings)
+        rows = _drop_units(rows, warnings)
+    if not is_training:
+        return rows
+    rows = drop_totals(rows, warnings)
+    warn_of_groups(rows, warnings)
+    return rows
 
 
 def _drop_headers(
-    strings: pl.DataFrame, header: tuple[str, ...], warnings: list[TableWarning]
-) -> pl.DataFrame:
+    rows: NumberedRows, header: tuple[str, ...], warnings: list[TableWarning]
+) -> NumberedRows:
     """Drop rows in which every cell is its column's name in the file, as after joining files."""
+    strings = rows.strings
     if strings.width < 2 or not (strings.to_series(0).fill_null("") == header[0]).any():
-        return strings
+        return rows
     again = strings.select(
         pl.all_horizontal(
             pl.col(column).fill_null("").str.strip_chars() == name
@@ -51,77 +57,77 @@ def _drop_headers(
         )
     ).to_series()
     if not again.any():
-        return strings
+        return rows
     warnings.append(
         TableWarning(
             code="header_repeated",
             count=int(again.sum()),
-            rows=find_rows(again),
+            rows=rows.find(again),
             example=", ".join(header),
             detail="rows that repeat the header were left out",
             fix="take them out of the file",
         )
     )
-    return strings.filter(~again)
+    return rows.drop(again)
 
 
-def _drop_units(strings: pl.DataFrame, warnings: list[TableWarning]) -> pl.DataFrame:
-    """Drop a first row whose cells are no numbers where all below them are: units, or a line."""
-    if strings.height < MIN_ROWS + 1:
-        return strings
-    first = strings.row(0)
+def _drop_units(rows: NumberedRows, warnings: list[TableWarning]) -> NumberedRows:
+    """Drop first rows whose cells are no numbers where all below them are: units, or a line."""
+    strings = rows.strings
+    for count in range(MAX_UNITS, 0, -1):
+        below = strings[count : count + MAX_ROWS]
+        if below.height < MIN_ROWS or not all(
+            _is_unit(strings.row(r), below) for r in range(count)
+        ):
+            continue
+        if count == 1 or not _comes_again(strings[: count + MAX_ROWS], count):
+            return _drop_first(rows, count, warnings)
+    return rows
+
+
+def _comes_again(strings: pl.DataFrame, count: int) -> bool:
+    """Return whether a cell of the first rows is in another row, too: they are data then."""
+    return any(
+        cell and (column == cell).sum() > 1
+        for column in strings
+        for cell in column[:count].to_list()
+    )
+
+
+def _is_unit(cells: tuple[str | None, ...], below: pl.DataFrame) -> bool:
+    """Return whether a row has words above columns of numbers, and no number."""
     suspects = [
         position
-        for position, cell in enumerate(first)
-        if cell is not None
-        and not is_value(cell)
-        and (not is_missing(cell) or RULE.fullmatch(cell))
+        for position, cell in enumerate(cells)
+        if cell and not is_value(cell) and (not is_missing(cell) or RULE.fullmatch(cell))
     ]
     if not suspects:
-        return strings
-    below = strings[1 : MAX_ROWS + 1]
-    others = sorted(set(range(strings.width)).difference(suspects))
+        return False
+    others = sorted(set(range(below.width)).difference(suspects))
     # A row with one number is a row, and one odd cell may be a mistake.
-    if any(first[p] is not None and _is_numeric(below.to_series(p)) for p in others):
-        return strings
-    if sum(_is_numeric(below.to_series(p)) for p in suspects) < 2:
-        return strings
-    warnings.append(_make_row_warning(first, 1, "stands between the header and the numbers"))
-    return strings[1:]
+    if any(cells[p] and _is_numeric(below.to_series(p)) for p in others):
+        return False
+    return sum(_is_numeric(below.to_series(p)) for p in suspects) > 1
+
+
+def _drop_questions(rows: NumberedRows, warnings: list[TableWarning]) -> NumberedRows:
+    """Drop the texts of questions and their ids, which Qualtrics writes below the names."""
+    if rows.height < QUESTION_ROWS + 1:
+        return rows
+    cells = [cell for cell in rows.strings.row(1) if cell]
+    if not cells or not all(IMPORT_ID.match(cell) for cell in cells):
+        return rows
+    return _drop_first(rows, QUESTION_ROWS, warnings)
+
+
+def _drop_first(rows: NumberedRows, count: int, warnings: list[TableWarning]) -> NumberedRows:
+    """Drop the first rows, which belong to the header."""
+    for row in range(count):
+        reason = "stands between the header and the numbers"
+        warnings.append(make_row_warning(rows.strings.row(row), rows.number(row), reason))
+    return rows.drop(pl.int_range(rows.height, eager=True) < count)
 
 
 def _is_numeric(column: pl.Series) -> bool:
     present = [cell for cell in column.to_list() if cell is not None and not is_missing(cell)]
     return len(present) > 2 and sum(map(is_value, present)) >= NUMERIC * len(present)
-
-
-def _drop_total(strings: pl.DataFrame, warnings: list[TableWarning]) -> pl.DataFrame:
-    """Drop the last rows that say they are totals or means, where no other row says so."""
-    while (shorter := _drop_last(strings, warnings)).height < strings.height:
-        strings = shorter
-    return strings
-
-
-def _drop_last(strings: pl.DataFrame, warnings: list[TableWarning]) -> pl.DataFrame:
-    if strings.height < MIN_ROWS + 1 or strings.width < 2:
-        return strings
-    last = strings.row(-1)
-    label = next((cell.strip() for cell in last if cell and cell.strip()), "")
-    if not TOTAL.fullmatch(label.rstrip(":").strip()):
-        return strings
-    position = next(p for p, cell in enumerate(last) if cell and cell.strip())
-    if (strings.to_series(position)[:-1].str.strip_chars() == label).any():
-        return strings
-    warnings.append(_make_row_warning(last, strings.height, f"says {label!r}"))
-    return strings[:-1]
-
-
-def _make_row_warning(cells: tuple[str | None, ...], row: int, reason: str) -> TableWarning:
-    return TableWarning(
-        code="row_skipped",
-        count=1,
-        rows=(row,),
-        example=", ".join(cell or "" for cell in cells),
-        detail=f"row {row} {reason}: it was left out",
-        fix="take it out of the file, or change its label if it is data",
-    )

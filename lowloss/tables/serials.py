@@ -16,8 +16,9 @@ from lowloss.tables.numbers import Surroundings, split_numbers, tidy_signs, to_n
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.remarks import warn_of_doubtful_serials, warn_of_serials, warn_of_unreadable
 
-LIKELY = (20_000, 60_000)
-"""The years 1954 to 2064: numbers between these may be dates."""
+LIKELY = (20_000, 50_000)
+"""The years 1954 to 2036: numbers between these may be dates. Later ones are as often days of
+astronomers (MJD)."""
 SINCE_1960 = 25_569
 """Numbers below it, of the years before 1970, are as likely days since 1960 (SAS, Stata) or 1970
 (R) of this century."""
@@ -34,8 +35,15 @@ DATES = (
     *("дата", "日期", "日付", "날짜"),
 )
 ENDINGS = ("date", "datum", "fecha")
-OTHER_WORDS = frozenset(("id", "key", "code", "count", "number", "update", "candidate", "mandate"))
-"""Words of names of columns that hold no dates."""
+OTHER_WORDS = frozenset(
+    (
+        *("id", "key", "code", "count", "number", "update", "candidate", "mandate"),
+        *("to", "at", "by", "on", "per", "since", "until"),
+    )
+)
+"""Words of names of columns that hold no dates: `sales to date`, `salary at hiring date`."""
+OF = frozenset(("of", "de", "d", "da", "di", "du", "del", "van", "time"))
+"""What may follow a date that begins a name: `date_of_birth`."""
 
 
 SERIAL = Reading(kind="date", is_serial=True)
@@ -55,7 +63,8 @@ def says_date(name: str) -> bool:
     words = [word.lower() for word in WORD.findall(re.sub(r"([a-z])([A-Z])", r"\1 \2", name))]
     if not OTHER_WORDS.isdisjoint(words):
         return False
-    return any(word in DATES or word.endswith(ENDINGS) for word in words)
+    is_date = [word in DATES or word.endswith(ENDINGS) for word in words]
+    return bool(words) and (is_date[-1] or (is_date[0] and words[1] in OF))
 
 
 def find_serials(text: pl.Series) -> Serials | None:

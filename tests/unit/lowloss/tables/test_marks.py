@@ -79,21 +79,24 @@ def test_what_is_below_a_limit_is_missing_beside_units(mark: str, unit: str) -> 
     assert "unreadable_cells" in codes_of(cells)
 
 
-@pytest.mark.parametrize(
-    ("cells", "expected"),
-    [
-        ([f"01/{m:02}/2024" for m in range(1, 13)], [date(2024, m, 1) for m in range(1, 13)]),
-        ([f"01.{m:02}.2024" for m in (5, 3, 11)], [date(2024, m, 1) for m in (5, 3, 11)]),
-        ([f"{m}/1/2024" for m in (5, 3, 11)], [date(2024, m, 1) for m in (5, 3, 11)]),
-        ([f"{m:02}-01-2024" for m in (5, 3, 11)], [date(2024, m, 1) for m in (5, 3, 11)]),
-    ],
-)
-def test_first_days_of_months_are_such_and_told(cells: list[str], expected: list[date]) -> None:
-    assert values_of(cells) == expected
+MONTHS = [(year, month) for year in (2023, 2024) for month in (5, 3, 11)]
+
+
+@pytest.mark.parametrize("form", ["01/{m:02}/{y}", "01.{m:02}.{y}", "{m}/1/{y}", "{m:02}-01-{y}"])
+def test_first_days_of_months_are_such_and_told(form: str) -> None:
+    cells = [form.format(y=year, m=month) for year, month in MONTHS]
+
+    assert values_of(cells) == [date(year, month, 1) for year, month in MONTHS]
     assert codes_of(cells) == {"ambiguous_dates"}
 
 
-def test_other_columns_decide_first_days_of_months_without_a_doubt() -> None:
-    cells = [f"01/{m:02}/2024" for m in (5, 3, 11)]
+def test_days_of_one_january_are_no_first_days_of_months() -> None:
+    cells = [f"1/{day}/2024" for day in range(1, 13)]
 
-    assert values_of(cells, ["4/17/2024", "4/18/2024"])[0] == date(2024, 1, 5)
+    assert values_of(cells) == [date(2024, 1, day) for day in range(1, 13)]
+
+
+def test_other_columns_decide_first_days_of_months_without_a_doubt() -> None:
+    cells = [f"01/{month:02}/{year}" for year, month in MONTHS]
+
+    assert values_of(cells, ["4/17/2024", "4/18/2024"])[0] == date(2023, 1, 5)

@@ -56,7 +56,7 @@ def test_numbers_below_a_name_of_dates_are_dates_and_told(name: str) -> None:
     "name",
     [
         *("sales", "days", "day", "steps per day", "tag", "data", "dt", "candidates", "date_id"),
-        *("last_update", "price", "t"),
+        *("last_update", "price", "t", "sales to date", "salary at hiring date", "date salary"),
     ],
 )
 def test_numbers_below_another_name_stay_numbers(name: str) -> None:

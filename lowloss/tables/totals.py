@@ -1,0 +1,89 @@
+"""Finds rows that are totals or means of others: left out at both ends, told among the rows."""
+
+from __future__ import annotations
+
+import re
+
+import polars as pl
+
+from lowloss.results import TableWarning
+from lowloss.results.datasets import MAX_EXAMPLE
+from lowloss.tables.numbered import NumberedRows, make_row_warning
+from lowloss.tables.values import is_value
+from lowloss.wording import counted
+
+MIN_ROWS, HEAD_ROWS = 5, 100
+"""How many other rows tell that one is a total, at least; how many show what a column holds."""
+WORDS = (
+    r"total|totals|totale|totali|totaal|totalt|totales|totaux|summe|sum|suma|somma|soma|somme|summa"
+    r"|gesamt|insgesamt|ergebnis|razem|ogółem|celkem|összesen|toplam|yhteensä|i alt|итого|всего"
+    r"|合计|总计|小计|合計|小計|総計|합계|소계|총계"
+)
+PREFIX = r"(?:grand|sub|sous|zwischen|gesamt|end|overall)"
+TOTAL = (
+    rf"(?i)^\s*(?:(?:{PREFIX}[- ]?)?-?(?:{WORDS})|totale? g[eé]n[eé]ral[e]?|suma total|sum total"
+    r"|average|mean|median|std\.? ?dev\.?|standard deviation)\s*:?\s*$"
+)
+"""The label of a total or a mean."""
+GROUP = r"(?i)^(.*\S)\s+(?:total|ergebnis|summe)$"
+"""The label of a group's total, with the name of the group: `North Total`."""
+MAX_SHARE = 0.5
+"""The share of the rows that may be totals of others."""
+
+
+def drop_totals(rows: NumberedRows, warnings: list[TableWarning]) -> NumberedRows:
+    """Drop first and last rows that alone say they are totals or means; tell of those among."""
+    for index in (-1, 0):
+        while (shorter := _drop_end(rows, index, warnings)).height < rows.height:
+            rows = shorter
+    _tell_among(rows, warnings)
+    return rows
+
+
+def _drop_end(rows: NumberedRows, index: int, warnings: list[TableWarning]) -> NumberedRows:
+    """Drop the first row, or the last one, if it alone says that it is a total."""
+    strings = rows.strings
+    if not _has_labels(strings):
+        return rows
+    cells = strings.row(index)
+    label = next((cell.strip() for cell in cells if cell and cell.strip()), "")
+    if not re.search(TOTAL, label):
+        return rows
+    position = next(p for p, cell in enumerate(cells) if cell and cell.strip())
+    if (strings.to_series(position).str.strip_chars() == label).sum() > 1:
+        return rows
+    row = index % strings.height
+    warnings.append(make_row_warning(cells, rows.number(row), f"says {label!r}"))
+    return rows.drop(pl.int_range(strings.height, eager=True) == row)
+
+
+def _tell_among(rows: NumberedRows, warnings: list[TableWarning]) -> None:
+    """Tell of rows whose first cell says that they are totals, of all or of a named group."""
+    if not _has_labels(rows.strings):
+        return
+    labels = rows.strings.to_series(0)
+    head = labels.head(HEAD_ROWS).drop_nulls().to_list()
+    if sum(map(is_value, head)) > MAX_SHARE * len(head):
+        return  # Among numbers, a label is told as what is unreadable.
+    is_total = labels.str.contains(TOTAL) | labels.str.extract(GROUP).is_in(labels.implode())
+    is_total = is_total.fill_null(value=False)
+    if not 0 < is_total.sum() <= MAX_SHARE * len(labels):
+        return
+    numbers, label = rows.find(is_total), str(labels.filter(is_total)[0])
+    count = int(is_total.sum())
+    warnings.append(
+        TableWarning(
+            code="totals_among_rows",
+            column=labels.name,
+            count=count,
+            rows=numbers,
+            example=label,
+            detail=f"{counted(count, 'row')}, such as {label[:MAX_EXAMPLE]!r} in row "
+            f"{numbers[0]}, may be totals of others: they stay",
+            fix="take them out of the file if they are sums or means of other rows",
+        )
+    )
+
+
+def _has_labels(strings: pl.DataFrame) -> bool:
+    return strings.height > MIN_ROWS and strings.width > 1
