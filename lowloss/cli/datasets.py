@@ -14,7 +14,7 @@ from lowloss.cli.output import out, print_json, print_warnings
 from lowloss.cli.parameters import AsJson, Builtin, DatasetId
 from lowloss.cli.parsing import refuse_options, with_parse_options
 from lowloss.cli.queries import run_query
-from lowloss.cli.rendering.lists import dataset_table, profile_table
+from lowloss.cli.rendering.lists import show_datasets, show_profile
 from lowloss.client.client import Client
 from lowloss.errors import InvalidRequest
 from lowloss.results import Dataset, TableFormat
@@ -80,7 +80,7 @@ def _check_source(sources: dict[str, Path | str | None], database: str | None) -
 def list_datasets(ctx: typer.Context, as_json: AsJson = False) -> None:
     """List datasets, newest first."""
     datasets = list(ctx.obj.datasets())
-    print_json(datasets) if as_json else out.print(dataset_table(datasets))
+    print_json(datasets) if as_json else show_datasets(datasets, out)
 
 
 @app.command("show")
@@ -112,5 +112,5 @@ def _show_dataset(dataset: Dataset, *, as_json: bool) -> None:
     out.print(f"{dataset.id}  {dataset.rows:,} rows x {dataset.columns} columns")
     if len(dataset.names) > 1:
         out.print(f"the same bytes were uploaded as {list_first(dataset.names, SHOWN_NAMES, repr)}")
-    out.print(profile_table(dataset))
+    show_profile(dataset, out)
     print_warnings(dataset.warnings)

@@ -23,16 +23,13 @@ app = typer.Typer(cls=PlainErrors)
 @app.command()
 def trials(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
     """List a job's trials."""
-    listed = list(ctx.obj.trials(job_id))
-    if as_json:
-        print_json(listed)
-        return
     job: Job = ctx.obj.job(job_id)
     if job.kind is JobKind.diagnosis:
         raise LowlossError(
             f"{job_id} is a diagnosis, which has no trials: lowloss diagnosis {job_id} shows it"
         )
-    show_trials(listed, job, out)
+    listed = list(ctx.obj.trials(job_id))
+    print_json(listed) if as_json else show_trials(listed, job, out)
 
 
 @app.command()

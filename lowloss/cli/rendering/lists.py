@@ -1,14 +1,15 @@
-"""Shows lists as tables that fit into 80 columns: jobs, trials, datasets and their columns."""
+"""Shows lists as tables that fit their terminal: jobs, trials, datasets and their columns."""
 
 from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, OverflowMethod
 from rich.table import Table
 
 from lowloss.results import Dataset, Histogram, Job, JobKind, Trial
@@ -20,6 +21,8 @@ BARS = "▁▂▃▄▅▆▇█"
 MAX_BARS = 10
 WIDTH = 13
 """The characters of a line in a cell of several words."""
+MIN_WIDTH = 8
+"""The characters that a column of names or reasons has at least; longer words go on below."""
 CROSSENTROPY = "the validation loss of classes is the crossentropy of their probabilities"
 LOSSES = {
     Task.regression: "the validation loss of a regression is the mean squared error of the "
@@ -30,15 +33,47 @@ LOSSES = {
 """What the validation loss of a search is, by its task."""
 
 
-def _plain_table(*wrapped: str, columns: Sequence[str]) -> Table:
-    """Return a table that has room for its cells on a terminal of 80 columns.
+def _print_table(
+    rows: Sequence[Sequence[str]],
+    console: Console,
+    *,
+    columns: Sequence[str],
+    wrapped: str,
+    spare: Sequence[str],
+) -> None:
+    """Print a table whose numbers and ids are whole.
 
-    Only `wrapped` columns give way where there is none: they go on in another line.
+    Where the lines are too short, the `wrapped` column goes on in another line; where that is not
+    enough, the `spare` columns are left out, the first one first, and named below.
     """
+    cells = {name: [name, *(row[i] for row in rows)] for i, name in enumerate(columns)}
+    widths = {name: _find_width(cells[name], is_wrapped=name == wrapped) for name in columns}
+    hidden: list[str] = []
+    while _sum_widths(widths) > console.width and len(hidden) < len(spare):
+        hidden.append(spare[len(hidden)])
+        del widths[hidden[-1]]
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in columns:
-        table.add_column(name, no_wrap=name not in wrapped, overflow="fold")
-    return table
+    for name in widths:
+        is_wrapped = name == wrapped
+        overflow: OverflowMethod = "fold" if is_wrapped else "ellipsis"
+        table.add_column(name, no_wrap=not is_wrapped, overflow=overflow)
+    for row in zip(*(cells[name][1:] for name in widths), strict=True):
+        table.add_row(*row)
+    console.print(table)
+    if hidden:
+        listed = ", ".join(name.replace("\n", " ") for name in hidden)
+        console.print(f"left out, as the lines are too short: {listed} (--json has all)")
+
+
+def _find_width(cells: Sequence[str], *, is_wrapped: bool) -> int:
+    """Return how many characters a column needs."""
+    width = max(cell_len(line) for cell in cells for line in cell.split("\n"))
+    return min(width, MIN_WIDTH) if is_wrapped else width
+
+
+def _sum_widths(widths: Mapping[str, int]) -> int:
+    """Return the characters of a line: a blank stands around the table, two between columns."""
+    return sum(widths.values()) + 2 * len(widths) + 1
 
 
 def _wrap(text: str) -> str:
@@ -53,17 +88,20 @@ def _format_time(time: datetime) -> str:
 
 def show_jobs(jobs: Sequence[Job], console: Console) -> None:
     """Show jobs, and what their validation losses are."""
-    console.print(_job_table(jobs))
+    rows = [
+        (
+            job.id,
+            _format_title(job),
+            _format_state(job),
+            _format_best(job),
+            _format_time(job.created_at),
+        )
+        for job in jobs
+    ]
+    columns = ("id", "job", "state", "best", "created")
+    _print_table(rows, console, columns=columns, wrapped="job", spare=("created", "best", "state"))
     by_loss = [job for job in jobs if job.best and job.search.objective is Objective.val_loss]
     _show_losses({job.task for job in by_loss}, console)
-
-
-def _job_table(jobs: Sequence[Job]) -> Table:
-    table = _plain_table("job", columns=("id", "job", "state", "best", "created"))
-    for job in jobs:
-        created = _format_time(job.created_at)
-        table.add_row(job.id, _format_title(job), _format_state(job), _format_best(job), created)
-    return table
 
 
 def _format_title(job: Job) -> str:
@@ -101,53 +139,65 @@ def _show_losses(tasks: set[Task], console: Console) -> None:
 
 def show_trials(trials: Sequence[Trial], job: Job, console: Console) -> None:
     """Show a job's trials, and what their validation loss is."""
-    console.print(_trial_table(trials, job))
-    if job.search.objective is Objective.val_loss:
+    has_loss = job.search.objective is Objective.val_loss
+    has_rmse = has_loss and job.task is Task.regression
+    score = _wrap(in_words(job.search.objective.metric))
+    rmse = ("RMSE",) if has_rmse else ()
+    columns = ("trial", "state", score, "±", *rmse, "epochs", "seconds", "reason")
+    spare = ("seconds", "epochs", "±", "reason", "state")
+    rows = [_format_trial(trial, has_rmse=has_rmse) for trial in trials]
+    _print_table(rows, console, columns=columns, wrapped="reason", spare=spare)
+    if has_loss:
         _show_losses({job.task}, console)
 
 
-def _trial_table(trials: Sequence[Trial], job: Job) -> Table:
-    objective = job.search.objective
-    score = _wrap(in_words(objective.metric))
-    has_rmse = objective is Objective.val_loss and job.task is Task.regression
-    rmse = ("RMSE",) if has_rmse else ()
-    columns = ("trial", "state", score, "±", *rmse, "epochs", "seconds", "reason")
-    table = _plain_table("reason", columns=columns)
-    for trial in trials:
-        table.add_row(
-            str(trial.number),
-            trial.state,
-            format_number(trial.score),
-            format_number(trial.score_error),
-            *(format_number(trial.metrics.get("rmse")) for _ in rmse),
-            str(trial.epochs),
-            format_number(trial.seconds),
-            describe_trial_end(trial),
+def _format_trial(trial: Trial, *, has_rmse: bool) -> Sequence[str]:
+    """Format the cells of a trial."""
+    rmse = (format_number(trial.metrics.get("rmse")),) if has_rmse else ()
+    return (
+        str(trial.number),
+        trial.state,
+        format_number(trial.score),
+        format_number(trial.score_error),
+        *rmse,
+        str(trial.epochs),
+        format_number(trial.seconds),
+        describe_trial_end(trial),
+    )
+
+
+def show_datasets(datasets: Sequence[Dataset], console: Console) -> None:
+    """Show datasets, a row for each."""
+    rows = [
+        (
+            dataset.id,
+            ", ".join(dataset.names) or dataset.name,
+            f"{dataset.rows:,} x {dataset.columns:,}\n{dataset.format}",
+            _format_time(dataset.created_at),
         )
-    return table
+        for dataset in datasets
+    ]
+    size = "rows x columns"
+    columns = ("id", "name", size, "created")
+    _print_table(rows, console, columns=columns, wrapped="name", spare=("created", size, "name"))
 
 
-def dataset_table(datasets: Sequence[Dataset]) -> Table:
-    """Return a table of datasets."""
-    table = _plain_table("name", columns=("id", "name", "rows x columns", "created"))
-    for dataset in datasets:
-        names = ", ".join(dataset.names) or dataset.name
-        size = f"{dataset.rows:,} x {dataset.columns:,}\n{dataset.format}"
-        table.add_row(dataset.id, names, size, _format_time(dataset.created_at))
-    return table
-
-
-def profile_table(dataset: Dataset) -> Table:
-    """Return a table of a dataset's columns, one per line."""
+def show_profile(dataset: Dataset, console: Console) -> None:
+    """Show a dataset's columns, a row for each."""
+    rows = [
+        (
+            column.name,
+            column.kind,
+            f"{column.missing:,}",
+            f"{column.distinct:,}",
+            *map(column.describe, (column.min, column.max)),
+            sparkline(column.histogram),
+        )
+        for column in dataset.profile
+    ]
     columns = ("column", "kind", "missing", "distinct", "min", "max", "values")
-    table = _plain_table("column", "min", "max", columns=columns)
-    for column in dataset.profile:
-        spread = map(column.describe, (column.min, column.max))
-        missing, distinct = f"{column.missing:,}", f"{column.distinct:,}"
-        table.add_row(
-            column.name, column.kind, missing, distinct, *spread, sparkline(column.histogram)
-        )
-    return table
+    spare = ("values", "missing", "distinct")
+    _print_table(rows, console, columns=columns, wrapped="column", spare=spare)
 
 
 def sparkline(histogram: Histogram | None) -> str:

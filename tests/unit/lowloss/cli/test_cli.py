@@ -25,6 +25,7 @@ from lowloss.results import (
     JobState,
     Outcome,
     Requested,
+    Trial,
 )
 from tests.builders.scripted_server import (
     Answer,
@@ -243,8 +244,11 @@ def test_json_is_all_that_is_printed(
 def test_lists_are_json_arrays(
     run: Callable[..., Result], arguments: tuple[str, ...], item: BaseModel
 ) -> None:
-    full = run(*arguments, "--json", server=Server(a_page(item, following="c"), a_page(item)))
-    empty = run(*arguments, "--json", server=Server(a_page()))
+    # Trials come behind their job.
+    job = [a_json(a_job())] if isinstance(item, Trial) else []
+    pages = a_page(item, following="c"), a_page(item)
+    full = run(*arguments, "--json", server=Server(*job, *pages))
+    empty = run(*arguments, "--json", server=Server(*job, a_page()))
 
     assert json.loads(full.stdout) == [item.model_dump(mode="json")] * 2
     assert json.loads(empty.stdout) == []
