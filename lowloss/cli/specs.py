@@ -14,7 +14,6 @@ from lowloss.cli.output import print_warnings
 from lowloss.cli.parsing import refuse_options
 from lowloss.client.client import Client
 from lowloss.errors import InvalidRequest
-from lowloss.results import Dataset
 from lowloss.wording import counted, make_printable
 
 
@@ -29,7 +28,7 @@ def find_dataset(
     """Return the id of a dataset; upload a file or a built-in table first.
 
     The warnings of an upload are printed, a line each, on standard error, but for `silent_codes`.
-    Those of a table that was uploaded before are only counted: they were printed then.
+    Those of a table that was uploaded before are only counted.
     """
     if builtin is not None:
         if dataset is not None:
@@ -41,20 +40,20 @@ def find_dataset(
         refuse_options(options, "a built-in table is parsed already")
         return client.upload(builtin_csv(builtin), name=builtin, format="csv").id
     if dataset is not None and Path(dataset).is_file():
-        uploaded, is_new = client.upload_or_find(Path(dataset), **options)
-        warnings = [w for w in uploaded.warnings if w.code not in silent_codes]
-        if is_new:
+        upload = client.make_upload(Path(dataset), **options)
+        warnings = [w for w in upload.dataset.warnings if w.code not in silent_codes]
+        if not upload.was_there:
             print_warnings(warnings)
         elif warnings:
-            _remind_of_warnings(uploaded, len(warnings))
-        return uploaded.id
+            _remind_of_warnings(dataset, upload.dataset.id, len(warnings))
+        return upload.dataset.id
     refuse_options(options, f"{dataset!r} is parsed already")
     return dataset
 
 
-def _remind_of_warnings(dataset: Dataset, count: int) -> None:
-    text = f"{dataset.name} was uploaded before, with {counted(count, 'warning')}"
-    typer.echo(make_printable(f"{text} (lowloss datasets show {dataset.id})"), err=True)
+def _remind_of_warnings(file: str, dataset_id: str, count: int) -> None:
+    text = f"{file} was uploaded before, with {counted(count, 'warning')}"
+    typer.echo(make_printable(f"{text} (lowloss datasets show {dataset_id})"), err=True)
 
 
 def read_object(path: Path, *, field: str) -> dict[str, Any]:

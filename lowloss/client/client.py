@@ -19,7 +19,14 @@ from lowloss.client.follow import read_events
 from lowloss.client.frames import is_frame, to_rows
 from lowloss.client.parts import predict_file
 from lowloss.client.retries import ATTEMPTS, PATIENT_ATTEMPTS, PATIENT_SECONDS, Clock, Retries
-from lowloss.client.uploads import PARSE_SECONDS, Frame, ParseOption, format_options, upload
+from lowloss.client.uploads import (
+    PARSE_SECONDS,
+    Frame,
+    ParseOption,
+    Upload,
+    format_options,
+    send_table,
+)
 from lowloss.errors import InvalidRequest, ServerUnreachable, WaitTimeout
 from lowloss.processes.address import DEFAULT_HOST, DEFAULT_PORT
 from lowloss.recipes import ImportedRecipe, is_hdf5, read_recipe
@@ -112,20 +119,18 @@ class Client:
         suffix of the file decides, or the server by the content. `options` say how a table of texts
         is parsed (docs/tables.md): `decimal=","`, `skip_rows=3`, `types={"zip": "category"}`, …
         """
-        dataset, _ = self.upload_or_find(source, name=name, format=format, **options)
-        return dataset
+        return self.make_upload(source, name=name, format=format, **options).dataset
 
-    def upload_or_find(
+    def make_upload(
         self,
         source: Path | str | bytes | Frame,
         *,
         name: str | None = None,
         format: str | None = None,  # noqa: A002
         **options: ParseOption,
-    ) -> tuple[Dataset, bool]:
-        """Upload a table; return its dataset, and whether it is new."""
-        fields = {"name": name or None, "format": format or None, **options}
-        return upload(self._retries, source, fields)
+    ) -> Upload:
+        """Upload a table as `upload` does; return whether its dataset was there before, too."""
+        return send_table(self._retries, source, name=name, format=format, options=options)
 
     def datasets(self, name: str = "") -> Iterator[Dataset]:
         """Yield every dataset, newest first, without its profile.

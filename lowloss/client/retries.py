@@ -27,6 +27,8 @@ MAX_WAIT_SECONDS = 10.0
 MAX_RETRY_AFTER_SECONDS = 60.0
 """The longest Retry-After that is obeyed."""
 BUSY = {502, 503, 504}
+TRIES = "lowloss_tries"
+"""The extension of a response that says how often its request was sent."""
 HOPELESS = (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError)
 """Errors of the client itself: the next try would fail as well."""
 
@@ -78,6 +80,7 @@ class Retries:
                 continue
             if response.status_code not in BUSY or attempt == attempts - 1:
                 self.raise_problem(response)
+                response.extensions[TRIES] = attempt + 1
                 return response
             self.wait(attempt, response)
         raise AssertionError("the last attempt returns or raises")

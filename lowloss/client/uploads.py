@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import httpx2
 from pydantic_core import to_json
 
 from lowloss.client.frames import write_arrow
-from lowloss.client.retries import Retries
+from lowloss.client.retries import TRIES, Retries
 from lowloss.results import Dataset
 
 Frame = Any
@@ -40,21 +41,34 @@ SUFFIXES = {
 """The formats of files by their names; the server tells others by their content."""
 
 
-def upload(
-    retries: Retries, source: Path | str | bytes | Frame, fields: Mapping[str, ParseOption]
-) -> tuple[Dataset, bool]:
-    """Send a table; return its dataset, and whether it is new.
+@dataclass(frozen=True)
+class Upload:
+    """A dataset, and whether it was there before its table was sent.
 
-    `fields` are its `name` and `format`, which follow from the source where they are None, and the
-    options of parsing.
+    It was not, as far as one can know, where the first response was lost: that may have made it.
     """
+
+    dataset: Dataset
+    was_there: bool
+
+
+def send_table(
+    retries: Retries,
+    source: Path | str | bytes | Frame,
+    *,
+    name: str | None,
+    format: str | None,  # noqa: A002
+    options: Mapping[str, ParseOption],
+) -> Upload:
+    """Send a table to be parsed by `options`; its name and format follow from it where None."""
     by_source: dict[str, ParseOption] = {"name": "table"}
     if not isinstance(source, Path | str | bytes):
-        source, fields = write_arrow(source), {**fields, "format": "arrow"}
+        source, format = write_arrow(source), "arrow"  # noqa: A001
     elif not isinstance(source, bytes):
         path = Path(source)
         by_source = {"name": path.name, "format": SUFFIXES.get(path.suffix.lower())}
-    chosen = {name: value for name, value in fields.items() if value is not None}
+    fields = {"name": name or None, "format": format or None, **options}
+    chosen = {field: value for field, value in fields.items() if value is not None}
     read_pieces, size = _open_content(source)
     response = retries.send(
         "POST",
@@ -65,7 +79,9 @@ def upload(
         headers={"Content-Length": str(size)},
         seconds=PARSE_SECONDS,
     )
-    return retries.parse(response, Dataset), response.status_code == httpx2.codes.CREATED
+    is_first = response.extensions[TRIES] == 1
+    was_there = response.status_code != httpx2.codes.CREATED and is_first
+    return Upload(retries.parse(response, Dataset), was_there)
 
 
 def format_options(options: Mapping[str, ParseOption]) -> dict[str, str | list[str]]:

@@ -54,14 +54,28 @@ def test_warnings_of_a_table_that_was_uploaded_before_are_not_repeated_with_a_jo
     path.write_text("1,2\n")
     warning = TableWarning(code="no_header", count=1, detail="no names", fix="another")
     left_out = TableWarning(code=NOT_A_FEATURE, count=1, detail="id: rows", fix="a fix")
-    dataset = a_dataset(warnings=(warning, left_out))
+    dataset = a_dataset(name="another.csv", warnings=(warning, left_out))
     server = Server(a_json(dataset, 200), a_json(a_job(), 202))
 
     submitted = run("submit", str(path), "--target", "y", server=server)
 
     assert submitted.stderr.splitlines() == [
-        "houses.csv was uploaded before, with 1 warning (lowloss datasets show ds_1)"
+        f"{path} was uploaded before, with 1 warning (lowloss datasets show ds_1)"
     ]
+
+
+def test_warnings_are_printed_where_the_first_response_to_an_upload_was_lost(
+    run: Callable[..., Result], tmp_path: Path
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("1,2\n")
+    warning = TableWarning(code="no_header", count=1, detail="no names", fix="another")
+    dataset = a_json(a_dataset(warnings=(warning,)), 200)
+    server = Server(httpx2.ReadError("reset"), dataset, a_json(a_job(), 202))
+
+    submitted = run("submit", str(path), "--target", "y", server=server)
+
+    assert submitted.stderr.splitlines() == ["warning: no names (another)"]
 
 
 @pytest.mark.parametrize("command", [("delete",), ("datasets", "delete")], ids=" ".join)

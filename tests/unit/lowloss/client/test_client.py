@@ -18,7 +18,7 @@ from lowloss.client.frames import is_frame, to_rows
 from lowloss.errors import InvalidRequest, JobNotFound, ServerUnreachable, WaitTimeout
 from lowloss.results import JobState
 from lowloss.spec import Continuation
-from tests.builders.scripted_server import Server, a_dataset, a_job, a_json, a_page
+from tests.builders.scripted_server import Answer, Server, a_dataset, a_job, a_json, a_page
 
 
 def test_file_is_uploaded_in_pieces_with_its_size_said_first(tmp_path: Path) -> None:
@@ -120,6 +120,21 @@ def test_upload_that_is_sent_again_starts_over(tmp_path: Path) -> None:
     server.client().upload(table)
 
     assert server.bodies == [table.read_bytes()] * 2
+
+
+@pytest.mark.parametrize(
+    ("answers", "was_there"),
+    [
+        ([a_json(a_dataset(), 201)], False),
+        ([a_json(a_dataset(), 200)], True),
+        ([httpx2.ReadError("reset"), a_json(a_dataset(), 200)], False),
+    ],
+    ids=["new", "there before", "the first response lost"],
+)
+def test_upload_says_whether_its_dataset_was_there(answers: list[Answer], was_there: bool) -> None:
+    upload = Server(*answers).client().make_upload(b"x,y\n1,2\n")
+
+    assert (upload.dataset, upload.was_there) == (a_dataset(), was_there)
 
 
 def test_missing_file_is_an_error_before_anything_is_sent(tmp_path: Path) -> None:
