@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from lowloss.results import TableWarning
-from lowloss.tables.phones import find_phones
+from lowloss.tables.phones import are_phones
 from lowloss.tables.remarks import warn
 from lowloss.tables.units import CURRENCY
 
@@ -28,12 +28,11 @@ def find_lookalikes(text: pl.Series) -> TableWarning | None:
     is_alike = (
         text.str.contains(START)
         & ~text.str.contains(CODE)
-        & ~find_phones(text)
         & (text.str.len_chars() <= MAX_CHARACTERS)
     ).fill_null(value=False)
     if not present or is_alike.sum() < SHARE * present:
         return None
-    if _are_lettered(text.filter(is_alike)):
+    if are_phones(text) or _are_lettered(text.filter(is_alike)):
         return None
     forms = text.filter(is_alike).str.replace_all(DIGITS, "9").value_counts(sort=True)
     if forms["count"].head(MAX_FORMS).sum() < SHARE * present:

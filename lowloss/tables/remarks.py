@@ -14,6 +14,7 @@ from lowloss.tables.footnotes import list_marks
 from lowloss.tables.marks import MISSING_AMONG_NUMBERS
 from lowloss.tables.notation import Mark, Notation
 from lowloss.tables.numbers import Numbers, Surroundings, find_inexact, tidy_signs
+from lowloss.tables.phones import find_phones
 
 DOUBTFUL_YEAR, LATE_YEAR = 2040, 2200
 """Years of two digits that would be so late are more likely of the century before; later ones are
@@ -83,7 +84,7 @@ def warn_of_phones(text: pl.Series) -> TableWarning:
     return warn(
         "phone_numbers",
         text,
-        text.is_not_null(),
+        find_phones(text).fill_null(value=False),
         detail="{count} such as {example} look like phone numbers: {name} was read as a category",
         fix="set its type to number if it is a quantity",
     )
