@@ -28,7 +28,7 @@ class ColumnKind(StrEnum):
     """How a model reads a column.
 
     An `integer_category` has the values 0, 1, 2 … or 1, 2, 3 …: they may be codes of categories.
-    An `identifier` has a different value in every row.
+    An `identifier` names the rows.
     """
 
     numeric = "numeric"

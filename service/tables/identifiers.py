@@ -8,29 +8,31 @@ import polars as pl
 
 from lowloss.results import QUANTILES
 from lowloss.tables.dates import read_compact_days
+from lowloss.tables.evidence import is_monotonic
 from lowloss.tables.instants import LIKELY_MS
 from lowloss.tables.phones import are_phones
-from service.tables.summaries import Summary
+from service.tables.summaries import MIN_IDENTIFIERS, Summary
 
-MIN_IDENTIFIERS = 20
-"""A column of more rows than this, all with different values, is an identifier."""
 MIN_DIGITS, MIN_SURE_DIGITS = 8, 12
-"""From how many digits on whole numbers may be identifiers, and from how many on hardly anything
-else: no measurement is so exact."""
+"""From how many digits on whole numbers may be identifiers, and from how many on most are, though
+sizes of files and amounts of money may be as long."""
 DAY_DIGITS = (8, 10, 12, 14)
 """The digits of a day, and of one with its hour, minute and second: 20240417083000."""
 MIN_REPEATS = 7
 """Numbers without a repeat are drawn without one where chance would give so many: it gives none in
-one of e**7 tables."""
+one of e**7 tables. That holds of numbers drawn at random: those of a counter or a clock that is
+read again and again differ, too."""
 MIN_SPREAD_ROWS, MAX_DEVIATION = 100, 0.1
 """From how many rows on quantiles tell that numbers are spread evenly, and how far off they are."""
 UNITS = (1, 1000, 1_000_000, 1_000_000_000)
 """In a second: itself, milliseconds, microseconds, nanoseconds."""
 NAME = re.compile(
-    r"(?i:(?:^|[^a-z])(?:ids?|uid|nr|no|num|account|card|phone|ean|upc|isbn|ssn)$)"
-    r"|[a-z]I[Dd]$|(?i:number|nummer)$"
+    r"(?i:(?:^|[^a-z])(?:ids?|uid|no|num|account|card|phone|ean|upc|isbn|ssn)$)"
+    r"|[a-z](?:I[Dd]|No|Num)$|(?i:nr|nummer)$"
+    r"|(?i:(?<![^s]s)(?<![^s]s[^a-z])number$)"
 )
-"""The end of a name of numbers that name something: `customer_id`, `orderID`, `Kontonummer`."""
+"""The end of a name of numbers that name something: `customer_id`, `orderID`, `orderNo`, `Kontonr`.
+A number of several, as in `units_number`, counts them."""
 UUID = r"(?i)^\{?[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}\}?$"
 PHONES_SHARE = 0.9
 """The share of phone numbers that differ where they name the rows: people share some."""
@@ -38,12 +40,12 @@ PHONES_SHARE = 0.9
 
 def are_names(column: pl.Series, summary: Summary, *, is_text: bool) -> bool:
     """Return whether texts name their rows; `is_text` where hardly any comes again."""
-    if summary.distinct == summary.rows > MIN_IDENTIFIERS:
+    if summary.is_unique:
         return True
     if is_text and column.str.contains(UUID).all():
         return True
-    is_diverse = summary.distinct >= PHONES_SHARE * summary.rows > PHONES_SHARE * MIN_IDENTIFIERS
-    return is_diverse and are_phones(column)
+    is_diverse = summary.distinct >= PHONES_SHARE * summary.rows
+    return is_diverse and summary.rows > MIN_IDENTIFIERS and are_phones(column)
 
 
 def are_long_numbers(column: pl.Series, summary: Summary) -> bool:
@@ -65,16 +67,13 @@ def are_long_numbers(column: pl.Series, summary: Summary) -> bool:
     low, high = int(numbers.min()), int(numbers.max())
     if _are_times(whole, low, high):
         return False
-    return _are_drawn_once(len(whole), high - low + 1) or _share_length(column, summary, low, high)
-
-
-def _share_length(column: pl.Series, summary: Summary, low: int, high: int) -> bool:
-    """Return whether all numbers have one length, and name rows by it or what else they show."""
+    has_name = NAME.search(column.name.strip()) is not None
+    if _are_drawn_once(len(whole), high - low + 1) and (has_name or not is_monotonic(whole)):
+        return True
     digits = len(str(low))
     if digits != len(str(high)):
         return False
-    has_name = NAME.search(column.name.strip()) is not None
-    return digits >= MIN_SURE_DIGITS or has_name or _are_spread(summary, digits)
+    return has_name or digits >= MIN_SURE_DIGITS or _are_spread(summary, digits)
 
 
 def _are_times(whole: pl.Series, low: int, high: int) -> bool:

@@ -12,7 +12,7 @@ from lowloss.results import Column, ColumnKind, Dataset
 from lowloss.tables.naming import INDEX
 from lowloss.tables.table import Table
 from service.settings import Limits
-from service.tables.identifiers import MIN_IDENTIFIERS, are_long_numbers, are_names
+from service.tables.identifiers import are_long_numbers, are_names
 from service.tables.summaries import Summary, summarize
 
 TEXT_LEVELS = 100
@@ -101,17 +101,16 @@ def _find_kind(column: pl.Series, summary: Summary, *, is_matrix: bool) -> Colum
 
 
 def _find_string_kind(column: pl.Series, summary: Summary, *, is_matrix: bool) -> ColumnKind:
-    is_unique = summary.distinct == summary.rows > MIN_IDENTIFIERS
     is_text = summary.distinct > TEXT_LEVELS and summary.distinct > TEXT_SHARE * summary.rows
     if not is_matrix and are_names(column, summary, is_text=is_text):
         return ColumnKind.identifier
-    return ColumnKind.text if is_text or is_unique else ColumnKind.categorical
+    return ColumnKind.text if is_text or summary.is_unique else ColumnKind.categorical
 
 
 def _find_integer_kind(column: pl.Series, summary: Summary) -> ColumnKind:
     """Return the kind of whole numbers; an index may be that of a sample."""
     low, high = summary.measures["min"], summary.measures["max"]
-    is_unique = summary.distinct == len(column) > MIN_IDENTIFIERS
+    is_unique = summary.is_unique and summary.rows == len(column)
     if is_unique and column.name in INDEX_NAMES and low >= 0:
         return ColumnKind.identifier
     if are_long_numbers(column, summary):

@@ -25,6 +25,9 @@ DAY_MICROSECONDS = 86_400_000_000
 BATCH_CELLS = 2**19
 """How many cells are summarized at once: a call costs more than the values of a short column."""
 
+MIN_IDENTIFIERS = 20
+"""A column of more values than this, all of them different, may name its rows."""
+
 Numbers = NDArray[np.float64]
 Words = Mapping[str, tuple[str, str]]
 """The words of columns of booleans, that of false first."""
@@ -42,6 +45,11 @@ class Summary:
     rarest: int
     levels: list[dict[str, Any]]
     measures: Mapping[str, Any]
+
+    @property
+    def is_unique(self) -> bool:
+        """Whether no value comes again, and there are enough that this says something."""
+        return self.distinct == self.rows > MIN_IDENTIFIERS
 
 
 def summarize(

@@ -22,10 +22,10 @@ class Uselessness(Enum):
     )
     number = (
         "numbers that count the rows, or name them: an identifier",
-        "name them in features.include, with all other features, if they are quantities",
+        "quantities are features where features.include names them, with all other features",
     )
     identifier = (
-        "a different value in every row, an identifier",
+        "texts that name the rows: an identifier",
         "cut them down to parts that repeat, if those say something",
     )
 
@@ -71,7 +71,7 @@ def explain_uselessness(column: Column, rows: int) -> str | None:
         case Uselessness.number:
             return (
                 f"an identifier: {column.distinct} distinct numbers in {rows} rows "
-                "(name it in features.include, with all other features, if it is a quantity)"
+                f"({Uselessness.number.fix})"
             )
 
 

@@ -56,7 +56,11 @@ def test_long_numbers_that_never_repeat_are_identifiers(numbers: list[int]) -> N
 
 @pytest.mark.parametrize(
     "name",
-    ["customer_id", "orderID", "Konto-Nr", "Kontonummer", "card number", "ACCOUNT", "phone "],
+    [
+        *("customer_id", "orderID", "OrderNo", "accountNo", "invoiceNum", "Konto-Nr", "Kontonr"),
+        *("Kontonummer", "Rechnungsnummer", "card number", "phoneNumber", "address_number"),
+        *("ACCOUNT", "phone "),
+    ],
 )
 def test_names_tell_that_numbers_are_identifiers(name: str) -> None:
     numbers = draw(30_000_000, 60_000_000)
@@ -65,7 +69,13 @@ def test_names_tell_that_numbers_are_identifiers(name: str) -> None:
     assert kind_of(numbers, "price") is ColumnKind.numeric
 
 
-@pytest.mark.parametrize("name", ["paid", "humid", "bytes", "area", "casino", "grid_km"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("paid", "humid", "bytes", "area", "casino", "grid_km", "units_number", "items number"),
+        *("unitsNumber", "number_of_units"),
+    ],
+)
 def test_other_names_tell_nothing(name: str) -> None:
     assert kind_of(draw(30_000_000, 60_000_000), name) is ColumnKind.numeric
 
@@ -93,11 +103,30 @@ def skewed() -> list[int]:
         draw(10**12, 10**13) * 2,
         [number + 0.5 for number in draw(10**12, 10**13)],
         draw(10**6, 10**7),
+        sorted(draw(50_000_000, 50_001_000)),
+        sorted(draw(50_000_000, 50_001_000), reverse=True),
+        [99_990_000 + 20 * hour + hour % 7 for hour in range(1_000)],
+        [9_999_999_990_000 + 20 * hour + hour % 7 for hour in range(1_000)],
+        [28_400_000 + minute for minute in range(0, 6_000, 3)],
+        [28_400_000 + 60 * hour for hour in range(1_000)],
+        [28_400_000 + 60 * hour + hour % 3 for hour in range(2_000)],
+        [round(10 ** RANDOM.uniform(11, 14)) for _ in range(COUNT)],
+        [round(RANDOM.gauss(10**12, 10**11)) for _ in range(COUNT)],
     ],
     ids=lambda numbers: f"{len(numbers)} such as {numbers[0]}",
 )
 def test_amounts_and_times_are_numbers(numbers: list[float]) -> None:
     assert kind_of(numbers) is ColumnKind.numeric
+
+
+def test_sorted_numbers_are_identifiers_where_their_name_says_so() -> None:
+    assert kind_of(sorted(draw(99_999_500, 100_000_500)), "order_no") is ColumnKind.identifier
+
+
+def test_sizes_and_amounts_of_one_length_cannot_be_told_from_identifiers() -> None:
+    sizes = [round(RANDOM.uniform(1, 9) * 10**12) for _ in range(COUNT)]
+
+    assert kind_of(sizes, "bytes") is ColumnKind.identifier
 
 
 def test_time_of_one_clock_is_a_number_whatever_its_name() -> None:
@@ -145,6 +174,8 @@ def test_phone_numbers_are_identifiers_without_a_word_of_units(
 
     assert phone.kind is ColumnKind.identifier
     assert phone.min is None
+    (useless,) = warn_of_useless([phone], len(cells))
+    assert "('phone'): texts that name the rows: an identifier" in useless.detail
     assert "looks_numeric" not in {warning.code for warning in read(path).warnings}
     assert "units_removed" not in {warning.code for warning in read(path).warnings}
 
