@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +13,8 @@ from typer.exceptions import TyperException
 from lowloss.errors import LowlossError, Problem, ServerUnreachable, WaitTimeout
 
 FAILED, REFUSED, UNREACHABLE, SERVER_FAILED, INTERRUPTED = 1, 2, 3, 4, 130
+MAX_FAULTS = 10
+"""So many further faults of a request are printed."""
 
 
 class PlainErrors(TyperGroup):
@@ -34,11 +36,11 @@ class PlainErrors(TyperGroup):
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Print an error in one line, and end with its exit code."""
+    """Print an error in one line, each further fault in another, and end with its exit code."""
     try:
         yield
     except LowlossError as error:
-        raise _print_and_exit(_format_error(error), exit_code(error)) from error
+        raise _print_and_exit(str(error), exit_code(error), _list_others(error)) from error
     except TyperException as error:
         ctx = getattr(error, "ctx", None)
         hint = f" ({ctx.command_path} --help)" if ctx else ""
@@ -52,13 +54,21 @@ def plain_errors() -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from error
 
 
-def _format_error(error: LowlossError) -> str:
-    more = len(error.errors) - 1 if isinstance(error, Problem) else 0
-    return f"{error}; and {more} more" if more > 0 else str(error)
+def _list_others(error: LowlossError) -> list[str]:
+    """Return what else is wrong with a request: the first fault is the error itself."""
+    faults = error.errors[1:] if isinstance(error, Problem) else ()
+    others = [
+        str(Problem(fault["detail"], field=fault.get("field"), fix=fault.get("fix")))
+        for fault in faults
+    ]
+    more = len(others) - MAX_FAULTS
+    return [*others[:MAX_FAULTS], f"and {more} more"] if more > 0 else others
 
 
-def _print_and_exit(line: str, code: int) -> typer.Exit:
-    typer.echo(f"error: {' '.join(line.split())}", err=True)
+def _print_and_exit(line: str, code: int, others: Iterable[str] = ()) -> typer.Exit:
+    """Print an error in a line, and what else is wrong in one each."""
+    for text in (line, *others):
+        typer.echo(f"error: {' '.join(text.split())}", err=True)
     return typer.Exit(code)
 
 

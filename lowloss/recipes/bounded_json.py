@@ -25,15 +25,26 @@ def parse_json(text: bytes | str) -> Any:
         document = json.loads(text)
     except RecursionError as error:
         raise _too_deep() from error
-    except ValueError as error:  # of JSON, of UTF-8, and of numbers of thousands of digits
+    except json.JSONDecodeError as error:
+        if not error.doc.lstrip().startswith(("{", "[")):
+            raise _no_json() from error
         raise RecipeUnreadable(
-            "the bytes are neither JSON nor a .keras file",
+            f"the JSON is wrong at line {error.lineno}, column {error.colno}: {error.msg}",
             field="recipe",
-            fix="send a Recipe, the text of model.to_json(), or what model.save('model.keras') "
-            "wrote",
+            fix="mend it there",
         ) from error
+    except ValueError as error:  # of UTF-8, and of numbers of thousands of digits
+        raise _no_json() from error
     _check_depth(document)
     return document
+
+
+def _no_json() -> RecipeUnreadable:
+    return RecipeUnreadable(
+        "the bytes are neither JSON nor a .keras file",
+        field="recipe",
+        fix="send a Recipe, the text of model.to_json(), or what model.save('model.keras') wrote",
+    )
 
 
 def _check_depth(document: Any) -> None:

@@ -19,10 +19,16 @@ WORDS = (
     r"|gesamt|insgesamt|ergebnis|razem|ogółem|celkem|összesen|toplam|yhteensä|i alt|итого|всего"
     r"|合计|总计|小计|合計|小計|総計|합계|소계|총계"
 )
+MEANS = (
+    r"average|mean|median|std\.? ?dev\.?|standard deviation|mittelwert|durchschnitt|ø|moyenne"
+    r"|médiane|promedio|mediana|gemiddelde|medelvärde|gjennomsnitt|gennemsnit|průměr|átlag"
+    r"|keskiarvo|ortalama|среднее|平均|평균"
+)
+"""None that is a level, too, as `Media` and `mittel` are."""
 PREFIX = r"(?:grand|sub|sous|zwischen|gesamt|end|overall)"
 TOTAL = (
     rf"(?i)^\s*(?:(?:{PREFIX}[- ]?)?-?(?:{WORDS})|totale? g[eé]n[eé]ral[e]?|suma total|sum total"
-    r"|average|mean|median|std\.? ?dev\.?|standard deviation)\s*:?\s*$"
+    rf"|{MEANS})\s*:?\s*$"
 )
 """The label of a total or a mean."""
 GROUP = r"(?i)^(.*\S)\s+(?:total|ergebnis|summe)$"

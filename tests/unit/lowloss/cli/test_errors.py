@@ -44,15 +44,34 @@ def test_every_problem_has_an_exit_code_by_its_status() -> None:
     assert codes == {name: 4 if kind.status >= 500 else 2 for name, kind in PROBLEMS.items()}
 
 
-def test_refusal_is_one_line_with_field_and_fix(run: Callable[..., Result]) -> None:
-    faults = ({"field": "budgt"}, {"field": "seed"}, {"field": "target"})
+def test_refusal_is_a_line_for_each_fault_with_field_and_fix(run: Callable[..., Result]) -> None:
+    faults = (
+        {"field": "budgt", "detail": "there is\nno field", "fix": "did you mean?"},
+        {"field": "seed", "detail": "-1 is too small", "fix": "give 0 or more"},
+        {"detail": "nothing fits"},
+    )
     problem = UnknownField("there is\nno field", field="budgt", fix="did you mean?", errors=faults)
 
     done = run("submit", "ds_1", "--target", "y", server=Server(a_refusal(problem)))
 
-    assert done.stderr == "error: budgt: there is no field (did you mean?); and 2 more\n"
+    assert done.stderr.splitlines() == [
+        "error: budgt: there is no field (did you mean?)",
+        "error: seed: -1 is too small (give 0 or more)",
+        "error: nothing fits",
+    ]
     assert done.stdout == ""
     assert done.exit_code == cli.REFUSED
+
+
+def test_many_faults_are_cut_short(run: Callable[..., Result]) -> None:
+    faults = tuple({"field": f"layers.{n}", "detail": "is wrong"} for n in range(30))
+    problem = UnknownField("is wrong", field="layers.0", errors=faults)
+
+    done = run("submit", "ds_1", "--target", "y", server=Server(a_refusal(problem)))
+
+    lines = done.stderr.splitlines()
+    assert lines[:2] == ["error: layers.0: is wrong", "error: layers.1: is wrong"]
+    assert lines[-1] == "error: and 19 more"
 
 
 def test_server_that_is_not_there_is_one_line(run: Callable[..., Result]) -> None:

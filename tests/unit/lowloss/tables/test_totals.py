@@ -42,6 +42,14 @@ def test_total_and_mean_below_the_header_are_both_left_out() -> None:
     assert told(table) == [("row_skipped", 1, (1,)), ("row_skipped", 1, (2,))]
 
 
+@pytest.mark.parametrize("label", ["Mittelwert", "Durchschnitt:", "Moyenne", "Promedio", "Ø"])
+def test_sum_and_mean_at_the_end_are_both_left_out(label: str) -> None:
+    table = read([*LINES, "Summe,36,32", f"{label},4.5,4"])
+
+    assert table.frame.rows() == ROWS
+    assert told(table) == [("row_skipped", 1, (10,)), ("row_skipped", 1, (9,))]
+
+
 def test_total_below_units_is_named_by_its_row_in_the_file() -> None:
     table = read(["-,pieces,kg", "Total,36,32", *LINES])
 
