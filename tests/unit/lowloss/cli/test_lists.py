@@ -8,6 +8,7 @@ import pytest
 from typer.testing import Result
 
 from lowloss import cli
+from lowloss.cli.output import out
 from lowloss.results import Column, ColumnKind, Histogram, JobState, TrialState
 from lowloss.spec import JobSpec, Objective, Task
 from lowloss.wording import MINUS
@@ -37,7 +38,7 @@ def words_of(done: Result, width: int = 80) -> list[str]:
 @pytest.fixture(params=[80, 60])
 def width(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """The columns of the terminal."""
-    monkeypatch.setenv("COLUMNS", str(request.param))
+    monkeypatch.setattr(out, "width", request.param)
     return int(request.param)
 
 
@@ -160,7 +161,7 @@ def test_numbers_of_a_profile_are_whole(run: Callable[..., Result], width: int) 
 def test_id_that_does_not_fit_at_all_ends_in_an_ellipsis(
     run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setattr(out, "width", 30)
 
     done = run("datasets", "list", server=Server(a_page(a_dataset(id=DATASET_ID))))
 
