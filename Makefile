@@ -4,6 +4,8 @@
 PYTHON ?= python3.11
 UV_VERSION := 0.13.9
 RUN := .venv/bin/
+# Tests start many processes: what one has compiled, the others read, whatever the shell says.
+export PYTHONDONTWRITEBYTECODE :=
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 
 help:  ## List these commands
