@@ -30,7 +30,7 @@ def get_diagnosis(session: Session, job_id: str) -> Diagnosis:
 
 
 def read_diagnosis(content: bytes) -> Diagnosis:
-    """Read a stored diagnosis, with today's fields or those of before."""
+    """Read a stored diagnosis, with today's fields or those before 2026-11-29."""
     document = {RENAMED.get(name, name): value for name, value in json.loads(content).items()}
     for finding in document["findings"]:
         for effects in (finding, *finding["alternatives"]):
@@ -40,6 +40,7 @@ def read_diagnosis(content: bytes) -> Diagnosis:
             finding.update(_read_state(finding))
     for experiment in document["experiments"]:
         losses = experiment["losses"]
+        # As pages showed it then; above a constant answer's loss diagnoses take another mean.
         if "loss" not in experiment and losses and None not in losses:
             experiment["loss"] = fmean(losses)
     return Diagnosis.model_validate(document)

@@ -103,8 +103,10 @@ def _of_finding(finding: Finding) -> Iterator[str]:
     if change and change.groups() not in losses:
         yield f"{losses} stands beside it; {told}"
     shares = re.findall(r"([\N{MINUS SIGN}\d.]+) % of the excess", finding.sentence)
-    is_idle = finding.effect is not None and finding.effect.unbeaten_constant is not None
-    if is_idle and shares:
+    fails_to_beat_constant = (
+        finding.effect is not None and finding.effect.unbeaten_constant is not None
+    )
+    if fails_to_beat_constant and shares:
         yield f"praise of what ends no better than a constant answer; {told}"
     if any(not 0 <= float(share.replace(MINUS, "-")) <= 100 for share in shares):
         yield f"a share beyond 0 to 100 %; {told}"

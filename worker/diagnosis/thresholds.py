@@ -112,7 +112,9 @@ UNSUSPECTED = Threshold(1.5, "times that, where no check named the cause", TUNED
 CONFIRMED = Threshold(0.5, "share of that which fresh draws must show", TUNED)
 MIN_SEEDS = Threshold(3, "draws, each with a seed, that a confirmed remedy gains on", CHOSEN)
 OUTWEIGHED = Threshold(4, "mean gain of three draws over the loss of the one that loses", CHOSEN)
-NEAR = Threshold(0.7, "share of the best gain from which a remedy is as good", TUNED)
+NEAR = Threshold(
+    0.7, "share of the best gain, below a constant answer, from which a remedy is as good", TUNED
+)
 SAME_STAGE_NEAR = Threshold(0.85, "the same among causes of one stage", TUNED)
 EXPLAINED_AWAY = Threshold(0.5, "share of its gain below which a rival is an alternative", TUNED)
 LARGE_FALL = Threshold(0.1, "fall or excess of the relative loss that is large", CHOSEN)

@@ -142,6 +142,28 @@ def test_lower_rate_and_scaling_that_help_only_together_are_one_finding_with_the
     assert "divide the learning rate by 10" in finding.sentence
 
 
+def test_what_remedies_at_once_do_not_need_is_left_out_of_the_finding() -> None:
+    def loss(recipe: Recipe) -> float:
+        is_slower = recipe.optimizer.rate < 0.0005
+        if is_slower and recipe.scale_features == "standard":
+            # The target's scale is worth next to nothing.
+            return 0.05 if is_scaled(recipe) else 0.051
+        return math.inf
+
+    _, found = explained(
+        loss,
+        suspect(Cause.learning_rate_too_high, strength=3.0),
+        suspect(Cause.features_not_scaled),
+        suspect(Cause.target_not_scaled),
+    )
+
+    (finding,) = build_findings(attributed(found), {})
+    assert (finding.cause, *finding.together_with) == (
+        Cause.features_not_scaled,
+        Cause.learning_rate_too_high,
+    )
+
+
 def test_alternative_is_measured_on_the_draws_of_the_remedy_that_it_stands_beside() -> None:
     def loss(recipe: Recipe) -> float:
         return 0.1 if is_scaled(recipe) or recipe.epochs > 10 else 0.9

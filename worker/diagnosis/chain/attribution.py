@@ -10,7 +10,7 @@ from worker.diagnosis.chain.chain import Chain, Step, TriedRemedy
 from worker.diagnosis.chain.choice import is_far_better
 from worker.diagnosis.chain.explain import MAX_STEPS
 from worker.diagnosis.chain.gains import (
-    is_idle,
+    fails_to_beat_constant,
     mean_loss,
     mean_relative_loss,
     minimum_gain,
@@ -64,7 +64,9 @@ class Attribution:
             metric=trainer.metric,
             before=self._loss(relative, [before for before, _ in pairs]),
             after=after,
-            unbeaten_constant=trainer.constant if is_idle(after, trainer.constant) else None,
+            unbeaten_constant=trainer.constant
+            if fails_to_beat_constant(after, trainer.constant)
+            else None,
             share=self.share(gain.mean),
             low=self.share(low),
             high=self.share(high),

@@ -14,7 +14,7 @@ from lowloss.results import Cause
 from worker.diagnosis.chain.chain import Chain, Step, TriedRemedy
 from worker.diagnosis.chain.choice import choose_step, downstream_rank
 from worker.diagnosis.chain.gains import minimum_gain
-from worker.diagnosis.chain.remedies import Candidate
+from worker.diagnosis.chain.remedies import Candidate, join
 from worker.diagnosis.chain.walk import step_from_sound
 from worker.diagnosis.thresholds import EXPLAINED_AWAY
 from worker.diagnosis.training.trainer import Trainer
@@ -53,7 +53,7 @@ def explain(
         step = step or _best_pair(chain, tried) or step_from_sound(chain)
         if step is None:
             break
-        chain.steps.append(step)
+        chain.steps.append(_leave_out_parts(chain, step))
         _settle_alternatives(chain)
     return chain
 
@@ -154,6 +154,23 @@ def _best_pair(chain: Chain, tried: list[TriedRemedy]) -> Step | None:
     gaining = [pair for pair in measured if pair.gain.is_sure and pair.gain.mean > min_gain]
     best = max(gaining, key=lambda pair: pair.gain.mean, default=None)
     return None if best is None else Step(best)
+
+
+def _leave_out_parts(chain: Chain, step: Step) -> Step:
+    """Leave out of remedies at once those without which the others end as well."""
+    remedy = step.remedy
+    for part in remedy.candidate.parts:
+        others = [other for other in remedy.candidate.parts if other.rule != part.rule]
+        if not others:
+            break
+        candidate = join(*others)
+        after = candidate.apply(remedy.before)
+        chain.train([after])
+        gain = chain.gain(after, remedy.after)
+        min_gain = minimum_gain(chain.loss_of(after), is_suspect=True)
+        if gain.falls and gain.mean < min_gain:
+            remedy = chain.measure(candidate, remedy.before, after)
+    return replace(step, remedy=remedy)
 
 
 def _settle_alternatives(chain: Chain) -> None:

@@ -87,7 +87,7 @@ def mean_loss(runs: Sequence[JudgedVariant], constant: float) -> float | None:
     return constant * multiple_of_constant(mean_relative_loss(runs))
 
 
-def is_idle(loss: float | None, constant: float) -> bool:
+def fails_to_beat_constant(loss: float | None, constant: float) -> bool:
     """Return whether a loss is no better than that of a constant answer, by what matters."""
     return loss is not None and loss >= (1 - MIN_GAIN) * constant
 

@@ -180,13 +180,13 @@ def _combine(candidates: list[Candidate]) -> list[Candidate]:
     by_cause = {one.cause: one for one in suspected}
     scaled = [by_cause[cause] for cause in SCALING if cause in by_cause]
     slower = [one for one in suspected if one.cause is Cause.learning_rate_too_high]
-    combined = [_join(*scaled)] if len(scaled) > 1 else []
-    return combined + ([_join(*scaled, one) for one in slower] if scaled else [])
+    combined = [join(*scaled)] if len(scaled) > 1 else []
+    return combined + ([join(*scaled, one) for one in slower] if scaled else [])
 
 
-def _join(first: Candidate, *others: Candidate) -> Candidate:
-    """Return several remedies as one."""
-    return replace(first, partner=_join(*others)) if others else first
+def join(first: Candidate, *others: Candidate) -> Candidate:
+    """Return several remedies as one; partners that they have already are left out."""
+    return replace(first, partner=join(*others) if others else None)
 
 
 def _scaled_features(case: RemedyContext) -> list[RemedyRule]:

@@ -193,7 +193,7 @@ def _remaining(measured: MeasuredEffects, floor: NoiseFloor | None) -> Iterable[
         half = compare_with_half_of_rows(measured.attribution, draws)
         if half.gain.falls and half.full_loss > 0:
             fall = format_percent(half.share)
-            yield f"From half of the training rows to all of them it fell by {fall}."
+            yield f"From half of the training rows to all of them the loss fell by {fall}."
 
 
 def _notes(measured: MeasuredEffects) -> Iterable[str]:

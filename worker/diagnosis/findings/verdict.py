@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from lowloss.results import EvidenceState, Finding, Severity
 from lowloss.results.losses import compare_with_constant
 from lowloss.wording import describe_score, format_loss, in_words, list_first
-from worker.diagnosis.chain.gains import is_idle
+from worker.diagnosis.chain.gains import fails_to_beat_constant
 from worker.diagnosis.chain.settled import seconds_needed
 from worker.diagnosis.findings.measured import MeasuredEffects
 from worker.diagnosis.thresholds import MAJOR_SHARE
@@ -79,7 +79,7 @@ def _describe_result(measured: MeasuredEffects) -> str:
 
 def _compare_with_constant(measured: MeasuredEffects, loss: float) -> str:
     constant = measured.trainer.constant
-    if not is_idle(loss, constant):
+    if not fails_to_beat_constant(loss, constant):
         return ""
     how = compare_with_constant(loss, constant)
     return f", {how} than a constant answer ({format_loss(constant)})"

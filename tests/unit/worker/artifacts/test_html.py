@@ -209,7 +209,7 @@ def test_convergence_is_drawn_where_the_search_found_better(tmp_path: Path) -> N
     ("within_noise", "told"),
     [
         (True, "within seed noise"),
-        (False, "ahead by more than seed noise"),
+        (False, "ahead by more than the standard error of the difference"),
         (None, "tells nothing"),
     ],
 )
