@@ -43,7 +43,17 @@ def problem_from_error(
     error: ValidationError, model: type[BaseModel], *, field: str | None = None
 ) -> Problem:
     """Build the problem of a model's errors; `field` is where the request has the model."""
-    return join_faults(find_fault(entry, model, field=field) for entry in error.errors())
+    entries = [entry for entry in error.errors() if not _is_short_of_faulty(entry, error)]
+    return join_faults(find_fault(entry, model, field=field) for entry in entries)
+
+
+def _is_short_of_faulty(entry: Mapping[str, Any], error: ValidationError) -> bool:
+    """Return whether a list is said to be too short whose items pydantic could not read."""
+    path = entry["loc"]
+    return entry["type"] == "too_short" and any(
+        other["loc"][: len(path)] == path and len(other["loc"]) > len(path)
+        for other in error.errors()
+    )
 
 
 def join_faults(faults: Iterable[Fault]) -> Problem:

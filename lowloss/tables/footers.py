@@ -17,7 +17,7 @@ NOTE = re.compile(
 )
 """What a note below a table looks like: words, a label, or a line; but no value."""
 FILLED_NOTE = re.compile(
-    r"[*†‡©]+\s*[^\W\d_]|[(\[]\w{1,2}[)\]]\s*[^\W\d_]|[^\W\d_][^:]{0,40}:(?:\s|$)"
+    r"[*†‡©¹²³⁰⁴-⁹]+\s*[^\W\d_]|[(\[]\w{1,2}[)\]]\s*[^\W\d_]|[^\W\d_][^:]{0,40}:(?:\s|$)"
 )
 """The start of a note in a row of its own: a footnote's mark, or a label such as `Source:`."""
 ALIKE_ROWS = 20

@@ -37,6 +37,26 @@ def test_an_object_that_is_text_is_refused_at_its_field() -> None:
     assert caught.value.fix == "it should be a valid object or instance of RecipeLayer"
 
 
+def test_list_of_faulty_items_is_not_said_to_be_too_short() -> None:
+    layers = [{"units": 3, "activation": "rellu"}, {"unit": 1}]
+
+    with pytest.raises(InvalidRequest) as caught:
+        validate(Recipe, {"layers": layers, "loss": "mse"}, field="recipe")
+
+    assert {fault["field"] for fault in caught.value.errors} == {
+        "recipe.layers.0.activation",
+        "recipe.layers.1.units",
+        "recipe.layers.1.unit",
+    }
+
+
+def test_list_without_items_is_said_to_be_too_short() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        validate(Recipe, {"layers": [], "loss": "mse"}, field="recipe")
+
+    assert caught.value.field == "recipe.layers"
+
+
 @pytest.mark.parametrize(
     ("name", "names", "suggestion"),
     [

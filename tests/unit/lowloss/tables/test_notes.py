@@ -22,6 +22,7 @@ def read(text: str) -> Table:
     ("notes", "count"),
     [
         ("Source: Eurostat,,\n", 1),
+        ("¹ corrected in April,,\n", 1),
         (",,\nSource: Eurostat,,\n", 1),
         ("Source: Eurostat,,\n,,\n,,\n", 1),
         (",Source: Eurostat,\n", 1),
