@@ -56,8 +56,7 @@ def are_long_numbers(column: pl.Series, summary: Summary) -> bool:
     where more speaks for it: their name, no repeat where chance would give some, or an even spread
     over all numbers of their length.
     """
-    is_unique = summary.distinct == summary.rows > MIN_IDENTIFIERS
-    if not is_unique or summary.measures["min"] < 10 ** (MIN_DIGITS - 1):
+    if not summary.is_unique or summary.measures["min"] < 10 ** (MIN_DIGITS - 1):
         return False
     whole = column.cast(pl.Int64, strict=False).drop_nulls()
     if len(whole) < summary.rows or (whole % 10 == 0).all():
