@@ -40,12 +40,8 @@ def format_number(value: float | None) -> str:
 
 
 def format_short(value: float | None, *, digits: int = 3) -> str:
-    """Format a number with a few digits, large ones with their zeros; a dash for None."""
-    if value is None:
-        return DASH
-    rounded = float(f"{value:.{digits}g}")
-    is_whole = 1000 <= abs(rounded) < 1e15
-    return (f"{rounded:,.0f}" if is_whole else f"{value:.{digits}g}").replace("-", MINUS)
+    """Format a number with up to four digits, large ones with their zeros; a dash for None."""
+    return format_number(None if value is None else float(f"{value:.{digits}g}"))
 
 
 def format_loss(value: float | None) -> str:
