@@ -50,7 +50,7 @@ def spread(column: Column, rows: int) -> str:
         ends = f"{column.describe(column.min)} … {column.describe(column.max)}"
         if column.kind is ColumnKind.date:
             return ends
-        return f"{ends}, mean {format_number(column.mean)} ± {format_number(column.sd)}"
+        return f"{ends}, mean {format_number(column.mean)}, deviation {format_number(column.sd)}"
     if not column.levels:
         return DASH
     present = max(1, rows - column.missing)

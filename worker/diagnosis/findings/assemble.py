@@ -179,21 +179,28 @@ def _remaining(measured: MeasuredEffects, floor: NoiseFloor | None) -> Iterable[
             f"By rows that are equal, {format_percent(min(1.0, floor.conflicting / loss))} of it "
             "is noise that no model can remove."
         )
-    if trainer.data.is_judged_on_training:
-        return
+    if not trainer.data.is_judged_on_training:
+        yield from _generalization(measured)
+
+
+def _generalization(measured: MeasuredEffects) -> Iterable[str]:
+    """Yield sentences on what the network loses on rows that did not train it, and on more rows."""
+    trainer = measured.trainer
+    is_halved = trainer.seconds_left > 0
     curve = _curve(trainer, measured.end)
     if curve.loss and curve.loss[-1] and curve.val_loss[-1] and curve.loss[-1] < curve.val_loss[-1]:
+        advice = "" if is_halved else "; more rows, or a simpler network, may narrow that"
         yield (
             f"After the last epoch the loss on its training rows is "
             f"{format_percent(curve.loss[-1] / curve.val_loss[-1])} of that on rows that did not "
-            "train it: the difference is what more rows, or a simpler network, may take off."
+            f"train it{advice}."
         )
-    if trainer.seconds_left > 0:
-        draws = measured.attribution.chain.draws[:2]
-        half = compare_with_half_of_rows(measured.attribution, draws)
-        if half.gain.falls and half.full_loss > 0:
-            fall = format_percent(half.share)
-            yield f"From half of the training rows to all of them the loss fell by {fall}."
+    if not is_halved:
+        return
+    half = compare_with_half_of_rows(measured.attribution, measured.attribution.chain.draws[:2])
+    if half.gain.falls and half.full_loss > 0:
+        fall = f"fell by {format_percent(half.share)}" if half.share > 0 else "did not fall"
+        yield f"From half of the training rows to all of them the loss {fall}."
 
 
 def _notes(measured: MeasuredEffects) -> Iterable[str]:
