@@ -149,13 +149,13 @@ class Remedy(Result):
 class Alternative(Result):
     """Another remedy that removes the same excess loss, and the cause that it would point to.
 
-    `isolated_effect` is measured in the place of the finding's remedy; `remedy_loss` is the loss
+    `effect` is measured in the place of the finding's remedy; `remedy_loss` is the loss
     with that remedy on the same draws, null where a training diverged.
     """
 
     cause: Cause
     remedy: Remedy
-    isolated_effect: Effect
+    effect: Effect
     remedy_loss: float | None = None
 
 

@@ -84,11 +84,10 @@ def describe_effect(effect: Effect) -> str:
 
 def describe_alternative(other: Alternative) -> str:
     """Describe what another remedy does in a remedy's place, and that one's loss beside it."""
-    effect = other.isolated_effect
-    sentence = f"In its place it {describe_effect(effect)}"
+    sentence = f"In its place it {describe_effect(other.effect)}"
     if other.remedy_loss is None:
         return f"{sentence}."
-    which = "this" if effect.runs == 1 else "these"
+    which = "this" if other.effect.runs == 1 else "these"
     return f"{sentence}; on {which} the remedy above has {format_loss(other.remedy_loss)}."
 
 

@@ -30,12 +30,13 @@ def get_diagnosis(session: Session, job_id: str) -> Diagnosis:
 
 
 def read_diagnosis(content: bytes) -> Diagnosis:
-    """Read a stored diagnosis, with today's fields or those before 2026-11-29."""
-    document = {RENAMED.get(name, name): value for name, value in json.loads(content).items()}
+    """Read a stored diagnosis, with today's fields or those before 2026-11-30."""
+    document = json.loads(content)
+    _rename(document, RENAMED)
     for finding in document["findings"]:
-        for effects in (finding, *finding["alternatives"]):
-            if "alone" in effects:
-                effects["isolated_effect"] = effects.pop("alone")
+        _rename(finding, {"alone": "isolated_effect"})
+        for alternative in finding["alternatives"]:
+            _rename(alternative, {"alone": "effect", "isolated_effect": "effect"})
         if "evidence_state" not in finding:
             finding.update(_read_state(finding))
     for experiment in document["experiments"]:
@@ -44,6 +45,12 @@ def read_diagnosis(content: bytes) -> Diagnosis:
         if "loss" not in experiment and losses and None not in losses:
             experiment["loss"] = fmean(losses)
     return Diagnosis.model_validate(document)
+
+
+def _rename(fields: dict[str, Any], names: dict[str, str]) -> None:
+    """Give some fields their names of today."""
+    for name in fields.keys() & names.keys():
+        fields[names[name]] = fields.pop(name)
 
 
 def _read_state(finding: dict[str, Any]) -> dict[str, str]:

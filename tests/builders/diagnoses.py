@@ -82,7 +82,7 @@ def target_not_scaled() -> Finding:
             Alternative(
                 cause=Cause.learning_rate_too_low,
                 remedy=faster,
-                isolated_effect=an_effect(0.99, RAW_LOSS, 1.3e5),
+                effect=an_effect(0.99, RAW_LOSS, 1.3e5),
                 remedy_loss=SCALED_TARGET_LOSS,
             ),
         ),
@@ -232,7 +232,7 @@ def a_named_diagnosis(name: str) -> Diagnosis:
             Alternative(
                 cause=Cause.identifier_column,
                 remedy=remedy,
-                isolated_effect=an_effect(0.5, 2.0, 1.0),
+                effect=an_effect(0.5, 2.0, 1.0),
             ),
         ),
         columns=(name,) * 30,

@@ -128,13 +128,15 @@ def test_no_other_kind_can_be_stored(database: Database) -> None:
         session.execute(text("UPDATE jobs SET kind = 'study'"))
 
 
-def test_diagnosis_with_the_names_of_before_is_read() -> None:
+@pytest.mark.parametrize("name", ["alone", "isolated_effect"])
+def test_diagnosis_with_the_names_of_before_is_read(name: str) -> None:
     document = a_diagnosis().model_dump(mode="json")
     document["best_by"] = document.pop("best_model")
     document["remedied"] = document.pop("remedied_recipe")
     for finding in document["findings"]:
-        for effects in (finding, *finding["alternatives"]):
-            effects["alone"] = effects.pop("isolated_effect")
+        finding["alone"] = finding.pop("isolated_effect")
+        for alternative in finding["alternatives"]:
+            alternative[name] = alternative.pop("effect")
 
     diagnosis = read_diagnosis(json.dumps(document).encode())
 

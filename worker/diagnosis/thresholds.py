@@ -113,11 +113,14 @@ CONFIRMED = Threshold(0.5, "share of that which fresh draws must show", TUNED)
 MIN_SEEDS = Threshold(3, "draws, each with a seed, that a confirmed remedy gains on", CHOSEN)
 OUTWEIGHED = Threshold(4, "mean gain of three draws over the loss of the one that loses", CHOSEN)
 NEAR = Threshold(
-    0.7, "share of the best gain, below a constant answer, from which a remedy is as good", TUNED
+    0.7,
+    "share of the best gain, below a constant answer, from which a remedy, or a part of one, is as "
+    "good",
+    TUNED,
 )
 SAME_STAGE_NEAR = Threshold(0.85, "the same among causes of one stage", TUNED)
 EXPLAINED_AWAY = Threshold(0.5, "share of its gain below which a rival is an alternative", TUNED)
-LARGE_FALL = Threshold(0.1, "fall or excess of the relative loss that is large", CHOSEN)
+LARGE_FALL = Threshold(0.1, "fall, excess or lead of the relative loss that is large", CHOSEN)
 LARGE_SHARE = Threshold(0.4, "the same as a share of the loss itself", CHOSEN)
 CRITICAL_SHARE = Threshold(0.4, "share of the excess of a critical cause, at least", CHOSEN)
 MAJOR_SHARE = Threshold(0.1, "share of the excess of a major cause, at least", CHOSEN)

@@ -173,7 +173,7 @@ def test_alternative_is_measured_on_the_draws_of_the_remedy_that_it_stands_besid
     (finding,) = build_findings(attributed(found), {})
     (other,) = finding.alternatives
     assert finding.effect is not None
-    assert other.isolated_effect.runs == finding.effect.runs == 6
+    assert other.effect.runs == finding.effect.runs == 6
     assert other.remedy_loss == pytest.approx(finding.effect.after)
 
 

@@ -155,7 +155,7 @@ def _alternatives(attribution: Attribution, step: Step) -> Iterable[Alternative]
         yield Alternative(
             cause=other.cause,
             remedy=build_remedy(attribution, other),
-            isolated_effect=attribution.effect_of(other),
+            effect=attribution.effect_of(other),
             remedy_loss=attribution.loss_beside(step.remedy.after, other.after),
         )
 
