@@ -83,6 +83,20 @@ def early_stopping(recipe: Recipe) -> Section:
     return Section(tuple(format_call(name, options=options)), (KERAS,))
 
 
+def plateau(recipe: Recipe) -> Section:
+    """Return the lines of the callback that lets the learning rate fall."""
+    plateau = recipe.reduce_lr_on_plateau
+    if plateau is None:
+        return Section()
+    values = plateau.model_dump()
+    defaults = {name: info.default for name, info in type(plateau).model_fields.items()}
+    options = {"monitor": '"val_loss"'} | {
+        name: format_literal(value) for name, value in values.items() if value != defaults[name]
+    }
+    name = "reduce_rate = keras.callbacks.ReduceLROnPlateau"
+    return Section(tuple(format_call(name, options=options)), (KERAS,))
+
+
 def mixup(recipe: Recipe) -> Section:
     """Return the lines of the class that mixes the rows of batches."""
     if not recipe.mixup:
@@ -100,13 +114,15 @@ def fitting(recipe: Recipe, task: Task) -> Section:
         mixing = {"batch_size": recipe.batch_size, "alpha": format_literal(recipe.mixup)}
         lines = format_call("batches = Mixup", "x_train", shape, options=mixing)
         rows = ["batches"]
+    callbacks = ["early_stopping"] if recipe.early_stopping else []
+    callbacks += ["reduce_rate"] if recipe.reduce_lr_on_plateau else []
     options = {
         "validation_data": "(x_val, y_val)" if is_validated(recipe) else None,
         "epochs": recipe.epochs,
         "batch_size": None if recipe.mixup else recipe.batch_size,
         "shuffle": None if recipe.shuffle or recipe.mixup else "False",
         "class_weight": "class_weight" if is_balanced(recipe, task) else None,
-        "callbacks": "[early_stopping]" if recipe.early_stopping else None,
+        "callbacks": f"[{', '.join(callbacks)}]" if callbacks else None,
     }
     return Section((*lines, *format_call("model.fit", *rows, options=options)))
 

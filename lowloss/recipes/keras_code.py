@@ -34,6 +34,7 @@ def training_code(recipe: Recipe, table: ScriptTable) -> str:
         network.network(read),
         network.compilation(read, task),
         network.early_stopping(read),
+        network.plateau(read),
         network.mixup(read),
         network.fitting(read, task),
         data.prediction(read, task),
@@ -71,6 +72,7 @@ def change_code(before: Recipe, after: Recipe, *, task: Task) -> str:
             _changed_layers(before, after),
             changed(lambda r: network.compilation(r, task), ""),
             changed(network.early_stopping, "Train all epochs: leave EarlyStopping out."),
+            changed(network.plateau, "Keep the learning rate: leave ReduceLROnPlateau out."),
             changed(network.mixup, "Train on the rows as they are, unmixed."),
             network.fitting(after, task)
             if network.fitting(after, task) != network.fitting(before, task)

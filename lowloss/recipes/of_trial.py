@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from lowloss.results import Hyperparameters
 from lowloss.spec import JobSpec, Recipe, Task
 from lowloss.spec.activations import usual_initializers
 from lowloss.spec.optimizers import OPTIMIZERS, USUAL_MOMENTUM
+from lowloss.spec.schedules import SEARCH_PLATEAU
+
+_PLATEAU = {
+    "factor": SEARCH_PLATEAU.factor,
+    "patience": SEARCH_PLATEAU.patience,
+    "min_delta": SEARCH_PLATEAU.min_delta,
+}
 
 
 def recipe_of_trial(
@@ -39,20 +48,26 @@ def recipe_of_trial(
                 for layer, record in zip(layers, initializers, strict=True)
             ],
             "loss": loss,
-            "optimizer": {
-                "name": values.optimizer,
-                "learning_rate": values.learning_rate,
-                "schedule": values.schedule,
-                "momentum": USUAL_MOMENTUM if OPTIMIZERS[values.optimizer].takes_momentum else 0.0,
-                "weight_decay": values.weight_decay,
-                "clip_norm": values.clip_norm,
-            },
+            "optimizer": _optimizer_fields(values),
             "batch_size": values.batch_size,
             "epochs": spec.budget.max_epochs,
             "validation_split": 0.2,
             "early_stopping": {"patience": values.patience, "restore_best_weights": True},
+            "reduce_lr_on_plateau": _PLATEAU if values.schedule == "plateau" else None,
         }
     )
+
+
+def _optimizer_fields(values: Hyperparameters) -> dict[str, Any]:
+    """Return the optimizer of a recipe; a plateau is a callback of its own."""
+    return {
+        "name": values.optimizer,
+        "learning_rate": values.learning_rate,
+        "schedule": "constant" if values.schedule == "plateau" else values.schedule,
+        "momentum": USUAL_MOMENTUM if OPTIMIZERS[values.optimizer].takes_momentum else 0.0,
+        "weight_decay": values.weight_decay,
+        "clip_norm": values.clip_norm,
+    }
 
 
 def fitting_output(task: Task, classes: int) -> tuple[int, str, str]:

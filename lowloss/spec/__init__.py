@@ -25,7 +25,6 @@ from lowloss.spec.parameters import (
     Float,
     Int,
     Scaling,
-    Schedule,
     WidthRange,
 )
 from lowloss.spec.parts import Spec, Text, wrong_value
@@ -34,9 +33,11 @@ from lowloss.spec.recipe import (
     Recipe,
     RecipeEarlyStopping,
     RecipeLayer,
+    RecipePlateau,
     RecipeScaling,
 )
 from lowloss.spec.recipe_optimizer import RecipeOptimizer
+from lowloss.spec.schedules import Schedule
 
 __all__ = [
     "FORMS",
@@ -66,6 +67,7 @@ __all__ = [
     "RecipeEarlyStopping",
     "RecipeLayer",
     "RecipeOptimizer",
+    "RecipePlateau",
     "RecipeScaling",
     "Scaling",
     "Schedule",

@@ -49,12 +49,12 @@ class SearchSpace(Spec):
     l2: PenaltyParameter = PenaltyRange(min=1e-7, max=1e-2, scale="log")
     l1: PenaltyParameter = 0.0
     dropout: DropoutParameter = DropoutRange(min=0.0, max=0.5)
-    patience: CountParameter = CountRange(min=5, max=30)
+    patience: CountParameter = CountRange(min=10, max=20)
     batch_size: CountParameter = Choice[Count](choices=(32, 128))
     activation: ActivationParameter = "relu"
     optimizer: OptimizerParameter = "adam"
     weight_decay: PenaltyParameter = 0.0
-    schedule: ScheduleParameter = "constant"
+    schedule: ScheduleParameter = "plateau"
     clip_norm: ClipParameter = None
     noise: PenaltyParameter = 0.0
     mixup: MixupParameter = 0.0

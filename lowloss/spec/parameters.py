@@ -9,10 +9,10 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 from lowloss.spec.activations import Activation
 from lowloss.spec.optimizers import OptimizerName
 from lowloss.spec.parts import Spec, wrong_value
+from lowloss.spec.schedules import Schedule
 
 T = TypeVar("T")
 
-Schedule = Literal["constant", "cosine"]
 Scaling = Literal["standard", "robust", "quantile", "piecewise", "none"]
 Scale = Literal["linear", "log"]
 

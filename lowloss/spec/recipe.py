@@ -22,6 +22,7 @@ from lowloss.spec.losses import LOSSES, LossName, LossRecord
 from lowloss.spec.parameters import Dropout, Mixup, Number, Penalty, Rate, Share
 from lowloss.spec.parts import Spec, Text, wrong_value
 from lowloss.spec.recipe_optimizer import RecipeOptimizer
+from lowloss.spec.schedules import Plateau
 
 RecipeScaling = Literal["none", "standard", "minmax", "robust", "quantile", "piecewise"]
 
@@ -127,6 +128,22 @@ class RecipeEarlyStopping(Spec):
     restore_best_weights: bool = False
 
 
+class RecipePlateau(Spec):
+    """Keras's ReduceLROnPlateau on `val_loss`, with its names and defaults."""
+
+    factor: Annotated[float, Field(gt=0, lt=1), Number] = 0.1
+    patience: Annotated[int, Field(ge=0), Number] = 10
+    min_delta: Penalty = 1e-4
+    cooldown: Annotated[int, Field(ge=0), Number] = 0
+    min_lr: Penalty = 0.0
+
+    @property
+    def record(self) -> Plateau:
+        """How it lets the rate fall. Keras looks at patience after it has counted: 0 is as 1."""
+        patience = max(1, self.patience)
+        return Plateau(self.factor, patience, self.min_delta, self.cooldown, self.min_lr)
+
+
 class Recipe(Spec):
     """One training: the preprocessing of the columns, the network, and how it was fitted.
 
@@ -139,6 +156,7 @@ class Recipe(Spec):
     the network does not see. `front_layers` stand before the first Dense layer. `validation_rows`
     are drawn at random, or the table's `last`: so Keras's own `validation_split` takes them.
     `shuffle`: whether each epoch sees the training rows in another order, else in the table's.
+    `reduce_lr_on_plateau` has nothing to go by without a validation split.
     """
 
     scale_features: RecipeScaling = "none"
@@ -161,6 +179,7 @@ class Recipe(Spec):
     validation_rows: Literal["random", "last"] = "random"
     shuffle: bool = True
     early_stopping: RecipeEarlyStopping | None = None
+    reduce_lr_on_plateau: RecipePlateau | None = None
 
     @field_validator("optimizer", mode="before")
     @classmethod
@@ -175,6 +194,17 @@ class Recipe(Spec):
                 "smoothing_does_not_fit",
                 f"{self.loss} smooths no labels",
                 fix=f"leave label_smoothing out, or use one of {', '.join(names)}",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_plateau(self) -> Self:
+        is_scheduled = self.optimizer.schedule != "constant" or self.optimizer.decay is not None
+        if self.reduce_lr_on_plateau is not None and is_scheduled:
+            raise wrong_value(
+                "plateau_does_not_fit",
+                "a learning rate falls by a schedule or by ReduceLROnPlateau, not by both",
+                fix="leave reduce_lr_on_plateau or the optimizer's schedule and decay out",
             )
         return self
 

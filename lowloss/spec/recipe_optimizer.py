@@ -8,8 +8,9 @@ from pydantic import Field, field_validator, model_validator
 
 from lowloss.spec.keras_names import KerasName
 from lowloss.spec.optimizers import OPTIMIZERS, OptimizerName, OptimizerRecord, find_optimizer
-from lowloss.spec.parameters import Count, Number, Penalty, Rate, Schedule, Share
+from lowloss.spec.parameters import Count, Number, Penalty, Rate, Share
 from lowloss.spec.parts import Spec, wrong_value
+from lowloss.spec.schedules import StepSchedule
 
 FOR_ALL = frozenset({"clipnorm", "clipvalue", "gradient_accumulation_steps"})
 
@@ -57,7 +58,7 @@ class RecipeOptimizer(Spec):
 
     name: Annotated[OptimizerName, KerasName] = "rmsprop"
     learning_rate: Rate | None = None
-    schedule: Schedule = "constant"
+    schedule: StepSchedule = "constant"
     decay: RateDecay | None = None
     momentum: Annotated[float, Field(ge=0, lt=1), Number] = 0.0
     weight_decay: Penalty = 0.0

@@ -94,6 +94,30 @@ class KerasCall(Protocol):
         """Arguments by name."""
 
 
+class Plateau(Protocol):
+    """When a learning rate falls, and how far: see `lowloss.spec.schedules.Plateau`."""
+
+    @property
+    def factor(self) -> float:
+        """What the rate is multiplied by."""
+
+    @property
+    def patience(self) -> int:
+        """After so many epochs without improvement."""
+
+    @property
+    def min_delta(self) -> float:
+        """By how much a loss must be below the least one to be an improvement."""
+
+    @property
+    def cooldown(self) -> int:
+        """So many epochs after a fall are not counted."""
+
+    @property
+    def min_rate(self) -> float:
+        """It falls no further."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """One training: everything, with the data, that its result depends on.
@@ -107,8 +131,9 @@ class Plan:
     distribution Beta(alpha, alpha) of the shares by which a batch's rows are mixed with one another
     (Zhang et al. 2018); 0 for none. `layers` are all layers of a network that only stock Keras has,
     Dense ones of `widths` among them; no cohort trains it. It alone may have further arguments of
-    the optimizer, and a schedule of the learning rate that is built by a call. Where it goes on
-    from a `checkpoint`, its result is the same.
+    the optimizer, and a schedule of the learning rate that is built by a call. With a `plateau` the
+    rate falls where the validation loss does not, or after the epochs `rate_falls` where no rows
+    validate. Where it goes on from a `checkpoint`, its result is the same.
     """
 
     number: int
@@ -136,6 +161,8 @@ class Plan:
     layers: tuple[KerasCall, ...] = ()
     optimizer_arguments: tuple[tuple[str, Any], ...] = ()
     rate_schedule: KerasCall | None = None
+    plateau: Plateau | None = None
+    rate_falls: tuple[int, ...] = ()
     checkpoint: Checkpoint | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -28,7 +28,8 @@ class TrainedPlan:
     standardised target, or probabilities. Both are empty where no epoch had a finite validation
     loss. `reason` says why training ended:
     `early_stopping`, `max_epochs`, `stopped`, `loss_not_finite`. `program` says what trained it,
-    `checkpoint` what it would go on from; a diverged one has none.
+    `checkpoint` what it would go on from; a diverged one has none. After the epochs `rate_falls` a
+    plan's plateau let the learning rate fall.
     """
 
     plan: Plan
@@ -40,6 +41,7 @@ class TrainedPlan:
     val_output_MC: FloatArray
     seconds: float
     program: str
+    rate_falls: tuple[int, ...] = ()
     checkpoint: Checkpoint | None = field(default=None, compare=False, repr=False)
 
     @property

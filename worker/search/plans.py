@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from lowloss.results import Hyperparameters
 from lowloss.spec import JobSpec
 from lowloss.spec.activations import usual_initializers
 from lowloss.spec.optimizers import USUAL_MOMENTUM
+from lowloss.spec.schedules import SEARCH_PLATEAU, Schedule
 from worker.data.prepare import scalings
 from worker.engine.plans import Plan
+
+ELSEWHERE = {"layers", "widths", "schedule", "scale_features"}
+"""Hyperparameters that a plan has in another form."""
 
 
 def to_plan(number: int, seed: int, hyperparameters: Hyperparameters, spec: JobSpec) -> Plan:
     """Build the plan of a trial, on the first fold that is scaled its way."""
-    fields = hyperparameters.model_dump(exclude={"layers", "widths", "scale_features"})
     first = scalings(spec).index(hyperparameters.scale_features) * spec.validation.fold_count
     return Plan(
         number,
@@ -24,18 +29,27 @@ def to_plan(number: int, seed: int, hyperparameters: Hyperparameters, spec: JobS
         fold=first,
         momentum=USUAL_MOMENTUM,
         initializers=usual_initializers([hyperparameters.activation] * hyperparameters.layers),
-        **fields,
+        **_schedule_fields(hyperparameters.schedule),
+        **hyperparameters.model_dump(exclude=ELSEWHERE),
     )
 
 
 def hyperparameters_of(plan: Plan, spec: JobSpec) -> Hyperparameters:
     """Return a plan's hyperparameters: the inverse of `to_plan`."""
-    names = Hyperparameters.model_fields.keys() - {"layers", "scale_features"}
+    names = Hyperparameters.model_fields.keys() - ELSEWHERE | {"widths"}
     return Hyperparameters(
         layers=len(plan.widths),
+        schedule="plateau" if plan.plateau else plan.schedule,
         scale_features=scalings(spec)[plan.fold // spec.validation.fold_count],
         **{name: getattr(plan, name) for name in names},
     )
+
+
+def _schedule_fields(schedule: Schedule) -> dict[str, Any]:
+    """Return a schedule as a plan has it: a plateau is no function of the step."""
+    if schedule == "plateau":
+        return {"schedule": "constant", "plateau": SEARCH_PLATEAU}
+    return {"schedule": schedule}
 
 
 def trial_seed(job_seed: int, number: int, repeat: int = 0) -> int:

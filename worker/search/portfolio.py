@@ -23,7 +23,7 @@ COMMON: dict[str, Any] = {
     "clip_norm": None,
     "activation": "relu",
     "optimizer": "adam",
-    "schedule": "constant",
+    "schedule": "plateau",
     "noise": 0.0,
     "mixup": 0.0,
     "scale_features": "standard",

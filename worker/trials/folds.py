@@ -55,6 +55,20 @@ class TrainingResult:
         return round(statistics.median(epoch for epoch in epochs if epoch is not None))
 
     @property
+    def rate_falls(self) -> tuple[int, ...]:
+        """The epochs before the best after which its rate fell: medians of the folds' own."""
+        falls = [
+            [fall for fall in fold.rate_falls if fall < (fold.best_epoch or 0)]
+            for fold in self.folds
+        ]
+        count = round(statistics.median(map(len, falls)))
+        medians = {
+            round(statistics.median(of_fold[index] for of_fold in falls if len(of_fold) > index))
+            for index in range(count)
+        }
+        return tuple(sorted(fall for fall in medians if fall < (self.best_epoch or 0)))
+
+    @property
     def seconds(self) -> float:
         """What it took from its start to its end: its folds train beside each other."""
         return max(fold.seconds for fold in self.folds)

@@ -42,12 +42,12 @@ class Engines:
 class MemberPlans:
     """The networks to train for a model, each on the first fold that is scaled its way.
 
-    `epochs` is how many were best for the setting of a trial, by its number; `winner` is the
-    winner's.
+    `trainings` says of the setting of a trial, by its number, how long it was best to train, and
+    when its learning rate fell; `winner` is the winner's.
     """
 
     plans: tuple[Plan, ...]
-    epochs: Mapping[int, int]
+    trainings: Mapping[int, TrainingResult]
     winner: int
 
 
@@ -126,14 +126,14 @@ def _plan_members(
             objective = tuner.spec.objective
             chosen = choose_members(pool, prepared, objective, final.members, goes_on=goes_on)
     counts = Counter(training.plan.number for training in chosen)
-    epochs = {training.plan.number: training.best_epoch or 1 for training in chosen}
-    if winner_number in epochs:
-        epochs[winner_number] = winner.best_epoch or 1
+    trainings = {training.plan.number: training for training in chosen}
+    if winner_number in trainings:
+        trainings[winner_number] = winner
     # The winner's first: they are the model where time is up before the others have ended.
     trials = sorted(counts, key=lambda trial: trial != winner_number)
     return MemberPlans(
         tuple(plan for trial in trials for plan in tuner.repeats(trial, counts[trial])),
-        epochs,
+        trainings,
         winner_number,
     )
 
@@ -169,12 +169,23 @@ def _refit_members(
     reporter: Reporter,
     engines: Engines,
 ) -> FinalModel | None:
-    """Train on all rows but the test rows, for as many epochs as were best."""
+    """Train on all rows but the test rows, for as many epochs as were best.
+
+    No rows validate: the learning rate falls where it fell then.
+    """
     first_folds = sorted({plan.fold for plan in members.plans})
     scalings = tuple(prepared.fits[fold].features.scaling for fold in first_folds)
     refit = prepare_refit(prepared, spec, scalings)
-    plans = [replace(plan, fold=first_folds.index(plan.fold)) for plan in members.plans]
-    trained = _train_plans(engines.build_for(refit), plans, reporter, epochs=members.epochs)
+    plans = [
+        replace(
+            plan,
+            fold=first_folds.index(plan.fold),
+            rate_falls=members.trainings[plan.number].rate_falls,
+        )
+        for plan in members.plans
+    ]
+    epochs = {number: training.best_epoch or 1 for number, training in members.trainings.items()}
+    trained = _train_plans(engines.build_for(refit), plans, reporter, epochs=epochs)
     return _model_of(refit, plans, trained, winner=members.winner)
 
 

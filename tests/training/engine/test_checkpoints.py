@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lowloss.spec.schedules import Plateau
 from tests.builders.engines import a_cohort_engine
 from tests.builders.trainings import a_plan, run, some_arrays, some_plans
 from worker.engine.arrays import Arrays, Embedding, Loss
@@ -60,6 +61,11 @@ RECIPES: dict[str, dict[str, Any]] = {
     "rmsprop, clipped": {"optimizer": "rmsprop", "clip_norm": 0.05},
     "sgd, noise": {"optimizer": "sgd", "noise": 0.2},
     "mixup": {"mixup": 0.4, "widths": (30, 3, 17)},
+    "a rate that falls": {
+        "learning_rate": 0.2,
+        "plateau": Plateau(0.5, 2, min_delta=0.05, cooldown=1),
+        "max_epochs": 12,
+    },
     "a rate that overfits": {"learning_rate": 0.3, "patience": 4, "max_epochs": 60},
 }
 

@@ -15,6 +15,7 @@ from tensorflow.python.framework import ops
 
 from lowloss.spec import Activation
 from lowloss.spec.optimizers import OPTIMIZERS
+from lowloss.spec.schedules import Plateau
 from tests.builders.engines import a_cohort, a_cohort_engine, train_epoch
 from tests.builders.slow import slow_but
 from tests.builders.trainings import SEARCHED, a_plan, run, some_arrays, some_plans
@@ -63,6 +64,10 @@ RECIPES: dict[str, list[dict[str, Any]]] = {
         {"schedule": "cosine", "weight_decay": 0.125, "widths": (5,)},
     ],
     "adam, one option each": [{"l1": 0.01}, {"l2": 0.01}, {"weight_decay": 0.125}],
+    "a rate that falls": [
+        {"plateau": Plateau(0.5, 2, min_delta=0.1)},
+        {"plateau": Plateau(0.3, 3, 0.5, cooldown=2, min_rate=1e-4), "widths": (5,)},
+    ],
     "adamw": [{"optimizer": "adamw", "weight_decay": 0.125}],
     "rmsprop": [{"optimizer": "rmsprop", "clip_norm": 0.5, "schedule": "cosine"}],
     **{
@@ -121,6 +126,8 @@ def test_100_steps_are_keras_own_in_double_precision(name: str) -> None:
 
     for plan in plans:
         stock = run(KerasEngine(arrays), [plan])[plan.number]
+        assert bool(stock.rate_falls) == (plan.plateau is not None)
+        assert ours[plan.number].rate_falls == stock.rate_falls
         assert np.allclose(
             losses_of(ours[plan.number].epochs), losses_of(stock.epochs), rtol=1e-9, atol=0
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -105,6 +107,17 @@ def test_refit_trains_on_all_known_rows_for_the_median_of_the_best_epochs() -> N
     assert [member.plan.fold for member in final.members] == [0, 0]
     assert (gain.refit, gain.members) == (True, 2)
     assert len(final.predict_test()) == len(case.prepared.y_test)
+
+
+def test_rate_of_a_refit_falls_where_it_did_before_the_winners_best_epoch() -> None:
+    case = a_case(final={"refit": True, "members": 2})
+    winner = case.confirmed.winner
+    folds = tuple(replace(fold, rate_falls=(2, 3, 9)) for fold in winner.folds)
+    case.confirmed = replace(case.confirmed, winner=replace(winner, folds=folds))
+
+    case.make()
+
+    assert [plan.rate_falls for plan in case.refits[0].started] == [(2, 3), (2, 3)]
 
 
 def test_refit_scales_features_as_the_winner_did() -> None:

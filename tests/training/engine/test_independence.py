@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lowloss.spec.schedules import Plateau
 from tests.builders.engines import a_cohort, train_epoch
 from tests.builders.trainings import a_plan, some_arrays
 from worker.engine.cohort.cohort import Cohort
@@ -34,6 +35,7 @@ plans = st.builds(
     widths=st.one_of(st.tuples(st.integers(1, 32)), st.tuples(*[st.integers(1, 32)] * 2)),
     learning_rate=st.sampled_from([1e-4, 1e-2, 1.0, 1e30]),
     schedule=st.sampled_from(["constant", "cosine"]),
+    plateau=st.sampled_from([None, Plateau(0.1, 1)]),
     weight_decay=st.sampled_from([0.0, 0.1]),
     clip_norm=st.sampled_from([None, 0.5]),
     l1=st.sampled_from([0.0, 1e-2]),

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lowloss.spec.schedules import Plateau
 from tests.builders.engines import a_cohort_engine
 from tests.builders.trainings import SEARCHED, a_plan, run, some_arrays, some_plans, with_targets
 from worker.engine.array_types import FloatArray
@@ -106,8 +107,11 @@ def test_nobody_is_trained_past_the_epoch_to_be_looked_at() -> None:
     assert ended[1].outcome is TrainingOutcome.stopped
 
 
-def test_checkpoint_between_calls_goes_on_with_the_same_bits() -> None:
-    plan, arrays = a_plan(max_epochs=20, schedule="cosine", dropout=0.2), some_arrays()
+@pytest.mark.parametrize(
+    "schedule", [{"schedule": "cosine"}, {"plateau": Plateau(0.5, 3, min_delta=0.1)}]
+)
+def test_checkpoint_between_calls_goes_on_with_the_same_bits(schedule: dict[str, object]) -> None:
+    plan, arrays = a_plan(max_epochs=20, dropout=0.2, **schedule), some_arrays()
     whole = run(a_cohort_engine(arrays), [plan], epochs_ahead=many)[1]
 
     def stop(_: Plan, epoch: Epoch, __: TakeCheckpoint) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -114,7 +115,8 @@ class Cohort:
 
         No slot changes before `end_stretch`: this can be left at any time.
         """
-        settings = self._settings = self._settings or self._run_time_values()
+        self._settings = self._settings or self._run_time_values()
+        settings = self._settings._replace(learning_rate=self._rates())
         state, best, losses_E3K = self.values.state, self.values.best, None
         state = state._replace(sums_3K=tf.zeros_like(state.sums_3K))
         for rows in self._feed.calls(self.program, self._slot_epochs(), epochs):
@@ -152,6 +154,11 @@ class Cohort:
     def _run_time_values(self) -> SlotInputs:
         trained = [None if slot is None else (slot.plan, slot.fold) for slot in self._slots]
         return slot_inputs(trained, self.program.shape, self._arrays, self.program.dtype)
+
+    def _rates(self) -> Any:
+        """Return the learning rates of all slots [K], as far as they have fallen."""
+        rates = [0.0 if slot is None else slot.falling.rate for slot in self._slots]
+        return tf.constant(rates, self.program.dtype)
 
     def _slot_epochs(self) -> list[SlotEpochs | None]:
         return [
@@ -202,6 +209,7 @@ class Cohort:
             best_epoch=slot.best_epoch,
             weights=weights,
             val_output_MC=output_MC,
+            rate_falls=slot.falling.falls,
             seconds=slot.seconds,
             program=str(self.program.shape),
             checkpoint=checkpoint,

@@ -19,9 +19,9 @@ from worker.engine.plans import Plan
 class SlotInputs(NamedTuple):
     """The run-time values of K slots, each a tensor [K] unless another shape is given.
 
-    `unit_masks` are of each layer [K, 1, W]; `schedule_steps` is 0 for a constant rate, `clip_norm`
-    infinite for none; `y_*` are the target's units. Of `bins_3K1J` see `_bins`. The last of
-    the penalties is the head's.
+    `learning_rate` is the plan's: a slot's may have fallen since. `unit_masks` are of each layer
+    [K, 1, W]; `schedule_steps` is 0 for a constant rate, `clip_norm` infinite for none; `y_*` are
+    the target's units. Of `bins_3K1J` see `_bins`. The last of the penalties is the head's.
     """
 
     learning_rate: Any

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.engine.arrays import Fold
+from worker.engine.falling_rate import FallingRate
 from worker.engine.plans import Epoch, Plan
 from worker.engine.results import TrainingOutcome
 
@@ -24,6 +25,7 @@ class Slot:
     plan: Plan
     fold: Fold
     started: float
+    falling: FallingRate
     waited: int = 0
     best_epoch: int | None = None
     epochs: list[Epoch] = field(default_factory=list)
@@ -32,11 +34,12 @@ class Slot:
     @classmethod
     def of(cls, plan: Plan, fold: Fold) -> Slot:
         """Begin a plan, or go on from its checkpoint."""
-        saved = plan.checkpoint
+        saved, now = plan.checkpoint, time.monotonic()
         if saved is None:
-            return cls(plan, fold, started=time.monotonic())
-        started = time.monotonic() - saved.seconds
-        return cls(plan, fold, started, saved.waited, saved.best_epoch, list(saved.epochs))
+            return cls(plan, fold, now, FallingRate.after(plan, fold, ()))
+        falling = FallingRate.after(plan, fold, saved.epochs)
+        epochs = list(saved.epochs)
+        return cls(plan, fold, now - saved.seconds, falling, saved.waited, saved.best_epoch, epochs)
 
     @property
     def seconds(self) -> float:
@@ -45,8 +48,9 @@ class Slot:
 
     @property
     def max_epochs_ahead(self) -> int:
-        """Epochs until its training may end, if it does not diverge."""
-        epochs = self.plan.max_epochs - len(self.epochs)
+        """Epochs until its training may end, or its rate fall, if it does not diverge."""
+        done = len(self.epochs)
+        epochs = min(self.plan.max_epochs - done, self.falling.epochs_ahead(done))
         return min(epochs, self.plan.patience - self.waited) if self.fold.is_validated else epochs
 
     @property
@@ -67,6 +71,7 @@ class Slot:
             self.best_epoch, self.waited = epoch.epoch, 0
         else:
             self.waited += 1
+        self.falling.record(epoch)
         return epoch
 
     def _is_best(self, epoch: Epoch) -> bool:

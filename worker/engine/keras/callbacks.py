@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from worker.engine.array_types import FloatArray
 from worker.engine.arrays import Fold
 from worker.engine.draws import mixup_shares, row_order
+from worker.engine.falling_rate import FallingRate
 from worker.engine.keras.network import DATA_LOSS
-from worker.engine.plans import Checkpoint, Epoch, Plan
+from worker.engine.plans import Checkpoint, Epoch, Plan, Plateau
 from worker.engine.protocol import OnEpoch, OnWait
 from worker.engine.results import TrainingOutcome
 
@@ -126,6 +127,47 @@ class ValidationStopping(keras.callbacks.EarlyStopping):
         self.wait, self.best_epoch = before.waited, before.best_epoch - 1
         self.best = before.epochs[before.best_epoch - 1].val_loss * self._unit
         self.best_weights = self._weights.as_keras(before.best_weights)
+
+
+class PlateauRate(keras.callbacks.ReduceLROnPlateau):
+    """Keras's own fall of the learning rate, which can go on from a checkpoint."""
+
+    def __init__(self, plan: Plan, plateau: Plateau, fold: Fold) -> None:
+        super().__init__(
+            monitor=f"val_{DATA_LOSS}",
+            mode="min",
+            factor=plateau.factor,
+            patience=plateau.patience,
+            min_delta=plateau.min_delta,
+            cooldown=plateau.cooldown,
+            min_lr=plateau.min_rate,
+        )
+        self._plan = plan
+        self._fold = fold
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Begin at the plan's rate, or at what it has fallen to by the checkpoint."""
+        super().on_train_begin(logs)
+        if self._plan.checkpoint is None:
+            return
+        falling = FallingRate.after(self._plan, self._fold, self._plan.checkpoint.epochs)
+        self.best, self.wait, self.cooldown_counter = falling.best, falling.waited, falling.cooling
+        self.model.optimizer.learning_rate = falling.rate
+
+
+def rate_callbacks(plan: Plan, fold: Fold) -> list[keras.callbacks.Callback]:
+    """Return what lets a plan's learning rate fall."""
+    plateau = plan.plateau
+    if plateau is None:
+        return []
+    if fold.is_validated:
+        return [PlateauRate(plan, plateau, fold)]
+
+    def rate(epoch: int, _: float) -> float:
+        falls = sum(fall <= epoch for fall in plan.rate_falls)
+        return max(plan.learning_rate * plateau.factor**falls, plateau.min_rate)
+
+    return [keras.callbacks.LearningRateScheduler(rate)]
 
 
 class Watch(keras.callbacks.Callback):

@@ -80,6 +80,8 @@ def _key(plan: Plan, arrays: Arrays) -> Hashable:
         seed=0,
         fold=0,
         patience=0,
+        plateau=None,
+        rate_falls=(),
         batch_size=0 if is_constant else plan.batch_size,
         learning_rate=0.0 if is_constant else plan.learning_rate,
         max_epochs=0 if is_constant else plan.max_epochs,

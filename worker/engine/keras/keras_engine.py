@@ -18,8 +18,15 @@ import tensorflow as tf
 
 from worker.engine.array_types import FloatArray
 from worker.engine.arrays import Arrays, FoldRows
+from worker.engine.falling_rate import FallingRate
 from worker.engine.gradients import forgotten_gradients
-from worker.engine.keras.callbacks import Draws, NetworkState, ValidationStopping, Watch
+from worker.engine.keras.callbacks import (
+    Draws,
+    NetworkState,
+    ValidationStopping,
+    Watch,
+    rate_callbacks,
+)
 from worker.engine.keras.compiled import CompiledNetworks
 from worker.engine.keras.network import (
     PREDICT_ROWS,
@@ -112,6 +119,7 @@ def train(
         val_output_MC=val_output_MC,
         seconds=watch.seconds,
         program=PROGRAM,
+        rate_falls=FallingRate.after(plan, fold, watch.epochs).falls,
         checkpoint=watch.checkpoint,
     )
 
@@ -143,6 +151,7 @@ def _fit(
     fold, rows = arrays.folds[plan.fold], arrays.rows(plan.fold)
     draws = Draws(plan, len(rows.x_train_ND), arrays.steps(plan))
     labels = KerasTarget(arrays, is_mixed=plan.mixup > 0)
+    callbacks = [draws, *rate_callbacks(plan, fold)]
     with forgotten_gradients():
         model.fit(
             _training_batches(rows, labels, plan.batch_size, draws),
@@ -151,7 +160,7 @@ def _fit(
             epochs=plan.max_epochs,
             shuffle=False,
             # The watch comes last: what stopping makes of an epoch is known then.
-            callbacks=[draws, stopping, watch] if fold.is_validated else [draws, watch],
+            callbacks=[*callbacks, *([stopping] if fold.is_validated else []), watch],
             verbose=0,
         )
 

@@ -322,7 +322,7 @@ RECIPE_OPTIMIZERS = fields(
     clip_norm=st.floats(0.1, 10),
 )
 STORABLE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
-RECIPES = fields(
+RECIPE_FIELDS = fields(
     {
         "layers": st.lists(LAYERS, min_size=1, max_size=5),
         "loss": st.sampled_from(list(LOSSES)),
@@ -342,7 +342,18 @@ RECIPES = fields(
     validation_rows=st.sampled_from(["random", "last"]),
     shuffle=st.booleans(),
     early_stopping=st.none() | st.just({"patience": 3, "restore_best_weights": True}),
-).map(Recipe.model_validate)
+    reduce_lr_on_plateau=st.none() | st.just({"factor": 0.2, "min_lr": 1e-5}),
+)
+
+
+def a_fitting_recipe(values: dict[str, Any]) -> Recipe:
+    """A rate falls in one way alone."""
+    if values.get("optimizer", {}).get("schedule", "constant") != "constant":
+        values = values | {"reduce_lr_on_plateau": None}
+    return Recipe.model_validate(values)
+
+
+RECIPES = RECIPE_FIELDS.map(a_fitting_recipe)
 
 
 @given(recipe=RECIPES, target=STORABLE, task=st.sampled_from(list(Task)))

@@ -35,7 +35,7 @@ SETTINGS = st.fixed_dictionaries(
         "activation": st.sampled_from(SEARCHED),
         "optimizer": st.sampled_from(list(OPTIMIZERS)),
         "weight_decay": SHARES,
-        "schedule": st.sampled_from(["constant", "cosine"]),
+        "schedule": st.sampled_from(["constant", "cosine", "plateau"]),
         "clip_norm": st.sampled_from([None, 1.0]),
         "noise": SHARES,
         "mixup": SHARES,

@@ -157,6 +157,19 @@ def test_best_epoch_is_the_median_of_the_folds() -> None:
     assert TrainingResult(a_plan(), (spoilt, *folds[1:])).best_epoch is None
 
 
+def test_rate_of_a_trial_falls_where_that_of_its_folds_did_before_their_best_epochs() -> None:
+    falls = {30: (8, 16, 34), 20: (10, 25), 40: (12, 20, 30)}
+    folds = tuple(
+        dataclasses.replace(a_training(a_plan(fold=f)), best_epoch=best, rate_falls=of_fold)
+        for f, (best, of_fold) in enumerate(falls.items())
+    )
+
+    assert TrainingResult(a_plan(), folds).rate_falls == (10, 18)
+    assert TrainingResult(a_plan(), folds[:1]).rate_falls == (8, 16)
+    spoilt = dataclasses.replace(folds[0], best_epoch=None)
+    assert TrainingResult(a_plan(), (spoilt,)).rate_falls == ()
+
+
 def test_fold_that_diverged_stops_its_siblings_and_drops_those_that_wait() -> None:
     engine = Engine(
         {(1, 0): (1, TrainingOutcome.diverged), (1, 1): (9, TrainingOutcome.completed)}, slots=2
