@@ -64,12 +64,11 @@ def _drop_end(rows: NumberedRows, index: int, warnings: list[TableWarning]) -> N
 
 
 def _tell_among(rows: NumberedRows, warnings: list[TableWarning]) -> None:
-    """Tell of rows whose first cell says that they are totals, of all or of a named group."""
+    """Tell of rows whose label says that they are totals, of all or of a named group."""
     if not _has_labels(rows.strings):
         return
-    labels = rows.strings.to_series(0)
-    head = labels.head(HEAD_ROWS).drop_nulls().to_list()
-    if sum(map(is_value, head)) > MAX_SHARE * len(head):
+    labels = next((column for column in rows.strings if not _is_of_values(column)), None)
+    if labels is None:
         return  # Among numbers, a label is told as what is unreadable.
     is_total = labels.str.contains(TOTAL) | labels.str.extract(GROUP).is_in(labels.implode())
     is_total = is_total.fill_null(value=False)
@@ -89,6 +88,12 @@ def _tell_among(rows: NumberedRows, warnings: list[TableWarning]) -> None:
             fix="take them out of the file if they are sums or means of other rows",
         )
     )
+
+
+def _is_of_values(column: pl.Series) -> bool:
+    """Return whether most cells of a column's head are no texts."""
+    head = column.head(HEAD_ROWS).drop_nulls().to_list()
+    return sum(map(is_value, head)) > MAX_SHARE * len(head)
 
 
 def _has_labels(strings: pl.DataFrame) -> bool:

@@ -77,6 +77,16 @@ def test_totals_among_rows_stay_and_are_told(labels: tuple[str, str], last: str)
     assert told(table) == [("row_skipped", 1, (11,)), ("totals_among_rows", 2, (4, 10))]
 
 
+def test_totals_are_told_by_the_first_column_of_labels() -> None:
+    numbered = [f"{row},{line}" for row, line in enumerate(LINES, start=1)]
+    subtotal = "Subtotal,6,6"
+
+    with_ids = read([*numbered[:3], f",{subtotal}", *numbered[3:]], "id,town,n,x")
+    with_numbers = read([*numbered[:3], f"4,{subtotal}", *numbered[3:]], "id,town,n,x")
+
+    assert told(with_ids) == told(with_numbers) == [("totals_among_rows", 1, (4,))]
+
+
 @pytest.mark.parametrize(
     "label", ["Total War", "North Total", "Totally", "Summer", "town 1 totals"]
 )
