@@ -32,8 +32,14 @@ pytestmark = pytest.mark.slow
 
 
 def stands_still(process: psutil.Process) -> bool:
-    """Whether a process has heard that it is to stand still: a thread may still be writing."""
-    return bool(process.status() == psutil.STATUS_STOPPED)
+    """Whether a process has heard that it is to stand still: a thread may still be writing.
+
+    Raise NoSuchProcess where it has ended, and its parent, which stands still, has not heard of it.
+    """
+    status = process.status()
+    if status == psutil.STATUS_ZOMBIE:
+        raise psutil.NoSuchProcess(process.pid)
+    return bool(status == psutil.STATUS_STOPPED)
 
 
 def suspend(processes: list[psutil.Process], database: Database) -> None:

@@ -62,7 +62,8 @@ SETTINGS = {  # of workers that only pretend to train
     "LOWLOSS_RENEW_SECONDS": "0.4",
     "LOWLOSS_POLL_SECONDS": "0.05",
     "LOWLOSS_RETRY_SECONDS": "0.05",
-    "LOWLOSS_HANG_SECONDS": "1",
+    # Of a busy machine a child that has no turn for a second or two does not hang.
+    "LOWLOSS_HANG_SECONDS": "4",
 }
 
 
