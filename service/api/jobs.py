@@ -32,7 +32,14 @@ from service.store.database import Session
 from service.store.datasets import find_dataset
 from service.store.deletions import delete_job
 from service.store.earlier_jobs import check_earlier_jobs
-from service.store.jobs import Change, get_job, get_job_and_change, list_jobs, read_changes
+from service.store.jobs import (
+    Change,
+    JobSort,
+    get_job,
+    get_job_and_change,
+    list_jobs,
+    read_changes,
+)
 from service.store.requests import cancel_job, pause_job, resume_job, set_priority
 from service.tables.check import check_job
 
@@ -149,12 +156,17 @@ def list_all_jobs(
         JobKind | None, Query(description="Only jobs of this kind.", examples=["diagnosis"])
     ] = None,
     name: NamePart = "",
+    sort: Annotated[
+        JobSort, Query(description="What comes first.", examples=["oldest"])
+    ] = JobSort.newest,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[Job]:
-    """List jobs, newest first."""
+    """List jobs, newest first, unless `sort` says otherwise."""
     with deps.database.reading() as session:
-        return list_jobs(session, state=state, kind=kind, name=name, cursor=cursor, limit=limit)
+        return list_jobs(
+            session, state=state, kind=kind, name=name, sort=sort, cursor=cursor, limit=limit
+        )
 
 
 @router.get(

@@ -57,7 +57,14 @@ from service.store.database import Session
 from service.store.datasets import find_dataset_of_job, list_names
 from service.store.diagnoses import get_diagnosis
 from service.store.events import list_job_events
-from service.store.jobs import Change, get_job, get_job_and_change, list_jobs, list_unfinished_jobs
+from service.store.jobs import (
+    Change,
+    JobSort,
+    get_job,
+    get_job_and_change,
+    list_jobs,
+    list_unfinished_jobs,
+)
 from service.store.trials import find_trials, get_trial_among_all, list_curves
 
 router = make_router()
@@ -93,12 +100,19 @@ def show_jobs(
     q: Annotated[str, Query(max_length=200)] = "",
     state: Annotated[JobState | None, NothingIfEmpty, Query()] = None,
     kind: Annotated[JobKind | None, NothingIfEmpty, Query()] = None,
+    sort: Annotated[JobSort, Query()] = JobSort.newest,
     cursor: Cursor = None,
 ) -> Response:
-    """List jobs, newest first."""
+    """List jobs."""
     with deps.database.reading() as session:
         page = list_jobs(
-            session, state=state, kind=kind, name=q.strip(), cursor=cursor, limit=JOBS_PER_PAGE
+            session,
+            state=state,
+            kind=kind,
+            name=q.strip(),
+            sort=sort,
+            cursor=cursor,
+            limit=JOBS_PER_PAGE,
         )
         names = list_names(session, {job.dataset for job in page.items})
     return render_page(
@@ -110,7 +124,8 @@ def show_jobs(
         sparklines={job.id: draw_best_so_far(job.outcome.insights) for job in page.items},
         states=list(JobState),
         kinds=list(JobKind),
-        chosen={"q": q, "state": state or "", "kind": kind or ""},
+        sorts=list(JobSort),
+        chosen={"q": q, "state": state or "", "kind": kind or "", "sort": sort},
     )
 
 

@@ -5,59 +5,67 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, and_, literal, or_, true
 from sqlalchemy.orm import InstrumentedAttribute
 
 from lowloss.errors import InvalidRequest
 from lowloss.results import Page
+from service.store.database import UtcDateTime
 
-
-class ListedRow(Protocol):
-    """A row that can be listed, newest first: JobRow or DatasetRow."""
-
-    id: Any
-    created_at: Any
-
-
-R = TypeVar("R", bound=ListedRow)
+R = TypeVar("R")
 T = TypeVar("T")
 
 
-def after_cursor(
-    cursor: str | None,
-    created_at: InstrumentedAttribute[datetime],
-    id: InstrumentedAttribute[str],  # noqa: A002
-) -> ColumnElement[bool]:
-    """Return the condition for rows that come after a cursor, newest first."""
-    if cursor is None:
-        return true()
-    last_created_at, last_id = _decode(cursor)
-    last = literal(last_created_at, created_at.type)
-    return or_(created_at < last, and_(created_at == last, id < last_id))
+@dataclass(frozen=True)
+class ListOrder:
+    """The order of a list's rows: by a column of times or texts, and by id among equals."""
 
+    column: InstrumentedAttribute[Any]
+    id: InstrumentedAttribute[str]
+    is_descending: bool = True
 
-def make_page(rows: Sequence[R], limit: int, make: Callable[[R], T]) -> Page[T]:
-    """Make a page from at most `limit` + 1 rows; the last one shows that there are more."""
-    shown = rows[:limit]
-    more = _encode(shown[-1]) if len(rows) > limit else None
-    return Page(items=tuple(make(row) for row in shown), next=more)
+    @property
+    def clauses(self) -> tuple[ColumnElement[Any], ColumnElement[str]]:
+        """What a query is ordered by."""
+        if self.is_descending:
+            return self.column.desc(), self.id.desc()
+        return self.column.asc(), self.id.asc()
 
+    def after(self, cursor: str | None) -> ColumnElement[bool]:
+        """Return the condition for rows that come after a cursor."""
+        if cursor is None:
+            return true()
+        value, last_id = self._decode(cursor)
+        last = literal(value, self.column.type)
+        if self.is_descending:
+            return or_(self.column < last, and_(self.column == last, self.id < last_id))
+        return or_(self.column > last, and_(self.column == last, self.id > last_id))
 
-def _encode(row: ListedRow) -> str:
-    content = json.dumps([row.created_at.isoformat(), row.id])
-    return base64.urlsafe_b64encode(content.encode()).decode()
+    def make_page(self, rows: Sequence[R], limit: int, make: Callable[[R], T]) -> Page[T]:
+        """Make a page from at most `limit` + 1 rows; the last one shows that there are more."""
+        shown = rows[:limit]
+        more = self._encode(shown[-1]) if len(rows) > limit else None
+        return Page(items=tuple(make(row) for row in shown), next=more)
 
+    def _encode(self, row: object) -> str:
+        value, row_id = getattr(row, self.column.key), getattr(row, self.id.key)
+        content = json.dumps([value.isoformat() if isinstance(value, datetime) else value, row_id])
+        return base64.urlsafe_b64encode(content.encode()).decode()
 
-def _decode(cursor: str) -> tuple[datetime, str]:
-    try:
-        created_at, row_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        # PostgreSQL refuses a NUL in text, and no id has one.
-        return datetime.fromisoformat(created_at).astimezone(UTC), str(row_id).replace("\0", "")
-    except (ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise invalid_cursor() from error
+    def _decode(self, cursor: str) -> tuple[datetime | str, str]:
+        try:
+            value, row_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+            # PostgreSQL refuses a NUL in text, and neither a name nor an id has one.
+            value, row_id = (str(part).replace("\0", "") for part in (value, row_id))
+            if isinstance(self.column.type, UtcDateTime):
+                return datetime.fromisoformat(value).astimezone(UTC), row_id
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
+            raise invalid_cursor() from error
+        return value, row_id
 
 
 def invalid_cursor() -> InvalidRequest:

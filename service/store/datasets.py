@@ -14,12 +14,15 @@ from sqlalchemy.orm import Session
 from lowloss.errors import DatasetInUse, DatasetNotFound
 from lowloss.results import UNFINISHED_STATES, Column, Dataset, Page, TableFormat, TableWarning
 from service.store.blobs import adopt_blob
-from service.store.cursors import after_cursor, make_page
+from service.store.cursors import ListOrder
 from service.store.database import insert_if_absent
 from service.store.schema import DatasetRow, JobRow
 
 MAX_OTHER_NAMES = 100
 """A program may name each upload of the same bytes anew."""
+
+
+NEWEST_FIRST = ListOrder(DatasetRow.created_at, DatasetRow.id)
 
 
 @dataclass(frozen=True)
@@ -113,15 +116,15 @@ def list_datasets(
 
     With `name`, those whose first name or id contains it, in any case.
     """
-    query = select(DatasetRow).where(after_cursor(cursor, DatasetRow.created_at, DatasetRow.id))
+    query = select(DatasetRow).where(NEWEST_FIRST.after(cursor))
     if name:
         has_name = DatasetRow.name.icontains(name, autoescape=True)
         query = query.where(or_(has_name, DatasetRow.id.icontains(name, autoescape=True)))
-    rows = session.scalars(
-        query.order_by(DatasetRow.created_at.desc(), DatasetRow.id.desc()).limit(limit + 1)
-    ).all()
+    rows = session.scalars(query.order_by(*NEWEST_FIRST.clauses).limit(limit + 1)).all()
     short: dict[str, Any] = {"profile": (), "warnings": ()}
-    return make_page(rows, limit, lambda row: _make_dataset(row).model_copy(update=short))
+    return NEWEST_FIRST.make_page(
+        rows, limit, lambda row: _make_dataset(row).model_copy(update=short)
+    )
 
 
 def list_names(session: Session, ids: Collection[str]) -> dict[str, str]:

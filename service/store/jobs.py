@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -39,7 +40,7 @@ from lowloss.results import (
 )
 from lowloss.results.states import UNFINISHED_STATES
 from lowloss.spec import Budget, DiagnosisSpec, JobSpec, Task, remaining
-from service.store.cursors import after_cursor, make_page
+from service.store.cursors import ListOrder
 from service.store.database import utc_now
 from service.store.endings import seconds_since_renewal
 from service.store.events import EventKind, record_event
@@ -53,6 +54,21 @@ DIAGNOSIS_PHASE, EXPORT_PHASE = "diagnosis", "export"
 """The phases in which a search has ended: its trials say nothing of the time left then."""
 KEY_SECONDS = 7 * 24 * 3600.0
 """How long the first response to an Idempotency-Key is stored."""
+
+
+class JobSort(StrEnum):
+    """What a list of jobs is sorted by."""
+
+    newest = "newest"
+    oldest = "oldest"
+    name = "name"
+
+
+ORDERS = {
+    JobSort.newest: ListOrder(JobRow.created_at, JobRow.id),
+    JobSort.oldest: ListOrder(JobRow.created_at, JobRow.id, is_descending=False),
+    JobSort.name: ListOrder(JobRow.name, JobRow.id, is_descending=False),
+}
 
 
 @dataclass(frozen=True)
@@ -87,14 +103,16 @@ def list_jobs(
     state: JobState | None,
     kind: JobKind | None = None,
     name: str = "",
+    sort: JobSort = JobSort.newest,
     cursor: str | None,
     limit: int,
 ) -> Page[Job]:
-    """List jobs, newest first; those whose name or id contains `name`, in any case.
+    """List jobs; those whose name or id contains `name`, in any case.
 
     They lack what only one job's page shows: the summary of its predictions.
     """
-    query = _build_query().where(after_cursor(cursor, JobRow.created_at, JobRow.id))
+    order = ORDERS[sort]
+    query = _build_query().where(order.after(cursor))
     if state is not None:
         query = query.where(JobRow.state == state)
     if kind is not None:
@@ -102,11 +120,9 @@ def list_jobs(
     if name:
         has_name = JobRow.name.icontains(name, autoescape=True)
         query = query.where(or_(has_name, JobRow.id.icontains(name, autoescape=True)))
-    rows = session.execute(
-        query.order_by(JobRow.created_at.desc(), JobRow.id.desc()).limit(limit + 1)
-    ).all()
+    rows = session.execute(query.order_by(*order.clauses).limit(limit + 1)).all()
     jobs = {id_: _without_predictions(job) for id_, job in _make_jobs(session, rows).items()}
-    return make_page([row.JobRow for row in rows], limit, lambda row: jobs[row.id])
+    return order.make_page([row.JobRow for row in rows], limit, lambda row: jobs[row.id])
 
 
 def list_unfinished_jobs(session: Session, *, limit: int) -> tuple[Job, ...]:

@@ -175,6 +175,7 @@ class JobRow(MappedTable):
         Index(None, "state", "priority", "created_at"),
         Index(None, "created_at", "id"),
         Index(None, "state", "created_at", "id"),
+        Index(None, "name", "id"),
     )
 
 

@@ -18,6 +18,7 @@ from lowloss.results.predictions import PredictionSummary
 from service.store.database import Database
 from service.store.events import list_events
 from service.store.jobs import (
+    JobSort,
     count_jobs,
     find_response,
     get_job,
@@ -72,6 +73,31 @@ def test_jobs_are_listed_newest_first_in_pages_and_by_state(database: Database) 
     assert third.next is None
     assert [job.id for job in running.items] == [jobs[0]]
     assert (counts[JobState.queued], counts[JobState.running]) == (4, 1)
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [
+        (JobSort.newest, ["", "b", "a", "", "c"]),
+        (JobSort.oldest, ["c", "", "a", "b", ""]),
+        (JobSort.name, ["", "", "a", "b", "c"]),
+    ],
+)
+def test_jobs_are_listed_in_the_order_that_was_chosen(
+    database: Database, sort: JobSort, expected: list[str]
+) -> None:
+    for name in ("c", "", "a", "b", ""):
+        a_job(database, name=name)
+
+    names, cursor = [], None
+    for _ in range(3):
+        with database.reading() as session:
+            page = list_jobs(session, state=None, sort=sort, cursor=cursor, limit=2)
+        names += [job.name for job in page.items]
+        cursor = page.next
+
+    assert cursor is None
+    assert names == expected
 
 
 def test_lists_lack_what_only_one_page_shows(database: Database) -> None:
