@@ -18,7 +18,7 @@ from tests.builders import postgres
 # Two test processes share two cores: OpenMP's threads would wait for each other, spinning.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-hypothesis.settings.register_profile("fixed_seeds", derandomize=True)
+hypothesis.settings.register_profile("fixed_seeds", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("fixed_seeds")
 
 KINDS = ("sqlite", "postgres_18", "postgres_15")

@@ -20,7 +20,7 @@ from worker.engine.bins import Bins
 CLIP = 3.0
 """Robust scaling leads x to x / sqrt(1 + (x / 3)²) (RealMLP, Holzmüller et al. 2024)."""
 FAR = np.float32(1e6)
-"""Multiples of a column's spread that a value is cut off at: beyond, a network's products and
+"""Multiples of a column's spread that any value is cut off at: beyond, a network's products and
 the square of robust scaling would not stay finite in float32."""
 
 
@@ -33,8 +33,10 @@ class NumericFeature:
     `has_missing` says whether some had none, which adds an indicator to the design matrix. Each of
     a date's `seasons`, in days, adds a sine and a cosine. Scaling by quantiles leads from `knots`,
     in units of `scale` around `center`, to `heights`, the normal scores there; where scaling is
-    piecewise, `knots` are the ends of bins. Where float32 cannot
-    tell the numbers apart, `offset` was subtracted from them in float64; all else is of the rest.
+    piecewise, `knots` are the ends of bins. What standard scaling leads beyond the `limits` is cut
+    off there: of what lies far beyond all training rows a network knows nothing. Where float32
+    cannot tell the numbers apart, `offset` was subtracted from them in float64; all else is of the
+    rest.
     """
 
     column: str
@@ -46,6 +48,7 @@ class NumericFeature:
     seasons: tuple[float, ...] = ()
     knots: tuple[float, ...] = ()
     heights: tuple[float, ...] = ()
+    limits: tuple[float, float] = (-float(FAR), float(FAR))
     offset: float | None = None
 
 
@@ -118,6 +121,13 @@ class FittedFeatures:
         return np.array([feature.scale for feature in self.numeric], dtype=np.float32)
 
     @property
+    def limits(self) -> tuple[FloatArray, FloatArray]:
+        """[R] each: between which scaled numbers are."""
+        limits = [feature.limits for feature in self.numeric]
+        limits_R2 = np.array(limits, dtype=np.float32).reshape(-1, 2)
+        return limits_R2[:, 0], limits_R2[:, 1]
+
+    @property
     def bins(self) -> Bins | None:
         """The bins of all numeric features, where scaling is piecewise."""
         if self.scaling != "piecewise" or not self.numeric:
@@ -171,7 +181,10 @@ def _scaled(features: FittedFeatures, filled_NR: FloatArray) -> FloatArray:
         # Subtract, then divide: x·scale + offset would lose a large mean's digits in float32.
         scaled_NR = (filled_NR - features.centers) / features.scales
     match features.scaling:
-        case "standard" | "piecewise":
+        case "standard":
+            within_NR: FloatArray = np.clip(scaled_NR, *features.limits)
+            return within_NR
+        case "piecewise":
             cut_NR: FloatArray = np.clip(scaled_NR, -FAR, FAR)
             return cut_NR
         case "robust":

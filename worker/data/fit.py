@@ -28,6 +28,10 @@ QUANTILES = 33
 """Knots of scaling by quantiles: the extreme ones are at the shares 1/66 and 65/66."""
 MAX_BINS, MIN_BIN_ROWS = 16, 20
 """A column's range is cut into at most so many bins, of about so many training rows at least."""
+EXTENSION = 0.5
+"""How far beyond the training rows' range, as a share of it, a number may lead a network."""
+ANY = (-float(FAR), float(FAR))
+"""Limits of any number."""
 ONE_HOT_LEVELS = 16
 """A category of more levels is embedded."""
 NEAR, FAR_AWAY = 1e-30, 1e30
@@ -43,17 +47,21 @@ def fit_features(
     max_levels: int,
     scaling: Scaling,
     embedded: frozenset[str] | None = None,
+    is_limited: bool = True,
 ) -> FittedFeatures:
     """Fit every transform on these rows: the training rows, and no other.
 
-    Categories of many levels are embedded; those of `embedded` where it is given.
+    Categories of many levels are embedded; those of `embedded` where it is given. Standard scaling
+    that `is_limited` cuts off what lies far beyond the training rows.
     """
     inputs = input_names([column.name for column in columns])
     numbers = [c for c in columns if not is_categorical(c)]
     categories = [c for c in columns if is_categorical(c)]
     numeric = tuple(
         replace(
-            _fit_numeric(column, inputs[column.name], raw.numeric_NR[:, i], scaling),
+            _fit_numeric(
+                column, inputs[column.name], raw.numeric_NR[:, i], scaling, is_limited=is_limited
+            ),
             offset=raw.offsets.get(i),
         )
         for i, column in enumerate(numbers)
@@ -75,7 +83,9 @@ def as_matrix(features: FittedFeatures, *, matrix_columns: int) -> FittedFeature
     return replace(features, matrix_columns=matrix_columns, positions=positions)
 
 
-def _fit_numeric(column: Column, name: str, values: FloatArray, scaling: Scaling) -> NumericFeature:
+def _fit_numeric(
+    column: Column, name: str, values: FloatArray, scaling: Scaling, *, is_limited: bool
+) -> NumericFeature:
     present = values[~np.isnan(values)].astype(np.float64)
     is_by_rank = scaling in {"robust", "quantile", "piecewise"}
     center, spread = _by_rank(present) if is_by_rank else _by_moments(present)
@@ -87,6 +97,8 @@ def _fit_numeric(column: Column, name: str, values: FloatArray, scaling: Scaling
         knots, heights = _quantile_knots((present - center) / scale)
     elif scaling == "piecewise":
         knots = _bin_ends((present - center) / scale)
+    is_cut = is_limited and scaling == "standard"
+    limits = _limits((present - center) / scale) if is_cut else ANY
     return NumericFeature(
         column=column.name,
         input=name,
@@ -97,7 +109,17 @@ def _fit_numeric(column: Column, name: str, values: FloatArray, scaling: Scaling
         seasons=_seasons(present) if column.kind is ColumnKind.date else (),
         knots=knots,
         heights=heights,
+        limits=limits,
     )
+
+
+def _limits(scaled: Float64Array) -> tuple[float, float]:
+    """Return the training rows' range, extended to both sides."""
+    if not scaled.size:
+        return ANY
+    margin = EXTENSION * float(np.ptp(scaled))
+    low, high = float(scaled.min()) - margin, float(scaled.max()) + margin
+    return max(low, ANY[0]), min(high, ANY[1])
 
 
 def _by_moments(present: Float64Array) -> tuple[float, float]:

@@ -160,7 +160,8 @@ def _scaled(features: FittedFeatures, filled: Any, number: int) -> Any:
     scaled = ops.divide(ops.subtract(filled, features.centers), features.scales)
     match features.scaling:
         case "standard":
-            return ops.clip(scaled, -float(FAR), float(FAR))
+            lows_R, highs_R = features.limits
+            return ops.minimum(ops.maximum(scaled, lows_R), highs_R)
         case "robust":
             share = ops.divide(ops.clip(scaled, -float(FAR), float(FAR)), CLIP)
             root = ops.sqrt(ops.add(ops.multiply(share, share), 1.0))

@@ -174,7 +174,8 @@ def _scaled(graph: _Graph, features: FittedFeatures, filled: str) -> str:
     scaled = graph.add("Div", centred, features.scales)
     match features.scaling:
         case "standard":
-            return graph.add("Clip", scaled, _floats(-FAR), _floats(FAR))
+            lows_R, highs_R = features.limits
+            return graph.add("Min", graph.add("Max", scaled, lows_R), highs_R)
         case "robust":
             cut = graph.add("Clip", scaled, _floats(-FAR), _floats(FAR))
             share = graph.add("Div", cut, _floats(CLIP))

@@ -201,6 +201,8 @@ class DiagnosisData:
                 max_levels=MAX_LEVELS,
                 scaling=scaling,
                 embedded=frozenset(),
+                # Scripts scale by scikit-learn, which has no limits.
+                is_limited=False,
             )
         return self._fitted[key]
 

@@ -105,6 +105,16 @@ def test_spread_beside_a_large_mean_is_not_lost() -> None:
     assert np.abs(x_N - (values - values.mean()) / values.std()).max() < 0.1
 
 
+def test_numbers_far_beyond_the_training_rows_are_cut_off() -> None:
+    features, _ = fitted({"x": pl.Series(np.linspace(0.0, 10.0, 101))})
+    later = np.array([[0.0], [12.0], [15.0], [59.0], [-900.0]], dtype=np.float32)
+
+    x_N = design_matrix(features, RawColumns(later, ()))[:, 0]
+
+    in_units = x_N * features.scales + features.centers
+    assert in_units.tolist() == pytest.approx([0.0, 12.0, 15.0, 15.0, -5.0], abs=1e-4)
+
+
 @pytest.mark.parametrize("value", [0.0, 0.1, 1e6, 3e38, 1e-42])
 def test_flat_column_stays_finite_where_later_rows_differ(value: float) -> None:
     features, _ = fitted({"x": pl.Series([value] * 30)})
