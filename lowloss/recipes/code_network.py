@@ -47,6 +47,21 @@ def format_layer(layer: RecipeLayer) -> list[str]:
 
 def network(recipe: Recipe) -> Section:
     """Return the lines that build the layers."""
+    return _functional(recipe) if recipe.has_skips else _sequential(recipe)
+
+
+def _functional(recipe: Recipe) -> Section:
+    lines = ["h = inputs = keras.Input((x_train.shape[1],))"]
+    for call in network_calls(recipe):
+        if call.starts is not None:
+            lines.append(f"skip_{call.starts} = h")
+        else:
+            taken = "h" if call.takes is None else f"[skip_{call.takes}, h]"
+            lines += format_keras_call(call, start="h = ", end=f"({taken})")
+    return Section((*lines, "model = keras.Model(inputs, h)"), (KERAS,))
+
+
+def _sequential(recipe: Recipe) -> Section:
     indent = INDENT * 2
     lines = [f"{indent}keras.Input((x_train.shape[1],)),"]
     for call in network_calls(recipe):

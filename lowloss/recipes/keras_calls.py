@@ -8,19 +8,23 @@ from typing import Any
 
 from lowloss.recipes.code_layout import format_call, format_literal
 from lowloss.spec import Initializer, Recipe, RecipeLayer, RecipeOptimizer
-from lowloss.spec.extra_layers import LayerSpec
+from lowloss.spec.extra_layers import LayerSpec, Merge, SkipStart
 
 
 @dataclass(frozen=True)
 class KerasCall:
     """A call of a class of Keras, `path` being its place in the package.
 
-    Arguments are numbers, texts, and calls; first those by position, then those by name.
+    Arguments are numbers, texts, and calls; first those by position, then those by name. Of a
+    layer `starts` is the number of the skip that starts with what it gives, and `takes` that of the
+    skip which it takes beside what comes before it.
     """
 
     path: str
     positional: tuple[Any, ...] = ()
     options: tuple[tuple[str, Any], ...] = ()
+    starts: int | None = None
+    takes: int | None = None
 
 
 def network_calls(recipe: Recipe) -> tuple[KerasCall, ...]:
@@ -48,11 +52,14 @@ def rate_call(optimizer: RecipeOptimizer) -> KerasCall | None:
     return KerasCall(path, (optimizer.rate,), tuple((options | flags).items()))
 
 
-def format_keras_call(call: KerasCall, *, indent: str = "", end: str = "") -> list[str]:
-    """Return the lines of a call, as Python."""
+def format_keras_call(
+    call: KerasCall, *, indent: str = "", start: str = "", end: str = ""
+) -> list[str]:
+    """Return the lines of a call, as Python, between what stands before and behind it."""
     options = {name: _format_value(value) for name, value in call.options}
     positional = map(_format_value, call.positional)
-    return format_call(f"keras.{call.path}", *positional, options=options, indent=indent, end=end)
+    name = f"{start}keras.{call.path}"
+    return format_call(name, *positional, options=options, indent=indent, end=end)
 
 
 def _format_value(value: Any) -> str:
@@ -86,7 +93,14 @@ def _dense_call(layer: RecipeLayer, *, activation: str) -> KerasCall:
 
 
 def _extra_call(layer: LayerSpec) -> KerasCall:
-    return KerasCall(f"layers.{layer.keras_class}", (), tuple(layer.arguments.items()))
+    path = f"layers.{layer.keras_class}"
+    match layer:
+        case SkipStart():
+            return KerasCall(path, starts=layer.skip)
+        case Merge():
+            return KerasCall(path, takes=layer.skip)
+        case _:
+            return KerasCall(path, (), tuple(layer.arguments.items()))
 
 
 def _without_defaults(options: dict[str, Any]) -> tuple[tuple[str, Any], ...]:

@@ -1,8 +1,9 @@
-"""Orders the layers of a Keras model along its data flow, where they form a chain."""
+"""Orders the layers of a Keras model along its data flow, where they form a chain with skips."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
 
 from lowloss.errors import RecipeUnsupported
@@ -10,28 +11,36 @@ from lowloss.recipes.bounded_json import wrong_description
 from lowloss.recipes.keras_objects import LAYERS, KerasObject, parse_object, quote_name
 
 MAX_LAYERS = 100
-_CHAIN_FIX = "describe one chain of layers from one input to one output"
+MERGES = frozenset({"Add", "Concatenate"})
+"""Classes of Keras that take several inputs, and operations of the same names."""
+_CHAIN_FIX = (
+    "describe one chain of layers from one input to one output; a skip may go past some of them, "
+    "straight to an Add or a Concatenate"
+)
 _MODELS = frozenset({"Sequential", "Functional", "Model"})
+_SUMS = frozenset({"__operators__.add", "math.add"})
+"""Functions that Keras 2 writes as layers of the class TFOpLambda."""
 
 
-def order_layers(model: KerasObject) -> list[KerasObject]:
+@dataclass(frozen=True)
+class ChainLayer:
+    """A layer of a chain; `skips` are the indices of earlier ones whose output it takes, too."""
+
+    layer: KerasObject
+    skips: tuple[int, ...] = ()
+
+
+def order_layers(model: KerasObject) -> list[ChainLayer]:
     """Return all layers in order; a model inside the model is replaced by its layers.
 
     Raise RecipeUnsupported where they do not form a chain, and RecipeUnreadable.
     """
-    layers: list[KerasObject] = []
-    for layer in _flatten_model(model):
-        layers.append(layer)
-        if len(layers) > MAX_LAYERS:
-            raise RecipeUnsupported(
-                f"the model has more than {MAX_LAYERS} layers",
-                field=LAYERS,
-                fix="describe a smaller network",
-            )
-    return layers
+    chain: list[ChainLayer] = []
+    _append_model(chain, model)
+    return chain
 
 
-def _flatten_model(model: KerasObject) -> Iterator[KerasObject]:
+def _append_model(chain: list[ChainLayer], model: KerasObject) -> None:
     if model.is_custom or model.class_name not in _MODELS:
         raise RecipeUnsupported(
             f"the model is a {quote_name(model.class_name)}, a class of your own, "
@@ -48,43 +57,78 @@ def _flatten_model(model: KerasObject) -> Iterator[KerasObject]:
     entries = model.config.get("layers")
     if not isinstance(entries, list):
         raise wrong_description(f"the model {quote_name(model.name)} has no list of layers")
-    layers = [parse_object(entry, "a layer") for entry in entries]
-    if model.class_name != "Sequential":
-        layers = _follow_layers(model, layers)
-    for layer in layers:
-        is_model = layer.class_name in _MODELS and not layer.is_custom
-        yield from _flatten_model(layer) if is_model else (layer,)
+    layers = [_read_sum(parse_object(entry, "a layer")) for entry in entries]
+    if model.class_name == "Sequential":
+        for layer in layers:
+            _append_layer(chain, layer, ())
+        return
+    ends: dict[str, int] = {}
+    for layer, skips in _follow_layers(model, layers):
+        _append_layer(chain, layer, tuple(ends[name] for name in skips))
+        ends[layer.name] = len(chain) - 1
 
 
-def _follow_layers(model: KerasObject, layers: list[KerasObject]) -> list[KerasObject]:
-    """Return a functional model's layers from its input to its output."""
-    by_name = {layer.name: layer for layer in layers}
-    if len(by_name) < len(layers):
+def _append_layer(chain: list[ChainLayer], layer: KerasObject, skips: tuple[int, ...]) -> None:
+    if layer.class_name in _MODELS and not layer.is_custom:
+        _append_model(chain, layer)
+    else:
+        chain.append(ChainLayer(layer, skips))
+    if len(chain) > MAX_LAYERS:
+        raise RecipeUnsupported(
+            f"the model has more than {MAX_LAYERS} layers",
+            field=LAYERS,
+            fix="describe a smaller network",
+        )
+
+
+def _read_sum(layer: KerasObject) -> KerasObject:
+    """Return Keras 2's `x + y` as the Add that it is; any other layer as it is."""
+    is_sum = layer.class_name == "TFOpLambda" and layer.config.get("function") in _SUMS
+    return replace(layer, class_name="Add") if is_sum else layer
+
+
+def _follow_layers(
+    model: KerasObject, layers: list[KerasObject]
+) -> Iterator[tuple[KerasObject, list[str]]]:
+    """Yield a functional model's layers from its input to its output.
+
+    With each come the names of the layers whose output it takes beside that of the one before it.
+    """
+    waiting = {layer.name: layer for layer in layers}
+    if len(waiting) < len(layers):
         raise wrong_description("two layers have the same name")
-    successors: dict[str, str] = {}
-    for layer in layers:
-        for source in _find_sources(layer):
-            if source in successors:
-                raise _branching_error(f"two layers take what {quote_name(source)} gives")
-            successors[source] = layer.name
+    sources = {layer.name: _find_sources(layer) for layer in layers}
     name = _find_only_end(model, "input_layers")
     last = _find_only_end(model, "output_layers")
-    ordered: list[KerasObject] = []
-    while name in by_name:
-        ordered.append(by_name.pop(name))
-        name = successors.get(name, "")
-    if by_name or not ordered:
-        stray = next(iter(by_name), "the input")
+    skips: list[str] = []
+    done: list[str] = []
+    while name in waiting:
+        yield waiting.pop(name), skips
+        done.append(name)
+        following = [other for other in waiting if _is_ready(sources[other], done)]
+        if len(following) > 1:
+            names = " and ".join(map(quote_name, following[:2]))
+            raise _branching_error(f"{names} both go on from what {quote_name(name)} gives")
+        if following:
+            # It waited for this layer alone, or it would have come before.
+            skips = list(sources[following[0]])
+            skips.remove(name)
+        name = "".join(following)
+    if waiting or not done:
+        stray = next(iter(waiting), "the input")
         raise _branching_error(f"{quote_name(stray)} is on no way from the input to the output")
-    if ordered[-1].name != last:
+    if done[-1] != last:
         raise _branching_error(
             f"the output is that of {quote_name(last)}, which is not the last layer"
         )
-    return ordered
+
+
+def _is_ready(sources: list[str], done: list[str]) -> bool:
+    return bool(sources) and all(name in done for name in sources)
 
 
 def _find_sources(layer: KerasObject) -> list[str]:
-    """Return the names of a layer's input layers: none for an input, one in a chain."""
+    """Return the names of a layer's input layers: none for an input, several for a merge."""
     nodes = layer.document.get("inbound_nodes")
     if not isinstance(nodes, list):
         raise wrong_description(
@@ -99,7 +143,7 @@ def _find_sources(layer: KerasObject) -> list[str]:
             fix="leave the argument out",
         )
     names = [name for node in nodes for name in _find_layer_names(node)]
-    if len(names) > 1:
+    if len(names) > 1 and layer.class_name not in MERGES:
         raise _branching_error(f"{layer.title} takes {len(names)} inputs")
     if nodes and not names:
         raise wrong_description(f"what {layer.title} takes cannot be told")
@@ -118,6 +162,8 @@ def _find_layer_names(node: Any) -> Iterator[str]:
     elif isinstance(node, list):
         if _is_reference(node):
             yield node[0]
+            # The second summand of Keras 2's `x + y` is an argument by name.
+            yield from _find_layer_names(node[3:])
             return
         for value in node:
             yield from _find_layer_names(value)

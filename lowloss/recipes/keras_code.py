@@ -94,12 +94,13 @@ def _scaled_target(recipe: Recipe, task: Task) -> Section:
 
 def _changed_layers(before: Recipe, after: Recipe) -> Section:
     """Return the lines of each layer that differs, or of the whole network where many differ."""
+    has_skips = before.has_skips or after.has_skips
     is_front_same = before.front_layers == after.front_layers
     if is_front_same and (before.layers, before.noise) == (after.layers, after.noise):
         return Section()
     pairs = list(zip(before.layers, after.layers, strict=False))
     indices = [index for index, (old, new) in enumerate(pairs) if old != new]
-    is_other_network = not is_front_same or len(before.layers) != len(after.layers)
+    is_other_network = has_skips or not is_front_same or len(before.layers) != len(after.layers)
     if is_other_network or len(indices) > MAX_LAYERS_ONE_BY_ONE:
         return network.network(after)
     lines: list[str] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, NoReturn
 
@@ -13,16 +13,18 @@ from lowloss.recipes.keras_activations import (
     read_activation,
     read_activation_layer,
 )
+from lowloss.recipes.keras_chain import MERGES, ChainLayer
 from lowloss.recipes.keras_extras import check_trainable, read_extra_layer
 from lowloss.recipes.keras_kernels import read_initializer, read_penalties
 from lowloss.recipes.keras_objects import LAYERS, KerasObject
 from lowloss.spec import RecipeScaling
+from lowloss.spec.extra_layers import LAYER_CLASSES
 from lowloss.tables.cells import show_value
 
 MAX_UNITS = 65_536
 SUPPORTED_LAYERS = (
     "Dense, Dropout, activations, BatchNormalization, LayerNormalization, noise, Rescaling, "
-    "Flatten, and Normalization at the front"
+    "Flatten, Add and Concatenate of skips, and Normalization at the front"
 )
 
 
@@ -118,22 +120,41 @@ class Network:
             self.notes.append(text)
 
 
-def read_layers(layers: list[KerasObject]) -> Network:
+def read_layers(chain: Sequence[ChainLayer]) -> Network:
     """Read the network of these layers; raise RecipeUnsupported and RecipeUnreadable."""
     network = Network()
-    for layer in layers:
+    starts = sorted({index for link in chain for index in link.skips})
+    numbers = {index: number for number, index in enumerate(starts, start=1)}
+    for index, link in enumerate(chain):
+        layer = link.layer
         if layer.is_custom:
             _refuse(
                 layer,
                 "is a class of your own, whose code is not run",
                 f"describe the network with Keras's own layers: {SUPPORTED_LAYERS}",
             )
-        _READERS.get(layer.class_name, _refuse_other)(network, layer)
+        if layer.class_name in MERGES:
+            _read_merge(network, layer, [numbers[skip] for skip in link.skips])
+        else:
+            _READERS.get(layer.class_name, _refuse_other)(network, layer)
+        if index in numbers:
+            network.add({"name": "skip_start", "skip": numbers[index]})
     if not network.dense:
         raise RecipeUnsupported(
             "the model has no Dense layer", field=LAYERS, fix="end it with a Dense layer"
         )
     return network
+
+
+def _read_merge(network: Network, layer: KerasObject, skips: list[int]) -> None:
+    if not skips:
+        _refuse(layer, "takes no other layer's output", "leave it out, or use Rescaling")
+    if layer.config.get("axis", -1) not in (-1, 1):
+        _refuse(layer, "does not put units beside units", "leave axis out")
+    merge = LAYER_CLASSES[layer.class_name].layer_name()
+    # The last to be taken stands before the others.
+    for skip in reversed(skips):
+        network.add({"name": merge, "skip": skip})
 
 
 def _read_input(network: Network, layer: KerasObject) -> None:

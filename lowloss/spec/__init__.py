@@ -28,14 +28,8 @@ from lowloss.spec.parameters import (
     WidthRange,
 )
 from lowloss.spec.parts import Spec, Text, wrong_value
-from lowloss.spec.recipe import (
-    Initializer,
-    Recipe,
-    RecipeEarlyStopping,
-    RecipeLayer,
-    RecipePlateau,
-    RecipeScaling,
-)
+from lowloss.spec.recipe import Recipe, RecipeEarlyStopping, RecipePlateau, RecipeScaling
+from lowloss.spec.recipe_layer import Initializer, RecipeLayer
 from lowloss.spec.recipe_optimizer import RecipeOptimizer
 from lowloss.spec.schedules import Schedule
 

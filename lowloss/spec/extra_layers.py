@@ -1,5 +1,7 @@
 """The layers that may stand between Dense layers, one class each, with Keras's arguments.
 
+A skip is a way past layers: it starts at a place of the chain, and a merge takes it up further on.
+
 They are trained by stock Keras: the cohorts of the engine have only Dense, activation and Dropout.
 """
 
@@ -15,6 +17,7 @@ from lowloss.spec.parameters import Number, Penalty, Rate, Share
 from lowloss.spec.parts import Spec, wrong_value
 
 MAX_SHOWN = 40
+SkipNumber = Annotated[int, Field(ge=1, le=100), Number]
 
 
 class LayerSpec(Spec):
@@ -177,6 +180,34 @@ class Rescaling(LayerSpec):
     offset: Annotated[float, Number] = 0.0
 
 
+class SkipStart(LayerSpec):
+    """The place where a skip starts: of two with one number, the last before a merge counts."""
+
+    keras_class: ClassVar[str] = "Identity"
+    name: Literal["skip_start"]
+    skip: SkipNumber = 1
+
+
+class Merge(LayerSpec):
+    """A layer that takes a skip, by its number, beside what comes before it."""
+
+    skip: SkipNumber = 1
+
+
+class Add(Merge):
+    """Adds a skip of as many units."""
+
+    keras_class: ClassVar[str] = "Add"
+    name: Literal["add"]
+
+
+class Concatenate(Merge):
+    """Puts a skip's units before those that come before it."""
+
+    keras_class: ClassVar[str] = "Concatenate"
+    name: Literal["concatenate"]
+
+
 ExtraLayer = (
     BatchNormalization
     | LayerNormalization
@@ -191,6 +222,9 @@ ExtraLayer = (
     | GaussianDropout
     | GaussianNoise
     | Rescaling
+    | SkipStart
+    | Add
+    | Concatenate
 )
 LAYER_CLASSES: dict[str, type[LayerSpec]] = {
     layer.keras_class: layer for layer in get_args(ExtraLayer)

@@ -3,122 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from lowloss.spec.activations import LayerActivation
-from lowloss.spec.extra_layers import ExtraLayers
-from lowloss.spec.initializers import (
-    INITIALIZERS,
-    Distribution,
-    Fan,
-    InitializerName,
-    InitializerRecord,
-)
+from lowloss.spec.extra_layers import ExtraLayers, Merge, SkipStart
 from lowloss.spec.keras_names import KerasName
 from lowloss.spec.losses import LOSSES, LossName, LossRecord
-from lowloss.spec.parameters import Dropout, Mixup, Number, Penalty, Rate, Share
+from lowloss.spec.parameters import Mixup, Number, Penalty, Rate, Share
 from lowloss.spec.parts import Spec, Text, wrong_value
+from lowloss.spec.recipe_layer import RecipeLayer
 from lowloss.spec.recipe_optimizer import RecipeOptimizer
 from lowloss.spec.schedules import Plateau
+from lowloss.spec.skips import SkipMisfitError, check_skips, list_inputs
 
 RecipeScaling = Literal["none", "standard", "minmax", "robust", "quantile", "piecewise"]
-
-
-CENTRED = frozenset({"random_normal", "random_uniform", "truncated_normal"})
-
-
-class Initializer(Spec):
-    """The initial values of a kernel, or of biases.
-
-    `scale` is the standard deviation of a normal, the limit of a uniform around `mean`, the
-    constant, the gain, or the scale of Keras's VarianceScaling, which alone takes `mode` and
-    `distribution`; null for Keras's default. The other initializers follow from the layer's sizes,
-    and take no scale.
-    """
-
-    name: Annotated[InitializerName, KerasName]
-    scale: float | None = None
-    mean: float = 0.0
-    mode: Fan | None = None
-    distribution: Literal["truncated_normal", "untruncated_normal", "uniform"] | None = None
-
-    @model_validator(mode="after")
-    def _check_arguments(self) -> Self:
-        is_scaling = self.name == "variance_scaling"
-        fits = {
-            "scale": self.scale is None or INITIALIZERS[self.name].argument is not None,
-            "mean": not self.mean or self.name in CENTRED,
-            "mode": self.mode is None or is_scaling,
-            "distribution": self.distribution is None or is_scaling,
-        }
-        for argument, does_fit in fits.items():
-            if not does_fit:
-                raise wrong_value(
-                    "argument_does_not_fit", f"{self.name} takes no {argument}", fix="leave it out"
-                )
-        return self
-
-    @property
-    def record(self) -> InitializerRecord:
-        """How it draws, with these arguments."""
-        record = replace(INITIALIZERS[self.name].with_scale(self.scale), mean=self.mean)
-        if self.name != "variance_scaling":
-            return record
-        return replace(record, fan=self.mode or record.fan, distribution=self._drawn)
-
-    @property
-    def _drawn(self) -> Distribution:
-        """The distribution of Keras's VarianceScaling, by the name of a record's."""
-        if self.distribution == "untruncated_normal":
-            return "normal"
-        return self.distribution or "truncated_normal"
-
-
-def _expand_initializer(value: Any) -> Any:
-    return {"name": value} if isinstance(value, str) else value
-
-
-AnyInitializer = Annotated[Initializer, BeforeValidator(_expand_initializer)]
-
-
-class RecipeLayer(Spec):
-    """A Dense layer, its activation, and the Dropout after it.
-
-    `after_dense`, `after_activation` and `after_dropout` are further layers behind each of these.
-    """
-
-    units: Annotated[int, Field(ge=1), Number]
-    use_bias: bool = True
-    activation: Annotated[LayerActivation, KerasName] = "linear"
-    kernel_initializer: AnyInitializer = Initializer(name="glorot_uniform")
-    bias_initializer: AnyInitializer = Initializer(name="zeros")
-    l1: Penalty = 0.0
-    l2: Penalty = 0.0
-    dropout: Dropout = 0.0
-    after_dense: ExtraLayers = ()
-    after_activation: ExtraLayers = ()
-    after_dropout: ExtraLayers = ()
-
-    @field_validator("activation", mode="before")
-    @classmethod
-    def _none_is_linear(cls, value: Any) -> Any:
-        return "linear" if value is None else value
-
-    @property
-    def extra_layers(self) -> ExtraLayers:
-        """All further layers, in their order."""
-        return self.after_dense + self.after_activation + self.after_dropout
-
-    @property
-    def nonlinearity(self) -> str:
-        """Its activation; where that is linear the one that a further layer is nearest to."""
-        if self.activation != "linear":
-            return self.activation
-        computed = (layer.computes for layer in self.extra_layers)
-        return next((name for name in computed if name), "linear")
 
 
 class RecipeEarlyStopping(Spec):
@@ -181,6 +80,19 @@ class Recipe(Spec):
     early_stopping: RecipeEarlyStopping | None = None
     reduce_lr_on_plateau: RecipePlateau | None = None
 
+    @field_validator("layers")
+    @classmethod
+    def _check_skips(
+        cls, layers: tuple[RecipeLayer, ...], info: ValidationInfo
+    ) -> tuple[RecipeLayer, ...]:
+        if "front_layers" not in info.data:
+            return layers  # They have an error of their own.
+        try:
+            check_skips(info.data["front_layers"], layers)
+        except SkipMisfitError as misfit:
+            raise wrong_value("skip_does_not_fit", misfit.detail, fix=misfit.fix) from misfit
+        return layers
+
     @field_validator("optimizer", mode="before")
     @classmethod
     def _expand_name(cls, value: Any) -> Any:
@@ -238,7 +150,9 @@ class Recipe(Spec):
     @property
     def keras_parts(self) -> tuple[str, ...]:
         """What only stock Keras trains, in words: the engine's cohorts have no such parts."""
-        parts = [layer.keras_class for layer in self.extra_layers]
+        parts = [
+            layer.keras_class for layer in self.extra_layers if not isinstance(layer, SkipStart)
+        ]
         if self.output.dropout:
             parts.append("Dropout behind the output layer")
         if not all(layer.use_bias for layer in self.layers):
@@ -253,6 +167,15 @@ class Recipe(Spec):
     def needs_keras(self) -> bool:
         """Whether stock Keras alone trains it."""
         return bool(self.keras_parts)
+
+    @property
+    def has_skips(self) -> bool:
+        """Whether some layer takes, beside what comes before it, what an earlier one gives."""
+        return any(isinstance(layer, Merge) for layer in self.extra_layers)
+
+    def count_inputs(self, columns: int) -> tuple[int, ...]:
+        """Count what each Dense layer takes where the network sees so many columns."""
+        return tuple(width.of(columns) for width in list_inputs(self.front_layers, self.layers))
 
     def count_steps(self, rows: int) -> int:
         """Return the steps of an epoch on so many training rows: its last batch may be short."""

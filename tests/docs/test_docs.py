@@ -115,6 +115,13 @@ def test_the_diagnosis_in_full_has_every_default() -> None:
     assert set(json.loads(block)["recipe"]) == set(Recipe.model_fields)
 
 
+def test_the_recipe_with_a_skip_is_one() -> None:
+    text = (DOCS / "api.md").read_text()
+    block = next(b for b in re.findall(r"```json\n(.*?)```", text, re.DOTALL) if "skip_start" in b)
+
+    assert Recipe.model_validate_json(block).has_skips
+
+
 @pytest.mark.parametrize("page", [*sorted(DOCS.rglob("*.md")), DOCS.parent / "README.md"], ids=str)
 def test_every_link_inside_the_project_leads_somewhere(page: Path) -> None:
     for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,16 +32,22 @@ def initial_weights(plan: Plan, arrays: Arrays) -> list[FloatArray]:
     for code 0.
     """
     sizes = [arrays.inputs(has_bins=arrays.has_bins(plan)), *plan.widths, arrays.outputs]
-    weights: list[FloatArray] = []
-    for layer, shape in enumerate(itertools.pairwise(sizes)):
-        rng = np.random.default_rng([plan.seed, 0x1417, layer])
-        kernel = _kernel(rng, plan.initializers[layer], shape)
-        weights += [kernel.astype(np.float32), _bias(plan, layer, shape[1])]
+    weights = draw_layers(plan, list(itertools.pairwise(sizes)))
     for index, embedding in enumerate(arrays.embeddings):
         rng = np.random.default_rng([plan.seed, 0xE3BD, index])
         table = rng.normal(size=(embedding.codes, embedding.size)) / math.sqrt(embedding.size)
         table[0] = 0
         weights.append(table.astype(np.float32))
+    return weights
+
+
+def draw_layers(plan: Plan, shapes: Sequence[tuple[int, int]]) -> list[FloatArray]:
+    """Draw kernel [in, out] and bias [out] of each layer, of these shapes of kernels."""
+    weights: list[FloatArray] = []
+    for layer, shape in enumerate(shapes):
+        rng = np.random.default_rng([plan.seed, 0x1417, layer])
+        kernel = _kernel(rng, plan.initializers[layer], shape)
+        weights += [kernel.astype(np.float32), _bias(plan, layer, shape[1])]
     return weights
 
 

@@ -78,7 +78,9 @@ class KernelInitializer(Protocol):
 class KerasCall(Protocol):
     """A call of a class of Keras, `path` being its place in the package.
 
-    Arguments are numbers, texts, and calls; first those by position, then those by name.
+    Arguments are numbers, texts, and calls; first those by position, then those by name. Of a
+    layer `starts` is the number of the skip that starts with what it gives, and `takes` that of the
+    skip which it takes beside what comes before it.
     """
 
     @property
@@ -92,6 +94,14 @@ class KerasCall(Protocol):
     @property
     def options(self) -> tuple[tuple[str, Any], ...]:
         """Arguments by name."""
+
+    @property
+    def starts(self) -> int | None:
+        """The skip that starts behind this layer."""
+
+    @property
+    def takes(self) -> int | None:
+        """The skip that this layer takes, too."""
 
 
 class Plateau(Protocol):

@@ -10,14 +10,14 @@ import keras
 import numpy as np
 import pytest
 
-from lowloss.recipes import network_calls
+from lowloss.recipes import network_calls, read_recipe
 from lowloss.spec import Recipe
 from tests.builders.trainings import a_plan, holdout, some_arrays
 from worker.diagnosis.training.recipe_plans import plan_of_recipe
 from worker.engine.arrays import Arrays
 from worker.engine.draws import initial_weights
 from worker.engine.keras.keras_engine import KerasEngine
-from worker.engine.keras.network import build_call, predict
+from worker.engine.keras.network import build_call, build_network, predict
 from worker.engine.plans import Plan
 from worker.engine.protocol import train_plans
 from worker.engine.results import FailedPlan, TrainedPlan
@@ -180,3 +180,55 @@ def test_without_validation_rows_the_last_weights_are_kept() -> None:
 def test_a_plan_without_such_layers_is_that_of_a_cohort() -> None:
     assert plan_of(a_recipe({"units": 6})).layers == ()
     assert a_plan().layers == ()
+
+
+def residual(inputs: Any) -> Any:
+    h = keras.layers.Dense(6, activation="relu")(inputs)
+    for _ in range(2):
+        inner = keras.layers.Dense(5, activation="relu")(h)
+        inner = keras.layers.Dense(6)(inner)
+        h = keras.layers.Activation("relu")(h + inner)
+    return h
+
+
+def normalised_before(inputs: Any) -> Any:
+    """Residual blocks that begin with their normalisation."""
+    h = keras.layers.Dense(6)(inputs)
+    for _ in range(2):
+        inner = keras.layers.Dense(8, activation="relu")(keras.layers.LayerNormalization()(h))
+        h = keras.layers.Add()([h, keras.layers.Dense(6)(inner)])
+    return keras.layers.ReLU()(keras.layers.LayerNormalization()(h))
+
+
+def wide_and_deep(inputs: Any) -> Any:
+    deep = keras.layers.Dense(5, activation="relu")(keras.layers.BatchNormalization()(inputs))
+    return keras.layers.Concatenate()([inputs, keras.layers.Dense(4, activation="tanh")(deep)])
+
+
+def densely_connected(inputs: Any) -> Any:
+    outputs = [inputs]
+    for units in (3, 4, 5):
+        together = outputs[0] if len(outputs) == 1 else keras.layers.Concatenate()(outputs)
+        outputs.append(keras.layers.Dense(units, activation="elu")(together))
+    return keras.layers.Concatenate()(outputs)
+
+
+@pytest.mark.parametrize("body", [residual, normalised_before, wide_and_deep, densely_connected])
+def test_a_network_with_skips_answers_as_the_functional_model_that_was_written(
+    body: Callable[[Any], Any],
+) -> None:
+    arrays = some_arrays()
+    inputs = keras.Input((arrays.features,))
+    written = keras.Model(inputs, keras.layers.Dense(1)(body(inputs)))
+    written.compile(loss="mse")
+    recipe = read_recipe(written.to_json().encode(), {"epochs": 2}).recipe
+    plan = plan_of(recipe)
+
+    network = build_network(plan, arrays)
+    network.set_weights(written.get_weights())
+
+    x_ND = arrays.rows().x_train_ND
+    np.testing.assert_allclose(network(x_ND), written(x_ND), rtol=1e-5, atol=1e-6)
+    kernels = [w for w in network.trainable_variables if len(w.shape) == 2]
+    assert tuple(kernel.shape[0] for kernel in kernels) == recipe.count_inputs(arrays.features)
+    assert len(trained(KerasEngine(arrays), plan).epochs) == 2

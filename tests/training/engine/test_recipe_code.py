@@ -71,12 +71,25 @@ LAYERED = REGRESSION | {
 }
 
 
+WITH_SKIPS = REGRESSION | {
+    "front_layers": ["skip_start"],
+    "layers": [
+        {"units": 8, "after_activation": [{"name": "skip_start", "skip": 2}], "activation": "relu"},
+        {"units": 6, "activation": "gelu", "l1": 1e-5, "l2": 1e-4, "dropout": 0.1},
+        {"units": 8, "after_dense": [{"name": "add", "skip": 2}], "activation": "relu"},
+        {"units": 8, "after_dense": ["batch_normalization", "concatenate"]},
+        {"units": 1},
+    ],
+}
+
+
 @pytest.mark.filterwarnings("ignore:n_quantiles:UserWarning:sklearn")
 @pytest.mark.parametrize(
     ("given", "task"),
     [
         (REGRESSION, Task.regression),
         (LAYERED, Task.regression),
+        (WITH_SKIPS, Task.regression),
         (REGRESSION | {"mixup": 0.2, "scale_target": "none"}, Task.regression),
         (CLASSES, Task.multiclass),
         (CLASSES | {"mixup": 0.4}, Task.multiclass),
@@ -93,6 +106,7 @@ LAYERED = REGRESSION | {
     ids=[
         "regression",
         "further layers",
+        "skips",
         "mixed rows",
         "classes",
         "mixed classes",

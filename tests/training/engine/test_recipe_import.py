@@ -208,12 +208,41 @@ def _arguments(layer: Any) -> dict[str, Any]:
 
 def test_a_model_that_branches_is_refused() -> None:
     inputs = keras.Input((4,))
-    x = layers.Dense(4)(inputs)
-    model = keras.Model(inputs, layers.Dense(1)(layers.add([x, inputs])))
+    both = layers.add([layers.Dense(4)(inputs), layers.Dense(4, name="shortcut")(inputs)])
+    model = keras.Model(inputs, layers.Dense(1)(both))
     model.compile(loss="mse")
 
-    with pytest.raises(RecipeUnsupported, match="no chain"):
+    with pytest.raises(RecipeUnsupported, match=r"'dense.*' and 'shortcut' both go on"):
         read_recipe(model.to_json().encode(), FIT)
+
+
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+def test_skips_are_read_alike_from_every_file(tmp_path: Path) -> None:
+    inputs = keras.Input((4,))
+    h = layers.Dense(8, activation="relu")(inputs)
+    h = layers.Add()([h, layers.Dropout(0.1)(layers.Dense(8)(h))])
+    h = h + layers.Dense(8, activation="tanh")(layers.BatchNormalization()(h))
+    model = keras.Model(inputs, layers.Dense(1)(layers.Concatenate()([inputs, h])))
+    model.compile(optimizer=keras.optimizers.SGD(0.05), loss="mse")
+    as_json = model.to_json().encode()
+    model.save(tmp_path / "model.keras")
+    model.save(tmp_path / "model.h5")
+
+    read = read_recipe(as_json, FIT)
+
+    first, second, third, _ = read.recipe.layers
+    assert [layer.name for layer in read.recipe.front_layers] == ["skip_start"]
+    assert [layer.name for layer in first.after_activation] == ["skip_start"]
+    assert [layer.name for layer in second.after_dropout] == [
+        "add",
+        "skip_start",
+        "batch_normalization",
+    ]
+    assert [layer.name for layer in third.after_activation] == ["add", "concatenate"]
+    assert read.recipe.count_inputs(4) == (4, 8, 8, 12)
+    assert read_recipe((tmp_path / "model.keras").read_bytes(), FIT) == read
+    attributes = read_attributes(tmp_path / "model.h5")
+    assert recipe_from_hdf5_attributes(attributes, fit=FIT) == read
 
 
 def test_a_normalization_that_was_adapted_is_scaling() -> None:

@@ -85,9 +85,9 @@ def _size(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
 
 
 def _initial(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
-    sizes = [data.inputs(recipe), *(layer.units for layer in recipe.layers)]
+    fans_in = recipe.count_inputs(data.inputs(recipe))
     for index, layer in enumerate(recipe.layers):
-        initializer, fan_in = layer.kernel_initializer, sizes[index]
+        initializer, fan_in = layer.kernel_initializer, fans_in[index]
         if initializer.record.distribution == "constant":
             if index == len(recipe.layers) - 1 and initializer.name == "zeros":
                 continue

@@ -14,7 +14,6 @@ from worker.diagnosis.thresholds import BEYOND
 from worker.diagnosis.training.trainer import Trainer
 from worker.diagnosis.training.variants import CannotTrainError, Variant
 from worker.engine.array_types import FloatArray
-from worker.engine.draws import initial_weights
 from worker.engine.keras.network import KerasTarget, build_network
 from worker.engine.optimizers import RULES, Step
 from worker.engine.weights import unflatten_weights
@@ -55,11 +54,11 @@ def probe_network(
         return None
     rows = arrays.rows(plan.fold)
     x_ND, y_N = rows.x_train_ND[:ROWS], rows.y_train_N[:ROWS]
-    start = initial_weights(plan, arrays)
     model = build_network(plan, arrays)
     target = KerasTarget(arrays, is_mixed=False)
     targets, loss_of = target.of(y_N), target.data_loss_function()
     kernels = [v for v in model.trainable_variables if len(v.shape) == 2]
+    start = [np.asarray(kernel) for kernel in kernels]
     with tf.GradientTape() as tape:
         # Layers of stock Keras may do otherwise in training, as batch normalisation does.
         output = model(x_ND, training=bool(plan.layers))
@@ -89,14 +88,13 @@ def _constant(loss: str, targets: FloatArray) -> float:
 
 
 def _step(
-    variant: Variant, start: Sequence[FloatArray], gradients: list[FloatArray]
+    variant: Variant, kernels: Sequence[FloatArray], gradients: Sequence[FloatArray]
 ) -> float | None:
     """Return how far a first step moves weights, as a share of their size: a median.
 
     With momentum it is what steps in one direction grow to.
     """
     optimizer = variant.recipe.optimizer
-    kernels = [weight for weight in start if weight.ndim == 2]
     ratios = []
     for kernel, gradient in zip(kernels, gradients, strict=True):
         size = float(np.abs(kernel).mean())

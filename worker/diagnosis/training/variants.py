@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lowloss.spec import Recipe, Task
+from lowloss.spec.skips import SkipMisfitError, check_skips
 from worker.data.splits import Rows
 from worker.data.target import Float64Array, class_weights
 from worker.diagnosis.training.data import DiagnosisData, Draw, sample_rows
@@ -53,7 +53,16 @@ class LabelsNotEncodedError(CannotTrainError):
 
 def output_format(recipe: Recipe, data: DiagnosisData) -> OutputFormat:
     """Return what a recipe's loss compares; raise CannotTrainError where Keras would refuse."""
+    if recipe.has_skips:
+        _check_skips(recipe, columns=data.inputs(recipe))
     return replace(_find_format(recipe, data), arguments=recipe.loss_arguments)
+
+
+def _check_skips(recipe: Recipe, *, columns: int) -> None:
+    try:
+        check_skips(recipe.front_layers, recipe.layers, columns=columns)
+    except SkipMisfitError as misfit:
+        raise CannotTrainError(f"{misfit.detail}; the network sees {columns} columns") from misfit
 
 
 def _find_format(recipe: Recipe, data: DiagnosisData) -> OutputFormat:
@@ -124,8 +133,8 @@ def fit_target_scaling(recipe: Recipe, data: DiagnosisData, draw: Draw) -> tuple
 
 def count_weights(inputs: int, recipe: Recipe) -> int:
     """Count weights and biases of a recipe's network on `inputs` columns."""
-    sizes = [inputs, *(layer.units for layer in recipe.layers)]
-    return sum((fan_in + 1) * fan_out for fan_in, fan_out in itertools.pairwise(sizes))
+    pairs = zip(recipe.count_inputs(inputs), recipe.layers, strict=True)
+    return sum((fan_in + 1) * layer.units for fan_in, layer in pairs)
 
 
 def recipe_step_seconds(inputs: int, recipe: Recipe) -> float:

@@ -44,7 +44,7 @@ class CompiledNetworks:
         compiled = self._compiled[key]
         for variable, value in compiled.start:
             variable.assign(value)
-        begin_network(compiled.model, plan, arrays)
+        begin_network(compiled.model, plan)
         if _has_constant_rate(plan):
             compiled.model.optimizer.learning_rate = plan.learning_rate
         _seed(compiled.model, plan.seed)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from worker.engine.array_types import FloatArray
 from worker.engine.arrays import Arrays, Embedding, Loss
 from worker.engine.bins import Bins
-from worker.engine.draws import initial_weights
+from worker.engine.draws import draw_layers, initial_weights
 from worker.engine.losses import activation
 from worker.engine.optimizers import RULES
 from worker.engine.plans import Plan
@@ -36,17 +36,22 @@ def _build_layers(plan: Plan, arrays: Arrays) -> keras.Model:
     if arrays.embeddings:
         raise ValueError("no embeddings before layers of stock Keras")
     x = inputs = keras.Input((arrays.numbers_seen(has_bins=arrays.has_bins(plan)),))
+    skips: dict[int, Any] = {}
     for call in plan.layers:
-        x = build_call(call)(x)
+        x = build_call(call)(x if call.takes is None else [skips[call.takes], x])
+        if call.starts is not None:
+            skips[call.starts] = x
     model = keras.Model(inputs, x)
-    begin_network(model, plan, arrays)
+    begin_network(model, plan)
     return model
 
 
-def begin_network(model: keras.Model, plan: Plan, arrays: Arrays) -> None:
+def begin_network(model: keras.Model, plan: Plan) -> None:
     """Set the Dense layers of a plan's network to what they begin with."""
     dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
-    start = unflatten_weights(initial_weights(plan, arrays)).layers
+    # What a kernel takes is not always what the layer before it gives: a skip may stand beside it.
+    shapes = [tuple(layer.kernel.shape) for layer in dense]
+    start = unflatten_weights(draw_layers(plan, shapes)).layers
     for layer, (kernel, bias) in zip(dense, start, strict=True):
         layer.kernel.assign(kernel)
         if layer.use_bias:

@@ -129,7 +129,7 @@ def branching(**ends: Any) -> Description:
 
 
 def test_a_model_with_branches_is_refused() -> None:
-    with pytest.raises(RecipeUnsupported, match="no chain: two layers take what 'input_layer'"):
+    with pytest.raises(RecipeUnsupported, match="no chain: 'left' and 'right' both go on from"):
         read_model(branching())
 
 
