@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from lowloss.recipes.code_data import is_balanced, is_one_hot, is_validated
 from lowloss.recipes.code_layout import INDENT, Section, format_call, format_literal
 from lowloss.recipes.keras_calls import (
@@ -42,7 +44,7 @@ class Mixup(keras.utils.PyDataset):
 
 def format_layer(layer: RecipeLayer) -> list[str]:
     """Return the lines of a Dense layer, and of what stands behind it."""
-    return [line for call in layer_calls(layer) for line in format_keras_call(call, end=",")]
+    return _format_calls(layer_calls(layer))
 
 
 def network(recipe: Recipe) -> Section:
@@ -64,10 +66,18 @@ def _functional(recipe: Recipe) -> Section:
 def _sequential(recipe: Recipe) -> Section:
     indent = INDENT * 2
     lines = [f"{indent}keras.Input((x_train.shape[1],)),"]
-    for call in network_calls(recipe):
-        lines += format_keras_call(call, indent=indent, end=",")
+    lines += _format_calls(network_calls(recipe), indent=indent)
     opening = ["model = keras.Sequential(", f"{INDENT}["]
     return Section((*opening, *lines, f"{INDENT}]", ")"), (KERAS,))
+
+
+def _format_calls(calls: Iterable[KerasCall], *, indent: str = "") -> list[str]:
+    """Return the lines of layers one behind the other; a skip that no merge takes is none."""
+    lines: list[str] = []
+    for call in calls:
+        if call.starts is None:
+            lines += format_keras_call(call, indent=indent, end=",")
+    return lines
 
 
 def compilation(recipe: Recipe, task: Task) -> Section:

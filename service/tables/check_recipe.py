@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from lowloss.errors import NoFeatures, UnknownFeature
+from lowloss.errors import LimitExceeded, NoFeatures, UnknownFeature
 from lowloss.results import Column, ColumnKind, Dataset
 from lowloss.spec import DiagnosisSpec, Features, Preprocessing, Recipe, Task
 from service.settings import Limits
@@ -26,6 +26,7 @@ def check_diagnosis(spec: DiagnosisSpec, dataset: Dataset, *, limits: Limits) ->
     out, with a warning.
     """
     _check_limits(spec, limits)
+    _check_skips(spec.recipe, limits, columns=len(dataset.profile) - 1)
     target = next((column for column in dataset.profile if column.name == spec.target), None)
     rows = dataset.rows - (target.missing if target else 0)
     is_split = rows >= MIN_JUDGED_ROWS
@@ -55,6 +56,18 @@ def _check_limits(spec: DiagnosisSpec, limits: Limits) -> None:
     if stopping is not None:
         fields.append(("recipe.early_stopping.patience", stopping.patience, limits.max_epochs))
     check_bounds(fields)
+
+
+def _check_skips(recipe: Recipe, limits: Limits, *, columns: int) -> None:
+    """Refuse layers that skips make far wider than the table, or than a layer may have units."""
+    for number, inputs in enumerate(recipe.count_inputs(columns)):
+        if inputs - columns > limits.max_width:
+            raise LimitExceeded(
+                f"layer {number + 1} takes the columns and more than {limits.max_width:,} numbers: "
+                "that is over this server's limit",
+                field=f"recipe.layers.{number}",
+                fix="concatenate fewer units before it",
+            )
 
 
 def _decide_task(

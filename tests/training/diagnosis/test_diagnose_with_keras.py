@@ -9,8 +9,10 @@ import pytest
 from lowloss.results import Cause, Diagnosis, EvidenceState, Severity
 from lowloss.spec import Recipe
 from tests.builders.recipes import a_case, a_network, data_of, some_numbers
-from worker.diagnosis.chain.changes import leave_out_extra_layers
+from worker.diagnosis.chain.changes import leave_out_extra_layers, resize_layers
+from worker.diagnosis.chain.skips import change_recipe
 from worker.diagnosis.diagnose import diagnose
+from worker.diagnosis.training.probe import probe_network
 from worker.diagnosis.training.trainer import Trainer
 from worker.diagnosis.training.variants import Variant
 from worker.engine.cohort.program import Programs
@@ -60,6 +62,43 @@ def test_stock_keras_and_cohorts_train_side_by_side(programs: Programs) -> None:
     assert in_cohort.trained.program.startswith("cohort")
     assert 0 < with_keras.relative < 2
     assert trainer.estimate_run(Variant(layered)) > trainer.estimate_run(Variant(plain))
+
+
+def test_a_network_with_skips_is_trained_beside_its_remedies(programs: Programs) -> None:
+    layers = [
+        {"units": 8, "activation": "relu", "after_activation": [{"name": "skip_start", "skip": 2}]},
+        {"units": 8, "activation": "relu", "after_dense": [{"name": "add", "skip": 2}]},
+        {"units": 4, "activation": "relu", "after_activation": ["concatenate"]},
+        {"units": 1},
+    ]
+    fields = {"layers": layers, "front_layers": ["skip_start"], "loss": "mse", "epochs": 3}
+    recipe = Recipe.model_validate(fields | {"optimizer": ADAM})
+    data, _ = data_of(some_numbers(100), recipe)
+    trainer = Trainer(data, recipe, programs)
+    narrowed = change_recipe(recipe, resize_layers(0.5)(recipe))
+    start = Variant(recipe)
+
+    trainer.train([start, Variant(narrowed)], range(1))
+    probe = probe_network(trainer, start, trainer.runs_of(start)[0].weights)
+
+    shapes = [w.shape for w in trainer.runs_of(start)[0].weights if w.ndim == 2]
+    assert shapes == [(4, 8), (8, 8), (8, 4), (8, 1)]
+    shapes = [w.shape for w in trainer.runs_of(Variant(narrowed))[0].weights if w.ndim == 2]
+    assert shapes == [(4, 4), (4, 4), (4, 4), (8, 1)]
+    assert probe is not None
+    assert probe.step is not None
+
+
+def test_units_that_are_not_as_many_as_the_columns_are_refused(programs: Programs) -> None:
+    added = a_network(8, hidden={"after_dense": ["add"]}, front_layers=["skip_start"])
+    data, _ = data_of(some_numbers(100), added)
+    trainer = Trainer(data, added, programs)
+
+    trainer.train([Variant(added)], range(1))
+
+    (judged,) = trainer.runs_of(Variant(added))
+    assert judged.refusal is not None
+    assert "takes skip 1 of 4 units, and has 8 units itself" in judged.refusal
 
 
 def test_an_untrained_network_of_keras_is_judged_by_its_initial_weights(

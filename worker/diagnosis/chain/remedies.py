@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from lowloss.results import Cause
 from lowloss.spec import Recipe, Task
+from lowloss.spec.extra_layers import SkipStart
 from lowloss.wording import list_first, lower_first
 from worker.diagnosis.chain.changes import (
     HE_NORMAL,
@@ -30,6 +31,7 @@ from worker.diagnosis.chain.changes import (
     use_usual_initializers,
     usual_output,
 )
+from worker.diagnosis.chain.skips import change_recipe
 from worker.diagnosis.checks.suspects import Suspect
 from worker.diagnosis.training.data import DiagnosisData
 from worker.diagnosis.training.variants import Variant
@@ -96,7 +98,7 @@ class Candidate:
         """Return the variant with this change."""
         for part in self.parts:
             recipe = variant.recipe
-            variant = replace(variant, recipe=recipe.with_changes(part.rule.make(recipe)))
+            variant = replace(variant, recipe=change_recipe(recipe, part.rule.make(recipe)))
         return variant
 
 
@@ -243,7 +245,11 @@ def _larger(case: RemedyContext) -> list[RemedyRule]:
 
 
 def _without_extra_layers(case: RemedyContext) -> list[RemedyRule]:
-    extra = [layer.keras_class for layer in case.recipe.extra_layers if layer.computes is None]
+    extra = [
+        layer.keras_class
+        for layer in case.recipe.extra_layers
+        if layer.computes is None and not isinstance(layer, SkipStart)
+    ]
     extra += ["Dropout behind the output layer"] if case.recipe.output.dropout else []
     if not extra:
         return []

@@ -14,6 +14,7 @@ from worker.diagnosis.chain.chain import Chain, Step, TriedRemedy
 from worker.diagnosis.chain.changes import Change, scale_learning_rate
 from worker.diagnosis.chain.gains import minimum_gain
 from worker.diagnosis.chain.remedies import Candidate, RemedyRule
+from worker.diagnosis.chain.skips import change_recipe
 from worker.diagnosis.training.variants import count_weights
 
 MAX_TOGETHER = 3
@@ -45,7 +46,7 @@ def step_from_sound(chain: Chain) -> Step | None:
     }
     broken = {
         difference: replace(
-            sound, recipe=sound.recipe.with_changes(difference.copy(end.recipe, sound.recipe))
+            sound, recipe=change_recipe(sound.recipe, difference.copy(end.recipe, sound.recipe))
         )
         for difference, remedy in remedies.items()
         if remedy.cause not in chain.causes and remedy.apply(end) != end
@@ -98,7 +99,9 @@ def _copy_fields(*names: str) -> Callable[[Recipe, Recipe], Change]:
 
 def _copy_hidden(source: Recipe, target: Recipe) -> Change:
     layers = [layer.model_dump(mode="json") for layer in (*source.hidden, target.output)]
-    return {"layers": layers}
+    # A skip may start before the first Dense layer.
+    is_whole = source.has_skips or target.has_skips
+    return {"layers": layers} | ({"front_layers": source.front_layers} if is_whole else {})
 
 
 def _copy_output(source: Recipe, target: Recipe) -> Change:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from lowloss.results import Cause
 from lowloss.spec import Recipe
 from lowloss.spec.activations import ACTIVATIONS
+from lowloss.spec.extra_layers import Merge, SkipStart
 from lowloss.wording import format_short
 from worker.diagnosis.checks.suspects import Suspect, evidence
 from worker.diagnosis.thresholds import (
@@ -128,7 +129,11 @@ def _extra_layers(recipe: Recipe) -> Iterator[Suspect]:
             (evidence("batch size", recipe.batch_size, SMALL_BATCH),),
             strength=0.7,
         )
-    behind = [layer.keras_class for layer in recipe.output.extra_layers if not layer.computes]
+    behind = [
+        layer.keras_class
+        for layer in recipe.output.extra_layers
+        if not (layer.computes or isinstance(layer, SkipStart | Merge))
+    ]
     behind += ["Dropout"] if recipe.output.dropout else []
     if behind:
         yield Suspect(

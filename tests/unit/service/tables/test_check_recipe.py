@@ -163,6 +163,17 @@ def test_limits_of_searches_do_not_matter() -> None:
     assert check(NUMBERS, limits=small).task is Task.regression
 
 
+def test_concatenations_are_bounded_as_units_are() -> None:
+    starts_and_ends = ["skip_start", "concatenate"]
+    doubled = [{"units": 8, "after_dense": starts_and_ends * count} for count in (3, 10)]
+
+    with pytest.raises(LimitExceeded) as refused:
+        check(NUMBERS, {"layers": [*doubled, {"units": 1}]})
+
+    assert refused.value.field == "recipe.layers.2"
+    assert check(NUMBERS, {"layers": [doubled[0], {"units": 1}]}).task is Task.regression
+
+
 @pytest.mark.parametrize(
     "recipe",
     [

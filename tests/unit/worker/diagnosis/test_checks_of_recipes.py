@@ -13,6 +13,7 @@ from lowloss.spec import Recipe
 from tests.builders.recipes import SOUND, a_network, data_of, some_classes, some_numbers
 from worker.diagnosis.checks.recipe import check_recipe
 from worker.diagnosis.checks.suspects import Suspect
+from worker.diagnosis.training.variants import count_weights
 
 THOUSANDS = some_numbers(scale=300) | {"y": some_numbers(scale=300)["y"] + 3000}
 MANY = some_classes(690, classes=69)
@@ -111,6 +112,38 @@ SOUND_CLASSES = a_network(
     output={"units": 3, "activation": "softmax"},
     **(SOUND | {"loss": SPARSE, "scale_target": "none"}),
 )
+
+
+def test_the_layer_behind_a_concatenation_has_more_weights() -> None:
+    layers = [{"units": 16}, {"units": 64, "after_dense": ["concatenate"]}, {"units": 1}]
+    fields = {"layers": layers, "front_layers": ["skip_start"], "loss": "mse"}
+
+    weights = count_weights(4, Recipe.model_validate(fields))
+
+    assert weights == (4 + 1) * 16 + (16 + 1) * 64 + (64 + 4 + 1)
+
+
+def test_weights_are_of_the_usual_size_for_all_that_a_layer_takes() -> None:
+    """Of 32 numbers a deviation of 0.01 is 25 times too small; of 1,032 it is not."""
+    narrow = {"name": "random_normal", "scale": 0.01}
+    begun = {"units": 32, "activation": "relu", "kernel_initializer": narrow}
+    wide = {"units": 1000, "activation": "relu", "after_activation": ["skip_start"]}
+    layer = {"units": 32, "activation": "relu"}
+    both = layer | {"after_activation": ["concatenate"]}
+    plain, concatenated = (
+        Recipe.model_validate({"layers": [wide, second, begun, {"units": 1}], "loss": "mse"})
+        for second in (layer, both)
+    )
+
+    assert Cause.poor_initialisation in named(some_numbers(), plain)
+    assert Cause.poor_initialisation not in named(some_numbers(), concatenated)
+
+
+def test_a_skip_to_the_output_is_no_layer_that_changes_the_answers() -> None:
+    behind = {"units": 4, "after_dense": ["add"]}
+    recipe = a_network(4, hidden={"after_activation": ["skip_start"]}, output=behind)
+
+    assert Cause.harmful_layers not in named(some_numbers(), recipe)
 
 
 @pytest.mark.parametrize(("cause", "columns", "recipe"), PRESENT)

@@ -13,10 +13,13 @@ from worker.diagnosis.chain import changes
 from worker.diagnosis.chain.remedies import (
     REMEDIES,
     STANDARD,
+    Candidate,
     RemedyContext,
     list_candidates,
 )
+from worker.diagnosis.chain.skips import change_recipe
 from worker.diagnosis.chain.sound import build_sound_recipe
+from worker.diagnosis.chain.walk import DIFFERENCES, Difference
 from worker.diagnosis.checks.data import check_data
 from worker.diagnosis.checks.suspects import Suspect, merge_suspects
 from worker.diagnosis.findings.findings import diff_recipes
@@ -149,6 +152,103 @@ def test_every_remedy_leaves_a_valid_recipe(cause: Cause) -> None:
 
         assert remedy.text
         assert Recipe.model_validate(after.model_dump()) == after
+
+
+def with_skips(*layers: dict[str, Any], front: tuple[Any, ...] = ("skip_start",)) -> Recipe:
+    network = {"layers": layers, "front_layers": front, "loss": "mse"}
+    return Recipe.model_validate(network)
+
+
+def a_layer(units: int, *behind: Any) -> dict[str, Any]:
+    return {"units": units, "activation": "tanh", "after_activation": behind}
+
+
+ADD, START = {"name": "add", "skip": 2}, {"name": "skip_start", "skip": 2}
+RESIDUAL = with_skips(
+    a_layer(128, START), a_layer(256), a_layer(128, ADD, START), a_layer(128, ADD), a_layer(1)
+)
+WIDE_AND_DEEP = with_skips(a_layer(128), a_layer(64), a_layer(32, "concatenate"), a_layer(1))
+OF_COLUMNS = with_skips(a_layer(2, "add", START), a_layer(2, ADD), a_layer(1))
+CONNECTED = with_skips(
+    a_layer(64, "concatenate", "skip_start"),
+    a_layer(64, "concatenate", START),
+    a_layer(130, ADD),
+    a_layer(1, {"name": "skip_start", "skip": 3}, "relu", {"name": "add", "skip": 3}),
+)
+NETWORKS = [RESIDUAL, WIDE_AND_DEEP, OF_COLUMNS, CONNECTED]
+
+
+@pytest.mark.parametrize("recipe", NETWORKS)
+@pytest.mark.parametrize("cause", REMEDIES)
+def test_every_remedy_of_a_network_with_skips_leaves_a_valid_recipe(
+    cause: Cause, recipe: Recipe
+) -> None:
+    columns = some_classes()
+    data, _ = data_of(columns, recipe)
+    suspect = Suspect(cause, "It is.", (), columns=("x0",))
+
+    for remedy in REMEDIES[cause](RemedyContext(data, recipe, suspect)):
+        after = Candidate(cause, remedy).apply(Variant(recipe)).recipe
+
+        assert Recipe.model_validate(after.model_dump()) == after
+
+
+@pytest.mark.parametrize("recipe", NETWORKS)
+@pytest.mark.parametrize("difference", DIFFERENCES)
+def test_every_difference_from_a_sound_network_leaves_a_valid_recipe(
+    difference: Difference, recipe: Recipe
+) -> None:
+    sound = a_network(64, 64, **SOUND)
+    for source, target in ((sound, recipe), (recipe, sound)):
+        after = change_recipe(target, difference.copy(source, target))
+
+        assert Recipe.model_validate(after.model_dump()) == after
+
+
+def test_the_hidden_layers_of_a_network_come_with_all_their_skips() -> None:
+    sound = a_network(64, 64, **SOUND)
+    (hidden,) = [one for one in DIFFERENCES if "hidden layers" in one.describe(sound)]
+
+    after = change_recipe(sound, hidden.copy(WIDE_AND_DEEP, sound))
+
+    assert after.count_inputs(2) == WIDE_AND_DEEP.count_inputs(2)
+    assert not change_recipe(after, hidden.copy(sound, after)).needs_keras
+
+
+def test_narrower_layers_keep_the_skips_that_fit() -> None:
+    narrowed = change_recipe(RESIDUAL, changes.resize_layers(0.25)(RESIDUAL))
+    shallow = change_recipe(RESIDUAL, changes.make_shallower(RESIDUAL))
+
+    assert [layer.units for layer in narrowed.layers] == [32, 64, 32, 32, 1]
+    assert narrowed.extra_layers == RESIDUAL.extra_layers
+    assert not shallow.needs_keras
+
+
+def test_sums_that_no_longer_fit_are_left_out() -> None:
+    """What is added to the columns has as many units, and of these nobody knows the number."""
+    narrowed = change_recipe(CONNECTED, changes.resize_layers(0.25)(CONNECTED))
+    of_columns = change_recipe(OF_COLUMNS, changes.resize_layers(4.0)(OF_COLUMNS))
+
+    assert narrowed.keras_parts == ("Concatenate", "Activation", "Add")
+    assert [layer.name for layer in narrowed.layers[2].extra_layers] == []
+    assert [layer.name for layer in of_columns.layers[0].extra_layers] == ["skip_start"]
+    assert [layer.name for layer in of_columns.layers[1].extra_layers] == ["add"]
+
+
+def test_a_change_of_something_else_leaves_skips_with_the_columns() -> None:
+    after = change_recipe(OF_COLUMNS, changes.set_hidden(dropout=0.1)(OF_COLUMNS))
+
+    assert after.extra_layers == OF_COLUMNS.extra_layers
+
+
+def test_merges_are_left_out_like_other_further_layers() -> None:
+    data, _ = data_of(some_numbers(), RESIDUAL)
+
+    tried = list_candidates(data, RESIDUAL, {}, is_stopped_early=False)
+
+    (without,) = [one for one in tried if one.cause is Cause.harmful_layers]
+    assert without.text == "Leave out Add"
+    assert not without.apply(Variant(RESIDUAL)).recipe.needs_keras
 
 
 def test_suspects_come_first_and_the_usual_remedies_are_tried_regardless() -> None:
