@@ -34,6 +34,7 @@ from worker.diagnosis.training.judging import constant_loss
 from worker.diagnosis.training.variants import (
     CannotTrainError,
     LabelsNotEncodedError,
+    SkipsRefusedError,
     fit_target_scaling,
     output_format,
 )
@@ -67,22 +68,32 @@ def _output(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     try:
         output_format(recipe, data)
     except CannotTrainError as error:
-        cause, what = Cause.wrong_output, "output layer does not fit the target"
-        if isinstance(error, LabelsNotEncodedError):
-            cause, what = Cause.labels_not_encoded, f"labels do not fit the loss {recipe.loss}"
-        yield Suspect(
-            cause,
-            f"The {what}: {error}; Keras refuses to train this",
-            (evidence("output units", recipe.output.units),),
-            strength=3.0,
-            is_certain=True,
-        )
+        yield _refused(data, recipe, error)
         return
     if data.task is Task.regression:
         yield from _output_of_numbers(data, recipe)
     else:
         yield from _labels(data, recipe)
         yield from _output_of_classes(data, recipe)
+
+
+def _refused(data: DiagnosisData, recipe: Recipe, error: CannotTrainError) -> Suspect:
+    proof = evidence("output units", recipe.output.units)
+    match error:
+        case LabelsNotEncodedError():
+            cause, what = Cause.labels_not_encoded, f"labels do not fit the loss {recipe.loss}"
+        case SkipsRefusedError():
+            cause, what = Cause.harmful_layers, "skips do not fit the table"
+            proof = evidence("columns that the network sees", data.inputs(recipe))
+        case _:
+            cause, what = Cause.wrong_output, "output layer does not fit the target"
+    return Suspect(
+        cause,
+        f"The {what}: {error}; Keras refuses to train this",
+        (proof,),
+        strength=3.0,
+        is_certain=True,
+    )
 
 
 def _output_of_numbers(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:

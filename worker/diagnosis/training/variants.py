@@ -51,6 +51,10 @@ class LabelsNotEncodedError(CannotTrainError):
     """Keras would refuse the labels: they are no numbers from 0 up to the output's units."""
 
 
+class SkipsRefusedError(CannotTrainError):
+    """Keras would refuse the network: it adds units to columns of another number."""
+
+
 def output_format(recipe: Recipe, data: DiagnosisData) -> OutputFormat:
     """Return what a recipe's loss compares; raise CannotTrainError where Keras would refuse."""
     if recipe.has_skips:
@@ -62,7 +66,7 @@ def _check_skips(recipe: Recipe, *, columns: int) -> None:
     try:
         check_skips(recipe.front_layers, recipe.layers, columns=columns)
     except SkipMisfitError as misfit:
-        raise CannotTrainError(f"{misfit.detail}; the network sees {columns} columns") from misfit
+        raise SkipsRefusedError(f"{misfit.detail}; the network sees {columns} columns") from misfit
 
 
 def _find_format(recipe: Recipe, data: DiagnosisData) -> OutputFormat:

@@ -139,6 +139,19 @@ def test_weights_are_of_the_usual_size_for_all_that_a_layer_takes() -> None:
     assert Cause.poor_initialisation not in named(some_numbers(), concatenated)
 
 
+def test_units_that_are_not_as_many_as_the_columns_are_certain_to_be_refused() -> None:
+    added = a_network(8, hidden={"after_dense": ["add"]}, front_layers=["skip_start"])
+
+    suspects = named(some_numbers(), added)
+
+    assert Cause.wrong_output not in suspects
+    suspect = suspects[Cause.harmful_layers]
+    assert suspect.is_certain
+    assert "skip 1 of 4 units, and has 8 units itself; the network sees 4 columns" in (
+        suspect.sentence
+    )
+
+
 def test_a_skip_to_the_output_is_no_layer_that_changes_the_answers() -> None:
     behind = {"units": 4, "after_dense": ["add"]}
     recipe = a_network(4, hidden={"after_activation": ["skip_start"]}, output=behind)
