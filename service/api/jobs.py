@@ -32,9 +32,9 @@ from service.store.database import Session
 from service.store.datasets import find_dataset
 from service.store.deletions import delete_job
 from service.store.earlier_jobs import check_earlier_jobs
+from service.store.job_orders import JobSort
 from service.store.jobs import (
     Change,
-    JobSort,
     get_job,
     get_job_and_change,
     list_jobs,

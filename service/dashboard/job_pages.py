@@ -57,9 +57,9 @@ from service.store.database import Session
 from service.store.datasets import find_dataset_of_job, list_names
 from service.store.diagnoses import get_diagnosis
 from service.store.events import list_job_events
+from service.store.job_orders import JobSort
 from service.store.jobs import (
     Change,
-    JobSort,
     get_job,
     get_job_and_change,
     list_jobs,

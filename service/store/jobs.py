@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -40,10 +39,10 @@ from lowloss.results import (
 )
 from lowloss.results.states import UNFINISHED_STATES
 from lowloss.spec import Budget, DiagnosisSpec, JobSpec, Task, remaining
-from service.store.cursors import ListOrder
 from service.store.database import utc_now
 from service.store.endings import seconds_since_renewal
 from service.store.events import EventKind, record_event
+from service.store.job_orders import ORDERS, JobSort
 from service.store.queue import Fence, hold_fence
 from service.store.schema import AttemptRow, IdempotencyKeyRow, JobRow, TrialRow
 from service.store.specs import read_spec
@@ -54,21 +53,6 @@ DIAGNOSIS_PHASE, EXPORT_PHASE = "diagnosis", "export"
 """The phases in which a search has ended: its trials say nothing of the time left then."""
 KEY_SECONDS = 7 * 24 * 3600.0
 """How long the first response to an Idempotency-Key is stored."""
-
-
-class JobSort(StrEnum):
-    """What a list of jobs is sorted by."""
-
-    newest = "newest"
-    oldest = "oldest"
-    name = "name"
-
-
-ORDERS = {
-    JobSort.newest: ListOrder(JobRow.created_at, JobRow.id),
-    JobSort.oldest: ListOrder(JobRow.created_at, JobRow.id, is_descending=False),
-    JobSort.name: ListOrder(JobRow.name, JobRow.id, is_descending=False),
-}
 
 
 @dataclass(frozen=True)

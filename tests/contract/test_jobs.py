@@ -17,8 +17,8 @@ from lowloss.results import JobState, TrialState
 from lowloss.results.predictions import PredictionSummary
 from service.store.database import Database
 from service.store.events import list_events
+from service.store.job_orders import JobSort
 from service.store.jobs import (
-    JobSort,
     count_jobs,
     find_response,
     get_job,
