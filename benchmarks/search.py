@@ -25,6 +25,8 @@ SPACE = {
     "learning_rate": {"min": 3e-4, "max": 1e-2, "scale": "log"},
     "patience": {"min": 5, "max": 10},
     "batch_size": 32,
+    # Peers train at one rate.
+    "schedule": "constant",
 }
 REQUEST = {
     "target": "price",
