@@ -15,6 +15,8 @@ from service.settings import Limits
 from service.tables.bounds import BoundedField, check_bounds
 from service.tables.check import CheckedJob, check_table, suggest_column
 
+MAX_LEVEL_INPUTS, DATE_INPUTS, NUMBER_INPUTS = 65, 8, 2
+"""What a network sees of one column at most: levels and whether it is missing; a date's seasons."""
 MIN_JUDGED_ROWS = 20
 """Of fewer rows none are held back to judge: all of them train, and all of them judge."""
 
@@ -26,7 +28,7 @@ def check_diagnosis(spec: DiagnosisSpec, dataset: Dataset, *, limits: Limits) ->
     out, with a warning.
     """
     _check_limits(spec, limits)
-    _check_skips(spec.recipe, limits, columns=len(dataset.profile) - 1)
+    _check_skips(spec.recipe, limits, columns=sum(map(_count_inputs, dataset.profile)))
     target = next((column for column in dataset.profile if column.name == spec.target), None)
     rows = dataset.rows - (target.missing if target else 0)
     is_split = rows >= MIN_JUDGED_ROWS
@@ -56,6 +58,17 @@ def _check_limits(spec: DiagnosisSpec, limits: Limits) -> None:
     if stopping is not None:
         fields.append(("recipe.early_stopping.patience", stopping.patience, limits.max_epochs))
     check_bounds(fields)
+
+
+def _count_inputs(column: Column) -> int:
+    """Return how many inputs of a network become of a column, at most."""
+    match column.kind:
+        case ColumnKind.categorical:
+            return min(column.distinct + 1, MAX_LEVEL_INPUTS)
+        case ColumnKind.date:
+            return DATE_INPUTS
+        case _:
+            return NUMBER_INPUTS
 
 
 def _check_skips(recipe: Recipe, limits: Limits, *, columns: int) -> None:

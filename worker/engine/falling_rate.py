@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from worker.engine.arrays import Fold
-from worker.engine.plans import Epoch, Plan
+from worker.engine.plans import Epoch, Plan, Plateau
 
 FAR = 1_000_000
 """Beyond any epoch."""
@@ -39,28 +39,28 @@ class FallingRate:
             falling.record(epoch)
         return falling
 
-    def record(self, epoch: Epoch) -> bool:
-        """Take in an epoch; return whether the rate falls after it."""
-        before = self.rate
-        if self.plan.plateau is not None and self.fold.is_validated:
-            self._compare(epoch)
+    def record(self, epoch: Epoch) -> None:
+        """Take in an epoch, after which the rate may fall."""
+        plateau = self.plan.plateau
+        if plateau is None:
+            return
+        if self.fold.is_validated:
+            self._compare(epoch, plateau)
         elif epoch.epoch in self.plan.rate_falls:
-            self._fall(epoch)
-        return self.rate != before
+            self._fall(epoch, plateau)
 
     def epochs_ahead(self, done: int) -> int:
         """Return the epochs after `done` ones until it may fall."""
-        if self.plan.plateau is None:
+        plateau = self.plan.plateau
+        if plateau is None or self.rate <= plateau.min_rate:
             return FAR
         if self.fold.is_validated:
             # The last epoch that cools is counted.
             cooling = max(0, self.cooling - 1)
-            return max(1, cooling + self.plan.plateau.patience - self.waited)
+            return max(1, cooling + plateau.patience - self.waited)
         return min((fall for fall in self.plan.rate_falls if fall > done), default=FAR) - done
 
-    def _compare(self, epoch: Epoch) -> None:
-        plateau = self.plan.plateau
-        assert plateau is not None
+    def _compare(self, epoch: Epoch, plateau: Plateau) -> None:
         if self.cooling:
             self.cooling, self.waited = self.cooling - 1, 0
         loss = epoch.val_loss * self.fold.loss_unit
@@ -69,11 +69,9 @@ class FallingRate:
         elif not self.cooling:
             self.waited += 1
             if self.waited >= plateau.patience and self.rate > plateau.min_rate:
-                self._fall(epoch)
+                self._fall(epoch, plateau)
                 self.cooling, self.waited = plateau.cooldown, 0
 
-    def _fall(self, epoch: Epoch) -> None:
-        plateau = self.plan.plateau
-        assert plateau is not None
+    def _fall(self, epoch: Epoch, plateau: Plateau) -> None:
         self.rate = max(self.rate * plateau.factor, plateau.min_rate)
         self.falls = (*self.falls, epoch.epoch)

@@ -63,7 +63,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "mixup": {"mixup": 0.4, "widths": (30, 3, 17)},
     "a rate that falls": {
         "learning_rate": 0.2,
-        "plateau": Plateau(0.5, 2, min_delta=0.05, cooldown=1),
+        "plateau": Plateau(0.3, 2, min_delta=0.05, cooldown=1),
         "max_epochs": 12,
     },
     "a rate that overfits": {"learning_rate": 0.3, "patience": 4, "max_epochs": 60},

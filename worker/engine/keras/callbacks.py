@@ -130,7 +130,10 @@ class ValidationStopping(keras.callbacks.EarlyStopping):
 
 
 class PlateauRate(keras.callbacks.ReduceLROnPlateau):
-    """Keras's own fall of the learning rate, which can go on from a checkpoint."""
+    """Keras's own fall of the learning rate, which can go on from a checkpoint.
+
+    `falls` are the epochs after which the rate fell.
+    """
 
     def __init__(self, plan: Plan, plateau: Plateau, fold: Fold) -> None:
         super().__init__(
@@ -142,32 +145,48 @@ class PlateauRate(keras.callbacks.ReduceLROnPlateau):
             cooldown=plateau.cooldown,
             min_lr=plateau.min_rate,
         )
-        self._plan = plan
-        self._fold = fold
+        before = () if plan.checkpoint is None else plan.checkpoint.epochs
+        self._before = FallingRate.after(plan, fold, before)
+        self.falls = self._before.falls
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Begin at the plan's rate, or at what it has fallen to by the checkpoint."""
         super().on_train_begin(logs)
-        if self._plan.checkpoint is None:
+        if self._before.best == math.inf:
             return
-        falling = FallingRate.after(self._plan, self._fold, self._plan.checkpoint.epochs)
-        self.best, self.wait, self.cooldown_counter = falling.best, falling.waited, falling.cooling
-        self.model.optimizer.learning_rate = falling.rate
+        self.best, self.wait = self._before.best, self._before.waited
+        self.cooldown_counter = self._before.cooling
+        for _ in self.falls:
+            # Each rounds the rate to the optimizer's precision, as it did then.
+            self._reduce_optimizer_lr(self.model.optimizer, 0)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Compare the epoch's loss; epochs count from 1 here."""
+        before = float(self.model.optimizer.learning_rate)
+        super().on_epoch_end(epoch, logs)
+        if float(self.model.optimizer.learning_rate) != before:
+            self.falls = (*self.falls, epoch + 1)
 
 
-def rate_callbacks(plan: Plan, fold: Fold) -> list[keras.callbacks.Callback]:
-    """Return what lets a plan's learning rate fall."""
-    plateau = plan.plateau
-    if plateau is None:
-        return []
+class PlannedFalls(keras.callbacks.LearningRateScheduler):
+    """Lets the rate of a plan without validation rows fall after its `rate_falls`."""
+
+    def __init__(self, plan: Plan, plateau: Plateau) -> None:
+        def rate(epoch: int, _: float) -> float:
+            falls = sum(fall <= epoch for fall in plan.rate_falls)
+            return max(plan.learning_rate * plateau.factor**falls, plateau.min_rate)
+
+        super().__init__(rate)
+        self.falls = plan.rate_falls
+
+
+def rate_callback(plan: Plan, fold: Fold) -> PlateauRate | PlannedFalls | None:
+    """Return what lets a plan's learning rate fall, if anything does."""
+    if plan.plateau is None:
+        return None
     if fold.is_validated:
-        return [PlateauRate(plan, plateau, fold)]
-
-    def rate(epoch: int, _: float) -> float:
-        falls = sum(fall <= epoch for fall in plan.rate_falls)
-        return max(plan.learning_rate * plateau.factor**falls, plateau.min_rate)
-
-    return [keras.callbacks.LearningRateScheduler(rate)]
+        return PlateauRate(plan, plan.plateau, fold)
+    return PlannedFalls(plan, plan.plateau)
 
 
 class Watch(keras.callbacks.Callback):

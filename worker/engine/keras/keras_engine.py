@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,14 +18,13 @@ import tensorflow as tf
 
 from worker.engine.array_types import FloatArray
 from worker.engine.arrays import Arrays, FoldRows
-from worker.engine.falling_rate import FallingRate
 from worker.engine.gradients import forgotten_gradients
 from worker.engine.keras.callbacks import (
     Draws,
     NetworkState,
     ValidationStopping,
     Watch,
-    rate_callbacks,
+    rate_callback,
 )
 from worker.engine.keras.compiled import CompiledNetworks
 from worker.engine.keras.network import (
@@ -98,11 +97,13 @@ def train(
         model = _prepare(plan, arrays, networks or CompiledNetworks())
         state = NetworkState(model, network_variables(model, plan))
         stopping = ValidationStopping(plan, fold, state)
+        falling = rate_callback(plan, fold)
         watch = Watch(plan, fold, stopping, state, on_epoch=on_epoch, on_wait=on_wait)
         if plan.checkpoint is not None:
             state.restore(plan.checkpoint, arrays.steps(plan))
         if watch.reason is None:
-            _fit(model, plan, arrays, stopping, watch)
+            callbacks = [falling, stopping if fold.is_validated else None, watch]
+            _fit(model, plan, arrays, callbacks, epochs_done=len(watch.epochs))
     weights: tuple[FloatArray, ...] = ()
     val_output_MC = np.empty((0, arrays.outputs), dtype=np.float32)
     if watch.best_epoch is not None:
@@ -119,7 +120,7 @@ def train(
         val_output_MC=val_output_MC,
         seconds=watch.seconds,
         program=PROGRAM,
-        rate_falls=FallingRate.after(plan, fold, watch.epochs).falls,
+        rate_falls=() if falling is None else falling.falls,
         checkpoint=watch.checkpoint,
     )
 
@@ -145,22 +146,28 @@ def _without_warnings() -> Iterator[None]:
 
 
 def _fit(
-    model: keras.Model, plan: Plan, arrays: Arrays, stopping: ValidationStopping, watch: Watch
+    model: keras.Model,
+    plan: Plan,
+    arrays: Arrays,
+    callbacks: Sequence[keras.callbacks.Callback | None],
+    *,
+    epochs_done: int,
 ) -> None:
-    """Run Keras's `fit` from where the plan stands to its end."""
+    """Run Keras's `fit` from where the plan stands to its end.
+
+    The watch comes last among the callbacks: what stopping makes of an epoch is known then.
+    """
     fold, rows = arrays.folds[plan.fold], arrays.rows(plan.fold)
     draws = Draws(plan, len(rows.x_train_ND), arrays.steps(plan))
     labels = KerasTarget(arrays, is_mixed=plan.mixup > 0)
-    callbacks = [draws, *rate_callbacks(plan, fold)]
     with forgotten_gradients():
         model.fit(
             _training_batches(rows, labels, plan.batch_size, draws),
             validation_data=_validation_batches(rows, labels) if fold.is_validated else None,
-            initial_epoch=len(watch.epochs),
+            initial_epoch=epochs_done,
             epochs=plan.max_epochs,
             shuffle=False,
-            # The watch comes last: what stopping makes of an epoch is known then.
-            callbacks=[*callbacks, *([stopping] if fold.is_validated else []), watch],
+            callbacks=[draws, *filter(None, callbacks)],
             verbose=0,
         )
 

@@ -174,6 +174,16 @@ def test_concatenations_are_bounded_as_units_are() -> None:
     assert check(NUMBERS, {"layers": [doubled[0], {"units": 1}]}).task is Task.regression
 
 
+def test_columns_that_are_doubled_are_bounded_by_what_a_network_sees_of_them() -> None:
+    front = ["skip_start", "concatenate"] * 10
+
+    with pytest.raises(LimitExceeded) as refused:
+        check(NUMBERS, {"front_layers": front}, limits=Limits(max_width=2_000))
+
+    assert refused.value.field == "recipe.layers.0"
+    assert check(NUMBERS, {"front_layers": front[:6]}).task is Task.regression
+
+
 @pytest.mark.parametrize(
     "recipe",
     [
