@@ -110,11 +110,11 @@ def early_stopping(recipe: Recipe) -> Section:
 
 def plateau(recipe: Recipe) -> Section:
     """Return the lines of the callback that lets the learning rate fall."""
-    plateau = recipe.reduce_lr_on_plateau
-    if plateau is None:
+    callback = recipe.reduce_lr_on_plateau
+    if callback is None:
         return Section()
-    values = plateau.model_dump()
-    defaults = {name: info.default for name, info in type(plateau).model_fields.items()}
+    values = callback.model_dump()
+    defaults = {name: info.default for name, info in type(callback).model_fields.items()}
     options = {"monitor": '"val_loss"'} | {
         name: format_literal(value) for name, value in values.items() if value != defaults[name]
     }

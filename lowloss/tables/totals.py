@@ -67,7 +67,7 @@ def _tell_among(rows: NumberedRows, warnings: list[TableWarning]) -> None:
     """Tell of rows whose label says that they are totals, of all or of a named group."""
     if not _has_labels(rows.strings):
         return
-    labels = next((column for column in rows.strings if not _is_of_values(column)), None)
+    labels = next(filter(_has_texts, rows.strings), None)
     if labels is None:
         return  # Among numbers, a label is told as what is unreadable.
     is_total = labels.str.contains(TOTAL) | labels.str.extract(GROUP).is_in(labels.implode())
@@ -90,10 +90,10 @@ def _tell_among(rows: NumberedRows, warnings: list[TableWarning]) -> None:
     )
 
 
-def _is_of_values(column: pl.Series) -> bool:
-    """Return whether most cells of a column's head are no texts."""
-    head = column.head(HEAD_ROWS).drop_nulls().to_list()
-    return sum(map(is_value, head)) > MAX_SHARE * len(head)
+def _has_texts(column: pl.Series) -> bool:
+    """Return whether there is something in a column's head, and most of it no number or date."""
+    cells = [cell for cell in column.head(HEAD_ROWS).drop_nulls() if cell.strip()]
+    return bool(cells) and sum(map(is_value, cells)) <= MAX_SHARE * len(cells)
 
 
 def _has_labels(strings: pl.DataFrame) -> bool:

@@ -29,6 +29,11 @@ class ListOrder:
     is_descending: bool = True
 
     @property
+    def name(self) -> str:
+        """What tells its cursors from those of other orders."""
+        return f"{self.column.key} {'down' if self.is_descending else 'up'}"
+
+    @property
     def clauses(self) -> tuple[ColumnElement[Any], ColumnElement[str]]:
         """What a query is ordered by."""
         if self.is_descending:
@@ -53,14 +58,18 @@ class ListOrder:
 
     def _encode(self, row: object) -> str:
         value, row_id = getattr(row, self.column.key), getattr(row, self.id.key)
-        content = json.dumps([value.isoformat() if isinstance(value, datetime) else value, row_id])
+        shown = value.isoformat() if isinstance(value, datetime) else value
+        content = json.dumps([self.name, shown, row_id])
         return base64.urlsafe_b64encode(content.encode()).decode()
 
     def _decode(self, cursor: str) -> tuple[datetime | str, str]:
         try:
-            value, row_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-            # PostgreSQL refuses a NUL in text, and neither a name nor an id has one.
-            value, row_id = (str(part).replace("\0", "") for part in (value, row_id))
+            name, value, row_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+            parts = (value, row_id)
+            # Databases take no NUL, and no half of a surrogate pair, which cannot be encoded.
+            is_text = all(isinstance(part, str) and b"\0" not in part.encode() for part in parts)
+            if name != self.name or not is_text:
+                raise invalid_cursor()
             if isinstance(self.column.type, UtcDateTime):
                 return datetime.fromisoformat(value).astimezone(UTC), row_id
         except (ValueError, TypeError, OverflowError, RecursionError) as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -115,10 +117,32 @@ def test_lists_lack_what_only_one_page_shows(database: Database) -> None:
     assert (listed.outcome.test_predictions, listed.outcome.threads) == (None, 2)
 
 
-@pytest.mark.parametrize("cursor", ["nonsense", "WzEsMl0=", "é"])
-def test_foreign_cursor_is_refused(database: Database, cursor: str) -> None:
+def test_cursor_of_another_order_is_refused(database: Database) -> None:
+    for _ in range(3):
+        a_job(database)
+    with database.reading() as session:
+        newest = list_jobs(session, state=None, cursor=None, limit=2).next
+
+        with pytest.raises(InvalidRequest):
+            list_jobs(session, state=None, sort=JobSort.name, cursor=newest, limit=2)
+
+
+def a_cursor(*parts: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode()
+
+
+@pytest.mark.parametrize("sort", JobSort)
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        *("nonsense", "WzEsMl0=", "é", a_cursor("name up", "a", 7), a_cursor("name up", None, "x")),
+        *(a_cursor("name up", "\ud800", "x"), a_cursor("name up", "a\0", "x")),
+        *(a_cursor("created_at down", "yesterday", "x"), a_cursor("created_at down", "a", "x", 1)),
+    ],
+)
+def test_foreign_cursor_is_refused(database: Database, sort: JobSort, cursor: str) -> None:
     with database.reading() as session, pytest.raises(InvalidRequest) as caught:
-        list_jobs(session, state=None, cursor=cursor, limit=2)
+        list_jobs(session, state=None, sort=sort, cursor=cursor, limit=2)
 
     assert caught.value.field == "cursor"
 

@@ -29,9 +29,9 @@ QUANTILES = 33
 MAX_BINS, MIN_BIN_ROWS = 16, 20
 """A column's range is cut into at most so many bins, of about so many training rows at least."""
 EXTENSION = 0.5
-"""How far beyond the training rows' range, as a share of it, a number may lead a network."""
-ANY = (-float(FAR), float(FAR))
-"""Limits of any number."""
+"""How far beyond the training rows' range, as a share of it, numbers reach a network: chosen."""
+NO_LIMITS = (-float(FAR), float(FAR))
+"""They hold for any number."""
 ONE_HOT_LEVELS = 16
 """A category of more levels is embedded."""
 NEAR, FAR_AWAY = 1e-30, 1e30
@@ -98,7 +98,7 @@ def _fit_numeric(
     elif scaling == "piecewise":
         knots = _bin_ends((present - center) / scale)
     is_cut = is_limited and scaling == "standard"
-    limits = _limits((present - center) / scale) if is_cut else ANY
+    limits = _limits((present - center) / scale) if is_cut else NO_LIMITS
     return NumericFeature(
         column=column.name,
         input=name,
@@ -116,10 +116,10 @@ def _fit_numeric(
 def _limits(scaled: Float64Array) -> tuple[float, float]:
     """Return the training rows' range, extended to both sides."""
     if not scaled.size:
-        return ANY
+        return NO_LIMITS
     margin = EXTENSION * float(np.ptp(scaled))
     low, high = float(scaled.min()) - margin, float(scaled.max()) + margin
-    return max(low, ANY[0]), min(high, ANY[1])
+    return max(low, NO_LIMITS[0]), min(high, NO_LIMITS[1])
 
 
 def _by_moments(present: Float64Array) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from lowloss.spec.schedules import SEARCH_PLATEAU, Schedule
 from worker.data.prepare import scalings
 from worker.engine.plans import Plan
 
-ELSEWHERE = {"layers", "widths", "schedule", "scale_features"}
+CONVERTED = {"layers", "schedule", "scale_features"}
 """Hyperparameters that a plan has in another form."""
 
 
@@ -30,13 +30,13 @@ def to_plan(number: int, seed: int, hyperparameters: Hyperparameters, spec: JobS
         momentum=USUAL_MOMENTUM,
         initializers=usual_initializers([hyperparameters.activation] * hyperparameters.layers),
         **_schedule_fields(hyperparameters.schedule),
-        **hyperparameters.model_dump(exclude=ELSEWHERE),
+        **hyperparameters.model_dump(exclude=CONVERTED | {"widths"}),
     )
 
 
 def hyperparameters_of(plan: Plan, spec: JobSpec) -> Hyperparameters:
     """Return a plan's hyperparameters: the inverse of `to_plan`."""
-    names = Hyperparameters.model_fields.keys() - ELSEWHERE | {"widths"}
+    names = Hyperparameters.model_fields.keys() - CONVERTED
     return Hyperparameters(
         layers=len(plan.widths),
         schedule="plateau" if plan.plateau else plan.schedule,

@@ -100,8 +100,8 @@ def _copy_fields(*names: str) -> Callable[[Recipe, Recipe], Change]:
 def _copy_hidden(source: Recipe, target: Recipe) -> Change:
     layers = [layer.model_dump(mode="json") for layer in (*source.hidden, target.output)]
     # A skip may start before the first Dense layer.
-    is_whole = source.has_skips or target.has_skips
-    return {"layers": layers} | ({"front_layers": source.front_layers} if is_whole else {})
+    front = {"front_layers": source.front_layers} if source.has_skips else {}
+    return {"layers": layers} | front
 
 
 def _copy_output(source: Recipe, target: Recipe) -> Change:
@@ -178,6 +178,11 @@ DIFFERENCES = (
         _rate_cause,
         lambda recipe: f"Use a learning rate of {recipe.optimizer.rate:g}",
         _copy_rate,
+    ),
+    Difference(
+        _constant_cause(Cause.learning_rate_too_low),
+        lambda _: "Keep the learning rate: leave ReduceLROnPlateau out",
+        _copy_fields("reduce_lr_on_plateau"),
     ),
     Difference(
         _constant_cause(Cause.optimizer),

@@ -353,7 +353,13 @@ def _optimizer_arguments(recipe: Recipe) -> Iterator[Suspect]:
 
 def _validation(recipe: Recipe) -> Iterator[Suspect]:
     if recipe.validation_split == 0:
-        stopping = " and early stopping has nothing to go by" if recipe.early_stopping else ""
+        callbacks = {
+            "EarlyStopping": recipe.early_stopping,
+            "ReduceLROnPlateau": recipe.reduce_lr_on_plateau,
+        }
+        idle = " and ".join(name for name, callback in callbacks.items() if callback)
+        verb = "have" if recipe.early_stopping and recipe.reduce_lr_on_plateau else "has"
+        stopping = f", and {idle} {verb} nothing to go by" if idle else ""
         yield Suspect(
             Cause.no_validation_split,
             f"No rows validate: overfitting cannot be seen{stopping}",

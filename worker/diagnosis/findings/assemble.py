@@ -186,19 +186,20 @@ def _remaining(measured: MeasuredEffects, floor: NoiseFloor | None) -> Iterable[
 def _generalization(measured: MeasuredEffects) -> Iterable[str]:
     """Yield sentences on what the network loses on rows that did not train it, and on more rows."""
     trainer = measured.trainer
-    is_halved = trainer.seconds_left > 0
+    half = None
+    if trainer.seconds_left > 0:
+        draws = measured.attribution.chain.draws[:2]
+        half = compare_with_half_of_rows(measured.attribution, draws)
+        half = half if half.gain.falls and half.full_loss > 0 else None
     curve = _curve(trainer, measured.end)
     if curve.loss and curve.loss[-1] and curve.val_loss[-1] and curve.loss[-1] < curve.val_loss[-1]:
-        advice = "" if is_halved else "; more rows, or a simpler network, may narrow that"
+        advice = "" if half else "; more rows, or a simpler network, may narrow that"
         yield (
             f"After the last epoch the loss on its training rows is "
             f"{format_percent(curve.loss[-1] / curve.val_loss[-1])} of that on rows that did not "
             f"train it{advice}."
         )
-    if not is_halved:
-        return
-    half = compare_with_half_of_rows(measured.attribution, measured.attribution.chain.draws[:2])
-    if half.gain.falls and half.full_loss > 0:
+    if half is not None:
         fall = f"fell by {format_percent(half.share)}" if half.share > 0 else "did not fall"
         yield f"From half of the training rows to all of them the loss {fall}."
 

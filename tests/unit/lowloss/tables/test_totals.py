@@ -82,9 +82,11 @@ def test_totals_are_told_by_the_first_column_of_labels() -> None:
     subtotal = "Subtotal,6,6"
 
     with_ids = read([*numbered[:3], f",{subtotal}", *numbered[3:]], "id,town,n,x")
+    unnamed = read([f",{line}" for line in [*LINES[:3], subtotal, *LINES[3:]]], "note,town,n,x")
     with_numbers = read([*numbered[:3], f"4,{subtotal}", *numbered[3:]], "id,town,n,x")
 
     assert told(with_ids) == told(with_numbers) == [("totals_among_rows", 1, (4,))]
+    assert ("totals_among_rows", 1, (4,)) in told(unnamed)
 
 
 @pytest.mark.parametrize(
