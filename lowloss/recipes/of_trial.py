@@ -5,16 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from lowloss.results import Hyperparameters
-from lowloss.spec import JobSpec, Recipe, Task
+from lowloss.spec import JobSpec, Recipe, RecipePlateau, Task
 from lowloss.spec.activations import usual_initializers
 from lowloss.spec.optimizers import OPTIMIZERS, USUAL_MOMENTUM
 from lowloss.spec.schedules import SEARCH_PLATEAU
-
-_PLATEAU = {
-    "factor": SEARCH_PLATEAU.factor,
-    "patience": SEARCH_PLATEAU.patience,
-    "min_delta": SEARCH_PLATEAU.min_delta,
-}
 
 
 def recipe_of_trial(
@@ -33,6 +27,7 @@ def recipe_of_trial(
         *(hidden | {"units": width} for width in values.widths),
         {"units": units, "activation": activation},
     ]
+    plateau = RecipePlateau.of(SEARCH_PLATEAU)
     initializers = usual_initializers([values.activation] * values.layers)
     return Recipe.model_validate(
         {
@@ -53,7 +48,7 @@ def recipe_of_trial(
             "epochs": spec.budget.max_epochs,
             "validation_split": 0.2,
             "early_stopping": {"patience": values.patience, "restore_best_weights": True},
-            "reduce_lr_on_plateau": _PLATEAU if values.schedule == "plateau" else None,
+            "reduce_lr_on_plateau": plateau if values.schedule == "plateau" else None,
         }
     )
 

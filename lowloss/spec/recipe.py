@@ -36,6 +36,17 @@ class RecipePlateau(Spec):
     cooldown: Annotated[int, Field(ge=0), Number] = 0
     min_lr: Penalty = 0.0
 
+    @classmethod
+    def of(cls, plateau: Plateau) -> RecipePlateau:
+        """Return the callback that lets a rate fall so."""
+        return cls(
+            factor=plateau.factor,
+            patience=plateau.patience,
+            min_delta=plateau.min_delta,
+            cooldown=plateau.cooldown,
+            min_lr=plateau.min_rate,
+        )
+
     @property
     def record(self) -> Plateau:
         """How it lets the rate fall. Keras looks at patience after it has counted: 0 is as 1."""

@@ -23,7 +23,7 @@ class Width:
 
 
 class SkipMisfitError(Exception):
-    """No network can have such a merge; says why, and what to do."""
+    """No recipe can have such a merge; says why, and what to do."""
 
     def __init__(self, detail: str, fix: str) -> None:
         super().__init__(detail)

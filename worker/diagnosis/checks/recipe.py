@@ -79,17 +79,20 @@ def _output(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
 
 def _refused(data: DiagnosisData, recipe: Recipe, error: CannotTrainError) -> Suspect:
     proof = evidence("output units", recipe.output.units)
+    refusal = "Keras refuses to train this"
     match error:
         case LabelsNotEncodedError():
             cause, what = Cause.labels_not_encoded, f"labels do not fit the loss {recipe.loss}"
         case SkipsRefusedError():
             cause, what = Cause.harmful_layers, "skips do not fit the table"
             proof = evidence("columns that the network sees", data.inputs(recipe))
+            # Keras repeats a single number: that is not reproduced.
+            refusal = "it is not trained"
         case _:
             cause, what = Cause.wrong_output, "output layer does not fit the target"
     return Suspect(
         cause,
-        f"The {what}: {error}; Keras refuses to train this",
+        f"The {what}: {error}; {refusal}",
         (proof,),
         strength=3.0,
         is_certain=True,
