@@ -12,6 +12,8 @@ from worker.engine.array_types import FloatArray, RowNumbers
 from worker.engine.bins import Bins
 from worker.engine.plans import Epoch, Plan
 
+Unit = float | tuple[float, ...]
+"""A number, or one for each of several targets."""
 NO_COLUMNS: RowNumbers = np.empty(0, dtype=np.int64)
 
 
@@ -54,18 +56,18 @@ class Fold:
 
     Holdout is one fold; subsets of the rows, and the same rows in another view, are more.
     `weight_N` weighs the training rows' losses, one for each of `train_N`. The target is seen as
-    (y - y_shift) / y_scale, but for class indices. `loss_unit` is what a data loss is divided by,
-    so that losses of one job are in one unit: the variance of the training target where it is not
-    standardised, else 1. Without validation rows a plan trains for all its epochs, and keeps its
-    last weights.
+    (y - y_shift) / y_scale, but for class indices; of several targets each has its own. `loss_unit`
+    is what a data loss is divided by, so that losses of one job are in one unit: the variance of
+    the training target where it is not standardised, else 1. Without validation rows a
+    plan trains for all its epochs, and keeps its last weights.
     """
 
     train_N: RowNumbers
     validation_M: RowNumbers
     weight_N: FloatArray | None = None
     view: int = 0
-    y_shift: float = 0.0
-    y_scale: float = 1.0
+    y_shift: Unit = 0.0
+    y_scale: Unit = 1.0
     loss_unit: float = 1.0
 
     @property
@@ -111,8 +113,10 @@ class Arrays:
 
     The loss compares the target as it is with one output, class indices where it is `multiclass`;
     with several outputs any other loss compares class indices as one-hot codes, and is the mean
-    over the outputs where Keras's is. `loss_arguments` are Keras's. `head` is the activation of
-    the output layer, the usual one of the loss where it is None.
+    over the outputs where Keras's is. Several targets a row are the columns of `y_N` [N, T]:
+    a loss compares each with an output of its own, or all with a single one. `loss_arguments` are
+    Keras's. `head` is the activation of the output layer, the usual one of the loss where it is
+    None.
     """
 
     x_VND: FloatArray
@@ -133,7 +137,12 @@ class Arrays:
     @property
     def is_one_hot(self) -> bool:
         """Whether the loss compares one-hot codes of the classes."""
-        return self.outputs > 1 and self.loss is not Loss.multiclass
+        return self.outputs > 1 and self.loss is not Loss.multiclass and not self.has_targets
+
+    @property
+    def has_targets(self) -> bool:
+        """Whether each row has several targets."""
+        return self.y_N.ndim > 1
 
     @property
     def is_scaled(self) -> bool:
@@ -218,4 +227,5 @@ class Arrays:
         y_N = self.y_N[rows]
         if not self.is_scaled:
             return y_N
-        return ((y_N - np.float32(fold.y_shift)) / np.float32(fold.y_scale)).astype(np.float32)
+        shift, scale = (np.asarray(unit, dtype=np.float32) for unit in (fold.y_shift, fold.y_scale))
+        return ((y_N - shift) / scale).astype(np.float32)

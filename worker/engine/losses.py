@@ -42,9 +42,10 @@ def row_loss(
 ) -> Any:
     """Return the data loss of every row [K, B], of the head's output before its activation.
 
-    `y` is [K, B], or [K, B, C] where it is one-hot codes; `arguments` are Keras's.
+    `y` is [K, B], or [K, B, C] where it is one-hot codes or several targets; `arguments` are
+    Keras's. A single output is compared with each of several targets.
     """
-    is_single, options = output_KBC.shape[2] == 1, dict(arguments)
+    is_single, options = output_KBC.shape[2] == 1 and len(y.shape) == 2, dict(arguments)
     match loss, head:
         case Loss.mse, "linear" if is_single:
             return tf.square(output_KBC[:, :, 0] - y)

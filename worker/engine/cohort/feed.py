@@ -42,7 +42,7 @@ class Feed:
         self.arrays = arrays
         self.is_weighted = arrays.is_weighted
         self._x_ND = arrays.x_VND.reshape(views * rows, features)
-        self._y_N = np.tile(arrays.y_N, views)
+        self._y_N = np.concatenate([arrays.y_N] * views)
         self._view_rows = rows
         self._dtype = dtype
         self._y_dtype = "int32" if arrays.loss is Loss.multiclass else dtype

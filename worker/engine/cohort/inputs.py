@@ -11,7 +11,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from worker.engine.array_types import FloatArray
-from worker.engine.arrays import Arrays, Fold
+from worker.engine.arrays import Arrays, Fold, Unit
 from worker.engine.cohort.shape import BINS, Shape
 from worker.engine.plans import Plan
 
@@ -21,7 +21,8 @@ class SlotInputs(NamedTuple):
 
     `learning_rate` is the plan's: a slot's may have fallen since. `unit_masks` are of each layer
     [K, 1, W]; `schedule_steps` is 0 for a constant rate, `clip_norm` infinite for none; `y_*` are
-    the target's units. Of `bins_3K1J` see `_bins`. The last of the penalties is the head's.
+    the target's units, [K, T] of several targets. Of `bins_3K1J` see `_bins`. The last of the
+    penalties is the head's.
     """
 
     learning_rate: Any
@@ -87,8 +88,9 @@ def slot_inputs(
     def of_plan(value: Callable[[Plan], float], free: float = 0.0) -> Any:
         return constant([value(slot[0]) if slot else free for slot in slots])
 
-    def of_fold(value: Callable[[Fold], float], free: float) -> Any:
-        return constant([value(slot[1]) if slot else free for slot in slots])
+    def of_fold(value: Callable[[Fold], Unit], free: float) -> Any:
+        units = [value(slot[1]) if slot else free for slot in slots]
+        return constant([np.broadcast_to(unit, arrays.y_N.shape[1:]) for unit in units])
 
     def cosine_steps(plan: Plan) -> float:
         return arrays.steps(plan) * plan.max_epochs if plan.schedule == "cosine" else 0.0

@@ -31,7 +31,7 @@ class OtherLabels(NamedTuple):
 class Batch(NamedTuple):
     """One batch of every slot; a row that is not there has 0 in both masks.
 
-    `y` is [K, B], or [K, B, C] where it is one-hot codes.
+    `y` is [K, B], or [K, B, C] where it is one-hot codes or several targets.
     """
 
     x_KBD: Any
@@ -61,6 +61,7 @@ class SlotNetworks:
         self._loss_arguments = arrays.loss_arguments
         self._head = arrays.output_activation
         self._is_one_hot = arrays.is_one_hot
+        self._is_wide = arrays.is_one_hot or arrays.has_targets
         self._is_scaled = arrays.is_scaled
         self._embeddings = arrays.embeddings
         self._has_bins = BINS in shape.uses
@@ -160,17 +161,15 @@ class SlotNetworks:
             # No class lies between two: the losses of both labels are mixed.
             other = OtherLabels(tf.gather(batch.y, next_KB, batch_dims=1), share_K1)
             return mixed._replace(other=other)
-        return mixed._replace(
-            y=mix(batch.y, share_K1[:, :, None] if self._is_one_hot else share_K1)
-        )
+        return mixed._replace(y=mix(batch.y, share_K1[:, :, None] if self._is_wide else share_K1))
 
-    def targets(self, y_KB: Any, inputs: SlotInputs) -> Any:
-        """Return targets [K, B] as their slots see them, or their one-hot codes [K, B, C]."""
+    def targets(self, y: Any, inputs: SlotInputs) -> Any:
+        """Return targets [K, B] as their slots see them, or [K, B, C] codes or several targets."""
         if self._is_one_hot:
-            return tf.one_hot(tf.cast(y_KB, tf.int32), self.sizes[-1], dtype=self._dtype)
+            return tf.one_hot(tf.cast(y, tf.int32), self.sizes[-1], dtype=self._dtype)
         if not self._is_scaled:
-            return y_KB
-        return (y_KB - inputs.y_shift[:, None]) / inputs.y_scale[:, None]
+            return y
+        return (y - inputs.y_shift[:, None]) / inputs.y_scale[:, None]
 
     def forward(self, parameters: Parameters, x: Any, inputs: SlotInputs, key_K: Any | None) -> Any:
         """Return the head's output [K, B, C] before its activation.

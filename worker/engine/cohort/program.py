@@ -64,7 +64,7 @@ class Program:
             dtype,
             self.size,
             (arrays.loss, *arrays.loss_arguments, arrays.output_activation),
-            (arrays.is_scaled, arrays.is_weighted),
+            (arrays.is_scaled, arrays.is_weighted, arrays.y_N.shape[1:]),
             (*self._networks.sizes, arrays.features, *self._tables),
             tuple(arrays.column_J.tolist()) if BINS in shape.uses else (),
         )

@@ -202,7 +202,8 @@ def _embedded(weights: Sequence[FloatArray], x_ND: FloatArray) -> FloatArray:
 class KerasTarget:
     """The target as Keras takes it: class indices [N] where the loss is of those, else [N, 1].
 
-    One column a class where the loss compares one-hot codes, or class indices are mixed.
+    One column a class where the loss compares one-hot codes, or class indices are mixed; several
+    targets are columns as they are.
     """
 
     arrays: Arrays
@@ -245,7 +246,8 @@ class KerasTarget:
         if self.arrays.is_one_hot or (self.is_mixed and self.arrays.loss is Loss.multiclass):
             is_class_NC: NDArray[np.bool_] = y_N[:, None] == np.arange(self.arrays.outputs)
             return is_class_NC.astype(np.float32)
-        return y_N if self.arrays.loss is Loss.multiclass else y_N[:, None]
+        is_ready = self.arrays.loss is Loss.multiclass or self.arrays.has_targets
+        return y_N if is_ready else y_N[:, None]
 
 
 def _optimizer(plan: Plan, steps: int) -> keras.Optimizer:
