@@ -24,7 +24,9 @@ JOB_MEMORY_SHARE = 0.8
 class Limits(TableLimits):
     """Bounds on everything that clients send."""
 
-    max_classes: Annotated[int, Field(gt=1, description="Classes of a target.")] = 100
+    max_classes: Annotated[
+        int, Field(gt=1, description="Classes of a target, or targets of a diagnosis.")
+    ] = 100
     max_levels: Annotated[
         int, Field(gt=1, description="Levels of a categorical column that are told apart.")
     ] = 1000

@@ -15,7 +15,7 @@ from lowloss.cli.parsing import with_parse_options
 from lowloss.cli.rendering import results as render
 from lowloss.cli.rendering.diagnosis import show_diagnosis
 from lowloss.cli.rendering.watch import watch_job
-from lowloss.cli.specs import find_dataset, set_fields
+from lowloss.cli.specs import find_dataset, one_or_several, set_fields
 from lowloss.client.client import Client
 from lowloss.errors import DiagnosisNotReady
 from lowloss.results import NOT_A_FEATURE, Diagnosis, Job, JobState
@@ -70,7 +70,7 @@ def diagnose(
     optional = {
         # A diagnosis takes columns that no search does: what of the table is for models is no news.
         "dataset": find_dataset(client, dataset, builtin, options, silent_codes={NOT_A_FEATURE}),
-        "target": target or (TARGET if builtin else None),
+        "target": one_or_several(target) or (TARGET if builtin else None),
         "task": task,
         "budget": None if seconds is None else {"max_seconds": seconds},
     }

@@ -16,7 +16,7 @@ from lowloss.cli.parsing import with_parse_options
 from lowloss.cli.rendering import results as render
 from lowloss.cli.rendering.lists import show_jobs
 from lowloss.cli.rendering.watch import watch_job
-from lowloss.cli.specs import find_dataset, read_object, set_fields
+from lowloss.cli.specs import find_dataset, one_or_several, read_object, set_fields
 from lowloss.client.client import Client
 from lowloss.results import NOT_A_FEATURE, Job, JobKind, JobState
 from lowloss.results.notes import describe_notes, describe_stage
@@ -52,9 +52,9 @@ def submit(
     if dataset_id is not None:
         fields["dataset"] = dataset_id
     if builtin is not None:
-        target = target or fields.get("target", TARGET)
-    if target is not None:
-        fields["target"] = target
+        fields.setdefault("target", TARGET)
+    if target:
+        fields["target"] = one_or_several(target)
     _show_submitted(client, client.submit(fields), watch=watch, as_json=as_json)
 
 

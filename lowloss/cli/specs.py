@@ -56,6 +56,13 @@ def _remind_of_warnings(file: str, dataset_id: str, count: int) -> None:
     typer.echo(make_printable(f"{text} (lowloss datasets show {dataset_id})"), err=True)
 
 
+def one_or_several(targets: Sequence[str] | None) -> str | list[str] | None:
+    """Return what a specification takes: one column, or a list of several."""
+    if not targets:
+        return None
+    return targets[0] if len(targets) == 1 else list(targets)
+
+
 def read_object(path: Path, *, field: str) -> dict[str, Any]:
     """Read the JSON object of a file; raise InvalidRequest."""
     try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lowloss.charts.diagnoses import draw_diagnosis
 from lowloss.charts.figures import Figure
 from lowloss.results import Diagnosis, Experiment
-from lowloss.results.losses import ShownLoss, list_losses
+from lowloss.results.losses import ShownLoss, describe_metric, list_losses, list_targets
 from lowloss.wording import format_loss
 
 
@@ -33,6 +33,12 @@ class DiagnosisView:
     losses: tuple[ShownLoss, ...]
     experiments: tuple[TrainedRun, ...]
     figures: tuple[Figure, ...]
+    targets: tuple[str, ...]
+
+    @property
+    def metric(self) -> str:
+        """What the losses are."""
+        return describe_metric(self.diagnosis.metric)
 
     @property
     def is_remedied(self) -> bool:
@@ -59,6 +65,7 @@ def view_diagnosis(diagnosis: Diagnosis, recipe_name: str) -> DiagnosisView:
         losses=tuple(list_losses(diagnosis, recipe_name)),
         experiments=tuple(_trained(entry) for entry in diagnosis.experiments),
         figures=tuple(draw_diagnosis(diagnosis, recipe_name)),
+        targets=tuple(list_targets(diagnosis, recipe_name)),
     )
 
 

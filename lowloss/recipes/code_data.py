@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lowloss.recipes.code_layout import Section, format_call, format_literal
-from lowloss.spec import Recipe, Task
+from lowloss.spec import PredictedTargets, Recipe
 
 _SCALERS = {
     "standard": "StandardScaler()",
@@ -36,15 +36,15 @@ def is_validated(recipe: Recipe) -> bool:
     return recipe.validation_split > 0
 
 
-def is_balanced(recipe: Recipe, task: Task) -> bool:
+def is_balanced(recipe: Recipe, predicted: PredictedTargets) -> bool:
     """Return whether every class has the same weight."""
-    return recipe.class_weight == "balanced" and task is not Task.regression
+    return recipe.class_weight == "balanced" and predicted.is_of_classes
 
 
-def is_one_hot(recipe: Recipe, task: Task) -> bool:
+def is_one_hot(recipe: Recipe, predicted: PredictedTargets) -> bool:
     """Return whether the loss takes one-hot classes, as mixup always needs."""
     takes_indices = recipe.loss == "sparse_categorical_crossentropy" and not recipe.mixup
-    return task is not Task.regression and recipe.output.units > 1 and not takes_indices
+    return predicted.is_of_classes and recipe.output.units > 1 and not takes_indices
 
 
 def exclusion(recipe: Recipe) -> Section:
@@ -103,21 +103,22 @@ def imputation(recipe: Recipe) -> Section:
     )
 
 
-def target_scaling(recipe: Recipe, task: Task) -> Section:
+def target_scaling(recipe: Recipe, predicted: PredictedTargets) -> Section:
     """Return the lines that scale the target; predictions must be scaled back."""
-    if not has_scaled_target(recipe, task):
+    if not has_scaled_target(recipe, predicted):
         return Section()
-    return _format_scaler(recipe, "y", recipe.scale_target, "{}.reshape(-1, 1)")
+    shape = "{}" if predicted.has_several else "{}.reshape(-1, 1)"
+    return _format_scaler(recipe, "y", recipe.scale_target, shape)
 
 
-def has_scaled_target(recipe: Recipe, task: Task) -> bool:
+def has_scaled_target(recipe: Recipe, predicted: PredictedTargets) -> bool:
     """Return whether the network's predictions must be scaled back."""
-    return recipe.scale_target != "none" and task is Task.regression
+    return recipe.scale_target != "none" and predicted.is_of_numbers
 
 
-def class_weights(recipe: Recipe, task: Task) -> Section:
+def class_weights(recipe: Recipe, predicted: PredictedTargets) -> Section:
     """Return the lines that compute a weight for every class."""
-    if not is_balanced(recipe, task):
+    if not is_balanced(recipe, predicted):
         return Section()
     options = {"classes": "classes", "y": "y_train"}
     return Section(
@@ -130,26 +131,30 @@ def class_weights(recipe: Recipe, task: Task) -> Section:
     )
 
 
-def label_encoding(recipe: Recipe, task: Task) -> Section:
+def label_encoding(recipe: Recipe, predicted: PredictedTargets) -> Section:
     """Return the lines that count classes from 0 that are other numbers."""
-    if not recipe.encode_labels or task is Task.regression:
+    if not recipe.encode_labels or predicted.is_of_numbers:
         return Section()
     names = ["y_train", "y_val"] if is_validated(recipe) else ["y_train"]
+    if predicted.is_of_labels:
+        change = "({0} == y.max(axis=0)).astype(int)  # each label is 0 or 1"
+        lines = [f"{name} = {change.format(name)}" for name in names]
+        return Section(tuple(lines))
     lines = ["labels = np.unique(y)  # the classes in the order of the network's answers"]
     lines += [f"{y} = np.searchsorted(labels, {y})" for y in names]
     return Section(tuple(lines), (_NUMPY,))
 
 
-def labels(recipe: Recipe, task: Task) -> Section:
+def labels(recipe: Recipe, predicted: PredictedTargets) -> Section:
     """Return the lines that write the classes as the loss takes them."""
-    if not is_one_hot(recipe, task):
+    if not is_one_hot(recipe, predicted):
         return Section()
     names = ["y_train", "y_val"] if is_validated(recipe) else ["y_train"]
     lines = [f"{y} = keras.utils.to_categorical({y}, {recipe.output.units})" for y in names]
     return Section(tuple(lines), ("import keras",))
 
 
-def prediction(recipe: Recipe, task: Task) -> Section:
+def prediction(recipe: Recipe, predicted: PredictedTargets) -> Section:
     """Return a `predict` function from raw rows, where they or the predictions are transformed."""
     imputing = ["imputer.transform(x)"] if recipe.missing == "mean" else []
     match recipe.scale_features:
@@ -163,7 +168,7 @@ def prediction(recipe: Recipe, task: Task) -> Section:
     if recipe.exclude:
         lines.insert(0, "    x = x[:, [name not in excluded for name in columns]]")
     output = "model.predict(x)"
-    if has_scaled_target(recipe, task):
+    if has_scaled_target(recipe, predicted):
         output = f"y_scaler.inverse_transform({output})"
     elif not lines:
         return Section()

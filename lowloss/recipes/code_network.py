@@ -13,7 +13,7 @@ from lowloss.recipes.keras_calls import (
     network_calls,
     rate_call,
 )
-from lowloss.spec import Recipe, RecipeLayer, Task
+from lowloss.spec import PredictedTargets, Recipe, RecipeLayer
 
 KERAS = "import keras"
 _NUMPY = "import numpy as np"
@@ -80,10 +80,10 @@ def _format_calls(calls: Iterable[KerasCall], *, indent: str = "") -> list[str]:
     return lines
 
 
-def compilation(recipe: Recipe, task: Task) -> Section:
+def compilation(recipe: Recipe, predicted: PredictedTargets) -> Section:
     """Return the lines that compile the network with its optimizer and loss."""
     loss = format_literal(recipe.loss)
-    if recipe.loss == "sparse_categorical_crossentropy" and is_one_hot(recipe, task):
+    if recipe.loss == "sparse_categorical_crossentropy" and is_one_hot(recipe, predicted):
         loss = '"categorical_crossentropy"'
     if recipe.loss_arguments:
         call = KerasCall(f"losses.{recipe.loss_record.keras_class}", (), recipe.loss_arguments)
@@ -131,11 +131,12 @@ def mixup(recipe: Recipe) -> Section:
     return Section(tuple(code.split("\n")), (KERAS, _NUMPY))
 
 
-def fitting(recipe: Recipe, task: Task) -> Section:
+def fitting(recipe: Recipe, predicted: PredictedTargets) -> Section:
     """Return the lines that train the network."""
     lines, rows = [], ["x_train", "y_train"]
     if recipe.mixup:
-        shape = "y_train" if is_one_hot(recipe, task) else "y_train.reshape(len(y_train), -1)"
+        has_columns = is_one_hot(recipe, predicted) or predicted.has_several
+        shape = "y_train" if has_columns else "y_train.reshape(len(y_train), -1)"
         mixing = {"batch_size": recipe.batch_size, "alpha": format_literal(recipe.mixup)}
         lines = format_call("batches = Mixup", "x_train", shape, options=mixing)
         rows = ["batches"]
@@ -146,7 +147,7 @@ def fitting(recipe: Recipe, task: Task) -> Section:
         "epochs": recipe.epochs,
         "batch_size": None if recipe.mixup else recipe.batch_size,
         "shuffle": None if recipe.shuffle or recipe.mixup else "False",
-        "class_weight": "class_weight" if is_balanced(recipe, task) else None,
+        "class_weight": "class_weight" if is_balanced(recipe, predicted) else None,
         "callbacks": f"[{', '.join(callbacks)}]" if callbacks else None,
     }
     return Section((*lines, *format_call("model.fit", *rows, options=options)))

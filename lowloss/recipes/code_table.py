@@ -5,45 +5,60 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lowloss.recipes.code_layout import MAX_WIDTH, Section, format_call, format_literal
-from lowloss.spec import Recipe, Task
+from lowloss.spec import PredictedTargets, Recipe, Task
 from lowloss.wording import is_number
 
 NUMPY = "import numpy as np"
 
 
 @dataclass(frozen=True)
+class ScriptTarget:
+    """A target of a plain CSV; `labels` are its classes in order, empty for a regression."""
+
+    name: str
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class ScriptTable:
     """The columns of a plain CSV: numbers with points, a missing cell empty.
 
-    `labels` are the classes in order; empty for a regression. `file` is its usual name, and
-    `rows_left_out` counts the rows that it lacks.
+    `file` is its usual name, and `rows_left_out` counts the rows that it lacks.
     """
 
     file: str
-    target: str
+    targets: tuple[ScriptTarget, ...]
     task: Task
     numbers: tuple[str, ...]
     categories: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
     rows_left_out: int = 0
+
+    @property
+    def predicted(self) -> PredictedTargets:
+        """What the network predicts."""
+        return PredictedTargets(self.task, len(self.targets))
 
 
 def feeds_numbers(recipe: Recipe, table: ScriptTable) -> bool:
     """Return whether the loss gets the labels as the numbers that they are."""
-    is_one_hot = recipe.output.units > 1 and recipe.loss != "sparse_categorical_crossentropy"
+    is_sparse = recipe.loss == "sparse_categorical_crossentropy"
+    is_one_hot = table.predicted.is_of_classes and recipe.output.units > 1 and not is_sparse
     if table.task is Task.regression or recipe.encode_labels or is_one_hot:
         return table.task is Task.regression
-    return all(map(is_number, table.labels))
+    return all(is_number(label) for target in table.targets for label in target.labels)
 
 
 def reading(recipe: Recipe, table: ScriptTable) -> Section:
     """Return the lines that read `x` [rows, columns] and `y` [rows] from a file."""
     numbers = tuple(name for name in table.numbers if name not in recipe.exclude)
     categories = tuple(name for name in table.categories if name not in recipe.exclude)
+    has_target = "row[TARGET]"
+    if table.predicted.has_several:
+        has_target = "all(row[name] for name in TARGETS)"
     return Section(
         (
             f"FILE = sys.argv[1] if len(sys.argv) > 1 else {format_literal(table.file)}",
-            f"TARGET = {format_literal(table.target)}",
+            *_target_names(table),
             *_names("NUMBERS", numbers),
             *(_names("CATEGORIES", categories) if categories else ()),
             "",
@@ -57,7 +72,7 @@ def reading(recipe: Recipe, table: ScriptTable) -> Section:
             "",
             "",
             'with open(FILE, encoding="utf-8-sig", newline="") as file:',
-            "    rows = [row for row in csv.DictReader(file) if row[TARGET]]",
+            f"    rows = [row for row in csv.DictReader(file) if {has_target}]",
             "x = np.array([[number(row[name]) for name in NUMBERS] for row in rows])",
             *(_one_hot() if categories else ()),
             *_target(recipe, table),
@@ -88,10 +103,31 @@ def _one_hot() -> list[str]:
     ]
 
 
+def _target_names(table: ScriptTable) -> list[str]:
+    if not table.predicted.has_several:
+        return [f"TARGET = {format_literal(table.targets[0].name)}"]
+    return _names("TARGETS", tuple(target.name for target in table.targets))
+
+
+def _several_targets(recipe: Recipe, table: ScriptTable) -> list[str]:
+    if feeds_numbers(recipe, table):
+        return ["y = np.array([[number(row[name]) for name in TARGETS] for row in rows])"]
+    pairs = [f"    {format_literal(t.name)}: {format_literal(t.labels)}," for t in table.targets]
+    indices = "[LABELS[name].index(row[name]) for name in TARGETS]"
+    return [
+        "LABELS = {",
+        *pairs,
+        "}",
+        f"y = np.array([{indices} for row in rows])  # 0 or 1",
+    ]
+
+
 def _target(recipe: Recipe, table: ScriptTable) -> list[str]:
+    if table.predicted.has_several:
+        return _several_targets(recipe, table)
     if feeds_numbers(recipe, table):
         return ["y = np.array([number(row[TARGET]) for row in rows])"]
     return [
-        *_names("LABELS", table.labels),
+        *_names("LABELS", table.targets[0].labels),
         "y = np.array([LABELS.index(row[TARGET]) for row in rows])  # classes from 0",
     ]

@@ -9,9 +9,12 @@ from lowloss.recipes import code_network as network
 from lowloss.recipes.code_layout import Section, format_script
 from lowloss.recipes.code_table import ScriptTable, reading
 from lowloss.recipes.keras_calls import format_keras_call, network_calls
-from lowloss.spec import Recipe, RecipeLayer, Task
+from lowloss.spec import PredictedTargets, Recipe, RecipeLayer
 from lowloss.tables.cells import show_value
+from lowloss.wording import list_first
 
+MAX_TARGETS = 3
+"""How many the heading names."""
 MAX_LAYERS_ONE_BY_ONE = 3
 """Where more layers than these changed, the whole network is shown."""
 
@@ -21,26 +24,26 @@ def training_code(recipe: Recipe, table: ScriptTable) -> str:
 
     It runs as it is beside the table's file, or with another file of the same columns as argument.
     """
-    task = table.task
+    predicted = table.predicted
     # What is left out is not read, and what is read is encoded.
     read = recipe.with_changes({"exclude": [], "encode_labels": False})
     sections = [
         reading(recipe, table),
         data.split(read),
         *data.feature_transforms(read),
-        data.target_scaling(read, task),
-        data.class_weights(read, task),
-        data.labels(read, task),
+        data.target_scaling(read, predicted),
+        data.class_weights(read, predicted),
+        data.labels(read, predicted),
         network.network(read),
-        network.compilation(read, task),
+        network.compilation(read, predicted),
         network.early_stopping(read),
         network.plateau(read),
         network.mixup(read),
-        network.fitting(read, task),
-        data.prediction(read, task),
+        network.fitting(read, predicted),
+        data.prediction(read, predicted),
     ]
     heading = (
-        f"# Predicts {show_value(table.target)} ({task}): python train.py [FILE]\n"
+        f"# Predicts {_name_targets(table)} ({table.task}): python train.py [FILE]\n"
         "# FILE is a CSV: numbers with points, dates as days since 1970, empty where missing.\n"
     )
     if table.rows_left_out:
@@ -48,7 +51,11 @@ def training_code(recipe: Recipe, table: ScriptTable) -> str:
     return f"{heading}\n{format_script(sections)}"
 
 
-def change_code(before: Recipe, after: Recipe, *, task: Task) -> str:
+def _name_targets(table: ScriptTable) -> str:
+    return list_first([target.name for target in table.targets], MAX_TARGETS, show_value)
+
+
+def change_code(before: Recipe, after: Recipe, predicted: PredictedTargets) -> str:
     """Write the lines of the script that turn one recipe into the other; "" where none differ."""
     # A validation split changes how the sections after it are written, but not what they do.
     comparable = before.model_copy(update={"validation_split": after.validation_split})
@@ -65,25 +72,27 @@ def change_code(before: Recipe, after: Recipe, *, task: Task) -> str:
             data.split(after) if data.split(before) != data.split(after) else Section(),
             changed(data.feature_scaling, "Feed the features as they are: leave the scaler out."),
             changed(data.imputation, "Leave missing numbers as they are."),
-            changed(lambda r: _scaled_target(r, task), "Train on the target as it is."),
-            changed(lambda r: data.label_encoding(r, task), "Feed the labels as they are."),
-            changed(lambda r: data.class_weights(r, task), "Weigh all rows the same."),
-            changed(lambda r: data.labels(r, task), "Give the classes as whole numbers from 0."),
+            changed(lambda r: _scaled_target(r, predicted), "Train on the target as it is."),
+            changed(lambda r: data.label_encoding(r, predicted), "Feed the labels as they are."),
+            changed(lambda r: data.class_weights(r, predicted), "Weigh all rows the same."),
+            changed(
+                lambda r: data.labels(r, predicted), "Give the classes as whole numbers from 0."
+            ),
             _changed_layers(before, after),
-            changed(lambda r: network.compilation(r, task), ""),
+            changed(lambda r: network.compilation(r, predicted), ""),
             changed(network.early_stopping, "Train all epochs: leave EarlyStopping out."),
             changed(network.plateau, "Keep the learning rate: leave ReduceLROnPlateau out."),
             changed(network.mixup, "Train on the rows as they are, unmixed."),
-            network.fitting(after, task)
-            if network.fitting(after, task) != network.fitting(before, task)
+            network.fitting(after, predicted)
+            if network.fitting(after, predicted) != network.fitting(before, predicted)
             else Section(),
         ]
     )
 
 
-def _scaled_target(recipe: Recipe, task: Task) -> Section:
+def _scaled_target(recipe: Recipe, predicted: PredictedTargets) -> Section:
     """Return the lines that scale the target, and scale the predictions back."""
-    scaling = data.target_scaling(recipe, task)
+    scaling = data.target_scaling(recipe, predicted)
     if not scaling.lines:
         return scaling
     comment = "# After the training, back to the target's own units:"

@@ -65,12 +65,15 @@ def _optimizer_fields(values: Hyperparameters) -> dict[str, Any]:
     }
 
 
-def fitting_output(task: Task, classes: int) -> tuple[int, str, str]:
-    """Return the units and the activation of the output layer, and the loss, that fit a target."""
+def fitting_output(task: Task, classes: int, targets: int = 1) -> tuple[int, str, str]:
+    """Return the units and the activation of the output layer, and the loss, that fit targets.
+
+    Several targets have a unit each; there are no several targets of many classes.
+    """
     match task:
         case Task.regression:
-            return 1, "linear", "mean_squared_error"
+            return targets, "linear", "mean_squared_error"
         case Task.binary:
-            return 1, "sigmoid", "binary_crossentropy"
+            return targets, "sigmoid", "binary_crossentropy"
         case Task.multiclass:
             return classes, "softmax", "sparse_categorical_crossentropy"

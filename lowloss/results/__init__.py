@@ -29,6 +29,7 @@ from lowloss.results.diagnosis import (
     Remedy,
     Severity,
     Stage,
+    TargetScores,
     Verdict,
 )
 from lowloss.results.insights import (
@@ -122,6 +123,7 @@ __all__ = [
     "Stage",
     "TableFormat",
     "TableWarning",
+    "TargetScores",
     "Trial",
     "TrialState",
     "Verdict",

@@ -80,6 +80,10 @@ _ARCHITECTURE = frozenset(
 )
 
 
+LEARNED = 0.98
+"""Of a constant answer's loss, the share below which a target counts as learned."""
+
+
 class Severity(StrEnum):
     """How much of the excess loss a cause explains.
 
@@ -231,8 +235,8 @@ class Verdict(Result):
 class FamiliarScores(Result):
     """The losses of a diagnosis in a unit that people know.
 
-    `metric` is `rmse`, in the target's units, or `accuracy`, from 0 to 1. Null where a training
-    diverged, or none was made.
+    `metric` is `rmse`, in the target's units, or `accuracy`, from 0 to 1: of several labels the
+    share that is right. Null where a training diverged, or none was made.
     """
 
     metric: str
@@ -242,11 +246,35 @@ class FamiliarScores(Result):
     constant: float
 
 
+class TargetScores(Result):
+    """The losses of one of several targets.
+
+    `metric` is `rmse`, in the target's own units, or `log_loss`; `constant` is that of the target's
+    best constant prediction. Null where a training diverged, or none was made.
+    """
+
+    name: str
+    metric: str
+    recipe: float | None
+    remedied: float | None
+    constant: float
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether the recipe beats a constant answer, or was not trained."""
+        if self.recipe is None:
+            return True
+        power = 2 if self.metric == "rmse" else 1
+        return self.recipe**power < LEARNED * self.constant**power
+
+
 class Diagnosis(Result):
     """The explanation of a high loss.
 
     All losses are of `metric`: the mean squared error in the target's own units, or the log loss;
-    `familiar` are the same in units that people know. `loss` is the recipe's, null where it
+    `familiar` are the same in units that people know. Of several `targets` they are means over
+    these: of squared errors in units of each target's variance, or of log losses; `familiar` is
+    null for several numbers, which share no unit. `loss` is the recipe's, null where it
     diverged, where Keras refuses to train it (`refusal` says why), or where `runs` is 0: there was
     no time to train it. `best` is the lowest loss, reached by `best_model`; `constant` is the loss
     of the best constant prediction. `remedied_recipe` is the recipe with the remedies of all
@@ -279,6 +307,7 @@ class Diagnosis(Result):
     remedied_runs: int = 1
     refusal: str | None = None
     familiar: FamiliarScores | None = None
+    targets: tuple[TargetScores, ...] = ()
     remaining: tuple[str, ...] = ()
     search: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()

@@ -22,6 +22,21 @@ RECIPE, FIRST_TRY = "the recipe", "the first try"
 """Whose loss it is: of a diagnosis that was asked for, and of one that belongs to a search."""
 
 
+CONSTANT_ANSWERS = {
+    "mean_squared_error": "the mean",
+    "standardised_mean_squared_error": "each target's mean",
+    "log_loss_per_label": "each label's share",
+}
+"""What answers best, of those that answer the same to every row, by the metric."""
+
+
+UNITS = {
+    "standardised_mean_squared_error": "each target in units of its variance: all count the same",
+    "log_loss_per_label": "the mean over the labels",
+}
+"""What there is to know of a metric of several targets."""
+
+
 @dataclass(frozen=True)
 class ShownLoss:
     """One of a diagnosis's losses: whose it is, and what there is to say of it."""
@@ -57,6 +72,23 @@ def list_losses(diagnosis: Diagnosis, recipe_name: str) -> Iterator[ShownLoss]:
     if floor is not None and floor.conflicting:
         conflicting = format_loss(floor.conflicting)
         yield ShownLoss("certain noise", conflicting, "from rows that conflict")
+
+
+def describe_metric(metric: str) -> str:
+    """Name the metric of a diagnosis; of several targets with what makes them comparable."""
+    unit = UNITS.get(metric)
+    return in_words(metric) + (f", {unit}" if unit else "")
+
+
+def list_targets(diagnosis: Diagnosis, recipe_name: str) -> Iterator[str]:
+    """Yield a sentence on each of several targets: its losses, in its own units."""
+    for target in diagnosis.targets:
+        losses = {recipe_name: target.recipe}
+        if diagnosis.remedied_recipe != diagnosis.recipe:
+            losses["with the remedies"] = target.remedied
+        losses["a constant answer"] = target.constant
+        listed = ", ".join(f"{who} {format_loss(loss)}" for who, loss in losses.items())
+        yield f"{in_words(target.metric)} of {target.name}: {listed}"
 
 
 def describe_loss(value: float | None, *, runs: int = 1, refusal: str | None = None) -> str:
@@ -99,7 +131,7 @@ def describe_unbeaten_constant(effect: Effect) -> str:
     how = compare_with_constant(effect.after, constant)
     if effect.after > constant and (effect.before is None or effect.before > constant):
         how = f"still {how}"
-    answer = "the mean" if effect.metric == "mean_squared_error" else "the shares of the classes"
+    answer = CONSTANT_ANSWERS.get(effect.metric, "the shares of the classes")
     return f"{how} than a constant answer ({answer}), which has {format_loss(constant)}"
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from lowloss.results import Job, JobState, Requested, Trial
-from lowloss.wording import capitalize, in_words
+from lowloss.wording import capitalize, in_words, list_first
 
+MAX_NAMES = 3
+"""How many targets a title names."""
 WAITS_FOR = {
     "prepare": "its table to be read",
     "search": "its trials to be left as they are",
@@ -49,7 +51,7 @@ def describe_notes(job: Job) -> list[str]:
 
 def describe_title(job: Job) -> str:
     """Return a job's name; without one, what it is of."""
-    return job.name or f"{capitalize(job.kind)} of {job.spec.target}"
+    return job.name or f"{capitalize(job.kind)} of {list_first(job.spec.targets, MAX_NAMES)}"
 
 
 def describe_stage(job: Job) -> str:

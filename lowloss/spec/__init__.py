@@ -16,7 +16,14 @@ from lowloss.spec.job import (
     remaining,
 )
 from lowloss.spec.losses import LossName
-from lowloss.spec.objective import REGRESSION_METRICS, Direction, Objective, Task, direction_of
+from lowloss.spec.objective import (
+    REGRESSION_METRICS,
+    Direction,
+    Objective,
+    PredictedTargets,
+    Task,
+    direction_of,
+)
 from lowloss.spec.optimizers import OptimizerName
 from lowloss.spec.parameters import (
     FORMS,
@@ -54,6 +61,7 @@ __all__ = [
     "LossName",
     "Objective",
     "OptimizerName",
+    "PredictedTargets",
     "Preprocessing",
     "Priority",
     "Pruning",

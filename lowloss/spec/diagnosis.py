@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from lowloss.spec.job import Features, JobSpec, Name, Priority, Seed, Validation
 from lowloss.spec.objective import Task
 from lowloss.spec.parameters import Number
-from lowloss.spec.parts import Spec, Text
+from lowloss.spec.parts import Spec, Text, wrong_value
 from lowloss.spec.recipe import Recipe
 
 
@@ -30,15 +30,40 @@ class DiagnosisBudget(Spec):
         return self.max_seconds * self.max_extension
 
 
+def _check_targets(value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    if isinstance(value, str):
+        return value
+    for name in value:
+        if value.count(name) > 1:
+            raise wrong_value("target_repeated", f"{name!r} is named twice", fix="name it once")
+    return value if len(value) > 1 else value[0]
+
+
+def _find_targets_form(value: object) -> str:
+    return "several" if isinstance(value, list | tuple) else "one"
+
+
+ColumnName = Annotated[Text, Field(min_length=1)]
+Targets = Annotated[
+    Annotated[ColumnName, Tag("one")]
+    | Annotated[tuple[ColumnName, ...], Field(min_length=1), Tag("several")],
+    Discriminator(_find_targets_form),
+    AfterValidator(_check_targets),
+]
+"""A column, or several that one network predicts."""
+
+
 class DiagnosisSpec(Spec):
     """The specification of a diagnosis: `dataset`, `target` and `recipe` are required.
 
-    With the task `auto`, a crossentropy makes a target with few values a classification.
+    With the task `auto`, a crossentropy makes a target with few values a classification. `target`
+    may name several columns: all of numbers (`regression`), or all of two values, which are labels
+    of a row that need not exclude each other (`binary`).
     """
 
     name: Name = ""
     dataset: Annotated[Text, Field(min_length=1, max_length=200)]
-    target: Annotated[Text, Field(min_length=1)]
+    target: Targets
     task: Literal["auto"] | Task = "auto"
     features: Features = Features()
     recipe: Recipe
@@ -46,12 +71,17 @@ class DiagnosisSpec(Spec):
     seed: Seed = 0
     priority: Priority = 0
 
-    def as_job(self) -> JobSpec:
-        """Return a search on the same data, which the checks of tables take."""
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns to predict."""
+        return (self.target,) if isinstance(self.target, str) else self.target
+
+    def as_job(self, target: str) -> JobSpec:
+        """Return a search for a target on the same data, which the checks of tables take."""
         return JobSpec(
             name=self.name,
             dataset=self.dataset,
-            target=self.target,
+            target=target,
             task=self.task,
             features=self.features,
             validation=Validation(strategy="holdout"),

@@ -248,6 +248,16 @@ Teachers = Annotated[tuple[Text, ...], Field(max_length=20), AfterValidator(_che
 """The ids of the jobs that a search learns from."""
 
 
+def _check_single(value: object) -> object:
+    if isinstance(value, list | tuple):
+        raise wrong_value(
+            "one_target",
+            "a search predicts one column",
+            fix="name one of them; only a diagnosis takes several",
+        )
+    return value
+
+
 class JobSpec(Spec):
     """The specification of a search: only `dataset` and `target` are required.
 
@@ -256,7 +266,7 @@ class JobSpec(Spec):
 
     name: Name = ""
     dataset: Annotated[Text, Field(min_length=1, max_length=200)]
-    target: Annotated[Text, Field(min_length=1)]
+    target: Annotated[Text, Field(min_length=1), BeforeValidator(_check_single)]
     task: Literal["auto"] | Task = "auto"
     features: Features = Features()
     objective: Objective = Objective.val_loss
@@ -270,6 +280,11 @@ class JobSpec(Spec):
     warm_start_from: Teachers = ()
     seed: Seed = 0
     priority: Priority = 0
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The column to predict, as a diagnosis has its columns."""
+        return (self.target,)
 
     def balances_classes(self, task: Task) -> bool:
         """Return whether every class has the same weight in training."""

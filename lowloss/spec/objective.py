@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
@@ -12,6 +13,34 @@ class Task(StrEnum):
     regression = "regression"
     binary = "binary"
     multiclass = "multiclass"
+
+
+@dataclass(frozen=True)
+class PredictedTargets:
+    """What a network predicts: the task of each target, and how many targets a row has."""
+
+    task: Task
+    targets: int = 1
+
+    @property
+    def has_several(self) -> bool:
+        """Whether a row has several targets."""
+        return self.targets > 1
+
+    @property
+    def is_of_numbers(self) -> bool:
+        """Whether targets are numbers."""
+        return self.task is Task.regression
+
+    @property
+    def is_of_classes(self) -> bool:
+        """Whether there is one target of classes, which exclude each other."""
+        return not self.is_of_numbers and not self.has_several
+
+    @property
+    def is_of_labels(self) -> bool:
+        """Whether there are several labels a row, which need not exclude each other."""
+        return not self.is_of_numbers and self.has_several
 
 
 class Direction(StrEnum):

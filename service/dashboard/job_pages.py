@@ -224,7 +224,7 @@ def _draw_charts(
         "timeline": draw_timeline(trained, now=datetime.now(UTC), address=address),
         "importances": draw_importances(outcome.insights),
         "curves": draw_curves(curves, address=address),
-        "predictions": draw_predictions(outcome.test_predictions, job.spec.target),
+        "predictions": draw_predictions(outcome.test_predictions, job.search.target),
         "columns": draw_column_importances(outcome.importances[:SHOWN_COLUMNS]),
     }
 

@@ -16,7 +16,7 @@ from lowloss.errors import (
     UnknownTarget,
 )
 from lowloss.results import Column, ColumnKind, Dataset, ExcludedColumn, TableFormat, TableWarning
-from lowloss.spec import JobSpec, Objective, Task, Validation
+from lowloss.spec import JobSpec, Objective, PredictedTargets, Task, Validation
 from lowloss.validation import suggest_name
 from service.settings import Limits
 from service.tables.bounds import BoundedField, check_bounds
@@ -36,18 +36,37 @@ MIN_SPLIT_ROWS = 2
 
 
 @dataclass(frozen=True)
-class CheckedJob:
-    """A checked job: its task, features, excluded columns and class labels in order.
+class CheckedTarget:
+    """A checked target: its name, and its class labels in order; none of a number."""
 
-    `spec` is the request, with `auto` of validation and pruning decided.
+    name: str
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CheckedJob:
+    """A checked job: its task, features, excluded columns and targets.
+
+    `spec` is the request, with `auto` of validation and pruning decided. A diagnosis may have
+    several targets, which are all of the task: then `spec` is that of the first.
     """
 
     spec: JobSpec
     task: Task
     features: tuple[Column, ...]
     excluded: tuple[ExcludedColumn, ...]
-    labels: tuple[str, ...]
+    targets: tuple[CheckedTarget, ...]
     warnings: tuple[TableWarning, ...] = ()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The class labels of the only target, in order; none of several."""
+        return self.targets[0].labels if len(self.targets) == 1 else ()
+
+    @property
+    def predicted(self) -> PredictedTargets:
+        """What is predicted."""
+        return PredictedTargets(self.task, len(self.targets))
 
 
 def check_job(spec: JobSpec, dataset: Dataset, *, limits: Limits) -> CheckedJob:
@@ -88,7 +107,8 @@ def check_table(
     if is_split:
         _check_rows(dataset.rows - target.missing, spec.validation)
     features, excluded = _select_features(spec, dataset)
-    return CheckedJob(spec, task, features, excluded, labels, tuple(warnings))
+    targets = (CheckedTarget(spec.target, labels),)
+    return CheckedJob(spec, task, features, excluded, targets, tuple(warnings))
 
 
 def _check_domain(spec: JobSpec, target: Column) -> None:

@@ -6,14 +6,16 @@ limits, columns that do not exist. A recipe that cannot learn is not an error bu
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
-from lowloss.errors import LimitExceeded, NoFeatures, UnknownFeature
+from lowloss.errors import InvalidRequest, LimitExceeded, NoFeatures, UnknownFeature
 from lowloss.results import Column, ColumnKind, Dataset
 from lowloss.spec import DiagnosisSpec, Features, Preprocessing, Recipe, Task
 from service.settings import Limits
 from service.tables.bounds import BoundedField, check_bounds
 from service.tables.check import CheckedJob, check_table, suggest_column
+from service.tables.check_several import decide_task_of_several
 
 MAX_LEVEL_INPUTS, DATE_INPUTS, NUMBER_INPUTS = 65, 8, 2
 """What a network sees of one column at most: levels and whether it is missing; a date's seasons."""
@@ -29,18 +31,46 @@ def check_diagnosis(spec: DiagnosisSpec, dataset: Dataset, *, limits: Limits) ->
     """
     _check_limits(spec, limits)
     _check_skips(spec.recipe, limits, columns=sum(map(_count_inputs, dataset.profile)))
-    target = next((column for column in dataset.profile if column.name == spec.target), None)
+    columns = [column for column in dataset.profile if column.name in spec.targets]
+    has_several = len(spec.targets) > 1
+    # A column that is not there is told by the check of the table.
+    is_complete = len(columns) == len(spec.targets)
+    task = decide_task_of_several(spec, columns) if has_several and is_complete else None
+    first, *others = [_check_target(spec, name, dataset, limits, task) for name in spec.targets]
+    checked = replace(
+        first,
+        targets=tuple(target for one in (first, *others) for target in one.targets),
+        warnings=tuple(warning for one in (first, *others) for warning in one.warnings),
+    )
+    _check_excluded(spec.recipe, checked, dataset)
+    if has_several:
+        _check_recipe_of_several(spec.recipe)
+    return checked
+
+
+def _check_target(
+    spec: DiagnosisSpec, name: str, dataset: Dataset, limits: Limits, task: Task | None
+) -> CheckedJob:
+    """Check the table for one target; `task` is that of several."""
+    target = next((column for column in dataset.profile if column.name == name), None)
     rows = dataset.rows - (target.missing if target else 0)
     is_split = rows >= MIN_JUDGED_ROWS
     fields = {
-        "task": _decide_task(spec, target, limits),
+        "task": task or _decide_task(spec, target, limits),
         "features": _find_features(spec, dataset),
         "preprocessing": Preprocessing(rare_classes="drop" if is_split else "refuse"),
     }
-    job = spec.as_job().model_copy(update=fields)
-    checked = check_table(job, dataset, limits=limits, is_split=is_split)
-    _check_excluded(spec.recipe, checked, dataset)
-    return checked
+    job = spec.as_job(name).model_copy(update=fields)
+    return check_table(job, dataset, limits=limits, is_split=is_split)
+
+
+def _check_recipe_of_several(recipe: Recipe) -> None:
+    if recipe.class_weight != "none":
+        raise InvalidRequest(
+            "class weights are of classes that exclude each other, and several targets have none",
+            field="recipe.class_weight",
+            fix="leave it out",
+        )
 
 
 def _check_limits(spec: DiagnosisSpec, limits: Limits) -> None:
@@ -54,6 +84,7 @@ def _check_limits(spec: DiagnosisSpec, limits: Limits) -> None:
         ("recipe.batch_size", recipe.batch_size, limits.max_batch_size),
         ("recipe.epochs", recipe.epochs, limits.max_epochs),
         ("budget.max_seconds", spec.budget.latest_seconds, limits.max_seconds),
+        ("target", len(spec.targets), limits.max_classes),
     ]
     if stopping is not None:
         fields.append(("recipe.early_stopping.patience", stopping.patience, limits.max_epochs))
@@ -114,7 +145,7 @@ def _find_features(spec: DiagnosisSpec, dataset: Dataset) -> Features:
     """
     if spec.features.include is not None:
         return spec.features
-    names = tuple(column.name for column in dataset.profile if column.name != spec.target)
+    names = tuple(column.name for column in dataset.profile if column.name not in spec.targets)
     return spec.features.model_copy(update={"include": names})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lowloss.recipes import ScriptTable
+from lowloss.recipes import ScriptTable, ScriptTarget
 from lowloss.results import ColumnKind
 from service.tables.check import CheckedJob
 
@@ -11,14 +11,13 @@ SCRIPT_TABLE = "table.csv"
 
 
 def describe_table(checked: CheckedJob, *, rows_left_out: int = 0) -> ScriptTable:
-    """Return the columns of a plain CSV with the features and the target of a job."""
+    """Return the columns of a plain CSV with the features and the targets of a job."""
     categories = {c.name for c in checked.features if c.kind is ColumnKind.categorical}
     return ScriptTable(
         file=SCRIPT_TABLE,
-        target=checked.spec.target,
+        targets=tuple(ScriptTarget(target.name, target.labels) for target in checked.targets),
         task=checked.task,
         numbers=tuple(c.name for c in checked.features if c.name not in categories),
         categories=tuple(c.name for c in checked.features if c.name in categories),
-        labels=checked.labels,
         rows_left_out=rows_left_out,
     )

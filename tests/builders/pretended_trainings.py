@@ -45,7 +45,9 @@ def pretended_run(trainer: Trainer, variant: Variant, draw: int) -> JudgedVarian
     is_regression = trainer.data.task is Task.regression
     share = None if is_regression else max(0.0, 1 - relative / 2)
     error = None if share is None else 1 - share
-    score = Score(relative * trainer.constant, share, error)
+    loss, data = relative * trainer.constant, trainer.data
+    of_targets = (Score(loss),) * len(data.targets) if data.predicted.has_several else ()
+    score = Score(loss, share, error, of_targets)
     return JudgedVariant(draw, score, relative)
 
 

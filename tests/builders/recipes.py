@@ -52,22 +52,49 @@ def some_classes(rows: int = 300, classes: int = 3, seed: int = 0) -> dict[str, 
     return {"x0": x_NF[:, 0], "x1": x_NF[:, 1], "y": label}
 
 
+def several_numbers(rows: int = 300, seed: int = 0) -> dict[str, Any]:
+    """Four columns, and three targets that they tell: `wide` has 100,000 times the others' units."""
+    columns = some_numbers(rows, seed)
+    noise = np.random.default_rng(seed + 1).normal(size=(2, rows)) * 0.1
+    x0, x1, x2, x3, wide = columns.values()
+    del columns["y"]
+    return {**columns, "wide": 1e5 * wide, "low": x0 - x3 + noise[0], "high": x1 * x2 + noise[1]}
+
+
+def several_labels(rows: int = 300, seed: int = 0) -> dict[str, Any]:
+    """Four columns, and three labels that they tell, which do not exclude each other."""
+    x_NF = np.random.default_rng(seed).normal(size=(rows, 4))
+    columns = {f"x{place}": x_NF[:, place] for place in range(4)}
+    labels = {"red": x_NF[:, 0] > 0, "green": x_NF[:, 1] > 0.5, "blue": x_NF[:, 0] + x_NF[:, 2] > 0}
+    return columns | {name: there.astype(int) for name, there in labels.items()}
+
+
+NUMBERS = ("wide", "low", "high")
+LABELS = ("red", "green", "blue")
+
+
 def a_case(
-    columns: dict[str, Any], recipe: Recipe, seconds: float = 60
+    columns: dict[str, Any],
+    recipe: Recipe,
+    seconds: float = 60,
+    targets: tuple[str, ...] = ("y",),
 ) -> tuple[Table, DiagnosisSpec, CheckedJob]:
-    """What `diagnose` is given for a recipe on some columns; the target is `y`."""
+    """What `diagnose` is given for a recipe on some columns; the usual target is `y`."""
     table = Table(pl.DataFrame(columns), is_matrix=False)
     budget = {"max_seconds": seconds}
     spec = DiagnosisSpec.model_validate(
-        {"dataset": "ds_1", "target": "y", "recipe": recipe, "budget": budget}
+        {"dataset": "ds_1", "target": targets, "recipe": recipe, "budget": budget}
     )
     return table, spec, check_diagnosis(spec, a_dataset_of(table), limits=LIMITS)
 
 
 def data_of(
-    columns: dict[str, Any], recipe: Recipe, draws: int = 2
+    columns: dict[str, Any],
+    recipe: Recipe,
+    draws: int = 2,
+    targets: tuple[str, ...] = ("y",),
 ) -> tuple[DiagnosisData, tuple[ExcludedColumn, ...]]:
     """The data as the recipe's diagnosis reads them, and the columns that it leaves out."""
-    table, _, checked = a_case(columns, recipe)
+    table, _, checked = a_case(columns, recipe, targets=targets)
     data = read_data(table, checked, recipe, draws=draws, max_rows=10_000, seed=0)
     return data, checked.excluded

@@ -37,6 +37,14 @@ def test_claim_hands_over_what_was_asked_for(database: Database) -> None:
     assert (claim.spec.seed, claim.spec.recipe) == (7, a_recipe())
 
 
+def test_several_targets_are_stored_and_read_as_they_were_named(database: Database) -> None:
+    job_id = a_diagnosis_job(database, target=("low", "high"))
+
+    assert read(database, job_id).spec.targets == ("low", "high")
+    claim = a_claim(database)
+    assert claim.spec.targets == ("low", "high")
+
+
 def test_kinds_are_read_and_listed_apart(database: Database) -> None:
     search, diagnosis = a_job(database), a_diagnosis_job(database)
 

@@ -9,9 +9,9 @@ import polars as pl
 from lowloss.recipes import ScriptTable
 from lowloss.spec import Task
 from lowloss.tables.table import Table
-from service.tables.check import CheckedJob
+from service.tables.check import CheckedJob, CheckedTarget
 from service.tables.script_table import describe_table
-from worker.data.prepare import keep_classes, keep_labelled
+from worker.data.prepare import keep_targets
 from worker.data.target import read_target
 
 MAX_CELLS = 10_000_000
@@ -20,27 +20,28 @@ MICROSECONDS_OF_A_DAY = 86_400_000_000
 
 
 def write_plain_table(path: Path, table: Table, checked: CheckedJob) -> ScriptTable:
-    """Write the features and the target of the rows that have one, and return their columns.
+    """Write the features and the targets of the rows that have all, and return their columns.
 
     Dates are days since 1970, booleans 0 and 1, classes their labels; a missing cell is empty.
     """
-    name, task = checked.spec.target, checked.task
-    words = table.words.get(name)
-    frame = keep_labelled(table.frame, name)
-    frame = (
-        frame.filter(pl.col(name).cast(pl.String) != "NaN") if task is Task.regression else frame
-    )
-    if task is not Task.regression:
-        frame = keep_classes(frame, name, checked.labels, words)
+    frame = keep_targets(table.frame, checked, table.words)
+    if checked.task is Task.regression:
+        has_number = [pl.col(one.name).cast(pl.String) != "NaN" for one in checked.targets]
+        frame = frame.filter(pl.all_horizontal(has_number))
     rows = frame.height
-    frame = frame.head(max(1, MAX_CELLS // (len(checked.features) + 1)))
-    y = read_target(frame[name], task, checked.labels, words)
-    target = pl.Series(name, y)
-    if task is not Task.regression:
-        target = pl.Series(name, [checked.labels[int(code)] for code in y], dtype=pl.String)
+    frame = frame.head(max(1, MAX_CELLS // (len(checked.features) + len(checked.targets))))
     columns = [_as_plain(frame[column.name]) for column in checked.features]
-    pl.DataFrame([*columns, target]).write_csv(path)
+    targets = [_as_target(frame[one.name], one, table, checked.task) for one in checked.targets]
+    pl.DataFrame([*columns, *targets]).write_csv(path)
     return describe_table(checked, rows_left_out=rows - frame.height)
+
+
+def _as_target(column: pl.Series, target: CheckedTarget, table: Table, task: Task) -> pl.Series:
+    y = read_target(column, task, target.labels, table.words.get(target.name))
+    if task is Task.regression:
+        return pl.Series(target.name, y)
+    labels = [target.labels[int(code)] for code in y]
+    return pl.Series(target.name, labels, dtype=pl.String)
 
 
 def _as_plain(column: pl.Series) -> pl.Series:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import get_args
 
@@ -151,6 +152,28 @@ def keep_classes(
     values = frame[target].unique().to_list()
     classes = [value for value in values if format_label(value, words) in labels]
     return frame.filter(pl.col(target).is_in(classes))
+
+
+def keep_targets(
+    frame: pl.DataFrame, checked: CheckedJob, words: Mapping[str, tuple[str, str]]
+) -> pl.DataFrame:
+    """Return the rows that have all targets, and a class that is predicted."""
+    for target in checked.targets:
+        frame = keep_labelled(frame, target.name)
+        if checked.task is not Task.regression:
+            frame = keep_classes(frame, target.name, target.labels, words.get(target.name))
+    return frame
+
+
+def read_targets(
+    frame: pl.DataFrame, checked: CheckedJob, words: Mapping[str, tuple[str, str]]
+) -> Float64Array:
+    """Read the raw target [N], or several [N, T]."""
+    columns = [
+        read_target(frame[target.name], checked.task, target.labels, words.get(target.name))
+        for target in checked.targets
+    ]
+    return columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
 
 
 def _traits(frame: pl.DataFrame, spec: JobSpec, labelled: LabelledRows) -> Traits:

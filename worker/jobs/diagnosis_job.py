@@ -13,6 +13,7 @@ from lowloss.recipes import training_code
 from lowloss.results import Dataset, Diagnosis, Verdict
 from lowloss.spec import DiagnosisSpec, JobSpec, Recipe, Task
 from lowloss.tables.table import Table
+from lowloss.wording import list_first
 from service.store.database import is_out_of_space
 from service.tables.check import CheckedJob
 from service.tables.check_recipe import check_diagnosis
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 
 REMEDIED, SCRIPT = "remedied.json", "train.py"
 TUNED_RECIPE = "the tuned setting"
+MAX_NAMES = 5
+"""How many targets a title names."""
 PROGRESS_SECONDS = 2.0
 """The time between two reports of how many networks were trained."""
 
@@ -110,7 +113,8 @@ def export_diagnosis(
     diagnosis: Diagnosis, table: Table, checked: CheckedJob, reporter: Reporter, folder: Path
 ) -> None:
     """Store a diagnosis, its page, the remedied recipe, and the script and table to train it."""
-    title = f"Why the loss on {checked.spec.target} is high"
+    names = list_first([target.name for target in checked.targets], MAX_NAMES)
+    title = f"Why the loss on {names} is high"
     write_diagnosis(folder / REPORT, diagnosis, title=title)
     remedied = diagnosis.remedied_recipe.model_dump(mode="json")
     (folder / REMEDIED).write_text(json.dumps(remedied, indent=2) + "\n", encoding="utf-8")

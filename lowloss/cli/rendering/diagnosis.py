@@ -13,9 +13,11 @@ from lowloss.results.losses import (
     RECIPE,
     describe_alternative,
     describe_causes,
+    describe_metric,
     describe_severity,
     list_effects,
     list_losses,
+    list_targets,
 )
 from lowloss.wording import (
     counted,
@@ -48,7 +50,9 @@ def show_diagnosis(diagnosis: Diagnosis, out: Console) -> None:
         remark = f" ({loss.remark})" if loss.remark else ""
         line = f"{loss.label:<{LABEL}} {loss.text}{remark}"
         _print_wrapped(out, line, indent=INDENT, hanging=LABEL + 1)
-    _print_wrapped(out, f"losses: {in_words(diagnosis.metric)}", indent=INDENT)
+    _print_wrapped(out, f"losses: {describe_metric(diagnosis.metric)}", indent=INDENT)
+    for sentence in list_targets(diagnosis, RECIPE):
+        _print_wrapped(out, sentence, indent=INDENT, hanging=2)
     for position, finding in enumerate(diagnosis.harmful, start=1):
         out.print()
         _show_finding(position, finding, out)

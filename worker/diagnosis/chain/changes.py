@@ -153,13 +153,13 @@ def restore_best_weights(recipe: Recipe) -> Change:
     return {"early_stopping": {"restore_best_weights": True}} if recipe.early_stopping else {}
 
 
-def usual_output(task: Task, classes: int, loss: str) -> tuple[Change, str]:
-    """Return the output layer and the loss that fit a target.
+def usual_output(task: Task, classes: int, loss: str, targets: int = 1) -> tuple[Change, str]:
+    """Return the output layer and the loss that fit a target, or several.
 
     A regression keeps a `loss` that fits.
     """
     begun: Change = PLAIN | {"kernel_initializer": {"name": "glorot_uniform"}, "dropout": 0.0}
-    units, activation, fitting_loss = fitting_output(task, classes)
+    units, activation, fitting_loss = fitting_output(task, classes, targets)
     fits = task is Task.regression and loss in NUMBERS
     return begun | {"units": units, "activation": activation}, loss if fits else fitting_loss
 

@@ -200,7 +200,8 @@ def _scaled_features(case: RemedyContext) -> list[RemedyRule]:
 def _scaled_target(case: RemedyContext) -> list[RemedyRule]:
     if case.data.task is not Task.regression or case.recipe.scale_target != "none":
         return []
-    text = "Standardise the target, and scale predictions back"
+    what = "every target" if case.data.predicted.has_several else "the target"
+    text = f"Standardise {what}, and scale predictions back"
     return [RemedyRule(text, set_fields(scale_target="standard"))]
 
 
@@ -209,13 +210,13 @@ def _without_columns(case: RemedyContext) -> list[RemedyRule]:
 
 
 def _bounded(case: RemedyContext) -> list[RemedyRule]:
-    target = case.data.target.name
+    targets = {target.name for target in case.data.targets}
     linear = RemedyRule(
         "Use a loss that grows linearly", set_fields(loss="huber", label_smoothing=0.0)
     )
     robust = RemedyRule("Scale by quartiles and clip smoothly", set_fields(scale_features="robust"))
-    rules = [linear] if target in case.columns else []
-    return rules + ([robust] if {*case.columns} - {target} else [])
+    rules = [linear] if targets & {*case.columns} else []
+    return rules + ([robust] if {*case.columns} - targets else [])
 
 
 def _shuffled(case: RemedyContext) -> list[RemedyRule]:
@@ -230,10 +231,11 @@ def _shuffled(case: RemedyContext) -> list[RemedyRule]:
 
 def _usual_output(case: RemedyContext) -> list[RemedyRule]:
     data = case.data
-    layer, loss = usual_output(data.task, len(data.target.labels), case.recipe.loss)
+    classes, targets = len(data.target.labels), len(data.targets)
+    layer, loss = usual_output(data.task, classes, case.recipe.loss, targets)
     text = f"End with Dense({layer['units']}, {layer['activation']}), and train on {loss}"
     # The new loss takes classes from 0 up, whatever the old one took.
-    is_encoded = case.recipe.encode_labels or data.task is not Task.regression
+    is_encoded = case.recipe.encode_labels or not data.is_encoded
     return [RemedyRule(text, set_output(layer, loss, encode_labels=is_encoded))]
 
 

@@ -11,7 +11,8 @@ USUAL_BATCHES = (8, 256)
 
 def build_sound_recipe(data: DiagnosisData, recipe: Recipe) -> Recipe:
     """Return a sound recipe for the same task, which shows what loss can be reached."""
-    layer, loss = usual_output(data.task, len(data.target.labels), recipe.loss)
+    classes, targets = len(data.target.labels), len(data.targets)
+    layer, loss = usual_output(data.task, classes, recipe.loss, targets)
     low, high = USUAL_BATCHES
     is_regression = data.task is Task.regression
     dense = {"units": 64, "activation": "relu", "dropout": 0.1, "kernel_initializer": HE_NORMAL}
@@ -24,7 +25,7 @@ def build_sound_recipe(data: DiagnosisData, recipe: Recipe) -> Recipe:
             "scale_features": "standard",
             "scale_target": "standard" if is_regression else "none",
             "missing": "mean",
-            "encode_labels": not is_regression,
+            "encode_labels": not data.is_encoded,
             "exclude": recipe.exclude,
             "layers": [dense, dense, layer],
             "loss": loss,

@@ -33,7 +33,6 @@ from worker.diagnosis.training.peers import group_equal_rows
 
 SHOWN_ROWS = 20
 FEATURES, TARGET = "the features", "the target"
-OUTLIERS_OF_TARGET = f"rows with outliers of {TARGET}"
 
 
 def check_data(
@@ -41,7 +40,7 @@ def check_data(
 ) -> Iterator[Suspect]:
     """Yield suspects among the data, as this recipe treats them."""
     yield from _features(data, recipe)
-    yield from _target(data, recipe)
+    yield from _targets(data, recipe)
     yield from _missing(data, recipe)
     yield from _constant(excluded)
     yield from _identifiers(data, recipe)
@@ -139,35 +138,72 @@ def _unscaled(cause: Cause, rules: list[Rule], treatment: str) -> Iterator[Suspe
     )
 
 
-def _target(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
+def _targets(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     if data.task is not Task.regression or recipe.scale_target != "none":
         return
+    rules = [rule for one in data.by_target for rule in _target_rules(one)]
+    treatment = "the recipe trains on it as it is"
+    if data.predicted.has_several:
+        rules += _target_spread_rules(data)
+        treatment = "the recipe trains on the targets as they are"
+    yield from _unscaled(Cause.target_not_scaled, rules, treatment)
+
+
+def _target_spread_rules(data: DiagnosisData) -> list[Rule]:
+    """Return the rule of targets whose spreads differ: a loss is that of the widest."""
+    sds = dict(zip([t.name for t in data.targets], _fit_spreads(data), strict=True))
+    sds = {name: sd for name, sd in sds.items() if sd > 0}
+    if len(sds) < 2:
+        return []
+    widest, narrowest = max(sds, key=lambda n: sds[n]), min(sds, key=lambda n: sds[n])
+    ratio = largest_ratio(list(sds.values()))
+    return [
+        Rule(
+            math.log10(ratio / SPREAD_RATIO),
+            f"the standard deviations of the targets differ by a factor of {format_short(ratio)} "
+            f"(from {format_short(sds[narrowest])} of {narrowest!r} to {format_short(sds[widest])} "
+            f"of {widest!r})",
+            evidence("largest over smallest standard deviation of targets", ratio, SPREAD_RATIO),
+            (widest, narrowest),
+        )
+    ]
+
+
+def _fit_spreads(data: DiagnosisData) -> list[float]:
+    return [float(one.y[data.draws[0].fit_rows].std()) for one in data.by_target]
+
+
+def _target_rules(data: DiagnosisData) -> list[Rule]:
+    """Return the rules of one target's spread and mean."""
     y, name = data.y[data.draws[0].fit_rows], data.target.name
     sd, mean = float(y.std()), abs(float(y.mean()))
     if not sd:
-        return
-    rules = [
+        return []
+    return [
         Rule(
             math.log10(sd / TARGET_SPREAD),
             f"the target {name!r} has a standard deviation of {format_short(sd)}",
-            evidence("standard deviation of the target", sd, TARGET_SPREAD),
+            evidence(f"standard deviation of the {data.target_words}", sd, TARGET_SPREAD),
             (name,),
         ),
         Rule(
             math.log10(max(mean / sd, 1e-9) / TARGET_OFF_CENTRE),
             f"the mean of the target {name!r} is {format_short(mean / sd)} times its standard "
             "deviation away from 0",
-            evidence("|mean| over standard deviation of the target", mean / sd, TARGET_OFF_CENTRE),
+            evidence(
+                f"|mean| over standard deviation of the {data.target_words}",
+                mean / sd,
+                TARGET_OFF_CENTRE,
+            ),
             (name,),
         ),
         Rule(
             math.log10(SMALL_TARGET / sd),
             f"the target {name!r} has a standard deviation of {format_short(sd)}",
-            evidence("standard deviation of the target, at least", sd, SMALL_TARGET),
+            evidence(f"standard deviation of the {data.target_words}, at least", sd, SMALL_TARGET),
             (name,),
         ),
     ]
-    yield from _unscaled(Cause.target_not_scaled, rules, "the recipe trains on it as it is")
 
 
 def _missing(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
@@ -272,14 +308,15 @@ def _outliers(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     columns, rows_of_columns = [], []
     if recipe.scale_features not in {"robust", "quantile", "piecewise"}:
         for index, name in enumerate(data.numeric_names):
-            rows = _far(data.raw.numeric_NR[:, index].astype(np.float64))
+            rows = find_far(data.raw.numeric_NR[:, index].astype(np.float64))
             if name not in recipe.exclude and 0 < len(rows) <= max_rows:
                 columns.append(name)
                 rows_of_columns.append(rows)
     if columns:
         yield _outlier(data, tuple(columns), np.unique(np.concatenate(rows_of_columns)), FEATURES)
-    if data.task is Task.regression and 0 < len(rows := _far(data.y)) <= max_rows:
-        yield _outlier(data, (data.target.name,), rows, TARGET)
+    for one in data.by_target if data.task is Task.regression else ():
+        if 0 < len(rows := find_far(one.y)) <= max_rows:
+            yield _outlier(data, (one.target.name,), rows, TARGET)
 
 
 def _outlier(data: DiagnosisData, columns: tuple[str, ...], rows: Rows, where: str) -> Suspect:
@@ -294,7 +331,8 @@ def _outlier(data: DiagnosisData, columns: tuple[str, ...], rows: Rows, where: s
     )
 
 
-def _far(values: Float64Array) -> NDArray[np.int64]:
+def find_far(values: Float64Array) -> NDArray[np.int64]:
+    """Return where values lie far from the rest: outliers."""
     present = values[~np.isnan(values)]
     if not present.size:
         return np.empty(0, dtype=np.int64)
@@ -307,7 +345,7 @@ def _far(values: Float64Array) -> NDArray[np.int64]:
 
 
 def _imbalance(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
-    if data.task is Task.regression or recipe.class_weight == "balanced":
+    if not data.predicted.is_of_classes or recipe.class_weight == "balanced":
         return
     counts = data.count_rows_by_class()
     ratio = float(counts.max() / max(1, counts.min()))

@@ -14,7 +14,7 @@ from lowloss.wording import format_percent
 from worker.data.splits import Rows
 from worker.data.target import Float64Array
 from worker.diagnosis.checks.data import read_numbers
-from worker.diagnosis.checks.suspects import Suspect, evidence, list_names
+from worker.diagnosis.checks.suspects import Suspect, evidence, list_names, merge_suspects
 from worker.diagnosis.thresholds import (
     CONFLICT_SHARE,
     IRRELEVANT_SHARE,
@@ -48,45 +48,64 @@ def find_noisy_labels(data: DiagnosisData, peers: Sequence[Peer], *, best: float
     `best` is the least relative loss that any model reached. Where classes merely overlap, a model
     is right about the rows that it is surest of; where labels were flipped by chance, it is not.
     """
+    suspects = [
+        _find_noise_of_target(one, peers, number) for number, one in enumerate(data.by_target)
+    ]
+    noisy = [suspect for suspect in suspects if suspect is not None]
+    if noisy:
+        return merge_suspects(noisy)[Cause.noisy_labels]
+    return _unexplained(data, best) if data.task is Task.regression else None
+
+
+def _find_noise_of_target(
+    data: DiagnosisData, peers: Sequence[Peer], number: int
+) -> Suspect | None:
+    """Return what contradicts itself in the target of that number."""
     rows, share = _conflicts(data)
     if share > CONFLICT_SHARE:
         return Suspect(
             Cause.noisy_labels,
             f"{format_percent(share)} of the rows have the features of another row and a different "
-            "target",
+            f"{data.target_words}",
             (evidence("share of rows that contradict another", share, CONFLICT_SHARE),),
             # Numbers differ where columns do not tell all: no fault of anybody's.
             is_inert=data.task is Task.regression,
             rows=data.first_row_numbers(rows, SHOWN_ROWS),
         )
     if data.task is Task.regression:
-        return _unexplained(best)
+        return None
     boosting = next((peer for peer in peers if peer.name == BOOSTING), None)
     if boosting is None or data.is_judged_on_training:
         return None
-    errors, sure_errors = error_rates(data, boosting)
+    errors, sure_errors = error_rates(data, boosting, number)
     share = sure_errors / errors if errors else 0.0
     if sure_errors <= SURE_ERRORS or share <= PLATEAU:
         return None
     return Suspect(
         Cause.noisy_labels,
-        f"At least {format_percent(sure_errors)} of the labels differ where gradient boosting is "
+        f"At least {format_percent(sure_errors)} of the labels{_of_target(data)} differ where "
+        "gradient boosting is "
         f"surest, and {format_percent(errors)} of all: where classes merely overlap, far fewer of "
         "the surest do",
         (
             evidence("wrong labels among the surest quarter, at least", sure_errors, SURE_ERRORS),
             evidence("the same over the wrong labels among all", share, PLATEAU),
         ),
-        rows=_unlikely(data, boosting),
+        rows=_unlikely(data, boosting, number),
     )
 
 
-def _unexplained(best: float) -> Suspect | None:
+def _of_target(data: DiagnosisData) -> str:
+    return "" if data.siblings == 1 else f" {data.target.name!r}"
+
+
+def _unexplained(data: DiagnosisData, best: float) -> Suspect | None:
     if best <= UNEXPLAINED:
         return None
+    whose = "targets'" if data.predicted.has_several else "target's"
     return Suspect(
         Cause.noisy_labels,
-        f"{format_percent(min(1.0, best))} of the target's variance is left by the best of all "
+        f"{format_percent(min(1.0, best))} of the {whose} variance is left by the best of all "
         "models: what the columns do not tell is noise to any of them",
         (evidence("share of variance that is left at best", best, UNEXPLAINED),),
         is_inert=True,
@@ -103,10 +122,11 @@ def _conflicts(data: DiagnosisData) -> tuple[Rows, float]:
     return rows, len(rows) / len(data.y)
 
 
-def _unlikely(data: DiagnosisData, boosting: Peer) -> tuple[int, ...]:
+def _unlikely(data: DiagnosisData, boosting: Peer, number: int) -> tuple[int, ...]:
     """Return the judging rows whose label boosting finds least likely."""
     judge = data.draws[0].judge
-    probability_M = boosting.predictions[0][np.arange(len(judge)), data.y[judge].astype(np.int64)]
+    predictions_MC = boosting.predictions[0][number]
+    probability_M = predictions_MC[np.arange(len(judge)), data.y[judge].astype(np.int64)]
     worst = np.argsort(probability_M)[: int((probability_M < UNLIKELY).sum())]
     return data.first_row_numbers(judge[worst], SHOWN_ROWS)
 
@@ -117,18 +137,20 @@ def find_irrelevant_features(data: DiagnosisData, recipe: Recipe) -> list[Suspec
     if data.is_judged_on_training:
         return []
     is_wide = len(draw.fit_rows) < WIDE_ROWS * data.width
-    if not (is_wide and MIN_IRRELEVANT <= data.width <= MAX_COLUMNS):
+    is_measured = data.width >= MIN_IRRELEVANT and data.width * len(data.targets) <= MAX_COLUMNS
+    if not (is_wide and is_measured):
         return []
-    with FreeCores().limit_threads():
-        rises, probe = measure_importances(data, draw, seed=draw.seed)
     largest_rise: dict[str, float] = {}
-    for source, rise in zip(data.sources(draw), rises, strict=True):
-        name = source.removeprefix("missing:")
-        largest_rise[name] = max(largest_rise.get(name, -math.inf), float(rise))
+    for one in data.by_target:
+        with FreeCores().limit_threads():
+            rises, probe = measure_importances(one, draw, seed=draw.seed)
+        for source, rise in zip(data.sources(draw), rises, strict=True):
+            name = source.removeprefix("missing:")
+            largest_rise[name] = max(largest_rise.get(name, -math.inf), float(rise) - probe)
     useless = tuple(
         name
         for name, rise in largest_rise.items()
-        if name not in {"", *recipe.exclude} and rise <= probe
+        if name not in {"", *recipe.exclude} and rise <= 0
     )
     share = len(useless) / max(1, len(largest_rise))
     if len(useless) < MIN_IRRELEVANT or not IRRELEVANT_SHARE <= share < 1:
@@ -152,9 +174,15 @@ def find_leaked_columns(data: DiagnosisData, recipe: Recipe) -> list[Suspect]:
     """
     if data.is_judged_on_training:
         return []
+    return [suspect for one in data.by_target for suspect in _find_leaks_of_target(one, recipe)]
+
+
+def _find_leaks_of_target(data: DiagnosisData, recipe: Recipe) -> list[Suspect]:
     columns = read_numbers(data, recipe)
     fit_rows = data.draws[0].fit_rows
     y = data.y[fit_rows]
+    if (y == y[0]).all():
+        return []
     scores = {}
     for index, name in enumerate(data.numeric_names):
         values = data.raw.numeric_NR[fit_rows, index]

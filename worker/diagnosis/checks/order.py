@@ -23,10 +23,11 @@ from worker.diagnosis.training.data import DiagnosisData
 def check_order(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     """Yield suspects of rows in an order: the last validate, or no epoch shuffles them."""
     draw = data.draws[0]
-    if recipe.validates_on_last_rows:
-        yield from _last_rows(data, *draw.part_last(recipe.validation_split))
-    if not recipe.shuffle:
-        yield from _neighbours(data, draw.fit_rows)
+    for one in data.by_target:
+        if recipe.validates_on_last_rows:
+            yield from _last_rows(one, *draw.part_last(recipe.validation_split))
+        if not recipe.shuffle:
+            yield from _neighbours(one, draw.fit_rows)
 
 
 def _last_rows(data: DiagnosisData, train_N: Rows, last_M: Rows) -> Iterator[Suspect]:
@@ -37,8 +38,8 @@ def _last_rows(data: DiagnosisData, train_N: Rows, last_M: Rows) -> Iterator[Sus
         return
     yield Suspect(
         Cause.ordered_rows,
-        f"The table's last {len(last_M):,} rows validate, and their target is another: "
-        f"{difference}",
+        f"The table's last {len(last_M):,} rows validate, and their {data.target_words} is "
+        f"another: {difference}",
         (evidence("distance of the last rows' target from the others'", distance, ORDERED),),
         strength=1.0 + math.log10(distance / ORDERED),
     )

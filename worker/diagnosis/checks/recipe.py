@@ -11,9 +11,10 @@ from lowloss.results import Cause
 from lowloss.spec import Recipe, Task
 from lowloss.spec.activations import ACTIVATIONS
 from lowloss.spec.optimizers import USUAL_MOMENTUM
-from lowloss.wording import counted, format_percent, format_short, list_first
-from worker.data.target import Float64Array
+from lowloss.wording import counted, format_short, list_first
 from worker.diagnosis.checks.network import check_network
+from worker.diagnosis.checks.numbers import check_output_of_numbers
+from worker.diagnosis.checks.several import check_output_of_labels
 from worker.diagnosis.checks.suspects import Suspect, evidence
 from worker.diagnosis.thresholds import (
     BATCH_SHARE,
@@ -23,14 +24,12 @@ from worker.diagnosis.thresholds import (
     DROPOUT,
     FEW_EPOCHS,
     MIN_ACTIVE_UNITS,
-    MOSTLY_UNREACHABLE,
     PENALTY_L1,
     PENALTY_L2,
     SMALL_BATCH,
-    UNREACHABLE,
 )
 from worker.diagnosis.training.data import DiagnosisData
-from worker.diagnosis.training.judging import constant_loss
+from worker.diagnosis.training.judging import constant_loss, constant_score
 from worker.diagnosis.training.variants import (
     CannotTrainError,
     LabelsNotEncodedError,
@@ -70,11 +69,15 @@ def _output(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     except CannotTrainError as error:
         yield _refused(data, recipe, error)
         return
-    if data.task is Task.regression:
-        yield from _output_of_numbers(data, recipe)
-    else:
-        yield from _labels(data, recipe)
+    if data.task is not Task.regression:
+        for one in data.by_target:
+            yield from _labels(one, recipe)
+    if data.predicted.is_of_classes:
         yield from _output_of_classes(data, recipe)
+    elif data.predicted.is_of_labels:
+        yield from check_output_of_labels(data, recipe)
+    else:
+        yield from check_output_of_numbers(data, recipe)
 
 
 def _refused(data: DiagnosisData, recipe: Recipe, error: CannotTrainError) -> Suspect:
@@ -99,68 +102,11 @@ def _refused(data: DiagnosisData, recipe: Recipe, error: CannotTrainError) -> Su
     )
 
 
-def _output_of_numbers(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
-    head = recipe.output.nonlinearity
-    draw = data.draws[0]
-    shift, scale = fit_target_scaling(recipe, data, draw)
-    y = (data.y[draw.fit_rows] - shift) / scale
-    yield from _loss_of_numbers(recipe, y)
-    if head == "softmax":
-        yield Suspect(
-            Cause.wrong_output,
-            "The output is a softmax over one unit: it answers 1 to every row",
-            (evidence("distinct values that the output can have", 1, 2),),
-            strength=4.0,
-            is_certain=True,
-        )
-        return
-    low, high = ACTIVATIONS[head].low, ACTIVATIONS[head].high
-    beyond = float(np.mean((y < low) | (y > high)))
-    if beyond > UNREACHABLE:
-        where = "above 0" if math.isinf(high) and low == 0 else f"between {low:g} and {high:g}"
-        yield Suspect(
-            Cause.wrong_output,
-            f"The output activation {head} answers {where}, and {format_percent(beyond)} of the "
-            f"targets (from {format_short(y.min())} to {format_short(y.max())}) lie outside",
-            (evidence("share of targets that the output cannot reach", beyond, UNREACHABLE),),
-            strength=1.0 + 2 * beyond,
-            is_certain=beyond > MOSTLY_UNREACHABLE,
-        )
-
-
-def _loss_of_numbers(recipe: Recipe, y: Float64Array) -> Iterator[Suspect]:
-    head, record = recipe.output.nonlinearity, recipe.loss_record
-    is_share = head == "sigmoid" and y.min() >= 0 and y.max() <= 1 and not record.has_margins
-    if record.is_of_classes and not is_share:
-        yield Suspect(
-            Cause.wrong_loss,
-            f"The loss {recipe.loss} is one of classes, and the target is a number from "
-            f"{format_short(y.min())} to {format_short(y.max())}",
-            (evidence("least target as the network sees it", float(y.min()), 0.0),),
-            strength=3.0,
-            is_certain=True,
-        )
-    elif recipe.loss == "poisson" and y.min() < 0:
-        yield Suspect(
-            Cause.wrong_loss,
-            f"The loss poisson is of counts, and the target falls to {format_short(y.min())}",
-            (evidence("least target as the network sees it", float(y.min()), 0.0),),
-            strength=2.0,
-        )
-    elif recipe.loss in {"mean_absolute_percentage_error", "mean_squared_logarithmic_error"}:
-        yield Suspect(
-            Cause.wrong_loss,
-            f"The loss {recipe.loss} weighs small targets most, and the target goes from "
-            f"{format_short(y.min())} to {format_short(y.max())}",
-            (evidence("least target as the network sees it", float(y.min())),),
-            strength=0.5,
-        )
-
-
 def _labels(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     """Yield labels that one output unit is trained on as they are, and cannot answer."""
     numbers = data.label_numbers
-    if numbers is None or recipe.encode_labels or recipe.output.units > 1 or len(numbers) > 2:
+    has_units_of_classes = recipe.output.units > 1 and data.siblings == 1
+    if numbers is None or recipe.encode_labels or has_units_of_classes or len(numbers) > 2:
         return
     record = ACTIVATIONS[recipe.output.nonlinearity]
     low, high, what = record.low, record.high, recipe.output.nonlinearity
@@ -169,9 +115,10 @@ def _labels(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     beyond = numbers[(numbers < low) | (numbers > high)]
     if len(beyond):
         shown = list_first([f"{number:g}" for number in numbers], 5)
+        whose = "" if data.siblings == 1 else f" of {data.target.name!r}"
         yield Suspect(
             Cause.labels_not_encoded,
-            f"The labels are {shown}, and the recipe trains on these numbers: {what} is for "
+            f"The labels{whose} are {shown}, and the recipe trains on these numbers: {what} is for "
             f"{low:g} to {high:g}",
             (evidence("label farthest out", float(beyond[np.abs(beyond).argmax()]), high),),
             strength=3.0,
@@ -274,7 +221,11 @@ def _constant_training_loss(data: DiagnosisData, recipe: Recipe) -> float:
     if data.task is not Task.regression:
         return 1.0
     _, scale = fit_target_scaling(recipe, data, draw)
-    spread = constant_loss(data, draw) / scale**2
+    if data.predicted.has_several:
+        losses = [score.loss for score in constant_score(data, draw).by_target]
+        spread = float(np.mean(np.array(losses) / scale**2)) or 1.0
+    else:
+        spread = float(constant_loss(data, draw) / scale**2)
     return spread if recipe.loss == "mean_squared_error" else math.sqrt(spread)
 
 

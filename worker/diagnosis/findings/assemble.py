@@ -71,6 +71,7 @@ def build_diagnosis(
         remedied_runs=len(trainer.runs_of(measured.end)),
         refusal=next((run.refusal for run in runs if run.refusal), None),
         familiar=measured.familiar,
+        targets=measured.targets,
         skipped=tuple(_skipped(measured)),
         notes=tuple(_notes(measured)),
         seconds=round(seconds(), 2),
@@ -119,7 +120,7 @@ def _curve(trainer: Trainer, variant: Variant) -> Curve:
     unit = 1.0
     if trainer.metric == variant.recipe.loss:
         _, scale = fit_target_scaling(variant.recipe, trainer.data, trainer.data.draws[0])
-        unit = scale**2
+        unit = float(scale**2)
 
     def values(losses: Iterable[float]) -> tuple[float | None, ...]:
         return tuple(unit * loss if math.isfinite(loss) else None for loss in losses)

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from lowloss.results import Cause, Effect, EvidenceState, Finding, Severity
+from lowloss.spec import Task
 from lowloss.wording import counted, format_loss, format_percent, in_words
 from worker.diagnosis.chain.attribution import Attribution
 from worker.diagnosis.chain.chain import TriedRemedy
 from worker.diagnosis.chain.gains import Gain, gain_of, mean_relative_loss, paired_runs
 from worker.diagnosis.chain.remedies import REMEDIES, Candidate, RemedyContext
-from worker.diagnosis.checks.data import OUTLIERS_OF_TARGET
+from worker.diagnosis.checks.data import find_far
 from worker.diagnosis.checks.suspects import Suspect, evidence
 from worker.diagnosis.findings.findings import build_remedy
 from worker.diagnosis.thresholds import (
@@ -29,6 +30,7 @@ from worker.diagnosis.thresholds import (
     SCARCE_ROWS,
     SCARCE_SPREAD,
 )
+from worker.diagnosis.training.data import DiagnosisData
 from worker.diagnosis.training.variants import Variant
 
 
@@ -177,14 +179,13 @@ def outlier_finding(attribution: Attribution, suspect: Suspect) -> Finding | Non
     No remedy shows on a loss that they dominate.
     """
     data = attribution.chain.trainer.data
-    counts = [proof.value for proof in suspect.evidence if proof.what == OUTLIERS_OF_TARGET]
-    if not counts:
+    of_target = [one for one in data.by_target if one.target.name in suspect.columns]
+    if data.task is not Task.regression or not of_target:
         return None
-    distances = np.sort((data.y - np.median(data.y)) ** 2)
-    count = int(counts[0] or 0)
-    share = float(distances[-count:].sum() / (distances.sum() or 1.0))
+    share, worst = max(((_outlier_share(one), one) for one in of_target), key=lambda pair: pair[0])
     if share < OUTLIER_SHARE:
         return None
+    whose = "" if worst.siblings == 1 else f" of {worst.target.name!r}"
     return Finding(
         cause=suspect.cause,
         stage=suspect.cause.stage,
@@ -192,8 +193,8 @@ def outlier_finding(attribution: Attribution, suspect: Suspect) -> Finding | Non
         evidence_state=EvidenceState.confirmed,
         sentence=(
             f"{suspect.sentence}. They have {format_percent(share)} of the squared distances of "
-            "all rows from the median: the loss says little of the others. Mend them, or leave "
-            "them out."
+            f"all rows from the median{whose}: the loss says little of the others. Mend them, or "
+            "leave them out."
         ),
         evidence=(
             *suspect.evidence,
@@ -202,6 +203,13 @@ def outlier_finding(attribution: Attribution, suspect: Suspect) -> Finding | Non
         rows=suspect.rows,
         columns=suspect.columns,
     )
+
+
+def _outlier_share(data: DiagnosisData) -> float:
+    """Return what outliers of a target have of the squared distances from its median."""
+    distances = np.sort((data.y - np.median(data.y)) ** 2)
+    count = len(find_far(data.y))
+    return float(distances[len(distances) - count :].sum() / (distances.sum() or 1.0))
 
 
 def leak_finding(attribution: Attribution, suspect: Suspect) -> Finding:

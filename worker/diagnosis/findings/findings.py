@@ -74,11 +74,11 @@ def build_remedy(attribution: Attribution, tried: TriedRemedy) -> Remedy:
 def _remedy(
     attribution: Attribution, candidate: Candidate, before: Variant, after: Variant
 ) -> Remedy:
-    task = attribution.chain.trainer.data.task
+    predicted = attribution.chain.trainer.data.predicted
     return Remedy(
         text=candidate.text,
         change=diff_recipes(before.recipe, after.recipe),
-        code=change_code(before.recipe, after.recipe, task=task),
+        code=change_code(before.recipe, after.recipe, predicted),
     )
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lowloss.results import Cause, FamiliarScores
+from lowloss.results import Cause, FamiliarScores, TargetScores
 from lowloss.spec import Task
 from worker.diagnosis.chain.attribution import Attribution
 from worker.diagnosis.chain.gains import mean_loss, mean_relative_loss, minimum_gain
 from worker.diagnosis.checks.suspects import Suspect
 from worker.diagnosis.training.judging import (
     JudgedVariant,
+    Score,
     constant_score,
     mean_accuracy,
     multiple_of_constant,
@@ -93,9 +95,36 @@ class MeasuredEffects:
         return loss - self.best.relative_loss >= minimum_gain(loss, is_suspect=True)
 
     @property
-    def familiar(self) -> FamiliarScores:
-        """The losses in units that people know."""
-        if self.trainer.data.task is Task.regression:
+    def targets(self) -> tuple[TargetScores, ...]:
+        """The losses of each of several targets."""
+        data = self.trainer.data
+        constants = [constant_score(data, draw) for draw in data.draws]
+        recipe, remedied = _scores(self.runs), _scores(self.trainer.runs_of(self.end))
+        is_of_numbers = data.task is Task.regression
+
+        def loss(scores: Sequence[Score], number: int) -> float | None:
+            losses = [score.by_target[number].loss for score in scores]
+            mean = statistics.fmean(losses) if losses else None
+            return _root(mean) if is_of_numbers else mean
+
+        return tuple(
+            TargetScores(
+                name=target.name,
+                metric="rmse" if is_of_numbers else "log_loss",
+                recipe=loss(recipe, number),
+                remedied=loss(remedied, number),
+                constant=loss(constants, number) or 0.0,
+            )
+            for number, target in enumerate(data.targets if data.predicted.has_several else ())
+        )
+
+    @property
+    def familiar(self) -> FamiliarScores | None:
+        """The losses in units that people know; None for several numbers."""
+        predicted = self.trainer.data.predicted
+        if predicted.is_of_numbers and predicted.has_several:
+            return None
+        if predicted.is_of_numbers:
             return FamiliarScores(
                 metric="rmse",
                 recipe=_root(self.loss_of(self.start)),
@@ -117,10 +146,15 @@ class MeasuredEffects:
         return mean_accuracy([constant_score(data, draw) for draw in data.draws])
 
 
+def _scores(runs: Sequence[JudgedVariant]) -> Sequence[Score]:
+    """Return the scores of all runs; none where one diverged."""
+    scores = [run.score for run in runs if run.score is not None]
+    return scores if len(scores) == len(runs) else []
+
+
 def _accuracy(runs: Sequence[JudgedVariant]) -> float | None:
     """Return the mean accuracy; None where a run diverged, or there is none."""
-    scores = [run.score for run in runs if run.score is not None]
-    return mean_accuracy(scores) if len(scores) == len(runs) else None
+    return mean_accuracy(_scores(runs))
 
 
 def _root(loss: float | None) -> float | None:

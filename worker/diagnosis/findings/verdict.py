@@ -31,12 +31,14 @@ def write_verdict(measured: MeasuredEffects, findings: Sequence[Finding]) -> str
         if measured.is_beaten:
             sentences += more or ["Nothing that was tried explains what is left of the difference."]
     elif measured.is_beaten:
-        sentences = [f"The recipe {result}; {reached}."]
+        sentences = [f"The recipe {result}; {reached}.", *_tell_unlearned(measured)]
         sentences += more or ["Nothing that was tried explains the difference."]
     elif more:
-        sentences = [f"No fault was found so far: the recipe {result}, and {reached}.", *more]
+        sentences = [f"No fault was found so far: the recipe {result}, and {reached}."]
+        sentences += [*_tell_unlearned(measured), *more]
     else:
         sentences = [f"Nothing wrong found: the recipe {result}, and {reached}."]
+        sentences += _tell_unlearned(measured)
     return " ".join(sentences)
 
 
@@ -50,10 +52,22 @@ def _tell_harm(measured: MeasuredEffects, harmful: Sequence[Finding]) -> list[st
         result += f"{_compare_with_constant(measured, remedied)}, and {_describe_best(measured)}"
     shares = [_share_of_excess(measured, finding) for finding in harmful]
     largest = harmful[shares.index(max(shares))]
-    sentences = [f"The recipe {result}.", harmful[0].sentence]
+    sentences = [f"The recipe {result}.", *_tell_unlearned(measured), harmful[0].sentence]
     if max(shares) - shares[0] >= MAJOR_SHARE:
         sentences.append(f"More is gained behind that: {largest.sentence}")
     return sentences
+
+
+def _tell_unlearned(measured: MeasuredEffects) -> list[str]:
+    """Say which of several targets the recipe predicts no better than a constant answer."""
+    names = [target.name for target in measured.targets if not target.is_learned]
+    if not names:
+        return []
+    which = list_first(names, MAX_LISTED, repr)
+    if len(names) == len(measured.targets):
+        which = "none of its targets better"
+        return [f"It predicts {which} than a constant answer does."]
+    return [f"It predicts {which} no better than a constant answer does."]
 
 
 def _share_of_excess(measured: MeasuredEffects, finding: Finding) -> float:
@@ -87,10 +101,10 @@ def _compare_with_constant(measured: MeasuredEffects, loss: float) -> str:
 
 def _familiar(measured: MeasuredEffects) -> str:
     """Return the recipe's loss in a unit that people know, in brackets."""
-    value = measured.familiar.recipe
-    if value is None:
+    familiar = measured.familiar
+    if familiar is None or familiar.recipe is None:
         return ""
-    return f" ({describe_score(measured.familiar.metric, value)})"
+    return f" ({describe_score(familiar.metric, familiar.recipe)})"
 
 
 def _describe_best(measured: MeasuredEffects) -> str:

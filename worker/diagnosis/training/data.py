@@ -11,23 +11,27 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from lowloss.errors import JobFailed
 from lowloss.results import Column
-from lowloss.spec import Recipe, RecipeScaling, Scaling, Task, Validation
+from lowloss.spec import PredictedTargets, Recipe, RecipeScaling, Scaling, Task, Validation
 from lowloss.tables.table import Table
+from lowloss.wording import counted
 from service.tables.check import CheckedJob
 from service.tables.check_recipe import MIN_JUDGED_ROWS
 from worker.data.columns import RawColumns, read_columns
 from worker.data.features import FittedFeatures, design_matrix
 from worker.data.fit import fit_features
-from worker.data.prepare import keep_classes, keep_labelled
+from worker.data.prepare import keep_targets, read_targets
 from worker.data.splits import Rows, Traits, split_rows
-from worker.data.target import Float64Array, Target, read_target
+from worker.data.target import Float64Array, Target
 from worker.engine.array_types import FloatArray
 from worker.engine.bins import Bins
 
 Counts = NDArray[np.int64]
 JUDGE_SHARE, VALIDATION_SHARE = 0.2, 0.2
 """Of all rows, those that judge; of the others, those that validate where a recipe says nothing."""
+MIN_ROWS = 2
+"""One that trains and one that validates."""
 MAX_LEVELS = 64
 """Levels of a category that are told apart: each has a column here."""
 STREAM = 7
@@ -78,17 +82,19 @@ class Treatment:
 class DiagnosisData:
     """The rows of a table that have a target, in some draws.
 
-    `y` is in target units, or class indices. `row_numbers` are those of the uploaded table. A table
-    too large for the time given is cut to a sample; `whole_rows` is what it had.
+    `y` is in target units, or class indices, [N, T] of several targets. `row_numbers` are those of
+    the uploaded table. A table too large for the time given is cut to a sample; `whole_rows` is
+    what it had. The data of one of several targets say how many there are: `siblings`.
     """
 
     columns: tuple[Column, ...]
     raw: RawColumns
     y: Float64Array
-    target: Target
+    targets: tuple[Target, ...]
     draws: tuple[Draw, ...]
     row_numbers: Rows
     whole_rows: int
+    siblings: int = 1
     _fitted: dict[tuple[int, Scaling], FittedFeatures] = field(default_factory=dict)
 
     @property
@@ -97,8 +103,57 @@ class DiagnosisData:
         return len(self.y) < MIN_JUDGED_ROWS
 
     @property
+    def target(self) -> Target:
+        """The only target; of several, ask each one's data."""
+        return self.targets[0]
+
+    @property
+    def predicted(self) -> PredictedTargets:
+        """What a network predicts."""
+        return PredictedTargets(self.target.task, len(self.targets))
+
+    @cached_property
+    def by_target(self) -> tuple[DiagnosisData, ...]:
+        """The data of each target by itself."""
+        if not self.predicted.has_several:
+            return (self,)
+        return tuple(
+            replace(self, y=y_N, targets=(target,), siblings=len(self.targets))
+            for target, y_N in zip(self.targets, self.y.T, strict=True)
+        )
+
+    @cached_property
+    def loss_units(self) -> tuple[float, ...]:
+        """What each target's loss is divided by, so that all of several count the same."""
+        if not (self.predicted.has_several and self.predicted.is_of_numbers):
+            return (1.0,) * len(self.targets)
+        return tuple(float(variance) or 1.0 for variance in self.y.var(axis=0))
+
+    @property
+    def metric(self) -> str:
+        """What a loss on judging rows is: of several targets they all count the same."""
+        has_several = self.predicted.has_several
+        if self.task is Task.regression:
+            return "standardised_mean_squared_error" if has_several else "mean_squared_error"
+        return "log_loss_per_label" if has_several else "log_loss"
+
+    @cached_property
+    def is_encoded(self) -> bool:
+        """Whether the targets are what losses take as they are: numbers, or labels of 0 and 1."""
+        if self.predicted.is_of_numbers:
+            return True
+        return self.predicted.is_of_labels and all(
+            target.labels == ("0", "1") for target in self.targets
+        )
+
+    @property
+    def target_words(self) -> str:
+        """What sentences call the target: one of several by its name."""
+        return "target" if self.siblings == 1 else f"target {self.target.name!r}"
+
+    @property
     def task(self) -> Task:
-        """What is predicted."""
+        """The task of every target."""
         return self.target.task
 
     @property
@@ -211,21 +266,23 @@ def read_data(
     table: Table, checked: CheckedJob, recipe: Recipe, *, draws: int, max_rows: int, seed: int
 ) -> DiagnosisData:
     """Read the labelled rows, at most so many of them, and draw their parts."""
-    name = checked.spec.target
-    numbered = table.frame.with_row_index("__row__") if table.frame.width else table.frame
-    frame, words = keep_labelled(numbered, name), table.words.get(name)
-    if checked.task is not Task.regression:
-        # Classes of too few rows are left out.
-        frame = keep_classes(frame, name, checked.labels, words)
+    frame = table.frame.with_row_index("__row__") if table.frame.width else table.frame
+    frame = keep_targets(frame, checked, table.words)
     whole_rows = frame.height
+    if whole_rows < MIN_ROWS:
+        raise JobFailed(
+            "too_few_rows",
+            f"{counted(whole_rows, 'row has', 'rows have')} all of the targets; {MIN_ROWS} are "
+            "needed. Name targets that the same rows have.",
+        )
     frame = _sample(frame, max_rows, seed=seed)
-    y = read_target(frame[name], checked.task, checked.labels, words)
+    y = read_targets(frame, checked, table.words)
     return DiagnosisData(
         checked.features,
         read_columns(frame, checked.features),
         y,
-        Target(name, checked.task, checked.labels),
-        _draws(y, checked.task, recipe.validation_split, draws, seed=seed),
+        tuple(Target(target.name, checked.task, target.labels) for target in checked.targets),
+        _draws(y, checked.predicted, recipe.validation_split, draws, seed=seed),
         frame["__row__"].to_numpy().astype(np.int64),
         whole_rows,
     )
@@ -239,11 +296,11 @@ def _sample(frame: pl.DataFrame, max_rows: int, *, seed: int) -> pl.DataFrame:
 
 
 def _draws(
-    y: Float64Array, task: Task, validation_split: float, count: int, *, seed: int
+    y: Float64Array, predicted: PredictedTargets, validation_split: float, count: int, *, seed: int
 ) -> tuple[Draw, ...]:
     if len(y) < MIN_JUDGED_ROWS:
         return _draws_of_few(len(y), validation_split, count, seed=seed)
-    classes = None if task is Task.regression else y.astype(np.int64)
+    classes = y.astype(np.int64) if predicted.is_of_classes else None
     share = (1 - JUDGE_SHARE) * (validation_split or VALIDATION_SHARE)
     validation = Validation(strategy="holdout", fraction=share, test_fraction=JUDGE_SHARE)
     draws = []

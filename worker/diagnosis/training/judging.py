@@ -6,6 +6,7 @@ U output units.
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ from worker.engine.array_types import FloatArray
 from worker.engine.results import TrainedPlan
 
 SMOOTHING = 1.0
+Predictions = tuple[Float64Array, ...]
+"""Of each target [M, C]: target units, or a probability of each class."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +32,14 @@ class Score:
     """What predictions are worth on some rows.
 
     `loss` is in the units of the metric. `accuracy` and `balanced_error`, the error where each
-    class counts the same, are None for a regression.
+    class counts the same, are None for a regression. Of several targets loss and accuracy are
+    means over them, and `by_target` are the scores of each, in its own units.
     """
 
     loss: float
     accuracy: float | None = None
     balanced_error: float | None = None
+    by_target: tuple[Score, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,16 +92,36 @@ def constant_loss(data: DiagnosisData, draw: Draw) -> float:
 
 def constant_score(data: DiagnosisData, draw: Draw) -> Score:
     """Return what the best constant is worth on the judging rows of a draw."""
+    answers = [_constant_answer(one, draw) for one in data.by_target]
+    predictions = tuple(np.tile(answer_C, (len(draw.judge), 1)) for answer_C in answers)
+    return score_predictions(data, draw.judge, predictions)
+
+
+def _constant_answer(data: DiagnosisData, draw: Draw) -> Float64Array:
     if data.task is Task.regression:
-        answer_C = np.array([data.y[draw.fit_rows].mean()])
-    else:
-        counts = data.count_rows_by_class(draw.fit_rows)
-        answer_C = counts / counts.sum()
-    return score_predictions(data, draw.judge, np.tile(answer_C, (len(draw.judge), 1)))
+        return np.array([data.y[draw.fit_rows].mean()])
+    counts = data.count_rows_by_class(draw.fit_rows)
+    answer_C: Float64Array = counts / counts.sum()
+    return answer_C
 
 
-def score_predictions(data: DiagnosisData, rows: Rows, predictions_MC: Float64Array) -> Score:
-    """Score predictions of some rows.
+def score_predictions(data: DiagnosisData, rows: Rows, predictions: Predictions) -> Score:
+    """Score predictions of some rows: of several targets by the mean over them.
+
+    There each squared error is in units of the target's variance, so that all count the same.
+    """
+    scores = [
+        _score_target(one, rows, predictions_MC)
+        for one, predictions_MC in zip(data.by_target, predictions, strict=True)
+    ]
+    if not data.predicted.has_several:
+        return scores[0]
+    losses = [score.loss / unit for score, unit in zip(scores, data.loss_units, strict=True)]
+    return Score(statistics.fmean(losses), mean_accuracy(scores), by_target=tuple(scores))
+
+
+def _score_target(data: DiagnosisData, rows: Rows, predictions_MC: Float64Array) -> Score:
+    """Score predictions of one target.
 
     No row's probability counts as less than 1 / M: the log loss has no bound, and of few rows one
     would decide alone.
@@ -119,8 +144,22 @@ def mean_accuracy(scores: Sequence[Score]) -> float | None:
 
 def read_predictions(
     recipe: Recipe, data: DiagnosisData, draw: Draw, output_MU: FloatArray, fit_NU: FloatArray
+) -> Predictions:
+    """Convert a network's output to predictions; a single unit answers all of several targets."""
+    if not data.predicted.has_several:
+        return (_read_target(recipe, data, draw, output_MU, fit_NU),)
+    single = output_MU.shape[1] == 1
+    units = [slice(0, 1) if single else slice(t, t + 1) for t in range(len(data.targets))]
+    return tuple(
+        _read_target(recipe, one, draw, output_MU[:, unit], fit_NU[:, unit])
+        for one, unit in zip(data.by_target, units, strict=True)
+    )
+
+
+def _read_target(
+    recipe: Recipe, data: DiagnosisData, draw: Draw, output_MU: FloatArray, fit_NU: FloatArray
 ) -> Float64Array:
-    """Convert a network's output to predictions [M, C]: target units, or probabilities.
+    """Convert a network's output to predictions of one target [M, C].
 
     An output that is no probability (one unit for many classes, a linear output) is read by the
     classes of the fit rows with the same output; `fit_NU` is the output for these.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ from worker.data.target import Float64Array
 from worker.diagnosis.thresholds import SURE_SHARE
 from worker.diagnosis.training.data import DiagnosisData, Draw, Treatment
 from worker.diagnosis.training.judging import (
+    Predictions,
     Score,
     constant_loss,
     mean_accuracy,
@@ -45,7 +47,7 @@ STANDARD = Treatment("standard", "mean", ())
 
 @dataclass(frozen=True)
 class Peer:
-    """A model's predictions [M, C] of the judging rows of each draw, and their scores.
+    """A model's predictions of the judging rows of each draw, and their scores.
 
     `relative_loss` is the mean over the draws of its losses relative to the constant's.
     """
@@ -53,7 +55,7 @@ class Peer:
     name: str
     scores: tuple[Score, ...]
     relative_loss: float
-    predictions: tuple[Float64Array, ...]
+    predictions: tuple[Predictions, ...]
 
     @property
     def accuracy(self) -> float | None:
@@ -84,11 +86,11 @@ def fit_peers(
 
 
 def _peer(
-    name: str, data: DiagnosisData, draws: tuple[Draw, ...], predictions: list[Float64Array]
+    name: str, data: DiagnosisData, draws: tuple[Draw, ...], predictions: list[Predictions]
 ) -> Peer:
     scores = tuple(
-        score_predictions(data, draw.judge, predictions_MC)
-        for draw, predictions_MC in zip(draws, predictions, strict=True)
+        score_predictions(data, draw.judge, of_draw)
+        for draw, of_draw in zip(draws, predictions, strict=True)
     )
     relative = [
         relative_loss(score.loss / constant_loss(data, draw))
@@ -105,18 +107,28 @@ def _predict(
     seed: int,
     free_cores: FreeCores,
     treatment: Treatment = STANDARD,
-) -> Float64Array:
-    """Fit a model, and predict the judging rows [M, C]."""
+) -> Predictions:
+    """Fit a model of each target, and predict the judging rows."""
     x_ND = data.transform(treatment, draw).astype(np.float64)
+    with free_cores.limit_threads(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return tuple(_fit_target(one, x_ND, draw, kind, seed=seed) for one in data.by_target)
+
+
+def _fit_target(
+    data: DiagnosisData, x_ND: Float64Array, draw: Draw, kind: str, *, seed: int
+) -> Float64Array:
+    """Fit a model of one target, and predict the judging rows [M, C]."""
+    is_regression, y_N = data.task is Task.regression, data.y[draw.fit_rows]
+    if not is_regression and (y_N == y_N[0]).all():
+        # No classifier is fitted to a label that all of these rows have.
+        return np.tile(np.eye(len(data.target.labels))[int(y_N[0])], (len(draw.judge), 1))
     if kind == LINEAR:
-        is_regression = data.task is Task.regression
         model = Ridge() if is_regression else LogisticRegression(max_iter=300)
     else:
         model = _boosting(data, len(draw.fit_rows), seed=seed)
-    with free_cores.limit_threads(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(x_ND[draw.fit_rows], data.y[draw.fit_rows])
-        return _ask(model, data, x_ND[draw.judge])
+    model.fit(x_ND[draw.fit_rows], y_N)
+    return _ask(model, data, x_ND[draw.judge])
 
 
 def _ask(model: Any, data: DiagnosisData, x_MD: Float64Array) -> Float64Array:
@@ -130,7 +142,7 @@ def _ask(model: Any, data: DiagnosisData, x_MD: Float64Array) -> Float64Array:
 
 def _boosting(data: DiagnosisData, rows: int, *, seed: int) -> Any:
     classes = len(data.target.labels)
-    trees_of_iteration = classes if classes > 2 else 1
+    trees_of_iteration = (classes if classes > 2 else 1) * data.siblings
     max_iterations = min(MAX_TREES, MAX_TREE_COLUMNS // data.width) // trees_of_iteration
     is_regression = data.task is Task.regression
     kind = HistGradientBoostingRegressor if is_regression else HistGradientBoostingClassifier
@@ -147,9 +159,11 @@ def estimate_noise_floor(data: DiagnosisData, best: float) -> NoiseFloor:
 
     The Gamma test (Stefánsson, Končar and Jones 1997) extends half the squared difference of
     neighbours' targets to a distance of 0. It is none where it comes to 0, or to more than a model
-    left: then neighbours are too far apart to tell.
+    left: then neighbours are too far apart to tell. Of several targets one might hide that of
+    another.
     """
-    estimate = _gamma(data) if data.task is Task.regression else None
+    is_single = data.task is Task.regression and not data.predicted.has_several
+    estimate = _gamma(data) if is_single else None
     if estimate is not None and not 0 < estimate < best:
         estimate = None
     return NoiseFloor(estimate=estimate, conflicting=_conflicting(data))
@@ -171,7 +185,7 @@ def group_equal_rows(data: DiagnosisData, *, with_target: bool = False) -> NDArr
     """Return a number for each row [N]: rows of equal features, or target, too, have the same."""
     parts = [np.nan_to_num(data.raw.numeric_NR, nan=-1e30).astype(np.float64)]
     parts += [strings.rank("dense").to_numpy()[:, None] for strings in data.raw.strings]
-    parts += [data.y[:, None]] if with_target else []
+    parts += [data.y.reshape(len(data.y), -1)] if with_target else []
     whole = np.ascontiguousarray(np.concatenate(parts, axis=1))
     _, group_N = np.unique(whole, axis=0, return_inverse=True)
     return np.asarray(group_N.ravel(), dtype=np.int64)
@@ -186,6 +200,14 @@ def _conflicting(data: DiagnosisData) -> float | None:
     sizes = np.bincount(group_N)
     if sizes.max() < 2:
         return None
+    losses = [_conflicting_loss(one, group_N, sizes) for one in data.by_target]
+    return statistics.fmean(loss / unit for loss, unit in zip(losses, data.loss_units, strict=True))
+
+
+def _conflicting_loss(
+    data: DiagnosisData, group_N: NDArray[np.int64], sizes: NDArray[np.int64]
+) -> float:
+    """Return that loss of one target, for rows in groups of equal features."""
     if data.task is Task.regression:
         means = np.bincount(group_N, data.y) / sizes
         # A group's own mean is nearer to its rows than the true one: n / (n - 1).
@@ -199,14 +221,17 @@ def _conflicting(data: DiagnosisData) -> float | None:
     return float(-np.mean(np.log(share_N)))
 
 
-def error_rates(data: DiagnosisData, peer: Peer) -> tuple[float, float]:
+def error_rates(data: DiagnosisData, peer: Peer, target: int = 0) -> tuple[float, float]:
     """Return the shares of wrong labels among the judging rows: all, and those it is surest of.
+
+    `data` are those of the target of that number.
 
     They are of all draws that the model was fitted on; the latter is the least that is likely of so
     many rows: the lower end of its 95 % interval (Clopper and Pearson 1934).
     """
     wrong, rows, sure_wrong, sure_rows = 0, 0, 0, 0
-    for draw, predictions_MC in zip(data.draws, peer.predictions, strict=False):
+    for draw, predictions in zip(data.draws, peer.predictions, strict=False):
+        predictions_MC = predictions[target]
         is_wrong_M = predictions_MC.argmax(axis=1) != data.y[draw.judge].astype(np.int64)
         count = max(1, round(SURE_SHARE * len(draw.judge)))
         surest = np.argsort(-predictions_MC.max(axis=1))[:count]
@@ -225,10 +250,10 @@ def explained_without(data: DiagnosisData, draw: Draw, columns: Sequence[str]) -
     sources = {source.removeprefix("missing:") for source in data.sources(draw)}
     if not sources - {"", *columns}:
         return 0.0
-    predictions_MC = _predict(
+    predictions = _predict(
         data, draw, BOOSTING, seed=draw.seed, free_cores=FreeCores(), treatment=treatment
     )
-    loss = score_predictions(data, draw.judge, predictions_MC).loss
+    loss = score_predictions(data, draw.judge, predictions).loss
     return max(0.0, 1 - loss / constant_loss(data, draw))
 
 

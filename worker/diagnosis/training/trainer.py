@@ -11,7 +11,8 @@ from functools import cached_property
 
 import numpy as np
 
-from lowloss.spec import DiagnosisBudget, Recipe, Task
+from lowloss.spec import DiagnosisBudget, Recipe
+from worker.data.target import Float64Array
 from worker.diagnosis.training.data import DiagnosisData, Draw, Treatment
 from worker.diagnosis.training.judging import (
     JudgedVariant,
@@ -96,7 +97,7 @@ class Trainer:
     @property
     def metric(self) -> str:
         """The metric that variants are judged by."""
-        return "mean_squared_error" if self.data.task is Task.regression else "log_loss"
+        return self.data.metric
 
     @cached_property
     def constant(self) -> float:
@@ -241,8 +242,8 @@ class Trainer:
         Two more folds, which nobody trains on, make all arrays alike: programs are compiled once.
         """
         draws = self.data.draws
-        y_N = encode_targets(output, self.data)
-        unit = choose_target_unit(output, y_N)
+        y = encode_targets(output, self.data)
+        unit = choose_target_unit(output, y)
         first, first_draw = runs[0]
         alike = [
             (Variant(first.recipe.with_changes({"validation_split": split})), first_draw)
@@ -251,7 +252,7 @@ class Trainer:
         folds = [self._fold(variant, draws[number], unit) for variant, number in [*runs, *alike]]
         arrays = Arrays(
             self._views.x_VND,
-            ((y_N - unit[0]) / unit[1]).astype(np.float32),
+            ((y - unit[0]) / unit[1]).astype(np.float32),
             output.loss,
             output.outputs,
             tuple(folds),
@@ -265,7 +266,7 @@ class Trainer:
         ]
         return arrays, plans
 
-    def _fold(self, variant: Variant, draw: Draw, unit: tuple[float, float]) -> Fold:
+    def _fold(self, variant: Variant, draw: Draw, unit: tuple[Float64Array, Float64Array]) -> Fold:
         view = self._views.find_view(Treatment.of(variant.recipe), draw)
         return build_fold(variant, self.data, draw, view=view, unit=unit)
 
@@ -302,8 +303,8 @@ class Trainer:
         judge_MU, fit_NU = output_NU[:judging], output_NU[judging:]
         if not (np.isfinite(judge_MU).all() and np.isfinite(fit_NU).all()):
             return JudgedVariant(number, trained=trained, weights=weights)
-        predictions_MC = read_predictions(recipe, data, draw, judge_MU, fit_NU)
-        score = score_predictions(data, draw.judge, predictions_MC)
+        predictions = read_predictions(recipe, data, draw, judge_MU, fit_NU)
+        score = score_predictions(data, draw.judge, predictions)
         relative = score.loss / self._constant_loss(draw)
         return JudgedVariant(number, score, relative, trained, weights)
 

@@ -8,15 +8,20 @@ import numpy as np
 
 from lowloss.spec import Recipe, Task
 from lowloss.spec.skips import SkipMisfitError, check_skips
+from lowloss.wording import counted
 from worker.data.splits import Rows
 from worker.data.target import Float64Array, class_weights
 from worker.diagnosis.training.data import DiagnosisData, Draw, sample_rows
-from worker.engine.arrays import Fold, Loss
+from worker.engine.arrays import Fold, Loss, Unit
 from worker.engine.cohort.buckets import slot_step_seconds
 
 KERAS_START_SECONDS, KERAS_EPOCH_SECONDS, KERAS_STEP_SECONDS = 1.5, 0.02, 4e-4
 """What a training by stock Keras costs beside arithmetic: building, each epoch, and each step."""
 ONE_HOT_LOSSES = frozenset({"categorical_crossentropy", "sparse_categorical_crossentropy"})
+NO_SHARED_UNIT = frozenset(
+    {"binary_crossentropy", "binary_focal_crossentropy", "categorical_crossentropy"}
+)
+"""Losses for which Keras refuses a single unit for several targets (Keras 3.15)."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,8 @@ def _check_skips(recipe: Recipe, *, columns: int) -> None:
 
 
 def _find_format(recipe: Recipe, data: DiagnosisData) -> OutputFormat:
+    if data.predicted.has_several:
+        return _find_format_of_several(recipe, data)
     units, classes = recipe.output.units, len(data.target.labels)
     head, loss = recipe.output.nonlinearity, recipe.loss
     is_sparse = loss == "sparse_categorical_crossentropy"
@@ -96,6 +103,19 @@ def _find_format(recipe: Recipe, data: DiagnosisData) -> OutputFormat:
     return OutputFormat(_loss(loss), head, units, codes=False)
 
 
+def _find_format_of_several(recipe: Recipe, data: DiagnosisData) -> OutputFormat:
+    """Return what is compared with several targets: a unit each, or one unit with all of them."""
+    units, targets, loss = recipe.output.units, len(data.targets), recipe.loss
+    if loss == "sparse_categorical_crossentropy":
+        raise CannotTrainError("sparse categorical crossentropy takes one class number a row")
+    if units != targets and (units > 1 or loss in NO_SHARED_UNIT):
+        raise CannotTrainError(f"{counted(units, 'output unit')} for {targets} targets")
+    is_of_labels = data.predicted.is_of_labels
+    as_numbers = is_of_labels and not recipe.encode_labels
+    head = recipe.output.nonlinearity
+    return OutputFormat(_loss(loss), head, units, codes=is_of_labels, as_numbers=as_numbers)
+
+
 def feeds_numbers(recipe: Recipe, data: DiagnosisData) -> bool:
     """Return whether the loss gets labels as the numbers that they are in the table."""
     return not recipe.encode_labels and data.label_numbers is not None
@@ -118,21 +138,39 @@ def _loss(name: str) -> Loss:
 
 
 def encode_targets(output: OutputFormat, data: DiagnosisData) -> Float64Array:
-    """Return the target as the loss compares it [N]: numbers, class indices, label numbers."""
+    """Return the target as the loss compares it: numbers, class indices, label numbers.
+
+    It is [N], or [N, T] of several targets.
+    """
+    if data.predicted.has_several:
+        return np.stack([encode_targets(output, one) for one in data.by_target], axis=1)
     numbers = data.label_numbers
     if output.as_numbers and numbers is not None:
         return numbers[data.y.astype(np.int64)]
     return data.y
 
 
-def fit_target_scaling(recipe: Recipe, data: DiagnosisData, draw: Draw) -> tuple[float, float]:
-    """Return shift and scale of the target as the recipe puts it before the network."""
-    if data.task is not Task.regression or recipe.scale_target == "none":
-        return 0.0, 1.0
+def fit_target_scaling(
+    recipe: Recipe, data: DiagnosisData, draw: Draw
+) -> tuple[Float64Array, Float64Array]:
+    """Return shift and scale of the target as the recipe puts it before the network.
+
+    They are numbers, or [T] of several targets.
+    """
     y = data.y[draw.fit_rows]
+    if data.task is not Task.regression or recipe.scale_target == "none":
+        return np.zeros(y.shape[1:]), np.ones(y.shape[1:])
     if recipe.scale_target == "minmax":
-        return float(y.min()), float(np.ptp(y)) or 1.0
-    return float(y.mean()), float(y.std()) or 1.0
+        return y.min(axis=0), _no_zeros(np.ptp(y, axis=0))
+    return y.mean(axis=0), _no_zeros(y.std(axis=0))
+
+
+def _no_zeros(scale: Float64Array) -> Float64Array:
+    return np.where(scale > 0, scale, 1.0)
+
+
+def _as_unit(values: Float64Array) -> Unit:
+    return tuple(values.tolist()) if values.ndim else float(values)
 
 
 def count_weights(inputs: int, recipe: Recipe) -> int:
@@ -173,25 +211,31 @@ def select_rows(variant: Variant, draw: Draw) -> tuple[Rows, Rows]:
 
 
 def build_fold(
-    variant: Variant, data: DiagnosisData, draw: Draw, *, view: int, unit: tuple[float, float]
+    variant: Variant,
+    data: DiagnosisData,
+    draw: Draw,
+    *,
+    view: int,
+    unit: tuple[Float64Array, Float64Array],
 ) -> Fold:
     """Build a variant's fold of arrays whose target is in `unit`: (y - unit[0]) / unit[1]."""
     recipe = variant.recipe
     train, validation = select_rows(variant, draw)
     shift, scale = fit_target_scaling(recipe, data, draw)
-    is_weighted = recipe.class_weight == "balanced" and data.task is not Task.regression
+    is_weighted = recipe.class_weight == "balanced" and data.predicted.is_of_classes
     return Fold(
         train_N=train,
         validation_M=validation,
         weight_N=class_weights(data.y, train) if is_weighted else None,
         view=view,
-        y_shift=(shift - unit[0]) / unit[1],
-        y_scale=scale / unit[1],
+        y_shift=_as_unit((shift - unit[0]) / unit[1]),
+        y_scale=_as_unit(scale / unit[1]),
     )
 
 
-def choose_target_unit(output: OutputFormat, y_N: Float64Array) -> tuple[float, float]:
+def choose_target_unit(output: OutputFormat, y: Float64Array) -> tuple[Float64Array, Float64Array]:
     """Return the unit that arrays hold a target in: float32 would lose a large mean's digits."""
-    if output.codes or output.outputs > 1 or output.loss is Loss.multiclass:
-        return 0.0, 1.0
-    return float(y_N.mean()), float(y_N.std()) or 1.0
+    is_one_hot = output.outputs > 1 and y.ndim == 1
+    if output.codes or is_one_hot or output.loss is Loss.multiclass:
+        return np.zeros(y.shape[1:]), np.ones(y.shape[1:])
+    return y.mean(axis=0), _no_zeros(y.std(axis=0))

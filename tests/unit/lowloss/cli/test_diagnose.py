@@ -67,6 +67,19 @@ def test_diagnosis_is_awaited_and_shown(run: Callable[..., Result], recipe: str)
     assert "20 s of about 1 min" in done.stdout
 
 
+def test_several_targets_are_sent_as_a_list(run: Callable[..., Result], recipe: str) -> None:
+    server = Server(a_json(a_diagnosis_job(JobState.queued), 202))
+
+    done = run(
+        *("diagnose", "ds_1", "--target", "low, or so", "--target", "high"),
+        *("--recipe", recipe, "--no-wait"),
+        server=server,
+    )
+
+    assert done.exit_code == 0, done.output
+    assert json.loads(server.bodies[0])["target"] == ["low, or so", "high"]
+
+
 def test_json_is_the_diagnosis_and_nothing_else(run: Callable[..., Result], recipe: str) -> None:
     done = run("diagnose", "ds_1", "--recipe", recipe, "--json", server=a_server())
 

@@ -9,8 +9,8 @@ from rich.console import Console
 
 from lowloss.cli.rendering.diagnosis import show_diagnosis
 from lowloss.cli.rendering.results import plain_console
-from lowloss.results import Cause, Diagnosis, EvidenceState, FamiliarScores, Severity
-from lowloss.wording import MINUS
+from lowloss.results import Cause, Diagnosis, EvidenceState, FamiliarScores, Severity, TargetScores
+from lowloss.wording import DASH, MINUS
 from tests.builders.diagnoses import (
     a_diagnosis,
     a_diverged_diagnosis,
@@ -33,6 +33,17 @@ def shown(diagnosis: Diagnosis, *, width: int = 80) -> str:
 
 def on_one_line(text: str) -> str:
     return " ".join(text.split())
+
+
+def test_each_of_several_targets_has_its_losses() -> None:
+    scores = TargetScores(name="low", metric="rmse", recipe=2.5, remedied=None, constant=3.0)
+    metric = "standardised_mean_squared_error"
+    diagnosis = a_diagnosis().model_copy(update={"targets": (scores,), "metric": metric})
+
+    text = on_one_line(shown(diagnosis, width=200))
+
+    assert "losses: standardised mean squared error, each target in units of its variance" in text
+    assert f"RMSE of low: the recipe 2.5, with the remedies {DASH}, a constant answer 3" in text
 
 
 def test_verdict_is_first_and_losses_follow() -> None:

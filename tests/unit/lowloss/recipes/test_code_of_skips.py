@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lowloss.recipes import ScriptTable, change_code, training_code
-from lowloss.spec import Recipe, Task
+from lowloss.recipes import ScriptTable, ScriptTarget, change_code, training_code
+from lowloss.spec import PredictedTargets, Recipe, Task
 
 DEEP: list[dict[str, Any]] = [
     {"units": 64, "activation": "relu", "after_activation": ["concatenate"]},
@@ -16,13 +16,13 @@ PLAIN = Recipe.model_validate(
 )
 SKIPPING = PLAIN.with_changes({"front_layers": ["skip_start"], "layers": DEEP})
 TABLE = ScriptTable(
-    "table.csv", "price", Task.regression, numbers=("rooms",), categories=(), labels=()
+    "table.csv", (ScriptTarget("price"),), Task.regression, numbers=("rooms",), categories=()
 )
 
 
 def test_a_skip_is_shown_as_a_network_of_calls() -> None:
     assert (
-        change_code(PLAIN, SKIPPING, task=Task.regression)
+        change_code(PLAIN, SKIPPING, PredictedTargets(Task.regression))
         == """\
 import keras
 
@@ -34,13 +34,13 @@ h = keras.layers.Dense(1)(h)
 model = keras.Model(inputs, h)
 """
     )
-    assert "keras.Sequential(" in change_code(SKIPPING, PLAIN, task=Task.regression)
+    assert "keras.Sequential(" in change_code(SKIPPING, PLAIN, PredictedTargets(Task.regression))
 
 
 def test_another_layer_beside_a_skip_is_shown_with_the_whole_network() -> None:
     after = SKIPPING.with_changes({"layers": [DEEP[0] | {"units": 8}, DEEP[1]]})
 
-    code = change_code(SKIPPING, after, task=Task.regression)
+    code = change_code(SKIPPING, after, PredictedTargets(Task.regression))
 
     assert 'h = keras.layers.Dense(8, activation="relu")(h)' in code
     assert "h = keras.layers.Concatenate()([skip_1, h])" in code

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lowloss.recipes import ScriptTable, change_code, training_code
-from lowloss.spec import Recipe, Task
+from lowloss.recipes import ScriptTable, ScriptTarget, change_code, training_code
+from lowloss.spec import PredictedTargets, Recipe, Task
 from lowloss.spec.activations import ACTIVATIONS
 from lowloss.spec.initializers import INITIALIZERS
 from lowloss.spec.losses import LOSSES
@@ -26,12 +26,15 @@ BEFORE = Recipe.model_validate(
 )
 
 
+NUMBER = PredictedTargets(Task.regression)
+
+
 def changed(change: dict[str, Any], *, task: Task = Task.regression) -> str:
-    return change_code(BEFORE, BEFORE.with_changes(change), task=task)
+    return change_code(BEFORE, BEFORE.with_changes(change), PredictedTargets(task))
 
 
 def undone(change: dict[str, Any], *, task: Task = Task.regression) -> str:
-    return change_code(BEFORE.with_changes(change), BEFORE, task=task)
+    return change_code(BEFORE.with_changes(change), BEFORE, PredictedTargets(task))
 
 
 PLAIN_SCRIPT = """\
@@ -79,9 +82,12 @@ model.fit(x_train, y_train, epochs=10, batch_size=32)
 """
 
 
-def a_table(target: str = "price", task: Task = Task.regression, **given: Any) -> ScriptTable:
+def a_table(
+    target: str = "price", task: Task = Task.regression, labels: tuple[str, ...] = (), **given: Any
+) -> ScriptTable:
     values: dict[str, Any] = {"numbers": ("rooms", "area"), "file": "table.csv"}
-    return ScriptTable(target=target, task=task, **values | given)
+    values["targets"] = (ScriptTarget(target, labels),)
+    return ScriptTable(task=task, **values | given)
 
 
 def test_the_script_of_a_plain_recipe_is_short() -> None:
@@ -227,8 +233,8 @@ def test_last_rows_are_shown_as_a_split_without_shuffling_and_back() -> None:
     random = last.with_changes({"validation_rows": "random"})
 
     split = "x_train, x_val, y_train, y_val = train_test_split(x, y, test_size=0.2, "
-    assert f"{split}shuffle=False)" in change_code(random, last, task=Task.regression)
-    assert f"{split}random_state=0)" in change_code(last, random, task=Task.regression)
+    assert f"{split}shuffle=False)" in change_code(random, last, NUMBER)
+    assert f"{split}random_state=0)" in change_code(last, random, NUMBER)
 
 
 def test_epochs_without_shuffling_are_shown_in_fit() -> None:
@@ -236,7 +242,7 @@ def test_epochs_without_shuffling_are_shown_in_fit() -> None:
     assert "shuffle" not in undone({"shuffle": False})
     mixed = BEFORE.with_changes({"mixup": 0.2})
     assert "self.order = np.arange(" in change_code(
-        mixed, mixed.with_changes({"shuffle": False}), task=Task.regression
+        mixed, mixed.with_changes({"shuffle": False}), NUMBER
     )
 
 
@@ -368,14 +374,16 @@ def test_the_script_of_any_recipe_is_python(recipe: Recipe, target: str, task: T
     assert max(map(len, code.splitlines())) <= 140 + 2 * len(target)
 
 
-@given(before=RECIPES, after=RECIPES, task=st.sampled_from(list(Task)))
+@given(before=RECIPES, after=RECIPES, task=st.sampled_from(list(Task)), targets=st.integers(1, 3))
 @settings(max_examples=200, deadline=None)
 def test_any_change_is_python_and_no_change_is_nothing(
-    before: Recipe, after: Recipe, task: Task
+    before: Recipe, after: Recipe, task: Task, targets: int
 ) -> None:
-    compile(change_code(before, after, task=task), "change.py", "exec")
+    predicted = PredictedTargets(task, targets)
 
-    assert change_code(before, before, task=task) == ""
+    compile(change_code(before, after, predicted), "change.py", "exec")
+
+    assert change_code(before, before, predicted) == ""
 
 
 @given(names=st.lists(STORABLE, min_size=1, max_size=4, unique=True))

@@ -62,6 +62,10 @@ def test_submitted_diagnosis_is_a_queued_job_of_its_kind(
         ({"budget": {"max_seconds": 0}}, "invalid_request", "budget.max_seconds"),
         ({"dataset": "ds_nowhere"}, "unknown_dataset", "dataset"),
         ({"target": "z"}, "unknown_target", "target"),
+        ({"target": ["y", "z"]}, "unknown_target", "target"),
+        ({"target": ["y", "y"]}, "invalid_request", "target"),
+        ({"target": ["y", 3]}, "invalid_request", "target.1"),
+        ({"target": []}, "invalid_request", "target"),
         ({"task": "binary"}, "task_does_not_fit_target", "task"),
         ({"search_space": {}}, "unknown_field", "search_space"),
     ],
@@ -79,6 +83,30 @@ def test_wrong_diagnosis_is_refused_by_its_field_and_creates_nothing(
     assert (problem["code"], problem["field"]) == (code, field)
     assert problem["fix"]
     assert count_rows(store) == before
+
+
+def test_diagnosis_of_several_targets_is_named_by_them_on_its_page(client: TestClient) -> None:
+    rows = "\n".join(f"{n},{n * 7 % 13},{n * 5 % 11}" for n in range(60))
+    dataset = upload(client, f"x,low,high\n{rows}\n".encode()).json()["id"]
+    body = {"dataset": dataset, "target": ["low", "high"], "recipe": RECIPE}
+
+    answer = client.post("/v1/diagnoses", json=body)
+
+    assert answer.status_code == 202, answer.text
+    job = answer.json()
+    assert (job["spec"]["target"], job["task"]) == (["low", "high"], "regression")
+    for page in (f"/jobs/{job['id']}", "/", f"/datasets/{dataset}"):
+        text = client.get(page, headers={"Accept": "text/html"}).text
+        assert "Diagnosis of low, high" in text
+        assert "low, high" in text
+
+
+def test_search_for_several_targets_is_refused(client: TestClient, store: Database) -> None:
+    answer = client.post("/v1/jobs", json={"dataset": a_dataset(store), "target": ["y", "x"]})
+
+    problem = answer.json()
+    assert (answer.status_code, problem["field"]) == (422, "target")
+    assert problem["detail"] == "a search predicts one column"
 
 
 def test_recipe_that_cannot_learn_is_no_error(client: TestClient) -> None:

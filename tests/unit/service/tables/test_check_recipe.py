@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import polars as pl
 import pytest
 
 from lowloss.errors import (
+    InvalidRequest,
     LimitExceeded,
     NoFeatures,
     Problem,
+    TargetConstant,
     TaskDoesNotFitTarget,
     UnknownFeature,
     UnknownTarget,
@@ -197,3 +200,74 @@ def test_columns_that_are_doubled_are_bounded_by_what_a_network_sees_of_them() -
 )
 def test_recipe_that_cannot_learn_is_taken(recipe: dict[str, Any]) -> None:
     assert check([-1.5 - value for value in NUMBERS], recipe).task is Task.regression
+
+
+def check_several(
+    columns: dict[str, list[Any]], recipe: dict[str, Any] | None = None, **given: Any
+) -> CheckedJob:
+    """Check a diagnosis of all these columns on a table that has a feature `x` and `y`, too."""
+    extra = {"y": NUMBERS} | columns
+    return check(NUMBERS, recipe, extra=extra, target=list(columns), **given)
+
+
+TEXTS = ["no", "yes"] * 30
+CODES = [0, 1] * 30
+
+
+@pytest.mark.parametrize(
+    ("columns", "task", "labels"),
+    [
+        ({"a": NUMBERS, "b": [1e5 * n for n in NUMBERS]}, Task.regression, ((), ())),
+        ({"a": CODES, "b": TEXTS}, Task.binary, (("0", "1"), ("no", "yes"))),
+        ({"a": [True, False] * 30, "b": [1, 2] * 30}, Task.binary, (("false", "true"), ("1", "2"))),
+    ],
+)
+def test_several_targets_are_all_numbers_or_all_labels(
+    columns: dict[str, list[Any]], task: Task, labels: tuple[tuple[str, ...], ...]
+) -> None:
+    checked = check_several(columns, {"layers": [{"units": 2}]})
+
+    assert checked.task is task
+    assert tuple(target.name for target in checked.targets) == tuple(columns)
+    assert tuple(target.labels for target in checked.targets) == labels
+    assert [column.name for column in checked.features] == ["x", "y"]
+
+
+def test_codes_are_numbers_to_a_regression_that_is_asked_for() -> None:
+    checked = check_several({"a": CODES, "b": NUMBERS}, task="regression")
+
+    assert checked.task is Task.regression
+
+
+@pytest.mark.parametrize(
+    ("columns", "given", "kind", "text"),
+    [
+        ({"a": CODES, "b": NUMBERS}, {}, TaskDoesNotFitTarget, "'b' hold numbers, and 'a' labels"),
+        ({"a": ["x", "y", "z"] * 20, "b": CODES}, {}, TaskDoesNotFitTarget, "'a' hold texts"),
+        ({"a": CODES, "b": CODES}, {"task": "multiclass"}, TaskDoesNotFitTarget, "one network"),
+        ({"a": NUMBERS, "b": NUMBERS}, {"task": "binary"}, TaskDoesNotFitTarget, "hold numbers"),
+        ({"a": [1] * ROWS, "b": NUMBERS}, {}, TargetConstant, "'a' has only one value"),
+        ({"a": NUMBERS, "b": NUMBERS}, {"target": ["a", "c"]}, UnknownTarget, "no column 'c'"),
+        (
+            {"a": NUMBERS, "b": NUMBERS},
+            {"features": {"include": ["x", "b"]}},
+            UnknownFeature,
+            "'b' is the target",
+        ),
+        (
+            {"a": CODES, "b": CODES},
+            {"recipe": BINARY | {"class_weight": "balanced"}},
+            InvalidRequest,
+            "class weights",
+        ),
+        ({"a": CODES, "b": CODES}, {"limits": Limits(max_classes=2)}, LimitExceeded, "limit of 2"),
+    ],
+)
+def test_several_targets_are_refused_with_the_columns_that_do_not_fit(
+    columns: dict[str, list[Any]], given: dict[str, Any], kind: type[Problem], text: str
+) -> None:
+    if "limits" in given:
+        columns = columns | {"c": CODES}
+
+    with pytest.raises(kind, match=re.escape(text)):
+        check(NUMBERS, extra=columns, **({"target": list(columns)} | given))

@@ -46,10 +46,10 @@ def test_scaled_answers_are_put_back_into_the_targets_units() -> None:
     draw = data.draws[0]
     output = np.zeros((len(draw.judge), 1), dtype=np.float32)
 
-    answer = read_predictions(recipe, data, draw, output, output)
+    (answer,) = read_predictions(recipe, data, draw, output, output)
 
     assert answer[:, 0] == pytest.approx(data.y[draw.fit_rows].mean())
-    assert score_predictions(data, draw.judge, answer).loss == pytest.approx(
+    assert score_predictions(data, draw.judge, (answer,)).loss == pytest.approx(
         constant_loss(data, draw)
     )
 
@@ -59,7 +59,7 @@ def test_sigmoids_of_many_classes_are_shared_out() -> None:
     data, _ = data_of(some_classes(), recipe)
     output = np.array([[0.2, 0.6, 0.0], [0.0, 0.0, 0.0]], dtype=np.float32)
 
-    answer = read_predictions(recipe, data, data.draws[0], output, output)
+    (answer,) = read_predictions(recipe, data, data.draws[0], output, output)
 
     assert answer == pytest.approx(np.array([[0.25, 0.75, 0], [1 / 3, 1 / 3, 1 / 3]]))
 
@@ -71,7 +71,7 @@ def test_one_unit_for_many_classes_is_read_by_what_the_known_rows_of_that_answer
     known = data.y[draw.fit_rows][:, None].astype(np.float32)
     output = np.array([[0.1], [1.9]], dtype=np.float32)
 
-    answer = read_predictions(recipe, data, draw, output, known)
+    (answer,) = read_predictions(recipe, data, draw, output, known)
 
     assert answer.argmax(axis=1).tolist() == [0, 2]
     assert answer.sum(axis=1) == pytest.approx(1)
@@ -87,7 +87,7 @@ def test_margins_are_read_by_what_the_known_rows_on_that_side_are(first: int) ->
     known = (2 * data.y[draw.fit_rows][:, None] - 1).astype(np.float32)
     output = np.array([[-0.1], [0.1]], dtype=np.float32)
 
-    answer = read_predictions(recipe, data, draw, output, known)
+    (answer,) = read_predictions(recipe, data, draw, output, known)
 
     assert answer.argmax(axis=1).tolist() == [0, 1]
     assert answer.max(axis=1).min() > 0.9
@@ -171,7 +171,7 @@ def test_output_is_read_by_the_labels_that_were_fed(is_encoded: bool, output: fl
     fed = encode_targets(output_format(recipe, data), data)
     output_M1 = np.array([[output]], dtype=np.float32)
 
-    answer = read_predictions(recipe, data, data.draws[0], output_M1, output_M1)
+    (answer,) = read_predictions(recipe, data, data.draws[0], output_M1, output_M1)
 
     assert set(fed) == ({0.0, 1.0} if is_encoded else {1.0, 2.0})
     assert answer[0] == pytest.approx([0.75, 0.25])
@@ -183,7 +183,7 @@ def test_units_of_classes_that_do_not_occur_count_for_nothing() -> None:
     data, _ = data_of(columns | {"y": columns["y"] + 1}, recipe)
     output = np.array([[0.2, 0.4, 0.3, 0.1]], dtype=np.float32)
 
-    answer = read_predictions(recipe, data, data.draws[0], output, output)
+    (answer,) = read_predictions(recipe, data, data.draws[0], output, output)
 
     assert answer[0] == pytest.approx([0.5, 0.375, 0.125])
 
@@ -195,4 +195,4 @@ def test_few_judging_rows_bound_the_log_loss() -> None:
     rows = data.draws[0].judge
     wrong = np.eye(2)[1 - data.y[rows].astype(int)]
 
-    assert score_predictions(data, rows, wrong).loss == pytest.approx(np.log(len(rows)))
+    assert score_predictions(data, rows, (wrong,)).loss == pytest.approx(np.log(len(rows)))

@@ -1,0 +1,51 @@
+"""The Keras code of recipes that predict several columns."""
+
+from __future__ import annotations
+
+import pytest
+
+from lowloss.recipes import ScriptTarget, change_code, training_code
+from lowloss.spec import PredictedTargets, Task
+from tests.unit.lowloss.recipes.test_keras_code import BEFORE, a_table
+
+SEVERAL = (ScriptTarget("low", ("no", "yes")), ScriptTarget("high", ("0", "1")))
+
+
+@pytest.mark.parametrize(
+    ("task", "targets", "lines"),
+    [
+        (
+            Task.regression,
+            (ScriptTarget("low"), ScriptTarget("high")),
+            [
+                'TARGETS = ["low", "high"]',
+                "    rows = [row for row in csv.DictReader(file) if all(row[name] for name in TARGETS)]",
+                "y = np.array([[number(row[name]) for name in TARGETS] for row in rows])",
+                "y_scaler = StandardScaler().fit(y_train)",
+            ],
+        ),
+        (
+            Task.binary,
+            SEVERAL,
+            ["LABELS = {", '    "low": ("no", "yes"),', '    "high": ("0", "1"),'],
+        ),
+    ],
+)
+def test_the_script_reads_all_of_several_targets(
+    task: Task, targets: tuple[ScriptTarget, ...], lines: list[str]
+) -> None:
+    recipe = BEFORE.with_changes({"scale_target": "standard"})
+
+    code = training_code(recipe, a_table(task=task, targets=targets))
+
+    assert code.startswith(f'# Predicts "low", "high" ({task}): ')
+    assert not set(lines) - set(code.splitlines())
+
+
+def test_labels_of_several_targets_become_0_and_1() -> None:
+    labels = PredictedTargets(Task.binary, 2)
+    encoded = BEFORE.with_changes({"encode_labels": True})
+
+    code = change_code(BEFORE, encoded, labels)
+
+    assert code.startswith("y_train = (y_train == y.max(axis=0)).astype(int)")
