@@ -98,7 +98,9 @@ class MeasuredEffects:
     def targets(self) -> tuple[TargetScores, ...]:
         """The losses of each of several targets."""
         data = self.trainer.data
-        constants = [constant_score(data, draw) for draw in data.draws]
+        # Of the same draws as the recipe's, so that both compare.
+        numbers = [run.draw for run in self.runs] or range(len(data.draws))
+        constants = [constant_score(data, data.draws[number]) for number in numbers]
         recipe, remedied = _scores(self.runs), _scores(self.trainer.runs_of(self.end))
         is_of_numbers = data.task is Task.regression
 
