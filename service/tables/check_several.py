@@ -32,7 +32,7 @@ def decide_task_of_several(spec: DiagnosisSpec, columns: Sequence[Column]) -> Ta
         return Task.regression
     if "classes" in groups:
         raise TaskDoesNotFitTarget(
-            f"{_list_names(groups['classes'])} hold texts or dates of more than two values: "
+            f"{_say_hold(groups['classes'])} texts or dates of more than two values: "
             "several targets are numbers, or labels of two values",
             field="target",
             fix="diagnose each of them alone",
@@ -41,8 +41,8 @@ def decide_task_of_several(spec: DiagnosisSpec, columns: Sequence[Column]) -> Ta
         return Task.regression
     if len(groups) > 1:
         raise TaskDoesNotFitTarget(
-            f"{_list_names(groups['numbers'])} hold numbers, and {_list_names(groups['labels'])} "
-            "labels of two values: no loss fits both",
+            f"{_say_hold(groups['numbers'])} numbers, and {_say_hold(groups['labels'])} labels of "
+            "two values: no loss fits both",
             field="target",
             fix="submit two diagnoses, one of the numbers and one of the labels; or set task to "
             "regression where the labels are amounts",
@@ -50,7 +50,7 @@ def decide_task_of_several(spec: DiagnosisSpec, columns: Sequence[Column]) -> Ta
     task = Task.regression if "numbers" in groups else Task.binary
     if spec.task not in {"auto", task}:
         raise TaskDoesNotFitTarget(
-            f"{_list_names(columns)} hold {next(iter(groups))}, which {spec.task} does not take",
+            f"{_say_hold(columns)} {next(iter(groups))}, which {spec.task} does not take",
             field="task",
             fix=f"use task {task}, or auto",
         )
@@ -71,5 +71,6 @@ def _is_text(column: Column) -> bool:
     return column.min is None and column.kind is not ColumnKind.boolean
 
 
-def _list_names(columns: Sequence[Column]) -> str:
-    return list_first([column.name for column in columns], MAX_LISTED, repr)
+def _say_hold(columns: Sequence[Column]) -> str:
+    names = list_first([column.name for column in columns], MAX_LISTED, repr)
+    return f"{names} {'holds' if len(columns) == 1 else 'hold'}"

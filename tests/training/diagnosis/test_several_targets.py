@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import polars as pl
 import pytest
 
 from lowloss.recipes import training_code
@@ -142,6 +143,8 @@ def test_what_is_said_of_several_targets_was_measured(
     monkeypatch.setattr(Trainer, "_train_group", pretend_group)
     monkeypatch.setattr(Trainer, "__post_init__", remember)
     columns = several_numbers() if targets == NUMBERS else several_labels()
+    last = columns[targets[-1]]
+    columns[targets[-1]] = pl.Series(last).scatter(range(30), None)
     table, spec, checked = a_case(columns, recipe, targets=targets)
     budget = DiagnosisBudget.model_construct(max_seconds=seconds, max_extension=3.0)
     spec = spec.model_copy(update={"budget": budget})
@@ -149,6 +152,7 @@ def test_what_is_said_of_several_targets_was_measured(
     diagnosis = diagnose(table, spec, checked, programs=Programs(), clock=StandingClock())
 
     assert false_statements(diagnosis, trainers[-1]) == []
+    assert "30 of 300 rows lack a target, and are left out." in diagnosis.notes
     for text in texts_of(diagnosis, tmp_path):
         for target in targets:
             assert f" of {target}: the recipe " in text

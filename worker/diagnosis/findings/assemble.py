@@ -212,6 +212,9 @@ def _notes(measured: MeasuredEffects) -> Iterable[str]:
             f"The table has {len(data.y)} rows: too few to hold any back. All of them train, and "
             "the losses are of these same rows; what new rows would have was not measured."
         )
+    if data.predicted.has_several and data.dropped_rows:
+        all_rows = data.dropped_rows + data.whole_rows
+        yield f"{data.dropped_rows:,} of {all_rows:,} rows lack a target, and are left out."
     if parts := measured.start.recipe.keras_parts:
         yield (
             f"{list_first(parts, MAX_LISTED)}: stock Keras trains this recipe, one training at a "

@@ -84,7 +84,8 @@ class DiagnosisData:
 
     `y` is in target units, or class indices, [N, T] of several targets. `row_numbers` are those of
     the uploaded table. A table too large for the time given is cut to a sample; `whole_rows` is
-    what it had. The data of one of several targets say how many there are: `siblings`.
+    what it had, and `dropped_rows` what the uploaded table had beside these. The data of one of
+    several targets say how many there are: `siblings`.
     """
 
     columns: tuple[Column, ...]
@@ -94,6 +95,7 @@ class DiagnosisData:
     draws: tuple[Draw, ...]
     row_numbers: Rows
     whole_rows: int
+    dropped_rows: int = 0
     siblings: int = 1
     _fitted: dict[tuple[int, Scaling], FittedFeatures] = field(default_factory=dict)
 
@@ -285,6 +287,7 @@ def read_data(
         _draws(y, checked.predicted, recipe.validation_split, draws, seed=seed),
         frame["__row__"].to_numpy().astype(np.int64),
         whole_rows,
+        table.frame.height - whole_rows,
     )
 
 

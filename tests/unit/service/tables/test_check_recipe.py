@@ -242,8 +242,13 @@ def test_codes_are_numbers_to_a_regression_that_is_asked_for() -> None:
 @pytest.mark.parametrize(
     ("columns", "given", "kind", "text"),
     [
-        ({"a": CODES, "b": NUMBERS}, {}, TaskDoesNotFitTarget, "'b' hold numbers, and 'a' labels"),
-        ({"a": ["x", "y", "z"] * 20, "b": CODES}, {}, TaskDoesNotFitTarget, "'a' hold texts"),
+        (
+            {"a": CODES, "b": NUMBERS},
+            {},
+            TaskDoesNotFitTarget,
+            "'b' holds numbers, and 'a' holds labels",
+        ),
+        ({"a": ["x", "y", "z"] * 20, "b": CODES}, {}, TaskDoesNotFitTarget, "'a' holds texts"),
         ({"a": CODES, "b": CODES}, {"task": "multiclass"}, TaskDoesNotFitTarget, "one network"),
         ({"a": NUMBERS, "b": NUMBERS}, {"task": "binary"}, TaskDoesNotFitTarget, "hold numbers"),
         ({"a": [1] * ROWS, "b": NUMBERS}, {}, TargetConstant, "'a' has only one value"),

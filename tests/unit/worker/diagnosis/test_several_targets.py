@@ -262,6 +262,7 @@ def test_rows_without_some_target_are_left_out_of_data_and_of_the_script_table(
     write_plain_table(tmp_path / "table.csv", table, checked)
 
     assert data.y.shape == (151, 3)
+    assert data.dropped_rows == 149
     assert pl.read_csv(tmp_path / "table.csv").height == 151
 
 
@@ -330,7 +331,7 @@ def test_a_text_is_no_several_targets_of_numbers() -> None:
     table = Table(pl.DataFrame(several_numbers() | {"name": ["a", "b", "c"] * 100}))
     _, spec, _ = a_case(several_numbers(), a_network(8, output=THREE), targets=NUMBERS)
 
-    with pytest.raises(Exception, match="'name' hold texts"):
+    with pytest.raises(Exception, match="'name' holds texts"):
         check_diagnosis(
             spec.model_copy(update={"target": ("wide", "name")}), a_dataset_of(table), limits=LIMITS
         )
