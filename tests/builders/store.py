@@ -182,7 +182,7 @@ def some_hyperparameters(**given: Any) -> Hyperparameters:
         "l2": 0.0,
         "l1": 0.0,
         "dropout": 0.0,
-        "patience": 5,
+        "patience": 10,
         "batch_size": 32,
         "activation": "relu",
         "optimizer": "adam",

@@ -111,6 +111,8 @@ def float64(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     keras.config.set_floatx("float64")
     yield
     keras.config.set_floatx("float32")
+    # Layers built later take the policy that was made of it.
+    keras.backend.clear_session()
 
 
 @pytest.mark.usefixtures("float64")
