@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lowloss.results import Dataset
+from lowloss.results import Dataset, Outcome
 from lowloss.spec import JobSpec
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.read import read_table
@@ -46,7 +46,7 @@ class LoadedJob:
 
     It had run for `seconds` at `loaded_at` (`time.monotonic`), and this process, which other jobs
     used before, had taken `cpu_seconds` of processor time. Earlier attempts left a best trial where
-    `has_best`, and baselines where `has_baselines`.
+    `has_best`, and the `outcome` as far as they had come.
     """
 
     id: str
@@ -57,7 +57,7 @@ class LoadedJob:
     loaded_at: float
     cpu_seconds: float
     has_best: bool
-    has_baselines: bool
+    outcome: Outcome
 
     def seconds_left(self, share: float) -> float | None:
         """Return what is left of a share of the job's `max_seconds`; None without a limit."""
@@ -80,7 +80,7 @@ def load_job(reporter: Reporter) -> LoadedJob:
         loaded_at=time.monotonic(),
         cpu_seconds=time.process_time(),
         has_best=job.best is not None,
-        has_baselines=bool(job.outcome.baselines),
+        outcome=job.outcome,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from lowloss.errors import JobFailed
 from lowloss.recipes import recipe_of_trial
-from lowloss.results import Diagnosis
+from lowloss.results import Diagnosis, Outcome
 from lowloss.spec import JobSpec
 from service.store.trials import list_trials
 from service.tables.check import CheckedJob
@@ -80,7 +80,9 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
 
         reporter.phase("confirm")
         reporter.set_deadline(job.seconds_left(1.0))
-        confirmed = confirm_winner(tuner, engine, prepared, reporter, loop.top_trainings)
+        confirmed = confirm_winner(
+            tuner, engine, prepared, reporter, loop.top_trainings, earlier=job.outcome
+        )
         if confirmed is not None:
             candidates, engines = loop.best_candidates, Engines(engine, build_engine)
             final_model, gain = make_final_model(
@@ -129,7 +131,7 @@ def fit_baselines_in_time(
         prepared, job.spec, seconds=seconds, should_continue=reporter.should_continue
     )
     # An attempt that is to finish at once has none, but an earlier one may have had them.
-    if baselines.fitted or not job.has_baselines:
+    if baselines.fitted or not job.outcome.baselines:
         reporter.record(
             baselines=as_json(fitted.baseline for fitted in baselines.fitted),
             missing_baselines=dict(baselines.missing),
@@ -162,22 +164,34 @@ def confirm_winner(
     prepared: Prepared,
     reporter: Reporter,
     top_trainings: dict[int, TrainingResult],
+    *,
+    earlier: Outcome,
 ) -> Confirmed | None:
-    """Train the top trials on more seeds; None where no trial completed."""
-    final, spec = tuner.spec.final, tuner.spec
-    finalists = [
-        Finalist(number, tuner.repeats(number, final.confirm_seeds))
-        for number in tuner.top(final.confirm_top)
-    ]
-    return confirm(
-        finalists,
-        top_trainings,
-        direction=spec.objective.direction,
-        train=train_repeats(engine, reporter, spec.validation.fold_count),
-        score=lambda training: objective_value(
-            spec.objective, validation_metrics(training, prepared)
-        ),
-    )
+    """Train the top trials on more seeds; None where no trial completed.
+
+    What an `earlier` attempt chose among the same trials on several seeds stays chosen: this one
+    may have less time to compare them.
+    """
+    spec = tuner.spec
+
+    def compare(numbers: Sequence[int]) -> Confirmed | None:
+        seeds = spec.final.confirm_seeds
+        return confirm(
+            [Finalist(number, tuner.repeats(number, seeds)) for number in numbers],
+            top_trainings,
+            direction=spec.objective.direction,
+            train=train_repeats(engine, reporter, spec.validation.fold_count),
+            score=lambda training: objective_value(
+                spec.objective, validation_metrics(training, prepared)
+            ),
+        )
+
+    top, before = tuner.top(spec.final.confirm_top), earlier.confirmations
+    if before and {*top} == {one.trial for one in before} and len(before[0].scores) > 1:
+        chosen = compare([before[0].trial])
+        if chosen is not None:
+            return replace(chosen, confirmations=before, is_within_noise=earlier.within_noise)
+    return compare(top)
 
 
 def diagnose_search(
