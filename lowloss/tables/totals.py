@@ -64,29 +64,36 @@ def _drop_end(rows: NumberedRows, index: int, warnings: list[TableWarning]) -> N
 
 
 def _tell_among(rows: NumberedRows, warnings: list[TableWarning]) -> None:
-    """Tell of rows whose label says that they are totals, of all or of a named group."""
+    """Tell of rows that say they are totals, of all or of a named group.
+
+    They say so in the first column of texts, or among the numbers of one before it.
+    """
     if not _has_labels(rows.strings):
         return
-    labels = next(filter(_has_texts, rows.strings), None)
-    if labels is None:
-        return  # Among numbers, a label is told as what is unreadable.
-    is_total = labels.str.contains(TOTAL) | labels.str.extract(GROUP).is_in(labels.implode())
-    is_total = is_total.fill_null(value=False)
-    if not 0 < is_total.sum() <= MAX_SHARE * len(labels):
-        return
+    for labels in rows.strings:
+        is_total = labels.str.contains(TOTAL) | labels.str.extract(GROUP).is_in(labels.implode())
+        is_total = is_total.fill_null(value=False)
+        if 0 < is_total.sum() <= MAX_SHARE * len(labels):
+            warnings.append(_make_totals_warning(rows, labels, is_total))
+            return
+        if _has_texts(labels):
+            return
+
+
+def _make_totals_warning(
+    rows: NumberedRows, labels: pl.Series, is_total: pl.Series
+) -> TableWarning:
     numbers, label = rows.find(is_total), str(labels.filter(is_total)[0])
     count = int(is_total.sum())
-    warnings.append(
-        TableWarning(
-            code="totals_among_rows",
-            column=labels.name,
-            count=count,
-            rows=numbers,
-            example=label,
-            detail=f"{counted(count, 'row')}, such as {label[:MAX_EXAMPLE]!r} in row "
-            f"{numbers[0]}, may be totals of others: they stay",
-            fix="take them out of the file if they are sums or means of other rows",
-        )
+    return TableWarning(
+        code="totals_among_rows",
+        column=labels.name,
+        count=count,
+        rows=numbers,
+        example=label,
+        detail=f"{counted(count, 'row')}, such as {label[:MAX_EXAMPLE]!r} in row "
+        f"{numbers[0]}, may be totals of others: they stay",
+        fix="take them out of the file if they are sums or means of other rows",
     )
 
 

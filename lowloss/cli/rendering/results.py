@@ -22,7 +22,14 @@ from lowloss.results import (
     SearchInsights,
 )
 from lowloss.results.notes import describe_notes
-from lowloss.wording import counted, format_duration, format_number, format_percent, in_words
+from lowloss.wording import (
+    counted,
+    format_duration,
+    format_number,
+    format_percent,
+    format_setting,
+    in_words,
+)
 
 LOG_SECONDS = 5.0
 """The time between two lines where there is no terminal for a bar."""
@@ -141,7 +148,7 @@ def hyperparameter_table(trial: int, hyperparameters: Hyperparameters) -> Table:
     """Return a table of a trial's hyperparameters, one per line."""
     table = Table("hyperparameter", f"trial {trial}")
     for name, value in hyperparameters:
-        table.add_row(name, format_number(value) if isinstance(value, float) else str(value))
+        table.add_row(name, format_setting(value))
     return table
 
 

@@ -87,6 +87,8 @@ def test_totals_are_told_by_the_first_column_of_labels() -> None:
 
     assert told(with_ids) == told(with_numbers) == [("totals_among_rows", 1, (4,))]
     assert ("totals_among_rows", 1, (4,)) in told(unnamed)
+    among_ids = read([*numbered[:3], "Subtotal,,6,6", *numbered[3:]], "id,town,n,x")
+    assert ("totals_among_rows", 1, (4,)) in told(among_ids)
 
 
 @pytest.mark.parametrize(
