@@ -89,18 +89,10 @@ def _scale_rules(spread: dict[str, tuple[float, float]]) -> list[Rule]:
     """Return the rules of scales, given standard deviation and |mean| of each column."""
     sds = {name: sd for name, (sd, _) in spread.items()}
     off_centre = {name: mean / sd for name, (sd, mean) in spread.items()}
-    widest, narrowest = max(sds, key=lambda n: sds[n]), min(sds, key=lambda n: sds[n])
+    widest, narrowest = _find_widest_and_narrowest(sds)
     farthest = max(off_centre, key=lambda n: off_centre[n])
-    ratio = largest_ratio(list(sds.values()))
     return [
-        Rule(
-            math.log10(ratio / SPREAD_RATIO),
-            f"the spreads of the columns differ by a factor of {format_short(ratio)} (from "
-            f"{format_short(sds[narrowest])} of {narrowest!r} to {format_short(sds[widest])} of "
-            f"{widest!r})",
-            evidence("largest over smallest standard deviation", ratio, SPREAD_RATIO),
-            (widest, narrowest),
-        ),
+        _ratio_rule(sds, "columns"),
         Rule(
             math.log10(max(off_centre[farthest], 1e-9) / OFF_CENTRE),
             f"the mean of {farthest!r} is {format_short(off_centre[farthest])} times its spread "
@@ -155,18 +147,25 @@ def _target_spread_rules(data: DiagnosisData) -> list[Rule]:
     sds = {name: sd for name, sd in sds.items() if sd > 0}
     if len(sds) < 2:
         return []
-    widest, narrowest = max(sds, key=lambda n: sds[n]), min(sds, key=lambda n: sds[n])
+    return [_ratio_rule(sds, "targets")]
+
+
+def _ratio_rule(sds: dict[str, float], whose: str) -> Rule:
+    """Return the rule of standard deviations that differ, of columns or of targets."""
+    widest, narrowest = _find_widest_and_narrowest(sds)
     ratio = largest_ratio(list(sds.values()))
-    return [
-        Rule(
-            math.log10(ratio / SPREAD_RATIO),
-            f"the standard deviations of the targets differ by a factor of {format_short(ratio)} "
-            f"(from {format_short(sds[narrowest])} of {narrowest!r} to {format_short(sds[widest])} "
-            f"of {widest!r})",
-            evidence("largest over smallest standard deviation of targets", ratio, SPREAD_RATIO),
-            (widest, narrowest),
-        )
-    ]
+    return Rule(
+        math.log10(ratio / SPREAD_RATIO),
+        f"the spreads of the {whose} differ by a factor of {format_short(ratio)} (from "
+        f"{format_short(sds[narrowest])} of {narrowest!r} to {format_short(sds[widest])} of "
+        f"{widest!r})",
+        evidence(f"largest over smallest standard deviation of {whose}", ratio, SPREAD_RATIO),
+        (widest, narrowest),
+    )
+
+
+def _find_widest_and_narrowest(sds: dict[str, float]) -> tuple[str, str]:
+    return max(sds, key=lambda name: sds[name]), min(sds, key=lambda name: sds[name])
 
 
 def _fit_spreads(data: DiagnosisData) -> list[float]:

@@ -236,7 +236,7 @@ def test_targets_of_different_spread_are_suspect_unless_they_are_scaled() -> Non
 
     suspect = suspects_of(data, recipe)[Cause.target_not_scaled]
 
-    assert "the standard deviations of the targets differ by a factor" in suspect.sentence.lower()
+    assert "the spreads of the targets differ by a factor" in suspect.sentence.lower()
     assert suspect.columns[0] == "wide"
     scaled = recipe.with_changes({"scale_target": "standard"})
     assert Cause.target_not_scaled not in suspects_of(data, scaled)
