@@ -137,9 +137,11 @@ def label_encoding(recipe: Recipe, predicted: PredictedTargets) -> Section:
         return Section()
     names = ["y_train", "y_val"] if is_validated(recipe) else ["y_train"]
     if predicted.is_of_labels:
-        change = "({0} == y.max(axis=0)).astype(int)  # each label is 0 or 1"
-        lines = [f"{name} = {change.format(name)}" for name in names]
-        return Section(tuple(lines))
+        lines = ["labels = [np.unique(column) for column in y.T]  # each is 0 or 1"]
+        for name in names:
+            indices = f"[np.searchsorted(*pair) for pair in zip(labels, {name}.T)]"
+            lines.append(f"{name} = np.stack({indices}, axis=1)")
+        return Section(tuple(lines), (_NUMPY,))
     lines = ["labels = np.unique(y)  # the classes in the order of the network's answers"]
     lines += [f"{y} = np.searchsorted(labels, {y})" for y in names]
     return Section(tuple(lines), (_NUMPY,))

@@ -135,8 +135,8 @@ def fitting(recipe: Recipe, predicted: PredictedTargets) -> Section:
     """Return the lines that train the network."""
     lines, rows = [], ["x_train", "y_train"]
     if recipe.mixup:
-        has_columns = is_one_hot(recipe, predicted) or predicted.has_several
-        shape = "y_train" if has_columns else "y_train.reshape(len(y_train), -1)"
+        is_wide = is_one_hot(recipe, predicted) or predicted.has_several
+        shape = "y_train" if is_wide else "y_train.reshape(len(y_train), -1)"
         mixing = {"batch_size": recipe.batch_size, "alpha": format_literal(recipe.mixup)}
         lines = format_call("batches = Mixup", "x_train", shape, options=mixing)
         rows = ["batches"]

@@ -39,13 +39,13 @@ class ScriptTable:
         return PredictedTargets(self.task, len(self.targets))
 
 
-def feeds_numbers(recipe: Recipe, table: ScriptTable) -> bool:
-    """Return whether the loss gets the labels as the numbers that they are."""
+def feeds_numbers(recipe: Recipe, table: ScriptTable, target: ScriptTarget) -> bool:
+    """Return whether the loss gets a target's labels as the numbers that they are."""
     is_sparse = recipe.loss == "sparse_categorical_crossentropy"
     is_one_hot = table.predicted.is_of_classes and recipe.output.units > 1 and not is_sparse
     if table.task is Task.regression or recipe.encode_labels or is_one_hot:
         return table.task is Task.regression
-    return all(is_number(label) for target in table.targets for label in target.labels)
+    return all(map(is_number, target.labels))
 
 
 def reading(recipe: Recipe, table: ScriptTable) -> Section:
@@ -110,22 +110,29 @@ def _target_names(table: ScriptTable) -> list[str]:
 
 
 def _several_targets(recipe: Recipe, table: ScriptTable) -> list[str]:
-    if feeds_numbers(recipe, table):
+    texts = [target for target in table.targets if not feeds_numbers(recipe, table, target)]
+    if not texts:
         return ["y = np.array([[number(row[name]) for name in TARGETS] for row in rows])"]
-    pairs = [f"    {format_literal(t.name)}: {format_literal(t.labels)}," for t in table.targets]
-    indices = "[LABELS[name].index(row[name]) for name in TARGETS]"
+    pairs = [f"    {format_literal(t.name)}: {format_literal(t.labels)}," for t in texts]
+    labels = ["LABELS = {  # each is 0 or 1", *pairs, "}"]
+    index = "LABELS[name].index(row[name])"
+    if len(texts) == len(table.targets):
+        return [*labels, f"y = np.array([[{index} for name in TARGETS] for row in rows])"]
     return [
-        "LABELS = {",
-        *pairs,
-        "}",
-        f"y = np.array([{indices} for row in rows])  # 0 or 1",
+        *labels,
+        "y = np.array(",
+        "    [",
+        f"        [{index} if name in LABELS else number(row[name]) for name in TARGETS]",
+        "        for row in rows",
+        "    ]",
+        ")",
     ]
 
 
 def _target(recipe: Recipe, table: ScriptTable) -> list[str]:
     if table.predicted.has_several:
         return _several_targets(recipe, table)
-    if feeds_numbers(recipe, table):
+    if feeds_numbers(recipe, table, table.targets[0]):
         return ["y = np.array([number(row[TARGET]) for row in rows])"]
     return [
         *_names("LABELS", table.targets[0].labels),

@@ -80,10 +80,6 @@ _ARCHITECTURE = frozenset(
 )
 
 
-LEARNED = 0.98
-"""Of a constant answer's loss, the share below which a target counts as learned."""
-
-
 class Severity(StrEnum):
     """How much of the excess loss a cause explains.
 
@@ -258,14 +254,6 @@ class TargetScores(Result):
     recipe: float | None
     remedied: float | None
     constant: float
-
-    @property
-    def is_learned(self) -> bool:
-        """Whether the recipe beats a constant answer, or was not trained."""
-        if self.recipe is None:
-            return True
-        power = 2 if self.metric == "rmse" else 1
-        return self.recipe**power < LEARNED * self.constant**power
 
 
 class Diagnosis(Result):

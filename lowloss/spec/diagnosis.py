@@ -33,9 +33,11 @@ class DiagnosisBudget(Spec):
 def _check_targets(value: str | tuple[str, ...]) -> str | tuple[str, ...]:
     if isinstance(value, str):
         return value
+    seen: set[str] = set()
     for name in value:
-        if value.count(name) > 1:
+        if name in seen:
             raise wrong_value("target_repeated", f"{name!r} is named twice", fix="name it once")
+        seen.add(name)
     return value if len(value) > 1 else value[0]
 
 
@@ -46,7 +48,7 @@ def _find_targets_form(value: object) -> str:
 ColumnName = Annotated[Text, Field(min_length=1)]
 Targets = Annotated[
     Annotated[ColumnName, Tag("one")]
-    | Annotated[tuple[ColumnName, ...], Field(min_length=1), Tag("several")],
+    | Annotated[tuple[ColumnName, ...], Field(min_length=1, max_length=1000), Tag("several")],
     Discriminator(_find_targets_form),
     AfterValidator(_check_targets),
 ]

@@ -253,7 +253,7 @@ def _check_single(value: object) -> object:
         raise wrong_value(
             "one_target",
             "a search predicts one column",
-            fix="name one of them; only a diagnosis takes several",
+            fix="give its name alone; only a diagnosis takes a list",
         )
     return value
 

@@ -46,7 +46,8 @@ def pretended_run(trainer: Trainer, variant: Variant, draw: int) -> JudgedVarian
     share = None if is_regression else max(0.0, 1 - relative / 2)
     error = None if share is None else 1 - share
     loss, data = relative * trainer.constant, trainer.data
-    of_targets = (Score(loss),) * len(data.targets) if data.predicted.has_several else ()
+    units = data.loss_units if data.predicted.has_several else ()
+    of_targets = tuple(Score(loss * unit * (0.5 + n)) for n, unit in enumerate(units))
     score = Score(loss, share, error, of_targets)
     return JudgedVariant(draw, score, relative)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from statistics import fmean
 
 import pytest
 
@@ -11,7 +12,7 @@ from lowloss.results import Cause, Diagnosis, Effect, EvidenceState, Finding, Se
 from lowloss.wording import MINUS, format_loss
 from worker.diagnosis.chain.gains import mean_relative_loss, minimum_gain
 from worker.diagnosis.diagnose import EXPLORING
-from worker.diagnosis.thresholds import CRITICAL_SHARE, MAJOR_SHARE, MIN_SEEDS
+from worker.diagnosis.thresholds import CRITICAL_SHARE, MAJOR_SHARE, MIN_GAIN, MIN_SEEDS
 from worker.diagnosis.training.judging import multiple_of_constant, relative_loss
 from worker.diagnosis.training.trainer import Trainer
 from worker.diagnosis.training.variants import Variant
@@ -33,7 +34,35 @@ CHANGE = re.compile(r"goes from (\S+) to (\S+) over")
 def false_statements(diagnosis: Diagnosis, trainer: Trainer) -> list[str]:
     """Return what a diagnosis says that its trainings do not show; nothing, one hopes."""
     findings = [text for finding in diagnosis.findings for text in _of_finding(finding)]
-    return [*_of_losses(diagnosis, trainer), *_of_verdict(diagnosis, trainer), *findings]
+    return [
+        *_of_losses(diagnosis, trainer),
+        *_of_targets(diagnosis, trainer),
+        *_of_verdict(diagnosis, trainer),
+        *findings,
+    ]
+
+
+def _of_targets(diagnosis: Diagnosis, trainer: Trainer) -> Iterator[str]:
+    """Yield what is false of each of several targets: its losses, and whether it is learned."""
+    told = re.search(r"The recipe hardly predicts (.+?) better than", diagnosis.verdict)
+    for number, target in enumerate(diagnosis.targets):
+        power = 2 if target.metric == "rmse" else 1
+        for recipe, loss in (
+            (diagnosis.recipe, target.recipe),
+            (diagnosis.remedied_recipe, target.remedied),
+        ):
+            runs = trainer.runs_of(Variant(recipe))
+            scores = [run.score for run in runs if run.score is not None]
+            is_finite = bool(runs) and len(scores) == len(runs)
+            mean = fmean(score.by_target[number].loss for score in scores) if is_finite else None
+            if (loss is None) != (mean is None) or (loss and loss**power != pytest.approx(mean)):
+                yield f"{target.name}: a loss of {loss} is told, and its {power}th power is {mean}"
+        is_unlearned = target.recipe is not None and target.recipe**power >= (
+            (1 - MIN_GAIN) * target.constant**power
+        )
+        is_named = told is not None and (repr(target.name) in told[1] or "any" in told[1])
+        if is_unlearned != is_named:
+            yield f"{target.name}: {target.recipe} beside {target.constant}: {diagnosis.verdict}"
 
 
 def _of_losses(diagnosis: Diagnosis, trainer: Trainer) -> Iterator[str]:

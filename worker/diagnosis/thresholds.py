@@ -67,6 +67,7 @@ BALANCED_SHARE = Threshold(0.15, "share of the balanced error that they take off
 # Checks of the recipe.
 UNREACHABLE = Threshold(0.02, "share of targets that the output cannot reach", TUNED)
 MOSTLY_UNREACHABLE = Threshold(0.05, "the same, from which the cause is certain", TUNED)
+SUM_ERROR = Threshold(0.02, "distance from 1 that a row's shares may add up to", CHOSEN)
 SQUASHING_LAYERS = Threshold(3, "squashing hidden layers other than tanh", CHOSEN)
 TANH_LAYERS = Threshold(6, "squashing hidden layers with those of tanh", CHOSEN)
 SMALL_UNITS = Threshold(8, "units of the narrowest hidden layer, at least", TUNED)

@@ -80,9 +80,8 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
 
         reporter.phase("confirm")
         reporter.set_deadline(job.seconds_left(1.0))
-        confirmed = confirm_winner(
-            tuner, engine, prepared, reporter, loop.top_trainings, earlier=job.outcome
-        )
+        trained, earlier = loop.top_trainings, job.outcome
+        confirmed = confirm_winner(tuner, engine, prepared, reporter, trained, earlier=earlier)
         if confirmed is not None:
             candidates, engines = loop.best_candidates, Engines(engine, build_engine)
             final_model, gain = make_final_model(

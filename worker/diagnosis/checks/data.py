@@ -14,7 +14,7 @@ from lowloss.spec import Recipe, Task
 from lowloss.wording import capitalize, counted, format_short
 from worker.data.splits import Rows
 from worker.data.target import Float64Array
-from worker.diagnosis.checks.suspects import Suspect, evidence, list_names
+from worker.diagnosis.checks.suspects import Suspect, evidence, list_names, strongest
 from worker.diagnosis.thresholds import (
     DUPLICATE_SHARE,
     FAR,
@@ -313,9 +313,18 @@ def _outliers(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
                 rows_of_columns.append(rows)
     if columns:
         yield _outlier(data, tuple(columns), np.unique(np.concatenate(rows_of_columns)), FEATURES)
-    for one in data.by_target if data.task is Task.regression else ():
-        if 0 < len(rows := find_far(one.y)) <= max_rows:
-            yield _outlier(data, (one.target.name,), rows, TARGET)
+    yield from strongest(
+        suspect for one in data.by_target if (suspect := outliers_of_target(one)) is not None
+    )
+
+
+def outliers_of_target(data: DiagnosisData) -> Suspect | None:
+    """Return the outliers of a target of numbers, be it one of several; None where it has none."""
+    if data.task is not Task.regression:
+        return None
+    rows = find_far(data.y)
+    is_few = 0 < len(rows) <= MAX_FAR * len(data.y)
+    return _outlier(data, (data.target.name,), rows, TARGET) if is_few else None
 
 
 def _outlier(data: DiagnosisData, columns: tuple[str, ...], rows: Rows, where: str) -> Suspect:

@@ -14,7 +14,7 @@ from lowloss.wording import format_percent
 from worker.data.splits import Rows
 from worker.data.target import Float64Array
 from worker.diagnosis.checks.data import read_numbers
-from worker.diagnosis.checks.suspects import Suspect, evidence, list_names, merge_suspects
+from worker.diagnosis.checks.suspects import Suspect, evidence, list_names, strongest
 from worker.diagnosis.thresholds import (
     CONFLICT_SHARE,
     IRRELEVANT_SHARE,
@@ -51,9 +51,9 @@ def find_noisy_labels(data: DiagnosisData, peers: Sequence[Peer], *, best: float
     suspects = [
         _find_noise_of_target(one, peers, number) for number, one in enumerate(data.by_target)
     ]
-    noisy = [suspect for suspect in suspects if suspect is not None]
-    if noisy:
-        return merge_suspects(noisy)[Cause.noisy_labels]
+    noisy = next(strongest(suspect for suspect in suspects if suspect is not None), None)
+    if noisy is not None:
+        return noisy
     return _unexplained(data, best) if data.task is Task.regression else None
 
 
@@ -174,7 +174,7 @@ def find_leaked_columns(data: DiagnosisData, recipe: Recipe) -> list[Suspect]:
     """
     if data.is_judged_on_training:
         return []
-    return [suspect for one in data.by_target for suspect in _find_leaks_of_target(one, recipe)]
+    return [*strongest(s for one in data.by_target for s in _find_leaks_of_target(one, recipe))]
 
 
 def _find_leaks_of_target(data: DiagnosisData, recipe: Recipe) -> list[Suspect]:

@@ -12,8 +12,13 @@ from lowloss.spec import Recipe
 from lowloss.spec.activations import ACTIVATIONS
 from lowloss.wording import format_percent, format_short
 from worker.data.target import Float64Array
-from worker.diagnosis.checks.several import check_single_unit, check_softmax_of_numbers
-from worker.diagnosis.checks.suspects import Suspect, evidence
+from worker.diagnosis.checks.several import (
+    check_single_unit,
+    check_softmax_of_numbers,
+    find_no_shares,
+    has_shares,
+)
+from worker.diagnosis.checks.suspects import Suspect, evidence, strongest
 from worker.diagnosis.thresholds import MOSTLY_UNREACHABLE, UNREACHABLE
 from worker.diagnosis.training.data import DiagnosisData
 from worker.diagnosis.training.variants import fit_target_scaling
@@ -24,10 +29,15 @@ def check_output_of_numbers(data: DiagnosisData, recipe: Recipe) -> Iterator[Sus
     if not data.predicted.has_several:
         yield from _output_of_number(data, recipe)
         return
+    seen = _seen_target(data, recipe)
     yield from check_single_unit(data, recipe)
-    yield from check_softmax_of_numbers(data, recipe, _seen_target(data, recipe))
-    for one in data.by_target:
-        yield from _output_of_number(one, recipe)
+    yield from check_softmax_of_numbers(data, recipe, seen)
+    are_shares = has_shares(recipe) and find_no_shares(seen) <= UNREACHABLE
+    yield from strongest(
+        suspect
+        for one in data.by_target
+        for suspect in _output_of_number(one, recipe, are_shares=are_shares)
+    )
 
 
 def _seen_target(data: DiagnosisData, recipe: Recipe) -> Float64Array:
@@ -38,11 +48,16 @@ def _seen_target(data: DiagnosisData, recipe: Recipe) -> Float64Array:
     return seen
 
 
-def _output_of_number(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
-    """Yield suspects of the output for a target of numbers, be it one of several."""
+def _output_of_number(
+    data: DiagnosisData, recipe: Recipe, *, are_shares: bool = False
+) -> Iterator[Suspect]:
+    """Yield suspects of the output for a target of numbers, be it one of several.
+
+    `are_shares` says that the targets and the outputs are shares which add up to 1.
+    """
     head = recipe.output.nonlinearity
     y = _seen_target(data, recipe)
-    yield from _loss_of_number(data, recipe, y)
+    yield from _loss_of_number(data, recipe, y, are_shares=are_shares)
     if head == "softmax" and recipe.output.units == 1:
         yield Suspect(
             Cause.wrong_output,
@@ -67,15 +82,18 @@ def _output_of_number(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
         )
 
 
-def _loss_of_number(data: DiagnosisData, recipe: Recipe, y: Float64Array) -> Iterator[Suspect]:
-    head, record = recipe.output.nonlinearity, recipe.loss_record
-    is_share = head == "sigmoid" and y.min() >= 0 and y.max() <= 1 and not record.has_margins
-    if record.is_of_classes and not is_share:
+def _loss_of_number(
+    data: DiagnosisData, recipe: Recipe, y: Float64Array, *, are_shares: bool
+) -> Iterator[Suspect]:
+    record, is_within = recipe.loss_record, y.min() >= 0 and y.max() <= 1
+    is_share = are_shares or (recipe.output.nonlinearity == "sigmoid" and is_within)
+    words = f"least {data.target_words} as the network sees it"
+    if record.is_of_classes and (record.has_margins or not is_share):
         yield Suspect(
             Cause.wrong_loss,
             f"The loss {recipe.loss} is one of classes, and the {data.target_words} is a number "
             f"from {format_short(y.min())} to {format_short(y.max())}",
-            (evidence("least target as the network sees it", float(y.min()), 0.0),),
+            (evidence(words, float(y.min()), 0.0),),
             strength=3.0,
             is_certain=True,
         )
@@ -84,7 +102,7 @@ def _loss_of_number(data: DiagnosisData, recipe: Recipe, y: Float64Array) -> Ite
             Cause.wrong_loss,
             f"The loss poisson is of counts, and the {data.target_words} falls to "
             f"{format_short(y.min())}",
-            (evidence("least target as the network sees it", float(y.min()), 0.0),),
+            (evidence(words, float(y.min()), 0.0),),
             strength=2.0,
         )
     elif recipe.loss in {"mean_absolute_percentage_error", "mean_squared_logarithmic_error"}:
@@ -92,6 +110,6 @@ def _loss_of_number(data: DiagnosisData, recipe: Recipe, y: Float64Array) -> Ite
             Cause.wrong_loss,
             f"The loss {recipe.loss} weighs small targets most, and the {data.target_words} goes "
             f"from {format_short(y.min())} to {format_short(y.max())}",
-            (evidence("least target as the network sees it", float(y.min())),),
+            (evidence(words, float(y.min())),),
             strength=0.5,
         )

@@ -15,7 +15,7 @@ from lowloss.results import Cause
 from lowloss.spec import Recipe, Task
 from lowloss.wording import format_number, format_percent
 from worker.data.splits import Rows
-from worker.diagnosis.checks.suspects import Suspect, evidence
+from worker.diagnosis.checks.suspects import Suspect, evidence, strongest
 from worker.diagnosis.thresholds import BY_CHANCE, NEIGHBOURS, ORDERED, ORDERED_NEIGHBOURS
 from worker.diagnosis.training.data import DiagnosisData
 
@@ -23,11 +23,12 @@ from worker.diagnosis.training.data import DiagnosisData
 def check_order(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     """Yield suspects of rows in an order: the last validate, or no epoch shuffles them."""
     draw = data.draws[0]
-    for one in data.by_target:
-        if recipe.validates_on_last_rows:
-            yield from _last_rows(one, *draw.part_last(recipe.validation_split))
-        if not recipe.shuffle:
-            yield from _neighbours(one, draw.fit_rows)
+    if recipe.validates_on_last_rows:
+        parts = draw.part_last(recipe.validation_split)
+        yield from strongest(s for one in data.by_target for s in _last_rows(one, *parts))
+    if not recipe.shuffle:
+        rows_N = draw.fit_rows
+        yield from strongest(s for one in data.by_target for s in _neighbours(one, rows_N))
 
 
 def _last_rows(data: DiagnosisData, train_N: Rows, last_M: Rows) -> Iterator[Suspect]:
@@ -40,7 +41,13 @@ def _last_rows(data: DiagnosisData, train_N: Rows, last_M: Rows) -> Iterator[Sus
         Cause.ordered_rows,
         f"The table's last {len(last_M):,} rows validate, and their {data.target_words} is "
         f"another: {difference}",
-        (evidence("distance of the last rows' target from the others'", distance, ORDERED),),
+        (
+            evidence(
+                f"distance of the last rows' {data.target_words} from the others'",
+                distance,
+                ORDERED,
+            ),
+        ),
         strength=1.0 + math.log10(distance / ORDERED),
     )
 
@@ -75,9 +82,13 @@ def _neighbours(data: DiagnosisData, rows_N: Rows) -> Iterator[Suspect]:
         return
     yield Suspect(
         Cause.ordered_rows,
-        "No epoch shuffles the rows, and neighbouring rows have targets that are alike: each batch "
-        "shows the network a part of the table",
-        (evidence("likeness of neighbouring rows' targets", alike, ORDERED_NEIGHBOURS),),
+        "No epoch shuffles the rows, and neighbouring rows are alike in their "
+        f"{data.target_words}: each batch shows the network a part of the table",
+        (
+            evidence(
+                f"likeness of neighbouring rows' {data.target_words}", alike, ORDERED_NEIGHBOURS
+            ),
+        ),
         strength=0.5 + alike,
     )
 

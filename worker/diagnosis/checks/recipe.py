@@ -15,7 +15,7 @@ from lowloss.wording import counted, format_short, list_first
 from worker.diagnosis.checks.network import check_network
 from worker.diagnosis.checks.numbers import check_output_of_numbers
 from worker.diagnosis.checks.several import check_output_of_labels
-from worker.diagnosis.checks.suspects import Suspect, evidence
+from worker.diagnosis.checks.suspects import Suspect, evidence, strongest
 from worker.diagnosis.thresholds import (
     BATCH_SHARE,
     BATCH_STEPS,
@@ -29,7 +29,7 @@ from worker.diagnosis.thresholds import (
     SMALL_BATCH,
 )
 from worker.diagnosis.training.data import DiagnosisData
-from worker.diagnosis.training.judging import constant_loss, constant_score
+from worker.diagnosis.training.judging import constant_score
 from worker.diagnosis.training.variants import (
     CannotTrainError,
     LabelsNotEncodedError,
@@ -70,8 +70,7 @@ def _output(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
         yield _refused(data, recipe, error)
         return
     if data.task is not Task.regression:
-        for one in data.by_target:
-            yield from _labels(one, recipe)
+        yield from strongest(s for one in data.by_target for s in _labels(one, recipe))
     if data.predicted.is_of_classes:
         yield from _output_of_classes(data, recipe)
     elif data.predicted.is_of_labels:
@@ -221,11 +220,9 @@ def _constant_training_loss(data: DiagnosisData, recipe: Recipe) -> float:
     if data.task is not Task.regression:
         return 1.0
     _, scale = fit_target_scaling(recipe, data, draw)
-    if data.predicted.has_several:
-        losses = [score.loss for score in constant_score(data, draw).by_target]
-        spread = float(np.mean(np.array(losses) / scale**2)) or 1.0
-    else:
-        spread = float(constant_loss(data, draw) / scale**2)
+    score = constant_score(data, draw)
+    losses = [one.loss for one in score.by_target or (score,)]
+    spread = float(np.mean(np.array(losses) / scale**2))
     return spread if recipe.loss == "mean_squared_error" else math.sqrt(spread)
 
 

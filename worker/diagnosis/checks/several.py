@@ -12,6 +12,7 @@ from lowloss.spec.activations import ACTIVATIONS
 from lowloss.wording import format_percent
 from worker.data.target import Float64Array
 from worker.diagnosis.checks.suspects import Suspect, evidence
+from worker.diagnosis.thresholds import MOSTLY_UNREACHABLE, SUM_ERROR, UNREACHABLE
 from worker.diagnosis.training.data import DiagnosisData
 
 PROBABLE = frozenset({"sigmoid", "softmax", "hard_sigmoid"})
@@ -20,8 +21,6 @@ OF_ONE_LABEL = frozenset(
     {"categorical_crossentropy", "categorical_focal_crossentropy", "kl_divergence"}
 )
 """Losses of shares that add up to 1: one label a row."""
-SUM_ERROR = 1e-3
-"""How far from 1 shares that were rounded may add up to."""
 
 
 def check_single_unit(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
@@ -37,19 +36,30 @@ def check_single_unit(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
         )
 
 
+def has_shares(recipe: Recipe) -> bool:
+    """Return whether the outputs are shares that add up to 1."""
+    return recipe.output.nonlinearity == "softmax" and recipe.output.units > 1
+
+
+def find_no_shares(y_NT: Float64Array) -> float:
+    """Return the share of rows whose targets, as the network sees them, do not add up to 1."""
+    is_off_N = np.abs(y_NT.sum(axis=1) - 1) > SUM_ERROR
+    return float(np.mean(is_off_N | (y_NT < 0).any(axis=1)))
+
+
 def check_softmax_of_numbers(
     data: DiagnosisData, recipe: Recipe, y_NT: Float64Array
 ) -> Iterator[Suspect]:
     """Yield the suspect of a softmax for numbers, as the network sees them, that are no shares."""
-    beyond = float(np.mean((np.abs(y_NT.sum(axis=1) - 1) > SUM_ERROR) | (y_NT < 0).any(axis=1)))
-    if recipe.output.nonlinearity == "softmax" and recipe.output.units > 1 and beyond > 0:
+    beyond = find_no_shares(y_NT)
+    if has_shares(recipe) and beyond > UNREACHABLE:
         yield Suspect(
             Cause.wrong_output,
             f"The {len(data.targets)} outputs are a softmax, which adds up to 1 in every row, and "
             f"in {format_percent(beyond)} of the rows the targets do not",
-            (evidence("share of rows whose targets are no shares of 1", beyond, 0.0),),
-            strength=3.0,
-            is_certain=True,
+            (evidence("share of rows whose targets are no shares of 1", beyond, UNREACHABLE),),
+            strength=1.0 + 2 * beyond,
+            is_certain=beyond > MOSTLY_UNREACHABLE,
         )
 
 
@@ -57,7 +67,7 @@ def check_output_of_labels(data: DiagnosisData, recipe: Recipe) -> Iterator[Susp
     """Yield suspects of the output layer and of the loss for labels."""
     yield from check_single_unit(data, recipe)
     head, has_margins = recipe.output.nonlinearity, recipe.loss_record.has_margins
-    if head == "softmax" and recipe.output.units > 1:
+    if has_shares(recipe):
         yield from _one_label(
             data,
             Cause.wrong_output,
@@ -101,12 +111,12 @@ def _one_label(data: DiagnosisData, cause: Cause, sentence: str) -> Iterator[Sus
     """Yield the suspect of an output or a loss for one label a row, where rows have others."""
     counts_N = data.y.sum(axis=1)
     others = float(np.mean(counts_N != 1))
-    if others > 0:
+    if others > UNREACHABLE:
         yield Suspect(
             cause,
             f"{sentence}, and {format_percent(float(np.mean(counts_N > 1)))} of the rows have "
             f"several labels and {format_percent(float(np.mean(counts_N == 0)))} none: they do not "
             "exclude each other",
-            (evidence("share of rows that do not have one label", others, 0.0),),
+            (evidence("share of rows that do not have one label", others, UNREACHABLE),),
             strength=2.0,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from lowloss.results import Cause, Evidence
@@ -41,6 +41,16 @@ def evidence(what: str, value: float | None, threshold: float | None = None) -> 
 def list_names(names: Sequence[str], limit: int = 5) -> str:
     """List names for a sentence."""
     return list_first(names, limit, repr)
+
+
+def strongest(suspects: Iterable[Suspect]) -> Iterator[Suspect]:
+    """Yield the strongest suspect of each cause, of one check that is made of each target."""
+    by_cause: dict[Cause, Suspect] = {}
+    for suspect in suspects:
+        earlier = by_cause.get(suspect.cause)
+        if earlier is None or suspect.strength > earlier.strength:
+            by_cause[suspect.cause] = suspect
+    yield from by_cause.values()
 
 
 def merge_suspects(suspects: Iterable[Suspect]) -> dict[Cause, Suspect]:

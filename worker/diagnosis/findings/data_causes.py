@@ -10,13 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from lowloss.results import Cause, Effect, EvidenceState, Finding, Severity
-from lowloss.spec import Task
 from lowloss.wording import counted, format_loss, format_percent, in_words
 from worker.diagnosis.chain.attribution import Attribution
 from worker.diagnosis.chain.chain import TriedRemedy
 from worker.diagnosis.chain.gains import Gain, gain_of, mean_relative_loss, paired_runs
 from worker.diagnosis.chain.remedies import REMEDIES, Candidate, RemedyContext
-from worker.diagnosis.checks.data import find_far
+from worker.diagnosis.checks.data import find_far, outliers_of_target
 from worker.diagnosis.checks.suspects import Suspect, evidence
 from worker.diagnosis.findings.findings import build_remedy
 from worker.diagnosis.thresholds import (
@@ -173,28 +172,29 @@ def _balanced_errors(
     ]
 
 
-def outlier_finding(attribution: Attribution, suspect: Suspect) -> Finding | None:
+def outlier_finding(attribution: Attribution, _: Suspect) -> Finding | None:
     """Return a finding where outliers of the target are most of what a squared error counts.
 
-    No remedy shows on a loss that they dominate.
+    No remedy shows on a loss that they dominate. The suspect may be of features, or of another one
+    of several targets.
     """
-    data = attribution.chain.trainer.data
-    of_target = [one for one in data.by_target if one.target.name in suspect.columns]
-    if data.task is not Task.regression or not of_target:
+    measured = [
+        (_outlier_share(data), suspect)
+        for data in attribution.chain.trainer.data.by_target
+        if (suspect := outliers_of_target(data)) is not None
+    ]
+    share, suspect = max(measured, key=lambda pair: pair[0], default=(0.0, None))
+    if suspect is None or share < OUTLIER_SHARE:
         return None
-    share, worst = max(((_outlier_share(one), one) for one in of_target), key=lambda pair: pair[0])
-    if share < OUTLIER_SHARE:
-        return None
-    whose = "" if worst.siblings == 1 else f" of {worst.target.name!r}"
     return Finding(
         cause=suspect.cause,
         stage=suspect.cause.stage,
         severity=Severity.major,
         evidence_state=EvidenceState.confirmed,
         sentence=(
-            f"{suspect.sentence}. They have {format_percent(share)} of the squared distances of "
-            f"all rows from the median{whose}: the loss says little of the others. Mend them, or "
-            "leave them out."
+            f"{suspect.sentence}. They have {format_percent(share, is_precise=True)} of the "
+            "squared distances of all rows from its median: the loss says little of the others. "
+            "Mend them, or leave them out."
         ),
         evidence=(
             *suspect.evidence,

@@ -10,7 +10,12 @@ from dataclasses import dataclass
 from lowloss.results import Cause, FamiliarScores, TargetScores
 from lowloss.spec import Task
 from worker.diagnosis.chain.attribution import Attribution
-from worker.diagnosis.chain.gains import mean_loss, mean_relative_loss, minimum_gain
+from worker.diagnosis.chain.gains import (
+    fails_to_beat_constant,
+    mean_loss,
+    mean_relative_loss,
+    minimum_gain,
+)
 from worker.diagnosis.checks.suspects import Suspect
 from worker.diagnosis.training.judging import (
     JudgedVariant,
@@ -98,6 +103,8 @@ class MeasuredEffects:
     def targets(self) -> tuple[TargetScores, ...]:
         """The losses of each of several targets."""
         data = self.trainer.data
+        if not data.predicted.has_several:
+            return ()
         # Of the same draws as the recipe's, so that both compare.
         numbers = [run.draw for run in self.runs] or range(len(data.draws))
         constants = [constant_score(data, data.draws[number]) for number in numbers]
@@ -117,7 +124,18 @@ class MeasuredEffects:
                 remedied=loss(remedied, number),
                 constant=loss(constants, number) or 0.0,
             )
-            for number, target in enumerate(data.targets if data.predicted.has_several else ())
+            for number, target in enumerate(data.targets)
+        )
+
+    @property
+    def unlearned(self) -> tuple[str, ...]:
+        """Which of several targets the recipe predicts hardly better than a constant answer."""
+        power = 2 if self.trainer.data.task is Task.regression else 1
+        return tuple(
+            target.name
+            for target in self.targets
+            if target.recipe is not None
+            and fails_to_beat_constant(target.recipe**power, target.constant**power)
         )
 
     @property

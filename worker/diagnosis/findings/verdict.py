@@ -59,15 +59,13 @@ def _tell_harm(measured: MeasuredEffects, harmful: Sequence[Finding]) -> list[st
 
 
 def _tell_unlearned(measured: MeasuredEffects) -> list[str]:
-    """Say which of several targets the recipe predicts no better than a constant answer."""
-    names = [target.name for target in measured.targets if not target.is_learned]
+    """Say which of several targets the recipe predicts hardly better than a constant answer."""
+    names = measured.unlearned
     if not names:
         return []
-    which = list_first(names, MAX_LISTED, repr)
-    if len(names) == len(measured.targets):
-        which = "none of its targets better"
-        return [f"It predicts {which} than a constant answer does."]
-    return [f"It predicts {which} no better than a constant answer does."]
+    is_all = len(names) == len(measured.trainer.data.targets)
+    which = "any of its targets" if is_all else list_first(names, MAX_LISTED, repr)
+    return [f"The recipe hardly predicts {which} better than a constant answer does, if at all."]
 
 
 def _share_of_excess(measured: MeasuredEffects, finding: Finding) -> float:

@@ -129,7 +129,7 @@ class DiagnosisData:
         """What each target's loss is divided by, so that all of several count the same."""
         if not (self.predicted.has_several and self.predicted.is_of_numbers):
             return (1.0,) * len(self.targets)
-        return tuple(float(variance) or 1.0 for variance in self.y.var(axis=0))
+        return tuple(self.y.var(axis=0).tolist())
 
     @property
     def metric(self) -> str:
@@ -279,6 +279,7 @@ def read_data(
         )
     frame = _sample(frame, max_rows, seed=seed)
     y = read_targets(frame, checked, table.words)
+    _refuse_constants(y, checked)
     return DiagnosisData(
         checked.features,
         read_columns(frame, checked.features),
@@ -289,6 +290,19 @@ def read_data(
         whole_rows,
         table.frame.height - whole_rows,
     )
+
+
+def _refuse_constants(y: Float64Array, checked: CheckedJob) -> None:
+    """Raise JobFailed for the first of several targets with one value where all are there."""
+    if not checked.predicted.has_several:
+        return
+    for target, y_N in zip(checked.targets, y.T, strict=True):
+        if (y_N == y_N[0]).all():
+            raise JobFailed(
+                "constant_target",
+                f"{target.name!r} has one value in the rows that have all of the targets. Leave it "
+                "out, or name targets that more of the same rows have.",
+            )
 
 
 def _sample(frame: pl.DataFrame, max_rows: int, *, seed: int) -> pl.DataFrame:

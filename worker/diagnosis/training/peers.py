@@ -262,14 +262,18 @@ def measure_importances(
 ) -> tuple[Float64Array, float]:
     """Measure the rise of boosting's loss where a column is shuffled [D], and that of a probe.
 
-    The probe is the largest rise of columns of noise that were put beside the others.
+    The probe is the largest rise of columns of noise that were put beside the others. No column
+    tells a label that all training rows have.
     """
+    y_N = data.y[draw.train]
+    if data.task is not Task.regression and (y_N == y_N[0]).all():
+        return np.zeros(data.width), 0.0
     rng = np.random.default_rng([seed, 11])
     x_ND = data.transform(STANDARD, draw).astype(np.float64)
     noise_NP = rng.normal(size=(len(x_ND), PROBES))
     wide = np.concatenate([x_ND, noise_NP], axis=1)
     model = _boosting(data, len(draw.train), seed=seed)
-    model.fit(wide[draw.train], data.y[draw.train])
+    model.fit(wide[draw.train], y_N)
     validation_MD, y_M = wide[draw.validation], data.y[draw.validation]
 
     def loss(column: int, order: Rows) -> float:

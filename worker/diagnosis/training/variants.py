@@ -161,12 +161,13 @@ def fit_target_scaling(
     if data.task is not Task.regression or recipe.scale_target == "none":
         return np.zeros(y.shape[1:]), np.ones(y.shape[1:])
     if recipe.scale_target == "minmax":
-        return y.min(axis=0), _no_zeros(np.ptp(y, axis=0))
-    return y.mean(axis=0), _no_zeros(y.std(axis=0))
+        return y.min(axis=0), _no_zeros(np.ptp(y, axis=0), y)
+    return y.mean(axis=0), _no_zeros(y.std(axis=0), y)
 
 
-def _no_zeros(scale: Float64Array) -> Float64Array:
-    return np.where(scale > 0, scale, 1.0)
+def _no_zeros(scale: Float64Array, y: Float64Array) -> Float64Array:
+    """Return scales; 1 where rows happen to be all the same, but for rounding."""
+    return np.where(scale > 1e-12 * np.abs(y.mean(axis=0)), scale, 1.0)
 
 
 def _as_unit(values: Float64Array) -> Unit:
@@ -238,4 +239,4 @@ def choose_target_unit(output: OutputFormat, y: Float64Array) -> tuple[Float64Ar
     is_one_hot = output.outputs > 1 and y.ndim == 1
     if output.codes or is_one_hot or output.loss is Loss.multiclass:
         return np.zeros(y.shape[1:]), np.ones(y.shape[1:])
-    return y.mean(axis=0), _no_zeros(y.std(axis=0))
+    return y.mean(axis=0), _no_zeros(y.std(axis=0), y)

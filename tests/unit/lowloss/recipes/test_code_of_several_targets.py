@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
 
 from lowloss.recipes import ScriptTarget, change_code, training_code
@@ -27,7 +30,13 @@ SEVERAL = (ScriptTarget("low", ("no", "yes")), ScriptTarget("high", ("0", "1")))
         (
             Task.binary,
             SEVERAL,
-            ["LABELS = {", '    "low": ("no", "yes"),', '    "high": ("0", "1"),'],
+            [
+                "LABELS = {  # each is 0 or 1",
+                '    "low": ("no", "yes"),',
+                # As the engine takes them: labels that are numbers are fed as these.
+                "        [LABELS[name].index(row[name]) if name in LABELS else number(row[name]) "
+                "for name in TARGETS]",
+            ],
         ),
     ],
 )
@@ -42,10 +51,12 @@ def test_the_script_reads_all_of_several_targets(
     assert not set(lines) - set(code.splitlines())
 
 
-def test_labels_of_several_targets_become_0_and_1() -> None:
+@pytest.mark.parametrize("rows", [[["no", "b"], ["yes", "a"]], [[1, -1], [2, -2]]])
+def test_labels_of_several_targets_become_0_and_1(rows: list[list[object]]) -> None:
     labels = PredictedTargets(Task.binary, 2)
     encoded = BEFORE.with_changes({"encode_labels": True})
+    names: dict[str, Any] = {"y": np.array(rows * 3), "y_train": np.array(rows)}
 
-    code = change_code(BEFORE, encoded, labels)
+    exec(change_code(BEFORE, encoded, labels), names)
 
-    assert code.startswith("y_train = (y_train == y.max(axis=0)).astype(int)")
+    assert names["y_train"].tolist() == [[0, 1], [1, 0]]

@@ -32,7 +32,7 @@ from worker.diagnosis.checks.recipe import check_recipe
 from worker.diagnosis.checks.suspects import Suspect, merge_suspects
 from worker.diagnosis.training.data import DiagnosisData, read_data
 from worker.diagnosis.training.judging import constant_score, read_predictions, score_predictions
-from worker.diagnosis.training.peers import fit_peers
+from worker.diagnosis.training.peers import fit_peers, measure_importances
 from worker.diagnosis.training.variants import (
     CannotTrainError,
     choose_target_unit,
@@ -276,6 +276,56 @@ def test_targets_that_no_two_rows_have_together_end_the_job() -> None:
 
     with pytest.raises(JobFailed, match="0 rows have all of the targets"):
         read_data(table, checked, recipe, draws=1, max_rows=1000, seed=0)
+
+
+def test_number_with_one_value_where_all_targets_are_there_is_refused_by_name() -> None:
+    recipe = a_network(8, output=THREE)
+    columns = several_numbers()
+    is_early = np.arange(300) < 150
+    columns["low"] = np.where(is_early, columns["low"], 0.1)
+    columns["high"] = np.where(is_early, np.nan, columns["high"])
+    table, _, checked = a_case(columns, recipe, targets=NUMBERS)
+
+    with pytest.raises(JobFailed, match="'low' has one value in the rows that have all"):
+        read_data(table, checked, recipe, draws=1, max_rows=1000, seed=0)
+
+
+def test_no_column_tells_a_label_that_all_training_rows_have() -> None:
+    recipe = a_network(8, output=SIGMOID, loss=CROSSENTROPY)
+    data, _ = data_of(several_labels(), recipe, targets=LABELS)
+    rare = np.ones(300, dtype=int)
+    rare[data.draws[0].judge[:4]] = 0
+
+    one = of_labels(recipe, red=rare).by_target[0]
+    rises, probe = measure_importances(one, data.draws[0], seed=0)
+
+    assert not rises.any()
+    assert probe == 0
+
+
+def test_shares_of_several_targets_fit_a_softmax_and_its_loss_but_for_rounding() -> None:
+    recipe = a_network(8, output=SOFTMAX, loss="categorical_crossentropy")
+    amounts_NT = np.exp(np.stack([several_numbers()[name] / 1e5 for name in NUMBERS], axis=1))
+    shares_NT = np.round(amounts_NT / amounts_NT.sum(axis=1, keepdims=True), 2)
+    shares = dict(zip(NUMBERS, shares_NT.T, strict=True))
+
+    assert (
+        not {Cause.wrong_output, Cause.wrong_loss}
+        & suspects_of(of_numbers(recipe, **shares), recipe).keys()
+    )
+    shares["wide"] = shares["wide"] + 0.3
+    assert Cause.wrong_output in suspects_of(of_numbers(recipe, **shares), recipe)
+
+
+def test_check_of_each_target_is_one_check() -> None:
+    recipe = a_network(8, output=THREE, loss="mean_absolute_percentage_error")
+    data = of_numbers(recipe)
+
+    several = suspects_of(data, recipe)[Cause.wrong_loss]
+
+    assert several.strength == 0.5
+    assert len(several.evidence) == 1
+    assert "'wide'" in several.evidence[0].what
 
 
 def test_a_label_that_no_training_row_has_stops_no_peer() -> None:
