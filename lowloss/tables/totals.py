@@ -33,6 +33,8 @@ TOTAL = (
 """The label of a total or a mean."""
 GROUP = r"(?i)^(.*\S)\s+(?:total|ergebnis|summe)$"
 """The label of a group's total, with the name of the group: `North Total`."""
+LEADING_GROUP = r"(?i)^(?:sub[- ]?)?(?:total|summe|somme)\s+(\S.*)$"
+"""The same with the name behind: `Total North`."""
 MAX_SHARE = 0.5
 """The share of the rows that may be totals of others."""
 
@@ -71,13 +73,23 @@ def _tell_among(rows: NumberedRows, warnings: list[TableWarning]) -> None:
     if not _has_labels(rows.strings):
         return
     for labels in rows.strings:
-        is_total = labels.str.contains(TOTAL) | labels.str.extract(GROUP).is_in(labels.implode())
-        is_total = is_total.fill_null(value=False)
+        is_total = labels.str.contains(TOTAL).fill_null(value=False)
+        is_total |= _names_group(labels, rows.strings)
         if 0 < is_total.sum() <= MAX_SHARE * len(labels):
             warnings.append(_make_totals_warning(rows, labels, is_total))
             return
         if _has_texts(labels):
             return
+
+
+def _names_group(labels: pl.Series, strings: pl.DataFrame) -> pl.Series:
+    """Return which labels are totals of a group that a cell of any column names."""
+    groups = labels.str.extract(GROUP).fill_null(labels.str.extract(LEADING_GROUP))
+    is_known = pl.repeat(value=False, n=len(labels), eager=True)
+    if groups.null_count() < len(groups):
+        for column in strings:
+            is_known |= groups.is_in(column.implode()).fill_null(value=False)
+    return is_known
 
 
 def _make_totals_warning(

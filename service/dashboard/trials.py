@@ -101,7 +101,8 @@ def write_code(job: Job, trial: Trial, dataset: Dataset, limits: Limits) -> str:
     recipe = recipe_of_trial(
         trial.hyperparameters, job.search, job.task, classes=len(checked.labels)
     )
-    return training_code(recipe, describe_table(checked))
+    target = next(c for c in dataset.profile if c.name == job.search.target)
+    return training_code(recipe, describe_table(checked, dataset.rows - target.missing))
 
 
 def _range_around(value: float) -> dict[str, Any]:

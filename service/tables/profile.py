@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 
 from lowloss.errors import JobFailed
 from lowloss.results import Column, ColumnKind, Dataset
+from lowloss.tables.evidence import is_monotonic
 from lowloss.tables.naming import INDEX
 from lowloss.tables.table import Table
 from service.settings import Limits
@@ -24,6 +25,8 @@ INDEX_NAMES = frozenset({INDEX, "Unnamed: 0"})
 CODES, ROWS_OF_CODE = range(3, 21), 10
 """The numbers of codes that an integer category may have, and the least mean rows of a code."""
 MIN_ROWS_OF_CODE = 2
+MAX_UNNUMBERED = 0.05
+"""The share of rows, such as subtotals, that may have no number among those that have one."""
 KINDS_OF_VALUES = {
     ColumnKind.categorical: True,
     ColumnKind.text: True,
@@ -107,10 +110,16 @@ def _find_string_kind(column: pl.Series, summary: Summary, *, is_matrix: bool) -
     return ColumnKind.text if is_text or summary.is_unique else ColumnKind.categorical
 
 
+def _has_all_numbers(column: pl.Series) -> bool:
+    """Return whether all rows have a number, or all but a few among others that count up."""
+    missing = column.null_count()
+    return missing == 0 or (missing <= MAX_UNNUMBERED * len(column) and is_monotonic(column))
+
+
 def _find_integer_kind(column: pl.Series, summary: Summary) -> ColumnKind:
     """Return the kind of whole numbers; an index may be that of a sample."""
     low, high = summary.measures["min"], summary.measures["max"]
-    is_unique = summary.is_unique and summary.rows == len(column)
+    is_unique = summary.is_unique and _has_all_numbers(column)
     if is_unique and column.name in INDEX_NAMES and low >= 0:
         return ColumnKind.identifier
     if are_long_numbers(column, summary):

@@ -37,6 +37,7 @@ ARTIFACTS = {
     "report.html",
     "saved_model.zip",
     "study.journal",
+    "table.csv",
     "tensorboard.zip",
     "trials.csv",
 }

@@ -16,6 +16,7 @@ from service.store.datasets import get_dataset
 from service.store.diagnoses import DIAGNOSIS
 from service.store.jobs import get_job
 from service.store.trials import list_curves, list_trials
+from service.tables.script_table import SCRIPT_TABLE
 from worker.artifacts.model.build import build_model
 from worker.artifacts.model.check import Expected, check_keras, check_onnx, check_saved_model
 from worker.artifacts.model.content import model_content
@@ -65,7 +66,7 @@ def export(
     diagnosis: Diagnosis | str | None,
     seed: int,
 ) -> None:
-    """Score the model on the test rows, and store it, the search and the reports.
+    """Score the model on the test rows; store it, the search, the reports and the plain table.
 
     A `diagnosis` that could not be made is the reason why. Once the job is to end, intervals,
     importances and the SavedModel are left out.
@@ -88,6 +89,7 @@ def export(
         diagnosis = None
     reporter.record(missing_artifacts=missing)
     export_reports(metadata, reporter, folder, diagnosis)
+    store_artifact(folder / SCRIPT_TABLE, reporter)
 
 
 def summarise_test_rows(final: FinalModel, labels: Sequence[str]) -> PredictionSummary:

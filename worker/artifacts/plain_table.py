@@ -10,12 +10,10 @@ from lowloss.recipes import ScriptTable
 from lowloss.spec import Task
 from lowloss.tables.table import Table
 from service.tables.check import CheckedJob, CheckedTarget
-from service.tables.script_table import describe_table
+from service.tables.script_table import count_script_rows, describe_table
 from worker.data.prepare import keep_targets
 from worker.data.target import read_target
 
-MAX_CELLS = 10_000_000
-"""Of a larger table the first rows are written."""
 MICROSECONDS_OF_A_DAY = 86_400_000_000
 
 
@@ -29,11 +27,11 @@ def write_plain_table(path: Path, table: Table, checked: CheckedJob) -> ScriptTa
         has_number = [pl.col(one.name).cast(pl.String) != "NaN" for one in checked.targets]
         frame = frame.filter(pl.all_horizontal(has_number))
     rows = frame.height
-    frame = frame.head(max(1, MAX_CELLS // (len(checked.features) + len(checked.targets))))
+    frame = frame.head(count_script_rows(checked, rows))
     columns = [_as_plain(frame[column.name]) for column in checked.features]
     targets = [_as_target(frame[one.name], one, table, checked.task) for one in checked.targets]
     pl.DataFrame([*columns, *targets]).write_csv(path)
-    return describe_table(checked, rows_left_out=rows - frame.height)
+    return describe_table(checked, rows)
 
 
 def _as_target(column: pl.Series, target: CheckedTarget, table: Table, task: Task) -> pl.Series:

@@ -21,6 +21,8 @@ from service.store.jobs import get_job
 from service.store.trials import list_curves, list_trials
 from service.tables.check import CheckedJob, check_job
 from service.tables.profile import check_is_as_profiled
+from service.tables.script_table import SCRIPT_TABLE
+from worker.artifacts.plain_table import write_plain_table
 from worker.data.prepare import Prepared, prepare
 from worker.engine.cohort.program import Programs
 from worker.progress.reporter import Reporter
@@ -111,10 +113,14 @@ def load_earlier_attempts(reporter: Reporter, job: LoadedJob, folder: Path) -> E
 def prepare_data(
     reporter: Reporter, job: LoadedJob, resources: JobResources
 ) -> tuple[Prepared, CheckedJob]:
-    """Read the job's table, check the JobSpec against it again, and make arrays of it."""
+    """Read the job's table, check the JobSpec against it again, and make arrays of it.
+
+    The table as scripts of trials read it is left in the job's folder.
+    """
     limits = resources.limits
     table = read_dataset(reporter, job.dataset, job.options, resources)
     checked = check_job(job.spec, job.dataset, limits=limits)
+    write_plain_table(resources.folder / SCRIPT_TABLE, table, checked)
     return prepare(table, checked, max_levels=limits.max_levels), checked
 
 

@@ -176,3 +176,17 @@ def test_other_gaps_are_not_groups(lines: list[str]) -> None:
     table = read(lines, header="region,n,x")
 
     assert "groups_named_once" not in {w.code for w in table.warnings}
+
+
+@pytest.mark.parametrize("label", ["Total Oslo", "Subtotal Oslo", "Summe Oslo"])
+def test_total_of_a_group_that_another_column_names_is_told(label: str) -> None:
+    lines = [f"shop {n},{'Oslo' if n < 4 else 'Bergen'},{n}" for n in range(8)]
+    table = read([*lines[:4], f"{label},,6", *lines[4:]], header="shop,town,x")
+
+    assert told(table) == [("totals_among_rows", 1, (5,))]
+
+
+def test_name_that_begins_as_a_total_does_is_not_told() -> None:
+    lines = [f"shop {n},{'Oslo' if n < 4 else 'Bergen'},{n}" for n in range(8)]
+
+    assert told(read([*lines, "Total Recall,Oslo,6"], header="shop,town,x")) == []
