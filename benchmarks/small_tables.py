@@ -21,7 +21,7 @@ STOCK_TRIALS, STOCK_EPOCHS, STOCK_PATIENCE = 10, 200, 20
 def default_job(name: str) -> dict[str, Any]:
     """Run the job that names nothing but the table and its target."""
     with tempfile.TemporaryDirectory() as folder:
-        database = _submitted(name, Path(folder))
+        database = submit_table(name, Path(folder))
         measured = run_job(database, Path(folder))
         rows = len(prepared_of(database, Path(folder)).labelled.y)
         job = job_of(database)
@@ -39,13 +39,14 @@ def default_job(name: str) -> dict[str, Any]:
 def stock_script(name: str) -> dict[str, Any]:
     """Tune ten trials as the guides of KerasTuner do, on the rows of the job's first fold."""
     with tempfile.TemporaryDirectory() as folder:
-        prepared = prepared_of(_submitted(name, Path(folder)), Path(folder))
+        prepared = prepared_of(submit_table(name, Path(folder)), Path(folder))
         started = time.perf_counter()
         test = _tune(prepared, folder)
         return {"job_seconds": time.perf_counter() - started, "test": test}
 
 
-def _submitted(name: str, folder: Path) -> Database:
+def submit_table(name: str, folder: Path) -> Database:
+    """Submit the default job on a real table, to a database in a folder."""
     database = Database(f"sqlite:///{folder / 'bench.db'}")
     database.prepare()
     table = TABLES[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -78,8 +79,12 @@ def find_fault(
     if model is not None:
         path, models = _walk(path, [model], is_unknown=error["type"] == "extra_forbidden")
         names = [name for inner in models for name in inner.model_fields]
-    parts = [part for part in (field, *map(str, path)) if part is not None]
-    return _describe(error, ".".join(parts) or None, names)
+    field = ".".join(part for part in (field, *map(str, path)) if part is not None) or None
+    value = error.get("input")
+    if "fixed" in error["loc"] and isinstance(value, list):
+        detail = f"{show_value(value)} is a list, where one value, choices or a range stand"
+        return Fault(InvalidRequest, field, detail, f'give {{"choices": {json.dumps(value)}}}')
+    return _describe(error, field, names)
 
 
 def unknown_field(field: str, name: str, names: Iterable[str]) -> UnknownField:
@@ -147,7 +152,8 @@ def _describe(error: Mapping[str, Any], field: str | None, names: Iterable[str])
                 "send an object, with the header Content-Type: application/json",
             )
         case _ if (match := re.fullmatch(r"\w+ (should .*)", message, re.DOTALL)) is not None:
-            advice = match[1].replace("None", "null").replace("dictionary", "object")
+            advice = re.sub(r" or instance of \w+", "", match[1])
+            advice = advice.replace("None", "null").replace("dictionary", "object")
             return Fault(
                 InvalidRequest, field, f"{show_value(value)} is not accepted", f"it {advice}"
             )

@@ -20,14 +20,41 @@ from lowloss.spec.skips import SkipMisfitError, check_skips, list_inputs
 RecipeScaling = Literal["none", "standard", "minmax", "robust", "quantile", "piecewise"]
 
 
-class RecipeEarlyStopping(Spec):
+KERAS_DEFAULTS: dict[str, tuple[object, ...]] = {
+    "monitor": ("val_loss",),
+    "mode": ("auto", "min"),
+    "verbose": (0, 1, 2),
+}
+"""Arguments of Keras's callbacks that change nothing, with the values that a recipe takes."""
+
+
+class _LossCallback(Spec):
+    """A callback of Keras that watches `val_loss`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_defaults(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        for name, allowed in KERAS_DEFAULTS.items():
+            if name in value and value[name] not in allowed:
+                listed = " or ".join(map(repr, allowed))
+                raise wrong_value(
+                    "callback_does_not_fit",
+                    f"{name} {value[name]!r} is not supported: the validation loss is watched",
+                    fix=f"leave {name} out, or give {listed}",
+                )
+        return {name: one for name, one in value.items() if name not in KERAS_DEFAULTS}
+
+
+class RecipeEarlyStopping(_LossCallback):
     """Keras's EarlyStopping on `val_loss`."""
 
     patience: Annotated[int, Field(ge=0), Number] = 0
     restore_best_weights: bool = False
 
 
-class RecipePlateau(Spec):
+class RecipePlateau(_LossCallback):
     """Keras's ReduceLROnPlateau on `val_loss`, with its names and defaults."""
 
     factor: Annotated[float, Field(gt=0, lt=1), Number] = 0.1

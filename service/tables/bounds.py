@@ -14,7 +14,7 @@ BoundedField = tuple[str, object, float]
 def check_bounds(fields: Iterable[BoundedField]) -> None:
     """Raise LimitExceeded for the first value that is over its limit."""
     for field, value, limit in fields:
-        largest = _find_largest(value)
+        largest = find_largest(value)
         if largest > limit:
             raise LimitExceeded(
                 f"{largest:g} is over this server's limit of {limit:g}",
@@ -23,9 +23,10 @@ def check_bounds(fields: Iterable[BoundedField]) -> None:
             )
 
 
-def _find_largest(value: object) -> float:
+def find_largest(value: object) -> float:
+    """Return the largest number that a fixed value, choices or a range allow."""
     if isinstance(value, Choice):
-        return max(_find_largest(choice) for choice in value.choices)
+        return max(find_largest(choice) for choice in value.choices)
     if isinstance(value, Float | Int):
         return float(value.max)
     return float(value)  # type: ignore[arg-type]  # a fixed number

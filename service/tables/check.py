@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from lowloss.errors import (
     NoFeatures,
@@ -16,10 +16,19 @@ from lowloss.errors import (
     UnknownTarget,
 )
 from lowloss.results import Column, ColumnKind, Dataset, ExcludedColumn, TableFormat, TableWarning
-from lowloss.spec import JobSpec, Objective, PredictedTargets, Task, Validation
+from lowloss.spec import (
+    Choice,
+    JobSpec,
+    Objective,
+    PredictedTargets,
+    SearchSpace,
+    Task,
+    Validation,
+)
+from lowloss.spec.schedules import SEARCH_PLATEAU
 from lowloss.validation import suggest_name
 from service.settings import Limits
-from service.tables.bounds import BoundedField, check_bounds
+from service.tables.bounds import BoundedField, check_bounds, find_largest
 from service.tables.check_target import (
     check_classes,
     counts_up,
@@ -72,7 +81,8 @@ class CheckedJob:
 def check_job(spec: JobSpec, dataset: Dataset, *, limits: Limits) -> CheckedJob:
     """Check a job as far as the profile allows; raise an InvalidRequest."""
     _check_limits(spec, limits)
-    return check_table(spec, dataset, limits=limits)
+    checked = check_table(spec, dataset, limits=limits)
+    return replace(checked, warnings=(*checked.warnings, *_warn_of_plateau(spec.search_space)))
 
 
 def check_table(
@@ -172,6 +182,20 @@ def _check_limits(spec: JobSpec, limits: Limits) -> None:
         ("budget.max_seconds", budget.max_seconds or 0, limits.max_seconds),
     ]
     check_bounds(fields)
+
+
+def _warn_of_plateau(space: SearchSpace) -> Iterator[TableWarning]:
+    """Say where every training would have ended before its learning rate could fall."""
+    schedule, patience = space.schedule, int(find_largest(space.patience))
+    schedules = schedule.choices if isinstance(schedule, Choice) else (schedule,)
+    if "plateau" in schedules and patience <= SEARCH_PLATEAU.patience:
+        yield TableWarning(
+            code="rate_never_falls",
+            count=1,
+            detail=f"with a patience of {patience} or less a training ends before schedule plateau "
+            f"lowers its learning rate, after {SEARCH_PLATEAU.patience} epochs without a gain",
+            fix="raise search_space.patience, or use the schedule constant",
+        )
 
 
 def _find_target(spec: JobSpec, dataset: Dataset) -> Column:

@@ -137,7 +137,7 @@ def test_100_steps_are_keras_own_in_double_precision(name: str) -> None:
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("loss", SEARCHED)
+@pytest.mark.parametrize("loss", slow_but(SEARCHED, fast=[Loss.multiclass]))
 @pytest.mark.parametrize("is_weighted", slow_but([False, True], fast=[True]))
 def test_losses_and_weights_are_keras_own_with_a_last_partial_batch(
     loss: Loss, is_weighted: bool

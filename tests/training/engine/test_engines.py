@@ -37,7 +37,7 @@ def data_loss(loss: Loss, y_M: np.ndarray, output_MC: np.ndarray) -> float:
     return float(np.mean(keras.losses.get(loss.value)(targets, output_MC)))
 
 
-@pytest.mark.parametrize("loss", SEARCHED)
+@pytest.mark.parametrize("loss", slow_but(SEARCHED, fast=[Loss.multiclass]))
 def test_training_learns_and_answers_with_its_best_weights(
     new_engine: NewEngine, loss: Loss
 ) -> None:

@@ -107,6 +107,7 @@ def test_validation_in_several_batches_weighs_every_row_alike(
     assert np.allclose(parts.val_output_MC, whole.val_output_MC, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_wide_network_gives_the_same_bits_twice() -> None:
     # Large enough for TensorFlow to share a matrix product between threads.
     rng = np.random.default_rng(0)

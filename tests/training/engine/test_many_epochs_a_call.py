@@ -13,6 +13,7 @@ import pytest
 
 from lowloss.spec.schedules import Plateau
 from tests.builders.engines import a_cohort_engine
+from tests.builders.slow import slow_but
 from tests.builders.trainings import SEARCHED, a_plan, run, some_arrays, some_plans, with_targets
 from worker.engine.array_types import FloatArray
 from worker.engine.arrays import Arrays, Fold, Loss
@@ -53,7 +54,7 @@ def saved(checkpoint: Checkpoint) -> list[FloatArray]:
     return list(itertools.chain(checkpoint.weights, *checkpoint.moments, checkpoint.best_weights))
 
 
-@pytest.mark.parametrize("loss", SEARCHED)
+@pytest.mark.parametrize("loss", slow_but(SEARCHED, fast=[Loss.multiclass]))
 def test_many_epochs_a_call_give_the_bits_of_one(loss: Loss) -> None:
     plans, arrays = some_plans(6, mixup=0.3, patience=2), some_arrays(loss)
 

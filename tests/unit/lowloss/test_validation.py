@@ -8,7 +8,7 @@ import pytest
 from pydantic import AfterValidator, BaseModel
 
 from lowloss.errors import InvalidRequest
-from lowloss.spec import Recipe, wrong_value
+from lowloss.spec import Recipe, SearchSpace, wrong_value
 from lowloss.validation import suggest_field, suggest_name, validate
 
 
@@ -34,7 +34,29 @@ def test_an_object_that_is_text_is_refused_at_its_field() -> None:
         validate(Recipe, {"layers": ["dense"], "loss": "mse"}, field="recipe")
 
     assert caught.value.field == "recipe.layers.0"
-    assert caught.value.fix == "it should be a valid object or instance of RecipeLayer"
+    assert caught.value.fix == "it should be a valid object"
+
+
+def test_list_of_values_of_a_hyperparameter_is_to_be_written_as_choices() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        validate(SearchSpace, {"schedule": ["plateau", "cosine"]}, field="search_space")
+
+    assert caught.value.field == "search_space.schedule"
+    assert caught.value.fix == 'give {"choices": ["plateau", "cosine"]}'
+
+
+@pytest.mark.parametrize("callback", ["early_stopping", "reduce_lr_on_plateau"])
+def test_arguments_of_callbacks_that_change_nothing_are_taken(callback: str) -> None:
+    harmless = {"monitor": "val_loss", "mode": "min", "verbose": 1, "patience": 3}
+    layers = {"layers": [{"units": 1}], "loss": "mse"}
+
+    assert validate(Recipe, layers | {callback: harmless}) == validate(
+        Recipe, layers | {callback: {"patience": 3}}
+    )
+    with pytest.raises(InvalidRequest) as caught:
+        validate(Recipe, layers | {callback: {"monitor": "val_accuracy"}})
+    assert caught.value.field == callback
+    assert caught.value.fix == "leave monitor out, or give 'val_loss'"
 
 
 def test_list_of_faulty_items_is_not_said_to_be_too_short() -> None:

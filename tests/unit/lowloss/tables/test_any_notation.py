@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import pytest
 import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -212,13 +213,25 @@ def is_same(read: list[Any], written: list[Any]) -> bool:
     return read == [expected(value) for value in written]
 
 
-@given(tables())
-@settings(
-    max_examples=300,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+LARGE = settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
+
+
+@given(tables())
+@settings(LARGE, max_examples=100)
 def test_any_notation_is_read_back_exactly_or_its_doubt_is_told(written: Written) -> None:
+    check_is_read_back(written)
+
+
+@pytest.mark.slow
+@given(tables())
+@settings(LARGE, max_examples=1_000)
+def test_any_notation_is_read_back_in_many_tables(written: Written) -> None:
+    check_is_read_back(written)
+
+
+def check_is_read_back(written: Written) -> None:
     table = read_csv(written.data, ParseOptions(), limits=TableLimits())
 
     assert table.frame.width == len(written.columns)

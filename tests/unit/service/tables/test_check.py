@@ -64,6 +64,23 @@ def test_task_follows_from_the_target(y: list[Any], task: Task, labels: tuple[st
     assert (checked.task, checked.labels) == (task, labels)
 
 
+@pytest.mark.parametrize(
+    ("space", "codes"),
+    [
+        ({}, []),
+        ({"patience": 5}, ["rate_never_falls"]),
+        ({"patience": {"choices": [2, 5]}, "schedule": "plateau"}, ["rate_never_falls"]),
+        ({"patience": {"min": 2, "max": 6}}, []),
+        ({"patience": 5, "schedule": "cosine"}, []),
+    ],
+    ids=str,
+)
+def test_rate_that_never_falls_is_told(space: dict[str, Any], codes: list[str]) -> None:
+    checked = check([i * 0.5 for i in range(ROWS)], search_space=space)
+
+    assert [warning.code for warning in checked.warnings] == codes
+
+
 def test_explicit_task_is_taken_where_it_fits() -> None:
     assert check([0, 1, 2] * 20, task="regression").task is Task.regression
     assert check([10, 20, 30] * 20, task="multiclass").labels == ("10", "20", "30")
