@@ -96,7 +96,7 @@ def _refused(data: DiagnosisData, recipe: Recipe, error: CannotTrainError) -> Su
         cause,
         f"The {what}: {error}; {refusal}",
         (proof,),
-        strength=3.0,
+        strength=4.0,  # Before what would harm a training: there is none.
         is_certain=True,
     )
 

@@ -11,6 +11,7 @@ import pytest
 from lowloss.results import Cause
 from lowloss.spec import Recipe
 from tests.builders.recipes import SOUND, a_network, data_of, some_classes, some_numbers
+from worker.diagnosis.checks.data import check_data
 from worker.diagnosis.checks.recipe import check_recipe
 from worker.diagnosis.checks.suspects import Suspect
 from worker.diagnosis.training.variants import count_weights
@@ -232,3 +233,14 @@ def test_binary_crossentropy_suits_two_classes() -> None:
     suspects = named(some_classes(classes=2), recipe)
 
     assert suspects.keys() & {Cause.wrong_loss, Cause.wrong_output} == set()
+
+
+def test_what_keras_refuses_stands_before_what_would_harm_a_training() -> None:
+    columns, recipe = some_numbers(), ending("linear", 3)
+    columns["x0"] = np.where(np.arange(len(columns["x0"])) == 5, np.nan, columns["x0"])
+    data, excluded = data_of(columns, recipe)
+
+    suspects = [*check_data(data, recipe, excluded), *check_recipe(data, recipe)]
+
+    assert Cause.missing_values in {suspect.cause for suspect in suspects}
+    assert max(suspects, key=lambda suspect: suspect.strength).cause is Cause.wrong_output
