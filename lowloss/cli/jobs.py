@@ -18,7 +18,7 @@ from lowloss.cli.rendering.lists import show_jobs
 from lowloss.cli.rendering.watch import watch_job
 from lowloss.cli.specs import find_dataset, one_or_several, read_object, set_fields
 from lowloss.client.client import Client
-from lowloss.results import NOT_A_FEATURE, Job, JobKind, JobState
+from lowloss.results import NOT_A_FEATURE, Job, JobKind, JobSort, JobState
 from lowloss.results.notes import describe_notes, describe_stage
 
 app = typer.Typer(cls=PlainErrors)
@@ -122,10 +122,12 @@ def jobs(
     ctx: typer.Context,
     state: Annotated[JobState | None, typer.Option(help="Only jobs in this state.")] = None,
     kind: Annotated[JobKind | None, typer.Option(help="Only jobs of this kind.")] = None,
+    name: Annotated[str, typer.Option(help="Only jobs with this in their name or id.")] = "",
+    sort: Annotated[JobSort, typer.Option(help="What comes first.")] = JobSort.newest,
     as_json: AsJson = False,
 ) -> None:
-    """List jobs, newest first."""
-    listed = list(ctx.obj.jobs(state, kind))
+    """List jobs, newest first, unless --sort says otherwise."""
+    listed = list(ctx.obj.jobs(state, kind, name=name, sort=sort))
     print_json(listed) if as_json else show_jobs(listed, out)
 
 

@@ -37,6 +37,7 @@ from lowloss.results import (
     Event,
     Job,
     JobKind,
+    JobSort,
     JobState,
     Predictions,
     ReadRecipe,
@@ -210,10 +211,19 @@ class Client:
             return self._retries.read("GET", f"/v1/jobs/{job_id}", Job)
         return self._poll(job_id, wait, attempts=ATTEMPTS)
 
-    def jobs(self, state: JobState | None = None, kind: JobKind | None = None) -> Iterator[Job]:
-        """Yield every job, newest first, or only those in a state or of a kind."""
-        filters = {"state": state, "kind": kind}
-        params = {name: value.value for name, value in filters.items() if value is not None}
+    def jobs(
+        self,
+        state: JobState | None = None,
+        kind: JobKind | None = None,
+        *,
+        name: str = "",
+        sort: JobSort = JobSort.newest,
+    ) -> Iterator[Job]:
+        """Yield jobs in an order: all, or those in a state, of a kind, with a part of a name."""
+        filters = {"state": state, "kind": kind, "name": name or None}
+        params = {key: str(value) for key, value in filters.items() if value is not None}
+        if sort is not JobSort.newest:
+            params["sort"] = sort.value
         return self._retries.read_pages("/v1/jobs", Job, params)
 
     def wait(self, job_id: str, *, timeout: float | None = None) -> Job:

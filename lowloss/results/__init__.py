@@ -61,7 +61,14 @@ from lowloss.results.outcome import (
 )
 from lowloss.results.parts import Page, Result
 from lowloss.results.predictions import CalibrationGroup, Mistake, PredictionSummary
-from lowloss.results.states import UNFINISHED_STATES, JobKind, JobState, Requested, TrialState
+from lowloss.results.states import (
+    UNFINISHED_STATES,
+    JobKind,
+    JobSort,
+    JobState,
+    Requested,
+    TrialState,
+)
 from lowloss.results.trials import Curve, Hyperparameters, Trial
 
 __all__ = [
@@ -103,6 +110,7 @@ __all__ = [
     "InexactMark",
     "Job",
     "JobKind",
+    "JobSort",
     "JobState",
     "Level",
     "Links",

@@ -5,6 +5,14 @@ from __future__ import annotations
 from enum import StrEnum
 
 
+class JobSort(StrEnum):
+    """What a list of jobs is sorted by."""
+
+    newest = "newest"
+    oldest = "oldest"
+    name = "name"
+
+
 class JobKind(StrEnum):
     """What a job does: search for a model, or explain why a loss is high."""
 

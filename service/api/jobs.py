@@ -17,7 +17,7 @@ from lowloss.errors import (
     StateConflict,
     UnknownDataset,
 )
-from lowloss.results import Job, JobKind, JobState, Page
+from lowloss.results import Job, JobKind, JobSort, JobState, Page
 from lowloss.spec import Continuation, JobSpec, Priority, Spec
 from lowloss.spec.continuation import CONTINUATION_EXAMPLES
 from lowloss.spec.job import JOB_SPEC_EXAMPLES
@@ -32,7 +32,6 @@ from service.store.database import Session
 from service.store.datasets import find_dataset
 from service.store.deletions import delete_job
 from service.store.earlier_jobs import check_earlier_jobs
-from service.store.job_orders import JobSort
 from service.store.jobs import (
     Change,
     get_job,

@@ -32,6 +32,7 @@ from lowloss.results import (
     Curve,
     Job,
     JobKind,
+    JobSort,
     JobState,
     Trial,
     TrialState,
@@ -57,7 +58,6 @@ from service.store.database import Session
 from service.store.datasets import find_dataset_of_job, list_names
 from service.store.diagnoses import get_diagnosis
 from service.store.events import list_job_events
-from service.store.job_orders import JobSort
 from service.store.jobs import (
     Change,
     get_job,

@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
+from lowloss.results import JobSort
 from service.store.cursors import ListOrder
 from service.store.schema import JobRow
-
-
-class JobSort(StrEnum):
-    """What a list of jobs is sorted by."""
-
-    newest = "newest"
-    oldest = "oldest"
-    name = "name"
-
 
 ORDERS = {
     JobSort.newest: ListOrder(JobRow.created_at, JobRow.id),

@@ -29,6 +29,7 @@ from lowloss.results import (
     Hyperparameters,
     Job,
     JobKind,
+    JobSort,
     JobState,
     Links,
     Outcome,
@@ -42,7 +43,7 @@ from lowloss.spec import Budget, DiagnosisSpec, JobSpec, Task, remaining
 from service.store.database import utc_now
 from service.store.endings import seconds_since_renewal
 from service.store.events import EventKind, record_event
-from service.store.job_orders import ORDERS, JobSort
+from service.store.job_orders import ORDERS
 from service.store.queue import Fence, hold_fence
 from service.store.schema import AttemptRow, IdempotencyKeyRow, JobRow, TrialRow
 from service.store.specs import read_spec

@@ -15,11 +15,10 @@ from lowloss.errors import (
     IdempotencyKeyReused,
     InvalidRequest,
 )
-from lowloss.results import JobState, TrialState
+from lowloss.results import JobSort, JobState, TrialState
 from lowloss.results.predictions import PredictionSummary
 from service.store.database import Database
 from service.store.events import list_events
-from service.store.job_orders import JobSort
 from service.store.jobs import (
     count_jobs,
     find_response,

@@ -10,7 +10,7 @@ import pytest
 
 from lowloss import Client, DiagnosisSpec
 from lowloss.errors import DiagnosisNotReady
-from lowloss.results import JobKind, JobState, ReadRecipe
+from lowloss.results import JobKind, JobSort, JobState, ReadRecipe
 from tests.builders.diagnoses import a_diagnosis, a_recipe
 from tests.builders.scripted_server import Server, a_diagnosis_job, a_json, a_page, a_refusal
 
@@ -52,6 +52,14 @@ def test_jobs_of_a_kind_are_listed() -> None:
 
     assert job.spec == SPEC
     assert server.asked == [("GET", "/v1/jobs?state=running&kind=diagnosis")]
+
+
+def test_jobs_are_found_by_their_name_in_another_order() -> None:
+    server = Server(a_page(a_diagnosis_job()))
+
+    list(server.client().jobs(name="prices", sort=JobSort.name))
+
+    assert server.asked == [("GET", "/v1/jobs?name=prices&sort=name")]
 
 
 def test_job_of_a_server_before_diagnoses_is_a_search() -> None:
