@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from worker.data.target import Float64Array
 
 
 def measure_rises(
-    loss: Callable[[int, Rows], float],
+    losses: Callable[[int, Rows], Sequence[float]],
     columns: int,
     rows: int,
     *,
@@ -20,10 +20,11 @@ def measure_rises(
 ) -> Float64Array:
     """Return by how much a loss rises at each shuffle of each column [D, S]; section 10 there.
 
-    `loss` is that of the rows with one column in another order, given the column's number.
+    `losses` are those of the rows with one column in other orders [S, N], by the column's number.
     """
-    plain = loss(0, np.arange(rows))
+    (plain,) = losses(0, np.arange(rows)[np.newaxis])
     shuffled = [
-        [loss(column, rng.permutation(rows)) for _ in range(shuffles)] for column in range(columns)
+        losses(column, np.stack([rng.permutation(rows) for _ in range(shuffles)]))
+        for column in range(columns)
     ]
     return np.asarray(shuffled) - plain

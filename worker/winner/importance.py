@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import polars as pl
 
 from lowloss.results import Importance
 from lowloss.spec import Task
@@ -39,11 +38,13 @@ def importances(final: FinalModel, *, seed: int) -> tuple[Importance, ...]:
     raw, y = raw.take(chosen), y[chosen]
     metric = "rmse" if target.task is Task.regression else "log_loss"
 
-    def loss(position: int, order: Rows) -> float:
-        shuffled = _shuffled(raw, position, order)
-        return scores(target, y, final.predict(shuffled))[metric]
+    def losses(position: int, orders_SN: Rows) -> list[float]:
+        # At once: what a prediction costs hardly depends on its rows.
+        answers = final.predict(_shuffled(raw, position, orders_SN))
+        parts = np.split(answers, len(orders_SN))
+        return [scores(target, y, part)[metric] for part in parts]
 
-    rises_DS = measure_rises(loss, columns, len(y), shuffles=SHUFFLES, rng=rng)
+    rises_DS = measure_rises(losses, columns, len(y), shuffles=SHUFFLES, rng=rng)
     names = [f.column for f in features.numeric] + [f.column for f in features.categorical]
     results = (
         Importance(column=name, increase=float(np.mean(rises)), sd=float(np.std(rises, ddof=1)))
@@ -52,13 +53,17 @@ def importances(final: FinalModel, *, seed: int) -> tuple[Importance, ...]:
     return tuple(sorted(results, key=lambda importance: -importance.increase))
 
 
-def _shuffled(raw: RawColumns, position: int, order: np.ndarray) -> RawColumns:
-    """Return the same rows with one column in another order: numbers first, then strings."""
+def _shuffled(raw: RawColumns, position: int, orders_SN: Rows) -> RawColumns:
+    """Return the same rows S times, with one column in other orders: numbers first, then strings.
+
+    The rows of the first order come before those of the second.
+    """
+    order, count = orders_SN.ravel(), len(orders_SN)
+    repeated = raw.take(np.tile(np.arange(len(order) // count), count))
     numbers = raw.numeric_NR.shape[1]
     if position < numbers:
-        numeric_NR = raw.numeric_NR.copy()
-        numeric_NR[:, position] = numeric_NR[order, position]
-        return replace(raw, numeric_NR=numeric_NR)
-    strings: list[pl.Series] = list(raw.strings)
-    strings[position - numbers] = strings[position - numbers][order]
-    return replace(raw, strings=tuple(strings))
+        repeated.numeric_NR[:, position] = raw.numeric_NR[order, position]
+        return repeated
+    strings = list(repeated.strings)
+    strings[position - numbers] = raw.strings[position - numbers][order]
+    return replace(repeated, strings=tuple(strings))

@@ -285,5 +285,8 @@ def measure_importances(
         share_M = predictions_MC[np.arange(len(rows)), y_M.astype(int)]
         return float(-np.mean(np.log(np.clip(share_M, 1e-7, 1))))
 
-    rises = measure_rises(loss, wide.shape[1], len(y_M), shuffles=2, rng=rng).mean(axis=1)
+    def losses(column: int, orders_SM: Rows) -> list[float]:
+        return [loss(column, order) for order in orders_SM]
+
+    rises = measure_rises(losses, wide.shape[1], len(y_M), shuffles=2, rng=rng).mean(axis=1)
     return rises[: data.width], float(max(0.0, rises[data.width :].max()))
