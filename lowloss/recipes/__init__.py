@@ -1,6 +1,6 @@
 """Recipes read from Keras models, and written as Keras code."""
 
-from lowloss.recipes.code_table import ScriptTable, ScriptTarget
+from lowloss.recipes.code_table import ScriptTable
 from lowloss.recipes.imported import ImportedRecipe
 from lowloss.recipes.keras_archive import is_hdf5
 from lowloss.recipes.keras_calls import network_calls, rate_call
@@ -15,7 +15,6 @@ from lowloss.recipes.reading import (
 __all__ = [
     "ImportedRecipe",
     "ScriptTable",
-    "ScriptTarget",
     "change_code",
     "fitting_output",
     "is_hdf5",

@@ -5,18 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lowloss.recipes.code_layout import MAX_WIDTH, Section, format_call, format_literal
-from lowloss.spec import PredictedTargets, Recipe, Task
+from lowloss.spec import PredictedTargets, Recipe, TargetColumn, Task
 from lowloss.wording import is_number
 
 NUMPY = "import numpy as np"
-
-
-@dataclass(frozen=True)
-class ScriptTarget:
-    """A target of a plain CSV; `labels` are its classes in order, empty for a regression."""
-
-    name: str
-    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -27,7 +19,7 @@ class ScriptTable:
     """
 
     file: str
-    targets: tuple[ScriptTarget, ...]
+    targets: tuple[TargetColumn, ...]
     task: Task
     numbers: tuple[str, ...]
     categories: tuple[str, ...] = ()
@@ -39,7 +31,7 @@ class ScriptTable:
         return PredictedTargets(self.task, len(self.targets))
 
 
-def feeds_numbers(recipe: Recipe, table: ScriptTable, target: ScriptTarget) -> bool:
+def feeds_numbers(recipe: Recipe, table: ScriptTable, target: TargetColumn) -> bool:
     """Return whether the loss gets a target's labels as the numbers that they are."""
     is_sparse = recipe.loss == "sparse_categorical_crossentropy"
     is_one_hot = table.predicted.is_of_classes and recipe.output.units > 1 and not is_sparse

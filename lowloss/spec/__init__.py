@@ -21,6 +21,7 @@ from lowloss.spec.objective import (
     Direction,
     Objective,
     PredictedTargets,
+    TargetColumn,
     Task,
     direction_of,
 )
@@ -75,6 +76,7 @@ __all__ = [
     "Schedule",
     "SearchSpace",
     "Spec",
+    "TargetColumn",
     "Task",
     "Text",
     "Validation",

@@ -43,6 +43,14 @@ class PredictedTargets:
         return not self.is_of_numbers and self.has_several
 
 
+@dataclass(frozen=True)
+class TargetColumn:
+    """A column that is predicted; `labels` are its classes in order, none of a number."""
+
+    name: str
+    labels: tuple[str, ...] = ()
+
+
 class Direction(StrEnum):
     """Which way an objective improves."""
 

@@ -22,6 +22,7 @@ from lowloss.spec import (
     Objective,
     PredictedTargets,
     SearchSpace,
+    TargetColumn,
     Task,
     Validation,
 )
@@ -45,14 +46,6 @@ MIN_SPLIT_ROWS = 2
 
 
 @dataclass(frozen=True)
-class CheckedTarget:
-    """A checked target: its name, and its class labels in order; none of a number."""
-
-    name: str
-    labels: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class CheckedJob:
     """A checked job: its task, features, excluded columns and targets.
 
@@ -64,7 +57,7 @@ class CheckedJob:
     task: Task
     features: tuple[Column, ...]
     excluded: tuple[ExcludedColumn, ...]
-    targets: tuple[CheckedTarget, ...]
+    targets: tuple[TargetColumn, ...]
     warnings: tuple[TableWarning, ...] = ()
 
     @property
@@ -117,7 +110,7 @@ def check_table(
     if is_split:
         _check_rows(dataset.rows - target.missing, spec.validation)
     features, excluded = _select_features(spec, dataset)
-    targets = (CheckedTarget(spec.target, labels),)
+    targets = (TargetColumn(spec.target, labels),)
     return CheckedJob(spec, task, features, excluded, targets, tuple(warnings))
 
 

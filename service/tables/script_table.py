@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lowloss.recipes import ScriptTable, ScriptTarget
+from lowloss.recipes import ScriptTable
 from lowloss.results import ColumnKind
 from service.tables.check import CheckedJob
 
@@ -25,7 +25,7 @@ def describe_table(checked: CheckedJob, rows: int) -> ScriptTable:
     categories = {c.name for c in checked.features if c.kind is ColumnKind.categorical}
     return ScriptTable(
         file=SCRIPT_TABLE,
-        targets=tuple(ScriptTarget(target.name, target.labels) for target in checked.targets),
+        targets=checked.targets,
         task=checked.task,
         numbers=tuple(c.name for c in checked.features if c.name not in categories),
         categories=tuple(c.name for c in checked.features if c.name in categories),

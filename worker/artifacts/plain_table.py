@@ -7,9 +7,9 @@ from pathlib import Path
 import polars as pl
 
 from lowloss.recipes import ScriptTable
-from lowloss.spec import Task
+from lowloss.spec import TargetColumn, Task
 from lowloss.tables.table import Table
-from service.tables.check import CheckedJob, CheckedTarget
+from service.tables.check import CheckedJob
 from service.tables.script_table import count_script_rows, describe_table
 from worker.data.prepare import keep_targets
 from worker.data.target import read_target
@@ -34,7 +34,7 @@ def write_plain_table(path: Path, table: Table, checked: CheckedJob) -> ScriptTa
     return describe_table(checked, rows)
 
 
-def _as_target(column: pl.Series, target: CheckedTarget, table: Table, task: Task) -> pl.Series:
+def _as_target(column: pl.Series, target: TargetColumn, table: Table, task: Task) -> pl.Series:
     y = read_target(column, task, target.labels, table.words.get(target.name))
     if task is Task.regression:
         return pl.Series(target.name, y)

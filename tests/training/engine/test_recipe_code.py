@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from lowloss.recipes import ScriptTable, ScriptTarget, read_recipe, training_code
-from lowloss.spec import Recipe, Task
+from lowloss.recipes import ScriptTable, read_recipe, training_code
+from lowloss.spec import Recipe, TargetColumn, Task
 
 RNG = np.random.default_rng(0)
 ROWS = 60
@@ -131,7 +131,7 @@ def test_the_script_trains_the_recipe(
     frame = pl.DataFrame(x, schema=COLUMNS).with_columns(city=pl.Series(CITIES), y=y)
     frame.fill_nan(None).write_csv(path)
     labels = () if task is Task.regression else tuple(map(str, sorted(set(y.tolist()))))
-    targets = (ScriptTarget("y", labels),)
+    targets = (TargetColumn("y", labels),)
     table = ScriptTable("elsewhere.csv", targets, task, tuple(COLUMNS), categories=("city",))
     monkeypatch.setattr("sys.argv", ["train.py", str(path)])
     keras.utils.set_random_seed(0)

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lowloss.recipes import ScriptTarget, change_code, training_code
-from lowloss.spec import PredictedTargets, Task
+from lowloss.recipes import change_code, training_code
+from lowloss.spec import PredictedTargets, TargetColumn, Task
 from tests.unit.lowloss.recipes.test_keras_code import BEFORE, a_table
 
-SEVERAL = (ScriptTarget("low", ("no", "yes")), ScriptTarget("high", ("0", "1")))
+SEVERAL = (TargetColumn("low", ("no", "yes")), TargetColumn("high", ("0", "1")))
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ SEVERAL = (ScriptTarget("low", ("no", "yes")), ScriptTarget("high", ("0", "1")))
     [
         (
             Task.regression,
-            (ScriptTarget("low"), ScriptTarget("high")),
+            (TargetColumn("low"), TargetColumn("high")),
             [
                 'TARGETS = ["low", "high"]',
                 "    rows = [row for row in csv.DictReader(file) if all(row[name] for name in TARGETS)]",
@@ -41,7 +41,7 @@ SEVERAL = (ScriptTarget("low", ("no", "yes")), ScriptTarget("high", ("0", "1")))
     ],
 )
 def test_the_script_reads_all_of_several_targets(
-    task: Task, targets: tuple[ScriptTarget, ...], lines: list[str]
+    task: Task, targets: tuple[TargetColumn, ...], lines: list[str]
 ) -> None:
     recipe = BEFORE.with_changes({"scale_target": "standard"})
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lowloss.recipes import ScriptTable, ScriptTarget, change_code, training_code
-from lowloss.spec import PredictedTargets, Recipe, Task
+from lowloss.recipes import ScriptTable, change_code, training_code
+from lowloss.spec import PredictedTargets, Recipe, TargetColumn, Task
 
 DEEP: list[dict[str, Any]] = [
     {"units": 64, "activation": "relu", "after_activation": ["concatenate"]},
@@ -16,7 +16,7 @@ PLAIN = Recipe.model_validate(
 )
 SKIPPING = PLAIN.with_changes({"front_layers": ["skip_start"], "layers": DEEP})
 TABLE = ScriptTable(
-    "table.csv", (ScriptTarget("price"),), Task.regression, numbers=("rooms",), categories=()
+    "table.csv", (TargetColumn("price"),), Task.regression, numbers=("rooms",), categories=()
 )
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lowloss.recipes import ScriptTable, ScriptTarget, change_code, training_code
-from lowloss.spec import PredictedTargets, Recipe, Task
+from lowloss.recipes import ScriptTable, change_code, training_code
+from lowloss.spec import PredictedTargets, Recipe, TargetColumn, Task
 from lowloss.spec.activations import ACTIVATIONS
 from lowloss.spec.initializers import INITIALIZERS
 from lowloss.spec.losses import LOSSES
@@ -86,7 +86,7 @@ def a_table(
     target: str = "price", task: Task = Task.regression, labels: tuple[str, ...] = (), **given: Any
 ) -> ScriptTable:
     values: dict[str, Any] = {"numbers": ("rooms", "area"), "file": "table.csv"}
-    values["targets"] = (ScriptTarget(target, labels),)
+    values["targets"] = (TargetColumn(target, labels),)
     return ScriptTable(task=task, **values | given)
 
 
