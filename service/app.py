@@ -38,7 +38,7 @@ from service.api.document import Api
 from service.api.metrics import CountRequests, Metrics
 from service.api.parameters import refuse_unknown_parameters
 from service.api.problems import CatchAll, handle_errors
-from service.connections import ACCEPTS, make_protocol, raise_descriptor_limit
+from service.connections import ACCEPTS, HEADER_BYTES, make_protocol, raise_descriptor_limit
 from service.dashboard import (
     api_docs,
     compare,
@@ -180,6 +180,7 @@ class Server(uvicorn.Server):
                 http=make_protocol(settings.connections),  # type: ignore[arg-type]
                 ws="none",
                 backlog=ACCEPTS,
+                h11_max_incomplete_event_size=HEADER_BYTES,
                 timeout_keep_alive=settings.connections.idle_seconds,
                 timeout_graceful_shutdown=STOP_SECONDS,
             )
