@@ -78,6 +78,10 @@ class InvalidJson(Problem):
     code, status, title = "invalid_json", 400, "The body is not JSON"
 
 
+class MalformedRequest(Problem):
+    code, status, title = "malformed_request", 400, "The request is not HTTP"
+
+
 class Unauthorized(Problem):
     code, status, title = "unauthorized", 401, "A valid token is needed"
 

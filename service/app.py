@@ -37,8 +37,9 @@ from service.api.bodies import BodyLimit, reap_uploads, reap_uploads_hourly
 from service.api.document import Api
 from service.api.metrics import CountRequests, Metrics
 from service.api.parameters import refuse_unknown_parameters
+from service.api.polls import PollsFromMemory
 from service.api.problems import CatchAll, handle_errors
-from service.connections import ACCEPTS, make_protocol, raise_descriptor_limit
+from service.connections import ACCEPTS, HEADER_BYTES, make_protocol, raise_descriptor_limit
 from service.dashboard import (
     api_docs,
     compare,
@@ -136,6 +137,7 @@ def create_app(settings: Settings) -> FastAPI:
     handle_errors(app, render_problem_page)
     # The last one added sees a request first.
     app.add_middleware(BodyLimit, settings=settings)
+    app.add_middleware(PollsFromMemory, resources=resources)
     tokens = tuple(token.get_secret_value() for token in settings.tokens)
     if tokens:
         app.add_middleware(TokenAuth, tokens=tokens)
@@ -180,6 +182,7 @@ class Server(uvicorn.Server):
                 http=make_protocol(settings.connections),  # type: ignore[arg-type]
                 ws="none",
                 backlog=ACCEPTS,
+                h11_max_incomplete_event_size=HEADER_BYTES,
                 timeout_keep_alive=settings.connections.idle_seconds,
                 timeout_graceful_shutdown=STOP_SECONDS,
             )

@@ -18,7 +18,7 @@ import h11
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from lowloss.errors import NotReady, Problem, RequestTimeout
+from lowloss.errors import MalformedRequest, NotReady, Problem, RequestTimeout
 from service.settings import ConnectionLimits
 
 ACCEPTS = 64
@@ -29,6 +29,8 @@ DESCRIPTORS_PER_CONNECTION = 2
 """Descriptors of a connection: its socket, and the temporary file of an upload."""
 MAX_DESCRIPTORS = 65_536
 PROGRESS_BYTES = 64 * 1024
+HEADER_BYTES = 64 * 1024
+"""The longest first line and header of a request; h11 takes 16 KiB by default."""
 LINGER_SECONDS = 2.0
 """How long a connection lives after its last response, to let the client read that: a socket that
 is closed while bytes arrive resets the connection."""
@@ -186,6 +188,15 @@ class Connection(H11Protocol):
         super().data_received(data)
         self._set_deadline()
 
+    def send_400_response(self, _: str) -> None:
+        """Refuse what is no HTTP with a problem, as everything else is refused."""
+        self._refuse_request(
+            MalformedRequest(
+                "the request is not HTTP/1.1, or its header is too long",
+                fix=f"send a header of at most {HEADER_BYTES // 1024} KiB",
+            )
+        )
+
     def on_response_complete(self) -> None:
         """Await the next request, or the rest of one that was answered early."""
         super().on_response_complete()
@@ -279,10 +290,14 @@ class Connection(H11Protocol):
             self._set_deadline()
 
     def _refuse_slow(self) -> None:
+        self._refuse_request(
+            RequestTimeout("the request did not arrive in time", fix="send it without pauses")
+        )
+
+    def _refuse_request(self, problem: Problem) -> None:
+        """Answer a request that cannot be read on, unless its response has begun."""
         if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
-            self._refuse(
-                RequestTimeout("the request did not arrive in time", fix="send it without pauses")
-            )
+            self._refuse(problem)
         else:
             self.transport.abort()
 

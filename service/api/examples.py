@@ -10,6 +10,7 @@ from lowloss.errors import (
     ForeignPage,
     InternalError,
     InvalidRequest,
+    MalformedRequest,
     NotReady,
     Problem,
     RequestTimeout,
@@ -24,6 +25,7 @@ from service.api.problems import MEDIA_TYPE
 Responses = dict[int | str, dict[str, Any]]
 
 EVERYWHERE: tuple[type[Problem], ...] = (
+    MalformedRequest,
     Unauthorized,
     ForeignPage,
     InvalidRequest,
@@ -82,6 +84,11 @@ def make_example(kind: type[Problem]) -> Problem:
 
 EXAMPLES: dict[str, tuple[str, str | None, str]] = {
     "invalid_json": ("the body is not JSON: Expecting value at character 12", None, "send JSON"),
+    "malformed_request": (
+        "the request is not HTTP/1.1, or its header is too long",
+        None,
+        "send a header of at most 64 KiB",
+    ),
     "foreign_page": (
         "a page at https://example.com may not use this server",
         "Origin",

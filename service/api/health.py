@@ -10,7 +10,7 @@ from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.requests import Request
 
-from lowloss.errors import ForeignPage, InternalError, NotReady, Unauthorized
+from lowloss.errors import ForeignPage, InternalError, MalformedRequest, NotReady, Unauthorized
 from lowloss.wording import format_bytes
 from service.api.examples import Responses, only_problems
 from service.api.metrics import Metrics
@@ -29,7 +29,7 @@ TEXT_FORMAT: Responses = {200: {"description": "The text format.", "content": PL
     "/healthz",
     summary="Is the process alive?",
     response_class=Response,
-    responses=ALIVE | only_problems(InternalError),
+    responses=ALIVE | only_problems(MalformedRequest, InternalError),
 )
 async def check_alive() -> Response:
     """Respond while the process runs, without asking the database."""
@@ -40,7 +40,7 @@ async def check_alive() -> Response:
     "/readyz",
     summary="Can it answer requests?",
     response_class=Response,
-    responses=READY | only_problems(InternalError, NotReady),
+    responses=READY | only_problems(MalformedRequest, InternalError, NotReady),
 )
 def check_ready(deps: Dependencies) -> Response:
     """Check the database and its schema, and that the data folder has room."""
@@ -71,7 +71,8 @@ def check_ready(deps: Dependencies) -> Response:
     "/metrics",
     summary="Metrics for Prometheus",
     response_class=Response,
-    responses=TEXT_FORMAT | only_problems(Unauthorized, ForeignPage, InternalError, NotReady),
+    responses=TEXT_FORMAT
+    | only_problems(MalformedRequest, Unauthorized, ForeignPage, InternalError, NotReady),
 )
 def read_metrics(request: Request) -> Response:
     """Return jobs by state, and requests and their seconds by route."""

@@ -22,11 +22,10 @@ from lowloss.spec import Continuation, JobSpec, Priority, Spec
 from lowloss.spec.continuation import CONTINUATION_EXAMPLES
 from lowloss.spec.job import JOB_SPEC_EXAMPLES
 from lowloss.validation import problem_from_error
-from service.api.etags import matches_etag
 from service.api.examples import SPEC_PROBLEMS, Responses, problems
 from service.api.parameters import Cursor, JobId, Limit, NamePart
+from service.api.polls import answer_from_memory, render_answer
 from service.api.submissions import IdempotencyKey, enqueue_checked, require_dataset, submit_once
-from service.resources.job_memory import make_etag
 from service.resources.resources import Dependencies, Resources
 from service.store.database import Session
 from service.store.datasets import find_dataset
@@ -205,16 +204,11 @@ async def read_job(
     """
     if wait:
         await _await_change(deps, job_id, seconds=wait)
-    change = deps.changes.recall(job_id)
-    if change is not None and not change.is_queued and matches_etag(etag, make_etag(change)):
-        return Response(status_code=304, headers={"ETag": make_etag(change)})
-    answer = None if change is None else deps.job_memory.find(job_id, change)
-    if answer is None:
-        answer = deps.job_memory.store(job_id, *await to_thread.run_sync(_read, deps, job_id))
-    headers = {} if answer.change.is_queued else {"ETag": answer.etag}
-    if headers and matches_etag(etag, answer.etag):
-        return Response(status_code=304, headers=headers)
-    return Response(answer.body, headers=headers, media_type="application/json")
+        if (response := answer_from_memory(deps, job_id, etag)) is not None:
+            return response
+    # Without `wait`, PollsFromMemory has looked before.
+    answer = await deps.job_memory.read(job_id, deps.changes.moment, lambda: _read(deps, job_id))
+    return render_answer(answer, etag)
 
 
 async def _await_change(deps: Resources, job_id: str, *, seconds: float) -> None:

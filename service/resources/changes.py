@@ -24,6 +24,8 @@ FRESH_SECONDS = 0.5
 RETRY_SECONDS = 2.0
 """The time until the next query after one that failed."""
 
+Moment = tuple[int, int]
+"""The writes of this process, and the looks at the database, so far."""
 Read = Callable[[Collection[str]], dict[str, Change]]
 logger = logging.getLogger(__name__)
 
@@ -53,7 +55,7 @@ class Changes:
         self._requested_at: dict[str, float] = {}
         self._watched_until: dict[str, float] = {}
         self._recent: dict[str, tuple[Change, float]] = {}
-        self._writes = 0
+        self._writes = self._looks = 0
         self._has_waiters = asyncio.Event()
         self._is_nudged = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -64,6 +66,11 @@ class Changes:
     def waiting(self) -> int:
         """The number of waiters."""
         return len(self._waiters)
+
+    @property
+    def moment(self) -> Moment:
+        """What has begun to be read at the same moment lacks no change that is known now."""
+        return self._writes, self._looks
 
     async def wait(
         self, job_id: str, is_met: Callable[[Change], bool], *, seconds: float
@@ -147,6 +154,7 @@ class Changes:
             # The poller must survive any error: the waiters have their timeouts.
             logger.warning("looking for changes failed", exc_info=True)
             return False
+        self._looks += 1
         if writes == self._writes:
             self._recent = {job_id: (change, begun_at) for job_id, change in changes.items()}
         for waiter in waiters:

@@ -46,6 +46,7 @@ from tests.chaos.test_crashes import (
     wait_for_end,
 )
 from tests.chaos.test_restarts import suspend
+from worker.supervisor.folders import REAP_SECONDS
 
 __all__ = ["database"]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
@@ -307,7 +308,10 @@ def has_epochs(database: Database, job_id: str) -> bool:
 
 
 def wait_for_reaper(workers: Workers) -> None:
-    """Start a worker, which deletes what the killed ones left, and stop it."""
+    """Start a worker, which deletes what the killed ones left, and stop it.
+
+    What their children still write into at its start is deleted a minute later.
+    """
     left = set(os.listdir(workers.temporary))
 
     def has_reaped() -> bool:
@@ -315,7 +319,7 @@ def wait_for_reaper(workers: Workers) -> None:
         return not there & left and bool(there)
 
     workers.replace_ended()
-    wait_for(has_reaped, what=f"the reaping of {left}")
+    wait_for(has_reaped, seconds=3 * REAP_SECONDS, what=f"the reaping of {left}")
     workers.stop()
     assert os.listdir(workers.temporary) == []
 

@@ -42,6 +42,8 @@ STREAM = "/events$"
 EXAMPLES = 25
 SHOWN_CHARACTERS = 9000
 FINISHED_JOBS = 5
+REQUEST_SECONDS = 60
+"""What a request may take: on a busy machine the process that parses a table starts late."""
 SHORT_WAITS = '[parameters]\n"query.wait" = 0.1\n'
 LINK_SECONDS = 60
 COVERED_LINKS = 20
@@ -71,6 +73,7 @@ def ask(
             ),
             *("--phases", phases, "--max-examples", str(EXAMPLES)),
             *("--checks", ",".join(CHECKS), "--seed", "1", "--exclude-path-regex", STREAM),
+            *("--request-timeout", str(REQUEST_SECONDS)),
             *("--no-color", "--output-truncate", "true", *options),
         ],
         cwd=folder,

@@ -13,7 +13,7 @@ from lowloss.errors import LowlossError, NotReady
 from lowloss.processes.parent import PREDECESSOR, watch_parent
 from service.settings import read_settings
 from service.store.database import Database
-from worker.supervisor.folders import reap_hourly
+from worker.supervisor.folders import reap_regularly
 from worker.supervisor.loop import Supervisor
 
 
@@ -33,7 +33,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: supervisor.stop())
     watch_parent(supervisor.stop)
-    threading.Thread(target=reap_hourly, name="reaper", daemon=True).start()
+    threading.Thread(target=reap_regularly, name="reaper", daemon=True).start()
     try:
         supervisor.work()
     except NotReady as error:

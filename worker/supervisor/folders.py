@@ -16,10 +16,9 @@ from service.machine import MIN_FREE_BYTES
 
 PREFIX = "lowloss-worker-"
 LOCK = "in-use"
-REAP_SECONDS = 3600.0
+"""The first file of a folder: one that has others and not this is a leftover."""
+REAP_SECONDS = 60.0
 """The time between two looks for leftovers."""
-UNLOCKED_SECONDS = 60.0
-"""A folder without a lock is younger than this while somebody makes it."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +33,13 @@ class WorkFolder:
         """Make a folder, and lock it."""
         while True:
             path = Path(tempfile.mkdtemp(prefix=PREFIX))
-            lock = (path / LOCK).open("wb")
-            fcntl.flock(lock, fcntl.LOCK_SH)
-            # Another worker may have taken it for a leftover just before.
-            if (path / LOCK).exists():
-                return cls(path, lock)
-            lock.close()
+            # Another worker may take it for a leftover before it is locked.
+            with suppress(FileNotFoundError):
+                lock = (path / LOCK).open("wb")
+                fcntl.flock(lock, fcntl.LOCK_SH)
+                if (path / LOCK).exists():
+                    return cls(path, lock)
+                lock.close()
 
     def remove(self) -> None:
         """Delete the folder with all that is in it."""
@@ -52,28 +52,37 @@ def has_room() -> bool:
     return shutil.disk_usage(tempfile.gettempdir()).free >= MIN_FREE_BYTES
 
 
-def reap_folders(*, now: float | None = None) -> None:
+def reap_folders() -> None:
     """Delete the folders of this user's workers that were killed together with their children."""
     for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with suppress(OSError):
             if path.lstat().st_uid == os.getuid():
-                _reap(path, time.time() if now is None else now)
+                _reap(path)
 
 
-def reap_hourly() -> None:
-    """Reap leftovers at once, and then every hour."""
+def reap_regularly() -> None:
+    """Reap leftovers at once, and then every minute.
+
+    The child of a worker that was killed lives on for a moment, and may write into its folder while
+    that is deleted.
+    """
     while True:
         reap_folders()
         time.sleep(REAP_SECONDS)
 
 
-def _reap(path: Path, now: float) -> None:
+def _reap(path: Path) -> None:
     """Delete a folder that nobody has locked, or makes."""
+    # In this order: only who has made the lock writes anything else.
+    names = os.listdir(path)
     try:
         with (path / LOCK).open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Under the lock: who makes the folder waits for it, and then makes another.
             shutil.rmtree(path, ignore_errors=True)
     except FileNotFoundError:
-        if now - path.stat().st_mtime > UNLOCKED_SECONDS:
+        if names:
             shutil.rmtree(path, ignore_errors=True)
+        else:
+            # Fails where somebody makes the lock meanwhile.
+            path.rmdir()

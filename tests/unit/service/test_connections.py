@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import socket
 import time
@@ -16,7 +17,7 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from service.connections import LINGER_SECONDS, PROGRESS_BYTES, make_protocol
+from service.connections import HEADER_BYTES, LINGER_SECONDS, PROGRESS_BYTES, make_protocol
 from service.settings import ConnectionLimits
 from tests.builders.server_process import (
     HEADER,
@@ -27,8 +28,11 @@ from tests.builders.server_process import (
     read_all,
 )
 
-AUTHORIZED = HEADER + f"Authorization: Bearer {TOKEN}\r\n\r\n".encode()
+BEARER = f"Authorization: Bearer {TOKEN}\r\n".encode()
+AUTHORIZED = HEADER + BEARER + b"\r\n"
 PROBE = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+LONG_HEADER = b"GET /v1/jobs HTTP/1.1\r\nX: " + b"x" * (HEADER_BYTES // 2)
+CHUNKED = b"POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n"
 SHORT: dict[str, Any] = {
     "LOWLOSS_TOKENS": TOKEN,
     "LOWLOSS_CONNECTIONS__FIRST_BYTE_SECONDS": "0.5",
@@ -83,6 +87,7 @@ def _time(client: httpx2.Client) -> float:
     [
         pytest.param(b"", b"", id="silent"),
         pytest.param(b"GET /v1/jobs HTTP/1.1\r\nHost:", b"HTTP/1.1 408 ", id="half a header"),
+        pytest.param(LONG_HEADER, b"HTTP/1.1 408 ", id="half a long header"),
         pytest.param(AUTHORIZED, b"HTTP/1.1 408 ", id="no body"),
         pytest.param(AUTHORIZED + b"x,y\n1,2\n", b"HTTP/1.1 408 ", id="half a body"),
         pytest.param(PROBE, b"HTTP/1.1 200 ", id="no second request"),
@@ -97,6 +102,25 @@ def test_connection_ends_when_what_must_come_next_does_not(
 
     assert received[: len(reply)] == reply
     assert bool(received) == bool(reply)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"no HTTP\r\n\r\n", id="first line"),
+        pytest.param(LONG_HEADER * 3, id="header without an end"),
+        pytest.param(CHUNKED + BEARER + b"\r\nno chunk\r\n", id="body"),
+        pytest.param(PROBE + b"no HTTP\r\n\r\n", id="second request"),
+    ],
+)
+def test_what_is_no_http_is_refused_with_a_problem(server: ServerProcess, data: bytes) -> None:
+    with server.connect(data) as connection:
+        received = read_all(connection)
+
+    head, _, body = received[received.rindex(b"HTTP/1.1 ") :].partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"Content-Type: application/problem+json" in head
+    assert json.loads(body)["code"] == "malformed_request"
 
 
 def test_deadline_of_a_header_is_not_moved_by_another_byte(server: ServerProcess) -> None:

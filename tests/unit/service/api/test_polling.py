@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
+from itertools import count
+from threading import Event
+from typing import Any
 
+import httpx2
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from pydantic import SecretStr
 
 from lowloss.results import JobState
+from service.api import jobs
+from service.app import create_app
 from service.resources import job_memory
+from service.resources.changes import make_changes
+from service.resources.job_memory import Answer, JobMemory
+from service.resources.resources import Resources
+from service.settings import Settings
 from service.store.database import Database
 from service.store.events import list_events
-from service.store.jobs import record_outcome
+from service.store.jobs import Change, record_outcome
 from service.store.queue import Fence
 from tests.builders.live_server import counted_statements, note_waits, serving
 from tests.builders.store import a_claim, a_job, a_trial
@@ -157,3 +169,86 @@ def test_what_is_recorded_of_a_job_changes_its_etag(client: TestClient, store: D
     with store.reading() as session:
         *_, event = list_events(session, job_id, after=0, limit=99)
     assert (event.kind, event.data) == ("job.outcome", {"fields": ["threads"]})
+
+
+def test_polls_at_the_same_moment_share_one_read(
+    app: FastAPI, store: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = a_job(store)
+    polls, reads = 10, []
+    have_begun = Event()
+    memory, begun = app.state.resources.job_memory, count(1)
+    read, read_shared = jobs._read, memory.read
+
+    def read_late(deps: Resources, job_id: str) -> tuple[Change, bytes]:
+        reads.append(job_id)
+        assert have_begun.wait(20)
+        return read(deps, job_id)
+
+    async def note_poll(*arguments: Any) -> Answer:
+        if next(begun) == polls:
+            have_begun.set()
+        answer: Answer = await read_shared(*arguments)
+        return answer
+
+    monkeypatch.setattr(jobs, "_read", read_late)
+    monkeypatch.setattr(memory, "read", note_poll)
+
+    async def scenario() -> list[httpx2.Response]:
+        async with serving(app) as client:
+            return await asyncio.gather(*(client.get(f"/v1/jobs/{job_id}") for _ in range(polls)))
+
+    answers = asyncio.run(scenario())
+
+    assert {answer.json()["state"] for answer in answers} == {"queued"}
+    assert len(reads) == 1
+
+
+def test_read_that_began_before_a_change_is_not_shared(store: Database) -> None:
+    """Neither before a write of this server, nor before a change that its poller has seen."""
+    changes, memory = make_changes(store), JobMemory()
+    may_end = Event()
+
+    def read(body: bytes) -> tuple[Change, bytes]:
+        assert may_end.wait(20)
+        return Change(1, 1, is_finished=False), body
+
+    def begin_read(body: bytes) -> asyncio.Task[Answer]:
+        return asyncio.create_task(memory.read("job", changes.moment, partial(read, body)))
+
+    async def scenario() -> list[Answer]:
+        reads = [begin_read(b"old")]
+        changes.nudge()
+        reads.append(begin_read(b"new"))
+        await changes._poll()
+        reads.append(begin_read(b"newest"))
+        await asyncio.sleep(0)
+        may_end.set()
+        return await asyncio.gather(*reads)
+
+    answers = asyncio.run(scenario())
+
+    assert [answer.body for answer in answers] == [b"old", b"new", b"newest"]
+
+
+def test_poll_from_memory_needs_a_token_and_is_counted_under_its_route(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = create_app(settings.model_copy(update={"tokens": (SecretStr("secret"),)}))
+    deps: Resources = app.state.resources
+    job_id = a_job(deps.database, state=JobState.running)
+    path, token = f"/v1/jobs/{job_id}", {"Authorization": "Bearer secret"}
+
+    with TestClient(app, "http://127.0.0.1") as client:
+        first = client.get(path, headers=token)
+        change = deps.job_memory._answers[job_id].change
+        monkeypatch.setattr(deps.changes, "recall", lambda _: change)
+        monkeypatch.setattr(jobs, "_read", None)
+        second = client.get(path, headers=token)
+        unauthorized = client.get(path)
+        metrics = client.get("/metrics", headers=token).text
+
+    assert (second.status_code, second.content) == (200, first.content)
+    assert second.headers == first.headers
+    assert unauthorized.status_code == 401
+    assert 'requests_total{method="GET",route="/v1/jobs/{job_id}",status="200"} 2.0' in metrics

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
 
-from worker.supervisor.folders import LOCK, PREFIX, UNLOCKED_SECONDS, WorkFolder, reap_folders
+from worker.supervisor.folders import LOCK, PREFIX, WorkFolder, reap_folders, reap_regularly
 
 
 @pytest.fixture(autouse=True)
@@ -40,22 +39,83 @@ def test_folder_of_a_killed_worker_is_reaped(temporary: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
-def test_folder_that_is_being_made_is_reaped_only_later(temporary: Path) -> None:
-    (temporary / f"{PREFIX}young").mkdir()
+def test_folder_without_its_lock_is_reaped_at_once(temporary: Path) -> None:
+    """The child of a killed worker writes while its other thread deletes the folder."""
+    folder = WorkFolder.make()
+    (folder.path / "checkpoint").touch()
+    (folder.path / LOCK).unlink()
+    folder.lock.close()
 
     reap_folders()
-    before = list(temporary.iterdir())
-    reap_folders(now=time.time() + 2 * UNLOCKED_SECONDS)
 
-    assert len(before) == 1
     assert list(temporary.iterdir()) == []
+
+
+def test_folder_that_is_reaped_before_it_is_locked_is_made_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make_folder, paths = tempfile.mkdtemp, []
+
+    def make_and_reap(prefix: str) -> str:
+        paths.append(Path(make_folder(prefix=prefix)))
+        if len(paths) == 1:
+            reap_folders()
+        return str(paths[-1])
+
+    monkeypatch.setattr(tempfile, "mkdtemp", make_and_reap)
+
+    folder = WorkFolder.make()
+
+    assert not paths[0].exists()
+    assert folder.path == paths[1]
+    assert (folder.path / LOCK).exists()
+    folder.remove()
+
+
+def test_folder_that_is_locked_while_it_is_reaped_stays(
+    monkeypatch: pytest.MonkeyPatch, temporary: Path
+) -> None:
+    path = temporary / f"{PREFIX}new"
+    path.mkdir()
+    delete = Path.rmdir
+
+    def lock_and_delete(path: Path) -> None:
+        (path / LOCK).touch()
+        delete(path)
+
+    monkeypatch.setattr(Path, "rmdir", lock_and_delete)
+
+    reap_folders()
+
+    assert (path / LOCK).exists()
+
+
+def test_folder_whose_holder_ends_later_is_reaped_a_minute_later(
+    monkeypatch: pytest.MonkeyPatch, temporary: Path
+) -> None:
+    folder = WorkFolder.make()
+    waits = []
+
+    def end_holder(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 2:
+            raise InterruptedError
+        folder.lock.close()
+
+    monkeypatch.setattr("worker.supervisor.folders.time.sleep", end_holder)
+
+    with pytest.raises(InterruptedError):
+        reap_regularly()
+
+    assert list(temporary.iterdir()) == []
+    assert max(waits) <= 60
 
 
 def test_folders_of_others_stay(temporary: Path) -> None:
     (temporary / "lowloss-data").mkdir()
     (temporary / "lowloss-data" / LOCK).touch()
 
-    reap_folders(now=time.time() + 2 * UNLOCKED_SECONDS)
+    reap_folders()
 
     assert (temporary / "lowloss-data" / LOCK).exists()
 
