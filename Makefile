@@ -45,7 +45,7 @@ browser:  ## Install the Chromium that tests of the pages drive (Debian's packag
 	command -v chromium >/dev/null || $(SUDO) apt-get update -q
 	command -v chromium >/dev/null || $(SUDO) apt-get install -y -q --no-install-recommends chromium
 
-chaos: setup  ## Kill processes in the middle of jobs, in 200 rounds; run 2,000 jobs in a row
+chaos: setup  ## Kill processes in the middle of jobs, in 200 rounds; run 2,000 jobs in a row, and 30 that train
 	LOWLOSS_CHAOS_ROUNDS=$(or $(ROUNDS),200) LOWLOSS_SOAK_JOBS=$(or $(JOBS),2000) $(RUN)pytest tests/chaos
 
 fuzz: setup  ## Fuzz the readers of tables, recipes and rows, and damage binary tables, SECONDS each (60)
