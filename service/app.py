@@ -21,7 +21,8 @@ from lowloss import __version__
 from lowloss.errors import LowlossError
 from lowloss.processes.address import check_address
 from lowloss.processes.parent import watch_parent
-from service.access.auth import LocalPrograms, TokenAuth, is_open_to_strangers
+from service.access.auth import AccessControl, is_reachable
+from service.access.tokens import Tokens
 from service.api import (
     artifacts,
     datasets,
@@ -30,7 +31,9 @@ from service.api import (
     health,
     jobs,
     predict,
+    projects,
     recipes,
+    tokens,
     trials,
 )
 from service.api.bodies import BodyLimit, reap_uploads, reap_uploads_hourly
@@ -58,6 +61,7 @@ from service.resources.places import Places
 from service.resources.resources import Resources
 from service.settings import Settings, read_settings
 from service.store.database import Database
+from service.store.tokens import has_tokens
 
 PARSERS = 2
 """How many uploads are parsed at once; each may take `Settings.parser_bytes`."""
@@ -88,6 +92,7 @@ TAGS = [
     {"name": "predictions", "description": "Predictions of a job's best model for raw rows."},
     {"name": "diagnoses", "description": "Why a loss is high, with measured evidence."},
     {"name": "recipes", "description": "Recipes of trainings, read from Keras models."},
+    {"name": "access", "description": "Projects and tokens: for admins."},
     {"name": "operations", "description": "Probes and metrics."},
 ]
 
@@ -98,6 +103,7 @@ def make_resources(settings: Settings) -> Resources:
     return Resources(
         settings,
         database,
+        Tokens(database, settings.tokens),
         make_changes(database),
         JobMemory(),
         make_feeds(database),
@@ -128,7 +134,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = Metrics(resources.database)
     # The bearer scheme is only for the schema: the middleware below checks the token.
     dependencies = [Depends(refuse_unknown_parameters), Depends(HTTPBearer(auto_error=False))]
-    for noun in (datasets, jobs, trials, events, artifacts, predict, diagnoses, recipes):
+    nouns = (datasets, jobs, trials, events, artifacts, predict, diagnoses, recipes)
+    for noun in (*nouns, projects, tokens):
         app.include_router(noun.router, dependencies=dependencies)
     app.include_router(health.router)
     for pages in (login, job_pages, compare, new_pages, dataset_pages, static_files, api_docs):
@@ -136,11 +143,7 @@ def create_app(settings: Settings) -> FastAPI:
     handle_errors(app, render_problem_page)
     # The last one added sees a request first.
     app.add_middleware(BodyLimit, settings=settings)
-    tokens = tuple(token.get_secret_value() for token in settings.tokens)
-    if tokens:
-        app.add_middleware(TokenAuth, tokens=tokens)
-    else:
-        app.add_middleware(LocalPrograms)
+    app.add_middleware(AccessControl, tokens=resources.tokens)
     app.add_middleware(CatchAll)
     app.add_middleware(CountRequests, metrics=app.state.metrics)
     return app
@@ -151,6 +154,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     resources: Resources = app.state.resources
     resources.settings.data_dir.mkdir(parents=True, exist_ok=True)
     reap_uploads(resources.settings.data_dir)
+    # A request that comes while the database is away looks again.
+    with suppress(Exception):
+        await resources.tokens.look_for_tokens()
     tasks = [
         asyncio.create_task(resources.changes.run(), name="change poller"),
         asyncio.create_task(reap_uploads_hourly(resources.settings.data_dir), name="reaper"),
@@ -211,19 +217,29 @@ class Server(uvicorn.Server):
 
 def make_server(settings: Settings) -> Server:
     """Build a server and migrate its database; raise LowlossError where it must not start."""
-    if is_open_to_strangers(settings):
-        raise LowlossError(
-            f"without LOWLOSS_TOKENS anyone could use the server at {settings.host}: "
-            "set tokens, or bind it to 127.0.0.1"
-        )
     app = create_app(settings)
     resources: Resources = app.state.resources
     resources.database.prepare()
+    _check_strangers(resources)
     folder = settings.data_dir
     make_folder(folder, "the data folder", fix="; set LOWLOSS_DATA_DIR")
     if not os.access(folder, os.W_OK):
         raise LowlossError(f"the data folder {folder} cannot be written")
     return Server(app, settings)
+
+
+def _check_strangers(resources: Resources) -> None:
+    """Raise LowlossError where anyone on the network could use the server without a token."""
+    settings = resources.settings
+    if settings.tokens or not is_reachable(settings.host):
+        return
+    with resources.database.reading() as session:
+        if has_tokens(session):
+            return
+    raise LowlossError(
+        f"without LOWLOSS_TOKENS anyone could use the server at {settings.host}: "
+        "set tokens, or bind it to 127.0.0.1"
+    )
 
 
 def main() -> None:

@@ -94,7 +94,8 @@ class Settings(BaseSettings):
         tuple[SecretStr, ...],
         NoDecode,
         Field(
-            description="Bearer tokens, comma-separated. Without one the server is loopback-only."
+            description="Bearer tokens of admins, comma-separated. Without any token, of `lowloss "
+            "tokens` neither, the server is loopback-only."
         ),
     ] = ()
     max_upload_bytes: Annotated[int, Field(gt=0, description="Size of an upload.")] = 2 * 1024**3

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from lowloss import __version__
-from lowloss.cli import datasets, diagnoses, jobs, predict, processes, results
+from lowloss.cli import access, datasets, diagnoses, jobs, predict, processes, results
 from lowloss.cli.errors import (
     FAILED,
     INTERRUPTED,
@@ -71,6 +71,8 @@ def options(
 for group in (processes, jobs, diagnoses, results, predict):
     app.add_typer(group.app)
 app.add_typer(datasets.app, name="datasets")
+app.add_typer(access.projects, name="projects")
+app.add_typer(access.tokens, name="tokens")
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """The results that the server returns: jobs, trials, curves, datasets, artifacts, states."""
 
+from lowloss.results.access import CreatedToken, Project, Token
 from lowloss.results.datasets import (
     NOT_A_FEATURE,
     QUANTILES,
@@ -81,6 +82,7 @@ __all__ = [
     "ColumnType",
     "Confirmation",
     "Consumed",
+    "CreatedToken",
     "Curve",
     "Dataset",
     "Diagnosis",
@@ -113,6 +115,7 @@ __all__ = [
     "PredictionSummary",
     "Predictions",
     "Progress",
+    "Project",
     "ReadRecipe",
     "Reading",
     "Remedy",
@@ -124,6 +127,7 @@ __all__ = [
     "TableFormat",
     "TableWarning",
     "TargetScores",
+    "Token",
     "Trial",
     "TrialState",
     "Verdict",

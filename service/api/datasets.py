@@ -25,6 +25,7 @@ from service.api.bodies import Upload, describe_body, open_temporary, spool_body
 from service.api.examples import TABLE_PROBLEMS, Responses, problems
 from service.api.options import parse_options
 from service.api.parameters import Cursor, DatasetId, Limit, NamePart
+from service.resources.callers import RequestCaller
 from service.resources.resources import Dependencies, Resources
 from service.store.blobs import copy_blob, reap_blobs, write_blob
 from service.store.database import Session
@@ -62,6 +63,7 @@ async def upload_dataset(
     response: Response,
     *,
     deps: Dependencies,
+    caller: RequestCaller,
     options: Annotated[ParseOptions, Depends(parse_options)],
     table_format: Annotated[
         TableFormat | None,
@@ -92,14 +94,12 @@ async def upload_dataset(
             size_bytes=upload.size_bytes,
         )
         expected_id = dataset_id_of(upload.sha256, table_format, options.model_dump(mode="json"))
-        dataset = await to_thread.run_sync(_find, deps, expected_id)
-        if dataset is not None and name and name not in dataset.names:
-            dataset = await deps.write(lambda session: _add_name(session, expected_id, name))
+        dataset = await _find_under_name(deps, expected_id, name)
         if dataset is not None:
             response.status_code = 200
         else:
             store = partial(_store, deps, upload, new, options=options)
-            dataset = await deps.parsers.run(request, store)
+            dataset = await deps.parsers.run(caller, store)
     response.headers["Location"] = f"/v1/datasets/{dataset.id}"
     return dataset
 
@@ -118,10 +118,17 @@ def _find(deps: Resources, id: str) -> Dataset | None:  # noqa: A002
         return find_dataset(session, id)
 
 
-def _add_name(session: Session, id: str, name: str) -> Dataset | None:  # noqa: A002
-    """Give a dataset that is uploaded again the name that it has now, too."""
-    add_name(session, id, name)
-    return find_dataset(session, id)
+async def _find_under_name(deps: Resources, id: str, name: str) -> Dataset | None:  # noqa: A002
+    """Return a dataset that is uploaded again, and give it the name that it has now, too."""
+    dataset = await to_thread.run_sync(_find, deps, id)
+    if dataset is None or not name or name in dataset.names:
+        return dataset
+
+    def add(session: Session) -> Dataset | None:
+        add_name(session, id, name)
+        return find_dataset(session, id)
+
+    return await deps.write(add)
 
 
 def _store(
@@ -162,6 +169,7 @@ async def reread_dataset(
     response: Response,
     dataset_id: DatasetId,
     *,
+    caller: RequestCaller,
     options: Annotated[ParseOptions, Depends(parse_options)],
 ) -> Dataset:
     """Make a dataset of the bytes of another, parsed by these options, without another upload."""
@@ -190,7 +198,7 @@ async def reread_dataset(
             size_bytes=original.size_bytes,
         )
         reread = partial(_reread, deps, new, options=options)
-        dataset = await deps.parsers.run(request, reread)
+        dataset = await deps.parsers.run(caller, reread)
     response.headers["Location"] = f"/v1/datasets/{dataset.id}"
     return dataset
 

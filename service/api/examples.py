@@ -13,6 +13,7 @@ from lowloss.errors import (
     NotReady,
     Problem,
     RequestTimeout,
+    ScopeTooNarrow,
     StorageFull,
     TableInvalid,
     Unauthorized,
@@ -26,6 +27,7 @@ Responses = dict[int | str, dict[str, Any]]
 EVERYWHERE: tuple[type[Problem], ...] = (
     Unauthorized,
     ForeignPage,
+    ScopeTooNarrow,
     InvalidRequest,
     UnknownField,
     RequestTimeout,
@@ -92,6 +94,11 @@ EXAMPLES: dict[str, tuple[str, str | None, str]] = {
         "Authorization",
         "send the header Authorization: Bearer TOKEN",
     ),
+    "scope_too_narrow": (
+        "this needs a token with the scope submit; this one has read",
+        "Authorization",
+        "ask an admin of this server for a token with that scope",
+    ),
     "route_not_found": ("there is nothing at this address", None, "GET /docs lists all"),
     "dataset_not_found": ("there is no dataset 'ds_1'", None, "GET /v1/datasets lists them"),
     "job_not_found": ("there is no job 'job_1'", None, "GET /v1/jobs lists them"),
@@ -105,6 +112,8 @@ EXAMPLES: dict[str, tuple[str, str | None, str]] = {
         None,
         "GET /v1/jobs/job_1/artifacts lists them",
     ),
+    "token_not_found": ("there is no token 'tok_1'", None, "GET /v1/tokens lists them"),
+    "project_exists": ("there is a project 'vision' already", "name", "choose another name"),
     "method_not_allowed": ("this address does not take PUT", None, "it takes GET, POST"),
     "dataset_in_use": (
         "a job that has not ended needs dataset 'ds_1'",

@@ -12,6 +12,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 
 from lowloss.errors import NotReady
+from service.access.tokens import Tokens
 from service.predict.cache import ModelCache
 from service.resources.changes import Changes
 from service.resources.feeds import EventFeeds
@@ -46,7 +47,7 @@ class OpenRequests:
 
 @dataclass(frozen=True)
 class Resources:
-    """The settings, the database, the change poller and the loaded models.
+    """The settings, the database, the tokens, the change poller and the loaded models.
 
     `parsers` and `predictors` bound how many uploads are parsed and requests predicted at once.
     `writers` bounds how many transactions that write are open at once: on SQLite one of them writes
@@ -56,6 +57,7 @@ class Resources:
 
     settings: Settings
     database: Database
+    tokens: Tokens
     changes: Changes
     job_memory: JobMemory
     feeds: EventFeeds

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from lowloss.results import JobKind, JobState, Requested, TableFormat, TrialState
-from lowloss.spec import Task
+from lowloss.spec import Scope, Task
 from service.store.database import Json, UtcDateTime, utc_now
 
 Document = dict[str, Any]
@@ -69,6 +69,39 @@ class MappedTable(DeclarativeBase):
         datetime: UtcDateTime(),
         Document: Json,
     }
+
+
+class ProjectRow(MappedTable):
+    """Whose datasets and jobs; its name is its id."""
+
+    __tablename__ = "projects"
+    name: Mapped[str] = mapped_column(String(63), primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now())
+
+
+class TokenRow(MappedTable):
+    """A key to a project; of its secret there is only the SHA-256. Revoked ones stay."""
+
+    __tablename__ = "tokens"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    project: Mapped[str] = mapped_column(ForeignKey("projects.name"))
+    scope: Mapped[str]
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now())
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    __table_args__ = (_one_of("scope", Scope), Index(None, "created_at", "id"))
+
+
+class BrowserSessionRow(MappedTable):
+    """A browser that signed in with a token; of the cookie's secret there is only the SHA-256."""
+
+    __tablename__ = "browser_sessions"
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    token_sha256: Mapped[str] = mapped_column(String(64))
+    ends_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class BlobRow(MappedTable):

@@ -58,6 +58,8 @@ COMMANDS = (
     "priority",
     "delete",
     "datasets",
+    "projects",
+    "tokens",
 )
 FINISHED = Outcome(
     rows={"train": 60, "validation": 20, "test": 1_020},

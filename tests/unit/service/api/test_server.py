@@ -82,8 +82,9 @@ def test_server_ends_with_its_parent(server: subprocess.Popen[str]) -> None:
     ],
 )
 def test_server_that_may_not_start_says_so_in_one_line(
-    monkeypatch: pytest.MonkeyPatch, *, given: dict[str, str], told: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, given: dict[str, str], told: str
 ) -> None:
+    monkeypatch.setenv("LOWLOSS_DATA_DIR", str(tmp_path))
     for name, value in given.items():
         monkeypatch.setenv(name, value)
 

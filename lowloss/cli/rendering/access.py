@@ -1,0 +1,45 @@
+"""Shows projects and tokens as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from rich.console import Console
+
+from lowloss.cli.rendering.lists import format_time, print_table
+from lowloss.results import Project, Token
+from lowloss.wording import DASH, make_printable
+
+
+def show_projects(projects: Sequence[Project], console: Console) -> None:
+    """Show projects, and since when there is each."""
+    rows = [(project.name, format_time(project.created_at)) for project in projects]
+    print_table(rows, console, columns=("project", "created"), wrapped="project", spare=())
+
+
+def show_tokens(tokens: Sequence[Token], console: Console) -> None:
+    """Show tokens, what each may do, and until when."""
+    now = datetime.now(UTC)
+    rows = [
+        (
+            token.id,
+            make_printable(token.name),
+            token.project,
+            token.scope.value,
+            _describe_end(token, now),
+            DASH if token.last_used_at is None else format_time(token.last_used_at),
+        )
+        for token in tokens
+    ]
+    columns = ("id", "name", "project", "scope", "valid until", "last used")
+    print_table(rows, console, columns=columns, wrapped="name", spare=("last used", "project"))
+
+
+def _describe_end(token: Token, now: datetime) -> str:
+    if token.revoked_at is not None:
+        return "revoked"
+    if token.expires_at is None:
+        return "it is revoked"
+    day = format_time(token.expires_at)
+    return f"{day}\n(over)" if token.expires_at <= now else day
