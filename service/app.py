@@ -57,6 +57,7 @@ from service.predict.cache import make_model_cache
 from service.resources.changes import make_changes
 from service.resources.feeds import make_feeds
 from service.resources.job_memory import JobMemory
+from service.resources.ownership import Ownership
 from service.resources.places import Places
 from service.resources.resources import Resources
 from service.settings import Settings, read_settings
@@ -104,6 +105,7 @@ def make_resources(settings: Settings) -> Resources:
         settings,
         database,
         Tokens(database, settings.tokens),
+        Ownership(database),
         make_changes(database),
         JobMemory(),
         make_feeds(database),

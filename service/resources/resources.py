@@ -17,6 +17,7 @@ from service.predict.cache import ModelCache
 from service.resources.changes import Changes
 from service.resources.feeds import EventFeeds
 from service.resources.job_memory import JobMemory
+from service.resources.ownership import Ownership
 from service.resources.places import Places
 from service.settings import Settings
 from service.store.database import Database, Session, retry_on_conflict
@@ -58,6 +59,7 @@ class Resources:
     settings: Settings
     database: Database
     tokens: Tokens
+    ownership: Ownership
     changes: Changes
     job_memory: JobMemory
     feeds: EventFeeds

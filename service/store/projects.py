@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from lowloss.errors import ProjectExists
 from lowloss.results import Page, Project
 from service.store.cursors import ListOrder
-from service.store.schema import ProjectRow
+from service.store.schema import DatasetRow, JobRow, ProjectRow
 
 BY_NAME = ListOrder(ProjectRow.name, ProjectRow.name, is_descending=False)
 
@@ -29,6 +29,18 @@ def create_project(session: Session, name: str) -> Project:
 def has_project(session: Session, name: str) -> bool:
     """Return whether there is a project of this name."""
     return bool(session.scalar(select(exists().where(ProjectRow.name == name))))
+
+
+def owns_job(session: Session, project: str, job_id: str) -> bool:
+    """Return whether a project has a job of this id."""
+    is_own = exists().where(JobRow.id == job_id, JobRow.project == project)
+    return bool(session.scalar(select(is_own)))
+
+
+def owns_dataset(session: Session, project: str, dataset_id: str) -> bool:
+    """Return whether a project has a dataset of this id."""
+    is_own = exists().where(DatasetRow.id == dataset_id, DatasetRow.project == project)
+    return bool(session.scalar(select(is_own)))
 
 
 def list_projects(session: Session, *, cursor: str | None, limit: int) -> Page[Project]:

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from lowloss.results import JobKind, JobState, Requested, TableFormat, TrialState
-from lowloss.spec import Scope, Task
+from lowloss.spec import DEFAULT_PROJECT, Scope, Task
 from service.store.database import Json, UtcDateTime, utc_now
 
 Document = dict[str, Any]
@@ -46,6 +46,15 @@ class AttemptOutcome(StrEnum):
 def _one_of(column: str, states: type[StrEnum]) -> CheckConstraint:
     values = ", ".join(f"'{state}'" for state in states)
     return CheckConstraint(f"{column} IN ({values})", name=f"{column}_known")
+
+
+def _project(*, is_key: bool = False) -> Any:
+    return mapped_column(
+        String(63),
+        ForeignKey("projects.name"),
+        server_default=DEFAULT_PROJECT,
+        primary_key=is_key,
+    )
 
 
 FINISHED = ", ".join(f"'{state}'" for state in JobState if state.is_finished)
@@ -129,6 +138,7 @@ class DatasetRow(MappedTable):
 
     __tablename__ = "datasets"
     id: Mapped[str] = mapped_column(primary_key=True)
+    project: Mapped[str] = _project()
     name: Mapped[str]
     sha256: Mapped[str] = mapped_column(ForeignKey("blobs.sha256"), index=True)
     format: Mapped[str]
@@ -140,7 +150,7 @@ class DatasetRow(MappedTable):
     warnings: Mapped[list[Any]] = mapped_column(Json, default=list, server_default="[]")
     other_names: Mapped[list[Any]] = mapped_column(Json, default=list, server_default="[]")
     created_at: Mapped[datetime] = mapped_column(default=utc_now())
-    __table_args__ = (_one_of("format", TableFormat), Index(None, "created_at", "id"))
+    __table_args__ = (_one_of("format", TableFormat), Index(None, "project", "created_at", "id"))
 
 
 class JobRow(MappedTable):
@@ -153,6 +163,7 @@ class JobRow(MappedTable):
 
     __tablename__ = "jobs"
     id: Mapped[str] = mapped_column(primary_key=True)
+    project: Mapped[str] = _project()
     kind: Mapped[str] = mapped_column(server_default=JobKind.search)
     name: Mapped[str]
     dataset_id: Mapped[str | None] = mapped_column(
@@ -206,9 +217,9 @@ class JobRow(MappedTable):
             f"state IN ({FINISHED}) OR dataset_id IS NOT NULL", name="unfinished_has_a_dataset"
         ),
         Index(None, "state", "priority", "created_at"),
-        Index(None, "created_at", "id"),
-        Index(None, "state", "created_at", "id"),
-        Index(None, "name", "id"),
+        Index(None, "project", "created_at", "id"),
+        Index(None, "project", "state", "created_at", "id"),
+        Index(None, "project", "name", "id"),
     )
 
 
@@ -325,9 +336,10 @@ class EventRow(MappedTable):
 
 
 class IdempotencyKeyRow(MappedTable):
-    """The first response (`answer`) to a POST with an Idempotency-Key."""
+    """The first response (`answer`) to a project's POST with an Idempotency-Key."""
 
     __tablename__ = "idempotency_keys"
+    project: Mapped[str] = _project(is_key=True)
     key: Mapped[str] = mapped_column(String(200), primary_key=True)
     request_sha256: Mapped[str] = mapped_column(String(64))
     answer: Mapped[Document]

@@ -18,7 +18,7 @@ from sqlalchemy import func, select
 
 from lowloss import Client
 from lowloss.results import JobState
-from lowloss.spec import Task
+from lowloss.spec import DEFAULT_PROJECT, Task
 from service.store.database import Database
 from service.store.queue import enqueue_job
 from service.store.schema import JobRow
@@ -66,7 +66,13 @@ def run_part(database: Database, client: Client, dataset: str) -> None:
     """Submit a tenth of the jobs, wait for them, and read each of them over HTTP."""
     with database.transaction() as session:
         ids = [
-            enqueue_job(session, a_spec(dataset), task=Task.regression, max_attempts=1)
+            enqueue_job(
+                session,
+                a_spec(dataset),
+                project=DEFAULT_PROJECT,
+                task=Task.regression,
+                max_attempts=1,
+            )
             for _ in range(JOBS // PARTS)
         ]
     wait_for(lambda: count_unfinished(database) == 0, seconds=JOBS, what="the jobs' ends")
