@@ -153,6 +153,13 @@ class IdempotencyKeyReused(Problem):
     title = "This Idempotency-Key came with another request"
 
 
+class TooManyRequests(Problem):
+    """429: there were too many requests of a kind; another one may come after some seconds."""
+
+    code, status, title = "too_many_requests", 429, "Too many requests in a short time"
+    retry_after_s: int = 60
+
+
 class UnsupportedMediaType(Problem):
     """415: the body is of a kind that the route does not read."""
 

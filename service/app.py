@@ -25,6 +25,7 @@ from service.access.auth import AccessControl, is_reachable
 from service.access.tokens import Tokens
 from service.api import (
     artifacts,
+    audit,
     datasets,
     diagnoses,
     events,
@@ -54,6 +55,7 @@ from service.dashboard import (
 from service.dashboard.pages import render_problem_page
 from service.machine import make_folder
 from service.predict.cache import make_model_cache
+from service.resources.audit import AuditRequests
 from service.resources.changes import make_changes
 from service.resources.feeds import make_feeds
 from service.resources.job_memory import JobMemory
@@ -63,6 +65,8 @@ from service.resources.resources import Resources
 from service.settings import Settings, read_settings
 from service.store.database import Database
 from service.store.tokens import has_tokens
+
+logger = logging.getLogger(__name__)
 
 PARSERS = 2
 """How many uploads are parsed at once; each may take `Settings.parser_bytes`."""
@@ -93,7 +97,7 @@ TAGS = [
     {"name": "predictions", "description": "Predictions of a job's best model for raw rows."},
     {"name": "diagnoses", "description": "Why a loss is high, with measured evidence."},
     {"name": "recipes", "description": "Recipes of trainings, read from Keras models."},
-    {"name": "access", "description": "Projects and tokens: for admins."},
+    {"name": "access", "description": "Projects, tokens and the audit log: for admins."},
     {"name": "operations", "description": "Probes and metrics."},
 ]
 
@@ -137,7 +141,7 @@ def create_app(settings: Settings) -> FastAPI:
     # The bearer scheme is only for the schema: the middleware below checks the token.
     dependencies = [Depends(refuse_unknown_parameters), Depends(HTTPBearer(auto_error=False))]
     nouns = (datasets, jobs, trials, events, artifacts, predict, diagnoses, recipes)
-    for noun in (*nouns, projects, tokens):
+    for noun in (*nouns, projects, tokens, audit):
         app.include_router(noun.router, dependencies=dependencies)
     app.include_router(health.router)
     for pages in (login, job_pages, compare, new_pages, dataset_pages, static_files, api_docs):
@@ -145,8 +149,10 @@ def create_app(settings: Settings) -> FastAPI:
     handle_errors(app, render_problem_page)
     # The last one added sees a request first.
     app.add_middleware(BodyLimit, settings=settings)
-    app.add_middleware(AccessControl, tokens=resources.tokens)
+    is_open = bool(settings.allow_anonymous) and is_reachable(settings.host)
+    app.add_middleware(AccessControl, tokens=resources.tokens, is_open=is_open)
     app.add_middleware(CatchAll)
+    app.add_middleware(AuditRequests, resources=resources)
     app.add_middleware(CountRequests, metrics=app.state.metrics)
     return app
 
@@ -231,17 +237,27 @@ def make_server(settings: Settings) -> Server:
 
 
 def _check_strangers(resources: Resources) -> None:
-    """Raise LowlossError where anyone on the network could use the server without a token."""
+    """Warn where no token is asked for; raise LowlossError where that is so on the network."""
     settings = resources.settings
-    if settings.tokens or not is_reachable(settings.host):
+    if settings.tokens:
         return
     with resources.database.reading() as session:
         if has_tokens(session):
             return
-    raise LowlossError(
-        f"without LOWLOSS_TOKENS anyone could use the server at {settings.host}: "
-        "set tokens, or bind it to 127.0.0.1"
-    )
+    if not is_reachable(settings.host):
+        logger.warning("no token is asked for: every program of this machine is an admin")
+    elif settings.allow_anonymous:
+        logger.warning(
+            "no token is asked for: whoever reaches %s is an admin, and reads, changes and deletes "
+            "everything (LOWLOSS_ALLOW_ANONYMOUS)",
+            settings.host,
+        )
+    else:
+        raise LowlossError(
+            f"without a token anyone could use the server at {settings.host}: set LOWLOSS_TOKENS, "
+            "make a token with `lowloss tokens create` while it is bound to 127.0.0.1, or leave it "
+            "bound to that"
+        )
 
 
 def main() -> None:

@@ -68,7 +68,7 @@ def options(
     ctx.call_on_close(ctx.obj.close)
 
 
-for group in (processes, jobs, diagnoses, results, predict):
+for group in (processes, jobs, diagnoses, results, predict, access):
     app.add_typer(group.app)
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(access.projects, name="projects")

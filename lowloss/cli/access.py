@@ -1,8 +1,9 @@
-"""`lowloss projects` and `lowloss tokens`: who may use the server. For admins."""
+"""`lowloss projects`, `lowloss tokens` and `lowloss audit`: who may use the server, and who did."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Annotated
 
 import typer
@@ -10,11 +11,12 @@ import typer
 from lowloss.cli.errors import PlainErrors
 from lowloss.cli.output import out, print_json
 from lowloss.cli.parameters import AsJson
-from lowloss.cli.rendering.access import show_projects, show_tokens
+from lowloss.cli.rendering.access import show_entries, show_projects, show_tokens
 from lowloss.client.client import Client
 from lowloss.results import Project, Token
 from lowloss.spec import DEFAULT_PROJECT, Scope
 
+app = typer.Typer(cls=PlainErrors)
 projects = typer.Typer(cls=PlainErrors, help="Whose datasets and jobs; for admins.")
 tokens = typer.Typer(cls=PlainErrors, help="Keys to projects; for admins.")
 
@@ -83,3 +85,16 @@ def revoke_token(
     """End a token for ever."""
     revoked: Token = ctx.obj.revoke_token(token_id)
     print_json(revoked) if as_json else typer.echo(f"{revoked.id} revoked")
+
+
+@app.command()
+def audit(
+    ctx: typer.Context,
+    project: Annotated[str | None, typer.Option(help="Only that of a project.")] = None,
+    count: Annotated[int, typer.Option("--last", min=1, help="How many entries.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Show who changed what and from where, and refused tokens, newest first; for admins."""
+    client: Client = ctx.obj
+    entries = list(islice(client.audit(project), count))
+    print_json(entries) if as_json else show_entries(entries, out)

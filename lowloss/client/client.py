@@ -33,6 +33,7 @@ from lowloss.processes.address import DEFAULT_HOST, DEFAULT_PORT
 from lowloss.recipes import ImportedRecipe, is_hdf5, read_recipe
 from lowloss.results import (
     Artifact,
+    AuditEntry,
     CreatedToken,
     Dataset,
     Diagnosis,
@@ -345,6 +346,11 @@ class Client:
     def revoke_token(self, token_id: str) -> Token:
         """End a token for ever: the next request with it is refused."""
         return self._retries.read("POST", f"/v1/tokens/{token_id}/revoke", Token)
+
+    def audit(self, project: str | None = None) -> Iterator[AuditEntry]:
+        """Yield who changed what, and which tokens were refused, newest first; of all projects."""
+        params = {} if project is None else {"project": project}
+        return self._retries.read_pages("/v1/audit", AuditEntry, params)
 
     def _submit(self, path: str, body: dict[str, Any], key: str | None) -> Job:
         headers = {"Idempotency-Key": key or secrets.token_hex(16)}

@@ -1,6 +1,6 @@
 """The results that the server returns: jobs, trials, curves, datasets, artifacts, states."""
 
-from lowloss.results.access import CreatedToken, Project, Token
+from lowloss.results.access import AuditEntry, CreatedToken, Project, Token
 from lowloss.results.datasets import (
     NOT_A_FEATURE,
     QUANTILES,
@@ -73,6 +73,7 @@ __all__ = [
     "Artifact",
     "Artifacts",
     "AttemptError",
+    "AuditEntry",
     "Baseline",
     "Best",
     "CalibrationGroup",

@@ -1,4 +1,4 @@
-"""Projects and tokens."""
+"""Projects, tokens, and who did what with them."""
 
 from __future__ import annotations
 
@@ -35,3 +35,21 @@ class CreatedToken(Token):
     """A new token with its secret, which is shown this once."""
 
     secret: str
+
+
+class AuditEntry(Result):
+    """A request that changed something, or that was refused for its token.
+
+    `token` is the id of its token; empty where there is none, or a wrong one. `peer` is the address
+    that it came from.
+    """
+
+    id: str
+    at: datetime
+    token: str
+    name: str
+    project: str
+    peer: str
+    method: str
+    path: str
+    status: int

@@ -11,7 +11,8 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lowloss.errors import ForeignPage, Unauthorized
-from service.access.callers import CALLER, LOCAL, SAFE_METHODS, Caller, check_scope
+from service.access.callers import CALLER, LOCAL, REFUSED, SAFE_METHODS, Caller, check_scope
+from service.access.peers import find_peer
 from service.access.tokens import Tokens
 
 LOGIN_PATH = "/login"
@@ -27,12 +28,13 @@ class AccessControl:
 
     Programs send a token, browsers the session of the page where they signed in. Requests of a
     browser's session that change something must come from a page of this server. Where a server has
-    no tokens, only programs of its machine may use it.
+    no tokens, only programs of its machine may use it, unless it `is_open` to the network.
     """
 
-    def __init__(self, app: ASGIApp, *, tokens: Tokens) -> None:
+    def __init__(self, app: ASGIApp, *, tokens: Tokens, is_open: bool = False) -> None:
         self.app = app
         self.tokens = tokens
+        self.is_open = is_open
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Find the caller; raise Unauthorized, ScopeTooNarrow, ForeignPage, or lead to a login."""
@@ -43,10 +45,10 @@ class AccessControl:
         if not _is_open(path):
             await self.tokens.look_for_tokens()
         if self.tokens.is_anonymous:
-            check_local(headers)
+            check_anonymous(headers, is_open=self.is_open)
             scope[CALLER] = LOCAL
         elif not _is_open(path):
-            caller = await self._find_caller(headers, scope["method"])
+            caller = await self._find_caller(scope, headers)
             if caller is None and _is_of_browser(scope, headers):
                 target = quote(path + _query_of(scope))
                 login = RedirectResponse(f"{LOGIN_PATH}?next={target}", status_code=303)
@@ -62,12 +64,16 @@ class AccessControl:
             check_scope(caller, scope["method"], path)
         await self.app(scope, receive, send)
 
-    async def _find_caller(self, headers: Headers, method: str) -> Caller | None:
+    async def _find_caller(self, scope: Scope, headers: Headers) -> Caller | None:
         scheme, _, credentials = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            return await self.tokens.find(credentials.strip().encode("latin-1"))
+            secret = credentials.strip().encode("latin-1")
+            caller = await self.tokens.find(secret, peer=find_peer(scope))
+            if caller is None:
+                scope[REFUSED] = True
+            return caller
         caller = await self.tokens.find_by_session(read_session_cookie(headers))
-        if caller is not None and method not in SAFE_METHODS:
+        if caller is not None and scope["method"] not in SAFE_METHODS:
             check_same_origin(headers)
         return caller
 
@@ -84,15 +90,17 @@ def check_same_origin(headers: Headers) -> None:
         )
 
 
-def check_local(headers: Headers) -> None:
+def check_anonymous(headers: Headers, *, is_open: bool) -> None:
     """Raise ForeignPage for a request of a web page, where a server has no tokens.
 
     A page of another site can make its visitor's browser send requests to this server, with the
-    page's Origin or, by DNS rebinding, with a Host of its own. Programs send neither.
+    page's Origin or, by DNS rebinding, with a Host of its own. Programs send neither. Which names a
+    server has that `is_open` to the network, nobody knows.
     """
     host, origin = headers.get("host", ""), headers.get("origin")
     is_same_origin = origin is None or _host_of(origin) == host
-    if not (is_same_origin and _is_loopback(urlsplit(f"//{host}").hostname or "")):
+    is_own_name = is_open or _is_loopback(urlsplit(f"//{host}").hostname or "")
+    if not (is_same_origin and is_own_name):
         raise ForeignPage(
             f"a page at {origin or host} may not use this server",
             field="Host" if is_same_origin else "Origin",

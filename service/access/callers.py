@@ -11,6 +11,8 @@ from lowloss.spec import DEFAULT_PROJECT, Scope
 
 CALLER = "lowloss.caller"
 """Where the scope of a request has its Caller."""
+REFUSED = "lowloss.refused"
+"""Set in the scope of a request whose token is wrong."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 PREDICT = re.compile(r"/v1/jobs/[^/]+/predict")
 ADMIN_PATHS = ("/metrics", "/v1/audit", "/v1/projects", "/v1/tokens")
@@ -49,9 +51,14 @@ def find_needed_scope(method: str, path: str) -> Scope:
     """
     if any(path == admin or path.startswith(f"{admin}/") for admin in ADMIN_PATHS):
         return Scope.admin
-    if method in SAFE_METHODS or (method == "POST" and PREDICT.fullmatch(path)):
+    if method in SAFE_METHODS or is_prediction(method, path):
         return Scope.read
     return Scope.submit
+
+
+def is_prediction(method: str, path: str) -> bool:
+    """Return whether a request is for predictions: a POST that changes nothing."""
+    return method == "POST" and PREDICT.fullmatch(path) is not None
 
 
 def check_scope(caller: Caller, method: str, path: str) -> None:

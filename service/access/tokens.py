@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from lowloss.results import Token
 from service.access.callers import Caller, caller_of_setting, caller_of_token
+from service.access.wrong_tokens import WrongTokens
 from service.store.database import Database, Session
 from service.store.tokens import (
     USE_SECONDS,
@@ -48,6 +49,7 @@ class Tokens:
             hash_secret(token.get_secret_value().encode()): caller_of_setting(position)
             for position, token in enumerate(configured)
         }
+        self._wrong_tokens = WrongTokens()
         self._threads = CapacityLimiter(READERS)
         self._looked_at = -math.inf
         self._used_at: dict[str, float] = {}
@@ -74,13 +76,24 @@ class Tokens:
         """Ask for a token from now on: this process has made one."""
         self.is_anonymous = False
 
-    async def find(self, secret: bytes) -> Caller | None:
-        """Return the caller of a token; None where it is not valid."""
+    async def find(self, secret: bytes, *, peer: str) -> Caller | None:
+        """Return the caller of a token that came from an address; None where it is not valid.
+
+        Raise TooManyRequests after too many of those.
+        """
+        self._wrong_tokens.check(peer, secret)
         # What can be timed is the search for a hash, from which nothing of a secret follows.
         sha256 = hash_secret(secret)
-        if (caller := self._configured.get(sha256)) is not None:
-            return caller
-        return await self._admit(await self._read(lambda session: find_token(session, sha256)))
+        caller = self._configured.get(sha256)
+        if caller is None:
+            token = await self._read(lambda session: find_token(session, sha256))
+            caller = await self._admit(token)
+        if caller is None:
+            logger.warning("a wrong token came from %s", peer)
+            self._wrong_tokens.count_wrong(peer)
+        else:
+            self._wrong_tokens.note_right(peer, secret)
+        return caller
 
     async def find_by_session(self, secret: str) -> Caller | None:
         """Return the caller whose browser signed in; None where its session or token has ended."""
@@ -92,10 +105,8 @@ class Tokens:
         configured = self._configured.get(browser.token_sha256)
         return configured or await self._admit(browser.token)
 
-    async def sign_in(self, secret: bytes) -> str | None:
-        """Begin a browser's session; return the session's secret, or None for no valid token."""
-        if await self.find(secret) is None:
-            return None
+    async def begin_session(self, secret: bytes) -> str:
+        """Begin a browser's session with a valid token, and return the session's secret."""
         sha256 = hash_secret(secret)
         return await self._write(lambda s: begin_session(s, sha256, seconds=SESSION_SECONDS))
 

@@ -16,6 +16,7 @@ from lowloss.errors import (
     ScopeTooNarrow,
     StorageFull,
     TableInvalid,
+    TooManyRequests,
     Unauthorized,
     UnknownField,
 )
@@ -28,6 +29,7 @@ EVERYWHERE: tuple[type[Problem], ...] = (
     Unauthorized,
     ForeignPage,
     ScopeTooNarrow,
+    TooManyRequests,
     InvalidRequest,
     UnknownField,
     RequestTimeout,
@@ -139,6 +141,11 @@ EXAMPLES: dict[str, tuple[str, str | None, str]] = {
         "Idempotency-Key 'monday' came before with another request",
         "Idempotency-Key",
         "use a new key for a new request",
+    ),
+    "too_many_requests": (
+        "too many wrong tokens came from 192.0.2.7",
+        "Authorization",
+        "send the right token, a minute later",
     ),
     "request_timeout": (
         "the request did not arrive in time",

@@ -6,11 +6,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Path, Response
 
-from lowloss.errors import BodyTooLarge, InvalidJson, TokenNotFound
+from lowloss.errors import BodyTooLarge, InvalidJson, InvalidRequest, TokenNotFound
 from lowloss.results import CreatedToken, Page, Token
-from lowloss.spec import NewToken, Text
+from lowloss.spec import NewToken, Scope, Text
+from service.access.callers import LOCAL
 from service.api.examples import problems
 from service.api.parameters import Cursor, Limit
+from service.resources.callers import RequestCaller
 from service.resources.resources import Dependencies
 from service.store.tokens import create_token, list_tokens, revoke_token
 
@@ -41,15 +43,23 @@ TokenId = Annotated[
 )
 async def make_token(
     deps: Dependencies,
+    caller: RequestCaller,
     response: Response,
+    *,
     new: Annotated[NewToken, Body(openapi_examples=TOKEN_EXAMPLES)],
 ) -> CreatedToken:
     """Make a token of a project; `secret` is shown this once.
 
     Each scope includes those before it: `read` reads and predicts, `submit` adds and deletes the
-    project's jobs and datasets, `admin` makes projects and tokens, too. The first token of all must
-    be an admin's; from then on a server without LOWLOSS_TOKENS asks for a token.
+    project's jobs and datasets, `admin` makes projects and tokens, too. Where no token is asked
+    for, the first one must be an admin's; from then on one is.
     """
+    if caller is LOCAL and new.scope is not Scope.admin:
+        raise InvalidRequest(
+            "the first token must be an admin's: without one nobody could make others",
+            field="scope",
+            fix="make a token with the scope admin first",
+        )
     created = await deps.write(lambda session: create_token(session, new))
     deps.tokens.end_anonymity()
     response.headers["Cache-Control"] = "no-store"

@@ -15,6 +15,8 @@ from service.access.auth import (
     check_same_origin,
     read_session_cookie,
 )
+from service.access.callers import CALLER, REFUSED
+from service.access.peers import find_peer
 from service.access.tokens import SESSION_SECONDS
 from service.dashboard.pages import make_router, render_page
 from service.resources.resources import Dependencies
@@ -39,9 +41,12 @@ async def sign_in(request: Request, deps: Dependencies) -> Response:
     fields = parse_qs((await request.body()).decode("utf-8", "replace"))
     target = _own_path(fields.get("next", ["/"])[0])
     token = fields.get("token", [""])[0].strip().encode()
-    session = await deps.tokens.sign_in(token)
-    if session is None:
+    caller = await deps.tokens.find(token, peer=find_peer(request.scope))
+    if caller is None:
+        request.scope[REFUSED] = True
         return render_page(request, "login", status=401, next=target, is_wrong=True)
+    request.scope[CALLER] = caller
+    session = await deps.tokens.begin_session(token)
     response = RedirectResponse(target, status_code=303)
     response.set_cookie(
         COOKIE,

@@ -113,6 +113,22 @@ class BrowserSessionRow(MappedTable):
     ends_at: Mapped[datetime] = mapped_column(index=True)
 
 
+class AuditRow(MappedTable):
+    """A request that changed something, or was refused for its token; it has no secret."""
+
+    __tablename__ = "audit"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    at: Mapped[datetime] = mapped_column(default=utc_now())
+    token: Mapped[str]
+    name: Mapped[str]
+    project: Mapped[str] = mapped_column(String(63))
+    peer: Mapped[str]
+    method: Mapped[str]
+    path: Mapped[str]
+    status: Mapped[int]
+    __table_args__ = (Index(None, "at", "id"),)
+
+
 class BlobRow(MappedTable):
     """Bytes, named by their SHA-256. `touched_at` protects a half-written blob from deletion."""
 

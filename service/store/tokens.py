@@ -42,19 +42,10 @@ def hash_secret(secret: bytes) -> str:
 
 
 def create_token(session: Session, new: NewToken) -> CreatedToken:
-    """Add a token, and return it with its secret; raise InvalidRequest.
-
-    The first token of all must be an admin's: from then on others are made by admins alone.
-    """
+    """Add a token, and return it with its secret; raise InvalidRequest for an unknown project."""
     if not has_project(session, new.project):
         raise InvalidRequest(
             f"there is no project {new.project!r}", field="project", fix="make it first"
-        )
-    if new.scope is not Scope.admin and not has_tokens(session):
-        raise InvalidRequest(
-            "the first token must be an admin's: without one nobody could make others",
-            field="scope",
-            fix="make a token with the scope admin first",
         )
     secret = f"{PREFIX}{secrets.token_urlsafe(32)}"
     row = TokenRow(

@@ -1,4 +1,4 @@
-"""Shows projects and tokens as tables."""
+"""Shows projects, tokens and the audit log as tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 
 from lowloss.cli.rendering.lists import format_time, print_table
-from lowloss.results import Project, Token
+from lowloss.results import AuditEntry, Project, Token
 from lowloss.wording import DASH, make_printable
 
 
@@ -34,6 +34,23 @@ def show_tokens(tokens: Sequence[Token], console: Console) -> None:
     ]
     columns = ("id", "name", "project", "scope", "valid until", "last used")
     print_table(rows, console, columns=columns, wrapped="name", spare=("last used", "project"))
+
+
+def show_entries(entries: Sequence[AuditEntry], console: Console) -> None:
+    """Show who did what, when and from where."""
+    rows = [
+        (
+            format_time(entry.at),
+            make_printable(entry.name) or "a wrong token",
+            entry.project or DASH,
+            make_printable(f"{entry.method} {entry.path}"),
+            str(entry.status),
+            make_printable(entry.peer),
+        )
+        for entry in entries
+    ]
+    columns = ("when", "who", "project", "what", "status", "from")
+    print_table(rows, console, columns=columns, wrapped="what", spare=("from", "project"))
 
 
 def _describe_end(token: Token, now: datetime) -> str:

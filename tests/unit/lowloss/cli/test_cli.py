@@ -58,6 +58,7 @@ COMMANDS = (
     "priority",
     "delete",
     "datasets",
+    "audit",
     "projects",
     "tokens",
 )

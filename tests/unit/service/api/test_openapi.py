@@ -161,6 +161,7 @@ def test_routes_are_those_of_the_contract(document: dict[str, Any]) -> None:
         "POST /v1/tokens",
         "GET /v1/tokens",
         "POST /v1/tokens/{token_id}/revoke",
+        "GET /v1/audit",
         "GET /healthz",
         "GET /readyz",
         "GET /metrics",

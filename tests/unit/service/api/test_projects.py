@@ -57,6 +57,7 @@ NEEDED = {
     "POST /v1/tokens": Scope.admin,
     "GET /v1/tokens": Scope.admin,
     "POST /v1/tokens/{token_id}/revoke": Scope.admin,
+    "GET /v1/audit": Scope.admin,
     "GET /metrics": Scope.admin,
 }
 """The scope that each route needs; the probes need no token."""
@@ -359,7 +360,9 @@ def test_every_page_is_among_those_that_are_tried(app: FastAPI) -> None:
     from fastapi.routing import iter_route_contexts
 
     paths = [
-        route.path or "" for route in iter_route_contexts(app.routes) if "GET" in route.methods
+        route.path or ""
+        for route in iter_route_contexts(app.routes)
+        if "GET" in (route.methods or ())
     ]
     hidden = {
         re.sub(r"\{(job|dataset)_id\}", r"{\1}", path).replace("{number}", "1")
