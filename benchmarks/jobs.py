@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lowloss.results import Job, TableFormat, Trial
-from lowloss.spec import JobSpec
+from lowloss.spec import DEFAULT_PROJECT, JobSpec
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.read import read_table
 from service.settings import Limits
@@ -51,6 +51,7 @@ def submit(database: Database, path: Path, request: dict[str, Any]) -> None:
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     write_blob(database, path, sha256=sha256)
     new = NewDataset(
+        project=DEFAULT_PROJECT,
         name=path.stem,
         sha256=sha256,
         format=table_format,
@@ -64,7 +65,9 @@ def submit(database: Database, path: Path, request: dict[str, Any]) -> None:
     with database.transaction() as session:
         add_dataset(session, new)
         checked = check_job(spec, get_dataset(session, new.id), limits=limits)
-        enqueue_job(session, checked.spec, task=checked.task, max_attempts=1)
+        enqueue_job(
+            session, checked.spec, project=DEFAULT_PROJECT, task=checked.task, max_attempts=1
+        )
 
 
 def run_job(database: Database, folder: Path) -> dict[str, Any]:
@@ -100,7 +103,7 @@ def trials_of(database: Database) -> tuple[Trial, ...]:
 def job_of(database: Database) -> Job:
     """Return the only job."""
     with database.reading() as session:
-        (job,) = list_jobs(session, state=None, cursor=None, limit=1).items
+        (job,) = list_jobs(session, DEFAULT_PROJECT, state=None, cursor=None, limit=1).items
     return job
 
 

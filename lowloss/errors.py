@@ -90,6 +90,10 @@ class ForeignPage(Problem):
     code, status, title = "foreign_page", 403, "The request comes from another site's page"
 
 
+class ScopeTooNarrow(Problem):
+    code, status, title = "scope_too_narrow", 403, "The token's scope does not allow this"
+
+
 class RouteNotFound(Problem):
     code, status, title = "route_not_found", 404, "There is nothing at this address"
 
@@ -120,8 +124,16 @@ class ArtifactNotFound(Problem):
     code, status, title = "artifact_not_found", 404, "The job has no such artifact"
 
 
+class TokenNotFound(Problem):
+    code, status, title = "token_not_found", 404, "There is no such token"
+
+
 class MethodNotAllowed(Problem):
     code, status, title = "method_not_allowed", 405, "This address does not take this method"
+
+
+class ProjectExists(Problem):
+    code, status, title = "project_exists", 409, "There is a project of this name"
 
 
 class DatasetInUse(Problem):
@@ -143,6 +155,13 @@ class DiagnosisNotReady(Problem):
 class IdempotencyKeyReused(Problem):
     code, status = "idempotency_key_reused", 409
     title = "This Idempotency-Key came with another request"
+
+
+class TooManyRequests(Problem):
+    """429: there were too many requests of a kind; another one may come after some seconds."""
+
+    code, status, title = "too_many_requests", 429, "Too many requests in a short time"
+    retry_after_s: int = 60
 
 
 class UnsupportedMediaType(Problem):

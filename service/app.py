@@ -21,16 +21,20 @@ from lowloss import __version__
 from lowloss.errors import LowlossError
 from lowloss.processes.address import check_address
 from lowloss.processes.parent import watch_parent
-from service.access.auth import LocalPrograms, TokenAuth, is_open_to_strangers
+from service.access.auth import AccessControl, is_reachable
+from service.access.tokens import Tokens
 from service.api import (
     artifacts,
+    audit,
     datasets,
     diagnoses,
     events,
     health,
     jobs,
     predict,
+    projects,
     recipes,
+    tokens,
     trials,
 )
 from service.api.bodies import BodyLimit, reap_uploads, reap_uploads_hourly
@@ -52,13 +56,18 @@ from service.dashboard import (
 from service.dashboard.pages import render_problem_page
 from service.machine import make_folder
 from service.predict.cache import make_model_cache
+from service.resources.audit import AuditRequests
 from service.resources.changes import make_changes
 from service.resources.feeds import make_feeds
 from service.resources.job_memory import JobMemory
+from service.resources.ownership import Ownership
 from service.resources.places import Places
 from service.resources.resources import Resources
 from service.settings import Settings, read_settings
 from service.store.database import Database
+from service.store.tokens import has_tokens
+
+logger = logging.getLogger(__name__)
 
 PARSERS = 2
 """How many uploads are parsed at once; each may take `Settings.parser_bytes`."""
@@ -89,6 +98,7 @@ TAGS = [
     {"name": "predictions", "description": "Predictions of a job's best model for raw rows."},
     {"name": "diagnoses", "description": "Why a loss is high, with measured evidence."},
     {"name": "recipes", "description": "Recipes of trainings, read from Keras models."},
+    {"name": "access", "description": "Projects, tokens and the audit log: for admins."},
     {"name": "operations", "description": "Probes and metrics."},
 ]
 
@@ -99,6 +109,8 @@ def make_resources(settings: Settings) -> Resources:
     return Resources(
         settings,
         database,
+        Tokens(database, settings.tokens),
+        Ownership(database),
         make_changes(database),
         JobMemory(),
         make_feeds(database),
@@ -129,7 +141,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = Metrics(resources.database)
     # The bearer scheme is only for the schema: the middleware below checks the token.
     dependencies = [Depends(refuse_unknown_parameters), Depends(HTTPBearer(auto_error=False))]
-    for noun in (datasets, jobs, trials, events, artifacts, predict, diagnoses, recipes):
+    nouns = (datasets, jobs, trials, events, artifacts, predict, diagnoses, recipes)
+    for noun in (*nouns, projects, tokens, audit):
         app.include_router(noun.router, dependencies=dependencies)
     app.include_router(health.router)
     for pages in (login, job_pages, compare, new_pages, dataset_pages, static_files, api_docs):
@@ -138,12 +151,10 @@ def create_app(settings: Settings) -> FastAPI:
     # The last one added sees a request first.
     app.add_middleware(BodyLimit, settings=settings)
     app.add_middleware(PollsFromMemory, resources=resources)
-    tokens = tuple(token.get_secret_value() for token in settings.tokens)
-    if tokens:
-        app.add_middleware(TokenAuth, tokens=tokens)
-    else:
-        app.add_middleware(LocalPrograms)
+    is_open = bool(settings.allow_anonymous) and is_reachable(settings.host)
+    app.add_middleware(AccessControl, tokens=resources.tokens, is_open=is_open)
     app.add_middleware(CatchAll)
+    app.add_middleware(AuditRequests, resources=resources)
     app.add_middleware(CountRequests, metrics=app.state.metrics)
     return app
 
@@ -153,6 +164,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     resources: Resources = app.state.resources
     resources.settings.data_dir.mkdir(parents=True, exist_ok=True)
     reap_uploads(resources.settings.data_dir)
+    # A request that comes while the database is away looks again.
+    with suppress(Exception):
+        await resources.tokens.look_for_tokens()
     tasks = [
         asyncio.create_task(resources.changes.run(), name="change poller"),
         asyncio.create_task(reap_uploads_hourly(resources.settings.data_dir), name="reaper"),
@@ -214,19 +228,39 @@ class Server(uvicorn.Server):
 
 def make_server(settings: Settings) -> Server:
     """Build a server and migrate its database; raise LowlossError where it must not start."""
-    if is_open_to_strangers(settings):
-        raise LowlossError(
-            f"without LOWLOSS_TOKENS anyone could use the server at {settings.host}: "
-            "set tokens, or bind it to 127.0.0.1"
-        )
     app = create_app(settings)
     resources: Resources = app.state.resources
     resources.database.prepare()
+    _check_strangers(resources)
     folder = settings.data_dir
     make_folder(folder, "the data folder", fix="; set LOWLOSS_DATA_DIR")
     if not os.access(folder, os.W_OK):
         raise LowlossError(f"the data folder {folder} cannot be written")
     return Server(app, settings)
+
+
+def _check_strangers(resources: Resources) -> None:
+    """Warn where no token is asked for; raise LowlossError where that is so on the network."""
+    settings = resources.settings
+    if settings.tokens:
+        return
+    with resources.database.reading() as session:
+        if has_tokens(session):
+            return
+    if not is_reachable(settings.host):
+        logger.warning("no token is asked for: every program of this machine is an admin")
+    elif settings.allow_anonymous:
+        logger.warning(
+            "no token is asked for: whoever reaches %s is an admin, and reads, changes and deletes "
+            "everything (LOWLOSS_ALLOW_ANONYMOUS)",
+            settings.host,
+        )
+    else:
+        raise LowlossError(
+            f"without a token anyone could use the server at {settings.host}: set LOWLOSS_TOKENS, "
+            "make a token with `lowloss tokens create` while it is bound to 127.0.0.1, or leave it "
+            "bound to that"
+        )
 
 
 def main() -> None:

@@ -11,7 +11,6 @@ import resource
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from ipaddress import ip_address, ip_network
 from typing import Any
 
 import h11
@@ -19,6 +18,7 @@ from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from lowloss.errors import MalformedRequest, NotReady, Problem, RequestTimeout
+from service.access.peers import find_network
 from service.settings import ConnectionLimits
 
 ACCEPTS = 64
@@ -38,8 +38,6 @@ REST_BYTES = 256 * 1024
 """What is read of a body after its response."""
 LINGERING_REFUSALS = 64
 """Refused connections that may linger at once; further ones are closed at once."""
-IPV6_CLIENT_BITS = 64
-"""One client has a whole network of this prefix (RFC 6177)."""
 
 
 def raise_descriptor_limit() -> None:
@@ -81,7 +79,7 @@ class ConnectionCounts:
 
     def admit(self, connection: Connection, address: str) -> bool:
         """Count a new connection; return False where neither it nor another can be spared."""
-        name = _name_client(address)
+        name = find_network(address)
         peer = self._peers.get(name) or Peer(name)
         if peer.count >= self.limits.max_peer and not self._end_oldest(peer.expendable):
             return False
@@ -344,17 +342,6 @@ class Connection(H11Protocol):
 def make_protocol(limits: ConnectionLimits) -> Callable[..., Connection]:
     """Return what makes the connections of one server."""
     return partial(Connection, ConnectionCounts(limits))
-
-
-def _name_client(address: str) -> str:
-    """Return the address of a client, or its network for IPv6."""
-    try:
-        is_network = ip_address(address).version == 6
-    except ValueError:
-        return address
-    if not is_network:
-        return address
-    return str(ip_network(f"{address.partition('%')[0]}/{IPV6_CLIENT_BITS}", strict=False))
 
 
 def _render(problem: Problem) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -94,9 +94,20 @@ class Settings(BaseSettings):
         tuple[SecretStr, ...],
         NoDecode,
         Field(
-            description="Bearer tokens, comma-separated. Without one the server is loopback-only."
+            description="Bearer tokens of admins, comma-separated. Without any token, of `lowloss "
+            "tokens` neither, the server is loopback-only."
         ),
     ] = ()
+    allow_anonymous: Annotated[
+        Literal["", "yes-i-mean-it"],
+        Field(
+            description="`yes-i-mean-it` lets a server without tokens listen beyond loopback: "
+            "whoever reaches it is an admin."
+        ),
+    ] = ""
+    audit_days: Annotated[
+        float, Field(gt=0, description="Days after which an entry of the audit log is deleted.")
+    ] = 90.0
     max_upload_bytes: Annotated[int, Field(gt=0, description="Size of an upload.")] = 2 * 1024**3
     max_body_bytes: Annotated[
         int, Field(gt=0, description="Size of every other request's body.")

@@ -6,6 +6,7 @@ import math
 import os
 import secrets
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -32,6 +33,8 @@ from lowloss.processes.address import DEFAULT_HOST, DEFAULT_PORT
 from lowloss.recipes import ImportedRecipe, is_hdf5, read_recipe
 from lowloss.results import (
     Artifact,
+    AuditEntry,
+    CreatedToken,
     Dataset,
     Diagnosis,
     Event,
@@ -40,10 +43,12 @@ from lowloss.results import (
     JobSort,
     JobState,
     Predictions,
+    Project,
     ReadRecipe,
+    Token,
     Trial,
 )
-from lowloss.spec import Continuation, DiagnosisSpec, JobSpec, Recipe
+from lowloss.spec import DEFAULT_PROJECT, Continuation, DiagnosisSpec, JobSpec, Recipe, Scope
 from lowloss.validation import validate
 
 DEFAULT_URL = f"http://{DEFAULT_HOST}:{DEFAULT_PORT}"
@@ -320,6 +325,42 @@ class Client:
         resource = f"artifacts/{artifact}" if artifact else "best-model"
         save_download(self._retries, f"/v1/jobs/{job_id}/{resource}", path)
         return path
+
+    # Projects and tokens, for admins
+
+    def projects(self) -> Iterator[Project]:
+        """Yield every project by name."""
+        return self._retries.read_pages("/v1/projects", Project)
+
+    def create_project(self, name: str) -> Project:
+        """Make a project: tokens of others do not see what is in it."""
+        return self._retries.read("POST", "/v1/projects", Project, json={"name": name}, attempts=1)
+
+    def tokens(self) -> Iterator[Token]:
+        """Yield the tokens of all projects, newest first; revoked ones, too."""
+        return self._retries.read_pages("/v1/tokens", Token)
+
+    def create_token(
+        self,
+        name: str,
+        *,
+        project: str = DEFAULT_PROJECT,
+        scope: Scope | str = Scope.submit,
+        expires_at: datetime | None = None,
+    ) -> CreatedToken:
+        """Make a token of a project; its `secret` is in this response alone."""
+        end = None if expires_at is None else expires_at.isoformat()
+        body = {"name": name, "project": project, "scope": scope, "expires_at": end}
+        return self._retries.read("POST", "/v1/tokens", CreatedToken, json=body, attempts=1)
+
+    def revoke_token(self, token_id: str) -> Token:
+        """End a token for ever: the next request with it is refused."""
+        return self._retries.read("POST", f"/v1/tokens/{token_id}/revoke", Token)
+
+    def audit(self, project: str | None = None) -> Iterator[AuditEntry]:
+        """Yield who changed what, and which tokens were refused, newest first; of all projects."""
+        params = {} if project is None else {"project": project}
+        return self._retries.read_pages("/v1/audit", AuditEntry, params)
 
     def _submit(self, path: str, body: dict[str, Any], key: str | None) -> Job:
         headers = {"Idempotency-Key": key or secrets.token_hex(16)}

@@ -1,5 +1,6 @@
 """The results that the server returns: jobs, trials, curves, datasets, artifacts, states."""
 
+from lowloss.results.access import AuditEntry, CreatedToken, Project, Token
 from lowloss.results.datasets import (
     NOT_A_FEATURE,
     QUANTILES,
@@ -79,6 +80,7 @@ __all__ = [
     "Artifact",
     "Artifacts",
     "AttemptError",
+    "AuditEntry",
     "Baseline",
     "Best",
     "CalibrationGroup",
@@ -88,6 +90,7 @@ __all__ = [
     "ColumnType",
     "Confirmation",
     "Consumed",
+    "CreatedToken",
     "Curve",
     "Dataset",
     "Diagnosis",
@@ -121,6 +124,7 @@ __all__ = [
     "PredictionSummary",
     "Predictions",
     "Progress",
+    "Project",
     "ReadRecipe",
     "Reading",
     "Remedy",
@@ -132,6 +136,7 @@ __all__ = [
     "TableFormat",
     "TableWarning",
     "TargetScores",
+    "Token",
     "Trial",
     "TrialState",
     "Verdict",

@@ -1,5 +1,12 @@
 """The specifications that a user submits: JobSpec, DiagnosisSpec and their parts."""
 
+from lowloss.spec.access import (
+    DEFAULT_PROJECT,
+    NewProject,
+    NewToken,
+    ProjectName,
+    Scope,
+)
 from lowloss.spec.activations import Activation, LayerActivation
 from lowloss.spec.continuation import Continuation
 from lowloss.spec.diagnosis import DiagnosisBudget, DiagnosisSpec
@@ -42,6 +49,7 @@ from lowloss.spec.recipe_optimizer import RecipeOptimizer
 from lowloss.spec.schedules import Schedule
 
 __all__ = [
+    "DEFAULT_PROJECT",
     "FORMS",
     "REGRESSION_METRICS",
     "Activation",
@@ -60,11 +68,14 @@ __all__ = [
     "JobSpec",
     "LayerActivation",
     "LossName",
+    "NewProject",
+    "NewToken",
     "Objective",
     "OptimizerName",
     "PredictedTargets",
     "Preprocessing",
     "Priority",
+    "ProjectName",
     "Pruning",
     "Recipe",
     "RecipeEarlyStopping",
@@ -74,6 +85,7 @@ __all__ = [
     "RecipeScaling",
     "Scaling",
     "Schedule",
+    "Scope",
     "SearchSpace",
     "Spec",
     "TargetColumn",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
-import time
 from ipaddress import ip_address
 from urllib.parse import quote, urlsplit
 
@@ -13,67 +11,71 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lowloss.errors import ForeignPage, Unauthorized
-from service.access.sessions import COOKIE, find_session
-from service.settings import Settings
+from service.access.callers import CALLER, LOCAL, REFUSED, SAFE_METHODS, Caller, check_scope
+from service.access.peers import find_peer
+from service.access.tokens import Tokens
 
 LOGIN_PATH = "/login"
 STATIC_PATH = "/static/"
 LOGOUT_PATH = "/logout"
 OPEN_PATHS = frozenset({"/healthz", "/readyz", LOGIN_PATH, LOGOUT_PATH})
 """The paths of an orchestrator's probes, which have no token, and of signing in and out."""
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+COOKIE = "lowloss_session"
 
 
-CLIENT = "lowloss.client"
-"""Where the scope of a request has the position of its token."""
-
-
-class TokenAuth:
-    """Refuses requests without a valid token or session, before a byte of their body is read.
+class AccessControl:
+    """Refuses requests of those who may not send them, before a byte of their body is read.
 
     Programs send a token, browsers the session of the page where they signed in. Requests of a
-    browser's session that change something must come from a page of this server.
+    browser's session that change something must come from a page of this server. Where a server has
+    no tokens, only programs of its machine may use it, unless it `is_open` to the network.
     """
 
-    def __init__(self, app: ASGIApp, *, tokens: tuple[str, ...]) -> None:
+    def __init__(self, app: ASGIApp, *, tokens: Tokens, is_open: bool = False) -> None:
         self.app = app
-        self.tokens = tuple(token.encode() for token in tokens)
+        self.tokens = tokens
+        self.is_open = is_open
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Check the token or the session; raise Unauthorized, or lead a browser to the login."""
-        if scope["type"] == "http" and not _is_open(scope["path"]):
-            headers = Headers(scope=scope)
-            client = self._find_client(headers, scope["method"])
-            if client is None and _is_of_browser(scope, headers):
-                target = quote(scope["path"] + _query_of(scope))
+        """Find the caller; raise Unauthorized, ScopeTooNarrow, ForeignPage, or lead to a login."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers, path = Headers(scope=scope), scope["path"]
+        if not _is_open(path):
+            await self.tokens.look_for_tokens()
+        if self.tokens.is_anonymous:
+            check_anonymous(headers, is_open=self.is_open)
+            scope[CALLER] = LOCAL
+        elif not _is_open(path):
+            caller = await self._find_caller(scope, headers)
+            if caller is None and _is_of_browser(scope, headers):
+                target = quote(path + _query_of(scope))
                 login = RedirectResponse(f"{LOGIN_PATH}?next={target}", status_code=303)
                 await login(scope, receive, send)
                 return
-            if client is None:
+            if caller is None:
                 raise Unauthorized(
                     "this server answers only to a valid token",
                     field="Authorization",
                     fix="send the header Authorization: Bearer TOKEN",
                 )
-            scope[CLIENT] = client
+            scope[CALLER] = caller
+            check_scope(caller, scope["method"], path)
         await self.app(scope, receive, send)
 
-    def _find_client(self, headers: Headers, method: str) -> int | None:
-        """Return the position of the token of a request, or None."""
+    async def _find_caller(self, scope: Scope, headers: Headers) -> Caller | None:
         scheme, _, credentials = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            return find_token(credentials.strip().encode("latin-1"), self.tokens)
-        client = find_session(_read_cookie(headers), self.tokens, now=time.time())
-        if client is not None and method not in SAFE_METHODS:
+            secret = credentials.strip().encode("latin-1")
+            caller = await self.tokens.find(secret, peer=find_peer(scope))
+            if caller is None:
+                scope[REFUSED] = True
+            return caller
+        caller = await self.tokens.find_by_session(read_session_cookie(headers))
+        if caller is not None and scope["method"] not in SAFE_METHODS:
             check_same_origin(headers)
-        return client
-
-
-def find_token(token: bytes, tokens: tuple[bytes, ...]) -> int | None:
-    """Return the position of a token among those that are valid, or None."""
-    # All are compared, each in constant time: the delay of a response reveals no token.
-    matches = [hmac.compare_digest(token, valid_token) for valid_token in tokens]
-    return matches.index(True) if any(matches) else None
+        return caller
 
 
 def check_same_origin(headers: Headers) -> None:
@@ -88,34 +90,33 @@ def check_same_origin(headers: Headers) -> None:
         )
 
 
-class LocalPrograms:
-    """Refuses web pages; used without tokens, when the server listens on loopback only.
+def check_anonymous(headers: Headers, *, is_open: bool) -> None:
+    """Raise ForeignPage for a request of a web page, where a server has no tokens.
 
     A page of another site can make its visitor's browser send requests to this server, with the
-    page's Origin or, by DNS rebinding, with a Host of its own. Programs send neither.
+    page's Origin or, by DNS rebinding, with a Host of its own. Programs send neither. Which names a
+    server has that `is_open` to the network, nobody knows.
     """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Check Host and Origin; raise ForeignPage."""
-        if scope["type"] == "http":
-            headers = Headers(scope=scope)
-            host, origin = headers.get("host", ""), headers.get("origin")
-            is_same_origin = origin is None or _host_of(origin) == host
-            if not (is_same_origin and _is_loopback(urlsplit(f"//{host}").hostname or "")):
-                raise ForeignPage(
-                    f"a page at {origin or host} may not use this server",
-                    field="Host" if is_same_origin else "Origin",
-                    fix="use the server's own address, http://127.0.0.1, or configure tokens",
-                )
-        await self.app(scope, receive, send)
+    host, origin = headers.get("host", ""), headers.get("origin")
+    is_same_origin = origin is None or _host_of(origin) == host
+    is_own_name = is_open or _is_loopback(urlsplit(f"//{host}").hostname or "")
+    if not (is_same_origin and is_own_name):
+        raise ForeignPage(
+            f"a page at {origin or host} may not use this server",
+            field="Host" if is_same_origin else "Origin",
+            fix="use the server's own address, http://127.0.0.1, or configure tokens",
+        )
 
 
-def is_open_to_strangers(settings: Settings) -> bool:
-    """Return whether anyone on the network could use the server without a token."""
-    return not settings.tokens and not _is_loopback(settings.host)
+def read_session_cookie(headers: Headers) -> str:
+    """Return the secret of a browser's session, or nothing."""
+    # Cookies of a host are those of all its ports: others may be written oddly.
+    return cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
+
+
+def is_reachable(host: str) -> bool:
+    """Return whether other machines could reach a server at an address."""
+    return not _is_loopback(host)
 
 
 def _is_open(path: str) -> bool:
@@ -131,11 +132,6 @@ def _is_of_browser(scope: Scope, headers: Headers) -> bool:
 def _query_of(scope: Scope) -> str:
     query = scope["query_string"].decode("latin-1")
     return f"?{query}" if query else ""
-
-
-def _read_cookie(headers: Headers) -> str:
-    # Cookies of a host are those of all its ports: others may be written oddly.
-    return cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
 
 
 def _host_of(origin: str) -> str:

@@ -25,6 +25,7 @@ from service.api.bodies import Upload, describe_body, open_temporary, spool_body
 from service.api.examples import TABLE_PROBLEMS, Responses, problems
 from service.api.options import parse_options
 from service.api.parameters import Cursor, DatasetId, Limit, NamePart
+from service.resources.callers import RequestCaller
 from service.resources.resources import Dependencies, Resources
 from service.store.blobs import copy_blob, reap_blobs, write_blob
 from service.store.database import Session
@@ -62,6 +63,7 @@ async def upload_dataset(
     response: Response,
     *,
     deps: Dependencies,
+    caller: RequestCaller,
     options: Annotated[ParseOptions, Depends(parse_options)],
     table_format: Annotated[
         TableFormat | None,
@@ -85,21 +87,19 @@ async def upload_dataset(
         options.check_format(table_format)
         new = partial(
             NewDataset,
+            project=caller.project,
             name=name,
             sha256=upload.sha256,
             format=table_format,
             options=options.model_dump(mode="json", exclude_none=True),
             size_bytes=upload.size_bytes,
         )
-        expected_id = dataset_id_of(upload.sha256, table_format, options.model_dump(mode="json"))
-        dataset = await to_thread.run_sync(_find, deps, expected_id)
-        if dataset is not None and name and name not in dataset.names:
-            dataset = await deps.write(lambda session: _add_name(session, expected_id, name))
+        dataset = await _find_under_name(deps, new)
         if dataset is not None:
             response.status_code = 200
         else:
             store = partial(_store, deps, upload, new, options=options)
-            dataset = await deps.parsers.run(request, store)
+            dataset = await deps.parsers.run(caller, store)
     response.headers["Location"] = f"/v1/datasets/{dataset.id}"
     return dataset
 
@@ -113,15 +113,29 @@ def _check_media_type(request: Request) -> None:
         )
 
 
-def _find(deps: Resources, id: str) -> Dataset | None:  # noqa: A002
+def _find(deps: Resources, project: str, id: str) -> Dataset | None:  # noqa: A002
     with deps.database.reading() as session:
-        return find_dataset(session, id)
+        return find_dataset(session, project, id)
 
 
-def _add_name(session: Session, id: str, name: str) -> Dataset | None:  # noqa: A002
-    """Give a dataset that is uploaded again the name that it has now, too."""
-    add_name(session, id, name)
-    return find_dataset(session, id)
+def _id_of(new: partial[NewDataset]) -> str:
+    """Return the id that a dataset will have once it is parsed."""
+    fields = new.keywords
+    return dataset_id_of(fields["project"], fields["sha256"], fields["format"], fields["options"])
+
+
+async def _find_under_name(deps: Resources, new: partial[NewDataset]) -> Dataset | None:
+    """Return a dataset that is uploaded again, and give it the name that it has now, too."""
+    project, name, expected_id = new.keywords["project"], new.keywords["name"], _id_of(new)
+    dataset = await to_thread.run_sync(_find, deps, project, expected_id)
+    if dataset is None or not name or name in dataset.names:
+        return dataset
+
+    def add(session: Session) -> Dataset | None:
+        add_name(session, expected_id, name)
+        return find_dataset(session, project, expected_id)
+
+    return await deps.write(add)
 
 
 def _store(
@@ -162,6 +176,7 @@ async def reread_dataset(
     response: Response,
     dataset_id: DatasetId,
     *,
+    caller: RequestCaller,
     options: Annotated[ParseOptions, Depends(parse_options)],
 ) -> Dataset:
     """Make a dataset of the bytes of another, parsed by these options, without another upload."""
@@ -171,26 +186,26 @@ async def reread_dataset(
             field="body",
             fix="give the options as parameters of the query, such as ?thousands=.",
         )
-    original = await to_thread.run_sync(_find, deps, dataset_id)
+    project = caller.project
+    original = await to_thread.run_sync(_find, deps, project, dataset_id)
     if original is None:
         raise DatasetNotFound.of(dataset_id)
     options.check_format(original.format)
-    set_options = options.model_dump(mode="json", exclude_none=True)
-    expected_id = dataset_id_of(original.sha256, original.format, set_options)
-    dataset = await to_thread.run_sync(_find, deps, expected_id)
+    new = partial(
+        NewDataset,
+        project=project,
+        name=original.name,
+        sha256=original.sha256,
+        format=original.format,
+        options=options.model_dump(mode="json", exclude_none=True),
+        size_bytes=original.size_bytes,
+    )
+    dataset = await to_thread.run_sync(_find, deps, project, _id_of(new))
     if dataset is not None:
         response.status_code = 200
     else:
-        new = partial(
-            NewDataset,
-            name=original.name,
-            sha256=original.sha256,
-            format=original.format,
-            options=set_options,
-            size_bytes=original.size_bytes,
-        )
         reread = partial(_reread, deps, new, options=options)
-        dataset = await deps.parsers.run(request, reread)
+        dataset = await deps.parsers.run(caller, reread)
     response.headers["Location"] = f"/v1/datasets/{dataset.id}"
     return dataset
 
@@ -206,11 +221,16 @@ def _reread(deps: Resources, new: partial[NewDataset], *, options: ParseOptions)
 
 @router.get("/v1/datasets", summary="List datasets", responses=problems())
 def list_all_datasets(
-    deps: Dependencies, *, name: NamePart = "", cursor: Cursor = None, limit: Limit = 50
+    deps: Dependencies,
+    caller: RequestCaller,
+    *,
+    name: NamePart = "",
+    cursor: Cursor = None,
+    limit: Limit = 50,
 ) -> Page[Dataset]:
-    """List datasets without their profiles and warnings, newest first."""
+    """List the caller's project's datasets, newest first, without their profiles and warnings."""
     with deps.database.reading() as session:
-        return list_datasets(session, name=name, cursor=cursor, limit=limit)
+        return list_datasets(session, caller.project, name=name, cursor=cursor, limit=limit)
 
 
 @router.get(

@@ -19,6 +19,7 @@ from lowloss.spec.diagnosis import DIAGNOSIS_SPEC_EXAMPLES
 from service.api.examples import SPEC_PROBLEMS, problems
 from service.api.parameters import JobId
 from service.api.submissions import IdempotencyKey, enqueue_checked, require_dataset, submit_once
+from service.resources.callers import RequestCaller
 from service.resources.resources import Dependencies
 from service.store.database import Session
 from service.store.diagnoses import get_diagnosis
@@ -37,6 +38,7 @@ async def submit_diagnosis(
     deps: Dependencies,
     response: Response,
     *,
+    caller: RequestCaller,
     spec: Annotated[DiagnosisSpec, Body(openapi_examples=DIAGNOSIS_SPEC_EXAMPLES)],
     key: IdempotencyKey = None,
 ) -> Job:
@@ -45,14 +47,15 @@ async def submit_diagnosis(
     It trains the recipe and copies of it with one change each. A recipe that cannot learn is not an
     error but a result of the diagnosis.
     """
+    project = caller.project
 
     def enqueue(session: Session) -> Job:
-        dataset = require_dataset(session, spec)
+        dataset = require_dataset(session, project, spec)
         checked = check_diagnosis(spec, dataset, limits=deps.settings.limits)
-        return enqueue_checked(session, deps, spec, checked.task)
+        return enqueue_checked(session, deps, spec, checked.task, project=project)
 
     request = spec.model_dump_json().encode()
-    return await submit_once(deps, response, enqueue, key=key, request=request)
+    return await submit_once(deps, response, enqueue, project=project, key=key, request=request)
 
 
 @router.get(

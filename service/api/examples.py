@@ -14,8 +14,10 @@ from lowloss.errors import (
     NotReady,
     Problem,
     RequestTimeout,
+    ScopeTooNarrow,
     StorageFull,
     TableInvalid,
+    TooManyRequests,
     Unauthorized,
     UnknownField,
 )
@@ -28,6 +30,8 @@ EVERYWHERE: tuple[type[Problem], ...] = (
     MalformedRequest,
     Unauthorized,
     ForeignPage,
+    ScopeTooNarrow,
+    TooManyRequests,
     InvalidRequest,
     UnknownField,
     RequestTimeout,
@@ -99,6 +103,11 @@ EXAMPLES: dict[str, tuple[str, str | None, str]] = {
         "Authorization",
         "send the header Authorization: Bearer TOKEN",
     ),
+    "scope_too_narrow": (
+        "this needs a token with the scope submit; this one has read",
+        "Authorization",
+        "ask an admin of this server for a token with that scope",
+    ),
     "route_not_found": ("there is nothing at this address", None, "GET /docs lists all"),
     "dataset_not_found": ("there is no dataset 'ds_1'", None, "GET /v1/datasets lists them"),
     "job_not_found": ("there is no job 'job_1'", None, "GET /v1/jobs lists them"),
@@ -112,6 +121,8 @@ EXAMPLES: dict[str, tuple[str, str | None, str]] = {
         None,
         "GET /v1/jobs/job_1/artifacts lists them",
     ),
+    "token_not_found": ("there is no token 'tok_1'", None, "GET /v1/tokens lists them"),
+    "project_exists": ("there is a project 'vision' already", "name", "choose another name"),
     "method_not_allowed": ("this address does not take PUT", None, "it takes GET, POST"),
     "dataset_in_use": (
         "a job that has not ended needs dataset 'ds_1'",
@@ -137,6 +148,11 @@ EXAMPLES: dict[str, tuple[str, str | None, str]] = {
         "Idempotency-Key 'monday' came before with another request",
         "Idempotency-Key",
         "use a new key for a new request",
+    ),
+    "too_many_requests": (
+        "too many wrong tokens came from 192.0.2.7",
+        "Authorization",
+        "send the right token, a minute later",
     ),
     "request_timeout": (
         "the request did not arrive in time",

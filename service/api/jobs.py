@@ -26,6 +26,7 @@ from service.api.examples import SPEC_PROBLEMS, Responses, problems
 from service.api.parameters import Cursor, JobId, Limit, NamePart
 from service.api.polls import answer_from_memory, render_answer
 from service.api.submissions import IdempotencyKey, enqueue_checked, require_dataset, submit_once
+from service.resources.callers import RequestCaller
 from service.resources.resources import Dependencies, Resources
 from service.store.database import Session
 from service.store.datasets import find_dataset
@@ -69,13 +70,19 @@ async def submit_job(
     deps: Dependencies,
     response: Response,
     *,
+    caller: RequestCaller,
     spec: Annotated[JobSpec, Body(openapi_examples=JOB_SPEC_EXAMPLES)],
     key: IdempotencyKey = None,
 ) -> Job:
     """Check a JobSpec against its dataset and queue it for a worker."""
-    request = spec.model_dump_json().encode()
+    project = caller.project
     return await submit_once(
-        deps, response, lambda s: _enqueue(s, deps, spec), key=key, request=request
+        deps,
+        response,
+        lambda session: _enqueue(session, deps, project, spec),
+        project=project,
+        key=key,
+        request=spec.model_dump_json().encode(),
     )
 
 
@@ -92,6 +99,7 @@ async def continue_job(
     response: Response,
     job_id: JobId,
     *,
+    caller: RequestCaller,
     changes: Annotated[Continuation, Body(openapi_examples=CONTINUATION_EXAMPLES)],
     key: IdempotencyKey = None,
 ) -> Job:
@@ -99,11 +107,12 @@ async def continue_job(
 
     An object's fields that are left out, such as those of `budget`, stay as they are.
     """
+    project = caller.project
 
     def enqueue_child(session: Session) -> Job:
         parent = get_job(session, job_id)
         _check_parent(parent)
-        if find_dataset(session, parent.dataset) is None:
+        if find_dataset(session, project, parent.dataset) is None:
             raise UnknownDataset(
                 f"the dataset of the job to go on from, {parent.dataset!r}, was deleted",
                 fix="upload the same table again: it gets the same id",
@@ -112,10 +121,12 @@ async def continue_job(
             child = changes.child_of(job_id, parent.search)
         except ValidationError as error:
             raise problem_from_error(error, JobSpec) from error
-        return _enqueue(session, deps, child)
+        return _enqueue(session, deps, project, child)
 
     request = job_id.encode() + changes.model_dump_json(exclude_unset=True).encode()
-    return await submit_once(deps, response, enqueue_child, key=key, request=request)
+    return await submit_once(
+        deps, response, enqueue_child, project=project, key=key, request=request
+    )
 
 
 def _check_parent(parent: Job) -> None:
@@ -136,16 +147,19 @@ def _check_parent(parent: Job) -> None:
         )
 
 
-def _enqueue(session: Session, deps: Resources, spec: JobSpec) -> Job:
-    dataset = require_dataset(session, spec)
-    check_earlier_jobs(session, spec.warm_start_from)
+def _enqueue(session: Session, deps: Resources, project: str, spec: JobSpec) -> Job:
+    dataset = require_dataset(session, project, spec)
+    check_earlier_jobs(session, project, spec.warm_start_from)
     checked = check_job(spec, dataset, limits=deps.settings.limits)
-    return enqueue_checked(session, deps, checked.spec, checked.task, notes=checked)
+    return enqueue_checked(
+        session, deps, checked.spec, checked.task, project=project, notes=checked
+    )
 
 
 @router.get("/v1/jobs", summary="List jobs", responses=problems())
 def list_all_jobs(
     deps: Dependencies,
+    caller: RequestCaller,
     *,
     state: Annotated[
         JobState | None, Query(description="Only jobs in this state.", examples=["running"])
@@ -160,10 +174,17 @@ def list_all_jobs(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[Job]:
-    """List jobs, newest first, unless `sort` says otherwise."""
+    """List the jobs of the caller's project, newest first, unless `sort` says otherwise."""
     with deps.database.reading() as session:
         return list_jobs(
-            session, state=state, kind=kind, name=name, sort=sort, cursor=cursor, limit=limit
+            session,
+            caller.project,
+            state=state,
+            kind=kind,
+            name=name,
+            sort=sort,
+            cursor=cursor,
+            limit=limit,
         )
 
 

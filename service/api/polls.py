@@ -8,6 +8,7 @@ from fastapi import Response
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from service.access.callers import CALLER, Caller
 from service.api.etags import matches_etag
 from service.resources.job_memory import Answer, make_etag
 from service.resources.resources import Resources
@@ -27,7 +28,8 @@ class PollsFromMemory:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a poll, or run the app."""
         response = None
-        if (job_id := _find_job_id(scope)) is not None:
+        job_id = _find_job_id(scope)
+        if job_id is not None and self._is_of_caller(scope, job_id):
             condition = Headers(scope=scope).get("if-none-match")
             response = answer_from_memory(self.resources, job_id, condition)
         if response is None:
@@ -35,6 +37,11 @@ class PollsFromMemory:
             return
         scope["route"] = ROUTE
         await response(scope, receive, send)
+
+    def _is_of_caller(self, scope: Scope, job_id: str) -> bool:
+        """Return whether a job is known to be of the caller's project; else the route looks."""
+        caller: Caller = scope[CALLER]
+        return self.resources.ownership.is_known(caller.project, job_id)
 
 
 def _find_job_id(scope: Scope) -> str | None:

@@ -32,6 +32,7 @@ from service.api.examples import TABLE_PROBLEMS, problems
 from service.api.json_bodies import read_json_body
 from service.api.options import parse_options
 from service.api.parameters import JobId
+from service.resources.callers import RequestCaller
 from service.resources.resources import Dependencies, Resources
 from service.store.artifacts import get_served_model
 from service.store.datasets import find_dataset_of_job
@@ -102,6 +103,7 @@ async def predict(
     request: Request,
     job_id: JobId,
     *,
+    caller: RequestCaller,
     options: Annotated[ParseOptions, Depends(parse_options)],
 ) -> Response:
     """Predict raw rows with a job's best model: numbers in the target's units, or labels.
@@ -114,7 +116,7 @@ async def predict(
     if is_file_of_rows(request.headers):
         async with spool_body(request, deps.settings.data_dir) as upload:
             predict_file = partial(_predict_file, deps, job_id, upload.path, options)
-            return await deps.parsers.run(request, predict_file)
+            return await deps.parsers.run(caller, predict_file)
     limits = deps.settings.limits
     # Twice as many as can be right: a few too many rows are told their number.
     maximum = 2 * max(limits.max_predict_rows, limits.max_columns)

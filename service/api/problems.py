@@ -22,6 +22,7 @@ from lowloss.errors import (
     NotReady,
     Problem,
     RouteNotFound,
+    TooManyRequests,
     Unauthorized,
 )
 from lowloss.validation import find_fault, join_faults
@@ -40,6 +41,8 @@ def render_problem(problem: Problem, headers: Mapping[str, str] | None = None) -
         all_headers["WWW-Authenticate"] = "Bearer"
     if isinstance(problem, NotReady):
         all_headers["Retry-After"] = str(RETRY_SECONDS)
+    if isinstance(problem, TooManyRequests):
+        all_headers["Retry-After"] = str(problem.retry_after_s)
     # Only ASCII, since the request may contain characters that UTF-8 cannot encode.
     content = json.dumps(problem.to_document())
     return Response(content, problem.status, all_headers, MEDIA_TYPE)

@@ -14,6 +14,7 @@ from lowloss.results import ReadRecipe
 from lowloss.spec import RecipeScaling, Text
 from service.api.bodies import Upload, describe_body, spool_body
 from service.api.examples import problems
+from service.resources.callers import RequestCaller
 from service.resources.resources import Dependencies
 from service.tables.parse import Bounds, parse_model
 
@@ -97,7 +98,11 @@ async def read_fit(
     responses=problems(BodyTooLarge, RecipeUnreadable, RecipeUnsupported),
 )
 async def read_recipe_of_model(
-    deps: Dependencies, request: Request, fit: Annotated[dict[str, Any], Depends(read_fit)]
+    deps: Dependencies,
+    request: Request,
+    *,
+    caller: RequestCaller,
+    fit: Annotated[dict[str, Any], Depends(read_fit)],
 ) -> ReadRecipe:
     """Read the recipe by which a Keras model was trained; send it to /v1/diagnoses.
 
@@ -107,7 +112,7 @@ async def read_recipe_of_model(
     async with spool_body(request, deps.settings.data_dir) as upload:
         bounds = Bounds(deps.settings.parser_bytes, deps.settings.parse_seconds)
         read = partial(_read, upload, fit, bounds)
-        return await deps.parsers.run(request, read)
+        return await deps.parsers.run(caller, read)
 
 
 def _read(upload: Upload, fit: dict[str, Any], bounds: Bounds) -> ReadRecipe:

@@ -13,7 +13,8 @@ from lowloss.spec import DiagnosisSpec, JobSpec, Task
 from service.resources.resources import Resources
 from service.store.database import Session
 from service.store.datasets import find_dataset
-from service.store.jobs import find_response, get_job, save_response
+from service.store.idempotency import find_response, save_response
+from service.store.jobs import get_job
 from service.store.queue import enqueue_job
 from service.tables.check import CheckedJob
 
@@ -34,17 +35,23 @@ async def submit_once(
     response: Response,
     enqueue: Callable[[Session], Job],
     *,
+    project: str,
     key: str | None,
     request: bytes,
 ) -> Job:
-    """Queue a job unless the same key has queued it before; set the Location header."""
+    """Queue a job unless the same key has queued it before; set the Location header.
+
+    Keys are of a project: another one may use the same.
+    """
 
     def submit(session: Session) -> Job:
-        if key is not None and (earlier := find_response(session, key, request=request)):
+        earlier = key and find_response(session, project, key, request=request)
+        if earlier:
             return Job.model_validate(earlier)
         job = enqueue(session)
         if key is not None:
-            save_response(session, key, request=request, response=job.model_dump(mode="json"))
+            answer = job.model_dump(mode="json")
+            save_response(session, project, key, request=request, response=answer)
         return job
 
     # Of two requests with one key, the later one conflicts, and then finds the first response.
@@ -53,9 +60,9 @@ async def submit_once(
     return job
 
 
-def require_dataset(session: Session, spec: JobSpec | DiagnosisSpec) -> Dataset:
-    """Return the dataset that a specification names; raise UnknownDataset."""
-    dataset = find_dataset(session, spec.dataset)
+def require_dataset(session: Session, project: str, spec: JobSpec | DiagnosisSpec) -> Dataset:
+    """Return the dataset of a project that a specification names; raise UnknownDataset."""
+    dataset = find_dataset(session, project, spec.dataset)
     if dataset is None:
         raise UnknownDataset(
             f"there is no dataset {spec.dataset!r}",
@@ -71,6 +78,7 @@ def enqueue_checked(
     spec: JobSpec | DiagnosisSpec,
     task: Task,
     *,
+    project: str,
     notes: CheckedJob | None = None,
 ) -> Job:
     """Queue a checked specification, and return its job with the notes of its check."""
@@ -81,6 +89,12 @@ def enqueue_checked(
             name: [entry.model_dump(mode="json") for entry in entries]
             for name, entries in lists.items()
         }
-    max_attempts = deps.settings.max_attempts
-    job_id = enqueue_job(session, spec, task=task, max_attempts=max_attempts, outcome=outcome)
+    job_id = enqueue_job(
+        session,
+        spec,
+        project=project,
+        task=task,
+        max_attempts=deps.settings.max_attempts,
+        outcome=outcome,
+    )
     return get_job(session, job_id)

@@ -15,6 +15,7 @@ from lowloss.results import Job, JobKind
 from lowloss.results.notes import describe_title
 from lowloss.wording import format_number, format_setting, in_words
 from service.dashboard.pages import make_router, render_page
+from service.resources.callers import RequestCaller
 from service.resources.resources import Dependencies
 from service.store.jobs import get_jobs
 
@@ -41,12 +42,13 @@ class Row:
 def compare_jobs(
     request: Request,
     deps: Dependencies,
+    caller: RequestCaller,
     job: Annotated[list[str], Query(default_factory=list)],
 ) -> Response:
     """Show the first six of some searches side by side."""
     job_ids = list(dict.fromkeys(job))
     with deps.database.reading() as session:
-        jobs = get_jobs(session, job_ids[:MAX_JOBS])
+        jobs = get_jobs(session, caller.project, job_ids[:MAX_JOBS])
     searches = [entry for entry in jobs if entry.kind is JobKind.search]
     if len(searches) < 2:
         raise InvalidRequest("there is nothing to compare", fix="tick two searches or more")

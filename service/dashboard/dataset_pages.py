@@ -9,6 +9,7 @@ from fastapi import Query, Request, Response
 from lowloss.charts.columns import draw_column
 from service.dashboard.pages import make_router, render_page
 from service.dashboard.parameters import Cursor, DatasetPath
+from service.resources.callers import RequestCaller
 from service.resources.resources import Dependencies
 from service.store.datasets import get_dataset, list_datasets
 from service.store.jobs import list_jobs_of_dataset
@@ -25,13 +26,16 @@ SHOWN_COLUMNS = 200
 def show_datasets(
     request: Request,
     deps: Dependencies,
+    caller: RequestCaller,
     *,
     q: Annotated[str, Query(max_length=200)] = "",
     cursor: Cursor = None,
 ) -> Response:
     """List datasets, newest first."""
     with deps.database.reading() as session:
-        page = list_datasets(session, name=q.strip(), cursor=cursor, limit=DATASETS_PER_PAGE)
+        page = list_datasets(
+            session, caller.project, name=q.strip(), cursor=cursor, limit=DATASETS_PER_PAGE
+        )
     return render_page(request, "datasets", datasets=page.items, next=page.next, chosen={"q": q})
 
 

@@ -51,6 +51,7 @@ from service.dashboard.trials import (
     train_alone,
     write_code,
 )
+from service.resources.callers import RequestCaller
 from service.resources.resources import Dependencies
 from service.store.artifacts import find_artifacts, get_artifact
 from service.store.blobs import read_blob
@@ -96,6 +97,7 @@ ChosenCurves = Annotated[list[Annotated[int, Field(ge=0, le=2**31 - 1)]] | None,
 def show_jobs(
     request: Request,
     deps: Dependencies,
+    caller: RequestCaller,
     *,
     q: Annotated[str, Query(max_length=200)] = "",
     state: Annotated[JobState | None, NothingIfEmpty, Query()] = None,
@@ -107,6 +109,7 @@ def show_jobs(
     with deps.database.reading() as session:
         page = list_jobs(
             session,
+            caller.project,
             state=state,
             kind=kind,
             name=q.strip(),
@@ -130,10 +133,10 @@ def show_jobs(
 
 
 @router.get("/queue")
-def show_queue(request: Request, deps: Dependencies) -> Response:
+def show_queue(request: Request, deps: Dependencies, caller: RequestCaller) -> Response:
     """Show which worker has which job, and which wait, in the order in which they are taken."""
     with deps.database.reading() as session:
-        jobs = list_unfinished_jobs(session, limit=SHOWN_QUEUE + 1)
+        jobs = list_unfinished_jobs(session, caller.project, limit=SHOWN_QUEUE + 1)
     shown = jobs[:SHOWN_QUEUE]
     states = {job.state for job in shown}
     return render_page(

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated
 from urllib.parse import parse_qs
 
 from fastapi import Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from service.access.auth import LOGIN_PATH, LOGOUT_PATH, check_same_origin, find_token
-from service.access.sessions import COOKIE, SESSION_SECONDS, make_session
+from service.access.auth import (
+    COOKIE,
+    LOGIN_PATH,
+    LOGOUT_PATH,
+    check_same_origin,
+    read_session_cookie,
+)
+from service.access.callers import CALLER, REFUSED
+from service.access.peers import find_peer
+from service.access.tokens import SESSION_SECONDS
 from service.dashboard.pages import make_router, render_page
 from service.resources.resources import Dependencies
 
@@ -22,7 +29,7 @@ Next = Annotated[str, Query(max_length=2000)]
 @router.get(LOGIN_PATH)
 async def show_login(request: Request, deps: Dependencies, next: Next = "/") -> Response:  # noqa: A002
     """Show the form for a token; without tokens there is nothing to sign in to."""
-    if not deps.settings.tokens:
+    if deps.tokens.is_anonymous:
         return RedirectResponse(_own_path(next), status_code=303)
     return render_page(request, "login", next=_own_path(next), is_wrong=False)
 
@@ -34,13 +41,16 @@ async def sign_in(request: Request, deps: Dependencies) -> Response:
     fields = parse_qs((await request.body()).decode("utf-8", "replace"))
     target = _own_path(fields.get("next", ["/"])[0])
     token = fields.get("token", [""])[0].strip().encode()
-    tokens = tuple(secret.get_secret_value().encode() for secret in deps.settings.tokens)
-    if find_token(token, tokens) is None:
+    caller = await deps.tokens.find(token, peer=find_peer(request.scope))
+    if caller is None:
+        request.scope[REFUSED] = True
         return render_page(request, "login", status=401, next=target, is_wrong=True)
+    request.scope[CALLER] = caller
+    session = await deps.tokens.begin_session(token)
     response = RedirectResponse(target, status_code=303)
     response.set_cookie(
         COOKIE,
-        make_session(token, now=time.time()),
+        session,
         max_age=SESSION_SECONDS,
         httponly=True,
         samesite="lax",
@@ -50,9 +60,10 @@ async def sign_in(request: Request, deps: Dependencies) -> Response:
 
 
 @router.post(LOGOUT_PATH)
-async def sign_out(request: Request) -> Response:
+async def sign_out(request: Request, deps: Dependencies) -> Response:
     """End the session of this browser."""
     check_same_origin(request.headers)
+    await deps.tokens.sign_out(read_session_cookie(request.headers))
     response = RedirectResponse(LOGIN_PATH, status_code=303)
     response.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=_is_encrypted(request))
     return response

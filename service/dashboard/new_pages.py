@@ -19,11 +19,12 @@ from lowloss.wording import format_number
 from service.dashboard.job_form import make_form
 from service.dashboard.pages import make_router, render_page
 from service.dashboard.parameters import JobPath
+from service.resources.callers import RequestCaller
 from service.resources.resources import Dependencies
 from service.store.artifacts import find_artifacts
 from service.store.database import Session
 from service.store.datasets import find_dataset, find_dataset_of_job, list_datasets
-from service.store.jobs import get_job
+from service.store.jobs import get_job, get_jobs
 from service.tables.check import CheckedJob, check_job
 
 router = make_router()
@@ -54,17 +55,19 @@ def show_new_job(
     request: Request,
     deps: Dependencies,
     *,
+    caller: RequestCaller,
     dataset: ChosenDataset = None,
     target: ChosenTarget = None,
     source: Annotated[str | None, Query(alias="from", max_length=200)] = None,
 ) -> Response:
     """Show the form of a new job: its table, its target, and what is searched."""
+    project = caller.project
     with deps.database.reading() as session:
-        spec = None if source is None else get_job(session, source).spec
+        spec = None if source is None else get_jobs(session, project, [source])[0].spec
         copied = spec if isinstance(spec, JobSpec) else None
         if copied is not None:
             dataset, target = dataset or copied.dataset, target or copied.target
-        choice = _choose(session, dataset, target)
+        choice = _choose(session, project, dataset, target)
     checked, problem = _check(deps, choice, copied)
     return render_page(
         request,
@@ -106,10 +109,10 @@ class Choice:
         return draw(self.target)
 
 
-def _choose(session: Session, dataset: str | None, target: str | None) -> Choice:
-    table = None if dataset is None else find_dataset(session, dataset)
+def _choose(session: Session, project: str, dataset: str | None, target: str | None) -> Choice:
+    table = None if dataset is None else find_dataset(session, project, dataset)
     if table is None:
-        others = list_datasets(session, cursor=None, limit=OFFERED).items
+        others = list_datasets(session, project, cursor=None, limit=OFFERED).items
         return Choice(None, None, others, is_deleted=dataset is not None)
     column = next((column for column in table.profile if column.name == target), None)
     return Choice(table, column, (), is_deleted=False)
@@ -153,12 +156,13 @@ def show_new_diagnosis(
     request: Request,
     deps: Dependencies,
     *,
+    caller: RequestCaller,
     dataset: ChosenDataset = None,
     target: ChosenTarget = None,
 ) -> Response:
     """Show the form of a diagnosis: a table, a target and a recipe."""
     with deps.database.reading() as session:
-        choice = _choose(session, dataset, target)
+        choice = _choose(session, caller.project, dataset, target)
     return render_page(request, "diagnose", choice=choice, recipe=json.dumps(RECIPE, indent=2))
 
 

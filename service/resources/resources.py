@@ -12,10 +12,12 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 
 from lowloss.errors import NotReady
+from service.access.tokens import Tokens
 from service.predict.cache import ModelCache
 from service.resources.changes import Changes
 from service.resources.feeds import EventFeeds
 from service.resources.job_memory import JobMemory
+from service.resources.ownership import Ownership
 from service.resources.places import Places
 from service.settings import Settings
 from service.store.database import Database, Session, retry_on_conflict
@@ -46,7 +48,7 @@ class OpenRequests:
 
 @dataclass(frozen=True)
 class Resources:
-    """The settings, the database, the change poller and the loaded models.
+    """The settings, the database, the tokens, the change poller and the loaded models.
 
     `parsers` and `predictors` bound how many uploads are parsed and requests predicted at once.
     `writers` bounds how many transactions that write are open at once: on SQLite one of them writes
@@ -56,6 +58,8 @@ class Resources:
 
     settings: Settings
     database: Database
+    tokens: Tokens
+    ownership: Ownership
     changes: Changes
     job_memory: JobMemory
     feeds: EventFeeds

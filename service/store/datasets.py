@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from lowloss.errors import DatasetInUse, DatasetNotFound
 from lowloss.results import UNFINISHED_STATES, Column, Dataset, Page, TableFormat, TableWarning
+from lowloss.spec import DEFAULT_PROJECT
 from service.store.blobs import adopt_blob
 from service.store.cursors import ListOrder
 from service.store.database import insert_if_absent
@@ -29,6 +30,7 @@ NEWEST_FIRST = ListOrder(DatasetRow.created_at, DatasetRow.id)
 class NewDataset:
     """A parsed upload whose bytes are already stored as a blob."""
 
+    project: str
     name: str
     sha256: str
     format: TableFormat
@@ -41,14 +43,25 @@ class NewDataset:
 
     @property
     def id(self) -> str:
-        """The id, equal for equal bytes, format and parse options."""
-        return dataset_id(self.sha256, self.format, self.options)
+        """The id, equal for equal bytes, format and parse options in one project."""
+        return dataset_id(self.project, self.sha256, self.format, self.options)
 
 
-def dataset_id(sha256: str, format: TableFormat, options: dict[str, Any]) -> str:  # noqa: A002
-    """Return the id of a dataset: a digest of its bytes and how they are parsed."""
+def dataset_id(
+    project: str,
+    sha256: str,
+    format: TableFormat,  # noqa: A002
+    options: dict[str, Any],
+) -> str:
+    """Return the id of a project's dataset: a digest of its bytes and how they are parsed.
+
+    Two projects that upload the same bytes have two datasets, and share a blob: neither can tell
+    that the other one has them.
+    """
     set_options = {name: value for name, value in options.items() if value is not None}
-    identity = json.dumps([sha256, format, set_options], sort_keys=True)
+    # As before there were projects: the default one's datasets keep their ids.
+    owner = [] if project == DEFAULT_PROJECT else [project]
+    identity = json.dumps([sha256, format, set_options, *owner], sort_keys=True)
     return f"ds_{hashlib.sha256(identity.encode()).hexdigest()[:32]}"
 
 
@@ -61,6 +74,7 @@ def add_dataset(session: Session, new: NewDataset) -> None:
         [
             {
                 "id": new.id,
+                "project": new.project,
                 "name": new.name,
                 "sha256": new.sha256,
                 "format": new.format.value,
@@ -88,18 +102,18 @@ def add_name(session: Session, id: str, name: str) -> None:  # noqa: A002
     session.flush()
 
 
-def find_dataset(session: Session, id: str) -> Dataset | None:  # noqa: A002
-    """Return a dataset with its profile, or None."""
+def find_dataset(session: Session, project: str, id: str) -> Dataset | None:  # noqa: A002
+    """Return a project's dataset with its profile, or None."""
     row = session.get(DatasetRow, id)
-    return None if row is None else _make_dataset(row)
+    return None if row is None or row.project != project else _make_dataset(row)
 
 
 def get_dataset(session: Session, id: str) -> Dataset:  # noqa: A002
     """Return a dataset with its profile; raise DatasetNotFound."""
-    dataset = find_dataset(session, id)
-    if dataset is None:
+    row = session.get(DatasetRow, id)
+    if row is None:
         raise DatasetNotFound.of(id)
-    return dataset
+    return _make_dataset(row)
 
 
 def find_dataset_of_job(session: Session, job_id: str) -> Dataset | None:
@@ -110,13 +124,13 @@ def find_dataset_of_job(session: Session, job_id: str) -> Dataset | None:
 
 
 def list_datasets(
-    session: Session, *, name: str = "", cursor: str | None, limit: int
+    session: Session, project: str, *, name: str = "", cursor: str | None, limit: int
 ) -> Page[Dataset]:
-    """List datasets without their profiles, newest first.
+    """List the datasets of a project without their profiles, newest first.
 
     With `name`, those whose first name or id contains it, in any case.
     """
-    query = select(DatasetRow).where(NEWEST_FIRST.after(cursor))
+    query = select(DatasetRow).where(DatasetRow.project == project, NEWEST_FIRST.after(cursor))
     if name:
         has_name = DatasetRow.name.icontains(name, autoescape=True)
         query = query.where(or_(has_name, DatasetRow.id.icontains(name, autoescape=True)))

@@ -46,13 +46,14 @@ def list_earlier_jobs(session: Session, job_ids: Sequence[str]) -> tuple[Earlier
     return tuple(searches.values())
 
 
-def check_earlier_jobs(session: Session, job_ids: Sequence[str]) -> None:
-    """Raise InvalidRequest for jobs from which nothing can ever be learned."""
+def check_earlier_jobs(session: Session, project: str, job_ids: Sequence[str]) -> None:
+    """Raise InvalidRequest for jobs from which a project's job can never learn anything."""
     if not job_ids:
         return
     has_score = exists().where(TrialRow.job_id == JobRow.id, TrialRow.score.is_not(None))
     query = select(JobRow.id, JobRow.kind, JobRow.state, has_score.label("has_score"))
-    jobs = {row.id: row for row in session.execute(query.where(JobRow.id.in_(job_ids)))}
+    query = query.where(JobRow.project == project, JobRow.id.in_(job_ids))
+    jobs = {row.id: row for row in session.execute(query)}
     for job_id in job_ids:
         row = jobs.get(job_id)
         if row is None:

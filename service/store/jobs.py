@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,6 @@ from sqlalchemy import (
     Select,
     and_,
     case,
-    delete,
     func,
     or_,
     select,
@@ -22,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
-from lowloss.errors import IdempotencyKeyReused, JobNotFound
+from lowloss.errors import JobNotFound
 from lowloss.results import (
     AttemptError,
     Best,
@@ -45,15 +43,13 @@ from service.store.endings import seconds_since_renewal
 from service.store.events import EventKind, record_event
 from service.store.job_orders import ORDERS
 from service.store.queue import Fence, hold_fence
-from service.store.schema import AttemptRow, IdempotencyKeyRow, JobRow, TrialRow
+from service.store.schema import AttemptRow, JobRow, TrialRow
 from service.store.specs import read_spec
 
 ENDED_EARLY = {JobState.queued, JobState.paused, JobState.failed}
 """The states of a job whose last attempt did."""
 DIAGNOSIS_PHASE, EXPORT_PHASE = "diagnosis", "export"
 """The phases in which a search has ended: its trials say nothing of the time left then."""
-KEY_SECONDS = 7 * 24 * 3600.0
-"""How long the first response to an Idempotency-Key is stored."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +80,7 @@ def get_job_and_change(session: Session, job_id: str) -> tuple[Job, Change]:
 
 def list_jobs(
     session: Session,
+    project: str,
     *,
     state: JobState | None,
     kind: JobKind | None = None,
@@ -92,12 +89,12 @@ def list_jobs(
     cursor: str | None,
     limit: int,
 ) -> Page[Job]:
-    """List jobs; those whose name or id contains `name`, in any case.
+    """List the jobs of a project; those whose name or id contains `name`, in any case.
 
     They lack what only one job's page shows: the summary of its predictions.
     """
     order = ORDERS[sort]
-    query = _build_query().where(order.after(cursor))
+    query = _build_query().where(JobRow.project == project, order.after(cursor))
     if state is not None:
         query = query.where(JobRow.state == state)
     if kind is not None:
@@ -110,10 +107,14 @@ def list_jobs(
     return order.make_page([row.JobRow for row in rows], limit, lambda row: jobs[row.id])
 
 
-def list_unfinished_jobs(session: Session, *, limit: int) -> tuple[Job, ...]:
-    """List jobs that have not ended: those that run, those that are queued in order, and others."""
+def list_unfinished_jobs(session: Session, project: str, *, limit: int) -> tuple[Job, ...]:
+    """List the jobs of a project that have not ended.
+
+    Those that run come first, then those that are queued, in order, then others.
+    """
     standing = case({JobState.running: 0, JobState.queued: 1}, value=JobRow.state, else_=2)
-    query = _build_query().where(JobRow.state.in_(UNFINISHED_STATES))
+    is_unfinished = JobRow.state.in_(UNFINISHED_STATES)
+    query = _build_query().where(JobRow.project == project, is_unfinished)
     order = (standing, JobRow.priority.desc(), JobRow.created_at, JobRow.id)
     rows = session.execute(query.order_by(*order).limit(limit)).all()
     return tuple(_make_jobs(session, rows).values())
@@ -127,9 +128,10 @@ def list_jobs_of_dataset(session: Session, dataset_id: str, *, limit: int) -> tu
     return tuple(jobs[row.JobRow.id] for row in rows)
 
 
-def get_jobs(session: Session, job_ids: Sequence[str]) -> tuple[Job, ...]:
-    """Return jobs in the order of their ids; raise JobNotFound for the first that is not there."""
-    rows = session.execute(_build_query().where(JobRow.id.in_(job_ids))).all()
+def get_jobs(session: Session, project: str, job_ids: Sequence[str]) -> tuple[Job, ...]:
+    """Return jobs of a project in the order of their ids; raise JobNotFound for one not there."""
+    query = _build_query().where(JobRow.project == project, JobRow.id.in_(job_ids))
+    rows = session.execute(query).all()
     jobs = _make_jobs(session, rows)
     for job_id in job_ids:
         if job_id not in jobs:
@@ -138,7 +140,7 @@ def get_jobs(session: Session, job_ids: Sequence[str]) -> tuple[Job, ...]:
 
 
 def count_jobs(session: Session) -> dict[JobState, int]:
-    """Count the jobs in each state."""
+    """Count the jobs of all projects in each state."""
     counts = session.execute(select(JobRow.state, func.count()).group_by(JobRow.state))
     return dict.fromkeys(JobState, 0) | {JobState(state): count for state, count in counts}
 
@@ -187,32 +189,6 @@ def record_outcome(
     return Requested(job.requested)
 
 
-def find_response(session: Session, key: str, *, request: bytes) -> dict[str, Any] | None:
-    """Return the first response to an Idempotency-Key.
-
-    Raise IdempotencyKeyReused for another request.
-    """
-    row = session.get(IdempotencyKeyRow, key)
-    if row is None:
-        return None
-    if row.request_sha256 != hashlib.sha256(request).hexdigest():
-        raise IdempotencyKeyReused(
-            f"Idempotency-Key {key!r} came before with another request",
-            field="Idempotency-Key",
-            fix="use a new key for a new request",
-        )
-    return row.answer
-
-
-def save_response(session: Session, key: str, *, request: bytes, response: dict[str, Any]) -> None:
-    """Store the first response to an Idempotency-Key; delete those older than `KEY_SECONDS`."""
-    session.execute(
-        delete(IdempotencyKeyRow).where(IdempotencyKeyRow.created_at < utc_now(-KEY_SECONDS))
-    )
-    sha256 = hashlib.sha256(request).hexdigest()
-    session.add(IdempotencyKeyRow(key=key, request_sha256=sha256, answer=response))
-
-
 def _build_query() -> Select[Any]:
     """Build the query of jobs with best trials, counts of trials and the database's time."""
     best = aliased(TrialRow, name="best")
@@ -237,7 +213,10 @@ def _build_query() -> Select[Any]:
 
 
 def _count_ahead() -> ColumnElement[int | None]:
-    """Count the queued jobs that are claimed before a queued job; null for others."""
+    """Count the queued jobs of its project that are claimed before a queued job; null for others.
+
+    How many others have is not for its project to know.
+    """
     ahead = aliased(JobRow, name="ahead")
     is_older = or_(
         ahead.created_at < JobRow.created_at,
@@ -246,7 +225,8 @@ def _count_ahead() -> ColumnElement[int | None]:
     comes_first = or_(
         ahead.priority > JobRow.priority, and_(ahead.priority == JobRow.priority, is_older)
     )
-    count = select(func.count()).where(ahead.state == JobState.queued, comes_first)
+    is_queued = and_(ahead.project == JobRow.project, ahead.state == JobState.queued)
+    count = select(func.count()).where(is_queued, comes_first)
     return case((JobRow.state == JobState.queued, count.scalar_subquery()), else_=None)
 
 

@@ -71,6 +71,7 @@ def enqueue_job(
     session: Session,
     spec: JobSpec | DiagnosisSpec,
     *,
+    project: str,
     task: Task,
     max_attempts: int,
     outcome: dict[str, Any] | None = None,
@@ -78,6 +79,7 @@ def enqueue_job(
     """Add a queued job, and return its id; `outcome` is what is known of it before it runs."""
     job = JobRow(
         id=f"job_{secrets.token_hex(10)}",
+        project=project,
         kind=find_kind(spec),
         name=spec.name,
         dataset_id=spec.dataset,

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from lowloss.results import JobKind, JobState, Requested, TableFormat, TrialState
-from lowloss.spec import Task
+from lowloss.spec import DEFAULT_PROJECT, Scope, Task
 from service.store.database import Json, UtcDateTime, utc_now
 
 Document = dict[str, Any]
@@ -48,6 +48,15 @@ def _one_of(column: str, states: type[StrEnum]) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({values})", name=f"{column}_known")
 
 
+def _project(*, is_key: bool = False) -> Any:
+    return mapped_column(
+        String(63),
+        ForeignKey("projects.name"),
+        server_default=DEFAULT_PROJECT,
+        primary_key=is_key,
+    )
+
+
 FINISHED = ", ".join(f"'{state}'" for state in JobState if state.is_finished)
 
 
@@ -69,6 +78,55 @@ class MappedTable(DeclarativeBase):
         datetime: UtcDateTime(),
         Document: Json,
     }
+
+
+class ProjectRow(MappedTable):
+    """Whose datasets and jobs; its name is its id."""
+
+    __tablename__ = "projects"
+    name: Mapped[str] = mapped_column(String(63), primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now())
+
+
+class TokenRow(MappedTable):
+    """A key to a project; of its secret there is only the SHA-256. Revoked ones stay."""
+
+    __tablename__ = "tokens"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    project: Mapped[str] = mapped_column(ForeignKey("projects.name"))
+    scope: Mapped[str]
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now())
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    __table_args__ = (_one_of("scope", Scope), Index(None, "created_at", "id"))
+
+
+class BrowserSessionRow(MappedTable):
+    """A browser that signed in with a token; of the cookie's secret there is only the SHA-256."""
+
+    __tablename__ = "browser_sessions"
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    token_sha256: Mapped[str] = mapped_column(String(64))
+    ends_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class AuditRow(MappedTable):
+    """A request that changed something, or was refused for its token; it has no secret."""
+
+    __tablename__ = "audit"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    at: Mapped[datetime] = mapped_column(default=utc_now())
+    token: Mapped[str]
+    name: Mapped[str]
+    project: Mapped[str] = mapped_column(String(63))
+    peer: Mapped[str]
+    method: Mapped[str]
+    path: Mapped[str]
+    status: Mapped[int]
+    __table_args__ = (Index(None, "at", "id"),)
 
 
 class BlobRow(MappedTable):
@@ -96,6 +154,7 @@ class DatasetRow(MappedTable):
 
     __tablename__ = "datasets"
     id: Mapped[str] = mapped_column(primary_key=True)
+    project: Mapped[str] = _project()
     name: Mapped[str]
     sha256: Mapped[str] = mapped_column(ForeignKey("blobs.sha256"), index=True)
     format: Mapped[str]
@@ -107,7 +166,7 @@ class DatasetRow(MappedTable):
     warnings: Mapped[list[Any]] = mapped_column(Json, default=list, server_default="[]")
     other_names: Mapped[list[Any]] = mapped_column(Json, default=list, server_default="[]")
     created_at: Mapped[datetime] = mapped_column(default=utc_now())
-    __table_args__ = (_one_of("format", TableFormat), Index(None, "created_at", "id"))
+    __table_args__ = (_one_of("format", TableFormat), Index(None, "project", "created_at", "id"))
 
 
 class JobRow(MappedTable):
@@ -120,6 +179,7 @@ class JobRow(MappedTable):
 
     __tablename__ = "jobs"
     id: Mapped[str] = mapped_column(primary_key=True)
+    project: Mapped[str] = _project()
     kind: Mapped[str] = mapped_column(server_default=JobKind.search)
     name: Mapped[str]
     dataset_id: Mapped[str | None] = mapped_column(
@@ -173,9 +233,9 @@ class JobRow(MappedTable):
             f"state IN ({FINISHED}) OR dataset_id IS NOT NULL", name="unfinished_has_a_dataset"
         ),
         Index(None, "state", "priority", "created_at"),
-        Index(None, "created_at", "id"),
-        Index(None, "state", "created_at", "id"),
-        Index(None, "name", "id"),
+        Index(None, "project", "created_at", "id"),
+        Index(None, "project", "state", "created_at", "id"),
+        Index(None, "project", "name", "id"),
     )
 
 
@@ -292,9 +352,10 @@ class EventRow(MappedTable):
 
 
 class IdempotencyKeyRow(MappedTable):
-    """The first response (`answer`) to a POST with an Idempotency-Key."""
+    """The first response (`answer`) to a project's POST with an Idempotency-Key."""
 
     __tablename__ = "idempotency_keys"
+    project: Mapped[str] = _project(is_key=True)
     key: Mapped[str] = mapped_column(String(200), primary_key=True)
     request_sha256: Mapped[str] = mapped_column(String(64))
     answer: Mapped[Document]

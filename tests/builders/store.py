@@ -18,7 +18,7 @@ from lowloss.results import (
     TableFormat,
     TrialState,
 )
-from lowloss.spec import DiagnosisSpec, JobSpec, Task
+from lowloss.spec import DEFAULT_PROJECT, DiagnosisSpec, JobSpec, Task
 from service.settings import Limits
 from service.store.artifacts import NewArtifact, add_artifact
 from service.store.blobs import hash_file, write_blob
@@ -62,6 +62,7 @@ def a_dataset(database: Database, data: bytes = b"x,y\n1,2\n", **given: Any) -> 
     """A visible dataset; answers its id."""
     sha256 = a_blob(database, data)
     values: dict[str, Any] = {
+        "project": DEFAULT_PROJECT,
         "name": "table",
         "sha256": sha256,
         "format": TableFormat.csv,
@@ -114,10 +115,13 @@ def a_job_of(
     *,
     state: JobState = JobState.queued,
     max_attempts: int = 3,
+    project: str = DEFAULT_PROJECT,
 ) -> str:
     """A job of a specification in a state; answers its id."""
     with database.transaction() as session:
-        job_id = enqueue_job(session, spec, task=Task.regression, max_attempts=max_attempts)
+        job_id = enqueue_job(
+            session, spec, project=project, task=Task.regression, max_attempts=max_attempts
+        )
     if state is JobState.queued:
         return job_id
     fence = a_claim(database).fence
@@ -239,7 +243,7 @@ def an_uploaded_table(database: Database, rows: int = 300) -> str:
     return a_parsed_csv(database, ("a,b,y\n" + "\n".join(lines) + "\n").encode())
 
 
-def a_parsed_csv(database: Database, data: bytes) -> str:
+def a_parsed_csv(database: Database, data: bytes, **given: Any) -> str:
     """A dataset of a CSV, parsed for real; answers its id."""
     from lowloss.tables.options import ParseOptions
     from lowloss.tables.read import read_table
@@ -251,4 +255,4 @@ def a_parsed_csv(database: Database, data: bytes) -> str:
         table = read_table(path, TableFormat.csv, ParseOptions(), limits=Limits())
         profile = profile_table(table, limits=Limits())
     rows, columns = table.frame.shape
-    return a_dataset(database, data, rows=rows, columns=columns, profile=profile)
+    return a_dataset(database, data, rows=rows, columns=columns, profile=profile, **given)

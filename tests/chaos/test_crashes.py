@@ -15,7 +15,7 @@ import pytest
 
 from lowloss import Client
 from lowloss.results import Job, JobState, Trial, TrialState
-from lowloss.spec import Task
+from lowloss.spec import DEFAULT_PROJECT, Task
 from service.store.artifacts import get_best_model
 from service.store.checkpoints import list_checkpoints
 from service.store.database import Database
@@ -60,7 +60,9 @@ def a_training_job(database: Database, dataset: str) -> str:
         pruning=None,
     )
     with database.transaction() as session:
-        return enqueue_job(session, spec, task=Task.regression, max_attempts=5)
+        return enqueue_job(
+            session, spec, project=DEFAULT_PROJECT, task=Task.regression, max_attempts=5
+        )
 
 
 def url(database: Database) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lowloss.results import Job, JobState, TrialState
-from lowloss.spec import Task
+from lowloss.spec import DEFAULT_PROJECT, Task
 from service.store.artifacts import get_best_model
 from service.store.database import Database
 from service.store.queue import enqueue_job
@@ -38,7 +38,9 @@ def run_job(database: Database, child: str, *, trials: int, **final: Any) -> Job
         pruning=None,
     )
     with database.transaction() as session:
-        job_id = enqueue_job(session, spec, task=Task.regression, max_attempts=3)
+        job_id = enqueue_job(
+            session, spec, project=DEFAULT_PROJECT, task=Task.regression, max_attempts=3
+        )
     with working(database, (sys.executable, "-m", child)):
         wait_for(lambda: read(database, job_id).state.is_finished, seconds=240)
     job = read(database, job_id)

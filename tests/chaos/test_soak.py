@@ -20,7 +20,7 @@ from sqlalchemy import func, select
 
 from lowloss import Client
 from lowloss.results import JobState
-from lowloss.spec import Task
+from lowloss.spec import DEFAULT_PROJECT, Task
 from service.store.database import Database
 from service.store.queue import enqueue_job
 from service.store.schema import JobRow
@@ -103,7 +103,9 @@ def run_part(database: Database, client: Client, dataset: str, soak: Soak) -> No
     spec = a_spec(dataset, **soak.spec)
     with database.transaction() as session:
         ids = [
-            enqueue_job(session, spec, task=Task.regression, max_attempts=1)
+            enqueue_job(
+                session, spec, project=DEFAULT_PROJECT, task=Task.regression, max_attempts=1
+            )
             for _ in range(soak.jobs // PARTS)
         ]
     wait_for(lambda: count_unfinished(database) == 0, seconds=600, what="the jobs' ends")

@@ -18,6 +18,7 @@ from lowloss.errors import (
     LeaseLost,
 )
 from lowloss.results import JobState
+from lowloss.spec import DEFAULT_PROJECT
 from service.store.artifacts import (
     get_artifact,
     get_best_model,
@@ -113,8 +114,8 @@ def test_equal_bytes_parsed_equally_are_one_dataset(database: Database) -> None:
 
     assert first == again != other
     with database.reading() as session:
-        found = find_dataset(session, first)
-        page = list_datasets(session, cursor=None, limit=10)
+        found = find_dataset(session, DEFAULT_PROJECT, first)
+        page = list_datasets(session, DEFAULT_PROJECT, cursor=None, limit=10)
     assert found is not None
     assert (found.name, found.names) == ("first", ("first", "second"))
     assert [c.name for c in found.profile] == ["x", "y"]
@@ -162,7 +163,7 @@ def test_dataset_is_not_deleted_while_a_job_needs_it(database: Database) -> None
         delete_dataset(session, dataset)
 
     with database.reading() as session:
-        assert find_dataset(session, dataset) is None
+        assert find_dataset(session, DEFAULT_PROJECT, dataset) is None
         assert get_job(session, job_id).dataset == dataset
     with pytest.raises(DatasetNotFound), database.transaction() as session:
         delete_dataset(session, dataset)

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from lowloss.errors import JobNotFound, StateConflict
 from lowloss.results import JobState, TrialState
+from lowloss.spec import DEFAULT_PROJECT
 from service.store.artifacts import find_artifacts
 from service.store.blobs import reap_blobs
 from service.store.database import Database
@@ -62,7 +63,7 @@ def test_job_goes_with_all_that_it_has(database: Database) -> None:
     with database.reading() as session:
         for row in (JobRow, AttemptRow, TrialRow, CurveRow, EventRow, ArtifactRow):
             assert session.scalar(select(func.count()).select_from(row)) == 0, row.__tablename__
-        assert find_dataset(session, dataset) is not None
+        assert find_dataset(session, DEFAULT_PROJECT, dataset) is not None
         with pytest.raises(JobNotFound):
             get_job(session, job_id)
     assert reap_later(database) == 1

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from lowloss.errors import DiagnosisNotReady
 from lowloss.results import Cause, Job, JobKind, JobState, Verdict
-from lowloss.spec import DiagnosisSpec
+from lowloss.spec import DEFAULT_PROJECT, DiagnosisSpec
 from service.store.artifacts import list_artifacts
 from service.store.database import Database
 from service.store.diagnoses import get_diagnosis, read_diagnosis
@@ -52,7 +52,9 @@ def test_kinds_are_read_and_listed_apart(database: Database) -> None:
         listed = {
             kind: [
                 job.id
-                for job in list_jobs(session, state=None, kind=kind, cursor=None, limit=9).items
+                for job in list_jobs(
+                    session, DEFAULT_PROJECT, state=None, kind=kind, cursor=None, limit=9
+                ).items
             ]
             for kind in (None, *JobKind)
         }

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from lowloss.results import Job, JobState
+from lowloss.spec import DEFAULT_PROJECT
 from service.store.database import Database, Session, utc_now
 from service.store.events import list_events
 from service.store.jobs import get_job, list_jobs, record_outcome
@@ -24,7 +25,7 @@ def read(database: Database, job_id: str) -> Job:
 
 def positions(database: Database) -> dict[str, int | None]:
     with database.reading() as session:
-        jobs = list_jobs(session, state=None, cursor=None, limit=9).items
+        jobs = list_jobs(session, DEFAULT_PROJECT, state=None, cursor=None, limit=9).items
     return {job.id: job.queue_position for job in jobs}
 
 

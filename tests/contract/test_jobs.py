@@ -17,16 +17,16 @@ from lowloss.errors import (
 )
 from lowloss.results import JobSort, JobState, TrialState
 from lowloss.results.predictions import PredictionSummary
+from lowloss.spec import DEFAULT_PROJECT
 from service.store.database import Database
 from service.store.events import list_events
+from service.store.idempotency import find_response, save_response
 from service.store.jobs import (
     count_jobs,
-    find_response,
     get_job,
     list_jobs,
     read_changes,
     record_outcome,
-    save_response,
 )
 from service.store.schema import JobRow
 from tests.builders.store import a_claim, a_job, a_trial, expire_lease
@@ -63,10 +63,10 @@ def test_jobs_are_listed_newest_first_in_pages_and_by_state(database: Database) 
     a_claim(database)
 
     with database.reading() as session:
-        first = list_jobs(session, state=None, cursor=None, limit=2)
-        second = list_jobs(session, state=None, cursor=first.next, limit=2)
-        third = list_jobs(session, state=None, cursor=second.next, limit=2)
-        running = list_jobs(session, state=JobState.running, cursor=None, limit=9)
+        first = list_jobs(session, DEFAULT_PROJECT, state=None, cursor=None, limit=2)
+        second = list_jobs(session, DEFAULT_PROJECT, state=None, cursor=first.next, limit=2)
+        third = list_jobs(session, DEFAULT_PROJECT, state=None, cursor=second.next, limit=2)
+        running = list_jobs(session, DEFAULT_PROJECT, state=JobState.running, cursor=None, limit=9)
         counts = count_jobs(session)
 
     listed = [job.id for page in (first, second, third) for job in page.items]
@@ -93,7 +93,9 @@ def test_jobs_are_listed_in_the_order_that_was_chosen(
     names, cursor = [], None
     for _ in range(3):
         with database.reading() as session:
-            page = list_jobs(session, state=None, sort=sort, cursor=cursor, limit=2)
+            page = list_jobs(
+                session, DEFAULT_PROJECT, state=None, sort=sort, cursor=cursor, limit=2
+            )
         names += [job.name for job in page.items]
         cursor = page.next
 
@@ -110,7 +112,7 @@ def test_lists_lack_what_only_one_page_shows(database: Database) -> None:
 
     with database.reading() as session:
         one = get_job(session, job_id).outcome
-        (listed,) = list_jobs(session, state=None, cursor=None, limit=2).items
+        (listed,) = list_jobs(session, DEFAULT_PROJECT, state=None, cursor=None, limit=2).items
 
     assert one.test_predictions is not None
     assert (listed.outcome.test_predictions, listed.outcome.threads) == (None, 2)
@@ -120,10 +122,12 @@ def test_cursor_of_another_order_is_refused(database: Database) -> None:
     for _ in range(3):
         a_job(database)
     with database.reading() as session:
-        newest = list_jobs(session, state=None, cursor=None, limit=2).next
+        newest = list_jobs(session, DEFAULT_PROJECT, state=None, cursor=None, limit=2).next
 
         with pytest.raises(InvalidRequest):
-            list_jobs(session, state=None, sort=JobSort.name, cursor=newest, limit=2)
+            list_jobs(
+                session, DEFAULT_PROJECT, state=None, sort=JobSort.name, cursor=newest, limit=2
+            )
 
 
 def a_cursor(*parts: object) -> str:
@@ -141,7 +145,7 @@ def a_cursor(*parts: object) -> str:
 )
 def test_foreign_cursor_is_refused(database: Database, sort: JobSort, cursor: str) -> None:
     with database.reading() as session, pytest.raises(InvalidRequest) as caught:
-        list_jobs(session, state=None, sort=sort, cursor=cursor, limit=2)
+        list_jobs(session, DEFAULT_PROJECT, state=None, sort=sort, cursor=cursor, limit=2)
 
     assert caught.value.field == "cursor"
 
@@ -210,13 +214,13 @@ def test_outcome_accumulates_and_the_winner_becomes_the_best(database: Database)
 
 def test_idempotency_key_gives_the_first_answer_again(database: Database) -> None:
     with database.transaction() as session:
-        assert find_response(session, "key", request=b"a") is None
-        save_response(session, "key", request=b"a", response={"id": "job_1"})
+        assert find_response(session, DEFAULT_PROJECT, "key", request=b"a") is None
+        save_response(session, DEFAULT_PROJECT, "key", request=b"a", response={"id": "job_1"})
 
     with database.reading() as session:
-        assert find_response(session, "key", request=b"a") == {"id": "job_1"}
+        assert find_response(session, DEFAULT_PROJECT, "key", request=b"a") == {"id": "job_1"}
         with pytest.raises(IdempotencyKeyReused):
-            find_response(session, "key", request=b"b")
+            find_response(session, DEFAULT_PROJECT, "key", request=b"b")
 
 
 def test_events_are_numbered_without_gaps_by_writers_at_once(database: Database) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from lowloss import Client
 from lowloss.results import Job, JobState
-from lowloss.spec import Task
+from lowloss.spec import DEFAULT_PROJECT, Task
 from service.store.artifacts import get_best_model
 from service.store.database import Database
 from service.store.jobs import get_job
@@ -45,7 +45,9 @@ def queue_overdue_job(database: Database, *, has_trial: bool) -> str:
         preprocessing={"scale_features": "standard"},
     )
     with database.transaction() as session:
-        job_id = enqueue_job(session, spec, task=Task.regression, max_attempts=3)
+        job_id = enqueue_job(
+            session, spec, project=DEFAULT_PROJECT, task=Task.regression, max_attempts=3
+        )
     fence = a_claim(database).fence
     if has_trial:
         a_trial(database, fence, 1)

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from schemathesis import Case, HookContext
 
 from lowloss.results import TableFormat
+from lowloss.spec import DEFAULT_PROJECT
 from service.store.datasets import dataset_id
 from tests.builders.diagnoses import a_recipe
 
 TABLE = b"x,y\n" + b"".join(b"%d,%d\n" % (row, row * row % 17) for row in range(40))
-DATASET = dataset_id(hashlib.sha256(TABLE).hexdigest(), TableFormat.csv, {})
+DATASET = dataset_id(DEFAULT_PROJECT, hashlib.sha256(TABLE).hexdigest(), TableFormat.csv, {})
 """The id of `TABLE`, whoever uploads it."""
 BODIES: dict[str, Any] = {
     "GET /v1/datasets": None,

@@ -13,11 +13,14 @@ from sqlalchemy.exc import IntegrityError
 
 from lowloss.errors import JobNotFound, NotReady
 from lowloss.results import JobKind, JobState, TrialState
+from lowloss.spec import DEFAULT_PROJECT
 from service.store.artifacts import get_artifact
 from service.store.blobs import read_blob
 from service.store.database import Database, alembic_config
 from service.store.datasets import get_dataset
+from service.store.idempotency import find_response, save_response
 from service.store.jobs import get_job
+from service.store.projects import create_project, owns_dataset, owns_job
 from service.store.queue import finish_job, retry_job
 from service.store.schema import AttemptOutcome
 from service.store.trials import list_curves, list_trials
@@ -151,6 +154,30 @@ def test_database_of_each_past_version_is_upgraded_with_its_data(
     assert (job.state, job.best and job.best.score) == (JobState.succeeded, 0.5)
     assert (trial.state, curves[1].val_loss) == (TrialState.completed, (0.5,))
     assert b"".join(read_blob(database, artifact.sha256)) == data
+
+
+def test_all_that_was_there_before_projects_is_of_the_default_one(database: Database) -> None:
+    job_id = a_job(database)
+    with database.transaction() as session:
+        create_project(session, "vision")
+        for project in (DEFAULT_PROJECT, "vision"):
+            answer = {"of": project}
+            save_response(session, project, "monday", request=b"r", response=answer)
+    config = alembic_config()
+    with database.engine.execution_options(rebuilds_tables=True).begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "20261210_jobs_by_name")
+
+    database.migrate()
+
+    with database.reading() as session:
+        dataset = get_job(session, job_id).dataset
+        assert owns_job(session, DEFAULT_PROJECT, job_id)
+        assert owns_dataset(session, DEFAULT_PROJECT, dataset)
+        assert find_response(session, DEFAULT_PROJECT, "monday", request=b"r") == {"of": "default"}
+        assert find_response(session, "vision", "monday", request=b"r") is None
+    with pytest.raises(IntegrityError), database.transaction() as session:
+        session.execute(text("UPDATE jobs SET project = 'nowhere'"))
 
 
 def test_database_of_a_later_version_is_refused(sqlite_database: Database) -> None:

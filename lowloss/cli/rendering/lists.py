@@ -33,7 +33,7 @@ LOSSES = {
 """What the validation loss of a search is, by its task."""
 
 
-def _print_table(
+def print_table(
     rows: Sequence[Sequence[str]],
     console: Console,
     *,
@@ -81,7 +81,7 @@ def _wrap(text: str) -> str:
     return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
-def _format_time(time: datetime) -> str:
+def format_time(time: datetime) -> str:
     """Format a time as two lines: the day, and the minute."""
     return f"{time:%Y-%m-%d\n%H:%M}"
 
@@ -94,12 +94,12 @@ def show_jobs(jobs: Sequence[Job], console: Console) -> None:
             _format_title(job),
             _format_state(job),
             _format_best(job),
-            _format_time(job.created_at),
+            format_time(job.created_at),
         )
         for job in jobs
     ]
     columns = ("id", "job", "state", "best", "created")
-    _print_table(rows, console, columns=columns, wrapped="job", spare=("created", "best", "state"))
+    print_table(rows, console, columns=columns, wrapped="job", spare=("created", "best", "state"))
     by_loss = [job for job in jobs if job.best and job.search.objective is Objective.val_loss]
     _show_losses({job.task for job in by_loss}, console)
 
@@ -146,7 +146,7 @@ def show_trials(trials: Sequence[Trial], job: Job, console: Console) -> None:
     columns = ("trial", "state", score, "±", *rmse, "epochs", "seconds", "reason")
     spare = ("seconds", "epochs", "±", "reason", "state")
     rows = [_format_trial(trial, has_rmse=has_rmse) for trial in trials]
-    _print_table(rows, console, columns=columns, wrapped="reason", spare=spare)
+    print_table(rows, console, columns=columns, wrapped="reason", spare=spare)
     if has_loss:
         _show_losses({job.task}, console)
 
@@ -173,13 +173,13 @@ def show_datasets(datasets: Sequence[Dataset], console: Console) -> None:
             dataset.id,
             ", ".join(dataset.names) or dataset.name,
             f"{dataset.rows:,} x {dataset.columns:,}\n{dataset.format}",
-            _format_time(dataset.created_at),
+            format_time(dataset.created_at),
         )
         for dataset in datasets
     ]
     size = "rows x columns"
     columns = ("id", "name", size, "created")
-    _print_table(rows, console, columns=columns, wrapped="name", spare=("created", size, "name"))
+    print_table(rows, console, columns=columns, wrapped="name", spare=("created", size, "name"))
 
 
 def show_profile(dataset: Dataset, console: Console) -> None:
@@ -197,7 +197,7 @@ def show_profile(dataset: Dataset, console: Console) -> None:
     ]
     columns = ("column", "kind", "missing", "distinct", "min", "max", "values")
     spare = ("values", "missing", "distinct")
-    _print_table(rows, console, columns=columns, wrapped="column", spare=spare)
+    print_table(rows, console, columns=columns, wrapped="column", spare=spare)
 
 
 def sparkline(histogram: Histogram | None) -> str:

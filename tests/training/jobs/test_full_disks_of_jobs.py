@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from lowloss.spec import Task
+from lowloss.spec import DEFAULT_PROJECT, Task
 from service.settings import Limits
 from service.store.database import Database, is_out_of_space
 from service.store.queue import enqueue_job
@@ -34,7 +34,7 @@ def test_table_that_has_no_room_hands_the_job_back(
 ) -> None:
     spec = a_spec(an_uploaded_table(sqlite_database, rows=20_000))
     with sqlite_database.transaction() as session:
-        enqueue_job(session, spec, task=Task.regression, max_attempts=1)
+        enqueue_job(session, spec, project=DEFAULT_PROJECT, task=Task.regression, max_attempts=1)
     fence = a_claim(sqlite_database).fence
     resources = JobResources(Limits(), Programs(), small_disk)
 

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from lowloss.results import JobState, TrialState
-from lowloss.spec import Task
+from lowloss.spec import DEFAULT_PROJECT, Task
 from service.settings import Limits
 from service.store.artifacts import list_artifacts
 from service.store.database import Database
@@ -40,7 +40,9 @@ def test_search_succeeds_with_all_artifacts(
         pruning=None,
     )
     with sqlite_database.transaction() as session:
-        job_id = enqueue_job(session, spec, task=Task.regression, max_attempts=1)
+        job_id = enqueue_job(
+            session, spec, project=DEFAULT_PROJECT, task=Task.regression, max_attempts=1
+        )
     fence = a_claim(sqlite_database).fence
     failing = FailingDatabase(sqlite_database.url.render_as_string())
     resources = JobResources(Limits(), Programs(), tmp_path)

@@ -11,6 +11,7 @@ import pytest
 from benchmarks.http_load import a_finished_job, a_running_job, follow, measure_polls
 from benchmarks.http_many_jobs import copy_job
 from lowloss.results import JobState
+from lowloss.spec import DEFAULT_PROJECT
 from service.store.database import Database
 from service.store.jobs import list_jobs
 from tests.builders.server_process import a_server_process
@@ -44,7 +45,7 @@ def time_list(database: Database) -> float:
     for _ in range(5):
         with database.reading() as session:
             started_at = time.process_time()
-            list_jobs(session, state=JobState.succeeded, cursor=None, limit=50)
+            list_jobs(session, DEFAULT_PROJECT, state=JobState.succeeded, cursor=None, limit=50)
             seconds.append(time.process_time() - started_at)
     return min(seconds)
 

@@ -58,6 +58,9 @@ COMMANDS = (
     "priority",
     "delete",
     "datasets",
+    "audit",
+    "projects",
+    "tokens",
 )
 FINISHED = Outcome(
     rows={"train": 60, "validation": 20, "test": 1_020},

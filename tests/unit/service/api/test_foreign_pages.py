@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from fastapi.testclient import TestClient
 
+from service.app import create_app
+from service.settings import Settings
 from tests.unit.service.api.conftest import URL
 
 
@@ -28,6 +30,17 @@ def test_pages_of_other_sites_are_refused_where_there_are_no_tokens(
     assert answer.status_code == 403
     assert answer.json()["code"] == "foreign_page"
     assert answer.json()["fix"]
+
+
+def test_server_that_is_open_to_its_network_has_any_name_and_no_foreign_pages(
+    settings: Settings,
+) -> None:
+    is_open = {"host": "0.0.0.0", "allow_anonymous": "yes-i-mean-it"}
+    with TestClient(create_app(settings.model_copy(update=is_open)), "http://our-server") as client:
+        own = client.get("/v1/jobs", headers={"Origin": "http://our-server"})
+        foreign = client.get("/v1/jobs", headers={"Origin": "https://evil.example"})
+
+    assert (own.status_code, foreign.status_code) == (200, 403)
 
 
 @pytest.mark.parametrize(

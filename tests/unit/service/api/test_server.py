@@ -8,13 +8,18 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 
+from lowloss.errors import LowlossError
 from lowloss.processes.parent import PARENT_PIPE
-from service.app import main
+from lowloss.spec import NewToken, Scope
+from service.app import main, make_server
+from service.settings import Settings
 from service.store.database import Database
+from service.store.tokens import create_token
 from tests.builders.store import a_job
 
 STOP_SECONDS = 8
@@ -75,6 +80,36 @@ def test_server_ends_with_its_parent(server: subprocess.Popen[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "warned"),
+    [
+        ({"host": "127.0.0.1"}, "every program of this machine"),
+        ({"host": "0.0.0.0", "allow_anonymous": "yes-i-mean-it"}, "whoever reaches 0.0.0.0"),
+        ({"host": "0.0.0.0", "tokens": "one"}, ""),
+    ],
+)
+def test_server_without_tokens_warns_at_each_start(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path, *, given: dict[str, Any], warned: str
+) -> None:
+    server = make_server(Settings(data_dir=tmp_path, port=0, **given))
+    server.resources.database.close()
+
+    assert warned in caplog.text
+    assert bool(caplog.records) == bool(warned)
+
+
+def test_server_with_a_token_of_the_store_may_listen_beyond_loopback(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, host="0.0.0.0", port=0)
+    with pytest.raises(LowlossError, match="without a token"):
+        make_server(settings)
+    store = Database(settings.url)
+    with store.transaction() as session:
+        create_token(session, NewToken(name="me", scope=Scope.admin))
+    store.close()
+
+    make_server(settings).resources.database.close()
+
+
+@pytest.mark.parametrize(
     ("given", "told"),
     [
         ({"LOWLOSS_HOST": "0.0.0.0"}, "LOWLOSS_TOKENS"),
@@ -82,8 +117,9 @@ def test_server_ends_with_its_parent(server: subprocess.Popen[str]) -> None:
     ],
 )
 def test_server_that_may_not_start_says_so_in_one_line(
-    monkeypatch: pytest.MonkeyPatch, *, given: dict[str, str], told: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, given: dict[str, str], told: str
 ) -> None:
+    monkeypatch.setenv("LOWLOSS_DATA_DIR", str(tmp_path))
     for name, value in given.items():
         monkeypatch.setenv(name, value)
 

@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
-from service.access.sessions import COOKIE
+from service.access.auth import COOKIE
 from service.app import create_app
 from service.settings import Settings
 from tests.unit.service.api.conftest import URL

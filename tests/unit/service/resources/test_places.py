@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 
-from fastapi import Request
+import pytest
 
-from service.access.auth import CLIENT
+from service.access.callers import caller_of_setting
 from service.resources.places import Places
 
 
-def test_second_token_has_a_place_beside_a_first_one_that_asks_for_many() -> None:
+@pytest.mark.parametrize("clients", [2, 0])
+def test_second_token_has_a_place_beside_a_first_one_that_asks_for_many(clients: int) -> None:
     begun, end = threading.Semaphore(0), threading.Event()
 
     def work() -> None:
@@ -19,8 +20,12 @@ def test_second_token_has_a_place_beside_a_first_one_that_asks_for_many() -> Non
         end.wait(20)
 
     async def scenario() -> str:
-        places = Places(2, clients=2)
-        first, second = (Request({"type": "http", CLIENT: number}) for number in range(2))
+        places = Places(2, clients=clients)
+        first, second = (caller_of_setting(number) for number in range(2))
+        if not clients:
+            # Both were here before: that is how tokens of the store become known.
+            for caller in (first, second):
+                await places.run(caller, int)
         tasks = [asyncio.create_task(places.run(first, work)) for _ in range(5)]
         await asyncio.to_thread(begun.acquire)
         answer = await asyncio.wait_for(places.run(second, lambda: "served"), 20)
@@ -36,7 +41,7 @@ def test_only_token_may_take_every_place() -> None:
 
     async def scenario() -> list[int]:
         places = Places(2, clients=1)
-        request = Request({"type": "http"})
-        return await asyncio.gather(*(places.run(request, barrier.wait) for _ in range(2)))
+        caller = caller_of_setting(0)
+        return await asyncio.gather(*(places.run(caller, barrier.wait) for _ in range(2)))
 
     assert sorted(asyncio.run(scenario())) == [0, 1]

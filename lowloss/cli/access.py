@@ -1,0 +1,100 @@
+"""`lowloss projects`, `lowloss tokens` and `lowloss audit`: who may use the server, and who did."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Annotated
+
+import typer
+
+from lowloss.cli.errors import PlainErrors
+from lowloss.cli.output import out, print_json
+from lowloss.cli.parameters import AsJson
+from lowloss.cli.rendering.access import show_entries, show_projects, show_tokens
+from lowloss.client.client import Client
+from lowloss.results import Project, Token
+from lowloss.spec import DEFAULT_PROJECT, Scope
+
+app = typer.Typer(cls=PlainErrors)
+projects = typer.Typer(cls=PlainErrors, help="Whose datasets and jobs; for admins.")
+tokens = typer.Typer(cls=PlainErrors, help="Keys to projects; for admins.")
+
+
+@projects.command("create")
+def create_project(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="Small letters, digits and hyphens.")],
+    as_json: AsJson = False,
+) -> None:
+    """Make a project, for which tokens can be made then."""
+    project: Project = ctx.obj.create_project(name)
+    print_json(project) if as_json else typer.echo(project.name)
+
+
+@projects.command("list")
+def list_projects(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """List projects by name."""
+    listed = list(ctx.obj.projects())
+    print_json(listed) if as_json else show_projects(listed, out)
+
+
+@tokens.command("create")
+def create_token(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="Whose it is, or what it is for.")],
+    project: Annotated[str, typer.Option(help="The project that it sees.")] = DEFAULT_PROJECT,
+    scope: Annotated[
+        Scope, typer.Option(help="Each includes those before it: read, submit, admin.")
+    ] = Scope.submit,
+    until: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="The day (UTC) from which on it is not valid."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a token, and print its secret this once."""
+    client: Client = ctx.obj
+    expires_at = None if until is None else until.replace(tzinfo=UTC)
+    created = client.create_token(name, project=project, scope=scope, expires_at=expires_at)
+    if as_json:
+        print_json(created)
+        return
+    typer.echo(created.secret)
+    end = "" if expires_at is None else f" until {expires_at:%Y-%m-%d}"
+    typer.echo(
+        f"{created.id}: {created.scope} in the project {created.project}{end}. "
+        "Keep the line above: it is not shown again.",
+        err=True,
+    )
+
+
+@tokens.command("list")
+def list_tokens(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """List the tokens of all projects, newest first."""
+    listed = list(ctx.obj.tokens())
+    print_json(listed) if as_json else show_tokens(listed, out)
+
+
+@tokens.command("revoke")
+def revoke_token(
+    ctx: typer.Context,
+    token_id: Annotated[str, typer.Argument(metavar="TOKEN", help="A token's id.")],
+    as_json: AsJson = False,
+) -> None:
+    """End a token for ever."""
+    revoked: Token = ctx.obj.revoke_token(token_id)
+    print_json(revoked) if as_json else typer.echo(f"{revoked.id} revoked")
+
+
+@app.command()
+def audit(
+    ctx: typer.Context,
+    project: Annotated[str | None, typer.Option(help="Only that of a project.")] = None,
+    count: Annotated[int, typer.Option("--last", min=1, help="How many entries.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Show who changed what and from where, and refused tokens, newest first; for admins."""
+    client: Client = ctx.obj
+    entries = list(islice(client.audit(project), count))
+    print_json(entries) if as_json else show_entries(entries, out)

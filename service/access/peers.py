@@ -1,0 +1,27 @@
+"""Where requests come from."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address, ip_network
+
+from starlette.types import Scope
+
+IPV6_CLIENT_BITS = 64
+"""One client has a whole network of this prefix (RFC 6177)."""
+
+
+def find_peer(scope: Scope) -> str:
+    """Return the address that a request came from; of a proxy on this machine, what it says."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
+def find_network(address: str) -> str:
+    """Return the address of a client, or its network for IPv6."""
+    try:
+        is_network = ip_address(address).version == 6
+    except ValueError:
+        return address
+    if not is_network:
+        return address
+    return str(ip_network(f"{address.partition('%')[0]}/{IPV6_CLIENT_BITS}", strict=False))
