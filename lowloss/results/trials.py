@@ -41,6 +41,10 @@ class Curve(Result):
     penalised_loss: tuple[float | None, ...] = ()
 
 
+JOB_ENDED = "job_ended"
+"""The reason of a failed trial that was cut off: it was training when its job ended."""
+
+
 class Trial(Result):
     """One point of the search space, trained and scored.
 

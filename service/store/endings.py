@@ -9,6 +9,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from lowloss.results import JobKind, JobState, Requested, TrialState
+from lowloss.results.trials import JOB_ENDED
 from service.store.blobs import release_blobs
 from service.store.database import utc_now
 from service.store.events import EventKind, record_event
@@ -72,7 +73,7 @@ def close_job(session: Session, job: JobRow) -> None:
     session.execute(
         update(TrialRow)
         .where(TrialRow.job_id == job.id, TrialRow.state == TrialState.running)
-        .values(state=TrialState.failed, reason="job_ended", finished_at=utc_now())
+        .values(state=TrialState.failed, reason=JOB_ENDED, finished_at=utc_now())
     )
     job.version += 1
     record_event(session, job, EventKind.job_finished, state=job.state, reason=job.reason)

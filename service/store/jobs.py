@@ -37,6 +37,7 @@ from lowloss.results import (
     TrialState,
 )
 from lowloss.results.states import UNFINISHED_STATES
+from lowloss.results.trials import JOB_ENDED
 from lowloss.spec import Budget, DiagnosisSpec, JobSpec, Task, remaining
 from service.store.database import utc_now
 from service.store.endings import seconds_since_renewal
@@ -197,7 +198,8 @@ def _build_query() -> Select[Any]:
     def count(condition: ColumnElement[bool]) -> ScalarSelect[int]:
         return select(func.count()).where(of_job, condition).scalar_subquery()
 
-    failed = TrialRow.state.in_([TrialState.failed, TrialState.diverged])
+    is_whole = func.coalesce(TrialRow.reason, "") != JOB_ENDED
+    failed = and_(TrialRow.state.in_([TrialState.failed, TrialState.diverged]), is_whole)
     epochs = select(func.coalesce(func.sum(TrialRow.epochs), 0)).where(of_job).scalar_subquery()
     return select(
         JobRow,

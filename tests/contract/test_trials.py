@@ -11,11 +11,12 @@ from lowloss.errors import (
     LeaseLost,
     TrialNotFound,
 )
-from lowloss.results import Curve, Requested, TrialState
+from lowloss.results import Curve, JobState, Requested, TrialState
 from service.store.database import Database
 from service.store.jobs import (
     get_job,
 )
+from service.store.queue import finish_job
 from service.store.requests import cancel_job
 from service.store.schema import TrialRow
 from service.store.trials import get_trial, list_trials, record_epochs, start_trial
@@ -59,6 +60,20 @@ def test_trial_without_a_score_is_never_the_best(database: Database, state: Tria
         job = get_job(session, job_id)
     assert job.best is None
     assert job.progress.trials_failed == 1
+
+
+def test_trial_that_its_jobs_end_cut_off_is_not_counted_as_a_failure(database: Database) -> None:
+    job_id = a_job(database)
+    fence = a_claim(database).fence
+    a_trial(database, fence, 1, state=TrialState.running)
+
+    with database.transaction() as session:
+        finish_job(session, fence, state=JobState.succeeded)
+
+    with database.reading() as session:
+        job, (trial,) = get_job(session, job_id), list_trials(session, job_id).items
+    assert (trial.state, trial.reason) == (TrialState.failed, "job_ended")
+    assert (job.progress.trials_done, job.progress.trials_failed) == (1, 0)
 
 
 def test_curve_grows_while_the_trial_runs_and_tells_what_is_requested(database: Database) -> None:

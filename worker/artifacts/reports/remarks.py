@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lowloss.results import DivergedRegion, TrialState
+from lowloss.results.trials import JOB_ENDED
 from lowloss.spec import Direction, Task, direction_of
 from lowloss.wording import (
     clipped,
@@ -160,7 +161,8 @@ def _unconfirmed_winner(facts: Facts) -> Iterator[str]:
 
 def _ended_badly(facts: Facts) -> Iterator[str]:
     for state, ending in ((TrialState.diverged, "diverged"), (TrialState.failed, "failed")):
-        count = sum(trial.state is state for trial in facts.trials)
+        trials = [trial for trial in facts.trials if trial.state is state]
+        count = sum(trial.reason != JOB_ENDED for trial in trials)
         if count and count >= FAILED_SHARE * len(facts.trials):
             is_plain = state is TrialState.diverged and not facts.regions
             advice = ": lower the largest learning rate" if is_plain else ""
