@@ -48,8 +48,9 @@ SCHEDULES: dict[str, Plateau | None] = {
     "0.3 after 3": Plateau(0.3, 3),
     "0.3 after 5": Plateau(0.3, 5),
     "0.3 after 8": Plateau(0.3, 8),
-    "0.1 after 5": Plateau(0.1, 5),
-    "0.5 after 5": Plateau(0.5, 5),
+    "0.3 after 12": Plateau(0.3, 12),
+    "0.1 after 8": Plateau(0.1, 8),
+    "0.5 after 8": Plateau(0.5, 8),
 }
 
 

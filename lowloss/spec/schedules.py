@@ -26,5 +26,5 @@ class Plateau:
     min_rate: float = 0.0
 
 
-SEARCH_PLATEAU = Plateau(factor=0.3, patience=5)
+SEARCH_PLATEAU = Plateau(factor=0.3, patience=8)
 """What `plateau` means in a search: measured in docs/decisions/0025-a-rate-that-falls.md."""

@@ -68,9 +68,9 @@ def test_task_follows_from_the_target(y: list[Any], task: Task, labels: tuple[st
     ("space", "codes"),
     [
         ({}, []),
-        ({"patience": 5}, ["rate_never_falls"]),
-        ({"patience": {"choices": [2, 5]}, "schedule": "plateau"}, ["rate_never_falls"]),
-        ({"patience": {"min": 2, "max": 6}}, []),
+        ({"patience": 8}, ["rate_never_falls"]),
+        ({"patience": {"choices": [2, 8]}, "schedule": "plateau"}, ["rate_never_falls"]),
+        ({"patience": {"min": 2, "max": 9}}, []),
         ({"patience": 5, "schedule": "cosine"}, []),
     ],
     ids=str,
