@@ -5,6 +5,7 @@ from lowloss.spec.access import (
     NewProject,
     NewToken,
     ProjectName,
+    Quotas,
     Scope,
 )
 from lowloss.spec.activations import Activation, LayerActivation
@@ -76,6 +77,7 @@ __all__ = [
     "Priority",
     "ProjectName",
     "Pruning",
+    "Quotas",
     "Recipe",
     "RecipeEarlyStopping",
     "RecipeLayer",
