@@ -362,6 +362,20 @@ def test_pages_show_nothing_of_another_project(
             assert answer.status_code == 404, page
 
 
+def test_page_of_access_is_for_admins(client: TestClient, owners: tuple[Owner, Owner]) -> None:
+    own = owners[1]
+    reader, admin = (bearer(own.tokens[scope]) for scope in (Scope.read, Scope.admin))
+
+    shown = client.get("/access", headers=admin)
+
+    assert client.get("/access", headers=reader).status_code == 403
+    assert 'href="/access"' not in client.get("/", headers=reader).text
+    assert 'href="/access"' in client.get("/", headers=admin).text
+    for part in ("vision", "POST /v1/projects", "admin", "tok_"):
+        assert part in shown.text
+    assert own.tokens[Scope.admin] not in shown.text
+
+
 def test_every_page_is_among_those_that_are_tried(app: FastAPI) -> None:
     from fastapi.routing import iter_route_contexts
 
@@ -376,7 +390,7 @@ def test_every_page_is_among_those_that_are_tried(app: FastAPI) -> None:
         if not path.startswith("/v1/")
     }
     tried = {page.partition("?")[0].replace("report.html", "{name}") for page in PAGES}
-    shared = {"/login", "/docs", "/openapi.json", "/healthz", "/readyz", "/metrics"}
+    shared = {"/access", "/login", "/docs", "/openapi.json", "/healthz", "/readyz", "/metrics"}
 
     assert hidden - tried - shared == {"/static/{version}/{name}"}
     assert json.dumps(sorted(tried - hidden)) == "[]"
