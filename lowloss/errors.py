@@ -94,6 +94,10 @@ class ScopeTooNarrow(Problem):
     code, status, title = "scope_too_narrow", 403, "The token's scope does not allow this"
 
 
+class QuotaExceeded(Problem):
+    code, status, title = "quota_exceeded", 403, "The project has used up a quota"
+
+
 class RouteNotFound(Problem):
     code, status, title = "route_not_found", 404, "There is nothing at this address"
 
@@ -122,6 +126,10 @@ class TrialNotFound(Problem):
 
 class ArtifactNotFound(Problem):
     code, status, title = "artifact_not_found", 404, "The job has no such artifact"
+
+
+class ProjectNotFound(Problem):
+    code, status, title = "project_not_found", 404, "There is no such project"
 
 
 class TokenNotFound(Problem):

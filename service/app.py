@@ -45,6 +45,7 @@ from service.api.polls import PollsFromMemory
 from service.api.problems import CatchAll, handle_errors
 from service.connections import ACCEPTS, HEADER_BYTES, make_protocol, raise_descriptor_limit
 from service.dashboard import (
+    access_pages,
     api_docs,
     compare,
     dataset_pages,
@@ -145,7 +146,8 @@ def create_app(settings: Settings) -> FastAPI:
     for noun in (*nouns, projects, tokens, audit):
         app.include_router(noun.router, dependencies=dependencies)
     app.include_router(health.router)
-    for pages in (login, job_pages, compare, new_pages, dataset_pages, static_files, api_docs):
+    shown = (login, job_pages, compare, new_pages, dataset_pages, access_pages)
+    for pages in (*shown, static_files, api_docs):
         app.include_router(pages.router)
     handle_errors(app, render_problem_page)
     # The last one added sees a request first.

@@ -27,9 +27,34 @@ def create_project(
     name: Annotated[str, typer.Argument(help="Small letters, digits and hyphens.")],
     as_json: AsJson = False,
 ) -> None:
-    """Make a project, for which tokens can be made then."""
+    """Make a project without quotas, for which tokens can be made then."""
     project: Project = ctx.obj.create_project(name)
     print_json(project) if as_json else typer.echo(project.name)
+
+
+@projects.command("quotas")
+def set_quotas(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="PROJECT", help="A project's name.")],
+    waiting: Annotated[int | None, typer.Option(min=0, help="Jobs that wait.")] = None,
+    running: Annotated[int | None, typer.Option(min=0, help="Jobs that run.")] = None,
+    stored_bytes: Annotated[
+        int | None, typer.Option(min=0, help="Bytes of its datasets and artifacts.")
+    ] = None,
+    uploads: Annotated[int | None, typer.Option(min=0, help="Uploads in a minute.")] = None,
+    submits: Annotated[int | None, typer.Option(min=0, help="Submissions in a minute.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Set what a project may have and send at most; what is left out has no bound any more."""
+    project: Project = ctx.obj.set_quotas(
+        name,
+        max_waiting_jobs=waiting,
+        max_running_jobs=running,
+        max_stored_bytes=stored_bytes,
+        uploads_per_minute=uploads,
+        submits_per_minute=submits,
+    )
+    print_json(project) if as_json else show_projects([project], out)
 
 
 @projects.command("list")

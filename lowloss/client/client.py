@@ -332,9 +332,15 @@ class Client:
         """Yield every project by name."""
         return self._retries.read_pages("/v1/projects", Project)
 
-    def create_project(self, name: str) -> Project:
-        """Make a project: tokens of others do not see what is in it."""
-        return self._retries.read("POST", "/v1/projects", Project, json={"name": name}, attempts=1)
+    def create_project(self, name: str, **quotas: int | None) -> Project:
+        """Make a project, whose `quotas` are fields of `lowloss.spec.Quotas`."""
+        body = {"name": name, "quotas": quotas}
+        return self._retries.read("POST", "/v1/projects", Project, json=body, attempts=1)
+
+    def set_quotas(self, project: str, **quotas: int | None) -> Project:
+        """Replace the quotas of a project; those that are left out have no bound any more."""
+        path = f"/v1/projects/{project}/quotas"
+        return self._retries.read("POST", path, Project, json=quotas)
 
     def tokens(self) -> Iterator[Token]:
         """Yield the tokens of all projects, newest first; revoked ones, too."""

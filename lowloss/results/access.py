@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from lowloss.results.parts import Result
-from lowloss.spec.access import Scope
+from lowloss.spec.access import Quotas, Scope
 
 
 class Project(Result):
@@ -13,6 +13,7 @@ class Project(Result):
 
     name: str
     created_at: datetime
+    quotas: Quotas
 
 
 class Token(Result):

@@ -5,6 +5,7 @@ from lowloss.spec.access import (
     NewProject,
     NewToken,
     ProjectName,
+    Quotas,
     Scope,
 )
 from lowloss.spec.activations import Activation, LayerActivation
@@ -77,6 +78,7 @@ __all__ = [
     "Priority",
     "ProjectName",
     "Pruning",
+    "Quotas",
     "Recipe",
     "RecipeEarlyStopping",
     "RecipeLayer",

@@ -29,10 +29,28 @@ class Scope(StrEnum):
         return scopes.index(self) >= scopes.index(needed)
 
 
+MAX_QUOTA = 2**53 - 1
+Count = Annotated[int, Field(ge=0, le=MAX_QUOTA)]
+
+
+class Quotas(Spec):
+    """What a project may have and send at most; null is without a bound.
+
+    Jobs that wait are queued or paused. Stored bytes are those of its datasets and artifacts.
+    """
+
+    max_waiting_jobs: Count | None = None
+    max_running_jobs: Count | None = None
+    max_stored_bytes: Count | None = None
+    uploads_per_minute: Count | None = None
+    submits_per_minute: Count | None = None
+
+
 class NewProject(Spec):
     """A project to be made."""
 
     name: ProjectName
+    quotas: Quotas = Quotas()
 
 
 class NewToken(Spec):

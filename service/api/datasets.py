@@ -14,6 +14,7 @@ from lowloss.errors import (
     DatasetInUse,
     DatasetNotFound,
     InvalidRequest,
+    QuotaExceeded,
     TableEmpty,
     UnsupportedMediaType,
 )
@@ -26,6 +27,7 @@ from service.api.examples import TABLE_PROBLEMS, Responses, problems
 from service.api.options import parse_options
 from service.api.parameters import Cursor, DatasetId, Limit, NamePart
 from service.resources.callers import RequestCaller
+from service.resources.rates import Rated
 from service.resources.resources import Dependencies, Resources
 from service.store.blobs import copy_blob, reap_blobs, write_blob
 from service.store.database import Session
@@ -51,7 +53,8 @@ EXISTING: Responses = {200: {"model": Dataset, "description": "The same bytes ca
     status_code=201,
     summary="Upload a table",
     response_description="The dataset is stored.",
-    responses=EXISTING | problems(BodyTooLarge, UnsupportedMediaType, *TABLE_PROBLEMS),
+    responses=EXISTING
+    | problems(BodyTooLarge, UnsupportedMediaType, QuotaExceeded, *TABLE_PROBLEMS),
     openapi_extra=describe_body(
         "The table's bytes, as they are: no multipart form.",
         "area,rooms,price\n84.5,3,310000\n51.0,2,198000\n",
@@ -79,6 +82,7 @@ async def upload_dataset(
     response 200 with the stored dataset, whose `names` have another name, too.
     """
     _check_media_type(request)
+    await deps.admit(caller, Rated.uploads)
     async with spool_body(request, deps.settings.data_dir) as upload:
         if not upload.size_bytes:
             raise TableEmpty("the body is empty", fix="send the table's bytes as the body")
@@ -168,7 +172,7 @@ def _store(
     status_code=201,
     summary="Read a dataset's bytes with other options",
     response_description="The new dataset is stored.",
-    responses=EXISTING | problems(DatasetNotFound, *TABLE_PROBLEMS),
+    responses=EXISTING | problems(DatasetNotFound, QuotaExceeded, *TABLE_PROBLEMS),
 )
 async def reread_dataset(
     request: Request,
@@ -187,6 +191,7 @@ async def reread_dataset(
             fix="give the options as parameters of the query, such as ?thousands=.",
         )
     project = caller.project
+    await deps.admit(caller, Rated.uploads)
     original = await to_thread.run_sync(_find, deps, project, dataset_id)
     if original is None:
         raise DatasetNotFound.of(dataset_id)

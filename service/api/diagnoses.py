@@ -12,6 +12,7 @@ from lowloss.errors import (
     IdempotencyKeyReused,
     InvalidJson,
     JobNotFound,
+    QuotaExceeded,
 )
 from lowloss.results import Diagnosis, Job
 from lowloss.spec import DiagnosisSpec
@@ -32,7 +33,9 @@ router = APIRouter(tags=["diagnoses"])
     "/v1/diagnoses",
     status_code=202,
     summary="Submit a diagnosis",
-    responses=problems(InvalidJson, BodyTooLarge, IdempotencyKeyReused, *SPEC_PROBLEMS),
+    responses=problems(
+        InvalidJson, BodyTooLarge, IdempotencyKeyReused, QuotaExceeded, *SPEC_PROBLEMS
+    ),
 )
 async def submit_diagnosis(
     deps: Dependencies,
@@ -55,7 +58,7 @@ async def submit_diagnosis(
         return enqueue_checked(session, deps, spec, checked.task, project=project)
 
     request = spec.model_dump_json().encode()
-    return await submit_once(deps, response, enqueue, project=project, key=key, request=request)
+    return await submit_once(deps, response, enqueue, caller=caller, key=key, request=request)
 
 
 @router.get(

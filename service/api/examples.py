@@ -122,6 +122,12 @@ EXAMPLES: dict[str, tuple[str, str | None, str]] = {
         "GET /v1/jobs/job_1/artifacts lists them",
     ),
     "token_not_found": ("there is no token 'tok_1'", None, "GET /v1/tokens lists them"),
+    "project_not_found": ("there is no project 'vison'", None, "GET /v1/projects lists them"),
+    "quota_exceeded": (
+        "50 jobs of the project wait already, and it may have 50",
+        None,
+        "wait until one has begun, or cancel one",
+    ),
     "project_exists": ("there is a project 'vision' already", "name", "choose another name"),
     "method_not_allowed": ("this address does not take PUT", None, "it takes GET, POST"),
     "dataset_in_use": (

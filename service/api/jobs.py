@@ -14,6 +14,7 @@ from lowloss.errors import (
     IdempotencyKeyReused,
     InvalidJson,
     JobNotFound,
+    QuotaExceeded,
     StateConflict,
     UnknownDataset,
 )
@@ -64,7 +65,9 @@ NOT_MODIFIED: Responses = {304: {"description": "`If-None-Match` has this versio
     "/v1/jobs",
     status_code=202,
     summary="Submit a job",
-    responses=problems(InvalidJson, BodyTooLarge, IdempotencyKeyReused, *SPEC_PROBLEMS),
+    responses=problems(
+        InvalidJson, BodyTooLarge, IdempotencyKeyReused, QuotaExceeded, *SPEC_PROBLEMS
+    ),
 )
 async def submit_job(
     deps: Dependencies,
@@ -80,7 +83,7 @@ async def submit_job(
         deps,
         response,
         lambda session: _enqueue(session, deps, project, spec),
-        project=project,
+        caller=caller,
         key=key,
         request=spec.model_dump_json().encode(),
     )
@@ -91,7 +94,13 @@ async def submit_job(
     status_code=202,
     summary="Continue a job",
     responses=problems(
-        InvalidJson, BodyTooLarge, IdempotencyKeyReused, JobNotFound, StateConflict, *SPEC_PROBLEMS
+        InvalidJson,
+        BodyTooLarge,
+        IdempotencyKeyReused,
+        JobNotFound,
+        QuotaExceeded,
+        StateConflict,
+        *SPEC_PROBLEMS,
     ),
 )
 async def continue_job(
@@ -124,9 +133,7 @@ async def continue_job(
         return _enqueue(session, deps, project, child)
 
     request = job_id.encode() + changes.model_dump_json(exclude_unset=True).encode()
-    return await submit_once(
-        deps, response, enqueue_child, project=project, key=key, request=request
-    )
+    return await submit_once(deps, response, enqueue_child, caller=caller, key=key, request=request)
 
 
 def _check_parent(parent: Job) -> None:

@@ -10,6 +10,8 @@ from fastapi import Header, Response
 from lowloss.errors import UnknownDataset
 from lowloss.results import Dataset, Job
 from lowloss.spec import DiagnosisSpec, JobSpec, Task
+from service.access.callers import Caller
+from service.resources.rates import Rated
 from service.resources.resources import Resources
 from service.store.database import Session
 from service.store.datasets import find_dataset
@@ -35,14 +37,16 @@ async def submit_once(
     response: Response,
     enqueue: Callable[[Session], Job],
     *,
-    project: str,
+    caller: Caller,
     key: str | None,
     request: bytes,
 ) -> Job:
     """Queue a job unless the same key has queued it before; set the Location header.
 
-    Keys are of a project: another one may use the same.
+    Keys are of a project: another one may use the same. Raise TooManyRequests.
     """
+    project = caller.project
+    await deps.admit(caller, Rated.submits)
 
     def submit(session: Session) -> Job:
         earlier = key and find_response(session, project, key, request=request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Path, Response
@@ -9,7 +10,7 @@ from fastapi import APIRouter, Body, Path, Response
 from lowloss.errors import BodyTooLarge, InvalidJson, InvalidRequest, TokenNotFound
 from lowloss.results import CreatedToken, Page, Token
 from lowloss.spec import NewToken, Scope, Text
-from service.access.callers import LOCAL
+from service.access.callers import LOCAL, Caller
 from service.api.examples import problems
 from service.api.parameters import Cursor, Limit
 from service.resources.callers import RequestCaller
@@ -54,16 +55,24 @@ async def make_token(
     project's jobs and datasets, `admin` makes projects and tokens, too. Where no token is asked
     for, the first one must be an admin's; from then on one is.
     """
+    _check_new(new, caller)
+    created = await deps.write(lambda session: create_token(session, new))
+    deps.tokens.end_anonymity()
+    response.headers["Cache-Control"] = "no-store"
+    return created
+
+
+def _check_new(new: NewToken, caller: Caller) -> None:
     if caller is LOCAL and new.scope is not Scope.admin:
         raise InvalidRequest(
             "the first token must be an admin's: without one nobody could make others",
             field="scope",
             fix="make a token with the scope admin first",
         )
-    created = await deps.write(lambda session: create_token(session, new))
-    deps.tokens.end_anonymity()
-    response.headers["Cache-Control"] = "no-store"
-    return created
+    if new.expires_at is not None and new.expires_at <= datetime.now(UTC):
+        raise InvalidRequest(
+            "the token would never be valid", field="expires_at", fix="name a time to come"
+        )
 
 
 @router.get("/v1/tokens", summary="List tokens", responses=problems())

@@ -18,6 +18,7 @@ from lowloss import __version__
 from lowloss.errors import InvalidRequest, Problem
 from lowloss.pages.environment import make_environment
 from lowloss.results.notes import describe_notes, describe_title
+from lowloss.spec import Scope
 from service.access.callers import CALLER, LOCAL
 from service.dashboard.static_files import load_static_files
 from service.resources.faults import find_fault_of_server
@@ -75,8 +76,13 @@ def make_router() -> APIRouter:
 
 def render_page(request: Request, template: str, *, status: int = 200, **content: Any) -> Response:
     """Render a template as a page."""
-    caller = request.scope.get(CALLER, LOCAL)
-    content |= {"request": request, "is_signed_in": caller is not LOCAL}
+    caller = request.scope.get(CALLER)
+    content |= {
+        "request": request,
+        "caller": caller,
+        "is_signed_in": caller is not None and caller is not LOCAL,
+        "is_admin": caller is not None and caller.scope is Scope.admin,
+    }
     page = _environment().get_template(f"{template}.html.jinja").render(content)
     return HTMLResponse(page, status, HEADERS)
 

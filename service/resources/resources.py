@@ -12,6 +12,8 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 
 from lowloss.errors import NotReady
+from lowloss.spec import Quotas
+from service.access.callers import Caller
 from service.access.tokens import Tokens
 from service.predict.cache import ModelCache
 from service.resources.changes import Changes
@@ -19,8 +21,10 @@ from service.resources.feeds import EventFeeds
 from service.resources.job_memory import JobMemory
 from service.resources.ownership import Ownership
 from service.resources.places import Places
+from service.resources.rates import Rated, Rates
 from service.settings import Settings
 from service.store.database import Database, Session, retry_on_conflict
+from service.store.quotas import get_quotas
 
 T = TypeVar("T")
 
@@ -68,7 +72,21 @@ class Resources:
     predictors: CapacityLimiter
     writers: CapacityLimiter
     json_lock: Lock
+    rates: Rates = field(default_factory=Rates)
     open_predictions: OpenRequests = field(default_factory=OpenRequests)
+
+    async def admit(self, caller: Caller, kind: Rated) -> None:
+        """Count a request of a project; raise TooManyRequests."""
+        quotas = await to_thread.run_sync(self._read_quotas, caller.project)
+        limits = {
+            Rated.uploads: quotas.uploads_per_minute,
+            Rated.submits: quotas.submits_per_minute,
+        }
+        self.rates.take(caller.project, kind, limits[kind])
+
+    def _read_quotas(self, project: str) -> Quotas:
+        with self.database.reading() as session:
+            return get_quotas(session, project)
 
     async def write(self, change: Callable[[Session], T]) -> T:
         """Make a change in a transaction of its own, in one of the writers' threads.

@@ -17,6 +17,7 @@ from lowloss.spec import DEFAULT_PROJECT
 from service.store.blobs import adopt_blob
 from service.store.cursors import ListOrder
 from service.store.database import insert_if_absent
+from service.store.quotas import check_stored_bytes
 from service.store.schema import DatasetRow, JobRow
 
 MAX_OTHER_NAMES = 100
@@ -66,7 +67,12 @@ def dataset_id(
 
 
 def add_dataset(session: Session, new: NewDataset) -> None:
-    """Make a dataset visible; an existing one stays as it is, but for another name."""
+    """Make a dataset visible; an existing one stays as it is, but for another name.
+
+    Raise QuotaExceeded where its project may not store so many bytes.
+    """
+    if find_dataset(session, new.project, new.id) is None:
+        check_stored_bytes(session, new.project, new.size_bytes)
     adopt_blob(session, new.sha256)
     insert_if_absent(
         session,

@@ -7,23 +7,24 @@ from sqlalchemy.orm import Session
 
 from lowloss.errors import ProjectExists
 from lowloss.results import Page, Project
+from lowloss.spec import Quotas
 from service.store.cursors import ListOrder
 from service.store.schema import DatasetRow, JobRow, ProjectRow
 
 BY_NAME = ListOrder(ProjectRow.name, ProjectRow.name, is_descending=False)
 
 
-def create_project(session: Session, name: str) -> Project:
+def create_project(session: Session, name: str, quotas: Quotas | None = None) -> Project:
     """Add a project; raise ProjectExists."""
     if has_project(session, name):
         raise ProjectExists(
             f"there is a project {name!r} already", field="name", fix="choose another name"
         )
-    row = ProjectRow(name=name)
+    row = ProjectRow(name=name, **(quotas or Quotas()).model_dump())
     session.add(row)
     session.flush()
     session.refresh(row)
-    return _make_project(row)
+    return make_project(row)
 
 
 def has_project(session: Session, name: str) -> bool:
@@ -47,8 +48,14 @@ def list_projects(session: Session, *, cursor: str | None, limit: int) -> Page[P
     """List projects by name."""
     query = select(ProjectRow).where(BY_NAME.after(cursor)).order_by(*BY_NAME.clauses)
     rows = session.scalars(query.limit(limit + 1)).all()
-    return BY_NAME.make_page(rows, limit, _make_project)
+    return BY_NAME.make_page(rows, limit, make_project)
 
 
-def _make_project(row: ProjectRow) -> Project:
-    return Project(name=row.name, created_at=row.created_at)
+def make_project(row: ProjectRow) -> Project:
+    """Return the project of a row."""
+    return Project(name=row.name, created_at=row.created_at, quotas=read_quotas(row))
+
+
+def read_quotas(row: ProjectRow) -> Quotas:
+    """Return the quotas of a row."""
+    return Quotas(**{name: getattr(row, name) for name in Quotas.model_fields})

@@ -40,7 +40,8 @@ from service.store.endings import (
     end_lease,
 )
 from service.store.events import EventKind, record_event
-from service.store.schema import ArtifactRow, AttemptOutcome, AttemptRow, JobRow
+from service.store.quotas import check_waiting_jobs, may_run, take_turn
+from service.store.schema import ArtifactRow, AttemptOutcome, AttemptRow, JobRow, ProjectRow
 from service.store.specs import find_kind, read_spec
 
 
@@ -76,7 +77,11 @@ def enqueue_job(
     max_attempts: int,
     outcome: dict[str, Any] | None = None,
 ) -> str:
-    """Add a queued job, and return its id; `outcome` is what is known of it before it runs."""
+    """Add a queued job, and return its id; `outcome` is what is known of it before it runs.
+
+    Raise QuotaExceeded where too many jobs of its project wait.
+    """
+    check_waiting_jobs(session, project)
     job = JobRow(
         id=f"job_{secrets.token_hex(10)}",
         project=project,
@@ -97,7 +102,9 @@ def enqueue_job(
 
 
 def claim_job(session: Session, owner: str, *, lease_seconds: float) -> Claim | None:
-    """Claim the most urgent and oldest job that is queued or whose lease has expired; else None.
+    """Claim a job that is queued or whose lease has expired; else None.
+
+    Projects take turns; of one project, it is the most urgent and oldest job.
 
     An expired lease is a failure of its attempt. A job with `max_attempts` failures fails, and the
     next job is tried; so it is after one that is to be cancelled and has nothing to export, which
@@ -141,16 +148,9 @@ def end_dead_worker(session: Session, owner: str) -> None:
 
 
 def _claim_row(session: Session, owner: str, *, lease_seconds: float) -> JobRow | None:
-    expired = and_(JobRow.state == JobState.running, JobRow.lease_expires_at < utc_now())
-    waiting = and_(JobRow.state == JobState.queued, JobRow.available_at <= utc_now())
-    job = session.scalars(
-        select(JobRow)
-        .where(or_(waiting, expired))
-        .order_by(JobRow.priority.desc(), JobRow.created_at, JobRow.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-        .execution_options(populate_existing=True)
-    ).one_or_none()
+    while (job := _find_next(session)) is not None:
+        if take_turn(session, job.project) or job.state == JobState.running:
+            break
     if job is None:
         return None
     if job.state == JobState.running:
@@ -164,6 +164,21 @@ def _claim_row(session: Session, owner: str, *, lease_seconds: float) -> JobRow 
     job.version += 1
     session.flush()
     return job
+
+
+def _find_next(session: Session) -> JobRow | None:
+    """Lock and return the next job of the project that has waited longest for its turn."""
+    expired = and_(JobRow.state == JobState.running, JobRow.lease_expires_at < utc_now())
+    waiting = and_(JobRow.state == JobState.queued, JobRow.available_at <= utc_now(), may_run())
+    return session.scalars(
+        select(JobRow)
+        .join(ProjectRow, ProjectRow.name == JobRow.project)
+        .where(or_(waiting, expired))
+        .order_by(ProjectRow.turn, JobRow.priority.desc(), JobRow.created_at, JobRow.id)
+        .limit(1)
+        .with_for_update(of=JobRow, skip_locked=True)
+        .execution_options(populate_existing=True)
+    ).one_or_none()
 
 
 def hold_fence(session: Session, fence: Fence) -> JobRow:

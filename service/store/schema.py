@@ -81,10 +81,19 @@ class MappedTable(DeclarativeBase):
 
 
 class ProjectRow(MappedTable):
-    """Whose datasets and jobs; its name is its id."""
+    """Whose datasets and jobs; its name is its id.
+
+    `turn` rises each time that a worker takes one of its jobs; quotas that are null have no bound.
+    """
 
     __tablename__ = "projects"
     name: Mapped[str] = mapped_column(String(63), primary_key=True)
+    turn: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    max_waiting_jobs: Mapped[int | None] = mapped_column(BigInteger)
+    max_running_jobs: Mapped[int | None] = mapped_column(BigInteger)
+    max_stored_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    uploads_per_minute: Mapped[int | None] = mapped_column(BigInteger)
+    submits_per_minute: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(default=utc_now())
 
 

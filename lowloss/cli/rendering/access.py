@@ -9,13 +9,18 @@ from rich.console import Console
 
 from lowloss.cli.rendering.lists import format_time, print_table
 from lowloss.results import AuditEntry, Project, Token
-from lowloss.wording import DASH, make_printable
+from lowloss.spec import Quotas
+from lowloss.wording import DASH, in_words, make_printable
 
 
 def show_projects(projects: Sequence[Project], console: Console) -> None:
-    """Show projects, and since when there is each."""
-    rows = [(project.name, format_time(project.created_at)) for project in projects]
-    print_table(rows, console, columns=("project", "created"), wrapped="project", spare=())
+    """Show projects, their quotas, and since when there is each."""
+    rows = [
+        (project.name, _describe_quotas(project.quotas), format_time(project.created_at))
+        for project in projects
+    ]
+    columns = ("project", "quotas", "created")
+    print_table(rows, console, columns=columns, wrapped="quotas", spare=("created",))
 
 
 def show_tokens(tokens: Sequence[Token], console: Console) -> None:
@@ -51,6 +56,11 @@ def show_entries(entries: Sequence[AuditEntry], console: Console) -> None:
     ]
     columns = ("when", "who", "project", "what", "status", "from")
     print_table(rows, console, columns=columns, wrapped="what", spare=("from", "project"))
+
+
+def _describe_quotas(quotas: Quotas) -> str:
+    bounds = [f"{in_words(name)} {value:,}" for name, value in quotas if value is not None]
+    return "\n".join(bounds) or "none"
 
 
 def _describe_end(token: Token, now: datetime) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from typer.testing import Result
 
 from lowloss.results import CreatedToken, Project, Token
-from lowloss.spec import Scope
+from lowloss.spec import Quotas, Scope
 from tests.builders.scripted_server import NOON, Server, a_json, a_page
 
 Run = Callable[..., Result]
@@ -63,14 +63,19 @@ def test_list_says_until_when_each_token_is_valid(run: Run) -> None:
 
 
 def test_revoke_and_projects_say_what_was_done(run: Run) -> None:
-    project = Project(name="vision", created_at=NOON)
+    project = Project(name="vision", created_at=NOON, quotas=Quotas(max_running_jobs=2))
 
     revoked = run("tokens", "revoke", "tok_1", server=Server(a_json(a_token(revoked_at=NOON))))
     made = run("projects", "create", "vision", server=Server(a_json(project, status=201)))
     listed = run("projects", "list", server=Server(a_page(project)))
+    setting = Server(a_json(project))
+    changed = run("projects", "quotas", "vision", "--running", "2", server=setting)
     as_data = run("projects", "list", "--json", server=Server(a_page(project)))
 
     assert revoked.stdout == "tok_1 revoked\n"
     assert made.stdout == "vision\n"
-    assert "vision" in listed.stdout
+    assert "max running jobs 2" in listed.stdout
+    assert "max running jobs 2" in changed.stdout
+    assert json.loads(setting.bodies[0])["max_running_jobs"] == 2
+    assert json.loads(setting.bodies[0])["max_waiting_jobs"] is None
     assert json.loads(as_data.stdout)[0]["name"] == "vision"

@@ -305,17 +305,19 @@ def test_list_is_filtered_by_state_and_read_page_by_page(
         ("/v1/jobs?cursor=nonsense", "cursor"),
         ("/v1/jobs?cursor=WyIwMDAxLTAxLTAxVDAwOjAwOjAwKzE0OjAwIiwgIngiXQ==", "cursor"),
         ("/v1/jobs?stat=queued", "stat"),
-        ("/v1/jobs/job_1?wait=61", "wait"),
-        ("/v1/jobs/job_1?wait=nan", "wait"),
+        ("/v1/jobs/JOB?wait=61", "wait"),
+        ("/v1/jobs/JOB?wait=nan", "wait"),
         ("/v1/jobs/job%00", "job_id"),
-        ("/v1/jobs/job_1/trials?cursor=x", "cursor"),
-        ("/v1/jobs/job_1/trials?cursor=99999999999", "cursor"),
-        ("/v1/jobs/job_1/trials/first", "number"),
-        (f"/v1/jobs/job_1/trials/{10**30}", "number"),
+        ("/v1/jobs/JOB/trials?cursor=x", "cursor"),
+        ("/v1/jobs/JOB/trials?cursor=99999999999", "cursor"),
+        ("/v1/jobs/JOB/trials/first", "number"),
+        (f"/v1/jobs/JOB/trials/{10**30}", "number"),
     ],
 )
-def test_wrong_parameter_is_named(client: TestClient, *, address: str, field: str) -> None:
-    answer = client.get(address)
+def test_wrong_parameter_is_named(
+    client: TestClient, store: Database, *, address: str, field: str
+) -> None:
+    answer = client.get(address.replace("JOB", a_job(store)))
 
     assert answer.status_code == 422
     assert answer.json()["field"] == field

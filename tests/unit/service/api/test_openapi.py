@@ -158,6 +158,7 @@ def test_routes_are_those_of_the_contract(document: dict[str, Any]) -> None:
         "POST /v1/recipes",
         "POST /v1/projects",
         "GET /v1/projects",
+        "POST /v1/projects/{project}/quotas",
         "POST /v1/tokens",
         "GET /v1/tokens",
         "POST /v1/tokens/{token_id}/revoke",

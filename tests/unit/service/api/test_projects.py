@@ -19,6 +19,7 @@ from fastapi.testclient import TestClient
 
 from lowloss.results import JobState
 from lowloss.spec import DEFAULT_PROJECT, Scope
+from service.access import wrong_tokens
 from service.app import create_app
 from service.settings import Settings
 from service.store.database import Database
@@ -54,6 +55,7 @@ NEEDED = {
     "POST /v1/recipes": Scope.submit,
     "POST /v1/projects": Scope.admin,
     "GET /v1/projects": Scope.admin,
+    "POST /v1/projects/{project}/quotas": Scope.admin,
     "POST /v1/tokens": Scope.admin,
     "GET /v1/tokens": Scope.admin,
     "POST /v1/tokens/{token_id}/revoke": Scope.admin,
@@ -66,6 +68,7 @@ BODIES: dict[str, Any] = {
     "POST /v1/jobs/{job_id}/priority": {"priority": 3},
     "POST /v1/jobs/{job_id}/predict": {"rows": [{"x": 1.0}]},
     "POST /v1/projects": {"name": "another"},
+    "POST /v1/projects/{project}/quotas": {},
     "POST /v1/tokens": {"name": "another"},
 }
 
@@ -145,6 +148,7 @@ def address_of(route: str, owner: Owner, *, number: int = 1) -> str:
         "number": str(number),
         "name": f"artifact-of-{owner.project}",
         "token_id": "tok_none",
+        "project": owner.project,
     }
     return re.sub(r"\{(\w+)\}", lambda match: values[match[1]], route.partition(" ")[2])
 
@@ -174,8 +178,10 @@ def test_every_route_has_its_scope(app: FastAPI) -> None:
 
 
 def test_every_route_asks_every_token_for_its_scope(
-    client: TestClient, owners: tuple[Owner, Owner]
+    client: TestClient, owners: tuple[Owner, Owner], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # It sends more wrong tokens than an address may.
+    monkeypatch.setattr(wrong_tokens, "MAX_WRONG", 1000)
     own = owners[1]
     revoked = client.post(
         "/v1/tokens", json={"name": "x", "project": "vision", "scope": "admin"}
@@ -356,6 +362,20 @@ def test_pages_show_nothing_of_another_project(
             assert answer.status_code == 404, page
 
 
+def test_page_of_access_is_for_admins(client: TestClient, owners: tuple[Owner, Owner]) -> None:
+    own = owners[1]
+    reader, admin = (bearer(own.tokens[scope]) for scope in (Scope.read, Scope.admin))
+
+    shown = client.get("/access", headers=admin)
+
+    assert client.get("/access", headers=reader).status_code == 403
+    assert 'href="/access"' not in client.get("/", headers=reader).text
+    assert 'href="/access"' in client.get("/", headers=admin).text
+    for part in ("vision", "POST /v1/projects", "admin", "tok_"):
+        assert part in shown.text
+    assert own.tokens[Scope.admin] not in shown.text
+
+
 def test_every_page_is_among_those_that_are_tried(app: FastAPI) -> None:
     from fastapi.routing import iter_route_contexts
 
@@ -370,7 +390,7 @@ def test_every_page_is_among_those_that_are_tried(app: FastAPI) -> None:
         if not path.startswith("/v1/")
     }
     tried = {page.partition("?")[0].replace("report.html", "{name}") for page in PAGES}
-    shared = {"/login", "/docs", "/openapi.json", "/healthz", "/readyz", "/metrics"}
+    shared = {"/access", "/login", "/docs", "/openapi.json", "/healthz", "/readyz", "/metrics"}
 
     assert hidden - tried - shared == {"/static/{version}/{name}"}
     assert json.dumps(sorted(tried - hidden)) == "[]"

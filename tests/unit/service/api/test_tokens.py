@@ -83,6 +83,17 @@ def test_scope_says_what_a_token_may_do(client: TestClient, scope: Scope) -> Non
                 assert f"the scope {needed}" in answer.json()["detail"]
 
 
+def test_token_that_has_ended_is_not_made_and_one_without_a_zone_neither(
+    client: TestClient,
+) -> None:
+    for end in ("2020-01-01T00:00:00Z", "2090-01-01T00:00:00"):
+        fields = {"name": "late", "scope": "admin", "expires_at": end}
+
+        answer = client.post("/v1/tokens", json=fields)
+
+        assert (answer.status_code, answer.json()["field"]) == (422, "expires_at")
+
+
 def test_revoked_token_is_refused_with_the_next_request(client: TestClient) -> None:
     client.headers |= bearer(make_token(client, scope="admin"))
     token = make_token(client)

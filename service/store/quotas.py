@@ -1,0 +1,114 @@
+"""Quotas of projects, and their turns in the queue.
+
+What counts against a quota is counted under the lock of the project's row, so that requests at once
+do not pass it together.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy.orm import Session, aliased
+
+from lowloss.errors import ProjectNotFound, QuotaExceeded
+from lowloss.results import JobState, Project
+from lowloss.spec import Quotas
+from lowloss.wording import counted, format_bytes
+from service.store.projects import make_project, read_quotas
+from service.store.schema import ArtifactRow, DatasetRow, JobRow, ProjectRow
+
+WAITING = (JobState.queued, JobState.paused)
+
+
+def get_quotas(session: Session, project: str) -> Quotas:
+    """Return the quotas of a project; none for one that is not there."""
+    row = session.get(ProjectRow, project)
+    return Quotas() if row is None else read_quotas(row)
+
+
+def set_quotas(session: Session, project: str, quotas: Quotas) -> Project:
+    """Replace the quotas of a project; raise ProjectNotFound."""
+    row = _lock(session, project)
+    if row is None:
+        raise ProjectNotFound(f"there is no project {project!r}", fix="GET /v1/projects lists them")
+    for name, value in quotas:
+        setattr(row, name, value)
+    session.flush()
+    return make_project(row)
+
+
+def check_waiting_jobs(session: Session, project: str) -> None:
+    """Raise QuotaExceeded where a project has as many jobs that wait as it may have."""
+    row = _lock(session, project)
+    if row is None or row.max_waiting_jobs is None:
+        return
+    is_waiting = JobRow.project == project, JobRow.state.in_(WAITING)
+    count = session.scalar(select(func.count()).select_from(JobRow).where(*is_waiting)) or 0
+    if count >= row.max_waiting_jobs:
+        raise QuotaExceeded(
+            f"{counted(count, 'job')} of the project wait already, and it may have "
+            f"{row.max_waiting_jobs}",
+            fix="wait until one has begun, or cancel one",
+        )
+
+
+def check_stored_bytes(session: Session, project: str, size_bytes: int) -> None:
+    """Raise QuotaExceeded where a project may not store so many more bytes.
+
+    What workers store for its jobs counts, too, and is never refused.
+    """
+    row = _lock(session, project)
+    if row is None or row.max_stored_bytes is None:
+        return
+    stored = count_stored_bytes(session, project)
+    if stored + size_bytes > row.max_stored_bytes:
+        raise QuotaExceeded(
+            f"the project stores {format_bytes(stored)}, and may store "
+            f"{format_bytes(row.max_stored_bytes)}: {format_bytes(size_bytes)} more are too many",
+            fix="delete datasets or jobs of the project",
+        )
+
+
+def count_stored_bytes(session: Session, project: str) -> int:
+    """Return the size of a project's datasets and artifacts; what is shared counts for each."""
+    datasets = select(func.sum(DatasetRow.size_bytes)).where(DatasetRow.project == project)
+    artifacts = select(func.sum(ArtifactRow.size_bytes)).join(
+        JobRow, (JobRow.id == ArtifactRow.job_id) & (JobRow.project == project)
+    )
+    sums = session.execute(select(datasets.scalar_subquery(), artifacts.scalar_subquery())).one()
+    return sum(int(size or 0) for size in sums)
+
+
+def may_run() -> ColumnElement[bool]:
+    """Return the condition for projects that may have another job run."""
+    return or_(
+        ProjectRow.max_running_jobs.is_(None), _count_running() < ProjectRow.max_running_jobs
+    )
+
+
+def take_turn(session: Session, project: str) -> bool:
+    """Give a project its turn: all others come before its next one.
+
+    Return False where another worker has just begun the last job that it may have run.
+    """
+    last_turn = select(func.max(ProjectRow.turn)).scalar_subquery()
+    session.execute(
+        update(ProjectRow)
+        .where(ProjectRow.name == project)
+        .values(turn=last_turn + 1)
+        .execution_options(synchronize_session=False)
+    )
+    # The row is locked from here on, and this statement sees what others committed before.
+    return bool(session.scalar(select(may_run()).where(ProjectRow.name == project)))
+
+
+def _count_running() -> ColumnElement[int]:
+    running = aliased(JobRow, name="running")
+    is_running = (running.project == ProjectRow.name) & (running.state == JobState.running)
+    return select(func.count()).select_from(running).where(is_running).scalar_subquery()
+
+
+def _lock(session: Session, project: str) -> ProjectRow | None:
+    # Not the whole row: a job that is added at once refers to its key.
+    return session.get(
+        ProjectRow, project, with_for_update={"key_share": True}, populate_existing=True
+    )
