@@ -169,7 +169,9 @@ def _claim_row(session: Session, owner: str, *, lease_seconds: float) -> JobRow 
 def _find_next(session: Session) -> JobRow | None:
     """Lock and return the next job of the project that has waited longest for its turn."""
     expired = and_(JobRow.state == JobState.running, JobRow.lease_expires_at < utc_now())
-    waiting = and_(JobRow.state == JobState.queued, JobRow.available_at <= utc_now(), may_run())
+    waiting = and_(
+        JobRow.state == JobState.queued, JobRow.available_at <= utc_now(), may_run(JobRow.project)
+    )
     return session.scalars(
         select(JobRow)
         .join(ProjectRow, ProjectRow.name == JobRow.project)

@@ -7,7 +7,7 @@ do not pass it together.
 from __future__ import annotations
 
 from sqlalchemy import ColumnElement, func, or_, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from lowloss.errors import ProjectNotFound, QuotaExceeded
 from lowloss.results import JobState, Project
@@ -78,11 +78,13 @@ def count_stored_bytes(session: Session, project: str) -> int:
     return sum(int(size or 0) for size in sums)
 
 
-def may_run() -> ColumnElement[bool]:
-    """Return the condition for projects that may have another job run."""
-    return or_(
-        ProjectRow.max_running_jobs.is_(None), _count_running() < ProjectRow.max_running_jobs
-    )
+def may_run(project: InstrumentedAttribute[str]) -> ColumnElement[bool]:
+    """Return the condition that a project may have another job run; looked at once a project."""
+    owner, running = aliased(ProjectRow, name="owner"), aliased(JobRow, name="running")
+    is_running = (running.project == owner.name) & (running.state == JobState.running)
+    count = select(func.count()).select_from(running).where(is_running).scalar_subquery()
+    has_room = or_(owner.max_running_jobs.is_(None), count < owner.max_running_jobs)
+    return project.in_(select(owner.name).where(has_room))
 
 
 def take_turn(session: Session, project: str) -> bool:
@@ -98,13 +100,7 @@ def take_turn(session: Session, project: str) -> bool:
         .execution_options(synchronize_session=False)
     )
     # The row is locked from here on, and this statement sees what others committed before.
-    return bool(session.scalar(select(may_run()).where(ProjectRow.name == project)))
-
-
-def _count_running() -> ColumnElement[int]:
-    running = aliased(JobRow, name="running")
-    is_running = (running.project == ProjectRow.name) & (running.state == JobState.running)
-    return select(func.count()).select_from(running).where(is_running).scalar_subquery()
+    return bool(session.scalar(select(may_run(ProjectRow.name)).where(ProjectRow.name == project)))
 
 
 def _lock(session: Session, project: str) -> ProjectRow | None:
