@@ -1,6 +1,6 @@
 """Clients that send bodies from a process of their own: their work must not delay the measurer's.
 
-`python -m tests.builders.senders PORT COUNT SECONDS KIND`
+`python -m tests.builders.senders PORT JOB COUNT SECONDS KIND`
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from threading import Thread
 MEGABYTES = 1024**2
 PAUSE_SECONDS = 0.2
 """Between two bodies of one sender: they shall not take the processors from those who measure."""
-HEADER = b"POST /v1/jobs/job_1/predict HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+HEADER = b"POST /v1/jobs/JOB/predict HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+"""Of a job that is there: of another one, no body is read."""
 
 
 def _with_length(body: bytes) -> bytes:
@@ -68,9 +69,12 @@ def _send(port: int, request: bytes, seconds: float, statuses: list[int]) -> Non
 
 
 @contextmanager
-def hostile_senders(port: int, kind: str, *, count: int, seconds: float) -> Iterator[list[int]]:
+def hostile_senders(
+    port: int, job_id: str, kind: str, *, count: int, seconds: float
+) -> Iterator[list[int]]:
     """Send bodies of a kind on so many connections; the list has the statuses at the end."""
-    command = [sys.executable, "-m", __name__, str(port), str(count), str(seconds), kind]
+    command = [sys.executable, "-m", __name__, str(port), job_id, str(count)]
+    command += [str(seconds), kind]
     statuses: list[int] = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -81,8 +85,9 @@ def hostile_senders(port: int, kind: str, *, count: int, seconds: float) -> Iter
 
 def main() -> None:
     """Send, and print the statuses of the responses."""
-    port, count, seconds, kind = sys.argv[1:]
-    request, statuses = KINDS[kind](), list[int]()
+    port, job_id, count, seconds, kind = sys.argv[1:]
+    request = KINDS[kind]().replace(b"JOB", job_id.encode(), 1)
+    statuses: list[int] = []
     print("begun", flush=True)  # noqa: T201
     arguments = (int(port), request, float(seconds), statuses)
     threads = [Thread(target=_send, args=arguments) for _ in range(int(count))]

@@ -9,14 +9,17 @@ from contextlib import ExitStack, suppress
 import pytest
 
 from service.resources.resources import OpenRequests
+from service.store.database import Database
 from tests.builders.senders import hostile_senders
 from tests.builders.server_process import ServerProcess, a_server_process
+from tests.builders.store import a_job
 
 SENDERS, SECONDS = 8, 3.0
 SHORT_SECONDS = 0.5
-KINDS = {"long": 413, "chunked": 422, "lists": 422, "keys": 422, "numbers": 422, "rows": 404}
+KINDS = {"long": 413, "chunked": 422, "lists": 422, "keys": 422, "numbers": 422, "rows": 409}
 """16 MB of lists, by length and in chunks; 2 MB of lists, of keys of one row, of numbers in the
-place of rows, and of as many rows as are allowed: with the answers that they get."""
+place of rows, and of as many rows as are allowed, for a job without a model: with the answers that
+they get."""
 PING_SECONDS = 0.01
 MEMORY_BYTES = 250_000_000
 """What the server may take beside what it has: eight bodies of 2 MB, four of them parsed."""
@@ -29,11 +32,24 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
         yield process
 
 
+@pytest.fixture(scope="module")
+def job_id(server: ServerProcess) -> str:
+    """A job that waits."""
+    store = Database(f"sqlite:///{server.folder / 'lowloss.sqlite3'}")
+    job_id = a_job(store)
+    store.close()
+    return job_id
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_hostile_bodies_are_refused_in_bounded_memory(server: ServerProcess, kind: str) -> None:
+def test_hostile_bodies_are_refused_in_bounded_memory(
+    server: ServerProcess, job_id: str, kind: str
+) -> None:
     memory_before = server.reset_peak_memory()
 
-    with hostile_senders(server.port, kind, count=SENDERS, seconds=SHORT_SECONDS) as statuses:
+    with hostile_senders(
+        server.port, job_id, kind, count=SENDERS, seconds=SHORT_SECONDS
+    ) as statuses:
         pass
 
     assert set(statuses) == {KINDS[kind]}
@@ -42,19 +58,23 @@ def test_hostile_bodies_are_refused_in_bounded_memory(server: ServerProcess, kin
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_ping_is_answered_beside_hostile_bodies(server: ServerProcess, kind: str) -> None:
+def test_ping_is_answered_beside_hostile_bodies(
+    server: ServerProcess, job_id: str, kind: str
+) -> None:
     max_seconds = 0.3 if kind == "rows" else 0.1
 
-    with hostile_senders(server.port, kind, count=SENDERS, seconds=SECONDS):
+    with hostile_senders(server.port, job_id, kind, count=SENDERS, seconds=SECONDS):
         latencies = sorted(_ping(server, SECONDS))
 
     assert latencies[int(0.99 * len(latencies))] < max_seconds
 
 
-def test_bodies_that_wait_are_counted_before_they_are_read(server: ServerProcess) -> None:
+def test_bodies_that_wait_are_counted_before_they_are_read(
+    server: ServerProcess, job_id: str
+) -> None:
     header = (
-        b"POST /v1/jobs/job_1/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 999\r\n\r\n"
-    )
+        f"POST /v1/jobs/{job_id}/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 999\r\n\r\n"
+    ).encode()
 
     with ExitStack() as stack:
         for _ in range(OpenRequests.MAXIMUM):
