@@ -55,7 +55,9 @@ def show_entries(entries: Sequence[AuditEntry], console: Console) -> None:
         for entry in entries
     ]
     columns = ("when", "who", "project", "what", "status", "from")
-    print_table(rows, console, columns=columns, wrapped="what", spare=("from", "project"))
+    print_table(
+        rows, console, columns=columns, wrapped="what", spare=("from", "project"), min_width=40
+    )
 
 
 def _describe_quotas(quotas: Quotas) -> str:
@@ -67,6 +69,6 @@ def _describe_end(token: Token, now: datetime) -> str:
     if token.revoked_at is not None:
         return "revoked"
     if token.expires_at is None:
-        return "it is revoked"
+        return "no end"
     day = format_time(token.expires_at)
     return f"{day}\n(over)" if token.expires_at <= now else day

@@ -40,14 +40,17 @@ def print_table(
     columns: Sequence[str],
     wrapped: str,
     spare: Sequence[str],
+    min_width: int = MIN_WIDTH,
 ) -> None:
     """Print a table whose numbers and ids are whole.
 
-    Where the lines are too short, the `wrapped` column goes on in another line; where that is not
-    enough, the `spare` columns are left out, the first one first, and named below.
+    Where the lines are too short, the `wrapped` column goes on in another line after `min_width`
+    characters; where that is not enough, the `spare` columns are left out, the first one first, and
+    named below.
     """
     cells = {name: [name, *(row[i] for row in rows)] for i, name in enumerate(columns)}
-    widths = {name: _find_width(cells[name], is_wrapped=name == wrapped) for name in columns}
+    widths = {name: _find_width(cells[name]) for name in columns}
+    widths[wrapped] = min(widths[wrapped], min_width)
     hidden: list[str] = []
     while _sum_widths(widths) > console.width and len(hidden) < len(spare):
         hidden.append(spare[len(hidden)])
@@ -65,10 +68,9 @@ def print_table(
         console.print(f"left out, as the lines are too short: {listed} (--json has all)")
 
 
-def _find_width(cells: Sequence[str], *, is_wrapped: bool) -> int:
+def _find_width(cells: Sequence[str]) -> int:
     """Return how many characters a column needs."""
-    width = max(cell_len(line) for cell in cells for line in cell.split("\n"))
-    return min(width, MIN_WIDTH) if is_wrapped else width
+    return max(cell_len(line) for cell in cells for line in cell.split("\n"))
 
 
 def _sum_widths(widths: Mapping[str, int]) -> int:
