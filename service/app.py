@@ -233,11 +233,12 @@ def make_server(settings: Settings) -> Server:
     app = create_app(settings)
     resources: Resources = app.state.resources
     resources.database.prepare()
-    _check_strangers(resources)
     folder = settings.data_dir
     make_folder(folder, "the data folder", fix="; set LOWLOSS_DATA_DIR")
     if not os.access(folder, os.W_OK):
         raise LowlossError(f"the data folder {folder} cannot be written")
+    # Last, so that a server that does not start says why, and nothing else.
+    _check_strangers(resources)
     return Server(app, settings)
 
 
