@@ -85,11 +85,11 @@ def _tell_among(rows: NumberedRows, warnings: list[TableWarning]) -> None:
 def _names_group(labels: pl.Series, strings: pl.DataFrame) -> pl.Series:
     """Return which labels are totals of a group that a cell of any column names."""
     groups = labels.str.extract(GROUP).fill_null(labels.str.extract(LEADING_GROUP))
-    is_known = pl.repeat(value=False, n=len(labels), eager=True)
+    is_group = pl.repeat(value=False, n=len(labels), eager=True)
     if groups.null_count() < len(groups):
         for column in strings:
-            is_known |= groups.is_in(column.implode()).fill_null(value=False)
-    return is_known
+            is_group |= groups.is_in(column.implode()).fill_null(value=False)
+    return is_group
 
 
 def _make_totals_warning(

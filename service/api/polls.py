@@ -41,7 +41,7 @@ class PollsFromMemory:
     def _is_of_caller(self, scope: Scope, job_id: str) -> bool:
         """Return whether a job is known to be of the caller's project; else the route looks."""
         caller: Caller = scope[CALLER]
-        return self.resources.ownership.is_known(caller.project, job_id)
+        return self.resources.ownership.has_checked(caller.project, job_id)
 
 
 def _find_job_id(scope: Scope) -> str | None:

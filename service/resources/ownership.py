@@ -36,7 +36,7 @@ class Ownership:
         if len(self._jobs) > MAX_JOBS:
             self._jobs.popitem(last=False)
 
-    def is_known(self, project: str, job_id: str) -> bool:
+    def has_checked(self, project: str, job_id: str) -> bool:
         """Return whether a job was found to be of a project already."""
         return (project, job_id) in self._jobs
 
