@@ -224,7 +224,7 @@ def test_server_that_cannot_start_ends_all_and_says_why(tmp_path: Path) -> None:
 
     assert ended.returncode == SERVER_FAILED
     why, last = ended.stderr.splitlines()
-    assert "without LOWLOSS_TOKENS anyone could use the server" in why
+    assert "without a token anyone could use the server" in why
     assert last == "error: service.app ended with code 1; everything was stopped"
 
 
