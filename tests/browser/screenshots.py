@@ -22,7 +22,9 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     with a_server_process(data.absolute()) as server, sync_playwright() as playwright:
         with Client(server.url) as client:
-            job = next(job for job in client.jobs() if job.kind is JobKind.search)
+            job = next((job for job in client.jobs() if job.kind is JobKind.search), None)
+        if job is None:
+            sys.exit(f"{data} has no search: run `make demo` first")
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox"]
         )
