@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from service.store.database import Database
-from service.store.schema import MappedTable
+from service.store.schema import MappedTable, ProjectRow
 from tests.builders.server_process import a_server_process
 from tests.conftest import NewUrl
 
@@ -59,10 +59,11 @@ def running_site(
 
 @pytest.fixture
 def site(running_site: Site) -> Site:
-    """The server, its database empty."""
+    """The server, its database as a new one: empty but for the default project."""
     with running_site.store.transaction() as session:
         for table in reversed(MappedTable.metadata.sorted_tables):
-            session.execute(table.delete())
+            if table.name != ProjectRow.__tablename__:
+                session.execute(table.delete())
     return running_site
 
 
