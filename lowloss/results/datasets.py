@@ -72,7 +72,8 @@ class Reading(Result):
 
     Of numbers: the decimal mark, the mark between thousands, and the unit behind them, or what
     suffixes multiply by; `unread_marks` are those with which a cell is no number; `has_footnotes`
-    where numbers have marks of footnotes behind them, which are left off. Of dates: the
+    where numbers have marks of footnotes behind them, which are left off; `signs` are 1 or -1 for
+    the words and triangles that say whether a number is positive. Of dates: the
     order of their parts, or their format; `is_serial` where they are numbers of a spreadsheet, days
     since 1899-12-30. Of durations: what clocks of two numbers show; null where an earlier version
     read them, which decides anew. `null_values` are missing in a column of any kind.
@@ -85,6 +86,7 @@ class Reading(Result):
     multiples: dict[str, float] = Field(default_factory=dict)
     unread_marks: tuple[InexactMark, ...] = ()
     has_footnotes: bool = False
+    signs: dict[str, Literal[-1, 1]] = Field(default_factory=dict)
     order: Literal["ymd", "yymd", "dmy", "mdy"] | None = None
     date_format: str | None = None
     is_serial: bool = False

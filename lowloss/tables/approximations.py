@@ -12,14 +12,16 @@ from lowloss.results import InexactMark
 NUMBER = r"([-+(]?\s*[^\d\s\pL]?\s*(?:\pL{1,3}\.?\s*)?[.,]?\d.*)$"
 """The rest of a cell: a number, perhaps with a currency."""
 WORDS = "ca|circa|approx|approximately|about|around|roughly|etwa|rund|ungefähr|environ|env|aprox"
-ABOUT = rf"^(?:[~≈]\s*|c\.\s*|(?i:{WORDS})(?:\.\s*|\s+)){NUMBER}"
+ABOUT = rf"^(?:[~≈±]\s*|\+/-\s*|c\.\s*|(?i:{WORDS})(?:\.\s*|\s+)){NUMBER}"
 LIMITS = "under|over|below|above|less than|more than|fewer than|at least|at most|up to|max|min"
+LIMITS += "|from|starting (?:at|from)|ab|bis|dès|à partir de|jusqu'à|desde|hasta|vanaf|tot|od|do"
 BOUND = rf"^(?:[<>]\s*=?\s*|=[<>]\s*|[≤≥]\s*|(?i:{LIMITS})\.?\s+){NUMBER}"
 PLUS = r"^(.*[\d\pL%])\s*\+(\s*\pL*\.?)$"
-SIGNS = r"[~≈<>≤≥]|\+\s*\pL*\.?$|^\pL[\pL ]+\.?\s*\S{0,2}\d|^c\.\s*\d"
+SIGNS = r"[~≈<>≤≥±]|^\+/-|\+\s*\pL*\.?$|^\pL[\pL ]+\.?\s*\S{0,2}\d|^c\.\s*\d"
 """What cells have at least that are not exact."""
 FEW_LEVELS, FEW_BOUNDS = 20, 0.5
-"""As a category of more levels, bounds are worth little; where most cells are, they are names."""
+"""As a category of more levels, bounds are worth little; where most cells are, not all, they are
+names."""
 
 
 PATTERNS: dict[InexactMark, tuple[str, str]] = {
@@ -70,7 +72,8 @@ def choose_marks(text: pl.Series) -> Approximations:
         bare = without_plus
     without_bound = _take_off(bare, "bound")
     bounds = int(_differ(bare, without_bound).sum())
-    if bounds <= FEW_BOUNDS * text.count() and bare.n_unique() > FEW_LEVELS:
+    are_few = bounds <= FEW_BOUNDS * text.count() or bounds == text.count()
+    if are_few and bare.n_unique() > FEW_LEVELS:
         bare = without_bound
     elif bounds:
         unread.append("bound")

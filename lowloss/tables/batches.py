@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +16,7 @@ from lowloss.tables.columns import (
     WHOLE,
     ColumnReader,
 )
-from lowloss.tables.dates import COMPACT_DAYS
+from lowloss.tables.dates import COMPACT_DAYS, COMPACT_TIMES, POINTED
 from lowloss.tables.doubts import Doubt
 from lowloss.tables.evidence import clean, find_majority
 from lowloss.tables.marks import MISSING_AMONG_NUMBERS
@@ -82,12 +82,14 @@ class BatchReader:
         is_whole &= ~_any(has_leading_zeros(among), count)
         # Numbers with a plus may be those of phones.
         is_whole &= ~_any(among.str.starts_with("+"), count)
-        # Numbers of eight digits may be days.
-        is_whole &= ~_all(whole.is_between(*COMPACT_DAYS) | whole.is_null(), count)
-        self._keep(names, whole, is_whole, WHOLE)
         number = among.cast(pl.Float64, strict=False)
+        # Numbers of eight digits may be days, and longer ones days with a time.
+        is_whole &= ~_lie_between(number, (COMPACT_DAYS, *COMPACT_TIMES), count)
+        self._keep(names, whole, is_whole, WHOLE)
         is_number = has_value & _all(number.is_finite() | among.is_null(), count)
         is_number &= _any(whole.is_null() & among.is_not_null(), count)
+        # Those may be months, such as 04.2024.
+        is_number &= ~(_lie_between(number, POINTED, count) & _are_as_long(among, (6, 7), count))
         is_number &= self._are_decimal(among, ".", is_number)
         self._keep(names, number, is_number, Reading(kind="number"))
         return ~(is_whole | is_number)
@@ -215,6 +217,21 @@ def _any(cells: pl.Series, count: int) -> Flags:
 def _all(cells: pl.Series, count: int) -> Flags:
     """Return in which of the columns that follow each other something holds for all cells."""
     flags: Flags = np.all(cells.fill_null(value=False).to_numpy().reshape(count, -1), axis=1)
+    return flags
+
+
+def _are_as_long(text: pl.Series, limits: tuple[int, int], count: int) -> Flags:
+    """Return in which columns that follow each other all texts have a number of bytes."""
+    return _all(text.str.len_bytes().is_between(*limits) | text.is_null(), count)
+
+
+def _lie_between(numbers: pl.Series, ranges: Sequence[tuple[float, float]], count: int) -> Flags:
+    """Return which of the columns that follow each other lie in one of some ranges."""
+    cells = numbers.to_numpy().reshape(count, -1)
+    lows, highs = np.fmin.reduce(cells, axis=1), np.fmax.reduce(cells, axis=1)
+    flags: Flags = np.zeros(count, dtype=bool)
+    for low, high in ranges:
+        flags |= (lows >= low) & (highs <= high)
     return flags
 
 

@@ -16,18 +16,22 @@ from lowloss.tables.dates import (
     MixedDates,
     Order,
     choose_firsts,
+    choose_order,
     mix_dates,
     read_compact_days,
+    read_compact_times,
     read_dates,
     read_format,
     read_iso,
+    read_pointed_months,
 )
 from lowloss.tables.doubts import Doubt, DoubtfulDates, DoubtfulNumbers
 from lowloss.tables.durations import Durations, read_durations
-from lowloss.tables.evidence import clean, find_majority, find_mark, has_values, is_monotonic
+from lowloss.tables.evidence import clean, find_majority, find_mark, has_values
 from lowloss.tables.marks import MISSING_AMONG_NUMBERS, MISSING_LOWER
-from lowloss.tables.mixed import explain_text
+from lowloss.tables.mixed import explain_text, find_marks
 from lowloss.tables.notation import Decision, Mark, Notation, decide_notation, resolve
+from lowloss.tables.number_remarks import tell_numbers, warn_of_approximations, warn_of_mark
 from lowloss.tables.numbers import (
     Numbers,
     find_proof,
@@ -44,20 +48,15 @@ from lowloss.tables.readings import apply_reading, override
 from lowloss.tables.remarks import (
     find_unreadable,
     tell_inexact,
-    warn_of_approximations,
     warn_of_codes,
     warn_of_compact_days,
-    warn_of_currencies,
     warn_of_doubtful_serials,
-    warn_of_footnotes,
-    warn_of_mark,
     warn_of_mixed_dates,
     warn_of_order,
     warn_of_phones,
     warn_of_seconds,
     warn_of_serials,
     warn_of_type,
-    warn_of_units,
     warn_of_unreadable,
     warn_of_years,
 )
@@ -147,9 +146,8 @@ class ColumnReader:
         values = apply_reading(text, reading)
         self._warn_of_unreadable(text, values, f"{reading.kind}s")
         if reading.kind == "number":
-            self._warn_of_approximations(
-                text, strip_marks(text, reading.unread_marks).is_marked, values
-            )
+            is_marked = strip_marks(text, reading.unread_marks).is_marked & values.is_not_null()
+            self.warnings += [warn_of_approximations(text, is_marked)] if is_marked.any() else []
         return values
 
     def _read_plain(self, column: pl.Series, *, is_forced: bool) -> pl.Series | None:
@@ -161,10 +159,19 @@ class ColumnReader:
             return clean(column)
         if number.dtype == pl.Int64:
             return self._read_whole(column, number, is_forced=is_forced)
+        return self._read_pointed(column, number, is_forced=is_forced)
+
+    def _read_pointed(
+        self, column: pl.Series, number: pl.Series, *, is_forced: bool
+    ) -> pl.Series | None:
+        """Read numbers with points, of which some are months."""
         has_commas = self.options.decimal == "," or self.options.thousands == "."
         # With a written NaN, the slow path keeps whole numbers whole; what is infinite, it tells.
-        is_odd = number.is_nan().any() or number.is_infinite().any()
-        if has_commas or is_odd or not self._is_decimal(column, "."):
+        if has_commas or number.is_nan().any() or number.is_infinite().any():
+            return None
+        if not is_forced and (months := read_pointed_months(column, number)) is not None:
+            return self._take_for_dates(column, months, "months")
+        if not self._is_decimal(column, "."):
             return None
         self.decided[column.name] = Reading(kind="number")
         return number
@@ -172,9 +179,9 @@ class ColumnReader:
     def _read_whole(self, column: pl.Series, number: pl.Series, *, is_forced: bool) -> pl.Series:
         """Read whole numbers, of which some are days or codes."""
         if not is_forced and (days := read_compact_days(number)) is not None:
-            self.warnings.append(warn_of_compact_days(column))
-            self.decided[column.name] = Reading(kind="date", order="ymd")
-            return days
+            return self._take_for_dates(column, days, "days")
+        if not is_forced and (times := read_compact_times(number)) is not None:
+            return self._take_for_dates(column, times, "days with a time")
         if not is_forced and (zeros := has_leading_zeros(column)).any():
             self.warnings.append(warn_of_codes(column, zeros))
             return clean(column)
@@ -183,6 +190,12 @@ class ColumnReader:
             return clean(column)
         self.decided[column.name] = WHOLE
         return number
+
+    def _take_for_dates(self, column: pl.Series, dates: pl.Series, noun: str) -> pl.Series:
+        """Read numbers as dates, and say so."""
+        self.warnings.append(warn_of_compact_days(column, noun))
+        self.decided[column.name] = Reading(kind="date", order="ymd")
+        return dates.alias(column.name)
 
     def _read_serials(self, column: pl.Series, *, is_chosen: bool) -> pl.Series | None:
         """Read numbers that a spreadsheet means as dates."""
@@ -267,6 +280,7 @@ class ColumnReader:
             if mixed is not None and mixed.reading.readable >= needed:
                 return self._finish_mixed_dates(text, mixed)
             self.warnings += explain_text(text, tidy, numbers, decision, dates=dates)
+            self.marks += find_marks(tidy)
             return text
         if durations is not None and timed > max(decision.readable, dated):
             return self._finish_durations(text, durations)
@@ -292,7 +306,7 @@ class ColumnReader:
             return DoubtfulNumbers(text, numbers, decision.doubtful)
         if decision.witness is not None:
             self.marks[decision.witness] += 1
-        zeros = text.str.contains(r"^0\d+$").fill_null(value=False)
+        zeros = text.str.contains(r"^'?0\d+$").fill_null(value=False)
         if not is_forced and decision.witness is None and zeros.any():
             self.warnings.append(warn_of_codes(text, zeros))
             return text
@@ -308,26 +322,11 @@ class ColumnReader:
             multiples=dict(numbers.around.multiples),
             unread_marks=numbers.unread_marks,
             has_footnotes=numbers.is_noted is not None,
+            signs=dict(numbers.signs),
         )
         self._warn_of_unreadable(text, values, "numbers")
-        around = numbers.around
-        is_mixed = around.unit == "%" and numbers.has_bare
-        if around.units and (is_mixed or not around.is_plain):
-            self.warnings.append(warn_of_units(text, numbers))
-        self._warn_of_approximations(text, numbers.is_marked, values)
-        if numbers.is_noted is not None:
-            self.warnings.append(warn_of_footnotes(text, numbers.is_noted))
-        if len(around.currencies) > 1:
-            self.warnings.append(warn_of_currencies(text, around))
+        self.warnings += tell_numbers(text, numbers, values)
         return values
-
-    def _warn_of_approximations(
-        self, text: pl.Series, is_marked: pl.Series | None, values: pl.Series
-    ) -> None:
-        """Say which numbers are not exact."""
-        if is_marked is not None and (is_marked & values.is_not_null()).any():
-            is_read = is_marked & values.is_not_null()
-            self.warnings.append(warn_of_approximations(text, is_read))
 
     def _read_dates(self, tidy: pl.Series) -> list[DateReading]:
         if self.options.date_format is not None:
@@ -353,8 +352,7 @@ class ColumnReader:
         best = max(reading.readable for reading in readings)
         fitting = [reading for reading in readings if reading.readable == best]
         if len(fitting) > 1:
-            ordered = [reading for reading in fitting if is_monotonic(reading.values)]
-            fitting = ordered if len(ordered) == 1 else fitting
+            fitting = choose_order(fitting)
         if len(fitting) > 1 and not fitting[0].values.equals(fitting[1].values):
             return DoubtfulDates(text, tuple(fitting))
         if len(readings) > 1 and len(fitting) == 1:
@@ -381,7 +379,7 @@ class ColumnReader:
         seconds = durations.seconds
         self.decided[text.name] = Reading(kind="duration", clock=durations.clock)
         self._warn_of_unreadable(text, seconds, "times")
-        self.warnings.append(warn_of_seconds(text))
+        self.warnings.append(warn_of_seconds(text, seconds))
         return seconds.alias(text.name)
 
     def _warn_of_unreadable(self, text: pl.Series, values: pl.Series, noun: str) -> None:

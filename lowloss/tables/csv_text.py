@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -23,6 +24,7 @@ from lowloss.tables.footers import find_notes
 from lowloss.tables.headers import TwoLines, join_groups, join_two_lines
 from lowloss.tables.lines import (
     cut_ruler,
+    drop_comments_above,
     drop_frame,
     drop_lines,
     drop_logger,
@@ -67,6 +69,8 @@ def read_text(data: bytes, options: ParseOptions, warnings: list[TableWarning]) 
     data = drop_frame(data, warnings)
     data = drop_logger(data, warnings)
     data = drop_lines(data, options)
+    if options.delimiter is None and options.header is not False:
+        data = drop_comments_above(data, warnings)
     if options.delimiter is None and options.quote is None:
         data = unwrap_lines(data, warnings)
     # Blank lines around a table are no rows.
@@ -134,6 +138,8 @@ def _find_first(records: Records, dialect: Dialect, width: int, *, has_titles: b
     if not has_titles or width < 2:
         return int(full[0])
     head = [dialect.fields(records.text(index)) for index in full[:MAX_FILLED]]
+    if noted := _count_annotations(head):
+        return int(full[noted])
     for position, (index, fields) in enumerate(zip(full[:MAX_FILLED], head, strict=True)):
         if not all(fields) and join_two_lines(head[position:]) is not None:
             return int(index)
@@ -143,6 +149,17 @@ def _find_first(records: Records, dialect: Dialect, width: int, *, has_titles: b
         if filled > max(1, width // 3) or any(map(is_value, fields)):
             break
     return int(full[0])
+
+
+def _count_annotations(head: Sequence[Record]) -> int:
+    """Return how many lines of comments stand in full width above the names, as InfluxDB writes.
+
+    Of one alone it is none: it may have the names.
+    """
+    count = next((p for p, record in enumerate(head) if not record[0].startswith("#")), 0)
+    if count < 2 or any(map(is_value, head[count])) or len(head) < count + 2:
+        return 0
+    return count if any(map(is_value, head[count + 1])) else 0
 
 
 def _find_names(
@@ -254,8 +271,9 @@ def _check_preamble(above: list[Record], width: int, *, has_header: bool) -> Non
     """Refuse lines above the rows that look like a header of another width, not like a title."""
     if not above:
         return
-    is_title = len(above) <= MAX_PREAMBLE and all(_is_title(record, width) for record in above)
     is_comment = all(record[0].startswith(("#", "%")) for record in above)
+    are_titles = is_comment or all(_is_title(record, width) for record in above)
+    is_title = len(above) <= MAX_PREAMBLE and are_titles
     if not (is_title and (has_header or is_comment or len(above[-1]) == 1)):
         raise TableRagged(
             f"line {len(above)} has {len(above[-1])} fields; most lines have {width}",

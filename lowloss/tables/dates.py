@@ -9,7 +9,8 @@ from typing import Literal
 import polars as pl
 
 from lowloss.errors import InvalidRequest
-from lowloss.tables.evidence import is_monotonic
+from lowloss.tables.date_words import MONTHS, tidy_dates
+from lowloss.tables.evidence import has_even_steps, is_monotonic, is_once_a_month
 from lowloss.tables.table import POLARS_FAULTS
 from lowloss.wording import describe_error
 
@@ -23,7 +24,7 @@ HALF, ZONE = (
 )
 TIME = rf"(?:[T ,:]\s*{CLOCK}\s*{HALF}?\s*{ZONE}?)?$"
 WEEKDAY = r"^(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,?\s+)?"
-WORD = r"(?P<word>[A-Za-zäéûç]{3,10})\.?"
+WORD = r"(?P<word>\pL{3,12})\.?"
 YEAR, LONG_YEAR = r"(?P<y>\d{4}|\d{2})", r"(?P<y>\d{4})"
 MONTH, DAY = r"(?P<m>\d{1,2})", r"(?P<d>\d{1,2})"
 MARK = r"[-/.]\s?"
@@ -39,8 +40,8 @@ PATTERNS: tuple[tuple[str, tuple[Order, ...]], ...] = (
     ),
     (rf"{WEEKDAY}{WORD}[-/ ]{DAY}(?:st|nd|rd|th)?,?[-/ ]\s?{LONG_YEAR}{TIME}", ("dmy",)),
     (r"^(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})$", ("ymd",)),
-    (rf"^{LONG_YEAR}[-/]{MONTH}$", ("ymd",)),
-    (rf"^{MONTH}[-/]{LONG_YEAR}$", ("ymd",)),
+    (rf"^{LONG_YEAR}[-/.]{MONTH}$", ("ymd",)),
+    (rf"^{MONTH}[-/.]{LONG_YEAR}$", ("ymd",)),
     (rf"^{WORD}[-/ ]{YEAR}$", ("dmy",)),
     (rf"^{LONG_YEAR}[-/ ]{WORD}(?:[-/ ]{DAY})?$", ("dmy",)),
     # SAS, Stata and Oracle: 17APR2024, 17APR2024:08:30:00.
@@ -57,31 +58,19 @@ PARTS = (
     *("y", "q", "m", "d", "word", "week", "weekday"),
     *("hour", "minute", "second", "fraction", "half", "zone"),
 )
-MONTHS = {
-    word: number
-    for number, words in enumerate(
-        (
-            "jan january januar janvier janv enero ene januari gennaio gen janeiro",
-            "feb february februar février févr fevr febrero febr februari febbraio fevereiro fev",
-            "mar march märz mär mrz mars marzo maart mrt março",
-            "apr april avril avr abril abr aprile",
-            "may mai mayo mei maggio mag maio",
-            "jun june juni juin junio giugno giu junho",
-            "jul july juli juillet juil julio luglio lug julho",
-            "aug august août aout agosto ago augustus",
-            "sep sept september septembre septiembre settembre set setembro",
-            "oct october oktober okt octobre octubre ottobre ott outubro out",
-            "nov november novembre noviembre novembro",
-            "dec december dezember dez décembre déc diciembre dic dicembre dezembro",
-        ),
-        start=1,
-    )
-    for word in words.split()
-}
 SHORT_YEAR_FIRST = rf"^(?P<y>\d{{2}}){MARK}{MONTH}{MARK}{DAY}{TIME}"
 """Read so only where the dates rise or fall throughout, and in no other order."""
 COMPACT_DAYS = (19_000_101, 21_001_231)
 """The numbers between which whole numbers may be days, such as 20240131."""
+COMPACT_TIMES = tuple((COMPACT_DAYS[0] * 10**n, (COMPACT_DAYS[1] + 1) * 10**n) for n in (2, 4, 6))
+"""Those between which they may be days with an hour, a minute and a second: 20240131083000."""
+POINTED_MONTHS = r"^(?:0?[1-9]|1[0-2])\.(?:19|20)\d\d$", r"^(?:19|20)\d\d\.(?:0[1-9]|1[0-2])$"
+POINTED = (1.19, 12.21), (1900, 2101)
+"""Months that look like numbers, 04.2024 and 2024.04, and between which numbers these are."""
+MIN_POINTED = 8
+"""So many different numbers look so by chance in one of 10 million columns."""
+SAMPLE_DATES, HEAD_DATES = 500, 200
+"""How many texts show how dates are written, and whether words stand around them."""
 MONTHS_OF_YEAR, MIN_FIRSTS, MIN_YEARS = 12, 3, 2
 """A larger number is no month; in several years, first days of so many months are hardly the first
 days of one January after the other."""
@@ -133,21 +122,42 @@ def read_iso(text: pl.Series) -> pl.Series | None:
 
 def read_dates(text: pl.Series) -> list[DateReading]:
     """Read dates in every order in which the commonest way of writing may be meant."""
-    best: list[DateReading] = []
-    for pattern, orders in PATTERNS:
-        parts = _split(text, pattern)
-        if not parts["y"].count():
-            continue
-        readings = list(_read_orders(parts, orders))
-        if max(r.readable for r in readings) > max((r.readable for r in best), default=0):
-            best = readings
-        if best and max(r.readable for r in best) == text.count():
-            break
+    best = _read_commonest(text)
+    if _count(best) < text.count():
+        head = text.drop_nulls().head(HEAD_DATES)
+        if _count(_read_commonest(tidy_dates(head))) > _count(_read_commonest(head)):
+            tidied = _read_commonest(tidy_dates(text))
+            best = tidied if _count(tidied) > _count(best) else best
     if best and not any(is_monotonic(reading.values) for reading in best):
         short = _read_short_years(text)
-        if short.count() >= max(r.readable for r in best) and is_monotonic(short):
+        if short.count() >= _count(best) and is_monotonic(short):
             return [DateReading("yymd", short)]
     return best
+
+
+def _read_commonest(text: pl.Series) -> list[DateReading]:
+    """Read dates in the way of writing that reads the most, in each order that it may have.
+
+    A sample of the texts tells which ways are worth a try.
+    """
+    best: list[DateReading] = []
+    present = text.drop_nulls()
+    sample = present.gather_every(max(1, len(present) // SAMPLE_DATES))
+    for pattern, orders in PATTERNS:
+        if not sample.str.contains(pattern).any():
+            continue
+        parts = _split(text, pattern)
+        readings = list(_read_orders(parts, orders))
+        if _count(readings) > _count(best):
+            best = readings
+        if best and _count(best) == text.count():
+            break
+    return best
+
+
+def _count(readings: Sequence[DateReading]) -> int:
+    """Return how many texts the best of some readings reads."""
+    return max((reading.readable for reading in readings), default=0)
 
 
 def read_compact_days(numbers: pl.Series, *, are_dates: bool = False) -> pl.Series | None:
@@ -163,6 +173,29 @@ def read_compact_days(numbers: pl.Series, *, are_dates: bool = False) -> pl.Seri
     text = numbers.cast(pl.Int64, strict=False).cast(pl.String)
     days = text.str.to_date("%Y%m%d", strict=False)
     return days if days.null_count() == numbers.null_count() else None
+
+
+def read_compact_times(numbers: pl.Series) -> pl.Series | None:
+    """Return days with a time written as whole numbers; None where one is none, or all are one."""
+    low, high = numbers.min(), numbers.max()
+    if low is None or low == high:
+        return None
+    if not any(first <= low and high <= last for first, last in COMPACT_TIMES):  # type: ignore[operator]
+        return None
+    times = read_dates_in(tidy_dates(numbers.cast(pl.Int64).cast(pl.String)), "ymd")
+    return times if times.null_count() == numbers.null_count() else None
+
+
+def read_pointed_months(column: pl.Series, number: pl.Series) -> pl.Series | None:
+    """Return months that look like numbers with a point; None where that is not sure."""
+    low, high = number.min(), number.max()
+    if low is None or not any(first <= low and high <= last for first, last in POINTED):  # type: ignore[operator]
+        return None
+    text = column.str.strip_chars()
+    is_sure = text.n_unique() >= MIN_POINTED or text.str.starts_with("0").any()
+    if not is_sure or not any(text.str.contains(months).all() for months in POINTED_MONTHS):
+        return None
+    return read_dates_in(text, "ymd").alias(column.name)
 
 
 def mix_dates(text: pl.Series, readings: list[DateReading]) -> MixedDates | None:
@@ -202,6 +235,21 @@ def _find_days(dates: pl.Series) -> list[int]:
     return dates.dt.day().drop_nulls().unique().to_list()
 
 
+def choose_order(readings: list[DateReading]) -> list[DateReading]:
+    """Return the only reading in which dates rise or fall, or follow in even steps; else all.
+
+    Even steps prove nothing where the other reading has one date a month: both are common.
+    """
+    ordered = [reading for reading in readings if is_monotonic(reading.values)]
+    if len(ordered) == 1:
+        return ordered
+    even = [reading for reading in readings if has_even_steps(reading.values)]
+    others = [reading for reading in readings if reading not in even]
+    if len(even) == 1 and not any(is_once_a_month(reading.values) for reading in others):
+        return even
+    return readings
+
+
 def choose_firsts(readings: Sequence[DateReading]) -> Order | None:
     """Return the order in which all dates are first days of several months, if it is one."""
     orders: list[Order] = []
@@ -216,14 +264,31 @@ def choose_firsts(readings: Sequence[DateReading]) -> Order | None:
 def read_dates_in(text: pl.Series, order: Order | None) -> pl.Series:
     """Read each date that is written in an order, or that leaves no doubt; null where none is."""
     columns: list[pl.Series] = [_read_short_years(text)] if order == "yymd" else []
+    columns += _read_patterns(text, order)
+    dates = _coalesce(columns, len(text))
+    is_unread = dates.is_null() & text.is_not_null()
+    if not is_unread.any():
+        return dates
+    columns += _read_patterns(tidy_dates(text.set(~is_unread, None)), order)
+    return _coalesce(columns, len(text))
+
+
+def _read_patterns(text: pl.Series, order: Order | None) -> list[pl.Series]:
+    """Read dates in each way of writing that leaves no doubt, or has the order."""
+    columns: list[pl.Series] = []
     for pattern, orders in PATTERNS:
         parts = _split(text, pattern)
         readings = _read_orders(parts, orders) if parts["y"].count() else ()
         columns += [r.values for r in readings if len(orders) == 1 or r.order == order]
+    return columns
+
+
+def _coalesce(columns: Sequence[pl.Series], rows: int) -> pl.Series:
+    """Return the first value of each row; dates are times where some column has times."""
+    if not columns:
+        return pl.Series([None] * rows, dtype=pl.Date)
     if any(column.dtype == pl.Datetime for column in columns):
         columns = [column.cast(pl.Datetime("us")) for column in columns]
-    if not columns:
-        return pl.Series([None] * len(text), dtype=pl.Date)
     frame = pl.DataFrame({str(number): column for number, column in enumerate(columns)})
     return frame.select(pl.coalesce(pl.all())).to_series()
 
@@ -311,7 +376,8 @@ def _add_times(days: pl.Series, parts: pl.DataFrame) -> pl.Series:
     minutes += zone.struct.field("3").cast(pl.Int64).fill_null(0)
     offset = pl.when(zone.struct.field("1") == "-").then(-minutes).otherwise(minutes).fill_null(0)
     fraction = pl.col("fraction").fill_null("0").str.pad_end(9, "0").str.head(6).cast(pl.Int64)
-    is_time = (hour < 24) & (number("minute") < 60) & (number("second") < 61)
+    is_midnight = (hour == 24) & (number("minute") == 0) & (number("second") == 0)
+    is_time = ((hour < 24) & (number("minute") < 60) & (number("second") < 61)) | is_midnight
     seconds = (hour * 60 + number("minute") - offset) * 60 + number("second")
     micros = seconds * 1_000_000 + fraction
     shifted = pl.col("day").cast(pl.Datetime("us")) + pl.duration(microseconds=micros)

@@ -51,6 +51,19 @@ def has_values(text: pl.Series) -> bool:
     return sum(map(may_be_value, others)) >= MIN_VALUES * len(others) > 0
 
 
+def has_even_steps(values: pl.Series) -> bool:
+    """Return whether enough values follow each other in steps of one size."""
+    present = values.drop_nulls()
+    steps = present.diff().drop_nulls()
+    return steps.n_unique() == 1 and present.n_unique() >= MIN_ORDERED
+
+
+def is_once_a_month(dates: pl.Series) -> bool:
+    """Return whether dates are one day of many months, none twice."""
+    present = dates.drop_nulls()
+    return present.dt.day().n_unique() == 1 and present.dt.date().n_unique() == len(present)
+
+
 def is_monotonic(values: pl.Series) -> bool:
     """Return whether enough different values rise or fall throughout."""
     present = values.drop_nulls()

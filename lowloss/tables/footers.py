@@ -15,6 +15,10 @@ MAX_FOOTER = 20
 NOTE = re.compile(
     r"[^\W\d_].*[ \t:]|[ \t:].*[^\W\d_]|^[-=*_]{3,}$|^(?:sub)?totals?$", re.IGNORECASE
 )
+HEADING = re.compile(r"[^\W\d_]{4,}")
+"""A word alone in a line below a table of three columns or more: what comes next, or nothing."""
+SENTENCE = re.compile(r"[^\W\d_]\S*\s+\S+\s+\S+\s+\S")
+"""Four words or more: a note in the first field of a row, such as when a report was printed."""
 """What a note below a table looks like: words, a label, or a line; but no value."""
 FILLED_NOTE = re.compile(
     r"[*†‡©¹²³⁰⁴-⁹]+\s*[^\W\d_]|[(\[]\w{1,2}[)\]]\s*[^\W\d_]|[^\W\d_][^:]{0,40}:(?:\s|$)"
@@ -40,6 +44,7 @@ def find_notes(body: Records, dialect: Dialect, width: int) -> list[int]:
         if body.fields[index] < width:
             start = text[:NOTE_CHARACTERS]
             is_note = not is_number(dialect.fields(text)[0]) and bool(NOTE.search(start))
+            is_note |= width > 2 and HEADING.fullmatch(text) is not None
         elif text.strip(dialect.blanks):
             is_note = body.fields[index] == width and _is_filled_note(body, dialect, index)
         else:
@@ -58,10 +63,14 @@ def _is_filled_note(body: Records, dialect: Dialect, index: int) -> bool:
     """
     text = body.text(index)
     start = text.lstrip(dialect.blanks)[:NOTE_CHARACTERS].lstrip(dialect.quote)
-    if body.fields[index] < 2 or len(text) > ROW_CHARACTERS or not FILLED_NOTE.match(start):
+    is_label, is_sentence = FILLED_NOTE.match(start), SENTENCE.match(start)
+    if body.fields[index] < 2 or len(text) > ROW_CHARACTERS or not (is_label or is_sentence):
         return False
     if sum(map(bool, dialect.fields(text))) > 1:
         return False
     above = [body.text(row) for row in range(min(index, ALIKE_ROWS))]
     rows = [dialect.fields(text) for text in above if len(text) <= ROW_CHARACTERS]
-    return not any(FILLED_NOTE.match(row[0]) for row in rows if any(row[1:]))
+    if is_label:
+        return not any(FILLED_NOTE.match(row[0]) for row in rows if any(row[1:]))
+    # Where other rows have one field alone, it is one of them.
+    return body.fields[index] > 2 and all(sum(map(bool, row)) != 1 for row in rows)

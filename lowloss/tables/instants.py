@@ -10,7 +10,7 @@ from lowloss.results import Reading, TableWarning
 from lowloss.tables.cells import MAX_DAYS
 from lowloss.tables.dates import read_compact_days
 from lowloss.tables.options import ParseOptions
-from lowloss.tables.remarks import warn
+from lowloss.tables.sentences import warn
 
 LIKELY_MS = (946_684_800_000, 2_051_222_400_000)
 """The years 2000 to 2034: whole seconds of these are dates, unless a type says otherwise."""

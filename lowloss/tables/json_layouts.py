@@ -11,6 +11,7 @@ import polars as pl
 
 from lowloss.errors import TableUnreadable
 from lowloss.results import TableWarning
+from lowloss.tables.json_titles import TitledRows, find_titled_rows
 from lowloss.tables.table import POLARS_FAULTS
 from lowloss.wording import describe_error, list_clipped
 
@@ -91,11 +92,9 @@ def _read_object(value: dict[str, Any], warnings: list[TableWarning]) -> dict[st
     if isinstance(names, list) and _is_rows(rows, list):
         columns = _transpose(["" if name is None else str(name) for name in names], rows)
         return _with_index(value.get("index"), columns)
-    lists = dict(_find_lists(value))
-    if lists:
-        return _read_member(value, lists, warnings)
-    if series := dict(_find_series(value)):
-        return _read_series(value, series, warnings)
+    inside = _read_inside(value, warnings)
+    if inside is not None:
+        return inside
     members = value.values()
     if members and all(isinstance(member, list) for member in members):
         return _check_lengths(value)
@@ -103,6 +102,21 @@ def _read_object(value: dict[str, Any], warnings: list[TableWarning]) -> dict[st
         return _read_crossed(value, warnings)
     is_series = len(value) > 1 and _counts_up(list(value))
     return {"column_1": list(members)} if is_series else {k: [m] for k, m in value.items()}
+
+
+def _read_inside(
+    value: dict[str, Any], warnings: list[TableWarning]
+) -> dict[str, list[Any]] | None:
+    """Read the rows that some member of an object holds; None where none does."""
+    lists = dict(_find_lists(value))
+    longest = max(map(len, lists.values()), default=0)
+    if tables := [table for table in find_titled_rows(value) if len(table.rows) > longest]:
+        return _read_titled(value, tables, warnings)
+    if lists:
+        return _read_member(value, lists, warnings)
+    if series := dict(_find_series(value)):
+        return _read_series(value, series, warnings)
+    return None
 
 
 def _check_lengths(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
@@ -169,6 +183,21 @@ def _read_series(
     others += [key for key in value if key not in inside and key not in others]
     warnings.append(_make_member_warning(path or ", ".join(columns), lengths[path], others))
     return columns
+
+
+def _read_titled(
+    value: dict[str, Any], tables: Sequence[TitledRows], warnings: list[TableWarning]
+) -> dict[str, list[Any]]:
+    """Read lists of cells whose names stand elsewhere in an object, as portals of data answer."""
+    if len(tables) > 1:
+        raise TableUnreadable(
+            f"the JSON holds several tables: {list_clipped([table.path for table in tables])}",
+            fix="give one of them as a file of its own",
+        )
+    (table,) = tables
+    others = [key for key in value if key != re.split(r"[.\[]", table.path)[0]]
+    warnings.append(_make_member_warning(table.path, len(table.rows), others))
+    return _transpose(list(table.names), table.rows)
 
 
 def _make_member_warning(path: str, rows: int, others: Sequence[str]) -> TableWarning:

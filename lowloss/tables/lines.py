@@ -7,26 +7,63 @@ import re
 from lowloss.results import TableWarning
 from lowloss.tables.dialect import DELIMITERS, split_sample, take_sample
 from lowloss.tables.options import ParseOptions
+from lowloss.tables.values import are_mostly_values, is_value
 
 RULER = re.compile(rb"[ |+:]*--[-=+|: ]*")
 """A line drawn of hyphens under a header; each character fits in one way."""
 FRAME = re.compile(rb"(?m)^\+[-=+]+\+[ \t]*(?:\n|\Z)")
 """A line of the frame that database clients draw around a table."""
+FRAME_START = re.compile(FRAME.pattern + rb"\|")
+SAP_START = re.compile(rb"(?m)^-{10,}[ \t]*\n\|[^\n]*\|[ \t]*\n-{10,}[ \t]*\n\|")
+SAP_LINE = re.compile(rb"(?m)^-{10,}[ \t]*(?:\n|\Z)")
+"""Such a line as SAP draws it in its lists."""
+TITLE_BYTES = 4096
+"""Where a frame begins, as a title may stand above it."""
 WRAPPED = re.compile(rb'"((?:[^"\n]|"")*)"[,;\t]*')
 """A line in quotes as a whole, with delimiters of empty columns behind it."""
 MIN_WRAPPED = 2
+COMMENTS, MAX_COMMENTS = (b"#", b"%"), 200
+"""What comments above the rows begin with, and how many there may be."""
 LOGGER = re.compile(rb'"?TOA5"?,[^\n]*\n(?="?TIMESTAMP"?,)')
 """The first line of a file of a data logger, above the names: which one wrote it."""
 
 
 def drop_frame(data: bytes, warnings: list[TableWarning]) -> bytes:
-    """Drop the horizontal lines of a frame that begins the file."""
-    if not FRAME.match(data):
+    """Drop the horizontal lines of a frame around the table, below a title or not."""
+    if FRAME_START.search(data, 0, TITLE_BYTES):
+        data, count = FRAME.subn(b"", data)
+    elif SAP_START.search(data, 0, TITLE_BYTES):
+        data, count = SAP_LINE.subn(b"", data)
+    else:
         return data
-    data, count = FRAME.subn(b"", data)
     detail = f"lines of a drawn frame are no data and were left out: {count:,}"
     warnings.append(warn_of_lines(count, "+---+", detail=detail, fix="export the table as CSV"))
     return data
+
+
+def drop_comments_above(data: bytes, warnings: list[TableWarning]) -> bytes:
+    """Drop comments above rows that blanks split; the last one may have their names, as of numpy.
+
+    Its mark is taken off: it would be a field.
+    """
+    end = 0
+    comments: list[bytes] = []
+    while data.startswith(COMMENTS, end) and len(comments) < MAX_COMMENTS:
+        start, end = end, data.find(b"\n", end) + 1 or len(data)
+        comments.append(data[start:end])
+    row = data[end : data.find(b"\n", end) + 1].decode("utf-8", "replace").split()
+    is_split = any(mark.encode() in data[end : end + TITLE_BYTES] for mark in DELIMITERS)
+    if not comments or is_split or len(row) < 2 or not are_mostly_values(row):
+        return data
+    last = comments[-1].lstrip(b"#% ")
+    names = last.decode("utf-8", "replace").split()
+    has_names = len(names) == len(row) and not any(map(is_value, names))
+    if dropped := comments[: -1 if has_names else None]:
+        detail = f"comments above the rows are no data and were left out: {len(dropped)}"
+        example = dropped[0].decode("utf-8", "replace").strip()
+        fix = "write the names of the columns into the last of them if they are missing"
+        warnings.append(warn_of_lines(len(dropped), example, detail=detail, fix=fix))
+    return (last if has_names else b"") + data[end:]
 
 
 def drop_logger(data: bytes, warnings: list[TableWarning]) -> bytes:

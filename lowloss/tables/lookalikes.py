@@ -6,14 +6,16 @@ import polars as pl
 
 from lowloss.results import TableWarning
 from lowloss.tables.phones import are_phones
-from lowloss.tables.remarks import warn
+from lowloss.tables.sentences import warn
 from lowloss.tables.units import CURRENCY
 
 NUMBERED = r"(?:#|№|[Nn](?:[or]\.|[°º]\.?))"
 START = rf"^[-+(~≈<>≤≥=▲▼△▽↑↓]{{0,3}}\s*(?:{CURRENCY}|{NUMBERED})?\s*\(?\.?\d"
 DIGITS = r"\d+(?:[.,' ]\d+)*"
-CODE = r"^\D?\d+(?:\.\d+){2,}$|^\d+(?:[-/.]\d+){2,}$"
-"""What begins with a number and is none: versions, addresses of networks, dates."""
+CODE = r"^\D?\d+(?:\.\d+){2,}$|^\d+(?:[-/.]\d+){2,}$|^\d{2,}[A-Z]{1,3}\d{3,}$"
+"""What begins with a number and is none: versions, addresses of networks, dates, codes."""
+POSTAL = r"^(\d{4,5}) \p{Lu}\pL{2,}"
+"""A postal code and its town: all codes of a country are as long."""
 LETTERED, MIN_LETTERS = r"^\d{1,4}[A-Za-z]?$", 3
 """Numbers of houses, seats and gates, where so many different letters stand behind them."""
 MAX_CHARACTERS = 40
@@ -32,7 +34,7 @@ def find_lookalikes(text: pl.Series) -> TableWarning | None:
     ).fill_null(value=False)
     if not present or is_alike.sum() < SHARE * present:
         return None
-    if are_phones(text) or _are_lettered(text.filter(is_alike)):
+    if are_phones(text) or _are_lettered(text.filter(is_alike)) or _are_postal(text):
         return None
     forms = text.filter(is_alike).str.replace_all(DIGITS, "9").value_counts(sort=True)
     if forms["count"].head(MAX_FORMS).sum() < SHARE * present:
@@ -48,6 +50,14 @@ def find_lookalikes(text: pl.Series) -> TableWarning | None:
         f"but not all are numbers of one unit (9 for a number: {listed}): read as text",
         fix="convert them to numbers of one unit, or set its type to category if they are names",
     )
+
+
+def _are_postal(text: pl.Series) -> bool:
+    """Return whether all texts are a postal code and several towns."""
+    codes = text.drop_nulls().str.extract(POSTAL)
+    towns = text.drop_nulls().str.replace(r"^\d+ ", "")
+    is_code = not codes.has_nulls() and codes.str.len_bytes().n_unique() == 1
+    return is_code and towns.n_unique() > 1
 
 
 def _are_lettered(text: pl.Series) -> bool:

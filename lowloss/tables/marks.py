@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from string import ascii_lowercase
+
 MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "<NA>", "#N/A")
 """Missing in every column."""
 MISSING_AMONG_NUMBERS = ("?", "-", ".")
@@ -17,11 +19,15 @@ MISSING_LOWER = frozenset(
         *("nat", r"\n", "..", "...", "--", "---", "??", "\u2013", "\u2014", "\u2212"),
         *("#na", "#nv", "#div/0!", "#value!", "#wert!", "#num!", "#zahl!", "#ref!", "#bezug!"),
         *("inf", "-inf", "+inf", "infinity", "-infinity", "∞", "-∞"),
+        *("#n/a n/a", "#n/a field not applicable", "#n/a invalid field", "/", "*", "**", "***"),
+        *("(x)", "(d)", "(s)", "(na)", "(n/a)", ": c", ": u", ": z", ":c", ":u", ":z"),
+        *("._", *(f".{letter}" for letter in ascii_lowercase)),
+        *("dnf", "dns", "dsq", "ovrflw", "overflow"),
         *("#name?", "#null!", "1.#inf", "-1.#inf", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"),
     )
 )
 """Missing, in any case, where the rest of a column is numbers or dates: what pandas, R, Excel,
-MySQL, SAS, laboratories, Eurostat and people write."""
+MySQL, SAS, Stata, Bloomberg, laboratories, races, Eurostat, the US Census and people write."""
 
 TRUE_WORDS = ("true", "wahr", "vrai", "verdadero", "vero")
 FALSE_WORDS = ("false", "falsch", "faux", "falso")

@@ -113,9 +113,13 @@ def _find_doubt(shapes: Mapping[str, int], fitting: list[Notation]) -> Mark | No
 def _decide_doubt(
     shapes: Mapping[str, int], mark: Mark, readable: int, decimal: Mark | None
 ) -> Decision:
-    """Decide by cells of four digits and more without a mark beside: groups would split them."""
-    has_long = any(re.fullmatch(r"9{4,}", shape) for shape in shapes)
-    if has_long or decimal == mark:
+    """Decide by cells of four digits and more without a mark beside: groups would split them.
+
+    Where most cells are such, somebody may have grouped the others.
+    """
+    long = sum(count for shape, count in shapes.items() if re.fullmatch(r"9{4,}", shape))
+    marked = sum(count for shape, count in shapes.items() if mark in shape)
+    if 0 < long <= marked or decimal == mark:
         return Decision(Notation(mark), readable, witness=mark)
     return Decision(resolve(mark, None), readable, doubtful=mark)
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from lowloss.results import TableWarning
-from lowloss.tables.remarks import find_rows
-
-SHOWN_ROW = re.compile(r"(?<=['\"] in row )\d+")
-"""The number of a row behind a cell, as details of warnings have it."""
+from lowloss.tables.sentences import CellWarning, find_rows
 
 
 @dataclass(frozen=True)
@@ -55,18 +51,10 @@ def make_row_warning(cells: Sequence[str | None], row: int, reason: str) -> Tabl
     )
 
 
-def renumber(
-    warnings: list[TableWarning], numbers: pl.Series | None, *, earlier: Sequence[TableWarning]
-) -> None:
-    """Name rows as the file counts them in warnings that count the rows which are left."""
-    if numbers is None:
-        return
-    warnings[:] = [
-        warning if warning in earlier else _renumber(warning, numbers) for warning in warnings
-    ]
-
-
-def _renumber(warning: TableWarning, numbers: pl.Series) -> TableWarning:
-    rows = tuple(int(numbers[row - 1]) for row in warning.rows)
-    detail = SHOWN_ROW.sub(lambda match: str(numbers[int(match[0]) - 1]), warning.detail)
-    return warning.model_copy(update={"rows": rows, "detail": detail})
+def renumber(warnings: list[TableWarning], numbers: pl.Series | None) -> None:
+    """Name rows as the file counts them in warnings of cells, which count those that are left."""
+    if numbers is not None:
+        warnings[:] = [
+            warning.renumber(numbers) if isinstance(warning, CellWarning) else warning
+            for warning in warnings
+        ]

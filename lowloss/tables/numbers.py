@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -13,6 +13,7 @@ from lowloss.results import InexactMark
 from lowloss.tables.approximations import choose_marks
 from lowloss.tables.footnotes import find_footnotes, strip_footnotes
 from lowloss.tables.notation import Notation
+from lowloss.tables.signs import Signs, apply_signs, find_signs
 from lowloss.tables.units import CURRENCY, DOUBTFUL, find_multiples
 
 HEAD_ROWS = 1000
@@ -24,7 +25,7 @@ UNIT = (
 """What may stand behind a number; a digit only as the power of a length: `kg/m2`."""
 NUMBER = (
     rf"^(?:(?P<outer>{CURRENCY})\s*(?P<bracket>\()|(?P<open>\()?)\s*(?P<sign>[-+])?\s*(?P<before>{CURRENCY})?\s*(?P<inner>[-+])?\s*(?P<body>{BODY})"
-    rf"(?P<power>[eE][-+]?\d+)?\s*(?P<unit>{UNIT})?\s*"
+    rf"(?P<power>[eE][-+]?\d+|[dD][-+]\d+)?\s*(?P<unit>{UNIT})?\s*"
     r"(?P<after>-)?(?P<close>\))?$"
 )
 """A number with all that people write around it."""
@@ -34,6 +35,8 @@ LONG = r"^[-+]?\d{16,}$"
 """A whole number that may be above 2^53."""
 DASHED = r"(\d)[.,]-{1,2}([^\d]*)$"
 """A price whose decimals are a dash."""
+QUOTED = r"^'([-+]?[\d.,])"
+"""A number with the apostrophe by which spreadsheets make it a text."""
 SHARED, MOSTLY = 0.95, 0.5
 """The share of a column's cells that must have the unit, unless it is a currency or a percent; and
 the share above which a letter is one that may be a multiple, too."""
@@ -64,7 +67,7 @@ class Numbers:
 
     `body` is null where a text is no number; `shapes` counts the shapes of the others (see
     `notation`). `is_marked` where a number is not exact, if some are not; `is_noted` where one has
-    the mark of a footnote, if some have.
+    the mark of a footnote, if some have. `signs` are what words and triangles behind them mean.
     """
 
     parts: pl.DataFrame
@@ -73,6 +76,7 @@ class Numbers:
     is_marked: pl.Series | None = None
     unread_marks: tuple[InexactMark, ...] = ()
     is_noted: pl.Series | None = None
+    signs: Signs = field(default_factory=dict)
 
     @property
     def has_bare(self) -> bool:
@@ -143,6 +147,7 @@ DIGITS = {
     chr(ord(zero) + digit): str(digit) for zero in "\u0660\u06f0\u0966\uff10" for digit in range(10)
 } | {"\u066b": ".", "\u066c": ",", "\uff0c": ",", "\uff0e": "."}
 """Arabic, Persian, Devanagari and full-width digits and marks."""
+FRACTIONS = {"½": ".5", "¼": ".25", "¾": ".75", "⅛": ".125", "⅜": ".375", "⅝": ".625", "⅞": ".875"}
 
 
 def tidy_signs(text: pl.Series) -> pl.Series:
@@ -157,8 +162,12 @@ def tidy_signs(text: pl.Series) -> pl.Series:
         text = text.str.replace_all("[\u00a0\u202f\u2009\u2007\u2008\u2002\u2003]", " ")
         text = text.str.replace_all("[\u2019\u02bc\u2018\u00b4]", "'").str.strip_chars()
         text = text.str.replace_many(DIGITS)
+        for sign, decimals in FRACTIONS.items():
+            text = text.str.replace(rf"^([-+]?\d*)\s?{sign}", f"${{1}}{decimals}")
     if text.str.contains(DASHED).any():
         text = text.str.replace(DASHED, "$1$2")
+    if text.str.contains(QUOTED).any():
+        text = text.str.replace(QUOTED, "$1")
     return text
 
 
@@ -179,6 +188,8 @@ def split_numbers(tidy: pl.Series, around: Surroundings | None = None) -> Number
 
 def split_approximations(tidy: pl.Series) -> Numbers:
     """Split tidy texts at their numbers, of which some may not be exact."""
+    signs = find_signs(tidy)
+    tidy = apply_signs(tidy, signs)
     is_noted = find_footnotes(tidy)
     approximations = choose_marks(tidy if is_noted is None else strip_footnotes(tidy))
     numbers = split_numbers(approximations.text)
@@ -187,6 +198,7 @@ def split_approximations(tidy: pl.Series) -> Numbers:
         is_marked=approximations.is_marked,
         unread_marks=approximations.unread,
         is_noted=is_noted,
+        signs=signs,
     )
 
 
@@ -208,7 +220,8 @@ def _split(tidy: pl.Series) -> pl.DataFrame:
             "negative": negative,
             "before": parts["before"].fill_null(parts["outer"]),
             "body": body,
-            "power": parts["power"].fill_null(""),
+            # Fortran writes 1.5D+03.
+            "power": parts["power"].fill_null("").str.replace("[dD]", "e"),
             "unit": unit,
         }
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from lowloss.tables.rows import drop_odd_rows
 from lowloss.tables.spreadsheets import SheetColumns, to_csv
 from lowloss.tables.table import Table, check_size
 from lowloss.tables.typed import check_types, read_typed
+from lowloss.tables.wrapped import unwrap_texts
 from lowloss.wording import describe_error
 
 
@@ -80,20 +81,20 @@ def read_csv(
     if is_training:
         check_types(options, strings.columns)
     header = names if has_header else None
-    rows = NumberedRows(strings)
+    rows = NumberedRows(unwrap_texts(strings))
     del strings
     rows = drop_odd_rows(rows, warnings, header=header, is_training=is_training)
-    numbers, before = rows.numbers if is_training else None, list(warnings)
+    numbers = rows.numbers if is_training else None
     # The list is emptied from its end, and the frame must not hold what is read.
     untyped = rows.strings.get_columns()
     del rows
     exact = frozenset(by_position[p] for p in sheet.exact if p in by_position)
     typed = read_typed(untyped, options, warnings, earlier=earlier, exact=exact)
-    renumber(warnings, numbers, earlier=before)
+    if is_training:
+        warnings = _tell_one_column(typed.values, warnings)
+    renumber(warnings, numbers)
     frame = _drop_empty_rows(pl.DataFrame(typed.values), typed.unreadable, at_end=not is_training)
     check_size(frame.height, frame.width, limits)
-    if is_training:
-        warnings = _tell_one_column(frame, warnings)
     return Table(frame, warnings=tuple(warnings), readings=typed.readings, words=typed.words)
 
 
@@ -175,13 +176,15 @@ def _name_columns(
     return strings, names, positions
 
 
-def _tell_one_column(frame: pl.DataFrame, warnings: list[TableWarning]) -> list[TableWarning]:
+def _tell_one_column(
+    columns: Sequence[pl.Series], warnings: list[TableWarning]
+) -> list[TableWarning]:
     """Return warnings that say so where the only column is text."""
-    if frame.width != 1 or not _has_text(frame.to_series()):
+    if len(columns) != 1 or not _has_text(columns[0]):
         return warnings
     # What begins with a number is then a whole line.
     others = [warning for warning in warnings if warning.code != "looks_numeric"]
-    return [*others, warn_of_one_column(frame.to_series())]
+    return [*others, warn_of_one_column(columns[0])]
 
 
 def _has_text(column: pl.Series) -> bool:

@@ -16,6 +16,7 @@ from lowloss.tables.notation import Notation
 from lowloss.tables.numbers import Surroundings, split_numbers, tidy_signs, to_numbers
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.serials import read_serials_again
+from lowloss.tables.signs import apply_signs
 
 
 def apply_reading(text: pl.Series, reading: Reading) -> pl.Series:
@@ -42,7 +43,8 @@ def _apply(text: pl.Series, reading: Reading) -> pl.Series:
     match reading.kind:
         case "number":
             notation = Notation(reading.decimal, reading.group)
-            bare = strip_footnotes(tidy) if reading.has_footnotes else tidy
+            bare = apply_signs(tidy, reading.signs)
+            bare = strip_footnotes(bare) if reading.has_footnotes else bare
             around = Surroundings(reading.unit, tuple(reading.multiples.items()))
             return to_numbers(
                 split_numbers(strip_marks(bare, reading.unread_marks).text, around), notation

@@ -7,65 +7,19 @@ from collections.abc import Iterator
 import polars as pl
 
 from lowloss.results import TableWarning
-from lowloss.results.datasets import MAX_EXAMPLE
+from lowloss.tables.date_formats import find_format
 from lowloss.tables.dates import Order
-from lowloss.tables.evidence import find_mark
-from lowloss.tables.footnotes import list_marks
 from lowloss.tables.marks import MISSING_AMONG_NUMBERS
-from lowloss.tables.notation import Mark, Notation
-from lowloss.tables.numbers import Numbers, Surroundings, find_inexact, tidy_signs
+from lowloss.tables.numbers import find_inexact
 from lowloss.tables.phones import find_phones
+from lowloss.tables.sentences import warn
+from lowloss.wording import format_number
 
 DOUBTFUL_YEAR, LATE_YEAR = 2040, 2200
 """Years of two digits that would be so late are more likely of the century before; later ones are
 of another calendar, or stand for no date."""
-SHOWN_ROWS, SHOWN_MARKS = 5, 5
-"""How many rows a warning names, and how many marks."""
 ORDER_WORDS = {"mdy": "the month before the day", "dmy": "the day before the month"}
-OTHER_FORMATS = {"mdy": "%d/%m/%Y", "dmy": "%m/%d/%Y"}
-
-
-def find_rows(is_row: pl.Series) -> tuple[int, ...]:
-    """Return the numbers of the first rows, from 1, where something holds."""
-    return tuple(int(row) + 1 for row in is_row.fill_null(value=False).arg_true()[:SHOWN_ROWS])
-
-
-def warn(code: str, text: pl.Series, is_row: pl.Series, *, detail: str, fix: str) -> TableWarning:
-    """Return a warning of the rows of a column where something holds; `{example}` is such a cell.
-
-    `{name}` and `{count}` are filled in, too.
-    """
-    rows = find_rows(is_row)
-    words = _describe(text, is_row) | {"name": repr(text.name)}
-    return TableWarning(
-        code=code,
-        column=text.name,
-        count=int(is_row.sum() or 0),
-        rows=rows,
-        example=_cut_cell(text, rows[0]),
-        detail=_fill(detail, words),
-        fix=fix,
-    )
-
-
-def _describe(text: pl.Series, is_row: pl.Series) -> dict[str, str]:
-    """Say how many cells there are where something holds, and show one."""
-    count, row = int(is_row.sum() or 0), find_rows(is_row)[0]
-    return {
-        "count": f"{count:,} cell{'' if count == 1 else 's'}",
-        "example": f"{_cut_cell(text, row)!r} in row {row}",
-    }
-
-
-def _cut_cell(text: pl.Series, row: int) -> str:
-    return str(text[row - 1])[:MAX_EXAMPLE]
-
-
-def _fill(detail: str, words: dict[str, str]) -> str:
-    # Names may hold braces: `format` would read them.
-    for word in ("count", "example", "name"):
-        detail = detail.replace(f"{{{word}}}", words[word], 1)
-    return detail
+OTHER_ORDERS: dict[str, Order] = {"mdy": "dmy", "dmy": "mdy"}
 
 
 def warn_of_codes(text: pl.Series, zeros: pl.Series) -> TableWarning:
@@ -141,30 +95,17 @@ def warn_of_mixed(text: pl.Series, odd: pl.Series, noun: str) -> TableWarning:
     )
 
 
-def warn_of_mark(text: pl.Series, mark: Mark, notation: Notation) -> TableWarning:
-    """Say how a mark was read that may be a decimal mark, or stand between thousands."""
-    is_decimal = notation.decimal == mark
-    meaning = "the decimal mark" if is_decimal else "a mark between thousands"
-    return warn(
-        "ambiguous_numbers",
-        text,
-        text.str.contains(mark, literal=True).fill_null(value=False),
-        detail=f"{mark!r} in {{count}} such as {{example}} was read as {meaning} of {{name}}; "
-        "nothing in the file proves it",
-        fix=f"set {'thousands' if is_decimal else 'decimal'} to {mark!r} if it is the other way",
-    )
-
-
 def warn_of_order(text: pl.Series, order: Order) -> TableWarning:
     """Say in which order dates were read that may be meant in another."""
+    pattern = find_format(text, OTHER_ORDERS[order])
+    fix = f"set date_format to {pattern}" if pattern else "write them as 2024-04-17"
     return warn(
         "ambiguous_dates",
         text,
         text.is_not_null(),
         detail=f"{{name}} was read with {ORDER_WORDS[order]}, such as {{example}}; nothing in the "
         "file proves it",
-        fix=f"set date_format to {OTHER_FORMATS[order].replace('/', find_mark(text))} "
-        "if it is the other way",
+        fix=f"{fix} if it is the other way",
     )
 
 
@@ -191,13 +132,14 @@ def warn_of_years(text: pl.Series, values: pl.Series) -> Iterator[TableWarning]:
         )
 
 
-def warn_of_compact_days(column: pl.Series) -> TableWarning:
-    """Say that whole numbers are dates."""
+def warn_of_compact_days(column: pl.Series, noun: str = "days") -> TableWarning:
+    """Say that numbers are dates."""
     return warn(
         "read_as_days",
         column,
         column.is_not_null(),
-        detail="{name} holds numbers such as {example}, all of them days: it was read as dates",
+        detail=f"{{name}} holds numbers such as {{example}}, all of them {noun}: it was read as "
+        "dates",
         fix="set its type to number if they are quantities, to category if they are names",
     )
 
@@ -265,52 +207,16 @@ def warn_of_unused_format(pattern: str) -> TableWarning:
     )
 
 
-def warn_of_seconds(text: pl.Series) -> TableWarning:
-    """Say that times are numbers of seconds."""
+def warn_of_seconds(text: pl.Series, seconds: pl.Series) -> TableWarning:
+    """Say that times are numbers of seconds, and how many the first one is."""
+    first = format_number(float(seconds.drop_nulls()[0]))
     return warn(
         "read_as_seconds",
         text,
-        text.is_not_null(),
-        detail="{name} holds times such as {example}: it was read as seconds",
-        fix="set its type to category if they are names",
-    )
-
-
-def warn_of_currencies(text: pl.Series, around: Surroundings) -> TableWarning:
-    """Say that amounts in several currencies stand in one column."""
-    listed = ", ".join(around.currencies)
-    return warn(
-        "currencies_mixed",
-        text,
-        text.is_not_null(),
-        detail=f"{{name}} holds amounts in several currencies ({listed}), such as {{example}}; "
-        "they were read as numbers without them",
-        fix="convert them to one currency, or put the currency into a column of its own",
-    )
-
-
-def warn_of_approximations(text: pl.Series, is_marked: pl.Series) -> TableWarning:
-    """Say which numbers are not exact, or bounds."""
-    return warn(
-        "approximate_numbers",
-        text,
-        is_marked,
-        detail="{count} of {name}, such as {example}, are approximate or bounds: read as the "
-        "numbers in them",
-        fix="set its type to category if they are names",
-    )
-
-
-def warn_of_footnotes(text: pl.Series, is_noted: pl.Series) -> TableWarning:
-    """Say that marks of footnotes were left off."""
-    listed = ", ".join(map(repr, list_marks(tidy_signs(text).filter(is_noted))[:SHOWN_MARKS]))
-    return warn(
-        "marks_removed",
-        text,
-        is_noted,
-        detail=f"{listed} behind {{count}} of {{name}}, such as {{example}}, was left off as the "
-        "mark of a footnote",
-        fix="put the marks into a column of their own if they matter, or set its type to category",
+        seconds.is_not_null(),
+        detail=f"{{name}} holds times such as {{example}}: it was read as seconds, there {first}",
+        fix="set its type to category if they are names; write 0:04:30 if 4:30 is minutes and "
+        "seconds, and was read as hours",
     )
 
 
@@ -324,26 +230,3 @@ def warn_of_mixed_dates(text: pl.Series, is_other: pl.Series, *, may_swap: bool)
         )
     fix = "write all dates in one way, such as 2024-04-17"
     return warn("dates_mixed", text, is_other, detail=detail, fix=fix)
-
-
-def warn_of_units(text: pl.Series, numbers: Numbers) -> TableWarning:
-    """Say that a unit was left off, or multiplied out."""
-    parts, around = numbers.parts, numbers.around
-    unit, is_number = parts["unit"], parts["body"].is_not_null()
-    has_unit = is_number & (unit != "")
-    for currency in set(around.currencies) - set(around.units):
-        has_unit &= unit != currency
-    listed = ", ".join(map(repr, around.units))
-    done = "left off" if around.unit else "multiplied out"
-    detail = f"{listed} behind the numbers of {{name}} was {done} in {{count}}, such as {{example}}"
-    is_bare = is_number & (unit == "")
-    if around.unit and is_bare.any():
-        words = _describe(text, is_bare)
-        detail += f"; {words['count']} without it, such as {words['example']}, were read alike"
-    return warn(
-        "units_removed",
-        text,
-        has_unit,
-        detail=detail,
-        fix="set its type to category if they are names",
-    )

@@ -28,24 +28,39 @@ MEANS = (
 PREFIX = r"(?:grand|sub|sous|zwischen|gesamt|end|overall)"
 TOTAL = (
     rf"(?i)^\s*(?:(?:{PREFIX}[- ]?)?-?(?:{WORDS})|totale? g[eé]n[eé]ral[e]?|suma total|sum total"
-    rf"|{MEANS})\s*:?\s*$"
+    rf"|(?:(?:{PREFIX}|class|course|group)[- ])?(?:{MEANS}))\s*:?\s*$"
 )
 """The label of a total or a mean."""
 GROUP = r"(?i)^(.*\S)\s+(?:total|ergebnis|summe)$"
 """The label of a group's total, with the name of the group: `North Total`."""
 LEADING_GROUP = r"(?i)^(?:sub[- ]?)?(?:total|summe|somme)\s+(\S.*)$"
 """The same with the name behind: `Total North`."""
+MAX_EMPTY = 20
+"""How many empty rows may stand below a total."""
 MAX_SHARE = 0.5
 """The share of the rows that may be totals of others."""
 
 
 def drop_totals(rows: NumberedRows, warnings: list[TableWarning]) -> NumberedRows:
     """Drop first and last rows that alone say they are totals or means; tell of those among."""
+    rows = _drop_empty_end(rows)
     for index in (-1, 0):
         while (shorter := _drop_end(rows, index, warnings)).height < rows.height:
             rows = shorter
     _tell_among(rows, warnings)
     return rows
+
+
+def _drop_empty_end(rows: NumberedRows) -> NumberedRows:
+    """Drop the last rows if they are empty: a total may stand above them."""
+    height = rows.height
+    last = [rows.strings.row(row) for row in range(max(0, height - MAX_EMPTY), height)]
+    count = 0
+    while count < len(last) and not any(cell and cell.strip() for cell in last[-1 - count]):
+        count += 1
+    if not 0 < count < height:
+        return rows
+    return rows.drop(pl.int_range(height, eager=True) >= height - count)
 
 
 def _drop_end(rows: NumberedRows, index: int, warnings: list[TableWarning]) -> NumberedRows:
@@ -70,9 +85,12 @@ def _tell_among(rows: NumberedRows, warnings: list[TableWarning]) -> None:
 
     They say so in the first column of texts, or among the numbers of one before it.
     """
-    if not _has_labels(rows.strings):
+    strings = rows.strings
+    if not _has_labels(strings):
         return
-    for labels in rows.strings:
+    # One call for all columns: there may be thousands.
+    has_letters = strings.select(pl.all().str.contains(r"\pL").any()).row(0)
+    for labels in (strings.to_series(p) for p, has_any in enumerate(has_letters) if has_any):
         is_total = labels.str.contains(TOTAL).fill_null(value=False)
         is_total |= _names_group(labels, rows.strings)
         if 0 < is_total.sum() <= MAX_SHARE * len(labels):

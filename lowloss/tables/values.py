@@ -8,8 +8,9 @@ from collections.abc import Collection
 from lowloss.tables.marks import MISSING_LOWER
 
 NUMBER = re.compile(
-    r"[-+(\u2212]?\s*[$€£¥]?\s*[-+]?(?:\d[\d.,'\u2019 \u00a0\u202f]*|[.,]\d+)(?:[eE][-+]?\d+)?"
-    r"\s*(?:%|€|[A-Za-z°µ$£]{0,3})\)?"
+    r"[~<>\u2264\u2265\u00b1]?\s*[-+(\u2212]?\s*[$€£¥]?\s*[-+]?"
+    r"(?:\d[\d.,'\u2019 \u00a0\u202f]*|[.,]\d+)"
+    r"(?:[eE][-+]?\d+|[dD][-+]\d+)?\s*(?:%|€|[A-Za-z°µ$£]{0,3})\)?\+?"
 )
 """A number in any notation, loosely."""
 DATE = re.compile(

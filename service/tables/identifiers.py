@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-import re
-
 import polars as pl
 
 from lowloss.results import QUANTILES
 from lowloss.tables.dates import read_compact_days
 from lowloss.tables.evidence import is_monotonic
-from lowloss.tables.instants import LIKELY_MS
 from lowloss.tables.phones import are_phones
-from service.tables.summaries import MIN_IDENTIFIERS, Summary
+from service.tables.identifier_rules import (
+    LIKELY_MS,
+    MIN_DIGITS,
+    MIN_IDENTIFIERS,
+    MIN_SPREAD_ROWS,
+    MIN_SURE_DIGITS,
+    NAME,
+)
+from service.tables.summaries import Summary
 
-MIN_DIGITS, MIN_SURE_DIGITS = 8, 12
-"""From how many digits on whole numbers may be identifiers, and from how many on most are, though
-sizes of files and amounts of money may be as long."""
 DAY_DIGITS = (8, 10, 12, 14)
 """The digits of a day, and of one with its hour, minute and second: 20240417083000."""
 MIN_REPEATS = 7
 """Numbers without a repeat are drawn without one where chance would give so many: it gives none in
 one of e**7 tables. That holds of numbers drawn at random: those of a counter or a clock that is
 read again and again differ, too."""
-MIN_SPREAD_ROWS, MAX_DEVIATION = 100, 0.1
-"""From how many rows on quantiles tell that numbers are spread evenly, and how far off they are."""
+MAX_DEVIATION = 0.1
+"""How far off quantiles are where numbers are spread evenly."""
 UNITS = (1, 1000, 1_000_000, 1_000_000_000)
 """In a second: itself, milliseconds, microseconds, nanoseconds."""
-NAME = re.compile(
-    r"(?i:(?:^|[^a-z])(?:ids?|uid|no|num|account|card|phone|ean|upc|isbn|ssn)$)"
-    r"|[a-z](?:I[Dd]|No|Num)$|(?i:nr|nummer)$"
-    r"|(?i:(?<![^s]s)(?<![^s]s[^a-z])number$)"
-)
-"""The end of a name of numbers that name something: `customer_id`, `orderID`, `orderNo`, `Kontonr`.
-A number of several, as in `units_number`, counts them."""
 UUID = r"(?i)^\{?[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}\}?$"
 PHONES_SHARE = 0.9
 """The share of phone numbers that differ where they name the rows: people share some."""

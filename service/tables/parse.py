@@ -30,6 +30,7 @@ from lowloss.tables.options import ParseOptions
 from lowloss.wording import format_bytes
 from service.settings import Limits
 from service.tables.far_values import warn_of_far_values
+from service.tables.possible_names import warn_of_possible_names
 from service.tables.sentinels import warn_of_sentinels
 from service.tables.spellings import warn_of_spellings
 from service.tables.useless import warn_of_useless
@@ -86,6 +87,7 @@ def parse_upload(
         *sentinels,
         *warn_of_far_values(columns, result["rows"], but={one.column for one in sentinels}),
         *warn_of_spellings(columns),
+        *warn_of_possible_names(columns, result["rows"]),
         *warn_of_useless(columns, result["rows"]),
     )
     return Profile(result["rows"], len(columns), columns, warnings)

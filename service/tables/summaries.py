@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from lowloss.results import QUANTILES
 from lowloss.tables.cells import format_label
 from service.settings import Limits
+from service.tables.identifier_rules import MIN_IDENTIFIERS
 
 SHOWN_LEVELS = 10
 BINS = 20
@@ -25,8 +26,6 @@ DAY_MICROSECONDS = 86_400_000_000
 BATCH_CELLS = 2**19
 """How many cells are summarized at once: a call costs more than the values of a short column."""
 
-MIN_IDENTIFIERS = 20
-"""A column of more values than this, all of them different, may name its rows."""
 
 Numbers = NDArray[np.float64]
 Words = Mapping[str, tuple[str, str]]

@@ -28,7 +28,7 @@ ROWS = 200
 
 def a_file(path: Path) -> Path:
     """A European file with all that the reader has to make out."""
-    lines = ["preis;tag;zeit;dauer;zahlt;code;ort;y"]
+    lines = ["preis;tag;zeit;dauer;zahlt;code;ort;saldo;stunde;zimmer;gemeldet;wert;y"]
     for i in range(ROWS):
         price = f"{1000 + i * 37.25:,.2f}".replace(",", "_").replace(".", ",").replace("_", ".")
         day = f"{i % 28 + 1:02}.{i % 12 + 1:02}.2024"
@@ -36,6 +36,11 @@ def a_file(path: Path) -> Path:
         second = 1_700_000_000 + i * 7
         city = ("Köln", "Bonn", "Ulm")[i % 3]
         price = "k.A." if i == 50 else f"{price} €"
+        balance = f"{i * 7.5:.2f} {'S' if i % 4 else 'H'}".replace(".", ",")
+        hour = f"2024{i % 12 + 1:02}{i % 28 + 1:02}{i % 24:02}"
+        rooms = f"{i % 5 + 1}½"
+        reported = f"Mi, {i % 28 + 1:02}.{i % 12 + 1:02}.2024 {i % 24:02}:30 Uhr"
+        value = f"{50 + i % 40},{i % 9 + 1}" + ("" if i % 8 else " p" if i % 3 else " b")
         cells = (
             price,
             day,
@@ -44,6 +49,11 @@ def a_file(path: Path) -> Path:
             mark,
             f"{i % 5:02}",
             city,
+            balance,
+            hour,
+            rooms,
+            reported,
+            value,
             f"{i / 7:.4f}".replace(".", ","),
         )
         lines.append(";".join(map(str, cells)))
@@ -85,5 +95,7 @@ def test_raw_rows_are_predicted_alike_by_onnx_keras_and_the_engine(tmp_path: Pat
     assert np.abs(by_onnx[test_rows] - expected).max() <= 1e-4 * spread
     assert np.abs(np.array(by_texts)[test_rows] - expected).max() <= 1e-4 * spread
     assert np.abs(by_keras[test_rows] - expected).max() <= 1e-4 * spread
+    assert {"saldo", "stunde", "zimmer", "gemeldet", "wert"} <= set(columns)
+    assert (columns["saldo"][:2], columns["zimmer"][:2]) == ([0.0, -7.5], [1.5, 2.5])
     kinds = {column.column: column.dtype for column in model.signature.inputs}
     assert (kinds["zeit"], kinds["preis"], kinds["code"]) == ("float64", "float32", "string")

@@ -1,0 +1,126 @@
+"""The warnings of columns of numbers: marks, units and signs that were taken off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from lowloss.results import TableWarning
+from lowloss.tables.footnotes import list_marks
+from lowloss.tables.notation import Mark, Notation
+from lowloss.tables.numbers import Numbers, Surroundings, tidy_signs
+from lowloss.tables.sentences import warn
+from lowloss.tables.signs import Signs, has_sign
+
+SHOWN_MARKS = 5
+"""How many marks a warning names."""
+
+
+def tell_numbers(text: pl.Series, numbers: Numbers, values: pl.Series) -> Iterator[TableWarning]:
+    """Say what was taken off the numbers of a column, beside marks between digits."""
+    around = numbers.around
+    is_mixed = around.unit == "%" and numbers.has_bare
+    if around.units and (is_mixed or not around.is_plain):
+        yield warn_of_units(text, numbers)
+    if numbers.signs:
+        yield warn_of_signs(text, numbers.signs)
+    if (
+        numbers.is_marked is not None
+        and (is_marked := numbers.is_marked & values.is_not_null()).any()
+    ):
+        yield warn_of_approximations(text, is_marked)
+    if numbers.is_noted is not None:
+        yield warn_of_footnotes(text, numbers.is_noted)
+    if len(around.currencies) > 1:
+        yield warn_of_currencies(text, around)
+
+
+def warn_of_signs(text: pl.Series, signs: Signs) -> TableWarning:
+    """Say which words and triangles are a minus, and which a plus."""
+    minus, *plus = sorted(signs, key=lambda mark: signs[mark])
+    meaning = f"{minus!r} was read as a minus"
+    if plus:
+        meaning += f", {plus[0]!r} as a plus"
+    return warn(
+        "signs_read",
+        text,
+        has_sign(tidy_signs(text), signs),
+        detail=f"{meaning} in {{count}} of {{name}}, such as {{example}}",
+        fix="set its type to category if they are names, or write signs",
+    )
+
+
+def warn_of_mark(text: pl.Series, mark: Mark, notation: Notation) -> TableWarning:
+    """Say how a mark was read that may be a decimal mark, or stand between thousands."""
+    is_decimal = notation.decimal == mark
+    meaning = "the decimal mark" if is_decimal else "a mark between thousands"
+    return warn(
+        "ambiguous_numbers",
+        text,
+        text.str.contains(mark, literal=True).fill_null(value=False),
+        detail=f"{mark!r} in {{count}} such as {{example}} was read as {meaning} of {{name}}; "
+        "nothing in the file proves it",
+        fix=f"set {'thousands' if is_decimal else 'decimal'} to {mark!r} if it is the other way",
+    )
+
+
+def warn_of_currencies(text: pl.Series, around: Surroundings) -> TableWarning:
+    """Say that amounts in several currencies stand in one column."""
+    listed = ", ".join(around.currencies)
+    return warn(
+        "currencies_mixed",
+        text,
+        text.is_not_null(),
+        detail=f"{{name}} holds amounts in several currencies ({listed}), such as {{example}}; "
+        "they were read as numbers without them",
+        fix="convert them to one currency, or put the currency into a column of its own",
+    )
+
+
+def warn_of_approximations(text: pl.Series, is_marked: pl.Series) -> TableWarning:
+    """Say which numbers are not exact, or bounds."""
+    return warn(
+        "approximate_numbers",
+        text,
+        is_marked,
+        detail="{count} of {name}, such as {example}, are approximate or bounds: read as the "
+        "numbers in them",
+        fix="set its type to category if they are names",
+    )
+
+
+def warn_of_footnotes(text: pl.Series, is_noted: pl.Series) -> TableWarning:
+    """Say that marks of footnotes were left off."""
+    listed = ", ".join(map(repr, list_marks(tidy_signs(text).filter(is_noted))[:SHOWN_MARKS]))
+    return warn(
+        "marks_removed",
+        text,
+        is_noted,
+        detail=f"{listed} behind {{count}} of {{name}}, such as {{example}}, was left off as the "
+        "mark of a footnote",
+        fix="put the marks into a column of their own if they matter, or set its type to category",
+    )
+
+
+def warn_of_units(text: pl.Series, numbers: Numbers) -> TableWarning:
+    """Say that a unit was left off, or multiplied out."""
+    parts, around = numbers.parts, numbers.around
+    unit, is_number = parts["unit"], parts["body"].is_not_null()
+    has_unit = is_number & (unit != "")
+    for currency in set(around.currencies) - set(around.units):
+        has_unit &= unit != currency
+    listed = ", ".join(map(repr, around.units))
+    done = "left off" if around.unit else "multiplied out"
+    detail = f"{listed} behind the numbers of {{name}} was {done} in {{count}}, such as {{example}}"
+    is_bare = is_number & (unit == "")
+    if around.unit and is_bare.any():
+        detail += "; {other_count} without it, such as {other_example}, were read alike"
+    return warn(
+        "units_removed",
+        text,
+        has_unit,
+        detail=detail,
+        fix="set its type to category if they are names",
+        is_other=is_bare if is_bare.any() else None,
+    )
