@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
 
 import pytest
 from alembic import command
@@ -32,6 +33,7 @@ from tests.builders.store import (
     an_artifact,
     use_later_schema,
 )
+from tests.conftest import NewUrl
 
 REVISIONS = [
     script.revision
@@ -126,11 +128,18 @@ def test_jobs_keep_their_dataset_where_its_table_is_rebuilt(database: Database) 
         session.execute(text("DELETE FROM blobs"))
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgres_18", marks=pytest.mark.slow)])
+def either_database(request: pytest.FixtureRequest, new_database_url: NewUrl) -> Iterator[Database]:
+    opened = Database(new_database_url(request.param))
+    yield opened
+    opened.close()
+
+
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_database_of_each_past_version_is_upgraded_with_its_data(
-    sqlite_database: Database, revision: str
+    either_database: Database, revision: str
 ) -> None:
-    database, data = sqlite_database, b"x,y\n1,2\n"
+    database, data = either_database, b"x,y\n1,2\n"
     job_id = a_job(database)
     fence = a_claim(database).fence
     a_trial(database, fence, 1, score=0.5)
