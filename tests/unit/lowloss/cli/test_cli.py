@@ -59,6 +59,7 @@ COMMANDS = (
     "delete",
     "datasets",
     "audit",
+    "workers",
     "projects",
     "tokens",
 )
