@@ -60,6 +60,8 @@ COMMANDS = (
     "datasets",
     "audit",
     "workers",
+    "backup",
+    "restore",
     "projects",
     "tokens",
 )
