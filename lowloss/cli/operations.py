@@ -1,4 +1,4 @@
-"""`lowloss workers`, `lowloss backup` and `lowloss restore`: what keeps a server going."""
+"""`lowloss workers`, `backup`, `restore` and `doctor`: what keeps a server going."""
 
 from __future__ import annotations
 
@@ -52,6 +52,12 @@ def restore(
 ) -> None:
     """Restore a backup into a database that is not there yet, or is empty."""
     _maintain("restore", str(file), data_dir=data_dir)
+
+
+@app.command()
+def doctor(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Look at database, schema, clock, workers, disks and leftovers, and say what to do."""
+    _maintain("doctor", *(["--json"] if as_json else []), data_dir=data_dir)
 
 
 def _maintain(*arguments: str, data_dir: Path | None) -> None:

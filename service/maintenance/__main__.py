@@ -1,17 +1,20 @@
-"""`python -m service.maintenance backup DEST`, or `restore SRC`: behind the `lowloss` commands."""
+"""`python -m service.maintenance backup DEST`, `restore SRC` or `doctor`: behind `lowloss`."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from lowloss.errors import LowlossError
 from lowloss.wording import format_bytes
+from service.maintenance.doctor import Check, Verdict, examine
 from service.settings import read_settings
 from service.store.backups import back_up, restore
 
-REFUSED = 2
+FAILED, REFUSED = 1, 2
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,13 +23,25 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("backup", "restore"):
         commands.add_parser(name).add_argument("file", type=Path)
+    commands.add_parser("doctor").add_argument("--json", action="store_true", dest="as_json")
     options = parser.parse_args(arguments)
     try:
+        if options.command == "doctor":
+            return _report(examine(read_settings()), as_json=options.as_json)
         sys.stdout.write(f"{_run(options)}\n")
     except LowlossError as error:
         sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
         return REFUSED
     return 0
+
+
+def _report(checks: list[Check], *, as_json: bool) -> int:
+    """Print checks, and return whether one is wrong as an exit code."""
+    shown = (
+        json.dumps([asdict(check) for check in checks]) if as_json else "\n".join(map(str, checks))
+    )
+    sys.stdout.write(f"{shown}\n")
+    return FAILED if any(check.verdict is Verdict.wrong for check in checks) else 0
 
 
 def _run(options: argparse.Namespace) -> str:

@@ -1,6 +1,6 @@
 """Connections, transactions and the few expressions in which SQLite and PostgreSQL differ.
 
-This module and `backups.py` alone distinguish dialects.
+This module, `backups.py` and `facts.py` alone distinguish dialects.
 """
 
 from __future__ import annotations
