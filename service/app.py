@@ -36,6 +36,7 @@ from service.api import (
     recipes,
     tokens,
     trials,
+    workers,
 )
 from service.api.bodies import BodyLimit, reap_uploads, reap_uploads_hourly
 from service.api.document import Api
@@ -100,7 +101,7 @@ TAGS = [
     {"name": "diagnoses", "description": "Why a loss is high, with measured evidence."},
     {"name": "recipes", "description": "Recipes of trainings, read from Keras models."},
     {"name": "access", "description": "Projects, tokens and the audit log: for admins."},
-    {"name": "operations", "description": "Probes and metrics."},
+    {"name": "operations", "description": "Workers, probes and metrics."},
 ]
 
 
@@ -143,7 +144,7 @@ def create_app(settings: Settings) -> FastAPI:
     # The bearer scheme is only for the schema: the middleware below checks the token.
     dependencies = [Depends(refuse_unknown_parameters), Depends(HTTPBearer(auto_error=False))]
     nouns = (datasets, jobs, trials, events, artifacts, predict, diagnoses, recipes)
-    for noun in (*nouns, projects, tokens, audit):
+    for noun in (*nouns, projects, tokens, audit, workers):
         app.include_router(noun.router, dependencies=dependencies)
     app.include_router(health.router)
     shown = (login, job_pages, compare, new_pages, dataset_pages, access_pages)

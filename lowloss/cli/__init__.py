@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from lowloss import __version__
-from lowloss.cli import access, datasets, diagnoses, jobs, predict, processes, results
+from lowloss.cli import access, datasets, diagnoses, jobs, operations, predict, processes, results
 from lowloss.cli.errors import (
     FAILED,
     INTERRUPTED,
@@ -68,7 +68,7 @@ def options(
     ctx.call_on_close(ctx.obj.close)
 
 
-for group in (processes, jobs, diagnoses, results, predict, access):
+for group in (processes, jobs, diagnoses, results, predict, access, operations):
     app.add_typer(group.app)
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(access.projects, name="projects")

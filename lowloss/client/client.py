@@ -6,7 +6,6 @@ import math
 import os
 import secrets
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,6 +13,7 @@ from typing import Any, Self
 import httpx2
 from pydantic import BaseModel
 
+from lowloss.client.administration import Administration
 from lowloss.client.batches import Rows, predict_in_batches
 from lowloss.client.downloads import save_download
 from lowloss.client.follow import read_events
@@ -33,8 +33,6 @@ from lowloss.processes.address import DEFAULT_HOST, DEFAULT_PORT
 from lowloss.recipes import ImportedRecipe, is_hdf5, read_recipe
 from lowloss.results import (
     Artifact,
-    AuditEntry,
-    CreatedToken,
     Dataset,
     Diagnosis,
     Event,
@@ -43,12 +41,10 @@ from lowloss.results import (
     JobSort,
     JobState,
     Predictions,
-    Project,
     ReadRecipe,
-    Token,
     Trial,
 )
-from lowloss.spec import DEFAULT_PROJECT, Continuation, DiagnosisSpec, JobSpec, Recipe, Scope
+from lowloss.spec import Continuation, DiagnosisSpec, JobSpec, Recipe
 from lowloss.validation import validate
 
 DEFAULT_URL = f"http://{DEFAULT_HOST}:{DEFAULT_PORT}"
@@ -59,7 +55,7 @@ READ_BY_SERVER = frozenset({"epochs", "batch_size", "validation_split", "loss", 
 """Fields of a Recipe that the server takes beside a file."""
 
 
-class Client:
+class Client(Administration):
     """A connection to a lowloss server. Errors are `lowloss.errors.LowlossError`.
 
     Reads, uploads (which the server names by their content) and submissions (which carry an
@@ -325,48 +321,6 @@ class Client:
         resource = f"artifacts/{artifact}" if artifact else "best-model"
         save_download(self._retries, f"/v1/jobs/{job_id}/{resource}", path)
         return path
-
-    # Projects and tokens, for admins
-
-    def projects(self) -> Iterator[Project]:
-        """Yield every project by name."""
-        return self._retries.read_pages("/v1/projects", Project)
-
-    def create_project(self, name: str, **quotas: int | None) -> Project:
-        """Make a project, whose `quotas` are fields of `lowloss.spec.Quotas`."""
-        body = {"name": name, "quotas": quotas}
-        return self._retries.read("POST", "/v1/projects", Project, json=body, attempts=1)
-
-    def set_quotas(self, project: str, **quotas: int | None) -> Project:
-        """Replace the quotas of a project; those that are left out have no bound any more."""
-        path = f"/v1/projects/{project}/quotas"
-        return self._retries.read("POST", path, Project, json=quotas)
-
-    def tokens(self) -> Iterator[Token]:
-        """Yield the tokens of all projects, newest first; revoked ones, too."""
-        return self._retries.read_pages("/v1/tokens", Token)
-
-    def create_token(
-        self,
-        name: str,
-        *,
-        project: str = DEFAULT_PROJECT,
-        scope: Scope | str = Scope.submit,
-        expires_at: datetime | None = None,
-    ) -> CreatedToken:
-        """Make a token of a project; its `secret` is in this response alone."""
-        end = None if expires_at is None else expires_at.isoformat()
-        body = {"name": name, "project": project, "scope": scope, "expires_at": end}
-        return self._retries.read("POST", "/v1/tokens", CreatedToken, json=body, attempts=1)
-
-    def revoke_token(self, token_id: str) -> Token:
-        """End a token for ever: the next request with it is refused."""
-        return self._retries.read("POST", f"/v1/tokens/{token_id}/revoke", Token)
-
-    def audit(self, project: str | None = None) -> Iterator[AuditEntry]:
-        """Yield who changed what, and which tokens were refused, newest first; of all projects."""
-        params = {} if project is None else {"project": project}
-        return self._retries.read_pages("/v1/audit", AuditEntry, params)
 
     def _submit(self, path: str, body: dict[str, Any], key: str | None) -> Job:
         headers = {"Idempotency-Key": key or secrets.token_hex(16)}

@@ -71,6 +71,7 @@ from lowloss.results.states import (
     TrialState,
 )
 from lowloss.results.trials import Curve, Hyperparameters, Trial
+from lowloss.results.workers import Worker
 
 __all__ = [
     "NOT_A_FEATURE",
@@ -140,4 +141,5 @@ __all__ = [
     "Trial",
     "TrialState",
     "Verdict",
+    "Worker",
 ]

@@ -68,9 +68,10 @@ class Job(Result):
     """One durable run of a search or of a diagnosis: `kind` says which, and the type of `spec`.
 
     `worker` has it, and `phase` is what that does; null where none has it. `queue_position` is 1
-    for the queued job that is claimed next. `retry_reason` says how the attempt before this one
-    ended: `crashed`, `lease_expired`, `worker_died`, `out_of_time`, `disk_full`, `stopped` or
-    `paused`; null in the first, and once the job has ended.
+    for the queued job that is claimed next, and it `lacks_worker` while no worker is alive.
+    `retry_reason` says how the attempt before this one ended: `crashed`, `lease_expired`,
+    `worker_died`, `out_of_time`, `disk_full`, `stopped` or `paused`; null in the first, and once
+    the job has ended.
     """
 
     id: str
@@ -85,6 +86,7 @@ class Job(Result):
     worker: str | None = None
     phase: str | None = None
     queue_position: int | None = None
+    lacks_worker: bool = False
     attempt: int
     retry_reason: str | None = None
     failures: int

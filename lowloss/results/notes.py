@@ -5,6 +5,7 @@ from __future__ import annotations
 from lowloss.results import Job, JobState, Requested, Trial
 from lowloss.wording import capitalize, in_words, list_first
 
+NO_WORKER = "no worker is running: start one with `lowloss worker`"
 MAX_NAMES = 3
 """How many targets a title names."""
 WAITS_FOR = {
@@ -45,7 +46,14 @@ def describe_notes(job: Job) -> list[str]:
 
     Of one that ended: why its search did, and what its confirmation changed.
     """
-    notes = (_queue_position(job), _attempt(job), _request(job), _search_end(job), _best(job))
+    notes = (
+        _queue_position(job),
+        _no_worker(job),
+        _attempt(job),
+        _request(job),
+        _search_end(job),
+        _best(job),
+    )
     return [note for note in notes if note is not None]
 
 
@@ -73,6 +81,10 @@ def _queue_position(job: Job) -> str | None:
     if job.queue_position == 1:
         return "next in the queue"
     return f"number {job.queue_position} in the queue"
+
+
+def _no_worker(job: Job) -> str | None:
+    return NO_WORKER if job.lacks_worker else None
 
 
 def _attempt(job: Job) -> str | None:

@@ -15,7 +15,7 @@ REFUSED = "lowloss.refused"
 """Set in the scope of a request whose token is wrong."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 PREDICT = re.compile(r"/v1/jobs/[^/]+/predict")
-ADMIN_PATHS = ("/access", "/metrics", "/v1/audit", "/v1/projects", "/v1/tokens")
+ADMIN_PATHS = ("/access", "/metrics", "/v1/audit", "/v1/projects", "/v1/tokens", "/v1/workers")
 """What is of all projects: these addresses, and those below them."""
 
 

@@ -20,6 +20,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lowloss.errors import BodyTooLarge, NotReady
+from service.machine import UPLOAD_PREFIX
 from service.settings import Settings
 from service.store.database import is_out_of_space
 
@@ -30,7 +31,7 @@ RECIPE = ("POST", "/v1/recipes")
 PREDICT = re.compile(r"/v1/jobs/[^/]+/predict")
 FILES_OF_ROWS = ("text/csv", "text/tab-separated-values", "application/octet-stream")
 """The media types of rows to predict that come as the file itself."""
-PREFIX = "upload-"
+PREFIX = UPLOAD_PREFIX
 WRITE_BYTES = 1024**2
 REAP_SECONDS = 3600.0
 

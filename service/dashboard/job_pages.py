@@ -39,6 +39,7 @@ from lowloss.results import (
 )
 from lowloss.results.losses import FIRST_TRY, RECIPE
 from lowloss.results.ranking import rank_trials
+from lowloss.spec import Scope
 from service.dashboard.history import describe_resources, list_history
 from service.dashboard.pages import HEADERS, make_router, render_page
 from service.dashboard.parameters import Cursor, JobPath, NothingIfEmpty, TrialPath
@@ -67,12 +68,14 @@ from service.store.jobs import (
     list_unfinished_jobs,
 )
 from service.store.trials import find_trials, get_trial_among_all, list_curves
+from service.store.workers import list_workers
 
 router = make_router()
 
 JOBS_PER_PAGE = 30
 TRIALS_PER_PAGE = 100
 SHOWN_QUEUE = 100
+SHOWN_WORKERS = 100
 SHOWN_TRIALS = 10
 """How many of the best trials a job's own page lists."""
 SHOWN_CURVES = 6
@@ -135,17 +138,20 @@ def show_jobs(
 @router.get("/queue")
 def show_queue(request: Request, deps: Dependencies, caller: RequestCaller) -> Response:
     """Show which worker has which job, and which wait, in the order in which they are taken."""
+    is_admin = caller.scope is Scope.admin
     with deps.database.reading() as session:
         jobs = list_unfinished_jobs(session, caller.project, limit=SHOWN_QUEUE + 1)
+        # What others' jobs are called is for admins.
+        workers = list_workers(session, cursor=None, limit=SHOWN_WORKERS).items if is_admin else ()
     shown = jobs[:SHOWN_QUEUE]
-    states = {job.state for job in shown}
     return render_page(
         request,
         "queue",
         jobs=shown,
         running=[job for job in shown if job.state is JobState.running],
         waiting=[job for job in shown if job.state is not JobState.running],
-        is_idle=JobState.queued in states and JobState.running not in states,
+        lacks_worker=any(job.lacks_worker for job in shown),
+        workers=workers,
         is_cut=len(jobs) > SHOWN_QUEUE,
     )
 

@@ -1,6 +1,6 @@
 """Connections, transactions and the few expressions in which SQLite and PostgreSQL differ.
 
-This is the only module that distinguishes dialects.
+This module, `backups.py` and `facts.py` alone distinguish dialects.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ __all__ = [
     "Session",
     "UtcDateTime",
     "alembic_config",
+    "complete_url",
     "insert_if_absent",
     "is_busy",
     "is_out_of_space",
@@ -133,7 +134,7 @@ class Database:
     """One process's access to the database: an engine and its transactions."""
 
     def __init__(self, url: str) -> None:
-        self.url = _complete_url(url)
+        self.url = complete_url(url)
         self.engine = _create_engine(self.url)
 
     @property
@@ -247,7 +248,8 @@ def retry_on_conflict(write: Callable[[], T]) -> T:
         return write()
 
 
-def _complete_url(url: str) -> URL:
+def complete_url(url: str) -> URL:
+    """Read a database's URL, and name its driver; raise LowlossError for one of another kind."""
     try:
         parsed = make_url(url)
     except ArgumentError as error:

@@ -46,6 +46,7 @@ from service.store.job_orders import ORDERS
 from service.store.queue import Fence, hold_fence
 from service.store.schema import AttemptRow, JobRow, TrialRow
 from service.store.specs import read_spec
+from service.store.workers import has_worker
 
 ENDED_EARLY = {JobState.queued, JobState.paused, JobState.failed}
 """The states of a job whose last attempt did."""
@@ -210,6 +211,7 @@ def _build_query() -> Select[Any]:
         epochs.label("epochs"),
         _count_ahead().label("ahead"),
         _last_outcome().label("last_outcome"),
+        and_(JobRow.state == JobState.queued, ~has_worker()).label("lacks_worker"),
         utc_now().label("now"),
     ).outerjoin(best, and_(best.job_id == JobRow.id, best.number == JobRow.best_trial))
 
@@ -282,6 +284,7 @@ def _make_job(joined: Row[Any], attempts: Sequence[AttemptRow]) -> Job:
         worker=job_row.lease_owner,
         phase=job_row.phase,
         queue_position=None if joined.ahead is None else joined.ahead + 1,
+        lacks_worker=joined.lacks_worker,
         attempt=job_row.attempt,
         retry_reason=joined.last_outcome,
         failures=job_row.failures,

@@ -138,6 +138,21 @@ class AuditRow(MappedTable):
     __table_args__ = (Index(None, "at", "id"),)
 
 
+class WorkerRow(MappedTable):
+    """A worker that runs, and when it last wrote that it does; its job may be gone by now."""
+
+    __tablename__ = "workers"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[str]
+    version: Mapped[str]
+    cores: Mapped[int]
+    memory_bytes: Mapped[int] = mapped_column(BigInteger)
+    job_id: Mapped[str | None]
+    started_at: Mapped[datetime] = mapped_column(default=utc_now())
+    seen_at: Mapped[datetime] = mapped_column(default=utc_now(), index=True)
+    __table_args__ = (Index(None, "started_at", "id"),)
+
+
 class BlobRow(MappedTable):
     """Bytes, named by their SHA-256. `touched_at` protects a half-written blob from deletion."""
 

@@ -15,6 +15,7 @@ from service.settings import read_settings
 from service.store.database import Database
 from worker.supervisor.folders import reap_regularly
 from worker.supervisor.loop import Supervisor
+from worker.supervisor.presence import Presence, describe_process
 
 
 def main() -> None:
@@ -27,18 +28,22 @@ def main() -> None:
         database.prepare()
     except LowlossError as error:
         sys.exit(f"lowloss: {error}")
-    supervisor = Supervisor(database, settings, settings.worker_name or _name_of(os.getpid()))
+    name = settings.worker_name or _name_of(os.getpid())
+    supervisor = Supervisor(database, settings, name)
+    presence = Presence(database, describe_process(name), find_job=lambda: supervisor.job_id)
     if predecessor := os.environ.get(PREDECESSOR):
         supervisor.take_over(settings.worker_name or _name_of(predecessor))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: supervisor.stop())
     watch_parent(supervisor.stop)
     threading.Thread(target=reap_regularly, name="reaper", daemon=True).start()
+    presence.start()
     try:
         supervisor.work()
     except NotReady as error:
         sys.exit(f"lowloss: {error}")
     finally:
+        presence.end()
         database.close()
 
 

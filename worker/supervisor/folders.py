@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
 
-from service.machine import MIN_FREE_BYTES
+from service.machine import MIN_FREE_BYTES, WORK_FOLDER_LOCK, WORK_FOLDER_PREFIX
 
-PREFIX = "lowloss-worker-"
-LOCK = "in-use"
+PREFIX, LOCK = WORK_FOLDER_PREFIX, WORK_FOLDER_LOCK
 """The first file of a folder: one that has others and not this is a leftover."""
 REAP_SECONDS = 60.0
 """The time between two looks for leftovers."""

@@ -33,6 +33,7 @@ from service.store.queue import (
     wait_for_room,
 )
 from service.store.schema import AttemptOutcome
+from service.store.workers import remove_dead_worker
 from worker.progress.protocol import Ended, Ending
 from worker.supervisor.child import COMMAND, Child
 from worker.supervisor.folders import has_room
@@ -46,7 +47,10 @@ TICK_SECONDS = 0.2
 
 @dataclass
 class Supervisor:
-    """One worker: a loop over jobs, one at a time, each in a child process."""
+    """One worker: a loop over jobs, one at a time, each in a child process.
+
+    `job_id` is of the job that it has now.
+    """
 
     database: Database
     settings: Settings
@@ -54,6 +58,7 @@ class Supervisor:
     command: Sequence[str] = COMMAND
     clock: Callable[[], float] = time.monotonic
     is_stopping: bool = False
+    job_id: str | None = None
 
     def __post_init__(self) -> None:
         self._job_bytes = self.settings.job_bytes
@@ -68,6 +73,7 @@ class Supervisor:
         try:
             with self.database.transaction() as session:
                 end_dead_worker(session, predecessor)
+                remove_dead_worker(session, predecessor)
         except Exception as error:
             if not is_busy(error):
                 raise
@@ -129,6 +135,7 @@ class Supervisor:
         return claim
 
     def _run(self, child: Child, claim: Claim) -> None:
+        self.job_id = claim.fence.job_id
         log.info("%s: attempt %d begins", claim.fence.job_id, claim.fence.attempt)
         try:
             ended = self._watch(child, claim)
@@ -138,6 +145,8 @@ class Supervisor:
         except LeaseLost as lost:
             log.warning("%s", lost)
             child.end()
+        finally:
+            self.job_id = None
 
     def _watch(self, child: Child, claim: Claim) -> Ended:
         """Let the child run a job to its end, and renew the lease meanwhile; raise LeaseLost."""

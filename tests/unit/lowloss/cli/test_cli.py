@@ -59,6 +59,10 @@ COMMANDS = (
     "delete",
     "datasets",
     "audit",
+    "workers",
+    "backup",
+    "restore",
+    "doctor",
     "projects",
     "tokens",
 )

@@ -34,9 +34,10 @@ Run = Callable[..., Result]
             ["serve", "--no-worker"],
             'the server is not installed (pip install "lowloss[server]")',
         ),
+        (["backup", "file"], 'the server is not installed (pip install "lowloss[server]")'),
         (["worker"], 'the worker is not installed (pip install "lowloss[worker]")'),
     ],
-    ids=("onnx", "keras", "serve", "server", "worker"),
+    ids=("onnx", "keras", "serve", "server", "backup", "worker"),
 )
 def test_command_without_its_extra_names_it(
     run: Run, monkeypatch: pytest.MonkeyPatch, arguments: list[str], line: str

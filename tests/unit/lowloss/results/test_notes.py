@@ -31,6 +31,11 @@ def an_error(error: str) -> AttemptError:
         (JobState.queued, {"queue_position": 4}, "number 4 in the queue"),
         (
             JobState.queued,
+            {"lacks_worker": True},
+            "no worker is running: start one with `lowloss worker`",
+        ),
+        (
+            JobState.queued,
             {"retry_reason": "stopped"},
             "attempt 2, since the one before ended with its worker, which was stopped",
         ),

@@ -163,6 +163,7 @@ def test_routes_are_those_of_the_contract(document: dict[str, Any]) -> None:
         "GET /v1/tokens",
         "POST /v1/tokens/{token_id}/revoke",
         "GET /v1/audit",
+        "GET /v1/workers",
         "GET /healthz",
         "GET /readyz",
         "GET /metrics",

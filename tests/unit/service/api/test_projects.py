@@ -60,6 +60,7 @@ NEEDED = {
     "GET /v1/tokens": Scope.admin,
     "POST /v1/tokens/{token_id}/revoke": Scope.admin,
     "GET /v1/audit": Scope.admin,
+    "GET /v1/workers": Scope.admin,
     "GET /metrics": Scope.admin,
 }
 """The scope that each route needs; the probes need no token."""

@@ -28,6 +28,7 @@ from service.store.artifacts import NewArtifact, add_artifact
 from service.store.database import Database
 from service.store.jobs import record_outcome
 from service.store.queue import finish_job
+from service.store.workers import WorkerProcess, record_worker
 from tests.builders.live_server import counted_statements
 from tests.builders.store import (
     a_blob,
@@ -357,7 +358,28 @@ def test_queue_shows_what_runs_where_and_what_waits_in_its_order(
     assert waiting.index("first one") < waiting.index("second one")
     assert "next in the queue" in waiting
     assert "number 2 in the queue" in waiting
-    assert "No job runs" not in text
+    assert "No worker is running" in text
+
+
+def test_queue_shows_admins_the_workers(client: TestClient, store: Database) -> None:
+    a_job(store)
+    with store.transaction() as session:
+        process = WorkerProcess("wrk_1", "box-7", "1.0", 2, 8_000_000_000)
+        record_worker(session, process, job_id="job_of_another_project")
+
+    text = client.get("/queue").text
+
+    workers = text.partition("<h2>Workers</h2>")[2]
+    assert [part in workers for part in ("box-7", "alive", "job_of_another_project", "8 GB")] == [
+        True
+    ] * 4
+    assert "No worker is running" not in text
+    token = {"name": "t", "project": "default"}
+    admin = client.post("/v1/tokens", json=token | {"scope": "admin"}).json()["secret"]
+    headers = {"Authorization": f"Bearer {admin}"}
+    reader = client.post("/v1/tokens", json=token | {"scope": "read"}, headers=headers).json()
+    headers = {"Authorization": f"Bearer {reader['secret']}"}
+    assert "job_of_another_project" not in client.get("/queue", headers=headers).text
 
 
 def test_queue_without_a_worker_says_how_to_start_one(client: TestClient, store: Database) -> None:
@@ -374,4 +396,4 @@ def test_queue_of_a_paused_job_does_not_miss_a_worker(client: TestClient, store:
     text = client.get("/queue").text
 
     assert "paused, until it is resumed" in text
-    assert "No job runs. Where" not in text
+    assert "No worker is running" not in text

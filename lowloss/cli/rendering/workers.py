@@ -1,0 +1,31 @@
+"""Shows workers as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from lowloss.cli.rendering.lists import format_time, print_table
+from lowloss.results import Worker
+from lowloss.wording import DASH, format_bytes, make_printable
+
+
+def show_workers(workers: Sequence[Worker], console: Console) -> None:
+    """Show workers, what each runs, and when it was seen last."""
+    rows = [
+        (
+            worker.id,
+            make_printable(worker.name),
+            "alive" if worker.is_alive else "not seen",
+            DASH if worker.job is None else make_printable(worker.job),
+            f"{worker.cores}\n{format_bytes(worker.memory_bytes)}",
+            worker.version,
+            format_time(worker.started_at),
+            format_time(worker.seen_at),
+        )
+        for worker in workers
+    ]
+    columns = ("id", "name", "state", "job", "cores,\nmemory", "version", "started", "last seen")
+    spare = ("version", "started", "id", "cores,\nmemory")
+    print_table(rows, console, columns=columns, wrapped="name", spare=spare)

@@ -1,0 +1,25 @@
+"""Workers as they were seen last."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from lowloss.results.parts import Result
+
+
+class Worker(Result):
+    """A process that runs jobs, one at a time.
+
+    `name` is what a job's `worker` says. `seen_at` is when it last wrote that it runs; one that was
+    not seen for 30 s is not `is_alive`. `job` is what it runs; null where it waits for one.
+    """
+
+    id: str
+    name: str
+    version: str
+    cores: int
+    memory_bytes: int
+    job: str | None
+    started_at: datetime
+    seen_at: datetime
+    is_alive: bool

@@ -1,0 +1,156 @@
+"""Looks at what server and workers need: database, schema, clock, workers, disks, leftovers."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+
+from lowloss.errors import LowlossError
+from lowloss.results.notes import NO_WORKER
+from lowloss.wording import counted, format_bytes, format_duration
+from service.machine import MIN_FREE_BYTES, UPLOAD_PREFIX, WORK_FOLDER_LOCK, WORK_FOLDER_PREFIX
+from service.settings import Settings
+from service.store.database import Database, complete_url
+from service.store.facts import DatabaseFacts, count_live_workers, read_facts
+
+LOW_FREE_BYTES = 16 * MIN_FREE_BYTES
+"""Room on a disk that one large table could use up."""
+MAX_CLOCK_SECONDS = 5.0
+"""Clocks that differ by less do not matter: leases last 30 s."""
+
+
+class Verdict(StrEnum):
+    """How one thing stands."""
+
+    ok = "ok"
+    warning = "warning"
+    wrong = "wrong"
+
+
+@dataclass(frozen=True)
+class Check:
+    """How one thing stands, and what to do where it is not ok."""
+
+    name: str
+    verdict: Verdict
+    detail: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        line = f"{self.verdict:8}{self.name}: {self.detail}"
+        return f"{line}: {self.fix}" if self.fix else line
+
+
+def examine(settings: Settings) -> list[Check]:
+    """Look at everything, and change nothing."""
+    checks = list(_check_database(settings))
+    checks.append(_check_disk("data folder", settings.data_dir))
+    checks.append(_check_disk("temporary files", Path(tempfile.gettempdir())))
+    checks.append(_check_leftovers(settings.data_dir))
+    return checks
+
+
+def _check_database(settings: Settings) -> Iterator[Check]:
+    """Look at the database, and at nothing else in it where it does not respond."""
+    try:
+        url = complete_url(settings.url)
+        if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+            fix = "start `lowloss serve` once, or set LOWLOSS_DATA_DIR or LOWLOSS_DATABASE_URL"
+            yield Check("database", Verdict.wrong, f"there is no file {url.database}", fix)
+            return
+        database = Database(settings.url)
+    except LowlossError as error:
+        yield Check("database", Verdict.wrong, str(error), "set LOWLOSS_DATABASE_URL")
+        return
+    try:
+        before = datetime.now(UTC)
+        facts = read_facts(database)
+        yield _check_clock(facts.now, before=before, after=datetime.now(UTC))
+        yield _check_product(facts)
+        yield _check_schema(facts)
+        if facts.has_schema:
+            yield _check_workers(count_live_workers(database))
+    except LowlossError as error:
+        yield Check("database", Verdict.wrong, str(error), "start it, or make it reachable")
+    finally:
+        database.close()
+
+
+def _check_product(facts: DatabaseFacts) -> Check:
+    if facts.journal_mode in {None, "wal"}:
+        mode = "" if facts.journal_mode is None else f", journal mode {facts.journal_mode}"
+        return Check("database", Verdict.ok, f"{facts.product}{mode}")
+    detail = f"{facts.product}, journal mode {facts.journal_mode}: readers wait for writers"
+    return Check("database", Verdict.warning, detail, "put its file on a local disk")
+
+
+def _check_schema(facts: DatabaseFacts) -> Check:
+    if facts.has_schema:
+        return Check("schema", Verdict.ok, "of this version")
+    fix = "start this version's server, which brings an older one up to date, or install the newer"
+    return Check("schema", Verdict.wrong, "of another version, or none", fix)
+
+
+def _check_clock(now: datetime, *, before: datetime, after: datetime) -> Check:
+    """Compare the database's time with this machine's before and after it was read."""
+    # A read that takes long is no difference.
+    seconds = (now - min(max(now, before), after)).total_seconds()
+    if abs(seconds) <= MAX_CLOCK_SECONDS:
+        return Check("clock", Verdict.ok, "the database's and this machine's agree")
+    side = "ahead of" if seconds > 0 else "behind"
+    detail = f"the database's is {format_duration(abs(seconds))} {side} this machine's"
+    return Check("clock", Verdict.warning, detail, "set both by NTP")
+
+
+def _check_workers(alive: int) -> Check:
+    if alive:
+        return Check("workers", Verdict.ok, f"{alive} alive")
+    state, _, fix = NO_WORKER.partition(": ")
+    return Check("workers", Verdict.warning, state, fix)
+
+
+def _check_disk(name: str, folder: Path) -> Check:
+    try:
+        free_bytes = shutil.disk_usage(folder).free
+    except OSError as error:
+        return Check(name, Verdict.wrong, f"{folder}: {error.strerror}", "make the folder")
+    detail = f"{folder} has {format_bytes(free_bytes)} left"
+    if not os.access(folder, os.W_OK):
+        return Check(name, Verdict.wrong, f"{folder} cannot be written", "change its rights")
+    if free_bytes < MIN_FREE_BYTES:
+        return Check(name, Verdict.wrong, detail, "make room: nothing is accepted or claimed")
+    if free_bytes < LOW_FREE_BYTES:
+        return Check(name, Verdict.warning, detail, "make room")
+    return Check(name, Verdict.ok, detail)
+
+
+def _check_leftovers(data_dir: Path) -> Check:
+    """Look for files of processes that were killed: those that nobody has locked."""
+    uploads = [path for path in data_dir.glob(f"{UPLOAD_PREFIX}*") if not _is_locked(path)]
+    folders = Path(tempfile.gettempdir()).glob(f"{WORK_FOLDER_PREFIX}*")
+    idle = [path for path in folders if not _is_locked(path / WORK_FOLDER_LOCK)]
+    leftovers = [str(path) for path in (*uploads, *idle)]
+    if not leftovers:
+        return Check("leftovers", Verdict.ok, "none")
+    detail = f"{counted(len(leftovers), 'leftover')} of killed processes, such as {leftovers[0]}"
+    fix = "a running server or worker deletes them within an hour; otherwise delete them"
+    return Check("leftovers", Verdict.warning, detail, fix)
+
+
+def _is_locked(path: Path) -> bool:
+    """Return whether a process has a file locked; one that cannot be read is another user's."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False

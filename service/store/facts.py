@@ -1,0 +1,47 @@
+"""What a database says of itself: its kind and version, its clock, its schema."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import DBAPIError
+
+from lowloss.errors import NotReady
+from lowloss.wording import describe_error
+from service.store.database import Database, utc_now
+from service.store.schema import WorkerRow
+from service.store.workers import ALIVE_SECONDS
+
+
+@dataclass(frozen=True)
+class DatabaseFacts:
+    """A database that responds; `journal_mode` is SQLite's."""
+
+    product: str
+    journal_mode: str | None
+    now: datetime
+    has_schema: bool
+
+
+def read_facts(database: Database) -> DatabaseFacts:
+    """Ask a database of itself, without changing it; raise NotReady where it does not respond."""
+    is_sqlite = database.is_sqlite
+    try:
+        with database.reading() as session:
+            version = "SELECT sqlite_version()" if is_sqlite else "SHOW server_version"
+            number = session.scalar(text(version))
+            mode = session.scalar(text("PRAGMA journal_mode")) if is_sqlite else None
+            now = session.scalars(select(utc_now())).one()
+    except DBAPIError as error:
+        raise NotReady(describe_error(error.orig or error)) from error
+    product = f"{'SQLite' if is_sqlite else 'PostgreSQL'} {number}"
+    return DatabaseFacts(product, mode, now, database.is_ready())
+
+
+def count_live_workers(database: Database) -> int:
+    """Count the workers that are alive."""
+    is_alive = WorkerRow.seen_at >= utc_now(-ALIVE_SECONDS)
+    with database.reading() as session:
+        return session.scalar(select(func.count()).where(is_alive)) or 0

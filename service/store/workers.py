@@ -1,0 +1,81 @@
+"""Workers that run: each writes every few seconds that it does, by the database's clock."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import delete, exists, select, update
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.selectable import Exists
+
+from lowloss.results import Page, Worker
+from service.store.cursors import ListOrder
+from service.store.database import utc_now
+from service.store.schema import WorkerRow
+
+ALIVE_SECONDS = 30.0
+"""How long after its last sign of life a worker counts as alive."""
+FORGET_SECONDS = 24 * 3600.0
+"""How long a worker that was killed is listed."""
+NEWEST_FIRST = ListOrder(WorkerRow.started_at, WorkerRow.id)
+
+
+@dataclass(frozen=True)
+class WorkerProcess:
+    """A process that runs jobs; its id is random, and of this run of it alone."""
+
+    id: str
+    name: str
+    version: str
+    cores: int
+    memory_bytes: int
+
+
+def record_worker(session: Session, process: WorkerProcess, *, job_id: str | None) -> None:
+    """Record that a worker runs, and with which job; forget those killed long ago."""
+    seen = {"job_id": job_id, "seen_at": utc_now()}
+    is_own = WorkerRow.id == process.id
+    if session.execute(update(WorkerRow).where(is_own).values(seen)).rowcount:  # type: ignore[attr-defined]
+        return
+    session.execute(delete(WorkerRow).where(WorkerRow.seen_at < utc_now(-FORGET_SECONDS)))
+    session.add(WorkerRow(**asdict(process), **seen))
+
+
+def remove_worker(session: Session, worker_id: str) -> None:
+    """Remove a worker that ends."""
+    session.execute(delete(WorkerRow).where(WorkerRow.id == worker_id))
+
+
+def remove_dead_worker(session: Session, name: str) -> None:
+    """Remove a worker that is known to be dead."""
+    session.execute(delete(WorkerRow).where(WorkerRow.name == name))
+
+
+def has_worker() -> Exists:
+    """Return the condition that a worker is alive."""
+    return exists().where(WorkerRow.seen_at >= utc_now(-ALIVE_SECONDS))
+
+
+def list_workers(session: Session, *, cursor: str | None, limit: int) -> Page[Worker]:
+    """List workers, the one that was started last first; those killed within a day, too."""
+    is_alive = (WorkerRow.seen_at >= utc_now(-ALIVE_SECONDS)).label("is_alive")
+    query = select(WorkerRow, is_alive).where(NEWEST_FIRST.after(cursor))
+    rows = session.execute(query.order_by(*NEWEST_FIRST.clauses).limit(limit + 1)).all()
+    workers = {row.WorkerRow.id: _make_worker(row.WorkerRow, is_alive=row.is_alive) for row in rows}
+    return NEWEST_FIRST.make_page(
+        [row.WorkerRow for row in rows], limit, lambda row: workers[row.id]
+    )
+
+
+def _make_worker(row: WorkerRow, *, is_alive: bool) -> Worker:
+    return Worker(
+        id=row.id,
+        name=row.name,
+        version=row.version,
+        cores=row.cores,
+        memory_bytes=row.memory_bytes,
+        job=row.job_id,
+        started_at=row.started_at,
+        seen_at=row.seen_at,
+        is_alive=is_alive,
+    )

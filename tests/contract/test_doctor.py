@@ -1,0 +1,84 @@
+"""What `lowloss doctor` finds, on each database."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+from service.machine import UPLOAD_PREFIX, WORK_FOLDER_LOCK, WORK_FOLDER_PREFIX
+from service.maintenance import doctor
+from service.maintenance.__main__ import FAILED, main
+from service.settings import Settings
+from service.store.database import Database
+from service.store.workers import WorkerProcess, record_worker
+from tests.builders.store import use_later_schema
+
+Usage = namedtuple("Usage", "free")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The data folder and that of temporary files, which nobody else uses."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: Usage(free=5 * 10**9))
+    return tmp_path
+
+
+def examine(database: Database, folder: Path) -> dict[str, doctor.Check]:
+    url = database.url.render_as_string(hide_password=False)
+    checks = doctor.examine(Settings(database_url=url, data_dir=folder))
+    return {check.name: check for check in checks}
+
+
+def test_whole_server_is_ok_and_one_without_workers_is_warned_of(
+    database: Database, folder: Path
+) -> None:
+    without = examine(database, folder)
+    with database.transaction() as session:
+        record_worker(session, WorkerProcess("wrk_1", "box", "1.0", 2, 10**9), job_id=None)
+
+    checks = examine(database, folder)
+
+    assert str(without["workers"]) == (
+        "warning workers: no worker is running: start one with `lowloss worker`"
+    )
+    assert [str(c) for c in checks.values() if c.verdict is not doctor.Verdict.ok] == []
+    assert "journal mode wal" in checks["database"].detail or not database.is_sqlite
+    assert checks["workers"].detail == "1 alive"
+
+
+def test_what_is_wrong_is_said_with_what_to_do(
+    sqlite_database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_later_schema(sqlite_database)
+    (folder / f"{UPLOAD_PREFIX}1").touch()
+    (folder / f"{WORK_FOLDER_PREFIX}1").mkdir()
+    (folder / f"{WORK_FOLDER_PREFIX}1" / WORK_FOLDER_LOCK).touch()
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: Usage(free=10**6))
+    monkeypatch.setattr(doctor, "MAX_CLOCK_SECONDS", -1.0)
+
+    checks = examine(sqlite_database, folder)
+
+    wrong = {name for name, check in checks.items() if check.verdict is doctor.Verdict.wrong}
+    assert wrong == {"schema", "data folder", "temporary files"}
+    assert all(check.fix for name, check in checks.items() if name != "database")
+    assert checks["clock"].verdict is doctor.Verdict.warning
+    assert checks["leftovers"].detail.startswith("2 leftovers of killed processes")
+
+
+def test_command_fails_where_there_is_no_database_and_makes_none(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LOWLOSS_DATABASE_URL", f"sqlite:///{folder / 'none' / 'lowloss.sqlite3'}")
+    monkeypatch.setenv("LOWLOSS_DATA_DIR", str(folder))
+
+    code = main(["doctor", "--json"])
+
+    assert code == FAILED
+    first = json.loads(capsys.readouterr().out)[0]
+    assert (first["name"], first["verdict"]) == ("database", "wrong")
+    assert not (folder / "none").exists()
