@@ -19,9 +19,11 @@ def find_peer(scope: Scope) -> str:
 def find_network(address: str) -> str:
     """Return the address of a client, or its network for IPv6."""
     try:
-        is_network = ip_address(address).version == 6
+        client = ip_address(address)
     except ValueError:
         return address
-    if not is_network:
+    if client.version == 4:
         return address
+    if client.ipv4_mapped is not None:
+        return str(client.ipv4_mapped)
     return str(ip_network(f"{address.partition('%')[0]}/{IPV6_CLIENT_BITS}", strict=False))

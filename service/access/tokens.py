@@ -65,7 +65,9 @@ class Tokens:
         if not self.is_anonymous or now - self._looked_at < LOOK_SECONDS:
             return
         try:
-            self.is_anonymous = not await self._read(has_tokens)
+            # Never back: this process may have made a token meanwhile.
+            if await self._read(has_tokens):
+                self.is_anonymous = False
         except Exception:
             if not has_looked:
                 raise

@@ -29,7 +29,7 @@ def read_audit(
 ) -> Page[AuditEntry]:
     """List who changed what and from where, and refused tokens, newest first.
 
-    An entry is a request that changed something or was refused for its token, once it was
+    An entry is a request that could change something or was refused for its token, once it was
     answered; a refused one has neither a token nor a project.
     """
     with deps.database.reading() as session:

@@ -41,6 +41,7 @@ from service.store.datasets import (
     list_datasets,
 )
 from service.store.datasets import dataset_id as dataset_id_of
+from service.store.quotas import check_stored_bytes
 from service.tables.parse import Bounds, parse_upload
 
 router = APIRouter(tags=["datasets"])
@@ -147,6 +148,9 @@ def _store(
 ) -> Dataset:
     """Parse an upload and store it as a dataset."""
     settings, database = deps.settings, deps.database
+    with database.transaction() as session:
+        # Again once it is added; but what is refused now is not stored meanwhile.
+        check_stored_bytes(session, new.keywords["project"], upload.size_bytes)
     profile = parse_upload(
         upload.path,
         new.keywords["format"],

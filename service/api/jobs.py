@@ -234,7 +234,7 @@ async def read_job(
         await _await_change(deps, job_id, seconds=wait)
         if (response := answer_from_memory(deps, job_id, etag)) is not None:
             return response
-    # Without `wait`, PollsFromMemory has looked before.
+    # PollsFromMemory has looked before, where the job was asked for already.
     answer = await deps.job_memory.read(job_id, deps.changes.moment, lambda: _read(deps, job_id))
     return render_answer(answer, etag)
 

@@ -48,7 +48,7 @@ def _run(options: argparse.Namespace) -> str:
     url, file = read_settings().url, options.file
     if options.command == "backup":
         size = format_bytes(back_up(url, file))
-        return f"{file}: {size}, checked; whoever reads it reads all that the server stores"
+        return f"{file}: {size}; whoever reads it reads all that the server stores"
     restore(url, file)
     return "restored; `lowloss serve` brings it up to date where an older version wrote it"
 

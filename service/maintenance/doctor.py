@@ -49,7 +49,7 @@ class Check:
 
 
 def examine(settings: Settings) -> list[Check]:
-    """Look at everything, and change nothing."""
+    """Look at everything; a SQLite database is opened as a server opens it, in WAL mode."""
     checks = list(_check_database(settings))
     checks.append(_check_disk("data folder", settings.data_dir))
     checks.append(_check_disk("temporary files", Path(tempfile.gettempdir())))

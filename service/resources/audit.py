@@ -1,4 +1,4 @@
-"""Writes the audit log: each request that changed something, and each refused token."""
+"""Writes the audit log: each request that could change something, and each refused token."""
 
 from __future__ import annotations
 

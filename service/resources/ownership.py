@@ -27,8 +27,7 @@ class Ownership:
 
     async def check_job(self, project: str, job_id: str) -> None:
         """Raise JobNotFound for a job that is not of a project."""
-        if (project, job_id) in self._jobs:
-            self._jobs.move_to_end((project, job_id))
+        if self.has_checked(project, job_id):
             return
         if not await to_thread.run_sync(self._owns_job, project, job_id):
             raise JobNotFound.of(job_id)
@@ -38,7 +37,10 @@ class Ownership:
 
     def has_checked(self, project: str, job_id: str) -> bool:
         """Return whether a job was found to be of a project already."""
-        return (project, job_id) in self._jobs
+        if (project, job_id) not in self._jobs:
+            return False
+        self._jobs.move_to_end((project, job_id))
+        return True
 
     async def check_dataset(self, project: str, dataset_id: str) -> None:
         """Raise DatasetNotFound for a dataset that is not of a project."""

@@ -10,7 +10,7 @@ from threading import Event, Thread
 
 from lowloss import __version__
 from service.machine import measure_memory
-from service.store.database import Database, is_busy
+from service.store.database import Database
 from service.store.workers import ALIVE_SECONDS, WorkerProcess, record_worker, remove_worker
 
 log = logging.getLogger(__name__)
@@ -60,8 +60,7 @@ class Presence:
             with self._database.transaction() as session:
                 remove_worker(session, self._process.id)
         except Exception as error:
-            if not is_busy(error):
-                raise
+            # Whatever it is, it must not hide why the worker ends.
             log.warning("this worker stays on the list for a while: %s", error)
 
     def _run(self) -> None:

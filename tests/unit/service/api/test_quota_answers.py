@@ -7,7 +7,7 @@ from typing import Any
 from fastapi.testclient import TestClient
 
 from service.store.database import Database
-from tests.builders.live_server import a_csv, upload
+from tests.builders.live_server import a_csv, count_rows, upload
 from tests.builders.store import a_parsed_csv
 
 
@@ -27,10 +27,14 @@ def test_submits_over_the_rate_come_again_later(client: TestClient, store: Datab
     assert client.get("/v1/jobs").status_code == 200
 
 
-def test_upload_over_a_quota_is_refused_and_leaves_nothing(client: TestClient) -> None:
+def test_upload_over_a_quota_is_refused_and_leaves_nothing(
+    client: TestClient, store: Database
+) -> None:
     bound(client, max_stored_bytes=10)
 
     answer = upload(client, a_csv())
+
+    assert count_rows(store)["blobs"] == 0
 
     assert (answer.status_code, answer.json()["code"]) == (403, "quota_exceeded")
     assert client.get("/v1/datasets").json()["items"] == []
