@@ -18,19 +18,18 @@ from lowloss.tables.dates import (
     choose_firsts,
     choose_order,
     mix_dates,
-    read_compact_days,
-    read_compact_times,
     read_dates,
     read_format,
     read_iso,
     read_pointed_months,
+    read_whole_dates,
 )
 from lowloss.tables.doubts import Doubt, DoubtfulDates, DoubtfulNumbers
 from lowloss.tables.durations import Durations, read_durations
 from lowloss.tables.evidence import clean, find_majority, find_mark, has_values
 from lowloss.tables.marks import MISSING_AMONG_NUMBERS, MISSING_LOWER
-from lowloss.tables.mixed import explain_text, find_marks
-from lowloss.tables.notation import Decision, Mark, Notation, decide_notation, resolve
+from lowloss.tables.mixed import explain_text, proves_comma
+from lowloss.tables.notation import PLAIN, Decision, Mark, Notation, decide_notation, resolve
 from lowloss.tables.number_remarks import tell_numbers, warn_of_approximations, warn_of_mark
 from lowloss.tables.numbers import (
     Numbers,
@@ -62,6 +61,7 @@ from lowloss.tables.remarks import (
 )
 from lowloss.tables.serials import find_serials, says_date
 
+DAY_SHAPES = frozenset("9" * digits for digits in (8, 10, 12, 14))
 READABLE = 0.95
 """The share of the cells with a value that must be readable for a column of numbers or dates."""
 
@@ -178,10 +178,8 @@ class ColumnReader:
 
     def _read_whole(self, column: pl.Series, number: pl.Series, *, is_forced: bool) -> pl.Series:
         """Read whole numbers, of which some are days or codes."""
-        if not is_forced and (days := read_compact_days(number)) is not None:
-            return self._take_for_dates(column, days, "days")
-        if not is_forced and (times := read_compact_times(number)) is not None:
-            return self._take_for_dates(column, times, "days with a time")
+        if not is_forced and (dates := read_whole_dates(number)) is not None:
+            return self._take_for_dates(column, *dates)
         if not is_forced and (zeros := has_leading_zeros(column)).any():
             self.warnings.append(warn_of_codes(column, zeros))
             return clean(column)
@@ -193,7 +191,8 @@ class ColumnReader:
 
     def _take_for_dates(self, column: pl.Series, dates: pl.Series, noun: str) -> pl.Series:
         """Read numbers as dates, and say so."""
-        self.warnings.append(warn_of_compact_days(column, noun))
+        self.warnings.append(warn_of_compact_days(column, dates, noun))
+        self._warn_of_unreadable(clean(column), dates, "dates")
         self.decided[column.name] = Reading(kind="date", order="ymd")
         return dates.alias(column.name)
 
@@ -280,7 +279,8 @@ class ColumnReader:
             if mixed is not None and mixed.reading.readable >= needed:
                 return self._finish_mixed_dates(text, mixed)
             self.warnings += explain_text(text, tidy, numbers, decision, dates=dates)
-            self.marks += find_marks(tidy)
+            if proves_comma(tidy):
+                self.marks[","] += 1
             return text
         if durations is not None and timed > max(decision.readable, dated):
             return self._finish_durations(text, durations)
@@ -310,6 +310,9 @@ class ColumnReader:
         if not is_forced and decision.witness is None and zeros.any():
             self.warnings.append(warn_of_codes(text, zeros))
             return text
+        may_be_days = not is_forced and numbers.shapes.keys() <= DAY_SHAPES
+        if may_be_days and (dates := read_whole_dates(to_numbers(numbers, PLAIN))) is not None:
+            return self._take_for_dates(text, *dates)  # with missing marks between them
         return self._finish_numbers(text, numbers, decision.notation)
 
     def _finish_numbers(self, text: pl.Series, numbers: Numbers, notation: Notation) -> pl.Series:

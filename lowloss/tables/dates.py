@@ -186,6 +186,14 @@ def read_compact_times(numbers: pl.Series) -> pl.Series | None:
     return times if times.null_count() == numbers.null_count() else None
 
 
+def read_whole_dates(numbers: pl.Series) -> tuple[pl.Series, str] | None:
+    """Return dates written as whole numbers, and what they are called; None where one is none."""
+    if (days := read_compact_days(numbers)) is not None:
+        return days, "days"
+    times = read_compact_times(numbers)
+    return None if times is None else (times, "days with a time")
+
+
 def read_pointed_months(column: pl.Series, number: pl.Series) -> pl.Series | None:
     """Return months that look like numbers with a point; None where that is not sure."""
     low, high = number.min(), number.max()

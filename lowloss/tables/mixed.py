@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 import polars as pl
@@ -10,7 +9,7 @@ import polars as pl
 from lowloss.results import TableWarning
 from lowloss.tables.dates import DateReading
 from lowloss.tables.lookalikes import find_lookalikes
-from lowloss.tables.notation import Decision, Mark
+from lowloss.tables.notation import Decision
 from lowloss.tables.numbers import HEAD_ROWS, Numbers, to_numbers
 from lowloss.tables.remarks import find_unreadable, warn_of_mixed
 
@@ -18,15 +17,14 @@ MOSTLY = 0.5
 """The share of numbers or dates in a column of text from which on a warning names other cells."""
 
 
-def find_marks(tidy: pl.Series) -> Counter[Mark]:
-    """Return the decimal mark that a column of text proves, as of `5,6 l/100 km`."""
-    marks: tuple[Mark, Mark] = (".", ",")
+def proves_comma(tidy: pl.Series) -> bool:
+    """Return whether a column of text proves a decimal comma, as of `5,6 l/100 km`.
+
+    Points prove nothing: they stand in dates, times and chapters, too.
+    """
     present = tidy.drop_nulls().head(HEAD_ROWS)
-    for mark in marks:
-        is_decimal = present.str.contains(rf"^\D{{0,4}}\d+[{mark}]\d{{1,2}}(?:[^\d.,]|$)")
-        if is_decimal.sum() > MOSTLY * len(present):
-            return Counter({mark: 1})
-    return Counter()
+    is_decimal = present.str.contains(r"^\D{0,4}\d+,\d{1,2}(?:[^\d.,]|$)")
+    return bool(is_decimal.sum() > MOSTLY * len(present))
 
 
 def explain_text(

@@ -132,12 +132,12 @@ def warn_of_years(text: pl.Series, values: pl.Series) -> Iterator[TableWarning]:
         )
 
 
-def warn_of_compact_days(column: pl.Series, noun: str = "days") -> TableWarning:
+def warn_of_compact_days(column: pl.Series, dates: pl.Series, noun: str) -> TableWarning:
     """Say that numbers are dates."""
     return warn(
         "read_as_days",
         column,
-        column.is_not_null(),
+        dates.is_not_null(),
         detail=f"{{name}} holds numbers such as {{example}}, all of them {noun}: it was read as "
         "dates",
         fix="set its type to number if they are quantities, to category if they are names",

@@ -8,7 +8,7 @@ SIGNS = "[$€£¥₹₽₩₺฿₴₦₫₪¢]"
 CODES = (
     "USD|EUR|GBP|JPY|CHF|CNY|RMB|INR|RUB|BRL|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|TRY|ZAR|MXN|KRW|"
     "SGD|HKD|ILS|THB|TWD|IDR|MYR|PHP|VND|AED|SAR|ARS|CLP|COP|PEN|UAH|NGN|KES|RON|BGN|"
-    "[A-Z]{1,2}\\$|Rs\\.?|Rp\\.?|RM|S/\\.?|kr\\.?|zł|Kč|Ft|Fr\\."
+    "[A-Z]{1,2}\\$|Rs\\.?|Rp\\.?|S/\\.?|kr\\.?|zł|Kč|Ft|Fr\\."
 )
 CURRENCY = f"(?:{SIGNS}|{CODES})"
 LETTERS = {"k": 3, "K": 3, "m": 6, "M": 6, "b": 9, "B": 9, "T": 12, "L": 5}

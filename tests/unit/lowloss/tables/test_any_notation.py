@@ -22,12 +22,15 @@ from lowloss.tables.read import read_csv
 
 DOUBTS = {"ambiguous_numbers", "ambiguous_dates"}
 MARKS = ["", "NA", "N/A", "null", "none", "nan", r"\N", ".", "-", "--", "?", "unknown", "#N/A"]
+MARKS += [".a", "#N/A N/A", ": c", "(X)", "***", "DNF"]
 WORDS = st.text("abcxyzäß ", min_size=1, max_size=6).map("w{}w".format)
 LOCALES = [(".", ""), (",", ""), (".", ","), (",", "."), (".", " "), (",", " "), (".", "'")]
 DATE_FORMATS = [
     *("%Y-%m-%d", "%Y/%m/%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%d %b %Y"),
     *("%b %d, %Y", "%d-%b-%Y", "%A, %d %B %Y", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f"),
     *("%m/%d/%Y %I:%M:%S %p", "%d.%m.%Y %H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"),
+    *("%Y%m%dT%H%M%S", "%Y%m%d%H%M%S", "%Y:%m:%d %H:%M:%S", "%Y-%m-%d-%H.%M.%S.%f"),
+    *("%a %b %d %H:%M:%S %Y", "%d.%m.%Y %H:%M:%S Uhr", "%H:%M:%S %d.%m.%Y", "%Y-%m-%d %a"),
 ]
 PACKERS: list[Callable[[bytes], bytes]] = [
     bytes,

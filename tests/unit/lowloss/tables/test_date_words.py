@@ -71,6 +71,14 @@ def test_whole_numbers_that_are_days_with_a_time_are_told(first: int) -> None:
     assert codes_of(cells) == {"read_as_days"}
 
 
+@pytest.mark.parametrize("first", [20_240_401, 2_024_041_700, 20_240_417_083_000])
+def test_missing_marks_stand_between_days_too(first: int) -> None:
+    cells = [str(first + row) if row % 8 else "n.a." for row in range(24)]
+
+    assert [value is None for value in values_of(cells)] == [row % 8 == 0 for row in range(24)]
+    assert codes_of(cells) == {"read_as_days", "unreadable_cells"}
+
+
 @pytest.mark.parametrize(
     "cells",
     [

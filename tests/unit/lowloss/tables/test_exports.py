@@ -163,6 +163,13 @@ def test_text_with_a_decimal_mark_is_a_witness_of_the_file() -> None:
     assert "ambiguous_numbers" not in codes(table)
 
 
+@pytest.mark.parametrize("other", ["8.30 Uhr", "1.2 Introduction", "1.5 bis 2.5"])
+def test_text_with_a_point_is_none(other: str) -> None:
+    table = read("preis;x\n" + "".join(f"{row + 1}.250 €;{other}{row}\n" for row in range(COUNT)))
+
+    assert "ambiguous_numbers" in codes(table)
+
+
 @pytest.mark.parametrize(
     "cells",
     [
