@@ -228,6 +228,7 @@ def test_any_notation_is_read_back_exactly_or_its_doubt_is_told(written: Written
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)
 @given(tables())
 @settings(LARGE, max_examples=1_000)
 def test_any_notation_is_read_back_in_many_tables(written: Written) -> None:
