@@ -9,11 +9,10 @@ import polars as pl
 from lowloss.results import Reading, TableWarning
 from lowloss.tables.cells import MAX_DAYS
 from lowloss.tables.dates import read_compact_days
+from lowloss.tables.likely_times import LIKELY_MS
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.sentences import warn
 
-LIKELY_MS = (946_684_800_000, 2_051_222_400_000)
-"""The years 2000 to 2034: whole seconds of these are dates, unless a type says otherwise."""
 SECOND_MS = 1000
 
 
@@ -25,7 +24,8 @@ def read_instants(
 ) -> pl.Series:
     """Return the dates of a column of numbers that are some, and say so; other columns as they are.
 
-    They are dates where `earlier` or an option says so, or where all are seconds of this time.
+    They are dates where `earlier` or an option says so, or where all are whole seconds of likely
+    years.
     """
     if not column.dtype.is_numeric():
         return column

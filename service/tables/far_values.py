@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Sequence
 
 from lowloss.results import QUANTILES, Column, ColumnKind, TableWarning
-from lowloss.wording import counted, format_number
+from lowloss.wording import counted, format_number, format_percent
 
 MIN_ROWS = 20
 MAX_SHARE = 0.01
@@ -18,14 +18,18 @@ LOWER, UPPER = QUANTILES.index(0.25), QUANTILES.index(0.75)
 
 
 def warn_of_far_values(
-    profile: Sequence[Column], rows: int, *, but: Container[str | None] = ()
+    profile: Sequence[Column], rows: int, *, except_for: Container[str | None] = ()
 ) -> Iterator[TableWarning]:
-    """Say which columns, `but` for some, have such a number as their least or largest value.
+    """Say which columns, `except_for` some, have such a number as their least or largest value.
 
     Values are counted by the histogram: those in the bin of the least or the largest one.
     """
     for column in profile:
-        if column.kind is not ColumnKind.numeric or column.histogram is None or column.name in but:
+        if (
+            column.kind is not ColumnKind.numeric
+            or column.histogram is None
+            or column.name in except_for
+        ):
             continue
         present = rows - column.missing
         low, high = column.quantiles[LOWER], column.quantiles[UPPER]
@@ -49,6 +53,7 @@ def _share_squares(column: Column, value: float, count: int, present: int) -> fl
 
 def _warn(column: Column, value: float, count: int, share: float) -> TableWarning:
     low, high = column.quantiles[LOWER], column.quantiles[UPPER]
+    shown_share = format_percent(share, is_precise=True)
     return TableWarning(
         code="far_value",
         column=column.name,
@@ -56,7 +61,7 @@ def _warn(column: Column, value: float, count: int, share: float) -> TableWarnin
         example=f"{value:.10g}",
         detail=f"{counted(count, 'number')} of {column.name!r} (to {format_number(value)}) far "
         f"from the others, half of which lie between {format_number(low)} and "
-        f"{format_number(high)}: {share:.1%} of all squared distances from the mean",
+        f"{format_number(high)}: {shown_share} of all squared distances from the mean",
         fix=f"correct it in the file if it is a mistake, or name {value:.10g} in null_values if it "
         "stands for a missing value",
     )

@@ -11,8 +11,6 @@ MIN_DIGITS, MIN_SURE_DIGITS = 8, 12
 sizes of files and amounts of money may be as long."""
 MIN_SPREAD_ROWS = 100
 """From how many rows on quantiles tell that numbers are spread evenly."""
-LIKELY_MS = (946_684_800_000, 2_051_222_400_000)
-"""The years 2000 to 2034, in milliseconds since 1970: between them numbers are as likely times."""
 NAME = re.compile(
     r"(?i:(?:^|[^a-z])(?:ids?|uid|no|num|account|card|phone|ean|upc|isbn|ssn)$)"
     r"|[a-z](?:I[Dd]|No|Num)$|(?i:nr|nummer)$"

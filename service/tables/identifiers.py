@@ -7,9 +7,9 @@ import polars as pl
 from lowloss.results import QUANTILES
 from lowloss.tables.dates import read_compact_days
 from lowloss.tables.evidence import is_monotonic
+from lowloss.tables.likely_times import LIKELY_MS
 from lowloss.tables.phones import are_phones
 from service.tables.identifier_rules import (
-    LIKELY_MS,
     MIN_DIGITS,
     MIN_IDENTIFIERS,
     MIN_SPREAD_ROWS,

@@ -85,7 +85,7 @@ def parse_upload(
     sentinels = tuple(warn_of_sentinels(columns))
     warnings += (
         *sentinels,
-        *warn_of_far_values(columns, result["rows"], but={one.column for one in sentinels}),
+        *warn_of_far_values(columns, result["rows"], except_for={one.column for one in sentinels}),
         *warn_of_spellings(columns),
         *warn_of_possible_names(columns, result["rows"]),
         *warn_of_useless(columns, result["rows"]),

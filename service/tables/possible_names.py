@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from lowloss.results import Column, ColumnKind, TableWarning
+from lowloss.tables.likely_times import LIKELY_MS
 from service.tables.identifier_rules import (
-    LIKELY_MS,
     MIN_DIGITS,
     MIN_IDENTIFIERS,
     MIN_SPREAD_ROWS,

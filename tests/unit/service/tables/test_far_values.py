@@ -15,10 +15,10 @@ from tests.builders.tables import LIMITS
 INCOMES = [20_000.5 + 150.0 * (number * 37 % 400) for number in range(400)]
 
 
-def warnings_of(values: list[float], but: tuple[str, ...] = ()) -> list[TableWarning]:
+def warnings_of(values: list[float], except_for: tuple[str, ...] = ()) -> list[TableWarning]:
     table = Table(pl.DataFrame({"income": values}), is_matrix=False)
     profile = profile_table(table, limits=LIMITS)
-    return list(warn_of_far_values(profile, len(values), but=but))
+    return list(warn_of_far_values(profile, len(values), except_for=except_for))
 
 
 @pytest.mark.parametrize(("far", "count"), [(4.5e9, 1), (-4.5e9, 1), (2.5e8, 3)])
@@ -31,7 +31,7 @@ def test_numbers_far_from_all_others_are_told(far: float, count: int) -> None:
 
 
 def test_column_that_is_told_for_another_reason_is_not_told_twice() -> None:
-    assert warnings_of([*INCOMES, 4.5e9], but=("income",)) == []
+    assert warnings_of([*INCOMES, 4.5e9], except_for=("income",)) == []
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.0, 1.5])
