@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
-
 from lowloss.client.batches import join_predictions
 from lowloss.inference.model import load_model
-from lowloss.inference.rows import cells_from_columns, cells_from_rows
+from lowloss.inference.rows import cells_from_rows
 from lowloss.results import Predictions, TableWarning
 from tests.builders.onnx_models import a_regression
 
@@ -72,27 +69,3 @@ def test_warnings_of_the_reader_come_first() -> None:
     predictions = predict("Bergen", values=["Oslo"]).with_warnings((note,))
 
     assert [warning.code for warning in predictions.warnings] == ["note", "unseen_values"]
-
-
-def test_looking_for_unseen_values_does_not_slow_down_with_the_values_known() -> None:
-    count = 10_000
-
-    def seconds_of(known: list[str]) -> float:
-        model = load_model(a_regression(known_cities=known))
-        columns: dict[str, Sequence[object]] = {
-            "area": [1] * count,
-            "is_new": [True] * count,
-            "sold on": [0] * count,
-            "city": known * (count // len(known)),
-        }
-        cells = cells_from_columns(model.signature, columns)
-        model.predict(cells)
-        start = time.process_time()
-        predictions = model.predict(cells)
-        assert predictions.warnings == ()
-        return time.process_time() - start
-
-    few, many = (seconds_of([f"town {number}" for number in range(n)]) for n in (10, count))
-
-    # One by one, 10,000 values would take a thousand times as long as 10.
-    assert many < 50 * few
