@@ -14,8 +14,6 @@ from typing import IO, Self
 
 from service.machine import MIN_FREE_BYTES, WORK_FOLDER_LOCK, WORK_FOLDER_PREFIX
 
-PREFIX, LOCK = WORK_FOLDER_PREFIX, WORK_FOLDER_LOCK
-"""The first file of a folder: one that has others and not this is a leftover."""
 REAP_SECONDS = 60.0
 """The time between two looks for leftovers."""
 
@@ -31,12 +29,12 @@ class WorkFolder:
     def make(cls) -> Self:
         """Make a folder, and lock it."""
         while True:
-            path = Path(tempfile.mkdtemp(prefix=PREFIX))
+            path = Path(tempfile.mkdtemp(prefix=WORK_FOLDER_PREFIX))
             # Another worker may take it for a leftover before it is locked.
             with suppress(FileNotFoundError):
-                lock = (path / LOCK).open("wb")
+                lock = (path / WORK_FOLDER_LOCK).open("wb")
                 fcntl.flock(lock, fcntl.LOCK_SH)
-                if (path / LOCK).exists():
+                if (path / WORK_FOLDER_LOCK).exists():
                     return cls(path, lock)
                 lock.close()
 
@@ -53,7 +51,7 @@ def has_room() -> bool:
 
 def reap_folders() -> None:
     """Delete the folders of this user's workers that were killed together with their children."""
-    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+    for path in Path(tempfile.gettempdir()).glob(f"{WORK_FOLDER_PREFIX}*"):
         with suppress(OSError):
             if path.lstat().st_uid == os.getuid():
                 _reap(path)
@@ -75,7 +73,7 @@ def _reap(path: Path) -> None:
     # In this order: only who has made the lock writes anything else.
     names = os.listdir(path)
     try:
-        with (path / LOCK).open("rb") as lock:
+        with (path / WORK_FOLDER_LOCK).open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Under the lock: who makes the folder waits for it, and then makes another.
             shutil.rmtree(path, ignore_errors=True)

@@ -55,7 +55,7 @@ class Presence:
     def end(self) -> None:
         """End, and take the worker off the list."""
         self._is_over.set()
-        self._thread.join()
+        self._thread.join(self._seconds)
         try:
             with self._database.transaction() as session:
                 remove_worker(session, self._process.id)

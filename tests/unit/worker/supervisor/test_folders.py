@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from worker.supervisor.folders import LOCK, PREFIX, WorkFolder, reap_folders, reap_regularly
+from service.machine import WORK_FOLDER_LOCK, WORK_FOLDER_PREFIX
+from worker.supervisor.folders import WorkFolder, reap_folders, reap_regularly
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +44,7 @@ def test_folder_without_its_lock_is_reaped_at_once(temporary: Path) -> None:
     """The child of a killed worker writes while its other thread deletes the folder."""
     folder = WorkFolder.make()
     (folder.path / "checkpoint").touch()
-    (folder.path / LOCK).unlink()
+    (folder.path / WORK_FOLDER_LOCK).unlink()
     folder.lock.close()
 
     reap_folders()
@@ -68,26 +69,26 @@ def test_folder_that_is_reaped_before_it_is_locked_is_made_again(
 
     assert not paths[0].exists()
     assert folder.path == paths[1]
-    assert (folder.path / LOCK).exists()
+    assert (folder.path / WORK_FOLDER_LOCK).exists()
     folder.remove()
 
 
 def test_folder_that_is_locked_while_it_is_reaped_stays(
     monkeypatch: pytest.MonkeyPatch, temporary: Path
 ) -> None:
-    path = temporary / f"{PREFIX}new"
+    path = temporary / f"{WORK_FOLDER_PREFIX}new"
     path.mkdir()
     delete = Path.rmdir
 
     def lock_and_delete(path: Path) -> None:
-        (path / LOCK).touch()
+        (path / WORK_FOLDER_LOCK).touch()
         delete(path)
 
     monkeypatch.setattr(Path, "rmdir", lock_and_delete)
 
     reap_folders()
 
-    assert (path / LOCK).exists()
+    assert (path / WORK_FOLDER_LOCK).exists()
 
 
 def test_folder_whose_holder_ends_later_is_reaped_a_minute_later(
@@ -113,11 +114,11 @@ def test_folder_whose_holder_ends_later_is_reaped_a_minute_later(
 
 def test_folders_of_others_stay(temporary: Path) -> None:
     (temporary / "lowloss-data").mkdir()
-    (temporary / "lowloss-data" / LOCK).touch()
+    (temporary / "lowloss-data" / WORK_FOLDER_LOCK).touch()
 
     reap_folders()
 
-    assert (temporary / "lowloss-data" / LOCK).exists()
+    assert (temporary / "lowloss-data" / WORK_FOLDER_LOCK).exists()
 
 
 def test_folder_is_locked_while_it_is_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +127,10 @@ def test_folder_is_locked_while_it_is_deleted(monkeypatch: pytest.MonkeyPatch) -
     refusals = []
 
     def delete(path: Path, **_: object) -> None:
-        with (path / LOCK).open("rb") as lock, pytest.raises(BlockingIOError) as refused:
+        with (
+            (path / WORK_FOLDER_LOCK).open("rb") as lock,
+            pytest.raises(BlockingIOError) as refused,
+        ):
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         refusals.append(refused.value)
 
