@@ -47,7 +47,7 @@ def back_up(url: str, file: Path) -> int:
                 _copy_sqlite(path, part)
             else:
                 _run("pg_dump", "--format=custom", f"--file={part}", url=source)
-                _run("pg_restore", "--list", str(part), url=None)
+                _run("pg_restore", f"--file={os.devnull}", str(part), url=None)
     except OSError as error:
         raise LowlossError(f"{file} cannot be written: {error.strerror}") from error
     return file.stat().st_size
@@ -82,10 +82,16 @@ def restore(url: str, file: Path) -> None:
 def _new_file(path: Path) -> Iterator[Path]:
     """Make a file beside `path`, for this user alone, that takes its name once it is whole.
 
-    Raise OSError where there is one of that name by then.
+    Raise OSError where there is one of that name by then, and LowlossError where it is being made.
     """
     part = path.with_name(f"{path.name}.part")
-    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    try:
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError as error:
+        raise LowlossError(
+            f"{part} is there: another run writes it, or one that was killed has left it; "
+            "delete it where none runs"
+        ) from error
     try:
         yield part
         with part.open("rb") as written:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import tempfile
 from collections import namedtuple
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from service.maintenance import doctor
 from service.maintenance.__main__ import FAILED, main
 from service.settings import Settings
 from service.store.database import Database
+from service.store.facts import DatabaseFacts, read_facts
 from service.store.workers import WorkerProcess, record_worker
 from tests.builders.store import use_later_schema
 
@@ -68,6 +71,34 @@ def test_what_is_wrong_is_said_with_what_to_do(
     assert all(check.fix for name, check in checks.items() if name != "database")
     assert checks["clock"].verdict is doctor.Verdict.warning
     assert checks["leftovers"].detail.startswith("2 leftovers of killed processes")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (4.0, "the database's and this machine's agree"),
+        (-4.0, "the database's and this machine's agree"),
+        (97.0, "the database's is 1 min 37 s ahead of this machine's"),
+        (-97.0, "the database's is 1 min 37 s behind this machine's"),
+    ],
+)
+def test_clocks_that_differ_are_told(
+    sqlite_database: Database,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float,
+    said: str,
+) -> None:
+    def read_late(database: Database) -> DatabaseFacts:
+        facts = read_facts(database)
+        return replace(facts, now=facts.now + timedelta(seconds=seconds))
+
+    monkeypatch.setattr(doctor, "read_facts", read_late)
+
+    clock = examine(sqlite_database, folder)["clock"]
+
+    assert clock.detail == said
+    assert (clock.verdict is doctor.Verdict.ok) == (abs(seconds) < 5)
 
 
 def test_command_fails_where_there_is_no_database_and_makes_none(

@@ -42,6 +42,14 @@ REVISIONS = [
 ]
 
 
+def downgrade(database: Database, revision: str) -> None:
+    """Take schema and data down to an earlier revision."""
+    config = alembic_config()
+    with database.engine.execution_options(rebuilds_tables=True).begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
+
+
 def test_migrated_schema_is_the_one_in_the_code(database: Database) -> None:
     config = alembic_config()
     with database.engine.begin() as connection:
@@ -52,10 +60,7 @@ def test_migrated_schema_is_the_one_in_the_code(database: Database) -> None:
 
 def test_database_is_ready_only_with_the_newest_schema(database: Database) -> None:
     assert database.is_ready()
-    config = alembic_config()
-    with database.engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "base")
+    downgrade(database, "base")
     assert not database.is_ready()
 
     database.migrate()
@@ -64,10 +69,7 @@ def test_database_is_ready_only_with_the_newest_schema(database: Database) -> No
 
 
 def test_processes_that_start_at_once_migrate_once(database: Database) -> None:
-    config = alembic_config()
-    with database.engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "base")
+    downgrade(database, "base")
     errors: list[Exception] = []
 
     def migrate() -> None:
@@ -95,10 +97,7 @@ def test_there_is_one_newest_migration() -> None:
 
 def test_jobs_of_an_older_schema_are_searches(database: Database) -> None:
     search, diagnosis = a_job(database), a_diagnosis_job(database)
-    config = alembic_config()
-    with database.engine.execution_options(rebuilds_tables=True).begin() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "20261126_checkpoints")
+    downgrade(database, "20261126_checkpoints")
 
     database.migrate()
 
@@ -112,10 +111,7 @@ def test_jobs_of_an_older_schema_are_searches(database: Database) -> None:
 
 def test_jobs_keep_their_dataset_where_its_table_is_rebuilt(database: Database) -> None:
     job_id = a_job(database)
-    config = alembic_config()
-    with database.engine.execution_options(rebuilds_tables=True).begin() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "20261124_program")
+    downgrade(database, "20261124_program")
 
     database.migrate()
 
@@ -146,10 +142,7 @@ def test_database_of_each_past_version_is_upgraded_with_its_data(
     an_artifact(database, fence, data, name="model.onnx", media_type="application/vnd.onnx")
     with database.transaction() as session:
         finish_job(session, fence, state=JobState.succeeded)
-    config = alembic_config()
-    with database.engine.execution_options(rebuilds_tables=True).begin() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, revision)
+    downgrade(database, revision)
     assert not database.is_ready()
 
     database.migrate()
@@ -172,10 +165,7 @@ def test_all_that_was_there_before_projects_is_of_the_default_one(database: Data
         for project in (DEFAULT_PROJECT, "vision"):
             answer = {"of": project}
             save_response(session, project, "monday", request=b"r", response=answer)
-    config = alembic_config()
-    with database.engine.execution_options(rebuilds_tables=True).begin() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "20261210_jobs_by_name")
+    downgrade(database, "20261210_jobs_by_name")
 
     database.migrate()
 
