@@ -147,8 +147,8 @@ def create_app(settings: Settings) -> FastAPI:
     for noun in (*nouns, projects, tokens, audit, workers):
         app.include_router(noun.router, dependencies=dependencies)
     app.include_router(health.router)
-    shown = (login, job_pages, compare, new_pages, dataset_pages, access_pages)
-    for pages in (*shown, static_files, api_docs):
+    page_routers = (login, job_pages, compare, new_pages, dataset_pages, access_pages)
+    for pages in (*page_routers, static_files, api_docs):
         app.include_router(pages.router)
     handle_errors(app, render_problem_page)
     # The last one added sees a request first.
@@ -239,11 +239,11 @@ def make_server(settings: Settings) -> Server:
     if not os.access(folder, os.W_OK):
         raise LowlossError(f"the data folder {folder} cannot be written")
     # Last, so that a server that does not start says why, and nothing else.
-    _check_strangers(resources)
+    _check_anonymity(resources)
     return Server(app, settings)
 
 
-def _check_strangers(resources: Resources) -> None:
+def _check_anonymity(resources: Resources) -> None:
     """Warn where no token is asked for; raise LowlossError where that is so on the network."""
     settings = resources.settings
     if settings.tokens:

@@ -12,7 +12,8 @@ CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 UPLOAD_PREFIX = "upload-"
 """How the names of temporary uploads in the data folder begin."""
 WORK_FOLDER_PREFIX, WORK_FOLDER_LOCK = "lowloss-worker-", "in-use"
-"""How the names of workers' temporary folders begin, and the file that is locked in each."""
+"""How the names of workers' temporary folders begin, and the file that is locked in each. It is the
+first one: a folder that has others and not this is a leftover."""
 MIN_FREE_BYTES = 64 * 1024**2
 """Room on a disk without which a server is not ready, and a worker claims no job."""
 

@@ -17,8 +17,11 @@ from lowloss.results import Project, Token
 from lowloss.spec import DEFAULT_PROJECT, Scope
 
 app = typer.Typer(cls=PlainErrors)
-projects = typer.Typer(cls=PlainErrors, help="Whose datasets and jobs; for admins.")
-tokens = typer.Typer(cls=PlainErrors, help="Keys to projects; for admins.")
+projects = typer.Typer(
+    cls=PlainErrors,
+    help="Make projects and set their quotas; for admins.",
+)
+tokens = typer.Typer(cls=PlainErrors, help="Make and revoke tokens; for admins.")
 
 
 @projects.command("create")
@@ -115,7 +118,7 @@ def revoke_token(
 @app.command()
 def audit(
     ctx: typer.Context,
-    project: Annotated[str | None, typer.Option(help="Only that of a project.")] = None,
+    project: Annotated[str | None, typer.Option(help="Show one project only.")] = None,
     count: Annotated[int, typer.Option("--last", min=1, help="How many entries.")] = 50,
     as_json: AsJson = False,
 ) -> None:

@@ -39,7 +39,7 @@ class CreatedToken(Token):
 
 
 class AuditEntry(Result):
-    """A request that changed something, or that was refused for its token.
+    """A request that could change something, or that was refused for its token.
 
     `token` is the id of its token; empty where there is none, or a wrong one. `peer` is the address
     that it came from.

@@ -16,7 +16,7 @@ REFUSED = "lowloss.refused"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 PREDICT = re.compile(r"/v1/jobs/[^/]+/predict")
 ADMIN_PATHS = ("/access", "/metrics", "/v1/audit", "/v1/projects", "/v1/tokens", "/v1/workers")
-"""What is of all projects: these addresses, and those below them."""
+"""The addresses of what belongs to all projects, with those below them."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Caller:
 
 
 LOCAL = Caller("", "a program of this machine", DEFAULT_PROJECT, Scope.admin)
-"""Everybody, where a server has no tokens."""
+"""The caller of each request where a server has no tokens."""
 
 
 def caller_of_token(token: Token) -> Caller:

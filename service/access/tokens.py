@@ -83,9 +83,9 @@ class Tokens:
 
         Raise TooManyRequests after too many of those.
         """
-        self._wrong_tokens.check(peer, secret)
         # What can be timed is the search for a hash, from which nothing of a secret follows.
         sha256 = hash_secret(secret)
+        self._wrong_tokens.check(peer, sha256)
         caller = self._configured.get(sha256)
         if caller is None:
             token = await self._read(lambda session: find_token(session, sha256))
@@ -94,7 +94,7 @@ class Tokens:
             logger.warning("a wrong token came from %s", peer)
             self._wrong_tokens.count_wrong(peer)
         else:
-            self._wrong_tokens.note_right(peer, secret)
+            self._wrong_tokens.note_right(peer, sha256)
         return caller
 
     async def find_by_session(self, secret: str) -> Caller | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -22,18 +21,18 @@ class WrongTokens:
     """Counts wrong tokens by address.
 
     Behind a proxy, all clients have its address. So a token that was right before, from the same
-    address, is looked at whatever others send.
+    address, is looked at whatever others send. Of tokens only the SHA-256 is known here.
     """
 
     def __init__(self, now: Callable[[], float] = monotonic) -> None:
         self._now = now
         self._wrong_at: OrderedDict[str, deque[float]] = OrderedDict()
-        self._right: OrderedDict[tuple[str, bytes], None] = OrderedDict()
+        self._right: OrderedDict[tuple[str, str], None] = OrderedDict()
 
-    def check(self, peer: str, secret: bytes) -> None:
+    def check(self, peer: str, sha256: str) -> None:
         """Raise TooManyRequests where a token of an address is not to be looked at now."""
         times = self._wrong_at.get(find_network(peer), deque())
-        if len(times) < MAX_WRONG or (peer, _digest(secret)) in self._right:
+        if len(times) < MAX_WRONG or (peer, sha256) in self._right:
             return
         wait_seconds = times[0] + WINDOW_SECONDS - self._now()
         if wait_seconds > 0:
@@ -53,13 +52,9 @@ class WrongTokens:
         if len(self._wrong_at) > MAX_PEERS:
             self._wrong_at.popitem(last=False)
 
-    def note_right(self, peer: str, secret: bytes) -> None:
+    def note_right(self, peer: str, sha256: str) -> None:
         """Remember that a token of an address was right."""
-        self._right[peer, _digest(secret)] = None
-        self._right.move_to_end((peer, _digest(secret)))
+        self._right[peer, sha256] = None
+        self._right.move_to_end((peer, sha256))
         if len(self._right) > MAX_RIGHT:
             self._right.popitem(last=False)
-
-
-def _digest(secret: bytes) -> bytes:
-    return hashlib.sha256(secret).digest()

@@ -11,7 +11,7 @@ from lowloss.results import Artifacts
 from lowloss.spec import Text
 from service.api.downloads import ARTIFACTS, KERAS_MODEL, describe_download, send_artifact
 from service.api.examples import problems
-from service.api.parameters import JobId
+from service.resources.own_ids import JobId
 from service.resources.resources import Dependencies
 from service.store.artifacts import get_artifact, get_best_model, list_artifacts
 

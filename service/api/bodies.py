@@ -6,7 +6,6 @@ import asyncio
 import fcntl
 import hashlib
 import logging
-import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lowloss.errors import BodyTooLarge, NotReady
+from service.access.callers import is_prediction
 from service.machine import UPLOAD_PREFIX
 from service.settings import Settings
 from service.store.database import is_out_of_space
@@ -28,10 +28,8 @@ logger = logging.getLogger(__name__)
 
 UPLOAD = ("POST", "/v1/datasets")
 RECIPE = ("POST", "/v1/recipes")
-PREDICT = re.compile(r"/v1/jobs/[^/]+/predict")
 FILES_OF_ROWS = ("text/csv", "text/tab-separated-values", "application/octet-stream")
 """The media types of rows to predict that come as the file itself."""
-PREFIX = UPLOAD_PREFIX
 WRITE_BYTES = 1024**2
 REAP_SECONDS = 3600.0
 
@@ -79,7 +77,7 @@ class BodyLimit:
             return "LOWLOSS_MAX_UPLOAD_BYTES", self.settings.max_upload_bytes
         if (method, path) == RECIPE:
             return "LOWLOSS_MAX_RECIPE_BYTES", self.settings.max_recipe_bytes
-        if method == "POST" and PREDICT.fullmatch(path):
+        if is_prediction(method, path):
             if is_file_of_rows(headers):
                 return "LOWLOSS_MAX_PREDICT_FILE_BYTES", self.settings.max_predict_file_bytes
             return "LOWLOSS_MAX_PREDICT_BYTES", self.settings.max_predict_bytes
@@ -151,7 +149,7 @@ def open_temporary(folder: Path) -> Iterator[IO[bytes]]:
 
 def _make_temporary(folder: Path) -> IO[bytes]:
     try:
-        return NamedTemporaryFile(dir=folder, prefix=PREFIX)
+        return NamedTemporaryFile(dir=folder, prefix=UPLOAD_PREFIX)
     except OSError as error:
         if is_out_of_space(error):
             raise
@@ -171,7 +169,7 @@ async def reap_uploads_hourly(folder: Path) -> None:
 
 def reap_uploads(folder: Path) -> None:
     """Delete the temporary files of servers that were killed: nobody has them locked."""
-    for path in folder.glob(f"{PREFIX}*"):
+    for path in folder.glob(f"{UPLOAD_PREFIX}*"):
         try:
             with path.open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -25,8 +25,9 @@ from lowloss.tables.options import ParseOptions
 from service.api.bodies import Upload, describe_body, open_temporary, spool_body
 from service.api.examples import TABLE_PROBLEMS, Responses, problems
 from service.api.options import parse_options
-from service.api.parameters import Cursor, DatasetId, Limit, NamePart
+from service.api.parameters import Cursor, Limit, NamePart
 from service.resources.callers import RequestCaller
+from service.resources.own_ids import DatasetId
 from service.resources.rates import Rated
 from service.resources.resources import Dependencies, Resources
 from service.store.blobs import copy_blob, reap_blobs, write_blob

@@ -18,9 +18,9 @@ from lowloss.results import Diagnosis, Job
 from lowloss.spec import DiagnosisSpec
 from lowloss.spec.diagnosis import DIAGNOSIS_SPEC_EXAMPLES
 from service.api.examples import SPEC_PROBLEMS, problems
-from service.api.parameters import JobId
 from service.api.submissions import IdempotencyKey, enqueue_checked, require_dataset, submit_once
 from service.resources.callers import RequestCaller
+from service.resources.own_ids import JobId
 from service.resources.resources import Dependencies
 from service.store.database import Session
 from service.store.diagnoses import get_diagnosis

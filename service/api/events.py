@@ -11,7 +11,8 @@ from fastapi.responses import StreamingResponse
 
 from lowloss.errors import JobNotFound
 from service.api.examples import Responses, problems
-from service.api.parameters import MAX_INTEGER, JobId
+from service.api.parameters import MAX_INTEGER
+from service.resources.own_ids import JobId
 from service.resources.resources import Dependencies, Resources
 from service.store.database import is_busy
 from service.store.jobs import Change, read_changes

@@ -24,10 +24,11 @@ from lowloss.spec.continuation import CONTINUATION_EXAMPLES
 from lowloss.spec.job import JOB_SPEC_EXAMPLES
 from lowloss.validation import problem_from_error
 from service.api.examples import SPEC_PROBLEMS, Responses, problems
-from service.api.parameters import Cursor, JobId, Limit, NamePart
+from service.api.parameters import Cursor, Limit, NamePart
 from service.api.polls import answer_from_memory, render_answer
 from service.api.submissions import IdempotencyKey, enqueue_checked, require_dataset, submit_once
 from service.resources.callers import RequestCaller
+from service.resources.own_ids import JobId
 from service.resources.resources import Dependencies, Resources
 from service.store.database import Session
 from service.store.datasets import find_dataset

@@ -13,8 +13,8 @@ from service.api.etags import matches_etag
 from service.resources.job_memory import Answer, make_etag
 from service.resources.resources import Resources
 
-PREFIX = "/v1/jobs/"
-ROUTE = SimpleNamespace(path=f"{PREFIX}{{job_id}}")
+JOBS_PATH = "/v1/jobs/"
+ROUTE = SimpleNamespace(path=f"{JOBS_PATH}{{job_id}}")
 """What metrics count these polls as: the route that answers all others."""
 
 
@@ -49,7 +49,7 @@ def _find_job_id(scope: Scope) -> str | None:
     if scope["type"] != "http" or scope["method"] != "GET" or scope["query_string"]:
         return None
     prefix, _, job_id = scope["path"].rpartition("/")
-    return job_id or None if f"{prefix}/" == PREFIX else None
+    return job_id or None if f"{prefix}/" == JOBS_PATH else None
 
 
 def answer_from_memory(deps: Resources, job_id: str, condition: str | None) -> Response | None:

@@ -31,8 +31,8 @@ from service.api.bodies import is_file_of_rows, spool_body
 from service.api.examples import TABLE_PROBLEMS, problems
 from service.api.json_bodies import read_json_body
 from service.api.options import parse_options
-from service.api.parameters import JobId
 from service.resources.callers import RequestCaller
+from service.resources.own_ids import JobId
 from service.resources.resources import Dependencies, Resources
 from service.store.artifacts import get_served_model
 from service.store.datasets import find_dataset_of_job

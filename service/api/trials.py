@@ -9,7 +9,8 @@ from fastapi import APIRouter, Path
 from lowloss.errors import JobNotFound, StateConflict, TrialNotFound
 from lowloss.results import Page, Trial
 from service.api.examples import problems
-from service.api.parameters import MAX_INTEGER, Cursor, JobId, Limit
+from service.api.parameters import MAX_INTEGER, Cursor, Limit
+from service.resources.own_ids import JobId
 from service.resources.resources import Dependencies
 from service.store.cursors import invalid_cursor
 from service.store.trials import get_trial, list_trials

@@ -8,8 +8,9 @@ from fastapi import Query, Request, Response
 
 from lowloss.charts.columns import draw_column
 from service.dashboard.pages import make_router, render_page
-from service.dashboard.parameters import Cursor, DatasetPath
+from service.dashboard.parameters import Cursor
 from service.resources.callers import RequestCaller
+from service.resources.own_ids import DatasetId
 from service.resources.resources import Dependencies
 from service.store.datasets import get_dataset, list_datasets
 from service.store.jobs import list_jobs_of_dataset
@@ -40,7 +41,7 @@ def show_datasets(
 
 
 @router.get("/datasets/{dataset_id}")
-def show_dataset(request: Request, deps: Dependencies, dataset_id: DatasetPath) -> Response:
+def show_dataset(request: Request, deps: Dependencies, dataset_id: DatasetId) -> Response:
     """Show how a dataset was read, and its columns."""
     with deps.database.reading() as session:
         dataset = get_dataset(session, dataset_id)

@@ -42,7 +42,7 @@ from lowloss.results.ranking import rank_trials
 from lowloss.spec import Scope
 from service.dashboard.history import describe_resources, list_history
 from service.dashboard.pages import HEADERS, make_router, render_page
-from service.dashboard.parameters import Cursor, JobPath, NothingIfEmpty, TrialPath
+from service.dashboard.parameters import Cursor, NothingIfEmpty, TrialPath
 from service.dashboard.trials import (
     TrialOrder,
     count_states,
@@ -53,6 +53,7 @@ from service.dashboard.trials import (
     write_code,
 )
 from service.resources.callers import RequestCaller
+from service.resources.own_ids import JobId
 from service.resources.resources import Dependencies
 from service.store.artifacts import find_artifacts, get_artifact
 from service.store.blobs import read_blob
@@ -179,7 +180,7 @@ def read_toggles(
 def show_job(
     request: Request,
     deps: Dependencies,
-    job_id: JobPath,
+    job_id: JobId,
     *,
     toggles: Annotated[ScoreToggles, Depends(read_toggles)],
     curve: ChosenCurves = None,
@@ -248,7 +249,7 @@ def _read_diagnosis_job(session: Session, job: Job) -> dict[str, Any]:
 
 
 @router.get("/jobs/{job_id}/history")
-def show_history(request: Request, deps: Dependencies, job_id: JobPath) -> Response:
+def show_history(request: Request, deps: Dependencies, job_id: JobId) -> Response:
     """Show what happened to a job, the last first."""
     with deps.database.reading() as session:
         job = get_job(session, job_id)
@@ -263,7 +264,7 @@ def show_history(request: Request, deps: Dependencies, job_id: JobPath) -> Respo
 
 
 @router.get("/jobs/{job_id}/diagnosis")
-def show_diagnosis(request: Request, deps: Dependencies, job_id: JobPath) -> Response:
+def show_diagnosis(request: Request, deps: Dependencies, job_id: JobId) -> Response:
     """Show why the loss of a search's first try is high."""
     with deps.database.reading() as session:
         job = get_job(session, job_id)
@@ -280,7 +281,7 @@ def show_diagnosis(request: Request, deps: Dependencies, job_id: JobPath) -> Res
 
 @router.get("/jobs/{job_id}/files/{name}")
 def show_file(
-    deps: Dependencies, job_id: JobPath, name: Annotated[str, Path(max_length=200)]
+    deps: Dependencies, job_id: JobId, name: Annotated[str, Path(max_length=200)]
 ) -> Response:
     """Show a report of a job: it may run the script of charts alone, and not reach this server."""
     with deps.database.reading() as session:
@@ -296,7 +297,7 @@ def show_file(
 def show_trials(
     request: Request,
     deps: Dependencies,
-    job_id: JobPath,
+    job_id: JobId,
     *,
     order: Annotated[TrialOrder, Query()] = TrialOrder.score,
     state: Annotated[TrialState | None, NothingIfEmpty, Query()] = None,
@@ -329,9 +330,7 @@ def show_trials(
 
 
 @router.get("/jobs/{job_id}/trials/{number}")
-def show_trial(
-    request: Request, deps: Dependencies, job_id: JobPath, number: TrialPath
-) -> Response:
+def show_trial(request: Request, deps: Dependencies, job_id: JobId, number: TrialPath) -> Response:
     """Show one trial: its hyperparameters, its curve, and its place among the others."""
     with deps.database.reading() as session:
         job = get_job(session, job_id)

@@ -18,8 +18,8 @@ from lowloss.validation import problem_from_error
 from lowloss.wording import format_number
 from service.dashboard.job_form import make_form
 from service.dashboard.pages import make_router, render_page
-from service.dashboard.parameters import JobPath
 from service.resources.callers import RequestCaller
+from service.resources.own_ids import JobId
 from service.resources.resources import Dependencies
 from service.store.artifacts import find_artifacts
 from service.store.database import Session
@@ -167,7 +167,7 @@ def show_new_diagnosis(
 
 
 @router.get("/jobs/{job_id}/predict")
-def show_prediction(request: Request, deps: Dependencies, job_id: JobPath) -> Response:
+def show_prediction(request: Request, deps: Dependencies, job_id: JobId) -> Response:
     """Show a form with a field for each column, for a prediction of a job's model."""
     with deps.database.reading() as session:
         job = get_job(session, job_id)

@@ -13,11 +13,12 @@ from service.access.peers import find_peer
 from service.resources.resources import Resources
 from service.store.audit import NewEntry, delete_old_entries, record_entry
 from service.store.database import Session
-from service.store.tokens import PREFIX
+from service.store.tokens import TOKEN_PREFIX
 
 MAX_PATH = 200
 PRUNE_SECONDS = 3600.0
-STRANGER = Caller("", "", "", LOCAL.scope)
+UNKNOWN_CALLER = Caller("", "", "", LOCAL.scope)
+"""Whoever sent a wrong token."""
 
 logger = logging.getLogger(__name__)
 
@@ -75,11 +76,10 @@ def _is_recorded(scope: Scope) -> bool:
 
 
 def _make_entry(scope: Scope, status: int) -> NewEntry:
-    caller: Caller = scope.get(CALLER, STRANGER)
+    caller: Caller = scope.get(CALLER, UNKNOWN_CALLER)
     # Whoever takes a secret for an id has it in the address.
-    path = "/".join(
-        f"{PREFIX}…" if part.startswith(PREFIX) else part for part in scope["path"].split("/")
-    )
+    parts = scope["path"].split("/")
+    path = "/".join(f"{TOKEN_PREFIX}…" if p.startswith(TOKEN_PREFIX) else p for p in parts)
     return NewEntry(
         token=caller.token_id,
         name=caller.name,

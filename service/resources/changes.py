@@ -69,7 +69,7 @@ class Changes:
 
     @property
     def moment(self) -> Moment:
-        """What has begun to be read at the same moment lacks no change that is known now."""
+        """A name of this moment: a read that began at it has every change that is known now."""
         return self._writes, self._looks
 
     async def wait(

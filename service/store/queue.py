@@ -149,7 +149,8 @@ def end_dead_worker(session: Session, owner: str) -> None:
 
 def _claim_row(session: Session, owner: str, *, lease_seconds: float) -> JobRow | None:
     while (job := _find_next(session)) is not None:
-        if take_turn(session, job.project) or job.state == JobState.running:
+        # One that has a turn already takes no other: its project runs it.
+        if job.state == JobState.running or take_turn(session, job.project):
             break
     if job is None:
         return None

@@ -123,7 +123,7 @@ class BrowserSessionRow(MappedTable):
 
 
 class AuditRow(MappedTable):
-    """A request that changed something, or was refused for its token; it has no secret."""
+    """A request that could change something, or was refused for its token; it has no secret."""
 
     __tablename__ = "audit"
     id: Mapped[str] = mapped_column(String(32), primary_key=True)

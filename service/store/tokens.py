@@ -21,7 +21,7 @@ from service.store.database import utc_now
 from service.store.projects import has_project
 from service.store.schema import BrowserSessionRow, TokenRow
 
-PREFIX = "lowloss_"
+TOKEN_PREFIX = "lowloss_"
 """What a secret begins with, so that those who look for leaked secrets recognise it."""
 USE_SECONDS = 60.0
 """How far behind `last_used_at` may be: not each request writes."""
@@ -47,7 +47,7 @@ def create_token(session: Session, new: NewToken) -> CreatedToken:
         raise InvalidRequest(
             f"there is no project {new.project!r}", field="project", fix="make it first"
         )
-    secret = f"{PREFIX}{secrets.token_urlsafe(32)}"
+    secret = f"{TOKEN_PREFIX}{secrets.token_urlsafe(32)}"
     row = TokenRow(
         id=f"tok_{secrets.token_hex(8)}",
         name=new.name,

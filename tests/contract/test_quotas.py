@@ -167,6 +167,24 @@ def test_project_stores_no_more_bytes_than_it_may(
     a_dataset(database, b"0123456789a", project=DEFAULT_PROJECT)
 
 
+def test_no_more_bytes_are_stored_than_may_however_many_upload_at_once(
+    database: Database, datasets: dict[str, str]
+) -> None:
+    bound(database, VISION, max_stored_bytes=len(b"x,y\n1,2\n") + 3 * 10)
+    outcomes: list[str] = []
+
+    def try_to_upload(number: int) -> None:
+        try:
+            a_dataset(database, f"upload {number:03}".encode()[:10], project=VISION)
+            outcomes.append("stored")
+        except QuotaExceeded:
+            outcomes.append("refused")
+
+    at_once(try_to_upload, 8)
+
+    assert Counter(outcomes) == {"stored": 3, "refused": 5}
+
+
 def test_quotas_are_replaced_and_read_with_the_project(
     database: Database, datasets: dict[str, str]
 ) -> None:

@@ -22,7 +22,7 @@ class Clock:
 def a_count(clock: Clock, wrong: int = MAX_WRONG, peer: str = PEER) -> WrongTokens:
     tokens = WrongTokens(clock)
     for _ in range(wrong):
-        tokens.check(peer, b"guess")
+        tokens.check(peer, "guess")
         tokens.count_wrong(peer)
     return tokens
 
@@ -33,33 +33,33 @@ def test_address_waits_after_some_wrong_tokens_until_the_first_is_a_minute_ago()
     clock.seconds += 20
 
     with pytest.raises(TooManyRequests) as caught:
-        tokens.check(PEER, b"another guess")
+        tokens.check(PEER, "another guess")
 
     assert caught.value.retry_after_s == WINDOW_SECONDS - 20
     clock.seconds += WINDOW_SECONDS - 20
-    tokens.check(PEER, b"another guess")
+    tokens.check(PEER, "another guess")
 
 
 def test_others_and_those_with_a_few_wrong_tokens_do_not_wait() -> None:
-    a_count(Clock(), MAX_WRONG - 1).check(PEER, b"guess")
-    a_count(Clock()).check(OTHER, b"guess")
+    a_count(Clock(), MAX_WRONG - 1).check(PEER, "guess")
+    a_count(Clock()).check(OTHER, "guess")
 
 
 def test_token_that_was_right_is_looked_at_beside_wrong_ones_of_its_address() -> None:
     tokens = a_count(Clock())
-    tokens.note_right(PEER, b"right")
+    tokens.note_right(PEER, "right")
 
-    tokens.check(PEER, b"right")
+    tokens.check(PEER, "right")
     with pytest.raises(TooManyRequests):
-        tokens.check(PEER, b"wrong")
+        tokens.check(PEER, "wrong")
 
 
 def test_addresses_of_one_ipv6_network_are_one() -> None:
     tokens = a_count(Clock(), peer="2001:db8::1")
 
     with pytest.raises(TooManyRequests):
-        tokens.check("2001:db8::ffff", b"guess")
-    tokens.check("2001:db8:0:1::1", b"guess")
+        tokens.check("2001:db8::ffff", "guess")
+    tokens.check("2001:db8:0:1::1", "guess")
 
 
 def test_what_is_remembered_is_bounded() -> None:
@@ -67,8 +67,8 @@ def test_what_is_remembered_is_bounded() -> None:
 
     for number in range(MAX_PEERS + 1):
         tokens.count_wrong(f"peer {number}")
-        tokens.note_right(f"peer {number}", b"right")
+        tokens.note_right(f"peer {number}", "right")
 
     assert len(tokens._wrong_at) == MAX_PEERS
     assert len(tokens._right) == MAX_PEERS
-    tokens.check(PEER, b"guess")
+    tokens.check(PEER, "guess")

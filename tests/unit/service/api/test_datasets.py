@@ -18,7 +18,8 @@ from fastapi.testclient import TestClient
 
 from lowloss.results import JobState
 from service.api import bodies
-from service.api.bodies import PREFIX, open_temporary
+from service.api.bodies import open_temporary
+from service.machine import UPLOAD_PREFIX
 from service.settings import Settings
 from service.store.database import Database
 from tests.builders.live_server import a_csv, count_rows, upload
@@ -40,7 +41,7 @@ def test_upload_answers_the_dataset_with_its_profile(
     assert (dataset["name"], dataset["rows"], dataset["columns"]) == ("line", 40, 2)
     assert [column["name"] for column in dataset["profile"]] == ["x", "y"]
     assert client.get(answer.headers["location"]).json() == dataset
-    assert list(settings.data_dir.glob(f"{PREFIX}*")) == []
+    assert list(settings.data_dir.glob(f"{UPLOAD_PREFIX}*")) == []
 
 
 def test_same_bytes_again_answer_the_dataset_that_is_there(
@@ -201,10 +202,10 @@ def test_arrow_file_is_profiled(client: TestClient, tmp_path: Path) -> None:
 
 
 def test_start_reaps_what_a_killed_server_left(app: FastAPI, settings: Settings) -> None:
-    (settings.data_dir / f"{PREFIX}left").touch()
+    (settings.data_dir / f"{UPLOAD_PREFIX}left").touch()
 
     with open_temporary(settings.data_dir) as in_use, TestClient(app, URL):
-        paths = set(settings.data_dir.glob(f"{PREFIX}*"))
+        paths = set(settings.data_dir.glob(f"{UPLOAD_PREFIX}*"))
 
     assert paths == {Path(in_use.name)}
 
@@ -215,7 +216,7 @@ def test_leftovers_are_reaped_every_hour(
     monkeypatch.setattr(bodies, "REAP_SECONDS", 0.05)
 
     with TestClient(app, URL):
-        left = settings.data_dir / f"{PREFIX}left"
+        left = settings.data_dir / f"{UPLOAD_PREFIX}left"
         left.touch()
         deadline = time.monotonic() + 20
         while left.exists():
@@ -259,7 +260,7 @@ def test_unusable_table_is_refused_and_stores_nothing(
     assert problem["code"] == code
     assert problem["fix"]
     assert count_rows(resources.database) == before
-    assert list(resources.settings.data_dir.glob(f"{PREFIX}*")) == []
+    assert list(resources.settings.data_dir.glob(f"{UPLOAD_PREFIX}*")) == []
 
 
 @pytest.mark.parametrize(
@@ -363,7 +364,7 @@ def test_upload_over_the_limit_is_refused_whether_or_not_it_says_its_size(
         assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
         assert "LOWLOSS_MAX_UPLOAD_BYTES" in answer.json()["fix"]
     assert after == before
-    assert list(tmp_path.glob(f"{PREFIX}*")) == []
+    assert list(tmp_path.glob(f"{UPLOAD_PREFIX}*")) == []
 
 
 def test_archive_of_very_many_files_is_refused(client: TestClient) -> None:
