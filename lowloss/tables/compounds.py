@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 WHOLE = r"^(\d{1,3})\s*"
-FOOT, INCH = r"(?:['′]|(?:ft\.?|feet|foot)\s)", r"(?:\"|″|”|''|in\.?|inch(?:es)?)"
+FOOT, INCH = r"(?:'|(?:ft\.?|feet|foot)\s)", r"(?:\"|''|in\.?|inch(?:es)?)"
 POUND, OUNCE = r"lbs?\.?", r"oz\.?"
 YEAR, MONTH = r"(?:y\.?|yrs?\.?|years?)", r"(?:m\.?|mos?\.?|mths?\.?|months?)"
 UP_TO_11, UP_TO_15 = (rf"\s*((?:\d|1[0-{last}])(?:\.\d+)?)\s*" for last in (1, 5))
@@ -16,8 +16,8 @@ COMPOUNDS = {
 }
 """The pattern of each two units, how many of the second are one of the first, and its name."""
 SIXTIETHS = r"\s*([0-5]?\d(?:\.\d+)?)\s*"
-DEGREES = rf"{WHOLE}°{SIXTIETHS}['′](?:{SIXTIETHS}(?:\"|″|”|''))?\s*([NSEWO])?$"
-MAYBE = r"(?i)^\d{1,3}\s*(?:'|′|°|f|lb|y)"
+DEGREES = rf"{WHOLE}°{SIXTIETHS}'(?:{SIXTIETHS}(?:\"|''))?\s*([NSEWO])?$"
+MAYBE = r"(?i)^\d{1,3}\s*(?:'|°|f|lb|y)"
 """What all of these begin with."""
 DIGITS = 9
 

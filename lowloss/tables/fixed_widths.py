@@ -1,4 +1,4 @@
-"""Splits lines whose columns all have one width, filled up with blanks: `Anna Maria   Oslo    28`."""
+"""Splits lines whose columns are filled up with blanks to one width: `Anna Maria   Oslo    28`."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ LONG = r"^[-+]?\d{16,}$"
 """A whole number that may be above 2^53."""
 DASHED = r"(\d)[.,]-{1,2}([^\d]*)$"
 """A price whose decimals are a dash."""
-TEN_TO = r"(\d)\s?[×x·]\s?10\s?\^?\s?\(?([-+]?\d{1,3})\)?$"
+TEN_TO = r"(\d)\s?[\u00d7x\u00b7]\s?10\s?\^?\s?\(?([-+]?\d{1,3})\)?$"
 """A power of ten as people write it."""
 QUOTED = r"^'([-+]?[\d.,])"
 """A number with the apostrophe by which spreadsheets make it a text."""
@@ -163,7 +163,8 @@ def tidy_signs(text: pl.Series) -> pl.Series:
     if text.str.contains(r"[^\x00-\x7f]").any():
         text = text.str.replace_all("[\u2212\u2012\u2013\u2014\ufe63\uff0d]", "-")
         text = text.str.replace_all("[\u00a0\u202f\u2009\u2007\u2008\u2002\u2003]", " ")
-        text = text.str.replace_all("[\u2019\u02bc\u2018\u00b4]", "'").str.strip_chars()
+        text = text.str.replace_all("[\u2019\u02bc\u2018\u00b4\u2032]", "'")
+        text = text.str.replace_all("[\u2033\u201d]", '"').str.strip_chars()
         text = text.str.replace_many(DIGITS)
         for sign, decimals in FRACTIONS.items():
             text = text.str.replace(rf"^([-+]?\d*)\s?{sign}", f"${{1}}{decimals}")

@@ -44,6 +44,10 @@ def find_signs(tidy: pl.Series) -> Signs:
     """
     if _are_bracketed(tidy.head(HEAD_ROWS)) and _are_bracketed(tidy):
         return {BRACKETS: 1}
+    return _find_families(tidy)
+
+
+def _find_families(tidy: pl.Series) -> Signs:
     head = _find_marks(tidy.head(HEAD_ROWS))
     if head.null_count() == len(head) and not tidy.str.contains("[▲△]").any():
         return {}

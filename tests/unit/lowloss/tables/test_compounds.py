@@ -12,11 +12,11 @@ from tests.unit.lowloss.tables.test_marks import read_again
     ("cells", "values", "code"),
     [
         (["5'7", "6'2", "5'11"], [67, 74, 71], "units_joined"),
-        (["5' 7\"", "6' 2\"", "5’ 11”"], [67, 74, 71], "units_joined"),
+        (["5' 7\"", "6' 2\"", "5\u2019 11\u201d"], [67, 74, 71], "units_joined"),
         (["5 ft 7 in", "6 feet 2 inches", "5ft 11.5in"], [67, 74, 71.5], "units_joined"),
         (["7 lbs 3 oz", "8 lb 15 oz", "6 lb, 0 oz"], [115, 143, 96], "units_joined"),
         (["4 years 6 months", "1 year and 1 month", "0y 11m"], [54, 13, 11], "units_joined"),
-        (["52°30'N", "13° 15' 36\" S", "7°0′N"], [52.5, -13.26, 7], "units_joined"),
+        (["52°30'N", "13° 15' 36\" S", "7°0\u2032N"], [52.5, -13.26, 7], "units_joined"),
         (["(1994)", "(2008)", "(1987)"], [1994, 2008, 1987], "signs_read"),
         (["(1,234)", "(12)", "(7)"], [1234, 12, 7], "signs_read"),
         (["5.98 ± 0.03", "4.75 +/- 0.3", "7 ±1"], [5.98, 4.75, 7], "approximate_numbers"),
@@ -29,7 +29,7 @@ def test_numbers_are_read_and_told(cells: list[str], values: list[float], code: 
 
 
 def test_powers_of_ten_are_read() -> None:
-    cells = ["1.5×10^3", "2 x 10^-1", "-7·10^0"]
+    cells = ["1.5\u00d710^3", "2 x 10^-1", "-7·10^0"]
 
     assert values_of(cells) == [1500, 0.2, -7]
     assert codes_of(cells) == set()

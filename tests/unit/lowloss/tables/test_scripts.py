@@ -24,7 +24,7 @@ LATIN = {
     "Portuguese": ["São Paulo", "População", "Situação", "Região"],
     "German": ["München", "Köln", "Düsseldorf"],
     "French": ["créée", "Noël", "où"],
-    "signs": ["25 °C", "½", "×"],
+    "signs": ["25 °C", "½", "\u00d7"],
 }
 
 
