@@ -22,6 +22,7 @@ SAMPLE_BYTES = 256 * 1024
 MIN_SAMPLE_LINES, MAX_SAMPLE_RECORDS, MAX_SAMPLE_CELLS = 20, 200, 100_000
 SEP_LINE = re.compile(rb'"?sep=(.)"?\s*(?:\n|$)', re.IGNORECASE)
 FIELD = re.compile(r'"(?:[^"]|"")*"|\S+')
+PADDED = re.compile(r"\S {2,}\S")
 CLOCK = re.compile(r"\d{1,2}:\d{2}")
 LIKELY, MOSTLY_VALUES = 0.9, 0.5
 """The share of lines that a delimiter must split alike for runs of blanks not to be tried; and that
@@ -184,13 +185,13 @@ def split_blanks(line: str) -> Record:
 def _is_worse_than_blanks(best: Split | None, blanks: Split) -> bool:
     """Return whether runs of blanks may be tried in the place of the best delimiter.
 
-    Two tabs between fields may stand for an empty one, unless no line has two alike otherwise; one
-    tab in front of a name, behind numbers between blanks, is a blank.
+    Two tabs between fields may stand for an empty one, unless lines have as many fields without it
+    alone. Runs of blanks within the fields between tabs are delimiters, too.
     """
     if best is None or best.delimiter != "\t":
         return True
-    is_ragged = best.share < blanks.share == 1.0
-    return is_ragged or best.values < MOSTLY_VALUES <= blanks.values
+    padded = sum(any(PADDED.search(cell.strip()) for cell in record) for record in best.records)
+    return best.share < blanks.share == 1.0 or padded >= LIKELY * len(best.records)
 
 
 def _are_blanks_delimiters(text: str, split: Split) -> bool:
