@@ -1,15 +1,18 @@
-"""Artifacts: written by a worker under its fence, visible once the job has ended."""
+"""Artifacts: written under a worker's fence, visible once the model is ready or the job ended."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from lowloss.errors import ArtifactNotFound, BestModelNotReady, JobNotFound
-from lowloss.results import Artifact, Artifacts, JobKind, JobState, Outcome
+from lowloss.results import Artifact, Artifacts, JobKind, JobState, Outcome, Requested
 from service.store.blobs import adopt_blob
+from service.store.database import utc_now
+from service.store.endings import publish_artifacts
+from service.store.events import EventKind, record_event
 from service.store.queue import Fence, hold_fence
 from service.store.schema import ArtifactRow, JobRow
 
@@ -28,13 +31,34 @@ class NewArtifact:
 
 
 def add_artifact(session: Session, fence: Fence, new: NewArtifact) -> None:
-    """Add an artifact, not visible yet; it replaces one of an earlier attempt."""
+    """Add an artifact, not visible yet; it replaces one of an earlier attempt.
+
+    The first file of a model hides those of an earlier attempt.
+    """
     job = hold_fence(session, fence)
+    if new.name == BEST_MODEL:
+        job.outcome = job.outcome | {"model_ready_at": None}
+        of_job = ArtifactRow.job_id == job.id
+        session.execute(update(ArtifactRow).where(of_job).values(is_published=False))
     adopt_blob(session, new.sha256)
     row = session.get(ArtifactRow, (job.id, new.name)) or ArtifactRow(job_id=job.id, name=new.name)
     row.attempt, row.is_published = fence.attempt, False
     row.media_type, row.sha256, row.size_bytes = new.media_type, new.sha256, new.size_bytes
     session.add(row)
+
+
+def publish_model(session: Session, fence: Fence) -> Requested:
+    """Make the model's files that an attempt has stored visible, before its job ends.
+
+    Return what users ask of the job.
+    """
+    job = hold_fence(session, fence)
+    publish_artifacts(session, job)
+    ready_at = session.scalars(select(utc_now())).one()
+    job.outcome = job.outcome | {"model_ready_at": ready_at.isoformat()}
+    job.version += 1
+    record_event(session, job, EventKind.model_ready)
+    return Requested(job.requested)
 
 
 def list_artifacts(session: Session, job_id: str) -> Artifacts:
@@ -82,8 +106,8 @@ def get_best_model(session: Session, job_id: str) -> Artifact:
             f"the job {job.state} without a model", fix="GET the job: its reason and errors say why"
         )
     raise BestModelNotReady(
-        f"the job is {job.state}: its best model is exported when it ends",
-        fix=f"GET /v1/jobs/{job_id}?wait=60 until its state is succeeded",
+        f"the job is {job.state}: its best model is exported once its search has ended",
+        fix=f"GET /v1/jobs/{job_id}?wait=60 until its outcome has model_ready_at",
     )
 
 

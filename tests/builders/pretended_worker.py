@@ -76,6 +76,7 @@ def run_job(reporter: Reporter, folder: Path) -> Ended:
     model = folder / BEST_MODEL
     model.write_bytes(saved_state(TRIALS, EPOCHS))
     reporter.add_artifact(model, "application/octet-stream")
+    reporter.publish_model()
     return Ended(Ending.succeeded, reason="max_trials")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -56,20 +56,27 @@ MEDIA_TYPES = {
 }
 
 
-def export(
+@dataclass(frozen=True)
+class Exported:
+    """A model that was stored: what its files say of it, and why other files are missing."""
+
+    metadata: dict[str, Any]
+    missing: dict[str, str]
+
+
+def export_model(
     final: FinalModel,
     gain: FinalGain | None,
     baselines: Sequence[FittedBaseline],
     reporter: Reporter,
     folder: Path,
     *,
-    diagnosis: Diagnosis | str | None,
     seed: int,
-) -> None:
-    """Score the model on the test rows; store it, the search, the reports and the plain table.
+) -> Exported:
+    """Score the model on the test rows and store it, and then look at it more closely.
 
-    A `diagnosis` that could not be made is the reason why. Once the job is to end, intervals,
-    importances and the SavedModel are left out.
+    From the moment that `model.keras` and `model.onnx` are stored, users have them. Once the job is
+    to end, the SavedModel, intervals and importances are left out.
     """
     prepared, target = final.prepared, final.fit.target
     test_metrics = scores(target, prepared.y_test, final.predict_test())
@@ -80,16 +87,11 @@ def export(
         final_gain=final_gain,
         test_predictions=summarise_test_rows(final, metadata["labels"]).model_dump(),
     )
+    missing = store_model(final, metadata, reporter, folder)
     record_intervals(final, baselines, reporter, seed=seed)
     measured = reporter.if_not_finishing(partial(importances, final, seed=seed))
     reporter.record(importances=[entry.model_dump() for entry in measured or ()])
-    missing = export_model(final, metadata, reporter, folder)
-    if isinstance(diagnosis, str):
-        missing[DIAGNOSIS] = diagnosis
-        diagnosis = None
-    reporter.record(missing_artifacts=missing)
-    export_reports(metadata, reporter, folder, diagnosis)
-    store_artifact(folder / SCRIPT_TABLE, reporter)
+    return Exported(metadata, missing)
 
 
 def summarise_test_rows(final: FinalModel, labels: Sequence[str]) -> PredictionSummary:
@@ -127,12 +129,13 @@ def add_difference(baseline: Baseline, sampled: Mapping[str, Sampled]) -> Baseli
     return baseline.model_copy(update={"difference": difference})
 
 
-def export_model(
+def store_model(
     final: FinalModel, metadata: dict[str, Any], reporter: Reporter, folder: Path
 ) -> dict[str, str]:
     """Store the model in every format, each compared with the engine before it is stored.
 
-    Return why a format is missing, by its artifact's name.
+    Users have it before TensorFlow's own format is made, which takes longest. Return why a format
+    is missing, by its artifact's name.
     """
     content, prepared = model_content(final), final.prepared
     expected = Expected(content, prepared.raw_test, final.predict_test(), final.rounding())
@@ -144,6 +147,7 @@ def export_model(
     save_onnx(content, onnx_path, metadata)
     agreement[ONNX_MODEL] = check_onnx(onnx_path, expected)
     store_artifact(onnx_path, reporter)
+    reporter.publish_model()
     missing: dict[str, str] = {}
     zipped = f"{SAVED_MODEL}.zip"
     reporter.poll()
@@ -166,17 +170,20 @@ def export_model(
 
 
 def export_reports(
-    metadata: dict[str, Any],
-    reporter: Reporter,
-    folder: Path,
-    diagnosis: Diagnosis | None,
+    exported: Exported, reporter: Reporter, folder: Path, diagnosis: Diagnosis | str | None
 ) -> None:
     """Store the reports on a job: its trials, those of earlier attempts included, and its model.
 
-    Call it once all other results of the job are in the store.
+    A `diagnosis` that could not be made is the reason why. Call it once all other results of the
+    job are in the store.
     """
+    missing = dict(exported.missing)
+    if isinstance(diagnosis, str):
+        missing[DIAGNOSIS] = diagnosis
+        diagnosis = None
+    reporter.record(missing_artifacts=missing)
     job_id = reporter.fence.job_id
-    facts = reporter.read(lambda session: read_facts(session, job_id, metadata))
+    facts = reporter.read(lambda session: read_facts(session, job_id, exported.metadata))
     reporter.record(remarks=remarks(facts))
     if diagnosis is not None:
         diagnosis = diagnosis.model_copy(update={"search": search_remarks(facts)})
@@ -190,7 +197,7 @@ def export_reports(
     write_card(folder / CARD, facts)
     write_tensorboard(folder / TENSORBOARD, facts)
     write_script(folder / PREDICT)
-    for name in (TRIALS, CURVES, STUDY, REPORT, CARD, TENSORBOARD, PREDICT):
+    for name in (TRIALS, CURVES, STUDY, REPORT, CARD, TENSORBOARD, PREDICT, SCRIPT_TABLE):
         store_artifact(folder / name, reporter)
 
 

@@ -18,7 +18,7 @@ from lowloss.results import Diagnosis, Outcome
 from lowloss.spec import JobSpec
 from service.store.trials import list_trials
 from service.tables.check import CheckedJob
-from worker.artifacts.export import NOT_NEEDED, export
+from worker.artifacts.export import NOT_NEEDED, export_model, export_reports
 from worker.data.prepare import Prepared
 from worker.data.scores import objective_value
 from worker.engine.cohort.cohort_engine import CohortEngine
@@ -90,14 +90,14 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
     reporter.raise_if_suspended()
 
     reporter.record(insights=search_insights(reporter, job, prepared))
-    if confirmed is not None:
-        reporter.record(**confirmation_fields(confirmed, prepared))
-        diagnosis = diagnose_search(job, checked, confirmed, reporter, resources)
-        reporter.phase("export")
-        seed = job.spec.seed
-        export(final_model, gain, baselines, reporter, folder, diagnosis=diagnosis, seed=seed)
     if confirmed is None:
         raise JobCancelled if reporter.stop_cause is StopCause.cancel else no_trial_completed(tuner)
+    reporter.record(**confirmation_fields(confirmed, prepared))
+    reporter.phase("export")
+    exported = export_model(final_model, gain, baselines, reporter, folder, seed=job.spec.seed)
+    diagnosis = diagnose_search(job, checked, confirmed, reporter, resources)
+    reporter.phase("report")
+    export_reports(exported, reporter, folder, diagnosis)
     if reporter.stop_cause is StopCause.cancel:
         return Ended(Ending.cancelled, reason="cancelled")
     return Ended(Ending.succeeded, reason=reason)

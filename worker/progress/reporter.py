@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lowloss.results import Curve, Hyperparameters, Requested
-from service.store.artifacts import NewArtifact, add_artifact
+from service.store.artifacts import NewArtifact, add_artifact, publish_model
 from service.store.blobs import copy_blob, hash_file, write_blob
 from service.store.checkpoints import SavedCheckpoint, save_checkpoint
 from service.store.database import Database, Session, is_busy
@@ -208,7 +208,7 @@ class Reporter:
         self._write_once(lambda s: save_checkpoint(s, self.fence, saved))
 
     def add_artifact(self, path: Path, media_type: str) -> None:
-        """Store a file as an artifact, visible once the job is settled."""
+        """Store a file as an artifact, visible once it is published or the job is settled."""
         self.alive()
         new = NewArtifact(path.name, media_type, hash_file(path), path.stat().st_size)
 
@@ -218,6 +218,10 @@ class Reporter:
             self._write_once(lambda s: add_artifact(s, self.fence, new))
 
         self._wait_for_database(store)
+
+    def publish_model(self) -> None:
+        """Make visible what was stored of the model, while the job goes on."""
+        self._requested = self._write(lambda s: publish_model(s, self.fence))
 
     def read(self, read: Callable[[Session], T]) -> T:
         """Return what a function reads from one snapshot of the store."""
