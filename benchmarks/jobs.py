@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import threading
 import time
 from collections import Counter, defaultdict
@@ -85,6 +84,7 @@ def run_job(database: Database, folder: Path) -> dict[str, Any]:
     trials = trials_of(database)
     return {
         "job_seconds": whole,
+        "first_model_seconds": parts.first_model_at - started,
         "model_seconds": parts.model_at - started,
         "search_seconds": parts.seconds.pop("search"),
         "parts": parts.seconds,
@@ -125,7 +125,7 @@ class _Parts:
         self._phase, self._since = "", time.perf_counter()
         self.seconds: dict[str, float] = defaultdict(float)
         self.calls: Counter[str] = Counter()
-        self.model_at = math.nan
+        self.model_at = self.first_model_at = 0.0
         self._lock = threading.Lock()
         self._compiling: set[int] = set()
 
@@ -148,11 +148,12 @@ class _Parts:
         return begin
 
     def note_model(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the same call, whose end is when users have the model."""
+        """Return the same call; note when users have a first model, and the last one."""
 
-        def publish(reporter: Any) -> None:
-            call(reporter)
+        def publish(reporter: Any, files: Any, *, trial: int | None) -> None:
+            call(reporter, files, trial=trial)
             self.model_at = time.perf_counter()
+            self.first_model_at = self.first_model_at or self.model_at
 
         return publish
 

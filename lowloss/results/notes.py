@@ -125,4 +125,7 @@ def _best(job: Job) -> str | None:
 def _model(job: Job) -> str | None:
     if job.state is not JobState.running or job.outcome.model_ready_at is None:
         return None
+    trial = job.outcome.model_trial
+    if trial is not None:
+        return f"the network of trial {trial} can be downloaded already; the search goes on"
     return "its model can be downloaded already; its diagnosis and report follow"

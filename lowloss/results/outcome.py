@@ -83,7 +83,8 @@ class Outcome(Result):
     rows from the training engine's, as a share of their spread. `trainings` counts the networks
     that its diagnosis has trained so far; `diagnosis` is a summary, the whole one has a route of
     its own. `missing_baselines` and `missing_artifacts` say why one could not be made. From
-    `model_ready_at` on, the model can be downloaded and predicts, while the job still runs.
+    `model_ready_at` on, a model can be downloaded and predicts, while the job still runs: first the
+    network of the best trial so far, `model_trial`; where that is null, the one the job ends with.
     """
 
     threads: int | None = None
@@ -106,6 +107,7 @@ class Outcome(Result):
     insights: SearchInsights | None = None
     agreement: dict[str, float] = Field(default_factory=dict)
     model_ready_at: datetime | None = None
+    model_trial: int | None = None
     trainings: int | None = None
     diagnosis: Verdict | None = None
     missing_artifacts: dict[str, str] = Field(default_factory=dict)

@@ -13,14 +13,7 @@ from lowloss.results.trials import JOB_ENDED
 from service.store.blobs import release_blobs
 from service.store.database import utc_now
 from service.store.events import EventKind, record_event
-from service.store.schema import (
-    ArtifactRow,
-    AttemptOutcome,
-    AttemptRow,
-    CheckpointRow,
-    JobRow,
-    TrialRow,
-)
+from service.store.schema import AttemptOutcome, AttemptRow, CheckpointRow, JobRow, TrialRow
 
 
 def end_lease(
@@ -33,15 +26,6 @@ def end_lease(
     job.phase = job.phase_started_at = None
     job.requested = Requested.none
     job.version += 1
-
-
-def publish_artifacts(session: Session, job: JobRow) -> None:
-    """Make visible what the job's last attempt has stored."""
-    session.execute(
-        update(ArtifactRow)
-        .where(ArtifactRow.job_id == job.id, ArtifactRow.attempt == job.attempt)
-        .values(is_published=True)
-    )
 
 
 def count_seconds(session: Session, job: JobRow) -> None:

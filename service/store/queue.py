@@ -17,7 +17,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from lowloss.errors import LeaseLost
@@ -38,11 +38,10 @@ from service.store.endings import (
     count_seconds,
     end_attempt,
     end_lease,
-    publish_artifacts,
 )
 from service.store.events import EventKind, record_event
 from service.store.quotas import check_waiting_jobs, may_run, take_turn
-from service.store.schema import AttemptOutcome, AttemptRow, JobRow, ProjectRow
+from service.store.schema import ArtifactRow, AttemptOutcome, AttemptRow, JobRow, ProjectRow
 from service.store.specs import find_kind, read_spec
 
 
@@ -221,7 +220,11 @@ def finish_job(
 ) -> None:
     """End a job and publish the artifacts of its last attempt, in one transaction."""
     job = hold_fence(session, fence)
-    publish_artifacts(session, job)
+    session.execute(
+        update(ArtifactRow)
+        .where(ArtifactRow.job_id == job.id, ArtifactRow.attempt == job.attempt)
+        .values(is_published=True)
+    )
     end_lease(session, job, AttemptOutcome(state.value), error=error)
     job.state, job.reason = state, reason
     job.finished_at = utc_now()

@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import keras
+
 from lowloss.results import Baseline, Diagnosis, FinalGain, PredictionSummary
 from service.store.artifacts import BEST_MODEL, ONNX_MODEL
 from service.store.database import Session, is_out_of_space
@@ -19,7 +21,7 @@ from service.store.trials import list_curves, list_trials
 from service.tables.script_table import SCRIPT_TABLE
 from worker.artifacts.model.build import build_model
 from worker.artifacts.model.check import Expected, check_keras, check_onnx, check_saved_model
-from worker.artifacts.model.content import model_content
+from worker.artifacts.model.content import Content, model_content
 from worker.artifacts.model.save import describe_model, save_model, save_saved_model
 from worker.artifacts.model.to_onnx import save_onnx
 from worker.artifacts.reports.card import CARD, write_card
@@ -43,6 +45,8 @@ OURS = "lowloss"
 NOT_NEEDED = "the job was to end: what its model can do without was left out"
 """Why an artifact is missing that nobody waited for."""
 SAVED_MODEL = "saved_model"
+CHECKED_ROWS = 1000
+"""Test rows on which a model is compared that is not the last one."""
 MEDIA_TYPES = {
     ".csv": "text/csv; charset=utf-8",
     ".json": "application/json",
@@ -129,6 +133,42 @@ def add_difference(baseline: Baseline, sampled: Mapping[str, Sampled]) -> Baseli
     return baseline.model_copy(update={"difference": difference})
 
 
+def export_best_so_far(single: FinalModel, reporter: Reporter, folder: Path) -> None:
+    """Store a trial's network, in the place of the model that users have until the job ends.
+
+    It is compared with the engine on some test rows, and not scored on them.
+    """
+    content, trial = model_content(single), single.members[0].plan.number
+    metadata = describe_model(content, single.prepared, {})
+    raw = single.prepared.labelled.raw.take(single.prepared.splits.test[:CHECKED_ROWS])
+    expected = Expected(content, raw, single.predict(raw), single.rounding())
+    save_and_publish(content, expected, metadata, reporter, folder, trial=trial)
+
+
+def save_and_publish(
+    content: Content,
+    expected: Expected,
+    metadata: dict[str, Any],
+    reporter: Reporter,
+    folder: Path,
+    *,
+    trial: int | None,
+) -> tuple[keras.Model, dict[str, float]]:
+    """Store a model for Keras and for ONNX once both agree with the engine; users have it then.
+
+    Return the Keras model, and how far the files' predictions differ (`agreement`).
+    """
+    model = build_model(content)
+    keras_path, onnx_path = folder / BEST_MODEL, folder / ONNX_MODEL
+    save_model(model, keras_path, metadata)
+    agreement = {BEST_MODEL: check_keras(keras_path, expected)}
+    save_onnx(content, onnx_path, metadata)
+    agreement[ONNX_MODEL] = check_onnx(onnx_path, expected)
+    files = {path: MEDIA_TYPES[path.suffix] for path in (keras_path, onnx_path)}
+    reporter.publish_model(files, trial=trial)
+    return model, agreement
+
+
 def store_model(
     final: FinalModel, metadata: dict[str, Any], reporter: Reporter, folder: Path
 ) -> dict[str, str]:
@@ -139,15 +179,7 @@ def store_model(
     """
     content, prepared = model_content(final), final.prepared
     expected = Expected(content, prepared.raw_test, final.predict_test(), final.rounding())
-    model = build_model(content)
-    keras_path, onnx_path = folder / BEST_MODEL, folder / ONNX_MODEL
-    save_model(model, keras_path, metadata)
-    agreement = {BEST_MODEL: check_keras(keras_path, expected)}
-    store_artifact(keras_path, reporter)
-    save_onnx(content, onnx_path, metadata)
-    agreement[ONNX_MODEL] = check_onnx(onnx_path, expected)
-    store_artifact(onnx_path, reporter)
-    reporter.publish_model()
+    model, agreement = save_and_publish(content, expected, metadata, reporter, folder, trial=None)
     missing: dict[str, str] = {}
     zipped = f"{SAVED_MODEL}.zip"
     reporter.poll()

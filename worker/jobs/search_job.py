@@ -26,6 +26,7 @@ from worker.engine.cohort.program import Programs
 from worker.engine.protocol import Engine
 from worker.execution.beside import run_beside
 from worker.execution.local import local_engine
+from worker.jobs.best_so_far import BestSoFar
 from worker.jobs.diagnosis_job import diagnose_first_recipe
 from worker.jobs.loading import (
     JobResources,
@@ -58,9 +59,8 @@ MIN_BASELINES_SECONDS, MAX_BASELINES_SECONDS = 5.0, 120.0
 def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
     """Run a search from its table to its exported model, and return how it ended.
 
-    A trial is asked for by the oracle, trained on every fold, scored, told to the oracle
-    (`SearchLoop.run`), and trained again on other seeds where it is among the best
-    (`confirm_winner`). Networks of the best are refitted (`make_final_model`) and exported.
+    Trials are trained on every fold as the oracle asks for them (`SearchLoop.run`), the best again
+    on other seeds (`confirm_winner`). Their networks are refitted (`make_final_model`) and exported.
     """
     folder = resources.folder
     job = load_job(reporter)
@@ -71,7 +71,8 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
     engine = build_engine(prepared)
     reporter.phase("search", threads=engine.threads, open_trials=engine.max_open)
     with closing(SearchTuner(job.spec, directory=folder)) as tuner:
-        loop = SearchLoop(tuner, prepared, reporter, folder)
+        best = BestSoFar(prepared, job.spec, reporter, folder, job.outcome)
+        loop = SearchLoop(tuner, prepared, reporter, folder, on_best=best.offer)
         loop.replay(load_earlier_attempts(reporter, job, folder))
         reporter.set_deadline(job.seconds_left(SEARCH_SHARE))
         loop.run(engine)
