@@ -60,7 +60,7 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
     """Run a search from its table to its exported model, and return how it ended.
 
     Trials are trained on every fold as the oracle asks for them (`SearchLoop.run`), the best again
-    on other seeds (`confirm_winner`). Their networks are refitted (`make_final_model`) and exported.
+    on other seeds (`confirm_winner`). Networks of them are refitted (`make_final_model`), exported.
     """
     folder = resources.folder
     job = load_job(reporter)
