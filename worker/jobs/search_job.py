@@ -62,8 +62,7 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
     Trials are trained on every fold as the oracle asks for them (`SearchLoop.run`), the best again
     on other seeds (`confirm_winner`). Networks of them are refitted (`make_final_model`), exported.
     """
-    folder = resources.folder
-    job = load_job(reporter)
+    job, folder = load_job(reporter), resources.folder
     prepared, checked = prepare_job(job, reporter, resources)
     job = replace(job, spec=checked.spec)
     baselines = fit_baselines_in_time(prepared, checked, job, reporter)
