@@ -40,8 +40,10 @@ class BestSoFar:
     earlier: Outcome
     clock: Callable[[], float] = time.monotonic
     _next_at: float = field(init=False)
+    _exported: int | None = field(init=False)
 
     def __post_init__(self) -> None:
+        self._exported = self.earlier.model_trial
         if self.earlier.model_ready_at is None:
             self._next_at = -math.inf
         elif self.earlier.model_trial is None:
@@ -50,15 +52,16 @@ class BestSoFar:
             self._next_at = self.clock() + MIN_SECONDS
 
     def offer(self, training: TrainingResult) -> None:
-        """Export the network of the best trial, unless the last export was just now."""
-        started_at = self.clock()
-        if started_at < self._next_at or self.reporter.stop_cause is not None:
+        """Export the network of the best trial, unless users have it, or got another just now."""
+        started_at, trial = self.clock(), training.plan.number
+        is_due = started_at >= self._next_at and trial != self._exported
+        if not is_due or self.reporter.stop_cause is not None:
             return
         try:
             single = single_model(training, self.spec, self.prepared)
             export_best_so_far(single, self.reporter, self.folder)
         except ModelDiffers:
             # The job ends with another one, of several networks.
-            log.warning("trial %d is no model", training.plan.number, exc_info=True)
-        ended_at = self.clock()
+            log.warning("trial %d is no model", trial, exc_info=True)
+        self._exported, ended_at = trial, self.clock()
         self._next_at = ended_at + max(MIN_SECONDS, (ended_at - started_at) / MAX_SHARE)

@@ -45,7 +45,7 @@ def ignore(_: TrainingResult) -> None:
 
 
 class SearchLoop:
-    """One attempt's search; each trial that is the best when it ends is handed to `on_best`.
+    """One attempt's search; whenever a trial ends, the best one so far is handed to `on_best`.
 
     `top_trainings` are those of the best trials so far, by number, and `candidates` those of more
     of them, without their weights.
@@ -174,9 +174,9 @@ class SearchLoop:
         self._stopping.has_hit_target = self._tuner.has_hit_target
         if end.score is not None and isinstance(result, TrainingResult):
             self._remember(number, result)
-            best = self._tuner.best()
-            if best is not None and best[0] == number:
-                self._on_best(self.top_trainings[number])
+        best = self._tuner.best()
+        if best is not None and best[0] in self.top_trainings:
+            self._on_best(self.top_trainings[best[0]])
 
     def _remember(self, number: int, training: TrainingResult) -> None:
         """Add a training to the best ones, of which as many remain as are needed."""

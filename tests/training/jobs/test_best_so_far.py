@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -45,20 +46,24 @@ class Case:
             prepared, spec, cast("Reporter", report), folder, earlier, lambda: self.now
         )
 
-    def offer(self, after: float = 0.0) -> list[int | None]:
-        """Offer the training some seconds later, and return all that was published."""
+    def offer(self, after: float = 0.0, trial: int = 3) -> list[int | None]:
+        """Offer the training as that of a trial, some seconds later; return all published ones."""
         self.now += after
-        self.best.offer(self.training)
+        plan = replace(self.training.plan, number=trial)
+        folds = tuple(
+            replace(fold, plan=replace(fold.plan, number=trial)) for fold in self.training.folds
+        )
+        self.best.offer(TrainingResult(plan, folds))
         return self.report.published
 
 
 def test_first_model_comes_at_once_and_others_a_minute_apart(tmp_path: Path) -> None:
     case = Case(tmp_path, Outcome())
-    trial = case.training.plan.number
 
-    assert case.offer() == [trial]
-    assert case.offer(after=MIN_SECONDS - 1) == [trial]
-    assert case.offer(after=1) == [trial, trial]
+    assert case.offer() == [3]
+    assert case.offer(after=MIN_SECONDS - 1, trial=5) == [3]
+    assert case.offer(after=1, trial=5) == [3, 5]
+    assert case.offer(after=MIN_SECONDS, trial=5) == [3, 5]
 
 
 @pytest.mark.parametrize(
