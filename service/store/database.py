@@ -1,6 +1,6 @@
 """Connections, transactions and the few expressions in which SQLite and PostgreSQL differ.
 
-This module, `backups.py` and `facts.py` alone distinguish dialects.
+This module, `backups.py`, `space.py` and `facts.py` alone distinguish dialects.
 """
 
 from __future__ import annotations
@@ -292,6 +292,8 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None
     for pragma in (
         f"busy_timeout={BUSY_TIMEOUT_MS}",
+        # Of a new file, before anything is written: free pages can be given back (space.py).
+        "auto_vacuum=INCREMENTAL",
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",

@@ -94,6 +94,7 @@ class ProjectRow(MappedTable):
     max_stored_bytes: Mapped[int | None] = mapped_column(BigInteger)
     uploads_per_minute: Mapped[int | None] = mapped_column(BigInteger)
     submits_per_minute: Mapped[int | None] = mapped_column(BigInteger)
+    max_age_days: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(default=utc_now())
 
 
@@ -174,7 +175,7 @@ class BlobChunkRow(MappedTable):
 
 
 class DatasetRow(MappedTable):
-    """An uploaded table and its profile."""
+    """An uploaded table and its profile; `uploaded_at` is of the last upload of the same bytes."""
 
     __tablename__ = "datasets"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -190,6 +191,7 @@ class DatasetRow(MappedTable):
     warnings: Mapped[list[Any]] = mapped_column(Json, default=list, server_default="[]")
     other_names: Mapped[list[Any]] = mapped_column(Json, default=list, server_default="[]")
     created_at: Mapped[datetime] = mapped_column(default=utc_now())
+    uploaded_at: Mapped[datetime | None]
     __table_args__ = (_one_of("format", TableFormat), Index(None, "project", "created_at", "id"))
 
 

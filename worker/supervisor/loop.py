@@ -36,6 +36,7 @@ from service.store.schema import AttemptOutcome
 from service.store.workers import remove_dead_worker
 from worker.progress.protocol import Ended, Ending
 from worker.supervisor.child import COMMAND, Child
+from worker.supervisor.collector import Collector
 from worker.supervisor.folders import has_room
 from worker.supervisor.limits import TimeLimits, is_overdue, time_limits
 
@@ -63,6 +64,7 @@ class Supervisor:
     def __post_init__(self) -> None:
         self._job_bytes = self.settings.job_bytes
         self._has_room = True
+        self._collector = Collector(self.database)
 
     def stop(self) -> None:
         """End after handing back the running job; safe to call from a signal handler."""
@@ -88,6 +90,8 @@ class Supervisor:
                 is_ready = child.wait_until_ready(TICK_SECONDS) and self._look_for_room()
                 if is_ready and (claim := self._claim()):
                     self._run(child, claim)
+                # After a job, too: a worker that always has one is never idle.
+                self._collector.collect()
         finally:
             child.end()
 
