@@ -18,6 +18,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Text,
+    true,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -200,7 +201,8 @@ class JobRow(MappedTable):
 
     `seconds` is the running time up to `claimed_at`: the last claim or renewal. `phase` is of the
     attempt that runs.
-    `version` rises with every change of state or best trial, `events` is the last event's number.
+    `version` rises with every change of state or best trial, `events` is the last event's number;
+    those of epochs are deleted a while after its end, and it `has_epoch_events` until then.
     """
 
     __tablename__ = "jobs"
@@ -234,6 +236,7 @@ class JobRow(MappedTable):
     outcome: Mapped[Document] = mapped_column(default=dict)
     version: Mapped[int] = mapped_column(default=1)
     events: Mapped[int] = mapped_column(default=0)
+    has_epoch_events: Mapped[bool] = mapped_column(default=True, server_default=true())
     __table_args__ = (
         _one_of("kind", JobKind),
         _one_of("task", Task),
@@ -262,6 +265,7 @@ class JobRow(MappedTable):
         Index(None, "project", "created_at", "id"),
         Index(None, "project", "state", "created_at", "id"),
         Index(None, "project", "name", "id"),
+        Index(None, "has_epoch_events", "finished_at"),
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from service.store.blobs import reap_chunks
 from service.store.database import Database, is_busy
+from service.store.events import thin_events
 from service.store.retention import delete_expired_dataset, delete_expired_job
 from service.store.space import give_back_pages
 
@@ -55,5 +56,8 @@ class Collector:
                 deleted_id = delete(session)
             if deleted_id is not None:
                 log.info("%s %s is older than its project keeps: deleted", kind, deleted_id)
+                return True
+        with self._database.transaction() as session:
+            if thin_events(session):
                 return True
         return reap_chunks(self._database) is not None or give_back_pages(self._database)
