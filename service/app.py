@@ -140,7 +140,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.resources = resources
-    app.state.metrics = Metrics(resources.database)
+    app.state.metrics = Metrics(resources)
     # The bearer scheme is only for the schema: the middleware below checks the token.
     dependencies = [Depends(refuse_unknown_parameters), Depends(HTTPBearer(auto_error=False))]
     nouns = (datasets, jobs, trials, events, artifacts, predict, diagnoses, recipes)

@@ -9,24 +9,21 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
-    Float,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Text,
     true,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
 from lowloss.results import JobKind, JobState, Requested, TableFormat, TrialState
-from lowloss.spec import DEFAULT_PROJECT, Scope, Task
-from service.store.database import Json, UtcDateTime, utc_now
-
-Document = dict[str, Any]
+from lowloss.spec import Scope, Task
+from service.store.database import Json, utc_now
+from service.store.mapping import Document, MappedTable, one_of, project_column
 
 
 class AttemptOutcome(StrEnum):
@@ -44,41 +41,7 @@ class AttemptOutcome(StrEnum):
     disk_full = "disk_full"
 
 
-def _one_of(column: str, states: type[StrEnum]) -> CheckConstraint:
-    values = ", ".join(f"'{state}'" for state in states)
-    return CheckConstraint(f"{column} IN ({values})", name=f"{column}_known")
-
-
-def _project(*, is_key: bool = False) -> Any:
-    return mapped_column(
-        String(63),
-        ForeignKey("projects.name"),
-        server_default=DEFAULT_PROJECT,
-        primary_key=is_key,
-    )
-
-
 FINISHED = ", ".join(f"'{state}'" for state in JobState if state.is_finished)
-
-
-class MappedTable(DeclarativeBase):
-    """The base class of every table."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-            "pk": "pk_%(table_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        }
-    )
-    type_annotation_map = {  # noqa: RUF012  # SQLAlchemy's own protocol
-        str: String(),
-        float: Float(53),
-        datetime: UtcDateTime(),
-        Document: Json,
-    }
 
 
 class ProjectRow(MappedTable):
@@ -112,7 +75,7 @@ class TokenRow(MappedTable):
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
-    __table_args__ = (_one_of("scope", Scope), Index(None, "created_at", "id"))
+    __table_args__ = (one_of("scope", Scope), Index(None, "created_at", "id"))
 
 
 class BrowserSessionRow(MappedTable):
@@ -155,6 +118,15 @@ class WorkerRow(MappedTable):
     __table_args__ = (Index(None, "started_at", "id"),)
 
 
+class TotalRow(MappedTable):
+    """A count that only rises, also where what was counted is deleted: for metrics."""
+
+    __tablename__ = "totals"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    label: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[float]
+
+
 class BlobRow(MappedTable):
     """Bytes, named by their SHA-256. `touched_at` protects a half-written blob from deletion."""
 
@@ -180,7 +152,7 @@ class DatasetRow(MappedTable):
 
     __tablename__ = "datasets"
     id: Mapped[str] = mapped_column(primary_key=True)
-    project: Mapped[str] = _project()
+    project: Mapped[str] = project_column()
     name: Mapped[str]
     sha256: Mapped[str] = mapped_column(ForeignKey("blobs.sha256"), index=True)
     format: Mapped[str]
@@ -193,7 +165,7 @@ class DatasetRow(MappedTable):
     other_names: Mapped[list[Any]] = mapped_column(Json, default=list, server_default="[]")
     created_at: Mapped[datetime] = mapped_column(default=utc_now())
     uploaded_at: Mapped[datetime | None]
-    __table_args__ = (_one_of("format", TableFormat), Index(None, "project", "created_at", "id"))
+    __table_args__ = (one_of("format", TableFormat), Index(None, "project", "created_at", "id"))
 
 
 class JobRow(MappedTable):
@@ -207,7 +179,7 @@ class JobRow(MappedTable):
 
     __tablename__ = "jobs"
     id: Mapped[str] = mapped_column(primary_key=True)
-    project: Mapped[str] = _project()
+    project: Mapped[str] = project_column()
     kind: Mapped[str] = mapped_column(server_default=JobKind.search)
     name: Mapped[str]
     dataset_id: Mapped[str | None] = mapped_column(
@@ -238,10 +210,10 @@ class JobRow(MappedTable):
     events: Mapped[int] = mapped_column(default=0)
     has_epoch_events: Mapped[bool] = mapped_column(default=True, server_default=true())
     __table_args__ = (
-        _one_of("kind", JobKind),
-        _one_of("task", Task),
-        _one_of("state", JobState),
-        _one_of("requested", Requested),
+        one_of("kind", JobKind),
+        one_of("task", Task),
+        one_of("state", JobState),
+        one_of("requested", Requested),
         CheckConstraint(
             "(state = 'running') = (lease_owner IS NOT NULL) AND "
             "(state = 'running') = (lease_expires_at IS NOT NULL) AND "
@@ -282,7 +254,7 @@ class AttemptRow(MappedTable):
     outcome: Mapped[str | None]
     error: Mapped[str | None] = mapped_column(Text)
     __table_args__ = (
-        _one_of("outcome", AttemptOutcome),
+        one_of("outcome", AttemptOutcome),
         CheckConstraint("(outcome IS NULL) = (ended_at IS NULL)", name="ended_has_an_outcome"),
     )
 
@@ -312,7 +284,7 @@ class TrialRow(MappedTable):
     started_at: Mapped[datetime] = mapped_column(default=utc_now())
     finished_at: Mapped[datetime | None]
     __table_args__ = (
-        _one_of("state", TrialState),
+        one_of("state", TrialState),
         CheckConstraint("(state = 'running') = (finished_at IS NULL)", name="finished_has_a_time"),
         CheckConstraint(
             "(state <> 'completed' OR score IS NOT NULL) AND "
@@ -385,7 +357,7 @@ class IdempotencyKeyRow(MappedTable):
     """The first response (`answer`) to a project's POST with an Idempotency-Key."""
 
     __tablename__ = "idempotency_keys"
-    project: Mapped[str] = _project(is_key=True)
+    project: Mapped[str] = project_column(is_key=True)
     key: Mapped[str] = mapped_column(String(200), primary_key=True)
     request_sha256: Mapped[str] = mapped_column(String(64))
     answer: Mapped[Document]
