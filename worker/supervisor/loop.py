@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from lowloss.errors import LeaseLost
+from lowloss.processes.logs import logging_about
 from lowloss.results import JobState
 from lowloss.wording import format_bytes
 from service.settings import Settings
@@ -140,17 +141,18 @@ class Supervisor:
 
     def _run(self, child: Child, claim: Claim) -> None:
         self.job_id = claim.fence.job_id
-        log.info("%s: attempt %d begins", claim.fence.job_id, claim.fence.attempt)
-        try:
-            ended = self._watch(child, claim)
-            self._settle(claim, ended)
-            why = (ended.reason or ended.error or "").strip().rpartition("\n")[2]
-            log.info("%s: %s %s", claim.fence.job_id, ended.ending, why)
-        except LeaseLost as lost:
-            log.warning("%s", lost)
-            child.end()
-        finally:
-            self.job_id = None
+        with logging_about(job=claim.fence.job_id, attempt=claim.fence.attempt):
+            log.info("an attempt begins")
+            try:
+                ended = self._watch(child, claim)
+                self._settle(claim, ended)
+                why = (ended.reason or ended.error or "").strip().rpartition("\n")[2]
+                log.info("it ended: %s %s", ended.ending, why)
+            except LeaseLost as lost:
+                log.warning("%s", lost)
+                child.end()
+            finally:
+                self.job_id = None
 
     def _watch(self, child: Child, claim: Claim) -> Ended:
         """Let the child run a job to its end, and renew the lease meanwhile; raise LeaseLost."""
@@ -213,7 +215,7 @@ class Supervisor:
         except Exception as error:
             if not is_busy(error):
                 raise
-            log.warning("%s: the lease could not be renewed: %s", claim.fence.job_id, error)
+            log.warning("the lease could not be renewed: %s", error)
             return min(1.0, self.settings.renew_seconds)
         return self.settings.renew_seconds
 
@@ -227,7 +229,7 @@ class Supervisor:
             except Exception as error:
                 if not is_busy(error):
                     raise
-                log.warning("%s: could not be settled yet: %s", claim.fence.job_id, error)
+                log.warning("the job could not be settled yet: %s", error)
                 time.sleep(self.settings.poll_seconds)
 
     def _settle_once(self, session: Session, claim: Claim, ended: Ended) -> None:
