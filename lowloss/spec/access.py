@@ -48,6 +48,7 @@ class Quotas(Spec):
     uploads_per_minute: Count | None = None
     submits_per_minute: Count | None = None
     max_age_days: Days | None = None
+    cpu_seconds_per_30_days: Count | None = None
 
 
 class NewProject(Spec):

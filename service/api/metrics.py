@@ -33,6 +33,8 @@ class StoreMetrics(Collector):
             value=measures.waiting_seconds,
         )
         yield _gauge("workers", "Workers that are alive.", "state", measures.workers.items())
+        text = "Processor seconds of a project's jobs in the last 30 days."
+        yield _gauge("project_cpu_seconds", text, "project", measures.cpu_seconds.items())
         totals = measures.totals
         ends = dict.fromkeys(AttemptOutcome, 0.0) | totals[Total.attempts]
         yield _counter("attempts", "Attempts at jobs by how they ended.", "outcome", ends.items())

@@ -34,6 +34,7 @@ QUOTA_EXAMPLES: dict[str, Any] = {
             "uploads_per_minute": 10,
             "submits_per_minute": 10,
             "max_age_days": 365,
+            "cpu_seconds_per_30_days": 360_000,
         },
     },
 }

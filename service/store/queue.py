@@ -41,7 +41,7 @@ from service.store.endings import (
     end_lease,
 )
 from service.store.events import EventKind, record_event
-from service.store.quotas import check_waiting_jobs, may_run, take_turn
+from service.store.quotas import check_cpu_seconds, check_waiting_jobs, may_run, take_turn
 from service.store.schema import ArtifactRow, AttemptOutcome, AttemptRow, JobRow, ProjectRow
 from service.store.specs import find_kind, read_spec
 from service.store.totals import Total, add_to_total
@@ -81,9 +81,10 @@ def enqueue_job(
 ) -> str:
     """Add a queued job, and return its id; `outcome` is what is known of it before it runs.
 
-    Raise QuotaExceeded where too many jobs of its project wait.
+    Raise QuotaExceeded where too many jobs of its project wait, or its processor time is used up.
     """
     check_waiting_jobs(session, project)
+    check_cpu_seconds(session, project)
     job = JobRow(
         id=f"job_{secrets.token_hex(10)}",
         project=project,

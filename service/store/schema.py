@@ -59,7 +59,20 @@ class ProjectRow(MappedTable):
     uploads_per_minute: Mapped[int | None] = mapped_column(BigInteger)
     submits_per_minute: Mapped[int | None] = mapped_column(BigInteger)
     max_age_days: Mapped[int | None] = mapped_column(BigInteger)
+    cpu_seconds_per_30_days: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(default=utc_now())
+
+
+class CpuUsageRow(MappedTable):
+    """The processor seconds of a project's jobs on a day, which begins at `day`; deleted ones too.
+
+    It outlives its jobs: a quota is not won back by deleting them.
+    """
+
+    __tablename__ = "cpu_usage"
+    project: Mapped[str] = mapped_column(String(63), ForeignKey("projects.name"), primary_key=True)
+    day: Mapped[datetime] = mapped_column(primary_key=True)
+    cpu_seconds: Mapped[float]
 
 
 class TokenRow(MappedTable):
@@ -242,7 +255,10 @@ class JobRow(MappedTable):
 
 
 class AttemptRow(MappedTable):
-    """One worker's attempt at a job, the last phase it came to, and the error that ended it."""
+    """One worker's attempt at a job, the last phase it came to, and the error that ended it.
+
+    `cpu_seconds` is the processor time of its process up to the last renewal, or its end.
+    """
 
     __tablename__ = "attempts"
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
@@ -253,6 +269,7 @@ class AttemptRow(MappedTable):
     phase: Mapped[str | None]
     outcome: Mapped[str | None]
     error: Mapped[str | None] = mapped_column(Text)
+    cpu_seconds: Mapped[float] = mapped_column(default=0.0, server_default="0")
     __table_args__ = (
         one_of("outcome", AttemptOutcome),
         CheckConstraint("(outcome IS NULL) = (ended_at IS NULL)", name="ended_has_an_outcome"),

@@ -11,11 +11,12 @@ from sqlalchemy.orm import Session
 
 from lowloss.results import JobState
 from service.store.database import insert_if_absent, utc_now
-from service.store.schema import JobRow, TotalRow, WorkerRow
+from service.store.quotas import is_recent
+from service.store.schema import CpuUsageRow, JobRow, TotalRow, WorkerRow
 from service.store.space import Space, measure_space
 from service.store.workers import ALIVE_SECONDS
 
-WORKERS = "workers"
+WORKERS, CPU_SECONDS = "workers", "cpu_seconds"
 
 
 class Total(StrEnum):
@@ -28,11 +29,15 @@ class Total(StrEnum):
 
 @dataclass(frozen=True)
 class Measures:
-    """How things stand; `waiting_seconds` is how long a job can be claimed already, at most."""
+    """How things stand; `waiting_seconds` is how long a job can be claimed already, at most.
+
+    `cpu_seconds` are those of each project in the last 30 days.
+    """
 
     jobs: dict[JobState, int]
     waiting_seconds: float
     workers: dict[str, int]
+    cpu_seconds: dict[str, float]
     totals: dict[Total, dict[str, float]]
     space: Space
 
@@ -56,14 +61,20 @@ def read_measures(session: Session) -> Measures:
         .where(WorkerRow.seen_at >= utc_now(-ALIVE_SECONDS))
         .group_by(is_busy)
     )
+    cpu_seconds = (
+        select(literal(CPU_SECONDS), CpuUsageRow.project, func.sum(CpuUsageRow.cpu_seconds))
+        .where(is_recent())
+        .group_by(CpuUsageRow.project)
+    )
     totals = select(TotalRow.name, TotalRow.label, TotalRow.value)
     values: defaultdict[str, dict[str, float]] = defaultdict(dict)
-    for name, label, value in session.execute(union_all(totals, workers)):
+    for name, label, value in session.execute(union_all(totals, workers, cpu_seconds)):
         values[name][label] = value
     return Measures(
         jobs,
         waiting_seconds,
         {state: int(values[WORKERS].get(state, 0)) for state in ("busy", "idle")},
+        values[CPU_SECONDS],
         {total: values[total] for total in Total},
         measure_space(session),
     )

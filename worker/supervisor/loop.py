@@ -21,6 +21,7 @@ from lowloss.results import JobState
 from lowloss.wording import format_bytes
 from service.settings import Settings
 from service.store.database import Database, Session, is_busy
+from service.store.processor_time import record_cpu_seconds
 from service.store.queue import (
     Claim,
     Fence,
@@ -145,7 +146,7 @@ class Supervisor:
             log.info("an attempt begins")
             try:
                 ended = self._watch(child, claim)
-                self._settle(claim, ended)
+                self._settle(claim, ended, child.measure_job_cpu_seconds())
                 why = (ended.reason or ended.error or "").strip().rpartition("\n")[2]
                 log.info("it ended: %s %s", ended.ending, why)
             except LeaseLost as lost:
@@ -166,7 +167,7 @@ class Supervisor:
                 return ended
             now = self.clock()
             if now >= renew_at:
-                renew_at = now + self._renew(claim)
+                renew_at = now + self._renew(claim, child.measure_job_cpu_seconds())
             if now >= limits.finish_at:
                 child.finish()
                 limits = replace(limits, finish_at=math.inf)
@@ -207,11 +208,12 @@ class Supervisor:
             return Ended(Ending.overdue, error=error)
         return None
 
-    def _renew(self, claim: Claim) -> float:
+    def _renew(self, claim: Claim, cpu_seconds: float) -> float:
         """Renew the lease, and return the seconds until the next renewal is due."""
         try:
             with self.database.transaction() as session:
                 renew_lease(session, claim.fence, lease_seconds=self.settings.lease_seconds)
+                record_cpu_seconds(session, claim.fence, cpu_seconds)
         except Exception as error:
             if not is_busy(error):
                 raise
@@ -219,11 +221,12 @@ class Supervisor:
             return min(1.0, self.settings.renew_seconds)
         return self.settings.renew_seconds
 
-    def _settle(self, claim: Claim, ended: Ended) -> None:
+    def _settle(self, claim: Claim, ended: Ended, cpu_seconds: float) -> None:
         """Record how a job ended, however long the database takes; raise LeaseLost."""
         while True:
             try:
                 with self.database.transaction() as session:
+                    record_cpu_seconds(session, claim.fence, cpu_seconds)
                     self._settle_once(session, claim, ended)
                 return
             except Exception as error:

@@ -38,7 +38,7 @@ def test_id_of_a_request_comes_back_and_is_made_where_there_is_none(
 
 @pytest.mark.parametrize("brought", ["", "a" * 65, "a b", "a\tb", "<x>", "a,b", "ä"])
 def test_id_that_is_no_plain_token_is_replaced(client: TestClient, brought: str) -> None:
-    answer = client.get("/healthz", headers={"X-Request-ID": brought.encode("latin-1")})
+    answer = client.get("/healthz", headers={b"X-Request-ID": brought.encode("latin-1")})
 
     assert MADE.fullmatch(answer.headers["X-Request-ID"])
 
@@ -125,10 +125,15 @@ def test_no_request_is_logged_unless_that_is_wanted(
 
 def test_every_line_of_a_real_server_is_json_with_the_ids(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    env = {"LOWLOSS_LOG_FORMAT": "json", "LOWLOSS_ACCESS_LOG": "true", "LOWLOSS_TOKENS": TOKEN}
     with (
         log.open("wb") as errors,
-        a_server_process(tmp_path / "data", stderr=errors, **env) as server,
+        a_server_process(
+            tmp_path / "data",
+            stderr=errors,
+            LOWLOSS_LOG_FORMAT="json",
+            LOWLOSS_ACCESS_LOG="true",
+            LOWLOSS_TOKENS=TOKEN,
+        ) as server,
         server.client(TOKEN) as client,
     ):
         client.get("/v1/jobs", headers={"X-Request-ID": "mine"})
