@@ -67,6 +67,7 @@ from service.resources.job_memory import JobMemory
 from service.resources.ownership import Ownership
 from service.resources.places import Places
 from service.resources.resources import Resources
+from service.resources.security_headers import SecureResponses
 from service.settings import Settings, read_settings
 from service.store.database import Database
 from service.store.tokens import has_tokens
@@ -161,6 +162,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(CatchAll)
     app.add_middleware(AuditRequests, resources=resources)
     app.add_middleware(CountRequests, metrics=app.state.metrics)
+    app.add_middleware(SecureResponses)
     app.add_middleware(LogRequests, has_access_log=settings.access_log)
     return app
 
