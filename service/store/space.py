@@ -88,10 +88,14 @@ def compact(url: str) -> tuple[int, int]:
     path = path_of(source)
     if not path.exists():
         raise LowlossError(f"there is no database {path}")
-    before = path.stat().st_size
     try:
         with connecting(path) as connection:
             connection.isolation_level = None
+            # Not the file's size: the last pages may be in the log beside it.
+            pages, page_bytes = (
+                connection.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("page_count", "page_size")
+            )
             connection.execute(f"PRAGMA auto_vacuum={INCREMENTAL}")
             connection.execute("VACUUM")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -99,4 +103,4 @@ def compact(url: str) -> tuple[int, int]:
         raise LowlossError(
             f"{path} cannot be rewritten: {error}; stop server and workers, and make room"
         ) from error
-    return before, path.stat().st_size
+    return pages * page_bytes, path.stat().st_size

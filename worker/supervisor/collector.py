@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable
 
+from lowloss.processes.logs import about
 from service.store.blobs import reap_chunks
 from service.store.database import Database, is_busy
 from service.store.events import thin_events
@@ -55,7 +56,8 @@ class Collector:
             with self._database.transaction() as session:
                 deleted_id = delete(session)
             if deleted_id is not None:
-                log.info("%s %s is older than its project keeps: deleted", kind, deleted_id)
+                extra = about(**{kind: deleted_id})
+                log.info("a %s is older than its project keeps: deleted", kind, extra=extra)
                 return True
         with self._database.transaction() as session:
             if thin_events(session):
