@@ -61,6 +61,8 @@ def check(where: str, headers: dict[str, str]) -> None:
     if where.endswith(f" 200 {REPORT}"):
         # Its styles are inside it; it is kept apart from this site.
         assert policy[0] == "sandbox allow-scripts"
+        # Browsers refuse any other value for what is in a sandbox.
+        assert headers["cross-origin-opener-policy"] == "unsafe-none"
         return
     assert "frame-ancestors 'none'" in policy, where
     assert "unsafe" not in headers["content-security-policy"], where
