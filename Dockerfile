@@ -24,6 +24,13 @@ USER lowloss
 VOLUME /data
 
 FROM base AS server
+USER root
+# pg_dump and pg_restore for `lowloss backup`: they must not be older than the database, which Debian's are.
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates postgresql-common \
+    && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y \
+    && apt-get install -y --no-install-recommends postgresql-client-18 \
+    && rm -rf /var/lib/apt/lists/*
+USER lowloss
 COPY --from=build /app/.venv /app/.venv
 ENV LOWLOSS_HOST=0.0.0.0 LOWLOSS_PORT=8000
 EXPOSE 8000

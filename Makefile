@@ -1,8 +1,9 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup bench browser demo screenshots dev test test-all chaos fuzz check lint types format migration clean
+.PHONY: help setup bench browser demo screenshots dev test test-all chaos fuzz check lint types format migration audit sbom clean
 
 PYTHON ?= python3.11
 UV_VERSION := 0.13.9
+PIP_AUDIT_VERSION := 2.10.1
 RUN := .venv/bin/
 # Tests start many processes: what one has compiled, the others read, whatever the shell says.
 export PYTHONDONTWRITEBYTECODE :=
@@ -68,6 +69,15 @@ dev: setup  ## Run server and worker on this machine, data in lowloss-data/
 migration: setup  ## Write a new migration from the schema: make migration name="add tags"
 	$(RUN)alembic upgrade head
 	$(RUN)alembic revision --autogenerate -m "$(name)"
+
+audit: setup  ## Look up known vulnerabilities of what the lock installs; asks the package index
+	mkdir -p build
+	$(RUN)uv export --quiet --frozen --no-dev --all-packages --all-extras --no-emit-workspace --format requirements.txt --output-file build/requirements.txt
+	$(RUN)uv tool run pip-audit==$(PIP_AUDIT_VERSION) --strict --disable-pip --require-hashes --requirement build/requirements.txt
+
+sbom: setup  ## Write what the lock installs as a bill of materials (CycloneDX 1.5): dist/lowloss.cdx.json
+	mkdir -p dist
+	$(RUN)uv export --quiet --frozen --no-dev --all-packages --all-extras --format cyclonedx1.5 --output-file dist/lowloss.cdx.json
 
 clean:  ## Remove the environment, caches and the demo's data
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis demo-data

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from service.settings import Settings
 from service.store.database import Database, Json, UtcDateTime
-from service.store.schema import MappedTable
+from service.store.schema import ProjectRow
 
 
 def _render_item(kind: str, item: Any, context: AutogenContext) -> str | Literal[False]:
@@ -28,7 +28,7 @@ def _run_migrations(connection: Connection) -> None:
     # SQLite cannot alter a constraint in place: batch mode rebuilds the table.
     context.configure(
         connection=connection,
-        target_metadata=MappedTable.metadata,
+        target_metadata=ProjectRow.metadata,
         render_as_batch=True,
         compare_type=True,
         render_item=_render_item,

@@ -20,6 +20,7 @@ from fastapi.security import HTTPBearer
 from lowloss import __version__
 from lowloss.errors import LowlossError
 from lowloss.processes.address import check_address
+from lowloss.processes.logs import set_up_logs
 from lowloss.processes.parent import watch_parent
 from service.access.auth import AccessControl, is_reachable
 from service.access.tokens import Tokens
@@ -44,6 +45,7 @@ from service.api.metrics import CountRequests, Metrics
 from service.api.parameters import refuse_unknown_parameters
 from service.api.polls import PollsFromMemory
 from service.api.problems import CatchAll, handle_errors
+from service.api.request_log import ACCESS_LOG, LogRequests
 from service.connections import ACCEPTS, HEADER_BYTES, make_protocol, raise_descriptor_limit
 from service.dashboard import (
     access_pages,
@@ -65,6 +67,7 @@ from service.resources.job_memory import JobMemory
 from service.resources.ownership import Ownership
 from service.resources.places import Places
 from service.resources.resources import Resources
+from service.resources.security_headers import SecureResponses
 from service.settings import Settings, read_settings
 from service.store.database import Database
 from service.store.tokens import has_tokens
@@ -140,7 +143,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.resources = resources
-    app.state.metrics = Metrics(resources.database)
+    app.state.metrics = Metrics(resources)
     # The bearer scheme is only for the schema: the middleware below checks the token.
     dependencies = [Depends(refuse_unknown_parameters), Depends(HTTPBearer(auto_error=False))]
     nouns = (datasets, jobs, trials, events, artifacts, predict, diagnoses, recipes)
@@ -159,6 +162,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(CatchAll)
     app.add_middleware(AuditRequests, resources=resources)
     app.add_middleware(CountRequests, metrics=app.state.metrics)
+    app.add_middleware(SecureResponses)
+    app.add_middleware(LogRequests, has_access_log=settings.access_log)
     return app
 
 
@@ -269,10 +274,11 @@ def _check_anonymity(resources: Resources) -> None:
 
 def main() -> None:
     """Migrate the database and serve until SIGTERM, SIGINT or the end of the parent."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     raise_descriptor_limit()
     try:
         settings = read_settings()
+        set_up_logs(settings.log_format, level=logging.WARNING)
+        logging.getLogger(ACCESS_LOG).setLevel(logging.INFO)
         check_address(settings.host, settings.port)
         server = make_server(settings)
     except LowlossError as error:

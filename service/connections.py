@@ -19,6 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from lowloss.errors import MalformedRequest, NotReady, Problem, RequestTimeout
 from service.access.peers import find_network
+from service.resources.security_headers import SECURITY_HEADERS
 from service.settings import ConnectionLimits
 
 ACCEPTS = 64
@@ -348,8 +349,9 @@ def _render(problem: Problem) -> bytes:
     """Render a problem as the bytes of a response."""
     body = json.dumps(problem.to_document()).encode()
     retry_after = "Retry-After: 2\r\n" if isinstance(problem, NotReady) else ""
+    rules = "".join(f"{name}: {rule}\r\n" for name, rule in SECURITY_HEADERS.items())
     head = (
-        f"HTTP/1.1 {problem.status} {problem.title}\r\n"
+        f"HTTP/1.1 {problem.status} {problem.title}\r\n{rules}"
         f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n"
         f"{retry_after}Connection: close\r\n\r\n"
     )

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from lowloss.errors import LowlossError
 from lowloss.processes.address import DEFAULT_HOST, DEFAULT_PORT
+from lowloss.processes.logs import LogFormat
 from lowloss.tables.limits import TableLimits
 from service.machine import measure_memory
 
@@ -108,6 +109,12 @@ class Settings(BaseSettings):
     audit_days: Annotated[
         float, Field(gt=0, description="Days after which an entry of the audit log is deleted.")
     ] = 90.0
+    log_format: Annotated[
+        LogFormat, Field(description="`json` for a JSON object a line, with ids; else `text`.")
+    ] = "text"
+    access_log: Annotated[
+        bool, Field(description="`true` logs each request of the server, in a line.")
+    ] = False
     max_upload_bytes: Annotated[int, Field(gt=0, description="Size of an upload.")] = 2 * 1024**3
     max_body_bytes: Annotated[
         int, Field(gt=0, description="Size of every other request's body.")

@@ -46,6 +46,13 @@ def set_quotas(
     ] = None,
     uploads: Annotated[int | None, typer.Option(min=0, help="Uploads in a minute.")] = None,
     submits: Annotated[int | None, typer.Option(min=0, help="Submissions in a minute.")] = None,
+    age_days: Annotated[
+        int | None,
+        typer.Option(min=1, help="Days after which ended jobs and unused datasets are deleted."),
+    ] = None,
+    cpu_seconds: Annotated[
+        int | None, typer.Option(min=0, help="Processor seconds of its jobs in 30 days.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Set what a project may have and send at most; what is left out has no bound any more."""
@@ -56,6 +63,8 @@ def set_quotas(
         max_stored_bytes=stored_bytes,
         uploads_per_minute=uploads,
         submits_per_minute=submits,
+        max_age_days=age_days,
+        cpu_seconds_per_30_days=cpu_seconds,
     )
     print_json(project) if as_json else show_projects([project], out)
 

@@ -1,4 +1,4 @@
-"""`lowloss workers`, `backup`, `restore` and `doctor`: what keeps a server going."""
+"""`lowloss workers`, `backup`, `restore`, `vacuum` and `doctor`: what keeps a server going."""
 
 from __future__ import annotations
 
@@ -52,6 +52,12 @@ def restore(
 ) -> None:
     """Restore a backup into a database that is not there yet, or is empty."""
     _maintain("restore", str(file), data_dir=data_dir)
+
+
+@app.command()
+def vacuum(data_dir: DataDir = None) -> None:
+    """Rewrite the file of SQLite without what was deleted; an old one can shrink from then on."""
+    _maintain("vacuum", data_dir=data_dir)
 
 
 @app.command()

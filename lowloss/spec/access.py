@@ -31,12 +31,15 @@ class Scope(StrEnum):
 
 MAX_QUOTA = 2**53 - 1
 Count = Annotated[int, Field(ge=0, le=MAX_QUOTA)]
+Days = Annotated[int, Field(ge=1, le=36_500)]
 
 
 class Quotas(Spec):
     """What a project may have and send at most; null is without a bound.
 
-    Jobs that wait are queued or paused. Stored bytes are those of its datasets and artifacts.
+    Jobs that wait are queued or paused. Stored bytes are those of its datasets and artifacts. What
+    is older than `max_age_days` is deleted: jobs since their end, datasets that no job has since
+    their last upload.
     """
 
     max_waiting_jobs: Count | None = None
@@ -44,6 +47,8 @@ class Quotas(Spec):
     max_stored_bytes: Count | None = None
     uploads_per_minute: Count | None = None
     submits_per_minute: Count | None = None
+    max_age_days: Days | None = None
+    cpu_seconds_per_30_days: Count | None = None
 
 
 class NewProject(Spec):

@@ -35,11 +35,11 @@ from service.store.database import Session
 from service.store.datasets import (
     NewDataset,
     add_dataset,
-    add_name,
     delete_dataset,
     find_dataset,
     get_dataset,
     list_datasets,
+    record_upload,
 )
 from service.store.datasets import dataset_id as dataset_id_of
 from service.store.quotas import check_stored_bytes
@@ -100,7 +100,7 @@ async def upload_dataset(
             options=options.model_dump(mode="json", exclude_none=True),
             size_bytes=upload.size_bytes,
         )
-        dataset = await _find_under_name(deps, new)
+        dataset = await _find_again(deps, new, name)
         if dataset is not None:
             response.status_code = 200
         else:
@@ -130,18 +130,17 @@ def _id_of(new: partial[NewDataset]) -> str:
     return dataset_id_of(fields["project"], fields["sha256"], fields["format"], fields["options"])
 
 
-async def _find_under_name(deps: Resources, new: partial[NewDataset]) -> Dataset | None:
+async def _find_again(deps: Resources, new: partial[NewDataset], name: str = "") -> Dataset | None:
     """Return a dataset that is uploaded again, and give it the name that it has now, too."""
-    project, name, expected_id = new.keywords["project"], new.keywords["name"], _id_of(new)
-    dataset = await to_thread.run_sync(_find, deps, project, expected_id)
-    if dataset is None or not name or name in dataset.names:
-        return dataset
+    project, expected_id = new.keywords["project"], _id_of(new)
+    if await to_thread.run_sync(_find, deps, project, expected_id) is None:
+        return None
 
-    def add(session: Session) -> Dataset | None:
-        add_name(session, expected_id, name)
+    def record(session: Session) -> Dataset | None:
+        record_upload(session, expected_id, name)
         return find_dataset(session, project, expected_id)
 
-    return await deps.write(add)
+    return await deps.write(record)
 
 
 def _store(
@@ -210,7 +209,7 @@ async def reread_dataset(
         options=options.model_dump(mode="json", exclude_none=True),
         size_bytes=original.size_bytes,
     )
-    dataset = await to_thread.run_sync(_find, deps, project, _id_of(new))
+    dataset = await _find_again(deps, new)
     if dataset is not None:
         response.status_code = 200
     else:

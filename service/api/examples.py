@@ -43,7 +43,7 @@ EVERYWHERE: tuple[type[Problem], ...] = (
 
 
 class ProblemDocument(BaseModel):
-    """RFC 9457 problem details; `code` is stable."""
+    """RFC 9457 problem details; `code` is stable, `request_id` is that of the server's log."""
 
     type: str
     title: str
@@ -52,6 +52,7 @@ class ProblemDocument(BaseModel):
     code: str
     field: str | None = None
     fix: str | None = None
+    request_id: str | None = None
     errors: list[dict[str, Any]] = []
 
 

@@ -75,6 +75,9 @@ def check_ready(deps: Dependencies) -> Response:
     | only_problems(MalformedRequest, Unauthorized, ForeignPage, InternalError, NotReady),
 )
 def read_metrics(request: Request) -> Response:
-    """Return jobs by state, and requests and their seconds by route."""
+    """Return jobs, workers, attempts, phases and room, and requests by route.
+
+    Attempts, retries and phases are counted since the schema has them, whatever was deleted since.
+    """
     metrics: Metrics = request.app.state.metrics
     return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)

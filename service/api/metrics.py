@@ -1,42 +1,85 @@
-"""Metrics for Prometheus: jobs by state, requests and their seconds by route."""
+"""Metrics for Prometheus: jobs, workers, attempts, phases and room; requests by route."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterable, Iterator
 from time import perf_counter
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.store.database import Database
-from service.store.jobs import count_jobs
+from service.resources.resources import Resources
+from service.store.schema import AttemptOutcome
+from service.store.totals import Total, read_measures
 
 
-class JobsByState(Collector):
-    """Counts the jobs on request, so that all servers of a database report the same."""
+class StoreMetrics(Collector):
+    """Counts what is in the database on request, so that all its servers report the same."""
 
-    def __init__(self, database: Database) -> None:
-        self.database = database
+    def __init__(self, resources: Resources) -> None:
+        self.resources = resources
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield the number of jobs in each state."""
-        with self.database.reading() as session:
-            counts = count_jobs(session)
-        family = GaugeMetricFamily("lowloss_jobs", "Jobs in a state.", labels=["state"])
-        for state, count in counts.items():
-            family.add_metric([state], count)
-        yield family
+    def collect(self) -> Iterator[Metric]:
+        """Yield jobs, workers, totals and the database's size."""
+        with self.resources.database.reading() as session:
+            measures = read_measures(session)
+        yield _gauge("jobs", "Jobs in a state.", "state", measures.jobs.items())
+        yield _gauge(
+            "oldest_queued_job_seconds",
+            "Longest time that a job has waited which a worker could take.",
+            value=measures.waiting_seconds,
+        )
+        yield _gauge("workers", "Workers that are alive.", "state", measures.workers.items())
+        text = "Processor seconds of a project's jobs in the last 30 days."
+        yield _gauge("project_cpu_seconds", text, "project", measures.cpu_seconds.items())
+        totals = measures.totals
+        ends = dict.fromkeys(AttemptOutcome, 0.0) | totals[Total.attempts]
+        yield _counter("attempts", "Attempts at jobs by how they ended.", "outcome", ends.items())
+        again = totals[Total.retries]
+        yield _counter(
+            "retries", "Jobs queued again by how an attempt ended.", "outcome", again.items()
+        )
+        seconds = totals[Total.phase_seconds]
+        yield _counter("phase_seconds", "Seconds of jobs in a phase.", "phase", seconds.items())
+        space = measures.space
+        yield _gauge("database_bytes", "Size of the database.", value=space.total_bytes)
+        if space.free_bytes is not None:
+            text = "Bytes of SQLite's file that no row needs."
+            yield _gauge("database_free_bytes", text, value=space.free_bytes)
+
+
+class ServerMetrics(Collector):
+    """Says how this process stands: its parsers, and the disk of its data folder."""
+
+    def __init__(self, resources: Resources) -> None:
+        self.resources = resources
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the parsers that run and the uploads that wait, and the room on the disk."""
+        parsers = self.resources.parsers
+        counts = {"running": parsers.busy, "waiting": parsers.waiting}
+        yield _gauge(
+            "parsers", "Tables that are parsed, or wait for that.", "state", counts.items()
+        )
+        try:
+            free_bytes = shutil.disk_usage(self.resources.settings.data_dir).free
+        except OSError:
+            # `/readyz` says what is wrong.
+            return
+        yield _gauge("disk_free_bytes", "Room on the disk of the data folder.", value=free_bytes)
 
 
 class Metrics:
     """The metrics of one server."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, resources: Resources) -> None:
         # Its own registry: two servers in one process would share the library's.
         self.registry = CollectorRegistry()
-        self.registry.register(JobsByState(database))
+        self.registry.register(StoreMetrics(resources))
+        self.registry.register(ServerMetrics(resources))
         self.requests = Counter(
             "lowloss_http_requests",
             "Requests that were answered.",
@@ -84,3 +127,28 @@ class CountRequests:
 def _normalize_method(method: str) -> str:
     """Return a known method as it is, others as "other": their number is unbounded."""
     return method if method in {"GET", "HEAD", "POST", "DELETE"} else "other"
+
+
+def _gauge(
+    name: str,
+    text: str,
+    label: str = "",
+    values: Iterable[tuple[str, float]] = (),
+    *,
+    value: float | None = None,
+) -> GaugeMetricFamily:
+    """Make a gauge of one value, or of one for each value of a label."""
+    family = GaugeMetricFamily(f"lowloss_{name}", text, value, labels=[label] if label else None)
+    for key, measured in values:
+        family.add_metric([key], measured)
+    return family
+
+
+def _counter(
+    name: str, text: str, label: str, values: Iterable[tuple[str, float]]
+) -> CounterMetricFamily:
+    """Make a counter with a value for each value of a label."""
+    family = CounterMetricFamily(f"lowloss_{name}", text, labels=[label])
+    for key, measured in values:
+        family.add_metric([key], measured)
+    return family

@@ -25,6 +25,7 @@ from lowloss.errors import (
     TooManyRequests,
     Unauthorized,
 )
+from lowloss.processes.logs import find_field
 from lowloss.validation import find_fault, join_faults
 from service.resources.faults import find_fault_of_server
 
@@ -43,8 +44,11 @@ def render_problem(problem: Problem, headers: Mapping[str, str] | None = None) -
         all_headers["Retry-After"] = str(RETRY_SECONDS)
     if isinstance(problem, TooManyRequests):
         all_headers["Retry-After"] = str(problem.retry_after_s)
+    document, request_id = problem.to_document(), find_field("request")
+    if request_id is not None:
+        document["request_id"] = request_id
     # Only ASCII, since the request may contain characters that UTF-8 cannot encode.
-    content = json.dumps(problem.to_document())
+    content = json.dumps(document)
     return Response(content, problem.status, all_headers, MEDIA_TYPE)
 
 

@@ -33,6 +33,8 @@ QUOTA_EXAMPLES: dict[str, Any] = {
             "max_stored_bytes": 10_000_000_000,
             "uploads_per_minute": 10,
             "submits_per_minute": 10,
+            "max_age_days": 365,
+            "cpu_seconds_per_30_days": 360_000,
         },
     },
 }
@@ -64,7 +66,8 @@ async def change_quotas(
 ) -> Project:
     """Replace the quotas of a project; those that are left out have no bound any more.
 
-    Jobs that run or wait go on, also where there are too many of them.
+    Jobs that run or wait go on, also where there are too many of them. What is older than
+    `max_age_days` is deleted soon, and does not come back.
     """
     return await deps.write(lambda session: set_quotas(session, project, quotas))
 

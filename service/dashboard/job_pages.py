@@ -289,7 +289,11 @@ def show_file(
         artifact = get_artifact(session, job_id, name)
     if artifact.media_type.partition(";")[0] != "text/html":
         raise StateConflict(f"{name} is no page", fix="download it")
-    headers = HEADERS | {"Content-Security-Policy": REPORT_POLICY}
+    headers = HEADERS | {
+        "Content-Security-Policy": REPORT_POLICY,
+        # A page in a sandbox with another value is none (HTML, "create navigation params").
+        "Cross-Origin-Opener-Policy": "unsafe-none",
+    }
     content = b"".join(read_blob(deps.database, artifact.sha256))
     return Response(content, 200, headers, artifact.media_type)
 

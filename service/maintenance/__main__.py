@@ -1,4 +1,4 @@
-"""`python -m service.maintenance backup DEST`, `restore SRC` or `doctor`: behind `lowloss`."""
+"""`python -m service.maintenance backup DEST`, `restore SRC`, `vacuum` or `doctor`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from lowloss.wording import format_bytes
 from service.maintenance.doctor import Check, Verdict, examine
 from service.settings import read_settings
 from service.store.backups import back_up, restore
+from service.store.space import compact
 
 FAILED, REFUSED = 1, 2
 
@@ -23,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("backup", "restore"):
         commands.add_parser(name).add_argument("file", type=Path)
+    commands.add_parser("vacuum")
     commands.add_parser("doctor").add_argument("--json", action="store_true", dest="as_json")
     options = parser.parse_args(arguments)
     try:
@@ -45,7 +47,11 @@ def _report(checks: list[Check], *, as_json: bool) -> int:
 
 
 def _run(options: argparse.Namespace) -> str:
-    url, file = read_settings().url, options.file
+    url = read_settings().url
+    if options.command == "vacuum":
+        before, after = map(format_bytes, compact(url))
+        return f"{before} before, {after} after"
+    file = options.file
     if options.command == "backup":
         size = format_bytes(back_up(url, file))
         return f"{file}: {size}; whoever reads it reads all that the server stores"

@@ -19,6 +19,7 @@ from service.machine import MIN_FREE_BYTES, UPLOAD_PREFIX, WORK_FOLDER_LOCK, WOR
 from service.settings import Settings
 from service.store.database import Database, complete_url
 from service.store.facts import DatabaseFacts, count_live_workers, read_facts
+from service.store.space import Space
 
 LOW_FREE_BYTES = 16 * MIN_FREE_BYTES
 """Room on a disk that one large table could use up."""
@@ -74,6 +75,7 @@ def _check_database(settings: Settings) -> Iterator[Check]:
         facts = read_facts(database)
         yield _check_clock(facts.now, before=before, after=datetime.now(UTC))
         yield _check_product(facts)
+        yield _check_space(facts.space)
         yield _check_schema(facts)
         if facts.has_schema:
             yield _check_workers(count_live_workers(database))
@@ -89,6 +91,17 @@ def _check_product(facts: DatabaseFacts) -> Check:
         return Check("database", Verdict.ok, f"{facts.product}{mode}")
     detail = f"{facts.product}, journal mode {facts.journal_mode}: readers wait for writers"
     return Check("database", Verdict.warning, detail, "put its file on a local disk")
+
+
+def _check_space(space: Space) -> Check:
+    """Look whether the file of SQLite becomes smaller where rows are deleted."""
+    detail = format_bytes(space.total_bytes)
+    if space.free_bytes is not None:
+        detail += f", of which {format_bytes(space.free_bytes)} are free"
+    if space.can_shrink:
+        return Check("space", Verdict.ok, detail)
+    fix = "run `lowloss vacuum` once, with server and workers stopped"
+    return Check("space", Verdict.warning, f"{detail}: its file never becomes smaller", fix)
 
 
 def _check_schema(facts: DatabaseFacts) -> Check:

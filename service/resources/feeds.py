@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from operator import attrgetter
 
 from anyio import to_thread
 from fastapi.sse import format_sse_event
@@ -72,8 +74,9 @@ class EventFeed:
         """Return the events in memory after a number; None where others must be read first."""
         if not self._events or number < self._events[0].number - 1:
             return None
-        # Numbers have no gaps.
-        events = list(islice(self._events, number - self._events[0].number + 1, None))
+        # Numbers have gaps where epochs' events were deleted.
+        first = bisect_right(self._events, number, key=attrgetter("number"))
+        events = list(islice(self._events, first, None))
         return events[:EVENTS_PER_READ] if events or self._is_complete else None
 
 

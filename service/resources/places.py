@@ -25,6 +25,17 @@ class Places:
         self._all = CapacityLimiter(total)
         self._own: dict[str, CapacityLimiter] = {}
 
+    @property
+    def busy(self) -> int:
+        """How many places are in use."""
+        return int(self._all.borrowed_tokens)
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for a place."""
+        limiters = (self._all, *self._own.values())
+        return sum(limiter.statistics().tasks_waiting for limiter in limiters)
+
     async def run(self, caller: Caller, function: Callable[[], T]) -> T:
         """Call a function in a thread, as soon as there is a place for the caller."""
         async with self._find_own(caller.token_id):

@@ -41,7 +41,7 @@ def back_up(url: str, file: Path) -> int:
     try:
         with _new_file(file) as part:
             if source.get_backend_name() == "sqlite":
-                path = _path_of(source)
+                path = path_of(source)
                 if not path.exists():
                     raise LowlossError(f"there is no database {path}")
                 _copy_sqlite(path, part)
@@ -66,7 +66,7 @@ def restore(url: str, file: Path) -> None:
         _require_empty(url)
         _run("pg_restore", "--single-transaction", "--exit-on-error", str(file), url=target)
         return
-    path = _path_of(target)
+    path = path_of(target)
     make_folder(path.parent, "the database's folder")
     for name in (path.name, f"{path.name}-wal", f"{path.name}-journal"):
         if os.path.lexists(path.with_name(name)):
@@ -102,7 +102,8 @@ def _new_file(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def _path_of(url: URL) -> Path:
+def path_of(url: URL) -> Path:
+    """Return the file of a database of SQLite; raise LowlossError for one in memory."""
     if not url.database:
         raise LowlossError("the database is in memory: it has no file")
     return Path(url.database)
@@ -111,7 +112,7 @@ def _path_of(url: URL) -> Path:
 def _copy_sqlite(source: Path, target: Path) -> None:
     """Copy a database with its last transactions, as of one moment, and check the copy."""
     try:
-        with _connecting(source) as reading, _connecting(target) as writing:
+        with connecting(source) as reading, connecting(target) as writing:
             # In one step: a copy that takes pauses begins anew with each write of others.
             reading.backup(writing)
             writing.execute("PRAGMA journal_mode=DELETE")
@@ -128,7 +129,8 @@ def _copy_sqlite(source: Path, target: Path) -> None:
 
 
 @contextmanager
-def _connecting(path: Path) -> Iterator[Any]:
+def connecting(path: Path) -> Iterator[Any]:
+    """Open a connection of SQLite's driver to a file, without what a server sets."""
     connection = pysqlite3.dbapi2.connect(str(path), timeout=BUSY_TIMEOUT_MS / 1000)
     try:
         yield connection

@@ -1,8 +1,8 @@
 """Bytes in SQL, in chunks, named by their SHA-256. Equal bytes are stored once.
 
 A blob is written in several short transactions, so that no other writer waits long. A blob that no
-dataset, artifact or checkpoint refers to is a leftover: the next writer deletes it, an hour after
-its last write or a minute after its release.
+dataset, artifact or checkpoint refers to is a leftover: the next writer or an idle worker deletes
+it, an hour after its last write or a minute after its release.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def write_blob(database: Database, path: Path, *, sha256: str) -> None:
                     row = {"sha256": sha256, "position": position, "data": data}
                     insert_if_absent(session, BlobChunkRow, [row])
             # Deletes more chunks than were written: checkpoints must not pile up between uploads.
-            _reap_chunks(database)
+            reap_chunks(database)
 
 
 def adopt_blob(session: Session, sha256: str) -> None:
@@ -111,12 +111,12 @@ def load_blob(session: Session, sha256: str) -> bytes:
 def reap_blobs(database: Database) -> int:
     """Delete leftovers, a few chunks a transaction, and return how many blobs went."""
     reaped = 0
-    while (is_deleted := _reap_chunks(database)) is not None:
+    while (is_deleted := reap_chunks(database)) is not None:
         reaped += is_deleted
     return reaped
 
 
-def _reap_chunks(database: Database) -> bool | None:
+def reap_chunks(database: Database) -> bool | None:
     """Delete the last chunks of a leftover, and the blob with its first chunk.
 
     Return whether the blob is deleted; None where there is no leftover.

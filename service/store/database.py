@@ -1,6 +1,6 @@
 """Connections, transactions and the few expressions in which SQLite and PostgreSQL differ.
 
-This module, `backups.py` and `facts.py` alone distinguish dialects.
+This module, `backups.py`, `space.py` and `facts.py` alone distinguish dialects.
 """
 
 from __future__ import annotations
@@ -290,12 +290,13 @@ def _prepare_postgres(connection: Any, _record: object) -> None:
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     # The driver's implicit BEGIN is deferred; `_begin_sqlite` says whether it will write.
     connection.isolation_level = None
-    for pragma in (
-        f"busy_timeout={BUSY_TIMEOUT_MS}",
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-    ):
+    connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}").close()
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    if not pages:
+        # Before anything is written: free pages can be given back then (space.py). Of a file that
+        # is there it would wait for the lock, and change nothing.
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL").close()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}").close()
 
 

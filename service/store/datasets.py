@@ -16,7 +16,7 @@ from lowloss.results import UNFINISHED_STATES, Column, Dataset, Page, TableForma
 from lowloss.spec import DEFAULT_PROJECT
 from service.store.blobs import adopt_blob
 from service.store.cursors import ListOrder
-from service.store.database import insert_if_absent
+from service.store.database import insert_if_absent, utc_now
 from service.store.quotas import check_stored_bytes
 from service.store.schema import DatasetRow, JobRow
 
@@ -93,17 +93,19 @@ def add_dataset(session: Session, new: NewDataset) -> None:
             }
         ],
     )
-    add_name(session, new.id, new.name)
+    record_upload(session, new.id, new.name)
 
 
-def add_name(session: Session, id: str, name: str) -> None:  # noqa: A002
-    """Add a name under which a dataset was uploaded again, if it is there."""
+def record_upload(session: Session, id: str, name: str) -> None:  # noqa: A002
+    """Record that a dataset was uploaded, perhaps under another name, if it is there."""
     row = session.get(DatasetRow, id, with_for_update=True, populate_existing=True)
-    if row is None or not name or name == row.name or name in row.other_names:
+    if row is None:
         return
+    # Whoever uploads it wants to use it: it is not deleted for its age before that.
+    row.uploaded_at = utc_now()
     if not row.name:
         row.name = name
-    elif len(row.other_names) < MAX_OTHER_NAMES:
+    elif name not in {"", row.name, *row.other_names} and len(row.other_names) < MAX_OTHER_NAMES:
         row.other_names = [*row.other_names, name]
     session.flush()
 

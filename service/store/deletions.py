@@ -6,11 +6,10 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from lowloss.errors import JobNotFound, StateConflict
-from lowloss.results import UNFINISHED_STATES, JobState
+from lowloss.results import UNFINISHED_STATES, JobKind, JobState
 from lowloss.spec import JobSpec
 from service.store.blobs import release_blobs
 from service.store.schema import ArtifactRow, CheckpointRow, JobRow
-from service.store.specs import read_spec
 
 
 def delete_job(session: Session, job_id: str) -> None:
@@ -27,7 +26,12 @@ def delete_job(session: Session, job_id: str) -> None:
             f"the job cannot be deleted: it is {state}",
             fix=f"POST /v1/jobs/{job_id}/cancel, and delete it once it has ended",
         )
-    _check_no_learner(session, job_id)
+    learner = find_learners(session).get(job_id)
+    if learner is not None:
+        raise StateConflict(
+            f"the job cannot be deleted: {learner} learns from it, and has not ended",
+            fix="delete it once that job has ended",
+        )
     blobs = [
         sha256
         for table in (ArtifactRow, CheckpointRow)
@@ -38,11 +42,12 @@ def delete_job(session: Session, job_id: str) -> None:
     release_blobs(session, blobs)
 
 
-def _check_no_learner(session: Session, job_id: str) -> None:
-    for row in session.scalars(select(JobRow).where(JobRow.state.in_(UNFINISHED_STATES))):
-        spec = read_spec(row)
-        if isinstance(spec, JobSpec) and job_id in spec.warm_start_from:
-            raise StateConflict(
-                f"the job cannot be deleted: {row.id} learns from it, and has not ended",
-                fix="delete it once that job has ended",
-            )
+def find_learners(session: Session) -> dict[str, str]:
+    """Return the jobs from which others learn that have not ended, and one such other of each."""
+    is_search = JobRow.kind == JobKind.search
+    rows = session.scalars(select(JobRow).where(JobRow.state.in_(UNFINISHED_STATES), is_search))
+    return {
+        teacher: row.id
+        for row in rows
+        for teacher in JobSpec.model_validate(row.spec).warm_start_from
+    }

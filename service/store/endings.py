@@ -14,6 +14,7 @@ from service.store.blobs import release_blobs
 from service.store.database import utc_now
 from service.store.events import EventKind, record_event
 from service.store.schema import AttemptOutcome, AttemptRow, CheckpointRow, JobRow, TrialRow
+from service.store.totals import Total, add_to_total
 
 
 def end_lease(
@@ -22,6 +23,7 @@ def end_lease(
     """End a worker's attempt and its right to the job; the caller sets the state."""
     end_attempt(session, job, outcome, number=job.attempt, error=error)
     count_seconds(session, job)
+    count_phase(session, job, job.claimed_at)
     job.lease_owner = job.lease_expires_at = job.claimed_at = None
     job.phase = job.phase_started_at = None
     job.requested = Requested.none
@@ -33,6 +35,13 @@ def count_seconds(session: Session, job: JobRow) -> None:
     now = session.scalars(select(utc_now())).one()
     job.seconds += seconds_since_renewal(job, now)
     job.claimed_at = now
+
+
+def count_phase(session: Session, job: JobRow, end: datetime | None) -> None:
+    """Add the seconds of the phase that ends to those of all jobs."""
+    if job.phase is not None and job.phase_started_at is not None and end is not None:
+        seconds = max(0.0, (end - job.phase_started_at).total_seconds())
+        add_to_total(session, Total.phase_seconds, job.phase, seconds)
 
 
 def seconds_since_renewal(job: JobRow, now: datetime) -> float:
@@ -64,6 +73,8 @@ def end_attempt(
         .values(outcome=outcome, error=error, ended_at=utc_now())
         .returning(AttemptRow.number)
     )
+    if ended is not None:
+        add_to_total(session, Total.attempts, outcome)
     return ended is not None
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from lowloss.results import Event
+from service.store.database import utc_now
 from service.store.schema import EventRow, JobRow
 
 
@@ -42,6 +43,12 @@ HIDDEN_KINDS = (
 and which fields of its outcome were written."""
 
 
+THIN_AFTER_SECONDS = 3600.0
+"""How long after a job's end its epochs can be followed: a client may have been away meanwhile."""
+THIN_EVENTS = 2000
+"""Events that one transaction deletes."""
+
+
 def record_event(session: Session, job: JobRow, kind: EventKind, /, **data: Any) -> None:
     """Add an event to a job; the caller must hold the lock of the job's row."""
     job.events += 1
@@ -68,6 +75,25 @@ def list_events(session: Session, job_id: str, *, after: int, limit: int) -> lis
         .limit(limit)
     )
     return list(map(_make_event, rows))
+
+
+def thin_events(session: Session) -> bool:
+    """Delete some epochs' events of a job that ended an hour ago; return whether there is one.
+
+    Its curves have the epochs, and whoever followed the job has seen its end. All other events
+    stay, and keep their numbers.
+    """
+    has_ended = JobRow.has_epoch_events, JobRow.finished_at < utc_now(-THIN_AFTER_SECONDS)
+    query = select(JobRow).where(*has_ended).order_by(JobRow.finished_at).limit(1)
+    job = session.scalar(query.with_for_update(skip_locked=True))
+    if job is None:
+        return False
+    of_epochs = EventRow.job_id == job.id, EventRow.kind == EventKind.trial_epoch
+    numbers = session.scalars(select(EventRow.number).where(*of_epochs).limit(THIN_EVENTS)).all()
+    if numbers:
+        session.execute(delete(EventRow).where(*of_epochs, EventRow.number.in_(numbers)))
+    job.has_epoch_events = len(numbers) == THIN_EVENTS
+    return True
 
 
 def _make_event(row: EventRow) -> Event:

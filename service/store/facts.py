@@ -12,6 +12,7 @@ from lowloss.errors import NotReady
 from lowloss.wording import describe_error
 from service.store.database import Database, utc_now
 from service.store.schema import WorkerRow
+from service.store.space import Space, measure_space
 from service.store.workers import ALIVE_SECONDS
 
 
@@ -23,6 +24,7 @@ class DatabaseFacts:
     journal_mode: str | None
     now: datetime
     has_schema: bool
+    space: Space
 
 
 def read_facts(database: Database) -> DatabaseFacts:
@@ -34,10 +36,11 @@ def read_facts(database: Database) -> DatabaseFacts:
             number = session.scalar(text(version))
             mode = session.scalar(text("PRAGMA journal_mode")) if is_sqlite else None
             now = session.scalars(select(utc_now())).one()
+            space = measure_space(session)
     except DBAPIError as error:
         raise NotReady(describe_error(error.orig or error)) from error
     product = f"{'SQLite' if is_sqlite else 'PostgreSQL'} {number}"
-    return DatabaseFacts(product, mode, now, database.is_ready())
+    return DatabaseFacts(product, mode, now, database.is_ready(), space)
 
 
 def count_live_workers(database: Database) -> int:

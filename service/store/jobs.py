@@ -40,7 +40,7 @@ from lowloss.results.states import UNFINISHED_STATES
 from lowloss.results.trials import JOB_ENDED
 from lowloss.spec import Budget, DiagnosisSpec, JobSpec, Task, remaining
 from service.store.database import utc_now
-from service.store.endings import seconds_since_renewal
+from service.store.endings import count_phase, seconds_since_renewal
 from service.store.events import EventKind, record_event
 from service.store.job_orders import ORDERS
 from service.store.queue import Fence, hold_fence
@@ -141,12 +141,6 @@ def get_jobs(session: Session, project: str, job_ids: Sequence[str]) -> tuple[Jo
     return tuple(jobs[job_id] for job_id in job_ids)
 
 
-def count_jobs(session: Session) -> dict[JobState, int]:
-    """Count the jobs of all projects in each state."""
-    counts = session.execute(select(JobRow.state, func.count()).group_by(JobRow.state))
-    return dict.fromkeys(JobState, 0) | {JobState(state): count for state, count in counts}
-
-
 def read_changes(session: Session, job_ids: Collection[str]) -> dict[str, Change]:
     """Read the change numbers of jobs."""
     rows = session.execute(
@@ -179,7 +173,9 @@ def record_outcome(
     if within is not None:
         record_event(session, job, EventKind.job_phase, phase=phase, within=within)
     elif phase is not None:
-        job.phase, job.phase_started_at = phase, utc_now()
+        now = session.scalars(select(utc_now())).one()
+        count_phase(session, job, now)
+        job.phase, job.phase_started_at = phase, now
         session.execute(
             update(AttemptRow)
             .where(AttemptRow.job_id == job.id, AttemptRow.number == job.attempt)

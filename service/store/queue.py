@@ -35,14 +35,16 @@ from service.store.database import utc_now
 from service.store.endings import (
     cancel_waiting,
     close_job,
+    count_phase,
     count_seconds,
     end_attempt,
     end_lease,
 )
 from service.store.events import EventKind, record_event
-from service.store.quotas import check_waiting_jobs, may_run, take_turn
+from service.store.quotas import check_cpu_seconds, check_waiting_jobs, may_run, take_turn
 from service.store.schema import ArtifactRow, AttemptOutcome, AttemptRow, JobRow, ProjectRow
 from service.store.specs import find_kind, read_spec
+from service.store.totals import Total, add_to_total
 
 
 @dataclass(frozen=True)
@@ -79,9 +81,10 @@ def enqueue_job(
 ) -> str:
     """Add a queued job, and return its id; `outcome` is what is known of it before it runs.
 
-    Raise QuotaExceeded where too many jobs of its project wait.
+    Raise QuotaExceeded where too many jobs of its project wait, or its processor time is used up.
     """
     check_waiting_jobs(session, project)
+    check_cpu_seconds(session, project)
     job = JobRow(
         id=f"job_{secrets.token_hex(10)}",
         project=project,
@@ -124,6 +127,7 @@ def claim_job(session: Session, owner: str, *, lease_seconds: float) -> Claim | 
                 _take_back_claim(job)
                 _fail_job(session, job, outcome)
                 continue
+            add_to_total(session, Total.retries, outcome)
         session.add(AttemptRow(job_id=job.id, number=job.attempt, worker=owner))
         record_event(session, job, EventKind.job_started, attempt=job.attempt)
         return Claim(
@@ -156,7 +160,9 @@ def _claim_row(session: Session, owner: str, *, lease_seconds: float) -> JobRow 
         return None
     if job.state == JobState.running:
         # What it ran since its last renewal was shown: `seconds` must not fall.
+        last_seen_at = job.claimed_at
         count_seconds(session, job)
+        count_phase(session, job, last_seen_at)
     job.state, job.phase, job.phase_started_at = JobState.running, None, None
     job.lease_owner, job.lease_expires_at = owner, utc_now(lease_seconds)
     job.claimed_at = utc_now()
@@ -321,6 +327,8 @@ def _queue_again(
     if requested == Requested.cancel:
         job.requested = requested
     job.available_at = utc_now(wait_seconds)
+    if job.state == JobState.queued:
+        add_to_total(session, Total.retries, outcome)
     data = {} if error is None else {"error": shorten_error(error)}
     record_event(session, job, EventKind.job_retried, attempt=job.attempt, outcome=outcome, **data)
 

@@ -12,10 +12,13 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 from lowloss.errors import ProjectNotFound, QuotaExceeded
 from lowloss.results import JobState, Project
 from lowloss.spec import Quotas
-from lowloss.wording import counted, format_bytes
+from lowloss.wording import counted, format_bytes, format_duration
+from service.store.database import utc_now
 from service.store.projects import make_project, read_quotas
-from service.store.schema import ArtifactRow, DatasetRow, JobRow, ProjectRow
+from service.store.schema import ArtifactRow, CpuUsageRow, DatasetRow, JobRow, ProjectRow
 
+CPU_DAYS = 30
+DAY_SECONDS = 24 * 3600.0
 WAITING = (JobState.queued, JobState.paused)
 
 
@@ -49,6 +52,34 @@ def check_waiting_jobs(session: Session, project: str) -> None:
             f"{row.max_waiting_jobs}",
             fix="wait until one has begun, or cancel one",
         )
+
+
+def check_cpu_seconds(session: Session, project: str) -> None:
+    """Raise QuotaExceeded where a project's jobs have used up its processor time.
+
+    Those that run or wait go on.
+    """
+    row = session.get(ProjectRow, project)
+    if row is None or row.cpu_seconds_per_30_days is None:
+        return
+    used = count_cpu_seconds(session, project)
+    if used >= row.cpu_seconds_per_30_days:
+        raise QuotaExceeded(
+            f"the project's jobs used {format_duration(used)} of processor time in the last 30 "
+            f"days, and may use {format_duration(row.cpu_seconds_per_30_days)}",
+            fix="wait until the first of those days are over, or ask an admin for more",
+        )
+
+
+def count_cpu_seconds(session: Session, project: str) -> float:
+    """Return the processor seconds of a project's jobs in the last 30 days, this one included."""
+    is_counted = CpuUsageRow.project == project, is_recent()
+    return session.scalar(select(func.sum(CpuUsageRow.cpu_seconds)).where(*is_counted)) or 0.0
+
+
+def is_recent() -> ColumnElement[bool]:
+    """Return the condition that a day of processor time counts."""
+    return CpuUsageRow.day > utc_now(-CPU_DAYS * DAY_SECONDS)
 
 
 def check_stored_bytes(session: Session, project: str, size_bytes: int) -> None:

@@ -9,23 +9,21 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
-    Float,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Text,
+    true,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
 from lowloss.results import JobKind, JobState, Requested, TableFormat, TrialState
-from lowloss.spec import DEFAULT_PROJECT, Scope, Task
-from service.store.database import Json, UtcDateTime, utc_now
-
-Document = dict[str, Any]
+from lowloss.spec import Scope, Task
+from service.store.database import Json, utc_now
+from service.store.mapping import Document, MappedTable, one_of, project_column
 
 
 class AttemptOutcome(StrEnum):
@@ -43,41 +41,7 @@ class AttemptOutcome(StrEnum):
     disk_full = "disk_full"
 
 
-def _one_of(column: str, states: type[StrEnum]) -> CheckConstraint:
-    values = ", ".join(f"'{state}'" for state in states)
-    return CheckConstraint(f"{column} IN ({values})", name=f"{column}_known")
-
-
-def _project(*, is_key: bool = False) -> Any:
-    return mapped_column(
-        String(63),
-        ForeignKey("projects.name"),
-        server_default=DEFAULT_PROJECT,
-        primary_key=is_key,
-    )
-
-
 FINISHED = ", ".join(f"'{state}'" for state in JobState if state.is_finished)
-
-
-class MappedTable(DeclarativeBase):
-    """The base class of every table."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-            "pk": "pk_%(table_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        }
-    )
-    type_annotation_map = {  # noqa: RUF012  # SQLAlchemy's own protocol
-        str: String(),
-        float: Float(53),
-        datetime: UtcDateTime(),
-        Document: Json,
-    }
 
 
 class ProjectRow(MappedTable):
@@ -94,7 +58,21 @@ class ProjectRow(MappedTable):
     max_stored_bytes: Mapped[int | None] = mapped_column(BigInteger)
     uploads_per_minute: Mapped[int | None] = mapped_column(BigInteger)
     submits_per_minute: Mapped[int | None] = mapped_column(BigInteger)
+    max_age_days: Mapped[int | None] = mapped_column(BigInteger)
+    cpu_seconds_per_30_days: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(default=utc_now())
+
+
+class CpuUsageRow(MappedTable):
+    """The processor seconds of a project's jobs on a day, which begins at `day`; deleted ones too.
+
+    It outlives its jobs: a quota is not won back by deleting them.
+    """
+
+    __tablename__ = "cpu_usage"
+    project: Mapped[str] = mapped_column(String(63), ForeignKey("projects.name"), primary_key=True)
+    day: Mapped[datetime] = mapped_column(primary_key=True)
+    cpu_seconds: Mapped[float]
 
 
 class TokenRow(MappedTable):
@@ -110,7 +88,7 @@ class TokenRow(MappedTable):
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
-    __table_args__ = (_one_of("scope", Scope), Index(None, "created_at", "id"))
+    __table_args__ = (one_of("scope", Scope), Index(None, "created_at", "id"))
 
 
 class BrowserSessionRow(MappedTable):
@@ -153,6 +131,15 @@ class WorkerRow(MappedTable):
     __table_args__ = (Index(None, "started_at", "id"),)
 
 
+class TotalRow(MappedTable):
+    """A count that only rises, also where what was counted is deleted: for metrics."""
+
+    __tablename__ = "totals"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    label: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[float]
+
+
 class BlobRow(MappedTable):
     """Bytes, named by their SHA-256. `touched_at` protects a half-written blob from deletion."""
 
@@ -174,11 +161,11 @@ class BlobChunkRow(MappedTable):
 
 
 class DatasetRow(MappedTable):
-    """An uploaded table and its profile."""
+    """An uploaded table and its profile; `uploaded_at` is of the last upload of the same bytes."""
 
     __tablename__ = "datasets"
     id: Mapped[str] = mapped_column(primary_key=True)
-    project: Mapped[str] = _project()
+    project: Mapped[str] = project_column()
     name: Mapped[str]
     sha256: Mapped[str] = mapped_column(ForeignKey("blobs.sha256"), index=True)
     format: Mapped[str]
@@ -190,7 +177,8 @@ class DatasetRow(MappedTable):
     warnings: Mapped[list[Any]] = mapped_column(Json, default=list, server_default="[]")
     other_names: Mapped[list[Any]] = mapped_column(Json, default=list, server_default="[]")
     created_at: Mapped[datetime] = mapped_column(default=utc_now())
-    __table_args__ = (_one_of("format", TableFormat), Index(None, "project", "created_at", "id"))
+    uploaded_at: Mapped[datetime | None]
+    __table_args__ = (one_of("format", TableFormat), Index(None, "project", "created_at", "id"))
 
 
 class JobRow(MappedTable):
@@ -198,12 +186,13 @@ class JobRow(MappedTable):
 
     `seconds` is the running time up to `claimed_at`: the last claim or renewal. `phase` is of the
     attempt that runs.
-    `version` rises with every change of state or best trial, `events` is the last event's number.
+    `version` rises with every change of state or best trial, `events` is the last event's number;
+    those of epochs are deleted a while after its end, and it `has_epoch_events` until then.
     """
 
     __tablename__ = "jobs"
     id: Mapped[str] = mapped_column(primary_key=True)
-    project: Mapped[str] = _project()
+    project: Mapped[str] = project_column()
     kind: Mapped[str] = mapped_column(server_default=JobKind.search)
     name: Mapped[str]
     dataset_id: Mapped[str | None] = mapped_column(
@@ -232,11 +221,12 @@ class JobRow(MappedTable):
     outcome: Mapped[Document] = mapped_column(default=dict)
     version: Mapped[int] = mapped_column(default=1)
     events: Mapped[int] = mapped_column(default=0)
+    has_epoch_events: Mapped[bool] = mapped_column(default=True, server_default=true())
     __table_args__ = (
-        _one_of("kind", JobKind),
-        _one_of("task", Task),
-        _one_of("state", JobState),
-        _one_of("requested", Requested),
+        one_of("kind", JobKind),
+        one_of("task", Task),
+        one_of("state", JobState),
+        one_of("requested", Requested),
         CheckConstraint(
             "(state = 'running') = (lease_owner IS NOT NULL) AND "
             "(state = 'running') = (lease_expires_at IS NOT NULL) AND "
@@ -260,11 +250,15 @@ class JobRow(MappedTable):
         Index(None, "project", "created_at", "id"),
         Index(None, "project", "state", "created_at", "id"),
         Index(None, "project", "name", "id"),
+        Index(None, "has_epoch_events", "finished_at"),
     )
 
 
 class AttemptRow(MappedTable):
-    """One worker's attempt at a job, the last phase it came to, and the error that ended it."""
+    """One worker's attempt at a job, the last phase it came to, and the error that ended it.
+
+    `cpu_seconds` is the processor time of its process up to the last renewal, or its end.
+    """
 
     __tablename__ = "attempts"
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
@@ -275,8 +269,9 @@ class AttemptRow(MappedTable):
     phase: Mapped[str | None]
     outcome: Mapped[str | None]
     error: Mapped[str | None] = mapped_column(Text)
+    cpu_seconds: Mapped[float] = mapped_column(default=0.0, server_default="0")
     __table_args__ = (
-        _one_of("outcome", AttemptOutcome),
+        one_of("outcome", AttemptOutcome),
         CheckConstraint("(outcome IS NULL) = (ended_at IS NULL)", name="ended_has_an_outcome"),
     )
 
@@ -306,7 +301,7 @@ class TrialRow(MappedTable):
     started_at: Mapped[datetime] = mapped_column(default=utc_now())
     finished_at: Mapped[datetime | None]
     __table_args__ = (
-        _one_of("state", TrialState),
+        one_of("state", TrialState),
         CheckConstraint("(state = 'running') = (finished_at IS NULL)", name="finished_has_a_time"),
         CheckConstraint(
             "(state <> 'completed' OR score IS NOT NULL) AND "
@@ -379,7 +374,7 @@ class IdempotencyKeyRow(MappedTable):
     """The first response (`answer`) to a project's POST with an Idempotency-Key."""
 
     __tablename__ = "idempotency_keys"
-    project: Mapped[str] = _project(is_key=True)
+    project: Mapped[str] = project_column(is_key=True)
     key: Mapped[str] = mapped_column(String(200), primary_key=True)
     request_sha256: Mapped[str] = mapped_column(String(64))
     answer: Mapped[Document]

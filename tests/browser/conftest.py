@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from service.store.database import Database
-from service.store.schema import MappedTable, ProjectRow
+from service.store.schema import ProjectRow
 from tests.builders.server_process import a_server_process
 from tests.conftest import NewUrl
 
@@ -61,7 +61,7 @@ def running_site(
 def site(running_site: Site) -> Site:
     """The server, its database as a new one: empty but for the default project."""
     with running_site.store.transaction() as session:
-        for table in reversed(MappedTable.metadata.sorted_tables):
+        for table in reversed(ProjectRow.metadata.sorted_tables):
             if table.name != ProjectRow.__tablename__:
                 session.execute(table.delete())
     return running_site

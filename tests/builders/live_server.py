@@ -15,7 +15,7 @@ from sqlalchemy import event, func, select
 from service.resources.changes import Changes
 from service.store.database import Database
 from service.store.jobs import Change
-from service.store.schema import MappedTable
+from service.store.schema import ProjectRow
 
 
 @asynccontextmanager
@@ -67,7 +67,7 @@ def count_rows(database: Database) -> dict[str, int]:
     with database.reading() as session:
         return {
             name: session.scalar(select(func.count()).select_from(table)) or 0
-            for name, table in MappedTable.metadata.tables.items()
+            for name, table in ProjectRow.metadata.tables.items()
             if name != "audit"
         }
 

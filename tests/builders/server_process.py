@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import httpx2
 
@@ -80,7 +81,11 @@ class ServerProcess:
 
 @contextmanager
 def a_server_process(
-    folder: Path, *, before: Callable[[], None] | None = None, **env: str
+    folder: Path,
+    *,
+    before: Callable[[], None] | None = None,
+    stderr: IO[bytes] | None = None,
+    **env: str,
 ) -> Iterator[ServerProcess]:
     """A server over a SQLite database in a folder; `before` runs in its process first."""
     process = subprocess.Popen(
@@ -88,6 +93,7 @@ def a_server_process(
         env=os.environ | {"LOWLOSS_DATA_DIR": str(folder), "LOWLOSS_PORT": "0"} | env,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=stderr,
         preexec_fn=before,  # noqa: PLW1509  # it sets a limit and starts no thread
     )
     with process:

@@ -27,11 +27,11 @@ from service.store.artifacts import (
 from service.store.blobs import CHUNK_BYTES, hash_file, read_blob, reap_blobs, write_blob
 from service.store.database import Database, utc_now
 from service.store.datasets import (
-    add_name,
     delete_dataset,
     find_dataset,
     get_dataset,
     list_datasets,
+    record_upload,
 )
 from service.store.jobs import (
     get_job,
@@ -127,7 +127,7 @@ def test_dataset_without_a_name_takes_the_first_that_it_is_given(database: Datab
 
     for name in ("", "a.csv", "b.csv", "a.csv"):
         with database.transaction() as session:
-            add_name(session, dataset_id, name)
+            record_upload(session, dataset_id, name)
 
     with database.reading() as session:
         dataset = get_dataset(session, dataset_id)
@@ -140,7 +140,7 @@ def test_names_of_a_dataset_that_are_given_at_once_are_all_kept(database: Databa
 
     def add(name: str) -> None:
         with database.transaction() as session:
-            add_name(session, dataset_id, name)
+            record_upload(session, dataset_id, name)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(add, names))

@@ -22,13 +22,13 @@ from service.store.database import Database
 from service.store.events import list_events
 from service.store.idempotency import find_response, save_response
 from service.store.jobs import (
-    count_jobs,
     get_job,
     list_jobs,
     read_changes,
     record_outcome,
 )
 from service.store.schema import JobRow
+from service.store.totals import read_measures
 from tests.builders.store import a_claim, a_job, a_trial, expire_lease
 
 
@@ -67,7 +67,7 @@ def test_jobs_are_listed_newest_first_in_pages_and_by_state(database: Database) 
         second = list_jobs(session, DEFAULT_PROJECT, state=None, cursor=first.next, limit=2)
         third = list_jobs(session, DEFAULT_PROJECT, state=None, cursor=second.next, limit=2)
         running = list_jobs(session, DEFAULT_PROJECT, state=JobState.running, cursor=None, limit=9)
-        counts = count_jobs(session)
+        counts = read_measures(session).jobs
 
     listed = [job.id for page in (first, second, third) for job in page.items]
     assert listed == jobs[::-1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import copy_context
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -33,7 +34,9 @@ def iterate_beside(items: Iterable[T], check: Callable[[], object]) -> Iterator[
         results.put(_End(error))
 
     check()
-    threading.Thread(target=compute, name="beside", daemon=True).start()
+    # With the ids that this thread's entries of the log have.
+    run = copy_context().run
+    threading.Thread(target=run, args=(compute,), name="beside", daemon=True).start()
     try:
         while not isinstance(result := _next_result(results, check), _End):
             yield result

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lowloss.errors import JobFailed, LeaseLost, Problem
+from lowloss.processes.logs import logging_about, set_up_logs
 from lowloss.spec import DiagnosisSpec
 from service.settings import Settings
 from service.store.database import Database, is_out_of_space
@@ -36,14 +37,15 @@ def main() -> None:
     """Take jobs from the supervisor until it goes."""
     # A terminal sends Ctrl-C to both: the supervisor decides what becomes of the job.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     channel = Channel(Path(sys.argv[1]))
     settings = Settings()
+    set_up_logs(settings.log_format, level=logging.INFO)
     database = Database(settings.url)
     resources = JobResources(settings.limits, Programs(), channel.folder)
     channel.ready()
     for fence in channel.jobs():
-        channel.ended(run_safely(database, fence, channel, resources))
+        with logging_about(job=fence.job_id, attempt=fence.attempt):
+            channel.ended(run_safely(database, fence, channel, resources))
 
 
 def run_safely(

@@ -272,7 +272,7 @@ class Reporter:
             except Exception as error:
                 if not is_busy(error):
                     raise
-                log.warning("%s: waits for the database: %s", self.fence.job_id, error)
+                log.warning("the job waits for the database: %s", error)
                 time.sleep(WRITE_SECONDS)
 
 

@@ -10,6 +10,7 @@ import sys
 import threading
 
 from lowloss.errors import LowlossError, NotReady
+from lowloss.processes.logs import set_up_logs
 from lowloss.processes.parent import PREDECESSOR, watch_parent
 from service.settings import read_settings
 from service.store.database import Database
@@ -20,10 +21,10 @@ from worker.supervisor.presence import Presence, describe_process
 
 def main() -> None:
     """Run one worker until SIGTERM, SIGINT or the end of its parent."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         settings = read_settings()
+        set_up_logs(settings.log_format, level=logging.INFO)
+        logging.getLogger("alembic").setLevel(logging.WARNING)
         database = Database(settings.url)
         database.prepare()
     except LowlossError as error:

@@ -57,6 +57,8 @@ class Child:
     _heard_at: float = field(default_factory=time.monotonic)
     _pending: bytes = b""
     _ended: deque[Ended] = field(default_factory=deque)
+    _cpu_seen: float = 0.0
+    _cpu_before: float = 0.0
     _idle: _Idle = field(default_factory=lambda: _Idle(0.0, 0.0, 0.0))
 
     @classmethod
@@ -92,11 +94,18 @@ class Child:
             self._idle = _Idle(idle.seconds + step, idle.cpu_seconds, now)
         return self._idle.seconds
 
+    def measure_job_cpu_seconds(self) -> float:
+        """Return the processor seconds of its job; of a dead child those that were seen last."""
+        self._cpu_seconds()
+        return max(0.0, self._cpu_seen - self._cpu_before)
+
     def _cpu_seconds(self) -> float:
         try:
             times = psutil.Process(self.process.pid).cpu_times()
         except psutil.Error:
             return 0.0
+        # One that has died and was not waited for yet says nothing any more.
+        self._cpu_seen = max(self._cpu_seen, float(times.user + times.system))
         return float(times.user + times.system)
 
     @property
@@ -117,6 +126,8 @@ class Child:
         """Hand it a claimed job."""
         self.jobs += 1
         self._ended.clear()
+        self._cpu_seconds()
+        self._cpu_before = self._cpu_seen
         self._send({"run": asdict(fence)})
 
     def finish(self) -> None:

@@ -16,10 +16,12 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from lowloss.errors import LeaseLost
+from lowloss.processes.logs import logging_about
 from lowloss.results import JobState
 from lowloss.wording import format_bytes
 from service.settings import Settings
 from service.store.database import Database, Session, is_busy
+from service.store.processor_time import record_cpu_seconds
 from service.store.queue import (
     Claim,
     Fence,
@@ -36,6 +38,7 @@ from service.store.schema import AttemptOutcome
 from service.store.workers import remove_dead_worker
 from worker.progress.protocol import Ended, Ending
 from worker.supervisor.child import COMMAND, Child
+from worker.supervisor.collector import Collector
 from worker.supervisor.folders import has_room
 from worker.supervisor.limits import TimeLimits, is_overdue, time_limits
 
@@ -63,6 +66,7 @@ class Supervisor:
     def __post_init__(self) -> None:
         self._job_bytes = self.settings.job_bytes
         self._has_room = True
+        self._collector = Collector(self.database)
 
     def stop(self) -> None:
         """End after handing back the running job; safe to call from a signal handler."""
@@ -88,6 +92,8 @@ class Supervisor:
                 is_ready = child.wait_until_ready(TICK_SECONDS) and self._look_for_room()
                 if is_ready and (claim := self._claim()):
                     self._run(child, claim)
+                # After a job, too: a worker that always has one is never idle.
+                self._collector.collect()
         finally:
             child.end()
 
@@ -136,17 +142,18 @@ class Supervisor:
 
     def _run(self, child: Child, claim: Claim) -> None:
         self.job_id = claim.fence.job_id
-        log.info("%s: attempt %d begins", claim.fence.job_id, claim.fence.attempt)
-        try:
-            ended = self._watch(child, claim)
-            self._settle(claim, ended)
-            why = (ended.reason or ended.error or "").strip().rpartition("\n")[2]
-            log.info("%s: %s %s", claim.fence.job_id, ended.ending, why)
-        except LeaseLost as lost:
-            log.warning("%s", lost)
-            child.end()
-        finally:
-            self.job_id = None
+        with logging_about(job=claim.fence.job_id, attempt=claim.fence.attempt):
+            log.info("an attempt begins")
+            try:
+                ended = self._watch(child, claim)
+                self._settle(claim, ended, child.measure_job_cpu_seconds())
+                why = (ended.reason or ended.error or "").strip().rpartition("\n")[2]
+                log.info("it ended: %s %s", ended.ending, why)
+            except LeaseLost as lost:
+                log.warning("%s", lost)
+                child.end()
+            finally:
+                self.job_id = None
 
     def _watch(self, child: Child, claim: Claim) -> Ended:
         """Let the child run a job to its end, and renew the lease meanwhile; raise LeaseLost."""
@@ -160,7 +167,7 @@ class Supervisor:
                 return ended
             now = self.clock()
             if now >= renew_at:
-                renew_at = now + self._renew(claim)
+                renew_at = now + self._renew(claim, child.measure_job_cpu_seconds())
             if now >= limits.finish_at:
                 child.finish()
                 limits = replace(limits, finish_at=math.inf)
@@ -201,29 +208,31 @@ class Supervisor:
             return Ended(Ending.overdue, error=error)
         return None
 
-    def _renew(self, claim: Claim) -> float:
+    def _renew(self, claim: Claim, cpu_seconds: float) -> float:
         """Renew the lease, and return the seconds until the next renewal is due."""
         try:
             with self.database.transaction() as session:
                 renew_lease(session, claim.fence, lease_seconds=self.settings.lease_seconds)
+                record_cpu_seconds(session, claim.fence, cpu_seconds)
         except Exception as error:
             if not is_busy(error):
                 raise
-            log.warning("%s: the lease could not be renewed: %s", claim.fence.job_id, error)
+            log.warning("the lease could not be renewed: %s", error)
             return min(1.0, self.settings.renew_seconds)
         return self.settings.renew_seconds
 
-    def _settle(self, claim: Claim, ended: Ended) -> None:
+    def _settle(self, claim: Claim, ended: Ended, cpu_seconds: float) -> None:
         """Record how a job ended, however long the database takes; raise LeaseLost."""
         while True:
             try:
                 with self.database.transaction() as session:
+                    record_cpu_seconds(session, claim.fence, cpu_seconds)
                     self._settle_once(session, claim, ended)
                 return
             except Exception as error:
                 if not is_busy(error):
                     raise
-                log.warning("%s: could not be settled yet: %s", claim.fence.job_id, error)
+                log.warning("the job could not be settled yet: %s", error)
                 time.sleep(self.settings.poll_seconds)
 
     def _settle_once(self, session: Session, claim: Claim, ended: Ended) -> None:

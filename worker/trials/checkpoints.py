@@ -13,6 +13,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from lowloss.processes.logs import about
 from service.store.blobs import hash_file
 from service.store.checkpoints import SavedCheckpoint
 from service.store.database import is_busy, is_out_of_space
@@ -52,7 +53,9 @@ class CheckpointWriter:
         """Save what a fold of a trial goes on from."""
         self._saved_at[trial, fold] = self._clock()
         if checkpoint.nbytes > MAX_BYTES:
-            log.info("trial %d is too large to be saved while it trains", trial)
+            log.info(
+                "trial %d is too large to be saved while it trains", trial, extra=about(trial=trial)
+            )
             return
         try:
             write_checkpoint(checkpoint, self._path)
@@ -63,7 +66,7 @@ class CheckpointWriter:
             # What a crash may cost is more training, which is no reason to stop this one.
             if not (is_busy(error) or is_out_of_space(error)):
                 raise
-            log.warning("trial %d is not saved: %s", trial, error)
+            log.warning("trial %d is not saved: %s", trial, error, extra=about(trial=trial))
         finally:
             self._path.unlink(missing_ok=True)
 
@@ -81,7 +84,10 @@ def load_checkpoints(
         except (KeyError, ValueError, OSError, EOFError, BadZipFile) as error:
             # Of another version, say: the trial starts over.
             log.warning(
-                "trial %d starts over, its checkpoint is not one: %s", checkpoint.trial, error
+                "trial %d starts over, its checkpoint is not one: %s",
+                checkpoint.trial,
+                error,
+                extra=about(trial=checkpoint.trial),
             )
     path.unlink(missing_ok=True)
     return loaded

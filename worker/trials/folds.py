@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from lowloss.processes.logs import about
 from worker.engine.plans import Checkpoint, Epoch, Plan
 from worker.engine.protocol import (
     Engine,
@@ -269,7 +270,13 @@ def train_repeats(engine: Engine, reporter: Reporter, folds: int) -> TrainFuncti
         for result in ended:
             repeats.end(result.plan)
             if isinstance(result, FailedPlan):
-                log.warning("a repeat of trial %d failed: %s", result.plan.number, result.error)
+                number = result.plan.number
+                log.warning(
+                    "a repeat of trial %d failed: %s",
+                    number,
+                    result.error,
+                    extra=about(trial=number),
+                )
                 yield result
             else:
                 yield result.without_checkpoints()

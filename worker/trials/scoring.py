@@ -7,6 +7,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 
+from lowloss.processes.logs import about
 from lowloss.results import TrialState
 from lowloss.spec import JobSpec
 from service.store.trials import TrialEnd
@@ -31,7 +32,7 @@ def trial_end(
     """Describe how a trial ended, for the store; `cut` says why it was cut short, by number."""
     number = result.plan.number
     if isinstance(result, FailedPlan):
-        log.warning("trial %d failed: %s", number, result.error)
+        log.warning("trial %d failed: %s", number, result.error, extra=about(trial=number))
         return TrialEnd(number, TrialState.failed, result.reason, None, {}, None, 0.0, None)
     worst = result.worst
     if result.outcome is TrainingOutcome.stopped and result.best_epoch is None:

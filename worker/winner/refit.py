@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
+from lowloss.processes.logs import about
 from lowloss.results import FinalGain
 from lowloss.spec import JobSpec
 from worker.data.prepare import Prepared, prepare_refit
@@ -210,7 +211,10 @@ def _train_plans(
     trained = {}
     for result in train_plans(engine, plans, goes_on, epochs=epochs):
         if isinstance(result, FailedPlan):
-            log.warning("a member of trial %d failed: %s", result.plan.number, result.error)
+            number = result.plan.number
+            log.warning(
+                "a member of trial %d failed: %s", number, result.error, extra=about(trial=number)
+            )
         elif result.is_good and not _is_cut_short(result, epochs.get(result.plan.number)):
             trained[_member_key(result.plan)] = replace(result, checkpoint=None)
     return trained

@@ -69,7 +69,8 @@ def test_revoke_and_projects_say_what_was_done(run: Run) -> None:
     made = run("projects", "create", "vision", server=Server(a_json(project, status=201)))
     listed = run("projects", "list", server=Server(a_page(project)))
     setting = Server(a_json(project))
-    changed = run("projects", "quotas", "vision", "--running", "2", server=setting)
+    bounds = ("--running", "2", "--age-days", "90", "--cpu-seconds", "5")
+    changed = run("projects", "quotas", "vision", *bounds, server=setting)
     as_data = run("projects", "list", "--json", server=Server(a_page(project)))
 
     assert revoked.stdout == "tok_1 revoked\n"
@@ -77,5 +78,7 @@ def test_revoke_and_projects_say_what_was_done(run: Run) -> None:
     assert "max running jobs 2" in listed.stdout
     assert "max running jobs 2" in changed.stdout
     assert json.loads(setting.bodies[0])["max_running_jobs"] == 2
+    assert json.loads(setting.bodies[0])["max_age_days"] == 90
+    assert json.loads(setting.bodies[0])["cpu_seconds_per_30_days"] == 5
     assert json.loads(setting.bodies[0])["max_waiting_jobs"] is None
     assert json.loads(as_data.stdout)[0]["name"] == "vision"

@@ -62,6 +62,7 @@ COMMANDS = (
     "workers",
     "backup",
     "restore",
+    "vacuum",
     "doctor",
     "projects",
     "tokens",

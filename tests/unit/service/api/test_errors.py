@@ -176,6 +176,10 @@ def test_metrics_count_jobs_by_state_and_requests_by_route(
         'lowloss_jobs{state="failed"} 1.0',
         'lowloss_jobs{state="queued"} 1.0',
         'lowloss_jobs{state="running"} 0.0',
+        'lowloss_attempts_total{outcome="succeeded"} 1.0',
+        'lowloss_attempts_total{outcome="lease_expired"} 0.0',
+        'lowloss_workers{state="idle"} 0.0',
+        'lowloss_parsers{state="running"} 0.0',
         'lowloss_http_requests_total{method="GET",route="/v1/jobs/{job_id}",status="200"} 2.0',
         'lowloss_http_requests_total{method="GET",route="none",status="404"} 1.0',
         'lowloss_http_requests_total{method="other",route="/v1/jobs",status="405"} 1.0',
@@ -183,6 +187,9 @@ def test_metrics_count_jobs_by_state_and_requests_by_route(
         " 2.0",
     ):
         assert line in lines
+    values = dict(line.rsplit(" ", 1) for line in lines if line[0] != "#")
+    for name in ("oldest_queued_job_seconds", "database_bytes", "disk_free_bytes"):
+        assert float(values[f"lowloss_{name}"]) > 0
 
 
 @pytest.mark.parametrize("path", ["/", "/docs"])

@@ -242,7 +242,8 @@ def test_poll_from_memory_needs_a_token_and_is_counted_under_its_route(
     app = create_app(settings.model_copy(update={"tokens": (SecretStr("secret"),)}))
     deps: Resources = app.state.resources
     job_id = a_job(deps.database, state=JobState.running)
-    path, token = f"/v1/jobs/{job_id}", {"Authorization": "Bearer secret"}
+    path = f"/v1/jobs/{job_id}"
+    token = {"Authorization": "Bearer secret", "X-Request-ID": "poll"}
 
     with TestClient(app, "http://127.0.0.1") as client:
         first = client.get(path, headers=token)

@@ -171,7 +171,9 @@ def body_of(route: str, owner: Owner) -> dict[str, Any]:
 def send(client: TestClient, route: str, owner: Owner, token: str) -> Any:
     method = route.partition(" ")[0]
     address, body = address_of(route, owner), body_of(route, owner)
-    return client.request(method, address, headers=bearer(token), **body)
+    # The same id for all: problems have it.
+    headers = bearer(token) | {"X-Request-ID": "probe"}
+    return client.request(method, address, headers=headers, **body)
 
 
 def test_every_route_has_its_scope(app: FastAPI) -> None:

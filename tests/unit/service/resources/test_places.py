@@ -45,3 +45,25 @@ def test_only_token_may_take_every_place() -> None:
         return await asyncio.gather(*(places.run(caller, barrier.wait) for _ in range(2)))
 
     assert sorted(asyncio.run(scenario())) == [0, 1]
+
+
+def test_places_say_how_many_are_busy_and_how_many_wait() -> None:
+    begun, end = threading.Semaphore(0), threading.Event()
+
+    def work() -> None:
+        begun.release()
+        end.wait(20)
+
+    async def scenario() -> list[tuple[int, int]]:
+        places = Places(2, clients=1)
+        seen = [(places.busy, places.waiting)]
+        caller = caller_of_setting(0)
+        tasks = [asyncio.create_task(places.run(caller, work)) for _ in range(5)]
+        for _ in range(2):
+            await asyncio.to_thread(begun.acquire)
+        seen.append((places.busy, places.waiting))
+        end.set()
+        await asyncio.gather(*tasks)
+        return [*seen, (places.busy, places.waiting)]
+
+    assert asyncio.run(scenario()) == [(0, 0), (2, 3), (0, 0)]

@@ -1,0 +1,128 @@
+"""What metrics report of all jobs: the same on every database, and rising whatever is deleted."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from lowloss.results import JobState
+from service.store.database import Database
+from service.store.deletions import delete_job
+from service.store.jobs import record_outcome
+from service.store.queue import Fence, end_dead_worker, finish_job, release_job, retry_job
+from service.store.requests import pause_job
+from service.store.schema import JobRow, WorkerRow
+from service.store.totals import Measures, Total, read_measures
+from service.store.workers import WorkerProcess, record_worker
+from tests.builders.live_server import counted_statements
+from tests.builders.store import a_claim, a_job, expire_lease
+
+
+def measure(database: Database) -> Measures:
+    with database.reading() as session:
+        return read_measures(session)
+
+
+def begin_phase(database: Database, fence: Fence, phase: str, *, minutes_ago: float = 0) -> None:
+    with database.transaction() as session:
+        record_outcome(session, fence, phase=phase)
+    with database.transaction() as session:
+        job = session.get_one(JobRow, fence.job_id)
+        assert job.phase_started_at is not None
+        job.phase_started_at -= timedelta(minutes=minutes_ago)
+
+
+def test_each_end_and_each_retry_is_counted_and_deleting_takes_none_back(
+    database: Database,
+) -> None:
+    expired = a_job(database)
+    a_claim(database)
+    expire_lease(database, expired)
+    fence = a_claim(database).fence
+    with database.transaction() as session:
+        retry_job(session, fence, error="it crashed", retry_seconds=0)
+    stopped = a_claim(database).fence
+    with database.transaction() as session:
+        release_job(session, stopped)
+    a_claim(database, "dead")
+    with database.transaction() as session:
+        end_dead_worker(session, "dead")
+    with database.reading() as session:
+        assert session.get_one(JobRow, expired).state == JobState.failed
+    done = a_job(database, state=JobState.succeeded)
+    paused = a_job(database)
+    fence = a_claim(database).fence
+    with database.transaction() as session:
+        pause_job(session, paused)
+        release_job(session, fence)
+
+    with database.transaction() as session:
+        for job_id in (expired, done):
+            delete_job(session, job_id)
+
+    measures = measure(database)
+    assert measures.totals[Total.attempts] == {
+        "lease_expired": 1,
+        "crashed": 1,
+        "stopped": 2,
+        "worker_died": 1,
+        "succeeded": 1,
+    }
+    # The last failure is no retry, and neither is a pause.
+    assert measures.totals[Total.retries] == {"lease_expired": 1, "crashed": 1, "stopped": 1}
+    assert {state: count for state, count in measures.jobs.items() if count} == {"paused": 1}
+
+
+def test_seconds_of_phases_end_with_the_next_phase_and_with_the_attempt(
+    database: Database,
+) -> None:
+    job_id = a_job(database)
+    fence = a_claim(database).fence
+    begin_phase(database, fence, "search", minutes_ago=10)
+    begin_phase(database, fence, "export", minutes_ago=1)
+    with database.transaction() as session:
+        release_job(session, fence)
+    fence = a_claim(database).fence
+    begin_phase(database, fence, "search", minutes_ago=5)
+    with database.transaction() as session:
+        # Its worker was silent for four of them.
+        job = session.get_one(JobRow, job_id)
+        assert job.claimed_at is not None
+        job.claimed_at -= timedelta(minutes=4)
+    expire_lease(database, job_id)
+    fence = a_claim(database).fence
+    with database.transaction() as session:
+        finish_job(session, fence, state=JobState.succeeded)
+
+    seconds = measure(database).totals[Total.phase_seconds]
+
+    assert set(seconds) == {"search", "export"}
+    assert 655 <= seconds["search"] < 690
+    assert 60 <= seconds["export"] < 75
+
+
+def test_age_is_of_the_job_that_a_worker_could_take_longest(database: Database) -> None:
+    assert measure(database).waiting_seconds == 0
+    running, oldest, later, waiting = (a_job(database) for _ in range(4))
+    a_claim(database)
+    minutes = {running: 90, oldest: 30, later: 10, waiting: -5}
+    with database.transaction() as session:
+        for job_id, ago in minutes.items():
+            session.get_one(JobRow, job_id).available_at -= timedelta(minutes=ago)
+
+    assert 1800 <= measure(database).waiting_seconds < 1830
+
+
+def test_workers_are_those_alive_by_whether_they_have_a_job(database: Database) -> None:
+    with database.transaction() as session:
+        for name, job_id in (("a", "job_1"), ("b", None), ("c", None), ("d", "job_2")):
+            process = WorkerProcess(f"wrk_{name}", name, "1.0", 2, 10**9)
+            record_worker(session, process, job_id=job_id)
+    with database.transaction() as session:
+        session.get_one(WorkerRow, "wrk_d").seen_at -= timedelta(seconds=31)
+
+    with counted_statements(database) as statements:
+        measures = measure(database)
+
+    assert measures.workers == {"busy": 1, "idle": 2}
+    assert measures.space.total_bytes > 0
+    assert len([one for one in statements if not one.startswith("BEGIN")]) == 3
