@@ -276,7 +276,9 @@ def _slower(case: RemedyContext) -> list[RemedyRule]:
 def _faster(case: RemedyContext) -> list[RemedyRule]:
     powers = (1, 2, 3, 4) if case.suspect else (1,)
     optimizer = case.recipe.optimizer
-    highest = MAX_ADAPTIVE_RATE if optimizer.record.is_adaptive else MAX_RATE
+    record = optimizer.record
+    # Adadelta's own rate is 1: what is usual is never too high to try.
+    highest = max(MAX_ADAPTIVE_RATE, record.usual_rates[1]) if record.is_adaptive else MAX_RATE
     return [
         RemedyRule(f"Multiply the learning rate by {10**k}", scale_learning_rate(10.0**k))
         for k in powers
