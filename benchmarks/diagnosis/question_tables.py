@@ -77,7 +77,7 @@ def curve_parameters(seed: int) -> pl.DataFrame:
     """Return 800 curves at 20 points each, and the four parameters that each was drawn with."""
     rng = np.random.default_rng(seed)
     a, b, c, d = (rng.uniform(low, low + 1, 800) for low in (0.5, 0.2, 0.0, 1.0))
-    t = np.linspace(0, 3, 20)[None]
+    t = np.linspace(0.3, 3, 20)[None]
     y = a[:, None] * np.exp(-b[:, None] * t) + c[:, None] * np.sin(d[:, None] * t)
     y += 0.01 * rng.normal(size=y.shape)
     return pl.DataFrame(_columns(y) | dict(zip(PARAMETERS, (a, b, c, d), strict=True)))

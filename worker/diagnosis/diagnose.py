@@ -22,6 +22,7 @@ from worker.diagnosis.checks.labels import (
     find_leaked_columns,
     find_noisy_labels,
 )
+from worker.diagnosis.checks.linear import rule_out_causes
 from worker.diagnosis.checks.order import check_order
 from worker.diagnosis.checks.recipe import check_recipe
 from worker.diagnosis.checks.suspects import Suspect, merge_suspects
@@ -76,12 +77,18 @@ def diagnose(
     trainer = Trainer(data, recipe, programs, spec.budget, clock, should_continue, on_training)
     start = Variant(recipe)
     trainer.train_vital([start], exploring[:1])
-    suspects_by_cause = merge_suspects([*suspects, *_check_runs(trainer, start)])
+    ruled_out = rule_out_causes(data, recipe)
+    suspects_by_cause = {
+        cause: suspect
+        for cause, suspect in merge_suspects([*suspects, *_check_runs(trainer, start)]).items()
+        if cause not in ruled_out
+    }
     references = _name_references(trainer, start, sound_recipes or {}, spec.budget.max_seconds)
 
     on_phase("experiment")
     is_stopped = _is_stopped_early(trainer, start)
     tried = list_candidates(data, recipe, suspects_by_cause, is_stopped_early=is_stopped)
+    tried = [one for one in tried if ruled_out.isdisjoint(one.causes)]
     chain = explain(trainer, start, tried, references=list(references), draws=exploring)
 
     on_phase("confirm")

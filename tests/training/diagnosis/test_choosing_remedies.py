@@ -85,6 +85,41 @@ def test_remedy_that_leaves_a_large_part_of_what_another_takes_off_is_not_as_goo
     assert causes(found) == [Cause.too_few_epochs]
 
 
+def test_on_one_draw_no_remedy_is_surely_far_better_than_one_upstream() -> None:
+    def loss(recipe: Recipe) -> float:
+        if recipe.epochs > 10:
+            return 0.1
+        return 0.33 if is_scaled(recipe) else 1.0
+
+    trainer, found = explained(
+        loss, suspect(Cause.target_not_scaled), suspect(Cause.too_few_epochs)
+    )
+    tried = [one for one in found.attempts.values() if one.before == found.start]
+    for variant, draw in list(trainer.judged):
+        if draw > 0:
+            del trainer.judged[variant, draw]
+    found.steps = []
+
+    step = choose_step(found, tried)
+
+    assert step is not None
+    assert step.remedy.cause is Cause.target_not_scaled
+
+
+def test_what_only_comes_down_to_a_constant_answer_is_no_alternative() -> None:
+    def loss(recipe: Recipe) -> float:
+        if is_scaled(recipe):
+            return 0.1
+        return 1.0 if recipe.optimizer.rate < 0.0005 else 50.0
+
+    _, found = explained(
+        loss, suspect(Cause.target_not_scaled), suspect(Cause.learning_rate_too_high)
+    )
+
+    assert causes(found) == [Cause.target_not_scaled]
+    assert found.steps[0].alternatives == ()
+
+
 def test_remedies_are_compared_on_the_draws_that_all_of_them_have() -> None:
     trainer, found = explained(
         lambda recipe: 0.7 - 0.5 * is_scaled(recipe), suspect(Cause.target_not_scaled)

@@ -36,7 +36,8 @@ from worker.diagnosis.checks.suspects import Suspect
 from worker.diagnosis.training.data import DiagnosisData
 from worker.diagnosis.training.variants import Variant
 
-MAX_EPOCHS = 600
+MAX_EPOCHS, MAX_STEPS = 600, 10_000
+"""Epochs that a remedy may ask for, or steps where these are more: of few rows they cost little."""
 LARGE_TABLE = 20_000
 MAX_RATE, MAX_ADAPTIVE_RATE = 1.0, 0.1
 """The largest learning rates that a remedy may ask for."""
@@ -290,7 +291,10 @@ def _longer(case: RemedyContext) -> list[RemedyRule]:
     epochs = case.recipe.epochs
     if case.suspect is None:
         return [RemedyRule(f"Train for {epochs * 3} epochs", raise_epochs(epochs * 3))]
-    epoch_counts = {min(MAX_EPOCHS, max(epochs * 5, 50)), min(MAX_EPOCHS, max(epochs * 20, 200))}
+    most, steps = MAX_EPOCHS, case.recipe.count_steps(len(case.data.draws[0].fit_rows))
+    if not case.recipe.needs_keras:
+        most = max(most, MAX_STEPS // steps)
+    epoch_counts = {min(most, max(epochs * 5, 50)), min(most, max(epochs * 20, 200))}
     return [
         RemedyRule(f"Train for {count} epochs", raise_epochs(count))
         for count in sorted(epoch_counts)

@@ -15,6 +15,7 @@ from worker.diagnosis.chain.changes import Change, scale_learning_rate
 from worker.diagnosis.chain.gains import minimum_gain
 from worker.diagnosis.chain.remedies import Candidate, RemedyRule
 from worker.diagnosis.chain.skips import change_recipe
+from worker.diagnosis.checks.linear import rule_out_causes
 from worker.diagnosis.training.variants import count_weights
 
 MAX_TOGETHER = 3
@@ -44,12 +45,13 @@ def step_from_sound(chain: Chain) -> Step | None:
     remedies = {
         difference: _remedy(difference, sound.recipe, end.recipe) for difference in DIFFERENCES
     }
+    innocent = chain.causes | rule_out_causes(chain.trainer.data, end.recipe)
     broken = {
         difference: replace(
             sound, recipe=change_recipe(sound.recipe, difference.copy(end.recipe, sound.recipe))
         )
         for difference, remedy in remedies.items()
-        if remedy.cause not in chain.causes and remedy.apply(end) != end
+        if remedy.cause not in innocent and remedy.apply(end) != end
     }
     chain.train(broken.values())
     harms = {one: chain.gain(variant, sound) for one, variant in broken.items()}

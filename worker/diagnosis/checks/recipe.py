@@ -26,6 +26,7 @@ from worker.diagnosis.thresholds import (
     MIN_ACTIVE_UNITS,
     PENALTY_L1,
     PENALTY_L2,
+    PENALTY_START,
     SMALL_BATCH,
 )
 from worker.diagnosis.training.data import DiagnosisData
@@ -201,6 +202,8 @@ def _regularisation(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
                 (evidence(f"{name} over the loss of a constant answer", share, limit),),
                 strength=0.3 + math.log10(share / limit),
             )
+        elif name == "l2":
+            yield from _first_penalty(data, recipe, constant or 1.0)
     worst = max(recipe.hidden, key=lambda layer: layer.dropout, default=None)
     if worst is None or not worst.dropout:
         return
@@ -212,6 +215,25 @@ def _regularisation(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
             "units in each step",
             (evidence("dropout rate", worst.dropout, DROPOUT),),
             strength=0.3 + max(0.0, (worst.dropout - DROPOUT) * 3),
+        )
+
+
+def _first_penalty(data: DiagnosisData, recipe: Recipe, constant: float) -> Iterator[Suspect]:
+    """Yield the suspect of a small L2 on so many weights that its penalty rules the loss."""
+    fans_in = recipe.count_inputs(data.inputs(recipe))
+    squares = [
+        fan_in * layer.units * layer.kernel_initializer.record.mean_square(fan_in, layer.units)
+        for layer, fan_in in zip(recipe.layers, fans_in, strict=True)
+    ]
+    penalties = [layer.l2 * square for layer, square in zip(recipe.layers, squares, strict=True)]
+    share = math.fsum(penalties) / constant
+    if share > PENALTY_START:
+        yield Suspect(
+            Cause.l2_too_strong,
+            f"The L2 penalty of the first weights is {format_short(math.fsum(penalties))}, against "
+            f"a loss that begins near {format_short(constant)}",
+            (evidence("first penalty over the loss of a constant answer", share, PENALTY_START),),
+            strength=0.3 + math.log10(share / PENALTY_START),
         )
 
 

@@ -93,6 +93,12 @@ PRESENT: list[tuple[Cause, dict[str, Any], Recipe]] = [
     ),
     (Cause.l1_too_strong, some_numbers(), hidden(32, l1=1.0)),
     (Cause.l2_too_strong, some_numbers(), hidden(32, l2=1.0)),
+    # No large L2, and 16,384 weights in a layer that it is on.
+    (
+        Cause.l2_too_strong,
+        some_classes(),
+        a_network(128, 128, hidden={"l2": 0.004}, output={"units": 3}, loss=SPARSE),
+    ),
     (Cause.dropout_too_strong, some_numbers(), hidden(32, dropout=0.9)),
     (Cause.no_validation_split, some_numbers(), a_network(32)),
     (
@@ -107,6 +113,14 @@ PRESENT: list[tuple[Cause, dict[str, Any], Recipe]] = [
         a_network(32, output={"units": 1, "after_dense": ["batch_normalization"]}),
     ),
 ]
+
+
+def test_a_small_l2_on_few_weights_is_no_suspect() -> None:
+    few = a_network(8, hidden={"l2": 0.004}, output={"units": 3}, loss=SPARSE)
+
+    assert Cause.l2_too_strong not in named(some_classes(), few)
+
+
 SOUND_NETWORK = a_network(32, 32, **SOUND)
 SOUND_CLASSES = a_network(
     32,

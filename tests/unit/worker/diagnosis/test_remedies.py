@@ -262,6 +262,38 @@ def test_suspects_come_first_and_the_usual_remedies_are_tried_regardless() -> No
     assert {each.cause for each in tried} == {*STANDARD, Cause.too_simple, Cause.batch_size}
 
 
+@pytest.mark.parametrize(
+    ("rows", "most"),
+    [(10, 10_000), (300, 1_250), (2_000, 600)],
+    ids=["a step an epoch", "8 steps", "50 steps"],
+)
+def test_few_rows_may_be_trained_on_for_more_epochs(rows: int, most: int) -> None:
+    recipe = a_network(8, epochs=1_000)
+    data, _ = data_of(some_numbers(rows), recipe)
+    suspect = Suspect(Cause.too_few_epochs, "It still falls.", (), strength=1.0)
+
+    rules = REMEDIES[Cause.too_few_epochs](RemedyContext(data, recipe, suspect))
+
+    assert rules[-1].text == f"Train for {most} epochs"
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "factors"),
+    [("adadelta", [10, 100, 1000]), ("adam", [10, 100]), ("sgd", [10, 100])],
+)
+def test_a_higher_rate_ends_with_what_is_usual_for_the_optimizer(
+    optimizer: str, factors: list[int]
+) -> None:
+    recipe = a_network(8, optimizer=optimizer)
+    data, _ = data_of(some_numbers(), recipe)
+    suspect = Suspect(Cause.learning_rate_too_low, "It hardly falls.", (), strength=1.0)
+
+    rules = REMEDIES[Cause.learning_rate_too_low](RemedyContext(data, recipe, suspect))
+
+    texts = [f"Multiply the learning rate by {factor}" for factor in factors]
+    assert [rule.text for rule in rules] == texts
+
+
 def test_what_changes_nothing_is_not_tried() -> None:
     recipe = a_network(32, **SOUND)
     data, _ = data_of(some_numbers(), recipe)
