@@ -138,10 +138,10 @@ def twenty_columns(seed: int) -> pl.DataFrame:
 
 
 def sorted_classes(seed: int) -> pl.DataFrame:
-    """Return 600 rows of six columns, sorted by their three classes, 0, 1 and 2."""
+    """Return 600 rows of six columns, sorted by their five classes, the numbers from 0 to 4."""
     rng = np.random.default_rng(seed)
-    centres = np.random.default_rng(ROWS_SEED).normal(size=(3, 6)) * 0.8
-    code = np.repeat(np.arange(3), 200)
+    centres = np.random.default_rng(ROWS_SEED).normal(size=(5, 6)) * 1.2
+    code = np.repeat(np.arange(5), 120)
     x = centres[code] + rng.normal(size=(len(code), 6))
     return pl.DataFrame(_columns(x) | {"target": code})
 
@@ -201,7 +201,7 @@ QUESTION_TABLES = (
     _a_table("flowers", flowers, Task.multiclass, 3),
     _a_table("two signs", two_signs, Task.binary, 2),
     _a_table("twenty columns", twenty_columns, Task.binary, 2),
-    _a_table("sorted classes", sorted_classes, Task.multiclass, 3, is_ordered=True),
+    _a_table("sorted classes", sorted_classes, Task.multiclass, 5, is_ordered=True),
     _a_table("districts", districts, Task.regression),
     _a_table("waves", waves, Task.regression),
     _a_table("answer in a column", answer_in_a_column, Task.binary, 2),

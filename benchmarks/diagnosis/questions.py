@@ -315,7 +315,7 @@ QUESTION_FAULTS = (
         "sorted classes",
         (Cause.ordered_rows,),
         {
-            "layers": [dense(32, RELU), dense(3, "softmax")],
+            "layers": [dense(32, RELU), dense(5, "softmax")],
             "loss": "sparse_categorical_crossentropy",
             "optimizer": adam(0.003),
             "epochs": 100,

@@ -133,3 +133,11 @@ def test_divergence_speaks_for_a_high_learning_rate_and_exploding_gradients() ->
 def test_network_shows_its_cause(cause: Cause, recipe: Recipe, probe: dict[str, Any]) -> None:
     assert cause in named(recipe, FALLING, **probe)
     assert cause not in named(recipe, FALLING)
+
+
+def test_losses_below_0_are_no_shares_of_one_another() -> None:
+    """Binary crossentropy of the numbers of many classes has no least loss."""
+    negative = [-(2.0**epoch) for epoch in range(60)]
+
+    assert named(PLAIN, negative) == set()
+    assert named(PLAIN, negative, held=[-0.1] * 60) == set()

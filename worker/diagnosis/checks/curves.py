@@ -57,6 +57,14 @@ class LossCurve:
         return NEXT_TO_NOTHING * max(finite, default=0.0) or 1.0
 
     @property
+    def has_shares(self) -> bool:
+        """Whether one of its losses is a share of another: of losses below 0 it is not.
+
+        A crossentropy of labels beyond 0 and 1 has no least loss.
+        """
+        return not any(loss < 0 for loss in (*self.loss, *self.val_loss))
+
+    @property
     def best(self) -> int:
         """The epoch, from 0, of the least validation loss."""
         return int(np.nanargmin(self.val_loss))
@@ -72,9 +80,8 @@ def check_curves(
 ) -> Iterator[Suspect]:
     """Yield suspects in how the recipe trained, and in what its units became."""
     diverged = [run for run in runs if run.loss is None and run.refusal is None]
-    curves = [
-        curve for run in runs if run.loss is not None and len((curve := LossCurve.of(run)).loss) > 1
-    ]
+    curves = [LossCurve.of(run) for run in runs if run.loss is not None]
+    curves = [curve for curve in curves if len(curve.loss) > 1 and curve.has_shares]
     if diverged:
         yield from _diverged(recipe, diverged, len(runs))
     elif curves:
