@@ -68,7 +68,7 @@ def large_inputs(seed: int) -> pl.DataFrame:
 def shifted_sums(seed: int) -> pl.DataFrame:
     """Return 400 weighted sums of eight columns, below zero in nearly every row."""
     rng = np.random.default_rng(seed)
-    x = rng.normal(size=(400, 8))
+    x = rng.uniform(-1.73, 1.73, size=(400, 8))
     target = x @ np.array([2, -1, 1, 0.5, 0, 0, 1, -2.0]) - 8 + 0.3 * rng.normal(size=len(x))
     return pl.DataFrame(_columns(x) | {"target": target})
 

@@ -44,7 +44,6 @@ def _question(
         _asked(asked),
         sound=_asked(asked | fix),
         also=frozenset(causes),
-        is_undone=False,
     )
 
 
@@ -143,24 +142,14 @@ QUESTION_FAULTS = (
         "shifted sums",
         (Cause.dead_units, Cause.wrong_activation, Cause.too_simple),
         {
-            "layers": [
-                dense(8, RELU),
-                dense(2, RELU, kernel_initializer="random_normal"),
-                dense(1),
-            ],
+            "layers": [dense(8, RELU), dense(3, RELU), dense(1)],
             "loss": "mse",
             "optimizer": adam(0.01),
             "epochs": 60,
             "validation_split": 0.2,
             "reduce_lr_on_plateau": {"patience": 5},
         },
-        {
-            "layers": [
-                dense(8, RELU),
-                dense(2, "tanh", kernel_initializer="random_normal"),
-                dense(1),
-            ]
-        },
+        {"layers": [dense(8, RELU), dense(3, "tanh"), dense(1)]},
     ),
     # stackoom.com/en/question/4HpqD, of Stack Overflow, 2020 or later by its logs: not both
     _question(

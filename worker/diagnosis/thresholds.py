@@ -83,6 +83,7 @@ BATCH_STEPS = Threshold(8, "steps an epoch, at least", TUNED)
 BATCH_WITH_SHARE = Threshold(64, "rows of a batch above which its share counts", CHOSEN)
 BATCH_WITH_STEPS = Threshold(128, "rows of a batch above which its steps count", CHOSEN)
 SMALL_BATCH = Threshold(4, "rows of a batch, at least", TUNED)
+DECAYED = Threshold(0.01, "learning rate halfway through over the first, at least", CHOSEN)
 FEW_EPOCHS = Threshold(10, "epochs, at least", TUNED)
 INITIAL_SPREAD = Threshold(
     4, "initial over the usual standard deviation; below its inverse squared", TUNED

@@ -10,10 +10,10 @@ import numpy as np
 from lowloss.results import Cause
 from lowloss.spec import Recipe, Task
 from lowloss.spec.activations import ACTIVATIONS
-from lowloss.spec.optimizers import USUAL_MOMENTUM
 from lowloss.wording import counted, format_short, list_first
 from worker.diagnosis.checks.network import check_network
 from worker.diagnosis.checks.numbers import check_output_of_numbers
+from worker.diagnosis.checks.optimizer import check_optimizer
 from worker.diagnosis.checks.several import check_output_of_labels
 from worker.diagnosis.checks.suspects import Suspect, evidence, strongest
 from worker.diagnosis.thresholds import (
@@ -59,8 +59,7 @@ def check_recipe(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     yield from _regularisation(data, recipe)
     yield from _epochs(data, recipe)
     yield from _batches(data, recipe)
-    yield from _optimizer(recipe)
-    yield from _optimizer_arguments(recipe)
+    yield from check_optimizer(data, recipe)
     yield from _validation(recipe)
 
 
@@ -282,46 +281,6 @@ def _batches(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
             (evidence("batch size", recipe.batch_size, SMALL_BATCH),),
             strength=0.3,
         )
-
-
-def _optimizer(recipe: Recipe) -> Iterator[Suspect]:
-    optimizer = recipe.optimizer
-    low, high = optimizer.record.usual_rates
-    if optimizer.rate > high:
-        yield Suspect(
-            Cause.learning_rate_too_high,
-            f"A learning rate of {optimizer.rate:g} is high for {optimizer.name}",
-            (evidence("learning rate", optimizer.rate, high),),
-            strength=0.3 + math.log10(optimizer.rate / high),
-        )
-    elif optimizer.rate < low:
-        yield Suspect(
-            Cause.learning_rate_too_low,
-            f"A learning rate of {optimizer.rate:g} is low for {optimizer.name}",
-            (evidence("learning rate", optimizer.rate, low),),
-            strength=0.3 + math.log10(low / optimizer.rate),
-        )
-    if not optimizer.record.is_adaptive and not optimizer.momentum:
-        yield Suspect(
-            Cause.optimizer,
-            f"Plain SGD at {optimizer.rate:g}: one rate for all weights, and no momentum",
-            (evidence("momentum", 0.0, USUAL_MOMENTUM),),
-            strength=0.2,
-        )
-
-
-def _optimizer_arguments(recipe: Recipe) -> Iterator[Suspect]:
-    record = recipe.optimizer.record
-    for name, value in recipe.optimizer.keras_arguments:
-        constant = record.constants.get(name)
-        if constant is not None and not constant.low <= value <= constant.high:
-            yield Suspect(
-                Cause.optimizer,
-                f"{record.keras_class} has {name}={value:g}, where Keras's default is "
-                f"{constant.default:g}",
-                (evidence(name, value, constant.default),),
-                strength=0.4,
-            )
 
 
 def _validation(recipe: Recipe) -> Iterator[Suspect]:
