@@ -154,8 +154,8 @@ def districts(seed: int) -> pl.DataFrame:
     people, income = rng.lognormal(7, 0.7, 800).round(), rng.lognormal(1.2, 0.45, 800)
     coast = np.exp(-(((longitude + 119) / 3 + (latitude - 36) / 3) ** 2))
     price = 4e4 * income + 6e4 * coast + 500 * age + 2e4 * rng.normal(size=800)
-    named = {"longitude": longitude, "latitude": latitude, "age": age, "rooms": rooms}
-    return pl.DataFrame(named | {"people": people, "income": income, "target": price})
+    columns = {"longitude": longitude, "latitude": latitude, "age": age, "rooms": rooms}
+    return pl.DataFrame(columns | {"people": people, "income": income, "target": price})
 
 
 def waves(seed: int) -> pl.DataFrame:

@@ -28,21 +28,21 @@ def adam(rate: float = 0.001, **fields: Any) -> dict[str, Any]:
     return {"name": "adam", "learning_rate": rate, **fields}
 
 
-def _asked(recipe: dict[str, Any]) -> Edit:
-    read = Recipe.model_validate(recipe)
-    return lambda _: read
+def _written(fields: dict[str, Any]) -> Edit:
+    recipe = Recipe.model_validate(fields)
+    return lambda _: recipe
 
 
 def _question(
-    name: str, table: str, causes: tuple[Cause, ...], asked: dict[str, Any], fix: dict[str, Any]
+    name: str, table: str, causes: tuple[Cause, ...], recipe: dict[str, Any], fix: dict[str, Any]
 ) -> Fault:
     """Return a question; the first of `causes` is the one that was named, all are right."""
     return Fault(
         name,
         causes[0],
         (table,),
-        _asked(asked),
-        sound=_asked(asked | fix),
+        _written(recipe),
+        sound=_written(recipe | fix),
         also=frozenset(causes),
     )
 

@@ -93,8 +93,8 @@ def apply_rules(setting: Setting, curve: Curve) -> tuple[Cause, ...]:
     settings = [setting]
     if setting.others:
         settings = [setting.of_target(target) for target in setting.targets]
-    each_watched = [Watched(one, curve) for one in settings]
-    return tuple(cause for cause, applies in RULES if any(map(applies, each_watched)))
+    trainings = [Watched(one, curve) for one in settings]
+    return tuple(cause for cause, applies in RULES if any(map(applies, trainings)))
 
 
 def _has_missing(w: Watched) -> bool:

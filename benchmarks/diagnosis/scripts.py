@@ -76,14 +76,14 @@ def _relative_loss(
     targets = list(setting.targets)
     y_MT = fresh.select(targets).to_numpy()
     if setting.task is Task.regression:
-        known_NT = setting.frame.select(targets).to_numpy()
+        mean_T = setting.frame.select(targets).to_numpy().mean(axis=0)
         rest_T = np.square(answers_MU - y_MT).mean(axis=0)
-        return float(np.mean(rest_T / np.square(known_NT.mean(axis=0) - y_MT).mean(axis=0)))
+        return float(np.mean(rest_T / np.square(mean_T - y_MT).mean(axis=0)))
     labels, code_M = np.unique(y_MT[:, 0], return_inverse=True)
     share_MC = _shares(recipe, labels, answers_MU)
-    least = 1 / len(code_M)
-    loss = -np.log(np.clip(share_MC[np.arange(len(code_M)), code_M], least, 1)).mean()
-    constant_C = np.bincount(code_M) / len(code_M)
+    rows = len(code_M)
+    loss = -np.log(np.clip(share_MC[np.arange(rows), code_M], 1 / rows, 1)).mean()
+    constant_C = np.bincount(code_M) / rows
     return float(loss / -(constant_C * np.log(constant_C)).sum())
 
 
@@ -96,10 +96,11 @@ def _shares(recipe: Recipe, labels: NDArray[Any], answers_MU: Floats) -> Floats:
         yes_M = np.clip((answers_MU[:, 0] - codes[0]) / (codes[1] - codes[0]), 0, 1)
         return np.stack([1 - yes_M, yes_M], axis=1)
     if answers_MU.shape[1] == len(labels) and recipe.output.nonlinearity in {"softmax", "sigmoid"}:
-        return answers_MU / np.maximum(answers_MU.sum(axis=1, keepdims=True), 1e-12)
-    if answers_MU.shape[1] > 1:
-        return np.eye(len(labels))[answers_MU[:, : len(labels)].argmax(axis=1)]
-    return np.eye(len(labels))[np.abs(answers_MU - codes[None]).argmin(axis=1)]
+        shares_MC: Floats = answers_MU / np.maximum(answers_MU.sum(axis=1, keepdims=True), 1e-12)
+        return shares_MC
+    fits_MC = answers_MU if answers_MU.shape[1] > 1 else -np.abs(answers_MU - codes[None])
+    certain_MC: Floats = np.eye(len(labels))[fits_MC[:, : len(labels)].argmax(axis=1)]
+    return certain_MC
 
 
 @contextmanager

@@ -78,11 +78,8 @@ def diagnose(
     start = Variant(recipe)
     trainer.train_vital([start], exploring[:1])
     ruled_out = rule_out_causes(data, recipe)
-    suspects_by_cause = {
-        cause: suspect
-        for cause, suspect in merge_suspects([*suspects, *_check_runs(trainer, start)]).items()
-        if cause not in ruled_out
-    }
+    suspects = [*suspects, *_check_runs(trainer, start)]
+    suspects_by_cause = merge_suspects(s for s in suspects if s.cause not in ruled_out)
     references = _name_references(trainer, start, sound_recipes or {}, spec.budget.max_seconds)
 
     on_phase("experiment")

@@ -244,20 +244,6 @@ def test_network_without_hidden_layers_trains_beside_others() -> None:
 
 
 @pytest.mark.parametrize("name", INITIALIZERS)
-@pytest.mark.parametrize(("fan_in", "fan_out"), [(300, 100), (100, 300)])
-def test_the_mean_square_of_first_weights_is_that_of_keras(
-    name: str, fan_in: int, fan_out: int
-) -> None:
-    record = INITIALIZERS[name]
-    keras_class = "".join(word.capitalize() for word in name.split("_"))
-
-    weights = getattr(keras.initializers, keras_class)()((fan_in, fan_out))
-
-    usual = float(keras.ops.mean(keras.ops.square(weights)))
-    assert record.mean_square(fan_in, fan_out) == pytest.approx(usual, rel=0.1, abs=1e-12)
-
-
-@pytest.mark.parametrize("name", INITIALIZERS)
 def test_kernels_begin_as_keras_begins_them(name: str) -> None:
     arrays = Arrays(np.zeros((1, 2, 300), np.float32), np.zeros(2, np.float32), Loss.mse, 40, ())
     record = INITIALIZERS[name]

@@ -56,15 +56,24 @@ def choose_step(chain: Chain, tried: list[TriedRemedy]) -> Step | None:
         if remedy.gain.mean - worthless >= SAME_STAGE_NEAR * (best_gain - worthless)
     ]
     chosen = max(close, key=lambda remedy: (remedy.candidate.strength, remedy.gain.mean))
+    return Step(chosen, _list_rivals(chosen, passing, worthless))
+
+
+def _list_rivals(
+    chosen: TriedRemedy, passing: list[TriedRemedy], worthless: float
+) -> tuple[TriedRemedy, ...]:
+    """Return the other remedies that gain, the best first.
+
+    What only comes down to a constant answer does not do what the chosen one does.
+    """
     rivals = [
         remedy
         for remedy in passing
         if remedy.candidate.partner is None
         and remedy.cause not in chosen.candidate.causes
-        # What only comes down to a constant answer does not do what the chosen one does.
         and (not worthless or remedy.gain.mean - worthless >= MIN_GAIN)
     ]
-    return Step(chosen, tuple(sorted(rivals, key=lambda remedy: -remedy.gain.mean)))
+    return tuple(sorted(rivals, key=lambda remedy: -remedy.gain.mean))
 
 
 def downstream_rank(cause: Cause) -> int:

@@ -43,10 +43,10 @@ def longer(case: RemedyContext) -> list[RemedyRule]:
     epochs = case.recipe.epochs
     if case.suspect is None:
         return [RemedyRule(f"Train for {epochs * 3} epochs", raise_epochs(epochs * 3))]
-    most, steps = MAX_EPOCHS, case.recipe.count_steps(len(case.data.draws[0].fit_rows))
+    limit, steps = MAX_EPOCHS, case.recipe.count_steps(len(case.data.draws[0].fit_rows))
     if not case.recipe.needs_keras:
-        most = max(most, MAX_STEPS // steps)
-    epoch_counts = {min(most, max(epochs * 5, 50)), min(most, max(epochs * 20, 200))}
+        limit = max(limit, MAX_STEPS // steps)
+    epoch_counts = {min(limit, max(epochs * 5, 50)), min(limit, max(epochs * 20, 200))}
     return [
         RemedyRule(f"Train for {count} epochs", raise_epochs(count))
         for count in sorted(epoch_counts)

@@ -27,7 +27,7 @@ def _decay(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     if decay is None:
         return
     steps = recipe.epochs * recipe.count_steps(len(data.draws[0].fit_rows))
-    share = left_of_rate(decay, steps // 2)
+    share = remaining_share(decay, steps // 2)
     if share < DECAYED:
         yield Suspect(
             Cause.learning_rate_too_low,
@@ -38,7 +38,7 @@ def _decay(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
         )
 
 
-def left_of_rate(decay: RateDecay, step: int) -> float:
+def remaining_share(decay: RateDecay, step: int) -> float:
     """Return the share of the first learning rate that is left at a step."""
     periods = step / decay.decay_steps
     periods = math.floor(periods) if decay.staircase else periods
