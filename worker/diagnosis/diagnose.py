@@ -177,7 +177,8 @@ def _reachable_losses(
 
 
 def _check_runs(trainer: Trainer, start: Variant) -> Iterable[Suspect]:
-    """Yield what the recipe's own runs, and its network, make suspect."""
+    """Yield what the recipe's own runs, and its network after the worst one, make suspect."""
     runs = trainer.runs_of(start)
-    weights = next((run.weights for run in runs if run.weights), ())
-    return check_curves(start.recipe, runs, probe_network(trainer, start, weights))
+    trained = [run for run in runs if run.weights]
+    worst = max(trained, key=lambda run: run.relative_loss, default=None)
+    return check_curves(start.recipe, runs, probe_network(trainer, start, worst))

@@ -89,7 +89,7 @@ def check_curves(
         yield from _unfinished(recipe, curves)
         yield from _shaky(recipe, curves)
     if probe is not None:
-        yield from _units(recipe, probe)
+        yield from _units(recipe, probe, len(runs))
         yield from _gradients(recipe, probe)
         yield from _first_step(recipe, probe)
 
@@ -193,8 +193,17 @@ def _shaky(recipe: Recipe, curves: list[LossCurve]) -> Iterator[Suspect]:
         )
 
 
-def _units(recipe: Recipe, probe: Probe) -> Iterator[Suspect]:
-    if recipe.hidden and probe.dead > DEAD:
+def _units(recipe: Recipe, probe: Probe, runs: int) -> Iterator[Suspect]:
+    if probe.dead_layer:
+        units = recipe.hidden[probe.dead_layer - 1].units
+        yield Suspect(
+            Cause.dead_units,
+            f"After {'training' if runs == 1 else f'the worst of {runs} trainings'} every unit of "
+            f"hidden layer {probe.dead_layer} answers 0 to every row, so all answers are the same",
+            (evidence("units of a layer that are always 0", units, units),),
+            strength=0.6,
+        )
+    elif recipe.hidden and probe.dead > DEAD:
         yield Suspect(
             Cause.dead_units,
             f"{format_percent(probe.dead)} of the hidden units answer 0 to every row",
