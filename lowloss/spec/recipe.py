@@ -93,7 +93,9 @@ class Recipe(Spec):
     the network does not see. `front_layers` stand before the first Dense layer. `validation_rows`
     are drawn at random, or the table's `last`: so Keras's own `validation_split` takes them.
     `shuffle`: whether each epoch sees the training rows in another order, else in the table's.
-    `reduce_lr_on_plateau` has nothing to go by without a validation split.
+    `reduce_lr_on_plateau` has nothing to go by without a validation split. `inputs` is how many
+    numbers a row had where the network was built, if that is known: it is built anew for what the
+    table has, and a diagnosis tells where that are others.
     """
 
     scale_features: RecipeScaling = "none"
@@ -117,6 +119,7 @@ class Recipe(Spec):
     shuffle: bool = True
     early_stopping: RecipeEarlyStopping | None = None
     reduce_lr_on_plateau: RecipePlateau | None = None
+    inputs: Annotated[int, Field(ge=1), Number] | None = None
 
     @field_validator("layers")
     @classmethod
