@@ -212,6 +212,32 @@ def test_alternative_is_measured_on_the_draws_of_the_remedy_that_it_stands_besid
     assert other.remedy_loss == pytest.approx(finding.effect.after)
 
 
+@pytest.mark.parametrize(
+    ("with_epochs", "ending"),
+    [
+        (0.03, "The alternative brings more than the remedy does: train for 50 epochs."),
+        (0.095, " of the excess loss."),
+    ],
+)
+def test_alternative_that_is_better_than_all_remedies_is_the_best_that_was_reached(
+    with_epochs: float, ending: str
+) -> None:
+    def loss(recipe: Recipe) -> float:
+        if is_scaled(recipe):
+            return 0.1
+        return with_epochs if recipe.epochs > 10 else 0.9
+
+    _, found = explained(loss, suspect(Cause.target_not_scaled), suspect(Cause.too_few_epochs))
+    attribution = attributed(found)
+    measured = MeasuredEffects(attribution, {}, [], {})
+    findings = build_findings(attribution, {})
+
+    assert findings[0].cause is Cause.target_not_scaled
+    assert measured.best_loss == pytest.approx(with_epochs, rel=0.05)
+    assert measured.best.name == "an alternative to a remedy"
+    assert write_verdict(measured, findings).endswith(ending)
+
+
 def test_verdict_tells_the_larger_finding_that_stands_behind_the_first() -> None:
     def loss(recipe: Recipe) -> float:
         if not is_scaled(recipe):
