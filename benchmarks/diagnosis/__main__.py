@@ -17,7 +17,7 @@ from benchmarks.diagnosis.page import summarise_results, table_of, write_page
 from benchmarks.diagnosis.programs import Half, Kind, Program, programs
 from benchmarks.diagnosis.records import Cache, Record
 from benchmarks.diagnosis.run import Terms, run_all
-from benchmarks.diagnosis.score import bests, by_cause, count_named_again, describe, summarise
+from benchmarks.diagnosis.score import bests, by_cause, count_repeated, describe, summarise
 from benchmarks.results_file import write_results
 
 RESULTS = Path(__file__).parents[1] / "diagnosis.json"
@@ -47,7 +47,7 @@ def results(records: list[Record], **terms: Any) -> dict[str, Any]:
         "goals": GOALS,
         "groups": {name: summarise(members, best) for name, members in groups.items() if members},
         "causes": {name: by_cause(members) for name, members in groups.items() if members},
-        "mended": count_named_again(mended),
+        "mended": count_repeated(mended),
         "programs": [describe(record, best) for record in records],
     }
 

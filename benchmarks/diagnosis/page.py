@@ -8,7 +8,7 @@ from typing import Any
 
 PAGE = Path(__file__).parents[2] / "docs" / "diagnosis_quality.md"
 SYSTEMS = {"diagnosis": "lowloss", "rules": "published rules"}
-ASKED = ("forum", "mended")
+FORUM_KINDS = ("forum", "mended")
 HALVES = {"report": "the half that nothing was tuned on", "tune": "the half for tuning"}
 MEASURES = {
     "recall_1": "top-1 recall",
@@ -181,12 +181,12 @@ def _programs(programs: Iterable[dict[str, Any]]) -> str:
 
 def summarise_results(results: dict[str, Any]) -> dict[str, Any]:
     """Return what the page tells of: of the programs those from forums, and those missed."""
-    programs = [p for p in results["programs"] if p["kind"] in ASKED or _is_missed(p)]
+    programs = [p for p in results["programs"] if p["kind"] in FORUM_KINDS or _is_missed(p)]
     return results | {"causes": {"all": results["causes"]["all"]}, "programs": programs}
 
 
 def _is_missed(program: dict[str, Any]) -> bool:
-    if program["half"] != "report" or program["kind"] in ASKED:
+    if program["half"] != "report" or program["kind"] in FORUM_KINDS:
         return False
     if program["label"] == "sound":
         return bool(program["told"])

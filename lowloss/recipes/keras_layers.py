@@ -175,8 +175,9 @@ def _count_inputs(first: KerasObject) -> int | None:
     """Return how many numbers a row has, by the first layer."""
     shape = _shape_of(first)
     sizes = shape[1:] if isinstance(shape, list) else []
-    are_known = all(isinstance(size, int) and not isinstance(size, bool) for size in sizes)
-    return (math.prod(sizes) or None) if sizes and are_known else None
+    if not all(isinstance(size, int) and not isinstance(size, bool) for size in sizes):
+        return None
+    return (math.prod(sizes) or None) if sizes else None
 
 
 def _read_dense(network: Network, layer: KerasObject) -> None:

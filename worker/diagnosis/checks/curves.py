@@ -116,7 +116,7 @@ def _overfit(recipe: Recipe, curves: list[LossCurve]) -> Iterator[Suspect]:
     early = _median([curve.best_share for curve in curves])
     gap = _median([curve.val_loss[-1] / max(curve.loss[-1], curve.floor) for curve in curves])
     best = [curve.best + 1 for curve in curves]
-    if not recipe.stops_early and last > WORSE_THAN_BEST and early < EARLY_BEST:
+    if not recipe.stops_on_validation_loss and last > WORSE_THAN_BEST and early < EARLY_BEST:
         yield Suspect(
             Cause.no_early_stopping,
             f"The held rows' loss was least after {_median(best):.0f} of {len(curves[0].loss)} "
@@ -141,7 +141,11 @@ def _overfit(recipe: Recipe, curves: list[LossCurve]) -> Iterator[Suspect]:
 def _unrestored(recipe: Recipe, curves: list[LossCurve], last: float) -> Iterator[Suspect]:
     stopping = recipe.early_stopping
     behind = round(_median([len(curve.val_loss) - curve.best - 1 for curve in curves]))
-    if stopping is not None and recipe.stops_early and not stopping.restore_best_weights:
+    if (
+        stopping is not None
+        and recipe.stops_on_validation_loss
+        and not stopping.restore_best_weights
+    ):
         yield Suspect(
             Cause.best_weights_not_restored,
             f"Early stopping keeps the last weights, {counted(behind, 'epoch')} after the best: "

@@ -286,12 +286,12 @@ def _batches(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
 def _validation(recipe: Recipe) -> Iterator[Suspect]:
     if recipe.validation_split == 0:
         callbacks = {
-            "EarlyStopping": recipe.early_stopping,
+            "EarlyStopping": recipe.early_stopping and not recipe.stops_early,
             "ReduceLROnPlateau": recipe.reduce_lr_on_plateau,
         }
-        idle = " and ".join(name for name, callback in callbacks.items() if callback)
-        verb = "have" if recipe.early_stopping and recipe.reduce_lr_on_plateau else "has"
-        stopping = f", and {idle} {verb} nothing to go by" if idle else ""
+        names = [name for name, is_idle in callbacks.items() if is_idle]
+        verb = "have" if len(names) > 1 else "has"
+        stopping = f", and {' and '.join(names)} {verb} nothing to go by" if names else ""
         yield Suspect(
             Cause.no_validation_split,
             f"No rows validate: overfitting cannot be seen{stopping}",
