@@ -17,7 +17,7 @@ from benchmarks.diagnosis.page import summarise_results, table_of, write_page
 from benchmarks.diagnosis.programs import Half, Kind, Program, programs
 from benchmarks.diagnosis.records import Cache, Record
 from benchmarks.diagnosis.run import Terms, run_all
-from benchmarks.diagnosis.score import bests, by_cause, describe, summarise
+from benchmarks.diagnosis.score import bests, by_cause, count_repeated, describe, summarise
 from benchmarks.results_file import write_results
 
 RESULTS = Path(__file__).parents[1] / "diagnosis.json"
@@ -37,7 +37,8 @@ def chosen(half: str, only: list[str]) -> list[Program]:
 def results(records: list[Record], **terms: Any) -> dict[str, Any]:
     """Summarise all records as plain data."""
     forum_records = [record for record in records if record.kind is Kind.forum]
-    generated = [record for record in records if record.kind is not Kind.forum]
+    mended = [record for record in records if record.kind is Kind.mended]
+    generated = [r for r in records if r.kind not in {Kind.forum, Kind.mended}]
     halves = {half.value: [r for r in generated if r.half is half] for half in Half}
     best = bests(records)
     groups = halves | {"all": generated, "forum": forum_records}
@@ -46,6 +47,7 @@ def results(records: list[Record], **terms: Any) -> dict[str, Any]:
         "goals": GOALS,
         "groups": {name: summarise(members, best) for name, members in groups.items() if members},
         "causes": {name: by_cause(members) for name, members in groups.items() if members},
+        "mended": count_repeated(mended),
         "programs": [describe(record, best) for record in records],
     }
 

@@ -8,6 +8,7 @@ from typing import Any
 
 PAGE = Path(__file__).parents[2] / "docs" / "diagnosis_quality.md"
 SYSTEMS = {"diagnosis": "lowloss", "rules": "published rules"}
+FORUM_KINDS = ("forum", "mended")
 HALVES = {"report": "the half that nothing was tuned on", "tune": "the half for tuning"}
 MEASURES = {
     "recall_1": "top-1 recall",
@@ -76,6 +77,14 @@ What people asked, as they wrote it. They count in neither half.
 
 """
 
+MENDED = """
+## Questions from forums, mended
+
+The same {programs} programs with what people answered: the cause that was mended is not to be told
+again. lowloss blames it in {diagnosis}, the published rules in {rules}.
+
+"""
+
 MISSES = """
 ## What was missed
 
@@ -114,6 +123,10 @@ def _parts(results: dict[str, Any]) -> Iterable[str]:
     yield CAUSES + _causes(causes["all"])
     if "forum" in groups:
         yield FORUM + _programs(p for p in results["programs"] if p["kind"] == "forum")
+    mended = results.get("mended", {"programs": 0})
+    if mended["programs"]:
+        yield MENDED.format(**mended)
+        yield _programs(p for p in results["programs"] if p["kind"] == "mended")
     yield MISSES + _programs(p for p in results["programs"] if _is_missed(p))
 
 
@@ -168,12 +181,12 @@ def _programs(programs: Iterable[dict[str, Any]]) -> str:
 
 def summarise_results(results: dict[str, Any]) -> dict[str, Any]:
     """Return what the page tells of: of the programs those from forums, and those missed."""
-    programs = [p for p in results["programs"] if p["kind"] == "forum" or _is_missed(p)]
+    programs = [p for p in results["programs"] if p["kind"] in FORUM_KINDS or _is_missed(p)]
     return results | {"causes": {"all": results["causes"]["all"]}, "programs": programs}
 
 
 def _is_missed(program: dict[str, Any]) -> bool:
-    if program["half"] != "report" or program["kind"] == "forum":
+    if program["half"] != "report" or program["kind"] in FORUM_KINDS:
         return False
     if program["label"] == "sound":
         return bool(program["told"])

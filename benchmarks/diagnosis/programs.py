@@ -15,13 +15,14 @@ from benchmarks.diagnosis.data_faults import DATA_FAULTS
 from benchmarks.diagnosis.faults import Fault
 from benchmarks.diagnosis.forum import FORUM_FAULTS
 from benchmarks.diagnosis.pairs import PAIRS
+from benchmarks.diagnosis.program_table import ProgramTable
+from benchmarks.diagnosis.questions import QUESTION_FAULTS
 from benchmarks.diagnosis.sound import seed_of, sound_recipe
 from benchmarks.diagnosis.table_edits import applied
 from benchmarks.diagnosis.tables import (
     CLASSIFICATIONS,
     REGRESSIONS,
     TABLES,
-    ProgramTable,
     frame_of,
 )
 from benchmarks.diagnosis.training_faults import TRAINING_FAULTS
@@ -39,6 +40,7 @@ class Kind(StrEnum):
     single = "single"
     pair = "pair"
     forum = "forum"
+    mended = "mended"
 
 
 class Half(StrEnum):
@@ -50,17 +52,35 @@ class Half(StrEnum):
 
 @dataclass(frozen=True)
 class Setting:
-    """What somebody trained: a table and a recipe."""
+    """What somebody trained: a table and a recipe; `others` are further columns to predict."""
 
     frame: pl.DataFrame
     target: str
     task: Task
     recipe: Recipe
+    others: tuple[str, ...] = ()
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns to predict."""
+        return (self.target, *self.others)
+
+    def of_target(self, target: str) -> Setting:
+        """Return the same of one of several targets alone, with its unit of the output."""
+        recipe, units = self.recipe, self.recipe.output.units
+        if units == len(self.targets):
+            layers = [*recipe.layers[:-1], recipe.output.model_copy(update={"units": 1})]
+            recipe = recipe.model_copy(update={"layers": tuple(layers)})
+        frame = self.frame.drop([name for name in self.targets if name != target])
+        return Setting(frame, target, self.task, recipe)
 
 
 @dataclass(frozen=True)
 class Program:
-    """A table, the number of a sound recipe for it, and what is made wrong of both."""
+    """A table, the number of a sound recipe for it, and what is made wrong of both.
+
+    One that is mended has the fix of its fault.
+    """
 
     kind: Kind
     table: ProgramTable
@@ -72,12 +92,12 @@ class Program:
     def name(self) -> str:
         """Unique among all programs."""
         what = " + ".join(fault.name for fault in self.faults) or f"sound {self.number}"
-        return f"{self.table.name}: {what}"
+        return f"{self.table.name}: {what}" + ", mended" * (self.kind is Kind.mended)
 
     @property
     def setting(self) -> Setting:
         """What is diagnosed."""
-        return self._setting(self.faults, is_sound=False)
+        return self._setting(self.faults, is_sound=self.kind is Kind.mended)
 
     @property
     def sound(self) -> Setting:
@@ -101,13 +121,15 @@ class Program:
         edits = [fault.table for fault in faults if fault.table is not None]
         rng = np.random.default_rng(seed_of(self.table.name, self.number, "edits"))
         frame = applied(frame_of(self.table), self.table.target, edits, rng)
-        return Setting(frame, self.table.target, self.table.task, recipe)
+        table = self.table
+        return Setting(frame, table.target, table.task, recipe, table.others)
 
 
 @cache
 def programs() -> tuple[Program, ...]:
     """Return all of them, those of one table together."""
-    every = [*_halved(_controls()), *_halved(_singles()), *_halved(_pairs()), *_forum()]
+    every = [*_halved(_controls()), *_halved(_singles()), *_halved(_pairs())]
+    every += [*_forum(), *_mended()]
     order = list(TABLES)
     return tuple(sorted(every, key=lambda program: order.index(program.table.name)))
 
@@ -139,7 +161,16 @@ def _forum() -> list[Program]:
     """Return questions that others asked: they count in neither half."""
     return [
         Program(Kind.forum, TABLES[table], 0, (fault,))
-        for fault in FORUM_FAULTS
+        for fault in FORUM_FAULTS + QUESTION_FAULTS
+        for table in fault.tables
+    ]
+
+
+def _mended() -> list[Program]:
+    """Return the questions with the fix that somebody named."""
+    return [
+        Program(Kind.mended, TABLES[table], 0, (fault,))
+        for fault in QUESTION_FAULTS
         for table in fault.tables
     ]
 

@@ -101,7 +101,7 @@ def fingerprint(setting: Setting) -> str:
     rows = io.BytesIO()
     setting.frame.write_ipc(rows)
     recipe = setting.recipe.model_dump_json()
-    names = f"{setting.target}/{setting.task}/{recipe}".encode()
+    names = f"{'/'.join(setting.targets)}/{setting.task}/{recipe}".encode()
     return hashlib.sha256(rows.getvalue() + names).hexdigest()[:24]
 
 

@@ -89,9 +89,12 @@ class Watched:
 
 
 def apply_rules(setting: Setting, curve: Curve) -> tuple[Cause, ...]:
-    """Return the causes that the rules speak of, in their order."""
-    watched = Watched(setting, curve)
-    return tuple(cause for cause, applies in RULES if applies(watched))
+    """Return the causes that the rules speak of, in their order; of several targets, of any."""
+    settings = [setting]
+    if setting.others:
+        settings = [setting.of_target(target) for target in setting.targets]
+    trainings = [Watched(one, curve) for one in settings]
+    return tuple(cause for cause, applies in RULES if any(map(applies, trainings)))
 
 
 def _has_missing(w: Watched) -> bool:

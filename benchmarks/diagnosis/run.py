@@ -219,7 +219,7 @@ def checked_setting(setting: Setting, *, seconds: float) -> tuple[Table, Diagnos
     spec = DiagnosisSpec.model_validate(
         {
             "dataset": dataset.id,
-            "target": setting.target,
+            "target": setting.targets,
             "task": setting.task,
             "recipe": setting.recipe,
             "budget": {"max_seconds": seconds},

@@ -229,6 +229,15 @@ def _of_system(system: System, labels: dict[Label, list[Record]]) -> dict[str, A
     return {name: _plain(measure) for name, measure in measures.items()}
 
 
+def count_repeated(records: Sequence[Record]) -> dict[str, int]:
+    """Count mended programs, and those where a system blames the cause that was mended."""
+    again = {
+        name: sum(any(f.cause in system(r).harmful for f in r.faults) for r in records)
+        for name, system in SYSTEMS.items()
+    }
+    return {"programs": len(records)} | again
+
+
 def by_cause(records: Sequence[Record]) -> dict[str, Any]:
     """Measure how often a single harmful fault is found first, or among three."""
     shares: dict[str, Any] = {}

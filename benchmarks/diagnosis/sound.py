@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from benchmarks.diagnosis.tables import ProgramTable
+from benchmarks.diagnosis.program_table import ProgramTable
 from lowloss.spec import Recipe, RecipeLayer, Task
 
 FEW_ROWS = 600

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,40 +12,27 @@ import numpy as np
 import polars as pl
 from sklearn import datasets
 
+from benchmarks.diagnosis.program_table import ProgramTable
+from benchmarks.diagnosis.question_tables import QUESTION_TABLES
 from benchmarks.real_tables import as_it_is, unpacked
 from lowloss.spec import Task
 
 MAX_ROWS = 1_500
 
 
-@dataclass(frozen=True)
-class ProgramTable:
-    """A table, what is known of it without loading it, and what a sound recipe for it looks like.
-
-    `classes` is 0 for a regression. `scalings` suit its columns; `dropout` does no harm to it.
-    """
-
-    name: str
-    load: Callable[[], pl.DataFrame]
-    target: str
-    task: Task
-    rows: int
-    classes: int = 0
-    has_missing: bool = False
-    scalings: tuple[str, ...] = ("standard", "standard", "robust", "quantile")
-    dropouts: tuple[float, ...] = (0.0,)
-    min_width: int = 16
-    min_layers: int = 1
-
-
 def frame_of(table: ProgramTable) -> pl.DataFrame:
-    """Return the table's rows in a random order, always the same, and no more than `MAX_ROWS`."""
+    """Return the table's rows, no more than `MAX_ROWS`, in a random order that is always the same.
+
+    Rows whose order means something stay in it.
+    """
     return _sampled(table.name)
 
 
 @cache
 def _sampled(name: str) -> pl.DataFrame:
     frame = TABLES[name].load()
+    if TABLES[name].is_ordered:
+        return frame
     order = np.random.default_rng(0).permutation(frame.height)[:MAX_ROWS]
     sample: pl.DataFrame = frame[order.tolist()]
     return sample
@@ -199,4 +185,4 @@ FORUM = (
         "69 classes", many_classes, "target", Task.multiclass, 1_380, 69, min_width=64
     ),
 )  # fmt: skip
-TABLES = {table.name: table for table in REGRESSIONS + CLASSIFICATIONS + FORUM}
+TABLES = {table.name: table for table in REGRESSIONS + CLASSIFICATIONS + FORUM + QUESTION_TABLES}

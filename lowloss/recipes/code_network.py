@@ -89,7 +89,10 @@ def compilation(recipe: Recipe, predicted: PredictedTargets) -> Section:
         call = KerasCall(f"losses.{recipe.loss_record.keras_class}", (), recipe.loss_arguments)
         (loss,) = format_keras_call(call)
     schedule, imports = _format_schedule(recipe)
-    options = {"optimizer": "optimizer", "loss": loss}
+    monitor = recipe.stop_monitor
+    metric = None if monitor is None else monitor.metric
+    metrics = None if metric is None else f"[{format_literal(metric)}]"
+    options = {"optimizer": "optimizer", "loss": loss, "metrics": metrics}
     lines = [*schedule, *_format_optimizer(recipe), *format_call("model.compile", options=options)]
     return Section(tuple(lines), (KERAS, *imports))
 
@@ -100,7 +103,9 @@ def early_stopping(recipe: Recipe) -> Section:
     if stopping is None:
         return Section()
     options = {
-        "monitor": '"val_loss"',
+        "monitor": format_literal(stopping.monitor),
+        "mode": None if stopping.mode == "auto" else format_literal(stopping.mode),
+        "min_delta": format_literal(stopping.min_delta) if stopping.min_delta else None,
         "patience": format_literal(stopping.patience),
         "restore_best_weights": format_literal(stopping.restore_best_weights),
     }

@@ -16,7 +16,7 @@ from lowloss.spec import Recipe, RecipeOptimizer
 from lowloss.tables.cells import show_value
 from lowloss.validation import unknown_field, validate
 
-FIT = frozenset(Recipe.model_fields) - {"layers", "front_layers"}
+FIT = frozenset(Recipe.model_fields) - {"layers", "front_layers", "inputs"}
 """Fields that a model's description lacks, or that the user may override."""
 _DEFAULTS = ("epochs", "batch_size", "validation_split")
 
@@ -65,7 +65,7 @@ def _is_bare(document: Mapping[str, Any]) -> bool:
 
 def _check_fit(fit: Mapping[str, Any]) -> None:
     for name in fit:
-        if name in {"layers", "front_layers"}:
+        if name in {"layers", "front_layers", "inputs"}:
             raise InvalidRequest(
                 "the layers are those of the model", field=f"recipe.{name}", fix="leave it out"
             )
@@ -76,6 +76,8 @@ def _check_fit(fit: Mapping[str, Any]) -> None:
 def _read_network_fields(network: Network, fit: Mapping[str, Any]) -> dict[str, Any]:
     """Return the recipe's layers, and the scaling and noise inside the model."""
     fields: dict[str, Any] = {"layers": network.layers, "front_layers": network.front}
+    if network.inputs is not None:
+        fields["inputs"] = network.inputs
     requested = fit.get("scale_features", "none")
     if network.scaling == "minmax" and requested != "none":
         raise RecipeUnsupported(

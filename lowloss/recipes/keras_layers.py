@@ -79,8 +79,8 @@ class _DenseLayer:
 class Network:
     """The network of the layers that were read so far.
 
-    `axes` is how many axes a row has, None where no layer says so; `scaling` is done by the model
-    itself to its features.
+    `axes` is how many axes a row has, and `inputs` how many numbers, None where no layer says so;
+    `scaling` is done by the model itself to its features.
     """
 
     dense: list[_DenseLayer] = field(default_factory=list)
@@ -88,6 +88,7 @@ class Network:
     noise: float = 0.0
     scaling: RecipeScaling = "none"
     axes: int | None = None
+    inputs: int | None = None
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -125,6 +126,7 @@ def read_layers(chain: Sequence[ChainLayer]) -> Network:
     network = Network()
     starts = sorted({index for link in chain for index in link.skips})
     numbers = {index: number for number, index in enumerate(starts, start=1)}
+    network.inputs = _count_inputs(chain[0].layer) if chain else None
     for index, link in enumerate(chain):
         layer = link.layer
         if layer.is_custom:
@@ -158,9 +160,24 @@ def _read_merge(network: Network, layer: KerasObject, skips: list[int]) -> None:
 
 
 def _read_input(network: Network, layer: KerasObject) -> None:
-    network.axes = _count_axes(
-        layer.config.get("batch_shape", layer.config.get("batch_input_shape"))
-    )
+    network.axes = _count_axes(_shape_of(layer))
+
+
+def _shape_of(layer: KerasObject) -> Any:
+    """Return the shape of what a layer is given, as far as it says one."""
+    built = layer.document.get("build_config")
+    shape = built.get("input_shape") if isinstance(built, dict) else None
+    config = layer.config
+    return config.get("batch_shape") or config.get("batch_input_shape") or shape
+
+
+def _count_inputs(first: KerasObject) -> int | None:
+    """Return how many numbers a row has, by the first layer."""
+    shape = _shape_of(first)
+    sizes = shape[1:] if isinstance(shape, list) else []
+    if not all(isinstance(size, int) and not isinstance(size, bool) for size in sizes):
+        return None
+    return (math.prod(sizes) or None) if sizes else None
 
 
 def _read_dense(network: Network, layer: KerasObject) -> None:
@@ -179,9 +196,7 @@ def _read_dense(network: Network, layer: KerasObject) -> None:
 
 def _check_dense(network: Network, layer: KerasObject) -> None:
     """Refuse options that a Recipe cannot express."""
-    built = layer.document.get("build_config")
-    shape = built.get("input_shape") if isinstance(built, dict) else None
-    axes = _count_axes(shape or layer.config.get("batch_input_shape")) or network.axes
+    axes = _count_axes(_shape_of(layer)) or network.axes
     if axes is not None and axes != 1:
         _refuse(layer, f"takes rows of {axes} axes", "put a Flatten before it")
     for key in _UNSUPPORTED_OPTIONS:

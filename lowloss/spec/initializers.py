@@ -49,6 +49,25 @@ class InitializerRecord:
             case _:
                 return self.scale
 
+    def mean_square(self, fan_in: int, fan_out: int) -> float:
+        """Return the mean square of the first values of a kernel of these sizes."""
+        fans = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}
+        if self.fan is not None:
+            return self.scale / fans[self.fan]
+        match self.distribution:
+            case "orthogonal" | "identity":
+                # Its rows or columns, whichever are fewer, have the length of the gain.
+                return self.scale**2 / max(fan_in, fan_out)
+            case "constant":
+                return self.scale**2
+            case "uniform":
+                return self.scale**2 / 3 + self.mean**2
+            case "truncated_normal":
+                # What is left of a normal's variance within two standard deviations.
+                return 0.774 * self.scale**2 + self.mean**2
+            case _:
+                return self.scale**2 + self.mean**2
+
 
 _RECORDS = (
     # Glorot and Bengio 2010.

@@ -94,6 +94,14 @@ _RECORDS = (
         (5e-3, 0.5),
         constants={"initial_accumulator_value": Constant(0.1, 0.0, 0.1), "epsilon": EPSILON},
     ),
+    # Zeiler 2012 has no rate, which is one of 1: Keras's default is too low for most networks.
+    OptimizerRecord(
+        "adadelta",
+        "Adadelta",
+        0.001,
+        (0.1, 2.0),
+        constants={"rho": Constant(0.95, 0.8, 0.99), "epsilon": EPSILON},
+    ),
     OptimizerRecord(
         "rmsprop",
         "RMSprop",

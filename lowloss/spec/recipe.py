@@ -16,6 +16,7 @@ from lowloss.spec.recipe_layer import RecipeLayer
 from lowloss.spec.recipe_optimizer import RecipeOptimizer
 from lowloss.spec.schedules import Plateau
 from lowloss.spec.skips import SkipMisfitError, check_skips, list_inputs
+from lowloss.spec.stopping import MONITORS, Monitor, StopMonitor
 
 RecipeScaling = Literal["none", "standard", "minmax", "robust", "quantile", "piecewise"]
 
@@ -47,11 +48,38 @@ class _LossCallback(Spec):
         return {name: one for name, one in value.items() if name not in KERAS_DEFAULTS}
 
 
-class RecipeEarlyStopping(_LossCallback):
-    """Keras's EarlyStopping on `val_loss`."""
+class RecipeEarlyStopping(Spec):
+    """Keras's EarlyStopping, with its names and defaults."""
 
+    monitor: Monitor = "val_loss"
+    mode: Literal["auto", "min", "max"] = "auto"
+    min_delta: Penalty = 0.0
     patience: Annotated[int, Field(ge=0), Number] = 0
     restore_best_weights: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _use_one_name(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        fields = {name: one for name, one in value.items() if name != "verbose"}
+        monitor = fields.get("monitor", "val_loss")
+        if not isinstance(monitor, str) or monitor not in MONITORS:
+            listed = ", ".join(map(repr, dict.fromkeys(MONITORS.values())))
+            raise wrong_value(
+                "callback_does_not_fit",
+                f"monitor {monitor!r} is not supported",
+                fix=f"leave monitor out, or give one of {listed}",
+            )
+        usual = "max" if "acc" in monitor else "min"
+        mode = {"mode": "auto"} if fields.get("mode") == usual else {}
+        return fields | {"monitor": MONITORS[monitor]} | mode
+
+    @property
+    def record(self) -> StopMonitor:
+        """What it watches. Keras takes the largest of what is called an accuracy."""
+        is_high = self.mode == "max" or (self.mode == "auto" and "acc" in self.monitor)
+        return StopMonitor(self.monitor, "max" if is_high else "min", self.min_delta)
 
 
 class RecipePlateau(_LossCallback):
@@ -93,7 +121,9 @@ class Recipe(Spec):
     the network does not see. `front_layers` stand before the first Dense layer. `validation_rows`
     are drawn at random, or the table's `last`: so Keras's own `validation_split` takes them.
     `shuffle`: whether each epoch sees the training rows in another order, else in the table's.
-    `reduce_lr_on_plateau` has nothing to go by without a validation split.
+    `reduce_lr_on_plateau` has nothing to go by without a validation split. `inputs` is how many
+    numbers a row had where the network was built, if that is known: it is built anew for what the
+    table has, and a diagnosis tells where that are others.
     """
 
     scale_features: RecipeScaling = "none"
@@ -117,6 +147,7 @@ class Recipe(Spec):
     shuffle: bool = True
     early_stopping: RecipeEarlyStopping | None = None
     reduce_lr_on_plateau: RecipePlateau | None = None
+    inputs: Annotated[int, Field(ge=1), Number] | None = None
 
     @field_validator("layers")
     @classmethod
@@ -199,6 +230,8 @@ class Recipe(Spec):
             parts.append(self.optimizer.decay.keras_class)
         keras_class = self.optimizer.record.keras_class
         parts += [f"{keras_class}'s {name}" for name, _ in self.optimizer.keras_arguments]
+        if (monitor := self.stop_monitor) is not None and not monitor.is_usual:
+            parts.append(f"EarlyStopping on {monitor.name}")
         return tuple(dict.fromkeys(parts))
 
     @property
@@ -220,9 +253,23 @@ class Recipe(Spec):
         return math.ceil(rows / self.batch_size)
 
     @property
+    def stop_monitor(self) -> StopMonitor | None:
+        """What ends the training early; None where nothing does, for want of rows to go by."""
+        if self.early_stopping is None:
+            return None
+        monitor = self.early_stopping.record
+        return None if monitor.is_validation and not self.validation_split else monitor
+
+    @property
     def stops_early(self) -> bool:
-        """Whether early stopping has rows to go by."""
-        return self.early_stopping is not None and self.validation_split > 0
+        """Whether early stopping has something to go by."""
+        return self.stop_monitor is not None
+
+    @property
+    def stops_on_validation_loss(self) -> bool:
+        """Whether the training ends where the validation loss falls no more."""
+        monitor = self.stop_monitor
+        return monitor is not None and (monitor.name, monitor.mode) == ("val_loss", "min")
 
     @property
     def validates_on_last_rows(self) -> bool:

@@ -22,6 +22,7 @@ from worker.diagnosis.checks.labels import (
     find_leaked_columns,
     find_noisy_labels,
 )
+from worker.diagnosis.checks.linear import rule_out_causes
 from worker.diagnosis.checks.order import check_order
 from worker.diagnosis.checks.recipe import check_recipe
 from worker.diagnosis.checks.suspects import Suspect, merge_suspects
@@ -76,12 +77,15 @@ def diagnose(
     trainer = Trainer(data, recipe, programs, spec.budget, clock, should_continue, on_training)
     start = Variant(recipe)
     trainer.train_vital([start], exploring[:1])
-    suspects_by_cause = merge_suspects([*suspects, *_check_runs(trainer, start)])
+    ruled_out = rule_out_causes(data, recipe)
+    suspects = [*suspects, *_check_runs(trainer, start)]
+    suspects_by_cause = merge_suspects(s for s in suspects if s.cause not in ruled_out)
     references = _name_references(trainer, start, sound_recipes or {}, spec.budget.max_seconds)
 
     on_phase("experiment")
     is_stopped = _is_stopped_early(trainer, start)
     tried = list_candidates(data, recipe, suspects_by_cause, is_stopped_early=is_stopped)
+    tried = [one for one in tried if ruled_out.isdisjoint(one.causes)]
     chain = explain(trainer, start, tried, references=list(references), draws=exploring)
 
     on_phase("confirm")
@@ -173,7 +177,8 @@ def _reachable_losses(
 
 
 def _check_runs(trainer: Trainer, start: Variant) -> Iterable[Suspect]:
-    """Yield what the recipe's own runs, and its network, make suspect."""
+    """Yield what the recipe's own runs, and its network after the worst one, make suspect."""
     runs = trainer.runs_of(start)
-    weights = next((run.weights for run in runs if run.weights), ())
-    return check_curves(start.recipe, runs, probe_network(trainer, start, weights))
+    trained = [run for run in runs if run.weights]
+    worst = max(trained, key=lambda run: run.relative_loss, default=None)
+    return check_curves(start.recipe, runs, probe_network(trainer, start, worst))

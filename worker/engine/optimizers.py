@@ -19,7 +19,7 @@ import tensorflow as tf
 
 EPSILON = 1e-7
 BETA_1, BETA_2 = 0.9, 0.999
-RHO = 0.9
+RHO, ADADELTA_RHO = 0.9, 0.95
 LION_BETA_2 = 0.99
 NADAM_DECAY, NADAM_STEPS = 0.96, 512
 """Of Nadam's momentum; and steps after which the product of all its momenta is below 1e-16."""
@@ -117,6 +117,25 @@ def _adagrad(
     return moved, [total]
 
 
+def _adadelta(
+    parameters: Parameters, gradients: Parameters, moments: Moments, at: Step
+) -> tuple[Parameters, Moments]:
+    """Update by Adadelta (Zeiler 2012, algorithm 1)."""
+    square, moved_square = moments
+    rho = ADADELTA_RHO
+    square = [rho * v + (1 - rho) * tf.square(g) for v, g in zip(square, gradients, strict=True)]
+    deltas = [
+        -g * tf.sqrt(u + EPSILON) / tf.sqrt(v + EPSILON)
+        for g, u, v in zip(gradients, moved_square, square, strict=True)
+    ]
+    moved_square = [
+        rho * u + (1 - rho) * tf.square(delta)
+        for u, delta in zip(moved_square, deltas, strict=True)
+    ]
+    moved = [p + at.rate * delta for p, delta in zip(parameters, deltas, strict=True)]
+    return moved, [square, moved_square]
+
+
 def _adam_moments(gradients: Parameters, moments: Moments) -> Moments:
     """Return Adam's running means of the gradients and of their squares."""
     mean, square = moments
@@ -202,6 +221,7 @@ RULES: Mapping[str, UpdateRule] = {
     "adamax": UpdateRule("adamax", _adamax, (0.0, 0.0), keras.optimizers.Adamax),
     "lion": UpdateRule("lion", _lion, (0.0,), keras.optimizers.Lion),
     "adagrad": UpdateRule("adagrad", _adagrad, (0.1,), keras.optimizers.Adagrad),
+    "adadelta": UpdateRule("adadelta", _adadelta, (0.0, 0.0), keras.optimizers.Adadelta),
     "rmsprop": UpdateRule("rmsprop", _rmsprop, (0.0,), keras.optimizers.RMSprop),
     "sgd": UpdateRule("sgd", _sgd, (0.0,), keras.optimizers.SGD, takes_momentum=True),
     "sgd_nesterov": UpdateRule(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from worker.engine.array_types import FloatArray
 
@@ -128,6 +128,30 @@ class Plateau(Protocol):
         """It falls no further."""
 
 
+class StopMonitor(Protocol):
+    """What early stopping watches: see `lowloss.spec.stopping.StopMonitor`."""
+
+    @property
+    def name(self) -> str:
+        """Keras's name of it."""
+
+    @property
+    def mode(self) -> Literal["min", "max"]:
+        """Whether small or large values are good."""
+
+    @property
+    def min_delta(self) -> float:
+        """By how much it has to become better."""
+
+    @property
+    def is_validation(self) -> bool:
+        """Whether rows that validate have it, not those that train."""
+
+    @property
+    def metric(self) -> str | None:
+        """What Keras measures for it beside the loss, if anything."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """One training: everything, with the data, that its result depends on.
@@ -143,7 +167,8 @@ class Plan:
     Dense ones of `widths` among them; no cohort trains it. It alone may have further arguments of
     the optimizer, and a schedule of the learning rate that is built by a call. With a `plateau` the
     rate falls where the validation loss does not, or after the epochs `rate_falls` where no rows
-    validate. Where it goes on from a `checkpoint`, its result is the same.
+    validate. Stock Keras alone waits for another `monitor` than the validation loss. Where it goes
+    on from a `checkpoint`, its result is the same.
     """
 
     number: int
@@ -173,6 +198,7 @@ class Plan:
     rate_schedule: KerasCall | None = None
     plateau: Plateau | None = None
     rate_falls: tuple[int, ...] = ()
+    monitor: StopMonitor | None = None
     checkpoint: Checkpoint | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -133,3 +133,24 @@ def test_divergence_speaks_for_a_high_learning_rate_and_exploding_gradients() ->
 def test_network_shows_its_cause(cause: Cause, recipe: Recipe, probe: dict[str, Any]) -> None:
     assert cause in named(recipe, FALLING, **probe)
     assert cause not in named(recipe, FALLING)
+
+
+def test_a_whole_layer_of_dead_units_is_told_of_the_worst_training() -> None:
+    recipe = a_network(32, 3, optimizer="adam", epochs=60)
+    run = a_run(FALLING, FALLING)
+
+    (dead,) = check_curves(recipe, [run] * 3, Probe(**SOUND_PROBE | {"dead_layer": 2}))
+
+    assert dead.cause is Cause.dead_units
+    assert dead.sentence == (
+        "After the worst of 3 trainings every unit of hidden layer 2 answers 0 to every row, so all "
+        "answers are the same"
+    )
+
+
+def test_losses_below_0_are_no_shares_of_one_another() -> None:
+    """Binary crossentropy of the numbers of many classes has no least loss."""
+    negative = [-(2.0**epoch) for epoch in range(60)]
+
+    assert named(PLAIN, negative) == set()
+    assert named(PLAIN, negative, held=[-0.1] * 60) == set()

@@ -85,6 +85,41 @@ def test_remedy_that_leaves_a_large_part_of_what_another_takes_off_is_not_as_goo
     assert causes(found) == [Cause.too_few_epochs]
 
 
+def test_on_one_draw_no_remedy_is_surely_far_better_than_one_upstream() -> None:
+    def loss(recipe: Recipe) -> float:
+        if recipe.epochs > 10:
+            return 0.1
+        return 0.33 if is_scaled(recipe) else 1.0
+
+    trainer, found = explained(
+        loss, suspect(Cause.target_not_scaled), suspect(Cause.too_few_epochs)
+    )
+    tried = [one for one in found.attempts.values() if one.before == found.start]
+    for variant, draw in list(trainer.judged):
+        if draw > 0:
+            del trainer.judged[variant, draw]
+    found.steps = []
+
+    step = choose_step(found, tried)
+
+    assert step is not None
+    assert step.remedy.cause is Cause.target_not_scaled
+
+
+def test_what_only_comes_down_to_a_constant_answer_is_no_alternative() -> None:
+    def loss(recipe: Recipe) -> float:
+        if is_scaled(recipe):
+            return 0.1
+        return 1.0 if recipe.optimizer.rate < 0.0005 else 50.0
+
+    _, found = explained(
+        loss, suspect(Cause.target_not_scaled), suspect(Cause.learning_rate_too_high)
+    )
+
+    assert causes(found) == [Cause.target_not_scaled]
+    assert found.steps[0].alternatives == ()
+
+
 def test_remedies_are_compared_on_the_draws_that_all_of_them_have() -> None:
     trainer, found = explained(
         lambda recipe: 0.7 - 0.5 * is_scaled(recipe), suspect(Cause.target_not_scaled)
@@ -175,6 +210,32 @@ def test_alternative_is_measured_on_the_draws_of_the_remedy_that_it_stands_besid
     assert finding.effect is not None
     assert other.effect.runs == finding.effect.runs == 6
     assert other.remedy_loss == pytest.approx(finding.effect.after)
+
+
+@pytest.mark.parametrize(
+    ("with_epochs", "ending"),
+    [
+        (0.03, "The alternative brings more than the remedy does: train for 50 epochs."),
+        (0.095, " of the excess loss."),
+    ],
+)
+def test_alternative_that_is_better_than_all_remedies_is_the_best_that_was_reached(
+    with_epochs: float, ending: str
+) -> None:
+    def loss(recipe: Recipe) -> float:
+        if is_scaled(recipe):
+            return 0.1
+        return with_epochs if recipe.epochs > 10 else 0.9
+
+    _, found = explained(loss, suspect(Cause.target_not_scaled), suspect(Cause.too_few_epochs))
+    attribution = attributed(found)
+    measured = MeasuredEffects(attribution, {}, [], {})
+    findings = build_findings(attribution, {})
+
+    assert findings[0].cause is Cause.target_not_scaled
+    assert measured.best_loss == pytest.approx(with_epochs, rel=0.05)
+    assert measured.best.name == "an alternative to a remedy"
+    assert write_verdict(measured, findings).endswith(ending)
 
 
 def test_verdict_tells_the_larger_finding_that_stands_behind_the_first() -> None:

@@ -224,6 +224,22 @@ def test_diagnosis_that_nobody_waits_for_tells_what_it_found(programs: Programs)
     assert "max_seconds" not in told
 
 
+@pytest.mark.parametrize(("inputs", "is_told"), [(12, True), (4, False), (None, False)])
+def test_a_network_for_other_columns_is_told_as_such(
+    inputs: int | None, is_told: bool, programs: Programs
+) -> None:
+    calls = iter(range(1_000_000))
+    recipe = a_network(16, epochs=5, inputs=inputs)
+
+    diagnosis = diagnosed(
+        some_numbers(), recipe, programs, should_continue=lambda: next(calls) < 20
+    )
+
+    told = [note for note in diagnosis.notes if "rows of 12 numbers" in note]
+    assert len(told) == is_told
+    assert all("the table gives it 4 here" in note for note in told)
+
+
 def test_what_ends_a_diagnosis_is_raised(programs: Programs) -> None:
     class EndedError(Exception):
         pass

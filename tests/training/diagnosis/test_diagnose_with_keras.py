@@ -8,7 +8,7 @@ import pytest
 
 from lowloss.results import Cause, Diagnosis, EvidenceState, Severity
 from lowloss.spec import Recipe
-from tests.builders.recipes import a_case, a_network, data_of, some_numbers
+from tests.builders.recipes import a_case, a_network, data_of, some_classes, some_numbers
 from worker.diagnosis.chain.changes import leave_out_extra_layers, resize_layers
 from worker.diagnosis.chain.skips import change_recipe
 from worker.diagnosis.diagnose import diagnose
@@ -19,6 +19,7 @@ from worker.engine.cohort.program import Programs
 
 NORM = "batch_normalization"
 ADAM = {"name": "adam", "learning_rate": 0.003}
+DEEP_BELOW = {"name": "constant", "scale": -50.0}
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,7 @@ def test_a_network_with_skips_is_trained_beside_its_remedies(programs: Programs)
     start = Variant(recipe)
 
     trainer.train([start, Variant(narrowed)], range(1))
-    probe = probe_network(trainer, start, trainer.runs_of(start)[0].weights)
+    probe = probe_network(trainer, start, trainer.runs_of(start)[0])
 
     shapes = [w.shape for w in trainer.runs_of(start)[0].weights if w.ndim == 2]
     assert shapes == [(4, 8), (8, 8), (8, 4), (8, 1)]
@@ -87,6 +88,56 @@ def test_a_network_with_skips_is_trained_beside_its_remedies(programs: Programs)
     assert shapes == [(4, 4), (4, 4), (4, 4), (8, 1)]
     assert probe is not None
     assert probe.step is not None
+
+
+def test_training_ends_by_what_the_script_watched(programs: Programs) -> None:
+    def epochs(**watched: Any) -> int:
+        stopping = {"patience": 3, "restore_best_weights": True} | watched
+        split = {"validation_split": 0.0 if watched.get("monitor") == "accuracy" else 0.2}
+        recipe = a_network(
+            16,
+            output={"units": 3, "activation": "softmax"},
+            loss="sparse_categorical_crossentropy",
+            optimizer={"name": "adam", "learning_rate": 0.01},
+            epochs=30,
+            early_stopping=stopping,
+            **split,
+        )
+        data, _ = data_of(some_classes(), recipe)
+        trainer = Trainer(data, recipe, programs)
+        trainer.train([Variant(recipe)], range(1))
+        (run,) = trainer.runs_of(Variant(recipe))
+        assert run.trained is not None
+        assert run.loss is not None
+        return len(run.trained.epochs)
+
+    # The classes are told apart after some epochs: the loss falls on, the accuracy cannot rise.
+    by_loss = epochs(monitor="val_loss")
+    assert 4 <= epochs(monitor="val_accuracy") < by_loss
+    assert 4 <= epochs(monitor="accuracy") < by_loss
+    # It never falls, which a script may wait for by mistake.
+    assert epochs(monitor="val_accuracy", mode="min") < 10
+    assert epochs(monitor="val_loss", min_delta=10.0) == 4
+
+
+def test_a_layer_of_dead_units_is_found(programs: Programs) -> None:
+    recipe = a_network(8, 3, optimizer=ADAM, epochs=2)
+    first, _, last = recipe.layers
+    dying = {"units": 3, "activation": "relu", "bias_initializer": DEEP_BELOW}
+    dead = a_network(optimizer=ADAM, epochs=2).with_changes({"layers": [first, dying, last]})
+    data, _ = data_of(some_numbers(100), recipe)
+    trainer = Trainer(data, recipe, programs)
+
+    trainer.train([Variant(recipe), Variant(dead)], range(1))
+    alive_probe, dead_probe = (
+        probe_network(trainer, variant, trainer.runs_of(variant)[0])
+        for variant in (Variant(recipe), Variant(dead))
+    )
+
+    assert alive_probe is not None
+    assert alive_probe.dead_layer == 0
+    assert dead_probe is not None
+    assert dead_probe.dead_layer == 2
 
 
 def test_units_that_are_not_as_many_as_the_columns_are_refused(programs: Programs) -> None:

@@ -36,6 +36,7 @@ from benchmarks.diagnosis.score import (
     summarise,
     truths_of,
 )
+from benchmarks.diagnosis.scripts import has_reached
 from benchmarks.diagnosis.sound import sound_recipe
 from benchmarks.diagnosis.tables import TABLES
 from lowloss.results import Cause, Severity
@@ -81,7 +82,8 @@ def test_there_are_enough_programs_of_each_kind() -> None:
     assert counts[Kind.control] >= 100
     assert counts[Kind.single] >= 40
     assert counts[Kind.pair] >= 20
-    assert counts[Kind.forum] >= 7
+    assert counts[Kind.forum] >= 27
+    assert counts[Kind.mended] >= 19
 
 
 def test_every_program_has_a_name_of_its_own() -> None:
@@ -119,6 +121,55 @@ def test_every_cause_with_two_programs_is_in_both_halves() -> None:
 
 def test_questions_of_forums_are_not_among_those_for_tuning() -> None:
     assert {program.half for program in of_kind(Kind.forum)} == {Half.report}
+
+
+def test_each_mended_question_has_another_recipe_than_the_question() -> None:
+    asked = {(p.table.name, p.faults[0].name): p for p in of_kind(Kind.forum)}
+
+    pairs = [(asked[p.table.name, p.faults[0].name], p) for p in of_kind(Kind.mended)]
+
+    assert all(question.setting.recipe != mended.setting.recipe for question, mended in pairs)
+    assert all(question.sound.recipe == mended.setting.recipe for question, mended in pairs)
+
+
+def test_fresh_rows_of_a_question_have_its_columns_and_mostly_other_values() -> None:
+    drawn = []
+    for table in {p.table.name: p.table for p in of_kind(Kind.mended)}.values():
+        if table.fresh is not None:
+            frame, fresh = table.load(), table.fresh()
+            assert frame.schema == fresh.schema
+            drawn.append(not frame.equals(fresh))
+
+    # The others are whole ranges of numbers.
+    assert sum(drawn) >= 10
+
+
+def test_a_setting_of_one_target_has_its_unit_of_the_output() -> None:
+    setting = next(p.setting for p in of_kind(Kind.forum) if len(p.table.targets) > 1)
+
+    one = setting.of_target(setting.targets[1])
+
+    assert one.targets == (setting.targets[1],)
+    assert setting.target not in one.frame.columns
+    assert one.recipe.output.units == 1
+
+
+def test_a_mended_question_counts_where_its_cause_is_blamed_again() -> None:
+    blamed = a_record(an_injected(), findings=(a_finding(Cause.wrong_output),), kind=Kind.mended)
+    other = a_record(an_injected(), findings=(a_finding(Cause.optimizer),), kind=Kind.mended)
+
+    summary = results([a_record(), blamed, other])
+
+    assert summary["mended"] == {"programs": 2, "diagnosis": 1, "rules": 0}
+    assert summary["groups"]["all"]["labels"]["sound"] == 1
+    assert sum(summary["groups"]["all"]["labels"].values()) == 1
+
+
+def test_a_script_reaches_the_fix_where_its_loss_is_about_as_low() -> None:
+    assert has_reached(0.104, 0.1)
+    assert has_reached(0.009, 0.0001)
+    assert not has_reached(0.12, 0.1)
+    assert not has_reached(float("nan"), 0.1)
 
 
 def test_both_tasks_have_faulty_programs() -> None:

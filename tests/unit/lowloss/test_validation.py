@@ -54,9 +54,37 @@ def test_arguments_of_callbacks_that_change_nothing_are_taken(callback: str) -> 
         Recipe, layers | {callback: {"patience": 3}}
     )
     with pytest.raises(InvalidRequest) as caught:
-        validate(Recipe, layers | {callback: {"monitor": "val_accuracy"}})
-    assert caught.value.field == callback
-    assert caught.value.fix == "leave monitor out, or give 'val_loss'"
+        validate(Recipe, layers | {callback: {"monitor": "val_auc"}})
+    assert caught.value.field in {callback, f"{callback}.monitor"}
+    assert caught.value.fix is not None
+    assert caught.value.fix.startswith("leave monitor out, or give ")
+
+
+@pytest.mark.parametrize(
+    ("given", "watched"),
+    [
+        ({"monitor": "val_acc"}, ("val_accuracy", "max")),
+        ({"monitor": "accuracy", "mode": "max"}, ("accuracy", "max")),
+        ({"monitor": "val_accuracy", "mode": "min"}, ("val_accuracy", "min")),
+        ({"monitor": "val_mean_absolute_error"}, ("val_mae", "min")),
+        ({"monitor": "loss"}, ("loss", "min")),
+        ({}, ("val_loss", "min")),
+    ],
+)
+def test_early_stopping_watches_what_keras_would(
+    given: dict[str, str], watched: tuple[str, str]
+) -> None:
+    fields = {"layers": [{"units": 1}], "loss": "mse", "validation_split": 0.2}
+
+    recipe = validate(Recipe, fields | {"early_stopping": given})
+
+    monitor = recipe.stop_monitor
+    assert monitor is not None
+    assert (monitor.name, monitor.mode) == watched
+    usual = watched == ("val_loss", "min")
+    assert recipe.keras_parts == (() if usual else (f"EarlyStopping on {watched[0]}",))
+    without_rows = recipe.with_changes({"validation_split": 0.0})
+    assert without_rows.stops_early == (not monitor.is_validation)
 
 
 def test_list_of_faulty_items_is_not_said_to_be_too_short() -> None:

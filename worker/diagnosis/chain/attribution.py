@@ -48,6 +48,14 @@ class Attribution:
         """The recipe with the remedies of the steps."""
         return self.chain.end
 
+    @property
+    def alternatives(self) -> list[TriedRemedy]:
+        """The alternatives to the steps' remedies that were trained on as many draws as the end."""
+        runs_of = self.chain.trainer.runs_of
+        count = len(runs_of(self.end))
+        others = [other for step in self.steps for other in step.alternatives]
+        return [other for other in others if len(runs_of(other.after)) >= count]
+
     def share(self, fall: float) -> float:
         """Return a fall of the relative loss as a share of the excess, from 0 to 1."""
         return min(1.0, max(0.0, fall / self.excess)) if self.excess > 0 else 0.0
@@ -121,7 +129,8 @@ def confirm(chain: Chain, *, fresh: Sequence[int], best: float) -> Attribution:
     _settle_others(chain, draws, fresh)
     _measure_alternatives(chain, draws)
     attribution = Attribution(chain, tuple(chain.steps), tuple(dropped), 0.0, draws)
-    reached = min(best, chain.loss_of(attribution.end))
+    others = [chain.loss_of(other.after) for other in attribution.alternatives]
+    reached = min(best, chain.loss_of(attribution.end), *others)
     return replace(attribution, excess=max(0.0, chain.loss_of(chain.start) - reached))
 
 

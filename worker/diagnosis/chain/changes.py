@@ -18,6 +18,7 @@ PLACES = ("after_dense", "after_activation", "after_dropout")
 PLAIN: Change = dict.fromkeys(PLACES, ())
 """No layers but the Dense one, its activation and its Dropout."""
 HE_NORMAL = {"name": "he_normal"}
+USUAL_MONITOR = {"monitor": "val_loss", "mode": "auto", "min_delta": 0.0}
 SPLIT = 0.2
 PATIENCE, MIN_PATIENCE = 20, 10
 MAX_UNITS, MIN_UNITS = 512, 4
@@ -144,7 +145,7 @@ def stop_early(recipe: Recipe) -> Change:
     patience = PATIENCE if stopping is None else max(MIN_PATIENCE, stopping.patience)
     return {
         "validation_split": recipe.validation_split or SPLIT,
-        "early_stopping": {"patience": patience, "restore_best_weights": True},
+        "early_stopping": {"patience": patience, "restore_best_weights": True} | USUAL_MONITOR,
     }
 
 

@@ -56,12 +56,24 @@ def choose_step(chain: Chain, tried: list[TriedRemedy]) -> Step | None:
         if remedy.gain.mean - worthless >= SAME_STAGE_NEAR * (best_gain - worthless)
     ]
     chosen = max(close, key=lambda remedy: (remedy.candidate.strength, remedy.gain.mean))
+    return Step(chosen, _list_rivals(chosen, passing, worthless))
+
+
+def _list_rivals(
+    chosen: TriedRemedy, passing: list[TriedRemedy], worthless: float
+) -> tuple[TriedRemedy, ...]:
+    """Return the other remedies that gain, the best first.
+
+    What only comes down to a constant answer does not do what the chosen one does.
+    """
     rivals = [
         remedy
         for remedy in passing
-        if remedy.candidate.partner is None and remedy.cause not in chosen.candidate.causes
+        if remedy.candidate.partner is None
+        and remedy.cause not in chosen.candidate.causes
+        and (not worthless or remedy.gain.mean - worthless >= MIN_GAIN)
     ]
-    return Step(chosen, tuple(sorted(rivals, key=lambda remedy: -remedy.gain.mean)))
+    return tuple(sorted(rivals, key=lambda remedy: -remedy.gain.mean))
 
 
 def downstream_rank(cause: Cause) -> int:
@@ -72,9 +84,16 @@ def downstream_rank(cause: Cause) -> int:
 def is_far_better(
     chain: Chain, best: TriedRemedy, other: TriedRemedy, draws: Sequence[int]
 ) -> bool:
-    """Return whether a remedy surely takes off a large part of what another leaves."""
+    """Return whether a remedy surely takes off a large part of what another leaves.
+
+    One draw is not sure: where there was time for no more, the cause upstream goes first.
+    """
     fall, loss = chain.gain(other.after, best.after, draws), chain.loss_of(other.after)
-    return fall.is_sure and fall.mean >= max(LARGE_FALL, LARGE_SHARE * min(1.0, loss))
+    return (
+        len(fall.falls) > 1
+        and fall.is_sure
+        and fall.mean >= max(LARGE_FALL, LARGE_SHARE * min(1.0, loss))
+    )
 
 
 def _measure_alike(chain: Chain, remedies: list[TriedRemedy]) -> list[TriedRemedy]:

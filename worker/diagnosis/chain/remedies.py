@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from lowloss.results import Cause
@@ -12,16 +11,13 @@ from lowloss.wording import list_first, lower_first
 from worker.diagnosis.chain.changes import (
     HE_NORMAL,
     Change,
-    MakeChange,
     clip_gradient,
     exclude_columns,
     leave_out_extra_layers,
     make_shallower,
     raise_all_layers,
-    raise_epochs,
     resize_layers,
     restore_best_weights,
-    scale_learning_rate,
     set_activation,
     set_all_layers,
     set_fields,
@@ -31,23 +27,14 @@ from worker.diagnosis.chain.changes import (
     use_usual_initializers,
     usual_output,
 )
+from worker.diagnosis.chain.rate_remedies import faster, longer, slower
+from worker.diagnosis.chain.rules import MakeRules, RemedyContext, RemedyRule
 from worker.diagnosis.chain.skips import change_recipe
 from worker.diagnosis.checks.suspects import Suspect
 from worker.diagnosis.training.data import DiagnosisData
 from worker.diagnosis.training.variants import Variant
 
-MAX_EPOCHS = 600
 LARGE_TABLE = 20_000
-MAX_RATE, MAX_ADAPTIVE_RATE = 1.0, 0.1
-"""The largest learning rates that a remedy may ask for."""
-
-
-@dataclass(frozen=True)
-class RemedyRule:
-    """A change in words, and as what it makes of a recipe."""
-
-    text: str
-    make: MakeChange
 
 
 @dataclass(frozen=True)
@@ -100,20 +87,6 @@ class Candidate:
             recipe = variant.recipe
             variant = replace(variant, recipe=change_recipe(recipe, part.rule.make(recipe)))
         return variant
-
-
-@dataclass(frozen=True)
-class RemedyContext:
-    """What the remedies of a cause depend on."""
-
-    data: DiagnosisData
-    recipe: Recipe
-    suspect: Suspect | None
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns that the suspect names."""
-        return self.suspect.columns if self.suspect else ()
 
 
 STANDARD = frozenset(
@@ -265,36 +238,6 @@ def _without_extra_layers(case: RemedyContext) -> list[RemedyRule]:
     return [RemedyRule(text, leave_out_extra_layers)]
 
 
-def _slower(case: RemedyContext) -> list[RemedyRule]:
-    powers = (1, 2, 3) if case.suspect else (1,)
-    return [
-        RemedyRule(f"Divide the learning rate by {10**k}", scale_learning_rate(10.0**-k))
-        for k in powers
-    ]
-
-
-def _faster(case: RemedyContext) -> list[RemedyRule]:
-    powers = (1, 2, 3, 4) if case.suspect else (1,)
-    optimizer = case.recipe.optimizer
-    highest = MAX_ADAPTIVE_RATE if optimizer.record.is_adaptive else MAX_RATE
-    return [
-        RemedyRule(f"Multiply the learning rate by {10**k}", scale_learning_rate(10.0**k))
-        for k in powers
-        if optimizer.rate * 10**k <= highest
-    ]
-
-
-def _longer(case: RemedyContext) -> list[RemedyRule]:
-    epochs = case.recipe.epochs
-    if case.suspect is None:
-        return [RemedyRule(f"Train for {epochs * 3} epochs", raise_epochs(epochs * 3))]
-    epoch_counts = {min(MAX_EPOCHS, max(epochs * 5, 50)), min(MAX_EPOCHS, max(epochs * 20, 200))}
-    return [
-        RemedyRule(f"Train for {count} epochs", raise_epochs(count))
-        for count in sorted(epoch_counts)
-    ]
-
-
 def _usual_batches(case: RemedyContext) -> list[RemedyRule]:
     usual = 32 if len(case.data.y) < LARGE_TABLE else 128
     return [RemedyRule(f"Use batches of {usual} rows", set_fields(batch_size=usual))]
@@ -308,9 +251,6 @@ def _adam(case: RemedyContext) -> list[RemedyRule]:
     adam: Change = {"name": "adam", "learning_rate": 1e-3, "momentum": 0.0}
     adam |= {"arguments": {}, "decay": None}
     return [RemedyRule("Use Adam at 0.001", set_fields(optimizer=adam))]
-
-
-MakeRules = Callable[[RemedyContext], list[RemedyRule]]
 
 
 def _constant_rules(*rules: RemedyRule) -> MakeRules:
@@ -368,9 +308,9 @@ REMEDIES: dict[Cause, MakeRules] = {
         RemedyRule("Begin with weights of the usual size", use_usual_initializers)
     ),
     Cause.harmful_layers: _without_extra_layers,
-    Cause.learning_rate_too_high: _slower,
-    Cause.learning_rate_too_low: _faster,
-    Cause.too_few_epochs: _longer,
+    Cause.learning_rate_too_high: slower,
+    Cause.learning_rate_too_low: faster,
+    Cause.too_few_epochs: longer,
     Cause.batch_size: _usual_batches,
     Cause.optimizer: _adam,
     Cause.l1_too_strong: _constant_rules(RemedyRule("Train without L1", set_all_layers(l1=0.0))),

@@ -13,8 +13,10 @@ from lowloss.spec import Recipe
 from worker.diagnosis.chain.chain import Chain, Step, TriedRemedy
 from worker.diagnosis.chain.changes import Change, scale_learning_rate
 from worker.diagnosis.chain.gains import minimum_gain
-from worker.diagnosis.chain.remedies import Candidate, RemedyRule
+from worker.diagnosis.chain.remedies import Candidate
+from worker.diagnosis.chain.rules import RemedyRule
 from worker.diagnosis.chain.skips import change_recipe
+from worker.diagnosis.checks.linear import rule_out_causes
 from worker.diagnosis.training.variants import count_weights
 
 MAX_TOGETHER = 3
@@ -44,12 +46,13 @@ def step_from_sound(chain: Chain) -> Step | None:
     remedies = {
         difference: _remedy(difference, sound.recipe, end.recipe) for difference in DIFFERENCES
     }
+    innocent = chain.causes | rule_out_causes(chain.trainer.data, end.recipe)
     broken = {
         difference: replace(
             sound, recipe=change_recipe(sound.recipe, difference.copy(end.recipe, sound.recipe))
         )
         for difference, remedy in remedies.items()
-        if remedy.cause not in chain.causes and remedy.apply(end) != end
+        if remedy.cause not in innocent and remedy.apply(end) != end
     }
     chain.train(broken.values())
     harms = {one: chain.gain(variant, sound) for one, variant in broken.items()}
@@ -108,6 +111,19 @@ def _copy_output(source: Recipe, target: Recipe) -> Change:
     layers = [layer.model_dump(mode="json") for layer in (*target.hidden, source.output)]
     names = ("loss", "label_smoothing", "huber_delta", "encode_labels")
     return {"layers": layers} | {name: getattr(source, name) for name in names}
+
+
+def _copy_decay(source: Recipe, _: Recipe) -> Change:
+    decay = source.optimizer.decay
+    falls = {"decay": None if decay is None else decay.model_dump(mode="json")}
+    return {"optimizer": falls | {"schedule": source.optimizer.schedule}}
+
+
+def _copy_optimizer(source: Recipe, target: Recipe) -> Change:
+    """Return another optimizer with its arguments; one that is the same but for its rate stays."""
+    own = {"learning_rate", "schedule", "decay"}
+    first, second = (r.optimizer.model_dump(mode="json", exclude=own) for r in (source, target))
+    return {} if first == second else {"optimizer": source.optimizer.model_dump(mode="json")}
 
 
 def _copy_rate(source: Recipe, target: Recipe) -> Change:
@@ -185,9 +201,14 @@ DIFFERENCES = (
         _copy_fields("reduce_lr_on_plateau"),
     ),
     Difference(
+        _constant_cause(Cause.learning_rate_too_low),
+        lambda _: "Keep the learning rate: leave its schedule out",
+        _copy_decay,
+    ),
+    Difference(
         _constant_cause(Cause.optimizer),
         lambda r: f"Use {r.optimizer.name} at {r.optimizer.rate:g}",
-        _copy_fields("optimizer"),
+        _copy_optimizer,
     ),
     Difference(
         _constant_cause(Cause.batch_size),

@@ -57,6 +57,14 @@ class LossCurve:
         return NEXT_TO_NOTHING * max(finite, default=0.0) or 1.0
 
     @property
+    def has_shares(self) -> bool:
+        """Whether one of its losses is a share of another: of losses below 0 it is not.
+
+        A crossentropy of labels beyond 0 and 1 has no least loss.
+        """
+        return not any(loss < 0 for loss in (*self.loss, *self.val_loss))
+
+    @property
     def best(self) -> int:
         """The epoch, from 0, of the least validation loss."""
         return int(np.nanargmin(self.val_loss))
@@ -72,9 +80,8 @@ def check_curves(
 ) -> Iterator[Suspect]:
     """Yield suspects in how the recipe trained, and in what its units became."""
     diverged = [run for run in runs if run.loss is None and run.refusal is None]
-    curves = [
-        curve for run in runs if run.loss is not None and len((curve := LossCurve.of(run)).loss) > 1
-    ]
+    curves = [LossCurve.of(run) for run in runs if run.loss is not None]
+    curves = [curve for curve in curves if len(curve.loss) > 1 and curve.has_shares]
     if diverged:
         yield from _diverged(recipe, diverged, len(runs))
     elif curves:
@@ -82,7 +89,7 @@ def check_curves(
         yield from _unfinished(recipe, curves)
         yield from _shaky(recipe, curves)
     if probe is not None:
-        yield from _units(recipe, probe)
+        yield from _units(recipe, probe, len(runs))
         yield from _gradients(recipe, probe)
         yield from _first_step(recipe, probe)
 
@@ -109,7 +116,7 @@ def _overfit(recipe: Recipe, curves: list[LossCurve]) -> Iterator[Suspect]:
     early = _median([curve.best_share for curve in curves])
     gap = _median([curve.val_loss[-1] / max(curve.loss[-1], curve.floor) for curve in curves])
     best = [curve.best + 1 for curve in curves]
-    if not recipe.stops_early and last > WORSE_THAN_BEST and early < EARLY_BEST:
+    if not recipe.stops_on_validation_loss and last > WORSE_THAN_BEST and early < EARLY_BEST:
         yield Suspect(
             Cause.no_early_stopping,
             f"The held rows' loss was least after {_median(best):.0f} of {len(curves[0].loss)} "
@@ -134,7 +141,11 @@ def _overfit(recipe: Recipe, curves: list[LossCurve]) -> Iterator[Suspect]:
 def _unrestored(recipe: Recipe, curves: list[LossCurve], last: float) -> Iterator[Suspect]:
     stopping = recipe.early_stopping
     behind = round(_median([len(curve.val_loss) - curve.best - 1 for curve in curves]))
-    if stopping is not None and recipe.stops_early and not stopping.restore_best_weights:
+    if (
+        stopping is not None
+        and recipe.stops_on_validation_loss
+        and not stopping.restore_best_weights
+    ):
         yield Suspect(
             Cause.best_weights_not_restored,
             f"Early stopping keeps the last weights, {counted(behind, 'epoch')} after the best: "
@@ -186,8 +197,17 @@ def _shaky(recipe: Recipe, curves: list[LossCurve]) -> Iterator[Suspect]:
         )
 
 
-def _units(recipe: Recipe, probe: Probe) -> Iterator[Suspect]:
-    if recipe.hidden and probe.dead > DEAD:
+def _units(recipe: Recipe, probe: Probe, runs: int) -> Iterator[Suspect]:
+    if probe.dead_layer:
+        units = recipe.hidden[probe.dead_layer - 1].units
+        yield Suspect(
+            Cause.dead_units,
+            f"After {'training' if runs == 1 else f'the worst of {runs} trainings'} every unit of "
+            f"hidden layer {probe.dead_layer} answers 0 to every row, so all answers are the same",
+            (evidence("units of a layer that are always 0", units, units),),
+            strength=0.6,
+        )
+    elif recipe.hidden and probe.dead > DEAD:
         yield Suspect(
             Cause.dead_units,
             f"{format_percent(probe.dead)} of the hidden units answer 0 to every row",

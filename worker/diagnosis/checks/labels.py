@@ -170,11 +170,24 @@ def find_irrelevant_features(data: DiagnosisData, recipe: Recipe) -> list[Suspec
 def find_leaked_columns(data: DiagnosisData, recipe: Recipe) -> list[Suspect]:
     """Return columns that tell the target by themselves, where the others tell much of it, too.
 
-    Where the others tell little, the target simply is a function of that column.
+    Where the others tell little, the target simply is a function of that column. An autoencoder is
+    to answer with its own columns.
     """
-    if data.is_judged_on_training:
+    if data.is_judged_on_training or _answers_with_its_columns(data, recipe):
         return []
     return [*strongest(s for one in data.by_target for s in _find_leaks_of_target(one, recipe))]
+
+
+def _answers_with_its_columns(data: DiagnosisData, recipe: Recipe) -> bool:
+    """Return whether each of several targets is a copy of a column that the network sees."""
+    columns = read_numbers(data, recipe)
+    seen = [data.numeric_names.index(name) for name in columns if name in data.numeric_names]
+    seen_NS = data.raw.numeric_NR[:, seen]
+    copied = (
+        (seen_NS == np.asarray(one.y, dtype=np.float32)[:, None]).all(axis=0).any()
+        for one in data.by_target
+    )
+    return data.predicted.has_several and data.predicted.is_of_numbers and all(copied)
 
 
 def _find_leaks_of_target(data: DiagnosisData, recipe: Recipe) -> list[Suspect]:

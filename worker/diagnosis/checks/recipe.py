@@ -10,10 +10,10 @@ import numpy as np
 from lowloss.results import Cause
 from lowloss.spec import Recipe, Task
 from lowloss.spec.activations import ACTIVATIONS
-from lowloss.spec.optimizers import USUAL_MOMENTUM
 from lowloss.wording import counted, format_short, list_first
 from worker.diagnosis.checks.network import check_network
 from worker.diagnosis.checks.numbers import check_output_of_numbers
+from worker.diagnosis.checks.optimizer import check_optimizer
 from worker.diagnosis.checks.several import check_output_of_labels
 from worker.diagnosis.checks.suspects import Suspect, evidence, strongest
 from worker.diagnosis.thresholds import (
@@ -26,6 +26,7 @@ from worker.diagnosis.thresholds import (
     MIN_ACTIVE_UNITS,
     PENALTY_L1,
     PENALTY_L2,
+    PENALTY_START,
     SMALL_BATCH,
 )
 from worker.diagnosis.training.data import DiagnosisData
@@ -58,8 +59,7 @@ def check_recipe(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
     yield from _regularisation(data, recipe)
     yield from _epochs(data, recipe)
     yield from _batches(data, recipe)
-    yield from _optimizer(recipe)
-    yield from _optimizer_arguments(recipe)
+    yield from check_optimizer(data, recipe)
     yield from _validation(recipe)
 
 
@@ -201,6 +201,8 @@ def _regularisation(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
                 (evidence(f"{name} over the loss of a constant answer", share, limit),),
                 strength=0.3 + math.log10(share / limit),
             )
+        elif name == "l2":
+            yield from _first_penalty(data, recipe, constant or 1.0)
     worst = max(recipe.hidden, key=lambda layer: layer.dropout, default=None)
     if worst is None or not worst.dropout:
         return
@@ -212,6 +214,25 @@ def _regularisation(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
             "units in each step",
             (evidence("dropout rate", worst.dropout, DROPOUT),),
             strength=0.3 + max(0.0, (worst.dropout - DROPOUT) * 3),
+        )
+
+
+def _first_penalty(data: DiagnosisData, recipe: Recipe, constant: float) -> Iterator[Suspect]:
+    """Yield the suspect of a small L2 on so many weights that its penalty rules the loss."""
+    fans_in = recipe.count_inputs(data.inputs(recipe))
+    squares = [
+        fan_in * layer.units * layer.kernel_initializer.record.mean_square(fan_in, layer.units)
+        for layer, fan_in in zip(recipe.layers, fans_in, strict=True)
+    ]
+    penalties = [layer.l2 * square for layer, square in zip(recipe.layers, squares, strict=True)]
+    share = math.fsum(penalties) / constant
+    if share > PENALTY_START:
+        yield Suspect(
+            Cause.l2_too_strong,
+            f"The L2 penalty of the first weights is {format_short(math.fsum(penalties))}, against "
+            f"a loss that begins near {format_short(constant)}",
+            (evidence("first penalty over the loss of a constant answer", share, PENALTY_START),),
+            strength=0.3 + math.log10(share / PENALTY_START),
         )
 
 
@@ -262,55 +283,15 @@ def _batches(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
         )
 
 
-def _optimizer(recipe: Recipe) -> Iterator[Suspect]:
-    optimizer = recipe.optimizer
-    low, high = optimizer.record.usual_rates
-    if optimizer.rate > high:
-        yield Suspect(
-            Cause.learning_rate_too_high,
-            f"A learning rate of {optimizer.rate:g} is high for {optimizer.name}",
-            (evidence("learning rate", optimizer.rate, high),),
-            strength=0.3 + math.log10(optimizer.rate / high),
-        )
-    elif optimizer.rate < low:
-        yield Suspect(
-            Cause.learning_rate_too_low,
-            f"A learning rate of {optimizer.rate:g} is low for {optimizer.name}",
-            (evidence("learning rate", optimizer.rate, low),),
-            strength=0.3 + math.log10(low / optimizer.rate),
-        )
-    if not optimizer.record.is_adaptive and not optimizer.momentum:
-        yield Suspect(
-            Cause.optimizer,
-            f"Plain SGD at {optimizer.rate:g}: one rate for all weights, and no momentum",
-            (evidence("momentum", 0.0, USUAL_MOMENTUM),),
-            strength=0.2,
-        )
-
-
-def _optimizer_arguments(recipe: Recipe) -> Iterator[Suspect]:
-    record = recipe.optimizer.record
-    for name, value in recipe.optimizer.keras_arguments:
-        constant = record.constants.get(name)
-        if constant is not None and not constant.low <= value <= constant.high:
-            yield Suspect(
-                Cause.optimizer,
-                f"{record.keras_class} has {name}={value:g}, where Keras's default is "
-                f"{constant.default:g}",
-                (evidence(name, value, constant.default),),
-                strength=0.4,
-            )
-
-
 def _validation(recipe: Recipe) -> Iterator[Suspect]:
     if recipe.validation_split == 0:
         callbacks = {
-            "EarlyStopping": recipe.early_stopping,
+            "EarlyStopping": recipe.early_stopping and not recipe.stops_early,
             "ReduceLROnPlateau": recipe.reduce_lr_on_plateau,
         }
-        idle = " and ".join(name for name, callback in callbacks.items() if callback)
-        verb = "have" if recipe.early_stopping and recipe.reduce_lr_on_plateau else "has"
-        stopping = f", and {idle} {verb} nothing to go by" if idle else ""
+        names = [name for name, is_idle in callbacks.items() if is_idle]
+        verb = "have" if len(names) > 1 else "has"
+        stopping = f", and {' and '.join(names)} {verb} nothing to go by" if names else ""
         yield Suspect(
             Cause.no_validation_split,
             f"No rows validate: overfitting cannot be seen{stopping}",

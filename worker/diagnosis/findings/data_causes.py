@@ -14,7 +14,8 @@ from lowloss.wording import counted, format_loss, format_percent, in_words
 from worker.diagnosis.chain.attribution import Attribution
 from worker.diagnosis.chain.chain import TriedRemedy
 from worker.diagnosis.chain.gains import Gain, gain_of, mean_relative_loss, paired_runs
-from worker.diagnosis.chain.remedies import REMEDIES, Candidate, RemedyContext
+from worker.diagnosis.chain.remedies import REMEDIES, Candidate
+from worker.diagnosis.chain.rules import RemedyContext
 from worker.diagnosis.checks.data import find_far, outliers_of_target
 from worker.diagnosis.checks.suspects import Suspect, evidence
 from worker.diagnosis.findings.findings import build_remedy

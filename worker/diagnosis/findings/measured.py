@@ -29,15 +29,20 @@ from worker.diagnosis.training.trainer import Trainer
 from worker.diagnosis.training.variants import Variant
 
 CONSTANT = "a constant answer"
+ALTERNATIVE = "an alternative to a remedy"
 
 
 @dataclass(frozen=True)
 class BestModel:
-    """The model whose loss is the least: its name, its relative loss, and its accuracy."""
+    """The model whose loss is the least: its name, its relative loss, and its accuracy.
+
+    Where it is an alternative to a remedy, `remedy` is what that says.
+    """
 
     name: str
     relative_loss: float
     accuracy: float | None
+    remedy: str | None = None
 
 
 @dataclass(frozen=True)
@@ -83,10 +88,17 @@ class MeasuredEffects:
         models += [BestModel(peer.name, peer.relative_loss, peer.accuracy) for peer in self.peers]
         variants = {self.end: "the remedied recipe", self.start: "the recipe", **self.references}
         for variant, name in variants.items():
-            runs = self.trainer.runs_of(variant)
-            if runs and all(run.loss is not None for run in runs):
-                models.append(BestModel(name, mean_relative_loss(runs), _accuracy(runs)))
+            models += self._model_of(variant, name)
+        for other in self.attribution.alternatives:
+            models += self._model_of(other.after, ALTERNATIVE, other.candidate.text)
         return min(models, key=lambda model: model.relative_loss)
+
+    def _model_of(self, variant: Variant, name: str, remedy: str | None = None) -> list[BestModel]:
+        """Return what a variant reaches; nothing where a run diverged, or there is none."""
+        runs = self.trainer.runs_of(variant)
+        if not runs or any(run.loss is None for run in runs):
+            return []
+        return [BestModel(name, mean_relative_loss(runs), _accuracy(runs), remedy)]
 
     @property
     def best_loss(self) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lowloss.results import EvidenceState, Finding, Severity
 from lowloss.results.losses import compare_with_constant
-from lowloss.wording import describe_score, format_loss, in_words, list_first
+from lowloss.wording import describe_score, format_loss, in_words, list_first, lower_first
 from worker.diagnosis.chain.gains import fails_to_beat_constant
 from worker.diagnosis.chain.settled import seconds_needed
 from worker.diagnosis.findings.measured import MeasuredEffects
@@ -29,7 +29,7 @@ def write_verdict(measured: MeasuredEffects, findings: Sequence[Finding]) -> str
     elif harmful:
         sentences = _tell_harm(measured, harmful)
         if measured.is_beaten:
-            sentences += more or ["Nothing that was tried explains what is left of the difference."]
+            sentences += more or [_tell_rest(measured)]
     elif measured.is_beaten:
         sentences = [f"The recipe {result}; {reached}.", *_tell_unlearned(measured)]
         sentences += more or ["Nothing that was tried explains the difference."]
@@ -56,6 +56,13 @@ def _tell_harm(measured: MeasuredEffects, harmful: Sequence[Finding]) -> list[st
     if max(shares) - shares[0] >= MAJOR_SHARE:
         sentences.append(f"More is gained behind that: {largest.sentence}")
     return sentences
+
+
+def _tell_rest(measured: MeasuredEffects) -> str:
+    """Say what brings the recipe with its remedies to the best that was reached."""
+    if (remedy := measured.best.remedy) is not None:
+        return f"The alternative brings more than the remedy does: {lower_first(remedy)}."
+    return "Nothing that was tried explains what is left of the difference."
 
 
 def _tell_unlearned(measured: MeasuredEffects) -> list[str]:

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from lowloss.spec.activations import ACTIVATIONS
 from worker.diagnosis.thresholds import BEYOND
+from worker.diagnosis.training.judging import JudgedVariant
 from worker.diagnosis.training.trainer import Trainer
 from worker.diagnosis.training.variants import CannotTrainError, Variant
 from worker.engine.array_types import FloatArray
@@ -28,7 +29,8 @@ class Probe:
     `step` is the median over layers of the first update's mean size over the weights'; None where
     no gradient is finite. Gradients are mean absolute values of the first and the last kernel.
     `dead` and `saturated` are of the trained network: shares of hidden units that answer 0 to every
-    row, and of what squashing units are given that lies beyond ±5.
+    row, and of what squashing units are given that lies beyond ±5. `dead_layer` is the first hidden
+    layer, from 1, all of whose units answer 0 to every row; 0 where there is none.
     """
 
     loss: float
@@ -38,16 +40,22 @@ class Probe:
     last_gradient: float
     dead: float
     saturated: float
+    dead_layer: int = 0
 
 
-def probe_network(
-    trainer: Trainer, variant: Variant, weights: Sequence[FloatArray]
-) -> Probe | None:
-    """Measure a recipe's network at its start, and with its trained `weights`; None if refused.
+@dataclass(frozen=True)
+class _Units:
+    dead: float = 0.0
+    saturated: float = 0.0
+    dead_layer: int = 0
+
+
+def probe_network(trainer: Trainer, variant: Variant, run: JudgedVariant | None) -> Probe | None:
+    """Measure a recipe's network at its start, and after a `run`; None if refused.
 
     The gradients are Keras's own.
     """
-    draw = trainer.data.draws[0]
+    draw = trainer.data.draws[0 if run is None else run.draw]
     try:
         plan, arrays = trainer.plan(variant, draw)
     except CannotTrainError:
@@ -66,16 +74,18 @@ def probe_network(
     gradients = [np.asarray(g) for g in tape.gradient(loss, [v.value for v in kernels])]
     sizes = [float(np.abs(g).mean()) for g in gradients]
     # Units of layers that no cohort has are not looked into.
-    has_units = bool(weights) and not plan.layers
-    dead, saturated = _units(weights, plan.activations, x_ND) if has_units else (0.0, 0.0)
+    units = _Units()
+    if run is not None and run.weights and not plan.layers:
+        units = _look_into_units(run.weights, plan.activations, x_ND)
     return Probe(
         loss=float(loss),
         constant_loss=_constant(arrays.loss, targets),
         step=_step(variant, start, gradients),
         first_gradient=sizes[0],
         last_gradient=sizes[-1],
-        dead=dead,
-        saturated=saturated,
+        dead=units.dead,
+        saturated=units.saturated,
+        dead_layer=units.dead_layer,
     )
 
 
@@ -117,21 +127,23 @@ def _first_move(optimizer: str, gradient: FloatArray) -> float:
     return float(np.abs(moved).mean())
 
 
-def _units(
+def _look_into_units(
     weights: Sequence[FloatArray], activations: tuple[str, ...], x_ND: FloatArray
-) -> tuple[float, float]:
-    """Return the shares of dead hidden units, and of squashing units' inputs that are far out."""
+) -> _Units:
+    """Measure the hidden units of a trained network on some rows."""
     h = x_ND
-    dead, squashed = [], []
+    dead, squashed, dead_layer = [], [], 0
     *hidden, _ = unflatten_weights(weights).layers
-    for (kernel, bias), name in zip(hidden, activations, strict=True):
+    for number, ((kernel, bias), name) in enumerate(zip(hidden, activations, strict=True), start=1):
         preactivation_NW = h @ kernel + bias
         h = np.asarray(keras.activations.get(name)(keras.ops.convert_to_tensor(preactivation_NW)))
         if ACTIVATIONS[name].can_die:
             dead.append(np.all(h == 0, axis=0))
+            dead_layer = dead_layer or number * bool(dead[-1].all())
         if ACTIVATIONS[name].is_squashing:
             squashed.append(np.abs(preactivation_NW).ravel() > BEYOND)
-    return (
+    return _Units(
         float(np.concatenate(dead).mean()) if dead else 0.0,
         float(np.concatenate(squashed).mean()) if squashed else 0.0,
+        dead_layer,
     )

@@ -10,10 +10,10 @@ from worker.engine.plans import Plan
 
 def plan_of_recipe(recipe: Recipe, *, number: int, seed: int, fold: int) -> Plan:
     """Build the plan that trains a recipe on a fold."""
-    optimizer, stopping = recipe.optimizer, recipe.early_stopping
+    optimizer, stopping, monitor = recipe.optimizer, recipe.early_stopping, recipe.stop_monitor
     plateau = recipe.reduce_lr_on_plateau
     # Keras looks at patience after it has counted: 0 is as 1.
-    patience = max(1, stopping.patience) if stopping and recipe.stops_early else recipe.epochs + 1
+    patience = max(1, stopping.patience) if stopping and monitor else recipe.epochs + 1
     return Plan(
         number=number,
         seed=seed,
@@ -41,6 +41,7 @@ def plan_of_recipe(recipe: Recipe, *, number: int, seed: int, fold: int) -> Plan
         optimizer_arguments=optimizer.keras_arguments,
         rate_schedule=rate_call(optimizer),
         plateau=plateau.record if plateau and recipe.validation_split > 0 else None,
+        monitor=None if monitor is None or monitor.is_usual else monitor,
     )
 
 

@@ -104,17 +104,28 @@ class NetworkState:
             _assign(self.seeds(), checkpoint.seeds)
 
 
-class ValidationStopping(keras.callbacks.EarlyStopping):
-    """Keras's own early stopping, which can go on from a checkpoint."""
+class MonitoredStopping(keras.callbacks.EarlyStopping):
+    """Keras's own early stopping, on the validation loss or on what a plan has it watch.
+
+    On the validation loss it can go on from a checkpoint. `is_idle`: nothing is measured of what it
+    watches.
+    """
 
     def __init__(self, plan: Plan, fold: Fold, weights: NetworkState) -> None:
+        monitor = plan.monitor
+        name, needs_validation = f"val_{DATA_LOSS}", True
+        if monitor is not None:
+            name = name if monitor.name == "val_loss" else monitor.name
+            needs_validation = monitor.is_validation
         super().__init__(
-            monitor=f"val_{DATA_LOSS}",
-            mode="min",
+            monitor=name,
+            mode="min" if monitor is None else monitor.mode,
+            min_delta=0.0 if monitor is None else monitor.min_delta,
             patience=plan.patience,
             restore_best_weights=True,
         )
-        self._checkpoint = plan.checkpoint
+        self.is_idle = needs_validation and not fold.is_validated
+        self._checkpoint = None if monitor is not None else plan.checkpoint
         self._unit = fold.loss_unit
         self._weights = weights
 
@@ -196,7 +207,7 @@ class Watch(keras.callbacks.Callback):
         self,
         plan: Plan,
         fold: Fold,
-        stopping: ValidationStopping,
+        stopping: MonitoredStopping,
         weights: NetworkState,
         *,
         on_epoch: OnEpoch,
@@ -272,7 +283,7 @@ class Watch(keras.callbacks.Callback):
     @property
     def _waited(self) -> int:
         """Epochs since the best; early stopping hears of an epoch before this watch does."""
-        return self._stopping.wait if self._fold.is_validated else 0
+        return 0 if self._stopping.is_idle else self._stopping.wait
 
 
 def _copies(variables: Sequence[Any]) -> tuple[Any, ...]:

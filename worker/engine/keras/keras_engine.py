@@ -21,8 +21,8 @@ from worker.engine.arrays import Arrays, FoldRows
 from worker.engine.gradients import forgotten_gradients
 from worker.engine.keras.callbacks import (
     Draws,
+    MonitoredStopping,
     NetworkState,
-    ValidationStopping,
     Watch,
     rate_callback,
 )
@@ -96,13 +96,13 @@ def train(
     with _without_warnings():
         model = _prepare(plan, arrays, networks or CompiledNetworks())
         state = NetworkState(model, network_variables(model, plan))
-        stopping = ValidationStopping(plan, fold, state)
+        stopping = MonitoredStopping(plan, fold, state)
         falling = rate_callback(plan, fold)
         watch = Watch(plan, fold, stopping, state, on_epoch=on_epoch, on_wait=on_wait)
         if plan.checkpoint is not None:
             state.restore(plan.checkpoint, arrays.steps(plan))
         if watch.reason is None:
-            callbacks = [falling, stopping if fold.is_validated else None, watch]
+            callbacks = [falling, None if stopping.is_idle else stopping, watch]
             _fit(model, plan, arrays, callbacks, epochs_done=len(watch.epochs))
     weights: tuple[FloatArray, ...] = ()
     val_output_MC = np.empty((0, arrays.outputs), dtype=np.float32)

@@ -54,6 +54,7 @@ def test_a_sequential_model_is_read_layer_by_layer() -> None:
             "loss": "mse",
             "optimizer": {"name": "adam", "learning_rate": 0.001},
             "epochs": 10,
+            "inputs": 4,
         }
     )
 

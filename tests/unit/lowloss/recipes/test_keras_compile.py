@@ -68,7 +68,7 @@ def cosine(**config: Any) -> Description:
         ),
         *(
             (an_optimizer(name), {"name": name.lower(), "learning_rate": 0.001})
-            for name in ("Nadam", "Adamax", "Lion", "Adagrad")
+            for name in ("Nadam", "Adamax", "Lion", "Adagrad", "Adadelta")
         ),
         ("sgd", {"name": "sgd"}),
         ("Nadam", {"name": "nadam"}),
@@ -155,7 +155,6 @@ def test_what_hardly_matters_is_noted(config: dict[str, Any], words: str) -> Non
     ("optimizer", "words"),
     [
         (an_optimizer("Ftrl"), 'is "Ftrl"'),
-        (an_optimizer("Adadelta"), 'is "Adadelta"'),
         (an_optimizer("Adam") | {"registered_name": "mine>Adam"}, 'is "Adam"'),
         (an_optimizer("Adam", use_ema=True), "use_ema=true"),
         (an_optimizer("Adam", learning_rate=cosine(warmup_steps=10)), "warms up"),

@@ -305,6 +305,26 @@ def test_rows_of_several_axes_need_a_flatten() -> None:
     assert recipe_of(pixels, a_layer("Flatten"), dense).layers[0].units == 3
 
 
+@pytest.mark.parametrize(
+    ("first", "inputs"),
+    [
+        (an_input(9), 9),
+        (an_input(batch_shape=[None, 28, 28]), 784),
+        (an_input(batch_shape=[None, None]), None),
+        (a_dense(3, built_on=7), 7),
+        (a_dense(3, built_on=None, batch_input_shape=[None, 5]), 5),
+        (a_dense(3, built_on=None), None),
+    ],
+)
+def test_the_first_layer_says_how_many_numbers_a_row_has(
+    first: Description, inputs: int | None
+) -> None:
+    model = a_network(a_layer("Flatten"), a_dense(3, built_on=None))
+    model["config"]["layers"][0] = first
+
+    assert read_model(model).recipe.inputs == inputs
+
+
 def test_a_model_without_a_dense_layer_is_refused() -> None:
     with pytest.raises(RecipeUnsupported, match="no Dense layer"):
         read_model(a_model(a_layer("Flatten")))

@@ -39,6 +39,11 @@ def labelled(*labels: float) -> dict[str, Any]:
     return columns | {"y": np.array(labels)[columns["y"]]}
 
 
+def a_decay(form: str, **given: Any) -> dict[str, Any]:
+    decay = {"form": form, "decay_rate": 0.5} | given
+    return {"name": "adam", "learning_rate": 0.001, "decay": decay}
+
+
 PRESENT: list[tuple[Cause, dict[str, Any], Recipe]] = [
     (Cause.wrong_output, some_numbers(), ending("softmax")),
     (Cause.wrong_output, THOUSANDS, ending("sigmoid")),
@@ -85,6 +90,16 @@ PRESENT: list[tuple[Cause, dict[str, Any], Recipe]] = [
         some_numbers(),
         a_network(32, optimizer={"name": "sgd", "learning_rate": 1e-6}),
     ),
+    (
+        Cause.learning_rate_too_low,
+        some_numbers(),
+        a_network(32, epochs=40, optimizer=a_decay("exponential", decay_steps=5)),
+    ),
+    (
+        Cause.learning_rate_too_low,
+        some_numbers(),
+        a_network(32, epochs=100, optimizer=a_decay("inverse_time", decay_steps=1)),
+    ),
     (Cause.optimizer, some_numbers(), a_network(32, optimizer="sgd")),
     (
         Cause.optimizer,
@@ -93,6 +108,12 @@ PRESENT: list[tuple[Cause, dict[str, Any], Recipe]] = [
     ),
     (Cause.l1_too_strong, some_numbers(), hidden(32, l1=1.0)),
     (Cause.l2_too_strong, some_numbers(), hidden(32, l2=1.0)),
+    # No large L2, and 16,384 weights in a layer that it is on.
+    (
+        Cause.l2_too_strong,
+        some_classes(),
+        a_network(128, 128, hidden={"l2": 0.004}, output={"units": 3}, loss=SPARSE),
+    ),
     (Cause.dropout_too_strong, some_numbers(), hidden(32, dropout=0.9)),
     (Cause.no_validation_split, some_numbers(), a_network(32)),
     (
@@ -107,6 +128,24 @@ PRESENT: list[tuple[Cause, dict[str, Any], Recipe]] = [
         a_network(32, output={"units": 1, "after_dense": ["batch_normalization"]}),
     ),
 ]
+
+
+def test_a_rate_that_falls_late_is_no_suspect() -> None:
+    """Of 320 steps half leave a quarter; in a stair none is left of the first stair."""
+    late = a_network(32, epochs=40, optimizer=a_decay("exponential", decay_steps=80))
+    stairs = a_decay("exponential", decay_steps=200, decay_rate=1e-6, staircase=True)
+
+    assert Cause.learning_rate_too_low not in named(some_numbers(), late)
+    one_stair = a_network(32, epochs=40, optimizer=stairs)
+    assert Cause.learning_rate_too_low not in named(some_numbers(), one_stair)
+
+
+def test_a_small_l2_on_few_weights_is_no_suspect() -> None:
+    few = a_network(8, hidden={"l2": 0.004}, output={"units": 3}, loss=SPARSE)
+
+    assert Cause.l2_too_strong not in named(some_classes(), few)
+
+
 SOUND_NETWORK = a_network(32, 32, **SOUND)
 SOUND_CLASSES = a_network(
     32,

@@ -14,9 +14,9 @@ from worker.diagnosis.chain.remedies import (
     REMEDIES,
     STANDARD,
     Candidate,
-    RemedyContext,
     list_candidates,
 )
+from worker.diagnosis.chain.rules import RemedyContext
 from worker.diagnosis.chain.skips import change_recipe
 from worker.diagnosis.chain.sound import build_sound_recipe
 from worker.diagnosis.chain.walk import DIFFERENCES, Difference
@@ -260,6 +260,65 @@ def test_suspects_come_first_and_the_usual_remedies_are_tried_regardless() -> No
 
     assert tried[0].cause is Cause.batch_size
     assert {each.cause for each in tried} == {*STANDARD, Cause.too_simple, Cause.batch_size}
+
+
+@pytest.mark.parametrize(
+    ("rows", "most"),
+    [(10, 10_000), (300, 1_250), (2_000, 600)],
+    ids=["a step an epoch", "8 steps", "50 steps"],
+)
+def test_few_rows_may_be_trained_on_for_more_epochs(rows: int, most: int) -> None:
+    recipe = a_network(8, epochs=1_000)
+    data, _ = data_of(some_numbers(rows), recipe)
+    suspect = Suspect(Cause.too_few_epochs, "It still falls.", (), strength=1.0)
+
+    rules = REMEDIES[Cause.too_few_epochs](RemedyContext(data, recipe, suspect))
+
+    assert rules[-1].text == f"Train for {most} epochs"
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "factors"),
+    [("adadelta", [10, 100, 1000]), ("adam", [10, 100]), ("sgd", [10, 100])],
+)
+def test_a_higher_rate_ends_with_what_is_usual_for_the_optimizer(
+    optimizer: str, factors: list[int]
+) -> None:
+    recipe = a_network(8, optimizer=optimizer)
+    data, _ = data_of(some_numbers(), recipe)
+    suspect = Suspect(Cause.learning_rate_too_low, "It hardly falls.", (), strength=1.0)
+
+    rules = REMEDIES[Cause.learning_rate_too_low](RemedyContext(data, recipe, suspect))
+
+    texts = [f"Multiply the learning rate by {factor}" for factor in factors]
+    assert [rule.text for rule in rules] == texts
+
+
+def test_a_rate_that_falls_too_soon_is_kept_before_it_is_raised() -> None:
+    decay = {"form": "exponential", "decay_steps": 5, "decay_rate": 0.5}
+    recipe = a_network(8, optimizer={"name": "adam", "learning_rate": 0.01, "decay": decay})
+    data, _ = data_of(some_numbers(), recipe)
+    suspect = Suspect(Cause.learning_rate_too_low, "It falls too soon.", (), strength=1.0)
+
+    first, *_ = REMEDIES[Cause.learning_rate_too_low](RemedyContext(data, recipe, suspect))
+
+    assert first.text == "Keep the learning rate: leave ExponentialDecay out"
+    kept = recipe.with_changes(first.make(recipe))
+    assert kept == a_network(8, optimizer={"name": "adam", "learning_rate": 0.01})
+
+
+def test_the_optimizer_is_no_difference_where_only_its_rate_is_another() -> None:
+    decay = {"form": "exponential", "decay_steps": 5, "decay_rate": 0.5}
+    falling = a_network(8, optimizer={"name": "adam", "learning_rate": 0.01, "decay": decay})
+    sound = a_network(8, optimizer={"name": "adam", "learning_rate": 0.001})
+    changes_of = {d.cause(falling, sound): d.copy(sound, falling) for d in DIFFERENCES}
+
+    assert changes_of[Cause.optimizer] == {}
+    other = a_network(8, optimizer="sgd")
+    (copied,) = (
+        d.copy(sound, other) for d in DIFFERENCES if d.cause(other, sound) is Cause.optimizer
+    )
+    assert copied["optimizer"]["name"] == "adam"
 
 
 def test_what_changes_nothing_is_not_tried() -> None:

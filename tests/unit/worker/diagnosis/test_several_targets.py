@@ -385,3 +385,15 @@ def test_a_text_is_no_several_targets_of_numbers() -> None:
         check_diagnosis(
             spec.model_copy(update={"target": ("wide", "name")}), a_dataset_of(table), limits=LIMITS
         )
+
+
+def test_an_autoencoder_has_no_leaked_columns() -> None:
+    recipe = a_network(8, output=THREE)
+    columns = several_numbers()
+    copies = {f"copy of {name}": columns[name] for name in NUMBERS}
+
+    every = data_of(columns | copies, recipe, targets=NUMBERS)[0]
+    without_one = data_of(columns | dict(list(copies.items())[1:]), recipe, targets=NUMBERS)[0]
+
+    assert find_leaked_columns(every, recipe) == []
+    assert find_leaked_columns(without_one, recipe) != []

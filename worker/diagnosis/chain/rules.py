@@ -1,0 +1,36 @@
+"""What a remedy is made of: a change in words, and what it depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lowloss.spec import Recipe
+from worker.diagnosis.chain.changes import MakeChange
+from worker.diagnosis.checks.suspects import Suspect
+from worker.diagnosis.training.data import DiagnosisData
+
+
+@dataclass(frozen=True)
+class RemedyRule:
+    """A change in words, and as what it makes of a recipe."""
+
+    text: str
+    make: MakeChange
+
+
+@dataclass(frozen=True)
+class RemedyContext:
+    """What the remedies of a cause depend on."""
+
+    data: DiagnosisData
+    recipe: Recipe
+    suspect: Suspect | None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the suspect names."""
+        return self.suspect.columns if self.suspect else ()
+
+
+MakeRules = Callable[[RemedyContext], list[RemedyRule]]
