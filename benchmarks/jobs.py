@@ -84,6 +84,8 @@ def run_job(database: Database, folder: Path) -> dict[str, Any]:
     trials = trials_of(database)
     return {
         "job_seconds": whole,
+        "first_model_seconds": parts.first_model_at - started,
+        "model_seconds": parts.model_at - started,
         "search_seconds": parts.seconds.pop("search"),
         "parts": parts.seconds,
         "phases": parts.end_phase(),
@@ -123,6 +125,7 @@ class _Parts:
         self._phase, self._since = "", time.perf_counter()
         self.seconds: dict[str, float] = defaultdict(float)
         self.calls: Counter[str] = Counter()
+        self.model_at = self.first_model_at = 0.0
         self._lock = threading.Lock()
         self._compiling: set[int] = set()
 
@@ -143,6 +146,16 @@ class _Parts:
             return call(reporter, name, *arguments, **options)
 
         return begin
+
+    def note_model(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the same call; note when users have a first model, and the last one."""
+
+        def publish(reporter: Any, files: Any, *, trial: int | None) -> None:
+            call(reporter, files, trial=trial)
+            self.model_at = time.perf_counter()
+            self.first_model_at = self.first_model_at or self.model_at
+
+        return publish
 
     def timed(self, call: Callable[..., Any], part: str) -> Callable[..., Any]:
         """Return the same call, whose seconds are added to a part's."""
@@ -192,6 +205,10 @@ def _measured_parts() -> Iterator[_Parts]:
     before.append((Compiled, "__call__", Compiled.__call__))
     before.append((Reporter, "phase", Reporter.phase))
     Reporter.phase = parts.with_phases(Reporter.phase)  # type: ignore[method-assign]
+    before.append((Reporter, "publish_model", Reporter.publish_model))
+    Reporter.publish_model = parts.note_model(  # type: ignore[method-assign]
+        Reporter.publish_model
+    )
     for owner, name, part in places:
         setattr(owner, name, parts.timed(getattr(owner, name), part))
     Compiled.__call__ = parts.timed_program(Compiled.__call__)  # type: ignore[method-assign]

@@ -131,6 +131,11 @@ class ArtifactNotFound(Problem):
 class ProjectNotFound(Problem):
     code, status, title = "project_not_found", 404, "There is no such project"
 
+    @classmethod
+    def of(cls, name: str) -> ProjectNotFound:
+        """Return the error for a project."""
+        return cls(f"there is no project {name!r}", fix="GET /v1/projects lists them")
+
 
 class TokenNotFound(Problem):
     code, status, title = "token_not_found", 404, "There is no such token"

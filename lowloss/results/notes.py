@@ -14,6 +14,7 @@ WAITS_FOR = {
     "confirm": "its trainings to be left",
     "diagnosis": "its diagnosis to end",
     "export": "its best model to be exported",
+    "report": "its report to be written",
 }
 """What a cancel or a pause waits for, by the phase of the job."""
 ENDINGS = {
@@ -53,6 +54,7 @@ def describe_notes(job: Job) -> list[str]:
         _request(job),
         _search_end(job),
         _best(job),
+        _model(job),
     )
     return [note for note in notes if note is not None]
 
@@ -118,3 +120,12 @@ def _best(job: Job) -> str | None:
         f"trial {best.trial} is the best since the confirmation: on more seeds it does better than "
         f"trial {searched}, which had the best score"
     )
+
+
+def _model(job: Job) -> str | None:
+    if job.state is not JobState.running or job.outcome.model_ready_at is None:
+        return None
+    trial = job.outcome.model_trial
+    if trial is not None:
+        return f"the network of trial {trial} can be downloaded already; the search goes on"
+    return "its model can be downloaded already; its diagnosis and report follow"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
@@ -81,7 +82,9 @@ class Outcome(Result):
     stands out. `agreement` is the largest difference of each model file's predictions of the test
     rows from the training engine's, as a share of their spread. `trainings` counts the networks
     that its diagnosis has trained so far; `diagnosis` is a summary, the whole one has a route of
-    its own. `missing_baselines` and `missing_artifacts` say why one could not be made.
+    its own. `missing_baselines` and `missing_artifacts` say why one could not be made. From
+    `model_ready_at` on, a model can be downloaded and predicts, while the job still runs: first the
+    network of the best trial so far, `model_trial`; where that is null, the one the job ends with.
     """
 
     threads: int | None = None
@@ -103,6 +106,8 @@ class Outcome(Result):
     importances: tuple[Importance, ...] = ()
     insights: SearchInsights | None = None
     agreement: dict[str, float] = Field(default_factory=dict)
+    model_ready_at: datetime | None = None
+    model_trial: int | None = None
     trainings: int | None = None
     diagnosis: Verdict | None = None
     missing_artifacts: dict[str, str] = Field(default_factory=dict)

@@ -13,11 +13,13 @@ NUMBER = r"([-+(]?\s*[^\d\s\pL]?\s*(?:\pL{1,3}\.?\s*)?[.,]?\d.*)$"
 """The rest of a cell: a number, perhaps with a currency."""
 WORDS = "ca|circa|approx|approximately|about|around|roughly|etwa|rund|ungefähr|environ|env|aprox"
 ABOUT = rf"^(?:[~≈±]\s*|\+/-\s*|c\.\s*|(?i:{WORDS})(?:\.\s*|\s+)){NUMBER}"
+ERROR = r"^([-+]?\d[\d.,]*)\s*(?:±|\+/-)\s*\d[\d.,]*%?$"
+"""A number with its error behind it."""
 LIMITS = "under|over|below|above|less than|more than|fewer than|at least|at most|up to|max|min"
 LIMITS += "|from|starting (?:at|from)|ab|bis|dès|à partir de|jusqu'à|desde|hasta|vanaf|tot|od|do"
 BOUND = rf"^(?:[<>]\s*=?\s*|=[<>]\s*|[≤≥]\s*|(?i:{LIMITS})\.?\s+){NUMBER}"
 PLUS = r"^(.*[\d\pL%])\s*\+(\s*\pL*\.?)$"
-SIGNS = r"[~≈<>≤≥±]|^\+/-|\+\s*\pL*\.?$|^\pL[\pL ]+\.?\s*\S{0,2}\d|^c\.\s*\d"
+SIGNS = r"[~≈<>≤≥±]|\+/-|\+\s*\pL*\.?$|^\pL[\pL ]+\.?\s*\S{0,2}\d|^c\.\s*\d"
 """What cells have at least that are not exact."""
 FEW_LEVELS, FEW_BOUNDS = 20, 0.5
 """As a category of more levels, bounds are worth little; where most cells are, not all, they are
@@ -25,7 +27,7 @@ names."""
 
 
 PATTERNS: dict[InexactMark, tuple[str, str]] = {
-    "about": (ABOUT, "$1"),
+    "about": (f"{ABOUT}|{ERROR}", "$1$2"),
     "bound": (BOUND, "$1"),
     "plus": (PLUS, "$1$2"),
 }

@@ -38,7 +38,7 @@ from lowloss.tables.numbers import (
     read_commas,
     read_plain,
     split_approximations,
-    tidy_signs,
+    tidy_numbers,
     to_numbers,
 )
 from lowloss.tables.options import ParseOptions
@@ -261,7 +261,7 @@ class ColumnReader:
 
     def _read_notations(self, text: pl.Series, kind: str | None) -> pl.Series | Doubt:
         """Read what is neither plain nor text, in the way that reads the most cells."""
-        tidy = tidy_signs(text)
+        tidy = tidy_numbers(text)
         tidy = tidy.set(tidy.str.to_lowercase().is_in(MISSING_LOWER), None)
         present = tidy.count()
         if not present:

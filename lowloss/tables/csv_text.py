@@ -20,6 +20,7 @@ from lowloss.tables.dialect import (
     is_header,
     read_sep_line,
 )
+from lowloss.tables.fixed_widths import split_fixed_widths
 from lowloss.tables.footers import find_notes
 from lowloss.tables.headers import TwoLines, join_groups, join_two_lines
 from lowloss.tables.lines import (
@@ -86,6 +87,10 @@ def read_text(data: bytes, options: ParseOptions, warnings: list[TableWarning]) 
         records, dialect = _split(data, delimiter, options.quote)
     elif ruler:
         warnings.append(make_ruler_warning(ruler))
+    if delimiter is None and _find_width(records) == 1:
+        columns = split_fixed_widths(records.data, warnings)
+        if columns is not None:
+            records, dialect = _split(columns, "\t", options.quote)
     return _lay_out(records, dialect, options, warnings)
 
 

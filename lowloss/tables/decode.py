@@ -7,6 +7,7 @@ import re
 
 from lowloss.errors import TableEmpty, TableUnreadable
 from lowloss.results import TableWarning
+from lowloss.tables.scripts import guess_script
 
 BLOCK_BYTES = 16 * 1024**2
 SAMPLE_BYTES = 4096
@@ -75,7 +76,7 @@ def _to_utf8(data: bytes, encoding: str | None, warnings: list[TableWarning]) ->
         mixed = _decode_mixed(data, warnings)
         if mixed is not None:
             return mixed
-        encoding = "cp1252" if _decodes(data, "cp1252") else "latin-1"
+        encoding = _guess_encoding(data)
         warnings.append(_make_guess(data, encoding))
     try:
         return data.decode(encoding).removeprefix("\ufeff").encode()
@@ -85,6 +86,12 @@ def _to_utf8(data: bytes, encoding: str | None, warnings: list[TableWarning]) ->
             field="encoding",
             fix="name its encoding",
         ) from error
+
+
+def _guess_encoding(data: bytes) -> str:
+    script = guess_script(data)
+    likeliest = (script, "cp1252") if script else ("cp1252",)
+    return next((name for name in likeliest if _decodes(data, name)), "latin-1")
 
 
 def _decode_mixed(data: bytes, warnings: list[TableWarning]) -> bytes | None:

@@ -22,9 +22,11 @@ SAMPLE_BYTES = 256 * 1024
 MIN_SAMPLE_LINES, MAX_SAMPLE_RECORDS, MAX_SAMPLE_CELLS = 20, 200, 100_000
 SEP_LINE = re.compile(rb'"?sep=(.)"?\s*(?:\n|$)', re.IGNORECASE)
 FIELD = re.compile(r'"(?:[^"]|"")*"|\S+')
+PADDED = re.compile(r"\S {2,}\S")
 CLOCK = re.compile(r"\d{1,2}:\d{2}")
-LIKELY = 0.9
-"""The share of lines that a delimiter must split alike for runs of blanks not to be tried."""
+LIKELY, MOSTLY_VALUES = 0.9, 0.5
+"""The share of lines that a delimiter must split alike for runs of blanks not to be tried; and that
+of values among the fields between blanks, unless all lines have equally many."""
 
 Record = list[str]
 
@@ -127,9 +129,9 @@ def detect_delimiter(data: bytes, quote: str) -> str:
         # A column of `~55` alone begins with one.
         usable = [split for split in rare if split.width > 1 and split.share == 1.0]
         best = next((split for split in usable if all(split.records[0])), None)
-    if best is None or (best.share < LIKELY and best.delimiter != "\t"):
+    if best is None or best.delimiter == "\t" or best.share < LIKELY:
         blanks = split_sample(text, BLANKS, quote)
-        if _are_blanks_delimiters(text, blanks):
+        if _is_worse_than_blanks(best, blanks) and _are_blanks_delimiters(text, blanks):
             return BLANKS
     return best.delimiter if best else ","
 
@@ -180,9 +182,25 @@ def split_blanks(line: str) -> Record:
     ]
 
 
+def _is_worse_than_blanks(best: Split | None, blanks: Split) -> bool:
+    """Return whether runs of blanks may be tried in the place of the best delimiter.
+
+    Two tabs between fields may stand for an empty one, unless lines have as many fields without it
+    alone. Runs of blanks within the fields between tabs are delimiters, too.
+    """
+    if best is None or best.delimiter != "\t":
+        return True
+    padded = sum(any(PADDED.search(cell.strip()) for cell in record) for record in best.records)
+    return best.share < blanks.share == 1.0 or padded >= LIKELY * len(best.records)
+
+
 def _are_blanks_delimiters(text: str, split: Split) -> bool:
-    """Return whether runs of blanks split the lines alike into fields that are mostly values."""
-    if split.width < 2 or split.share < LIKELY or split.values < 0.5:
+    """Return whether runs of blanks split the lines alike into fields that are mostly values.
+
+    Words are fields, too, where many lines all have equally many: sentences do not.
+    """
+    is_table = split.share == 1.0 and split.width > 2 and len(split.records) >= MIN_SAMPLE_LINES
+    if split.width < 2 or split.share < LIKELY or (split.values < MOSTLY_VALUES and not is_table):
         return False
     records = read_records(text, BLANKS, '"')
     header = len(records[0])

@@ -19,6 +19,10 @@ LAP = (
     r"(?:(?:(?P<hours>\d{1,4}):)?(?P<minutes>\d{1,4}):)?(?P<seconds>\d{1,2}(?:[.,]\d+)?)$"
 )
 """Clocks of which all have seconds; those below a minute may have nothing else."""
+HOUR = r"^(1[0-2]|0?[1-9])\s*([AaPp]\.?[Mm]\.?)$"
+"""A clock without minutes: `5 pm`."""
+POINTED = r"^([01]?\d|2[0-4])\.([0-5]\d)\.([0-5]\d)$"
+"""A time of day as `18.00.00`; what may be a date is read as one."""
 FRACTION = r"^-?\d{1,4}:[0-5]\d[.,]\d+$"
 """A fraction is one of seconds: `1:23.456` is a minute and more."""
 ISO = (
@@ -52,6 +56,7 @@ def read_durations(
     Where all `are_durations`, `5 m` is five minutes; else it may be metres. A `clock` that is not
     given is detected.
     """
+    text = text.str.replace(HOUR, "$1:00 $2").str.replace(POINTED, "$1:$2:$3")
     clock = clock or _detect_clock(text)
     best: pl.Series | None = None
     for pattern in (LAP if clock == "m:s" else CLOCK, ISO, WORDS):

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import polars as pl
 
 from lowloss.results import TableWarning
+from lowloss.tables.compounds import COMPOUNDS, find_compounds
 from lowloss.tables.footnotes import list_marks
 from lowloss.tables.notation import Mark, Notation
-from lowloss.tables.numbers import Numbers, Surroundings, tidy_signs
+from lowloss.tables.numbers import Numbers, Surroundings, tidy_numbers, tidy_signs
 from lowloss.tables.sentences import warn
-from lowloss.tables.signs import Signs, has_sign
+from lowloss.tables.signs import BRACKETS, Signs, has_sign
 
 SHOWN_MARKS = 5
 """How many marks a warning names."""
@@ -23,6 +24,8 @@ def tell_numbers(text: pl.Series, numbers: Numbers, values: pl.Series) -> Iterat
     is_mixed = around.unit == "%" and numbers.has_bare
     if around.units and (is_mixed or not around.is_plain):
         yield warn_of_units(text, numbers)
+    for name, is_one in find_compounds(tidy_signs(text)).items():
+        yield warn_of_compounds(text, name, is_one)
     if numbers.signs:
         yield warn_of_signs(text, numbers.signs)
     if (
@@ -36,16 +39,26 @@ def tell_numbers(text: pl.Series, numbers: Numbers, values: pl.Series) -> Iterat
         yield warn_of_currencies(text, around)
 
 
+def warn_of_compounds(text: pl.Series, name: str, is_one: pl.Series) -> TableWarning:
+    """Say that numbers of two units were read as one number."""
+    unit = COMPOUNDS[name][2] if name in COMPOUNDS else "degrees"
+    return warn(
+        "units_joined",
+        text,
+        is_one,
+        detail=f"{{count}} of {{name}}, such as {{example}}, are {name}: read as {unit}",
+        fix="set its type to category if they are names",
+    )
+
+
 def warn_of_signs(text: pl.Series, signs: Signs) -> TableWarning:
     """Say which words and triangles are a minus, and which a plus."""
-    minus, *plus = sorted(signs, key=lambda mark: signs[mark])
-    meaning = f"{minus!r} was read as a minus"
-    if plus:
-        meaning += f", {plus[0]!r} as a plus"
+    meanings = {-1: "a minus", 1: "no minus" if BRACKETS in signs else "a plus"}
+    meaning = " and ".join(f"{mark!r} was read as {meanings[signs[mark]]}" for mark in signs)
     return warn(
         "signs_read",
         text,
-        has_sign(tidy_signs(text), signs),
+        has_sign(tidy_numbers(text), signs),
         detail=f"{meaning} in {{count}} of {{name}}, such as {{example}}",
         fix="set its type to category if they are names, or write signs",
     )
@@ -92,7 +105,7 @@ def warn_of_approximations(text: pl.Series, is_marked: pl.Series) -> TableWarnin
 
 def warn_of_footnotes(text: pl.Series, is_noted: pl.Series) -> TableWarning:
     """Say that marks of footnotes were left off."""
-    listed = ", ".join(map(repr, list_marks(tidy_signs(text).filter(is_noted))[:SHOWN_MARKS]))
+    listed = ", ".join(map(repr, list_marks(tidy_numbers(text).filter(is_noted))[:SHOWN_MARKS]))
     return warn(
         "marks_removed",
         text,

@@ -11,6 +11,7 @@ import polars as pl
 
 from lowloss.results import InexactMark
 from lowloss.tables.approximations import choose_marks
+from lowloss.tables.compounds import join_compounds
 from lowloss.tables.footnotes import find_footnotes, strip_footnotes
 from lowloss.tables.notation import Notation
 from lowloss.tables.signs import Signs, apply_signs, find_signs
@@ -35,6 +36,8 @@ LONG = r"^[-+]?\d{16,}$"
 """A whole number that may be above 2^53."""
 DASHED = r"(\d)[.,]-{1,2}([^\d]*)$"
 """A price whose decimals are a dash."""
+TEN_TO = r"(\d)\s?[\u00d7x\u00b7]\s?10\s?\^?\s?\(?([-+]?\d{1,3})\)?$"
+"""A power of ten as people write it."""
 QUOTED = r"^'([-+]?[\d.,])"
 """A number with the apostrophe by which spreadsheets make it a text."""
 SHARED, MOSTLY = 0.95, 0.5
@@ -160,7 +163,8 @@ def tidy_signs(text: pl.Series) -> pl.Series:
     if text.str.contains(r"[^\x00-\x7f]").any():
         text = text.str.replace_all("[\u2212\u2012\u2013\u2014\ufe63\uff0d]", "-")
         text = text.str.replace_all("[\u00a0\u202f\u2009\u2007\u2008\u2002\u2003]", " ")
-        text = text.str.replace_all("[\u2019\u02bc\u2018\u00b4]", "'").str.strip_chars()
+        text = text.str.replace_all("[\u2019\u02bc\u2018\u00b4\u2032]", "'")
+        text = text.str.replace_all("[\u2033\u201d]", '"').str.strip_chars()
         text = text.str.replace_many(DIGITS)
         for sign, decimals in FRACTIONS.items():
             text = text.str.replace(rf"^([-+]?\d*)\s?{sign}", f"${{1}}{decimals}")
@@ -168,7 +172,14 @@ def tidy_signs(text: pl.Series) -> pl.Series:
         text = text.str.replace(DASHED, "$1$2")
     if text.str.contains(QUOTED).any():
         text = text.str.replace(QUOTED, "$1")
+    if text.str.contains(TEN_TO).any():
+        text = text.str.replace(TEN_TO, "${1}e$2")
     return text
+
+
+def tidy_numbers(text: pl.Series) -> pl.Series:
+    """Write the signs of numbers plainly, and numbers of two units as one."""
+    return join_compounds(tidy_signs(text))
 
 
 def split_numbers(tidy: pl.Series, around: Surroundings | None = None) -> Numbers:

@@ -13,7 +13,7 @@ from lowloss.tables.durations import read_durations
 from lowloss.tables.footnotes import strip_footnotes
 from lowloss.tables.marks import FALSE_WORDS, TRUE_WORDS
 from lowloss.tables.notation import Notation
-from lowloss.tables.numbers import Surroundings, split_numbers, tidy_signs, to_numbers
+from lowloss.tables.numbers import Surroundings, split_numbers, tidy_numbers, to_numbers
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.serials import read_serials_again
 from lowloss.tables.signs import apply_signs
@@ -39,7 +39,7 @@ def override(reading: Reading, options: ParseOptions) -> Reading:
 
 
 def _apply(text: pl.Series, reading: Reading) -> pl.Series:
-    tidy = tidy_signs(text)
+    tidy = tidy_numbers(text)
     match reading.kind:
         case "number":
             notation = Notation(reading.decimal, reading.group)

@@ -26,6 +26,8 @@ TRIANGLES = ("▲", "△")
 NUMBER = r"[-+]?[^\pL\d]{0,3}\d[\d.,' ]*"
 IN_FRONT = rf"^(?P<mark>[▲△▼▽↑↓]|[NSEWO])\s?(?P<number>{NUMBER}.*)$"
 BEHIND = rf"^(?P<number>{NUMBER}°?)\s?(?P<mark>(?i:[dc][rb]|[dcshnweo])\.?|[▲△▼▽↑↓])$"
+BRACKETS, IN_BRACKETS = "()", r"^\(\s?(\d[\d,' ]*)\)$"
+"""Around whole numbers of which none stands without: years of films, counts of reviews."""
 HEAD_ROWS = 1000
 SHARE, MOSTLY = 0.95, 0.5
 """The share of the cells that must have a mark, unless a triangle is the minus, and that of the
@@ -40,6 +42,12 @@ def find_signs(tidy: pl.Series) -> Signs:
 
     Where they are letters, nearly all cells have them: the head is looked at first.
     """
+    if _are_bracketed(tidy.head(HEAD_ROWS)) and _are_bracketed(tidy):
+        return {BRACKETS: 1}
+    return _find_families(tidy)
+
+
+def _find_families(tidy: pl.Series) -> Signs:
     head = _find_marks(tidy.head(HEAD_ROWS))
     if head.null_count() == len(head) and not tidy.str.contains("[▲△]").any():
         return {}
@@ -62,6 +70,8 @@ def apply_signs(tidy: pl.Series, signs: Signs) -> pl.Series:
     """Write numbers with a minus in place of their marks."""
     if not signs:
         return tidy
+    if BRACKETS in signs:
+        return tidy.str.replace(IN_BRACKETS, "$1")
     mark = _find_marks(tidy)
     is_marked = mark.is_in(list(signs)).fill_null(value=False)
     bare = tidy.str.replace(IN_FRONT, "${number}").str.replace(BEHIND, "${number}")
@@ -76,7 +86,14 @@ def apply_signs(tidy: pl.Series, signs: Signs) -> pl.Series:
 
 def has_sign(tidy: pl.Series, signs: Signs) -> pl.Series:
     """Return where a number has one of the marks."""
+    if BRACKETS in signs:
+        return tidy.str.contains(IN_BRACKETS).fill_null(value=False)
     return _find_marks(tidy).is_in(list(signs)).fill_null(value=False)
+
+
+def _are_bracketed(tidy: pl.Series) -> bool:
+    present = tidy.drop_nulls()
+    return len(present) > 0 and bool(present.str.contains(IN_BRACKETS).all())
 
 
 def _find_marks(tidy: pl.Series) -> pl.Series:

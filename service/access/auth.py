@@ -20,7 +20,8 @@ STATIC_PATH = "/static/"
 LOGOUT_PATH = "/logout"
 OPEN_PATHS = frozenset({"/healthz", "/readyz", LOGIN_PATH, LOGOUT_PATH})
 """The paths of an orchestrator's probes, which have no token, and of signing in and out."""
-COOKIE = "lowloss_session"
+COOKIE, PROJECT_COOKIE = "lowloss_session", "lowloss_project"
+"""A browser's session, and the project whose pages an admin sees in it."""
 
 
 class AccessControl:
@@ -72,10 +73,10 @@ class AccessControl:
             if caller is None:
                 scope[REFUSED] = True
             return caller
-        caller = await self.tokens.find_by_session(read_session_cookie(headers))
+        caller = await self.tokens.find_by_session(read_cookie(headers, COOKIE))
         if caller is not None and scope["method"] not in SAFE_METHODS:
             check_same_origin(headers)
-        return caller
+        return None if caller is None else caller.seeing(read_cookie(headers, PROJECT_COOKIE))
 
 
 def check_same_origin(headers: Headers) -> None:
@@ -108,10 +109,10 @@ def check_anonymous(headers: Headers, *, is_open: bool) -> None:
         )
 
 
-def read_session_cookie(headers: Headers) -> str:
-    """Return the secret of a browser's session, or nothing."""
+def read_cookie(headers: Headers, name: str) -> str:
+    """Return a cookie's value, or nothing."""
     # Cookies of a host are those of all its ports: others may be written oddly.
-    return cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
+    return cookie_parser(headers.get("cookie", "")).get(name, "")
 
 
 def is_reachable(host: str) -> bool:

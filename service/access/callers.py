@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lowloss.errors import ScopeTooNarrow
 from lowloss.results import Token
@@ -27,6 +27,12 @@ class Caller:
     name: str
     project: str
     scope: Scope
+
+    def seeing(self, project: str) -> Caller:
+        """Return an admin who sees a project, unless none is named; others see their own alone."""
+        if not project or self.scope is not Scope.admin:
+            return self
+        return replace(self, project=project)
 
 
 LOCAL = Caller("", "a program of this machine", DEFAULT_PROJECT, Scope.admin)

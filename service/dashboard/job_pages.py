@@ -196,7 +196,8 @@ def show_job(
         trials = find_trials(session, job_id, curves_of=chosen)
         ranked = rank_trials(job, trials)
         curves = {trial.number: trial.curve for trial in trials if trial.curve}
-        artifacts = find_artifacts(session, job_id) if job.state.is_finished else ()
+        has_files = job.state.is_finished or job.outcome.model_ready_at is not None
+        artifacts = find_artifacts(session, job_id) if has_files else ()
         if curve is None and not job.state.is_finished:
             shown = ranked[:SHOWN_CURVES] + [t for t in trials if t.state is TrialState.running]
             curves = list_curves(session, job_id, [trial.number for trial in shown])

@@ -1,15 +1,18 @@
-"""Artifacts: written by a worker under its fence, visible once the job has ended."""
+"""Artifacts: written under a worker's fence; a model is visible at once, others as the job ends."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from lowloss.errors import ArtifactNotFound, BestModelNotReady, JobNotFound
-from lowloss.results import Artifact, Artifacts, JobKind, JobState, Outcome
+from lowloss.results import Artifact, Artifacts, JobKind, JobState, Outcome, Requested
 from service.store.blobs import adopt_blob
+from service.store.database import utc_now
+from service.store.events import EventKind, record_event
 from service.store.queue import Fence, hold_fence
 from service.store.schema import ArtifactRow, JobRow
 
@@ -30,9 +33,31 @@ class NewArtifact:
 def add_artifact(session: Session, fence: Fence, new: NewArtifact) -> None:
     """Add an artifact, not visible yet; it replaces one of an earlier attempt."""
     job = hold_fence(session, fence)
+    _store(session, job, new, is_published=False)
+
+
+def publish_model(
+    session: Session, fence: Fence, files: Sequence[NewArtifact], *, trial: int | None
+) -> Requested:
+    """Make a model's files visible before its job ends, in the place of an earlier model's.
+
+    It is the network of a `trial`, or None where it is the one that the job ends with. Return what
+    users ask of the job.
+    """
+    job = hold_fence(session, fence)
+    for new in files:
+        _store(session, job, new, is_published=True)
+    ready_at = session.scalars(select(utc_now())).one()
+    job.outcome = job.outcome | {"model_ready_at": ready_at.isoformat(), "model_trial": trial}
+    job.version += 1
+    record_event(session, job, EventKind.model_ready, trial=trial)
+    return Requested(job.requested)
+
+
+def _store(session: Session, job: JobRow, new: NewArtifact, *, is_published: bool) -> None:
     adopt_blob(session, new.sha256)
     row = session.get(ArtifactRow, (job.id, new.name)) or ArtifactRow(job_id=job.id, name=new.name)
-    row.attempt, row.is_published = fence.attempt, False
+    row.attempt, row.is_published = job.attempt, is_published
     row.media_type, row.sha256, row.size_bytes = new.media_type, new.sha256, new.size_bytes
     session.add(row)
 
@@ -82,8 +107,8 @@ def get_best_model(session: Session, job_id: str) -> Artifact:
             f"the job {job.state} without a model", fix="GET the job: its reason and errors say why"
         )
     raise BestModelNotReady(
-        f"the job is {job.state}: its best model is exported when it ends",
-        fix=f"GET /v1/jobs/{job_id}?wait=60 until its state is succeeded",
+        f"the job is {job.state}: there is a model once a first trial has completed",
+        fix=f"GET /v1/jobs/{job_id}?wait=60 until its outcome has model_ready_at",
     )
 
 

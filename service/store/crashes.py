@@ -18,7 +18,7 @@ from service.store.schema import AttemptOutcome, AttemptRow, JobRow, TrialRow
 MAX_CRASHES = 2
 """So many processes a trial may end: the first may have been ended by one that trained beside it,
 and the blamed trials train alone afterwards."""
-PHASES_AFTER_SEARCH = ("confirm", "diagnosis", "export")
+PHASES_AFTER_SEARCH = ("confirm", "export", "diagnosis", "report")
 """Phases in which only what a model can do without, and its export, is computed."""
 MAX_FULL_DISKS = 8
 """So many attempts in a row may lack room: with the default waits, that is two hours."""

@@ -30,6 +30,7 @@ class EventKind(StrEnum):
     trial_epoch = "epoch"
     trial_finished = "trial.finished"
     best_changed = "best.changed"
+    model_ready = "model.ready"
 
 
 HIDDEN_KINDS = (

@@ -50,7 +50,7 @@ from service.store.workers import has_worker
 
 ENDED_EARLY = {JobState.queued, JobState.paused, JobState.failed}
 """The states of a job whose last attempt did."""
-DIAGNOSIS_PHASE, EXPORT_PHASE = "diagnosis", "export"
+DIAGNOSIS_PHASE, EXPORT_PHASE, REPORT_PHASE = "diagnosis", "export", "report"
 """The phases in which a search has ended: its trials say nothing of the time left then."""
 
 
@@ -331,7 +331,7 @@ def _estimate_seconds_left(
     elif job_row.phase == DIAGNOSIS_PHASE:
         seconds_left = spec.budget.diagnosis_seconds
         seconds_left -= (joined.now - job_row.phase_started_at).total_seconds()
-    elif job_row.phase == EXPORT_PHASE or not joined.done:
+    elif job_row.phase in {EXPORT_PHASE, REPORT_PHASE} or not joined.done:
         return None
     else:
         seconds_left = _estimate_search_seconds(joined, spec.budget, seconds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from lowloss.errors import ProjectExists
+from lowloss.errors import ProjectExists, ProjectNotFound
 from lowloss.results import Page, Project
 from lowloss.spec import Quotas
 from service.store.cursors import ListOrder
@@ -30,6 +30,12 @@ def create_project(session: Session, name: str, quotas: Quotas | None = None) ->
 def has_project(session: Session, name: str) -> bool:
     """Return whether there is a project of this name."""
     return bool(session.scalar(select(exists().where(ProjectRow.name == name))))
+
+
+def check_project(session: Session, name: str) -> None:
+    """Raise ProjectNotFound where there is no project of this name."""
+    if not has_project(session, name):
+        raise ProjectNotFound.of(name)
 
 
 def owns_job(session: Session, project: str, job_id: str) -> bool:

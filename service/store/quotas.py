@@ -32,7 +32,7 @@ def set_quotas(session: Session, project: str, quotas: Quotas) -> Project:
     """Replace the quotas of a project; raise ProjectNotFound."""
     row = _lock(session, project)
     if row is None:
-        raise ProjectNotFound(f"there is no project {project!r}", fix="GET /v1/projects lists them")
+        raise ProjectNotFound.of(project)
     for name, value in quotas:
         setattr(row, name, value)
     session.flush()

@@ -75,7 +75,7 @@ def run_job(reporter: Reporter, folder: Path) -> Ended:
     reporter.phase("export")
     model = folder / BEST_MODEL
     model.write_bytes(saved_state(TRIALS, EPOCHS))
-    reporter.add_artifact(model, "application/octet-stream")
+    reporter.publish_model({model: "application/octet-stream"}, trial=None)
     return Ended(Ending.succeeded, reason="max_trials")
 
 

@@ -77,6 +77,6 @@ def test_job_whose_refit_kills_its_worker_hands_out_its_best_trial(
     job = run_job(sqlite_database, "tests.builders.deadly_refit_child", trials=2, refit=True)
 
     phases = [(error.phase, error.outcome) for error in job.errors]
-    assert phases == [("confirm", "crashed")] * 2 + [("export", "succeeded")]
+    assert phases == [("confirm", "crashed")] * 2 + [("report", "succeeded")]
     assert job.outcome.final_gain is None
     assert job.reason == "max_trials"

@@ -126,6 +126,7 @@ def seconds_left(database: Database, phase: str | None, *, ago: float = 0.0) -> 
         ("diagnosis", 10.0, 20.0),
         ("diagnosis", 31.0, None),
         ("export", 1.0, None),
+        ("report", 1.0, None),
     ],
 )
 def test_time_left_is_that_of_the_phase(

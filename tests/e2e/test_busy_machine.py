@@ -123,8 +123,8 @@ def test_cancel_is_heard_within_five_seconds_on_a_busy_machine(
         next(event for event in events if event.data.get("phase") == phase)
         cancelled_at = time.monotonic()
         client.cancel(job.id)
-        # What is left after a diagnosis is the export; the other phases have nothing to export.
-        last = "export" if is_small else "cancelled"
+        # What is left after a diagnosis is the report; the other phases have nothing to export.
+        last = "report" if is_small else "cancelled"
         next(e for e in events if last in {e.data.get("phase"), e.data.get("state")})
         seconds = time.monotonic() - cancelled_at
         ended = client.wait(job.id, timeout=200)

@@ -102,7 +102,8 @@ def test_trials_events_curves_and_tables_tell_the_same_story(
     assert kinds[-1] == "job.finished"
     assert kinds.count("trial.finished") == len(trials) == 4
     phases = [event.data["phase"] for event in events if event.kind == "job.phase"]
-    assert phases == ["prepare", "baselines", "search", "confirm", "export"]
+    assert phases == ["prepare", "baselines", "search", "confirm", "export", "report"]
+    assert kinds.count("model.ready") == 1
     for trial in trials:
         assert trial.state is TrialState.completed
         curve = client.trial(job.id, trial.number).curve

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import keras
 
 from lowloss.results import Baseline, Diagnosis, FinalGain, PredictionSummary
 from service.store.artifacts import BEST_MODEL, ONNX_MODEL
@@ -19,7 +21,7 @@ from service.store.trials import list_curves, list_trials
 from service.tables.script_table import SCRIPT_TABLE
 from worker.artifacts.model.build import build_model
 from worker.artifacts.model.check import Expected, check_keras, check_onnx, check_saved_model
-from worker.artifacts.model.content import model_content
+from worker.artifacts.model.content import Content, model_content
 from worker.artifacts.model.save import describe_model, save_model, save_saved_model
 from worker.artifacts.model.to_onnx import save_onnx
 from worker.artifacts.reports.card import CARD, write_card
@@ -43,6 +45,8 @@ OURS = "lowloss"
 NOT_NEEDED = "the job was to end: what its model can do without was left out"
 """Why an artifact is missing that nobody waited for."""
 SAVED_MODEL = "saved_model"
+CHECKED_ROWS = 1000
+"""Test rows on which a model is compared that is not the last one."""
 MEDIA_TYPES = {
     ".csv": "text/csv; charset=utf-8",
     ".json": "application/json",
@@ -56,20 +60,27 @@ MEDIA_TYPES = {
 }
 
 
-def export(
+@dataclass(frozen=True)
+class Exported:
+    """A model that was stored: what its files say of it, and why other files are missing."""
+
+    metadata: dict[str, Any]
+    missing: dict[str, str]
+
+
+def export_model(
     final: FinalModel,
     gain: FinalGain | None,
     baselines: Sequence[FittedBaseline],
     reporter: Reporter,
     folder: Path,
     *,
-    diagnosis: Diagnosis | str | None,
     seed: int,
-) -> None:
-    """Score the model on the test rows; store it, the search, the reports and the plain table.
+) -> Exported:
+    """Score the model on the test rows and store it, and then look at it more closely.
 
-    A `diagnosis` that could not be made is the reason why. Once the job is to end, intervals,
-    importances and the SavedModel are left out.
+    From the moment that `model.keras` and `model.onnx` are stored, users have them. Once the job is
+    to end, the SavedModel, intervals and importances are left out.
     """
     prepared, target = final.prepared, final.fit.target
     test_metrics = scores(target, prepared.y_test, final.predict_test())
@@ -80,16 +91,11 @@ def export(
         final_gain=final_gain,
         test_predictions=summarise_test_rows(final, metadata["labels"]).model_dump(),
     )
+    missing = store_model(final, metadata, reporter, folder)
     record_intervals(final, baselines, reporter, seed=seed)
     measured = reporter.if_not_finishing(partial(importances, final, seed=seed))
     reporter.record(importances=[entry.model_dump() for entry in measured or ()])
-    missing = export_model(final, metadata, reporter, folder)
-    if isinstance(diagnosis, str):
-        missing[DIAGNOSIS] = diagnosis
-        diagnosis = None
-    reporter.record(missing_artifacts=missing)
-    export_reports(metadata, reporter, folder, diagnosis)
-    store_artifact(folder / SCRIPT_TABLE, reporter)
+    return Exported(metadata, missing)
 
 
 def summarise_test_rows(final: FinalModel, labels: Sequence[str]) -> PredictionSummary:
@@ -127,23 +133,53 @@ def add_difference(baseline: Baseline, sampled: Mapping[str, Sampled]) -> Baseli
     return baseline.model_copy(update={"difference": difference})
 
 
-def export_model(
-    final: FinalModel, metadata: dict[str, Any], reporter: Reporter, folder: Path
-) -> dict[str, str]:
-    """Store the model in every format, each compared with the engine before it is stored.
+def export_best_so_far(single: FinalModel, reporter: Reporter, folder: Path) -> None:
+    """Store a trial's network, in the place of the model that users have until the job ends.
 
-    Return why a format is missing, by its artifact's name.
+    It is compared with the engine on some test rows, and not scored on them.
     """
-    content, prepared = model_content(final), final.prepared
-    expected = Expected(content, prepared.raw_test, final.predict_test(), final.rounding())
+    content, trial = model_content(single), single.members[0].plan.number
+    metadata = describe_model(content, single.prepared, {})
+    raw = single.prepared.labelled.raw.take(single.prepared.splits.test[:CHECKED_ROWS])
+    expected = Expected(content, raw, single.predict(raw), single.rounding())
+    save_and_publish(content, expected, metadata, reporter, folder, trial=trial)
+
+
+def save_and_publish(
+    content: Content,
+    expected: Expected,
+    metadata: dict[str, Any],
+    reporter: Reporter,
+    folder: Path,
+    *,
+    trial: int | None,
+) -> tuple[keras.Model, dict[str, float]]:
+    """Store a model for Keras and for ONNX once both agree with the engine; users have it then.
+
+    Return the Keras model, and how far the files' predictions differ (`agreement`).
+    """
     model = build_model(content)
     keras_path, onnx_path = folder / BEST_MODEL, folder / ONNX_MODEL
     save_model(model, keras_path, metadata)
     agreement = {BEST_MODEL: check_keras(keras_path, expected)}
-    store_artifact(keras_path, reporter)
     save_onnx(content, onnx_path, metadata)
     agreement[ONNX_MODEL] = check_onnx(onnx_path, expected)
-    store_artifact(onnx_path, reporter)
+    files = {path: MEDIA_TYPES[path.suffix] for path in (keras_path, onnx_path)}
+    reporter.publish_model(files, trial=trial)
+    return model, agreement
+
+
+def store_model(
+    final: FinalModel, metadata: dict[str, Any], reporter: Reporter, folder: Path
+) -> dict[str, str]:
+    """Store the model in every format, each compared with the engine before it is stored.
+
+    Users have it before TensorFlow's own format is made, which takes longest. Return why a format
+    is missing, by its artifact's name.
+    """
+    content, prepared = model_content(final), final.prepared
+    expected = Expected(content, prepared.raw_test, final.predict_test(), final.rounding())
+    model, agreement = save_and_publish(content, expected, metadata, reporter, folder, trial=None)
     missing: dict[str, str] = {}
     zipped = f"{SAVED_MODEL}.zip"
     reporter.poll()
@@ -166,17 +202,20 @@ def export_model(
 
 
 def export_reports(
-    metadata: dict[str, Any],
-    reporter: Reporter,
-    folder: Path,
-    diagnosis: Diagnosis | None,
+    exported: Exported, reporter: Reporter, folder: Path, diagnosis: Diagnosis | str | None
 ) -> None:
     """Store the reports on a job: its trials, those of earlier attempts included, and its model.
 
-    Call it once all other results of the job are in the store.
+    A `diagnosis` that could not be made is the reason why. Call it once all other results of the
+    job are in the store.
     """
+    missing = dict(exported.missing)
+    if isinstance(diagnosis, str):
+        missing[DIAGNOSIS] = diagnosis
+        diagnosis = None
+    reporter.record(missing_artifacts=missing)
     job_id = reporter.fence.job_id
-    facts = reporter.read(lambda session: read_facts(session, job_id, metadata))
+    facts = reporter.read(lambda session: read_facts(session, job_id, exported.metadata))
     reporter.record(remarks=remarks(facts))
     if diagnosis is not None:
         diagnosis = diagnosis.model_copy(update={"search": search_remarks(facts)})
@@ -190,7 +229,7 @@ def export_reports(
     write_card(folder / CARD, facts)
     write_tensorboard(folder / TENSORBOARD, facts)
     write_script(folder / PREDICT)
-    for name in (TRIALS, CURVES, STUDY, REPORT, CARD, TENSORBOARD, PREDICT):
+    for name in (TRIALS, CURVES, STUDY, REPORT, CARD, TENSORBOARD, PREDICT, SCRIPT_TABLE):
         store_artifact(folder / name, reporter)
 
 

@@ -18,7 +18,7 @@ from lowloss.results import Diagnosis, Outcome
 from lowloss.spec import JobSpec
 from service.store.trials import list_trials
 from service.tables.check import CheckedJob
-from worker.artifacts.export import NOT_NEEDED, export
+from worker.artifacts.export import NOT_NEEDED, export_model, export_reports
 from worker.data.prepare import Prepared
 from worker.data.scores import objective_value
 from worker.engine.cohort.cohort_engine import CohortEngine
@@ -26,6 +26,7 @@ from worker.engine.cohort.program import Programs
 from worker.engine.protocol import Engine
 from worker.execution.beside import run_beside
 from worker.execution.local import local_engine
+from worker.jobs.best_so_far import BestSoFar
 from worker.jobs.diagnosis_job import diagnose_first_recipe
 from worker.jobs.loading import (
     JobResources,
@@ -58,12 +59,10 @@ MIN_BASELINES_SECONDS, MAX_BASELINES_SECONDS = 5.0, 120.0
 def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
     """Run a search from its table to its exported model, and return how it ended.
 
-    A trial is asked for by the oracle, trained on every fold, scored, told to the oracle
-    (`SearchLoop.run`), and trained again on other seeds where it is among the best
-    (`confirm_winner`). Networks of the best are refitted (`make_final_model`) and exported.
+    Trials are trained on every fold as the oracle asks for them (`SearchLoop.run`), the best again
+    on other seeds (`confirm_winner`). Networks of them are refitted (`make_final_model`), exported.
     """
-    folder = resources.folder
-    job = load_job(reporter)
+    job, folder = load_job(reporter), resources.folder
     prepared, checked = prepare_job(job, reporter, resources)
     job = replace(job, spec=checked.spec)
     baselines = fit_baselines_in_time(prepared, checked, job, reporter)
@@ -71,7 +70,8 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
     engine = build_engine(prepared)
     reporter.phase("search", threads=engine.threads, open_trials=engine.max_open)
     with closing(SearchTuner(job.spec, directory=folder)) as tuner:
-        loop = SearchLoop(tuner, prepared, reporter, folder)
+        best = BestSoFar(prepared, job.spec, reporter, folder, job.outcome)
+        loop = SearchLoop(tuner, prepared, reporter, folder, on_best=best.offer)
         loop.replay(load_earlier_attempts(reporter, job, folder))
         reporter.set_deadline(job.seconds_left(SEARCH_SHARE))
         loop.run(engine)
@@ -90,14 +90,14 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
     reporter.raise_if_suspended()
 
     reporter.record(insights=search_insights(reporter, job, prepared))
-    if confirmed is not None:
-        reporter.record(**confirmation_fields(confirmed, prepared))
-        diagnosis = diagnose_search(job, checked, confirmed, reporter, resources)
-        reporter.phase("export")
-        seed = job.spec.seed
-        export(final_model, gain, baselines, reporter, folder, diagnosis=diagnosis, seed=seed)
     if confirmed is None:
         raise JobCancelled if reporter.stop_cause is StopCause.cancel else no_trial_completed(tuner)
+    reporter.record(**confirmation_fields(confirmed, prepared))
+    reporter.phase("export")
+    exported = export_model(final_model, gain, baselines, reporter, folder, seed=job.spec.seed)
+    diagnosis = diagnose_search(job, checked, confirmed, reporter, resources)
+    reporter.phase("report")
+    export_reports(exported, reporter, folder, diagnosis)
     if reporter.stop_cause is StopCause.cancel:
         return Ended(Ending.cancelled, reason="cancelled")
     return Ended(Ending.succeeded, reason=reason)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lowloss.results import Curve, Hyperparameters, Requested
-from service.store.artifacts import NewArtifact, add_artifact
+from service.store.artifacts import NewArtifact, add_artifact, publish_model
 from service.store.blobs import copy_blob, hash_file, write_blob
 from service.store.checkpoints import SavedCheckpoint, save_checkpoint
 from service.store.database import Database, Session, is_busy
@@ -210,7 +210,7 @@ class Reporter:
     def add_artifact(self, path: Path, media_type: str) -> None:
         """Store a file as an artifact, visible once the job is settled."""
         self.alive()
-        new = NewArtifact(path.name, media_type, hash_file(path), path.stat().st_size)
+        new = _describe(path, media_type)
 
         def store() -> None:
             # Both again after an outage: one of an hour makes the bytes a leftover.
@@ -218,6 +218,21 @@ class Reporter:
             self._write_once(lambda s: add_artifact(s, self.fence, new))
 
         self._wait_for_database(store)
+
+    def publish_model(self, files: Mapping[Path, str], *, trial: int | None) -> None:
+        """Store a model's files, of these media types, and make them visible together.
+
+        It is the network of a `trial`, or None where it is the one that the job ends with.
+        """
+        self.alive()
+        new = [_describe(path, media_type) for path, media_type in files.items()]
+
+        def store() -> Requested:
+            for path, artifact in zip(files, new, strict=True):
+                write_blob(self.database, path, sha256=artifact.sha256)
+            return self._write_once(lambda s: publish_model(s, self.fence, new, trial=trial))
+
+        self._requested = self._wait_for_database(store)
 
     def read(self, read: Callable[[Session], T]) -> T:
         """Return what a function reads from one snapshot of the store."""
@@ -259,6 +274,10 @@ class Reporter:
                     raise
                 log.warning("the job waits for the database: %s", error)
                 time.sleep(WRITE_SECONDS)
+
+
+def _describe(path: Path, media_type: str) -> NewArtifact:
+    return NewArtifact(path.name, media_type, hash_file(path), path.stat().st_size)
 
 
 def as_curve(folded: FoldEpochs) -> Curve:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,15 +40,25 @@ class EarlierAttempts:
     teachers: tuple[EarlierJob, ...] = ()
 
 
+def ignore(_: TrainingResult) -> None:
+    """Do nothing with a trial."""
+
+
 class SearchLoop:
-    """One attempt's search.
+    """One attempt's search; whenever a trial ends, the best one so far is handed to `on_best`.
 
     `top_trainings` are those of the best trials so far, by number, and `candidates` those of more
     of them, without their weights.
     """
 
     def __init__(
-        self, tuner: SearchTuner, prepared: Prepared, reporter: Reporter, folder: Path
+        self,
+        tuner: SearchTuner,
+        prepared: Prepared,
+        reporter: Reporter,
+        folder: Path,
+        *,
+        on_best: Callable[[TrainingResult], None] = ignore,
     ) -> None:
         spec = tuner.spec
         self.top_trainings: dict[int, TrainingResult] = {}
@@ -60,6 +70,7 @@ class SearchLoop:
         self._pruner = make_pruner(spec)
         self._stopping = TrialStopping(spec, self._pruner)
         self._writer = CheckpointWriter(reporter, folder)
+        self._on_best = on_best
         self._is_late = False
 
     def replay(self, earlier: EarlierAttempts) -> None:
@@ -163,6 +174,9 @@ class SearchLoop:
         self._stopping.has_hit_target = self._tuner.has_hit_target
         if end.score is not None and isinstance(result, TrainingResult):
             self._remember(number, result)
+        best = self._tuner.best()
+        if best is not None and best[0] in self.top_trainings:
+            self._on_best(self.top_trainings[best[0]])
 
     def _remember(self, number: int, training: TrainingResult) -> None:
         """Add a training to the best ones, of which as many remain as are needed."""

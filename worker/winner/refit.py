@@ -69,7 +69,7 @@ def make_final_model(
     winner's best run.
     """
     spec = tuner.spec
-    single = FinalModel(prepared, (_best_fold(confirmed, spec, prepared),))
+    single = single_model(confirmed.winner, spec, prepared)
     final_spec = spec.final
     if (not final_spec.refit and final_spec.members == 1) or reporter.stop_cause is not None:
         return single, None
@@ -96,12 +96,14 @@ def make_final_model(
     )
 
 
-def _best_fold(confirmed: Confirmed, spec: JobSpec, prepared: Prepared) -> TrainedPlan:
+def single_model(training: TrainingResult, spec: JobSpec, prepared: Prepared) -> FinalModel:
+    """Return the model of a trial's own network: that of the fold on which it was best."""
     sign = spec.objective.direction.sign
-    return min(
-        confirmed.winner.folds,
+    best = min(
+        training.folds,
         key=lambda fold: sign * objective_value(spec.objective, fold_metrics(fold, prepared)),
     )
+    return FinalModel(prepared, (best,))
 
 
 def _plan_members(

@@ -72,7 +72,9 @@ async function submit(form) {
     body,
   });
   if (answer === undefined) return;
-  if (dataOf(form).next) {
+  if (dataOf(form).shows) {
+    form.querySelector("output").textContent = `Copy it now, it is not shown again: ${answer[dataOf(form).shows]}`;
+  } else if (dataOf(form).next) {
     location.href = dataOf(form).next.replace("{id}", encodeURIComponent(answer?.id ?? ""));
   } else {
     document.dispatchEvent(new Event("lowloss:changed"));
@@ -209,6 +211,7 @@ function readValue(input) {
       throw Object.assign(new Error(`this is not JSON: ${error.message}`), { field: input.name });
     }
   }
+  if (input.type === "datetime-local") return input.value ? new Date(input.value).toISOString() : null;
   if (input.type === "number") return input.value === "" ? null : Number(input.value);
   return input.value;
 }

@@ -148,7 +148,8 @@ def test_every_page_is_whole_and_obeys_its_policy(client: TestClient, store: Dat
 
 
 def test_no_page_takes_more_than_three_statements(client: TestClient, store: Database) -> None:
-    first, again = {}, {}
+    first: dict[str, int] = {}
+    again: dict[str, int] = {}
     for address in filled_pages(store):
         for taken in (first, again):
             with counted_statements(store) as statements:

@@ -1,0 +1,37 @@
+"""Runs of blanks and tabs as the delimiter."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+
+from tests.unit.lowloss.tables.test_layouts import read
+
+CODES = "".join(f"A{row % 3} {row} A{row % 4 + 10} B{row % 2} {row % 5 + 1}\n" for row in range(40))
+CARS = "".join(
+    f'{row}.5   {row % 3 + 4}   {row}.  {row}  70\t"ford {row % 4}"\n' for row in range(40)
+)
+TABS = ("\t", "\t\t")
+SEEDS = "".join(f"{row}.5\t{row % 3}.25{TABS[row % 2]}{row}\n" for row in range(40))
+NOTES = "note\n" + "".join(f"{word} is here today\n" for word in ("Anna", "Bo", "Carl"))
+WORDS = "a\tb\tc\n" + "".join(f"New York\t{row}\t{row % 3}\n" for row in range(40))
+TIMES = "at\tcity\n" + "".join(f"2024-01-{row + 1:02d} 08:30\tOslo\n" for row in range(28))
+GAPS = "a\tb\tc\n" + "".join(f"{row}\t{row if row % 3 else ''}\t{row % 5}\n" for row in range(40))
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        (CODES, ("A0", 0, "A10", "B0", 1)),
+        (CARS, (0.5, 4, 0.0, 0, 70, "ford 0")),
+        (SEEDS, (0.5, 0.25, 0)),
+        (NOTES, ("Anna is here today",)),
+        (WORDS, ("New York", 0, 0)),
+        (GAPS, (0, None, 0)),
+        (TIMES, (datetime(2024, 1, 1, 8, 30), "Oslo")),
+    ],
+    ids=["codes", "a tab before a name", "two tabs", "notes", "words", "empty fields", "times"],
+)
+def test_lines_are_split_at_blanks_where_these_fit(text: str, first: tuple[object, ...]) -> None:
+    assert read(text).frame.row(0) == first

@@ -1,0 +1,57 @@
+"""Numbers of two units, with their errors, in brackets, and as powers of ten."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.lowloss.tables.test_columns import codes_of, values_of
+from tests.unit.lowloss.tables.test_marks import read_again
+
+
+@pytest.mark.parametrize(
+    ("cells", "values", "code"),
+    [
+        (["5'7", "6'2", "5'11"], [67, 74, 71], "units_joined"),
+        (["5' 7\"", "6' 2\"", "5\u2019 11\u201d"], [67, 74, 71], "units_joined"),
+        (["5 ft 7 in", "6 feet 2 inches", "5ft 11.5in"], [67, 74, 71.5], "units_joined"),
+        (["7 lbs 3 oz", "8 lb 15 oz", "6 lb, 0 oz"], [115, 143, 96], "units_joined"),
+        (["4 years 6 months", "1 year and 1 month", "0y 11m"], [54, 13, 11], "units_joined"),
+        (["52°30'N", "13° 15' 36\" S", "7°0\u2032N"], [52.5, -13.26, 7], "units_joined"),
+        (["(1994)", "(2008)", "(1987)"], [1994, 2008, 1987], "signs_read"),
+        (["(1,234)", "(12)", "(7)"], [1234, 12, 7], "signs_read"),
+        (["5.98 ± 0.03", "4.75 +/- 0.3", "7 ±1"], [5.98, 4.75, 7], "approximate_numbers"),
+    ],
+)
+def test_numbers_are_read_and_told(cells: list[str], values: list[float], code: str) -> None:
+    assert values_of(cells) == values
+    assert code in codes_of(cells)
+    assert [read_again(cells, cell) for cell in cells] == values
+
+
+def test_powers_of_ten_are_read() -> None:
+    cells = ["1.5\u00d710^3", "2 x 10^-1", "-7·10^0"]
+
+    assert values_of(cells) == [1500, 0.2, -7]
+    assert codes_of(cells) == set()
+
+
+def test_brackets_beside_numbers_without_and_around_decimals_are_a_minus() -> None:
+    assert values_of(["(1994)", "2008", "(1987)"]) == [-1994, 2008, -1987]
+    assert values_of(["(19.94)", "(20.08)", "(19.87)"]) == [-19.94, -20.08, -19.87]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["5'13", "6'12", "5'99"],  # a foot has 12 inches
+        ["7 lbs 16 oz", "8 lb 17 oz", "6 lb 99 oz"],
+        ["52°75'N", "13°61'N", "7°99'N"],
+        ["5-7", "6-2", "5-11"],  # scores, as likely
+    ],
+)
+def test_other_pairs_of_numbers_stay_text(cells: list[str]) -> None:
+    assert values_of(cells) == cells
+
+
+def test_apostrophes_between_thousands_are_no_feet() -> None:
+    assert values_of(["1'234", "12'000", "1'999"]) == [1234, 12000, 1999]

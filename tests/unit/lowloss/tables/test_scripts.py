@@ -1,0 +1,56 @@
+"""Texts that are not in UTF-8, in scripts other than Latin and in Latin."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tests.unit.lowloss.tables.test_layouts import read
+
+WORDS = {
+    "cp1251": ["Москва", "Казань", "Екатеринбург"],
+    "koi8-r": ["Москва", "Казань", "Екатеринбург"],
+    "cp932": ["東京都", "大阪府", "北海道"],
+    "euc_jp": ["東京都", "大阪府", "北海道"],
+    "gb18030": ["北京", "上海", "广州"],
+    "big5": ["台北", "高雄", "臺中"],
+    "euc_kr": ["서울", "부산", "대구"],
+    "cp1253": ["Αθήνα", "Πάτρα", "Λάρισα"],
+    "cp1256": ["القاهرة", "دبي", "بغداد"],
+    "cp874": ["กรุงเทพ", "เชียงใหม่", "ภูเก็ต"],
+}
+LATIN = {
+    "Portuguese": ["São Paulo", "População", "Situação", "Região"],
+    "German": ["München", "Köln", "Düsseldorf"],
+    "French": ["créée", "Noël", "où"],
+    "signs": ["25 °C", "½", "\u00d7"],
+}
+
+
+def write(words: list[str]) -> str:
+    chosen = random.Random(0).choices(words, k=40)
+    rows = [f"{word},{number}\n" for number, word in enumerate(chosen)]
+    return f"{words[0]},y\n" + "".join(rows)
+
+
+@pytest.mark.parametrize("encoding", WORDS)
+def test_encoding_of_another_script_is_guessed_and_told(encoding: str) -> None:
+    text = write(WORDS[encoding])
+
+    table = read(text.encode(encoding))
+
+    assert table.frame.columns[0] == WORDS[encoding][0]
+    assert table.frame[:, 0].to_list() == [line.split(",")[0] for line in text.splitlines()[1:]]
+    assert [warning.code for warning in table.warnings] == ["encoding_guessed"]
+
+
+@pytest.mark.parametrize("language", LATIN)
+def test_latin_text_stays_windows_1252(language: str) -> None:
+    text = write(LATIN[language])
+
+    table = read(text.encode("cp1252"))
+
+    assert table.frame[:, 0].to_list() == [line.split(",")[0] for line in text.splitlines()[1:]]
+    (warning,) = table.warnings
+    assert warning.detail.endswith("read as cp1252")

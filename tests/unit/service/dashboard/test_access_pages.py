@@ -1,0 +1,90 @@
+"""An admin's browser sees other projects; nobody else's does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi.testclient import TestClient
+from pydantic import SecretStr
+
+from lowloss.spec import NewToken, Scope
+from service.access.auth import PROJECT_COOKIE
+from service.app import create_app
+from service.settings import Settings
+from service.store.database import Database
+from service.store.projects import create_project
+from service.store.tokens import create_token
+from tests.builders.store import a_dataset
+from tests.unit.service.api.conftest import URL
+
+PAGE = {"Accept": "text/html"}
+OWN = {"Origin": URL}
+
+
+@pytest.fixture
+def browser(settings: Settings, store: Database) -> Iterator[TestClient]:
+    """A browser before a server with a table in the default project, and a project `vision`."""
+    a_dataset(store)
+    with store.transaction() as session:
+        create_project(session, "vision")
+    app = create_app(settings.model_copy(update={"tokens": (SecretStr("first"),)}))
+    with TestClient(app, URL, follow_redirects=False) as client:
+        yield client
+
+
+def sign_in(browser: TestClient, secret: str) -> None:
+    assert browser.post("/login", data={"token": secret}, headers=OWN).status_code == 303
+
+
+def count_datasets(browser: TestClient) -> int:
+    return len(browser.get("/v1/datasets").json()["items"])
+
+
+def test_admin_sees_another_project_until_the_next_login(browser: TestClient) -> None:
+    sign_in(browser, "first")
+    assert count_datasets(browser) == 1
+
+    answer = browser.post("/access/project?project=vision", headers=OWN)
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert "httponly" in answer.headers["set-cookie"].lower()
+    assert "project vision" in browser.get("/", headers=PAGE).text
+    assert count_datasets(browser) == 0
+    sign_in(browser, "first")
+    assert count_datasets(browser) == 1
+
+
+def test_what_an_admin_does_there_is_of_that_project(browser: TestClient) -> None:
+    sign_in(browser, "first")
+    browser.post("/access/project?project=vision", headers=OWN)
+
+    browser.post("/v1/datasets?name=a.csv", content=b"a,b\n1,2\n", headers=OWN)
+
+    assert count_datasets(browser) == 1
+    (upload, *_) = browser.get("/v1/audit?project=vision").json()["items"]
+    assert upload["path"] == "/v1/datasets"
+
+
+@pytest.mark.parametrize("scope", [Scope.read, Scope.submit])
+def test_cookie_shows_nobody_else_another_project(
+    browser: TestClient, store: Database, scope: Scope
+) -> None:
+    with store.transaction() as session:
+        token = create_token(session, NewToken(name="x", project="vision", scope=scope))
+    sign_in(browser, token.secret)
+
+    browser.cookies[PROJECT_COOKIE] = "default"
+
+    assert browser.post("/access/project?project=default", headers=OWN).status_code == 403
+    assert count_datasets(browser) == 0
+
+
+def test_project_that_is_not_there_is_told(browser: TestClient) -> None:
+    sign_in(browser, "first")
+
+    answer = browser.post("/access/project?project=none", headers=OWN)
+
+    assert answer.status_code == 404
+    assert "There is no project &#39;none&#39;" in answer.text
+    assert PROJECT_COOKIE not in browser.cookies
