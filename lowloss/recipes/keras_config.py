@@ -16,7 +16,7 @@ from lowloss.spec import Recipe, RecipeOptimizer
 from lowloss.tables.cells import show_value
 from lowloss.validation import unknown_field, validate
 
-FIT = frozenset(Recipe.model_fields) - {"layers", "front_layers", "inputs"}
+FIT = frozenset(Recipe.model_fields) - {"layers", "front_layers"}
 """Fields that a model's description lacks, or that the user may override."""
 _DEFAULTS = ("epochs", "batch_size", "validation_split")
 
@@ -65,7 +65,7 @@ def _is_bare(document: Mapping[str, Any]) -> bool:
 
 def _check_fit(fit: Mapping[str, Any]) -> None:
     for name in fit:
-        if name in {"layers", "front_layers", "inputs"}:
+        if name in {"layers", "front_layers"}:
             raise InvalidRequest(
                 "the layers are those of the model", field=f"recipe.{name}", fix="leave it out"
             )

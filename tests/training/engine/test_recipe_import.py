@@ -134,7 +134,8 @@ def test_json_and_file_are_the_recipe_that_was_built(
     from_json = read_recipe(model.to_json().encode(), FIT)
     from_file = read_recipe(path.read_bytes(), FIT)
 
-    assert from_json.recipe == Recipe.model_validate({"layers": NETWORK, **expected, **FIT})
+    fields = {"layers": NETWORK, "inputs": 4, **expected, **FIT}
+    assert from_json.recipe == Recipe.model_validate(fields)
     assert from_file == from_json
 
 
