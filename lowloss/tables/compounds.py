@@ -2,59 +2,76 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import polars as pl
 
 WHOLE = r"^(\d{1,3})\s*"
-FOOT, INCH = r"(?:'|(?:ft\.?|feet|foot)\s)", r"(?:\"|''|in\.?|inch(?:es)?)"
+FOOT, INCH = r"(?:ft\.?|feet|foot)", r"(?:\"|''|in\.?|inch(?:es)?)"
 POUND, OUNCE = r"lbs?\.?", r"oz\.?"
 YEAR, MONTH = r"(?:y\.?|yrs?\.?|years?)", r"(?:m\.?|mos?\.?|mths?\.?|months?)"
 UP_TO_11, UP_TO_15 = (rf"\s*((?:\d|1[0-{last}])(?:\.\d+)?)\s*" for last in (1, 5))
-COMPOUNDS = {
-    "feet and inches": (rf"(?i){WHOLE}{FOOT}{UP_TO_11}{INCH}?$", 12, "inches"),
-    "pounds and ounces": (rf"(?i){WHOLE}{POUND},?{UP_TO_15}{OUNCE}$", 16, "ounces"),
-    "years and months": (rf"(?i){WHOLE}{YEAR}(?:,|\s+and)?{UP_TO_11}{MONTH}$", 12, "months"),
-}
-"""The pattern of each two units, how many of the second are one of the first, and its name."""
 SIXTIETHS = r"\s*([0-5]?\d(?:\.\d+)?)\s*"
-DEGREES = rf"{WHOLE}°{SIXTIETHS}'(?:{SIXTIETHS}(?:\"|''))?\s*([NSEWO])?$"
 MAYBE = r"(?i)^\d{1,3}\s*(?:'|°|f|lb|y)"
 """What all of these begin with."""
 DIGITS = 9
 
 
-def find_compounds(tidy: pl.Series) -> dict[str, pl.Series]:
-    """Return where tidy texts are numbers of two units, by what the units are called."""
+@dataclass(frozen=True)
+class Compound:
+    """Numbers of several units: the `pattern` of its numbers, and what each counts of one `unit`.
+
+    A group of the pattern behind them is a mark that stays.
+    """
+
+    name: str
+    pattern: str
+    factors: tuple[float, ...]
+    unit: str
+
+
+COMPOUNDS = (
+    # Without a mark of inches, only heights of people: `45'2` is a minute of a match.
+    Compound("feet and inches", rf"(?i)^(\d)\s*'{UP_TO_11}$", (12, 1), "inches"),
+    Compound("feet and inches", rf"(?i){WHOLE}(?:'|{FOOT}){UP_TO_11}{INCH}$", (12, 1), "inches"),
+    Compound("pounds and ounces", rf"(?i){WHOLE}{POUND},?{UP_TO_15}{OUNCE}$", (16, 1), "ounces"),
+    Compound(
+        "years and months", rf"(?i){WHOLE}{YEAR}(?:,|\s+and)?{UP_TO_11}{MONTH}$", (12, 1), "months"
+    ),
+    Compound(
+        "degrees and minutes",
+        rf"{WHOLE}°{SIXTIETHS}'(?:{SIXTIETHS}(?:\"|''))?\s*([NSEWO])?$",
+        (1, 1 / 60, 1 / 3600),
+        "degrees",
+    ),
+)
+
+
+def find_compounds(tidy: pl.Series) -> list[tuple[Compound, pl.Series]]:
+    """Return the kinds of such numbers among tidy texts, and where each is."""
     if not tidy.str.contains(MAYBE).any():
-        return {}
-    patterns = {name: pattern for name, (pattern, _, _) in COMPOUNDS.items()}
-    patterns["degrees and minutes"] = DEGREES
-    masks = {
-        name: tidy.str.contains(pattern).fill_null(value=False)
-        for name, pattern in patterns.items()
-    }
-    return {name: is_one for name, is_one in masks.items() if is_one.any()}
+        return []
+    masks = [
+        (compound, tidy.str.contains(compound.pattern).fill_null(value=False))
+        for compound in COMPOUNDS
+    ]
+    return [(compound, is_one) for compound, is_one in masks if is_one.any()]
 
 
 def join_compounds(tidy: pl.Series) -> pl.Series:
-    """Write numbers of two units as one number: of the second unit, or of degrees."""
-    for name, is_one in find_compounds(tidy).items():
-        tidy = tidy.zip_with(~is_one, _join(tidy, name).alias(tidy.name))
+    """Write numbers of several units as one number of the last, or of degrees."""
+    for compound, is_one in find_compounds(tidy):
+        tidy = tidy.zip_with(~is_one, _join(tidy, compound).alias(tidy.name))
     return tidy
 
 
-def _join(tidy: pl.Series, name: str) -> pl.Series:
-    if name in COMPOUNDS:
-        pattern, ratio, _ = COMPOUNDS[name]
-        large, small = _extract(tidy, pattern, 1), _extract(tidy, pattern, 2)
-        return _write(large * ratio + small)
-    degrees, minutes, seconds = (_extract(tidy, DEGREES, group) for group in (1, 2, 3))
-    mark = tidy.str.extract(DEGREES, 4).fill_null("")
-    return _write(degrees + minutes / 60 + seconds / 3600) + pl.Series(["° "]) + mark
-
-
-def _extract(tidy: pl.Series, pattern: str, group: int) -> pl.Series:
-    return tidy.str.extract(pattern, group).cast(pl.Float64).fill_null(0.0)
-
-
-def _write(number: pl.Series) -> pl.Series:
-    return number.round(DIGITS).cast(pl.String).str.replace(r"\.0$", "")
+def _join(tidy: pl.Series, compound: Compound) -> pl.Series:
+    groups = tidy.str.extract_groups(compound.pattern).struct.unnest()
+    parts, factors = groups.get_columns(), compound.factors
+    total = pl.Series([0.0])
+    for part, factor in zip(parts, factors, strict=False):
+        total = total + part.cast(pl.Float64).fill_null(0.0) * factor
+    number = total.round(DIGITS).cast(pl.String).str.replace(r"\.0$", "")
+    for mark in parts[len(factors) :]:
+        number = number + pl.Series(["° "]) + mark.fill_null("")
+    return number

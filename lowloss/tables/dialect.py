@@ -197,9 +197,10 @@ def _is_worse_than_blanks(best: Split | None, blanks: Split) -> bool:
 def _are_blanks_delimiters(text: str, split: Split) -> bool:
     """Return whether runs of blanks split the lines alike into fields that are mostly values.
 
-    Words are fields, too, where many lines all have equally many: sentences do not.
+    Words are fields, too, beside some values, where many lines all have equally many.
     """
-    is_table = split.share == 1.0 and split.width > 2 and len(split.records) >= MIN_SAMPLE_LINES
+    is_even = split.share == 1.0 and split.width > 2 and len(split.records) >= MIN_SAMPLE_LINES
+    is_table = is_even and split.values >= 1 / split.width
     if split.width < 2 or split.share < LIKELY or (split.values < MOSTLY_VALUES and not is_table):
         return False
     records = read_records(text, BLANKS, '"')

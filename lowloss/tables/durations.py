@@ -21,8 +21,8 @@ LAP = (
 """Clocks of which all have seconds; those below a minute may have nothing else."""
 HOUR = r"^(1[0-2]|0?[1-9])\s*([AaPp]\.?[Mm]\.?)$"
 """A clock without minutes: `5 pm`."""
-POINTED = r"^([01]?\d|2[0-4])\.([0-5]\d)\.([0-5]\d)$"
-"""A time of day as `18.00.00`; what may be a date is read as one."""
+POINTED = r"^([01]\d|2[0-3])\.([0-5]\d)\.([0-5]\d)$"
+"""A time of day as `18.00.00`; what may be a date is read as one, and `1.10.15` is a version."""
 FRACTION = r"^-?\d{1,4}:[0-5]\d[.,]\d+$"
 """A fraction is one of seconds: `1:23.456` is a minute and more."""
 ISO = (

@@ -16,13 +16,14 @@ def split_fixed_widths(data: bytes, warnings: list[TableWarning]) -> bytes | Non
 
     The first line must have a name over each column.
     """
-    starts = _find_starts(_to_lines(take_sample(data)))
-    if len(starts) < 2 or any(mark in data for mark in NOT_SPLIT):
+    sample = _to_lines(take_sample(data))
+    starts = _find_starts(sample)
+    if len(starts) < 2 or not _are_columns(sample, starts):
         return None
     lines = _to_lines(data)
-    names = _cut(lines[0], starts)
     gaps = [start - 1 for start in starts[1:]]
-    if not all(names) or any(line[gap : gap + 1].strip() for line in lines for gap in gaps):
+    is_cut = any(line[gap : gap + 1].strip() for line in lines for gap in gaps)
+    if is_cut or any(mark in data for mark in NOT_SPLIT):
         return None
     warnings.append(
         TableWarning(
@@ -35,6 +36,14 @@ def split_fixed_widths(data: bytes, warnings: list[TableWarning]) -> bytes | Non
         )
     )
     return "".join("\t".join(_cut(line, starts)) + "\n" for line in lines).encode()
+
+
+def _are_columns(lines: list[str], starts: list[int]) -> bool:
+    """Return whether each column has a name, and some line is filled up with blanks.
+
+    A date and its time, and two words, stand one blank apart.
+    """
+    return all(_cut(lines[0], starts)) and any("  " in line.strip() for line in lines)
 
 
 def _to_lines(data: bytes) -> list[str]:

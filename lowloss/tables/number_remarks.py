@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from lowloss.results import TableWarning
-from lowloss.tables.compounds import COMPOUNDS, find_compounds
+from lowloss.tables.compounds import Compound, find_compounds
 from lowloss.tables.footnotes import list_marks
 from lowloss.tables.notation import Mark, Notation
 from lowloss.tables.numbers import Numbers, Surroundings, tidy_numbers, tidy_signs
@@ -24,8 +24,8 @@ def tell_numbers(text: pl.Series, numbers: Numbers, values: pl.Series) -> Iterat
     is_mixed = around.unit == "%" and numbers.has_bare
     if around.units and (is_mixed or not around.is_plain):
         yield warn_of_units(text, numbers)
-    for name, is_one in find_compounds(tidy_signs(text)).items():
-        yield warn_of_compounds(text, name, is_one)
+    for compound, is_one in find_compounds(tidy_signs(text)):
+        yield warn_of_compounds(text, compound, is_one)
     if numbers.signs:
         yield warn_of_signs(text, numbers.signs)
     if (
@@ -39,14 +39,14 @@ def tell_numbers(text: pl.Series, numbers: Numbers, values: pl.Series) -> Iterat
         yield warn_of_currencies(text, around)
 
 
-def warn_of_compounds(text: pl.Series, name: str, is_one: pl.Series) -> TableWarning:
+def warn_of_compounds(text: pl.Series, compound: Compound, is_one: pl.Series) -> TableWarning:
     """Say that numbers of two units were read as one number."""
-    unit = COMPOUNDS[name][2] if name in COMPOUNDS else "degrees"
     return warn(
         "units_joined",
         text,
         is_one,
-        detail=f"{{count}} of {{name}}, such as {{example}}, are {name}: read as {unit}",
+        detail=f"{{count}} of {{name}}, such as {{example}}, are {compound.name}: read as "
+        f"{compound.unit}",
         fix="set its type to category if they are names",
     )
 

@@ -12,14 +12,18 @@ import re
 
 import charset_normalizer
 
-SAMPLE_LINES = 1000
+SAMPLE_LINES, SAMPLE_BYTES = 1000, 64 * 1024
 """Of those that are not all ASCII."""
+MIN_DIFFERENT = 5
+"""Bytes of letters: Latin texts may hold runs of one or two signs, such as a no-break space and a
+euro sign, and words of another script have more letters."""
 MIN_NEIGHBOURS, MIN_IN_WORDS = 0.5, 0.6
 """Of the bytes beyond ASCII, the share that stand beside another; of the bytes of words that have
 some, theirs. Chosen between Portuguese (`São`, `ção`) and Big5, whose second bytes may be ASCII."""
 MAX_MESS = 0.4
 """How odd a text may look to charset-normalizer. Words between numbers look odder than prose, for
 which its default, 0.2, is meant."""
+NO_BREAK_SPACE = b"\xa0"
 HIGH, RUN = re.compile(rb"[\x80-\xff]"), re.compile(rb"[\x80-\xff]{2,}")
 WORD = re.compile(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*")
 ENCODINGS = (
@@ -31,12 +35,15 @@ ENCODINGS = (
 
 def guess_script(data: bytes) -> str | None:
     """Return the likeliest encoding of a text in another script than Latin; None for others."""
-    lines = (line for line in io.BytesIO(data) if not line.isascii())
-    sample = b"".join(itertools.islice(lines, SAMPLE_LINES))
+    lines = (line[:SAMPLE_BYTES] for line in io.BytesIO(data) if not line.isascii())
+    sample = b"".join(itertools.islice(lines, SAMPLE_LINES))[:SAMPLE_BYTES]
     high, neighbours, in_words = (
         sum(map(len, pattern.findall(sample))) for pattern in (HIGH, RUN, WORD)
     )
-    if neighbours < MIN_NEIGHBOURS * high or high < MIN_IN_WORDS * in_words:
+    letters = set(HIGH.findall(sample)) - {NO_BREAK_SPACE}
+    if len(letters) < MIN_DIFFERENT or neighbours < MIN_NEIGHBOURS * high:
+        return None
+    if high < MIN_IN_WORDS * in_words:
         return None
     guesses = charset_normalizer.from_bytes(
         sample, cp_isolation=list(ENCODINGS), threshold=MAX_MESS

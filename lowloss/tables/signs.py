@@ -26,8 +26,10 @@ TRIANGLES = ("▲", "△")
 NUMBER = r"[-+]?[^\pL\d]{0,3}\d[\d.,' ]*"
 IN_FRONT = rf"^(?P<mark>[▲△▼▽↑↓]|[NSEWO])\s?(?P<number>{NUMBER}.*)$"
 BEHIND = rf"^(?P<number>{NUMBER}°?)\s?(?P<mark>(?i:[dc][rb]|[dcshnweo])\.?|[▲△▼▽↑↓])$"
-BRACKETS, IN_BRACKETS = "()", r"^\(\s?(\d[\d,' ]*)\)$"
-"""Around whole numbers of which none stands without: years of films, counts of reviews."""
+BRACKETS, IN_BRACKETS = "()", r"^\(\s?(\d+(?:\.\d+)?)\)$"
+BRACKETED = r"^\(\s?\d{1,4}\)$"
+"""Whole numbers of which none stands without brackets: years of films. Those with marks between
+their digits are bookkeeping."""
 HEAD_ROWS = 1000
 SHARE, MOSTLY = 0.95, 0.5
 """The share of the cells that must have a mark, unless a triangle is the minus, and that of the
@@ -93,7 +95,7 @@ def has_sign(tidy: pl.Series, signs: Signs) -> pl.Series:
 
 def _are_bracketed(tidy: pl.Series) -> bool:
     present = tidy.drop_nulls()
-    return len(present) > 0 and bool(present.str.contains(IN_BRACKETS).all())
+    return len(present) > 0 and bool(present.str.contains(BRACKETED).all())
 
 
 def _find_marks(tidy: pl.Series) -> pl.Series:

@@ -17,6 +17,7 @@ SEEDS = "".join(f"{row}.5\t{row % 3}.25{TABS[row % 2]}{row}\n" for row in range(
 NOTES = "note\n" + "".join(f"{word} is here today\n" for word in ("Anna", "Bo", "Carl"))
 WORDS = "a\tb\tc\n" + "".join(f"New York\t{row}\t{row % 3}\n" for row in range(40))
 TIMES = "at\tcity\n" + "".join(f"2024-01-{row + 1:02d} 08:30\tOslo\n" for row in range(28))
+PEOPLE = "name\n" + "".join(f"{name} B. Smith\n" for name in ("Anna", "Bo", "Carl") * 10)
 GAPS = "a\tb\tc\n" + "".join(f"{row}\t{row if row % 3 else ''}\t{row % 5}\n" for row in range(40))
 
 
@@ -29,9 +30,19 @@ GAPS = "a\tb\tc\n" + "".join(f"{row}\t{row if row % 3 else ''}\t{row % 5}\n" for
         (NOTES, ("Anna is here today",)),
         (WORDS, ("New York", 0, 0)),
         (GAPS, (0, None, 0)),
+        (PEOPLE, ("Anna B. Smith",)),
         (TIMES, (datetime(2024, 1, 1, 8, 30), "Oslo")),
     ],
-    ids=["codes", "a tab before a name", "two tabs", "notes", "words", "empty fields", "times"],
+    ids=[
+        "codes",
+        "a tab before a name",
+        "two tabs",
+        "notes",
+        "words",
+        "empty fields",
+        "people",
+        "times",
+    ],
 )
 def test_lines_are_split_at_blanks_where_these_fit(text: str, first: tuple[object, ...]) -> None:
     assert read(text).frame.row(0) == first

@@ -13,12 +13,12 @@ from tests.unit.lowloss.tables.test_marks import read_again
     [
         (["5'7", "6'2", "5'11"], [67, 74, 71], "units_joined"),
         (["5' 7\"", "6' 2\"", "5\u2019 11\u201d"], [67, 74, 71], "units_joined"),
-        (["5 ft 7 in", "6 feet 2 inches", "5ft 11.5in"], [67, 74, 71.5], "units_joined"),
+        (["5 ft 7 in", "6 feet 2 inches", "5ft11.5in"], [67, 74, 71.5], "units_joined"),
+        (["14' 2\"", "20' 11\"", "9' 0\""], [170, 251, 108], "units_joined"),
         (["7 lbs 3 oz", "8 lb 15 oz", "6 lb, 0 oz"], [115, 143, 96], "units_joined"),
         (["4 years 6 months", "1 year and 1 month", "0y 11m"], [54, 13, 11], "units_joined"),
         (["52°30'N", "13° 15' 36\" S", "7°0\u2032N"], [52.5, -13.26, 7], "units_joined"),
         (["(1994)", "(2008)", "(1987)"], [1994, 2008, 1987], "signs_read"),
-        (["(1,234)", "(12)", "(7)"], [1234, 12, 7], "signs_read"),
         (["5.98 ± 0.03", "4.75 +/- 0.3", "7 ±1"], [5.98, 4.75, 7], "approximate_numbers"),
     ],
 )
@@ -38,6 +38,12 @@ def test_powers_of_ten_are_read() -> None:
 def test_brackets_beside_numbers_without_and_around_decimals_are_a_minus() -> None:
     assert values_of(["(1994)", "2008", "(1987)"]) == [-1994, 2008, -1987]
     assert values_of(["(19.94)", "(20.08)", "(19.87)"]) == [-19.94, -20.08, -19.87]
+    assert values_of(["(1,100)", "(2,250)", "(1,999)"]) == [-1100, -2250, -1999]
+    assert values_of(["(10,50)", "(20,25)", "(19,99)"]) == [-10.5, -20.25, -19.99]
+
+
+def test_brackets_of_years_mean_no_minus_in_rows_to_predict() -> None:
+    assert read_again(["(1994)", "(2008)"], "(1994.5)") == 1994.5
 
 
 @pytest.mark.parametrize(
@@ -47,6 +53,10 @@ def test_brackets_beside_numbers_without_and_around_decimals_are_a_minus() -> No
         ["7 lbs 16 oz", "8 lb 17 oz", "6 lb 99 oz"],
         ["52°75'N", "13°61'N", "7°99'N"],
         ["5-7", "6-2", "5-11"],  # scores, as likely
+        ["45'2", "90'3", "12'1"],  # minutes of a match
+        ["6x100", "12x100", "4x1000"],
+        ["1920x1080", "1280x1024", "2x1024"],
+        ["1.10.20", "2.05.11", "0.12.10"],  # versions
     ],
 )
 def test_other_pairs_of_numbers_stay_text(cells: list[str]) -> None:

@@ -34,6 +34,8 @@ def test_columns_of_fixed_widths_are_split_and_told() -> None:
         write(30, header=f"{'Name':<24}{'Age':>4} {'Income':>8}\n"),  # a column without a name
         write(4),  # too few lines
         "review\n" + "very good\nnot so bad\n" * 10,
+        "City Name\n" + "Rome Italy\nOslo Noway\n" * 5,
+        "".join(f"2024-01-{day:02d} 08:03\n" for day in range(1, 29)),
     ],
 )
 def test_other_lines_stay_one_column(text: str) -> None:
