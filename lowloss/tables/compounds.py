@@ -12,8 +12,8 @@ POUND, OUNCE = r"lbs?\.?", r"oz\.?"
 YEAR, MONTH = r"(?:y\.?|yrs?\.?|years?)", r"(?:m\.?|mos?\.?|mths?\.?|months?)"
 UP_TO_11, UP_TO_15 = (rf"\s*((?:\d|1[0-{last}])(?:\.\d+)?)\s*" for last in (1, 5))
 SIXTIETHS = r"\s*([0-5]?\d(?:\.\d+)?)\s*"
-MAYBE = r"(?i)^\d{1,3}\s*(?:'|°|f|lb|y)"
-"""What all of these begin with."""
+MAYBE = r"(?i)^\s*\d{1,3}\s*(?:['\x{2019}\x{2032}°]|f|lb|y)"
+"""What all of these begin with, tidy or not."""
 DIGITS = 9
 
 
@@ -47,9 +47,14 @@ COMPOUNDS = (
 )
 
 
+def may_be_compounds(text: pl.Series) -> bool:
+    """Return whether some text begins as a number of two units does; it need not be tidy."""
+    return bool(text.str.contains(MAYBE).any())
+
+
 def find_compounds(tidy: pl.Series) -> list[tuple[Compound, pl.Series]]:
     """Return the kinds of such numbers among tidy texts, and where each is."""
-    if not tidy.str.contains(MAYBE).any():
+    if not may_be_compounds(tidy):
         return []
     masks = [
         (compound, tidy.str.contains(compound.pattern).fill_null(value=False))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from lowloss.results import TableWarning
-from lowloss.tables.compounds import Compound, find_compounds
+from lowloss.tables.compounds import Compound, find_compounds, may_be_compounds
 from lowloss.tables.footnotes import list_marks
 from lowloss.tables.notation import Mark, Notation
 from lowloss.tables.numbers import Numbers, Surroundings, tidy_numbers, tidy_signs
@@ -24,8 +24,9 @@ def tell_numbers(text: pl.Series, numbers: Numbers, values: pl.Series) -> Iterat
     is_mixed = around.unit == "%" and numbers.has_bare
     if around.units and (is_mixed or not around.is_plain):
         yield warn_of_units(text, numbers)
-    for compound, is_one in find_compounds(tidy_signs(text)):
-        yield warn_of_compounds(text, compound, is_one)
+    if may_be_compounds(text):
+        for compound, is_one in find_compounds(tidy_signs(text)):
+            yield warn_of_compounds(text, compound, is_one)
     if numbers.signs:
         yield warn_of_signs(text, numbers.signs)
     if (
