@@ -162,7 +162,17 @@ def _folds_text(text: str, measured: dict[str, float]) -> str:
 
 
 def _small(tables: dict[str, Any], before: dict[str, float]) -> str:
-    head = ["table", "rows", "trials", "model, s", "job, s", "before, s", "search, s", "compiles"]
+    has_models = all("model_seconds" in measured["small"] for measured in tables.values())
+    head = [
+        "table",
+        "rows",
+        "trials",
+        *["model, s"] * has_models,
+        "job, s",
+        "before, s",
+        "search, s",
+        "compiles",
+    ]
     head += ["stock script, s", "test of the job", "test of the script"]
     lines = []
     for table, measured in tables.items():
@@ -173,7 +183,7 @@ def _small(tables: dict[str, Any], before: dict[str, float]) -> str:
                 table,
                 f"{ours['rows']:,}",
                 str(ours["trials"]),
-                f"{ours['model_seconds']:.0f}" if "model_seconds" in ours else "not measured",
+                *([f"{ours['model_seconds']:.0f}"] if has_models else []),
                 f"{ours['job_seconds']:.0f}",
                 f"{before[table]:.0f}" if table in before else "not run",
                 f"{ours['search_seconds']:.0f}",

@@ -40,10 +40,6 @@ class EarlierAttempts:
     teachers: tuple[EarlierJob, ...] = ()
 
 
-def ignore(_: TrainingResult) -> None:
-    """Do nothing with a trial."""
-
-
 class SearchLoop:
     """One attempt's search; whenever a trial ends, the best one so far is handed to `on_best`.
 
@@ -58,7 +54,7 @@ class SearchLoop:
         reporter: Reporter,
         folder: Path,
         *,
-        on_best: Callable[[TrainingResult], None] = ignore,
+        on_best: Callable[[TrainingResult], None] | None = None,
     ) -> None:
         spec = tuner.spec
         self.top_trainings: dict[int, TrainingResult] = {}
@@ -175,7 +171,7 @@ class SearchLoop:
         if end.score is not None and isinstance(result, TrainingResult):
             self._remember(number, result)
         best = self._tuner.best()
-        if best is not None and best[0] in self.top_trainings:
+        if self._on_best is not None and best is not None and best[0] in self.top_trainings:
             self._on_best(self.top_trainings[best[0]])
 
     def _remember(self, number: int, training: TrainingResult) -> None:
