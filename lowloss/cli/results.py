@@ -64,6 +64,6 @@ def download(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Download the best model, or another artifact."""
+    """Download the best model, also the best so far of a search that runs, or another artifact."""
     path = ctx.obj.download(job_id, to, artifact=artifact)
     typer.echo(json.dumps({"path": str(path)}) if as_json else str(path))

@@ -127,5 +127,5 @@ def _model(job: Job) -> str | None:
         return None
     trial = job.outcome.model_trial
     if trial is not None:
-        return f"the network of trial {trial} can be downloaded already; the search goes on"
+        return f"the network of trial {trial} can be downloaded already; a better model may follow"
     return "its model can be downloaded already; its diagnosis and report follow"

@@ -33,7 +33,12 @@ WEEK, YEAR_OF_WEEK = r"(?P<week>\d{2})", r"(?P<y>(?:19|20)\d{2})"
 """Of other years, `2835W12` is a type of lamp."""
 PATTERNS: tuple[tuple[str, tuple[Order, ...]], ...] = (
     (rf"^{LONG_YEAR}{MARK}{MONTH}{MARK}{DAY}{TIME}", ("ymd",)),
-    (rf"^{DAY}{MARK}{MONTH}{MARK}{YEAR}{TIME}", ("dmy", "mdy")),
+    # A year of two digits stands behind the mark that is before the month: 4.5/10 is a rating.
+    *(
+        (rf"^{DAY}{mark}\s?{MONTH}{mark}\s?{YEAR}{TIME}", ("dmy", "mdy"))
+        for mark in ("/", r"\.", "-")
+    ),
+    (rf"^{DAY}{MARK}{MONTH}{MARK}{LONG_YEAR}{TIME}", ("dmy", "mdy")),
     (
         rf"{WEEKDAY}{DAY}(?:st|nd|rd|th|\.)?(?: de)?[-/ ]\s?{WORD},?(?: de)?[-/ ]{YEAR}{TIME}",
         ("dmy",),
@@ -47,7 +52,7 @@ PATTERNS: tuple[tuple[str, tuple[Order, ...]], ...] = (
     # SAS, Stata and Oracle: 17APR2024, 17APR2024:08:30:00.
     (rf"^{DAY}(?P<word>[A-Za-z]{{3}}){YEAR}(?:[: ]\s?{CLOCK})?$", ("dmy",)),
     (rf"^{LONG_YEAR}[年년]\s?{MONTH}[月월](?:\s?{DAY}[日일])?$", ("ymd",)),
-    (rf"^{LONG_YEAR}[- ]?Q{QUARTER}$", ("ymd",)),
+    (rf"^{LONG_YEAR}[- ]?[Qq]{QUARTER}$", ("ymd",)),
     (rf"^Q{QUARTER}[-/ ]\s?{LONG_YEAR}$", ("ymd",)),
     (rf"^{QUARTER}Q[- ]?{YEAR}$", ("ymd",)),
     (rf"^{YEAR_OF_WEEK}-?W{WEEK}(?:-?(?P<weekday>[1-7]))?$", ("ymd",)),

@@ -146,7 +146,8 @@ def _make_guess(data: bytes, encoding: str) -> TableWarning:
         count=len(foreign),
         example=example,
         detail=f"the text is not in UTF-8 and was read as {encoding}",
-        fix="give encoding if letters look wrong, such as cp1250, cp1251 or shift_jis",
+        fix="give encoding if letters look wrong: cp1250 (Polish, Czech, Hungarian), cp1254 "
+        "(Turkish), cp1251, gb18030, big5, shift_jis, euc_kr, …",
     )
 
 

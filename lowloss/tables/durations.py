@@ -12,7 +12,7 @@ Clock = Literal["h:m", "m:s"]
 CLOCK = (
     r"^(?P<sign>-)?(?:(?P<days>\d+)\s*(?:days?,?\s+|d\s*|\.)(?P<plus>\+)?)?"
     r"(?P<hours>\d{1,4})(?::|\s?[hH]\s?)(?P<minutes>[0-5]\d)(?::(?P<seconds>[0-5]\d(?:[.,]\d+)?))?"
-    r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?$"
+    r"\s*(?P<half>[AaPp]\.?\s?[Mm]\.?)?$"
 )
 LAP = (
     r"^(?P<sign>-)?(?:(?P<days>\d+)\s*(?:days?,?\s+|d\s*)(?P<plus>\+)?)?"

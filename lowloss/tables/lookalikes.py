@@ -12,7 +12,7 @@ from lowloss.tables.units import CURRENCY
 NUMBERED = r"(?:#|№|[Nn](?:[or]\.|[°º]\.?))"
 START = rf"^[-+(~≈<>≤≥=▲▼△▽↑↓]{{0,3}}\s*(?:{CURRENCY}|{NUMBERED})?\s*\(?\.?\d"
 DIGITS = r"\d+(?:[.,' ]\d+)*"
-CODE = r"^\D?\d+(?:\.\d+){2,}$|^\d+(?:[-/.]\d+){2,}$|^\d{2,}[A-Z]{1,3}\d{3,}$"
+CODE = r"^\D?\d+(?:\.\d+){2,}$|^\d+(?:-\d+){2,}$|^\d+(?:/\d+){2,}$|^\d{2,}[A-Z]{1,3}\d{3,}$"
 """What begins with a number and is none: versions, addresses of networks, dates, codes."""
 POSTAL = r"^(\d{4,5}) \p{Lu}\pL{2,}"
 """A postal code and its town: all codes of a country are as long."""

@@ -36,6 +36,8 @@ LONG = r"^[-+]?\d{16,}$"
 """A whole number that may be above 2^53."""
 DASHED = r"(\d)[.,]-{1,2}([^\d]*)$"
 """A price whose decimals are a dash."""
+PERCENT = r"^%\s?(-?\d[\d.,]*)$"
+"""A percent as Turkey writes it."""
 TEN_TO = r"(\d)\s?[\u00d7x\u00b7]\s?10\s?(?:\^\s?\(?|\(\s?)([-+]?\d{1,3})\)?$"
 """A power of ten as people write it; `6x100` is none."""
 QUOTED = r"^'([-+]?[\d.,])"
@@ -172,6 +174,8 @@ def tidy_signs(text: pl.Series) -> pl.Series:
         text = text.str.replace(DASHED, "$1$2")
     if text.str.contains(QUOTED).any():
         text = text.str.replace(QUOTED, "$1")
+    if text.str.contains(PERCENT).any():
+        text = text.str.replace(PERCENT, "$1%")
     if text.str.contains(TEN_TO).any():
         text = text.str.replace(TEN_TO, "${1}e$2")
     return text

@@ -15,7 +15,7 @@ from lowloss.tables.phones import find_phones
 from lowloss.tables.sentences import warn
 from lowloss.wording import format_number
 
-DOUBTFUL_YEAR, LATE_YEAR = 2040, 2200
+EARLY_YEAR, DOUBTFUL_YEAR, LATE_YEAR = 1600, 2040, 2200
 """Years of two digits that would be so late are more likely of the century before; later ones are
 of another calendar, or stand for no date."""
 ORDER_WORDS = {"mdy": "the month before the day", "dmy": "the day before the month"}
@@ -120,6 +120,15 @@ def warn_of_years(text: pl.Series, values: pl.Series) -> Iterator[TableWarning]:
             is_short,
             detail="{count} of {name}, such as {example}, have years of two digits: read as 20xx",
             fix="write the years with four digits if some are of another century",
+        )
+    if (is_early := years < EARLY_YEAR).any():
+        yield warn(
+            "early_years",
+            text,
+            is_early,
+            detail="{count} of {name}, such as {example}, are of years before 1600",
+            fix="write years of the common era if they are of another calendar, such as 1402 of "
+            "Iran or 1445 of the Hijra",
         )
     if (is_late := years > LATE_YEAR).any():
         yield warn(

@@ -48,5 +48,10 @@ def guess_script(data: bytes) -> str | None:
     guesses = charset_normalizer.from_bytes(
         sample, cp_isolation=list(ENCODINGS), threshold=MAX_MESS
     )
-    best = max(guesses, key=lambda guess: (guess.coherence, -guess.chaos), default=None)
+    best = max(
+        guesses,
+        # What fits without a flaw, else what reads like a language.
+        key=lambda guess: (guess.chaos == 0.0, guess.coherence, -guess.chaos),
+        default=None,
+    )
     return best.encoding if best else None

@@ -20,9 +20,9 @@ from worker.winner.refit import single_model
 
 log = logging.getLogger(__name__)
 
-MIN_SECONDS, MAX_SHARE = 60.0, 0.05
+MIN_SECONDS, MAX_SHARE = 10.0, 0.05
 """The least time between two of these models, and the share of the search's time that they may
-take. Chosen: who waits for ten minutes sees ten models at most."""
+take. Chosen: a job of a minute has some of them."""
 
 
 @dataclass

@@ -123,8 +123,9 @@ def new_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]
         tuner = SearchTuner(a_spec("ds_1", **plain | given), directory=tmp_path)
         opened.append(tuner)
         prepared, reporter = cast("Prepared", None), cast("Reporter", report)
-        return tuner, SearchLoop(tuner, prepared, reporter, tmp_path)
+        return tuner, SearchLoop(tuner, prepared, reporter, tmp_path, on_best=best.append)
 
+    best = make.best = list[TrainingResult]()  # type: ignore[attr-defined]
     yield make
     for tuner in opened:
         tuner.close()
@@ -166,6 +167,25 @@ def test_trial_that_a_pause_cut_goes_on_where_the_pause_is_taken_back(new_search
     assert [(saved.trial, saved.epochs) for saved in report.saved] == [(1, 3)]
     assert ends(report) == [(n, "completed", "max_epochs") for n in (1, 2, 3)]
     assert tuner.is_idle
+
+
+@pytest.mark.parametrize(("pruned", "best"), [((), [1, 2, 2]), ((1, 2), [3])])
+def test_best_completed_trial_is_handed_on_as_trials_end(
+    new_search: Any, monkeypatch: pytest.MonkeyPatch, pruned: tuple[int, ...], best: list[int]
+) -> None:
+    end_trial = judge.trial_end
+
+    def end(result: Any, *arguments: Any) -> TrialEnd:
+        ended = end_trial(result, *arguments)
+        is_pruned = ended.number in pruned
+        return dataclasses.replace(ended, state=TrialState.pruned if is_pruned else ended.state)
+
+    monkeypatch.setattr("worker.trials.loop.trial_end", end)
+    losses = {1: 3.0, 2: 1.0, 3: 2.0}
+
+    new_search(Report())[1].run(Engine(lambda number, _: losses[number]))
+
+    assert [training.plan.number for training in new_search.best] == best
 
 
 def test_trial_that_the_deadline_cut_ends_with_that_reason(new_search: Any) -> None:

@@ -65,3 +65,10 @@ def test_other_pairs_of_numbers_stay_text(cells: list[str]) -> None:
 
 def test_apostrophes_between_thousands_are_no_feet() -> None:
     assert values_of(["1'234", "12'000", "1'999"]) == [1234, 12000, 1999]
+
+
+def test_ratings_are_no_dates() -> None:
+    cells = ["4.5/10", "7.8/10", "9.1/10"]
+
+    assert values_of(cells) == cells
+    assert codes_of(cells) == {"looks_numeric"}

@@ -21,6 +21,23 @@ EARLY = datetime(2024, 4, 17, 6, 30)
 
 
 @pytest.mark.parametrize(
+    ("cells", "years"),
+    [
+        (["1402/03/13", "1402/05/20", "1403/01/02"], [1402, 1402, 1403]),
+        (["13/5/1445", "20/6/1445", "2/7/1446"], [1445, 1445, 1446]),
+    ],
+)
+def test_dates_of_other_calendars_are_told(cells: list[str], years: list[int]) -> None:
+    assert [value.year for value in values_of(cells)] == years
+    assert "early_years" in codes_of(cells)
+
+
+def test_quarters_and_months_are_read_as_stata_writes_them() -> None:
+    assert values_of(["2024q2", "2024q4"]) == [date(2024, 4, 1), date(2024, 10, 1)]
+    assert values_of(["2024m4", "2024m12"]) == [date(2024, 4, 1), date(2024, 12, 1)]
+
+
+@pytest.mark.parametrize(
     ("cell", "value"),
     [
         *(

@@ -59,3 +59,11 @@ def test_latin_text_stays_windows_1252(language: str) -> None:
     assert table.frame[:, 0].to_list() == [line.split(",")[0] for line in text.splitlines()[1:]]
     (warning,) = table.warnings
     assert warning.detail.endswith("read as cp1252")
+
+
+def test_few_words_of_chinese_are_not_taken_for_russian() -> None:
+    text = "日期,成交量,成交额\n" + "".join(
+        f"2024年{month}月5日,{month}.5万手,{month}亿元\n" for month in range(1, 13)
+    )
+
+    assert read(text.encode("gb18030")).frame.columns == ["日期", "成交量", "成交额"]
