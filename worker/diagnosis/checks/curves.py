@@ -244,8 +244,8 @@ def _gradients(recipe: Recipe, probe: Probe) -> Iterator[Suspect]:
     if ratio > EXPLODED:
         yield Suspect(
             Cause.exploding_gradients,
-            f"The first loss on training rows is {format_short(probe.loss)}, where a constant "
-            f"answer has {format_short(probe.constant_loss)}",
+            f"The first loss on training rows is {format_short(ratio)} times that of a constant "
+            "answer",
             (evidence("first loss over a constant answer's", ratio, EXPLODED),),
             strength=0.5,
         )
