@@ -159,7 +159,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(PollsFromMemory, resources=resources)
     is_open = bool(settings.allow_anonymous) and is_reachable(settings.host)
     app.add_middleware(AccessControl, tokens=resources.tokens, is_open=is_open)
-    app.add_middleware(CatchAll)
+    app.add_middleware(CatchAll, show_page=render_problem_page)
     app.add_middleware(AuditRequests, resources=resources)
     app.add_middleware(CountRequests, metrics=app.state.metrics)
     app.add_middleware(SecureResponses)

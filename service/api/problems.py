@@ -52,15 +52,17 @@ def render_problem(problem: Problem, headers: Mapping[str, str] | None = None) -
     return Response(content, problem.status, all_headers, MEDIA_TYPE)
 
 
-def handle_errors(app: FastAPI, show_page: Callable[[Request, Problem], Response]) -> None:
+ShowPage = Callable[[Request, Problem], Response]
+
+
+def handle_errors(app: FastAPI, show_page: ShowPage) -> None:
     """Make an app respond to every error with problem details.
 
     A browser at an address where nothing is gets the page that `show_page` makes.
     """
 
     async def show_missing(request: Request, error: Exception) -> Response:
-        accepts_page = "text/html" in request.headers.get("accept", "")
-        if accepts_page and request.method == "GET" and not request.url.path.startswith("/v1/"):
+        if _is_for_page(request):
             lost = RouteNotFound("there is nothing at this address", fix="choose a page above")
             return show_page(request, lost)
         return await _handle(request, error)
@@ -68,6 +70,13 @@ def handle_errors(app: FastAPI, show_page: Callable[[Request, Problem], Response
     for error in (Problem, HTTPException, RequestValidationError):
         app.add_exception_handler(error, _handle)
     app.add_exception_handler(RouteNotFound.status, show_missing)
+
+
+def _is_for_page(request: Request) -> bool:
+    """Return whether a browser asks for something to show to its user."""
+    accepts_page = "text/html" in request.headers.get("accept", "")
+    is_of_api = request.url.path.startswith("/v1/")
+    return accepts_page and request.method == "GET" and not is_of_api
 
 
 async def _handle(request: Request, error: Exception) -> Response:
@@ -127,10 +136,14 @@ def _allowed_methods(request: Request) -> set[str]:
 
 
 class CatchAll:
-    """Responds to errors that no handler caught, unless a response has begun."""
+    """Responds to errors that no handler caught, unless a response has begun.
 
-    def __init__(self, app: ASGIApp) -> None:
+    A browser at a page gets the page that `show_page` makes.
+    """
+
+    def __init__(self, app: ASGIApp, show_page: ShowPage) -> None:
         self.app = app
+        self.show_page = show_page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the app and render the errors that it raises."""
@@ -149,4 +162,7 @@ class CatchAll:
         except Exception as error:
             if scope["type"] != "http" or has_begun:
                 raise
-            await render_problem(_find_problem(error))(scope, receive, send)
+            problem, request = _find_problem(error), Request(scope)
+            is_page = _is_for_page(request)
+            response = self.show_page(request, problem) if is_page else render_problem(problem)
+            await response(scope, receive, send)

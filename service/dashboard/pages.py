@@ -81,6 +81,7 @@ def render_page(request: Request, template: str, *, status: int = 200, **content
         "request": request,
         "caller": caller,
         "is_signed_in": caller is not None and caller is not LOCAL,
+        "can_submit": caller is not None and caller.scope.includes(Scope.submit),
         "is_admin": caller is not None and caller.scope is Scope.admin,
     }
     page = _environment().get_template(f"{template}.html.jinja").render(content)

@@ -88,3 +88,22 @@ def test_project_that_is_not_there_is_told(browser: TestClient) -> None:
     assert answer.status_code == 404
     assert "There is no project &#39;none&#39;" in answer.text
     assert PROJECT_COOKIE not in browser.cookies
+
+
+def test_reader_is_offered_nothing_to_change_and_told_why_in_a_page(
+    browser: TestClient, store: Database
+) -> None:
+    with store.transaction() as session:
+        reader = create_token(session, NewToken(name="x", scope=Scope.read))
+    sign_in(browser, reader.secret)
+
+    page, refused = (browser.get(address, headers=PAGE) for address in ("/", "/access"))
+
+    assert 'class="reads"' in page.text
+    assert 'href="/diagnose"' not in page.text.partition("</nav>")[0]
+    assert refused.status_code == 403
+    assert "this one has read" in refused.text
+    assert refused.headers["content-type"].startswith("text/html")
+    assert browser.get("/access").json()["code"] == "scope_too_narrow"
+    sign_in(browser, "first")
+    assert 'class="reads"' not in browser.get("/", headers=PAGE).text
