@@ -20,6 +20,10 @@ WRITTEN_NUMBER = re.compile(r"[^\d]{0,5}\d[\d.,' ]{0,30}[.,]\d{1,20}[^\d]{0,20}"
 """A number that is stored as text, with a mark."""
 DECIMAL = re.compile(r"[^\d.,]{0,5}(?:\d{1,30}[.,](?:\d{1,2}|\d{4,20})|0[.,]\d{1,20})[^\d.,]{0,20}")
 """One whose mark is decimal for sure: no group of three digits stands behind it, or a 0 before."""
+GROUPED = re.compile(
+    r"[^\d.,]{0,5}\d{1,3}(?:(?:[.' ]\d{3})+,|(?:[,' ]\d{3})+\.)\d{1,20}[^\d.,]{0,20}"
+)
+"""One with both marks, of which the last is decimal for sure: `2.384,06 €`."""
 MANY_ROWS, FEW_ROWS = 10, 3
 """Rows of two or more cells that a table has, and a small one."""
 Rows = Sequence[Sequence[object]]
@@ -143,7 +147,7 @@ def _find_numbers(rows: Rows) -> SheetColumns:
             for cell in cells
             if isinstance(cell, str) and WRITTEN_NUMBER.fullmatch(cell.strip())
         ]
-        are_decimal = all(DECIMAL.fullmatch(text.strip()) for text in texts)
+        are_decimal = all(_write_plainly(text) is not None for text in texts)
         if are_decimal:
             exact.add(position)
         if texts:
@@ -156,14 +160,25 @@ def _write(rows: Rows, exact: frozenset[int]) -> bytes:
     writer = csv.writer(text, lineterminator="\n")
     for row in rows:
         cells = [
-            cell.replace(",", ".")
-            if position in exact and isinstance(cell, str) and DECIMAL.fullmatch(cell.strip())
-            else write_cell(cell)
+            (position in exact and isinstance(cell, str) and _write_plainly(cell))
+            or write_cell(cell)
             for position, cell in enumerate(row)
         ]
         # A row of one empty field would be quoted, and count as a cell.
         writer.writerow(cells if any(cells) or len(cells) > 1 else [])
     return text.getvalue().encode()
+
+
+def _write_plainly(text: str) -> str | None:
+    """Return a number with a decimal point alone; None where its mark may be none."""
+    bare = text.strip()
+    if DECIMAL.fullmatch(bare):
+        return bare.replace(",", ".")
+    if GROUPED.fullmatch(bare) is None:
+        return None
+    whole, mark, decimals = re.split(r"([.,])(?=\d+[^\d.,]*$)", bare)
+    groups = {".": "[,' ]", ",": "[.' ]"}[mark]
+    return re.sub(rf"(?<=\d){groups}(?=\d)", "", whole) + "." + decimals
 
 
 def write_cell(cell: object) -> str:

@@ -213,3 +213,17 @@ def test_formulas_with_results_are_values(tmp_path: Path) -> None:
 
     assert table.warnings == ()
     assert table.frame["double"].to_list() == [7] * 20
+
+
+def test_texts_with_both_marks_are_numbers_among_numbers(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    texts = ["2.074,91", "2.384,06 €", "1,234.5", "1'234,25", "17,5", "12 345,5"]
+    for row in [["sold", "y"], *([text, 1] for text in texts), *([1000.5, 2] for _ in range(20))]:
+        book.active.append(row)
+    book.save(tmp_path / "t.xlsx")
+
+    table = read_table(tmp_path / "t.xlsx", TableFormat.xlsx, ParseOptions(), limits=TableLimits())
+
+    read = table.frame["sold"].to_list()
+    assert read[:6] == [2074.91, 2384.06, 1234.5, 1234.25, 17.5, 12345.5]
+    assert {warning.code for warning in table.warnings} == {"numbers_as_text"}
