@@ -11,6 +11,8 @@ from lowloss.tables.units import CURRENCY
 
 NUMBERED = r"(?:#|№|[Nn](?:[or]\.|[°º]\.?))"
 START = rf"^[-+(~≈<>≤≥=▲▼△▽↑↓]{{0,3}}\s*(?:{CURRENCY}|{NUMBERED})?\s*\(?\.?\d"
+WITHIN = r"^\D{1,20}\d+[.,]\d+\D{0,25}$"
+"""One number with decimals, behind something else: `T: 21.5 °C`, `M5.3`."""
 DIGITS = r"\d+(?:[.,' ]\d+)*"
 CODE = r"^\D?\d+(?:\.\d+){2,}$|^\d+(?:-\d+){2,}$|^\d+(?:/\d+){2,}$|^\d{2,}[A-Z]{1,3}\d{3,}$"
 """What begins with a number and is none: versions, addresses of networks, dates, codes."""
@@ -25,13 +27,14 @@ more."""
 
 
 def find_lookalikes(text: pl.Series) -> TableWarning | None:
-    """Return a warning where most cells of a text begin with a number."""
+    """Return a warning where most cells of a text begin with a number, or hold one."""
     present = text.count()
-    is_alike = (
-        text.str.contains(START)
-        & ~text.str.contains(CODE)
-        & (text.str.len_chars() <= MAX_CHARACTERS)
-    ).fill_null(value=False)
+    is_code = text.str.contains(CODE) | (text.str.len_chars() > MAX_CHARACTERS)
+    begins, holds = (
+        (text.str.contains(pattern) & ~is_code).fill_null(value=False)
+        for pattern in (START, WITHIN)
+    )
+    is_alike, verb = (begins, "begin with") if begins.sum() >= holds.sum() else (holds, "hold")
     if not present or is_alike.sum() < SHARE * present:
         return None
     if are_phones(text) or _are_lettered(text.filter(is_alike)) or _are_postal(text):
@@ -46,7 +49,7 @@ def find_lookalikes(text: pl.Series) -> TableWarning | None:
         "looks_numeric",
         text,
         is_alike,
-        detail=f"{{count}} of {present:,} in {{name}} begin with a number, such as {{example}}, "
+        detail=f"{{count}} of {present:,} in {{name}} {verb} a number, such as {{example}}, "
         f"but not all are numbers of one unit (9 for a number: {listed}): read as text",
         fix="convert them to numbers of one unit, or set its type to category if they are names",
     )
