@@ -36,9 +36,11 @@ class StoreMetrics(Collector):
         text = "Processor seconds of a project's jobs in the last 30 days."
         yield _gauge("project_cpu_seconds", text, "project", measures.cpu_seconds.items())
         totals = measures.totals
-        ends = dict.fromkeys(AttemptOutcome, 0.0) | totals[Total.attempts]
+        # All from the start on: `increase()` does not see the first of what begins at 1.
+        none = dict.fromkeys(AttemptOutcome, 0.0)
+        ends = none | totals[Total.attempts]
         yield _counter("attempts", "Attempts at jobs by how they ended.", "outcome", ends.items())
-        again = totals[Total.retries]
+        again = none | totals[Total.retries]
         yield _counter(
             "retries", "Jobs queued again by how an attempt ended.", "outcome", again.items()
         )
