@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import event
 
 from lowloss.results import JobState
 from service.store.database import Database
 from service.store.deletions import delete_job
 from service.store.jobs import record_outcome
-from service.store.queue import Fence, end_dead_worker, finish_job, release_job, retry_job
+from service.store.queue import (
+    Fence,
+    claim_job,
+    end_dead_worker,
+    finish_job,
+    release_job,
+    retry_job,
+)
 from service.store.requests import pause_job
 from service.store.schema import JobRow, WorkerRow
 from service.store.totals import Measures, Total, read_measures
@@ -20,6 +32,23 @@ from tests.builders.store import a_claim, a_job, expire_lease
 def measure(database: Database) -> Measures:
     with database.reading() as session:
         return read_measures(session)
+
+
+@contextmanager
+def locked_totals(database: Database) -> Iterator[list[str]]:
+    """The names of the totals that are raised, in the order in which that locks their rows."""
+    names: list[str] = []
+
+    def note(_c: object, _cursor: object, statement: str, values: Any, *_rest: object) -> None:
+        if statement.startswith("UPDATE totals"):
+            bound = values.values() if isinstance(values, dict) else values
+            names.extend(name for name in Total if name in bound and name not in names)
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    try:
+        yield names
+    finally:
+        event.remove(database.engine, "before_cursor_execute", note)
 
 
 def begin_phase(database: Database, fence: Fence, phase: str, *, minutes_ago: float = 0) -> None:
@@ -70,6 +99,24 @@ def test_each_end_and_each_retry_is_counted_and_deleting_takes_none_back(
     # The last failure is no retry, and neither is a pause.
     assert measures.totals[Total.retries] == {"lease_expired": 1, "crashed": 1, "stopped": 1}
     assert {state: count for state, count in measures.jobs.items() if count} == {"paused": 1}
+
+
+def test_totals_are_locked_in_one_order_by_ends_and_by_rescues(database: Database) -> None:
+    """Two transactions that lock the same rows in different orders wait for each other."""
+    orders = []
+    for is_rescue in (False, True):
+        job_id = a_job(database)
+        fence = a_claim(database).fence
+        begin_phase(database, fence, "search")
+        expire_lease(database, job_id)
+        with locked_totals(database) as names, database.transaction() as session:
+            if is_rescue:
+                assert claim_job(session, "rescuer", lease_seconds=60) is not None
+            else:
+                retry_job(session, fence, error="it crashed", retry_seconds=3600)
+        orders.append(names)
+
+    assert orders == [[Total.attempts, Total.phase_seconds, Total.retries]] * 2
 
 
 def test_seconds_of_phases_end_with_the_next_phase_and_with_the_attempt(
