@@ -29,7 +29,7 @@ class StoreMetrics(Collector):
         yield _gauge("jobs", "Jobs in a state.", "state", measures.jobs.items())
         yield _gauge(
             "oldest_queued_job_seconds",
-            "Longest time that a job has waited which a worker could take.",
+            "Longest time that a job has waited for a worker, quotas aside.",
             value=measures.waiting_seconds,
         )
         yield _gauge("workers", "Workers that are alive.", "state", measures.workers.items())

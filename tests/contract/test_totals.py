@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import event
 
 from lowloss.results import JobState
+from lowloss.spec import DEFAULT_PROJECT, Quotas
 from service.store.database import Database
 from service.store.deletions import delete_job
 from service.store.jobs import record_outcome
@@ -21,6 +22,7 @@ from service.store.queue import (
     release_job,
     retry_job,
 )
+from service.store.quotas import set_quotas
 from service.store.requests import pause_job
 from service.store.schema import JobRow, WorkerRow
 from service.store.totals import Measures, Total, read_measures
@@ -147,16 +149,32 @@ def test_seconds_of_phases_end_with_the_next_phase_and_with_the_attempt(
     assert 60 <= seconds["export"] < 75
 
 
-def test_age_is_of_the_job_that_a_worker_could_take_longest(database: Database) -> None:
+def test_age_is_of_the_job_that_waits_longest_quotas_aside(database: Database) -> None:
     assert measure(database).waiting_seconds == 0
     running, oldest, later, waiting = (a_job(database) for _ in range(4))
     a_claim(database)
     minutes = {running: 90, oldest: 30, later: 10, waiting: -5}
     with database.transaction() as session:
+        set_quotas(session, DEFAULT_PROJECT, Quotas(max_running_jobs=1))
         for job_id, ago in minutes.items():
             session.get_one(JobRow, job_id).available_at -= timedelta(minutes=ago)
 
     assert 1800 <= measure(database).waiting_seconds < 1830
+
+
+def test_counting_jobs_reads_no_row_of_a_finished_job(sqlite_database: Database) -> None:
+    a_job(sqlite_database, state=JobState.succeeded)
+    with counted_statements(sqlite_database) as statements:
+        measure(sqlite_database)
+    (counting,) = (one for one in statements if "GROUP BY jobs.state" in one)
+
+    with sqlite_database.engine.connect() as connection:
+        values = (None,) * counting.count("?")
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {counting}", values)
+        steps = [step.detail for step in plan]
+
+    assert any(step.startswith("SCAN jobs USING COVERING INDEX") for step in steps)
+    assert any(step.startswith("SEARCH jobs_1 USING INDEX") for step in steps)
 
 
 def test_workers_are_those_alive_by_whether_they_have_a_job(database: Database) -> None:
