@@ -21,31 +21,24 @@ from lowloss.spec.stopping import MONITORS, Monitor, StopMonitor
 RecipeScaling = Literal["none", "standard", "minmax", "robust", "quantile", "piecewise"]
 
 
-KERAS_DEFAULTS: dict[str, tuple[object, ...]] = {
-    "monitor": ("val_loss",),
-    "mode": ("auto", "min"),
-    "verbose": (0, 1, 2),
-}
+ValuesByName = dict[str, tuple[object, ...]]
+VERBOSE: ValuesByName = {"verbose": (0, 1, 2)}
+STOPPING_DEFAULTS: ValuesByName = VERBOSE | {"baseline": (None,), "start_from_epoch": (0,)}
+PLATEAU_DEFAULTS: ValuesByName = VERBOSE | {"monitor": ("val_loss",), "mode": ("auto", "min")}
 """Arguments of Keras's callbacks that change nothing, with the values that a recipe takes."""
 
 
-class _LossCallback(Spec):
-    """A callback of Keras that watches `val_loss`."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _drop_defaults(cls, value: Any) -> Any:
-        if not isinstance(value, dict):
-            return value
-        for name, allowed in KERAS_DEFAULTS.items():
-            if name in value and value[name] not in allowed:
-                listed = " or ".join(map(repr, allowed))
-                raise wrong_value(
-                    "callback_does_not_fit",
-                    f"{name} {value[name]!r} is not supported: the validation loss is watched",
-                    fix=f"leave {name} out, or give {listed}",
-                )
-        return {name: one for name, one in value.items() if name not in KERAS_DEFAULTS}
+def _drop_defaults(value: dict[str, Any], defaults: ValuesByName) -> dict[str, Any]:
+    """Return a callback's other arguments; raise ValueError for a value that would change it."""
+    for name, allowed in defaults.items():
+        if name in value and value[name] not in allowed:
+            listed = " or ".join(map(repr, allowed))
+            raise wrong_value(
+                "callback_does_not_fit",
+                f"{name} {value[name]!r} is not supported",
+                fix=f"leave {name} out, or give {listed}",
+            )
+    return {name: one for name, one in value.items() if name not in defaults}
 
 
 class RecipeEarlyStopping(Spec):
@@ -62,7 +55,7 @@ class RecipeEarlyStopping(Spec):
     def _use_one_name(cls, value: Any) -> Any:
         if not isinstance(value, dict):
             return value
-        fields = {name: one for name, one in value.items() if name != "verbose"}
+        fields = _drop_defaults(value, STOPPING_DEFAULTS)
         monitor = fields.get("monitor", "val_loss")
         if not isinstance(monitor, str) or monitor not in MONITORS:
             listed = ", ".join(map(repr, dict.fromkeys(MONITORS.values())))
@@ -82,7 +75,7 @@ class RecipeEarlyStopping(Spec):
         return StopMonitor(self.monitor, "max" if is_high else "min", self.min_delta)
 
 
-class RecipePlateau(_LossCallback):
+class RecipePlateau(Spec):
     """Keras's ReduceLROnPlateau on `val_loss`, with its names and defaults."""
 
     factor: Annotated[float, Field(gt=0, lt=1), Number] = 0.1
@@ -90,6 +83,11 @@ class RecipePlateau(_LossCallback):
     min_delta: Penalty = 1e-4
     cooldown: Annotated[int, Field(ge=0), Number] = 0
     min_lr: Penalty = 0.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_defaults(cls, value: Any) -> Any:
+        return _drop_defaults(value, PLATEAU_DEFAULTS) if isinstance(value, dict) else value
 
     @classmethod
     def of(cls, plateau: Plateau) -> RecipePlateau:

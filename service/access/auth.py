@@ -20,8 +20,8 @@ STATIC_PATH = "/static/"
 LOGOUT_PATH = "/logout"
 OPEN_PATHS = frozenset({"/healthz", "/readyz", LOGIN_PATH, LOGOUT_PATH})
 """The paths of an orchestrator's probes, which have no token, and of signing in and out."""
-COOKIE, PROJECT_COOKIE = "lowloss_session", "lowloss_project"
-"""A browser's session, and the project whose pages an admin sees in it."""
+COOKIE = "lowloss_session"
+"""The cookie of a browser's session."""
 
 
 class AccessControl:
@@ -76,7 +76,7 @@ class AccessControl:
         caller = await self.tokens.find_by_session(read_cookie(headers, COOKIE))
         if caller is not None and scope["method"] not in SAFE_METHODS:
             check_same_origin(headers)
-        return None if caller is None else caller.seeing(read_cookie(headers, PROJECT_COOKIE))
+        return caller
 
 
 def check_same_origin(headers: Headers) -> None:

@@ -28,9 +28,9 @@ class Caller:
     project: str
     scope: Scope
 
-    def seeing(self, project: str) -> Caller:
-        """Return an admin who sees a project, unless none is named; others see their own alone."""
-        if not project or self.scope is not Scope.admin:
+    def seeing(self, project: str | None) -> Caller:
+        """Return an admin who sees a project, unless it is None; others see their own alone."""
+        if project is None or self.scope is not Scope.admin:
             return self
         return replace(self, project=project)
 

@@ -27,6 +27,7 @@ from service.store.tokens import (
     has_tokens,
     hash_secret,
     record_use,
+    see_project,
 )
 
 T = TypeVar("T")
@@ -105,12 +106,17 @@ class Tokens:
         if browser is None:
             return None
         configured = self._configured.get(browser.token_sha256)
-        return configured or await self._admit(browser.token)
+        caller = configured or await self._admit(browser.token)
+        return None if caller is None else caller.seeing(browser.seen_project)
 
     async def begin_session(self, secret: bytes) -> str:
         """Begin a browser's session with a valid token, and return the session's secret."""
         sha256 = hash_secret(secret)
         return await self._write(lambda s: begin_session(s, sha256, seconds=SESSION_SECONDS))
+
+    async def see_project(self, secret: str, project: str) -> None:
+        """Show a project's pages in a browser's session from now on; raise ProjectNotFound."""
+        await self._write(lambda session: see_project(session, secret, project))
 
     async def sign_out(self, secret: str) -> None:
         """End a browser's session."""

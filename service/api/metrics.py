@@ -29,16 +29,18 @@ class StoreMetrics(Collector):
         yield _gauge("jobs", "Jobs in a state.", "state", measures.jobs.items())
         yield _gauge(
             "oldest_queued_job_seconds",
-            "Longest time that a job has waited which a worker could take.",
+            "Longest time that a job has waited for a worker, quotas aside.",
             value=measures.waiting_seconds,
         )
         yield _gauge("workers", "Workers that are alive.", "state", measures.workers.items())
         text = "Processor seconds of a project's jobs in the last 30 days."
         yield _gauge("project_cpu_seconds", text, "project", measures.cpu_seconds.items())
         totals = measures.totals
-        ends = dict.fromkeys(AttemptOutcome, 0.0) | totals[Total.attempts]
+        # All from the start on: `increase()` does not see the first of what begins at 1.
+        none = dict.fromkeys(AttemptOutcome, 0.0)
+        ends = none | totals[Total.attempts]
         yield _counter("attempts", "Attempts at jobs by how they ended.", "outcome", ends.items())
-        again = totals[Total.retries]
+        again = none | totals[Total.retries]
         yield _counter(
             "retries", "Jobs queued again by how an attempt ended.", "outcome", again.items()
         )

@@ -5,17 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import Query, Request, Response
+from fastapi import Path, Request, Response
 from fastapi.responses import RedirectResponse
 
 from lowloss.spec import ProjectName, Scope
-from service.access.auth import PROJECT_COOKIE
-from service.dashboard.login import set_cookie
+from service.access.auth import COOKIE, read_cookie
 from service.dashboard.pages import make_router, render_page
 from service.dashboard.parameters import Cursor
 from service.resources.resources import Dependencies
 from service.store.audit import list_entries
-from service.store.projects import check_project, list_projects
+from service.store.projects import list_projects
 from service.store.tokens import list_tokens
 
 router = make_router()
@@ -44,13 +43,10 @@ def show_access(request: Request, deps: Dependencies, cursor: Cursor = None) -> 
     )
 
 
-@router.post("/access/project")
-def see_project(
-    request: Request, deps: Dependencies, project: Annotated[ProjectName, Query()]
+@router.post("/access/projects/{project}/see")
+async def see_project(
+    request: Request, deps: Dependencies, project: Annotated[ProjectName, Path()]
 ) -> Response:
-    """Show the pages of a project from now on, in this browser."""
-    with deps.database.reading() as session:
-        check_project(session, project)
-    response = RedirectResponse("/", status_code=303)
-    set_cookie(request, response, PROJECT_COOKIE, project)
-    return response
+    """Show the pages of a project from now on, in this browser; its name is in the audit log."""
+    await deps.tokens.see_project(read_cookie(request.headers, COOKIE), project)
+    return RedirectResponse("/", status_code=303)

@@ -12,7 +12,6 @@ from service.access.auth import (
     COOKIE,
     LOGIN_PATH,
     LOGOUT_PATH,
-    PROJECT_COOKIE,
     check_same_origin,
     read_cookie,
 )
@@ -49,8 +48,15 @@ async def sign_in(request: Request, deps: Dependencies) -> Response:
     request.scope[CALLER] = caller
     session = await deps.tokens.begin_session(token)
     response = RedirectResponse(target, status_code=303)
-    response.delete_cookie(PROJECT_COOKIE)
-    set_cookie(request, response, COOKIE, session)
+    # No script and no other site sees it.
+    response.set_cookie(
+        COOKIE,
+        session,
+        max_age=SESSION_SECONDS,
+        httponly=True,
+        samesite="lax",
+        secure=_is_encrypted(request),
+    )
     return response
 
 
@@ -60,21 +66,8 @@ async def sign_out(request: Request, deps: Dependencies) -> Response:
     check_same_origin(request.headers)
     await deps.tokens.sign_out(read_cookie(request.headers, COOKIE))
     response = RedirectResponse(LOGIN_PATH, status_code=303)
-    for cookie in (COOKIE, PROJECT_COOKIE):
-        response.delete_cookie(cookie, httponly=True, samesite="lax", secure=_is_encrypted(request))
+    response.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=_is_encrypted(request))
     return response
-
-
-def set_cookie(request: Request, response: Response, name: str, value: str) -> None:
-    """Set a cookie that scripts and other sites do not see, for as long as a session lasts."""
-    response.set_cookie(
-        name,
-        value,
-        max_age=SESSION_SECONDS,
-        httponly=True,
-        samesite="lax",
-        secure=_is_encrypted(request),
-    )
 
 
 def _own_path(target: str) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from lowloss.errors import ArtifactNotFound, BestModelNotReady, JobNotFound
 from lowloss.results import Artifact, Artifacts, JobKind, JobState, Outcome, Requested
-from service.store.blobs import adopt_blob
+from service.store.blobs import REPLACED_SECONDS, adopt_blob, release_blobs
 from service.store.database import utc_now
 from service.store.events import EventKind, record_event
 from service.store.queue import Fence, hold_fence
@@ -57,6 +57,8 @@ def publish_model(
 def _store(session: Session, job: JobRow, new: NewArtifact, *, is_published: bool) -> None:
     adopt_blob(session, new.sha256)
     row = session.get(ArtifactRow, (job.id, new.name)) or ArtifactRow(job_id=job.id, name=new.name)
+    if row.sha256 is not None and row.sha256 != new.sha256:
+        release_blobs(session, [row.sha256], seconds=REPLACED_SECONDS)
     row.attempt, row.is_published = job.attempt, is_published
     row.media_type, row.sha256, row.size_bytes = new.media_type, new.sha256, new.size_bytes
     session.add(row)

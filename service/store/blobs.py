@@ -2,7 +2,8 @@
 
 A blob is written in several short transactions, so that no other writer waits long. A blob that no
 dataset, artifact or checkpoint refers to is a leftover: the next writer or an idle worker deletes
-it, an hour after its last write or a minute after its release.
+it, an hour after its last write, and after its release a minute, or an hour where a newer artifact
+replaced it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ CHUNKS_PER_TRANSACTION = 16
 LEFTOVER_SECONDS = 3600.0
 RELEASED_SECONDS = 60.0
 """The time before a released blob is deleted: another writer of the same bytes may need it."""
+REPLACED_SECONDS = LEFTOVER_SECONDS
+"""The same for an artifact that was replaced: somebody may be downloading it."""
 
 
 def hash_file(path: Path) -> str:
@@ -61,20 +64,25 @@ def adopt_blob(session: Session, sha256: str) -> None:
         raise RuntimeError(f"blob {sha256} is incomplete: it was reaped while it was written")
 
 
-def release_blobs(session: Session, sha256s: Collection[str]) -> None:
-    """Mark blobs for deletion soon, unless something still refers to them."""
+def release_blobs(
+    session: Session, sha256s: Collection[str], *, seconds: float = RELEASED_SECONDS
+) -> None:
+    """Mark blobs for deletion after some seconds, unless something still refers to them."""
     if sha256s:
         session.execute(
             update(BlobRow)
             .where(BlobRow.sha256.in_(sha256s))
-            .values(touched_at=utc_now(RELEASED_SECONDS - LEFTOVER_SECONDS))
+            .values(touched_at=utc_now(seconds - LEFTOVER_SECONDS))
         )
 
 
 def read_blob(
     database: Database, sha256: str, *, start: int = 0, stop: int | None = None
 ) -> Iterator[bytes]:
-    """Yield the bytes from `start` to before `stop`, a chunk at a time, each read by itself."""
+    """Yield the bytes from `start` to before `stop`, a chunk at a time, each read by itself.
+
+    Raise RuntimeError where the blob was deleted in the meantime: what came so far is not all.
+    """
     position = start // CHUNK_BYTES
     offset = start % CHUNK_BYTES
     remaining = None if stop is None else stop - start
@@ -86,6 +94,7 @@ def read_blob(
                 )
             )
         if data is None:
+            _check_ended(database, sha256, position * CHUNK_BYTES)
             return
         is_last = len(data) < CHUNK_BYTES
         data = data[offset : None if remaining is None else offset + remaining]
@@ -138,6 +147,14 @@ def reap_chunks(database: Database) -> bool | None:
             return False
         session.execute(delete(BlobRow).where(BlobRow.sha256 == sha256))
         return True
+
+
+def _check_ended(database: Database, sha256: str, end: int) -> None:
+    """Raise RuntimeError unless a blob ends before a byte."""
+    with database.reading() as session:
+        size_bytes = session.scalar(select(BlobRow.size_bytes).where(BlobRow.sha256 == sha256))
+    if size_bytes is None or size_bytes > end:
+        raise RuntimeError(f"blob {sha256} was deleted while it was read: read it again")
 
 
 def _is_referenced() -> ColumnElement[bool]:

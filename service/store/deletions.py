@@ -7,7 +7,6 @@ from sqlalchemy.orm import Session
 
 from lowloss.errors import JobNotFound, StateConflict
 from lowloss.results import UNFINISHED_STATES, JobKind, JobState
-from lowloss.spec import JobSpec
 from service.store.blobs import release_blobs
 from service.store.schema import ArtifactRow, CheckpointRow, JobRow
 
@@ -32,6 +31,11 @@ def delete_job(session: Session, job_id: str) -> None:
             f"the job cannot be deleted: {learner} learns from it, and has not ended",
             fix="delete it once that job has ended",
         )
+    delete_free_job(session, job_id)
+
+
+def delete_free_job(session: Session, job_id: str) -> None:
+    """Delete a job that has ended and that no unfinished job learns from; its bytes go later."""
     blobs = [
         sha256
         for table in (ArtifactRow, CheckpointRow)
@@ -44,10 +48,10 @@ def delete_job(session: Session, job_id: str) -> None:
 
 def find_learners(session: Session) -> dict[str, str]:
     """Return the jobs from which others learn that have not ended, and one such other of each."""
+    # Two columns: whole specifications of a long queue take seconds, while SQLite is locked.
+    teachers = JobRow.spec["warm_start_from"]
     is_search = JobRow.kind == JobKind.search
-    rows = session.scalars(select(JobRow).where(JobRow.state.in_(UNFINISHED_STATES), is_search))
-    return {
-        teacher: row.id
-        for row in rows
-        for teacher in JobSpec.model_validate(row.spec).warm_start_from
-    }
+    rows = session.execute(
+        select(JobRow.id, teachers).where(JobRow.state.in_(UNFINISHED_STATES), is_search)
+    )
+    return {teacher: learner for learner, learned_from in rows for teacher in learned_from or ()}

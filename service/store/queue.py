@@ -113,10 +113,13 @@ def claim_job(session: Session, owner: str, *, lease_seconds: float) -> Claim | 
     next job is tried; so it is after one that is to be cancelled and has nothing to export, which
     is cancelled. It is no trial's fault: machines and networks go away, too.
     """
-    while (job := _claim_row(session, owner, lease_seconds=lease_seconds)) is not None:
-        # The statement left the previous attempt open if, and only if, its lease had expired.
-        previous, outcome = job.attempt - 1, AttemptOutcome.lease_expired
-        if end_attempt(session, job, outcome, number=previous):
+    while (job := _find_claimable(session)) is not None:
+        previous, outcome = job.attempt, AttemptOutcome.lease_expired
+        # An attempt is open if, and only if, its lease has expired. Its totals come before those of
+        # its phase, as where a worker ends its attempt: else two transactions may wait for another.
+        is_expired = end_attempt(session, job, outcome, number=previous)
+        _claim_row(session, job, owner, lease_seconds=lease_seconds)
+        if is_expired:
             record_event(session, job, EventKind.job_retried, attempt=previous, outcome=outcome)
             count_failure(session, job, attempt=previous)
             if _ends_by_cancel(job):
@@ -151,13 +154,16 @@ def end_dead_worker(session: Session, owner: str) -> None:
         _retry(session, job, outcome, error=error, retry_seconds=0.0)
 
 
-def _claim_row(session: Session, owner: str, *, lease_seconds: float) -> JobRow | None:
+def _find_claimable(session: Session) -> JobRow | None:
+    """Lock and return the next job, whose project has its turn now."""
     while (job := _find_next(session)) is not None:
         # One that has a turn already takes no other: its project runs it.
         if job.state == JobState.running or take_turn(session, job.project):
             break
-    if job is None:
-        return None
+    return job
+
+
+def _claim_row(session: Session, job: JobRow, owner: str, *, lease_seconds: float) -> None:
     if job.state == JobState.running:
         # What it ran since its last renewal was shown: `seconds` must not fall.
         last_seen_at = job.claimed_at
@@ -170,7 +176,6 @@ def _claim_row(session: Session, owner: str, *, lease_seconds: float) -> JobRow 
     job.attempt += 1
     job.version += 1
     session.flush()
-    return job
 
 
 def _find_next(session: Session) -> JobRow | None:

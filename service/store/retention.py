@@ -8,11 +8,13 @@ from sqlalchemy.orm import Session
 from lowloss.results import JobState
 from service.store.audit import DAY_SECONDS, NewEntry, record_entry
 from service.store.database import utc_now
-from service.store.deletions import delete_job, find_learners
+from service.store.deletions import delete_free_job, find_learners
 from service.store.schema import DatasetRow, JobRow, ProjectRow
 
 RETENTION = "retention"
 """The name in the audit log of what nobody deleted but age."""
+CANDIDATES = 20
+"""Jobs that may be deleted, of which one is: other workers may be deleting the first ones."""
 FINISHED_STATES = [state for state in JobState if state.is_finished]
 
 
@@ -24,7 +26,7 @@ def delete_expired_job(session: Session) -> str | None:
     for project, days in _list_projects(session):
         job_id = _find_expired_job(session, project, days)
         if job_id is not None:
-            delete_job(session, job_id)
+            delete_free_job(session, job_id)
             _record(session, project, f"/v1/jobs/{job_id}")
             return job_id
     return None
@@ -79,14 +81,15 @@ def _find_expired_job(session: Session, project: str, days: int) -> str | None:
             JobRow.finished_at < begin,
         )
         .order_by(JobRow.created_at)
-        .limit(1)
-        .with_for_update(skip_locked=True)
     )
-    job_id = session.scalar(expired)
-    learners = {} if job_id is None else find_learners(session)
-    if job_id in learners:
-        return session.scalar(expired.where(JobRow.id.not_in(learners)))
-    return job_id
+    if session.scalar(expired.limit(1)) is None:
+        return None
+    learners = find_learners(session)
+    job_ids = session.scalars(expired.limit(len(learners) + CANDIDATES)).all()
+    free = [job_id for job_id in job_ids if job_id not in learners][:CANDIDATES]
+    return session.scalar(
+        expired.where(JobRow.id.in_(free)).limit(1).with_for_update(skip_locked=True)
+    )
 
 
 def _record(session: Session, project: str, path: str) -> None:

@@ -92,12 +92,16 @@ class TokenRow(MappedTable):
 
 
 class BrowserSessionRow(MappedTable):
-    """A browser that signed in with a token; of the cookie's secret there is only the SHA-256."""
+    """A browser that signed in with a token; of the cookie's secret there is only the SHA-256.
+
+    `seen_project` is the one whose pages an admin sees there; None for that of the token.
+    """
 
     __tablename__ = "browser_sessions"
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
     token_sha256: Mapped[str] = mapped_column(String(64))
     ends_at: Mapped[datetime] = mapped_column(index=True)
+    seen_project: Mapped[str | None] = mapped_column(String(63), ForeignKey("projects.name"))
 
 
 class AuditRow(MappedTable):

@@ -18,7 +18,7 @@ from lowloss.results import CreatedToken, Page, Token
 from lowloss.spec import NewToken, Scope
 from service.store.cursors import ListOrder
 from service.store.database import utc_now
-from service.store.projects import has_project
+from service.store.projects import check_project, has_project
 from service.store.schema import BrowserSessionRow, TokenRow
 
 TOKEN_PREFIX = "lowloss_"
@@ -30,10 +30,14 @@ NEWEST_FIRST = ListOrder(TokenRow.created_at, TokenRow.id)
 
 @dataclass(frozen=True)
 class BrowserSession:
-    """The token of a browser's session: its hash, and the token itself where it is in the store."""
+    """The token of a browser's session: its hash, and the token itself where it is in the store.
+
+    `seen_project` is the one whose pages an admin sees; None for that of the token.
+    """
 
     token_sha256: str
     token: Token | None
+    seen_project: str | None
 
 
 def hash_secret(secret: bytes) -> str:
@@ -115,23 +119,38 @@ def find_session(session: Session, secret: str) -> BrowserSession | None:
     """Return the session of a secret, with its token if that is valid; None for one that ended."""
     is_its_token = and_(TokenRow.sha256 == BrowserSessionRow.token_sha256, _is_valid())
     query = (
-        select(BrowserSessionRow.token_sha256, TokenRow)
+        select(BrowserSessionRow, TokenRow)
         .outerjoin(TokenRow, is_its_token)
         .where(
-            BrowserSessionRow.sha256 == hash_secret(secret.encode("utf-8", "replace")),
+            BrowserSessionRow.sha256 == _hash_of_session(secret),
             BrowserSessionRow.ends_at > utc_now(),
         )
     )
     row = session.execute(query).one_or_none()
     if row is None:
         return None
-    return BrowserSession(row[0], None if row[1] is None else _make_token(row[1]))
+    browser, token = row
+    return BrowserSession(
+        browser.token_sha256, None if token is None else _make_token(token), browser.seen_project
+    )
+
+
+def see_project(session: Session, secret: str, project: str) -> None:
+    """Show a project's pages in a browser's session; raise ProjectNotFound."""
+    check_project(session, project)
+    is_its_session = BrowserSessionRow.sha256 == _hash_of_session(secret)
+    session.execute(update(BrowserSessionRow).where(is_its_session).values(seen_project=project))
 
 
 def end_session(session: Session, secret: str) -> None:
     """Delete a browser's session."""
-    sha256 = hash_secret(secret.encode("utf-8", "replace"))
-    session.execute(delete(BrowserSessionRow).where(BrowserSessionRow.sha256 == sha256))
+    is_its_session = BrowserSessionRow.sha256 == _hash_of_session(secret)
+    session.execute(delete(BrowserSessionRow).where(is_its_session))
+
+
+def _hash_of_session(secret: str) -> str:
+    """Return the SHA-256 of a cookie's value, which may hold anything."""
+    return hash_secret(secret.encode("utf-8", "replace"))
 
 
 def _is_valid() -> ColumnElement[bool]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sqlalchemy import Float, and_, case, cast, func, literal, select, union_all, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from lowloss.results import JobState
 from service.store.database import insert_if_absent, utc_now
@@ -29,7 +29,7 @@ class Total(StrEnum):
 
 @dataclass(frozen=True)
 class Measures:
-    """How things stand; `waiting_seconds` is how long a job can be claimed already, at most.
+    """How things stand; `waiting_seconds` is the longest wait of a queued job, quotas aside.
 
     `cpu_seconds` are those of each project in the last 30 days.
     """
@@ -82,8 +82,10 @@ def read_measures(session: Session) -> Measures:
 
 def _read_jobs(session: Session) -> tuple[dict[JobState, int], float]:
     """Return how many jobs there are in each state, and the longest wait in seconds."""
-    is_waiting = and_(JobRow.state == JobState.queued, JobRow.available_at <= utc_now())
-    since = func.min(case((is_waiting, JobRow.available_at)))
+    # By itself, so that the counts come out of an index, and no row of a finished job is read.
+    waiting = aliased(JobRow)
+    is_waiting = and_(waiting.state == JobState.queued, waiting.available_at <= utc_now())
+    since = select(func.min(waiting.available_at)).where(is_waiting).scalar_subquery()
     counts, waiting_seconds = dict.fromkeys(JobState, 0), 0.0
     query = select(JobRow.state, func.count(), since, utc_now()).group_by(JobRow.state)
     for state, count, waiting_since, now in session.execute(query):

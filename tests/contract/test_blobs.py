@@ -90,7 +90,26 @@ def test_only_old_leftovers_are_reaped(database: Database) -> None:
     assert reaped == 1
     assert b"".join(read_blob(database, kept)) == b"kept"
     assert b"".join(read_blob(database, fresh)) == b"fresh"
-    assert b"".join(read_blob(database, old)) == b""
+    with pytest.raises(RuntimeError, match=f"blob {old} was deleted while it was read"):
+        next(read_blob(database, old))
+
+
+def test_blob_that_is_deleted_while_it_is_read_does_not_end_early(database: Database) -> None:
+    sha256 = a_blob(database, b"x" * CHUNK_BYTES * 2)
+    chunks = read_blob(database, sha256)
+    next(chunks)
+    with database.transaction() as session:
+        session.execute(delete(BlobRow))
+
+    with pytest.raises(RuntimeError, match="was deleted while it was read"):
+        next(chunks)
+
+
+def test_blob_of_whole_chunks_ends_with_its_last(database: Database) -> None:
+    for count in (0, 2):
+        sha256 = a_blob(database, b"x" * CHUNK_BYTES * count)
+
+        assert len(list(read_blob(database, sha256))) == count
 
 
 def get_sha256(database: Database, dataset: str) -> str:

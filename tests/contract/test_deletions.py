@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from lowloss.errors import JobNotFound, StateConflict
 from lowloss.results import JobState, TrialState
-from lowloss.spec import DEFAULT_PROJECT
+from lowloss.spec import DEFAULT_PROJECT, JobSpec, Quotas
 from service.store.artifacts import find_artifacts
 from service.store.blobs import reap_blobs
 from service.store.database import Database
@@ -17,6 +17,8 @@ from service.store.datasets import find_dataset
 from service.store.deletions import delete_job
 from service.store.jobs import get_job
 from service.store.queue import Fence, finish_job
+from service.store.quotas import set_quotas
+from service.store.retention import CANDIDATES, delete_expired_job
 from service.store.schema import (
     ArtifactRow,
     AttemptRow,
@@ -26,6 +28,7 @@ from service.store.schema import (
     JobRow,
     TrialRow,
 )
+from tests.builders.live_server import counted_statements
 from tests.builders.store import a_claim, a_job, a_trial, an_artifact
 
 
@@ -108,3 +111,29 @@ def test_job_that_another_one_learns_from_stays(database: Database) -> None:
     with database.transaction() as session:
         finish_job(session, fence, state=JobState.cancelled)
     delete(database, teacher)
+
+
+def test_deletion_reads_no_whole_specification_of_the_jobs_that_wait(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    *teachers, free = (a_finished_job(database).job_id for _ in range(CANDIDATES + 3))
+    with database.transaction() as session:
+        set_quotas(session, DEFAULT_PROJECT, Quotas(max_age_days=30))
+        for job in session.scalars(select(JobRow)):
+            job.created_at -= timedelta(days=31)
+            job.finished_at = job.created_at
+    for some in (teachers[:CANDIDATES], teachers[CANDIDATES:]):
+        a_job(database, warm_start_from=some)
+
+    def refuse(document: object) -> None:
+        raise AssertionError(document)
+
+    monkeypatch.setattr(JobSpec, "model_validate", refuse)
+    with counted_statements(database) as statements, database.transaction() as session:
+        assert delete_expired_job(session) == free
+
+    queue = [one for one in statements if "warm_start_from" in one or "jobs.spec" in one]
+    assert len(queue) == 1
+    assert "jobs.outcome" not in queue[0]
+    with database.transaction() as session:
+        assert delete_expired_job(session) is None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from sqlalchemy import select, update
 
 from lowloss.errors import ArtifactNotFound, LeaseLost
 from lowloss.results import Job, JobState
@@ -13,9 +16,11 @@ from service.store.artifacts import (
     get_best_model,
     publish_model,
 )
-from service.store.database import Database
+from service.store.blobs import CHUNK_BYTES, REPLACED_SECONDS, read_blob, reap_blobs
+from service.store.database import Database, utc_now
 from service.store.jobs import get_job, get_job_and_change
 from service.store.queue import Fence, finish_job
+from service.store.schema import BlobRow
 from tests.builders.store import a_blob, a_claim, a_job, an_artifact, expire_lease
 
 
@@ -87,6 +92,28 @@ def test_model_stays_until_the_next_one_is_whole(database: Database) -> None:
         sizes = {get_artifact(session, job_id, name).size_bytes for name in names}
     assert sizes == {len(b"second")}
     assert read(database, job_id).outcome.model_trial is None
+
+
+def test_download_goes_on_while_its_model_is_replaced(database: Database) -> None:
+    job_id = a_job(database)
+    fence = a_claim(database).fence
+    model = b"x" * CHUNK_BYTES * 2 + b"the end"
+    export(database, fence, model)
+    with database.transaction() as session:
+        session.execute(update(BlobRow).values(touched_at=utc_now(-7200)))
+    with database.reading() as session:
+        artifact = get_best_model(session, job_id)
+    chunks = read_blob(database, artifact.sha256, stop=artifact.size_bytes)
+    first = next(chunks)
+
+    export(database, fence, b"second")
+
+    assert reap_blobs(database) == 0
+    assert first + b"".join(chunks) == model
+    with database.transaction() as session:
+        for row in session.scalars(select(BlobRow)):
+            row.touched_at -= timedelta(seconds=REPLACED_SECONDS + 1)
+    assert reap_blobs(database) == 1
 
 
 def test_job_that_fails_keeps_the_model_that_it_had(database: Database) -> None:

@@ -301,17 +301,22 @@ def test_worker_looks_again_after_a_minute_and_goes_on_where_there_is_more(
     assert count() < 9 - one_turn
 
 
-def test_collector_that_fails_says_so_and_lets_its_worker_go_on(
+def test_collector_that_fails_says_so_and_goes_on_with_the_rest(
     sqlite_database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     with sqlite_database.transaction() as session:
         session.execute(text("ALTER TABLE audit RENAME TO elsewhere"))
     keep_days(sqlite_database, DEFAULT_PROJECT, DAYS)
     job = a_finished_job(sqlite_database, a_dataset(sqlite_database), b"1", days=DAYS + 1)
+    leftover = a_blob(sqlite_database, b"leftover")
+    with sqlite_database.transaction() as session:
+        session.get_one(BlobRow, leftover).touched_at -= timedelta(hours=2)
 
     Collector(sqlite_database).collect()
 
-    assert "nothing is collected for a while" in caplog.text
+    assert "something is not collected for a while" in caplog.text
+    with sqlite_database.reading() as session:
+        assert session.get(BlobRow, leftover) is None
     # What cannot be told is not done.
     assert has(sqlite_database, JobRow, job)
 

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import event
 
 from lowloss.results import JobState
+from lowloss.spec import DEFAULT_PROJECT, Quotas
 from service.store.database import Database
 from service.store.deletions import delete_job
 from service.store.jobs import record_outcome
-from service.store.queue import Fence, end_dead_worker, finish_job, release_job, retry_job
+from service.store.queue import (
+    Fence,
+    claim_job,
+    end_dead_worker,
+    finish_job,
+    release_job,
+    retry_job,
+)
+from service.store.quotas import set_quotas
 from service.store.requests import pause_job
 from service.store.schema import JobRow, WorkerRow
 from service.store.totals import Measures, Total, read_measures
@@ -20,6 +34,23 @@ from tests.builders.store import a_claim, a_job, expire_lease
 def measure(database: Database) -> Measures:
     with database.reading() as session:
         return read_measures(session)
+
+
+@contextmanager
+def locked_totals(database: Database) -> Iterator[list[str]]:
+    """The names of the totals that are raised, in the order in which that locks their rows."""
+    names: list[str] = []
+
+    def note(_c: object, _cursor: object, statement: str, values: Any, *_rest: object) -> None:
+        if statement.startswith("UPDATE totals"):
+            bound = values.values() if isinstance(values, dict) else values
+            names.extend(name for name in Total if name in bound and name not in names)
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    try:
+        yield names
+    finally:
+        event.remove(database.engine, "before_cursor_execute", note)
 
 
 def begin_phase(database: Database, fence: Fence, phase: str, *, minutes_ago: float = 0) -> None:
@@ -72,6 +103,24 @@ def test_each_end_and_each_retry_is_counted_and_deleting_takes_none_back(
     assert {state: count for state, count in measures.jobs.items() if count} == {"paused": 1}
 
 
+def test_totals_are_locked_in_one_order_by_ends_and_by_rescues(database: Database) -> None:
+    """Two transactions that lock the same rows in different orders wait for each other."""
+    orders = []
+    for is_rescue in (False, True):
+        job_id = a_job(database)
+        fence = a_claim(database).fence
+        begin_phase(database, fence, "search")
+        expire_lease(database, job_id)
+        with locked_totals(database) as names, database.transaction() as session:
+            if is_rescue:
+                assert claim_job(session, "rescuer", lease_seconds=60) is not None
+            else:
+                retry_job(session, fence, error="it crashed", retry_seconds=3600)
+        orders.append(names)
+
+    assert orders == [[Total.attempts, Total.phase_seconds, Total.retries]] * 2
+
+
 def test_seconds_of_phases_end_with_the_next_phase_and_with_the_attempt(
     database: Database,
 ) -> None:
@@ -100,16 +149,32 @@ def test_seconds_of_phases_end_with_the_next_phase_and_with_the_attempt(
     assert 60 <= seconds["export"] < 75
 
 
-def test_age_is_of_the_job_that_a_worker_could_take_longest(database: Database) -> None:
+def test_age_is_of_the_job_that_waits_longest_quotas_aside(database: Database) -> None:
     assert measure(database).waiting_seconds == 0
     running, oldest, later, waiting = (a_job(database) for _ in range(4))
     a_claim(database)
     minutes = {running: 90, oldest: 30, later: 10, waiting: -5}
     with database.transaction() as session:
+        set_quotas(session, DEFAULT_PROJECT, Quotas(max_running_jobs=1))
         for job_id, ago in minutes.items():
             session.get_one(JobRow, job_id).available_at -= timedelta(minutes=ago)
 
     assert 1800 <= measure(database).waiting_seconds < 1830
+
+
+def test_counting_jobs_reads_no_row_of_a_finished_job(sqlite_database: Database) -> None:
+    a_job(sqlite_database, state=JobState.succeeded)
+    with counted_statements(sqlite_database) as statements:
+        measure(sqlite_database)
+    (counting,) = (one for one in statements if "GROUP BY jobs.state" in one)
+
+    with sqlite_database.engine.connect() as connection:
+        values = (None,) * counting.count("?")
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {counting}", values)
+        steps = [step.detail for step in plan]
+
+    assert any(step.startswith("SCAN jobs USING COVERING INDEX") for step in steps)
+    assert any(step.startswith("SEARCH jobs_1 USING INDEX") for step in steps)
 
 
 def test_workers_are_those_alive_by_whether_they_have_a_job(database: Database) -> None:

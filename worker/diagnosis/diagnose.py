@@ -77,7 +77,7 @@ def diagnose(
     trainer = Trainer(data, recipe, programs, spec.budget, clock, should_continue, on_training)
     start = Variant(recipe)
     trainer.train_vital([start], exploring[:1])
-    ruled_out = rule_out_causes(data, recipe)
+    ruled_out = run_beside(partial(rule_out_causes, data, recipe), should_continue)
     suspects = [*suspects, *_check_runs(trainer, start)]
     suspects_by_cause = merge_suspects(s for s in suspects if s.cause not in ruled_out)
     references = _name_references(trainer, start, sound_recipes or {}, spec.budget.max_seconds)

@@ -100,6 +100,9 @@ class Child:
         return max(0.0, self._cpu_seen - self._cpu_before)
 
     def _cpu_seconds(self) -> float:
+        if not self.is_alive:
+            # Another process may have its number by now.
+            return 0.0
         try:
             times = psutil.Process(self.process.pid).cpu_times()
         except psutil.Error:

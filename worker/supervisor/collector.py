@@ -6,10 +6,11 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 
 from lowloss.processes.logs import about
 from service.store.blobs import reap_chunks
-from service.store.database import Database, is_busy
+from service.store.database import Database, Session, is_busy
 from service.store.events import thin_events
 from service.store.retention import delete_expired_dataset, delete_expired_job
 from service.store.space import give_back_pages
@@ -38,28 +39,35 @@ class Collector:
         end = self._clock() + TURN_SECONDS
         if self._clock() < self._next_look:
             return
-        try:
-            while self._take_step():
-                if self._clock() >= end:
-                    return
-        except Exception as error:
-            # Whatever it is, it must not keep the worker from its jobs.
-            if is_busy(error):
-                log.warning("nothing is collected for a while: %s", error)
-            else:
-                log.exception("nothing is collected for a while")
+        for step in (
+            partial(self._delete_expired, "job", delete_expired_job),
+            partial(self._delete_expired, "dataset", delete_expired_dataset),
+            self._thin_events,
+            lambda: reap_chunks(self._database) is not None,
+            lambda: give_back_pages(self._database),
+        ):
+            try:
+                while step():
+                    if self._clock() >= end:
+                        return
+            except Exception as error:
+                # Whatever it is, it must keep the worker neither from its jobs nor from the rest.
+                if is_busy(error):
+                    log.warning("nothing is collected for a while: %s", error)
+                    break
+                log.exception("something is not collected for a while")
         self._next_look = self._clock() + LOOK_SECONDS
 
-    def _take_step(self) -> bool:
-        """Delete one thing, or a part of one; return whether there was any."""
-        for kind, delete in (("job", delete_expired_job), ("dataset", delete_expired_dataset)):
-            with self._database.transaction() as session:
-                deleted_id = delete(session)
-            if deleted_id is not None:
-                extra = about(**{kind: deleted_id})
-                log.info("a %s is older than its project keeps: deleted", kind, extra=extra)
-                return True
+    def _delete_expired(self, kind: str, delete: Callable[[Session], str | None]) -> bool:
+        """Delete a job or a dataset that its project keeps no longer; return whether one was."""
         with self._database.transaction() as session:
-            if thin_events(session):
-                return True
-        return reap_chunks(self._database) is not None or give_back_pages(self._database)
+            deleted_id = delete(session)
+        if deleted_id is not None:
+            extra = about(**{kind: deleted_id})
+            log.info("a %s is older than its project keeps: deleted", kind, extra=extra)
+        return deleted_id is not None
+
+    def _thin_events(self) -> bool:
+        """Delete some events of epochs; return whether there were any."""
+        with self._database.transaction() as session:
+            return bool(thin_events(session))

@@ -60,6 +60,28 @@ def test_arguments_of_callbacks_that_change_nothing_are_taken(callback: str) -> 
     assert caught.value.fix.startswith("leave monitor out, or give ")
 
 
+@pytest.mark.parametrize("callback", ["early_stopping", "reduce_lr_on_plateau"])
+def test_no_other_value_of_what_changes_nothing_is_taken(callback: str) -> None:
+    layers = {"layers": [{"units": 1}], "loss": "mse"}
+
+    with pytest.raises(InvalidRequest, match="verbose 'junk' is not supported") as caught:
+        validate(Recipe, layers | {callback: {"verbose": "junk"}})
+
+    assert caught.value.fix == "leave verbose out, or give 0 or 1 or 2"
+
+
+def test_early_stopping_takes_the_defaults_of_keras() -> None:
+    fields = {"layers": [{"units": 1}], "loss": "mse"}
+    defaults = {"baseline": None, "start_from_epoch": 0}
+
+    recipe = validate(Recipe, fields | {"early_stopping": defaults})
+
+    assert recipe == validate(Recipe, fields | {"early_stopping": {}})
+    for name, value in {"baseline": 0.1, "start_from_epoch": 5}.items():
+        with pytest.raises(InvalidRequest, match=f"{name} {value} is not supported"):
+            validate(Recipe, fields | {"early_stopping": {name: value}})
+
+
 @pytest.mark.parametrize(
     ("given", "watched"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -180,14 +181,18 @@ def find_leaked_columns(data: DiagnosisData, recipe: Recipe) -> list[Suspect]:
 
 def _answers_with_its_columns(data: DiagnosisData, recipe: Recipe) -> bool:
     """Return whether each of several targets is a copy of a column that the network sees."""
+    if not (data.predicted.has_several and data.predicted.is_of_numbers):
+        return False
     columns = read_numbers(data, recipe)
     seen = [data.numeric_names.index(name) for name in columns if name in data.numeric_names]
-    seen_NS = data.raw.numeric_NR[:, seen]
-    copied = (
-        (seen_NS == np.asarray(one.y, dtype=np.float32)[:, None]).all(axis=0).any()
-        for one in data.by_target
-    )
-    return data.predicted.has_several and data.predicted.is_of_numbers and all(copied)
+    # As bytes: 784 targets by 784 columns of 10,000 rows took 7 s to compare one by one.
+    seen_bytes = {_as_bytes(data.raw.numeric_NR[:, index]) for index in seen}
+    return all(_as_bytes(one.y) in seen_bytes for one in data.by_target)
+
+
+def _as_bytes(numbers: NDArray[np.floating[Any]]) -> bytes:
+    """Return the bytes of numbers that equal ones have, too: 0 has a sign else."""
+    return (np.asarray(numbers, dtype=np.float32) + np.float32(0)).tobytes()
 
 
 def _find_leaks_of_target(data: DiagnosisData, recipe: Recipe) -> list[Suspect]:

@@ -178,6 +178,7 @@ def test_metrics_count_jobs_by_state_and_requests_by_route(
         'lowloss_jobs{state="running"} 0.0',
         'lowloss_attempts_total{outcome="succeeded"} 1.0',
         'lowloss_attempts_total{outcome="lease_expired"} 0.0',
+        'lowloss_retries_total{outcome="crashed"} 0.0',
         'lowloss_workers{state="idle"} 0.0',
         'lowloss_parsers{state="running"} 0.0',
         'lowloss_http_requests_total{method="GET",route="/v1/jobs/{job_id}",status="200"} 2.0',

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 import pytest
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
+from sqlalchemy import update
 
 from lowloss.spec import NewToken, Scope
-from service.access.auth import PROJECT_COOKIE
 from service.app import create_app
 from service.settings import Settings
 from service.store.database import Database
 from service.store.projects import create_project
+from service.store.schema import BrowserSessionRow
 from service.store.tokens import create_token
 from tests.builders.store import a_dataset
 from tests.unit.service.api.conftest import URL
@@ -45,10 +46,9 @@ def test_admin_sees_another_project_until_the_next_login(browser: TestClient) ->
     sign_in(browser, "first")
     assert count_datasets(browser) == 1
 
-    answer = browser.post("/access/project?project=vision", headers=OWN)
+    answer = browser.post("/access/projects/vision/see", headers=OWN)
 
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
-    assert "httponly" in answer.headers["set-cookie"].lower()
     assert "project vision" in browser.get("/", headers=PAGE).text
     assert count_datasets(browser) == 0
     sign_in(browser, "first")
@@ -57,37 +57,40 @@ def test_admin_sees_another_project_until_the_next_login(browser: TestClient) ->
 
 def test_what_an_admin_does_there_is_of_that_project(browser: TestClient) -> None:
     sign_in(browser, "first")
-    browser.post("/access/project?project=vision", headers=OWN)
+    browser.post("/access/projects/vision/see", headers=OWN)
 
     browser.post("/v1/datasets?name=a.csv", content=b"a,b\n1,2\n", headers=OWN)
 
     assert count_datasets(browser) == 1
     (upload, *_) = browser.get("/v1/audit?project=vision").json()["items"]
     assert upload["path"] == "/v1/datasets"
+    paths = [entry["path"] for entry in browser.get("/v1/audit").json()["items"]]
+    assert "/access/projects/vision/see" in paths
 
 
 @pytest.mark.parametrize("scope", [Scope.read, Scope.submit])
-def test_cookie_shows_nobody_else_another_project(
+def test_nobody_else_sees_another_project(
     browser: TestClient, store: Database, scope: Scope
 ) -> None:
     with store.transaction() as session:
         token = create_token(session, NewToken(name="x", project="vision", scope=scope))
     sign_in(browser, token.secret)
 
-    browser.cookies[PROJECT_COOKIE] = "default"
-
-    assert browser.post("/access/project?project=default", headers=OWN).status_code == 403
+    assert browser.post("/access/projects/default/see", headers=OWN).status_code == 403
+    # Not even where it was written down.
+    with store.transaction() as session:
+        session.execute(update(BrowserSessionRow).values(seen_project="default"))
     assert count_datasets(browser) == 0
 
 
 def test_project_that_is_not_there_is_told(browser: TestClient) -> None:
     sign_in(browser, "first")
 
-    answer = browser.post("/access/project?project=none", headers=OWN)
+    answer = browser.post("/access/projects/none/see", headers=OWN)
 
     assert answer.status_code == 404
     assert "There is no project &#39;none&#39;" in answer.text
-    assert PROJECT_COOKIE not in browser.cookies
+    assert count_datasets(browser) == 1
 
 
 def test_reader_is_offered_nothing_to_change_and_told_why_in_a_page(
@@ -107,3 +110,13 @@ def test_reader_is_offered_nothing_to_change_and_told_why_in_a_page(
     assert browser.get("/access").json()["code"] == "scope_too_narrow"
     sign_in(browser, "first")
     assert 'class="reads"' not in browser.get("/", headers=PAGE).text
+
+
+def test_cookie_of_another_server_of_the_host_changes_nothing(browser: TestClient) -> None:
+    sign_in(browser, "first")
+    browser.cookies["lowloss_project"] = "ghost"
+
+    answer = browser.post("/v1/datasets?name=a.csv", content=b"a,b\n1,2\n", headers=OWN)
+
+    assert answer.status_code == 201
+    assert count_datasets(browser) == 2

@@ -53,3 +53,19 @@ def test_each_of_several_targets_has_to_be_linear() -> None:
     both, _ = data_of(columns, recipe, targets=("y", "curve"))
 
     assert rule_out_causes(both, recipe) == set()
+
+
+def test_least_squares_are_fitted_once_and_to_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    data, _ = data_of(a_line(300, noise=10.0), a_network())
+    fitted = []
+    fit = np.linalg.lstsq
+
+    def note(x: Any, y: Any, rcond: Any) -> Any:
+        fitted.append(len(x))
+        return fit(x, y, rcond=rcond)
+
+    monkeypatch.setattr(np.linalg, "lstsq", note)
+    monkeypatch.setattr("worker.diagnosis.training.data.MAX_FIT_ROWS", 50)
+
+    assert [rule_out_causes(data, a_network()) for _ in range(2)] == [RULED_OUT] * 2
+    assert fitted == [50]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from worker.supervisor.child import Child
@@ -46,3 +48,15 @@ def test_child_that_still_imports_is_killed_at_once() -> None:
     child.end()
 
     assert child.process.returncode == -signal.SIGKILL
+
+
+def test_processor_time_of_a_child_that_has_ended_is_not_that_of_another_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    child = Child.start([sys.executable, "-c", "import sys; sys.stdin.read()"])
+    child.end()
+    # The system gives the number to another process: here to this one, which has used some time.
+    own = psutil.Process(os.getpid())
+    monkeypatch.setattr("worker.supervisor.child.psutil.Process", lambda _: own)
+
+    assert child.measure_job_cpu_seconds() == 0.0
