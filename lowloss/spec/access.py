@@ -39,7 +39,7 @@ class Quotas(Spec):
 
     Jobs that wait are queued or paused. Stored bytes are those of its datasets and artifacts. What
     is older than `max_age_days` is deleted: jobs since their end, datasets that no job has since
-    their last upload.
+    they were last uploaded, or read anew.
     """
 
     max_waiting_jobs: Count | None = None

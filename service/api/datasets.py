@@ -131,7 +131,10 @@ def _id_of(new: partial[NewDataset]) -> str:
 
 
 async def _find_again(deps: Resources, new: partial[NewDataset], name: str = "") -> Dataset | None:
-    """Return a dataset that is uploaded again, and give it the name that it has now, too."""
+    """Return a dataset that is uploaded or read again, None for a new one.
+
+    Record the time, and the name that it has now, too; what is read again has none.
+    """
     project, expected_id = new.keywords["project"], _id_of(new)
     if await to_thread.run_sync(_find, deps, project, expected_id) is None:
         return None

@@ -35,7 +35,7 @@ def delete_expired_job(session: Session) -> str | None:
 def delete_expired_dataset(session: Session) -> str | None:
     """Delete one dataset that no job has and that is older than its project keeps, by id.
 
-    Its age is that of its last upload.
+    Its age is that of its last upload, or of the last time that it was read anew.
     """
     is_unused = ~exists().where(JobRow.dataset_id == DatasetRow.id)
     for project, days in _list_projects(session):

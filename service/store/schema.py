@@ -165,7 +165,7 @@ class BlobChunkRow(MappedTable):
 
 
 class DatasetRow(MappedTable):
-    """An uploaded table and its profile; `uploaded_at` is of the last upload of the same bytes."""
+    """An uploaded table and its profile; `uploaded_at` is of its last upload, or reading anew."""
 
     __tablename__ = "datasets"
     id: Mapped[str] = mapped_column(primary_key=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lowloss.processes.logs import about
 from lowloss.results import Outcome
 from lowloss.spec import JobSpec
 from worker.artifacts.export import export_best_so_far
@@ -62,6 +63,6 @@ class BestSoFar:
             export_best_so_far(single, self.reporter, self.folder)
         except ModelDiffers:
             # The job ends with another one, of several networks.
-            log.warning("trial %d is no model", trial, exc_info=True)
+            log.warning("trial %d is no model", trial, exc_info=True, extra=about(trial=trial))
         self._exported, ended_at = trial, self.clock()
         self._next_at = ended_at + max(MIN_SECONDS, (ended_at - started_at) / MAX_SHARE)

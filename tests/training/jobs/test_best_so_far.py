@@ -11,8 +11,10 @@ from typing import Any, cast
 
 import pytest
 
+from lowloss.processes.logs import JsonLines
 from lowloss.results import Outcome
 from tests.builders.finals import FakeSearch, a_prepared, confirmed_on
+from worker.artifacts.model.check import ModelDiffers
 from worker.artifacts.model.save import METADATA
 from worker.jobs.best_so_far import MIN_SECONDS, BestSoFar
 from worker.progress.reporter import Reporter, StopCause
@@ -87,6 +89,21 @@ def test_job_that_is_to_end_makes_no_model_of_a_trial(tmp_path: Path) -> None:
     case.report.stop_cause = StopCause.cancel
 
     assert case.offer() == []
+
+
+def test_log_names_the_trial_whose_files_predict_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def differ(*_: object) -> None:
+        raise ModelDiffers("by 0.1")
+
+    case = Case(tmp_path, Outcome())
+    monkeypatch.setattr("worker.jobs.best_so_far.export_best_so_far", differ)
+
+    assert case.offer(trial=4) == []
+
+    (record,) = caplog.records
+    assert json.loads(JsonLines().format(record))["trial"] == 4
 
 
 def test_files_say_nothing_of_the_targets_of_test_rows(tmp_path: Path) -> None:
