@@ -185,13 +185,15 @@ def split_blanks(line: str) -> Record:
 def _is_worse_than_blanks(best: Split | None, blanks: Split) -> bool:
     """Return whether runs of blanks may be tried in the place of the best delimiter.
 
-    Two tabs between fields may stand for an empty one, unless lines have as many fields without it
-    alone. Runs of blanks within the fields between tabs are delimiters, too.
+    Two tabs between fields may stand for an empty one, unless lines of values alone have as many
+    fields only without it. Runs of blanks within the fields between tabs are delimiters, too.
     """
     if best is None or best.delimiter != "\t":
         return True
     padded = sum(any(PADDED.search(cell.strip()) for cell in record) for record in best.records)
-    return best.share < blanks.share == 1.0 or padded >= LIKELY * len(best.records)
+    # Not of a title, which may have as many words by chance.
+    is_ragged = best.share < blanks.share == blanks.values == 1.0 and len(best.records[0]) > 1
+    return is_ragged or padded >= LIKELY * len(best.records)
 
 
 def _are_blanks_delimiters(text: str, split: Split) -> bool:

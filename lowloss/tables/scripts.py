@@ -10,8 +10,6 @@ import io
 import itertools
 import re
 
-import charset_normalizer
-
 SAMPLE_LINES, SAMPLE_BYTES = 1000, 64 * 1024
 """Of those that are not all ASCII."""
 MIN_DIFFERENT = 5
@@ -45,6 +43,9 @@ def guess_script(data: bytes) -> str | None:
         return None
     if high < MIN_IN_WORDS * in_words:
         return None
+    # Imported here: the client alone, which knows marks of encodings, does not have it.
+    import charset_normalizer
+
     guesses = charset_normalizer.from_bytes(
         sample, cp_isolation=list(ENCODINGS), threshold=MAX_MESS
     )

@@ -143,7 +143,9 @@ def test_files_answer_as_numpy_does(
     assert difference <= 1e-4
     expected, found = by_numpy(final), final.predict_test()
     unit = expected.std() if task in {"regression", "logarithm"} else 1.0
-    assert np.abs(found - expected).max() <= 1e-4 * unit
+    # A saturated network answers a constant, of which float32 holds seven digits.
+    rounding = 4 * np.finfo(np.float32).eps * np.abs(expected).max()
+    assert np.abs(found - expected).max() <= max(1e-4 * unit, rounding)
 
 
 @pytest.mark.parametrize("task", slow_but(list(TASKS), fast=["regression", "multiclass"]))

@@ -17,6 +17,9 @@ SEEDS = "".join(f"{row}.5\t{row % 3}.25{TABS[row % 2]}{row}\n" for row in range(
 NOTES = "note\n" + "".join(f"{word} is here today\n" for word in ("Anna", "Bo", "Carl"))
 WORDS = "a\tb\tc\n" + "".join(f"New York\t{row}\t{row % 3}\n" for row in range(40))
 TIMES = "at\tcity\n" + "".join(f"2024-01-{row + 1:02d} 08:30\tOslo\n" for row in range(28))
+TITLED = "A title of it\n\n" + "".join(
+    f'"row w{row}"\t{row}\t{row % 3 + 1}\t""\n' for row in range(40)
+)
 PEOPLE = "name\n" + "".join(f"{name} B. Smith\n" for name in ("Anna", "Bo", "Carl") * 10)
 GAPS = "a\tb\tc\n" + "".join(f"{row}\t{row if row % 3 else ''}\t{row % 5}\n" for row in range(40))
 
@@ -31,6 +34,7 @@ GAPS = "a\tb\tc\n" + "".join(f"{row}\t{row if row % 3 else ''}\t{row % 5}\n" for
         (WORDS, ("New York", 0, 0)),
         (GAPS, (0, None, 0)),
         (PEOPLE, ("Anna B. Smith",)),
+        (TITLED, ("row w1", 1, 2)),
         (TIMES, (datetime(2024, 1, 1, 8, 30), "Oslo")),
     ],
     ids=[
@@ -41,6 +45,7 @@ GAPS = "a\tb\tc\n" + "".join(f"{row}\t{row if row % 3 else ''}\t{row % 5}\n" for
         "words",
         "empty fields",
         "people",
+        "a title",
         "times",
     ],
 )
