@@ -67,7 +67,8 @@ def plain_cell(text: str) -> str:
 def convert(row: dict[str, Any], column: dict[str, Any]) -> float | str:
     """Convert a cell to what the model takes; NaN or an empty string where it is missing."""
     if column["column"] not in row:
-        raise ValueError(f"the CSV has no column {column['column']!r}")
+        fix = "" if len(row) > 1 else ": it must be split at commas"
+        raise ValueError(f"the CSV has no column {column['column']!r}{fix}")
     text = (row[column["column"]] or "").strip()
     if column["dtype"] == "string":
         return text

@@ -173,7 +173,7 @@ def _remaining(measured: MeasuredEffects, floor: NoiseFloor | None) -> Iterable[
         noise = min(1.0, floor.estimate / loss)
         yield (
             f"By an estimate from rows that are nearly equal, {format_percent(noise)} of it is "
-            "noise that no model can remove."
+            "noise, which no model removes; the estimate may be too high."
         )
     elif floor and floor.conflicting:
         yield (

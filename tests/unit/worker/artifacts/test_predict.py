@@ -45,7 +45,8 @@ def test_text_stays_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("rows", "told"),
     [
-        ("city\nOslo\n", "the CSV has no column 'rooms'"),
+        ("city,age\nOslo,1\n", "the CSV has no column 'rooms'"),
+        ("city;rooms\nOslo;1\n", "the CSV has no column 'rooms': it must be split at commas"),
         ("rooms\nmany\n", "could not convert string to float: 'many'"),
     ],
 )
