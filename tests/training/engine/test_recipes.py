@@ -105,7 +105,7 @@ def measured_by_keras(z_NC: np.ndarray, targets: dict[str, np.ndarray]) -> dict[
 @pytest.mark.parametrize("outputs", slow_but([1, 4], fast=[4]))
 # Which is what is tested here.
 @pytest.mark.filterwarnings("ignore:You are using a softmax:UserWarning:keras")
-@pytest.mark.filterwarnings("ignore:In loss categorical_:SyntaxWarning:keras")
+@pytest.mark.filterwarnings("ignore:In loss categorical_:SyntaxWarning")
 def test_every_loss_of_every_head_is_what_keras_measures(outputs: int) -> None:
     rng = np.random.default_rng(0)
     z_NC = rng.normal(scale=8, size=(40, outputs)).astype(np.float32)
