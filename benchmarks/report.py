@@ -103,8 +103,8 @@ as `lowloss submit` has it, in a checkout of commit c6845eb.
 """
 
 MODEL_SECONDS = ("first_model_seconds", "model_seconds")
-SMALL_MODELS = """The model can be downloaded before the diagnosis, and a trial's network while the search
-goes on: "model" and "first model" are when.
+SMALL_MODELS = """The model can be downloaded before the diagnosis, and a trial's network while the
+search goes on: "model" and "first model" are when.
 """
 
 SMALL_GOALS = """The goals are {short:.0f} s, {long:.0f} s from {rows:,} rows on, and less than the

@@ -185,7 +185,7 @@ def _answers_with_its_columns(data: DiagnosisData, recipe: Recipe) -> bool:
         return False
     columns = read_numbers(data, recipe)
     seen = [data.numeric_names.index(name) for name in columns if name in data.numeric_names]
-    # As bytes: 784 targets by 784 columns of 10,000 rows took 7 s to compare one by one.
+    # As bytes, by their hashes: each target compared with each column is slow where they are many.
     seen_bytes = {_as_bytes(data.raw.numeric_NR[:, index]) for index in seen}
     return all(_as_bytes(one.y) in seen_bytes for one in data.by_target)
 

@@ -199,7 +199,7 @@ class DiagnosisData:
     def is_linear(self) -> bool:
         """Whether least squares of the columns leave next to nothing of every target.
 
-        That is of a sample of the rows: 50,000 of 400 columns took 18 s.
+        That is of a sample of the rows: a fit to all of a large table takes long.
         """
         draw, y_NT = self.draws[0], self.y.reshape(len(self.y), -1)
         fit_N, judge_M = (
