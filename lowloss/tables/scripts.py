@@ -21,6 +21,8 @@ some, theirs. Chosen between Portuguese (`São`, `ção`) and Big5, whose second
 MAX_MESS = 0.4
 """How odd a text may look to charset-normalizer. Words between numbers look odder than prose, for
 which its default, 0.2, is meant."""
+FIELD_ENDS = (b"\n", b"\t", b" ", b",")
+"""What is never the second byte of a letter."""
 NO_BREAK_SPACE = b"\xa0"
 HIGH, RUN = re.compile(rb"[\x80-\xff]"), re.compile(rb"[\x80-\xff]{2,}")
 WORD = re.compile(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*")
@@ -33,8 +35,8 @@ ENCODINGS = (
 
 def guess_script(data: bytes) -> str | None:
     """Return the likeliest encoding of a text in another script than Latin; None for others."""
-    lines = (line[:SAMPLE_BYTES] for line in io.BytesIO(data) if not line.isascii())
-    sample = b"".join(itertools.islice(lines, SAMPLE_LINES))[:SAMPLE_BYTES]
+    lines = (line for line in io.BytesIO(data) if not line.isascii())
+    sample = _cut(b"".join(itertools.islice(lines, SAMPLE_LINES)))
     high, neighbours, in_words = (
         sum(map(len, pattern.findall(sample))) for pattern in (HIGH, RUN, WORD)
     )
@@ -56,3 +58,11 @@ def guess_script(data: bytes) -> str | None:
         default=None,
     )
     return best.encoding if best else None
+
+
+def _cut(sample: bytes) -> bytes:
+    """Return the first bytes, up to the end of a field: a letter may have two."""
+    if len(sample) <= SAMPLE_BYTES:
+        return sample
+    cut = sample[:SAMPLE_BYTES]
+    return cut[: 1 + max(map(cut.rfind, FIELD_ENDS))] or cut

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from lowloss.tables.scripts import guess_script
 from tests.unit.lowloss.tables.test_layouts import read
 
 WORDS = {
@@ -67,3 +68,16 @@ def test_few_words_of_chinese_are_not_taken_for_russian() -> None:
     )
 
     assert read(text.encode("gb18030")).frame.columns == ["日期", "成交量", "成交额"]
+
+
+@pytest.mark.parametrize("encoding", ["big5", "gb18030", "cp932", "euc_kr"])
+@pytest.mark.parametrize("shift", ["", "x", "xx"])
+def test_encoding_of_a_large_file_is_guessed_wherever_its_sample_ends(
+    encoding: str, shift: str
+) -> None:
+    words = WORDS[encoding]
+    text = f"{shift},b,c,y\n" + "".join(
+        f"{words[row % 3]},{''.join(words) * 3},{words[-1]},{row}\n" for row in range(3000)
+    )
+
+    assert guess_script(text.encode(encoding)) in {encoding, "cp949"}
