@@ -94,12 +94,12 @@ checkout of it, it was {ratio:.1f} times: {folds:.1f} s for {holdout:.1f} s.
 
 SMALL = """## Small tables
 
-`python -m benchmarks.run small`: a default job on each table, from the claimed job to the checked
-and stored model, and a script as the guides of KerasTuner have it: ten trials of Bayesian search on
-the job's first fold, up to 200 epochs with early stopping, without cross-validation, confirmation,
-diagnosis or export. Seconds without the start of Python and TensorFlow. The test metric is that of
-the job's test rows (RMSE or log loss), in brackets the job's 95 % interval. Before is the same job,
-as `lowloss submit` has it, in a checkout of commit c6845eb.
+`python -m benchmarks.run small`: a default job on each table, from its claim to its end, and a
+script as the guides of KerasTuner have it: ten trials of Bayesian search on the job's first fold,
+up to 200 epochs with early stopping, without cross-validation, confirmation, diagnosis or export.
+Seconds without the start of Python and TensorFlow. The test metric is that of the job's test rows
+(RMSE or log loss), in brackets the job's 95 % interval. Before is the same job, as `lowloss submit`
+has it, in a checkout of commit c6845eb.
 """
 
 MODEL_SECONDS = ("first_model_seconds", "model_seconds")

@@ -28,7 +28,7 @@ PLATEAU_DEFAULTS: ValuesByName = VERBOSE | {"monitor": ("val_loss",), "mode": ("
 """Arguments of Keras's callbacks that change nothing, with the values that a recipe takes."""
 
 
-def _drop_defaults(value: dict[str, Any], defaults: ValuesByName) -> dict[str, Any]:
+def _drop_harmless_arguments(value: dict[str, Any], defaults: ValuesByName) -> dict[str, Any]:
     """Return a callback's other arguments; raise ValueError for a value that would change it."""
     for name, allowed in defaults.items():
         if name in value and value[name] not in allowed:
@@ -55,7 +55,7 @@ class RecipeEarlyStopping(Spec):
     def _use_one_name(cls, value: Any) -> Any:
         if not isinstance(value, dict):
             return value
-        fields = _drop_defaults(value, STOPPING_DEFAULTS)
+        fields = _drop_harmless_arguments(value, STOPPING_DEFAULTS)
         monitor = fields.get("monitor", "val_loss")
         if not isinstance(monitor, str) or monitor not in MONITORS:
             listed = ", ".join(map(repr, dict.fromkeys(MONITORS.values())))
@@ -87,7 +87,9 @@ class RecipePlateau(Spec):
     @model_validator(mode="before")
     @classmethod
     def _drop_defaults(cls, value: Any) -> Any:
-        return _drop_defaults(value, PLATEAU_DEFAULTS) if isinstance(value, dict) else value
+        return (
+            _drop_harmless_arguments(value, PLATEAU_DEFAULTS) if isinstance(value, dict) else value
+        )
 
     @classmethod
     def of(cls, plateau: Plateau) -> RecipePlateau:

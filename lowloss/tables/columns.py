@@ -247,6 +247,7 @@ class ColumnReader:
             days = read_iso(text)
             if days is not None:
                 self.decided[text.name] = Reading(kind="date", order="ymd")
+                self.warnings += warn_of_years(text, days)
                 return days
         return self._read_notations(text, kind)
 

@@ -11,8 +11,9 @@ from lowloss.tables.units import CURRENCY
 
 NUMBERED = r"(?:#|№|[Nn](?:[or]\.|[°º]\.?))"
 START = rf"^[-+(~≈<>≤≥=▲▼△▽↑↓]{{0,3}}\s*(?:{CURRENCY}|{NUMBERED})?\s*\(?\.?\d"
-WITHIN = r"^\D{1,20}\d+[.,]\d+\D{0,25}$"
-"""One number with decimals, behind something else: `T: 21.5 °C`, `M5.3`."""
+WITHIN = r"^\D{1,20}(?:[:=]\s?\d+[.,]\d+\D{0,25}|\d+[.,]\d+\s?[\pL°%]\D{0,24})$"
+"""One number with decimals behind something else, and a sign or a unit: `T=21.5`, `kl. 4,4 l`.
+`E11.9` and `Article 3.2` are codes."""
 DIGITS = r"\d+(?:[.,' ]\d+)*"
 CODE = r"^\D?\d+(?:\.\d+){2,}$|^\d+(?:-\d+){2,}$|^\d+(?:/\d+){2,}$|^\d{2,}[A-Z]{1,3}\d{3,}$"
 """What begins with a number and is none: versions, addresses of networks, dates, codes."""

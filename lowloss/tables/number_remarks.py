@@ -12,7 +12,7 @@ from lowloss.tables.footnotes import list_marks
 from lowloss.tables.notation import Mark, Notation
 from lowloss.tables.numbers import Numbers, Surroundings, tidy_numbers, tidy_signs
 from lowloss.tables.sentences import warn
-from lowloss.tables.signs import BRACKETS, Signs, has_sign
+from lowloss.tables.signs import BRACKETS, IN_BRACKETS, Signs, has_sign
 
 SHOWN_MARKS = 5
 """How many marks a warning names."""
@@ -29,6 +29,8 @@ def tell_numbers(text: pl.Series, numbers: Numbers, values: pl.Series) -> Iterat
             yield warn_of_compounds(text, compound, is_one)
     if numbers.signs:
         yield warn_of_signs(text, numbers.signs)
+    elif not (values >= 0).any() and text.str.contains(IN_BRACKETS).any():
+        yield warn_of_brackets(text)
     if (
         numbers.is_marked is not None
         and (is_marked := numbers.is_marked & values.is_not_null()).any()
@@ -49,6 +51,18 @@ def warn_of_compounds(text: pl.Series, compound: Compound, is_one: pl.Series) ->
         detail=f"{{count}} of {{name}}, such as {{example}}, are {compound.name}: read as "
         f"{compound.unit}",
         fix="set its type to category if they are names",
+    )
+
+
+def warn_of_brackets(text: pl.Series) -> TableWarning:
+    """Say that brackets were read as a minus where no number is without: they may mean nothing."""
+    return warn(
+        "signs_read",
+        text,
+        text.str.contains(IN_BRACKETS).fill_null(value=False),
+        detail="'()' was read as a minus in {count} of {name}, such as {example}: no number is "
+        "positive",
+        fix="take the brackets away if they mean no minus",
     )
 
 

@@ -36,9 +36,9 @@ LONG = r"^[-+]?\d{16,}$"
 """A whole number that may be above 2^53."""
 DASHED = r"(\d)[.,]-{1,2}([^\d]*)$"
 """A price whose decimals are a dash."""
-PERCENT = r"^%\s?(-?\d[\d.,]*)$"
+PERCENT = r"^([-+]?)%\s?([-+]?\d[\d.,]*)$"
 """A percent as Turkey writes it."""
-TEN_TO = r"(\d)\s?[\u00d7x\u00b7]\s?10\s?(?:\^\s?\(?|\(\s?)([-+]?\d{1,3})\)?$"
+TEN_TO = r"(\d)\s?[\u00d7x\u00b7]\s?10\s?(?:\^\s?\(?([-+]?\d{1,3})\)?|([-+]\d{1,3}))$"
 """A power of ten as people write it; `6x100` is none."""
 QUOTED = r"^'([-+]?[\d.,])"
 """A number with the apostrophe by which spreadsheets make it a text."""
@@ -175,9 +175,9 @@ def tidy_signs(text: pl.Series) -> pl.Series:
     if text.str.contains(QUOTED).any():
         text = text.str.replace(QUOTED, "$1")
     if text.str.contains(PERCENT).any():
-        text = text.str.replace(PERCENT, "$1%")
+        text = text.str.replace(PERCENT, "$1$2%")
     if text.str.contains(TEN_TO).any():
-        text = text.str.replace(TEN_TO, "${1}e$2")
+        text = text.str.replace(TEN_TO, "${1}e$2$3")
     return text
 
 

@@ -115,7 +115,7 @@ class Tokens:
         return await self._write(lambda s: begin_session(s, sha256, seconds=SESSION_SECONDS))
 
     async def see_project(self, secret: str, project: str) -> None:
-        """Show a project's pages in a browser's session from now on; raise ProjectNotFound."""
+        """Show a project's pages in a browser's session from now on."""
         await self._write(lambda session: see_project(session, secret, project))
 
     async def sign_out(self, secret: str) -> None:

@@ -37,19 +37,25 @@ logger = logging.getLogger(__name__)
 
 def render_problem(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
     """Render a problem as a response, with the headers that its status requires."""
-    all_headers = dict(headers or {})
-    if isinstance(problem, Unauthorized):
-        all_headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(problem, NotReady):
-        all_headers["Retry-After"] = str(RETRY_SECONDS)
-    if isinstance(problem, TooManyRequests):
-        all_headers["Retry-After"] = str(problem.retry_after_s)
+    all_headers = {**(headers or {}), **_headers_of(problem)}
     document, request_id = problem.to_document(), find_field("request")
     if request_id is not None:
         document["request_id"] = request_id
     # Only ASCII, since the request may contain characters that UTF-8 cannot encode.
     content = json.dumps(document)
     return Response(content, problem.status, all_headers, MEDIA_TYPE)
+
+
+def _headers_of(problem: Problem) -> dict[str, str]:
+    """Return the headers that the status of a problem requires."""
+    match problem:
+        case Unauthorized():
+            return {"WWW-Authenticate": "Bearer"}
+        case NotReady():
+            return {"Retry-After": str(RETRY_SECONDS)}
+        case TooManyRequests():
+            return {"Retry-After": str(problem.retry_after_s)}
+    return {}
 
 
 ShowPage = Callable[[Request, Problem], Response]
@@ -164,5 +170,9 @@ class CatchAll:
                 raise
             problem, request = _find_problem(error), Request(scope)
             is_page = _is_for_page(request)
-            response = self.show_page(request, problem) if is_page else render_problem(problem)
+            response = render_problem(problem)
+            if is_page:
+                page = self.show_page(request, problem)
+                page.headers.update(_headers_of(problem))
+                response = page
             await response(scope, receive, send)

@@ -116,7 +116,7 @@ def claim_job(session: Session, owner: str, *, lease_seconds: float) -> Claim | 
     while (job := _find_claimable(session)) is not None:
         previous, outcome = job.attempt, AttemptOutcome.lease_expired
         # An attempt is open if, and only if, its lease has expired. Its totals come before those of
-        # its phase, as where a worker ends its attempt: else two transactions may wait for another.
+        # its phase, as where a worker ends its attempt: else transactions may wait for each other.
         is_expired = end_attempt(session, job, outcome, number=previous)
         _claim_row(session, job, owner, lease_seconds=lease_seconds)
         if is_expired:

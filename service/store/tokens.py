@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from lowloss.errors import InvalidRequest, TokenNotFound
+from lowloss.errors import InvalidRequest, TokenNotFound, Unauthorized
 from lowloss.results import CreatedToken, Page, Token
 from lowloss.spec import NewToken, Scope
 from service.store.cursors import ListOrder
@@ -136,10 +136,16 @@ def find_session(session: Session, secret: str) -> BrowserSession | None:
 
 
 def see_project(session: Session, secret: str, project: str) -> None:
-    """Show a project's pages in a browser's session; raise ProjectNotFound."""
+    """Show a project's pages in a browser's session; raise ProjectNotFound, or Unauthorized."""
     check_project(session, project)
-    is_its_session = BrowserSessionRow.sha256 == _hash_of_session(secret)
-    session.execute(update(BrowserSessionRow).where(is_its_session).values(seen_project=project))
+    row = session.get(BrowserSessionRow, _hash_of_session(secret))
+    if row is None:
+        raise Unauthorized(
+            "only a browser's session sees another project",
+            field="Cookie",
+            fix="sign in with a browser",
+        )
+    row.seen_project = project
 
 
 def end_session(session: Session, secret: str) -> None:

@@ -122,8 +122,8 @@ def test_deletion_reads_no_whole_specification_of_the_jobs_that_wait(
         for job in session.scalars(select(JobRow)):
             job.created_at -= timedelta(days=31)
             job.finished_at = job.created_at
-    for some in (teachers[:CANDIDATES], teachers[CANDIDATES:]):
-        a_job(database, warm_start_from=some)
+    for teacher_ids in (teachers[:CANDIDATES], teachers[CANDIDATES:]):
+        a_job(database, warm_start_from=teacher_ids)
 
     def refuse(document: object) -> None:
         raise AssertionError(document)

@@ -273,8 +273,12 @@ class SearchTuner(keras_tuner.Tuner):
         return ranked[0] if ranked else None
 
     def top(self, n: int) -> list[int]:
-        """Return the numbers of the best n completed trials, best first."""
+        """Return the numbers of the best n completed trials, best first; else pruned ones."""
         return [number for number, _ in self._ranked()[:n]]
+
+    def best_completed(self) -> int | None:
+        """Return the number of the best trial that was not pruned; None without one."""
+        return next((number for number, _ in self._ranked() if number not in self._pruned), None)
 
     def repeats(self, number: int, n: int) -> tuple[Plan, ...]:
         """Build plans of a finished trial on n seeds, the first of which is its own."""

@@ -41,8 +41,9 @@ class EarlierAttempts:
 
 
 class SearchLoop:
-    """One attempt's search; whenever a trial ends, the best completed one is handed to `on_best`.
+    """One attempt's search.
 
+    Whenever a trial ends, the best completed one is handed to `on_best`, if it was trained here.
     `top_trainings` are those of the best trials so far, by number, and `candidates` those of more
     of them, without their weights.
     """
@@ -67,7 +68,6 @@ class SearchLoop:
         self._stopping = TrialStopping(spec, self._pruner)
         self._writer = CheckpointWriter(reporter, folder)
         self._on_best = on_best
-        self._completed = set[int]()
         self._is_late = False
 
     def replay(self, earlier: EarlierAttempts) -> None:
@@ -171,9 +171,7 @@ class SearchLoop:
         self._stopping.has_hit_target = self._tuner.has_hit_target
         if end.score is not None and isinstance(result, TrainingResult):
             self._remember(number, result)
-        if end.state is TrialState.completed:
-            self._completed.add(number)
-        best = next((n for n in self._tuner.top(1) if n in self._completed), None)
+        best = self._tuner.best_completed()
         if self._on_best is not None and best in self.top_trainings:
             self._on_best(self.top_trainings[best])
 

@@ -37,23 +37,23 @@ def test_severity_agrees_with_the_share_beside_it(
             return raw
         return with_epochs if recipe.epochs > 10 else scaled
 
-    _, suspects = explained(loss, suspect(Cause.target_not_scaled), suspect(Cause.too_few_epochs))
-    findings = build_findings(attributed(suspects), {})
+    _, chain = explained(loss, suspect(Cause.target_not_scaled), suspect(Cause.too_few_epochs))
+    findings = build_findings(attributed(chain), {})
 
     assert [one.severity for one in findings] == severities
-    for each in findings:
-        assert each.effect is not None
-        assert (each.severity is Severity.critical) == (each.effect.share >= 0.4)
-        assert (each.severity is Severity.minor) == (each.effect.share < 0.1)
+    for one in findings:
+        assert one.effect is not None
+        assert (one.severity is Severity.critical) == (one.effect.share >= 0.4)
+        assert (one.severity is Severity.minor) == (one.effect.share < 0.1)
 
 
 def test_remedy_that_ends_above_a_constant_answer_is_not_praised() -> None:
     def loss(recipe: Recipe) -> float:
         return 5.0 if is_scaled(recipe) else 900.0
 
-    _, suspects = explained(loss, suspect(Cause.target_not_scaled))
+    _, chain = explained(loss, suspect(Cause.target_not_scaled))
 
-    (finding,) = build_findings(attributed(suspects), {})
+    (finding,) = build_findings(attributed(chain), {})
     assert finding.effect is not None
     assert finding.effect.share > 0.5
     assert finding.effect.unbeaten_constant == 1.0
@@ -67,11 +67,11 @@ def test_what_ends_above_a_constant_answer_does_not_stand_before_what_beats_it()
             return 0.8
         return 1.2 if recipe.optimizer.clip_norm else math.inf
 
-    _, suspects = explained(
+    _, chain = explained(
         loss, suspect(Cause.exploding_gradients), suspect(Cause.learning_rate_too_high)
     )
 
-    assert causes(suspects) == [Cause.learning_rate_too_high]
+    assert causes(chain) == [Cause.learning_rate_too_high]
 
 
 def test_remedy_that_leaves_a_large_part_of_what_another_takes_off_is_not_as_good() -> None:
@@ -80,9 +80,9 @@ def test_remedy_that_leaves_a_large_part_of_what_another_takes_off_is_not_as_goo
             return 0.1
         return 0.33 if is_scaled(recipe) else 1.0
 
-    _, suspects = explained(loss, suspect(Cause.target_not_scaled), suspect(Cause.too_few_epochs))
+    _, chain = explained(loss, suspect(Cause.target_not_scaled), suspect(Cause.too_few_epochs))
 
-    assert causes(suspects) == [Cause.too_few_epochs]
+    assert causes(chain) == [Cause.too_few_epochs]
 
 
 def test_on_one_draw_no_remedy_is_surely_far_better_than_one_upstream() -> None:
@@ -91,16 +91,16 @@ def test_on_one_draw_no_remedy_is_surely_far_better_than_one_upstream() -> None:
             return 0.1
         return 0.33 if is_scaled(recipe) else 1.0
 
-    trainer, suspects = explained(
+    trainer, chain = explained(
         loss, suspect(Cause.target_not_scaled), suspect(Cause.too_few_epochs)
     )
-    tried = [one for one in suspects.attempts.values() if one.before == suspects.start]
+    tried = [one for one in chain.attempts.values() if one.before == chain.start]
     for variant, draw in list(trainer.judged):
         if draw > 0:
             del trainer.judged[variant, draw]
-    suspects.steps = []
+    chain.steps = []
 
-    step = choose_step(suspects, tried)
+    step = choose_step(chain, tried)
 
     assert step is not None
     assert step.remedy.cause is Cause.target_not_scaled
@@ -112,19 +112,19 @@ def test_what_only_comes_down_to_a_constant_answer_is_no_alternative() -> None:
             return 0.1
         return 1.0 if recipe.optimizer.rate < 0.0005 else 50.0
 
-    _, suspects = explained(
+    _, chain = explained(
         loss, suspect(Cause.target_not_scaled), suspect(Cause.learning_rate_too_high)
     )
 
-    assert causes(suspects) == [Cause.target_not_scaled]
-    assert suspects.steps[0].alternatives == ()
+    assert causes(chain) == [Cause.target_not_scaled]
+    assert chain.steps[0].alternatives == ()
 
 
 def test_remedies_are_compared_on_the_draws_that_all_of_them_have() -> None:
-    trainer, suspects = explained(
+    trainer, chain = explained(
         lambda recipe: 0.7 - 0.5 * is_scaled(recipe), suspect(Cause.target_not_scaled)
     )
-    start, scaled = suspects.start, suspects.steps[0].remedy.after
+    start, scaled = chain.start, chain.steps[0].remedy.after
     longer = Variant(RAW.with_changes({"epochs": 200}))
     for draw, loss in enumerate([0.3, 0.01, 0.01]):
         trainer.judged[longer, draw] = JudgedVariant(draw, Score(loss), loss)
@@ -132,19 +132,19 @@ def test_remedies_are_compared_on_the_draws_that_all_of_them_have() -> None:
         del trainer.judged[scaled, draw]
     epochs = suspect(Cause.too_few_epochs)
     (candidate,) = [
-        each
-        for each in list_candidates(
+        one
+        for one in list_candidates(
             trainer.data, RAW, {epochs.cause: epochs}, is_stopped_early=False
         )
-        if each.apply(start) == longer
+        if one.apply(start) == longer
     ]
     tried = [
-        suspects.measure(candidate, start, longer),
-        suspects.measure(suspects.steps[0].remedy.candidate, start, scaled),
+        chain.measure(candidate, start, longer),
+        chain.measure(chain.steps[0].remedy.candidate, start, scaled),
     ]
-    suspects.steps = []
+    chain.steps = []
 
-    step = choose_step(suspects, tried)
+    step = choose_step(chain, tried)
 
     assert step is not None
     assert step.remedy.cause is Cause.target_not_scaled
@@ -158,7 +158,7 @@ def test_lower_rate_and_scaling_that_help_only_together_are_one_finding_with_the
             return 0.1
         return 1.3 if recipe.optimizer.clip_norm else math.inf
 
-    _, suspects = explained(
+    _, chain = explained(
         loss,
         suspect(Cause.exploding_gradients, strength=3.0),
         suspect(Cause.learning_rate_too_high, strength=3.0),
@@ -166,7 +166,7 @@ def test_lower_rate_and_scaling_that_help_only_together_are_one_finding_with_the
         suspect(Cause.target_not_scaled),
     )
 
-    (finding,) = build_findings(attributed(suspects), {})
+    (finding,) = build_findings(attributed(chain), {})
     assert finding.alternatives == ()
     assert (finding.cause, *finding.together_with) == (
         Cause.features_not_scaled,
@@ -185,14 +185,14 @@ def test_what_remedies_at_once_do_not_need_is_left_out_of_the_finding() -> None:
             return 0.05 if is_scaled(recipe) else 0.051
         return math.inf
 
-    _, suspects = explained(
+    _, chain = explained(
         loss,
         suspect(Cause.learning_rate_too_high, strength=3.0),
         suspect(Cause.features_not_scaled),
         suspect(Cause.target_not_scaled),
     )
 
-    (finding,) = build_findings(attributed(suspects), {})
+    (finding,) = build_findings(attributed(chain), {})
     assert (finding.cause, *finding.together_with) == (
         Cause.features_not_scaled,
         Cause.learning_rate_too_high,
@@ -203,9 +203,9 @@ def test_alternative_is_measured_on_the_draws_of_the_remedy_that_it_stands_besid
     def loss(recipe: Recipe) -> float:
         return 0.1 if is_scaled(recipe) or recipe.epochs > 10 else 0.9
 
-    _, suspects = explained(loss, suspect(Cause.target_not_scaled), suspect(Cause.too_few_epochs))
+    _, chain = explained(loss, suspect(Cause.target_not_scaled), suspect(Cause.too_few_epochs))
 
-    (finding,) = build_findings(attributed(suspects), {})
+    (finding,) = build_findings(attributed(chain), {})
     (other,) = finding.alternatives
     assert finding.effect is not None
     assert other.effect.runs == finding.effect.runs == 6
@@ -227,8 +227,8 @@ def test_alternative_that_is_better_than_all_remedies_is_the_best_that_was_reach
             return 0.1
         return with_epochs if recipe.epochs > 10 else 0.9
 
-    _, suspects = explained(loss, suspect(Cause.target_not_scaled), suspect(Cause.too_few_epochs))
-    attribution = attributed(suspects)
+    _, chain = explained(loss, suspect(Cause.target_not_scaled), suspect(Cause.too_few_epochs))
+    attribution = attributed(chain)
     measured = MeasuredEffects(attribution, {}, [], {})
     findings = build_findings(attribution, {})
 

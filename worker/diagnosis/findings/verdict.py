@@ -32,7 +32,7 @@ def write_verdict(measured: MeasuredEffects, findings: Sequence[Finding]) -> str
             sentences += more or [_tell_rest(measured)]
     elif measured.is_beaten:
         sentences = [f"The recipe {result}; {reached}.", *_tell_unlearned(measured)]
-        sentences += more or ["No remedy that was tried gains on every draw."]
+        sentences += more or ["No remedy that was tried gains enough on every draw."]
     elif more:
         sentences = [f"No fault was found so far: the recipe {result}, and {reached}."]
         sentences += [*_tell_unlearned(measured), *more]
@@ -62,7 +62,7 @@ def _tell_rest(measured: MeasuredEffects) -> str:
     """Say what brings the recipe with its remedies to the best that was reached."""
     if (remedy := measured.best.remedy) is not None:
         return f"The alternative brings more than the remedy does: {lower_first(remedy)}."
-    return "No further remedy that was tried gains on every draw."
+    return "No further remedy that was tried gains enough on every draw."
 
 
 def _tell_unlearned(measured: MeasuredEffects) -> list[str]:

@@ -29,9 +29,9 @@ def test_numbers_are_read_and_told(cells: list[str], values: list[float], code: 
 
 
 def test_powers_of_ten_are_read() -> None:
-    cells = ["1.5\u00d710^3", "2 x 10^-1", "-7·10^0"]
+    cells = ["1.5\u00d710^3", "2 x 10^-1", "-7·10^0", "2.5x10-3", "2.5\u00d710\u22122"]
 
-    assert values_of(cells) == [1500, 0.2, -7]
+    assert values_of(cells) == [1500, 0.2, -7, 0.0025, 0.025]
     assert codes_of(cells) == set()
 
 
@@ -40,6 +40,9 @@ def test_brackets_beside_numbers_without_and_around_decimals_are_a_minus() -> No
     assert values_of(["(19.94)", "(20.08)", "(19.87)"]) == [-19.94, -20.08, -19.87]
     assert values_of(["(1,100)", "(2,250)", "(1,999)"]) == [-1100, -2250, -1999]
     assert values_of(["(10,50)", "(20,25)", "(19,99)"]) == [-10.5, -20.25, -19.99]
+    assert values_of(["(850)", "(12345)"]) == [-850, -12345]
+    assert codes_of(["(850)", "(12345)"]) == {"signs_read"}
+    assert codes_of(["(850)", "12345"]) == set()
 
 
 def test_brackets_of_years_mean_no_minus_in_rows_to_predict() -> None:

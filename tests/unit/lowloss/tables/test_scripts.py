@@ -80,4 +80,4 @@ def test_encoding_of_a_large_file_is_guessed_wherever_its_sample_ends(
         f"{words[row % 3]},{''.join(words) * 3},{words[-1]},{row}\n" for row in range(3000)
     )
 
-    assert guess_script(text.encode(encoding)) in {encoding, "cp949"}
+    assert guess_script(text.encode(encoding)) == {"euc_kr": "cp949"}.get(encoding, encoding)
