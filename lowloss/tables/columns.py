@@ -244,8 +244,7 @@ class ColumnReader:
             if plain is not None:
                 return plain
         if kind in {None, "date"} and self.options.date_format is None:
-            days = read_iso(text)
-            if days is not None:
+            if (days := read_iso(text)) is not None:
                 self.decided[text.name] = Reading(kind="date", order="ymd")
                 self.warnings += warn_of_years(text, days)
                 return days
