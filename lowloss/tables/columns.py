@@ -243,11 +243,11 @@ class ColumnReader:
                 plain = self._read_commas(among)
             if plain is not None:
                 return plain
-        if kind in {None, "date"} and self.options.date_format is None:
-            if (days := read_iso(text)) is not None:
-                self.decided[text.name] = Reading(kind="date", order="ymd")
-                self.warnings += warn_of_years(text, days)
-                return days
+        is_open = kind in {None, "date"} and self.options.date_format is None
+        if is_open and (days := read_iso(text)) is not None:
+            self.decided[text.name] = Reading(kind="date", order="ymd")
+            self.warnings += warn_of_years(text, days)
+            return days
         return self._read_notations(text, kind)
 
     def _read_booleans(self, text: pl.Series) -> pl.Series | None:
