@@ -11,6 +11,7 @@ from lowloss.results.losses import (
     describe_causes,
     describe_loss,
     describe_severity,
+    head_first_try,
     list_effects,
 )
 from lowloss.results.notes import describe_trial_end
@@ -31,5 +32,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "severity": describe_severity,
     "effects": list_effects,
     "end": describe_trial_end,
+    "first_try_heading": head_first_try,
     "capitalized": wording.capitalize,
 }
