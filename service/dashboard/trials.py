@@ -9,9 +9,10 @@ from typing import Any
 
 from lowloss.errors import InvalidRequest
 from lowloss.recipes import recipe_of_trial, training_code
-from lowloss.results import Dataset, Job, Trial, TrialState
+from lowloss.results import Dataset, Hyperparameters, Job, Trial, TrialState
 from lowloss.results.ranking import rank_trials, sort_by_score
 from lowloss.spec import JobSpec
+from lowloss.wording import format_number, format_setting, in_words
 from service.settings import Limits
 from service.tables.check import check_table
 from service.tables.script_table import describe_table
@@ -41,6 +42,20 @@ def order_trials(job: Job, trials: Sequence[Trial], order: TrialOrder) -> list[T
             return sorted(trials, key=lambda trial: -trial.epochs)
         case TrialOrder.seconds:
             return sorted(trials, key=lambda trial: -(trial.seconds or 0.0))
+
+
+def compare_trials(trials: Sequence[Trial]) -> dict[str, list[str]]:
+    """Return what trials do not have in common, by its name: a cell for each trial."""
+    rows: dict[str, list[str]] = {
+        "score": [format_number(trial.score) for trial in trials],
+        "best epoch": [format_number(trial.best_epoch) for trial in trials],
+        "epochs": [str(trial.epochs) for trial in trials],
+        "seconds": [format_number(trial.seconds) for trial in trials],
+    }
+    for name in Hyperparameters.model_fields:
+        values = [getattr(trial.hyperparameters, name) for trial in trials]
+        rows[in_words(name)] = [format_setting(value) for value in values]
+    return {name: cells for name, cells in rows.items() if len(set(cells)) > 1}
 
 
 def count_states(trials: Iterable[Trial]) -> dict[TrialState, int]:
