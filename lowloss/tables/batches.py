@@ -18,7 +18,7 @@ from lowloss.tables.columns import (
 )
 from lowloss.tables.dates import COMPACT_DAYS, COMPACT_TIMES, POINTED
 from lowloss.tables.doubts import Doubt
-from lowloss.tables.evidence import clean, find_majority
+from lowloss.tables.evidence import clean, drop_null_values, find_majority
 from lowloss.tables.marks import MISSING_AMONG_NUMBERS
 from lowloss.tables.notation import Mark
 from lowloss.tables.numbers import LONG, MAYBE_GROUPED, has_leading_zeros
@@ -51,7 +51,7 @@ class BatchReader:
         names = np.array([column.name for column in columns], dtype=object)
         cells = _join(columns)
         if self.options.null_values:
-            cells = cells.set(cells.str.strip_chars().is_in(self.options.null_values), None)
+            cells = drop_null_values(cells, self.options.null_values)
         text = clean(cells)
         among = text.set(text.is_in(MISSING_AMONG_NUMBERS), None)
         is_open = self._read_points(names, among)

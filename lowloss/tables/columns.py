@@ -26,7 +26,7 @@ from lowloss.tables.dates import (
 )
 from lowloss.tables.doubts import Doubt, DoubtfulDates, DoubtfulNumbers
 from lowloss.tables.durations import Durations, read_durations
-from lowloss.tables.evidence import clean, find_majority, find_mark, has_values
+from lowloss.tables.evidence import clean, drop_null_values, find_majority, find_mark, has_values
 from lowloss.tables.marks import MISSING_AMONG_NUMBERS, MISSING_LOWER
 from lowloss.tables.mixed import explain_text, proves_comma
 from lowloss.tables.notation import PLAIN, Decision, Mark, Notation, decide_notation, resolve
@@ -90,7 +90,7 @@ class ColumnReader:
         """Read a column of strings, or put it off until all others are read."""
         name = column.name
         if self.options.null_values:
-            column = column.set(column.str.strip_chars().is_in(self.options.null_values), None)
+            column = drop_null_values(column, self.options.null_values)
         if name in self.earlier:
             return self._read_again(column, self.earlier[name])
         kind = (self.options.types or {}).get(name)

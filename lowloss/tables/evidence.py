@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from collections.abc import Sequence
 from typing import TypeVar
 
 import polars as pl
@@ -14,6 +16,8 @@ T = TypeVar("T")
 
 SAMPLE_CELLS, MIN_VALUES = 500, 0.5
 """Cells that are looked at first, and the share of values below which a column is text."""
+SHORT_NUMBER = re.compile(r"([-+]?\d+)(?:[.,](\d{1,2}))?")
+"""A number to which zeros may be added that do not look like those of thousands."""
 MIN_ORDERED = 8
 """So many dates rise or fall by chance in one of 20,000 columns."""
 
@@ -22,6 +26,24 @@ def clean(column: pl.Series) -> pl.Series:
     """Return texts without blanks around them; null where one says that it is missing."""
     text = column.str.strip_chars()
     return text.set(text.is_in(MISSING), None)
+
+
+def drop_null_values(column: pl.Series, null_values: Sequence[str]) -> pl.Series:
+    """Set cells that were named as missing to null; -200 names `-200.0` and `-200,00`, too."""
+    text = column.str.strip_chars()
+    is_null = text.is_in(list(null_values))
+    if patterns := [pattern for value in null_values if (pattern := _write_again(value))]:
+        is_null |= text.str.contains(f"^(?:{'|'.join(patterns)})$")
+    return column.set(is_null, None)
+
+
+def _write_again(number: str) -> str:
+    """Return a pattern of a short number with other decimals that mean the same; else nothing."""
+    match = SHORT_NUMBER.fullmatch(number)
+    if match is None:
+        return ""
+    whole, decimals = re.escape(match[1]), (match[2] or "").rstrip("0")
+    return rf"{whole}[.,]{decimals}0{{0,3}}" if decimals else rf"{whole}(?:[.,]0{{0,2}})?"
 
 
 def find_empty(column: pl.Series) -> pl.Series:

@@ -10,6 +10,7 @@ from lowloss.results import Reading
 from lowloss.tables.approximations import strip_marks
 from lowloss.tables.dates import read_dates_in, read_format
 from lowloss.tables.durations import read_durations
+from lowloss.tables.evidence import drop_null_values
 from lowloss.tables.footnotes import strip_footnotes
 from lowloss.tables.marks import FALSE_WORDS, TRUE_WORDS
 from lowloss.tables.notation import Notation
@@ -22,7 +23,7 @@ from lowloss.tables.signs import apply_signs
 def apply_reading(text: pl.Series, reading: Reading) -> pl.Series:
     """Read clean texts as others were read before; null where one is none of its kind."""
     if reading.null_values:
-        text = text.set(text.str.strip_chars().is_in(reading.null_values), None)
+        text = drop_null_values(text, reading.null_values)
     return _apply(text, reading).alias(text.name)
 
 
