@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from lowloss.results import InexactMark
+from lowloss.results import InexactMark, Reading
 from lowloss.tables.approximations import choose_marks
 from lowloss.tables.compounds import join_compounds
 from lowloss.tables.footnotes import find_footnotes, strip_footnotes
@@ -88,6 +88,19 @@ class Numbers:
         """Whether some number has nothing behind it."""
         is_bare = (self.parts["unit"] == "") & self.parts["body"].is_not_null()
         return bool(is_bare.any())
+
+    def describe(self, notation: Notation) -> Reading:
+        """Return how they are read in a notation, as later ones are."""
+        return Reading(
+            kind="number",
+            decimal=notation.decimal,
+            group=notation.group,
+            unit=self.around.unit,
+            multiples=dict(self.around.multiples),
+            unread_marks=self.unread_marks,
+            has_footnotes=self.is_noted is not None,
+            signs=dict(self.signs),
+        )
 
 
 def read_plain(column: pl.Series) -> pl.Series | None:
