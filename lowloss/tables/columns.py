@@ -28,8 +28,15 @@ from lowloss.tables.dates import (
 from lowloss.tables.doubtful_decimals import tell_doubtful_decimals
 from lowloss.tables.doubts import Doubt, DoubtfulDates, DoubtfulNumbers
 from lowloss.tables.durations import Durations, read_durations
-from lowloss.tables.evidence import clean, drop_null_values, find_majority, find_mark, has_values
-from lowloss.tables.marks import MISSING_AMONG_NUMBERS, MISSING_LOWER
+from lowloss.tables.evidence import (
+    clean,
+    drop_null_values,
+    find_majority,
+    find_mark,
+    find_missing,
+    has_values,
+)
+from lowloss.tables.marks import MISSING_AMONG_NUMBERS
 from lowloss.tables.mixed import explain_text, proves_comma
 from lowloss.tables.notation import (
     NOTHING,
@@ -54,6 +61,7 @@ from lowloss.tables.numbers import (
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.phones import are_phones
 from lowloss.tables.readings import apply_reading, override
+from lowloss.tables.repeated_marks import drop_repeated_marks
 from lowloss.tables.serials import find_serials, says_date
 
 DAY_SHAPES = frozenset("9" * digits for digits in (8, 10, 12, 14))
@@ -265,12 +273,14 @@ class ColumnReader:
     def _read_notations(self, text: pl.Series, kind: str | None) -> pl.Series | Doubt:
         """Read what is neither plain nor text, in the way that reads the most cells."""
         tidy = tidy_numbers(text)
-        tidy = tidy.set(tidy.str.to_lowercase().is_in(MISSING_LOWER), None)
+        tidy = tidy.set(find_missing(tidy), None)
+        tidy = tidy if kind else drop_repeated_marks(tidy)
         present = tidy.count()
         if not present:
             return text
         numbers = split_approximations(tidy)
-        decision = self._decide(numbers) if kind in {None, "number"} else NOTHING
+        is_number = kind in {None, "number"}
+        decision = decide_by_options(numbers.shapes, self.options) if is_number else NOTHING
         is_open = decision.readable < present
         dates = self._read_dates(tidy) if is_open and kind in {None, "date"} else []
         is_time = is_open and kind in {None, "duration"}
@@ -291,10 +301,6 @@ class ColumnReader:
         if dated > decision.readable:
             return self._choose_dates(text, dates)
         return self._choose_numbers(text, numbers, decision, is_forced=kind is not None)
-
-    def _decide(self, numbers: Numbers) -> Decision:
-        options = self.options
-        return decide_by_options(numbers.shapes, decimal=options.decimal, group=options.thousands)
 
     def _choose_numbers(
         self, text: pl.Series, numbers: Numbers, decision: Decision, *, is_forced: bool

@@ -9,7 +9,8 @@ from typing import TypeVar
 
 import polars as pl
 
-from lowloss.tables.marks import MISSING
+from lowloss.tables.marks import MISSING, MISSING_LOWER
+from lowloss.tables.repeated_marks import MAX_MARKS, find_repeated_marks
 from lowloss.tables.values import is_missing, may_be_value
 
 T = TypeVar("T")
@@ -66,11 +67,23 @@ def find_mark(text: pl.Series) -> str:
 
 
 def has_values(text: pl.Series) -> bool:
-    """Return whether a sample of the cells has numbers or dates enough to look at them all."""
+    """Return whether a sample of the cells has numbers or dates enough to look at them all.
+
+    Beside a few words that come again and again, some are.
+    """
     present = text.drop_nulls()
     sample = present.gather_every(max(1, len(present) // SAMPLE_CELLS)).to_list()
     others = [cell for cell in sample if not is_missing(cell)]
-    return sum(map(may_be_value, others)) >= MIN_VALUES * len(others) > 0
+    words = [cell for cell in others if not may_be_value(cell)]
+    if len(words) <= MIN_VALUES * len(others) > 0:
+        return True
+    is_open = len(set(words)) <= MAX_MARKS and len(words) < len(others)
+    return is_open and find_repeated_marks(text.set(find_missing(text), None)) is not None
+
+
+def find_missing(text: pl.Series) -> pl.Series:
+    """Return where a text says that a number is missing."""
+    return text.str.to_lowercase().is_in(list(MISSING_LOWER)).fill_null(value=False)
 
 
 def has_even_steps(values: pl.Series) -> bool:

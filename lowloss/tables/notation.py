@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
+from lowloss.tables.options import ParseOptions
+
 Mark = Literal[".", ","]
 Group = Literal["", ",", ".", " ", "'"]
 
@@ -102,16 +104,14 @@ def decide_notation(
     return Decision(notation, best, witness=_find_witness(readable, notation))
 
 
-def decide_by_options(
-    shapes: Mapping[str, int], *, decimal: Mark | None, group: Group | None
-) -> Decision:
+def decide_by_options(shapes: Mapping[str, int], options: ParseOptions) -> Decision:
     """Decide the notation of shapes by the options of their file, unless others read more.
 
     A column that is written otherwise than the file speaks for itself.
     """
     if not shapes:
         return NOTHING
-    decision = decide_notation(shapes, decimal=decimal, group=group)
+    decision = decide_notation(shapes, decimal=options.decimal, group=options.thousands)
     if decision.readable == sum(shapes.values()):
         return decision
     detected = decide_notation(shapes)

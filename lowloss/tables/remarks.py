@@ -18,6 +18,8 @@ from lowloss.wording import format_number
 EARLY_YEAR, DOUBTFUL_YEAR, LATE_YEAR = 1600, 2040, 2200
 """Years of two digits that would be so late are more likely of the century before; later ones are
 of another calendar, or stand for no date."""
+MAX_WORDS, MAX_WORD = 4, 20
+"""Cells that cannot be read are all named where they are so few, and so short."""
 ORDER_WORDS = {"mdy": "the month before the day", "dmy": "the day before the month"}
 OTHER_ORDERS: dict[str, Order] = {"mdy": "dmy", "dmy": "mdy"}
 
@@ -74,11 +76,15 @@ def warn_of_unreadable(
 ) -> TableWarning:
     """Say which cells among numbers or dates are none."""
     other = "set the column's type to category" if is_training else "write them as in training"
+    words = text.filter(odd).unique(maintain_order=True).to_list()
+    others = [f"{word!r}" for word in words[1:] if len(word) <= MAX_WORD]
+    listed = f" ({', '.join(others)} in others)" if 0 < len(others) < MAX_WORDS else ""
     return warn(
         "unreadable_cells",
         text,
         odd,
-        detail=f"{{count}}, such as {{example}}, cannot be read as {noun} of {{name}}: missing",
+        detail=f"{{count}}, such as {{example}}{listed}, cannot be read as {noun} of {{name}}: "
+        "missing",
         fix=f"mend them, name them in null_values, or {other}",
     )
 
