@@ -12,6 +12,7 @@ from lowloss.results import Reading, TableWarning
 from lowloss.tables import remarks
 from lowloss.tables.approximations import strip_marks
 from lowloss.tables.booleans import find_words, read_booleans
+from lowloss.tables.date_notes import read_noted_dates
 from lowloss.tables.dates import (
     DateReading,
     MixedDates,
@@ -19,7 +20,6 @@ from lowloss.tables.dates import (
     choose_firsts,
     choose_order,
     mix_dates,
-    read_dates,
     read_format,
     read_iso,
     read_pointed_months,
@@ -333,7 +333,7 @@ class ColumnReader:
             if values.count():
                 self.is_format_used = True
                 return [DateReading("ymd", values, is_formatted=True)]
-        return read_dates(tidy)
+        return read_noted_dates(tidy)
 
     def _read_compact_dates(self, column: pl.Series) -> pl.Series | None:
         """Read dates that look like numbers, such as 20240131, where the format says so."""
@@ -359,14 +359,14 @@ class ColumnReader:
         return self._finish_dates(text, fitting[0])
 
     def _finish_dates(self, text: pl.Series, reading: DateReading) -> pl.Series:
-        is_formatted = reading.is_formatted
         self.decided[text.name] = Reading(
             kind="date",
             order=reading.order,
-            date_format=self.options.date_format if is_formatted else None,
+            date_format=self.options.date_format if reading.is_formatted else None,
+            has_footnotes=reading.is_noted is not None,
         )
         values = reading.values.alias(text.name)
-        self.warnings += remarks.warn_of_years(text, values)
+        self.warnings += remarks.tell_dates(text, values, reading.is_noted)
         self._warn_of_unreadable(text, values, "dates")
         return values
 

@@ -85,11 +85,12 @@ PIVOT = 69
 
 @dataclass(frozen=True)
 class DateReading:
-    """Dates read from a column in one order, or in the given format; null where a text is none."""
+    """Dates in one order, or a format; null where a text is none; `is_noted` where a note was."""
 
     order: Order
     values: pl.Series
     is_formatted: bool = False
+    is_noted: pl.Series | None = None
 
     @property
     def readable(self) -> int:

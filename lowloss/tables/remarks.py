@@ -147,6 +147,26 @@ def warn_of_years(text: pl.Series, values: pl.Series) -> Iterator[TableWarning]:
         )
 
 
+def tell_dates(
+    text: pl.Series, values: pl.Series, is_noted: pl.Series | None
+) -> Iterator[TableWarning]:
+    """Say which dates may be of another century, and which have notes behind them."""
+    yield from warn_of_years(text, values)
+    if is_noted is not None:
+        yield _warn_of_date_notes(text, is_noted)
+
+
+def _warn_of_date_notes(text: pl.Series, is_noted: pl.Series) -> TableWarning:
+    """Say that notes behind dates were left off."""
+    return warn(
+        "marks_removed",
+        text,
+        is_noted,
+        detail="{count} of {name}, such as {example}, have a note behind the date: it was left off",
+        fix="put the notes into a column of their own if they matter, or set its type to category",
+    )
+
+
 def warn_of_compact_days(column: pl.Series, dates: pl.Series, noun: str) -> TableWarning:
     """Say that numbers are dates."""
     return warn(
