@@ -283,7 +283,7 @@ def read_dates_in(text: pl.Series, order: Order | None) -> pl.Series:
     is_unread = dates.is_null() & text.is_not_null()
     if not is_unread.any():
         return dates
-    columns += _read_patterns(tidy_dates(text.set(~is_unread, None)), order)
+    columns += _read_patterns(tidy_dates(text.set(~is_unread, None), are_dates=True), order)
     return _coalesce(columns, len(text))
 
 

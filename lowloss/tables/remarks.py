@@ -9,6 +9,7 @@ import polars as pl
 from lowloss.results import TableWarning
 from lowloss.tables.date_formats import find_format
 from lowloss.tables.dates import Order
+from lowloss.tables.eras import tell_letters
 from lowloss.tables.marks import MISSING_AMONG_NUMBERS
 from lowloss.tables.numbers import find_inexact
 from lowloss.tables.phones import find_phones
@@ -134,7 +135,7 @@ def warn_of_years(text: pl.Series, values: pl.Series) -> Iterator[TableWarning]:
             is_early,
             detail="{count} of {name}, such as {example}, are of years before 1600",
             fix="write years of the common era if they are of another calendar, such as 1402 of "
-            "Iran or 1445 of the Hijra",
+            "Iran, 1445 of the Hijra or 113 of Taiwan",
         )
     if (is_late := years > LATE_YEAR).any():
         yield warn(
@@ -152,6 +153,8 @@ def tell_dates(
 ) -> Iterator[TableWarning]:
     """Say which dates may be of another century, and which have notes behind them."""
     yield from warn_of_years(text, values)
+    if (letters := tell_letters(text, values)) is not None:
+        yield letters
     if is_noted is not None:
         yield _warn_of_date_notes(text, is_noted)
 
