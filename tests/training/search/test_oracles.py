@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lowloss.results import TrialState
 from lowloss.spec import Continuation
-from service.dashboard.trials import train_alone
+from service.dashboard.trials import search_around, train_alone
 from service.store.earlier_jobs import EarlierJob
 from tests.training.search.test_tuner import ALGORITHMS, SMALL, a_spec, as_trial, loss, run
 from worker.search.cube import Cube
@@ -130,15 +130,22 @@ def test_process_is_fitted_once_for_all_trials_asked_for_at_once(
 def test_search_begins_with_settings_that_are_known_to_do_well(
     open_search: Any, algorithm: str
 ) -> None:
-    plans = open_search(algorithm=algorithm).ask(5)
+    plans = open_search(algorithm=algorithm).ask(6)
 
     assert [(plan.learning_rate, plan.widths) for plan in plans] == [
         (3e-3, (64, 64)),
         (3e-3, (128, 128)),
         (1e-3, (256, 256)),
+        (1e-2, ()),
         (1e-2, (128,)),
         (3e-3, (128, 128, 128)),
     ]
+
+
+def test_search_of_hidden_layers_does_not_begin_with_a_linear_network() -> None:
+    settings_to_begin_with = first_settings(a_spec(search_space={"layers": {"min": 1, "max": 3}}))
+
+    assert [setting["layers"] for setting in settings_to_begin_with] == [2, 2, 2, 1, 3]
 
 
 @pytest.mark.parametrize(("trials", "firsts"), [(1, 1), (9, 1), (10, 2), (50, len(PORTFOLIO))])
@@ -237,9 +244,10 @@ def test_setting_outside_the_space_does_not_fit(open_search: Any) -> None:
     assert fitting == len(inside)
 
 
-def test_repeat_of_a_trial_trains_its_hyperparameters_alone(open_search: Any) -> None:
+@pytest.mark.parametrize("widths", [0, 2])
+def test_repeat_of_a_trial_trains_its_hyperparameters_alone(open_search: Any, widths: int) -> None:
     before = earlier(open_search(seed=1), 20)
-    trial = next(t for t in before.trials if len(set(t.hyperparameters.widths)) > 1)
+    trial = next(t for t in before.trials if len(set(t.hyperparameters.widths)) == widths)
     changes = Continuation.model_validate(train_alone(trial, before.spec))
     child = changes.child_of("job_1", before.spec)
     search = open_search(**child.model_dump(mode="json"))
@@ -264,9 +272,21 @@ def test_restarted_warm_search_goes_on_where_it_was(open_search: Any) -> None:
     assert run(again) == plans[5:]
 
 
+def test_search_around_a_linear_network_stays_linear(open_search: Any) -> None:
+    before = earlier(open_search(seed=1), 20)
+    trial = next(t for t in before.trials if not t.hyperparameters.widths)
+    changes = Continuation.model_validate(search_around(trial))
+    child = changes.child_of("job_1", before.spec)
+
+    plans = run(open_search(**child.model_dump(mode="json")), 10)
+
+    assert {plan.widths for plan in plans} == {()}
+    assert len({plan.learning_rate for plan in plans}) == 10
+
+
 SPACES = st.fixed_dictionaries(
     {
-        "layers": st.sampled_from([1, 2, {"min": 1, "max": 3}, {"choices": [1, 4]}]),
+        "layers": st.sampled_from([0, 2, {"min": 0, "max": 3}, {"choices": [1, 4]}]),
         "width": st.sampled_from(
             [8, {"min": 8, "max": 64, "step": 8}, {"min": 4, "max": 128, "per_layer": False}]
         ),
