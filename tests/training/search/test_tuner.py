@@ -86,7 +86,7 @@ def test_search_stays_within_its_space_and_budget(open_search: Any, algorithm: s
     assert search.end_reason == "max_trials"
     for plan in plans:
         assert 1e-4 <= plan.learning_rate <= 1e-1
-        assert 0 <= len(plan.widths) <= 3
+        assert 1 <= len(plan.widths) <= 3
         assert all(16 <= width <= 256 and width % 16 == 0 for width in plan.widths)
         assert all(1e-7 <= l2 <= 1e-2 for l2 in plan.l2s)
         assert all(0 <= dropout <= 0.5 for dropout in plan.dropouts)
