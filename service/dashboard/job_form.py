@@ -17,7 +17,7 @@ from lowloss.wording import format_setting
 RANGES = {
     "learning_rate": "How far a step goes. The most important one: too high and the loss jumps "
     "about, too low and it hardly falls.",
-    "layers": "Hidden layers. Two or three are enough for most tables.",
+    "layers": "Hidden layers: none are a linear network, two or three are enough for most tables.",
     "width": "Units of a layer: the more, the more it can learn, noise included.",
     "l2": "Pulls weights towards 0, against overfitting.",
     "dropout": "The share of units left out in each step, against overfitting.",

@@ -73,21 +73,19 @@ def list_finalists(job: Job) -> list[int]:
 
 def search_around(trial: Trial) -> dict[str, Any]:
     """Return the changes of a job that searches around a trial: its ranges, and its choices."""
-    values = trial.hyperparameters
-    low, high = max(1, min(values.widths) // 2), 2 * max(values.widths)
+    values, widths = trial.hyperparameters, trial.hyperparameters.widths
+    width = {"min": max(1, min(widths) // 2), "max": 2 * max(widths)} if widths else None
     dropout = {"min": max(0.0, values.dropout - 0.1), "max": min(0.9, values.dropout + 0.1)}
-    return {
-        "search_space": {
-            "learning_rate": _range_around(values.learning_rate),
-            "layers": values.layers,
-            "width": {"min": low, "max": high},
-            "l2": _range_around(values.l2) if values.l2 else 0.0,
-            "dropout": dropout,
-            "batch_size": values.batch_size,
-            "activation": values.activation,
-            "optimizer": values.optimizer,
-        }
+    space = {
+        "learning_rate": _range_around(values.learning_rate),
+        "layers": values.layers,
+        "l2": _range_around(values.l2) if values.l2 else 0.0,
+        "dropout": dropout,
+        "batch_size": values.batch_size,
+        "activation": values.activation,
+        "optimizer": values.optimizer,
     }
+    return {"search_space": space if width is None else space | {"width": width}}
 
 
 def train_alone(trial: Trial, spec: JobSpec) -> dict[str, Any]:
@@ -95,10 +93,12 @@ def train_alone(trial: Trial, spec: JobSpec) -> dict[str, Any]:
 
     Layers of several widths are a choice of these: a child begins with what its parent completed.
     """
-    values = trial.hyperparameters.model_dump(mode="json", exclude={"widths", "scale_features"})
+    space = trial.hyperparameters.model_dump(mode="json", exclude={"widths", "scale_features"})
     widths = sorted(set(trial.hyperparameters.widths))
+    if widths:
+        space["width"] = widths[0] if len(widths) == 1 else {"choices": widths}
     return {
-        "search_space": values | {"width": widths[0] if len(widths) == 1 else {"choices": widths}},
+        "search_space": space,
         "preprocessing": {"scale_features": trial.hyperparameters.scale_features},
         "algorithm": "random",
         "pruning": None,
