@@ -22,7 +22,8 @@ from service.store.endings import find_cancel_reason
 from service.store.jobs import get_job
 from service.store.queue import Fence
 from service.store.specs import find_kind
-from worker.engine.cohort.program import Programs
+from worker.execution.executor import Executor
+from worker.execution.local import LocalExecutor
 from worker.jobs.diagnosis_job import run_diagnosis_job
 from worker.jobs.loading import JobResources
 from worker.jobs.search_job import run_search_job
@@ -41,11 +42,26 @@ def main() -> None:
     settings = Settings()
     set_up_logs(settings.log_format, level=logging.INFO)
     database = Database(settings.url)
-    resources = JobResources(settings.limits, Programs(), channel.folder)
+    executor = make_executor(settings)
+    resources = JobResources(settings.limits, executor, channel.folder)
     channel.ready()
     for fence in channel.jobs():
         with logging_about(job=fence.job_id, attempt=fence.attempt):
-            channel.ended(run_safely(database, fence, channel, resources))
+            ended = run_safely(database, fence, channel, resources)
+            executor.release()
+            channel.ended(ended)
+
+
+def make_executor(settings: Settings) -> Executor:
+    """Return where jobs train; raise ConnectionError where that is a cluster that is away.
+
+    This process ends then, and is started again until there is one: no job is claimed meanwhile.
+    """
+    if settings.ray_address is None:
+        return LocalExecutor()
+    from worker.execution.ray.executor import RayExecutor
+
+    return RayExecutor(settings.ray_address, settings.ray_cores)
 
 
 def run_safely(

@@ -21,11 +21,9 @@ from service.tables.check import CheckedJob
 from worker.artifacts.export import NOT_NEEDED, export_model, export_reports
 from worker.data.prepare import Prepared
 from worker.data.scores import objective_value
-from worker.engine.cohort.cohort_engine import CohortEngine
-from worker.engine.cohort.program import Programs
 from worker.engine.protocol import Engine
 from worker.execution.beside import run_beside
-from worker.execution.local import local_engine
+from worker.execution.executor import Executor, JobEngine
 from worker.jobs.best_so_far import BestSoFar
 from worker.jobs.diagnosis_job import diagnose_first_recipe
 from worker.jobs.loading import (
@@ -66,9 +64,11 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
     prepared, checked = prepare_job(job, reporter, resources)
     job = replace(job, spec=checked.spec)
     baselines = fit_baselines_in_time(prepared, checked, job, reporter)
-    build_engine = partial(new_engine, job.spec, resources.programs)
+    executor = resources.executor
+    build_engine = partial(new_engine, job.spec, executor)
     engine = build_engine(prepared)
-    reporter.phase("search", threads=engine.threads, open_trials=engine.max_open)
+    used = {"threads": engine.threads, "open_trials": engine.max_open}
+    reporter.phase("search", executor=executor.name, **used)
     with closing(SearchTuner(job.spec, directory=folder)) as tuner:
         best = BestSoFar(prepared, job.spec, reporter, folder, job.outcome)
         loop = SearchLoop(tuner, prepared, reporter, folder, on_best=best.offer)
@@ -89,7 +89,8 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
             )
     reporter.raise_if_suspended()
 
-    reporter.record(insights=search_insights(reporter, job, prepared))
+    insights = search_insights(reporter, job, prepared)
+    reporter.record(insights=insights, nodes=executor.count_nodes())
     if confirmed is None:
         raise JobCancelled if reporter.stop_cause is StopCause.cancel else no_trial_completed(tuner)
     reporter.record(**confirmation_fields(confirmed, prepared))
@@ -140,20 +141,19 @@ def fit_baselines_in_time(
     return baselines.fitted
 
 
-def new_engine(spec: JobSpec, programs: Programs, prepared: Prepared) -> CohortEngine:
+def new_engine(spec: JobSpec, executor: Executor, prepared: Prepared) -> JobEngine:
     """Return an engine for the job's trials, which trains all folds of one side by side.
 
     Those that it trains together are to be of one setting: a refit has one fold, and any settings.
     Its networks take as many slots as the folds did, in the programs that the search compiled.
     """
     folds = len(prepared.splits.folds)
-    return local_engine(
+    return executor.build_engine(
         prepared.arrays,
         reach_of_space(spec.search_space),
         trials=spec.budget.max_trials,
         plans_together=folds,
         slots=folds if folds > 1 else min(spec.validation.fold_count, spec.final.members),
-        programs=programs,
     )
 
 
