@@ -60,15 +60,12 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
     Trials are trained on every fold as the oracle asks for them (`SearchLoop.run`), the best again
     on other seeds (`confirm_winner`). Networks of them are refitted (`make_final_model`), exported.
     """
-    job, folder = load_job(reporter), resources.folder
+    job, folder, executor = load_job(reporter), resources.folder, resources.executor
     prepared, checked = prepare_job(job, reporter, resources)
     job = replace(job, spec=checked.spec)
     baselines = fit_baselines_in_time(prepared, checked, job, reporter)
-    executor = resources.executor
-    build_engine = partial(new_engine, job.spec, executor)
-    engine = build_engine(prepared)
-    used = {"threads": engine.threads, "open_trials": engine.max_open}
-    reporter.phase("search", executor=executor.name, **used)
+    engine = new_engine(job.spec, executor, prepared)
+    reporter.phase("search", **engine_fields(engine, executor))
     with closing(SearchTuner(job.spec, directory=folder)) as tuner:
         best = BestSoFar(prepared, job.spec, reporter, folder, job.outcome)
         loop = SearchLoop(tuner, prepared, reporter, folder, on_best=best.offer)
@@ -83,9 +80,9 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
         trained, earlier = loop.top_trainings, job.outcome
         confirmed = confirm_winner(tuner, engine, prepared, reporter, trained, earlier=earlier)
         if confirmed is not None:
-            candidates, engines = loop.best_candidates, Engines(engine, build_engine)
+            engines = Engines(engine, partial(new_engine, job.spec, executor))
             final_model, gain = make_final_model(
-                confirmed, candidates, tuner, prepared, reporter, engines=engines
+                confirmed, loop.best_candidates, tuner, prepared, reporter, engines=engines
             )
     reporter.raise_if_suspended()
 
@@ -155,6 +152,15 @@ def new_engine(spec: JobSpec, executor: Executor, prepared: Prepared) -> JobEngi
         plans_together=folds,
         slots=folds if folds > 1 else min(spec.validation.fold_count, spec.final.members),
     )
+
+
+def engine_fields(engine: JobEngine, executor: Executor) -> dict[str, Any]:
+    """Return what the outcome tells of the engine that trains the search."""
+    return {
+        "executor": executor.name,
+        "threads": engine.threads,
+        "open_trials": engine.max_open,
+    }
 
 
 def confirm_winner(

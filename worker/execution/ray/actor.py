@@ -83,7 +83,7 @@ class TrainingActor:
 
     def leave(self) -> None:
         """Let all trainings end as their last epoch left them."""
-        self._conversation.is_left = True
+        self._conversation.is_ending = True
 
 
 class Conversation:
@@ -94,7 +94,7 @@ class Conversation:
     """
 
     def __init__(self, order: Order, compile_seconds: Callable[[], float]) -> None:
-        self.is_left = False
+        self.is_ending = False
         self._compile_seconds = compile_seconds
         self._plans = order.plans
         self._epochs_ahead = dict(order.epochs_ahead)
@@ -105,7 +105,7 @@ class Conversation:
 
     def next_plans(self, n: int) -> list[Plan]:
         """Return the plans of a trial to train."""
-        if not self._plans and not self.is_left:
+        if not self._plans and not self.is_ending:
             self._await_order(room=n)
         plans, self._plans = self._plans, ()
         return list(plans)
@@ -119,13 +119,13 @@ class Conversation:
 
     def epochs_ahead(self, plan: Plan) -> int:
         """Return how many epochs a plan trains before the next report."""
-        if self._epochs and not self.is_left:
+        if self._epochs and not self.is_ending:
             self._await_order()
-        return 0 if self.is_left else self._epochs_ahead.get(key_of(plan), 0)
+        return 0 if self.is_ending else self._epochs_ahead.get(key_of(plan), 0)
 
     def on_wait(self) -> bool:
         """Return whether the run goes on."""
-        return not self.is_left
+        return not self.is_ending
 
     def end(self, result: TrainedPlan | FailedPlan) -> None:
         """Report a training that has ended."""
@@ -157,7 +157,7 @@ class Conversation:
         self._take.clear()
         self._plans = order.plans
         self._epochs_ahead |= order.epochs_ahead
-        self.is_left |= order.is_left
+        self.is_ending |= order.is_ending
 
     def _report(
         self,

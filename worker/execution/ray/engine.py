@@ -104,7 +104,7 @@ class _Run:
         self._checkpoints: dict[PlanKey, Checkpoint] = {}
         self._losses: Counter[PlanKey] = Counter()
         self._is_cut: set[PlanKey] = set()
-        self._is_left = False
+        self._is_ending = False
         self._actors_at = self._waited_at = time.monotonic()
 
     def train(self) -> Iterator[TrainedPlan | FailedPlan]:
@@ -112,9 +112,9 @@ class _Run:
         while True:
             self._pool.fill(self._engine.actors)
             self._start_idle()
-            if self._is_left:
+            if self._is_ending:
                 yield from self._leave_returned()
-            if not self._pending and (self._pool.actors or self._is_left):
+            if not self._pending and (self._pool.actors or self._is_ending):
                 return
             self._check_start()
             ready = self._await([*self._pending, *self._pool.starting])
@@ -192,11 +192,11 @@ class _Run:
             key: 0 if key in self._is_cut else self._callbacks.epochs_ahead(plan)
             for key, plan in actor.plans.items()
         }
-        return Order(plans, ahead, is_left=self._is_left)
+        return Order(plans, ahead, is_ending=self._is_ending)
 
     def _next_plans(self, room: int) -> tuple[Plan, ...]:
         """Return the plans of a trial: first those that lost their actor."""
-        if self._is_left or not room:
+        if self._is_ending or not room:
             return ()
         if self._returned:
             return self._returned.popleft()
@@ -221,8 +221,8 @@ class _Run:
         if time.monotonic() - self._waited_at < LISTEN_SECONDS:
             return
         self._waited_at = time.monotonic()
-        if not self._callbacks.on_wait() and not self._is_left:
-            self._is_left = True
+        if not self._callbacks.on_wait() and not self._is_ending:
+            self._is_ending = True
             for actor in self._pending.values():
                 actor.handle.leave.remote()
 

@@ -23,12 +23,12 @@ class Order:
     """What an actor is to do: train `plans` of one trial, and all open ones for some epochs.
 
     `epochs_ahead` has how many epochs each open plan trains before the next report; 0 ends it.
-    Where `is_left`, all trainings end at once as their last epoch left them.
+    Where `is_ending`, all trainings end at once as their last epoch left them.
     """
 
     plans: tuple[Plan, ...] = ()
     epochs_ahead: Mapping[PlanKey, int] = field(default_factory=dict)
-    is_left: bool = False
+    is_ending: bool = False
 
 
 @dataclass(frozen=True)
