@@ -24,7 +24,7 @@ from worker.execution.ray.messages import Order, PlanKey, Report, key_of
 METHODS_AT_ONCE = 4
 """One waits for reports; beside it checkpoints are copied, and a run is left."""
 ENGINES = 2
-"""Engines that an actor keeps: that of the search, and that of the refit."""
+"""Engines that an actor has at a time: that of the search, and that of the refit."""
 
 
 @dataclass(frozen=True)
@@ -52,26 +52,21 @@ class TrainingActor:
         node: str = ray.get_runtime_context().get_node_id()
         return node
 
-    def add_engine(self, number: int, arrays: Arrays, parts: EngineParts) -> None:
-        """Build an engine; the oldest one goes where that makes too many."""
-        self._engines[number] = CohortEngine(
-            arrays,
-            parts.reach,
-            self._machine,
-            trials=parts.trials,
-            plans_together=parts.plans_together,
-            slots=parts.slots,
-            programs=self._programs,
-        )
-        while len(self._engines) > ENGINES:
-            del self._engines[next(iter(self._engines))]
+    def start(
+        self, engine: int, arrays: Arrays | None, parts: EngineParts, order: Order
+    ) -> list[Report]:
+        """Begin a run, with the plans of an order, and return what there is to report first.
 
-    def start(self, engine: int, order: Order) -> None:
-        """Begin a run, with the plans of an order, in a thread of its own."""
+        The engine is built where there are `arrays`: the actor has the engines that it was given
+        last.
+        """
+        if arrays is not None:
+            self._add_engine(engine, arrays, parts)
         timer = self._programs.compile_timer
         self._conversation = Conversation(order, lambda: timer.seconds)
         arguments = (self._engines[engine], self._conversation)
         threading.Thread(target=train, args=arguments, name="engine", daemon=True).start()
+        return self._conversation.exchange(None)
 
     def exchange(self, order: Order | None) -> list[Report]:
         """Take an order, if the last report waits for one, and return what there is to report."""
@@ -84,6 +79,19 @@ class TrainingActor:
     def leave(self) -> None:
         """Let all trainings end as their last epoch left them."""
         self._conversation.is_ending = True
+
+    def _add_engine(self, number: int, arrays: Arrays, parts: EngineParts) -> None:
+        self._engines[number] = CohortEngine(
+            arrays,
+            parts.reach,
+            self._machine,
+            trials=parts.trials,
+            plans_together=parts.plans_together,
+            slots=parts.slots,
+            programs=self._programs,
+        )
+        while len(self._engines) > ENGINES:
+            del self._engines[next(iter(self._engines))]
 
 
 class Conversation:

@@ -128,7 +128,6 @@ class _Run:
     def close(self) -> None:
         """End the actors that still train: nobody hears them any more."""
         for actor in self._pending.values():
-            ray.kill(actor.handle)
             self._pool.lose(actor)
         self._pending.clear()
 
@@ -139,13 +138,11 @@ class _Run:
             plans = self._next_plans(self._engine.parts.plans_together)
             if not plans:
                 return
-            if self._engine.number not in actor.engines:
-                engine = self._engine
-                actor.handle.add_engine.remote(engine.number, engine.arrays, engine.parts)
-                actor.engines.add(engine.number)
-            order = self._order(actor, plans)
-            actor.handle.start.remote(self._engine.number, order)
-            self._pending[actor.handle.exchange.remote(None)] = actor
+            engine, order = self._engine, self._order(actor, plans)
+            arrays = None if engine.number in actor.engines else engine.arrays
+            actor.add_engine(engine.number)
+            reports = actor.handle.start.remote(engine.number, arrays, engine.parts, order)
+            self._pending[reports] = actor
 
     def _hear(self, reference: Any) -> Iterator[TrainedPlan | FailedPlan]:
         """Take an actor's reports, yield what ended, and give it the order that it waits for."""

@@ -11,7 +11,7 @@ import ray
 from ray.exceptions import RayActorError
 
 from worker.engine.plans import Plan
-from worker.execution.ray.actor import METHODS_AT_ONCE, TrainingActor
+from worker.execution.ray.actor import ENGINES, METHODS_AT_ONCE, TrainingActor
 from worker.execution.ray.messages import PlanKey
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,12 @@ class RemoteActor:
     handle: Any
     node: str
     plans: dict[PlanKey, Plan] = field(default_factory=dict)
-    engines: set[int] = field(default_factory=set)
+    engines: list[int] = field(default_factory=list)
+
+    def add_engine(self, number: int) -> None:
+        """Note that the actor has an engine: its last ones are those that it was given last."""
+        if number not in self.engines:
+            self.engines = [*self.engines, number][-ENGINES:]
 
 
 class ActorPool:
@@ -78,7 +83,8 @@ class ActorPool:
         self.compile_seconds = max(self.compile_seconds, seconds)
 
     def lose(self, actor: RemoteActor) -> None:
-        """Forget an actor whose process or node is gone."""
+        """Forget an actor whose process or node is gone; one that is merely silent is ended."""
+        ray.kill(actor.handle)
         self.actors.remove(actor)
         self._filled_at = -FILL_SECONDS
 
