@@ -126,10 +126,9 @@ class _Run:
                     self._pool.welcome(reference)
 
     def close(self) -> None:
-        """End the actors that still train: nobody hears them any more."""
-        for actor in self._pending.values():
+        """End the actors that still have plans: nobody hears them any more."""
+        for actor in [actor for actor in self._pool.actors if actor.plans]:
             self._pool.lose(actor)
-        self._pending.clear()
 
     def _start_idle(self) -> None:
         """Let actors that train nothing train, as far as there are plans."""
