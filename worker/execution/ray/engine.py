@@ -30,7 +30,7 @@ LISTEN_SECONDS = 1.0
 START_SECONDS = 600.0
 """Without an actor for so long, a run ends by an error: a cluster that grows takes minutes."""
 MAX_LOSSES = 3
-"""A plan whose actors were lost so often may be the cause, and is given up."""
+"""A plan that lost so many actors, and came no further meanwhile, may be the cause: it is given up."""
 LOST = "actor_lost"
 
 
@@ -148,25 +148,27 @@ class _Run:
         actor = self._pending.pop(reference)
         try:
             reports: list[Report] = ray.get(reference)
+            for report in reports:
+                self._count_epochs(actor, report)
+                yield from self._end_plans(actor, report)
         except RayActorError as error:
             yield from self._lose(actor, error)
             return
-        order: Order | None = None
-        for report in reports:
-            self._count_epochs(actor, report)
-            for result in report.ended:
-                key = key_of(result.plan)
-                # Of a plan that a lost actor had, too, the first end counts.
-                if actor.plans.pop(key, None) is not None:
-                    self._checkpoints.pop(key, None)
-                    yield result
-            self._pool.count_compiles(report.compile_seconds)
-            if report.error is not None:
-                raise RuntimeError(f"an actor on node {actor.node} failed:\n{report.error}")
-            if report.is_waiting:
-                order = self._order(actor, self._next_plans(report.room))
-        if not reports[-1].is_idle:
+        last = reports[-1]
+        self._pool.count_compiles(last.compile_seconds)
+        if last.error is not None:
+            raise RuntimeError(f"an actor on node {actor.node} failed:\n{last.error}")
+        if not last.is_idle:
+            plans = self._next_plans(last.room)
+            order = self._order(actor, plans) if last.is_waiting else None
             self._pending[actor.handle.exchange.remote(order)] = actor
+
+    def _end_plans(self, actor: RemoteActor, report: Report) -> Iterator[TrainedPlan | FailedPlan]:
+        for result in report.ended:
+            key = key_of(result.plan)
+            del actor.plans[key]
+            self._checkpoints.pop(key, None)
+            yield result
 
     def _count_epochs(self, actor: RemoteActor, report: Report) -> None:
         """Pass epochs on, but those that an actor had reported before it was lost."""
@@ -175,6 +177,7 @@ class _Run:
             if key not in actor.plans or epoch.epoch <= self._epochs[key]:
                 continue
             self._epochs[key] = epoch.epoch
+            self._losses.pop(key, None)
             can_take = key in report.with_checkpoint and epoch is last[key]
             take = partial(self._take_checkpoint, actor, key) if can_take else None
             if self._callbacks.on_epoch(actor.plans[key], epoch, take):
