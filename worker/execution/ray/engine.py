@@ -30,7 +30,7 @@ LISTEN_SECONDS = 1.0
 START_SECONDS = 600.0
 """Without an actor for so long, a run ends by an error: a cluster that grows takes minutes."""
 MAX_LOSSES = 3
-"""A plan that lost so many actors, and came no further meanwhile, may be the cause: it is given up."""
+"""A plan that lost so many actors, and came no further meanwhile, is given up: it may be why."""
 LOST = "actor_lost"
 
 
