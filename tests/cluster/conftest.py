@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -26,28 +26,15 @@ def cluster() -> Iterator[Any]:
     started.shutdown()
 
 
-@pytest.fixture(scope="session")
-def new_executor(cluster: Any) -> Iterator[Callable[[], Any]]:
-    """Connects once; an executor has the actors of those before it no longer."""
+@pytest.fixture(scope="module")
+def executor(cluster: Any) -> Iterator[Any]:
+    """An executor, whose actors stay from test to test; a process connects once."""
     import ray
 
     from worker.execution.ray.executor import RayExecutor
 
-    made: list[RayExecutor] = []
-
-    def make() -> RayExecutor:
-        for executor in made:
-            executor.release()
-        made.append(RayExecutor(cluster.address, cores=1))
-        return made[-1]
-
-    yield make
-    ray.shutdown()
-
-
-@pytest.fixture
-def executor(new_executor: Callable[[], Any]) -> Iterator[Any]:
-    made = new_executor()
+    made = RayExecutor(cluster.address, cores=1)
     yield made
     made.release()
     wait_for(lambda: not count_actors() or None, what="the actors' ends")
+    ray.shutdown()

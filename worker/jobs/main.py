@@ -9,6 +9,7 @@ import logging
 import signal
 import sys
 import tempfile
+import time
 import traceback
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +32,9 @@ from worker.progress.channel import Channel
 from worker.progress.protocol import Ended, Ending
 from worker.progress.reporter import JobCancelled, JobSuspended, Reporter
 
+log = logging.getLogger(__name__)
+
+RECONNECT_SECONDS = 5.0
 NO_ROOM = "the worker has no room for temporary files (TMPDIR)"
 
 
@@ -42,7 +46,7 @@ def main() -> None:
     settings = Settings()
     set_up_logs(settings.log_format, level=logging.INFO)
     database = Database(settings.url)
-    executor = make_executor(settings)
+    executor = make_executor(settings, channel)
     resources = JobResources(settings.limits, executor, channel.folder)
     channel.ready()
     for fence in channel.jobs():
@@ -52,16 +56,22 @@ def main() -> None:
             channel.ended(ended)
 
 
-def make_executor(settings: Settings) -> Executor:
-    """Return where jobs train; raise ConnectionError where that is a cluster that is away.
+def make_executor(settings: Settings, channel: Channel) -> Executor:
+    """Return where jobs train; wait for a cluster that is away, as long as it is.
 
-    This process ends then, and is started again until there is one: no job is claimed meanwhile.
+    No job is claimed meanwhile.
     """
     if settings.ray_address is None:
         return LocalExecutor()
     from worker.execution.ray.executor import RayExecutor
 
-    return RayExecutor(settings.ray_address, settings.ray_cores)
+    while True:
+        try:
+            return RayExecutor(settings.ray_address, settings.ray_cores)
+        except ConnectionError as error:
+            log.warning("no job is claimed: %s (LOWLOSS_RAY_ADDRESS)", error)
+            channel.alive()
+            time.sleep(RECONNECT_SECONDS)
 
 
 def run_safely(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 
 import ray
 
@@ -10,6 +11,8 @@ from worker.engine.arrays import Arrays
 from worker.engine.cohort.buckets import Reach
 from worker.execution.ray.engine import RayEngine
 from worker.execution.ray.pool import ActorPool
+
+CONNECT_SECONDS = 5.0
 
 
 class RayExecutor:
@@ -22,6 +25,8 @@ class RayExecutor:
     name = "ray"
 
     def __init__(self, address: str, cores: int) -> None:
+        """Connect; raise ConnectionError where there is no cluster."""
+        _check_head(address)
         ray.init(
             address=address,
             namespace="lowloss",
@@ -58,3 +63,14 @@ class RayExecutor:
     def release(self) -> None:
         """End the actors: other workers may need their cores."""
         self._pool.release()
+
+
+def _check_head(address: str) -> None:
+    """Raise ConnectionError where nobody listens at a head's address: Ray tries for a minute."""
+    host, _, port = address.rpartition(":")
+    if not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+    except OSError as error:
+        raise ConnectionError(f"there is no Ray cluster at {address}: {error}") from error
