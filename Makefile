@@ -34,7 +34,7 @@ lint: setup  ## Lint, import contracts, structure and words
 	$(RUN)lint-imports --no-cache
 	$(RUN)python -m tests.style
 
-types: setup ray  ## Check types
+types: setup  ## Check types
 	$(RUN)mypy
 	$(RUN)mypy distributions/server/hatch_build.py
 

@@ -136,7 +136,7 @@ def test_plans_of_an_actor_that_is_killed_train_elsewhere_to_the_same_bits(
 ) -> None:
     arrays, plans = some_arrays(), [a_plan(number=n, seed=n, max_epochs=60) for n in (1, 2, 3, 4)]
     whole = run(a_cohort_engine(arrays, cores=1), plans)
-    killed = []
+    killed: list[Any] = []
 
     def kill_one(observer: Observer) -> None:
         if observer.count >= at and not killed:

@@ -7,6 +7,7 @@ import random
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
@@ -19,7 +20,7 @@ from service.store.database import Database
 from service.store.trials import list_trials
 from tests.builders.processes import child_of, kill, start, wait_for
 from tests.cluster.processes import count_actors, list_actors
-from tests.cluster.test_ray_jobs import WORKER, a_job, look
+from tests.cluster.test_ray_jobs import WORKER, a_job, end_of, look
 from tests.conftest import NewUrl
 
 ROUNDS = int(os.environ.get("LOWLOSS_CLUSTER_ROUNDS", "5"))
@@ -73,6 +74,10 @@ class Site:
         self.worker.wait(60)
 
 
+def has_trained(database: Database, job_id: str, epochs: int) -> bool | None:
+    return look(database, job_id).progress.epochs >= epochs or None
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(60 + 90 * ROUNDS)
 def test_no_trial_is_lost_or_counted_twice_whatever_is_killed(
@@ -85,21 +90,13 @@ def test_no_trial_is_lost_or_counted_twice_whatever_is_killed(
             kind = KINDS[number % len(KINDS)]
             job_id = a_job(database, trials=TRIALS, rows=4_000, epochs=60)
             at = chosen.randint(1, 5 * TRIALS)
-            wait_for(
-                lambda job_id=job_id, at=at: look(database, job_id).progress.epochs >= at or None,
-                what="an epoch",
-            )
+            wait_for(partial(has_trained, database, job_id, at), what="an epoch")
             try:
                 site.kill(kind, chosen)
                 killed[kind] += 1
             except psutil.NoSuchProcess:
                 killed["nothing"] += 1
-            job = wait_for(
-                lambda job_id=job_id: (
-                    job if (job := look(database, job_id)).state.is_finished else None
-                ),
-                what=f"the end of round {number}",
-            )
+            job = end_of(database, job_id)
             attempts += job.attempt
             with database.reading() as session:
                 trials = list_trials(session, job_id).items

@@ -107,7 +107,7 @@ def plans_of(database: Database, query: Callable[[Session], object]) -> list[dic
 def list_page(sort: JobSort, *, state: JobState | None = None) -> Callable[[Session], object]:
     def query(session: Session) -> object:
         first = list_jobs(session, DEFAULT_PROJECT, state=state, sort=sort, cursor=None, limit=50)
-        cursor = first.next_cursor
+        cursor = first.next
         return list_jobs(session, DEFAULT_PROJECT, state=state, sort=sort, cursor=cursor, limit=50)
 
     return query
