@@ -24,12 +24,12 @@ from service.store.jobs import (
 )
 from service.store.queue import claim_job
 from service.store.totals import read_measures
-from service.store.trials import list_curves, list_trials
+from service.store.trials import list_trials
 from tests.builders.store import a_claim, a_job, a_trial
 from tests.conftest import NewUrl
 
 JOBS = 100_000
-LARGE = frozenset({"jobs", "attempts", "trials", "events", "curves"})
+LARGE = frozenset({"jobs", "attempts", "trials", "events"})
 MAX_ROWS = 2_000
 """Read by a statement that answers with a page of 50 jobs."""
 COPY_JOBS = """
@@ -127,7 +127,6 @@ QUERIES: dict[str, Callable[[Site], Callable[[Session], object]]] = {
     ),
     "changes": lambda site: lambda session: read_changes(session, [site.running]),
     "trials": lambda site: lambda session: list_trials(session, site.running, limit=50),
-    "curves": lambda site: lambda session: list_curves(session, site.running),
     "events": lambda site: lambda session: list_events(session, site.running, after=0, limit=50),
     "a job's history": lambda site: (
         lambda session: list_job_events(session, site.running, limit=50)
