@@ -1,4 +1,4 @@
-# Two images from one file: `server` carries no TensorFlow, `worker` does. Nothing runs as root.
+# Three images from one file: `server` carries no TensorFlow, `worker` does, and `ray` carries Ray as well. Nothing runs as root.
 FROM python:3.11-slim-bookworm AS build
 RUN pip install --no-cache-dir uv==0.13.9
 WORKDIR /app
@@ -15,6 +15,9 @@ RUN uv sync --frozen --no-dev --no-editable --extra server
 
 FROM build AS build-worker
 RUN uv sync --frozen --no-dev --no-editable --extra worker
+
+FROM build-worker AS build-ray
+RUN uv sync --frozen --no-dev --no-editable --extra ray
 
 FROM python:3.11-slim-bookworm AS base
 RUN useradd --create-home --uid 10001 lowloss && install -d -o lowloss -g lowloss /data
@@ -43,3 +46,6 @@ COPY --from=build-worker /app/.venv /app/.venv
 # The root file system may be read-only.
 ENV TMPDIR=/data KERAS_HOME=/data/keras
 CMD ["python", "-m", "worker.supervisor"]
+
+FROM worker AS ray
+COPY --from=build-ray /app/.venv /app/.venv

@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup bench browser demo screenshots dev test test-all chaos fuzz check lint types format migration audit sbom clean
+.PHONY: help setup ray bench browser demo screenshots dev test test-all chaos fuzz check lint types format migration audit sbom clean
 
 PYTHON ?= python3.11
 UV_VERSION := 0.13.9
@@ -20,6 +20,12 @@ setup: .venv/.installed  ## Make the environment in .venv from the committed loc
 	VIRTUAL_ENV=.venv UV_PROJECT_ENVIRONMENT=.venv $(RUN)uv sync --quiet --frozen --inexact --extra all
 	touch $@
 
+ray: .venv/.ray  ## Add what trains on a Ray cluster, for the tests
+
+.venv/.ray: .venv/.installed
+	VIRTUAL_ENV=.venv UV_PROJECT_ENVIRONMENT=.venv $(RUN)uv sync --quiet --frozen --inexact --extra all --extra ray
+	touch $@
+
 check: lint types  ## Lint, types and import contracts
 
 lint: setup  ## Lint, import contracts, structure and words
@@ -36,18 +42,18 @@ format: setup  ## Format the code and mend what lint can mend
 	$(RUN)ruff check --fix .
 	$(RUN)ruff format .
 
-test: setup  ## Set up and run the tests, but for the slow ones
+test: setup ray  ## Set up and run the tests, but for the slow ones
 	$(RUN)pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
-test-all: setup  ## Run all tests, the slow ones, too
+test-all: setup ray  ## Run all tests, the slow ones, too
 	$(RUN)pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 browser:  ## Install the Chromium that tests of the pages drive (Debian's package)
 	command -v chromium >/dev/null || $(SUDO) apt-get update -q
 	command -v chromium >/dev/null || $(SUDO) apt-get install -y -q --no-install-recommends chromium
 
-chaos: setup  ## Kill processes in the middle of jobs, in 200 rounds; run 2,000 jobs in a row, and 30 that train
-	LOWLOSS_CHAOS_ROUNDS=$(or $(ROUNDS),200) LOWLOSS_SOAK_JOBS=$(or $(JOBS),2000) $(RUN)pytest tests/chaos
+chaos: setup ray  ## Kill processes in the middle of jobs, in 200 rounds; run 2,000 jobs in a row, and 30 that train
+	LOWLOSS_CHAOS_ROUNDS=$(or $(ROUNDS),200) LOWLOSS_SOAK_JOBS=$(or $(JOBS),2000) LOWLOSS_CLUSTER_ROUNDS=$(or $(ROUNDS),50) $(RUN)pytest tests/chaos tests/cluster/test_ray_rounds.py
 
 fuzz: setup  ## Fuzz the readers of tables, recipes and rows, and damage binary tables, SECONDS each (60)
 	for reader in text_table json_table packed recipe rows; do $(RUN)python -m tests.fuzz.coverage_guided $$reader $(or $(SECONDS),60) || exit 1; done

@@ -25,7 +25,7 @@ from service.store.trials import list_trials
 from service.tables.check import check_job
 from service.tables.profile import profile_table
 from worker.data.prepare import Prepared
-from worker.engine.cohort.program import Programs
+from worker.execution.local import LocalExecutor
 from worker.jobs.loading import JobResources, load_job, prepare_data
 from worker.jobs.main import run_safely
 from worker.progress.reporter import Reporter
@@ -75,7 +75,7 @@ def run_job(database: Database, folder: Path) -> dict[str, Any]:
     with database.transaction() as session:
         claim = claim_job(session, "bench", lease_seconds=3600)
     assert claim is not None
-    channel, resources = _Channel(folder), JobResources(Limits(), Programs(), folder)
+    channel, resources = _Channel(folder), JobResources(Limits(), LocalExecutor(), folder)
     started = time.perf_counter()
     with _measured_parts() as parts:
         ended = run_safely(database, claim.fence, channel, resources)  # type: ignore[arg-type]
@@ -113,7 +113,7 @@ def prepared_of(database: Database, folder: Path) -> Prepared:
     """Return the rows of the only job, as its trials see them."""
     fence = Fence(job_of(database).id, "bench", 1)
     reporter = Reporter(database, fence, _Channel(folder))  # type: ignore[arg-type]
-    resources = JobResources(Limits(), Programs(), folder)
+    resources = JobResources(Limits(), LocalExecutor(), folder)
     return prepare_data(reporter, load_job(reporter), resources)[0]
 
 

@@ -46,10 +46,10 @@ def prepare(name: str, arrays: Arrays) -> Train:
 
 def _lowloss(arrays: Arrays) -> Train:
     from worker.engine.cohort.buckets import Reach
-    from worker.execution.local import local_engine
+    from worker.execution.local import LocalExecutor
 
     reach = Reach(2, 1, frozenset({"dropout"}))
-    engine = local_engine(arrays, reach, trials=64)
+    engine = LocalExecutor().build_engine(arrays, reach, trials=64)
 
     def train(plans: Sequence[Plan]) -> dict[int, float]:
         ended = engine.run(

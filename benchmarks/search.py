@@ -71,7 +71,7 @@ def folds(arrays: Arrays) -> dict[str, Any]:
     """Compare five-fold cross-validation of 30 trials with one holdout."""
     from benchmarks.measure import a_plan
     from worker.engine.cohort.buckets import Reach
-    from worker.execution.local import local_engine
+    from worker.execution.local import LocalExecutor
 
     rows = np.random.default_rng(0).permutation(arrays.x_VND.shape[1])
     parts = np.array_split(rows, 5)
@@ -88,7 +88,9 @@ def folds(arrays: Arrays) -> dict[str, Any]:
             for fold in range(count)
         ]
         reach = Reach(2, 64, frozenset({"dropout"}))
-        engine = local_engine(split, reach, trials=len(plans), plans_together=count, slots=count)
+        engine = LocalExecutor().build_engine(
+            split, reach, trials=len(plans), plans_together=count, slots=count
+        )
         started = time.perf_counter()
         ended = list(
             engine.run(

@@ -185,6 +185,16 @@ class Settings(BaseSettings):
         int | None,
         Field(gt=0, description="Memory of a running job; four fifths of the machine's if unset."),
     ] = None
+    ray_address: Annotated[
+        str | None,
+        Field(
+            description="Ray cluster that trains, `HOST:PORT` of its head, or `auto` for that of "
+            "this machine's node; this machine alone if unset."
+        ),
+    ] = None
+    ray_cores: Annotated[
+        int, Field(gt=0, description="Cores of an actor that trains on the Ray cluster.")
+    ] = 2
     worker_name: Annotated[str, Field(description="Name of this worker in leases.")] = ""
     connections: ConnectionLimits = ConnectionLimits()
     limits: Limits = Limits()

@@ -38,7 +38,7 @@ from service.tables.profile import profile_table
 if TYPE_CHECKING:
     from multiprocessing.sharedctypes import Synchronized
 
-    from worker.engine.cohort.program import Programs
+    from worker.execution.local import LocalExecutor
 
 DRAWS = 6
 """Splits and seeds that a recipe is judged on: as many as a diagnosis takes, and the same."""
@@ -95,11 +95,12 @@ class Runner:
     terms: Terms
 
     @cached_property
-    def programs(self) -> Programs:
+    def executor(self) -> LocalExecutor:
         """Compiled programs."""
         from worker.engine.cohort.program import Programs
+        from worker.execution.local import LocalExecutor
 
-        return Programs(clock=self._clock)
+        return LocalExecutor(Programs(clock=self._clock))
 
     @property
     def _clock(self) -> Callable[[], float]:
@@ -139,7 +140,7 @@ class Runner:
         from worker.diagnosis.diagnose import diagnose
 
         table, spec, checked = checked_setting(setting, seconds=self.terms.seconds)
-        return diagnose(table, spec, checked, programs=self.programs, clock=self._clock)
+        return diagnose(table, spec, checked, executor=self.executor, clock=self._clock)
 
     def judge(self, setting: Setting) -> float:
         """Return the mean loss of a recipe by itself, over the constant's."""
@@ -162,7 +163,7 @@ class Runner:
             max_rows=setting.frame.height,
             seed=SEED,
         )
-        trainer = Trainer(data, setting.recipe, self.programs)
+        trainer = Trainer(data, setting.recipe, self.executor)
         variant = Variant(setting.recipe)
         trainer.train([variant], range(DRAWS))
         return float(np.mean([relative(j.relative, 1.0) for j in trainer.runs_of(variant)]))

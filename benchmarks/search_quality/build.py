@@ -29,7 +29,7 @@ from worker.engine.cohort.shape import Shape
 from worker.engine.plans import Plan
 from worker.engine.protocol import next_plans_from
 from worker.engine.results import TrainedPlan
-from worker.execution.local import local_engine
+from worker.execution.local import LocalExecutor
 from worker.search.plans import to_plan, trial_seed
 from worker.search.reach import reach_of_space
 from worker.search.space import Space, define_space, to_hyperparameters
@@ -41,7 +41,8 @@ def build(name: str, settings: int) -> Lookup:
     with tempfile.TemporaryDirectory() as folder:
         arrays = _arrays(name, spec, Path(folder))
     plans = [_draw(spec, number) for number in range(1, settings + 1)]
-    engine = local_engine(arrays, reach_of_space(spec.search_space), trials=settings)
+    reach = reach_of_space(spec.search_space)
+    engine = LocalExecutor().build_engine(arrays, reach, trials=settings)
     started, started_cpu = time.perf_counter(), time.process_time()
     trained = engine.run(next_plans_from(plans), on_epoch=lambda *_: True, on_wait=lambda: True)
     ended: dict[int, TrainedPlan] = {}

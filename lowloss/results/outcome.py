@@ -75,7 +75,8 @@ class ExcludedColumn(Result):
 class Outcome(Result):
     """The results of a job other than its trials, filled in while the worker goes on.
 
-    `threads` is how many threads train, `open_trials` how many trials they train at a time at most.
+    The `executor` is `local`, or `ray` for a cluster, of which `nodes` machines trained. `threads`
+    is how many threads train, `open_trials` how many trials they train at a time at most.
     `rows` counts the rows of the first fold. `excluded` and `warnings` are known when the job is
     submitted: what the model will not see, and what was decided in doubt. `best_of_search` is the
     trial that had the best score, where the confirmation on more seeds chose another as `winner`.
@@ -89,6 +90,8 @@ class Outcome(Result):
     network of the best trial so far, `model_trial`; where that is null, the one the job ends with.
     """
 
+    executor: Literal["local", "ray"] | None = None
+    nodes: int | None = None
     threads: int | None = None
     open_trials: int | None = None
     rows: dict[Literal["train", "validation", "test"], int] | None = None

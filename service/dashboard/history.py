@@ -9,7 +9,7 @@ from typing import Any
 
 from lowloss.results import Event, Job
 from lowloss.results.notes import ENDINGS, SEARCH_ENDS
-from lowloss.wording import format_duration, format_number, in_words
+from lowloss.wording import counted, format_duration, format_number, in_words
 from service.store.events import EventKind
 
 ENDS = SEARCH_ENDS | {"max_trials": "all its trials were tried (budget.max_trials)"}
@@ -69,6 +69,9 @@ def describe_resources(job: Job) -> list[tuple[str, str]]:
     """Return what a job used, as far as it is known: a name and words each."""
     outcome, rows = job.outcome, job.outcome.rows or {}
     used = [(f"{part} rows", f"{count:,}") for part, count in rows.items()]
+    if outcome.executor == "ray":
+        nodes = "" if outcome.nodes is None else f", {counted(outcome.nodes, 'node')}"
+        used.append(("trained on", f"a Ray cluster{nodes}"))
     if outcome.threads is not None:
         used.append(("training threads", str(outcome.threads)))
     if outcome.open_trials is not None:

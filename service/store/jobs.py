@@ -125,7 +125,8 @@ def list_unfinished_jobs(session: Session, project: str, *, limit: int) -> tuple
 def list_jobs_of_dataset(session: Session, dataset_id: str, *, limit: int) -> tuple[Job, ...]:
     """List the last jobs on a dataset, newest first."""
     query = _build_query().where(JobRow.dataset_id == dataset_id)
-    rows = session.execute(query.order_by(JobRow.created_at.desc()).limit(limit)).all()
+    order = (JobRow.created_at.desc(), JobRow.id.desc())
+    rows = session.execute(query.order_by(*order).limit(limit)).all()
     jobs = _make_jobs(session, rows)
     return tuple(jobs[row.JobRow.id] for row in rows)
 

@@ -199,9 +199,7 @@ class JobRow(MappedTable):
     project: Mapped[str] = project_column()
     kind: Mapped[str] = mapped_column(server_default=JobKind.search)
     name: Mapped[str]
-    dataset_id: Mapped[str | None] = mapped_column(
-        ForeignKey("datasets.id", ondelete="SET NULL"), index=True
-    )
+    dataset_id: Mapped[str | None] = mapped_column(ForeignKey("datasets.id", ondelete="SET NULL"))
     task: Mapped[str]
     spec: Mapped[Document]
     state: Mapped[str] = mapped_column(default=JobState.queued)
@@ -254,6 +252,7 @@ class JobRow(MappedTable):
         Index(None, "project", "created_at", "id"),
         Index(None, "project", "state", "created_at", "id"),
         Index(None, "project", "name", "id"),
+        Index(None, "dataset_id", "created_at", "id"),
         Index(None, "has_epoch_events", "finished_at"),
     )
 

@@ -33,8 +33,8 @@ from worker.diagnosis.training.peers import Peer, fit_peers
 from worker.diagnosis.training.probe import probe_network
 from worker.diagnosis.training.trainer import Clock, Trainer
 from worker.diagnosis.training.variants import Variant, recipe_step_seconds
-from worker.engine.cohort.program import Programs
 from worker.execution.beside import run_beside
+from worker.execution.executor import Executor
 
 EXPLORING, CONFIRMING = 3, 3
 """Draws that the chain is built on, and fresh ones that it must hold on."""
@@ -53,7 +53,7 @@ def diagnose(
     spec: DiagnosisSpec,
     checked: CheckedJob,
     *,
-    programs: Programs,
+    executor: Executor,
     sound_recipes: Mapping[str, Recipe] | None = None,
     should_continue: Callable[[], bool] = lambda: True,
     on_phase: Callable[[str], None] = lambda _: None,
@@ -74,7 +74,7 @@ def diagnose(
     suspects = run_beside(partial(_check_before_training, data, recipe, checked), should_continue)
 
     on_phase("reproduce")
-    trainer = Trainer(data, recipe, programs, spec.budget, clock, should_continue, on_training)
+    trainer = Trainer(data, recipe, executor, spec.budget, clock, should_continue, on_training)
     start = Variant(recipe)
     trainer.train_vital([start], exploring[:1])
     ruled_out = run_beside(partial(rule_out_causes, data, recipe), should_continue)

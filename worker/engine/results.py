@@ -6,6 +6,8 @@ import traceback
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import numpy as np
+
 from worker.engine.array_types import FloatArray
 from worker.engine.plans import Checkpoint, Epoch, Plan
 
@@ -57,6 +59,22 @@ class FailedPlan:
     plan: Plan
     reason: str
     error: str
+
+
+def never_begun(plan: Plan, *, outputs: int, program: str) -> TrainedPlan:
+    """Return the result of a plan that was left before it trained; it keeps its checkpoint."""
+    return TrainedPlan(
+        plan=plan,
+        outcome=TrainingOutcome.stopped,
+        reason="stopped",
+        epochs=(),
+        best_epoch=None,
+        weights=(),
+        val_output_MC=np.empty((0, outputs), dtype=np.float32),
+        seconds=0.0,
+        program=program,
+        checkpoint=plan.checkpoint,
+    )
 
 
 def failed_plan(plan: Plan, error: Exception) -> FailedPlan:

@@ -16,25 +16,39 @@ CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 """Where a container's quota of processor time stands."""
 
 
-def local_engine(
-    arrays: Arrays,
-    reach: Reach,
-    *,
-    trials: int,
-    plans_together: int = 1,
-    slots: int = 1,
-    programs: Programs | None = None,
-) -> CohortEngine:
-    """Build what trains a search in this process; `programs` may be shared with others."""
-    return CohortEngine(
-        arrays,
-        reach,
-        this_machine(),
-        trials=trials,
-        plans_together=plans_together,
-        slots=slots,
-        programs=programs,
-    )
+class LocalExecutor:
+    """Trains in this process; what its programs were compiled for once, they train from then on."""
+
+    name = "local"
+
+    def __init__(self, programs: Programs | None = None) -> None:
+        self._programs = Programs() if programs is None else programs
+
+    @property
+    def compile_seconds(self) -> float:
+        """The time that compiles have taken so far."""
+        return self._programs.compile_timer.seconds
+
+    def build_engine(
+        self, arrays: Arrays, reach: Reach, *, trials: int, plans_together: int = 1, slots: int = 1
+    ) -> CohortEngine:
+        """Return what trains plans on arrays with all cores that this process may use."""
+        return CohortEngine(
+            arrays,
+            reach,
+            this_machine(),
+            trials=trials,
+            plans_together=plans_together,
+            slots=slots,
+            programs=self._programs,
+        )
+
+    def count_nodes(self) -> int:
+        """Return 1: this machine."""
+        return 1
+
+    def release(self) -> None:
+        """Keep the programs: they need next to nothing while they rest."""
 
 
 def this_machine() -> Machine:

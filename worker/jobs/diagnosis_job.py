@@ -74,7 +74,7 @@ def run_diagnosis(
         table,
         spec,
         checked,
-        programs=resources.programs,
+        executor=resources.executor,
         sound_recipes=sound_recipes,
         should_continue=progress.should_continue,
         on_phase=progress.on_phase,

@@ -24,7 +24,7 @@ from service.tables.profile import check_is_as_profiled
 from service.tables.script_table import SCRIPT_TABLE
 from worker.artifacts.plain_table import write_plain_table
 from worker.data.prepare import Prepared, prepare
-from worker.engine.cohort.program import Programs
+from worker.execution.executor import Executor
 from worker.progress.reporter import Reporter
 from worker.trials.checkpoints import load_checkpoints
 from worker.trials.loop import EarlierAttempts
@@ -32,13 +32,13 @@ from worker.trials.loop import EarlierAttempts
 
 @dataclass(frozen=True)
 class JobResources:
-    """What a job works with: `programs` are those that jobs of this process compiled.
+    """What a job works with: the `executor` trains its networks, and those of later jobs.
 
     Files of the job are in `folder` while it runs.
     """
 
     limits: Limits
-    programs: Programs
+    executor: Executor
     folder: Path
 
 

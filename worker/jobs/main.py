@@ -9,6 +9,7 @@ import logging
 import signal
 import sys
 import tempfile
+import time
 import traceback
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,8 @@ from service.store.endings import find_cancel_reason
 from service.store.jobs import get_job
 from service.store.queue import Fence
 from service.store.specs import find_kind
-from worker.engine.cohort.program import Programs
+from worker.execution.executor import Executor
+from worker.execution.local import LocalExecutor
 from worker.jobs.diagnosis_job import run_diagnosis_job
 from worker.jobs.loading import JobResources
 from worker.jobs.search_job import run_search_job
@@ -30,6 +32,9 @@ from worker.progress.channel import Channel
 from worker.progress.protocol import Ended, Ending
 from worker.progress.reporter import JobCancelled, JobSuspended, Reporter
 
+log = logging.getLogger(__name__)
+
+RECONNECT_SECONDS = 5.0
 NO_ROOM = "the worker has no room for temporary files (TMPDIR)"
 
 
@@ -41,11 +46,32 @@ def main() -> None:
     settings = Settings()
     set_up_logs(settings.log_format, level=logging.INFO)
     database = Database(settings.url)
-    resources = JobResources(settings.limits, Programs(), channel.folder)
+    executor = make_executor(settings, channel)
+    resources = JobResources(settings.limits, executor, channel.folder)
     channel.ready()
     for fence in channel.jobs():
         with logging_about(job=fence.job_id, attempt=fence.attempt):
-            channel.ended(run_safely(database, fence, channel, resources))
+            ended = run_safely(database, fence, channel, resources)
+            executor.release()
+            channel.ended(ended)
+
+
+def make_executor(settings: Settings, channel: Channel) -> Executor:
+    """Return where jobs train; wait for a cluster that is away, as long as it is.
+
+    No job is claimed meanwhile.
+    """
+    if settings.ray_address is None:
+        return LocalExecutor()
+    from worker.execution.ray.executor import RayExecutor
+
+    while True:
+        try:
+            return RayExecutor(settings.ray_address, settings.ray_cores)
+        except ConnectionError as error:
+            log.warning("no job is claimed: %s (LOWLOSS_RAY_ADDRESS)", error)
+            channel.alive()
+            time.sleep(RECONNECT_SECONDS)
 
 
 def run_safely(

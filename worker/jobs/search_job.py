@@ -21,11 +21,9 @@ from service.tables.check import CheckedJob
 from worker.artifacts.export import NOT_NEEDED, export_model, export_reports
 from worker.data.prepare import Prepared
 from worker.data.scores import objective_value
-from worker.engine.cohort.cohort_engine import CohortEngine
-from worker.engine.cohort.program import Programs
 from worker.engine.protocol import Engine
 from worker.execution.beside import run_beside
-from worker.execution.local import local_engine
+from worker.execution.executor import Executor, JobEngine
 from worker.jobs.best_so_far import BestSoFar
 from worker.jobs.diagnosis_job import diagnose_first_recipe
 from worker.jobs.loading import (
@@ -62,13 +60,12 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
     Trials are trained on every fold as the oracle asks for them (`SearchLoop.run`), the best again
     on other seeds (`confirm_winner`). Networks of them are refitted (`make_final_model`), exported.
     """
-    job, folder = load_job(reporter), resources.folder
+    job, folder, executor = load_job(reporter), resources.folder, resources.executor
     prepared, checked = prepare_job(job, reporter, resources)
     job = replace(job, spec=checked.spec)
     baselines = fit_baselines_in_time(prepared, checked, job, reporter)
-    build_engine = partial(new_engine, job.spec, resources.programs)
-    engine = build_engine(prepared)
-    reporter.phase("search", threads=engine.threads, open_trials=engine.max_open)
+    engine = new_engine(job.spec, executor, prepared)
+    reporter.phase("search", **engine_fields(engine, executor))
     with closing(SearchTuner(job.spec, directory=folder)) as tuner:
         best = BestSoFar(prepared, job.spec, reporter, folder, job.outcome)
         loop = SearchLoop(tuner, prepared, reporter, folder, on_best=best.offer)
@@ -83,13 +80,14 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
         trained, earlier = loop.top_trainings, job.outcome
         confirmed = confirm_winner(tuner, engine, prepared, reporter, trained, earlier=earlier)
         if confirmed is not None:
-            candidates, engines = loop.best_candidates, Engines(engine, build_engine)
+            engines = Engines(engine, partial(new_engine, job.spec, executor))
             final_model, gain = make_final_model(
-                confirmed, candidates, tuner, prepared, reporter, engines=engines
+                confirmed, loop.best_candidates, tuner, prepared, reporter, engines=engines
             )
     reporter.raise_if_suspended()
 
-    reporter.record(insights=search_insights(reporter, job, prepared))
+    insights = search_insights(reporter, job, prepared)
+    reporter.record(insights=insights, nodes=executor.count_nodes())
     if confirmed is None:
         raise JobCancelled if reporter.stop_cause is StopCause.cancel else no_trial_completed(tuner)
     reporter.record(**confirmation_fields(confirmed, prepared))
@@ -140,21 +138,29 @@ def fit_baselines_in_time(
     return baselines.fitted
 
 
-def new_engine(spec: JobSpec, programs: Programs, prepared: Prepared) -> CohortEngine:
+def new_engine(spec: JobSpec, executor: Executor, prepared: Prepared) -> JobEngine:
     """Return an engine for the job's trials, which trains all folds of one side by side.
 
     Those that it trains together are to be of one setting: a refit has one fold, and any settings.
     Its networks take as many slots as the folds did, in the programs that the search compiled.
     """
     folds = len(prepared.splits.folds)
-    return local_engine(
+    return executor.build_engine(
         prepared.arrays,
         reach_of_space(spec.search_space),
         trials=spec.budget.max_trials,
         plans_together=folds,
         slots=folds if folds > 1 else min(spec.validation.fold_count, spec.final.members),
-        programs=programs,
     )
+
+
+def engine_fields(engine: JobEngine, executor: Executor) -> dict[str, Any]:
+    """Return what the outcome tells of the engine that trains the search."""
+    return {
+        "executor": executor.name,
+        "threads": engine.threads,
+        "open_trials": engine.max_open,
+    }
 
 
 def confirm_winner(

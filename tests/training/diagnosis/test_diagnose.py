@@ -13,7 +13,7 @@ from lowloss.wording import format_loss
 from tests.builders.recipes import SOUND, a_case, a_network, some_classes, some_numbers
 from worker.diagnosis.diagnose import diagnose
 from worker.diagnosis.thresholds import CRITICAL_SHARE
-from worker.engine.cohort.program import Programs
+from worker.execution.local import LocalExecutor
 
 FOURTH = np.random.default_rng(0).uniform(-10, 10, 250)
 THOUSANDS = some_numbers(200, scale=300) | {"y": some_numbers(200, scale=300)["y"] + 3000}
@@ -21,16 +21,16 @@ ADAM = {"name": "adam", "learning_rate": 0.003}
 
 
 @pytest.fixture(scope="module")
-def programs() -> Programs:
+def executor() -> LocalExecutor:
     """Compiled once for what is alike."""
-    return Programs()
+    return LocalExecutor()
 
 
 def diagnosed(
-    columns: dict[str, Any], recipe: Recipe, programs: Programs, **given: Any
+    columns: dict[str, Any], recipe: Recipe, executor: LocalExecutor, **given: Any
 ) -> Diagnosis:
     table, spec, checked = a_case(columns, recipe, seconds=200)
-    return diagnose(table, spec, checked, programs=programs, **given)
+    return diagnose(table, spec, checked, executor=executor, **given)
 
 
 def harmful(diagnosis: Diagnosis) -> list[Cause]:
@@ -38,10 +38,10 @@ def harmful(diagnosis: Diagnosis) -> list[Cause]:
 
 
 @pytest.mark.slow
-def test_fourth_power_unscaled_wants_its_target_scaled(programs: Programs) -> None:
+def test_fourth_power_unscaled_wants_its_target_scaled(executor: LocalExecutor) -> None:
     recipe = a_network(32, 32, optimizer="adam", epochs=40)
 
-    diagnosis = diagnosed({"x": FOURTH, "y": FOURTH**4}, recipe, programs)
+    diagnosis = diagnosed({"x": FOURTH, "y": FOURTH**4}, recipe, executor)
 
     first = diagnosis.findings[0]
     assert first.cause is Cause.target_not_scaled
@@ -100,9 +100,9 @@ CASES: list[tuple[dict[str, Any], Recipe, Cause]] = [
 )
 @pytest.mark.filterwarnings("ignore:You are using a softmax over axis -1:UserWarning:keras")
 def test_cause_comes_first(
-    columns: dict[str, Any], recipe: Recipe, cause: Cause, programs: Programs
+    columns: dict[str, Any], recipe: Recipe, cause: Cause, executor: LocalExecutor
 ) -> None:
-    diagnosis = diagnosed(columns, recipe, programs)
+    diagnosis = diagnosed(columns, recipe, executor)
 
     first = diagnosis.findings[0]
     assert harmful(diagnosis)[0] is cause
@@ -121,7 +121,7 @@ def test_cause_comes_first(
     ids=["last", "unshuffled"],
 )
 def test_rows_in_the_order_of_their_classes_want_to_be_shuffled(
-    fields: dict[str, Any], programs: Programs
+    fields: dict[str, Any], executor: LocalExecutor
 ) -> None:
     columns = some_classes(300)
     order = np.argsort(columns["y"], kind="stable")
@@ -138,8 +138,8 @@ def test_rows_in_the_order_of_their_classes_want_to_be_shuffled(
         **fields,
     )
 
-    diagnosis = diagnosed(in_order, recipe, programs)
-    shuffled = diagnosed(columns, recipe, programs)
+    diagnosis = diagnosed(in_order, recipe, executor)
+    shuffled = diagnosed(columns, recipe, executor)
 
     assert harmful(diagnosis)[0] is Cause.ordered_rows
     assert diagnosis.findings[0].remedy is not None
@@ -147,12 +147,12 @@ def test_rows_in_the_order_of_their_classes_want_to_be_shuffled(
     assert Cause.ordered_rows not in {finding.cause for finding in shuffled.findings}
 
 
-def test_exclusive_or_of_four_rows_wants_more_epochs(programs: Programs) -> None:
+def test_exclusive_or_of_four_rows_wants_more_epochs(executor: LocalExecutor) -> None:
     columns = {"a": [0.0, 0.0, 1.0, 1.0], "b": [0.0, 1.0, 0.0, 1.0], "y": [0, 1, 1, 0]}
     ending = {"units": 1, "activation": "sigmoid"}
     recipe = a_network(8, output=ending, loss="binary_crossentropy", optimizer=ADAM, epochs=20)
 
-    diagnosis = diagnosed(columns, recipe, programs)
+    diagnosis = diagnosed(columns, recipe, executor)
 
     assert {"too_few_epochs", "learning_rate_too_low"} & set(harmful(diagnosis)[:1])
     assert diagnosis.remedied_loss is not None
@@ -166,13 +166,13 @@ def test_exclusive_or_of_four_rows_wants_more_epochs(programs: Programs) -> None
 @pytest.mark.slow
 @pytest.mark.parametrize("labels", [(1, 2), (-1, 1), (0, 255)])
 def test_labels_that_the_loss_does_not_take_come_first(
-    labels: tuple[int, int], programs: Programs
+    labels: tuple[int, int], executor: LocalExecutor
 ) -> None:
     columns = some_classes(300, 2)
     ending = {"units": 1, "activation": "sigmoid"}
     recipe = a_network(16, output=ending, loss="binary_crossentropy", optimizer=ADAM, epochs=40)
 
-    diagnosis = diagnosed(columns | {"y": np.array(labels)[columns["y"]]}, recipe, programs)
+    diagnosis = diagnosed(columns | {"y": np.array(labels)[columns["y"]]}, recipe, executor)
 
     assert harmful(diagnosis)[0] is Cause.labels_not_encoded
     assert diagnosis.remedied_recipe.encode_labels
@@ -182,8 +182,8 @@ def test_labels_that_the_loss_does_not_take_come_first(
     assert diagnosis.remedied_loss < 1.1 * diagnosis.best
 
 
-def test_sound_recipe_has_nothing_wrong(programs: Programs) -> None:
-    diagnosis = diagnosed(some_numbers(800), a_network(32, 32, **SOUND), programs)
+def test_sound_recipe_has_nothing_wrong(executor: LocalExecutor) -> None:
+    diagnosis = diagnosed(some_numbers(800), a_network(32, 32, **SOUND), executor)
 
     assert harmful(diagnosis) == []
     assert diagnosis.verdict.startswith("Nothing wrong found")
@@ -191,7 +191,7 @@ def test_sound_recipe_has_nothing_wrong(programs: Programs) -> None:
 
 
 @pytest.mark.slow
-def test_recipe_that_keras_refuses_is_told_why(programs: Programs) -> None:
+def test_recipe_that_keras_refuses_is_told_why(executor: LocalExecutor) -> None:
     recipe = a_network(
         16,
         output={"units": 2, "activation": "softmax"},
@@ -200,7 +200,7 @@ def test_recipe_that_keras_refuses_is_told_why(programs: Programs) -> None:
         epochs=20,
     )
 
-    diagnosis = diagnosed(some_classes(150), recipe, programs)
+    diagnosis = diagnosed(some_classes(150), recipe, executor)
 
     assert diagnosis.findings[0].cause is Cause.wrong_output
     assert "2 output units for 3 classes" in diagnosis.findings[0].sentence
@@ -208,11 +208,11 @@ def test_recipe_that_keras_refuses_is_told_why(programs: Programs) -> None:
     assert diagnosis.remedied_loss is not None
 
 
-def test_diagnosis_that_nobody_waits_for_tells_what_it_found(programs: Programs) -> None:
+def test_diagnosis_that_nobody_waits_for_tells_what_it_found(executor: LocalExecutor) -> None:
     calls = iter(range(1_000_000))
 
     diagnosis = diagnosed(
-        some_numbers(), a_network(16, epochs=5), programs, should_continue=lambda: next(calls) < 40
+        some_numbers(), a_network(16, epochs=5), executor, should_continue=lambda: next(calls) < 40
     )
 
     told = " ".join((diagnosis.verdict, *diagnosis.skipped))
@@ -226,13 +226,13 @@ def test_diagnosis_that_nobody_waits_for_tells_what_it_found(programs: Programs)
 
 @pytest.mark.parametrize(("inputs", "is_told"), [(12, True), (4, False), (None, False)])
 def test_a_network_for_other_columns_is_told_as_such(
-    inputs: int | None, is_told: bool, programs: Programs
+    inputs: int | None, is_told: bool, executor: LocalExecutor
 ) -> None:
     calls = iter(range(1_000_000))
     recipe = a_network(16, epochs=5, inputs=inputs)
 
     diagnosis = diagnosed(
-        some_numbers(), recipe, programs, should_continue=lambda: next(calls) < 20
+        some_numbers(), recipe, executor, should_continue=lambda: next(calls) < 20
     )
 
     # First: it says of what all the rest is.
@@ -242,7 +242,7 @@ def test_a_network_for_other_columns_is_told_as_such(
     assert not any("numbers" in note for note in diagnosis.notes)
 
 
-def test_what_ends_a_diagnosis_is_raised(programs: Programs) -> None:
+def test_what_ends_a_diagnosis_is_raised(executor: LocalExecutor) -> None:
     class EndedError(Exception):
         pass
 
@@ -250,24 +250,24 @@ def test_what_ends_a_diagnosis_is_raised(programs: Programs) -> None:
         raise EndedError
 
     with pytest.raises(EndedError):
-        diagnosed(some_numbers(), a_network(16), programs, should_continue=should_continue)
+        diagnosed(some_numbers(), a_network(16), executor, should_continue=should_continue)
 
 
 @pytest.mark.slow
-def test_same_seed_gives_the_same_losses(programs: Programs) -> None:
+def test_same_seed_gives_the_same_losses(executor: LocalExecutor) -> None:
     recipe = a_network(16, optimizer=ADAM, epochs=5)
 
-    one, two = (diagnosed(some_numbers(100), recipe, programs) for _ in range(2))
+    one, two = (diagnosed(some_numbers(100), recipe, executor) for _ in range(2))
 
     assert one.experiments == two.experiments
 
 
-def test_outlier_that_is_the_whole_loss_is_told(programs: Programs) -> None:
+def test_outlier_that_is_the_whole_loss_is_told(executor: LocalExecutor) -> None:
     columns = some_numbers(300)
     y = columns["y"].copy()
     y[17] = 9999.0
 
-    diagnosis = diagnosed(columns | {"y": y}, a_network(16, 16, **SOUND), programs)
+    diagnosis = diagnosed(columns | {"y": y}, a_network(16, 16, **SOUND), executor)
 
     assert harmful(diagnosis)[0] is Cause.outliers
     assert "Nothing wrong found" not in diagnosis.verdict

@@ -15,7 +15,7 @@ from worker.diagnosis.diagnose import diagnose
 from worker.diagnosis.training.probe import probe_network
 from worker.diagnosis.training.trainer import Trainer
 from worker.diagnosis.training.variants import Variant
-from worker.engine.cohort.program import Programs
+from worker.execution.local import LocalExecutor
 
 NORM = "batch_normalization"
 ADAM = {"name": "adam", "learning_rate": 0.003}
@@ -23,22 +23,24 @@ DEEP_BELOW = {"name": "constant", "scale": -50.0}
 
 
 @pytest.fixture(scope="module")
-def programs() -> Programs:
+def executor() -> LocalExecutor:
     """Compiled once for what is alike."""
-    return Programs()
+    return LocalExecutor()
 
 
-def diagnosed(columns: dict[str, Any], recipe: Recipe, programs: Programs) -> Diagnosis:
+def diagnosed(columns: dict[str, Any], recipe: Recipe, executor: LocalExecutor) -> Diagnosis:
     table, spec, checked = a_case(columns, recipe, seconds=200)
-    return diagnose(table, spec, checked, programs=programs)
+    return diagnose(table, spec, checked, executor=executor)
 
 
 @pytest.mark.slow
-def test_a_network_with_batch_normalisation_wants_its_target_scaled(programs: Programs) -> None:
+def test_a_network_with_batch_normalisation_wants_its_target_scaled(
+    executor: LocalExecutor,
+) -> None:
     layer = {"after_dense": [NORM], "use_bias": False}
     recipe = a_network(32, 16, hidden=layer, optimizer="adam", epochs=20)
 
-    diagnosis = diagnosed(some_numbers(300, scale=300), recipe, programs)
+    diagnosis = diagnosed(some_numbers(300, scale=300), recipe, executor)
 
     first = diagnosis.findings[0]
     assert first.cause is Cause.target_not_scaled
@@ -48,11 +50,11 @@ def test_a_network_with_batch_normalisation_wants_its_target_scaled(programs: Pr
     assert diagnosis.remedied_recipe.layers[0].after_dense == recipe.layers[0].after_dense
 
 
-def test_stock_keras_and_cohorts_train_side_by_side(programs: Programs) -> None:
+def test_stock_keras_and_cohorts_train_side_by_side(executor: LocalExecutor) -> None:
     layered = a_network(8, hidden={"after_dense": [NORM, "prelu"]}, optimizer=ADAM, epochs=3)
     plain = layered.with_changes(leave_out_extra_layers(layered))
     data, _ = data_of(some_numbers(100), layered)
-    trainer = Trainer(data, layered, programs)
+    trainer = Trainer(data, layered, executor)
 
     trainer.train([Variant(layered), Variant(plain)], range(1))
 
@@ -65,7 +67,7 @@ def test_stock_keras_and_cohorts_train_side_by_side(programs: Programs) -> None:
     assert trainer.estimate_run(Variant(layered)) > trainer.estimate_run(Variant(plain))
 
 
-def test_a_network_with_skips_is_trained_beside_its_remedies(programs: Programs) -> None:
+def test_a_network_with_skips_is_trained_beside_its_remedies(executor: LocalExecutor) -> None:
     layers = [
         {"units": 8, "activation": "relu", "after_activation": [{"name": "skip_start", "skip": 2}]},
         {"units": 8, "activation": "relu", "after_dense": [{"name": "add", "skip": 2}]},
@@ -75,7 +77,7 @@ def test_a_network_with_skips_is_trained_beside_its_remedies(programs: Programs)
     fields = {"layers": layers, "front_layers": ["skip_start"], "loss": "mse", "epochs": 3}
     recipe = Recipe.model_validate(fields | {"optimizer": ADAM})
     data, _ = data_of(some_numbers(100), recipe)
-    trainer = Trainer(data, recipe, programs)
+    trainer = Trainer(data, recipe, executor)
     narrowed = change_recipe(recipe, resize_layers(0.5)(recipe))
     start = Variant(recipe)
 
@@ -90,7 +92,7 @@ def test_a_network_with_skips_is_trained_beside_its_remedies(programs: Programs)
     assert probe.step is not None
 
 
-def test_training_ends_by_what_the_script_watched(programs: Programs) -> None:
+def test_training_ends_by_what_the_script_watched(executor: LocalExecutor) -> None:
     def epochs(**watched: Any) -> int:
         stopping = {"patience": 3, "restore_best_weights": True} | watched
         split = {"validation_split": 0.0 if watched.get("monitor") == "accuracy" else 0.2}
@@ -104,7 +106,7 @@ def test_training_ends_by_what_the_script_watched(programs: Programs) -> None:
             **split,
         )
         data, _ = data_of(some_classes(), recipe)
-        trainer = Trainer(data, recipe, programs)
+        trainer = Trainer(data, recipe, executor)
         trainer.train([Variant(recipe)], range(1))
         (run,) = trainer.runs_of(Variant(recipe))
         assert run.trained is not None
@@ -120,13 +122,13 @@ def test_training_ends_by_what_the_script_watched(programs: Programs) -> None:
     assert epochs(monitor="val_loss", min_delta=10.0) == 4
 
 
-def test_a_layer_of_dead_units_is_found(programs: Programs) -> None:
+def test_a_layer_of_dead_units_is_found(executor: LocalExecutor) -> None:
     recipe = a_network(8, 3, optimizer=ADAM, epochs=2)
     first, _, last = recipe.layers
     dying = {"units": 3, "activation": "relu", "bias_initializer": DEEP_BELOW}
     dead = a_network(optimizer=ADAM, epochs=2).with_changes({"layers": [first, dying, last]})
     data, _ = data_of(some_numbers(100), recipe)
-    trainer = Trainer(data, recipe, programs)
+    trainer = Trainer(data, recipe, executor)
 
     trainer.train([Variant(recipe), Variant(dead)], range(1))
     alive_probe, dead_probe = (
@@ -140,10 +142,10 @@ def test_a_layer_of_dead_units_is_found(programs: Programs) -> None:
     assert dead_probe.dead_layer == 2
 
 
-def test_units_that_are_not_as_many_as_the_columns_are_refused(programs: Programs) -> None:
+def test_units_that_are_not_as_many_as_the_columns_are_refused(executor: LocalExecutor) -> None:
     added = a_network(8, hidden={"after_dense": ["add"]}, front_layers=["skip_start"])
     data, _ = data_of(some_numbers(100), added)
-    trainer = Trainer(data, added, programs)
+    trainer = Trainer(data, added, executor)
 
     trainer.train([Variant(added)], range(1))
 
@@ -153,11 +155,11 @@ def test_units_that_are_not_as_many_as_the_columns_are_refused(programs: Program
 
 
 def test_an_untrained_network_of_keras_is_judged_by_its_initial_weights(
-    programs: Programs,
+    executor: LocalExecutor,
 ) -> None:
     recipe = a_network(8, hidden={"after_dense": [NORM]}, epochs=0)
     data, _ = data_of(some_numbers(100), recipe)
-    trainer = Trainer(data, recipe, programs)
+    trainer = Trainer(data, recipe, executor)
 
     trainer.train([Variant(recipe)], range(1))
 
@@ -167,7 +169,7 @@ def test_an_untrained_network_of_keras_is_judged_by_its_initial_weights(
 
 
 @pytest.mark.slow
-def test_dropout_behind_the_output_is_left_out(programs: Programs) -> None:
+def test_dropout_behind_the_output_is_left_out(executor: LocalExecutor) -> None:
     recipe = a_network(
         32,
         output={"units": 1, "dropout": 0.6},
@@ -177,7 +179,7 @@ def test_dropout_behind_the_output_is_left_out(programs: Programs) -> None:
         epochs=30,
     )
 
-    diagnosis = diagnosed(some_numbers(200), recipe, programs)
+    diagnosis = diagnosed(some_numbers(200), recipe, executor)
 
     harmful = [one.cause for one in diagnosis.findings if one.severity is not Severity.none]
     assert harmful[0] is Cause.harmful_layers

@@ -29,7 +29,7 @@ from tests.training.diagnosis.test_statements import texts_of
 from worker.artifacts.plain_table import write_plain_table
 from worker.diagnosis.diagnose import diagnose
 from worker.diagnosis.training.trainer import Trainer
-from worker.engine.cohort.program import Programs
+from worker.execution.local import LocalExecutor
 
 THREE = {"units": 3}
 ADAM = {"name": "adam", "learning_rate": 0.003}
@@ -56,17 +56,17 @@ NORMALISED = RAW.with_changes(
 
 
 @pytest.fixture(scope="module")
-def programs() -> Programs:
+def executor() -> LocalExecutor:
     """Compiled once for what is alike."""
-    return Programs()
+    return LocalExecutor()
 
 
 def diagnosed(
-    recipe: Recipe, targets: tuple[str, ...], programs: Programs, seconds: float = 200
+    recipe: Recipe, targets: tuple[str, ...], executor: LocalExecutor, seconds: float = 200
 ) -> Diagnosis:
     columns = several_numbers() if targets == NUMBERS else several_labels()
     table, spec, checked = a_case(columns, recipe, seconds=seconds, targets=targets)
-    return diagnose(table, spec, checked, programs=programs)
+    return diagnose(table, spec, checked, executor=executor)
 
 
 CASES: list[tuple[Recipe, tuple[str, ...], Cause]] = [
@@ -83,9 +83,9 @@ CASES: list[tuple[Recipe, tuple[str, ...], Cause]] = [
     ids=["softmax", "raw", "one unit", "two units"],
 )
 def test_cause_of_several_targets_comes_first(
-    recipe: Recipe, targets: tuple[str, ...], cause: Cause, programs: Programs
+    recipe: Recipe, targets: tuple[str, ...], cause: Cause, executor: LocalExecutor
 ) -> None:
-    diagnosis = diagnosed(recipe, targets, programs)
+    diagnosis = diagnosed(recipe, targets, executor)
 
     first, end = diagnosis.harmful[0], diagnosis.remedied_recipe
     assert first.cause is cause
@@ -99,15 +99,15 @@ def test_cause_of_several_targets_comes_first(
 
 
 @pytest.mark.slow
-def test_a_sound_recipe_of_labels_has_no_wrong_output(programs: Programs) -> None:
-    diagnosis = diagnosed(SIGMOID, LABELS, programs)
+def test_a_sound_recipe_of_labels_has_no_wrong_output(executor: LocalExecutor) -> None:
+    diagnosis = diagnosed(SIGMOID, LABELS, executor)
 
     assert not {Cause.wrong_output, Cause.wrong_loss} & {f.cause for f in diagnosis.findings}
 
 
 @pytest.mark.slow
-def test_stock_keras_trains_several_targets_behind_further_layers(programs: Programs) -> None:
-    diagnosis = diagnosed(NORMALISED, NUMBERS, programs, seconds=60)
+def test_stock_keras_trains_several_targets_behind_further_layers(executor: LocalExecutor) -> None:
+    diagnosis = diagnosed(NORMALISED, NUMBERS, executor, seconds=60)
 
     assert diagnosis.loss is not None
     assert diagnosis.loss < 0.9 * diagnosis.constant
@@ -149,7 +149,7 @@ def test_what_is_said_of_several_targets_was_measured(
     budget = DiagnosisBudget.model_construct(max_seconds=seconds, max_extension=3.0)
     spec = spec.model_copy(update={"budget": budget})
 
-    diagnosis = diagnose(table, spec, checked, programs=Programs(), clock=StandingClock())
+    diagnosis = diagnose(table, spec, checked, executor=LocalExecutor(), clock=StandingClock())
 
     assert false_statements(diagnosis, trainers[-1]) == []
     assert "30 of 300 rows lack a target, and are left out." in diagnosis.notes

@@ -19,7 +19,7 @@ from tests.builders.statements import false_statements
 from worker.artifacts.reports.diagnosis import write_diagnosis
 from worker.diagnosis.diagnose import diagnose
 from worker.diagnosis.training.trainer import Trainer
-from worker.engine.cohort.program import Programs
+from worker.execution.local import LocalExecutor
 
 BUDGETS = (0.0, 1.0, 5.0, 20.0, 60.0)
 TABLES = {
@@ -55,7 +55,7 @@ def diagnosed(
     table, spec, checked = checked_setting(program.setting, seconds=60)
     budget = DiagnosisBudget.model_construct(max_seconds=seconds, max_extension=3.0)
     spec = spec.model_copy(update={"budget": budget})
-    diagnosis = diagnose(table, spec, checked, programs=Programs(), clock=StandingClock())
+    diagnosis = diagnose(table, spec, checked, executor=LocalExecutor(), clock=StandingClock())
     return diagnosis, trainers[-1]
 
 

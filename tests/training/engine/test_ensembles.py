@@ -12,9 +12,9 @@ from tests.builders.tables import checked_frame
 from tests.builders.trainings import a_plan
 from worker.data.prepare import prepare, prepare_refit
 from worker.data.scores import scores
-from worker.engine.cohort.program import Programs
 from worker.engine.protocol import train_plans
 from worker.engine.results import TrainedPlan, TrainingOutcome
+from worker.execution.local import LocalExecutor
 from worker.jobs.search_job import new_engine
 from worker.trials.folds import TrainingResult
 
@@ -93,7 +93,7 @@ def test_refits_of_several_settings_train_in_one_engine() -> None:
         for number, width in enumerate(widths, start=1)
     ]
 
-    ended = list(train_plans(new_engine(spec, Programs(), refit), plans, lambda: True))
+    ended = list(train_plans(new_engine(spec, LocalExecutor(), refit), plans, lambda: True))
 
     assert [type(result) for result in ended] == [TrainedPlan] * 4
     assert sorted(result.plan.number for result in ended) == [1, 2, 3, 4]
@@ -104,16 +104,16 @@ def test_refits_train_in_the_programs_of_the_search() -> None:
     validation = {"strategy": "kfold", "folds": 5}
     table, check = checked_frame({"x": x, "y": x + 1}, "y", validation=validation)
     prepared, spec = prepare(table, check, max_levels=100), check.spec
-    programs = Programs()
+    executor = LocalExecutor()
     plan = a_plan(widths=(8,), max_epochs=2)
     folds = [dataclasses.replace(plan, fold=fold) for fold in range(len(prepared.splits.folds))]
-    of_search = list(train_plans(new_engine(spec, programs, prepared), folds, lambda: True))
-    compile_seconds = programs.compile_timer.seconds
+    of_search = list(train_plans(new_engine(spec, executor, prepared), folds, lambda: True))
+    compile_seconds = executor.compile_seconds
 
     refit = prepare_refit(prepared, spec, ("standard",))
     plans = [dataclasses.replace(plan, number=number) for number in range(1, 9)]
-    refits = list(train_plans(new_engine(spec, programs, refit), plans, lambda: True))
+    refits = list(train_plans(new_engine(spec, executor, refit), plans, lambda: True))
 
     assert compile_seconds > 0
-    assert programs.compile_timer.seconds == compile_seconds
+    assert executor.compile_seconds == compile_seconds
     assert [type(result) for result in (*of_search, *refits)] == [TrainedPlan] * 13

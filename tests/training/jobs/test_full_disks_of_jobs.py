@@ -15,7 +15,7 @@ from service.store.queue import enqueue_job
 from tests.builders.disks import a_small_disk
 from tests.builders.outages import QuietChannel
 from tests.builders.store import a_claim, a_spec, an_uploaded_table
-from worker.engine.cohort.program import Programs
+from worker.execution.local import LocalExecutor
 from worker.jobs.loading import JobResources
 from worker.jobs.main import run_safely
 from worker.progress.channel import Channel
@@ -36,7 +36,7 @@ def test_table_that_has_no_room_hands_the_job_back(
     with sqlite_database.transaction() as session:
         enqueue_job(session, spec, project=DEFAULT_PROJECT, task=Task.regression, max_attempts=1)
     fence = a_claim(sqlite_database).fence
-    resources = JobResources(Limits(), Programs(), small_disk)
+    resources = JobResources(Limits(), LocalExecutor(), small_disk)
 
     ended = run_safely(sqlite_database, fence, cast("Channel", QuietChannel(small_disk)), resources)
 

@@ -17,7 +17,7 @@ from service.store.queue import enqueue_job, finish_job
 from service.store.trials import list_trials
 from tests.builders.outages import FailingDatabase, QuietChannel
 from tests.builders.store import a_claim, a_spec, an_uploaded_table
-from worker.engine.cohort.program import Programs
+from worker.execution.local import LocalExecutor
 from worker.jobs.loading import JobResources
 from worker.jobs.main import run_safely
 from worker.progress import reporter
@@ -45,7 +45,7 @@ def test_search_succeeds_with_all_artifacts(
         )
     fence = a_claim(sqlite_database).fence
     failing = FailingDatabase(sqlite_database.url.render_as_string())
-    resources = JobResources(Limits(), Programs(), tmp_path)
+    resources = JobResources(Limits(), LocalExecutor(), tmp_path)
 
     ended = run_safely(failing, fence, cast("Channel", QuietChannel(tmp_path)), resources)
 

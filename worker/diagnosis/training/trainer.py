@@ -35,7 +35,6 @@ from worker.engine.array_types import FloatArray
 from worker.engine.arrays import Arrays, Fold
 from worker.engine.bins import Bins, align_bins
 from worker.engine.cohort.buckets import COMPILE_SECONDS, Reach
-from worker.engine.cohort.program import Programs
 from worker.engine.cohort.shape import LAYER_PENALTIES
 from worker.engine.keras.compiled import CompiledNetworks
 from worker.engine.keras.keras_engine import KerasEngine
@@ -43,7 +42,7 @@ from worker.engine.keras.network import predict, starting_weights
 from worker.engine.plans import Plan
 from worker.engine.protocol import Engine, train_plans
 from worker.engine.results import FailedPlan, TrainedPlan, TrainingOutcome
-from worker.execution.local import local_engine
+from worker.execution.executor import Executor
 
 VariantDraw = tuple[Variant, int]
 """A variant, and the number of the draw that it is trained on."""
@@ -71,7 +70,7 @@ class Trainer:
 
     data: DiagnosisData
     recipe: Recipe
-    programs: Programs
+    executor: Executor
     budget: DiagnosisBudget | None = None
     clock: Clock = time.monotonic
     should_continue: Callable[[], bool] = lambda: True
@@ -92,7 +91,7 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self._views = Views(self.data)
-        self._began = self.clock() - self.programs.compile_timer.seconds
+        self._began = self.clock() - self.executor.compile_seconds
 
     @property
     def metric(self) -> str:
@@ -108,7 +107,7 @@ class Trainer:
     @property
     def seconds(self) -> float:
         """Since the first training, compiles not counted."""
-        return self.clock() - self._began - self.programs.compile_timer.seconds
+        return self.clock() - self._began - self.executor.compile_seconds
 
     @property
     def seconds_left(self) -> float:
@@ -231,8 +230,7 @@ class Trainer:
         """Return what trains the plans: cohorts, or stock Keras where they have no such layers."""
         if any(plan.layers for plan in plans):
             return KerasEngine(arrays, self._networks)
-        reach = self._reach(plans, arrays)
-        return local_engine(arrays, reach, trials=TRIALS, programs=self.programs)
+        return self.executor.build_engine(arrays, self._reach(plans, arrays), trials=TRIALS)
 
     def _arrays(
         self, output: OutputFormat, runs: Sequence[VariantDraw]

@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
-import numpy as np
-
 from worker.engine.arrays import Arrays
 from worker.engine.cohort.buckets import COMPILE_SECONDS, Buckets, Reach, slot_bytes
 from worker.engine.cohort.cohort import Cohort, Stretch
@@ -23,7 +21,7 @@ from worker.engine.cohort.program import Programs
 from worker.engine.cohort.shape import Shape
 from worker.engine.plans import Plan
 from worker.engine.protocol import EpochsAhead, NextPlans, OnEpoch, OnWait, look_at_every_epoch
-from worker.engine.results import FailedPlan, TrainedPlan, TrainingOutcome, failed_plan
+from worker.engine.results import FailedPlan, TrainedPlan, failed_plan, never_begun
 
 TRIALS_PER_OPEN_TRIAL = 4
 """A search of 20 trials has 5 open at once: what it learns of the others serves the rest."""
@@ -52,6 +50,12 @@ class _RunningStretch:
     stretch: Future[Stretch | None]
 
 
+def count_open(trials: int, *, cores: int, plans_together: int) -> int:
+    """Count the groups of plans that are open at a time in a search of so many trials."""
+    open_plans = min(MAX_OPEN, -(-trials // TRIALS_PER_OPEN_TRIAL)) // plans_together
+    return max(cores, open_plans)
+
+
 class CohortEngine:
     """Trains plans in cohorts.
 
@@ -73,8 +77,7 @@ class CohortEngine:
         programs: Programs | None = None,
     ) -> None:
         self.threads = machine.cores
-        open_plans = min(MAX_OPEN, -(-trials // TRIALS_PER_OPEN_TRIAL)) // plans_together
-        self.max_open = max(machine.cores, open_plans)
+        self.max_open = count_open(trials, cores=machine.cores, plans_together=plans_together)
         self._plans_together = plans_together
         self._arrays = arrays
         self._machine = machine
@@ -244,7 +247,8 @@ class _Cohorts:
         ended = [result for cohort in self._cohorts for result in cohort.leave()]
         if self.waiting is not None:
             plans, shape = self.waiting
-            ended += [_never_begun(plan, shape, self._arrays) for plan in plans]
+            outputs = self._arrays.outputs
+            ended += [never_begun(plan, outputs=outputs, program=str(shape)) for plan in plans]
             self.waiting = None
         self._cohorts.clear()
         self._running.clear()
@@ -266,19 +270,3 @@ class _Cohorts:
         shapes = [shape, *(cohort.program.shape for cohort in self._cohorts)]
         needed = sum(any_shape.slots * slot_bytes(any_shape, self._arrays) for any_shape in shapes)
         return not self._cohorts or needed <= self._max_bytes
-
-
-def _never_begun(plan: Plan, shape: Shape, arrays: Arrays) -> TrainedPlan:
-    """Return the result of a plan that was left while it waited for a slot."""
-    return TrainedPlan(
-        plan=plan,
-        outcome=TrainingOutcome.stopped,
-        reason="stopped",
-        epochs=(),
-        best_epoch=None,
-        weights=(),
-        val_output_MC=np.empty((0, arrays.outputs), dtype=np.float32),
-        seconds=0.0,
-        program=str(shape),
-        checkpoint=plan.checkpoint,
-    )

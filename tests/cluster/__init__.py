@@ -1,0 +1,1 @@
+"""Trainings on a Ray cluster, whose nodes are processes of this machine."""

@@ -1,0 +1,40 @@
+"""A Ray cluster on this machine: a head that trains nothing, and two nodes of one core."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.builders.processes import wait_for
+from tests.cluster.processes import count_actors
+
+pytest.importorskip("ray", reason="`make ray` installs it")
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Any]:
+    from ray.cluster_utils import Cluster
+
+    started = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}
+    )
+    for _ in range(2):
+        started.add_node(num_cpus=1)
+    yield started
+    started.shutdown()
+
+
+@pytest.fixture(scope="module")
+def executor(cluster: Any) -> Iterator[Any]:
+    """An executor, whose actors stay from test to test; a process connects once."""
+    import ray
+
+    from worker.execution.ray.executor import RayExecutor
+
+    made = RayExecutor(cluster.address, cores=1)
+    yield made
+    made.release()
+    wait_for(lambda: not count_actors() or None, what="the actors' ends")
+    ray.shutdown()

@@ -1,0 +1,76 @@
+"""The executor of a Ray cluster. It needs `lowloss[ray]`, on each node, too."""
+
+from __future__ import annotations
+
+import logging
+import socket
+
+import ray
+
+from worker.engine.arrays import Arrays
+from worker.engine.cohort.buckets import Reach
+from worker.execution.ray.engine import RayEngine
+from worker.execution.ray.pool import ActorPool
+
+CONNECT_SECONDS = 5.0
+
+
+class RayExecutor:
+    """Trains in actors of so many `cores`, as many as the cluster at `address` has room for.
+
+    `auto` is the cluster of the node that this process is on. The cluster ends the actors when
+    this process ends, however it does.
+    """
+
+    name = "ray"
+
+    def __init__(self, address: str, cores: int) -> None:
+        """Connect; raise ConnectionError where there is no cluster."""
+        _check_head(address)
+        ray.init(
+            address=address,
+            namespace="lowloss",
+            log_to_driver=False,
+            logging_level=logging.WARNING,
+        )
+        self._pool = ActorPool(cores)
+        self._engines = 0
+
+    @property
+    def compile_seconds(self) -> float:
+        """The time that the slowest actor has compiled: they compile beside each other."""
+        return self._pool.compile_seconds
+
+    def build_engine(
+        self, arrays: Arrays, reach: Reach, *, trials: int, plans_together: int = 1, slots: int = 1
+    ) -> RayEngine:
+        """Return what trains plans on arrays, which go to the cluster once."""
+        self._engines += 1
+        return RayEngine(
+            self._engines,
+            arrays,
+            reach,
+            trials=trials,
+            plans_together=plans_together,
+            slots=slots,
+            pool=self._pool,
+        )
+
+    def count_nodes(self) -> int:
+        """Count the machines that train."""
+        return len({actor.node for actor in self._pool.actors})
+
+    def release(self) -> None:
+        """End the actors: other workers may need their cores."""
+        self._pool.release()
+
+
+def _check_head(address: str) -> None:
+    """Raise ConnectionError where nobody listens at a head's address: Ray tries for a minute."""
+    host, _, port = address.rpartition(":")
+    if not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+    except OSError as error:
+        raise ConnectionError(f"there is no Ray cluster at {address}: {error}") from error
