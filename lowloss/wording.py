@@ -20,9 +20,13 @@ NAMES = {
     "l1_too_strong": "L1 too strong",
     "l2_too_strong": "L2 too strong",
 }
+NAMES_OF_MARKS: dict[object, str] = {None: "none", "": "none", " ": "space", "\t": "tab"}
+"""What options are called whose own text says nothing."""
 DASH = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 ARROW = "\N{RIGHTWARDS ARROW}"
+AGE_UNITS = {"day": 86_400, "h": 3_600, "min": 60}
+"""How many seconds a unit of an age has, the largest first."""
 BYTE_UNITS = ("B", "kB", "MB", "GB", "TB")
 SHOWN_CHARACTERS = 60
 MAX_LISTED = 20
@@ -76,6 +80,15 @@ def format_duration(seconds: float | None) -> str:
     return f"{rest} s"
 
 
+def format_age(seconds: float) -> str:
+    """Format how long ago something was, in its largest unit: `5 min ago`."""
+    for unit, length in AGE_UNITS.items():
+        if seconds >= length:
+            count = int(seconds // length)
+            return f"{counted(count, unit) if unit == 'day' else f'{count} {unit}'} ago"
+    return "just now"
+
+
 def format_day(days: float) -> str:
     """Format a date from days since 1970-01-01."""
     try:
@@ -106,9 +119,28 @@ def format_setting(value: object) -> str:
             return str(value)
 
 
+def format_option(value: object) -> str:
+    """Format a field of a request as people read it: lists with commas, no `None` and no quotes."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case list() | tuple():
+            return ", ".join(map(format_option, value)) or "none"
+        case dict():
+            return ", ".join(f"{name} as {format_option(entry)}" for name, entry in value.items())
+        case float():
+            return f"{value:.6g}"
+        case _:
+            return NAMES_OF_MARKS.get(value, str(value))
+
+
 def in_words(code: str) -> str:
     """Name a metric, a baseline, a cause or a hyperparameter in words."""
-    return NAMES.get(code) or code.replace("_", " ")
+    if code in NAMES:
+        return NAMES[code]
+    if code.startswith("val_"):
+        return f"validation {in_words(code.removeprefix('val_'))}"
+    return code.replace("_", " ")
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from lowloss.charts.axes import Axis
 from lowloss.charts.bars import Bar, draw_bars
-from lowloss.charts.curves import EPOCHS, loss_lines, losses_of
+from lowloss.charts.curves import EPOCHS, loss_lines
 from lowloss.charts.figures import Figure
-from lowloss.charts.plots import CROSS, Plot, Point, draw_plot
+from lowloss.charts.plots import CROSS, Line, Plot, Point, draw_plot
 from lowloss.results import Curve, Diagnosis, EvidenceState, Finding
 from lowloss.results.losses import describe_causes
 from lowloss.wording import format_percent
@@ -55,15 +56,18 @@ def _bar_of(finding: Finding) -> Bar | None:
 
 
 def _draw_curves(diagnosis: Diagnosis, recipe_name: str) -> list[Figure]:
-    """Draw the losses of the recipe and of the remedied one; on one scale if in the same units."""
+    """Draw the losses of the recipe and of the remedied one; in one chart if in the same units."""
     curves = {recipe_name: diagnosis.recipe_curve}
     if diagnosis.remedied_recipe != diagnosis.recipe:
         curves["with the remedies"] = diagnosis.remedied_curve
-    is_shared = has_same_units(diagnosis)
-    ends = losses_of(curves.values())
-    note = "" if is_shared or len(curves) == 1 else ", in the units that it trains in"
+    if len(curves) == 1 or has_same_units(diagnosis):
+        names = " and ".join(curves)
+        return [Figure(_draw_losses(curves), f"Loss by epoch, {names}.")]
     return [
-        Figure(_draw_curve(name, curve, ends if is_shared else ()), f"Loss by epoch, {name}{note}.")
+        Figure(
+            _draw_losses({name: curve}),
+            f"Loss by epoch, {name}, in the units that it trains in.",
+        )
         for name, curve in curves.items()
     ]
 
@@ -79,18 +83,22 @@ def has_same_units(diagnosis: Diagnosis) -> bool:
     return recipe.loss == remedied.loss and is_scaled_alike
 
 
-def _draw_curve(name: str, curve: Curve, ends: tuple[float, ...]) -> str:
-    """Draw the losses of a training; a cross marks the first epoch that has no finite loss."""
-    is_diverged = None in curve.loss
-    epoch = curve.loss.index(None) + 1 if is_diverged else 0
-    cross = Point(epoch, math.inf, f"diverged in epoch {epoch}", CROSS)
+def _draw_losses(curves: Mapping[str, Curve]) -> str:
+    """Draw the losses of trainings; a cross marks the first epoch that has no finite loss."""
+    lines, crosses = list[Line](), list[Point]()
+    for name, curve in curves.items():
+        prefix = f"{name}: " if len(curves) > 1 else ""
+        lines += [Line(f"{prefix}{line.name}", line.ys) for line in loss_lines(curve)]
+        if None in curve.loss:
+            epoch = curve.loss.index(None) + 1
+            crosses.append(Point(epoch, math.inf, f"{prefix}diverged in epoch {epoch}", CROSS))
     return draw_plot(
         Plot(
-            label=f"Training and validation loss by epoch, {name}",
+            label=f"Training and validation loss by epoch, {' and '.join(curves)}",
             x=EPOCHS,
-            y=Axis("loss", ends=ends),
-            lines=loss_lines(curve),
-            points=[cross] if is_diverged else [],
-            legend={CROSS: "diverged"} if is_diverged else {},
+            y=Axis("loss"),
+            lines=lines,
+            points=crosses,
+            legend={CROSS: "diverged"} if crosses else {},
         )
     )

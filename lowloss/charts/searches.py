@@ -198,25 +198,48 @@ def _draw_improvements(
     )
 
 
-def draw_hyperparameters(job: Job, trials: Sequence[Trial]) -> list[str]:
-    """Draw the score against each hyperparameter that differs, the most important first."""
-    ranked = _sample_evenly(rank_trials(job, trials), MAX_DOTS)
-    scores = [trial.score or 0.0 for trial in ranked]
-    columns = _columns_of(job, ranked)
-    y_axis = Axis(in_words(job.search.objective), ends=tuple(scores))
-    return [_draw_hyperparameter(name, values, scores, y_axis) for name, values in columns.items()]
+def draw_hyperparameters(
+    job: Job, trials: Sequence[Trial], *, chosen: Trial | None = None
+) -> list[str]:
+    """Draw the score against each hyperparameter that differs, the most important first.
+
+    A faint line marks the value of a `chosen` trial, and a point of its own its score.
+    """
+    shown = _sample_evenly(rank_trials(job, trials), MAX_DOTS)
+    if chosen is not None:
+        shown = [*(trial for trial in shown if trial.number != chosen.number), chosen]
+    scores = tuple(trial.score for trial in shown if trial.score is not None)
+    y_axis = Axis(in_words(job.search.objective), ends=scores)
+    return [
+        _draw_hyperparameter(name, values, shown, y_axis=y_axis, chosen=chosen)
+        for name, values in _columns_of(job, shown).items()
+    ]
 
 
 def _draw_hyperparameter(
-    name: str, values: Sequence[Value], scores: Sequence[float], y_axis: Axis
+    name: str,
+    values: Sequence[Value],
+    trials: Sequence[Trial],
+    *,
+    y_axis: Axis,
+    chosen: Trial | None,
 ) -> str:
     x_axis, xs = fit_axis(in_words(name), values)
+    points, guides = list[Point](), []
+    for x, trial in zip(xs, trials, strict=True):
+        is_chosen = trial is chosen
+        if is_chosen:
+            guides.append(((x, -math.inf), (x, math.inf)))
+        if trial.score is not None:
+            tip = f"trial {trial.number}: {format_number(trial.score)}" if is_chosen else ""
+            points.append(Point(x, trial.score, tip, BEST if is_chosen else ""))
     return draw_plot(
         Plot(
             label=f"Score against {in_words(name)}",
             x=x_axis,
             y=y_axis,
-            points=[Point(x, score) for x, score in zip(xs, scores, strict=True)],
+            points=points,
+            guides=guides,
             size=PART,
         )
     )

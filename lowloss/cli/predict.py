@@ -96,7 +96,8 @@ def _run_keras(
     )
     from lowloss.inference.files import plain_rows
 
-    with plain_rows(path, rows, options) as plain:
+    with plain_rows(path, rows, options) as (plain, warnings):
+        print_warnings(warnings)
         command = [sys.executable, "-m", KERAS_MODULE, str(path), str(plain)]
         command += [] if to is None else ["-o", str(to)]
         # This process prints the path itself.

@@ -13,6 +13,7 @@ import polars as pl
 from pydantic import ValidationError
 
 from lowloss.inference.signature import Signature
+from lowloss.results import TableWarning
 from lowloss.tables.formats import guess_format
 from lowloss.tables.limits import TableLimits
 from lowloss.tables.options import ParseOptions
@@ -33,18 +34,20 @@ def read_rows(path: Path, signature: Signature, options: Mapping[str, Any]) -> T
 
 
 @contextmanager
-def plain_rows(model: Path, path: Path, options: Mapping[str, Any]) -> Iterator[Path]:
-    """Yield a plain CSV of a table's file, as `predict.py` reads it."""
+def plain_rows(
+    model: Path, path: Path, options: Mapping[str, Any]
+) -> Iterator[tuple[Path, tuple[TableWarning, ...]]]:
+    """Yield a plain CSV of a table's file, as `predict.py` reads it, and the reader's warnings."""
     try:
         with zipfile.ZipFile(model) as archive:
             signature = Signature.model_validate_json(archive.read(METADATA))
     except (OSError, zipfile.BadZipFile, KeyError, ValidationError):
         # Which the script says itself.
-        yield path
+        yield path, ()
         return
-    frame = read_rows(path, signature, options).frame
-    texts = [c.dt.to_string("iso") if c.dtype.is_temporal() else c for c in frame]
+    table = read_rows(path, signature, options)
+    texts = [c.dt.to_string("iso") if c.dtype.is_temporal() else c for c in table.frame]
     with tempfile.TemporaryDirectory(prefix="lowloss-") as folder:
         plain = Path(folder) / "rows.csv"
         pl.DataFrame(texts).write_csv(plain)
-        yield plain
+        yield plain, table.warnings

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from lowloss.charts.diagnoses import draw_diagnosis
 from lowloss.charts.figures import Figure
-from lowloss.results import Diagnosis, Experiment
+from lowloss.results import Diagnosis, EvidenceState, Experiment
 from lowloss.results.losses import ShownLoss, describe_metric, list_losses, list_targets
-from lowloss.wording import format_loss
+from lowloss.wording import capitalize, format_loss
+
+UNSETTLED = frozenset({EvidenceState.not_tried, EvidenceState.unconfirmed})
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,21 @@ class DiagnosisView:
     @property
     def metric(self) -> str:
         """What the losses are."""
-        return describe_metric(self.diagnosis.metric)
+        return describe_metric(self.diagnosis)
+
+    @property
+    def causes_heading(self) -> str:
+        """What stands above the causes."""
+        return "What is wrong, and what to do" if self.diagnosis.harmful else "No cause was found"
+
+    @property
+    def no_cause(self) -> str:
+        """Why no cause is named; for a diagnosis that names none."""
+        if not self.diagnosis.runs:
+            return f"{capitalize(self.recipe_name)} was not trained: nothing could be measured."
+        if any(finding.evidence_state in UNSETTLED for finding in self.diagnosis.others):
+            return "What is suspect is not settled: it stands below."
+        return "No change that was tried lowers the loss by what matters."
 
     @property
     def is_remedied(self) -> bool:

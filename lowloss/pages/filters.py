@@ -11,6 +11,7 @@ from lowloss.results.losses import (
     describe_causes,
     describe_loss,
     describe_severity,
+    head_first_try,
     list_effects,
 )
 from lowloss.results.notes import describe_trial_end
@@ -23,6 +24,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "bytes": wording.format_bytes,
     "duration": wording.format_duration,
     "setting": wording.format_setting,
+    "option": wording.format_option,
     "counted": wording.counted,
     "listed": wording.list_clipped,
     "loss": describe_loss,
@@ -30,6 +32,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "causes": describe_causes,
     "severity": describe_severity,
     "effects": list_effects,
+    "first_try_heading": head_first_try,
     "end": describe_trial_end,
     "capitalized": wording.capitalize,
 }

@@ -71,9 +71,9 @@ class Reading(Result):
     """How the texts of a column were read: later rows are read alike.
 
     Of numbers: the decimal mark, the mark between thousands, and the unit behind them, or what
-    suffixes multiply by; `unread_marks` are those with which a cell is no number; `has_footnotes`
-    where numbers have marks of footnotes behind them, which are left off; `signs` are 1 or -1 for
-    the words and triangles that say whether a number is positive. Of dates: the
+    suffixes multiply by; `unread_marks` are those with which a cell is no number; `signs` are 1 or
+    -1 for the words and triangles that say whether a number is positive. `has_footnotes` where
+    numbers have marks of footnotes behind them, or dates notes, which are left off. Of dates: the
     order of their parts, or their format; `is_serial` where they are numbers of a spreadsheet, days
     since 1899-12-30. Of durations: what clocks of two numbers show; null where an earlier version
     read them, which decides anew. `null_values` are missing in a column of any kind.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,6 +35,17 @@ UNITS = {
     "log_loss_per_label": "the mean over the labels",
 }
 """What there is to know of a metric of several targets."""
+LOG_LOSSES = frozenset({"log_loss", "log_loss_per_label"})
+
+
+def head_first_try(causes: Sequence[object]) -> str:
+    """Head a search's diagnosis: a first try's loss is called high only where a cause was found."""
+    return "Why a first try's loss is high" if causes else "How a first try does"
+
+
+def head_diagnosis(target: str, causes: Sequence[object]) -> str:
+    """Head the page of a diagnosis: a loss is called high only where a cause was found."""
+    return f"Why the loss on {target} is high" if causes else f"The loss on {target}"
 
 
 @dataclass(frozen=True)
@@ -74,10 +85,16 @@ def list_losses(diagnosis: Diagnosis, recipe_name: str) -> Iterator[ShownLoss]:
         yield ShownLoss("certain noise", conflicting, "from rows that conflict")
 
 
-def describe_metric(metric: str) -> str:
-    """Name the metric of a diagnosis; of several targets with what makes them comparable."""
-    unit = UNITS.get(metric)
-    return in_words(metric) + (f", {unit}" if unit else "")
+def describe_metric(diagnosis: Diagnosis) -> str:
+    """Name the metric of a diagnosis, with what there is to know of it.
+
+    Of several targets that is what makes them comparable, of a log loss its bound.
+    """
+    metric, rows = diagnosis.metric, diagnosis.rows.get("judge")
+    parts = [in_words(metric), *([UNITS[metric]] if metric in UNITS else [])]
+    if metric in LOG_LOSSES and rows:
+        parts.append(f"where no row's probability counts as less than 1 in {rows:,}")
+    return ", ".join(parts)
 
 
 def list_targets(diagnosis: Diagnosis, recipe_name: str) -> Iterator[str]:

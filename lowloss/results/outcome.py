@@ -42,12 +42,14 @@ class FinalGain(Result):
     """The gain from refitting on all rows, or from averaging members.
 
     `before` are the test metrics of the winner's best run, `after` those of the model. `trials`
-    are the numbers of the trials whose settings the members have, one each.
+    are the numbers of the trials whose settings the members have, one each. Logits are divided by
+    the `temperature`, which is 1 where another one gained nothing on validation rows.
     """
 
     refit: bool
     members: int
     trials: tuple[int, ...] = ()
+    temperature: float = 1.0
     before: dict[str, float]
     after: dict[str, float]
 

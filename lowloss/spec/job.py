@@ -16,6 +16,8 @@ from lowloss.spec.parameters import (
     Count,
     CountParameter,
     CountRange,
+    DepthParameter,
+    DepthRange,
     DropoutParameter,
     DropoutRange,
     MixupParameter,
@@ -44,7 +46,7 @@ class SearchSpace(Spec):
     """Named hyperparameters: each a fixed value, `{"choices": […]}` or `{"min", "max", …}`."""
 
     learning_rate: RateParameter = RateRange(min=1e-4, max=1e-1, scale="log")
-    layers: CountParameter = CountRange(min=1, max=3)
+    layers: DepthParameter = DepthRange(min=1, max=3)
     width: WidthParameter = WidthRange(min=16, max=256, step=16)
     l2: PenaltyParameter = PenaltyRange(min=1e-7, max=1e-2, scale="log")
     l1: PenaltyParameter = 0.0

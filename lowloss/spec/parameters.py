@@ -118,6 +118,8 @@ Share = Annotated[float, Field(ge=0, lt=1), Number]
 Dropout = Share
 Mixup = Annotated[float, Field(ge=0, le=10), Number]
 Count = Annotated[int, Field(ge=1), Number]
+Depth = Annotated[int, Field(ge=0), Number]
+"""Hidden layers; 0 are a linear network."""
 
 OptionalRate = Rate | None
 CHOICE_NAMES: tuple[tuple[Any, str], ...] = (
@@ -127,6 +129,7 @@ CHOICE_NAMES: tuple[tuple[Any, str], ...] = (
     (Dropout, "DropoutChoice"),
     (Mixup, "MixupChoice"),
     (Count, "CountChoice"),
+    (Depth, "DepthChoice"),
     (Activation, "ActivationChoice"),
     (OptimizerName, "OptimizerChoice"),
     (Schedule, "ScheduleChoice"),
@@ -172,6 +175,12 @@ class CountRange(Int):
     min: Count
 
 
+class DepthRange(Int):
+    """A range of numbers of hidden layers, from 0 up."""
+
+    min: Depth
+
+
 class WidthRange(CountRange):
     """A range of layer widths: drawn for each layer, or once for all."""
 
@@ -207,6 +216,9 @@ MixupParameter = Annotated[
 ]
 CountParameter = Annotated[
     Annotated[Count, Fixed] | Annotated[Choice[Count], Choices] | Annotated[CountRange, Range], Form
+]
+DepthParameter = Annotated[
+    Annotated[Depth, Fixed] | Annotated[Choice[Depth], Choices] | Annotated[DepthRange, Range], Form
 ]
 WidthParameter = Annotated[
     Annotated[Count, Fixed] | Annotated[Choice[Count], Choices] | Annotated[WidthRange, Range], Form

@@ -24,6 +24,8 @@ SIGNS = r"[~≈<>≤≥±]|\+/-|\+\s*\pL*\.?$|^\pL[\pL ]+\.?\s*\S{0,2}\d|^c\.\s*
 FEW_LEVELS, FEW_BOUNDS = 20, 0.5
 """As a category of more levels, bounds are worth little; where most cells are, not all, they are
 names."""
+MAX_LIMITS = 3
+"""So few different bounds are limits of detection, however many cells have one."""
 
 
 PATTERNS: dict[InexactMark, tuple[str, str]] = {
@@ -73,9 +75,11 @@ def choose_marks(text: pl.Series) -> Approximations:
     else:
         bare = without_plus
     without_bound = _take_off(bare, "bound")
-    bounds = int(_differ(bare, without_bound).sum())
+    is_bound = _differ(bare, without_bound)
+    bounds = int(is_bound.sum())
     are_few = bounds <= FEW_BOUNDS * text.count() or bounds == text.count()
-    if are_few and bare.n_unique() > FEW_LEVELS:
+    are_limits = bare.filter(is_bound).n_unique() <= MAX_LIMITS
+    if (are_few or are_limits) and bare.n_unique() > FEW_LEVELS:
         bare = without_bound
     elif bounds:
         unread.append("bound")

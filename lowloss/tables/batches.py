@@ -17,8 +17,14 @@ from lowloss.tables.columns import (
     ColumnReader,
 )
 from lowloss.tables.dates import COMPACT_DAYS, COMPACT_TIMES, POINTED
+from lowloss.tables.doubtful_decimals import (
+    has_long_minor,
+    has_no_point,
+    may_be_padded,
+    may_be_versions,
+)
 from lowloss.tables.doubts import Doubt
-from lowloss.tables.evidence import clean, find_majority
+from lowloss.tables.evidence import clean, drop_null_values, find_majority
 from lowloss.tables.marks import MISSING_AMONG_NUMBERS
 from lowloss.tables.notation import Mark
 from lowloss.tables.numbers import LONG, MAYBE_GROUPED, has_leading_zeros
@@ -51,7 +57,7 @@ class BatchReader:
         names = np.array([column.name for column in columns], dtype=object)
         cells = _join(columns)
         if self.options.null_values:
-            cells = cells.set(cells.str.strip_chars().is_in(self.options.null_values), None)
+            cells = drop_null_values(cells, self.options.null_values)
         text = clean(cells)
         among = text.set(text.is_in(MISSING_AMONG_NUMBERS), None)
         is_open = self._read_points(names, among)
@@ -90,6 +96,8 @@ class BatchReader:
         is_number &= _any(whole.is_null() & among.is_not_null(), count)
         # Those may be months, such as 04.2024.
         is_number &= ~(_lie_between(number, POINTED, count) & _are_as_long(among, (6, 7), count))
+        if is_number.any():
+            is_number[is_number] = ~_are_doubtful(_pick(among, is_number), int(is_number.sum()))
         is_number &= self._are_decimal(among, ".", is_number)
         self._keep(names, number, is_number, Reading(kind="number"))
         return ~(is_whole | is_number)
@@ -218,6 +226,17 @@ def _all(cells: pl.Series, count: int) -> Flags:
     """Return in which of the columns that follow each other something holds for all cells."""
     flags: Flags = np.all(cells.fill_null(value=False).to_numpy().reshape(count, -1), axis=1)
     return flags
+
+
+def _are_doubtful(among: pl.Series, count: int) -> Flags:
+    """Return which columns of decimals may be times, versions or codes."""
+    is_doubtful = _any(may_be_padded(among), count)
+    is_power = has_no_point(among) & among.cast(pl.Int64, strict=False).is_null()
+    is_doubtful |= _any(is_power, count)
+    is_short = _all(may_be_versions(among), count)
+    if is_short.any():
+        is_short[is_short] = _any(has_long_minor(_pick(among, is_short)), int(is_short.sum()))
+    return is_doubtful | is_short
 
 
 def _are_as_long(text: pl.Series, limits: tuple[int, int], count: int) -> Flags:

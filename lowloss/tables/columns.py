@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from lowloss.results import Reading, TableWarning
+from lowloss.tables import remarks
 from lowloss.tables.approximations import strip_marks
 from lowloss.tables.booleans import find_words, read_booleans
+from lowloss.tables.date_notes import read_noted_dates
 from lowloss.tables.dates import (
     DateReading,
     MixedDates,
@@ -18,18 +20,33 @@ from lowloss.tables.dates import (
     choose_firsts,
     choose_order,
     mix_dates,
-    read_dates,
     read_format,
     read_iso,
     read_pointed_months,
     read_whole_dates,
 )
+from lowloss.tables.doubtful_decimals import tell_doubtful_decimals
 from lowloss.tables.doubts import Doubt, DoubtfulDates, DoubtfulNumbers
 from lowloss.tables.durations import Durations, read_durations
-from lowloss.tables.evidence import clean, find_majority, find_mark, has_values
-from lowloss.tables.marks import MISSING_AMONG_NUMBERS, MISSING_LOWER
+from lowloss.tables.evidence import (
+    clean,
+    drop_null_values,
+    find_majority,
+    find_mark,
+    find_missing,
+    has_values,
+)
+from lowloss.tables.marks import MISSING_AMONG_NUMBERS
 from lowloss.tables.mixed import explain_text, proves_comma
-from lowloss.tables.notation import PLAIN, Decision, Mark, Notation, decide_notation, resolve
+from lowloss.tables.notation import (
+    NOTHING,
+    PLAIN,
+    Decision,
+    Mark,
+    Notation,
+    decide_by_options,
+    resolve,
+)
 from lowloss.tables.number_remarks import tell_numbers, warn_of_approximations, warn_of_mark
 from lowloss.tables.numbers import (
     Numbers,
@@ -44,21 +61,7 @@ from lowloss.tables.numbers import (
 from lowloss.tables.options import ParseOptions
 from lowloss.tables.phones import are_phones
 from lowloss.tables.readings import apply_reading, override
-from lowloss.tables.remarks import (
-    find_unreadable,
-    tell_inexact,
-    warn_of_codes,
-    warn_of_compact_days,
-    warn_of_doubtful_serials,
-    warn_of_mixed_dates,
-    warn_of_order,
-    warn_of_phones,
-    warn_of_seconds,
-    warn_of_serials,
-    warn_of_type,
-    warn_of_unreadable,
-    warn_of_years,
-)
+from lowloss.tables.repeated_marks import drop_repeated_marks
 from lowloss.tables.serials import find_serials, says_date
 
 DAY_SHAPES = frozenset("9" * digits for digits in (8, 10, 12, 14))
@@ -90,7 +93,7 @@ class ColumnReader:
         """Read a column of strings, or put it off until all others are read."""
         name = column.name
         if self.options.null_values:
-            column = column.set(column.str.strip_chars().is_in(self.options.null_values), None)
+            column = drop_null_values(column, self.options.null_values)
         if name in self.earlier:
             return self._read_again(column, self.earlier[name])
         kind = (self.options.types or {}).get(name)
@@ -99,7 +102,7 @@ class ColumnReader:
         if kind in {None, "category"} or not _is_text(values):
             return values
         # No cell has the type that was chosen: the cells decide.
-        self.warnings[warned:] = [warn_of_type(clean(column), str(kind))]
+        self.warnings[warned:] = [remarks.warn_of_type(clean(column), str(kind))]
         return self._read_as(column, None)
 
     def _read_as(self, column: pl.Series, kind: str | None) -> pl.Series | Doubt:
@@ -137,7 +140,7 @@ class ColumnReader:
         if order is None:
             # As it is most often meant: 4/3/2024 in America, 4.3.2024 in Europe.
             order = choose_firsts(doubt.readings) or ("mdy" if mark == "/" else "dmy")
-            self.warnings.append(warn_of_order(text, order))
+            self.warnings.append(remarks.warn_of_order(text, order))
         return self._finish_dates(text, next(r for r in doubt.readings if r.order == order))
 
     def _read_again(self, column: pl.Series, reading: Reading) -> pl.Series:
@@ -155,7 +158,7 @@ class ColumnReader:
         number = read_plain(column)
         if number is None or number.null_count() == len(number):
             return None
-        if tell_inexact(column, number, self.warnings) and not is_forced:
+        if remarks.tell_inexact(column, number, self.warnings) and not is_forced:
             return clean(column)
         if number.dtype == pl.Int64:
             return self._read_whole(column, number, is_forced=is_forced)
@@ -174,24 +177,29 @@ class ColumnReader:
         if not self._is_decimal(column, "."):
             return None
         self.decided[column.name] = Reading(kind="number")
+        self._tell_decimals(column)
         return number
+
+    def _tell_decimals(self, text: pl.Series) -> None:
+        if text.name not in (self.options.types or {}):
+            self.warnings += tell_doubtful_decimals(text)
 
     def _read_whole(self, column: pl.Series, number: pl.Series, *, is_forced: bool) -> pl.Series:
         """Read whole numbers, of which some are days or codes."""
         if not is_forced and (dates := read_whole_dates(number)) is not None:
             return self._take_for_dates(column, *dates)
         if not is_forced and (zeros := has_leading_zeros(column)).any():
-            self.warnings.append(warn_of_codes(column, zeros))
+            self.warnings.append(remarks.warn_of_codes(column, zeros))
             return clean(column)
         if not is_forced and are_phones(column):
-            self.warnings.append(warn_of_phones(column))
+            self.warnings.append(remarks.warn_of_phones(column))
             return clean(column)
         self.decided[column.name] = WHOLE
         return number
 
     def _take_for_dates(self, column: pl.Series, dates: pl.Series, noun: str) -> pl.Series:
         """Read numbers as dates, and say so."""
-        self.warnings.append(warn_of_compact_days(column, dates, noun))
+        self.warnings.append(remarks.warn_of_compact_days(column, dates, noun))
         self._warn_of_unreadable(clean(column), dates, "dates")
         self.decided[column.name] = Reading(kind="date", order="ymd")
         return dates.alias(column.name)
@@ -204,10 +212,13 @@ class ColumnReader:
             return None
         values = serials.values
         if serials.may_be_of_others and not is_chosen:
-            self.warnings.append(warn_of_doubtful_serials(text, values))
+            self.warnings.append(remarks.warn_of_doubtful_serials(text, values))
             return None
         self.decided[text.name] = serials.reading
-        self.warnings += [warn_of_serials(text, values), *warn_of_years(text, values)]
+        self.warnings += [
+            remarks.warn_of_serials(text, values),
+            *remarks.warn_of_years(text, values),
+        ]
         self._warn_of_unreadable(text, values, "dates")
         return values
 
@@ -246,7 +257,7 @@ class ColumnReader:
         is_open = kind in {None, "date"} and self.options.date_format is None
         if is_open and (days := read_iso(text)) is not None:
             self.decided[text.name] = Reading(kind="date", order="ymd")
-            self.warnings += warn_of_years(text, days)
+            self.warnings += remarks.warn_of_years(text, days)
             return days
         return self._read_notations(text, kind)
 
@@ -262,15 +273,18 @@ class ColumnReader:
     def _read_notations(self, text: pl.Series, kind: str | None) -> pl.Series | Doubt:
         """Read what is neither plain nor text, in the way that reads the most cells."""
         tidy = tidy_numbers(text)
-        tidy = tidy.set(tidy.str.to_lowercase().is_in(MISSING_LOWER), None)
+        tidy = tidy.set(find_missing(tidy), None)
+        tidy = tidy if kind else drop_repeated_marks(tidy)
         present = tidy.count()
         if not present:
             return text
         numbers = split_approximations(tidy)
-        decision = self._decide(numbers) if kind in {None, "number"} else NOTHING
+        is_number = kind in {None, "number"}
+        decision = decide_by_options(numbers.shapes, self.options) if is_number else NOTHING
         is_open = decision.readable < present
         dates = self._read_dates(tidy) if is_open and kind in {None, "date"} else []
-        durations = read_durations(tidy) if is_open and kind in {None, "duration"} else None
+        is_time = is_open and kind in {None, "duration"}
+        durations = read_durations(tidy, are_durations=kind == "duration") if is_time else None
         dated = max((reading.readable for reading in dates), default=0)
         timed = 0 if durations is None else durations.seconds.count()
         needed = 1 if kind else READABLE * present
@@ -288,17 +302,6 @@ class ColumnReader:
             return self._choose_dates(text, dates)
         return self._choose_numbers(text, numbers, decision, is_forced=kind is not None)
 
-    def _decide(self, numbers: Numbers) -> Decision:
-        if not numbers.shapes:
-            return NOTHING
-        options = self.options
-        decision = decide_notation(numbers.shapes, decimal=options.decimal, group=options.thousands)
-        if decision.readable == numbers.shapes.total():
-            return decision
-        # The options are those of the file: a column that is written otherwise speaks for itself.
-        detected = decide_notation(numbers.shapes)
-        return detected if detected.readable > decision.readable else decision
-
     def _choose_numbers(
         self, text: pl.Series, numbers: Numbers, decision: Decision, *, is_forced: bool
     ) -> pl.Series | Doubt:
@@ -308,7 +311,7 @@ class ColumnReader:
             self.marks[decision.witness] += 1
         zeros = text.str.contains(r"^'?0\d+$").fill_null(value=False)
         if not is_forced and decision.witness is None and zeros.any():
-            self.warnings.append(warn_of_codes(text, zeros))
+            self.warnings.append(remarks.warn_of_codes(text, zeros))
             return text
         may_be_days = not is_forced and numbers.shapes.keys() <= DAY_SHAPES
         if may_be_days and (dates := read_whole_dates(to_numbers(numbers, PLAIN))) is not None:
@@ -317,18 +320,11 @@ class ColumnReader:
 
     def _finish_numbers(self, text: pl.Series, numbers: Numbers, notation: Notation) -> pl.Series:
         values = to_numbers(numbers, notation).alias(text.name)
-        self.decided[text.name] = Reading(
-            kind="number",
-            decimal=notation.decimal,
-            group=notation.group,
-            unit=numbers.around.unit,
-            multiples=dict(numbers.around.multiples),
-            unread_marks=numbers.unread_marks,
-            has_footnotes=numbers.is_noted is not None,
-            signs=dict(numbers.signs),
-        )
+        self.decided[text.name] = numbers.describe(notation)
         self._warn_of_unreadable(text, values, "numbers")
         self.warnings += tell_numbers(text, numbers, values)
+        if notation.decimal == ".":
+            self._tell_decimals(text.set(values.is_null(), None))
         return values
 
     def _read_dates(self, tidy: pl.Series) -> list[DateReading]:
@@ -337,7 +333,7 @@ class ColumnReader:
             if values.count():
                 self.is_format_used = True
                 return [DateReading("ymd", values, is_formatted=True)]
-        return read_dates(tidy)
+        return read_noted_dates(tidy)
 
     def _read_compact_dates(self, column: pl.Series) -> pl.Series | None:
         """Read dates that look like numbers, such as 20240131, where the format says so."""
@@ -363,32 +359,36 @@ class ColumnReader:
         return self._finish_dates(text, fitting[0])
 
     def _finish_dates(self, text: pl.Series, reading: DateReading) -> pl.Series:
-        is_formatted = reading.is_formatted
         self.decided[text.name] = Reading(
             kind="date",
             order=reading.order,
-            date_format=self.options.date_format if is_formatted else None,
+            date_format=self.options.date_format if reading.is_formatted else None,
+            has_footnotes=reading.is_noted is not None,
         )
         values = reading.values.alias(text.name)
-        self.warnings += warn_of_years(text, values)
+        self.warnings += remarks.tell_dates(text, values, reading.is_noted)
         self._warn_of_unreadable(text, values, "dates")
         return values
 
     def _finish_mixed_dates(self, text: pl.Series, mixed: MixedDates) -> pl.Series:
-        self.warnings.append(warn_of_mixed_dates(text, mixed.is_other, may_swap=mixed.may_swap))
+        self.warnings.append(
+            remarks.warn_of_mixed_dates(text, mixed.is_other, may_swap=mixed.may_swap)
+        )
         return self._finish_dates(text, mixed.reading)
 
     def _finish_durations(self, text: pl.Series, durations: Durations) -> pl.Series:
         seconds = durations.seconds
         self.decided[text.name] = Reading(kind="duration", clock=durations.clock)
         self._warn_of_unreadable(text, seconds, "times")
-        self.warnings.append(warn_of_seconds(text, seconds))
+        self.warnings.append(remarks.warn_of_seconds(text, seconds))
         return seconds.alias(text.name)
 
     def _warn_of_unreadable(self, text: pl.Series, values: pl.Series, noun: str) -> None:
-        odd = find_unreadable(text, values)
+        odd = remarks.find_unreadable(text, values)
         if odd.any():
-            self.warnings.append(warn_of_unreadable(text, odd, noun, is_training=not self.earlier))
+            self.warnings.append(
+                remarks.warn_of_unreadable(text, odd, noun, is_training=not self.earlier)
+            )
             self.unreadable = odd if self.unreadable is None else self.unreadable | odd
 
 
@@ -396,5 +396,4 @@ def _is_text(values: pl.Series | Doubt) -> bool:
     return isinstance(values, pl.Series) and values.dtype == pl.String and values.count() > 0
 
 
-NOTHING = Decision(Notation(), 0)
 WHOLE = Reading(kind="number")

@@ -20,7 +20,7 @@ from lowloss.tables.dialect import (
     is_header,
     read_sep_line,
 )
-from lowloss.tables.fixed_widths import split_fixed_widths
+from lowloss.tables.fixed_widths import may_have_fixed_widths, split_fixed_widths
 from lowloss.tables.footers import find_notes
 from lowloss.tables.headers import TwoLines, join_groups, join_two_lines
 from lowloss.tables.lines import (
@@ -34,6 +34,7 @@ from lowloss.tables.lines import (
     warn_of_lines,
 )
 from lowloss.tables.options import ParseOptions
+from lowloss.tables.pairs import read_pairs
 from lowloss.tables.records import Records, split_records
 from lowloss.tables.values import are_mostly_values, is_value
 
@@ -80,6 +81,8 @@ def read_text(data: bytes, options: ParseOptions, warnings: list[TableWarning]) 
     if data.isspace():
         raise TableEmpty("the file is empty", fix="upload a CSV with a header and rows")
     delimiter = options.delimiter or delimiter
+    if delimiter is None and options.header is None and (pairs := read_pairs(data, warnings)):
+        data, delimiter = pairs, ","
     ruler, others = cut_ruler(data)
     records, dialect = _split(others, delimiter, options.quote)
     if ruler and _find_width(records) == 1:
@@ -87,7 +90,8 @@ def read_text(data: bytes, options: ParseOptions, warnings: list[TableWarning]) 
         records, dialect = _split(data, delimiter, options.quote)
     elif ruler:
         warnings.append(make_ruler_warning(ruler))
-    if delimiter is None and _find_width(records) == 1:
+    width = _find_width(records)
+    if delimiter is None and may_have_fixed_widths(records.data, dialect.delimiter, width):
         columns = split_fixed_widths(records.data, warnings)
         if columns is not None:
             records, dialect = _split(columns, "\t", options.quote)

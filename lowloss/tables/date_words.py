@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from lowloss.tables.eras import write_common_years
+
 WEEKDAYS = (
     r"(?i:mon(?:day)?|tue(?:s(?:day)?)?|wed(?:nesday)?|thu(?:rs(?:day)?)?|fri(?:day)?"
     r"|sat(?:urday)?|sun(?:day)?|mo|di|mi|do|fr|sa|so|(?:mon|diens|donners|frei|sams|sonn)tag"
@@ -104,8 +106,9 @@ REPLACEMENTS = (
 """What is replaced by what, one after the other; a text that is no date may become another one."""
 
 
-def tidy_dates(text: pl.Series) -> pl.Series:
-    """Write dates as the patterns of `dates` have them."""
+def tidy_dates(text: pl.Series, *, are_dates: bool = False) -> pl.Series:
+    """Write dates as the patterns of `dates` have them; where all `are_dates`, `R6` is an era."""
+    text = write_common_years(text, are_dates=are_dates)
     for pattern, replacement in REPLACEMENTS:
         text = text.str.replace(pattern, replacement)
     zones = "|".join(ZONES)

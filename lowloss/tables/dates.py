@@ -85,11 +85,12 @@ PIVOT = 69
 
 @dataclass(frozen=True)
 class DateReading:
-    """Dates read from a column in one order, or in the given format; null where a text is none."""
+    """Dates in one order, or a format; null where a text is none; `is_noted` where a note was."""
 
     order: Order
     values: pl.Series
     is_formatted: bool = False
+    is_noted: pl.Series | None = None
 
     @property
     def readable(self) -> int:
@@ -282,7 +283,7 @@ def read_dates_in(text: pl.Series, order: Order | None) -> pl.Series:
     is_unread = dates.is_null() & text.is_not_null()
     if not is_unread.any():
         return dates
-    columns += _read_patterns(tidy_dates(text.set(~is_unread, None)), order)
+    columns += _read_patterns(tidy_dates(text.set(~is_unread, None), are_dates=True), order)
     return _coalesce(columns, len(text))
 
 

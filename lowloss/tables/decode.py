@@ -7,6 +7,7 @@ import re
 
 from lowloss.errors import TableEmpty, TableUnreadable
 from lowloss.results import TableWarning
+from lowloss.tables.accents import guess_accents
 from lowloss.tables.scripts import guess_script
 
 BLOCK_BYTES = 16 * 1024**2
@@ -89,8 +90,8 @@ def _to_utf8(data: bytes, encoding: str | None, warnings: list[TableWarning]) ->
 
 
 def _guess_encoding(data: bytes) -> str:
-    script = guess_script(data)
-    likeliest = (script, "cp1252") if script else ("cp1252",)
+    guess = guess_script(data) or guess_accents(data)
+    likeliest = (guess, "cp1252") if guess else ("cp1252",)
     return next((name for name in likeliest if _decodes(data, name)), "latin-1")
 
 

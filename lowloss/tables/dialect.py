@@ -24,6 +24,7 @@ SEP_LINE = re.compile(rb'"?sep=(.)"?\s*(?:\n|$)', re.IGNORECASE)
 FIELD = re.compile(r'"(?:[^"]|"")*"|\S+')
 PADDED = re.compile(r"\S {2,}\S")
 CLOCK = re.compile(r"\d{1,2}:\d{2}")
+WHOLE = re.compile(r"[-+]?\d+")
 LIKELY, MOSTLY_VALUES = 0.9, 0.5
 """The share of lines that a delimiter must split alike for runs of blanks not to be tried; and that
 of values among the fields between blanks, unless all lines have equally many."""
@@ -129,7 +130,8 @@ def detect_delimiter(data: bytes, quote: str) -> str:
         # A column of `~55` alone begins with one.
         usable = [split for split in rare if split.width > 1 and split.share == 1.0]
         best = next((split for split in usable if all(split.records[0])), None)
-    if best is None or best.delimiter == "\t" or best.share < LIKELY:
+    is_open = best is None or best.delimiter == "\t" or best.share < LIKELY
+    if is_open or (best and best.delimiter == "," and are_commas_decimal(text)):
         blanks = split_sample(text, BLANKS, quote)
         if _is_worse_than_blanks(best, blanks) and _are_blanks_delimiters(text, blanks):
             return BLANKS
@@ -211,6 +213,35 @@ def _are_blanks_delimiters(text: str, split: Split) -> bool:
         return False
     # A date and its time are one value.
     return split.width > 2 or not all(CLOCK.match(record[-1]) for record in records[1:])
+
+
+def are_commas_decimal(text: str) -> bool:
+    """Return whether the commas of lines stand within numbers that blanks split: `Oslo 1,5 12,25`.
+
+    Only a line of names, or titles, has none or others.
+    """
+    lines = [line for line in text.split("\n")[:-1] if line.strip()]
+    with_commas = [line for line in lines if "," in line]
+    if not with_commas or len(with_commas) < LIKELY * len(lines):
+        return False
+    # One number in each line, and no line of names, may as well be two fields.
+    is_clear = "," not in lines[0] or with_commas[0].count(",") > 1
+    return is_clear and all(map(_has_decimal_commas, with_commas))
+
+
+def _has_decimal_commas(line: str) -> bool:
+    """Return whether each comma has the digits of one number on both sides, and blanks around."""
+    first, *others = line.split(",")
+    *between, last = others
+    if WHOLE.fullmatch((first.split() or [""])[-1]) is None or not first[-1:].isdigit():
+        return False
+    for piece in between:
+        words = piece.split()
+        if len(words) < 2 or not words[0].isdigit() or WHOLE.fullmatch(words[-1]) is None:
+            return False
+        if not (piece[0].isdigit() and piece[-1].isdigit()):
+            return False
+    return last[:1].isdigit() and last.split()[0].isdigit()
 
 
 def is_header(first: Sequence[str], rows: Sequence[Record]) -> bool:

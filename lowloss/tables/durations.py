@@ -23,6 +23,10 @@ HOUR = r"^(1[0-2]|0?[1-9])\s*([AaPp]\.?[Mm]\.?)$"
 """A clock without minutes: `5 pm`."""
 POINTED = r"^([01]\d|2[0-3])\.([0-5]\d)\.([0-5]\d)$"
 """A time of day as `18.00.00`; what may be a date is read as one, and `1.10.15` is a version."""
+ONE_DIGIT, PADDED = r"^(\d)\.([0-5]\d)\.([0-5]\d)$", r"[.:]0\d(?:[.:]|$)"
+"""A time before ten, as `9.30.00`: beside others, of which one has a zero that no version has."""
+SHORT = r"^([01]\d|2[0-3])\.([0-5]\d)$"
+"""A time of day as `05.30`: only where all are durations, and none is one of minutes."""
 FRACTION = r"^-?\d{1,4}:[0-5]\d[.,]\d+$"
 """A fraction is one of seconds: `1:23.456` is a minute and more."""
 ISO = (
@@ -53,11 +57,14 @@ def read_durations(
 ) -> Durations | None:
     """Read the commonest way of writing durations, as seconds; null where a text is none.
 
-    Where all `are_durations`, `5 m` is five minutes; else it may be metres. A `clock` that is not
+    Where all `are_durations`, `5 m` is five minutes and `05.30` is half past five; else they may be
+    metres and a number. A `clock` that is not
     given is detected.
     """
-    text = text.str.replace(HOUR, "$1:00 $2").str.replace(POINTED, "$1:$2:$3")
+    text = _tidy_clocks(text, are_durations=are_durations)
     clock = clock or _detect_clock(text)
+    if are_durations and clock == "h:m":
+        text = text.str.replace(SHORT, "$1:$2")
     best: pl.Series | None = None
     for pattern in (LAP if clock == "m:s" else CLOCK, ISO, WORDS):
         if pattern is WORDS and not (are_durations or text.str.contains(MIXED).any()):
@@ -66,6 +73,14 @@ def read_durations(
         if seconds.count() > (0 if best is None else best.count()):
             best = seconds
     return None if best is None else Durations(best, clock)
+
+
+def _tidy_clocks(text: pl.Series, *, are_durations: bool) -> pl.Series:
+    """Write times of day with colons."""
+    is_pointed = text.str.contains(POINTED)
+    text = text.str.replace(HOUR, "$1:00 $2").str.replace(POINTED, "$1:$2:$3")
+    are_times = is_pointed.any() and text.str.contains(PADDED).any()
+    return text.str.replace(ONE_DIGIT, "$1:$2:$3") if are_durations or are_times else text
 
 
 def _read(text: pl.Series, pattern: str) -> pl.Series:

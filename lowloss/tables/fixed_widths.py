@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from lowloss.results import TableWarning
-from lowloss.tables.dialect import take_sample
+from lowloss.tables.dialect import are_commas_decimal, take_sample
 
 MIN_LINES = 6
 """In fewer, blanks stand below each other by chance."""
 NOT_SPLIT = (b'"', b"\t")
 """What lines that are split by their widths do not hold."""
+
+
+def may_have_fixed_widths(data: bytes, delimiter: str, width: int) -> bool:
+    """Return whether nothing splits lines into several fields, or decimal commas do."""
+    if width == 1:
+        return True
+    return delimiter == "," and are_commas_decimal(take_sample(data).decode("utf-8", "replace"))
 
 
 def split_fixed_widths(data: bytes, warnings: list[TableWarning]) -> bytes | None:

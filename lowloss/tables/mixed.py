@@ -8,6 +8,7 @@ import polars as pl
 
 from lowloss.results import TableWarning
 from lowloss.tables.dates import DateReading
+from lowloss.tables.eras import tell_unnamed
 from lowloss.tables.lookalikes import find_lookalikes
 from lowloss.tables.notation import Decision
 from lowloss.tables.numbers import HEAD_ROWS, Numbers, to_numbers
@@ -36,6 +37,8 @@ def explain_text(
     dates: Sequence[DateReading],
 ) -> list[TableWarning]:
     """Say which cells keep a column that is mostly numbers, or mostly dates, from being one."""
+    if (unnamed := tell_unnamed(text.set(tidy.is_null(), None))) is not None:
+        return [unnamed]
     warnings: list[TableWarning] = []
     needed = MOSTLY * tidy.count()
     if decision.readable >= needed:

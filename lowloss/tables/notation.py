@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
+from lowloss.tables.options import ParseOptions
+
 Mark = Literal[".", ","]
 Group = Literal["", ",", ".", " ", "'"]
 
@@ -61,6 +63,10 @@ class Decision:
     doubtful: Mark | None = None
 
 
+NOTHING = Decision(Notation(), 0)
+"""That of a column without numbers."""
+
+
 @cache
 def _pattern(notation: Notation) -> re.Pattern[str]:
     decimal = re.escape(notation.decimal)
@@ -96,6 +102,20 @@ def decide_notation(
         return _decide_doubt(shapes, doubtful, best, decimal)
     readable = [shape for shape in shapes if notation.reads(shape)]
     return Decision(notation, best, witness=_find_witness(readable, notation))
+
+
+def decide_by_options(shapes: Mapping[str, int], options: ParseOptions) -> Decision:
+    """Decide the notation of shapes by the options of their file, unless others read more.
+
+    A column that is written otherwise than the file speaks for itself.
+    """
+    if not shapes:
+        return NOTHING
+    decision = decide_notation(shapes, decimal=options.decimal, group=options.thousands)
+    if decision.readable == sum(shapes.values()):
+        return decision
+    detected = decide_notation(shapes)
+    return detected if detected.readable > decision.readable else decision
 
 
 def _find_doubt(shapes: Mapping[str, int], fitting: list[Notation]) -> Mark | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from lowloss.results import InexactMark
+from lowloss.results import InexactMark, Reading
 from lowloss.tables.approximations import choose_marks
 from lowloss.tables.compounds import join_compounds
 from lowloss.tables.footnotes import find_footnotes, strip_footnotes
@@ -38,8 +38,13 @@ DASHED = r"(\d)[.,]-{1,2}([^\d]*)$"
 """A price whose decimals are a dash."""
 PERCENT = r"^([-+]?)%\s?([-+]?\d[\d.,]*)$"
 """A percent as Turkey writes it."""
-TEN_TO = r"(\d)\s?[\u00d7x\u00b7]\s?10\s?(?:\^\s?\(?([-+]?\d{1,3})\)?|([-+]\d{1,3}))$"
+TEN_TO = (
+    r"(\d)\s?[\u00d7x\u00b7*]\s?10\s?"
+    r"(?:\^\s?\(?([-+]?\d{1,3})\)?|\(([-+]?\d{1,3})\)|([-+]\d{1,3}))$"
+)
 """A power of ten as people write it; `6x100` is none."""
+RAISED = r"([\u00d7x\u00b7*]\s?10)\s?([\u207a\u207b]?[\u00b2\u00b3\u00b9\u2070\u2074-\u2079]{1,3})$"
+"""The same with raised digits."""
 QUOTED = r"^'([-+]?[\d.,])"
 """A number with the apostrophe by which spreadsheets make it a text."""
 SHARED, MOSTLY = 0.95, 0.5
@@ -88,6 +93,19 @@ class Numbers:
         """Whether some number has nothing behind it."""
         is_bare = (self.parts["unit"] == "") & self.parts["body"].is_not_null()
         return bool(is_bare.any())
+
+    def describe(self, notation: Notation) -> Reading:
+        """Return how they are read in a notation, as later ones are."""
+        return Reading(
+            kind="number",
+            decimal=notation.decimal,
+            group=notation.group,
+            unit=self.around.unit,
+            multiples=dict(self.around.multiples),
+            unread_marks=self.unread_marks,
+            has_footnotes=self.is_noted is not None,
+            signs=dict(self.signs),
+        )
 
 
 def read_plain(column: pl.Series) -> pl.Series | None:
@@ -152,6 +170,12 @@ DIGITS = {
     chr(ord(zero) + digit): str(digit) for zero in "\u0660\u06f0\u0966\uff10" for digit in range(10)
 } | {"\u066b": ".", "\u066c": ",", "\uff0c": ",", "\uff0e": "."}
 """Arabic, Persian, Devanagari and full-width digits and marks."""
+RAISED_DIGITS = dict(
+    zip("\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079", "0123456789", strict=True)
+) | {
+    "\u207a": "+",
+    "\u207b": "-",
+}
 FRACTIONS = {"½": ".5", "¼": ".25", "¾": ".75", "⅛": ".125", "⅜": ".375", "⅝": ".625", "⅞": ".875"}
 
 
@@ -170,6 +194,8 @@ def tidy_signs(text: pl.Series) -> pl.Series:
         text = text.str.replace_many(DIGITS)
         for sign, decimals in FRACTIONS.items():
             text = text.str.replace(rf"^([-+]?\d*)\s?{sign}", f"${{1}}{decimals}")
+        if text.str.contains(RAISED).any():
+            text = _lower_powers(text)
     if text.str.contains(DASHED).any():
         text = text.str.replace(DASHED, "$1$2")
     if text.str.contains(QUOTED).any():
@@ -177,8 +203,15 @@ def tidy_signs(text: pl.Series) -> pl.Series:
     if text.str.contains(PERCENT).any():
         text = text.str.replace(PERCENT, "$1$2%")
     if text.str.contains(TEN_TO).any():
-        text = text.str.replace(TEN_TO, "${1}e$2$3")
+        text = text.str.replace(TEN_TO, "${1}e$2$3$4")
     return text
+
+
+def _lower_powers(text: pl.Series) -> pl.Series:
+    """Write raised digits behind a ten behind a caret."""
+    power = text.str.extract(RAISED, 2).str.replace_many(RAISED_DIGITS)
+    lowered = text.str.replace(RAISED, "$1^") + power
+    return text.zip_with(power.is_null(), lowered.alias(text.name))
 
 
 def tidy_numbers(text: pl.Series) -> pl.Series:

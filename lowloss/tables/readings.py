@@ -8,8 +8,10 @@ import polars as pl
 
 from lowloss.results import Reading
 from lowloss.tables.approximations import strip_marks
+from lowloss.tables.date_notes import strip_date_notes
 from lowloss.tables.dates import read_dates_in, read_format
 from lowloss.tables.durations import read_durations
+from lowloss.tables.evidence import drop_null_values
 from lowloss.tables.footnotes import strip_footnotes
 from lowloss.tables.marks import FALSE_WORDS, TRUE_WORDS
 from lowloss.tables.notation import Notation
@@ -22,7 +24,7 @@ from lowloss.tables.signs import apply_signs
 def apply_reading(text: pl.Series, reading: Reading) -> pl.Series:
     """Read clean texts as others were read before; null where one is none of its kind."""
     if reading.null_values:
-        text = text.set(text.str.strip_chars().is_in(reading.null_values), None)
+        text = drop_null_values(text, reading.null_values)
     return _apply(text, reading).alias(text.name)
 
 
@@ -67,4 +69,5 @@ def _read_dates_again(tidy: pl.Series, reading: Reading) -> pl.Series:
         return read_format(tidy, reading.date_format).alias(tidy.name)
     if reading.is_serial:
         return read_serials_again(tidy, reading).alias(tidy.name)
-    return read_dates_in(tidy, reading.order).alias(tidy.name)
+    bare = strip_date_notes(tidy) if reading.has_footnotes else tidy
+    return read_dates_in(bare, reading.order).alias(tidy.name)

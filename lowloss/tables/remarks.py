@@ -9,6 +9,7 @@ import polars as pl
 from lowloss.results import TableWarning
 from lowloss.tables.date_formats import find_format
 from lowloss.tables.dates import Order
+from lowloss.tables.eras import tell_letters
 from lowloss.tables.marks import MISSING_AMONG_NUMBERS
 from lowloss.tables.numbers import find_inexact
 from lowloss.tables.phones import find_phones
@@ -18,6 +19,8 @@ from lowloss.wording import format_number
 EARLY_YEAR, DOUBTFUL_YEAR, LATE_YEAR = 1600, 2040, 2200
 """Years of two digits that would be so late are more likely of the century before; later ones are
 of another calendar, or stand for no date."""
+MAX_WORDS, MAX_WORD = 4, 20
+"""Cells that cannot be read are all named where they are so few, and so short."""
 ORDER_WORDS = {"mdy": "the month before the day", "dmy": "the day before the month"}
 OTHER_ORDERS: dict[str, Order] = {"mdy": "dmy", "dmy": "mdy"}
 
@@ -74,11 +77,15 @@ def warn_of_unreadable(
 ) -> TableWarning:
     """Say which cells among numbers or dates are none."""
     other = "set the column's type to category" if is_training else "write them as in training"
+    words = text.filter(odd).unique(maintain_order=True).to_list()
+    others = [f"{word!r}" for word in words[1:] if len(word) <= MAX_WORD]
+    listed = f" ({', '.join(others)} in others)" if 0 < len(others) < MAX_WORDS else ""
     return warn(
         "unreadable_cells",
         text,
         odd,
-        detail=f"{{count}}, such as {{example}}, cannot be read as {noun} of {{name}}: missing",
+        detail=f"{{count}}, such as {{example}}{listed}, cannot be read as {noun} of {{name}}: "
+        "missing",
         fix=f"mend them, name them in null_values, or {other}",
     )
 
@@ -128,7 +135,7 @@ def warn_of_years(text: pl.Series, values: pl.Series) -> Iterator[TableWarning]:
             is_early,
             detail="{count} of {name}, such as {example}, are of years before 1600",
             fix="write years of the common era if they are of another calendar, such as 1402 of "
-            "Iran or 1445 of the Hijra",
+            "Iran, 1445 of the Hijra or 113 of Taiwan",
         )
     if (is_late := years > LATE_YEAR).any():
         yield warn(
@@ -139,6 +146,28 @@ def warn_of_years(text: pl.Series, values: pl.Series) -> Iterator[TableWarning]:
             fix="write years of the common era (Buddhist ones less 543), or name what is none in "
             "null_values",
         )
+
+
+def tell_dates(
+    text: pl.Series, values: pl.Series, is_noted: pl.Series | None
+) -> Iterator[TableWarning]:
+    """Say which dates may be of another century, and which have notes behind them."""
+    yield from warn_of_years(text, values)
+    if (letters := tell_letters(text, values)) is not None:
+        yield letters
+    if is_noted is not None:
+        yield _warn_of_date_notes(text, is_noted)
+
+
+def _warn_of_date_notes(text: pl.Series, is_noted: pl.Series) -> TableWarning:
+    """Say that notes behind dates were left off."""
+    return warn(
+        "marks_removed",
+        text,
+        is_noted,
+        detail="{count} of {name}, such as {example}, have a note behind the date: it was left off",
+        fix="put the notes into a column of their own if they matter, or set its type to category",
+    )
 
 
 def warn_of_compact_days(column: pl.Series, dates: pl.Series, noun: str) -> TableWarning:

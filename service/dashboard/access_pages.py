@@ -8,7 +8,8 @@ from typing import Annotated
 from fastapi import Path, Request, Response
 from fastapi.responses import RedirectResponse
 
-from lowloss.spec import ProjectName, Scope
+from lowloss.spec import ProjectName, Quotas, Scope
+from lowloss.wording import counted, format_bytes, format_duration
 from service.access.auth import COOKIE, read_cookie
 from service.dashboard.pages import make_router, render_page
 from service.dashboard.parameters import Cursor
@@ -19,6 +20,16 @@ from service.store.tokens import list_tokens
 
 router = make_router()
 
+QUOTA_LABELS = {
+    "max_waiting_jobs": "Jobs that wait, at most",
+    "max_running_jobs": "Jobs that run at once, at most",
+    "max_stored_bytes": "Bytes of datasets and files, at most",
+    "uploads_per_minute": "Uploads a minute, at most",
+    "submits_per_minute": "Submitted jobs a minute, at most",
+    "max_age_days": "Days until jobs and datasets are deleted",
+    "cpu_seconds_per_30_days": "Processor seconds in 30 days, at most",
+}
+"""What the form calls the quotas of a project."""
 SHOWN = 200
 """Projects and tokens that the page shows; commands list all."""
 ENTRIES_PER_PAGE = 50
@@ -35,12 +46,30 @@ def show_access(request: Request, deps: Dependencies, cursor: Cursor = None) -> 
         request,
         "access",
         projects=projects,
+        quotas={project.name: describe_quotas(project.quotas) for project in projects.items},
+        quota_labels=QUOTA_LABELS,
         tokens=tokens,
         entries=entries.items,
         next=entries.next,
         now=datetime.now(UTC),
         scopes=list(Scope),
     )
+
+
+def describe_quotas(quotas: Quotas) -> list[str]:
+    """Describe the bounds of a project that are set, each in a few words with its unit."""
+    sentences = {
+        "max_waiting_jobs": lambda bound: f"{counted(bound, 'job')} may wait",
+        "max_running_jobs": lambda bound: f"{counted(bound, 'job')} may run at once",
+        "max_stored_bytes": lambda bound: f"{format_bytes(bound)} of datasets and files",
+        "uploads_per_minute": lambda bound: f"{counted(bound, 'upload')} a minute",
+        "submits_per_minute": lambda bound: f"{counted(bound, 'submitted job')} a minute",
+        "max_age_days": lambda bound: f"deleted after {counted(bound, 'day')}",
+        "cpu_seconds_per_30_days": lambda bound: (
+            f"{format_duration(bound)} of processor time in 30 days"
+        ),
+    }
+    return [sentences[name](bound) for name, bound in quotas if bound is not None]
 
 
 @router.post("/access/projects/{project}/see")

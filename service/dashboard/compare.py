@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
 
 from lowloss.charts.axes import Axis
+from lowloss.charts.figures import Figure
 from lowloss.charts.plots import Line, Plot, draw_plot
 from lowloss.errors import InvalidRequest
 from lowloss.results import Job, JobKind
 from lowloss.results.notes import describe_title
-from lowloss.wording import format_number, format_setting, in_words
+from lowloss.spec import Direction, Objective, Task
+from lowloss.wording import format_number, format_option, format_setting, in_words, list_first
 from service.dashboard.pages import make_router, render_page
 from service.resources.callers import RequestCaller
 from service.resources.resources import Dependencies
+from service.store.datasets import list_names
 from service.store.jobs import get_jobs
 
 router = make_router()
 
 MAX_JOBS = 6
 DASH = format_number(None)
+IN_TARGET_UNITS = frozenset({"rmse", "mae", "median_absolute_error"})
 
 
 @dataclass(frozen=True)
@@ -49,29 +54,92 @@ def compare_jobs(
     job_ids = list(dict.fromkeys(job))
     with deps.database.reading() as session:
         jobs = get_jobs(session, caller.project, job_ids[:MAX_JOBS])
+        names = list_names(session, {entry.dataset for entry in jobs})
     searches = [entry for entry in jobs if entry.kind is JobKind.search]
     if len(searches) < 2:
         raise InvalidRequest("there is nothing to compare", fix="tick two searches or more")
+    titles = _tell_apart(searches)
     return render_page(
         request,
         "compare",
         jobs=searches,
+        titles=titles,
         missing=len(job_ids) - len(searches),
+        differences=list(_list_differences(searches, titles)),
         results=list(_list_results(searches)),
         winners=list(_list_winners(searches)),
-        specifications=[row for row in _list_specifications(searches) if row.differs],
-        chart=_draw_searches(searches),
+        specifications=[row for row in _list_specifications(searches, names) if row.differs],
+        figures=_draw_searches(searches, titles),
     )
 
 
-def _draw_searches(jobs: Sequence[Job]) -> str:
-    """Draw how the best scores of several searches fell, over their trials."""
-    lines = [line for job in jobs if (line := _line_of(job)) is not None]
+def describe_score_of(job: Job) -> str:
+    """Say what a search's scores are of; those of two searches compare where this is the same."""
+    objective, spec = job.search.objective, job.search
+    name = in_words(objective.value)
+    if objective is Objective.val_loss and job.task is not Task.regression:
+        return f"{name} (log loss)"
+    if objective is Objective.val_loss:
+        logarithm = "logarithm of the " if spec.preprocessing.log_target is True else ""
+        return f"{name} (squared error of the standardised {logarithm}target)"
+    if objective.metric in IN_TARGET_UNITS:
+        return f"{name} in units of {spec.target}"
+    return name
+
+
+def _tell_apart(jobs: Sequence[Job]) -> dict[str, str]:
+    """Return the title of each job by its id; equal ones with the ids."""
+    counts = Counter(map(describe_title, jobs))
+    return {
+        job.id: title if counts[title := describe_title(job)] == 1 else f"{title} ({job.id})"
+        for job in jobs
+    }
+
+
+def _list_differences(jobs: Sequence[Job], titles: Mapping[str, str]) -> Iterator[str]:
+    """Yield a sentence on each thing that keeps scores of these searches from comparing."""
+    by_score = _group_by_score(jobs)
+    if len(by_score) > 1:
+        groups = "; ".join(
+            f"{score}: {list_first([titles[job.id] for job in group], MAX_JOBS)}"
+            for score, group in by_score.items()
+        )
+        yield (
+            "They are ranked by different metrics, which have a chart each and do not compare: "
+            f"{groups}."
+        )
+    if len({job.search.target for job in jobs}) > 1:
+        yield "Their targets differ: a better score may only be of an easier target."
+    if len({job.dataset for job in jobs}) > 1:
+        yield "Their tables differ: each is scored on rows of its own."
+    elif len({(job.search.validation.model_dump_json(), job.search.seed) for job in jobs}) > 1:
+        yield "They validate and test on different rows: small differences may be chance."
+
+
+def _group_by_score(jobs: Sequence[Job]) -> dict[str, list[Job]]:
+    groups: dict[str, list[Job]] = {}
+    for job in jobs:
+        groups.setdefault(describe_score_of(job), []).append(job)
+    return groups
+
+
+def _draw_searches(jobs: Sequence[Job], titles: Mapping[str, str]) -> list[Figure]:
+    """Draw how the best scores of searches fell, over their trials: one chart for each metric."""
+    return [_draw_group(score, group, titles) for score, group in _group_by_score(jobs).items()]
+
+
+def _draw_group(score: str, jobs: Sequence[Job], titles: Mapping[str, str]) -> Figure:
+    lines = [line for job in jobs if (line := _line_of(job, titles[job.id])) is not None]
+    better = "lower" if jobs[0].search.objective.direction is Direction.min else "higher"
     ended = Axis("trials that ended", is_log=False)
-    return draw_plot(Plot("The best score so far", ended, Axis("best score"), lines=lines))
+    label = f"The best {score} so far"
+    return Figure(
+        draw_plot(Plot(label, ended, Axis("best score"), lines=lines)),
+        f"{label} of each search, by trials that ended; {better} is better.",
+    )
 
 
-def _line_of(job: Job) -> Line | None:
+def _line_of(job: Job, title: str) -> Line | None:
     """Return the best score of a search after each of its trials; None until it has ended."""
     insights = job.outcome.insights
     if insights is None or not insights.improvements:
@@ -82,7 +150,7 @@ def _line_of(job: Job) -> Line | None:
     for x in xs:
         best = steps.get(x, best)
         ys.append(best)
-    return Line(describe_title(job), tuple(ys), tuple(xs), f"/jobs/{job.id}")
+    return Line(title, tuple(ys), tuple(xs), f"/jobs/{job.id}")
 
 
 def _list_results(jobs: Sequence[Job]) -> Iterator[Row]:
@@ -90,8 +158,9 @@ def _list_results(jobs: Sequence[Job]) -> Iterator[Row]:
     for name in dict.fromkeys(name for of_job in metrics for name in of_job):
         cells = tuple(format_number(of_job.get(name)) for of_job in metrics)
         yield Row(f"test {in_words(name)}", cells)
-    scores = (job.best.score if job.best else None for job in jobs)
-    yield Row("best score", tuple(map(format_number, scores)))
+    for score, group in _group_by_score(jobs).items():
+        best = [job.best.score if job.best and job in group else None for job in jobs]
+        yield Row(f"best {score}", tuple(map(format_number, best)))
     yield Row("trials", tuple(str(job.progress.trials_done) for job in jobs))
     yield Row("seconds", tuple(format_number(job.progress.seconds) for job in jobs))
 
@@ -103,10 +172,15 @@ def _list_winners(jobs: Sequence[Job]) -> Iterator[Row]:
         yield Row(in_words(name), tuple(cells))
 
 
-def _list_specifications(jobs: Sequence[Job]) -> Iterator[Row]:
+def _list_specifications(jobs: Sequence[Job], names: Mapping[str, str]) -> Iterator[Row]:
+    """Yield all fields of the specifications; a dataset by its name where that tells them apart."""
+    are_distinct = len(set(names.values())) == len(names)
     specs = [dict(_flatten(job.spec.model_dump(mode="json"))) for job in jobs]
     for name in dict.fromkeys(name for spec in specs for name in spec):
-        yield Row(name, tuple(str(spec.get(name, DASH)) for spec in specs))
+        values = [spec.get(name, DASH) for spec in specs]
+        if name == "dataset" and are_distinct:
+            values = [names.get(value, value) for value in values]
+        yield Row(name, tuple(map(format_option, values)))
 
 
 def _flatten(fields: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -58,6 +58,10 @@ def describe_event(event: Event) -> str:
             words = f"{data['state']}: {why}" if why else str(data["state"])
         case EventKind.best_changed:
             words = _describe_best(data)
+        case EventKind.model_ready:
+            trial = data.get("trial")
+            model = "its model" if trial is None else f"a model, the network of trial {trial},"
+            words = f"{model} can be downloaded, and predicts"
     return words
 
 

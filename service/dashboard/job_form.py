@@ -17,13 +17,19 @@ from lowloss.wording import format_setting
 RANGES = {
     "learning_rate": "How far a step goes. The most important one: too high and the loss jumps "
     "about, too low and it hardly falls.",
-    "layers": "Hidden layers. Two or three are enough for most tables.",
+    "layers": "Hidden layers: none are a linear network, two or three are enough for most tables.",
     "width": "Units of a layer: the more, the more it can learn, noise included.",
     "l2": "Pulls weights towards 0, against overfitting.",
     "dropout": "The share of units left out in each step, against overfitting.",
     "patience": "Epochs without improvement until a training stops.",
 }
 """The hyperparameters that have a range, and what they are about."""
+TICKS = {
+    "activation": "What a hidden unit makes of its sum. Of several that are ticked, the search "
+    "tries all.",
+    "optimizer": "How a step follows the gradient. Adam and its kin take most rates.",
+}
+"""The hyperparameters that are a choice, and what they are about."""
 SEARCHED_ACTIVATIONS = tuple(name for name, record in ACTIVATIONS.items() if record.is_searched)
 FIELDS = (
     *("name", "task", "objective", "algorithm", "seed", "priority", "features.exclude"),
@@ -45,9 +51,10 @@ class RangeField:
 
 @dataclass(frozen=True)
 class TickField:
-    """A choice of the form: all options, and those that are ticked."""
+    """A choice of the form: what it is about, all options, and those that are ticked."""
 
     name: str
+    about: str
     options: tuple[str, ...]
     ticked: frozenset[str]
 
@@ -109,7 +116,7 @@ def _make_range(name: str, about: str, value: Any) -> RangeField | None:
 
 
 def _make_ticks(name: str, options: tuple[str, ...], value: Any) -> TickField:
-    return TickField(name, options, frozenset(_list_values(value) or ()))
+    return TickField(name, TICKS[name], options, frozenset(_list_values(value) or ()))
 
 
 def _list_values(value: Any) -> tuple[Any, ...] | None:

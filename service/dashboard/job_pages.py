@@ -45,6 +45,7 @@ from service.dashboard.pages import HEADERS, make_router, render_page
 from service.dashboard.parameters import Cursor, NothingIfEmpty, TrialPath
 from service.dashboard.trials import (
     TrialOrder,
+    compare_trials,
     count_states,
     list_finalists,
     order_trials,
@@ -316,6 +317,7 @@ def show_trials(
         best = [trial.number for trial in rank_trials(job, trials)[:SHOWN_CURVES]]
         curves = list_curves(session, job_id, best if curve is None else curve[:MAX_CURVES])
     listed = [trial for trial in order_trials(job, trials, order) if state in {None, trial.state}]
+    compared = [trial for trial in listed if trial.number in curves]
     first = (page - 1) * TRIALS_PER_PAGE
     return render_page(
         request,
@@ -331,6 +333,8 @@ def show_trials(
         states=list(TrialState),
         curves=draw_curves(curves, address=_address_of_trials(job)),
         drawn=set(curves),
+        compared=compared,
+        differences=compare_trials(compared),
     )
 
 
@@ -353,6 +357,7 @@ def show_trial(request: Request, deps: Dependencies, job_id: JobId, number: Tria
         again=json.dumps(train_alone(trial, job.search)),
         code=write_code(job, trial, dataset, deps.settings.limits) if dataset else "",
         losses=draw_losses(trial, trial.curve or Curve()),
+        slices=draw_hyperparameters(job, trials, chosen=trial),
     )
 
 

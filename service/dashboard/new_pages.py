@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from fastapi import Query, Request, Response
 from pydantic import ValidationError
@@ -13,7 +13,10 @@ from pydantic import ValidationError
 from lowloss.charts.columns import draw_column, draw_levels
 from lowloss.errors import Problem, StateConflict
 from lowloss.results import Column, Dataset, JobKind
-from lowloss.spec import JobSpec, Objective, Task
+from lowloss.spec import JobSpec, Objective, RecipeScaling, Task
+from lowloss.spec.activations import ACTIVATIONS
+from lowloss.spec.losses import LOSSES
+from lowloss.spec.optimizers import OPTIMIZERS
 from lowloss.validation import problem_from_error
 from lowloss.wording import format_number
 from service.dashboard.job_form import make_form
@@ -35,7 +38,7 @@ RECIPE = {
         {"units": 64, "activation": "relu"},
         {"units": 1},
     ],
-    "loss": "mse",
+    "loss": "mean_squared_error",
     "optimizer": {"name": "adam"},
     "epochs": 100,
     "batch_size": 32,
@@ -163,7 +166,16 @@ def show_new_diagnosis(
     """Show the form of a diagnosis: a table, a target and a recipe."""
     with deps.database.reading() as session:
         choice = _choose(session, caller.project, dataset, target)
-    return render_page(request, "diagnose", choice=choice, recipe=json.dumps(RECIPE, indent=2))
+    return render_page(
+        request,
+        "diagnose",
+        choice=choice,
+        recipe=json.dumps(RECIPE, indent=2),
+        activations=list(ACTIVATIONS),
+        losses=list(LOSSES),
+        optimizers=list(OPTIMIZERS),
+        feature_scalings=[name for name in get_args(RecipeScaling) if name != "none"],
+    )
 
 
 @router.get("/jobs/{job_id}/predict")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +19,7 @@ from lowloss.errors import InvalidRequest, Problem
 from lowloss.pages.environment import make_environment
 from lowloss.results.notes import describe_notes, describe_title
 from lowloss.spec import Scope
+from lowloss.wording import format_age
 from service.access.callers import CALLER, LOCAL
 from service.dashboard.static_files import load_static_files
 from service.resources.faults import find_fault_of_server
@@ -100,6 +101,7 @@ def _environment() -> Environment:
         "notes": describe_notes,
         "title": describe_title,
         "when": format_time,
+        "ago": lambda time: format_age((datetime.now(UTC) - time).total_seconds()),
     }
     files = load_static_files()
     environment.globals |= {"static": files.address_of, "version": __version__}

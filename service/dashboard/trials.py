@@ -9,9 +9,10 @@ from typing import Any
 
 from lowloss.errors import InvalidRequest
 from lowloss.recipes import recipe_of_trial, training_code
-from lowloss.results import Dataset, Job, Trial, TrialState
+from lowloss.results import Dataset, Hyperparameters, Job, Trial, TrialState
 from lowloss.results.ranking import rank_trials, sort_by_score
 from lowloss.spec import JobSpec
+from lowloss.wording import format_number, format_setting, in_words
 from service.settings import Limits
 from service.tables.check import check_table
 from service.tables.script_table import describe_table
@@ -43,6 +44,20 @@ def order_trials(job: Job, trials: Sequence[Trial], order: TrialOrder) -> list[T
             return sorted(trials, key=lambda trial: -(trial.seconds or 0.0))
 
 
+def compare_trials(trials: Sequence[Trial]) -> dict[str, list[str]]:
+    """Return what trials do not have in common, by its name: a cell for each trial."""
+    rows: dict[str, list[str]] = {
+        "score": [format_number(trial.score) for trial in trials],
+        "best epoch": [format_number(trial.best_epoch) for trial in trials],
+        "epochs": [str(trial.epochs) for trial in trials],
+        "seconds": [format_number(trial.seconds) for trial in trials],
+    }
+    for name in Hyperparameters.model_fields:
+        values = [getattr(trial.hyperparameters, name) for trial in trials]
+        rows[in_words(name)] = [format_setting(value) for value in values]
+    return {name: cells for name, cells in rows.items() if len(set(cells)) > 1}
+
+
 def count_states(trials: Iterable[Trial]) -> dict[TrialState, int]:
     """Count the trials in each state that there is."""
     counts = Counter(trial.state for trial in trials)
@@ -58,21 +73,19 @@ def list_finalists(job: Job) -> list[int]:
 
 def search_around(trial: Trial) -> dict[str, Any]:
     """Return the changes of a job that searches around a trial: its ranges, and its choices."""
-    values = trial.hyperparameters
-    low, high = max(1, min(values.widths) // 2), 2 * max(values.widths)
+    values, widths = trial.hyperparameters, trial.hyperparameters.widths
+    width = {"min": max(1, min(widths) // 2), "max": 2 * max(widths)} if widths else None
     dropout = {"min": max(0.0, values.dropout - 0.1), "max": min(0.9, values.dropout + 0.1)}
-    return {
-        "search_space": {
-            "learning_rate": _range_around(values.learning_rate),
-            "layers": values.layers,
-            "width": {"min": low, "max": high},
-            "l2": _range_around(values.l2) if values.l2 else 0.0,
-            "dropout": dropout,
-            "batch_size": values.batch_size,
-            "activation": values.activation,
-            "optimizer": values.optimizer,
-        }
+    space = {
+        "learning_rate": _range_around(values.learning_rate),
+        "layers": values.layers,
+        "l2": _range_around(values.l2) if values.l2 else 0.0,
+        "dropout": dropout,
+        "batch_size": values.batch_size,
+        "activation": values.activation,
+        "optimizer": values.optimizer,
     }
+    return {"search_space": space if width is None else space | {"width": width}}
 
 
 def train_alone(trial: Trial, spec: JobSpec) -> dict[str, Any]:
@@ -80,10 +93,12 @@ def train_alone(trial: Trial, spec: JobSpec) -> dict[str, Any]:
 
     Layers of several widths are a choice of these: a child begins with what its parent completed.
     """
-    values = trial.hyperparameters.model_dump(mode="json", exclude={"widths", "scale_features"})
+    space = trial.hyperparameters.model_dump(mode="json", exclude={"widths", "scale_features"})
     widths = sorted(set(trial.hyperparameters.widths))
+    if widths:
+        space["width"] = widths[0] if len(widths) == 1 else {"choices": widths}
     return {
-        "search_space": values | {"width": widths[0] if len(widths) == 1 else {"choices": widths}},
+        "search_space": space,
         "preprocessing": {"scale_features": trial.hyperparameters.scale_features},
         "algorithm": "random",
         "pruning": None,

@@ -18,19 +18,24 @@ from lowloss.tables.read import read_table
 from service.settings import Limits
 from service.tables.child_bounds import ChildBounds
 from service.tables.profile import describe_columns
+from service.tables.sentinels import warn_of_sentinels
 
 
 def profile_upload(request: dict[str, Any]) -> dict[str, Any]:
     """Return the profile of the table that a request names, or the problem with it."""
     limits = Limits.model_validate(request["limits"])
     try:
+        table_format = TableFormat(request["format"])
         table = read_table(
             Path(request["path"]),
-            TableFormat(request["format"]),
+            table_format,
             ParseOptions.model_validate(request["options"]),
             limits=limits,
         )
         profile = describe_columns(table, limits=limits)
+        has_null_values = "null_values" in ALLOWED.get(table_format, frozenset())
+        codes = warn_of_sentinels(table, profile, has_null_values=has_null_values)
+        warnings = (*table.warnings, *codes)
     except Problem as problem:
         return {"problem": problem.to_document()}
     except MemoryError:
@@ -38,7 +43,7 @@ def profile_upload(request: dict[str, Any]) -> dict[str, Any]:
     return {
         "rows": table.frame.height,
         "profile": profile,
-        "warnings": [warning.model_dump(mode="json") for warning in table.warnings],
+        "warnings": [warning.model_dump(mode="json") for warning in warnings],
     }
 
 

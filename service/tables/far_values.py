@@ -7,6 +7,8 @@ from collections.abc import Container, Iterator, Sequence
 from lowloss.results import QUANTILES, Column, ColumnKind, TableWarning
 from lowloss.wording import counted, format_number, format_percent
 
+SENTINEL_VALUE = "sentinel_value"
+"""The code of warnings of columns with such a value that has another reason."""
 MIN_ROWS = 20
 MAX_SHARE = 0.01
 """The share of a column's values that may be far from the rest; more are a group of their own."""

@@ -29,9 +29,8 @@ from lowloss.tables.limits import TableLimits
 from lowloss.tables.options import ParseOptions
 from lowloss.wording import format_bytes
 from service.settings import Limits
-from service.tables.far_values import warn_of_far_values
+from service.tables.far_values import SENTINEL_VALUE, warn_of_far_values
 from service.tables.possible_names import warn_of_possible_names
-from service.tables.sentinels import warn_of_sentinels
 from service.tables.spellings import warn_of_spellings
 from service.tables.useless import warn_of_useless
 
@@ -82,10 +81,9 @@ def parse_upload(
     result = _read_in_child(request, bounds)
     columns = COLUMNS.validate_python(result["profile"])
     warnings = tuple(TableWarning.model_validate(warning) for warning in result["warnings"])
-    sentinels = tuple(warn_of_sentinels(columns))
+    coded = {warning.column for warning in warnings if warning.code == SENTINEL_VALUE}
     warnings += (
-        *sentinels,
-        *warn_of_far_values(columns, result["rows"], except_for={one.column for one in sentinels}),
+        *warn_of_far_values(columns, result["rows"], except_for=coded),
         *warn_of_spellings(columns),
         *warn_of_possible_names(columns, result["rows"]),
         *warn_of_useless(columns, result["rows"]),

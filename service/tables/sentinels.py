@@ -1,53 +1,214 @@
-"""Finds numbers that may stand for a missing value: nines, far from all others."""
+"""Finds numbers that may stand for a missing value: codes such as -999, apart from all others."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from lowloss.results import Column, ColumnKind, TableWarning
-from lowloss.wording import format_number
+import polars as pl
+
+from lowloss.results import ColumnKind, TableWarning
+from lowloss.tables.table import Table
+from lowloss.wording import counted, format_number
+from service.tables.far_values import SENTINEL_VALUE
 
 MIN_NINES, MIN_SIZE = 3, 99
-EMPTY_SHARE = 0.5
-"""The share of a histogram's bins that must be empty between such a number and the others."""
+FILLS = frozenset(
+    (32_767.0, -32_768.0, 65_535.0, 2_147_483_647.0, -2_147_483_648.0, 1e20, 9.969209968386869e36)
+)
+"""What programs fill gaps with: the ends of whole numbers, and the values of CMIP and netCDF."""
+SURVEY = frozenset((-1.0, -7.0, -8.0, -9.0))
+"""Answers that were refused, or that nobody gave."""
+MAX_CODES = 3
+"""How many codes may stand beside each other at one end: not asked, refused, unknown."""
+MIN_CELLS, MIN_SHARE, MIN_OTHERS = 3, 0.01, 10
+"""A code that is no row of nines comes so often, beside so many different numbers."""
+MAX_ZEROS = 0.5
+"""Zeros that are more of a column are amounts of nothing, unless they are far from the rest."""
+SPIKE, NEAR = 3, 0.25
+"""A code that is not far from the others has so many times the cells of any of them; a positive one
+is so many interquartile ranges away, too: ages up to 95 and 99."""
 
 
-def warn_of_sentinels(profile: Sequence[Column]) -> Iterator[TableWarning]:
-    """Say which columns have such a number as their least or largest value, such as -9999."""
-    for column in profile:
-        if column.kind is not ColumnKind.numeric or column.histogram is None:
-            continue
-        if column.min is None or column.max is None:
-            continue
-        ends = ((column.min, column.histogram.counts), (column.max, column.histogram.counts[::-1]))
-        for value, counts in ends:
-            if _is_of_nines(value) and _count_empty(counts) >= EMPTY_SHARE * len(counts):
-                yield _warn(column, value, counts[0])
+@dataclass(frozen=True)
+class End:
+    """The number at one end of a column, and the others: the nearest, and where they lie.
+
+    `commonest` is how many cells the most frequent other number has.
+    """
+
+    value: float
+    count: int
+    nearest: float
+    low: float
+    high: float
+    middle: float
+    distinct: int
+    commonest: int
+
+    @property
+    def gap(self) -> float:
+        """How far the nearest other number is."""
+        return abs(self.value - self.nearest)
+
+    @property
+    def is_far(self) -> bool:
+        """Whether the others are closer to each other than to this one."""
+        return self.gap >= self.high - self.low
+
+    @property
+    def is_beyond(self) -> bool:
+        """Whether the gap is as wide as the middle half of the others, the interquartile range."""
+        return 0 < self.middle <= self.gap
+
+    @property
+    def is_spike(self) -> bool:
+        """Whether it comes more often than any other number by far."""
+        return self.count >= SPIKE * self.commonest
 
 
-def _warn(column: Column, value: float, count: int) -> TableWarning:
-    return TableWarning(
-        code="sentinel_value",
-        column=column.name,
-        count=count,
-        example=f"{value:.10g}",
-        detail=f"{format_number(value)} in {column.name!r} is far from all other numbers: it may "
-        "stand for a missing value",
-        fix=f"name {value:.10g} in null_values if it does",
+def warn_of_sentinels(
+    table: Table, profile: Sequence[Mapping[str, Any]], *, has_null_values: bool = True
+) -> Iterator[TableWarning]:
+    """Say which columns have such a number as their least or largest value, such as -9999.
+
+    `has_null_values` where the format of the table has that option.
+    """
+    ends = {
+        column["name"]: _find_codes(table.frame[column["name"]], is_matrix=table.is_matrix)
+        for column in profile
+        if column["kind"] == ColumnKind.numeric.value
+        and any(_may_be_code(column[end]) for end in ("min", "max"))
+    }
+    for name, codes in ends.items():
+        for end in codes:
+            coded = {other for other, ends_of in ends.items() if end.value in _values(ends_of)}
+            holder = _find_holder(table.frame, end.value, coded)
+            yield _warn(name, end, _choose_fix(end, holder, has_null_values=has_null_values))
+
+
+def _may_be_code(value: float | None) -> bool:
+    """Return whether people or programs use a number as a code."""
+    if value is None or not math.isfinite(value):
+        return False
+    return value == 0 or value in FILLS | SURVEY or _is_repeated(value) or _is_round_loss(value)
+
+
+def _find_codes(column: pl.Series, *, is_matrix: bool) -> list[End]:
+    """Return the codes at both ends; several at one are measured by the numbers beside them all."""
+    values = column.cast(pl.Float64).drop_nulls().alias("value")
+    values = values.filter(values.is_finite())
+    return [
+        *_find_codes_at(values, is_low=True, is_matrix=is_matrix),
+        *_find_codes_at(values, is_low=False, is_matrix=is_matrix),
+    ]
+
+
+def _find_codes_at(values: pl.Series, *, is_low: bool, is_matrix: bool) -> list[End]:
+    candidates: list[float] = []
+    rest = values
+    while len(candidates) < MAX_CODES and len(rest):
+        value = float(rest.min() if is_low else rest.max())  # type: ignore[arg-type]
+        # The ground of a picture is zero.
+        if not _may_be_code(value) or (is_matrix and value == 0):
+            break
+        candidates.append(value)
+        rest = rest.filter(rest != value)
+    while candidates:
+        ends = [_measure(values, value, candidates, is_low=is_low) for value in candidates]
+        if all(end is not None and _is_code(end, len(values)) for end in ends):
+            return [end for end in ends if end is not None]
+        candidates.pop()
+    return []
+
+
+def _measure(
+    values: pl.Series, value: float, codes: Sequence[float], *, is_low: bool
+) -> End | None:
+    """Measure a number at an end beside those that are no codes; None where all are."""
+    others = values.filter(~values.is_in(list(codes)))
+    if not len(others):
+        return None
+    low, high = float(others.min()), float(others.max())  # type: ignore[arg-type]
+    quartiles = [float(others.quantile(share, "nearest") or 0.0) for share in (0.25, 0.75)]
+    counts = others.value_counts()["count"]
+    return End(
+        value=value,
+        count=int((values == value).sum()),
+        nearest=low if is_low else high,
+        low=low,
+        high=high,
+        middle=quartiles[1] - quartiles[0],
+        distinct=len(counts),
+        commonest=int(counts.max()),  # type: ignore[arg-type]
     )
 
 
-def _is_of_nines(value: float) -> bool:
-    digits = f"{abs(value):.10g}".replace(".", "")
+def _is_code(end: End, present: int) -> bool:
+    """Return whether a number is apart from the others as a code is."""
+    value = end.value
+    if end.is_far and value in FILLS:
+        return True
+    if end.is_far and abs(value) >= MIN_SIZE and _is_repeated(value, MIN_NINES, "9"):
+        return True
+    if end.count < max(MIN_CELLS, MIN_SHARE * present) or end.distinct < MIN_OTHERS:
+        return False
+    if value == 0:
+        return end.is_far or (end.is_beyond and end.count <= MAX_ZEROS * present)
+    if value > 0:
+        return end.is_far or (end.is_spike and end.gap >= NEAR * end.middle > 0)
+    # No other number is below zero.
+    is_alone = end.low >= 0
+    return end.is_beyond or end.is_far or (is_alone and end.is_spike)
+
+
+def _is_repeated(value: float, digits: int = 2, of: str = "789") -> bool:
+    """Return whether a number is one digit again and again: 99, -888, 999.9."""
+    text = f"{abs(value):.10g}".replace(".", "")
+    return len(text) >= digits and len(set(text)) == 1 and text[0] in of
+
+
+def _is_round_loss(value: float) -> bool:
+    """Return whether a number is negative and round, as -200."""
+    text = f"{-value:.10g}"
+    return value <= -100 and text.isdigit() and not text[1:].strip("0")
+
+
+def _values(ends: Sequence[End]) -> set[float]:
+    return {end.value for end in ends}
+
+
+def _find_holder(frame: pl.DataFrame, value: float, coded: set[str]) -> str | None:
+    """Return a column that holds a number, too, in which nothing says that it is a code."""
+    for column in frame:
+        if column.name not in coded and column.dtype.is_numeric() and (column == value).any():
+            return column.name
+    return None
+
+
+def _choose_fix(end: End, holder: str | None, *, has_null_values: bool) -> str:
+    """Say how to make a code missing; `holder` is a column in which the number is none."""
+    code = f"{end.value:.10g}"
+    if not has_null_values:
+        return "write these cells as missing if it does"
+    if holder is None:
+        return f"name {code} in null_values if it does"
     return (
-        math.isfinite(value)
-        and abs(value) >= MIN_SIZE
-        and len(digits) >= MIN_NINES
-        and set(digits) == {"9"}
+        f"leave these cells empty if it does: {code} in null_values would be missing in "
+        f"{holder!r}, too"
     )
 
 
-def _count_empty(counts: Sequence[int]) -> int:
-    """Count the empty bins behind the first."""
-    return next((index for index, count in enumerate(counts[1:]) if count), 0)
+def _warn(name: str, end: End, fix: str) -> TableWarning:
+    low, high = format_number(end.low), format_number(end.high)
+    return TableWarning(
+        code=SENTINEL_VALUE,
+        column=name,
+        count=end.count,
+        example=f"{end.value:.10g}",
+        detail=f"{format_number(end.value)} in {counted(end.count, 'cell')} of {name!r} is apart "
+        f"from all other numbers, {low} to {high}: it may stand for a missing value",
+        fix=fix,
+    )

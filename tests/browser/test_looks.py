@@ -39,6 +39,30 @@ def test_no_page_is_wider_than_the_screen(new_page: NewPage, site: Site, width: 
     assert wide == {}
 
 
+def test_rows_of_a_phone_are_cards_and_nothing_is_off_screen(new_page: NewPage, site: Site) -> None:
+    page = new_page(width=390)
+    hidden, broken = {}, {}
+    for address in filled_pages(site.store):
+        page.goto(site.url + address)
+        page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+        excess = page.evaluate(
+            "Math.max(0, ...[...document.querySelectorAll('.wide:has(.list, .profile)')]"
+            ".map((wide) => wide.scrollWidth - wide.clientWidth))"
+        )
+        lines = page.evaluate(
+            "Math.max(0, ...[...document.querySelectorAll('td time')]"
+            ".map((time) => time.getClientRects().length))"
+        )
+        if excess > 0:
+            hidden[address] = excess
+        if lines > 1:
+            broken[address] = lines
+
+    assert hidden == {}
+    # No date wraps within itself.
+    assert broken == {}
+
+
 def test_hostile_names_run_nothing(new_page: NewPage, site: Site) -> None:
     page = new_page()
     alerts = list[str]()

@@ -40,7 +40,7 @@ def choose(page: Page, site: Site, folder: Path, at: str = "/new") -> None:
     page.goto(site.url + at)
     drop(page, write(folder, "houses.csv", a_csv()))
     page.wait_for_url(f"**{at}?dataset=*")
-    page.get_by_label("Target").select_option("y")
+    page.get_by_label("Target, the column").select_option("y")
     page.wait_for_url("**target=y")
 
 

@@ -13,6 +13,7 @@ from lowloss.results import (
     Column,
     ColumnKind,
     Curve,
+    Diagnosis,
     Hyperparameters,
     JobState,
     TableFormat,
@@ -149,9 +150,9 @@ def an_artifact(
         add_artifact(session, fence, new)
 
 
-def add_diagnosis(database: Database, fence: Fence) -> None:
+def add_diagnosis(database: Database, fence: Fence, diagnosis: Diagnosis | None = None) -> None:
     """What a worker found, not visible yet."""
-    data = a_diagnosis().model_dump_json().encode()
+    data = (diagnosis or a_diagnosis()).model_dump_json().encode()
     an_artifact(database, fence, data, name=DIAGNOSIS, media_type="application/json")
 
 

@@ -16,8 +16,8 @@ LISTEN_SECONDS = 0.2
 def iterate_beside(items: Iterable[T], check: Callable[[], object]) -> Iterator[T]:
     """Yield the items, which are computed in another thread; call `check` while none is ready.
 
-    What `check` raises ends the iteration at once. The thread is abandoned then: it ends with the
-    item that it computes, which nobody gets.
+    What `check` raises ends the iteration once no item is ready. The thread is abandoned then: it
+    ends with the item that it computes, which nobody gets.
     """
     results: queue.SimpleQueue[T | _End] = queue.SimpleQueue()
     is_abandoned = threading.Event()
@@ -61,7 +61,12 @@ class _End:
 
 def _next_result(results: queue.SimpleQueue[T | _End], check: Callable[[], object]) -> T | _End:
     while True:
-        check()
+        try:
+            check()
+        except BaseException:
+            # What is ready was in time, however long it took this thread to come back.
+            if results.empty():
+                raise
         try:
             return results.get(timeout=LISTEN_SECONDS)
         except queue.Empty:

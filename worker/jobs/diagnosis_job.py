@@ -11,6 +11,7 @@ from pathlib import Path
 from lowloss.errors import LeaseLost
 from lowloss.recipes import training_code
 from lowloss.results import Dataset, Diagnosis, Verdict
+from lowloss.results.losses import head_diagnosis
 from lowloss.spec import DiagnosisSpec, JobSpec, Recipe, Task
 from lowloss.tables.table import Table
 from lowloss.wording import list_first
@@ -114,7 +115,7 @@ def export_diagnosis(
 ) -> None:
     """Store a diagnosis, its page, the remedied recipe, and the script and table to train it."""
     names = list_first([target.name for target in checked.targets], MAX_NAMES)
-    title = f"Why the loss on {names} is high"
+    title = head_diagnosis(names, diagnosis.harmful)
     write_diagnosis(folder / REPORT, diagnosis, title=title)
     remedied = diagnosis.remedied_recipe.model_dump(mode="json")
     (folder / REMEDIED).write_text(json.dumps(remedied, indent=2) + "\n", encoding="utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lowloss.spec import JobSpec
-from worker.search.space import Setting, Space
+from worker.search.space import Setting, Space, possible_values
 
 SHARE = 5
 """At most one in so many of a search's trials is one of these."""
@@ -28,12 +28,15 @@ COMMON: dict[str, Any] = {
     "mixup": 0.0,
     "scale_features": "standard",
 }
+LINEAR = COMMON | {"learning_rate": 1e-2, "layers": 0, "l2": 1e-3, "dropout": 0.0}
+"""A linear network: what small and noisy tables want. Spaces of hidden layers leave it out."""
 PORTFOLIO: tuple[dict[str, Any], ...] = (
     COMMON,
     # By bins: what tables want whose target rises and falls along a column.
     COMMON | {"width": 128, "scale_features": "piecewise"},
     # Wide, slow, and held back: what large tables want.
     COMMON | {"learning_rate": 1e-3, "width": 256, "dropout": 0.2, "scale_features": "quantile"},
+    LINEAR,
     # Shallow and fast: what small and nearly linear tables want.
     COMMON | {"learning_rate": 1e-2, "layers": 1, "width": 128, "l2": 1e-3, "dropout": 0.0},
     # Deep, in large batches.
@@ -45,7 +48,9 @@ PORTFOLIO: tuple[dict[str, Any], ...] = (
 def first_settings(spec: JobSpec) -> list[Setting]:
     """Return the settings to begin with, as far as the space allows."""
     space, settings = Space.of(spec), []
-    for values in PORTFOLIO[: max(1, spec.budget.max_trials // SHARE)]:
+    has_linear = 0 in possible_values(spec.search_space.layers)
+    portfolio = [values for values in PORTFOLIO if has_linear or values is not LINEAR]
+    for values in portfolio[: max(1, spec.budget.max_trials // SHARE)]:
         setting = space.nearest(values)
         if setting not in settings:
             settings.append(setting)

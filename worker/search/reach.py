@@ -13,7 +13,8 @@ def reach_of_space(space: SearchSpace) -> Reach:
     options = frozenset(option for option in OPTIONS if _may_be_used(getattr(space, option)))
     widths, depths = possible_values(space.width), possible_values(space.layers)
     paddings = len({pad(width) for width in widths})
-    shapes = sum(paddings**depth if is_width_per_layer(space) else paddings for depth in depths)
+    is_per_layer = is_width_per_layer(space)
+    shapes = sum(paddings ** (depth if is_per_layer else min(depth, 1)) for depth in depths)
     for parameter in (space.batch_size, space.activation, space.optimizer):
         shapes *= len(possible_values(parameter))
     return Reach(max(depths), max(widths), options, shapes)

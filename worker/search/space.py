@@ -21,7 +21,7 @@ Setting = dict[str, Any]
 
 @dataclass(frozen=True)
 class Fixed:
-    """A hyperparameter with one value, in networks of `min_layers` layers or more."""
+    """A hyperparameter with one value, in networks of `min_layers` hidden layers or more."""
 
     name: str
     value: Any
@@ -42,7 +42,8 @@ class Space:
     """Everything that a search may choose: how features are scaled, too.
 
     Layer i's width is `width_i`, which exists only where `layers` is i at least; one width for all
-    layers is `width`. An entry that depends on `layers` comes after it.
+    layers is `width`, which a linear network does not have. An entry that depends on `layers` comes
+    after it.
     """
 
     entries: tuple[Side | Fixed, ...]
@@ -54,12 +55,13 @@ class Space:
         entries = [
             _entry(name, value) for name, value in parameters(spec).items() if name != "width"
         ]
-        if not is_width_per_layer(space):
-            return cls((*entries, _entry("width", space.width)))
         depths = possible_values(space.layers)
-        for layer in range(1, max(depths) + 1):
+        names = [f"width_{layer}" for layer in range(1, max(depths) + 1)]
+        if names and not is_width_per_layer(space):
+            names = ["width"]
+        for layer, name in enumerate(names, start=1):
             min_layers = layer if layer > min(depths) else 0
-            entries.append(_entry(f"width_{layer}", space.width, min_layers))
+            entries.append(_entry(name, space.width, min_layers))
         return cls(tuple(entries))
 
     @property
@@ -130,9 +132,10 @@ def to_setting(hyperparameters: Hyperparameters, space: SearchSpace) -> Setting:
     """Convert our hyperparameters to a setting: the inverse of `to_hyperparameters`."""
     setting = hyperparameters.model_dump(exclude={"widths"})
     setting["clip_norm"] = _without_none(setting["clip_norm"])
-    if not is_width_per_layer(space):
-        return setting | {"width": hyperparameters.widths[0]}
-    return setting | {f"width_{i}": w for i, w in enumerate(hyperparameters.widths, start=1)}
+    widths = hyperparameters.widths
+    if widths and not is_width_per_layer(space):
+        return setting | {"width": widths[0]}
+    return setting | {f"width_{layer}": width for layer, width in enumerate(widths, start=1)}
 
 
 def parameters(spec: JobSpec) -> dict[str, Any]:
@@ -166,8 +169,10 @@ def hyperparameter_name(name: str) -> str:
 
 
 def value_of(hyperparameters: Hyperparameters, name: str) -> Any:
-    """Return a hyperparameter's value; that of `width` is the widest layer's."""
-    return max(hyperparameters.widths) if name == "width" else getattr(hyperparameters, name)
+    """Return a hyperparameter's value; that of `width` is the widest layer's, None without one."""
+    if name == "width":
+        return max(hyperparameters.widths, default=None)
+    return getattr(hyperparameters, name)
 
 
 def possible_values(parameter: Any) -> Sequence[Any]:

@@ -21,11 +21,13 @@ from worker.engine.results import TrainedPlan
 class FinalModel:
     """Networks that were trained on the same rows; the model predicts the mean of theirs.
 
-    Each sees the features scaled as in the fold of its plan.
+    Each sees the features scaled as in the fold of its plan. Their weights hold the `temperature`
+    that logits are divided by.
     """
 
     prepared: Prepared
     members: tuple[TrainedPlan, ...]
+    temperature: float = 1.0
 
     @property
     def fit(self) -> FittedFold:

@@ -20,6 +20,7 @@ from worker.progress.reporter import Reporter
 from worker.search.tuner import SearchTuner
 from worker.trials.folds import TrainingResult
 from worker.trials.scoring import fold_metrics
+from worker.winner.calibration import divide_logits, fit_temperature
 from worker.winner.confirm import Confirmed
 from worker.winner.ensemble import choose_members
 from worker.winner.final_model import FinalModel
@@ -44,12 +45,14 @@ class MemberPlans:
     """The networks to train for a model, each on the first fold that is scaled its way.
 
     `trainings` says of the setting of a trial, by its number, how long it was best to train, and
-    when its learning rate fell; `winner` is the winner's.
+    when its learning rate fell; `winner` is the winner's. The logits of all of them are divided by
+    the `temperature`.
     """
 
     plans: tuple[Plan, ...]
     trainings: Mapping[int, TrainingResult]
     winner: int
+    temperature: float
 
 
 def make_final_model(
@@ -91,6 +94,7 @@ def make_final_model(
         refit=final_spec.refit,
         members=len(final.members),
         trials=tuple(member.plan.number for member in final.members),
+        temperature=final.temperature,
         before=_test_metrics(single),
         after=_test_metrics(final),
     )
@@ -138,6 +142,7 @@ def _plan_members(
         tuple(plan for trial in trials for plan in tuner.repeats(trial, counts[trial])),
         trainings,
         winner_number,
+        fit_temperature(chosen, prepared, tuner.spec.objective, seed=tuner.spec.seed),
     )
 
 
@@ -162,7 +167,7 @@ def _train_members(
     # The search's engine trains plans side by side that have one setting.
     for _, of_trial in groupby(missing, key=lambda plan: plan.number):
         trained |= _train_plans(engines.of_search, list(of_trial), reporter)
-    return _model_of(single.prepared, plans, trained, winner=members.winner)
+    return _model_of(single.prepared, plans, trained, members)
 
 
 def _refit_members(
@@ -189,7 +194,7 @@ def _refit_members(
     ]
     epochs = {number: training.best_epoch or 1 for number, training in members.trainings.items()}
     trained = _train_plans(engines.build_for(refit), plans, reporter, epochs=epochs)
-    return _model_of(refit, plans, trained, winner=members.winner)
+    return _model_of(refit, plans, trained, members)
 
 
 def _train_plans(
@@ -228,18 +233,20 @@ def _model_of(
     prepared: Prepared,
     plans: Sequence[Plan],
     trained: Mapping[MemberKey, TrainedPlan],
-    *,
-    winner: int,
+    members: MemberPlans,
 ) -> FinalModel | None:
     """Return the mean of the plans that were trained; of the winner's alone where some were not.
 
-    None where there is none of these.
+    None where there is none of these. All of them together have the temperature.
     """
     keys = [_member_key(plan) for plan in plans]
-    members = tuple(trained[key] for key in keys if key in trained)
-    if len(members) < len(plans):
-        members = tuple(member for member in members if member.plan.number == winner)
-    return FinalModel(prepared, members) if members else None
+    networks = tuple(trained[key] for key in keys if key in trained)
+    if len(networks) < len(plans):
+        networks = tuple(one for one in networks if one.plan.number == members.winner)
+        return FinalModel(prepared, networks) if networks else None
+    if members.temperature != 1.0:
+        networks = tuple(divide_logits(one, members.temperature) for one in networks)
+    return FinalModel(prepared, networks, members.temperature)
 
 
 def _is_cut_short(result: TrainedPlan, epochs: int | None) -> bool:

@@ -50,7 +50,7 @@ def show_diagnosis(diagnosis: Diagnosis, out: Console) -> None:
         remark = f" ({loss.remark})" if loss.remark else ""
         line = f"{loss.label:<{LABEL}} {loss.text}{remark}"
         _print_wrapped(out, line, indent=INDENT, hanging=LABEL + 1)
-    _print_wrapped(out, f"losses: {describe_metric(diagnosis.metric)}", indent=INDENT)
+    _print_wrapped(out, f"losses: {describe_metric(diagnosis)}", indent=INDENT)
     for sentence in list_targets(diagnosis, RECIPE):
         _print_wrapped(out, sentence, indent=INDENT, hanging=2)
     for position, finding in enumerate(diagnosis.harmful, start=1):

@@ -2,7 +2,7 @@
 
 // A field named `dataset` hides its form's property of that name.
 const { get: getDataset } = Object.getOwnPropertyDescriptor(HTMLElement.prototype, "dataset");
-const dataOf = (form) => getDataset.call(form);
+export const dataOf = (form) => getDataset.call(form);
 
 export function prepareForms(root) {
   for (const form of root.querySelectorAll("form[data-action]")) {
@@ -19,23 +19,12 @@ export function prepareForms(root) {
     });
   }
   for (const form of root.querySelectorAll("#job")) {
-    form.addEventListener("input", () => showEquivalents(form));
-    showEquivalents(form);
-  }
-  for (const input of root.querySelectorAll("input[data-recipe]")) {
-    input.addEventListener("change", () => readRecipe(input));
-  }
-  for (const form of root.querySelectorAll("form[data-predict]")) {
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      predict(form);
-    });
-  }
-  for (const form of root.querySelectorAll("form[data-predict-file]")) {
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      predictFile(form);
-    });
+    const show = () => {
+      showEquivalents(form);
+      showTime(form);
+    };
+    form.addEventListener("input", show);
+    show();
   }
 }
 
@@ -110,7 +99,7 @@ export function signIn() {
   location.href = `/login?next=${encodeURIComponent(location.pathname + location.search)}`;
 }
 
-function clearProblems(form) {
+export function clearProblems(form) {
   for (const note of form.querySelectorAll(".field-error")) note.remove();
   for (const field of form.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
   const alert = form.querySelector('[role="alert"]');
@@ -282,71 +271,26 @@ function showEquivalents(form) {
   for (const pre of form.querySelectorAll("[data-as]")) pre.textContent = texts[pre.dataset.as];
 }
 
-async function readRecipe(input) {
-  const form = input.form;
-  clearProblems(form);
-  if (!input.files.length) return;
-  const answer = await call(form, "/v1/recipes", { method: "POST", body: input.files[0] });
-  if (answer === undefined) return;
-  form.querySelector(`[name="${input.dataset.recipe}"]`).value = JSON.stringify(answer.recipe, null, 2);
-  const notes = form.querySelector(".notes");
-  notes.replaceChildren(
-    ...answer.notes.map((note) => Object.assign(document.createElement("li"), { textContent: note })),
-  );
+function showTime(form) {
+  const secondsOf = (name) => Number(form.querySelector(`[name="budget.${name}"]`).value);
+  const [search, diagnosis] = [secondsOf("max_seconds"), secondsOf("diagnosis_seconds")];
+  const trials = form.querySelector('[name="budget.max_trials"]').value;
+  const text = search
+    ? `It takes ${formatDuration(search + diagnosis)} at most`
+    : `It takes as long as ${trials} trials do, without a bound in seconds`;
+  form.querySelector("[data-time]").textContent =
+    `${text}, and less where another trial is not expected to gain anything. Start-up, compiles ` +
+    "and the export of the model come on top.";
 }
 
-async function predict(form) {
-  clearProblems(form);
-  const row = {};
-  for (const input of form.querySelectorAll("[data-column]")) {
-    const isNumber = "number" in input.dataset && input.value !== "" && !isNaN(Number(input.value));
-    row[input.dataset.column] = input.value === "" ? null : isNumber ? Number(input.value) : input.value;
-  }
-  const answer = await call(form, dataOf(form).predict, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ rows: [row] }),
-  });
-  const warnings = (answer?.warnings ?? []).map((warning) => warning.detail).join(". ");
-  const output = form.querySelector("output");
-  output.textContent = answer === undefined ? "" : describePrediction(answer);
-  if (warnings) output.append(Object.assign(document.createElement("p"), { className: "quiet", textContent: `${warnings}.` }));
-}
-
-function describePrediction(answer) {
-  const [value] = answer.predictions;
-  const text = typeof value === "number" ? value.toLocaleString("en", { maximumSignificantDigits: 6 }) : String(value);
-  const shares = (answer.probabilities?.[0] ?? []).map(
-    (share, i) => `${answer.labels[i]} ${(100 * share).toFixed(1)} %`,
-  );
-  return `${answer.target}: ${text}${shares.length ? ` (${shares.slice(0, 10).join(", ")})` : ""}`;
-}
-
-async function predictFile(form) {
-  clearProblems(form);
-  const file = form.querySelector('input[type="file"]').files[0];
-  form.querySelector(".download").replaceChildren();
-  const answer = await call(form, dataOf(form).predictFile, {
-    method: "POST",
-    headers: { "Content-Type": "text/csv" },
-    body: file,
-  });
-  if (answer === undefined) return;
-  const lines = [[answer.target, ...(answer.probabilities ? answer.labels : [])]];
-  answer.predictions.forEach((value, i) => lines.push([value, ...(answer.probabilities?.[i] ?? [])]));
-  const blob = new Blob([lines.map((cells) => cells.map(quoteCell).join(",")).join("\n") + "\n"]);
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = "predictions.csv";
-  link.textContent = `predictions.csv, ${answer.predictions.length} rows`;
-  form.querySelector(".download").replaceChildren(link);
-}
-
-// A cell that a spreadsheet shows as it is: none is a formula.
-function quoteCell(value) {
-  const text = String(value ?? "");
-  const isFormula = /^[=+\-@]/.test(text) && isNaN(Number(text));
-  return `"${(isFormula ? `'${text}` : text).replaceAll('"', '""')}"`;
+function formatDuration(seconds) {
+  const minutes = Math.floor(Math.round(seconds) / 60);
+  const parts = [
+    [Math.floor(minutes / 60), "h"],
+    [minutes % 60, "min"],
+    [Math.round(seconds) % 60, "s"],
+  ];
+  return parts.filter(([count]) => count).map((part) => part.join(" ")).join(" ") || "no time";
 }
 
 function capitalize(text) {

@@ -3,6 +3,8 @@
 import { brushParallels, showTips } from "./charts.js";
 import { prepareForms } from "./forms.js";
 import { keepLive } from "./live.js";
+import { preparePredictions } from "./predictions.js";
+import { prepareRecipes } from "./recipes.js";
 import { prepareUploads } from "./uploads.js";
 
 function showLocalTimes(root) {
@@ -19,6 +21,8 @@ function prepare(root) {
   showLocalTimes(root);
   brushParallels(root);
   prepareForms(root);
+  preparePredictions(root);
+  prepareRecipes(root);
 }
 
 prepare(document);

@@ -86,7 +86,7 @@ def test_raw_rows_are_predicted_alike_by_onnx_keras_and_the_engine(tmp_path: Pat
     texts = [row | {"preis": None} if row["preis"] == "k.A." else row for row in texts]
     by_texts = model.predict(cells_from_rows(model.signature, texts)).predictions
     output = io.StringIO()
-    with plain_rows(keras_path, path, {}) as plain, redirect_stdout(output):
+    with plain_rows(keras_path, path, {}) as (plain, _), redirect_stdout(output):
         predict.main([str(keras_path), str(plain)])
     by_keras = pl.read_csv(output.getvalue().encode())["prediction"].to_numpy()
 

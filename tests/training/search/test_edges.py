@@ -81,7 +81,7 @@ def test_range_goes_on_beyond_the_end_where_the_best_lie(case: str) -> None:
 
 NATURAL: dict[str, tuple[str, dict[str, Any], str]] = {
     "no dropout": ("dropout", linear(0.0, 0.5), "min"),
-    "one layer": ("layers", linear(1, 6), "min"),
+    "no hidden layer": ("layers", linear(0, 6), "min"),
     "a penalty that is none": ("l2", log(1e-7, 1e-2), "min"),
     "no penalty": ("l1", linear(0.0, 0.1), "min"),
     "the largest rate": ("learning_rate", log(1e-3, 1.0), "max"),
@@ -97,6 +97,13 @@ def test_natural_end_is_no_edge(case: str) -> None:
     sign = 1.0 if end == "min" else -1.0
 
     assert edges_of(a_search_of(name, parameter), lambda h: sign * value_of(h, name)) == []
+
+
+def test_width_has_no_edge_where_the_best_networks_are_linear() -> None:
+    space = FIXED | {"layers": {"min": 0, "max": 2}, "width": linear(16, 256)}
+    spec = a_spec(search_space=space)
+
+    assert edges_of(spec, lambda h: sum(h.widths)) == []
 
 
 def test_best_in_the_middle_is_no_edge() -> None:

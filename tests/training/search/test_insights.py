@@ -40,6 +40,23 @@ def test_what_decides_the_score_is_the_most_important() -> None:
         }
 
 
+def test_depth_is_most_important_where_only_linear_networks_are_good() -> None:
+    spec = a_spec(search_space={"layers": {"min": 0, "max": 3}})
+    trials = some_trials(spec, lambda h: 1.0 if h.widths else 0.1, 100)
+
+    assert tell(spec, trials).importances[0].name == "layers"
+
+
+def test_narrow_networks_that_diverge_are_a_region_among_linear_ones() -> None:
+    width = {"min": 16, "max": 256, "per_layer": False}
+    spec = a_spec(search_space={"layers": {"min": 0, "max": 3}, "width": width})
+    trials = some_trials(spec, lambda h: None if max(h.widths, default=99) < 64 else 1.0, 200)
+
+    (region,) = tell(spec, trials).diverged
+
+    assert (region.name, region.low) == ("width", 16)
+
+
 def test_what_decided_stays_important_where_the_search_went_to_it() -> None:
     spec = a_spec()
     trials = some_trials(spec, lambda h: off(h.learning_rate, 3e-3), 40)

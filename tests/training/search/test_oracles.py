@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lowloss.results import TrialState
 from lowloss.spec import Continuation
-from service.dashboard.trials import train_alone
+from service.dashboard.trials import search_around, train_alone
 from service.store.earlier_jobs import EarlierJob
 from tests.training.search.test_tuner import ALGORITHMS, SMALL, a_spec, as_trial, loss, run
 from worker.search.cube import Cube
@@ -141,7 +141,13 @@ def test_search_begins_with_settings_that_are_known_to_do_well(
     ]
 
 
-@pytest.mark.parametrize(("trials", "firsts"), [(1, 1), (9, 1), (10, 2), (50, len(PORTFOLIO))])
+def test_search_that_may_be_linear_begins_with_a_linear_network_too() -> None:
+    spec = a_spec(search_space={"layers": {"min": 0, "max": 3}})
+
+    assert [setting["layers"] for setting in first_settings(spec)] == [2, 2, 2, 0, 1, 3]
+
+
+@pytest.mark.parametrize(("trials", "firsts"), [(1, 1), (9, 1), (10, 2), (50, len(PORTFOLIO) - 1)])
 def test_short_search_begins_with_fewer_of_them(trials: int, firsts: int) -> None:
     assert len(first_settings(a_spec(budget={"max_trials": trials}))) == firsts
 
@@ -237,9 +243,10 @@ def test_setting_outside_the_space_does_not_fit(open_search: Any) -> None:
     assert fitting == len(inside)
 
 
-def test_repeat_of_a_trial_trains_its_hyperparameters_alone(open_search: Any) -> None:
-    before = earlier(open_search(seed=1), 20)
-    trial = next(t for t in before.trials if len(set(t.hyperparameters.widths)) > 1)
+@pytest.mark.parametrize("widths", [0, 2])
+def test_repeat_of_a_trial_trains_its_hyperparameters_alone(open_search: Any, widths: int) -> None:
+    before = earlier(open_search(seed=1, search_space={"layers": {"min": 0, "max": 3}}), 20)
+    trial = next(t for t in before.trials if len(set(t.hyperparameters.widths)) == widths)
     changes = Continuation.model_validate(train_alone(trial, before.spec))
     child = changes.child_of("job_1", before.spec)
     search = open_search(**child.model_dump(mode="json"))
@@ -264,9 +271,21 @@ def test_restarted_warm_search_goes_on_where_it_was(open_search: Any) -> None:
     assert run(again) == plans[5:]
 
 
+def test_search_around_a_linear_network_stays_linear(open_search: Any) -> None:
+    before = earlier(open_search(seed=1, search_space={"layers": {"min": 0, "max": 3}}), 20)
+    trial = next(t for t in before.trials if not t.hyperparameters.widths)
+    changes = Continuation.model_validate(search_around(trial))
+    child = changes.child_of("job_1", before.spec)
+
+    plans = run(open_search(**child.model_dump(mode="json")), 10)
+
+    assert {plan.widths for plan in plans} == {()}
+    assert len({plan.learning_rate for plan in plans}) == 10
+
+
 SPACES = st.fixed_dictionaries(
     {
-        "layers": st.sampled_from([1, 2, {"min": 1, "max": 3}, {"choices": [1, 4]}]),
+        "layers": st.sampled_from([0, 2, {"min": 0, "max": 3}, {"choices": [1, 4]}]),
         "width": st.sampled_from(
             [8, {"min": 8, "max": 64, "step": 8}, {"min": 4, "max": 128, "per_layer": False}]
         ),

@@ -66,19 +66,28 @@ def test_reach_is_the_largest_network_and_what_its_programs_need() -> None:
     }
 
     found = reach_of_space(SearchSpace.model_validate(given))
+    linear = reach_of_space(SearchSpace.model_validate(given | {"layers": {"min": 0, "max": 3}}))
     fixed = reach_of_space(
         SearchSpace.model_validate({"layers": 2, "width": 48, "batch_size": 32, "dropout": 0.0})
     )
 
     # Widths 32, 64, 128 and 256 for each layer, and two batch sizes.
     assert found == Reach(3, 256, frozenset({"dropout", "clip_norm"}), 2 * (4 + 4**2 + 4**3))
+    assert linear.shapes == found.shapes + 2
     assert fixed == Reach(2, 48, frozenset(), 1)
 
 
 SPACES = st.fixed_dictionaries(
     {
-        "layers": st.sampled_from([2, {"min": 1, "max": 3}]),
-        "width": st.sampled_from([16, {"choices": [8, 16]}, {"min": 8, "max": 64}]),
+        "layers": st.sampled_from([0, 2, {"min": 0, "max": 2}, {"choices": [3, 0]}]),
+        "width": st.sampled_from(
+            [
+                16,
+                {"choices": [8, 16]},
+                {"min": 8, "max": 64},
+                {"min": 8, "max": 64, "per_layer": False},
+            ]
+        ),
         "optimizer": st.sampled_from(["lion", {"choices": ["adam", "sgd_nesterov"]}]),
         "clip_norm": st.sampled_from([None, {"choices": [1.0, None]}, {"min": 0.1, "max": 1.0}]),
         "activation": st.sampled_from(["relu", {"choices": ["tanh", "selu"]}]),

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from lowloss.wording import format_bytes, format_loss, format_percent, format_short
+from lowloss.wording import (
+    format_age,
+    format_bytes,
+    format_loss,
+    format_option,
+    format_percent,
+    format_short,
+    in_words,
+)
 
 
 @pytest.mark.parametrize(
@@ -71,3 +79,51 @@ def test_losses_have_four_digits(value: float | None, text: str) -> None:
 def test_shares_have_a_decimal_where_it_matters(share: float, text: str, precise: str) -> None:
     assert format_percent(share) == text
     assert format_percent(share, is_precise=True) == precise
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "none"),
+        (True, "yes"),
+        (False, "no"),
+        ("\t", "tab"),
+        (" ", "space"),
+        (";", ";"),
+        (["a", "b"], "a, b"),
+        ((), "none"),
+        ({"zip": "category", "day": "date"}, "zip as category, day as date"),
+        (1e-4, "0.0001"),
+        (12, "12"),
+    ],
+)
+def test_option_is_written_as_people_read_it(value: object, text: str) -> None:
+    assert format_option(value) == text
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("val_loss", "validation loss"),
+        ("val_rmse", "validation RMSE"),
+        ("val_roc_auc", "validation ROC AUC"),
+        ("learning_rate", "learning rate"),
+    ],
+)
+def test_code_has_words(code: str, words: str) -> None:
+    assert in_words(code) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "just now"),
+        (59.9, "just now"),
+        (60, "1 min ago"),
+        (7_199, "1 h ago"),
+        (86_400, "1 day ago"),
+        (200_000, "2 days ago"),
+    ],
+)
+def test_age_has_its_largest_unit(seconds: float, text: str) -> None:
+    assert format_age(seconds) == text

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from lowloss.results import Column, ColumnKind
+from lowloss.results.losses import head_first_try
 from lowloss.spec import Task
 from lowloss.wording import (
     DASH,
@@ -210,7 +211,7 @@ def _first_try(facts: Facts) -> Iterator[list[str]]:
         return
     causes = [f"- {escaped(finding.sentence)}" for finding in facts.diagnosis.harmful]
     yield [
-        "## What a first try gets wrong",
+        f"## {head_first_try(causes)}",
         "",
         "Measured on a plain network on raw columns, without early stopping; not this model. "
         f"{escaped(facts.diagnosis.verdict)}",

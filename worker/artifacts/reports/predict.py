@@ -1,15 +1,19 @@
 """Predicts a plain CSV with a model of lowloss: `python predict.py MODEL.keras ROWS.csv [-o OUT]`.
 
-Needs TensorFlow with Keras. The CSV is in UTF-8, with commas, a header of the columns in any order,
-numbers with points, dates in ISO 8601; an empty cell is missing. `lowloss predict` reads any table.
+Needs TensorFlow with Keras. The CSV is in UTF-8, with a header of the columns in any order, dates
+in ISO 8601; an empty cell is missing. Split at commas, its numbers have points; split at
+semicolons, tabs or bars, they are written as in the training table. `lowloss predict` reads any
+table.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import io
 import json
 import os
+import re
 import sys
 import zipfile
 from collections.abc import Sequence
@@ -19,6 +23,8 @@ from pathlib import Path
 from typing import Any
 
 EPOCH, DAY = datetime(1970, 1, 1, tzinfo=UTC), timedelta(days=1)
+DELIMITERS = (",", ";", "\t", "|")
+ANY_TABLE = "`lowloss predict` reads any table"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -32,12 +38,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with zipfile.ZipFile(options.model) as archive:
             metadata = json.loads(archive.read("lowloss.json"))
         with options.rows.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-        columns = [[convert(row, column) for row in rows] for column in metadata["inputs"]]
+            text = file.read()
+        delimiter = find_delimiter(text, [column["column"] for column in metadata["inputs"]])
+        rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter))
+        is_plain = delimiter == ","
+        columns = [
+            [convert(row, column, number, is_plain=is_plain) for number, row in enumerate(rows, 1)]
+            for column in metadata["inputs"]
+        ]
         for column, values in zip(metadata["inputs"], columns, strict=True):
             warn_of_unseen(column, values)
         outputs = predict(options.model, metadata, columns) if rows else []
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, csv.Error, zipfile.BadZipFile) as error:
         sys.exit(f"predict.py: {error}")
     labels = metadata["labels"]
     stream = options.output.open("w", encoding="utf-8", newline="") if options.output else None
@@ -64,20 +76,73 @@ def plain_cell(text: str) -> str:
     return text
 
 
-def convert(row: dict[str, Any], column: dict[str, Any]) -> float | str:
-    """Convert a cell to what the model takes; NaN or an empty string where it is missing."""
-    if column["column"] not in row:
-        fix = "" if len(row) > 1 else ": it must be split at commas"
-        raise ValueError(f"the CSV has no column {column['column']!r}{fix}")
-    text = (row[column["column"]] or "").strip()
+def find_delimiter(text: str, names: Sequence[str]) -> str:
+    """Return what splits a header into the columns that the model takes.
+
+    Raise ValueError where nothing does.
+    """
+    headers = {
+        delimiter: next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
+        for delimiter in DELIMITERS
+    }
+    missing = {
+        delimiter: [name for name in names if name not in header]
+        for delimiter, header in headers.items()
+    }
+    best = min(DELIMITERS, key=lambda delimiter: len(missing[delimiter]))
+    if missing[best]:
+        shown = ", ".join(repr(name) for name in headers[best][:10])
+        header = f"its header has {shown}" if shown else "it has no header"
+        raise ValueError(f"the CSV has no column {missing[best][0]!r}; {header}")
+    return best
+
+
+def convert(
+    row: dict[str, Any], column: dict[str, Any], number: int = 1, *, is_plain: bool = True
+) -> float | str:
+    """Convert a cell to what the model takes; NaN or an empty string where it is missing.
+
+    Raise ValueError where a cell cannot be read; `number` is its row's, from 1.
+    """
+    name, reading = column["column"], column.get("reading", {})
+    text = (row[name] or "").strip()
+    if text in reading.get("null_values", ()):
+        text = ""
     if column["dtype"] == "string":
         return text
     if not text:
         return float("nan")
     if column["kind"] == "date":
+        return read_days(text, f"row {number} of column {name!r}")
+    if text.lower() in ("true", "false"):
+        return float(text.lower() == "true")
+    marks = {"decimal": ".", "group": ""} | ({} if is_plain else reading)
+    where = f"row {number} of column {name!r}"
+    return read_number(text, marks["decimal"], marks["group"], where)
+
+
+def read_days(text: str, where: str) -> float:
+    """Return days since 1970-01-01 UTC of a date in ISO 8601."""
+    try:
         time = datetime.fromisoformat(text)
-        return ((time if time.tzinfo else time.replace(tzinfo=UTC)) - EPOCH) / DAY
-    return float({"true": "1", "false": "0"}.get(text.lower(), text))
+    except ValueError:
+        raise ValueError(f"{where}: {text!r} is no date in ISO 8601; {ANY_TABLE}") from None
+    return ((time if time.tzinfo else time.replace(tzinfo=UTC)) - EPOCH) / DAY
+
+
+def read_number(text: str, decimal: str, group: str, where: str) -> float:
+    """Read a number with these marks; `group` is between thousands, empty for none."""
+    plain = text
+    if group and re.fullmatch(rf"[+-]?\d{{1,3}}({re.escape(group)}\d{{3}})+(\D.*)?", text):
+        plain = plain.replace(group, "")
+    if decimal == ",":
+        plain = plain.replace(".", " ").replace(",", ".")
+    try:
+        return float(plain)
+    except ValueError:
+        mark = "comma" if decimal == "," else "point"
+        detail = f"{text!r} is no number with a decimal {mark}; {ANY_TABLE}"
+        raise ValueError(f"{where}: {detail}") from None
 
 
 def warn_of_unseen(column: dict[str, Any], values: list[Any]) -> None:

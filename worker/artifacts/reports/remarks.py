@@ -106,6 +106,12 @@ def _gain(facts: Facts) -> Iterator[str]:
         f"The model is the mean of {how}: that {verb} {in_words(metric)} on the test rows, "
         f"from {format_number(before)} to {format_number(after)}."
     )
+    if gain.temperature != 1.0:
+        how = "surer" if gain.temperature < 1.0 else "less sure"
+        yield (
+            f"Validation rows made its probabilities {how}: logits are divided by "
+            f"{format_number(gain.temperature)}."
+        )
 
 
 def _worse_on_test(facts: Facts) -> Iterator[str]:

@@ -42,10 +42,10 @@ def build_diagnosis(
     trainer, data = measured.trainer, measured.trainer.data
     findings = _findings(measured)
     best, runs = measured.best_loss, measured.runs
-    if noise is not None:
-        findings.append(noise_finding(noise, best, trainer.metric))
-    findings.sort(key=lambda finding: finding.severity is Severity.none)
     floor = None if trainer.is_ended else estimate_noise_floor(data, best)
+    if noise is not None:
+        findings.append(noise_finding(noise, best, trainer.metric, floor))
+    findings.sort(key=lambda finding: finding.severity is Severity.none)
     return Diagnosis(
         verdict=write_verdict(measured, findings),
         metric=trainer.metric,
@@ -215,15 +215,7 @@ def _notes(measured: MeasuredEffects) -> Iterable[str]:
     if data.predicted.has_several and data.dropped_rows:
         all_rows = data.dropped_rows + data.whole_rows
         yield f"{data.dropped_rows:,} of {all_rows:,} rows lack a target, and are left out."
-    recipe = measured.start.recipe
-    columns = data.inputs(recipe)
-    if recipe.inputs not in {None, columns}:
-        yield (
-            f"The network was built for rows of {counted(recipe.inputs, 'number')}, and the table "
-            f"gives it {columns} here, after its columns are prepared: all that is said is of a "
-            f"network for {columns}."
-        )
-    if parts := recipe.keras_parts:
+    if parts := measured.start.recipe.keras_parts:
         yield (
             f"{list_first(parts, MAX_LISTED)}: stock Keras trains this recipe, one training at a "
             f"time. So fewer remedies were tried than usual, each on {len(data.draws)} draws at "

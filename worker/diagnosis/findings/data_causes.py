@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lowloss.results import Cause, Effect, EvidenceState, Finding, Severity
+from lowloss.results import Cause, Effect, EvidenceState, Finding, NoiseFloor, Severity
 from lowloss.wording import counted, format_loss, format_percent, in_words
 from worker.diagnosis.chain.attribution import Attribution
 from worker.diagnosis.chain.chain import TriedRemedy
@@ -34,12 +34,21 @@ from worker.diagnosis.training.data import DiagnosisData
 from worker.diagnosis.training.variants import Variant
 
 
-def noise_finding(suspect: Suspect, best: float, metric: str) -> Finding:
+def noise_finding(suspect: Suspect, best: float, metric: str, floor: NoiseFloor | None) -> Finding:
     """Return the finding of noise: the part of the loss that even the best model cannot remove.
 
-    Its severity is none where no label looks wrong and the target is only hard to predict.
+    Its severity is none where no label looks wrong and the target is only hard to predict. How
+    large that part is stands there where it was measured.
     """
     reached = f"the best that was reached is a {in_words(metric)} of {format_loss(best)}"
+    if floor is not None and floor.conflicting:
+        lowest = format_loss(floor.conflicting)
+        reached += f", and by rows that are equal no model is expected below {lowest}"
+    elif floor is not None and floor.estimate:
+        reached += (
+            f", of which {format_loss(floor.estimate)} is noise by an estimate from rows that are "
+            "nearly equal"
+        )
     return Finding(
         cause=suspect.cause,
         stage=suspect.cause.stage,

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 
 from lowloss.results import EvidenceState, Finding, Severity
 from lowloss.results.losses import compare_with_constant
-from lowloss.wording import describe_score, format_loss, in_words, list_first, lower_first
+from lowloss.wording import (
+    counted,
+    describe_score,
+    format_loss,
+    in_words,
+    list_first,
+    lower_first,
+)
 from worker.diagnosis.chain.gains import fails_to_beat_constant
 from worker.diagnosis.chain.settled import seconds_needed
 from worker.diagnosis.findings.measured import MeasuredEffects
@@ -17,7 +24,7 @@ UNSETTLED = frozenset({EvidenceState.not_tried, EvidenceState.unconfirmed})
 
 
 def write_verdict(measured: MeasuredEffects, findings: Sequence[Finding]) -> str:
-    """Summarise the diagnosis in a few plain sentences."""
+    """Summarise the diagnosis in a few plain sentences: first, of which network it is."""
     harmful = [finding for finding in findings if finding.severity is not Severity.none]
     more = _ask_for_more(measured, findings)
     result, reached = _describe_result(measured), _describe_best(measured)
@@ -39,7 +46,19 @@ def write_verdict(measured: MeasuredEffects, findings: Sequence[Finding]) -> str
     else:
         sentences = [f"Nothing wrong found: the recipe {result}, and {reached}."]
         sentences += _tell_unlearned(measured)
-    return " ".join(sentences)
+    return " ".join([*_tell_other_inputs(measured), *sentences])
+
+
+def _tell_other_inputs(measured: MeasuredEffects) -> list[str]:
+    """Say that the network was built for rows of another width than the table's, if it was."""
+    recipe = measured.start.recipe
+    if recipe.inputs is None or recipe.inputs == (width := measured.trainer.data.inputs(recipe)):
+        return []
+    return [
+        f"The network was built for rows of {counted(recipe.inputs, 'number')}, and the table "
+        f"gives it {width} here, after its columns are prepared: all that is said is of a network "
+        f"for {width}."
+    ]
 
 
 def _tell_harm(measured: MeasuredEffects, harmful: Sequence[Finding]) -> list[str]:

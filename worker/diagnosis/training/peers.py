@@ -159,14 +159,17 @@ def estimate_noise_floor(data: DiagnosisData, best: float) -> NoiseFloor:
 
     The Gamma test (Stefánsson, Končar and Jones 1997) extends half the squared difference of
     neighbours' targets to a distance of 0. It is none where it comes to 0, or to more than a model
-    left: then neighbours are too far apart to tell. Of several targets one might hide that of
-    another.
+    left: then neighbours are too far apart to tell. So it is with rows of equal features, which
+    may be few. Of several targets one might hide that of another.
     """
     is_single = data.task is Task.regression and not data.predicted.has_several
     estimate = _gamma(data) if is_single else None
     if estimate is not None and not 0 < estimate < best:
         estimate = None
-    return NoiseFloor(estimate=estimate, conflicting=_conflicting(data))
+    conflicting = _conflicting(data)
+    if conflicting is not None and conflicting >= best:
+        conflicting = None
+    return NoiseFloor(estimate=estimate, conflicting=conflicting)
 
 
 def _gamma(data: DiagnosisData) -> float:

@@ -104,6 +104,26 @@ class NetworkState:
             _assign(self.seeds(), checkpoint.seeds)
 
 
+@dataclass(frozen=True)
+class _Watched:
+    """What early stopping watches; without more words the validation loss, without penalties."""
+
+    name: str = f"val_{DATA_LOSS}"
+    mode: str = "min"
+    min_delta: float = 0.0
+    needs_validation: bool = True
+
+    @classmethod
+    def of(cls, plan: Plan) -> _Watched:
+        """Return what a plan has early stopping watch."""
+        monitor = plan.monitor
+        if monitor is None:
+            return cls()
+        # Keras's own `val_loss` counts penalties, too.
+        name = cls.name if monitor.name == "val_loss" else monitor.name
+        return cls(name, monitor.mode, monitor.min_delta, monitor.is_validation)
+
+
 class MonitoredStopping(keras.callbacks.EarlyStopping):
     """Keras's own early stopping, on the validation loss or on what a plan has it watch.
 
@@ -112,20 +132,17 @@ class MonitoredStopping(keras.callbacks.EarlyStopping):
     """
 
     def __init__(self, plan: Plan, fold: Fold, weights: NetworkState) -> None:
-        monitor = plan.monitor
-        name, needs_validation = f"val_{DATA_LOSS}", True
-        if monitor is not None:
-            name = name if monitor.name == "val_loss" else monitor.name
-            needs_validation = monitor.is_validation
+        watched = _Watched.of(plan)
         super().__init__(
-            monitor=name,
-            mode="min" if monitor is None else monitor.mode,
-            min_delta=0.0 if monitor is None else monitor.min_delta,
+            monitor=watched.name,
+            mode=watched.mode,
+            min_delta=watched.min_delta,
             patience=plan.patience,
             restore_best_weights=True,
         )
-        self.is_idle = needs_validation and not fold.is_validated
-        self._checkpoint = None if monitor is not None else plan.checkpoint
+        self.is_idle = watched.needs_validation and not fold.is_validated
+        # A checkpoint knows validation losses, and nothing else that could be watched.
+        self._checkpoint = plan.checkpoint if plan.monitor is None else None
         self._unit = fold.loss_unit
         self._weights = weights
 

@@ -24,7 +24,7 @@ MIN_CHOICES = 3
 """Of two numbers one is always at the end."""
 LOWEST_VALUES: Mapping[str, float] = {
     "learning_rate": 1e-6,
-    "layers": 1,
+    "layers": 0,
     "width": 1,
     # A weaker penalty is none.
     "l2": 1e-6,
@@ -58,6 +58,8 @@ def find_edges(spec: JobSpec, trials: Sequence[Trial]) -> Iterator[Edge]:
     best = _best_trials(spec, trials)
     for name, side in varying_sides(spec).items() if best else ():
         values = [value_of(trial.hyperparameters, name) for trial in best]
+        if None in values:
+            continue  # Some of the best networks are linear, and have no width.
         parameter, end = side.parameter, _end_of(side, values)
         if end is None:
             continue

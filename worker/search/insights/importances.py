@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import optuna
 from numpy.typing import NDArray
 from optuna.importance import FanovaImportanceEvaluator
 
-from lowloss.results import HyperparameterImportance, Trial, TrialState
+from lowloss.results import HyperparameterImportance, Hyperparameters, Trial, TrialState
 from lowloss.spec import JobSpec
+from worker.search.sides import ABSENT, Side
 from worker.search.space import value_of, varying_sides
 
 MIN_SCORED = 20
@@ -42,7 +44,9 @@ def importances(spec: JobSpec, trials: Sequence[Trial]) -> tuple[HyperparameterI
     distributions = {name: side.distribution for name, side in sides.items()}
     study.add_trials(
         optuna.trial.create_trial(
-            params={name: value_of(trial.hyperparameters, name) for name in sides},
+            params={
+                name: _value_or_middle(side, trial.hyperparameters) for name, side in sides.items()
+            },
             distributions=distributions,
             value=float(loss),
         )
@@ -53,6 +57,12 @@ def importances(spec: JobSpec, trials: Sequence[Trial]) -> tuple[HyperparameterI
     return tuple(
         HyperparameterImportance(name=name, share=float(share)) for name, share in shares.items()
     )
+
+
+def _value_or_middle(side: Side, hyperparameters: Hyperparameters) -> Any:
+    """Return a hyperparameter's value; the middle one where a network does not have it."""
+    value = value_of(hyperparameters, side.name)
+    return side.value(ABSENT) if value is None else value
 
 
 def trials_needed(trials: Sequence[Trial]) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from scipy.stats import hypergeom
 
@@ -67,13 +68,14 @@ def _regions(spec: JobSpec, trials: Sequence[Trial]) -> Iterator[Region]:
         yield from (region for region in _parts(side, values) if any(region.inside))
 
 
-def _parts(side: Side, values: Sequence[object]) -> Iterator[Region]:
+def _parts(side: Side, values: Sequence[Any]) -> Iterator[Region]:
     """Yield the parts of a range that are compared with the rest: outer thirds, or each choice."""
     if isinstance(side.parameter, Choice):
         for choice in side.parameter.choices:
             yield Region(side.name, tuple(value == choice for value in values), choice=str(choice))
         return
-    numbers = [float(value) for value in values]  # type: ignore[arg-type]  # of a range
+    # A linear network has no width, and lies nowhere.
+    numbers = [math.nan if value is None else float(value) for value in values]
     positions = [side.position(value) for value in numbers]
     for low, high in ((-math.inf, 1 / 3), (2 / 3, math.inf)):
         inside = tuple(low <= position <= high for position in positions)

@@ -17,16 +17,20 @@ from tests.builders.diagnoses import (
 from tests.unit.lowloss.charts.test_charts import parts, texts
 
 
-def test_curves_in_the_same_units_share_a_scale() -> None:
+def test_curves_in_the_same_units_share_a_chart() -> None:
     remedied = a_recipe(scale_features="standard")
     diagnosis = a_diagnosis(remedied_recipe=remedied, remedied_curve=a_curve(1e6, 1e5))
 
-    recipe, with_remedies = draw_diagnosis(diagnosis, RECIPE)[:2]
+    curves, causes = draw_diagnosis(diagnosis, RECIPE)
 
-    ticks = texts(recipe.chart, "tick")
-    assert ticks == texts(with_remedies.chart, "tick")
-    assert "1e+06" in ticks
-    assert recipe.caption == "Loss by epoch, the recipe."
+    assert curves.caption == "Loss by epoch, the recipe and with the remedies."
+    assert texts(curves.chart, "tick")[-4:] == [
+        "the recipe: validation",
+        "the recipe: training",
+        "with the remedies: validation",
+        "with the remedies: training",
+    ]
+    assert causes.caption.startswith("What each remedy removes")
 
 
 def test_curves_in_other_units_say_so() -> None:
@@ -44,7 +48,7 @@ def test_cross_marks_the_epoch_in_which_training_diverged() -> None:
     figure = draw_diagnosis(a_diverged_diagnosis(), RECIPE)[0]
 
     crosses = [mark.get("data-tip") for mark in parts(figure.chart, "cross")]
-    assert crosses == ["diverged in epoch 2", None]
+    assert crosses == ["the recipe: diverged in epoch 2", None]
     assert texts(figure.chart, "tick")[-1] == "diverged"
 
 

@@ -149,3 +149,16 @@ def test_search_without_trials_to_compare_has_no_charts(count: int) -> None:
     assert draw_hyperparameters(JOB, trials) == []
     assert draw_convergence(JOB, trials) == []
     assert bool(draw_scores(JOB, trials).chart) == bool(count)
+
+
+def test_chosen_trial_is_marked_in_each_chart_whatever_became_of_it() -> None:
+    completed, diverged = TRIALS[0], TRIALS[-1]
+    assert (completed.state, diverged.score) == (TrialState.completed, None)
+
+    for chosen, marks in ((None, 0), (completed, 1), (diverged, 0)):
+        charts = draw_hyperparameters(JOB, ALL, chosen=chosen)
+
+        assert charts
+        for chart in charts:
+            assert len(parts(chart, "best")) == marks
+            assert len(parts(chart, "guide")) == (chosen is not None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from typer.testing import Result
 from lowloss import cli
 from lowloss.cli import predict
 from lowloss.errors import RowsInvalid
+from lowloss.inference.files import METADATA
+from lowloss.inference.model import load_model
 from tests.builders.onnx_models import (
     a_classifier,
     a_matrix_model,
@@ -175,6 +178,26 @@ def test_keras_file_is_run_by_the_worker(run: Run, capfd: pytest.CaptureFixture[
     assert told.out == "['a.keras', 'rows.csv']\n"
     assert (printed.stdout, printed.exit_code) == ("", 0)
     assert json.loads(written.stdout) == {"path": "out.csv"}
+
+
+@pytest.mark.usefixtures("keras_module")
+def test_warnings_of_rows_for_a_keras_file_are_printed(
+    run: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    keras, rows = tmp_path / "a.keras", tmp_path / "odd.csv"
+    signature = load_model(a_regression(area={"kind": "number"})).signature
+    with zipfile.ZipFile(keras, "w") as archive:
+        archive.writestr(METADATA, signature.model_dump_json())
+    rows.write_text("area,city\n5,Oslo\nlots,Bonn\n")
+
+    done = run("predict", str(keras), str(rows))
+
+    assert done.exit_code == 0
+    assert done.stderr == (
+        "warning: 1 cell, such as 'lots' in row 2, cannot be read as numbers of 'area': missing "
+        "(mend them, name them in null_values, or write them as in training)\n"
+    )
+    assert "rows.csv" in capfd.readouterr().out
 
 
 @pytest.mark.usefixtures("keras_module")

@@ -75,3 +75,29 @@ def test_ratings_are_no_dates() -> None:
 
     assert values_of(cells) == cells
     assert codes_of(cells) == {"looks_numeric"}
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (["6x10(2)", "3 x 10(4)", "1.5x10(-3)"], [600, 30_000, 0.0015]),
+        (["6*10^2", "3*10^4"], [600, 30_000]),
+        (["6x10\u00b2", "3\u00d710\u2074", "1.5\u00d710\u207b\u00b3"], [600, 30_000, 0.0015]),
+        (["6x10\u00b9\u00b2", "7", "n.d."], [6e12, 7, None]),
+    ],
+)
+def test_powers_of_ten_are_read_as_people_write_them(
+    cells: list[str], values: list[float | None]
+) -> None:
+    assert values_of(cells) == values
+
+
+@pytest.mark.parametrize("cells", [["6x10", "3x10"], ["6x100(2)", "3x10(4)m"], ["10(2)", "10(4)"]])
+def test_other_products_are_no_powers_of_ten(cells: list[str]) -> None:
+    assert values_of(cells) == cells
+
+
+def test_hours_of_one_digit_are_times_beside_others() -> None:
+    assert values_of(["9.30.00", "18.00.00", "7.15.30"]) == [34_200, 64_800, 26_130]
+    assert values_of(["9.30.15", "18.20.45"]) == ["9.30.15", "18.20.45"]
+    assert values_of(["1.10.15", "1.9.2", "2.0.1"]) == ["1.10.15", "1.9.2", "2.0.1"]

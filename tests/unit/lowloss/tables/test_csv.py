@@ -88,7 +88,7 @@ def test_one_word_deep_in_a_column_of_numbers_is_missing_and_said_so(tmp_path: P
 
 
 def test_many_words_in_a_column_of_numbers_make_it_text(tmp_path: Path) -> None:
-    rows = [str(i) for i in range(90)] + ["many"] * 10
+    rows = [str(i) for i in range(90)] + ["many", "some", "few", "most", "all"] * 2
 
     frame = read_csv(tmp_path, "x,y\n" + "\n".join(f"{r},1" for r in rows))
 

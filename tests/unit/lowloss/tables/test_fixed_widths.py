@@ -43,3 +43,15 @@ def test_other_lines_stay_one_column(text: str) -> None:
 
     assert len(table.frame.columns) == 1
     assert "fixed_widths" not in {warning.code for warning in table.warnings}
+
+
+def test_decimal_commas_do_not_split_columns_of_fixed_widths() -> None:
+    text = f"{'City':<12}{'Temp':>8}{'Press':>10}\n" + "".join(
+        f"{CITIES[row % 3]:<12}{f'{row},5':>8}{f'{900 + row},25':>10}\n" for row in range(30)
+    )
+
+    table = read(text)
+
+    assert table.frame.row(0) == ("New York", 0.5, 900.25)
+    assert table.frame.row(29) == ("San José", 29.5, 929.25)
+    assert [warning.code for warning in table.warnings] == ["fixed_widths"]

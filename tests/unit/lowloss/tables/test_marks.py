@@ -100,3 +100,21 @@ def test_other_columns_decide_first_days_of_months_without_a_doubt() -> None:
     cells = [f"01/{month:02}/{year}" for year, month in MONTHS]
 
     assert values_of(cells, ["4/17/2024", "4/18/2024"])[0] == date(2023, 1, 5)
+
+
+@pytest.mark.parametrize("cell", ["-200", "-200.0", "-200,00", " -200.", "-200.00"])
+def test_number_that_is_named_as_missing_may_have_decimals(cell: str) -> None:
+    mark = "," if "," in cell else "."
+    cells = [f"12{mark}5", cell, f"7{mark}25", "-2000"]
+
+    assert values_of(cells, null_values=("-200",)) == [12.5, None, 7.25, -2000]
+
+
+def test_decimals_that_are_named_as_missing_may_have_more_zeros() -> None:
+    cells = ["999.90", "999.9", "999.91", "7"]
+
+    assert values_of(cells, null_values=("999.9",)) == [None, None, 999.91, 7]
+
+
+def test_thousands_are_not_taken_for_decimals_of_what_is_named_as_missing() -> None:
+    assert values_of(["1.000.000", "12.500", "1.000"], null_values=("1",)) == [1e6, 12_500, 1000]

@@ -9,8 +9,9 @@ from fastapi.testclient import TestClient
 from pydantic import SecretStr
 from sqlalchemy import update
 
-from lowloss.spec import NewToken, Scope
+from lowloss.spec import NewToken, Quotas, Scope
 from service.app import create_app
+from service.dashboard.access_pages import QUOTA_LABELS, describe_quotas
 from service.settings import Settings
 from service.store.database import Database
 from service.store.projects import create_project
@@ -117,3 +118,29 @@ def test_program_has_no_session_to_see_another_project_in(browser: TestClient) -
 
     assert answer.status_code == 401
     assert "sign in with a browser" in answer.text
+
+
+def test_every_quota_has_a_label_and_words_with_its_unit() -> None:
+    quotas = Quotas(
+        max_waiting_jobs=1,
+        max_running_jobs=2,
+        max_stored_bytes=5_000_000_000,
+        uploads_per_minute=60,
+        submits_per_minute=30,
+        max_age_days=365,
+        cpu_seconds_per_30_days=360_000,
+    )
+
+    words = describe_quotas(quotas)
+
+    assert list(QUOTA_LABELS) == list(Quotas.model_fields)
+    assert words == [
+        "1 job may wait",
+        "2 jobs may run at once",
+        "5 GB of datasets and files",
+        "60 uploads a minute",
+        "30 submitted jobs a minute",
+        "deleted after 365 days",
+        "100 h 0 min of processor time in 30 days",
+    ]
+    assert describe_quotas(Quotas()) == []

@@ -47,6 +47,12 @@ from tests.builders.store import a_claim, a_job, a_trial
             {"state": "failed", "reason": "too_many_crashes"},
             "failed: too many crashes",
         ),
+        (
+            EventKind.model_ready,
+            {"trial": 3},
+            "a model, the network of trial 3, can be downloaded, and predicts",
+        ),
+        (EventKind.model_ready, {"trial": None}, "its model can be downloaded, and predicts"),
         (EventKind.best_changed, {"trial": 3, "score": 0.25}, "trial 3 is the best so far: 0.25"),
         (
             EventKind.best_changed,

@@ -85,3 +85,38 @@ def test_job_that_has_ended_shows_the_curves_of_chosen_trials(
     assert "curve=2&amp;curve=3&amp;pruned=False" in chosen
     assert "Score against learning rate" in chosen
     assert len(statements) <= 3
+
+
+def test_trial_shows_its_place_in_each_range(client: TestClient, store: Database) -> None:
+    job = a_job(store)
+    fence = a_claim(store).fence
+    a_trial(store, fence, 1, score=0.5, dropout=0.0)
+    alone = client.get(f"/jobs/{job}/trials/1").text
+    a_trial(store, fence, 2, score=0.25, dropout=0.4)
+
+    text = client.get(f"/jobs/{job}/trials/2").text
+
+    assert "Its place among the trials" not in alone
+    charts = re.findall(r'<svg[^>]*aria-label="Score against ([^"]*)".*?</svg>', text, re.DOTALL)
+    assert charts == ["dropout"]
+    assert "trial 2: 0.25" in text
+    assert "trial 1: 0.5" not in text.partition("Its place among the trials")[2]
+
+
+def test_chosen_trials_stand_side_by_side_with_what_differs(
+    client: TestClient, store: Database
+) -> None:
+    job = a_job(store)
+    fence = a_claim(store).fence
+    for number, dropout in ((1, 0.0), (2, 0.4), (3, 0.2)):
+        a_trial(store, fence, number, score=1 / number, dropout=dropout)
+
+    two = client.get(f"/jobs/{job}/trials?curve=1&curve=2").text
+    one = client.get(f"/jobs/{job}/trials?curve=1").text
+
+    table = two.partition("These trials side by side")[2].partition("</details>")[0]
+    rows = re.findall(r'<th scope="row">([^<]*)</th>(.*?)</tr>', table)
+    cells = {name: re.findall(r"<td[^>]*>([^<]*)<", row) for name, row in rows}
+    assert cells == {"score": ["0.5", "1"], "dropout": ["0.4", "0"]}
+    assert re.findall(r">trial (\d)<", table) == ["2", "1"]
+    assert "side by side" not in one

@@ -2,37 +2,119 @@
 
 from __future__ import annotations
 
+import random
+
 import polars as pl
 import pytest
 
-from lowloss.results import Column
+from lowloss.results import TableWarning
 from lowloss.tables.table import Table
-from service.tables.profile import profile_table
+from service.tables.profile import describe_columns
 from service.tables.sentinels import warn_of_sentinels
 from tests.builders.tables import LIMITS
 
 TEMPERATURES = [float(number % 37 - 10) for number in range(200)]
+CARBON = [round(0.5 + (number * 37 % 400) / 35, 1) for number in range(400)]
+AGES = [18.0 + number * 37 % 63 for number in range(400)]
+PRESSURES = [60.0 + number * 37 % 30 for number in range(400)]
 
 
-def profile_of(values: list[float]) -> list[Column]:
-    table = Table(pl.DataFrame({"t": values}), is_matrix=False)
-    return [Column.model_validate(column) for column in profile_table(table, limits=LIMITS)]
+def warnings_of(**columns: list[float]) -> list[TableWarning]:
+    table = Table(pl.DataFrame(columns), is_matrix=False)
+    return list(warn_of_sentinels(table, describe_columns(table, limits=LIMITS)))
 
 
 @pytest.mark.parametrize(
-    ("sentinel", "count"), [(-9999.0, 6), (9999.9, 5), (-999.0, 2), (999999.0, 1)]
+    ("sentinel", "count"), [(-9999.0, 6), (9999.9, 5), (-999.0, 2), (999999.0, 1), (-32768.0, 1)]
 )
-def test_nines_far_from_all_others_are_told(sentinel: float, count: int) -> None:
-    (warning,) = warn_of_sentinels(profile_of(TEMPERATURES + [sentinel] * count))
+def test_nines_and_fills_far_from_all_others_are_told(sentinel: float, count: int) -> None:
+    (warning,) = warnings_of(t=TEMPERATURES + [sentinel] * count)
 
     assert (warning.code, warning.column, warning.count) == ("sentinel_value", "t", count)
     assert warning.fix == f"name {sentinel:.10g} in null_values if it does"
 
 
-@pytest.mark.parametrize("last", [500.0, 99.0, -40.0, 999.5])
+@pytest.mark.parametrize(
+    ("values", "code", "count"),
+    [
+        (TEMPERATURES, -200.0, 5),  # the air quality of UCI
+        (CARBON, -200.0, 40),
+        (CARBON, -1.0, 60),
+        (AGES, -9.0, 30),
+        (AGES, 99.0, 40),
+        (AGES, 888.0, 8),
+        (PRESSURES, 0.0, 20),  # the blood pressures of Pima
+        ([-value for value in PRESSURES], 0.0, 20),
+    ],
+)
+def test_code_that_comes_often_apart_from_all_others_is_told(
+    values: list[float], code: float, count: int
+) -> None:
+    (warning,) = warnings_of(t=values + [code] * count)
+
+    assert (warning.count, warning.example) == (count, f"{code:.10g}")
+    assert f"in {count} cells of 't' is apart from all other numbers" in warning.detail
+
+
+def test_several_codes_at_one_end_are_told_each() -> None:
+    told = warnings_of(age=AGES + [-9.0] * 40 + [-8.0] * 30 + [-7.0] * 30)
+
+    assert [(warning.example, warning.count) for warning in told] == [
+        ("-9", 40),
+        ("-8", 30),
+        ("-7", 30),
+    ]
+
+
+def test_code_that_is_a_number_of_another_column_is_not_named_for_null_values() -> None:
+    counts = [float(number % 7) for number in range(420)]
+
+    (warning,) = warnings_of(pressure=PRESSURES + [0.0] * 20, visits=counts)
+
+    assert warning.fix == (
+        "leave these cells empty if it does: 0 in null_values would be missing in 'visits', too"
+    )
+
+
+def test_format_without_null_values_needs_missing_cells() -> None:
+    table = Table(pl.DataFrame({"t": [*TEMPERATURES, -999.0]}))
+    profile = describe_columns(table, limits=LIMITS)
+
+    (warning,) = warn_of_sentinels(table, profile, has_null_values=False)
+
+    assert warning.fix == "write these cells as missing if it does"
+
+
+@pytest.mark.parametrize("last", [500.0, 99.0, -40.0, 999.5, -200.0, 0.0])
 def test_other_extremes_are_not_told(last: float) -> None:
-    assert list(warn_of_sentinels(profile_of([*TEMPERATURES, last]))) == []
+    assert warnings_of(t=[*TEMPERATURES, last]) == []
 
 
 def test_nines_among_their_like_are_not_told() -> None:
-    assert list(warn_of_sentinels(profile_of([float(n) for n in range(1000)]))) == []
+    assert warnings_of(t=[float(n) for n in range(1000)]) == []
+
+
+def draw(seed: int) -> dict[str, list[float]]:
+    """Columns of honest numbers: counts, flags, temperatures, amounts, prices."""
+    rng = random.Random(seed)
+    rows = range(1000)
+    return {
+        "count": [float(int(rng.expovariate(0.3))) for _ in rows],
+        "many": [float(int(rng.gauss(40, 12))) for _ in rows],
+        "flag": [rng.choice((-1.0, 1.0)) for _ in rows],
+        "vote": [rng.choice((-1.0, 0.0, 1.0)) for _ in rows],
+        "degrees": [float(round(max(-1.0, rng.gauss(9, 5)))) for _ in rows],
+        "rain": [max(0.0, round(rng.gauss(-2, 5), 1)) for _ in rows],
+        "amount": [rng.choice((0.0, 100.5 + rng.expovariate(0.002))) for _ in rows],
+        "percent": [min(99.0, float(round(rng.gauss(80, 15)))) for _ in rows],
+        "dose": [rng.choice((0.0, 10.0, 20.0, 40.0, 80.0)) for _ in rows],
+        "balance": [round(rng.gauss(0, 400), -2) for _ in rows],
+        "garage": [
+            rng.choice((0.0, *(160 + abs(rng.gauss(320, 190)) for _ in range(15)))) for _ in rows
+        ],
+    }
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_honest_numbers_are_not_told(seed: int) -> None:
+    assert [(w.column, w.example) for w in warnings_of(**draw(seed))] == []

@@ -45,9 +45,14 @@ def test_text_stays_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("rows", "told"),
     [
-        ("city,age\nOslo,1\n", "the CSV has no column 'rooms'"),
-        ("city;rooms\nOslo;1\n", "the CSV has no column 'rooms': it must be split at commas"),
-        ("rooms\nmany\n", "could not convert string to float: 'many'"),
+        ("city,age\nOslo,1\n", "the CSV has no column 'rooms'; its header has 'city', 'age'$"),
+        ("city;age\nOslo;1\n", "the CSV has no column 'rooms'; its header has 'city;age'$"),
+        ("", "the CSV has no column 'rooms'; it has no header$"),
+        (
+            "rooms\n1\nmany\n",
+            "row 2 of column 'rooms': 'many' is no number with a decimal point; `lowloss predict`",
+        ),
+        ("city;rooms\nOslo;1,5\n", "row 1 of column 'rooms': '1,5' is no number with a decimal"),
     ],
 )
 def test_what_is_wrong_is_told_in_one_line(tmp_path: Path, rows: str, told: str) -> None:
@@ -60,6 +65,55 @@ def test_what_is_wrong_is_told_in_one_line(tmp_path: Path, rows: str, told: str)
 
     with pytest.raises(SystemExit, match=told):
         predict.main([str(model), str(tmp_path / "rows.csv")])
+
+
+def test_date_that_is_not_iso_is_told_with_its_place() -> None:
+    column = {"column": "sold", "dtype": "float64", "kind": "date"}
+
+    with pytest.raises(ValueError, match="row 7 of column 'sold': '1/2/2026' is no date in ISO"):
+        predict.convert({"sold": "1/2/2026"}, column, 7)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_header_says_what_splits_the_file(delimiter: str) -> None:
+    text = delimiter.join(['"last, first; x"', "rooms"]) + "\n"
+
+    assert predict.find_delimiter(text, ["rooms", "last, first; x"]) == delimiter
+
+
+@pytest.mark.parametrize(
+    ("text", "decimal", "group", "value"),
+    [
+        ("1,5", ",", "", 1.5),
+        ("-1.234,5", ",", ".", -1234.5),
+        ("1.234", ",", ".", 1234.0),
+        ("1 234 567", ".", " ", 1234567.0),
+        ("1,234.5", ".", ",", 1234.5),
+        ("2e3", ",", ".", 2000.0),
+    ],
+)
+def test_number_is_read_by_the_marks_of_its_column(
+    text: str, decimal: str, group: str, value: float
+) -> None:
+    assert predict.read_number(text, decimal, group, "here") == value
+
+
+@pytest.mark.parametrize(
+    ("text", "decimal", "group"),
+    [("1.5", ",", ""), ("1.5", ",", "."), ("1,5", ".", ","), ("12,34.5", ".", ",")],
+)
+def test_number_with_other_marks_is_refused_and_never_guessed(
+    text: str, decimal: str, group: str
+) -> None:
+    with pytest.raises(ValueError, match=r"here: .* is no number with a decimal"):
+        predict.read_number(text, decimal, group, "here")
+
+
+def test_value_that_was_missing_at_training_is_missing() -> None:
+    column = {"column": "x", "dtype": "float32", "kind": "numeric"}
+    reading = {"decimal": ".", "null_values": ["-999"]}
+
+    assert math.isnan(float(predict.convert({"x": "-999"}, column | {"reading": reading})))
 
 
 def test_file_that_is_no_model_is_told_of_in_one_line(tmp_path: Path) -> None:
@@ -126,6 +180,29 @@ def test_script_alone_predicts_the_rows_of_a_file(tmp_path: Path) -> None:
 
     found = pl.read_csv(tmp_path / "out.csv")
     assert found["prediction"].to_list() == [12.0, 1.5, 0.0]
+
+
+def test_file_split_at_semicolons_is_read_as_the_training_table_was(tmp_path: Path) -> None:
+    reading = {"decimal": ",", "group": "."}
+    inputs = [
+        {
+            "input": "rooms",
+            "column": "rooms",
+            "dtype": "float32",
+            "kind": "numeric",
+            "reading": reading,
+        },
+        {"input": "city", "column": "city", "dtype": "string", "kind": "categorical"},
+    ]
+    model = a_model(tmp_path, {"labels": [], "matrix_columns": None, "inputs": inputs})
+    (tmp_path / "german.csv").write_text("\ufeffcity;rooms\nOslo;1.234,5\nRome;1,5\n")
+    (tmp_path / "plain.csv").write_text("city,rooms\nOslo,1234.5\nRome,1.5\n")
+
+    for name in ("german", "plain"):
+        predict.main([str(model), str(tmp_path / f"{name}.csv"), "-o", str(tmp_path / name)])
+
+    assert (tmp_path / "german").read_text() == "prediction\n1244.5\n1.5\n"
+    assert (tmp_path / "plain").read_text() == (tmp_path / "german").read_text()
 
 
 def test_value_that_no_training_row_had_is_told(

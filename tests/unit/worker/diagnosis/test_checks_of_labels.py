@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lowloss.results import Cause
+from lowloss.results import Cause, NoiseFloor
 from tests.builders.recipes import a_network, data_of, some_classes, some_numbers
 from worker.diagnosis.checks.labels import (
     find_irrelevant_features,
@@ -15,6 +15,7 @@ from worker.diagnosis.checks.labels import (
     find_noisy_labels,
 )
 from worker.diagnosis.checks.suspects import Suspect
+from worker.diagnosis.findings.data_causes import noise_finding
 from worker.diagnosis.training.data import DiagnosisData
 from worker.diagnosis.training.peers import BOOSTING, estimate_noise_floor, fit_peers
 
@@ -167,3 +168,30 @@ def test_equal_rows_make_noise_certain() -> None:
 
     # Two rows around their mean: a variance of 2 by n - 1.
     assert estimate_noise_floor(data, best=10.0).conflicting == pytest.approx(2.0)
+    # A model did better: so few rows tell no floor.
+    assert estimate_noise_floor(data, best=1.9).conflicting is None
+
+
+@pytest.mark.parametrize(
+    ("floor", "ending"),
+    [
+        (None, "is a log loss of 0.5."),
+        (NoiseFloor(estimate=None, conflicting=None), "is a log loss of 0.5."),
+        (
+            NoiseFloor(estimate=None, conflicting=0.25),
+            "of 0.5, and by rows that are equal no model is expected below 0.25.",
+        ),
+        (
+            NoiseFloor(estimate=0.1, conflicting=None),
+            "of 0.5, of which 0.1 is noise by an estimate from rows that are nearly equal.",
+        ),
+    ],
+)
+def test_finding_of_noise_says_its_part_where_that_was_measured(
+    floor: NoiseFloor | None, ending: str
+) -> None:
+    suspect = Suspect(Cause.noisy_labels, "Labels contradict each other", ())
+
+    finding = noise_finding(suspect, 0.5, "log_loss", floor)
+
+    assert finding.sentence.endswith(ending)

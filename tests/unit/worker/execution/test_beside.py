@@ -44,6 +44,29 @@ def test_items_before_an_error_are_not_lost() -> None:
     assert seen == [1]
 
 
+def test_item_that_is_ready_comes_before_what_a_check_raises() -> None:
+    is_begun, is_ready, is_free = threading.Event(), threading.Event(), threading.Event()
+
+    def compute() -> Iterator[int]:
+        is_begun.set()
+        yield 1
+        is_ready.set()
+        is_free.wait(20)
+
+    def check() -> None:
+        # The first check comes before the thread.
+        if is_begun.is_set() or seen:
+            is_ready.wait(20)
+            raise LeftError
+
+    seen: list[int] = []
+    with pytest.raises(LeftError):
+        seen.extend(iterate_beside(compute(), check))
+    is_free.set()
+
+    assert seen == [1]
+
+
 def test_what_a_check_raises_leaves_the_function_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(beside, "LISTEN_SECONDS", 0.01)
     is_free, computed = threading.Event(), threading.Event()

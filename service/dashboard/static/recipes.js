@@ -1,0 +1,106 @@
+// Recipes: fields for what most of them have, over the JSON that is sent.
+
+import { call, clearProblems } from "./forms.js";
+
+export function prepareRecipes(root) {
+  for (const part of root.querySelectorAll("[data-recipe-fields]")) {
+    const text = part.closest("form").querySelector(`[name="${part.dataset.recipeFields}"]`);
+    part.addEventListener("input", (event) => writeField(event.target, text));
+    text.addEventListener("input", () => showRecipe(part, text));
+    showRecipe(part, text);
+  }
+  for (const input of root.querySelectorAll("input[data-recipe]")) {
+    input.addEventListener("change", () => readRecipe(input));
+  }
+}
+
+// Put a field into the JSON; whatever else stands there stays. A text that is no JSON is left alone.
+function writeField(field, text) {
+  const recipe = parseRecipe(text);
+  if (!recipe) return;
+  const [owner, name] = field.dataset.path.split(".");
+  const value = readField(field);
+  const layers = recipe.layers?.length ? recipe.layers : [{ units: 1 }];
+  const hidden = layers.slice(0, -1);
+  const output = layers[layers.length - 1];
+  if (owner === "hidden" && name === "units") {
+    const like = hidden[hidden.length - 1] ?? { activation: "relu" };
+    recipe.layers = [...value.map((units, i) => ({ ...(hidden[i] ?? like), units })), output];
+  } else if (owner === "hidden") {
+    for (const layer of hidden) setOrDelete(layer, name, value);
+  } else if (owner === "output") {
+    setOrDelete(output, name, value);
+    recipe.layers = layers;
+  } else if (name === undefined) {
+    setOrDelete(recipe, owner, value);
+  } else {
+    recipe[owner] = { ...recipe[owner] };
+    setOrDelete(recipe[owner], name, value);
+    // Early stopping without a patience is none.
+    if (owner === "early_stopping" && value === undefined) delete recipe.early_stopping;
+  }
+  text.value = JSON.stringify(recipe, null, 2);
+}
+
+function readField(field) {
+  if (field.dataset.path === "hidden.units") {
+    return field.value.split(/[,;\s]+/).filter(Boolean).map(Number);
+  }
+  if (field.value === "") return undefined;
+  return field.type === "number" ? Number(field.value) : field.value;
+}
+
+function setOrDelete(part, name, value) {
+  if (value === undefined) delete part[name];
+  else part[name] = value;
+}
+
+// Show in the fields what the JSON says.
+function showRecipe(part, text) {
+  const recipe = parseRecipe(text);
+  if (!recipe) return;
+  const layers = Array.isArray(recipe.layers) ? recipe.layers : [];
+  const hidden = layers.slice(0, -1);
+  for (const field of part.querySelectorAll("[data-path]")) {
+    if (field === document.activeElement) continue;
+    const [owner, name] = field.dataset.path.split(".");
+    if (owner === "hidden" && name === "units") {
+      field.value = hidden.map((layer) => layer.units).join(", ");
+    } else if (owner === "hidden") {
+      const values = new Set(hidden.map((layer) => layer[name] ?? ""));
+      field.value = values.size === 1 ? [...values][0] : "";
+    } else if (owner === "output") {
+      field.value = layers[layers.length - 1]?.[name] ?? "";
+    } else {
+      field.value = (name === undefined ? recipe[owner] : recipe[owner]?.[name]) ?? "";
+    }
+  }
+}
+
+// Return the object that a text area has; null where it is no JSON of one.
+function parseRecipe(text) {
+  try {
+    const recipe = JSON.parse(text.value);
+    if (typeof recipe !== "object" || Array.isArray(recipe) || !recipe) return null;
+    if (typeof recipe.optimizer === "string") recipe.optimizer = { name: recipe.optimizer };
+    return recipe;
+  } catch {
+    return null;
+  }
+}
+
+async function readRecipe(input) {
+  const form = input.form;
+  clearProblems(form);
+  if (!input.files.length) return;
+  const answer = await call(form, "/v1/recipes", { method: "POST", body: input.files[0] });
+  if (answer === undefined) return;
+  form.querySelector(`[name="${input.dataset.recipe}"]`).value = JSON.stringify(answer.recipe, null, 2);
+  form.querySelectorAll("[data-recipe-fields]").forEach((part) => {
+    showRecipe(part, form.querySelector(`[name="${input.dataset.recipe}"]`));
+  });
+  const notes = form.querySelector(".notes");
+  notes.replaceChildren(
+    ...answer.notes.map((note) => Object.assign(document.createElement("li"), { textContent: note })),
+  );
+}

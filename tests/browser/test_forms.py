@@ -1,0 +1,112 @@
+"""Forms that answer while somebody types: a job's time, a recipe's fields, a prediction."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from lowloss.results import JobState
+from service.store.artifacts import NewArtifact, add_artifact
+from service.store.queue import finish_job
+from tests.browser.conftest import Site
+from tests.browser.test_walks import choose
+from tests.builders.store import a_blob, a_claim, a_job
+
+pytestmark = pytest.mark.slow
+
+
+def test_budget_says_how_long_the_job_may_take(page: Page, site: Site, tmp_path: Path) -> None:
+    choose(page, site, tmp_path)
+    time = page.locator("[data-time]")
+
+    expect(time).to_contain_text("It takes 10 min 30 s at most")
+    page.get_by_label("Seconds of search").fill("3600")
+    page.get_by_label("Seconds of the diagnosis").fill("0")
+    expect(time).to_contain_text("It takes 1 h at most")
+    page.get_by_label("Seconds of search").fill("")
+    expect(time).to_contain_text("as long as 150 trials do")
+
+
+def recipe_of(page: Page) -> dict[str, Any]:
+    recipe: dict[str, Any] = json.loads(page.locator("[name=recipe]").input_value())
+    return recipe
+
+
+def test_fields_of_a_recipe_and_its_json_follow_each_other(
+    page: Page, site: Site, tmp_path: Path
+) -> None:
+    choose(page, site, tmp_path, "/diagnose")
+    text = page.locator("[name=recipe]")
+    units = page.get_by_label("Units of the hidden layers")
+    expect(units).to_have_value("64, 64")
+
+    units.fill("32, 16, 8")
+    page.get_by_label("Dropout behind each").fill("0.2")
+    page.get_by_label("Learning rate").fill("0.01")
+    page.get_by_label("Patience of early stopping").fill("5")
+    recipe = recipe_of(page)
+
+    hidden = {"activation": "relu", "dropout": 0.2}
+    assert recipe["layers"] == [*({"units": n} | hidden for n in (32, 16, 8)), {"units": 1}]
+    assert recipe["optimizer"] == {"name": "adam", "learning_rate": 0.01}
+    assert recipe["early_stopping"] == {"patience": 5}
+    page.get_by_label("Patience of early stopping").fill("")
+    assert "early_stopping" not in recipe_of(page)
+
+    layers = [{"units": 9, "l2": 0.1}, {"units": 1}]
+    text.fill(json.dumps({"layers": layers, "loss": "huber", "optimizer": "sgd"}))
+
+    expect(units).to_have_value("9")
+    expect(page.locator("[data-path=loss]")).to_have_value("huber")
+    expect(page.locator("[data-path='optimizer.name']")).to_have_value("sgd")
+    page.get_by_label("Epochs", exact=True).fill("7")
+    assert recipe_of(page) == {
+        "layers": layers,
+        "loss": "huber",
+        "optimizer": {"name": "sgd"},
+        "epochs": 7,
+    }
+
+
+def test_json_that_is_none_is_left_as_it_is(page: Page, site: Site, tmp_path: Path) -> None:
+    choose(page, site, tmp_path, "/diagnose")
+    text = page.locator("[name=recipe]")
+    text.fill('{"layers": [')
+
+    page.get_by_label("Epochs", exact=True).fill("7")
+
+    assert text.input_value() == '{"layers": ['
+
+
+def test_prediction_is_made_as_one_types(page: Page, site: Site) -> None:
+    job, fence = a_job(site.store), a_claim(site.store).fence
+    card = a_blob(site.store, b"# card")
+    with site.store.transaction() as session:
+        add_artifact(session, fence, NewArtifact("model_card.md", "text/markdown", card, 6))
+        finish_job(session, fence, state=JobState.succeeded)
+    rows: list[dict[str, Any]] = []
+
+    def answer(route: Route) -> None:
+        if route.request.method != "POST":
+            route.continue_()
+            return
+        rows.extend(json.loads(route.request.post_data or "")["rows"])
+        predictions = [2 * (rows[-1]["x"] or 0)]
+        route.fulfill(
+            json={"target": "y", "predictions": predictions, "probabilities": None, "labels": []}
+        )
+
+    page.route("**/predict", answer)
+    page.goto(f"{site.url}/jobs/{job}/predict")
+
+    page.get_by_label("x", exact=True).press_sequentially("125", delay=10)
+
+    expect(page.locator("output")).to_contain_text("y: ")
+    value = float(page.get_by_label("x", exact=True).input_value())
+    expect(page.locator("output")).to_have_text(f"y: {2 * value:,.6g}")
+    # Not for each key that is pressed.
+    assert len(rows) < 3

@@ -1,0 +1,114 @@
+"""Texts in Latin letters that are not in UTF-8 are read by the letters of their languages."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from lowloss.tables.accents import guess_accents
+from tests.unit.lowloss.tables.test_layouts import read
+
+TOWNS = {
+    "Polish": "Łódź Kraków Wrocław Gdańsk Poznań "
+    "Białystok Częstochowa Rzeszów Świętochłowice Żywiec",
+    "Czech": "Plzeň Liberec Děčín Hradec Králové Ústí Jihlava Třebíč Příbram Kroměříž Žďár Břeclav",
+    "Slovak": "Košice Žilina Prešov Trenčín Poprad "
+    "Piešťany Topoľčany Nitra Bánovce Považská Ľubovňa",
+    "Hungarian": "Győr Pécs Székesfehérvár Érd Kecskemét Nyíregyháza Hódmezővásárhely Szűcs Erdős",
+    "Romanian": "Bucureşti Iaşi Constanţa Braşov Galaţi "
+    "Târgovişte Piteşti Bacău Râmnicu Suceava Buzău",
+    "Croatian": "Šibenik Čakovec Požega Varaždin Đakovo "
+    "Križevci Ličko Međimurje Koprivničko Našice",
+    "Turkish": "İstanbul Diyarbak\u0131r Eskişehir Muğla K\u0131r\u0131kkale "
+    "Iğd\u0131r Şanl\u0131urfa Ayd\u0131n Ağr\u0131 Çank\u0131r\u0131 Elaz\u0131ğ",
+    "Lithuanian": "Šiauliai Panevėžys Alytus Marijampolė Mažeikiai "
+    "Jonava Utena Kėdainiai Telšiai Visaginas",
+    "Latvian": "Šķēde Ķekava Ādaži Piņķi Vecāķi Ņukši Kuldīga Jūrmala Rēzekne Strenči Lielvārde Līči",
+    "German": "München Köln Düsseldorf Nürnberg Saarbrücken Göttingen Würzburg Gießen Fürth Lübeck",
+    "French": "Besançon Orléans Nîmes Béziers Évreux Châteauroux Mâcon Bègles Créteil Angoulême",
+    "Spanish": "Málaga Córdoba Cádiz León Logroño Cáceres Almería Castellón Ávila Jaén Gijón",
+    "Portuguese": "São Paulo Brasília Goiânia Belém "
+    "Maceió Florianópolis Uberlândia Cuiabá Joinville Macapá",
+    "Danish": "København Ærø Ålborg Sønderborg Hørsholm Næstved Køge Farsø Rødovre Grenå",
+    "Swedish": "Malmö Västerås Örebro Linköping Jönköping "
+    "Norrköping Umeå Gävle Borås Södertälje Växjö",
+    "Icelandic": "Reykjavík Kópavogur Hafnarfjörður Akureyri "
+    "Garðabær Mosfellsbær Árborg Ísafjörður",
+}
+ENCODINGS = {
+    **dict.fromkeys(("Polish", "Czech", "Slovak", "Hungarian", "Romanian", "Croatian"), "cp1250"),
+    "Turkish": "cp1254",
+    "Lithuanian": "cp1257",
+    "Latvian": "cp1257",
+}
+
+
+def write(language: str) -> str:
+    towns = TOWNS[language].split()
+    rows = [f"{town},{number}\n" for number, town in enumerate(towns * 3)]
+    return "town,y\n" + "".join(rows)
+
+
+@pytest.mark.parametrize("language", TOWNS)
+@pytest.mark.parametrize("is_capital", [False, True])
+def test_towns_are_read_by_the_letters_of_their_language(language: str, is_capital: bool) -> None:
+    encoding = ENCODINGS.get(language, "cp1252")
+    text = write(language)
+    if is_capital:
+        text = text.upper().replace("I\u0307", "İ").encode(encoding, "ignore").decode(encoding)
+
+    table = read(text.encode(encoding))
+
+    lines = text.splitlines()[1:]
+    assert table.frame[:, 0].to_list() == [line.split(",")[0] for line in lines]
+    (warning,) = [w for w in table.warnings if w.code == "encoding_guessed"]
+    assert warning.detail.endswith(f"read as {encoding}")
+    assert "give encoding if letters look wrong" in warning.fix
+
+
+@pytest.mark.parametrize("language", ["Polish", "Czech", "Slovak", "Hungarian", "Croatian"])
+@pytest.mark.parametrize("encoding", ["iso8859-2", "cp852"])
+def test_other_encodings_of_central_europe_are_told_apart(language: str, encoding: str) -> None:
+    text = write(language)
+
+    table = read(text.encode(encoding))
+
+    lines = text.splitlines()[1:]
+    assert table.frame[:, 0].to_list() == [line.split(",")[0] for line in lines]
+
+
+@pytest.mark.parametrize("language", ["German", "French", "Swedish", "Portuguese"])
+@pytest.mark.parametrize("encoding", ["cp850", "mac-roman"])
+def test_files_of_old_systems_are_told(language: str, encoding: str) -> None:
+    text = write(language)
+
+    table = read(text.encode(encoding))
+
+    lines = text.splitlines()[1:]
+    assert table.frame[:, 0].to_list() == [line.split(",")[0] for line in lines]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "don\u2019t,it\u2019s,O\u2019Brien—Müller,…so\n" * 5,
+        "“quoted”,»so«,50 m³,Oslo¹,Rhône²,km²\n" * 5,
+        "Müller,Núñez,Gonçalves,Sørensen,François,Björk,Łukasz".replace("Ł", "L") + "\n",
+        "Škoda,Žilina,Novotný,Müller\n".replace("ý", "y"),
+        "café,Zoë,naïve,fiancée\n",
+        "São,Köln,Ærø,Àgora\n",
+        "²³,m²,kg·m²,µg/m³,25°C\n",
+    ],
+)
+def test_text_of_windows_1252_stays_so(text: str) -> None:
+    assert guess_accents(text.encode("cp1252")) is None
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_names_of_many_countries_stay_windows_1252(seed: int) -> None:
+    rng = random.Random(seed)
+    western = [language for language in TOWNS if language not in ENCODINGS]
+    names = [rng.choice(TOWNS[rng.choice(western)].split()) for _ in range(30)]
+
+    assert guess_accents("\n".join(names).encode("cp1252")) is None
