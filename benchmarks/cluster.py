@@ -15,8 +15,10 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from benchmarks.results_file import write_results
 from benchmarks.tables import generated
 from lowloss.spec.activations import usual_initializers
 from worker.engine.arrays import Arrays
@@ -26,6 +28,7 @@ from worker.engine.plans import Plan
 from worker.engine.protocol import Engine, next_plans_from
 from worker.engine.results import TrainedPlan
 
+RESULTS = Path(__file__).with_name("cluster.json")
 ROUNDS = 3
 MEMORY_BYTES = 2**33
 REACH = Reach(2, 64, frozenset({"dropout"}))
@@ -33,7 +36,7 @@ REACH = Reach(2, 64, frozenset({"dropout"}))
 
 @dataclass(frozen=True)
 class Work:
-    """Plans on a generated table, looked at after every so-manieth epoch."""
+    """Plans on a generated table; each is looked at after every `epochs_ahead` epochs."""
 
     rows: int
     plans: int
@@ -106,7 +109,9 @@ def measure(executor: str, name: str) -> dict[str, Any]:
     try:
         on_ray = RayExecutor(cluster.address, cores=1)
         measured = _measure(
-            lambda: on_ray.build_engine(arrays, REACH, trials=work.plans * int(executor)), work
+            # Each actor has as many plans open as the local engine.
+            lambda: on_ray.build_engine(arrays, REACH, trials=work.plans * int(executor)),
+            work,
         )
         on_ray.release()
         return measured | {"arrays_bytes": len(pickle.dumps(arrays))}
@@ -123,7 +128,8 @@ def _measure(build: Callable[[], Engine], work: Work) -> dict[str, Any]:
     engine, plans = build(), make_plans(work, seed=0)
     compiled, losses = train(engine, plans, work)
     seconds = [train(engine, plans, work)[0] for _ in range(ROUNDS)]
-    assert len(losses) == work.plans
+    if len(losses) != work.plans:
+        raise SystemExit(f"{len(losses)} of {work.plans} plans have a loss")
     return {
         "seconds": statistics.median(seconds),
         "all": seconds,
@@ -133,23 +139,41 @@ def _measure(build: Callable[[], Engine], work: Work) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure each in a process of its own, by turns, or what is named: `EXECUTOR WORK`."""
+    """Measure each in a process of its own, by turns, and write what came out; or one of them."""
     if sys.argv[1:]:
         print("RESULT " + json.dumps(measure(sys.argv[1], sys.argv[2])))
         return
-    for name, work in WORKS.items():
-        looks = work.plans * work.epochs // work.epochs_ahead
-        print(f"{name}: {work.plans} plans of {work.epochs} epochs, {looks} looks")
-        for executor in ("local", "1", "2"):
-            done = subprocess.run(
-                [sys.executable, "-m", "benchmarks.cluster", executor, name],
-                capture_output=True,
-                text=True,
-                check=False,
-                env=os.environ | {"OMP_NUM_THREADS": "1"},
-            )
-            lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
-            print(executor, lines[-1] if lines else done.stderr[-2000:], flush=True)
+    results = {
+        name: {executor: _measure_apart(executor, name) for executor in ("local", "1", "2")}
+        for name in WORKS
+    }
+    for name, measured in results.items():
+        losses = {round(one["loss"], 6) for one in measured.values()}
+        if len(losses) != 1:
+            raise SystemExit(f"{name}: the losses differ: {losses}")
+    write_results(RESULTS, results)
+    for name, measured in results.items():
+        seconds = {executor: one["seconds"] for executor, one in measured.items()}
+        print(
+            f"{name}: {seconds}, two actors {seconds['1'] / seconds['2']:.2f} times one, "
+            f"one {seconds['1'] / seconds['local'] - 1:+.1%} of local"
+        )
+
+
+def _measure_apart(executor: str, name: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.cluster", executor, name],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
+    if not lines:
+        raise SystemExit(f"{executor}, {name} failed:\n{done.stderr[-3000:]}")
+    print(f"{time.strftime('%H:%M:%S')} {name}, {executor}", flush=True)
+    measured: dict[str, Any] = json.loads(lines[-1].removeprefix("RESULT "))
+    return measured
 
 
 if __name__ == "__main__":

@@ -195,6 +195,14 @@ class Settings(BaseSettings):
     ray_cores: Annotated[
         int, Field(gt=0, description="Cores of an actor that trains on the Ray cluster.")
     ] = 2
+    ray_actors: Annotated[
+        int | None,
+        Field(
+            gt=0,
+            description="Actors of a job on the Ray cluster; as many as its nodes have room for if "
+            "unset. A cluster that scales itself grows to what is set here.",
+        ),
+    ] = None
     worker_name: Annotated[str, Field(description="Name of this worker in leases.")] = ""
     connections: ConnectionLimits = ConnectionLimits()
     limits: Limits = Limits()

@@ -153,26 +153,72 @@ def test_plans_of_an_actor_that_is_killed_train_elsewhere_to_the_same_bits(
         assert tuple(observer.epochs[number]) == training.epochs
 
 
-def test_plans_of_a_node_that_is_lost_train_on_those_that_are_left(
+def test_plans_of_a_node_that_is_lost_train_on_those_that_are_there(
     cluster: Any, executor: Any
 ) -> None:
-    node = cluster.add_node(num_cpus=1)
     arrays, plans = some_arrays(), [a_plan(number=n, seed=n, max_epochs=80) for n in range(1, 7)]
     whole = run(a_cohort_engine(arrays, cores=1), plans)
-    nodes: list[int] = []
+    lost: list[Any] = []
 
     def lose_node(observer: Observer) -> None:
-        if executor.count_nodes() == 3 and not nodes:
-            nodes.append(observer.count)
-            cluster.remove_node(node, allow_graceful=False)
+        if observer.count >= 100 and not lost:
+            lost.append(next(iter(cluster.worker_nodes)))
+            cluster.remove_node(lost[0], allow_graceful=False)
 
     observer = Observer(lose_node)
 
     ended = run(a_ray_engine(executor, arrays), plans, on_epoch=observer.on_epoch)
+    cluster.add_node(num_cpus=1)
 
-    assert nodes
+    assert lost
     for number, training in whole.items():
         assert_same(ended[number], training)
+
+
+@pytest.mark.slow
+def test_plan_that_was_cut_before_its_actor_was_lost_comes_as_far_as_it_was(executor: Any) -> None:
+    arrays, plan = some_arrays(), a_plan(max_epochs=60)
+    whole = run(a_cohort_engine(arrays, cores=1), [plan], on_epoch=lambda _, e, __: e.epoch != 30)
+
+    def kill_at_the_cut(_: Plan, epoch: Epoch, __: TakeCheckpoint) -> bool:
+        if epoch.epoch == 30:
+            # Nobody has heard yet that this was the last epoch.
+            for process in list_actors():
+                process.kill()
+        return epoch.epoch < 30
+
+    ended = run(a_ray_engine(executor, arrays), [plan], on_epoch=kill_at_the_cut)
+
+    assert_same(ended[1], whole[1])
+
+
+@pytest.mark.slow
+def test_plan_that_loses_its_actors_before_it_comes_further_is_given_up(executor: Any) -> None:
+    killed: set[int] = set()
+
+    def is_training() -> bool:
+        return any(process.cpu_percent(0.2) > 50 for process in list_actors())
+
+    def kill_before_the_end() -> bool:
+        for process in list_actors():
+            if process.pid not in killed and is_training():
+                killed.add(process.pid)
+                process.kill()
+        return True
+
+    plan = a_plan(max_epochs=100_000, widths=(256, 256, 256))
+    engine = a_ray_engine(executor, some_arrays(rows=20_000))
+    ended = list(
+        engine.run(
+            next_plans_from([plan]),
+            on_epoch=lambda *_: True,
+            on_wait=kill_before_the_end,
+            epochs_ahead=lambda _: 100_000,
+        )
+    )
+
+    assert [(type(result), result.reason) for result in ended] == [(FailedPlan, "actor_lost")]
+    assert len(killed) >= 3
 
 
 def test_folds_of_a_trial_stay_together(executor: Any) -> None:

@@ -100,7 +100,7 @@ def test_no_trial_is_lost_or_counted_twice_whatever_is_killed(
             attempts += job.attempt
             with database.reading() as session:
                 trials = list_trials(session, job_id).items
-            assert (job.state, job.errors) == (JobState.succeeded, ())
+            assert job.state is JobState.succeeded, job.errors
             assert [trial.number for trial in trials] == list(range(1, TRIALS + 1))
             assert {trial.state for trial in trials} == {TrialState.completed}
             assert {trial.epochs for trial in trials} == {60}

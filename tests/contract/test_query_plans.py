@@ -86,13 +86,13 @@ def plans_of(database: Database, query: Callable[[Session], object]) -> list[dic
     plans: list[dict[str, Any]] = []
 
     def explain(_c: object, cursor: Any, statement: str, values: Any, *_rest: object) -> None:
-        if statement.startswith(("SELECT", "WITH")):
-            cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", values)
-        elif statement.startswith(("UPDATE", "DELETE")):
-            cursor.execute(f"EXPLAIN (FORMAT JSON) {statement}", values)
-        else:
+        if not statement.startswith(("SELECT", "WITH", "UPDATE", "DELETE")):
             return
+        # It changes rows, too, and is to change them once.
+        cursor.execute("SAVEPOINT explained")
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", values)
         (answer,) = cursor.fetchone()
+        cursor.execute("ROLLBACK TO SAVEPOINT explained")
         plans.append((json.loads(answer) if isinstance(answer, str) else answer)[0]["Plan"])
 
     event.listen(database.engine, "before_cursor_execute", explain)

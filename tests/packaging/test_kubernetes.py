@@ -5,6 +5,7 @@ The kinds of KubeRay and KEDA are not Kubernetes' own: of these the names alone 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import pytest
 import yaml
 
 from service.settings import Settings
+from service.store.database import Database
+from service.store.totals import read_measures
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
 VERSION = "1.37"
@@ -74,9 +77,27 @@ def test_service_and_policies_and_budget_select_the_pods_of_the_server() -> None
         assert selectors[document["kind"]](document).items() <= server.items()
 
 
-def test_workers_scale_by_a_metric_that_the_server_has() -> None:
+def test_policy_lets_nobody_talk_to_workers_and_leaves_the_cluster_alone() -> None:
+    policies = {
+        d["metadata"]["name"]: d["spec"] for d in OWN.values() if d["kind"] == "NetworkPolicy"
+    }
+    closed = policies["lowloss"]["podSelector"]["matchLabels"]
+
+    pods = {name: d["spec"]["template"]["metadata"]["labels"] for name, d in DEPLOYMENTS.items()}
+    selected = {name for name, labels in pods.items() if closed.items() <= labels.items()}
+    assert policies["lowloss"]["ingress"] == []
+    assert selected == {"lowloss-server", "lowloss-worker"}
+
+
+def test_workers_scale_by_a_metric_that_the_server_has(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'lowloss.sqlite3'}")
+    database.prepare()
+    with database.reading() as session:
+        states = {state.value for state in read_measures(session).jobs}
+    database.close()
     (scaled,) = [d for d in DOCUMENTS.values() if d["kind"] == "ScaledObject"]
     (trigger,) = scaled["spec"]["triggers"]
 
     assert scaled["spec"]["scaleTargetRef"]["name"] in DEPLOYMENTS
-    assert "lowloss_jobs{" in trigger["metadata"]["query"]
+    named = re.findall(r'lowloss_jobs\{state=~"([a-z|]+)"\}', trigger["metadata"]["query"])
+    assert [set(one.split("|")) <= states for one in named] == [True]

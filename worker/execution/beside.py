@@ -63,7 +63,7 @@ def _next_result(results: queue.SimpleQueue[T | _End], check: Callable[[], objec
     while True:
         try:
             check()
-        except BaseException:
+        except Exception:
             # What is ready was in time, however long it took this thread to come back.
             if results.empty():
                 raise

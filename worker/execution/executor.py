@@ -14,7 +14,7 @@ class JobEngine(Engine, Protocol):
 
     @property
     def threads(self) -> int:
-        """Threads that train, on all machines together."""
+        """Threads that train, on all machines together; of a cluster the most so far."""
 
     @property
     def max_open(self) -> int:
@@ -42,7 +42,7 @@ class Executor(Protocol):
         """
 
     def count_nodes(self) -> int:
-        """Count the machines that train."""
+        """Count the machines that have trained since the last release."""
 
     def release(self) -> None:
         """Give back what is not needed until the next job."""

@@ -14,7 +14,7 @@ import traceback
 from dataclasses import replace
 from pathlib import Path
 
-from lowloss.errors import JobFailed, LeaseLost, Problem
+from lowloss.errors import JobFailed, LeaseLost, LowlossError, Problem
 from lowloss.processes.logs import logging_about, set_up_logs
 from lowloss.spec import DiagnosisSpec
 from service.settings import Settings
@@ -51,9 +51,8 @@ def main() -> None:
     channel.ready()
     for fence in channel.jobs():
         with logging_about(job=fence.job_id, attempt=fence.attempt):
-            ended = run_safely(database, fence, channel, resources)
+            channel.ended(run_safely(database, fence, channel, resources))
             executor.release()
-            channel.ended(ended)
 
 
 def make_executor(settings: Settings, channel: Channel) -> Executor:
@@ -63,11 +62,17 @@ def make_executor(settings: Settings, channel: Channel) -> Executor:
     """
     if settings.ray_address is None:
         return LocalExecutor()
-    from worker.execution.ray.executor import RayExecutor
+    # Ray is an extra: who trains on one machine has none.
+    try:
+        from worker.execution.ray.executor import RayExecutor
+    except ModuleNotFoundError as error:
+        raise LowlossError(f"LOWLOSS_RAY_ADDRESS needs lowloss[ray]: {error}") from error
 
     while True:
         try:
-            return RayExecutor(settings.ray_address, settings.ray_cores)
+            return RayExecutor(
+                settings.ray_address, settings.ray_cores, max_actors=settings.ray_actors
+            )
         except ConnectionError as error:
             log.warning("no job is claimed: %s (LOWLOSS_RAY_ADDRESS)", error)
             channel.alive()

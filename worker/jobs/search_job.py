@@ -87,7 +87,7 @@ def run_search_job(reporter: Reporter, resources: JobResources) -> Ended:
     reporter.raise_if_suspended()
 
     insights = search_insights(reporter, job, prepared)
-    reporter.record(insights=insights, nodes=executor.count_nodes())
+    reporter.record(insights=insights, threads=engine.threads, nodes=executor.count_nodes())
     if confirmed is None:
         raise JobCancelled if reporter.stop_cause is StopCause.cancel else no_trial_completed(tuner)
     reporter.record(**confirmation_fields(confirmed, prepared))

@@ -15,6 +15,7 @@ from scipy.optimize import minimize_scalar
 from lowloss.spec import Objective, Task
 from worker.data.prepare import Prepared
 from worker.data.scores import SMALLEST_PROBABILITY
+from worker.data.splits import Rows
 from worker.data.target import Float64Array
 from worker.engine.results import TrainedPlan
 from worker.engine.weights import unflatten_weights
@@ -23,8 +24,8 @@ from worker.trials.folds import TrainingResult
 LIMIT = 2.0
 """Logits are divided by this or less, or multiplied: one row that is sure and wrong costs a lot."""
 PARTS = 5
-MAX_ROWS = 10_000
-"""More rows would say the same."""
+MAX_ROWS = 5_000
+"""More rows would say the same, and eight networks of a hundred classes take 32 MB for them."""
 OF_PROBABILITIES = frozenset({Objective.val_loss, Objective.val_log_loss})
 """Other objectives look at the order of the classes alone, which a temperature leaves as it is."""
 
@@ -41,10 +42,9 @@ def fit_temperature(
         return 1.0
     fits = [prepared.fits[fold.plan.fold] for fold in members[0].folds]
     y_N = np.concatenate([prepared.labelled.y[fit.split.validation] for fit in fits])
-    logit_RNC = np.stack([_logits(member) for member in members])
-    rng = np.random.default_rng(seed)
-    rows = rng.permutation(len(y_N))[:MAX_ROWS]
-    logit_RNC, class_N = logit_RNC[:, rows], y_N[rows].astype(np.int64)
+    rows = np.random.default_rng(seed).permutation(len(y_N))[:MAX_ROWS]
+    logit_RNC = np.stack([_logits(member, rows) for member in members])
+    class_N = y_N[rows].astype(np.int64)
     part_N = np.arange(len(rows)) % PARTS
     gain_N = np.zeros(len(rows))
     for part in range(min(PARTS, len(rows))):
@@ -67,9 +67,10 @@ def divide_logits(trained: TrainedPlan, temperature: float) -> TrainedPlan:
     return replace(trained, weights=tuple(weights))
 
 
-def _logits(member: TrainingResult) -> Float64Array:
-    """Return the logits of a network for all validation rows, up to a constant a row [N, C]."""
-    output_NC = np.concatenate([fold.val_output_MC for fold in member.folds]).astype(np.float64)
+def _logits(member: TrainingResult, rows: Rows) -> Float64Array:
+    """Return the logits of a network for some validation rows, up to a constant a row [N, C]."""
+    output_NC = np.concatenate([fold.val_output_MC for fold in member.folds])[rows]
+    output_NC = output_NC.astype(np.float64)
     if output_NC.shape[1] == 1:
         output_NC = np.concatenate([1.0 - output_NC, output_NC], axis=1)
     logit_NC: Float64Array = np.log(np.maximum(output_NC, SMALLEST_PROBABILITY))
@@ -79,7 +80,7 @@ def _logits(member: TrainingResult) -> Float64Array:
 def _fit(logit_RNC: Float64Array, class_N: NDArray[np.int64]) -> float:
     """Return the temperature of the least log loss."""
     best = minimize_scalar(
-        lambda log: _losses(logit_RNC, class_N, float(np.exp(log))).mean(),
+        lambda log_t: _losses(logit_RNC, class_N, float(np.exp(log_t))).mean(),
         bounds=(-np.log(LIMIT), np.log(LIMIT)),
         method="bounded",
     )

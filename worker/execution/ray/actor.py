@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import ray
 
-from service.machine import measure_memory
 from worker.engine.arrays import Arrays
 from worker.engine.cohort.buckets import Reach
 from worker.engine.cohort.cohort_engine import CohortEngine, Machine
@@ -19,10 +18,13 @@ from worker.engine.cohort.program import Programs
 from worker.engine.plans import Checkpoint, Epoch, Plan
 from worker.engine.protocol import TakeCheckpoint
 from worker.engine.results import FailedPlan, TrainedPlan
+from worker.execution.local import this_machine
 from worker.execution.ray.messages import Order, PlanKey, Report, key_of
 
 METHODS_AT_ONCE = 4
-"""One waits for reports; beside it checkpoints are copied, and a run is left."""
+"""While `exchange` waits for reports, `checkpoint` and `leave` are called."""
+SIGN_SECONDS = 10.0
+"""The time between two signs of life of an actor that has nothing to report."""
 ENGINES = 2
 """Engines that an actor has at a time: that of the search, and that of the refit."""
 
@@ -41,11 +43,13 @@ class TrainingActor:
     """Trains the plans of one run at a time, on some cores of its node."""
 
     def __init__(self, cores: int) -> None:
-        memory_bytes = measure_memory() * cores // (os.cpu_count() or cores)
-        self._machine = Machine(cores, int(memory_bytes))
+        node = this_machine()
+        # Its part of the node's memory: other actors have theirs.
+        self._machine = Machine(cores, node.memory_bytes * min(cores, node.cores) // node.cores)
         self._programs = Programs()
         self._engines: dict[int, CohortEngine] = {}
         self._conversation = Conversation(Order(), lambda: 0.0)
+        self._run = self._run_to_leave = 0
 
     def find_node(self) -> str:
         """Return the node that it is on."""
@@ -53,17 +57,20 @@ class TrainingActor:
         return node
 
     def start(
-        self, engine: int, arrays: Arrays | None, parts: EngineParts, order: Order
+        self, run: int, engine: int, arrays: Arrays | None, parts: EngineParts, order: Order
     ) -> list[Report]:
         """Begin a run, with the plans of an order, and return what there is to report first.
 
-        The engine is built where there are `arrays`: the actor has the engines that it was given
-        last.
+        Runs count from 1. The engine is built where there are `arrays`: the actor has the engines
+        that it was given last.
         """
         if arrays is not None:
             self._add_engine(engine, arrays, parts)
         timer = self._programs.compile_timer
         self._conversation = Conversation(order, lambda: timer.seconds)
+        self._run = run
+        # It may have been left while the engine was built.
+        self._conversation.is_ending |= self._run_to_leave == run
         arguments = (self._engines[engine], self._conversation)
         threading.Thread(target=train, args=arguments, name="engine", daemon=True).start()
         return self._conversation.exchange(None)
@@ -76,9 +83,11 @@ class TrainingActor:
         """Copy what a plan's training goes on from, while its report waits for an order."""
         return self._conversation.take_checkpoint(key)
 
-    def leave(self) -> None:
-        """Let all trainings end as their last epoch left them."""
-        self._conversation.is_ending = True
+    def leave(self, run: int) -> None:
+        """Let all trainings of a run end as their last epoch left them."""
+        self._run_to_leave = run
+        if self._run == run:
+            self._conversation.is_ending = True
 
     def _add_engine(self, number: int, arrays: Arrays, parts: EngineParts) -> None:
         self._engines[number] = CohortEngine(
@@ -102,12 +111,13 @@ class Conversation:
     """
 
     def __init__(self, order: Order, compile_seconds: Callable[[], float]) -> None:
-        self.is_ending = False
+        self.is_ending = order.is_ending
         self._compile_seconds = compile_seconds
         self._plans = order.plans
         self._epochs_ahead = dict(order.epochs_ahead)
         self._epochs: list[tuple[PlanKey, Epoch]] = []
-        self._take: dict[PlanKey, Callable[[], Checkpoint]] = {}
+        self._checkpoints: dict[PlanKey, Callable[[], Checkpoint]] = {}
+        self._reported_at = time.monotonic()
         self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
 
@@ -122,7 +132,7 @@ class Conversation:
         """Note an epoch; whether its training goes on is what `epochs_ahead` is asked then."""
         self._epochs.append((key_of(plan), epoch))
         if take is not None:
-            self._take[key_of(plan)] = take
+            self._checkpoints[key_of(plan)] = take
         return True
 
     def epochs_ahead(self, plan: Plan) -> int:
@@ -132,13 +142,15 @@ class Conversation:
         return 0 if self.is_ending else self._epochs_ahead.get(key_of(plan), 0)
 
     def on_wait(self) -> bool:
-        """Return whether the run goes on."""
+        """Return whether the run goes on; give a sign of life now and then."""
+        if time.monotonic() - self._reported_at >= SIGN_SECONDS:
+            self._report()
         return not self.is_ending
 
     def end(self, result: TrainedPlan | FailedPlan) -> None:
         """Report a training that has ended."""
         # What its cohort went on from is no longer there to be copied.
-        self._take.clear()
+        self._checkpoints.clear()
         self._report(ended=(result,))
 
     def finish(self, error: str | None) -> None:
@@ -156,13 +168,13 @@ class Conversation:
 
     def take_checkpoint(self, key: PlanKey) -> Checkpoint:
         """Copy what a plan's training goes on from; only while a report waits for an order."""
-        return self._take[key]()
+        return self._checkpoints[key]()
 
     def _await_order(self, room: int = 0) -> None:
-        keys = frozenset(self._take)
+        keys = frozenset(self._checkpoints)
         self._report(with_checkpoint=keys, room=room, is_waiting=True)
         order = self._orders.get()
-        self._take.clear()
+        self._checkpoints.clear()
         self._plans = order.plans
         self._epochs_ahead |= order.epochs_ahead
         self.is_ending |= order.is_ending
@@ -178,6 +190,7 @@ class Conversation:
         error: str | None = None,
     ) -> None:
         epochs, self._epochs = tuple(self._epochs), []
+        self._reported_at = time.monotonic()
         self._reports.put(
             Report(
                 epochs,

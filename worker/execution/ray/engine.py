@@ -11,9 +11,8 @@ from functools import partial
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError
+from ray.exceptions import LocalRayletDiedError, RayError, RayTaskError
 
-from lowloss.errors import JobFailed
 from worker.engine.arrays import Arrays
 from worker.engine.cohort.buckets import Reach
 from worker.engine.cohort.cohort_engine import count_open
@@ -29,9 +28,15 @@ log = logging.getLogger(__name__)
 LISTEN_SECONDS = 1.0
 START_SECONDS = 600.0
 """Without an actor for so long, a run ends by an error: a cluster that grows takes minutes."""
+SILENT_SECONDS, LEAVE_SECONDS = 600.0, 60.0
+"""An actor that is silent for so long hangs; one that is to end its trainings has less time."""
 MAX_LOSSES = 3
 """A plan that lost so many actors, and came no further meanwhile, is given up: it may be why."""
 LOST = "actor_lost"
+
+
+class NoActorsError(RuntimeError):
+    """A cluster had no room for an actor, or could start none."""
 
 
 @dataclass(frozen=True)
@@ -58,18 +63,23 @@ class RayEngine:
         slots: int,
         pool: ActorPool,
     ) -> None:
-        self.actors = actors = max(1, min(trials, pool.count_room()))
-        # Of all actors together as many are open as in one process, as far as all have work.
+        self.trials = trials
+        actors = max(1, min(trials, pool.count_actors()))
+        # Every core of every actor has a plan: more are open at a time than in one process.
         of_actor = -(-trials // actors)
         self.number = number
         self.outputs = arrays.outputs
         self.arrays = ray.put(arrays)
         self.parts = EngineParts(reach, of_actor, plans_together, slots)
-        self.threads = actors * pool.cores
         self.max_open = actors * count_open(
             of_actor, cores=pool.cores, plans_together=plans_together
         )
         self._pool = pool
+
+    @property
+    def threads(self) -> int:
+        """The cores of the actors that there were at a time so far."""
+        return self._pool.peak_actors * self._pool.cores
 
     def run(
         self,
@@ -103,14 +113,15 @@ class _Run:
         self._epochs: Counter[PlanKey] = Counter()
         self._checkpoints: dict[PlanKey, Checkpoint] = {}
         self._losses: Counter[PlanKey] = Counter()
-        self._is_cut: set[PlanKey] = set()
+        self._cut_keys: set[PlanKey] = set()
         self._is_ending = False
+        self._number = pool.next_run()
         self._actors_at = self._waited_at = time.monotonic()
 
     def train(self) -> Iterator[TrainedPlan | FailedPlan]:
         """Train until there are no plans, and none are open."""
         while True:
-            self._pool.fill(self._engine.actors)
+            self._pool.fill(self._engine.trials)
             self._start_idle()
             if self._is_ending:
                 yield from self._leave_returned()
@@ -119,10 +130,11 @@ class _Run:
             self._check_start()
             ready = self._await([*self._pending, *self._pool.starting])
             self._wait()
+            yield from self._lose_silent()
             for reference in ready:
                 if reference in self._pending:
                     yield from self._hear(reference)
-                else:
+                elif reference in self._pool.starting:
                     self._pool.welcome(reference)
 
     def close(self) -> None:
@@ -140,7 +152,10 @@ class _Run:
             engine, order = self._engine, self._order(actor, plans)
             arrays = None if engine.number in actor.engines else engine.arrays
             actor.add_engine(engine.number)
-            reports = actor.handle.start.remote(engine.number, arrays, engine.parts, order)
+            reports = actor.handle.start.remote(
+                self._number, engine.number, arrays, engine.parts, order
+            )
+            actor.heard_at = time.monotonic()
             self._pending[reports] = actor
 
     def _hear(self, reference: Any) -> Iterator[TrainedPlan | FailedPlan]:
@@ -151,11 +166,13 @@ class _Run:
             for report in reports:
                 self._count_epochs(actor, report)
                 yield from self._end_plans(actor, report)
-        except RayActorError as error:
+        except RayError as error:
+            if is_own_error(error):
+                raise
             yield from self._lose(actor, error)
             return
         last = reports[-1]
-        self._pool.count_compiles(last.compile_seconds)
+        self._pool.hear(actor, last.compile_seconds)
         if last.error is not None:
             raise RuntimeError(f"an actor on node {actor.node} failed:\n{last.error}")
         if not last.is_idle:
@@ -174,24 +191,29 @@ class _Run:
         """Pass epochs on, but those that an actor had reported before it was lost."""
         last = dict(report.epochs)
         for key, epoch in report.epochs:
-            if key not in actor.plans or epoch.epoch <= self._epochs[key]:
+            actor.epochs[key] = epoch.epoch
+            if epoch.epoch <= self._epochs[key]:
                 continue
             self._epochs[key] = epoch.epoch
             self._losses.pop(key, None)
             can_take = key in report.with_checkpoint and epoch is last[key]
             take = partial(self._take_checkpoint, actor, key) if can_take else None
             if self._callbacks.on_epoch(actor.plans[key], epoch, take):
-                self._is_cut.discard(key)
+                self._cut_keys.discard(key)
             else:
-                self._is_cut.add(key)
+                self._cut_keys.add(key)
 
     def _order(self, actor: RemoteActor, plans: tuple[Plan, ...]) -> Order:
-        actor.plans |= {key_of(plan): plan for plan in plans}
-        ahead = {
-            key: 0 if key in self._is_cut else self._callbacks.epochs_ahead(plan)
-            for key, plan in actor.plans.items()
-        }
+        actor.add_plans(plans)
+        ahead = {key: self._count_ahead(actor, key) for key in actor.plans}
         return Order(plans, ahead, is_ending=self._is_ending)
+
+    def _count_ahead(self, actor: RemoteActor, key: PlanKey) -> int:
+        """Count the epochs that a plan trains next; first those again that another actor lost."""
+        lost = max(0, self._epochs[key] - actor.epochs[key])
+        if key in self._cut_keys:
+            return lost
+        return lost + self._callbacks.epochs_ahead(actor.plans[key])
 
     def _next_plans(self, room: int) -> tuple[Plan, ...]:
         """Return the plans of a trial: first those that lost their actor."""
@@ -223,22 +245,29 @@ class _Run:
         if not self._callbacks.on_wait() and not self._is_ending:
             self._is_ending = True
             for actor in self._pending.values():
-                actor.handle.leave.remote()
+                actor.handle.leave.remote(self._number)
 
     def _check_start(self) -> None:
-        """Raise JobFailed where no actor has started for long."""
+        """Raise NoActorsError where no actor has started for long."""
         now = time.monotonic()
         if self._pool.actors:
             self._actors_at = now
         elif now - self._actors_at > START_SECONDS:
-            cores = self._pool.cores
-            raise JobFailed(
-                "no_room_on_cluster",
-                f"the Ray cluster had no {cores} free cores for an actor in {START_SECONDS:.0f} s. "
-                "Add nodes, or lower LOWLOSS_RAY_CORES.",
+            reason = self._pool.start_error or f"it has no {self._pool.cores} free cores on a node"
+            raise NoActorsError(
+                f"the Ray cluster started no actor in {START_SECONDS:.0f} s: {reason}. Add nodes, "
+                "lower LOWLOSS_RAY_CORES, or see that each node has lowloss[ray] of this version."
             )
 
-    def _lose(self, actor: RemoteActor, error: Exception) -> Iterator[FailedPlan]:
+    def _lose_silent(self) -> Iterator[FailedPlan]:
+        """Give up actors that hang: they give a sign of life every few seconds."""
+        limit = LEAVE_SECONDS if self._is_ending else SILENT_SECONDS
+        for reference, actor in list(self._pending.items()):
+            if time.monotonic() - actor.heard_at > limit:
+                del self._pending[reference]
+                yield from self._lose(actor, f"it was silent for {limit:.0f} s")
+
+    def _lose(self, actor: RemoteActor, error: object) -> Iterator[FailedPlan]:
         """Let others train an actor's plans from their last checkpoints on."""
         log.warning("an actor on node %s is lost: %s", actor.node, error)
         self._pool.lose(actor)
@@ -257,3 +286,8 @@ class _Run:
         while self._returned:
             for plan in self._returned.popleft():
                 yield never_begun(plan, outputs=self._engine.outputs, program=LOST)
+
+
+def is_own_error(error: RayError) -> bool:
+    """Return whether an error is of our code, or of this process's node: no actor was lost."""
+    return isinstance(error, RayTaskError | LocalRayletDiedError)

@@ -16,15 +16,15 @@ CONNECT_SECONDS = 5.0
 
 
 class RayExecutor:
-    """Trains in actors of so many `cores`, as many as the cluster at `address` has room for.
+    """Trains in actors of so many `cores`, as many as there is room for, or at most `max_actors`.
 
-    `auto` is the cluster of the node that this process is on. The cluster ends the actors when
-    this process ends, however it does.
+    The cluster is the one at `address`; `auto` is that of the node that this process is on. It ends
+    the actors when this process ends, however it does.
     """
 
     name = "ray"
 
-    def __init__(self, address: str, cores: int) -> None:
+    def __init__(self, address: str, cores: int, max_actors: int | None = None) -> None:
         """Connect; raise ConnectionError where there is no cluster."""
         _check_head(address)
         ray.init(
@@ -33,12 +33,12 @@ class RayExecutor:
             log_to_driver=False,
             logging_level=logging.WARNING,
         )
-        self._pool = ActorPool(cores)
+        self._pool = ActorPool(cores, max_actors)
         self._engines = 0
 
     @property
     def compile_seconds(self) -> float:
-        """The time that the slowest actor has compiled: they compile beside each other."""
+        """The time that actors have compiled, as far as they did not do it beside each other."""
         return self._pool.compile_seconds
 
     def build_engine(
@@ -57,8 +57,8 @@ class RayExecutor:
         )
 
     def count_nodes(self) -> int:
-        """Count the machines that train."""
-        return len({actor.node for actor in self._pool.actors})
+        """Count the nodes on which actors have been since the last release."""
+        return len(self._pool.nodes)
 
     def release(self) -> None:
         """End the actors: other workers may need their cores."""

@@ -10,7 +10,6 @@ from worker.engine.results import FailedPlan, TrainedPlan
 
 PlanKey = tuple[int, int, int]
 """A plan's number, seed and fold: no two open plans of a run share them."""
-NOTHING_OPEN: Mapping[PlanKey, int] = {}
 
 
 def key_of(plan: Plan) -> PlanKey:
@@ -37,6 +36,7 @@ class Report:
 
     It `is_waiting` for an order, with room for `room` plans, and can copy checkpoints of
     `with_checkpoint` until then. Where it `is_idle` its run has ended, by `error` if there is one.
+    A report of nothing is a sign of life.
     """
 
     epochs: tuple[tuple[PlanKey, Epoch], ...] = ()

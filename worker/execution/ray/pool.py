@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError
+from ray.exceptions import RayError
 
 from worker.engine.plans import Plan
 from worker.execution.ray.actor import ENGINES, METHODS_AT_ONCE, TrainingActor
-from worker.execution.ray.messages import PlanKey
+from worker.execution.ray.messages import PlanKey, key_of
 
 log = logging.getLogger(__name__)
 
@@ -22,65 +24,98 @@ FILL_SECONDS = 5.0
 
 @dataclass(eq=False)
 class RemoteActor:
-    """An actor as this process knows it: the plans that it trains, and the engines that it has."""
+    """An actor as this process knows it: its open plans, how far each is, and its engines."""
 
     handle: Any
     node: str
     plans: dict[PlanKey, Plan] = field(default_factory=dict)
+    epochs: Counter[PlanKey] = field(default_factory=Counter)
     engines: list[int] = field(default_factory=list)
+    compile_seconds: float = 0.0
+    heard_at: float = field(default_factory=time.monotonic)
 
     def add_engine(self, number: int) -> None:
         """Note that the actor has an engine: its last ones are those that it was given last."""
         if number not in self.engines:
             self.engines = [*self.engines, number][-ENGINES:]
 
+    def add_plans(self, plans: Iterable[Plan]) -> None:
+        """Note that the actor trains plans, from their checkpoints on."""
+        for plan in plans:
+            self.plans[key_of(plan)] = plan
+            self.epochs[key_of(plan)] = len(plan.checkpoint.epochs) if plan.checkpoint else 0
+
 
 class ActorPool:
-    """As many actors of so many cores as the cluster has room for, as far as they have started."""
+    """The actors of this process, of so many `cores` each, and at most so many.
 
-    def __init__(self, cores: int) -> None:
+    Without a limit there are as many as the nodes have room for; one waits where they have none, so
+    that a cluster that grows sees what is wanted. With a limit so many are asked for.
+    """
+
+    def __init__(self, cores: int, limit: int | None) -> None:
         self.cores = cores
         self.actors: list[RemoteActor] = []
+        self.nodes: set[str] = set()
+        self.peak_actors = 0
         self.compile_seconds = 0.0
+        self.start_error: str | None = None
+        self._limit = limit
         self._starting: dict[Any, Any] = {}
         self._filled_at = -FILL_SECONDS
+        self._runs = 0
 
     @property
     def starting(self) -> list[Any]:
         """What `ray.wait` takes: references that are ready once an actor has started."""
         return list(self._starting)
 
-    def count_room(self) -> int:
-        """Count the actors that the whole cluster has cores for, if nobody else uses it."""
-        return int(ray.cluster_resources().get("CPU", 0.0) // self.cores)
+    def count_actors(self) -> int:
+        """Count the actors that a job with enough trials has, if nobody else uses the cluster."""
+        if self._limit is not None:
+            return self._limit
+        cores_of_nodes = (n["Resources"].get("CPU", 0.0) for n in ray.nodes() if n["Alive"])
+        return max(1, sum(int(cores // self.cores) for cores in cores_of_nodes))
 
-    def fill(self, limit: int) -> None:
-        """Start as many actors as the cluster has cores for, those that others use included."""
+    def next_run(self) -> int:
+        """Return the number of another run."""
+        self._runs += 1
+        return self._runs
+
+    def fill(self, trials: int) -> None:
+        """Ask for as many actors as are wanted, and no more than there are trials."""
         if time.monotonic() - self._filled_at < FILL_SECONDS:
             return
         self._filled_at = time.monotonic()
         remote = ray.remote(TrainingActor)
-        room = min(limit, self.count_room())
-        while len(self.actors) + len(self._starting) < room:
+        target = min(trials, self.count_actors())
+        while len(self.actors) + len(self._starting) < target:
             handle = remote.options(num_cpus=self.cores, max_concurrency=METHODS_AT_ONCE).remote(
                 self.cores
             )
             self._starting[handle.find_node.remote()] = handle
 
-    def welcome(self, reference: Any) -> RemoteActor | None:
-        """Add an actor that has started, and return it; None for one that could not."""
+    def welcome(self, reference: Any) -> None:
+        """Add an actor that has started; of one that could not, the error."""
         handle = self._starting.pop(reference)
         try:
             actor = RemoteActor(handle, ray.get(reference))
-        except RayActorError as error:
+        except RayError as error:
             log.warning("an actor could not start: %s", error)
-            return None
+            self.start_error = str(error)
+            return
         self.actors.append(actor)
-        return actor
+        self.nodes.add(actor.node)
+        self.peak_actors = max(self.peak_actors, len(self.actors))
 
-    def count_compiles(self, seconds: float) -> None:
-        """Take in how long an actor has compiled: they do it beside each other."""
-        self.compile_seconds = max(self.compile_seconds, seconds)
+    def hear(self, actor: RemoteActor, compile_seconds: float) -> None:
+        """Take in that an actor reports, and how long it has compiled so far.
+
+        Actors compile beside each other: a second of one of two is half a second.
+        """
+        actor.heard_at = time.monotonic()
+        self.compile_seconds += (compile_seconds - actor.compile_seconds) / len(self.actors)
+        actor.compile_seconds = compile_seconds
 
     def lose(self, actor: RemoteActor) -> None:
         """Forget an actor whose process or node is gone; one that is merely silent is ended."""
@@ -89,8 +124,10 @@ class ActorPool:
         self._filled_at = -FILL_SECONDS
 
     def release(self) -> None:
-        """End all actors, those that have not started yet, too."""
+        """End all actors, those that have not started yet, too; the next job counts anew."""
         for handle in [*(actor.handle for actor in self.actors), *self._starting.values()]:
             ray.kill(handle)
         self.actors.clear()
         self._starting.clear()
+        self.nodes.clear()
+        self.peak_actors = 0
