@@ -121,8 +121,8 @@ SPACES = """## Wide spaces
 `python -m benchmarks.run spaces`: 150 random trials of a space of 6 activations, 3 optimizers and 3
 batch sizes, on generated tables; 30 epochs each at 400 training rows, 3 at 16,000. All train in
 cohorts. Seconds of compiles and of training are of all threads. Before is the same request, on
-another day, on that machine, in a checkout of commit c6845eb, which sent trials to stock `fit` once it had 24
-programs; its compiles are two a program.
+another day, on that machine, in a checkout of commit c6845eb, which sent trials to stock `fit`
+once it had 24 programs; its compiles are two a program.
 """
 
 UPLOAD = """## An upload
