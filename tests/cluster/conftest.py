@@ -1,4 +1,7 @@
-"""A Ray cluster on this machine: a head that trains nothing, and two nodes of one core."""
+"""A Ray cluster on this machine: a head that trains nothing, and two nodes of one core.
+
+It goes with its file: its processes take part of the processor as long as it is there.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from tests.cluster.processes import count_actors
 pytest.importorskip("ray", reason="`make ray` installs it")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     from ray.cluster_utils import Cluster
 

@@ -41,7 +41,14 @@ def assert_same(one: TrainedPlan, other: TrainedPlan) -> None:
     np.testing.assert_array_equal(one.val_output_MC, other.val_output_MC)
 
 
-@pytest.mark.parametrize("loss", [Loss.mse, Loss.binary, Loss.multiclass])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        Loss.mse,
+        pytest.param(Loss.binary, marks=pytest.mark.slow),
+        pytest.param(Loss.multiclass, marks=pytest.mark.slow),
+    ],
+)
 def test_actors_train_plans_to_the_same_bits(executor: Any, loss: Loss) -> None:
     arrays, plans = some_arrays(loss), some_plans(8)
 
@@ -130,7 +137,7 @@ class Observer:
         return sum(map(len, self.epochs.values()))
 
 
-@pytest.mark.parametrize("at", [3, 120])
+@pytest.mark.parametrize("at", [pytest.param(3, marks=pytest.mark.slow), 120])
 def test_plans_of_an_actor_that_is_killed_train_elsewhere_to_the_same_bits(
     executor: Any, at: int
 ) -> None:
@@ -153,6 +160,7 @@ def test_plans_of_an_actor_that_is_killed_train_elsewhere_to_the_same_bits(
         assert tuple(observer.epochs[number]) == training.epochs
 
 
+@pytest.mark.slow
 def test_plans_of_a_node_that_is_lost_train_on_those_that_are_there(
     cluster: Any, executor: Any
 ) -> None:
@@ -251,6 +259,7 @@ def test_plan_that_no_engine_can_train_fails_alone(executor: Any) -> None:
     assert kinds == {1: TrainedPlan, 2: FailedPlan}
 
 
+@pytest.mark.slow
 def test_released_actors_are_gone_and_others_come(executor: Any) -> None:
     run(a_ray_engine(executor, some_arrays()), some_plans(2))
     before = {process.pid for process in list_actors()}
