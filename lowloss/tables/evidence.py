@@ -44,7 +44,11 @@ def _write_again(number: str) -> str:
     if match is None:
         return ""
     whole, decimals = re.escape(match[1]), (match[2] or "").rstrip("0")
-    return rf"{whole}[.,]{decimals}0{{0,3}}" if decimals else rf"{whole}(?:[.,]0{{0,2}})?"
+    if not decimals:
+        return rf"{whole}(?:[.,]0{{0,2}})?"
+    # Three digits behind a mark may be thousands: 9,500 is not 9.5.
+    zeros = "0|000" if len(decimals) == 1 else "00"
+    return rf"{whole}[.,]{decimals}(?:{zeros})?"
 
 
 def find_empty(column: pl.Series) -> pl.Series:
