@@ -15,8 +15,8 @@ from lowloss.tables.values import is_missing, may_be_value
 
 T = TypeVar("T")
 
-SAMPLE_CELLS, MIN_VALUES = 500, 0.5
-"""Cells that are looked at first, and the share of values below which a column is text."""
+SAMPLE_CELLS, MAX_WORDS = 500, 0.5
+"""Cells that are looked at first, and the share of words above which a column is text."""
 SHORT_NUMBER = re.compile(r"([-+]?\d+)(?:[.,](\d{1,2}))?")
 """A number to which zeros may be added that do not look like those of thousands."""
 MIN_ORDERED = 8
@@ -79,7 +79,7 @@ def has_values(text: pl.Series) -> bool:
     sample = present.gather_every(max(1, len(present) // SAMPLE_CELLS)).to_list()
     others = [cell for cell in sample if not is_missing(cell)]
     words = [cell for cell in others if not may_be_value(cell)]
-    if len(words) <= MIN_VALUES * len(others) > 0:
+    if len(words) <= MAX_WORDS * len(others) > 0:
         return True
     is_open = len(set(words)) <= MAX_MARKS and len(words) < len(others)
     return is_open and find_repeated_marks(text.set(find_missing(text), None)) is not None
