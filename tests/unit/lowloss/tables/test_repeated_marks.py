@@ -45,6 +45,15 @@ def test_each_of_some_marks_is_named() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "words", [["x", "y", "a remark on what went wrong"], ["x", "y", "z", "u", "v"]]
+)
+def test_no_list_leaves_out_some_of_the_unreadable_cells(words: list[str]) -> None:
+    table = read([*NUMBERS, *words])
+
+    assert "in others" not in warning_of(table, "unreadable_cells").detail
+
+
 def test_marks_are_missing_in_later_rows() -> None:
     assert read_later([*NUMBERS, *["MM"] * 99], ["MM", "7.5"]).frame["x"].to_list() == [None, 7.5]
 
