@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with options.rows.open(encoding="utf-8-sig", newline="") as file:
             text = file.read()
         delimiter = find_delimiter(text, [column["column"] for column in metadata["inputs"]])
-        rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter))
+        rows = split_rows(text, delimiter)
         is_plain = delimiter == ","
         columns = [
             [convert(row, column, number, is_plain=is_plain) for number, row in enumerate(rows, 1)]
@@ -95,6 +95,21 @@ def find_delimiter(text: str, names: Sequence[str]) -> str:
         header = f"its header has {shown}" if shown else "it has no header"
         raise ValueError(f"the CSV has no column {missing[best][0]!r}; {header}")
     return best
+
+
+def split_rows(text: str, delimiter: str) -> list[dict[str, Any]]:
+    """Return the rows below the header; raise ValueError where one has more fields than that.
+
+    A comma in `1,5` is hardly one that splits a file of one column.
+    """
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    rows = list(reader)
+    width = len(reader.fieldnames or ())
+    for number, row in enumerate(rows, 1):
+        if surplus := row.get(None, ()):
+            fields = f"{width + len(surplus)} fields at {delimiter!r}, its header has {width}"
+            raise ValueError(f"row {number} has {fields}; {ANY_TABLE}")
+    return rows
 
 
 def convert(

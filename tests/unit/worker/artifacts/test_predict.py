@@ -52,6 +52,11 @@ def test_text_stays_as_it_is() -> None:
             "rooms\n1\nmany\n",
             "row 2 of column 'rooms': 'many' is no number with a decimal point; `lowloss predict`",
         ),
+        ("rooms\n7\n1,5\n", "row 2 has 2 fields at ',', its header has 1; `lowloss predict` reads"),
+        (
+            "city;rooms\nOslo;1;;\n",
+            "row 1 has 4 fields at ';', its header has 2; `lowloss predict`",
+        ),
         ("city;rooms\nOslo;1,5\n", "row 1 of column 'rooms': '1,5' is no number with a decimal"),
     ],
 )
