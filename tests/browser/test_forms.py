@@ -72,6 +72,43 @@ def test_fields_of_a_recipe_and_its_json_follow_each_other(
     }
 
 
+def test_hidden_layers_come_back_as_their_units_are_typed_anew(
+    page: Page, site: Site, tmp_path: Path
+) -> None:
+    choose(page, site, tmp_path, "/diagnose")
+    layers = [{"units": 9, "l2": 0.1}, {"units": 8, "dropout": 0.5}, {"units": 1}]
+    page.locator("[name=recipe]").fill(json.dumps({"layers": layers}))
+    units = page.get_by_label("Units of the hidden layers")
+
+    units.fill("")
+    assert recipe_of(page)["layers"] == [{"units": 1}]
+    units.press_sequentially("6, 5")
+
+    assert recipe_of(page)["layers"] == [
+        layers[0] | {"units": 6},
+        layers[1] | {"units": 5},
+        layers[2],
+    ]
+
+
+@pytest.mark.parametrize("text", ["6x", "6, 2.5", "0"])
+def test_units_that_are_none_are_marked_and_not_written(
+    page: Page, site: Site, tmp_path: Path, text: str
+) -> None:
+    choose(page, site, tmp_path, "/diagnose")
+    units = page.get_by_label("Units of the hidden layers")
+    before = recipe_of(page)
+
+    units.fill(text)
+
+    expect(units).to_have_attribute("aria-invalid", "true")
+    assert not units.evaluate("field => field.checkValidity()")
+    assert recipe_of(page) == before
+    units.fill("6")
+    expect(units).not_to_have_attribute("aria-invalid", "true")
+    assert [layer["units"] for layer in recipe_of(page)["layers"]] == [6, 1]
+
+
 def test_json_that_is_none_is_left_as_it_is(page: Page, site: Site, tmp_path: Path) -> None:
     choose(page, site, tmp_path, "/diagnose")
     text = page.locator("[name=recipe]")
