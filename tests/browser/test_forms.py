@@ -147,3 +147,5 @@ def test_prediction_is_made_as_one_types(page: Page, site: Site) -> None:
     expect(page.locator("output")).to_have_text(f"y: {2 * value:,.6g}")
     # Not for each key that is pressed.
     assert len(rows) < 3
+    page.get_by_label("x", exact=True).press_sequentially("e")
+    expect(page.locator("output")).to_be_empty()
