@@ -23,12 +23,12 @@ def test_budget_says_how_long_the_job_may_take(page: Page, site: Site, tmp_path:
     choose(page, site, tmp_path)
     time = page.locator("[data-time]")
 
-    expect(time).to_contain_text("It takes 10 min 30 s at most")
+    expect(time).to_contain_text("It trains for 10 min 30 s at most")
     page.get_by_label("Seconds of search").fill("3600")
     page.get_by_label("Seconds of the diagnosis").fill("0")
-    expect(time).to_contain_text("It takes 1 h at most")
+    expect(time).to_contain_text("It trains for 1 h at most")
     page.get_by_label("Seconds of search").fill("")
-    expect(time).to_contain_text("as long as 150 trials do")
+    expect(time).to_contain_text("for as long as 150 trials take")
 
 
 def recipe_of(page: Page) -> dict[str, Any]:
