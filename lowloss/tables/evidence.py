@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import TypeVar
@@ -10,6 +9,7 @@ from typing import TypeVar
 import polars as pl
 
 from lowloss.tables.marks import MISSING, MISSING_LOWER
+from lowloss.tables.null_values import match_null_values
 from lowloss.tables.repeated_marks import MAX_MARKS, find_repeated_marks
 from lowloss.tables.values import is_missing, may_be_value
 
@@ -17,8 +17,6 @@ T = TypeVar("T")
 
 SAMPLE_CELLS, MAX_WORDS = 500, 0.5
 """Cells that are looked at first, and the share of words above which a column is text."""
-SHORT_NUMBER = re.compile(r"([-+]?\d+)(?:[.,](\d{1,2}))?")
-"""A number to which zeros may be added that do not look like those of thousands."""
 MIN_ORDERED = 8
 """So many dates rise or fall by chance in one of 20,000 columns."""
 
@@ -32,23 +30,8 @@ def clean(column: pl.Series) -> pl.Series:
 def drop_null_values(column: pl.Series, null_values: Sequence[str]) -> pl.Series:
     """Set cells that were named as missing to null; -200 names `-200.0` and `-200,00`, too."""
     text = column.str.strip_chars()
-    is_null = text.is_in(list(null_values))
-    if patterns := [pattern for value in null_values if (pattern := _write_again(value))]:
-        is_null |= text.str.contains(f"^(?:{'|'.join(patterns)})$")
+    is_null = text.is_in(list(null_values)) | text.str.contains(match_null_values(null_values))
     return column.set(is_null, None)
-
-
-def _write_again(number: str) -> str:
-    """Return a pattern of a short number with other decimals that mean the same; else nothing."""
-    match = SHORT_NUMBER.fullmatch(number)
-    if match is None:
-        return ""
-    whole, decimals = re.escape(match[1]), (match[2] or "").rstrip("0")
-    if not decimals:
-        return rf"{whole}(?:[.,]0{{0,2}})?"
-    # Three digits behind a mark may be thousands: 9,500 is not 9.5.
-    zeros = "0|000" if len(decimals) == 1 else "00"
-    return rf"{whole}[.,]{decimals}(?:{zeros})?"
 
 
 def find_empty(column: pl.Series) -> pl.Series:

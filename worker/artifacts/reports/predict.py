@@ -121,7 +121,7 @@ def convert(
     """
     name, reading = column["column"], column.get("reading", {})
     text = (row[name] or "").strip()
-    if text in reading.get("null_values", ()):
+    if any(is_null(text, value) for value in reading.get("null_values", ())):
         text = ""
     if column["dtype"] == "string":
         return text
@@ -134,6 +134,18 @@ def convert(
     marks = {"decimal": ".", "group": ""} | ({} if is_plain else reading)
     where = f"row {number} of column {name!r}"
     return read_number(text, marks["decimal"], marks["group"], where)
+
+
+def is_null(text: str, null_value: str) -> bool:
+    """Return whether a text was named as missing; -200 names `-200.0`, and not 9.5 `9,500`."""
+    match = re.fullmatch(r"([-+]?\d+)(?:[.,](\d{1,2}))?", null_value)
+    if text == null_value or match is None:
+        return text == null_value
+    whole, decimals = re.escape(match[1]), (match[2] or "").rstrip("0")
+    if not decimals:
+        return re.fullmatch(rf"{whole}(?:[.,]0{{0,2}})?", text) is not None
+    zeros = "0|000" if len(decimals) == 1 else "00"
+    return re.fullmatch(rf"{whole}[.,]{decimals}(?:{zeros})?", text) is not None
 
 
 def read_days(text: str, where: str) -> float:
