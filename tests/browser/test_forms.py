@@ -76,7 +76,11 @@ def test_hidden_layers_come_back_as_their_units_are_typed_anew(
     page: Page, site: Site, tmp_path: Path
 ) -> None:
     choose(page, site, tmp_path, "/diagnose")
-    layers = [{"units": 9, "l2": 0.1}, {"units": 8, "dropout": 0.5}, {"units": 1}]
+    layers: list[dict[str, Any]] = [
+        {"units": 9, "l2": 0.1},
+        {"units": 8, "dropout": 0.5},
+        {"units": 1},
+    ]
     page.locator("[name=recipe]").fill(json.dumps({"layers": layers}))
     units = page.get_by_label("Units of the hidden layers")
 
