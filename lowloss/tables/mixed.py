@@ -11,8 +11,9 @@ from lowloss.tables.dates import DateReading
 from lowloss.tables.eras import tell_doubtful_letters, tell_unnamed
 from lowloss.tables.lookalikes import find_lookalikes
 from lowloss.tables.notation import Decision
-from lowloss.tables.numbers import HEAD_ROWS, Numbers, to_numbers
+from lowloss.tables.numbers import Numbers, to_numbers
 from lowloss.tables.remarks import find_unreadable, warn_of_mixed
+from lowloss.tables.values import HEAD_ROWS
 
 MOSTLY = 0.5
 """The share of numbers or dates in a column of text from which on a warning names other cells."""
