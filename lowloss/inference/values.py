@@ -7,6 +7,7 @@ at training and here. N rows of a request.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,7 @@ from lowloss.inference.signature import Input
 from lowloss.results import Reading
 from lowloss.tables.cells import EPOCH_DAYS, MAX_DAYS, format_label, show_value
 from lowloss.tables.marks import MISSING, MISSING_LOWER
+from lowloss.tables.null_values import match_null_values
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -39,7 +41,7 @@ class UnreadableValue(ValueError):
 def read_column(values: Sequence[object], column: Input) -> NDArray[Any]:
     """Return [N, 1] values of the input's type, NaN or "" if missing; raise UnreadableValue."""
     if column.reading is not None and column.reading.null_values:
-        values = _drop_nulls(values, frozenset(column.reading.null_values))
+        values = _drop_nulls(values, column.reading.null_values)
     if column.dtype == "string":
         return np.array(_read_values(values, _parse_text), dtype=object).reshape(-1, 1)
     if column.reading is not None and column.reading.is_serial:
@@ -54,13 +56,14 @@ def read_column(values: Sequence[object], column: Input) -> NDArray[Any]:
     return _to_float32(numbers).reshape(-1, 1)
 
 
-def _drop_nulls(values: Sequence[object], null_values: frozenset[str]) -> list[object]:
+def _drop_nulls(values: Sequence[object], null_values: Sequence[str]) -> list[object]:
     """Replace the values that stood for a missing one in the training table by None."""
+    pattern = re.compile(match_null_values(null_values))
 
     def is_null(value: object) -> bool:
         if isinstance(value, str):
-            return value.strip() in null_values
-        return _is_number(value) and format_label(value) in null_values
+            return pattern.fullmatch(value.strip()) is not None
+        return _is_number(value) and pattern.fullmatch(format_label(value)) is not None
 
     return [None if is_null(value) else value for value in values]
 

@@ -53,6 +53,11 @@ neighbours, whose names they use."""
 ICELANDIC, MAX_ICELANDIC = frozenset("ðýþ"), 0.6
 """Letters of Icelandic that are Turkish ones in cp1254, and the share that they have at most:
 others are as frequent in Icelandic."""
+DISTINCTIVE, MIN_DISTINCTIVE = frozenset("ąłżźěůšžťľşţ\u0131ģ"), 0.05
+"""Letters whose bytes in cp1252 hardly stand within a word of Western Europe, and the share of
+words with them that a text in another encoding has at least. Names of several western countries
+have together all other letters of Slovak, Czech or Lithuanian: è is č there, ø is ř or ų."""
+VOWELS, CONSONANTS = frozenset("ae\u0131ioöuüâîû"), frozenset("bcdfghjklmnpqrstvwxz")
 OF_OLD_SYSTEMS = frozenset(("cp852", "cp850", "mac-roman"))
 MIN_WORDS, MIN_LETTERS = 2, 3
 """So many different words must have such letters; and so many different letters, in an encoding of
@@ -72,7 +77,7 @@ def guess_accents(data: bytes) -> str | None:
     scores = {
         encoding: _score(words, encoding)
         for encoding in ALPHABETS
-        if encoding != WESTERN and _may_be(words, encoding)
+        if encoding != WESTERN and _may_be(words, encoding) and _is_distinct(words, encoding)
     }
     best = max(scores.values(), default=0.0)
     if best < max(MIN_SHARE, western + MIN_LEAD):
@@ -113,6 +118,38 @@ def _may_be(words: list[bytes], encoding: str) -> bool:
         return len(words) >= MIN_WORDS
     letters = {word[position] for word in words for position in _find_positions(word)}
     return len(letters) >= MIN_LETTERS
+
+
+def _is_distinct(words: list[bytes], encoding: str) -> bool:
+    """Return whether words are of an encoding that no mixture of western languages has."""
+    if encoding in OF_OLD_SYSTEMS:
+        return True
+    count = sum(_is_distinctive(word, encoding) for word in words)
+    return count >= max(MIN_WORDS, MIN_DISTINCTIVE * len(words))
+
+
+def _is_distinctive(word: bytes, encoding: str) -> bool:
+    """Return whether a word has a distinctive letter, or letters that no western language has."""
+    if any(map(_is_distinctive_letter, _read_letters([word], encoding, has_ends=False))):
+        return True
+    letters = _read_letters([word], WESTERN, has_ends=False)
+    alphabets = map(frozenset, ALPHABETS[WESTERN])
+    return not any(
+        all(_is_one_of(triple, alphabet) for triple in letters) for alphabet in alphabets
+    )
+
+
+def _is_distinctive_letter(triple: tuple[str, str, str]) -> bool:
+    before, letter, behind = (character.lower()[0] for character in triple)
+    match letter:
+        case "ő":
+            return behind != "e"  # Simões
+        case "ğ":
+            return before in VOWELS  # fjörður
+        case "ē":
+            return behind in CONSONANTS  # Gonçalves
+        case _:
+            return letter in DISTINCTIVE
 
 
 def _score(words: list[bytes], encoding: str, *, has_ends: bool = False) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from lowloss.tables.marks import FALSE_WORDS, MISSING_LOWER, TRUE_WORDS
-from lowloss.tables.numbers import HEAD_ROWS
+from lowloss.tables.values import HEAD_ROWS
 
 BOOLEAN_WORDS_AND_MARKS = [*TRUE_WORDS, *FALSE_WORDS, *MISSING_LOWER]
 

@@ -8,8 +8,8 @@ import polars as pl
 
 from lowloss.results import TableWarning
 from lowloss.tables.sentences import warn
+from lowloss.tables.values import HEAD_ROWS
 
-HEAD_ROWS = 1000
 PADDED = r"^0\d+\.\d"
 """A number that begins with a zero and goes on, which no program writes by itself."""
 DAY_AND_MONTH = r"^(?:0[1-9]|[12]\d|3[01])\.(?:0[1-9]|1[0-2])$"

@@ -27,9 +27,9 @@ DAY = (
     r"(?P<rest>\s.*)?$"
 )
 LETTERED_DAY = r"(?P<y>\d{1,2})[./](?P<m>\d{1,2})[./](?P<d>\d{1,2})(?P<rest>\s.*)?$"
-ABOVE_12 = r"(?:0\d|1[3-9]|[23]\d)"
-SURE = rf"^[RHSTM]\d{{1,2}}(?:/|\.{ABOVE_12}|\.\d{{1,2}}\.{ABOVE_12}(?:\s|$))"
-"""What versions are not: `R6/5/1`, `R6.05.01` and a day above 12."""
+LAST_MONTH, MIN_LATE, MIN_LATE_SHARE = 12, 2, 0.3
+"""Sections, versions and ports (`R1.2.3`, `T1/1/2`) have small numbers: so many different texts,
+and such a share of all, must have a day above 12, as 60 % of all days are."""
 UNNAMED = (
     r"^(?:\d{2,3}[/.-](?:0?[1-9]|1[0-2])[/.-](?:0?[1-9]|[12]\d|3[01])|\d{2,3}年\d{1,2}月\d{1,2}日)$"
 )
@@ -41,8 +41,8 @@ SHARE = 0.95
 def write_common_years(text: pl.Series, *, are_dates: bool = False) -> pl.Series:
     """Write dates of an era as ISO does.
 
-    Letters are eras where two kinds are there, or one stands before a day above 12, a zero or a
-    slash, unless all `are_dates`: `R6.5.1` is a version, too.
+    Letters are eras where all texts with one are days of the calendar, and enough of them are above
+    12, unless all `are_dates`: `R6.5.1` is a version, too.
     """
     text = text.str.replace(r"元年", "1年")
     for pattern in (WITH_NAME + DAY, WITH_LETTER + LETTERED_DAY):
@@ -70,6 +70,22 @@ def tell_letters(text: pl.Series, values: pl.Series) -> TableWarning | None:
     )
 
 
+def tell_doubtful_letters(text: pl.Series) -> TableWarning | None:
+    """Say that texts may be dates whose era is a letter; None where some are none."""
+    is_era = text.str.contains(WITH_LETTER + LETTERED_DAY).fill_null(value=False)
+    if not is_era.any() or is_era.sum() < text.count() or _read_days(text).count() < text.count():
+        return None
+    return warn(
+        "unnamed_era",
+        text,
+        is_era,
+        detail="{count} of {name}, such as {example}, may be dates of Japanese eras, whose year R6 "
+        "is 2024, or versions and sections: read as text",
+        fix="name the era in them (令和6年5月1日), or write years of the common era, if they are "
+        "dates",
+    )
+
+
 def tell_unnamed(text: pl.Series) -> TableWarning | None:
     """Say that texts may be dates of Taiwan whose era is not named; None where they are none."""
     is_date = text.str.contains(UNNAMED).fill_null(value=False)
@@ -88,8 +104,16 @@ def tell_unnamed(text: pl.Series) -> TableWarning | None:
 
 
 def _are_eras(text: pl.Series) -> bool:
-    letters = text.str.head(1).n_unique()
-    return letters > 1 or bool(text.str.contains(SURE).any())
+    """Return whether texts with letters of eras are dates for sure."""
+    days = _read_days(text)
+    late = text.filter(days.dt.day() > LAST_MONTH)
+    is_enough = late.n_unique() >= MIN_LATE and len(late) >= MIN_LATE_SHARE * len(text)
+    return is_enough and days.null_count() == 0
+
+
+def _read_days(text: pl.Series) -> pl.Series:
+    """Return the days that texts with letters of eras may be; null where the calendar has none."""
+    return _write(text, WITH_LETTER + LETTERED_DAY).str.head(10).str.to_date(strict=False)
 
 
 def _write(text: pl.Series, pattern: str) -> pl.Series:

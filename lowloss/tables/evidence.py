@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import TypeVar
@@ -10,15 +9,14 @@ from typing import TypeVar
 import polars as pl
 
 from lowloss.tables.marks import MISSING, MISSING_LOWER
+from lowloss.tables.null_values import match_null_values
 from lowloss.tables.repeated_marks import MAX_MARKS, find_repeated_marks
 from lowloss.tables.values import is_missing, may_be_value
 
 T = TypeVar("T")
 
-SAMPLE_CELLS, MIN_VALUES = 500, 0.5
-"""Cells that are looked at first, and the share of values below which a column is text."""
-SHORT_NUMBER = re.compile(r"([-+]?\d+)(?:[.,](\d{1,2}))?")
-"""A number to which zeros may be added that do not look like those of thousands."""
+SAMPLE_CELLS, MAX_WORDS = 500, 0.5
+"""Cells that are looked at first, and the share of words above which a column is text."""
 MIN_ORDERED = 8
 """So many dates rise or fall by chance in one of 20,000 columns."""
 
@@ -32,19 +30,8 @@ def clean(column: pl.Series) -> pl.Series:
 def drop_null_values(column: pl.Series, null_values: Sequence[str]) -> pl.Series:
     """Set cells that were named as missing to null; -200 names `-200.0` and `-200,00`, too."""
     text = column.str.strip_chars()
-    is_null = text.is_in(list(null_values))
-    if patterns := [pattern for value in null_values if (pattern := _write_again(value))]:
-        is_null |= text.str.contains(f"^(?:{'|'.join(patterns)})$")
+    is_null = text.is_in(list(null_values)) | text.str.contains(match_null_values(null_values))
     return column.set(is_null, None)
-
-
-def _write_again(number: str) -> str:
-    """Return a pattern of a short number with other decimals that mean the same; else nothing."""
-    match = SHORT_NUMBER.fullmatch(number)
-    if match is None:
-        return ""
-    whole, decimals = re.escape(match[1]), (match[2] or "").rstrip("0")
-    return rf"{whole}[.,]{decimals}0{{0,3}}" if decimals else rf"{whole}(?:[.,]0{{0,2}})?"
 
 
 def find_empty(column: pl.Series) -> pl.Series:
@@ -75,7 +62,7 @@ def has_values(text: pl.Series) -> bool:
     sample = present.gather_every(max(1, len(present) // SAMPLE_CELLS)).to_list()
     others = [cell for cell in sample if not is_missing(cell)]
     words = [cell for cell in others if not may_be_value(cell)]
-    if len(words) <= MIN_VALUES * len(others) > 0:
+    if len(words) <= MAX_WORDS * len(others) > 0:
         return True
     is_open = len(set(words)) <= MAX_MARKS and len(words) < len(others)
     return is_open and find_repeated_marks(text.set(find_missing(text), None)) is not None

@@ -8,11 +8,12 @@ import polars as pl
 
 from lowloss.results import TableWarning
 from lowloss.tables.dates import DateReading
-from lowloss.tables.eras import tell_unnamed
+from lowloss.tables.eras import tell_doubtful_letters, tell_unnamed
 from lowloss.tables.lookalikes import find_lookalikes
 from lowloss.tables.notation import Decision
-from lowloss.tables.numbers import HEAD_ROWS, Numbers, to_numbers
+from lowloss.tables.numbers import Numbers, to_numbers
 from lowloss.tables.remarks import find_unreadable, warn_of_mixed
+from lowloss.tables.values import HEAD_ROWS
 
 MOSTLY = 0.5
 """The share of numbers or dates in a column of text from which on a warning names other cells."""
@@ -37,14 +38,15 @@ def explain_text(
     dates: Sequence[DateReading],
 ) -> list[TableWarning]:
     """Say which cells keep a column that is mostly numbers, or mostly dates, from being one."""
-    if (unnamed := tell_unnamed(text.set(tidy.is_null(), None))) is not None:
+    present = text.set(tidy.is_null(), None)
+    if (unnamed := tell_unnamed(present) or tell_doubtful_letters(present)) is not None:
         return [unnamed]
     warnings: list[TableWarning] = []
     needed = MOSTLY * tidy.count()
     if decision.readable >= needed:
         odd = find_unreadable(text, to_numbers(numbers, decision.notation))
         warnings += [warn_of_mixed(text, odd, "numbers")] if odd.any() else []
-    elif (lookalikes := find_lookalikes(text.set(tidy.is_null(), None))) is not None:
+    elif (lookalikes := find_lookalikes(present)) is not None:
         warnings.append(lookalikes)
     best = max(dates, key=lambda reading: reading.readable, default=None)
     if best is not None and best.readable >= max(needed, decision.readable):

@@ -16,8 +16,8 @@ from lowloss.tables.footnotes import find_footnotes, strip_footnotes
 from lowloss.tables.notation import Notation
 from lowloss.tables.signs import Signs, apply_signs, find_signs
 from lowloss.tables.units import CURRENCY, DOUBTFUL, find_multiples
+from lowloss.tables.values import HEAD_ROWS
 
-HEAD_ROWS = 1000
 BODY = r"\d[\d.,' ]*\d[.,]?|\d[.,]?|[.,]\d+"
 UNIT = (
     r"[^\d\s().,'+-](?:[^\d()]*[^\d\s()-])?|(?:[^\d\s().,'+-][^\d()]*)?"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from lowloss.tables.numbers import HEAD_ROWS
+from lowloss.tables.values import HEAD_ROWS
 
 PHONE = (
     r"^(?:\(?\+\d[\d ()./-]*"

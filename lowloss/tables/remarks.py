@@ -78,8 +78,8 @@ def warn_of_unreadable(
     """Say which cells among numbers or dates are none."""
     other = "set the column's type to category" if is_training else "write them as in training"
     words = text.filter(odd).unique(maintain_order=True).to_list()
-    others = [f"{word!r}" for word in words[1:] if len(word) <= MAX_WORD]
-    listed = f" ({', '.join(others)} in others)" if 0 < len(others) < MAX_WORDS else ""
+    are_few = 1 < len(words) <= MAX_WORDS and max(map(len, words[1:])) <= MAX_WORD
+    listed = f" ({', '.join(map(repr, words[1:]))} in others)" if are_few else ""
     return warn(
         "unreadable_cells",
         text,

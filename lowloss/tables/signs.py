@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from lowloss.tables.values import HEAD_ROWS
+
 FAMILIES: tuple[Mapping[str, int], ...] = (
     {"dr": -1, "cr": 1},
     {"db": -1, "cr": 1},
@@ -30,7 +32,6 @@ BRACKETS, IN_BRACKETS = "()", r"^\(\s?(\d+(?:\.\d+)?)\)$"
 BRACKETED = r"^\(\s?\d{1,4}\)$"
 """Whole numbers of which none stands without brackets: years of films. Those with marks between
 their digits are bookkeeping."""
-HEAD_ROWS = 1000
 SHARE, MOSTLY = 0.95, 0.5
 """The share of the cells that must have a mark, unless a triangle is the minus, and that of the
 numbers with decimals where the marks are letters."""

@@ -7,6 +7,8 @@ from collections.abc import Collection
 
 from lowloss.tables.marks import MISSING_LOWER
 
+HEAD_ROWS = 1000
+"""Cells of a column that are looked at first: most columns are decided by them."""
 NUMBER = re.compile(
     r"[~<>\u2264\u2265\u00b1]?\s*[-+(\u2212]?\s*[$€£¥]?\s*[-+]?"
     r"(?:\d[\d.,'\u2019 \u00a0\u202f]*|[.,]\d+)"

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from lowloss.results import ColumnKind, TableWarning
+from lowloss.results import ColumnKind, Reading, TableWarning
 from lowloss.tables.table import Table
 from lowloss.wording import counted, format_number
 from service.tables.far_values import SENTINEL_VALUE
@@ -27,6 +27,8 @@ MIN_CELLS, MIN_SHARE, MIN_OTHERS = 3, 0.01, 10
 """A code that is no row of nines comes so often, beside so many different numbers."""
 MAX_ZEROS = 0.5
 """Zeros that are more of a column are amounts of nothing, unless they are far from the rest."""
+MIN_GROUPED, MAX_WHOLE = 1000, 1e15
+"""Numbers from which on there may be marks between thousands, or no exact whole numbers."""
 SPIKE, NEAR = 3, 0.25
 """A code that is not far from the others has so many times the cells of any of them; a positive one
 is so many interquartile ranges away, too: ages up to 95 and 99."""
@@ -76,17 +78,19 @@ def warn_of_sentinels(
 
     `has_null_values` where the format of the table has that option.
     """
-    ends = {
+    codes = {
         column["name"]: _find_codes(table.frame[column["name"]], is_matrix=table.is_matrix)
         for column in profile
         if column["kind"] == ColumnKind.numeric.value
-        and any(_may_be_code(column[end]) for end in ("min", "max"))
+        and any(_may_be_code(column[bound]) for bound in ("min", "max"))
     }
-    for name, codes in ends.items():
-        for end in codes:
-            coded = {other for other, ends_of in ends.items() if end.value in _values(ends_of)}
+    for name, ends in codes.items():
+        for end in ends:
+            coded = {other for other, ends_of in codes.items() if end.value in _values(ends_of)}
             holder = _find_holder(table.frame, end.value, coded)
-            yield _warn(name, end, _choose_fix(end, holder, has_null_values=has_null_values))
+            text = _write_code(end.value, table.readings.get(name))
+            fix = _choose_fix(text, holder, has_null_values=has_null_values)
+            yield _warn(table.frame[name], end, _values(ends), fix)
 
 
 def _may_be_code(value: float | None) -> bool:
@@ -188,27 +192,55 @@ def _find_holder(frame: pl.DataFrame, value: float, coded: set[str]) -> str | No
     return None
 
 
-def _choose_fix(end: End, holder: str | None, *, has_null_values: bool) -> str:
+def _write_code(value: float, reading: Reading | None) -> str | None:
+    """Return a text that names a code in null_values; None where the cells may have another."""
+    if reading is not None and (reading.unit or reading.multiples):
+        return None
+    if reading is not None and reading.group and abs(value) >= MIN_GROUPED:
+        return None
+    is_short_whole = value.is_integer() and abs(value) < MAX_WHOLE
+    text = f"{value:.0f}" if is_short_whole else f"{value:.10g}"
+    if "e" in text or float(text) != value:
+        return None  # 1e20 may be written as 1.0E+20.
+    return text.replace(".", reading.decimal) if reading is not None else text
+
+
+def _choose_fix(text: str | None, holder: str | None, *, has_null_values: bool) -> str:
     """Say how to make a code missing; `holder` is a column in which the number is none."""
-    code = f"{end.value:.10g}"
     if not has_null_values:
         return "write these cells as missing if it does"
+    if text is None:
+        return "leave these cells empty if it does"
     if holder is None:
-        return f"name {code} in null_values if it does"
+        return f"name {text} in null_values if it does"
     return (
-        f"leave these cells empty if it does: {code} in null_values would be missing in "
+        f"leave these cells empty if it does: {text} in null_values would be missing in "
         f"{holder!r}, too"
     )
 
 
-def _warn(name: str, end: End, fix: str) -> TableWarning:
-    low, high = format_number(end.low), format_number(end.high)
+def _warn(column: pl.Series, end: End, codes: set[float], fix: str) -> TableWarning:
+    """Say how a number differs from the others of its column, of which `codes` are such, too."""
+    cells = f"{format_number(end.value)} in {counted(end.count, 'cell')} of {column.name!r}"
     return TableWarning(
         code=SENTINEL_VALUE,
-        column=name,
+        column=column.name,
         count=end.count,
         example=f"{end.value:.10g}",
-        detail=f"{format_number(end.value)} in {counted(end.count, 'cell')} of {name!r} is apart "
-        f"from all other numbers, {low} to {high}: it may stand for a missing value",
+        detail=f"{cells} {_describe(column, end, codes)}: it may stand for a missing value",
         fix=fix,
     )
+
+
+def _describe(column: pl.Series, end: End, codes: set[float]) -> str:
+    values = column.cast(pl.Float64)
+    others = values.filter(values.is_finite() & ~values.is_in(list(codes))).unique().sort()
+    low, high = format_number(float(others[0])), format_number(float(others[-1]))
+    listed = " and ".join(format_number(code) for code in sorted(codes - {end.value}))
+    rest = f"all other numbers{f' but {listed}' if listed else ''}, {low} to {high}"
+    widest = others.diff().max()
+    if widest is None or end.gap > float(widest):  # type: ignore[arg-type]
+        return f"is apart from {rest}"
+    if end.is_spike:
+        return f"comes at least {SPIKE} times as often as any number from {low} to {high}"
+    return f"is at least {format_number(end.gap)} away from {rest}"

@@ -23,12 +23,12 @@ def test_budget_says_how_long_the_job_may_take(page: Page, site: Site, tmp_path:
     choose(page, site, tmp_path)
     time = page.locator("[data-time]")
 
-    expect(time).to_contain_text("It takes 10 min 30 s at most")
+    expect(time).to_contain_text("It trains for 10 min 30 s at most")
     page.get_by_label("Seconds of search").fill("3600")
     page.get_by_label("Seconds of the diagnosis").fill("0")
-    expect(time).to_contain_text("It takes 1 h at most")
+    expect(time).to_contain_text("It trains for 1 h at most")
     page.get_by_label("Seconds of search").fill("")
-    expect(time).to_contain_text("as long as 150 trials do")
+    expect(time).to_contain_text("for as long as 150 trials take")
 
 
 def recipe_of(page: Page) -> dict[str, Any]:
@@ -72,6 +72,47 @@ def test_fields_of_a_recipe_and_its_json_follow_each_other(
     }
 
 
+def test_hidden_layers_come_back_as_their_units_are_typed_anew(
+    page: Page, site: Site, tmp_path: Path
+) -> None:
+    choose(page, site, tmp_path, "/diagnose")
+    layers: list[dict[str, Any]] = [
+        {"units": 9, "l2": 0.1},
+        {"units": 8, "dropout": 0.5},
+        {"units": 1},
+    ]
+    page.locator("[name=recipe]").fill(json.dumps({"layers": layers}))
+    units = page.get_by_label("Units of the hidden layers")
+
+    units.fill("")
+    assert recipe_of(page)["layers"] == [{"units": 1}]
+    units.press_sequentially("6, 5")
+
+    assert recipe_of(page)["layers"] == [
+        layers[0] | {"units": 6},
+        layers[1] | {"units": 5},
+        layers[2],
+    ]
+
+
+@pytest.mark.parametrize("text", ["6x", "6, 2.5", "0"])
+def test_units_that_are_none_are_marked_and_not_written(
+    page: Page, site: Site, tmp_path: Path, text: str
+) -> None:
+    choose(page, site, tmp_path, "/diagnose")
+    units = page.get_by_label("Units of the hidden layers")
+    before = recipe_of(page)
+
+    units.fill(text)
+
+    expect(units).to_have_attribute("aria-invalid", "true")
+    assert not units.evaluate("field => field.checkValidity()")
+    assert recipe_of(page) == before
+    units.fill("6")
+    expect(units).not_to_have_attribute("aria-invalid", "true")
+    assert [layer["units"] for layer in recipe_of(page)["layers"]] == [6, 1]
+
+
 def test_json_that_is_none_is_left_as_it_is(page: Page, site: Site, tmp_path: Path) -> None:
     choose(page, site, tmp_path, "/diagnose")
     text = page.locator("[name=recipe]")
@@ -110,3 +151,5 @@ def test_prediction_is_made_as_one_types(page: Page, site: Site) -> None:
     expect(page.locator("output")).to_have_text(f"y: {2 * value:,.6g}")
     # Not for each key that is pressed.
     assert len(rows) < 3
+    page.get_by_label("x", exact=True).press_sequentially("e")
+    expect(page.locator("output")).to_be_empty()

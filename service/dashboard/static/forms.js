@@ -276,8 +276,8 @@ function showTime(form) {
   const [search, diagnosis] = [secondsOf("max_seconds"), secondsOf("diagnosis_seconds")];
   const trials = form.querySelector('[name="budget.max_trials"]').value;
   const text = search
-    ? `It takes ${formatDuration(search + diagnosis)} at most`
-    : `It takes as long as ${trials} trials do, without a bound in seconds`;
+    ? `It trains for ${formatDuration(search + diagnosis)} at most`
+    : `It trains for as long as ${trials} trials take, without a bound in seconds`;
   form.querySelector("[data-time]").textContent =
     `${text}, and less where another trial is not expected to gain anything. Start-up, compiles ` +
     "and the export of the model come on top.";

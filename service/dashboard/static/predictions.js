@@ -34,7 +34,11 @@ function predictAsTyped(form) {
     asked += 1;
     const number = asked;
     timer = setTimeout(async () => {
-      if (!form.matches(":valid")) return;
+      if (!form.matches(":valid")) {
+        // The last prediction is not of what stands there now.
+        showPrediction(form, undefined);
+        return;
+      }
       const response = await fetch(dataOf(form).predict, askForRow(form)).catch(() => null);
       const answer = response?.ok ? await response.json() : undefined;
       // An answer that comes late is of what was typed before.

@@ -14,20 +14,29 @@ export function prepareRecipes(root) {
   }
 }
 
+// The hidden layers of a text area's JSON, by the area: those that the field of units shortens come
+// back with their L2 and initializers once it is typed anew.
+const hiddenLayers = new WeakMap();
+
 // Put a field into the JSON; whatever else stands there stays. A text that is no JSON is left alone.
 function writeField(field, text) {
   const recipe = parseRecipe(text);
   if (!recipe) return;
   const [owner, name] = field.dataset.path.split(".");
   const value = readField(field);
+  const isWrong = !isReadable(field, value);
+  markField(field, isWrong);
+  if (isWrong) return;
   const layers = recipe.layers?.length ? recipe.layers : [{ units: 1 }];
   const hidden = layers.slice(0, -1);
   const output = layers[layers.length - 1];
   if (owner === "hidden" && name === "units") {
-    const like = hidden[hidden.length - 1] ?? { activation: "relu" };
-    recipe.layers = [...value.map((units, i) => ({ ...(hidden[i] ?? like), units })), output];
+    const known = [...hidden, ...(hiddenLayers.get(text) ?? []).slice(hidden.length)];
+    const like = known[known.length - 1] ?? { activation: "relu" };
+    hiddenLayers.set(text, known);
+    recipe.layers = [...value.map((units, i) => ({ ...(known[i] ?? like), units })), output];
   } else if (owner === "hidden") {
-    for (const layer of hidden) setOrDelete(layer, name, value);
+    for (const layer of [...hidden, ...(hiddenLayers.get(text) ?? [])]) setOrDelete(layer, name, value);
   } else if (owner === "output") {
     setOrDelete(output, name, value);
     recipe.layers = layers;
@@ -50,6 +59,20 @@ function readField(field) {
   return field.type === "number" ? Number(field.value) : field.value;
 }
 
+function isReadable(field, value) {
+  if (field.dataset.path !== "hidden.units") return !field.validity.badInput;
+  return value.every((units) => Number.isInteger(units) && units > 0);
+}
+
+// What is wrong stays out of the JSON, and the form is not sent with it.
+function markField(field, isWrong) {
+  if (isWrong) field.setAttribute("aria-invalid", "true");
+  else field.removeAttribute("aria-invalid");
+  if (field.dataset.path === "hidden.units") {
+    field.setCustomValidity(isWrong ? "Write whole numbers with commas, such as 64, 32." : "");
+  }
+}
+
 function setOrDelete(part, name, value) {
   if (value === undefined) delete part[name];
   else part[name] = value;
@@ -61,8 +84,10 @@ function showRecipe(part, text) {
   if (!recipe) return;
   const layers = Array.isArray(recipe.layers) ? recipe.layers : [];
   const hidden = layers.slice(0, -1);
+  hiddenLayers.set(text, hidden);
   for (const field of part.querySelectorAll("[data-path]")) {
     if (field === document.activeElement) continue;
+    markField(field, false);
     const [owner, name] = field.dataset.path.split(".");
     if (owner === "hidden" && name === "units") {
       field.value = hidden.map((layer) => layer.units).join(", ");

@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with options.rows.open(encoding="utf-8-sig", newline="") as file:
             text = file.read()
         delimiter = find_delimiter(text, [column["column"] for column in metadata["inputs"]])
-        rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter))
+        rows = split_rows(text, delimiter)
         is_plain = delimiter == ","
         columns = [
             [convert(row, column, number, is_plain=is_plain) for number, row in enumerate(rows, 1)]
@@ -97,6 +97,21 @@ def find_delimiter(text: str, names: Sequence[str]) -> str:
     return best
 
 
+def split_rows(text: str, delimiter: str) -> list[dict[str, Any]]:
+    """Return the rows below the header; raise ValueError where one has more fields than that.
+
+    A comma in `1,5` is hardly one that splits a file of one column.
+    """
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    rows = list(reader)
+    width = len(reader.fieldnames or ())
+    for number, row in enumerate(rows, 1):
+        if surplus := row.get(None, ()):
+            fields = f"{width + len(surplus)} fields at {delimiter!r}, its header has {width}"
+            raise ValueError(f"row {number} has {fields}; {ANY_TABLE}")
+    return rows
+
+
 def convert(
     row: dict[str, Any], column: dict[str, Any], number: int = 1, *, is_plain: bool = True
 ) -> float | str:
@@ -106,7 +121,7 @@ def convert(
     """
     name, reading = column["column"], column.get("reading", {})
     text = (row[name] or "").strip()
-    if text in reading.get("null_values", ()):
+    if any(is_null(text, value) for value in reading.get("null_values", ())):
         text = ""
     if column["dtype"] == "string":
         return text
@@ -119,6 +134,18 @@ def convert(
     marks = {"decimal": ".", "group": ""} | ({} if is_plain else reading)
     where = f"row {number} of column {name!r}"
     return read_number(text, marks["decimal"], marks["group"], where)
+
+
+def is_null(text: str, null_value: str) -> bool:
+    """Return whether a text was named as missing; -200 names `-200.0`, and not 9.5 `9,500`."""
+    match = re.fullmatch(r"([-+]?\d+)(?:[.,](\d{1,2}))?", null_value)
+    if text == null_value or match is None:
+        return text == null_value
+    whole, decimals = re.escape(match[1]), (match[2] or "").rstrip("0")
+    if not decimals:
+        return re.fullmatch(rf"{whole}(?:[.,]0{{0,2}})?", text) is not None
+    zeros = "0|000" if len(decimals) == 1 else "00"
+    return re.fullmatch(rf"{whole}[.,]{decimals}(?:{zeros})?", text) is not None
 
 
 def read_days(text: str, where: str) -> float:

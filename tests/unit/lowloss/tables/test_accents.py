@@ -42,6 +42,14 @@ ENCODINGS = {
     "Lithuanian": "cp1257",
     "Latvian": "cp1257",
 }
+SURNAMES = {
+    "German": "Jäger Müller Fürst Größe Björn",
+    "French": "Genève Lefèvre Citroën Brûlé Lemaître Cœur Raphaël Thérèse",
+    "Spanish": "Hernández Núñez Gómez Sánchez Muñoz Ibáñez Rosalía",
+    "Catalan": "Fernàndez Gòtic Lluïsa Puigcercós",
+    "Portuguese": "Gonçalves Simões Magalhães Guimarães Camões",
+    "Nordic": "Jørgensen Sørensen Grønland Bjørn Skåne Håkansson Mäkinen Tromsø",
+}
 
 
 def write(language: str) -> str:
@@ -98,6 +106,12 @@ def test_files_of_old_systems_are_told(language: str, encoding: str) -> None:
         "Škoda,Žilina,Novotný,Müller\n".replace("ý", "y"),
         "café,Zoë,naïve,fiancée\n",
         "São,Köln,Ærø,Àgora\n",
+        "Jäger,Hernández,Genève\n",
+        "Jørgensen,Müller,González,Genève,Brûlé\n",
+        "Köln,Simões,González,Camões\n",
+        "Hernández,Genève,Jørgensen,Citroën\n",
+        "Hafnarfjörður,Ísafjörður,München\n",
+        "Åsa,Göteborg,Màlaga,Cúneo,Lòreto,Gävle\n",
         "²³,m²,kg·m²,µg/m³,25°C\n",
     ],
 )
@@ -112,3 +126,30 @@ def test_names_of_many_countries_stay_windows_1252(seed: int) -> None:
     names = [rng.choice(TOWNS[rng.choice(western)].split()) for _ in range(30)]
 
     assert guess_accents("\n".join(names).encode("cp1252")) is None
+
+
+def test_names_of_random_western_countries_never_leave_windows_1252() -> None:
+    rng = random.Random(7)
+    western = [language for language in TOWNS if language not in ENCODINGS]
+    for _ in range(400):
+        languages = rng.sample(western, rng.randint(2, 5))
+        names = [
+            rng.choice(TOWNS[rng.choice(languages)].split()) for _ in range(rng.randint(3, 15))
+        ]
+        surnames = " ".join(SURNAMES.values()).split()
+        text = "\n".join([*names, *rng.sample(surnames, rng.randint(0, 6))])
+
+        assert guess_accents(text.encode("cp1252")) is None, text
+
+
+@pytest.mark.parametrize("language", ENCODINGS)
+def test_few_names_of_central_europe_are_read_by_their_language(language: str) -> None:
+    rng = random.Random(11)
+    names = TOWNS[language].split()
+    encoding = ENCODINGS[language]
+    draws = ["\n".join(rng.sample(names, 8)) for _ in range(50)]
+
+    guesses = [guess_accents(draw.encode(encoding)) for draw in draws]
+
+    # Some draws have no letter that Western Europe lacks.
+    assert sum(guess is not None for guess in guesses) >= 40

@@ -33,11 +33,11 @@ def test_eras_that_are_named_are_read(cells: list[str], dates: list[date]) -> No
     ("cells", "dates"),
     [
         (
-            ["R6.5.1", "H31.4.30", "S64.1.7"],
-            [date(2024, 5, 1), date(2019, 4, 30), date(1989, 1, 7)],
+            ["R6.5.17", "H31.4.30", "S64.1.7"],
+            [date(2024, 5, 17), date(2019, 4, 30), date(1989, 1, 7)],
         ),
-        (["R06/05/01", "R06/12/24"], [date(2024, 5, 1), date(2024, 12, 24)]),
-        (["R6.5.1", "R6.5.24"], [date(2024, 5, 1), date(2024, 5, 24)]),
+        (["R06/05/17", "R06/12/24"], [date(2024, 5, 17), date(2024, 12, 24)]),
+        (["R6.5.17", "R6.5.24"], [date(2024, 5, 17), date(2024, 5, 24)]),
     ],
 )
 def test_letters_of_eras_are_read_and_told(cells: list[str], dates: list[date]) -> None:
@@ -59,6 +59,12 @@ def test_times_may_stand_behind() -> None:
     "cells",
     [
         ["R6.5.1", "R6.5.2", "R7.1.1"],  # versions, as likely
+        ["R1.2.3", "S2.1.4", "T1.1.1"],  # sections
+        ["T1/1/1", "T1/1/2", "S2/1/4"],  # ports of a switch
+        ["R06.05.01", "R06.06.01"],
+        ["R1.2.3", "S2.1.4", "T1.1.14", "T1.1.1"],
+        ["R6.5.24", "H31.0.30", "R6.5.20"],
+        ["R6.5.24", "R6.2.30"],
         ["A6.5.1", "B31.4.30"],
         ["R6-5-1", "H31-4-30"],
         ["H32.4.30", "S65.1.7"],  # the eras had no such years
@@ -66,6 +72,19 @@ def test_times_may_stand_behind() -> None:
 )
 def test_letters_that_may_be_none_of_eras_stay_text(cells: list[str]) -> None:
     assert read(cells).frame["x"].to_list() == cells
+
+
+@pytest.mark.parametrize("cells", [["R6.5.1", "H31.4.2"], ["R1.2.3", "S2.1.4", "T1.1.1"]])
+def test_letters_that_may_be_of_eras_are_told(cells: list[str]) -> None:
+    warning = warning_of(read(cells), "unnamed_era")
+
+    assert (warning.count, warning.example) == (len(cells), cells[0])
+    assert "or versions and sections: read as text" in warning.detail
+
+
+@pytest.mark.parametrize("cells", [["R6.5.24", "R6.2.30"], ["A6.5.1", "B31.4.30"], ["R6.5.1", "x"]])
+def test_letters_that_are_none_of_eras_are_not_told(cells: list[str]) -> None:
+    assert "unnamed_era" not in {warning.code for warning in read(cells).warnings}
 
 
 @pytest.mark.parametrize(

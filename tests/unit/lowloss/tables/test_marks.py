@@ -118,3 +118,19 @@ def test_decimals_that_are_named_as_missing_may_have_more_zeros() -> None:
 
 def test_thousands_are_not_taken_for_decimals_of_what_is_named_as_missing() -> None:
     assert values_of(["1.000.000", "12.500", "1.000"], null_values=("1",)) == [1e6, 12_500, 1000]
+
+
+@pytest.mark.parametrize(
+    ("null_value", "cells", "values"),
+    [
+        ("999.9", ["999,900", "999,901", "12,500"], [999_900, 999_901, 12_500]),
+        ("9.5", ["9,500", "1,500,000", "12,500"], [9_500, 1_500_000, 12_500]),
+        ("1.25", ["1.250", "12.500", "1.000.000"], [1_250, 12_500, 1_000_000]),
+        ("9.5", ["9.5000", "9.50", "1.2345"], [None, None, 1.2345]),
+        ("1.25", ["1.2500", "1.25", "1.2345"], [None, None, 1.2345]),
+    ],
+)
+def test_three_digits_behind_a_mark_are_never_decimals_of_what_is_named_as_missing(
+    null_value: str, cells: list[str], values: list[float | None]
+) -> None:
+    assert values_of(cells, null_values=(null_value,)) == values

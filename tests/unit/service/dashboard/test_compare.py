@@ -25,10 +25,10 @@ def a_search(
     *,
     table: str | None = None,
     task: Task = Task.regression,
-    **given: Any,
+    **changes: Any,
 ) -> str:
     """A search whose best score fell to this one over two trials."""
-    spec = a_spec(table or a_dataset(store), **given)
+    spec = a_spec(table or a_dataset(store), **changes)
     with store.transaction() as session:
         job = enqueue_job(session, spec, project=DEFAULT_PROJECT, task=task, max_attempts=3)
     fence = a_claim(store).fence

@@ -8,10 +8,11 @@ import re
 
 from fastapi.testclient import TestClient
 
-from lowloss.results import JobState
+from lowloss.results import Curve, JobState, TrialState
 from lowloss.spec import JobSpec
 from service.store.database import Database
 from service.store.queue import finish_job
+from service.store.trials import TrialEnd, finish_trial
 from tests.builders.live_server import counted_statements
 from tests.builders.store import a_claim, a_job, a_trial, some_hyperparameters
 
@@ -101,6 +102,36 @@ def test_trial_shows_its_place_in_each_range(client: TestClient, store: Database
     assert charts == ["dropout"]
     assert "trial 2: 0.25" in text
     assert "trial 1: 0.5" not in text.partition("Its place among the trials")[2]
+
+
+def test_large_dot_of_a_pruned_trial_is_told_from_completed_ones(
+    client: TestClient, store: Database
+) -> None:
+    job = a_job(store)
+    fence = a_claim(store).fence
+    for number, dropout in ((1, 0.0), (2, 0.4)):
+        a_trial(store, fence, number, dropout=dropout)
+    a_trial(store, fence, 3, state=TrialState.running, dropout=0.2)
+    end = TrialEnd(
+        number=3,
+        state=TrialState.pruned,
+        reason=None,
+        score=0.7,
+        metrics={},
+        best_epoch=1,
+        seconds=0.1,
+        program="keras_fit",
+    )
+    with store.transaction() as session:
+        finish_trial(session, fence, end, Curve(loss=(1.0,), val_loss=(0.7,)))
+
+    texts = [client.get(f"/jobs/{job}/trials/{number}").text for number in (1, 3)]
+
+    assert all("Each small dot is a completed trial." in text for text in texts)
+    assert ["the large dot its score where it was pruned." in text for text in texts] == [
+        False,
+        True,
+    ]
 
 
 def test_chosen_trials_stand_side_by_side_with_what_differs(

@@ -7,7 +7,7 @@ import random
 import polars as pl
 import pytest
 
-from lowloss.results import TableWarning
+from lowloss.results import Reading, TableWarning
 from lowloss.tables.table import Table
 from service.tables.profile import describe_columns
 from service.tables.sentinels import warn_of_sentinels
@@ -53,13 +53,83 @@ def test_code_that_comes_often_apart_from_all_others_is_told(
     (warning,) = warnings_of(t=values + [code] * count)
 
     assert (warning.count, warning.example) == (count, f"{code:.10g}")
-    assert f"in {count} cells of 't' is apart from all other numbers" in warning.detail
+
+
+@pytest.mark.parametrize(
+    ("values", "details"),
+    [
+        (
+            PRESSURES + [0.0] * 20,
+            [
+                "0 in 20 cells of 't' is apart from all other numbers, 60 to 89: it may stand for a "
+                "missing value"
+            ],
+        ),
+        (
+            [float(number % 12) for number in range(240)] + [-1.0] * 70,
+            [
+                "\u22121 in 70 cells of 't' comes at least 3 times as often as any number from 0 to "
+                "11: it may stand for a missing value"
+            ],
+        ),
+        (
+            AGES + [-9.0] * 40 + [-8.0] * 30,
+            [
+                "\u22129 in 40 cells of 't' is apart from all other numbers but \u22128, 18 to 80: it "
+                "may stand for a missing value",
+                "\u22128 in 30 cells of 't' is apart from all other numbers but \u22129, 18 to 80: it "
+                "may stand for a missing value",
+            ],
+        ),
+        (
+            PRESSURES + [0.0] * 20 + [999.0] * 5,
+            [
+                "0 in 20 cells of 't' is apart from all other numbers but 999, 60 to 89: it may stand "
+                "for a missing value",
+                "999 in 5 cells of 't' is apart from all other numbers but 0, 60 to 89: it may stand "
+                "for a missing value",
+            ],
+        ),
+        (
+            [*PRESSURES, 200.0] + [0.0] * 20,
+            [
+                "0 in 20 cells of 't' is at least 60 away from all other numbers, 60 to 200: it may "
+                "stand for a missing value"
+            ],
+        ),
+    ],
+    ids=["apart", "spike", "one end", "both ends", "a gap"],
+)
+def test_the_sentence_is_true_of_the_other_numbers(values: list[float], details: list[str]) -> None:
+    assert [warning.detail for warning in warnings_of(t=values)] == details
+
+
+@pytest.mark.parametrize(
+    ("code", "reading", "fix"),
+    [
+        (1e20, None, "leave these cells empty"),
+        (9.969209968386869e36, None, "leave these cells empty"),
+        (9999.9, Reading(kind="number", decimal=","), "name 9999,9 in null_values"),
+        (-9999.0, Reading(kind="number", group=","), "leave these cells empty"),
+        (-999.0, Reading(kind="number", group=","), "name -999 in null_values"),
+        (-999.0, Reading(kind="number", unit="kg"), "leave these cells empty"),
+    ],
+)
+def test_null_values_are_advised_only_where_they_are_the_text_of_the_cells(
+    code: float, reading: Reading | None, fix: str
+) -> None:
+    readings = {} if reading is None else {"t": reading}
+    table = Table(pl.DataFrame({"t": [*TEMPERATURES, *[code] * 5]}), readings=readings)
+
+    (warning,) = warn_of_sentinels(table, describe_columns(table, limits=LIMITS))
+
+    assert warning.fix == f"{fix} if it does"
 
 
 def test_several_codes_at_one_end_are_told_each() -> None:
-    told = warnings_of(age=AGES + [-9.0] * 40 + [-8.0] * 30 + [-7.0] * 30)
+    warnings = warnings_of(age=AGES + [-9.0] * 40 + [-8.0] * 30 + [-7.0] * 30)
 
-    assert [(warning.example, warning.count) for warning in told] == [
+    assert [(warning.example, warning.count) for warning in warnings] == [
         ("-9", 40),
         ("-8", 30),
         ("-7", 30),

@@ -16,6 +16,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from lowloss.inference.signature import Input
+from lowloss.inference.values import read_column
+from lowloss.results import Reading
+from lowloss.tables.evidence import drop_null_values
 from worker.artifacts.reports import predict
 from worker.artifacts.reports.script import write_script
 
@@ -51,6 +55,11 @@ def test_text_stays_as_it_is() -> None:
         (
             "rooms\n1\nmany\n",
             "row 2 of column 'rooms': 'many' is no number with a decimal point; `lowloss predict`",
+        ),
+        ("rooms\n7\n1,5\n", "row 2 has 2 fields at ',', its header has 1; `lowloss predict` reads"),
+        (
+            "city;rooms\nOslo;1;;\n",
+            "row 1 has 4 fields at ';', its header has 2; `lowloss predict`",
         ),
         ("city;rooms\nOslo;1,5\n", "row 1 of column 'rooms': '1,5' is no number with a decimal"),
     ],
@@ -114,6 +123,36 @@ def test_value_that_was_missing_at_training_is_missing() -> None:
     reading = {"decimal": ".", "null_values": ["-999"]}
 
     assert math.isnan(float(predict.convert({"x": "-999"}, column | {"reading": reading})))
+
+
+ODD = "n / a #&~(x)[é]^$|\\-*+?.{}\t<>"
+
+
+@pytest.mark.parametrize(
+    "null_value", ["-200", "-200.0", "999.9", "9.5", "1.25", "none", "1e20", ODD]
+)
+def test_missing_values_are_those_of_the_reader_and_of_the_service(null_value: str) -> None:
+    texts = ["-200", "-200.0", "-200,00", "-200.000", "200", "999.90", "999,900", "999.91"]
+    texts += [
+        "9.5",
+        "9,500",
+        "9.50",
+        "9.5000",
+        "1.25",
+        "1.250",
+        "1.2500",
+        "none",
+        "1e20",
+        "12",
+        ODD,
+    ]
+    reading = Reading(kind="category", null_values=(null_value,))
+    column = Input(input="x", column="x", dtype="string", kind="categorical", reading=reading)
+
+    by_reader = drop_null_values(pl.Series(texts), [null_value]).fill_null("").to_list()
+
+    assert [text if not predict.is_null(text, null_value) else "" for text in texts] == by_reader
+    assert read_column(texts, column).ravel().tolist() == by_reader
 
 
 def test_file_that_is_no_model_is_told_of_in_one_line(tmp_path: Path) -> None:
