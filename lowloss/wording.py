@@ -112,7 +112,7 @@ def format_setting(value: object) -> str:
         case None:
             return "none"
         case tuple():
-            return "-".join(map(str, value))
+            return "-".join(map(str, value)) or "none"
         case float():
             return format_number(value)
         case _:

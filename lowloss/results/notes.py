@@ -128,4 +128,6 @@ def _model(job: Job) -> str | None:
     trial = job.outcome.model_trial
     if trial is not None:
         return f"the network of trial {trial} can be downloaded already; a better model may follow"
-    return "its model can be downloaded already; its diagnosis and report follow"
+    has_diagnosis = job.search.budget.diagnosis_seconds > 0
+    follows = "its diagnosis and report follow" if has_diagnosis else "its report follows"
+    return f"its model can be downloaded already; {follows}"

@@ -279,8 +279,8 @@ function showTime(form) {
     ? `It trains for ${formatDuration(search + diagnosis)} at most`
     : `It trains for as long as ${trials} trials take, without a bound in seconds`;
   form.querySelector("[data-time]").textContent =
-    `${text}, and less where another trial is not expected to gain anything. Start-up, compiles ` +
-    "and the export of the model come on top.";
+    `${text}, and less where another trial is not expected to gain anything. The start of its ` +
+    "process and the export of the model come on top.";
 }
 
 function formatDuration(seconds) {

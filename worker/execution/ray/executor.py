@@ -27,12 +27,19 @@ class RayExecutor:
     def __init__(self, address: str, cores: int, max_actors: int | None = None) -> None:
         """Connect; raise ConnectionError where there is no cluster."""
         _check_head(address)
-        ray.init(
-            address=address,
-            namespace="lowloss",
-            log_to_driver=False,
-            logging_level=logging.WARNING,
-        )
+        try:
+            ray.init(
+                address=address,
+                namespace="lowloss",
+                log_to_driver=False,
+                logging_level=logging.WARNING,
+            )
+        except ConnectionError as error:
+            # Ray's own advice is about its command line.
+            raise ConnectionError(
+                "this machine is no node of a Ray cluster: `ray start --address=HEAD:6379` makes it"
+                " one"
+            ) from error
         self._pool = ActorPool(cores, max_actors)
         self._engines = 0
 

@@ -53,6 +53,13 @@ def test_decimals_are_times_where_their_type_says_so() -> None:
     assert read(cells, types={"x": "category"}).frame["x"].to_list() == cells
 
 
+def test_hours_of_one_digit_are_times_where_their_type_says_so() -> None:
+    table = read(["9.45", "10.15", "9.00"], types={"x": "duration"})
+
+    assert table.frame["x"].to_list() == [35_100, 36_900, 32_400]
+    assert read(["9.45", "9.50"], types={"x": "duration"}).frame["x"].to_list() == [35_100, 35_400]
+
+
 def test_times_with_points_are_read_again_as_they_were() -> None:
     table = read(["05.01", "16.19", "23.45"], types={"x": "duration"})
     assert table.readings["x"].kind == "duration"
