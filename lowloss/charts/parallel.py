@@ -11,7 +11,8 @@ from lowloss.charts.elements import element, mark, path, picture, text
 from lowloss.charts.scales import Scale
 from lowloss.wording import in_words
 
-AXIS_DISTANCE = 110
+AXIS_DISTANCE, MIN_WIDTH = 110, 760
+"""Fewer axes are farther apart: a narrower picture would be drawn larger, its letters, too."""
 HEIGHT, ABOVE, BELOW = 280, 34, 20
 SIDE = 46
 SHADES = 6
@@ -32,21 +33,22 @@ def draw_parallel(label: str, names: Sequence[str], threads: Sequence[Thread]) -
     """Draw the threads, the best ones last, over an axis for each name."""
     if not threads:
         return ""
+    distance = max(AXIS_DISTANCE, (MIN_WIDTH - 2 * SIDE) // max(len(names) - 1, 1))
     ys_by_axis, axes = [], []
     for index, name in enumerate(names):
         axis, numbers = fit_axis(in_words(name), [thread.values[name] for thread in threads])
         scale = axis.scale(numbers, start=HEIGHT - BELOW, end=ABOVE)
         ys_by_axis.append([scale.position(number) for number in numbers])
-        axes.append(_draw_axis(axis, scale, index))
+        axes.append(_draw_axis(axis, scale, index, distance))
     lines = zip(threads, zip(*ys_by_axis, strict=True), strict=True)
     ranked = sorted(lines, key=lambda line: line[0].rank, reverse=True)
-    drawn = [*(_draw_thread(thread, ys) for thread, ys in ranked), *axes]
-    width = 2 * SIDE + AXIS_DISTANCE * max(len(names) - 1, 1)
+    drawn = [*(_draw_thread(thread, ys, distance) for thread, ys in ranked), *axes]
+    width = 2 * SIDE + distance * max(len(names) - 1, 1)
     return picture("".join(drawn), width=width, height=HEIGHT, label=label, class_="parallel")
 
 
-def _draw_axis(axis: Axis, scale: Scale, index: int) -> str:
-    x = SIDE + index * AXIS_DISTANCE
+def _draw_axis(axis: Axis, scale: Scale, index: int, distance: int) -> str:
+    x = SIDE + index * distance
     drawn = [
         element("line", class_="gridline", x1=x, x2=x, y1=ABOVE, y2=HEIGHT - BELOW),
         text(axis.label, x, ABOVE - 18, class_="axis", text_anchor="middle"),
@@ -65,8 +67,8 @@ def _draw_axis(axis: Axis, scale: Scale, index: int) -> str:
     return "".join(drawn)
 
 
-def _draw_thread(thread: Thread, ys: Sequence[float]) -> str:
-    points = [(float(SIDE + index * AXIS_DISTANCE), y) for index, y in enumerate(ys)]
+def _draw_thread(thread: Thread, ys: Sequence[float], distance: int) -> str:
+    points = [(float(SIDE + index * distance), y) for index, y in enumerate(ys)]
     shade = min(math.floor(thread.rank * SHADES), SHADES - 1)
     return mark(
         "path",

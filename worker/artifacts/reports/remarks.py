@@ -24,6 +24,8 @@ CLEAR_GAP = 0.02
 """Shares that differ by less, such as 0.99 and 0.98, are as good as equal."""
 OVERFIT_RATIO = 0.5
 """A training loss below this part of the validation loss is far below it."""
+SAME_SHARE = 0.005
+"""A metric that changes by less is the same."""
 FAILED_SHARE = 0.1
 LAST_EPOCH_SHARE = 0.25
 RARE_CLASS = 0.2
@@ -37,14 +39,16 @@ MAX_REASON = 200
 
 def remarks(facts: Facts) -> tuple[str, ...]:
     """Return remarks on a job, the gravest first; none where nothing stands out."""
+    separated = tuple(_separated(facts))
+    # Of losses as small as that one differs from another by the luck of a row.
+    of_losses = () if separated else (_worse_on_test(facts), _overfit(facts))
     parts = (
-        _baseline(facts),
+        separated or _baseline(facts),
         _incomplete_baselines(facts),
-        _worse_on_test(facts),
-        _overfit(facts),
+        *of_losses,
         _unsure_winner(facts),
         _unconfirmed_winner(facts),
-        _gain(facts),
+        () if separated else _gain(facts),
         _ended_badly(facts),
         _last_epoch(facts),
         _edges(facts),
@@ -82,6 +86,18 @@ def _baseline(facts: Facts) -> Iterator[str]:
         )
 
 
+def _separated(facts: Facts) -> Iterator[str]:
+    """Say that classes are told apart, where all test rows cost less than one costs by itself."""
+    outcome, metric = facts.job.outcome, facts.metric
+    loss, rows = (outcome.test_metrics or {}).get(metric), (outcome.rows or {}).get("test")
+    if metric == "log_loss" and loss is not None and rows and loss < 1 / rows:
+        yield (
+            f"The classes are told apart: the log loss of the {counted(rows, 'test row')} is "
+            f"{format_number(loss)}, less than a single row costs that gets a probability of 0.37 "
+            f"({format_number(1 / rows)} of the mean). Smaller differences say nothing."
+        )
+
+
 def _incomplete_baselines(facts: Facts) -> Iterator[str]:
     outcome = facts.job.outcome
     for baseline in outcome.baselines:
@@ -101,10 +117,15 @@ def _gain(facts: Facts) -> Iterator[str]:
     if len(set(gain.trials)) > 1:
         networks += f" of {counted(len(set(gain.trials)), 'trial')}"
     how = f"{networks}, refitted on all rows but the test rows" if gain.refit else networks
-    verb = "improves" if direction_of(metric).is_better(after, before) else "does not improve"
+    change = f"from {format_number(before)} to {format_number(after)}"
+    if abs(after - before) <= SAME_SHARE * abs(before):
+        verb = "hardly changes"
+    else:
+        is_better = direction_of(metric).is_better(after, before)
+        verb = "improves" if is_better else "does not improve"
     yield (
         f"The model is the mean of {how}: that {verb} {in_words(metric)} on the test rows, "
-        f"from {format_number(before)} to {format_number(after)}."
+        f"{change}."
     )
     if gain.temperature != 1.0:
         how = "surer" if gain.temperature < 1.0 else "less sure"

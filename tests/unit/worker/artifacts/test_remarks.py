@@ -141,6 +141,33 @@ def test_what_stands_out_is_said_once(told: str) -> None:
     assert told in found[0]
 
 
+def test_gain_that_rounding_makes_is_none() -> None:
+    gain = a_gain(before={"rmse": 1.5}, after={"rmse": 1.4999})
+
+    (remark,) = remarks(plain_facts(outcome={"final_gain": gain}))
+
+    assert "that hardly changes RMSE on the test rows, from 1.5 to 1.5." in remark
+
+
+def test_classes_that_are_told_apart_have_no_remark_on_smaller_differences() -> None:
+    tiny = METRICS[Task.binary] | {"log_loss": 0.0007}
+    better = some_baselines(Task.binary)[0].model_copy(
+        update={"test_metrics": tiny | {"log_loss": 2e-5}}
+    )
+    outcome = {
+        "metrics": tiny | {"log_loss": 6e-8},
+        "test_metrics": tiny,
+        "baselines": (better,),
+        "final_gain": a_gain(before={"log_loss": 5e-8}, after={"log_loss": 0.0007}),
+    }
+
+    first, *others = remarks(plain_facts(Task.binary, outcome=outcome))
+
+    assert first.startswith("The classes are told apart: the log loss of the ")
+    assert not [one for one in others if "log loss" in one]
+    assert "baseline" not in first
+
+
 def test_rare_class_is_named() -> None:
     facts = plain_facts(Task.binary)
     target = a_category("price", ["no", "yes"])
