@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import ray
+import tensorflow as tf
 
 from worker.engine.arrays import Arrays
 from worker.engine.cohort.buckets import Reach
@@ -43,6 +44,9 @@ class TrainingActor:
     """Trains the plans of one run at a time, on some cores of its node."""
 
     def __init__(self, cores: int) -> None:
+        # TensorFlow takes all cores of a node otherwise, which are other actors', too.
+        tf.config.threading.set_intra_op_parallelism_threads(cores)
+        tf.config.threading.set_inter_op_parallelism_threads(cores)
         node = this_machine()
         # Its part of the node's memory: other actors have theirs.
         self._machine = Machine(cores, node.memory_bytes * min(cores, node.cores) // node.cores)
