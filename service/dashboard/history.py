@@ -72,7 +72,8 @@ def describe_resources(job: Job) -> list[tuple[str, str]]:
     if outcome.executor == "ray":
         nodes = "" if outcome.nodes is None else f", {counted(outcome.nodes, 'node')}"
         used.append(("trained on", f"a Ray cluster{nodes}"))
-    if outcome.threads is not None:
+    # Of a cluster there are none before its first actor has started.
+    if outcome.threads:
         used.append(("training threads", str(outcome.threads)))
     if outcome.open_trials is not None:
         used.append(("trials at a time", f"up to {outcome.open_trials}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
@@ -227,6 +228,24 @@ def test_plan_that_loses_its_actors_before_it_comes_further_is_given_up(executor
 
     assert [(type(result), result.reason) for result in ended] == [(FailedPlan, "actor_lost")]
     assert len(killed) >= 3
+
+
+@pytest.mark.slow
+def test_actors_that_waited_for_this_process_are_not_taken_for_hung(executor: Any) -> None:
+    run(a_ray_engine(executor, some_arrays()), some_plans(4))
+    before = {process.pid for process in list_actors()}
+
+    def wait_once(observer: Observer) -> None:
+        if observer.count == 50:
+            # As where the database was away for hours: by now both have reported, and wait.
+            time.sleep(3)
+            for actor in executor._pool.actors:
+                actor.heard_at -= 10_000
+
+    plans = [a_plan(number=n, seed=n, max_epochs=60) for n in (1, 2, 3, 4)]
+    run(a_ray_engine(executor, some_arrays()), plans, on_epoch=Observer(wait_once).on_epoch)
+
+    assert {process.pid for process in list_actors()} == before
 
 
 def test_folds_of_a_trial_stay_together(executor: Any) -> None:

@@ -245,6 +245,7 @@ class _Run:
         if not self._callbacks.on_wait() and not self._is_ending:
             self._is_ending = True
             for actor in self._pending.values():
+                actor.heard_at = time.monotonic()
                 actor.handle.leave.remote(self._number)
 
     def _check_start(self) -> None:
@@ -263,7 +264,9 @@ class _Run:
         """Give up actors that hang: they give a sign of life every few seconds."""
         limit = LEAVE_SECONDS if self._is_ending else SILENT_SECONDS
         for reference, actor in list(self._pending.items()):
-            if time.monotonic() - actor.heard_at > limit:
+            is_silent = time.monotonic() - actor.heard_at > limit
+            # What it said may lie here unheard: this process may have waited for the database.
+            if is_silent and not ray.wait([reference], timeout=0)[0]:
                 del self._pending[reference]
                 yield from self._lose(actor, f"it was silent for {limit:.0f} s")
 

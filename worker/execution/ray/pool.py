@@ -104,6 +104,7 @@ class ActorPool:
             log.warning("an actor could not start: %s", error)
             self.start_error = str(error)
             return
+        self.start_error = None
         self.actors.append(actor)
         self.nodes.add(actor.node)
         self.peak_actors = max(self.peak_actors, len(self.actors))
