@@ -14,13 +14,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.measure import a_plan
 from benchmarks.results_file import write_results
 from benchmarks.tables import generated
-from lowloss.spec.activations import usual_initializers
 from worker.engine.arrays import Arrays
 from worker.engine.cohort.buckets import Reach
 from worker.engine.cohort.cohort_engine import CohortEngine, Machine
@@ -51,28 +51,10 @@ WORKS = {
 }
 
 
-def make_plans(work: Work, seed: int) -> list[Plan]:
+def make_plans(work: Work) -> list[Plan]:
     """Return plans of one shape, so that each actor compiles one program."""
     return [
-        Plan(
-            number=number,
-            seed=seed + number,
-            widths=(64, 64),
-            activation="relu",
-            optimizer="adam",
-            learning_rate=1e-3,
-            schedule="constant",
-            weight_decay=0.0,
-            clip_norm=None,
-            l1=0.0,
-            l2=1e-4,
-            dropout=0.1,
-            batch_size=32,
-            patience=work.epochs,
-            max_epochs=work.epochs,
-            momentum=0.9,
-            initializers=usual_initializers(["relu", "relu"]),
-        )
+        replace(a_plan(number, 64, work.epochs), l2=1e-4, dropout=0.1)
         for number in range(1, work.plans + 1)
     ]
 
@@ -126,7 +108,7 @@ def _local(arrays: Arrays, work: Work) -> CohortEngine:
 
 
 def _measure(build: Callable[[], Engine], work: Work) -> dict[str, Any]:
-    engine, plans = build(), make_plans(work, seed=0)
+    engine, plans = build(), make_plans(work)
     compiled, losses = train(engine, plans, work)
     seconds = [train(engine, plans, work)[0] for _ in range(ROUNDS)]
     if len(losses) != work.plans:
