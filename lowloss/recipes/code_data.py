@@ -60,6 +60,27 @@ def exclusion(recipe: Recipe) -> Section:
     )
 
 
+def coding(recipe: Recipe) -> Section:
+    """Return the lines that give each value of a category a column of its own."""
+    if not recipe.categories:
+        return Section()
+    is_code = "[(column % 1 == 0).all() for column in x.T]"
+    comment = "# Columns of whole numbers are codes:"
+    if recipe.categories != "all":
+        is_code = f"[name in {format_literal(recipe.categories)} for name in columns]"
+        comment = "# columns: the names of x's columns"
+    options = {"handle_unknown": '"ignore"', "sparse_output": "False"}
+    return Section(
+        (
+            comment,
+            f"is_code = np.array({is_code})",
+            *format_call("encoder = OneHotEncoder", options=options),
+            "x = np.hstack([x[:, ~is_code], encoder.fit_transform(x[:, is_code])])",
+        ),
+        (_NUMPY, "from sklearn.preprocessing import OneHotEncoder"),
+    )
+
+
 def split(recipe: Recipe) -> Section:
     """Return the lines that split the rows into training and validation rows."""
     if not is_validated(recipe):
@@ -74,18 +95,34 @@ def split(recipe: Recipe) -> Section:
     )
 
 
-def feature_scaling(recipe: Recipe) -> Section:
-    """Return the lines that scale the features, fitted on the training rows alone."""
+def feature_scaling(recipe: Recipe, *, has_categories: bool = False) -> Section:
+    """Return the lines that scale the features, fitted on the training rows alone.
+
+    The columns of categories, behind those of numbers, stay as they are.
+    """
     if recipe.scale_features == "none":
         return Section()
     if recipe.scale_features == "piecewise":
         return Section((*_PIECEWISE, _format_calls(recipe, "x", "piecewise({})")), (_NUMPY,))
-    return _format_scaler(recipe, "x", recipe.scale_features, "{}")
+    if not has_categories:
+        return _format_scaler(recipe, "x", recipe.scale_features, "{}")
+    scaler = _SCALERS[recipe.scale_features]
+    columns = f'[("numbers", {scaler}, slice(len(NUMBERS)))]'
+    options = {"remainder": '"passthrough"'}
+    return Section(
+        (
+            *format_call("x_scaler = ColumnTransformer", columns, options=options),
+            "x_scaler.fit(x_train)",
+            _format_transforms(recipe, "x", "x_scaler", "{}"),
+        ),
+        ("from sklearn.compose import ColumnTransformer", _import_of(scaler)),
+    )
 
 
-def feature_transforms(recipe: Recipe) -> tuple[Section, Section]:
+def feature_transforms(recipe: Recipe, *, has_categories: bool) -> tuple[Section, Section]:
     """Return the lines that scale the features and those that impute them, in their order."""
-    scaling, imputing = feature_scaling(recipe), imputation(recipe)
+    scaling = feature_scaling(recipe, has_categories=has_categories)
+    imputing = imputation(recipe)
     # A missing number has come nowhere in any bin: it needs a value first.
     return (imputing, scaling) if recipe.scale_features == "piecewise" else (scaling, imputing)
 
@@ -194,8 +231,12 @@ def _format_scaler(recipe: Recipe, array: str, scaling: str, shape: str) -> Sect
             f"{array}_scaler = {scaler}.fit({training_rows})",
             _format_transforms(recipe, array, f"{array}_scaler", shape),
         ),
-        (f"from sklearn.preprocessing import {scaler.partition('(')[0]}",),
+        (_import_of(scaler),),
     )
+
+
+def _import_of(scaler: str) -> str:
+    return f"from sklearn.preprocessing import {scaler.partition('(')[0]}"
 
 
 def _format_transforms(recipe: Recipe, array: str, transform: str, shape: str) -> str:

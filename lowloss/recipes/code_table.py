@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lowloss.recipes.code_layout import MAX_WIDTH, Section, format_call, format_literal
 from lowloss.spec import PredictedTargets, Recipe, TargetColumn, Task
@@ -15,7 +15,8 @@ NUMPY = "import numpy as np"
 class ScriptTable:
     """The columns of a plain CSV: numbers with points, a missing cell empty.
 
-    `file` is its usual name, and `rows_left_out` counts the rows that it lacks.
+    `file` is its usual name, and `rows_left_out` counts the rows that it lacks. `codes` are the
+    columns of `numbers` that hold whole numbers alone.
     """
 
     file: str
@@ -24,6 +25,18 @@ class ScriptTable:
     numbers: tuple[str, ...]
     categories: tuple[str, ...] = ()
     rows_left_out: int = 0
+    codes: tuple[str, ...] = ()
+
+    def seen_by(self, recipe: Recipe) -> ScriptTable:
+        """Return the table with the columns as numbers and categories that a recipe sees as such.
+
+        Columns that it excludes are none.
+        """
+        coded = self.codes if recipe.categories == "all" else recipe.categories
+        seen = [name for name in (*self.numbers, *self.categories) if name not in recipe.exclude]
+        numbers = tuple(name for name in seen if name in self.numbers and name not in coded)
+        categories = tuple(name for name in seen if name not in numbers)
+        return replace(self, numbers=numbers, categories=categories)
 
     @property
     def predicted(self) -> PredictedTargets:
@@ -42,8 +55,8 @@ def feeds_numbers(recipe: Recipe, table: ScriptTable, target: TargetColumn) -> b
 
 def reading(recipe: Recipe, table: ScriptTable) -> Section:
     """Return the lines that read `x` [rows, columns] and `y` [rows] from a file."""
-    numbers = tuple(name for name in table.numbers if name not in recipe.exclude)
-    categories = tuple(name for name in table.categories if name not in recipe.exclude)
+    seen = table.seen_by(recipe)
+    numbers, categories = seen.numbers, seen.categories
     has_target = "row[TARGET]"
     if table.predicted.has_several:
         has_target = "all(row[name] for name in TARGETS)"

@@ -1,4 +1,8 @@
-"""Orders the layers of a Keras model along its data flow, where they form a chain with skips."""
+"""Orders the layers of a Keras model along its data flow, where they form a chain with skips.
+
+A model may have an input for each column: what lies before the Concatenate that they meet in is of
+columns, not of the network.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from lowloss.recipes.bounded_json import wrong_description
 from lowloss.recipes.keras_objects import LAYERS, KerasObject, parse_object, quote_name
 
 MAX_LAYERS = 100
+"""Those that are of a column alone not counted."""
 MERGES = frozenset({"Add", "Concatenate"})
 """Classes of Keras that take several inputs, and operations of the same names."""
 _CHAIN_FIX = (
@@ -24,16 +29,21 @@ _SUMS = frozenset({"__operators__.add", "math.add"})
 
 @dataclass(frozen=True)
 class ChainLayer:
-    """A layer of a chain; `skips` are the indices of earlier ones whose output it takes, too."""
+    """A layer of a chain; `skips` are the indices of earlier ones whose output it takes, too.
+
+    `column` is the input that it is given alone, where the model has several.
+    """
 
     layer: KerasObject
     skips: tuple[int, ...] = ()
+    column: str | None = None
 
 
 def order_layers(model: KerasObject) -> list[ChainLayer]:
     """Return all layers in order; a model inside the model is replaced by its layers.
 
-    Raise RecipeUnsupported where they do not form a chain, and RecipeUnreadable.
+    Of several inputs, what is done to each comes first. Raise RecipeUnsupported where the rest do
+    not form a chain, and RecipeUnreadable.
     """
     chain: list[ChainLayer] = []
     _append_model(chain, model)
@@ -62,18 +72,79 @@ def _append_model(chain: list[ChainLayer], model: KerasObject) -> None:
         for layer in layers:
             _append_layer(chain, layer, ())
         return
-    ends: dict[str, int] = {}
-    for layer, skips in _follow_layers(model, layers):
+    _check_names(layers)
+    sources = {layer.name: _find_sources(layer) for layer in layers}
+    inputs = _find_ends(model, "input_layers")
+    waiting = {layer.name: layer for layer in layers}
+    if not inputs or not waiting.keys() >= set(inputs):
+        raise wrong_description(f"the model {quote_name(model.name)} has no input")
+    has_several = len(inputs) > 1
+    first = _append_columns(chain, inputs, waiting, sources) if has_several else inputs[0]
+    ends = {first: len(chain) - 1}
+    for layer, skips in _follow_layers(model, waiting, sources, first):
+        if has_several and layer.name == first:
+            continue  # What is done to the columns is in the chain.
         _append_layer(chain, layer, tuple(ends[name] for name in skips))
         ends[layer.name] = len(chain) - 1
 
 
-def _append_layer(chain: list[ChainLayer], layer: KerasObject, skips: tuple[int, ...]) -> None:
-    if layer.class_name in _MODELS and not layer.is_custom:
+def _check_names(layers: list[KerasObject]) -> None:
+    if len({layer.name for layer in layers}) < len(layers):
+        raise wrong_description("two layers have the same name")
+
+
+def _append_columns(
+    chain: list[ChainLayer],
+    inputs: list[str],
+    waiting: dict[str, KerasObject],
+    sources: Mapping[str, list[str]],
+) -> str:
+    """Append what is done to each of several inputs, and return the name of what they meet in.
+
+    Those layers, and merges of a part of the inputs, are waiting no more.
+    """
+    ends = set()
+    for column in inputs:
+        name = column
+        while name in waiting and waiting[name].class_name not in MERGES:
+            _append_layer(chain, waiting.pop(name), (), column=column)
+            last = name
+            name = _find_only_user(last, waiting, sources)
+        ends.add(last)
+    while True:
+        # Columns may meet in several steps: embeddings first, numbers then.
+        ready = [name for name in waiting if sources[name] and ends.issuperset(sources[name])]
+        meeting = next((one for one in ready if waiting[one].class_name == "Concatenate"), None)
+        if meeting is None:
+            raise _branching_error(f"its {len(inputs)} inputs do not meet in a Concatenate")
+        ends = ends.difference(sources[meeting]) | {meeting}
+        if len(ends) == 1:
+            return meeting
+        del waiting[meeting]
+
+
+def _find_only_user(
+    name: str, waiting: Mapping[str, KerasObject], sources: Mapping[str, list[str]]
+) -> str:
+    """Return the only layer that takes what a layer gives, while its column is alone."""
+    users = [other for other in waiting if name in sources[other]]
+    if len(users) != 1:
+        raise _branching_error(f"{len(users)} layers take what {quote_name(name)} gives")
+    return users[0]
+
+
+def _append_layer(
+    chain: list[ChainLayer],
+    layer: KerasObject,
+    skips: tuple[int, ...],
+    *,
+    column: str | None = None,
+) -> None:
+    if layer.class_name in _MODELS and not layer.is_custom and column is None:
         _append_model(chain, layer)
     else:
-        chain.append(ChainLayer(layer, skips))
-    if len(chain) > MAX_LAYERS:
+        chain.append(ChainLayer(layer, skips, column))
+    if sum(link.column is None for link in chain) > MAX_LAYERS:
         raise RecipeUnsupported(
             f"the model has more than {MAX_LAYERS} layers",
             field=LAYERS,
@@ -88,18 +159,17 @@ def _read_sum(layer: KerasObject) -> KerasObject:
 
 
 def _follow_layers(
-    model: KerasObject, layers: list[KerasObject]
+    model: KerasObject,
+    waiting: dict[str, KerasObject],
+    sources: Mapping[str, list[str]],
+    first: str,
 ) -> Iterator[tuple[KerasObject, list[str]]]:
-    """Yield a functional model's layers from its input to its output.
+    """Yield a functional model's layers from the first to its output.
 
     With each come the names of the layers whose output it takes beside that of the one before it.
     """
-    waiting = {layer.name: layer for layer in layers}
-    if len(waiting) < len(layers):
-        raise wrong_description("two layers have the same name")
-    sources = {layer.name: _find_sources(layer) for layer in layers}
-    name = _find_only_end(model, "input_layers")
-    last = _find_only_end(model, "output_layers")
+    name = first
+    last = _find_only_output(model)
     skips: list[str] = []
     done: list[str] = []
     while name in waiting:
@@ -186,14 +256,18 @@ def _is_always_training(nodes: Any) -> bool:
     return isinstance(nodes, list) and any(map(_is_always_training, nodes))
 
 
-def _find_only_end(model: KerasObject, key: str) -> str:
-    """Return the only input, or the only output, of a functional model."""
+def _find_ends(model: KerasObject, key: str) -> list[str]:
+    """Return the inputs, or the outputs, of a functional model."""
     value = model.config.get(key)
     names = [value[0]] if _is_reference(value) else list(_find_layer_names(_list_values(value)))
-    if len(names) != 1:
-        ends = key.removesuffix("_layers")
-        raise _branching_error(f"the model {quote_name(model.name)} has {len(names)} {ends}s")
-    return str(names[0])
+    return [str(name) for name in names]
+
+
+def _find_only_output(model: KerasObject) -> str:
+    outputs = _find_ends(model, "output_layers")
+    if len(outputs) != 1:
+        raise _branching_error(f"the model {quote_name(model.name)} has {len(outputs)} outputs")
+    return outputs[0]
 
 
 def _list_values(value: Any) -> Any:

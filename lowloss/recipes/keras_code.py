@@ -26,11 +26,12 @@ def training_code(recipe: Recipe, table: ScriptTable) -> str:
     """
     predicted = table.predicted
     # What is left out is not read, and what is read is encoded.
-    read = recipe.with_changes({"exclude": [], "encode_labels": False})
+    read = recipe.with_changes({"exclude": [], "categories": [], "encode_labels": False})
+    has_categories = bool(table.seen_by(recipe).categories)
     sections = [
         reading(recipe, table),
         data.split(read),
-        *data.feature_transforms(read),
+        *data.feature_transforms(read, has_categories=has_categories),
         data.target_scaling(read, predicted),
         data.class_weights(read, predicted),
         data.labels(read, predicted),
@@ -69,6 +70,7 @@ def change_code(before: Recipe, after: Recipe, predicted: PredictedTargets) -> s
     return format_script(
         [
             changed(data.exclusion, "Feed all columns to the network: exclude none."),
+            changed(data.coding, "Feed the codes of categories as numbers."),
             data.split(after) if data.split(before) != data.split(after) else Section(),
             changed(data.feature_scaling, "Feed the features as they are: leave the scaler out."),
             changed(data.imputation, "Leave missing numbers as they are."),

@@ -10,7 +10,8 @@ from lowloss.recipes.bounded_json import wrong_description
 from lowloss.recipes.imported import ImportedRecipe
 from lowloss.recipes.keras_chain import order_layers
 from lowloss.recipes.keras_compile import read_loss, read_optimizer
-from lowloss.recipes.keras_layers import Network, read_layers
+from lowloss.recipes.keras_layers import read_layers
+from lowloss.recipes.keras_network import Network
 from lowloss.recipes.keras_objects import parse_object
 from lowloss.spec import Recipe, RecipeOptimizer
 from lowloss.tables.cells import show_value
@@ -78,6 +79,8 @@ def _read_network_fields(network: Network, fit: Mapping[str, Any]) -> dict[str, 
     fields: dict[str, Any] = {"layers": network.layers, "front_layers": network.front}
     if network.inputs is not None:
         fields["inputs"] = network.inputs
+    if network.categories and "categories" not in fit:
+        fields["categories"] = network.categories
     requested = fit.get("scale_features", "none")
     if network.scaling == "minmax" and requested != "none":
         raise RecipeUnsupported(

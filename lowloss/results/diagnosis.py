@@ -27,6 +27,7 @@ class Cause(StrEnum):
     missing_values = "missing_values"
     constant_column = "constant_column"
     duplicate_rows = "duplicate_rows"
+    codes_as_numbers = "codes_as_numbers"
     duplicate_column = "duplicate_column"
     identifier_column = "identifier_column"
     leaked_column = "leaked_column"

@@ -118,8 +118,10 @@ class Recipe(Spec):
     loss gets the numbers as they are. `class_weight`: `balanced` gives every class the same weight.
     `noise` is the standard deviation of Gaussian noise added to each scaled feature, `mixup` the
     alpha of mixup. `huber_delta` is where Huber's loss becomes linear. `exclude` names columns that
-    the network does not see. `front_layers` stand before the first Dense layer. `validation_rows`
-    are drawn at random, or the table's `last`: so Keras's own `validation_split` takes them.
+    the network does not see; `categories` those whose whole numbers are codes of categories, or
+    `all` such columns: each value has a column of its own. `front_layers` stand before the first
+    Dense layer. `validation_rows` are drawn at random, or the table's `last`: so Keras's own
+    `validation_split` takes them.
     `shuffle`: whether each epoch sees the training rows in another order, else in the table's.
     `reduce_lr_on_plateau` has nothing to go by without a validation split. `inputs` is how many
     numbers a row had where the network was built, if that is known: it is built anew for what the
@@ -130,6 +132,7 @@ class Recipe(Spec):
     scale_target: Literal["none", "standard", "minmax"] = "none"
     missing: Literal["keep", "mean"] = "keep"
     exclude: tuple[Text, ...] = ()
+    categories: tuple[Text, ...] | Literal["all"] = ()
     encode_labels: bool = False
     class_weight: Literal["none", "balanced"] = "none"
     noise: Penalty = 0.0

@@ -17,8 +17,9 @@ from service.tables.bounds import BoundedField, check_bounds
 from service.tables.check import CheckedJob, check_table, suggest_column
 from service.tables.check_several import decide_task_of_several
 
-MAX_LEVEL_INPUTS, DATE_INPUTS, NUMBER_INPUTS = 65, 8, 2
-"""What a network sees of one column at most: levels and whether it is missing; a date's seasons."""
+MAX_LEVEL_INPUTS, MAX_CODE_INPUTS, DATE_INPUTS, NUMBER_INPUTS = 65, 513, 8, 2
+"""What a network sees of one column at most: levels and whether it is missing, more of them where
+the recipe names categories; a date's seasons."""
 MIN_JUDGED_ROWS = 20
 """Of fewer rows none are held back to judge: all of them train, and all of them judge."""
 
@@ -30,7 +31,7 @@ def check_diagnosis(spec: DiagnosisSpec, dataset: Dataset, *, limits: Limits) ->
     out, with a warning.
     """
     _check_limits(spec, limits)
-    _check_skips(spec.recipe, limits, columns=sum(map(_count_inputs, dataset.profile)))
+    _check_skips(spec.recipe, limits, columns=_count_all_inputs(spec.recipe, dataset))
     columns = [column for column in dataset.profile if column.name in spec.targets]
     has_several = len(spec.targets) > 1
     # A column that is not there is told by the check of the table.
@@ -43,6 +44,7 @@ def check_diagnosis(spec: DiagnosisSpec, dataset: Dataset, *, limits: Limits) ->
         warnings=tuple(warning for one in (first, *others) for warning in one.warnings),
     )
     _check_excluded(spec.recipe, checked, dataset)
+    _check_categories(spec.recipe, checked)
     if has_several:
         _check_recipe_of_several(spec.recipe)
     return checked
@@ -89,6 +91,12 @@ def _check_limits(spec: DiagnosisSpec, limits: Limits) -> None:
     if stopping is not None:
         fields.append(("recipe.early_stopping.patience", stopping.patience, limits.max_epochs))
     check_bounds(fields)
+
+
+def _count_all_inputs(recipe: Recipe, dataset: Dataset) -> int:
+    """Return how many inputs of a network become of all columns, at most."""
+    codes = MAX_CODE_INPUTS if recipe.categories else 0
+    return sum(max(_count_inputs(c), min(c.distinct + 1, codes)) for c in dataset.profile)
 
 
 def _count_inputs(column: Column) -> int:
@@ -147,6 +155,27 @@ def _find_features(spec: DiagnosisSpec, dataset: Dataset) -> Features:
         return spec.features
     names = tuple(column.name for column in dataset.profile if column.name not in spec.targets)
     return spec.features.model_copy(update={"include": names})
+
+
+def _check_categories(recipe: Recipe, checked: CheckedJob) -> None:
+    """Refuse columns as categories that are no features, or whose numbers are no codes."""
+    if recipe.categories == "all":
+        return
+    features = {column.name: column for column in checked.features}
+    for name in recipe.categories:
+        if name not in features:
+            raise UnknownFeature(
+                f"the recipe takes {name!r} as a category, and the table has no such feature",
+                field="recipe.categories",
+                fix=f"name the columns of codes; {suggest_column(name, features)}",
+            )
+        column = features[name]
+        if column.kind is not ColumnKind.categorical and not column.is_integer:
+            raise UnknownFeature(
+                f"the recipe takes {name!r} as a category, and its values are no whole numbers",
+                field="recipe.categories",
+                fix="leave it out",
+            )
 
 
 def _check_excluded(recipe: Recipe, checked: CheckedJob, dataset: Dataset) -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
-from lowloss.results import Diagnosis
+from lowloss.results import Cause, Diagnosis
 from lowloss.spec import DiagnosisSpec, Recipe
 from lowloss.tables.table import Table
 from service.tables.check import CheckedJob
@@ -15,6 +15,7 @@ from worker.diagnosis.chain.explain import explain
 from worker.diagnosis.chain.gains import mean_relative_loss
 from worker.diagnosis.chain.remedies import list_candidates
 from worker.diagnosis.chain.sound import build_sound_recipe
+from worker.diagnosis.checks.codes import check_codes
 from worker.diagnosis.checks.curves import check_curves
 from worker.diagnosis.checks.data import check_data
 from worker.diagnosis.checks.labels import (
@@ -80,7 +81,8 @@ def diagnose(
     ruled_out = run_beside(partial(rule_out_causes, data, recipe), should_continue)
     suspects = [*suspects, *_check_runs(trainer, start)]
     suspects_by_cause = merge_suspects(s for s in suspects if s.cause not in ruled_out)
-    references = _name_references(trainer, start, sound_recipes or {}, spec.budget.max_seconds)
+    sound = build_sound_recipe(data, recipe, codes=suspects_by_cause.get(Cause.codes_as_numbers))
+    references = _name_references(trainer, start, sound, sound_recipes or {})
 
     on_phase("experiment")
     is_stopped = _is_stopped_early(trainer, start)
@@ -90,8 +92,7 @@ def diagnose(
 
     on_phase("confirm")
     peers = _fit_peers(data, spec.seed, should_continue)
-    reachable = _reachable_losses(trainer, references, peers)
-    attribution = confirm(chain, fresh=fresh, best=min(reachable))
+    attribution = confirm(chain, fresh=fresh, best=_best_loss(trainer, references, peers))
     measured = MeasuredEffects(attribution, suspects_by_cause, peers, references)
     noise = find_noisy_labels(data, peers, best=measured.best.relative_loss)
     return build_diagnosis(measured, noise, seconds=lambda: clock() - started)
@@ -141,23 +142,24 @@ def _check_before_training(
 ) -> list[Suspect]:
     """Return what the data and the recipe alone make suspect."""
     suspects = [*check_data(data, recipe, checked.excluded), *check_recipe(data, recipe)]
-    suspects += check_order(data, recipe)
+    suspects += [*check_codes(data, recipe), *check_order(data, recipe)]
     suspects += find_leaked_columns(data, recipe)
     return suspects + find_irrelevant_features(data, recipe)
 
 
 def _name_references(
-    trainer: Trainer, start: Variant, sound_recipes: Mapping[str, Recipe], max_seconds: float
+    trainer: Trainer, start: Variant, sound: Recipe, sound_recipes: Mapping[str, Recipe]
 ) -> dict[Variant, str]:
     """Return the sound recipes that the diagnosed one is compared with, each with its name.
 
     The usual one costs no more than the recipe, or than its share of the time where that is longer.
     """
-    sound = Variant(build_sound_recipe(trainer.data, start.recipe))
-    allowed = max(trainer.estimate_run(start), SOUND_SHARE * max_seconds / EXPLORING)
-    epochs = sound.recipe.epochs * min(1.0, allowed / trainer.estimate_run(sound))
+    allowed = trainer.estimate_run(start)
+    if trainer.budget is not None:
+        allowed = max(allowed, SOUND_SHARE * trainer.budget.max_seconds / EXPLORING)
+    epochs = sound.epochs * min(1.0, allowed / trainer.estimate_run(Variant(sound)))
     epochs = max(MIN_SOUND_EPOCHS, round(epochs))
-    references = {Variant(sound.recipe.with_changes({"epochs": epochs})): SOUND}
+    references = {Variant(sound.with_changes({"epochs": epochs})): SOUND}
     return references | {Variant(recipe): name for name, recipe in sound_recipes.items()}
 
 
@@ -167,13 +169,11 @@ def _is_stopped_early(trainer: Trainer, variant: Variant) -> bool:
     return reasons == {"early_stopping"}
 
 
-def _reachable_losses(
-    trainer: Trainer, references: Iterable[Variant], peers: Iterable[Peer]
-) -> list[float]:
-    """Return the relative losses of a constant answer, of peers and of trained sound recipes."""
+def _best_loss(trainer: Trainer, references: Iterable[Variant], peers: Iterable[Peer]) -> float:
+    """Return the least relative loss: of a constant answer, peers and trained sound recipes."""
     runs = [trainer.runs_of(variant) for variant in references]
     losses = [mean_relative_loss(trained) for trained in runs if trained]
-    return [1.0, *losses, *(peer.relative_loss for peer in peers)]
+    return min([1.0, *losses, *(peer.relative_loss for peer in peers)])
 
 
 def _check_runs(trainer: Trainer, start: Variant) -> Iterable[Suspect]:

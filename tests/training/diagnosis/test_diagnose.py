@@ -272,3 +272,28 @@ def test_outlier_that_is_the_whole_loss_is_told(executor: LocalExecutor) -> None
     assert harmful(diagnosis)[0] is Cause.outliers
     assert "Nothing wrong found" not in diagnosis.verdict
     assert diagnosis.findings[0].rows == (17,)
+
+
+def rated() -> dict[str, Any]:
+    """Ratings that follow from who rates what, by numbers that say nothing of either."""
+    rng = np.random.default_rng(5)
+    user, item = rng.integers(0, 25, 600), rng.integers(0, 12, 600)
+    y = rng.normal(size=25)[user] + rng.normal(size=12)[item] + 0.2 * rng.normal(size=600)
+    return {"user": user, "item": item, "y": y}
+
+
+def test_codes_that_are_fed_as_numbers_want_columns_of_their_own(executor: LocalExecutor) -> None:
+    recipe = a_network(32, optimizer=ADAM, epochs=40, scale_features="standard")
+
+    diagnosis = diagnosed(rated(), recipe, executor)
+
+    first = diagnosis.findings[0]
+    assert first.cause is Cause.codes_as_numbers
+    assert first.remedy is not None
+    assert set(first.remedy.change["categories"]) == {"user", "item"}
+    assert "OneHotEncoder" in first.remedy.code
+    assert diagnosis.loss is not None
+    assert diagnosis.remedied_loss is not None
+    assert diagnosis.remedied_loss < 0.3 * diagnosis.loss
+    mended = diagnosed(rated(), diagnosis.remedied_recipe, executor)
+    assert Cause.codes_as_numbers not in [finding.cause for finding in mended.findings]

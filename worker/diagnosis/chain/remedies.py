@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from lowloss.results import Cause
@@ -35,6 +36,8 @@ from worker.diagnosis.training.data import DiagnosisData
 from worker.diagnosis.training.variants import Variant
 
 LARGE_TABLE = 20_000
+MAX_LISTED = 5
+"""Columns that a remedy names."""
 
 
 @dataclass(frozen=True)
@@ -182,6 +185,19 @@ def _without_columns(case: RemedyContext) -> list[RemedyRule]:
     return [RemedyRule("Leave these columns out", exclude_columns(case.columns))]
 
 
+def _as_categories(case: RemedyContext) -> list[RemedyRule]:
+    taken = case.recipe.categories
+    if taken == "all" or not case.columns:
+        return []
+    text = describe_categories(case.columns)
+    return [RemedyRule(text, set_fields(categories=[*taken, *case.columns]))]
+
+
+def describe_categories(columns: Sequence[str]) -> str:
+    """Return the remedy of columns of codes in words."""
+    return f"Give each value of {list_first(columns, MAX_LISTED, repr)} a column of its own"
+
+
 def _bounded(case: RemedyContext) -> list[RemedyRule]:
     targets = {target.name for target in case.data.targets}
     linear = RemedyRule(
@@ -275,6 +291,7 @@ REMEDIES: dict[Cause, MakeRules] = {
     Cause.missing_values: _constant_rules(
         RemedyRule("Fill in the mean, and add a column that says so", set_fields(missing="mean"))
     ),
+    Cause.codes_as_numbers: _as_categories,
     Cause.duplicate_column: _without_columns,
     Cause.identifier_column: _without_columns,
     Cause.leaked_column: _without_columns,

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from lowloss.spec import Recipe, Task
 from worker.diagnosis.chain.changes import HE_NORMAL, PATIENCE, SPLIT, Change, usual_output
+from worker.diagnosis.checks.suspects import Suspect
 from worker.diagnosis.training.data import DiagnosisData
 
 USUAL_BATCHES = (8, 256)
 
 
-def build_sound_recipe(data: DiagnosisData, recipe: Recipe) -> Recipe:
-    """Return a sound recipe for the same task, which shows what loss can be reached."""
+def build_sound_recipe(
+    data: DiagnosisData, recipe: Recipe, *, codes: Suspect | None = None
+) -> Recipe:
+    """Return a sound recipe for the same task, which shows what loss can be reached.
+
+    The columns that `codes` names are categories to it, beside those of the recipe.
+    """
     classes, targets = len(data.target.labels), len(data.targets)
     layer, loss = usual_output(data.task, classes, recipe.loss, targets)
     low, high = USUAL_BATCHES
@@ -27,6 +33,7 @@ def build_sound_recipe(data: DiagnosisData, recipe: Recipe) -> Recipe:
             "missing": "mean",
             "encode_labels": not data.is_encoded,
             "exclude": recipe.exclude,
+            "categories": (*recipe.categories, *codes.columns) if codes else recipe.categories,
             "layers": [dense, dense, layer],
             "loss": loss,
             "optimizer": {"name": "adam", "learning_rate": 2e-3},

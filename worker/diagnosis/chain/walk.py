@@ -13,7 +13,7 @@ from lowloss.spec import Recipe
 from worker.diagnosis.chain.chain import Chain, Step, TriedRemedy
 from worker.diagnosis.chain.changes import Change, scale_learning_rate
 from worker.diagnosis.chain.gains import minimum_gain
-from worker.diagnosis.chain.remedies import Candidate
+from worker.diagnosis.chain.remedies import Candidate, describe_categories
 from worker.diagnosis.chain.rules import RemedyRule
 from worker.diagnosis.chain.skips import change_recipe
 from worker.diagnosis.checks.linear import rule_out_causes
@@ -162,6 +162,11 @@ def _describe_epochs(sound: Recipe) -> str:
 
 
 DIFFERENCES = (
+    Difference(
+        _constant_cause(Cause.codes_as_numbers),
+        lambda recipe: describe_categories(recipe.categories),
+        _copy_fields("categories"),
+    ),
     Difference(
         _constant_cause(Cause.features_not_scaled),
         lambda recipe: f"Scale the features ({recipe.scale_features})",

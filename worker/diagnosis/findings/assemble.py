@@ -215,6 +215,11 @@ def _notes(measured: MeasuredEffects) -> Iterable[str]:
     if data.predicted.has_several and data.dropped_rows:
         all_rows = data.dropped_rows + data.whole_rows
         yield f"{data.dropped_rows:,} of {all_rows:,} rows lack a target, and are left out."
+    for column, others in data.merged_columns.items():
+        yield (
+            f"{column!r} has {counted(others + data.max_levels, 'level')}: the {data.max_levels} "
+            "most frequent are told apart, and the others are one."
+        )
     if parts := measured.start.recipe.keras_parts:
         yield (
             f"{list_first(parts, MAX_LISTED)}: stock Keras trains this recipe, one training at a "

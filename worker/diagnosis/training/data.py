@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -12,61 +11,34 @@ import polars as pl
 from numpy.typing import NDArray
 
 from lowloss.errors import JobFailed
-from lowloss.results import Column
-from lowloss.spec import PredictedTargets, Recipe, RecipeScaling, Scaling, Task, Validation
+from lowloss.results import Column, ColumnKind
+from lowloss.spec import PredictedTargets, Recipe, RecipeScaling, Scaling, Task
 from lowloss.tables.table import Table
 from lowloss.wording import counted
 from service.tables.check import CheckedJob
 from service.tables.check_recipe import MIN_JUDGED_ROWS
-from worker.data.columns import RawColumns, read_columns
+from worker.data.columns import RawColumns, read_columns, read_strings
 from worker.data.features import FittedFeatures, design_matrix
 from worker.data.fit import fit_features
 from worker.data.prepare import keep_targets, read_targets
-from worker.data.splits import Rows, Traits, split_rows
+from worker.data.splits import Rows
 from worker.data.target import Float64Array, Target
 from worker.diagnosis.thresholds import LINEAR_REST
+from worker.diagnosis.training.draws import STREAM, Draw, draw_parts, sample_rows
 from worker.engine.array_types import FloatArray
 from worker.engine.bins import Bins
 
 Counts = NDArray[np.int64]
-JUDGE_SHARE, VALIDATION_SHARE = 0.2, 0.2
-"""Of all rows, those that judge; of the others, those that validate where a recipe says nothing."""
 MIN_ROWS = 2
 """One that trains and one that validates."""
 MAX_LEVELS = 64
 """Levels of a category that are told apart: each has a column here."""
+MAX_CODES = 512
+"""The same where the recipe says that columns are categories: an Embedding is of many."""
 MAX_FIT_ROWS = 20_000
 """Rows that least squares are fitted to, at most, and judged on."""
 ROWS_PER_WEIGHT = 2
 """Training rows a weight, at least: a line through as many points as weights says nothing."""
-STREAM = 7
-"""Sets the random numbers of a diagnosis apart from others that follow from a seed."""
-
-
-@dataclass(frozen=True)
-class Draw:
-    """One way to part the rows, and the seed of what is trained on it.
-
-    `judge` rows train nothing and stop nothing: every variant is judged on them. Of a table of very
-    few rows all of them train, and judge.
-    """
-
-    number: int
-    seed: int
-    train: Rows
-    validation: Rows
-    judge: Rows
-
-    @cached_property
-    def fit_rows(self) -> Rows:
-        """The rows that a recipe without a validation split trains on."""
-        return np.sort(np.concatenate([self.train, self.validation]))
-
-    def part_last(self, validation_split: float) -> tuple[Rows, Rows]:
-        """Return the rows but for the last, and the last, as Keras's validation split has them."""
-        count = len(self.fit_rows)
-        trained = min(count - 1, max(1, math.floor(count * (1 - validation_split))))
-        return self.fit_rows[:trained], self.fit_rows[trained:]
 
 
 @dataclass(frozen=True)
@@ -94,6 +66,9 @@ class DiagnosisData:
     the uploaded table. A table too large for the time given is cut to a sample; `whole_rows` is
     what it had, and `dropped_rows` what the uploaded table had beside these. The data of one of
     several targets say how many there are: `siblings`.
+
+    `codes` are the columns of whole numbers as they are in the table: some may be codes of
+    categories. Those of `categories` are seen as such; then up to `max_levels` are told apart.
     """
 
     columns: tuple[Column, ...]
@@ -105,7 +80,47 @@ class DiagnosisData:
     whole_rows: int
     dropped_rows: int = 0
     siblings: int = 1
+    codes: Mapping[str, pl.Series] = field(default_factory=dict)
+    categories: tuple[str, ...] = ()
     _fitted: dict[tuple[int, Scaling], FittedFeatures] = field(default_factory=dict)
+    _coded: dict[tuple[str, ...], DiagnosisData] = field(default_factory=dict)
+
+    def seen_by(self, recipe: Recipe) -> DiagnosisData:
+        """Return the data with the columns as categories that a recipe takes as such."""
+        names = tuple(self.codes) if recipe.categories == "all" else recipe.categories
+        new = tuple(name for name in names if name in self.codes and name not in self.categories)
+        if not new:
+            return self
+        if new not in self._coded:
+            self._coded[new] = self._with_categories(new)
+        return self._coded[new]
+
+    def _with_categories(self, names: tuple[str, ...]) -> DiagnosisData:
+        is_number_R = [name not in names for name in self.numeric_names]
+        strings = {name: read_strings(self.codes[name]) for name in names}
+        is_category = [column.kind is ColumnKind.categorical for column in self.columns]
+        old_names = [c.name for c, is_one in zip(self.columns, is_category, strict=True) if is_one]
+        strings |= dict(zip(old_names, self.raw.strings, strict=True))
+        columns = tuple(
+            column.model_copy(update={"kind": ColumnKind.categorical})
+            if column.name in names
+            else column
+            for column in self.columns
+        )
+        ordered = tuple(strings[column.name] for column in columns if column.name in strings)
+        return replace(
+            self,
+            columns=columns,
+            raw=RawColumns(self.raw.numeric_NR[:, is_number_R], ordered),
+            categories=(*self.categories, *names),
+            _fitted={},
+            _coded={},
+        )
+
+    @property
+    def max_levels(self) -> int:
+        """How many levels of a category are told apart."""
+        return MAX_CODES if self.categories else MAX_LEVELS
 
     @property
     def is_judged_on_training(self) -> bool:
@@ -255,9 +270,9 @@ class DiagnosisData:
 
     def inputs(self, recipe: Recipe) -> int:
         """Count what a recipe's first layer sees, in the draw that has most of it."""
-        treatment = Treatment.of(recipe)
-        return self.width + max(
-            len(bins.column_J) - bins.columns if (bins := self.bins(treatment, draw)) else 0
+        treatment, seen = Treatment.of(recipe), self.seen_by(recipe)
+        return seen.width + max(
+            len(bins.column_J) - bins.columns if (bins := seen.bins(treatment, draw)) else 0
             for draw in self.draws
         )
 
@@ -276,13 +291,22 @@ class DiagnosisData:
         ]
         return sources + [""] * (self.width - len(sources))
 
+    @property
+    def merged_columns(self) -> dict[str, int]:
+        """Count the levels that the network does not tell apart, of each category of too many."""
+        return {
+            feature.column: len(feature.others)
+            for feature in self._features(self.draws[0], "standard").categorical
+            if feature.others and len(feature.levels) == self.max_levels
+        }
+
     def _features(self, draw: Draw, scaling: Scaling) -> FittedFeatures:
         key = draw.number, scaling
         if key not in self._fitted:
             self._fitted[key] = fit_features(
                 self.columns,
                 self.raw.take(draw.fit_rows),
-                max_levels=MAX_LEVELS,
+                max_levels=self.max_levels,
                 scaling=scaling,
                 embedded=frozenset(),
                 # Scripts scale by scikit-learn, which has no limits.
@@ -307,16 +331,23 @@ def read_data(
     frame = _sample(frame, max_rows, seed=seed)
     y = read_targets(frame, checked, table.words)
     _refuse_constants(y, checked)
-    return DiagnosisData(
+    codes = {
+        column.name: frame[column.name]
+        for column in checked.features
+        if column.is_integer and column.kind not in (ColumnKind.categorical, ColumnKind.date)
+    }
+    data = DiagnosisData(
         checked.features,
         read_columns(frame, checked.features),
         y,
         tuple(Target(target.name, checked.task, target.labels) for target in checked.targets),
-        _draws(y, checked.predicted, recipe.validation_split, draws, seed=seed),
+        draw_parts(y, checked.predicted, recipe.validation_split, draws, seed=seed),
         frame["__row__"].to_numpy().astype(np.int64),
         whole_rows,
         table.frame.height - whole_rows,
+        codes=codes,
     )
+    return data.seen_by(recipe)
 
 
 def _refuse_constants(y: Float64Array, checked: CheckedJob) -> None:
@@ -339,42 +370,8 @@ def _sample(frame: pl.DataFrame, max_rows: int, *, seed: int) -> pl.DataFrame:
     return frame[np.sort(chosen)]
 
 
-def _draws(
-    y: Float64Array, predicted: PredictedTargets, validation_split: float, count: int, *, seed: int
-) -> tuple[Draw, ...]:
-    if len(y) < MIN_JUDGED_ROWS:
-        return _draws_of_few(len(y), validation_split, count, seed=seed)
-    classes = y.astype(np.int64) if predicted.is_of_classes else None
-    share = (1 - JUDGE_SHARE) * (validation_split or VALIDATION_SHARE)
-    validation = Validation(strategy="holdout", fraction=share, test_fraction=JUDGE_SHARE)
-    draws = []
-    for number in range(count):
-        splits = split_rows(Traits(len(y), classes=classes), validation, seed=seed + 1000 * number)
-        (fold,) = splits.folds
-        draws.append(Draw(number, seed + number, fold.train, fold.validation, splits.test))
-    return tuple(draws)
-
-
-def _draws_of_few(rows: int, validation_split: float, count: int, *, seed: int) -> tuple[Draw, ...]:
-    """Draw validation rows, one at least; judge on all rows."""
-    everything = np.arange(rows)
-    validated = min(rows - 1, max(1, round((validation_split or VALIDATION_SHARE) * rows)))
-    draws = []
-    for number in range(count):
-        order = np.random.default_rng([seed + number, STREAM]).permutation(rows)
-        parts = np.sort(order[validated:]), np.sort(order[:validated])
-        draws.append(Draw(number, seed + number, *parts, everything))
-    return tuple(draws)
-
-
 def _with_ones(x_ND: FloatArray) -> Float64Array:
     return np.hstack([x_ND.astype(np.float64), np.ones((len(x_ND), 1))])
-
-
-def sample_rows(rows: Rows, share: float, *, seed: int) -> Rows:
-    """Draw a share of the rows."""
-    count = max(2, round(share * len(rows)))
-    return np.sort(np.random.default_rng([seed, STREAM]).permutation(rows)[:count])
 
 
 def largest_ratio(values: Sequence[float]) -> float:

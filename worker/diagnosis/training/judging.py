@@ -17,7 +17,8 @@ from worker.data.scores import scores
 from worker.data.splits import Rows
 from worker.data.target import Float64Array
 from worker.diagnosis.thresholds import HOPELESS
-from worker.diagnosis.training.data import DiagnosisData, Draw
+from worker.diagnosis.training.data import DiagnosisData
+from worker.diagnosis.training.draws import Draw
 from worker.diagnosis.training.variants import feeds_numbers, fit_target_scaling
 from worker.engine.array_types import FloatArray
 from worker.engine.results import TrainedPlan

@@ -24,7 +24,8 @@ from worker.data.importance import measure_rises
 from worker.data.splits import Rows
 from worker.data.target import Float64Array
 from worker.diagnosis.thresholds import SURE_SHARE
-from worker.diagnosis.training.data import DiagnosisData, Draw, Treatment
+from worker.diagnosis.training.data import DiagnosisData, Treatment
+from worker.diagnosis.training.draws import Draw
 from worker.diagnosis.training.judging import (
     Predictions,
     Score,

@@ -13,7 +13,8 @@ import numpy as np
 
 from lowloss.spec import DiagnosisBudget, Recipe
 from worker.data.target import Float64Array
-from worker.diagnosis.training.data import DiagnosisData, Draw, Treatment
+from worker.diagnosis.training.data import DiagnosisData, Treatment
+from worker.diagnosis.training.draws import Draw
 from worker.diagnosis.training.judging import (
     JudgedVariant,
     constant_loss,
@@ -47,6 +48,17 @@ from worker.execution.executor import Executor
 VariantDraw = tuple[Variant, int]
 """A variant, and the number of the draw that it is trained on."""
 Clock = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Group:
+    """What trains together: by one engine, with one output, on columns of one width."""
+
+    needs_keras: bool
+    output: OutputFormat
+    categories: tuple[str, ...]
+
+
 ROOMY, MAX_BYTES = 4, 2**28
 """Treatments that there is room for at once, unless that takes too much memory."""
 WIDTH, TRIALS = 64, 64
@@ -76,7 +88,7 @@ class Trainer:
     should_continue: Callable[[], bool] = lambda: True
     on_training: Callable[[int], None] = lambda _: None
     judged: dict[VariantDraw, JudgedVariant] = field(default_factory=dict)
-    _views: Views = field(init=False)
+    _views: dict[tuple[str, ...], Views] = field(init=False)
     _networks: CompiledNetworks = field(init=False, default_factory=CompiledNetworks)
     _uses: set[str] = field(init=False, default_factory=set)
     _constant_losses: dict[int, float] = field(init=False, default_factory=dict)
@@ -90,7 +102,7 @@ class Trainer:
     )
 
     def __post_init__(self) -> None:
-        self._views = Views(self.data)
+        self._views = {}
         self._began = self.clock() - self.executor.compile_seconds
 
     @property
@@ -140,7 +152,7 @@ class Trainer:
 
     def train(self, variants: Iterable[Variant], draws: Iterable[int]) -> None:
         """Train what is not trained yet; what the end of the time cuts short is left out."""
-        groups: defaultdict[tuple[bool, OutputFormat], list[VariantDraw]] = defaultdict(list)
+        groups: defaultdict[Group, list[VariantDraw]] = defaultdict(list)
         for variant, draw in self._list_untrained(variants, draws):
             try:
                 output = output_format(variant.recipe, self.data)
@@ -150,12 +162,14 @@ class Trainer:
             if variant.recipe.epochs == 0:
                 self._judge_untrained(output, variant, draw)
             else:
-                groups[variant.recipe.needs_keras, output].append((variant, draw))
+                categories = self.data.seen_by(variant.recipe).categories
+                group = Group(variant.recipe.needs_keras, output, categories)
+                groups[group].append((variant, draw))
         # What cohorts train is known sooner.
-        for (_, output), runs in sorted(groups.items(), key=lambda group: group[0][0]):
+        for group, runs in sorted(groups.items(), key=lambda pair: pair[0].needs_keras):
             for portion in self._portions(runs):
                 if self.seconds_left > 0:
-                    self._time_group(output, portion)
+                    self._time_group(group.output, portion)
 
     def estimate_run(self, variant: Variant) -> float:
         """Estimate the seconds of one training of a variant, at the speed so far."""
@@ -247,16 +261,19 @@ class Trainer:
             (Variant(first.recipe.with_changes({"validation_split": split})), first_draw)
             for split in (0.0, 0.2)
         ]
-        folds = [self._fold(variant, draws[number], unit) for variant, number in [*runs, *alike]]
+        views = self._find_views(first.recipe)
+        folds = [
+            self._fold(variant, draws[number], views, unit) for variant, number in [*runs, *alike]
+        ]
         arrays = Arrays(
-            self._views.x_VND,
+            views.x_VND,
             ((y - unit[0]) / unit[1]).astype(np.float32),
             output.loss,
             output.outputs,
             tuple(folds),
             head=output.head,
             loss_arguments=output.arguments,
-            bins=align_bins(self._views.bins),
+            bins=align_bins(views.bins),
         )
         plans = [
             plan_of_recipe(variant.recipe, number=index + 1, seed=draws[number].seed, fold=index)
@@ -264,8 +281,21 @@ class Trainer:
         ]
         return arrays, plans
 
-    def _fold(self, variant: Variant, draw: Draw, unit: tuple[Float64Array, Float64Array]) -> Fold:
-        view = self._views.find_view(Treatment.of(variant.recipe), draw)
+    def _find_views(self, recipe: Recipe) -> Views:
+        """Return the columns as those see them that take the same ones as categories."""
+        data = self.data.seen_by(recipe)
+        if data.categories not in self._views:
+            self._views[data.categories] = Views(data)
+        return self._views[data.categories]
+
+    def _fold(
+        self,
+        variant: Variant,
+        draw: Draw,
+        views: Views,
+        unit: tuple[Float64Array, Float64Array],
+    ) -> Fold:
+        view = views.find_view(Treatment.of(variant.recipe), draw)
         return build_fold(variant, self.data, draw, view=view, unit=unit)
 
     def _judge(

@@ -11,7 +11,8 @@ from lowloss.spec.skips import SkipMisfitError, check_skips
 from lowloss.wording import counted
 from worker.data.splits import Rows
 from worker.data.target import Float64Array, class_weights
-from worker.diagnosis.training.data import DiagnosisData, Draw, sample_rows
+from worker.diagnosis.training.data import DiagnosisData
+from worker.diagnosis.training.draws import Draw, sample_rows
 from worker.engine.arrays import Fold, Loss, Unit
 from worker.engine.cohort.buckets import slot_step_seconds
 

@@ -96,7 +96,6 @@ def test_the_script_of_a_plain_recipe_is_short() -> None:
 
 def test_a_target_with_a_line_break_stays_in_its_comment() -> None:
     code = training_code(BEFORE, a_table("price\nimport os"))
-
     assert code.startswith('# Predicts "price\\nimport os" (regression): ')
 
 
@@ -253,6 +252,7 @@ def test_epochs_without_shuffling_are_shown_in_fit() -> None:
         ({"scale_target": "standard"}, "Train on the target as it is"),
         ({"missing": "mean"}, "Leave missing numbers"),
         ({"exclude": ["a"]}, "exclude none"),
+        ({"categories": ["a"]}, "Feed the codes of categories as numbers"),
         ({"early_stopping": {}}, "leave EarlyStopping out"),
         ({"mixup": 0.2}, "unmixed"),
         ({"noise": 0.1}, "leave GaussianNoise out"),
@@ -340,6 +340,7 @@ RECIPE_FIELDS = fields(
     scale_target=st.sampled_from(["none", "standard", "minmax"]),
     missing=st.sampled_from(["keep", "mean"]),
     exclude=st.lists(STORABLE, max_size=3),
+    categories=st.lists(STORABLE, max_size=3) | st.just("all"),
     class_weight=st.sampled_from(["none", "balanced"]),
     noise=st.floats(0, 1),
     mixup=st.floats(0, 1),

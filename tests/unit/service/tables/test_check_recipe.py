@@ -276,3 +276,25 @@ def test_several_targets_are_refused_with_the_columns_that_do_not_fit(
 
     with pytest.raises(kind, match=re.escape(text)):
         check(NUMBERS, extra=columns, **({"target": list(columns)} | given))
+
+
+CODED = {"user": [i % 12 for i in range(ROWS)], "share": [i / 7 for i in range(ROWS)]}
+
+
+@pytest.mark.parametrize("categories", [["user"], "all", []], ids=str)
+def test_columns_of_whole_numbers_may_be_categories_of_a_recipe(categories: Any) -> None:
+    assert check(NUMBERS, {"categories": categories}, extra=CODED).task is Task.regression
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("input_1", "takes 'input_1' as a category, and the table has no such feature"),
+        ("share", "takes 'share' as a category, and its values are no whole numbers"),
+    ],
+)
+def test_other_columns_as_categories_are_refused(name: str, words: str) -> None:
+    with pytest.raises(UnknownFeature, match=words) as refused:
+        check(NUMBERS, {"categories": [name]}, extra=CODED)
+
+    assert refused.value.field == "recipe.categories"

@@ -1,0 +1,70 @@
+"""Reads what a Keras model makes of its columns before one network sees them all.
+
+An Embedding gives each level of a category numbers of its own, which the next Dense layer weights:
+a column for each level and one Dense layer compute the same functions. So a recipe names the
+columns that are categories, and has no Embedding.
+"""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from lowloss.errors import RecipeUnsupported
+from lowloss.recipes.keras_network import Network
+from lowloss.recipes.keras_objects import LAYERS, KerasObject
+
+CATEGORY_LAYERS = frozenset(
+    {"Embedding", "CategoryEncoding", "IntegerLookup", "StringLookup", "Hashing"}
+)
+"""Layers that take codes or texts of categories."""
+_SHAPING_LAYERS = frozenset({"InputLayer", "Flatten", "Reshape", "Identity"})
+_NOT_REPRODUCED = ("embeddings_regularizer", "embeddings_constraint", "lora_rank")
+
+
+def read_category_layer(network: Network, layer: KerasObject) -> None:
+    """Read an Embedding, or what encodes categories, of all columns of whole numbers."""
+    if network.is_begun:
+        _refuse(layer, "is not the first layer", "put it before all else")
+    _note_category(network, layer)
+    network.categories = "all"
+    # An Embedding gives each column a row of numbers: a Flatten puts them side by side.
+    network.axes = 2 if layer.class_name == "Embedding" else network.axes
+    network.inputs = None
+
+
+def read_column_layer(network: Network, layer: KerasObject, column: str) -> None:
+    """Read what is done to one of several inputs alone."""
+    if network.dense:
+        _refuse(layer, "has an input of its own inside the network", "use one model")
+    if layer.class_name == "Normalization":
+        network.scaling = "standard"
+        network.note(
+            "Normalization is taken as scale_features 'standard' of every number: mean and "
+            "deviation are those of the training rows"
+        )
+    elif layer.class_name in CATEGORY_LAYERS:
+        _note_category(network, layer)
+        names = () if network.categories == "all" else network.categories
+        network.categories = tuple(dict.fromkeys((*names, column)))
+    elif layer.class_name not in _SHAPING_LAYERS:
+        _refuse(
+            layer,
+            f"stands between the input {column!r} and the Concatenate of all inputs",
+            "put Dense layers behind the Concatenate; Embedding, lookups, Normalization and "
+            "Flatten may stand before it",
+        )
+    network.axes, network.inputs = 1, None
+
+
+def _note_category(network: Network, layer: KerasObject) -> None:
+    for key in _NOT_REPRODUCED:
+        if layer.is_set(key):
+            _refuse(layer, f"has a {key}, which is not reproduced", "leave it out")
+    network.note(
+        f"{layer.class_name} is taken as a column for each level, which the next Dense layer "
+        "weights: it can learn the same, by other steps"
+    )
+
+
+def _refuse(layer: KerasObject, reason: str, fix: str) -> NoReturn:
+    raise RecipeUnsupported(f"{layer.title} {reason}", field=LAYERS, fix=fix)

@@ -1,0 +1,58 @@
+"""Codes of categories in a Keras script: read, encoded, and left as they are by scalers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from lowloss.recipes import ScriptTable, change_code, training_code
+from lowloss.spec import PredictedTargets, Recipe, TargetColumn, Task
+
+BEFORE = Recipe.model_validate({"layers": [{"units": 1}], "loss": "mse"})
+
+
+def a_table(*, numbers: tuple[str, ...] = ("rooms", "area"), **given: Any) -> ScriptTable:
+    return ScriptTable("table.csv", (TargetColumn("price"),), Task.regression, numbers, **given)
+
+
+def shown(change: dict[str, Any]) -> str:
+    return change_code(BEFORE, BEFORE.with_changes(change), PredictedTargets(Task.regression))
+
+
+@pytest.mark.parametrize(
+    ("categories", "numbers", "coded"),
+    [
+        (["shop"], ["rooms", "year"], ["shop", "city"]),
+        ("all", ["rooms"], ["shop", "year", "city"]),
+    ],
+    ids=["named", "all"],
+)
+def test_codes_of_categories_are_read_as_such(
+    categories: Any, numbers: list[str], coded: list[str]
+) -> None:
+    table = a_table(numbers=("rooms", "shop", "year"), categories=("city",), codes=("shop", "year"))
+
+    code = training_code(BEFORE.with_changes({"categories": categories}), table)
+
+    assert f"NUMBERS = {json.dumps(numbers)}" in code
+    assert f"CATEGORIES = {json.dumps(coded)}" in code
+
+
+def test_columns_of_categories_are_not_scaled() -> None:
+    recipe = BEFORE.with_changes({"scale_features": "standard"})
+
+    code = training_code(recipe, a_table(categories=("city",)))
+
+    assert '[("numbers", StandardScaler(), slice(len(NUMBERS)))]' in code
+    assert "from sklearn.compose import ColumnTransformer" in code
+    assert "ColumnTransformer" not in training_code(recipe, a_table())
+
+
+def test_codes_of_categories_are_shown_with_their_encoder() -> None:
+    code = shown({"categories": ["shop"]})
+
+    assert 'is_code = np.array([name in ("shop",) for name in columns])' in code
+    assert "encoder.fit_transform(x[:, is_code])" in code
+    assert "(column % 1 == 0).all() for column in x.T" in shown({"categories": "all"})
