@@ -257,7 +257,8 @@ def test_verdict_tells_the_larger_finding_that_stands_behind_the_first() -> None
     for change in ({"metric": "balanced_error"}, {"unbeaten_constant": 1.0}):
         # What has no share of the excess loss does not compare.
         other = second.model_copy(update={"effect": second.effect.model_copy(update=change)})
-        assert write_verdict(measured, [first, other]).endswith(first.sentence)
+        verdict = write_verdict(measured, [first, other])
+        assert verdict.endswith(f"{first.sentence} 1 more remedy follows below.")
 
 
 @pytest.mark.parametrize(

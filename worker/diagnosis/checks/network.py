@@ -36,7 +36,9 @@ def _activation(recipe: Recipe) -> Iterator[Suspect]:
     if names and all(name == "linear" for name in names):
         yield Suspect(
             Cause.wrong_activation,
-            f"All {len(names)} hidden layers are linear: together they are one linear layer",
+            "The hidden layer is linear: with the output it is one linear layer"
+            if len(names) == 1
+            else f"All {len(names)} hidden layers are linear: together they are one linear layer",
             (evidence("hidden layers with an activation", 0, 1),),
             strength=1.5,
         )

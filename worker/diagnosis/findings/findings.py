@@ -20,6 +20,7 @@ from lowloss.spec import Recipe
 from lowloss.wording import counted, format_loss, format_percent, in_words, lower_first
 from worker.diagnosis.chain.attribution import Attribution
 from worker.diagnosis.chain.chain import Step, TriedRemedy
+from worker.diagnosis.chain.gains import mean_relative_loss
 from worker.diagnosis.chain.remedies import Candidate
 from worker.diagnosis.chain.settled import SettledSuspect, seconds_needed, settle_suspect
 from worker.diagnosis.checks.suspects import Suspect
@@ -39,7 +40,7 @@ SYMPTOMS = {
     Cause.no_early_stopping: "Training goes on after the best epoch",
     Cause.features_not_scaled: "The features are not scaled",
     Cause.target_not_scaled: "The target is not scaled",
-    Cause.harmful_layers: "What stands between the Dense layers does not suit the table",
+    Cause.harmful_layers: "The layers beside the Dense ones do not suit the table",
     Cause.ordered_rows: "The rows stand in an order, and are split or seen in it",
     Cause.batch_size: "The batch size does not suit the table",
     Cause.wrong_output: "The output layer or its loss does not suit the target",
@@ -226,7 +227,12 @@ def _describe_no_gain(attribution: Attribution, tried: TriedRemedy) -> str:
         return "gains nothing"
     if any(fall <= 0 for fall in on_all.falls):
         return "does not gain on every draw"
-    return "gains next to nothing"
+    before = mean_relative_loss(attribution.chain.trainer.runs_of(tried.before))
+    # Above a constant answer's, losses count by powers of ten.
+    if before >= 1:
+        return "gains too little"
+    share, of_constant = format_percent(on_all.mean / before), format_percent(on_all.mean)
+    return f"takes off {share} of the loss ({of_constant} of a constant answer's): too little"
 
 
 def _symptom(candidate: Candidate) -> str:

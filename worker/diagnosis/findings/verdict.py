@@ -34,7 +34,12 @@ def write_verdict(measured: MeasuredEffects, findings: Sequence[Finding]) -> str
             untrained = "The job was to end before the recipe was trained"
         sentences = [f"{untrained}; {reached}.", *more]
     elif harmful:
-        sentences = _tell_harm(measured, harmful)
+        shown = _choose_shown(measured, harmful)
+        sentences = _tell_harm(measured, harmful, shown)
+        others = sum(one.remedy is not None and one not in shown for one in harmful)
+        if others:
+            follow = counted(others, "more remedy follows", "more remedies follow")
+            sentences.append(f"{follow} below.")
         if measured.is_beaten:
             sentences += more or [_tell_rest(measured)]
     elif measured.is_beaten:
@@ -61,20 +66,27 @@ def _tell_other_inputs(measured: MeasuredEffects) -> list[str]:
     ]
 
 
-def _tell_harm(measured: MeasuredEffects, harmful: Sequence[Finding]) -> list[str]:
-    """Return the recipe's result, that of all remedies, the first finding, and a larger one."""
+def _choose_shown(measured: MeasuredEffects, harmful: Sequence[Finding]) -> list[Finding]:
+    """Return the first finding, and the one whose remedy takes off far more, if there is one."""
+    shares = [_share_of_excess(measured, finding) for finding in harmful]
+    largest = shares.index(max(shares))
+    is_larger = shares[largest] - shares[0] >= MAJOR_SHARE
+    return [harmful[0], harmful[largest]] if is_larger else [harmful[0]]
+
+
+def _tell_harm(
+    measured: MeasuredEffects, harmful: Sequence[Finding], shown: Sequence[Finding]
+) -> list[str]:
+    """Return the recipe's result, that of all remedies, and the findings that are told."""
     result = _describe_result(measured)
     remedied = measured.loss_of(measured.end)
     has_remedies = measured.end != measured.start and remedied is not None
     if remedied is not None and has_remedies and (len(harmful) > 1 or measured.is_beaten):
         result += f"; with all remedies {format_loss(remedied)}"
         result += f"{_compare_with_constant(measured, remedied)}, and {_describe_best(measured)}"
-    shares = [_share_of_excess(measured, finding) for finding in harmful]
-    largest = harmful[shares.index(max(shares))]
-    sentences = [f"The recipe {result}.", *_tell_unlearned(measured), harmful[0].sentence]
-    if max(shares) - shares[0] >= MAJOR_SHARE:
-        sentences.append(f"More is gained behind that: {largest.sentence}")
-    return sentences
+    first, *larger = shown
+    sentences = [f"The recipe {result}.", *_tell_unlearned(measured), first.sentence]
+    return sentences + [f"More is gained behind that: {one.sentence}" for one in larger]
 
 
 def _tell_rest(measured: MeasuredEffects) -> str:
