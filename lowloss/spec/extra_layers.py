@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field
 
 from lowloss.spec.activations import ACTIVATIONS, LayerActivation
 from lowloss.spec.keras_names import KerasName, find_keras_name
-from lowloss.spec.parameters import Number, Penalty, Rate, Share
+from lowloss.spec.parameters import Deviation, Number, Penalty, Rate, Share
 from lowloss.spec.parts import Spec, wrong_value
 
 MAX_SHOWN = 40
@@ -168,7 +168,7 @@ class GaussianNoise(LayerSpec):
 
     keras_class: ClassVar[str] = "GaussianNoise"
     name: Literal["gaussian_noise"]
-    stddev: Penalty
+    stddev: Deviation
 
 
 class Rescaling(LayerSpec):

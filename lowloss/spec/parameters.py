@@ -115,6 +115,8 @@ Number = BeforeValidator(_reject_boolean)
 Rate = Annotated[float, Field(gt=0), Number]
 Penalty = Annotated[float, Field(ge=0), Number]
 Share = Annotated[float, Field(ge=0, lt=1), Number]
+Deviation = Annotated[float, Field(ge=0, le=1), Number]
+"""Of noise: Keras's GaussianNoise takes no larger one."""
 Dropout = Share
 Mixup = Annotated[float, Field(ge=0, le=10), Number]
 Count = Annotated[int, Field(ge=1), Number]

@@ -16,10 +16,13 @@ from service.settings import Limits
 from service.tables.bounds import BoundedField, check_bounds
 from service.tables.check import CheckedJob, check_table, suggest_column
 from service.tables.check_several import decide_task_of_several
+from service.tables.check_target import counts_up, make_counts_warning
 
 MAX_LEVEL_INPUTS, MAX_CODE_INPUTS, DATE_INPUTS, NUMBER_INPUTS = 65, 513, 8, 2
 """What a network sees of one column at most: levels and whether it is missing, more of them where
 the recipe names categories; a date's seasons."""
+MIN_RATINGS = 5
+"""Whole numbers from 1 to this or more are ratings to one linear unit, else classes."""
 MIN_JUDGED_ROWS = 20
 """Of fewer rows none are held back to judge: all of them train, and all of them judge."""
 
@@ -63,7 +66,13 @@ def _check_target(
         "preprocessing": Preprocessing(rare_classes="drop" if is_split else "refuse"),
     }
     job = spec.as_job(name).model_copy(update=fields)
-    return check_table(job, dataset, limits=limits, is_split=is_split)
+    checked = check_table(job, dataset, limits=limits, is_split=is_split)
+    is_guess = spec.task == "auto" and task is None and checked.task is Task.regression
+    if target is None or not (is_guess and _is_rating(target)):
+        return checked
+    warnings = {warning.code: warning for warning in checked.warnings}
+    rating = make_counts_warning(target)
+    return replace(checked, warnings=tuple((warnings | {rating.code: rating}).values()))
 
 
 def _check_recipe_of_several(recipe: Recipe) -> None:
@@ -127,7 +136,7 @@ def _decide_task(
 ) -> Literal["auto"] | Task:
     """Return the requested task; for `auto`, the one that recipe and target suggest.
 
-    Numbers of which each has one row are no classes to one linear unit.
+    To one linear unit, ratings and numbers of which each has one row are no classes.
     """
     if spec.task != "auto" or target is None or not _may_be_classes(target, limits):
         return spec.task
@@ -135,9 +144,15 @@ def _decide_task(
     has_unit_per_class = 1 < output.units == target.distinct
     if not (spec.recipe.is_classifier or has_unit_per_class):
         are_amounts = target.min is not None and all(level.rows == 1 for level in target.levels)
+        are_amounts |= _is_rating(target)
         has_linear_unit = output.units == 1 and output.activation == "linear"
         return Task.regression if are_amounts and has_linear_unit else "auto"
     return Task.binary if target.distinct == 2 else Task.multiclass
+
+
+def _is_rating(target: Column) -> bool:
+    """Return whether a column counts from 1 up without a gap, and far enough."""
+    return target.min == 1 and target.distinct >= MIN_RATINGS and counts_up(target)
 
 
 def _may_be_classes(target: Column, limits: Limits) -> bool:

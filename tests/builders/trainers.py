@@ -14,24 +14,34 @@ RAW = a_network(64, 64, optimizer="adam", epochs=10)
 
 
 class MadeUp:
-    """Answers a loss, in units of the constant answer's, for each recipe; runs differ a little."""
+    """Answers a loss, in units of the constant answer's, for each recipe; runs differ a little.
+
+    By `luck`, a loss of some draws is larger by a summand.
+    """
 
     metric = "mean_squared_error"
     is_ended = False
     why_over = "for want of time"
     constant = 1.0
 
-    def __init__(self, loss: Callable[[Recipe], float], *, draws: int = 6) -> None:
+    def __init__(
+        self,
+        loss: Callable[[Recipe], float],
+        *,
+        draws: int = 6,
+        luck: Callable[[Recipe, int], float] = lambda _, __: 0.0,
+    ) -> None:
         self.data, _ = data_of(some_numbers(100), RAW, draws=draws)
         self.judged: dict[tuple[Variant, int], JudgedVariant] = {}
         self.trained: list[Variant] = []
         self.seconds_left = 100.0
-        self._loss = loss
+        self._loss, self._luck = loss, luck
 
     def train(self, variants: Iterable[Variant], draws: Iterable[int]) -> None:
         for variant in list(dict.fromkeys(variants)):
             for draw in draws:
                 loss = self._loss(variant.recipe) * (1 + 0.01 * draw)
+                loss += self._luck(variant.recipe, draw)
                 self.judged[variant, draw] = JudgedVariant(draw, Score(loss), loss)
                 self.trained.append(variant)
 

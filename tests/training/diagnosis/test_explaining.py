@@ -227,3 +227,16 @@ def test_what_there_was_no_time_for_is_named() -> None:
     assert finding.evidence_state is EvidenceState.not_tried
     assert finding.seconds_needed is not None
     assert "Not tried" in finding.sentence
+
+
+def test_cause_that_harms_on_other_draws_alone_is_found() -> None:
+    def luck(recipe: Recipe, draw: int) -> float:
+        return 0.9 if draw and not is_scaled(recipe) else 0.0
+
+    trainer, start = MadeUp(lambda _: 0.06, luck=luck), Variant(RAW)
+    suspects = {Cause.target_not_scaled: suspect(Cause.target_not_scaled)}
+    tried = list_candidates(trainer.data, RAW, suspects, is_stopped_early=False)
+
+    found = explain(as_trainer(trainer), start, tried, references=[REFERENCE], draws=range(3))
+
+    assert causes(found) == [Cause.target_not_scaled]

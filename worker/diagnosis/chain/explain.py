@@ -16,7 +16,7 @@ from worker.diagnosis.chain.choice import choose_step, downstream_rank
 from worker.diagnosis.chain.gains import minimum_gain
 from worker.diagnosis.chain.remedies import Candidate, join
 from worker.diagnosis.chain.walk import step_from_sound
-from worker.diagnosis.thresholds import EXPLAINED_AWAY
+from worker.diagnosis.thresholds import EXPLAINED_AWAY, LUCKY_DRAW
 from worker.diagnosis.training.trainer import Trainer
 from worker.diagnosis.training.variants import Variant
 
@@ -85,15 +85,31 @@ def _certain_remedies(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 
 def _train_screened(chain: Chain, tried: Sequence[tuple[Candidate, Variant]]) -> None:
-    """Train remedies on one draw, and on the others those that gain there."""
+    """Train remedies on one draw, and on the others those that gain there.
+
+    Where another draw shows what the first one was spared, suspects' remedies are tried there, too.
+    """
     before, judged = chain.end, chain.trainer.judged
-    first, *others = chain.draws
+    first = chain.draws[0]
     chain.train([before, *(after for _, after in tried)], [first])
     if (before, first) not in judged:
         return
-    min_gain = minimum_gain(judged[before, first].relative_loss, is_suspect=True) / 2
-    gaining = [after for _, after in tried if chain.gain(before, after, [first]).mean > min_gain]
-    chain.train([before, *gaining], others)
+    gaining = _list_gaining(chain, [after for _, after in tried], first)
+    chain.train([before, *gaining], chain.draws[1:])
+    trained = [draw for draw in chain.draws if (before, draw) in judged]
+    worst = max(trained, key=lambda draw: judged[before, draw].relative_loss)
+    if judged[before, worst].relative_loss - judged[before, first].relative_loss < LUCKY_DRAW:
+        return
+    others = [after for one, after in tried if one.suspect is not None and after not in gaining]
+    chain.train(others, [worst])
+    chain.train(_list_gaining(chain, others, worst), chain.draws[1:])
+
+
+def _list_gaining(chain: Chain, variants: Sequence[Variant], draw: int) -> list[Variant]:
+    """Return the variants that gain half of what matters on a draw, on top of the chain."""
+    before = chain.end
+    min_gain = minimum_gain(chain.trainer.judged[before, draw].relative_loss, is_suspect=True) / 2
+    return [after for after in variants if chain.gain(before, after, [draw]).mean > min_gain]
 
 
 def _try_all(chain: Chain, candidates: Sequence[Candidate]) -> list[TriedRemedy]:

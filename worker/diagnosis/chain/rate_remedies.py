@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from worker.diagnosis.chain.changes import raise_epochs, scale_learning_rate, set_fields
+from worker.diagnosis.chain.changes import (
+    MIN_PATIENCE,
+    raise_epochs,
+    scale_learning_rate,
+    set_fields,
+)
 from worker.diagnosis.chain.rules import RemedyContext, RemedyRule
 
 MAX_EPOCHS, MAX_STEPS = 600, 10_000
@@ -39,8 +44,14 @@ def faster(case: RemedyContext) -> list[RemedyRule]:
 
 
 def longer(case: RemedyContext) -> list[RemedyRule]:
-    """Return rules for more epochs."""
-    epochs = case.recipe.epochs
+    """Return rules for more epochs; where early stopping ends the training, for more patience."""
+    epochs, stopping = case.recipe.epochs, case.recipe.early_stopping
+    if case.is_stopped_early and stopping is not None:
+        if stopping.patience >= MIN_PATIENCE:
+            return []
+        text = f"Wait for {MIN_PATIENCE} epochs without a gain, and put the best weights back"
+        patience = {"patience": MIN_PATIENCE, "restore_best_weights": True}
+        return [RemedyRule(text, set_fields(early_stopping=patience))]
     if case.suspect is None:
         return [RemedyRule(f"Train for {epochs * 3} epochs", raise_epochs(epochs * 3))]
     limit, steps = MAX_EPOCHS, case.recipe.count_steps(len(case.data.draws[0].fit_rows))

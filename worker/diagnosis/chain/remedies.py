@@ -128,19 +128,16 @@ def list_candidates(
     *,
     is_stopped_early: bool,
 ) -> list[Candidate]:
-    """List what is tried: the remedies of every suspect, and the usual ones in any case.
-
-    Where early stopping ended the recipe, more epochs are no change.
-    """
+    """List what is tried: the remedies of every suspect, and the usual ones in any case."""
     start = Variant(recipe)
     usual = STANDARD_OF_KERAS if recipe.needs_keras else STANDARD | LATE
-    if is_stopped_early:
-        usual -= {Cause.too_few_epochs}
     tried = [
         Candidate(cause, remedy, suspects.get(cause))
         for cause, remedies in REMEDIES.items()
         if cause in suspects or cause in usual
-        for remedy in remedies(RemedyContext(data, recipe, suspects.get(cause)))
+        for remedy in remedies(
+            RemedyContext(data, recipe, suspects.get(cause), is_stopped_early=is_stopped_early)
+        )
     ]
     tried += _combine(tried)
     effective = [candidate for candidate in tried if candidate.apply(start) != start]
@@ -279,9 +276,16 @@ RELU = _constant_rules(
         "Use relu in the hidden layers, begun by he_normal", set_activation("relu", HE_NORMAL)
     )
 )
-STOP_EARLY = _constant_rules(
-    RemedyRule("Hold rows out, stop when they get worse, and put the best weights back", stop_early)
-)
+
+
+def _stopping(case: RemedyContext) -> list[RemedyRule]:
+    # What stops too early, or without its best weights, has causes of its own.
+    if case.recipe.stops_on_validation_loss:
+        return []
+    text = "Hold rows out, stop when they get worse, and put the best weights back"
+    return [RemedyRule(text, stop_early)]
+
+
 REMEDIES: dict[Cause, MakeRules] = {
     Cause.features_not_scaled: _scaled_features,
     Cause.target_not_scaled: _scaled_target,
@@ -339,10 +343,10 @@ REMEDIES: dict[Cause, MakeRules] = {
         RemedyRule("Add dropout of 0.2", raise_all_layers("dropout", 0.2, hidden_only=True)),
         RemedyRule("Add L2 of 0.001", raise_all_layers("l2", 1e-3)),
     ),
-    Cause.no_early_stopping: STOP_EARLY,
+    Cause.no_early_stopping: _stopping,
     Cause.best_weights_not_restored: _constant_rules(
         RemedyRule("Put the best weights back", restore_best_weights)
     ),
-    Cause.no_validation_split: STOP_EARLY,
+    Cause.no_validation_split: _stopping,
 }
 """For the other causes no change of a recipe is a remedy."""

@@ -21,11 +21,15 @@ class RemedyRule:
 
 @dataclass(frozen=True)
 class RemedyContext:
-    """What the remedies of a cause depend on."""
+    """What the remedies of a cause depend on.
+
+    `is_stopped_early`: whether early stopping ended every training of the recipe.
+    """
 
     data: DiagnosisData
     recipe: Recipe
     suspect: Suspect | None
+    is_stopped_early: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:

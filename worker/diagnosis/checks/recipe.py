@@ -27,6 +27,7 @@ from worker.diagnosis.thresholds import (
     PENALTY_L1,
     PENALTY_L2,
     PENALTY_START,
+    SHORT_PATIENCE,
     SMALL_BATCH,
 )
 from worker.diagnosis.training.data import DiagnosisData
@@ -260,6 +261,15 @@ def _epochs(data: DiagnosisData, recipe: Recipe) -> Iterator[Suspect]:
             (evidence("epochs", recipe.epochs, FEW_EPOCHS),),
             strength=4.0 if never else 0.5 + math.log10(FEW_EPOCHS / max(1, recipe.epochs)),
             is_certain=never,
+        )
+    stopping = recipe.early_stopping
+    if stopping is not None and recipe.stops_early and stopping.patience < SHORT_PATIENCE:
+        waits = counted(max(1, stopping.patience), "epoch")
+        yield Suspect(
+            Cause.too_few_epochs,
+            f"Early stopping ends the training after {waits} without a gain",
+            (evidence("patience of early stopping", stopping.patience, SHORT_PATIENCE),),
+            strength=0.3,
         )
 
 

@@ -68,6 +68,10 @@ def check(
         (["a", "b", "c"] * 20, BINARY, Task.multiclass),
         ([True, False] * 30, SPARSE, Task.binary),
         ([0, 1, 2] * 20, {}, Task.multiclass),
+        ([1, 2, 3] * 20, {}, Task.multiclass),
+        ([1, 2, 3, 4, 5] * 12, {}, Task.regression),
+        ([1, 2, 3, 4, 5] * 12, BINARY, Task.multiclass),
+        ([0, 1, 2, 3, 4] * 12, {}, Task.multiclass),
     ],
     ids=str,
 )
@@ -276,6 +280,13 @@ def test_several_targets_are_refused_with_the_columns_that_do_not_fit(
 
     with pytest.raises(kind, match=re.escape(text)):
         check(NUMBERS, extra=columns, **({"target": list(columns)} | given))
+
+
+def test_ratings_are_said_to_be_taken_as_numbers() -> None:
+    ratings = [1, 2, 3, 4, 5] * 12
+
+    assert [w.code for w in check(ratings).warnings] == ["counts_as_regression"]
+    assert check(ratings, task="regression").warnings == ()
 
 
 CODED = {"user": [i % 12 for i in range(ROWS)], "share": [i / 7 for i in range(ROWS)]}

@@ -277,6 +277,21 @@ def test_few_rows_may_be_trained_on_for_more_epochs(rows: int, most: int) -> Non
     assert rules[-1].text == f"Train for {most} epochs"
 
 
+@pytest.mark.parametrize(("patience", "waits"), [(1, True), (5, True), (10, False)])
+def test_what_stopped_too_soon_is_to_wait_longer(patience: int, waits: bool) -> None:
+    stopping = {"patience": patience, "restore_best_weights": False}
+    recipe = a_network(8, epochs=200, validation_split=0.2, early_stopping=stopping)
+    data, _ = data_of(some_numbers(), recipe)
+    case = RemedyContext(data, recipe, None, is_stopped_early=True)
+
+    changes = [rule.make(recipe) for rule in REMEDIES[Cause.too_few_epochs](case)]
+
+    longer = {"early_stopping": {"patience": 10, "restore_best_weights": True}}
+    assert changes == ([longer] if waits else [])
+    # It stops: no sentence may say that training goes on.
+    assert REMEDIES[Cause.no_early_stopping](case) == []
+
+
 @pytest.mark.parametrize(
     ("optimizer", "factors"),
     [("adadelta", [10, 100, 1000]), ("adam", [10, 100]), ("sgd", [10, 100])],
