@@ -234,6 +234,30 @@ def test_matrix_of_many_classes_is_a_small_picture() -> None:
     assert len(drawn) < 400_000
 
 
+def test_matrix_of_many_classes_names_them_and_says_what_each_square_is() -> None:
+    names = [chr(ord("A") + index) for index in range(26)]
+    counts = [[0] * 26 for _ in names]
+    counts[0][0], counts[0][25] = 3, 1
+
+    drawn = draw_matrix("Confusion", names, counts)
+
+    texts = [e.text for e in ElementTree.fromstring(drawn).iter() if e.tag.endswith("text")]
+    assert sorted(texts) == sorted([*names, *names, "actual", "predicted"])
+    tips = [e.get("data-tip") for e in ElementTree.fromstring(drawn).iter()]
+    assert "A predicted as A: 3 rows, 75 %" in tips
+    assert "A predicted as Z: 1 row, 25 %" in tips
+
+
+def test_long_names_of_many_classes_are_turned_and_written_where_there_is_room() -> None:
+    names = [f"a class with number {index}" for index in range(90)]
+
+    drawn = draw_matrix("Confusion", names, [[1] * 90 for _ in names])
+
+    turned = [e for e in ElementTree.fromstring(drawn).iter() if e.get("transform")]
+    # The title of the lines is turned, too. 90 names in 480 pixels: each third one.
+    assert len(turned) == 1 + 30
+
+
 def test_class_without_rows_is_no_division_by_zero() -> None:
     drawn = draw_matrix("Confusion", ("a", "b"), ((0, 0), (0, 1)))
 
