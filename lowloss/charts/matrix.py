@@ -29,18 +29,18 @@ def draw_matrix(label: str, names: Sequence[str], counts: Counts) -> str:
     """Draw how many rows of each actual class (a line) were predicted as each class (a column)."""
     if len(names) > MAX_CLASSES:
         return _draw_picture(label, names, counts)
-    corner = element("th", "actual \\ predicted", scope="col")
+    corner = element("th", "actual \\ predicted", class_="stays corner")
     head = corner + "".join(_draw_name(name, "col") for name in names)
     lines = [
-        _draw_name(name, "row") + _draw_cells(name, names, row)
+        _draw_name(name, "row", class_="stays") + _draw_cells(name, names, row)
         for name, row in zip(names, counts, strict=True)
     ]
     body = "".join(element("tr", line) for line in (head, *lines))
     return element("table", body, class_="matrix", aria_label=label)
 
 
-def _draw_name(name: str, scope: str) -> str:
-    return element("th", escape(clipped(name, MAX_LABEL)), scope=scope)
+def _draw_name(name: str, scope: str, **attributes: object) -> str:
+    return element("th", escape(clipped(name, MAX_LABEL)), scope=scope, **attributes)
 
 
 def _draw_cells(actual: str, names: Sequence[str], row: Sequence[int]) -> str:

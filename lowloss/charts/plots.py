@@ -36,7 +36,7 @@ class Size:
     class_: str = ""
 
 
-NORMAL = Size(480, 270)
+NORMAL = Size(420, 250, "normal")
 BROAD = Size(960, 300, "broad")
 PART = Size(300, 190, "part")
 """One of several small charts, side by side."""
