@@ -7,6 +7,7 @@ from typing import Any
 
 from lowloss import wording
 from lowloss.charts.curves import describe_losses
+from lowloss.pages.changes import write_change
 from lowloss.results.losses import (
     describe_alternative,
     describe_causes,
@@ -40,4 +41,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "end": describe_trial_end,
     "losses_caption": describe_losses,
     "capitalized": wording.capitalize,
+    "change": write_change,
 }
