@@ -164,7 +164,7 @@ def test_best_epoch_of_folds_is_said_to_be_their_median(
     of_folds = client.get(f"/jobs/{folds}/trials/1").text
     of_holdout = client.get(f"/jobs/{holdout}/trials/1").text
 
-    assert "the median of the best ones of its 5 folds is" in of_folds
+    assert "the median of the best epochs of its 5 folds is" in of_folds
     assert "the mean of 5 folds; the faint line marks the median" in of_folds
     assert "the best was number" in of_holdout
     assert "the faint line marks its best epoch." in of_holdout
