@@ -14,7 +14,7 @@ WIDTH = 400
 ROW_HEIGHT = 26
 MIN_LENGTH = 60
 """Room for the longest bar; it is larger where the texts beside the bars are short."""
-MAX_NAME = 24
+MAX_NAME = 30
 GAP = 8
 SMALL_WIDTH, SMALL_HEIGHT = 96, 24
 
