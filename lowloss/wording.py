@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -46,6 +47,24 @@ def format_number(value: float | None) -> str:
 def format_short(value: float | None, *, digits: int = 3) -> str:
     """Format a number with up to four digits, large ones with their zeros; a dash for None."""
     return format_number(None if value is None else float(f"{value:.{digits}g}"))
+
+
+def format_rough(value: float | None) -> str:
+    """Format a number with two digits: a standard error is not known better; a dash for None."""
+    return format_short(value, digits=2)
+
+
+def format_measured(value: float, error: float) -> str:
+    """Format a value and its error, `0.028 ± 0.014`: two digits of the error, the same places."""
+    if not 1e-8 < error < math.inf:
+        return f"{format_number(value)} ± {format_number(error)}"
+    places = max(0, 1 - math.floor(math.log10(error)))
+    return f"{value:,.{places}f} ± {error:,.{places}f}".replace("-", MINUS)
+
+
+def format_seconds(value: float | None) -> str:
+    """Format seconds with one decimal; a dash for None."""
+    return DASH if value is None else f"{value:,.1f}"
 
 
 def format_loss(value: float | None) -> str:

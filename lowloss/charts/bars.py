@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lowloss.charts.axes import width_of
 from lowloss.charts.elements import element, mark, path, picture, text
 from lowloss.charts.scales import Scale, is_spread, make_scale
 from lowloss.wording import clipped
 
-WIDTH = 480
+WIDTH = 400
 ROW_HEIGHT = 26
-NAME_WIDTH, VALUE_WIDTH = 190, 130
-MAX_NAME = 24
+MIN_LENGTH = 60
+"""Room for the longest bar; it is larger where the texts beside the bars are short."""
+MAX_NAME = 30
+GAP = 8
 SMALL_WIDTH, SMALL_HEIGHT = 96, 24
 
 
@@ -35,20 +38,23 @@ def draw_bars(label: str, bars: Sequence[Bar], *, longest: float | None = None) 
         return ""
     ends = [end for bar in bars for end in (bar.value, *(bar.interval or ()))]
     full = longest or max(0.0, *ends) or -min(ends) or 1.0
-    scale = Scale(max(min(0.0, *ends), -full), full, NAME_WIDTH, WIDTH - VALUE_WIDTH)
+    before = round(max(width_of(clipped(bar.name, MAX_NAME)) for bar in bars)) + GAP
+    behind = round(max(width_of(bar.shown) for bar in bars)) + GAP
+    width = max(WIDTH, before + MIN_LENGTH + behind)
+    scale = Scale(max(min(0.0, *ends), -full), full, before, width - behind)
     drawn = [_draw_bar(bar, scale, y=index * ROW_HEIGHT) for index, bar in enumerate(bars)]
     height = len(bars) * ROW_HEIGHT
     if scale.low < 0:
         zero = scale.position(0)
         drawn.append(element("line", class_="zero", x1=zero, x2=zero, y1=0, y2=height))
-    return picture("".join(drawn), width=WIDTH, height=height, label=label)
+    return picture("".join(drawn), width=width, height=height, label=label, class_="bars")
 
 
 def _draw_bar(bar: Bar, scale: Scale, *, y: float) -> str:
     name, baseline = clipped(bar.name, MAX_NAME), y + 17
     start, end = sorted((scale.position(0), scale.position(bar.value)))
     drawn = [
-        text(name, NAME_WIDTH - 8, baseline, class_="tick", text_anchor="end"),
+        text(name, scale.start - GAP, baseline, class_="tick", text_anchor="end"),
         mark(
             "rect",
             f"{bar.name}: {bar.shown}",

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from lowloss.charts.bars import Bar, draw_bars, draw_histogram
 from lowloss.results import Column, Importance
-from lowloss.wording import format_number
+from lowloss.wording import format_measured
 
 MAX_BARS = 12
 
@@ -37,7 +37,7 @@ def draw_column_importances(importances: Sequence[Importance]) -> str:
         Bar(
             name=entry.column,
             value=entry.increase,
-            shown=f"{format_number(entry.increase)} ± {format_number(entry.sd)}",
+            shown=format_measured(entry.increase, entry.sd),
             interval=(entry.increase - entry.sd, entry.increase + entry.sd),
         )
         for entry in importances

@@ -17,6 +17,17 @@ def loss_lines(curve: Curve) -> list[Line]:
     return [Line(name, values) for name, values in parts.items() if has_values(values)]
 
 
+def describe_losses(folds: int) -> str:
+    """Say what the losses of a trial's chart are, and what its faint line marks."""
+    if folds == 1:
+        return "Its losses by epoch; the faint line marks its best epoch."
+    return (
+        f"Its losses by epoch, the mean of those of its {folds} folds that came so far; the faint "
+        "line marks the median of the folds' best epochs. Each fold is scored at its own best one: "
+        "the score need not be a point of the curve."
+    )
+
+
 def losses_of(curves: Iterable[Curve]) -> tuple[float, ...]:
     """Return all finite losses of trainings."""
     return tuple(

@@ -60,6 +60,10 @@ def _draw_curves(diagnosis: Diagnosis, recipe_name: str) -> list[Figure]:
     curves = {recipe_name: diagnosis.recipe_curve}
     if diagnosis.remedied_recipe != diagnosis.recipe:
         curves["with the remedies"] = diagnosis.remedied_curve
+    # A recipe that Keras refuses has none.
+    curves = {name: curve for name, curve in curves.items() if curve.loss or curve.val_loss}
+    if not curves:
+        return []
     if len(curves) == 1 or has_same_units(diagnosis):
         names = " and ".join(curves)
         return [Figure(_draw_losses(curves), f"Loss by epoch, {names}.")]

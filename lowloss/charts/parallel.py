@@ -61,6 +61,7 @@ def _draw_axis(axis: Axis, scale: Scale, index: int, distance: int) -> str:
             width=28,
             height=HEIGHT - BELOW - ABOVE,
             data_axis=index,
+            data_name=axis.label,
         ),
     ]
     drawn += [text(shown, x + 5, y + 4, class_="tick") for shown, y in axis.ticks(scale, 4)]

@@ -36,7 +36,7 @@ class Size:
     class_: str = ""
 
 
-NORMAL = Size(480, 270)
+NORMAL = Size(420, 250, "normal")
 BROAD = Size(960, 300, "broad")
 PART = Size(300, 190, "part")
 """One of several small charts, side by side."""
@@ -221,7 +221,9 @@ def _draw_line(line: Line, index: int, frame: _Frame) -> str:
         else:
             parts[-1].append(frame.at(x, y))
     commands = "".join(path(part) for part in parts if part)
-    class_ = f"line {_colour_of(index)}"
+    # What is nowhere longer than a point is drawn as thick as one.
+    kind = "" if any(len(part) > 1 for part in parts) else "alone "
+    class_ = f"line {kind}{_colour_of(index)}"
     if not line.name:
         return element("path", class_=class_, d=commands)
     return mark("path", line.name, href=line.href, class_=class_, d=commands)

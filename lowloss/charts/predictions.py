@@ -51,7 +51,7 @@ def _figures(summary: PredictionSummary, target: str) -> Iterator[Figure]:
         yield Figure(
             draw_matrix("Confusion matrix", summary.labels, summary.confusion),
             "Each line is an actual class, each column a predicted one, in the order of the "
-            "labels; the darker, the more of the class's test rows.",
+            "labels; the stronger the colour, the more of the class's test rows.",
         )
 
 

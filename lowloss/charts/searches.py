@@ -274,7 +274,7 @@ def draw_pair(job: Job, trials: Sequence[Trial], *, address: str = "") -> Figure
         points=points,
         legend={"shade-0": "the best fifth", f"shade-{FIFTHS - 1}": "the worst fifth"},
     )
-    caption = f"Which {names} are good together: the darker a trial, the better."
+    caption = f"Which {names} are good together: the better a trial, the fuller its dot."
     return Figure(draw_plot(plot), caption)
 
 
@@ -341,7 +341,7 @@ def draw_space(job: Job, trials: Sequence[Trial], *, address: str = "") -> Figur
     label = "The hyperparameters of the best trials, a line for each"
     return Figure(
         draw_parallel(label, [*columns, objective], threads) if len(ranked) > 1 else "",
-        "A line for each of the best trials, the best ones darkest. Draw along an axis to choose "
+        "A line for each of the best trials, the best ones strongest. Draw along an axis to choose "
         "lines.",
     )
 

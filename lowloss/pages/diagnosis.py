@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from lowloss.charts.diagnoses import draw_diagnosis
 from lowloss.charts.figures import Figure
+from lowloss.pages.changes import write_change
 from lowloss.results import Diagnosis, EvidenceState, Experiment
 from lowloss.results.losses import ShownLoss, describe_metric, list_losses, list_targets
 from lowloss.wording import capitalize, format_loss
@@ -92,5 +92,5 @@ def _trained(experiment: Experiment) -> TrainedRun:
         recipe_mean=format_loss(experiment.recipe_loss),
         runs=len(experiment.losses),
         diverged=experiment.losses.count(None),
-        change=json.dumps(experiment.change, ensure_ascii=False) if experiment.change else "",
+        change=write_change(experiment.change) if experiment.change else "",
     )

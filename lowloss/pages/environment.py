@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -19,9 +17,5 @@ def make_environment(package: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= FILTERS | {"json": _json, "svg": Markup}
+    environment.filters |= FILTERS | {"svg": Markup}
     return environment
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)

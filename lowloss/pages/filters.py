@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from lowloss import wording
+from lowloss.charts.curves import describe_losses
+from lowloss.pages.changes import write_change
 from lowloss.results.losses import (
     describe_alternative,
     describe_causes,
@@ -18,6 +20,9 @@ from lowloss.results.notes import describe_trial_end
 
 FILTERS: dict[str, Callable[..., Any]] = {
     "number": wording.format_number,
+    "rough": wording.format_rough,
+    "measured": wording.format_measured,
+    "seconds": wording.format_seconds,
     "percent": wording.format_percent,
     "words": wording.in_words,
     "clipped": wording.clipped,
@@ -34,5 +39,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "effects": list_effects,
     "first_try_heading": head_first_try,
     "end": describe_trial_end,
+    "losses_caption": describe_losses,
     "capitalized": wording.capitalize,
+    "change": write_change,
 }

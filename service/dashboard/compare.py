@@ -16,7 +16,14 @@ from lowloss.errors import InvalidRequest
 from lowloss.results import Job, JobKind
 from lowloss.results.notes import describe_title
 from lowloss.spec import Direction, Objective, Task
-from lowloss.wording import format_number, format_option, format_setting, in_words, list_first
+from lowloss.wording import (
+    format_duration,
+    format_number,
+    format_option,
+    format_setting,
+    in_words,
+    list_first,
+)
 from service.dashboard.pages import make_router, render_page
 from service.resources.callers import RequestCaller
 from service.resources.resources import Dependencies
@@ -162,7 +169,7 @@ def _list_results(jobs: Sequence[Job]) -> Iterator[Row]:
         best = [job.best.score if job.best and job in group else None for job in jobs]
         yield Row(f"best {score}", tuple(map(format_number, best)))
     yield Row("trials", tuple(str(job.progress.trials_done) for job in jobs))
-    yield Row("seconds", tuple(format_number(job.progress.seconds) for job in jobs))
+    yield Row("time", tuple(format_duration(job.progress.seconds) for job in jobs))
 
 
 def _list_winners(jobs: Sequence[Job]) -> Iterator[Row]:

@@ -44,7 +44,7 @@ def describe_event(event: Event) -> str:
             words = f"a worker took it (attempt {data['attempt']})"
         case EventKind.job_phase:
             within = f" of the {in_words(data['within'])}" if "within" in data else ""
-            words = f"phase {in_words(data['phase'])}{within}"
+            words = f"phase{within}: {in_words(data['phase'])}"
         case EventKind.job_requested:
             words = f"{data['requested']} requested"
         case EventKind.job_priority:

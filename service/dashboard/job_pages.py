@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request, Response
+from fastapi.responses import RedirectResponse
 from pydantic import Field
 
 from lowloss.charts.columns import draw_column_importances
@@ -271,6 +272,9 @@ def show_diagnosis(request: Request, deps: Dependencies, job_id: JobId) -> Respo
     with deps.database.reading() as session:
         job = get_job(session, job_id)
         diagnosis = get_diagnosis(session, job_id)
+    # That of a job that diagnoses is its own page: of the user's recipe, not of a first try.
+    if job.kind is JobKind.diagnosis:
+        return RedirectResponse(f"/jobs/{job_id}", status_code=303)
     return render_page(
         request,
         "diagnosis",

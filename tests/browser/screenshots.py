@@ -17,7 +17,7 @@ SIZE = {"width": 1200, "height": 1100}
 
 
 def main() -> None:
-    """Take a picture of the last search of the demo, and one of its diagnosis."""
+    """Take pictures of the last search of the demo, of its trials and of its diagnosis."""
     data = Path(sys.argv[1] if len(sys.argv) > 1 else "demo-data")
     FOLDER.mkdir(exist_ok=True)
     with a_server_process(data.absolute()) as server, sync_playwright() as playwright:
@@ -29,7 +29,7 @@ def main() -> None:
             executable_path=shutil.which("chromium"), args=["--no-sandbox"]
         )
         page = browser.new_page(viewport=SIZE, color_scheme="light")  # type: ignore[arg-type]
-        for name, path in (("job", ""), ("diagnosis", "/diagnosis")):
+        for name, path in (("job", ""), ("trials", "#charts"), ("diagnosis", "/diagnosis")):
             page.goto(f"{server.url}/jobs/{job.id}{path}")
             page.screenshot(path=FOLDER / f"{name}.png")
         browser.close()

@@ -1,5 +1,8 @@
 // Charts: what a mark is about is shown beside the pointer, and axes are brushed.
 
+// Arrow keys move a range of an axis by its height over so many.
+const STEPS = 20;
+
 export function showTips() {
   const tip = Object.assign(document.createElement("div"), { id: "tip", hidden: true });
   tip.setAttribute("aria-hidden", "true");
@@ -16,9 +19,12 @@ export function showTips() {
     if (mark) show(mark, event.clientX, event.clientY);
     else tip.hidden = true;
   });
+  // What is under a finger moves on, and no pointer says so.
+  document.addEventListener("scroll", () => (tip.hidden = true), { capture: true, passive: true });
 }
 
-// Drawing along an axis of parallel coordinates leaves the lines that pass there; a click resets it.
+// A range of an axis of parallel coordinates leaves the lines that pass there. It is drawn along the
+// axis, and a click resets it; or the arrow keys move it, with Shift its upper end, and Escape resets.
 export function brushParallels(root) {
   for (const chart of root.querySelectorAll(".chart.parallel")) {
     const ranges = new Map();
@@ -33,6 +39,8 @@ export function brushParallels(root) {
       }
     };
     for (const area of chart.querySelectorAll(".brush")) brush(chart, area, ranges, apply);
+    // A picture has no parts that the keyboard reaches.
+    chart.setAttribute("role", "group");
   }
 }
 
@@ -43,6 +51,47 @@ function brush(chart, area, ranges, apply) {
     const point = new DOMPoint(event.clientX, event.clientY);
     return point.matrixTransform(chart.getScreenCTM().inverse()).y;
   };
+  const name = area.dataset.name;
+  const top = Number(area.getAttribute("y"));
+  const height = Number(area.getAttribute("height"));
+  const describe = (range) => {
+    const shares = range?.map((y) => Math.round((100 * (top + height - y)) / height));
+    area.setAttribute("aria-label", shares ? `${name}: from ${shares[1]} to ${shares[0]} % of the axis` : `${name}: all`);
+  };
+  const choose = (low, high) => {
+    for (const side of ["x", "width"]) shown.setAttribute(side, area.getAttribute(side));
+    shown.setAttribute("class", "chosen");
+    shown.setAttribute("y", low);
+    shown.setAttribute("height", Math.max(1, high - low));
+    area.after(shown);
+    ranges.set(axis, [low, high]);
+    describe([low, high]);
+    apply();
+  };
+  const reset = () => {
+    ranges.delete(axis);
+    shown.remove();
+    describe();
+    apply();
+  };
+  area.setAttribute("tabindex", "0");
+  area.setAttribute("role", "button");
+  describe();
+  area.addEventListener("keydown", (event) => {
+    const steps = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    if (event.key === "Escape") reset();
+    if (!steps) return;
+    event.preventDefault();
+    const move = (steps * height) / STEPS;
+    const range = ranges.get(axis);
+    // The first arrow chooses the quarter at that end.
+    if (!range) return choose(...(steps < 0 ? [top, top + height / 4] : [top + (3 * height) / 4, top + height]));
+    const [low, high] = range;
+    const [first, last] = event.shiftKey ? [low + move, high] : [low + move, high + move];
+    if (first >= top - 0.1 && last <= top + height + 0.1 && first < last) choose(first, last);
+  });
+  // A finger that draws here does not scroll: Chromium 156 heeds no touch-action within a picture.
+  area.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
   let begin = null;
   area.addEventListener("pointerdown", (event) => {
     begin = heightOf(event);
@@ -51,20 +100,11 @@ function brush(chart, area, ranges, apply) {
   area.addEventListener("pointermove", (event) => {
     if (begin === null) return;
     const [low, high] = [begin, heightOf(event)].sort((a, b) => a - b);
-    for (const name of ["x", "width"]) shown.setAttribute(name, area.getAttribute(name));
-    shown.setAttribute("class", "chosen");
-    shown.setAttribute("y", low);
-    shown.setAttribute("height", Math.max(1, high - low));
-    area.after(shown);
-    ranges.set(axis, [low, high]);
-    apply();
+    choose(low, high);
   });
   area.addEventListener("pointerup", (event) => {
-    if (begin !== null && Math.abs(heightOf(event) - begin) < 3) {
-      ranges.delete(axis);
-      shown.remove();
-      apply();
-    }
+    if (begin !== null && Math.abs(heightOf(event) - begin) < 3) reset();
     begin = null;
   });
+  area.addEventListener("pointercancel", () => (begin = null));
 }

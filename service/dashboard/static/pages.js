@@ -17,6 +17,15 @@ function showLocalTimes(root) {
   }
 }
 
+// A switch answers the space bar; these are links, which answer Enter alone.
+function pressSwitches() {
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== " " || !event.target.matches('a[role="switch"]')) return;
+    event.preventDefault();
+    event.target.click();
+  });
+}
+
 function prepare(root) {
   showLocalTimes(root);
   brushParallels(root);
@@ -28,4 +37,5 @@ function prepare(root) {
 prepare(document);
 prepareUploads();
 showTips();
+pressSwitches();
 keepLive(prepare);

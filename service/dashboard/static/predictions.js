@@ -3,6 +3,7 @@
 import { call, clearProblems, dataOf } from "./forms.js";
 
 const TYPING_MS = 300;
+const MAX_SHARES = 5;
 
 export function preparePredictions(root) {
   for (const form of root.querySelectorAll("form[data-predict]")) {
@@ -72,10 +73,10 @@ function showPrediction(form, answer) {
 function describePrediction(answer) {
   const [value] = answer.predictions;
   const text = typeof value === "number" ? value.toLocaleString("en", { maximumSignificantDigits: 6 }) : String(value);
-  const shares = (answer.probabilities?.[0] ?? []).map(
-    (share, i) => `${answer.labels[i]} ${(100 * share).toFixed(1)} %`,
-  );
-  return `${answer.target}: ${text}${shares.length ? ` (${shares.slice(0, 10).join(", ")})` : ""}`;
+  const shares = (answer.probabilities?.[0] ?? []).map((share, i) => [share, answer.labels[i]]);
+  const likeliest = shares.sort(([a], [b]) => b - a).slice(0, MAX_SHARES);
+  const listed = likeliest.map(([share, label]) => `${label} ${(100 * share).toFixed(1)} %`).join(", ");
+  return `${answer.target}: ${text}${listed && ` (${listed})`}`;
 }
 
 async function predictFile(form) {

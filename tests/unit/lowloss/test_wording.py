@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from lowloss.wording import (
+    DASH,
+    MINUS,
     format_age,
     format_bytes,
     format_loss,
+    format_measured,
     format_option,
     format_percent,
+    format_rough,
+    format_seconds,
     format_short,
     in_words,
 )
@@ -127,3 +134,25 @@ def test_code_has_words(code: str, words: str) -> None:
 )
 def test_age_has_its_largest_unit(seconds: float, text: str) -> None:
     assert format_age(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (0.028041, 0.014223, "0.028 ± 0.014"),
+        (9.377, 3.407, "9.4 ± 3.4"),
+        (-0.5528, 1.22, f"{MINUS}0.6 ± 1.2"),
+        (12345.6, 789.1, "12,346 ± 789"),
+        (0.5, 0.0, "0.5 ± 0"),
+        (0.5, math.nan, "0.5 ± nan"),
+    ],
+)
+def test_value_has_no_more_places_than_its_error_has_digits(
+    value: float, error: float, text: str
+) -> None:
+    assert format_measured(value, error) == text
+
+
+def test_errors_have_two_digits_and_seconds_one_decimal() -> None:
+    assert [format_rough(value) for value in (0.007284, 12.34, None)] == ["0.0073", "12", DASH]
+    assert [format_seconds(value) for value in (0.08871, 1234.56, None)] == ["0.1", "1,234.6", DASH]

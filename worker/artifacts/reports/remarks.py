@@ -122,7 +122,7 @@ def _gain(facts: Facts) -> Iterator[str]:
         verb = "hardly changes"
     else:
         is_better = direction_of(metric).is_better(after, before)
-        verb = "improves" if is_better else "does not improve"
+        verb = "improves" if is_better else "worsens"
     yield (
         f"The model is the mean of {how}: that {verb} {in_words(metric)} on the test rows, "
         f"{change}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lowloss.charts.diagnoses import draw_diagnosis
-from lowloss.results import Cause, EvidenceState, Severity
+from lowloss.results import Cause, Curve, EvidenceState, Severity
 from lowloss.results.losses import RECIPE
 from tests.builders.diagnoses import (
     a_curve,
@@ -48,8 +48,20 @@ def test_cross_marks_the_epoch_in_which_training_diverged() -> None:
     figure = draw_diagnosis(a_diverged_diagnosis(), RECIPE)[0]
 
     crosses = [mark.get("data-tip") for mark in parts(figure.chart, "cross")]
-    assert crosses == ["the recipe: diverged in epoch 2", None]
+    assert crosses == ["diverged in epoch 2", None]
     assert texts(figure.chart, "tick")[-1] == "diverged"
+
+
+def test_recipe_that_keras_refuses_has_no_curve_and_is_in_no_caption() -> None:
+    diagnosis = a_diagnosis(
+        recipe_curve=Curve(),
+        remedied_recipe=a_recipe(scale_features="standard"),
+        remedied_curve=a_curve(1e6, 1e5),
+    )
+
+    captions = [figure.caption for figure in draw_diagnosis(diagnosis, RECIPE)]
+
+    assert captions[0] == "Loss by epoch, with the remedies."
 
 
 def test_sound_diagnosis_has_nothing_to_draw() -> None:
@@ -89,7 +101,7 @@ def test_bar_of_what_ends_above_a_constant_answer_tells_no_share() -> None:
 
     assert texts(svg, "tick") == ["exploding gradients", "no better than constant"]
     # A line where bars begin.
-    assert 'class="bar" x="190.0" y="5" width="1"' in svg
+    assert [bar.get("width") for bar in parts(svg, "bar")] == ["1"]
 
 
 def test_bar_of_another_metric_names_it() -> None:

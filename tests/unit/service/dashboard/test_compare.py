@@ -76,7 +76,7 @@ def test_scores_of_different_metrics_share_no_axis_and_no_row(
     usual = "validation loss (squared error of the standardised target)"
     assert AXIS.findall(page) == [usual, axis]
     assert "They are ranked by different metrics" in page
-    rows = re.findall(r'<th scope="row">best ([^<]*)</th>(.*?)</tr>', page)
+    rows = re.findall(r'<th scope="row" class="stays">best ([^<]*)</th>(.*?)</tr>', page)
     assert [name for name, _ in rows] == [usual, axis]
     assert [re.findall(r"<td[^>]*>([^<]*)<", cells) for _, cells in rows] == [
         ["0.5", DASH],

@@ -10,7 +10,7 @@ from service.store.database import Database
 from service.store.jobs import record_outcome
 from service.store.queue import finish_job
 from tests.builders.diagnoses import a_diagnosis, a_sound_diagnosis
-from tests.builders.store import a_claim, a_job, a_trial, add_diagnosis
+from tests.builders.store import a_claim, a_diagnosis_job, a_job, a_trial, add_diagnosis
 
 HIGH, NOT_HIGH = "Why a first try&#39;s loss is high", "How a first try does"
 
@@ -39,3 +39,22 @@ def test_loss_is_called_high_only_where_a_cause_was_found(
     for text in (of_job, of_diagnosis):
         assert (heading in text, other in text) == (True, False)
     assert ("No cause was found" in of_diagnosis) == (not causes)
+
+
+def test_diagnosis_of_a_recipe_is_the_page_of_its_job_and_of_no_first_try(
+    client: TestClient, store: Database
+) -> None:
+    job = a_diagnosis_job(store)
+    fence = a_claim(store).fence
+    add_diagnosis(store, fence, a_diagnosis())
+    verdict = Verdict(sentence="It is high.", causes=()).model_dump(mode="json")
+    with store.transaction() as session:
+        record_outcome(session, fence, phase=None, diagnosis=verdict)
+        finish_job(session, fence, state=JobState.succeeded)
+
+    response = client.get(f"/jobs/{job}/diagnosis", follow_redirects=False)
+
+    assert (response.status_code, response.headers["location"]) == (303, f"/jobs/{job}")
+    shown = client.get(f"/jobs/{job}").text
+    assert "for the recipe" in shown
+    assert "first try" not in shown

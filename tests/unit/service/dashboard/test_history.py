@@ -23,11 +23,11 @@ from tests.builders.store import a_claim, a_job, a_trial
     [
         (EventKind.job_queued, {}, "queued"),
         (EventKind.job_started, {"attempt": 2}, "a worker took it (attempt 2)"),
-        (EventKind.job_phase, {"phase": "export"}, "phase export"),
+        (EventKind.job_phase, {"phase": "export"}, "phase: export"),
         (
             EventKind.job_phase,
             {"phase": "reproduce", "within": "diagnosis"},
-            "phase reproduce of the diagnosis",
+            "phase of the diagnosis: reproduce",
         ),
         (EventKind.job_requested, {"requested": "cancel"}, "cancel requested"),
         (EventKind.job_priority, {"priority": -5}, "priority set to -5"),
@@ -86,8 +86,8 @@ def test_all_that_the_store_records_has_words(client: TestClient, store: Databas
     for words in (
         "Queued",
         "A worker took it (attempt 2)",
-        "Phase search",
-        "Phase check of the diagnosis",
+        "Phase: search",
+        "Phase of the diagnosis: check",
     ):
         assert words in page
     with store.reading() as session:
@@ -119,4 +119,4 @@ def test_equal_events_in_a_row_are_one_line(client: TestClient, store: Database)
 
     page = client.get(f"/jobs/{job_id}/history").text
 
-    assert page.count("Phase experiment of the diagnosis") == 2
+    assert page.count("Phase of the diagnosis: experiment") == 2

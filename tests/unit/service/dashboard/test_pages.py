@@ -319,7 +319,7 @@ def test_job_shows_how_its_model_predicts_and_what_stands_out(
     assert "<img" not in text
     assert "0 to 1: 4 rows" in text
     assert "predicted as b: 2 rows, 20 %" in text
-    assert "0.5 ± 0.1" in text
+    assert "0.50 ± 0.10" in text
 
 
 def test_report_is_shown_where_it_can_do_nothing(client: TestClient, store: Database) -> None:

@@ -146,8 +146,37 @@ def test_chosen_trials_stand_side_by_side_with_what_differs(
     one = client.get(f"/jobs/{job}/trials?curve=1").text
 
     table = two.partition("These trials side by side")[2].partition("</details>")[0]
-    rows = re.findall(r'<th scope="row">([^<]*)</th>(.*?)</tr>', table)
+    rows = re.findall(r'<th scope="row" class="stays">([^<]*)</th>(.*?)</tr>', table)
     cells = {name: re.findall(r"<td[^>]*>([^<]*)<", row) for name, row in rows}
     assert cells == {"score": ["0.5", "1"], "dropout": ["0.4", "0"]}
     assert re.findall(r">trial (\d)<", table) == ["2", "1"]
     assert "side by side" not in one
+
+
+def test_best_epoch_of_folds_is_said_to_be_their_median(
+    client: TestClient, store: Database
+) -> None:
+    folds = a_job(store, validation={"strategy": "kfold", "folds": 5})
+    a_trial(store, a_claim(store).fence, 1)
+    holdout = a_job(store)
+    a_trial(store, a_claim(store).fence, 1)
+
+    of_folds = client.get(f"/jobs/{folds}/trials/1").text
+    of_holdout = client.get(f"/jobs/{holdout}/trials/1").text
+
+    assert "the median of the best epochs of its 5 folds is" in of_folds
+    assert "the mean of those of its 5 folds that came so far; the faint line" in of_folds
+    assert "of those of 5 folds that came so far." in client.get(f"/jobs/{folds}").text
+    assert "the best was number" in of_holdout
+    assert "the faint line marks its best epoch." in of_holdout
+    assert "best epoch of 5 folds" in client.get(f"/jobs/{folds}/trials").text
+
+
+def test_job_without_trials_has_nothing_to_toggle(client: TestClient, store: Database) -> None:
+    empty = a_job(store, state=JobState.failed)
+    filled = a_job(store)
+    a_trial(store, a_claim(store).fence, 1)
+
+    assert 'class="toggle"' not in client.get(f"/jobs/{empty}").text
+    assert "All trials" not in client.get(f"/jobs/{empty}").text
+    assert 'class="toggle"' in client.get(f"/jobs/{filled}").text

@@ -262,3 +262,15 @@ def test_page_takes_its_colours_from_the_style_sheet(tmp_path: Path) -> None:
     body = text.split("<body>")[1].split("<script")[0]
     assert " style=" not in body
     assert not re.search(r"#[0-9a-f]{6}", body)
+
+
+def test_curves_of_folds_say_what_they_are_the_mean_of(tmp_path: Path) -> None:
+    texts = {}
+    for strategy, folds in (("kfold", 5), ("holdout", None)):
+        path = tmp_path / f"{strategy}.html"
+        spec = {"validation": {"strategy": strategy, "folds": folds}}
+        write_report(path, some_facts(spec=spec))
+        texts[strategy] = path.read_text(encoding="utf-8")
+
+    assert "the mean of those of 5 folds that came so far. The dotted line" in texts["kfold"]
+    assert "on one scale; the dotted line is the best epoch" in texts["holdout"]
