@@ -22,6 +22,17 @@ def noise_columns(count: int, *tables: str) -> Fault:
     )
 
 
+def category_codes(levels: int, *tables: str) -> Fault:
+    """Let the target depend on a category, whose codes the network sees as numbers."""
+    return Fault(
+        f"codes of {levels} levels as numbers",
+        Cause.codes_as_numbers,
+        tables,
+        table=edits.with_codes(levels),
+        sound=with_fields(categories=[edits.CODES]),
+    )
+
+
 DATA_FAULTS = (
     Fault(
         "unscaled columns as they are",
@@ -132,6 +143,8 @@ DATA_FAULTS = (
     ),
     noise_columns(50, "friedman", "two moons"),
     noise_columns(150, "diabetes", "breast cancer"),
+    category_codes(20, "friedman", "diabetes"),
+    category_codes(60, "diamonds", "house prices"),
     Fault(
         "rarest class 4 %",
         Cause.class_imbalance,

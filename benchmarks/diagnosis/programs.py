@@ -17,7 +17,7 @@ from benchmarks.diagnosis.forum import FORUM_FAULTS
 from benchmarks.diagnosis.pairs import PAIRS
 from benchmarks.diagnosis.program_table import ProgramTable
 from benchmarks.diagnosis.questions import QUESTION_FAULTS
-from benchmarks.diagnosis.sound import seed_of, sound_recipe
+from benchmarks.diagnosis.sound import SERIES, seed_of, sound_recipe
 from benchmarks.diagnosis.table_edits import applied
 from benchmarks.diagnosis.tables import (
     CLASSIFICATIONS,
@@ -119,7 +119,7 @@ class Program:
         for fault in faults:
             recipe = (fault.sound if is_sound else fault.recipe)(recipe)
         edits = [fault.table for fault in faults if fault.table is not None]
-        rng = np.random.default_rng(seed_of(self.table.name, self.number, "edits"))
+        rng = np.random.default_rng(seed_of(self.table.name, self.number, "edits", SERIES))
         frame = applied(frame_of(self.table), self.table.target, edits, rng)
         table = self.table
         return Setting(frame, table.target, table.task, recipe, table.others)

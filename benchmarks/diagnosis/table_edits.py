@@ -10,7 +10,7 @@ import polars as pl
 Edit = Callable[[pl.DataFrame, str, np.random.Generator], pl.DataFrame]
 """Of a table with a target; what it draws comes from the generator."""
 NOISE = "noise_"
-IDENTIFIER, LEAK = "row_id", "target_code"
+IDENTIFIER, LEAK, CODES = "row_id", "target_code", "shop"
 FAR = 1e3
 """How many spreads from the mean an outlier lies."""
 EDITED_COLUMNS = 3
@@ -101,6 +101,18 @@ def with_leak(frame: pl.DataFrame, target: str, rng: np.random.Generator) -> pl.
     values = _codes(frame[target])
     noise = rng.normal(size=frame.height) * values.std() * 0.01
     return frame.with_columns(pl.Series(LEAK, values + noise))
+
+
+def with_codes(levels: int) -> Edit:
+    """Add a column of a category's codes, and to the target what each is worth: its spread."""
+
+    def edit(frame: pl.DataFrame, target: str, rng: np.random.Generator) -> pl.DataFrame:
+        codes = rng.integers(levels, size=frame.height)
+        values = frame[target].to_numpy().astype(np.float64)
+        worth = rng.normal(size=levels)[codes] * values.std()
+        return frame.with_columns(pl.Series(target, values + worth), pl.Series(CODES, codes))
+
+    return edit
 
 
 def in_order(frame: pl.DataFrame, target: str, _: np.random.Generator) -> pl.DataFrame:
