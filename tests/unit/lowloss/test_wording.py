@@ -7,6 +7,7 @@ import pytest
 from lowloss.wording import (
     format_age,
     format_bytes,
+    format_exact,
     format_loss,
     format_option,
     format_percent,
@@ -127,3 +128,19 @@ def test_code_has_words(code: str, words: str) -> None:
 )
 def test_age_has_its_largest_unit(seconds: float, text: str) -> None:
     assert format_age(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (9999.9, "9999.9"),
+        (10_000.0, "10000"),
+        (-0.1, "\u22120.1"),
+        (0.10000000149011612, "0.1"),
+        (1_234_567.89, "1234567.89"),
+        (123_456_792.0, "123456792"),
+        (1e20, "1e+20"),
+    ],
+)
+def test_exact_number_has_all_its_digits(value: float, text: str) -> None:
+    assert format_exact(value) == text
