@@ -47,6 +47,8 @@ RAISED = r"([\u00d7x\u00b7*]\s?10)\s?([\u207a\u207b]?[\u00b2\u00b3\u00b9\u2070\u
 """The same with raised digits."""
 QUOTED = r"^'([-+]?[\d.,])"
 """A number with the apostrophe by which spreadsheets make it a text."""
+OF_CLOCKS = frozenset(("uhr",))
+"""What makes a number a time of day: `10.30 Uhr`."""
 SHARED, MOSTLY = 0.95, 0.5
 """The share of a column's cells that must have the unit, unless it is a currency or a percent; and
 the share above which a letter is one that may be a multiple, too."""
@@ -308,6 +310,8 @@ def decide_surroundings(units: pl.Series, *, has_currency: bool = False) -> Surr
     unit, _ = min(counts.items(), key=lambda item: (-item[1], item[0]))
     singular = _to_singular(unit)
     share = sum(count for name, count in counts.items() if _to_singular(name) == singular) / total
+    if singular in OF_CLOCKS:
+        return Surroundings()
     shared = Surroundings(unit)
     is_shared = share > MOSTLY if is_letter else share >= SHARED
     return shared if shared.is_plain or is_shared else Surroundings()

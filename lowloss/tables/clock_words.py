@@ -1,0 +1,38 @@
+"""Writes times of day with colons where they have words: `10.30 Uhr`, `14時30分`, `10h30`."""
+
+from __future__ import annotations
+
+import polars as pl
+
+HOUR = r"(\d{1,2})"
+HAS_WORDS = r"Uhr|[時时点點시]|\d\s?[hH]|hod|ч|(?i:kl)"
+"""What a text with one of the replacements has; most have none."""
+ALONE = (
+    # What stands before a time that has no date.
+    (r"^(?i:kl|klo|um)\.?\s?(\d{1,2})[.:](\d{2})\b", "$1:$2"),
+    (rf"^{HOUR}\s?Uhr$", "$1:00"),
+)
+REPLACEMENTS = (
+    (r"([時时点點시])\s?(\d)\s?([分분])", "${1}0$2$3"),
+    (r"([分분])\s?(\d)\s?([秒초])", "${1}0$2$3"),
+    (rf"{HOUR}\s?[時时点點시]\s?(\d{{2}})\s?[分분]\s?(\d{{2}})\s?[秒초]", "$1:$2:$3"),
+    (rf"{HOUR}\s?[時时点點시]\s?(\d{{2}})\s?[分분]", "$1:$2"),
+    (rf"(\D\s){HOUR}\s?[時时点點시]$", "$1$2:00"),
+    (rf"{HOUR}\.(\d{{2}})\.(\d{{2}})\s?Uhr$", "$1:$2:$3"),
+    (rf"{HOUR}(?:\.|\s?Uhr\s?)(\d{{2}})(?:\s?Uhr)$", "$1:$2"),
+    (rf"{HOUR}\s?Uhr\s?(\d{{2}})$", "$1:$2"),
+    (rf"(\s){HOUR}\s?(?:Uhr|[hH])$", "$1$2:00"),
+    (rf"(\s){HOUR}\s?[hH]\s?(\d{{2}})(?:\s?m(?:in)?)?$", "$1$2:$3"),
+    (r"(\d:\d{2})\s?(?:Uhr|hs?|Hrs?\.?|hrs|hod\.?|ч\.?)$", "$1"),
+)
+"""What is replaced by what, one after the other. A French hour is one only behind a date: alone,
+`10h30` may be a duration, too."""
+
+
+def write_clocks(text: pl.Series, *, are_alone: bool = False) -> pl.Series:
+    """Return texts with their times as `10:30`; `are_alone` where nothing else stands in a text."""
+    if not text.str.contains(HAS_WORDS).any():
+        return text
+    for pattern, replacement in (*(ALONE if are_alone else ()), *REPLACEMENTS):
+        text = text.str.replace(pattern, replacement)
+    return text
