@@ -5,12 +5,16 @@ from __future__ import annotations
 import polars as pl
 
 HOUR = r"(\d{1,2})"
-HAS_WORDS = r"Uhr|[時时点點시]|\d\s?[hH]|hod|ч|(?i:kl)"
+PER_DISTANCE = r"\s?(?:min)?\s?/\s?(?:km|mi|mile|100\s?m)$"
+"""Behind the minutes and seconds that runners and swimmers take."""
+HAS_WORDS = r"Uhr|[時时点點시]|\d\s?[hH]|hod|ч|(?i:kl)|/\s?(?:km|mi|100)"
 """What a text with one of the replacements has; most have none."""
 ALONE = (
     # What stands before a time that has no date.
     (r"^(?i:kl|klo|um)\.?\s?(\d{1,2})[.:](\d{2})\b", "$1:$2"),
     (rf"^{HOUR}\s?Uhr$", "$1:00"),
+    (rf"^(\d)(:[0-5]\d){PER_DISTANCE}", "0:0$1$2"),
+    (rf"^(\d\d:[0-5]\d){PER_DISTANCE}", "0:$1"),
 )
 REPLACEMENTS = (
     (r"([時时点點시])\s?(\d)\s?([分분])", "${1}0$2$3"),

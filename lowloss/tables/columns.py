@@ -380,7 +380,7 @@ class ColumnReader:
         seconds = durations.seconds
         self.decided[text.name] = Reading(kind="duration", clock=durations.clock)
         self._warn_of_unreadable(text, seconds, "times")
-        self.warnings.append(remarks.warn_of_seconds(text, seconds))
+        self.warnings.append(remarks.warn_of_seconds(text, seconds, durations.clock))
         return seconds.alias(text.name)
 
     def _warn_of_unreadable(self, text: pl.Series, values: pl.Series, noun: str) -> None:

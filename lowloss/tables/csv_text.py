@@ -154,6 +154,9 @@ def _find_first(records: Records, dialect: Dialect, width: int, *, has_titles: b
             return int(index)
         if all(fields) and not all(map(is_value, fields)):
             return int(index)
+        # Names but for that of the rows, below a title: `;2021;2022`.
+        if position and len(fields) > 2 and not fields[0] and all(fields[1:]):
+            return int(index)
         filled = sum(map(bool, fields))
         if filled > max(1, width // 3) or any(map(is_value, fields)):
             break

@@ -115,7 +115,8 @@ REPLACEMENTS = (
 
 def tidy_dates(text: pl.Series, *, are_dates: bool = False) -> pl.Series:
     """Write dates as the patterns of `dates` have them; where all `are_dates`, `R6` is an era."""
-    text = write_clocks(text.str.replace(EASTERN_WEEKDAY, "$1 ").str.strip_chars_end())
+    text = text.str.replace(r"^\[(.*)\]$", "$1").str.replace(EASTERN_WEEKDAY, "$1 ")
+    text = write_clocks(text.str.strip_chars_end())
     text = write_common_years(text, are_dates=are_dates)
     for pattern, replacement in REPLACEMENTS:
         text = text.str.replace(pattern, replacement)

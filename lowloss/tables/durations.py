@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,12 +13,12 @@ from lowloss.tables.clock_words import write_clocks
 Clock = Literal["h:m", "m:s"]
 """What a clock of two numbers shows."""
 CLOCK = (
-    r"^(?P<sign>-)?(?:(?P<days>\d+)\s*(?:days?,?\s+|d\s*|\.)(?P<plus>\+)?)?"
+    r"^(?P<sign>[-+])?(?:(?P<days>\d+)\s*(?:days?,?\s+|d\s*|\.)(?P<plus>\+)?)?"
     r"(?P<hours>\d{1,4})(?::|\s?[hH]\s?)(?P<minutes>[0-5]\d)(?::(?P<seconds>[0-5]\d(?:[.,]\d+)?))?"
     r"\s*(?P<half>[AaPp]\.?\s?[Mm]\.?)?$"
 )
 LAP = (
-    r"^(?P<sign>-)?(?:(?P<days>\d+)\s*(?:days?,?\s+|d\s*)(?P<plus>\+)?)?"
+    r"^(?P<sign>[-+])?(?:(?P<days>\d+)\s*(?:days?,?\s+|d\s*)(?P<plus>\+)?)?"
     r"(?:(?:(?P<hours>\d{1,4}):)?(?P<minutes>\d{1,4}):)?(?P<seconds>\d{1,2}(?:[.,]\d+)?)$"
 )
 """Clocks of which all have seconds; those below a minute may have nothing else."""
@@ -46,6 +47,8 @@ WORDS = (
     r"(?:(?P<minutes>\d+)\s*m(?:in(?:ute)?s?)?\s*)?"
     r"(?:(?P<seconds>\d+(?:\.\d+)?)\s*s(?:ec(?:ond)?s?)?)?$"
 )
+PACE = re.compile(r"(?:^|[^a-z])(?:pace|split|lap)(?:$|[^a-z])", re.IGNORECASE)
+"""A name of minutes and seconds."""
 DAY = 86_400
 UNITS = {"hours": 3600, "minutes": 60}
 MIXED = r"\d\s*[dhm].*\d\s*[hms]"
@@ -144,8 +147,11 @@ def _read(text: pl.Series, pattern: str) -> pl.Series:
 
 
 def _detect_clock(text: pl.Series) -> Clock:
-    """Return what `59:10` is: beside `1:23.4`, or `1:02:30`, as no day has 59 hours, minutes."""
-    if text.str.contains(FRACTION).any():
+    """Return what `59:10` is.
+
+    Beside `1:23.4`, or `1:02:30`, as no day has 59 hours, or in a column `pace`, minutes.
+    """
+    if text.str.contains(FRACTION).any() or PACE.search(text.name):
         return "m:s"
     parts = text.str.extract_groups(CLOCK).struct.unnest()
     is_clock, is_long = pl.col("hours").is_not_null(), pl.col("seconds").is_not_null()

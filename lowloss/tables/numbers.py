@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from lowloss.results import InexactMark, Reading
-from lowloss.tables.approximations import choose_marks
+from lowloss.tables.approximations import choose_marks, spoil_grades
 from lowloss.tables.compounds import join_compounds
 from lowloss.tables.footnotes import find_footnotes, strip_footnotes
 from lowloss.tables.notation import Notation
@@ -137,9 +137,12 @@ def read_commas(text: pl.Series) -> pl.Series | None:
 
 
 def find_proof(column: pl.Series, mark: str) -> bool | None:
-    """Return whether a mark in plain numbers must be the decimal mark; None where none has it."""
+    """Return whether a mark in plain numbers must be the decimal mark; None where none has it.
+
+    Behind all digits it proves nothing: `1.` is a place.
+    """
     for part in (column.head(HEAD_ROWS), column):
-        pointed = part.filter(part.str.contains(mark, literal=True))
+        pointed = part.filter(part.str.contains(mark, literal=True) & ~part.str.ends_with(mark))
         if len(pointed) and not pointed.str.contains(MAYBE_GROUPED).all():
             return True
     return False if len(pointed) else None
@@ -239,7 +242,7 @@ def split_numbers(tidy: pl.Series, around: Surroundings | None = None) -> Number
 def split_approximations(tidy: pl.Series) -> Numbers:
     """Split tidy texts at their numbers, of which some may not be exact."""
     signs = find_signs(tidy)
-    tidy = apply_signs(tidy, signs)
+    tidy = spoil_grades(apply_signs(tidy, signs))
     is_noted = find_footnotes(tidy)
     approximations = choose_marks(tidy if is_noted is None else strip_footnotes(tidy))
     numbers = split_numbers(approximations.text)

@@ -9,7 +9,7 @@ import polars as pl
 from lowloss.results import TableWarning
 from lowloss.tables.date_formats import find_format
 from lowloss.tables.dates import Order
-from lowloss.tables.durations import may_be_results
+from lowloss.tables.durations import Clock, may_be_results
 from lowloss.tables.eras import tell_letters
 from lowloss.tables.marks import MISSING_AMONG_NUMBERS
 from lowloss.tables.numbers import find_inexact
@@ -250,16 +250,18 @@ def warn_of_unused_format(pattern: str) -> TableWarning:
     )
 
 
-def warn_of_seconds(text: pl.Series, seconds: pl.Series) -> TableWarning:
+def warn_of_seconds(text: pl.Series, seconds: pl.Series, clock: Clock) -> TableWarning:
     """Say that times are numbers of seconds, and how many the first one is."""
+    other = "write 0:04:30 if 4:30 is minutes and seconds, and was read as hours"
+    if clock == "m:s":
+        other = "write 4:30:00 if 4:30 is hours and minutes, and was read as minutes"
     first = f"{float(seconds.drop_nulls()[0]):,.10g}"
     return warn(
         "read_as_seconds",
         text,
         seconds.is_not_null(),
         detail=f"{{name}} holds times such as {{example}}: it was read as seconds, there {first}",
-        fix="set its type to category if they are names; write 0:04:30 if 4:30 is minutes and "
-        "seconds, and was read as hours",
+        fix=f"set its type to category if they are names; {other}",
     )
 
 
